@@ -88,7 +88,7 @@ function portableLog(u: number): number {
   const s2 = s * s;
   let sum = 0;
   for (let k = 25; k >= 1; k -= 2) sum = sum * s2 + 1 / k;
-  return 2 * s * sum + exponent * 0.6931471805599453;
+  return 2 * s * sum + exponent * Math.LN2;
 }
 
 /** cos(2 pi u) for u in [0, 1), by symmetry to an eighth of a turn and Taylor's series. */

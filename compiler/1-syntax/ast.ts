@@ -74,10 +74,7 @@ export interface Unary {
   readonly operand: Expression;
   readonly span: Span;
 }
-export type BinaryOperator =
-  | '+' | '-' | '*' | '/' | '%' | '^'
-  | '==' | '!=' | '<' | '<=' | '>' | '>='
-  | 'and' | 'or';
+export type BinaryOperator = '+' | '-' | '*' | '/' | '%' | '^' | '==' | '!=' | '<' | '<=' | '>' | '>=' | 'and' | 'or';
 export interface Binary {
   readonly kind: 'binary';
   readonly operator: BinaryOperator;
@@ -185,8 +182,7 @@ export interface ExposeStatement extends Documented {
  */
 export interface Definition extends Documented {
   readonly kind: 'definition';
-  readonly what:
-    | 'cluster' | 'node' | 'link' | 'optimizer' | 'rate' | 'method' | 'topology' | 'data' | 'function';
+  readonly what: 'cluster' | 'node' | 'link' | 'optimizer' | 'rate' | 'method' | 'topology' | 'data' | 'function';
   readonly name: Name;
   readonly parameters: readonly Parameter[];
   /** Only for clusters. */
@@ -196,7 +192,14 @@ export interface Definition extends Documented {
 }
 export type DefinitionStatement =
   /** `weight w: f32[size(target), size(source)] = init when bias` */
-  | { readonly kind: 'weight'; readonly name: Name; readonly type: TypeExpression; readonly init: Expression; readonly when?: Expression; readonly span: Span }
+  | {
+      readonly kind: 'weight';
+      readonly name: Name;
+      readonly type: TypeExpression;
+      readonly init: Expression;
+      readonly when?: Expression;
+      readonly span: Span;
+    }
   /** `state m = 0` of an optimizer */
   | { readonly kind: 'state'; readonly name: Name; readonly init: Expression; readonly span: Span }
   /** `let t = exp(x)`: a name for a sub-expression */
@@ -204,7 +207,12 @@ export type DefinitionStatement =
   /** `next m = …`, `next weight = …` of an optimizer */
   | { readonly kind: 'next'; readonly name: Name; readonly value: Expression; readonly span: Span }
   /** `predict …` of a link; `energy …` of a node; `value …` of a rate or function; each may carry `when` */
-  | { readonly kind: 'predict' | 'energy' | 'value'; readonly value: Expression; readonly when?: Expression; readonly span: Span }
+  | {
+      readonly kind: 'predict' | 'energy' | 'value';
+      readonly value: Expression;
+      readonly when?: Expression;
+      readonly span: Span;
+    }
   /** `field image: u8[28, 28]` of a data set; `split train, test` */
   | { readonly kind: 'field'; readonly name: Name; readonly type: TypeExpression; readonly span: Span }
   | { readonly kind: 'split'; readonly names: readonly Name[]; readonly span: Span };
@@ -233,12 +241,31 @@ export interface Schedule extends Documented {
   readonly body: readonly TaskStatement[];
 }
 export type TaskStatement =
-  | { readonly kind: 'clamp'; readonly target: Expression; readonly value: Expression; readonly when?: Expression; readonly doc: string; readonly span: Span }
-  | { readonly kind: 'read'; readonly name: Name; readonly value: Expression; readonly doc: string; readonly span: Span }
+  | {
+      readonly kind: 'clamp';
+      readonly target: Expression;
+      readonly value: Expression;
+      readonly when?: Expression;
+      readonly doc: string;
+      readonly span: Span;
+    }
+  | {
+      readonly kind: 'read';
+      readonly name: Name;
+      readonly value: Expression;
+      readonly doc: string;
+      readonly span: Span;
+    }
   /** `validate on data.mnist.train[55000..59999]` */
   | { readonly kind: 'validate'; readonly on: Expression; readonly doc: string; readonly span: Span }
   /** `method = learn.il(…)`, `batch = 128` */
-  | { readonly kind: 'setting'; readonly name: Name; readonly value: Expression; readonly doc: string; readonly span: Span };
+  | {
+      readonly kind: 'setting';
+      readonly name: Name;
+      readonly value: Expression;
+      readonly doc: string;
+      readonly span: Span;
+    };
 
 /** `check accuracy(classify.digit, data.mnist.test.digit) >= 0.98` */
 export interface Check extends Documented {

@@ -1,0 +1,185 @@
+/**
+ * What checking produces: every cluster expanded, every parameter fixed, every expression typed. Names are identities
+ * (`cortex.column[3].high`), never positions.
+ */
+import type { Definition } from '../1-syntax/ast.ts';
+import type { Span } from '../diagnostics/diagnostic.ts';
+import type { Expr, Shape } from '../operators/expr.ts';
+
+/** A value known when compiling. */
+export type Value = number | string | boolean | ListValue | SymbolValue | FunctionValue | CallValue;
+export interface ListValue {
+  readonly kind: 'list';
+  readonly items: readonly Value[];
+}
+/** `learned`, `none`, `clusters`: a word with a meaning of its own. */
+export interface SymbolValue {
+  readonly kind: 'symbol';
+  readonly name: string;
+}
+/** A function of one tensor: `tanh`, `identity`, or a user's `function`. */
+export interface FunctionValue {
+  readonly kind: 'function';
+  readonly name: string;
+  /** The function applied to a leaf of some shape: how activations enter the graph. */
+  readonly apply: (argument: Expr) => Expr;
+}
+/** `learn.adamw(rate = …)`, `links.dense()`: a definition with its arguments, defaults filled in. */
+export interface CallValue {
+  readonly kind: 'call';
+  readonly definition: Definition;
+  /** Module-qualified name: `learn.adamw`. */
+  readonly name: string;
+  readonly arguments: Readonly<Record<string, Value>>;
+  readonly span: Span;
+}
+
+/** How a weight begins, with its numbers already worked out from the fans; drawn from the stream (seed, name). */
+export type Initializer =
+  | { readonly kind: 'constant'; readonly value: number }
+  | { readonly kind: 'uniform'; readonly bound: number }
+  | { readonly kind: 'normal'; readonly std: number }
+  /** Ones on the diagonal of the last two axes. */
+  | { readonly kind: 'identity'; readonly scale: number };
+
+export interface WeightInstance {
+  /** As used in the expression: `w`. */
+  readonly name: string;
+  readonly shape: Shape;
+  readonly init: Initializer;
+}
+
+export interface NodeInstance {
+  readonly name: string;
+  readonly role: 'node' | 'sense';
+  readonly shape: Shape;
+  /** Samples per second of a sense. */
+  readonly rate?: number;
+  /** Activation of the values before they enter a link (convention A): an expression of leaf `z`. */
+  readonly activation: Expr;
+  /** Per-sample energy, of leaves `z`, `mu` and the node's weights; any shape, summed over its elements. */
+  readonly energy: Expr;
+  readonly energyKind: string;
+  /** Linear in z (cross-entropy, Bernoulli): only sound while clamped. */
+  readonly clampedOnly: boolean;
+  readonly weights: readonly WeightInstance[];
+  readonly start: Initializer;
+  /** `none`: no energy of its own when nothing predicts it. */
+  readonly prior: 'zero' | 'none';
+  readonly span: Span;
+}
+
+export interface LinkInstance {
+  /** `h1->h2`, with `#2` … behind it when the same two nodes are joined again. */
+  readonly name: string;
+  readonly source: string;
+  readonly target: string;
+  /** In steps of a sequence; 0: the same step. */
+  readonly delay: number;
+  /** The prediction, of the target's shape: leaf `source` and the link's weights. */
+  readonly body: Expr;
+  readonly weights: readonly WeightInstance[];
+  readonly span: Span;
+}
+
+export interface ModelInstance {
+  readonly name: string;
+  readonly parameters: Readonly<Record<string, Value>>;
+  readonly nodes: readonly NodeInstance[];
+  readonly links: readonly LinkInstance[];
+  readonly span: Span;
+}
+
+/** `data.mnist.train[0..54999]`; `data.file("x.npz", image = f32[28, 28])` has source `file`. */
+export interface DataReference {
+  readonly source: string;
+  readonly split: string;
+  /** Both ends included. */
+  readonly range?: readonly [number, number];
+  readonly path?: string;
+  readonly fields: readonly DataField[];
+  readonly options: Readonly<Record<string, number | string | boolean>>;
+  readonly span: Span;
+}
+export interface DataField {
+  readonly name: string;
+  readonly type: 'u8' | 'i32' | 'f32';
+  readonly shape: Shape;
+}
+
+export interface ClampInstance {
+  readonly node: string;
+  /** Of leaves `sample.FIELD`, and `standardize.FIELD.mean`, `standardize.FIELD.scale` (unbatched). */
+  readonly value: Expr;
+  /** Per sample, non-zero: clamped. */
+  readonly when?: Expr;
+  readonly span: Span;
+}
+
+export interface TrainTask {
+  readonly kind: 'train';
+  readonly name: string;
+  readonly model: ModelInstance;
+  readonly data: DataReference;
+  readonly validation?: DataReference;
+  readonly clamps: readonly ClampInstance[];
+  readonly method: CallValue;
+  /** Rate of the optimiser is a number or a call of a `rate` definition. */
+  readonly optimizer: OptimizerInstance;
+  readonly batch: number;
+  readonly epochs: number;
+  readonly seed?: number;
+  readonly span: Span;
+}
+
+/** An optimiser as expressions: leaves `weight`, `gradient`, `rate`, `step` (1, 2, …) and its states. */
+export interface OptimizerInstance {
+  readonly name: string;
+  readonly rate: Expr;
+  readonly states: readonly { readonly name: string; readonly init: number }[];
+  readonly nextStates: readonly { readonly name: string; readonly value: Expr }[];
+  readonly nextWeight: Expr;
+}
+
+export interface PredictTask {
+  readonly kind: 'predict';
+  readonly name: string;
+  readonly model: ModelInstance;
+  readonly clamps: readonly ClampInstance[];
+  /** Of leaves `node:NAME` (the settled values). */
+  readonly reads: readonly { readonly name: string; readonly value: Expr; readonly span: Span }[];
+  readonly settle?: CallValue;
+  readonly inputs: readonly DataField[];
+  readonly span: Span;
+}
+
+/** `check accuracy(classify.digit, data.mnist.test.digit) >= 0.98` */
+export interface CheckInstance {
+  /** As written, in canonical form. */
+  readonly text: string;
+  readonly metric: string;
+  readonly task: string;
+  readonly read: string;
+  readonly data: DataReference;
+  readonly field: string;
+  readonly comparison: '>=' | '>' | '<=' | '<' | '==';
+  readonly bound: number;
+  readonly span: Span;
+}
+
+export interface ScheduleInstance {
+  readonly name: string;
+  readonly model: string;
+  readonly settings: Readonly<Record<string, Value>>;
+  /** Groups of names as written in `keep_together`, arrays expanded to node names. */
+  readonly keepTogether: readonly (readonly string[])[];
+  readonly span: Span;
+}
+
+export interface Checked {
+  readonly models: readonly ModelInstance[];
+  readonly trains: readonly TrainTask[];
+  readonly predicts: readonly PredictTask[];
+  readonly checks: readonly CheckInstance[];
+  readonly schedules: readonly ScheduleInstance[];
+}

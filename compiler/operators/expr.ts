@@ -1,0 +1,46 @@
+/**
+ * Typed expressions over the primitive operators: what a link's `predict`, a node's `energy`, a clamp or a read is
+ * after checking. Shapes are per sample: the batch axis is added when the expression is lowered to a program.
+ */
+import type { OperatorName } from './table.ts';
+
+export type Shape = readonly number[];
+export type AttributeValue = number | string | boolean | readonly number[];
+export type Attributes = Readonly<Record<string, AttributeValue>>;
+
+export type Expr =
+  | { readonly kind: 'constant'; readonly value: number; readonly shape: Shape }
+  /**
+   * A value from outside: `source`, `target` shapes have no leaf; links read `source` (already through the source
+   * node's activation), nodes read `z` and `mu`, both read their weights by name; clamps read `sample.FIELD`
+   * (predict tasks `input.FIELD`, the same leaf name `sample.FIELD`), reads read `node:NAME`; rates and optimisers
+   * read `weight`, `gradient`, `rate`, `step`, `progress` and their states.
+   */
+  | { readonly kind: 'leaf'; readonly name: string; readonly shape: Shape; readonly batched: boolean }
+  | {
+      readonly kind: 'apply';
+      readonly op: OperatorName;
+      readonly args: readonly Expr[];
+      readonly attributes: Attributes;
+      readonly shape: Shape;
+    };
+
+export function constant(value: number): Expr {
+  return { kind: 'constant', value, shape: [] };
+}
+
+export function leaf(name: string, shape: Shape, batched = true): Expr {
+  return { kind: 'leaf', name, shape, batched };
+}
+
+/** Whether any part of the expression differs from sample to sample. */
+export function isBatched(expr: Expr): boolean {
+  if (expr.kind === 'constant') return false;
+  if (expr.kind === 'leaf') return expr.batched;
+  return expr.args.some(isBatched);
+}
+
+/** Number of elements. */
+export function sizeOf(shape: Shape): number {
+  return shape.reduce((product, n) => product * n, 1);
+}
