@@ -1,0 +1,28 @@
+/** The tensors that our weight files hold, and the element types of the safetensors format that we use. */
+
+export type NamedTensor =
+  | { readonly name: string; readonly dtype: 'F32'; readonly shape: readonly number[]; readonly data: Float32Array }
+  | { readonly name: string; readonly dtype: 'F64'; readonly shape: readonly number[]; readonly data: Float64Array }
+  | { readonly name: string; readonly dtype: 'I32'; readonly shape: readonly number[]; readonly data: Int32Array }
+  | { readonly name: string; readonly dtype: 'I64'; readonly shape: readonly number[]; readonly data: BigInt64Array }
+  | { readonly name: string; readonly dtype: 'U8'; readonly shape: readonly number[]; readonly data: Uint8Array };
+
+export type TensorType = NamedTensor['dtype'];
+
+/** Bytes of one element. */
+export const ELEMENT_BYTES: Readonly<Record<TensorType, number>> = { F32: 4, F64: 8, I32: 4, I64: 8, U8: 1 };
+
+export interface TensorFile {
+  readonly tensors: readonly NamedTensor[];
+  readonly metadata: Readonly<Record<string, string>>;
+}
+
+/** The number of elements of a shape; [] is one (a scalar). */
+export function elementCount(shape: readonly number[]): number {
+  return shape.reduce((product, size) => product * size, 1);
+}
+
+/** The bytes of a tensor's data, without a copy. */
+export function tensorBytes(tensor: NamedTensor): Uint8Array {
+  return new Uint8Array(tensor.data.buffer, tensor.data.byteOffset, tensor.data.byteLength);
+}

@@ -1,0 +1,150 @@
+/**
+ * The safetensors format (frozen): 8 bytes header length, a JSON header of names, types, shapes and offsets, then the
+ * data. Little-endian throughout, as is every machine that Node runs our devices on.
+ */
+
+import { closeSync, fstatSync, openSync } from 'node:fs';
+import { errorCode, readAt, writeFileAtomic } from '../support/atomic.ts';
+import { EnvironmentError, UserError } from '../support/errors.ts';
+import { parseHeader, type TensorEntry } from './safetensors-header.ts';
+import { ELEMENT_BYTES, elementCount, type NamedTensor, type TensorFile, tensorBytes } from './safetensors-types.ts';
+
+export type { NamedTensor, TensorFile, TensorType } from './safetensors-types.ts';
+
+/** The format's own bound on the header. */
+const LARGEST_HEADER = 100_000_000;
+
+/** Writes the tensors to `path`, all or nothing. Same tensors and metadata, same bytes. */
+export function writeSafetensors(
+  path: string,
+  tensors: readonly NamedTensor[],
+  metadata: Readonly<Record<string, string>> = {},
+): void {
+  writeFileAtomic(path, encodeSafetensors(tensors, metadata));
+}
+
+/**
+ * The pieces of the file: its head, then the data of each tensor (views, not copies). Wider element types come first,
+ * then names in order, so that every tensor is aligned to its element, as in files of the reference implementation.
+ */
+export function encodeSafetensors(
+  tensors: readonly NamedTensor[],
+  metadata: Readonly<Record<string, string>> = {},
+): Uint8Array[] {
+  const ordered = [...tensors].sort(
+    (a, b) => ELEMENT_BYTES[b.dtype] - ELEMENT_BYTES[a.dtype] || (a.name < b.name ? -1 : 1),
+  );
+  // Entries, not an object: an object would put names that look like numbers first, and lose one named __proto__.
+  const entries: string[] = [];
+  if (Object.keys(metadata).length > 0) entries.push(`"__metadata__":${JSON.stringify(sorted(metadata))}`);
+  const names = new Set<string>(['__metadata__']);
+  let offset = 0;
+  for (const tensor of ordered) {
+    if (names.has(tensor.name)) throw new Error(`writeSafetensors: two tensors named "${tensor.name}"`);
+    names.add(tensor.name);
+    if (tensor.data.length !== elementCount(tensor.shape)) {
+      throw new Error(
+        `writeSafetensors: "${tensor.name}" has ${tensor.data.length} elements, not [${tensor.shape.join(', ')}]`,
+      );
+    }
+    const { dtype, shape } = tensor;
+    const end = offset + tensor.data.byteLength;
+    entries.push(`${JSON.stringify(tensor.name)}:${JSON.stringify({ dtype, shape, data_offsets: [offset, end] })}`);
+    offset = end;
+  }
+  const json = Buffer.from(`{${entries.join(',')}}`, 'utf8');
+  const head = Buffer.alloc(8 + Math.ceil(json.length / 8) * 8, ' ');
+  head.writeBigUInt64LE(BigInt(head.length - 8), 0);
+  json.copy(head, 8);
+  return [head, ...ordered.map(tensorBytes)];
+}
+
+/**
+ * Reads a whole file (or the bytes of one), trusting nothing in it. Tensors come in the order of their data.
+ * @param label how messages name bytes that come from no file
+ * @throws UserError `weights/missing`, `weights/corrupt` or `weights/dtype`, naming file, place and expectation
+ */
+export function readSafetensors(source: string | Uint8Array, label = 'weights'): TensorFile {
+  if (typeof source !== 'string') {
+    return readFrom({ name: label, size: source.byteLength, read: (at, length) => source.slice(at, at + length) });
+  }
+  let descriptor: number;
+  try {
+    descriptor = openSync(source, 'r');
+  } catch (error) {
+    throw openingError(error, source);
+  }
+  try {
+    const stat = fstatSync(descriptor);
+    if (!stat.isFile()) throw new UserError('weights/missing', `${source} is not a file`, 'name a .safetensors file');
+    return readFrom({ name: source, size: stat.size, read: (at, length) => readAt(descriptor, at, length) });
+  } finally {
+    closeSync(descriptor);
+  }
+}
+
+interface ByteSource {
+  readonly name: string;
+  readonly size: number;
+  /** A fresh copy, so that typed arrays over it are aligned. */
+  readonly read: (position: number, length: number) => Uint8Array;
+}
+
+function readFrom(source: ByteSource): TensorFile {
+  const corrupt = (place: string, expectation: string): UserError =>
+    new UserError(
+      'weights/corrupt',
+      `${source.name} is not a sound safetensors file: ${place}: ${expectation}`,
+      'copy or download the file again, or use an earlier snapshot',
+    );
+  if (source.size < 8) throw corrupt('byte 0', `expected 8 bytes of header length, the file has ${source.size}`);
+  const lengthBytes = source.read(0, 8);
+  const headerLength = Number(new DataView(lengthBytes.buffer, lengthBytes.byteOffset).getBigUint64(0, true));
+  if (headerLength > LARGEST_HEADER || headerLength > source.size - 8) {
+    const bound = Math.min(LARGEST_HEADER, source.size - 8);
+    throw corrupt('byte 0', `expected a header length of at most ${bound}, found ${headerLength}`);
+  }
+  const header = parseHeader(source.read(8, headerLength), source.size - 8 - headerLength, corrupt, source.name);
+  const tensors = header.entries.map((entry) => {
+    const bytes = source.read(8 + headerLength + entry.begin, entry.end - entry.begin);
+    if (bytes.byteLength !== entry.end - entry.begin)
+      throw corrupt(`tensor "${entry.name}"`, 'the file ends inside it');
+    return toTensor(entry, bytes);
+  });
+  return { tensors, metadata: header.metadata };
+}
+
+function toTensor({ name, dtype, shape }: TensorEntry, bytes: Uint8Array): NamedTensor {
+  const { byteOffset } = bytes;
+  // `slice` of a pooled Buffer is a view into the pool and may be misaligned: copy in that case.
+  const buffer = byteOffset % 8 === 0 ? bytes.buffer : Uint8Array.from(bytes).buffer;
+  const offset = byteOffset % 8 === 0 ? byteOffset : 0;
+  const count = bytes.byteLength / ELEMENT_BYTES[dtype];
+  switch (dtype) {
+    case 'F32':
+      return { name, dtype, shape, data: new Float32Array(buffer, offset, count) };
+    case 'F64':
+      return { name, dtype, shape, data: new Float64Array(buffer, offset, count) };
+    case 'I32':
+      return { name, dtype, shape, data: new Int32Array(buffer, offset, count) };
+    case 'I64':
+      return { name, dtype, shape, data: new BigInt64Array(buffer, offset, count) };
+    case 'U8':
+      return { name, dtype, shape, data: new Uint8Array(buffer, offset, count) };
+  }
+}
+
+function openingError(error: unknown, path: string): unknown {
+  const code = errorCode(error);
+  if (code === 'ENOENT' || code === 'ENOTDIR') {
+    return new UserError('weights/missing', `there is no file ${path}`, 'check the path');
+  }
+  if (code === 'EACCES' || code === 'EPERM') {
+    return new EnvironmentError('disk/denied', `not allowed to read ${path}`, 'give yourself read permission on it');
+  }
+  return error;
+}
+
+function sorted(record: Readonly<Record<string, string>>): Record<string, string> {
+  return Object.fromEntries(Object.entries(record).sort(([a], [b]) => (a < b ? -1 : 1)));
+}
