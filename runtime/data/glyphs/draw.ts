@@ -1,0 +1,161 @@
+/** One glyph from its random numbers: a shape, bent by a hand, on a sheet that is never quite clean. */
+import type { RandomStream } from '../../../spec/random.ts';
+import { Painter, SIDE } from './painter.ts';
+import { SHAPES, type Stroke } from './shapes.ts';
+
+/** How much everything varies. Angles are tangents, lengths are pixels, jitter is in units of the glyph's box. */
+export interface Hand {
+  readonly jitter: number;
+  readonly slant: number;
+  readonly turn: number;
+  readonly halfHeight: readonly [number, number];
+  readonly aspect: readonly [number, number];
+  readonly shift: number;
+  readonly halfWidth: readonly [number, number];
+  readonly ink: readonly [number, number];
+  readonly softness: readonly [number, number];
+  readonly noise: number;
+  /** Share of the sheets with a stray mark. */
+  readonly clutter: number;
+}
+
+/** Tuned so that a linear classifier stays below 0.93 and a small network passes 0.97: test/acceptance/glyphs.ts. */
+export const HAND: Hand = {
+  jitter: 0.05,
+  slant: 0.22,
+  turn: 0.1,
+  halfHeight: [7.6, 10.2],
+  aspect: [0.75, 1.1],
+  shift: 1.6,
+  halfWidth: [0.7, 1.7],
+  ink: [170, 255],
+  softness: [0.5, 0.9],
+  noise: 14,
+  clutter: 0.12,
+};
+
+/** Random numbers reserved for one glyph: glyph i uses i × DRAWS … (i + 1) × DRAWS - 1. */
+export const DRAWS = 128;
+
+/** The digit written on sheet `i`: its first random number. */
+export function digitOf(random: RandomStream, i: number): number {
+  return Math.floor(random.uniform(i * DRAWS) * 10);
+}
+
+export interface Drawer {
+  /** Draws sheet `i` into the SIDE × SIDE bytes of `out` at `offset`. */
+  draw(i: number, out: Uint8Array, offset: number): void;
+}
+
+/** @param rotated turn every glyph by any angle up to a third of a turn either way */
+export function glyphDrawer(random: RandomStream, rotated: boolean, hand: Hand = HAND): Drawer {
+  const painter = new Painter();
+  const sheet = new Float64Array(SIDE * SIDE);
+  const points = new Float64Array(64);
+  let counter = 0;
+  const uniform = (): number => random.uniform(counter++);
+  const between = ([low, high]: readonly [number, number]): number => low + (high - low) * uniform();
+  /** Nearly normal with variance 1: the sum of the four bytes of one number. */
+  const spread = (): number => bellOf(random.bits(counter++));
+
+  function place(stroke: Stroke, form: Form): number {
+    let x = 0;
+    let y = 0;
+    stroke.forEach((point, k) => {
+      const previous = stroke[k - 1];
+      const corner = previous && previous[0] === point[0] && previous[1] === point[1];
+      if (!corner) {
+        x = point[0] + hand.jitter * spread();
+        y = point[1] + hand.jitter * spread();
+      }
+      points[2 * k] = form.centreX + form.xx * x + form.xy * y;
+      points[2 * k + 1] = form.centreY + form.yx * x + form.yy * y;
+    });
+    return stroke.length;
+  }
+
+  function stray(softness: number): void {
+    const x = uniform() * SIDE;
+    const y = uniform() * SIDE;
+    painter.clear(1, softness);
+    points.set([x, y, x + 3 * spread(), y + 3 * spread()]);
+    painter.stroke(points, 2, 0.5, 0.5);
+    painter.ink(sheet, 80 + 120 * uniform(), softness);
+  }
+
+  function draw(i: number, out: Uint8Array, offset: number): void {
+    counter = i * DRAWS;
+    const digit = digitOf(random, i);
+    counter++;
+    const shapes = SHAPES[digit] as (typeof SHAPES)[number];
+    const shape = shapes[Math.floor(uniform() * shapes.length)] as (typeof shapes)[number];
+    const form = formOf(hand, rotated, uniform, spread, between);
+    const softness = between(hand.softness);
+    const width = between(hand.halfWidth);
+    sheet.fill(0);
+    painter.clear(width * 1.2, softness);
+    for (const stroke of shape) {
+      const count = place(stroke, form);
+      painter.stroke(points, count, width * (1 + 0.12 * spread01(uniform)), width * (1 + 0.12 * spread01(uniform)));
+    }
+    painter.ink(sheet, between(hand.ink), softness);
+    if (uniform() < hand.clutter) stray(softness);
+    develop(sheet, random.bits(i * DRAWS + DRAWS - 1), hand.noise, out, offset);
+  }
+
+  return { draw };
+}
+
+/** Where the box of the shape lies on the sheet: pixel = centre + matrix × point. */
+interface Form {
+  readonly centreX: number;
+  readonly centreY: number;
+  readonly xx: number;
+  readonly xy: number;
+  readonly yx: number;
+  readonly yy: number;
+}
+
+function formOf(
+  hand: Hand,
+  rotated: boolean,
+  uniform: () => number,
+  spread: () => number,
+  between: (range: readonly [number, number]) => number,
+): Form {
+  const height = between(hand.halfHeight);
+  const width = height * between(hand.aspect);
+  const slant = -hand.slant * spread();
+  // A turn by the tangent of half its angle: no trigonometry.
+  const half = rotated ? 1.15 * (2 * uniform() - 1) : (hand.turn * spread()) / 2;
+  const cosine = (1 - half * half) / (1 + half * half);
+  const sine = (2 * half) / (1 + half * half);
+  const middle = (SIDE - 1) / 2;
+  return {
+    centreX: middle + hand.shift * (2 * uniform() - 1),
+    centreY: middle + hand.shift * (2 * uniform() - 1),
+    xx: cosine * width,
+    xy: (cosine * slant - sine) * height,
+    yx: sine * width,
+    yy: (sine * slant + cosine) * height,
+  };
+}
+
+const spread01 = (uniform: () => number): number => 2 * uniform() - 1;
+
+function bellOf(bits: number): number {
+  const sum = (bits & 255) + ((bits >>> 8) & 255) + ((bits >>> 16) & 255) + (bits >>> 24);
+  return (sum - 510) / 147.8;
+}
+
+/** Adds noise and rounds to bytes. The noise is xorshift32 from one random number: 784 more would cost more than the ink. */
+function develop(sheet: Float64Array, seed: number, noise: number, out: Uint8Array, offset: number): void {
+  let state = seed | 1;
+  for (let p = 0; p < SIDE * SIDE; p++) {
+    state ^= state << 13;
+    state ^= state >>> 17;
+    state ^= state << 5;
+    const value = (sheet[p] as number) + noise * bellOf(state >>> 0);
+    out[offset + p] = value <= 0 ? 0 : value >= 255 ? 255 : Math.round(value);
+  }
+}
