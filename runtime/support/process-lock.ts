@@ -14,8 +14,11 @@ export interface LockHolder {
   readonly nonce: string;
 }
 
+/** Gives the lock back. @param movedTo where the lock file is now, if its folder was renamed since */
+export type Release = (movedTo?: string) => void;
+
 export type LockResult =
-  | { readonly ok: true; readonly release: () => void }
+  | { readonly ok: true; readonly release: Release }
   | { readonly ok: false; readonly holder: LockHolder };
 
 /**
@@ -59,7 +62,7 @@ function succeed(path: string, ticket: string, self: LockHolder): LockResult {
   if (current?.nonce === root.nonce) {
     renameSync(ticket, path);
     for (const succession of successions) rmSync(succession, { force: true });
-    return { ok: true, release: () => release(path, self) };
+    return { ok: true, release: releaseOf(path, self) };
   }
   // Another heir finished between our first look and our claim, so we are the heir of one long gone.
   rmSync(successions.at(-1) ?? '', { force: true });
@@ -68,12 +71,14 @@ function succeed(path: string, ticket: string, self: LockHolder): LockResult {
 
 function takeFree(path: string, ticket: string, self: LockHolder): LockResult {
   return createExclusively(ticket, path)
-    ? { ok: true, release: () => release(path, self) }
+    ? { ok: true, release: releaseOf(path, self) }
     : { ok: false, holder: readHolder(path) ?? UNKNOWN };
 }
 
-function release(path: string, self: LockHolder): void {
-  if (readHolder(path)?.nonce === self.nonce) rmSync(path, { force: true });
+function releaseOf(path: string, self: LockHolder): Release {
+  return (movedTo = path) => {
+    if (readHolder(movedTo)?.nonce === self.nonce) rmSync(movedTo, { force: true });
+  };
 }
 
 /** True when `to` did not exist and now holds the content of `from`, in one indivisible act. */

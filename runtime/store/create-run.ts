@@ -1,0 +1,169 @@
+/** Makes the folder of a new run. It appears with all its parts at once, or not at all, and never over another's files. */
+
+import { randomBytes } from 'node:crypto';
+import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, statSync } from 'node:fs';
+import { basename, dirname, join, resolve } from 'node:path';
+import { diskError, errorCode, flushFolder, writeFileAtomic } from '../support/atomic.ts';
+import { UserError } from '../support/errors.ts';
+import { acquireLock, type Release } from '../support/process-lock.ts';
+import { createMetrics, isEventsFile, METRICS_FILE } from './metrics.ts';
+import { modelCard } from './model-card.ts';
+import { printRunConfig, type RunConfig } from './run-config.ts';
+import {
+  CARD_FILE,
+  CONFIG_FILE,
+  LOCK_FILE,
+  lockRun,
+  MODEL_FILE,
+  type RunOptions,
+  saveState,
+  type TrainingRun,
+  trainingRun,
+} from './run-folder.ts';
+import { type RunState, STATE_FOLDER } from './snapshots.ts';
+
+/** A folder of the user's choice, or the next free `PARENT/TASK-YYYYMMDD-N`. */
+export type RunPlace = { readonly directory: string } | { readonly parent: string };
+
+export interface CreateOptions extends RunOptions {
+  /** Further files of the run by name (`plan.json`, `program.txt`). */
+  readonly files?: Readonly<Record<string, string>>;
+}
+
+/**
+ * Creates the run with its first snapshot and takes its lock.
+ * @throws UserError `run/exists` when the directory has something in it, `run/busy` when another process creates it
+ */
+export function createRun(
+  place: RunPlace,
+  config: RunConfig,
+  initial: RunState,
+  options: CreateOptions = {},
+): TrainingRun {
+  const time = (options.now ?? Date.now)();
+  const fill = (directory: string): void => writeParts(directory, config, initial, options.files ?? {}, time / 1000);
+  const chosen = 'directory' in place ? place.directory : undefined;
+  const parent = 'parent' in place ? place.parent : dirname(resolve(place.directory));
+  try {
+    if (chosen !== undefined && existsSync(chosen)) {
+      return trainingRun(chosen, initial, fillEmptyFolder(chosen, fill), [], options);
+    }
+    mkdirSync(parent, { recursive: true });
+    const names = chosen === undefined ? defaultNames(config.task, new Date(time)) : [basename(resolve(chosen))];
+    const { directory, release } = publishNewFolder(parent, names, fill);
+    return trainingRun(chosen ?? directory, initial, release, [], options);
+  } catch (error) {
+    throw diskError(error, chosen ?? parent);
+  }
+}
+
+/** `config.json` comes last: a folder without it is no run. */
+function writeParts(
+  directory: string,
+  config: RunConfig,
+  initial: RunState,
+  files: Readonly<Record<string, string>>,
+  time: number,
+): void {
+  mkdirSync(join(directory, STATE_FOLDER), { recursive: true });
+  saveState(directory, initial);
+  createMetrics(directory, time);
+  writeFileAtomic(join(directory, CARD_FILE), modelCard(config));
+  for (const [name, text] of Object.entries(files)) writeFileAtomic(join(directory, name), text);
+  writeFileAtomic(join(directory, CONFIG_FILE), printRunConfig(config));
+}
+
+const STAGE_PREFIX = '.nmc-new-';
+
+/** Fills a hidden folder, then renames it to the first name that is free: nobody sees a run that is half there. */
+function publishNewFolder(
+  parent: string,
+  names: Iterable<string>,
+  fill: (directory: string) => void,
+): { directory: string; release: Release } {
+  removeAbandoned(parent);
+  const stage = join(parent, `${STAGE_PREFIX}${process.pid}-${randomBytes(4).toString('hex')}`);
+  mkdirSync(stage);
+  try {
+    const release = lockRun(stage);
+    fill(stage);
+    let directory = parent;
+    for (const name of names) {
+      directory = join(parent, name);
+      if (existsSync(directory) || !renameIfFree(stage, directory)) continue;
+      flushFolder(parent);
+      return { directory, release };
+    }
+    throw alreadyThere(directory);
+  } catch (error) {
+    rmSync(stage, { recursive: true, force: true });
+    throw error;
+  }
+}
+
+function renameIfFree(from: string, to: string): boolean {
+  try {
+    renameSync(from, to);
+    return true;
+  } catch (error) {
+    // Windows says EPERM for a target that is there.
+    if (['EEXIST', 'ENOTEMPTY', 'ENOTDIR'].includes(errorCode(error) ?? '') || existsSync(to)) return false;
+    throw error;
+  }
+}
+
+/** A folder that is there already (perhaps a mount, or where the user stands) is filled in place. */
+function fillEmptyFolder(directory: string, fill: (directory: string) => void): Release {
+  if (!statSync(directory).isDirectory()) throw alreadyThere(directory);
+  assertEmpty(directory);
+  const release = lockRun(directory);
+  try {
+    // Again, now that nobody else can begin a run here.
+    assertEmpty(directory);
+    rmSync(join(directory, STATE_FOLDER), { recursive: true, force: true });
+    for (const name of readdirSync(directory).filter(isEventsFile)) rmSync(join(directory, name));
+    fill(directory);
+    return release;
+  } catch (error) {
+    release();
+    throw error;
+  }
+}
+
+/** What a killed creation may have left behind counts as empty: it holds nothing but initial values. */
+function assertEmpty(directory: string): void {
+  const names = readdirSync(directory);
+  const ours = [STATE_FOLDER, MODEL_FILE, METRICS_FILE, CARD_FILE];
+  const foreign = names.filter((name) => !ours.includes(name) && !isEventsFile(name) && !isLock(name));
+  const isAbandoned = names.includes(STATE_FOLDER) || names.every(isLock);
+  if (foreign.length > 0 || !isAbandoned) throw alreadyThere(directory);
+}
+
+function isLock(name: string): boolean {
+  return name === LOCK_FILE || name.startsWith(`${LOCK_FILE}.`);
+}
+
+function alreadyThere(directory: string): UserError {
+  const isRun = existsSync(join(directory, CONFIG_FILE));
+  return new UserError(
+    'run/exists',
+    isRun ? `${directory} holds a run already` : `${directory} is there already and is not empty`,
+    isRun ? `go on with it (--resume ${directory}), or choose another --out` : 'choose another --out',
+  );
+}
+
+/** Hidden folders of creations that were killed; those of living processes are locked. */
+function removeAbandoned(parent: string): void {
+  for (const name of readdirSync(parent).filter((entry) => entry.startsWith(STAGE_PREFIX))) {
+    const lock = join(parent, name, LOCK_FILE);
+    if (existsSync(lock) && acquireLock(lock).ok) rmSync(join(parent, name), { recursive: true, force: true });
+  }
+}
+
+/** digits-20261122-1, -2, ...: the date is the local one, as the user's calendar says. */
+function* defaultNames(task: string, today: Date): Generator<string> {
+  const month = String(today.getMonth() + 1).padStart(2, '0');
+  const day = String(today.getDate()).padStart(2, '0');
+  const stem = `${task.replace(/[^A-Za-z0-9_.-]/g, '-')}-${today.getFullYear()}${month}${day}`;
+  for (let number = 1; ; number += 1) yield `${stem}-${number}`;
+}

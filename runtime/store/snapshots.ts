@@ -1,0 +1,129 @@
+/**
+ * Snapshots: the state of training after one parameter update, each in one file, so that parameters, optimiser state
+ * and position can never disagree. `state/update-0000000042.safetensors`; the last two are kept.
+ */
+
+import { createHash } from 'node:crypto';
+import { existsSync, readdirSync, renameSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { flushFolder } from '../support/atomic.ts';
+import { UserError } from '../support/errors.ts';
+import { type NamedTensor, readSafetensors, writeSafetensors } from './safetensors.ts';
+import { tensorBytes } from './safetensors-types.ts';
+
+export interface RunState {
+  /** Complete epochs: 0 at the start, so row `epoch` of the metrics is of a complete epoch. */
+  readonly epoch: number;
+  /** Batches done in the epoch after those. */
+  readonly batch: number;
+  /** Parameter updates since the beginning. Snapshots are ordered by it. */
+  readonly update: number;
+  /** True once training has ended as it was meant to. */
+  readonly finished: boolean;
+  /** Sums and counts of the epoch under way (energy, samples, correct answers), and whatever else is a number. */
+  readonly totals: Readonly<Record<string, number>>;
+  /** The parameters of the model; `model.safetensors` holds these. */
+  readonly parameters: readonly NamedTensor[];
+  /** All else that training continues from: optimiser moments, values that carry over in time, random state. */
+  readonly auxiliary: readonly NamedTensor[];
+}
+
+export const STATE_FOLDER = 'state';
+const KEPT = 2;
+const FORMAT = 'nmc-snapshot-1';
+const PARAMETER = 'parameter/';
+const AUXILIARY = 'auxiliary/';
+
+/** Writes the snapshot, all or nothing. Returns its checksum. */
+export function writeSnapshot(directory: string, state: RunState): string {
+  const { epoch, batch, update, finished, totals } = state;
+  const tensors = [...renamed(state.parameters, PARAMETER), ...renamed(state.auxiliary, AUXILIARY)];
+  const position = JSON.stringify({ epoch, batch, update, finished, totals: encodeNumbers(totals) });
+  const checksum = checksumOf(position, tensors);
+  writeSafetensors(snapshotPath(directory, update), tensors, { format: FORMAT, position, checksum });
+  return checksum;
+}
+
+/** @throws UserError `weights/...` for a file that is not sound, `run/snapshot-corrupt` for one that is no snapshot */
+export function readSnapshot(directory: string, update: number): { state: RunState; checksum: string } {
+  const path = snapshotPath(directory, update);
+  const { tensors, metadata } = readSafetensors(path);
+  const { format, position, checksum } = metadata;
+  if (format !== FORMAT || position === undefined || checksum === undefined) {
+    throw corrupt(path, `expected format "${FORMAT}", found "${format ?? 'none'}"`);
+  }
+  if (checksumOf(position, tensors) !== checksum) throw corrupt(path, 'its content does not have its checksum');
+  const fields = JSON.parse(position) as Omit<RunState, 'parameters' | 'auxiliary' | 'totals'> & {
+    totals: Record<string, number | string>;
+  };
+  const state = {
+    ...fields,
+    totals: decodeNumbers(fields.totals),
+    parameters: withPrefix(tensors, PARAMETER),
+    auxiliary: withPrefix(tensors, AUXILIARY),
+  };
+  return { state, checksum };
+}
+
+/** The updates of which there are snapshots, newest first. */
+export function listSnapshots(directory: string): number[] {
+  const folder = join(directory, STATE_FOLDER);
+  if (!existsSync(folder)) return [];
+  return readdirSync(folder)
+    .flatMap((name) => /^update-(\d{10,})\.safetensors$/.exec(name)?.[1] ?? [])
+    .map(Number)
+    .sort((a, b) => b - a);
+}
+
+/** Removes all snapshots but the newest two. */
+export function pruneSnapshots(directory: string): void {
+  for (const update of listSnapshots(directory).slice(KEPT)) rmSync(snapshotPath(directory, update), { force: true });
+}
+
+/** Puts a snapshot that cannot be read out of the way, but keeps it for whoever wants to look. */
+export function setAside(directory: string, update: number): void {
+  const path = snapshotPath(directory, update);
+  renameSync(path, `${path}.corrupt`);
+  flushFolder(join(directory, STATE_FOLDER));
+}
+
+export function snapshotPath(directory: string, update: number): string {
+  return join(directory, STATE_FOLDER, `update-${String(update).padStart(10, '0')}.safetensors`);
+}
+
+/** Covers the position and every name, type, shape and byte: the file format itself has no check of its content. */
+function checksumOf(position: string, tensors: readonly NamedTensor[]): string {
+  const hash = createHash('sha256').update(position);
+  const ordered = [...tensors].sort((a, b) => (a.name < b.name ? -1 : 1));
+  for (const tensor of ordered) {
+    hash.update(`\n${JSON.stringify([tensor.name, tensor.dtype, tensor.shape])}\n`).update(tensorBytes(tensor));
+  }
+  return hash.digest('hex');
+}
+
+function renamed(tensors: readonly NamedTensor[], prefix: string): NamedTensor[] {
+  return tensors.map((tensor) => ({ ...tensor, name: prefix + tensor.name }));
+}
+
+function withPrefix(tensors: readonly NamedTensor[], prefix: string): NamedTensor[] {
+  return tensors
+    .filter(({ name }) => name.startsWith(prefix))
+    .map((tensor) => ({ ...tensor, name: tensor.name.slice(prefix.length) }));
+}
+
+/** JSON has no infinity and no not-a-number, and a diverged run has both. */
+function encodeNumbers(record: Readonly<Record<string, number>>): Record<string, number | string> {
+  return mapValues(record, (value) => (Number.isFinite(value) ? value : String(value)));
+}
+
+function decodeNumbers(record: Readonly<Record<string, number | string>>): Record<string, number> {
+  return mapValues(record, Number);
+}
+
+function mapValues<From, To>(record: Readonly<Record<string, From>>, change: (value: From) => To): Record<string, To> {
+  return Object.fromEntries(Object.entries(record).map(([key, value]) => [key, change(value)]));
+}
+
+function corrupt(path: string, reason: string): UserError {
+  return new UserError('run/snapshot-corrupt', `${path} is no sound snapshot: ${reason}`, 'use an earlier snapshot');
+}
