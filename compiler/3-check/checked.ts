@@ -7,7 +7,15 @@ import type { Span } from '../diagnostics/diagnostic.ts';
 import type { Expr, Shape } from '../operators/expr.ts';
 
 /** A value known when compiling. */
-export type Value = number | string | boolean | ListValue | SymbolValue | FunctionValue | CallValue;
+export type Value =
+  | number
+  | string
+  | boolean
+  | ListValue
+  | SymbolValue
+  | FunctionValue
+  | InitializerValue
+  | CallValue;
 export interface ListValue {
   readonly kind: 'list';
   readonly items: readonly Value[];
@@ -23,6 +31,12 @@ export interface FunctionValue {
   readonly name: string;
   /** The function applied to a leaf of some shape: how activations enter the graph. */
   readonly apply: (argument: Expr) => Expr;
+}
+/** `zeros`, `normal(0.1)`, `uniform_fan_in`: how weights begin, before the fans are known. */
+export interface InitializerValue {
+  readonly kind: 'initializer';
+  readonly name: string;
+  readonly arguments: Readonly<Record<string, number>>;
 }
 /** `learn.adamw(rate = …)`, `links.dense()`: a definition with its arguments, defaults filled in. */
 export interface CallValue {
@@ -79,7 +93,29 @@ export interface LinkInstance {
   /** The prediction, of the target's shape: leaf `source` and the link's weights. */
   readonly body: Expr;
   readonly weights: readonly WeightInstance[];
+  /** Only some units are joined: `density`, or `along` between single nodes. */
+  readonly sparsity?: Sparsity;
   readonly span: Span;
+}
+
+/**
+ * Which connections of a link exist. `unitConnections` in `topologies.ts` lists them. Links of one statement into the
+ * same target draw together: `[a, b] -> c along topology.fixed_indegree(64)` gives each unit of c 64 inputs in all.
+ */
+export interface Sparsity {
+  /** The weight of shape [size(target), size(source)] that is thinned. */
+  readonly weight: string;
+  /** A topology of std/topology: `random`, `fixed_indegree`. */
+  readonly topology: string;
+  readonly arguments: Readonly<Record<string, number>>;
+  /** Random stream, shared by the links that draw together. */
+  readonly stream: string;
+  readonly seed: number;
+  /** This link's source units are `offset` … among the `total` units drawn from. */
+  readonly offset: number;
+  readonly total: number;
+  /** Share of all connections that exist, exact or expected. */
+  readonly density: number;
 }
 
 export interface ModelInstance {
@@ -87,6 +123,8 @@ export interface ModelInstance {
   readonly parameters: Readonly<Record<string, Value>>;
   readonly nodes: readonly NodeInstance[];
   readonly links: readonly LinkInstance[];
+  /** Steps per second when senses have rates: the least common multiple of them. */
+  readonly baseRate?: number;
   readonly span: Span;
 }
 
@@ -109,7 +147,9 @@ export interface DataField {
 
 export interface ClampInstance {
   readonly node: string;
-  /** Of leaves `sample.FIELD`, and `standardize.FIELD.mean`, `standardize.FIELD.scale` (unbatched). */
+  /**
+   * Of leaves `sample.FIELD` (`sample[i].FIELD` for the i-th replica of `clamp eye[*] = …`), and `standardize.FIELD.mean`, `standardize.FIELD.scale` (unbatched).
+   */
   readonly value: Expr;
   /** Per sample, non-zero: clamped. */
   readonly when?: Expr;
@@ -126,15 +166,22 @@ export interface TrainTask {
   readonly method: CallValue;
   /** Rate of the optimiser is a number or a call of a `rate` definition. */
   readonly optimizer: OptimizerInstance;
+  /** Samples that one row of the network takes: more than 1 with `clamp eye[*] = …`. */
+  readonly replicas: number;
+  /** Samples per weight step, counted over the replicas. */
   readonly batch: number;
   readonly epochs: number;
   readonly seed?: number;
   readonly span: Span;
 }
 
-/** An optimiser as expressions: leaves `weight`, `gradient`, `rate`, `step` (1, 2, …) and its states. */
+/**
+ * An optimiser as expressions, element by element: all leaves have shape [] and stand for tensors of the weight's shape
+ * (`weight`, `gradient`, the states) or for numbers (`rate`, `step` = 1, 2, …). Every right side reads the old states.
+ */
 export interface OptimizerInstance {
   readonly name: string;
+  /** Of leaves `update` (updates before this one: 0, 1, …) and `updates` (of the whole training). */
   readonly rate: Expr;
   readonly states: readonly { readonly name: string; readonly init: number }[];
   readonly nextStates: readonly { readonly name: string; readonly value: Expr }[];
@@ -150,6 +197,8 @@ export interface PredictTask {
   readonly reads: readonly { readonly name: string; readonly value: Expr; readonly span: Span }[];
   readonly settle?: CallValue;
   readonly inputs: readonly DataField[];
+  /** As in `TrainTask`: with more than 1, each read has one entry per replica along its first axis. */
+  readonly replicas: number;
   readonly span: Span;
 }
 
