@@ -1,0 +1,34 @@
+/** The built-in data sets by name: their splits and fields, as `stdlib/data.pcn` declares them to the compiler. */
+import type { Field } from './dataset.ts';
+
+export interface CatalogueEntry {
+  readonly splits: readonly string[];
+  readonly fields: readonly Field[];
+}
+
+const image28: Field = { name: 'image', type: 'u8', shape: [28, 28] };
+const digit: Field = { name: 'digit', type: 'i32', shape: [] };
+const trainAndTest = ['train', 'test'] as const;
+
+/** Bytes per piece of text where nothing else is asked for. */
+export const TEXT_LENGTH = 64;
+
+export const CATALOGUE = {
+  glyphs: { splits: trainAndTest, fields: [image28, digit] },
+  mnist: { splits: trainAndTest, fields: [image28, digit] },
+  fashion_mnist: { splits: trainAndTest, fields: [image28, digit] },
+  cifar10: {
+    splits: trainAndTest,
+    fields: [
+      { name: 'image', type: 'u8', shape: [32, 32, 3] },
+      { name: 'label', type: 'i32', shape: [] },
+    ],
+  },
+  shakespeare: {
+    splits: trainAndTest,
+    fields: [
+      { name: 'text', type: 'u8', shape: [TEXT_LENGTH] },
+      { name: 'next', type: 'u8', shape: [TEXT_LENGTH] },
+    ],
+  },
+} as const satisfies Readonly<Record<string, CatalogueEntry>>;

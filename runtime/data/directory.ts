@@ -1,0 +1,36 @@
+/** Where data sets lie: `--data DIR`, else `$NMC_DATA`, else a folder in the user's cache. */
+import { access } from 'node:fs/promises';
+import { homedir } from 'node:os';
+import { join } from 'node:path';
+import { UserError } from '../support/errors.ts';
+
+export function dataDirectory(explicit: string | undefined): string {
+  const cache = process.env.XDG_CACHE_HOME || join(homedir(), '.cache');
+  return explicit ?? (process.env.NMC_DATA || join(cache, 'nmc', 'data'));
+}
+
+/** The first of `names` that is in one of `folders`. UserError `data/missing` says where it looked and what to do. */
+export async function findFile(folders: readonly string[], names: readonly string[], set: string): Promise<string> {
+  for (const folder of folders) {
+    for (const name of names) if (await exists(join(folder, name))) return join(folder, name);
+  }
+  throw missing(folders, names, set);
+}
+
+export function missing(folders: readonly string[], names: readonly string[], set: string): UserError {
+  const where = folders.join(' or ');
+  return new UserError(
+    'data/missing',
+    `${set} is not here: looked for ${names[0]} (or .gz) in ${where}`,
+    `nmc data get ${set} downloads it; --data DIR or $NMC_DATA names another folder`,
+  );
+}
+
+export async function exists(path: string): Promise<boolean> {
+  try {
+    await access(path);
+    return true;
+  } catch {
+    return false;
+  }
+}

@@ -1,0 +1,72 @@
+/**
+ * IDX, the format of MNIST: two zero bytes, a type, the rank, the sizes as big-endian u32, then the elements, big-endian.
+ */
+import type { FieldArray, FieldType } from '../dataset.ts';
+import { badData, looksLike } from './bad-data.ts';
+
+export interface NumberArray {
+  readonly type: FieldType;
+  /** All sizes; the first is the number of samples. */
+  readonly sizes: readonly number[];
+  readonly data: FieldArray;
+}
+
+interface ElementType {
+  readonly bytes: number;
+  readonly type: FieldType;
+  readonly read: (view: DataView, at: number) => number;
+}
+
+const TYPES: Readonly<Record<number, ElementType>> = {
+  8: { bytes: 1, type: 'u8', read: (view, at) => view.getUint8(at) },
+  9: { bytes: 1, type: 'i32', read: (view, at) => view.getInt8(at) },
+  11: { bytes: 2, type: 'i32', read: (view, at) => view.getInt16(at) },
+  12: { bytes: 4, type: 'i32', read: (view, at) => view.getInt32(at) },
+  13: { bytes: 4, type: 'f32', read: (view, at) => view.getFloat32(at) },
+  14: { bytes: 8, type: 'f32', read: (view, at) => view.getFloat64(at) },
+};
+
+export function isIdx(bytes: Uint8Array): boolean {
+  return bytes[0] === 0 && bytes[1] === 0 && TYPES[bytes[2] ?? 0] !== undefined && (bytes[3] ?? 0) > 0;
+}
+
+/** Bytes are not copied: `data` is a view where elements are u8. Doubles become f32. */
+export function parseIdx(path: string, bytes: Uint8Array): NumberArray {
+  if (bytes.length < 4 || bytes[0] !== 0 || bytes[1] !== 0) {
+    throw badData(path, 'byte 0', `IDX begins with two zero bytes, but this is ${looksLike(bytes)}`);
+  }
+  const element = TYPES[bytes[2] as number];
+  if (!element) throw badData(path, 'byte 2', `${bytes[2]} is no IDX type (8, 9, 11, 12, 13 or 14)`);
+  const rank = bytes[3] as number;
+  if (rank === 0) throw badData(path, 'byte 3', 'the rank is 0, so there are no samples');
+  const start = 4 + 4 * rank;
+  if (bytes.length < start) {
+    throw badData(path, `byte ${bytes.length}`, `the file ends inside its header, which has ${start} bytes`);
+  }
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const sizes = Array.from({ length: rank }, (_, d) => view.getUint32(4 + 4 * d));
+  sizes.forEach((size, d) => {
+    if (size === 0) throw badData(path, `byte ${4 + 4 * d}`, `size ${d + 1} of ${rank} is 0`);
+  });
+  const count = sizes.reduce((product, size) => product * size, 1);
+  const expected = start + count * element.bytes;
+  if (bytes.length !== expected) {
+    const place = `byte ${Math.min(bytes.length, expected)}`;
+    const problem = bytes.length < expected ? 'the file ends too early' : 'the file goes on after its last element';
+    throw badData(path, place, `${problem}: ${sizes.join(' x ')} elements make ${expected} bytes, not ${bytes.length}`);
+  }
+  return { type: element.type, sizes, data: readElements(view, start, count, element, bytes) };
+}
+
+function readElements(
+  view: DataView,
+  start: number,
+  count: number,
+  element: ElementType,
+  bytes: Uint8Array,
+): FieldArray {
+  if (element.type === 'u8') return bytes.subarray(start, start + count);
+  const out = element.type === 'i32' ? new Int32Array(count) : new Float32Array(count);
+  for (let i = 0; i < count; i++) out[i] = element.read(view, start + i * element.bytes);
+  return out;
+}

@@ -1,0 +1,76 @@
+/** JSON lines: one object per sample, with the fields' names and their numbers, nested or flat. */
+import { type Field, sizeOf } from '../dataset.ts';
+import { badData } from './bad-data.ts';
+import { convert, type Table } from './table.ts';
+
+/** @param wanted the fields to read; without it, those of the first line, as f32 */
+export function parseJsonLines(path: string, text: string, wanted: readonly Field[] | undefined): Table {
+  const lines = text.split('\n').map((line, n) => ({ line: line.trim(), number: n + 1 }));
+  const objects = lines.filter(({ line }) => line !== '').map(({ line, number }) => parseLine(path, line, number));
+  const [first] = objects;
+  if (!first) throw badData(path, '', 'no line holds a sample', '{"image": [0, 0, …]} on each line');
+  const fields = wanted ?? inferFields(first.object);
+  if (fields.length === 0) throw badData(path, `line ${first.number}`, 'the object has no field of numbers');
+  return { columns: fields.map((field) => ({ field, data: readField(path, objects, field) })) };
+}
+
+interface Line {
+  readonly number: number;
+  readonly object: Readonly<Record<string, unknown>>;
+}
+
+function parseLine(path: string, line: string, number: number): Line {
+  let value: unknown;
+  try {
+    value = JSON.parse(line);
+  } catch (failure) {
+    const detail = failure instanceof Error ? failure.message : String(failure);
+    throw badData(path, `line ${number}`, `no JSON (${detail})`);
+  }
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+    throw badData(path, `line ${number}`, 'an object is needed', '{"image": [0, 0, …]}');
+  }
+  return { number, object: value as Record<string, unknown> };
+}
+
+function inferFields(object: Readonly<Record<string, unknown>>): Field[] {
+  return Object.entries(object).flatMap(([name, value]) => {
+    const shape: number[] = [];
+    let inner: unknown = value;
+    while (Array.isArray(inner)) {
+      shape.push(inner.length);
+      inner = inner[0];
+    }
+    return typeof inner === 'number' ? [{ name, type: 'f32' as const, shape }] : [];
+  });
+}
+
+function readField(path: string, lines: readonly Line[], field: Field) {
+  const size = sizeOf(field);
+  const values = new Float64Array(lines.length * size);
+  lines.forEach(({ object, number }, row) => {
+    const place = `line ${number}, \`${field.name}\``;
+    if (!Object.hasOwn(object, field.name)) throw badData(path, `line ${number}`, `\`${field.name}\` is missing`);
+    const flat = flatten(path, place, object[field.name]);
+    if (flat.length !== size) throw badData(path, place, `${flat.length} numbers, but ${size} are needed`);
+    values.set(flat, row * size);
+  });
+  return convert(values, field, (i) => {
+    const line = lines[Math.floor(i / size)];
+    return [path, `line ${line?.number}, \`${field.name}\`, element ${(i % size) + 1}`];
+  });
+}
+
+/** All numbers inside, in order; without recursion, so deep nesting cannot overflow the stack. */
+function flatten(path: string, place: string, value: unknown): number[] {
+  const out: number[] = [];
+  const open: unknown[] = [value];
+  while (open.length > 0) {
+    const next = open.pop();
+    if (Array.isArray(next)) for (let i = next.length - 1; i >= 0; i--) open.push(next[i]);
+    else if (typeof next === 'number') out.push(next);
+    else if (typeof next === 'boolean') out.push(next ? 1 : 0);
+    else throw badData(path, place, `${JSON.stringify(next)?.slice(0, 40) ?? 'nothing'} is no number`);
+  }
+  return out;
+}

@@ -1,0 +1,101 @@
+/** Parquet: each column of numbers, of lists of numbers or of PNG pictures is a field. */
+import { type Column, type Field, type FieldType, sizeOf } from '../dataset.ts';
+import { badData, looksLike } from './bad-data.ts';
+import { type ParquetColumn, readParquetColumns } from './parquet-thread.ts';
+import { isPng, parsePng, toGrey } from './png.ts';
+import { rowCount, type Table } from './table.ts';
+
+/** Columns of text and other things are left out. */
+export async function parseParquet(path: string, bytes: Uint8Array): Promise<Table> {
+  const magic = new TextDecoder('latin1');
+  if (magic.decode(bytes.subarray(0, 4)) !== 'PAR1') {
+    throw badData(path, 'byte 0', `Parquet begins with PAR1, but this is ${looksLike(bytes)}`);
+  }
+  if (bytes.length < 12 || magic.decode(bytes.subarray(-4)) !== 'PAR1') {
+    throw badData(path, `byte ${bytes.length}`, 'Parquet ends with PAR1: the file is cut off or damaged');
+  }
+  const reply = await readParquetColumns(bytes);
+  if (!reply.columns) throw badData(path, '', `the file cannot be read (${reply.problem})`);
+  const columns = reply.columns.flatMap((column) => toColumn(path, column) ?? []);
+  const table = { columns };
+  const rows = rowCount(path, table);
+  if (rows !== reply.rows) throw badData(path, '', `it announces ${reply.rows} rows and holds ${rows}`);
+  return table;
+}
+
+function toColumn(path: string, { name, chunks }: ParquetColumn): Column | undefined {
+  const first = chunks.find((chunk) => chunk.length > 0)?.[0];
+  if (pictureOf(first)) return pictureColumn(path, name, chunks);
+  const shape = shapeOf(first);
+  if (!shape) return undefined;
+  const size = shape.reduce((product, n) => product * n, 1);
+  if (size === 0) throw badData(path, `row 1, column \`${name}\``, 'the list is empty');
+  const rows = chunks.reduce((sum, chunk) => sum + chunk.length, 0);
+  const values = new Float64Array(rows * size);
+  let row = 0;
+  for (const chunk of chunks) {
+    for (let k = 0; k < chunk.length; k++, row++) {
+      const place = `row ${row + 1}, column \`${name}\``;
+      const end = fill(path, place, chunk[k], values, row * size, (row + 1) * size);
+      if (end !== (row + 1) * size) throw badData(path, place, `${end - row * size} numbers, but row 1 has ${size}`);
+    }
+  }
+  const field: Field = { name, type: typeOf(chunks, values), shape };
+  return { field, data: field.type === 'i32' ? Int32Array.from(values) : Float32Array.from(values) };
+}
+
+/** Shape of a number or a list of lists; undefined for text and the like. */
+function shapeOf(value: unknown): number[] | undefined {
+  if (typeof value === 'number' || typeof value === 'bigint' || typeof value === 'boolean') return [];
+  if (!Array.isArray(value)) return undefined;
+  const inner = shapeOf(value[0]);
+  return inner && [value.length, ...inner];
+}
+
+/** Whole numbers that fit are i32; a column stored as floating point stays f32. */
+function typeOf(chunks: ParquetColumn['chunks'], values: Float64Array): FieldType {
+  const floating = chunks.some((chunk) => chunk instanceof Float32Array || chunk instanceof Float64Array);
+  return !floating && values.every((value) => value === (value | 0)) ? 'i32' : 'f32';
+}
+
+function fill(path: string, place: string, value: unknown, out: Float64Array, at: number, end: number): number {
+  if (Array.isArray(value)) {
+    let next = at;
+    for (const item of value) next = fill(path, place, item, out, next, end);
+    return next;
+  }
+  if (typeof value !== 'number' && typeof value !== 'bigint' && typeof value !== 'boolean') {
+    throw badData(path, place, value === null || value === undefined ? 'the value is missing' : 'a number is needed');
+  }
+  if (at < end) out[at] = Number(value);
+  return at + 1;
+}
+
+/** The bytes of a picture: the value itself, or its `bytes`, as data hubs store them. */
+function pictureOf(value: unknown): Uint8Array | undefined {
+  const inner = typeof value === 'object' && value !== null && 'bytes' in value ? value.bytes : value;
+  return inner instanceof Uint8Array && isPng(inner) ? inner : undefined;
+}
+
+function pictureColumn(path: string, name: string, chunks: ParquetColumn['chunks']): Column {
+  const pictures = chunks
+    .flatMap((chunk) => Array.from(chunk))
+    .map((value, row) => {
+      const bytes = pictureOf(value);
+      if (!bytes) throw badData(path, `row ${row + 1}, column \`${name}\``, 'no PNG picture, unlike row 1');
+      return parsePng(`${path}: row ${row + 1}, column \`${name}\``, bytes);
+    });
+  const { width = 0, height = 0 } = pictures[0] ?? {};
+  const grey = pictures.every((picture) => picture.grey);
+  const field: Field = { name, type: 'u8', shape: grey ? [height, width] : [height, width, 3] };
+  const size = sizeOf(field);
+  const data = new Uint8Array(pictures.length * size);
+  pictures.forEach((picture, row) => {
+    if (picture.width !== width || picture.height !== height) {
+      const problem = `${picture.width} x ${picture.height} pixels, but row 1 has ${width} x ${height}`;
+      throw badData(path, `row ${row + 1}, column \`${name}\``, problem);
+    }
+    data.set(grey ? toGrey(picture) : picture.colours, row * size);
+  });
+  return { field, data };
+}

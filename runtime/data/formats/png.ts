@@ -1,0 +1,163 @@
+/** Pictures: PNG files and folders of them, as bytes of one grey or three colour channels. */
+import { readdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { PNG } from 'pngjs';
+import type { Column, Field } from '../dataset.ts';
+import { badData, looksLike } from './bad-data.ts';
+import { DEFLATE_RATIO, MOST_BYTES, readBytes } from './bytes.ts';
+import type { Table } from './table.ts';
+
+export interface Picture {
+  readonly width: number;
+  readonly height: number;
+  /** height × width × 3, transparent places on white. */
+  readonly colours: Uint8Array;
+  /** Red, green and blue agree everywhere. */
+  readonly grey: boolean;
+}
+
+const SIGNATURE = [0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a];
+/** The most pixels of one picture; and interlaced files are unpacked with no bound, so they must be small. */
+const MOST_PIXELS = 64 * 1024 ** 2;
+const MOST_INTERLACED = 256 * 1024;
+
+export function isPng(bytes: Uint8Array): boolean {
+  return SIGNATURE.every((byte, i) => bytes[i] === byte);
+}
+
+export function parsePng(path: string, bytes: Uint8Array): Picture {
+  checkHeader(path, bytes);
+  let png: PNG;
+  try {
+    png = PNG.sync.read(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength));
+  } catch (failure) {
+    const detail = failure instanceof Error ? failure.message : String(failure);
+    throw badData(path, '', `the picture is damaged (${detail})`);
+  }
+  return onWhite(png);
+}
+
+/** Everything that decides how much memory decoding takes, before decoding. */
+function checkHeader(path: string, bytes: Uint8Array): void {
+  if (!isPng(bytes)) throw badData(path, 'byte 0', `PNG expected, found ${looksLike(bytes)}`);
+  if (bytes.length < 33) throw badData(path, `byte ${bytes.length}`, 'the file ends inside its header');
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const width = view.getUint32(16);
+  const height = view.getUint32(20);
+  const pixels = width * height;
+  if (pixels === 0 || pixels > MOST_PIXELS) {
+    throw badData(path, 'byte 16', `a picture of ${width} x ${height} pixels; 1 to ${MOST_PIXELS} pixels are read`);
+  }
+  if (pixels / 8 > bytes.length * DEFLATE_RATIO) {
+    throw badData(path, 'byte 16', `${width} x ${height} pixels cannot lie in ${bytes.length} bytes`);
+  }
+  if (bytes[28] === 1 && bytes.length > MOST_INTERLACED) {
+    throw badData(path, 'byte 28', 'interlaced pictures are only read up to 256 KiB', 'save it without interlacing');
+  }
+}
+
+function onWhite(png: PNG): Picture {
+  const { width, height, data } = png;
+  const colours = new Uint8Array(width * height * 3);
+  let grey = true;
+  for (let p = 0; p < width * height; p++) {
+    const alpha = data[4 * p + 3] as number;
+    for (let c = 0; c < 3; c++) {
+      const colour = data[4 * p + c] as number;
+      colours[3 * p + c] = alpha === 255 ? colour : Math.round((colour * alpha + 255 * (255 - alpha)) / 255);
+    }
+    grey &&= colours[3 * p] === colours[3 * p + 1] && colours[3 * p] === colours[3 * p + 2];
+  }
+  return { width, height, colours, grey };
+}
+
+/** Luma of ITU-R BT.601 for colour pictures. */
+export function toGrey(picture: Picture): Uint8Array {
+  const { width, height, colours } = picture;
+  const out = new Uint8Array(width * height);
+  for (let p = 0; p < out.length; p++) {
+    const [r = 0, g = 0, b = 0] = colours.subarray(3 * p, 3 * p + 3);
+    out[p] = picture.grey ? r : Math.round(0.299 * r + 0.587 * g + 0.114 * b);
+  }
+  return out;
+}
+
+/** One picture, or all of a folder by name; sub-folders are classes, numbered by name, in the field `label`. */
+export async function readPictures(
+  path: string,
+  folder: boolean,
+  wanted: readonly Field[] | undefined,
+): Promise<Table> {
+  const files = folder ? await listPictures(path) : [{ name: path, label: undefined }];
+  if (files.length === 0) throw badData(path, '', 'the folder holds no .png file');
+  const pictures: Picture[] = [];
+  let bytes = 0;
+  for (const { name } of files) {
+    const file = folder ? join(path, name) : name;
+    const picture = parsePng(file, await readBytes(file));
+    bytes += picture.colours.length;
+    if (bytes > MOST_BYTES) throw badData(path, '', `its pictures take more than ${MOST_BYTES} bytes`);
+    checkSize(file, picture, pictures[0], files[0]?.name ?? '');
+    pictures.push(picture);
+  }
+  const image = imageColumn(path, pictures, wanted);
+  const labels = Int32Array.from(files, ({ label }) => label ?? 0);
+  const label: Column = { field: { name: 'label', type: 'i32', shape: [] }, data: labels };
+  const labelled = files[0]?.label !== undefined;
+  return {
+    columns: labelled ? [image, label] : [image],
+    rowNames: files.map(({ name }) => name),
+    unnamed: !labelled,
+  };
+}
+
+async function listPictures(path: string): Promise<{ name: string; label: number | undefined }[]> {
+  const own = await picturesIn(path);
+  if (own.length > 0) return own.map((name) => ({ name, label: undefined }));
+  const entries = await readdir(path, { withFileTypes: true });
+  const classes = entries.filter((entry) => entry.isDirectory()).map((entry) => entry.name);
+  const files: { name: string; label: number }[] = [];
+  for (const [label, name] of sortNames(classes).entries()) {
+    for (const file of await picturesIn(join(path, name))) files.push({ name: join(name, file), label });
+  }
+  return files;
+}
+
+async function picturesIn(path: string): Promise<string[]> {
+  const names = await readdir(path);
+  return sortNames(names.filter((name) => name.toLowerCase().endsWith('.png')));
+}
+
+/** `2.png` before `10.png`. */
+function sortNames(names: string[]): string[] {
+  const collator = new Intl.Collator('en', { numeric: true });
+  return names.sort((a, b) => collator.compare(a, b));
+}
+
+function checkSize(file: string, picture: Picture, first: Picture | undefined, firstName: string): void {
+  if (!first || (first.width === picture.width && first.height === picture.height)) return;
+  const own = `${picture.width} x ${picture.height}`;
+  throw badData(file, '', `${own} pixels, but ${firstName} has ${first.width} x ${first.height}`, 'give all one size');
+}
+
+/** The pictures with as many channels as the wanted field has; else three if any has colour. */
+function imageColumn(path: string, pictures: readonly Picture[], wanted: readonly Field[] | undefined): Column {
+  const [first] = pictures as [Picture];
+  const { width, height } = first;
+  const field = wanted?.find((f) => f.name === 'image') ?? (wanted?.length === 1 ? wanted[0] : undefined);
+  const size = field?.shape.reduce((product, n) => product * n, 1);
+  if (field && size !== width * height && size !== width * height * 3) {
+    const shape = field.shape.join(', ');
+    throw badData(
+      path,
+      '',
+      `the picture has ${width} x ${height} pixels, but \`${field.name}\` is ${field.type}[${shape}] (height, width)`,
+      'scale it to that size first',
+    );
+  }
+  const grey = size === undefined ? pictures.every((picture) => picture.grey) : size === width * height;
+  const pixels = width * height * (grey ? 1 : 3);
+  const data = new Uint8Array(pictures.length * pixels);
+  for (const [p, picture] of pictures.entries()) data.set(grey ? toGrey(picture) : picture.colours, p * pixels);
+  return { field: { name: 'image', type: 'u8', shape: grey ? [height, width] : [height, width, 3] }, data };
+}

@@ -1,0 +1,127 @@
+/** From what a program names to rows: one source per row of a table. */
+import { UserError } from '../support/errors.ts';
+import { CATALOGUE, type CatalogueEntry, TEXT_LENGTH } from './catalogue.ts';
+import { type Dataset, type Field, slice } from './dataset.ts';
+import { dataDirectory } from './directory.ts';
+import { openCifar10 } from './sources/cifar10.ts';
+import { openDigits } from './sources/digits.ts';
+import { openFile } from './sources/file.ts';
+import { type GlyphSplit, glyphs } from './sources/glyphs.ts';
+import { openShakespeare } from './sources/shakespeare.ts';
+
+/** `data.mnist.train[0..54999]` is { source: 'mnist', split: 'train', range: [0, 54999] }. */
+export interface DataReference {
+  readonly source: string;
+  /** Of a built-in set; nothing for `file`. */
+  readonly split: string;
+  /** First and last sample, both included. */
+  readonly range?: readonly [number, number];
+  /** Only for `file`. */
+  readonly path?: string;
+  /** What the program expects of a file: its columns are converted to these. */
+  readonly fields?: readonly Field[];
+  readonly options?: Readonly<Record<string, number | string | boolean>>;
+}
+
+export interface OpenOptions {
+  /** `--data DIR`; without it `$NMC_DATA`, else a folder in the user's cache. */
+  readonly dataDirectory?: string;
+  readonly seed: number;
+}
+
+interface Request {
+  readonly reference: DataReference;
+  readonly directory: string;
+  readonly seed: number;
+  readonly fields: readonly Field[];
+}
+
+interface Source {
+  readonly entry?: CatalogueEntry;
+  /** Names of the options it takes. */
+  readonly options?: readonly string[];
+  readonly open: (request: Request) => Dataset | Promise<Dataset>;
+}
+
+const SOURCES: Readonly<Record<string, Source>> = {
+  glyphs: {
+    entry: CATALOGUE.glyphs,
+    options: ['rotated', 'samples'],
+    open: ({ reference, seed }) => {
+      const samples = reference.options?.samples;
+      return glyphs(reference.split as GlyphSplit, {
+        seed,
+        rotated: isTrue(reference.options?.rotated),
+        ...(samples === undefined ? {} : { samples: wholeOption(reference, 'samples', 0, 10_000_000) }),
+      });
+    },
+  },
+  mnist: {
+    entry: CATALOGUE.mnist,
+    open: ({ reference, directory, fields }) =>
+      openDigits(directory, { set: 'mnist', folderName: 'mnist', split: reference.split, fields }),
+  },
+  fashion_mnist: {
+    entry: CATALOGUE.fashion_mnist,
+    open: ({ reference, directory, fields }) =>
+      openDigits(directory, { set: 'fashion_mnist', folderName: 'fashion-mnist', split: reference.split, fields }),
+  },
+  cifar10: {
+    entry: CATALOGUE.cifar10,
+    open: ({ reference, directory, fields }) => openCifar10(directory, reference.split, fields),
+  },
+  shakespeare: {
+    entry: CATALOGUE.shakespeare,
+    options: ['length'],
+    open: ({ reference, directory }) =>
+      openShakespeare(directory, reference.split, wholeOption(reference, 'length', TEXT_LENGTH, 1_000_000)),
+  },
+  file: {
+    options: ['length'],
+    open: ({ reference }) => {
+      if (reference.path === undefined || reference.path === '') {
+        throw new UserError('data/source', 'data.file needs the path of a file', 'data.file("digits.npz")');
+      }
+      return openFile(reference.path, reference.fields, wholeOption(reference, 'length', TEXT_LENGTH, 1_000_000));
+    },
+  },
+};
+
+/**
+ * Opens what `reference` names. Begin it early and await it late: unpacking runs beside other work.
+ * UserError: `data/source`, `data/split`, `data/option`, `data/missing`, `data/format`, `data/field`, `data/range`.
+ */
+export async function openDataset(reference: DataReference, options: OpenOptions): Promise<Dataset> {
+  const source = Object.hasOwn(SOURCES, reference.source) ? SOURCES[reference.source] : undefined;
+  if (!source) {
+    const known = Object.keys(SOURCES).map((name) => `data.${name}`);
+    throw new UserError('data/source', `there is no data.${reference.source}`, `there are: ${known.join(', ')}`);
+  }
+  checkSplit(reference, source.entry);
+  checkOptions(reference, source.options ?? []);
+  const directory = dataDirectory(options.dataDirectory);
+  const fields = source.entry?.fields ?? reference.fields ?? [];
+  const dataset = await source.open({ reference, directory, seed: options.seed, fields });
+  return reference.range ? slice(dataset, ...reference.range) : dataset;
+}
+
+function checkSplit({ source, split }: DataReference, entry: CatalogueEntry | undefined): void {
+  if (!entry || entry.splits.includes(split)) return;
+  const known = entry.splits.map((name) => `data.${source}.${name}`).join(' and ');
+  throw new UserError('data/split', `data.${source} has no part \`${split}\``, `it has ${known}`);
+}
+
+function checkOptions({ source, options = {} }: DataReference, known: readonly string[]): void {
+  const wrong = Object.keys(options).find((name) => !known.includes(name));
+  if (wrong === undefined) return;
+  const repair = known.length > 0 ? `it takes ${known.join(', ')}` : 'it takes none';
+  throw new UserError('data/option', `data.${source} has no option \`${wrong}\``, repair);
+}
+
+function wholeOption({ source, options }: DataReference, name: string, missing: number, most: number): number {
+  const value = options?.[name] ?? missing;
+  if (typeof value === 'number' && Number.isInteger(value) && value >= 1 && value <= most) return value;
+  throw new UserError('data/option', `data.${source}: \`${name}\` must be a whole number from 1 to ${most}`);
+}
+
+const isTrue = (value: unknown): boolean => value === true || value === 1 || value === 'true';

@@ -1,0 +1,48 @@
+/** What `nmc predict --input FILE` is given: rows with the fields that a model clamps. */
+import type { Dataset, Field } from './dataset.ts';
+import { badData } from './formats/bad-data.ts';
+import { MOST_BYTES } from './formats/bytes.ts';
+import { parseJsonLines } from './formats/json-lines.ts';
+import { readTable } from './formats/read-table.ts';
+import { rowCount, tableDataset } from './formats/table.ts';
+
+export interface Input {
+  /** Exactly the wanted fields. */
+  readonly dataset: Dataset;
+  /** One per sample, for printing: a picture's file name, else the row's number from 1. */
+  readonly names: readonly string[];
+}
+
+/** Text of JSON lines is cut into strings, so it may hold less than other data. */
+const MOST_TEXT = Math.min(MOST_BYTES, 256 * 1024 ** 2);
+
+/**
+ * @param path IDX, NPY, NPZ, CSV, Parquet, JSON lines, PNG, a folder of PNGs, or `-`: JSON lines from `standardInput`
+ * @param wanted a file with one unnamed array (IDX, NPY, PNG) serves the only wanted field
+ */
+export async function readInput(
+  path: string,
+  wanted: readonly Field[],
+  standardInput: AsyncIterable<Uint8Array | string> = process.stdin,
+): Promise<Input> {
+  const name = path === '-' ? 'standard input' : path;
+  const table =
+    path === '-' ? parseJsonLines(name, await readAll(name, standardInput), wanted) : await readTable(path, wanted);
+  const rows = rowCount(name, table);
+  return {
+    dataset: tableDataset(name, table, wanted),
+    names: table.rowNames ?? Array.from({ length: rows }, (_, row) => String(row + 1)),
+  };
+}
+
+async function readAll(name: string, source: AsyncIterable<Uint8Array | string>): Promise<string> {
+  const pieces: Uint8Array[] = [];
+  let bytes = 0;
+  for await (const piece of source) {
+    const chunk = typeof piece === 'string' ? new TextEncoder().encode(piece) : piece;
+    bytes += chunk.length;
+    if (bytes > MOST_TEXT) throw badData(name, `byte ${MOST_TEXT}`, 'more than this is not read at once');
+    pieces.push(chunk);
+  }
+  return Buffer.concat(pieces).toString('utf8');
+}
