@@ -1,0 +1,150 @@
+/** Our own wording for what the grammar did not find. Chevrotain's is unfit for people. */
+import {
+  EOF,
+  type IParserErrorMessageProvider,
+  type IRecognitionException,
+  type IToken,
+  type TokenType,
+} from 'chevrotain';
+import type { Code } from '../diagnostics/codes.ts';
+import * as t from './tokens.ts';
+import { UNITS } from './units.ts';
+
+/** What could have stood there, where it is more than the one token the grammar asked for: by rule and token. */
+const EXPECTED: Readonly<Record<string, string>> = {
+  'arguments/RightParen': '`,` or `)`',
+  'parameters/RightParen': '`,` or `)`',
+  'placeList/RightBracket': '`,` or `]`',
+  'list/RightBracket': '`,` or `]`',
+  'type/RightBracket': '`,` or `]`',
+  'indexItems/RightBracket': '`,`, `..` or `]`',
+  'nodeStatement/Colon': '`:` and a type',
+  'weightStatement/Colon': '`:` and a type',
+  'fieldStatement/Colon': '`:` and a type',
+  'linkStatement/Equals': '`->` or `=`',
+  'linkStatement/Arrow': '`->` and another end',
+  'clampStatement/Equals': '`=` and a value',
+  'clusterStatement/Equals': '`=` and the cluster it is made of',
+  'importLine/AnyWord': 'the path of a module, such as `std/links` or `./column`',
+  'taskHead/Of': '`of` and the name of a model',
+  'scheduleHead/Of': '`of` and the name of a model',
+};
+
+/** What to write, by rule (innermost first) and token; the fallback has no token. */
+const REPAIRS: Readonly<Record<string, string>> = {
+  'nodeStatement/Colon': 'give its type: `node h: f32[128]`',
+  'weightStatement/Colon': 'give its type: `weight w: f32[size(target), size(source)] = init`',
+  'weightStatement/Equals': 'say how it begins: `= uniform_fan_in`',
+  'fieldStatement/Colon': 'give its type: `field image: u8[28, 28]`',
+  'linkStatement/Equals': 'say what the link is: `= links.dense()`',
+  'linkStatement/Arrow': 'join two nodes: `link a -> b = links.dense()`',
+  'clusterStatement/Equals': '`cluster v1 = column.visual()`',
+  'clampStatement/Equals': '`clamp pixels = sample.image / 255`',
+  'readStatement/Equals': '`read digit = argmax(label)`',
+  'validateStatement/On': '`validate on data.mnist.test`',
+  'settingStatement/Equals': '`batch = 128`',
+  'namedStatement/Equals': '`let u = x + 1`',
+  'taskHead/Of': '`train il of mnist on data.mnist.train { … }`',
+  'scheduleHead/Of': '`schedule home of mnist { … }`',
+  'importLine/AnyWord': '`import std/links`',
+};
+
+/** `prev`: the last token accepted; undefined at the start. */
+function found(actual: IToken | undefined): string {
+  if (actual === undefined || actual.tokenType === EOF) return 'the end';
+  return showToken(actual);
+}
+
+export function showToken(token: IToken): string {
+  const image = token.image.length > 30 ? `${token.image.slice(0, 29)}…` : token.image;
+  return `\`${image}\``;
+}
+
+function expectedText(ruleName: string, expected: TokenType): string {
+  return EXPECTED[`${ruleName}/${expected.name}`] ?? expected.LABEL ?? expected.name;
+}
+
+function after(previous: IToken): string {
+  return previous.image === '' || Number.isNaN(previous.startOffset) ? '' : ` after ${showToken(previous)}`;
+}
+
+export const messageProvider: IParserErrorMessageProvider = {
+  buildMismatchTokenMessage: ({ expected, actual, previous, ruleName }) =>
+    `expected ${expectedText(ruleName, expected)}${after(previous)}, found ${found(actual)}`,
+  buildNotAllInputParsedMessage: ({ firstRedundant }) => `${showToken(firstRedundant)} does not continue the statement`,
+  buildNoViableAltMessage: ({ actual, previous, customUserDescription }) =>
+    `expected ${customUserDescription ?? 'something else'}${after(previous)}, found ${found(actual[0])}`,
+  buildEarlyExitMessage: ({ actual, previous, ruleName }) =>
+    `expected ${EXPECTED[`${ruleName}/Arrow`] ?? 'more'}${after(previous)}, found ${found(actual[0])}`,
+};
+
+export interface Problem {
+  readonly code: Code;
+  readonly reason: string;
+  readonly repair?: string | undefined;
+}
+
+/**
+ * The first thing the grammar did not like about a statement, in words, with what to write instead.
+ * @param before the tokens of the statement up to the error; @param next the one behind it
+ */
+export function explain(error: IRecognitionException, before: readonly IToken[], next: IToken | undefined): Problem {
+  const { token } = error;
+  const previous = before.at(-1);
+  const rules = error.context.ruleStack;
+  const rule = rules.at(-1) ?? '';
+  return (
+    spacedUnit(token, previous) ??
+    assignment(token, before, rule) ??
+    roundSizes(token, previous, rule) ??
+    reservedName(token, rules, error.name) ??
+    general(error, rule, next)
+  );
+}
+
+function spacedUnit(token: IToken, previous: IToken | undefined): Problem | undefined {
+  if (previous?.tokenType !== t.NumberToken || !/\d$/.test(previous.image) || !UNITS.has(token.image)) return undefined;
+  const joined = `${previous.image}${token.image}`;
+  const reason = `a blank parts ${showToken(previous)} from its unit`;
+  return { code: 'syntax/spaced-unit', reason, repair: `\`${joined}\`` };
+}
+
+function assignment(token: IToken, before: readonly IToken[], rule: string): Problem | undefined {
+  if (token.tokenType !== t.Equals) return undefined;
+  const inCondition = before.some((one) => [t.When, t.Where, t.CheckWord].includes(one.tokenType));
+  if (!inCondition && rule !== 'operand') return undefined;
+  return { code: 'syntax/assignment', reason: 'a condition compares with `==`', repair: '`==`' };
+}
+
+function roundSizes(token: IToken, previous: IToken | undefined, rule: string): Problem | undefined {
+  const isType = previous !== undefined && /^(f16|f32|f64|u8|i32|int|float)$/.test(previous.image);
+  if (token.tokenType !== t.LeftParen || !isType || rule === 'operand') return undefined;
+  const reason = 'the sizes of a type stand between square brackets';
+  return { code: 'syntax/unexpected', reason, repair: `\`${previous.image}[784]\`` };
+}
+
+const RESERVED = new Set(['and', 'or', 'not', 'when', 'where']);
+
+function reservedName(token: IToken, rules: readonly string[], kind: string): Problem | undefined {
+  if (!RESERVED.has(token.image) || rules.at(-1) !== 'name' || kind !== 'MismatchedTokenException') return undefined;
+  const reason = `${showToken(token)} has a meaning of its own, so nothing can be called so`;
+  return { code: 'syntax/expected', reason, repair: 'choose another name' };
+}
+
+function general(error: IRecognitionException, rule: string, next: IToken | undefined): Problem {
+  if (error.name === 'NotAllInputParsedException') return { code: 'syntax/unexpected', ...leftOver(error, next) };
+  const wanted = /^expected `?(\w+|->|.)`?/.exec(error.message)?.[1] ?? '';
+  const key = { ':': 'Colon', '=': 'Equals', '->': 'Arrow', of: 'Of', on: 'On', the: 'AnyWord' }[wanted];
+  const parent = rule === 'name' ? (error.context.ruleStack.at(-2) ?? '') : rule;
+  const name = key === undefined ? undefined : REPAIRS[`${parent}/${key}`];
+  return { code: 'syntax/expected', reason: error.message, repair: name };
+}
+
+function leftOver(error: IRecognitionException, next: IToken | undefined): Omit<Problem, 'code'> {
+  const { token, message } = error;
+  if (token.tokenType === t.Comma) return { reason: 'nothing is listed here', repair: 'leave out the `,`' };
+  if (token.tokenType === t.Colon)
+    return { reason: 'no type can stand here', repair: 'leave out the `:` and the type' };
+  if (next?.tokenType === t.Equals) return { reason: message, repair: 'begin a new line for a new statement' };
+  return { reason: message };
+}

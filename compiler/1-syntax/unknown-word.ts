@@ -1,0 +1,92 @@
+/** Statements that begin with no word of ours: what was meant, and how to say it. */
+import { type IToken, type TokenType, tokenMatcher } from 'chevrotain';
+import { diagnostic } from '../diagnostics/codes.ts';
+import type { Diagnostic } from '../diagnostics/diagnostic.ts';
+import { closest } from '../diagnostics/suggest.ts';
+import { tokenSpan } from './build-ast.ts';
+import { type Place, STATEMENT_WORDS } from './statement-lines.ts';
+import * as t from './tokens.ts';
+
+const PLACES: Readonly<Record<Place, string>> = {
+  top: 'a file',
+  model: 'a model or cluster',
+  task: 'a train, predict or schedule block',
+  definition: 'a definition',
+};
+
+/** Words that other systems use for the same thing. */
+const SYNONYMS: Readonly<Record<string, string>> = {
+  layer: 'node',
+  input: 'sense',
+  connect: 'link',
+  edge: 'link',
+  parameter: 'param',
+  fn: 'function',
+  def: 'function',
+  network: 'model',
+  use: 'import',
+  from: 'import',
+  include: 'import',
+  assert: 'check',
+  export: 'expose',
+  output: 'read',
+};
+
+function words(place: Place): readonly TokenType[] {
+  return STATEMENT_WORDS[place];
+}
+function textOf(type: TokenType): string {
+  return typeof type.PATTERN === 'string' ? type.PATTERN : '';
+}
+
+/** The same token with the word that was probably meant; undefined when that cannot be told. */
+export function correctWord(token: IToken, place: Place, next?: IToken): IToken | undefined {
+  if (!tokenMatcher(token, t.AnyWord) || next?.tokenType === t.Equals) return undefined;
+  const known = words(place).map(textOf);
+  const meant = known.includes(SYNONYMS[token.image] ?? '') ? SYNONYMS[token.image] : closest(token.image, known);
+  const type = words(place).find((one) => textOf(one) === meant);
+  if (type === undefined) return undefined;
+  return { ...token, image: textOf(type), tokenType: type, tokenTypeIdx: type.tokenTypeIdx ?? 0 };
+}
+
+export function unknownWord(
+  token: IToken,
+  place: Place,
+  corrected: IToken | undefined,
+  file: string,
+  next?: IToken,
+): Diagnostic {
+  const span = tokenSpan(token, file);
+  const list = words(place).map((type) => `\`${textOf(type)}\``);
+  const allowed = `${list.slice(0, -1).join(', ')} or ${list.at(-1) ?? ''}`;
+  const shown = token.image.length > 30 ? `${token.image.slice(0, 29)}…` : token.image;
+  if (!tokenMatcher(token, t.AnyWord)) {
+    const reason = `\`${shown}\` begins no statement; here stand ${allowed}`;
+    return diagnostic('syntax/unexpected', span, reason, { repair: 'delete it, or join it to the statement above' });
+  }
+  if (corrected !== undefined) {
+    return diagnostic('syntax/unknown-word', span, `${PLACES[place]} has no \`${shown}\``, {
+      repair: `did you mean \`${corrected.image}\`?`,
+    });
+  }
+  const home = elsewhere(token, place);
+  if (home !== undefined) return diagnostic('syntax/unknown-word', span, home.reason, { repair: home.repair });
+  if (place === 'model' && next?.tokenType === t.Equals) {
+    const reason = 'a model has no settings of its own';
+    return diagnostic('syntax/unknown-word', span, reason, { repair: `a parameter: \`param ${shown} = …\`` });
+  }
+  const settings = place === 'task' ? ' or a setting such as `batch = 128`' : '';
+  return diagnostic('syntax/unknown-word', span, `here stand ${allowed}${settings}`, {
+    repair: 'begin the statement with one of these words',
+  });
+}
+
+/** A word of ours in the wrong place. */
+function elsewhere(token: IToken, place: Place): { reason: string; repair: string } | undefined {
+  const home = (['model', 'task', 'definition', 'top'] as const).find((one) => words(one).includes(token.tokenType));
+  if (home === undefined || home === place) return undefined;
+  return {
+    reason: `\`${token.image}\` belongs into ${PLACES[home]}, not ${PLACES[place]}`,
+    repair: `move it into ${PLACES[home]}`,
+  };
+}
