@@ -1,0 +1,53 @@
+/**
+ * The PC graph: nodes with energies, links with bodies, clusters expanded, parameters fixed. Names are identities, so
+ * an edit of the model keeps the checkpoints of what it did not touch.
+ */
+import type { Initializer, WeightInstance } from '../3-check/checked.ts';
+import type { Expr, Shape } from '../operators/expr.ts';
+
+export interface GraphNode {
+  readonly name: string;
+  readonly role: 'node' | 'sense';
+  /** Per sample. */
+  readonly shape: Shape;
+  /** Samples per second of a sense. */
+  readonly rate?: number;
+  /** f of convention A, an expression of leaf `z`. */
+  readonly activation: Expr;
+  /** Of leaves `z`, `mu` and the node's weights; summed over its elements it is the node's energy (equation 2). */
+  readonly energy: Expr;
+  readonly energyKind: string;
+  /** Linear in z, so only sound while clamped. */
+  readonly clampedOnly: boolean;
+  readonly weights: readonly WeightInstance[];
+  readonly start: Initializer;
+  readonly prior: 'zero' | 'none';
+}
+
+export interface GraphLink {
+  readonly name: string;
+  readonly source: string;
+  readonly target: string;
+  /** In steps of a sequence. */
+  readonly delay: number;
+  /** Of leaf `source`, which is f(z) of the source, and the link's weights. */
+  readonly body: Expr;
+  readonly weights: readonly WeightInstance[];
+}
+
+export interface Graph {
+  readonly name: string;
+  readonly nodes: readonly GraphNode[];
+  readonly links: readonly GraphLink[];
+}
+
+/** Parameters of the whole graph. */
+export function countParameters(graph: Graph): number {
+  const weights = [...graph.nodes.flatMap((n) => n.weights), ...graph.links.flatMap((l) => l.weights)];
+  return weights.reduce((sum, w) => sum + w.shape.reduce((product, n) => product * n, 1), 0);
+}
+
+/** The name of a weight anywhere: in programs, in checkpoints, in the stream that draws it. */
+export function weightName(owner: string, weight: string): string {
+  return `${owner}.${weight}`;
+}

@@ -1,0 +1,70 @@
+/** Writes operations down, one block at a time, with shapes worked out by the operator table. */
+import type { Attributes, Op, Scalar, ScalarExpr, Shape } from '../../spec/program.ts';
+import { dependsOn } from '../../spec/scalars.ts';
+import type { Emit, Value } from '../operators/operator.ts';
+import { isOperator, operators } from '../operators/table.ts';
+
+/** Names are unique over all blocks of one function. */
+export interface Names {
+  fresh(): string;
+}
+
+export function createNames(): Names {
+  let count = 0;
+  return { fresh: () => `%${count++}` };
+}
+
+export class BlockBuilder implements Emit {
+  readonly ops: Op[] = [];
+  readonly scalars: Scalar[] = [];
+  private readonly names: Names;
+  private readonly scalarIds = new Map<string, Value>();
+  private readonly shapes = new Map<string, Shape>();
+  /** Stands behind every operation written from now on: the node or link that it serves. */
+  origin: string | undefined;
+
+  constructor(names: Names) {
+    this.names = names;
+  }
+
+  op(name: string, args: readonly Value[], attributes: Attributes = {}): Value {
+    if (!isOperator(name)) throw new Error(`${name} is no operator`);
+    const shape = operators[name].shape(
+      args.map((a) => a.shape),
+      attributes,
+    );
+    for (const a of args) this.shapes.set(a.id, a.shape);
+    return this.append(name, args, attributes, shape);
+  }
+
+  /** Shape of a value that this block makes or reads. */
+  shapeOf(id: string): Shape {
+    const shape = this.shapes.get(id);
+    if (!shape) throw new Error(`${id} is not used in this block`);
+    return shape;
+  }
+
+  constant(value: number): Value {
+    return this.append('constant', [], { value }, []);
+  }
+
+  /** A number from the host; one that never changes becomes a constant. */
+  scalar(expr: ScalarExpr): Value {
+    if (typeof expr === 'number') return this.constant(expr);
+    const key = JSON.stringify(expr);
+    const known = this.scalarIds.get(key);
+    if (known) return known;
+    const value = { id: `${this.names.fresh()}${dependsOn(expr, 'tick') ? 't' : 's'}`, shape: [] };
+    this.scalars.push({ id: value.id, expr });
+    this.scalarIds.set(key, value);
+    return value;
+  }
+
+  private append(op: string, args: readonly Value[], attributes: Attributes, shape: Shape): Value {
+    const id = this.names.fresh();
+    const plain: Op = { id, op, args: args.map((a) => a.id), attributes, shape };
+    this.shapes.set(id, shape);
+    this.ops.push(this.origin === undefined ? plain : { ...plain, origin: this.origin });
+    return { id, shape };
+  }
+}

@@ -1,0 +1,73 @@
+/** Clamps and reads: from fields of the data to values of nodes, and back. */
+import type { Input, State } from '../../spec/program.ts';
+import type { ClampInstance, DataField } from '../3-check/checked.ts';
+import type { Graph } from '../4-graph/graph.ts';
+import type { Expr } from '../operators/expr.ts';
+import type { Value } from '../operators/operator.ts';
+import type { BlockBuilder } from './builder.ts';
+import { type Bindings, lowerExpression } from './lower-expression.ts';
+import { type Clamp, nodeOf } from './network.ts';
+
+/** Names of the leaves of an expression. */
+export function leavesOf(expr: Expr, found = new Set<string>()): Set<string> {
+  if (expr.kind === 'leaf') found.add(expr.name);
+  else if (expr.kind === 'apply') for (const a of expr.args) leavesOf(a, found);
+  return found;
+}
+
+/** The fields that clamps read, as inputs of a function. */
+export function inputsOf(clamps: readonly ClampInstance[], fields: readonly DataField[], batch: number): Input[] {
+  const leaves = new Set<string>();
+  for (const clamp of clamps) {
+    leavesOf(clamp.value, leaves);
+    if (clamp.when) leavesOf(clamp.when, leaves);
+  }
+  return fields
+    .filter((f) => leaves.has(`sample.${f.name}`))
+    .map((f) => ({ id: `sample.${f.name}`, field: f.name, type: f.type, shape: [batch, ...f.shape] }));
+}
+
+/** Statistics of the training data that clamps read (`standardize`). */
+export function statisticsOf(clamps: readonly ClampInstance[], fields: readonly DataField[]): State[] {
+  const leaves = new Set<string>();
+  for (const clamp of clamps) leavesOf(clamp.value, leaves);
+  const states: State[] = [];
+  for (const f of fields)
+    for (const what of ['mean', 'scale'] as const) {
+      const id = `standardize.${f.name}.${what}`;
+      const shape = what === 'mean' ? f.shape : [];
+      if (leaves.has(id)) states.push({ id, shape, role: 'statistic', init: { kind: 'statistic', field: f.name, what } });
+    }
+  return states;
+}
+
+export function lowerClamps(
+  builder: BlockBuilder,
+  graph: Graph,
+  clamps: readonly ClampInstance[],
+  inputs: readonly Input[],
+  statistics: readonly State[],
+  batch: number,
+): Map<string, Clamp> {
+  const bindings: Record<string, Bindings[string]> = {};
+  for (const input of inputs) bindings[input.id] = { value: { id: input.id, shape: input.shape } };
+  for (const state of statistics) bindings[state.id] = { value: { id: state.id, shape: state.shape } };
+  const lowered = new Map<string, Clamp>();
+  for (const clamp of clamps) {
+    const node = nodeOf(graph, clamp.node);
+    builder.origin = `node ${node.name}`;
+    const value = toShape(builder, lowerExpression(builder, clamp.value, bindings, batch), [batch, ...node.shape]);
+    if (!clamp.when) lowered.set(node.name, { value });
+    else lowered.set(node.name, { value, when: toShape(builder, lowerExpression(builder, clamp.when, bindings, batch), [batch]) });
+  }
+  builder.origin = undefined;
+  return lowered;
+}
+
+/** A clamp flattens where the number of elements agrees; a value that is the same for all samples is repeated. */
+function toShape(builder: BlockBuilder, value: Value, shape: readonly number[]): Value {
+  if (value.shape.length === shape.length && value.shape.every((n, i) => n === shape[i])) return value;
+  const count = value.shape.reduce((a, b) => a * b, 1);
+  const wanted = shape.reduce((a, b) => a * b, 1);
+  return builder.op(count === wanted ? 'reshape' : 'broadcast', [value], { shape: [...shape] });
+}

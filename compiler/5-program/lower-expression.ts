@@ -1,0 +1,102 @@
+/**
+ * A typed expression becomes operations. Shapes of expressions are per sample; here the batch axis is put in front of
+ * everything that differs from sample to sample.
+ */
+import type { Attributes, ScalarExpr } from '../../spec/program.ts';
+import { evaluateScalar, isScalarFunction } from '../../spec/scalars.ts';
+import { type Expr, isBatched, type Shape } from '../operators/expr.ts';
+import type { Value } from '../operators/operator.ts';
+import { operators } from '../operators/table.ts';
+import type { BlockBuilder } from './builder.ts';
+
+/** What a leaf stands for: a value of the program, or a number that the host works out. */
+export type Binding = { readonly value: Value } | { readonly scalar: ScalarExpr };
+export type Bindings = Readonly<Record<string, Binding>>;
+
+export function lowerExpression(builder: BlockBuilder, expr: Expr, bindings: Bindings, batch: number): Value {
+  const scalar = asScalar(expr, bindings);
+  if (scalar !== undefined) return builder.scalar(scalar);
+  if (expr.kind === 'constant') return builder.constant(expr.value);
+  if (expr.kind === 'leaf') {
+    const binding = bindings[expr.name];
+    if (!binding || !('value' in binding)) throw new Error(`no value for ${expr.name}`);
+    return binding.value;
+  }
+  const values = expr.args.map((a) => lowerExpression(builder, a, bindings, batch));
+  if (!isBatched(expr)) return builder.op(expr.op, values, expr.attributes);
+  if (operators[expr.op].elementwise) {
+    const aligned = expr.args.map((a, i) => align(builder, values[i] as Value, a, expr.shape.length, batch));
+    return builder.op(expr.op, aligned, expr.attributes);
+  }
+  if (expr.op === 'matmul') return lowerProduct(builder, expr, values, batch);
+  const ranked = expr.args.map((a, i) => (isBatched(a) ? (values[i] as Value) : repeat(builder, values[i] as Value, batch)));
+  return builder.op(expr.op, ranked, perSampleAttributes(expr, batch));
+}
+
+/** Puts axes of size 1 behind the batch axis, so that broadcasting aligns samples with samples. */
+function align(builder: BlockBuilder, value: Value, expr: Expr, rank: number, batch: number): Value {
+  if (!isBatched(expr) || expr.shape.length === rank) return value;
+  const ones = new Array<number>(rank - expr.shape.length).fill(1);
+  return builder.op('reshape', [value], { shape: [batch, ...ones, ...expr.shape] });
+}
+
+function repeat(builder: BlockBuilder, value: Value, batch: number): Value {
+  return builder.op('broadcast', [value], { shape: [batch, ...value.shape] });
+}
+
+/** A product with an unbatched matrix is one product of all samples' rows. */
+function lowerProduct(
+  builder: BlockBuilder,
+  expr: Expr & { kind: 'apply' },
+  [a, b]: Value[],
+  batch: number,
+): Value {
+  const [left, right] = expr.args;
+  if (!a || !b || !left || !right) throw new Error('matmul has two arguments');
+  if (isBatched(left) && !isBatched(right) && expr.attributes.ta !== true && right.shape.length === 2) {
+    const columns = a.shape[a.shape.length - 1] as number;
+    const rows = a.shape.slice(0, -1).reduce((x, y) => x * y, 1);
+    const flat = builder.op('reshape', [a], { shape: [rows, columns] });
+    const product = builder.op('matmul', [flat, b], expr.attributes);
+    return builder.op('reshape', [product], { shape: [batch, ...expr.shape] });
+  }
+  return builder.op('matmul', [a, b], expr.attributes);
+}
+
+/** Axes counted per sample, and sizes without the batch, as a program needs them. */
+function perSampleAttributes(expr: Expr & { kind: 'apply' }, batch: number): Attributes {
+  const rank = expr.args[0]?.shape.length ?? 0;
+  const attributes: Record<string, Attributes[string]> = { ...expr.attributes };
+  if (Array.isArray(attributes.shape)) attributes.shape = [batch, ...(attributes.shape as Shape)];
+  if (expr.op === 'sum' || expr.op === 'mean' || expr.op === 'amax') {
+    const axes = Array.isArray(attributes.axes) ? (attributes.axes as readonly number[]) : Array.from({ length: rank }, (_, i) => i);
+    attributes.axes = axes.map((axis) => (axis < 0 ? axis + rank : axis) + 1);
+  } else if (typeof attributes.axis === 'number' && attributes.axis >= 0) attributes.axis += 1;
+  if (expr.op === 'transpose' && !Array.isArray(attributes.order)) attributes.order = [1, 0];
+  return attributes;
+}
+
+/** The expression as a host scalar, where it has no other leaves. */
+function asScalar(expr: Expr, bindings: Bindings): ScalarExpr | undefined {
+  if (expr.kind === 'constant') return expr.value;
+  if (expr.kind === 'leaf') {
+    const binding = bindings[expr.name];
+    return binding && 'scalar' in binding ? binding.scalar : undefined;
+  }
+  if (!isScalarFunction(expr.op) || expr.shape.length > 0) return undefined;
+  const args: ScalarExpr[] = [];
+  for (const a of expr.args) {
+    const scalar = asScalar(a, bindings);
+    if (scalar === undefined) return undefined;
+    args.push(scalar);
+  }
+  const whole: ScalarExpr = { op: expr.op, args };
+  return args.every((a) => typeof a === 'number') ? evaluateScalar(whole, { batch: 0, batches: 0, tick: 0 }) : whole;
+}
+
+/** An expression of scalars only, as the host evaluates it. */
+export function lowerScalar(expr: Expr, bindings: Bindings): ScalarExpr {
+  const scalar = asScalar(expr, bindings);
+  if (scalar === undefined) throw new Error('the expression is no host scalar');
+  return scalar;
+}

@@ -1,0 +1,176 @@
+/** Tasks become programs: one function that trains on a batch, one for each way of predicting. */
+import type { Block, Program, ProgramFunction, Result, State } from '../../spec/program.ts';
+import type { PredictTask, TrainTask } from '../3-check/checked.ts';
+import { type Graph, weightName } from '../4-graph/graph.ts';
+import { levelGraph } from '../4-graph/level.ts';
+import { components } from '../4-graph/order.ts';
+import type { Expr } from '../operators/expr.ts';
+import type { Value } from '../operators/operator.ts';
+import { BlockBuilder, createNames } from './builder.ts';
+import { inputsOf, leavesOf, lowerClamps, statisticsOf } from './clamps.ts';
+import { type Bindings, lowerExpression } from './lower-expression.ts';
+import { type Method, methodOf, numberOf } from './method.ts';
+import { type Clamp, evaluate, freeNodes, get, type Network, nodeOf, sweep } from './network.ts';
+import { optimizerStates } from './optimizer.ts';
+import { backpropagation } from './rules/bp.ts';
+import { inferenceLearning } from './rules/il.ts';
+import { incremental } from './rules/ipc.ts';
+import { firstArrival, zeroDivergence } from './rules/z-il.ts';
+import { afterValues, insideValues, moveValues, type Settling } from './settle.ts';
+import { closeBlock, energyGradients, newBlock, stateReader, type Trained, type Training } from './training.ts';
+
+export interface LowerOptions {
+  /** Samples in one run of a prediction. */
+  readonly predictBatch: number;
+}
+
+export function lowerProgram(graph: Graph, train: TrainTask | undefined, predicts: readonly PredictTask[], options: LowerOptions): Program {
+  const parameters = parameterStates(graph);
+  const statistics = new Map<string, State>();
+  for (const task of [...(train ? [train] : []), ...predicts])
+    for (const state of statisticsOf(task.clamps, task.kind === 'train' ? task.data.fields : task.inputs)) statistics.set(state.id, state);
+  const optimizer = train ? parameters.flatMap((p) => optimizerStates(train.optimizer, p)) : [];
+  const states = [...parameters, ...optimizer, ...statistics.values()];
+  const functions: ProgramFunction[] = [];
+  if (train) functions.push(lowerTrain(graph, train, states));
+  for (const task of predicts) functions.push(lowerPredict(graph, task, states, settlingOf(task, train), options.predictBatch));
+  return { name: train ? `${graph.name}.${train.name}` : graph.name, states, functions };
+}
+
+export function parameterStates(graph: Graph): State[] {
+  return [...graph.links, ...graph.nodes].flatMap((owner) =>
+    owner.weights.map((w) => ({ id: weightName(owner.name, w.name), shape: w.shape, role: 'parameter' as const, init: w.init })),
+  );
+}
+
+function lowerTrain(written: Graph, task: TrainTask, states: readonly State[]): ProgramFunction {
+  const method = methodOf(task);
+  const batch = task.batch;
+  const names = createNames();
+  const start = new BlockBuilder(names);
+  const inputs = inputsOf(task.clamps, task.data.fields, batch);
+  const statistics = states.filter((s) => s.role === 'statistic');
+  const clamps = lowerClamps(start, written, task.clamps, inputs, statistics, batch);
+  const predicted = new Set(written.links.map((l) => l.target));
+  const outputs = new Set([...clamps.keys()].filter((name) => predicted.has(name)));
+  const levelled = method.rule === 'z_il' || method.rule === 'fa_z_il';
+  const graph = levelled ? levelGraph(written, outputs, new Set(clamps.keys())) : written;
+  const weights = new Map(states.filter((s) => s.role === 'parameter').map((s) => [s.id, { id: s.id, shape: s.shape }]));
+  const nudge = 'nudge' in method ? method.nudge : undefined;
+  const nudged = nudge ? nudgeOutputs(start, { graph, batch, clamps }, weights, outputs, nudge) : undefined;
+  const network: Network = { graph, batch, clamps: nudged?.clamps ?? clamps };
+  const z = sweep(start, network, weights);
+  const training: Training = { network, names, optimizer: task.optimizer, weights, start, z, gradientScale: nudged?.gradientScale };
+  const rest = lowerRule(method, training, outputs, states);
+  const blocks: Block[] = [closeBlock(start, 'start'), ...rest.blocks];
+  return { name: 'train', batch, inputs, blocks, updates: rest.updates, results: rest.results };
+}
+
+function lowerRule(method: Method, training: Training, outputs: ReadonlySet<string>, states: readonly State[]): Trained {
+  const reader = stateReader(states);
+  const moving = states.filter((s) => s.role === 'parameter' || s.role === 'optimizer');
+  switch (method.rule) {
+    case 'il':
+      return inferenceLearning(training, method, reader);
+    case 'ipc':
+      return incremental(training, method, moving);
+    case 'z_il':
+      return zeroDivergence(training, outputs, reader);
+    case 'fa_z_il':
+      return firstArrival(training, outputs, moving);
+    case 'bp':
+      return backpropagation(training, reader);
+  }
+}
+
+/** Nudging (equation 9): the outputs are held at u0 - beta (u0 - y), u0 being what the forward sweep predicts. */
+function nudgeOutputs(
+  builder: BlockBuilder,
+  network: Network,
+  weights: ReadonlyMap<string, Value>,
+  outputs: ReadonlySet<string>,
+  nudge: { beta: number; centred: boolean },
+): { clamps: Map<string, Clamp>; gradientScale: Value } {
+  const open = new Map([...network.clamps].filter(([name]) => !outputs.has(name)));
+  const forward = sweep(builder, { ...network, clamps: open }, weights);
+  const sign = { op: 'sub', args: [1, { op: 'mul', args: [2, { op: 'mod', args: ['batch', 2] }] }] } as const;
+  const beta = nudge.centred ? builder.scalar({ op: 'mul', args: [nudge.beta, sign] }) : builder.constant(nudge.beta);
+  const scale = nudge.centred ? builder.scalar({ op: 'div', args: [sign, nudge.beta] }) : builder.constant(1 / nudge.beta);
+  const clamps = new Map(network.clamps);
+  for (const name of outputs) {
+    builder.origin = `node ${name}`;
+    const clamp = get(network.clamps, name);
+    const u0 = get(forward, name);
+    const pull = builder.op('mul', [builder.op('sub', [u0, clamp.value]), beta]);
+    clamps.set(name, { ...clamp, value: builder.op('sub', [u0, pull]) });
+  }
+  builder.origin = undefined;
+  return { clamps, gradientScale: scale };
+}
+
+function settlingOf(task: PredictTask, train: TrainTask | undefined): Settling & { steps: number } {
+  if (task.settle) {
+    const call = task.settle;
+    return { steps: numberOf(call, 'steps'), rate: numberOf(call, 'rate'), momentum: numberOf(call, 'momentum', 0) };
+  }
+  const method = train ? methodOf(train) : undefined;
+  if (method && 'steps' in method) return { steps: method.steps, rate: method.rate, momentum: method.momentum };
+  return { steps: 20, rate: 0.1, momentum: 0 };
+}
+
+/** Whether the forward sweep is not the answer yet: something below is clamped, or a cycle has to settle. */
+export function needsSettling(graph: Graph, clamped: ReadonlySet<string>): boolean {
+  return graph.links.some((l) => clamped.has(l.target)) || components(graph).some((c) => c.cyclic);
+}
+
+function lowerPredict(
+  graph: Graph,
+  task: PredictTask,
+  states: readonly State[],
+  settling: Settling & { steps: number },
+  batch: number,
+): ProgramFunction {
+  const names = createNames();
+  const start = new BlockBuilder(names);
+  const inputs = inputsOf(task.clamps, task.inputs, batch);
+  const statistics = states.filter((s) => s.role === 'statistic');
+  const clamps = lowerClamps(start, graph, task.clamps, inputs, statistics, batch);
+  const network: Network = { graph, batch, clamps };
+  const weights = new Map(states.filter((s) => s.role === 'parameter').map((s) => [s.id, { id: s.id, shape: s.shape }]));
+  const z = sweep(start, network, weights);
+  const blocks: Block[] = [];
+  let settled: ReadonlyMap<string, Value> = z;
+  let read = start;
+  if (needsSettling(graph, new Set(clamps.keys())) && freeNodes(network).length > 0) {
+    const body = newBlock({ names });
+    const inner = insideValues(network, z);
+    const found = energyGradients(body, evaluate(body, network, inner, weights), [...inner.values()]);
+    const carries = moveValues(body, start, network, z, found, settling);
+    blocks.push(closeBlock(body, 'tick', settling.steps, 0, carries));
+    settled = afterValues(network, z);
+    read = newBlock({ names });
+  }
+  const results = task.reads.flatMap((r) => lowerRead(read, graph, r, settled, batch));
+  const behind = read === start ? [] : [closeBlock(read, 'read', 1, settling.steps)];
+  return { name: `predict.${task.name}`, batch, inputs, blocks: [closeBlock(start, 'start'), ...blocks, ...behind], updates: [], results };
+}
+
+/** A read, and for an argmax the scores that it chose from. */
+function lowerRead(
+  builder: BlockBuilder,
+  graph: Graph,
+  read: { name: string; value: Expr },
+  z: ReadonlyMap<string, Value>,
+  batch: number,
+): Result[] {
+  const bindings: Record<string, Bindings[string]> = {};
+  for (const [name, value] of z) bindings[`node:${name}`] = { value };
+  const results = [{ name: read.name, value: lowerExpression(builder, read.value, bindings, batch).id }];
+  if (read.value.kind !== 'apply' || read.value.op !== 'argmax') return results;
+  const [chosen] = read.value.args;
+  if (!chosen) return results;
+  const scores = lowerExpression(builder, chosen, bindings, batch);
+  const node = [...leavesOf(chosen)].map((leaf) => nodeOf(graph, leaf.replace(/^node:/, '')))[0];
+  const isLogit = node?.energyKind === 'categorical' || node?.energyKind === 'cross_entropy';
+  return [...results, { name: `${read.name}.scores`, value: isLogit ? builder.op('softmax', [scores], {}).id : scores.id }];
+}

@@ -1,0 +1,39 @@
+/** The learning rules of `std/learn` with their numbers, read once from a task. */
+import type { CallValue, TrainTask, Value } from '../3-check/checked.ts';
+
+export type Method =
+  | { readonly rule: 'il' | 'ipc'; readonly steps: number; readonly rate: number; readonly momentum: number; readonly nudge?: Nudge }
+  | { readonly rule: 'z_il' | 'fa_z_il' | 'bp' };
+
+/** The output is held at u0 - beta (u0 - y) instead of y; `centred` changes beta's sign from batch to batch. */
+export interface Nudge {
+  readonly beta: number;
+  readonly centred: boolean;
+}
+
+export function methodOf(task: TrainTask): Method {
+  const call = task.method;
+  const rule = call.name.split('.').at(-1);
+  if (rule === 'z_il' || rule === 'fa_z_il' || rule === 'bp') return { rule };
+  const settling = { steps: numberOf(call, 'steps'), rate: numberOf(call, 'rate'), momentum: numberOf(call, 'momentum', 0) };
+  if (rule === 'il' || rule === 'ipc') return { rule, ...settling };
+  if (rule === 'nudged') {
+    const sign = wordOf(call.arguments.sign);
+    const beta = numberOf(call, 'beta');
+    return { rule: 'il', ...settling, nudge: { beta: sign === 'negative' ? -beta : beta, centred: sign === 'centred' } };
+  }
+  throw new Error(`${call.name} is no learning rule`);
+}
+
+export function numberOf(call: CallValue, name: string, fallback?: number): number {
+  const value = call.arguments[name];
+  if (typeof value === 'number') return value;
+  if (fallback !== undefined) return fallback;
+  throw new Error(`${call.name} has no number ${name}`);
+}
+
+function wordOf(value: Value | undefined): string {
+  if (typeof value === 'string') return value;
+  if (typeof value === 'object' && 'name' in value) return value.name;
+  return '';
+}

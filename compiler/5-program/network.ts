@@ -1,0 +1,190 @@
+/**
+ * The network as operations: predictions, energies and the forward sweep, for whatever values and weights it is given.
+ * Every learning rule and every prediction is made of these three.
+ */
+import { components } from '../4-graph/order.ts';
+import { type Graph, type GraphNode, weightName } from '../4-graph/graph.ts';
+import type { Value } from '../operators/operator.ts';
+import type { BlockBuilder } from './builder.ts';
+import { type Bindings, lowerExpression } from './lower-expression.ts';
+
+export type Values = ReadonlyMap<string, Value>;
+
+/** A node held at given values; `when` is 1 for the samples in which it is held. */
+export interface Clamp {
+  readonly value: Value;
+  readonly when?: Value;
+}
+
+export interface Network {
+  readonly graph: Graph;
+  readonly batch: number;
+  readonly clamps: ReadonlyMap<string, Clamp>;
+}
+
+export interface Evaluation {
+  /** Predictions of the nodes that any link predicts. */
+  readonly mu: Values;
+  /** Energies by element, one tensor a node. */
+  readonly energies: Values;
+}
+
+/** Nodes whose values move: not clamped, or not for every sample. */
+export function freeNodes(network: Network): GraphNode[] {
+  return network.graph.nodes.filter((n) => {
+    const clamp = network.clamps.get(n.name);
+    return !clamp || clamp.when !== undefined;
+  });
+}
+
+export function batchedShape(network: Network, node: GraphNode): number[] {
+  return [network.batch, ...node.shape];
+}
+
+export function zeros(builder: BlockBuilder, shape: readonly number[]): Value {
+  return builder.op('broadcast', [builder.constant(0)], { shape: [...shape] });
+}
+
+/** Predictions and energies at the values `z` (equations 1 and 2). All links read the same old values. */
+export function evaluate(builder: BlockBuilder, network: Network, z: Values, weights: Values): Evaluation {
+  const activated = new Map<string, Value>();
+  const mu = new Map<string, Value>();
+  const energies = new Map<string, Value>();
+  for (const node of network.graph.nodes) {
+    const prediction = predict(builder, network, node, z, weights, activated);
+    if (prediction) mu.set(node.name, prediction);
+  }
+  for (const node of network.graph.nodes) {
+    const energy = energyOf(builder, network, node, z, mu.get(node.name), weights);
+    if (energy) energies.set(node.name, energy);
+  }
+  return { mu, energies };
+}
+
+/** mu of one node: the sum of what its links predict, in the order they were written; undefined when none does. */
+function predict(
+  builder: BlockBuilder,
+  network: Network,
+  node: GraphNode,
+  z: Values,
+  weights: Values,
+  activated: Map<string, Value>,
+): Value | undefined {
+  let sum: Value | undefined;
+  for (const link of network.graph.links) {
+    if (link.target !== node.name || link.delay !== 0) continue;
+    const source = activate(builder, network, link.source, z, weights, activated);
+    builder.origin = `link ${link.name}`;
+    const bindings: Record<string, Bindings[string]> = { source: { value: source } };
+    for (const w of link.weights) bindings[w.name] = { value: get(weights, weightName(link.name, w.name)) };
+    const part = lowerExpression(builder, link.body, bindings, network.batch);
+    sum = sum ? builder.op('add', [sum, part]) : part;
+  }
+  builder.origin = undefined;
+  return sum;
+}
+
+function activate(
+  builder: BlockBuilder,
+  network: Network,
+  name: string,
+  z: Values,
+  weights: Values,
+  activated: Map<string, Value>,
+): Value {
+  const known = activated.get(name);
+  if (known) return known;
+  const node = nodeOf(network.graph, name);
+  builder.origin = `node ${name}`;
+  const value = lowerExpression(builder, node.activation, nodeBindings(node, z, undefined, weights), network.batch);
+  activated.set(name, value);
+  return value;
+}
+
+function energyOf(
+  builder: BlockBuilder,
+  network: Network,
+  node: GraphNode,
+  z: Values,
+  mu: Value | undefined,
+  weights: Values,
+): Value | undefined {
+  const clamp = network.clamps.get(node.name);
+  const held = clamp !== undefined && clamp.when === undefined;
+  if (!mu && (held || node.prior === 'none')) return undefined;
+  if (node.clampedOnly && !clamp) return undefined;
+  builder.origin = `node ${node.name}`;
+  const prediction = mu ?? zeros(builder, batchedShape(network, node));
+  const energy = lowerExpression(builder, node.energy, nodeBindings(node, z, prediction, weights), network.batch);
+  const masked = maskEnergy(builder, node, energy, clamp?.when, mu !== undefined);
+  builder.origin = undefined;
+  return masked;
+}
+
+/** Where a clamp holds for some samples only, those samples alone have (or lack) the energy. */
+function maskEnergy(builder: BlockBuilder, node: GraphNode, energy: Value, when: Value | undefined, predicted: boolean): Value {
+  if (!when) return energy;
+  const mask = alignMask(builder, when, energy.shape.length);
+  const zero = builder.constant(0);
+  if (node.clampedOnly) return builder.op('select', [mask, energy, zero]);
+  return predicted ? energy : builder.op('select', [mask, zero, energy]);
+}
+
+/** A mask of [B] with axes of size 1 behind, to stand beside a tensor of `rank` axes. */
+export function alignMask(builder: BlockBuilder, mask: Value, rank: number): Value {
+  if (mask.shape.length >= rank) return mask;
+  const ones = new Array<number>(rank - mask.shape.length).fill(1);
+  return builder.op('reshape', [mask], { shape: [...mask.shape, ...ones] });
+}
+
+function nodeBindings(node: GraphNode, z: Values, mu: Value | undefined, weights: Values): Bindings {
+  const bindings: Record<string, Bindings[string]> = { z: { value: get(z, node.name) } };
+  if (mu) bindings.mu = { value: mu };
+  for (const w of node.weights) bindings[w.name] = { value: get(weights, weightName(node.name, w.name)) };
+  return bindings;
+}
+
+/**
+ * The forward sweep (equation 3): every free node begins at its prediction, in the order of the graph's components;
+ * nodes within a cycle, and nodes that nothing predicts, begin at their `start`.
+ */
+export function sweep(builder: BlockBuilder, network: Network, weights: Values): Map<string, Value> {
+  const z = new Map<string, Value>();
+  const activated = new Map<string, Value>();
+  for (const [name, clamp] of network.clamps) if (!clamp.when) z.set(name, clamp.value);
+  for (const component of components(network.graph)) {
+    const open = component.nodes.map((name) => nodeOf(network.graph, name)).filter((n) => !z.has(n.name));
+    for (const node of open) {
+      const begin = component.cyclic ? undefined : predict(builder, network, node, z, weights, activated);
+      // A value of its own, even where the prediction is another node's value unchanged: gradients tell nodes apart by it.
+      const own = begin && builder.op('reshape', [begin], { shape: batchedShape(network, node) });
+      z.set(node.name, hold(builder, network, node, own ?? startValue(builder, network, node)));
+    }
+  }
+  return z;
+}
+
+function startValue(builder: BlockBuilder, network: Network, node: GraphNode): Value {
+  const start = node.start.kind === 'constant' ? node.start.value : 0;
+  builder.origin = `node ${node.name}`;
+  return builder.op('broadcast', [builder.constant(start)], { shape: batchedShape(network, node) });
+}
+
+/** The value that a node takes: the clamp's for the samples in which it holds. */
+export function hold(builder: BlockBuilder, network: Network, node: GraphNode, value: Value): Value {
+  const clamp = network.clamps.get(node.name);
+  if (!clamp?.when) return value;
+  return builder.op('select', [alignMask(builder, clamp.when, value.shape.length), clamp.value, value]);
+}
+
+export function nodeOf(graph: Graph, name: string): GraphNode {
+  const node = graph.nodes.find((n) => n.name === name);
+  if (!node) throw new Error(`no node ${name}`);
+  return node;
+}
+
+export function get<T>(map: ReadonlyMap<string, T>, name: string): T {
+  const value = map.get(name);
+  if (value === undefined) throw new Error(`no value for ${name}`);
+  return value;
+}

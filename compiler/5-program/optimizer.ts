@@ -1,0 +1,52 @@
+/** A weight step: the optimiser's expressions applied to every weight that has a gradient. */
+import type { ScalarExpr, State } from '../../spec/program.ts';
+import type { OptimizerInstance } from '../3-check/checked.ts';
+import type { Value } from '../operators/operator.ts';
+import type { BlockBuilder } from './builder.ts';
+import { type Bindings, lowerExpression, lowerScalar } from './lower-expression.ts';
+
+/** The id of an optimiser's tensor for one weight: `pixels->h1.w:m`. */
+export function stateName(weight: string, state: string): string {
+  return `${weight}:${state}`;
+}
+
+export function optimizerStates(optimizer: OptimizerInstance, weight: State): State[] {
+  return optimizer.states.map((s) => ({
+    id: stateName(weight.id, s.name),
+    shape: weight.shape,
+    role: 'optimizer',
+    init: { kind: 'constant', value: s.init },
+  }));
+}
+
+/**
+ * @param update which update this is, from 0; @param updates how many there will be in the whole training
+ * @returns the new value of the weight and of each of its states, by id
+ */
+export function step(
+  builder: BlockBuilder,
+  optimizer: OptimizerInstance,
+  weight: { name: string; value: Value; gradient: Value },
+  stateValue: (id: string) => Value,
+  update: ScalarExpr,
+  updates: ScalarExpr,
+): Map<string, Value> {
+  const counters: Bindings = { update: { scalar: update }, updates: { scalar: updates } };
+  const bindings: Record<string, Bindings[string]> = {
+    ...counters,
+    step: { scalar: { op: 'add', args: [update, 1] } },
+    rate: { scalar: lowerScalar(optimizer.rate, counters) },
+    weight: { value: weight.value },
+    gradient: { value: weight.gradient },
+  };
+  for (const s of optimizer.states) bindings[s.name] = { value: stateValue(stateName(weight.name, s.name)) };
+  const next = new Map<string, Value>();
+  // The states move first, all from their old values; the weight then reads the new ones.
+  const moved = optimizer.nextStates.map((s) => [s.name, lowerExpression(builder, s.value, bindings, 0)] as const);
+  for (const [name, value] of moved) {
+    bindings[name] = { value };
+    next.set(stateName(weight.name, name), value);
+  }
+  next.set(weight.name, lowerExpression(builder, optimizer.nextWeight, bindings, 0));
+  return next;
+}

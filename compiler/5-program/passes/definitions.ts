@@ -1,0 +1,88 @@
+/** What passes ask of a function: who defines a value, which shape it has, which uniform number it is. */
+import type { Op, ProgramFunction, Shape } from '../../../spec/program.ts';
+
+export class Definitions {
+  private readonly ops = new Map<string, Op>();
+  private readonly shapes = new Map<string, Shape>();
+
+  constructor(f: ProgramFunction, stateShapes: ReadonlyMap<string, Shape>) {
+    for (const [id, shape] of stateShapes) this.shapes.set(id, shape);
+    for (const input of f.inputs) this.shapes.set(input.id, input.shape);
+    for (const block of f.blocks) {
+      for (const scalar of block.scalars) this.shapes.set(scalar.id, []);
+      for (const carry of block.carries) {
+        this.shapes.set(carry.id, carry.shape);
+        this.shapes.set(carry.result, carry.shape);
+      }
+    }
+  }
+
+  add(op: Op): void {
+    this.ops.set(op.id, op);
+    this.shapes.set(op.id, op.shape);
+  }
+
+  get(id: string | undefined): Op | undefined {
+    return id === undefined ? undefined : this.ops.get(id);
+  }
+
+  shape(id: string): Shape {
+    const shape = this.shapes.get(id);
+    if (!shape) throw new Error(`${id} is not defined`);
+    return shape;
+  }
+
+  /** The number that every element of the value is, where that is known. */
+  uniform(id: string | undefined): number | undefined {
+    const op = this.get(id);
+    if (!op) return undefined;
+    if (op.op === 'constant') return op.attributes.value as number;
+    if (op.op === 'broadcast' || op.op === 'reshape') return this.uniform(op.args[0]);
+    return undefined;
+  }
+}
+
+export function sameShape(a: Shape, b: Shape): boolean {
+  return a.length === b.length && a.every((n, i) => n === b[i]);
+}
+
+/** Every name that the function uses, so that a pass can make new ones. */
+export function freshNames(f: ProgramFunction): () => string {
+  let highest = -1;
+  const see = (id: string): void => {
+    const match = /^%(\d+)/.exec(id);
+    if (match) highest = Math.max(highest, Number(match[1]));
+  };
+  for (const block of f.blocks) {
+    for (const op of block.ops) see(op.id);
+    for (const scalar of block.scalars) see(scalar.id);
+    for (const carry of block.carries) {
+      see(carry.id);
+      see(carry.result);
+    }
+  }
+  return () => `%${++highest}`;
+}
+
+/** The function with names exchanged wherever they are read. */
+export function substitute(f: ProgramFunction, replace: ReadonlyMap<string, string>): ProgramFunction {
+  if (replace.size === 0) return f;
+  const final = (id: string): string => {
+    let current = id;
+    for (;;) {
+      const next = replace.get(current);
+      if (next === undefined) return current;
+      current = next;
+    }
+  };
+  return {
+    ...f,
+    blocks: f.blocks.map((block) => ({
+      ...block,
+      carries: block.carries.map((c) => ({ ...c, init: final(c.init), next: final(c.next) })),
+      ops: block.ops.map((op) => ({ ...op, args: op.args.map(final) })),
+    })),
+    updates: f.updates.map((u) => ({ ...u, value: final(u.value) })),
+    results: f.results.map((r) => ({ ...r, value: final(r.value) })),
+  };
+}

@@ -1,0 +1,108 @@
+/**
+ * The Gram rewrite. Under incremental learning with a linear optimiser the weights W of a clamped first link change
+ * every tick by s·deltaᵀx, so their prediction u = x·Wᵀ changes by s·(x·xᵀ)·delta: with the batch's Gram matrix
+ * K = x·xᵀ, made once, a tick costs B²·n instead of 2·B·n0·n, and W itself is needed only at the end. Exact.
+ */
+import type { Block, Carry, Op, ProgramFunction, Shape } from '../../../spec/program.ts';
+import { Definitions, freshNames } from './definitions.ts';
+
+interface Match {
+  readonly carry: Carry;
+  /** u = matmul(x, W, tb). */
+  readonly prediction: Op;
+  readonly x: string;
+  readonly delta: string;
+  /** W' = W - factors · deltaᵀx; a negative sign has been moved into `grows`. */
+  readonly factors: readonly string[];
+  readonly grows: boolean;
+}
+
+export function gram(f: ProgramFunction, stateShapes: ReadonlyMap<string, Shape>): ProgramFunction {
+  const known = new Definitions(f, stateShapes);
+  for (const block of f.blocks) for (const op of block.ops) known.add(op);
+  const fresh = freshNames(f);
+  const blocks: Block[] = [];
+  for (const block of f.blocks) {
+    const matches = block.repeat === 1 ? [] : block.carries.flatMap((c) => match(c, block, known) ?? []);
+    const before = blocks.at(-1);
+    if (matches.length === 0 || !before || before.repeat !== 1) {
+      blocks.push(block);
+      continue;
+    }
+    let tick = block;
+    const outside: Op[] = [];
+    const behind: Op[] = [];
+    for (const m of matches) {
+      const parts = rewrite(m, tick, known, fresh);
+      tick = parts.tick;
+      outside.push(...parts.outside);
+      behind.push(...parts.behind);
+    }
+    blocks[blocks.length - 1] = { ...before, ops: [...before.ops, ...outside] };
+    blocks.push(tick, { name: 'gram', repeat: 1, firstTick: block.firstTick + block.repeat, scalars: [], carries: [], ops: behind });
+  }
+  return { ...f, blocks };
+}
+
+function match(carry: Carry, block: Block, known: Definitions): Match | undefined {
+  const varying = new Set([...block.carries.map((c) => c.id), ...block.ops.map((op) => op.id)]);
+  const readers = block.ops.filter((op) => op.args.includes(carry.id));
+  const prediction = readers.find((op) => op.op === 'matmul' && op.args[1] === carry.id);
+  const next = block.ops.find((op) => op.id === carry.next);
+  if (!prediction || !next || readers.length !== 2 || block.carries.some((c) => c !== carry && c.next === carry.id)) return undefined;
+  if (prediction.attributes.tb !== true || prediction.attributes.ta === true) return undefined;
+  if ((next.op !== 'sub' && next.op !== 'add') || next.args[0] !== carry.id) return undefined;
+  const x = prediction.args[0] as string;
+  if (varying.has(x) || known.shape(x).length !== 2) return undefined;
+  const factors: string[] = [];
+  let slope = known.get(next.args[1]);
+  while (slope?.op === 'mul' && known.shape(slope.args[1] as string).length === 0) {
+    factors.push(slope.args[1] as string);
+    slope = known.get(slope.args[0]);
+  }
+  if (slope?.op !== 'matmul' || slope.attributes.ta !== true || slope.attributes.tb === true || slope.args[1] !== x) return undefined;
+  const [samples, inputs] = known.shape(x) as [number, number];
+  // Per tick and unit: 2 B n0 for prediction and step, against B² for the correction.
+  if (samples >= 2 * inputs) return undefined;
+  return { carry, prediction, x, delta: slope.args[0] as string, factors, grows: next.op === 'add' };
+}
+
+function rewrite(m: Match, block: Block, known: Definitions, fresh: () => string): { tick: Block; outside: Op[]; behind: Op[] } {
+  const [samples] = known.shape(m.x) as [number];
+  const shape = m.prediction.shape;
+  const origin = m.prediction.origin;
+  const make = (op: string, args: string[], attributes: Op['attributes'], size: Shape): Op => {
+    const made: Op = { id: fresh(), op, args, attributes, shape: size, ...(origin === undefined ? {} : { origin }) };
+    known.add(made);
+    return made;
+  };
+  const first = make('matmul', [m.x, m.carry.init], m.prediction.attributes, shape);
+  const matrix = make('matmul', [m.x, m.x], { ta: false, tb: true }, [samples, samples]);
+  const zero = make('constant', [], { value: 0 }, []);
+  const none = make('broadcast', [zero.id], { shape: [...shape] }, shape);
+
+  const inner: Op[] = [];
+  let step = m.delta;
+  for (const factor of m.factors) {
+    const op = make('mul', [step, factor], {}, shape);
+    inner.push(op);
+    step = op.id;
+  }
+  const change = make('matmul', [matrix.id, step], { ta: false, tb: false }, shape);
+  const sign = m.grows ? 'add' : 'sub';
+  const moved = make(sign, [m.prediction.id, change.id], {}, shape);
+  const sumInside = fresh();
+  const summed = make('add', [sumInside, step], {}, shape);
+  inner.push(change, moved, summed);
+  const sumAfter = fresh();
+
+  const slope = make('matmul', [sumAfter, m.x], { ta: true, tb: false }, m.carry.shape);
+  const weight = { ...make(sign, [m.carry.init, slope.id], {}, m.carry.shape), id: m.carry.result };
+  const carries: Carry[] = [
+    ...block.carries.filter((c) => c !== m.carry),
+    { id: m.prediction.id, shape, init: first.id, next: moved.id, result: fresh() },
+    { id: sumInside, shape, init: none.id, next: summed.id, result: sumAfter },
+  ];
+  const ops = [...block.ops.filter((op) => op.id !== m.prediction.id && op.id !== m.carry.next), ...inner];
+  return { tick: { ...block, ops, carries }, outside: [first, matrix, zero, none], behind: [slope, weight] };
+}

@@ -1,0 +1,87 @@
+/**
+ * Peeling: the first ticks are written out as straight code, where folding can see that after the forward sweep all
+ * errors but the outputs' are zero. It goes on while a peeled tick comes out clearly smaller than the loop's body.
+ */
+import type { Block, Op, ProgramFunction, Shape } from '../../../spec/program.ts';
+import { evaluateScalar } from '../../../spec/scalars.ts';
+import { commonSubexpressions } from './cse.ts';
+import { removeDeadCode } from './dead-code.ts';
+import { freshNames, substitute } from './definitions.ts';
+import { fold } from './fold.ts';
+
+/** A peeled tick has to save a tenth of the body's operations. */
+const WORTH = 0.9;
+/** Bodies larger than this are left alone: the code would grow faster than it gets. */
+const LARGEST_BODY = 2_000;
+
+export function simplify(f: ProgramFunction, stateShapes: ReadonlyMap<string, Shape>): ProgramFunction {
+  let current = f;
+  for (let round = 0; round < 6; round++) {
+    const next = removeDeadCode(commonSubexpressions(fold(current, stateShapes)));
+    if (countOps(next) === countOps(current) && round > 0) return next;
+    current = next;
+  }
+  return current;
+}
+
+export function peel(f: ProgramFunction, stateShapes: ReadonlyMap<string, Shape>): ProgramFunction {
+  let current = f;
+  for (;;) {
+    const index = current.blocks.findIndex((b) => b.repeat > 1 && b.ops.length <= LARGEST_BODY);
+    const block = current.blocks[index];
+    if (!block) return current;
+    const before = countOps(current);
+    const candidate = simplify(peelOnce(current, index), stateShapes);
+    if (countOps(candidate) - before > block.ops.length * WORTH) return current;
+    current = candidate;
+  }
+}
+
+/** All ticks written out, for devices that run straight code. */
+export function unroll(f: ProgramFunction): ProgramFunction {
+  let current = f;
+  for (;;) {
+    const index = current.blocks.findIndex((b) => b.repeat > 1 || b.carries.length > 0);
+    if (index < 0) return current;
+    current = peelOnce(current, index);
+  }
+}
+
+/** The first iteration of block `index` as straight code in front of the rest of the loop. */
+export function peelOnce(f: ProgramFunction, index: number): ProgramFunction {
+  const block = f.blocks[index] as Block;
+  const fresh = freshNames(f);
+  const rename = new Map<string, string>(block.carries.map((c) => [c.id, c.init]));
+  for (const op of block.ops) rename.set(op.id, fresh());
+  const scalars = block.scalars.map((s) => {
+    const id = `${fresh()}s`;
+    rename.set(s.id, id);
+    return { id, expr: atTick(s.expr, block.firstTick) };
+  });
+  const name = (id: string): string => rename.get(id) ?? id;
+  const ops: Op[] = block.ops.map((op) => ({ ...op, id: name(op.id), args: op.args.map(name) }));
+  const first: Block = { name: `${block.name}-${block.firstTick}`, repeat: 1, firstTick: block.firstTick, scalars, carries: [], ops };
+  const rest: Block = {
+    ...block,
+    repeat: block.repeat - 1,
+    firstTick: block.firstTick + 1,
+    carries: block.carries.map((c) => ({ ...c, init: name(c.next) })),
+  };
+  if (rest.repeat > 0) return { ...f, blocks: f.blocks.toSpliced(index, 1, first, rest) };
+  const results = new Map(block.carries.map((c) => [c.result, name(c.next)]));
+  return substitute({ ...f, blocks: f.blocks.toSpliced(index, 1, first) }, results);
+}
+
+type ScalarExpr = Block['scalars'][number]['expr'];
+
+function atTick(expr: ScalarExpr, tick: number): ScalarExpr {
+  if (expr === 'tick') return tick;
+  if (typeof expr !== 'object') return expr;
+  const args = expr.args.map((a) => atTick(a, tick));
+  if (args.every((a) => typeof a === 'number')) return evaluateScalar({ op: expr.op, args }, { batch: 0, batches: 0, tick: 0 });
+  return { op: expr.op, args };
+}
+
+export function countOps(f: ProgramFunction): number {
+  return f.blocks.reduce((sum, b) => sum + b.ops.length, 0);
+}

@@ -1,0 +1,43 @@
+/** Inference learning: T ticks of settling, then one weight step at the settled values (Rao and Ballard 1999; Whittington and Bogacz 2017). */
+import { evaluate, get } from '../network.ts';
+import { afterValues, insideValues, moveValues, type Settling } from '../settle.ts';
+import {
+  closeBlock,
+  energyGradients,
+  energyResults,
+  newBlock,
+  reportEnergies,
+  toUpdates,
+  type Trained,
+  type Training,
+  weightStep,
+} from '../training.ts';
+import type { Value } from '../../operators/operator.ts';
+
+export function inferenceLearning(training: Training, settling: Settling & { steps: number }, stateValue: (id: string) => Value): Trained {
+  const { network, weights, z } = training;
+  const body = newBlock(training);
+  const inner = insideValues(network, z);
+  const found = energyGradients(body, evaluate(body, network, inner, weights), [...inner.values()]);
+  const carries = moveValues(body, training.start, network, z, found, settling);
+  const tick = closeBlock(body, 'tick', settling.steps, 0, carries);
+
+  const learn = newBlock(training);
+  const settled = afterValues(network, z);
+  const evaluation = evaluate(learn, network, settled, weights);
+  const energies = reportEnergies(learn, network, evaluation);
+  const slopes = energyGradients(learn, evaluation, [...weights.values()]);
+  const next = weightStep(learn, training, weights, stateValue, slopes, { update: 'batch', updates: 'batches' });
+  return { blocks: [tick, closeBlock(learn, 'learn', 1, settling.steps)], updates: toUpdates(next), results: energyResults(energies) };
+}
+
+/** Names of all weights of links into `target` nodes, and of those nodes themselves. */
+export function weightsInto(training: Training, targets: ReadonlySet<string>): Set<string> {
+  const names = new Set<string>();
+  for (const link of training.network.graph.links)
+    if (targets.has(link.target)) for (const w of link.weights) names.add(`${link.name}.${w.name}`);
+  for (const node of training.network.graph.nodes)
+    if (targets.has(node.name)) for (const w of node.weights) names.add(`${node.name}.${w.name}`);
+  for (const name of names) get(training.weights, name);
+  return names;
+}

@@ -1,0 +1,45 @@
+/** Incremental predictive coding: values and weights move together, every tick, from the same state (Salvatori et al. 2022, arXiv 2212.00720). */
+import type { Carry, State } from '../../../spec/program.ts';
+import type { Value } from '../../operators/operator.ts';
+import { evaluate, get } from '../network.ts';
+import { insideValues, moveValues, type Settling } from '../settle.ts';
+import {
+  after,
+  carried,
+  closeBlock,
+  energyGradients,
+  energyResults,
+  inside,
+  newBlock,
+  reportEnergies,
+  type Trained,
+  type Training,
+  weightStep,
+} from '../training.ts';
+
+export function incremental(training: Training, settling: Settling & { steps: number }, states: readonly State[]): Trained {
+  const { network, z } = training;
+  const outer = new Map(states.map((s) => [s.id, { id: s.id, shape: s.shape }]));
+  const inner = new Map([...outer].map(([id, value]) => [id, inside(id, value)]));
+  const weights = new Map([...training.weights.keys()].map((name) => [name, get(inner, name)]));
+  const body = newBlock(training);
+  const values = insideValues(network, z);
+  const evaluation = evaluate(body, network, values, weights);
+  const energies = reportEnergies(body, network, evaluation);
+  const found = energyGradients(body, evaluation, [...values.values(), ...weights.values()]);
+  const carries: Carry[] = moveValues(body, training.start, network, z, found, settling);
+  const counters = {
+    update: { op: 'add', args: [{ op: 'mul', args: ['batch', settling.steps] }, 'tick'] },
+    updates: { op: 'mul', args: ['batches', settling.steps] },
+  } as const;
+  const next = weightStep(body, training, weights, (id) => get(inner, id), found, counters);
+  for (const [id, value] of next) carries.push(carried(id, get(outer, id), value));
+  const results = new Map<string, Value>();
+  for (const [node, energy] of energies) {
+    const zero = training.start.constant(0);
+    carries.push(carried(`energy.${node}`, zero, energy));
+    results.set(node, after(`energy.${node}`, energy));
+  }
+  const updates = [...next].map(([state, value]) => ({ state, value: after(state, value).id }));
+  return { blocks: [closeBlock(body, 'tick', settling.steps, 0, carries)], updates, results: energyResults(results) };
+}

@@ -1,0 +1,114 @@
+/** What every learning rule needs, and the pieces that they share. */
+import type { Block, Carry, Result, ScalarExpr, State, Update } from '../../spec/program.ts';
+import type { OptimizerInstance } from '../3-check/checked.ts';
+import type { Value } from '../operators/operator.ts';
+import { BlockBuilder, type Names } from './builder.ts';
+import { gradients } from './gradient.ts';
+import { type Evaluation, get, type Network, type Values } from './network.ts';
+import { step } from './optimizer.ts';
+
+export interface Training {
+  readonly network: Network;
+  readonly names: Names;
+  readonly optimizer: OptimizerInstance;
+  /** Parameters by name, as they are before the batch. */
+  readonly weights: Values;
+  /** The block that holds the clamps and the forward sweep, still open. */
+  readonly start: BlockBuilder;
+  /** Values after the forward sweep. */
+  readonly z: Values;
+  /** Weight gradients are divided by this: the batch size, and beta where the output is nudged (equation 9). */
+  readonly gradientScale: Value | undefined;
+}
+
+export interface Trained {
+  /** The blocks behind `start`. */
+  readonly blocks: readonly Block[];
+  readonly updates: readonly Update[];
+  readonly results: readonly Result[];
+}
+
+export function newBlock(training: { names: Names }): BlockBuilder {
+  return new BlockBuilder(training.names);
+}
+
+export function closeBlock(builder: BlockBuilder, name: string, repeat = 1, firstTick = 0, carries: readonly Carry[] = []): Block {
+  return { name, repeat, firstTick, carries, scalars: builder.scalars, ops: builder.ops };
+}
+
+/** Gradients of the total energy with respect to `targets`. */
+export function energyGradients(builder: BlockBuilder, evaluation: Evaluation, targets: readonly Value[]): Map<string, Value> {
+  const seeds = [...evaluation.energies.values()].map((value) => ({
+    value,
+    gradient: builder.op('broadcast', [builder.constant(1)], { shape: [...value.shape] }),
+  }));
+  return gradients(builder, seeds, targets);
+}
+
+/** The mean energy of a sample, node by node. */
+export function reportEnergies(builder: BlockBuilder, network: Network, evaluation: Evaluation): Map<string, Value> {
+  const reported = new Map<string, Value>();
+  for (const [node, energy] of evaluation.energies) {
+    builder.origin = `node ${node}`;
+    const sum = builder.op('sum', [energy], {});
+    reported.set(node, builder.op('mul', [sum, builder.constant(1 / network.batch)]));
+  }
+  builder.origin = undefined;
+  return reported;
+}
+
+/**
+ * The weight step (equation 6): theta descends the batch's mean gradient.
+ * @param only names of the weights that move; all when absent
+ */
+export function weightStep(
+  builder: BlockBuilder,
+  training: Training,
+  weights: Values,
+  stateValue: (id: string) => Value,
+  found: ReadonlyMap<string, Value>,
+  counters: { update: ScalarExpr; updates: ScalarExpr },
+  only?: ReadonlySet<string>,
+): Map<string, Value> {
+  const next = new Map<string, Value>();
+  for (const [name, value] of weights) {
+    const gradient = found.get(value.id);
+    if (!gradient || (only && !only.has(name))) continue;
+    builder.origin = `weight ${name}`;
+    let mean = builder.op('mul', [gradient, builder.constant(1 / training.network.batch)]);
+    if (training.gradientScale) mean = builder.op('mul', [mean, training.gradientScale]);
+    const moved = step(builder, training.optimizer, { name, value, gradient: mean }, stateValue, counters.update, counters.updates);
+    for (const [id, v] of moved) next.set(id, v);
+  }
+  builder.origin = undefined;
+  return next;
+}
+
+export function energyResults(energies: Values): Result[] {
+  return [...energies].map(([node, value]) => ({ name: `energy.${node}`, value: value.id }));
+}
+
+export function toUpdates(next: ReadonlyMap<string, Value>): Update[] {
+  return [...next].map(([state, value]) => ({ state, value: value.id }));
+}
+
+export function stateReader(states: readonly State[]): (id: string) => Value {
+  const byId = new Map(states.map((s) => [s.id, { id: s.id, shape: s.shape }]));
+  return (id) => get(byId, id);
+}
+
+/** A carry and the value that stands for it inside the body. */
+export function carried(name: string, init: Value, next: Value): Carry {
+  return { id: insideName(name), shape: init.shape, init: init.id, next: next.id, result: afterName(name) };
+}
+
+export function inside(name: string, of: Value): Value {
+  return { id: insideName(name), shape: of.shape };
+}
+
+export function after(name: string, of: Value): Value {
+  return { id: afterName(name), shape: of.shape };
+}
+
+const insideName = (name: string): string => `in:${name}`;
+const afterName = (name: string): string => `out:${name}`;

@@ -1,0 +1,82 @@
+/**
+ * The reference device: an interpreter of the program in f64, one operation after the other, written to be obviously
+ * right. It is the oracle of every test.
+ */
+import type { ReferenceTensor } from '../../../compiler/operators/operator.ts';
+import { isOperator, operators } from '../../../compiler/operators/table.ts';
+import type { Block, Op, Program, ProgramFunction } from '../../../spec/program.ts';
+import { sizeOf } from '../../../spec/program.ts';
+import { evaluateScalar } from '../../../spec/scalars.ts';
+import type { Device, DeviceSession, FieldData, Position } from '../device.ts';
+
+type Values = Map<string, ReferenceTensor>;
+
+export const referenceDevice: Device = {
+  name: 'reference',
+  description: 'interpreter in f64, slow and exact',
+  open: async (program) => openReference(program),
+};
+
+function openReference(program: Program): DeviceSession {
+  const states: Values = new Map(program.states.map((s) => [s.id, { shape: s.shape, data: new Float64Array(sizeOf(s.shape)) }]));
+  return {
+    write: async (id, values) => {
+      const state = states.get(id);
+      if (!state) throw new Error(`no state ${id}`);
+      if (values.length !== state.data.length) throw new Error(`${id} has ${state.data.length} elements, not ${values.length}`);
+      states.set(id, { shape: state.shape, data: Float64Array.from(values) });
+    },
+    read: async (id) => {
+      const state = states.get(id);
+      if (!state) throw new Error(`no state ${id}`);
+      return state.data.slice();
+    },
+    run: async (name, inputs, position) => {
+      const f = program.functions.find((g) => g.name === name);
+      if (!f) throw new Error(`no function ${name}`);
+      const values = runFunction(f, states, inputs, position);
+      const results = f.results.map((r) => [r.name, read(values, r.value).data.slice()] as const);
+      for (const [state, tensor] of f.updates.map((u) => [u.state, read(values, u.value)] as const)) states.set(state, tensor);
+      return Object.fromEntries(results);
+    },
+    close: async () => undefined,
+  };
+}
+
+function runFunction(f: ProgramFunction, states: Values, inputs: Readonly<Record<string, FieldData>>, position: Position): Values {
+  const values: Values = new Map(states);
+  for (const input of f.inputs) {
+    const data = inputs[input.field];
+    if (data?.length !== sizeOf(input.shape)) throw new Error(`${f.name} wants ${sizeOf(input.shape)} elements of ${input.field}`);
+    values.set(input.id, { shape: input.shape, data: Float64Array.from(data) });
+  }
+  for (const block of f.blocks) runBlock(block, values, position);
+  return values;
+}
+
+function runBlock(block: Block, values: Values, position: Position): void {
+  for (const carry of block.carries) values.set(carry.id, read(values, carry.init));
+  for (let i = 0; i < block.repeat; i++) {
+    const scope = { ...position, tick: block.firstTick + i };
+    for (const s of block.scalars) values.set(s.id, { shape: [], data: Float64Array.of(evaluateScalar(s.expr, scope)) });
+    for (const op of block.ops) values.set(op.id, runOp(op, values));
+    const next = block.carries.map((c) => read(values, c.next));
+    block.carries.forEach((carry, j) => {
+      values.set(carry.id, next[j] as ReferenceTensor);
+    });
+  }
+  for (const carry of block.carries) values.set(carry.result, read(values, carry.id));
+}
+
+function runOp(op: Op, values: Values): ReferenceTensor {
+  if (op.op === 'constant') return { shape: [], data: Float64Array.of(op.attributes.value as number) };
+  if (!isOperator(op.op)) throw new Error(`${op.op} is no operator`);
+  const args = op.args.map((a) => read(values, a));
+  return { shape: op.shape, data: operators[op.op].reference(args, op.attributes, op.shape) };
+}
+
+function read(values: Values, id: string): ReferenceTensor {
+  const value = values.get(id);
+  if (!value) throw new Error(`${id} has no value`);
+  return value;
+}

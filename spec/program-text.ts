@@ -1,0 +1,200 @@
+/**
+ * A program as text, one line per fact, and back: `parseProgram(printProgram(p))` equals `p`.
+ *
+ *   %12 = matmul(%3, pixels->h1.w, ta=false, tb=true) : [128, 128]  ; link pixels->h1
+ */
+import type {
+  Attributes,
+  AttributeValue,
+  Block,
+  Carry,
+  Initializer,
+  Op,
+  Program,
+  ProgramFunction,
+  Scalar,
+  ScalarExpr,
+  Shape,
+  State,
+} from './program.ts';
+
+const showShape = (shape: Shape): string => `[${shape.join(', ')}]`;
+
+function showScalar(expr: ScalarExpr): string {
+  if (typeof expr !== 'object') return String(expr);
+  return `${expr.op}(${expr.args.map(showScalar).join(', ')})`;
+}
+
+function printOp(op: Op): string {
+  const attributes = Object.keys(op.attributes)
+    .sort()
+    .map((name) => `${name}=${JSON.stringify(op.attributes[name])}`);
+  const inside = [...op.args, ...attributes].join(', ');
+  const slot = op.slot === undefined ? '' : ` @${op.slot}`;
+  return `${op.id} = ${op.op}(${inside}) : ${showShape(op.shape)}${slot}${op.origin ? `  ; ${op.origin}` : ''}`;
+}
+
+function printBlock(block: Block): string[] {
+  const ticks = block.repeat === 1 ? '' : ` repeat ${block.repeat}`;
+  return [
+    `  block ${block.name}${ticks} from ${block.firstTick}`,
+    ...block.scalars.map((s) => `    scalar ${s.id} = ${showScalar(s.expr)}`),
+    ...block.carries.map((c) => `    carry ${c.id} : ${showShape(c.shape)} = ${c.init} -> ${c.next} => ${c.result}`),
+    ...block.ops.map((op) => `    ${printOp(op)}`),
+  ];
+}
+
+export function printFunction(f: ProgramFunction): string[] {
+  return [
+    `function ${f.name} batch ${f.batch}`,
+    ...f.inputs.map((i) => `  input ${i.id} : ${i.type}${showShape(i.shape)} = ${i.field}`),
+    ...f.blocks.flatMap(printBlock),
+    ...f.updates.map((u) => `  update ${u.state} = ${u.value}`),
+    ...f.results.map((r) => `  result ${r.name} = ${r.value}`),
+  ];
+}
+
+export function printProgram(program: Program): string {
+  const lines = [
+    `program ${program.name}`,
+    ...program.states.map((s) => `state ${s.id} : ${showShape(s.shape)} ${s.role} = ${JSON.stringify(s.init)}`),
+    ...program.functions.flatMap((f) => ['', ...printFunction(f)]),
+  ];
+  return `${lines.join('\n')}\n`;
+}
+
+/** A line of a program text that cannot be read. */
+export class ProgramTextError extends Error {
+  override readonly name = 'ProgramTextError';
+}
+
+interface Draft {
+  name: string;
+  batch: number;
+  inputs: ProgramFunction['inputs'][number][];
+  blocks: { name: string; repeat: number; firstTick: number; scalars: Scalar[]; carries: Carry[]; ops: Op[] }[];
+  updates: ProgramFunction['updates'][number][];
+  results: ProgramFunction['results'][number][];
+}
+
+export function parseProgram(text: string): Program {
+  let name = '';
+  const states: State[] = [];
+  const functions: Draft[] = [];
+  text.split('\n').forEach((raw, index) => {
+    const line = raw.trim();
+    if (line === '') return;
+    try {
+      if (line.startsWith('program ')) name = line.slice(8);
+      else if (line.startsWith('state ')) states.push(parseState(line));
+      else parseFunctionLine(line, functions);
+    } catch (error) {
+      throw new ProgramTextError(`line ${index + 1}: ${error instanceof Error ? error.message : String(error)}: ${line}`);
+    }
+  });
+  if (name === '') throw new ProgramTextError('line 1: a program text begins with `program NAME`');
+  return { name, states, functions };
+}
+
+function parseFunctionLine(line: string, functions: Draft[]): void {
+  const start = /^function (\S+) batch (\d+)$/.exec(line);
+  if (start) {
+    functions.push({ name: group(start, 1), batch: Number(start[2]), inputs: [], blocks: [], updates: [], results: [] });
+    return;
+  }
+  const current = functions.at(-1);
+  if (!current) throw new Error('stands outside a function');
+  const input = /^input (\S+) : (u8|i32|f32)(\[.*\]) = (\S+)$/.exec(line);
+  const block = /^block (\S+)(?: repeat (\d+))? from (\d+)$/.exec(line);
+  const update = /^update (\S+) = (\S+)$/.exec(line);
+  const result = /^result (\S+) = (\S+)$/.exec(line);
+  if (input) {
+    const type = input[2] as 'u8' | 'i32' | 'f32';
+    current.inputs.push({ id: group(input, 1), type, shape: parseShape(group(input, 3)), field: group(input, 4) });
+  } else if (block) {
+    const repeat = block[2] === undefined ? 1 : Number(block[2]);
+    current.blocks.push({ name: group(block, 1), repeat, firstTick: Number(block[3]), scalars: [], carries: [], ops: [] });
+  } else if (update) current.updates.push({ state: group(update, 1), value: group(update, 2) });
+  else if (result) current.results.push({ name: group(result, 1), value: group(result, 2) });
+  else parseBlockLine(line, current);
+}
+
+function parseBlockLine(line: string, current: Draft): void {
+  const block = current.blocks.at(-1);
+  if (!block) throw new Error('stands outside a block');
+  const scalar = /^scalar (\S+) = (.+)$/.exec(line);
+  const carry = /^carry (\S+) : (\[.*\]) = (\S+) -> (\S+) => (\S+)$/.exec(line);
+  if (scalar) block.scalars.push({ id: group(scalar, 1), expr: parseScalar(group(scalar, 2)) });
+  else if (carry)
+    block.carries.push({
+      id: group(carry, 1),
+      shape: parseShape(group(carry, 2)),
+      init: group(carry, 3),
+      next: group(carry, 4),
+      result: group(carry, 5),
+    });
+  else block.ops.push(parseOp(line));
+}
+
+function parseOp(line: string): Op {
+  const match = /^(\S+) = (\w+)\((.*)\) : (\[[^\]]*\])(?: @(\d+))?(?: {2}; (.+))?$/.exec(line);
+  if (!match) throw new Error('is no operation');
+  const args: string[] = [];
+  const attributes: Record<string, AttributeValue> = {};
+  for (const part of splitTop(group(match, 3))) {
+    const attribute = /^(\w+)=(.+)$/s.exec(part);
+    if (attribute) attributes[group(attribute, 1)] = JSON.parse(group(attribute, 2)) as AttributeValue;
+    else args.push(part);
+  }
+  const op = { id: group(match, 1), op: group(match, 2), args, attributes: attributes as Attributes, shape: parseShape(group(match, 4)) };
+  return {
+    ...op,
+    ...(match[6] === undefined ? {} : { origin: match[6] }),
+    ...(match[5] === undefined ? {} : { slot: Number(match[5]) }),
+  };
+}
+
+function parseState(line: string): State {
+  const match = /^state (\S+) : (\[.*?\]) (\w+) = (.+)$/.exec(line);
+  if (!match) throw new Error('is no state');
+  const role = match[3] as State['role'];
+  return { id: group(match, 1), shape: parseShape(group(match, 2)), role, init: JSON.parse(group(match, 4)) as Initializer };
+}
+
+function parseScalar(text: string): ScalarExpr {
+  const call = /^(\w+)\((.*)\)$/s.exec(text);
+  if (call) return { op: group(call, 1), args: splitTop(group(call, 2)).map(parseScalar) };
+  if (text === 'batch' || text === 'batches' || text === 'tick') return text;
+  const value = Number(text);
+  if (Number.isNaN(value) && text !== 'NaN') throw new Error(`${text} is no scalar`);
+  return value;
+}
+
+function parseShape(text: string): Shape {
+  return JSON.parse(text) as number[];
+}
+
+/** Splits at the commas that stand outside brackets and quotes. */
+function splitTop(text: string): string[] {
+  const parts: string[] = [];
+  let depth = 0;
+  let quoted = false;
+  let start = 0;
+  for (let i = 0; i < text.length; i++) {
+    const c = text[i];
+    if (c === '"' && text[i - 1] !== '\\') quoted = !quoted;
+    else if (quoted) continue;
+    else if (c === '(' || (c === '[' && !/[\w\]]/.test(text[i - 1] ?? ''))) depth++;
+    else if (c === ')' || (c === ']' && depth > 0)) depth--;
+    else if (c === ',' && depth === 0) {
+      parts.push(text.slice(start, i).trim());
+      start = i + 1;
+    }
+  }
+  const last = text.slice(start).trim();
+  return last === '' ? parts : [...parts, last];
+}
+
+function group(match: RegExpExecArray, i: number): string {
+  return match[i] ?? '';
+}

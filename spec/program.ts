@@ -1,0 +1,120 @@
+/**
+ * The tensor program: what a device runs. Operations on named values (single assignment), in blocks that may repeat.
+ * It is the contract between the compiler, which makes it, and the runtime, which runs it; `program-text.ts` prints
+ * and parses it.
+ *
+ * All operations of one tick read the values from before the tick: a block's body sees its carries as they were at the
+ * start of the iteration, and all of them change together at its end (Jacobi; semantics.md, equation 3).
+ */
+
+export type Shape = readonly number[];
+export type AttributeValue = number | string | boolean | readonly number[];
+export type Attributes = Readonly<Record<string, AttributeValue>>;
+
+/** One operation of the primitive table; `constant` (attribute `value`) is the only one without arguments. */
+export interface Op {
+  /** Name of the value that it makes. */
+  readonly id: string;
+  readonly op: string;
+  readonly args: readonly string[];
+  readonly attributes: Attributes;
+  readonly shape: Shape;
+  /** The node or link that it serves: `node h1`, `link h1->h2`. */
+  readonly origin?: string;
+  /** Buffer that holds the result; operations whose results are never alive together share one. */
+  readonly slot?: number;
+}
+
+/** A number that the host works out in f64 before a run: learning rates, bias corrections. */
+export type ScalarExpr = number | ScalarVariable | { readonly op: string; readonly args: readonly ScalarExpr[] };
+/** Batches before this one, batches of the whole training, tick within the batch. */
+export type ScalarVariable = 'batch' | 'batches' | 'tick';
+
+export interface Scalar {
+  readonly id: string;
+  readonly expr: ScalarExpr;
+}
+
+/** A value that goes from one iteration to the next. */
+export interface Carry {
+  /** Its name inside the body. */
+  readonly id: string;
+  readonly shape: Shape;
+  /** The value from outside that it begins with. */
+  readonly init: string;
+  /** The value of the body that it becomes. */
+  readonly next: string;
+  /** Its name after the last iteration. */
+  readonly result: string;
+}
+
+export interface Block {
+  readonly name: string;
+  /** How often the body runs; 1 for straight-line blocks. */
+  readonly repeat: number;
+  /** The variable `tick` in the first iteration. */
+  readonly firstTick: number;
+  readonly scalars: readonly Scalar[];
+  readonly carries: readonly Carry[];
+  readonly ops: readonly Op[];
+}
+
+export type FieldType = 'u8' | 'i32' | 'f32';
+
+/** A batch of one field of the data; `shape` begins with the batch size. */
+export interface Input {
+  readonly id: string;
+  readonly field: string;
+  readonly type: FieldType;
+  readonly shape: Shape;
+}
+
+export type Initializer =
+  | { readonly kind: 'constant'; readonly value: number }
+  | { readonly kind: 'uniform'; readonly bound: number }
+  | { readonly kind: 'normal'; readonly std: number }
+  | { readonly kind: 'identity'; readonly scale: number }
+  /** Taken from the training data: the mean by element, or the one scale (`standardize`). */
+  | { readonly kind: 'statistic'; readonly field: string; readonly what: 'mean' | 'scale' };
+
+/** A tensor that stays on the device between runs. Its id is its name: `pixels->h1.w`, `pixels->h1.w:m`. */
+export interface State {
+  readonly id: string;
+  readonly shape: Shape;
+  readonly role: 'parameter' | 'optimizer' | 'statistic' | 'memory';
+  /** Drawn from the stream (seed, id). */
+  readonly init: Initializer;
+}
+
+export interface Update {
+  readonly state: string;
+  readonly value: string;
+}
+
+export interface Result {
+  readonly name: string;
+  readonly value: string;
+}
+
+export interface ProgramFunction {
+  readonly name: string;
+  readonly batch: number;
+  readonly inputs: readonly Input[];
+  readonly blocks: readonly Block[];
+  /** State changes, all at once after the last block. */
+  readonly updates: readonly Update[];
+  readonly results: readonly Result[];
+}
+
+export interface Program {
+  readonly name: string;
+  readonly states: readonly State[];
+  readonly functions: readonly ProgramFunction[];
+}
+
+/** Number of elements. */
+export function sizeOf(shape: Shape): number {
+  let product = 1;
+  for (const n of shape) product *= n;
+  return product;
+}

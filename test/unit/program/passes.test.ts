@@ -1,0 +1,69 @@
+import { describe, expect, test } from 'vitest';
+import { lowerProgram } from '../../../compiler/5-program/lower.ts';
+import { passes, runPasses } from '../../../compiler/5-program/passes/index.ts';
+import { countOps } from '../../../compiler/5-program/passes/peel.ts';
+import { verify } from '../../../compiler/5-program/verify.ts';
+import { referenceDevice } from '../../../runtime/device/reference/reference.ts';
+import { parseProgram, printProgram } from '../../../spec/program-text.ts';
+import type { Program } from '../../../spec/program.ts';
+import { call, chain, initialise, randomInputs, readParameters, relativeError, tanh, trainTask } from '../../support/networks.ts';
+
+const methods = {
+  il: call('learn.il', { steps: 6, rate: 0.1, momentum: 0 }),
+  'il with momentum': call('learn.il', { steps: 6, rate: 0.1, momentum: 0.5 }),
+  ipc: call('learn.ipc', { steps: 6, rate: 0.1, momentum: 0 }),
+  z_il: call('learn.z_il'),
+  fa_z_il: call('learn.fa_z_il'),
+  nudged: call('learn.nudged', { steps: 6, rate: 0.1, momentum: 0, beta: 0.5, sign: 'centred' }),
+  bp: call('learn.bp'),
+};
+
+function programFor(method: keyof typeof methods): Program {
+  const graph = chain([7, 5, 4, 3], { act: tanh });
+  const task = trainTask(graph, { method: methods[method], batch: 4, clamped: ['l0', 'l3'] });
+  return lowerProgram(graph, task, [], { predictBatch: 4 });
+}
+
+async function trainThreeBatches(program: Program): Promise<{ weights: Map<string, Float64Array>; energies: number[] }> {
+  const session = await referenceDevice.open(program);
+  await initialise(session, program, 1);
+  const f = program.functions[0];
+  if (!f) throw new Error('no function');
+  const energies: number[] = [];
+  for (let batch = 0; batch < 3; batch++) {
+    const results = await session.run('train', randomInputs(f, batch), { batch, batches: 3 });
+    for (const value of Object.values(results)) energies.push(...value);
+  }
+  return { weights: await readParameters(session, program), energies };
+}
+
+describe.each(Object.keys(methods) as (keyof typeof methods)[])('%s', (method) => {
+  test('every pass leaves a sound program that computes the same', async () => {
+    const program = programFor(method);
+    verify(program);
+    expect(parseProgram(printProgram(program))).toEqual(program);
+    const before = await trainThreeBatches(program);
+    const states: Program[] = [];
+    runPasses(program, undefined, (pass, after) => {
+      expect(() => verify(after), pass.name).not.toThrow();
+      expect(parseProgram(printProgram(after)), pass.name).toEqual(after);
+      states.push(after);
+    });
+    for (const [i, after] of states.entries()) {
+      const now = await trainThreeBatches(after);
+      expect(relativeError(now.energies, before.energies), passes[i]?.name).toBeLessThan(1e-11);
+      for (const [name, weight] of before.weights)
+        expect(relativeError(now.weights.get(name) ?? [], weight), `${passes[i]?.name} ${name}`).toBeLessThan(1e-11);
+    }
+  });
+
+  test('the passes do not make the program longer than its ticks written out', () => {
+    const program = programFor(method);
+    const after = runPasses(program);
+    const f = program.functions[0];
+    const g = after.functions[0];
+    if (!f || !g) throw new Error('no function');
+    const unrolled = f.blocks.reduce((sum, b) => sum + b.ops.length * b.repeat, 0);
+    expect(countOps(g)).toBeLessThan(unrolled);
+  });
+});
