@@ -62,9 +62,14 @@ export class BlockBuilder implements Emit {
 
   private append(op: string, args: readonly Value[], attributes: Attributes, shape: Shape): Value {
     const id = this.names.fresh();
-    const plain: Op = { id, op, args: args.map((a) => a.id), attributes, shape };
+    const plain: Op = { id, op, args: args.map((a) => a.id), attributes: canonicalAttributes(attributes), shape };
     this.shapes.set(id, shape);
     this.ops.push(this.origin === undefined ? plain : { ...plain, origin: this.origin });
     return { id, shape };
   }
+}
+
+/** Without what says nothing: a flag that is false is a flag that is not there, so equal operations look equal. */
+export function canonicalAttributes(attributes: Attributes): Attributes {
+  return Object.fromEntries(Object.entries(attributes).filter(([, value]) => value !== false));
 }

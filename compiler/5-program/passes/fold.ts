@@ -5,6 +5,7 @@
  */
 import type { Attributes, Op, ProgramFunction, Shape } from '../../../spec/program.ts';
 import { isOperator, operators } from '../../operators/table.ts';
+import { canonicalAttributes } from '../builder.ts';
 import { Definitions, freshNames } from './definitions.ts';
 import { rules } from './rules.ts';
 
@@ -71,7 +72,7 @@ function simplify(op: Op, rewriter: Rewriter): string | undefined {
 function rewriterFor(at: Op, known: Definitions, ops: Op[], fresh: () => string): Rewriter {
   const append = (op: string, args: readonly string[], attributes: Attributes, shape: Shape): string => {
     const id = fresh();
-    const plain: Op = { id, op, args, attributes, shape };
+    const plain: Op = { id, op, args, attributes: canonicalAttributes(attributes), shape };
     const made = at.origin === undefined ? plain : { ...plain, origin: at.origin };
     known.add(made);
     ops.push(made);

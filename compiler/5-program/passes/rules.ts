@@ -174,6 +174,20 @@ const reductions: Rule = (op, r) => {
   return inner.by === 1 ? undefined : scaled(r.emit('sum', [inner.of], op.attributes), inner.by, r);
 };
 
+const transposes: Rule = (op, r) => {
+  if (op.op !== 'transpose') return undefined;
+  const from = op.args[0] ?? '';
+  const x = factor(from, r);
+  if (x.by !== 1) return scaled(r.emit('transpose', [x.of], op.attributes), x.by, r);
+  const inner = r.known.get(from);
+  if (!inner || !swapsLastTwo(op)) return undefined;
+  if (inner.op === 'transpose' && swapsLastTwo(inner)) return inner.args[0];
+  if (inner.op !== 'matmul') return undefined;
+  // (A·B)ᵀ = Bᵀ·Aᵀ
+  const [a, b] = binary(inner);
+  return r.emit('matmul', [b, a], { ta: inner.attributes.tb !== true, tb: inner.attributes.ta !== true });
+};
+
 const layouts: Rule = (op, r) => {
   if (op.op !== 'reshape' && op.op !== 'broadcast') return undefined;
   const from = op.args[0] ?? '';
@@ -205,6 +219,7 @@ export const rules: readonly Rule[] = [
   squares,
   products,
   reductions,
+  transposes,
   layouts,
   selections,
 ];
