@@ -2,7 +2,7 @@
  * The PC graph: nodes with energies, links with bodies, clusters expanded, parameters fixed. Names are identities, so
  * an edit of the model keeps the checkpoints of what it did not touch.
  */
-import type { Initializer, WeightInstance } from '../3-check/checked.ts';
+import type { Initializer, Sparsity, WeightInstance } from '../3-check/checked.ts';
 import type { Expr, Shape } from '../operators/expr.ts';
 
 export interface GraphNode {
@@ -33,6 +33,8 @@ export interface GraphLink {
   /** Of leaf `source`, which is f(z) of the source, and the link's weights. */
   readonly body: Expr;
   readonly weights: readonly WeightInstance[];
+  /** Which connections of one weight exist; all when absent. */
+  readonly sparsity?: Sparsity;
 }
 
 export interface Graph {

@@ -92,6 +92,7 @@ export function trainTask(graph: Graph, options: TaskOptions): TrainTask {
     clamps,
     method: options.method,
     optimizer: options.optimizer ?? sgd(0.1),
+    replicas: 1,
     batch: options.batch,
     epochs: 1,
     span,

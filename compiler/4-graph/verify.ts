@@ -1,0 +1,118 @@
+/** What every graph must satisfy. A violation is a bug of the compiler: users' mistakes are found by checking. */
+import type { WeightInstance } from '../3-check/checked.ts';
+import type { Expr, Shape } from '../operators/expr.ts';
+import { isOperator, operators } from '../operators/table.ts';
+import type { Graph, GraphLink, GraphNode } from './graph.ts';
+
+export class GraphError extends Error {
+  override readonly name = 'GraphError';
+}
+
+interface Leaf {
+  readonly shape: Shape;
+  readonly batched: boolean;
+}
+type Leaves = ReadonlyMap<string, Leaf>;
+
+/** @throws GraphError with the first thing that is wrong */
+export function verifyGraph(graph: Graph): void {
+  const nodes = new Map<string, GraphNode>();
+  for (const node of graph.nodes) {
+    if (nodes.has(node.name)) throw new GraphError(`node ${node.name} is declared twice`);
+    nodes.set(node.name, node);
+    verifyNode(node);
+  }
+  const links = new Set<string>();
+  for (const link of graph.links) {
+    if (links.has(link.name)) throw new GraphError(`link ${link.name} is declared twice`);
+    links.add(link.name);
+    verifyLink(link, nodes);
+  }
+}
+
+/** What the expressions of a node may read: `z`, its weights, and (the energy only) `mu`. */
+export function nodeLeaves(node: Pick<GraphNode, 'shape' | 'weights'>): Leaves {
+  const value = { shape: node.shape, batched: true };
+  return new Map<string, Leaf>([...weightLeaves(node.weights), ['z', value], ['mu', value]]);
+}
+
+/** What a link's body may read: `source` and its weights. */
+export function linkLeaves(link: Pick<GraphLink, 'weights'>, source: Shape): Leaves {
+  return new Map<string, Leaf>([...weightLeaves(link.weights), ['source', { shape: source, batched: true }]]);
+}
+
+function weightLeaves(weights: readonly WeightInstance[]): [string, Leaf][] {
+  return weights.map((w) => [w.name, { shape: w.shape, batched: false }]);
+}
+
+function verifyNode(node: GraphNode): void {
+  const where = `node ${node.name}`;
+  if (!node.shape.every((n) => Number.isInteger(n) && n > 0)) fail(where, `has shape [${node.shape}]`);
+  if (node.rate !== undefined && !(node.role === 'sense' && node.rate > 0)) fail(where, `has rate ${node.rate}`);
+  verifyWeights(where, node.weights, ['z', 'mu']);
+  const leaves = nodeLeaves(node);
+  const withoutPrediction = new Map([...leaves].filter(([name]) => name !== 'mu'));
+  verifyExpression(`${where}: activation`, node.activation, withoutPrediction);
+  verifyExpression(`${where}: energy`, node.energy, leaves);
+  if (!same(node.activation.shape, node.shape))
+    fail(where, `has shape [${node.shape}], but its activation gives [${node.activation.shape}]`);
+}
+
+function verifyLink(link: GraphLink, nodes: ReadonlyMap<string, GraphNode>): void {
+  const where = `link ${link.name}`;
+  const source = nodes.get(link.source) ?? fail(where, `begins at ${link.source}, which is no node`);
+  const target = nodes.get(link.target) ?? fail(where, `ends at ${link.target}, which is no node`);
+  if (!Number.isInteger(link.delay) || link.delay < 0) fail(where, `has delay ${link.delay}`);
+  verifyWeights(where, link.weights, ['source']);
+  verifyExpression(where, link.body, linkLeaves(link, source.shape));
+  if (!same(link.body.shape, target.shape))
+    fail(where, `predicts [${link.body.shape}], but ${target.name} has shape [${target.shape}]`);
+  const { sparsity } = link;
+  if (sparsity && !link.weights.some((w) => w.name === sparsity.weight))
+    fail(where, `thins ${sparsity.weight}, which is none of its weights`);
+}
+
+function verifyWeights(where: string, weights: readonly WeightInstance[], taken: readonly string[]): void {
+  const names = new Set(taken);
+  for (const { name, shape } of weights) {
+    if (names.has(name)) fail(where, `uses the name ${name} twice`);
+    names.add(name);
+    if (!shape.every((n) => Number.isInteger(n) && n > 0)) fail(where, `has a weight ${name} of shape [${shape}]`);
+  }
+}
+
+/** Leaves are known and of the right shape; every other shape follows by the operator table. */
+function verifyExpression(where: string, expr: Expr, leaves: Leaves): void {
+  if (expr.kind === 'constant') {
+    if (expr.shape.length > 0) fail(where, `has a constant of shape [${expr.shape}]`);
+    return;
+  }
+  if (expr.kind === 'leaf') {
+    const known = leaves.get(expr.name) ?? fail(where, `reads ${expr.name}, which it does not know`);
+    if (!same(known.shape, expr.shape))
+      fail(where, `reads ${expr.name} as [${expr.shape}], but it is [${known.shape}]`);
+    if (known.batched !== expr.batched)
+      fail(where, `reads ${expr.name} as ${expr.batched ? 'a' : 'no'} value per sample`);
+    return;
+  }
+  for (const argument of expr.args) verifyExpression(where, argument, leaves);
+  if (!isOperator(expr.op)) fail(where, `applies ${String(expr.op)}, which is no operator`);
+  const row = operators[expr.op];
+  const count = expr.args.length;
+  if (row.arity === 'many' ? count === 0 : count !== row.arity) fail(where, `gives ${count} arguments to ${expr.op}`);
+  for (const name of Object.keys(expr.attributes))
+    if (!Object.hasOwn(row.attributes, name)) fail(where, `gives ${expr.op} an attribute ${name}`);
+  const shape = row.shape(
+    expr.args.map((a) => a.shape),
+    expr.attributes,
+  );
+  if (!same(shape, expr.shape)) fail(where, `has ${expr.op} of shape [${expr.shape}], not [${shape}]`);
+}
+
+function fail(where: string, what: string): never {
+  throw new GraphError(`${where} ${what}`);
+}
+
+function same(a: Shape, b: Shape): boolean {
+  return a.length === b.length && a.every((n, i) => n === b[i]);
+}
