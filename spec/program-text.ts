@@ -89,7 +89,9 @@ export function parseProgram(text: string): Program {
       else if (line.startsWith('state ')) states.push(parseState(line));
       else parseFunctionLine(line, functions);
     } catch (error) {
-      throw new ProgramTextError(`line ${index + 1}: ${error instanceof Error ? error.message : String(error)}: ${line}`);
+      throw new ProgramTextError(
+        `line ${index + 1}: ${error instanceof Error ? error.message : String(error)}: ${line}`,
+      );
     }
   });
   if (name === '') throw new ProgramTextError('line 1: a program text begins with `program NAME`');
@@ -99,7 +101,14 @@ export function parseProgram(text: string): Program {
 function parseFunctionLine(line: string, functions: Draft[]): void {
   const start = /^function (\S+) batch (\d+)$/.exec(line);
   if (start) {
-    functions.push({ name: group(start, 1), batch: Number(start[2]), inputs: [], blocks: [], updates: [], results: [] });
+    functions.push({
+      name: group(start, 1),
+      batch: Number(start[2]),
+      inputs: [],
+      blocks: [],
+      updates: [],
+      results: [],
+    });
     return;
   }
   const current = functions.at(-1);
@@ -113,7 +122,14 @@ function parseFunctionLine(line: string, functions: Draft[]): void {
     current.inputs.push({ id: group(input, 1), type, shape: parseShape(group(input, 3)), field: group(input, 4) });
   } else if (block) {
     const repeat = block[2] === undefined ? 1 : Number(block[2]);
-    current.blocks.push({ name: group(block, 1), repeat, firstTick: Number(block[3]), scalars: [], carries: [], ops: [] });
+    current.blocks.push({
+      name: group(block, 1),
+      repeat,
+      firstTick: Number(block[3]),
+      scalars: [],
+      carries: [],
+      ops: [],
+    });
   } else if (update) current.updates.push({ state: group(update, 1), value: group(update, 2) });
   else if (result) current.results.push({ name: group(result, 1), value: group(result, 2) });
   else parseBlockLine(line, current);
@@ -146,7 +162,13 @@ function parseOp(line: string): Op {
     if (attribute) attributes[group(attribute, 1)] = JSON.parse(group(attribute, 2)) as AttributeValue;
     else args.push(part);
   }
-  const op = { id: group(match, 1), op: group(match, 2), args, attributes: attributes as Attributes, shape: parseShape(group(match, 4)) };
+  const op = {
+    id: group(match, 1),
+    op: group(match, 2),
+    args,
+    attributes: attributes as Attributes,
+    shape: parseShape(group(match, 4)),
+  };
   return {
     ...op,
     ...(match[6] === undefined ? {} : { origin: match[6] }),
@@ -158,7 +180,12 @@ function parseState(line: string): State {
   const match = /^state (\S+) : (\[.*?\]) (\w+) = (.+)$/.exec(line);
   if (!match) throw new Error('is no state');
   const role = match[3] as State['role'];
-  return { id: group(match, 1), shape: parseShape(group(match, 2)), role, init: JSON.parse(group(match, 4)) as Initializer };
+  return {
+    id: group(match, 1),
+    shape: parseShape(group(match, 2)),
+    role,
+    init: JSON.parse(group(match, 4)) as Initializer,
+  };
 }
 
 function parseScalar(text: string): ScalarExpr {

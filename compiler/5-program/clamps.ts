@@ -36,7 +36,8 @@ export function statisticsOf(clamps: readonly ClampInstance[], fields: readonly 
     for (const what of ['mean', 'scale'] as const) {
       const id = `standardize.${f.name}.${what}`;
       const shape = what === 'mean' ? f.shape : [];
-      if (leaves.has(id)) states.push({ id, shape, role: 'statistic', init: { kind: 'statistic', field: f.name, what } });
+      if (leaves.has(id))
+        states.push({ id, shape, role: 'statistic', init: { kind: 'statistic', field: f.name, what } });
     }
   return states;
 }
@@ -58,7 +59,11 @@ export function lowerClamps(
     builder.origin = `node ${node.name}`;
     const value = toShape(builder, lowerExpression(builder, clamp.value, bindings, batch), [batch, ...node.shape]);
     if (!clamp.when) lowered.set(node.name, { value });
-    else lowered.set(node.name, { value, when: toShape(builder, lowerExpression(builder, clamp.when, bindings, batch), [batch]) });
+    else
+      lowered.set(node.name, {
+        value,
+        when: toShape(builder, lowerExpression(builder, clamp.when, bindings, batch), [batch]),
+      });
   }
   builder.origin = undefined;
   return lowered;

@@ -29,7 +29,9 @@ export function lowerExpression(builder: BlockBuilder, expr: Expr, bindings: Bin
     return builder.op(expr.op, aligned, expr.attributes);
   }
   if (expr.op === 'matmul') return lowerProduct(builder, expr, values, batch);
-  const ranked = expr.args.map((a, i) => (isBatched(a) ? (values[i] as Value) : repeat(builder, values[i] as Value, batch)));
+  const ranked = expr.args.map((a, i) =>
+    isBatched(a) ? (values[i] as Value) : repeat(builder, values[i] as Value, batch),
+  );
   return builder.op(expr.op, ranked, perSampleAttributes(expr, batch));
 }
 
@@ -45,12 +47,7 @@ function repeat(builder: BlockBuilder, value: Value, batch: number): Value {
 }
 
 /** A product with an unbatched matrix is one product of all samples' rows. */
-function lowerProduct(
-  builder: BlockBuilder,
-  expr: Expr & { kind: 'apply' },
-  [a, b]: Value[],
-  batch: number,
-): Value {
+function lowerProduct(builder: BlockBuilder, expr: Expr & { kind: 'apply' }, [a, b]: Value[], batch: number): Value {
   const [left, right] = expr.args;
   if (!a || !b || !left || !right) throw new Error('matmul has two arguments');
   if (isBatched(left) && !isBatched(right) && expr.attributes.ta !== true && right.shape.length === 2) {
@@ -69,7 +66,9 @@ function perSampleAttributes(expr: Expr & { kind: 'apply' }, batch: number): Att
   const attributes: Record<string, Attributes[string]> = { ...expr.attributes };
   if (Array.isArray(attributes.shape)) attributes.shape = [batch, ...(attributes.shape as Shape)];
   if (expr.op === 'sum' || expr.op === 'mean' || expr.op === 'amax') {
-    const axes = Array.isArray(attributes.axes) ? (attributes.axes as readonly number[]) : Array.from({ length: rank }, (_, i) => i);
+    const axes = Array.isArray(attributes.axes)
+      ? (attributes.axes as readonly number[])
+      : Array.from({ length: rank }, (_, i) => i);
     attributes.axes = axes.map((axis) => (axis < 0 ? axis + rank : axis) + 1);
   } else if (typeof attributes.axis === 'number' && attributes.axis >= 0) attributes.axis += 1;
   if (expr.op === 'transpose' && !Array.isArray(attributes.order)) attributes.order = [1, 0];

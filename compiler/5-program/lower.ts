@@ -24,22 +24,34 @@ export interface LowerOptions {
   readonly predictBatch: number;
 }
 
-export function lowerProgram(graph: Graph, train: TrainTask | undefined, predicts: readonly PredictTask[], options: LowerOptions): Program {
+export function lowerProgram(
+  graph: Graph,
+  train: TrainTask | undefined,
+  predicts: readonly PredictTask[],
+  options: LowerOptions,
+): Program {
   const parameters = parameterStates(graph);
   const statistics = new Map<string, State>();
   for (const task of [...(train ? [train] : []), ...predicts])
-    for (const state of statisticsOf(task.clamps, task.kind === 'train' ? task.data.fields : task.inputs)) statistics.set(state.id, state);
+    for (const state of statisticsOf(task.clamps, task.kind === 'train' ? task.data.fields : task.inputs))
+      statistics.set(state.id, state);
   const optimizer = train ? parameters.flatMap((p) => optimizerStates(train.optimizer, p)) : [];
   const states = [...parameters, ...optimizer, ...statistics.values()];
   const functions: ProgramFunction[] = [];
   if (train) functions.push(lowerTrain(graph, train, states));
-  for (const task of predicts) functions.push(lowerPredict(graph, task, states, settlingOf(task, train), options.predictBatch));
+  for (const task of predicts)
+    functions.push(lowerPredict(graph, task, states, settlingOf(task, train), options.predictBatch));
   return { name: train ? `${graph.name}.${train.name}` : graph.name, states, functions };
 }
 
 export function parameterStates(graph: Graph): State[] {
   return [...graph.links, ...graph.nodes].flatMap((owner) =>
-    owner.weights.map((w) => ({ id: weightName(owner.name, w.name), shape: w.shape, role: 'parameter' as const, init: w.init })),
+    owner.weights.map((w) => ({
+      id: weightName(owner.name, w.name),
+      shape: w.shape,
+      role: 'parameter' as const,
+      init: w.init,
+    })),
   );
 }
 
@@ -55,18 +67,33 @@ function lowerTrain(written: Graph, task: TrainTask, states: readonly State[]): 
   const outputs = new Set([...clamps.keys()].filter((name) => predicted.has(name)));
   const levelled = method.rule === 'z_il' || method.rule === 'fa_z_il';
   const graph = levelled ? levelGraph(written, outputs, new Set(clamps.keys())) : written;
-  const weights = new Map(states.filter((s) => s.role === 'parameter').map((s) => [s.id, { id: s.id, shape: s.shape }]));
+  const weights = new Map(
+    states.filter((s) => s.role === 'parameter').map((s) => [s.id, { id: s.id, shape: s.shape }]),
+  );
   const nudge = 'nudge' in method ? method.nudge : undefined;
   const nudged = nudge ? nudgeOutputs(start, { graph, batch, clamps }, weights, outputs, nudge) : undefined;
   const network: Network = { graph, batch, clamps: nudged?.clamps ?? clamps };
   const z = sweep(start, network, weights);
-  const training: Training = { network, names, optimizer: task.optimizer, weights, start, z, gradientScale: nudged?.gradientScale };
+  const training: Training = {
+    network,
+    names,
+    optimizer: task.optimizer,
+    weights,
+    start,
+    z,
+    gradientScale: nudged?.gradientScale,
+  };
   const rest = lowerRule(method, training, outputs, states);
   const blocks: Block[] = [closeBlock(start, 'start'), ...rest.blocks];
   return { name: 'train', batch, inputs, blocks, updates: rest.updates, results: rest.results };
 }
 
-function lowerRule(method: Method, training: Training, outputs: ReadonlySet<string>, states: readonly State[]): Trained {
+function lowerRule(
+  method: Method,
+  training: Training,
+  outputs: ReadonlySet<string>,
+  states: readonly State[],
+): Trained {
   const reader = stateReader(states);
   const moving = states.filter((s) => s.role === 'parameter' || s.role === 'optimizer');
   switch (method.rule) {
@@ -95,7 +122,9 @@ function nudgeOutputs(
   const forward = sweep(builder, { ...network, clamps: open }, weights);
   const sign = { op: 'sub', args: [1, { op: 'mul', args: [2, { op: 'mod', args: ['batch', 2] }] }] } as const;
   const beta = nudge.centred ? builder.scalar({ op: 'mul', args: [nudge.beta, sign] }) : builder.constant(nudge.beta);
-  const scale = nudge.centred ? builder.scalar({ op: 'div', args: [sign, nudge.beta] }) : builder.constant(1 / nudge.beta);
+  const scale = nudge.centred
+    ? builder.scalar({ op: 'div', args: [sign, nudge.beta] })
+    : builder.constant(1 / nudge.beta);
   const clamps = new Map(network.clamps);
   for (const name of outputs) {
     builder.origin = `node ${name}`;
@@ -136,7 +165,9 @@ function lowerPredict(
   const statistics = states.filter((s) => s.role === 'statistic');
   const clamps = lowerClamps(start, graph, task.clamps, inputs, statistics, batch);
   const network: Network = { graph, batch, clamps };
-  const weights = new Map(states.filter((s) => s.role === 'parameter').map((s) => [s.id, { id: s.id, shape: s.shape }]));
+  const weights = new Map(
+    states.filter((s) => s.role === 'parameter').map((s) => [s.id, { id: s.id, shape: s.shape }]),
+  );
   const z = sweep(start, network, weights);
   const blocks: Block[] = [];
   let settled: ReadonlyMap<string, Value> = z;
@@ -152,7 +183,14 @@ function lowerPredict(
   }
   const results = task.reads.flatMap((r) => lowerRead(read, graph, r, settled, batch));
   const behind = read === start ? [] : [closeBlock(read, 'read', 1, settling.steps)];
-  return { name: `predict.${task.name}`, batch, inputs, blocks: [closeBlock(start, 'start'), ...blocks, ...behind], updates: [], results };
+  return {
+    name: `predict.${task.name}`,
+    batch,
+    inputs,
+    blocks: [closeBlock(start, 'start'), ...blocks, ...behind],
+    updates: [],
+    results,
+  };
 }
 
 /** A read, and for an argmax the scores that it chose from. */
@@ -172,5 +210,8 @@ function lowerRead(
   const scores = lowerExpression(builder, chosen, bindings, batch);
   const node = [...leavesOf(chosen)].map((leaf) => nodeOf(graph, leaf.replace(/^node:/, '')))[0];
   const isLogit = node?.energyKind === 'categorical' || node?.energyKind === 'cross_entropy';
-  return [...results, { name: `${read.name}.scores`, value: isLogit ? builder.op('softmax', [scores], {}).id : scores.id }];
+  return [
+    ...results,
+    { name: `${read.name}.scores`, value: isLogit ? builder.op('softmax', [scores], {}).id : scores.id },
+  ];
 }

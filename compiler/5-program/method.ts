@@ -2,7 +2,13 @@
 import type { CallValue, TrainTask, Value } from '../3-check/checked.ts';
 
 export type Method =
-  | { readonly rule: 'il' | 'ipc'; readonly steps: number; readonly rate: number; readonly momentum: number; readonly nudge?: Nudge }
+  | {
+      readonly rule: 'il' | 'ipc';
+      readonly steps: number;
+      readonly rate: number;
+      readonly momentum: number;
+      readonly nudge?: Nudge;
+    }
   | { readonly rule: 'z_il' | 'fa_z_il' | 'bp' };
 
 /** The output is held at u0 - beta (u0 - y) instead of y; `centred` changes beta's sign from batch to batch. */
@@ -15,12 +21,20 @@ export function methodOf(task: TrainTask): Method {
   const call = task.method;
   const rule = call.name.split('.').at(-1);
   if (rule === 'z_il' || rule === 'fa_z_il' || rule === 'bp') return { rule };
-  const settling = { steps: numberOf(call, 'steps'), rate: numberOf(call, 'rate'), momentum: numberOf(call, 'momentum', 0) };
+  const settling = {
+    steps: numberOf(call, 'steps'),
+    rate: numberOf(call, 'rate'),
+    momentum: numberOf(call, 'momentum', 0),
+  };
   if (rule === 'il' || rule === 'ipc') return { rule, ...settling };
   if (rule === 'nudged') {
     const sign = wordOf(call.arguments.sign);
     const beta = numberOf(call, 'beta');
-    return { rule: 'il', ...settling, nudge: { beta: sign === 'negative' ? -beta : beta, centred: sign === 'centred' } };
+    return {
+      rule: 'il',
+      ...settling,
+      nudge: { beta: sign === 'negative' ? -beta : beta, centred: sign === 'centred' },
+    };
   }
   throw new Error(`${call.name} is no learning rule`);
 }

@@ -2,8 +2,9 @@
  * The network as operations: predictions, energies and the forward sweep, for whatever values and weights it is given.
  * Every learning rule and every prediction is made of these three.
  */
-import { components } from '../4-graph/order.ts';
+
 import { type Graph, type GraphNode, weightName } from '../4-graph/graph.ts';
+import { components } from '../4-graph/order.ts';
 import type { Value } from '../operators/operator.ts';
 import type { BlockBuilder } from './builder.ts';
 import { type Bindings, lowerExpression } from './lower-expression.ts';
@@ -122,7 +123,13 @@ function energyOf(
 }
 
 /** Where a clamp holds for some samples only, those samples alone have (or lack) the energy. */
-function maskEnergy(builder: BlockBuilder, node: GraphNode, energy: Value, when: Value | undefined, predicted: boolean): Value {
+function maskEnergy(
+  builder: BlockBuilder,
+  node: GraphNode,
+  energy: Value,
+  when: Value | undefined,
+  predicted: boolean,
+): Value {
   if (!when) return energy;
   const mask = alignMask(builder, when, energy.shape.length);
   const zero = builder.constant(0);

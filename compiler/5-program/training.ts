@@ -32,12 +32,22 @@ export function newBlock(training: { names: Names }): BlockBuilder {
   return new BlockBuilder(training.names);
 }
 
-export function closeBlock(builder: BlockBuilder, name: string, repeat = 1, firstTick = 0, carries: readonly Carry[] = []): Block {
+export function closeBlock(
+  builder: BlockBuilder,
+  name: string,
+  repeat = 1,
+  firstTick = 0,
+  carries: readonly Carry[] = [],
+): Block {
   return { name, repeat, firstTick, carries, scalars: builder.scalars, ops: builder.ops };
 }
 
 /** Gradients of the total energy with respect to `targets`. */
-export function energyGradients(builder: BlockBuilder, evaluation: Evaluation, targets: readonly Value[]): Map<string, Value> {
+export function energyGradients(
+  builder: BlockBuilder,
+  evaluation: Evaluation,
+  targets: readonly Value[],
+): Map<string, Value> {
   const seeds = [...evaluation.energies.values()].map((value) => ({
     value,
     gradient: builder.op('broadcast', [builder.constant(1)], { shape: [...value.shape] }),
@@ -77,7 +87,14 @@ export function weightStep(
     builder.origin = `weight ${name}`;
     let mean = builder.op('mul', [gradient, builder.constant(1 / training.network.batch)]);
     if (training.gradientScale) mean = builder.op('mul', [mean, training.gradientScale]);
-    const moved = step(builder, training.optimizer, { name, value, gradient: mean }, stateValue, counters.update, counters.updates);
+    const moved = step(
+      builder,
+      training.optimizer,
+      { name, value, gradient: mean },
+      stateValue,
+      counters.update,
+      counters.updates,
+    );
     for (const [id, v] of moved) next.set(id, v);
   }
   builder.origin = undefined;

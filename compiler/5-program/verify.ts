@@ -27,11 +27,13 @@ function verifyFunction(f: ProgramFunction, states: ReadonlyMap<string, Shape>):
   for (const input of f.inputs) define(scope, input.id, input.shape);
   for (const block of f.blocks) verifyBlock(block, scope, define, fail);
   for (const update of f.updates) {
-    const shape = scope.get(update.value) ?? fail(`update of ${update.state} reads ${update.value}, which is not defined`);
+    const shape =
+      scope.get(update.value) ?? fail(`update of ${update.state} reads ${update.value}, which is not defined`);
     const wanted = states.get(update.state) ?? fail(`${update.state} is no state`);
     if (!same(shape, wanted)) fail(`update of ${update.state} has shape [${shape}], not [${wanted}]`);
   }
-  for (const result of f.results) if (!scope.has(result.value)) fail(`result ${result.name} reads ${result.value}, which is not defined`);
+  for (const result of f.results)
+    if (!scope.has(result.value)) fail(`result ${result.name} reads ${result.value}, which is not defined`);
 }
 
 function verifyBlock(

@@ -2,6 +2,7 @@
 import type { FieldType, Program } from '../../spec/program.ts';
 
 export type FieldData = Uint8Array | Int32Array | Float32Array;
+export type Tensor = Float32Array | Float64Array;
 
 /** Where a batch stands in the training: what host scalars are worked out from. */
 export interface Position {
@@ -11,30 +12,32 @@ export interface Position {
   readonly batches: number;
 }
 
+/** One shard's program, and the files of the plan that a device may want of it. */
+export interface Executable {
+  readonly program: Program;
+  /** Compiled forms by path (`cpu/train.onnx`); empty where only the program is known. */
+  readonly files: ReadonlyMap<string, Uint8Array>;
+}
+
 export interface Device {
   /** `reference`, `cpu`, … */
   readonly name: string;
   /** For people: `ONNX Runtime, 2 threads`. */
   readonly description: string;
-  open(program: Program): Promise<DeviceSession>;
+  open(executable: Executable): Promise<DeviceSession>;
 }
 
-/** A program on a device, with its states. One call runs at a time; calls queue in order. */
+/** A program on a device, with its states. Calls are carried out in the order in which they were made. */
 export interface DeviceSession {
   /** Sets a state; its elements in row-major order. */
-  write(state: string, values: Float32Array | Float64Array): Promise<void>;
+  write(state: string, values: Tensor): Promise<void>;
   /** A copy of a state, in the device's own precision. */
-  read(state: string): Promise<Float32Array | Float64Array>;
+  read(state: string): Promise<Tensor>;
   /**
-   * Runs one function: the inputs by field, one batch long each; then changes the states.
+   * Runs one function: the inputs by field, one whole batch of each, copied before the call returns; then changes the
+   * states.
    * @returns the results by name
    */
-  run(name: string, inputs: Readonly<Record<string, FieldData>>, position: Position): Promise<Record<string, Float32Array | Float64Array>>;
+  run(name: string, inputs: Readonly<Record<string, FieldData>>, position: Position): Promise<Record<string, Tensor>>;
   close(): Promise<void>;
 }
-
-export const fieldArrays: Readonly<Record<FieldType, new (length: number) => FieldData>> = {
-  u8: Uint8Array,
-  i32: Int32Array,
-  f32: Float32Array,
-};

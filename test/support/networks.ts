@@ -1,13 +1,19 @@
 /** Small networks built by hand, for tests that should not depend on the language. */
 import type { Definition } from '../../compiler/1-syntax/ast.ts';
-import type { CallValue, ClampInstance, DataReference, OptimizerInstance, TrainTask } from '../../compiler/3-check/checked.ts';
+import type {
+  CallValue,
+  ClampInstance,
+  DataReference,
+  OptimizerInstance,
+  TrainTask,
+} from '../../compiler/3-check/checked.ts';
 import type { Graph, GraphLink, GraphNode } from '../../compiler/4-graph/graph.ts';
 import { constant, type Expr, leaf, type Shape } from '../../compiler/operators/expr.ts';
 import { apply } from '../../compiler/operators/table.ts';
+import type { DeviceSession, FieldData } from '../../runtime/device/device.ts';
 import type { Program, ProgramFunction } from '../../spec/program.ts';
 import { sizeOf } from '../../spec/program.ts';
 import { stream } from '../../spec/random.ts';
-import type { DeviceSession, FieldData } from '../../runtime/device/device.ts';
 
 const span = { file: 'test.pcn', start: 0, end: 0 };
 
@@ -27,7 +33,14 @@ export function gaussianNode(name: string, shape: Shape, activation: (z: Expr) =
   };
 }
 
-export function denseLink(source: string, target: string, n: number, m: number, after: (u: Expr) => Expr = (u) => u, bias = true): GraphLink {
+export function denseLink(
+  source: string,
+  target: string,
+  n: number,
+  m: number,
+  after: (u: Expr) => Expr = (u) => u,
+  bias = true,
+): GraphLink {
   const row = apply('reshape', [leaf('source', [n])], { shape: [1, n] });
   const product = apply('matmul', [row, apply('transpose', [leaf('w', [m, n], false)])]);
   const flat = apply('reshape', [product], { shape: [m] });
@@ -56,20 +69,38 @@ export interface ChainOptions {
 export function chain(dims: readonly number[], options: ChainOptions = {}): Graph {
   const last = dims.length - 1;
   const nodes = dims.map((d, i) => gaussianNode(`l${i}`, [d], i > 0 && i < last ? options.act : undefined));
-  const links = dims.slice(1).map((d, i) => denseLink(`l${i}`, `l${i + 1}`, dims[i] as number, d, i + 1 < last ? options.after : undefined, options.bias));
+  const links = dims
+    .slice(1)
+    .map((d, i) =>
+      denseLink(`l${i}`, `l${i + 1}`, dims[i] as number, d, i + 1 < last ? options.after : undefined, options.bias),
+    );
   return { name: 'chain', nodes, links };
 }
 
 export const tanh = (x: Expr): Expr => apply('tanh', [x]);
 
 export function call(name: string, args: CallValue['arguments'] = {}): CallValue {
-  const definition: Definition = { kind: 'definition', what: 'method', name: { text: name, span }, parameters: [], body: [], doc: '', span };
+  const definition: Definition = {
+    kind: 'definition',
+    what: 'method',
+    name: { text: name, span },
+    parameters: [],
+    body: [],
+    doc: '',
+    span,
+  };
   return { kind: 'call', definition, name, arguments: args, span };
 }
 
 export function sgd(rate: number): OptimizerInstance {
   const step = apply('mul', [leaf('rate', [], false), leaf('gradient', [], false)]);
-  return { name: 'sgd', rate: constant(rate), states: [], nextStates: [], nextWeight: apply('sub', [leaf('weight', [], false), step]) };
+  return {
+    name: 'sgd',
+    rate: constant(rate),
+    states: [],
+    nextStates: [],
+    nextWeight: apply('sub', [leaf('weight', [], false), step]),
+  };
 }
 
 export interface TaskOptions {
@@ -81,7 +112,11 @@ export interface TaskOptions {
 }
 
 export function trainTask(graph: Graph, options: TaskOptions): TrainTask {
-  const fields = options.clamped.map((name) => ({ name, type: 'f32' as const, shape: graph.nodes.find((n) => n.name === name)?.shape ?? [] }));
+  const fields = options.clamped.map((name) => ({
+    name,
+    type: 'f32' as const,
+    shape: graph.nodes.find((n) => n.name === name)?.shape ?? [],
+  }));
   const data: DataReference = { source: 'test', split: 'train', fields, options: {}, span };
   const clamps: ClampInstance[] = fields.map((f) => ({ node: f.name, value: leaf(`sample.${f.name}`, f.shape), span }));
   return {
@@ -119,13 +154,17 @@ export async function initialise(session: DeviceSession, program: Program, seed:
       if (init.kind === 'normal') return random.normal(i) * init.std;
       return init.kind === 'constant' ? init.value : 0;
     };
-    await session.write(state.id, Float64Array.from({ length: sizeOf(state.shape) }, (_, i) => draw(i)));
+    await session.write(
+      state.id,
+      Float64Array.from({ length: sizeOf(state.shape) }, (_, i) => draw(i)),
+    );
   }
 }
 
 export async function readParameters(session: DeviceSession, program: Program): Promise<Map<string, Float64Array>> {
   const found = new Map<string, Float64Array>();
-  for (const s of program.states) if (s.role === 'parameter') found.set(s.id, Float64Array.from(await session.read(s.id)));
+  for (const s of program.states)
+    if (s.role === 'parameter') found.set(s.id, Float64Array.from(await session.read(s.id)));
   return found;
 }
 

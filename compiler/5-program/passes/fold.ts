@@ -33,7 +33,10 @@ export function fold(f: ProgramFunction, stateShapes: ReadonlyMap<string, Shape>
   return current;
 }
 
-function foldOnce(f: ProgramFunction, stateShapes: ReadonlyMap<string, Shape>): { result: ProgramFunction; changed: boolean } {
+function foldOnce(
+  f: ProgramFunction,
+  stateShapes: ReadonlyMap<string, Shape>,
+): { result: ProgramFunction; changed: boolean } {
   const known = new Definitions(f, stateShapes);
   const fresh = freshNames(f);
   const replace = new Map<string, string>();
@@ -87,6 +90,7 @@ function rewriterFor(at: Op, known: Definitions, ops: Op[], fresh: () => string)
       const shapes = args.map((a) => known.shape(a));
       return append(op, args, attributes, operators[op].shape(shapes, attributes));
     },
-    filled: (value, shape) => (shape.length === 0 ? constant(value) : append('broadcast', [constant(value)], { shape: [...shape] }, shape)),
+    filled: (value, shape) =>
+      shape.length === 0 ? constant(value) : append('broadcast', [constant(value)], { shape: [...shape] }, shape),
   };
 }

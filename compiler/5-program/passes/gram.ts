@@ -39,7 +39,14 @@ export function gram(f: ProgramFunction, stateShapes: ReadonlyMap<string, Shape>
       behind.push(...parts.behind);
     }
     blocks[blocks.length - 1] = { ...before, ops: [...before.ops, ...outside] };
-    blocks.push(tick, { name: 'gram', repeat: 1, firstTick: block.firstTick + block.repeat, scalars: [], carries: [], ops: behind });
+    blocks.push(tick, {
+      name: 'gram',
+      repeat: 1,
+      firstTick: block.firstTick + block.repeat,
+      scalars: [],
+      carries: [],
+      ops: behind,
+    });
   }
   return { ...f, blocks };
 }
@@ -49,7 +56,8 @@ function match(carry: Carry, block: Block, known: Definitions): Match | undefine
   const readers = block.ops.filter((op) => op.args.includes(carry.id));
   const prediction = readers.find((op) => op.op === 'matmul' && op.args[1] === carry.id);
   const next = block.ops.find((op) => op.id === carry.next);
-  if (!prediction || !next || readers.length !== 2 || block.carries.some((c) => c !== carry && c.next === carry.id)) return undefined;
+  if (!prediction || !next || readers.length !== 2 || block.carries.some((c) => c !== carry && c.next === carry.id))
+    return undefined;
   if (prediction.attributes.tb !== true || prediction.attributes.ta === true) return undefined;
   if ((next.op !== 'sub' && next.op !== 'add') || next.args[0] !== carry.id) return undefined;
   const x = prediction.args[0] as string;
@@ -60,14 +68,20 @@ function match(carry: Carry, block: Block, known: Definitions): Match | undefine
     factors.push(slope.args[1] as string);
     slope = known.get(slope.args[0]);
   }
-  if (slope?.op !== 'matmul' || slope.attributes.ta !== true || slope.attributes.tb === true || slope.args[1] !== x) return undefined;
+  if (slope?.op !== 'matmul' || slope.attributes.ta !== true || slope.attributes.tb === true || slope.args[1] !== x)
+    return undefined;
   const [samples, inputs] = known.shape(x) as [number, number];
   // Per tick and unit: 2 B n0 for prediction and step, against B² for the correction.
   if (samples >= 2 * inputs) return undefined;
   return { carry, prediction, x, delta: slope.args[0] as string, factors, grows: next.op === 'add' };
 }
 
-function rewrite(m: Match, block: Block, known: Definitions, fresh: () => string): { tick: Block; outside: Op[]; behind: Op[] } {
+function rewrite(
+  m: Match,
+  block: Block,
+  known: Definitions,
+  fresh: () => string,
+): { tick: Block; outside: Op[]; behind: Op[] } {
   const [samples] = known.shape(m.x) as [number];
   const shape = m.prediction.shape;
   const origin = m.prediction.origin;

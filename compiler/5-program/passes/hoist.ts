@@ -16,7 +16,14 @@ export function hoist(f: ProgramFunction): ProgramFunction {
     } else {
       if (before) blocks.push(before);
       if (outside.length > 0 || scalarsOutside.length > 0)
-        blocks.push({ name: `before-${block.name}`, repeat: 1, firstTick: block.firstTick, carries: [], scalars: scalarsOutside, ops: outside });
+        blocks.push({
+          name: `before-${block.name}`,
+          repeat: 1,
+          firstTick: block.firstTick,
+          carries: [],
+          scalars: scalarsOutside,
+          ops: outside,
+        });
     }
     blocks.push({ ...block, ops: inside, scalars: scalarsInside });
   }

@@ -20,9 +20,17 @@ export const passes: readonly Pass[] = [
   { name: 'cse', what: 'common subexpressions', run: commonSubexpressions },
   { name: 'dead-code', what: 'feedback into clamped nodes, energies that nobody reads', run: removeDeadCode },
   { name: 'hoist', what: 'what does not change over the ticks is computed before them', run: hoist },
-  { name: 'gram', what: 'the weights of a clamped first link under iPC with SGD, by the Gram matrix of the batch', run: gram },
+  {
+    name: 'gram',
+    what: 'the weights of a clamped first link under iPC with SGD, by the Gram matrix of the batch',
+    run: gram,
+  },
   { name: 'peel', what: 'the first ticks written out, where errors are still zero', run: peel },
-  { name: 'simplify', what: 'folding, common subexpressions and dead code once more, until nothing changes', run: simplify },
+  {
+    name: 'simplify',
+    what: 'folding, common subexpressions and dead code once more, until nothing changes',
+    run: simplify,
+  },
   { name: 'slots', what: 'buffer reuse', run: assignSlots },
 ];
 

@@ -60,7 +60,14 @@ export function peelOnce(f: ProgramFunction, index: number): ProgramFunction {
   });
   const name = (id: string): string => rename.get(id) ?? id;
   const ops: Op[] = block.ops.map((op) => ({ ...op, id: name(op.id), args: op.args.map(name) }));
-  const first: Block = { name: `${block.name}-${block.firstTick}`, repeat: 1, firstTick: block.firstTick, scalars, carries: [], ops };
+  const first: Block = {
+    name: `${block.name}-${block.firstTick}`,
+    repeat: 1,
+    firstTick: block.firstTick,
+    scalars,
+    carries: [],
+    ops,
+  };
   const rest: Block = {
     ...block,
     repeat: block.repeat - 1,
@@ -78,7 +85,8 @@ function atTick(expr: ScalarExpr, tick: number): ScalarExpr {
   if (expr === 'tick') return tick;
   if (typeof expr !== 'object') return expr;
   const args = expr.args.map((a) => atTick(a, tick));
-  if (args.every((a) => typeof a === 'number')) return evaluateScalar({ op: expr.op, args }, { batch: 0, batches: 0, tick: 0 });
+  if (args.every((a) => typeof a === 'number'))
+    return evaluateScalar({ op: expr.op, args }, { batch: 0, batches: 0, tick: 0 });
   return { op: expr.op, args };
 }
 

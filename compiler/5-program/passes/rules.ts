@@ -127,18 +127,21 @@ function cancel(a: string, b: string, op: Op, r: Rewriter): string | undefined {
   const right = r.known.get(b);
   if (left && (left.op === 'add' || left.op === 'sub')) {
     const [p, q] = binary(left);
-    if (p === b && sameShape(r.known.shape(q), op.shape)) return left.op === 'add' ? q : r.emit('mul', [q, r.constant(-1)]);
+    if (p === b && sameShape(r.known.shape(q), op.shape))
+      return left.op === 'add' ? q : r.emit('mul', [q, r.constant(-1)]);
     if (q === b && left.op === 'add') return ifShaped(p, op, r);
   }
   if (right && (right.op === 'add' || right.op === 'sub')) {
     const [p, q] = binary(right);
-    if (p === a && sameShape(r.known.shape(q), op.shape)) return right.op === 'sub' ? q : r.emit('mul', [q, r.constant(-1)]);
+    if (p === a && sameShape(r.known.shape(q), op.shape))
+      return right.op === 'sub' ? q : r.emit('mul', [q, r.constant(-1)]);
   }
   return undefined;
 }
 
 const squares: Rule = (op, r) => {
-  if (op.op === 'pow' && r.known.uniform(op.args[1]) === 2) return ifShaped(op.args[0] ?? '', op, r) && r.emit('square', [op.args[0] ?? '']);
+  if (op.op === 'pow' && r.known.uniform(op.args[1]) === 2)
+    return ifShaped(op.args[0] ?? '', op, r) && r.emit('square', [op.args[0] ?? '']);
   if (op.op !== 'square') return undefined;
   const inner = factor(op.args[0] ?? '', r);
   return inner.by === 1 ? undefined : scaled(r.emit('square', [inner.of]), inner.by * inner.by, r);

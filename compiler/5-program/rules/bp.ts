@@ -1,7 +1,15 @@
 /** Backpropagation of the same graph: every free node is its prediction, only the clamped outputs have an energy. The baseline. */
 import type { Value } from '../../operators/operator.ts';
 import { evaluate } from '../network.ts';
-import { energyGradients, energyResults, reportEnergies, toUpdates, type Trained, type Training, weightStep } from '../training.ts';
+import {
+  energyGradients,
+  energyResults,
+  reportEnergies,
+  type Trained,
+  type Training,
+  toUpdates,
+  weightStep,
+} from '../training.ts';
 
 export function backpropagation(training: Training, stateValue: (id: string) => Value): Trained {
   const { network, weights, start, z } = training;

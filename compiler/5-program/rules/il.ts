@@ -1,4 +1,6 @@
 /** Inference learning: T ticks of settling, then one weight step at the settled values (Rao and Ballard 1999; Whittington and Bogacz 2017). */
+
+import type { Value } from '../../operators/operator.ts';
 import { evaluate, get } from '../network.ts';
 import { afterValues, insideValues, moveValues, type Settling } from '../settle.ts';
 import {
@@ -7,14 +9,17 @@ import {
   energyResults,
   newBlock,
   reportEnergies,
-  toUpdates,
   type Trained,
   type Training,
+  toUpdates,
   weightStep,
 } from '../training.ts';
-import type { Value } from '../../operators/operator.ts';
 
-export function inferenceLearning(training: Training, settling: Settling & { steps: number }, stateValue: (id: string) => Value): Trained {
+export function inferenceLearning(
+  training: Training,
+  settling: Settling & { steps: number },
+  stateValue: (id: string) => Value,
+): Trained {
   const { network, weights, z } = training;
   const body = newBlock(training);
   const inner = insideValues(network, z);
@@ -28,7 +33,11 @@ export function inferenceLearning(training: Training, settling: Settling & { ste
   const energies = reportEnergies(learn, network, evaluation);
   const slopes = energyGradients(learn, evaluation, [...weights.values()]);
   const next = weightStep(learn, training, weights, stateValue, slopes, { update: 'batch', updates: 'batches' });
-  return { blocks: [tick, closeBlock(learn, 'learn', 1, settling.steps)], updates: toUpdates(next), results: energyResults(energies) };
+  return {
+    blocks: [tick, closeBlock(learn, 'learn', 1, settling.steps)],
+    updates: toUpdates(next),
+    results: energyResults(energies),
+  };
 }
 
 /** Names of all weights of links into `target` nodes, and of those nodes themselves. */

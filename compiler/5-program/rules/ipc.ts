@@ -17,7 +17,11 @@ import {
   weightStep,
 } from '../training.ts';
 
-export function incremental(training: Training, settling: Settling & { steps: number }, states: readonly State[]): Trained {
+export function incremental(
+  training: Training,
+  settling: Settling & { steps: number },
+  states: readonly State[],
+): Trained {
   const { network, z } = training;
   const outer = new Map(states.map((s) => [s.id, { id: s.id, shape: s.shape }]));
   const inner = new Map([...outer].map(([id, value]) => [id, inside(id, value)]));

@@ -17,9 +17,9 @@ import {
   inside,
   newBlock,
   reportEnergies,
-  toUpdates,
   type Trained,
   type Training,
+  toUpdates,
   weightStep,
 } from '../training.ts';
 import { weightsInto } from './il.ts';
@@ -27,12 +27,17 @@ import { weightsInto } from './il.ts';
 const COUNTERS = { update: 'batch', updates: 'batches' } as const;
 
 /** @param rate 1; a test gives another to show that the equality then fails */
-export function zeroDivergence(training: Training, outputs: ReadonlySet<string>, stateValue: (id: string) => Value, rate = 1): Trained {
+export function zeroDivergence(
+  training: Training,
+  outputs: ReadonlySet<string>,
+  stateValue: (id: string) => Value,
+  rate = 1,
+): Trained {
   const { network, weights } = training;
   const level = levels(network.graph, outputs);
   const last = Math.max(0, ...level.values());
   let z = training.z;
-  let block = training.start;
+  const block = training.start;
   const next = new Map<string, Value>();
   for (let t = 0; t < last; t++) {
     const evaluation = evaluate(block, network, z, weights);
@@ -46,7 +51,13 @@ export function zeroDivergence(training: Training, outputs: ReadonlySet<string>,
   return { blocks: [], updates: toUpdates(next), results: energyResults(energies) };
 }
 
-function stepValues(block: Training['start'], training: Training, z: Training['z'], found: ReadonlyMap<string, Value>, rate: number): Map<string, Value> {
+function stepValues(
+  block: Training['start'],
+  training: Training,
+  z: Training['z'],
+  found: ReadonlyMap<string, Value>,
+  rate: number,
+): Map<string, Value> {
   const moved = new Map(z);
   for (const node of training.network.graph.nodes) {
     const gradient = found.get(get(z, node.name).id);
@@ -93,7 +104,11 @@ export function firstArrival(training: Training, outputs: ReadonlySet<string>, s
   body.origin = undefined;
   const tick = closeBlock(body, 'tick', steps, 0, carries);
   const report = newBlock(training);
-  const energies = reportEnergies(report, network, evaluate(report, network, afterValues(network, z), training.weights));
+  const energies = reportEnergies(
+    report,
+    network,
+    evaluate(report, network, afterValues(network, z), training.weights),
+  );
   const updates = [...moved].map((state) => ({ state, value: after(state, get(outer, state)).id }));
   return { blocks: [tick, closeBlock(report, 'report', 1, steps)], updates, results: energyResults(energies) };
 }

@@ -14,16 +14,22 @@ type Values = Map<string, ReferenceTensor>;
 export const referenceDevice: Device = {
   name: 'reference',
   description: 'interpreter in f64, slow and exact',
-  open: async (program) => openReference(program),
+  open: async ({ program }) => openReference(program),
 };
 
+/** Lets the process answer between batches: the interpreter is slow and would hold it for seconds. */
+const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+
 function openReference(program: Program): DeviceSession {
-  const states: Values = new Map(program.states.map((s) => [s.id, { shape: s.shape, data: new Float64Array(sizeOf(s.shape)) }]));
+  const states: Values = new Map(
+    program.states.map((s) => [s.id, { shape: s.shape, data: new Float64Array(sizeOf(s.shape)) }]),
+  );
   return {
     write: async (id, values) => {
       const state = states.get(id);
       if (!state) throw new Error(`no state ${id}`);
-      if (values.length !== state.data.length) throw new Error(`${id} has ${state.data.length} elements, not ${values.length}`);
+      if (values.length !== state.data.length)
+        throw new Error(`${id} has ${state.data.length} elements, not ${values.length}`);
       states.set(id, { shape: state.shape, data: Float64Array.from(values) });
     },
     read: async (id) => {
@@ -32,22 +38,30 @@ function openReference(program: Program): DeviceSession {
       return state.data.slice();
     },
     run: async (name, inputs, position) => {
+      await turn();
       const f = program.functions.find((g) => g.name === name);
       if (!f) throw new Error(`no function ${name}`);
       const values = runFunction(f, states, inputs, position);
       const results = f.results.map((r) => [r.name, read(values, r.value).data.slice()] as const);
-      for (const [state, tensor] of f.updates.map((u) => [u.state, read(values, u.value)] as const)) states.set(state, tensor);
+      for (const [state, tensor] of f.updates.map((u) => [u.state, read(values, u.value)] as const))
+        states.set(state, tensor);
       return Object.fromEntries(results);
     },
     close: async () => undefined,
   };
 }
 
-function runFunction(f: ProgramFunction, states: Values, inputs: Readonly<Record<string, FieldData>>, position: Position): Values {
+function runFunction(
+  f: ProgramFunction,
+  states: Values,
+  inputs: Readonly<Record<string, FieldData>>,
+  position: Position,
+): Values {
   const values: Values = new Map(states);
   for (const input of f.inputs) {
     const data = inputs[input.field];
-    if (data?.length !== sizeOf(input.shape)) throw new Error(`${f.name} wants ${sizeOf(input.shape)} elements of ${input.field}`);
+    if (data?.length !== sizeOf(input.shape))
+      throw new Error(`${f.name} wants ${sizeOf(input.shape)} elements of ${input.field}`);
     values.set(input.id, { shape: input.shape, data: Float64Array.from(data) });
   }
   for (const block of f.blocks) runBlock(block, values, position);
@@ -58,7 +72,8 @@ function runBlock(block: Block, values: Values, position: Position): void {
   for (const carry of block.carries) values.set(carry.id, read(values, carry.init));
   for (let i = 0; i < block.repeat; i++) {
     const scope = { ...position, tick: block.firstTick + i };
-    for (const s of block.scalars) values.set(s.id, { shape: [], data: Float64Array.of(evaluateScalar(s.expr, scope)) });
+    for (const s of block.scalars)
+      values.set(s.id, { shape: [], data: Float64Array.of(evaluateScalar(s.expr, scope)) });
     for (const op of block.ops) values.set(op.id, runOp(op, values));
     const next = block.carries.map((c) => read(values, c.next));
     block.carries.forEach((carry, j) => {

@@ -25,7 +25,7 @@ function programFor(method: keyof typeof methods): Program {
 }
 
 async function trainThreeBatches(program: Program): Promise<{ weights: Map<string, Float64Array>; energies: number[] }> {
-  const session = await referenceDevice.open(program);
+  const session = await referenceDevice.open({ program, files: new Map() });
   await initialise(session, program, 1);
   const f = program.functions[0];
   if (!f) throw new Error('no function');

@@ -1,0 +1,116 @@
+/** A plan in memory: everything the runtime needs of a model and one of its tasks, for one shard. */
+import type { Plan, PlanCheck, PlanData, PlanField, PlanPrediction, PlanShard, PlanTraining } from '../../spec/plan.ts';
+import { PLAN_FORMAT } from '../../spec/plan.ts';
+import type { Program, ProgramFunction } from '../../spec/program.ts';
+import { printProgram } from '../../spec/program-text.ts';
+import type { Checked, CheckInstance, DataReference, PredictTask, TrainTask } from '../3-check/checked.ts';
+import { countParameters, type Graph } from '../4-graph/graph.ts';
+import { methodOf } from '../5-program/method.ts';
+import { canonicalJson, sha256 } from './canonical.ts';
+import { countFlops, countMemory } from './cost.ts';
+
+export interface BuiltPlan {
+  readonly plan: Plan;
+  readonly program: Program;
+  /** Every file but `plan.json`, by path. */
+  readonly files: ReadonlyMap<string, Uint8Array>;
+}
+
+export interface PlanSource {
+  readonly compiler: string;
+  readonly checked: Checked;
+  readonly graph: Graph;
+  readonly task: TrainTask | undefined;
+  readonly predicts: readonly PredictTask[];
+  readonly program: Program;
+  /** The CPU device's files, by path. */
+  readonly cpu: ReadonlyMap<string, Uint8Array>;
+  readonly modules: readonly { readonly path: string; readonly text: string }[];
+}
+
+export function buildPlan(source: PlanSource): BuiltPlan {
+  const { program, graph, cpu } = source;
+  const files = new Map<string, Uint8Array>([['shards/0/program.txt', encode(printProgram(program))]]);
+  for (const [path, bytes] of cpu) files.set(path, bytes);
+  const train = program.functions.find((f) => f.name === 'train');
+  const shard: PlanShard = {
+    id: 0,
+    nodes: graph.nodes.map((n) => n.name),
+    parameters: program.states
+      .filter((s) => s.role === 'parameter')
+      .map(({ id, shape, init }) => ({ name: id, shape, init })),
+    parameterCount: countParameters(graph),
+    memory: countMemory(program),
+    flopsPerBatch: train ? countFlops(program, train) : 0,
+    program: 'shards/0/program.txt',
+    cpu: [...cpu.keys()],
+  };
+  const names = new Set(source.predicts.map((p) => p.name));
+  const plan: Plan = {
+    format: PLAN_FORMAT,
+    compiler: source.compiler,
+    model: graph.name,
+    source: source.modules.map((m) => ({ path: m.path, sha256: sha256(encode(m.text)) })),
+    ...(source.task && train ? { training: trainingOf(source.task, train) } : {}),
+    predictions: source.predicts.flatMap((p) => predictionOf(p, program)),
+    checks: source.checked.checks.filter((c) => names.has(c.task)).map(checkOf),
+    shards: [shard],
+    borders: [],
+    files: [...files].map(([path, bytes]) => ({ path, sha256: sha256(bytes), bytes: bytes.length })),
+  };
+  return { plan, program, files };
+}
+
+/** `plan.json` as it is written: canonical, so the same input gives the same bytes everywhere. */
+export function planBytes(plan: Plan): Uint8Array {
+  return canonicalJson(plan);
+}
+
+function trainingOf(task: TrainTask, f: ProgramFunction): PlanTraining {
+  return {
+    task: task.name,
+    rule: describeRule(task),
+    data: dataOf(task.data),
+    ...(task.validation ? { validation: dataOf(task.validation) } : {}),
+    batch: task.batch,
+    epochs: task.epochs,
+    inputs: inputsOf(f),
+  };
+}
+
+function describeRule(task: TrainTask): string {
+  const names = { il: 'IL', ipc: 'iPC', z_il: 'Z-IL', fa_z_il: 'Fa-Z-IL', bp: 'backpropagation' };
+  const method = methodOf(task);
+  if (!('steps' in method)) return names[method.rule];
+  const nudged = method.nudge ? ', nudged output' : '';
+  return `${names[method.rule]}, ${method.steps} ticks${nudged}`;
+}
+
+function predictionOf(task: PredictTask, program: Program): PlanPrediction[] {
+  const f = program.functions.find((g) => g.name === `predict.${task.name}`);
+  if (!f) return [];
+  const reads = task.reads.map((r) => ({
+    name: r.name,
+    shape: r.value.shape,
+    scores: f.results.some((result) => result.name === `${r.name}.scores`),
+  }));
+  return [{ task: task.name, function: f.name, batch: f.batch, inputs: inputsOf(f), reads }];
+}
+
+function checkOf(check: CheckInstance): PlanCheck {
+  const { text, metric, task, read, data, field, comparison, bound } = check;
+  return { text, metric, task, read, data: dataOf(data), field, comparison, bound };
+}
+
+function dataOf(reference: DataReference): PlanData {
+  const { span: _span, ...data } = reference;
+  return data;
+}
+
+function inputsOf(f: ProgramFunction): PlanField[] {
+  return f.inputs.map((i) => ({ name: i.field, type: i.type, shape: i.shape.slice(1) }));
+}
+
+function encode(text: string): Uint8Array {
+  return new TextEncoder().encode(text);
+}

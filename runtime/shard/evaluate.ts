@@ -1,0 +1,88 @@
+/** Runs a prediction over a whole data set, and measures it against a field. */
+import type { PlanCheck, PlanPrediction } from '../../spec/plan.ts';
+import { type Dataset, findField, sizeOf } from '../data/dataset.ts';
+import { feedBatches } from '../data/feed.ts';
+import type { FieldData, Tensor } from '../device/device.ts';
+import type { Shard } from './shard.ts';
+
+/** Results of one batch, cut to the samples that were really there. */
+export interface PredictedBatch {
+  readonly count: number;
+  readonly first: number;
+  readonly results: Readonly<Record<string, Tensor>>;
+  readonly fields: Readonly<Record<string, FieldData>>;
+}
+
+const AT_ANY_TIME = { batch: 0, batches: 1 };
+
+/** @param extra fields to carry along besides the prediction's inputs (the right answers) */
+export async function* predictAll(
+  shard: Shard,
+  prediction: PlanPrediction,
+  dataset: Dataset,
+  extra: readonly string[] = [],
+): AsyncGenerator<PredictedBatch> {
+  const inputs = prediction.inputs.map((f) => f.name);
+  const names = [...new Set([...inputs, ...extra])];
+  const order = { seed: 0, batch: prediction.batch, epochs: 1, shuffle: false };
+  for await (const batch of feedBatches(dataset, order, names)) {
+    const fed: Record<string, FieldData> = {};
+    for (const name of inputs) fed[name] = padded(batch.fields[name] as FieldData, batch.count, prediction.batch);
+    const carried: Record<string, FieldData> = {};
+    for (const name of extra) carried[name] = (batch.fields[name] as FieldData).slice();
+    const results = await shard.run(prediction.function, fed, AT_ANY_TIME);
+    const cut: Record<string, Tensor> = {};
+    for (const [name, values] of Object.entries(results))
+      cut[name] = values.subarray(0, (values.length / prediction.batch) * batch.count) as Tensor;
+    batch.release();
+    yield { count: batch.count, first: batch.batch * prediction.batch, results: cut, fields: carried };
+  }
+}
+
+/** A last batch that is not full is filled up with its own first sample; what comes of the copies is cut off. */
+function padded(data: FieldData, count: number, batch: number): FieldData {
+  const size = data.length / count;
+  if (count === batch) return data;
+  const full = new (data.constructor as new (n: number) => FieldData)(batch * size);
+  full.set(data);
+  for (let row = count; row < batch; row++) full.set(data.subarray(0, size), row * size);
+  return full;
+}
+
+/** @returns the metric over the whole set: accuracy in 0 … 1, or the mean squared error of an element */
+export async function measure(
+  shard: Shard,
+  prediction: PlanPrediction,
+  check: PlanCheck,
+  dataset: Dataset,
+): Promise<number> {
+  const field = findField(dataset, check.field);
+  const size = sizeOf(field);
+  let sum = 0;
+  let count = 0;
+  for await (const batch of predictAll(shard, prediction, dataset, [check.field])) {
+    const answers = batch.fields[check.field] as FieldData;
+    const predicted = batch.results[check.read] as Tensor;
+    for (let i = 0; i < batch.count * size; i++) {
+      const difference = (predicted[i] as number) - (answers[i] as number);
+      sum += check.metric === 'accuracy' ? Number(difference === 0) : difference * difference;
+    }
+    count += batch.count * size;
+  }
+  return sum / Math.max(1, count);
+}
+
+export function holds(check: PlanCheck, value: number): boolean {
+  switch (check.comparison) {
+    case '>=':
+      return value >= check.bound;
+    case '>':
+      return value > check.bound;
+    case '<=':
+      return value <= check.bound;
+    case '<':
+      return value < check.bound;
+    case '==':
+      return value === check.bound;
+  }
+}

@@ -1,0 +1,107 @@
+/** One shard on one device: its states made, saved and restored, its functions run. */
+import { initialValues } from '../../spec/initialise.ts';
+import type { State } from '../../spec/program.ts';
+import type { Standardization } from '../data/statistics.ts';
+import type { Device, DeviceSession, Executable, FieldData, Position, Tensor } from '../device/device.ts';
+import type { NamedTensor } from '../store/safetensors.ts';
+import { UserError } from '../support/errors.ts';
+
+export interface Shard {
+  readonly executable: Executable;
+  run(name: string, inputs: Readonly<Record<string, FieldData>>, position: Position): Promise<Record<string, Tensor>>;
+  /** Every state that training continues from, parameters apart from the rest. */
+  save(): Promise<{ parameters: NamedTensor[]; auxiliary: NamedTensor[] }>;
+  close(): Promise<void>;
+}
+
+/** What a shard begins from: nothing but a seed, or the tensors of a snapshot. */
+export type Beginning =
+  | {
+      readonly seed: number;
+      readonly statistics: ReadonlyMap<string, Standardization>;
+      readonly weights?: readonly NamedTensor[];
+    }
+  | { readonly tensors: readonly NamedTensor[] };
+
+export async function openShard(device: Device, executable: Executable, beginning: Beginning): Promise<Shard> {
+  const session = await device.open(executable);
+  try {
+    await fill(session, executable.program.states, beginning);
+  } catch (error) {
+    await session.close();
+    throw error;
+  }
+  return {
+    executable,
+    run: (name, inputs, position) => session.run(name, inputs, position),
+    save: async () => saveStates(session, executable.program.states),
+    close: () => session.close(),
+  };
+}
+
+async function fill(session: DeviceSession, states: readonly State[], beginning: Beginning): Promise<void> {
+  if ('tensors' in beginning) {
+    const found = new Map(beginning.tensors.map((t) => [t.name, t]));
+    for (const state of states) {
+      // A run that was only trained has no optimiser states to predict with, and needs none.
+      const tensor = found.get(state.id);
+      if (tensor) await session.write(state.id, valuesOf(tensor, state));
+      else if (state.role !== 'optimizer') throw missing(state);
+    }
+    return;
+  }
+  const given = new Map((beginning.weights ?? []).map((t) => [t.name, t]));
+  for (const state of states) {
+    const tensor = state.role === 'parameter' ? given.get(state.id) : undefined;
+    if (tensor) await session.write(state.id, valuesOf(tensor, state));
+    else if (beginning.weights && state.role === 'parameter') throw missing(state);
+    else await session.write(state.id, initialState(state, beginning.seed, beginning.statistics));
+  }
+}
+
+function initialState(state: State, seed: number, statistics: ReadonlyMap<string, Standardization>): Tensor {
+  if (state.init.kind !== 'statistic') return initialValues(state, seed);
+  const found = statistics.get(state.init.field);
+  if (!found) throw new Error(`no statistics of ${state.init.field}`);
+  return state.init.what === 'mean' ? found.mean : Float32Array.of(found.scale);
+}
+
+async function saveStates(
+  session: DeviceSession,
+  states: readonly State[],
+): Promise<{ parameters: NamedTensor[]; auxiliary: NamedTensor[] }> {
+  const parameters: NamedTensor[] = [];
+  const auxiliary: NamedTensor[] = [];
+  // Asked for all at once: the device answers in order, so they are of one moment.
+  const tensors = await Promise.all(states.map((s) => session.read(s.id)));
+  states.forEach((state, i) => {
+    const data = tensors[i] as Tensor;
+    const tensor: NamedTensor =
+      data instanceof Float64Array
+        ? { name: state.id, dtype: 'F64', shape: [...state.shape], data }
+        : { name: state.id, dtype: 'F32', shape: [...state.shape], data };
+    // Statistics belong to the model: predictions need them.
+    (state.role === 'parameter' || state.role === 'statistic' ? parameters : auxiliary).push(tensor);
+  });
+  return { parameters, auxiliary };
+}
+
+function valuesOf(tensor: NamedTensor, state: State): Tensor {
+  if (tensor.shape.length !== state.shape.length || tensor.shape.some((n, i) => n !== state.shape[i]))
+    throw new UserError(
+      'weights/shape',
+      `${tensor.name} has shape [${tensor.shape.join(', ')}] in the file, but [${state.shape.join(', ')}] in the model`,
+      'the model was changed after this run: train it again, or undo the change',
+    );
+  if (tensor.dtype !== 'F32' && tensor.dtype !== 'F64')
+    throw new UserError('weights/type', `${tensor.name} holds ${tensor.dtype}, not floating-point numbers`);
+  return tensor.data;
+}
+
+function missing(state: State): UserError {
+  return new UserError(
+    'weights/missing',
+    `the file has no tensor ${state.id}`,
+    'the weights are of another model: names of nodes and links must agree',
+  );
+}

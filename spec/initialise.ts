@@ -1,0 +1,21 @@
+/** Initial values of states: any tensor can be made from (seed, name) alone, anywhere. */
+import { type State, sizeOf } from './program.ts';
+import { stream } from './random.ts';
+
+/** @returns the elements in row-major order; statistics of the data are not made here and begin at zero */
+export function initialValues(state: State, seed: number): Float32Array {
+  const values = new Float32Array(sizeOf(state.shape));
+  const { init } = state;
+  const random = stream(seed, state.id);
+  if (init.kind === 'constant') values.fill(init.value);
+  if (init.kind === 'uniform')
+    for (let i = 0; i < values.length; i++) values[i] = (2 * random.uniform(i) - 1) * init.bound;
+  if (init.kind === 'normal') for (let i = 0; i < values.length; i++) values[i] = random.normal(i) * init.std;
+  if (init.kind === 'identity') fillIdentity(values, state.shape.slice(-2), init.scale);
+  return values;
+}
+
+function fillIdentity(values: Float32Array, [rows = 1, columns = 1]: readonly number[], scale: number): void {
+  for (let page = 0; page < values.length; page += rows * columns)
+    for (let i = 0; i < Math.min(rows, columns); i++) values[page + i * columns + i] = scale;
+}
