@@ -39,7 +39,14 @@ export function levelGraph(graph: Graph, outputs: ReadonlySet<string>, clamped: 
     for (let i = 1; i <= gap; i++) {
       const name = `${link.name}~${i}`;
       nodes.push(identityNode(name, source.shape));
-      links.push({ name: `${from}->${name}`, source: from, target: name, delay: 0, body: leaf('source', source.shape), weights: [] });
+      links.push({
+        name: `${from}->${name}`,
+        source: from,
+        target: name,
+        delay: 0,
+        body: leaf('source', source.shape),
+        weights: [],
+      });
       from = name;
     }
     links.push({ ...link, source: from });

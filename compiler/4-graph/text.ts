@@ -1,0 +1,172 @@
+/**
+ * A graph as text, one line per fact, and back: `parseGraph(printGraph(g))` equals `g`.
+ *
+ *   link pixels->h1 : pixels -> h1
+ *     weight w : [128, 784] = {"kind":"uniform","bound":0.03}
+ *     body = gelu(reshape(matmul(reshape(source, shape=[1, 784]), transpose(w)), shape=[128]))
+ */
+import type { Initializer, Sparsity, WeightInstance } from '../3-check/checked.ts';
+import type { Shape } from '../operators/expr.ts';
+import { parseExpression, printExpression } from './expression-text.ts';
+import type { Graph, GraphLink, GraphNode } from './graph.ts';
+import { linkLeaves, nodeLeaves } from './verify.ts';
+
+const showShape = (shape: Shape): string => `[${shape.join(', ')}]`;
+
+export function printGraph(graph: Graph): string {
+  return `${[`graph ${graph.name}`, ...graph.nodes.flatMap(printNode), ...graph.links.flatMap(printLink)].join('\n')}\n`;
+}
+
+export function printNode(node: GraphNode): string[] {
+  return [
+    `node ${node.name} : ${showShape(node.shape)} ${node.role} ${node.energyKind}`,
+    ...(node.rate === undefined ? [] : [`  rate ${node.rate}`]),
+    ...(node.clampedOnly ? ['  clamped only'] : []),
+    ...(node.prior === 'none' ? ['  prior none'] : []),
+    `  start = ${JSON.stringify(node.start)}`,
+    ...node.weights.map(printWeight),
+    `  activation = ${printExpression(node.activation)}`,
+    `  energy = ${printExpression(node.energy)}`,
+  ];
+}
+
+export function printLink(link: GraphLink): string[] {
+  return [
+    `link ${link.name} : ${link.source} -> ${link.target}${link.delay === 0 ? '' : ` delay ${link.delay}`}`,
+    ...link.weights.map(printWeight),
+    ...(link.sparsity ? [`  sparsity = ${JSON.stringify(link.sparsity)}`] : []),
+    `  body = ${printExpression(link.body)}`,
+  ];
+}
+
+function printWeight(weight: WeightInstance): string {
+  return `  weight ${weight.name} : ${showShape(weight.shape)} = ${JSON.stringify(weight.init)}`;
+}
+
+/** A line of a graph text that cannot be read. */
+export class GraphTextError extends Error {
+  override readonly name = 'GraphTextError';
+}
+
+interface Line {
+  readonly text: string;
+  readonly number: number;
+}
+/** A `node` or `link` line with the facts behind it. */
+interface Item {
+  readonly head: Line;
+  readonly facts: Line[];
+}
+
+export function parseGraph(text: string): Graph {
+  let name: string | undefined;
+  const items: Item[] = [];
+  text.split('\n').forEach((raw, index) => {
+    const line = { text: raw.trim(), number: index + 1 };
+    if (line.text === '') return;
+    if (line.text.startsWith('graph ')) name = line.text.slice('graph '.length);
+    else if (/^(node|link) /.test(line.text)) items.push({ head: line, facts: [] });
+    else if (items.length > 0) items.at(-1)?.facts.push(line);
+    else reject(line, new Error('stands outside a node or link'));
+  });
+  if (name === undefined) throw new GraphTextError('line 1: a graph text begins with `graph NAME`');
+  const nodes = items.filter((i) => i.head.text.startsWith('node ')).map(parseNode);
+  const shapes = new Map(nodes.map((n) => [n.name, n.shape]));
+  const links = items.filter((i) => i.head.text.startsWith('link ')).map((item) => parseLink(item, shapes));
+  return { name, nodes, links };
+}
+
+function parseNode({ head, facts }: Item): GraphNode {
+  return read(head, () => {
+    const match = /^node (\S+) : (\[.*\]) (node|sense) (\S+)$/.exec(head.text);
+    if (!match) throw new Error('is no node');
+    const [, name = '', sizes = '', role, energyKind = ''] = match;
+    const shape = JSON.parse(sizes) as number[];
+    const weights = parseWeights(facts);
+    const leaves = nodeLeaves({ shape, weights });
+    const rate = fact(facts, 'rate ', Number);
+    return {
+      name,
+      role: role === 'sense' ? 'sense' : 'node',
+      shape,
+      ...(rate === undefined ? {} : { rate }),
+      activation: required(
+        head,
+        fact(facts, 'activation = ', (text) => parseExpression(text, leaves)),
+      ),
+      energy: required(
+        head,
+        fact(facts, 'energy = ', (text) => parseExpression(text, leaves)),
+      ),
+      energyKind,
+      clampedOnly: fact(facts, 'clamped only', () => true) ?? false,
+      weights,
+      start: required(
+        head,
+        fact(facts, 'start = ', (text) => JSON.parse(text) as Initializer),
+      ),
+      prior: fact(facts, 'prior none', () => 'none') ?? 'zero',
+    };
+  });
+}
+
+function parseLink({ head, facts }: Item, shapes: ReadonlyMap<string, Shape>): GraphLink {
+  return read(head, () => {
+    const match = /^link (\S+) : (\S+) -> (\S+)(?: delay (\d+))?$/.exec(head.text);
+    if (!match) throw new Error('is no link');
+    const [, name = '', source = '', target = '', delay = '0'] = match;
+    const shape = shapes.get(source);
+    if (!shape) throw new Error(`begins at ${source}, which is no node`);
+    const weights = parseWeights(facts);
+    const leaves = linkLeaves({ weights }, shape);
+    const sparsity = fact(facts, 'sparsity = ', (text) => JSON.parse(text) as Sparsity);
+    return {
+      name,
+      source,
+      target,
+      delay: Number(delay),
+      body: required(
+        head,
+        fact(facts, 'body = ', (text) => parseExpression(text, leaves)),
+      ),
+      weights,
+      ...(sparsity === undefined ? {} : { sparsity }),
+    };
+  });
+}
+
+function parseWeights(facts: readonly Line[]): WeightInstance[] {
+  const lines = facts.filter((f) => f.text.startsWith('weight '));
+  return lines.map((line) =>
+    read(line, () => {
+      const match = /^weight (\S+) : (\[.*?\]) = (.+)$/.exec(line.text);
+      if (!match) throw new Error('is no weight');
+      const [, name = '', sizes = '', init = ''] = match;
+      return { name, shape: JSON.parse(sizes) as number[], init: JSON.parse(init) as Initializer };
+    }),
+  );
+}
+
+/** The fact that begins with `prefix`, where there is one. */
+function fact<T>(facts: readonly Line[], prefix: string, parse: (text: string) => T): T | undefined {
+  const line = facts.find((f) => f.text.startsWith(prefix));
+  return line && read(line, () => parse(line.text.slice(prefix.length)));
+}
+
+function required<T>(head: Line, value: T | undefined): T {
+  return value ?? reject(head, new Error('lacks a fact'));
+}
+
+function read<T>(line: Line, parse: () => T): T {
+  try {
+    return parse();
+  } catch (error) {
+    return reject(line, error);
+  }
+}
+
+function reject(line: Line, error: unknown): never {
+  if (error instanceof GraphTextError) throw error;
+  const reason = error instanceof Error ? error.message : String(error);
+  throw new GraphTextError(`line ${line.number}: ${reason}: ${line.text}`);
+}
