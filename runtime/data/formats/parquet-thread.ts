@@ -56,15 +56,15 @@ export async function readParquetColumns(bytes: Uint8Array): Promise<ParquetRepl
   const megabytes = Math.ceil(bytes.length / 1024 ** 2);
   const worker = new Worker(PROGRAM, {
     eval: true,
-    workerData: { bytes: bytes.slice(), library, most: 1_000_000 + 1000 * bytes.length },
-    resourceLimits: { maxOldGenerationSizeMb: 256 + 64 * megabytes },
+    workerData: { bytes: new Uint8Array(bytes), library, most: 1_000_000 + 1000 * bytes.length },
+    resourceLimits: { maxOldGenerationSizeMb: 64 * (1 + megabytes) },
   });
   let timer: NodeJS.Timeout | undefined;
   try {
     return await new Promise<ParquetReply>((resolve) => {
       worker.on('message', (message: ParquetReply & { ready?: boolean }) => {
         if (message.ready !== true) resolve(message);
-        else timer = setTimeout(() => resolve({ problem: 'reading it takes too long' }), 5_000 + 2_000 * megabytes);
+        else timer = setTimeout(() => resolve({ problem: 'reading it takes too long' }), 1_000 + bytes.length / 500);
       });
       worker.on('error', (failure) => resolve({ problem: failure.message }));
       worker.on('exit', () => resolve({ problem: 'reading it was stopped' }));

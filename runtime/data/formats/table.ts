@@ -35,16 +35,15 @@ export function rowCount(path: string, table: Table): number {
 
 export function tableDataset(path: string, table: Table, wanted: readonly Field[] | undefined): Dataset {
   const rows = rowCount(path, table);
-  const columns = wanted ? wanted.map((field) => serve(path, table, field, rows)) : table.columns;
+  const alone = wanted?.length === 1 && table.unnamed === true;
+  const columns = wanted ? wanted.map((field) => serve(path, table, field, rows, alone)) : table.columns;
   return memoryDataset(path, path, columns);
 }
 
 /** The column that serves `wanted`, converted to its type and shape. */
-function serve(path: string, table: Table, wanted: Field, rows: number): Column {
+function serve(path: string, table: Table, wanted: Field, rows: number, anyName: boolean): Column {
   const [only] = table.columns;
-  const column =
-    table.columns.find((c) => c.field.name === wanted.name) ??
-    (table.unnamed === true && table.columns.length === 1 ? only : undefined);
+  const column = table.columns.find((c) => c.field.name === wanted.name) ?? (anyName ? only : undefined);
   if (!column) {
     const names = table.columns.map((c) => `\`${c.field.name}\``).join(', ');
     throw new UserError('data/field', `${path}: it has no \`${wanted.name}\`, only ${names}`, 'rename one of them');

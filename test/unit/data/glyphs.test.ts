@@ -35,7 +35,9 @@ describe('glyphs', () => {
       1,
       Array.from({ length: 50 }, (_, i) => i),
     );
-    expect(createHash('sha256').update(bytes).digest('hex')).toMatchInlineSnapshot(`"31c37e303fea7b3a391006b2884744415f9b8faa1c4a566b5c17f2244b327fc9"`);
+    expect(createHash('sha256').update(bytes).digest('hex')).toMatchInlineSnapshot(
+      `"31c37e303fea7b3a391006b2884744415f9b8faa1c4a566b5c17f2244b327fc9"`,
+    );
   });
 
   it('have all digits about equally often', () => {
