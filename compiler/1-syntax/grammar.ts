@@ -620,7 +620,7 @@ export class PcnParser extends EmbeddedActionsParser {
   });
 
   readonly type = this.RULE('type', (): TypeExpression => {
-    const element = this.SUBRULE(this.name);
+    const word = this.CONSUME(t.Name);
     const sizes: Expression[] = [];
     this.OPTION(() => {
       this.CONSUME(t.LeftBracket);
@@ -632,7 +632,10 @@ export class PcnParser extends EmbeddedActionsParser {
       this.OPTION2(() => this.CONSUME2(t.Comma));
       this.CONSUME(t.RightBracket);
     });
-    return this.ACTION(() => ({ element, sizes, span: this.spanFrom(element.span.start) }));
+    return this.ACTION(() => {
+      const element = build.toName(word, this.file);
+      return { element, sizes, span: this.spanFrom(word.startOffset) };
+    });
   });
 
   // ---------------------------------------------------------------- expressions

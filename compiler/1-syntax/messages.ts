@@ -5,6 +5,7 @@ import {
   type IRecognitionException,
   type IToken,
   type TokenType,
+  tokenMatcher,
 } from 'chevrotain';
 import type { Code } from '../diagnostics/codes.ts';
 import * as t from './tokens.ts';
@@ -25,6 +26,7 @@ const EXPECTED: Readonly<Record<string, string>> = {
   'linkStatement/Arrow': '`->` and another end',
   'clampStatement/Equals': '`=` and a value',
   'clusterStatement/Equals': '`=` and the cluster it is made of',
+  'type/Name': 'a type such as `f32[784]`',
   'importLine/AnyWord': 'the path of a module, such as `std/links` or `./column`',
   'taskHead/Of': '`of` and the name of a model',
   'scheduleHead/Of': '`of` and the name of a model',
@@ -49,7 +51,6 @@ const REPAIRS: Readonly<Record<string, string>> = {
   'importLine/AnyWord': '`import std/links`',
 };
 
-/** `prev`: the last token accepted; undefined at the start. */
 function found(actual: IToken | undefined): string {
   if (actual === undefined || actual.tokenType === EOF) return 'the end';
   return showToken(actual);
@@ -70,7 +71,9 @@ function after(previous: IToken): string {
 
 export const messageProvider: IParserErrorMessageProvider = {
   buildMismatchTokenMessage: ({ expected, actual, previous, ruleName }) =>
-    `expected ${expectedText(ruleName, expected)}${after(previous)}, found ${found(actual)}`,
+    expected === t.Of && previous.tokenType === t.Of
+      ? 'expected a name before `of`'
+      : `expected ${expectedText(ruleName, expected)}${after(previous)}, found ${found(actual)}`,
   buildNotAllInputParsedMessage: ({ firstRedundant }) => `${showToken(firstRedundant)} does not continue the statement`,
   buildNoViableAltMessage: ({ actual, previous, customUserDescription }) =>
     `expected ${customUserDescription ?? 'something else'}${after(previous)}, found ${found(actual[0])}`,
@@ -132,6 +135,17 @@ function reservedName(token: IToken, rules: readonly string[], kind: string): Pr
 }
 
 function general(error: IRecognitionException, rule: string, next: IToken | undefined): Problem {
+  const problem = byRule(error, rule, next);
+  if (problem.repair !== undefined) return problem;
+  const { message, token } = error;
+  const isValue = [t.AnyWord, t.NumberToken, t.StringToken].some((type) => tokenMatcher(token, type));
+  if (message.startsWith('expected `,`') && isValue) return { ...problem, repair: 'put a `,` between them' };
+  if (message.startsWith('expected a value')) return { ...problem, repair: 'write a number, a name or a call here' };
+  if (rule === 'name') return { ...problem, repair: 'write a name: letters, digits and `_`' };
+  return problem;
+}
+
+function byRule(error: IRecognitionException, rule: string, next: IToken | undefined): Problem {
   if (error.name === 'NotAllInputParsedException') return { code: 'syntax/unexpected', ...leftOver(error, next) };
   const wanted = /^expected `?(\w+|->|.)`?/.exec(error.message)?.[1] ?? '';
   const key = { ':': 'Colon', '=': 'Equals', '->': 'Arrow', of: 'Of', on: 'On', the: 'AnyWord' }[wanted];
@@ -142,6 +156,9 @@ function general(error: IRecognitionException, rule: string, next: IToken | unde
 
 function leftOver(error: IRecognitionException, next: IToken | undefined): Omit<Problem, 'code'> {
   const { token, message } = error;
+  if (token.tokenType === t.Comma && error.context.ruleStack[0] === 'importLine') {
+    return { reason: 'one line imports one module', repair: 'write `import` again on the next line' };
+  }
   if (token.tokenType === t.Comma) return { reason: 'nothing is listed here', repair: 'leave out the `,`' };
   if (token.tokenType === t.Colon)
     return { reason: 'no type can stand here', repair: 'leave out the `:` and the type' };

@@ -93,13 +93,10 @@ class Recovery {
   }
 
   private header(): void {
-    const end = this.lines.lineEnd(this.next);
     const number = this.token(this.next + 1);
-    if (end > this.next + 1 && number?.tokenType === t.NumberToken) {
-      this.version = number;
-      if (end > this.next + 2) this.parseChunk(this.next, end, () => this.parser.header());
-    }
-    this.next = end;
+    const complete = number?.tokenType === t.NumberToken;
+    if (complete) this.version = number;
+    this.next += complete ? 2 : 1;
   }
 
   private importLine(): void {

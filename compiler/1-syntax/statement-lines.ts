@@ -114,20 +114,21 @@ export class Lines {
 
   /** The `{` of a declaration's head, or where the head ends without one. */
   headEnd(start: number): number {
+    let depth = 0;
     for (let i = start + 1; i < this.tokens.length; i++) {
       const type = this.at(i)?.tokenType;
-      if (type === t.LeftBrace || type === t.RightBrace) return i;
-      if (
-        this.firsts[i] &&
-        (this.startsDeclaration(i, 0) ||
-          this.beginsLine(i, 'model') ||
-          this.beginsLine(i, 'task') ||
-          this.beginsLine(i, 'definition'))
-      ) {
-        return i;
-      }
+      if (type === undefined || type === t.LeftBrace || type === t.RightBrace) return i;
+      if (this.firsts[i] && this.endsHead(i, depth)) return i;
+      if (OPENING.has(type)) depth++;
+      if (CLOSING.has(type)) depth = Math.max(0, depth - 1);
     }
     return this.tokens.length;
+  }
+
+  private endsHead(index: number, depth: number): boolean {
+    const isSetting = this.isWord(index) && this.at(index + 1)?.tokenType === t.Equals;
+    if (this.startsDeclaration(index, 0) || (isSetting && depth === 0)) return true;
+    return (['model', 'task', 'definition'] as const).some((place) => this.beginsLine(index, place));
   }
 
   /** A statement's first word followed by another word, or a setting: cannot be the inside of an expression. */

@@ -75,6 +75,11 @@ export function unknownWord(
     const reason = 'a model has no settings of its own';
     return diagnostic('syntax/unknown-word', span, reason, { repair: `a parameter: \`param ${shown} = …\`` });
   }
+  if (place === 'task' && next !== undefined && !tokenMatcher(next, t.AnyWord)) {
+    return diagnostic('syntax/unknown-word', span, 'a setting has `=` between its name and its value', {
+      repair: `\`${shown} = …\``,
+    });
+  }
   const settings = place === 'task' ? ' or a setting such as `batch = 128`' : '';
   return diagnostic('syntax/unknown-word', span, `here stand ${allowed}${settings}`, {
     repair: 'begin the statement with one of these words',
