@@ -148,7 +148,10 @@ export const elementwiseOperators = {
   less: binary((a, b) => (a < b ? 1 : 0), none),
   less_equal: binary((a, b) => (a <= b ? 1 : 0), none),
   equal: binary((a, b) => (a === b ? 1 : 0), none),
-  mod: binary((a, b) => a - b * Math.floor(a / b), none),
+  mod: binary(
+    (a, b) => a - b * Math.floor(a / b),
+    (a, b, y, g, e) => [g, e.op('div', [e.op('mul', [g, e.op('sub', [y, a])]), b])],
+  ),
   /** select(c, a, b): a where c is not 0, else b; nothing of the other branch passes, not even NaN. */
   select: {
     arity: 3,

@@ -35,16 +35,14 @@ function expressions(leaves: readonly Expr[], shape: Shape, depth: number): fc.A
     fc
       .tuple(fc.constantFrom(...binary), deeper, fc.oneof(deeper, numbers.map(constant)))
       .map(([op, x, y]) => apply(op, [x, y])),
-    fc
-      .tuple(fc.integer({ min: 0, max: shape.length - 1 }), fc.boolean(), deeper)
-      .map(([axis, keep, x]) =>
-        fill(
-          apply('reshape', [apply('sum', [x], { axes: [axis], keep })], {
-            shape: shape.map((n, i) => (i === axis ? 1 : n)),
-          }),
-          shape,
-        ),
+    fc.tuple(fc.integer({ min: 0, max: shape.length - 1 }), fc.boolean(), deeper).map(([axis, keep, x]) =>
+      fill(
+        apply('reshape', [apply('sum', [x], { axes: [axis], keep })], {
+          shape: shape.map((n, i) => (i === axis ? 1 : n)),
+        }),
+        shape,
       ),
+    ),
   );
 }
 

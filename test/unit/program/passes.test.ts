@@ -3,10 +3,19 @@ import { lowerProgram } from '../../../compiler/5-program/lower.ts';
 import { passes, runPasses } from '../../../compiler/5-program/passes/index.ts';
 import { countOps } from '../../../compiler/5-program/passes/peel.ts';
 import { verify } from '../../../compiler/5-program/verify.ts';
-import { referenceDevice } from '../../../runtime/device/reference/reference.ts';
-import { parseProgram, printProgram } from '../../../spec/program-text.ts';
 import type { Program } from '../../../spec/program.ts';
-import { call, chain, initialise, randomInputs, readParameters, relativeError, tanh, trainTask } from '../../support/networks.ts';
+import { parseProgram, printProgram } from '../../../spec/program-text.ts';
+import {
+  call,
+  chain,
+  initialise,
+  randomInputs,
+  readParameters,
+  relativeError,
+  tanh,
+  trainTask,
+} from '../../support/networks.ts';
+import { openReference } from '../../support/reference.ts';
 
 const methods = {
   il: call('learn.il', { steps: 6, rate: 0.1, momentum: 0 }),
@@ -24,8 +33,10 @@ function programFor(method: keyof typeof methods): Program {
   return lowerProgram(graph, task, [], { predictBatch: 4 });
 }
 
-async function trainThreeBatches(program: Program): Promise<{ weights: Map<string, Float64Array>; energies: number[] }> {
-  const session = await referenceDevice.open({ program, files: new Map() });
+async function trainThreeBatches(
+  program: Program,
+): Promise<{ weights: Map<string, Float64Array>; energies: number[] }> {
+  const session = await openReference(program);
   await initialise(session, program, 1);
   const f = program.functions[0];
   if (!f) throw new Error('no function');
