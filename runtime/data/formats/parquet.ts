@@ -1,9 +1,12 @@
 /** Parquet: each column of numbers, of lists of numbers or of PNG pictures is a field. */
 import { type Column, type Field, type FieldType, sizeOf } from '../dataset.ts';
 import { badData, looksLike } from './bad-data.ts';
-import { type ParquetColumn, readParquetColumns } from './parquet-thread.ts';
+import { type ParquetValues, readParquetColumns } from './parquet-process.ts';
 import { isPng, parsePng, toGrey } from './png.ts';
 import { rowCount, type Table } from './table.ts';
+
+/** It is handed to another process, in one message. */
+const MOST_BYTES = 1024 ** 3;
 
 /** Columns of text and other things are left out. */
 export async function parseParquet(path: string, bytes: Uint8Array): Promise<Table> {
@@ -14,16 +17,17 @@ export async function parseParquet(path: string, bytes: Uint8Array): Promise<Tab
   if (bytes.length < 12 || magic.decode(bytes.subarray(-4)) !== 'PAR1') {
     throw badData(path, `byte ${bytes.length}`, 'Parquet ends with PAR1: the file is cut off or damaged');
   }
+  if (bytes.length > MOST_BYTES) throw badData(path, '', `at most ${MOST_BYTES} bytes of Parquet are read at once`);
   const reply = await readParquetColumns(bytes);
-  if (!reply.columns) throw badData(path, '', `the file cannot be read (${reply.problem})`);
-  const columns = reply.columns.flatMap((column) => toColumn(path, column) ?? []);
+  if (reply.problem !== undefined) throw badData(path, '', `the file cannot be read (${reply.problem})`);
+  const columns = [...reply.columns].flatMap(([name, chunks]) => toColumn(path, name, chunks) ?? []);
   const table = { columns };
   const rows = rowCount(path, table);
   if (rows !== reply.rows) throw badData(path, '', `it announces ${reply.rows} rows and holds ${rows}`);
   return table;
 }
 
-function toColumn(path: string, { name, chunks }: ParquetColumn): Column | undefined {
+function toColumn(path: string, name: string, chunks: readonly ParquetValues[]): Column | undefined {
   const first = chunks.find((chunk) => chunk.length > 0)?.[0];
   if (pictureOf(first)) return pictureColumn(path, name, chunks);
   const shape = shapeOf(first);
@@ -53,7 +57,7 @@ function shapeOf(value: unknown): number[] | undefined {
 }
 
 /** Whole numbers that fit are i32; a column stored as floating point stays f32. */
-function typeOf(chunks: ParquetColumn['chunks'], values: Float64Array): FieldType {
+function typeOf(chunks: readonly ParquetValues[], values: Float64Array): FieldType {
   const floating = chunks.some((chunk) => chunk instanceof Float32Array || chunk instanceof Float64Array);
   return !floating && values.every((value) => value === (value | 0)) ? 'i32' : 'f32';
 }
@@ -77,7 +81,7 @@ function pictureOf(value: unknown): Uint8Array | undefined {
   return inner instanceof Uint8Array && isPng(inner) ? inner : undefined;
 }
 
-function pictureColumn(path: string, name: string, chunks: ParquetColumn['chunks']): Column {
+function pictureColumn(path: string, name: string, chunks: readonly ParquetValues[]): Column {
   const pictures = chunks
     .flatMap((chunk) => Array.from(chunk))
     .map((value, row) => {
