@@ -7,14 +7,17 @@ import { apply } from '../operators/table.ts';
 import type { Graph, GraphLink, GraphNode } from './graph.ts';
 import { components } from './order.ts';
 
-/** Links between each node and the farthest output that it reaches; -1 where it reaches none. */
+/**
+ * Links between each node and the farthest output that it reaches; -1 where it reaches none. Outputs are held, so
+ * nothing passes through one: its own level is 0 even where it predicts another.
+ */
 export function levels(graph: Graph, outputs: ReadonlySet<string>): Map<string, number> {
   const level = new Map<string, number>();
   const order = components(graph).flatMap((c) => c.nodes);
   for (const name of [...order].reverse()) {
     let farthest = outputs.has(name) ? 0 : -1;
     for (const link of graph.links) {
-      if (link.source !== name || link.delay !== 0) continue;
+      if (outputs.has(name) || link.source !== name || link.delay !== 0) continue;
       const below = level.get(link.target) ?? -1;
       if (below >= 0) farthest = Math.max(farthest, below + 1);
     }

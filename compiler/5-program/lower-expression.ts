@@ -29,6 +29,8 @@ export function lowerExpression(builder: BlockBuilder, expr: Expr, bindings: Bin
     return builder.op(expr.op, aligned, expr.attributes);
   }
   if (expr.op === 'matmul') return lowerProduct(builder, expr, values, batch);
+  if (expr.op === 'broadcast')
+    values[0] = align(builder, values[0] as Value, expr.args[0] as Expr, expr.shape.length, batch);
   const ranked = expr.args.map((a, i) =>
     isBatched(a) ? (values[i] as Value) : repeat(builder, values[i] as Value, batch),
   );
@@ -57,7 +59,10 @@ function lowerProduct(builder: BlockBuilder, expr: Expr & { kind: 'apply' }, [a,
     const product = builder.op('matmul', [flat, b], expr.attributes);
     return builder.op('reshape', [product], { shape: [batch, ...expr.shape] });
   }
-  return builder.op('matmul', [a, b], expr.attributes);
+  // Pages broadcast per sample: the batch axis stands in front of the pages of both.
+  const rank = Math.max(left.shape.length, right.shape.length);
+  const aligned = [align(builder, a, left, rank, batch), align(builder, b, right, rank, batch)];
+  return builder.op('matmul', aligned, expr.attributes);
 }
 
 /** Axes counted per sample, and sizes without the batch, as a program needs them. */

@@ -79,10 +79,19 @@ function predict(
     const bindings: Record<string, Bindings[string]> = { source: { value: source } };
     for (const w of link.weights) bindings[w.name] = { value: get(weights, weightName(link.name, w.name)) };
     const part = lowerExpression(builder, link.body, bindings, network.batch);
-    sum = sum ? builder.op('add', [sum, part]) : part;
+    sum = sum ? builder.op('add', [sum, part]) : own(builder, part, batchedShape(network, node));
   }
   builder.origin = undefined;
   return sum;
+}
+
+/**
+ * A value with a name of its own, even where it is another value unchanged (a link that hands values on): gradients
+ * tell values apart by their names. One that is the same for all samples is repeated.
+ */
+function own(builder: BlockBuilder, value: Value, shape: readonly number[]): Value {
+  const repeats = value.shape.length < shape.length;
+  return builder.op(repeats ? 'broadcast' : 'reshape', [value], { shape: [...shape] });
 }
 
 function activate(
@@ -163,9 +172,9 @@ export function sweep(builder: BlockBuilder, network: Network, weights: Values):
     const open = component.nodes.map((name) => nodeOf(network.graph, name)).filter((n) => !z.has(n.name));
     for (const node of open) {
       const begin = component.cyclic ? undefined : predict(builder, network, node, z, weights, activated);
-      // A value of its own, even where the prediction is another node's value unchanged: gradients tell nodes apart by it.
-      const own = begin && builder.op('reshape', [begin], { shape: batchedShape(network, node) });
-      z.set(node.name, hold(builder, network, node, own ?? startValue(builder, network, node)));
+      // The value is not the prediction: it moves away from it, and has a gradient of its own.
+      const value = begin && own(builder, begin, batchedShape(network, node));
+      z.set(node.name, hold(builder, network, node, value ?? startValue(builder, network, node)));
     }
   }
   return z;
