@@ -12,13 +12,13 @@ import { openShakespeare } from './sources/shakespeare.ts';
 /** `data.mnist.train[0..54999]` is { source: 'mnist', split: 'train', range: [0, 54999] }. */
 export interface DataReference {
   readonly source: string;
-  /** Of a built-in set; nothing for `file`. */
+  /** Of a built-in set; a file has only one. */
   readonly split: string;
   /** First and last sample, both included. */
   readonly range?: readonly [number, number];
   /** Only for `file`. */
   readonly path?: string;
-  /** What the program expects of a file: its columns are converted to these. */
+  /** What the program expects of a file: its columns are converted to these. Empty: whatever the file has. */
   readonly fields?: readonly Field[];
   readonly options?: Readonly<Record<string, number | string | boolean>>;
 }
@@ -77,12 +77,16 @@ const SOURCES: Readonly<Record<string, Source>> = {
       openShakespeare(directory, reference.split, wholeOption(reference, 'length', TEXT_LENGTH, 1_000_000)),
   },
   file: {
-    options: ['length'],
-    open: ({ reference }) => {
+    options: ['path', 'length'],
+    open: ({ reference, fields }) => {
       if (reference.path === undefined || reference.path === '') {
         throw new UserError('data/source', 'data.file needs the path of a file', 'data.file("digits.npz")');
       }
-      return openFile(reference.path, reference.fields, wholeOption(reference, 'length', TEXT_LENGTH, 1_000_000));
+      return openFile(
+        reference.path,
+        fields.length > 0 ? fields : undefined,
+        wholeOption(reference, 'length', TEXT_LENGTH, 1_000_000),
+      );
     },
   },
 };

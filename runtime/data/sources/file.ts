@@ -1,16 +1,28 @@
 /** `data.file("x.npz", …)`: one's own data, of any format that is known. */
-import type { Dataset, Field } from '../dataset.ts';
+import { type Dataset, describeField, type Field, sizeOf } from '../dataset.ts';
+import { badData } from '../formats/bad-data.ts';
 import { readBytes } from '../formats/bytes.ts';
 import { readTable } from '../formats/read-table.ts';
 import { tableDataset } from '../formats/table.ts';
 import { textDataset } from '../formats/text.ts';
 
-/** @param textLength bytes per sample of a text file */
+/** @param textLength bytes per sample of a text file where no field says it */
 export async function openFile(
   path: string,
   fields: readonly Field[] | undefined,
   textLength: number,
 ): Promise<Dataset> {
-  if (/\.(txt|text)(\.gz)?$/i.test(path)) return textDataset(path, path, await readBytes(path), textLength);
+  if (/\.(txt|text)(\.gz)?$/i.test(path)) return openText(path, fields, textLength);
   return tableDataset(path, await readTable(path, fields), fields);
+}
+
+async function openText(path: string, fields: readonly Field[] | undefined, textLength: number): Promise<Dataset> {
+  const [first] = fields ?? [];
+  const length = first ? sizeOf(first) : textLength;
+  for (const field of fields ?? []) {
+    if ((field.name === 'text' || field.name === 'next') && field.type === 'u8' && sizeOf(field) === length) continue;
+    const problem = `a text has the fields \`text\` and \`next\` of u8[${length}], not \`${field.name}\`: ${describeField(field)}`;
+    throw badData(path, '', problem);
+  }
+  return textDataset(path, path, await readBytes(path), length);
 }

@@ -359,6 +359,10 @@ describe('text, JSON lines and the rest', () => {
     expect(shapes(set)).toEqual(['text: u8[4]', 'next: u8[4]']);
     expect(String.fromCharCode(...all(set, 'text'))).toBe('abcdefgh');
     expect(String.fromCharCode(...all(set, 'next'))).toBe('bcdefghi');
+    const fields: Field[] = [{ name: 'next', type: 'u8', shape: [3] }];
+    expect(String.fromCharCode(...all(await open('t.txt', 'abcdefghij', fields), 'next'))).toBe('bcdefghij');
+    const wrong = open('t.txt', 'abcdefghij', [{ name: 'words', type: 'i32', shape: [3] }]);
+    expect(await problem(wrong)).toContain('not `words`: i32[3]');
     expect(await problem(open('u.txt', 'abcd'))).toContain('4 bytes are too few');
   });
 
