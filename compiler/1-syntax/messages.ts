@@ -101,6 +101,7 @@ export function explain(error: IRecognitionException, before: readonly IToken[],
     assignment(token, before, rule) ??
     roundSizes(token, previous, rule) ??
     reservedName(token, rules, error.name) ??
+    bareValidate(error, rule) ??
     general(error, rule, next)
   );
 }
@@ -134,15 +135,27 @@ function reservedName(token: IToken, rules: readonly string[], kind: string): Pr
   return { code: 'syntax/expected', reason, repair: 'choose another name' };
 }
 
+/** `validate` could be the name of a setting, so the grammar stops in front of it. */
+function bareValidate(error: IRecognitionException, rule: string): Problem | undefined {
+  if (rule !== 'taskStatement' || error.token.tokenType !== t.Validate) return undefined;
+  return { code: 'syntax/expected', reason: 'expected `on` after `validate`', repair: REPAIRS['validateStatement/On'] };
+}
+
 function general(error: IRecognitionException, rule: string, next: IToken | undefined): Problem {
   const problem = byRule(error, rule, next);
   if (problem.repair !== undefined) return problem;
-  const { message, token } = error;
+  return { ...problem, repair: repairFor(error.message, error.token, rule) };
+}
+
+function repairFor(message: string, token: IToken, rule: string): string | undefined {
   const isValue = [t.AnyWord, t.NumberToken, t.StringToken].some((type) => tokenMatcher(token, type));
-  if (message.startsWith('expected `,`') && isValue) return { ...problem, repair: 'put a `,` between them' };
-  if (message.startsWith('expected a value')) return { ...problem, repair: 'write a number, a name or a call here' };
-  if (rule === 'name') return { ...problem, repair: 'write a name: letters, digits and `_`' };
-  return problem;
+  if (message.startsWith('expected `,`') && isValue) return 'put a `,` between them';
+  if (message.startsWith('expected a value')) return 'write a number, a name or a call here';
+  if (message.startsWith('expected the name of a node')) return REPAIRS['linkStatement/Arrow'];
+  if (message.startsWith('expected a type')) return 'write a type: `f32[784]`, `int`, `float`, …';
+  if (message.startsWith('expected a name before')) return REPAIRS['taskHead/Of'];
+  if (message.endsWith('does not continue the statement')) return 'delete it, or say what joins it to what is before';
+  return rule === 'name' ? 'write a name: letters, digits and `_`' : undefined;
 }
 
 function byRule(error: IRecognitionException, rule: string, next: IToken | undefined): Problem {

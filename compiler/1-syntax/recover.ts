@@ -127,7 +127,7 @@ class Recovery {
       this.declaration(corrected);
       return;
     }
-    const end = this.lines.statementEnd(start, 'top', 0);
+    const end = token.tokenType === t.LeftBrace ? start : this.lines.statementEnd(start, 'top', 0);
     this.next = this.token(end)?.tokenType === t.LeftBrace ? this.lines.blockEnd(end) : end;
   }
 
