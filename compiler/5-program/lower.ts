@@ -1,5 +1,5 @@
 /** Tasks become programs: one function that trains on a batch, one for each way of predicting. */
-import type { Block, Program, ProgramFunction, Result, State } from '../../spec/program.ts';
+import type { Block, Input, Program, ProgramFunction, Result, State } from '../../spec/program.ts';
 import type { PredictTask, TrainTask } from '../3-check/checked.ts';
 import { type Graph, weightName } from '../4-graph/graph.ts';
 import { levelGraph } from '../4-graph/level.ts';
@@ -55,7 +55,19 @@ export function parameterStates(graph: Graph): State[] {
   );
 }
 
-function lowerTrain(written: Graph, task: TrainTask, states: readonly State[]): ProgramFunction {
+function lowerTrain(graph: Graph, task: TrainTask, states: readonly State[]): ProgramFunction {
+  const { training, inputs, outputs } = openTraining(graph, task, states);
+  const rest = lowerRule(methodOf(task), training, outputs, states);
+  const blocks: Block[] = [closeBlock(training.start, 'start'), ...rest.blocks];
+  return { name: 'train', batch: task.batch, inputs, blocks, updates: rest.updates, results: rest.results };
+}
+
+/** What every rule begins with: the clamps and the forward sweep. The block `start` is still open. */
+export function openTraining(
+  written: Graph,
+  task: TrainTask,
+  states: readonly State[],
+): { training: Training; inputs: Input[]; outputs: ReadonlySet<string> } {
   const method = methodOf(task);
   const batch = task.batch;
   const names = createNames();
@@ -74,18 +86,9 @@ function lowerTrain(written: Graph, task: TrainTask, states: readonly State[]): 
   const nudged = nudge ? nudgeOutputs(start, { graph, batch, clamps }, weights, outputs, nudge) : undefined;
   const network: Network = { graph, batch, clamps: nudged?.clamps ?? clamps };
   const z = sweep(start, network, weights);
-  const training: Training = {
-    network,
-    names,
-    optimizer: task.optimizer,
-    weights,
-    start,
-    z,
-    gradientScale: nudged?.gradientScale,
-  };
-  const rest = lowerRule(method, training, outputs, states);
-  const blocks: Block[] = [closeBlock(start, 'start'), ...rest.blocks];
-  return { name: 'train', batch, inputs, blocks, updates: rest.updates, results: rest.results };
+  const { optimizer } = task;
+  const training = { network, names, optimizer, weights, start, z, gradientScale: nudged?.gradientScale };
+  return { training, inputs, outputs };
 }
 
 function lowerRule(
