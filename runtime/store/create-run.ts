@@ -26,8 +26,8 @@ import { type RunState, STATE_FOLDER } from './snapshots.ts';
 export type RunPlace = { readonly directory: string } | { readonly parent: string };
 
 export interface CreateOptions extends RunOptions {
-  /** Further files of the run by name (`plan.json`, `program.txt`). */
-  readonly files?: Readonly<Record<string, string>>;
+  /** Further files of the run by path within it (`plan/plan.json`). */
+  readonly files?: ReadonlyMap<string, string | Uint8Array>;
 }
 
 /**
@@ -41,7 +41,7 @@ export function createRun(
   options: CreateOptions = {},
 ): TrainingRun {
   const time = (options.now ?? Date.now)();
-  const fill = (directory: string): void => writeParts(directory, config, initial, options.files ?? {}, time / 1000);
+  const fill = (directory: string): void => writeParts(directory, config, initial, options.files ?? new Map(), time / 1000);
   const chosen = 'directory' in place ? place.directory : undefined;
   const parent = 'parent' in place ? place.parent : dirname(resolve(place.directory));
   try {
@@ -62,14 +62,17 @@ function writeParts(
   directory: string,
   config: RunConfig,
   initial: RunState,
-  files: Readonly<Record<string, string>>,
+  files: ReadonlyMap<string, string | Uint8Array>,
   time: number,
 ): void {
   mkdirSync(join(directory, STATE_FOLDER), { recursive: true });
   saveState(directory, initial);
   createMetrics(directory, time);
   writeFileAtomic(join(directory, CARD_FILE), modelCard(config));
-  for (const [name, text] of Object.entries(files)) writeFileAtomic(join(directory, name), text);
+  for (const [path, content] of files) {
+    mkdirSync(dirname(join(directory, path)), { recursive: true });
+    writeFileAtomic(join(directory, path), content);
+  }
   writeFileAtomic(join(directory, CONFIG_FILE), printRunConfig(config));
 }
 

@@ -10,7 +10,7 @@ const directory = process.argv[2] ?? '';
 process.stdout.write('begun\n');
 const run = existsSync(directory)
   ? resumeRun(directory)
-  : createRun({ directory }, CONFIG, stateAt(0, 0, SIZE), { files: { 'program.txt': 'x'.repeat(1000) } });
+  : createRun({ directory }, CONFIG, stateAt(0, 0, SIZE), { files: new Map([['program.txt', 'x'.repeat(1000)]]) });
 for (let update = run.resumedFrom.update + 1; ; update += 1) {
   // Two updates an epoch, so that snapshots within an epoch are killed too.
   const state = stateAt(update, Math.floor(update / 2), SIZE);

@@ -10,7 +10,7 @@ import { parseEvents } from './parse-events.ts';
 
 const now = (): number => NOON;
 const newRun = (directory = join(temporaryFolder(), 'run')) =>
-  createRun({ directory }, CONFIG, stateAt(0), { now, files: { 'program.txt': 'a program\n' } });
+  createRun({ directory }, CONFIG, stateAt(0), { now, files: new Map([['program.txt', 'a program\n']]) });
 
 const eventsOf = (directory: string): number[] => {
   const name = readdirSync(directory).find((entry) => entry.includes('tfevents')) ?? '';

@@ -1,0 +1,44 @@
+/** The back half of the pipeline, one call per stage: a checked model and a task become a plan. Pure. */
+
+import type { Program } from '../spec/program.ts';
+import type { Checked, ModelInstance, PredictTask, TrainTask } from './3-check/checked.ts';
+import type { Graph } from './4-graph/graph.ts';
+import { lowerGraph } from './4-graph/lower.ts';
+import { lowerProgram } from './5-program/lower.ts';
+import { runPasses } from './5-program/passes/index.ts';
+import { type BuiltPlan, buildPlan } from './8-plan/build.ts';
+
+/** Samples in one run of a prediction: enough for the products, little enough for one input. */
+export const PREDICT_BATCH = 256;
+
+export interface Selected {
+  readonly checked: Checked;
+  readonly model: ModelInstance;
+  readonly task: TrainTask | undefined;
+  readonly predicts: readonly PredictTask[];
+}
+
+export interface Staged extends Selected {
+  readonly graph: Graph;
+  /** As lowered, before any pass. */
+  readonly lowered: Program;
+  readonly program: Program;
+}
+
+/** @param after the pass to stop behind; `none`: before the first */
+export function buildProgram(selected: Selected, after?: string): Staged {
+  const graph = lowerGraph(selected.model);
+  const lowered = lowerProgram(graph, selected.task, selected.predicts, { predictBatch: PREDICT_BATCH });
+  const program = after === 'none' ? lowered : runPasses(lowered, after);
+  return { ...selected, graph, lowered, program };
+}
+
+export interface PlanInputs {
+  readonly compiler: string;
+  readonly modules: readonly { readonly path: string; readonly text: string }[];
+}
+
+export function finishPlan(staged: Staged, inputs: PlanInputs, cpu: ReadonlyMap<string, Uint8Array>): BuiltPlan {
+  const { checked, graph, task, predicts, program } = staged;
+  return buildPlan({ ...inputs, checked, graph, task, predicts, program, cpu });
+}

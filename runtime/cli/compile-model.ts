@@ -1,0 +1,102 @@
+/** From a file on disk to a plan in memory, for every command that needs one. */
+import { basename } from 'node:path';
+import type { Checked, TrainTask } from '../../compiler/3-check/checked.ts';
+import type { BuiltPlan } from '../../compiler/8-plan/build.ts';
+import { buildProgram, finishPlan, type Selected, type Staged } from '../../compiler/build-program.ts';
+import { checkFile } from '../../compiler/compile.ts';
+import type { Diagnostic } from '../../compiler/diagnostics/diagnostic.ts';
+import { DiagnosticsError } from '../../compiler/diagnostics/diagnostics-error.ts';
+import { closest } from '../../compiler/diagnostics/suggest.ts';
+import { fileHost } from '../../compiler/host.ts';
+import { UserError } from '../support/errors.ts';
+import { type Arguments, text, texts } from './command.ts';
+import { packageVersion } from './package-root.ts';
+import { wholeNumber } from './whole-number.ts';
+
+export interface CheckedModel {
+  readonly checked: Checked;
+  readonly warnings: readonly Diagnostic[];
+  readonly texts: ReadonlyMap<string, string>;
+  readonly path: string;
+}
+
+/** @throws DiagnosticsError when the model has errors */
+export function checkModel(path: string, args: Arguments): CheckedModel {
+  const { value, diagnostics, texts: sources } = checkFile(fileHost(), path, { set: settings(args) });
+  if (!value || diagnostics.some((d) => d.severity === 'error')) throw new DiagnosticsError(diagnostics, sources);
+  return { checked: value, warnings: diagnostics.filter((d) => d.severity === 'warning'), texts: sources, path };
+}
+
+/** `--set name=value`, as a record. */
+export function settings(args: Arguments): Record<string, string> {
+  const found: Record<string, string> = {};
+  for (const item of texts(args, 'set')) {
+    const at = item.indexOf('=');
+    if (at < 1) throw new UserError('usage/set', `--set needs name=value, not ${item}`, 'for example --set hidden=256');
+    found[item.slice(0, at).trim()] = item.slice(at + 1).trim();
+  }
+  return found;
+}
+
+/** The task to train, its model and all ways of predicting with it; `--epochs` and `--batch` applied. */
+export function selectTask(model: CheckedModel, name: string | undefined, args: Arguments): Selected {
+  const { trains, predicts, models } = model.checked;
+  const found = name === undefined ? trains[0] : trains.find((t) => t.name === name);
+  if (name !== undefined && !found) {
+    const names = trains.map((t) => t.name);
+    const close = closest(name, names);
+    throw new UserError(
+      'task/unknown',
+      `${model.path} has no train block called ${name}`,
+      close ? `did you mean ${close}?` : names.length > 0 ? `there are: ${names.join(', ')}` : 'it has none at all',
+    );
+  }
+  const instance = found?.model ?? models.at(-1);
+  if (!instance) throw new UserError('model/none', `${model.path} has no model`, 'write `model NAME { … }`');
+  const epochs = wholeNumber(args, 'epochs', 1);
+  const batch = wholeNumber(args, 'batch', 1, 1_000_000);
+  const task: TrainTask | undefined = found && {
+    ...found,
+    epochs: epochs ?? found.epochs,
+    batch: batch ?? found.batch,
+  };
+  return {
+    checked: model.checked,
+    model: instance,
+    task,
+    predicts: predicts.filter((p) => p.model.name === instance.name),
+  };
+}
+
+/** A task that can be trained. @throws UserError when the file has no train block */
+export function requireTask(selected: Selected, path: string): Selected & { task: TrainTask } {
+  const { task } = selected;
+  if (!task)
+    throw new UserError(
+      'task/none',
+      `${path} has no train block`,
+      'write `train NAME of MODEL on data.… { … }`, or use `nmc show`',
+    );
+  return { ...selected, task };
+}
+
+export function modulesOf(model: CheckedModel): { path: string; text: string }[] {
+  // The folder in which the model lies is nobody's business and differs between machines.
+  return [...model.texts].map(([file, content]) => ({
+    path: file.startsWith('std:') ? file : basename(file),
+    text: content,
+  }));
+}
+
+export async function planOf(model: CheckedModel, staged: Staged): Promise<BuiltPlan> {
+  const { lowerToCpu } = await import('../../compiler/7-kernels/onnx/lower.ts');
+  const cpu = lowerToCpu(staged.program);
+  return finishPlan(staged, { compiler: `nmc ${packageVersion()}`, modules: modulesOf(model) }, cpu);
+}
+
+export function fileArgument(args: Arguments): string {
+  const file = text(args, 'file');
+  if (file === undefined)
+    throw new UserError('usage/file', 'name a model file', 'for example nmc train dsl-examples/digits.pcn');
+  return file;
+}

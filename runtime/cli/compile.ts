@@ -1,0 +1,36 @@
+/** `nmc compile`: writes the plan of a model. */
+import { basename } from 'node:path';
+import { planBytes } from '../../compiler/8-plan/build.ts';
+import { sha256 } from '../../compiler/8-plan/canonical.ts';
+import { buildProgram } from '../../compiler/build-program.ts';
+import { writePlan } from '../plan/plan-folder.ts';
+import { emit } from '../support/emit.ts';
+import { formatBytes, formatCount } from '../support/format-numbers.ts';
+import { type Arguments, EXIT, flag, text } from './command.ts';
+import { checkModel, fileArgument, planOf, selectTask } from './compile-model.ts';
+
+export default async function (args: Arguments): Promise<number> {
+  const path = fileArgument(args);
+  const model = checkModel(path, args);
+  const { plan, files } = await planOf(model, buildProgram(selectTask(model, text(args, 'task'), args)));
+  const folder = text(args, 'out') ?? `${basename(path).replace(/\.pcn$/, '')}.plan`;
+  const bytes = planBytes(plan);
+  writePlan(folder, bytes, files);
+  const hash = sha256(bytes);
+  if (flag(args, 'json')) {
+    emit({ event: 'compiled', out: folder, sha256: hash, model: plan.model, shards: plan.shards.length });
+    return EXIT.done;
+  }
+  const parameters = plan.shards.reduce((sum, s) => sum + s.parameterCount, 0);
+  const memory = plan.shards.reduce((sum, s) => sum + s.memory, 0);
+  const flops = plan.shards.reduce((sum, s) => sum + s.flopsPerBatch, 0);
+  process.stdout.write(
+    `${plan.model}  ${plan.shards[0]?.nodes.length ?? 0} nodes, ${formatCount(parameters)} parameters → ${plan.shards.length} shard\n` +
+      `memory  ${formatBytes(memory)}\n` +
+      (plan.training
+        ? `work    ${(flops / 1e6).toFixed(1)} MFLOP a batch of ${plan.training.batch} (${plan.training.rule})\n`
+        : '') +
+      `wrote   ${folder} (sha256 ${hash.slice(0, 12)}…)    next: nmc show ${folder}\n`,
+  );
+  return EXIT.done;
+}

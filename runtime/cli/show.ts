@@ -1,0 +1,103 @@
+/** `nmc show`: any stage of the compiler as text, the graph as a picture. */
+
+import { parse } from '../../compiler/1-syntax/parse.ts';
+import { printSourceFile } from '../../compiler/1-syntax/text.ts';
+import { printGraph } from '../../compiler/4-graph/text.ts';
+import { passes } from '../../compiler/5-program/passes/index.ts';
+import { buildProgram, type Staged } from '../../compiler/build-program.ts';
+import { DiagnosticsError } from '../../compiler/diagnostics/diagnostics-error.ts';
+import { closest } from '../../compiler/diagnostics/suggest.ts';
+import { fileHost } from '../../compiler/host.ts';
+import { printProgram } from '../../spec/program-text.ts';
+import { isPlanFolder, loadPlan } from '../plan/plan-folder.ts';
+import { writeFileAtomic } from '../support/atomic.ts';
+import { emit } from '../support/emit.ts';
+import { UserError } from '../support/errors.ts';
+import { formatBytes, formatCount } from '../support/format-numbers.ts';
+import { type Arguments, EXIT, flag, text } from './command.ts';
+import { checkModel, fileArgument, planOf, selectTask } from './compile-model.ts';
+
+const STAGES = ['ast', 'graph', 'program', 'onnx'] as const;
+
+export default async function (args: Arguments): Promise<number> {
+  const path = fileArgument(args);
+  if (isPlanFolder(path)) return showPlan(path, flag(args, 'json'));
+  const stage = text(args, 'stage') ?? 'graph';
+  if (!(STAGES as readonly string[]).includes(stage)) {
+    const close = closest(stage, STAGES);
+    throw new UserError(
+      'usage/stage',
+      `there is no stage ${stage}`,
+      close ? `did you mean ${close}?` : `use one of ${STAGES.join(', ')}`,
+    );
+  }
+  if (stage === 'ast' && args.svg === undefined) {
+    process.stdout.write(showAst(path));
+    return EXIT.done;
+  }
+  const model = checkModel(path, args);
+  const selected = selectTask(model, text(args, 'task'), args);
+  const staged = buildProgram(selected, checkedPass(text(args, 'after')));
+  if (args.svg !== undefined) return drawGraph(staged, args.svg);
+  const shown =
+    stage === 'graph' ? printGraph(staged.graph) : stage === 'program' ? printProgram(staged.program) : undefined;
+  if (shown !== undefined) {
+    if (flag(args, 'json')) emit({ stage, model: staged.graph.name, text: shown });
+    else process.stdout.write(shown);
+    return EXIT.done;
+  }
+  const { files } = await planOf(model, staged);
+  const { printOnnx } = await import('../../compiler/7-kernels/onnx/text.ts');
+  for (const [name, bytes] of files)
+    if (name.endsWith('.onnx')) process.stdout.write(`; ${name}\n${printOnnx(bytes)}\n`);
+  return EXIT.done;
+}
+
+function showAst(path: string): string {
+  const found = fileHost().read(path);
+  if (found.kind !== 'text') throw new UserError('file/unreadable', found.detail, 'name a .pcn file');
+  const { value, diagnostics } = parse(found.text, path);
+  if (!value || diagnostics.some((d) => d.severity === 'error'))
+    throw new DiagnosticsError(diagnostics, new Map([[path, found.text]]));
+  return printSourceFile(value);
+}
+
+function checkedPass(name: string | undefined): string | undefined {
+  const names = ['none', ...passes.map((p) => p.name)];
+  if (name === undefined || names.includes(name)) return name;
+  const close = closest(name, names);
+  throw new UserError(
+    'usage/pass',
+    `there is no pass ${name}`,
+    close ? `did you mean ${close}?` : `there are: ${names.join(', ')}`,
+  );
+}
+
+async function drawGraph(staged: Staged, target: unknown): Promise<number> {
+  const { graphSvg } = await import('../../compiler/4-graph/svg.ts');
+  const svg = await graphSvg(staged.graph);
+  if (typeof target === 'string' && target !== '') writeFileAtomic(target, svg);
+  else process.stdout.write(svg);
+  return EXIT.done;
+}
+
+function showPlan(folder: string, asJson: boolean): number {
+  const { plan } = loadPlan(folder);
+  if (asJson) {
+    emit({ ...plan });
+    return EXIT.done;
+  }
+  const task = plan.training
+    ? ` · ${plan.training.task}: ${plan.training.rule}, batches of ${plan.training.batch}`
+    : '';
+  process.stdout.write(`${plan.model} · ${plan.compiler}${task}\n\nshard  nodes  parameters     memory  work/batch\n`);
+  for (const s of plan.shards)
+    process.stdout.write(
+      `${String(s.id).padStart(5)}  ${String(s.nodes.length).padStart(5)}  ${formatCount(s.parameterCount).padStart(10)}  ${formatBytes(s.memory).padStart(9)}  ${(s.flopsPerBatch / 1e6).toFixed(1)} MFLOP\n`,
+    );
+  for (const p of plan.predictions)
+    process.stdout.write(`\npredict ${p.task}: ${p.reads.map((r) => r.name).join(', ')}`);
+  for (const c of plan.checks) process.stdout.write(`\ncheck ${c.text}`);
+  process.stdout.write('\n');
+  return EXIT.done;
+}

@@ -1,0 +1,18 @@
+/** `--device`: which device runs, and what to do when it cannot. */
+import { UserError } from '../support/errors.ts';
+import type { Device } from './device.ts';
+
+export const DEVICES = ['auto', 'cpu', 'reference'] as const;
+
+/** @throws UserError `device/unknown`; EnvironmentError `device/failed` where the device does not start */
+export async function chooseDevice(name: string): Promise<Device> {
+  switch (name) {
+    case 'auto':
+    case 'cpu':
+      return (await import('./cpu/cpu.ts')).cpuDevice;
+    case 'reference':
+      return (await import('./reference/reference.ts')).referenceDevice;
+    default:
+      throw new UserError('device/unknown', `there is no device ${name}`, `use one of ${DEVICES.join(', ')}`);
+  }
+}
