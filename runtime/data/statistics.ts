@@ -1,5 +1,5 @@
 /** What `standardize(sample.image)` needs to know of the training set. */
-import { allocate, type Dataset, findField, sizeOf } from './dataset.ts';
+import { allocate, type Dataset, type FieldArray, findField, sizeOf } from './dataset.ts';
 
 export interface Standardization {
   /** Mean of each element over the samples, in the field's own units. */
@@ -17,36 +17,42 @@ const ROWS = 256;
 export function standardization(dataset: Dataset, fieldName: string): Standardization {
   const size = sizeOf(findField(dataset, fieldName));
   const sum = new Float64Array(size);
-  eachRow(dataset, fieldName, (values, offset) => {
-    for (let e = 0; e < size; e++) sum[e] = (sum[e] as number) + (values[offset + e] as number);
-  });
+  for (const values of pieces(dataset, fieldName)) addRows(sum, values);
   const mean = sum.map((s) => s / Math.max(1, dataset.length));
   let squares = 0;
-  eachRow(dataset, fieldName, (values, offset) => {
-    for (let e = 0; e < size; e++) {
-      const centred = (values[offset + e] as number) - (mean[e] as number);
-      squares += centred * centred;
-    }
-  });
+  for (const values of pieces(dataset, fieldName)) squares += squaresOf(mean, values);
   const deviation = Math.sqrt(squares / Math.max(1, dataset.length * size));
   return { mean: Float32Array.from(mean), scale: deviation > 0 ? deviation : 1 };
 }
 
-function eachRow(
-  dataset: Dataset,
-  fieldName: string,
-  visit: (values: ArrayLike<number>, offset: number) => void,
-): void {
+/** All samples in order, some rows at a time, in one array that is used again. */
+function* pieces(dataset: Dataset, fieldName: string): Generator<FieldArray> {
   const field = findField(dataset, fieldName);
-  const size = sizeOf(field);
+  const buffer = allocate(field, ROWS);
   for (let from = 0; from < dataset.length; from += ROWS) {
     const rows = Math.min(ROWS, dataset.length - from);
-    const values = allocate(field, rows);
-    dataset.gather(
-      fieldName,
-      Uint32Array.from({ length: rows }, (_, k) => from + k),
-      values,
-    );
-    for (let row = 0; row < rows; row++) visit(values, row * size);
+    const values = buffer.subarray(0, rows * sizeOf(field));
+    const indices = Uint32Array.from({ length: rows }, (_, k) => from + k);
+    dataset.gather(fieldName, indices, values);
+    yield values;
   }
+}
+
+function addRows(sum: Float64Array, values: FieldArray): void {
+  const size = sum.length;
+  for (let row = 0; row < values.length; row += size) {
+    for (let e = 0; e < size; e++) sum[e] = (sum[e] as number) + (values[row + e] as number);
+  }
+}
+
+function squaresOf(mean: Float64Array, values: FieldArray): number {
+  const size = mean.length;
+  let squares = 0;
+  for (let row = 0; row < values.length; row += size) {
+    for (let e = 0; e < size; e++) {
+      const centred = (values[row + e] as number) - (mean[e] as number);
+      squares += centred * centred;
+    }
+  }
+  return squares;
 }

@@ -96,7 +96,8 @@ function inflate(path: string, { name, method, offset, unpacked }: Entry, packed
   if (method === 0) return packed;
   if (method !== 8) throw badData(path, `byte ${offset}`, `${name} is packed by method ${method}, not deflate`);
   try {
-    return inflateRawSync(packed, { maxOutputLength: unpacked + 1, chunkSize: Math.max(64, unpacked + 1) });
+    const content = inflateRawSync(packed, { maxOutputLength: unpacked + 1, chunkSize: Math.max(64, unpacked + 1) });
+    return new Uint8Array(content.buffer, content.byteOffset, content.length);
   } catch (failure) {
     const detail = failure instanceof Error ? failure.message : String(failure);
     throw badData(path, `byte ${offset}`, `${name} is damaged (${detail})`, 'get or write it again');
