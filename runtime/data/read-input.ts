@@ -1,7 +1,7 @@
 /** What `nmc predict --input FILE` is given: rows with the fields that a model clamps. */
 import type { Dataset, Field } from './dataset.ts';
 import { badData } from './formats/bad-data.ts';
-import { MOST_BYTES } from './formats/bytes.ts';
+import { MOST_TEXT } from './formats/bytes.ts';
 import { parseJsonLines } from './formats/json-lines.ts';
 import { readTable } from './formats/read-table.ts';
 import { rowCount, tableDataset } from './formats/table.ts';
@@ -12,9 +12,6 @@ export interface Input {
   /** One per sample, for printing: a picture's file name, else the row's number from 1. */
   readonly names: readonly string[];
 }
-
-/** Text of JSON lines is cut into strings, so it may hold less than other data. */
-const MOST_TEXT = Math.min(MOST_BYTES, 256 * 1024 ** 2);
 
 /**
  * @param path IDX, NPY, NPZ, CSV, Parquet, JSON lines, PNG, a folder of PNGs, or `-`: JSON lines from `standardInput`

@@ -8,6 +8,8 @@ import { badData, looksLike } from './bad-data.ts';
 
 /** The most a file may hold, packed or unpacked. */
 export const MOST_BYTES = Math.min(4 * 1024 ** 3, constants.MAX_LENGTH);
+/** The most that is made one string; longer ones are refused by the engine. */
+export const MOST_TEXT = 256 * 1024 ** 2;
 /** Deflate cannot do better than this ratio, so a larger claim is a lie. */
 export const DEFLATE_RATIO = 1032;
 

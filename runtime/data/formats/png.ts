@@ -1,4 +1,5 @@
 /** Pictures: PNG files and folders of them, as bytes of one grey or three colour channels. */
+import type { Dirent } from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { PNG } from 'pngjs';
@@ -114,8 +115,7 @@ export async function readPictures(
 async function listPictures(path: string): Promise<{ name: string; label: number | undefined }[]> {
   const own = await picturesIn(path);
   if (own.length > 0) return own.map((name) => ({ name, label: undefined }));
-  const entries = await readdir(path, { withFileTypes: true });
-  const classes = entries.filter((entry) => entry.isDirectory()).map((entry) => entry.name);
+  const classes = (await list(path)).filter((entry) => entry.isDirectory()).map((entry) => entry.name);
   const files: { name: string; label: number }[] = [];
   for (const [label, name] of sortNames(classes).entries()) {
     for (const file of await picturesIn(join(path, name))) files.push({ name: join(name, file), label });
@@ -124,8 +124,16 @@ async function listPictures(path: string): Promise<{ name: string; label: number
 }
 
 async function picturesIn(path: string): Promise<string[]> {
-  const names = await readdir(path);
+  const names = (await list(path)).filter((entry) => !entry.isDirectory()).map((entry) => entry.name);
   return sortNames(names.filter((name) => name.toLowerCase().endsWith('.png')));
+}
+
+async function list(path: string): Promise<Dirent[]> {
+  try {
+    return await readdir(path, { withFileTypes: true });
+  } catch (failure) {
+    throw badData(path, '', `the folder cannot be read (${failure instanceof Error ? failure.message : failure})`);
+  }
 }
 
 /** `2.png` before `10.png`. */

@@ -9,7 +9,7 @@ export type GlyphSplit = keyof typeof SAMPLES;
 
 export interface GlyphOptions {
   readonly seed: number;
-  /** Turn the digits by any angle up to about a third of a turn: a harder set (default false). */
+  /** Turn the digits by any angle up to a sixth of a turn: a harder set (default false). */
   readonly rotated?: boolean;
   /** Another number of samples; the first ones are the same. */
   readonly samples?: number;
