@@ -102,9 +102,14 @@ class Loader {
     const at = this.#open.indexOf(file);
     if (at >= 0) {
       const names = [...this.#open.slice(at), file].map(moduleName);
-      this.#reporter.report('import/cycle', line.span, `${names.join(' imports ')}, so none of them can be read first`, {
-        repair: 'move what they share into a file that imports none of them',
-      });
+      this.#reporter.report(
+        'import/cycle',
+        line.span,
+        `${names.join(' imports ')}, so none of them can be read first`,
+        {
+          repair: 'move what they share into a file that imports none of them',
+        },
+      );
       return undefined;
     }
     if (!line.path.startsWith('std/') && !line.path.startsWith('.')) {

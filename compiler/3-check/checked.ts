@@ -7,15 +7,7 @@ import type { Span } from '../diagnostics/diagnostic.ts';
 import type { Expr, Shape } from '../operators/expr.ts';
 
 /** A value known when compiling. */
-export type Value =
-  | number
-  | string
-  | boolean
-  | ListValue
-  | SymbolValue
-  | FunctionValue
-  | InitializerValue
-  | CallValue;
+export type Value = number | string | boolean | ListValue | SymbolValue | FunctionValue | InitializerValue | CallValue;
 export interface ListValue {
   readonly kind: 'list';
   readonly items: readonly Value[];
@@ -177,7 +169,8 @@ export interface TrainTask {
 
 /**
  * An optimiser as expressions, element by element: all leaves have shape [] and stand for tensors of the weight's shape
- * (`weight`, `gradient`, the states) or for numbers (`rate`, `step` = 1, 2, …). Every right side reads the old states.
+ * (`weight`, `gradient`, the states) or for numbers (`rate`, `step` = 1, 2, …). The next states read
+ * the old states; the next weight reads the new ones.
  */
 export interface OptimizerInstance {
   readonly name: string;

@@ -1,0 +1,61 @@
+/** Names that every file knows without an import. */
+import { operators } from '../operators/table.ts';
+
+/** Words with a meaning of their own, wherever an argument or a setting wants one of a few words. */
+export const WORDS: ReadonlySet<string> = new Set([
+  // precision, prior
+  'learned',
+  'none',
+  'zero',
+  // signs of nudging
+  'positive',
+  'negative',
+  'centred',
+  // schedules
+  'clusters',
+  'nodes',
+  'anywhere',
+  'lockstep',
+  'pipelined',
+  'async',
+]);
+
+export const CONSTANTS: Readonly<Record<string, number | boolean>> = { true: true, false: false, pi: Math.PI };
+
+export const INITIALIZER_NAMES: readonly string[] = [
+  'zeros',
+  'ones',
+  'constant',
+  'uniform',
+  'uniform_fan_in',
+  'normal',
+  'xavier',
+  'glorot',
+  'kaiming',
+];
+
+/** Functions that are no operators: of shapes, of numbers known now, and of the data. */
+export const SHAPE_FUNCTIONS: readonly string[] = ['identity', 'size', 'shape', 'flatten', 'floor', 'ceil', 'round'];
+export const DATA_FUNCTIONS: readonly string[] = ['standardize'];
+export const METRICS: readonly string[] = ['accuracy', 'error'];
+
+/** Element types of fields; `data.file` takes them as arguments. */
+export const FIELD_TYPES: readonly string[] = ['u8', 'i32', 'f32', 'int', 'float'];
+
+export const BUILTIN_NAMES: ReadonlySet<string> = new Set([
+  ...WORDS,
+  ...Object.keys(CONSTANTS),
+  ...INITIALIZER_NAMES,
+  ...SHAPE_FUNCTIONS,
+  ...DATA_FUNCTIONS,
+  ...FIELD_TYPES,
+  ...Object.keys(operators),
+]);
+
+/** What the statements of a definition may read besides its parameters. */
+export const LEAVES: Readonly<Record<string, readonly string[]>> = {
+  link: ['source', 'target'],
+  node: ['z', 'mu'],
+  optimizer: ['weight', 'gradient', 'rate', 'step', 'update', 'updates'],
+  rate: ['update', 'updates'],
+};

@@ -1,0 +1,166 @@
+/**
+ * Stage 3: from resolved syntax to models, tasks, checks and schedules with every expression typed. A mistake poisons
+ * what depends on it and nothing else, so that one run reports all of them and none twice.
+ */
+import type { Call, Check, Predict, Schedule, Train } from '../1-syntax/ast.ts';
+import type { Program } from '../2-names/program.ts';
+import type { Result, Span } from '../diagnostics/diagnostic.ts';
+import { hasErrors } from '../diagnostics/diagnostic.ts';
+import { Reporter } from '../diagnostics/reporter.ts';
+import type { CallValue, Checked, DataField, PredictTask, TrainTask } from './checked.ts';
+import { elaborateCheck, metricOf } from './checks.ts';
+import type { SampleFields } from './clamps.ts';
+import { dataOf } from './data.ts';
+import type { Environment, Session } from './environment.ts';
+import { evaluate } from './evaluate.ts';
+import { type ElaboratedModel, elaborateModel } from './model.ts';
+import { overridesOf } from './overrides.ts';
+import { elaboratePredict } from './predict.ts';
+import { checkCycleRule, findCycle, noteCycle } from './rules/cycles.ts';
+import { checkAlone, checkDelays, checkFreeEnergies, checkSenses } from './rules/tasks.ts';
+import { elaborateSchedule } from './schedules.ts';
+import { isKind } from './term.ts';
+import { elaborateTrain } from './train.ts';
+
+export interface CheckOptions {
+  /** Values of model parameters from outside, by name: `--set hidden=64`. */
+  readonly set?: Readonly<Record<string, string | number>>;
+  /** Of the wiring that topologies draw; 0 when absent. */
+  readonly seed?: number;
+  /** False after errors in names: what depends on them is left out without a word. */
+  readonly namesResolved?: boolean;
+}
+
+/** @param program with all names resolved. The value is there even after errors, without what they concern. */
+export function check(program: Program, options: CheckOptions = {}): Result<Checked> {
+  const reporter = new Reporter();
+  const environment = open(program, reporter, options.seed ?? 0);
+  const { session } = environment;
+  const { declarations } = program.entry.source;
+  const only = <K extends string>(kind: K) =>
+    declarations.filter((d): d is Extract<typeof d, { kind: K }> => d.kind === kind);
+  const models = new Map<string, ElaboratedModel>();
+  const overrides = overridesOf(only('model'), options.set ?? {}, program, environment);
+  for (const model of only('model'))
+    if (!models.has(model.name.text)) models.set(model.name.text, elaborateModel(model, overrides, environment));
+  const trains = trainAll(only('train'), models, environment);
+  const predicts = predictAll(only('predict'), only('check'), trains, models, environment);
+  const byName = new Map(predicts.map((task) => [task.name, task]));
+  const checks = only('check').flatMap((one) => elaborateCheck(one, byName, environment) ?? []);
+  const schedules = only('schedule').flatMap((one) => scheduleOf(one, models, environment) ?? []);
+  if (options.namesResolved !== false) checkModels(models, program, reporter);
+  const value: Checked = { models: [...models.values()].map((m) => m.instance), trains, predicts, checks, schedules };
+  if (session.dropped > 0 && options.namesResolved !== false && !hasErrors(reporter.diagnostics))
+    throw new Error(`${session.dropped} parts of ${program.entry.file} could not be checked, and nothing says why`);
+  return { value, diagnostics: reporter.diagnostics };
+}
+
+function open(program: Program, reporter: Reporter, seed: number): Environment {
+  const session: Session = {
+    program,
+    reporter,
+    seed,
+    linkParts: new Map(),
+    nodeParts: new Map(),
+    plainNode: undefined,
+    openClusters: new Set(),
+    depth: 0,
+    dropped: 0,
+  };
+  session.plainNode = standardCall('nodes', 'gaussian', session);
+  return { session, module: program.entry, names: new Map() };
+}
+
+/** `nodes.gaussian()` and the like, whether the file imports them or not. */
+function standardCall(moduleName: string, name: string, session: Session): CallValue | undefined {
+  const module = session.program.standard.get(moduleName);
+  if (module === undefined) return undefined;
+  const span: Span = { file: module.file, start: 0, end: 0 };
+  const call: Call = { kind: 'call', callee: { kind: 'name', name, span }, arguments: [], span };
+  const term = evaluate(call, { session, module, names: new Map() });
+  return isKind(term, 'call') ? term : undefined;
+}
+
+function trainAll(
+  trains: readonly Train[],
+  models: ReadonlyMap<string, ElaboratedModel>,
+  environment: Environment,
+): TrainTask[] {
+  const { session } = environment;
+  const { reporter, program } = session;
+  const defaults = { method: standardCall('learn', 'il', session), optimizer: standardCall('learn', 'adam', session) };
+  const tasks: TrainTask[] = [];
+  for (const train of trains) {
+    const model = models.get(train.model.text);
+    const made = model && elaborateTrain(train, model, defaults, environment);
+    if (made === undefined) continue;
+    const { task, methodSpan } = made;
+    tasks.push(task);
+    const cycle = findCycle(task.model);
+    checkCycleRule(cycle, task.method.definition.name.text, methodSpan, program.texts, reporter);
+    checkFreeEnergies(task, reporter);
+    checkSenses(task, task.model, reporter);
+    checkDelays(task, reporter);
+  }
+  return tasks;
+}
+
+function predictAll(
+  predicts: readonly Predict[],
+  checks: readonly Check[],
+  trains: readonly TrainTask[],
+  models: ReadonlyMap<string, ElaboratedModel>,
+  environment: Environment,
+): PredictTask[] {
+  const tasks: PredictTask[] = [];
+  for (const predict of predicts) {
+    const model = models.get(predict.model.text);
+    if (model)
+      tasks.push(elaboratePredict(predict, model, sampleFields(predict, checks, trains, environment), environment));
+  }
+  return tasks;
+}
+
+/** What `input` has: the fields of `on …`, else of the data that train the model, else of the checks of the task. */
+function sampleFields(
+  predict: Predict,
+  checks: readonly Check[],
+  trains: readonly TrainTask[],
+  environment: Environment,
+): SampleFields {
+  if (predict.on !== undefined) {
+    const data = dataOf(predict.on, environment, evaluate);
+    return { fields: data?.reference.fields ?? [], source: data?.reference.source ?? 'the data' };
+  }
+  const fields = new Map<string, DataField>();
+  const sources = new Set<string>();
+  const add = (source: string, more: readonly DataField[]): void => {
+    sources.add(source);
+    for (const field of more) if (!fields.has(field.name)) fields.set(field.name, field);
+  };
+  for (const train of trains) if (train.model.name === predict.model.text) add(train.data.source, train.data.fields);
+  for (const check of checks) {
+    const [read, data] = metricOf(check.condition)?.call.arguments ?? [];
+    if (read?.value.kind !== 'member' || read.value.of.kind !== 'name' || read.value.of.name !== predict.name.text)
+      continue;
+    const reference = data && dataOf(data.value, environment, evaluate)?.reference;
+    if (reference) add(reference.source, reference.fields);
+  }
+  const source =
+    sources.size === 0 ? 'no data is named: add `on data.NAME.SPLIT` to the task' : [...sources].join(' and ');
+  return { fields: [...fields.values()], source };
+}
+
+function scheduleOf(schedule: Schedule, models: ReadonlyMap<string, ElaboratedModel>, environment: Environment) {
+  const model = models.get(schedule.model.text);
+  return model && elaborateSchedule(schedule, model, environment);
+}
+
+/** Only for models that are whole: an unknown name leaves nodes without links. */
+function checkModels(models: ReadonlyMap<string, ElaboratedModel>, program: Program, reporter: Reporter): void {
+  if (hasErrors(reporter.diagnostics)) return;
+  for (const { instance } of models.values()) {
+    checkAlone(instance, reporter);
+    noteCycle(instance, findCycle(instance), program.texts, reporter);
+  }
+}

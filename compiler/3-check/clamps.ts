@@ -1,0 +1,199 @@
+/**
+ * What a task holds fixed. `clamp eye[*] = …` gives each element its own sample: the value of the i-th reads the leaves
+ * `sample[i].FIELD`, and one row of the network takes as many samples as the array has elements.
+ */
+import type { Predict, TaskStatement, Train } from '../1-syntax/ast.ts';
+import { sameShape } from '../operators/broadcast.ts';
+import { type Expr, isBatched, sizeOf } from '../operators/expr.ts';
+import { apply } from '../operators/table.ts';
+import { toExpr } from './arithmetic.ts';
+import type { ClampInstance, DataField, NodeInstance } from './checked.ts';
+import { type Environment, inside } from './environment.ts';
+import { evaluate } from './evaluate.ts';
+import { showType } from './link-part.ts';
+import { missingIndex } from './places.ts';
+import { describe, isKind, isPoison, type PlacesTerm, type SampleTerm, type Term } from './term.ts';
+
+type ClampStatement = Extract<TaskStatement, { kind: 'clamp' }>;
+
+export interface Clamps {
+  readonly clamps: readonly ClampInstance[];
+  /** Samples that one row of the network takes. */
+  readonly replicas: number;
+}
+
+/** The fields that clamps of a task may read, and what to say of others. */
+export interface SampleFields {
+  readonly fields: readonly DataField[];
+  readonly source: string;
+}
+
+/** @param environment sees the model's names */
+export function elaborateClamps(task: Train | Predict, sample: SampleFields, environment: Environment): Clamps {
+  const { session } = environment;
+  const { reporter } = session;
+  const clamps: ClampInstance[] = [];
+  const byNode = new Map<string, ClampInstance>();
+  let array: { statement: ClampStatement; count: number } | undefined;
+  const plain: { statement: ClampStatement; clamp: ClampInstance }[] = [];
+  for (const statement of task.body) {
+    if (statement.kind !== 'clamp') continue;
+    const target = clampTarget(statement, environment);
+    if (target === undefined) {
+      session.dropped++;
+      continue;
+    }
+    const { nodes, plural } = target;
+    if (plural && array && array.count !== nodes.length) {
+      reporter.report(
+        'clamp/replicas',
+        statement.target.span,
+        `${nodes.length} elements take ${nodes.length} samples, but another array takes ${array.count}`,
+        {
+          repair: 'give both arrays the same number of elements',
+          labels: [{ span: array.statement.target.span, text: `${array.count} here` }],
+        },
+      );
+      continue;
+    }
+    if (plural) array ??= { statement, count: nodes.length };
+    for (const [i, node] of nodes.entries()) {
+      const leaf = plural ? `sample[${i}]` : 'sample';
+      const clamp = makeClamp(statement, node, withSample(task, sample, leaf, environment));
+      if (clamp === undefined) {
+        session.dropped++;
+        break;
+      }
+      const before = byNode.get(node.name);
+      if (before) {
+        reporter.report('clamp/twice', statement.target.span, `\`${node.name}\` is clamped above already`, {
+          repair: 'leave one of them out',
+          labels: [{ span: before.span, text: 'first here' }],
+        });
+        break;
+      }
+      byNode.set(node.name, clamp);
+      clamps.push(clamp);
+      if (!plural) plain.push({ statement, clamp });
+    }
+  }
+  const replicas = array?.count ?? 1;
+  for (const { statement, clamp } of plain)
+    if (array && replicas > 1 && (isBatched(clamp.value) || (clamp.when && isBatched(clamp.when))))
+      reporter.report(
+        'clamp/replicas',
+        statement.span,
+        `which of the ${replicas} samples? \`${clamp.node}\` is one node`,
+        {
+          repair: `make \`${clamp.node}\` an array of ${replicas} too, or clamp it with a value that is the same for all samples`,
+          labels: [{ span: array.statement.span, text: `takes ${replicas} samples` }],
+        },
+      );
+  return { clamps, replicas };
+}
+
+function withSample(
+  task: Train | Predict,
+  { fields, source }: SampleFields,
+  leaf: string,
+  environment: Environment,
+): Environment {
+  const sample: SampleTerm = { kind: 'sample', fields, leaf, source };
+  const names = new Map<string, Term>([['sample', sample]]);
+  if (task.kind === 'predict') names.set('input', sample);
+  return inside(environment, names);
+}
+
+/** The nodes of a place; undefined after a report. */
+function clampTarget(
+  statement: ClampStatement,
+  environment: Environment,
+): { nodes: readonly NodeInstance[]; plural: boolean } | undefined {
+  const { reporter } = environment.session;
+  const { span } = statement.target;
+  const term = evaluate(statement.target, environment);
+  if (isPoison(term)) return undefined;
+  if (!isKind(term, 'places')) {
+    reporter.report('clamp/place', span, `this is ${describe(term)}; only nodes and senses are clamped`);
+    return undefined;
+  }
+  if (term.whole) {
+    missingIndex(term.whole, span, environment);
+    return undefined;
+  }
+  return nodesOf(term, statement, environment);
+}
+
+function nodesOf(
+  term: PlacesTerm,
+  statement: ClampStatement,
+  environment: Environment,
+): { nodes: NodeInstance[]; plural: boolean } | undefined {
+  const nodes: NodeInstance[] = [];
+  for (const place of term.places) {
+    if (place.kind === 'cluster') {
+      environment.session.reporter.report(
+        'clamp/place',
+        statement.target.span,
+        `\`${place.cluster.name}\` is a cluster; only nodes and senses are clamped`,
+        {
+          repair: 'name one of its exposed nodes',
+        },
+      );
+      return undefined;
+    }
+    nodes.push(place.node);
+  }
+  return { nodes, plural: term.plural };
+}
+
+function makeClamp(statement: ClampStatement, node: NodeInstance, environment: Environment): ClampInstance | undefined {
+  const value = clampValue(statement, node, environment);
+  if (value === undefined) return undefined;
+  if (statement.when === undefined) return { node: node.name, value, span: statement.target.span };
+  const { reporter } = environment.session;
+  const term = evaluate(statement.when, {
+    ...environment,
+    onShape: (span, reason) => reporter.report('clamp/shape', span, reason),
+  });
+  if (isPoison(term)) return undefined;
+  const when = toExpr(term);
+  if (when === undefined || when.shape.length > 0) {
+    const shown = when === undefined ? describe(term) : showType(when.shape);
+    reporter.report('clamp/shape', statement.when.span, `a condition is one value per sample, not ${shown}`);
+    return undefined;
+  }
+  return { node: node.name, value, when, span: statement.target.span };
+}
+
+/** The value in the node's shape: flattened or unfolded where the number of elements agrees, a number repeated. */
+function clampValue(statement: ClampStatement, node: NodeInstance, environment: Environment): Expr | undefined {
+  const { reporter } = environment.session;
+  const { span } = statement.value;
+  const term = evaluate(statement.value, {
+    ...environment,
+    onShape: (at, reason) => reporter.report('clamp/shape', at, reason),
+  });
+  if (isPoison(term)) return undefined;
+  const expr = toExpr(term);
+  if (expr === undefined) {
+    const repair = isKind(term, 'sample')
+      ? `name a field: ${term.fields.map((f) => `\`sample.${f.name}\``).join(', ')}`
+      : undefined;
+    reporter.report('clamp/value', span, `a node is clamped to a tensor, not to ${describe(term)}`, { repair });
+    return undefined;
+  }
+  if (sameShape(expr.shape, node.shape)) return expr;
+  const [have, want] = [sizeOf(expr.shape), sizeOf(node.shape)];
+  if (have === want) return apply('reshape', [expr], { shape: node.shape });
+  if (expr.shape.length === 0 && !isBatched(expr)) return apply('broadcast', [expr], { shape: node.shape });
+  reporter.report(
+    'clamp/shape',
+    span,
+    `this has ${have} element${have === 1 ? '' : 's'} (${showType(expr.shape)}), but \`${node.name}\` has ${want} (${showType(node.shape)})`,
+    {
+      repair: expr.shape.length === 0 ? `\`one_hot(…, ${want})\`, if it is the number of a class` : undefined,
+    },
+  );
+  return undefined;
+}

@@ -1,0 +1,65 @@
+/** Where an expression stands: which names it sees, and who hears of its mistakes. */
+import type { Definition } from '../1-syntax/ast.ts';
+import type { Module, Program } from '../2-names/program.ts';
+import type { Span } from '../diagnostics/diagnostic.ts';
+import type { Reporter } from '../diagnostics/reporter.ts';
+import type { CallValue } from './checked.ts';
+import type { LinkPart, NodePart } from './part.ts';
+import type { Term } from './term.ts';
+
+/** One run of the checker. */
+export interface Session {
+  readonly program: Program;
+  readonly reporter: Reporter;
+  /** Seed of the wiring. */
+  readonly seed: number;
+  /** Bodies already worked out, by definition, arguments and shapes: equal clusters share them. */
+  readonly linkParts: Map<string, LinkPart>;
+  readonly nodeParts: Map<string, NodePart>;
+  /** `nodes.gaussian()`: what a node is when nothing is said. */
+  plainNode: CallValue | undefined;
+  /** Clusters being expanded, one inside the other. */
+  readonly openClusters: Set<Definition>;
+  /** Functions being applied, one inside the other. */
+  depth: number;
+  /** Parts given up because of a mistake: with none reported, the mistake is ours. */
+  dropped: number;
+}
+
+export interface Environment {
+  readonly session: Session;
+  readonly module: Module;
+  readonly names: ReadonlyMap<string, Term>;
+  readonly parent?: Environment;
+  /** Told instead of the reporter when shapes do not fit: the place that matters may be another one. */
+  readonly onShape?: (span: Span, reason: string) => void;
+  /** The places of a model read as tensors (`read digit = argmax(label)`). */
+  readonly placesAreTensors?: boolean;
+}
+
+export function lookup(environment: Environment, name: string): Term | undefined {
+  for (let at: Environment | undefined = environment; at !== undefined; at = at.parent) {
+    const found = at.names.get(name);
+    if (found !== undefined) return found;
+  }
+  const { module } = environment;
+  const definition = module.definitions.get(name);
+  if (definition) return { kind: 'definition', definition, module };
+  const imported = module.imports.get(name);
+  return imported && { kind: 'module', module: imported };
+}
+
+export function inside(environment: Environment, names: ReadonlyMap<string, Term>): Environment {
+  return { ...environment, names, parent: environment };
+}
+
+/** The surroundings of a definition: its own file, nothing of the caller's. */
+export function atHome(environment: Environment, module: Module, names: ReadonlyMap<string, Term>): Environment {
+  const { session, onShape } = environment;
+  return { session, module, names, ...(onShape === undefined ? {} : { onShape }) };
+}
+
+export function shapeMistake(environment: Environment, span: Span, reason: string): void {
+  if (environment.onShape) environment.onShape(span, reason);
+  else environment.session.reporter.report('shape/mismatch', span, reason);
+}

@@ -1,0 +1,195 @@
+/**
+ * What an expression means where it stands. Numbers are worked out at once, tensors become typed expressions, names of
+ * the model become places. Unknown names have been reported before: here they are silent.
+ *
+ * Units become plain quantities: Hz, kHz, MHz → hertz; ns … d → seconds; B, kB, KiB … → bytes; bit/s, B/s and their
+ * multiples → bytes per second.
+ */
+import type { Call, Definition, Expression, Index, Member } from '../1-syntax/ast.ts';
+import { UNITS } from '../1-syntax/units.ts';
+import { BUILTIN_NAMES, CONSTANTS, FIELD_TYPES, INITIALIZER_NAMES, WORDS } from '../2-names/builtins.ts';
+import { type Module, qualifiedName } from '../2-names/program.ts';
+import { leaf } from '../operators/expr.ts';
+import { ShapeError } from '../operators/operator.ts';
+import { binary, toExpr, unary } from './arithmetic.ts';
+import type { Value } from './checked.ts';
+import { chooseSplit, makeData, selectRows } from './data.ts';
+import { type Environment, lookup, shapeMistake } from './environment.ts';
+import { applyDefinition, functionOf } from './function-definition.ts';
+import { builtinFunction, callBuiltin } from './functions.ts';
+import { indexTerm } from './index-term.ts';
+import { bindParameters } from './parameters.ts';
+import { memberOf, placesAsTensor } from './places.ts';
+import { describe, isKind, isPoison, POISON, type Term, tensor, toValue } from './term.ts';
+
+export function evaluate(expression: Expression, environment: Environment): Term {
+  const term = evaluateRaw(expression, environment);
+  if (isKind(term, 'definition')) return useDefinition(term.definition, term.module, expression, environment);
+  if (isKind(term, 'places') && environment.placesAreTensors === true)
+    return placesAsTensor(term, expression.span, environment);
+  return term;
+}
+
+/** As `evaluate`, but a definition stays one: what is called, and what members are taken of. */
+function evaluateRaw(expression: Expression, environment: Environment): Term {
+  switch (expression.kind) {
+    case 'number':
+      return quantity(expression.value, expression.unit);
+    case 'string':
+      return expression.value;
+    case 'name':
+      return lookup(environment, expression.name) ?? builtin(expression.name);
+    case 'member':
+      return evaluateMember(expression, environment);
+    case 'index':
+      return evaluateIndex(expression, environment);
+    case 'call':
+      return evaluateCall(expression, environment);
+    case 'unary':
+      return unary(expression.operator, evaluate(expression.operand, environment), environment, expression.span);
+    case 'list':
+      return { kind: 'list', items: expression.items.map((item) => evaluate(item, environment)) };
+    case 'binary': {
+      const left = evaluate(expression.left, environment);
+      // The right side may only make sense where the left one holds: `p == learned or p > 0`.
+      if (expression.operator === 'and' && left === false) return false;
+      if (expression.operator === 'or' && left === true) return true;
+      return binary(expression.operator, left, evaluate(expression.right, environment), environment, expression.span);
+    }
+  }
+}
+
+export function quantity(value: number, unit: string | undefined): Term {
+  if (unit === undefined) return value;
+  const known = UNITS.get(unit);
+  return known === undefined ? POISON : { kind: 'quantity', value: value * known.factor, dimension: known.dimension };
+}
+
+function builtin(name: string): Term {
+  const value = CONSTANTS[name];
+  if (value !== undefined) return value;
+  if (WORDS.has(name)) return { kind: 'symbol', name };
+  if (INITIALIZER_NAMES.includes(name)) return { kind: 'initializer', name, arguments: {} };
+  if (FIELD_TYPES.includes(name)) return { kind: 'type', element: name, shape: [] };
+  return builtinFunction(name) ?? POISON;
+}
+
+/** A definition named without brackets: a function and a data set are values, everything else wants its arguments. */
+function useDefinition(definition: Definition, module: Module, expression: Expression, environment: Environment): Term {
+  if (definition.what === 'function') return functionOf(definition, module, new Map(), environment, evaluate);
+  if (definition.what === 'data') return callDefinition(definition, module, bareCall(expression), environment);
+  // Without brackets it can only be the built-in of the same name: `identity` in the file that defines `links.identity`.
+  if (expression.kind === 'name' && BUILTIN_NAMES.has(expression.name)) return builtin(expression.name);
+  const name = qualifiedName(environment.session.program, definition);
+  environment.session.reporter.report(
+    'call/brackets',
+    expression.span,
+    `\`${name}\` is a ${definition.what} with arguments`,
+    {
+      repair: `\`${name}()\``,
+    },
+  );
+  return POISON;
+}
+
+function bareCall(callee: Expression): Call {
+  return { kind: 'call', callee, arguments: [], span: callee.span };
+}
+
+function evaluateMember(expression: Member, environment: Environment): Term {
+  const raw = evaluateRaw(expression.of, environment);
+  const name = expression.name.text;
+  if (isKind(raw, 'module')) {
+    const definition = raw.module.definitions.get(name);
+    return definition ? { kind: 'definition', definition, module: raw.module } : POISON;
+  }
+  const of = isKind(raw, 'definition') ? useDefinition(raw.definition, raw.module, expression.of, environment) : raw;
+  if (isPoison(of)) return POISON;
+  if (isKind(of, 'places')) return memberOf(of, name, expression.span, environment);
+  if (isKind(of, 'data')) return chooseSplit(of, expression.name, environment);
+  if (isKind(of, 'sample')) {
+    const field = of.fields.find((f) => f.name === name);
+    return field
+      ? tensor(leaf(`${of.leaf}.${name}`, field.shape))
+      : unknownField(of.fields, of.source, expression, environment);
+  }
+  environment.session.reporter.report('name/member', expression.span, `${describe(of)} has no members`);
+  return POISON;
+}
+
+function unknownField(
+  fields: readonly { readonly name: string }[],
+  source: string,
+  expression: Member,
+  environment: Environment,
+): Term {
+  const names = fields.map((f) => `\`${f.name}\``);
+  const reason = names.length === 0 ? source : `${source} has ${names.join(', ')}`;
+  environment.session.reporter.report('data/field', expression.name.span, reason);
+  return POISON;
+}
+
+function evaluateIndex(expression: Index, environment: Environment): Term {
+  const raw = evaluateRaw(expression.of, environment);
+  const of = isKind(raw, 'definition') ? useDefinition(raw.definition, raw.module, expression.of, environment) : raw;
+  if (isPoison(of)) return POISON;
+  if (isKind(of, 'data')) return selectRows(of, expression, environment, evaluate);
+  return indexTerm(of, expression, environment, evaluate);
+}
+
+function evaluateCall(call: Call, environment: Environment): Term {
+  const { callee } = call;
+  const bound = callee.kind === 'name' ? lookup(environment, callee.name) : undefined;
+  if (callee.kind === 'name' && bound === undefined) {
+    const positional = call.arguments.filter((a) => a.name === undefined).map((a) => evaluate(a.value, environment));
+    const named = new Map<string, Term>();
+    for (const a of call.arguments) if (a.name !== undefined) named.set(a.name.text, evaluate(a.value, environment));
+    const result = callBuiltin(callee.name, { positional, named }, call, environment);
+    if (result !== undefined) return result;
+    return BUILTIN_NAMES.has(callee.name) ? notCallable(builtin(callee.name), call, environment) : POISON;
+  }
+  const target = bound ?? evaluateRaw(callee, environment);
+  if (isKind(target, 'definition')) return callDefinition(target.definition, target.module, call, environment);
+  if (isPoison(target)) return POISON;
+  if (isKind(target, 'function')) {
+    const [argument] = call.arguments;
+    const x = argument && toExpr(evaluate(argument.value, environment));
+    if (x === undefined || call.arguments.length !== 1) return notCallable(target, call, environment);
+    try {
+      return tensor(target.apply(x));
+    } catch (error) {
+      if (!(error instanceof ShapeError)) throw error;
+      shapeMistake(environment, call.span, error.message);
+      return POISON;
+    }
+  }
+  return notCallable(target, call, environment);
+}
+
+function notCallable(target: Term, call: Call, environment: Environment): Term {
+  if (isPoison(target)) return POISON;
+  const reason = isKind(target, 'function')
+    ? `${describe(target)} takes one tensor`
+    : `${describe(target)} takes no arguments`;
+  environment.session.reporter.report('call/arguments', call.span, reason);
+  return POISON;
+}
+
+function callDefinition(definition: Definition, module: Module, call: Call, environment: Environment): Term {
+  if (definition.what === 'function') return applyDefinition(definition, module, call, environment, evaluate);
+  const names = bindParameters(definition, module, call, environment, evaluate);
+  if (names === undefined) return POISON;
+  if (definition.what === 'data') return makeData(definition, module, names, call, environment, evaluate);
+  const passed: Record<string, Value> = {};
+  for (const [name, term] of names) {
+    const value = toValue(term);
+    if (value === undefined) {
+      const span = call.arguments.find((a) => a.name?.text === name)?.value.span ?? call.span;
+      environment.session.reporter.report('argument/type', span, `\`${name}\` cannot be ${describe(term)}`);
+      return POISON;
+    }
+    passed[name] = value;
+  }
+  const name = qualifiedName(environment.session.program, definition);
+  return { kind: 'call', definition, name, arguments: passed, span: call.span };
+}

@@ -1,0 +1,142 @@
+/** `of[…]`: elements of arrays of nodes and clusters, of lists and of tensors; sizes of a type. */
+import type { Index, IndexItem } from '../1-syntax/ast.ts';
+import type { Span } from '../diagnostics/diagnostic.ts';
+import type { Expr } from '../operators/expr.ts';
+import { apply } from '../operators/table.ts';
+import type { Environment } from './environment.ts';
+import type { Evaluate } from './parameters.ts';
+import { isDone, settleShape } from './shapes.ts';
+import { describe, isKind, isPoison, type Place, POISON, type Term, tensor } from './term.ts';
+
+/** Positions `from` … `to`, both included. */
+export interface Positions {
+  readonly from: number;
+  readonly to: number;
+  readonly single: boolean;
+}
+
+export function indexTerm(of: Term, expression: Index, environment: Environment, evaluate: Evaluate): Term {
+  if (isKind(of, 'type')) {
+    const sizes = expression.items.map((item) => (item.kind === 'at' ? evaluate(item.value, environment) : POISON));
+    const shape = settleShape(sizes, expression.span, environment);
+    return isDone(shape) ? { ...of, shape } : POISON;
+  }
+  if (isKind(of, 'places')) return indexPlaces(of, expression, environment, evaluate);
+  const [item] = expression.items;
+  if (isKind(of, 'list') && item !== undefined && expression.items.length === 1) {
+    const at = positions(item, of.items.length, 'the list', environment, evaluate);
+    if (at === undefined) return POISON;
+    const items = of.items.slice(at.from, at.to + 1);
+    return at.single ? (items[0] ?? POISON) : { kind: 'list', items };
+  }
+  if (isKind(of, 'tensor')) return indexTensor(of.expr, expression, environment, evaluate);
+  environment.session.reporter.report('index/none', expression.span, `${describe(of)} has no elements to choose from`);
+  return POISON;
+}
+
+function indexPlaces(
+  of: Extract<Term, { kind: 'places' }>,
+  expression: Index,
+  environment: Environment,
+  evaluate: Evaluate,
+): Term {
+  const { whole } = of;
+  const [item] = expression.items;
+  if (whole === undefined || item === undefined) {
+    if (environment.placesAreTensors === true && of.places.length === 1 && of.places[0]?.kind === 'node')
+      return unreadable(expression, environment);
+    const name = nameOf(of.places[0]);
+    environment.session.reporter.report(
+      'index/none',
+      expression.span,
+      `\`${name}\` is one ${of.places[0]?.kind ?? 'place'}, not an array`,
+      {
+        repair: `\`${name}\``,
+      },
+    );
+    return POISON;
+  }
+  if (expression.items.length > 1) {
+    environment.session.reporter.report(
+      'index/none',
+      expression.span,
+      `arrays have one index, here are ${expression.items.length}`,
+    );
+    return POISON;
+  }
+  const chosen: Place[] = [];
+  let single = true;
+  for (const array of whole.arrays) {
+    const at = positions(item, array.length, `\`${whole.name}\``, environment, evaluate);
+    if (at === undefined) return POISON;
+    chosen.push(...array.slice(at.from, at.to + 1));
+    single &&= at.single;
+  }
+  return { kind: 'places', places: chosen, plural: of.plural || !single };
+}
+
+function unreadable(expression: Index, environment: Environment): Term {
+  environment.session.reporter.report(
+    'index/none',
+    expression.span,
+    'a node is not an array; elements of its values are taken with `slice`',
+  );
+  return POISON;
+}
+
+function nameOf(place: Place | undefined): string {
+  return place === undefined ? 'this' : place.kind === 'node' ? place.node.name : place.cluster.name;
+}
+
+/** Elements of a tensor, one index for each of its first axes. */
+function indexTensor(x: Expr, expression: Index, environment: Environment, evaluate: Evaluate): Term {
+  if (expression.items.length > x.shape.length) {
+    environment.session.reporter.report(
+      'index/none',
+      expression.span,
+      `${describe(tensor(x))} has ${x.shape.length} axes, here are ${expression.items.length} indices`,
+    );
+    return POISON;
+  }
+  const kept: number[] = [];
+  let sliced = x;
+  for (const [axis, size] of x.shape.entries()) {
+    const item = expression.items[axis];
+    const at = item === undefined ? undefined : positions(item, size, `axis ${axis}`, environment, evaluate);
+    if (item !== undefined && at === undefined) return POISON;
+    if (at === undefined || !at.single) kept.push(at === undefined ? size : at.to - at.from + 1);
+    if (at !== undefined && (at.from > 0 || at.to < size - 1))
+      sliced = apply('slice', [sliced], { axis: axis - x.shape.length, from: at.from, size: at.to - at.from + 1 });
+  }
+  return tensor(kept.length === x.shape.length ? sliced : apply('reshape', [sliced], { shape: kept }));
+}
+
+/** Which of `count` elements an index means; undefined after a report when they are not all there. */
+export function positions(
+  item: IndexItem,
+  count: number,
+  what: string,
+  environment: Environment,
+  evaluate: Evaluate,
+): Positions | undefined {
+  if (item.kind === 'all') return { from: 0, to: count - 1, single: false };
+  const ends = item.kind === 'at' ? [item.value, item.value] : [item.from, item.to];
+  const [from, to] = ends.map((end) => whole(evaluate(end, environment), end.span, environment));
+  if (from === undefined || to === undefined) return undefined;
+  if (from < 0 || to >= count || to < from) {
+    const reason =
+      to < from
+        ? `the range ${from}..${to} runs backwards`
+        : `${what} has ${count} element${count === 1 ? '' : 's'}, 0 to ${count - 1}; ${to >= count ? to : from} is outside`;
+    environment.session.reporter.report('index/outside', item.span, reason);
+    return undefined;
+  }
+  return { from, to, single: item.kind === 'at' };
+}
+
+function whole(term: Term, span: Span, environment: Environment): number | undefined {
+  if (isPoison(term)) return undefined;
+  if (typeof term === 'number' && Number.isSafeInteger(term)) return term;
+  environment.session.reporter.report('index/outside', span, `an index is a whole number, not ${describe(term)}`);
+  return undefined;
+}

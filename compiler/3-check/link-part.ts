@@ -1,0 +1,94 @@
+/** The body of a link between two shapes: `predict` of its definition as an expression of leaf `source`. */
+import type { Span } from '../diagnostics/diagnostic.ts';
+import { sameShape } from '../operators/broadcast.ts';
+import { type Expr, leaf, type Shape, sizeOf } from '../operators/expr.ts';
+import { toExpr } from './arithmetic.ts';
+import type { CallValue, WeightInstance } from './checked.ts';
+import { atHome, type Environment } from './environment.ts';
+import { evaluate } from './evaluate.ts';
+import type { Fans } from './initializers.ts';
+import type { LinkPart } from './part.ts';
+import { evaluateRules } from './rules-of-definition.ts';
+import { isPoison, type Term, tensor, valueKey } from './term.ts';
+import { weightMaker } from './weights.ts';
+
+/** One end of a link, as far as shapes go. */
+export interface End {
+  readonly name: string;
+  readonly shape: Shape;
+}
+
+/** Equal definitions between equal shapes share one body. @param span where mistakes of shape are shown */
+export function linkPart(
+  call: CallValue,
+  source: End,
+  target: End,
+  fans: Fans,
+  span: Span,
+  environment: Environment,
+): LinkPart | undefined {
+  const { session } = environment;
+  const key = `${valueKey(call)} ${source.shape.join('x')} ${target.shape.join('x')} ${fans.in} ${fans.out}`;
+  const known = session.linkParts.get(key);
+  if (known) return known;
+  const made = makeLinkPart(call, source, target, fans, span, environment);
+  if (made) session.linkParts.set(key, made);
+  return made;
+}
+
+function makeLinkPart(
+  call: CallValue,
+  source: End,
+  target: End,
+  fans: Fans,
+  span: Span,
+  environment: Environment,
+): LinkPart | undefined {
+  const { session } = environment;
+  const { definition } = call;
+  const name = definition.name.text;
+  const module = session.program.homes.get(definition);
+  if (module === undefined) return undefined;
+  const names = new Map<string, Term>(Object.entries(call.arguments));
+  names.set('source', tensor(leaf('source', source.shape)));
+  names.set('target', tensor(leaf('target', target.shape)));
+  const home: Environment = {
+    ...atHome(environment, module, names),
+    onShape: (at, reason) =>
+      session.reporter.report('link/shape', span, `${name} does not fit: ${reason}`, {
+        repair: repairShape(name, source, target),
+        labels: [{ span: at, text: 'in this formula' }],
+      }),
+  };
+  const weights: WeightInstance[] = [];
+  const value = evaluateRules(definition, home, evaluate, weightMaker(weights, fans, evaluate)).get('predict');
+  if (value === undefined || isPoison(value)) return undefined;
+  const body = toExpr(value);
+  if (body === undefined || readsLeaf(body, 'target')) {
+    const reason =
+      body === undefined
+        ? 'its `predict` gives no tensor'
+        : 'its `predict` reads the values of the target, which it should predict; only `shape(target)` and `size(target)` are known';
+    session.reporter.report('definition/formula', definition.name.span, reason);
+    return undefined;
+  }
+  if (sameShape(body.shape, target.shape)) return { body, weights };
+  const keeps = sameShape(body.shape, source.shape) ? `${name} keeps the shape, so` : `with ${name}`;
+  const reason = `${keeps} \`${target.name}\` would be ${showType(body.shape)}, not ${showType(target.shape)}`;
+  session.reporter.report('link/shape', span, reason, { repair: repairShape(name, source, target) });
+  return undefined;
+}
+
+export function showType(shape: Shape): string {
+  return shape.length === 0 ? 'f32' : `f32[${shape.join(', ')}]`;
+}
+
+function repairShape(name: string, source: End, target: End): string | undefined {
+  if (name === 'dense') return undefined;
+  return `links.dense(), which learns a ${sizeOf(source.shape)} x ${sizeOf(target.shape)} matrix`;
+}
+
+export function readsLeaf(expr: Expr, name: string): boolean {
+  if (expr.kind === 'leaf') return expr.name === name;
+  return expr.kind === 'apply' && expr.args.some((arg) => readsLeaf(arg, name));
+}

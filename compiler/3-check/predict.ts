@@ -1,0 +1,65 @@
+/** `predict classify of mnist { … }` */
+import type { Predict } from '../1-syntax/ast.ts';
+import { isBatched } from '../operators/expr.ts';
+import { toExpr } from './arithmetic.ts';
+import type { PredictTask } from './checked.ts';
+import { elaborateClamps, type SampleFields } from './clamps.ts';
+import { type Environment, inside } from './environment.ts';
+import { evaluate } from './evaluate.ts';
+import type { ElaboratedModel } from './model.ts';
+import { callOf, Settings } from './settings.ts';
+import { refuseStatements } from './statements.ts';
+import { describe, isPoison } from './term.ts';
+
+const SETTINGS = ['settle'];
+
+/** @param sample the fields of the data that the task is used with */
+export function elaboratePredict(
+  predict: Predict,
+  model: ElaboratedModel,
+  sample: SampleFields,
+  environment: Environment,
+): PredictTask {
+  const { session } = environment;
+  refuseStatements(predict.body, ['clamp', 'read', 'setting'], 'a predict task', session.reporter);
+  const scope = inside(environment, model.names);
+  const settings = new Settings(predict.body, SETTINGS, 'a predict task', scope);
+  const settle = settings.read('settle', callOf('method', 'learn.settle(steps = 20, rate = 0.05)'));
+  const { clamps, replicas } = elaborateClamps(predict, sample, scope);
+  const reads = elaborateReads(predict, { ...scope, placesAreTensors: true });
+  if (reads.length === 0 && !predict.body.some((statement) => statement.kind === 'read'))
+    session.reporter.report('task/reads', predict.name.span, 'it settles the model and reads nothing', {
+      repair: '`read answer = argmax(label)`, with one of your nodes',
+    });
+  return {
+    kind: 'predict',
+    name: predict.name.text,
+    model: model.instance,
+    clamps,
+    reads,
+    ...(settle === undefined ? {} : { settle: settle.value }),
+    inputs: sample.fields,
+    replicas,
+    span: predict.name.span,
+  };
+}
+
+function elaborateReads(predict: Predict, environment: Environment): PredictTask['reads'] {
+  const { session } = environment;
+  const reads: PredictTask['reads'][number][] = [];
+  for (const statement of predict.body) {
+    if (statement.kind !== 'read') continue;
+    const term = evaluate(statement.value, environment);
+    const value = isPoison(term) ? undefined : toExpr(term);
+    if (value !== undefined && isBatched(value))
+      reads.push({ name: statement.name.text, value, span: statement.name.span });
+    else if (isPoison(term)) session.dropped++;
+    else
+      session.reporter.report(
+        'read/value',
+        statement.value.span,
+        value ? 'this is the same for every sample; a read names a node' : `a read is a tensor, not ${describe(term)}`,
+      );
+  }
+  return reads;
+}

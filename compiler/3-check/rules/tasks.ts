@@ -1,0 +1,72 @@
+/** What a task must hold fixed so that it has something to learn, and a minimum to settle in. */
+import type { Reporter } from '../../diagnostics/reporter.ts';
+import type { ClampInstance, ModelInstance, TrainTask } from '../checked.ts';
+
+/** Linear energies have no minimum in z: such nodes are clamped in training, always. */
+export function checkFreeEnergies(task: TrainTask, reporter: Reporter): void {
+  const clamped = new Map(task.clamps.map((clamp) => [clamp.node, clamp]));
+  for (const node of task.model.nodes) {
+    if (!node.clampedOnly) continue;
+    const clamp = clamped.get(node.name);
+    if (clamp === undefined)
+      reporter.report(
+        'energy/free',
+        node.span,
+        `\`${task.name}\` does not clamp \`${node.name}\`, and the ${node.energyKind} energy of a free node has no minimum`,
+        {
+          repair: `clamp it in \`${task.name}\`, or take \`nodes.categorical()\` or \`nodes.gaussian()\``,
+          labels: [{ span: task.span, text: 'this task' }],
+        },
+      );
+  }
+}
+
+/** A sense that a task gives no data to is treated as a free node, which is seldom meant. */
+export function checkSenses(
+  task: { readonly name: string; readonly span: TrainTask['span']; readonly clamps: readonly ClampInstance[] },
+  model: ModelInstance,
+  reporter: Reporter,
+): void {
+  const clamped = new Set(task.clamps.map((clamp) => clamp.node));
+  const idle = model.nodes.filter((node) => node.role === 'sense' && !clamped.has(node.name));
+  const [first] = idle;
+  if (first === undefined) return;
+  const rest = idle.length === 1 ? '' : ` and ${idle.length - 1} more`;
+  reporter.report(
+    'sense/unclamped',
+    task.span,
+    `\`${task.name}\` gives no data to the sense \`${first.name}\`${rest}`,
+    {
+      repair: `\`clamp ${first.name} = …\`, or make it a \`node\``,
+      labels: [{ span: first.span, text: 'declared here' }],
+    },
+  );
+}
+
+/** A node that no link touches takes no part. */
+export function checkAlone(model: ModelInstance, reporter: Reporter): void {
+  const joined = new Set(model.links.flatMap((link) => [link.source, link.target]));
+  for (const node of model.nodes)
+    if (!joined.has(node.name)) reporter.report('node/alone', node.span, `no link begins or ends at \`${node.name}\``);
+}
+
+/** A delay carries values from step to step; samples that are no sequences have one step. */
+export function checkDelays(task: TrainTask, reporter: Reporter): void {
+  const delayed = task.model.links.find((link) => link.delay > 0);
+  if (delayed === undefined || isSequence(task)) return;
+  reporter.report(
+    'delay/idle',
+    delayed.span,
+    `each sample of ${task.data.source} is one step, so nothing ever comes through the delay`,
+    {
+      repair: 'train on sequences, or leave the delay out',
+      labels: [{ span: task.span, text: 'trained here' }],
+    },
+  );
+}
+
+/** Data sets of sequences say how long they are. */
+function isSequence(task: TrainTask): boolean {
+  const { steps } = task.data.options;
+  return typeof steps === 'number' && steps > 1;
+}

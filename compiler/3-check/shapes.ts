@@ -1,0 +1,47 @@
+/** Sizes and counts: whole, positive, and small enough to exist. */
+import type { TypeExpression } from '../1-syntax/ast.ts';
+import type { Span } from '../diagnostics/diagnostic.ts';
+import { type Shape, sizeOf } from '../operators/expr.ts';
+import type { Environment } from './environment.ts';
+import type { Evaluate } from './parameters.ts';
+import { describe, isKind, isPoison, POISON, type Poison, type Term } from './term.ts';
+
+/** Elements of one tensor: the largest that a 32-bit index reaches. */
+export const MAX_ELEMENTS = 2 ** 31;
+/** Axes of one tensor. */
+export const MAX_AXES = 8;
+
+export function isDone<T>(value: T | Poison): value is T {
+  return value !== POISON;
+}
+
+/** `f32[size(target), 3]`: a list among the sizes stands for its items. */
+export function typeShape(type: TypeExpression, environment: Environment, evaluate: Evaluate): Shape | Poison {
+  const sizes = type.sizes.map((size) => evaluate(size, environment));
+  return settleShape(sizes, type.span, environment);
+}
+
+export function settleShape(sizes: readonly Term[], span: Span, environment: Environment): Shape | Poison {
+  const flat = sizes.flatMap((size) => (isKind(size, 'list') ? size.items : [size]));
+  const shape: number[] = [];
+  for (const size of flat) {
+    if (isPoison(size)) return POISON;
+    if (typeof size !== 'number' || !Number.isSafeInteger(size) || size < 1) {
+      const shown = typeof size === 'number' ? String(size) : describe(size);
+      environment.session.reporter.report('shape/size', span, `a size is a whole number from 1, not ${shown}`);
+      return POISON;
+    }
+    shape.push(size);
+  }
+  if (shape.length > MAX_AXES) {
+    environment.session.reporter.report('shape/size', span, `${shape.length} axes; a tensor has at most ${MAX_AXES}`);
+    return POISON;
+  }
+  if (sizeOf(shape) <= MAX_ELEMENTS) return shape;
+  environment.session.reporter.report(
+    'shape/huge',
+    span,
+    `${sizeOf(shape)} elements; a tensor has at most ${MAX_ELEMENTS}`,
+  );
+  return POISON;
+}

@@ -1,0 +1,110 @@
+/** `train il of mnist on data.mnist.train { … }` */
+import type { Train } from '../1-syntax/ast.ts';
+import type { CallValue, TrainTask } from './checked.ts';
+import { elaborateClamps } from './clamps.ts';
+import { dataOf } from './data.ts';
+import { type Environment, inside } from './environment.ts';
+import { evaluate } from './evaluate.ts';
+import type { ElaboratedModel } from './model.ts';
+import { elaborateOptimizer } from './optimizer.ts';
+import { callOf, type Given, Settings, wholeNumber } from './settings.ts';
+import { refuseStatements } from './statements.ts';
+
+/** Samples per weight step, and passes over the data, where a task does not say. */
+export const DEFAULT_BATCH = 128;
+export const DEFAULT_EPOCHS = 10;
+const SETTINGS = ['method', 'optimizer', 'batch', 'epochs', 'seed'];
+
+export interface Defaults {
+  readonly method: CallValue | undefined;
+  readonly optimizer: CallValue | undefined;
+}
+
+/** A task as later stages want it, with the places that rules point at. */
+export interface ElaboratedTrain {
+  readonly task: TrainTask;
+  readonly methodSpan: Given<CallValue>['span'];
+}
+
+/** Undefined after a report. */
+export function elaborateTrain(
+  train: Train,
+  model: ElaboratedModel,
+  defaults: Defaults,
+  environment: Environment,
+): ElaboratedTrain | undefined {
+  const { session } = environment;
+  const { reporter } = session;
+  refuseStatements(train.body, ['clamp', 'validate', 'setting'], 'a train task', reporter);
+  const data = train.on && dataOf(train.on, environment, evaluate);
+  if (train.on === undefined)
+    reporter.report('task/data', train.name.span, 'a train task says what it trains on', {
+      repair: `\`train ${train.name.text} of ${train.model.text} on data.mnist.train\``,
+    });
+  const validation = validationOf(train, environment);
+  const scope = inside(environment, model.names);
+  const settings = new Settings(train.body, SETTINGS, 'a train task', scope);
+  const method = settings.read('method', callOf('method', 'learn.il(steps = 8, rate = 0.05)'));
+  const optimizer = settings.read('optimizer', callOf('optimizer', 'learn.adam(rate = 0.001)'));
+  const batch = settings.read('batch', wholeNumber(1, 2 ** 24));
+  const epochs = settings.read('epochs', wholeNumber(1, 2 ** 31));
+  const seed = settings.read('seed', wholeNumber(0));
+  if (method && method.value.definition.name.text === 'settle') {
+    reporter.report('setting/type', method.span, '`settle` only settles; it learns nothing', {
+      repair: '`learn.il(…)`',
+    });
+    return undefined;
+  }
+  if (data === undefined) return undefined;
+  const sample = { fields: data.reference.fields, source: data.reference.source };
+  const { clamps, replicas } = elaborateClamps(train, sample, scope);
+  if (batch && batch.value % replicas !== 0)
+    reporter.report(
+      'clamp/replicas',
+      batch.span,
+      `\`batch\` counts samples over the ${replicas} replicas, and ${batch.value} is no multiple of ${replicas}`,
+      {
+        repair: `\`batch = ${Math.max(1, Math.round(batch.value / replicas)) * replicas}\``,
+      },
+    );
+  const rule = method?.value ?? (settings.has('method') ? undefined : defaults.method);
+  const step = optimizer?.value ?? (settings.has('optimizer') ? undefined : defaults.optimizer);
+  const instance = step && elaborateOptimizer(step, environment);
+  if (rule === undefined || instance === undefined) {
+    session.dropped++;
+    return undefined;
+  }
+  const task: TrainTask = {
+    kind: 'train',
+    name: train.name.text,
+    model: model.instance,
+    data: data.reference,
+    ...(validation === undefined ? {} : { validation }),
+    clamps,
+    method: rule,
+    optimizer: instance,
+    replicas,
+    batch: batch?.value ?? Math.ceil(DEFAULT_BATCH / replicas) * replicas,
+    epochs: epochs?.value ?? DEFAULT_EPOCHS,
+    ...(seed === undefined ? {} : { seed: seed.value }),
+    span: train.name.span,
+  };
+  return { task, methodSpan: method?.span ?? train.name.span };
+}
+
+function validationOf(train: Train, environment: Environment): TrainTask['validation'] {
+  const { reporter } = environment.session;
+  let found: TrainTask['validation'];
+  for (const statement of train.body) {
+    if (statement.kind !== 'validate') continue;
+    const before = found;
+    const data = dataOf(statement.on, environment, evaluate);
+    if (before)
+      reporter.report('setting/twice', statement.span, 'the task validates on other data already', {
+        repair: 'leave one of them out',
+        labels: [{ span: before.span, text: 'first here' }],
+      });
+    else found = data?.reference;
+  }
+  return found;
+}
