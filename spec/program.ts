@@ -4,7 +4,7 @@
  * and parses it.
  *
  * All operations of one tick read the values from before the tick: a block's body sees its carries as they were at the
- * start of the iteration, and all of them change together at its end (Jacobi; semantics.md, equation 3).
+ * start of the iteration, and all of them change together at its end (Jacobi; semantics.md, equation 5).
  */
 
 export type Shape = readonly number[];

@@ -95,7 +95,7 @@ function humanReporter(): Reporter {
       batchDone: (batch, samples) => progress.update(batch, samples),
       epochDone: (r) => {
         lastEnergies = r.energyByNode;
-        const measures = r.validation === null ? {} : { validation: r.validation };
+        const measures: Record<string, number> = r.validation === null ? {} : { validation: r.validation };
         progress.finishEpoch({ energy: r.energy, measures, ...(r.accuracy === null ? {} : { accuracy: r.accuracy }) });
       },
     },

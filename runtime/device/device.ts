@@ -41,3 +41,10 @@ export interface DeviceSession {
   run(name: string, inputs: Readonly<Record<string, FieldData>>, position: Position): Promise<Record<string, Tensor>>;
   close(): Promise<void>;
 }
+
+/** The array that holds a field of each type. */
+export const fieldArrays: Readonly<Record<FieldType, new (length: number) => FieldData>> = {
+  u8: Uint8Array,
+  i32: Int32Array,
+  f32: Float32Array,
+};

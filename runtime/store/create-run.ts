@@ -22,7 +22,7 @@ import {
 } from './run-folder.ts';
 import { type RunState, STATE_FOLDER } from './snapshots.ts';
 
-/** A folder of the user's choice, or the next free `PARENT/TASK-YYYYMMDD-N`. */
+/** A folder of the user's choice, or the next free `PARENT/MODEL-YYYYMMDD-N`. */
 export type RunPlace = { readonly directory: string } | { readonly parent: string };
 
 export interface CreateOptions extends RunOptions {
@@ -49,7 +49,7 @@ export function createRun(
       return trainingRun(chosen, initial, fillEmptyFolder(chosen, fill), [], options);
     }
     mkdirSync(parent, { recursive: true });
-    const names = chosen === undefined ? defaultNames(config.task, new Date(time)) : [basename(resolve(chosen))];
+    const names = chosen === undefined ? defaultNames(config.model, new Date(time)) : [basename(resolve(chosen))];
     const { directory, release } = publishNewFolder(parent, names, fill);
     return trainingRun(chosen ?? directory, initial, release, [], options);
   } catch (error) {

@@ -1,0 +1,88 @@
+/** An ONNX graph under construction, and its bytes (onnx.proto, IR version 9, opset 20). */
+import { ProtoWriter } from './protobuf.ts';
+
+export type OnnxType = 'float' | 'uint8' | 'int32' | 'int64' | 'bool';
+const TYPE_CODES: Readonly<Record<OnnxType, number>> = { float: 1, uint8: 2, int32: 6, int64: 7, bool: 9 };
+const IR_VERSION = 9;
+const OPSET = 20;
+
+export type OnnxAttribute = number | { readonly float: number } | readonly number[] | string;
+
+export interface OnnxNode {
+  readonly op: string;
+  readonly inputs: readonly string[];
+  readonly outputs: readonly string[];
+  readonly attributes: Readonly<Record<string, OnnxAttribute>>;
+  readonly domain?: string;
+}
+
+export interface OnnxValue {
+  readonly name: string;
+  readonly type: OnnxType;
+  readonly shape: readonly number[];
+}
+
+export interface OnnxTensor extends OnnxValue {
+  readonly data: Float32Array | BigInt64Array | Int32Array;
+}
+
+export interface OnnxGraph {
+  readonly name: string;
+  readonly inputs: readonly OnnxValue[];
+  readonly outputs: readonly OnnxValue[];
+  readonly initializers: readonly OnnxTensor[];
+  readonly nodes: readonly OnnxNode[];
+}
+
+export function encodeModel(graph: OnnxGraph): Uint8Array {
+  const body = new ProtoWriter();
+  for (const node of graph.nodes) body.message(1, encodeNode(node));
+  body.text(2, graph.name);
+  for (const tensor of graph.initializers) body.message(5, encodeTensor(tensor));
+  for (const value of graph.inputs) body.message(11, encodeValue(value));
+  for (const value of graph.outputs) body.message(12, encodeValue(value));
+  const opset = (domain: string, version: number): ProtoWriter => new ProtoWriter().text(1, domain).varint(2, version);
+  return new ProtoWriter()
+    .varint(1, IR_VERSION)
+    .text(2, 'nmc')
+    .message(7, body)
+    .message(8, opset('', OPSET))
+    .message(8, opset('com.microsoft', 1))
+    .finish();
+}
+
+function encodeNode(node: OnnxNode): ProtoWriter {
+  const writer = new ProtoWriter();
+  for (const input of node.inputs) writer.text(1, input);
+  for (const output of node.outputs) writer.text(2, output);
+  writer.text(4, node.op);
+  for (const name of Object.keys(node.attributes).sort())
+    writer.message(5, encodeAttribute(name, node.attributes[name] as OnnxAttribute));
+  return node.domain === undefined ? writer : writer.text(7, node.domain);
+}
+
+function encodeAttribute(name: string, value: OnnxAttribute): ProtoWriter {
+  const writer = new ProtoWriter().text(1, name);
+  if (typeof value === 'number') return writer.varint(3, value).varint(20, 2);
+  if (typeof value === 'string') return writer.text(4, value).varint(20, 3);
+  if ('float' in value) return writer.float(2, value.float).varint(20, 1);
+  for (const item of value) writer.varint(8, item);
+  return writer.varint(20, 7);
+}
+
+function encodeTensor(tensor: OnnxTensor): ProtoWriter {
+  const writer = new ProtoWriter();
+  for (const n of tensor.shape) writer.varint(1, n);
+  const { buffer, byteOffset, byteLength } = tensor.data;
+  return writer
+    .varint(2, TYPE_CODES[tensor.type])
+    .text(8, tensor.name)
+    .raw(9, new Uint8Array(buffer, byteOffset, byteLength));
+}
+
+function encodeValue(value: OnnxValue): ProtoWriter {
+  const shape = new ProtoWriter();
+  for (const n of value.shape) shape.message(1, new ProtoWriter().varint(1, n));
+  const tensor = new ProtoWriter().varint(1, TYPE_CODES[value.type]).message(2, shape);
+  return new ProtoWriter().text(1, value.name).message(2, new ProtoWriter().message(1, tensor));
+}
