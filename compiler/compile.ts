@@ -26,7 +26,19 @@ export function checkFile(host: Host, path: string, options: Omit<CheckOptions, 
   const names = resolve(program);
   const namesResolved = !hasErrors(names);
   const checked = check(program, { ...options, namesResolved });
-  const diagnostics: Diagnostic[] = [...loaded.diagnostics, ...names, ...checked.diagnostics];
+  const diagnostics = inOrder([...loaded.diagnostics, ...names, ...checked.diagnostics], path);
   const value = hasErrors(diagnostics) ? undefined : checked.value;
   return { value, diagnostics, program, source: program.entry.source, texts };
+}
+
+/** The file's own diagnostics first, each file's from top to bottom. */
+function inOrder(diagnostics: readonly Diagnostic[], path: string): Diagnostic[] {
+  const rank = (file: string): string => (file === path ? '' : file);
+  return [...diagnostics].sort(
+    (a, b) => compareText(rank(a.span.file), rank(b.span.file)) || a.span.start - b.span.start,
+  );
+}
+
+function compareText(a: string, b: string): number {
+  return a < b ? -1 : a > b ? 1 : 0;
 }

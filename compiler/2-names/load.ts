@@ -11,7 +11,10 @@ import type { Module, Program } from './program.ts';
 /** The checker takes its defaults from these, imported or not. */
 const ALWAYS_LOADED = ['nodes', 'learn'];
 
-/** Loads `file` and its imports. The value is there only if every file could be read and parsed. */
+/**
+ * Loads `file` and its imports. The value is there if it and everything that could be read was parsed without errors;
+ * an import that is missing is reported, and what uses it is silent later.
+ */
 export function loadProgram(host: Host, file: string): Result<Program> & { texts: ReadonlyMap<string, string> } {
   const loader = new Loader(host);
   const entry = loader.load(file, { file, start: 0, end: 0 });
@@ -22,7 +25,7 @@ export function loadProgram(host: Host, file: string): Result<Program> & { texts
   }
   const diagnostics = loader.finish();
   const { texts, homes } = loader;
-  if (entry === undefined || hasErrors(diagnostics)) return { value: undefined, diagnostics, texts };
+  if (entry === undefined || loader.hasSyntaxErrors()) return { value: undefined, diagnostics, texts };
   return { value: { entry, modules: loader.modules, texts, homes, standard }, diagnostics, texts };
 }
 
@@ -43,6 +46,10 @@ class Loader {
 
   finish(): Diagnostic[] {
     return [...this.#syntax, ...this.#reporter.diagnostics];
+  }
+
+  hasSyntaxErrors(): boolean {
+    return hasErrors(this.#syntax);
   }
 
   load(file: string, from: Span): Module | undefined {

@@ -102,11 +102,14 @@ function resolveRule(rule: DefinitionStatement, scope: Scope, states: ReadonlySe
           `weights hold \`f32\`, not \`${rule.type.element.text}\``,
           { repair: '`f32`' },
         );
-      return all(...rule.type.sizes, rule.init, rule.when);
+      all(...rule.type.sizes, rule.init, rule.when);
+      return;
     case 'state':
-      return all(rule.init);
+      all(rule.init);
+      return;
     case 'let':
-      return all(rule.value);
+      all(rule.value);
+      return;
     case 'next':
       if (rule.name.text !== 'weight' && !states.has(rule.name.text)) {
         const near = closest(rule.name.text, ['weight', ...states]);
@@ -119,15 +122,18 @@ function resolveRule(rule: DefinitionStatement, scope: Scope, states: ReadonlySe
           },
         );
       }
-      return all(rule.value);
+      all(rule.value);
+      return;
     case 'predict':
     case 'energy':
     case 'value':
-      return all(rule.value, rule.when);
+      all(rule.value, rule.when);
+      return;
     case 'field':
       if (!FIELD_TYPES.includes(rule.type.element.text))
         resolver.reporter.report('type/unknown', rule.type.element.span, `fields are ${listNames(FIELD_TYPES, 'or')}`);
-      return all(...rule.type.sizes);
+      all(...rule.type.sizes);
+      return;
     case 'split':
       return;
   }

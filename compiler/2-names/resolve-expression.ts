@@ -99,10 +99,18 @@ function unknownName(name: string, span: Span, scope: Scope, resolver: Resolver)
 }
 
 function resolveMember(expression: Member, scope: Scope, resolver: Resolver): Meaning {
-  const of = resolveExpression(expression.of, scope, resolver);
+  const of = resolveOwner(expression.of, scope, resolver);
   const found = memberOf(of, expression, resolver);
   resolver.references.push({ span: expression.name.span, meaning: found });
   return found;
+}
+
+/** What members are taken of: `nodes` there is a forgotten import, even where `nodes` is a word elsewhere. */
+function resolveOwner(of: Expression, scope: Scope, resolver: Resolver): Meaning {
+  if (of.kind !== 'name' || !STANDARD_MODULES.includes(of.name) || find(scope, of.name) !== undefined)
+    return resolveExpression(of, scope, resolver);
+  unknownName(of.name, of.span, scope, resolver);
+  return UNKNOWN;
 }
 
 function memberOf(of: Meaning, expression: Member, resolver: Resolver): Meaning {

@@ -53,6 +53,10 @@ function resolveDeclaration(declaration: Declaration, scope: Scope, module: Modu
       const names = new Map<string, Meaning>();
       for (const task of module.source.declarations)
         if (task.kind === 'predict') names.set(task.name.text, { kind: 'task', task });
+      // Which metrics there are is said with the form of checks, in stage 3.
+      const { condition } = declaration;
+      if (condition.kind === 'binary' && condition.left.kind === 'call' && condition.left.callee.kind === 'name')
+        names.set(condition.left.callee.name, VALUE);
       resolveExpression(declaration.condition, within(scope, names), resolver);
     }
   }

@@ -161,6 +161,6 @@ function checkModels(models: ReadonlyMap<string, ElaboratedModel>, program: Prog
   if (hasErrors(reporter.diagnostics)) return;
   for (const { instance } of models.values()) {
     checkAlone(instance, reporter);
-    noteCycle(instance, findCycle(instance), program.texts, reporter);
+    noteCycle(findCycle(instance), program.texts, reporter);
   }
 }

@@ -2,6 +2,7 @@
 import type { Binary, Call, Check, Expression } from '../1-syntax/ast.ts';
 import { METRICS } from '../2-names/builtins.ts';
 import { listNames } from '../diagnostics/reporter.ts';
+import { closest } from '../diagnostics/suggest.ts';
 import { sizeOf } from '../operators/expr.ts';
 import type { CheckInstance, PredictTask } from './checked.ts';
 import { dataOf } from './data.ts';
@@ -37,7 +38,10 @@ export function elaborateCheck(
   if (found === undefined || !METRICS.includes(found.metric)) {
     const reason =
       found === undefined ? 'a check compares a metric with a number' : `the metrics are ${listNames(METRICS)}`;
-    reporter.report('check/form', found?.call.callee.span ?? check.condition.span, reason, { repair: FORM });
+    const near = found && closest(found.metric, METRICS);
+    reporter.report('check/form', found?.call.callee.span ?? check.condition.span, reason, {
+      repair: near === undefined ? FORM : `did you mean \`${near}\`?`,
+    });
     return undefined;
   }
   const [first, second] = found.call.arguments.map((a) => a.value);

@@ -9,6 +9,7 @@ import type { Call, Definition, Expression, Index, Member } from '../1-syntax/as
 import { UNITS } from '../1-syntax/units.ts';
 import { BUILTIN_NAMES, CONSTANTS, FIELD_TYPES, INITIALIZER_NAMES, WORDS } from '../2-names/builtins.ts';
 import { type Module, qualifiedName } from '../2-names/program.ts';
+import { closest } from '../diagnostics/suggest.ts';
 import { leaf } from '../operators/expr.ts';
 import { ShapeError } from '../operators/operator.ts';
 import { binary, toExpr, unary } from './arithmetic.ts';
@@ -125,7 +126,13 @@ function unknownField(
 ): Term {
   const names = fields.map((f) => `\`${f.name}\``);
   const reason = names.length === 0 ? source : `${source} has ${names.join(', ')}`;
-  environment.session.reporter.report('data/field', expression.name.span, reason);
+  const near = closest(
+    expression.name.text,
+    fields.map((f) => f.name),
+  );
+  environment.session.reporter.report('data/field', expression.name.span, reason, {
+    repair: near === undefined ? undefined : `did you mean \`${near}\`?`,
+  });
   return POISON;
 }
 

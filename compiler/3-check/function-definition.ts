@@ -20,14 +20,14 @@ export function applyDefinition(
   evaluate: Evaluate,
 ): Term {
   const [first] = definition.parameters;
-  if (first === undefined) return runBody(definition, module, new Map(), call, environment, evaluate);
+  if (first === undefined) return runBody(definition, module, new Map(), environment, evaluate);
   const { bound } = matchArguments(definition, call.arguments);
   if (!bound.has(first.name.text) && first.default === undefined) {
     const given = new Map([...bound].map(([name, a]): [string, Term] => [name, evaluate(a.value, environment)]));
     return functionOf(definition, module, given, environment, evaluate);
   }
   const names = bindParameters(definition, module, call, environment, evaluate);
-  return names === undefined ? POISON : runBody(definition, module, names, call, environment, evaluate);
+  return names === undefined ? POISON : runBody(definition, module, names, environment, evaluate);
 }
 
 /** The function as a value, with all arguments but the first fixed. */
@@ -54,7 +54,7 @@ export function functionOf(
     apply: (x) => {
       const all = new Map(given).set(first.name.text, tensor(x));
       const names = bindParameters(definition, module, call, environment, evaluate, all);
-      const result = names && runBody(definition, module, names, call, environment, evaluate);
+      const result = names && runBody(definition, module, names, environment, evaluate);
       return (result !== undefined && toExpr(result)) || x; // a mistake inside has been reported
     },
   };
@@ -64,7 +64,6 @@ function runBody(
   definition: Definition,
   module: Module,
   names: ReadonlyMap<string, Term>,
-  call: Call,
   environment: Environment,
   evaluate: Evaluate,
 ): Term {

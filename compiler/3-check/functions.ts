@@ -162,7 +162,7 @@ function operate(
   const known = operands.every((term) => typeof term === 'number' || typeof term === 'boolean');
   if (known && operators[op].elementwise) return calculate(op, operands.map(Number), attributes, call, environment);
   const args = operands.map(toExpr);
-  const bad = args.findIndex((arg) => arg === undefined);
+  const bad = args.indexOf(undefined);
   if (bad >= 0) return wrong(call, environment, `\`${op}\` takes tensors, not ${describe(operands[bad] ?? POISON)}`);
   const exprs = args as Expr[];
   const [first] = exprs;

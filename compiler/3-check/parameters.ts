@@ -1,5 +1,5 @@
 /** Gives parameters their values: arguments, defaults, types and conditions. */
-import type { Call, Definition, Expression, Parameter, TypeExpression } from '../1-syntax/ast.ts';
+import type { Argument, Call, Definition, Expression, Parameter, TypeExpression } from '../1-syntax/ast.ts';
 import { matchArguments } from '../2-names/match-arguments.ts';
 import type { Module } from '../2-names/program.ts';
 import type { Code } from '../diagnostics/codes.ts';
@@ -8,7 +8,7 @@ import { closest } from '../diagnostics/suggest.ts';
 import { atHome, type Environment } from './environment.ts';
 import { toInitializer } from './initializers.ts';
 import { showExpression } from './show.ts';
-import { describe, isKind, isPoison, POISON, type Term } from './term.ts';
+import { describe, isKind, isPoison, POISON, type Term, toValue, valueKey } from './term.ts';
 
 export type Evaluate = (expression: Expression, environment: Environment) => Term;
 
@@ -39,8 +39,22 @@ export function bindParameters(
     names.set(name, fitted);
     if (isPoison(fitted)) usable = false;
   }
-  for (const [name, argument] of bound) if (!names.has(name)) names.set(name, evaluate(argument.value, environment));
+  for (const [name, argument] of bound) {
+    if (names.has(name)) continue;
+    const steps = wholeSteps(evaluate(argument.value, environment), argument, environment);
+    names.set(name, steps);
+    if (isPoison(steps)) usable = false;
+  }
   return usable ? names : undefined;
+}
+
+/** The `delay` that every link takes besides its own parameters. */
+function wholeSteps(term: Term, argument: Argument, environment: Environment): Term {
+  if (isPoison(term)) return POISON;
+  if (typeof term === 'number' && Number.isSafeInteger(term) && term >= 0) return term;
+  const reason = `\`delay\` counts steps: a whole number from 0, not ${describe(term)}`;
+  environment.session.reporter.report('argument/type', argument.value.span, reason);
+  return POISON;
 }
 
 /** Under which codes mistakes are reported: those of arguments, or those of a model's parameters. */
@@ -62,7 +76,7 @@ export function settleParameter(
   const { reporter } = home.session;
   if (isPoison(value)) return POISON;
   const name = parameter.name.text;
-  const fitted = parameter.type === undefined ? value : fit(value, parameter.type, home, evaluate);
+  const fitted = parameter.type === undefined ? value : asType(value, parameter.type, home, evaluate);
   if (fitted === undefined) {
     const wanted = describeType(parameter.type);
     reporter.report(codes.type, span, `\`${name}\` is ${wanted}, not ${describe(value)}`, {
@@ -75,17 +89,21 @@ export function settleParameter(
   const holds = evaluate(parameter.where, home);
   if (holds !== false) return fitted;
   const condition = showExpression(parameter.where);
-  reporter.report(codes.where, span, `\`${condition}\` must hold, and \`${name}\` is ${describe(fitted)}`);
+  reporter.report(codes.where, span, `\`${condition}\` must hold, and \`${name}\` is ${shown(fitted)}`);
   return POISON;
 }
 
+function shown(term: Term): string {
+  return toValue(term) === undefined ? describe(term) : valueKey(term);
+}
+
 /** The value as the type wants it, or undefined. */
-function fit(value: Term, type: TypeExpression, home: Environment, evaluate: Evaluate): Term | undefined {
+function asType(value: Term, type: TypeExpression, home: Environment, evaluate: Evaluate): Term | undefined {
   if (type.sizes.length > 0) {
     const [size] = type.sizes;
     const count = size && evaluate(size, home);
     if (!isKind(value, 'list') || value.items.length !== count) return undefined;
-    const items = value.items.map((item) => fit(item, { ...type, sizes: [] }, home, evaluate));
+    const items = value.items.map((item) => asType(item, { ...type, sizes: [] }, home, evaluate));
     return items.some((item) => item === undefined) ? undefined : { kind: 'list', items: items as Term[] };
   }
   switch (type.element.text) {

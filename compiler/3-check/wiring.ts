@@ -211,18 +211,11 @@ function numbers(call: CallValue): Record<string, number> {
 }
 
 function linkOf(term: Term, span: Span, environment: Environment): CallValue | undefined {
-  if (isKind(term, 'call') && term.definition.what === 'link') return validDelay(term, environment);
+  if (isKind(term, 'call') && term.definition.what === 'link') return term;
   if (isPoison(term)) return undefined;
   environment.session.reporter.report('link/kind', span, `this is ${describe(term)}, not a link`, {
     repair: '`links.dense()`, or another link of std/links',
   });
-  return undefined;
-}
-
-function validDelay(call: CallValue, environment: Environment): CallValue | undefined {
-  const { delay } = call.arguments;
-  if (delay === undefined || (typeof delay === 'number' && Number.isSafeInteger(delay) && delay >= 0)) return call;
-  environment.session.reporter.report('argument/type', call.span, `\`delay\` counts steps: a whole number from 0`);
   return undefined;
 }
 

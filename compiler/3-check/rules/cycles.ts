@@ -116,7 +116,6 @@ export function checkCycleRule(
 }
 
 export function noteCycle(
-  model: ModelInstance,
   cycle: readonly LinkInstance[] | undefined,
   texts: ReadonlyMap<string, string>,
   reporter: Reporter,
