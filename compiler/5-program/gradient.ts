@@ -1,7 +1,7 @@
 /**
  * Reverse mode over the operations of one block: the gradient of a sum of energies with respect to any values. The
  * graph's energies touch each other only through the nodes' values, so this one sweep gives exactly the local rules:
- * each node's own error, and what its links send back (semantics.md, equations 4 and 5).
+ * each node's own error, and what its links send back (semantics.md, equation 4).
  */
 import type { Value } from '../operators/operator.ts';
 import { isOperator, operators } from '../operators/table.ts';

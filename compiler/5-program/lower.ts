@@ -36,7 +36,7 @@ export function lowerProgram(
     for (const state of statisticsOf(task.clamps, task.kind === 'train' ? task.data.fields : task.inputs))
       statistics.set(state.id, state);
   const optimizer = train ? parameters.flatMap((p) => optimizerStates(train.optimizer, p)) : [];
-  const states = [...parameters, ...optimizer, ...statistics.values()];
+  const states = [...parameters, ...optimizer, ...statistics.values(), ...startStates(graph)];
   const functions: ProgramFunction[] = [];
   if (train) functions.push(lowerTrain(graph, train, states));
   for (const task of predicts)
@@ -52,6 +52,27 @@ export function parameterStates(graph: Graph): State[] {
       role: 'parameter' as const,
       init: w.init,
     })),
+  );
+}
+
+/** The drawn values where nodes within cycles, and nodes that nothing predicts, begin: one for all samples. */
+function startStates(graph: Graph): State[] {
+  const cyclic = new Set(components(graph).flatMap((c) => (c.cyclic ? c.nodes : [])));
+  const predicted = new Set(graph.links.filter((l) => l.delay === 0).map((l) => l.target));
+  return graph.nodes
+    .filter((n) => n.start.kind !== 'constant' && (cyclic.has(n.name) || !predicted.has(n.name)))
+    .map((n) => ({ id: startName(n.name), shape: n.shape, role: 'statistic', init: n.start }));
+}
+
+const startName = (node: string): string => `${node}:start`;
+
+function startsOf(graph: Graph, states: readonly State[]): Map<string, Value> {
+  const byId = new Map(states.map((s) => [s.id, { id: s.id, shape: s.shape }]));
+  return new Map(
+    graph.nodes.flatMap((n) => {
+      const state = byId.get(startName(n.name));
+      return state ? [[n.name, state] as const] : [];
+    }),
   );
 }
 
@@ -83,8 +104,9 @@ export function openTraining(
     states.filter((s) => s.role === 'parameter').map((s) => [s.id, { id: s.id, shape: s.shape }]),
   );
   const nudge = 'nudge' in method ? method.nudge : undefined;
-  const nudged = nudge ? nudgeOutputs(start, { graph, batch, clamps }, weights, outputs, nudge) : undefined;
-  const network: Network = { graph, batch, clamps: nudged?.clamps ?? clamps };
+  const clamped: Network = { graph, batch, clamps, starts: startsOf(graph, states) };
+  const nudged = nudge ? nudgeOutputs(start, clamped, weights, outputs, nudge) : undefined;
+  const network: Network = { ...clamped, clamps: nudged?.clamps ?? clamps };
   const z = sweep(start, network, weights);
   const { optimizer } = task;
   const training = { network, names, optimizer, weights, start, z, gradientScale: nudged?.gradientScale };
@@ -167,7 +189,7 @@ function lowerPredict(
   const inputs = inputsOf(task.clamps, task.inputs, batch);
   const statistics = states.filter((s) => s.role === 'statistic');
   const clamps = lowerClamps(start, graph, task.clamps, inputs, statistics, batch);
-  const network: Network = { graph, batch, clamps };
+  const network: Network = { graph, batch, clamps, starts: startsOf(graph, states) };
   const weights = new Map(
     states.filter((s) => s.role === 'parameter').map((s) => [s.id, { id: s.id, shape: s.shape }]),
   );

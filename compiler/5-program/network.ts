@@ -21,6 +21,8 @@ export interface Network {
   readonly graph: Graph;
   readonly batch: number;
   readonly clamps: ReadonlyMap<string, Clamp>;
+  /** Where nodes begin that no forward sweep reaches, drawn once for all samples; the others' are constants. */
+  readonly starts: Values;
 }
 
 export interface Evaluation {
@@ -181,9 +183,10 @@ export function sweep(builder: BlockBuilder, network: Network, weights: Values):
 }
 
 function startValue(builder: BlockBuilder, network: Network, node: GraphNode): Value {
-  const start = node.start.kind === 'constant' ? node.start.value : 0;
   builder.origin = `node ${node.name}`;
-  return builder.op('broadcast', [builder.constant(start)], { shape: batchedShape(network, node) });
+  const drawn = network.starts.get(node.name);
+  const start = drawn ?? builder.constant(node.start.kind === 'constant' ? node.start.value : 0);
+  return builder.op('broadcast', [start], { shape: batchedShape(network, node) });
 }
 
 /** The value that a node takes: the clamp's for the samples in which it holds. */

@@ -55,7 +55,7 @@ export function energyGradients(
   return gradients(builder, seeds, targets);
 }
 
-/** The mean energy of a sample, node by node. */
+/** The mean energy of a sample, node by node (equation 16). */
 export function reportEnergies(builder: BlockBuilder, network: Network, evaluation: Evaluation): Map<string, Value> {
   const reported = new Map<string, Value>();
   for (const [node, energy] of evaluation.energies) {

@@ -1,7 +1,8 @@
 /**
  * The Gram rewrite. Under incremental learning with a linear optimiser the weights W of a clamped first link change
  * every tick by s·deltaᵀx, so their prediction u = x·Wᵀ changes by s·(x·xᵀ)·delta: with the batch's Gram matrix
- * K = x·xᵀ, made once, a tick costs B²·n instead of 2·B·n0·n, and W itself is needed only at the end. Exact.
+ * K = x·xᵀ, made once, a tick costs B²·n instead of 2·B·n0·n, and W itself is needed only at the end. Exact
+ * (semantics.md, equation 12).
  */
 import type { Block, Carry, Op, ProgramFunction, Shape } from '../../../spec/program.ts';
 import { Definitions, freshNames } from './definitions.ts';

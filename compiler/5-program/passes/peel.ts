@@ -1,6 +1,6 @@
 /**
  * Peeling: the first ticks are written out as straight code, where folding can see that after the forward sweep all
- * errors but the outputs' are zero. It goes on while a peeled tick comes out clearly smaller than the loop's body.
+ * errors but the outputs' are zero (semantics.md, equation 13). It goes on while a peeled tick comes out clearly smaller than the loop's body.
  */
 import type { Block, Op, ProgramFunction, Shape } from '../../../spec/program.ts';
 import { evaluateScalar } from '../../../spec/scalars.ts';

@@ -1,4 +1,4 @@
-/** Backpropagation of the same graph: every free node is its prediction, only the clamped outputs have an energy. The baseline. */
+/** Backpropagation of the same graph: every free node is its prediction, only the clamped outputs have an energy (equation 11). The baseline. */
 import type { Value } from '../../operators/operator.ts';
 import { evaluate } from '../network.ts';
 import {

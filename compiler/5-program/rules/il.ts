@@ -1,4 +1,4 @@
-/** Inference learning: T ticks of settling, then one weight step at the settled values (Rao and Ballard 1999; Whittington and Bogacz 2017). */
+/** Inference learning: T ticks of settling, then one weight step at the settled values (equation 7; Rao and Ballard 1999; Whittington and Bogacz 2017). */
 
 import type { Value } from '../../operators/operator.ts';
 import { evaluate, get } from '../network.ts';

@@ -1,4 +1,4 @@
-/** Incremental predictive coding: values and weights move together, every tick, from the same state (Salvatori et al. 2022, arXiv 2212.00720). */
+/** Incremental predictive coding: values and weights move together, every tick, from the same state (equation 8; Salvatori et al. 2022, arXiv 2212.00720). */
 import type { Carry, State } from '../../../spec/program.ts';
 import type { Value } from '../../operators/operator.ts';
 import { evaluate, get } from '../network.ts';

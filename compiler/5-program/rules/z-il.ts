@@ -1,7 +1,7 @@
 /**
  * Z-IL (Song et al. 2020; Salvatori et al. 2022, AAAI): with rate 1, a forward start and squared errors, the error
  * reaches one link further with every tick; the weights t links before the output move at tick t, and the steps equal
- * backpropagation's exactly.
+ * backpropagation's exactly (semantics.md, equation 10).
  */
 import type { State } from '../../../spec/program.ts';
 import { levels } from '../../4-graph/level.ts';
