@@ -123,7 +123,7 @@ describe('energies', () => {
   test.each([
     ['gaussian of fixed precision', fixedPrecision('h', [4], 3.5)],
     ['gaussian of learned precision', learnedPrecision('h', [4])],
-    ['gaussian of learned precision at its floor', learnedPrecision('h', [4], 1)],
+    ['gaussian of learned precision near its floor', learnedPrecision('h', [4], 1)],
     ['categorical', categorical('h', [4])],
   ])('%s, free and clamped', async (_, node) => {
     await check(through(node), { x: 'all' });

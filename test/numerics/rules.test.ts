@@ -6,6 +6,7 @@ import { lowerProgram } from '../../compiler/5-program/lower.ts';
 import { constant, type Expr, leaf } from '../../compiler/operators/expr.ts';
 import { apply } from '../../compiler/operators/table.ts';
 import type { Program } from '../../spec/program.ts';
+import { stream } from '../../spec/random.ts';
 import { type ByHand, batchByHand, type HandWeights } from '../support/by-hand.ts';
 import { learnedPrecision } from '../support/energies.ts';
 import {
@@ -19,6 +20,7 @@ import {
   sgd,
   trainTask,
 } from '../support/networks.ts';
+import { settledValues } from '../support/predicting.ts';
 import { openReference } from '../support/reference.ts';
 import { programOf, sampleInputs, type Trained, train, withPasses } from '../support/training.ts';
 
@@ -278,4 +280,19 @@ describe('clamps that hold for some samples', () => {
       for (const [i, step] of wanted.entries()) expect(relativeError(found[i] ?? [], step)).toBeLessThan(1e-12);
     }
   });
+});
+
+test('nodes in a cycle begin at their start: a number, or values drawn once for all samples', async () => {
+  const begun = async (start: Graph['nodes'][number]['start']): Promise<Float64Array> => {
+    const graph = cyclic();
+    const nodes = graph.nodes.map((n) => (n.name === 'b' ? { ...n, start } : n));
+    const x = Float32Array.from({ length: 10 }, (_, i) => i / 10);
+    const values = await settledValues({ ...graph, nodes }, { x }, { steps: 1, rate: 0 });
+    return values.b ?? new Float64Array();
+  };
+  expect([...(await begun({ kind: 'constant', value: 0.25 }))]).toEqual(new Array(12).fill(0.25));
+  const drawn = await begun({ kind: 'normal', std: 0.5 });
+  expect(drawn.slice(0, 6)).toEqual(drawn.slice(6));
+  const random = stream(5, 'b:start');
+  expect([...drawn.slice(0, 6)]).toEqual(Array.from({ length: 6 }, (_, i) => random.normal(i) * 0.5));
 });

@@ -13,9 +13,9 @@ export function fixedPrecision(name: string, shape: Shape, precision: number): G
   return { ...node, energy: op('mul', constant(precision), node.energy) };
 }
 
-/** s = max(e^l, floor): ((z - mu)²/s + log s) / 2. */
+/** s = floor + e^l: ((z - mu)²/s + log s) / 2. */
 export function learnedPrecision(name: string, shape: Shape, floor = 1e-3): GraphNode {
-  const variance = op('max', op('exp', leaf('log_variance', shape, false)), constant(floor));
+  const variance = op('add', constant(floor), op('exp', leaf('log_variance', shape, false)));
   const error = op('square', op('sub', leaf('z', shape), leaf('mu', shape)));
   const energy = op('mul', half, op('add', op('div', error, variance), op('log', variance)));
   const weights = [{ name: 'log_variance', shape, init: { kind: 'normal', std: 0.5 } as const }];
