@@ -40,6 +40,9 @@ class Recovery {
   private readonly imports: Import[] = [];
   private readonly declarations: Declaration[] = [];
   private version: IToken | undefined;
+  private readonly stumbles: readonly number[];
+  /** Statements that failed where something had been reported already. */
+  private silent = 0;
   private next = 0;
 
   constructor(parser: PcnParser, lexed: Lexed, text: string, file: string) {
@@ -48,10 +51,11 @@ class Recovery {
     this.file = file;
     this.tokens = lexed.tokens;
     this.lines = new Lines(lexed.tokens, text);
+    this.stumbles = stumblingOffsets(lexed.diagnostics);
   }
 
   run(): Recovered {
-    while (this.next < this.tokens.length && this.diagnostics.length < ENOUGH) this.topLevel();
+    while (this.next < this.tokens.length && !this.hasEnough()) this.topLevel();
     const { imports, declarations, version } = this;
     return {
       parts: { imports, declarations, ...(version === undefined ? {} : { version }) },
@@ -59,6 +63,9 @@ class Recovery {
     };
   }
 
+  private hasEnough(): boolean {
+    return this.diagnostics.length + this.silent >= ENOUGH;
+  }
   private report(code: Code, span: Span, reason: string, details: Details = {}): void {
     this.diagnostics.push(diagnostic(code, span, reason, details));
   }
@@ -183,7 +190,7 @@ class Recovery {
         if (brace !== undefined) this.unclosedBody(declaration, brace);
         break;
       }
-      if (this.diagnostics.length >= ENOUGH) break;
+      if (this.hasEnough()) break;
       if (token.tokenType === t.RightBrace) {
         this.next++;
         break;
@@ -268,15 +275,27 @@ class Recovery {
   private hasLexicalError(start: number, end: number): boolean {
     const from = this.token(start)?.startOffset ?? 0;
     const to = this.token(end)?.startOffset ?? Number.POSITIVE_INFINITY;
-    return this.lexed.diagnostics.some(
-      (d) =>
-        d.code !== 'syntax/number' &&
-        d.code !== 'syntax/unknown-unit' &&
-        !(d.code === 'syntax/foreign' && d.reason.includes('`;`')) &&
-        d.span.start >= from &&
-        d.span.start < to,
-    );
+    let low = 0;
+    let high = this.stumbles.length;
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if ((this.stumbles[middle] ?? 0) < from) low = middle + 1;
+      else high = middle;
+    }
+    const found = (this.stumbles[low] ?? Number.POSITIVE_INFINITY) < to;
+    if (found) this.silent++;
+    return found;
   }
+}
+
+/** Where the tokenizer found what the grammar cannot use either; numbers and signs it understood are not among them. */
+function stumblingOffsets(diagnostics: readonly Diagnostic[]): number[] {
+  const understood = (one: Diagnostic): boolean =>
+    one.code === 'syntax/number' || one.code === 'syntax/unknown-unit' || one.code === 'syntax/foreign';
+  return diagnostics
+    .filter((one) => !understood(one))
+    .map((one) => one.span.start)
+    .sort((a, b) => a - b);
 }
 
 /** When a head could not be read, at least the names that can be. */

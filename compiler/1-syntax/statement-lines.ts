@@ -57,7 +57,9 @@ export class Lines {
   /** Distance of a token from the start of its line. */
   column(index: number): number {
     const offset = this.at(index)?.startOffset ?? 0;
-    return offset - 1 - Math.max(this.text.lastIndexOf('\n', offset - 1), this.text.lastIndexOf('\r', offset - 1));
+    let start = offset;
+    while (start > 0 && this.text[start - 1] !== '\n' && this.text[start - 1] !== '\r') start--;
+    return offset - start;
   }
 
   /** The first token of the next line, or a brace before it. */
