@@ -10,5 +10,8 @@ export interface CpuManifest {
   /** Elements of the input `scalars`. */
   readonly scalars: readonly ScalarExpr[];
   /** Outputs, each a new value of a state or a result. */
-  readonly outputs: readonly ({ readonly output: string; readonly shape: Shape } & ({ readonly state: string } | { readonly result: string }))[];
+  readonly outputs: readonly ({ readonly output: string; readonly shape: Shape } & (
+    | { readonly state: string }
+    | { readonly result: string }
+  ))[];
 }

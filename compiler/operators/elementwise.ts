@@ -79,7 +79,7 @@ export const elementwiseOperators = {
   tanh: unary(Math.tanh, (_x, y, g, e) => e.op('mul', [g, e.op('sub', [e.constant(1), e.op('square', [y])])]), 8),
   sigmoid: unary(sigmoid, (_x, y, g, e) => e.op('mul', [g, e.op('mul', [y, e.op('sub', [e.constant(1), y])])]), 8),
   relu: unary(
-    (x) => (x > 0 ? x : 0),
+    (x) => Math.max(0, x),
     (x, _y, g, e) => e.op('mul', [g, e.op('step', [x])]),
   ),
   /** 1 where x > 0, else 0. */

@@ -2,7 +2,7 @@
 import { basename } from 'node:path';
 import type { Checked, TrainTask } from '../../compiler/3-check/checked.ts';
 import type { BuiltPlan } from '../../compiler/8-plan/build.ts';
-import { buildProgram, finishPlan, type Selected, type Staged } from '../../compiler/build-program.ts';
+import { finishPlan, type Selected, type Staged } from '../../compiler/build-program.ts';
 import { checkFile } from '../../compiler/compile.ts';
 import type { Diagnostic } from '../../compiler/diagnostics/diagnostic.ts';
 import { DiagnosticsError } from '../../compiler/diagnostics/diagnostics-error.ts';

@@ -41,7 +41,8 @@ export function createRun(
   options: CreateOptions = {},
 ): TrainingRun {
   const time = (options.now ?? Date.now)();
-  const fill = (directory: string): void => writeParts(directory, config, initial, options.files ?? new Map(), time / 1000);
+  const fill = (directory: string): void =>
+    writeParts(directory, config, initial, options.files ?? new Map(), time / 1000);
   const chosen = 'directory' in place ? place.directory : undefined;
   const parent = 'parent' in place ? place.parent : dirname(resolve(place.directory));
   try {
