@@ -69,7 +69,7 @@ function draw({ title, colour, points, format }: Panel, index: number, lastEpoch
     width: WIDTH,
     height: PANEL_HEIGHT,
     marginLeft: 56,
-    marginRight: 64,
+    marginRight: 76,
     marginTop: 36,
     marginBottom: 40,
     style: { fontSize: '12px' },
@@ -82,7 +82,10 @@ function draw({ title, colour, points, format }: Panel, index: number, lastEpoch
     y: { label: title, grid: true, nice: true, tickFormat: format, ticks: 5 },
     marks,
   });
-  return svg.outerHTML.replace('<svg ', `<svg y="${index * PANEL_HEIGHT}" `);
+  // A group, not an svg within the svg: not every viewer and paper tool draws those.
+  const content = svg.innerHTML.replace(/<style>[^]*?<\/style>/, '');
+  const style = 'fill="currentColor" text-anchor="middle"';
+  return `<g transform="translate(0,${index * PANEL_HEIGHT})" ${style}>${content}</g>`;
 }
 
 /** Four significant digits, without trailing zeros. */
