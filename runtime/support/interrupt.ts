@@ -1,19 +1,32 @@
-/** Ctrl-C: the first asks a command to stop where nothing is lost, the second ends it at once. */
+/** Ctrl-C and `kill`: the first asks to stop in good order, the second ends the process at once. */
 
-const FORCED_EXIT = 130;
+/** The part of `process` that is used. */
+export interface SignalSource {
+  readonly on: (signal: NodeJS.Signals, listener: (signal: NodeJS.Signals) => void) => unknown;
+  readonly off: (signal: NodeJS.Signals, listener: (signal: NodeJS.Signals) => void) => unknown;
+  readonly exit: (code: number) => void;
+}
 
-/** @returns takes the handler off again */
-export function onInterrupt(handler: () => void): () => void {
+const SIGNALS = ['SIGINT', 'SIGTERM'] as const;
+/** What shells report for a program ended by Ctrl-C. */
+const EXIT_INTERRUPTED = 130;
+
+/**
+ * Calls the handler once, on the first SIGINT or SIGTERM; a second one exits with 130. Returns what removes both.
+ * Ctrl-C in a terminal also reaches child processes; that is theirs to handle.
+ */
+export function onInterrupt(handler: (signal: NodeJS.Signals) => void, source: SignalSource = process): () => void {
   let asked = false;
-  const listen = (): void => {
-    if (asked) process.exit(FORCED_EXIT);
+  const listener = (signal: NodeJS.Signals): void => {
+    if (asked) {
+      source.exit(EXIT_INTERRUPTED);
+      return;
+    }
     asked = true;
-    handler();
+    handler(signal);
   };
-  process.on('SIGINT', listen);
-  process.on('SIGTERM', listen);
+  for (const signal of SIGNALS) source.on(signal, listener);
   return () => {
-    process.off('SIGINT', listen);
-    process.off('SIGTERM', listen);
+    for (const signal of SIGNALS) source.off(signal, listener);
   };
 }
