@@ -24,7 +24,7 @@ export function checkFile(host: Host, path: string, options: Omit<CheckOptions, 
   if (program === undefined)
     return { value: undefined, diagnostics: loaded.diagnostics, program, source: undefined, texts };
   const names = resolve(program);
-  const namesResolved = !hasErrors(names);
+  const namesResolved = !hasErrors([...loaded.diagnostics, ...names]);
   const checked = check(program, { ...options, namesResolved });
   const diagnostics = inOrder([...loaded.diagnostics, ...names, ...checked.diagnostics], path);
   const value = hasErrors(diagnostics) ? undefined : checked.value;

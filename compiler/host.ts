@@ -26,7 +26,7 @@ export function fileHost(packageRoot = findPackageRoot()): Host {
   const onDisk = (file: string): string =>
     file.startsWith(STANDARD) ? join(packageRoot, 'stdlib', file.slice(STANDARD.length)) : file;
   return {
-    read: (file) => readText(onDisk(file)),
+    read: (file) => readText(onDisk(file), file),
     neighbours: (file) => listModules(dirname(onDisk(file))),
   };
 }
@@ -63,17 +63,18 @@ export function findPackageRoot(): string {
   return folder;
 }
 
-function readText(path: string): ReadResult {
+/** @param name how messages call the file */
+function readText(path: string, name: string): ReadResult {
   try {
     const found = statSync(path);
-    if (found.isDirectory()) return { kind: 'directory', detail: `${path} is a folder` };
+    if (found.isDirectory()) return { kind: 'directory', detail: `${name} is a folder` };
     if (found.size > MAX_FILE_BYTES)
-      return { kind: 'large', detail: `${path} has ${found.size} bytes, more than ${MAX_FILE_BYTES}` };
+      return { kind: 'large', detail: `${name} has ${found.size} bytes, more than ${MAX_FILE_BYTES}` };
     const bytes = readFileSync(path);
-    if (bytes.includes(0)) return { kind: 'binary', detail: `${path} is not a text` };
+    if (bytes.includes(0)) return { kind: 'binary', detail: `${name} is not a text` };
     return { kind: 'text', text: new TextDecoder('utf-8', { fatal: true }).decode(bytes) };
   } catch (error) {
-    return { kind: problemOf(error), detail: detailOf(error, path) };
+    return { kind: problemOf(error), detail: detailOf(error, name) };
   }
 }
 

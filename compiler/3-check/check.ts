@@ -94,12 +94,14 @@ function trainAll(
     const model = models.get(train.model.text);
     const made = model && elaborateTrain(train, model, defaults, environment);
     if (made === undefined) continue;
-    const { task, methodSpan } = made;
+    const { task, methodSpan, clampsComplete } = made;
     tasks.push(task);
     const cycle = findCycle(task.model);
     checkCycleRule(cycle, task.method.definition.name.text, methodSpan, program.texts, reporter);
-    checkFreeEnergies(task, reporter);
-    checkSenses(task, task.model, reporter);
+    if (clampsComplete) {
+      checkFreeEnergies(task, reporter);
+      checkSenses(task, task.model, reporter);
+    }
     checkDelays(task, reporter);
   }
   return tasks;
@@ -159,8 +161,13 @@ function scheduleOf(schedule: Schedule, models: ReadonlyMap<string, ElaboratedMo
 /** Only for models that are whole: an unknown name leaves nodes without links. */
 function checkModels(models: ReadonlyMap<string, ElaboratedModel>, program: Program, reporter: Reporter): void {
   if (hasErrors(reporter.diagnostics)) return;
+  const trained = new Set(program.entry.source.declarations.flatMap((d) => (d.kind === 'train' ? [d.model.text] : [])));
   for (const { instance } of models.values()) {
     checkAlone(instance, reporter);
+    if (!trained.has(instance.name))
+      reporter.report('model/untrained', instance.span, `no \`train\` block is of \`${instance.name}\``, {
+        repair: `\`train learn_it of ${instance.name} on data.mnist.train { … }\`, with your data`,
+      });
     noteCycle(findCycle(instance), program.texts, reporter);
   }
 }

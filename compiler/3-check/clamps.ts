@@ -20,6 +20,8 @@ export interface Clamps {
   readonly clamps: readonly ClampInstance[];
   /** Samples that one row of the network takes. */
   readonly replicas: number;
+  /** All clamps could be worked out: what is missing is really missing. */
+  readonly complete: boolean;
 }
 
 /** The fields that clamps of a task may read, and what to say of others. */
@@ -33,6 +35,7 @@ export function elaborateClamps(task: Train | Predict, sample: SampleFields, env
   const { session } = environment;
   const { reporter } = session;
   const clamps: ClampInstance[] = [];
+  const droppedBefore = session.dropped;
   const byNode = new Map<string, ClampInstance>();
   let array: { statement: ClampStatement; count: number } | undefined;
   const plain: { statement: ClampStatement; clamp: ClampInstance }[] = [];
@@ -89,7 +92,7 @@ export function elaborateClamps(task: Train | Predict, sample: SampleFields, env
           labels: [{ span: array.statement.span, text: `takes ${replicas} samples` }],
         },
       );
-  return { clamps, replicas };
+  return { clamps, replicas, complete: session.dropped === droppedBefore };
 }
 
 function withSample(

@@ -9,6 +9,7 @@ import type { Call, Definition, Expression, Index, Member } from '../1-syntax/as
 import { UNITS } from '../1-syntax/units.ts';
 import { BUILTIN_NAMES, CONSTANTS, FIELD_TYPES, INITIALIZER_NAMES, WORDS } from '../2-names/builtins.ts';
 import { type Module, qualifiedName } from '../2-names/program.ts';
+import { listNames } from '../diagnostics/reporter.ts';
 import { closest } from '../diagnostics/suggest.ts';
 import { leaf } from '../operators/expr.ts';
 import { ShapeError } from '../operators/operator.ts';
@@ -124,12 +125,9 @@ function unknownField(
   expression: Member,
   environment: Environment,
 ): Term {
-  const names = fields.map((f) => `\`${f.name}\``);
-  const reason = names.length === 0 ? source : `${source} has ${names.join(', ')}`;
-  const near = closest(
-    expression.name.text,
-    fields.map((f) => f.name),
-  );
+  const names = fields.map((f) => f.name);
+  const reason = names.length === 0 ? source : `${source} has ${listNames(names)}`;
+  const near = closest(expression.name.text, names);
   environment.session.reporter.report('data/field', expression.name.span, reason, {
     repair: near === undefined ? undefined : `did you mean \`${near}\`?`,
   });

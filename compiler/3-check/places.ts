@@ -14,14 +14,7 @@ export function memberOf(of: PlacesTerm, name: string, span: Span, environment: 
   if (of.whole !== undefined) return missingIndex(of.whole, span, environment, `.${name}`);
   const members: PlacesTerm[] = [];
   for (const place of of.places) {
-    if (place.kind === 'node') {
-      environment.session.reporter.report(
-        'name/member',
-        span,
-        `\`${place.node.name}\` is a node, which has no members`,
-      );
-      return POISON;
-    }
+    if (place.kind === 'node') return POISON; // reported with the names
     const member = place.cluster.exposed.has(name) ? place.cluster.members.get(name) : undefined;
     if (member === undefined || !isKind(member, 'places')) return POISON;
     members.push(member);

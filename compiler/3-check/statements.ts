@@ -1,6 +1,6 @@
 /** Statements that stand in the wrong kind of task. */
 import type { TaskStatement } from '../1-syntax/ast.ts';
-import { listNames, type Reporter } from '../diagnostics/reporter.ts';
+import type { Reporter } from '../diagnostics/reporter.ts';
 
 /** @param owner "a train task" */
 export function refuseStatements(
@@ -11,11 +11,8 @@ export function refuseStatements(
 ): void {
   for (const statement of body)
     if (!allowed.includes(statement.kind)) {
-      const kinds = allowed.map((kind) => (kind === 'setting' ? 'settings' : kind));
-      reporter.report(
-        'task/statement',
-        statement.span,
-        `${owner} has no \`${statement.kind}\`; it has ${listNames(kinds)}`,
-      );
+      const words = allowed.filter((kind) => kind !== 'setting').map((kind) => `\`${kind}\``);
+      const all = [...words, 'settings'].join(', ').replace(/, (?=[^,]*$)/, ' and ');
+      reporter.report('task/statement', statement.span, `${owner} has no \`${statement.kind}\`; it has ${all}`);
     }
 }

@@ -24,6 +24,7 @@ export interface Defaults {
 export interface ElaboratedTrain {
   readonly task: TrainTask;
   readonly methodSpan: Given<CallValue>['span'];
+  readonly clampsComplete: boolean;
 }
 
 /** Undefined after a report. */
@@ -57,7 +58,7 @@ export function elaborateTrain(
   }
   if (data === undefined) return undefined;
   const sample = { fields: data.reference.fields, source: data.reference.source };
-  const { clamps, replicas } = elaborateClamps(train, sample, scope);
+  const { clamps, replicas, complete } = elaborateClamps(train, sample, scope);
   if (batch && batch.value % replicas !== 0)
     reporter.report(
       'clamp/replicas',
@@ -89,7 +90,7 @@ export function elaborateTrain(
     ...(seed === undefined ? {} : { seed: seed.value }),
     span: train.name.span,
   };
-  return { task, methodSpan: method?.span ?? train.name.span };
+  return { task, methodSpan: method?.span ?? train.name.span, clampsComplete: complete };
 }
 
 function validationOf(train: Train, environment: Environment): TrainTask['validation'] {

@@ -80,7 +80,7 @@ export const CODES = {
   'link/kind': { severity: 'error', title: 'this is no link' },
   'link/shape': { severity: 'error', title: 'link cannot join these shapes' },
   'model/large': { severity: 'error', title: 'the model is too large' },
-  'model/untrained': { severity: 'warning', title: 'nothing trains this model' },
+  'model/untrained': { severity: 'note', title: 'nothing trains this model' },
   'node/alone': { severity: 'warning', title: 'this node is joined to nothing' },
   'node/kind': { severity: 'error', title: 'this is no node' },
   'node/shape': { severity: 'error', title: 'this node cannot have that shape' },

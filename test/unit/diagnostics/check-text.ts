@@ -1,18 +1,15 @@
 /** The front end as the error cases use it. */
-import { parse } from '../../../compiler/1-syntax/parse.ts';
-import type { Diagnostic } from '../../../compiler/diagnostics/diagnostic.ts';
+import { type CheckedFile, checkFile } from '../../../compiler/compile.ts';
+import { fileHost, overlayHost } from '../../../compiler/host.ts';
 
-export interface Checked {
-  readonly diagnostics: readonly Diagnostic[];
-  /** Texts of the files that diagnostics point into. */
-  readonly textOf: (file: string) => string | undefined;
-}
+const disk = fileHost();
 
 /**
- * @param _path where the text lies, for its imports
- * @param name how messages call the file
+ * A comment `// --set NAME=VALUE` in the text is the option of that name.
+ * @param path from the root of the repository: how messages call the file, and where its imports are looked for
  */
-export async function checkText(text: string, _path: string, name: string): Promise<Checked> {
-  const { diagnostics } = parse(text, name);
-  return { diagnostics, textOf: (file) => (file === name ? text : undefined) };
+export function checkText(text: string, path: string): CheckedFile {
+  const set: Record<string, string> = {};
+  for (const [, name = '', value = ''] of text.slice(0, 1000).matchAll(/^\/\/ --set (\w+)=(\S+)$/gm)) set[name] = value;
+  return checkFile(overlayHost({ [path]: text }, disk), path, { set });
 }

@@ -50,20 +50,17 @@ describe('every code', () => {
 });
 
 describe('every case', () => {
-  test.each(files.filter((file) => !file.includes('/_')))('%s', async (file) => {
+  test.each(files.filter((file) => !file.includes('/_')))('%s', (file) => {
     const path = join(cases, file);
-    const text = readFileSync(`${path}.pcn`, 'utf8');
-    const name = `${file.split('/').at(-1) ?? file}.pcn`;
-    const { diagnostics, textOf } = await checkText(text, `${path}.pcn`, name);
+    const { diagnostics, texts } = checkText(readFileSync(`${path}.pcn`, 'utf8'), `test/errors/${file}.pcn`);
     expect(diagnostics.map((one) => one.code)).toContain(codeOf(file));
-    const rendered = renderDiagnostics(diagnostics, textOf);
+    const rendered = renderDiagnostics(diagnostics, texts);
     if (update) writeFileSync(`${path}.txt`, rendered);
     expect(rendered).toBe(readFileSync(`${path}.txt`, 'utf8'));
   });
 
-  test.each(Object.entries(GENERATED))('%s', async (code, make) => {
-    const { diagnostics } = await checkText(make(), 'generated.pcn', 'generated.pcn');
-    expect(diagnostics.map((one) => one.code)).toEqual([code]);
+  test.each(Object.entries(GENERATED))('%s', (code, make) => {
+    expect(checkText(make(), 'generated.pcn').diagnostics.map((one) => one.code)).toEqual([code]);
   });
 });
 
