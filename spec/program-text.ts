@@ -191,7 +191,7 @@ function parseState(line: string): State {
 function parseScalar(text: string): ScalarExpr {
   const call = /^(\w+)\((.*)\)$/s.exec(text);
   if (call) return { op: group(call, 1), args: splitTop(group(call, 2)).map(parseScalar) };
-  if (text === 'batch' || text === 'batches' || text === 'tick') return text;
+  if (text === 'batch' || text === 'batches' || text === 'tick' || text === 'step') return text;
   const value = Number(text);
   if (Number.isNaN(value) && text !== 'NaN') throw new Error(`${text} is no scalar`);
   return value;

@@ -27,8 +27,8 @@ export interface Op {
 
 /** A number that the host works out in f64 before a run: learning rates, bias corrections. */
 export type ScalarExpr = number | ScalarVariable | { readonly op: string; readonly args: readonly ScalarExpr[] };
-/** Batches before this one, batches of the whole training, tick within the batch. */
-export type ScalarVariable = 'batch' | 'batches' | 'tick';
+/** Batches before this one, batches of the whole training, tick within the batch, step within the sequence. */
+export type ScalarVariable = 'batch' | 'batches' | 'tick' | 'step';
 
 export interface Scalar {
   readonly id: string;
@@ -82,7 +82,7 @@ export interface State {
   readonly id: string;
   readonly shape: Shape;
   readonly role: 'parameter' | 'optimizer' | 'statistic' | 'memory';
-  /** Drawn from the stream (seed, id). */
+  /** Drawn from the stream (seed, id); `memory` begins at zero, and its owner ignores it in a sequence's first step. */
   readonly init: Initializer;
 }
 

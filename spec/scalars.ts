@@ -1,7 +1,8 @@
 /** Evaluates host scalars (learning rates, bias corrections) in f64, the same on every device. */
 import type { ScalarExpr, ScalarVariable } from './program.ts';
 
-export type ScalarScope = Readonly<Record<ScalarVariable, number>>;
+/** `step` is 0 where there is no sequence. */
+export type ScalarScope = Readonly<Record<Exclude<ScalarVariable, 'step'>, number>> & { readonly step?: number };
 
 const functions: Readonly<Record<string, (...args: number[]) => number>> = {
   add: (a = 0, b = 0) => a + b,
@@ -34,7 +35,7 @@ export function isScalarFunction(op: string): boolean {
 
 export function evaluateScalar(expr: ScalarExpr, scope: ScalarScope): number {
   if (typeof expr === 'number') return expr;
-  if (typeof expr === 'string') return scope[expr];
+  if (typeof expr === 'string') return scope[expr] ?? 0;
   const f = functions[expr.op];
   if (!f) throw new Error(`${expr.op} is no function of host scalars`);
   return f(...expr.args.map((a) => evaluateScalar(a, scope)));

@@ -9,6 +9,7 @@ import type { Value } from '../operators/operator.ts';
 import { BlockBuilder, createNames } from './builder.ts';
 import { inputsOf, leavesOf, lowerClamps, statisticsOf } from './clamps.ts';
 import { type Bindings, lowerExpression } from './lower-expression.ts';
+import { memoryStates, moveMemory, readMemory } from './memory.ts';
 import { type Method, methodOf, numberOf } from './method.ts';
 import { type Clamp, evaluate, freeNodes, get, type Network, nodeOf, sweep } from './network.ts';
 import { optimizerStates } from './optimizer.ts';
@@ -37,6 +38,8 @@ export function lowerProgram(
       statistics.set(state.id, state);
   const optimizer = train ? parameters.flatMap((p) => optimizerStates(train.optimizer, p)) : [];
   const states = [...parameters, ...optimizer, ...statistics.values(), ...startStates(graph)];
+  if (train) states.push(...memoryStates(graph, 'train', train.batch));
+  for (const task of predicts) states.push(...memoryStates(graph, `predict.${task.name}`, options.predictBatch));
   const functions: ProgramFunction[] = [];
   if (train) functions.push(lowerTrain(graph, train, states));
   for (const task of predicts)
@@ -79,8 +82,10 @@ function startsOf(graph: Graph, states: readonly State[]): Map<string, Value> {
 function lowerTrain(graph: Graph, task: TrainTask, states: readonly State[]): ProgramFunction {
   const { training, inputs, outputs } = openTraining(graph, task, states);
   const rest = lowerRule(methodOf(task), training, outputs, states);
+  const { graph: levelled, past } = training.network;
+  const updates = [...rest.updates, ...moveMemory(levelled, 'train', past, rest.settled)];
   const blocks: Block[] = [closeBlock(training.start, 'start'), ...rest.blocks];
-  return { name: 'train', batch: task.batch, inputs, blocks, updates: rest.updates, results: rest.results };
+  return { name: 'train', batch: task.batch, inputs, blocks, updates, results: rest.results };
 }
 
 /** What every rule begins with: the clamps and the forward sweep. The block `start` is still open. */
@@ -104,7 +109,13 @@ export function openTraining(
     states.filter((s) => s.role === 'parameter').map((s) => [s.id, { id: s.id, shape: s.shape }]),
   );
   const nudge = 'nudge' in method ? method.nudge : undefined;
-  const clamped: Network = { graph, batch, clamps, starts: startsOf(graph, states) };
+  const clamped: Network = {
+    graph,
+    batch,
+    clamps,
+    starts: startsOf(graph, states),
+    past: readMemory(start, graph, 'train', batch),
+  };
   const nudged = nudge ? nudgeOutputs(start, clamped, weights, outputs, nudge) : undefined;
   const network: Network = { ...clamped, clamps: nudged?.clamps ?? clamps };
   const z = sweep(start, network, weights);
@@ -189,7 +200,9 @@ function lowerPredict(
   const inputs = inputsOf(task.clamps, task.inputs, batch);
   const statistics = states.filter((s) => s.role === 'statistic');
   const clamps = lowerClamps(start, graph, task.clamps, inputs, statistics, batch);
-  const network: Network = { graph, batch, clamps, starts: startsOf(graph, states) };
+  const name = `predict.${task.name}`;
+  const past = readMemory(start, graph, name, batch);
+  const network: Network = { graph, batch, clamps, starts: startsOf(graph, states), past };
   const weights = new Map(
     states.filter((s) => s.role === 'parameter').map((s) => [s.id, { id: s.id, shape: s.shape }]),
   );
@@ -209,11 +222,11 @@ function lowerPredict(
   const results = task.reads.flatMap((r) => lowerRead(read, graph, r, settled, batch));
   const behind = read === start ? [] : [closeBlock(read, 'read', 1, settling.steps)];
   return {
-    name: `predict.${task.name}`,
+    name,
     batch,
     inputs,
     blocks: [closeBlock(start, 'start'), ...blocks, ...behind],
-    updates: [],
+    updates: moveMemory(graph, name, past, settled),
     results,
   };
 }

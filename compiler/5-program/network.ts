@@ -3,7 +3,7 @@
  * Every learning rule and every prediction is made of these three.
  */
 
-import { type Graph, type GraphNode, weightName } from '../4-graph/graph.ts';
+import { type Graph, type GraphLink, type GraphNode, weightName } from '../4-graph/graph.ts';
 import { components } from '../4-graph/order.ts';
 import type { Value } from '../operators/operator.ts';
 import type { BlockBuilder } from './builder.ts';
@@ -23,6 +23,13 @@ export interface Network {
   readonly clamps: ReadonlyMap<string, Clamp>;
   /** Where nodes begin that no forward sweep reaches, drawn once for all samples; the others' are constants. */
   readonly starts: Values;
+  /** What delayed links read: the values of n steps before, by `pastName`. */
+  readonly past: Values;
+}
+
+/** The values of a node, so many steps before. */
+export function pastName(node: string, delay: number): string {
+  return `${node}#${delay}`;
 }
 
 export interface Evaluation {
@@ -75,8 +82,11 @@ function predict(
 ): Value | undefined {
   let sum: Value | undefined;
   for (const link of network.graph.links) {
-    if (link.target !== node.name || link.delay !== 0) continue;
-    const source = activate(builder, network, link.source, z, weights, activated);
+    if (link.target !== node.name) continue;
+    const source =
+      link.delay === 0
+        ? activate(builder, network, link.source, z, weights, activated)
+        : activatePast(builder, network, link, weights);
     builder.origin = `link ${link.name}`;
     const bindings: Record<string, Bindings[string]> = { source: { value: source } };
     for (const w of link.weights) bindings[w.name] = { value: get(weights, weightName(link.name, w.name)) };
@@ -111,6 +121,14 @@ function activate(
   const value = lowerExpression(builder, node.activation, nodeBindings(node, z, undefined, weights), network.batch);
   activated.set(name, value);
   return value;
+}
+
+/** f of the values that the link's source had `delay` steps before: constant within a step. */
+function activatePast(builder: BlockBuilder, network: Network, link: GraphLink, weights: Values): Value {
+  const node = nodeOf(network.graph, link.source);
+  builder.origin = `node ${node.name}`;
+  const past = new Map([[node.name, get(network.past, pastName(node.name, link.delay))]]);
+  return lowerExpression(builder, node.activation, nodeBindings(node, past, undefined, weights), network.batch);
 }
 
 function energyOf(

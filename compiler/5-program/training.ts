@@ -22,6 +22,8 @@ export interface Training {
 }
 
 export interface Trained {
+  /** Values of all nodes at the end: what delayed links will read. */
+  readonly settled: Values;
   /** The blocks behind `start`. */
   readonly blocks: readonly Block[];
   readonly updates: readonly Update[];

@@ -10,6 +10,8 @@ export interface Position {
   readonly batch: number;
   /** Batches of the whole training (the horizon of schedules). */
   readonly batches: number;
+  /** Which element of a sequence, from 0; nothing where samples are no sequences. */
+  readonly step?: number;
 }
 
 /** One shard's program, and the files of the plan that a device may want of it. */

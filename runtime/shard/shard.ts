@@ -46,7 +46,7 @@ async function fill(session: DeviceSession, states: readonly State[], beginning:
       // A run that was only trained has no optimiser states to predict with, and needs none.
       const tensor = found.get(state.id);
       if (tensor) await session.write(state.id, valuesOf(tensor, state));
-      else if (state.role !== 'optimizer') throw missing(state);
+      else if (state.role !== 'optimizer' && state.role !== 'memory') throw missing(state);
     }
     return;
   }

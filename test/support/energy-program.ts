@@ -44,7 +44,7 @@ export function energyProgram(
     const when = masks.find((m) => m.id === `when.${name}`);
     if (value) clamps.set(name, when ? { value, when: read(when) } : { value });
   }
-  const network: Network = { graph, batch, clamps, starts: new Map() };
+  const network: Network = { graph, batch, clamps, starts: new Map(), past: new Map() };
   const evaluation = evaluate(builder, network, z, weights);
   const free = freeNodes(network).map((n) => `z.${n.name}`);
   const targets = [...values.filter((s) => free.includes(s.id)), ...parameters].map(read);

@@ -19,5 +19,10 @@ export function backpropagation(training: Training, stateValue: (id: string) => 
   const evaluation = { mu: whole.mu, energies };
   const found = energyGradients(start, evaluation, [...weights.values()]);
   const next = weightStep(start, training, weights, stateValue, found, { update: 'batch', updates: 'batches' });
-  return { blocks: [], updates: toUpdates(next), results: energyResults(reportEnergies(start, network, evaluation)) };
+  return {
+    settled: z,
+    blocks: [],
+    updates: toUpdates(next),
+    results: energyResults(reportEnergies(start, network, evaluation)),
+  };
 }

@@ -2,7 +2,7 @@
 import type { Carry, State } from '../../../spec/program.ts';
 import type { Value } from '../../operators/operator.ts';
 import { evaluate, get } from '../network.ts';
-import { insideValues, moveValues, type Settling } from '../settle.ts';
+import { afterValues, insideValues, moveValues, type Settling } from '../settle.ts';
 import {
   after,
   carried,
@@ -45,5 +45,11 @@ export function incremental(
     results.set(node, after(`energy.${node}`, energy));
   }
   const updates = [...next].map(([state, value]) => ({ state, value: after(state, value).id }));
-  return { blocks: [closeBlock(body, 'tick', settling.steps, 0, carries)], updates, results: energyResults(results) };
+  const settled = afterValues(network, z);
+  return {
+    settled,
+    blocks: [closeBlock(body, 'tick', settling.steps, 0, carries)],
+    updates,
+    results: energyResults(results),
+  };
 }

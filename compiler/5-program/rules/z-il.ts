@@ -48,7 +48,7 @@ export function zeroDivergence(
     z = stepValues(block, training, z, found, rate);
   }
   const energies = reportEnergies(block, network, evaluate(block, network, z, weights));
-  return { blocks: [], updates: toUpdates(next), results: energyResults(energies) };
+  return { settled: z, blocks: [], updates: toUpdates(next), results: energyResults(energies) };
 }
 
 function stepValues(
@@ -110,5 +110,10 @@ export function firstArrival(training: Training, outputs: ReadonlySet<string>, s
     evaluate(report, network, afterValues(network, z), training.weights),
   );
   const updates = [...moved].map((state) => ({ state, value: after(state, get(outer, state)).id }));
-  return { blocks: [tick, closeBlock(report, 'report', 1, steps)], updates, results: energyResults(energies) };
+  return {
+    settled: afterValues(network, z),
+    blocks: [tick, closeBlock(report, 'report', 1, steps)],
+    updates,
+    results: energyResults(energies),
+  };
 }
