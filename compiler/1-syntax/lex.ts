@@ -1,8 +1,9 @@
 /** Text to tokens: comments set aside, spellings of other languages understood and reported. */
-import { type IToken, Lexer } from 'chevrotain';
+import type { IToken } from 'chevrotain';
 import { diagnostic } from '../diagnostics/codes.ts';
 import type { Diagnostic, Span } from '../diagnostics/diagnostic.ts';
 import type { Comment } from './ast.ts';
+import { Lexer } from './chevrotain.ts';
 import { checkNumber } from './literals.ts';
 import { ALL_TOKENS, FOREIGN, ForeignWord, LooseNumber, LooseString, NumberToken, Semicolon } from './tokens.ts';
 
@@ -14,7 +15,9 @@ export interface Lexed {
   readonly diagnostics: readonly Diagnostic[];
 }
 
-let lexer: Lexer | undefined;
+export const NO_SEMICOLON = 'statements need no `;` at their end';
+
+let lexer: InstanceType<typeof Lexer> | undefined;
 
 /** Never throws; every character is a token, a comment, a blank or a diagnostic. */
 export function lex(text: string, file: string): Lexed {
@@ -45,7 +48,7 @@ function tokenDiagnostic(token: IToken, at: Span): Diagnostic | undefined {
   if (type === NumberToken || type === LooseNumber) return checkNumber(token.image, at);
   if (type === LooseString) return looseString(token.image, at);
   if (type === Semicolon) {
-    return diagnostic('syntax/foreign', at, 'statements need no `;` at their end', { repair: 'leave it out' });
+    return diagnostic('syntax/foreign', at, NO_SEMICOLON, { repair: 'leave it out' });
   }
   if (type === ForeignWord) {
     const reason = 'names are made of the letters a to z, A to Z, digits and `_`';

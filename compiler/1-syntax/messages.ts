@@ -1,13 +1,7 @@
 /** Our own wording for what the grammar did not find. Chevrotain's is unfit for people. */
-import {
-  EOF,
-  type IParserErrorMessageProvider,
-  type IRecognitionException,
-  type IToken,
-  type TokenType,
-  tokenMatcher,
-} from 'chevrotain';
+import type { IParserErrorMessageProvider, IRecognitionException, IToken, TokenType } from 'chevrotain';
 import type { Code } from '../diagnostics/codes.ts';
+import { EOF, tokenMatcher } from './chevrotain.ts';
 import * as t from './tokens.ts';
 import { UNITS } from './units.ts';
 

@@ -3,14 +3,15 @@
  * own, so one mistake costs one message and one statement. Only used when the grammar has refused the whole file, so
  * that line breaks mean nothing in files without mistakes.
  */
-import { EOF, type IToken } from 'chevrotain';
+import type { IToken } from 'chevrotain';
 import { type Code, type Details, diagnostic } from '../diagnostics/codes.ts';
 import type { Diagnostic, Span } from '../diagnostics/diagnostic.ts';
 import type { Declaration, DefinitionStatement, Import, ModelStatement, TaskStatement } from './ast.ts';
 import { balance, isTooDeep, MAX_NESTING } from './brackets.ts';
 import { type Body, type BodyKind, bodyKind, type Head, toDeclaration, tokenSpan } from './build-ast.ts';
+import { EOF } from './chevrotain.ts';
 import type { FileParts, PcnParser } from './grammar.ts';
-import type { Lexed } from './lex.ts';
+import { type Lexed, NO_SEMICOLON } from './lex.ts';
 import { explain } from './messages.ts';
 import { Lines } from './statement-lines.ts';
 import * as t from './tokens.ts';
@@ -288,10 +289,10 @@ class Recovery {
   }
 }
 
-/** Where the tokenizer found what the grammar cannot use either; numbers and signs it understood are not among them. */
+/** Where the tokenizer found what the grammar cannot use either; numbers, units and `;` are not among them. */
 function stumblingOffsets(diagnostics: readonly Diagnostic[]): number[] {
   const understood = (one: Diagnostic): boolean =>
-    one.code === 'syntax/number' || one.code === 'syntax/unknown-unit' || one.code === 'syntax/foreign';
+    one.code === 'syntax/number' || one.code === 'syntax/unknown-unit' || one.reason === NO_SEMICOLON;
   return diagnostics
     .filter((one) => !understood(one))
     .map((one) => one.span.start)

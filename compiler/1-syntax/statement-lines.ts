@@ -1,6 +1,7 @@
 /** Where statements begin and end in a file with mistakes: judged by line starts, indentation and words. */
-import { type IToken, tokenMatcher } from 'chevrotain';
+import type { IToken } from 'chevrotain';
 import type { BodyKind } from './build-ast.ts';
+import { tokenMatcher } from './chevrotain.ts';
 import { isFirstOnLine } from './lex.ts';
 import * as t from './tokens.ts';
 

@@ -1,5 +1,6 @@
 /** The words and signs of the language. The TextMate grammar is generated from this table too. */
-import { createToken, Lexer, type TokenType } from 'chevrotain';
+import type { TokenType } from 'chevrotain';
+import { createToken, Lexer } from './chevrotain.ts';
 
 /** Any word at all: may stand after a dot and in a path. */
 export const AnyWord = createToken({ name: 'AnyWord', pattern: Lexer.NA, label: 'a word' });

@@ -1,9 +1,10 @@
 /** Statements that begin with no word of ours: what was meant, and how to say it. */
-import { type IToken, type TokenType, tokenMatcher } from 'chevrotain';
+import type { IToken, TokenType } from 'chevrotain';
 import { diagnostic } from '../diagnostics/codes.ts';
 import type { Diagnostic } from '../diagnostics/diagnostic.ts';
 import { closest } from '../diagnostics/suggest.ts';
 import { tokenSpan } from './build-ast.ts';
+import { tokenMatcher } from './chevrotain.ts';
 import { type Place, STATEMENT_WORDS } from './statement-lines.ts';
 import * as t from './tokens.ts';
 
