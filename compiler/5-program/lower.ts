@@ -61,7 +61,7 @@ export function parameterStates(graph: Graph): State[] {
 /** The drawn values where nodes within cycles, and nodes that nothing predicts, begin: one for all samples. */
 function startStates(graph: Graph): State[] {
   const cyclic = new Set(components(graph).flatMap((c) => (c.cyclic ? c.nodes : [])));
-  const predicted = new Set(graph.links.filter((l) => l.delay === 0).map((l) => l.target));
+  const predicted = new Set(graph.links.map((l) => l.target));
   return graph.nodes
     .filter((n) => n.start.kind !== 'constant' && (cyclic.has(n.name) || !predicted.has(n.name)))
     .map((n) => ({ id: startName(n.name), shape: n.shape, role: 'statistic', init: n.start }));
@@ -176,7 +176,12 @@ function nudgeOutputs(
 function settlingOf(task: PredictTask, train: TrainTask | undefined): Settling & { steps: number } {
   if (task.settle) {
     const call = task.settle;
-    return { steps: numberOf(call, 'steps'), rate: numberOf(call, 'rate'), momentum: numberOf(call, 'momentum', 0) };
+    return {
+      steps: numberOf(call, 'steps'),
+      rate: numberOf(call, 'rate'),
+      momentum: numberOf(call, 'momentum', 0),
+      tolerance: numberOf(call, 'tolerance', 0),
+    };
   }
   const method = train ? methodOf(train) : undefined;
   if (method && 'steps' in method) return { steps: method.steps, rate: method.rate, momentum: method.momentum };

@@ -1,6 +1,6 @@
 /**
  * Delayed links read the values of steps before. They are states of the function that makes them, shifted by one at
- * its end; in the first step of a sequence they are zero (semantics.md, time).
+ * its end; in the first step of a sequence they are zero (semantics.md, equation 17).
  */
 import type { State, Update } from '../../spec/program.ts';
 import type { Graph } from '../4-graph/graph.ts';

@@ -2,12 +2,14 @@
 import type { Carry } from '../../spec/program.ts';
 import type { Value } from '../operators/operator.ts';
 import type { BlockBuilder } from './builder.ts';
-import { freeNodes, get, hold, type Network, type Values, zeros } from './network.ts';
+import { alignMask, freeNodes, get, hold, type Network, type Values, zeros } from './network.ts';
 import { after, carried, inside } from './training.ts';
 
 export interface Settling {
   readonly rate: number;
   readonly momentum: number;
+  /** A sample whose values all moved by no more than this in a tick stays as it is from then on; 0: all ticks count. */
+  readonly tolerance?: number;
 }
 
 /** The values as a tick's body reads them: carried for free nodes, fixed for the clamped. */
@@ -26,7 +28,7 @@ export function afterValues(network: Network, z: Values): Map<string, Value> {
 /**
  * Moves the free nodes of a tick's body.
  * @param outside the block before, where velocities begin at zero
- * @returns the carries of values and velocities
+ * @returns the carries of values and velocities, and of which samples still move
  */
 export function moveValues(
   body: BlockBuilder,
@@ -37,6 +39,7 @@ export function moveValues(
   settling: Settling,
 ): Carry[] {
   const carries: Carry[] = [];
+  const moves: Move[] = [];
   const values = insideValues(network, z);
   for (const node of freeNodes(network)) {
     body.origin = `node ${node.name}`;
@@ -53,9 +56,45 @@ export function moveValues(
       direction = body.op('add', [kept, gradient]);
       carries.push(carried(`v.${node.name}`, zeros(outside, old.shape), direction));
     }
-    const next = body.op('sub', [old, body.op('mul', [direction, body.constant(settling.rate)])]);
-    carries.push(carried(`z.${node.name}`, get(z, node.name), hold(body, network, node, next)));
+    const moved = body.op('sub', [old, body.op('mul', [direction, body.constant(settling.rate)])]);
+    moves.push({ name: node.name, old, next: hold(body, network, node, moved) });
   }
   body.origin = undefined;
-  return carries;
+  const stopped = settling.tolerance
+    ? stopSettled(body, outside, network, moves, settling.tolerance)
+    : { moves, carries: [] };
+  for (const { name, next } of stopped.moves) carries.push(carried(`z.${name}`, get(z, name), next));
+  return [...carries, ...stopped.carries];
+}
+
+interface Move {
+  readonly name: string;
+  readonly old: Value;
+  readonly next: Value;
+}
+
+/** Keeps a mask of the samples that still move: the others keep their values, whatever the batch around them does. */
+function stopSettled(
+  body: BlockBuilder,
+  outside: BlockBuilder,
+  network: Network,
+  moves: readonly Move[],
+  tolerance: number,
+): { moves: Move[]; carries: Carry[] } {
+  const all = outside.op('broadcast', [outside.constant(1)], { shape: [network.batch] });
+  const moving = inside('moving', all);
+  let largest: Value | undefined;
+  for (const { old, next } of moves) {
+    const axes = old.shape.map((_, i) => i).slice(1);
+    const change = body.op('abs', [body.op('sub', [next, old])]);
+    const most = axes.length === 0 ? change : body.op('amax', [change], { axes });
+    largest = largest ? body.op('max', [largest, most]) : most;
+  }
+  if (!largest) return { moves: [...moves], carries: [] };
+  const goesOn = body.op('greater', [largest, body.constant(tolerance)]);
+  const kept = moves.map((move) => {
+    const mask = alignMask(body, moving, move.old.shape.length);
+    return { ...move, next: body.op('select', [mask, move.next, move.old]) };
+  });
+  return { moves: kept, carries: [carried('moving', all, body.op('mul', [moving, goesOn]))] };
 }
