@@ -3,7 +3,7 @@
 import { randomBytes } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, statSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
-import { diskError, errorCode, flushFolder, writeFileAtomic } from '../support/atomic.ts';
+import { diskError, errorCode, flushFolder, isLeftover, removeLeftovers, writeFileAtomic } from '../support/atomic.ts';
 import { UserError } from '../support/errors.ts';
 import { acquireLock, type Release } from '../support/process-lock.ts';
 import { createMetrics, isEventsFile, METRICS_FILE } from './metrics.ts';
@@ -41,13 +41,13 @@ export function createRun(
   options: CreateOptions = {},
 ): TrainingRun {
   const time = (options.now ?? Date.now)();
-  const fill = (directory: string): void =>
-    writeParts(directory, config, initial, options.files ?? new Map(), time / 1000);
+  const files = options.files ?? new Map();
+  const fill = (directory: string): void => writeParts(directory, config, initial, files, time / 1000);
   const chosen = 'directory' in place ? place.directory : undefined;
   const parent = 'parent' in place ? place.parent : dirname(resolve(place.directory));
   try {
     if (chosen !== undefined && existsSync(chosen)) {
-      return trainingRun(chosen, initial, fillEmptyFolder(chosen, fill), [], options);
+      return trainingRun(chosen, initial, fillEmptyFolder(chosen, partNames(files), fill), [], options);
     }
     mkdirSync(parent, { recursive: true });
     const names = chosen === undefined ? defaultNames(config.model, new Date(time)) : [basename(resolve(chosen))];
@@ -117,14 +117,15 @@ function renameIfFree(from: string, to: string): boolean {
 }
 
 /** A folder that is there already (perhaps a mount, or where the user stands) is filled in place. */
-function fillEmptyFolder(directory: string, fill: (directory: string) => void): Release {
+function fillEmptyFolder(directory: string, parts: readonly string[], fill: (directory: string) => void): Release {
   if (!statSync(directory).isDirectory()) throw alreadyThere(directory);
-  assertEmpty(directory);
+  assertEmpty(directory, parts);
   const release = lockRun(directory);
   try {
     // Again, now that nobody else can begin a run here.
-    assertEmpty(directory);
+    assertEmpty(directory, parts);
     rmSync(join(directory, STATE_FOLDER), { recursive: true, force: true });
+    removeLeftovers(directory);
     for (const name of readdirSync(directory).filter(isEventsFile)) rmSync(join(directory, name));
     fill(directory);
     return release;
@@ -134,13 +135,20 @@ function fillEmptyFolder(directory: string, fill: (directory: string) => void): 
   }
 }
 
-/** What a killed creation may have left behind counts as empty: it holds nothing but initial values. */
-function assertEmpty(directory: string): void {
-  const names = readdirSync(directory);
-  const ours = [STATE_FOLDER, MODEL_FILE, METRICS_FILE, CARD_FILE];
-  const foreign = names.filter((name) => !ours.includes(name) && !isEventsFile(name) && !isLock(name));
-  const isAbandoned = names.includes(STATE_FOLDER) || names.every(isLock);
-  if (foreign.length > 0 || !isAbandoned) throw alreadyThere(directory);
+/**
+ * What a killed creation may have left behind counts as empty: it holds nothing but initial values. The state folder is
+ * written first, so where it is missing a file is somebody else's, whatever its name.
+ */
+function assertEmpty(directory: string, parts: readonly string[]): void {
+  const names = readdirSync(directory).filter((name) => !isLock(name));
+  const isForeign = (name: string): boolean => !parts.includes(name) && !isEventsFile(name) && !isLeftover(name);
+  if (names.some(isForeign) || (names.length > 0 && !names.includes(STATE_FOLDER))) throw alreadyThere(directory);
+}
+
+/** The entries of a run's folder before `config.json` makes it a run. */
+function partNames(files: ReadonlyMap<string, unknown>): string[] {
+  const further = [...files.keys()].map((path) => path.split('/')[0] ?? path);
+  return [STATE_FOLDER, MODEL_FILE, METRICS_FILE, CARD_FILE, ...further];
 }
 
 function isLock(name: string): boolean {

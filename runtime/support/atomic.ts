@@ -89,8 +89,13 @@ export function flushFolder(folder: string): void {
 export function removeLeftovers(folder: string): void {
   if (!existsSync(folder)) return;
   for (const name of readdirSync(folder)) {
-    if (/^\..*\.\d+-\d+\.tmp$/.test(name)) rmSync(join(folder, name), { force: true });
+    if (isLeftover(name)) rmSync(join(folder, name), { force: true });
   }
+}
+
+/** Whether a file of this name is one that `writeFileAtomic` had not finished. */
+export function isLeftover(name: string): boolean {
+  return /^\..*\.\d+-\d+\.tmp$/.test(name);
 }
 
 /** Reads exactly `length` bytes at `position`, or fewer at the end of the file. */

@@ -1,6 +1,17 @@
 /** JSON lines on standard output: the machine-readable side of every command. */
 
-/** One object on one line; numbers that JSON does not know become null. */
+/**
+ * One object on one line. Numbers that JSON does not know (NaN, Infinity) become null, typed arrays lists, big integers
+ * numbers where exact and texts where not. A reader that has gone away (EPIPE) is met where the program starts.
+ */
 export function emit(object: Readonly<Record<string, unknown>>): void {
-  process.stdout.write(`${JSON.stringify(object)}\n`);
+  process.stdout.write(`${jsonLine(object)}\n`);
+}
+
+/** What `emit` writes, without the line's end. */
+export function jsonLine(object: Readonly<Record<string, unknown>>): string {
+  return JSON.stringify(object, (_key, value: unknown) => {
+    if (typeof value === 'bigint') return Number.isSafeInteger(Number(value)) ? Number(value) : String(value);
+    return ArrayBuffer.isView(value) && !(value instanceof DataView) ? [...(value as Uint8Array)] : value;
+  });
 }

@@ -1,8 +1,10 @@
 /** A training process is killed with SIGKILL at arbitrary moments; whatever it leaves must open, agree and resume. */
 
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import { isDeepStrictEqual } from 'node:util';
 import { beforeAll, expect, it } from 'vitest';
 import { createRun } from '../../../runtime/store/create-run.ts';
@@ -97,4 +99,33 @@ it('creates a run whole or not at all', async () => {
   expect(readdirSync(parent).filter((name) => name.startsWith('.') && existsSync(join(parent, name, 'lock')))).toEqual(
     [],
   );
+});
+
+it('lets one of many processes take over from a dead one', async () => {
+  const module = JSON.stringify(pathToFileURL(join(compiled, 'runtime/support/process-lock.js')).href);
+  const script = `
+    const { acquireLock } = await import(${module});
+    process.stdout.write('ready\\n');
+    process.stdin.once('data', () => {
+      process.stdout.write(acquireLock('lock').ok ? 'won' : 'lost');
+      process.stdin.once('end', () => process.exit());
+    });`;
+  for (let round = 0; round < 3; round += 1) {
+    const folder = temporaryFolder();
+    writeFileSync(join(folder, 'lock'), '');
+    const children = Array.from({ length: 5 }, () =>
+      spawn(process.execPath, ['--input-type=module', '-e', script], {
+        cwd: folder,
+        stdio: ['pipe', 'pipe', 'inherit'],
+      }),
+    );
+    const next = (): Promise<string[]> =>
+      Promise.all(children.map(({ stdout }) => once(stdout, 'data').then(([text]) => String(text).trim())));
+    expect(await next()).toEqual(Array(5).fill('ready'));
+    const answers = next();
+    for (const { stdin } of children) stdin.write('go');
+    expect((await answers).sort()).toEqual(['lost', 'lost', 'lost', 'lost', 'won']);
+    for (const { stdin } of children) stdin.end();
+    expect(readdirSync(folder)).toEqual(['lock']);
+  }
 });

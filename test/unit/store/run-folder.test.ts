@@ -40,11 +40,11 @@ describe('createRun', () => {
     expect(readdirSync(run.directory)).not.toContain('lock');
   });
 
-  it('numbers default folders by task and day, and never takes one that is there', () => {
+  it('numbers default folders by model and day, and never takes one that is there', () => {
     const parent = join(temporaryFolder(), 'runs');
     const names = [1, 2, 3].map(() => createRun({ parent }, CONFIG, stateAt(0), { now }).directory);
-    expect(names).toEqual([1, 2, 3].map((number) => join(parent, `classify-20261122-${number}`)));
-    mkdirSync(join(parent, 'classify-20261122-4'));
+    expect(names).toEqual([1, 2, 3].map((number) => join(parent, `digits-20261122-${number}`)));
+    mkdirSync(join(parent, 'digits-20261122-4'));
     expect(createRun({ parent }, CONFIG, stateAt(0), { now }).directory).toMatch(/-5$/);
     expect(readdirSync(parent).filter((name) => name.startsWith('.'))).toEqual([]);
   });
@@ -55,7 +55,7 @@ describe('createRun', () => {
     expect(codeOf(() => newRun(directory))).toBe('run/exists');
     expect(() => newRun(directory)).toThrow('holds a run already');
     rmSync(join(directory, 'config.json'));
-    rmSync(join(directory, 'program.txt'));
+    writeFileSync(join(directory, '.config.json.123-4.tmp'), '{');
     newRun(directory).close();
     expect(openRun(directory).latestSnapshot().update).toBe(0);
 

@@ -1,0 +1,117 @@
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import {
+  appendLineDurably,
+  diskError,
+  removeLeftovers,
+  truncateDurably,
+  writeFileAtomic,
+} from '../../../runtime/support/atomic.ts';
+import { EnvironmentError } from '../../../runtime/support/errors.ts';
+
+const newFolder = (): string => mkdtempSync(join(tmpdir(), 'nmc-atomic-'));
+
+function failure(action: () => void): EnvironmentError {
+  try {
+    action();
+  } catch (error) {
+    if (error instanceof EnvironmentError) return error;
+    throw error;
+  }
+  throw new Error('expected an EnvironmentError');
+}
+
+describe('writeFileAtomic', () => {
+  it('replaces texts, bytes and pieces of bytes, and leaves nothing beside them', () => {
+    const folder = newFolder();
+    const path = join(folder, 'file');
+    for (const content of ['text é', Uint8Array.of(1, 2), [Uint8Array.of(1), Uint8Array.of(2, 3)], '']) {
+      writeFileAtomic(path, content);
+      const expected =
+        typeof content === 'string'
+          ? Buffer.from(content)
+          : Buffer.from([...content].flatMap((p) => (typeof p === 'number' ? p : [...p])));
+      expect(readFileSync(path)).toEqual(expected);
+    }
+    expect(readdirSync(folder)).toEqual(['file']);
+  });
+
+  it('keeps the old content, and no rest of the new, when the new one fails halfway', () => {
+    const folder = newFolder();
+    const path = join(folder, 'file');
+    writeFileAtomic(path, 'old');
+    function* failing(): Generator<Uint8Array> {
+      yield Uint8Array.of(1);
+      throw new Error('no more');
+    }
+    expect(() => writeFileAtomic(path, failing())).toThrow('no more');
+    expect(readFileSync(path, 'utf8')).toBe('old');
+    expect(readdirSync(folder)).toEqual(['file']);
+  });
+
+  it('says that the folder has gone, or that a folder is in the way', () => {
+    const folder = newFolder();
+    expect(failure(() => writeFileAtomic(join(folder, 'gone', 'file'), '')).code).toBe('disk/gone');
+    mkdirSync(join(folder, 'taken'));
+    expect(failure(() => writeFileAtomic(join(folder, 'taken'), '')).code).toBe('disk/failed');
+    expect(readdirSync(folder)).toEqual(['taken']);
+  });
+});
+
+describe('appending and cutting', () => {
+  it('adds one line, cuts at a byte', () => {
+    const path = join(newFolder(), 'lines');
+    appendLineDurably(path, '{"a":1}');
+    appendLineDurably(path, 'é');
+    expect(readFileSync(path, 'utf8')).toBe('{"a":1}\né\n');
+    truncateDurably(path, 8);
+    expect(readFileSync(path, 'utf8')).toBe('{"a":1}\n');
+    expect(() => appendLineDurably(path, 'two\nlines')).toThrow('one line');
+  });
+
+  it.runIf(existsSync('/dev/full'))('says that the disk is full', () => {
+    const error = failure(() => appendLineDurably('/dev/full', 'x'));
+    expect(error.code).toBe('disk/full');
+    expect(error.message).toContain('/dev/full');
+    expect(error.repair).toContain('--out');
+  });
+});
+
+describe('diskError', () => {
+  const systemError = (code: string): Error => Object.assign(new Error(code), { code });
+
+  it.each([
+    ['ENOSPC', 'disk/full'],
+    ['EDQUOT', 'disk/full'],
+    ['EACCES', 'disk/denied'],
+    ['EPERM', 'disk/denied'],
+    ['EROFS', 'disk/denied'],
+    ['ENOENT', 'disk/gone'],
+    ['EIO', 'disk/failed'],
+  ])('turns %s into %s with a repair', (code, expected) => {
+    const error = diskError(systemError(code), '/a/b');
+    expect(error).toBeInstanceOf(EnvironmentError);
+    expect(error).toMatchObject({ code: expected, message: expect.stringContaining('/a/b') });
+    expect(error).toHaveProperty('repair', expect.stringMatching(/./));
+  });
+
+  it('leaves what is no file error as it is', () => {
+    const bug = new TypeError('a bug');
+    expect(diskError(bug, '/a')).toBe(bug);
+    const internal = systemError('ERR_OUT_OF_RANGE');
+    expect(diskError(internal, '/a')).toBe(internal);
+    const known = new EnvironmentError('disk/full', 'said already');
+    expect(diskError(known, '/b')).toBe(known);
+  });
+});
+
+it('removeLeftovers takes temporary files only', () => {
+  const folder = newFolder();
+  for (const name of ['.model.safetensors.123-4.tmp', 'mine.tmp', '.hidden', '.a.tmp'])
+    writeFileSync(join(folder, name), '');
+  removeLeftovers(folder);
+  expect(readdirSync(folder).sort()).toEqual(['.a.tmp', '.hidden', 'mine.tmp']);
+  removeLeftovers(join(folder, 'gone'));
+});
