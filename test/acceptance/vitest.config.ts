@@ -1,6 +1,8 @@
+import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vitest/config';
 
-/** Long measurements, kept out of `npm test`: npx vitest run --config test/acceptance/vitest.config.ts NAME */
+/** Long measurements, kept out of `npm test`: npm run accept -- glyphs */
 export default defineConfig({
-  test: { include: ['test/acceptance/**/*.test.ts'], testTimeout: 1_200_000, pool: 'forks' },
+  root: fileURLToPath(new URL('../..', import.meta.url)),
+  test: { include: ['test/acceptance/**/*.long.ts'], testTimeout: 1_200_000, pool: 'forks' },
 });

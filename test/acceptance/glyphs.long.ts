@@ -1,7 +1,7 @@
 /**
  * Is `data.glyphs` as hard as it says? A linear classifier trained to convergence must stay below 0.93, a
  * 784-128-128-10 network must pass 0.97 within 8 epochs. About two minutes:
- * npx vitest run --config test/acceptance/vitest.config.ts glyphs
+ * npm run accept -- glyphs
  */
 import { describe, expect, it } from 'vitest';
 import { glyphs } from '../../runtime/data/sources/glyphs.ts';

@@ -1,0 +1,115 @@
+/** Parts that are tests of this repository, some at full length. */
+import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { runCommand } from '../process.ts';
+import { type Context, notRun, type Part, type Row } from '../row.ts';
+
+interface Suite {
+  readonly name: string;
+  readonly what: string;
+  readonly takes: string;
+  /** Files or folders; those that do not exist are left out. */
+  readonly files: (root: string) => readonly string[];
+  readonly environment?: Readonly<Record<string, string>>;
+  /** Its own configuration, where the usual one leaves the files out. */
+  readonly config?: string;
+}
+
+const fuzzTests = (root: string): string[] =>
+  readdirSync(join(root, 'test/fuzz'))
+    .filter((file) => file.endsWith('.test.ts'))
+    .map((file) => `test/fuzz/${file}`);
+const isData = (file: string): boolean => file.endsWith('/data.test.ts');
+
+const suites: readonly Suite[] = [
+  {
+    name: 'numerics',
+    what: 'ground truth: derivatives, linear equilibria, rules, every operator on every device',
+    takes: 'a minute',
+    files: () => ['test/numerics', 'test/compliance'],
+  },
+  {
+    name: 'z-il',
+    what: "Z-IL's weight step is backpropagation's, and is not with rate 0.5",
+    takes: 'seconds',
+    files: () => ['test/numerics/z-il.test.ts'],
+  },
+  {
+    name: 'fuzz-pcn',
+    what: '100,000 damaged .pcn files: only diagnostics, none over 1 s',
+    takes: '5 minutes or more',
+    files: (root) => fuzzTests(root).filter((file) => !isData(file)),
+    environment: { NMC_FUZZ: '100000' },
+  },
+  {
+    name: 'fuzz-data',
+    what: '10,000 damaged files of every data format: only messages',
+    takes: '10 minutes',
+    files: (root) => fuzzTests(root).filter(isData),
+    environment: { NMC_FUZZ: '10000' },
+  },
+  {
+    name: 'kill',
+    what: 'kill -9 at any moment leaves a run that loads and resumes',
+    takes: 'minutes',
+    files: (root) => ['test/unit/store', 'test/e2e'].flatMap((folder) => filesAbout(root, folder, /kill|resume/)),
+  },
+  {
+    name: 'glyphs',
+    what: 'data.glyphs: a linear classifier < 0.93, a good network > 0.97',
+    takes: '2 minutes',
+    files: () => ['test/acceptance/glyphs.long.ts'],
+    config: 'test/acceptance/vitest.config.ts',
+  },
+];
+
+export const testParts: readonly Part[] = suites.map((suite) => ({
+  name: suite.name,
+  what: suite.what,
+  takes: suite.takes,
+  run: async (context) => [await measure(suite, context)],
+}));
+
+function filesAbout(root: string, folder: string, name: RegExp): string[] {
+  if (!existsSync(join(root, folder))) return [];
+  return readdirSync(join(root, folder))
+    .filter((file) => file.endsWith('.test.ts') && name.test(file))
+    .map((file) => `${folder}/${file}`);
+}
+
+async function measure(suite: Suite, context: Context): Promise<Row> {
+  const { name, what } = suite;
+  const target = 'every test passes';
+  const files = suite.files(context.root);
+  if (files.length === 0) return notRun(name, what, target, 'there is no such test');
+  const report = join(context.root, '.cache', 'acceptance', `${name}.json`);
+  rmSync(report, { force: true });
+  const vitest = join(context.root, 'node_modules', 'vitest', 'vitest.mjs');
+  const config = suite.config ?? 'test/vitest.config.ts';
+  const args = [
+    vitest,
+    'run',
+    '--config',
+    config,
+    '--reporter=default',
+    '--reporter=json',
+    `--outputFile.json=${report}`,
+  ];
+  const environment = context.trial && suite.environment ? { NMC_FUZZ: '50' } : suite.environment;
+  const end = await runCommand(process.execPath, [...args, ...files], {
+    cwd: context.root,
+    env: { ...process.env, ...environment },
+    onLine: context.progress,
+  });
+  const { passed, total } = countTests(report);
+  const measured = `${passed} of ${total} in ${end.seconds.toFixed(0)} s`;
+  if (context.trial && suite.environment) return notRun(name, what, target, `a trial of 50: ${measured}`);
+  if (end.code !== 0) context.progress(end.tail);
+  return { name, what, target, measured, holds: end.code === 0 && total > 0 && passed === total };
+}
+
+function countTests(report: string): { readonly passed: number; readonly total: number } {
+  if (!existsSync(report)) return { passed: 0, total: 0 };
+  const found = JSON.parse(readFileSync(report, 'utf8'));
+  return { passed: Number(found.numPassedTests), total: Number(found.numTotalTests) };
+}

@@ -1,0 +1,54 @@
+/** What one measurement found, and how it is shown. */
+
+export interface Row {
+  readonly name: string;
+  readonly what: string;
+  readonly target: string;
+  readonly measured: string;
+  /** Undefined: nothing was measured, and `measured` says why. */
+  readonly holds?: boolean;
+}
+
+export interface Context {
+  /** The repository. */
+  readonly root: string;
+  /** Folder that holds `mnist/`; undefined when neither `--data` nor `$NMC_DATA` names one. */
+  readonly data: string | undefined;
+  /** Tiny settings, to try the harness itself: rows then never count as measured. */
+  readonly trial: boolean;
+  /** Begin again where results of an earlier call could be kept. */
+  readonly fresh: boolean;
+  readonly progress: (line: string) => void;
+}
+
+/** One name on the command line: a piece of work that gives one row or more. */
+export interface Part {
+  readonly name: string;
+  readonly what: string;
+  /** How long it takes on two cores, for people. */
+  readonly takes: string;
+  readonly run: (context: Context) => Promise<readonly Row[]>;
+}
+
+export function notRun(name: string, what: string, target: string, reason: string): Row {
+  return { name, what, target, measured: `not run: ${reason}` };
+}
+
+export function verdict(row: Row): string {
+  return row.holds === undefined ? 'not run' : row.holds ? 'holds' : 'MISSES';
+}
+
+/** Rows as a table with a line of totals. */
+export function renderTable(rows: readonly Row[]): string {
+  const cells = rows.map((row) => [row.name, row.what, row.target, row.measured, verdict(row)]);
+  const all = [['name', 'what', 'target', 'measured', ''], ...cells];
+  const widths = [0, 1, 2, 3].map((column) => Math.max(...all.map((row) => row[column]?.length ?? 0)));
+  const lines = all.map((row) =>
+    row
+      .map((cell, i) => cell.padEnd(widths[i] ?? 0))
+      .join('  ')
+      .trimEnd(),
+  );
+  const count = (holds: boolean | undefined): number => rows.filter((row) => row.holds === holds).length;
+  return `${lines.join('\n')}\n\n${count(true)} hold, ${count(false)} miss, ${count(undefined)} not run\n`;
+}

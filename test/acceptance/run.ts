@@ -1,0 +1,73 @@
+/**
+ * `npm run accept [NAME…] [--data DIR] [--json] [--fresh] [--list]`: measures what the product promises and prints a
+ * row for each promise. Without names everything runs, which takes hours; names run some of it, and what takes long
+ * is kept. Exits with 1 when a row misses its target.
+ */
+import { mkdirSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { parseArgs } from 'node:util';
+import { benchPart } from './parts/bench.ts';
+import { freshCloneParts } from './parts/fresh-clone.ts';
+import { mnistParts } from './parts/mnist.ts';
+import { testParts } from './parts/tests.ts';
+import { type Context, type Part, type Row, renderTable } from './row.ts';
+
+const parts: readonly Part[] = [...freshCloneParts, ...testParts, benchPart, ...mnistParts];
+
+async function main(argv: readonly string[]): Promise<number> {
+  const { values, positionals } = parseArgs({
+    args: [...argv],
+    allowPositionals: true,
+    options: {
+      data: { type: 'string' },
+      json: { type: 'boolean', default: false },
+      fresh: { type: 'boolean', default: false },
+      list: { type: 'boolean', default: false },
+      trial: { type: 'boolean', default: false },
+    },
+  });
+  if (values.list) {
+    for (const part of parts) console.log(`${part.name.padEnd(12)}${part.what} (${part.takes})`);
+    return 0;
+  }
+  const unknown = positionals.filter((name) => !parts.some((part) => part.name === name));
+  if (unknown.length > 0) {
+    console.error(`there is no ${unknown.join(', ')}; npm run accept -- --list names the parts`);
+    return 2;
+  }
+  const root = process.cwd();
+  mkdirSync(join(root, '.cache', 'acceptance'), { recursive: true });
+  const data = values.data ?? process.env.NMC_DATA;
+  const context: Context = {
+    root,
+    data: data === undefined ? undefined : resolve(data),
+    trial: values.trial,
+    fresh: values.fresh,
+    progress: (line) => process.stderr.write(`  ${line}\n`),
+  };
+  const chosen = parts.filter((part) => positionals.length === 0 || positionals.includes(part.name));
+  const rows: Row[] = [];
+  for (const part of chosen) {
+    process.stderr.write(`${part.name}: ${part.what}\n`);
+    const found = await measured(part, context);
+    rows.push(...found);
+    if (values.json) for (const row of found) console.log(JSON.stringify(row));
+  }
+  if (!values.json) process.stdout.write(`\n${renderTable(rows)}`);
+  return rows.some((row) => row.holds === false) ? 1 : 0;
+}
+
+/** A part that breaks down is a row that misses. */
+async function measured(part: Part, context: Context): Promise<readonly Row[]> {
+  try {
+    return await part.run(context);
+  } catch (error) {
+    const message = error instanceof Error ? error.message : String(error);
+    context.progress(message);
+    return [
+      { name: part.name, what: part.what, target: 'to run', measured: message.split('\n')[0] ?? '', holds: false },
+    ];
+  }
+}
+
+process.exitCode = await main(process.argv.slice(2));

@@ -1,0 +1,211 @@
+/** The rules that keep the repository in shape: who may import whom, what a file may hold, what lies where. */
+import { describe, expect, test } from 'vitest';
+import { findCycle, importsOf, readText, trackedFiles } from './support/repository.ts';
+
+const files = trackedFiles();
+const modules = files.filter((file) => /^(compiler|runtime|spec)\/.*\.ts$/.test(file));
+const sources = files.filter((file) => file.endsWith('.ts'));
+const prose = files.filter(
+  (file) => file !== 'package-lock.json' && /\.(ts|md|json|pcn|txt|yml)$|\/run$|^\./.test(file),
+);
+
+/** `file:line` of every match, so that a failure says where. */
+function matches(inFiles: readonly string[], pattern: RegExp): string[] {
+  return inFiles.flatMap((file) =>
+    readText(file)
+      .split('\n')
+      .flatMap((line, i) => (pattern.test(line) ? [`${file}:${i + 1}: ${line.trim()}`] : [])),
+  );
+}
+
+describe('imports', () => {
+  /** The number of a compiler stage: 4 for `compiler/4-graph/…`. */
+  const stageOf = (file: string): number | undefined => {
+    const number = /^compiler\/(\d)-/.exec(file)?.[1];
+    return number === undefined ? undefined : Number(number);
+  };
+  const within = (file: string, ...folders: string[]): boolean =>
+    folders.some((folder) => file === folder || file.startsWith(`${folder}/`));
+
+  /** Why a module may not import a file of the repository; undefined when it may. */
+  function reasonAgainst(from: string, to: string): string | undefined {
+    if (within(from, 'spec')) return within(to, 'spec') ? undefined : 'spec/ stands alone';
+    if (within(from, 'runtime')) {
+      if (!within(to, 'compiler')) return within(to, 'runtime', 'spec') ? undefined : 'outside the product';
+      if (within(from, 'runtime/cli')) return undefined;
+      if (within(from, 'runtime/device/reference') && within(to, 'compiler/operators')) return undefined;
+      return 'runtime/ meets the compiler at the plan, in spec/';
+    }
+    if (!within(to, 'compiler', 'spec')) return 'the compiler knows no runtime';
+    const [stage, imported] = [stageOf(from), stageOf(to)];
+    if (stage !== undefined) {
+      if (imported !== undefined) return imported <= stage ? undefined : 'a later stage';
+      return within(to, 'spec', 'compiler/diagnostics', 'compiler/operators', 'compiler/host.ts')
+        ? undefined
+        : 'a stage is called, it does not call the pipeline';
+    }
+    if (within(from, 'compiler/operators', 'compiler/diagnostics'))
+      return imported === undefined ? undefined : 'every stage rests on it';
+    return undefined; // compile.ts, build-program.ts, lsp/: above all stages
+  }
+
+  test('follow the pipeline', () => {
+    const wrong = modules.flatMap((from) =>
+      importsOf(from)
+        .filter(({ target }) => target.endsWith('.ts'))
+        .flatMap(({ target }) => {
+          const reason = reasonAgainst(from, target);
+          return reason === undefined ? [] : [`${from} imports ${target}: ${reason}`];
+        }),
+    );
+    expect(wrong).toEqual([]);
+  });
+
+  test('these rules refuse what they are for', () => {
+    expect(reasonAgainst('compiler/3-check/a.ts', 'compiler/4-graph/b.ts')).toBeDefined();
+    expect(reasonAgainst('compiler/4-graph/a.ts', 'compiler/3-check/b.ts')).toBeUndefined();
+    expect(reasonAgainst('compiler/4-graph/a.ts', 'compiler/compile.ts')).toBeDefined();
+    expect(reasonAgainst('compiler/operators/a.ts', 'compiler/1-syntax/b.ts')).toBeDefined();
+    expect(reasonAgainst('compiler/compile.ts', 'runtime/cli/main.ts')).toBeDefined();
+    expect(reasonAgainst('runtime/shard/a.ts', 'compiler/operators/b.ts')).toBeDefined();
+    expect(reasonAgainst('runtime/cli/a.ts', 'compiler/compile.ts')).toBeUndefined();
+    expect(reasonAgainst('spec/a.ts', 'runtime/device/b.ts')).toBeDefined();
+    const text =
+      "import type { A } from './a.ts';\nimport {\n  b,\n} from '../b.ts';\nconst c = await import('./c.ts');\n";
+    expect(importsOf('x/y/z.ts', text)).toEqual([
+      { target: 'x/y/a.ts', typeOnly: true, dynamic: false },
+      { target: 'x/b.ts', typeOnly: false, dynamic: false },
+      { target: 'x/y/c.ts', typeOnly: false, dynamic: true },
+    ]);
+  });
+
+  test('go round in no cycle', () => {
+    const edges = new Map(
+      sources.map((from) => [
+        from,
+        importsOf(from)
+          .filter((i) => !i.typeOnly && !i.dynamic && i.target.endsWith('.ts'))
+          .map((i) => i.target),
+      ]),
+    );
+    expect(findCycle(edges)?.join(' -> ')).toBeUndefined();
+    expect(findCycle(new Map([['a', ['b']], ['b', ['c']], ['c', ['b']]]))).toEqual(['b', 'c', 'b']); // biome-ignore format: one line
+  });
+});
+
+describe('the compiler', () => {
+  const compiler = files.filter((file) => /^compiler\/.*\.ts$/.test(file));
+  /** Which of Node's modules, and where. Names without a place are pure. */
+  const ALLOWED: Readonly<Record<string, readonly string[] | 'anywhere'>> = {
+    'node:crypto': 'anywhere', // hashes
+    'node:util': 'anywhere',
+    'node:path': 'anywhere',
+    'node:url': 'anywhere',
+    'node:fs': ['compiler/host.ts'],
+    'node:module': ['compiler/1-syntax/chevrotain.ts'], // finds a library
+  };
+
+  test('does no input or output outside host.ts', () => {
+    const wrong = compiler.flatMap((file) =>
+      importsOf(file)
+        .filter(({ target }) => target.startsWith('node:'))
+        .filter(({ target }) => ALLOWED[target] !== 'anywhere' && !ALLOWED[target]?.includes(file))
+        .map(({ target }) => `${file} imports ${target}`),
+    );
+    expect(wrong).toEqual([]);
+    expect(matches(compiler, /\bfetch\(|\bconsole\.|\bprocess\.(?!platform)/)).toEqual([]);
+  });
+
+  test('gives the same for the same input: no clock, no chance', () => {
+    expect(
+      matches(compiler, /\bnew Date\b|\bDate\.|\bMath\.random\b|\bperformance\.|\brandom(Bytes|UUID|Int)\b/),
+    ).toEqual([]);
+  });
+});
+
+describe('files', () => {
+  /** Longer than they should be, each for a reason; above 800 lines there is none. */
+  const LONG: readonly string[] = [];
+
+  test('are short', () => {
+    const lines = (file: string): number => readText(file).split('\n').length - 1;
+    const long = sources.filter((file) => lines(file) > 500);
+    expect(long.filter((file) => lines(file) > 800)).toEqual([]);
+    expect(long).toEqual(LONG);
+  });
+
+  test('have a name that says what is in them', () => {
+    expect(files.filter((file) => /(^|\/)(utils?|helpers?|misc|common)\.[a-z]+$/.test(file))).toEqual([]);
+    expect(files.filter((file) => / /.test(file))).toEqual([]);
+  });
+
+  test('keep the types: no any, no !, nothing ignored', () => {
+    const rules = JSON.parse(readText('.biome.json')).linter.rules;
+    expect(rules.suspicious.noExplicitAny).toBe('error');
+    expect(rules.style.noNonNullAssertion).toBe('error');
+    expect(matches(sources, /@ts-(ignore|nocheck|expect-error)/)).toEqual([]);
+    expect(matches(sources, /biome-ignore(-all)? lint\/(suspicious\/noExplicitAny|style\/noNonNull)/)).toEqual([]);
+  });
+
+  test('lie where the architecture says', () => {
+    const top = new Set(files.map((file) => file.split('/')[0] ?? ''));
+    const fixed = ['compiler', 'dsl-examples', 'runtime', 'spec', 'stdlib', 'test'];
+    const allowed = [
+      ...fixed,
+      'package.json',
+      'package-lock.json',
+      'tsconfig.json',
+      'README.md',
+      'CONTRIBUTING.md',
+      'LICENSE',
+    ];
+    expect([...top].filter((name) => !name.startsWith('.') && !allowed.includes(name))).toEqual([]);
+    expect(fixed.filter((name) => !top.has(name))).toEqual([]);
+  });
+});
+
+describe('what is written', () => {
+  test('names no machine', () => {
+    // Split, so that these lines do not find themselves.
+    const homes = ['work', 'home', 'root', 'Users', 'tmp/h', 'mnt', 'workspace'].map((name) => `/${name}/`);
+    expect(matches(prose, new RegExp(`(^|[\\s'"\`(=])(${homes.join('|')})\\w`))).toEqual([]);
+    expect(matches(prose, /\.\.\/shared\b|(^|\s)shared\/(data|design|research|peers)/)).toEqual([]);
+    expect(
+      matches(
+        files.filter((f) => f !== 'test/architecture.test.ts'),
+        /registry\.npm|"resolved":/,
+      ),
+    ).toEqual([]);
+  });
+
+  test('says nothing about how the work is organised', () => {
+    const others = prose.filter((file) => file !== 'test/architecture.test.ts');
+    const words = [
+      '(ai|coding|sub-?) ?agents?\\b',
+      '\\bissue #?\\d',
+      '\\bissues show\\b',
+      '\\bthis issue\\b',
+      'co-authored-by',
+      'the brief\\b',
+      '\\bTODO\\b',
+      '\\bFIXME\\b',
+      'preamble\\.md',
+      '\\bpull request #?\\d',
+      '(helper|earlier|previous|this) session\\b(?! (is|of the device))',
+    ];
+    expect(matches(others, new RegExp(words.join('|'), 'i'))).toEqual([]);
+  });
+
+  test('lists the debug levels that there are', () => {
+    const levels = (text: string): string[] =>
+      [...text.matchAll(/^\s*\|?\s*`(?:NMC_DEBUG=)?([1-9])`\s*\|?\s+(.*?)\s*\|?\s*$/gm)].map(([, level = '']) => level);
+    const inReadme = files.includes('README.md') ? levels(readText('README.md')) : undefined;
+    const inCode = matches(modules, /NMC_DEBUG/);
+    if (inReadme === undefined) return;
+    expect(inReadme.length > 0, 'README.md and the code know NMC_DEBUG, or neither').toBe(inCode.length > 0);
+    const used = new Set(
+      modules.flatMap((file) => [...readText(file).matchAll(/\bdebugs?\((\d)[,)]/gi)].map(([, n = '']) => n)),
+    );
+    if (inCode.length > 0) expect([...used].sort()).toEqual(inReadme);
+  });
+});
