@@ -1,5 +1,5 @@
 /** Names that every file knows without an import. */
-import { operators } from '../operators/table.ts';
+import { isCallable, operators } from '../operators/table.ts';
 
 /** Words with a meaning of their own, wherever an argument or a setting wants one of a few words. */
 export const WORDS: ReadonlySet<string> = new Set([
@@ -49,7 +49,7 @@ export const BUILTIN_NAMES: ReadonlySet<string> = new Set([
   ...SHAPE_FUNCTIONS,
   ...DATA_FUNCTIONS,
   ...FIELD_TYPES,
-  ...Object.keys(operators),
+  ...Object.keys(operators).filter(isCallable),
 ]);
 
 /** What the statements of a definition may read besides its parameters. */

@@ -32,7 +32,9 @@ export function lowerExpression(builder: BlockBuilder, expr: Expr, bindings: Bin
   if (expr.op === 'broadcast')
     values[0] = align(builder, values[0] as Value, expr.args[0] as Expr, expr.shape.length, batch);
   const ranked = expr.args.map((a, i) =>
-    isBatched(a) ? (values[i] as Value) : repeat(builder, values[i] as Value, batch),
+    isBatched(a) || operators[expr.op].shared?.includes(i)
+      ? (values[i] as Value)
+      : repeat(builder, values[i] as Value, batch),
   );
   return builder.op(expr.op, ranked, perSampleAttributes(expr, batch));
 }

@@ -102,7 +102,7 @@ export const elementwiseOperators = {
     14,
   ),
   /** d gelu / dx; only ever read inside a first derivative. */
-  gelu_slope: unary(geluSlope, () => null, 20),
+  gelu_slope: { ...unary(geluSlope, () => null, 20), internal: true },
   silu: unary(
     (x) => x * sigmoid(x),
     (x, y, g, e) => {

@@ -26,6 +26,12 @@ export interface Operator {
   readonly attributes: Readonly<Record<string, string>>;
   /** Element by element with broadcasting: fusable, and free to move through layouts. */
   readonly elementwise: boolean;
+  /** Arguments that are the same for all samples (kernels, tables): no batch axis is ever put before them. */
+  readonly shared?: readonly number[];
+  /** Arguments that it is linear in, each while the others are held: zeros and factors pass through. */
+  readonly linear?: readonly number[];
+  /** Only stands in derivatives: the language has no name for it. */
+  readonly internal?: true;
   /** Shape of the result. @throws ShapeError when the arguments cannot meet */
   shape(args: readonly Shape[], attributes: Attributes): Shape;
   /** The operator in f64, written to be obviously right. */

@@ -47,6 +47,13 @@ function groups(x: ReferenceTensor, axes: readonly number[], visit: (members: nu
   for (const [group, list] of members) visit(list, group);
 }
 
+/** What `layer_norm` adds to the variance. */
+export function epsilonOf({ epsilon }: Attributes): number {
+  if (epsilon === undefined) return 1e-5;
+  if (typeof epsilon === 'number' && epsilon > 0) return epsilon;
+  throw new ShapeError(`\`epsilon\` is a positive number, not ${String(epsilon)}`);
+}
+
 const REDUCE_ATTRIBUTES = { axes: 'axes to reduce, all when absent', keep: 'keep them with size 1' };
 
 function reduction(
@@ -139,6 +146,44 @@ export const reductionOperators = {
       return [e.op('sub', [g, e.op('mul', [e.op('exp', [y]), inner])])];
     },
   ),
+  /**
+   * (x - mean) / sqrt(variance + epsilon) along the last axis (Ba et al. 2016, equation 4, without gain and bias);
+   * gradient: (g - mean(g) - y mean(g y)) / sqrt(variance + epsilon).
+   */
+  layer_norm: {
+    arity: 1,
+    attributes: { epsilon: 'added to the variance, 0.00001 when absent' },
+    elementwise: false,
+    shape: ([x], a) => {
+      axisOf({}, x?.length ?? 0);
+      epsilonOf(a);
+      return x ?? [];
+    },
+    reference: ([x], a, shape) => {
+      const result = new Float64Array(sizeOf(shape));
+      if (!x) return result;
+      const n = shape[shape.length - 1] as number;
+      for (let from = 0; from < result.length; from += n) {
+        const row = x.data.subarray(from, from + n);
+        const mean = row.reduce((sum, v) => sum + v, 0) / n;
+        const variance = row.reduce((sum, v) => sum + (v - mean) ** 2, 0) / n;
+        result.set(
+          row.map((v) => (v - mean) / Math.sqrt(variance + epsilonOf(a))),
+          from,
+        );
+      }
+      return result;
+    },
+    derivative: ([x], y, g, e, a) => {
+      if (!x) return [null];
+      const mean = (v: Value): Value => e.op('mean', [v], { axes: [x.shape.length - 1], keep: true });
+      const centred = e.op('sub', [x, mean(x)]);
+      const deviation = e.op('sqrt', [e.op('add', [mean(e.op('square', [centred])), e.constant(epsilonOf(a))])]);
+      const along = e.op('mul', [y, mean(e.op('mul', [g, y]))]);
+      return [e.op('div', [e.op('sub', [e.op('sub', [g, mean(g)]), along]), deviation])];
+    },
+    flops: (_, shape) => 8 * sizeOf(shape),
+  },
   /** Position of the largest element along `axis`, which is dropped; the first of equals. */
   argmax: {
     arity: 1,

@@ -4,7 +4,7 @@
  */
 import type { Attributes, Shape } from '../../compiler/operators/expr.ts';
 import { sizeOf } from '../../compiler/operators/expr.ts';
-import type { OperatorName } from '../../compiler/operators/table.ts';
+import { type OperatorName, operators } from '../../compiler/operators/table.ts';
 import { type RandomStream, stream } from '../../spec/random.ts';
 
 export interface OperatorArgument {
@@ -93,7 +93,15 @@ const PAIRS: readonly (readonly [Shape, Shape])[] = [
 
 /** Every row's cases. Another seed gives other numbers for the same shapes. */
 export function operatorCases(seed = 1): OperatorCase[] {
-  return [...elementwise(seed), ...reductions(seed), ...layouts(seed), ...products(seed)];
+  return [
+    ...elementwise(seed),
+    ...reductions(seed),
+    ...layouts(seed),
+    ...products(seed),
+    ...convolutions(seed),
+    ...poolings(seed),
+    ...indexings(seed),
+  ];
 }
 
 function make(
@@ -199,6 +207,15 @@ function reductions(seed: number): OperatorCase[] {
     cases.push(make(seed, 'argmax', [[shape, normal]], attributes));
     cases.push(make(seed, 'argmax', [[shape, digit]], attributes, false));
   }
+  for (const [shape, attributes] of [
+    [[7], {}],
+    [[3, 5], { epsilon: 0.01 }],
+    [[2, 3, 33], {}],
+    [[4, 1], {}],
+  ] as const) {
+    cases.push(make(seed, 'layer_norm', [[shape, normal]], attributes));
+    cases.push(make(seed, 'layer_norm', [[shape, (r, i) => 30 + r.normal(i)]], attributes));
+  }
   for (const shape of [[], [5], [3, 4]])
     cases.push(make(seed, 'one_hot', [[shape, (r, i) => Math.floor(r.uniform(i) * 6) - 1]], { depth: 4 }, false));
   return cases;
@@ -301,5 +318,84 @@ function products(seed: number): OperatorCase[] {
             { ...(ta ? { ta } : {}), ...(tb ? { tb } : {}) },
           ),
         );
+  return cases;
+}
+
+/** Pictures, kernels and windows: odd sizes, every stride and padding, places that no window reaches, many channels. */
+const CONVOLUTIONS: readonly (readonly [Shape, Shape, Attributes])[] = [
+  [[5, 7, 1], [3, 3, 1, 1], {}],
+  [[5, 7, 2], [3, 2, 2, 3], { padding: 1 }],
+  [[1, 1, 3], [1, 1, 3, 2], {}],
+  [[4, 6, 5, 2], [3, 3, 2, 4], { stride: 2, padding: 1 }],
+  [[2, 3, 9, 8, 3], [5, 4, 3, 2], { stride: [3, 1], padding: [2, 0] }],
+  [[3, 8, 8, 2], [2, 2, 2, 3], { stride: 3 }],
+  [[2, 6, 5, 17], [3, 3, 17, 19], { padding: 1 }],
+  [[2, 3, 3, 4], [3, 3, 4, 40], { stride: 2, padding: 2 }],
+];
+
+function convolutions(seed: number): OperatorCase[] {
+  const cases: OperatorCase[] = [];
+  for (const [x, w, attributes] of CONVOLUTIONS) {
+    const y = operators.conv2d.shape([x, w], attributes);
+    const two = (op: OperatorName, a: Shape, b: Shape, more: Attributes): OperatorCase =>
+      make(
+        seed,
+        op,
+        [
+          [a, normal],
+          [b, normal],
+        ],
+        { ...attributes, ...more },
+      );
+    cases.push(two('conv2d', x, w, {}));
+    cases.push(two('conv_transpose2d', y, w, {}), two('conv_transpose2d', y, w, { size: x.slice(-3, -1) }));
+    cases.push(two('conv2d_weight_gradient', x, y, { kernel: w.slice(0, 2) }));
+  }
+  return cases;
+}
+
+function poolings(seed: number): OperatorCase[] {
+  const cases: OperatorCase[] = [];
+  for (const [shape, attributes] of [
+    [[4, 6, 1], { window: 2 }],
+    [[2, 5, 7, 3], { window: 2 }],
+    [[2, 3, 6, 4, 5], { window: [3, 2] }],
+    [[3, 7, 6, 2], { window: 3, stride: 2, padding: 1 }],
+    [[2, 8, 9, 17], { window: [2, 3], stride: [3, 2], padding: [0, 1] }],
+    [[2, 5, 5, 1], { window: 3, stride: 1, padding: [2, 1] }],
+  ] as const) {
+    const pooled = operators.max_pool2d.shape([shape], attributes);
+    cases.push(make(seed, 'max_pool2d', [[shape, normal]], attributes));
+    cases.push(make(seed, 'max_pool2d', [[shape, digit]], attributes, false));
+    cases.push(make(seed, 'average_pool2d', [[shape, normal]], attributes));
+    for (const draw of [normal, digit])
+      cases.push(
+        make(
+          seed,
+          'max_pool2d_gradient',
+          [
+            [shape, draw],
+            [pooled, normal],
+          ],
+          attributes,
+          false,
+        ),
+      );
+    const size = shape.slice(-3, -1);
+    cases.push(make(seed, 'average_pool2d_gradient', [[pooled, normal]], { ...attributes, size }));
+  }
+  return cases;
+}
+
+function indexings(seed: number): OperatorCase[] {
+  /** Ids of a table of five rows, some of them outside. */
+  const id: Draw = (r, i) => Math.floor(r.uniform(i) * 8) - 1;
+  const cases = [1, 5, 33].map((size) => make(seed, 'range', [], { size }));
+  for (const shape of [[], [7], [3, 11], [2, 3, 4]] as const) {
+    const table: readonly [Shape, Draw] = [[5, 3], normal];
+    const ids: readonly [Shape, Draw] = [shape, id];
+    cases.push(make(seed, 'embed', [table, ids], {}, false));
+    cases.push(make(seed, 'embed_gradient', [ids, [[...shape, 3], normal]], { rows: 5 }, false));
+  }
   return cases;
 }

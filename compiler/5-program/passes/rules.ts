@@ -171,6 +171,25 @@ function swapsLastTwo(op: Op): boolean {
   return !Array.isArray(order) || (order.length === 2 && order[0] === 1);
 }
 
+/** What is linear in an argument gives zero for zero, and lets factors through. */
+const linearity: Rule = (op, r) => {
+  const linear = isOperator(op.op) ? operators[op.op].linear : undefined;
+  if (linear === undefined) return undefined;
+  if (linear.some((i) => r.known.uniform(op.args[i]) === 0)) return r.filled(0, op.shape);
+  const parts = op.args.map((a, i) => (linear.includes(i) ? factor(a, r) : { of: a, by: 1 }));
+  const by = parts.reduce((product, part) => product * part.by, 1);
+  if (parts.every((part) => part.by === 1)) return undefined;
+  return scaled(
+    r.emit(
+      op.op,
+      parts.map((part) => part.of),
+      op.attributes,
+    ),
+    by,
+    r,
+  );
+};
+
 const reductions: Rule = (op, r) => {
   if (op.op !== 'sum') return undefined;
   const inner = factor(op.args[0] ?? '', r);
@@ -221,6 +240,7 @@ export const rules: readonly Rule[] = [
   subtraction,
   squares,
   products,
+  linearity,
   reductions,
   transposes,
   layouts,

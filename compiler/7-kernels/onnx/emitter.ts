@@ -6,7 +6,18 @@ export class OnnxEmitter {
   readonly nodes: OnnxNode[] = [];
   readonly constants = new Map<string, OnnxTensor>();
   private readonly shapes = new Map<string, Shape>();
+  private readonly aliases = new Map<string, string>();
+  private readonly made = new Map<string, string>();
   private count = 0;
+
+  /** `id` is the value `name`, with nothing to compute. */
+  alias(id: string, name: string): void {
+    this.aliases.set(id, name);
+  }
+
+  resolve(id: string): string {
+    return this.aliases.get(id) ?? id;
+  }
 
   declare(name: string, shape: Shape): void {
     this.shapes.set(name, shape);
@@ -30,6 +41,33 @@ export class OnnxEmitter {
     const node: OnnxNode = { op, inputs, outputs: [name], attributes };
     this.nodes.push(domain === undefined ? node : { ...node, domain });
     return name;
+  }
+
+  /** A node with several outputs; gives their names. */
+  several(
+    op: string,
+    inputs: readonly string[],
+    outputs: number,
+    attributes: Readonly<Record<string, OnnxAttribute>>,
+  ): string[] {
+    const names = Array.from({ length: outputs }, () => `t${this.count++}`);
+    this.nodes.push({ op, inputs, outputs: names, attributes });
+    return names;
+  }
+
+  /** The same values in another layout, made once: neighbours that want the same one share it. */
+  once(key: string, make: () => string): string {
+    const known = this.made.get(key);
+    if (known !== undefined) return known;
+    const name = make();
+    this.made.set(key, name);
+    return name;
+  }
+
+  /** A tensor that is one number throughout, as a constant of the graph. */
+  filled(value: number, shape: Shape): string {
+    const size = shape.reduce((product, n) => product * n, 1);
+    return this.constant(`f:${value}:${shape.join(',')}`, 'float', shape, new Float32Array(size).fill(value));
   }
 
   number(value: number): string {

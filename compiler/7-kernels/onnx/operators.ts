@@ -1,16 +1,14 @@
 /** The ONNX column of the operator table: every primitive operator as ONNX nodes. */
 import type { Op } from '../../../spec/program.ts';
 import { permutationOf } from '../../operators/layout.ts';
-import { axesOf, axisOf } from '../../operators/reduction.ts';
+import { axesOf, axisOf, epsilonOf } from '../../operators/reduction.ts';
 import type { OperatorName } from '../../operators/table.ts';
-import type { OnnxEmitter } from './emitter.ts';
+import { CAST } from './casts.ts';
+import { convolutionLowerings } from './convolution.ts';
+import { indexingLowerings } from './indexing.ts';
+import type { Lowering } from './lowering.ts';
+import { poolingLowerings } from './pooling.ts';
 import { emitProduct } from './product.ts';
-
-export type Lowering = (op: Op, e: OnnxEmitter) => void;
-
-const FLOAT = 1;
-const BOOL = 9;
-const INT64 = 7;
 
 const arg = (op: Op, i: number): string => op.args[i] ?? '';
 
@@ -25,7 +23,7 @@ const plain =
 const comparison =
   (name: string): Lowering =>
   (op, e) => {
-    e.node('Cast', [e.node(name, op.args)], { to: FLOAT }, op.id);
+    e.node('Cast', [e.node(name, op.args)], { to: CAST.float }, op.id);
   };
 
 const reduction =
@@ -61,7 +59,7 @@ export const onnxLowerings: Readonly<Record<OperatorName, Lowering>> = {
   sigmoid: plain('Sigmoid'),
   relu: plain('Relu'),
   step: (op, e) => {
-    e.node('Cast', [e.node('Greater', [arg(op, 0), e.number(0)])], { to: FLOAT }, op.id);
+    e.node('Cast', [e.node('Greater', [arg(op, 0), e.number(0)])], { to: CAST.float }, op.id);
   },
   leaky_relu: (op, e) => {
     const slope = typeof op.attributes.slope === 'number' ? op.attributes.slope : 0.01;
@@ -99,22 +97,27 @@ export const onnxLowerings: Readonly<Record<OperatorName, Lowering>> = {
     e.node('Sub', [arg(op, 0), e.node('Mul', [arg(op, 1), whole])], {}, op.id);
   },
   select: (op, e) => {
-    e.node('Where', [e.node('Cast', [arg(op, 0)], { to: BOOL }), arg(op, 1), arg(op, 2)], {}, op.id);
+    e.node('Where', [e.node('Cast', [arg(op, 0)], { to: CAST.bool }), arg(op, 1), arg(op, 2)], {}, op.id);
   },
   sum: reduction('ReduceSum'),
   mean: reduction('ReduceMean'),
   amax: reduction('ReduceMax'),
   softmax: normalisation('Softmax'),
   log_softmax: normalisation('LogSoftmax'),
+  layer_norm: (op, e) => {
+    const scale = e.filled(1, [op.shape[op.shape.length - 1] as number]);
+    const attributes = { axis: -1, epsilon: { float: epsilonOf(op.attributes) } };
+    e.node('LayerNormalization', [arg(op, 0), scale], attributes, op.id);
+  },
   argmax: (op, e) => {
     const axis = axisOf(op.attributes, e.shapeOf(arg(op, 0)).length);
-    e.node('Cast', [e.node('ArgMax', op.args, { axis, keepdims: 0, select_last_index: 0 })], { to: FLOAT }, op.id);
+    e.node('Cast', [e.node('ArgMax', op.args, { axis, keepdims: 0, select_last_index: 0 })], { to: CAST.float }, op.id);
   },
   one_hot: (op, e) => {
     const depth = op.attributes.depth as number;
     const whole = e.node('Floor', op.args);
     const column = e.node('Reshape', [whole, e.integers([...e.shapeOf(arg(op, 0)), 1])]);
-    e.node('Cast', [e.node('Equal', [column, e.range(depth)])], { to: FLOAT }, op.id);
+    e.node('Cast', [e.node('Equal', [column, e.range(depth)])], { to: CAST.float }, op.id);
   },
   matmul: emitProduct,
   transpose: (op, e) => {
@@ -141,7 +144,9 @@ export const onnxLowerings: Readonly<Record<OperatorName, Lowering>> = {
   concatenate: (op, e) => {
     e.node('Concat', op.args, { axis: axisOf(op.attributes, op.shape.length) }, op.id);
   },
+  ...convolutionLowerings,
+  ...poolingLowerings,
+  ...indexingLowerings,
 };
 
-/** Element types of casts. */
-export const CAST = { float: FLOAT, bool: BOOL, int64: INT64 } as const;
+export { CAST } from './casts.ts';

@@ -1,0 +1,66 @@
+/** Pooling and its gradients as ONNX nodes. */
+import { sizeOf } from '../../../spec/program.ts';
+import { poolingOf, spreadOf } from '../../operators/pooling.ts';
+import { pictureOf } from '../../operators/window.ts';
+import type { Lowering } from './lowering.ts';
+import { channelsFirst, finishPicture, leftOver, paged, windowAttributes } from './pictures.ts';
+
+const maxPool: Lowering = (op, e) => {
+  const [x] = op.args as [string];
+  const { x: picture, windows } = poolingOf(e.shapeOf(x), op.attributes);
+  finishPicture(e, op, e.node('MaxPool', [channelsFirst(e, x, picture)], windowAttributes(windows)));
+};
+
+/** ONNX's MaxPool tells where its results stand in the whole input, the first of equals. */
+const maxPoolGradient: Lowering = (op, e) => {
+  const [x, g] = op.args as [string, string];
+  const { x: picture, windows } = poolingOf(e.shapeOf(x), op.attributes);
+  const attributes = windowAttributes(windows);
+  const positions = e.several('MaxPool', [channelsFirst(e, x, picture)], 2, attributes)[1] as string;
+  const size = sizeOf(op.shape);
+  const flat = (name: string): string => e.node('Reshape', [name, e.integers([-1])]);
+  const zeros = e.node('Expand', [e.number(0), e.integers([size])]);
+  const gradient = channelsFirst(e, g, pictureOf(e.shapeOf(g)));
+  const sums = e.node('ScatterElements', [zeros, flat(positions), flat(gradient)], { axis: 0, reduction: 'add' });
+  finishPicture(e, op, e.node('Reshape', [sums, e.integers([picture.pages, picture.channels, ...picture.size])]));
+};
+
+const averagePool: Lowering = (op, e) => {
+  const [x] = op.args as [string];
+  const { x: picture, windows } = poolingOf(e.shapeOf(x), op.attributes);
+  const attributes = { ...windowAttributes(windows), count_include_pad: 1 };
+  finishPicture(e, op, e.node('AveragePool', [channelsFirst(e, x, picture)], attributes));
+};
+
+const averagePoolGradient: Lowering = (op, e) => {
+  const [g] = op.args as [string];
+  const { x: picture, windows, count } = spreadOf(e.shapeOf(g), op.attributes);
+  const { kernel, stride } = windows;
+  const counted = pictureOf(e.shapeOf(g));
+  const left = leftOver(picture.size, count, windows);
+  if (
+    kernel.every((n, i) => n === stride[i]) &&
+    sizeOf(windows.padding.map((n) => n + 1)) === 1 &&
+    left.every((n) => n === 0)
+  ) {
+    // Windows side by side: every place takes its window's share.
+    const { pages, channels } = picture;
+    const split = e.node('Reshape', [paged(e, g, counted), e.integers([pages, count[0], 1, count[1], 1, channels])]);
+    const share = e.node('Mul', [split, e.number(1 / sizeOf(kernel))]);
+    const wide = e.node('Expand', [share, e.integers([pages, count[0], kernel[0], count[1], kernel[1], channels])]);
+    e.node('Reshape', [wide, e.integers(op.shape)], {}, op.id);
+    return;
+  }
+  const flat = [picture.pages * picture.channels, 1, ...count];
+  const single = e.node('Reshape', [channelsFirst(e, g, counted), e.integers(flat)]);
+  const attributes = { ...windowAttributes(windows), output_padding: left };
+  const spread = e.node('ConvTranspose', [single, e.filled(1 / sizeOf(kernel), [1, 1, ...kernel])], attributes);
+  finishPicture(e, op, e.node('Reshape', [spread, e.integers([picture.pages, picture.channels, ...picture.size])]));
+};
+
+export const poolingLowerings = {
+  max_pool2d: maxPool,
+  max_pool2d_gradient: maxPoolGradient,
+  average_pool2d: averagePool,
+  average_pool2d_gradient: averagePoolGradient,
+} satisfies Record<string, Lowering>;

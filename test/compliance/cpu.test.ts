@@ -1,0 +1,17 @@
+import { expect, test } from 'vitest';
+import { lowerToCpu } from '../../compiler/7-kernels/onnx/lower.ts';
+import { type OperatorName, operators } from '../../compiler/operators/table.ts';
+import { openHere } from '../../runtime/device/cpu/cpu.ts';
+import { openReference } from '../support/reference.ts';
+import { compareDevices, type Opener } from './harness.ts';
+import { operatorCases } from './operators.ts';
+
+const openCpu: Opener = async (program) => openHere({ program, files: lowerToCpu(program) }, 1);
+const BOUND = 1e-5;
+
+test.each(Object.keys(operators) as OperatorName[])('%s on the cpu device is what the reference says', async (name) => {
+  const cases = [1, 2].flatMap((seed) => operatorCases(seed).filter((c) => c.operator === name));
+  const found = await compareDevices(openCpu, openReference, cases);
+  expect(found.length).toBeGreaterThan(0);
+  for (const { name: what, error } of found) expect(error, what).toBeLessThanOrEqual(BOUND);
+});
