@@ -9,9 +9,22 @@ export interface CpuManifest {
   readonly states: readonly string[];
   /** Elements of the input `scalars`. */
   readonly scalars: readonly ScalarExpr[];
-  /** Outputs, each a new value of a state or a result. */
+  /** Outputs, each a new value of a state, a result, or what a kernel reads. */
   readonly outputs: readonly ({ readonly output: string; readonly shape: Shape } & (
     | { readonly state: string }
     | { readonly result: string }
+    | { readonly gradient: string }
   ))[];
+  /** Run behind the graph, in order, in place. */
+  readonly kernels: readonly CpuKernel[];
+}
+
+/** One function of `cpu/NAME.wasm` over tensors of the same size. */
+export interface CpuKernel {
+  readonly export: string;
+  readonly elements: number;
+  readonly tensors: readonly ({ readonly state: string } | { readonly gradient: string })[];
+  /** States that it overwrites. */
+  readonly results: readonly string[];
+  readonly scalars: readonly ScalarExpr[];
 }

@@ -26,6 +26,8 @@ export interface Device {
   readonly name: string;
   /** For people: `ONNX Runtime, 2 threads`. */
   readonly description: string;
+  /** Begins what takes time and needs no program (a thread, a library), so that `open` is quick later. */
+  warmUp?(): void;
   open(executable: Executable): Promise<DeviceSession>;
 }
 
@@ -41,6 +43,8 @@ export interface DeviceSession {
    * @returns the results by name
    */
   run(name: string, inputs: Readonly<Record<string, FieldData>>, position: Position): Promise<Record<string, Tensor>>;
+  /** Begins to load a function that will run soon; calls made meanwhile wait for it. */
+  prepare(name: string): void;
   close(): Promise<void>;
 }
 

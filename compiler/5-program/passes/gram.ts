@@ -92,26 +92,35 @@ function rewrite(
     return made;
   };
   const first = make('matmul', [m.x, m.carry.init], m.prediction.attributes, shape);
-  const matrix = make('matmul', [m.x, m.x], { ta: false, tb: true }, [samples, samples]);
+  const matrix = make('matmul', [m.x, m.x], { tb: true }, [samples, samples]);
   const zero = make('constant', [], { value: 0 }, []);
   const none = make('broadcast', [zero.id], { shape: [...shape] }, shape);
 
   const inner: Op[] = [];
-  let step = m.delta;
-  for (const factor of m.factors) {
-    const op = make('mul', [step, factor], {}, shape);
-    inner.push(op);
-    step = op.id;
-  }
-  const change = make('matmul', [matrix.id, step], { ta: false, tb: false }, shape);
+  const behind: Op[] = [];
+  const times = (value: Op, factors: readonly string[], into: Op[]): Op =>
+    factors.reduce((product, factor) => {
+      const op = make('mul', [product.id, factor], {}, product.shape);
+      into.push(op);
+      return op;
+    }, value);
+  // What varies with the tick has to be inside the sum; constants are applied to it once.
+  const constants = m.factors.filter((id) => known.uniform(id) !== undefined);
+  const varying = m.factors.filter((id) => known.uniform(id) === undefined);
+  const step = times({ id: m.delta, op: '', args: [], attributes: {}, shape }, varying, inner).id;
+  const product = make('matmul', [matrix.id, step], {}, shape);
+  inner.push(product);
+  const change = times(product, constants, inner);
   const sign = m.grows ? 'add' : 'sub';
   const moved = make(sign, [m.prediction.id, change.id], {}, shape);
   const sumInside = fresh();
   const summed = make('add', [sumInside, step], {}, shape);
-  inner.push(change, moved, summed);
+  inner.push(moved, summed);
   const sumAfter = fresh();
 
-  const slope = make('matmul', [sumAfter, m.x], { ta: true, tb: false }, m.carry.shape);
+  const slopes = make('matmul', [sumAfter, m.x], { ta: true }, m.carry.shape);
+  behind.push(slopes);
+  const slope = times(slopes, constants, behind);
   const weight = { ...make(sign, [m.carry.init, slope.id], {}, m.carry.shape), id: m.carry.result };
   const carries: Carry[] = [
     ...block.carries.filter((c) => c !== m.carry),
@@ -119,5 +128,6 @@ function rewrite(
     { id: sumInside, shape, init: none.id, next: summed.id, result: sumAfter },
   ];
   const ops = [...block.ops.filter((op) => op.id !== m.prediction.id && op.id !== m.carry.next), ...inner];
-  return { tick: { ...block, ops, carries }, outside: [first, matrix, zero, none], behind: [slope, weight] };
+  behind.push(weight);
+  return { tick: { ...block, ops, carries }, outside: [first, matrix, zero, none], behind };
 }

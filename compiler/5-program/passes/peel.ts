@@ -26,13 +26,16 @@ export function simplify(f: ProgramFunction, stateShapes: ReadonlyMap<string, Sh
 
 export function peel(f: ProgramFunction, stateShapes: ReadonlyMap<string, Shape>): ProgramFunction {
   let current = f;
+  let last = Number.POSITIVE_INFINITY;
   for (;;) {
     const index = current.blocks.findIndex((b) => b.repeat > 1 && b.ops.length <= LARGEST_BODY);
     const block = current.blocks[index];
     if (!block) return current;
-    const before = countOps(current);
     const candidate = simplify(peelOnce(current, index), stateShapes);
-    if (countOps(candidate) - before > block.ops.length * WORTH) return current;
+    const grown = countOps(candidate) - countOps(current);
+    // Two ticks of the same length: the errors have arrived everywhere, and the rest would come out alike.
+    if (grown > block.ops.length * WORTH || grown === last) return current;
+    last = grown;
     current = candidate;
   }
 }

@@ -1,6 +1,6 @@
 /** A prediction as one ONNX model for other programs: weights inside, inputs and outputs by their plain names. */
 import type { Program } from '../../../spec/program.ts';
-import { lowerGraph } from './lower.ts';
+import { lowerFunction } from './lower.ts';
 import { encodeModel, type OnnxTensor } from './model.ts';
 
 /** @param weights every state that the function reads, in f32 */
@@ -11,7 +11,7 @@ export function buildExport(
 ): Uint8Array {
   const f = program.functions.find((g) => g.name === functionName);
   if (!f) throw new Error(`no function ${functionName}`);
-  const { graph, manifest } = lowerGraph(program, f);
+  const { graph, manifest } = lowerFunction(program, f, false);
   const names = new Map<string, string>();
   for (const { field } of manifest.fields) names.set(`in:${field}`, field);
   for (const output of manifest.outputs) if ('result' in output) names.set(output.output, output.result);

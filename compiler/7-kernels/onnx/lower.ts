@@ -1,106 +1,250 @@
-/** Every function of a program as one ONNX graph, all ticks written out, beside a manifest that says what goes where. */
+/**
+ * A function for the CPU: one ONNX graph with all ticks written out, vector kernels for what follows the gradients, and
+ * a manifest that says what goes where.
+ */
 
-import type { CpuManifest } from '../../../spec/cpu-manifest.ts';
-import type { Op, Program, ProgramFunction, ScalarExpr } from '../../../spec/program.ts';
+import type { CpuKernel, CpuManifest } from '../../../spec/cpu-manifest.ts';
+import { type Op, type Program, type ProgramFunction, type ScalarExpr, sizeOf } from '../../../spec/program.ts';
 import { removeDeadCode } from '../../5-program/passes/dead-code.ts';
 import { unroll } from '../../5-program/passes/peel.ts';
 import { isOperator } from '../../operators/table.ts';
+import { type Chain, chainFunction } from '../wasm/elementwise.ts';
+import { encodeModule, type WasmFunction } from '../wasm/encoder.ts';
+import { CAST } from './casts.ts';
 import { OnnxEmitter } from './emitter.ts';
+import { fuseProducts } from './gemm.ts';
 import { encodeModel, type OnnxGraph, type OnnxType, type OnnxValue } from './model.ts';
-import { CAST, onnxLowerings } from './operators.ts';
+import { onnxLowerings } from './operators.ts';
+import { Slopes } from './slopes.ts';
+import { elementwiseTails, type TailChain } from './tail.ts';
 
 const FIELD_TYPES = { u8: 'uint8', i32: 'int32', f32: 'float' } as const satisfies Record<string, OnnxType>;
 
-/** @returns `cpu/NAME.onnx` and `cpu/NAME.json` for every function */
+/** @returns `cpu/NAME.onnx` and `cpu/NAME.json` for every function, `cpu/NAME.wasm` where it has kernels */
 export function lowerToCpu(program: Program): Map<string, Uint8Array> {
   const files = new Map<string, Uint8Array>();
   for (const f of program.functions) {
-    const { manifest, graph } = lowerGraph(program, f);
+    const { manifest, graph, module } = lowerFunction(program, f, true);
     files.set(`cpu/${f.name}.onnx`, encodeModel(graph));
     files.set(`cpu/${f.name}.json`, new TextEncoder().encode(JSON.stringify(manifest)));
+    if (module) files.set(`cpu/${f.name}.wasm`, module);
   }
   return files;
 }
 
-export function lowerGraph(program: Program, f: ProgramFunction): { manifest: CpuManifest; graph: OnnxGraph } {
-  const straight = removeDeadCode(unroll(f));
-  const ops = straight.blocks.flatMap((b) => b.ops);
-  const scalars = straight.blocks.flatMap((b) => b.scalars);
+interface Straight {
+  readonly f: ProgramFunction;
+  readonly ops: readonly Op[];
+  readonly scalars: ReadonlyMap<string, ScalarExpr>;
+  readonly constants: ReadonlyMap<string, number>;
+  readonly elements: (id: string) => number;
+}
+
+/** @param kernels whether chains may leave the graph; an exported model has to be whole */
+export function lowerFunction(
+  program: Program,
+  f: ProgramFunction,
+  kernels: boolean,
+): { manifest: CpuManifest; graph: OnnxGraph; module: Uint8Array | undefined } {
+  const straight = straighten(program, f);
+  const chains = kernels ? elementwiseTails(straight.ops, straight.f, straight) : [];
+  const gone = new Set(chains.flatMap((c) => c.ops.map((op) => op.id)));
+  const states = new Set(program.states.map((s) => s.id));
+  const ops = straight.ops.filter((op) => !gone.has(op.id));
+  const gradients = [...new Set(chains.flatMap((c) => c.tensors.filter((t) => !states.has(t))))];
+  const wanted: Output[] = [
+    ...straight.f.updates.filter((u) => !gone.has(u.value)).map((u) => ({ value: u.value, to: { state: u.state } })),
+    ...straight.f.results.map((r) => ({ value: r.value, to: { result: r.name } })),
+    ...gradients.map((value) => ({ value, to: { gradient: value } })),
+  ];
   const e = new OnnxEmitter();
-  const used = new Set([
-    ...ops.flatMap((op) => op.args),
-    ...straight.updates.map((u) => u.value),
-    ...straight.results.map((r) => r.value),
+  const inputs = declareInputs(program, f, ops, wanted, straight, e);
+  emitOps(ops, new Set(wanted.map((w) => w.value)), e);
+  const outputs = nameOutputs(wanted, inputs, e);
+  const built = buildKernels(chains, straight, states);
+  const graph: OnnxGraph = {
+    name: f.name,
+    inputs: inputs.values,
+    outputs: outputs.map((o) => ({ name: o.output, type: 'float' as const, shape: o.shape })),
+    initializers: [...e.constants.values()],
+    nodes: e.nodes,
+  };
+  const { fields, states: read, scalars } = inputs;
+  const manifest: CpuManifest = { function: f.name, fields, states: read, scalars, outputs, kernels: built.kernels };
+  return { manifest, graph, module: built.module };
+}
+
+function straighten(program: Program, f: ProgramFunction): Straight {
+  const flat = removeDeadCode(unroll(f));
+  const ops = flat.blocks.flatMap((b) => b.ops);
+  const scalars = new Map(flat.blocks.flatMap((b) => b.scalars.map((s) => [s.id, s.expr] as const)));
+  const constants = new Map(
+    ops.filter((op) => op.op === 'constant').map((op) => [op.id, op.attributes.value as number]),
+  );
+  const sizes = new Map<string, number>([
+    ...program.states.map((s) => [s.id, sizeOf(s.shape)] as const),
+    ...f.inputs.map((i) => [i.id, sizeOf(i.shape)] as const),
+    ...ops.map((op) => [op.id, sizeOf(op.shape)] as const),
   ]);
-  const inputs: OnnxValue[] = [];
-  for (const input of f.inputs.filter((i) => used.has(i.id))) {
-    e.declare(input.id, input.shape);
-    inputs.push({ name: `in:${input.field}`, type: FIELD_TYPES[input.type], shape: input.shape });
-    e.node(
-      input.type === 'f32' ? 'Identity' : 'Cast',
-      [`in:${input.field}`],
-      input.type === 'f32' ? {} : { to: CAST.float },
-      input.id,
-    );
+  return { f: flat, ops, scalars, constants, elements: (id) => sizes.get(id) ?? 0 };
+}
+
+interface Output {
+  readonly value: string;
+  readonly to: { readonly state: string } | { readonly result: string } | { readonly gradient: string };
+}
+
+interface Inputs {
+  readonly values: OnnxValue[];
+  readonly fields: CpuManifest['fields'];
+  readonly states: readonly string[];
+  readonly scalars: readonly ScalarExpr[];
+}
+
+function declareInputs(
+  program: Program,
+  f: ProgramFunction,
+  ops: readonly Op[],
+  wanted: readonly Output[],
+  straight: Straight,
+  e: OnnxEmitter,
+): Inputs {
+  const used = new Set([...ops.flatMap((op) => op.args), ...wanted.map((w) => w.value)]);
+  const values: OnnxValue[] = [];
+  const fields: CpuManifest['fields'][number][] = [];
+  for (const { id, field, type, shape } of f.inputs.filter((i) => used.has(i.id))) {
+    const name = `in:${field}`;
+    e.declare(id, shape);
+    e.declare(name, shape);
+    values.push({ name, type: FIELD_TYPES[type], shape });
+    fields.push({ field, type, shape });
+    if (type === 'f32') e.alias(id, name);
+    else e.node('Cast', [name], { to: CAST.float }, id);
   }
   const states = program.states.filter((s) => used.has(s.id));
   for (const state of states) {
     e.declare(state.id, state.shape);
-    inputs.push({ name: state.id, type: 'float', shape: state.shape });
+    values.push({ name: state.id, type: 'float', shape: state.shape });
   }
-  if (scalars.length > 0) inputs.push({ name: 'scalars', type: 'float', shape: [scalars.length] });
-  scalars.forEach((s, i) => {
-    e.declare(s.id, []);
-    e.node('Gather', ['scalars', e.index(i)], { axis: 0 }, s.id);
+  const scalars = [...straight.scalars].filter(([id]) => used.has(id));
+  if (scalars.length > 0) values.push({ name: 'scalars', type: 'float', shape: [scalars.length] });
+  scalars.forEach(([id], i) => {
+    e.declare(id, []);
+    e.node('Gather', ['scalars', e.index(i)], { axis: 0 }, id);
   });
-  const constants = emitOps(ops, e);
-  const outputs = nameOutputs(straight, e, constants);
-  const graph: OnnxGraph = {
-    name: f.name,
-    inputs,
-    outputs: outputs.map((o) => ({ name: o.name, type: 'float' as const, shape: e.shapeOf(o.value) })),
-    initializers: [...e.constants.values()],
-    nodes: e.nodes,
-  };
-  const manifest: CpuManifest = {
-    function: f.name,
-    fields: f.inputs.filter((i) => used.has(i.id)).map((i) => ({ field: i.field, type: i.type, shape: i.shape })),
-    states: states.map((s) => s.id),
-    scalars: scalars.map((s): ScalarExpr => s.expr),
-    outputs: outputs.map((o) => ({ output: o.name, ...o.to, shape: e.shapeOf(o.value) })),
-  };
-  return { manifest, graph };
+  return { values, fields, states: states.map((s) => s.id), scalars: scalars.map(([, expr]) => expr) };
 }
 
-/** @returns constants by the value that they are */
-function emitOps(ops: readonly Op[], e: OnnxEmitter): Map<string, string> {
-  const constants = new Map<string, string>();
-  for (const old of ops) {
-    e.declare(old.id, old.shape);
-    if (old.op === 'constant') {
-      const name = e.number(old.attributes.value as number);
-      e.declare(name, []);
-      constants.set(old.id, name);
-      continue;
-    }
-    if (!isOperator(old.op)) throw new Error(`${old.op} is no operator`);
-    onnxLowerings[old.op]({ ...old, args: old.args.map((a) => constants.get(a) ?? a) }, e);
+function emitOps(ops: readonly Op[], kept: ReadonlySet<string>, e: OnnxEmitter): void {
+  const constants = new Map<string, number>();
+  for (const op of ops) {
+    e.declare(op.id, op.shape);
+    if (op.op === 'constant') constants.set(op.id, op.attributes.value as number);
   }
-  return constants;
+  const { gemms, absorbed } = fuseProducts(
+    ops,
+    kept,
+    (id) => constants.get(id),
+    (id) => e.shapeOf(id),
+  );
+  const slopes = new Slopes(ops, e);
+  for (const op of ops) {
+    if (absorbed.has(op.id)) continue;
+    const gemm = gemms.get(op.id);
+    if (gemm) {
+      const { a, b, c, ta, tb, alpha, beta } = gemm;
+      const attributes = { transA: ta ? 1 : 0, transB: tb ? 1 : 0, alpha: { float: alpha }, beta: { float: beta } };
+      e.node(
+        'Gemm',
+        [a, b, ...(c === undefined ? [] : [c])].map((id) => e.resolve(id)),
+        attributes,
+        op.id,
+      );
+    } else emitOp(op, constants, slopes, e);
+  }
 }
 
-interface Output {
-  readonly name: string;
-  readonly value: string;
-  readonly to: { readonly state: string } | { readonly result: string };
+function emitOp(op: Op, constants: ReadonlyMap<string, number>, slopes: Slopes, e: OnnxEmitter): void {
+  const resolved = { ...op, args: op.args.map((a) => e.resolve(a)) };
+  const [condition, high, low] = op.args;
+  const stepped = op.op === 'select' ? slopes.steppedBy(condition) : undefined;
+  const [upper, lower] = [constants.get(high ?? ''), constants.get(low ?? '')];
+  if (op.op === 'constant') {
+    const name = e.number(op.attributes.value as number);
+    e.declare(name, []);
+    e.alias(op.id, name);
+  } else if (op.op === 'gelu') slopes.gelu(resolved);
+  else if (op.op === 'gelu_slope') slopes.geluSlope(resolved);
+  else if (op.op === 'step') slopes.step(resolved);
+  else if (stepped !== undefined && upper !== undefined && lower !== undefined && upper > lower)
+    slopes.mask(stepped, lower, upper, op.id);
+  else if (isOperator(op.op)) onnxLowerings[op.op](resolved, e);
+  else throw new Error(`${op.op} is no operator`);
 }
 
-/** A graph's outputs need names of their own: a value may be read twice, or be an input. */
-function nameOutputs(f: ProgramFunction, e: OnnxEmitter, constants: ReadonlyMap<string, string>): Output[] {
-  const wanted = [
-    ...f.updates.map((u) => ({ name: `next:${u.state}`, value: u.value, to: { state: u.state } })),
-    ...f.results.map((r) => ({ name: `result:${r.name}`, value: r.value, to: { result: r.name } })),
-  ];
-  for (const output of wanted) e.node('Identity', [constants.get(output.value) ?? output.value], {}, output.name);
-  return wanted;
+/** A graph's output has a name of its own where its value is an input, a constant, or already another output. */
+function nameOutputs(wanted: readonly Output[], inputs: Inputs, e: OnnxEmitter): CpuManifest['outputs'] {
+  const taken = new Set([...inputs.values.map((v) => v.name), ...e.constants.keys()]);
+  return wanted.map(({ value, to }, i) => {
+    const name = e.resolve(value);
+    const shape = e.shapeOf(value);
+    if (!taken.has(name)) {
+      taken.add(name);
+      return { output: name, shape, ...to };
+    }
+    const wide = e.shapeOf(name).length === shape.length ? name : e.node('Expand', [name, e.integers(shape)]);
+    return { output: e.node('Identity', [wide], {}, `out:${i}`), shape, ...to };
+  });
+}
+
+/** Chains of the same form share one function. */
+function buildKernels(
+  chains: readonly TailChain[],
+  straight: Straight,
+  states: ReadonlySet<string>,
+): { kernels: CpuKernel[]; module: Uint8Array | undefined } {
+  const functions = new Map<string, WasmFunction>();
+  const kernels = chains.map((chain): CpuKernel => {
+    const form = canonical(chain, straight.constants);
+    const key = JSON.stringify([form.ops, [...form.constants], form.results]);
+    const known = functions.get(key) ?? chainFunction(`k${functions.size}`, form);
+    functions.set(key, known);
+    return {
+      export: known.name,
+      elements: chain.size,
+      tensors: chain.tensors.map((id) => (states.has(id) ? { state: id } : { gradient: id })),
+      results: chain.updates.map((u) => u.state),
+      scalars: chain.scalars.map((id) => straight.scalars.get(id) as ScalarExpr),
+    };
+  });
+  return { kernels, module: functions.size > 0 ? encodeModule([...functions.values()]) : undefined };
+}
+
+/** The chain with names that say only what they are, so that equal chains look equal. */
+function canonical(chain: TailChain, constants: ReadonlyMap<string, number>): Chain {
+  const names = new Map<string, string>();
+  chain.tensors.forEach((id, i) => names.set(id, `t${i}`));
+  chain.scalars.forEach((id, i) => names.set(id, `s${i}`));
+  chain.ops.forEach((op, i) => names.set(op.id, `o${i}`));
+  const used = new Map<string, number>();
+  const name = (id: string): string => {
+    const constant = constants.get(id);
+    if (constant === undefined) return names.get(id) ?? id;
+    used.set(`c${constant}`, constant);
+    return `c${constant}`;
+  };
+  const ops = chain.ops.map((op) => ({
+    id: name(op.id),
+    op: op.op,
+    args: op.args.map(name),
+    attributes: {},
+    shape: [],
+  }));
+  return {
+    ops,
+    tensors: chain.tensors.map(name),
+    scalars: chain.scalars.map(name),
+    constants: used,
+    results: chain.updates.map((u) => name(u.value)),
+  };
 }

@@ -7,14 +7,32 @@ import { CpuEngine } from './engine.ts';
 import type { Reply, Request, WorkerStart } from './messages.ts';
 
 const THREADS = availableParallelism();
+/** From source there is nothing that a thread could load. */
+const FROM_SOURCE = import.meta.url.endsWith('.ts');
+
+/** Started before there was anything to run: loading ONNX Runtime goes on beside compiling. */
+let idleWorker: Worker | undefined;
+
+function startWorker(): Worker {
+  const worker = new Worker(new URL('./worker.js', import.meta.url));
+  // Until it is opened it holds nothing alive, and if it dies the next one says why to whoever opens that.
+  worker.unref();
+  worker.on('error', () => {
+    if (idleWorker === worker) idleWorker = undefined;
+  });
+  return worker;
+}
 
 export const cpuDevice: Device = {
   name: 'cpu',
   description: `ONNX Runtime, ${THREADS} thread${THREADS === 1 ? '' : 's'}`,
-  open: async (executable) => (import.meta.url.endsWith('.ts') ? openHere(executable) : openInThread(executable)),
+  warmUp: () => {
+    if (!FROM_SOURCE) idleWorker ??= startWorker();
+  },
+  open: async (executable) => (FROM_SOURCE ? openHere(executable) : openInThread(executable)),
 };
 
-/** From source there is nothing that a thread could load: the engine runs in this one. */
+/** The engine in this thread. */
 export function openHere(executable: Executable, threads = THREADS): DeviceSession {
   const engine = new CpuEngine(executable.program.states, executable.files, { threads });
   let queue: Promise<unknown> = Promise.resolve();
@@ -30,6 +48,9 @@ export function openHere(executable: Executable, threads = THREADS): DeviceSessi
       const copies = copied(inputs);
       return inTurn(() => engine.run(name, copies, position));
     },
+    prepare: (name) => {
+      inTurn(() => engine.prepare(name)).catch(() => undefined);
+    },
     close: () => inTurn(() => engine.close()),
   };
 }
@@ -37,7 +58,9 @@ export function openHere(executable: Executable, threads = THREADS): DeviceSessi
 function openInThread(executable: Executable): DeviceSession {
   const states = executable.program.states.map(({ id, shape }) => ({ id, shape }));
   const start: WorkerStart = { states, files: executable.files, threads: THREADS };
-  const worker = new Worker(new URL('./worker.js', import.meta.url), { workerData: start });
+  const worker = idleWorker ?? startWorker();
+  idleWorker = undefined;
+  worker.ref();
   const waiting = new Map<number, { resolve: (value: unknown) => void; reject: (error: Error) => void }>();
   let count = 0;
   let dead: Error | undefined;
@@ -83,7 +106,13 @@ function openInThread(executable: Executable): DeviceSession {
       waiting.set(id, { resolve: resolve as (value: unknown) => void, reject });
       worker.postMessage({ ...request, id }, transfer);
     });
+  // What fails here fails again, with a reader, in the first call that needs it.
+  const tell = (request: DistributiveOmit<Request, 'id'>): void => {
+    ask(request).catch(() => undefined);
+  };
+  tell({ kind: 'open', start });
   return {
+    prepare: (name) => tell({ kind: 'prepare', name }),
     write: (state, values) => ask({ kind: 'write', state, values }),
     read: (state) => ask<Float32Array>({ kind: 'read', state }),
     run: (name: string, inputs: Readonly<Record<string, FieldData>>, position: Position) => {

@@ -2,6 +2,7 @@
 import type { FieldData, Position, Tensor } from '../device.ts';
 import type { EngineState } from './engine.ts';
 
+/** The first request to a worker: which program it runs. */
 export interface WorkerStart {
   readonly states: readonly EngineState[];
   readonly files: ReadonlyMap<string, Uint8Array>;
@@ -9,6 +10,8 @@ export interface WorkerStart {
 }
 
 export type Request =
+  | { readonly id: number; readonly kind: 'open'; readonly start: WorkerStart }
+  | { readonly id: number; readonly kind: 'prepare'; readonly name: string }
   | { readonly id: number; readonly kind: 'write'; readonly state: string; readonly values: Tensor }
   | { readonly id: number; readonly kind: 'read'; readonly state: string }
   | {

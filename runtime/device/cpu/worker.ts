@@ -1,12 +1,11 @@
 /** The thread of the CPU device: ONNX Runtime blocks whoever calls it, so it is not the command that calls. */
-import { parentPort, workerData } from 'node:worker_threads';
+import { parentPort } from 'node:worker_threads';
 import { CpuEngine } from './engine.ts';
-import type { Reply, Request, WorkerStart } from './messages.ts';
+import type { Reply, Request } from './messages.ts';
 
 const port = parentPort;
 if (!port) throw new Error('worker.ts runs as a worker thread');
-const { states, files, threads } = workerData as WorkerStart;
-const engine = new CpuEngine(states, files, { threads });
+let opened: CpuEngine | undefined;
 
 // One request after the other, in the order in which they came.
 let queue: Promise<void> = Promise.resolve();
@@ -19,7 +18,17 @@ port.on('message', (request: Request) => {
 
 async function answer(request: Request): Promise<Reply> {
   try {
+    if (request.kind === 'open') {
+      const { states, files, threads } = request.start;
+      opened = new CpuEngine(states, files, { threads });
+      return { id: request.id, value: undefined };
+    }
+    const engine = opened;
+    if (!engine) throw new Error('nothing is open');
     switch (request.kind) {
+      case 'prepare':
+        await engine.prepare(request.name);
+        return { id: request.id, value: undefined };
       case 'write':
         engine.write(request.state, request.values);
         return { id: request.id, value: undefined };

@@ -47,6 +47,7 @@ function openReference(program: Program): DeviceSession {
         states.set(state, tensor);
       return Object.fromEntries(results);
     },
+    prepare: () => undefined,
     close: async () => undefined,
   };
 }

@@ -1,0 +1,88 @@
+/**
+ * What changes the weights once their gradients are there: element-wise chains at the end of a function, which leave
+ * the ONNX graph and become vector kernels over the same memory.
+ */
+import { type Op, type ProgramFunction, type ScalarExpr, sizeOf } from '../../../spec/program.ts';
+import { isVectorOperator } from '../wasm/elementwise.ts';
+
+/** Shorter chains are better as part of the product that they follow (Gemm with C). */
+const SHORTEST = 4;
+/** Below this many elements a call costs more than it saves. */
+const SMALLEST = 64;
+
+export interface TailChain {
+  readonly ops: readonly Op[];
+  /** Elements of every tensor of the chain. */
+  readonly size: number;
+  /** Values of that size from the graph, and states. */
+  readonly tensors: readonly string[];
+  readonly scalars: readonly string[];
+  readonly updates: readonly { readonly state: string; readonly value: string }[];
+}
+
+export interface TailContext {
+  readonly elements: (id: string) => number;
+  readonly scalars: ReadonlyMap<string, ScalarExpr>;
+  readonly constants: ReadonlyMap<string, number>;
+}
+
+/** @returns chains whose operations leave the graph; nothing that stays reads any of them */
+export function elementwiseTails(ops: readonly Op[], f: ProgramFunction, context: TailContext): TailChain[] {
+  const tail = tailOps(ops, f, context);
+  const chains: TailChain[] = [];
+  for (const members of components(tail)) {
+    const chain = describe(members, f, context);
+    if (members.length >= SHORTEST && chain) chains.push(chain);
+  }
+  // A state that one chain changes and another reads would be read too late.
+  const changed = new Set(chains.flatMap((c) => c.updates.map((u) => u.state)));
+  return chains.filter((c) => c.tensors.every((t) => !changed.has(t) || c.updates.some((u) => u.state === t)));
+}
+
+/** Operations that only each other and updates read. */
+function tailOps(ops: readonly Op[], f: ProgramFunction, context: TailContext): Op[] {
+  const stays = new Set(f.results.map((r) => r.value));
+  const wanted = new Set(f.updates.map((u) => u.value));
+  const tail: Op[] = [];
+  // From the end: when an operation is looked at, all its readers have been.
+  for (let i = ops.length - 1; i >= 0; i--) {
+    const op = ops[i] as Op;
+    const size = sizeOf(op.shape);
+    const fits = (a: string): boolean =>
+      context.elements(a) === size || context.scalars.has(a) || context.constants.has(a);
+    const leaves = wanted.has(op.id) && !stays.has(op.id) && isVectorOperator(op.op) && size >= SMALLEST;
+    if (leaves && op.args.every(fits)) {
+      tail.unshift(op);
+      for (const arg of op.args) if (context.elements(arg) === size) wanted.add(arg);
+    } else for (const arg of op.args) stays.add(arg);
+  }
+  return tail;
+}
+
+function components(tail: readonly Op[]): Op[][] {
+  const root = new Map<string, string>(tail.map((op) => [op.id, op.id]));
+  const find = (id: string): string => {
+    let current = id;
+    while (root.get(current) !== current) current = root.get(current) as string;
+    return current;
+  };
+  for (const op of tail) for (const arg of op.args) if (root.has(arg)) root.set(find(arg), find(op.id));
+  const groups = new Map<string, Op[]>();
+  for (const op of tail) groups.set(find(op.id), [...(groups.get(find(op.id)) ?? []), op]);
+  return [...groups.values()];
+}
+
+function describe(ops: readonly Op[], f: ProgramFunction, context: TailContext): TailChain | undefined {
+  const made = new Set(ops.map((op) => op.id));
+  const outside = [...new Set(ops.flatMap((op) => op.args))].filter((a) => !made.has(a) && !context.constants.has(a));
+  const updates = f.updates.filter((u) => made.has(u.value));
+  const first = ops[0];
+  if (!first || updates.length === 0) return undefined;
+  return {
+    ops,
+    size: sizeOf(first.shape),
+    tensors: outside.filter((a) => !context.scalars.has(a)),
+    scalars: outside.filter((a) => context.scalars.has(a)),
+    updates,
+  };
+}
