@@ -35,7 +35,17 @@ export const INITIALIZER_NAMES: readonly string[] = [
 ];
 
 /** Functions that are no operators: of shapes, of numbers known now, and of the data. */
-export const SHAPE_FUNCTIONS: readonly string[] = ['identity', 'size', 'shape', 'flatten', 'floor', 'ceil', 'round'];
+export const SHAPE_FUNCTIONS: readonly string[] = [
+  'identity',
+  'size',
+  'shape',
+  'channels',
+  'extent',
+  'flatten',
+  'floor',
+  'ceil',
+  'round',
+];
 export const DATA_FUNCTIONS: readonly string[] = ['standardize'];
 export const METRICS: readonly string[] = ['accuracy', 'error'];
 

@@ -5,7 +5,7 @@
  * Units become plain quantities: Hz, kHz, MHz → hertz; ns … d → seconds; B, kB, KiB … → bytes; bit/s, B/s and their
  * multiples → bytes per second.
  */
-import type { Call, Definition, Expression, Index, Member } from '../1-syntax/ast.ts';
+import type { Call, Definition, Expression, Index, Member, NameReference } from '../1-syntax/ast.ts';
 import { UNITS } from '../1-syntax/units.ts';
 import { BUILTIN_NAMES, CONSTANTS, FIELD_TYPES, INITIALIZER_NAMES, WORDS } from '../2-names/builtins.ts';
 import { type Module, qualifiedName } from '../2-names/program.ts';
@@ -14,12 +14,13 @@ import { closest } from '../diagnostics/suggest.ts';
 import { leaf } from '../operators/expr.ts';
 import { ShapeError } from '../operators/operator.ts';
 import { binary, toExpr, unary } from './arithmetic.ts';
-import type { Value } from './checked.ts';
+import type { InitializerValue, Value } from './checked.ts';
 import { chooseSplit, makeData, selectRows } from './data.ts';
 import { type Environment, lookup, shapeMistake } from './environment.ts';
 import { applyDefinition, functionOf } from './function-definition.ts';
 import { builtinFunction, callBuiltin } from './functions.ts';
 import { indexTerm } from './index-term.ts';
+import { withFans } from './initializers.ts';
 import { bindParameters } from './parameters.ts';
 import { memberOf, placesAsTensor } from './places.ts';
 import { describe, isKind, isPoison, POISON, type Term, tensor, toValue } from './term.ts';
@@ -40,7 +41,7 @@ function evaluateRaw(expression: Expression, environment: Environment): Term {
     case 'string':
       return expression.value;
     case 'name':
-      return lookup(environment, expression.name) ?? builtin(expression.name);
+      return lookup(environment, expression.name) ?? builtinValue(expression, environment);
     case 'member':
       return evaluateMember(expression, environment);
     case 'index':
@@ -65,6 +66,16 @@ export function quantity(value: number, unit: string | undefined): Term {
   if (unit === undefined) return value;
   const known = UNITS.get(unit);
   return known === undefined ? POISON : { kind: 'quantity', value: value * known.factor, dimension: known.dimension };
+}
+
+/** A built-in name that stands alone; unknown names have been reported. */
+function builtinValue({ name, span }: NameReference, environment: Environment): Term {
+  const term = builtin(name);
+  if (isPoison(term) && BUILTIN_NAMES.has(name))
+    environment.session.reporter.report('call/brackets', span, `\`${name}\` is a function with arguments`, {
+      repair: `\`${name}(…)\``,
+    });
+  return term;
 }
 
 function builtin(name: string): Term {
@@ -168,7 +179,25 @@ function evaluateCall(call: Call, environment: Environment): Term {
       return POISON;
     }
   }
+  if (isKind(target, 'initializer')) return initializerWithFans(target, call, environment);
   return notCallable(target, call, environment);
+}
+
+/** `init(fan = n)`: an initialiser that a parameter holds, told what feeds one unit. */
+function initializerWithFans(initializer: InitializerValue, call: Call, environment: Environment): Term {
+  const fans: Record<string, number> = {};
+  for (const argument of call.arguments) {
+    const name = argument.name?.text ?? '';
+    const value = evaluate(argument.value, environment);
+    if (isPoison(value)) return POISON;
+    if ((name !== 'fan' && name !== 'fan_out') || typeof value !== 'number') {
+      const reason = 'an initialiser that is given takes `fan = …` and `fan_out = …` only, both numbers';
+      environment.session.reporter.report('call/arguments', call.span, reason);
+      return POISON;
+    }
+    fans[name] = value;
+  }
+  return withFans(initializer, fans);
 }
 
 function notCallable(target: Term, call: Call, environment: Environment): Term {

@@ -3,10 +3,12 @@ import type { Call } from '../1-syntax/ast.ts';
 import { listNames } from '../diagnostics/reporter.ts';
 import { closest } from '../diagnostics/suggest.ts';
 import { type AttributeValue, type Expr, leaf, sizeOf } from '../operators/expr.ts';
-import { apply, isOperator, type OperatorName, operators } from '../operators/table.ts';
+import { ShapeError, showShape } from '../operators/operator.ts';
+import { apply, isCallable, type OperatorName, operators } from '../operators/table.ts';
+import { pictureOf } from '../operators/window.ts';
 import { applyOperator, toExpr } from './arithmetic.ts';
 import type { FunctionValue } from './checked.ts';
-import type { Environment } from './environment.ts';
+import { type Environment, shapeMistake } from './environment.ts';
 import { INITIALIZERS } from './initializers.ts';
 import { multiply } from './matmul.ts';
 import { describe, isKind, isPoison, POISON, type Term, tensor } from './term.ts';
@@ -17,26 +19,26 @@ export interface Passed {
   readonly named: ReadonlyMap<string, Term>;
 }
 
-const COUNTED = ['flatten', 'size', 'shape', 'floor', 'ceil', 'round', 'identity', 'standardize'];
+const COUNTED = ['flatten', 'size', 'shape', 'channels', 'extent', 'floor', 'ceil', 'round', 'identity', 'standardize'];
 
 /** `name(…)` of something built in; undefined when there is no such thing. */
 export function callBuiltin(name: string, passed: Passed, call: Call, environment: Environment): Term | undefined {
   if (![...passed.positional, ...passed.named.values()].every((term) => !isPoison(term))) return POISON;
   if (Object.hasOwn(INITIALIZERS, name)) return callInitializer(name, passed, call, environment);
   if (COUNTED.includes(name)) return callCounted(name, passed, call, environment);
-  if (isOperator(name)) return callOperator(name, passed, call, environment);
+  if (isCallable(name)) return callOperator(name, passed, call, environment);
   return undefined;
 }
 
 /** A function named without a call: `after = tanh`. */
 export function builtinFunction(name: string): FunctionValue | undefined {
   if (name === 'identity') return { kind: 'function', name, apply: (x) => x };
-  if (!isOperator(name) || operators[name].arity !== 1 || !keepsShape(name)) return undefined;
+  if (!isCallable(name) || operators[name].arity !== 1 || !keepsShape(name)) return undefined;
   return { kind: 'function', name, apply: (x) => apply(name, [x], perSample(name, {}, x)) };
 }
 
 function keepsShape(op: OperatorName): boolean {
-  return operators[op].elementwise || op === 'softmax' || op === 'log_softmax';
+  return operators[op].elementwise || op === 'softmax' || op === 'log_softmax' || op === 'layer_norm';
 }
 
 // ---------------------------------------------------------------- functions that are no operators
@@ -51,6 +53,9 @@ function callCounted(name: string, passed: Passed, call: Call, environment: Envi
       if (shape === undefined) return wrong(call, environment, `${describe(first)} has no shape`);
       return name === 'size' ? sizeOf(shape) : { kind: 'list', items: shape };
     }
+    case 'channels':
+    case 'extent':
+      return pictureFunction(name, first, call, environment);
     case 'flatten':
       return isKind(first, 'tensor')
         ? reshape(first.expr, [sizeOf(first.expr.shape)], call, environment)
@@ -71,6 +76,21 @@ function shapeOf(term: Term): readonly number[] | undefined {
   if (!isKind(term, 'places')) return undefined;
   const [place] = term.places;
   return term.places.length === 1 && place?.kind === 'node' ? place.node.shape : undefined;
+}
+
+/** Of a picture [height, width, channels]: `channels(x)`, and `extent(x)`, which is [height, width]. */
+function pictureFunction(name: 'channels' | 'extent', term: Term, call: Call, environment: Environment): Term {
+  const shape = shapeOf(term);
+  if (shape === undefined) return wrong(call, environment, `${describe(term)} has no shape`);
+  try {
+    const picture = pictureOf(shape);
+    if (shape.length === 3) return name === 'channels' ? picture.channels : { kind: 'list', items: picture.size };
+    shapeMistake(environment, call.span, `a picture is [height, width, channels], not ${showShape(shape)}`);
+  } catch (error) {
+    if (!(error instanceof ShapeError)) throw error;
+    shapeMistake(environment, call.span, error.message);
+  }
+  return POISON;
 }
 
 /** (field - mean of each element over the training set) / one scale for all: unbatched leaves that training fills. */
@@ -127,18 +147,20 @@ function callOperator(op: OperatorName, passed: Passed, call: Call, environment:
   ];
   for (const [name, term] of extra) {
     if (!names.includes(name)) return unknownArgument(op, name, names, call, environment);
-    const value = toAttribute(term);
+    const value = toAttribute(op, name, term);
     if (value === undefined) return wrong(call, environment, `\`${name}\` of \`${op}\` cannot be ${describe(term)}`);
     attributes[name] = value;
   }
   // `leaky_relu(slope = 0.2)` without a tensor is a function, to be given as `act` or `after`.
   if (operands.length === 0 && arity === 1 && passed.named.size > 0 && keepsShape(op)) return partial(op, attributes);
-  if (operands.length < count || count === 0)
+  if (operands.length < count || (count === 0 && arity === 'many'))
     return wrong(
       call,
       environment,
       `\`${op}\` takes ${count === 0 ? 'at least 1' : count} tensor${count === 1 ? '' : 's'}, here ${operands.length}`,
     );
+  const lacking = NEEDED[op]?.find((name) => attributes[name] === undefined);
+  if (lacking !== undefined) return wrong(call, environment, `\`${op}\` needs \`${lacking}\``);
   return operate(op, operands.slice(0, count), attributes, call, environment);
 }
 
@@ -159,14 +181,15 @@ function operate(
   environment: Environment,
 ): Term {
   if (op === 'select' && typeof operands[0] === 'boolean') return (operands[0] ? operands[1] : operands[2]) ?? POISON;
+  const row = operators[op];
   const known = operands.every((term) => typeof term === 'number' || typeof term === 'boolean');
-  if (known && operators[op].elementwise) return calculate(op, operands.map(Number), attributes, call, environment);
+  if (known && row.elementwise) return calculate(op, operands.map(Number), attributes, call, environment);
   const args = operands.map(toExpr);
   const bad = args.indexOf(undefined);
   if (bad >= 0) return wrong(call, environment, `\`${op}\` takes tensors, not ${describe(operands[bad] ?? POISON)}`);
   const exprs = args as Expr[];
   const [first] = exprs;
-  if (first === undefined) return POISON;
+  if (first === undefined) return applyOperator(op, [], environment, call.span, attributes);
   if (op === 'matmul') return multiply(exprs, environment, call.span);
   if (op === 'reshape') return reshape(first, attributes.shape, call, environment);
   if (op === 'broadcast') attributes.shape = toSizes(attributes.shape);
@@ -221,9 +244,30 @@ function perSample(
   return { ...rest, axis: typeof axis === 'number' ? fromEnd(axis) : -1 };
 }
 
-function toAttribute(term: Term): AttributeValue | undefined {
-  if (typeof term !== 'object') return term;
-  if (isKind(term, 'list') && term.items.every((item) => typeof item === 'number')) return term.items as number[];
+/** Attributes that may be lists of whole numbers; a single number stands for a list of one, or for both directions. */
+const LISTS = ['axes', 'order', 'shape', 'stride', 'padding', 'window', 'size'];
+/** Attributes that may be any number; all others but `keep` are whole. */
+const REALS = ['slope', 'epsilon'];
+/** Attributes without a value of their own. */
+const NEEDED: Readonly<Partial<Record<OperatorName, readonly string[]>>> = {
+  one_hot: ['depth'],
+  reshape: ['shape'],
+  broadcast: ['shape'],
+  slice: ['from', 'size'],
+  pad: ['before', 'after'],
+  range: ['size'],
+  max_pool2d: ['window'],
+  average_pool2d: ['window'],
+};
+
+function toAttribute(op: OperatorName, name: string, term: Term): AttributeValue | undefined {
+  if (name === 'keep') return typeof term === 'boolean' ? term : undefined;
+  if (typeof term === 'number' && (Number.isSafeInteger(term) || REALS.includes(name))) return term;
+  const { attributes } = operators[op];
+  const several =
+    name === 'axis' ? Object.hasOwn(attributes, 'axes') : LISTS.includes(name) && op !== 'slice' && op !== 'range';
+  if (!several) return undefined;
+  if (isKind(term, 'list') && term.items.every((item) => Number.isSafeInteger(item))) return term.items as number[];
   return undefined;
 }
 

@@ -1,11 +1,12 @@
 /** `of[…]`: elements of arrays of nodes and clusters, of lists and of tensors; sizes of a type. */
-import type { Index, IndexItem } from '../1-syntax/ast.ts';
+import type { Expression, Index, IndexItem } from '../1-syntax/ast.ts';
 import type { Span } from '../diagnostics/diagnostic.ts';
 import type { Expr } from '../operators/expr.ts';
 import { apply } from '../operators/table.ts';
 import type { Environment } from './environment.ts';
 import type { Evaluate } from './parameters.ts';
 import { isDone, settleShape } from './shapes.ts';
+import { showExpression } from './show.ts';
 import { describe, isKind, isPoison, type Place, POISON, type Term, tensor } from './term.ts';
 
 /** Positions `from` … `to`, both included. */
@@ -24,7 +25,7 @@ export function indexTerm(of: Term, expression: Index, environment: Environment,
   if (isKind(of, 'places')) return indexPlaces(of, expression, environment, evaluate);
   const [item] = expression.items;
   if (isKind(of, 'list') && item !== undefined && expression.items.length === 1) {
-    const at = positions(item, of.items.length, 'the list', environment, evaluate);
+    const at = positions(item, of.items.length, listName(expression.of), environment, evaluate);
     if (at === undefined) return POISON;
     const items = of.items.slice(at.from, at.to + 1);
     return at.single ? (items[0] ?? POISON) : { kind: 'list', items };
@@ -88,6 +89,10 @@ function nameOf(place: Place | undefined): string {
   return place === undefined ? 'this' : place.kind === 'node' ? place.node.name : place.cluster.name;
 }
 
+function listName(expression: Expression): string {
+  return expression.kind === 'list' ? 'the list' : `\`${showExpression(expression)}\``;
+}
+
 /** Elements of a tensor, one index for each of its first axes. */
 function indexTensor(x: Expr, expression: Index, environment: Environment, evaluate: Evaluate): Term {
   if (expression.items.length > x.shape.length) {
@@ -128,7 +133,9 @@ export function positions(
       to < from
         ? `the range ${from}..${to} runs backwards`
         : `${what} has ${count} element${count === 1 ? '' : 's'}, 0 to ${count - 1}; ${to >= count ? to : from} is outside`;
-    environment.session.reporter.report('index/outside', item.span, reason);
+    // Inside a definition the place that matters is where it is used: `shape(source)[1]` of a vector.
+    if (environment.onShape) environment.onShape(item.span, reason);
+    else environment.session.reporter.report('index/outside', item.span, reason);
     return undefined;
   }
   return { from, to, single: item.kind === 'at' };

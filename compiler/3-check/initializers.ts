@@ -22,10 +22,10 @@ export const INITIALIZERS: Readonly<Record<string, Readonly<Record<string, numbe
   /** N(0, std²). */
   normal: { std: 1 },
   /** U(±gain sqrt(6 / (fan in + fan out))) (Glorot and Bengio 2010, equation 16). */
-  xavier: { gain: 1 },
-  glorot: { gain: 1 },
+  xavier: { gain: 1, fan: undefined, fan_out: undefined },
+  glorot: { gain: 1, fan: undefined, fan_out: undefined },
   /** N(0, gain² / fan in), gain sqrt(2) by default (He et al. 2015, equation 10). */
-  kaiming: { gain: Math.SQRT2 },
+  kaiming: { gain: Math.SQRT2, fan: undefined },
 };
 
 /** @param rank axes of the weight: `identity` has no diagonal in a vector, which then begins at 0 */
@@ -46,14 +46,27 @@ export function makeInitializer(value: InitializerValue, fans: Fans, rank: numbe
       return { kind: 'normal', std: given.std ?? 1 };
     case 'xavier':
     case 'glorot':
-      return { kind: 'uniform', bound: (given.gain ?? 1) * Math.sqrt(6 / (fans.in + fans.out)) };
+      return {
+        kind: 'uniform',
+        bound: (given.gain ?? 1) * Math.sqrt(6 / ((given.fan ?? fans.in) + (given.fan_out ?? fans.out))),
+      };
     case 'kaiming':
-      return { kind: 'normal', std: (given.gain ?? Math.SQRT2) / Math.sqrt(fans.in) };
+      return { kind: 'normal', std: (given.gain ?? Math.SQRT2) / Math.sqrt(given.fan ?? fans.in) };
     case 'identity':
       return rank < 2 ? { kind: 'constant', value: 0 } : { kind: 'identity', scale: given.scale ?? 1 };
     default:
       throw new Error(`no initialiser ${value.name}`);
   }
+}
+
+/**
+ * `init(fan = 25, fan_out = 75)` where `init` is an initialiser already: with these fans, unless it names its own or
+ * knows none. So a link says what feeds a unit (of a convolution, the kernel alone) whichever initialiser it is given.
+ */
+export function withFans(value: InitializerValue, fans: Readonly<Record<string, number>>): InitializerValue {
+  const known = Object.keys(INITIALIZERS[value.name] ?? {});
+  const used = Object.entries(fans).filter(([name]) => known.includes(name));
+  return { ...value, arguments: { ...Object.fromEntries(used), ...value.arguments } };
 }
 
 /** A number begins everywhere at that number; the function `identity` names the initialiser of the same name. */

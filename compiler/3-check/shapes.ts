@@ -28,7 +28,10 @@ export function settleShape(sizes: readonly Term[], span: Span, environment: Env
     if (isPoison(size)) return POISON;
     if (typeof size !== 'number' || !Number.isSafeInteger(size) || size < 1) {
       const shown = typeof size === 'number' ? String(size) : describe(size);
-      environment.session.reporter.report('shape/size', span, `a size is a whole number from 1, not ${shown}`);
+      const reason = `a size is a whole number from 1, not ${shown}`;
+      // Inside a definition the place that matters is where it is used.
+      if (environment.onShape) environment.onShape(span, reason);
+      else environment.session.reporter.report('shape/size', span, reason);
       return POISON;
     }
     shape.push(size);

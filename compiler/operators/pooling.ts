@@ -1,7 +1,7 @@
 /** Pooling over pictures with channels last: one number for each window and channel. */
 import type { Attributes, Shape } from './expr.ts';
 import { sizeOf } from './expr.ts';
-import { type Operator, type ReferenceTensor, ShapeError, showShape, type Value } from './operator.ts';
+import { type Operator, type ReferenceTensor, ShapeError, showShape } from './operator.ts';
 import {
   countWindows,
   eachPlace,
