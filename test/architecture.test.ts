@@ -1,5 +1,6 @@
 /** The rules that keep the repository in shape: who may import whom, what a file may hold, what lies where. */
 import { describe, expect, test } from 'vitest';
+import { DEBUG_LEVELS } from '../runtime/support/log.ts';
 import { findCycle, importsOf, readText, trackedFiles } from './support/repository.ts';
 
 const files = trackedFiles();
@@ -8,6 +9,11 @@ const sources = files.filter((file) => file.endsWith('.ts'));
 const prose = files.filter(
   (file) => file !== 'package-lock.json' && /\.(ts|md|json|pcn|txt|yml)$|\/run$|^\./.test(file),
 );
+
+interface LockEntry {
+  readonly resolved?: string;
+  readonly optionalDependencies?: Readonly<Record<string, string>>;
+}
 
 /** `file:line` of every match, so that a failure says where. */
 function matches(inFiles: readonly string[], pattern: RegExp): string[] {
@@ -139,6 +145,15 @@ describe('files', () => {
     expect(files.filter((file) => / /.test(file))).toEqual([]);
   });
 
+  test('leave nothing open in the lock file: all platforms, and no registry', () => {
+    const { packages } = JSON.parse(readText('package-lock.json')) as { packages: Record<string, LockEntry> };
+    const installed = new Set(Object.keys(packages).map((path) => path.split('node_modules/').at(-1)));
+    const named = Object.values(packages).flatMap((entry) => Object.keys(entry.optionalDependencies ?? {}));
+    // `npm ci` refuses a lock file without the packages of other platforms, which `npm install` may leave out.
+    expect(named.filter((name) => !installed.has(name))).toEqual([]);
+    expect(Object.values(packages).filter((entry) => entry.resolved !== undefined)).toEqual([]);
+  });
+
   test('keep the types: no any, no !, nothing ignored', () => {
     const rules = JSON.parse(readText('.biome.json')).linter.rules;
     expect(rules.suspicious.noExplicitAny).toBe('error');
@@ -196,16 +211,12 @@ describe('what is written', () => {
     expect(matches(others, new RegExp(words.join('|'), 'i'))).toEqual([]);
   });
 
-  test('lists the debug levels that there are', () => {
-    const levels = (text: string): string[] =>
-      [...text.matchAll(/^\s*\|?\s*`(?:NMC_DEBUG=)?([1-9])`\s*\|?\s+(.*?)\s*\|?\s*$/gm)].map(([, level = '']) => level);
-    const inReadme = files.includes('README.md') ? levels(readText('README.md')) : undefined;
-    const inCode = matches(modules, /NMC_DEBUG/);
-    if (inReadme === undefined) return;
-    expect(inReadme.length > 0, 'README.md and the code know NMC_DEBUG, or neither').toBe(inCode.length > 0);
-    const used = new Set(
-      modules.flatMap((file) => [...readText(file).matchAll(/\bdebugs?\((\d)[,)]/gi)].map(([, n = '']) => n)),
-    );
-    if (inCode.length > 0) expect([...used].sort()).toEqual(inReadme);
+  test.runIf(files.includes('README.md'))('lists the debug levels in README.md, word for word', () => {
+    const lines = readText('README.md').split('\n');
+    for (const { level, shows } of DEBUG_LEVELS) {
+      const line = lines.find((text) => text.includes(shows)) ?? '';
+      expect(line, `NMC_DEBUG=${level} shows ${shows}`).toMatch(new RegExp(`\\b${level}\\b`));
+    }
+    expect(readText('README.md')).toContain('NMC_DEBUG');
   });
 });

@@ -83,7 +83,7 @@ function draw({ title, colour, points, format }: Panel, index: number, lastEpoch
     marks,
   });
   // A group, not an svg within the svg: not every viewer and paper tool draws those.
-  const content = svg.innerHTML.replace(/<style>[^]*?<\/style>/, '');
+  const content = svg.innerHTML.replace(/<style>[\s\S]*?<\/style>/, '');
   const style = 'fill="currentColor" text-anchor="middle"';
   return `<g transform="translate(0,${index * PANEL_HEIGHT})" ${style}>${content}</g>`;
 }

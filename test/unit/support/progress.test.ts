@@ -80,6 +80,7 @@ describe('on a terminal', () => {
     const recorder = record(true);
     epochThree(recorder);
     recorder.progress.note('stopping after this batch');
+    // biome-ignore lint/suspicious/noControlCharactersInRegex: cursor codes begin with one
     expect(recorder.writes.at(-1)).toMatch(/^\r\x1b\[Jstopping after this batch\nepoch {2}3\/6 /);
     recorder.progress.stop();
     expect(recorder.writes.at(-1)).toBe('\n');
