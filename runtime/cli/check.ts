@@ -2,13 +2,13 @@
 import { checkFile } from '../../compiler/compile.ts';
 import { type Diagnostic, hasErrors } from '../../compiler/diagnostics/diagnostic.ts';
 import { toJson } from '../../compiler/diagnostics/json.ts';
-import { renderDiagnostics } from '../../compiler/diagnostics/render.ts';
 import { toSarif } from '../../compiler/diagnostics/sarif.ts';
 import { fileHost } from '../../compiler/host.ts';
 import { emit } from '../support/emit.ts';
 import { type Arguments, EXIT, flag, texts } from './command.ts';
 import { settings } from './compile-model.ts';
 import { packageVersion } from './package-root.ts';
+import { showDiagnostics } from './show-diagnostics.ts';
 
 export default function (args: Arguments): number {
   const files = [...new Set(texts(args, 'files'))];
@@ -24,7 +24,7 @@ export default function (args: Arguments): number {
     process.stdout.write(`${JSON.stringify(toSarif(found, sources, packageVersion()), null, 2)}\n`);
   else if (flag(args, 'json')) for (const d of toJson(found, sources)) emit({ ...d });
   else {
-    process.stdout.write(renderDiagnostics(found, sources, { color: process.stdout.isTTY === true }));
+    showDiagnostics(process.stdout, found, sources);
     if (!failed) process.stdout.write(`${files.length === 1 ? files[0] : `${files.length} files`}: no errors\n`);
   }
   return failed ? EXIT.wrongInput : EXIT.done;

@@ -16,7 +16,9 @@ export type Arguments = Readonly<Record<string, unknown>>;
 export const EXIT = { done: 0, checkFailed: 1, wrongInput: 2, environment: 3, interrupted: 130 } as const;
 
 export function text(args: Arguments, name: string): string | undefined {
-  const value = args[name];
+  const given = args[name];
+  // Given twice: the last one counts.
+  const value: unknown = Array.isArray(given) ? given.at(-1) : given;
   return typeof value === 'string' ? value : typeof value === 'number' ? String(value) : undefined;
 }
 

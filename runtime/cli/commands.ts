@@ -7,6 +7,7 @@ const json = (y: Argv): Argv =>
 const data = (y: Argv): Argv =>
   y.option('data', {
     type: 'string',
+    requiresArg: true,
     describe: 'folder that holds mnist/, fashion-mnist/, cifar-10/ (default: $NMC_DATA)',
   });
 const set = (y: Argv): Argv =>
@@ -18,7 +19,13 @@ const set = (y: Argv): Argv =>
     describe: 'name=value: a parameter of the model',
   });
 const device = (y: Argv): Argv =>
-  y.option('device', { type: 'string', default: 'auto', describe: 'auto, cpu or reference' });
+  y.option('device', { type: 'string', requiresArg: true, describe: 'auto (default), cpu or reference' });
+/** A whole number; read and refused by `wholeNumber`, whose words are better. */
+const number = (y: Argv, name: string, describe: string): Argv =>
+  y.option(name, { type: 'string', requiresArg: true, describe });
+const task = (y: Argv): Argv =>
+  y.option('task', { type: 'string', requiresArg: true, describe: 'which predict block (default: the first)' });
+const limit = (y: Argv): Argv => number(y, 'limit', 'at most this many samples');
 const example = (y: Argv, ...lines: [string, string][]): Argv => y.example(lines);
 
 export const commands: readonly Command[] = [
@@ -27,21 +34,58 @@ export const commands: readonly Command[] = [
     summary: 'train a model; without TASK the first train block runs',
     options: (y) =>
       example(
-        device(set(data(json(y))))
+        [device, set, data, json]
+          .reduce((all, add) => add(all), trainNumbers(y))
           .positional('file', { type: 'string', describe: 'model file (.pcn)' })
           .positional('task', { type: 'string', describe: 'name of a train block' })
-          .option('epochs', { describe: 'epochs, and the horizon of the schedules' })
-          .option('batch', { describe: 'samples per batch' })
-          .option('seed', { describe: 'seed of weights and of the order of samples' })
-          .option('limit', { describe: 'use at most this many samples of every data set' })
-          .option('out', { type: 'string', describe: 'run folder (default: runs/TASK-DATE-N)' })
-          .option('resume', { type: 'string', describe: 'continue this run with its own settings' })
-          .option('weights', { type: 'string', describe: 'start from the weights of this run' }),
+          .option('out', { type: 'string', requiresArg: true, describe: 'run folder (default: runs/MODEL-DATE-N)' })
+          .option('resume', { type: 'string', requiresArg: true, describe: 'continue this run with its own settings' })
+          .option('weights', { type: 'string', requiresArg: true, describe: 'start from the weights of this run' }),
         ['$0 train dsl-examples/digits.pcn', 'train on generated digits'],
         ['$0 train dsl-examples/mnist.pcn ipc --data DIR --json', 'another task, as JSON lines'],
         ['$0 train --resume runs/digits-20261122-1', 'go on where a run stopped'],
       ),
     load: () => import('./train.ts'),
+  },
+  {
+    usage: 'predict <run>',
+    summary: 'predict with a trained run',
+    options: (y) =>
+      example(
+        limit(task(device(json(y))))
+          .positional('run', { type: 'string', describe: 'run folder' })
+          .option('input', {
+            type: 'string',
+            requiresArg: true,
+            demandOption: true,
+            describe: 'IDX, NPY, NPZ, CSV, Parquet, PNG, a folder of PNGs, or - for JSON lines',
+          }),
+        ['$0 predict runs/digits-20261122-1 --input my.png', 'prints the digit and its scores'],
+        ['$0 predict runs/digits-20261122-1 --input - --json', 'samples as JSON lines: {"image": [[0, …], …]}'],
+      ),
+    load: () => import('./predict.ts'),
+  },
+  {
+    usage: 'eval <run>',
+    summary: "measure a run against its model's checks",
+    options: (y) =>
+      example(limit(device(data(json(y)))).positional('run', { type: 'string', describe: 'run folder' }), [
+        '$0 eval runs/digits-20261122-1',
+        'every check with its value; exit code 1 if one fails',
+      ]),
+    load: () => import('./eval.ts'),
+  },
+  {
+    usage: 'export <run>',
+    summary: 'write the predictor with its weights as one ONNX file',
+    options: (y) =>
+      example(
+        task(json(y))
+          .positional('run', { type: 'string', describe: 'run folder' })
+          .option('onnx', { type: 'string', requiresArg: true, demandOption: true, describe: 'file to write' }),
+        ['$0 export runs/digits-20261122-1 --onnx digits.onnx', 'checked against ONNX Runtime'],
+      ),
+    load: () => import('./export.ts'),
   },
   {
     usage: 'check <files..>',
@@ -71,7 +115,7 @@ export const commands: readonly Command[] = [
     usage: 'explain [code]',
     summary: 'explain a diagnostic; without CODE, list them all',
     options: (y) =>
-      example(json(y).positional('code', { type: 'string' }), [
+      example(json(y).positional('code', { type: 'string', describe: 'as a message names it' }), [
         '$0 explain link/shape',
         'why, with an example and the repair',
       ]),
@@ -84,14 +128,20 @@ export const commands: readonly Command[] = [
       example(
         set(json(y))
           .positional('file', { type: 'string', describe: 'model file, or a plan folder' })
-          .positional('task', { type: 'string' })
-          .option('stage', { type: 'string', default: 'graph', describe: 'ast, graph, program or onnx' })
+          .positional('task', { type: 'string', describe: 'name of a train block' })
+          .option('stage', {
+            type: 'string',
+            requiresArg: true,
+            describe: 'ast, graph (default), program or onnx',
+          })
           .option('after', {
             type: 'string',
-            describe: 'stop behind this pass of the program (`none`: before the first)',
+            requiresArg: true,
+            describe: 'the program behind this pass (`none`: before the first)',
           })
-          .option('svg', { describe: 'draw the graph; a path, or standard output' }),
+          .option('svg', { type: 'string', describe: 'draw the graph; a path, or standard output' }),
         ['$0 show model.pcn --stage program --after hoist', 'the work of one pass'],
+        ['$0 show model.pcn --svg model.svg', 'a picture of the graph'],
       ),
     load: () => import('./show.ts'),
   },
@@ -100,58 +150,18 @@ export const commands: readonly Command[] = [
     summary: 'write the plan of a model',
     options: (y) =>
       example(
-        set(json(y))
-          .positional('file', { type: 'string' })
-          .positional('task', { type: 'string' })
-          .option('out', { alias: 'o', type: 'string', describe: 'plan folder (default: FILE.plan)' })
-          .option('epochs', {})
-          .option('batch', {}),
+        number(number(set(json(y)), 'epochs', 'epochs, and the horizon of the schedules'), 'batch', 'samples per batch')
+          .positional('file', { type: 'string', describe: 'model file (.pcn)' })
+          .positional('task', { type: 'string', describe: 'name of a train block' })
+          .option('out', {
+            alias: 'o',
+            type: 'string',
+            requiresArg: true,
+            describe: 'plan folder (default: FILE.plan)',
+          }),
         ['$0 compile model.pcn -o model.plan', 'plan.json, the programs and cpu/*.onnx'],
       ),
     load: () => import('./compile.ts'),
-  },
-  {
-    usage: 'predict <run>',
-    summary: 'predict with a trained run',
-    options: (y) =>
-      example(
-        device(json(y))
-          .positional('run', { type: 'string', describe: 'run folder' })
-          .option('input', {
-            type: 'string',
-            demandOption: true,
-            describe: 'IDX, NPY, NPZ, CSV, PNG, a folder of PNGs, or - for JSON lines',
-          })
-          .option('task', { type: 'string', describe: 'which predict block (default: the first)' })
-          .option('limit', { describe: 'at most this many samples' }),
-        ['$0 predict runs/digits-20261122-1 --input my.png', 'prints the digit and its scores'],
-      ),
-    load: () => import('./predict.ts'),
-  },
-  {
-    usage: 'eval <run>',
-    summary: "measure a run against the model's checks",
-    options: (y) =>
-      example(
-        device(data(json(y)))
-          .positional('run', { type: 'string' })
-          .option('limit', { describe: 'at most this many samples' }),
-        ['$0 eval runs/digits-20261122-1', 'every check with its value'],
-      ),
-    load: () => import('./eval.ts'),
-  },
-  {
-    usage: 'export <run>',
-    summary: 'write the predictor with its weights as one ONNX file',
-    options: (y) =>
-      example(
-        json(y)
-          .positional('run', { type: 'string' })
-          .option('onnx', { type: 'string', demandOption: true, describe: 'file to write' })
-          .option('task', { type: 'string', describe: 'which predict block (default: the first)' }),
-        ['$0 export runs/digits-20261122-1 --onnx digits.onnx', ''],
-      ),
-    load: () => import('./export.ts'),
   },
   {
     usage: 'data <action> [name]',
@@ -159,10 +169,21 @@ export const commands: readonly Command[] = [
     options: (y) =>
       example(
         data(json(y))
-          .positional('action', { choices: ['list', 'get'] as const })
-          .positional('name', { type: 'string' }),
+          .positional('action', { choices: ['list', 'get'] as const, describe: 'list, or get NAME' })
+          .positional('name', { type: 'string', describe: 'as `nmc data list` names it' }),
+        ['$0 data list', 'what there is, and what is here already'],
         ['$0 data get mnist', 'download with a checksum, resumed after a break'],
       ),
     load: () => import('./data.ts'),
   },
 ];
+
+function trainNumbers(y: Argv): Argv {
+  const rows = [
+    ['epochs', 'epochs, and the horizon of the schedules'],
+    ['batch', 'samples per batch'],
+    ['seed', 'seed of weights and of the order of samples'],
+    ['limit', 'use at most this many samples of every data set'],
+  ] as const;
+  return rows.reduce((all, [name, describe]) => number(all, name, describe), y);
+}

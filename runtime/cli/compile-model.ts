@@ -1,15 +1,18 @@
 /** From a file on disk to a plan in memory, for every command that needs one. */
 import { basename } from 'node:path';
 import type { Checked, TrainTask } from '../../compiler/3-check/checked.ts';
+import { passes } from '../../compiler/5-program/passes/index.ts';
 import type { BuiltPlan } from '../../compiler/8-plan/build.ts';
-import { finishPlan, type Selected, type Staged } from '../../compiler/build-program.ts';
+import { buildProgram, finishPlan, type Selected, type Staged } from '../../compiler/build-program.ts';
 import { checkFile } from '../../compiler/compile.ts';
 import type { Diagnostic } from '../../compiler/diagnostics/diagnostic.ts';
 import { DiagnosticsError } from '../../compiler/diagnostics/diagnostics-error.ts';
 import { closest } from '../../compiler/diagnostics/suggest.ts';
 import { fileHost } from '../../compiler/host.ts';
+import { printProgram } from '../../spec/program-text.ts';
 import { UserError } from '../support/errors.ts';
 import { type Arguments, text, texts } from './command.ts';
+import { debugLog, timed } from './debug.ts';
 import { packageVersion } from './package-root.ts';
 import { wholeNumber } from './whole-number.ts';
 
@@ -22,7 +25,11 @@ export interface CheckedModel {
 
 /** @throws DiagnosticsError when the model has errors */
 export function checkModel(path: string, args: Arguments): CheckedModel {
-  const { value, diagnostics, texts: sources } = checkFile(fileHost(), path, { set: settings(args) });
+  const {
+    value,
+    diagnostics,
+    texts: sources,
+  } = timed('parse and check', () => checkFile(fileHost(), path, { set: settings(args) }));
   if (!value || diagnostics.some((d) => d.severity === 'error')) throw new DiagnosticsError(diagnostics, sources);
   return { checked: value, warnings: diagnostics.filter((d) => d.severity === 'warning'), texts: sources, path };
 }
@@ -88,10 +95,27 @@ export function modulesOf(model: CheckedModel): { path: string; text: string }[]
   }));
 }
 
+/** Graph, program and passes; NMC_DEBUG shows the program after each of them. */
+export function buildStages(selected: Selected, after?: string): Staged {
+  const { shows, debug } = debugLog();
+  if (shows('graph'))
+    for (const pass of ['none', ...passes.map((p) => p.name)])
+      debug('graph', () => `after ${pass}\n${printProgram(buildProgram(selected, pass).program)}`);
+  return timed('graph and program', () => buildProgram(selected, after));
+}
+
 export async function planOf(model: CheckedModel, staged: Staged): Promise<BuiltPlan> {
   const { lowerToCpu } = await import('../../compiler/7-kernels/onnx/lower.ts');
-  const cpu = lowerToCpu(staged.program);
-  return finishPlan(staged, { compiler: `nmc ${packageVersion()}`, modules: modulesOf(model) }, cpu);
+  const cpu = timed('onnx', () => lowerToCpu(staged.program));
+  if (debugLog().shows('kernels')) await debugKernels(cpu);
+  const modules = modulesOf(model);
+  return timed('plan', () => finishPlan(staged, { compiler: `nmc ${packageVersion()}`, modules }, cpu));
+}
+
+async function debugKernels(files: ReadonlyMap<string, Uint8Array>): Promise<void> {
+  const { printOnnx } = await import('../../compiler/7-kernels/onnx/text.ts');
+  for (const [name, bytes] of files)
+    if (name.endsWith('.onnx')) debugLog().debug('kernels', () => `${name}\n${printOnnx(bytes)}`);
 }
 
 export function fileArgument(args: Arguments): string {

@@ -2,17 +2,16 @@
 import { basename } from 'node:path';
 import { planBytes } from '../../compiler/8-plan/build.ts';
 import { sha256 } from '../../compiler/8-plan/canonical.ts';
-import { buildProgram } from '../../compiler/build-program.ts';
 import { writePlan } from '../plan/plan-folder.ts';
 import { emit } from '../support/emit.ts';
 import { formatBytes, formatCount } from '../support/format-numbers.ts';
 import { type Arguments, EXIT, flag, text } from './command.ts';
-import { checkModel, fileArgument, planOf, selectTask } from './compile-model.ts';
+import { buildStages, checkModel, fileArgument, planOf, selectTask } from './compile-model.ts';
 
 export default async function (args: Arguments): Promise<number> {
   const path = fileArgument(args);
   const model = checkModel(path, args);
-  const { plan, files } = await planOf(model, buildProgram(selectTask(model, text(args, 'task'), args)));
+  const { plan, files } = await planOf(model, buildStages(selectTask(model, text(args, 'task'), args)));
   const folder = text(args, 'out') ?? `${basename(path).replace(/\.pcn$/, '')}.plan`;
   const bytes = planBytes(plan);
   writePlan(folder, bytes, files);

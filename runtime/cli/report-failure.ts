@@ -2,12 +2,15 @@
 import { DiagnosticsError } from '../../compiler/diagnostics/diagnostics-error.ts';
 import { EnvironmentError, UserError } from '../support/errors.ts';
 import { EXIT } from './command.ts';
+import { UsageError } from './usage-error.ts';
 
 export async function reportFailure(error: unknown, asJson: boolean): Promise<number> {
   if (error instanceof DiagnosticsError) return reportDiagnostics(error, asJson);
   if (error instanceof UserError || error instanceof EnvironmentError) {
     emit(asJson, error.code, error.message);
-    process.stderr.write(`error[${error.code}]: ${error.message}\n${error.repair ? `  = try: ${error.repair}\n` : ''}`);
+    const repair = error.repair ? `  = try: ${error.repair}\n` : '';
+    const help = error instanceof UsageError ? error.help : undefined;
+    process.stderr.write(help === undefined ? `error[${error.code}]: ${error.message}\n${repair}` : `${help}\n`);
     return error instanceof UserError ? EXIT.wrongInput : EXIT.environment;
   }
   const system = systemFailure(error);
@@ -25,10 +28,10 @@ export async function reportFailure(error: unknown, asJson: boolean): Promise<nu
 }
 
 async function reportDiagnostics(error: DiagnosticsError, asJson: boolean): Promise<number> {
-  const { renderDiagnostics } = await import('../../compiler/diagnostics/render.ts');
+  const { showDiagnostics } = await import('./show-diagnostics.ts');
   const first = error.diagnostics.find((d) => d.severity === 'error');
   emit(asJson, first?.code ?? 'error', first ? `${first.message}: ${first.reason}` : error.message);
-  process.stderr.write(renderDiagnostics(error.diagnostics, error.sources, { color: process.stderr.isTTY === true }));
+  showDiagnostics(process.stderr, error.diagnostics, error.sources);
   return EXIT.wrongInput;
 }
 

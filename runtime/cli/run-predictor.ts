@@ -1,13 +1,11 @@
 /** A trained run, ready to predict: its plan and its weights on a device. */
-import { join } from 'node:path';
 import type { Plan, PlanPrediction } from '../../spec/plan.ts';
 import { chooseDevice } from '../device/choose.ts';
 import type { Executable } from '../device/device.ts';
-import { loadPlan } from '../plan/plan-folder.ts';
 import { openShard, type Shard } from '../shard/shard.ts';
 import { openRun, type Run } from '../store/run-folder.ts';
 import { UserError } from '../support/errors.ts';
-import { RUN_PLAN } from './train.ts';
+import { openPlanOfRun } from './open-plan.ts';
 
 export interface Predictor {
   readonly run: Run;
@@ -18,10 +16,10 @@ export interface Predictor {
 
 export async function openPredictor(directory: string, deviceName: string): Promise<Predictor> {
   const run = openRun(directory);
-  const { plan, executables } = loadPlan(join(directory, RUN_PLAN));
-  const executable = executables[0] as Executable;
   const device = await chooseDevice(deviceName);
-  const shard = await openShard(device, executable, { tensors: run.readParameters() });
+  device.warmUp?.();
+  const { plan, executable } = openPlanOfRun(directory);
+  const shard = await openShard(device, executable, () => ({ tensors: run.readParameters() }));
   return { run, plan, executable, shard };
 }
 

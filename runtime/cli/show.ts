@@ -4,18 +4,19 @@ import { parse } from '../../compiler/1-syntax/parse.ts';
 import { printSourceFile } from '../../compiler/1-syntax/text.ts';
 import { printGraph } from '../../compiler/4-graph/text.ts';
 import { passes } from '../../compiler/5-program/passes/index.ts';
-import { buildProgram, type Staged } from '../../compiler/build-program.ts';
+import type { Staged } from '../../compiler/build-program.ts';
 import { DiagnosticsError } from '../../compiler/diagnostics/diagnostics-error.ts';
 import { closest } from '../../compiler/diagnostics/suggest.ts';
 import { fileHost } from '../../compiler/host.ts';
 import { printProgram } from '../../spec/program-text.ts';
-import { isPlanFolder, loadPlan } from '../plan/plan-folder.ts';
+import { isPlanFolder } from '../plan/plan-folder.ts';
 import { writeFileAtomic } from '../support/atomic.ts';
 import { emit } from '../support/emit.ts';
 import { UserError } from '../support/errors.ts';
 import { formatBytes, formatCount } from '../support/format-numbers.ts';
 import { type Arguments, EXIT, flag, text } from './command.ts';
-import { checkModel, fileArgument, planOf, selectTask } from './compile-model.ts';
+import { buildStages, checkModel, fileArgument, planOf, selectTask } from './compile-model.ts';
+import { openPlan } from './open-plan.ts';
 
 const STAGES = ['ast', 'graph', 'program', 'onnx'] as const;
 
@@ -37,7 +38,7 @@ export default async function (args: Arguments): Promise<number> {
   }
   const model = checkModel(path, args);
   const selected = selectTask(model, text(args, 'task'), args);
-  const staged = buildProgram(selected, checkedPass(text(args, 'after')));
+  const staged = buildStages(selected, checkedPass(text(args, 'after')));
   if (args.svg !== undefined) return drawGraph(staged, args.svg);
   const shown =
     stage === 'graph' ? printGraph(staged.graph) : stage === 'program' ? printProgram(staged.program) : undefined;
@@ -82,7 +83,7 @@ async function drawGraph(staged: Staged, target: unknown): Promise<number> {
 }
 
 function showPlan(folder: string, asJson: boolean): number {
-  const { plan } = loadPlan(folder);
+  const { plan } = openPlan(folder);
   if (asJson) {
     emit({ ...plan });
     return EXIT.done;

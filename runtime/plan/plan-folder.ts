@@ -1,16 +1,22 @@
 /** Writes a plan as a folder, and reads one back, trusting nothing in it. */
-import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, readFileSync, statSync } from 'node:fs';
+import { mkdirSync, readFileSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { PLAN_FORMAT, type Plan } from '../../spec/plan.ts';
+import type { Program } from '../../spec/program.ts';
 import { ProgramTextError, parseProgram } from '../../spec/program-text.ts';
 import type { Executable } from '../device/device.ts';
 import { writeFileAtomic } from '../support/atomic.ts';
 import { UserError } from '../support/errors.ts';
+import { agreementProblem } from './agreement.ts';
+import { manifestProblem } from './manifests.ts';
+import { readsOutside } from './onnx-outside.ts';
+import { broken, readPlanFiles } from './plan-files.ts';
 import { planProblem } from './schema.ts';
+import { programProblem } from './sound-program.ts';
 
 export const PLAN_FILE = 'plan.json';
-const MOST_BYTES = 1024 ** 3;
+/** Of `plan.json` alone. */
+const MOST_BYTES = 256 * 1024 ** 2;
 
 /** Files first, `plan.json` last: a folder with it is whole. */
 export function writePlan(folder: string, planJson: Uint8Array, files: ReadonlyMap<string, Uint8Array>): void {
@@ -29,34 +35,58 @@ export interface LoadedPlan {
   readonly executables: readonly Executable[];
 }
 
-/** @throws UserError `plan/missing`, `plan/format`, `plan/version`, `plan/path`, `plan/hash` */
-export function loadPlan(folder: string): LoadedPlan {
+/**
+ * Nothing of the plan has run when this returns, and nothing larger than its files has been allocated.
+ * @param verify throws where operations and shapes of a program do not fit together
+ * @throws UserError `plan/missing`, `plan/format`, `plan/version`, `plan/path`, `plan/hash`
+ */
+export function loadPlan(folder: string, verify: (program: Program) => void): LoadedPlan {
   const plan = parsePlan(readPlanText(folder), folder);
-  const files = new Map<string, Uint8Array>();
-  for (const file of plan.files) files.set(file.path, readChecked(folder, file));
-  const executables = plan.shards.map((shard): Executable => {
-    const text = files.get(shard.program);
-    if (!text) throw broken(folder, `shard ${shard.id} names a program that is not among the files: ${shard.program}`);
-    const wanted = new Map<string, Uint8Array>();
-    for (const path of shard.cpu) {
-      const bytes = files.get(path);
-      if (!bytes) throw broken(folder, `shard ${shard.id} names a file that is not there: ${path}`);
-      wanted.set(path, bytes);
-    }
-    return { program: parseText(folder, shard.program, text), files: wanted };
-  });
+  const files = readPlanFiles(folder, plan.files);
+  const executables = plan.shards.map((shard) => loadShard(folder, plan, shard, files, verify));
   return { plan, executables };
 }
 
 export function isPlanFolder(path: string): boolean {
-  return existsSync(join(path, PLAN_FILE));
+  return statSync(join(path, PLAN_FILE), { throwIfNoEntry: false }) !== undefined;
+}
+
+function loadShard(
+  folder: string,
+  plan: Plan,
+  shard: Plan['shards'][number],
+  files: ReadonlyMap<string, Uint8Array>,
+  verify: (program: Program) => void,
+): Executable {
+  const text = files.get(shard.program);
+  if (!text) throw broken(folder, `shard ${shard.id} names a program that is not among the files: ${shard.program}`);
+  const wanted = new Map<string, Uint8Array>();
+  for (const path of shard.cpu) {
+    const bytes = files.get(path);
+    if (!bytes) throw broken(folder, `shard ${shard.id} names a file that is not there: ${path}`);
+    if (path.endsWith('.onnx') && readsOutside(bytes)) throw broken(folder, `${path} takes weights from other files`);
+    wanted.set(path, bytes);
+  }
+  const program = parseText(folder, shard.program, text);
+  const problem = programProblem(program, shard.memory) ?? agreementProblem(plan, shard, program);
+  if (problem !== undefined) throw broken(folder, `${shard.program}: ${problem}`);
+  try {
+    verify(program);
+  } catch (error) {
+    throw broken(folder, `${shard.program}: ${error instanceof Error ? error.message : String(error)}`);
+  }
+  const mismatch = manifestProblem(program, wanted);
+  if (mismatch !== undefined) throw broken(folder, mismatch);
+  return { program, files: wanted };
 }
 
 function readPlanText(folder: string): string {
   const path = join(folder, PLAN_FILE);
-  if (!existsSync(path))
+  const stat = statSync(path, { throwIfNoEntry: false });
+  if (!stat)
     throw new UserError('plan/missing', `${folder} is not a plan: it has no ${PLAN_FILE}`, 'make one with nmc compile');
-  if (statSync(path).size > MOST_BYTES) throw broken(folder, `${PLAN_FILE} is larger than 1 GiB`);
+  if (!stat.isFile()) throw broken(folder, `${PLAN_FILE} is not a file`);
+  if (stat.size > MOST_BYTES) throw broken(folder, `${PLAN_FILE} has ${stat.size} bytes, more than ${MOST_BYTES}`);
   return readFileSync(path, 'utf8');
 }
 
@@ -72,7 +102,7 @@ function parsePlan(text: string, folder: string): Plan {
   if (format.split('.')[0] !== PLAN_FORMAT.split('.')[0])
     throw new UserError(
       'plan/version',
-      `${folder} has plan format ${format}, this nmc reads ${PLAN_FORMAT}`,
+      `${folder} has plan format ${format.slice(0, 20)}, this nmc reads ${PLAN_FORMAT}`,
       'compile the model again with this nmc',
     );
   const problem = planProblem(value);
@@ -80,38 +110,12 @@ function parsePlan(text: string, folder: string): Plan {
   return value as Plan;
 }
 
-function readChecked(folder: string, file: Plan['files'][number]): Uint8Array {
-  const parts = file.path.split('/');
-  if (parts.some((p) => p === '' || p === '.' || p === '..' || p.includes('\\') || p.includes(':') || p.includes('\0')))
-    throw new UserError(
-      'plan/path',
-      `${folder}: the plan names a file outside its folder: ${JSON.stringify(file.path)}`,
-      'do not run this plan',
-    );
-  const path = join(folder, ...parts);
-  if (!existsSync(path)) throw broken(folder, `${file.path} is missing`);
-  if (statSync(path).size !== file.bytes)
-    throw broken(folder, `${file.path} has ${statSync(path).size} bytes, not ${file.bytes}`);
-  const bytes = readFileSync(path);
-  if (createHash('sha256').update(bytes).digest('hex') !== file.sha256)
-    throw new UserError(
-      'plan/hash',
-      `${folder}: ${file.path} does not have its hash: it was changed after the plan was made`,
-      'compile the model again',
-    );
-  return bytes;
-}
-
-function parseText(folder: string, path: string, bytes: Uint8Array): Executable['program'] {
+function parseText(folder: string, path: string, bytes: Uint8Array): Program {
   try {
-    return parseProgram(new TextDecoder().decode(bytes));
+    return parseProgram(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
   } catch (error) {
-    if (error instanceof ProgramTextError || error instanceof SyntaxError)
-      throw broken(folder, `${path}: ${error.message}`);
+    if (error instanceof ProgramTextError || error instanceof TypeError)
+      throw broken(folder, `${path}: ${error.message.slice(0, 300)}`);
     throw error;
   }
-}
-
-function broken(folder: string, what: string): UserError {
-  return new UserError('plan/format', `${folder} is not a sound plan: ${what}`, 'compile the model again');
 }

@@ -4,6 +4,7 @@ import { type Dataset, findField, sizeOf } from '../data/dataset.ts';
 import { feedBatches } from '../data/feed.ts';
 import type { FieldData, Tensor } from '../device/device.ts';
 import type { Shard } from './shard.ts';
+import { Stopped, UNWATCHED, type Watch } from './watch.ts';
 
 /** Results of one batch, cut to the samples that were really there. */
 export interface PredictedBatch {
@@ -49,12 +50,16 @@ function padded(data: FieldData, count: number, batch: number): FieldData {
   return full;
 }
 
-/** @returns the metric over the whole set: accuracy in 0 … 1, or the mean squared error of an element */
+/**
+ * @returns the metric over the whole set: accuracy in 0 … 1, or the mean squared error of an element
+ * @throws Stopped
+ */
 export async function measure(
   shard: Shard,
   prediction: PlanPrediction,
   check: PlanCheck,
   dataset: Dataset,
+  watch: Watch = UNWATCHED,
 ): Promise<number> {
   const field = findField(dataset, check.field);
   const size = sizeOf(field);
@@ -68,6 +73,8 @@ export async function measure(
       sum += check.metric === 'accuracy' ? Number(difference === 0) : difference * difference;
     }
     count += batch.count * size;
+    watch.progress(batch.first + batch.count, dataset.length);
+    if (watch.stopRequested()) throw new Stopped();
   }
   return sum / Math.max(1, count);
 }

@@ -1,10 +1,12 @@
 /** One shard on one device: its states made, saved and restored, its functions run. */
+import { totalmem } from 'node:os';
 import { initialValues } from '../../spec/initialise.ts';
-import type { State } from '../../spec/program.ts';
+import { type State, sizeOf } from '../../spec/program.ts';
 import type { Standardization } from '../data/statistics.ts';
 import type { Device, DeviceSession, Executable, FieldData, Position, Tensor } from '../device/device.ts';
 import type { NamedTensor } from '../store/safetensors.ts';
-import { UserError } from '../support/errors.ts';
+import { EnvironmentError, UserError } from '../support/errors.ts';
+import { formatBytes } from '../support/format-numbers.ts';
 
 export interface Shard {
   readonly executable: Executable;
@@ -23,10 +25,23 @@ export type Beginning =
     }
   | { readonly tensors: readonly NamedTensor[] };
 
-export async function openShard(device: Device, executable: Executable, beginning: Beginning): Promise<Shard> {
+/**
+ * @param begin how to begin; called when the device has started to load, so both take their time together
+ * @param first the function that will run first
+ * @throws EnvironmentError `memory/too-small`; UserError `weights/…`
+ */
+export async function openShard(
+  device: Device,
+  executable: Executable,
+  begin: () => Beginning | Promise<Beginning>,
+  first?: string,
+): Promise<Shard> {
+  const { states } = executable.program;
+  assertFits(states);
   const session = await device.open(executable);
   try {
-    await fill(session, executable.program.states, beginning);
+    if (first !== undefined) session.prepare(first);
+    await fill(session, states, await begin());
   } catch (error) {
     await session.close();
     throw error;
@@ -34,9 +49,20 @@ export async function openShard(device: Device, executable: Executable, beginnin
   return {
     executable,
     run: (name, inputs, position) => session.run(name, inputs, position),
-    save: async () => saveStates(session, executable.program.states),
+    save: async () => saveStates(session, states),
     close: () => session.close(),
   };
+}
+
+/** Said before anything is allocated: what does not fit would end the process without a word. */
+function assertFits(states: readonly State[]): void {
+  const bytes = states.reduce((sum, s) => sum + sizeOf(s.shape) * Float32Array.BYTES_PER_ELEMENT, 0);
+  if (bytes <= totalmem()) return;
+  throw new EnvironmentError(
+    'memory/too-small',
+    `the weights alone need ${formatBytes(bytes)}, this machine has ${formatBytes(totalmem())}`,
+    'make the model smaller (--set), or use a larger machine',
+  );
 }
 
 async function fill(session: DeviceSession, states: readonly State[], beginning: Beginning): Promise<void> {

@@ -39,6 +39,10 @@ export interface Progress {
   startEpoch(start: EpochStart): void;
   /** @param batch batches done in this epoch; @param samples samples seen in this epoch by this process */
   update(batch: number, samples: number): void;
+  /** What goes on within the epoch besides its batches, in place of the time left: `glyphs.test 40.0 %`. */
+  status(text: string): void;
+  /** Work that is no epoch: a line that the next one takes the place of. */
+  busy(text: string): void;
   finishEpoch(result: EpochResult): void;
   /** A whole line, kept above the bar. */
   note(line: string): void;
@@ -64,7 +68,7 @@ export function createProgress(options: ProgressOptions = {}): Progress {
   let batch = 0;
   let samples = 0;
   let startedAt = 0;
-  let drawnAt = 0;
+  let drawnAt = now();
 
   const draw = (tail: string): string => {
     const seconds = (now() - startedAt) / 1000;
@@ -92,6 +96,16 @@ export function createProgress(options: ProgressOptions = {}): Progress {
       if (now() - drawnAt < interval) return;
       drawnAt = now();
       screen.replace(draw(timeLeft()));
+    },
+    status(text) {
+      if (now() - drawnAt < interval) return;
+      drawnAt = now();
+      screen.replace(draw(text));
+    },
+    busy(text) {
+      if (now() - drawnAt < interval) return;
+      drawnAt = now();
+      screen.replace(isTerminal ? text.slice(0, (stream.columns ?? DEFAULT_COLUMNS) - 1) : text);
     },
     finishEpoch(result) {
       screen.finish(draw(resultText(result)));

@@ -1,0 +1,97 @@
+/** Reads a command line and runs its command; the only place that turns failures into exit codes. */
+import yargs, { type Argv } from 'yargs';
+import { type Arguments, type Command, EXIT } from './command.ts';
+import { commands } from './commands.ts';
+import { packageVersion } from './package-root.ts';
+import { reportFailure } from './report-failure.ts';
+import { readUsage, UsageError } from './usage-error.ts';
+
+const WIDEST = 110;
+const DEFAULT_COLUMNS = 100;
+
+/** @param argv without the program's own name. @returns the exit code */
+export async function runCommandLine(argv: readonly string[]): Promise<number> {
+  const asJson = argv.includes('--json');
+  try {
+    return await parseAndRun(argv);
+  } catch (error) {
+    return reportFailure(error, asJson);
+  }
+}
+
+async function parseAndRun(argv: readonly string[]): Promise<number> {
+  let exit: number = EXIT.done;
+  const parser = baseParser(argv);
+  for (const command of commands)
+    parser.command(command.usage, command.summary, command.options, async (args) => {
+      const run = (await command.load()).default;
+      exit = await run(args as Arguments);
+    });
+  const command = commandOf(argv);
+  if (command === undefined && !argv.some((word) => ['--help', '-h', '--version'].includes(word))) {
+    const first = argv.find((word) => !word.startsWith('-'));
+    if (first !== undefined) throw unknownCommand(first);
+    throw new UsageError('say what to do', 'one of the commands below', await parser.getHelp());
+  }
+  parser.fail((message, error) => {
+    // Of its own complaints, yargs reports some as errors and some as messages.
+    if (error && error.name !== 'YError') throw error;
+    throw new BadArguments(error?.message ?? message);
+  });
+  try {
+    await parser.parseAsync();
+  } catch (error) {
+    if (error instanceof BadArguments) throw await readUsage(error.message, command);
+    throw error;
+  }
+  return exit;
+}
+
+/** What yargs found wrong, in its own words. */
+class BadArguments extends Error {
+  override readonly name = 'BadArguments';
+}
+
+function baseParser(argv: readonly string[]): Argv {
+  return (
+    yargs([...argv])
+      .scriptName('nmc')
+      .usage('$0 <command>\n\nThe NeuroMesh compiler and runtime: predictive coding networks from .pcn files.')
+      .version(packageVersion())
+      .help()
+      .alias('help', 'h')
+      // Messages and tests are in one language, whatever the environment's.
+      .locale('en')
+      .strict()
+      .demandCommand(1)
+      .wrap(Math.min(WIDEST, process.stdout.columns ?? DEFAULT_COLUMNS))
+      .exitProcess(false)
+      .showHelpOnFail(false)
+      .example([
+        ['$0 train dsl-examples/digits.pcn', 'train on generated digits, in under a minute'],
+        ['$0 check model.pcn', 'what is wrong with a model'],
+        ['$0 train --help', 'the options of a command'],
+      ])
+      .parserConfiguration({
+        'duplicate-arguments-array': true,
+        'populate--': false,
+        'dot-notation': false,
+        'parse-numbers': false,
+        'parse-positional-numbers': false,
+        'boolean-negation': false,
+        'camel-case-expansion': false,
+      })
+  );
+}
+
+function commandOf(argv: readonly string[]): Command | undefined {
+  return commands.find((c) => argv.includes(nameOf(c)));
+}
+
+export function nameOf(command: Command): string {
+  return command.usage.split(' ')[0] ?? '';
+}
+
+function unknownCommand(name: string): UsageError {
+  return UsageError.withNearest(`there is no command ${name}`, name, commands.map(nameOf), 'nmc --help lists them');
+}

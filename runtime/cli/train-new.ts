@@ -1,0 +1,72 @@
+/** A training from the beginning: compile, open everything at once, make the run folder, go. */
+import { planBytes } from '../../compiler/8-plan/build.ts';
+import type { Device } from '../device/device.ts';
+import { PLAN_FILE } from '../plan/plan-folder.ts';
+import { openShard } from '../shard/shard.ts';
+import { assertTrainable } from '../shard/training.ts';
+import { createRun } from '../store/create-run.ts';
+import { openRun } from '../store/run-folder.ts';
+import { type Arguments, text } from './command.ts';
+import { buildStages, checkModel, fileArgument, planOf, requireTask, selectTask } from './compile-model.ts';
+import { flopCounter, timed, timedShard } from './debug.ts';
+import { runTo } from './train-loop.ts';
+import type { Reporter } from './train-report.ts';
+import { chosenSettings, configOf, RUN_PLAN, trainingOf } from './train-settings.ts';
+import { openTrainingData, statisticsOf } from './training-data.ts';
+import type { Interrupt } from './watch-interrupt.ts';
+
+export async function trainNew(
+  args: Arguments,
+  device: Device,
+  reporter: Reporter,
+  interrupt: Interrupt,
+): Promise<number> {
+  const path = fileArgument(args);
+  const model = checkModel(path, args);
+  reporter.warnings(model.warnings, model.texts);
+  const selected = requireTask(selectTask(model, text(args, 'task'), args), path);
+  const chosen = chosenSettings(args, path, selected.task);
+  const weights = text(args, 'weights');
+  const given = weights === undefined ? undefined : openRun(weights).readParameters();
+  const { plan, program, files } = await planOf(model, buildStages(selected));
+  const training = trainingOf(plan);
+  reporter.start(plan, training, device);
+  const opening = reporter.waiting(
+    'reading data',
+    timed('open data', () => openTrainingData(plan, training, chosen)),
+  );
+  opening.catch(() => undefined);
+  const opened = await timed('open device', () =>
+    openShard(
+      device,
+      { program, files },
+      async () => {
+        const data = await opening;
+        assertTrainable(plan, training, data);
+        reporter.data(data);
+        const statistics = timed('statistics of the data', () => statisticsOf(program.states, data.train));
+        return { seed: chosen.seed, statistics, ...(given ? { weights: given } : {}) };
+      },
+      'train',
+    ),
+  );
+  const shard = timedShard(opened, await flopCounter(program));
+  try {
+    const saved = await reporter.waiting('preparing the device', shard.save());
+    const initial = { epoch: 0, batch: 0, update: 0, finished: false, totals: {}, ...saved };
+    const parts = new Map(
+      [...files, [PLAN_FILE, planBytes(plan)] as const].map(([name, bytes]) => [`${RUN_PLAN}/${name}`, bytes]),
+    );
+    const out = text(args, 'out');
+    const source = { plan, training, chosen, args, path, text: model.texts.get(path) ?? '' };
+    const run = timed('create the run folder', () =>
+      createRun(out === undefined ? { parent: 'runs' } : { directory: out }, configOf(source), initial, {
+        files: parts,
+      }),
+    );
+    const data = await opening;
+    return await runTo(run, { plan, training, chosen, data, shard, device }, reporter, interrupt);
+  } finally {
+    await shard.close();
+  }
+}

@@ -1,0 +1,65 @@
+/** A training as JSON lines; their names and order are a contract with other programs. */
+import type { Plan } from '../../spec/plan.ts';
+import { holds } from '../shard/evaluate.ts';
+import type { CheckResult } from '../shard/training.ts';
+import type { RunState } from '../store/run-folder.ts';
+import { emit } from '../support/emit.ts';
+import { EXIT } from './command.ts';
+import { showDiagnostics } from './show-diagnostics.ts';
+import type { Reporter } from './train-report.ts';
+import { checkTotal } from './train-settings.ts';
+
+export function jsonReporter(): Reporter {
+  return {
+    observer: {
+      epochStarted: () => undefined,
+      batchDone: () => undefined,
+      measuring: () => undefined,
+      epochDone: ({ epoch, energy, accuracy, seconds, samplesPerSecond, validation, energyByNode }) =>
+        emit({
+          event: 'epoch',
+          epoch,
+          energy,
+          accuracy,
+          seconds,
+          samplesPerSecond,
+          ...(validation === null ? {} : { validation }),
+          energyByNode,
+        }),
+    },
+    warnings: (warnings, texts) => showDiagnostics(process.stderr, warnings, texts),
+    note: (line) => process.stderr.write(`${line}\n`),
+    start: (plan, training, device) =>
+      emit({
+        event: 'start',
+        model: plan.model,
+        task: training.task,
+        device: device.name,
+        parameters: plan.shards.reduce((sum, s) => sum + s.parameterCount, 0),
+        flopsPerBatch: plan.shards.reduce((sum, s) => sum + s.flopsPerBatch, 0),
+      }),
+    data: () => undefined,
+    waiting: (_what, work) => work,
+    begins: () => undefined,
+    stopProgress: () => undefined,
+    interrupted: (out) => {
+      emit({ event: 'interrupted', out });
+      return EXIT.interrupted;
+    },
+    done: (out, _rows, end, seconds) =>
+      emit({ event: 'done', accuracy: end.accuracy, seconds, checks: end.checks, out }),
+    alreadyDone: (run, plan) => {
+      const accuracy = run.readMetrics().at(-1)?.accuracy ?? null;
+      emit({ event: 'done', accuracy, seconds: 0, checks: storedChecks(plan, run.resumedFrom), out: run.directory });
+      return EXIT.done;
+    },
+  };
+}
+
+/** The checks as the finished run measured them. */
+export function storedChecks(plan: Plan, state: RunState): CheckResult[] {
+  return plan.checks.flatMap((check, i) => {
+    const value = state.totals[checkTotal(i)];
+    return value === undefined ? [] : [{ check: check.text, value, pass: holds(check, value) }];
+  });
+}

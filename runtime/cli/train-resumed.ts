@@ -1,0 +1,72 @@
+/** `nmc train --resume DIR`: goes on with a run, with its own settings. */
+import { chooseDevice } from '../device/choose.ts';
+import { openShard } from '../shard/shard.ts';
+import { assertTrainable } from '../shard/training.ts';
+import { resumeRun, type TrainingRun } from '../store/run-folder.ts';
+import { UserError } from '../support/errors.ts';
+import { type Arguments, text } from './command.ts';
+import { flopCounter, timed, timedShard } from './debug.ts';
+import { openPlanOfRun } from './open-plan.ts';
+import { runTo } from './train-loop.ts';
+import type { Reporter } from './train-report.ts';
+import { storedSettings, trainingOf } from './train-settings.ts';
+import { openTrainingData } from './training-data.ts';
+import type { Interrupt } from './watch-interrupt.ts';
+
+/** All that belongs to the run; `--data` may say where the data are now. */
+const NOT_WITH_RESUME = ['file', 'task', 'epochs', 'batch', 'seed', 'limit', 'out', 'weights', 'set', 'device'];
+
+export async function trainOn(
+  directory: string,
+  args: Arguments,
+  reporter: Reporter,
+  interrupt: Interrupt,
+): Promise<number> {
+  for (const name of NOT_WITH_RESUME)
+    if (args[name] !== undefined)
+      throw new UserError(
+        'usage/resume',
+        `--resume continues a run with its own settings: ${name} cannot be given with it`,
+        'leave it out, or train anew',
+      );
+  const run = resumeRun(directory);
+  try {
+    for (const repair of run.repairs) reporter.note(repair);
+    return await goOn(run, text(args, 'data'), reporter, interrupt);
+  } finally {
+    run.close();
+  }
+}
+
+async function goOn(
+  run: TrainingRun,
+  dataDirectory: string | undefined,
+  reporter: Reporter,
+  interrupt: Interrupt,
+): Promise<number> {
+  const { directory, resumedFrom: state } = run;
+  const chosen = storedSettings(run.config, dataDirectory);
+  const device = await chooseDevice(chosen.device);
+  if (!state.finished) device.warmUp?.();
+  const { plan, executable } = await timed('read the plan', () => openPlanOfRun(directory));
+  if (state.finished) return reporter.alreadyDone(run, plan);
+  const training = trainingOf(plan);
+  reporter.start(plan, training, device);
+  const opening = reporter.waiting('reading data', openTrainingData(plan, training, chosen));
+  opening.catch(() => undefined);
+  const opened = await openShard(
+    device,
+    executable,
+    () => ({ tensors: [...state.parameters, ...state.auxiliary] }),
+    'train',
+  );
+  const shard = timedShard(opened, await flopCounter(executable.program));
+  try {
+    const data = await opening;
+    assertTrainable(plan, training, data);
+    reporter.data(data);
+    return await runTo(run, { plan, training, chosen, data, shard, device }, reporter, interrupt);
+  } finally {
+    await shard.close();
+  }
+}

@@ -1,0 +1,69 @@
+/** The data that a plan names, opened with the settings of a run. */
+import { existsSync } from 'node:fs';
+import { isAbsolute, join } from 'node:path';
+import type { Plan, PlanData, PlanTraining } from '../../spec/plan.ts';
+import type { State } from '../../spec/program.ts';
+import { type Dataset, slice } from '../data/dataset.ts';
+import { openDataset } from '../data/open.ts';
+import { type Standardization, standardization } from '../data/statistics.ts';
+import type { TrainingData } from '../shard/training.ts';
+
+export interface DataSettings {
+  readonly seed: number;
+  /** Folder of the public sets. */
+  readonly data: string | undefined;
+  /** Folder from which the paths of `data.file(…)` are meant: that of the model file. */
+  readonly folder: string;
+  /** At most so many samples of each set. */
+  readonly limit: number | undefined;
+}
+
+/** Opens a set; the same one named twice is opened once. */
+export function dataOpener(settings: DataSettings): (reference: PlanData) => Promise<Dataset> {
+  const { seed, data, folder, limit } = settings;
+  const opened = new Map<string, Promise<Dataset>>();
+  const open = async (reference: PlanData): Promise<Dataset> => {
+    const { path } = reference;
+    const placed = path === undefined || isAbsolute(path) ? reference : { ...reference, path: join(folder, path) };
+    const dataset = await openDataset(placed, { seed, ...(data === undefined ? {} : { dataDirectory: data }) });
+    return limitTo(dataset, limit);
+  };
+  return (reference) => {
+    const key = JSON.stringify(reference);
+    const known = opened.get(key) ?? open(reference);
+    opened.set(key, known);
+    return known;
+  };
+}
+
+export function limitTo(dataset: Dataset, limit: number | undefined): Dataset {
+  return limit !== undefined && limit < dataset.length ? slice(dataset, 0, limit - 1) : dataset;
+}
+
+export async function openTrainingData(
+  plan: Plan,
+  training: PlanTraining,
+  settings: DataSettings,
+): Promise<TrainingData> {
+  const open = dataOpener(settings);
+  const [train, validation, checks] = await Promise.all([
+    open(training.data),
+    training.validation ? open(training.validation) : undefined,
+    Promise.all(plan.checks.map((c) => open(c.data))),
+  ]);
+  return { train, checks, ...(validation ? { validation } : {}) };
+}
+
+/** The folder that a run remembers, if it is still there; without it the environment decides. */
+export function rememberedData(folder: unknown): string | undefined {
+  return typeof folder === 'string' && existsSync(folder) ? folder : undefined;
+}
+
+/** What `standardize` needs of the training data, by field. */
+export function statisticsOf(states: readonly State[], dataset: Dataset): Map<string, Standardization> {
+  const found = new Map<string, Standardization>();
+  for (const { init } of states)
+    if (init.kind === 'statistic' && !found.has(init.field))
+      found.set(init.field, standardization(dataset, init.field));
+  return found;
+}

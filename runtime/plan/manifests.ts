@@ -1,0 +1,68 @@
+/** Whether what the CPU device would run takes and gives what the program says. */
+import type { CpuManifest } from '../../spec/cpu-manifest.ts';
+import type { Program, ProgramFunction, Shape } from '../../spec/program.ts';
+
+/**
+ * @param files of the CPU device, by path
+ * @returns what does not agree, or nothing
+ */
+export function manifestProblem(program: Program, files: ReadonlyMap<string, Uint8Array>): string | undefined {
+  for (const f of program.functions) {
+    const path = `cpu/${f.name}.json`;
+    const bytes = files.get(path);
+    // A plan without the CPU's form runs on other devices.
+    if (!bytes) continue;
+    const problem = compare(parse(bytes), f, program);
+    if (problem !== undefined) return `${path} ${problem}`;
+  }
+  return undefined;
+}
+
+function parse(bytes: Uint8Array): Partial<CpuManifest> | null {
+  try {
+    const value: unknown = JSON.parse(new TextDecoder().decode(bytes));
+    return typeof value === 'object' ? value : null;
+  } catch {
+    return null;
+  }
+}
+
+function compare(manifest: Partial<CpuManifest> | null, f: ProgramFunction, program: Program): string | undefined {
+  const { fields, states, scalars, outputs } = manifest ?? {};
+  if (![fields, states, scalars, outputs].every(Array.isArray) || !fields || !states || !scalars || !outputs)
+    return 'is not the description of a function';
+  for (const { field, type, shape } of fields) {
+    const input = f.inputs.find((i) => i.field === field);
+    if (!input || input.type !== type || !same(input.shape, shape)) return `takes ${field}, the program does not`;
+  }
+  const shapes = new Map(program.states.map((s) => [s.id, s.shape]));
+  for (const id of states) if (!shapes.has(id)) return `reads ${id}, which is no state`;
+  const results = new Set(f.results.map((r) => r.name));
+  for (const output of outputs) {
+    const agrees =
+      'state' in output
+        ? same(shapes.get(output.state) ?? [Number.NaN], output.shape)
+        : !('result' in output) ||
+          (results.has(output.result) && same(resultShape(f, program, output.result), output.shape));
+    if (!agrees) return `gives ${String(output.output)}, the program does not`;
+  }
+  return undefined;
+}
+
+function resultShape(f: ProgramFunction, program: Program, name: string): Shape {
+  const value = f.results.find((r) => r.name === name)?.value;
+  const named = [
+    ...program.states,
+    ...f.inputs,
+    ...f.blocks.flatMap((b) => [
+      ...b.scalars.map((s) => ({ id: s.id, shape: [] as Shape })),
+      ...b.ops,
+      ...b.carries.flatMap((c) => [c, { id: c.result, shape: c.shape }]),
+    ]),
+  ];
+  return named.find((v) => v.id === value)?.shape ?? [Number.NaN];
+}
+
+function same(a: Shape, b: unknown): boolean {
+  return Array.isArray(b) && a.length === b.length && a.every((n, i) => n === b[i]);
+}

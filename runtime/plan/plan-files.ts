@@ -1,0 +1,69 @@
+/** Reads the files that a plan names: inside its folder, of the right size, with the right hash. */
+import { createHash } from 'node:crypto';
+import { lstatSync, readFileSync, realpathSync } from 'node:fs';
+import { join, sep } from 'node:path';
+import type { Plan } from '../../spec/plan.ts';
+import { errorCode } from '../support/atomic.ts';
+import { UserError } from '../support/errors.ts';
+
+/** All files of one plan together; graphs and texts, not weights. */
+const MOST_BYTES = 2 * 1024 ** 3;
+
+export function broken(folder: string, what: string): UserError {
+  return new UserError('plan/format', `${folder} is not a sound plan: ${what}`, 'compile the model again');
+}
+
+/** @throws UserError `plan/path`, `plan/hash`, `plan/format` */
+export function readPlanFiles(folder: string, files: Plan['files']): Map<string, Uint8Array> {
+  const total = files.reduce((sum, f) => sum + f.bytes, 0);
+  if (total > MOST_BYTES) throw broken(folder, `its files are ${total} bytes in all`);
+  const root = realpathSync(folder);
+  const found = new Map<string, Uint8Array>();
+  for (const file of files) {
+    if (found.has(file.path)) throw broken(folder, `it names ${file.path} twice`);
+    found.set(file.path, readChecked(folder, root, file));
+  }
+  return found;
+}
+
+function readChecked(folder: string, root: string, file: Plan['files'][number]): Uint8Array {
+  const parts = file.path.split('/');
+  if (parts.some(isNoName)) throw outside(folder, file.path);
+  const path = join(folder, ...parts);
+  // A link may lead out of the folder, and a pipe would never end.
+  const real = realPath(path);
+  if (real === undefined) throw broken(folder, `${file.path} is missing`);
+  if (!real.startsWith(root + sep)) throw outside(folder, file.path);
+  const stat = lstatSync(real);
+  if (!stat.isFile()) throw broken(folder, `${file.path} is not a file`);
+  if (stat.size !== file.bytes) throw broken(folder, `${file.path} has ${stat.size} bytes, not ${file.bytes}`);
+  const bytes = readFileSync(real);
+  if (createHash('sha256').update(bytes).digest('hex') !== file.sha256)
+    throw new UserError(
+      'plan/hash',
+      `${folder}: ${file.path} does not have its hash: it was changed after the plan was made`,
+      'compile the model again',
+    );
+  return bytes;
+}
+
+function isNoName(part: string): boolean {
+  return part === '' || part === '.' || part === '..' || /[\\:\0]/.test(part);
+}
+
+function realPath(path: string): string | undefined {
+  try {
+    return realpathSync(path);
+  } catch (error) {
+    if (['ENOENT', 'ENOTDIR', 'ELOOP', 'ENAMETOOLONG'].includes(errorCode(error) ?? '')) return undefined;
+    throw error;
+  }
+}
+
+function outside(folder: string, path: string): UserError {
+  return new UserError(
+    'plan/path',
+    `${folder}: the plan names a file outside its folder: ${JSON.stringify(path)}`,
+    'do not run this plan',
+  );
+}
