@@ -32,6 +32,7 @@ function recall(tolerance: number): PredictTask {
     reads: [{ name: 'a', value: leaf('node:a', [HIDDEN]), span }],
     settle: call('learn.settle', { steps: 400, rate: 0.1, momentum: 0, tolerance }),
     inputs: [{ name: 'x', type: 'f32', shape: [SEEN] }],
+    replicas: 1,
     span,
   };
 }
