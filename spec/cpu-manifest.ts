@@ -15,15 +15,21 @@ export interface CpuManifest {
     | { readonly result: string }
     | { readonly gradient: string }
   ))[];
+  /** Inputs that kernels read from memory; the graph has no use of them. */
+  readonly kernelFields: readonly { readonly field: string; readonly shape: Shape }[];
   /** Run behind the graph, in order, in place. */
   readonly kernels: readonly CpuKernel[];
 }
 
-/** One function of `cpu/NAME.wasm` over tensors of the same size. */
+/** One function of `cpu/NAME.wasm` over tensors of the same size; the module also has `sum(bytes, a, b, result)`. */
 export interface CpuKernel {
   readonly export: string;
   readonly elements: number;
-  readonly tensors: readonly ({ readonly state: string } | { readonly gradient: string })[];
+  readonly tensors: readonly (
+    | { readonly state: string }
+    | { readonly gradient: string }
+    | { readonly field: string }
+  )[];
   /** States that it overwrites. */
   readonly results: readonly string[];
   readonly scalars: readonly ScalarExpr[];

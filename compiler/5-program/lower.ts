@@ -1,5 +1,5 @@
 /** Tasks become programs: one function that trains on a batch, one for each way of predicting. */
-import type { Block, Input, Program, ProgramFunction, Result, State } from '../../spec/program.ts';
+import type { Block, Input, Program, ProgramFunction, Result, State, Update } from '../../spec/program.ts';
 import type { PredictTask, TrainTask } from '../3-check/checked.ts';
 import { type Graph, weightName } from '../4-graph/graph.ts';
 import { levelGraph } from '../4-graph/level.ts';
@@ -12,13 +12,21 @@ import { type Bindings, lowerExpression } from './lower-expression.ts';
 import { memoryStates, moveMemory, readMemory } from './memory.ts';
 import { type Method, methodOf, numberOf } from './method.ts';
 import { type Clamp, evaluate, freeNodes, get, type Network, nodeOf, sweep } from './network.ts';
-import { optimizerStates } from './optimizer.ts';
+import { optimizerStates, step } from './optimizer.ts';
 import { backpropagation } from './rules/bp.ts';
 import { inferenceLearning } from './rules/il.ts';
 import { incremental } from './rules/ipc.ts';
 import { firstArrival, zeroDivergence } from './rules/z-il.ts';
 import { afterValues, insideValues, moveValues, type Settling } from './settle.ts';
-import { closeBlock, energyGradients, newBlock, stateReader, type Trained, type Training } from './training.ts';
+import {
+  closeBlock,
+  energyGradients,
+  newBlock,
+  stateReader,
+  type Trained,
+  type Training,
+  toUpdates,
+} from './training.ts';
 
 export interface LowerOptions {
   /** Samples in one run of a prediction. */
@@ -41,7 +49,7 @@ export function lowerProgram(
   if (train) states.push(...memoryStates(graph, 'train', train.batch));
   for (const task of predicts) states.push(...memoryStates(graph, `predict.${task.name}`, options.predictBatch));
   const functions: ProgramFunction[] = [];
-  if (train) functions.push(lowerTrain(graph, train, states));
+  if (train) functions.push(lowerTrain(graph, train, states), ...lowerLanes(graph, train, states));
   for (const task of predicts)
     functions.push(lowerPredict(graph, task, states, settlingOf(task, train), options.predictBatch));
   return { name: train ? `${graph.name}.${train.name}` : graph.name, states, functions };
@@ -80,7 +88,7 @@ function startsOf(graph: Graph, states: readonly State[]): Map<string, Value> {
 }
 
 function lowerTrain(graph: Graph, task: TrainTask, states: readonly State[]): ProgramFunction {
-  const { training, inputs, outputs } = openTraining(graph, task, states);
+  const { training, inputs, outputs } = openTraining(graph, task, states, task.batch);
   const rest = lowerRule(methodOf(task), training, outputs, states);
   const { graph: levelled, past } = training.network;
   const updates = [...rest.updates, ...moveMemory(levelled, 'train', past, rest.settled)];
@@ -88,14 +96,64 @@ function lowerTrain(graph: Graph, task: TrainTask, states: readonly State[]): Pr
   return { name: 'train', batch: task.batch, inputs, blocks, updates, results: rest.results };
 }
 
+/** Samples below which a lane's products are too small to be worth their own thread. */
+const SMALLEST_LANE = 16;
+/** Lanes of one batch: fixed, so that results do not depend on the machine. */
+export const LANES = 2;
+
+/**
+ * The same training in two parts: `train.lane` takes a share of the batch as far as its part of the mean gradients,
+ * `train.step` moves the weights by their sum. Threads and microbatches are made of these. Rules that move weights
+ * while values settle, and models whose values outlive a batch, have no such seam.
+ */
+function lowerLanes(graph: Graph, task: TrainTask, states: readonly State[]): ProgramFunction[] {
+  const { rule } = methodOf(task);
+  const batch = task.batch / LANES;
+  const seam = (rule === 'il' || rule === 'z_il' || rule === 'bp') && graph.links.every((l) => l.delay === 0);
+  if (!seam || !Number.isInteger(batch) || batch < SMALLEST_LANE) return [];
+  const { training, inputs, outputs } = openTraining(graph, task, states, batch);
+  const gradients = new Map<string, Value>();
+  const rest = lowerRule(methodOf(task), { ...training, lane: gradients }, outputs, states);
+  const results = [...gradients].map(([name, value]) => ({ name: gradientName(name), value: value.id }));
+  const blocks: Block[] = [closeBlock(training.start, 'start'), ...rest.blocks];
+  const lane = { name: 'train.lane', batch, inputs, blocks, updates: [], results: [...rest.results, ...results] };
+  return [lane, lowerStep(task, states, [...gradients.keys()])];
+}
+
+/** The name under which a lane hands over its part of a weight's mean gradient. */
+export const gradientName = (weight: string): string => `gradient.${weight}`;
+
+function lowerStep(task: TrainTask, states: readonly State[], weights: readonly string[]): ProgramFunction {
+  const builder = new BlockBuilder(createNames());
+  const reader = stateReader(states);
+  const inputs: Input[] = [];
+  const updates: Update[] = [];
+  for (const name of weights) {
+    const value = reader(name);
+    const id = gradientName(name);
+    inputs.push({ id, field: id, type: 'f32', shape: value.shape });
+    builder.origin = `weight ${name}`;
+    const weight = { name, value, gradient: { id, shape: value.shape } };
+    updates.push(...toUpdates(step(builder, task.optimizer, weight, reader, 'batch', 'batches')));
+  }
+  return {
+    name: 'train.step',
+    batch: task.batch,
+    inputs,
+    blocks: [closeBlock(builder, 'start')],
+    updates,
+    results: [],
+  };
+}
+
 /** What every rule begins with: the clamps and the forward sweep. The block `start` is still open. */
 export function openTraining(
   written: Graph,
   task: TrainTask,
   states: readonly State[],
+  batch: number,
 ): { training: Training; inputs: Input[]; outputs: ReadonlySet<string> } {
   const method = methodOf(task);
-  const batch = task.batch;
   const names = createNames();
   const start = new BlockBuilder(names);
   const inputs = inputsOf(task.clamps, task.data.fields, batch);
@@ -112,6 +170,7 @@ export function openTraining(
   const clamped: Network = {
     graph,
     batch,
+    samples: task.batch,
     clamps,
     starts: startsOf(graph, states),
     past: readMemory(start, graph, 'train', batch),
@@ -207,7 +266,7 @@ function lowerPredict(
   const clamps = lowerClamps(start, graph, task.clamps, inputs, statistics, batch);
   const name = `predict.${task.name}`;
   const past = readMemory(start, graph, name, batch);
-  const network: Network = { graph, batch, clamps, starts: startsOf(graph, states), past };
+  const network: Network = { graph, batch, samples: batch, clamps, starts: startsOf(graph, states), past };
   const weights = new Map(
     states.filter((s) => s.role === 'parameter').map((s) => [s.id, { id: s.id, shape: s.shape }]),
   );

@@ -20,6 +20,8 @@ export interface Clamp {
 export interface Network {
   readonly graph: Graph;
   readonly batch: number;
+  /** Samples of the whole batch, of which these may be one lane: means are over all of them. */
+  readonly samples: number;
   readonly clamps: ReadonlyMap<string, Clamp>;
   /** Where nodes begin that no forward sweep reaches, drawn once for all samples; the others' are constants. */
   readonly starts: Values;

@@ -19,6 +19,8 @@ export interface Training {
   readonly z: Values;
   /** Weight gradients are divided by this: the batch size, and beta where the output is nudged (equation 9). */
   readonly gradientScale: Value | undefined;
+  /** Where a lane leaves its part of the mean gradients; the weights then stay as they are. */
+  readonly lane?: Map<string, Value>;
 }
 
 export interface Trained {
@@ -63,7 +65,7 @@ export function reportEnergies(builder: BlockBuilder, network: Network, evaluati
   for (const [node, energy] of evaluation.energies) {
     builder.origin = `node ${node}`;
     const sum = builder.op('sum', [energy], {});
-    reported.set(node, builder.op('mul', [sum, builder.constant(1 / network.batch)]));
+    reported.set(node, builder.op('mul', [sum, builder.constant(1 / network.samples)]));
   }
   builder.origin = undefined;
   return reported;
@@ -87,8 +89,12 @@ export function weightStep(
     const gradient = found.get(value.id);
     if (!gradient || (only && !only.has(name))) continue;
     builder.origin = `weight ${name}`;
-    let mean = builder.op('mul', [gradient, builder.constant(1 / training.network.batch)]);
+    let mean = builder.op('mul', [gradient, builder.constant(1 / training.network.samples)]);
     if (training.gradientScale) mean = builder.op('mul', [mean, training.gradientScale]);
+    if (training.lane) {
+      training.lane.set(name, mean);
+      continue;
+    }
     const moved = step(
       builder,
       training.optimizer,

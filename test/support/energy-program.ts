@@ -44,7 +44,7 @@ export function energyProgram(
     const when = masks.find((m) => m.id === `when.${name}`);
     if (value) clamps.set(name, when ? { value, when: read(when) } : { value });
   }
-  const network: Network = { graph, batch, clamps, starts: new Map(), past: new Map() };
+  const network: Network = { graph, batch, samples: batch, clamps, starts: new Map(), past: new Map() };
   const evaluation = evaluate(builder, network, z, weights);
   const free = freeNodes(network).map((n) => `z.${n.name}`);
   const targets = [...values.filter((s) => free.includes(s.id)), ...parameters].map(read);
@@ -56,7 +56,7 @@ export function energyProgram(
     results.push({ name: `energy.${node}`, value: builder.op('sum', [energy]).id });
   for (const t of targets) {
     const gradient = found.get(t.id);
-    if (gradient) results.push({ name: `gradient.${t.id}`, value: gradient.id });
+    if (gradient) results.push({ name: `slope.${t.id}`, value: gradient.id });
   }
   const block = closeBlock(builder, 'energy');
   const f = { name: 'energy', batch, inputs: [], blocks: [block], updates: [], results };
@@ -83,7 +83,7 @@ export async function gradientErrors(
   const errors = new Map<string, number>();
   for (const id of variables) {
     const kept = Float64Array.from(await session.read(id));
-    const gradient = analytic[`gradient.${id}`];
+    const gradient = analytic[`slope.${id}`];
     let largest = 0;
     for (let i = 0; i < kept.length; i++) {
       const at = async (x: number): Promise<number> => {

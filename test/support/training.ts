@@ -26,7 +26,12 @@ export function programOf(graph: Graph, setting: Setting): Program {
 /** Z-IL with another rate than 1, which no model can ask for: then the equality with backpropagation is lost. */
 export function zeroDivergenceAt(rate: number, graph: Graph, setting: Setting): Program {
   const { states } = programOf(graph, setting);
-  const { training, inputs, outputs } = openTraining(graph, trainTask(graph, { batch: 4, ...setting }), states);
+  const { training, inputs, outputs } = openTraining(
+    graph,
+    trainTask(graph, { batch: 4, ...setting }),
+    states,
+    setting.batch ?? 4,
+  );
   const { blocks, updates, results } = zeroDivergence(training, outputs, stateReader(states), rate);
   const start = closeBlock(training.start, 'start');
   const f = { name: 'train', batch: training.network.batch, inputs, blocks: [start, ...blocks], updates, results };

@@ -25,7 +25,7 @@ export function lowerToCpu(program: Program): Map<string, Uint8Array> {
   const files = new Map<string, Uint8Array>();
   for (const f of program.functions) {
     const { manifest, graph, module } = lowerFunction(program, f, true);
-    files.set(`cpu/${f.name}.onnx`, encodeModel(graph));
+    if (graph.outputs.length > 0) files.set(`cpu/${f.name}.onnx`, encodeModel(graph));
     files.set(`cpu/${f.name}.json`, new TextEncoder().encode(JSON.stringify(manifest)));
     if (module) files.set(`cpu/${f.name}.wasm`, module);
   }
@@ -51,7 +51,9 @@ export function lowerFunction(
   const gone = new Set(chains.flatMap((c) => c.ops.map((op) => op.id)));
   const states = new Set(program.states.map((s) => s.id));
   const ops = straight.ops.filter((op) => !gone.has(op.id));
-  const gradients = [...new Set(chains.flatMap((c) => c.tensors.filter((t) => !states.has(t))))];
+  const given = new Map(f.inputs.map((i) => [i.id, i]));
+  const read = new Set(chains.flatMap((c) => c.tensors));
+  const gradients = [...read].filter((id) => !states.has(id) && !given.has(id));
   const wanted: Output[] = [
     ...straight.f.updates.filter((u) => !gone.has(u.value)).map((u) => ({ value: u.value, to: { state: u.state } })),
     ...straight.f.results.map((r) => ({ value: r.value, to: { result: r.name } })),
@@ -61,7 +63,13 @@ export function lowerFunction(
   const inputs = declareInputs(program, f, ops, wanted, straight, e);
   emitOps(ops, new Set(wanted.map((w) => w.value)), e);
   const outputs = nameOutputs(wanted, inputs, e);
-  const built = buildKernels(chains, straight, states);
+  const kernelFields = f.inputs.filter((i) => read.has(i.id)).map(({ field, shape }) => ({ field, shape }));
+  const places = (id: string): CpuKernel['tensors'][number] => {
+    const field = given.get(id)?.field;
+    if (states.has(id)) return { state: id };
+    return field === undefined ? { gradient: id } : { field };
+  };
+  const built = buildKernels(chains, straight, places);
   const graph: OnnxGraph = {
     name: f.name,
     inputs: inputs.values,
@@ -69,8 +77,16 @@ export function lowerFunction(
     initializers: [...e.constants.values()],
     nodes: e.nodes,
   };
-  const { fields, states: read, scalars } = inputs;
-  const manifest: CpuManifest = { function: f.name, fields, states: read, scalars, outputs, kernels: built.kernels };
+  const { fields, scalars } = inputs;
+  const manifest: CpuManifest = {
+    function: f.name,
+    fields,
+    states: inputs.states,
+    scalars,
+    outputs,
+    kernelFields,
+    kernels: built.kernels,
+  };
   return { manifest, graph, module: built.module };
 }
 
@@ -201,7 +217,7 @@ function nameOutputs(wanted: readonly Output[], inputs: Inputs, e: OnnxEmitter):
 function buildKernels(
   chains: readonly TailChain[],
   straight: Straight,
-  states: ReadonlySet<string>,
+  places: (id: string) => CpuKernel['tensors'][number],
 ): { kernels: CpuKernel[]; module: Uint8Array | undefined } {
   const functions = new Map<string, WasmFunction>();
   const kernels = chains.map((chain): CpuKernel => {
@@ -212,12 +228,18 @@ function buildKernels(
     return {
       export: known.name,
       elements: chain.size,
-      tensors: chain.tensors.map((id) => (states.has(id) ? { state: id } : { gradient: id })),
+      tensors: chain.tensors.map(places),
       results: chain.updates.map((u) => u.state),
       scalars: chain.scalars.map((id) => straight.scalars.get(id) as ScalarExpr),
     };
   });
-  return { kernels, module: functions.size > 0 ? encodeModule([...functions.values()]) : undefined };
+  return { kernels, module: functions.size > 0 ? encodeModule([...functions.values(), sumFunction()]) : undefined };
+}
+
+/** `sum(bytes, a, b, result)`: how lanes put their gradients together. */
+function sumFunction(): WasmFunction {
+  const op: Op = { id: 'o0', op: 'add', args: ['t0', 't1'], attributes: {}, shape: [] };
+  return chainFunction('sum', { ops: [op], tensors: ['t0', 't1'], scalars: [], constants: new Map(), results: ['o0'] });
 }
 
 /** The chain with names that say only what they are, so that equal chains look equal. */

@@ -29,10 +29,12 @@ export interface TailContext {
 /** @returns chains whose operations leave the graph; nothing that stays reads any of them */
 export function elementwiseTails(ops: readonly Op[], f: ProgramFunction, context: TailContext): TailChain[] {
   const tail = tailOps(ops, f, context);
+  // Where there is nothing else, there is no product to join either.
+  const shortest = ops.every((op) => tail.includes(op) || op.op === 'constant') ? 1 : SHORTEST;
   const chains: TailChain[] = [];
   for (const members of components(tail)) {
     const chain = describe(members, f, context);
-    if (members.length >= SHORTEST && chain) chains.push(chain);
+    if (members.length >= shortest && chain) chains.push(chain);
   }
   // A state that one chain changes and another reads would be read too late.
   const changed = new Set(chains.flatMap((c) => c.updates.map((u) => u.state)));

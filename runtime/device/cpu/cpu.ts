@@ -1,38 +1,30 @@
-/** The CPU device: ONNX Runtime in a thread of its own. */
+/** The CPU device: ONNX Runtime in threads of its own. */
 import { availableParallelism } from 'node:os';
-import { Worker } from 'node:worker_threads';
-import { EnvironmentError } from '../../support/errors.ts';
+import type { Program } from '../../../spec/program.ts';
+import { sizeOf } from '../../../spec/program.ts';
 import type { Device, DeviceSession, Executable, FieldData, Position, Tensor } from '../device.ts';
 import { CpuEngine } from './engine.ts';
-import type { Reply, Request, WorkerStart } from './messages.ts';
+import { padded } from './memory.ts';
+import type { WorkerStart } from './messages.ts';
+import { startThread, type Thread, warmThreads } from './thread.ts';
 
 const THREADS = availableParallelism();
 /** From source there is nothing that a thread could load. */
 const FROM_SOURCE = import.meta.url.endsWith('.ts');
 
-/** Started before there was anything to run: loading ONNX Runtime goes on beside compiling. */
-let idleWorker: Worker | undefined;
-
-function startWorker(): Worker {
-  const worker = new Worker(new URL('./worker.js', import.meta.url));
-  // Until it is opened it holds nothing alive, and if it dies the next one says why to whoever opens that.
-  worker.unref();
-  worker.on('error', () => {
-    if (idleWorker === worker) idleWorker = undefined;
-  });
-  return worker;
-}
-
 export const cpuDevice: Device = {
   name: 'cpu',
   description: `ONNX Runtime, ${THREADS} thread${THREADS === 1 ? '' : 's'}`,
   warmUp: () => {
-    if (!FROM_SOURCE) idleWorker ??= startWorker();
+    if (!FROM_SOURCE) warmThreads(Math.min(2, THREADS));
   },
-  open: async (executable) => (FROM_SOURCE ? openHere(executable) : openInThread(executable)),
+  open: async (executable) => {
+    if (FROM_SOURCE) return openHere(executable);
+    return hasLanes(executable.program) ? openInLanes(executable) : openInThread(executable);
+  },
 };
 
-/** The engine in this thread. */
+/** The device in this thread: its engine, in turn. */
 export function openHere(executable: Executable, threads = THREADS): DeviceSession {
   const engine = new CpuEngine(executable.program.states, executable.files, { threads });
   let queue: Promise<unknown> = Promise.resolve();
@@ -56,83 +48,93 @@ export function openHere(executable: Executable, threads = THREADS): DeviceSessi
 }
 
 function openInThread(executable: Executable): DeviceSession {
-  const states = executable.program.states.map(({ id, shape }) => ({ id, shape }));
-  const start: WorkerStart = { states, files: executable.files, threads: THREADS };
-  const worker = idleWorker ?? startWorker();
-  idleWorker = undefined;
-  worker.ref();
-  const waiting = new Map<number, { resolve: (value: unknown) => void; reject: (error: Error) => void }>();
-  let count = 0;
-  let dead: Error | undefined;
-  const die = (error: Error): void => {
-    dead ??= error;
-    for (const { reject } of waiting.values()) reject(dead);
-    waiting.clear();
-  };
-  worker.on('message', (reply: Reply) => {
-    const call = waiting.get(reply.id);
-    waiting.delete(reply.id);
-    if ('failure' in reply)
-      call?.reject(
-        new EnvironmentError('device/failed', `the cpu device failed: ${reply.failure}`, 'try --device reference'),
-      );
-    else call?.resolve(reply.value);
-  });
-  worker.on('error', (error) =>
-    die(
-      new EnvironmentError(
-        'device/failed',
-        `the cpu device did not start: ${error.message}`,
-        'run npm ci again, or use --device reference',
-      ),
-    ),
-  );
-  worker.on('exit', (code) =>
-    die(
-      new EnvironmentError(
-        'device/failed',
-        `the cpu device ended by itself (${code})`,
-        'the machine may be out of memory: use a smaller batch',
-      ),
-    ),
-  );
-  const ask = <T>(request: DistributiveOmit<Request, 'id'>, transfer: ArrayBuffer[] = []): Promise<T> =>
-    new Promise<T>((resolve, reject) => {
-      if (dead) {
-        reject(dead);
-        return;
-      }
-      const id = count++;
-      waiting.set(id, { resolve: resolve as (value: unknown) => void, reject });
-      worker.postMessage({ ...request, id }, transfer);
-    });
-  // What fails here fails again, with a reader, in the first call that needs it.
-  const tell = (request: DistributiveOmit<Request, 'id'>): void => {
-    ask(request).catch(() => undefined);
-  };
-  tell({ kind: 'open', start });
+  const thread = startThread(startOf(executable, THREADS));
   return {
-    prepare: (name) => tell({ kind: 'prepare', name }),
-    write: (state, values) => ask({ kind: 'write', state, values }),
-    read: (state) => ask<Float32Array>({ kind: 'read', state }),
-    run: (name: string, inputs: Readonly<Record<string, FieldData>>, position: Position) => {
-      const copies = copied(inputs);
-      return ask<Record<string, Tensor>>({ kind: 'run', name, inputs: copies, position }, buffersOf(copies));
+    write: (state, values) => thread.ask({ kind: 'write', state, values }),
+    read: (state) => thread.ask<Float32Array>({ kind: 'read', state }),
+    run: (name, inputs, position) => runOn(thread, name, copied(inputs), position),
+    prepare: (name) => thread.tell({ kind: 'prepare', name }),
+    close: () => thread.close(),
+  };
+}
+
+/** Two threads that share every training batch; anything else goes to them in turn. */
+function openInLanes(executable: Executable): DeviceSession {
+  const floats = executable.program.functions.find((f) => f.name === 'train.step')?.inputs ?? [];
+  const bytes = floats.reduce((sum, input) => sum + padded(sizeOf(input.shape)), 0);
+  const control = new SharedArrayBuffer(8);
+  const exchange = new SharedArrayBuffer(4 * bytes);
+  const lanes = ([0, 1] as const).map((index) =>
+    startThread({ ...startOf(executable, Math.max(1, Math.floor(THREADS / 2))), lane: { index, control, exchange } }),
+  ) as [Thread, Thread];
+  let turn = 0;
+  return {
+    write: async (state, values) => {
+      await Promise.all(lanes.map((lane) => lane.ask({ kind: 'write', state, values })));
+    },
+    read: (state) => lanes[0].ask<Float32Array>({ kind: 'read', state }),
+    run: async (name, inputs, position) => {
+      if (name !== 'train') return runOn(lanes[turn++ % 2] as Thread, name, copied(inputs), position);
+      const answers = await Promise.all(
+        lanes.map((lane, i) => {
+          const share = shareOf(inputs, i);
+          return lane.ask<Record<string, Tensor>>({ kind: 'lane', inputs: share, position }, buffersOf(share));
+        }),
+      );
+      return added(answers);
+    },
+    prepare: (name) => {
+      for (const lane of lanes) lane.tell({ kind: 'prepare', name });
     },
     close: async () => {
-      if (!dead) await ask({ kind: 'close' });
-      await worker.terminate();
+      await Promise.all(lanes.map((lane) => lane.close()));
     },
   };
 }
 
-type DistributiveOmit<T, K extends PropertyKey> = T extends unknown ? Omit<T, K> : never;
+function hasLanes(program: Program): boolean {
+  return program.functions.some((f) => f.name === 'train.lane') && THREADS > 1;
+}
+
+function startOf({ program, files }: Executable, threads: number): WorkerStart {
+  return { states: program.states.map(({ id, shape }) => ({ id, shape })), files, threads };
+}
+
+function runOn(
+  thread: Thread,
+  name: string,
+  inputs: Record<string, FieldData>,
+  position: Position,
+): Promise<Record<string, Tensor>> {
+  return thread.ask({ kind: 'run', name, inputs, position }, buffersOf(inputs));
+}
 
 /** The caller may use its buffers again as soon as `run` has returned. */
 function copied(inputs: Readonly<Record<string, FieldData>>): Record<string, FieldData> {
   return Object.fromEntries(Object.entries(inputs).map(([name, data]) => [name, data.slice()]));
 }
 
+/** Half of the samples. */
+function shareOf(inputs: Readonly<Record<string, FieldData>>, lane: number): Record<string, FieldData> {
+  return Object.fromEntries(
+    Object.entries(inputs).map(([name, data]) => [
+      name,
+      data.slice((lane * data.length) / 2, ((lane + 1) * data.length) / 2),
+    ]),
+  );
+}
+
 function buffersOf(inputs: Readonly<Record<string, FieldData>>): ArrayBuffer[] {
   return Object.values(inputs).map((data) => data.buffer as ArrayBuffer);
+}
+
+/** Results of lanes are parts of a mean. */
+function added(answers: readonly Record<string, Tensor>[]): Record<string, Tensor> {
+  const [first = {}, ...rest] = answers;
+  return Object.fromEntries(
+    Object.entries(first).map(([name, values]) => [
+      name,
+      rest.reduce((sum, other) => sum.map((v, i) => v + (other[name]?.[i] ?? 0)) as Tensor, values),
+    ]),
+  );
 }

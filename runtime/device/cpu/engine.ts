@@ -24,10 +24,17 @@ type KernelFunction = (...args: number[]) => void;
 
 interface Loaded {
   readonly manifest: CpuManifest;
-  readonly session: ort.InferenceSession;
+  /** Nothing where the function is kernels alone. */
+  readonly session: ort.InferenceSession | undefined;
   readonly kernels: readonly { readonly kernel: CpuKernel; readonly call: KernelFunction }[];
-  /** Results, and what kernels read. */
+  readonly places: Places;
+  readonly sum: KernelFunction | undefined;
+}
+
+/** Where a function's results, and what its kernels read, lie: each group one after the other. */
+interface Places {
   readonly outputs: ReadonlyMap<string, Placed>;
+  readonly fields: ReadonlyMap<string, Placed>;
 }
 
 interface StatePlaces {
@@ -47,7 +54,7 @@ export class CpuEngine {
   private readonly files: ReadonlyMap<string, Uint8Array>;
   private readonly options: EngineOptions;
   private readonly memory: SharedMemory;
-  private readonly outputs = new Map<string, Map<string, Placed>>();
+  private readonly places = new Map<string, Places>();
 
   constructor(states: readonly EngineState[], files: ReadonlyMap<string, Uint8Array>, options: EngineOptions) {
     this.files = files;
@@ -65,6 +72,9 @@ export class CpuEngine {
     this.memory = createMemory([
       ...states.flatMap((s) => new Array<number>(placesOf(s)).fill(sizeOf(s.shape))),
       ...others.map((o) => sizeOf(o.shape)),
+      ...[...this.manifests.values()].flatMap((m) => m.kernelFields.map((k) => sizeOf(k.shape))),
+      // Behind all else: the gradients of another lane.
+      ...(this.manifests.get(STEP)?.kernelFields ?? []).map((k) => sizeOf(k.shape)),
     ]);
     for (const s of states) {
       const current = this.memory.place(s.shape);
@@ -74,7 +84,8 @@ export class CpuEngine {
       const placed = manifest.outputs.flatMap((o) =>
         'state' in o ? [] : [[o.output, this.memory.place(o.shape)] as const],
       );
-      this.outputs.set(name, new Map(placed));
+      const fields = manifest.kernelFields.map((k) => [k.field, this.memory.place(k.shape)] as const);
+      this.places.set(name, { outputs: new Map(placed), fields: new Map(fields) });
     }
   }
 
@@ -93,28 +104,97 @@ export class CpuEngine {
     return this.load(name);
   }
 
+  /** Runs a function; its results, copied. */
   async run(
     name: string,
     inputs: Readonly<Record<string, FieldData>>,
     position: Position,
   ): Promise<Record<string, Float32Array>> {
-    const { manifest, session, kernels, outputs } = await this.load(name);
-    const scope = { ...position, tick: 0 };
+    const loaded = await this.load(name);
+    for (const [field, placed] of loaded.places.fields) dataOf(placed).set(inputs[field] ?? []);
+    const results = await this.runGraph(loaded, inputs, position);
+    this.runKernels(loaded, position);
+    return results;
+  }
+
+  /** The share of a batch that this lane takes: its results, with its gradients left in memory. */
+  async runLane(
+    inputs: Readonly<Record<string, FieldData>>,
+    position: Position,
+  ): Promise<Record<string, Float32Array>> {
+    return this.runGraph(await this.load(LANE), inputs, position);
+  }
+
+  /** All gradients of the lane, one after the other. */
+  async laneGradients(): Promise<Float32Array> {
+    const { places } = await this.load(LANE);
+    return this.whole([...places.outputs].filter(([output]) => this.isGradient(output)).map(([, placed]) => placed));
+  }
+
+  /** Adds two lanes' gradients, in the order of the lanes, and moves the weights by the sum. */
+  async stepLanes(first: Float32Array, second: Float32Array, position: Position): Promise<void> {
+    const loaded = await this.load(STEP);
+    const sum = this.whole([...loaded.places.fields.values()]);
+    loaded.sum?.(sum.byteLength, first.byteOffset, second.byteOffset, sum.byteOffset);
+    this.runKernels(loaded, position);
+  }
+
+  /** Memory for another lane's gradients. */
+  async placeForGradients(): Promise<Float32Array> {
+    const floats = (await this.laneGradients()).length;
+    return new Float32Array(this.memory.memory.buffer, this.memory.end(), floats);
+  }
+
+  private isGradient(output: string): boolean {
+    const found = this.manifests.get(LANE)?.outputs.find((o) => o.output === output);
+    return found !== undefined && 'result' in found && isGradientName(found.result);
+  }
+
+  /** Tensors that lie one after the other, as one. */
+  private whole(placed: readonly Placed[]): Float32Array {
+    const first = placed[0];
+    const last = placed.at(-1);
+    if (!first || !last) return new Float32Array(this.memory.memory.buffer, 0, 0);
+    const end = last.address + padded(dataOf(last).length);
+    return new Float32Array(this.memory.memory.buffer, first.address, (end - first.address) / 4);
+  }
+
+  private async runGraph(
+    { manifest, session, places }: Loaded,
+    inputs: Readonly<Record<string, FieldData>>,
+    position: Position,
+  ): Promise<Record<string, Float32Array>> {
+    const results: Record<string, Float32Array> = {};
+    if (!session) return results;
     const fetches: Record<string, ort.Tensor> = {};
     for (const o of manifest.outputs)
-      fetches[o.output] = ('state' in o ? spareOf(this.state(o.state), o.state) : placeOf(outputs, o.output)).tensor;
-    await session.run(this.feeds(manifest, inputs, scope), fetches);
-    for (const { kernel, call } of kernels) call(...this.kernelArguments(kernel, outputs, scope));
-    const results: Record<string, Float32Array> = {};
+      fetches[o.output] = (
+        'state' in o ? spareOf(this.state(o.state), o.state) : placeOf(places.outputs, o.output)
+      ).tensor;
+    await session.run(this.feeds(manifest, inputs, { ...position, tick: 0 }), fetches);
     for (const o of manifest.outputs) {
       if ('state' in o) swap(this.state(o.state));
-      else if ('result' in o) results[o.result] = dataOf(placeOf(outputs, o.output)).slice();
+      else if ('result' in o && !isGradientName(o.result))
+        results[o.result] = dataOf(placeOf(places.outputs, o.output)).slice();
     }
     return results;
   }
 
+  private runKernels({ kernels, places }: Loaded, position: Position): void {
+    const scope = { ...position, tick: 0 };
+    for (const { kernel, call } of kernels) {
+      const tensors = kernel.tensors.map((t) => {
+        if ('state' in t) return this.state(t.state).current.address;
+        return 'field' in t ? placeOf(places.fields, t.field).address : placeOf(places.outputs, t.gradient).address;
+      });
+      const results = kernel.results.map((id) => this.state(id).current.address);
+      const scalars = kernel.scalars.map((expr) => evaluateScalar(expr, scope));
+      call(padded(kernel.elements), ...tensors, ...results, ...scalars);
+    }
+  }
+
   async close(): Promise<void> {
-    for (const loaded of this.functions.values()) await (await loaded).session.release();
+    for (const loaded of this.functions.values()) await (await loaded).session?.release();
   }
 
   private feeds(
@@ -137,18 +217,6 @@ export class CpuEngine {
     return feeds;
   }
 
-  private kernelArguments(
-    kernel: CpuKernel,
-    outputs: ReadonlyMap<string, Placed>,
-    scope: Position & { tick: number },
-  ): number[] {
-    const tensors = kernel.tensors.map(
-      (t) => ('state' in t ? this.state(t.state).current : placeOf(outputs, t.gradient)).address,
-    );
-    const results = kernel.results.map((id) => this.state(id).current.address);
-    return [padded(kernel.elements), ...tensors, ...results, ...kernel.scalars.map((s) => evaluateScalar(s, scope))];
-  }
-
   private state(id: string): StatePlaces {
     const state = this.states.get(id);
     if (!state) throw new Error(`no state ${id}`);
@@ -166,8 +234,19 @@ export class CpuEngine {
   private async open(name: string): Promise<Loaded> {
     const graph = this.files.get(`cpu/${name}.onnx`);
     const manifest = this.manifests.get(name);
-    if (!graph || !manifest) throw new Error(`the plan has no cpu form of ${name}`);
-    const session = await ort.InferenceSession.create(graph, {
+    const places = this.places.get(name);
+    if (!manifest || !places) throw new Error(`the plan has no cpu form of ${name}`);
+    const session = graph && (await this.openSession(graph));
+    const module = this.files.get(`cpu/${name}.wasm`);
+    if (!module) return { manifest, session, places, kernels: [], sum: undefined };
+    const { instance } = await WebAssembly.instantiate(new Uint8Array(module), { env: { memory: this.memory.memory } });
+    const exported = (called: string): KernelFunction => instance.exports[called] as KernelFunction;
+    const kernels = manifest.kernels.map((kernel) => ({ kernel, call: exported(kernel.export) }));
+    return { manifest, session, places, kernels, sum: exported('sum') };
+  }
+
+  private openSession(graph: Uint8Array): Promise<ort.InferenceSession> {
+    return ort.InferenceSession.create(graph, {
       intraOpNumThreads: this.options.threads,
       interOpNumThreads: 1,
       executionMode: 'sequential',
@@ -176,17 +255,12 @@ export class CpuEngine {
       // Numbers that decay towards zero would make products three times slower.
       extra: { session: { set_denormal_as_zero: '1' } },
     });
-    const kernels = await this.openKernels(name, manifest);
-    return { manifest, session, kernels, outputs: this.outputs.get(name) ?? new Map() };
-  }
-
-  private async openKernels(name: string, manifest: CpuManifest): Promise<Loaded['kernels']> {
-    const bytes = this.files.get(`cpu/${name}.wasm`);
-    if (!bytes) return [];
-    const { instance } = await WebAssembly.instantiate(new Uint8Array(bytes), { env: { memory: this.memory.memory } });
-    return manifest.kernels.map((kernel) => ({ kernel, call: instance.exports[kernel.export] as KernelFunction }));
   }
 }
+
+const LANE = 'train.lane';
+const STEP = 'train.step';
+const isGradientName = (result: string): boolean => result.startsWith('gradient.');
 
 function dataOf(placed: Placed): Float32Array {
   return placed.tensor.data as Float32Array;

@@ -17,6 +17,8 @@ export interface Placed {
 export interface SharedMemory {
   readonly memory: WebAssembly.Memory;
   place(shape: Shape): Placed;
+  /** Address behind what has been placed. */
+  end(): number;
 }
 
 /** @param elements sizes of all tensors that will be placed: the memory never grows, for growing would detach views */
@@ -27,6 +29,7 @@ export function createMemory(elements: readonly number[]): SharedMemory {
   let next = 0;
   return {
     memory,
+    end: () => next,
     place(shape) {
       const address = next;
       next += padded(sizeOf(shape));

@@ -1,4 +1,4 @@
-/** What goes between the command and the thread that runs the device. */
+/** What goes between the command and the threads that run the device. */
 import type { FieldData, Position, Tensor } from '../device.ts';
 import type { EngineState } from './engine.ts';
 
@@ -7,22 +7,33 @@ export interface WorkerStart {
   readonly states: readonly EngineState[];
   readonly files: ReadonlyMap<string, Uint8Array>;
   readonly threads: number;
+  /** Where this thread is one of two that share every batch. */
+  readonly lane?: LaneStart;
 }
 
-export type Request =
-  | { readonly id: number; readonly kind: 'open'; readonly start: WorkerStart }
-  | { readonly id: number; readonly kind: 'prepare'; readonly name: string }
-  | { readonly id: number; readonly kind: 'write'; readonly state: string; readonly values: Tensor }
-  | { readonly id: number; readonly kind: 'read'; readonly state: string }
+export interface LaneStart {
+  readonly index: 0 | 1;
+  /** [threads that have arrived, whether one has failed]. */
+  readonly control: SharedArrayBuffer;
+  /** Gradients of both lanes, for batches of even and odd number. */
+  readonly exchange: SharedArrayBuffer;
+}
+
+export type Request = { readonly id: number } & (
+  | { readonly kind: 'open'; readonly start: WorkerStart }
+  | { readonly kind: 'prepare'; readonly name: string }
+  | { readonly kind: 'write'; readonly state: string; readonly values: Tensor }
+  | { readonly kind: 'read'; readonly state: string }
   | {
-      readonly id: number;
       readonly kind: 'run';
       readonly name: string;
       readonly inputs: Record<string, FieldData>;
       readonly position: Position;
     }
-  | { readonly id: number; readonly kind: 'close' };
+  | { readonly kind: 'lane'; readonly inputs: Record<string, FieldData>; readonly position: Position }
+  | { readonly kind: 'close' }
+);
 
-export type Reply =
-  | { readonly id: number; readonly value: Tensor | Record<string, Tensor> | undefined }
-  | { readonly id: number; readonly failure: string };
+export type Value = Tensor | Record<string, Tensor> | undefined;
+
+export type Reply = { readonly id: number; readonly value: Value } | { readonly id: number; readonly failure: string };

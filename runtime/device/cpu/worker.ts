@@ -1,11 +1,12 @@
-/** The thread of the CPU device: ONNX Runtime blocks whoever calls it, so it is not the command that calls. */
+/** A thread of the CPU device: ONNX Runtime blocks whoever calls it, so it is not the command that calls. */
 import { parentPort } from 'node:worker_threads';
 import { CpuEngine } from './engine.ts';
-import type { Reply, Request } from './messages.ts';
+import { Lane } from './lane.ts';
+import type { Reply, Request, Value } from './messages.ts';
 
 const port = parentPort;
 if (!port) throw new Error('worker.ts runs as a worker thread');
-let opened: CpuEngine | undefined;
+let opened: { readonly engine: CpuEngine; readonly lane: Lane | undefined } | undefined;
 
 // One request after the other, in the order in which they came.
 let queue: Promise<void> = Promise.resolve();
@@ -18,29 +19,36 @@ port.on('message', (request: Request) => {
 
 async function answer(request: Request): Promise<Reply> {
   try {
-    if (request.kind === 'open') {
-      const { states, files, threads } = request.start;
-      opened = new CpuEngine(states, files, { threads });
-      return { id: request.id, value: undefined };
-    }
-    const engine = opened;
-    if (!engine) throw new Error('nothing is open');
-    switch (request.kind) {
-      case 'prepare':
-        await engine.prepare(request.name);
-        return { id: request.id, value: undefined };
-      case 'write':
-        engine.write(request.state, request.values);
-        return { id: request.id, value: undefined };
-      case 'read':
-        return { id: request.id, value: engine.read(request.state) };
-      case 'run':
-        return { id: request.id, value: await engine.run(request.name, request.inputs, request.position) };
-      case 'close':
-        await engine.close();
-        return { id: request.id, value: undefined };
-    }
+    return { id: request.id, value: await carryOut(request) };
   } catch (error) {
     return { id: request.id, failure: error instanceof Error ? error.message : String(error) };
+  }
+}
+
+async function carryOut(request: Request): Promise<Value> {
+  if (request.kind === 'open') {
+    const { states, files, threads, lane } = request.start;
+    const engine = new CpuEngine(states, files, { threads });
+    opened = { engine, lane: lane && new Lane(engine, lane) };
+    return undefined;
+  }
+  if (!opened) throw new Error('the device was not opened');
+  const { engine, lane } = opened;
+  switch (request.kind) {
+    case 'prepare':
+      await (lane && request.name === 'train' ? engine.prepare('train.lane') : engine.prepare(request.name));
+      return undefined;
+    case 'write':
+      engine.write(request.state, request.values);
+      return undefined;
+    case 'read':
+      return engine.read(request.state);
+    case 'run':
+      return engine.run(request.name, request.inputs, request.position);
+    case 'lane':
+      return lane?.run(request.inputs, request.position);
+    case 'close':
+      await engine.close();
+      return undefined;
   }
 }

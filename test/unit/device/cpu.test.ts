@@ -6,6 +6,7 @@ import { lowerToCpu } from '../../../compiler/7-kernels/onnx/lower.ts';
 import { constant, type Expr, leaf } from '../../../compiler/operators/expr.ts';
 import { apply } from '../../../compiler/operators/table.ts';
 import { openHere } from '../../../runtime/device/cpu/cpu.ts';
+import type { DeviceSession, FieldData, Position } from '../../../runtime/device/device.ts';
 import { referenceDevice } from '../../../runtime/device/reference/reference.ts';
 import {
   call,
@@ -107,3 +108,52 @@ describe.each([
     await cpu.close();
   });
 });
+
+describe.each(['il', 'z_il', 'bp'] as const)('lanes under %s', (method) => {
+  test.each(['sgd', 'adam'] as const)(
+    'two halves and a step with %s are one whole batch, on both devices',
+    async (optimizer) => {
+      const graph = chain([19, 11, 9, 3], { after: gelu });
+      const chosen = optimizer === 'adam' ? { optimizer: adam() } : {};
+      const task = trainTask(graph, { method: methods[method], batch: 32, clamped: ['l0', 'l3'], ...chosen });
+      const program = runPasses(lowerProgram(graph, task, [], { predictBatch: 4 }));
+      const files = lowerToCpu(program);
+      const open = async (): Promise<DeviceSession[]> => {
+        const sessions = [openHere({ program, files }, 1), await referenceDevice.open({ program, files })];
+        for (const session of sessions) await initialise(session, program, 3);
+        return sessions;
+      };
+      const [whole, parts] = [await open(), await open()];
+      const f = program.functions.find((g) => g.name === 'train');
+      if (!f) throw new Error('no function');
+      for (let batch = 0; batch < 2; batch++) {
+        const inputs = randomInputs(f, batch);
+        const position = { batch, batches: 2 };
+        for (const session of whole) await session.run('train', inputs, position);
+        for (const session of parts.slice(1)) await inLanes(session, inputs, position);
+      }
+      for (const state of program.states) {
+        const expected = await whole[1]?.read(state.id);
+        expect(relativeError((await parts[1]?.read(state.id)) ?? [], expected ?? []), state.id).toBeLessThan(1e-11);
+      }
+    },
+  );
+});
+
+/** What the threads of the cpu device do, one after the other: gradients of two halves, then a step by their sum. */
+async function inLanes(session: DeviceSession, inputs: Record<string, FieldData>, position: Position): Promise<void> {
+  const sums: Record<string, Float32Array | Float64Array> = {};
+  for (const half of [0, 1]) {
+    const share = Object.fromEntries(
+      Object.entries(inputs).map(([name, data]) => [
+        name,
+        data.slice((half * data.length) / 2, ((half + 1) * data.length) / 2),
+      ]),
+    );
+    for (const [name, values] of Object.entries(await session.run('train.lane', share, position))) {
+      const sum = sums[name];
+      sums[name] = sum ? sum.map((v, i) => v + (values[i] as number)) : values;
+    }
+  }
+  await session.run('train.step', sums as Record<string, FieldData>, position);
+}

@@ -1,0 +1,66 @@
+/**
+ * One of two threads that train together. Each takes half of every batch with one thread of ONNX Runtime (small
+ * products and element-wise work use two cores better apart than together), gives its gradients to the other, adds both
+ * in the order of the lanes and makes the same step on its own copy of the weights: the copies stay equal, bit for bit.
+ */
+import type { FieldData, Position, Tensor } from '../device.ts';
+import type { CpuEngine } from './engine.ts';
+import type { LaneStart } from './messages.ts';
+
+const ARRIVED = 0;
+const FAILED = 1;
+/** How often a waiting lane looks whether the other has failed. */
+const LOOK_MILLISECONDS = 1000;
+
+export class Lane {
+  private readonly engine: CpuEngine;
+  private readonly index: 0 | 1;
+  private readonly control: Int32Array;
+  private readonly exchange: Float32Array;
+  private meetings = 0;
+  private other: Float32Array | undefined;
+
+  constructor(engine: CpuEngine, start: LaneStart) {
+    this.engine = engine;
+    this.index = start.index;
+    this.control = new Int32Array(start.control);
+    this.exchange = new Float32Array(start.exchange);
+  }
+
+  async run(inputs: Record<string, FieldData>, position: Position): Promise<Record<string, Tensor>> {
+    try {
+      const results = await this.engine.runLane(inputs, position);
+      const own = await this.engine.laneGradients();
+      this.other ??= await this.engine.placeForGradients();
+      // Two halves of the exchange take turns, so that one meeting a batch is enough.
+      const turn = (this.meetings % 2) * 2 * own.length;
+      this.exchange.set(own, turn + this.index * own.length);
+      this.meet();
+      const from = turn + (1 - this.index) * own.length;
+      this.other.set(this.exchange.subarray(from, from + own.length));
+      const [first, second] = this.index === 0 ? [own, this.other] : [this.other, own];
+      await this.engine.stepLanes(first, second, position);
+      return results;
+    } catch (error) {
+      Atomics.store(this.control, FAILED, 1);
+      Atomics.notify(this.control, ARRIVED);
+      throw error;
+    }
+  }
+
+  /** Waits until both lanes have come here as often. */
+  private meet(): void {
+    this.meetings++;
+    const all = this.meetings * 2;
+    if (Atomics.add(this.control, ARRIVED, 1) + 1 === all) {
+      Atomics.notify(this.control, ARRIVED);
+      return;
+    }
+    for (;;) {
+      const arrived = Atomics.load(this.control, ARRIVED);
+      if (arrived >= all) return;
+      if (Atomics.load(this.control, FAILED) === 1) throw new Error('the other thread of the cpu device failed');
+      Atomics.wait(this.control, ARRIVED, arrived, LOOK_MILLISECONDS);
+    }
+  }
+}

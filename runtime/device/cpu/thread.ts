@@ -1,0 +1,81 @@
+/** The command's end of one worker thread: requests with numbers, answered in order. */
+import { Worker } from 'node:worker_threads';
+import { EnvironmentError } from '../../support/errors.ts';
+import type { Reply, Request, WorkerStart } from './messages.ts';
+
+type DistributiveOmit<T, K extends PropertyKey> = T extends unknown ? Omit<T, K> : never;
+
+export interface Thread {
+  /** Asks for something whose answer nobody waits for. */
+  tell(request: DistributiveOmit<Request, 'id'>): void;
+  ask<T>(request: DistributiveOmit<Request, 'id'>, transfer?: ArrayBuffer[]): Promise<T>;
+  close(): Promise<void>;
+}
+
+/** Started before there was anything to run: loading ONNX Runtime goes on beside compiling. */
+const idle: Worker[] = [];
+
+export function warmThreads(count: number): void {
+  while (idle.length < count) idle.push(startWorker());
+}
+
+function startWorker(): Worker {
+  const worker = new Worker(new URL('./worker.js', import.meta.url));
+  // Until it is opened it holds nothing alive, and if it dies the next one says why to whoever opens that.
+  worker.unref();
+  worker.on('error', () => {
+    const at = idle.indexOf(worker);
+    if (at >= 0) idle.splice(at, 1);
+  });
+  return worker;
+}
+
+export function startThread(start: WorkerStart): Thread {
+  const worker = idle.pop() ?? startWorker();
+  worker.ref();
+  const waiting = new Map<number, { resolve: (value: unknown) => void; reject: (error: Error) => void }>();
+  let count = 0;
+  let dead: Error | undefined;
+  const die = (message: string, repair: string): void => {
+    dead ??= new EnvironmentError('device/failed', message, repair);
+    for (const { reject } of waiting.values()) reject(dead);
+    waiting.clear();
+  };
+  worker.on('message', (reply: Reply) => {
+    const call = waiting.get(reply.id);
+    waiting.delete(reply.id);
+    if ('failure' in reply)
+      call?.reject(
+        new EnvironmentError('device/failed', `the cpu device failed: ${reply.failure}`, 'try --device reference'),
+      );
+    else call?.resolve(reply.value);
+  });
+  worker.on('error', (error) =>
+    die(`the cpu device did not start: ${error.message}`, 'run npm ci again, or use --device reference'),
+  );
+  worker.on('exit', (code) =>
+    die(`the cpu device ended by itself (${code})`, 'the machine may be out of memory: use a smaller batch'),
+  );
+  const ask = <T>(request: DistributiveOmit<Request, 'id'>, transfer: ArrayBuffer[] = []): Promise<T> =>
+    new Promise<T>((resolve, reject) => {
+      if (dead) {
+        reject(dead);
+        return;
+      }
+      const id = count++;
+      waiting.set(id, { resolve: resolve as (value: unknown) => void, reject });
+      worker.postMessage({ ...request, id }, transfer);
+    });
+  const tell: Thread['tell'] = (request) => {
+    ask(request).catch(() => undefined);
+  };
+  tell({ kind: 'open', start });
+  return {
+    ask,
+    tell,
+    close: async () => {
+      if (!dead) await ask({ kind: 'close' }).catch(() => undefined);
+      await worker.terminate();
+    },
+  };
+}
