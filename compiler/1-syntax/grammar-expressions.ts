@@ -15,8 +15,14 @@ export class ExpressionParser extends EmbeddedActionsParser {
   /** Found while building, beside what Chevrotain reports. */
   found: Diagnostic[] = [];
 
-  constructor() {
-    super(t.ALL_TOKENS, { maxLookahead: 3, recoveryEnabled: false, errorMessageProvider: messageProvider });
+  /** @param checked whether to look for ambiguities in the grammar: a test does, commands have no time for it */
+  constructor(checked: boolean) {
+    super(t.ALL_TOKENS, {
+      maxLookahead: 3,
+      recoveryEnabled: false,
+      errorMessageProvider: messageProvider,
+      skipValidations: !checked,
+    });
   }
 
   begin(tokens: IToken[], file: string, docs: ReadonlyMap<number, string>): this {

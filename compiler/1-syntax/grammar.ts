@@ -16,8 +16,8 @@ export interface FileParts {
 }
 
 export class PcnParser extends StatementParser {
-  constructor() {
-    super();
+  constructor(checked = false) {
+    super(checked);
     this.performSelfAnalysis();
   }
 

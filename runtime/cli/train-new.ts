@@ -1,7 +1,7 @@
 /** A training from the beginning: compile, open everything at once, make the run folder, go. */
 import { planBytes } from '../../compiler/8-plan/build.ts';
 import type { Device } from '../device/device.ts';
-import { PLAN_FILE } from '../plan/plan-folder.ts';
+import { PLAN_FILE } from '../plan/plan-files.ts';
 import { openShard } from '../shard/shard.ts';
 import { assertTrainable } from '../shard/training.ts';
 import { createRun } from '../store/create-run.ts';

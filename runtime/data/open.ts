@@ -3,11 +3,7 @@ import { UserError } from '../support/errors.ts';
 import { CATALOGUE, type CatalogueEntry, TEXT_LENGTH } from './catalogue.ts';
 import { type Dataset, type Field, slice } from './dataset.ts';
 import { dataDirectory } from './directory.ts';
-import { openCifar10 } from './sources/cifar10.ts';
-import { openDigits } from './sources/digits.ts';
-import { openFile } from './sources/file.ts';
-import { type GlyphSplit, glyphs } from './sources/glyphs.ts';
-import { openShakespeare } from './sources/shakespeare.ts';
+import type { GlyphSplit } from './sources/glyphs.ts';
 
 /** `data.mnist.train[0..54999]` is { source: 'mnist', split: 'train', range: [0, 54999] }. */
 export interface DataReference {
@@ -40,14 +36,16 @@ interface Source {
   readonly entry?: CatalogueEntry;
   /** Names of the options it takes. */
   readonly options?: readonly string[];
-  readonly open: (request: Request) => Dataset | Promise<Dataset>;
+  readonly open: (request: Request) => Promise<Dataset>;
 }
 
+/** Each loads its reader when it is opened: formats bring libraries, and most runs need one of them. */
 const SOURCES: Readonly<Record<string, Source>> = {
   glyphs: {
     entry: CATALOGUE.glyphs,
     options: ['rotated', 'samples'],
-    open: ({ reference, seed }) => {
+    open: async ({ reference, seed }) => {
+      const { glyphs } = await import('./sources/glyphs.ts');
       const samples = reference.options?.samples;
       return glyphs(reference.split as GlyphSplit, {
         seed,
@@ -58,30 +56,45 @@ const SOURCES: Readonly<Record<string, Source>> = {
   },
   mnist: {
     entry: CATALOGUE.mnist,
-    open: ({ reference, directory, fields }) =>
-      openDigits(directory, { set: 'mnist', folderName: 'mnist', split: reference.split, fields }),
+    open: async ({ reference, directory, fields }) => {
+      const { openDigits } = await import('./sources/digits.ts');
+      return openDigits(directory, { set: 'mnist', folderName: 'mnist', split: reference.split, fields });
+    },
   },
   fashion_mnist: {
     entry: CATALOGUE.fashion_mnist,
-    open: ({ reference, directory, fields }) =>
-      openDigits(directory, { set: 'fashion_mnist', folderName: 'fashion-mnist', split: reference.split, fields }),
+    open: async ({ reference, directory, fields }) => {
+      const { openDigits } = await import('./sources/digits.ts');
+      return openDigits(directory, {
+        set: 'fashion_mnist',
+        folderName: 'fashion-mnist',
+        split: reference.split,
+        fields,
+      });
+    },
   },
   cifar10: {
     entry: CATALOGUE.cifar10,
-    open: ({ reference, directory, fields }) => openCifar10(directory, reference.split, fields),
+    open: async ({ reference, directory, fields }) => {
+      const { openCifar10 } = await import('./sources/cifar10.ts');
+      return openCifar10(directory, reference.split, fields);
+    },
   },
   shakespeare: {
     entry: CATALOGUE.shakespeare,
     options: ['length'],
-    open: ({ reference, directory }) =>
-      openShakespeare(directory, reference.split, wholeOption(reference, 'length', TEXT_LENGTH, 1_000_000)),
+    open: async ({ reference, directory }) => {
+      const { openShakespeare } = await import('./sources/shakespeare.ts');
+      return openShakespeare(directory, reference.split, wholeOption(reference, 'length', TEXT_LENGTH, 1_000_000));
+    },
   },
   file: {
     options: ['path', 'length'],
-    open: ({ reference, fields }) => {
+    open: async ({ reference, fields }) => {
       if (reference.path === undefined || reference.path === '') {
         throw new UserError('data/source', 'data.file needs the path of a file', 'data.file("digits.npz")');
       }
+      const { openFile } = await import('./sources/file.ts');
       return openFile(
         reference.path,
         fields.length > 0 ? fields : undefined,

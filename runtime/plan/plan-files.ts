@@ -6,6 +6,7 @@ import type { Plan } from '../../spec/plan.ts';
 import { errorCode } from '../support/atomic.ts';
 import { UserError } from '../support/errors.ts';
 
+export const PLAN_FILE = 'plan.json';
 /** All files of one plan together; graphs and texts, not weights. */
 const MOST_BYTES = 2 * 1024 ** 3;
 

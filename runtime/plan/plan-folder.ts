@@ -10,11 +10,10 @@ import { UserError } from '../support/errors.ts';
 import { agreementProblem } from './agreement.ts';
 import { manifestProblem } from './manifests.ts';
 import { readsOutside } from './onnx-outside.ts';
-import { broken, readPlanFiles } from './plan-files.ts';
+import { broken, PLAN_FILE, readPlanFiles } from './plan-files.ts';
 import { planProblem } from './schema.ts';
 import { programProblem } from './sound-program.ts';
 
-export const PLAN_FILE = 'plan.json';
 /** Of `plan.json` alone. */
 const MOST_BYTES = 256 * 1024 ** 2;
 

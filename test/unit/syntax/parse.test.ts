@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import type { Declaration, Expression, SourceFile } from '../../../compiler/1-syntax/ast.ts';
+import { PcnParser } from '../../../compiler/1-syntax/grammar.ts';
 import { parse } from '../../../compiler/1-syntax/parse.ts';
 import { LISTINGS } from './listings.ts';
 
@@ -150,4 +151,8 @@ describe('statements', () => {
     expect(argument !== undefined && cut(argument.span)).toBe('(x + 1) * 2');
     expect(argument?.kind === 'binary' && cut(argument.left.span)).toBe('(x + 1)');
   });
+});
+
+test('the grammar has no ambiguities', () => {
+  expect(() => new PcnParser(true)).not.toThrow();
 });
