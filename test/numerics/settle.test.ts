@@ -33,7 +33,6 @@ function recall(tolerance: number): PredictTask {
     settle: call('learn.settle', { steps: 400, rate: 0.1, momentum: 0, tolerance }),
     inputs: [{ name: 'x', type: 'f32', shape: [SEEN] }],
     replicas: 1,
-    replicas: 1,
     span,
   };
 }

@@ -13,6 +13,8 @@ export class OnnxEmitter {
   /** `id` is the value `name`, with nothing to compute. */
   alias(id: string, name: string): void {
     this.aliases.set(id, name);
+    const shape = this.shapes.get(id);
+    if (shape && !this.shapes.has(name)) this.shapes.set(name, shape);
   }
 
   resolve(id: string): string {

@@ -245,9 +245,9 @@ function sumFunction(): WasmFunction {
 /** The chain with names that say only what they are, so that equal chains look equal. */
 function canonical(chain: TailChain, constants: ReadonlyMap<string, number>): Chain {
   const names = new Map<string, string>();
-  chain.tensors.forEach((id, i) => names.set(id, `t${i}`));
-  chain.scalars.forEach((id, i) => names.set(id, `s${i}`));
-  chain.ops.forEach((op, i) => names.set(op.id, `o${i}`));
+  for (const [i, id] of chain.tensors.entries()) names.set(id, `t${i}`);
+  for (const [i, id] of chain.scalars.entries()) names.set(id, `s${i}`);
+  for (const [i, op] of chain.ops.entries()) names.set(op.id, `o${i}`);
   const used = new Map<string, number>();
   const name = (id: string): string => {
     const constant = constants.get(id);
