@@ -14,7 +14,7 @@ import type { OperatorCase } from './operators.ts';
 /** The field of the gradient of the result: the weights of the sum that is differentiated. */
 const SEED = 'gradient';
 
-/** A program of one function a case: results `value`, and `gradient.I` for each argument that has a derivative. */
+/** A program of one function a case: results `value`, and `slope.I` for each argument that has a derivative. */
 export function caseProgram(cases: readonly OperatorCase[]): Program {
   return { name: 'operators', states: [], functions: cases.map((c, i) => caseFunction(c, `case${i}`)) };
 }
@@ -28,7 +28,7 @@ function caseFunction(c: OperatorCase, name: string): ProgramFunction {
   const results = [{ name: 'value', value: value.id }];
   args.forEach((a, i) => {
     const gradient = found.get(a.id);
-    if (gradient) results.push({ name: `gradient.${i}`, value: gradient.id });
+    if (gradient) results.push({ name: `slope.${i}`, value: gradient.id });
   });
   const inputs = [...args, ...(results.length > 1 ? [seed] : [])].map(({ id, shape }) => ({
     id,

@@ -73,7 +73,7 @@ describe.each(names)('%s', (name) => {
     for (const [i, c] of own.entries()) {
       if (!c.smooth || UNDIFFERENTIATED.has(name)) continue;
       c.args.forEach((_, position) => {
-        const gradient = results[i]?.[`gradient.${position}`];
+        const gradient = results[i]?.[`slope.${position}`];
         for (const { element, slope } of differences(c, position)) {
           const analytic = gradient ? (gradient[element] as number) : 0;
           const error = Math.abs(analytic - slope) / Math.max(1, Math.abs(slope));

@@ -1,17 +1,12 @@
 /** Gradients of the energy against central differences in f64 (semantics.md, equations 1, 2 and 4). */
 import { describe, expect, test } from 'vitest';
 import type { Graph, GraphLink, GraphNode } from '../../compiler/4-graph/graph.ts';
-import { verifyGraph } from '../../compiler/4-graph/verify.ts';
-import { runPasses } from '../../compiler/5-program/passes/index.ts';
-import { verify } from '../../compiler/5-program/verify.ts';
 import { constant, type Expr, leaf, type Shape } from '../../compiler/operators/expr.ts';
 import { apply, type OperatorName } from '../../compiler/operators/table.ts';
-import { sizeOf } from '../../spec/program.ts';
-import { stream } from '../../spec/random.ts';
-import { energiesDirectly } from '../support/direct.ts';
+import { checkGraph } from '../support/check-graph.ts';
 import { bernoulli, categorical, crossEntropy, fixedPrecision, learnedPrecision } from '../support/energies.ts';
-import { energyAt, energyProgram, gradientErrors } from '../support/energy-program.ts';
-import { chain, denseLink, gaussianNode, initialise, relativeError } from '../support/networks.ts';
+import { energyProgram, gradientErrors } from '../support/energy-program.ts';
+import { chain, denseLink, gaussianNode, initialise } from '../support/networks.ts';
 import { openReference } from '../support/reference.ts';
 
 const BATCH = 3;
@@ -41,52 +36,13 @@ function linkOf(
   };
 }
 
-type Clamps = Readonly<Record<string, 'all' | 'when'>>;
-
-async function check(graph: Graph, clamped: Clamps): Promise<void> {
-  verifyGraph(graph);
-  const { program, variables } = energyProgram(graph, BATCH, clamped);
-  verify(program);
-  const session = await openReference(program);
-  await initialise(session, program, 3);
-  for (const s of program.states) {
-    const random = stream(11, s.id);
-    if (s.id.startsWith('z.'))
-      await session.write(
-        s.id,
-        Float64Array.from({ length: sizeOf(s.shape) }, (_, i) => random.normal(i)),
-      );
-    if (s.id.startsWith('when.'))
-      await session.write(
-        s.id,
-        Float64Array.from({ length: BATCH }, (_, i) => i % 2),
-      );
-  }
-  expect(variables.length).toBeGreaterThan(0);
-  for (const [id, error] of await gradientErrors(session, variables)) expect(error, id).toBeLessThan(1e-8);
-  // The batch is so many samples side by side.
-  const states = new Map<string, Float64Array>();
-  for (const s of program.states) states.set(s.id, Float64Array.from(await session.read(s.id)));
-  const found = await energyAt(session);
-  if (!Object.values(clamped).includes('when'))
-    for (const [node, energy] of energiesDirectly(graph, BATCH, (id) => states.get(id) ?? new Float64Array(0)))
-      if (!graph.nodes.find((n) => n.name === node)?.clampedOnly || clamped[node])
-        expect(found[`energy.${node}`]?.[0], node).toBeCloseTo(energy, 11);
-  // The passes leave the energy and every gradient as they are.
-  const before = await energyAt(session);
-  const after = await openReference(runPasses(program));
-  for (const s of program.states) await after.write(s.id, Float64Array.from(await session.read(s.id)));
-  for (const [name, values] of Object.entries(await energyAt(after)))
-    expect(relativeError(values, before[name] ?? []), name).toBeLessThan(1e-12);
-}
-
 describe('topologies', () => {
   test.each([
     ['convention A', { act: tanh }],
     ['convention B', { after: gelu }],
     ['both', { act: gelu, after: tanh }],
   ])('feed-forward, %s', async (_, options) => {
-    await check(chain([4, 5, 3, 2], options), { l0: 'all', l3: 'all' });
+    await checkGraph(chain([4, 5, 3, 2], options), { l0: 'all', l3: 'all' });
   });
 
   test.each([
@@ -101,16 +57,16 @@ describe('topologies', () => {
       denseLink('c', 'c', 2, 2, after),
       { ...denseLink('a', 'b', 3, 4, after), name: 'a->b#2' },
     ];
-    await check(graphOf(nodes, links), {});
-    await check(graphOf(nodes, links), { a: 'all', c: 'when' });
+    await checkGraph(graphOf(nodes, links), {});
+    await checkGraph(graphOf(nodes, links), { a: 'all', c: 'when' });
   });
 
   test('roots have the prior mu = 0, or none', async () => {
     const root = gaussianNode('root', [3]);
     const sense = gaussianNode('sense', [4]);
     const links = [denseLink('root', 'sense', 3, 4)];
-    await check(graphOf([root, sense], links), { sense: 'all' });
-    await check(graphOf([{ ...root, prior: 'none' }, sense], links), { sense: 'all' });
+    await checkGraph(graphOf([root, sense], links), { sense: 'all' });
+    await checkGraph(graphOf([{ ...root, prior: 'none' }, sense], links), { sense: 'all' });
   });
 });
 
@@ -126,17 +82,17 @@ describe('energies', () => {
     ['gaussian of learned precision near its floor', learnedPrecision('h', [4], 1)],
     ['categorical', categorical('h', [4])],
   ])('%s, free and clamped', async (_, node) => {
-    await check(through(node), { x: 'all' });
-    await check(through(node), { x: 'all', h: 'all', y: 'all' });
-    await check(through(node), { h: 'when' });
+    await checkGraph(through(node), { x: 'all' });
+    await checkGraph(through(node), { x: 'all', h: 'all', y: 'all' });
+    await checkGraph(through(node), { h: 'when' });
   });
 
   test.each([
     ['cross-entropy', crossEntropy('h', [4])],
     ['bernoulli', bernoulli('h', [4])],
   ])('%s, clamped', async (_, node) => {
-    await check(through(node), { x: 'all', h: 'all' });
-    await check(through(node), { h: 'when', y: 'when' });
+    await checkGraph(through(node), { x: 'all', h: 'all' });
+    await checkGraph(through(node), { h: 'when', y: 'when' });
   });
 });
 
@@ -245,7 +201,7 @@ describe('link types', () => {
 
   test.each(Object.keys(bodies))('%s', async (name) => {
     const [target, weights, body] = bodies[name] as (typeof bodies)[string];
-    await check(between(linkOf(wide, target, weights, body), target), {});
+    await checkGraph(between(linkOf(wide, target, weights, body), target), {});
   });
 });
 
@@ -260,7 +216,7 @@ test('a wrong gradient is noticed', async () => {
     ...program,
     functions: program.functions.map((f) => ({
       ...f,
-      results: f.results.map((r) => (r.name === 'gradient.z.l1' ? { ...r, value: 'z.l1' } : r)),
+      results: f.results.map((r) => (r.name === 'slope.z.l1' ? { ...r, value: 'z.l1' } : r)),
     })),
   };
   const session = await openReference(wrong);
