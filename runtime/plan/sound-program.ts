@@ -2,7 +2,16 @@
  * A program read from a stranger's text: whether its numbers are numbers and its sizes can be. That operations and
  * shapes fit together is for the compiler's `verify` to say; this comes first, so that nothing absurd is computed with.
  */
-import type { Block, Initializer, Program, ProgramFunction, ScalarExpr, Shape, State } from '../../spec/program.ts';
+import type {
+  Block,
+  Initializer,
+  Input,
+  Program,
+  ProgramFunction,
+  ScalarExpr,
+  Shape,
+  State,
+} from '../../spec/program.ts';
 import { isScalarFunction } from '../../spec/scalars.ts';
 
 const BYTES = 4;
@@ -29,7 +38,7 @@ export function programProblem(program: Program, memory: number): string | undef
   for (const f of program.functions) {
     if (names.has(f.name)) return `function ${f.name} is there twice`;
     names.add(f.name);
-    const problem = functionProblem(f, memory);
+    const problem = functionProblem(f, program.states, memory);
     if (problem !== undefined) return `function ${f.name}: ${problem}`;
   }
   return undefined;
@@ -60,16 +69,23 @@ function initProblem(init: Initializer): string | undefined {
   }
 }
 
+/** Lanes of a batch hand over gradients of whole weights, not samples. */
+function isGradient(input: Input, states: readonly State[]): boolean {
+  const weight = states.find((s) => s.role === 'parameter' && input.field === `gradient.${s.id}`);
+  return weight !== undefined && String(weight.shape) === String(input.shape);
+}
+
 function numberProblem(value: unknown): string | undefined {
   return typeof value === 'number' ? undefined : 'begins with something that is no number';
 }
 
-function functionProblem(f: ProgramFunction, memory: number): string | undefined {
+function functionProblem(f: ProgramFunction, states: readonly State[], memory: number): string | undefined {
   if (!isCount(f.batch)) return `a batch of ${f.batch}`;
   for (const input of f.inputs) {
     const problem = shapeProblem(input.shape);
     if (problem !== undefined) return `input ${input.id} ${problem}`;
-    if (input.shape[0] !== f.batch) return `input ${input.id} is not a batch of ${f.batch}`;
+    if (!isGradient(input, states) && input.shape[0] !== f.batch)
+      return `input ${input.id} is not a batch of ${f.batch}`;
     if (elements(input.shape) > MOST_INPUT_ELEMENTS) return `input ${input.id} is too large`;
   }
   for (const block of f.blocks) {

@@ -1,0 +1,29 @@
+/** What the compiler writes, the loader takes: for every rule, and with batches that are shared by lanes. */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, expect, test } from 'vitest';
+import { lowerToCpu } from '../../../compiler/7-kernels/onnx/lower.ts';
+import { planBytes } from '../../../compiler/8-plan/build.ts';
+import { buildProgram, finishPlan } from '../../../compiler/build-program.ts';
+import { checkFile } from '../../../compiler/compile.ts';
+import { fileHost } from '../../../compiler/host.ts';
+import { openPlan } from '../../../runtime/cli/open-plan.ts';
+import { writePlan } from '../../../runtime/plan/plan-folder.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'nmc-plan-'));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+const { value: checked } = checkFile(fileHost(), 'dsl-examples/mnist.pcn');
+
+test.each(checked?.trains ?? [])('$name', (task) => {
+  if (!checked) throw new Error('the example has errors');
+  const predicts = checked.predicts.filter((p) => p.model.name === task.model.name);
+  const staged = buildProgram({ checked, model: task.model, task, predicts });
+  const { plan, files } = finishPlan(staged, { compiler: 'nmc', modules: [] }, lowerToCpu(staged.program));
+  const place = join(folder, task.name);
+  writePlan(place, planBytes(plan), files);
+  const loaded = openPlan(place);
+  expect(loaded.plan).toEqual(plan);
+  expect(loaded.executables.map((e) => e.program)).toEqual([staged.program]);
+});
