@@ -3,7 +3,7 @@ import type { Call, Expression, Member } from '../1-syntax/ast.ts';
 import type { Span } from '../diagnostics/diagnostic.ts';
 import { listNames, type Reporter } from '../diagnostics/reporter.ts';
 import { closest } from '../diagnostics/suggest.ts';
-import { BUILTIN_NAMES, METRICS } from './builtins.ts';
+import { BUILTIN_NAMES } from './builtins.ts';
 import { matchArguments, takesFields } from './match-arguments.ts';
 import type { Module, Program } from './program.ts';
 import {
@@ -185,7 +185,8 @@ function quietDefinition(callee: Expression, scope: Scope) {
 function unknownMember(owner: string, name: string, known: readonly string[], span: Span, resolver: Resolver): Meaning {
   const near = closest(name, known);
   const all = known.length === 0 ? 'nothing to name' : listNames([...known].sort());
-  resolver.reporter.report('name/unknown', span, `${owner} has no \`${name}\`; it has ${all}`, {
+  const rest = near === undefined ? `; it has ${all}` : '';
+  resolver.reporter.report('name/unknown', span, `${owner} has no \`${name}\`${rest}`, {
     repair: near === undefined ? undefined : `did you mean \`${near}\`?`,
   });
   return UNKNOWN;
@@ -193,8 +194,7 @@ function unknownMember(owner: string, name: string, known: readonly string[], sp
 
 function resolveCall(call: Call, scope: Scope, resolver: Resolver): Meaning {
   const { callee } = call;
-  const metric = callee.kind === 'name' && METRICS.includes(callee.name) && find(scope, callee.name) === undefined;
-  const target = metric ? VALUE : resolveExpression(callee, scope, resolver);
+  const target = resolveExpression(callee, scope, resolver);
   for (const argument of call.arguments) resolveExpression(argument.value, scope, resolver);
   if (target.kind !== 'definition') return target.kind === 'unknown' ? UNKNOWN : VALUE;
   checkArguments(call, target.definition, target.module, resolver);

@@ -34,7 +34,7 @@ export interface CheckOptions {
 /** @param program with all names resolved. The value is there even after errors, without what they concern. */
 export function check(program: Program, options: CheckOptions = {}): Result<Checked> {
   const reporter = new Reporter();
-  const environment = open(program, reporter, options.seed ?? 0);
+  const environment = open(program, reporter, options);
   const { session } = environment;
   const { declarations } = program.entry.source;
   const only = <K extends string>(kind: K) =>
@@ -55,11 +55,12 @@ export function check(program: Program, options: CheckOptions = {}): Result<Chec
   return { value, diagnostics: reporter.diagnostics };
 }
 
-function open(program: Program, reporter: Reporter, seed: number): Environment {
+function open(program: Program, reporter: Reporter, options: CheckOptions): Environment {
   const session: Session = {
     program,
     reporter,
-    seed,
+    seed: options.seed ?? 0,
+    namesResolved: options.namesResolved !== false,
     linkParts: new Map(),
     nodeParts: new Map(),
     plainNode: undefined,

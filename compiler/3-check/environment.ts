@@ -18,6 +18,8 @@ export interface Session {
   readonly nodeParts: Map<string, NodePart>;
   /** `nodes.gaussian()`: what a node is when nothing is said. */
   plainNode: CallValue | undefined;
+  /** Every name points somewhere; if not, those that do not have been reported. */
+  readonly namesResolved: boolean;
   /** Clusters being expanded, one inside the other. */
   readonly openClusters: Set<Definition>;
   /** Functions being applied, one inside the other. */

@@ -71,8 +71,13 @@ export function quantity(value: number, unit: string | undefined): Term {
 /** A built-in name that stands alone; unknown names have been reported. */
 function builtinValue({ name, span }: NameReference, environment: Environment): Term {
   const term = builtin(name);
+  const { reporter, namesResolved } = environment.session;
+  if (!BUILTIN_NAMES.has(name) && namesResolved) {
+    const reason = `\`${name}\` is declared below, and sizes and values are worked out from top to bottom`;
+    reporter.report('name/later', span, reason, { repair: `declare \`${name}\` above this line` });
+  }
   if (isPoison(term) && BUILTIN_NAMES.has(name))
-    environment.session.reporter.report('call/brackets', span, `\`${name}\` is a function with arguments`, {
+    reporter.report('call/brackets', span, `\`${name}\` is a function with arguments`, {
       repair: `\`${name}(…)\``,
     });
   return term;
@@ -169,7 +174,9 @@ function evaluateCall(call: Call, environment: Environment): Term {
   if (isPoison(target)) return POISON;
   if (isKind(target, 'function')) {
     const [argument] = call.arguments;
-    const x = argument && toExpr(evaluate(argument.value, environment));
+    const given = argument && evaluate(argument.value, environment);
+    if (given !== undefined && isPoison(given)) return POISON;
+    const x = given === undefined ? undefined : toExpr(given);
     if (x === undefined || call.arguments.length !== 1) return notCallable(target, call, environment);
     try {
       return tensor(target.apply(x));

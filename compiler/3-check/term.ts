@@ -185,10 +185,19 @@ export function valueKey(value: Value | Term): string {
       return inside.length === 0 ? value.name : `${value.name}(${inside.join(', ')})`;
     }
     case 'call':
-      return `${value.name}(${Object.entries(value.arguments)
-        .map(([name, v]) => `${name} = ${valueKey(v)}`)
-        .join(', ')})`;
+      return callKey(value);
     default:
       return value.kind;
   }
+}
+
+const callKeys = new WeakMap<CallValue, string>();
+
+function callKey(call: CallValue): string {
+  const known = callKeys.get(call);
+  if (known !== undefined) return known;
+  const inside = Object.entries(call.arguments).map(([name, value]) => `${name} = ${valueKey(value)}`);
+  const key = `${call.name}(${inside.join(', ')})`;
+  callKeys.set(call, key);
+  return key;
 }

@@ -208,13 +208,31 @@ function smallWorld(
     chosen.add((((centre + offset) % sources) + sources) % sources);
   }
   for (const [k, neighbour] of [...chosen].entries()) {
-    const draw = 2 * (target * degree + k);
+    const draw = DRAWS * (target * degree + k);
     if (random.uniform(draw) >= option(options, 'rewire')) continue;
-    const others = range(sources).filter((i) => i !== own && !chosen.has(i));
-    const other = others[Math.floor(random.uniform(draw + 1) * others.length)];
+    const other = drawOther(sources, random, draw + 1, (i) => i === own || chosen.has(i));
     if (other === undefined) continue;
     chosen.delete(neighbour);
     chosen.add(other);
   }
   return sorted(chosen);
+}
+
+/** Random numbers set aside for one rewired connection. */
+const DRAWS = 32;
+
+/** A random element that is not taken; the nearest free one after it when chance keeps hitting taken ones. */
+function drawOther(
+  sources: number,
+  random: RandomStream,
+  first: number,
+  taken: (i: number) => boolean,
+): number | undefined {
+  let drawn = 0;
+  for (let attempt = 0; attempt < DRAWS - 1; attempt++) {
+    drawn = Math.floor(random.uniform(first + attempt) * sources);
+    if (!taken(drawn)) return drawn;
+  }
+  for (let step = 1; step < sources; step++) if (!taken((drawn + step) % sources)) return (drawn + step) % sources;
+  return undefined;
 }

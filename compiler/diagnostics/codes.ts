@@ -36,6 +36,7 @@ export const CODES = {
   'import/unreadable': { severity: 'error', title: 'the file cannot be read' },
   'import/unused': { severity: 'warning', title: 'this import is not used' },
   'name/duplicate': { severity: 'error', title: 'this name is taken' },
+  'name/later': { severity: 'error', title: 'this name is declared only later' },
   'name/member': { severity: 'error', title: 'this has no members' },
   'name/unknown': { severity: 'error', title: 'there is nothing of this name' },
   'expose/hidden': { severity: 'error', title: 'this is inside a cluster and not exposed' },

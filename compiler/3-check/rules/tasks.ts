@@ -45,7 +45,8 @@ export function checkSenses(
 
 /** A node that no link touches takes no part. */
 export function checkAlone(model: ModelInstance, reporter: Reporter): void {
-  const joined = new Set(model.links.flatMap((link) => [link.source, link.target]));
+  const joined = new Set<string>();
+  for (const link of model.links) joined.add(link.source).add(link.target);
   for (const node of model.nodes)
     if (!joined.has(node.name)) reporter.report('node/alone', node.span, `no link begins or ends at \`${node.name}\``);
 }
