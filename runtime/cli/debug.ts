@@ -1,6 +1,7 @@
 /** What NMC_DEBUG shows of the commands: stages with their times, and the speed of a device's functions. */
 import type { Program } from '../../spec/program.ts';
 import type { Shard } from '../shard/shard.ts';
+import type { TrainingObserver } from '../shard/training.ts';
 import { createLog, debugLevel, type Log } from '../support/log.ts';
 
 let log: Log | undefined;
@@ -24,6 +25,21 @@ export function timed<T>(stage: string, work: () => T): T {
   if (result instanceof Promise) result.then(say, say);
   else say();
   return result;
+}
+
+/** The same observer; says when the first batch of this command was done, the wait that its user feels. */
+export function timedObserver(observer: TrainingObserver): TrainingObserver {
+  const { shows, debug } = debugLog();
+  if (!shows('stages')) return observer;
+  let told = false;
+  return {
+    ...observer,
+    batchDone: (batch, samples) => {
+      if (!told) debug('stages', `${'first batch'.padEnd(36)}   until ${performance.now().toFixed(0)} ms`);
+      told = true;
+      observer.batchDone(batch, samples);
+    },
+  };
 }
 
 /** The same shard; says the milliseconds and GFLOP/s of each function when it is closed. */

@@ -5,7 +5,7 @@ import type { Shard } from '../shard/shard.ts';
 import { type TrainingData, type TrainingEnd, train } from '../shard/training.ts';
 import type { TrainingRun } from '../store/run-folder.ts';
 import { EXIT } from './command.ts';
-import { timed } from './debug.ts';
+import { timed, timedObserver } from './debug.ts';
 import type { Reporter } from './train-report.ts';
 import { checkTotal, type TrainSettings } from './train-settings.ts';
 import type { Interrupt } from './watch-interrupt.ts';
@@ -35,7 +35,7 @@ export async function runTo(run: TrainingRun, job: Job, reporter: Reporter, inte
         epochs: chosen.epochs,
         seed: chosen.seed,
         stopRequested: interrupt.requested,
-        observer: reporter.observer,
+        observer: timedObserver(reporter.observer),
         now: () => performance.now(),
       }),
     );

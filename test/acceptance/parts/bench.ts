@@ -38,7 +38,7 @@ async function measure(context: Context): Promise<readonly Row[]> {
 /** A line with a target; the others are measurements for the record. */
 function rowOf(line: Record<string, unknown>): Row[] {
   const { name, value, unit, target, holds } = line;
-  if (typeof holds !== 'boolean' || typeof name !== 'string') return [];
+  if (typeof holds !== 'boolean' || typeof name !== 'string' || target === null) return [];
   const shown = typeof value === 'number' ? Number(value.toPrecision(4)) : value;
   return [
     {

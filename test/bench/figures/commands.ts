@@ -1,0 +1,62 @@
+/** How long `nmc check` and `nmc compile` take, as their user sees it. */
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { packageRoot } from '../../../runtime/cli/package-root.ts';
+import { generateModel } from '../../support/generate-model.ts';
+import { atMost, type Figure, told } from '../figure.ts';
+import { nmc, runProcess } from '../processes.ts';
+import { median } from '../statistics.ts';
+
+const LINES = 500;
+const MOST_CHECK_MS = 150;
+const CHECK_ROUNDS = 11;
+const COMPILE_ROUNDS = 3;
+/** The shortest file there is: what checking it takes is start-up (Node, the command line, loading the compiler). */
+const ONE_LINE = 'pcn 1\n';
+
+/**
+ * `nmc check` after start-up is the time of its process less that of checking a file of one line, in the same round.
+ * The whole command and `nmc --version`, which loads no compiler, are told beside it.
+ */
+export async function commandFigures(folder: string): Promise<readonly Figure[]> {
+  const generated = join(folder, 'generated.pcn');
+  const oneLine = join(folder, 'one-line.pcn');
+  const mnist = join(packageRoot(), 'dsl-examples/mnist.pcn');
+  writeFileSync(generated, generateModel(LINES));
+  writeFileSync(oneLine, ONE_LINE);
+  const time = async (...args: string[]): Promise<number> =>
+    (await runProcess(process.execPath, [nmc, ...args])).milliseconds;
+  const checks = await inRounds(CHECK_ROUNDS, async () => ({
+    version: await time('--version'),
+    oneLine: await time('check', oneLine),
+    generated: await time('check', generated),
+  }));
+  const compiles = await inRounds(COMPILE_ROUNDS, async (round) => ({
+    mnist: await time('compile', mnist, '-o', join(folder, `mnist-${round}.plan`)),
+    generated: await time('compile', generated, '-o', join(folder, `generated-${round}.plan`)),
+  }));
+  const start = median(checks.map((r) => r.version));
+  const afterStart = median(checks.map((r) => r.generated - r.oneLine));
+  const told500 = (what: string, ms: readonly number[]): Figure =>
+    told(`nmc ${what} of ${LINES} lines, the whole command`, median(ms), 'ms', start);
+  return [
+    told('nmc --version', start, 'ms'),
+    told('nmc check of one line, the whole command', median(checks.map((r) => r.oneLine)), 'ms', start),
+    told500(
+      'check',
+      checks.map((r) => r.generated),
+    ),
+    atMost(`nmc check of ${LINES} lines, less that of one`, afterStart, 'ms', MOST_CHECK_MS, null),
+    told('nmc compile of mnist.pcn, the whole command', median(compiles.map((r) => r.mnist)), 'ms', start),
+    told500(
+      'compile',
+      compiles.map((r) => r.generated),
+    ),
+  ];
+}
+
+async function inRounds<T>(rounds: number, measure: (round: number) => Promise<T>): Promise<T[]> {
+  const found: T[] = [];
+  for (let round = 0; round < rounds; round++) found.push(await measure(round));
+  return found;
+}

@@ -1,0 +1,41 @@
+/** The project's own figures against their targets. */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type Figure, print, summarize } from './figure.ts';
+import { batchFigures } from './figures/batches.ts';
+import { commandFigures } from './figures/commands.ts';
+import { epochFigures } from './figures/epochs.ts';
+import { firstBatchFigures } from './figures/first-batch.ts';
+
+/** A measurement gets an empty folder, which is deleted behind it. */
+export type Measurement = (folder: string) => Promise<readonly Figure[]>;
+
+const MEASUREMENTS: Readonly<Record<string, Measurement>> = {
+  'batch-il-large': () => batchFigures('il', 'large'),
+  'batch-ipc-large': () => batchFigures('ipc', 'large'),
+  'batch-il-small': () => batchFigures('il', 'small'),
+  'epoch-il-bp': epochFigures,
+  'commands-check-compile': commandFigures,
+  'first-batch': firstBatchFigures,
+};
+
+/** @param only measure what has this in its key */
+export async function ownFigures(only: string): Promise<number> {
+  const started = performance.now();
+  const figures: Figure[] = [];
+  for (const [key, measure] of Object.entries(MEASUREMENTS)) {
+    if (!key.includes(only)) continue;
+    process.stderr.write(`measuring ${key}\n`);
+    const folder = mkdtempSync(join(tmpdir(), 'nmc-bench-'));
+    try {
+      for (const figure of await measure(folder)) {
+        print(figure);
+        figures.push(figure);
+      }
+    } finally {
+      rmSync(folder, { recursive: true, force: true });
+    }
+  }
+  return summarize(figures, (performance.now() - started) / 1000);
+}

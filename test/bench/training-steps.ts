@@ -1,0 +1,55 @@
+/** A model text through the whole compiler onto the cpu device, batch by batch, as `nmc train` does it. */
+import { checkFile } from '../../compiler/compile.ts';
+import { DiagnosticsError } from '../../compiler/diagnostics/diagnostics-error.ts';
+import { fileHost, overlayHost } from '../../compiler/host.ts';
+import { buildStages, planOf, selectTask } from '../../runtime/cli/compile-model.ts';
+import { cpuDevice } from '../../runtime/device/cpu/cpu.ts';
+import type { FieldData } from '../../runtime/device/device.ts';
+import { initialValues } from '../../spec/initialise.ts';
+import { sizeOf } from '../../spec/program.ts';
+import { stream } from '../../spec/random.ts';
+
+const FILE = 'bench.pcn';
+/** Horizon of schedules; any. */
+const BATCHES = 1_000_000;
+
+export interface TrainingSteps {
+  /** Trains on one batch, always the same, and waits for its end. */
+  step(): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** @param text with one `train` block, whose fields are of f32: they are filled with normal numbers */
+export async function openTraining(text: string): Promise<TrainingSteps> {
+  cpuDevice.warmUp?.();
+  const { value, diagnostics, texts } = checkFile(overlayHost({ [FILE]: text }, fileHost()), FILE);
+  if (!value) throw new DiagnosticsError(diagnostics, texts);
+  const model = { checked: value, warnings: [], texts, path: FILE };
+  const { program, files } = await planOf(model, buildStages(selectTask(model, undefined, {})));
+  const session = await cpuDevice.open({ program, files });
+  for (const state of program.states) await session.write(state.id, initialValues(state, 1));
+  const inputs: Record<string, FieldData> = {};
+  for (const { field, shape } of program.functions.find((f) => f.name === 'train')?.inputs ?? []) {
+    const random = stream(0, field);
+    inputs[field] = Float32Array.from({ length: sizeOf(shape) }, (_, i) => random.normal(i));
+  }
+  let batch = 0;
+  return {
+    step: async () => {
+      await session.run('train', inputs, { batch: batch++, batches: BATCHES });
+    },
+    close: () => session.close(),
+  };
+}
+
+/** Milliseconds of each of `runs` steps, behind `warm` others. */
+export async function timeSteps({ step }: TrainingSteps, warm: number, runs: number): Promise<number[]> {
+  for (let run = 0; run < warm; run++) await step();
+  const times: number[] = [];
+  for (let run = 0; run < runs; run++) {
+    const started = performance.now();
+    await step();
+    times.push(performance.now() - started);
+  }
+  return times;
+}

@@ -1,0 +1,49 @@
+import { describe, expect, test } from 'vitest';
+import { NETWORKS, usefulWork } from '../../bench/reference-networks.ts';
+import { bestRounds, calmRounds, driftOf, median } from '../../bench/statistics.ts';
+
+/** Ceilings as a machine would show them, one after the other. */
+function ceilings(...milliseconds: number[]): () => Promise<number> {
+  return async () => milliseconds.shift() ?? 100;
+}
+
+describe('median', () => {
+  test('is the middle, or half way between the two middles', () => {
+    expect(median([9, 1, 5])).toBe(5);
+    expect(median([4, 1, 3, 2])).toBe(2.5);
+    expect(() => median([])).toThrow();
+  });
+});
+
+describe('rounds', () => {
+  test('drift is the same in both directions', () => {
+    expect(driftOf({ value: 0, before: 100, after: 125 })).toBeCloseTo(0.25);
+    expect(driftOf({ value: 0, before: 125, after: 100 })).toBeCloseTo(0.25);
+  });
+
+  test('disturbed ones are measured again and left out', async () => {
+    const rounds = await calmRounds(
+      { rounds: 2, patience: 60_000 },
+      ceilings(100, 105, 100, 150, 100, 91),
+      async (round) => round,
+    );
+    expect(rounds.map((r) => r.value)).toEqual([0, 2]);
+  });
+
+  test('patience ends: the least disturbed are taken', async () => {
+    const rounds = await calmRounds(
+      { rounds: 2, patience: 0 },
+      ceilings(100, 150, 100, 120, 100, 130),
+      async (round) => round,
+    );
+    expect(rounds.map((r) => r.value)).toEqual([1, 2]);
+  });
+
+  test('no more than there are', () => {
+    expect(bestRounds([{ value: 7, before: 1, after: 2 }], 3)).toHaveLength(1);
+  });
+});
+
+test('useful work of inference learning on the large network', () => {
+  expect(usefulWork(NETWORKS.large, 'il') / 1e9).toBeCloseTo(6.295, 3);
+});
