@@ -17,47 +17,63 @@ export const referenceDevice: Device = {
   open: async ({ program }) => openReference(program),
 };
 
-/** Lets the process answer between batches: the interpreter is slow and would hold it for seconds. */
+/** The interpreter is slow and would hold the process for minutes: it lets others have a turn this often. */
+const TURN_MILLISECONDS = 20;
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+
+/** Takes the steps of some work to its end, with turns for others in between. */
+async function inTurns<T>(work: Generator<void, T>): Promise<T> {
+  for (let until = performance.now() + TURN_MILLISECONDS; ; ) {
+    const step = work.next();
+    if (step.done === true) return step.value;
+    if (performance.now() < until) continue;
+    await turn();
+    until = performance.now() + TURN_MILLISECONDS;
+  }
+}
 
 function openReference(program: Program): DeviceSession {
   const states: Values = new Map(
     program.states.map((s) => [s.id, { shape: s.shape, data: new Float64Array(sizeOf(s.shape)) }]),
   );
+  let queue: Promise<unknown> = Promise.resolve();
+  const inOrder = <T>(work: () => T | Promise<T>): Promise<T> => {
+    const done = queue.then(work);
+    queue = done.catch(() => undefined);
+    return done;
+  };
   return {
-    write: async (id, values) => {
-      const state = states.get(id);
-      if (!state) throw new Error(`no state ${id}`);
-      if (values.length !== state.data.length)
-        throw new Error(`${id} has ${state.data.length} elements, not ${values.length}`);
-      states.set(id, { shape: state.shape, data: Float64Array.from(values) });
-    },
-    read: async (id) => {
-      const state = states.get(id);
-      if (!state) throw new Error(`no state ${id}`);
-      return state.data.slice();
-    },
-    run: async (name, inputs, position) => {
-      await turn();
-      const f = program.functions.find((g) => g.name === name);
-      if (!f) throw new Error(`no function ${name}`);
-      const values = runFunction(f, states, inputs, position);
-      const results = f.results.map((r) => [r.name, read(values, r.value).data.slice()] as const);
-      for (const [state, tensor] of f.updates.map((u) => [u.state, read(values, u.value)] as const))
-        states.set(state, tensor);
-      return Object.fromEntries(results);
+    write: (id, values) =>
+      inOrder(() => {
+        const { shape, data } = read(states, id);
+        if (values.length !== data.length) throw new Error(`${id} has ${data.length} elements, not ${values.length}`);
+        states.set(id, { shape, data: Float64Array.from(values) });
+      }),
+    read: (id) => inOrder(() => read(states, id).data.slice()),
+    run: (name, inputs, position) => {
+      // Now, not when its turn comes: the caller may use its buffers again when this returns.
+      const copies = Object.fromEntries(Object.entries(inputs).map(([field, data]) => [field, data.slice()]));
+      return inOrder(async () => {
+        const f = program.functions.find((g) => g.name === name);
+        if (!f) throw new Error(`no function ${name}`);
+        const values = await inTurns(runFunction(f, states, copies, position));
+        const results = f.results.map((r) => [r.name, read(values, r.value).data.slice()] as const);
+        for (const [state, tensor] of f.updates.map((u) => [u.state, read(values, u.value)] as const))
+          states.set(state, tensor);
+        return Object.fromEntries(results);
+      });
     },
     prepare: () => undefined,
     close: async () => undefined,
   };
 }
 
-function runFunction(
+function* runFunction(
   f: ProgramFunction,
   states: Values,
   inputs: Readonly<Record<string, FieldData>>,
   position: Position,
-): Values {
+): Generator<void, Values> {
   const values: Values = new Map(states);
   for (const input of f.inputs) {
     const data = inputs[input.field];
@@ -65,17 +81,20 @@ function runFunction(
       throw new Error(`${f.name} wants ${sizeOf(input.shape)} elements of ${input.field}`);
     values.set(input.id, { shape: input.shape, data: Float64Array.from(data) });
   }
-  for (const block of f.blocks) runBlock(block, values, position);
+  for (const block of f.blocks) yield* runBlock(block, values, position);
   return values;
 }
 
-function runBlock(block: Block, values: Values, position: Position): void {
+function* runBlock(block: Block, values: Values, position: Position): Generator<void> {
   for (const carry of block.carries) values.set(carry.id, read(values, carry.init));
   for (let i = 0; i < block.repeat; i++) {
     const scope = { ...position, tick: block.firstTick + i };
     for (const s of block.scalars)
       values.set(s.id, { shape: [], data: Float64Array.of(evaluateScalar(s.expr, scope)) });
-    for (const op of block.ops) values.set(op.id, runOp(op, values));
+    for (const op of block.ops) {
+      values.set(op.id, runOp(op, values));
+      yield;
+    }
     const next = block.carries.map((c) => read(values, c.next));
     block.carries.forEach((carry, j) => {
       values.set(carry.id, next[j] as ReferenceTensor);
