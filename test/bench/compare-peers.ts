@@ -12,6 +12,7 @@ import { runProcess } from './processes.ts';
 import { type PeerLine, referenceLine } from './reference.ts';
 import { NETWORKS, type NetworkName, type Rule } from './reference-networks.ts';
 import { bestRounds, driftOf, MOST_DRIFT, median, type Round } from './statistics.ts';
+import { UsageError } from './usage-error.ts';
 
 interface Peer {
   readonly name: string;
@@ -98,7 +99,7 @@ function pythonOf({ folder }: Peer, environments: string | undefined): string {
   const root = environments ?? join(process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache'), 'nmc-peers');
   const python = join(root, folder, 'bin', 'python');
   if (!existsSync(python))
-    throw new Error(`there is no ${python}: make the environments first, or name another folder`);
+    throw new UsageError(`there is no ${python}: make the environments first, or name their folder`);
   return python;
 }
 

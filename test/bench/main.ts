@@ -19,6 +19,7 @@
  */
 import { parseArgs } from 'node:util';
 import { isNetworkName, isRule, NETWORK_NAMES, RULES } from './reference-networks.ts';
+import { UsageError } from './usage-error.ts';
 
 const { values } = parseArgs({
   options: {
@@ -34,17 +35,29 @@ const { values } = parseArgs({
 
 async function main(): Promise<number> {
   const { rule, network } = values;
-  if (rule !== undefined && !isRule(rule)) throw new Error(`--rule is one of ${RULES.join(', ')}`);
+  if (rule !== undefined && !isRule(rule)) throw new UsageError(`--rule is one of ${RULES.join(', ')}`);
   if (network !== undefined && !isNetworkName(network))
-    throw new Error(`--network is one of ${NETWORK_NAMES.join(', ')}`);
+    throw new UsageError(`--network is one of ${NETWORK_NAMES.join(', ')}`);
   if (values.reference) return (await import('./reference.ts')).reference(rule, network);
   if (values.peers !== undefined) {
     const { comparePeers } = await import('./compare-peers.ts');
     const rounds = Number(values.rounds ?? 5);
+    if (!(Number.isInteger(rounds) && rounds > 0)) throw new UsageError('--rounds is a whole number above 0');
     return comparePeers({ scripts: values.peers, environments: values.environments, rounds, rule, network });
   }
   return (await import('./own-figures.ts')).ownFigures(values.only ?? '');
 }
 
+/** Whoever calls it wrongly gets the sentence alone; a measurement that breaks down keeps its stack. */
+async function exitCode(): Promise<number> {
+  try {
+    return await main();
+  } catch (error) {
+    const message = error instanceof UsageError ? error.message : error;
+    console.error(message);
+    return 2;
+  }
+}
+
 // Worker threads of a measurement that has ended keep nothing alive.
-process.exit(await main());
+process.exit(await exitCode());

@@ -7,6 +7,7 @@ import { batchFigures } from './figures/batches.ts';
 import { commandFigures } from './figures/commands.ts';
 import { epochFigures } from './figures/epochs.ts';
 import { firstBatchFigures } from './figures/first-batch.ts';
+import { UsageError } from './usage-error.ts';
 
 /** A measurement gets an empty folder, which is deleted behind it. */
 export type Measurement = (folder: string) => Promise<readonly Figure[]>;
@@ -24,8 +25,9 @@ const MEASUREMENTS: Readonly<Record<string, Measurement>> = {
 export async function ownFigures(only: string): Promise<number> {
   const started = performance.now();
   const figures: Figure[] = [];
-  for (const [key, measure] of Object.entries(MEASUREMENTS)) {
-    if (!key.includes(only)) continue;
+  const chosen = Object.entries(MEASUREMENTS).filter(([key]) => key.includes(only));
+  if (chosen.length === 0) throw new UsageError(`--only is part of one of ${Object.keys(MEASUREMENTS).join(', ')}`);
+  for (const [key, measure] of chosen) {
     process.stderr.write(`measuring ${key}\n`);
     const folder = mkdtempSync(join(tmpdir(), 'nmc-bench-'));
     try {
