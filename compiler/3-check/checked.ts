@@ -2,6 +2,7 @@
  * What checking produces: every cluster expanded, every parameter fixed, every expression typed. Names are identities
  * (`cortex.column[3].high`), never positions.
  */
+import type { Sparsity } from '../../spec/topologies.ts';
 import type { Definition } from '../1-syntax/ast.ts';
 import type { Span } from '../diagnostics/diagnostic.ts';
 import type { Expr, Shape } from '../operators/expr.ts';
@@ -88,26 +89,6 @@ export interface LinkInstance {
   /** Only some units are joined: `density`, or `along` between single nodes. */
   readonly sparsity?: Sparsity;
   readonly span: Span;
-}
-
-/**
- * Which connections of a link exist. `unitConnections` in `topologies.ts` lists them. Links of one statement into the
- * same target draw together: `[a, b] -> c along topology.fixed_indegree(64)` gives each unit of c 64 inputs in all.
- */
-export interface Sparsity {
-  /** The weight of shape [size(target), size(source)] that is thinned. */
-  readonly weight: string;
-  /** A topology of std/topology: `random`, `fixed_indegree`. */
-  readonly topology: string;
-  readonly arguments: Readonly<Record<string, number>>;
-  /** Random stream, shared by the links that draw together. */
-  readonly stream: string;
-  readonly seed: number;
-  /** This link's source units are `offset` … among the `total` units drawn from. */
-  readonly offset: number;
-  readonly total: number;
-  /** Share of all connections that exist, exact or expected. */
-  readonly density: number;
 }
 
 export interface ModelInstance {
@@ -225,3 +206,5 @@ export interface Checked {
   readonly checks: readonly CheckInstance[];
   readonly schedules: readonly ScheduleInstance[];
 }
+
+export type { Sparsity } from '../../spec/topologies.ts';

@@ -56,7 +56,6 @@ function makeLinkPart(
     ...atHome(environment, module, names),
     onShape: (at, reason) =>
       session.reporter.report('link/shape', span, `${name} does not fit: ${reason}`, {
-        repair: repairShape(name, source, target),
         labels: [{ span: at, text: 'in this formula' }],
       }),
   };
@@ -75,7 +74,8 @@ function makeLinkPart(
   if (sameShape(body.shape, target.shape)) return { body, weights };
   const keeps = sameShape(body.shape, source.shape) ? `${name} keeps the shape, so` : `with ${name}`;
   const reason = `${keeps} \`${target.name}\` would be ${showType(body.shape)}, not ${showType(target.shape)}`;
-  session.reporter.report('link/shape', span, reason, { repair: repairShape(name, source, target) });
+  const repair = repairShape(name, source, target, sameShape(body.shape, source.shape) ? undefined : body.shape);
+  session.reporter.report('link/shape', span, reason, { repair });
   return undefined;
 }
 
@@ -83,8 +83,10 @@ export function showType(shape: Shape): string {
   return shape.length === 0 ? 'f32' : `f32[${shape.join(', ')}]`;
 }
 
-function repairShape(name: string, source: End, target: End): string | undefined {
+/** @param made what the link makes of the source, where that is a shape of its own */
+function repairShape(name: string, source: End, target: End, made?: Shape): string | undefined {
   if (name === 'dense') return undefined;
+  if (made !== undefined) return `\`${target.name}: ${showType(made)}\`, or other settings of ${name}`;
   return `links.dense(), which learns a ${sizeOf(source.shape)} x ${sizeOf(target.shape)} matrix`;
 }
 

@@ -152,6 +152,9 @@ function describeType(type: TypeExpression | undefined): string {
 }
 
 function repairType(type: TypeExpression | undefined, value: Term): string | undefined {
+  const [size] = type?.sizes ?? [];
+  if (size?.kind === 'number' && size.value <= 4 && typeof value === 'number')
+    return `\`[${Array(size.value).fill(value).join(', ')}]\``;
   if (type?.element.text === 'int' && typeof value === 'number') {
     const [below, above] = [Math.floor(value), Math.ceil(value)];
     return `\`${below}\` or \`${above}\``;

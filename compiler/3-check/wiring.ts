@@ -24,7 +24,7 @@ import { linkPart } from './link-part.ts';
 import { missingIndex } from './places.ts';
 import { showExpression } from './show.ts';
 import { describe, isKind, isPoison, type Term } from './term.ts';
-import { densityOf, incomingOf, type Population, refusal, TOPOLOGY_NAMES } from './topologies.ts';
+import { densityOf, incomingOf, type Population, refusal, TOPOLOGY_NAMES } from '../../spec/topologies.ts';
 
 interface End {
   readonly nodes: readonly NodeInstance[];

@@ -6,7 +6,7 @@ import {
   refusal,
   TOPOLOGY_NAMES,
   unitConnections,
-} from '../../../compiler/3-check/topologies.ts';
+} from '../../../spec/topologies.ts';
 import { stream } from '../../../spec/random.ts';
 import { modelOf } from '../../support/check-source.ts';
 
