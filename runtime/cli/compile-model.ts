@@ -67,6 +67,12 @@ export function selectTask(model: CheckedModel, name: string | undefined, args: 
     epochs: epochs ?? found.epochs,
     batch: batch ?? found.batch,
   };
+  if (task && task.batch % task.replicas !== 0)
+    throw new UserError(
+      'task/batch',
+      `a batch of ${task.batch} cannot be shared among ${task.replicas} replicas`,
+      `use a multiple of ${task.replicas}`,
+    );
   return {
     checked: model.checked,
     model: instance,

@@ -1,5 +1,6 @@
 /** `nmc eval`: a run against the checks of its model, on the data and with the limit that it was trained with. */
 import { runChecks } from '../shard/training.ts';
+import { Stopped } from '../shard/watch.ts';
 import { emit } from '../support/emit.ts';
 import { formatCount, formatPercent } from '../support/format-numbers.ts';
 import { createProgress } from '../support/progress.ts';
@@ -8,12 +9,14 @@ import { openPredictor } from './run-predictor.ts';
 import { checkLines } from './train-report-human.ts';
 import { storedSettings } from './train-settings.ts';
 import { dataOpener } from './training-data.ts';
+import { watchInterrupt } from './watch-interrupt.ts';
 import { wholeNumber } from './whole-number.ts';
 
 export default async function (args: Arguments): Promise<number> {
   const asJson = flag(args, 'json');
   const { run, plan, shard } = await openPredictor(text(args, 'run') ?? '', text(args, 'device') ?? 'auto');
   const progress = createProgress();
+  const interrupt = watchInterrupt(() => undefined);
   try {
     const stored = storedSettings(run.config, text(args, 'data'));
     const limit = wholeNumber(args, 'limit', 1) ?? stored.limit;
@@ -21,7 +24,7 @@ export default async function (args: Arguments): Promise<number> {
     const datasets = await Promise.all(plan.checks.map((c) => open(c.data)));
     if (limit !== undefined && !asJson) progress.note(`on the first ${formatCount(limit)} samples of each set`);
     const results = await runChecks(plan, shard, datasets, (name) => ({
-      stopRequested: () => false,
+      stopRequested: interrupt.requested,
       progress: (done, total) => (asJson ? undefined : progress.busy(`${name} ${formatPercent(done / total)}`)),
     }));
     progress.stop();
@@ -29,7 +32,11 @@ export default async function (args: Arguments): Promise<number> {
     else if (results.length === 0) process.stdout.write(`${plan.model} has no checks\n`);
     else process.stdout.write(`${checkLines(results).join('\n')}\n`);
     return results.every((c) => c.pass) ? EXIT.done : EXIT.checkFailed;
+  } catch (error) {
+    if (error instanceof Stopped) return EXIT.interrupted;
+    throw error;
   } finally {
+    interrupt.release();
     progress.stop();
     await shard.close();
   }

@@ -4,9 +4,11 @@ import { EXIT } from './command.ts';
 import { runCommandLine } from './run-command-line.ts';
 
 // `nmc … | head`: what a training has done is saved, everything else has nobody left to tell.
+let told = false;
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   if (error.code !== 'EPIPE' && error.code !== 'EOF') throw error;
-  if (!process.emit('SIGTERM', 'SIGTERM')) process.exit(EXIT.done);
+  if (!told && !process.emit('SIGTERM', 'SIGTERM')) process.exit(EXIT.done);
+  told = true;
 });
 process.stderr.on('error', (error: NodeJS.ErrnoException) => {
   if (error.code !== 'EPIPE' && error.code !== 'EOF') throw error;

@@ -6,9 +6,12 @@ import { predictAll } from '../shard/evaluate.ts';
 import { emit } from '../support/emit.ts';
 import { type Arguments, EXIT, flag, text } from './command.ts';
 import { openPredictor, selectPrediction } from './run-predictor.ts';
+import { watchInterrupt } from './watch-interrupt.ts';
 import { wholeNumber } from './whole-number.ts';
 
 export default async function (args: Arguments): Promise<number> {
+  // A stop asked for while the device works is taken between two batches.
+  const interrupt = watchInterrupt(() => undefined);
   const predictor = await openPredictor(text(args, 'run') ?? '', text(args, 'device') ?? 'auto');
   try {
     const prediction = selectPrediction(predictor.plan, text(args, 'task'));
@@ -25,8 +28,10 @@ export default async function (args: Arguments): Promise<number> {
         }
         printRow(input.names[batch.first + i] ?? String(batch.first + i + 1), row, flag(args, 'json'));
       }
+      if (interrupt.requested()) return EXIT.interrupted;
     }
   } finally {
+    interrupt.release();
     await predictor.shard.close();
   }
   return EXIT.done;
