@@ -1,6 +1,7 @@
 /** Initial values of states: any tensor can be made from (seed, name) alone, anywhere. */
 import { type State, sizeOf } from './program.ts';
 import { stream } from './random.ts';
+import { type Sparsity, unitConnections } from './topologies.ts';
 
 /** @returns the elements in row-major order; statistics of the data are not made here and begin at zero */
 export function initialValues(state: State, seed: number): Float32Array {
@@ -12,7 +13,19 @@ export function initialValues(state: State, seed: number): Float32Array {
     for (let i = 0; i < values.length; i++) values[i] = (2 * random.uniform(i) - 1) * init.bound;
   if (init.kind === 'normal') for (let i = 0; i < values.length; i++) values[i] = random.normal(i) * init.std;
   if (init.kind === 'identity') fillIdentity(values, state.shape.slice(-2), init.scale);
+  if (init.kind === 'connections') fillConnections(values, state.shape, init.sparsity);
   return values;
+}
+
+function fillConnections(
+  values: Float32Array,
+  [targets = 1, sources = 1]: readonly number[],
+  sparsity: Sparsity,
+): void {
+  const joined = unitConnections(sparsity, sources, targets);
+  joined.targets.forEach((target, i) => {
+    values[target * sources + (joined.sources[i] as number)] = 1;
+  });
 }
 
 function fillIdentity(values: Float32Array, [rows = 1, columns = 1]: readonly number[], scale: number): void {

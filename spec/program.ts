@@ -7,6 +7,8 @@
  * start of the iteration, and all of them change together at its end (Jacobi; semantics.md, equation 5).
  */
 
+import type { Sparsity } from './topologies.ts';
+
 export type Shape = readonly number[];
 export type AttributeValue = number | string | boolean | readonly number[];
 export type Attributes = Readonly<Record<string, AttributeValue>>;
@@ -74,6 +76,8 @@ export type Initializer =
   | { readonly kind: 'uniform'; readonly bound: number }
   | { readonly kind: 'normal'; readonly std: number }
   | { readonly kind: 'identity'; readonly scale: number }
+  /** 1 where a connection of a [target, source] matrix exists, else 0. */
+  | { readonly kind: 'connections'; readonly sparsity: Sparsity }
   /** Taken from the training data: the mean by element, or the one scale (`standardize`). */
   | { readonly kind: 'statistic'; readonly field: string; readonly what: 'mean' | 'scale' };
 

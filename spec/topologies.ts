@@ -2,8 +2,27 @@
  * Wiring: which of `sources` elements is joined to which of `targets`. Elements are nodes of arrays, or units of two
  * nodes. Everything random depends on the stream and the target's number alone, so any part can be made anywhere.
  */
-import { type RandomStream, stream } from '../../spec/random.ts';
-import type { Sparsity } from './checked.ts';
+import { type RandomStream, stream } from './random.ts';
+
+/**
+ * Which connections of a link exist. `unitConnections` lists them. Links of one statement into the
+ * same target draw together: `[a, b] -> c along topology.fixed_indegree(64)` gives each unit of c 64 inputs in all.
+ */
+export interface Sparsity {
+  /** The weight of shape [size(target), size(source)] that is thinned. */
+  readonly weight: string;
+  /** A topology of std/topology: `random`, `fixed_indegree`. */
+  readonly topology: string;
+  readonly arguments: Readonly<Record<string, number>>;
+  /** Random stream, shared by the links that draw together. */
+  readonly stream: string;
+  readonly seed: number;
+  /** This link's source units are `offset` … among the `total` units drawn from. */
+  readonly offset: number;
+  readonly total: number;
+  /** Share of all connections that exist, exact or expected. */
+  readonly density: number;
+}
 
 export interface Population {
   readonly sources: number;

@@ -23,8 +23,13 @@ export function inputsOf(clamps: readonly ClampInstance[], fields: readonly Data
     if (clamp.when) leavesOf(clamp.when, leaves);
   }
   return fields
-    .filter((f) => leaves.has(`sample.${f.name}`))
+    .filter((f) => [...leaves].some((name) => fieldOf(name) === f.name))
     .map((f) => ({ id: `sample.${f.name}`, field: f.name, type: f.type, shape: [batch, ...f.shape] }));
+}
+
+/** The field behind `sample.FIELD` and `sample[3].FIELD`. */
+function fieldOf(name: string): string | undefined {
+  return /^sample(?:\[\d+\])?\.(.+)$/.exec(name)?.[1];
 }
 
 /** Statistics of the training data that clamps read (`standardize`). */
@@ -48,10 +53,13 @@ export function lowerClamps(
   clamps: readonly ClampInstance[],
   inputs: readonly Input[],
   statistics: readonly State[],
-  batch: number,
+  { batch, replicas }: { readonly batch: number; readonly replicas: number },
 ): Map<string, Clamp> {
   const bindings: Record<string, Bindings[string]> = {};
   for (const input of inputs) bindings[input.id] = { value: { id: input.id, shape: input.shape } };
+  for (const clamp of clamps)
+    for (const name of leavesOf(clamp.value, clamp.when ? leavesOf(clamp.when) : new Set()))
+      bindReplica(builder, name, inputs, { batch, replicas }, bindings);
   for (const state of statistics) bindings[state.id] = { value: { id: state.id, shape: state.shape } };
   const lowered = new Map<string, Clamp>();
   for (const clamp of clamps) {
@@ -67,6 +75,23 @@ export function lowerClamps(
   }
   builder.origin = undefined;
   return lowered;
+}
+
+/** `sample[i].FIELD` is the i-th share of the batch; where all replicas see the same samples, the whole. */
+function bindReplica(
+  builder: BlockBuilder,
+  name: string,
+  inputs: readonly Input[],
+  { batch, replicas }: { readonly batch: number; readonly replicas: number },
+  bindings: Record<string, Bindings[string]>,
+): void {
+  const replica = /^sample\[(\d+)\]\./.exec(name)?.[1];
+  const input = inputs.find((i) => i.field === fieldOf(name));
+  if (replica === undefined || !input || bindings[name]) return;
+  const whole = { id: input.id, shape: input.shape };
+  const value =
+    replicas === 1 ? whole : builder.op('slice', [whole], { axis: 0, from: Number(replica) * batch, size: batch });
+  bindings[name] = { value };
 }
 
 /** A clamp flattens where the number of elements agrees; a value that is the same for all samples is repeated. */

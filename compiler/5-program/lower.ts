@@ -11,7 +11,7 @@ import { inputsOf, leavesOf, lowerClamps, statisticsOf } from './clamps.ts';
 import { type Bindings, lowerExpression } from './lower-expression.ts';
 import { memoryStates, moveMemory, readMemory } from './memory.ts';
 import { type Method, methodOf, numberOf } from './method.ts';
-import { type Clamp, evaluate, freeNodes, get, type Network, nodeOf, sweep } from './network.ts';
+import { type Clamp, evaluate, freeNodes, get, maskName, type Network, nodeOf, sweep } from './network.ts';
 import { optimizerStates, step } from './optimizer.ts';
 import { backpropagation } from './rules/bp.ts';
 import { inferenceLearning } from './rules/il.ts';
@@ -45,7 +45,7 @@ export function lowerProgram(
     for (const state of statisticsOf(task.clamps, task.kind === 'train' ? task.data.fields : task.inputs))
       statistics.set(state.id, state);
   const optimizer = train ? parameters.flatMap((p) => optimizerStates(train.optimizer, p)) : [];
-  const states = [...parameters, ...optimizer, ...statistics.values(), ...startStates(graph)];
+  const states = [...parameters, ...optimizer, ...statistics.values(), ...startStates(graph), ...maskStates(graph)];
   if (train) states.push(...memoryStates(graph, 'train', train.batch));
   for (const task of predicts) states.push(...memoryStates(graph, `predict.${task.name}`, options.predictBatch));
   const functions: ProgramFunction[] = [];
@@ -64,6 +64,17 @@ export function parameterStates(graph: Graph): State[] {
       init: w.init,
     })),
   );
+}
+
+/** Which connections exist, of links that are thinned. They are drawn, not learned, and belong to the model. */
+function maskStates(graph: Graph): State[] {
+  return graph.links.flatMap((link) => {
+    const { sparsity } = link;
+    const weight = link.weights.find((w) => w.name === sparsity?.weight);
+    if (!sparsity || !weight) return [];
+    const id = maskName(weightName(link.name, weight.name));
+    return [{ id, shape: weight.shape, role: 'statistic' as const, init: { kind: 'connections' as const, sparsity } }];
+  });
 }
 
 /** The drawn values where nodes within cycles, and nodes that nothing predicts, begin: one for all samples. */
@@ -88,7 +99,7 @@ function startsOf(graph: Graph, states: readonly State[]): Map<string, Value> {
 }
 
 function lowerTrain(graph: Graph, task: TrainTask, states: readonly State[]): ProgramFunction {
-  const { training, inputs, outputs } = openTraining(graph, task, states, task.batch);
+  const { training, inputs, outputs } = openTraining(graph, task, states, task.batch / task.replicas);
   const rest = lowerRule(methodOf(task), training, outputs, states);
   const { graph: levelled, past } = training.network;
   const updates = [...rest.updates, ...moveMemory(levelled, 'train', past, rest.settled)];
@@ -109,7 +120,10 @@ export const LANES = 2;
 function lowerLanes(graph: Graph, task: TrainTask, states: readonly State[]): ProgramFunction[] {
   const { rule } = methodOf(task);
   const batch = task.batch / LANES;
-  const seam = (rule === 'il' || rule === 'z_il' || rule === 'bp') && graph.links.every((l) => l.delay === 0);
+  const seam =
+    task.replicas === 1 &&
+    (rule === 'il' || rule === 'z_il' || rule === 'bp') &&
+    graph.links.every((l) => l.delay === 0);
   if (!seam || !Number.isInteger(batch) || batch < SMALLEST_LANE) return [];
   const { training, inputs, outputs } = openTraining(graph, task, states, batch);
   const gradients = new Map<string, Value>();
@@ -156,9 +170,9 @@ export function openTraining(
   const method = methodOf(task);
   const names = createNames();
   const start = new BlockBuilder(names);
-  const inputs = inputsOf(task.clamps, task.data.fields, batch);
+  const inputs = inputsOf(task.clamps, task.data.fields, batch * task.replicas);
   const statistics = states.filter((s) => s.role === 'statistic');
-  const clamps = lowerClamps(start, written, task.clamps, inputs, statistics, batch);
+  const clamps = lowerClamps(start, written, task.clamps, inputs, statistics, { batch, replicas: task.replicas });
   const predicted = new Set(written.links.map((l) => l.target));
   const outputs = new Set([...clamps.keys()].filter((name) => predicted.has(name)));
   const levelled = method.rule === 'z_il' || method.rule === 'fa_z_il';
@@ -263,7 +277,8 @@ function lowerPredict(
   const start = new BlockBuilder(names);
   const inputs = inputsOf(task.clamps, task.inputs, batch);
   const statistics = states.filter((s) => s.role === 'statistic');
-  const clamps = lowerClamps(start, graph, task.clamps, inputs, statistics, batch);
+  // Every replica sees the same sample: what they answer can be put to a vote.
+  const clamps = lowerClamps(start, graph, task.clamps, inputs, statistics, { batch, replicas: 1 });
   const name = `predict.${task.name}`;
   const past = readMemory(start, graph, name, batch);
   const network: Network = { graph, batch, samples: batch, clamps, starts: startsOf(graph, states), past };

@@ -3,6 +3,7 @@
  * Every learning rule and every prediction is made of these three.
  */
 
+import type { WeightInstance } from '../3-check/checked.ts';
 import { type Graph, type GraphLink, type GraphNode, weightName } from '../4-graph/graph.ts';
 import { components } from '../4-graph/order.ts';
 import type { Value } from '../operators/operator.ts';
@@ -91,12 +92,25 @@ function predict(
         : activatePast(builder, network, link, weights);
     builder.origin = `link ${link.name}`;
     const bindings: Record<string, Bindings[string]> = { source: { value: source } };
-    for (const w of link.weights) bindings[w.name] = { value: get(weights, weightName(link.name, w.name)) };
+    for (const w of link.weights) bindings[w.name] = { value: weightOf(builder, link, w, weights) };
     const part = lowerExpression(builder, link.body, bindings, network.batch);
     sum = sum ? builder.op('add', [sum, part]) : own(builder, part, batchedShape(network, node));
   }
   builder.origin = undefined;
   return sum;
+}
+
+/** A weight as the link uses it: where the link is thinned, only the connections that exist. */
+function weightOf(builder: BlockBuilder, link: GraphLink, weight: WeightInstance, weights: Values): Value {
+  const name = weightName(link.name, weight.name);
+  const value = get(weights, name);
+  if (link.sparsity?.weight !== weight.name) return value;
+  return builder.op('mul', [value, { id: maskName(name), shape: weight.shape }]);
+}
+
+/** The state that says which elements of a weight exist. */
+export function maskName(weight: string): string {
+  return `${weight}:mask`;
 }
 
 /**
