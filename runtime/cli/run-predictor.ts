@@ -1,4 +1,5 @@
 /** A trained run, ready to predict: its plan and its weights on a device. */
+import { closest } from '../../compiler/diagnostics/suggest.ts';
 import type { Plan, PlanPrediction } from '../../spec/plan.ts';
 import { chooseDevice } from '../device/choose.ts';
 import type { Executable } from '../device/device.ts';
@@ -28,9 +29,14 @@ export function selectPrediction(plan: Plan, name: string | undefined): PlanPred
   const found = name === undefined ? plan.predictions[0] : plan.predictions.find((p) => p.task === name);
   if (found) return found;
   const names = plan.predictions.map((p) => p.task);
+  const near = name === undefined ? undefined : closest(name, names);
   throw new UserError(
     'task/unknown',
     name === undefined ? `${plan.model} has no predict block` : `${plan.model} has no predict block called ${name}`,
-    names.length > 0 ? `there are: ${names.join(', ')}` : 'write `predict NAME of MODEL { … }` and train again',
+    near !== undefined
+      ? `did you mean ${near}?`
+      : names.length > 0
+        ? `there are: ${names.join(', ')}`
+        : 'write `predict NAME of MODEL { … }` and train again',
   );
 }

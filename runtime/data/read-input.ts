@@ -4,7 +4,7 @@ import { badData } from './formats/bad-data.ts';
 import { MOST_TEXT } from './formats/bytes.ts';
 import { parseJsonLines } from './formats/json-lines.ts';
 import { readTable } from './formats/read-table.ts';
-import { rowCount, tableDataset } from './formats/table.ts';
+import { tableDataset } from './formats/table.ts';
 
 export interface Input {
   /** Exactly the wanted fields. */
@@ -25,11 +25,8 @@ export async function readInput(
   const name = path === '-' ? 'standard input' : path;
   const table =
     path === '-' ? parseJsonLines(name, await readAll(name, standardInput), wanted) : await readTable(path, wanted);
-  const rows = rowCount(name, table);
-  return {
-    dataset: tableDataset(name, table, wanted),
-    names: table.rowNames ?? Array.from({ length: rows }, (_, row) => String(row + 1)),
-  };
+  const dataset = tableDataset(name, table, wanted);
+  return { dataset, names: table.rowNames ?? Array.from({ length: dataset.length }, (_, row) => String(row + 1)) };
 }
 
 async function readAll(name: string, source: AsyncIterable<Uint8Array | string>): Promise<string> {

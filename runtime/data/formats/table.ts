@@ -34,10 +34,16 @@ export function rowCount(path: string, table: Table): number {
 }
 
 export function tableDataset(path: string, table: Table, wanted: readonly Field[] | undefined): Dataset {
-  const rows = rowCount(path, table);
   const alone = wanted?.length === 1 && table.unnamed === true;
+  const rows = rowCount(path, wanted && !alone ? usedOf(table, wanted) : table);
   const columns = wanted ? wanted.map((field) => serve(path, table, field, rows, alone)) : table.columns;
   return memoryDataset(path, path, columns);
+}
+
+/** A file may hold more than is asked for, and of another length: `x_train` beside `x_test`. */
+function usedOf(table: Table, wanted: readonly Field[]): Table {
+  const columns = table.columns.filter((c) => wanted.some((field) => field.name === c.field.name));
+  return columns.length > 0 ? { ...table, columns } : table;
 }
 
 /** The column that serves `wanted`, converted to its type and shape. */

@@ -1,0 +1,199 @@
+/** What a trained run is used for: predict, eval, export, compile; every kind of input gives the same answers. */
+import { cpSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import * as ort from 'onnxruntime-node';
+import { beforeAll, describe, expect, test } from 'vitest';
+import { glyphs } from '../../runtime/data/sources/glyphs.ts';
+import { hashes, type JsonLine, jsonLines, nmc, temporaryFolder, writeTiny } from '../support/nmc.ts';
+import { greyPng, idx, npy, npz } from '../unit/data/fixtures.ts';
+
+const COUNT = 40;
+const folder = temporaryFolder();
+const model = writeTiny(folder);
+
+const samples = glyphs('test', { seed: 1 });
+const rows = Uint32Array.from({ length: COUNT }, (_, i) => i);
+const images = new Uint8Array(COUNT * 784);
+const digits = new Int32Array(COUNT);
+samples.gather('image', rows, images);
+samples.gather('digit', rows, digits);
+const imageOf = (i: number): Uint8Array => images.subarray(i * 784, (i + 1) * 784);
+
+function write(name: string, content: string | Uint8Array): string {
+  writeFileSync(join(folder, name), content);
+  return name;
+}
+
+async function predict(input: string, stdin?: string): Promise<JsonLine[]> {
+  const outcome = await nmc(['predict', 'run', '--input', input, '--json'], {
+    cwd: folder,
+    ...(stdin === undefined ? {} : { input: stdin }),
+  });
+  expect(outcome).toMatchObject({ code: 0, stderr: '' });
+  return jsonLines(outcome);
+}
+
+let expected: JsonLine[] = [];
+
+beforeAll(async () => {
+  const trained = await nmc(['train', model, '--limit', '400', '--out', 'run', '--json'], { cwd: folder });
+  expect(trained.code).toBe(0);
+  expected = await predict(write('images.npy', npy('|u1', [COUNT, 28, 28], images)));
+});
+
+test('every sample has its prediction and a score for each class', () => {
+  expect(expected).toHaveLength(COUNT);
+  for (const [i, line] of expected.entries()) {
+    const scores = line.digit_scores as number[];
+    expect(Object.keys(line)).toEqual(['input', 'digit', 'digit_scores']);
+    expect(line.input).toBe(String(i + 1));
+    expect(scores).toHaveLength(10);
+    expect(scores.indexOf(Math.max(...scores))).toBe(line.digit);
+  }
+  expect(new Set(expected.map((line) => line.digit)).size).toBeGreaterThan(2);
+});
+
+describe('the same pictures give the same predictions as', () => {
+  const head = Array.from({ length: 784 }, (_, e) => `image[${e}]`).join(',');
+  test.each([
+    ['IDX', () => write('images.idx', idx([COUNT, 28, 28], [...images]))],
+    [
+      'NPZ',
+      () =>
+        write(
+          'images.npz',
+          npz({ image: npy('|u1', [COUNT, 28, 28], images), other: npy('|u1', [1], images.subarray(0, 1)) }),
+        ),
+    ],
+    ['CSV', () => write('images.csv', `${head}\n${[...rows].map((i) => imageOf(i).join(',')).join('\n')}\n`)],
+  ])('%s', async (_name, make) => {
+    expect(await predict(make())).toEqual(expected);
+  });
+
+  test('JSON lines on standard input', async () => {
+    const lines = [...rows].map((i) => JSON.stringify({ image: [...imageOf(i)] })).join('\n');
+    expect(await predict('-', lines)).toEqual(expected);
+  });
+
+  test('a PNG, and a folder of them, by name', async () => {
+    mkdirSync(join(folder, 'pictures'));
+    for (const i of [0, 1, 2])
+      write(
+        `pictures/digit-${i}.png`,
+        greyPng(28, 28, (x, y) => imageOf(i)[y * 28 + x] as number),
+      );
+    const found = await predict('pictures');
+    expect(found.map((line) => line.input)).toEqual(['digit-0.png', 'digit-1.png', 'digit-2.png']);
+    expect(found.map((line) => line.digit_scores)).toEqual(expected.slice(0, 3).map((line) => line.digit_scores));
+    expect((await predict('pictures/digit-1.png')).map((line) => line.digit)).toEqual([expected[1]?.digit]);
+  });
+});
+
+test('people read one line for each sample', async () => {
+  const { code, stdout } = await nmc(['predict', 'run', '--input', 'images.npy', '--limit', '2'], { cwd: folder });
+  expect(code).toBe(0);
+  expect(stdout.trimEnd().split('\n')).toHaveLength(2);
+  expect(stdout).toMatch(new RegExp(`^1 {3}digit ${expected[0]?.digit} {3}\\(${expected[0]?.digit}: \\d\\.\\d{3} `));
+});
+
+test('eval measures what predict predicts, with the limit of the training unless another is given', async () => {
+  const right = expected.filter((line, i) => line.digit === digits[i]).length / COUNT;
+  const [limited, own] = await Promise.all([
+    nmc(['eval', 'run', '--limit', String(COUNT), '--json'], { cwd: folder }),
+    nmc(['eval', 'run', '--json'], { cwd: folder }),
+  ]);
+  expect(limited.code).toBe(0);
+  expect(jsonLines(limited)).toMatchObject([{ event: 'eval', run: 'run', checks: [{ value: right, pass: true }] }]);
+  const done =
+    readFileSync(join(folder, 'run', 'metrics.jsonl'), 'utf8')
+      .trim()
+      .split('\n')
+      .at(-1) ?? '{}';
+  expect(jsonLines(own)).toMatchObject([{ checks: [{ value: JSON.parse(done).accuracy }] }]);
+});
+
+test('the exported file predicts the same in ONNX Runtime, alone', async () => {
+  const outcome = await nmc(['export', 'run', '--onnx', 'out.onnx', '--json'], { cwd: folder });
+  expect(outcome.code).toBe(0);
+  expect(jsonLines(outcome)).toMatchObject([{ event: 'exported', onnx: 'out.onnx' }]);
+  const session = await ort.InferenceSession.create(readFileSync(join(folder, 'out.onnx')));
+  expect(session.inputNames).toEqual(['image']);
+  const batch = 256;
+  const padded = new Uint8Array(batch * 784);
+  padded.set(images);
+  const results = await session.run({ image: new ort.Tensor('uint8', padded, [batch, 28, 28]) });
+  const predicted = Array.from(results.digit?.data as Float32Array).slice(0, COUNT);
+  expect(predicted).toEqual(expected.map((line) => line.digit));
+  const scores = results['digit.scores']?.data as Float32Array;
+  expected.forEach((line, i) => {
+    const told = line.digit_scores as number[];
+    told.forEach((score, k) => {
+      expect(scores[i * 10 + k]).toBeCloseTo(score, 4);
+    });
+  });
+  await session.release();
+});
+
+test('a plan has the same bytes wherever it is made', async () => {
+  mkdirSync(join(folder, 'elsewhere'));
+  cpSync(model, join(folder, 'elsewhere', 'tiny.pcn'));
+  const [here, again, there] = await Promise.all([
+    nmc(['compile', model, '-o', 'a.plan', '--json'], { cwd: folder }),
+    nmc(['compile', 'tiny.pcn', 'il', '-o', 'b.plan'], { cwd: folder }),
+    nmc(['compile', 'tiny.pcn', '-o', 'c.plan'], { cwd: join(folder, 'elsewhere') }),
+  ]);
+  expect([here.code, again.code, there.code]).toEqual([0, 0, 0]);
+  const plan = hashes(join(folder, 'a.plan'));
+  expect(Object.keys(plan)).toEqual(
+    expect.arrayContaining(['plan.json', 'cpu/train.onnx', 'cpu/predict.classify.onnx']),
+  );
+  expect(jsonLines(here)).toMatchObject([{ event: 'compiled', out: 'a.plan', sha256: plan['plan.json'], shards: 1 }]);
+  expect(hashes(join(folder, 'b.plan'))).toEqual(plan);
+  expect(hashes(join(folder, 'elsewhere', 'c.plan'))).toEqual(plan);
+  const shown = await nmc(['show', 'a.plan'], { cwd: folder });
+  expect(shown.stdout).toContain('check accuracy(classify.digit, data.glyphs.test.digit) >= 0');
+  const text = readFileSync(join(folder, 'a.plan', 'plan.json'), 'utf8');
+  expect(text).not.toContain(folder);
+});
+
+describe('is refused with exit code 2 and a message:', () => {
+  test.each([
+    ['no such file', () => 'nowhere.npy', 'nowhere.npy'],
+    [
+      'a picture of another size',
+      () =>
+        write(
+          'small.png',
+          greyPng(9, 9, () => 0),
+        ),
+      '28',
+    ],
+    ['a torn file', () => write('torn.npy', npy('|u1', [COUNT, 28, 28], images).subarray(0, 5000)), 'torn.npy'],
+    ['another shape', () => write('shape.npy', npy('|u1', [3, 5], new Uint8Array(15))), '28'],
+    [
+      'no field of the name',
+      () =>
+        write(
+          'names.npz',
+          npz({ pixels: npy('|u1', [1, 3], new Uint8Array(3)), more: npy('|u1', [1, 3], new Uint8Array(3)) }),
+        ),
+      'image',
+    ],
+    ['a text', () => write('notes.txt', 'hello'), 'notes.txt'],
+    ['an empty file', () => write('empty.csv', ''), 'empty.csv'],
+  ])('%s', async (_name, make, words) => {
+    const input = make();
+    const outcome = await nmc(['predict', 'run', '--input', input, '--json'], { cwd: folder });
+    expect(outcome.code).toBe(2);
+    const [line, ...rest] = jsonLines(outcome);
+    expect(rest).toEqual([]);
+    expect(line).toMatchObject({ event: 'error' });
+    expect(String(line?.message) + outcome.stderr).toContain(words);
+  });
+
+  test('a task that is not there', async () => {
+    const outcome = await nmc(['predict', 'run', '--input', 'images.npy', '--task', 'clasify'], { cwd: folder });
+    expect(outcome).toMatchObject({ code: 2, stdout: '' });
+    expect(outcome.stderr).toContain('did you mean classify?');
+  });
+});
