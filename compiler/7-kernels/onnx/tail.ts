@@ -28,9 +28,10 @@ export interface TailContext {
 
 /** @returns chains whose operations leave the graph; nothing that stays reads any of them */
 export function elementwiseTails(ops: readonly Op[], f: ProgramFunction, context: TailContext): TailChain[] {
-  const tail = tailOps(ops, f, context);
-  // Where there is nothing else, there is no product to join either.
-  const shortest = ops.every((op) => tail.includes(op) || op.op === 'constant') ? 1 : SHORTEST;
+  // Where everything is element-wise, a weight step on its own, there is no product to join and no graph worth having.
+  const alone = ops.every((op) => isVectorOperator(op.op) || op.op === 'constant');
+  const tail = tailOps(ops, f, context, alone ? 1 : SMALLEST);
+  const shortest = alone ? 1 : SHORTEST;
   const chains: TailChain[] = [];
   for (const members of components(tail)) {
     const chain = describe(members, f, context);
@@ -42,7 +43,7 @@ export function elementwiseTails(ops: readonly Op[], f: ProgramFunction, context
 }
 
 /** Operations that only each other and updates read. */
-function tailOps(ops: readonly Op[], f: ProgramFunction, context: TailContext): Op[] {
+function tailOps(ops: readonly Op[], f: ProgramFunction, context: TailContext, smallest: number): Op[] {
   const stays = new Set(f.results.map((r) => r.value));
   const wanted = new Set(f.updates.map((u) => u.value));
   const tail: Op[] = [];
@@ -52,7 +53,7 @@ function tailOps(ops: readonly Op[], f: ProgramFunction, context: TailContext): 
     const size = sizeOf(op.shape);
     const fits = (a: string): boolean =>
       context.elements(a) === size || context.scalars.has(a) || context.constants.has(a);
-    const leaves = wanted.has(op.id) && !stays.has(op.id) && isVectorOperator(op.op) && size >= SMALLEST;
+    const leaves = wanted.has(op.id) && !stays.has(op.id) && isVectorOperator(op.op) && size >= smallest;
     if (leaves && op.args.every(fits)) {
       tail.unshift(op);
       for (const arg of op.args) if (context.elements(arg) === size) wanted.add(arg);

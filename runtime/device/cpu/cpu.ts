@@ -1,6 +1,5 @@
 /** The CPU device: ONNX Runtime in threads of its own. */
 import { availableParallelism } from 'node:os';
-import type { Program } from '../../../spec/program.ts';
 import { sizeOf } from '../../../spec/program.ts';
 import type { Device, DeviceSession, Executable, FieldData, Position, Tensor } from '../device.ts';
 import { CpuEngine } from './engine.ts';
@@ -20,7 +19,7 @@ export const cpuDevice: Device = {
   },
   open: async (executable) => {
     if (FROM_SOURCE) return openHere(executable);
-    return hasLanes(executable.program) ? openInLanes(executable) : openInThread(executable);
+    return hasLanes(executable) ? openInLanes(executable) : openInThread(executable);
   },
 };
 
@@ -92,8 +91,9 @@ function openInLanes(executable: Executable): DeviceSession {
   };
 }
 
-function hasLanes(program: Program): boolean {
-  return program.functions.some((f) => f.name === 'train.lane') && THREADS > 1;
+/** Lanes put their gradients together in memory: the step has to be vector kernels alone, without a graph. */
+function hasLanes({ files }: Executable): boolean {
+  return THREADS > 1 && files.has('cpu/train.lane.onnx') && !files.has('cpu/train.step.onnx');
 }
 
 function startOf({ program, files }: Executable, threads: number): WorkerStart {

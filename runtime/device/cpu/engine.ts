@@ -112,7 +112,7 @@ export class CpuEngine {
   ): Promise<Record<string, Float32Array>> {
     const loaded = await this.load(name);
     for (const [field, placed] of loaded.places.fields) dataOf(placed).set(inputs[field] ?? []);
-    const results = await this.runGraph(loaded, inputs, position);
+    const results = await this.runGraph(loaded, inputs, position, () => true);
     this.runKernels(loaded, position);
     return results;
   }
@@ -122,7 +122,7 @@ export class CpuEngine {
     inputs: Readonly<Record<string, FieldData>>,
     position: Position,
   ): Promise<Record<string, Float32Array>> {
-    return this.runGraph(await this.load(LANE), inputs, position);
+    return this.runGraph(await this.load(LANE), inputs, position, (result) => !isGradientName(result));
   }
 
   /** All gradients of the lane, one after the other. */
@@ -163,6 +163,7 @@ export class CpuEngine {
     { manifest, session, places }: Loaded,
     inputs: Readonly<Record<string, FieldData>>,
     position: Position,
+    wanted: (result: string) => boolean,
   ): Promise<Record<string, Float32Array>> {
     const results: Record<string, Float32Array> = {};
     if (!session) return results;
@@ -174,8 +175,7 @@ export class CpuEngine {
     await session.run(this.feeds(manifest, inputs, { ...position, tick: 0 }), fetches);
     for (const o of manifest.outputs) {
       if ('state' in o) swap(this.state(o.state));
-      else if ('result' in o && !isGradientName(o.result))
-        results[o.result] = dataOf(placeOf(places.outputs, o.output)).slice();
+      else if ('result' in o && wanted(o.result)) results[o.result] = dataOf(placeOf(places.outputs, o.output)).slice();
     }
     return results;
   }
