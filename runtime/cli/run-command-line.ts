@@ -2,6 +2,7 @@
 import yargs, { type Argv } from 'yargs';
 import { type Arguments, type Command, EXIT } from './command.ts';
 import { commands } from './commands.ts';
+import { debugLog } from './debug.ts';
 import { packageVersion } from './package-root.ts';
 import { reportFailure } from './report-failure.ts';
 import { readUsage, UsageError } from './usage-error.ts';
@@ -20,12 +21,13 @@ export async function runCommandLine(argv: readonly string[]): Promise<number> {
 }
 
 async function parseAndRun(argv: readonly string[]): Promise<number> {
+  debugLog();
   let exit: number = EXIT.done;
   const parser = baseParser(argv);
   for (const command of commands)
     parser.command(command.usage, command.summary, command.options, async (args) => {
       const run = (await command.load()).default;
-      exit = await run(args as Arguments);
+      exit = await run(withDashes(args));
     });
   const command = commandOf(argv);
   if (command === undefined && !argv.some((word) => ['--help', '-h', '--version'].includes(word))) {
@@ -54,7 +56,7 @@ class BadArguments extends Error {
 
 function baseParser(argv: readonly string[]): Argv {
   return (
-    yargs([...argv])
+    yargs(argv.map((word) => (word === '-' ? DASH : word)))
       .scriptName('nmc')
       .usage('$0 <command>\n\nThe NeuroMesh compiler and runtime: predictive coding networks from .pcn files.')
       .version(packageVersion())
@@ -82,6 +84,15 @@ function baseParser(argv: readonly string[]): Argv {
         'camel-case-expansion': false,
       })
   );
+}
+
+/** Of several files yargs leaves out `-`, standard input; it goes through under another name. */
+const DASH = '\0-';
+
+function withDashes(args: Arguments): Arguments {
+  const restored = (value: unknown): unknown =>
+    value === DASH ? '-' : Array.isArray(value) ? value.map(restored) : value;
+  return Object.fromEntries(Object.entries(args).map(([name, value]) => [name, restored(value)]));
 }
 
 function commandOf(argv: readonly string[]): Command | undefined {

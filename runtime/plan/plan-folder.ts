@@ -1,5 +1,5 @@
 /** Writes a plan as a folder, and reads one back, trusting nothing in it. */
-import { mkdirSync, readFileSync, statSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { PLAN_FORMAT, type Plan } from '../../spec/plan.ts';
 import type { Program } from '../../spec/program.ts';
@@ -47,7 +47,7 @@ export function loadPlan(folder: string, verify: (program: Program) => void): Lo
 }
 
 export function isPlanFolder(path: string): boolean {
-  return statSync(join(path, PLAN_FILE), { throwIfNoEntry: false }) !== undefined;
+  return existsSync(join(path, PLAN_FILE));
 }
 
 function loadShard(
@@ -81,9 +81,9 @@ function loadShard(
 
 function readPlanText(folder: string): string {
   const path = join(folder, PLAN_FILE);
-  const stat = statSync(path, { throwIfNoEntry: false });
-  if (!stat)
+  if (!existsSync(path))
     throw new UserError('plan/missing', `${folder} is not a plan: it has no ${PLAN_FILE}`, 'make one with nmc compile');
+  const stat = statSync(path);
   if (!stat.isFile()) throw broken(folder, `${PLAN_FILE} is not a file`);
   if (stat.size > MOST_BYTES) throw broken(folder, `${PLAN_FILE} has ${stat.size} bytes, more than ${MOST_BYTES}`);
   return readFileSync(path, 'utf8');

@@ -1,0 +1,161 @@
+/** Command lines: help, mistakes, and what every command says in JSON; exit codes 0, 2 and 3. */
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { describe, expect, test } from 'vitest';
+import { jsonLines, nmc, temporaryFolder, writeTiny } from '../support/nmc.ts';
+import { ROOT } from '../support/repository.ts';
+
+const folder = temporaryFolder();
+const model = writeTiny(folder);
+const broken = join(folder, 'broken.pcn');
+writeFileSync(broken, readFileSync(model, 'utf8').replace('link h -> label', 'link hh -> label'));
+writeFileSync(join(folder, 'untidy.pcn'), readFileSync(model, 'utf8').replace('hidden: int = 12', 'hidden:int=12'));
+
+const COMMANDS = ['train', 'predict', 'eval', 'export', 'check', 'fmt', 'explain', 'show', 'compile', 'data'];
+
+test('nmc alone shows its help and exits with 2', async () => {
+  const outcome = await nmc([]);
+  expect(outcome).toMatchObject({ code: 2, stdout: '' });
+  for (const command of COMMANDS) expect(outcome.stderr).toContain(`nmc ${command}`);
+  expect((await nmc(['--help'])).stdout).toBe(outcome.stderr);
+});
+
+test.each(COMMANDS)('nmc %s --help has an example and every option a description', async (command) => {
+  const { code, stdout, stderr } = await nmc([command, '--help']);
+  expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+  expect(stdout).toMatch(new RegExp(`Examples:\\n  nmc ${command} \\S`));
+  for (const line of (stdout.split('Examples:')[0] ?? '').split('\n').filter((l) => /^ +(-\w, )?--/.test(l)))
+    expect(line).toMatch(/--[a-z]+ {2,}\S+ \S/);
+});
+
+describe('a wrong command line is exit code 2, with what was meant', () => {
+  test.each([
+    [['trian'], 'did you mean train?'],
+    [['frobnicate'], 'nmc --help lists them'],
+    [['train', model, '--epoch', '3'], 'did you mean --epochs?'],
+    [['train', model, '--epochs', '0'], '--epochs needs a whole number from 1'],
+    [['train', model, '--epochs', 'many'], '--epochs needs a whole number'],
+    [['train', model, '--limit', '-4'], '--limit needs a whole number'],
+    [['train', model, '--batch', '2.5'], '--batch needs a whole number'],
+    [['train', model, '--seed'], '--seed needs a value'],
+    [['train', model, '--device', 'gpu'], 'there is no device gpu'],
+    [['train', model, '--set', 'hidden'], '--set needs name=value'],
+    [['train', model, '--set', 'hiden=3'], 'hidden'],
+    [['train', model, '--set', 'hidden=0'], 'hidden >= 1'],
+    [['train', model, 'ill'], 'did you mean il?'],
+    [['train', model, 'il', 'more'], 'more is not understood here'],
+    [['train'], 'name a model file'],
+    [['train', 'nowhere.pcn'], 'there is no file nowhere.pcn'],
+    [['train', '.'], 'is a folder'],
+    [['train', model, '--weights', folder], 'is not a training run'],
+    [['train', '--resume', 'nowhere'], 'there is no such folder'],
+    [['predict', folder], '--input is missing'],
+    [['predict'], 'nmc predict <run>'],
+    [['eval', folder], 'is not a training run'],
+    [['show', model, '--stage', 'grph'], 'did you mean graph?'],
+    [['show', model, '--after', 'hoists', '--stage', 'program'], 'did you mean hoist?'],
+    [['explain', 'link/shap'], 'did you mean link/shape?'],
+    [['data', 'lists'], 'action is one of'],
+    [['data', 'get'], 'say which data set'],
+    [['data', 'get', 'minst'], 'mnist'],
+    [['train', model, '--data', 'nowhere', '--set', 'hidden=3', '--resume', 'x'], '--resume continues a run'],
+  ])('%j', async (args, words) => {
+    const outcome = await nmc([...args, '--json'], { cwd: folder });
+    expect(outcome.code).toBe(2);
+    expect(outcome.stderr).toContain(words);
+    expect(outcome.stderr).not.toContain('    at ');
+    expect(jsonLines(outcome).map((line) => line.event)).toEqual(['error']);
+    for (const line of jsonLines(outcome)) expect(Object.keys(line)).toEqual(['event', 'code', 'message']);
+  });
+});
+
+describe('mistakes in a model', () => {
+  test('nmc check shows them and exits with 2', async () => {
+    const outcome = await nmc(['check', broken], { cwd: folder });
+    expect(outcome.code).toBe(2);
+    expect(outcome.stdout).toMatch(/^error\[.+\]/);
+    expect(outcome.stdout).toContain('1 error in 1 file');
+    expect((await nmc(['check', model])).code).toBe(0);
+  });
+
+  test.each(['train', 'compile', 'show'])('nmc %s shows them and exits with 2', async (command) => {
+    const outcome = await nmc([command, broken, '--json'], { cwd: folder });
+    expect(outcome.code).toBe(2);
+    expect(jsonLines(outcome)).toMatchObject([{ event: 'error' }]);
+    expect(outcome.stderr).toContain('1 error in 1 file');
+  });
+
+  test('as JSON and as SARIF', async () => {
+    const json = jsonLines(await nmc(['check', broken, '--json'], { cwd: folder }));
+    expect(json).toMatchObject([{ severity: 'error' }]);
+    const sarif = JSON.parse((await nmc(['check', broken, '--sarif'], { cwd: folder })).stdout);
+    expect(sarif).toMatchObject({ version: '2.1.0', runs: [{ results: [{ level: 'error' }] }] });
+  });
+});
+
+test('nmc fmt rewrites, --check only says', async () => {
+  const untidy = ['fmt', 'untidy.pcn'];
+  const check = await nmc([...untidy, '--check'], { cwd: folder });
+  expect(check).toMatchObject({ code: 1, stderr: 'would change  untidy.pcn\n' });
+  expect((await nmc([...untidy, '--json'], { cwd: folder })).stdout).toBe('{"file":"untidy.pcn","changed":true}\n');
+  expect((await nmc([...untidy, '--check'], { cwd: folder })).code).toBe(0);
+  expect(readFileSync(join(folder, 'untidy.pcn'), 'utf8')).toContain('hidden: int = 12');
+  const piped = await nmc(['fmt', '-'], { input: 'pcn 1\nmodel   m {  }\n' });
+  expect(piped).toMatchObject({ code: 0, stderr: '' });
+  expect(piped.stdout).toMatch(/^pcn 1\n\nmodel m \{\s*\}\n$/);
+});
+
+test('nmc data list says what is here, as text and as JSON', async () => {
+  const args = ['data', 'list', '--data', folder];
+  const lines = jsonLines(await nmc([...args, '--json']));
+  expect(lines.map((line) => line.name)).toEqual(expect.arrayContaining(['mnist', 'fashion-mnist', 'cifar-10']));
+  expect(lines.every((line) => line.present === false)).toBe(true);
+  const { code, stdout } = await nmc(args);
+  expect(code).toBe(0);
+  expect(stdout.trimEnd().split('\n')).toHaveLength(lines.length);
+});
+
+test('without a network nmc data get exits with 3 and says so', async () => {
+  const preload = join(folder, 'no-network.mjs');
+  writeFileSync(preload, "globalThis.fetch = () => Promise.reject(new TypeError('fetch failed'));\n");
+  const outcome = await nmc(['data', 'get', 'mnist', '--data', join(folder, 'data'), '--json'], {
+    env: { NODE_OPTIONS: `--import=${pathToFileURL(preload)}` },
+  });
+  expect(outcome.code).toBe(3);
+  expect(jsonLines(outcome)).toMatchObject([{ event: 'error', code: 'data/network' }]);
+});
+
+test('data that are not there: exit code 2, and where to get them', async () => {
+  const mnist = join(ROOT, 'dsl-examples/mnist.pcn');
+  const outcome = await nmc(['train', mnist, '--data', join(folder, 'nothing'), '--json'], { cwd: folder });
+  expect(outcome.code).toBe(2);
+  expect(jsonLines(outcome).at(-1)).toMatchObject({ event: 'error', code: 'data/missing' });
+  expect(outcome.stderr).toContain('nmc data get mnist');
+});
+
+describe('NMC_DEBUG', () => {
+  test('1 shows stages with their times, 5 the program after each pass', async () => {
+    const args = ['compile', model, '-o', join(folder, 'debug.plan'), '--json'];
+    const stages = await nmc(args, { env: { NMC_DEBUG: '1' } });
+    expect(stages.stderr).toMatch(/^\[stages\] parse and check +[\d.]+ ms/);
+    expect(jsonLines(stages)).toHaveLength(1);
+    const passes = await nmc(args, { env: { NMC_DEBUG: '5' } });
+    expect(passes.stderr).toMatch(/^\[graph\] after dead-code$/m);
+    expect(passes.stderr).toMatch(/^\[kernels\] cpu\/train\.onnx$/m);
+  });
+
+  test('another level is exit code 2', async () => {
+    const outcome = await nmc(['check', model], { env: { NMC_DEBUG: 'all' } });
+    expect(outcome.code).toBe(2);
+    expect(outcome.stderr).toContain('NMC_DEBUG is "all"');
+  });
+});
+
+test('a reader that goes away is no failure', async () => {
+  const outcome = await nmc(['show', model, '--stage', 'program'], {
+    onStart: (child) => child.stdout?.destroy(),
+  });
+  expect(outcome.stderr).toBe('');
+  expect(outcome.code).toBe(0);
+});
