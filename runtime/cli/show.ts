@@ -32,26 +32,22 @@ export default async function (args: Arguments): Promise<number> {
       close ? `did you mean ${close}?` : `use one of ${STAGES.join(', ')}`,
     );
   }
-  if (stage === 'ast' && args.svg === undefined) {
-    process.stdout.write(showAst(path));
+  const print = (shown: string): number => {
+    if (flag(args, 'json')) emit({ stage, text: shown });
+    else process.stdout.write(shown);
     return EXIT.done;
-  }
+  };
+  if (stage === 'ast' && args.svg === undefined) return print(showAst(path));
   const model = checkModel(path, args);
   const selected = selectTask(model, text(args, 'task'), args);
   const staged = buildStages(selected, checkedPass(text(args, 'after')));
-  if (args.svg !== undefined) return drawGraph(staged, args.svg);
-  const shown =
-    stage === 'graph' ? printGraph(staged.graph) : stage === 'program' ? printProgram(staged.program) : undefined;
-  if (shown !== undefined) {
-    if (flag(args, 'json')) emit({ stage, model: staged.graph.name, text: shown });
-    else process.stdout.write(shown);
-    return EXIT.done;
-  }
+  if (args.svg !== undefined) return drawGraph(staged, args.svg, flag(args, 'json'));
+  if (stage === 'graph') return print(printGraph(staged.graph));
+  if (stage === 'program') return print(printProgram(staged.program));
   const { files } = await planOf(model, staged);
   const { printOnnx } = await import('../../compiler/7-kernels/onnx/text.ts');
-  for (const [name, bytes] of files)
-    if (name.endsWith('.onnx')) process.stdout.write(`; ${name}\n${printOnnx(bytes)}\n`);
-  return EXIT.done;
+  const graphs = [...files].filter(([name]) => name.endsWith('.onnx'));
+  return print(graphs.map(([name, bytes]) => `; ${name}\n${printOnnx(bytes)}\n`).join(''));
 }
 
 function showAst(path: string): string {
@@ -74,11 +70,13 @@ function checkedPass(name: string | undefined): string | undefined {
   );
 }
 
-async function drawGraph(staged: Staged, target: unknown): Promise<number> {
+async function drawGraph(staged: Staged, target: unknown, asJson: boolean): Promise<number> {
   const { graphSvg } = await import('../../compiler/4-graph/svg.ts');
   const svg = await graphSvg(staged.graph);
-  if (typeof target === 'string' && target !== '') writeFileAtomic(target, svg);
-  else process.stdout.write(svg);
+  const path = typeof target === 'string' && target !== '' ? target : undefined;
+  if (path !== undefined) writeFileAtomic(path, svg);
+  if (asJson) emit({ stage: 'graph', ...(path === undefined ? { svg } : { path }) });
+  else if (path === undefined) process.stdout.write(svg);
   return EXIT.done;
 }
 

@@ -1,0 +1,82 @@
+/**
+ * Damaged plans with the right hashes: refused as a user's mistake or accepted, never a throw or a hang. What is
+ * accepted runs. A tenth of NMC_FUZZ (200 by default): a plan is read slower than a model.
+ */
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, expect, test } from 'vitest';
+import { openPlan } from '../../runtime/cli/open-plan.ts';
+import { fieldArrays } from '../../runtime/device/device.ts';
+import { referenceDevice } from '../../runtime/device/reference/reference.ts';
+import { UserError } from '../../runtime/support/errors.ts';
+import { type Program, sizeOf } from '../../spec/program.ts';
+import { forge, makePlan, remove, writeMade } from '../unit/plan/make-plan.ts';
+import { mutate, seeded } from './mutate.ts';
+
+const COUNT = Math.ceil(Number(process.env.NMC_FUZZ ?? 2000) / 10);
+const FIRST_SEED = Number(process.env.NMC_FUZZ_SEED ?? 1);
+/** Of an accepted program; larger ones take longer, not other ways. */
+const MOST_ELEMENTS = 2e6;
+
+const made = makePlan();
+const folder = writeMade(made);
+afterAll(() => remove(folder));
+
+const decode = (bytes: Uint8Array | undefined): string => new TextDecoder().decode(bytes);
+const originals = new Map([...made.files, ['plan.json', made.json] as const]);
+const TEXTS = ['plan.json', 'shards/0/program.txt', 'cpu/train.json'];
+
+test(`${COUNT} damaged plans`, async () => {
+  let accepted = 0;
+  for (let seed = FIRST_SEED; seed < FIRST_SEED + COUNT; seed++) {
+    const path = TEXTS[seed % TEXTS.length] ?? '';
+    // Every second one gets one line damaged only, so that it comes far.
+    const text = decode(originals.get(path));
+    const damaged = seed % 2 === 0 ? mutate(text, seed) : mutateLine(text, seed);
+    writeFileSync(join(folder, 'plan.json'), made.json);
+    for (const name of TEXTS.slice(1)) forge(folder, name, originals.get(name) ?? '');
+    if (path === 'plan.json') writeFileSync(join(folder, path), damaged);
+    else forge(folder, path, damaged);
+    const before = performance.now();
+    const program = open(seed, damaged);
+    expect(performance.now() - before, `seed ${seed}`).toBeLessThan(1000);
+    if (program === undefined) continue;
+    accepted++;
+    if (elementsOf(program) < MOST_ELEMENTS) await runOnce(program);
+  }
+  expect(accepted).toBeGreaterThan(0);
+  expect(accepted).toBeLessThan(COUNT);
+}, 7_200_000);
+
+function mutateLine(text: string, seed: number): string {
+  const lines = text.split(text.includes('\n') ? '\n' : ',');
+  const at = Math.floor(seeded(seed)() * lines.length);
+  lines[at] = mutate(lines[at] ?? '', seed);
+  return lines.join(text.includes('\n') ? '\n' : ',');
+}
+
+/** The program of an accepted plan. */
+function open(seed: number, damaged: string): Program | undefined {
+  try {
+    return openPlan(folder).executables[0]?.program;
+  } catch (error) {
+    if (error instanceof UserError) return undefined;
+    throw new Error(`seed ${seed}: ${damaged.slice(0, 2000)}`, { cause: error });
+  }
+}
+
+async function runOnce(program: Program): Promise<void> {
+  const session = await referenceDevice.open({ program, files: new Map() });
+  for (const f of program.functions) {
+    const inputs = Object.fromEntries(f.inputs.map((i) => [i.field, new fieldArrays[i.type](sizeOf(i.shape))]));
+    await session.run(f.name, inputs, { batch: 0, batches: 1 });
+  }
+  await session.close();
+}
+
+function elementsOf(program: Program): number {
+  return program.functions.reduce(
+    (sum, f) => sum + f.blocks.reduce((n, b) => n + b.repeat * b.ops.reduce((m, op) => m + sizeOf(op.shape), 0), 0),
+    0,
+  );
+}

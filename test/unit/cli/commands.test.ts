@@ -1,0 +1,109 @@
+/** Commands that only print, run in this process: every stage of every example, every pass, every diagnostic. */
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterEach, describe, expect, test, vi } from 'vitest';
+import { parse } from '../../../compiler/1-syntax/parse.ts';
+import { parseGraph } from '../../../compiler/4-graph/text.ts';
+import { passes } from '../../../compiler/5-program/passes/index.ts';
+import { CODES } from '../../../compiler/diagnostics/codes.ts';
+import { runCommandLine } from '../../../runtime/cli/run-command-line.ts';
+import { parseProgram, printProgram } from '../../../spec/program-text.ts';
+
+afterEach(() => vi.restoreAllMocks());
+
+interface Printed {
+  readonly code: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+async function nmc(...argv: string[]): Promise<Printed> {
+  const printed = { stdout: '', stderr: '' };
+  for (const name of ['stdout', 'stderr'] as const)
+    vi.spyOn(process[name], 'write').mockImplementation((text) => {
+      printed[name] += String(text);
+      return true;
+    });
+  const code = await runCommandLine(argv);
+  vi.restoreAllMocks();
+  return { code, ...printed };
+}
+
+const EXAMPLES = readdirSync('dsl-examples')
+  .filter((name) => name.endsWith('.pcn'))
+  .map((name) => join('dsl-examples', name));
+
+describe.each(EXAMPLES)('nmc show %s', (path) => {
+  test('--stage ast is the file, without its comments', async () => {
+    const { code, stdout } = await nmc('show', path, '--stage', 'ast');
+    expect(code).toBe(0);
+    expect(parse(stdout, 'shown.pcn').diagnostics).toEqual([]);
+  });
+
+  test('--stage graph (the default) parses back', async () => {
+    const { code, stdout } = await nmc('show', path);
+    expect(code).toBe(0);
+    expect(() => parseGraph(stdout)).not.toThrow();
+    expect((await nmc('show', path, '--stage', 'graph')).stdout).toBe(stdout);
+  });
+
+  test('--stage program parses back, and each pass shows its work', async () => {
+    const last = await nmc('show', path, '--stage', 'program');
+    expect(printProgram(parseProgram(last.stdout))).toBe(last.stdout);
+    let before = (await nmc('show', path, '--stage', 'program', '--after', 'none')).stdout;
+    let changes = 0;
+    for (const { name } of passes) {
+      const { code, stdout } = await nmc('show', path, '--stage', 'program', '--after', name);
+      expect({ name, code }).toEqual({ name, code: 0 });
+      expect(printProgram(parseProgram(stdout))).toBe(stdout);
+      if (stdout !== before) changes++;
+      before = stdout;
+    }
+    expect(before).toBe(last.stdout);
+    expect(changes).toBeGreaterThan(2);
+  });
+
+  test('--stage onnx', async () => {
+    const { code, stdout } = await nmc('show', path, '--stage', 'onnx');
+    expect(code).toBe(0);
+    expect(stdout).toContain('; cpu/train.onnx');
+    expect(stdout).toMatch(/MatMul|Gemm/);
+  });
+
+  test('--svg', async () => {
+    const { code, stdout } = await nmc('show', path, '--svg');
+    expect(code).toBe(0);
+    expect(stdout).toMatch(/^<[?!s][^]*<svg /);
+    expect(stdout.trimEnd()).toMatch(/<\/svg>$/);
+    expect(JSON.parse((await nmc('show', path, '--svg', '--json')).stdout)).toEqual({ stage: 'graph', svg: stdout });
+  });
+
+  test.each(['ast', 'graph', 'program', 'onnx'])('--stage %s --json is one object with the text', async (stage) => {
+    const plain = await nmc('show', path, '--stage', stage);
+    const { code, stdout } = await nmc('show', path, '--stage', stage, '--json');
+    expect(code).toBe(0);
+    expect(JSON.parse(stdout)).toMatchObject({ stage, text: plain.stdout });
+  });
+
+  test('nmc check and nmc fmt --check have nothing to say', async () => {
+    expect(await nmc('check', path)).toEqual({ code: 0, stdout: `${path}: no errors\n`, stderr: '' });
+    expect(await nmc('fmt', '--check', path)).toEqual({ code: 0, stdout: '', stderr: '' });
+  });
+});
+
+describe('nmc explain', () => {
+  test('lists every code', async () => {
+    const { stdout } = await nmc('explain');
+    expect(stdout.trimEnd().split('\n')).toHaveLength(Object.keys(CODES).length);
+  });
+
+  test('explains every code with its page', async () => {
+    for (const [diagnostic, { title }] of Object.entries(CODES)) {
+      const { code, stdout } = await nmc('explain', diagnostic);
+      expect({ diagnostic, code }).toEqual({ diagnostic, code: 0 });
+      expect(stdout).toBe(readFileSync(join('spec', 'diagnostics', `${diagnostic}.md`), 'utf8'));
+      const json = JSON.parse((await nmc('explain', diagnostic, '--json')).stdout);
+      expect(json).toEqual({ code: diagnostic, severity: expect.any(String), title, page: stdout });
+    }
+  });
+});

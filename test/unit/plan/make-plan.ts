@@ -1,0 +1,56 @@
+/** A small sound plan in a folder, to be damaged by tests. */
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { lowerToCpu } from '../../../compiler/7-kernels/onnx/lower.ts';
+import { planBytes } from '../../../compiler/8-plan/build.ts';
+import { sha256 } from '../../../compiler/8-plan/canonical.ts';
+import { buildProgram, finishPlan } from '../../../compiler/build-program.ts';
+import { checkFile } from '../../../compiler/compile.ts';
+import { fileHost, overlayHost } from '../../../compiler/host.ts';
+import { writePlan } from '../../../runtime/plan/plan-folder.ts';
+import type { Plan } from '../../../spec/plan.ts';
+import { tinyModel } from '../../support/nmc.ts';
+
+export interface MadePlan {
+  readonly plan: Plan;
+  readonly json: Uint8Array;
+  readonly files: ReadonlyMap<string, Uint8Array>;
+}
+
+export function makePlan(): MadePlan {
+  const checked = checkFile(overlayHost({ 'tiny.pcn': tinyModel() }, fileHost()), 'tiny.pcn');
+  if (!checked.value) throw new Error('the tiny model has mistakes');
+  const { trains, predicts } = checked.value;
+  const [task] = trains;
+  if (!task) throw new Error('the tiny model has no task');
+  const staged = buildProgram({ checked: checked.value, model: task.model, task, predicts });
+  const { plan, files } = finishPlan(staged, { compiler: 'test', modules: [] }, lowerToCpu(staged.program));
+  return { plan, json: planBytes(plan), files };
+}
+
+/** Writes the plan into a new folder. */
+export function writeMade({ json, files }: MadePlan): string {
+  const folder = mkdtempSync(join(tmpdir(), 'nmc-plan-'));
+  writePlan(folder, json, files);
+  return folder;
+}
+
+export function remove(folder: string): void {
+  rmSync(folder, { recursive: true, force: true });
+}
+
+/** Replaces a file of the plan and makes its hash right: whoever makes a hostile plan can count. */
+export function forge(folder: string, path: string, content: string | Uint8Array): void {
+  const bytes = typeof content === 'string' ? new TextEncoder().encode(content) : content;
+  writeFileSync(join(folder, path), bytes);
+  changePlan(folder, (plan) => ({
+    ...plan,
+    files: plan.files.map((f) => (f.path === path ? { path, sha256: sha256(bytes), bytes: bytes.length } : f)),
+  }));
+}
+
+export function changePlan(folder: string, change: (plan: Plan) => unknown): void {
+  const path = join(folder, 'plan.json');
+  writeFileSync(path, JSON.stringify(change(JSON.parse(readFileSync(path, 'utf8')) as Plan)));
+}
