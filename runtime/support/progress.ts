@@ -134,13 +134,13 @@ interface LineParts {
   readonly tail: string;
 }
 
-/** The widest form of the line that fits: the bar shrinks first, then the rate goes; the result stays longest. */
+/** The widest form of the line that fits: the bar shrinks first, then rate and count go; the result stays longest. */
 function fitLine(parts: LineParts, columns: number | undefined, paint: (bar: string) => string): string {
   const { epoch, batch, rate, tail } = parts;
   const name = `epoch  ${String(epoch.epoch).padStart(String(epoch.epochs).length)}/${epoch.epochs}`;
   const count = `${String(batch).padStart(String(epoch.batches).length)}/${epoch.batches}`;
-  const join = (bar: string, showRate: boolean): string => {
-    const head = [name, bar, count, showRate ? rate : ''].filter((part) => part !== '').join('  ');
+  const join = (bar: string, showRate: boolean, showCount = true): string => {
+    const head = [name, bar, showCount ? count : '', showRate ? rate : ''].filter((part) => part !== '').join('  ');
     return tail === '' ? head : `${head}${'   '}${tail}`;
   };
   if (columns === undefined) return join('', true);
@@ -153,7 +153,7 @@ function fitLine(parts: LineParts, columns: number | undefined, paint: (bar: str
       }
     }
   }
-  return join('', false).slice(0, Math.max(0, room));
+  return join('', false, false).slice(0, Math.max(0, room));
 }
 
 function barText(done: number, total: number, width: number): string {

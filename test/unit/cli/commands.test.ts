@@ -73,7 +73,7 @@ describe.each(EXAMPLES)('nmc show %s', (path) => {
   test('--svg', async () => {
     const { code, stdout } = await nmc('show', path, '--svg');
     expect(code).toBe(0);
-    expect(stdout).toMatch(/^<[?!s][^]*<svg /);
+    expect(stdout).toMatch(/^<[?!s][\s\S]*<svg /);
     expect(stdout.trimEnd()).toMatch(/<\/svg>$/);
     expect(JSON.parse((await nmc('show', path, '--svg', '--json')).stdout)).toEqual({ stage: 'graph', svg: stdout });
   });

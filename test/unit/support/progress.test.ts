@@ -62,8 +62,21 @@ describe('on a terminal', () => {
       epochThree(recorder);
       recorder.progress.finishEpoch({ energy: 0.4127, accuracy: 0.9134 });
       for (const text of recorder.writes) expect(plain(text).length).toBeLessThan(columns);
-      if (columns > 48) expect(plain(recorder.writes.at(-1))).toContain('test 91.3 %');
+      if (columns > 39) expect(plain(recorder.writes.at(-1))).toContain('test 91.3 %');
     }
+  });
+
+  it('shows what goes on besides the batches in place of the time left, and work that is no epoch alone', () => {
+    const recorder = record(true);
+    epochThree(recorder);
+    recorder.clock.time = 1500;
+    recorder.progress.status('glyphs.test 40.0 %');
+    expect(plain(recorder.writes.at(-1))).toMatch(/44\/79 .* samples\/s {3}glyphs\.test 40\.0 %$/);
+    recorder.clock.time = 1700;
+    recorder.progress.busy('mnist.test 12.0 %');
+    expect(plain(recorder.writes.at(-1))).toBe('mnist.test 12.0 %');
+    recorder.progress.busy('too soon');
+    expect(plain(recorder.writes.at(-1))).toBe('mnist.test 12.0 %');
   });
 
   it('goes up to the first row of a line that a narrower window has wrapped', () => {
