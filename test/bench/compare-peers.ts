@@ -11,7 +11,7 @@ import { atLeast, type Figure, print, summarize, told } from './figure.ts';
 import { runProcess } from './processes.ts';
 import { type PeerLine, referenceLine } from './reference.ts';
 import { NETWORKS, type NetworkName, type Rule } from './reference-networks.ts';
-import { bestRounds, driftOf, MOST_DRIFT, median, type Round } from './statistics.ts';
+import { bestRounds, driftOf, MOST_DRIFT, median, type Round, wereDisturbed } from './statistics.ts';
 import { UsageError } from './usage-error.ts';
 
 interface Peer {
@@ -167,7 +167,7 @@ function rowOf({ rule, network, peer, target }: Comparison, rounds: readonly Rou
     of((v) => v.theirs.ready_s, 2),
     `${calmOf(rounds).length} of ${rounds.length}`,
   ];
-  return { figure, cells };
+  return { figure: { ...figure, disturbed: wereDisturbed(rounds) }, cells };
 }
 
 function table(rows: readonly Row[]): string {

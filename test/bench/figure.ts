@@ -8,6 +8,8 @@ export interface Figure {
   /** Bound of `value`, from above, except where more is better (`share`, `times as fast`). */
   readonly target: number | null;
   readonly holds: boolean;
+  /** The machine's ceiling moved too much around it: the summary says so. */
+  readonly disturbed?: boolean;
 }
 
 const DIGITS = 4;
@@ -40,7 +42,9 @@ export function summarize(figures: readonly Figure[], seconds: number): number {
   const bound = figures.filter((f) => f.target !== null);
   const missed = figures.filter((f) => !f.holds);
   const names = missed.length > 0 ? `; missed: ${missed.map((f) => f.name).join(', ')}` : '';
+  const disturbed = figures.filter((f) => f.disturbed).length;
+  const doubt = disturbed > 0 ? `; measured on a disturbed machine: ${disturbed} figures, not to be relied on` : '';
   const held = bound.length - missed.length;
-  process.stdout.write(`bench: ${held} of ${bound.length} targets hold${names} (${Math.round(seconds)} s)\n`);
+  process.stdout.write(`bench: ${held} of ${bound.length} targets hold${names}${doubt} (${Math.round(seconds)} s)\n`);
   return missed.length > 0 ? 1 : 0;
 }

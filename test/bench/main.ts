@@ -15,7 +15,8 @@
  *
  * Machines are shared and their clocks move. So everything is a median over rounds; what is compared is measured in
  * turns and compared within each round; and around each round the machine's own ceiling is timed (`ceiling.ts`): rounds
- * in which it moved by more than a tenth are measured again.
+ * in which it moved by more than a tenth are measured again. On a machine that is never calm the least disturbed rounds
+ * are taken, and the last line says how many figures are therefore to be doubted.
  */
 import { parseArgs } from 'node:util';
 import { isNetworkName, isRule, NETWORK_NAMES, RULES } from './reference-networks.ts';

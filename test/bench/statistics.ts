@@ -23,6 +23,10 @@ export function driftOf({ before, after }: Round<unknown>): number {
   return Math.max(before, after) / Math.min(before, after) - 1;
 }
 
+export function wereDisturbed(rounds: readonly Round<unknown>[]): boolean {
+  return rounds.some((round) => driftOf(round) > MOST_DRIFT);
+}
+
 /** The calm rounds, or, where there are fewer than `wanted`, those that were disturbed least. */
 export function bestRounds<T>(rounds: readonly Round<T>[], wanted: number): readonly Round<T>[] {
   const calm = rounds.filter((round) => driftOf(round) <= MOST_DRIFT);

@@ -2,7 +2,7 @@
 import { atCeiling, measureCeiling } from '../ceiling.ts';
 import { atLeast, type Figure, told } from '../figure.ts';
 import { NETWORKS, type NetworkName, type Rule, referenceModel, usefulWork } from '../reference-networks.ts';
-import { calmRounds, median } from '../statistics.ts';
+import { calmRounds, median, wereDisturbed } from '../statistics.ts';
 import { openTraining, timeSteps } from '../training-steps.ts';
 
 const [WARM, RUNS] = [5, 20];
@@ -26,10 +26,11 @@ export async function batchFigures(rule: Rule, name: NetworkName): Promise<reado
   const { widths, batch, ticks } = network;
   const title = `${rule} batch, ${widths.join('-')}, B=${batch}, T=${ticks}`;
   const shareTitle = `${title}: useful work (${(work / 1e9).toFixed(3)} GFLOP) of the ceiling`;
-  return [
+  const figures = [
     told(title, milliseconds, 'ms', median(rounds.map(floor))),
     rule === 'il' && name === 'large'
       ? atLeast(shareTitle, share, 'share', LARGE_IL_SHARE, 1)
       : told(shareTitle, share, 'share', 1),
   ];
+  return figures.map((figure) => ({ ...figure, disturbed: wereDisturbed(rounds) }));
 }

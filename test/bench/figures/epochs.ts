@@ -5,7 +5,7 @@ import { atCeiling, measureCeiling } from '../ceiling.ts';
 import { atMost, type Figure, told } from '../figure.ts';
 import { nmc, runProcess } from '../processes.ts';
 import { usefulWork } from '../reference-networks.ts';
-import { calmRounds, median } from '../statistics.ts';
+import { calmRounds, median, wereDisturbed } from '../statistics.ts';
 import { writeDigits } from './digits-on-disk.ts';
 
 const WANTED = { rounds: 5, patience: 75_000 };
@@ -29,7 +29,7 @@ export async function epochFigures(folder: string): Promise<readonly Figure[]> {
   const ceiling = (rule: 'il' | 'bp'): number =>
     median(rounds.map((r) => (BATCHES * atCeiling(usefulWork(NETWORK, rule), (r.before + r.after) / 2)) / 1000));
   const seconds = (rule: 'il' | 'bp'): number => median(rounds.map((r) => r.value[rule]));
-  return [
+  const figures = [
     told('epoch of 60,000 digits, mnist.pcn il', seconds('il'), 's', ceiling('il')),
     told('epoch of 60,000 digits, mnist.pcn bp', seconds('bp'), 's', ceiling('bp')),
     atMost(
@@ -40,6 +40,7 @@ export async function epochFigures(folder: string): Promise<readonly Figure[]> {
       usefulWork(NETWORK, 'il') / usefulWork(NETWORK, 'bp'),
     ),
   ];
+  return figures.map((figure) => ({ ...figure, disturbed: wereDisturbed(rounds) }));
 }
 
 async function secondsOfAnEpoch(folder: string, task: string, round: number): Promise<number> {
