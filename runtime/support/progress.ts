@@ -141,7 +141,7 @@ function fitLine(parts: LineParts, columns: number | undefined, paint: (bar: str
   const count = `${String(batch).padStart(String(epoch.batches).length)}/${epoch.batches}`;
   const join = (bar: string, showRate: boolean, showCount = true): string => {
     const head = [name, bar, showCount ? count : '', showRate ? rate : ''].filter((part) => part !== '').join('  ');
-    return tail === '' ? head : `${head}${'   '}${tail}`;
+    return tail === '' ? head : `${head}${showCount ? '   ' : '  '}${tail}`;
   };
   if (columns === undefined) return join('', true);
   // The last column stays free: some terminals wrap when it is written.
