@@ -148,5 +148,3 @@ export const onnxLowerings: Readonly<Record<OperatorName, Lowering>> = {
   ...poolingLowerings,
   ...indexingLowerings,
 };
-
-export { CAST } from './casts.ts';
