@@ -12,7 +12,7 @@ import { fold } from './fold.ts';
 /** A peeled tick has to save a tenth of the body's operations. */
 const WORTH = 0.9;
 /** Bodies larger than this are left alone: the code would grow faster than it gets. */
-const LARGEST_BODY = 2_000;
+const LARGEST_BODY = 500;
 
 export function simplify(f: ProgramFunction, stateShapes: ReadonlyMap<string, Shape>): ProgramFunction {
   let current = f;
