@@ -11,6 +11,7 @@
  * - A link whose definition has a parameter `density` below 1 keeps that share of its connections, at random.
  */
 import { stream } from '../../spec/random.ts';
+import { densityOf, incomingOf, type Population, refusal, TOPOLOGY_NAMES } from '../../spec/topologies.ts';
 import type { Expression, LinkStatement } from '../1-syntax/ast.ts';
 import type { Span } from '../diagnostics/diagnostic.ts';
 import { listNames } from '../diagnostics/reporter.ts';
@@ -24,7 +25,6 @@ import { linkPart } from './link-part.ts';
 import { missingIndex } from './places.ts';
 import { showExpression } from './show.ts';
 import { describe, isKind, isPoison, type Term } from './term.ts';
-import { densityOf, incomingOf, type Population, refusal, TOPOLOGY_NAMES } from '../../spec/topologies.ts';
 
 interface End {
   readonly nodes: readonly NodeInstance[];
