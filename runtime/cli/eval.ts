@@ -1,5 +1,5 @@
 /** `nmc eval`: a run against the checks of its model, on the data and with the limit that it was trained with. */
-import { runChecks } from '../shard/training.ts';
+import { runChecks } from '../shard/checks.ts';
 import { Stopped } from '../shard/watch.ts';
 import { emit } from '../support/emit.ts';
 import { formatCount, formatPercent } from '../support/format-numbers.ts';

@@ -2,7 +2,8 @@
 import type { Plan, PlanTraining } from '../../spec/plan.ts';
 import type { Device } from '../device/device.ts';
 import type { Shard } from '../shard/shard.ts';
-import { type TrainingData, type TrainingEnd, train } from '../shard/training.ts';
+import type { TrainingData } from '../shard/trainable.ts';
+import { type TrainingEnd, train } from '../shard/training.ts';
 import type { TrainingRun } from '../store/run-folder.ts';
 import { EXIT } from './command.ts';
 import { timed, timedObserver } from './debug.ts';

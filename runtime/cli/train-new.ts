@@ -3,7 +3,7 @@ import { planBytes } from '../../compiler/8-plan/build.ts';
 import type { Device } from '../device/device.ts';
 import { PLAN_FILE } from '../plan/plan-files.ts';
 import { openShard } from '../shard/shard.ts';
-import { assertTrainable } from '../shard/training.ts';
+import { assertTrainable } from '../shard/trainable.ts';
 import { createRun } from '../store/create-run.ts';
 import { openRun } from '../store/run-folder.ts';
 import { type Arguments, text } from './command.ts';

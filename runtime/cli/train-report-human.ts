@@ -1,6 +1,8 @@
 /** A training for people: what begins, a bar for each epoch, a plot, the checks and the next command. */
 import type { Plan } from '../../spec/plan.ts';
-import type { CheckResult, EpochReport, TrainingData } from '../shard/training.ts';
+import type { CheckResult } from '../shard/checks.ts';
+import type { TrainingData } from '../shard/trainable.ts';
+import type { EpochReport } from '../shard/training.ts';
 import { formatCount, formatMeasure, formatPercent } from '../support/format-numbers.ts';
 import { createProgress } from '../support/progress.ts';
 import { smallPlot } from '../support/sparkline.ts';

@@ -1,7 +1,7 @@
 /** A training as JSON lines; their names and order are a contract with other programs. */
 import type { Plan } from '../../spec/plan.ts';
+import type { CheckResult } from '../shard/checks.ts';
 import { holds } from '../shard/evaluate.ts';
-import type { CheckResult } from '../shard/training.ts';
 import type { RunState } from '../store/run-folder.ts';
 import { emit } from '../support/emit.ts';
 import { EXIT } from './command.ts';

@@ -2,7 +2,8 @@
 import type { Diagnostic } from '../../compiler/diagnostics/diagnostic.ts';
 import type { Plan, PlanTraining } from '../../spec/plan.ts';
 import type { Device } from '../device/device.ts';
-import type { TrainingData, TrainingEnd, TrainingObserver } from '../shard/training.ts';
+import type { TrainingData } from '../shard/trainable.ts';
+import type { TrainingEnd, TrainingObserver } from '../shard/training.ts';
 import type { StoredRow, TrainingRun } from '../store/run-folder.ts';
 
 export interface Reporter {

@@ -1,7 +1,7 @@
 /** `nmc train --resume DIR`: goes on with a run, with its own settings. */
 import { chooseDevice } from '../device/choose.ts';
 import { openShard } from '../shard/shard.ts';
-import { assertTrainable } from '../shard/training.ts';
+import { assertTrainable } from '../shard/trainable.ts';
 import { resumeRun, type TrainingRun } from '../store/run-folder.ts';
 import { UserError } from '../support/errors.ts';
 import { type Arguments, text } from './command.ts';

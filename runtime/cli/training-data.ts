@@ -6,7 +6,7 @@ import type { State } from '../../spec/program.ts';
 import { type Dataset, slice } from '../data/dataset.ts';
 import { openDataset } from '../data/open.ts';
 import { type Standardization, standardization } from '../data/statistics.ts';
-import type { TrainingData } from '../shard/training.ts';
+import type { TrainingData } from '../shard/trainable.ts';
 
 export interface DataSettings {
   readonly seed: number;

@@ -2,23 +2,19 @@
  * The training loop of one shard: batches go to the device a few ahead of their results, epochs end with a
  * measurement and a snapshot, a stop is taken between two batches.
  */
-import type { Plan, PlanCheck, PlanPrediction, PlanTraining } from '../../spec/plan.ts';
-import { type Dataset, findField } from '../data/dataset.ts';
+import type { Plan, PlanTraining } from '../../spec/plan.ts';
+import type { Dataset } from '../data/dataset.ts';
 import { feedBatches } from '../data/feed.ts';
 import { batchCount } from '../data/order.ts';
 import type { FieldData, Tensor } from '../device/device.ts';
 import type { RunState, TrainingRun } from '../store/run-folder.ts';
 import { UserError } from '../support/errors.ts';
+import { accuracyOf, type CheckResult, predictionOf, runChecks } from './checks.ts';
 import { holds, measure } from './evaluate.ts';
 import type { Shard } from './shard.ts';
-import { Stopped, UNWATCHED, type Watch } from './watch.ts';
-
-export interface TrainingData {
-  readonly train: Dataset;
-  readonly validation?: Dataset;
-  /** Data of each check of the plan, in its order. */
-  readonly checks: readonly Dataset[];
-}
+import { addResults, divergedRepair, emptyTotals, type Totals, totalsAsNumbers, totalsFrom } from './totals.ts';
+import type { TrainingData } from './trainable.ts';
+import { Stopped, type Watch } from './watch.ts';
 
 export interface TrainingOptions {
   readonly plan: Plan;
@@ -56,12 +52,6 @@ export interface EpochReport {
   readonly samplesPerSecond: number;
 }
 
-export interface CheckResult {
-  readonly check: string;
-  readonly value: number;
-  readonly pass: boolean;
-}
-
 export type TrainingEnd =
   | { readonly kind: 'done'; readonly accuracy: number | null; readonly checks: readonly CheckResult[] }
   | { readonly kind: 'interrupted' };
@@ -71,38 +61,11 @@ const IN_FLIGHT = 2;
 /** A snapshot at least this often, so that a long epoch loses little. */
 const SNAPSHOT_MILLISECONDS = 60_000;
 
-/** Everything that is summed over an epoch; kept in snapshots, so that a resumed epoch ends with the same numbers. */
-interface Totals {
-  samples: number;
-  seconds: number;
-  readonly energy: Record<string, number>;
-}
-
-/** @throws UserError `data/too-small`, `data/field` before anything is written that training on these data needs */
-export function assertTrainable(plan: Plan, training: PlanTraining, data: TrainingData): void {
-  const { train } = data;
-  for (const { name } of training.inputs) findField(train, name);
-  if (train.length < training.batch)
-    throw new UserError(
-      'data/too-small',
-      `${train.name} has ${train.length} samples, fewer than one batch of ${training.batch}`,
-      train.length > 0 ? `use a smaller batch (--batch ${train.length}), or more data` : 'give it some data',
-    );
-  plan.checks.forEach((check, i) => {
-    const dataset = data.checks[i];
-    const prediction = predictionOf(plan, check);
-    if (!dataset || !prediction) return;
-    for (const name of [check.field, ...prediction.inputs.map((f) => f.name)]) findField(dataset, name);
-    if (dataset.length === 0)
-      throw new UserError('data/too-small', `${dataset.name} has no samples to check \`${check.text}\` on`);
-  });
-}
-
 export async function train(options: TrainingOptions): Promise<TrainingEnd> {
   const { training, data, epochs, observer, run } = options;
   const batches = batchCount(data.train.length, training.batch, true);
   const from = run.resumedFrom;
-  let totals = totalsFrom(from);
+  let totals = totalsFrom(from.totals);
   const save = async (epoch: number, batch: number): Promise<void> =>
     run.saveSnapshot(
       await stateOf(options, { epoch, batch, update: epoch * batches + batch, finished: false }, totals),
@@ -176,7 +139,11 @@ async function trainEpoch(
     for (const name of names) inputs[name] = fed.fields[name] as FieldData;
     const position = { batch: epoch * batches + batch, batches: epochs * batches };
     const done = shard.run('train', inputs, position).then((results) => {
-      addResults(totals, results, training.batch, { epoch, batch: position.batch - epoch * batches, run });
+      addResults(totals, results, training.batch, {
+        epoch,
+        batch: position.batch - epoch * batches,
+        directory: run.directory,
+      });
       samples += training.batch;
       finished++;
       observer.batchDone(finished, samples);
@@ -200,32 +167,6 @@ async function trainEpoch(
   await Promise.all(pending);
   totals.seconds += (now() - started) / 1000;
   return batch;
-}
-
-function addResults(
-  totals: Totals,
-  results: Readonly<Record<string, Tensor>>,
-  samples: number,
-  at: { readonly epoch: number; readonly batch: number; readonly run: TrainingRun },
-): void {
-  for (const [name, values] of Object.entries(results)) {
-    if (!name.startsWith('energy.')) continue;
-    const value = values[0] ?? Number.NaN;
-    if (!Number.isFinite(value)) {
-      const node = name.slice('energy.'.length);
-      throw new UserError(
-        'energy/not-finite',
-        `the energy of node ${node} is no longer a finite number (epoch ${at.epoch + 1}, batch ${at.batch + 1})`,
-        divergedRepair(at.run),
-      );
-    }
-    totals.energy[name.slice('energy.'.length)] = (totals.energy[name.slice('energy.'.length)] ?? 0) + value * samples;
-  }
-  totals.samples += samples;
-}
-
-function divergedRepair(run: TrainingRun): string {
-  return `lower the rates (method and optimizer), then train again; ${run.directory} holds the last good state`;
 }
 
 interface EpochEnd {
@@ -265,76 +206,24 @@ function extraMetrics(report: EpochReport): Record<string, number | Record<strin
   };
 }
 
-/**
- * @param datasets of each check of the plan
- * @param known results that need no measuring any more
- * @throws Stopped
- */
-export async function runChecks(
-  plan: Plan,
-  shard: Shard,
-  datasets: readonly Dataset[],
-  watch: (data: string) => Watch = () => UNWATCHED,
-  known: readonly CheckResult[] = [],
-): Promise<CheckResult[]> {
-  const results: CheckResult[] = [];
-  for (const [i, check] of plan.checks.entries()) {
-    const dataset = datasets[i];
-    const prediction = predictionOf(plan, check);
-    if (!dataset || !prediction) continue;
-    const before = known.find((r) => r.check === check.text);
-    if (before) {
-      results.push(before);
-      continue;
-    }
-    const value = await measure(shard, prediction, check, dataset, watch(dataset.name));
-    results.push({ check: check.text, value, pass: holds(check, value) });
-  }
-  return results;
-}
-
-function predictionOf(plan: Plan, check: PlanCheck): PlanPrediction | undefined {
-  return plan.predictions.find((p) => p.task === check.task);
-}
-
-function accuracyOf(plan: Plan, results: readonly CheckResult[]): number | null {
-  const first = plan.checks.find((c) => c.metric === 'accuracy');
-  return results.find((r) => r.check === first?.text)?.value ?? null;
-}
-
 /** @throws UserError `weights/not-finite`: a state that nobody could go on from is never saved */
 async function stateOf(
   { shard, run }: TrainingOptions,
   at: Pick<RunState, 'epoch' | 'batch' | 'update' | 'finished'>,
   totals: Totals,
 ): Promise<RunState> {
-  const energy = Object.fromEntries(Object.entries(totals.energy).map(([node, sum]) => [`energy.${node}`, sum]));
   const saved = await shard.save();
   for (const { name, data } of [...saved.parameters, ...saved.auxiliary])
     if (!allFinite(data as Tensor))
       throw new UserError(
         'weights/not-finite',
         `${name} is no longer finite (epoch ${at.epoch + 1}, batch ${at.batch})`,
-        divergedRepair(run),
+        divergedRepair(run.directory),
       );
-  return { ...at, totals: { samples: totals.samples, seconds: totals.seconds, ...energy }, ...saved };
+  return { ...at, totals: totalsAsNumbers(totals), ...saved };
 }
 
 function allFinite(values: Tensor): boolean {
   for (const value of values) if (!Number.isFinite(value)) return false;
   return true;
-}
-
-function emptyTotals(): Totals {
-  return { samples: 0, seconds: 0, energy: {} };
-}
-
-function totalsFrom(state: RunState): Totals {
-  const totals = emptyTotals();
-  for (const [name, value] of Object.entries(state.totals)) {
-    if (name === 'samples') totals.samples = value;
-    else if (name === 'seconds') totals.seconds = value;
-    else if (name.startsWith('energy.')) totals.energy[name.slice('energy.'.length)] = value;
-  }
-  return totals;
 }
