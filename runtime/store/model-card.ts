@@ -83,11 +83,13 @@ function resultsTable(results: readonly ResultRow[]): string {
   return table(['measure', 'data', 'value', 'asked for', ''], rows);
 }
 
+/** Where things lie on the machine that trained: needed to go on, nobody's business where the card is read. */
+const PLACES = ['folder', 'data', 'plan'];
+
 function settingsTable(settings: Readonly<Record<string, JsonValue>>): string {
-  const rows = Object.entries(settings).map(([name, value]) => [
-    name,
-    typeof value === 'string' ? value : JSON.stringify(value),
-  ]);
+  const rows = Object.entries(settings)
+    .filter(([name]) => !PLACES.includes(name))
+    .map(([name, value]) => [name, typeof value === 'string' ? value : JSON.stringify(value)]);
   return rows.length === 0 ? 'All settings are those of the source.' : table(['setting', 'value'], rows);
 }
 

@@ -46,6 +46,8 @@ test('prints the events of the contract, in order and with their fields, and not
   for (const name of ['model.safetensors', 'config.json', 'README.md', 'metrics.jsonl', 'curve.svg', 'plan/plan.json'])
     expect(files).toContain(name);
   expect(files.some((name) => name.startsWith('events.out.tfevents.'))).toBe(true);
+  // The card may be published: it does not say where its maker's files lie.
+  expect(readFileSync(join(folder, 'contract', 'README.md'), 'utf8').replaceAll(model, '')).not.toContain(folder);
 });
 
 test('a check that fails is told, the run is saved, and the exit code is 1', async () => {
