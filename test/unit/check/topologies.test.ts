@@ -1,13 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import {
-  incomingOf,
-  type Population,
-  refusal,
-  TOPOLOGY_NAMES,
-  unitConnections,
-} from '../../../spec/topologies.ts';
 import { stream } from '../../../spec/random.ts';
+import { incomingOf, type Population, refusal, TOPOLOGY_NAMES, unitConnections } from '../../../spec/topologies.ts';
 import { modelOf } from '../../support/check-source.ts';
 
 const all = (topology: string, options: Record<string, number>, population: Population, seed = 1): number[][] => {
