@@ -91,9 +91,12 @@ function openInLanes(executable: Executable): DeviceSession {
   };
 }
 
-/** Lanes put their gradients together in memory: the step has to be vector kernels alone, without a graph. */
+/**
+ * Lanes put their gradients together in memory: the step has to be vector kernels alone, without a graph. They are used
+ * on one core too, so that the same plan gives the same bits there.
+ */
 function hasLanes({ files }: Executable): boolean {
-  return THREADS > 1 && files.has('cpu/train.lane.onnx') && !files.has('cpu/train.step.onnx');
+  return files.has('cpu/train.lane.onnx') && !files.has('cpu/train.step.onnx');
 }
 
 function startOf({ program, files }: Executable, threads: number): WorkerStart {
