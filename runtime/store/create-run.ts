@@ -168,7 +168,12 @@ function alreadyThere(directory: string): UserError {
 function removeAbandoned(parent: string): void {
   for (const name of readdirSync(parent).filter((entry) => entry.startsWith(STAGE_PREFIX))) {
     const lock = join(parent, name, LOCK_FILE);
-    if (existsSync(lock) && acquireLock(lock).ok) rmSync(join(parent, name), { recursive: true, force: true });
+    try {
+      if (existsSync(lock) && acquireLock(lock).ok) rmSync(join(parent, name), { recursive: true, force: true });
+    } catch (error) {
+      // Published under its own name since it was listed: a creation that lives, and no business of this one.
+      if (existsSync(join(parent, name))) throw error;
+    }
   }
 }
 
