@@ -164,6 +164,22 @@ export const commands: readonly Command[] = [
     load: () => import('./compile.ts'),
   },
   {
+    usage: 'serve',
+    summary: 'serve predictions over HTTP; newer weights are taken up on the way',
+    options: (y) =>
+      example(
+        number(device(json(y)), 'port', 'port to listen on, 0 for any (default: 8080)')
+          .option('run', { type: 'string', requiresArg: true, describe: 'run folder; it may still be trained' })
+          .option('listen', {
+            type: 'string',
+            requiresArg: true,
+            describe: 'address to listen on (default: 127.0.0.1)',
+          }),
+        ['$0 serve --run runs/digits-20261122-1 --port 8080', 'then curl 127.0.0.1:8080/predict --json @sample.json'],
+      ),
+    load: () => import('./serve.ts'),
+  },
+  {
     usage: 'data <action> [name]',
     summary: 'list data sets, or get one',
     options: (y) =>

@@ -1,8 +1,8 @@
 /** `nmc predict`: what a run makes of given inputs. */
 import { slice } from '../data/dataset.ts';
 import { readInput } from '../data/read-input.ts';
-import type { Tensor } from '../device/device.ts';
 import { predictAll } from '../shard/evaluate.ts';
+import { type PredictedRow, predictedRow } from '../shard/rows.ts';
 import { emit } from '../support/emit.ts';
 import { type Arguments, EXIT, flag, text } from './command.ts';
 import { openPredictor, selectPrediction } from './run-predictor.ts';
@@ -21,12 +21,8 @@ export default async function (args: Arguments): Promise<number> {
       limit !== undefined && limit < input.dataset.length ? slice(input.dataset, 0, limit - 1) : input.dataset;
     for await (const batch of predictAll(predictor.shard, prediction, dataset)) {
       for (let i = 0; i < batch.count; i++) {
-        const row: Record<string, unknown> = {};
-        for (const read of prediction.reads) {
-          row[read.name] = nested(batch.results[read.name], i, batch.count, read.shape);
-          if (read.scores) row[`${read.name}_scores`] = sampleOf(batch.results[`${read.name}.scores`], i, batch.count);
-        }
-        printRow(input.names[batch.first + i] ?? String(batch.first + i + 1), row, flag(args, 'json'));
+        const name = input.names[batch.first + i] ?? String(batch.first + i + 1);
+        printRow(name, predictedRow(prediction, batch, i), flag(args, 'json'));
       }
       if (interrupt.requested()) return EXIT.interrupted;
     }
@@ -37,26 +33,7 @@ export default async function (args: Arguments): Promise<number> {
   return EXIT.done;
 }
 
-function sampleOf(values: Tensor | undefined, sample: number, count: number): number[] {
-  if (!values) return [];
-  const size = values.length / count;
-  return Array.from(values.subarray(sample * size, (sample + 1) * size));
-}
-
-/** A scalar as a number, a tensor as nested lists. */
-function nested(values: Tensor | undefined, sample: number, count: number, shape: readonly number[]): unknown {
-  const flat = sampleOf(values, sample, count);
-  if (shape.length === 0) return flat[0];
-  let level: unknown[] = flat;
-  for (const size of shape.slice(1).reverse()) {
-    const next: unknown[] = [];
-    for (let i = 0; i < level.length; i += size) next.push(level.slice(i, i + size));
-    level = next;
-  }
-  return level;
-}
-
-function printRow(name: string, row: Record<string, unknown>, asJson: boolean): void {
+function printRow(name: string, row: PredictedRow, asJson: boolean): void {
   if (asJson) {
     emit({ input: name, ...row });
     return;

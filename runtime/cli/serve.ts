@@ -1,0 +1,95 @@
+/** `nmc serve`: a predictor over HTTP. */
+import { statSync } from 'node:fs';
+import { join } from 'node:path';
+import { type PredictorSource, ReloadingPredictor } from '../serve/predictor.ts';
+import { predictionServer } from '../serve/server.ts';
+import { MODEL_FILE } from '../store/run-folder.ts';
+import { errorCode } from '../support/atomic.ts';
+import { emit } from '../support/emit.ts';
+import { EnvironmentError, UserError } from '../support/errors.ts';
+import { type Arguments, EXIT, flag, text } from './command.ts';
+import { packageVersion } from './package-root.ts';
+import { openPredictor } from './run-predictor.ts';
+import { watchInterrupt } from './watch-interrupt.ts';
+import { wholeNumber } from './whole-number.ts';
+
+/** How often newer weights are looked for. */
+const LOOK_EVERY = 500;
+
+export default async function (args: Arguments): Promise<number> {
+  const source = sourceOf(args);
+  const predictor = await ReloadingPredictor.open(source);
+  const app = await predictionServer(predictor, packageVersion());
+  let stop = (): void => undefined;
+  const stopped = new Promise<void>((resolve) => {
+    stop = resolve;
+  });
+  const interrupt = watchInterrupt(stop);
+  const timer = setInterval(() => void predictor.refresh(), LOOK_EVERY);
+  try {
+    const host = text(args, 'listen') ?? '127.0.0.1';
+    const port = wholeNumber(args, 'port', 0, 65_535) ?? 8080;
+    const address = await listen(() => app.listen({ host, port }), host, port);
+    announce(args, address, source, predictor);
+    await stopped;
+    return EXIT.done;
+  } finally {
+    clearInterval(timer);
+    interrupt.release();
+    // Requests under way are answered first.
+    await app.close();
+    await predictor.close();
+  }
+}
+
+function sourceOf(args: Arguments): PredictorSource {
+  const run = text(args, 'run');
+  if (run === undefined) throw new UserError('usage', 'say what to serve', 'nmc serve --run DIR');
+  return runSource(run, text(args, 'device') ?? 'auto');
+}
+
+/** A run folder, also while it is trained: its newest weights. */
+function runSource(directory: string, device: string): PredictorSource {
+  const newest = async (): Promise<string> => {
+    const { mtimeMs, size, ino } = statSync(join(directory, MODEL_FILE));
+    return `${Math.round(mtimeMs)}-${size}-${ino}`;
+  };
+  return {
+    name: directory,
+    newest,
+    load: async () => {
+      // Asked first: weights replaced while they are read are loaded once more, never missed.
+      const version = await newest();
+      const { plan, shard } = await openPredictor(directory, device);
+      return { version, plan, shard };
+    },
+  };
+}
+
+function announce(args: Arguments, address: string, source: PredictorSource, predictor: ReloadingPredictor): void {
+  const tasks = predictor.plan.predictions.map((p) => p.task);
+  if (flag(args, 'json')) {
+    emit({ event: 'serve', address, model: predictor.plan.model, tasks, weights: predictor.version });
+    return;
+  }
+  const [first] = predictor.plan.predictions;
+  const body = `{${(first?.inputs ?? []).map((f) => `"${f.name}": […]`).join(', ')}}`;
+  process.stdout.write(
+    `serving ${predictor.plan.model} from ${source.name} at ${address}\n  curl ${address}/predict --json '${body}'\n  ${address}/openapi.json  ${address}/metrics  ${address}/healthz\n`,
+  );
+}
+
+async function listen(work: () => Promise<string>, host: string, port: number): Promise<string> {
+  try {
+    return await work();
+  } catch (error) {
+    const code = errorCode(error);
+    if (code === 'EADDRINUSE')
+      throw new EnvironmentError('port/busy', `another program listens on ${host}:${port}`, 'use another --port');
+    if (code === 'EACCES')
+      throw new EnvironmentError('port/denied', `not allowed to listen on ${host}:${port}`, 'use a port above 1023');
+    if (code === 'EADDRNOTAVAIL' || code === 'ENOTFOUND')
+      throw new UserError('port/address', `this machine has no address ${host}`, 'use --listen 127.0.0.1');
+    throw error;
+  }
+}

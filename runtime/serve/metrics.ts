@@ -1,0 +1,40 @@
+/** What `/metrics` shows of a predictor. */
+import { Counter, Gauge, Histogram, Registry } from 'prom-client';
+import type { ReloadingPredictor } from './predictor.ts';
+
+export interface ServeMetrics {
+  readonly registry: Registry;
+  readonly predictions: Counter<'task'>;
+  readonly refused: Counter;
+  readonly seconds: Histogram<'task'>;
+}
+
+export function serveMetrics(predictor: ReloadingPredictor): ServeMetrics {
+  const registry = new Registry();
+  const registers = [registry];
+  new Gauge({
+    name: 'nmc_predictor_reloads',
+    help: 'How often newer weights took over',
+    registers,
+    collect() {
+      this.set(predictor.reloads);
+    },
+  });
+  return {
+    registry,
+    predictions: new Counter({
+      name: 'nmc_predictions_total',
+      help: 'Samples predicted',
+      labelNames: ['task'],
+      registers,
+    }),
+    refused: new Counter({ name: 'nmc_requests_refused_total', help: 'Requests that were not understood', registers }),
+    seconds: new Histogram({
+      name: 'nmc_request_seconds',
+      help: 'Time from a request to its answer',
+      labelNames: ['task'],
+      buckets: [0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1, 3],
+      registers,
+    }),
+  };
+}

@@ -1,0 +1,33 @@
+/** The schemas from which the server's OpenAPI description is made: they follow the plan's predict blocks. */
+import type { PlanField, PlanPrediction } from '../../spec/plan.ts';
+
+export function taskSchema(prediction: PlanPrediction): object {
+  const sample = {
+    type: 'object',
+    required: prediction.inputs.map((f) => f.name),
+    properties: Object.fromEntries(prediction.inputs.map((f) => [f.name, fieldSchema(f)])),
+  };
+  const row = {
+    type: 'object',
+    properties: Object.fromEntries(
+      prediction.reads.flatMap((read) => [
+        [read.name, nestedSchema(read.shape)],
+        ...(read.scores ? [[`${read.name}_scores`, nestedSchema([0])] as const] : []),
+      ]),
+    ),
+  };
+  return {
+    summary: `Predict with \`${prediction.task}\``,
+    description: 'One sample gives one prediction, a list of samples a list of predictions.',
+    body: { oneOf: [sample, { type: 'array', items: sample }] },
+    response: { 200: { description: 'prediction', oneOf: [row, { type: 'array', items: row }] } },
+  };
+}
+
+function fieldSchema({ type, shape }: PlanField): object {
+  return { ...nestedSchema(shape), description: `${type}[${shape.join(', ')}]; flat lists are taken too` };
+}
+
+function nestedSchema(shape: readonly number[]): object {
+  return shape.length === 0 ? { type: 'number' } : { type: 'array', items: {} };
+}

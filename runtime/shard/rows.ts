@@ -1,0 +1,36 @@
+/** Predictions of a batch, sample by sample, as plain values that print as JSON. */
+import type { PlanPrediction } from '../../spec/plan.ts';
+import type { Tensor } from '../device/device.ts';
+import type { PredictedBatch } from './evaluate.ts';
+
+/** Reads by name, and `NAME_scores` where the read is an argmax. */
+export type PredictedRow = Readonly<Record<string, unknown>>;
+
+/** @param i which sample of the batch */
+export function predictedRow(prediction: PlanPrediction, batch: PredictedBatch, i: number): PredictedRow {
+  const row: Record<string, unknown> = {};
+  for (const read of prediction.reads) {
+    row[read.name] = nested(batch.results[read.name], i, batch.count, read.shape);
+    if (read.scores) row[`${read.name}_scores`] = sampleOf(batch.results[`${read.name}.scores`], i, batch.count);
+  }
+  return row;
+}
+
+function sampleOf(values: Tensor | undefined, sample: number, count: number): number[] {
+  if (!values) return [];
+  const size = values.length / count;
+  return Array.from(values.subarray(sample * size, (sample + 1) * size));
+}
+
+/** A scalar as a number, a tensor as nested lists. */
+function nested(values: Tensor | undefined, sample: number, count: number, shape: readonly number[]): unknown {
+  const flat = sampleOf(values, sample, count);
+  if (shape.length === 0) return flat[0];
+  let level: unknown[] = flat;
+  for (const size of shape.slice(1).reverse()) {
+    const next: unknown[] = [];
+    for (let i = 0; i < level.length; i += size) next.push(level.slice(i, i + size));
+    level = next;
+  }
+  return level;
+}
