@@ -85,8 +85,11 @@ export type Initializer =
 export interface State {
   readonly id: string;
   readonly shape: Shape;
-  readonly role: 'parameter' | 'optimizer' | 'statistic' | 'memory';
-  /** Drawn from the stream (seed, id); `memory` begins at zero, and its owner ignores it in a sequence's first step. */
+  readonly role: 'parameter' | 'optimizer' | 'statistic' | 'memory' | 'value';
+  /**
+   * Drawn from the stream (seed, id); `memory` begins at zero, and its owner ignores it in a sequence's first step; a
+   * `value` lives within one batch, is written before it is read, and belongs to no snapshot.
+   */
   readonly init: Initializer;
 }
 

@@ -3,6 +3,8 @@ import type { FieldType, Program } from '../../spec/program.ts';
 
 export type FieldData = Uint8Array | Int32Array | Float32Array;
 export type Tensor = Float32Array | Float64Array;
+/** What a function is given: fields of the data, or values that another function has made. */
+export type RunInput = FieldData | Tensor;
 
 /** Where a batch stands in the training: what host scalars are worked out from. */
 export interface Position {
@@ -12,6 +14,8 @@ export interface Position {
   readonly batches: number;
   /** Which element of a sequence, from 0; nothing where samples are no sequences. */
   readonly step?: number;
+  /** Which repetition of a stage, from 0: added to the ticks that the function itself counts. */
+  readonly tick?: number;
 }
 
 /** One shard's program, and the files of the plan that a device may want of it. */
@@ -42,7 +46,7 @@ export interface DeviceSession {
    * states.
    * @returns the results by name
    */
-  run(name: string, inputs: Readonly<Record<string, FieldData>>, position: Position): Promise<Record<string, Tensor>>;
+  run(name: string, inputs: Readonly<Record<string, RunInput>>, position: Position): Promise<Record<string, Tensor>>;
   /** Begins to load a function that will run soon; calls made meanwhile wait for it. */
   prepare(name: string): void;
   close(): Promise<void>;

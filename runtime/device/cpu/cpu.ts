@@ -1,7 +1,7 @@
 /** The CPU device: ONNX Runtime in threads of its own. */
 import { availableParallelism } from 'node:os';
 import { sizeOf } from '../../../spec/program.ts';
-import type { Device, DeviceSession, Executable, FieldData, Position, Tensor } from '../device.ts';
+import type { Device, DeviceSession, Executable, Position, RunInput, Tensor } from '../device.ts';
 import { CpuEngine } from './engine.ts';
 import { padded } from './memory.ts';
 import type { WorkerStart } from './messages.ts';
@@ -106,19 +106,19 @@ function startOf({ program, files }: Executable, threads: number): WorkerStart {
 function runOn(
   thread: Thread,
   name: string,
-  inputs: Record<string, FieldData>,
+  inputs: Record<string, RunInput>,
   position: Position,
 ): Promise<Record<string, Tensor>> {
   return thread.ask({ kind: 'run', name, inputs, position }, buffersOf(inputs));
 }
 
 /** The caller may use its buffers again as soon as `run` has returned. */
-function copied(inputs: Readonly<Record<string, FieldData>>): Record<string, FieldData> {
+function copied(inputs: Readonly<Record<string, RunInput>>): Record<string, RunInput> {
   return Object.fromEntries(Object.entries(inputs).map(([name, data]) => [name, data.slice()]));
 }
 
 /** Half of the samples. */
-function shareOf(inputs: Readonly<Record<string, FieldData>>, lane: number): Record<string, FieldData> {
+function shareOf(inputs: Readonly<Record<string, RunInput>>, lane: number): Record<string, RunInput> {
   return Object.fromEntries(
     Object.entries(inputs).map(([name, data]) => [
       name,
@@ -127,7 +127,7 @@ function shareOf(inputs: Readonly<Record<string, FieldData>>, lane: number): Rec
   );
 }
 
-function buffersOf(inputs: Readonly<Record<string, FieldData>>): ArrayBuffer[] {
+function buffersOf(inputs: Readonly<Record<string, RunInput>>): ArrayBuffer[] {
   return Object.values(inputs).map((data) => data.buffer as ArrayBuffer);
 }
 

@@ -8,7 +8,7 @@ import type { CpuKernel, CpuManifest } from '../../../spec/cpu-manifest.ts';
 import type { Shape } from '../../../spec/program.ts';
 import { sizeOf } from '../../../spec/program.ts';
 import { evaluateScalar } from '../../../spec/scalars.ts';
-import type { FieldData, Position } from '../device.ts';
+import type { Position, RunInput } from '../device.ts';
 import { createMemory, type Placed, padded, type SharedMemory } from './memory.ts';
 
 export interface EngineState {
@@ -107,7 +107,7 @@ export class CpuEngine {
   /** Runs a function; its results, copied. */
   async run(
     name: string,
-    inputs: Readonly<Record<string, FieldData>>,
+    inputs: Readonly<Record<string, RunInput>>,
     position: Position,
   ): Promise<Record<string, Float32Array>> {
     const loaded = await this.load(name);
@@ -118,10 +118,7 @@ export class CpuEngine {
   }
 
   /** The share of a batch that this lane takes: its results, with its gradients left in memory. */
-  async runLane(
-    inputs: Readonly<Record<string, FieldData>>,
-    position: Position,
-  ): Promise<Record<string, Float32Array>> {
+  async runLane(inputs: Readonly<Record<string, RunInput>>, position: Position): Promise<Record<string, Float32Array>> {
     return this.runGraph(await this.load(LANE), inputs, position, (result) => !isGradientName(result));
   }
 
@@ -161,7 +158,7 @@ export class CpuEngine {
 
   private async runGraph(
     { manifest, session, places }: Loaded,
-    inputs: Readonly<Record<string, FieldData>>,
+    inputs: Readonly<Record<string, RunInput>>,
     position: Position,
     wanted: (result: string) => boolean,
   ): Promise<Record<string, Float32Array>> {
@@ -172,7 +169,7 @@ export class CpuEngine {
       fetches[o.output] = (
         'state' in o ? spareOf(this.state(o.state), o.state) : placeOf(places.outputs, o.output)
       ).tensor;
-    await session.run(this.feeds(manifest, inputs, { ...position, tick: 0 }), fetches);
+    await session.run(this.feeds(manifest, inputs, { ...position, tick: position.tick ?? 0 }), fetches);
     for (const o of manifest.outputs) {
       if ('state' in o) swap(this.state(o.state));
       else if ('result' in o && wanted(o.result)) results[o.result] = dataOf(placeOf(places.outputs, o.output)).slice();
@@ -181,7 +178,7 @@ export class CpuEngine {
   }
 
   private runKernels({ kernels, places }: Loaded, position: Position): void {
-    const scope = { ...position, tick: 0 };
+    const scope = { ...position, tick: position.tick ?? 0 };
     for (const { kernel, call } of kernels) {
       const tensors = kernel.tensors.map((t) => {
         if ('state' in t) return this.state(t.state).current.address;
@@ -199,7 +196,7 @@ export class CpuEngine {
 
   private feeds(
     manifest: CpuManifest,
-    inputs: Readonly<Record<string, FieldData>>,
+    inputs: Readonly<Record<string, RunInput>>,
     scope: Position & { tick: number },
   ): Record<string, ort.Tensor> {
     const feeds: Record<string, ort.Tensor> = {};

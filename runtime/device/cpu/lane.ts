@@ -3,7 +3,7 @@
  * products and element-wise work use two cores better apart than together), gives its gradients to the other, adds both
  * in the order of the lanes and makes the same step on its own copy of the weights: the copies stay equal, bit for bit.
  */
-import type { FieldData, Position, Tensor } from '../device.ts';
+import type { Position, RunInput, Tensor } from '../device.ts';
 import type { CpuEngine } from './engine.ts';
 import type { LaneStart } from './messages.ts';
 
@@ -29,7 +29,7 @@ export class Lane {
     this.exchange = new Float32Array(start.exchange);
   }
 
-  async run(inputs: Record<string, FieldData>, position: Position): Promise<Record<string, Tensor>> {
+  async run(inputs: Record<string, RunInput>, position: Position): Promise<Record<string, Tensor>> {
     try {
       const results = await this.engine.runLane(inputs, position);
       const own = await this.engine.laneGradients();

@@ -1,5 +1,5 @@
 /** What goes between the command and the threads that run the device. */
-import type { FieldData, Position, Tensor } from '../device.ts';
+import type { Position, RunInput, Tensor } from '../device.ts';
 import type { EngineState } from './engine.ts';
 
 /** The first request to a worker: which program it runs. */
@@ -27,10 +27,10 @@ export type Request = { readonly id: number } & (
   | {
       readonly kind: 'run';
       readonly name: string;
-      readonly inputs: Record<string, FieldData>;
+      readonly inputs: Record<string, RunInput>;
       readonly position: Position;
     }
-  | { readonly kind: 'lane'; readonly inputs: Record<string, FieldData>; readonly position: Position }
+  | { readonly kind: 'lane'; readonly inputs: Record<string, RunInput>; readonly position: Position }
   | { readonly kind: 'close' }
 );
 

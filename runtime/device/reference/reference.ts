@@ -7,7 +7,7 @@ import { isOperator, operators } from '../../../compiler/operators/table.ts';
 import type { Block, Op, Program, ProgramFunction } from '../../../spec/program.ts';
 import { sizeOf } from '../../../spec/program.ts';
 import { evaluateScalar } from '../../../spec/scalars.ts';
-import type { Device, DeviceSession, FieldData, Position } from '../device.ts';
+import type { Device, DeviceSession, Position, RunInput } from '../device.ts';
 
 type Values = Map<string, ReferenceTensor>;
 
@@ -71,7 +71,7 @@ function openReference(program: Program): DeviceSession {
 function* runFunction(
   f: ProgramFunction,
   states: Values,
-  inputs: Readonly<Record<string, FieldData>>,
+  inputs: Readonly<Record<string, RunInput>>,
   position: Position,
 ): Generator<void, Values> {
   const values: Values = new Map(states);
@@ -88,7 +88,7 @@ function* runFunction(
 function* runBlock(block: Block, values: Values, position: Position): Generator<void> {
   for (const carry of block.carries) values.set(carry.id, read(values, carry.init));
   for (let i = 0; i < block.repeat; i++) {
-    const scope = { ...position, tick: block.firstTick + i };
+    const scope = { ...position, tick: (position.tick ?? 0) + block.firstTick + i };
     for (const s of block.scalars)
       values.set(s.id, { shape: [], data: Float64Array.of(evaluateScalar(s.expr, scope)) });
     for (const op of block.ops) {

@@ -1,0 +1,58 @@
+/** A shard's part in one function, prepared for walking: what each segment reads, and when a local is needed no more. */
+import type { Program, ProgramFunction } from '../../spec/program.ts';
+import type { Message, ShardFunction, Stage } from '../../spec/schedule.ts';
+
+export interface Route {
+  readonly shardFunction: ShardFunction;
+  readonly segments: ReadonlyMap<string, ProgramFunction>;
+  readonly messages: ReadonlyMap<number, Message>;
+  /** Locals that nothing behind a stage reads, by stage. */
+  readonly dropped: readonly (readonly string[])[];
+}
+
+/** @throws Error where the schedule names a segment or a message that is not there */
+export function routeOf(shardFunction: ShardFunction, program: Program, all: readonly Message[]): Route {
+  const functions = new Map(program.functions.map((f) => [f.name, f]));
+  const byId = new Map(all.map((m) => [m.id, m]));
+  const segments = new Map<string, ProgramFunction>();
+  const messages = new Map<number, Message>();
+  for (const { run, receive, send } of shardFunction.stages.flatMap((s) => s.segments)) {
+    const f = run === undefined ? undefined : functions.get(run);
+    if (run !== undefined && !f) throw new Error(`${shardFunction.name} runs ${run}, which is not in the program`);
+    if (run !== undefined && f) segments.set(run, f);
+    for (const id of [...receive, ...send]) {
+      const message = byId.get(id);
+      if (!message) throw new Error(`${shardFunction.name} names message ${id}, which is not there`);
+      messages.set(id, message);
+    }
+  }
+  return { shardFunction, segments, messages, dropped: droppedBy(shardFunction, segments, messages) };
+}
+
+function droppedBy(
+  f: ShardFunction,
+  segments: ReadonlyMap<string, ProgramFunction>,
+  messages: ReadonlyMap<number, Message>,
+): string[][] {
+  const last = new Map<string, number>();
+  f.stages.forEach((stage, i) => {
+    for (const name of readBy(stage, segments, messages)) last.set(name, i);
+  });
+  for (const { value } of f.results) last.set(value, f.stages.length);
+  const dropped: string[][] = f.stages.map(() => []);
+  for (const [name, stage] of last) dropped[stage]?.push(name);
+  return dropped;
+}
+
+function* readBy(
+  stage: Stage,
+  segments: ReadonlyMap<string, ProgramFunction>,
+  messages: ReadonlyMap<number, Message>,
+): Generator<string> {
+  for (const move of [...stage.begin, ...stage.next, ...stage.end]) yield* [move.from, move.to];
+  for (const { run, send } of stage.segments) {
+    const f = run === undefined ? undefined : segments.get(run);
+    for (const input of f?.inputs ?? []) yield input.field;
+    for (const id of send) for (const { name } of messages.get(id)?.values ?? []) yield name;
+  }
+}

@@ -1,0 +1,141 @@
+/**
+ * One shard at work among others: what it must be told before it can go on, what it tells them. It knows no transport:
+ * whoever holds it carries frames from session to session (in one process, or over a network) and calls `advance`
+ * until it is told to wait. Results do not depend on when frames arrive, only on what is in them.
+ */
+
+import { sizeOf } from '../../spec/program.ts';
+import type { Message, ShardSchedule } from '../../spec/schedule.ts';
+import type { DeviceSession, Executable, FieldData, Tensor } from '../device/device.ts';
+import { type Frame, type FrameKey, frameName, type Part, type PartKey } from './frames.ts';
+import { type Route, routeOf } from './route.ts';
+import { Walk } from './walk.ts';
+
+export type Advance =
+  /** To be carried to the shards that `Message.to` names, in this order; then call `advance` again. */
+  | { readonly kind: 'send'; readonly frames: readonly Frame[] }
+  /** Nothing can go on before one of these has been delivered. */
+  | { readonly kind: 'needs'; readonly frames: readonly FrameKey[] }
+  /** A part is finished, its weight step included; the results that this shard gives. */
+  | { readonly kind: 'done'; readonly part: PartKey; readonly results: Readonly<Record<string, Tensor>> }
+  /** No part is under way. */
+  | { readonly kind: 'idle' };
+
+/** Why a frame was refused; nothing of it was taken. */
+export type Refusal = 'unknown-message' | 'not-for-this-shard' | 'wrong-shape' | 'not-finite' | 'twice' | 'past';
+
+export interface ShardSession {
+  readonly shard: number;
+  readonly schedule: ShardSchedule;
+  /** Queues a part; parts are taken up in the order in which they were started. @throws Error for an unknown name */
+  start(part: Part): void;
+  /**
+   * Takes a frame for a part under way or still to come.
+   * @returns why it was refused, or nothing
+   */
+  deliver(frame: Frame): Refusal | undefined;
+  /** Goes on as far as it can without another shard. One call at a time. */
+  advance(): Promise<Advance>;
+  /** Forgets all parts and frames; states of the device stay as they are. For a return to a snapshot. */
+  reset(): void;
+}
+
+/** @param device the shard's program, opened; its states filled */
+export function openSession(schedule: ShardSchedule, executable: Executable, device: DeviceSession): ShardSession {
+  const routes = new Map(schedule.functions.map((f) => [f.name, routeOf(f, executable.program, schedule.messages)]));
+  return new Session(schedule, routes, device);
+}
+
+class Session implements ShardSession {
+  readonly shard: number;
+  readonly schedule: ShardSchedule;
+  private readonly routes: ReadonlyMap<string, Route>;
+  private readonly device: DeviceSession;
+  private readonly messages: ReadonlyMap<number, Message>;
+  private readonly waiting: Walk[] = [];
+  private readonly frames = new Map<string, Frame>();
+  /** Parts before this one are over: what still comes for them is old. */
+  private past = -1;
+
+  constructor(schedule: ShardSchedule, routes: ReadonlyMap<string, Route>, device: DeviceSession) {
+    this.shard = schedule.shard;
+    this.schedule = schedule;
+    this.routes = routes;
+    this.device = device;
+    this.messages = new Map(schedule.messages.map((m) => [m.id, m]));
+  }
+
+  start(part: Part): void {
+    const route = this.routes.get(part.name);
+    if (!route) throw new Error(`shard ${this.shard} has no function ${part.name}`);
+    const inputs = Object.fromEntries(route.shardFunction.inputs.map(({ name }) => [name, copyOf(part, name)]));
+    this.waiting.push(new Walk(route, { ...part, inputs }));
+  }
+
+  deliver(frame: Frame): Refusal | undefined {
+    const message = this.messages.get(frame.message);
+    if (!message) return 'unknown-message';
+    if (message.to !== this.shard) return 'not-for-this-shard';
+    if (frame.sequence <= this.past) return 'past';
+    if (frame.values.length !== message.values.length) return 'wrong-shape';
+    if (frame.values.some((v, i) => v.length !== sizeOf(message.values[i]?.shape ?? []))) return 'wrong-shape';
+    if (!frame.values.every(allFinite)) return 'not-finite';
+    const key = frameName(frame);
+    if (this.frames.has(key)) return 'twice';
+    this.frames.set(key, frame);
+    return undefined;
+  }
+
+  async advance(): Promise<Advance> {
+    for (;;) {
+      // Parts change the weights one after the other: only the first may run.
+      const walk = this.waiting[0];
+      if (!walk) return { kind: 'idle' };
+      const step = walk.next();
+      switch (step.kind) {
+        case 'receive': {
+          const missing = step.frames.filter((key) => !this.frames.has(frameName(key)));
+          if (missing.length > 0) return { kind: 'needs', frames: missing };
+          walk.received(step.frames.map((key) => this.take(key)));
+          break;
+        }
+        case 'run':
+          walk.ran(await this.device.run(step.name, step.inputs, step.position));
+          break;
+        case 'send':
+          return { kind: 'send', frames: step.frames };
+        case 'done': {
+          this.waiting.shift();
+          const { sequence, microbatch } = walk.part;
+          this.past = sequence;
+          return { kind: 'done', part: { sequence, microbatch }, results: step.results };
+        }
+      }
+    }
+  }
+
+  reset(): void {
+    this.waiting.length = 0;
+    this.frames.clear();
+    this.past = -1;
+  }
+
+  private take(key: FrameKey): Frame {
+    const name = frameName(key);
+    const frame = this.frames.get(name);
+    if (!frame) throw new Error(`no frame ${name}`);
+    this.frames.delete(name);
+    return frame;
+  }
+}
+
+function copyOf(part: Part, field: string): FieldData {
+  const data = part.inputs[field];
+  if (!data) throw new Error(`${part.name} wants the field ${field}`);
+  return data.slice();
+}
+
+function allFinite(values: Tensor): boolean {
+  for (const value of values) if (!Number.isFinite(value)) return false;
+  return true;
+}

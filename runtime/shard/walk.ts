@@ -1,0 +1,137 @@
+/** One part on its way through the stages of one shard: pure, it only says what comes next. */
+import type { ProgramFunction } from '../../spec/program.ts';
+import type { Move, Stage } from '../../spec/schedule.ts';
+import type { Position, RunInput, Tensor } from '../device/device.ts';
+import type { Frame, FrameKey, Part } from './frames.ts';
+import type { Route } from './route.ts';
+
+export type WalkStep =
+  /** Answer with `received`. */
+  | { readonly kind: 'receive'; readonly frames: readonly FrameKey[] }
+  /** Answer with `ran`. */
+  | {
+      readonly kind: 'run';
+      readonly name: string;
+      readonly inputs: Readonly<Record<string, RunInput>>;
+      readonly position: Position;
+    }
+  /** Needs no answer. */
+  | { readonly kind: 'send'; readonly frames: readonly Frame[] }
+  | { readonly kind: 'done'; readonly results: Readonly<Record<string, Tensor>> };
+
+export class Walk {
+  readonly part: Part;
+  private readonly route: Route;
+  private readonly locals = new Map<string, Tensor>();
+  private stage = 0;
+  private repetition = 0;
+  private segment = 0;
+  private hasReceived = false;
+  private hasRun = false;
+
+  constructor(route: Route, part: Part) {
+    this.route = route;
+    this.part = part;
+    this.enter();
+  }
+
+  /** What has to happen now. The same answer until `received` or `ran` has been called. */
+  next(): WalkStep {
+    for (;;) {
+      const stage = this.current();
+      if (!stage) return { kind: 'done', results: this.results() };
+      const segment = stage.segments[this.segment];
+      if (!segment) {
+        this.turn(stage);
+        continue;
+      }
+      if (!this.hasReceived) {
+        if (segment.receive.length > 0) return { kind: 'receive', frames: segment.receive.map((id) => this.key(id)) };
+        this.hasReceived = true;
+      }
+      if (!this.hasRun) {
+        if (segment.run !== undefined) return this.runStep(segment.run);
+        this.hasRun = true;
+      }
+      this.segment++;
+      this.hasReceived = false;
+      this.hasRun = false;
+      if (segment.send.length > 0) return { kind: 'send', frames: segment.send.map((id) => this.frame(id)) };
+    }
+  }
+
+  received(frames: readonly Frame[]): void {
+    for (const frame of frames) {
+      const { values = [] } = this.route.messages.get(frame.message) ?? {};
+      values.forEach(({ name }, i) => {
+        this.locals.set(name, frame.values[i] as Tensor);
+      });
+    }
+    this.hasReceived = true;
+  }
+
+  ran(results: Readonly<Record<string, Tensor>>): void {
+    for (const [name, values] of Object.entries(results)) this.locals.set(name, values);
+    this.hasRun = true;
+  }
+
+  private current(): Stage | undefined {
+    return this.route.shardFunction.stages[this.stage];
+  }
+
+  private enter(): void {
+    this.repetition = 0;
+    this.segment = 0;
+    const stage = this.current();
+    if (stage) this.move(stage.begin);
+  }
+
+  /** Behind the last segment of a repetition. */
+  private turn(stage: Stage): void {
+    this.move(stage.next);
+    this.segment = 0;
+    this.repetition++;
+    if (this.repetition < stage.repeat) return;
+    this.move(stage.end);
+    for (const name of this.route.dropped[this.stage] ?? []) this.locals.delete(name);
+    this.stage++;
+    this.enter();
+  }
+
+  private move(moves: readonly Move[]): void {
+    const values = moves.map((m) => this.local(m.from));
+    moves.forEach((m, i) => {
+      this.locals.set(m.to, values[i] as Tensor);
+    });
+  }
+
+  private runStep(name: string): WalkStep {
+    const f = this.route.segments.get(name) as ProgramFunction;
+    const inputs: Record<string, RunInput> = {};
+    for (const { field } of f.inputs) inputs[field] = this.part.inputs[field] ?? this.local(field);
+    const tick = (this.current()?.firstTick ?? 0) + this.repetition;
+    return { kind: 'run', name, inputs, position: { ...this.part.position, tick } };
+  }
+
+  private key(message: number): FrameKey {
+    const { sequence, microbatch } = this.part;
+    return { message, sequence, microbatch, tick: this.repetition };
+  }
+
+  private frame(id: number): Frame {
+    const { values = [] } = this.route.messages.get(id) ?? {};
+    return { ...this.key(id), values: values.map(({ name }) => this.local(name)) };
+  }
+
+  private results(): Record<string, Tensor> {
+    return Object.fromEntries(
+      this.route.shardFunction.results.map(({ name, value }) => [name, this.local(value)] as const),
+    );
+  }
+
+  private local(name: string): Tensor {
+    const value = this.locals.get(name);
+    if (!value) throw new Error(`${this.part.name}: ${name} has no value on this shard`);
+    return value;
+  }
+}
