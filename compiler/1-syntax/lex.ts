@@ -19,9 +19,14 @@ export const NO_SEMICOLON = 'statements need no `;` at their end';
 
 let lexer: InstanceType<typeof Lexer> | undefined;
 
+/** @param checked whether to look for mistakes in the tokens: a test does, commands have no time for it */
+export function makeLexer(checked = false): InstanceType<typeof Lexer> {
+  return new Lexer(ALL_TOKENS, { positionTracking: 'onlyOffset', skipValidations: !checked });
+}
+
 /** Never throws; every character is a token, a comment, a blank or a diagnostic. */
 export function lex(text: string, file: string): Lexed {
-  lexer ??= new Lexer(ALL_TOKENS, { positionTracking: 'onlyOffset' });
+  lexer ??= makeLexer();
   const span = (start: number, length: number): Span => ({ file, start, end: start + length });
   const result = lexer.tokenize(text);
   const diagnostics: Diagnostic[] = [];

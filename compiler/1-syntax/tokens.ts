@@ -2,6 +2,11 @@
 import type { TokenType } from 'chevrotain';
 import { createToken, Lexer } from './chevrotain.ts';
 
+/** Given with every pattern that is an expression: finding them out by itself takes Chevrotain half of its start. */
+const startingWith = (characters: string): string[] => [...characters];
+const DIGITS = '0123456789';
+const LETTERS = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz';
+
 /** Any word at all: may stand after a dot and in a path. */
 export const AnyWord = createToken({ name: 'AnyWord', pattern: Lexer.NA, label: 'a word' });
 /** Any word but the five that continue an expression; keywords are names where a name is wanted. */
@@ -24,6 +29,7 @@ export const PrefixOperatorToken = createToken({
 export const Word = createToken({
   name: 'Word',
   pattern: /[A-Za-z_][A-Za-z0-9_]*/,
+  start_chars_hint: startingWith(`${LETTERS}_`),
   label: 'a name',
   categories: [Name],
 });
@@ -82,17 +88,23 @@ export const NumberToken = createToken({
   name: 'Number',
   pattern:
     /\d+(?:\.\d+)?(?:[eE][+-]?\d+)?(?:[A-Za-z]*(?:bit|B)\/s(?![A-Za-z0-9_])|[A-Za-z_\u00b5\u03bc][A-Za-z0-9_]*)?/,
+  start_chars_hint: startingWith(DIGITS),
   label: 'a number',
 });
 /** `.5` and `5.`: understood, but refused with a repair. */
 export const LooseNumber = createToken({
   name: 'LooseNumber',
   pattern: /\.\d+(?:[eE][+-]?\d+)?(?:[A-Za-z_][A-Za-z0-9_]*)?|\d+\.(?![.\dA-Za-z_])/,
-  start_chars_hint: ['.', '0', '1', '2', '3', '4', '5', '6', '7', '8', '9'],
+  start_chars_hint: startingWith(`.${DIGITS}`),
   label: 'a number',
   categories: [NumberToken],
 });
-export const StringToken = createToken({ name: 'String', pattern: /"(?:[^"\\\n\r]|\\[^\n\r])*"/, label: 'a text' });
+export const StringToken = createToken({
+  name: 'String',
+  pattern: /"(?:[^"\\\n\r]|\\[^\n\r])*"/,
+  start_chars_hint: ['"'],
+  label: 'a text',
+});
 export const LooseString = createToken({
   name: 'LooseString',
   pattern: /"(?:[^"\\\n\r]|\\[^\n\r])*\\?|'[^'\n\r]*'|\u201c[^"\u201c\u201d\n\r]*["\u201d]/,
@@ -152,7 +164,7 @@ export const FOREIGN: ReadonlyMap<string, Foreign> = new Map<string, Foreign>([
   foreign('ForeignNot', '!', Not, 'not'),
 ]);
 /** Not needed anywhere: reported and skipped. */
-export const Semicolon = createToken({ name: 'Semicolon', pattern: /;+/ });
+export const Semicolon = createToken({ name: 'Semicolon', pattern: /;+/, start_chars_hint: [';'] });
 /** A word with letters outside a-z; refused, but kept as a name so that nothing else is reported about it. */
 export const ForeignWord = createToken({
   name: 'ForeignWord',
@@ -166,7 +178,12 @@ export const ForeignWord = createToken({
 });
 
 // ---------------------------------------------------------------- comments and blanks
-export const LineComment = createToken({ name: 'LineComment', pattern: /\/\/[^\n\r]*/, group: 'comments' });
+export const LineComment = createToken({
+  name: 'LineComment',
+  pattern: /\/\/[^\n\r]*/,
+  start_chars_hint: ['/'],
+  group: 'comments',
+});
 export const ForeignComment = createToken({
   name: 'ForeignComment',
   pattern: /#[^\n\r]*|\/\*[^*]*(?:\*(?!\/)[^*]*)*(?:\*\/)?/,
@@ -177,6 +194,7 @@ export const ForeignComment = createToken({
 export const Blank = createToken({
   name: 'Blank',
   pattern: /[ \t\r\n\f\u00a0\ufeff]+/,
+  start_chars_hint: startingWith(' \t\r\n\f\u00a0\ufeff'),
   line_breaks: true,
   group: Lexer.SKIPPED,
 });

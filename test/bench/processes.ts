@@ -1,9 +1,11 @@
 /** Other processes: `nmc` itself, this benchmark once more, other people's scripts. */
 import { spawn } from 'node:child_process';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { packageRoot } from '../../runtime/cli/package-root.ts';
 
-/** The command line of this build. */
-export const nmc = fileURLToPath(new URL('../../runtime/cli/main.js', import.meta.url));
+/** The command line as its users have it. */
+export const nmc = join(packageRoot(), 'dist/runtime/cli/main.js');
 /** This benchmark. */
 export const bench = fileURLToPath(new URL('./main.js', import.meta.url));
 

@@ -4,7 +4,7 @@ import { readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { ROOT } from './repository.ts';
 
-const COMPILER = join(ROOT, 'node_modules', 'typescript', 'bin', 'tsc');
+const BUILD = join(ROOT, '.config', 'build.mjs');
 
 export default function buildFirst(): void {
   // Asked for other tests only: they run from source.
@@ -13,7 +13,7 @@ export default function buildFirst(): void {
   const built = statSync(join(ROOT, 'dist/runtime/cli/main.js'), { throwIfNoEntry: false })?.mtimeMs ?? 0;
   const newest = Math.max(...['compiler', 'runtime', 'spec'].map((folder) => newestIn(join(ROOT, folder))));
   if (newest <= built) return;
-  execFileSync(process.execPath, [COMPILER, '-p', '.config/tsconfig.build.json'], { cwd: ROOT, stdio: 'inherit' });
+  execFileSync(process.execPath, [BUILD], { cwd: ROOT, stdio: 'inherit' });
 }
 
 function newestIn(folder: string): number {

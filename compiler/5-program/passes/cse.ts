@@ -1,6 +1,6 @@
 /** Common subexpressions: what was computed already, here or in a block before, is not computed again. */
-import type { Op, ProgramFunction } from '../../../spec/program.ts';
-import { substitute } from './definitions.ts';
+import type { Attributes, Op, ProgramFunction } from '../../../spec/program.ts';
+import { substitute, withArguments } from './definitions.ts';
 
 const commutative = new Set(['add', 'mul', 'max', 'min', 'equal']);
 
@@ -12,7 +12,7 @@ export function commonSubexpressions(f: ProgramFunction): ProgramFunction {
     const seen = block.repeat === 1 && block.carries.length === 0 ? outside : new Map(outside);
     const ops: Op[] = [];
     for (const old of block.ops) {
-      const op = { ...old, args: old.args.map((a) => replace.get(a) ?? a) };
+      const op = withArguments(old, (a) => replace.get(a) ?? a);
       const key = keyOf(op);
       const known = seen.get(key);
       if (known === undefined) {
@@ -27,5 +27,17 @@ export function commonSubexpressions(f: ProgramFunction): ProgramFunction {
 
 function keyOf(op: Op): string {
   const args = commutative.has(op.op) ? [...op.args].sort() : op.args;
-  return `${op.op}(${args.join(',')})${JSON.stringify(op.attributes, Object.keys(op.attributes).sort())}`;
+  return `${op.op}(${args.join(',')})${attributesKey(op.attributes)}`;
+}
+
+/** Many operations share one object of attributes, above all the empty one. */
+const keys = new WeakMap<Attributes, string>();
+
+function attributesKey(attributes: Attributes): string {
+  const known = keys.get(attributes);
+  if (known !== undefined) return known;
+  const names = Object.keys(attributes);
+  const key = names.length === 0 ? '' : JSON.stringify(attributes, names.sort());
+  keys.set(attributes, key);
+  return key;
 }

@@ -46,12 +46,19 @@ export function sameShape(a: Shape, b: Shape): boolean {
   return a.length === b.length && a.every((n, i) => n === b[i]);
 }
 
+/** The same operation, as the same object where none of its arguments has another name. */
+export function withArguments(op: Op, final: (id: string) => string): Op {
+  for (const arg of op.args) if (final(arg) !== arg) return { ...op, args: op.args.map(final) };
+  return op;
+}
+
 /** Every name that the function uses, so that a pass can make new ones. */
 export function freshNames(f: ProgramFunction): () => string {
   let highest = -1;
   const see = (id: string): void => {
-    const match = /^%(\d+)/.exec(id);
-    if (match) highest = Math.max(highest, Number(match[1]));
+    if (!id.startsWith('%')) return;
+    const number = Number.parseInt(id.slice(1), 10);
+    if (number > highest) highest = number;
   };
   for (const block of f.blocks) {
     for (const op of block.ops) see(op.id);
@@ -80,7 +87,7 @@ export function substitute(f: ProgramFunction, replace: ReadonlyMap<string, stri
     blocks: f.blocks.map((block) => ({
       ...block,
       carries: block.carries.map((c) => ({ ...c, init: final(c.init), next: final(c.next) })),
-      ops: block.ops.map((op) => ({ ...op, args: op.args.map(final) })),
+      ops: block.ops.map((op) => withArguments(op, final)),
     })),
     updates: f.updates.map((u) => ({ ...u, value: final(u.value) })),
     results: f.results.map((r) => ({ ...r, value: final(r.value) })),

@@ -6,8 +6,8 @@
 import type { Attributes, Op, ProgramFunction, Shape } from '../../../spec/program.ts';
 import { isOperator, operators } from '../../operators/table.ts';
 import { canonicalAttributes } from '../builder.ts';
-import { Definitions, freshNames } from './definitions.ts';
-import { rules } from './rules.ts';
+import { Definitions, freshNames, withArguments } from './definitions.ts';
+import { rulesOf } from './rules.ts';
 
 /** What a rule may do: look up definitions, and write new operations in front of the one it looks at. */
 export interface Rewriter {
@@ -22,11 +22,24 @@ export interface Rewriter {
 export type Rule = (op: Op, rewriter: Rewriter) => string | undefined;
 
 const MOST_ROUNDS = 8;
+/** How far rules look: at definitions of arguments, and at theirs. A chain of broadcasts and reshapes counts as one. */
+const SIGHT = 2;
 
-export function fold(f: ProgramFunction, stateShapes: ReadonlyMap<string, Shape>): ProgramFunction {
+/**
+ * Operations that no rule could simplify, with everything that rules see from there: not asked again until something in
+ * their sight changes. Operations are never changed in place, so the same object is the same operation.
+ */
+export type Settled = WeakSet<Op>;
+
+/** @param settled of earlier rounds over this function, where there were some */
+export function fold(
+  f: ProgramFunction,
+  stateShapes: ReadonlyMap<string, Shape>,
+  settled: Settled = new WeakSet(),
+): ProgramFunction {
   let current = f;
   for (let round = 0; round < MOST_ROUNDS; round++) {
-    const { result, changed } = foldOnce(current, stateShapes);
+    const { result, changed } = foldOnce(current, stateShapes, settled);
     current = result;
     if (!changed) break;
   }
@@ -36,21 +49,27 @@ export function fold(f: ProgramFunction, stateShapes: ReadonlyMap<string, Shape>
 function foldOnce(
   f: ProgramFunction,
   stateShapes: ReadonlyMap<string, Shape>,
+  settled: Settled,
 ): { result: ProgramFunction; changed: boolean } {
   const known = new Definitions(f, stateShapes);
   const fresh = freshNames(f);
   const replace = new Map<string, string>();
   const final = (id: string): string => replace.get(id) ?? id;
+  const news = new News(settled);
   let changed = false;
   const blocks = f.blocks.map((block) => {
     const ops: Op[] = [];
+    const emit = (op: Op): void => {
+      news.see(op);
+      known.add(op);
+      ops.push(op);
+    };
     for (const old of block.ops) {
-      const op = { ...old, args: old.args.map(final) };
-      const rewriter = rewriterFor(op, known, ops, fresh);
-      const simpler = simplify(op, rewriter);
+      const op = withArguments(old, final);
+      const simpler = news.near(op) ? simplify(op, rewriterFor(op, known, emit, fresh)) : undefined;
       if (simpler === undefined) {
-        known.add(op);
-        ops.push(op);
+        emit(op);
+        settled.add(op);
       } else {
         changed = true;
         replace.set(op.id, simpler);
@@ -64,21 +83,46 @@ function foldOnce(
   return { result: { ...f, blocks, updates, results }, changed };
 }
 
+/** How far from every operation the next one is that has not been looked at yet. */
+class News {
+  private readonly settled: Settled;
+  private readonly distances = new Map<string, number>();
+
+  constructor(settled: Settled) {
+    this.settled = settled;
+  }
+
+  /** Whether something that rules see from here is new. */
+  near(op: Op): boolean {
+    return this.distance(op) <= SIGHT;
+  }
+
+  see(op: Op): void {
+    const distance = this.distance(op);
+    if (distance <= SIGHT) this.distances.set(op.id, distance);
+  }
+
+  private distance(op: Op): number {
+    if (!this.settled.has(op)) return 0;
+    let nearest = Number.POSITIVE_INFINITY;
+    for (const arg of op.args) nearest = Math.min(nearest, this.distances.get(arg) ?? nearest);
+    return op.op === 'broadcast' || op.op === 'reshape' ? nearest : nearest + 1;
+  }
+}
+
 function simplify(op: Op, rewriter: Rewriter): string | undefined {
-  for (const rule of rules) {
+  for (const rule of rulesOf(op.op)) {
     const simpler = rule(op, rewriter);
     if (simpler !== undefined) return simpler;
   }
   return undefined;
 }
 
-function rewriterFor(at: Op, known: Definitions, ops: Op[], fresh: () => string): Rewriter {
+function rewriterFor(at: Op, known: Definitions, write: (op: Op) => void, fresh: () => string): Rewriter {
   const append = (op: string, args: readonly string[], attributes: Attributes, shape: Shape): string => {
     const id = fresh();
     const plain: Op = { id, op, args, attributes: canonicalAttributes(attributes), shape };
-    const made = at.origin === undefined ? plain : { ...plain, origin: at.origin };
-    known.add(made);
-    ops.push(made);
+    write(at.origin === undefined ? plain : { ...plain, origin: at.origin });
     return id;
   };
   const constant = (value: number): string => append('constant', [], { value }, []);

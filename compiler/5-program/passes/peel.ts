@@ -7,17 +7,22 @@ import { evaluateScalar } from '../../../spec/scalars.ts';
 import { commonSubexpressions } from './cse.ts';
 import { removeDeadCode } from './dead-code.ts';
 import { freshNames, substitute } from './definitions.ts';
-import { fold } from './fold.ts';
+import { fold, type Settled } from './fold.ts';
 
 /** A peeled tick has to save a tenth of the body's operations. */
 const WORTH = 0.9;
 /** Bodies larger than this are left alone: the code would grow faster than it gets. */
 const LARGEST_BODY = 500;
 
-export function simplify(f: ProgramFunction, stateShapes: ReadonlyMap<string, Shape>): ProgramFunction {
+/** @param settled what is known to be simple from an earlier run over this function */
+export function simplify(
+  f: ProgramFunction,
+  stateShapes: ReadonlyMap<string, Shape>,
+  settled: Settled = new WeakSet(),
+): ProgramFunction {
   let current = f;
   for (let round = 0; round < 6; round++) {
-    const next = removeDeadCode(commonSubexpressions(fold(current, stateShapes)));
+    const next = removeDeadCode(commonSubexpressions(fold(current, stateShapes, settled)));
     if (countOps(next) === countOps(current) && round > 0) return next;
     current = next;
   }
@@ -27,11 +32,12 @@ export function simplify(f: ProgramFunction, stateShapes: ReadonlyMap<string, Sh
 export function peel(f: ProgramFunction, stateShapes: ReadonlyMap<string, Shape>): ProgramFunction {
   let current = f;
   let last = Number.POSITIVE_INFINITY;
+  const settled: Settled = new WeakSet();
   for (;;) {
     const index = current.blocks.findIndex((b) => b.repeat > 1 && b.ops.length <= LARGEST_BODY);
     const block = current.blocks[index];
     if (!block) return current;
-    const candidate = simplify(peelOnce(current, index), stateShapes);
+    const candidate = simplify(peelOnce(current, index), stateShapes, settled);
     const grown = countOps(candidate) - countOps(current);
     // Two ticks of the same length: the errors have arrived everywhere, and the rest would come out alike.
     if (grown > block.ops.length * WORTH || grown === last) return current;

@@ -230,19 +230,37 @@ const selections: Rule = (op, r) => {
   return chosen === undefined ? undefined : ifShaped(chosen !== 0 ? a : b, op, r);
 };
 
-export const rules: readonly Rule[] = [
-  constants,
-  narrowArguments,
-  negation,
-  multiplication,
-  division,
-  addition,
-  subtraction,
-  squares,
-  products,
-  linearity,
-  reductions,
-  transposes,
-  layouts,
-  selections,
+type Concerns = (op: string) => boolean;
+const only =
+  (...names: readonly string[]): Concerns =>
+  (op) =>
+    names.includes(op);
+
+/** Every rule with the operations that it may change. */
+const rules: readonly (readonly [Rule, Concerns])[] = [
+  [constants, (op) => op !== 'constant' && op !== 'broadcast'],
+  [narrowArguments, (op) => isOperator(op) && operators[op].elementwise],
+  [negation, only('neg')],
+  [multiplication, only('mul')],
+  [division, only('div')],
+  [addition, only('add')],
+  [subtraction, only('sub')],
+  [squares, only('pow', 'square')],
+  [products, only('matmul')],
+  [linearity, (op) => isOperator(op) && operators[op].linear !== undefined],
+  [reductions, only('sum')],
+  [transposes, only('transpose')],
+  [layouts, only('reshape', 'broadcast')],
+  [selections, only('select')],
 ];
+
+const byOperation = new Map<string, readonly Rule[]>();
+
+/** The rules that may simplify an operation, in the order in which they are tried. */
+export function rulesOf(op: string): readonly Rule[] {
+  const known = byOperation.get(op);
+  if (known) return known;
+  const found = rules.filter(([, concerns]) => concerns(op)).map(([rule]) => rule);
+  byOperation.set(op, found);
+  return found;
+}

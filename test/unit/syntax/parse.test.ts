@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import type { Declaration, Expression, SourceFile } from '../../../compiler/1-syntax/ast.ts';
 import { PcnParser } from '../../../compiler/1-syntax/grammar.ts';
+import { makeLexer } from '../../../compiler/1-syntax/lex.ts';
 import { parse } from '../../../compiler/1-syntax/parse.ts';
 import { LISTINGS } from './listings.ts';
 
@@ -153,6 +154,7 @@ describe('statements', () => {
   });
 });
 
-test('the grammar has no ambiguities', () => {
+test('the grammar has no ambiguities, its tokens no mistakes', () => {
   expect(() => new PcnParser(true)).not.toThrow();
+  expect(() => makeLexer(true)).not.toThrow();
 });

@@ -1,0 +1,8 @@
+/** No damaged model may keep the compiler busy for longer. */
+export const LONGEST_MS = 1000;
+
+/** @returns milliseconds of processor time since `before`: a busy machine is no hang */
+export function processorTime(before: NodeJS.CpuUsage): number {
+  const { user, system } = process.cpuUsage(before);
+  return (user + system) / 1000;
+}
