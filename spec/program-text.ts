@@ -9,6 +9,7 @@ import type {
   Block,
   Carry,
   Initializer,
+  Member,
   Op,
   Program,
   ProgramFunction,
@@ -50,14 +51,19 @@ export function printFunction(f: ProgramFunction): string[] {
     ...f.inputs.map((i) => `  input ${i.id} : ${i.type}${showShape(i.shape)} = ${i.field}`),
     ...f.blocks.flatMap(printBlock),
     ...f.updates.map((u) => `  update ${u.state} = ${u.value}`),
-    ...f.results.map((r) => `  result ${r.name} = ${r.value}`),
+    ...f.results.map((r) => `  result ${r.name} = ${r.value}${r.members ? ` for ${JSON.stringify(r.members)}` : ''}`),
   ];
+}
+
+function printState(s: State): string {
+  const members = s.members ? ` for ${JSON.stringify(s.members)}` : '';
+  return `state ${s.id} : ${showShape(s.shape)} ${s.role} = ${JSON.stringify(s.init)}${members}`;
 }
 
 export function printProgram(program: Program): string {
   const lines = [
     `program ${program.name}`,
-    ...program.states.map((s) => `state ${s.id} : ${showShape(s.shape)} ${s.role} = ${JSON.stringify(s.init)}`),
+    ...program.states.map(printState),
     ...program.functions.flatMap((f) => ['', ...printFunction(f)]),
   ];
   return `${lines.join('\n')}\n`;
@@ -116,7 +122,7 @@ function parseFunctionLine(line: string, functions: Draft[]): void {
   const input = /^input (\S+) : (u8|i32|f32)(\[.*\]) = (\S+)$/.exec(line);
   const block = /^block (\S+)(?: repeat (\d+))? from (\d+)$/.exec(line);
   const update = /^update (\S+) = (\S+)$/.exec(line);
-  const result = /^result (\S+) = (\S+)$/.exec(line);
+  const result = /^result (\S+) = (\S+)(?: for (\[.*\]))?$/.exec(line);
   if (input) {
     const type = input[2] as 'u8' | 'i32' | 'f32';
     current.inputs.push({ id: group(input, 1), type, shape: parseShape(group(input, 3)), field: group(input, 4) });
@@ -131,7 +137,12 @@ function parseFunctionLine(line: string, functions: Draft[]): void {
       ops: [],
     });
   } else if (update) current.updates.push({ state: group(update, 1), value: group(update, 2) });
-  else if (result) current.results.push({ name: group(result, 1), value: group(result, 2) });
+  else if (result)
+    current.results.push({
+      name: group(result, 1),
+      value: group(result, 2),
+      ...(result[3] === undefined ? {} : { members: JSON.parse(result[3]) as string[] }),
+    });
   else parseBlockLine(line, current);
 }
 
@@ -177,7 +188,7 @@ function parseOp(line: string): Op {
 }
 
 function parseState(line: string): State {
-  const match = /^state (\S+) : (\[.*?\]) (\w+) = (.+)$/.exec(line);
+  const match = /^state (\S+) : (\[.*?\]) (\w+) = (\{.*?\})(?: for (\[.*\]))?$/.exec(line);
   if (!match) throw new Error('is no state');
   const role = match[3] as State['role'];
   return {
@@ -185,6 +196,7 @@ function parseState(line: string): State {
     shape: parseShape(group(match, 2)),
     role,
     init: JSON.parse(group(match, 4)) as Initializer,
+    ...(match[5] === undefined ? {} : { members: JSON.parse(match[5]) as Member[] }),
   };
 }
 

@@ -91,6 +91,16 @@ export interface State {
    * `value` lives within one batch, is written before it is read, and belongs to no snapshot.
    */
   readonly init: Initializer;
+  /**
+   * States of equal shape that lie one after the other in this one, along its first axis: the weights of the equal
+   * links of an array. Snapshots, and everyone but the device, know the members alone.
+   */
+  readonly members?: readonly Member[];
+}
+
+export interface Member {
+  readonly id: string;
+  readonly init: Initializer;
 }
 
 export interface Update {
@@ -101,6 +111,8 @@ export interface Update {
 export interface Result {
   readonly name: string;
   readonly value: string;
+  /** Results by these names lie one after the other along the value's first axis; `name` then stands for all. */
+  readonly members?: readonly string[];
 }
 
 export interface ProgramFunction {
@@ -117,6 +129,13 @@ export interface Program {
   readonly name: string;
   readonly states: readonly State[];
   readonly functions: readonly ProgramFunction[];
+}
+
+/** The states that a state stands for: its members, or itself. */
+export function memberStates(state: State): State[] {
+  const { members, ...plain } = state;
+  if (!members) return [plain];
+  return members.map(({ id, init }) => ({ id, shape: state.shape.slice(1), role: state.role, init }));
 }
 
 /** Number of elements. */

@@ -5,6 +5,7 @@ import { type Attributes, type Expr, isBatched } from './expr.ts';
 import { indexingOperators } from './indexing.ts';
 import { layoutOperators } from './layout.ts';
 import { type Operator, ShapeError } from './operator.ts';
+import { pageOperators } from './pages.ts';
 import { poolingOperators } from './pooling.ts';
 import { reductionOperators } from './reduction.ts';
 
@@ -15,6 +16,7 @@ const rows = {
   ...convolutionOperators,
   ...poolingOperators,
   ...indexingOperators,
+  ...pageOperators,
 };
 
 export type OperatorName = keyof typeof rows;

@@ -16,6 +16,8 @@ import { isScalarFunction } from '../../spec/scalars.ts';
 
 const BYTES = 4;
 const MOST_AXES = 16;
+/** Attributes name pages too: one number for each link of an array. */
+const MOST_PAGES = 1_000_000;
 const MOST_ELEMENTS = 2 ** 45;
 const MOST_REPEATS = 1_000_000;
 /** A batch of a field is held by the feed, not by the plan's count of memory. */
@@ -118,7 +120,7 @@ function isScalar(expr: ScalarExpr): boolean {
 }
 
 function isAttribute(value: unknown): boolean {
-  if (Array.isArray(value)) return value.length <= MOST_AXES && value.every((n) => Number.isSafeInteger(n));
+  if (Array.isArray(value)) return value.length <= MOST_PAGES && value.every((n) => Number.isSafeInteger(n));
   return typeof value === 'number' || typeof value === 'string' || typeof value === 'boolean';
 }
 

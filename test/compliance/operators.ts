@@ -101,6 +101,7 @@ export function operatorCases(seed = 1): OperatorCase[] {
     ...convolutions(seed),
     ...poolings(seed),
     ...indexings(seed),
+    ...pages(seed),
   ];
 }
 
@@ -397,5 +398,37 @@ function indexings(seed: number): OperatorCase[] {
     cases.push(make(seed, 'embed', [table, ids], {}, false));
     cases.push(make(seed, 'embed_gradient', [ids, [[...shape, 3], normal]], { rows: 5 }, false));
   }
+  return cases;
+}
+
+function pages(seed: number): OperatorCase[] {
+  const cases: OperatorCase[] = [];
+  const many = Array.from({ length: 300 }, (_, i) => (i * 7919) % 257);
+  for (const [shape, index] of [
+    [[3], [2, 0]],
+    [
+      [4, 3],
+      [1, 2, 3],
+    ],
+    [
+      [4, 1, 5],
+      [3, 3, 0, 1, 2, 0, 3],
+    ],
+    [
+      [5, 2, 3],
+      [4, 3, 2, 1, 0],
+    ],
+    [[257, 2], many],
+  ] as const) {
+    cases.push(make(seed, 'pages', [[shape, normal]], { index }));
+    const back = [index.length, ...shape.slice(1)];
+    cases.push(make(seed, 'pages_sum', [[back, normal]], { index, pages: shape[0] }));
+  }
+  for (const index of [
+    [0, 0, 0, 0, 0, 0],
+    [0, 0, 1, 1, 2, 2],
+    [0, 1, 1, 1, 1, 3],
+  ])
+    cases.push(make(seed, 'pages_sum', [[[6, 2, 3], normal]], { index, pages: Math.max(...index) + 1 }));
   return cases;
 }

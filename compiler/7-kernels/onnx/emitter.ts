@@ -91,6 +91,11 @@ export class OnnxEmitter {
     );
   }
 
+  /** A matrix of numbers known when compiling. @param name says what is in it */
+  table(name: string, shape: Shape, data: Float32Array): string {
+    return this.constant(name, 'float', shape, data);
+  }
+
   index(value: number): string {
     return this.constant(`x:${value}`, 'int64', [], BigInt64Array.of(BigInt(value)));
   }

@@ -7,6 +7,7 @@ import { CAST } from './casts.ts';
 import { convolutionLowerings } from './convolution.ts';
 import { indexingLowerings } from './indexing.ts';
 import type { Lowering } from './lowering.ts';
+import { pageLowerings } from './pages.ts';
 import { poolingLowerings } from './pooling.ts';
 import { emitProduct } from './product.ts';
 
@@ -147,4 +148,5 @@ export const onnxLowerings: Readonly<Record<OperatorName, Lowering>> = {
   ...convolutionLowerings,
   ...poolingLowerings,
   ...indexingLowerings,
+  ...pageLowerings,
 };
