@@ -1,0 +1,41 @@
+/** Chance by seed for the partitioner's loops: the same on every machine. */
+import { stream } from '../../spec/random.ts';
+
+export interface Dice {
+  /** A whole number from 0 to n - 1. */
+  below(n: number): number;
+  /** A permutation of 0 … n - 1. */
+  order(n: number): Int32Array;
+  /** Dice of their own, independent of what these have thrown so far. */
+  named(name: string): Dice;
+}
+
+export function dice(seed: number, name: string): Dice {
+  // Philox once for the seed; xorshift128 (Marsaglia 2003, "Xorshift RNGs") in the loops, for its speed.
+  const random = stream(seed, name);
+  let x = random.bits(0) | 0;
+  let y = random.bits(1) | 0;
+  let z = random.bits(2) | 0;
+  let w = random.bits(3) | 1;
+  const below = (n: number): number => {
+    const t = x ^ (x << 11);
+    x = y;
+    y = z;
+    z = w;
+    w = w ^ (w >>> 19) ^ (t ^ (t >>> 8));
+    return Math.floor(((w >>> 0) / 4294967296) * n);
+  };
+  return {
+    below,
+    order(n) {
+      const order = new Int32Array(n);
+      for (let i = 0; i < n; i++) {
+        const j = below(i + 1);
+        order[i] = order[j] as number;
+        order[j] = i;
+      }
+      return order;
+    },
+    named: (inner) => dice(seed, `${name}/${inner}`),
+  };
+}
