@@ -1,0 +1,74 @@
+/** A key pair in one file with mode 0600. */
+import { chmodSync, existsSync, mkdirSync, readFileSync, statSync } from 'node:fs';
+import { homedir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { writeFileAtomic } from '../support/atomic.ts';
+import { EnvironmentError, UserError } from '../support/errors.ts';
+import { type KeyPair, keyPairFromSeed, newKeyPair } from './ed25519.ts';
+import { keyText } from './key-text.ts';
+
+const FORMAT = 'nmc-key-1';
+
+/** Where a user's own key and known meshes lie: `$NMC_CONFIG`, else `nmc` in the folder that the system has for it. */
+export function configFolder(environment: Readonly<Record<string, string | undefined>> = process.env): string {
+  if (environment.NMC_CONFIG) return environment.NMC_CONFIG;
+  if (process.platform === 'win32' && environment.APPDATA) return join(environment.APPDATA, 'nmc');
+  return join(environment.XDG_CONFIG_HOME || join(homedir(), '.config'), 'nmc');
+}
+
+export function userKeyPath(): string {
+  return join(configFolder(), 'key.json');
+}
+
+/** The key in the file, made where there is none. @throws UserError `key/format`; EnvironmentError `key/mode` */
+export function ensureKey(path: string): KeyPair {
+  return existsSync(path) ? readKey(path) : writeNewKey(path);
+}
+
+/** @throws UserError `key/exists` */
+export function writeNewKey(path: string): KeyPair {
+  if (existsSync(path))
+    throw new UserError(
+      'key/exists',
+      `there is a key already: ${path}`,
+      'nmc keys show prints it; move the file away first',
+    );
+  mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+  const pair = newKeyPair();
+  const secret = Buffer.from(pair.secretKey.subarray(0, 32)).toString('base64url');
+  // The mode is set by the mask before anything is in the file, and again for whoever changed the mask.
+  const mask = process.umask(0o077);
+  try {
+    writeFileAtomic(path, `${JSON.stringify({ format: FORMAT, publicKey: keyText(pair.publicKey), seed: secret })}\n`);
+  } finally {
+    process.umask(mask);
+  }
+  chmodSync(path, 0o600);
+  return pair;
+}
+
+export function readKey(path: string): KeyPair {
+  const mode = statSync(path).mode & 0o777;
+  if (process.platform !== 'win32' && (mode & 0o077) !== 0)
+    throw new EnvironmentError('key/mode', `others may read the key in ${path}`, `chmod 600 ${path}`);
+  let value: unknown;
+  try {
+    value = JSON.parse(readFileSync(path, 'utf8'));
+  } catch {
+    throw damaged(path, 'it is not JSON');
+  }
+  const { format, publicKey, seed } = (value ?? {}) as Record<string, unknown>;
+  if (format !== FORMAT) throw damaged(path, `its format is not ${FORMAT}`);
+  if (typeof seed !== 'string' || !/^[A-Za-z0-9_-]{43}$/.test(seed)) throw damaged(path, 'it has no seed');
+  const pair = keyPairFromSeed(new Uint8Array(Buffer.from(seed, 'base64url')));
+  if (keyText(pair.publicKey) !== publicKey) throw damaged(path, 'its two halves do not belong together');
+  return pair;
+}
+
+function damaged(path: string, why: string): UserError {
+  return new UserError(
+    'key/format',
+    `${path} is no key: ${why}`,
+    'restore it from a copy, or make another: nmc keys new',
+  );
+}

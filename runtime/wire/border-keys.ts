@@ -1,0 +1,124 @@
+/**
+ * Keys of a border (spec/wire.md, 5): both owners' ephemeral X25519 keys, each signed by its owner for one run, epoch
+ * and shard; the secret and the transcript give one AES-256-GCM key for each direction.
+ */
+import {
+  createCipheriv,
+  createDecipheriv,
+  createPrivateKey,
+  createPublicKey,
+  diffieHellman,
+  generateKeyPairSync,
+  hkdfSync,
+  type KeyObject,
+} from 'node:crypto';
+import { ed25519, type KeyPair } from '../identity/ed25519.ts';
+import { keyBytes, keyText } from '../identity/key-text.ts';
+import { canonicalBytes } from './canonical.ts';
+import { fromHex, hex, sha256 } from './hash.ts';
+import type { Exchange } from './messages.ts';
+
+const PUBLIC_HEAD = Buffer.from('302a300506032b656e032100', 'hex');
+const PRIVATE_HEAD = Buffer.from('302e020100300506032b656e04220420', 'hex');
+const TAG_BYTES = 16;
+
+export interface Ephemeral {
+  readonly secret: KeyObject;
+  /** Hexadecimal. */
+  readonly exchange: string;
+}
+
+/** @param seed 32 bytes, for tests; drawn where it is missing */
+export function newEphemeral(seed?: Uint8Array): Ephemeral {
+  const secret =
+    seed === undefined
+      ? generateKeyPairSync('x25519').privateKey
+      : createPrivateKey({ key: Buffer.concat([PRIVATE_HEAD, seed]), format: 'der', type: 'pkcs8' });
+  const spki = createPublicKey(secret).export({ format: 'der', type: 'spki' });
+  return { secret, exchange: hex(spki.subarray(PUBLIC_HEAD.length)) };
+}
+
+export interface Place {
+  readonly run: string;
+  readonly epoch: number;
+}
+
+export function signExchange(place: Place, shard: number, ephemeral: Ephemeral, keys: KeyPair): Exchange {
+  const { exchange } = ephemeral;
+  const key = keyText(keys.publicKey);
+  return { shard, key, exchange, sig: hex(ed25519.sign(signed(place, shard, key, exchange), keys.secretKey)) };
+}
+
+export function exchangeHolds(place: Place, { shard, key, exchange, sig }: Exchange): boolean {
+  const [publicKey, signature] = [keyBytes(key), fromHex(sig, 64)];
+  if (!publicKey || !signature || !fromHex(exchange, 32)) return false;
+  return ed25519.verify(signed(place, shard, key, exchange), signature, publicKey);
+}
+
+function signed({ run, epoch }: Place, shard: number, key: string, exchange: string): Uint8Array {
+  return canonicalBytes(['nmc/exchange/1', run, epoch, shard, key, exchange]);
+}
+
+/** One direction under one pair of ephemeral keys. */
+export interface DirectionKey {
+  seal(counter: number, head: Uint8Array, plain: Uint8Array): Uint8Array;
+  /** @returns nothing where head or text are not what was sealed */
+  open(counter: number, head: Uint8Array, sealed: Uint8Array): Uint8Array | undefined;
+}
+
+export interface BorderKeys {
+  /** First bytes of the transcript: packets under other keys are dropped unread. */
+  readonly id: number;
+  readonly send: DirectionKey;
+  readonly receive: DirectionKey;
+}
+
+/** @returns nothing where the other's key is no point that gives a secret */
+export function borderKeys(place: Place, ephemeral: Ephemeral, own: Exchange, other: Exchange): BorderKeys | undefined {
+  const [lower, higher] = own.shard < other.shard ? [own, other] : [other, own];
+  const transcript = sha256(canonicalBytes(['nmc/border/1', place.run, place.epoch, bare(lower), bare(higher)]));
+  let secret: Uint8Array;
+  try {
+    const key = Buffer.concat([PUBLIC_HEAD, fromHex(other.exchange, 32) ?? new Uint8Array(0)]);
+    const publicKey = createPublicKey({ key, format: 'der', type: 'spki' });
+    secret = diffieHellman({ privateKey: ephemeral.secret, publicKey });
+  } catch {
+    return undefined;
+  }
+  const direction = (from: number, to: number): DirectionKey =>
+    directionKey(new Uint8Array(hkdfSync('sha256', secret, transcript, `nmc/border/1/${from}/${to}`, 32)));
+  return {
+    id: new DataView(transcript.buffer).getUint32(0, true),
+    send: direction(own.shard, other.shard),
+    receive: direction(other.shard, own.shard),
+  };
+}
+
+function bare({ shard, key, exchange }: Exchange): unknown {
+  return { shard, key, exchange };
+}
+
+function directionKey(key: Uint8Array): DirectionKey {
+  return {
+    seal(counter, head, plain) {
+      const cipher = createCipheriv('aes-256-gcm', key, nonceOf(counter)).setAAD(head);
+      return Buffer.concat([cipher.update(plain), cipher.final(), cipher.getAuthTag()]);
+    },
+    open(counter, head, sealed) {
+      if (sealed.length < TAG_BYTES) return undefined;
+      const decipher = createDecipheriv('aes-256-gcm', key, nonceOf(counter), { authTagLength: TAG_BYTES });
+      decipher.setAAD(head).setAuthTag(sealed.subarray(sealed.length - TAG_BYTES));
+      try {
+        return Buffer.concat([decipher.update(sealed.subarray(0, sealed.length - TAG_BYTES)), decipher.final()]);
+      } catch {
+        return undefined;
+      }
+    },
+  };
+}
+
+function nonceOf(counter: number): Uint8Array {
+  const nonce = new Uint8Array(12);
+  new DataView(nonce.buffer).setBigUint64(4, BigInt(counter));
+  return nonce;
+}

@@ -1,0 +1,56 @@
+/**
+ * What a run is: a long-lived record, idempotent by its id. Everything that a shard needs to compute is in it or is a
+ * blob that it names by hash; nothing in it is a path of anybody's machine.
+ */
+
+/** A content-addressed blob: SHA-256 in hexadecimal, and its size. */
+export interface BlobRef {
+  readonly blob: string;
+  readonly bytes: number;
+}
+
+export interface PlanFileRef extends BlobRef {
+  /** Within the plan. */
+  readonly path: string;
+}
+
+/** All rows of one field, as blobs one after the other. */
+export interface ColumnRef {
+  readonly name: string;
+  readonly type: 'u8' | 'i32' | 'f32';
+  readonly shape: readonly number[];
+  readonly blobs: readonly BlobRef[];
+}
+
+export interface DataRef {
+  readonly name: string;
+  readonly length: number;
+  readonly columns: readonly ColumnRef[];
+}
+
+export interface Deployment {
+  readonly run: string;
+  readonly model: string;
+  readonly task: string;
+  /** `plan.json` first. */
+  readonly plan: readonly PlanFileRef[];
+  readonly shards: number;
+  /** Of each shard, in order: f32 bytes, FLOP a batch, bytes out a batch; for placement. */
+  readonly needs: readonly { readonly memory: number; readonly flops: number; readonly bytes: number }[];
+  readonly train: DataRef;
+  /** For each check of the plan, in its order. */
+  readonly checks: readonly DataRef[];
+  /** What `standardize` needs: mean by element as a blob of f32, and the scale. */
+  readonly statistics: readonly { readonly field: string; readonly mean: BlobRef; readonly scale: number }[];
+  readonly epochs: number;
+  readonly seed: number;
+  /** Training batches between two snapshots. */
+  readonly snapshotEvery: number;
+  readonly schedule: 'lockstep' | 'pipelined';
+  /** Microbatches of one batch in flight; 1 in lockstep. */
+  readonly microbatches: number;
+  /** Border values on the wire. */
+  readonly codec: 'f32' | 'f16';
+  /** For the run folder that `nmc fetch` makes: path and text of the model, the compiler's version. */
+  readonly source: { readonly path: string; readonly text: string; readonly compiler: string };
+}

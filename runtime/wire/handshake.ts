@@ -1,0 +1,163 @@
+/**
+ * How a connection begins (spec/wire.md, 2). Three messages, in the clear, each bounded:
+ *
+ *     dialler -> listener   hello     version, role, key, nonce
+ *     listener -> dialler   challenge version, key, nonce, signature
+ *     dialler -> listener   proof     signature, invite
+ *
+ * The session id is the hash of hello and challenge; both signatures cover it, so each end has proved its key to
+ * someone who chose the other nonce just now. An invite is shown by a keyed hash of the session id: the secret itself
+ * never travels.
+ */
+import { createHmac, timingSafeEqual } from 'node:crypto';
+import { ed25519, type KeyPair } from '../identity/ed25519.ts';
+import { keyBytes, keyText } from '../identity/key-text.ts';
+import { canonicalBytes } from './canonical.ts';
+import { fromHex, hex, sha256 } from './hash.ts';
+import { understood, WIRE_VERSION } from './version.ts';
+
+export type Role = 'operator' | 'trainer' | 'viewer';
+
+export interface Hello {
+  readonly v: string;
+  readonly type: 'hello';
+  readonly role: Role;
+  readonly key: string;
+  readonly nonce: string;
+}
+
+export interface Challenge {
+  readonly v: string;
+  readonly type: 'challenge';
+  readonly key: string;
+  readonly nonce: string;
+  readonly sig: string;
+}
+
+export interface Proof {
+  readonly v: string;
+  readonly type: 'proof';
+  readonly sig: string;
+  /** Which invite, and the keyed hash that shows that its secret is known. */
+  readonly invite?: { readonly id: string; readonly proof: string };
+}
+
+export interface Invite {
+  readonly id: string;
+  /** 32 bytes, hexadecimal. */
+  readonly secret: string;
+}
+
+/** Both ends know each other. */
+export interface Session {
+  readonly id: Uint8Array;
+  readonly role: Role;
+  readonly peer: Uint8Array;
+}
+
+/** No message of a handshake is longer. */
+export const MOST_HANDSHAKE = 2048;
+const ROLES: readonly string[] = ['operator', 'trainer', 'viewer'];
+
+export function hello(role: Role, keys: KeyPair, nonce: Uint8Array): Hello {
+  return { v: WIRE_VERSION, type: 'hello', role, key: keyText(keys.publicKey), nonce: hex(nonce) };
+}
+
+/** @returns the challenge, or why the hello is refused */
+export function challenge(
+  first: unknown,
+  keys: KeyPair,
+  nonce: Uint8Array,
+): { readonly challenge: Challenge; readonly session: Session } | string {
+  const { v, type, role, key, nonce: theirs } = fieldsOf(first);
+  if (type !== 'hello') return 'not a hello';
+  if (!understood(v)) return `version ${String(v).slice(0, 12)} is not understood, this is ${WIRE_VERSION}`;
+  if (typeof role !== 'string' || !ROLES.includes(role)) return 'no such role';
+  const peer = typeof key === 'string' ? keyBytes(key) : undefined;
+  if (!peer) return 'not a key';
+  if (!fromHex(theirs, 32)) return 'not a nonce';
+  const unsigned = { v: WIRE_VERSION, type: 'challenge' as const, key: keyText(keys.publicKey), nonce: hex(nonce) };
+  const id = sessionId(first, unsigned);
+  const sig = hex(ed25519.sign(signed('listener', id, peer), keys.secretKey));
+  return { challenge: { ...unsigned, sig }, session: { id, role: role as Role, peer } };
+}
+
+/**
+ * @param pinned the listener's key, where it is known beforehand
+ * @returns the proof, or why the challenge is refused
+ */
+export function prove(
+  first: Hello,
+  answer: unknown,
+  keys: KeyPair,
+  pinned?: Uint8Array,
+  invite?: Invite,
+): { readonly proof: Proof; readonly session: Session } | string {
+  const { v, type, key, nonce, sig } = fieldsOf(answer);
+  if (type !== 'challenge') return 'not a challenge';
+  if (!understood(v)) return `version ${String(v).slice(0, 12)} is not understood, this is ${WIRE_VERSION}`;
+  const peer = typeof key === 'string' ? keyBytes(key) : undefined;
+  const signature = fromHex(sig, 64);
+  if (!peer || !signature || !fromHex(nonce, 32)) return 'not a challenge';
+  if (pinned && !same(peer, pinned)) return `it has the key ${key}, not ${keyText(pinned)}`;
+  const id = sessionId(first, withoutSignature(answer));
+  if (!ed25519.verify(signed('listener', id, keys.publicKey), signature, peer)) return 'its signature is wrong';
+  const proof: Proof = {
+    v: WIRE_VERSION,
+    type: 'proof',
+    sig: hex(ed25519.sign(signed('dialler', id, peer), keys.secretKey)),
+    ...(invite ? { invite: { id: invite.id, proof: inviteProof(invite.secret, id) } } : {}),
+  };
+  return { proof, session: { id, role: first.role, peer } };
+}
+
+/** @returns the id of the invite that came along, or why the proof is refused */
+export function accept(
+  session: Session,
+  third: unknown,
+  listener: Uint8Array,
+  secretOf: (invite: string) => string | undefined,
+): { readonly invite?: string } | string {
+  const { v, type, sig, invite } = fieldsOf(third);
+  if (type !== 'proof' || !understood(v)) return 'not a proof';
+  const signature = fromHex(sig, 64);
+  if (!signature || !ed25519.verify(signed('dialler', session.id, listener), signature, session.peer))
+    return 'its signature is wrong';
+  if (invite === undefined) return {};
+  const { id, proof } = fieldsOf(invite);
+  const shown = fromHex(proof, 32);
+  const secret = typeof id === 'string' && id.length <= 64 ? secretOf(id) : undefined;
+  if (!shown || secret === undefined) return 'the invite is unknown, used up or expired';
+  const expected = fromHex(inviteProof(secret, session.id), 32);
+  return expected && timingSafeEqual(shown, expected) ? { invite: id as string } : 'the invite is wrong';
+}
+
+function sessionId(first: unknown, unsigned: unknown): Uint8Array {
+  return sha256(text('nmc/session/1\n'), canonicalBytes(first), text('\n'), canonicalBytes(unsigned));
+}
+
+/** What an end signs: which end it is, the session, and for whom. */
+function signed(end: 'dialler' | 'listener', session: Uint8Array, recipient: Uint8Array): Uint8Array {
+  return Buffer.concat([text(`nmc/handshake/1/${end}\n`), session, recipient]);
+}
+
+function inviteProof(secret: string, session: Uint8Array): string {
+  return createHmac('sha256', Buffer.from(secret, 'hex')).update('nmc/invite/1\n').update(session).digest('hex');
+}
+
+function withoutSignature(answer: unknown): unknown {
+  const { sig: _sig, ...rest } = fieldsOf(answer);
+  return rest;
+}
+
+function fieldsOf(value: unknown): Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Record<string, unknown>) : {};
+}
+
+function same(a: Uint8Array, b: Uint8Array): boolean {
+  return a.length === b.length && timingSafeEqual(a, b);
+}
+
+function text(words: string): Uint8Array {
+  return new TextEncoder().encode(words);
+}

@@ -1,0 +1,97 @@
+/**
+ * The header of a border packet inside its encryption (spec/wire.md, 5): fixed places, little-endian, 104 bytes; a
+ * newer minor version may append fields, which `headerBytes` lets an older reader skip.
+ */
+import { CODECS, type Codec } from './codec.ts';
+import { WIRE_MAJOR, WIRE_MINOR } from './version.ts';
+
+/** `data`: values; `ack`: credit alone; `resume`: what is expected next, after new keys; `again`: the same after a
+ * refusal; `window`: the root over all packets of one batch. */
+export const KINDS = ['data', 'ack', 'resume', 'again', 'window'] as const;
+export type Kind = (typeof KINDS)[number];
+
+export interface Header {
+  readonly kind: Kind;
+  readonly codec: Codec;
+  /** 0 from the lower shard to the higher one, 1 back. */
+  readonly direction: number;
+  /** Of a `resume` and a `window`: 1 where it answers another one. */
+  readonly phase: number;
+  /** First 16 bytes of the SHA-256 of the run's name. */
+  readonly run: Uint8Array;
+  readonly plan: Uint8Array;
+  readonly epoch: number;
+  /** Message of the schedule. */
+  readonly border: number;
+  /** Call of the run: a training batch, or a batch of an evaluation. */
+  readonly batch: number;
+  readonly microbatch: number;
+  readonly tick: number;
+  /** Packets of the other direction that were consumed before this one was sent: what the values rest on, and credit. */
+  readonly consumed: number;
+  /** Of this direction, from 0, without gaps. */
+  readonly sequence: number;
+  readonly chunk: number;
+  readonly chunks: number;
+}
+
+export const HEADER_BYTES = 104;
+/** Of one packet. */
+export const MOST_PAYLOAD = 256 * 1024;
+
+export function encodePacket(header: Header, payload: Uint8Array): Uint8Array {
+  const bytes = new Uint8Array(HEADER_BYTES + payload.length);
+  const view = new DataView(bytes.buffer);
+  bytes.set([WIRE_MAJOR, WIRE_MINOR, KINDS.indexOf(header.kind), CODECS.indexOf(header.codec)]);
+  view.setUint16(4, HEADER_BYTES, true);
+  view.setUint8(6, header.direction);
+  view.setUint8(7, header.phase);
+  bytes.set(header.run, 8);
+  bytes.set(header.plan, 24);
+  for (const [at, value] of [
+    [56, header.epoch],
+    [60, header.border],
+    [64, header.batch],
+    [68, header.microbatch],
+    [72, header.tick],
+    [92, header.chunk],
+    [96, header.chunks],
+    [100, payload.length],
+  ] as const)
+    view.setUint32(at, value, true);
+  view.setBigUint64(76, BigInt(header.consumed), true);
+  view.setBigUint64(84, BigInt(header.sequence), true);
+  bytes.set(payload, HEADER_BYTES);
+  return bytes;
+}
+
+/** @returns header and payload (a view), or nothing for what is no sound packet */
+export function decodePacket(bytes: Uint8Array): { readonly header: Header; readonly payload: Uint8Array } | undefined {
+  if (bytes.length < HEADER_BYTES || bytes[0] !== WIRE_MAJOR) return undefined;
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const kind = KINDS[bytes[2] as number];
+  const codec = CODECS[bytes[3] as number];
+  const headerBytes = view.getUint16(4, true);
+  const length = view.getUint32(100, true);
+  if (kind === undefined || codec === undefined || headerBytes < HEADER_BYTES || length > MOST_PAYLOAD)
+    return undefined;
+  if (headerBytes + length !== bytes.length) return undefined;
+  const header: Header = {
+    kind,
+    codec,
+    direction: view.getUint8(6),
+    phase: view.getUint8(7),
+    run: bytes.subarray(8, 24),
+    plan: bytes.subarray(24, 56),
+    epoch: view.getUint32(56, true),
+    border: view.getUint32(60, true),
+    batch: view.getUint32(64, true),
+    microbatch: view.getUint32(68, true),
+    tick: view.getUint32(72, true),
+    consumed: Number(view.getBigUint64(76, true)),
+    sequence: Number(view.getBigUint64(84, true)),
+    chunk: view.getUint32(92, true),
+    chunks: view.getUint32(96, true),
+  };
+  return { header, payload: bytes.subarray(headerBytes) };
+}

@@ -1,0 +1,22 @@
+/** A message against `spec/message.schema.json`, the first fault in words. */
+import { Ajv2020, type ValidateFunction } from 'ajv/dist/2020.js';
+import { readSpecJson } from '../support/spec-file.ts';
+
+let validators: ReadonlyMap<string, ValidateFunction> | undefined;
+
+/** @returns what is wrong, or nothing */
+export function messageProblem(value: unknown): string | undefined {
+  validators ??= compile();
+  const type = (value as { type?: unknown } | null)?.type;
+  const validate = typeof type === 'string' ? validators.get(type) : undefined;
+  if (!validate) return 'no message of a known type';
+  if (validate(value)) return undefined;
+  const [first] = validate.errors ?? [];
+  return first ? `${first.instancePath} ${first.message ?? 'is wrong'}`.trim() : 'it does not follow the schema';
+}
+
+function compile(): ReadonlyMap<string, ValidateFunction> {
+  const schema = readSpecJson('message.schema.json') as { readonly $defs: Readonly<Record<string, object>> };
+  const ajv = new Ajv2020({ allErrors: false, strict: false });
+  return new Map(Object.entries(schema.$defs).map(([type, definition]) => [type, ajv.compile(definition)]));
+}

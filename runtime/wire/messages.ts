@@ -1,0 +1,204 @@
+/** Control messages by type (spec/message.schema.json has the same as schemas). */
+import type { Deployment } from './deployment.ts';
+
+/** What a trainer offers. Measured where it can be; 0 where it is not known. */
+export interface Capability {
+  readonly cores: number;
+  /** Bytes that shards may use. */
+  readonly memory: number;
+  /** FLOP/s of the device, shared by all trainers of one machine. */
+  readonly rate: number;
+  /** Bytes a second. */
+  readonly upload: number;
+  readonly download: number;
+  /** Trainers of one machine share its capability. */
+  readonly machine: string;
+}
+
+/** First message of a trainer. */
+export interface Member {
+  readonly type: 'member';
+  readonly name: string;
+  /** Drawn when the process begins: another one under the same key has lost what it computed. */
+  readonly instance: string;
+  readonly pid?: number;
+  readonly capability: Capability;
+}
+
+export interface ShardReport {
+  readonly run: string;
+  readonly epoch: number;
+  readonly shard: number;
+  readonly state: 'loading' | 'ready' | 'running' | 'waiting' | 'finished' | 'failed';
+  /** Calls done since the run began. */
+  readonly calls: number;
+  readonly ticksPerSecond: number;
+  /** Share of time in device work since the last report, 0 … 1. */
+  readonly busy: number;
+  readonly bytesSent: number;
+  readonly bytesReceived: number;
+  /** What it waits for, in words. */
+  readonly reason: string;
+}
+
+export interface Heartbeat {
+  readonly type: 'heartbeat';
+  readonly shards: readonly ShardReport[];
+  /** Border frames refused since the process began. */
+  readonly refused: number;
+}
+
+/** An ephemeral X25519 key of one shard's owner, for its borders. */
+export interface Exchange {
+  readonly shard: number;
+  /** Of the owner. */
+  readonly key: string;
+  /** X25519, hexadecimal. */
+  readonly exchange: string;
+  /** The owner's, over run, epoch, shard and exchange. */
+  readonly sig: string;
+}
+
+export interface Ready {
+  readonly type: 'ready';
+  readonly run: string;
+  readonly epoch: number;
+  readonly exchange: Exchange;
+}
+
+/** One shard's part of a snapshot: its state after `calls` calls. */
+export interface Part {
+  readonly type: 'part';
+  readonly run: string;
+  readonly epoch: number;
+  readonly shard: number;
+  readonly calls: number;
+  readonly blob: string;
+  /** Sums since the training epoch began, by name. */
+  readonly totals: Readonly<Record<string, number>>;
+}
+
+/** State hashes after weight steps, each signed for itself. */
+export interface Commit {
+  readonly type: 'commit';
+  readonly run: string;
+  readonly epoch: number;
+  readonly shard: number;
+  readonly states: readonly { readonly calls: number; readonly hash: string; readonly sig: string }[];
+}
+
+export interface Failed {
+  readonly type: 'failed';
+  readonly run: string;
+  readonly epoch: number;
+  readonly shard: number;
+  readonly code: string;
+  readonly reason: string;
+}
+
+/** A trainer wants to go: its shards are handed over first. */
+export interface Leave {
+  readonly type: 'leave';
+}
+
+export interface Admitted {
+  readonly type: 'admitted';
+  readonly name: string;
+  /** Milliseconds between heartbeats, and after which a silent trainer counts as gone. */
+  readonly heartbeat: number;
+  readonly lapse: number;
+}
+
+/** These shards are the trainer's in this epoch; whatever else it had of the run is not. */
+export interface Assign {
+  readonly type: 'assign';
+  readonly run: string;
+  readonly epoch: number;
+  readonly deployment: string;
+  readonly shards: readonly {
+    readonly shard: number;
+    /** State to begin from; the initial one where it is missing. */
+    readonly restore?: {
+      readonly calls: number;
+      readonly blob: string;
+      readonly totals: Readonly<Record<string, number>>;
+    };
+  }[];
+}
+
+/** Who owns which shard now, with fresh keys. */
+export interface Peers {
+  readonly type: 'peers';
+  readonly run: string;
+  readonly epoch: number;
+  readonly peers: readonly Exchange[];
+}
+
+/** All shards are ready: begin behind `calls`. */
+export interface Start {
+  readonly type: 'start';
+  readonly run: string;
+  readonly epoch: number;
+  readonly calls: number;
+}
+
+/** A complete snapshot is durable. */
+export interface Manifest {
+  readonly type: 'manifest';
+  readonly run: string;
+  readonly epoch: number;
+  readonly calls: number;
+}
+
+/** Save after the call under way, then wait. */
+export interface Halt {
+  readonly type: 'halt';
+  readonly run: string;
+  readonly epoch: number;
+  /** The call behind which all shards stop and save. */
+  readonly calls: number;
+}
+
+/** The trainer owns nothing of this run any more. */
+export interface Release {
+  readonly type: 'release';
+  readonly run: string;
+  readonly epoch: number;
+}
+
+/** Go: what was yours is in other hands. */
+export interface Dismissed {
+  readonly type: 'dismissed';
+  readonly reason: string;
+}
+
+/** A request of an operator, a viewer, or a trainer (blobs). */
+export interface Ask {
+  readonly type: 'ask';
+  readonly id: number;
+  readonly ask: Question;
+}
+
+export type Question =
+  | { readonly what: 'status' }
+  | { readonly what: 'deploy'; readonly deployment: Deployment }
+  | { readonly what: 'stop'; readonly run: string }
+  | { readonly what: 'run'; readonly run: string }
+  | { readonly what: 'logs'; readonly run: string; readonly from: number }
+  | { readonly what: 'allow'; readonly key: string; readonly role: 'operator' | 'trainer' | 'viewer' }
+  | { readonly what: 'drain'; readonly trainer: string }
+  | { readonly what: 'shutdown' }
+  | { readonly what: 'missing'; readonly blobs: readonly string[] }
+  | { readonly what: 'get'; readonly blob: string }
+  | { readonly what: 'put'; readonly blob: string; readonly bytes: number };
+
+export interface Answer {
+  readonly type: 'answer';
+  readonly id: number;
+  readonly answer?: unknown;
+  readonly error?: { readonly code: string; readonly message: string; readonly repair?: string };
+}
+
+export type FromTrainer = Member | Heartbeat | Ready | Part | Commit | Failed | Leave;
+export type ToTrainer = Admitted | Assign | Peers | Start | Manifest | Halt | Release | Dismissed;
+export type Message = FromTrainer | ToTrainer | Ask | Answer;

@@ -1,0 +1,79 @@
+/**
+ * The head of every binary message, in the clear, so that a relay can carry it and a reader can drop it unread:
+ * border packets by run, epoch and shards, blobs by hash (spec/wire.md, 4).
+ */
+import { WIRE_MAJOR } from './version.ts';
+
+export const BORDER = 1;
+export const BLOB = 2;
+export const BORDER_HEAD = 38;
+export const BLOB_HEAD = 50;
+/** No binary message is longer. */
+export const MOST_BINARY = 256 * 1024 + 512;
+
+export interface BorderHead {
+  readonly kind: typeof BORDER;
+  /** First 16 bytes of the SHA-256 of the run's name. */
+  readonly run: Uint8Array;
+  readonly epoch: number;
+  readonly from: number;
+  readonly to: number;
+  /** Which keys: the first bytes of their transcript. */
+  readonly keys: number;
+  /** Never twice under the same keys. */
+  readonly counter: number;
+}
+
+export interface BlobHead {
+  readonly kind: typeof BLOB;
+  readonly hash: Uint8Array;
+  readonly offset: number;
+  readonly total: number;
+}
+
+export function encodeBorderHead(head: Omit<BorderHead, 'kind'>): Uint8Array {
+  const bytes = new Uint8Array(BORDER_HEAD);
+  const view = new DataView(bytes.buffer);
+  bytes.set([BORDER, WIRE_MAJOR]);
+  bytes.set(head.run, 2);
+  view.setUint32(18, head.epoch, true);
+  view.setUint16(22, head.from, true);
+  view.setUint16(24, head.to, true);
+  view.setUint32(26, head.keys, true);
+  view.setBigUint64(30, BigInt(head.counter), true);
+  return bytes;
+}
+
+export function encodeBlobChunk(hash: Uint8Array, offset: number, total: number, data: Uint8Array): Uint8Array {
+  const bytes = new Uint8Array(BLOB_HEAD + data.length);
+  const view = new DataView(bytes.buffer);
+  bytes.set([BLOB, WIRE_MAJOR]);
+  bytes.set(hash, 2);
+  view.setBigUint64(34, BigInt(offset), true);
+  view.setBigUint64(42, BigInt(total), true);
+  bytes.set(data, BLOB_HEAD);
+  return bytes;
+}
+
+/** @returns nothing for what is no message of this version */
+export function decodeHead(bytes: Uint8Array): BorderHead | BlobHead | undefined {
+  if (bytes.length < BORDER_HEAD || bytes.length > MOST_BINARY || bytes[1] !== WIRE_MAJOR) return undefined;
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  if (bytes[0] === BORDER)
+    return {
+      kind: BORDER,
+      run: bytes.subarray(2, 18),
+      epoch: view.getUint32(18, true),
+      from: view.getUint16(22, true),
+      to: view.getUint16(24, true),
+      keys: view.getUint32(26, true),
+      counter: Number(view.getBigUint64(30, true)),
+    };
+  if (bytes[0] !== BLOB || bytes.length < BLOB_HEAD) return undefined;
+  return {
+    kind: BLOB,
+    hash: bytes.subarray(2, 34),
+    offset: Number(view.getBigUint64(34, true)),
+    total: Number(view.getBigUint64(42, true)),
+  };
+}

@@ -1,0 +1,196 @@
+/** Borders: every frame once and in order whatever the network does, and nothing that the other end has not sealed. */
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import type { BorderChannel, BorderFrame } from '../../runtime/wire/channel.ts';
+import { CREDIT } from '../../runtime/wire/channel.ts';
+import { hex, sha256 } from '../../runtime/wire/hash.ts';
+import { ends, frameOf } from './networked.ts';
+
+/** Carries packets both ways until nobody has any. */
+function carry(a: BorderChannel, b: BorderChannel, fromA: readonly Uint8Array[], fromB: readonly Uint8Array[] = []) {
+  const [toB, toA] = [[...fromA], [...fromB]];
+  const atA: BorderFrame[] = [];
+  const atB: BorderFrame[] = [];
+  const problems: string[] = [];
+  while (toB.length + toA.length > 0) {
+    for (const [queue, end, other, frames] of [
+      [toB, b, toA, atB],
+      [toA, a, toB, atA],
+    ] as const) {
+      const packet = queue.shift();
+      if (!packet) continue;
+      const received = end.receive(packet);
+      frames.push(...received.frames);
+      other.push(...received.packets);
+      for (const problem of [received.refused, received.broken]) if (problem !== undefined) problems.push(problem);
+    }
+  }
+  return { atA, atB, problems };
+}
+
+test('frames come out as they went in, in both directions and several packets long', () => {
+  const { a, b, rekey } = ends();
+  const { fromA, fromB } = rekey(0);
+  expect(carry(a, b, fromA, fromB)).toEqual({ atA: [], atB: [], problems: [] });
+  const sent = [frameOf(5, 0, 0), frameOf(7, 0, 1), frameOf(5, 1, 0)];
+  const back = [frameOf(6, 0, 0)];
+  const carried = carry(
+    a,
+    b,
+    sent.flatMap((f) => a.send(f)),
+    back.flatMap((f) => b.send(f)),
+  );
+  expect(carried).toEqual({ atA: back, atB: sent, problems: [] });
+});
+
+test('both ends sign the root over a window', () => {
+  const { a, b, rekey } = ends();
+  const { fromA, fromB } = rekey(0);
+  carry(a, b, fromA, fromB);
+  const packets = [frameOf(5, 4, 0), frameOf(7, 4, 1)].flatMap((f) => a.send(f));
+  expect(carry(a, b, [...packets, ...a.closeWindow(4)]).problems).toEqual([]);
+  expect(b.windows).toHaveLength(1);
+  expect(a.windows).toHaveLength(1);
+  const [byA, byB] = [b.windows[0], a.windows[0]];
+  expect(byA).toMatchObject({ call: 4, direction: 0, packets: 3 });
+  expect(byB).toMatchObject({ call: 4, direction: 0, packets: 3, root: byA?.root });
+  expect(byB?.sig).not.toBe(byA?.sig);
+  a.forgetWindows(5);
+  expect(a.windows).toEqual([]);
+});
+
+test('f16 rounds to 11 bits, f32 and f64 are exact', () => {
+  for (const [codec, error] of [
+    ['f32', 0],
+    ['f16', 2 ** -11],
+  ] as const) {
+    const { a, b, rekey } = ends(codec);
+    const { fromA, fromB } = rekey(0);
+    carry(a, b, fromA, fromB);
+    const values = [Float32Array.of(1.2345678, -3e-6, 0), Float32Array.of(100.03, -0.1)];
+    const [got] = carry(a, b, a.send({ ...frameOf(5, 0, 0), values })).atB;
+    for (const [v, tensor] of values.entries())
+      for (const [i, x] of tensor.entries()) {
+        const off = Math.abs((got?.values[v]?.[i] ?? Number.NaN) - x);
+        expect(off).toBeLessThanOrEqual(error * Math.max(Math.abs(x), 2 ** -14));
+      }
+  }
+});
+
+/** Comparing thousands of numbers one by one takes long. */
+const digest = ({ values, ...key }: BorderFrame): string =>
+  JSON.stringify({
+    ...key,
+    values: values.map((v) => hex(sha256(new Uint8Array(v.buffer, v.byteOffset, v.byteLength)))),
+  });
+
+/** What a bad network may do to the next packet of a direction. */
+const trouble = fc.constantFrom('carry', 'carry', 'carry', 'carry', 'double', 'swap', 'lose', 'break');
+
+test('each frame exactly once and in order, whatever is lost, doubled, swapped or broken off', () => {
+  fc.assert(
+    fc.property(fc.array(trouble, { minLength: 5, maxLength: 120 }), (troubles) => {
+      const { a, b, rekey } = ends();
+      const frames = Array.from({ length: 40 }, (_, i) => frameOf(i === 13 ? 7 : 5, i >> 3, i & 7));
+      const got: BorderFrame[] = [];
+      let generation = 0;
+      let toB: Uint8Array[] = [];
+      let toA: Uint8Array[] = [];
+      const begin = (): void => {
+        const { fromA, fromB } = rekey(generation++);
+        [toB, toA] = [fromA, fromB];
+      };
+      const step = (): void => {
+        const packet = toB.shift();
+        const received = packet && b.receive(packet);
+        expect(received?.broken).toBeUndefined();
+        got.push(...(received?.frames ?? []));
+        toA.push(...(received?.packets ?? []));
+        const back = toA.shift();
+        if (back) toB.push(...a.receive(back).packets);
+      };
+      begin();
+      let next = 0;
+      for (const what of troubles) {
+        if (next < frames.length) toB.push(...a.send(frames[next++] as BorderFrame));
+        if (what === 'double' && toB[0]) toB.unshift(toB[0]);
+        if (what === 'swap' && toB.length > 1) toB.unshift(...toB.splice(1, 1));
+        if (what === 'lose') toB.shift();
+        if (what === 'break') begin();
+        step();
+      }
+      while (next < frames.length) toB.push(...a.send(frames[next++] as BorderFrame));
+      // At the end the network is sound; what was lost last is asked for when nothing comes.
+      for (let round = 0; round < 3; round++) {
+        toA.push(...b.nudge());
+        while (toA.length + toB.length > 0) step();
+      }
+      expect(got.map(digest)).toEqual(frames.map(digest));
+    }),
+    { numRuns: 40, seed: 7, endOnFailure: true },
+  );
+});
+
+describe('refused, and nothing of it is taken:', () => {
+  function connected() {
+    const { a, b, rekey } = ends();
+    const { fromA, fromB } = rekey(0);
+    carry(a, b, fromA, fromB);
+    return { a, b };
+  }
+
+  test('a packet of which any bit was changed, at the first place asked for again, at the second the end', () => {
+    const { a, b } = connected();
+    const [packet] = a.send(frameOf(5, 0, 0)) as [Uint8Array];
+    for (let bit = 0; bit < packet.length * 8; bit += 13) {
+      const bent = Uint8Array.from(packet);
+      bent[bit >> 3] = (bent[bit >> 3] as number) ^ (1 << (bit & 7));
+      expect(b.receive(bent).frames).toEqual([]);
+    }
+    const bent = Uint8Array.from(packet);
+    bent[packet.length - 1] = (bent[packet.length - 1] as number) ^ 1;
+    expect(b.receive(bent).broken).toContain('refused twice');
+    expect(b.receive(packet).frames).toHaveLength(1);
+  });
+
+  test('a packet that was here before', () => {
+    const { a, b } = connected();
+    const [packet] = a.send(frameOf(5, 0, 0)) as [Uint8Array];
+    expect(b.receive(packet).frames).toHaveLength(1);
+    expect(b.receive(packet)).toEqual({ frames: [], packets: [], refused: 'it was here before' });
+  });
+
+  test('one of another border, direction, plan or length', () => {
+    const { a, b } = connected();
+    for (const values of [[Float32Array.of(1)], [Float32Array.of(1, 2, 3), Float32Array.of(1, 2, 3)]]) {
+      const other = connected();
+      const [packet] = other.a.send({ ...frameOf(5, 0, 0), values }) as [Uint8Array];
+      expect(other.b.receive(packet).refused).toContain('bytes, not 20');
+    }
+    const [unknown] = a.send({ ...frameOf(5, 0, 0), message: 99 }) as [Uint8Array];
+    expect(b.receive(unknown).refused).toContain('no such border');
+    const [own] = a.send(frameOf(5, 0, 0)) as [Uint8Array];
+    expect(a.receive(own).refused).toContain('not sealed');
+  });
+
+  test('cut, empty and random bytes never end the program', () => {
+    const { a, b } = connected();
+    const [packet] = a.send(frameOf(5, 0, 0)) as [Uint8Array];
+    for (let n = 0; n < packet.length; n += 3) expect(b.receive(packet.subarray(0, n)).frames).toEqual([]);
+    fc.assert(
+      fc.property(fc.uint8Array({ maxLength: 400 }), (bytes) => {
+        expect(b.receive(bytes).frames).toEqual([]);
+      }),
+      { numRuns: 500, seed: 3 },
+    );
+  });
+});
+
+test('a reader that consumes nothing is sent no more than its credit', () => {
+  const { a, rekey } = ends();
+  rekey(0);
+  let packets = 0;
+  for (let i = 0; i < 2 * CREDIT; i++) packets += a.send(frameOf(5, i, 0)).length;
+  expect(packets).toBe(CREDIT);
+  expect(a.blocked).toBe(true);
+});

@@ -1,0 +1,92 @@
+/** Keys and signatures: all implementations agree, files are for their owner alone. */
+import { chmodSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import fc from 'fast-check';
+import { afterAll, expect, test } from 'vitest';
+import { type Ed25519, keyPairFromSeed, naclEd25519, nodeEd25519 } from '../../runtime/identity/ed25519.ts';
+import { ensureKey, readKey, writeNewKey } from '../../runtime/identity/key-file.ts';
+import { keyBytes, keyText } from '../../runtime/identity/key-text.ts';
+import { hex } from '../../runtime/wire/hash.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'nmc-keys-'));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+const bytes = (length: number) => fc.uint8Array({ minLength: length, maxLength: length });
+
+async function webVerify(message: Uint8Array, signature: Uint8Array, publicKey: Uint8Array): Promise<boolean> {
+  const key = await crypto.subtle.importKey('raw', new Uint8Array(publicKey), 'Ed25519', false, ['verify']);
+  return crypto.subtle.verify('Ed25519', key, new Uint8Array(signature), new Uint8Array(message));
+}
+
+test('RFC 8032, 7.1, test 2', () => {
+  const { publicKey, secretKey } = keyPairFromSeed(
+    Buffer.from('4ccd089b28ff96da9db6c346ec114e0f5b8a319f35aba624da8cf6ed4fb8a6fb', 'hex'),
+  );
+  expect(hex(publicKey)).toBe('3d4017c3e843895a92b70aa74d1b7ebc9c982ccf2ec4968cc0cd55f12af4660c');
+  expect(hex(nodeEd25519.sign(Uint8Array.of(0x72), secretKey))).toBe(
+    '92a009a9f0d4cab8720e820b5f642540a2b27b5416503f8fb3762223ebdb69da085ac1e43e15996e458f3613d0f11d8c387b2eaeb4302aeeb00d291612bb0c00',
+  );
+});
+
+test('tweetnacl, node:crypto and WebCrypto sign the same bytes and give the same verdicts', async () => {
+  const one = fc.record({ seed: bytes(32), message: fc.uint8Array({ maxLength: 300 }), bit: fc.nat(511) });
+  await fc.assert(
+    fc.asyncProperty(one, async ({ seed, message, bit }) => {
+      const { publicKey, secretKey } = keyPairFromSeed(seed);
+      const signature = nodeEd25519.sign(message, secretKey);
+      expect(naclEd25519.sign(message, secretKey)).toEqual(signature);
+      const bent = signature.slice();
+      bent[bit >> 3] = (bent[bit >> 3] as number) ^ (1 << (bit & 7));
+      for (const [candidate, verdict] of [
+        [signature, true],
+        [bent, false],
+      ] as const) {
+        expect(naclEd25519.verify(message, candidate, publicKey)).toBe(verdict);
+        expect(nodeEd25519.verify(message, candidate, publicKey)).toBe(verdict);
+        expect(await webVerify(message, candidate, publicKey)).toBe(verdict);
+      }
+    }),
+    { numRuns: 25, seed: 1 },
+  );
+});
+
+test.each<[string, Ed25519]>([
+  ['node:crypto', nodeEd25519],
+  ['tweetnacl', naclEd25519],
+])('%s refuses a second spelling of a signature, and what is no key', (_name, implementation) => {
+  const { publicKey, secretKey } = keyPairFromSeed(new Uint8Array(32).fill(7));
+  const message = Uint8Array.of(1);
+  const signature = implementation.sign(message, secretKey);
+  const order = 2n ** 252n + 27742317777372353535851937790883648493n;
+  let second = order;
+  for (let i = 0; i < 32; i++) second += BigInt(signature[32 + i] as number) << BigInt(8 * i);
+  const other = signature.slice();
+  for (let i = 0; i < 32; i++) other[32 + i] = Number((second >> BigInt(8 * i)) & 255n);
+  expect(implementation.verify(message, signature, publicKey)).toBe(true);
+  expect(implementation.verify(message, other, publicKey)).toBe(false);
+  expect(implementation.verify(message, signature, new Uint8Array(31))).toBe(false);
+  expect(implementation.verify(message, signature.subarray(1), publicKey)).toBe(false);
+});
+
+test('a key has one text', () => {
+  const { publicKey } = keyPairFromSeed(new Uint8Array(32));
+  const text = keyText(publicKey);
+  expect(keyBytes(text)).toEqual(publicKey);
+  const last = text.charCodeAt(42);
+  expect(keyBytes(text.slice(0, 42) + String.fromCharCode(last + 1))).toBeUndefined();
+  expect(keyBytes(`${text}A`)).toBeUndefined();
+});
+
+test('a key file is its owner’s alone, is made once, and is not taken where others may read it', () => {
+  const path = join(folder, 'a/key.json');
+  const made = ensureKey(path);
+  expect(statSync(path).mode & 0o777).toBe(0o600);
+  expect(ensureKey(path)).toEqual(made);
+  expect(() => writeNewKey(path)).toThrow('there is a key already');
+  chmodSync(path, 0o644);
+  expect(() => readKey(path)).toThrow('others may read');
+  chmodSync(path, 0o600);
+  writeFileSync(path, readFileSync(path, 'utf8').replace('"publicKey":"', '"publicKey":"A'));
+  expect(() => readKey(path)).toThrow('do not belong together');
+});

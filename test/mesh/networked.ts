@@ -1,0 +1,60 @@
+/** What tests of the wire are made of: two ends of a border, with keys that are always the same. */
+import { keyPairFromSeed } from '../../runtime/identity/ed25519.ts';
+import { borderKeys, newEphemeral, signExchange } from '../../runtime/wire/border-keys.ts';
+import { BorderChannel } from '../../runtime/wire/channel.ts';
+import type { Codec } from '../../runtime/wire/codec.ts';
+import { sha256 } from '../../runtime/wire/hash.ts';
+
+export const seeded = (n: number): Uint8Array => new Uint8Array(32).fill(n);
+export const RUN = 'digits-1';
+export const EPOCH = 3;
+export const PLAN = seeded(9);
+export const runTag = sha256(new TextEncoder().encode(RUN)).subarray(0, 16);
+/** Message 5 goes from shard 0 to 1 and holds 3 + 2 values, 6 comes back with 4; 7 needs two packets. */
+const LENGTHS: Readonly<Record<number, readonly number[]>> = { 5: [3, 2], 6: [4], 7: [70_000] };
+
+export interface Ends {
+  readonly a: BorderChannel;
+  readonly b: BorderChannel;
+  /** Fresh keys for both; what each end then sends. */
+  rekey(generation: number): { readonly fromA: Uint8Array[]; readonly fromB: Uint8Array[] };
+}
+
+export function ends(codec: Codec = 'f32'): Ends {
+  const identities = [keyPairFromSeed(seeded(1)), keyPairFromSeed(seeded(2))] as const;
+  const place = { run: RUN, epoch: EPOCH };
+  const channel = (own: 0 | 1): BorderChannel =>
+    new BorderChannel({
+      run: RUN,
+      runTag,
+      plan: PLAN,
+      epoch: EPOCH,
+      own,
+      peer: 1 - own,
+      keys: identities[own],
+      codec,
+      lengthsOf: (message) => LENGTHS[message],
+    });
+  const [a, b] = [channel(0), channel(1)];
+  return {
+    a,
+    b,
+    rekey(generation) {
+      const ephemerals = [0, 1].map((i) => newEphemeral(seeded(100 + 2 * generation + i)));
+      const exchanges = ephemerals.map((e, i) => signExchange(place, i, e, identities[i as 0 | 1]));
+      const [first, second] = [0, 1].map((own) => {
+        const keys = borderKeys(place, ephemerals[own] as never, exchanges[own] as never, exchanges[1 - own] as never);
+        if (!keys) throw new Error('no keys');
+        return (own === 0 ? a : b).rekey(keys, exchanges[1 - own]?.key ?? '');
+      });
+      return { fromA: first ?? [], fromB: second ?? [] };
+    },
+  };
+}
+
+export function frameOf(message: number, sequence: number, tick: number): Parameters<BorderChannel['send']>[0] {
+  const values = (LENGTHS[message] ?? []).map((n, v) =>
+    Float32Array.from({ length: n }, (_, i) => sequence + tick / 8 + v / 16 + (i % 7) / 32),
+  );
+  return { message, sequence, microbatch: 0, tick, values };
+}
