@@ -57,12 +57,7 @@ export class Lockstep {
     runner.news = true;
     if (runner.busy || this.failure) return;
     runner.busy = true;
-    this.untilItWaits(runner).then(
-      () => {
-        runner.busy = false;
-      },
-      (error) => this.fail(error),
-    );
+    this.untilItWaits(runner).catch((error) => this.fail(error));
   }
 
   private async untilItWaits(runner: Runner): Promise<void> {
@@ -73,6 +68,8 @@ export class Lockstep {
       if (step.kind === 'done') this.finish(step.part.sequence, step.results);
       if (step.kind === 'send' || step.kind === 'done') runner.news = true;
     }
+    // In the same turn as the last look: news from now on start it again.
+    runner.busy = false;
   }
 
   private carry(frames: readonly Frame[]): void {

@@ -1,0 +1,126 @@
+/**
+ * What each shard makes, and what it needs of others. A value that a shard could as well make for itself from what it
+ * has, for no more bytes, it makes for itself: then errors are computed on both sides of a border, and a tick waits for
+ * its neighbours once instead of twice.
+ */
+import type { Op } from '../../../spec/program.ts';
+import type { Homes } from './place.ts';
+import type { FunctionValues } from './values.ts';
+
+/** One shard's part of a function. */
+export interface ShardPart {
+  readonly shard: number;
+  /** Operations by block, in the program's order; common ones are not listed. */
+  readonly ops: readonly (readonly Op[])[];
+  /** Values of other shards that it reads, by the block in which each is made (carries: the block of the loop). */
+  readonly needs: ReadonlySet<string>;
+}
+
+/** More operations than this are not repeated to save a message's delay. */
+const MOST_REPEATED = 48;
+
+/** @param wanted values that a shard has to have whatever its operations read: carries, updates, results */
+export function partsOf(
+  values: FunctionValues,
+  homes: Homes,
+  shards: number,
+  wanted: ReadonlyMap<number, readonly string[]>,
+): ShardPart[] {
+  const own: Op[][][] = Array.from({ length: shards }, () => values.f.blocks.map(() => []));
+  values.f.blocks.forEach((block, i) => {
+    for (const op of block.ops) {
+      const home = homes.of(op.id);
+      if (home !== undefined) own[home]?.[i]?.push(op);
+    }
+  });
+  return own.map((ops, shard) => completePart(values, homes, shard, ops, wanted.get(shard) ?? []));
+}
+
+function completePart(
+  values: FunctionValues,
+  homes: Homes,
+  shard: number,
+  own: readonly (readonly Op[])[],
+  wanted: readonly string[],
+): ShardPart {
+  const needs = new Set<string>();
+  const repeated = new Map<string, Op>();
+  const has = (id: string): boolean => repeated.has(id) || needs.has(id) || isHere(values, homes, shard, id);
+  const fetch = (id: string, block: number): void => {
+    if (has(id)) return;
+    const plan = repeatable(values, id, block, has);
+    if (plan === undefined) needs.add(id);
+    else {
+      for (const op of plan.ops) repeated.set(op.id, op);
+      for (const leaf of plan.leaves) needs.add(leaf);
+    }
+  };
+  values.f.blocks.forEach((block, i) => {
+    for (const op of own[i] ?? []) for (const arg of op.args) fetch(arg, i);
+    for (const carry of block.carries)
+      if (homes.of(carry.id) === shard) for (const id of [carry.init, carry.next]) if (!has(id)) needs.add(id);
+  });
+  for (const id of wanted) if (!has(id)) needs.add(id);
+  const here = own.map((ops) => new Set(ops.map((op) => op.id)));
+  const ops = values.f.blocks.map((block, i) =>
+    repeated.size === 0
+      ? (own[i] ?? [])
+      : block.ops.filter((op) => here[i]?.has(op.id) === true || repeated.has(op.id)),
+  );
+  return { shard, ops, needs };
+}
+
+/** Whether a shard has a value without being told: common, its own, or fed by the data. */
+function isHere(values: FunctionValues, homes: Homes, shard: number, id: string): boolean {
+  if (values.isCommon(id)) return true;
+  const { kind } = values.origin(id);
+  return kind === 'input' || kind === 'state' || homes.of(id) === shard;
+}
+
+interface Repetition {
+  readonly ops: readonly Op[];
+  readonly leaves: readonly string[];
+}
+
+/**
+ * How a shard makes a value of a block for itself: operations of this block, and what they need from elsewhere.
+ * Undefined where that costs more bytes than the value.
+ */
+function repeatable(
+  values: FunctionValues,
+  id: string,
+  block: number,
+  has: (id: string) => boolean,
+): Repetition | undefined {
+  const root = values.origin(id);
+  if (root.kind !== 'op' || root.block !== block) return undefined;
+  const repeat = values.f.blocks[block]?.repeat ?? 1;
+  const ops = new Map<string, Op>();
+  const leaves = new Set<string>();
+  let bytes = 0;
+  const visit = (value: string): boolean => {
+    if (has(value) || ops.has(value) || leaves.has(value)) return true;
+    const origin = values.origin(value);
+    if (origin.kind === 'op' && origin.block === root.block && !isPrivate(values, origin.op)) {
+      if (ops.size >= MOST_REPEATED) return false;
+      ops.set(value, origin.op);
+      return origin.op.args.every(visit);
+    }
+    leaves.add(value);
+    const inside = (origin.kind === 'op' || origin.kind === 'carry') && origin.block === root.block;
+    bytes += values.size(value) * (inside ? repeat : 1);
+    return bytes <= values.size(id) * repeat;
+  };
+  if (!visit(id) || !ops.has(id) || bytes > values.size(id) * repeat) return undefined;
+  return { ops: [...ops.values()], leaves: [...leaves] };
+}
+
+/** Work that is done once, and what reads the states or the data of one shard. */
+function isPrivate(values: FunctionValues, op: Op): boolean {
+  if (op.op === 'matmul' || op.op.startsWith('conv')) return true;
+  return op.args.some((a) => {
+    const origin = values.origin(a);
+    if (origin.kind === 'carry') return values.origin(origin.carry.init).kind === 'state';
+    return origin.kind === 'state' || origin.kind === 'input';
+  });
+}

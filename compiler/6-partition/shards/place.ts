@@ -1,0 +1,109 @@
+/**
+ * Which shard makes which value. Operations go with the node or link that they serve; sums go to who needs them, so
+ * that what several shards contribute meets where it is used.
+ */
+import type { Op, State } from '../../../spec/program.ts';
+import type { Assignment, Owners } from './owners.ts';
+import type { FunctionValues } from './values.ts';
+
+/** Shards of operations, carries (inside and after the loop) and states; values that are common have none. */
+export interface Homes {
+  of(id: string): number | undefined;
+  /** Undefined for statistics of the data. */
+  ofState(state: State): number | undefined;
+}
+
+export function placeValues(values: FunctionValues, owners: Owners, assignment: Assignment): Homes {
+  const homes = new Map<string, number>();
+  const ofState = (state: State): number | undefined => {
+    const owner = owners.ofState(state);
+    return owner === undefined ? undefined : assignment.get(owner);
+  };
+  const fixed = new Set<string>();
+  for (const block of values.f.blocks)
+    for (const op of block.ops) {
+      if (values.isCommon(op.id)) continue;
+      const bound = stateHome(op, values, ofState);
+      const owner = owners.ofOrigin(op.origin);
+      const home = bound ?? (owner === undefined ? undefined : assignment.get(owner));
+      if (home !== undefined) homes.set(op.id, home);
+      if (bound !== undefined) fixed.add(op.id);
+    }
+  placeRest(values, homes);
+  placeCarries(values, homes, ofState);
+  moveSums(values, homes, fixed);
+  placeCarries(values, homes, ofState);
+  return { of: (id) => homes.get(id), ofState };
+}
+
+/** Whoever reads weights is where the weights are. */
+function stateHome(op: Op, values: FunctionValues, ofState: (state: State) => number | undefined): number | undefined {
+  for (const arg of op.args) {
+    const origin = values.origin(arg);
+    const state =
+      origin.kind === 'state'
+        ? origin.state
+        : origin.kind === 'carry' || origin.kind === 'carried'
+          ? stateBehind(values, origin.carry.init)
+          : undefined;
+    const home = state && ofState(state);
+    if (home !== undefined) return home;
+  }
+  return undefined;
+}
+
+/** The state that a carry of weights begins with. */
+function stateBehind(values: FunctionValues, id: string): State | undefined {
+  const origin = values.origin(id);
+  return origin.kind === 'state' ? origin.state : undefined;
+}
+
+/** What serves nobody goes where it is used, else where its arguments are. */
+function placeRest(values: FunctionValues, homes: Map<string, number>): void {
+  for (const block of [...values.f.blocks].reverse())
+    for (const op of [...block.ops].reverse()) {
+      if (homes.has(op.id) || values.isCommon(op.id)) continue;
+      const used = values
+        .readers(op.id)
+        .map((r) => homes.get(r.id))
+        .find((h) => h !== undefined);
+      const made = op.args.map((a) => homes.get(a)).find((h) => h !== undefined);
+      homes.set(op.id, used ?? made ?? 0);
+    }
+}
+
+/** A sum of values from several shards is made where it is used; one of values from one shard, where they are. */
+function moveSums(values: FunctionValues, homes: Map<string, number>, fixed: ReadonlySet<string>): void {
+  for (const block of [...values.f.blocks].reverse())
+    for (const op of [...block.ops].reverse()) {
+      if ((op.op !== 'add' && op.op !== 'sub') || fixed.has(op.id) || !homes.has(op.id)) continue;
+      // What serves a node is at home there; what serves a weight has the weight's size.
+      if (op.origin !== undefined && !op.origin.startsWith('link ')) continue;
+      if (op.args.some((a) => values.origin(a).kind === 'input')) continue;
+      const made = [...new Set(op.args.map((a) => homes.get(a)).filter((h) => h !== undefined))];
+      const used = values.readers(op.id).map((r) => homes.get(r.id));
+      const home = made.length === 1 ? made[0] : made.length > 1 ? used.find((h) => h !== undefined) : undefined;
+      if (home !== undefined) homes.set(op.id, home);
+    }
+}
+
+/** A carry lives where its next value is made. */
+function placeCarries(
+  values: FunctionValues,
+  homes: Map<string, number>,
+  ofState: (state: State) => number | undefined,
+): void {
+  for (const block of values.f.blocks)
+    for (const carry of block.carries) {
+      const state = stateBehind(values, carry.init);
+      const readers = [carry.id, carry.result].flatMap((id) => values.readers(id).map((r) => homes.get(r.id)));
+      const home =
+        (state && ofState(state)) ??
+        homes.get(carry.next) ??
+        homes.get(carry.init) ??
+        readers.find((h) => h !== undefined) ??
+        0;
+      homes.set(carry.id, home);
+      homes.set(carry.result, home);
+    }
+}

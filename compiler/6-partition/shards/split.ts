@@ -1,0 +1,133 @@
+/**
+ * A program for one machine becomes programs for several, with what they send each other: the same operations on the
+ * same values in the same order of sums, so that all shards together compute what one would (architecture, "borders").
+ */
+import type { Program, ProgramFunction, Result, State } from '../../../spec/program.ts';
+import type { Message, ShardFunction, ShardSchedule } from '../../../spec/schedule.ts';
+import { emitFunction } from './emit.ts';
+import { holdValues } from './held.ts';
+import { partsOf } from './needs.ts';
+import type { Assignment, Owners } from './owners.ts';
+import { findPhases, type Telling } from './phases.ts';
+import { type Homes, placeValues } from './place.ts';
+import { draftStages, type Numbered, tellingsBehind } from './stages.ts';
+import { joinStraight } from './straight.ts';
+import { FunctionValues } from './values.ts';
+
+export interface ShardProgram {
+  readonly program: Program;
+  readonly schedule: ShardSchedule;
+}
+
+/** Functions that share a batch among threads of one machine; shards have no use of them. */
+const LANES = new Set(['train.lane', 'train.step']);
+
+/** @param assignment a shard 0 … shards - 1 for every node and link */
+export function splitProgram(program: Program, owners: Owners, assignment: Assignment, shards: number): ShardProgram[] {
+  const drafts = Array.from({ length: shards }, () => ({
+    functions: [] as ShardFunction[],
+    segments: [] as ProgramFunction[],
+    messages: [] as Message[],
+    states: [] as State[],
+  }));
+  let count = 0;
+  for (const f of program.functions) {
+    if (LANES.has(f.name)) continue;
+    const split = splitFunction(program, joinStraight(f), owners, assignment, shards, count);
+    count += split.messages.length;
+    split.parts.forEach((part, shard) => {
+      const draft = drafts[shard];
+      draft?.functions.push(part.schedule);
+      draft?.segments.push(...part.segments);
+      draft?.states.push(...part.states);
+      draft?.messages.push(...split.messages.filter((m) => m.from === shard || m.to === shard));
+    });
+  }
+  return drafts.map(({ functions, segments, messages, states }, shard) => ({
+    program: { name: program.name, states: [...usedStates(program, segments), ...states], functions: segments },
+    schedule: { shard, functions, messages },
+  }));
+}
+
+interface SplitFunction {
+  readonly messages: readonly Message[];
+  readonly parts: readonly {
+    readonly schedule: ShardFunction;
+    readonly segments: readonly ProgramFunction[];
+    readonly states: readonly State[];
+  }[];
+}
+
+function splitFunction(
+  program: Program,
+  f: ProgramFunction,
+  owners: Owners,
+  assignment: Assignment,
+  shards: number,
+  firstMessage: number,
+): SplitFunction {
+  const values = new FunctionValues(program, f);
+  const homes = placeValues(values, owners, assignment);
+  const results = resultsByShard(values, homes, shards);
+  const parts = partsOf(values, homes, shards, wantedBeyond(values, homes, results));
+  const phases = findPhases(values, homes, parts);
+  const number = (tellings: readonly Telling[], from: number): Numbered[] =>
+    tellings.map((t, i) => ({ ...t, id: from + i }));
+  const inside = number(phases.tellings, firstMessage);
+  const behind = number(tellingsBehind(values, homes, parts), firstMessage + inside.length);
+  const messages = [...inside, ...behind].map(({ id, from, to, values: names }) => ({
+    id,
+    from,
+    to,
+    values: names.map((name) => ({ name, shape: values.shape(name) })),
+  }));
+  const byId = new Map(messages.map((m) => [m.id, m]));
+  return {
+    messages,
+    parts: parts.map(({ shard }) => {
+      const stages = draftStages(values, shard, phases, inside, behind);
+      const own = results[shard] ?? [];
+      for (const { value } of own) if (needsGiving(values, value)) stages.at(-1)?.segments.at(-1)?.given.push(value);
+      const held = holdValues(values, homes, shard, stages);
+      return { ...emitFunction(values, stages, held, own, byId), states: held.states };
+    }),
+  };
+}
+
+/** A result that no operation of any shard makes: a constant, a state or a field as it is. */
+function needsGiving(values: FunctionValues, id: string): boolean {
+  const { kind } = values.origin(id);
+  return values.isCommon(id) || kind === 'state' || kind === 'input';
+}
+
+function resultsByShard(values: FunctionValues, homes: Homes, shards: number): Result[][] {
+  const results: Result[][] = Array.from({ length: shards }, () => []);
+  for (const result of values.f.results) results[homes.of(result.value) ?? 0]?.push(result);
+  return results;
+}
+
+/** What a shard needs for its states, besides what its operations read. */
+function wantedBeyond(
+  values: FunctionValues,
+  homes: Homes,
+  results: readonly (readonly Result[])[],
+): Map<number, string[]> {
+  const wanted = new Map<number, string[]>(results.map((list, shard) => [shard, list.map((r) => r.value)]));
+  for (const { state, value } of values.f.updates) {
+    const origin = values.origin(state);
+    const home = origin.kind === 'state' ? homes.ofState(origin.state) : undefined;
+    if (home !== undefined) wanted.get(home)?.push(value);
+  }
+  return wanted;
+}
+
+/** States that any function of a shard reads or writes, in the program's order. */
+function usedStates(program: Program, segments: readonly ProgramFunction[]): State[] {
+  const used = new Set<string>();
+  for (const f of segments) {
+    for (const block of f.blocks) for (const op of block.ops) for (const arg of op.args) used.add(arg);
+    for (const { state, value } of f.updates) for (const id of [state, value]) used.add(id);
+    for (const { value } of f.results) used.add(value);
+  }
+  return program.states.filter((s) => used.has(s.id));
+}

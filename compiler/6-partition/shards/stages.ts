@@ -1,0 +1,113 @@
+/** The stages of one shard as drafts: which operations, messages and moves each segment has, without their functions. */
+import type { Carry, Op } from '../../../spec/program.ts';
+import type { Move } from '../../../spec/schedule.ts';
+import { type Phases, type Telling, toldIn } from './phases.ts';
+import type { Homes } from './place.ts';
+import { isLoop } from './straight.ts';
+import type { FunctionValues } from './values.ts';
+
+export interface DraftSegment {
+  readonly ops: readonly Op[];
+  readonly receive: readonly number[];
+  readonly send: readonly number[];
+  /** Values that it makes locals of, though no operation of its own makes them. */
+  readonly given: string[];
+  /** States that take over a value when it has run. */
+  readonly updates: { readonly state: string; readonly value: string }[];
+}
+
+export interface DraftStage {
+  readonly name: string;
+  readonly repeat: number;
+  readonly firstTick: number;
+  /** The loop that it is, by its block. */
+  readonly loop?: number;
+  readonly begin: Move[];
+  readonly next: Move[];
+  readonly end: Move[];
+  readonly segments: DraftSegment[];
+}
+
+/** A telling with its number in the plan. */
+export interface Numbered extends Telling {
+  readonly id: number;
+}
+
+export function newSegment(from: Partial<DraftSegment> = {}): DraftSegment {
+  return { ops: [], receive: [], send: [], given: [], updates: [], ...from };
+}
+
+function straightStage(name: string, segments: DraftSegment[]): DraftStage {
+  return { name, repeat: 1, firstTick: 0, begin: [], next: [], end: [], segments };
+}
+
+/** Carries that a shard holds, by block. */
+export function ownCarries(values: FunctionValues, homes: Homes, shard: number, block: number): Carry[] {
+  return (values.f.blocks[block]?.carries ?? []).filter((c) => homes.of(c.id) === shard);
+}
+
+/**
+ * @param behind messages about what loops leave, where no straight code follows that could tell it
+ * @returns for every loop a straight stage in front, where what it begins with is made ready; and a last one
+ */
+export function draftStages(
+  values: FunctionValues,
+  shard: number,
+  phases: Phases,
+  tellings: readonly Numbered[],
+  behind: readonly Numbered[],
+): DraftStage[] {
+  const stages: DraftStage[] = [];
+  values.f.blocks.forEach((block, index) => {
+    const segments = segmentsOf(
+      phases.ops[shard]?.[index] ?? [],
+      tellings.filter((t) => t.block === index),
+      shard,
+    );
+    if (!isLoop(block)) {
+      stages.push({ ...straightStage(block.name, segments), firstTick: block.firstTick });
+      return;
+    }
+    stages.push(straightStage(`${block.name}.begin`, [newSegment()]));
+    const { name, repeat, firstTick } = block;
+    stages.push({ name, repeat, firstTick, loop: index, begin: [], next: [], end: [], segments });
+    const after = behind.filter((t) => t.block === index);
+    const send = after.filter((t) => t.from === shard).map((t) => t.id);
+    const receive = after.filter((t) => t.to === shard).map((t) => t.id);
+    if (send.length > 0 || receive.length > 0)
+      stages.push(straightStage(`${name}.after`, [newSegment({ send }), newSegment({ receive })]));
+  });
+  stages.push(straightStage('finish', [newSegment()]));
+  return stages;
+}
+
+function segmentsOf(phases: readonly (readonly Op[])[], tellings: readonly Numbered[], shard: number): DraftSegment[] {
+  const early = tellings.filter((t) => t.from === shard && t.early).map((t) => t.id);
+  const segments = early.length > 0 ? [newSegment({ send: early })] : [];
+  phases.forEach((ops, phase) => {
+    const receive = tellings.filter((t) => t.to === shard && t.taken === phase).map((t) => t.id);
+    const send = tellings.filter((t) => t.from === shard && !t.early && t.phase === phase).map((t) => t.id);
+    segments.push(newSegment({ ops, receive, send }));
+  });
+  return segments;
+}
+
+/** What loops leave that other shards need and no block tells, grouped like other messages. */
+export function tellingsBehind(
+  values: FunctionValues,
+  homes: Homes,
+  needs: readonly { readonly shard: number; readonly needs: ReadonlySet<string> }[],
+): Telling[] {
+  const groups = new Map<string, { block: number; from: number; to: number; values: string[] }>();
+  for (const part of needs)
+    for (const id of part.needs) {
+      const origin = values.origin(id);
+      const from = homes.of(id);
+      if (origin.kind !== 'carried' || toldIn(values, id) !== undefined || from === undefined) continue;
+      const key = `${origin.block}/${from}/${part.shard}`;
+      const group = groups.get(key) ?? { block: origin.block, from, to: part.shard, values: [] };
+      group.values.push(id);
+      groups.set(key, group);
+    }
+  return [...groups.values()].map((g) => ({ ...g, phase: 0, taken: 1, early: true }));
+}

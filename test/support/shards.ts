@@ -1,0 +1,126 @@
+/** A program on one machine and cut over several, side by side on the reference device. */
+import type { TrainTask } from '../../compiler/3-check/checked.ts';
+import type { Graph } from '../../compiler/4-graph/graph.ts';
+import { type Assignment, linkOwner, nodeOwner, ownersOf } from '../../compiler/6-partition/shards/owners.ts';
+import { type ShardProgram, splitProgram } from '../../compiler/6-partition/shards/split.ts';
+import { buildProgram } from '../../compiler/build-program.ts';
+import type { DeviceSession, FieldData, Tensor } from '../../runtime/device/device.ts';
+import { Lockstep } from '../../runtime/shard/lockstep.ts';
+import { openSession } from '../../runtime/shard/session.ts';
+import { initialValues } from '../../spec/initialise.ts';
+import { type Program, type ProgramFunction, sizeOf } from '../../spec/program.ts';
+import { stream } from '../../spec/random.ts';
+import { checked } from './check-source.ts';
+import { openReference } from './reference.ts';
+
+export interface Compiled {
+  readonly graph: Graph;
+  readonly program: Program;
+  readonly task: TrainTask;
+}
+
+/** A model's text with one of its train blocks, as `nmc train` compiles it. */
+export function compileText(text: string, name?: string, files: Readonly<Record<string, string>> = {}): Compiled {
+  const all = checked(text, {}, files);
+  const task = all.trains.find((t) => name === undefined || t.name === name);
+  if (!task) throw new Error(`no train block ${name}`);
+  const predicts = all.predicts.filter((p) => p.model.name === task.model.name);
+  const { graph, program } = buildProgram({ checked: all, model: task.model, task, predicts });
+  return { graph, program, task };
+}
+
+/** Nodes anywhere, links with their source or their target. */
+export function randomAssignment(graph: Graph, shards: number, seed: number): Assignment {
+  const random = stream(seed, 'assignment');
+  const found = new Map<string, number>();
+  graph.nodes.forEach((n, i) => {
+    found.set(nodeOwner(n.name), i < shards ? i : random.bits(i) % shards);
+  });
+  graph.links.forEach((l, i) => {
+    const end = random.bits(1000 + i) % 2 === 0 ? l.source : l.target;
+    found.set(linkOwner(l.name), found.get(nodeOwner(end)) ?? 0);
+  });
+  return found;
+}
+
+export function splitRandomly({ graph, program }: Compiled, shards: number, seed: number): ShardProgram[] {
+  return splitProgram(program, ownersOf(graph), randomAssignment(graph, shards, seed), shards);
+}
+
+export function sampleOf(f: ProgramFunction, seed: number): Record<string, FieldData> {
+  const inputs: Record<string, FieldData> = {};
+  for (const { field, type, shape } of f.inputs) {
+    const random = stream(seed, `field/${field}`);
+    const size = sizeOf(shape);
+    if (type === 'f32') inputs[field] = Float32Array.from({ length: size }, (_, i) => random.normal(i));
+    else if (type === 'u8') inputs[field] = Uint8Array.from({ length: size }, (_, i) => random.bits(i) % 256);
+    else inputs[field] = Int32Array.from({ length: size }, (_, i) => random.bits(i) % 3);
+  }
+  return inputs;
+}
+
+export async function fillStates(session: DeviceSession, program: Program): Promise<void> {
+  for (const state of program.states) {
+    if (state.role === 'value') await session.write(state.id, new Float32Array(sizeOf(state.shape)).fill(Number.NaN));
+    else if (state.init.kind === 'statistic')
+      await session.write(state.id, new Float32Array(sizeOf(state.shape)).fill(0.75));
+    else await session.write(state.id, initialValues(state, 5));
+  }
+}
+
+export interface Outcome {
+  readonly results: readonly Readonly<Record<string, Tensor>>[];
+  /** Every state that a snapshot has. */
+  readonly states: ReadonlyMap<string, Tensor>;
+}
+
+type Step = readonly [name: string, seed: number];
+
+/** Three batches, then every prediction, then one more batch. */
+export function stepsOf(program: Program): Step[] {
+  const predictions = program.functions.filter((f) => f.name.startsWith('predict.')).map((f) => [f.name, 9] as const);
+  return [['train', 1], ['train', 2], ['train', 3], ...predictions, ['train', 4]];
+}
+
+export async function runWhole(program: Program): Promise<Outcome> {
+  const session = await openReference(program);
+  await fillStates(session, program);
+  const results = [];
+  for (const [name, seed] of stepsOf(program))
+    results.push(await session.run(name, inputsFor(program, name, seed), positionOf(seed)));
+  return { results, states: await statesOf(program, session) };
+}
+
+export async function runShards(program: Program, shards: readonly ShardProgram[]): Promise<Outcome> {
+  const devices = await Promise.all(shards.map((s) => openReference(s.program)));
+  for (const [i, device] of devices.entries()) await fillStates(device, (shards[i] as ShardProgram).program);
+  const sessions = shards.map((s, i) =>
+    openSession(s.schedule, { program: s.program, files: new Map() }, devices[i] as DeviceSession),
+  );
+  const lockstep = new Lockstep(sessions);
+  const results = await Promise.all(
+    stepsOf(program).map(([name, seed]) => lockstep.run(name, inputsFor(program, name, seed), positionOf(seed))),
+  );
+  const states = new Map<string, Tensor>();
+  for (const [i, device] of devices.entries())
+    for (const [id, value] of await statesOf((shards[i] as ShardProgram).program, device)) states.set(id, value);
+  return { results, states };
+}
+
+const positionOf = (seed: number): { batch: number; batches: number; step: number } => ({
+  batch: seed - 1,
+  batches: 20,
+  step: seed % 3 === 1 ? 0 : 1,
+});
+
+function inputsFor(program: Program, name: string, seed: number): Record<string, FieldData> {
+  const f = program.functions.find((g) => g.name === name);
+  if (!f) throw new Error(`no function ${name}`);
+  return sampleOf(f, seed);
+}
+
+async function statesOf(program: Program, session: DeviceSession): Promise<Map<string, Tensor>> {
+  const states = new Map<string, Tensor>();
+  for (const { id, role } of program.states) if (role !== 'value') states.set(id, await session.read(id));
+  return states;
+}

@@ -1,0 +1,46 @@
+/** Cut over several shards in lockstep, a model computes what it computes on one: the same bits where nothing is tiled. */
+import { readdirSync, readFileSync } from 'node:fs';
+import { describe, expect, test } from 'vitest';
+import { verify } from '../../../compiler/5-program/verify.ts';
+import { compileText, runShards, runWhole, splitRandomly } from '../../support/shards.ts';
+
+const golden = 'test/golden';
+const cases = readdirSync(golden, { withFileTypes: true })
+  .filter((entry) => entry.isDirectory() && entry.name !== 'dsl-examples')
+  .map((entry) => entry.name);
+
+function textOf(name: string): { text: string; files: Record<string, string>; tasks: string[] } {
+  const folder = `${golden}/${name}`;
+  const text = readFileSync(`${folder}/model.pcn`, 'utf8');
+  const others = readdirSync(folder).filter(
+    (file) => file.endsWith('.pcn') && file !== 'model.pcn' && file !== 'ast.pcn',
+  );
+  const files = Object.fromEntries(others.map((file) => [file, readFileSync(`${folder}/${file}`, 'utf8')]));
+  return { text, files, tasks: [...text.matchAll(/^train (\w+) of/gm)].map((m) => m[1] ?? '') };
+}
+
+describe.each(cases)('%s', (name) => {
+  const { text, files, tasks } = textOf(name);
+  test.each(tasks)('%s', async (task) => {
+    const compiled = compileText(text, task, files);
+    const whole = await runWhole(compiled.program);
+    for (const shards of [1, 2, 3, 8])
+      for (const seed of [0, 1]) {
+        const split = splitRandomly(compiled, shards, seed);
+        expect(split).toHaveLength(shards);
+        for (const shard of split) verify(shard.program);
+        const parts = await runShards(compiled.program, split);
+        expect(parts.results, `${shards} shards, seed ${seed}`).toEqual(whole.results);
+        for (const [id, values] of whole.states)
+          if (!isUnused(id, compiled.program))
+            expect(parts.states.get(id), `${id}, ${shards} shards, seed ${seed}`).toEqual(values);
+      }
+  });
+});
+
+/** A state that nothing reads or writes is on no shard. */
+function isUnused(id: string, program: ReturnType<typeof compileText>['program']): boolean {
+  return program.functions.every(
+    (f) => !f.updates.some((u) => u.state === id) && !f.blocks.some((b) => b.ops.some((op) => op.args.includes(id))),
+  );
+}
