@@ -46,7 +46,7 @@ function completePart(
   const needs = new Set<string>();
   const repeated = new Map<string, Op>();
   const has = (id: string): boolean => repeated.has(id) || needs.has(id) || isHere(values, homes, shard, id);
-  const fetch = (id: string, block: number): void => {
+  const obtain = (id: string, block: number): void => {
     if (has(id)) return;
     const plan = repeatable(values, id, block, has);
     if (plan === undefined) needs.add(id);
@@ -56,7 +56,7 @@ function completePart(
     }
   };
   values.f.blocks.forEach((block, i) => {
-    for (const op of own[i] ?? []) for (const arg of op.args) fetch(arg, i);
+    for (const op of own[i] ?? []) for (const arg of op.args) obtain(arg, i);
     for (const carry of block.carries)
       if (homes.of(carry.id) === shard) for (const id of [carry.init, carry.next]) if (!has(id)) needs.add(id);
   });
