@@ -102,7 +102,8 @@ function checkOf(check: CheckInstance): PlanCheck {
   return { text, metric, task, read, data: dataOf(data), field, comparison, bound };
 }
 
-function dataOf(reference: DataReference): PlanData {
+/** A data set as a plan names it. */
+export function dataOf(reference: DataReference): PlanData {
   const { span: _span, ...data } = reference;
   return data;
 }

@@ -1,5 +1,6 @@
 /** A training from the beginning: compile, open everything at once, make the run folder, go. */
-import { planBytes } from '../../compiler/8-plan/build.ts';
+import { setImmediate, setTimeout } from 'node:timers/promises';
+import { dataOf, planBytes } from '../../compiler/8-plan/build.ts';
 import type { Device } from '../device/device.ts';
 import { PLAN_FILE } from '../plan/plan-files.ts';
 import { openShard } from '../shard/shard.ts';
@@ -12,8 +13,11 @@ import { flopCounter, timed, timedShard } from './debug.ts';
 import { runTo } from './train-loop.ts';
 import type { Reporter } from './train-report.ts';
 import { chosenSettings, configOf, RUN_PLAN, trainingOf } from './train-settings.ts';
-import { openTrainingData, statisticsOf } from './training-data.ts';
+import { dataOpener, openTrainingData, statisticsOf } from './training-data.ts';
 import type { Interrupt } from './watch-interrupt.ts';
+
+/** Enough for a file to be found and its reading to begin, in other threads, before compiling takes this one. */
+const HEAD_START_MS = 10;
 
 export async function trainNew(
   args: Arguments,
@@ -28,12 +32,18 @@ export async function trainNew(
   const chosen = chosenSettings(args, path, selected.task);
   const weights = text(args, 'weights');
   const given = weights === undefined ? undefined : openRun(weights).readParameters();
-  const { plan, program, files } = await planOf(model, buildStages(selected));
+  // Reading and drawing go on beside compiling, which leaves gaps for what has been read.
+  const open = dataOpener(chosen);
+  const early = open(dataOf(selected.task.data));
+  await Promise.race([early.catch(() => undefined), setTimeout(HEAD_START_MS)]);
+  const staged = buildStages(selected);
+  await setImmediate();
+  const { plan, program, files } = await planOf(model, staged);
   const training = trainingOf(plan);
   reporter.start(plan, training, device);
   const opening = reporter.waiting(
     'reading data',
-    timed('open data', () => openTrainingData(plan, training, chosen)),
+    timed('open data', () => openTrainingData(plan, training, open)),
   );
   opening.catch(() => undefined);
   const opened = await timed('open device', () =>

@@ -10,7 +10,7 @@ import { openPlanOfRun } from './open-plan.ts';
 import { runTo } from './train-loop.ts';
 import type { Reporter } from './train-report.ts';
 import { storedSettings, trainingOf } from './train-settings.ts';
-import { openTrainingData } from './training-data.ts';
+import { dataOpener, openTrainingData } from './training-data.ts';
 import type { Interrupt } from './watch-interrupt.ts';
 
 /** All that belongs to the run; `--data` may say where the data are now. */
@@ -52,7 +52,7 @@ async function goOn(
   if (state.finished) return reporter.alreadyDone(run, plan);
   const training = trainingOf(plan);
   reporter.start(plan, training, device);
-  const opening = reporter.waiting('reading data', openTrainingData(plan, training, chosen));
+  const opening = reporter.waiting('reading data', openTrainingData(plan, training, dataOpener(chosen)));
   opening.catch(() => undefined);
   const opened = await openShard(
     device,

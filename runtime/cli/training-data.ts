@@ -18,8 +18,10 @@ export interface DataSettings {
   readonly limit: number | undefined;
 }
 
+export type DataOpener = (reference: PlanData) => Promise<Dataset>;
+
 /** Opens a set; the same one named twice is opened once. */
-export function dataOpener(settings: DataSettings): (reference: PlanData) => Promise<Dataset> {
+export function dataOpener(settings: DataSettings): DataOpener {
   const { seed, data, folder, limit } = settings;
   const opened = new Map<string, Promise<Dataset>>();
   const open = async (reference: PlanData): Promise<Dataset> => {
@@ -40,12 +42,7 @@ export function limitTo(dataset: Dataset, limit: number | undefined): Dataset {
   return limit !== undefined && limit < dataset.length ? slice(dataset, 0, limit - 1) : dataset;
 }
 
-export async function openTrainingData(
-  plan: Plan,
-  training: PlanTraining,
-  settings: DataSettings,
-): Promise<TrainingData> {
-  const open = dataOpener(settings);
+export async function openTrainingData(plan: Plan, training: PlanTraining, open: DataOpener): Promise<TrainingData> {
   const [train, validation, checks] = await Promise.all([
     open(training.data),
     training.validation ? open(training.validation) : undefined,

@@ -52,11 +52,12 @@ export function glyphDrawer(random: RandomStream, rotated: boolean, hand: Hand =
   const painter = new Painter();
   const sheet = new Float64Array(SIDE * SIDE);
   const points = new Float64Array(64);
+  const grain = grainOf(hand.noise);
   let counter = 0;
   const uniform = (): number => random.uniform(counter++);
   const between = ([low, high]: readonly [number, number]): number => low + (high - low) * uniform();
   /** Nearly normal with variance 1: the sum of the four bytes of one number. */
-  const spread = (): number => bellOf(random.bits(counter++));
+  const spread = (): number => bellOf(sumOfBytes(random.bits(counter++)));
 
   function place(stroke: Stroke, form: Form): number {
     let x = 0;
@@ -100,7 +101,7 @@ export function glyphDrawer(random: RandomStream, rotated: boolean, hand: Hand =
     }
     painter.ink(sheet, between(hand.ink), softness);
     if (uniform() < hand.clutter) stray(softness);
-    develop(sheet, random.bits(i * DRAWS + DRAWS - 1), hand.noise, out, offset);
+    develop(sheet, random.bits(i * DRAWS + DRAWS - 1), grain, out, offset);
   }
 
   return { draw };
@@ -146,19 +147,46 @@ function formOf(
 
 const spread01 = (uniform: () => number): number => 2 * uniform() - 1;
 
-function bellOf(bits: number): number {
-  const sum = (bits & 255) + ((bits >>> 8) & 255) + ((bits >>> 16) & 255) + (bits >>> 24);
-  return (sum - 510) / 147.8;
+const MOST_OF_FOUR_BYTES = 4 * 255;
+
+/** 0 … 1020. */
+function sumOfBytes(bits: number): number {
+  const pairs = (bits & 0x00ff00ff) + ((bits >>> 8) & 0x00ff00ff);
+  return (pairs & 0xffff) + (pairs >>> 16);
+}
+
+function bellOf(sum: number): number {
+  return (sum - MOST_OF_FOUR_BYTES / 2) / 147.8;
+}
+
+/** A byte as `Math.round` gives it, which is slow. */
+function toByte(value: number): number {
+  if (value <= 0) return 0;
+  if (value >= 255) return 255;
+  const whole = value | 0;
+  return value - whole >= 0.5 ? whole + 1 : whole;
+}
+
+/** What is added to the ink by the sum of four bytes, and what that is on a blank pixel: most pixels are blank. */
+interface Grain {
+  readonly added: Float64Array;
+  readonly blank: Uint8Array;
+}
+
+function grainOf(noise: number): Grain {
+  const added = Float64Array.from({ length: MOST_OF_FOUR_BYTES + 1 }, (_, sum) => noise * bellOf(sum));
+  return { added, blank: Uint8Array.from(added, toByte) };
 }
 
 /** Adds noise and rounds to bytes. The noise is xorshift32 from one random number: 784 more would cost more than the ink. */
-function develop(sheet: Float64Array, seed: number, noise: number, out: Uint8Array, offset: number): void {
+function develop(sheet: Float64Array, seed: number, { added, blank }: Grain, out: Uint8Array, offset: number): void {
   let state = seed | 1;
   for (let p = 0; p < SIDE * SIDE; p++) {
     state ^= state << 13;
     state ^= state >>> 17;
     state ^= state << 5;
-    const value = (sheet[p] as number) + noise * bellOf(state >>> 0);
-    out[offset + p] = value <= 0 ? 0 : value >= 255 ? 255 : Math.round(value);
+    const sum = sumOfBytes(state);
+    const ink = sheet[p] as number;
+    out[offset + p] = ink === 0 ? (blank[sum] as number) : toByte(ink + (added[sum] as number));
   }
 }

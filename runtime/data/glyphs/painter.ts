@@ -14,11 +14,13 @@ export class Painter {
   /** Distance to the nearest stroke minus its half width, in pixels: negative inside the ink. */
   readonly #depth = new Float64Array(PIXELS);
   #reach = 0;
+  #softness = 0;
 
   /** A clean sheet for strokes of at most `halfWidth` with edges `softness` pixels wide. */
   clear(halfWidth: number, softness: number): void {
     this.#depth.fill(FAR);
     this.#reach = halfWidth + softness;
+    this.#softness = softness;
   }
 
   /** Draws the smooth curve (Catmull and Rom) through `points`: x0, y0, x1, y1, … in pixels, with taper at its ends. */
@@ -43,12 +45,13 @@ export class Painter {
 
   /** Adds the ink to `sheet`, `ink` where it is full and falling to 0 over `softness` pixels at the edge. */
   ink(sheet: Float64Array, ink: number, softness: number): void {
+    const depths = this.#depth;
     for (let p = 0; p < PIXELS; p++) {
-      const depth = this.#depth[p] as number;
+      const depth = depths[p] as number;
       if (depth >= softness) continue;
       const share = depth <= -softness ? 1 : (softness - depth) / (2 * softness);
-      const smooth = share * share * (3 - 2 * share);
-      sheet[p] = Math.max(sheet[p] as number, ink * smooth);
+      const smooth = ink * (share * share * (3 - 2 * share));
+      if (smooth > (sheet[p] as number)) sheet[p] = smooth;
     }
   }
 
@@ -63,15 +66,21 @@ export class Painter {
     const top = Math.max(0, Math.ceil(Math.min(y0, y1) - reach));
     const bottom = Math.min(SIDE - 1, Math.floor(Math.max(y0, y1) + reach));
     const inverse = 1 / squared;
+    const depths = this.#depth;
+    // Beyond the soft edge there is no ink; a little farther, so that rounding decides nothing.
+    const edge = halfWidth + this.#softness;
+    const beyond = edge * edge * 1.000001;
     for (let y = top; y <= bottom; y++) {
       for (let x = left; x <= right; x++) {
-        let along = ((x - x0) * dx + (y - y0) * dy) * inverse;
-        along = Math.max(0, Math.min(1, along));
-        const awayX = x - x0 - along * dx;
-        const awayY = y - y0 - along * dy;
-        const depth = Math.sqrt(awayX * awayX + awayY * awayY) - halfWidth;
+        const along = ((x - x0) * dx + (y - y0) * dy) * inverse;
+        const within = along < 0 ? 0 : Math.min(along, 1);
+        const awayX = x - x0 - within * dx;
+        const awayY = y - y0 - within * dy;
+        const away = awayX * awayX + awayY * awayY;
+        if (away >= beyond) continue;
+        const depth = Math.sqrt(away) - halfWidth;
         const p = y * SIDE + x;
-        if (depth < (this.#depth[p] as number)) this.#depth[p] = depth;
+        if (depth < (depths[p] as number)) depths[p] = depth;
       }
     }
   }

@@ -1,8 +1,10 @@
 /** `data.glyphs`: digits drawn by code. Image i of a split depends on (seed, split, i) only. */
 import { stream } from '../../../spec/random.ts';
 import { checkGather, type Dataset, type FieldArray } from '../dataset.ts';
-import { digitOf, glyphDrawer } from '../glyphs/draw.ts';
+import { digitOf } from '../glyphs/draw.ts';
+import { drawAhead } from '../glyphs/draw-ahead.ts';
 import { SIDE } from '../glyphs/painter.ts';
+import { drawSheet, emptySheets, sheetDrawer } from '../glyphs/sheets.ts';
 
 const SAMPLES = { train: 10_000, test: 2_000 } as const;
 export type GlyphSplit = keyof typeof SAMPLES;
@@ -15,24 +17,20 @@ export interface GlyphOptions {
   readonly samples?: number;
 }
 
-/** Images are drawn when they are first asked for and then kept, so the first batch waits for its own only. */
+/**
+ * Images are drawn when they are first asked for and then kept, so the first batch waits for its own only; of a large
+ * set a second thread draws as well.
+ */
 export function glyphs(split: GlyphSplit, { seed, rotated = false, samples }: GlyphOptions): Dataset {
   const length = samples ?? SAMPLES[split];
-  const random = stream(seed, `glyphs/${split}`);
-  const drawer = glyphDrawer(random, rotated);
+  const name = `glyphs/${split}`;
+  const random = stream(seed, name);
+  const sheets = emptySheets(length, { seed, stream: name, rotated });
+  const drawer = sheetDrawer(sheets);
+  drawAhead(sheets);
   const pixels = SIDE * SIDE;
-  const images = new Uint8Array(length * pixels);
-  const drawn = new Uint8Array(length);
   const image = { name: 'image', type: 'u8', shape: [SIDE, SIDE] } as const;
   const digit = { name: 'digit', type: 'i32', shape: [] } as const;
-
-  function rowOf(index: number): Uint8Array {
-    if (drawn[index] === 0) {
-      drawer.draw(index, images, index * pixels);
-      drawn[index] = 1;
-    }
-    return images.subarray(index * pixels, (index + 1) * pixels);
-  }
 
   return {
     name: `glyphs.${split}`,
@@ -45,7 +43,7 @@ export function glyphs(split: GlyphSplit, { seed, rotated = false, samples }: Gl
       for (let k = 0; k < indices.length; k++) {
         const index = indices[k] as number;
         if (!(index >= 0 && index < length)) throw new RangeError(`row ${index} of ${length}`);
-        if (name === 'image') out.set(rowOf(index), k * pixels);
+        if (name === 'image') out.set(drawSheet(sheets, drawer, index), k * pixels);
         else out[k] = digitOf(random, index);
       }
     },

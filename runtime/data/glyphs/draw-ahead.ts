@@ -1,0 +1,28 @@
+/** Draws in a thread of its own, from the last sheet to the first: whoever asks in order meets it half way. */
+import { availableParallelism } from 'node:os';
+import { Worker } from 'node:worker_threads';
+
+/** Everything that two threads need to draw the same sheets into the same memory. */
+export interface Sheets {
+  readonly seed: number;
+  /** The stream of random numbers. */
+  readonly stream: string;
+  readonly rotated: boolean;
+  /** SIDE × SIDE bytes each. */
+  readonly images: Uint8Array;
+  /** By sheet, 1 when it is there. Two threads may draw one sheet at once: both write the same bytes. */
+  readonly drawn: Uint8Array;
+}
+
+/** Fewer are drawn before a thread has started. */
+const FEWEST = 5_000;
+/** From source there is nothing that a thread could load. */
+const FROM_SOURCE = import.meta.url.endsWith('.ts');
+
+export function drawAhead(sheets: Sheets): void {
+  if (FROM_SOURCE || sheets.drawn.length < FEWEST || availableParallelism() < 2) return;
+  const worker = new Worker(new URL('./draw-thread.js', import.meta.url), { workerData: sheets });
+  worker.unref();
+  // Without it everything is drawn where it is asked for.
+  worker.on('error', () => undefined);
+}

@@ -1,0 +1,29 @@
+/** Sheets in memory that threads may share: drawn once, by whoever comes first. */
+import { stream } from '../../../spec/random.ts';
+import { type Drawer, glyphDrawer } from './draw.ts';
+import type { Sheets } from './draw-ahead.ts';
+import { SIDE } from './painter.ts';
+
+const PIXELS = SIDE * SIDE;
+
+/** @param count of empty sheets */
+export function emptySheets(count: number, kind: Pick<Sheets, 'seed' | 'stream' | 'rotated'>): Sheets {
+  return {
+    ...kind,
+    images: new Uint8Array(new SharedArrayBuffer(count * PIXELS)),
+    drawn: new Uint8Array(new SharedArrayBuffer(count)),
+  };
+}
+
+export function sheetDrawer({ seed, stream: name, rotated }: Sheets): Drawer {
+  return glyphDrawer(stream(seed, name), rotated);
+}
+
+/** Sheet `i`, drawn if it is not there yet. */
+export function drawSheet({ images, drawn }: Sheets, drawer: Drawer, i: number): Uint8Array {
+  if (Atomics.load(drawn, i) === 0) {
+    drawer.draw(i, images, i * PIXELS);
+    Atomics.store(drawn, i, 1);
+  }
+  return images.subarray(i * PIXELS, (i + 1) * PIXELS);
+}
