@@ -1,0 +1,64 @@
+/** Moves that lower the cost, until there are none: the step that every search ends with. */
+import type { Dice } from './dice.ts';
+import type { State } from './state.ts';
+
+/** Below this a change is rounding. */
+export const NOTHING = 1e-12;
+
+/**
+ * Rounds over all vertices in random order; each goes where it lowers the cost most: to a machine that its nets touch or,
+ * from a machine with anything over, to the idlest one.
+ *
+ * @param keepAll machines keep their last vertex
+ * @returns whether anything moved
+ */
+export function descend(state: State, dice: Dice, rounds: number, keepAll: boolean): boolean {
+  const { h, part, members } = state;
+  let any = false;
+  for (let round = 0; round < rounds; round++) {
+    let moves = 0;
+    const order = dice.order(h.count);
+    for (let k = 0; k < h.count; k++) {
+      const v = order[k] as number;
+      const own = part[v] as number;
+      if (h.fixed[v] !== -1 || (keepAll && members[own] === 1)) continue;
+      const to = bestMachine(state, v);
+      if (to < 0) continue;
+      state.move(v, to);
+      moves++;
+    }
+    any ||= moves > 0;
+    if (moves === 0 || (round > 0 && moves < h.count / 2000)) break;
+  }
+  return any;
+}
+
+/** Where v lowers the cost most; -1 when nowhere. */
+function bestMachine(state: State, v: number): number {
+  let best = -1;
+  let least = -NOTHING;
+  const look = (q: number): void => {
+    const change = state.delta(v, q);
+    if (change >= least) return;
+    least = change;
+    best = q;
+  };
+  state.neighbours(v, look);
+  if (state.isOver(state.part[v] as number)) look(idlest(state, v));
+  return best;
+}
+
+/** The machine on which v would be done first, by computing alone, and that has memory for it. */
+export function idlest(state: State, v: number): number {
+  const { fleet, work, memory, h } = state;
+  let best = state.part[v] as number;
+  let least = Infinity;
+  for (let p = 0; p < fleet.count; p++) {
+    if (p === state.part[v] || (memory[p] as number) + (h.memory[v] as number) > (fleet.memory[p] as number)) continue;
+    const seconds = Math.max(((work[p] as number) + (h.work[v] as number)) / (fleet.rate[p] as number), state.time(p));
+    if (seconds >= least) continue;
+    least = seconds;
+    best = p;
+  }
+  return best;
+}

@@ -1,0 +1,44 @@
+/** The machines as arrays, for the search. */
+import type { Machines } from './problem.ts';
+
+export interface Fleet {
+  readonly count: number;
+  readonly rate: Float64Array;
+  readonly memory: Float64Array;
+  readonly upload: Float64Array;
+  readonly download: Float64Array;
+  readonly latency: Float64Array | undefined;
+  readonly bandwidth: Float64Array | undefined;
+  /** All alike and as far from each other: names can be exchanged freely. */
+  readonly uniform: boolean;
+}
+
+export function fleetOf({ list, latency, bandwidth }: Machines): Fleet {
+  const column = (key: 'rate' | 'memory' | 'upload' | 'download'): Float64Array =>
+    Float64Array.from(list, (machine) => machine[key]);
+  const [rate, memory, upload, download] = [column('rate'), column('memory'), column('upload'), column('download')];
+  const alike = [rate, memory, upload, download].every((values) => values.every((value) => value === values[0]));
+  return {
+    count: list.length,
+    rate,
+    memory,
+    upload,
+    download,
+    latency,
+    bandwidth,
+    uniform: alike && !latency && !bandwidth,
+  };
+}
+
+export function sum(values: Float64Array): number {
+  let total = 0;
+  for (const value of values) total += value;
+  return total;
+}
+
+/** `max(total work / total rate, largest work / fastest rate)`: no assignment computes a tick faster. */
+export function leastCompute(work: Float64Array, { rate }: Fleet): number {
+  let largest = 0;
+  for (const w of work) largest = Math.max(largest, w);
+  return Math.max(sum(work) / sum(rate), largest / rate.reduce((most, r) => Math.max(most, r), 0));
+}
