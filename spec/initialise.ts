@@ -1,10 +1,15 @@
 /** Initial values of states: any tensor can be made from (seed, name) alone, anywhere. */
-import { type State, sizeOf } from './program.ts';
+import { memberStates, type State, sizeOf } from './program.ts';
 import { stream } from './random.ts';
 import { type Sparsity, unitConnections } from './topologies.ts';
 
 /** @returns the elements in row-major order; statistics of the data are not made here and begin at zero */
 export function initialValues(state: State, seed: number): Float32Array {
+  if (state.members)
+    return joinMembers(
+      state,
+      memberStates(state).map((member) => initialValues(member, seed)),
+    );
   const values = new Float32Array(sizeOf(state.shape));
   const { init } = state;
   const random = stream(seed, state.id);
@@ -15,6 +20,17 @@ export function initialValues(state: State, seed: number): Float32Array {
   if (init.kind === 'identity') fillIdentity(values, state.shape.slice(-2), init.scale);
   if (init.kind === 'connections') fillConnections(values, state.shape, init.sparsity);
   return values;
+}
+
+/** The members' elements one after the other, as the state that holds them has them. */
+export function joinMembers(state: State, parts: readonly ArrayLike<number>[]): Float32Array {
+  const whole = new Float32Array(sizeOf(state.shape));
+  let at = 0;
+  for (const part of parts) {
+    whole.set(part, at);
+    at += part.length;
+  }
+  return whole;
 }
 
 function fillConnections(

@@ -1,7 +1,7 @@
 /** A plan in memory: everything the runtime needs of a model and one of its tasks, for one shard. */
 import type { Plan, PlanCheck, PlanData, PlanField, PlanPrediction, PlanShard, PlanTraining } from '../../spec/plan.ts';
 import { PLAN_FORMAT } from '../../spec/plan.ts';
-import type { Program, ProgramFunction } from '../../spec/program.ts';
+import { memberStates, type Program, type ProgramFunction } from '../../spec/program.ts';
 import { printProgram } from '../../spec/program-text.ts';
 import type { Checked, CheckInstance, DataReference, PredictTask, TrainTask } from '../3-check/checked.ts';
 import { countParameters, type Graph } from '../4-graph/graph.ts';
@@ -37,6 +37,7 @@ export function buildPlan(source: PlanSource): BuiltPlan {
     id: 0,
     nodes: graph.nodes.map((n) => n.name),
     parameters: program.states
+      .flatMap(memberStates)
       .filter((s) => s.role === 'parameter')
       .map(({ id, shape, init }) => ({ name: id, shape, init })),
     parameterCount: countParameters(graph),

@@ -1,6 +1,6 @@
 /** Whether `plan.json` and the program speak of the same functions, fields and parameters. */
 import type { Plan, PlanField, PlanShard } from '../../spec/plan.ts';
-import type { Program, ProgramFunction, Shape } from '../../spec/program.ts';
+import { memberStates, type Program, type ProgramFunction, type Shape } from '../../spec/program.ts';
 
 /** @returns what does not agree, or nothing */
 export function agreementProblem(plan: Plan, shard: PlanShard, program: Program): string | undefined {
@@ -8,7 +8,12 @@ export function agreementProblem(plan: Plan, shard: PlanShard, program: Program)
 }
 
 function parametersProblem(shard: PlanShard, program: Program): string | undefined {
-  const states = new Map(program.states.filter((s) => s.role === 'parameter').map((s) => [s.id, s]));
+  const states = new Map(
+    program.states
+      .flatMap(memberStates)
+      .filter((s) => s.role === 'parameter')
+      .map((s) => [s.id, s]),
+  );
   for (const { name, shape } of shard.parameters) {
     const state = states.get(name);
     if (!state || !same(state.shape, shape)) return `it has no parameter ${name} of shape [${shape.join(', ')}]`;

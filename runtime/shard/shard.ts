@@ -1,7 +1,7 @@
 /** One shard on one device: its states made, saved and restored, its functions run. */
 import { totalmem } from 'node:os';
-import { initialValues } from '../../spec/initialise.ts';
-import { type State, sizeOf } from '../../spec/program.ts';
+import { initialValues, joinMembers } from '../../spec/initialise.ts';
+import { memberStates, type ProgramFunction, type State, sizeOf } from '../../spec/program.ts';
 import type { Standardization } from '../data/statistics.ts';
 import type { Device, DeviceSession, Executable, FieldData, Position, Tensor } from '../device/device.ts';
 import type { NamedTensor } from '../store/safetensors.ts';
@@ -46,9 +46,10 @@ export async function openShard(
     await session.close();
     throw error;
   }
+  const functions = new Map(executable.program.functions.map((f) => [f.name, f]));
   return {
     executable,
-    run: (name, inputs, position) => session.run(name, inputs, position),
+    run: async (name, inputs, position) => separate(functions.get(name), await session.run(name, inputs, position)),
     save: async () => saveStates(session, states),
     close: () => session.close(),
   };
@@ -66,23 +67,41 @@ function assertFits(states: readonly State[]): void {
 }
 
 async function fill(session: DeviceSession, states: readonly State[], beginning: Beginning): Promise<void> {
+  const valuesFor = beginnings(beginning);
+  for (const state of states) {
+    const parts = memberStates(state).map(valuesFor);
+    const given = parts.filter((part) => part !== undefined);
+    // Members belong to one state of the device: all of them have a value, or none has.
+    if (given.length === 1 && !state.members) await session.write(state.id, given[0] as Tensor);
+    else if (given.length === parts.length) await session.write(state.id, join(state, given));
+  }
+}
+
+/** The values that a state begins with; nothing where it may stay as it is. */
+function beginnings(beginning: Beginning): (state: State) => Tensor | undefined {
   if ('tensors' in beginning) {
     const found = new Map(beginning.tensors.map((t) => [t.name, t]));
-    for (const state of states) {
+    return (state) => {
       // A run that was only trained has no optimiser states to predict with, and needs none.
       const tensor = found.get(state.id);
-      if (tensor) await session.write(state.id, valuesOf(tensor, state));
-      else if (state.role !== 'optimizer' && state.role !== 'memory') throw missing(state);
-    }
-    return;
+      if (tensor) return valuesOf(tensor, state);
+      if (state.role !== 'optimizer' && state.role !== 'memory') throw missing(state);
+      return undefined;
+    };
   }
   const given = new Map((beginning.weights ?? []).map((t) => [t.name, t]));
-  for (const state of states) {
+  return (state) => {
     const tensor = state.role === 'parameter' ? given.get(state.id) : undefined;
-    if (tensor) await session.write(state.id, valuesOf(tensor, state));
-    else if (beginning.weights && state.role === 'parameter') throw missing(state);
-    else await session.write(state.id, initialState(state, beginning.seed, beginning.statistics));
-  }
+    if (tensor) return valuesOf(tensor, state);
+    if (beginning.weights && state.role === 'parameter') throw missing(state);
+    return initialState(state, beginning.seed, beginning.statistics);
+  };
+}
+
+/** In the precision of the parts. */
+function join(state: State, parts: readonly Tensor[]): Tensor {
+  if (!parts.some((part) => part instanceof Float64Array)) return joinMembers(state, parts);
+  return Float64Array.from(parts.flatMap((part) => [...part]));
 }
 
 function initialState(state: State, seed: number, statistics: ReadonlyMap<string, Standardization>): Tensor {
@@ -100,16 +119,40 @@ async function saveStates(
   const auxiliary: NamedTensor[] = [];
   // Asked for all at once: the device answers in order, so they are of one moment.
   const tensors = await Promise.all(states.map((s) => session.read(s.id)));
-  states.forEach((state, i) => {
+  states.forEach((whole, i) => {
     const data = tensors[i] as Tensor;
-    const tensor: NamedTensor =
-      data instanceof Float64Array
-        ? { name: state.id, dtype: 'F64', shape: [...state.shape], data }
-        : { name: state.id, dtype: 'F32', shape: [...state.shape], data };
-    // Statistics belong to the model: predictions need them.
-    (state.role === 'parameter' || state.role === 'statistic' ? parameters : auxiliary).push(tensor);
+    let at = 0;
+    for (const state of memberStates(whole)) {
+      const end = at + sizeOf(state.shape);
+      // Statistics belong to the model: predictions need them.
+      const into = state.role === 'parameter' || state.role === 'statistic' ? parameters : auxiliary;
+      into.push(named(state, data.subarray(at, end)));
+      at = end;
+    }
   });
   return { parameters, auxiliary };
+}
+
+function named(state: State, data: Tensor): NamedTensor {
+  return data instanceof Float64Array
+    ? { name: state.id, dtype: 'F64', shape: [...state.shape], data }
+    : { name: state.id, dtype: 'F32', shape: [...state.shape], data };
+}
+
+/** Results that the device gives together, by their own names. */
+function separate(f: ProgramFunction | undefined, results: Readonly<Record<string, Tensor>>): Record<string, Tensor> {
+  const packed = f?.results.filter((r) => r.members) ?? [];
+  if (packed.length === 0) return { ...results };
+  const separated = { ...results };
+  for (const { name, members = [] } of packed) {
+    const values = results[name];
+    if (!values) continue;
+    const each = values.length / members.length;
+    members.forEach((member, i) => {
+      separated[member] = values.subarray(i * each, (i + 1) * each);
+    });
+  }
+  return separated;
 }
 
 function valuesOf(tensor: NamedTensor, state: State): Tensor {

@@ -1,5 +1,6 @@
 /** The passes over programs, in order. `nmc show --stage program --after NAME` stops behind one of them. */
 import type { Program, ProgramFunction, Shape } from '../../../spec/program.ts';
+import { batchArrays } from '../batch/batch.ts';
 import { commonSubexpressions } from './cse.ts';
 import { removeDeadCode } from './dead-code.ts';
 import { fold } from './fold.ts';
@@ -12,34 +13,42 @@ export interface Pass {
   readonly name: string;
   /** One line for `nmc show` and the documentation. */
   readonly what: string;
-  readonly run: (f: ProgramFunction, stateShapes: ReadonlyMap<string, Shape>) => ProgramFunction;
+  readonly run: (program: Program) => Program;
 }
 
+/** A pass that looks at one function at a time. */
+const each =
+  (run: (f: ProgramFunction, stateShapes: ReadonlyMap<string, Shape>) => ProgramFunction): Pass['run'] =>
+  (program) => {
+    const stateShapes = new Map(program.states.map((s) => [s.id, s.shape]));
+    return { ...program, functions: program.functions.map((f) => run(f, stateShapes)) };
+  };
+
 export const passes: readonly Pass[] = [
-  { name: 'fold', what: 'constant folding and algebra; factors and signs move outwards', run: fold },
-  { name: 'cse', what: 'common subexpressions', run: commonSubexpressions },
-  { name: 'dead-code', what: 'feedback into clamped nodes, energies that nobody reads', run: removeDeadCode },
-  { name: 'hoist', what: 'what does not change over the ticks is computed before them', run: hoist },
+  { name: 'batch', what: 'equal elements of an array run as one', run: batchArrays },
+  { name: 'fold', what: 'constant folding and algebra; factors and signs move outwards', run: each(fold) },
+  { name: 'cse', what: 'common subexpressions', run: each(commonSubexpressions) },
+  { name: 'dead-code', what: 'feedback into clamped nodes, energies that nobody reads', run: each(removeDeadCode) },
+  { name: 'hoist', what: 'what does not change over the ticks is computed before them', run: each(hoist) },
   {
     name: 'gram',
     what: 'the weights of a clamped first link under iPC with SGD, by the Gram matrix of the batch',
-    run: gram,
+    run: each(gram),
   },
-  { name: 'peel', what: 'the first ticks written out, where errors are still zero', run: peel },
+  { name: 'peel', what: 'the first ticks written out, where errors are still zero', run: each(peel) },
   {
     name: 'simplify',
     what: 'folding, common subexpressions and dead code once more, until nothing changes',
-    run: simplify,
+    run: each(simplify),
   },
-  { name: 'slots', what: 'buffer reuse', run: assignSlots },
+  { name: 'slots', what: 'buffer reuse', run: each(assignSlots) },
 ];
 
 /** @param last the pass to stop behind; all when absent */
 export function runPasses(program: Program, last?: string, observe?: (pass: Pass, program: Program) => void): Program {
-  const stateShapes = new Map(program.states.map((s) => [s.id, s.shape]));
   let current = program;
   for (const pass of passes) {
-    current = { ...current, functions: current.functions.map((f) => pass.run(f, stateShapes)) };
+    current = pass.run(current);
     observe?.(pass, current);
     if (pass.name === last) break;
   }

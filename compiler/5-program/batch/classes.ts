@@ -1,0 +1,161 @@
+/**
+ * Which operations of a block are the same work on different elements of an array. Every value gets a class: states
+ * and carries of one pack share one, and so do results of the same operation on values of the same classes. A class is
+ * a tree of finite depth, so no value depends on another of its own class: all of them can be computed at once.
+ */
+import type { Block, Op, Shape } from '../../../spec/program.ts';
+import { sameShape } from '../passes/definitions.ts';
+import { canLift } from './lift.ts';
+
+/** A class and whether it has to do with an array at all. */
+export interface Class {
+  readonly key: number;
+  readonly wide: boolean;
+}
+
+/** What is computed together: one operation, or the same one of every element. */
+export interface Unit {
+  readonly members: readonly Op[];
+  /** Terms of each member's sum, where the unit is a sum of several values; the members are then its last additions. */
+  readonly terms?: readonly (readonly string[])[];
+  /** Members are equal shares of one value. */
+  readonly shares: boolean;
+}
+
+/** Numbers classes; one for all blocks of a function. */
+export class Classes {
+  private readonly keys = new Map<string, Class>();
+  private readonly of = new Map<string, Class>();
+  private readonly replaced = new Map<string, string>();
+
+  /** The class of values that nothing else is like, or that `pack` holds. */
+  declare(id: string, pack?: string): void {
+    this.of.set(id, this.named(pack === undefined ? `value ${id}` : `pack ${pack}`, pack !== undefined));
+  }
+
+  classOf(id: string): Class {
+    const found = this.of.get(id);
+    if (!found) throw new Error(`${id} has no class`);
+    return found;
+  }
+
+  set(id: string, found: Class): void {
+    this.of.set(id, found);
+  }
+
+  /** The value that this one equals. */
+  final(id: string): string {
+    return this.replaced.get(id) ?? id;
+  }
+
+  replace(id: string, by: string): void {
+    this.replaced.set(id, by);
+  }
+
+  named(key: string, wide: boolean): Class {
+    const known = this.keys.get(key);
+    if (known) return known;
+    const made = { key: this.keys.size, wide };
+    this.keys.set(key, made);
+    return made;
+  }
+}
+
+/**
+ * @param uses how often each value is read, in the whole function
+ * @param seen operations of blocks before, by what they compute; added to
+ * @returns units in the order of their first members
+ */
+export function unitsOf(
+  block: Block,
+  shapeOf: (id: string) => Shape,
+  classes: Classes,
+  uses: ReadonlyMap<string, number>,
+  seen: Map<string, string>,
+): Unit[] {
+  const sums = new Sums(block, shapeOf, uses);
+  const units: { members: Op[]; terms?: (readonly string[])[]; shares: boolean }[] = [];
+  const byClass = new Map<number, (typeof units)[number]>();
+  for (const old of block.ops) {
+    if (sums.isInner(old.id)) continue;
+    const op = { ...old, args: old.args.map((a) => classes.final(a)) };
+    const terms = sums.termsOf(old.id)?.map((a) => classes.final(a));
+    const shares = terms === undefined && isShare(op);
+    const attributes = shares ? `share ${op.attributes.size}` : JSON.stringify(op.attributes);
+    if (op.op === 'reshape' && sameShape(shapeOf(op.args[0] as string), op.shape)) {
+      // A name of its own was needed while gradients were taken; from here on it is the same value.
+      classes.replace(old.id, op.args[0] as string);
+      continue;
+    }
+    const same = `${op.op}(${(terms ?? op.args).join(',')})${JSON.stringify(op.attributes)}${op.shape.join('x')}`;
+    const known = seen.get(same);
+    if (known !== undefined) {
+      classes.replace(old.id, known);
+      continue;
+    }
+    seen.set(same, old.id);
+    const parts = (terms ?? op.args).map((a) => classes.classOf(a));
+    const wide = shares || (parts.some((c) => c.wide) && (terms !== undefined || canLift(op)));
+    const inputs = terms === undefined ? parts.map((c) => c.key).join(',') : sumKey(parts);
+    const found = classes.named(
+      wide ? `${op.op} ${inputs} ${attributes} ${op.shape.join('x')}` : `value ${old.id}`,
+      wide,
+    );
+    classes.set(old.id, found);
+    const unit = wide ? byClass.get(found.key) : undefined;
+    if (unit) {
+      unit.members.push(op);
+      if (terms) unit.terms?.push(terms);
+      continue;
+    }
+    const made = { members: [op], shares, ...(terms ? { terms: [terms] } : {}) };
+    units.push(made);
+    if (wide) byClass.set(found.key, made);
+  }
+  return units;
+}
+
+/** Sums over any number of an array's elements are alike: a node with four links into it, and one with five. */
+function sumKey(terms: readonly Class[]): string {
+  const counts = new Map<number, number>();
+  for (const c of terms) counts.set(c.key, c.wide ? 1 : (counts.get(c.key) ?? 0) + 1);
+  return [...counts]
+    .sort(([a], [b]) => a - b)
+    .map(([key, count]) => `${key}*${count}`)
+    .join('+');
+}
+
+/** The i-th equal share of a batch: what each replica is fed. */
+function isShare(op: Op): boolean {
+  const { axis, from, size } = op.attributes;
+  return op.op === 'slice' && axis === 0 && typeof from === 'number' && typeof size === 'number' && from % size === 0;
+}
+
+/** Chains of additions of one shape, whose partial sums nobody else reads, as sums of many terms. */
+class Sums {
+  private readonly terms = new Map<string, string[]>();
+  private readonly inner = new Set<string>();
+
+  constructor(block: Block, shapeOf: (id: string) => Shape, uses: ReadonlyMap<string, number>) {
+    for (const op of block.ops) {
+      if (op.op !== 'add' || !op.args.every((a) => sameShape(shapeOf(a), op.shape))) continue;
+      const [a, b] = op.args as [string, string];
+      const take = (id: string): string[] | undefined => (uses.get(id) === 1 ? this.terms.get(id) : undefined);
+      const left = take(a);
+      const right = a === b ? undefined : take(b);
+      const all = left ?? [a];
+      if (left) this.inner.add(a);
+      if (right) this.inner.add(b);
+      all.push(...(right ?? [b]));
+      this.terms.set(op.id, all);
+    }
+  }
+
+  isInner(id: string): boolean {
+    return this.inner.has(id);
+  }
+
+  termsOf(id: string): readonly string[] | undefined {
+    return this.terms.get(id);
+  }
+}
