@@ -33,7 +33,7 @@ export class BlockBuilder implements Emit {
       args.map((a) => a.shape),
       attributes,
     );
-    for (const a of args) this.shapes.set(a.id, a.shape);
+    for (const a of args) if (!this.shapes.has(a.id)) this.shapes.set(a.id, a.shape);
     return this.append(name, args, attributes, shape);
   }
 
@@ -62,14 +62,23 @@ export class BlockBuilder implements Emit {
 
   private append(op: string, args: readonly Value[], attributes: Attributes, shape: Shape): Value {
     const id = this.names.fresh();
-    const plain: Op = { id, op, args: args.map((a) => a.id), attributes: canonicalAttributes(attributes), shape };
+    const { origin } = this;
+    const ids = args.map((a) => a.id);
+    const canonical = canonicalAttributes(attributes);
     this.shapes.set(id, shape);
-    this.ops.push(this.origin === undefined ? plain : { ...plain, origin: this.origin });
+    this.ops.push(
+      origin === undefined
+        ? { id, op, args: ids, attributes: canonical, shape }
+        : { id, op, args: ids, attributes: canonical, shape, origin },
+    );
     return { id, shape };
   }
 }
 
 /** Without what says nothing: a flag that is false is a flag that is not there, so equal operations look equal. */
 export function canonicalAttributes(attributes: Attributes): Attributes {
+  let says = true;
+  for (const name in attributes) if (attributes[name] === false) says = false;
+  if (says) return attributes;
   return Object.fromEntries(Object.entries(attributes).filter(([, value]) => value !== false));
 }

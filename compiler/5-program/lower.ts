@@ -109,6 +109,8 @@ function lowerTrain(graph: Graph, task: TrainTask, states: readonly State[]): Pr
 
 /** Samples below which a lane's products are too small to be worth their own thread. */
 const SMALLEST_LANE = 16;
+/** In larger models a product has work for all threads, and every lane would hold a copy of all weights. */
+const MOST_LANE_LINKS = 256;
 /** Lanes of one batch: fixed, so that results do not depend on the machine. */
 export const LANES = 2;
 
@@ -121,6 +123,7 @@ function lowerLanes(graph: Graph, task: TrainTask, states: readonly State[]): Pr
   const { rule } = methodOf(task);
   const batch = task.batch / LANES;
   const seam =
+    graph.links.length <= MOST_LANE_LINKS &&
     task.replicas === 1 &&
     (rule === 'il' || rule === 'z_il' || rule === 'bp') &&
     graph.links.every((l) => l.delay === 0);

@@ -84,8 +84,7 @@ function predict(
   activated: Map<string, Value>,
 ): Value | undefined {
   let sum: Value | undefined;
-  for (const link of network.graph.links) {
-    if (link.target !== node.name) continue;
+  for (const link of linksInto(network.graph, node.name)) {
     const source =
       link.delay === 0
         ? activate(builder, network, link.source, z, weights, activated)
@@ -98,6 +97,23 @@ function predict(
   }
   builder.origin = undefined;
   return sum;
+}
+
+/** Links by target, of every graph that was asked for. */
+const byTarget = new WeakMap<Graph, Map<string, GraphLink[]>>();
+
+function linksInto(graph: Graph, target: string): readonly GraphLink[] {
+  let links = byTarget.get(graph);
+  if (!links) {
+    links = new Map();
+    for (const link of graph.links) {
+      const known = links.get(link.target);
+      if (known) known.push(link);
+      else links.set(link.target, [link]);
+    }
+    byTarget.set(graph, links);
+  }
+  return links.get(target) ?? [];
 }
 
 /** A weight as the link uses it: where the link is thinned, only the connections that exist. */

@@ -24,13 +24,14 @@ export interface Unit {
 
 /** Numbers classes; one for all blocks of a function. */
 export class Classes {
+  private count = 0;
   private readonly keys = new Map<string, Class>();
   private readonly of = new Map<string, Class>();
   private readonly replaced = new Map<string, string>();
 
   /** The class of values that nothing else is like, or that `pack` holds. */
   declare(id: string, pack?: string): void {
-    this.of.set(id, this.named(pack === undefined ? `value ${id}` : `pack ${pack}`, pack !== undefined));
+    this.of.set(id, pack === undefined ? this.alone() : this.named(`pack ${pack}`, true));
   }
 
   classOf(id: string): Class {
@@ -52,10 +53,15 @@ export class Classes {
     this.replaced.set(id, by);
   }
 
+  /** A class that nothing else is of. */
+  alone(): Class {
+    return { key: this.count++, wide: false };
+  }
+
   named(key: string, wide: boolean): Class {
     const known = this.keys.get(key);
     if (known) return known;
-    const made = { key: this.keys.size, wide };
+    const made = { key: this.count++, wide };
     this.keys.set(key, made);
     return made;
   }
@@ -75,44 +81,53 @@ export function unitsOf(
 ): Unit[] {
   const sums = new Sums(block, shapeOf, uses);
   const units: { members: Op[]; terms?: (readonly string[])[]; shares: boolean }[] = [];
-  const byClass = new Map<number, (typeof units)[number]>();
+  const byClass = new Map<Class, (typeof units)[number]>();
   for (const old of block.ops) {
     if (sums.isInner(old.id)) continue;
-    const op = { ...old, args: old.args.map((a) => classes.final(a)) };
-    const terms = sums.termsOf(old.id)?.map((a) => classes.final(a));
-    const shares = terms === undefined && isShare(op);
-    const attributes = shares ? `share ${op.attributes.size}` : JSON.stringify(op.attributes);
-    if (op.op === 'reshape' && sameShape(shapeOf(op.args[0] as string), op.shape)) {
+    const inner = sums.termsOf(old.id);
+    const reads = (inner ?? old.args).map((a) => classes.final(a));
+    if (old.op === 'reshape' && sameShape(shapeOf(reads[0] as string), old.shape)) {
       // A name of its own was needed while gradients were taken; from here on it is the same value.
-      classes.replace(old.id, op.args[0] as string);
+      classes.replace(old.id, reads[0] as string);
       continue;
     }
-    const same = `${op.op}(${(terms ?? op.args).join(',')})${JSON.stringify(op.attributes)}${op.shape.join('x')}`;
+    const said = old.args.length === 0 || hasAttributes(old) ? JSON.stringify(old.attributes) : '';
+    const same = `${old.op}${said} ${reads.join(' ')}`;
     const known = seen.get(same);
     if (known !== undefined) {
       classes.replace(old.id, known);
       continue;
     }
     seen.set(same, old.id);
-    const parts = (terms ?? op.args).map((a) => classes.classOf(a));
-    const wide = shares || (parts.some((c) => c.wide) && (terms !== undefined || canLift(op)));
-    const inputs = terms === undefined ? parts.map((c) => c.key).join(',') : sumKey(parts);
-    const found = classes.named(
-      wide ? `${op.op} ${inputs} ${attributes} ${op.shape.join('x')}` : `value ${old.id}`,
-      wide,
-    );
-    classes.set(old.id, found);
-    const unit = wide ? byClass.get(found.key) : undefined;
-    if (unit) {
-      unit.members.push(op);
-      if (terms) unit.terms?.push(terms);
+    const shares = inner === undefined && isShare(old);
+    const parts = reads.map((a) => classes.classOf(a));
+    const wide = shares || (parts.some((c) => c.wide) && (inner !== undefined || canLift(old)));
+    const made: Op = inner ? old : { ...old, args: reads };
+    if (!wide) {
+      classes.set(old.id, classes.alone());
+      units.push({ members: [made], shares, ...(inner ? { terms: [reads] } : {}) });
       continue;
     }
-    const made = { members: [op], shares, ...(terms ? { terms: [terms] } : {}) };
-    units.push(made);
-    if (wide) byClass.set(found.key, made);
+    const attributes = shares ? `share ${old.attributes.size}` : said;
+    const inputs = inner ? sumKey(parts) : parts.map((c) => c.key).join(' ');
+    const found = classes.named(`${old.op}${attributes} ${inputs} ${old.shape.join('x')}`, true);
+    classes.set(old.id, found);
+    const unit = byClass.get(found);
+    if (unit) {
+      unit.members.push(made);
+      if (inner) unit.terms?.push(reads);
+    } else {
+      const opened = { members: [made], shares, ...(inner ? { terms: [reads] } : {}) };
+      units.push(opened);
+      byClass.set(found, opened);
+    }
   }
   return units;
+}
+
+function hasAttributes(op: Op): boolean {
+  for (const _ in op.attributes) return true;
+  return false;
 }
 
 /** Sums over any number of an array's elements are alike: a node with four links into it, and one with five. */
