@@ -35,7 +35,7 @@ export interface Device {
   open(executable: Executable): Promise<DeviceSession>;
 }
 
-/** A program on a device, with its states. Calls are carried out in the order in which they were made. */
+/** A program on a device, with its states, which are zero when it has been opened. Calls are carried out in the order in which they were made. */
 export interface DeviceSession {
   /** Sets a state; its elements in row-major order. */
   write(state: string, values: Tensor): Promise<void>;

@@ -69,12 +69,18 @@ function assertFits(states: readonly State[]): void {
 async function fill(session: DeviceSession, states: readonly State[], beginning: Beginning): Promise<void> {
   const valuesFor = beginnings(beginning);
   for (const state of states) {
+    if ('seed' in beginning && !beginning.weights && memberStates(state).every(beginsAtZero)) continue;
     const parts = memberStates(state).map(valuesFor);
     const given = parts.filter((part) => part !== undefined);
     // Members belong to one state of the device: all of them have a value, or none has.
     if (given.length === 1 && !state.members) await session.write(state.id, given[0] as Tensor);
     else if (given.length === parts.length) await session.write(state.id, join(state, given));
   }
+}
+
+/** States of a device that was just opened are zero already: an optimiser's need not be sent there. */
+function beginsAtZero({ init }: State): boolean {
+  return init.kind === 'constant' && init.value === 0;
 }
 
 /** The values that a state begins with; nothing where it may stay as it is. */

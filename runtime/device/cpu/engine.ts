@@ -81,9 +81,14 @@ export class CpuEngine {
       this.states.set(s.id, { current, spare: rewritten.has(s.id) ? this.memory.place(s.shape) : undefined });
     }
     for (const [name, manifest] of this.manifests) {
-      const placed = manifest.outputs.flatMap((o) =>
-        'state' in o ? [] : [[o.output, this.memory.place(o.shape)] as const],
-      );
+      const placed = manifest.outputs.flatMap((o) => {
+        if ('state' in o) return [];
+        const place = this.memory.place(o.shape);
+        // Kernels name a gradient as the program does; the graph may call it otherwise where a state gets it, too.
+        return 'gradient' in o
+          ? [[o.output, place] as const, [o.gradient, place] as const]
+          : [[o.output, place] as const];
+      });
       const fields = manifest.kernelFields.map((k) => [k.field, this.memory.place(k.shape)] as const);
       this.places.set(name, { outputs: new Map(placed), fields: new Map(fields) });
     }
