@@ -19,6 +19,8 @@ export interface CpuManifest {
   readonly kernelFields: readonly { readonly field: string; readonly shape: Shape }[];
   /** Run behind the graph, in order, in place. */
   readonly kernels: readonly CpuKernel[];
+  /** What the graph calls its inputs, by state and by `in:FIELD`, where several shards share the graph. */
+  readonly graphNames?: Readonly<Record<string, string>>;
 }
 
 /** One function of `cpu/NAME.wasm` over tensors of the same size; the module also has `sum(bytes, a, b, result)`. */

@@ -2,7 +2,9 @@
 import type { FieldType, Initializer, Shape } from './program.ts';
 
 /** A major version that differs is refused; unknown fields of a newer minor one are ignored. */
-export const PLAN_FORMAT = '1.0';
+export const PLAN_FORMAT = '2.0';
+/** Older major versions that are still read: plans of one shard, whose functions run as a whole. */
+export const PLAN_FORMATS_READ: readonly string[] = ['1', '2'];
 
 export interface PlanField {
   readonly name: string;
@@ -75,6 +77,53 @@ export interface PlanShard {
   readonly program: string;
   /** Paths of what the CPU device runs, within the plan. */
   readonly cpu: readonly string[];
+  /** Names by which the device knows them (`cpu/train.tick.0.onnx`), in the same order; absent: their paths. */
+  readonly cpuNames?: readonly string[];
+  /** Path of its `ShardSchedule`; absent where there is one shard, whose functions run as a whole. */
+  readonly schedule?: string;
+  /** FLOP of one repetition of the longest loop of training (or of the first prediction). */
+  readonly flopsPerTick?: number;
+}
+
+/** What one shard tells another. */
+export interface PlanFlow {
+  readonly from: number;
+  readonly to: number;
+  /** In each tick: frames, and numbers in them. */
+  readonly messagesPerTick: number;
+  readonly valuesPerTick: number;
+  readonly bytesPerTick: { readonly f32: number; readonly f16: number };
+  /** In a whole training batch, ticks included. */
+  readonly messagesPerBatch: number;
+  readonly valuesPerBatch: number;
+}
+
+/** Two shards that exchange anything, with both directions (one may be missing). */
+export interface PlanBorder {
+  readonly shards: readonly [number, number];
+  readonly flows: readonly PlanFlow[];
+}
+
+/** What the plan expects of the machines that it was made for. */
+export interface PlanPredicted {
+  /** Ticks of one batch. */
+  readonly ticks: number;
+  readonly machines: readonly {
+    readonly name: string;
+    /** FLOP per second; bytes per second. */
+    readonly rate: number;
+    readonly upload: number | null;
+    readonly download: number | null;
+  }[];
+  readonly shards: readonly {
+    /** Seconds of a tick on its machine, of what goes out and of what comes in. */
+    readonly compute: number;
+    readonly upload: number;
+    readonly download: number;
+  }[];
+  /** Seconds of a tick: the largest of the above. */
+  readonly tick: number;
+  readonly limit: { readonly shard: number; readonly by: 'compute' | 'upload' | 'download' };
 }
 
 export interface Plan {
@@ -87,7 +136,9 @@ export interface Plan {
   readonly predictions: readonly PlanPrediction[];
   readonly checks: readonly PlanCheck[];
   readonly shards: readonly PlanShard[];
-  readonly borders: readonly never[];
+  readonly borders: readonly PlanBorder[];
+  /** Absent where there is one shard. */
+  readonly predicted?: PlanPredicted;
   /** Every other file of the plan. */
   readonly files: readonly { readonly path: string; readonly sha256: string; readonly bytes: number }[];
 }

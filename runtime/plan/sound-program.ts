@@ -22,7 +22,7 @@ const MOST_ELEMENTS = 2 ** 45;
 const MOST_REPEATS = 1_000_000;
 /** A batch of a field is held by the feed, not by the plan's count of memory. */
 const MOST_INPUT_ELEMENTS = 2 ** 30;
-const ROLES = ['parameter', 'optimizer', 'statistic', 'memory'];
+const ROLES = ['parameter', 'optimizer', 'statistic', 'memory', 'value'];
 
 /**
  * @param memory bytes that the plan says its values and states need
@@ -66,6 +66,8 @@ function initProblem(init: Initializer): string | undefined {
       return typeof init.field === 'string' && (init.what === 'mean' || init.what === 'scale')
         ? undefined
         : 'is a statistic of nothing';
+    case 'connections':
+      return typeof init.sparsity === 'object' && init.sparsity !== null ? undefined : 'is drawn from nothing';
     default:
       return 'begins in an unknown way';
   }
@@ -86,7 +88,8 @@ function functionProblem(f: ProgramFunction, states: readonly State[], memory: n
   for (const input of f.inputs) {
     const problem = shapeProblem(input.shape);
     if (problem !== undefined) return `input ${input.id} ${problem}`;
-    if (!isGradient(input, states) && input.shape[0] !== f.batch)
+    // What another function of the shard has made is as large as it is: shapes of values are checked where it is made.
+    if (!isGradient(input, states) && input.id !== input.field && input.shape[0] !== f.batch)
       return `input ${input.id} is not a batch of ${f.batch}`;
     if (elements(input.shape) > MOST_INPUT_ELEMENTS) return `input ${input.id} is too large`;
   }

@@ -205,13 +205,14 @@ export class CpuEngine {
     scope: Position & { tick: number },
   ): Record<string, ort.Tensor> {
     const feeds: Record<string, ort.Tensor> = {};
+    const nameOf = (name: string): string => manifest.graphNames?.[name] ?? name;
     for (const { field, type, shape } of manifest.fields) {
       const data = inputs[field];
       if (data?.length !== sizeOf(shape))
         throw new Error(`${manifest.function} wants ${sizeOf(shape)} elements of ${field}`);
-      feeds[`in:${field}`] = new ort.Tensor(ORT_TYPES[type], data, shape);
+      feeds[nameOf(`in:${field}`)] = new ort.Tensor(ORT_TYPES[type], data, shape);
     }
-    for (const id of manifest.states) feeds[id] = this.state(id).current.tensor;
+    for (const id of manifest.states) feeds[nameOf(id)] = this.state(id).current.tensor;
     if (manifest.scalars.length > 0) {
       const values = Float32Array.from(manifest.scalars, (s) => evaluateScalar(s, scope));
       feeds.scalars = new ort.Tensor('float32', values, [values.length]);

@@ -1,0 +1,190 @@
+/**
+ * A network as the partitioner sees it: one piece for each node (or tile of one), with the work and memory of the
+ * links whose weights live there; one net for each value that links need from elsewhere.
+ */
+import { type Program, type ProgramFunction, type Shape, sizeOf } from '../../../spec/program.ts';
+import type { Graph, GraphLink } from '../../4-graph/graph.ts';
+import { isOperator, operators } from '../../operators/table.ts';
+import type { Machines, Problem } from '../problem.ts';
+import { type Assignment, linkOwner, nodeOwner, type Owner, type Owners } from './owners.ts';
+
+const BYTES = 4;
+
+/** On which side of a border a link's weights live. */
+export type Side = 'source' | 'target';
+
+/**
+ * The cheaper side: weights at the source send the prediction (as wide as the target), weights at the target get the
+ * source's values. Of equals the source's, where a tick can do with one delay.
+ */
+export function sideOf(graph: Graph, link: GraphLink): Side {
+  const width = (name: string): number => sizeOf(graph.nodes.find((n) => n.name === name)?.shape ?? []);
+  return width(link.target) <= width(link.source) ? 'source' : 'target';
+}
+
+export interface PieceList {
+  /** Owners of pieces, by piece: nodes, or tiles of nodes. */
+  readonly owners: readonly Owner[];
+  readonly problem: Problem;
+}
+
+/** @param ticks of a batch, by which work is divided; @param batch samples of the network in one batch */
+export function piecesOf(
+  graph: Graph,
+  program: Program,
+  owners: Owners,
+  pieces: readonly Owner[],
+  machines: Machines,
+  keepTogether: readonly (readonly string[])[] = [],
+): PieceList {
+  const index = new Map(pieces.map((owner, i) => [owner, i]));
+  const home = homeOfOwner(graph, index);
+  const work = new Float64Array(pieces.length);
+  const memory = new Float64Array(pieces.length);
+  const f = mainFunction(program);
+  if (f) countWork(program, f, owners, home, work);
+  for (const state of program.states) {
+    const owner = owners.ofState(state);
+    const at = owner === undefined ? undefined : home(owner);
+    if (at !== undefined) memory[at] = (memory[at] ?? 0) + sizeOf(state.shape) * BYTES;
+  }
+  const batch = f ? samplesOf(f) : 1;
+  const together = new Int32Array(pieces.length).fill(-1);
+  keepTogether.forEach((names, group) => {
+    for (const [owner, i] of index) if (names.some((name) => ofNode(owner, name))) together[i] = group;
+  });
+  const cluster = clustersOf(pieces);
+  const nets = netsOf(graph, index, batch);
+  return {
+    owners: pieces,
+    problem: {
+      pieces: { count: pieces.length, work, memory, keepTogether: together, cluster },
+      nets,
+      machines,
+    },
+  };
+}
+
+/** What a shard spends its time with. */
+export function mainFunction(program: Program): ProgramFunction | undefined {
+  return program.functions.find((f) => f.name === 'train') ?? program.functions[0];
+}
+
+/** Ticks of a batch: repetitions of its loops, at least 1. */
+export function ticksOf(f: ProgramFunction): number {
+  return Math.max(1, ...f.blocks.map((b) => b.firstTick + (b.carries.length > 0 ? b.repeat : 0)));
+}
+
+function samplesOf(f: ProgramFunction): number {
+  const [carry] = f.blocks.flatMap((b) => b.carries.filter((c) => c.id.startsWith('in:z.')));
+  return carry?.shape[0] ?? f.batch;
+}
+
+export function ofNode(owner: Owner, node: string): boolean {
+  return owner === nodeOwner(node) || owner.startsWith(`${nodeOwner(node)}/`);
+}
+
+/** The piece of an owner: links go with the node on whose side their weights live. */
+function homeOfOwner(graph: Graph, index: ReadonlyMap<Owner, number>): (owner: Owner) => number | undefined {
+  const sides = new Map<Owner, Owner>();
+  for (const link of graph.links)
+    sides.set(linkOwner(link.name), nodeOwner(sideOf(graph, link) === 'source' ? link.source : link.target));
+  return (owner) => {
+    const node = sides.get(owner) ?? owner;
+    return index.get(node) ?? index.get(`${node}/0`);
+  };
+}
+
+/** Where every owner goes: pieces by the partition, links with theirs. */
+export function assignmentOf(graph: Graph, pieces: readonly Owner[], part: Int32Array): Assignment {
+  const index = new Map(pieces.map((owner, i) => [owner, i]));
+  const home = homeOfOwner(graph, index);
+  const found = new Map<Owner, number>(pieces.map((owner, i) => [owner, part[i] ?? 0]));
+  for (const owner of [...graph.links.map((l) => linkOwner(l.name)), ...graph.nodes.map((n) => nodeOwner(n.name))]) {
+    const at = home(owner);
+    if (at !== undefined) found.set(owner, part[at] ?? 0);
+  }
+  return found;
+}
+
+function countWork(
+  program: Program,
+  f: ProgramFunction,
+  owners: Owners,
+  home: (owner: Owner) => number | undefined,
+  work: Float64Array,
+): void {
+  const shapes = new Map<string, Shape>([...program.states, ...f.inputs].map((v) => [v.id, v.shape]));
+  const ticks = ticksOf(f);
+  for (const block of f.blocks) {
+    for (const scalar of block.scalars) shapes.set(scalar.id, []);
+    for (const carry of block.carries) for (const id of [carry.id, carry.result]) shapes.set(id, carry.shape);
+    for (const op of block.ops) {
+      shapes.set(op.id, op.shape);
+      const owner = owners.ofOrigin(op.origin);
+      const at = owner === undefined ? undefined : home(owner);
+      if (at === undefined || !isOperator(op.op)) continue;
+      const args = op.args.map((a) => shapes.get(a) ?? []);
+      work[at] = (work[at] ?? 0) + (operators[op.op].flops(args, op.shape, op.attributes) * block.repeat) / ticks;
+    }
+  }
+}
+
+/** Pieces of one innermost cluster have one number. */
+function clustersOf(pieces: readonly Owner[]): Int32Array {
+  const numbers = new Map<string, number>();
+  return Int32Array.from(pieces, (owner) => {
+    const name = owner.replace(/^node /, '');
+    const at = name.lastIndexOf('.');
+    if (at < 0) return -1;
+    const cluster = name.slice(0, at).split('.')[0] ?? '';
+    const known = numbers.get(cluster) ?? numbers.size;
+    numbers.set(cluster, known);
+    return known;
+  });
+}
+
+/**
+ * Two kinds of nets: around a source whose links keep their weights at their targets (its values go out, feedback comes
+ * back), and around a target whose links keep them at their sources (its values or errors go out, predictions come).
+ */
+function netsOf(graph: Graph, index: ReadonlyMap<Owner, number>, batch: number): Problem['nets'] {
+  const tiles = new Map<string, number[]>();
+  const widths = new Map(graph.nodes.map((n) => [n.name, sizeOf(n.shape)]));
+  for (const node of graph.nodes) {
+    const whole = index.get(nodeOwner(node.name));
+    const found: number[] = whole === undefined ? [] : [whole];
+    for (let i = 0; whole === undefined; i++) {
+      const tile = index.get(`${nodeOwner(node.name)}/${i}`);
+      if (tile === undefined) break;
+      found.push(tile);
+    }
+    tiles.set(node.name, found);
+  }
+  const pinsOf = new Map<string, Set<string>>();
+  for (const link of graph.links) {
+    const [hub, pin] = sideOf(graph, link) === 'source' ? [link.target, link.source] : [link.source, link.target];
+    pinsOf.set(hub, (pinsOf.get(hub) ?? new Set()).add(pin));
+  }
+  const hubs: number[] = [];
+  const pinStart = [0];
+  const pins: number[] = [];
+  const bytes: number[] = [];
+  for (const [hub, others] of pinsOf) {
+    const own = tiles.get(hub) ?? [];
+    for (const piece of own) {
+      hubs.push(piece);
+      for (const other of others) pins.push(...(tiles.get(other) ?? []));
+      pinStart.push(pins.length);
+      bytes.push(((widths.get(hub) ?? 0) / own.length) * batch * BYTES);
+    }
+  }
+  return {
+    count: hubs.length,
+    hub: Int32Array.from(hubs),
+    pinStart: Int32Array.from(pinStart),
+    pins: Int32Array.from(pins),
+    out: Float64Array.from(bytes),
+    back: Float64Array.from(bytes),
+  };
+}

@@ -1,0 +1,34 @@
+/** The CPU's files of several shards: equal graphs and kernels are there once. */
+import { createHash } from 'node:crypto';
+import type { Program } from '../../../spec/program.ts';
+import { lowerAnonymously } from './anonymous.ts';
+
+/** A file of a plan, and the name by which a shard's device knows it. */
+export interface ShardFile {
+  readonly name: string;
+  readonly path: string;
+  readonly bytes: Uint8Array;
+}
+
+/** @returns for each shard its files: `cpu/NAME.json`, `cpu/NAME.onnx`, `cpu/NAME.wasm` for every function */
+export function lowerShardsToCpu(programs: readonly Program[]): ShardFile[][] {
+  const shared = new Map<string, Uint8Array>();
+  const share = (bytes: Uint8Array, kind: string): { path: string; bytes: Uint8Array } => {
+    const path = `cpu/${createHash('sha256').update(bytes).digest('hex').slice(0, 32)}.${kind}`;
+    const known = shared.get(path) ?? bytes;
+    shared.set(path, known);
+    return { path, bytes: known };
+  };
+  return programs.map((program, shard) =>
+    program.functions.flatMap((f) => {
+      const { manifest, graph, module } = lowerAnonymously(program, f);
+      const description = new TextEncoder().encode(JSON.stringify(manifest));
+      const own = { name: `cpu/${f.name}.json`, path: `shards/${shard}/cpu/${f.name}.json`, bytes: description };
+      return [
+        own,
+        ...(graph ? [{ name: `cpu/${f.name}.onnx`, ...share(graph, 'onnx') }] : []),
+        ...(module ? [{ name: `cpu/${f.name}.wasm`, ...share(module, 'wasm') }] : []),
+      ];
+    }),
+  );
+}

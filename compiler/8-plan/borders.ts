@@ -1,0 +1,62 @@
+/** What crosses between shards, counted from their schedules. */
+import type { PlanBorder, PlanFlow } from '../../spec/plan.ts';
+import { sizeOf } from '../../spec/program.ts';
+import type { ShardFunction, ShardSchedule, Stage } from '../../spec/schedule.ts';
+
+const BYTES = { f32: 4, f16: 2 };
+
+/** @param name of the function that counts: `train`, or a prediction where nothing is trained */
+export function countBorders(schedules: readonly ShardSchedule[], name: string): PlanBorder[] {
+  const flows = schedules.flatMap((schedule) => flowsFrom(schedule, name));
+  const borders = new Map<string, { shards: [number, number]; flows: PlanFlow[] }>();
+  for (const flow of flows) {
+    const shards: [number, number] = [Math.min(flow.from, flow.to), Math.max(flow.from, flow.to)];
+    const key = shards.join('-');
+    const border = borders.get(key) ?? { shards, flows: [] };
+    border.flows.push(flow);
+    borders.set(key, border);
+  }
+  return [...borders.values()]
+    .map(({ shards, flows: both }) => ({ shards, flows: both.sort((a, b) => a.from - b.from) }))
+    .sort((a, b) => a.shards[0] - b.shards[0] || a.shards[1] - b.shards[1]);
+}
+
+function flowsFrom(schedule: ShardSchedule, name: string): PlanFlow[] {
+  const f = schedule.functions.find((g) => g.name === name);
+  if (!f) return [];
+  const tick = tickOf(f);
+  const messages = new Map(schedule.messages.map((m) => [m.id, m]));
+  const flows = new Map<
+    number,
+    { messagesPerTick: number; valuesPerTick: number; messagesPerBatch: number; valuesPerBatch: number }
+  >();
+  for (const stage of f.stages)
+    for (const id of stage.segments.flatMap((s) => s.send)) {
+      const message = messages.get(id);
+      if (!message) continue;
+      const values = message.values.reduce((sum, v) => sum + sizeOf(v.shape), 0);
+      const flow = flows.get(message.to) ?? {
+        messagesPerTick: 0,
+        valuesPerTick: 0,
+        messagesPerBatch: 0,
+        valuesPerBatch: 0,
+      };
+      if (stage === tick) {
+        flow.messagesPerTick++;
+        flow.valuesPerTick += values;
+      }
+      flow.messagesPerBatch += stage.repeat;
+      flow.valuesPerBatch += values * stage.repeat;
+      flows.set(message.to, flow);
+    }
+  return [...flows].map(([to, flow]) => {
+    const bytesPerTick = { f32: flow.valuesPerTick * BYTES.f32, f16: flow.valuesPerTick * BYTES.f16 };
+    return { from: schedule.shard, to, ...flow, bytesPerTick };
+  });
+}
+
+/** The longest loop; rules without one have no ticks. */
+export function tickOf(f: ShardFunction): Stage | undefined {
+  const loops = f.stages.filter((s) => s.repeat > 1 || s.next.length > 0);
+  return loops.sort((a, b) => b.repeat - a.repeat)[0];
+}
