@@ -1,5 +1,6 @@
 /** From one program to a plan of several shards: pieces, partition, programs, files. Pure. */
 
+import { runPassesByNode } from './5-program/passes/index.ts';
 import { type Machines, uniformMachines } from './6-partition/problem.ts';
 import { cutLine } from './6-partition/shards/line.ts';
 import { nodeOwner, ownersOf } from './6-partition/shards/owners.ts';
@@ -10,10 +11,11 @@ import type { BuiltPlan } from './8-plan/build.ts';
 import { buildShardedPlan } from './8-plan/shards.ts';
 import type { PlanInputs, Staged } from './build-program.ts';
 
-/** More parts were asked for than the model can be cut into. */
-export interface TooManyParts {
-  readonly kind: 'too-many';
-  readonly most: number;
+/** The model cannot be cut so, and what to do instead. */
+export interface CannotCut {
+  readonly kind: 'impossible';
+  readonly reason: string;
+  readonly repair: string;
 }
 
 /** One core of a small machine, where nobody says what the machines are. */
@@ -24,15 +26,21 @@ export function buildShards(
   inputs: PlanInputs,
   shards: number,
   machines?: Machines,
-): { kind: 'plan'; built: BuiltPlan } | TooManyParts {
-  const { checked, graph, task, predicts, program } = staged;
+): { kind: 'plan'; built: BuiltPlan } | CannotCut {
+  const { checked, graph, task, predicts } = staged;
+  const program = runPassesByNode(staged.lowered);
   const owners = ownersOf(graph);
   const pieces = graph.nodes.map((n) => nodeOwner(n.name));
   const fleet = machines ?? uniformMachines(shards, { rate: ASSUMED_RATE });
   const together = checked.schedules.filter((s) => s.model === graph.name).flatMap((s) => s.keepTogether);
   const { problem } = piecesOf(graph, program, owners, pieces, fleet, together);
   const part = cutLine(problem.pieces.work, shards);
-  if (!part) return { kind: 'too-many', most: pieces.length };
+  if (!part)
+    return {
+      kind: 'impossible',
+      reason: `${graph.name} has parts for ${pieces.length} shards, not for ${shards}`,
+      repair: `ask for at most ${pieces.length}`,
+    };
   const split = splitProgram(program, owners, assignmentOf(graph, pieces, part), shards);
   const nodes = split.map((_, shard) =>
     pieces.filter((_owner, i) => part[i] === shard).map((o) => o.replace(/^node /, '')),

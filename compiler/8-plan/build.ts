@@ -3,6 +3,7 @@ import type { Plan, PlanCheck, PlanData, PlanField, PlanPrediction, PlanShard, P
 import { PLAN_FORMAT } from '../../spec/plan.ts';
 import { memberStates, type Program, type ProgramFunction } from '../../spec/program.ts';
 import { printProgram } from '../../spec/program-text.ts';
+import type { ShardSchedule } from '../../spec/schedule.ts';
 import type { Checked, CheckInstance, DataReference, PredictTask, TrainTask } from '../3-check/checked.ts';
 import { countParameters, type Graph } from '../4-graph/graph.ts';
 import { methodOf } from '../5-program/method.ts';
@@ -13,6 +14,15 @@ export interface BuiltPlan {
   readonly plan: Plan;
   readonly program: Program;
   /** Every file but `plan.json`, by path. */
+  readonly files: ReadonlyMap<string, Uint8Array>;
+  /** What each shard runs; none where there is one shard, which runs `program`. */
+  readonly shards?: readonly BuiltShard[];
+}
+
+export interface BuiltShard {
+  readonly program: Program;
+  readonly schedule: ShardSchedule;
+  /** Files of the CPU device by the names that it knows. */
   readonly files: ReadonlyMap<string, Uint8Array>;
 }
 

@@ -18,10 +18,7 @@ export interface ShardsSource {
 }
 
 /** @param source of the model as one shard; its programs are replaced */
-export function buildShardedPlan(
-  source: PlanSource,
-  cut: ShardsSource,
-): BuiltPlan & { schedules: ShardProgram['schedule'][] } {
+export function buildShardedPlan(source: PlanSource, cut: ShardsSource): BuiltPlan {
   const whole = buildPlan({ ...source, cpu: new Map() });
   const files = new Map<string, Uint8Array>();
   const shards = cut.shards.map((shard, i) => {
@@ -43,7 +40,11 @@ export function buildShardedPlan(
     predicted: predict(shards, borders, cut, name),
     files: [...files].map(([path, bytes]) => ({ path, sha256: sha256(bytes), bytes: bytes.length })),
   };
-  return { plan, program: source.program, files, schedules: cut.shards.map((s) => s.schedule) };
+  const built = cut.shards.map((shard, i) => ({
+    ...shard,
+    files: new Map((cut.files[i] ?? []).map((f) => [f.name, f.bytes])),
+  }));
+  return { plan, program: source.program, files, shards: built };
 }
 
 function shardOf(

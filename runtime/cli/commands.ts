@@ -40,7 +40,12 @@ export const commands: readonly Command[] = [
           .positional('task', { type: 'string', describe: 'name of a train block' })
           .option('out', { type: 'string', requiresArg: true, describe: 'run folder (default: runs/MODEL-DATE-N)' })
           .option('resume', { type: 'string', requiresArg: true, describe: 'continue this run with its own settings' })
-          .option('weights', { type: 'string', requiresArg: true, describe: 'start from the weights of this run' }),
+          .option('weights', { type: 'string', requiresArg: true, describe: 'start from the weights of this run' })
+          .option('shards', {
+            type: 'string',
+            requiresArg: true,
+            describe: 'K: cut into K shards, run in lockstep here',
+          }),
         ['$0 train dsl-examples/digits.pcn', 'train on generated digits'],
         ['$0 train dsl-examples/mnist.pcn ipc --data DIR --json', 'another task, as JSON lines'],
         ['$0 train --resume runs/digits-20261122-1', 'go on where a run stopped'],
@@ -153,6 +158,7 @@ export const commands: readonly Command[] = [
         number(number(set(json(y)), 'epochs', 'epochs, and the horizon of the schedules'), 'batch', 'samples per batch')
           .positional('file', { type: 'string', describe: 'model file (.pcn)' })
           .positional('task', { type: 'string', describe: 'name of a train block' })
+          .option('partition', { type: 'string', requiresArg: true, describe: 'K: cut the model into K shards' })
           .option('out', {
             alias: 'o',
             type: 'string',
@@ -160,6 +166,7 @@ export const commands: readonly Command[] = [
             describe: 'plan folder (default: FILE.plan)',
           }),
         ['$0 compile model.pcn -o model.plan', 'plan.json, the programs and cpu/*.onnx'],
+        ['$0 compile model.pcn --partition 8', 'eight shards, with what crosses between them'],
       ),
     load: () => import('./compile.ts'),
   },

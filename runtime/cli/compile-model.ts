@@ -2,6 +2,7 @@
 import { basename } from 'node:path';
 import type { Checked, TrainTask } from '../../compiler/3-check/checked.ts';
 import { passes } from '../../compiler/5-program/passes/index.ts';
+import type { Machines } from '../../compiler/6-partition/problem.ts';
 import type { BuiltPlan } from '../../compiler/8-plan/build.ts';
 import { buildProgram, finishPlan, type Selected, type Staged } from '../../compiler/build-program.ts';
 import { checkFile } from '../../compiler/compile.ts';
@@ -110,12 +111,33 @@ export function buildStages(selected: Selected, after?: string): Staged {
   return timed('graph and program', () => buildProgram(selected, after));
 }
 
-export async function planOf(model: CheckedModel, staged: Staged): Promise<BuiltPlan> {
+/** @param cut how to cut it; one shard when absent @throws UserError `partition/…` where it cannot be cut so */
+export async function planOf(model: CheckedModel, staged: Staged, cut?: Cut): Promise<BuiltPlan> {
+  if (cut !== undefined && cut.shards > 1) return cutPlanOf(model, staged, cut);
   const { lowerToCpu } = await import('../../compiler/7-kernels/onnx/lower.ts');
   const cpu = timed('onnx', () => lowerToCpu(staged.program));
   if (debugLog().shows('kernels')) await debugKernels(cpu);
   const modules = modulesOf(model);
   return timed('plan', () => finishPlan(staged, { compiler: `nmc ${packageVersion()}`, modules }, cpu));
+}
+
+/** Into how many shards, on which machines. */
+export interface Cut {
+  readonly shards: number;
+  readonly machines?: Machines;
+}
+
+async function cutPlanOf(model: CheckedModel, staged: Staged, { shards, machines }: Cut): Promise<BuiltPlan> {
+  const { buildShards } = await import('../../compiler/build-shards.ts');
+  const inputs = { compiler: `nmc ${packageVersion()}`, modules: modulesOf(model) };
+  const result = timed('shards', () => buildShards(staged, inputs, shards, machines));
+  if (result.kind === 'plan') return result.built;
+  throw new UserError('partition/impossible', `${model.path} cannot be cut so: ${result.reason}`, result.repair);
+}
+
+/** `--partition K`, `--shards K`: 1 where it is not given. */
+export function cutOf(args: Arguments, name: string): Cut {
+  return { shards: wholeNumber(args, name, 1, 1_000_000) ?? 1 };
 }
 
 async function debugKernels(files: ReadonlyMap<string, Uint8Array>): Promise<void> {

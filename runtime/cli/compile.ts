@@ -6,12 +6,16 @@ import { writePlan } from '../plan/plan-folder.ts';
 import { emit } from '../support/emit.ts';
 import { formatBytes, formatCount } from '../support/format-numbers.ts';
 import { type Arguments, EXIT, flag, text } from './command.ts';
-import { buildStages, checkModel, fileArgument, planOf, selectTask } from './compile-model.ts';
+import { buildStages, checkModel, cutOf, fileArgument, planOf, selectTask } from './compile-model.ts';
 
 export default async function (args: Arguments): Promise<number> {
   const path = fileArgument(args);
   const model = checkModel(path, args);
-  const { plan, files } = await planOf(model, buildStages(selectTask(model, text(args, 'task'), args)));
+  const { plan, files } = await planOf(
+    model,
+    buildStages(selectTask(model, text(args, 'task'), args)),
+    cutOf(args, 'partition'),
+  );
   const folder = text(args, 'out') ?? `${basename(path).replace(/\.pcn$/, '')}.plan`;
   const bytes = planBytes(plan);
   writePlan(folder, bytes, files);
@@ -24,7 +28,7 @@ export default async function (args: Arguments): Promise<number> {
   const memory = plan.shards.reduce((sum, s) => sum + s.memory, 0);
   const flops = plan.shards.reduce((sum, s) => sum + s.flopsPerBatch, 0);
   process.stdout.write(
-    `${plan.model}  ${plan.shards[0]?.nodes.length ?? 0} nodes, ${formatCount(parameters)} parameters → ${plan.shards.length} shard\n` +
+    `${plan.model}  ${plan.shards.reduce((sum, s) => sum + s.nodes.length, 0)} ${plan.shards.length > 1 ? 'pieces' : 'nodes'}, ${formatCount(parameters)} parameters → ${plan.shards.length} shard${plan.shards.length > 1 ? 's' : ''}\n` +
       `memory  ${formatBytes(memory)}\n` +
       (plan.training
         ? `work    ${(flops / 1e6).toFixed(1)} MFLOP a batch of ${plan.training.batch} (${plan.training.rule})\n`

@@ -74,11 +74,12 @@ export function timedShard(shard: Shard, flopsOf: (functionName: string) => numb
 }
 
 /** Work of one run of a function, counted over the program. */
-export async function flopCounter(program: Program): Promise<(functionName: string) => number> {
+export async function flopCounter(programs: readonly Program[]): Promise<(functionName: string) => number> {
   if (!debugLog().shows('timing')) return () => 0;
   const { countFlops } = await import('../../compiler/8-plan/cost.ts');
-  return (name) => {
-    const f = program.functions.find((g) => g.name === name);
-    return f ? countFlops(program, f) : 0;
-  };
+  return (name) =>
+    programs.reduce((sum, program) => {
+      const f = program.functions.find((g) => g.name === name);
+      return sum + (f ? countFlops(program, f) : 0);
+    }, 0);
 }

@@ -6,10 +6,13 @@ import { EnvironmentError } from '../support/errors.ts';
 import { formatBytes } from '../support/format-numbers.ts';
 import { checkExport } from './check-export.ts';
 import { type Arguments, EXIT, flag, text } from './command.ts';
+import { openPlanOfRun } from './open-plan.ts';
 import { openPredictor, selectPrediction } from './run-predictor.ts';
 
 export default async function (args: Arguments): Promise<number> {
-  const { run, plan, executable, shard } = await openPredictor(text(args, 'run') ?? '', 'reference');
+  const directory = text(args, 'run') ?? '';
+  const { executable } = openPlanOfRun(directory);
+  const { run, plan, shard } = await openPredictor(directory, 'reference');
   try {
     const prediction = selectPrediction(plan, text(args, 'task'));
     const weights = new Map<string, Float32Array>();

@@ -2,16 +2,15 @@
 import { closest } from '../../compiler/diagnostics/suggest.ts';
 import type { Plan, PlanPrediction } from '../../spec/plan.ts';
 import { chooseDevice } from '../device/choose.ts';
-import type { Executable } from '../device/device.ts';
-import { openShard, type Shard } from '../shard/shard.ts';
+import type { Shard } from '../shard/shard.ts';
+import { openShards } from '../shard/shards.ts';
 import { openRun, type Run } from '../store/run-folder.ts';
 import { UserError } from '../support/errors.ts';
-import { openPlanOfRun } from './open-plan.ts';
+import { openShardsOfRun } from './open-plan.ts';
 
 export interface Predictor {
   readonly run: Run;
   readonly plan: Plan;
-  readonly executable: Executable;
   readonly shard: Shard;
 }
 
@@ -19,9 +18,9 @@ export async function openPredictor(directory: string, deviceName: string): Prom
   const run = openRun(directory);
   const device = await chooseDevice(deviceName);
   device.warmUp?.();
-  const { plan, executable } = openPlanOfRun(directory);
-  const shard = await openShard(device, executable, () => ({ tensors: run.readParameters() }));
-  return { run, plan, executable, shard };
+  const { plan, sources } = openShardsOfRun(directory);
+  const shard = await openShards(device, sources, () => ({ tensors: run.readParameters() }));
+  return { run, plan, shard };
 }
 
 /** The predict block of that name, or the first. */

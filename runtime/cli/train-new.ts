@@ -3,12 +3,13 @@ import { setImmediate, setTimeout } from 'node:timers/promises';
 import { dataOf, planBytes } from '../../compiler/8-plan/build.ts';
 import type { Device } from '../device/device.ts';
 import { PLAN_FILE } from '../plan/plan-files.ts';
-import { openShard } from '../shard/shard.ts';
+import { openShards } from '../shard/shards.ts';
 import { assertTrainable } from '../shard/trainable.ts';
+import { wholeSchedule } from '../shard/whole.ts';
 import { createRun } from '../store/create-run.ts';
 import { openRun } from '../store/run-folder.ts';
 import { type Arguments, text } from './command.ts';
-import { buildStages, checkModel, fileArgument, planOf, requireTask, selectTask } from './compile-model.ts';
+import { buildStages, checkModel, cutOf, fileArgument, planOf, requireTask, selectTask } from './compile-model.ts';
 import { flopCounter, timed, timedShard } from './debug.ts';
 import { runTo } from './train-loop.ts';
 import type { Reporter } from './train-report.ts';
@@ -38,7 +39,11 @@ export async function trainNew(
   await Promise.race([early.catch(() => undefined), setTimeout(HEAD_START_MS)]);
   const staged = buildStages(selected);
   await setImmediate();
-  const { plan, program, files } = await planOf(model, staged);
+  const { plan, program, files, shards } = await planOf(model, staged, cutOf(args, 'shards'));
+  const sources = shards
+    ? shards.map(({ schedule, ...executable }) => ({ executable, schedule }))
+    : [{ executable: { program, files }, schedule: wholeSchedule(program) }];
+  const states = sources.flatMap((s) => s.executable.program.states);
   const training = trainingOf(plan);
   reporter.start(plan, training, device);
   const opening = reporter.waiting(
@@ -47,20 +52,20 @@ export async function trainNew(
   );
   opening.catch(() => undefined);
   const opened = await timed('open device', () =>
-    openShard(
+    openShards(
       device,
-      { program, files },
+      sources,
       async () => {
         const data = await opening;
         assertTrainable(plan, training, data);
         reporter.data(data);
-        const statistics = timed('statistics of the data', () => statisticsOf(program.states, data.train));
+        const statistics = timed('statistics of the data', () => statisticsOf(states, data.train));
         return { seed: chosen.seed, statistics, ...(given ? { weights: given } : {}) };
       },
       'train',
     ),
   );
-  const shard = timedShard(opened, await flopCounter(program));
+  const shard = timedShard(opened, await flopCounter(sources.map((s) => s.executable.program)));
   try {
     const saved = await reporter.waiting('preparing the device', shard.save());
     const initial = { epoch: 0, batch: 0, update: 0, finished: false, totals: {}, ...saved };

@@ -1,12 +1,12 @@
 /** `nmc train --resume DIR`: goes on with a run, with its own settings. */
 import { chooseDevice } from '../device/choose.ts';
-import { openShard } from '../shard/shard.ts';
+import { openShards } from '../shard/shards.ts';
 import { assertTrainable } from '../shard/trainable.ts';
 import { resumeRun, type TrainingRun } from '../store/run-folder.ts';
 import { UserError } from '../support/errors.ts';
 import { type Arguments, text } from './command.ts';
 import { flopCounter, timed, timedShard } from './debug.ts';
-import { openPlanOfRun } from './open-plan.ts';
+import { openShardsOfRun } from './open-plan.ts';
 import { runTo } from './train-loop.ts';
 import type { Reporter } from './train-report.ts';
 import { storedSettings, trainingOf } from './train-settings.ts';
@@ -14,7 +14,19 @@ import { dataOpener, openTrainingData } from './training-data.ts';
 import type { Interrupt } from './watch-interrupt.ts';
 
 /** All that belongs to the run; `--data` may say where the data are now. */
-const NOT_WITH_RESUME = ['file', 'task', 'epochs', 'batch', 'seed', 'limit', 'out', 'weights', 'set', 'device'];
+const NOT_WITH_RESUME = [
+  'file',
+  'task',
+  'epochs',
+  'batch',
+  'seed',
+  'limit',
+  'out',
+  'weights',
+  'set',
+  'device',
+  'shards',
+];
 
 export async function trainOn(
   directory: string,
@@ -48,19 +60,19 @@ async function goOn(
   const chosen = storedSettings(run.config, dataDirectory);
   const device = await chooseDevice(chosen.device);
   if (!state.finished) device.warmUp?.();
-  const { plan, executable } = await timed('read the plan', () => openPlanOfRun(directory));
+  const { plan, sources } = await timed('read the plan', () => openShardsOfRun(directory));
   if (state.finished) return reporter.alreadyDone(run, plan);
   const training = trainingOf(plan);
   reporter.start(plan, training, device);
   const opening = reporter.waiting('reading data', openTrainingData(plan, training, dataOpener(chosen)));
   opening.catch(() => undefined);
-  const opened = await openShard(
+  const opened = await openShards(
     device,
-    executable,
+    sources,
     () => ({ tensors: [...state.parameters, ...state.auxiliary] }),
     'train',
   );
-  const shard = timedShard(opened, await flopCounter(executable.program));
+  const shard = timedShard(opened, await flopCounter(sources.map((s) => s.executable.program)));
   try {
     const data = await opening;
     assertTrainable(plan, training, data);

@@ -33,6 +33,8 @@ export interface Device {
   /** Begins what takes time and needs no program (a thread, a library), so that `open` is quick later. */
   warmUp?(): void;
   open(executable: Executable): Promise<DeviceSession>;
+  /** Programs that work together on this machine, each with one thread of computation at a time. */
+  openAll?(executables: readonly Executable[]): Promise<DeviceSession[]>;
 }
 
 /** A program on a device, with its states, which are zero when it has been opened. Calls are carried out in the order in which they were made. */

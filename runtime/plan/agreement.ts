@@ -4,7 +4,10 @@ import { memberStates, type Program, type ProgramFunction, type Shape } from '..
 
 /** @returns what does not agree, or nothing */
 export function agreementProblem(plan: Plan, shard: PlanShard, program: Program): string | undefined {
-  return parametersProblem(shard, program) ?? trainingProblem(plan, program) ?? predictionsProblem(plan, program);
+  const parameters = parametersProblem(shard, program);
+  // What several shards do together is in their schedules.
+  if (parameters !== undefined || shard.schedule !== undefined) return parameters;
+  return trainingProblem(plan, program) ?? predictionsProblem(plan, program);
 }
 
 function parametersProblem(shard: PlanShard, program: Program): string | undefined {

@@ -1,16 +1,19 @@
 /** Writes a plan as a folder, and reads one back, trusting nothing in it. */
 import { existsSync, mkdirSync, readFileSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { PLAN_FORMAT, type Plan } from '../../spec/plan.ts';
+import { PLAN_FORMAT, PLAN_FORMATS_READ, type Plan } from '../../spec/plan.ts';
 import type { Program } from '../../spec/program.ts';
 import { ProgramTextError, parseProgram } from '../../spec/program-text.ts';
+import type { ShardSchedule } from '../../spec/schedule.ts';
 import type { Executable } from '../device/device.ts';
+import { wholeSchedule } from '../shard/whole.ts';
 import { writeFileAtomic } from '../support/atomic.ts';
 import { UserError } from '../support/errors.ts';
 import { agreementProblem } from './agreement.ts';
 import { manifestProblem } from './manifests.ts';
 import { readsOutside } from './onnx-outside.ts';
 import { broken, PLAN_FILE, readPlanFiles } from './plan-files.ts';
+import { scheduleFormatProblem, schedulesProblem } from './schedules.ts';
 import { planProblem } from './schema.ts';
 import { programProblem } from './sound-program.ts';
 
@@ -32,6 +35,8 @@ export interface LoadedPlan {
   readonly plan: Plan;
   /** One for each shard. */
   readonly executables: readonly Executable[];
+  /** What each of them does when. */
+  readonly schedules: readonly ShardSchedule[];
 }
 
 /**
@@ -43,7 +48,28 @@ export function loadPlan(folder: string, verify: (program: Program) => void): Lo
   const plan = parsePlan(readPlanText(folder), folder);
   const files = readPlanFiles(folder, plan.files);
   const executables = plan.shards.map((shard) => loadShard(folder, plan, shard, files, verify));
-  return { plan, executables };
+  const schedules = plan.shards.map((shard, i) => {
+    const program = executables[i]?.program as Program;
+    return shard.schedule === undefined ? wholeSchedule(program) : loadSchedule(folder, shard.schedule, files);
+  });
+  const programs = executables.map((e) => e.program);
+  const problem = plan.shards.length > 1 ? schedulesProblem(plan, schedules, programs) : undefined;
+  if (problem !== undefined) throw broken(folder, problem);
+  return { plan, executables, schedules };
+}
+
+function loadSchedule(folder: string, path: string, files: ReadonlyMap<string, Uint8Array>): ShardSchedule {
+  const bytes = files.get(path);
+  if (!bytes) throw broken(folder, `it names a schedule that is not among the files: ${path}`);
+  let value: unknown;
+  try {
+    value = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
+  } catch {
+    throw broken(folder, `${path} is not JSON`);
+  }
+  const problem = scheduleFormatProblem(value);
+  if (problem !== undefined) throw broken(folder, `${path}: ${problem}`);
+  return value as ShardSchedule;
 }
 
 export function isPlanFolder(path: string): boolean {
@@ -60,11 +86,13 @@ function loadShard(
   const text = files.get(shard.program);
   if (!text) throw broken(folder, `shard ${shard.id} names a program that is not among the files: ${shard.program}`);
   const wanted = new Map<string, Uint8Array>();
-  for (const path of shard.cpu) {
+  if (shard.cpuNames && shard.cpuNames.length !== shard.cpu.length)
+    throw broken(folder, `shard ${shard.id} names ${shard.cpu.length} files by ${shard.cpuNames.length} names`);
+  for (const [i, path] of shard.cpu.entries()) {
     const bytes = files.get(path);
     if (!bytes) throw broken(folder, `shard ${shard.id} names a file that is not there: ${path}`);
     if (path.endsWith('.onnx') && readsOutside(bytes)) throw broken(folder, `${path} takes weights from other files`);
-    wanted.set(path, bytes);
+    wanted.set(shard.cpuNames?.[i] ?? path, bytes);
   }
   const program = parseText(folder, shard.program, text);
   const problem = programProblem(program, shard.memory) ?? agreementProblem(plan, shard, program);
@@ -98,7 +126,7 @@ function parsePlan(text: string, folder: string): Plan {
   }
   const format = (value as { format?: unknown } | null)?.format;
   if (typeof format !== 'string') throw broken(folder, `${PLAN_FILE} does not say its format`);
-  if (format.split('.')[0] !== PLAN_FORMAT.split('.')[0])
+  if (!PLAN_FORMATS_READ.includes(format.split('.')[0] ?? ''))
     throw new UserError(
       'plan/version',
       `${folder} has plan format ${format.slice(0, 20)}, this nmc reads ${PLAN_FORMAT}`,

@@ -41,7 +41,7 @@ export async function openShard(
   const session = await device.open(executable);
   try {
     if (first !== undefined) session.prepare(first);
-    await fill(session, states, await begin());
+    await fillStates(session, states, await begin());
   } catch (error) {
     await session.close();
     throw error;
@@ -56,7 +56,7 @@ export async function openShard(
 }
 
 /** Said before anything is allocated: what does not fit would end the process without a word. */
-function assertFits(states: readonly State[]): void {
+export function assertFits(states: readonly State[]): void {
   const bytes = states.reduce((sum, s) => sum + sizeOf(s.shape) * Float32Array.BYTES_PER_ELEMENT, 0);
   if (bytes <= totalmem()) return;
   throw new EnvironmentError(
@@ -66,7 +66,9 @@ function assertFits(states: readonly State[]): void {
   );
 }
 
-async function fill(session: DeviceSession, states: readonly State[], beginning: Beginning): Promise<void> {
+/** Gives every state its first value; values that live within a batch need none. */
+export async function fillStates(session: DeviceSession, all: readonly State[], beginning: Beginning): Promise<void> {
+  const states = all.filter((s) => s.role !== 'value');
   const valuesFor = beginnings(beginning);
   for (const state of states) {
     if ('seed' in beginning && !beginning.weights && memberStates(state).every(beginsAtZero)) continue;
@@ -117,10 +119,11 @@ function initialState(state: State, seed: number, statistics: ReadonlyMap<string
   return state.init.what === 'mean' ? found.mean : Float32Array.of(found.scale);
 }
 
-async function saveStates(
+export async function saveStates(
   session: DeviceSession,
-  states: readonly State[],
+  all: readonly State[],
 ): Promise<{ parameters: NamedTensor[]; auxiliary: NamedTensor[] }> {
+  const states = all.filter((s) => s.role !== 'value');
   const parameters: NamedTensor[] = [];
   const auxiliary: NamedTensor[] = [];
   // Asked for all at once: the device answers in order, so they are of one moment.

@@ -1,6 +1,7 @@
 /** A program on one machine and cut over several, side by side on the reference device. */
 import type { TrainTask } from '../../compiler/3-check/checked.ts';
 import type { Graph } from '../../compiler/4-graph/graph.ts';
+import { runPassesByNode } from '../../compiler/5-program/passes/index.ts';
 import { type Assignment, linkOwner, nodeOwner, ownersOf } from '../../compiler/6-partition/shards/owners.ts';
 import { type ShardProgram, splitProgram } from '../../compiler/6-partition/shards/split.ts';
 import { buildProgram } from '../../compiler/build-program.ts';
@@ -25,7 +26,8 @@ export function compileText(text: string, name?: string, files: Readonly<Record<
   const task = all.trains.find((t) => name === undefined || t.name === name);
   if (!task) throw new Error(`no train block ${name}`);
   const predicts = all.predicts.filter((p) => p.model.name === task.model.name);
-  const { graph, program } = buildProgram({ checked: all, model: task.model, task, predicts });
+  const { graph, lowered } = buildProgram({ checked: all, model: task.model, task, predicts });
+  const program = runPassesByNode(lowered);
   return { graph, program, task };
 }
 

@@ -44,6 +44,11 @@ export const passes: readonly Pass[] = [
   { name: 'slots', what: 'buffer reuse', run: each(assignSlots) },
 ];
 
+/** All passes but the one that joins nodes: what is cut over shards keeps every node by itself. */
+export function runPassesByNode(program: Program): Program {
+  return passes.filter((pass) => pass.name !== 'batch').reduce((current, pass) => pass.run(current), program);
+}
+
 /** @param last the pass to stop behind; all when absent */
 export function runPasses(program: Program, last?: string, observe?: (pass: Pass, program: Program) => void): Program {
   let current = program;

@@ -21,6 +21,8 @@ export const cpuDevice: Device = {
     if (FROM_SOURCE) return openHere(executable);
     return hasLanes(executable) ? openInLanes(executable) : openInThread(executable);
   },
+  openAll: async (executables) =>
+    FROM_SOURCE ? executables.map((executable) => openHere(executable, 1)) : openTogether(executables),
 };
 
 /** The device in this thread: its engine, in turn. */
@@ -55,6 +57,30 @@ function openInThread(executable: Executable): DeviceSession {
     prepare: (name) => thread.tell({ kind: 'prepare', name }),
     close: () => thread.close(),
   };
+}
+
+/** Programs that work together: as many threads as there are cores, each with some of them. */
+function openTogether(executables: readonly Executable[]): DeviceSession[] {
+  const threads = Array.from({ length: Math.min(THREADS, executables.length) }, () => startThread());
+  let open = executables.length;
+  return executables.map((executable, engine) => {
+    const thread = threads[engine % threads.length] as Thread;
+    thread.tell({ kind: 'open', start: startOf(executable, 1), engine });
+    return {
+      write: (state, values) => thread.ask({ kind: 'write', state, values, engine }),
+      read: (state) => thread.ask<Float32Array>({ kind: 'read', state, engine }),
+      run: (name, inputs, position) => {
+        const copies = copied(inputs);
+        return thread.ask({ kind: 'run', name, inputs: copies, position, engine }, buffersOf(copies));
+      },
+      prepare: (name) => thread.tell({ kind: 'prepare', name, engine }),
+      close: async () => {
+        await thread.ask({ kind: 'close', engine }).catch(() => undefined);
+        open--;
+        if (open === 0) await Promise.all(threads.map((t) => t.close()));
+      },
+    };
+  });
 }
 
 /** Two threads that share every training batch; anything else goes to them in turn. */

@@ -19,7 +19,8 @@ export interface LaneStart {
   readonly exchange: SharedArrayBuffer;
 }
 
-export type Request = { readonly id: number } & (
+/** `engine`: which of the programs that share this thread, the first where it is not said. */
+export type Request = { readonly id: number; readonly engine?: number } & (
   | { readonly kind: 'open'; readonly start: WorkerStart }
   | { readonly kind: 'prepare'; readonly name: string }
   | { readonly kind: 'write'; readonly state: string; readonly values: Tensor }

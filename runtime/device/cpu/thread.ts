@@ -30,7 +30,8 @@ function startWorker(): Worker {
   return worker;
 }
 
-export function startThread(start: WorkerStart): Thread {
+/** @param start its program; absent where several will be opened on it */
+export function startThread(start?: WorkerStart): Thread {
   const worker = idle.pop() ?? startWorker();
   worker.ref();
   const waiting = new Map<number, { resolve: (value: unknown) => void; reject: (error: Error) => void }>();
@@ -69,12 +70,12 @@ export function startThread(start: WorkerStart): Thread {
   const tell: Thread['tell'] = (request) => {
     ask(request).catch(() => undefined);
   };
-  tell({ kind: 'open', start });
+  if (start) tell({ kind: 'open', start });
   return {
     ask,
     tell,
     close: async () => {
-      if (!dead) await ask({ kind: 'close' }).catch(() => undefined);
+      if (!dead && start) await ask({ kind: 'close' }).catch(() => undefined);
       await worker.terminate();
     },
   };

@@ -6,14 +6,14 @@ import type { Reply, Request, Value } from './messages.ts';
 
 const port = parentPort;
 if (!port) throw new Error('worker.ts runs as a worker thread');
-let opened: { readonly engine: CpuEngine; readonly lane: Lane | undefined } | undefined;
+const opened = new Map<number, { readonly engine: CpuEngine; readonly lane: Lane | undefined }>();
 
 // One request after the other, in the order in which they came.
 let queue: Promise<void> = Promise.resolve();
 port.on('message', (request: Request) => {
   queue = queue.then(async () => {
     port.postMessage(await answer(request));
-    if (request.kind === 'close') port.close();
+    if (request.kind === 'close' && opened.size === 0) port.close();
   });
 });
 
@@ -26,14 +26,16 @@ async function answer(request: Request): Promise<Reply> {
 }
 
 async function carryOut(request: Request): Promise<Value> {
+  const number = request.engine ?? 0;
   if (request.kind === 'open') {
     const { states, files, threads, lane } = request.start;
     const engine = new CpuEngine(states, files, { threads });
-    opened = { engine, lane: lane && new Lane(engine, lane) };
+    opened.set(number, { engine, lane: lane && new Lane(engine, lane) });
     return undefined;
   }
-  if (!opened) throw new Error('the device was not opened');
-  const { engine, lane } = opened;
+  const own = opened.get(number);
+  if (!own) throw new Error('the device was not opened');
+  const { engine, lane } = own;
   switch (request.kind) {
     case 'prepare':
       await (lane && request.name === 'train' ? engine.prepare('train.lane') : engine.prepare(request.name));
@@ -48,6 +50,7 @@ async function carryOut(request: Request): Promise<Value> {
     case 'lane':
       return lane?.run(request.inputs, request.position);
     case 'close':
+      opened.delete(number);
       await engine.close();
       return undefined;
   }

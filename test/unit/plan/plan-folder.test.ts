@@ -157,10 +157,12 @@ describe('plan.json', () => {
     expect(refused()).toBe('plan/format');
   });
 
-  test('a later major version is refused, fields of a later minor one are ignored', () => {
-    changePlan(folder, (plan) => ({ ...plan, format: '2.0' }));
+  test('a later major version is refused, an older one is read, fields of a later minor one are ignored', () => {
+    changePlan(folder, (plan) => ({ ...plan, format: '3.0' }));
     expect(refused()).toBe('plan/version');
-    changePlan(folder, (plan) => ({ ...plan, format: '1.7', colour: 'blue' }));
+    changePlan(folder, (plan) => ({ ...plan, format: '2.7', colour: 'blue' }));
+    expect(refused()).toBe('accepted');
+    changePlan(folder, (plan) => ({ ...plan, format: '1.0' }));
     expect(refused()).toBe('accepted');
   });
 

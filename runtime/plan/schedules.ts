@@ -1,0 +1,251 @@
+/**
+ * Whether the schedules of a plan's shards fit their programs and each other: everything that is read has been made or
+ * received before, what one sends another awaits, at the same point of the same stage. Nothing is run to find out.
+ */
+import { Ajv2020, type ValidateFunction } from 'ajv/dist/2020.js';
+import type { Plan } from '../../spec/plan.ts';
+import { type Program, type ProgramFunction, type Shape, sizeOf } from '../../spec/program.ts';
+import type { Message, ShardFunction, ShardSchedule, Stage } from '../../spec/schedule.ts';
+
+const text = { type: 'string', maxLength: 1000 };
+const index = { type: 'integer', minimum: 0, maximum: 2 ** 31 };
+const shape = { type: 'array', maxItems: 16, items: { type: 'integer', minimum: 1, maximum: 2 ** 31 } };
+const moves = {
+  type: 'array',
+  items: { type: 'object', required: ['from', 'to'], properties: { from: text, to: text } },
+};
+const list = (required: Record<string, object>, optional: Record<string, object> = {}): object => ({
+  type: 'array',
+  items: { type: 'object', required: Object.keys(required), properties: { ...required, ...optional } },
+});
+const segments = list(
+  { receive: { type: 'array', items: index }, send: { type: 'array', items: index } },
+  { run: text },
+);
+const count = { type: 'integer', minimum: 1, maximum: 1_000_000 };
+const stages = list({ name: text, repeat: count, firstTick: index, begin: moves, segments, next: moves, end: moves });
+const FORMAT = {
+  type: 'object',
+  required: ['shard', 'functions', 'messages'],
+  properties: {
+    shard: index,
+    functions: list({
+      name: text,
+      batch: { ...count, maximum: 2 ** 31 },
+      inputs: list({ name: text, type: { enum: ['u8', 'i32', 'f32'] }, shape }),
+      stages,
+      results: list({ name: text, value: text }),
+    }),
+    messages: list({ id: index, from: index, to: index, values: list({ name: text, shape }) }),
+  },
+};
+
+let validate: ValidateFunction | undefined;
+
+/** @returns what is wrong with the form, or nothing */
+export function scheduleFormatProblem(value: unknown): string | undefined {
+  validate ??= new Ajv2020({ strict: false }).compile(FORMAT);
+  if (validate(value)) return undefined;
+  const [first] = validate.errors ?? [];
+  return `${first?.instancePath ?? ''} ${first?.message ?? 'is no schedule'}`.trim();
+}
+
+/** @returns what does not fit, or nothing */
+export function schedulesProblem(
+  plan: Plan,
+  schedules: readonly ShardSchedule[],
+  programs: readonly Program[],
+): string | undefined {
+  for (const [i, schedule] of schedules.entries()) {
+    if (schedule.shard !== i) return `the schedule of shard ${i} is that of shard ${schedule.shard}`;
+    const problem = messagesProblem(schedule, schedules) ?? functionsProblem(schedule, programs[i] as Program);
+    if (problem !== undefined) return `the schedule of shard ${i}: ${problem}`;
+  }
+  return wholeProblem(plan, schedules) ?? orderProblem(schedules);
+}
+
+function messagesProblem(schedule: ShardSchedule, all: readonly ShardSchedule[]): string | undefined {
+  const seen = new Set<number>();
+  for (const message of schedule.messages) {
+    const { id, from, to } = message;
+    if (seen.has(id)) return `message ${id} is there twice`;
+    seen.add(id);
+    if (from === to || (from !== schedule.shard && to !== schedule.shard)) return `message ${id} is not its own`;
+    const other = all[from === schedule.shard ? to : from]?.messages.find((m) => m.id === id);
+    if (!other || JSON.stringify(other) !== JSON.stringify(message)) return `its neighbour knows another message ${id}`;
+  }
+  return undefined;
+}
+
+function functionsProblem(schedule: ShardSchedule, program: Program): string | undefined {
+  const functions = new Map(program.functions.map((f) => [f.name, f]));
+  const messages = new Map(schedule.messages.map((m) => [m.id, m]));
+  const used = new Set<number>();
+  const names = new Set<string>();
+  for (const f of schedule.functions) {
+    if (names.has(f.name)) return `${f.name} is there twice`;
+    names.add(f.name);
+    const states = new Map(program.states.map((s) => [s.id, s.shape]));
+    const problem = new Locals(schedule.shard, f, { functions, states, messages }, used).problem();
+    if (problem !== undefined) return `${f.name}: ${problem}`;
+  }
+  return used.size === messages.size ? undefined : 'it has messages that nobody sends or awaits';
+}
+
+interface Known {
+  readonly functions: ReadonlyMap<string, ProgramFunction>;
+  readonly states: ReadonlyMap<string, Shape>;
+  readonly messages: ReadonlyMap<number, Message>;
+}
+
+/** Goes through a function once, with the shapes of its locals instead of their values. */
+class Locals {
+  private readonly shapes = new Map<string, Shape>();
+  private readonly shard: number;
+  private readonly f: ShardFunction;
+  private readonly known: Known;
+  private readonly used: Set<number>;
+
+  /** @param used messages that were sent or awaited already */
+  constructor(shard: number, f: ShardFunction, known: Known, used: Set<number>) {
+    this.shard = shard;
+    this.f = f;
+    this.known = known;
+    this.used = used;
+  }
+
+  problem(): string | undefined {
+    for (const stage of this.f.stages) {
+      const problem = this.stageProblem(stage);
+      if (problem !== undefined) return `stage ${stage.name}: ${problem}`;
+    }
+    const missing = this.f.results.find((r) => !this.shapes.has(r.value));
+    return missing && `it has no ${missing.value} to give`;
+  }
+
+  private stageProblem(stage: Stage): string | undefined {
+    const begun = this.move(stage.begin);
+    if (begun !== undefined) return begun;
+    for (const { receive, run, send } of stage.segments) {
+      const problem = this.receive(receive) ?? (run === undefined ? undefined : this.run(run)) ?? this.send(send);
+      if (problem !== undefined) return problem;
+    }
+    for (const { from, to } of stage.next)
+      if (!same(this.shapes.get(from), this.shapes.get(to))) return `${to} becomes ${from}, which does not fit`;
+    return this.move(stage.end);
+  }
+
+  private move(moves: Stage['begin']): string | undefined {
+    for (const { from, to } of moves) {
+      const found = this.shapes.get(from);
+      if (!found) return `${from} is not there`;
+      this.shapes.set(to, found);
+    }
+    return undefined;
+  }
+
+  private receive(ids: readonly number[]): string | undefined {
+    for (const id of ids) {
+      const message = this.known.messages.get(id);
+      if (message?.to !== this.shard || this.used.has(id)) return `it cannot await message ${id} here`;
+      this.used.add(id);
+      for (const value of message.values) this.shapes.set(value.name, value.shape);
+    }
+    return undefined;
+  }
+
+  private send(ids: readonly number[]): string | undefined {
+    for (const id of ids) {
+      const message = this.known.messages.get(id);
+      if (message?.from !== this.shard || this.used.has(id)) return `it cannot send message ${id} here`;
+      this.used.add(id);
+      for (const value of message.values)
+        if (!same(this.shapes.get(value.name), value.shape)) return `message ${id} has no ${value.name} of its shape`;
+    }
+    return undefined;
+  }
+
+  private run(name: string): string | undefined {
+    const f = this.known.functions.get(name);
+    if (!f) return `there is no segment ${name}`;
+    const fields = new Map(this.f.inputs.map((i) => [i.name, i]));
+    for (const input of f.inputs) {
+      const field = input.id === input.field ? undefined : fields.get(input.field);
+      const fits = field
+        ? field.type === input.type && same([this.f.batch, ...field.shape], input.shape)
+        : same(this.shapes.get(input.field), input.shape);
+      if (!fits) return `${name} reads ${input.field}, which is not there in this shape`;
+    }
+    const shapes = shapesWithin(f);
+    for (const { name: local, value } of f.results) {
+      const found = shapes.get(value) ?? this.known.states.get(value);
+      if (found) this.shapes.set(local, found);
+    }
+    return undefined;
+  }
+}
+
+function shapesWithin(f: ProgramFunction): Map<string, Shape> {
+  return new Map([...f.inputs, ...f.blocks.flatMap((b) => b.ops)].map((v) => [v.id, v.shape]));
+}
+
+/** All shards together do what the plan says. */
+function wholeProblem(plan: Plan, schedules: readonly ShardSchedule[]): string | undefined {
+  const wanted = [
+    ...(plan.training ? [{ name: 'train', ...plan.training, results: [] as string[] }] : []),
+    ...plan.predictions.map((p) => ({
+      name: p.function,
+      batch: p.batch,
+      inputs: p.inputs,
+      results: p.reads.flatMap((r) => (r.scores ? [r.name, `${r.name}.scores`] : [r.name])),
+    })),
+  ];
+  for (const { name, batch, inputs, results } of wanted) {
+    const parts = schedules.map((s) => s.functions.find((f) => f.name === name));
+    if (parts.some((f) => f?.batch !== batch)) return `not every shard takes batches of ${batch} in ${name}`;
+    const fields = new Set(inputs.map((i) => `${i.name} ${i.type} ${String(i.shape)}`));
+    for (const input of parts.flatMap((f) => f?.inputs ?? []))
+      if (!fields.has(`${input.name} ${input.type} ${String(input.shape)}`))
+        return `${name} is fed ${input.name}, of which the plan knows nothing`;
+    const given = parts.flatMap((f) => f?.results.map((r) => r.name) ?? []);
+    if (new Set(given).size !== given.length) return `${name} gives a result twice`;
+    for (const result of results) if (!given.includes(result)) return `${name} does not give ${result}`;
+  }
+  return undefined;
+}
+
+/** Whether all shards get to their end: messages as they would go, one repetition of each stage. */
+function orderProblem(schedules: readonly ShardSchedule[]): string | undefined {
+  for (const name of schedules[0]?.functions.map((f) => f.name) ?? []) {
+    const steps = schedules.map(
+      (s) => s.functions.find((f) => f.name === name)?.stages.flatMap((g) => g.segments) ?? [],
+    );
+    const repeats = new Map<number, number>();
+    for (const s of schedules)
+      for (const stage of s.functions.find((f) => f.name === name)?.stages ?? [])
+        for (const id of stage.segments.flatMap((g) => [...g.send, ...g.receive])) {
+          if ((repeats.get(id) ?? stage.repeat) !== stage.repeat)
+            return `message ${id} is sent more often than awaited`;
+          repeats.set(id, stage.repeat);
+        }
+    const sent = new Set<number>();
+    const at = steps.map(() => 0);
+    for (let moved = true; moved; ) {
+      moved = false;
+      steps.forEach((list, i) => {
+        for (let step = list[at[i] ?? 0]; step?.receive.every((id) => sent.has(id)); step = list[at[i] ?? 0]) {
+          for (const id of step.send) sent.add(id);
+          at[i] = (at[i] ?? 0) + 1;
+          moved = true;
+        }
+      });
+    }
+    const stuck = at.findIndex((n, i) => n < (steps[i]?.length ?? 0));
+    if (stuck >= 0) return `in ${name}, shard ${stuck} waits for what never comes`;
+  }
+  return undefined;
+}
+
+function same(a: Shape | undefined, b: Shape | undefined): boolean {
+  return a !== undefined && b !== undefined && a.length === b.length && a.every((n, i) => n === b[i]) && sizeOf(a) > 0;
+}

@@ -1,0 +1,66 @@
+/** All shards of a plan on one device, as one: run in lockstep, saved as one network. */
+import type { ShardSchedule } from '../../spec/schedule.ts';
+import type { Device, DeviceSession, Executable } from '../device/device.ts';
+import type { NamedTensor } from '../store/safetensors.ts';
+import { Lockstep } from './lockstep.ts';
+import { openSession } from './session.ts';
+import { assertFits, type Beginning, fillStates, openShard, type Shard, saveStates } from './shard.ts';
+
+export interface ShardSource {
+  readonly executable: Executable;
+  readonly schedule: ShardSchedule;
+}
+
+/**
+ * @param begin how to begin, asked once
+ * @param first the function of a single shard that will run first
+ * @throws EnvironmentError `memory/too-small`; UserError `weights/…`
+ */
+export async function openShards(
+  device: Device,
+  sources: readonly ShardSource[],
+  begin: () => Beginning | Promise<Beginning>,
+  first?: string,
+): Promise<Shard> {
+  const [only] = sources;
+  if (!only) throw new Error('a plan has at least one shard');
+  if (sources.length === 1) return openShard(device, only.executable, begin, first);
+  assertFits(sources.flatMap((s) => s.executable.program.states));
+  const executables = sources.map((s) => s.executable);
+  const devices = await (device.openAll?.(executables) ?? Promise.all(executables.map((e) => device.open(e))));
+  try {
+    const beginning = await begin();
+    await Promise.all(devices.map((d, i) => fillStates(d, executables[i]?.program.states ?? [], beginning)));
+  } catch (error) {
+    await closeAll(devices);
+    throw error;
+  }
+  const sessions = sources.map((s, i) => openSession(s.schedule, s.executable, devices[i] as DeviceSession));
+  const lockstep = new Lockstep(sessions);
+  return {
+    executable: only.executable,
+    run: (name, inputs, position) => lockstep.run(name, inputs, position),
+    save: () => saveAll(devices, executables),
+    close: () => closeAll(devices),
+  };
+}
+
+async function closeAll(devices: readonly DeviceSession[]): Promise<void> {
+  await Promise.all(devices.map((d) => d.close()));
+}
+
+/** Statistics of the data are on every shard that needs them, and alike. */
+async function saveAll(
+  devices: readonly DeviceSession[],
+  executables: readonly Executable[],
+): Promise<{ parameters: NamedTensor[]; auxiliary: NamedTensor[] }> {
+  const saved = await Promise.all(devices.map((d, i) => saveStates(d, executables[i]?.program.states ?? [])));
+  return {
+    parameters: distinct(saved.flatMap((s) => s.parameters)),
+    auxiliary: distinct(saved.flatMap((s) => s.auxiliary)),
+  };
+}
+
+function distinct(tensors: readonly NamedTensor[]): NamedTensor[] {
+  return [...new Map(tensors.map((t) => [t.name, t])).values()];
+}
