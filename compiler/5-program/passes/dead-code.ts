@@ -6,15 +6,23 @@ export function removeDeadCode(f: ProgramFunction): ProgramFunction {
   const blocks = [...f.blocks].reverse().map((block) => {
     const inside = new Map(block.carries.map((c) => [c.id, c]));
     const kept = new Set(block.carries.filter((c) => live.has(c.result)));
-    for (;;) {
-      const before = kept.size;
-      for (const carry of kept) live.add(carry.next);
-      for (let i = block.ops.length - 1; i >= 0; i--) {
-        const op = block.ops[i];
-        if (op && live.has(op.id)) for (const arg of op.args) live.add(arg);
-      }
-      for (const [id, carry] of inside) if (live.has(id)) kept.add(carry);
-      if (kept.size === before) break;
+    const made = new Map(block.ops.map((op) => [op.id, op]));
+    const seen = new Set<string>();
+    const waiting: string[] = [];
+    const want = (id: string): void => {
+      if (seen.has(id)) return;
+      seen.add(id);
+      waiting.push(id);
+    };
+    for (const op of block.ops) if (live.has(op.id)) want(op.id);
+    for (const carry of kept) want(carry.next);
+    for (let id = waiting.pop(); id !== undefined; id = waiting.pop()) {
+      live.add(id);
+      for (const arg of made.get(id)?.args ?? []) want(arg);
+      const carry = inside.get(id);
+      if (carry === undefined) continue;
+      kept.add(carry);
+      want(carry.next);
     }
     for (const carry of kept) live.add(carry.init);
     return {

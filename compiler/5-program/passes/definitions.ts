@@ -19,7 +19,6 @@ export class Definitions {
 
   add(op: Op): void {
     this.ops.set(op.id, op);
-    this.shapes.set(op.id, op.shape);
   }
 
   get(id: string | undefined): Op | undefined {
@@ -27,7 +26,7 @@ export class Definitions {
   }
 
   shape(id: string): Shape {
-    const shape = this.shapes.get(id);
+    const shape = this.ops.get(id)?.shape ?? this.shapes.get(id);
     if (!shape) throw new Error(`${id} is not defined`);
     return shape;
   }

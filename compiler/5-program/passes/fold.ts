@@ -37,22 +37,26 @@ export function fold(
   stateShapes: ReadonlyMap<string, Shape>,
   settled: Settled = new WeakSet(),
 ): ProgramFunction {
+  const folding: Folding = { known: new Definitions(f, stateShapes), fresh: freshNames(f), settled };
   let current = f;
   for (let round = 0; round < MOST_ROUNDS; round++) {
-    const { result, changed } = foldOnce(current, stateShapes, settled);
+    const { result, changed } = foldOnce(current, folding);
     current = result;
     if (!changed) break;
   }
   return current;
 }
 
+interface Folding {
+  readonly known: Definitions;
+  readonly fresh: () => string;
+  readonly settled: Settled;
+}
+
 function foldOnce(
   f: ProgramFunction,
-  stateShapes: ReadonlyMap<string, Shape>,
-  settled: Settled,
+  { known, fresh, settled }: Folding,
 ): { result: ProgramFunction; changed: boolean } {
-  const known = new Definitions(f, stateShapes);
-  const fresh = freshNames(f);
   const replace = new Map<string, string>();
   const final = (id: string): string => replace.get(id) ?? id;
   const news = new News(settled);
@@ -64,9 +68,11 @@ function foldOnce(
       known.add(op);
       ops.push(op);
     };
+    const writer = new Writer(known, fresh, emit);
     for (const old of block.ops) {
       const op = withArguments(old, final);
-      const simpler = news.near(op) ? simplify(op, rewriterFor(op, known, emit, fresh)) : undefined;
+      writer.at = op;
+      const simpler = news.near(op) ? simplify(op, writer) : undefined;
       if (simpler === undefined) {
         emit(op);
         settled.add(op);
@@ -118,23 +124,40 @@ function simplify(op: Op, rewriter: Rewriter): string | undefined {
   return undefined;
 }
 
-function rewriterFor(at: Op, known: Definitions, write: (op: Op) => void, fresh: () => string): Rewriter {
-  const append = (op: string, args: readonly string[], attributes: Attributes, shape: Shape): string => {
-    const id = fresh();
+/** What rules write stands for `at`. */
+class Writer implements Rewriter {
+  readonly known: Definitions;
+  private readonly fresh: () => string;
+  private readonly write: (op: Op) => void;
+  at: Op | undefined;
+
+  constructor(known: Definitions, fresh: () => string, write: (op: Op) => void) {
+    this.known = known;
+    this.fresh = fresh;
+    this.write = write;
+  }
+
+  emit(op: string, args: readonly string[], attributes: Attributes = NO_ATTRIBUTES): string {
+    if (!isOperator(op)) throw new Error(`${op} is no operator`);
+    const shapes = args.map((a) => this.known.shape(a));
+    return this.append(op, args, attributes, operators[op].shape(shapes, attributes));
+  }
+
+  constant(value: number): string {
+    return this.append('constant', [], { value }, []);
+  }
+
+  filled(value: number, shape: Shape): string {
+    if (shape.length === 0) return this.constant(value);
+    return this.append('broadcast', [this.constant(value)], { shape: [...shape] }, shape);
+  }
+
+  private append(op: string, args: readonly string[], attributes: Attributes, shape: Shape): string {
+    const id = this.fresh();
     const plain: Op = { id, op, args, attributes: canonicalAttributes(attributes), shape };
-    write(at.origin === undefined ? plain : { ...plain, origin: at.origin });
+    this.write(this.at?.origin === undefined ? plain : { ...plain, origin: this.at.origin });
     return id;
-  };
-  const constant = (value: number): string => append('constant', [], { value }, []);
-  return {
-    known,
-    constant,
-    emit: (op, args, attributes = {}) => {
-      if (!isOperator(op)) throw new Error(`${op} is no operator`);
-      const shapes = args.map((a) => known.shape(a));
-      return append(op, args, attributes, operators[op].shape(shapes, attributes));
-    },
-    filled: (value, shape) =>
-      shape.length === 0 ? constant(value) : append('broadcast', [constant(value)], { shape: [...shape] }, shape),
-  };
+  }
 }
+
+const NO_ATTRIBUTES: Attributes = {};

@@ -24,7 +24,8 @@ export function gram(f: ProgramFunction, stateShapes: ReadonlyMap<string, Shape>
   const fresh = freshNames(f);
   const blocks: Block[] = [];
   for (const block of f.blocks) {
-    const matches = block.repeat === 1 ? [] : block.carries.flatMap((c) => match(c, block, known) ?? []);
+    const body = bodyOf(block);
+    const matches = block.repeat === 1 ? [] : block.carries.flatMap((c) => match(c, body, known) ?? []);
     const before = blocks.at(-1);
     if (matches.length === 0 || !before || before.repeat !== 1) {
       blocks.push(block);
@@ -52,17 +53,44 @@ export function gram(f: ProgramFunction, stateShapes: ReadonlyMap<string, Shape>
   return { ...f, blocks };
 }
 
-function match(carry: Carry, block: Block, known: Definitions): Match | undefined {
-  const varying = new Set([...block.carries.map((c) => c.id), ...block.ops.map((op) => op.id)]);
-  const readers = block.ops.filter((op) => op.args.includes(carry.id));
+/** What is asked of a block for each of its carries. */
+interface Body {
+  readonly carries: ReadonlyMap<string, Carry>;
+  readonly ops: ReadonlyMap<string, Op>;
+  /** By the value that they read. */
+  readonly readers: ReadonlyMap<string, readonly Op[]>;
+  /** What carries become. */
+  readonly nexts: ReadonlyMap<string, readonly Carry[]>;
+}
+
+function bodyOf({ carries, ops }: Block): Body {
+  const readers = new Map<string, Op[]>();
+  for (const op of ops) for (const arg of new Set(op.args)) append(readers, arg, op);
+  const nexts = new Map<string, Carry[]>();
+  for (const carry of carries) append(nexts, carry.next, carry);
+  return {
+    carries: new Map(carries.map((c) => [c.id, c])),
+    ops: new Map(ops.map((op) => [op.id, op])),
+    readers,
+    nexts,
+  };
+}
+
+function append<T>(lists: Map<string, T[]>, key: string, item: T): void {
+  const list = lists.get(key);
+  if (list) list.push(item);
+  else lists.set(key, [item]);
+}
+
+function match(carry: Carry, { carries, ops, readers: readersOf, nexts }: Body, known: Definitions): Match | undefined {
+  const readers = readersOf.get(carry.id) ?? [];
   const prediction = readers.find((op) => op.op === 'matmul' && op.args[1] === carry.id);
-  const next = block.ops.find((op) => op.id === carry.next);
-  if (!prediction || !next || readers.length !== 2 || block.carries.some((c) => c !== carry && c.next === carry.id))
-    return undefined;
+  const next = ops.get(carry.next);
+  if (!prediction || !next || readers.length !== 2 || nexts.get(carry.id)?.some((c) => c !== carry)) return undefined;
   if (prediction.attributes.tb !== true || prediction.attributes.ta === true) return undefined;
   if ((next.op !== 'sub' && next.op !== 'add') || next.args[0] !== carry.id) return undefined;
   const x = prediction.args[0] as string;
-  if (varying.has(x) || known.shape(x).length !== 2) return undefined;
+  if (carries.has(x) || ops.has(x) || known.shape(x).length !== 2) return undefined;
   const factors: string[] = [];
   let slope = known.get(next.args[1]);
   while (slope?.op === 'mul' && known.shape(slope.args[1] as string).length === 0) {

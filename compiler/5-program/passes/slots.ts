@@ -7,23 +7,27 @@ import { type Op, type ProgramFunction, sizeOf } from '../../../spec/program.ts'
 export function assignSlots(f: ProgramFunction): ProgramFunction {
   const lastUse = lastUses(f);
   const free = new Map<number, number[]>();
-  const alive: { slot: number; size: number; until: number }[] = [];
+  /** By the position of the last reader, in the order in which they were made. */
+  const alive = new Map<number, Held[]>();
   let count = 0;
   let position = 0;
+  let made = 0;
+  let released = 0;
   const release = (): void => {
-    for (let i = alive.length - 1; i >= 0; i--) {
-      const held = alive[i];
-      if (!held || held.until >= position) continue;
-      free.set(held.size, [...(free.get(held.size) ?? []), held.slot]);
-      alive.splice(i, 1);
+    const ended: Held[] = [];
+    for (; released < position; released++) {
+      ended.push(...(alive.get(released) ?? []));
+      alive.delete(released);
     }
+    ended.sort((a, b) => b.made - a.made);
+    for (const { size, slot } of ended) push(free, size, slot);
   };
   const blocks = f.blocks.map((block) => {
     const ops = block.ops.map((op): Op => {
       release();
       const size = sizeOf(op.shape);
       const slot = free.get(size)?.pop() ?? count++;
-      alive.push({ slot, size, until: lastUse.get(op.id) ?? position });
+      push(alive, lastUse.get(op.id) ?? position, { slot, size, made: made++ });
       position++;
       return { ...op, slot };
     });
@@ -31,6 +35,18 @@ export function assignSlots(f: ProgramFunction): ProgramFunction {
     return { ...block, ops };
   });
   return { ...f, blocks };
+}
+
+interface Held {
+  readonly slot: number;
+  readonly size: number;
+  readonly made: number;
+}
+
+function push<T>(lists: Map<number, T[]>, key: number, item: T): void {
+  const list = lists.get(key);
+  if (list) list.push(item);
+  else lists.set(key, [item]);
 }
 
 /** Position of the last operation (or end of a block) that reads each value. */

@@ -33,8 +33,9 @@ export function elementwiseTails(ops: readonly Op[], f: ProgramFunction, context
   const tail = tailOps(ops, f, context, alone ? 1 : SMALLEST);
   const shortest = alone ? 1 : SHORTEST;
   const chains: TailChain[] = [];
+  const updates = updatesByValue(f);
   for (const members of components(tail)) {
-    const chain = describe(members, f, context);
+    const chain = describe(members, updates, context);
     if (members.length >= shortest && chain) chains.push(chain);
   }
   // A state that one chain changes and another reads would be read too late.
@@ -55,30 +56,58 @@ function tailOps(ops: readonly Op[], f: ProgramFunction, context: TailContext, s
       context.elements(a) === size || context.scalars.has(a) || context.constants.has(a);
     const leaves = wanted.has(op.id) && !stays.has(op.id) && isVectorOperator(op.op) && size >= smallest;
     if (leaves && op.args.every(fits)) {
-      tail.unshift(op);
+      tail.push(op);
       for (const arg of op.args) if (context.elements(arg) === size) wanted.add(arg);
     } else for (const arg of op.args) stays.add(arg);
   }
-  return tail;
+  return tail.reverse();
 }
 
 function components(tail: readonly Op[]): Op[][] {
   const root = new Map<string, string>(tail.map((op) => [op.id, op.id]));
   const find = (id: string): string => {
     let current = id;
-    while (root.get(current) !== current) current = root.get(current) as string;
-    return current;
+    for (;;) {
+      const above = root.get(current) as string;
+      if (above === current) return current;
+      // Half of the way is forgotten, so that long chains stay short to climb.
+      const further = root.get(above) as string;
+      root.set(current, further);
+      current = further;
+    }
   };
   for (const op of tail) for (const arg of op.args) if (root.has(arg)) root.set(find(arg), find(op.id));
   const groups = new Map<string, Op[]>();
-  for (const op of tail) groups.set(find(op.id), [...(groups.get(find(op.id)) ?? []), op]);
+  for (const op of tail) {
+    const group = groups.get(find(op.id));
+    if (group) group.push(op);
+    else groups.set(find(op.id), [op]);
+  }
   return [...groups.values()];
 }
 
-function describe(ops: readonly Op[], f: ProgramFunction, context: TailContext): TailChain | undefined {
+type Update = TailChain['updates'][number];
+
+/** Every value's updates, with their places in the function. */
+function updatesByValue(f: ProgramFunction): Map<string, { place: number; update: Update }[]> {
+  const found = new Map<string, { place: number; update: Update }[]>();
+  for (const [place, update] of f.updates.entries()) {
+    const others = found.get(update.value);
+    if (others) others.push({ place, update });
+    else found.set(update.value, [{ place, update }]);
+  }
+  return found;
+}
+
+function describe(
+  ops: readonly Op[],
+  updatesOf: ReturnType<typeof updatesByValue>,
+  context: TailContext,
+): TailChain | undefined {
   const made = new Set(ops.map((op) => op.id));
   const outside = [...new Set(ops.flatMap((op) => op.args))].filter((a) => !made.has(a) && !context.constants.has(a));
-  const updates = f.updates.filter((u) => made.has(u.value));
+  const own = ops.flatMap((op) => updatesOf.get(op.id) ?? []).sort((a, b) => a.place - b.place);
+  const updates = own.map(({ update }) => update);
   const first = ops[0];
   if (!first || updates.length === 0) return undefined;
   return {
