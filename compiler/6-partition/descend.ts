@@ -4,6 +4,8 @@ import type { State } from './state.ts';
 
 /** Below this a change is rounding. */
 export const NOTHING = 1e-12;
+/** Up to so many vertices every machine that could take one is looked at. */
+const THOROUGH = 5000;
 
 /**
  * Rounds over all vertices in random order; each goes where it lowers the cost most: to a machine that its nets touch or,
@@ -14,6 +16,7 @@ export const NOTHING = 1e-12;
  */
 export function descend(state: State, dice: Dice, rounds: number, keepAll: boolean): boolean {
   const { h, part, members } = state;
+  const thorough = h.count <= THOROUGH;
   let any = false;
   for (let round = 0; round < rounds; round++) {
     let moves = 0;
@@ -22,7 +25,7 @@ export function descend(state: State, dice: Dice, rounds: number, keepAll: boole
       const v = order[k] as number;
       const own = part[v] as number;
       if (h.fixed[v] !== -1 || (keepAll && members[own] === 1)) continue;
-      const to = bestMachine(state, v);
+      const to = bestMachine(state, v, thorough);
       if (to < 0) continue;
       state.move(v, to);
       moves++;
@@ -33,8 +36,16 @@ export function descend(state: State, dice: Dice, rounds: number, keepAll: boole
   return any;
 }
 
-/** Where v lowers the cost most; -1 when nowhere. */
-function bestMachine(state: State, v: number): number {
+/**
+ * Where v lowers the cost most; -1 when nowhere.
+ *
+ * @param thorough looks at every machine that v's nets touch; otherwise at those that save bytes, or, from a machine with
+ *   anything over, at the few that save most
+ */
+function bestMachine(state: State, v: number, thorough: boolean): number {
+  const own = state.part[v] as number;
+  const { machines, count, pull } = state.pulls(v);
+  const over = state.isOver(own);
   let best = -1;
   let least = -NOTHING;
   const look = (q: number): void => {
@@ -43,9 +54,31 @@ function bestMachine(state: State, v: number): number {
     least = change;
     best = q;
   };
-  state.neighbours(v, look);
-  if (state.isOver(state.part[v] as number)) look(idlest(state, v));
+  if (thorough) {
+    for (let k = 1; k < count; k++) look(machines[k] as number);
+  } else {
+    // The own machine stands first.
+    const [first, second] = strongest(machines, count, pull);
+    const worth = (q: number): boolean => q >= 0 && (over || (pull[q] as number) > (pull[own] as number));
+    if (worth(first)) look(first);
+    if (worth(second) && (best < 0 || over)) look(second);
+  }
+  if (over) look(idlest(state, v));
   return best;
+}
+
+/** The two machines, v's own left out, that pull most; -1 where there is none. */
+function strongest(machines: Int32Array, count: number, pull: Float64Array): readonly [number, number] {
+  let first = -1;
+  let second = -1;
+  for (let k = 1; k < count; k++) {
+    const q = machines[k] as number;
+    if (first < 0 || (pull[q] as number) > (pull[first] as number)) {
+      second = first;
+      first = q;
+    } else if (second < 0 || (pull[q] as number) > (pull[second] as number)) second = q;
+  }
+  return [first, second];
 }
 
 /** The machine on which v would be done first, by computing alone, and that has memory for it. */

@@ -4,11 +4,14 @@ import { stream } from '../../spec/random.ts';
 export interface Dice {
   /** A whole number from 0 to n - 1. */
   below(n: number): number;
-  /** A permutation of 0 … n - 1. */
+  /** A permutation of 0 … n - 1; of many, in whole blocks, because neighbours in memory are read several times as fast. */
   order(n: number): Int32Array;
   /** Dice of their own, independent of what these have thrown so far. */
   named(name: string): Dice;
 }
+
+const LARGE = 30_000;
+const BLOCK = 64;
 
 export function dice(seed: number, name: string): Dice {
   // Philox once for the seed; xorshift128 (Marsaglia 2003, "Xorshift RNGs") in the loops, for its speed.
@@ -25,15 +28,23 @@ export function dice(seed: number, name: string): Dice {
     w = w ^ (w >>> 19) ^ (t ^ (t >>> 8));
     return Math.floor(((w >>> 0) / 4294967296) * n);
   };
+  const shuffled = (n: number): Int32Array => {
+    const order = new Int32Array(n);
+    for (let i = 0; i < n; i++) {
+      const j = below(i + 1);
+      order[i] = order[j] as number;
+      order[j] = i;
+    }
+    return order;
+  };
   return {
     below,
     order(n) {
+      if (n <= LARGE) return shuffled(n);
       const order = new Int32Array(n);
-      for (let i = 0; i < n; i++) {
-        const j = below(i + 1);
-        order[i] = order[j] as number;
-        order[j] = i;
-      }
+      let size = 0;
+      for (const block of shuffled(Math.ceil(n / BLOCK)))
+        for (let i = block * BLOCK, end = Math.min(n, i + BLOCK); i < end; i++) order[size++] = i;
       return order;
     },
     named: (inner) => dice(seed, `${name}/${inner}`),

@@ -24,7 +24,7 @@ export function firstParts(h: Hypergraph, graph: Graph, fleet: Fleet, machines: 
   const shares = sharesOf(h, fleet, machines);
   const caps = shares.map((share) => share * (1 + SLACK));
   const large = h.count > 50_000;
-  const effort = { starts: large ? 2 : 4, tries: 6, rounds: large ? 2 : 4, patience: large ? 0 : 30, meter: { visits: 0 } }; // biome-ignore format: one line
+  const effort = { starts: large ? 1 : 4, tries: large ? 3 : 6, rounds: large ? 2 : 4, patience: large ? 0 : 30, greedyAbove: 30_000, meter: { visits: 0 } }; // biome-ignore format: one line
   const part = machines.length === 1 ? new Int32Array(h.count) : multilevel(graph, { shares, caps }, effort, dice);
   return placed(h, fleet, part, machines);
 }

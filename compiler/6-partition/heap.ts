@@ -6,6 +6,8 @@ export interface Heap {
   /** Puts a vertex in, or changes its key. */
   set(vertex: number, key: number): void;
   remove(vertex: number): void;
+  /** Key of a vertex that is in. */
+  keyOf(vertex: number): number;
   /** Key of the first. */
   topKey(): number;
   /** Takes out the first; -1 when empty. */
@@ -91,6 +93,7 @@ export function createHeap(count: number): Heap {
       else down(i);
     },
     remove,
+    keyOf: (vertex) => keys[vertex] as number,
     topKey: () => keys[items[0] as number] as number,
     pop() {
       if (size === 0) return -1;

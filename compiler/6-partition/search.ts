@@ -50,6 +50,8 @@ export function tighten(h: Hypergraph, start: Int32Array, search: Search): Int32
   let best = state.part.slice();
   let reached = state.bottleneck();
   let spilled = state.overMemory();
+  // Nothing was over, so that bytes were all that counted: done.
+  if (reached <= bound * (1 + tolerance) && spilled === 0) return best;
   const halvings = h.count <= MEDIUM ? HALVINGS : 2;
   for (let i = 0; i < halvings && reached > low * (1 + tolerance); i++) {
     const cap = (low + reached) / 2;
@@ -76,7 +78,9 @@ export function tighten(h: Hypergraph, start: Int32Array, search: Search): Int32
 export function improve(h: Hypergraph, graph: Graph, start: Int32Array, search: Search): Int32Array {
   const { fleet, dice } = search;
   let part = start;
-  if (h.count > SMALL) {
+  const near = bottleneckOf(h, fleet, part) <= 1.1 * search.bound;
+  // Where computing binds, the first parts are good; where traffic does, whole groups have to move.
+  if (h.count > SMALL && !(near && h.count > MEDIUM)) {
     const levels = levelsWithin(graph, part, Math.max(SMALL, 12 * fleet.count), dice);
     const coarse: Hypergraph[] = [];
     let small: Int32Array = part;

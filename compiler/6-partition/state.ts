@@ -34,8 +34,11 @@ export interface State {
   overMemory(): number;
   volume(): number;
   staleness(): number;
-  /** Calls `visit` with each machine that a net of v touches, v's own left out. */
-  neighbours(v: number, visit: (machine: number) => void): void;
+  /**
+   * Bytes that v saves on each machine: a move from a to b changes the volume by `pull[a] - pull[b]`. Only machines that
+   * its nets touch, and v's own, are listed; the next call overwrites them.
+   */
+  pulls(v: number): { readonly machines: Int32Array; readonly count: number; readonly pull: Float64Array };
 }
 
 /** What is over counts so much more than what crosses. */
@@ -82,6 +85,10 @@ export function createState(h: Hypergraph, fleet: Fleet, part: Int32Array): Stat
   const pairs: number[] = [];
   const stamp = new Int32Array(K);
   let stamps = 0;
+  const pull = new Float64Array(K);
+  const lists = new Int32Array(K);
+  let listed = 0;
+  const pulled = { machines: new Int32Array(K), count: 0, pull };
 
   const volumeScale = 1 / Math.max(scaleOf(h, K), 1e-300);
   const longest = latency ? latency.reduce((most, l) => Math.max(most, l), 0) : 0;
@@ -329,31 +336,65 @@ export function createState(h: Hypergraph, fleet: Fleet, part: Int32Array): Stat
     },
     volume: () => volume,
     staleness: () => staleness,
-    neighbours(v, visit) {
+    pulls(v) {
+      for (let k = 0; k < pulled.count; k++) pull[pulled.machines[k] as number] = 0;
+      let found = 0;
       const own = part[v] as number;
-      stamps++;
-      stamp[own] = stamps;
-      // `visit` may look at moves, which use the stamps: collect first.
-      const found: number[] = [];
-      const note = (q: number): void => {
-        if (stamp[q] === stamps) return;
-        stamp[q] = stamps;
-        found.push(q);
-      };
+      listed++;
+      lists[own] = listed;
+      pulled.machines[found++] = own;
       for (let k = netStart[v] as number, last = netStart[v + 1] as number; k < last; k++) {
         const i = netsOf[k] as number;
-        note(part[hub[i] as number] as number);
-        // Where other pins are, the value arrives already.
-        if ((row[i] as number) >= 0) continue;
-        for (let e = pinStart[i] as number, end = pinStart[i + 1] as number; e < end; e++)
-          note(part[pins[e] as number] as number);
+        const bytes = (out[i] as number) + (back[i] as number);
+        // Where the hub or another pin is, the value is already.
+        const p = part[hub[i] as number] as number;
+        stamps++;
+        stamp[p] = stamps;
+        pull[p] = (pull[p] as number) + bytes;
+        if (lists[p] !== listed) {
+          lists[p] = listed;
+          pulled.machines[found++] = p;
+        }
+        const at = row[i] as number;
+        if (at >= 0) {
+          for (let q = 0; q < K; q++) {
+            const others = (counts[at + q] as number) - (q === own ? 1 : 0);
+            if (others <= 0 || q === p) continue;
+            pull[q] = (pull[q] as number) + bytes;
+            if (lists[q] === listed) continue;
+            lists[q] = listed;
+            pulled.machines[found++] = q;
+          }
+          continue;
+        }
+        for (let e = pinStart[i] as number, end = pinStart[i + 1] as number; e < end; e++) {
+          const u = pins[e] as number;
+          if (u === v) continue;
+          const q = part[u] as number;
+          if (stamp[q] === stamps) continue;
+          stamp[q] = stamps;
+          pull[q] = (pull[q] as number) + bytes;
+          if (lists[q] === listed) continue;
+          lists[q] = listed;
+          pulled.machines[found++] = q;
+        }
       }
       for (let k = hubStart[v] as number, last = hubStart[v + 1] as number; k < last; k++) {
         const i = hubNets[k] as number;
-        for (let e = pinStart[i] as number, end = pinStart[i + 1] as number; e < end; e++)
-          note(part[pins[e] as number] as number);
+        const bytes = (out[i] as number) + (back[i] as number);
+        stamps++;
+        for (let e = pinStart[i] as number, end = pinStart[i + 1] as number; e < end; e++) {
+          const q = part[pins[e] as number] as number;
+          if (stamp[q] === stamps) continue;
+          stamp[q] = stamps;
+          pull[q] = (pull[q] as number) + bytes;
+          if (lists[q] === listed) continue;
+          lists[q] = listed;
+          pulled.machines[found++] = q;
+        }
       }
-      for (const q of found) visit(q);
+      pulled.count = found;
+      return pulled;
     },
   };
 }

@@ -21,6 +21,8 @@ export interface Effort {
   readonly rounds: number;
   /** Fruitless moves before a search from one vertex is given up; 0: only searches from all at once. */
   readonly patience: number;
+  /** Graphs with more vertices are refined by moves that help at once only. */
+  readonly greedyAbove: number;
   readonly meter: Meter;
 }
 
@@ -85,6 +87,10 @@ function uncoarsen(
 function refine(graph: Graph, part: Int32Array, { caps }: Balance, effort: Effort, dice: Dice): void {
   const refiner = createRefiner(graph, part, caps, dice, effort.meter);
   refiner.balance();
+  if (graph.count > effort.greedyAbove) {
+    for (let round = 0; round < effort.rounds; round++) if (refiner.greedy() <= 0) break;
+    return;
+  }
   for (let round = 0; round < effort.rounds; round++) {
     let gain = refiner.wide(50 + graph.count / 100);
     if (effort.patience > 0) gain += refiner.local(effort.patience);

@@ -35,7 +35,7 @@ export function partitionGraph(graph: Graph, parts: number, options: GraphOption
   const cap = Math.max(((1 + (options.imbalance ?? 0.05)) * total) / parts, heaviest);
   const balance: Balance = { shares: new Float64Array(parts).fill(1 / parts), caps: new Float64Array(parts).fill(cap) };
   const meter = { visits: 0 };
-  const effort: Effort = { starts: 4, tries: 8, rounds: 6, patience: 60, meter };
+  const effort: Effort = { starts: 4, tries: 8, rounds: 6, patience: 60, greedyAbove: Infinity, meter };
   const dice = createDice(options.seed ?? 0, 'partition-graph');
   const population: Int32Array[] = [];
   const consider = (part: Int32Array, what: string): void => {
