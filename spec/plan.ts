@@ -9,8 +9,10 @@ export const PLAN_FORMATS_READ: readonly string[] = ['1', '2'];
 export interface PlanField {
   readonly name: string;
   readonly type: FieldType;
-  /** Per sample. */
+  /** Per sample; of one element, where samples are sequences. */
   readonly shape: Shape;
+  /** Elements over the whole sequence: step `s` of `S` reads element `floor(s · steps / S)`. */
+  readonly steps?: number;
 }
 
 /** `data.mnist.train[0..54999]` */
@@ -19,6 +21,8 @@ export interface PlanData {
   readonly split: string;
   readonly range?: readonly [number, number];
   readonly path?: string;
+  /** So many samples in a row are one sequence; the fields' shapes begin with this number then. */
+  readonly steps?: number;
   readonly fields: readonly PlanField[];
   readonly options: Readonly<Record<string, number | string | boolean>>;
 }
@@ -31,6 +35,8 @@ export interface PlanTraining {
   readonly validation?: PlanData;
   readonly batch: number;
   readonly epochs: number;
+  /** Steps of a sequence, where samples are sequences: the function runs once for each. */
+  readonly sequence?: number;
   /** Fields that a batch feeds. */
   readonly inputs: readonly PlanField[];
 }
@@ -40,6 +46,7 @@ export interface PlanPrediction {
   /** Of the program: `predict.classify`. */
   readonly function: string;
   readonly batch: number;
+  readonly sequence?: number;
   readonly inputs: readonly PlanField[];
   /** Names of the reads; the result `NAME.scores` exists where the read is an argmax. */
   readonly reads: readonly { readonly name: string; readonly shape: Shape; readonly scores: boolean }[];

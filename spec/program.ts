@@ -87,8 +87,8 @@ export interface State {
   readonly shape: Shape;
   readonly role: 'parameter' | 'optimizer' | 'statistic' | 'memory' | 'value';
   /**
-   * Drawn from the stream (seed, id); `memory` begins at zero, and its owner ignores it in a sequence's first step; a
-   * `value` lives within one batch, is written before it is read, and belongs to no snapshot.
+   * Drawn from the stream (seed, id), `memory` from (0, id); what delayed links remember is ignored in a sequence's
+   * first step; a `value` lives within one batch, is written before it is read, and belongs to no snapshot.
    */
   readonly init: Initializer;
   /**

@@ -7,6 +7,9 @@ export const WORDS: ReadonlySet<string> = new Set([
   'learned',
   'none',
   'zero',
+  // where predictions begin
+  'sweep',
+  'noise',
   // signs of nudging
   'positive',
   'negative',
@@ -37,6 +40,7 @@ export const INITIALIZER_NAMES: readonly string[] = [
 /** Functions that are no operators: of shapes, of numbers known now, and of the data. */
 export const SHAPE_FUNCTIONS: readonly string[] = [
   'identity',
+  'one_way',
   'size',
   'shape',
   'channels',
@@ -46,7 +50,7 @@ export const SHAPE_FUNCTIONS: readonly string[] = [
   'ceil',
   'round',
 ];
-export const DATA_FUNCTIONS: readonly string[] = ['standardize'];
+export const DATA_FUNCTIONS: readonly string[] = ['standardize', 'unstandardize'];
 export const METRICS: readonly string[] = ['accuracy', 'error'];
 
 /** Element types of fields; `data.file` takes them as arguments. */

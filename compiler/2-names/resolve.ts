@@ -228,6 +228,8 @@ function resolveTaskStatement(
       for (const part of [statement.value, statement.when]) if (part) resolveExpression(part, inSample, resolver);
       return;
     case 'read':
+      resolveExpression(statement.value, inSample, resolver);
+      return;
     case 'setting':
       resolveExpression(statement.value, scope, resolver);
       return;

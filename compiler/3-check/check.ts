@@ -119,7 +119,15 @@ function predictAll(
   for (const predict of predicts) {
     const model = models.get(predict.model.text);
     if (model)
-      tasks.push(elaboratePredict(predict, model, sampleFields(predict, checks, trains, environment), environment));
+      tasks.push(
+        elaboratePredict(
+          predict,
+          model,
+          sampleFields(predict, checks, trains, environment),
+          trains.find((t) => t.model.name === predict.model.text)?.sequence,
+          environment,
+        ),
+      );
   }
   return tasks;
 }

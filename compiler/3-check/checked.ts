@@ -108,6 +108,8 @@ export interface DataReference {
   /** Both ends included. */
   readonly range?: readonly [number, number];
   readonly path?: string;
+  /** So many samples in a row are one sequence; the fields' shapes begin with this number then. */
+  readonly steps?: number;
   readonly fields: readonly DataField[];
   readonly options: Readonly<Record<string, number | string | boolean>>;
   readonly span: Span;
@@ -116,6 +118,8 @@ export interface DataField {
   readonly name: string;
   readonly type: 'u8' | 'i32' | 'f32';
   readonly shape: Shape;
+  /** As a task on sequences reads it: elements over the whole sequence; `shape` is of one of them. */
+  readonly steps?: number;
 }
 
 export interface ClampInstance {
@@ -124,7 +128,7 @@ export interface ClampInstance {
    * Of leaves `sample.FIELD` (`sample[i].FIELD` for the i-th replica of `clamp eye[*] = …`), and `standardize.FIELD.mean`, `standardize.FIELD.scale` (unbatched).
    */
   readonly value: Expr;
-  /** Per sample, non-zero: clamped. */
+  /** Non-zero: clamped. One value per sample (shape []), or one per element in the node's shape. */
   readonly when?: Expr;
   readonly span: Span;
 }
@@ -135,6 +139,10 @@ export interface TrainTask {
   readonly model: ModelInstance;
   readonly data: DataReference;
   readonly validation?: DataReference;
+  /** Steps of a sequence, where samples are sequences. */
+  readonly sequence?: number;
+  /** The fields of the data as clamps read them; those of `data` where samples are no sequences. */
+  readonly inputs?: readonly DataField[];
   readonly clamps: readonly ClampInstance[];
   readonly method: CallValue;
   /** Rate of the optimiser is a number or a call of a `rate` definition. */
@@ -167,9 +175,11 @@ export interface PredictTask {
   readonly name: string;
   readonly model: ModelInstance;
   readonly clamps: readonly ClampInstance[];
-  /** Of leaves `node:NAME` (the settled values). */
+  /** Of leaves `node:NAME` (the settled values), `sample.FIELD`, and statistics as in clamps. */
   readonly reads: readonly { readonly name: string; readonly value: Expr; readonly span: Span }[];
   readonly settle?: CallValue;
+  /** Steps of a sequence, where samples are sequences: each read is then one value a step. */
+  readonly sequence?: number;
   readonly inputs: readonly DataField[];
   /** As in `TrainTask`: with more than 1, each read has one entry per replica along its first axis. */
   readonly replicas: number;

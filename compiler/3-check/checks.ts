@@ -9,6 +9,7 @@ import { dataOf } from './data.ts';
 import type { Environment } from './environment.ts';
 import { evaluate } from './evaluate.ts';
 import { showType } from './link-part.ts';
+import { wholeShape } from './sequence.ts';
 import { showExpression } from './show.ts';
 import { describe, isPoison } from './term.ts';
 
@@ -77,7 +78,9 @@ export function elaborateCheck(
     reporter.report('check/form', found.bound.span, `a metric is compared with a number, not with ${describe(bound)}`);
     return undefined;
   }
-  const one = task.replicas > 1 && read.value.shape[0] === task.replicas ? read.value.shape.slice(1) : read.value.shape;
+  const answer =
+    task.replicas > 1 && read.value.shape[0] === task.replicas ? read.value.shape.slice(1) : read.value.shape;
+  const one = task.sequence === undefined ? answer : [task.sequence, ...answer];
   if (sizeOf(one) !== sizeOf(field.shape)) {
     const hint = sizeOf(field.shape) === 1 ? `\`read ${read.name} = argmax(…)\`` : undefined;
     reporter.report(
@@ -89,7 +92,7 @@ export function elaborateCheck(
     return undefined;
   }
   const lacking = task.inputs.find(
-    (input) => !data.reference.fields.some((f) => f.name === input.name && f.shape.join() === input.shape.join()),
+    (input) => !data.reference.fields.some((f) => f.name === input.name && f.shape.join() === wholeShape(input).join()),
   );
   if (lacking !== undefined && readsField(task, lacking.name)) {
     reporter.report(
@@ -116,5 +119,6 @@ function readsField(task: PredictTask, field: string): boolean {
   const named = new RegExp(`^sample(\\[\\d+\\])?\\.${field}$`);
   const reads = (expr: PredictTask['clamps'][number]['value']): boolean =>
     expr.kind === 'leaf' ? named.test(expr.name) : expr.kind === 'apply' && expr.args.some(reads);
-  return task.clamps.some((clamp) => reads(clamp.value) || (clamp.when !== undefined && reads(clamp.when)));
+  const clamps = task.clamps.some((clamp) => reads(clamp.value) || (clamp.when !== undefined && reads(clamp.when)));
+  return clamps || task.reads.some((read) => reads(read.value));
 }

@@ -4,7 +4,7 @@
  */
 import type { Predict, TaskStatement, Train } from '../1-syntax/ast.ts';
 import { sameShape } from '../operators/broadcast.ts';
-import { type Expr, isBatched, sizeOf } from '../operators/expr.ts';
+import { type Expr, isBatched, leaf, sizeOf } from '../operators/expr.ts';
 import { apply } from '../operators/table.ts';
 import { toExpr } from './arithmetic.ts';
 import type { ClampInstance, DataField, NodeInstance } from './checked.ts';
@@ -12,7 +12,7 @@ import { type Environment, inside } from './environment.ts';
 import { evaluate } from './evaluate.ts';
 import { showType } from './link-part.ts';
 import { missingIndex } from './places.ts';
-import { describe, isKind, isPoison, type PlacesTerm, type SampleTerm, type Term } from './term.ts';
+import { describe, isKind, isPoison, type PlacesTerm, type SampleTerm, type Term, tensor } from './term.ts';
 
 type ClampStatement = Extract<TaskStatement, { kind: 'clamp' }>;
 
@@ -28,6 +28,8 @@ export interface Clamps {
 export interface SampleFields {
   readonly fields: readonly DataField[];
   readonly source: string;
+  /** Samples are sequences: `step` counts their elements from 0. */
+  readonly steps?: boolean;
 }
 
 /** @param environment sees the model's names */
@@ -61,8 +63,8 @@ export function elaborateClamps(task: Train | Predict, sample: SampleFields, env
     }
     if (plural) array ??= { statement, count: nodes.length };
     for (const [i, node] of nodes.entries()) {
-      const leaf = plural ? `sample[${i}]` : 'sample';
-      const clamp = makeClamp(statement, node, withSample(task, sample, leaf, environment));
+      const name = plural ? `sample[${i}]` : 'sample';
+      const clamp = makeClamp(statement, node, withSample(task, sample, name, environment));
       if (clamp === undefined) {
         session.dropped++;
         break;
@@ -97,13 +99,14 @@ export function elaborateClamps(task: Train | Predict, sample: SampleFields, env
 
 function withSample(
   task: Train | Predict,
-  { fields, source }: SampleFields,
-  leaf: string,
+  { fields, source, steps }: SampleFields,
+  name: string,
   environment: Environment,
 ): Environment {
-  const sample: SampleTerm = { kind: 'sample', fields, leaf, source };
+  const sample: SampleTerm = { kind: 'sample', fields, leaf: name, source };
   const names = new Map<string, Term>([['sample', sample]]);
   if (task.kind === 'predict') names.set('input', sample);
+  if (steps === true) names.set('step', tensor(leaf('step', [], false)));
   return inside(environment, names);
 }
 
@@ -160,13 +163,25 @@ function makeClamp(statement: ClampStatement, node: NodeInstance, environment: E
     onShape: (span, reason) => reporter.report('clamp/shape', span, reason),
   });
   if (isPoison(term)) return undefined;
-  const when = toExpr(term);
-  if (when === undefined || when.shape.length > 0) {
-    const shown = when === undefined ? describe(term) : showType(when.shape);
-    reporter.report('clamp/shape', statement.when.span, `a condition is one value per sample, not ${shown}`);
+  const given = toExpr(term);
+  const when = given && conditionOf(given, node);
+  if (when === undefined) {
+    const shown = given === undefined ? describe(term) : showType(given.shape);
+    const each = `one for each element of \`${node.name}\` (${showType(node.shape)})`;
+    reporter.report(
+      'clamp/shape',
+      statement.when.span,
+      `a condition is one value per sample, or ${each}, not ${shown}`,
+    );
     return undefined;
   }
   return { node: node.name, value, when, span: statement.target.span };
+}
+
+/** One value per sample, or one per element in the node's shape; undefined for anything else. */
+function conditionOf(given: Expr, node: NodeInstance): Expr | undefined {
+  if (given.shape.length === 0 || sameShape(given.shape, node.shape)) return given;
+  return sizeOf(given.shape) === sizeOf(node.shape) ? apply('reshape', [given], { shape: node.shape }) : undefined;
 }
 
 /** The value in the node's shape: flattened or unfolded where the number of elements agrees, a number repeated. */

@@ -121,7 +121,13 @@ export function chooseSplit(of: DataTerm, name: Name, environment: Environment):
 /** `…train[0..54999]`: rows, both ends included. */
 export function selectRows(of: DataTerm, expression: Index, environment: Environment, evaluate: Evaluate): Term {
   const [item] = expression.items;
-  if (of.field !== undefined || of.reference.range !== undefined || item === undefined || expression.items.length > 1) {
+  if (
+    of.field !== undefined ||
+    of.reference.range !== undefined ||
+    of.reference.steps !== undefined ||
+    item === undefined ||
+    expression.items.length > 1
+  ) {
     environment.session.reporter.report(
       'index/none',
       expression.span,

@@ -23,7 +23,8 @@ import { indexTerm } from './index-term.ts';
 import { withFans } from './initializers.ts';
 import { bindParameters } from './parameters.ts';
 import { memberOf, placesAsTensor } from './places.ts';
-import { describe, isKind, isPoison, POISON, type Term, tensor, toValue } from './term.ts';
+import { groupRows } from './sequence.ts';
+import { type DataTerm, describe, isKind, isPoison, POISON, type Term, tensor, toValue } from './term.ts';
 
 export function evaluate(expression: Expression, environment: Environment): Term {
   const term = evaluateRaw(expression, environment);
@@ -169,6 +170,9 @@ function evaluateCall(call: Call, environment: Environment): Term {
     if (result !== undefined) return result;
     return BUILTIN_NAMES.has(callee.name) ? notCallable(builtin(callee.name), call, environment) : POISON;
   }
+  const grouped =
+    callee.kind === 'member' && callee.name.text === 'sequences' ? dataIn(callee.of, environment) : undefined;
+  if (grouped) return groupRows(grouped, call, environment, evaluate);
   const target = bound ?? evaluateRaw(callee, environment);
   if (isKind(target, 'definition')) return callDefinition(target.definition, target.module, call, environment);
   if (isPoison(target)) return POISON;
@@ -188,6 +192,26 @@ function evaluateCall(call: Call, environment: Environment): Term {
   }
   if (isKind(target, 'initializer')) return initializerWithFans(target, call, environment);
   return notCallable(target, call, environment);
+}
+
+/** The data that stand before `.sequences(…)`; undefined when it is something else. */
+function dataIn(expression: Expression, environment: Environment): DataTerm | undefined {
+  if (!startsAtData(expression, environment)) return undefined;
+  const term = evaluate(expression, environment);
+  return isKind(term, 'data') ? term : undefined;
+}
+
+/** Looks before it evaluates: what is no data is evaluated later, and its mistakes are told once. */
+function startsAtData(expression: Expression, environment: Environment): boolean {
+  if (expression.kind === 'index') return startsAtData(expression.of, environment);
+  if (expression.kind === 'call') return startsAtData(expression.callee, environment);
+  if (expression.kind !== 'member') {
+    const bound = expression.kind === 'name' ? lookup(environment, expression.name) : undefined;
+    return bound !== undefined && isKind(bound, 'definition') && bound.definition.what === 'data';
+  }
+  const of = expression.of.kind === 'name' ? lookup(environment, expression.of.name) : undefined;
+  if (of === undefined || !isKind(of, 'module')) return startsAtData(expression.of, environment);
+  return of.module.definitions.get(expression.name.text)?.what === 'data';
 }
 
 /** `init(fan = n)`: an initialiser that a parameter holds, told what feeds one unit. */

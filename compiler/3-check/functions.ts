@@ -19,11 +19,24 @@ export interface Passed {
   readonly named: ReadonlyMap<string, Term>;
 }
 
-const COUNTED = ['flatten', 'size', 'shape', 'channels', 'extent', 'floor', 'ceil', 'round', 'identity', 'standardize'];
+const COUNTED = [
+  'flatten',
+  'size',
+  'shape',
+  'channels',
+  'extent',
+  'floor',
+  'ceil',
+  'round',
+  'identity',
+  'one_way',
+  'standardize',
+];
 
 /** `name(…)` of something built in; undefined when there is no such thing. */
 export function callBuiltin(name: string, passed: Passed, call: Call, environment: Environment): Term | undefined {
   if (![...passed.positional, ...passed.named.values()].every((term) => !isPoison(term))) return POISON;
+  if (name === 'unstandardize') return unstandardize(passed, call, environment);
   if (Object.hasOwn(INITIALIZERS, name)) return callInitializer(name, passed, call, environment);
   if (COUNTED.includes(name)) return callCounted(name, passed, call, environment);
   if (isCallable(name)) return callOperator(name, passed, call, environment);
@@ -62,6 +75,12 @@ function callCounted(name: string, passed: Passed, call: Call, environment: Envi
         : wrong(call, environment, `${describe(first)} cannot be flattened`);
     case 'identity':
       return first;
+    case 'one_way': {
+      const of = toExpr(first);
+      return of === undefined
+        ? wrong(call, environment, `\`one_way\` takes a tensor, not ${describe(first)}`)
+        : tensor(apply('reshape', [of], { shape: of.shape, oneWay: true }));
+    }
     case 'standardize':
       return standardize(first, call, environment);
     default:
@@ -95,12 +114,31 @@ function pictureFunction(name: 'channels' | 'extent', term: Term, call: Call, en
 
 /** (field - mean of each element over the training set) / one scale for all: unbatched leaves that training fills. */
 function standardize(term: Term, call: Call, environment: Environment): Term {
-  const expr = isKind(term, 'tensor') ? term.expr : undefined;
-  const field = expr?.kind === 'leaf' ? /^sample(?:\[\d+\])?\.(.+)$/.exec(expr.name)?.[1] : undefined;
-  if (expr === undefined || field === undefined)
+  const field = fieldOf(term);
+  if (field === undefined)
     return wrong(call, environment, '`standardize` takes a field as it is: `standardize(sample.image)`');
-  const centred = apply('sub', [expr, leaf(`standardize.${field}.mean`, expr.shape, false)]);
-  return tensor(apply('div', [centred, leaf(`standardize.${field}.scale`, [], false)]));
+  const centred = apply('sub', [field.expr, leaf(`standardize.${field.name}.mean`, field.expr.shape, false)]);
+  return tensor(apply('div', [centred, leaf(`standardize.${field.name}.scale`, [], false)]));
+}
+
+/** The other way round: `unstandardize(pixels, input.image)` is a picture again. */
+function unstandardize({ positional, named }: Passed, call: Call, environment: Environment): Term {
+  const [first, second] = positional;
+  const x = first === undefined ? undefined : toExpr(first);
+  const field = second === undefined ? undefined : fieldOf(second);
+  if (x === undefined || field === undefined || positional.length > 2 || named.size > 0)
+    return wrong(call, environment, '`unstandardize` takes a tensor and a field: `unstandardize(pixels, input.image)`');
+  const { shape } = field.expr;
+  const shaped = reshape(x, shape, call, environment);
+  if (!isKind(shaped, 'tensor')) return shaped;
+  const scaled = apply('mul', [shaped.expr, leaf(`standardize.${field.name}.scale`, [], false)]);
+  return tensor(apply('add', [scaled, leaf(`standardize.${field.name}.mean`, shape, false)]));
+}
+
+function fieldOf(term: Term): { readonly name: string; readonly expr: Expr } | undefined {
+  if (!isKind(term, 'tensor') || term.expr.kind !== 'leaf') return undefined;
+  const name = /^sample(?:\[\d+\])?\.(.+)$/.exec(term.expr.name)?.[1];
+  return name === undefined ? undefined : { name, expr: term.expr };
 }
 
 function callInitializer(name: string, passed: Passed, call: Call, environment: Environment): Term {
@@ -124,9 +162,12 @@ function callInitializer(name: string, passed: Passed, call: Call, environment: 
 }
 
 // ---------------------------------------------------------------- operators
+/** Attributes that the compiler alone sets. */
+const HIDDEN: ReadonlySet<string> = new Set(['ta', 'tb', 'oneWay']);
+
 /** Attributes under the names that people write: `axis` also for reductions, which take several. */
 function attributeNames(op: OperatorName): string[] {
-  const names = Object.keys(operators[op].attributes).filter((name) => name !== 'ta' && name !== 'tb');
+  const names = Object.keys(operators[op].attributes).filter((name) => !HIDDEN.has(name));
   return names.includes('axes') ? ['axis', ...names] : names;
 }
 

@@ -7,17 +7,22 @@ import { elaborateClamps, type SampleFields } from './clamps.ts';
 import { type Environment, inside } from './environment.ts';
 import { evaluate } from './evaluate.ts';
 import type { ElaboratedModel } from './model.ts';
+import { checkRates, fieldsOfStep, stepCount } from './sequence.ts';
 import { callOf, Settings } from './settings.ts';
 import { refuseStatements } from './statements.ts';
-import { describe, isPoison } from './term.ts';
+import { describe, isPoison, type Term } from './term.ts';
 
-const SETTINGS = ['settle'];
+const SETTINGS = ['settle', 'sequence'];
 
-/** @param sample the fields of the data that the task is used with */
+/**
+ * @param sample the fields of the data that the task is used with
+ * @param trained steps of the sequences that the model is trained on
+ */
 export function elaboratePredict(
   predict: Predict,
   model: ElaboratedModel,
   sample: SampleFields,
+  trained: number | undefined,
   environment: Environment,
 ): PredictTask {
   const { session } = environment;
@@ -25,8 +30,19 @@ export function elaboratePredict(
   const scope = inside(environment, model.names);
   const settings = new Settings(predict.body, SETTINGS, 'a predict task', scope);
   const settle = settings.read('settle', callOf('method', 'learn.settle(steps = 20, rate = 0.05)'));
-  const { clamps, replicas } = elaborateClamps(predict, sample, scope);
-  const reads = elaborateReads(predict, { ...scope, placesAreTensors: true });
+  const given = settings.read('sequence', stepCount);
+  const sequence = given?.value ?? (settings.has('sequence') ? undefined : trained);
+  const inputs = fieldsOfStep(sample.fields, sequence, model.instance);
+  const { clamps, replicas } = elaborateClamps(
+    predict,
+    { ...sample, fields: inputs, steps: sequence !== undefined },
+    scope,
+  );
+  const at = sequence === undefined ? undefined : { value: sequence, span: given?.span ?? predict.name.span };
+  checkRates(clamps, inputs, at, model.instance, environment);
+  const input: Term = { kind: 'sample', fields: inputs, leaf: 'sample', source: sample.source };
+  const readable = inside(scope, new Map([['input', input], ['sample', input]]));
+  const reads = elaborateReads(predict, { ...readable, placesAreTensors: true });
   if (reads.length === 0 && !predict.body.some((statement) => statement.kind === 'read'))
     session.reporter.report('task/reads', predict.name.span, 'it settles the model and reads nothing', {
       repair: '`read answer = argmax(label)`, with one of your nodes',
@@ -38,7 +54,8 @@ export function elaboratePredict(
     clamps,
     reads,
     ...(settle === undefined ? {} : { settle: settle.value }),
-    inputs: sample.fields,
+    ...(sequence === undefined ? {} : { sequence }),
+    inputs,
     replicas,
     span: predict.name.span,
   };

@@ -7,13 +7,14 @@ import { type Environment, inside } from './environment.ts';
 import { evaluate } from './evaluate.ts';
 import type { ElaboratedModel } from './model.ts';
 import { elaborateOptimizer } from './optimizer.ts';
+import { checkRates, fieldsOfStep, stepCount } from './sequence.ts';
 import { callOf, type Given, Settings, wholeNumber } from './settings.ts';
 import { refuseStatements } from './statements.ts';
 
 /** Samples per weight step, and passes over the data, where a task does not say. */
 export const DEFAULT_BATCH = 128;
 export const DEFAULT_EPOCHS = 10;
-const SETTINGS = ['method', 'optimizer', 'batch', 'epochs', 'seed'];
+const SETTINGS = ['method', 'optimizer', 'batch', 'epochs', 'seed', 'sequence'];
 
 export interface Defaults {
   readonly method: CallValue | undefined;
@@ -50,6 +51,7 @@ export function elaborateTrain(
   const batch = settings.read('batch', wholeNumber(1, 2 ** 24));
   const epochs = settings.read('epochs', wholeNumber(1, 2 ** 31));
   const seed = settings.read('seed', wholeNumber(0));
+  const sequence = settings.read('sequence', stepCount);
   if (method && method.value.definition.name.text === 'settle') {
     reporter.report('setting/type', method.span, '`settle` only settles; it learns nothing', {
       repair: '`learn.il(…)`',
@@ -57,8 +59,10 @@ export function elaborateTrain(
     return undefined;
   }
   if (data === undefined) return undefined;
-  const sample = { fields: data.reference.fields, source: data.reference.source };
+  const inputs = fieldsOfStep(data.reference.fields, sequence?.value, model.instance);
+  const sample = { fields: inputs, source: data.reference.source, steps: sequence !== undefined };
   const { clamps, replicas, complete } = elaborateClamps(train, sample, scope);
+  checkRates(clamps, inputs, sequence, model.instance, environment);
   if (batch && batch.value % replicas !== 0)
     reporter.report(
       'clamp/replicas',
@@ -81,6 +85,7 @@ export function elaborateTrain(
     model: model.instance,
     data: data.reference,
     ...(validation === undefined ? {} : { validation }),
+    ...(sequence === undefined ? {} : { sequence: sequence.value, inputs }),
     clamps,
     method: rule,
     optimizer: instance,

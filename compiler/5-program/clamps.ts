@@ -15,13 +15,24 @@ export function leavesOf(expr: Expr, found = new Set<string>()): Set<string> {
   return found;
 }
 
-/** The fields that clamps read, as inputs of a function. */
-export function inputsOf(clamps: readonly ClampInstance[], fields: readonly DataField[], batch: number): Input[] {
+interface Reader {
+  readonly value: Expr;
+  readonly when?: Expr;
+}
+
+/** Leaves of all clamps and reads. */
+function leavesOfAll(readers: readonly Reader[]): Set<string> {
   const leaves = new Set<string>();
-  for (const clamp of clamps) {
-    leavesOf(clamp.value, leaves);
-    if (clamp.when) leavesOf(clamp.when, leaves);
+  for (const { value, when } of readers) {
+    leavesOf(value, leaves);
+    if (when) leavesOf(when, leaves);
   }
+  return leaves;
+}
+
+/** The fields that clamps and reads need, as inputs of a function. */
+export function inputsOf(readers: readonly Reader[], fields: readonly DataField[], batch: number): Input[] {
+  const leaves = leavesOfAll(readers);
   return fields
     .filter((f) => [...leaves].some((name) => fieldOf(name) === f.name))
     .map((f) => ({ id: `sample.${f.name}`, field: f.name, type: f.type, shape: [batch, ...f.shape] }));
@@ -32,10 +43,9 @@ function fieldOf(name: string): string | undefined {
   return /^sample(?:\[\d+\])?\.(.+)$/.exec(name)?.[1];
 }
 
-/** Statistics of the training data that clamps read (`standardize`). */
-export function statisticsOf(clamps: readonly ClampInstance[], fields: readonly DataField[]): State[] {
-  const leaves = new Set<string>();
-  for (const clamp of clamps) leavesOf(clamp.value, leaves);
+/** Statistics of the training data that clamps and reads need (`standardize`). */
+export function statisticsOf(readers: readonly Reader[], fields: readonly DataField[]): State[] {
+  const leaves = leavesOfAll(readers);
   const states: State[] = [];
   for (const f of fields)
     for (const what of ['mean', 'scale'] as const) {
@@ -55,7 +65,7 @@ export function lowerClamps(
   statistics: readonly State[],
   { batch, replicas }: { readonly batch: number; readonly replicas: number },
 ): Map<string, Clamp> {
-  const bindings: Record<string, Bindings[string]> = {};
+  const bindings: Record<string, Bindings[string]> = { step: { scalar: 'step' } };
   for (const input of inputs) bindings[input.id] = { value: { id: input.id, shape: input.shape } };
   for (const clamp of clamps)
     for (const name of leavesOf(clamp.value, clamp.when ? leavesOf(clamp.when) : new Set()))
@@ -66,12 +76,12 @@ export function lowerClamps(
     const node = nodeOf(graph, clamp.node);
     builder.origin = `node ${node.name}`;
     const value = toShape(builder, lowerExpression(builder, clamp.value, bindings, batch), [batch, ...node.shape]);
-    if (!clamp.when) lowered.set(node.name, { value });
-    else
-      lowered.set(node.name, {
-        value,
-        when: toShape(builder, lowerExpression(builder, clamp.when, bindings, batch), [batch]),
-      });
+    if (!clamp.when) {
+      lowered.set(node.name, { value });
+      continue;
+    }
+    const when = lowerExpression(builder, clamp.when, bindings, batch);
+    lowered.set(node.name, { value, when: toShape(builder, when, [batch, ...clamp.when.shape]) });
   }
   builder.origin = undefined;
   return lowered;

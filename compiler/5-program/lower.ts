@@ -10,8 +10,9 @@ import { BlockBuilder, createNames } from './builder.ts';
 import { inputsOf, leavesOf, lowerClamps, statisticsOf } from './clamps.ts';
 import { type Bindings, lowerExpression } from './lower-expression.ts';
 import { memoryStates, moveMemory, readMemory } from './memory.ts';
-import { type Method, methodOf, numberOf } from './method.ts';
+import { type Method, methodOf, numberOf, wordOf } from './method.ts';
 import { type Clamp, evaluate, freeNodes, get, maskName, type Network, nodeOf, sweep } from './network.ts';
+import { noiseStates, startNoise } from './noise.ts';
 import { optimizerStates, step } from './optimizer.ts';
 import { backpropagation } from './rules/bp.ts';
 import { inferenceLearning } from './rules/il.ts';
@@ -41,13 +42,17 @@ export function lowerProgram(
 ): Program {
   const parameters = parameterStates(graph);
   const statistics = new Map<string, State>();
-  for (const task of [...(train ? [train] : []), ...predicts])
-    for (const state of statisticsOf(task.clamps, task.kind === 'train' ? task.data.fields : task.inputs))
-      statistics.set(state.id, state);
+  const known = train ? statisticsOf(train.clamps, train.inputs ?? train.data.fields) : [];
+  for (const task of predicts) known.push(...statisticsOf([...task.clamps, ...task.reads], task.inputs));
+  for (const state of known) statistics.set(state.id, state);
   const optimizer = train ? parameters.flatMap((p) => optimizerStates(train.optimizer, p)) : [];
   const states = [...parameters, ...optimizer, ...statistics.values(), ...startStates(graph), ...maskStates(graph)];
   if (train) states.push(...memoryStates(graph, 'train', train.batch));
-  for (const task of predicts) states.push(...memoryStates(graph, `predict.${task.name}`, options.predictBatch));
+  for (const task of predicts) {
+    const name = `predict.${task.name}`;
+    states.push(...memoryStates(graph, name, options.predictBatch));
+    if (settlingOf(task, train).noise) states.push(...noiseStates(graph, task, name, options.predictBatch));
+  }
   const functions: ProgramFunction[] = [];
   if (train) functions.push(lowerTrain(graph, train, states), ...lowerLanes(graph, train, states));
   for (const task of predicts)
@@ -173,7 +178,7 @@ export function openTraining(
   const method = methodOf(task);
   const names = createNames();
   const start = new BlockBuilder(names);
-  const inputs = inputsOf(task.clamps, task.data.fields, batch * task.replicas);
+  const inputs = inputsOf(task.clamps, task.inputs ?? task.data.fields, batch * task.replicas);
   const statistics = states.filter((s) => s.role === 'statistic');
   const clamps = lowerClamps(start, written, task.clamps, inputs, statistics, { batch, replicas: task.replicas });
   const predicted = new Set(written.links.map((l) => l.target));
@@ -249,7 +254,13 @@ function nudgeOutputs(
   return { clamps, gradientScale: scale };
 }
 
-function settlingOf(task: PredictTask, train: TrainTask | undefined): Settling & { steps: number } {
+interface PredictSettling extends Settling {
+  readonly steps: number;
+  /** Free values begin at noise, not at the forward sweep. */
+  readonly noise?: boolean;
+}
+
+function settlingOf(task: PredictTask, train: TrainTask | undefined): PredictSettling {
   if (task.settle) {
     const call = task.settle;
     return {
@@ -257,6 +268,7 @@ function settlingOf(task: PredictTask, train: TrainTask | undefined): Settling &
       rate: numberOf(call, 'rate'),
       momentum: numberOf(call, 'momentum', 0),
       tolerance: numberOf(call, 'tolerance', 0),
+      noise: wordOf(call.arguments.start) === 'noise',
     };
   }
   const method = train ? methodOf(train) : undefined;
@@ -273,12 +285,12 @@ function lowerPredict(
   graph: Graph,
   task: PredictTask,
   states: readonly State[],
-  settling: Settling & { steps: number },
+  settling: PredictSettling,
   batch: number,
 ): ProgramFunction {
   const names = createNames();
   const start = new BlockBuilder(names);
-  const inputs = inputsOf(task.clamps, task.inputs, batch);
+  const inputs = inputsOf([...task.clamps, ...task.reads], task.inputs, batch);
   const statistics = states.filter((s) => s.role === 'statistic');
   // Every replica sees the same sample: what they answer can be put to a vote.
   const clamps = lowerClamps(start, graph, task.clamps, inputs, statistics, { batch, replicas: 1 });
@@ -288,11 +300,13 @@ function lowerPredict(
   const weights = new Map(
     states.filter((s) => s.role === 'parameter').map((s) => [s.id, { id: s.id, shape: s.shape }]),
   );
-  const z = sweep(start, network, weights);
+  const swept = sweep(start, network, weights);
+  const z = settling.noise ? startNoise(start, network, name, states, swept) : swept;
   const blocks: Block[] = [];
   let settled: ReadonlyMap<string, Value> = z;
   let read = start;
-  if (needsSettling(graph, new Set(clamps.keys())) && freeNodes(network).length > 0) {
+  const open = settling.noise || needsSettling(graph, new Set(clamps.keys()));
+  if (open && freeNodes(network).length > 0) {
     const body = newBlock({ names });
     const inner = insideValues(network, z);
     const found = energyGradients(body, evaluate(body, network, inner, weights), [...inner.values()]);
@@ -301,7 +315,7 @@ function lowerPredict(
     settled = afterValues(network, z);
     read = newBlock({ names });
   }
-  const results = task.reads.flatMap((r) => lowerRead(read, graph, r, settled, batch));
+  const results = task.reads.flatMap((r) => lowerRead(read, graph, r, { z: settled, inputs, statistics }, batch));
   const behind = read === start ? [] : [closeBlock(read, 'read', 1, settling.steps)];
   return {
     name,
@@ -313,22 +327,31 @@ function lowerPredict(
   };
 }
 
+/** What a read may be made of. */
+interface Readable {
+  readonly z: ReadonlyMap<string, Value>;
+  readonly inputs: readonly Input[];
+  readonly statistics: readonly State[];
+}
+
 /** A read, and for an argmax the scores that it chose from. */
 function lowerRead(
   builder: BlockBuilder,
   graph: Graph,
   read: { name: string; value: Expr },
-  z: ReadonlyMap<string, Value>,
+  { z, inputs, statistics }: Readable,
   batch: number,
 ): Result[] {
   const bindings: Record<string, Bindings[string]> = {};
+  for (const { id, shape } of [...inputs, ...statistics]) bindings[id] = { value: { id, shape } };
   for (const [name, value] of z) bindings[`node:${name}`] = { value };
   const results = [{ name: read.name, value: lowerExpression(builder, read.value, bindings, batch).id }];
   if (read.value.kind !== 'apply' || read.value.op !== 'argmax') return results;
   const [chosen] = read.value.args;
   if (!chosen) return results;
   const scores = lowerExpression(builder, chosen, bindings, batch);
-  const node = [...leavesOf(chosen)].map((leaf) => nodeOf(graph, leaf.replace(/^node:/, '')))[0];
+  const [first] = [...leavesOf(chosen)].filter((leaf) => leaf.startsWith('node:'));
+  const node = first === undefined ? undefined : nodeOf(graph, first.slice('node:'.length));
   const isLogit = node?.energyKind === 'categorical' || node?.energyKind === 'cross_entropy';
   return [
     ...results,

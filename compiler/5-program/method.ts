@@ -46,7 +46,8 @@ export function numberOf(call: CallValue, name: string, fallback?: number): numb
   throw new Error(`${call.name} has no number ${name}`);
 }
 
-function wordOf(value: Value | undefined): string {
+/** A word, as a text or as a name; empty for anything else. */
+export function wordOf(value: Value | undefined): string {
   if (typeof value === 'string') return value;
   if (typeof value === 'object' && 'name' in value) return value.name;
   return '';

@@ -6,13 +6,14 @@
 import type { WeightInstance } from '../3-check/checked.ts';
 import { type Graph, type GraphLink, type GraphNode, weightName } from '../4-graph/graph.ts';
 import { components } from '../4-graph/order.ts';
+import { sameShape } from '../operators/broadcast.ts';
 import type { Value } from '../operators/operator.ts';
 import type { BlockBuilder } from './builder.ts';
 import { type Bindings, lowerExpression } from './lower-expression.ts';
 
 export type Values = ReadonlyMap<string, Value>;
 
-/** A node held at given values; `when` is 1 for the samples in which it is held. */
+/** A node held at given values; `when` is not 0 for the samples [B], or the elements [B, …shape], that are held. */
 export interface Clamp {
   readonly value: Value;
   readonly when?: Value;
@@ -183,7 +184,7 @@ function energyOf(
   return masked;
 }
 
-/** Where a clamp holds for some samples only, those samples alone have (or lack) the energy. */
+/** Where a clamp holds for some samples or elements only, those alone have (or lack) the energy. */
 function maskEnergy(
   builder: BlockBuilder,
   node: GraphNode,
@@ -192,10 +193,18 @@ function maskEnergy(
   predicted: boolean,
 ): Value {
   if (!when) return energy;
-  const mask = alignMask(builder, when, energy.shape.length);
+  const mask = alignMask(builder, energyMask(builder, when, energy), energy.shape.length);
   const zero = builder.constant(0);
   if (node.clampedOnly) return builder.op('select', [mask, energy, zero]);
   return predicted ? energy : builder.op('select', [mask, zero, energy]);
+}
+
+/** Where each element is held or not, but the energy is of all of them together: held where every element is. */
+function energyMask(builder: BlockBuilder, when: Value, energy: Value): Value {
+  if (when.shape.length <= 1 || sameShape(when.shape, energy.shape)) return when;
+  const zero = builder.constant(0);
+  const axes = when.shape.map((_, i) => i).slice(1);
+  return builder.op('equal', [builder.op('amax', [builder.op('equal', [when, zero])], { axes }), zero]);
 }
 
 /** A mask of [B] with axes of size 1 behind, to stand beside a tensor of `rank` axes. */

@@ -4,7 +4,7 @@ import { PLAN_FORMAT } from '../../spec/plan.ts';
 import { memberStates, type Program, type ProgramFunction } from '../../spec/program.ts';
 import { printProgram } from '../../spec/program-text.ts';
 import type { ShardSchedule } from '../../spec/schedule.ts';
-import type { Checked, CheckInstance, DataReference, PredictTask, TrainTask } from '../3-check/checked.ts';
+import type { Checked, CheckInstance, DataField, DataReference, PredictTask, TrainTask } from '../3-check/checked.ts';
 import { countParameters, type Graph } from '../4-graph/graph.ts';
 import { methodOf } from '../5-program/method.ts';
 import { canonicalJson, sha256 } from './canonical.ts';
@@ -85,7 +85,8 @@ function trainingOf(task: TrainTask, f: ProgramFunction): PlanTraining {
     ...(task.validation ? { validation: dataOf(task.validation) } : {}),
     batch: task.batch,
     epochs: task.epochs,
-    inputs: inputsOf(f),
+    ...(task.sequence === undefined ? {} : { sequence: task.sequence }),
+    inputs: inputsOf(f, task.inputs ?? []),
   };
 }
 
@@ -105,7 +106,8 @@ function predictionOf(task: PredictTask, program: Program): PlanPrediction[] {
     shape: r.value.shape,
     scores: f.results.some((result) => result.name === `${r.name}.scores`),
   }));
-  return [{ task: task.name, function: f.name, batch: f.batch, inputs: inputsOf(f), reads }];
+  const sequence = task.sequence === undefined ? {} : { sequence: task.sequence };
+  return [{ task: task.name, function: f.name, batch: f.batch, ...sequence, inputs: inputsOf(f, task.inputs), reads }];
 }
 
 function checkOf(check: CheckInstance): PlanCheck {
@@ -119,8 +121,11 @@ export function dataOf(reference: DataReference): PlanData {
   return data;
 }
 
-function inputsOf(f: ProgramFunction): PlanField[] {
-  return f.inputs.map((i) => ({ name: i.field, type: i.type, shape: i.shape.slice(1) }));
+function inputsOf(f: ProgramFunction, fields: readonly DataField[]): PlanField[] {
+  return f.inputs.map((i) => {
+    const steps = fields.find((known) => known.name === i.field)?.steps;
+    return { name: i.field, type: i.type, shape: i.shape.slice(1), ...(steps === undefined ? {} : { steps }) };
+  });
 }
 
 function encode(text: string): Uint8Array {

@@ -86,6 +86,7 @@ export const CODES = {
   'node/kind': { severity: 'error', title: 'this is no node' },
   'node/shape': { severity: 'error', title: 'this node cannot have that shape' },
   'rate/base': { severity: 'error', title: 'these rates have no common step' },
+  'rate/samples': { severity: 'error', title: 'the sense takes another number of samples' },
   'rate/value': { severity: 'error', title: 'this is no rate' },
   'topology/degree': { severity: 'error', title: 'the topology wants more than there is' },
   // ---------------------------------------------------------------- tasks

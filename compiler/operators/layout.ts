@@ -121,7 +121,7 @@ export const layoutOperators = {
   },
   reshape: {
     arity: 1,
-    attributes: { shape: 'new sizes' },
+    attributes: { shape: 'new sizes', oneWay: 'no gradient is sent back' },
     elementwise: false,
     shape: ([x], a) => {
       const shape = shapeAttribute(a);
@@ -132,7 +132,7 @@ export const layoutOperators = {
       return shape;
     },
     reference: ([x]) => Float64Array.from(x?.data ?? []),
-    derivative: ([x], _y, g, e) => [x ? e.op('reshape', [g], { shape: [...x.shape] }) : null],
+    derivative: ([x], _y, g, e, a) => [x && a.oneWay !== true ? e.op('reshape', [g], { shape: [...x.shape] }) : null],
     flops: () => 0,
   },
   broadcast: {

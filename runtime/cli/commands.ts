@@ -57,15 +57,20 @@ export const commands: readonly Command[] = [
     summary: 'predict with a trained run',
     options: (y) =>
       example(
-        limit(task(device(json(y))))
+        limit(task(device(data(json(y)))))
           .positional('run', { type: 'string', describe: 'run folder' })
           .option('input', {
             type: 'string',
             requiresArg: true,
-            demandOption: true,
             describe: 'IDX, NPY, NPZ, CSV, Parquet, PNG, a folder of PNGs, or - for JSON lines',
+          })
+          .option('png', {
+            type: 'string',
+            requiresArg: true,
+            describe: "write a picture of the data of the task's check and of what is read beside it",
           }),
         ['$0 predict runs/digits-20261122-1 --input my.png', 'prints the digit and its scores'],
+        ['$0 predict runs/memory-20261122-1 --png memory.png', 'originals, cues and recalls'],
         ['$0 predict runs/digits-20261122-1 --input - --json', 'samples as JSON lines: {"image": [[0, …], …]}'],
       ),
     load: () => import('./predict.ts'),

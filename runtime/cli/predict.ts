@@ -1,11 +1,17 @@
 /** `nmc predict`: what a run makes of given inputs. */
+import type { PlanPrediction } from '../../spec/plan.ts';
 import { slice } from '../data/dataset.ts';
 import { readInput } from '../data/read-input.ts';
 import { predictAll } from '../shard/evaluate.ts';
 import { type PredictedRow, predictedRow } from '../shard/rows.ts';
+import { wholeFields } from '../shard/steps.ts';
 import { emit } from '../support/emit.ts';
+import { UserError } from '../support/errors.ts';
 import { type Arguments, EXIT, flag, text } from './command.ts';
-import { openPredictor, selectPrediction } from './run-predictor.ts';
+import { predictSheet } from './predict-sheet.ts';
+import { openPredictor, type Predictor, selectPrediction } from './run-predictor.ts';
+import { storedSettings } from './train-settings.ts';
+import { dataOpener } from './training-data.ts';
 import { watchInterrupt } from './watch-interrupt.ts';
 import { wholeNumber } from './whole-number.ts';
 
@@ -15,7 +21,15 @@ export default async function (args: Arguments): Promise<number> {
   const predictor = await openPredictor(text(args, 'run') ?? '', text(args, 'device') ?? 'auto');
   try {
     const prediction = selectPrediction(predictor.plan, text(args, 'task'));
-    const input = await readInput(text(args, 'input') ?? '', prediction.inputs);
+    const png = text(args, 'png');
+    if (png !== undefined) return await writeSheet(args, predictor, prediction, png);
+    if (text(args, 'input') === undefined)
+      throw new UserError(
+        'usage/input',
+        'name what to predict from: --input FILE',
+        'or --png FILE, for a picture of what it makes of the data of its check',
+      );
+    const input = await readInput(text(args, 'input') ?? '', wholeFields(prediction.inputs));
     const limit = wholeNumber(args, 'limit', 1);
     const dataset =
       limit !== undefined && limit < input.dataset.length ? slice(input.dataset, 0, limit - 1) : input.dataset;
@@ -30,6 +44,20 @@ export default async function (args: Arguments): Promise<number> {
     interrupt.release();
     await predictor.shard.close();
   }
+  return EXIT.done;
+}
+
+async function writeSheet(
+  args: Arguments,
+  predictor: Predictor,
+  prediction: PlanPrediction,
+  path: string,
+): Promise<number> {
+  const stored = storedSettings(predictor.run.config, text(args, 'data'));
+  const open = dataOpener(stored);
+  const { rows, samples } = await predictSheet(predictor, prediction, open, path, wholeNumber(args, 'limit', 1));
+  if (flag(args, 'json')) emit({ event: 'picture', file: path, rows, samples });
+  else process.stdout.write(`${path}   ${samples} samples, rows: ${rows.join(', ')}\n`);
   return EXIT.done;
 }
 

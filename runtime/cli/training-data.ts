@@ -2,7 +2,7 @@
 import { existsSync } from 'node:fs';
 import { isAbsolute, join } from 'node:path';
 import type { Plan, PlanData, PlanTraining } from '../../spec/plan.ts';
-import type { State } from '../../spec/program.ts';
+import { type State, sizeOf } from '../../spec/program.ts';
 import { type Dataset, slice } from '../data/dataset.ts';
 import { openDataset } from '../data/open.ts';
 import { type Standardization, standardization } from '../data/statistics.ts';
@@ -61,6 +61,12 @@ export function statisticsOf(states: readonly State[], dataset: Dataset): Map<st
   const found = new Map<string, Standardization>();
   for (const { init } of states)
     if (init.kind === 'statistic' && !found.has(init.field))
-      found.set(init.field, standardization(dataset, init.field));
+      found.set(init.field, standardization(dataset, init.field, elementOf(states, init.field)));
   return found;
+}
+
+/** Elements of what is centred as one: of a sequence those of one step. */
+function elementOf(states: readonly State[], field: string): number | undefined {
+  const mean = states.find(({ init }) => init.kind === 'statistic' && init.field === field && init.what === 'mean');
+  return mean && sizeOf(mean.shape);
 }

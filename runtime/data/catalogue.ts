@@ -13,8 +13,31 @@ const trainAndTest = ['train', 'test'] as const;
 /** Bytes per piece of text where nothing else is asked for. */
 export const TEXT_LENGTH = 64;
 
+/** Steps of a tracked sequence where nothing else is asked for. */
+export const TRACKING_STEPS = 50;
+
 export const CATALOGUE = {
   glyphs: { splits: trainAndTest, fields: [image28, digit] },
+  senses: {
+    splits: trainAndTest,
+    fields: [
+      { name: 'image', type: 'u8', shape: [14, 14] },
+      { name: 'sound', type: 'f32', shape: [48] },
+      { name: 'touch', type: 'f32', shape: [24] },
+      { name: 'has_image', type: 'i32', shape: [] },
+      { name: 'has_sound', type: 'i32', shape: [] },
+      { name: 'has_touch', type: 'i32', shape: [] },
+      digit,
+    ],
+  },
+  tracking: {
+    splits: trainAndTest,
+    fields: [
+      { name: 'hidden', type: 'f32', shape: [TRACKING_STEPS, 3] },
+      { name: 'seen', type: 'f32', shape: [TRACKING_STEPS, 4] },
+      { name: 'kalman', type: 'f32', shape: [TRACKING_STEPS, 3] },
+    ],
+  },
   mnist: { splits: trainAndTest, fields: [image28, digit] },
   fashion_mnist: { splits: trainAndTest, fields: [image28, digit] },
   cifar10: {

@@ -1,9 +1,12 @@
 /** From what a program names to rows: one source per row of a table. */
 import { UserError } from '../support/errors.ts';
-import { CATALOGUE, type CatalogueEntry, TEXT_LENGTH } from './catalogue.ts';
+import { CATALOGUE, type CatalogueEntry, TEXT_LENGTH, TRACKING_STEPS } from './catalogue.ts';
 import { type Dataset, type Field, slice } from './dataset.ts';
 import { dataDirectory } from './directory.ts';
+import { sequences } from './sequences.ts';
 import type { GlyphSplit } from './sources/glyphs.ts';
+import type { SenseSplit } from './sources/senses.ts';
+import type { TrackingSplit } from './sources/tracking.ts';
 
 /** `data.mnist.train[0..54999]` is { source: 'mnist', split: 'train', range: [0, 54999] }. */
 export interface DataReference {
@@ -12,6 +15,8 @@ export interface DataReference {
   readonly split: string;
   /** First and last sample, both included. */
   readonly range?: readonly [number, number];
+  /** So many samples in a row are one sequence; the shapes of `fields` begin with this number then. */
+  readonly steps?: number;
   /** Only for `file`. */
   readonly path?: string;
   /** What the program expects of a file: its columns are converted to these. Empty: whatever the file has. */
@@ -52,6 +57,22 @@ const SOURCES: Readonly<Record<string, Source>> = {
         rotated: isTrue(reference.options?.rotated),
         ...(samples === undefined ? {} : { samples: wholeOption(reference, 'samples', 0, 10_000_000) }),
       });
+    },
+  },
+  senses: {
+    entry: CATALOGUE.senses,
+    open: async ({ reference, seed }) => {
+      const { senses } = await import('./sources/senses.ts');
+      return senses(reference.split as SenseSplit, { seed });
+    },
+  },
+  tracking: {
+    entry: CATALOGUE.tracking,
+    options: ['steps'],
+    open: async ({ reference, seed }) => {
+      const { tracking } = await import('./sources/tracking.ts');
+      const steps = wholeOption(reference, 'steps', TRACKING_STEPS, 100_000);
+      return tracking(reference.split as TrackingSplit, { seed, steps });
     },
   },
   mnist: {
@@ -117,9 +138,12 @@ export async function openDataset(reference: DataReference, options: OpenOptions
   checkSplit(reference, source.entry);
   checkOptions(reference, source.options ?? []);
   const directory = dataDirectory(options.dataDirectory);
-  const fields = source.entry?.fields ?? reference.fields ?? [];
+  const { steps, range } = reference;
+  const given = reference.fields?.map((f) => (steps === undefined ? f : { ...f, shape: f.shape.slice(1) }));
+  const fields = source.entry?.fields ?? given ?? [];
   const dataset = await source.open({ reference, directory, seed: options.seed, fields });
-  return reference.range ? slice(dataset, ...reference.range) : dataset;
+  const rows = range ? slice(dataset, ...range) : dataset;
+  return steps === undefined ? rows : sequences(rows, steps);
 }
 
 function checkSplit({ source, split }: DataReference, entry: CatalogueEntry | undefined): void {

@@ -13,15 +13,20 @@ const ROWS = 256;
 /**
  * Centres by element and divides by one scale: (x - mean) / scale. One scale, because a division by each pixel's own
  * deviation blows up the pixels at the edge that are almost never lit.
+ * @param size elements that are centred together; of a sequence those of one step (default: all of a sample)
  */
-export function standardization(dataset: Dataset, fieldName: string): Standardization {
-  const size = sizeOf(findField(dataset, fieldName));
+export function standardization(
+  dataset: Dataset,
+  fieldName: string,
+  size: number = sizeOf(findField(dataset, fieldName)),
+): Standardization {
+  const rows = (dataset.length * sizeOf(findField(dataset, fieldName))) / size;
   const sum = new Float64Array(size);
   for (const values of pieces(dataset, fieldName)) addRows(sum, values);
-  const mean = sum.map((s) => s / Math.max(1, dataset.length));
+  const mean = sum.map((s) => s / Math.max(1, rows));
   let squares = 0;
   for (const values of pieces(dataset, fieldName)) squares += squaresOf(mean, values);
-  const deviation = Math.sqrt(squares / Math.max(1, dataset.length * size));
+  const deviation = Math.sqrt(squares / Math.max(1, rows * size));
   return { mean: Float32Array.from(mean), scale: deviation > 0 ? deviation : 1 };
 }
 

@@ -1,17 +1,20 @@
 /** The schemas from which the server's OpenAPI description is made: they follow the plan's predict blocks. */
 import type { PlanField, PlanPrediction } from '../../spec/plan.ts';
+import { wholeFields } from '../shard/steps.ts';
 
 export function taskSchema(prediction: PlanPrediction): object {
   const sample = {
     type: 'object',
     required: prediction.inputs.map((f) => f.name),
-    properties: Object.fromEntries(prediction.inputs.map((f) => [f.name, fieldSchema(f)])),
+    properties: Object.fromEntries(wholeFields(prediction.inputs).map((f) => [f.name, fieldSchema(f)])),
   };
+  const { sequence } = prediction;
+  const steps = sequence === undefined ? [] : [sequence];
   const row = {
     type: 'object',
     properties: Object.fromEntries(
       prediction.reads.flatMap((read) => [
-        [read.name, nestedSchema(read.shape)],
+        [read.name, nestedSchema([...steps, ...read.shape])],
         ...(read.scores ? [[`${read.name}_scores`, nestedSchema([0])] as const] : []),
       ]),
     ),

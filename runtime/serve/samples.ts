@@ -3,6 +3,7 @@ import type { PlanPrediction } from '../../spec/plan.ts';
 import type { Dataset } from '../data/dataset.ts';
 import { parseJsonLines } from '../data/formats/json-lines.ts';
 import { tableDataset } from '../data/formats/table.ts';
+import { wholeFields } from '../shard/steps.ts';
 import { UserError } from '../support/errors.ts';
 
 export interface Samples {
@@ -31,8 +32,9 @@ export function readSamples(body: unknown, prediction: PlanPrediction, most: num
   if (wrong >= 0)
     throw new UserError('serve/body', `sample ${wrong + 1} is no object`, `send ${exampleOf(prediction)}`);
   const text = list.map((sample) => JSON.stringify(sample)).join('\n');
-  const table = parseJsonLines('request', text, prediction.inputs);
-  return { dataset: tableDataset('request', table, prediction.inputs), single };
+  const fields = wholeFields(prediction.inputs);
+  const table = parseJsonLines('request', text, fields);
+  return { dataset: tableDataset('request', table, fields), single };
 }
 
 function exampleOf(prediction: PlanPrediction): string {

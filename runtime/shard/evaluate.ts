@@ -4,6 +4,7 @@ import { type Dataset, findField, sizeOf } from '../data/dataset.ts';
 import { feedBatches } from '../data/feed.ts';
 import type { FieldData, Tensor } from '../device/device.ts';
 import type { Shard } from './shard.ts';
+import { inputsOfStep } from './steps.ts';
 import { Stopped, UNWATCHED, type Watch } from './watch.ts';
 
 /** Results of one batch, cut to the samples that were really there. */
@@ -31,13 +32,35 @@ export async function* predictAll(
     for (const name of inputs) fed[name] = padded(batch.fields[name] as FieldData, batch.count, prediction.batch);
     const carried: Record<string, FieldData> = {};
     for (const name of extra) carried[name] = (batch.fields[name] as FieldData).slice();
-    const results = await shard.run(prediction.function, fed, AT_ANY_TIME);
+    const results = await runPrediction(shard, prediction, fed);
     const cut: Record<string, Tensor> = {};
     for (const [name, values] of Object.entries(results))
       cut[name] = values.subarray(0, (values.length / prediction.batch) * batch.count) as Tensor;
     batch.release();
     yield { count: batch.count, first: batch.batch * prediction.batch, results: cut, fields: carried };
   }
+}
+
+/** One run, or one for each step of a sequence: then every result has the axis of steps behind the batch. */
+export async function runPrediction(
+  shard: Shard,
+  prediction: PlanPrediction,
+  fed: Readonly<Record<string, FieldData>>,
+): Promise<Record<string, Tensor>> {
+  const { sequence, inputs, batch } = prediction;
+  if (sequence === undefined) return shard.run(prediction.function, fed, AT_ANY_TIME);
+  const joined: Record<string, Tensor> = {};
+  for (let step = 0; step < sequence; step++) {
+    const position = { ...AT_ANY_TIME, step };
+    const results = await shard.run(prediction.function, inputsOfStep(inputs, fed, step, sequence), position);
+    for (const [name, values] of Object.entries(results)) {
+      const size = values.length / batch;
+      joined[name] ??= new (values.constructor as new (n: number) => Tensor)(values.length * sequence);
+      for (let row = 0; row < batch; row++)
+        joined[name].set(values.subarray(row * size, (row + 1) * size), (row * sequence + step) * size);
+    }
+  }
+  return joined;
 }
 
 /** A last batch that is not full is filled up with its own first sample; what comes of the copies is cut off. */

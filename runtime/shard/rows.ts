@@ -10,7 +10,9 @@ export type PredictedRow = Readonly<Record<string, unknown>>;
 export function predictedRow(prediction: PlanPrediction, batch: PredictedBatch, i: number): PredictedRow {
   const row: Record<string, unknown> = {};
   for (const read of prediction.reads) {
-    row[read.name] = nested(batch.results[read.name], i, batch.count, read.shape);
+    // Of a sequence the answer has the axis of steps in front.
+    const shape = prediction.sequence === undefined ? read.shape : [prediction.sequence, ...read.shape];
+    row[read.name] = nested(batch.results[read.name], i, batch.count, shape);
     if (read.scores) row[`${read.name}_scores`] = sampleOf(batch.results[`${read.name}.scores`], i, batch.count);
   }
   return row;

@@ -93,7 +93,8 @@ function beginnings(beginning: Beginning): (state: State) => Tensor | undefined 
       // A run that was only trained has no optimiser states to predict with, and needs none.
       const tensor = found.get(state.id);
       if (tensor) return valuesOf(tensor, state);
-      if (state.role !== 'optimizer' && state.role !== 'memory') throw missing(state);
+      if (state.role === 'memory') return beginsAtZero(state) ? undefined : initialValues(state, NO_SEED);
+      if (state.role !== 'optimizer') throw missing(state);
       return undefined;
     };
   }
@@ -112,7 +113,11 @@ function join(state: State, parts: readonly Tensor[]): Tensor {
   return Float64Array.from(parts.flatMap((part) => [...part]));
 }
 
+/** What predictions begin at is no part of a training: the same whatever the seed. */
+const NO_SEED = 0;
+
 function initialState(state: State, seed: number, statistics: ReadonlyMap<string, Standardization>): Tensor {
+  if (state.role === 'memory') return initialValues(state, NO_SEED);
   if (state.init.kind !== 'statistic') return initialValues(state, seed);
   const found = statistics.get(state.init.field);
   if (!found) throw new Error(`no statistics of ${state.init.field}`);

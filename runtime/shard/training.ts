@@ -6,12 +6,13 @@ import type { Plan, PlanTraining } from '../../spec/plan.ts';
 import type { Dataset } from '../data/dataset.ts';
 import { feedBatches } from '../data/feed.ts';
 import { batchCount } from '../data/order.ts';
-import type { FieldData, Tensor } from '../device/device.ts';
+import type { FieldData, Position, Tensor } from '../device/device.ts';
 import type { RunState, TrainingRun } from '../store/run-folder.ts';
 import { UserError } from '../support/errors.ts';
 import { accuracyOf, type CheckResult, predictionOf, runChecks } from './checks.ts';
 import { holds, measure } from './evaluate.ts';
 import type { Shard } from './shard.ts';
+import { inputsOfStep } from './steps.ts';
 import { addResults, divergedRepair, emptyTotals, type Totals, totalsAsNumbers, totalsFrom } from './totals.ts';
 import type { TrainingData } from './trainable.ts';
 import { Stopped, type Watch } from './watch.ts';
@@ -137,13 +138,14 @@ async function trainEpoch(
   for await (const fed of feedBatches(data.train, order, names, { epoch, batch: firstBatch })) {
     const inputs: Record<string, FieldData> = {};
     for (const name of names) inputs[name] = fed.fields[name] as FieldData;
-    const position = { batch: epoch * batches + batch, batches: epochs * batches };
-    const done = shard.run('train', inputs, position).then((results) => {
-      addResults(totals, results, training.batch, {
-        epoch,
-        batch: position.batch - epoch * batches,
-        directory: run.directory,
-      });
+    const at = { epoch, batch, directory: run.directory };
+    const steps = stepsOf(training, inputs, { batch: epoch * batches + batch, batches: epochs * batches });
+    // Of a sequence each step counts as its share of the samples.
+    const share = training.batch / steps.length;
+    const runs = steps.map(({ fields, position }) =>
+      shard.run('train', fields, position).then((results) => addResults(totals, results, share, at)),
+    );
+    const done = Promise.all(runs).then(() => {
       samples += training.batch;
       finished++;
       observer.batchDone(finished, samples);
@@ -167,6 +169,24 @@ async function trainEpoch(
   await Promise.all(pending);
   totals.seconds += (now() - started) / 1000;
   return batch;
+}
+
+interface Step {
+  readonly fields: Record<string, FieldData>;
+  readonly position: Position;
+}
+
+/** The runs of one batch: one, or one for each step of its sequences. Every step is an update of its own. */
+function stepsOf(
+  { inputs, sequence }: PlanTraining,
+  fed: Record<string, FieldData>,
+  { batch, batches }: { batch: number; batches: number },
+): Step[] {
+  if (sequence === undefined) return [{ fields: fed, position: { batch, batches } }];
+  return Array.from({ length: sequence }, (_, step) => ({
+    fields: inputsOfStep(inputs, fed, step, sequence),
+    position: { batch: batch * sequence + step, batches: batches * sequence, step },
+  }));
 }
 
 interface EpochEnd {

@@ -54,20 +54,14 @@ export function checkAlone(model: ModelInstance, reporter: Reporter): void {
 /** A delay carries values from step to step; samples that are no sequences have one step. */
 export function checkDelays(task: TrainTask, reporter: Reporter): void {
   const delayed = task.model.links.find((link) => link.delay > 0);
-  if (delayed === undefined || isSequence(task)) return;
+  if (delayed === undefined || (task.sequence ?? 1) > 1) return;
   reporter.report(
     'delay/idle',
     delayed.span,
     `each sample of ${task.data.source} is one step, so nothing ever comes through the delay`,
     {
-      repair: 'train on sequences, or leave the delay out',
+      repair: '`sequence = …`, the number of steps of a sample; or leave the delay out',
       labels: [{ span: task.span, text: 'trained here' }],
     },
   );
-}
-
-/** Data sets of sequences say how long they are. */
-function isSequence(task: TrainTask): boolean {
-  const { steps } = task.data.options;
-  return typeof steps === 'number' && steps > 1;
 }

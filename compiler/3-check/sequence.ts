@@ -1,0 +1,118 @@
+/**
+ * Tasks on sequences (semantics.md, equation 17). In a task with `sequence = S` a field whose first axis has S elements
+ * is a sequence: its expressions see the element of the step. A sense with a rate has fewer, and keeps each for the
+ * steps up to its next.
+ */
+import type { Call } from '../1-syntax/ast.ts';
+import type { Expr } from '../operators/expr.ts';
+import type { ClampInstance, DataField, ModelInstance } from './checked.ts';
+import type { Environment } from './environment.ts';
+import type { Evaluate } from './parameters.ts';
+import { type Given, wholeNumber } from './settings.ts';
+import { type DataTerm, describe, isPoison, POISON, type Term } from './term.ts';
+
+/** More steps than this are a mistake. */
+const MAX_STEPS = 2 ** 24;
+
+export const stepCount = wholeNumber(1, MAX_STEPS);
+
+/** Elements that a sequence of `steps` may have: one a step, or as many as a sense of some rate takes. */
+function lengths(steps: number, { nodes, baseRate }: ModelInstance): Set<number> {
+  const found = new Set([steps]);
+  for (const { rate } of nodes)
+    if (rate !== undefined && baseRate !== undefined) found.add(samplesOf(steps, rate, baseRate));
+  return found;
+}
+
+/** Samples that a sense takes in so many steps; no whole number where the steps are no multiple of its own. */
+function samplesOf(steps: number, rate: number, baseRate: number): number {
+  return (steps * Math.round(rate * 1000)) / Math.round(baseRate * 1000);
+}
+
+/** The fields as the expressions of a task see them: of one step, with the number of elements of the whole. */
+export function fieldsOfStep(
+  fields: readonly DataField[],
+  sequence: number | undefined,
+  model: ModelInstance,
+): DataField[] {
+  if (sequence === undefined) return [...fields];
+  const known = lengths(sequence, model);
+  return fields.map((field) => {
+    const [first, ...rest] = field.shape;
+    return first !== undefined && known.has(first) ? { ...field, shape: rest, steps: first } : field;
+  });
+}
+
+/** Senses with rates get as many samples as their rate gives in that time. */
+export function checkRates(
+  clamps: readonly ClampInstance[],
+  fields: readonly DataField[],
+  sequence: Given<number> | undefined,
+  model: ModelInstance,
+  environment: Environment,
+): void {
+  const { baseRate } = model;
+  if (sequence === undefined || baseRate === undefined) return;
+  const { reporter } = environment.session;
+  const told = new Set<string>();
+  for (const clamp of clamps) {
+    const node = model.nodes.find((n) => n.name === clamp.node);
+    if (node?.rate === undefined || told.has(node.name)) continue;
+    const wanted = samplesOf(sequence.value, node.rate, baseRate);
+    const wrong = fieldsIn(clamp.value, fields).find((f) => f.steps !== undefined && f.steps !== wanted);
+    if (Number.isInteger(wanted) && wrong === undefined) continue;
+    told.add(node.name);
+    const time = `${sequence.value} steps at ${baseRate} Hz`;
+    if (!Number.isInteger(wanted)) {
+      const one = baseRate / node.rate;
+      reporter.report('rate/samples', sequence.span, `in ${time} \`${node.name}\` takes ${wanted} samples`, {
+        repair: `a multiple of ${one}, such as \`sequence = ${Math.ceil(sequence.value / one) * one}\``,
+        labels: [{ span: node.span, text: `${node.rate} Hz here` }],
+      });
+    } else
+      reporter.report(
+        'rate/samples',
+        clamp.span,
+        `in ${time} \`${node.name}\` takes ${wanted} samples, and \`${wrong?.name}\` has ${wrong?.steps}`,
+        {
+          repair: `give \`${wrong?.name}\` ${wanted} elements along its first axis`,
+          labels: [{ span: node.span, text: `${node.rate} Hz here` }],
+        },
+      );
+  }
+}
+
+function fieldsIn(expr: Expr, fields: readonly DataField[]): DataField[] {
+  if (expr.kind === 'apply') return expr.args.flatMap((a) => fieldsIn(a, fields));
+  const name = expr.kind === 'leaf' ? /^sample(?:\[\d+\])?\.(.+)$/.exec(expr.name)?.[1] : undefined;
+  return fields.filter((f) => f.name === name);
+}
+
+/** A field of a step in the shape in which the data hold it. */
+export function wholeShape(field: DataField): readonly number[] {
+  return field.steps === undefined ? field.shape : [field.steps, ...field.shape];
+}
+
+/** `data.mnist.train[0..99].sequences(10)`: each ten samples, one after the other, are one sequence. */
+export function groupRows(of: DataTerm, call: Call, environment: Environment, evaluate: Evaluate): Term {
+  const { reporter } = environment.session;
+  const [argument] = call.arguments;
+  const steps = argument && evaluate(argument.value, environment);
+  if (steps !== undefined && isPoison(steps)) return POISON;
+  const count = steps === undefined ? undefined : stepCount.read(steps);
+  if (count === undefined || call.arguments.length !== 1) {
+    const shown = steps === undefined || count !== undefined ? '' : `, not ${describe(steps)}`;
+    reporter.report('call/arguments', call.span, `\`sequences\` takes the number of their steps${shown}`, {
+      repair: '`.sequences(16)`',
+    });
+    return POISON;
+  }
+  if (!of.splitChosen || of.field !== undefined || of.reference.steps !== undefined) {
+    reporter.report('call/arguments', call.span, 'samples become sequences once, as a whole', {
+      repair: `\`data.mnist.train[0..99].sequences(${count})\``,
+    });
+    return POISON;
+  }
+  const fields = of.reference.fields.map((f) => ({ ...f, shape: [count, ...f.shape] }));
+  return { ...of, reference: { ...of.reference, fields, steps: count } };
+}

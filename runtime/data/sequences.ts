@@ -1,0 +1,32 @@
+/** Samples in a row as one: `data.mnist.train[0..99].sequences(10)` has ten sequences of ten pictures. */
+import { UserError } from '../support/errors.ts';
+import type { Dataset, FieldArray } from './dataset.ts';
+
+/**
+ * What is left over at the end is left out. Each field gets the axis of steps in front.
+ * @throws UserError `data/too-small` where not even one sequence is there
+ */
+export function sequences(dataset: Dataset, steps: number): Dataset {
+  const length = Math.floor(dataset.length / steps);
+  if (length === 0)
+    throw new UserError(
+      'data/too-small',
+      `${dataset.name} has ${dataset.length} samples, fewer than one sequence of ${steps}`,
+      `take more samples, or \`.sequences(${Math.max(1, dataset.length)})\``,
+    );
+  return {
+    name: `${dataset.name}.sequences(${steps})`,
+    length,
+    fields: dataset.fields.map((field) => ({ ...field, shape: [steps, ...field.shape] })),
+    origin: dataset.origin,
+    gather(field: string, indices: ArrayLike<number>, out: FieldArray): void {
+      const rows = new Float64Array(indices.length * steps);
+      for (let k = 0; k < indices.length; k++) {
+        const index = indices[k] as number;
+        if (!(index >= 0 && index < length)) throw new RangeError(`sequence ${index} of ${length}`);
+        for (let s = 0; s < steps; s++) rows[k * steps + s] = index * steps + s;
+      }
+      dataset.gather(field, rows, out);
+    },
+  };
+}
