@@ -19,11 +19,11 @@ import { chooseSplit, makeData, selectRows } from './data.ts';
 import { type Environment, lookup, shapeMistake } from './environment.ts';
 import { applyDefinition, functionOf } from './function-definition.ts';
 import { builtinFunction, callBuiltin } from './functions.ts';
+import { groupRows } from './group-rows.ts';
 import { indexTerm } from './index-term.ts';
 import { withFans } from './initializers.ts';
 import { bindParameters } from './parameters.ts';
 import { memberOf, placesAsTensor } from './places.ts';
-import { groupRows } from './sequence.ts';
 import { type DataTerm, describe, isKind, isPoison, POISON, type Term, tensor, toValue } from './term.ts';
 
 export function evaluate(expression: Expression, environment: Environment): Term {

@@ -41,7 +41,13 @@ export function elaboratePredict(
   const at = sequence === undefined ? undefined : { value: sequence, span: given?.span ?? predict.name.span };
   checkRates(clamps, inputs, at, model.instance, environment);
   const input: Term = { kind: 'sample', fields: inputs, leaf: 'sample', source: sample.source };
-  const readable = inside(scope, new Map([['input', input], ['sample', input]]));
+  const readable = inside(
+    scope,
+    new Map([
+      ['input', input],
+      ['sample', input],
+    ]),
+  );
   const reads = elaborateReads(predict, { ...readable, placesAreTensors: true });
   if (reads.length === 0 && !predict.body.some((statement) => statement.kind === 'read'))
     session.reporter.report('task/reads', predict.name.span, 'it settles the model and reads nothing', {

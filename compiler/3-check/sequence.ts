@@ -3,16 +3,11 @@
  * is a sequence: its expressions see the element of the step. A sense with a rate has fewer, and keeps each for the
  * steps up to its next.
  */
-import type { Call } from '../1-syntax/ast.ts';
 import type { Expr } from '../operators/expr.ts';
 import type { ClampInstance, DataField, ModelInstance } from './checked.ts';
 import type { Environment } from './environment.ts';
-import type { Evaluate } from './parameters.ts';
+import { MAX_STEPS } from './group-rows.ts';
 import { type Given, wholeNumber } from './settings.ts';
-import { type DataTerm, describe, isPoison, POISON, type Term } from './term.ts';
-
-/** More steps than this are a mistake. */
-const MAX_STEPS = 2 ** 24;
 
 export const stepCount = wholeNumber(1, MAX_STEPS);
 
@@ -91,28 +86,4 @@ function fieldsIn(expr: Expr, fields: readonly DataField[]): DataField[] {
 /** A field of a step in the shape in which the data hold it. */
 export function wholeShape(field: DataField): readonly number[] {
   return field.steps === undefined ? field.shape : [field.steps, ...field.shape];
-}
-
-/** `data.mnist.train[0..99].sequences(10)`: each ten samples, one after the other, are one sequence. */
-export function groupRows(of: DataTerm, call: Call, environment: Environment, evaluate: Evaluate): Term {
-  const { reporter } = environment.session;
-  const [argument] = call.arguments;
-  const steps = argument && evaluate(argument.value, environment);
-  if (steps !== undefined && isPoison(steps)) return POISON;
-  const count = steps === undefined ? undefined : stepCount.read(steps);
-  if (count === undefined || call.arguments.length !== 1) {
-    const shown = steps === undefined || count !== undefined ? '' : `, not ${describe(steps)}`;
-    reporter.report('call/arguments', call.span, `\`sequences\` takes the number of their steps${shown}`, {
-      repair: '`.sequences(16)`',
-    });
-    return POISON;
-  }
-  if (!of.splitChosen || of.field !== undefined || of.reference.steps !== undefined) {
-    reporter.report('call/arguments', call.span, 'samples become sequences once, as a whole', {
-      repair: `\`data.mnist.train[0..99].sequences(${count})\``,
-    });
-    return POISON;
-  }
-  const fields = of.reference.fields.map((f) => ({ ...f, shape: [count, ...f.shape] }));
-  return { ...of, reference: { ...of.reference, fields, steps: count } };
 }

@@ -21,6 +21,6 @@ export function exampleHeader(text: string): Header | undefined {
   // What stands behind two spaces explains the command.
   const command = (comment[0]?.split(/ {2,}/)[0] ?? '').split(' ');
   const said = comment.slice(1).join(' ');
-  const target = /[^.]*\b(?:reach|recall|about)\w*\b.*?(?:\.(?= |$)|$)/i.exec(said)?.[0].trim() ?? '';
+  const target = /[^.]*\b(?:reach|recall|draw|about)\w*\b.*?(?:\.(?= |$)|$)/i.exec(said)?.[0].trim() ?? '';
   return { command, target, needsData: command.includes('DIR') };
 }

@@ -144,7 +144,7 @@ describe('reads', () => {
       ['both', [794]],
       ['error', []],
     ]);
-    expect(predicts[0]?.settle?.arguments).toEqual({ steps: 30, rate: 0.1, momentum: 0, tolerance: 0.001 });
+    expect(predicts[0]?.settle?.arguments).toMatchObject({ steps: 30, rate: 0.1, momentum: 0, tolerance: 0.001 });
   });
 
   test('without data there is nothing to clamp to', () => {
