@@ -19,6 +19,7 @@ export function initialValues(state: State, seed: number): Float32Array {
   if (init.kind === 'normal') for (let i = 0; i < values.length; i++) values[i] = random.normal(i) * init.std;
   if (init.kind === 'identity') fillIdentity(values, state.shape.slice(-2), init.scale);
   if (init.kind === 'connections') fillConnections(values, state.shape, init.sparsity);
+  if (init.kind === 'entries') fillEntries(values, init.matrix, init.sparsity);
   return values;
 }
 
@@ -42,6 +43,13 @@ function fillConnections(
   joined.targets.forEach((target, i) => {
     values[target * sources + (joined.sources[i] as number)] = 1;
   });
+}
+
+function fillEntries(values: Float32Array, [targets, sources]: readonly [number, number], sparsity: Sparsity): void {
+  const joined = unitConnections(sparsity, sources, targets);
+  values.fill(-1);
+  values.set(joined.targets, 0);
+  values.set(joined.sources, values.length / 2);
 }
 
 function fillIdentity(values: Float32Array, [rows = 1, columns = 1]: readonly number[], scale: number): void {

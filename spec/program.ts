@@ -78,6 +78,8 @@ export type Initializer =
   | { readonly kind: 'identity'; readonly scale: number }
   /** 1 where a connection of a [target, source] matrix exists, else 0. */
   | { readonly kind: 'connections'; readonly sparsity: Sparsity }
+  /** Rows and then columns of the connections that exist, [2, n] of a [target, source] matrix; -1 where there is none. */
+  | { readonly kind: 'entries'; readonly sparsity: Sparsity; readonly matrix: readonly [number, number] }
   /** Taken from the training data: the mean by element, or the one scale (`standardize`). */
   | { readonly kind: 'statistic'; readonly field: string; readonly what: 'mean' | 'scale' };
 

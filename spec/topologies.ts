@@ -155,6 +155,22 @@ export function unitConnections(sparsity: Sparsity, sourceSize: number, targetSi
   return { sources: Uint32Array.from(sources), targets: Uint32Array.from(targets) };
 }
 
+/** Connections are counted in steps of so many. */
+const STEP = 16;
+
+/**
+ * Room for the connections of one link: what chance leaves room for, so that the equal links of an array take equally
+ * much and can be computed together.
+ */
+export function connectionRoom(sparsity: Sparsity, sourceSize: number, targetSize: number): number {
+  const there = unitConnections(sparsity, sourceSize, targetSize).sources.length;
+  const expected = sparsity.density * sourceSize * targetSize;
+  const likely = expected + 6 * Math.sqrt(expected * (1 - Math.min(1, sparsity.density)));
+  const most = sourceSize * targetSize;
+  const exact = sparsity.topology === 'fixed_indegree' && sparsity.total === sourceSize;
+  return exact ? there : Math.min(most, Math.ceil(Math.max(1, there, likely) / STEP) * STEP);
+}
+
 /** Expected share of all pairs that are joined. */
 export function densityOf(topology: string, options: Options, population: Population): number {
   if (topology === 'random') return option(options, 'density');

@@ -43,12 +43,6 @@ export interface Graph {
   readonly links: readonly GraphLink[];
 }
 
-/** Parameters of the whole graph. */
-export function countParameters(graph: Graph): number {
-  const weights = [...graph.nodes.flatMap((n) => n.weights), ...graph.links.flatMap((l) => l.weights)];
-  return weights.reduce((sum, w) => sum + w.shape.reduce((product, n) => product * n, 1), 0);
-}
-
 /** The name of a weight anywhere: in programs, in checkpoints, in the stream that draws it. */
 export function weightName(owner: string, weight: string): string {
   return `${owner}.${weight}`;

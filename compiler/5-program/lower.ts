@@ -1,6 +1,6 @@
 /** Tasks become programs: one function that trains on a batch, one for each way of predicting. */
 import type { Block, Input, Program, ProgramFunction, Result, State, Update } from '../../spec/program.ts';
-import type { PredictTask, TrainTask } from '../3-check/checked.ts';
+import type { PredictTask, TrainTask, WeightInstance } from '../3-check/checked.ts';
 import { type Graph, weightName } from '../4-graph/graph.ts';
 import { levelGraph } from '../4-graph/level.ts';
 import { components } from '../4-graph/order.ts';
@@ -11,7 +11,7 @@ import { inputsOf, leavesOf, lowerClamps, statisticsOf } from './clamps.ts';
 import { type Bindings, lowerExpression } from './lower-expression.ts';
 import { memoryStates, moveMemory, readMemory } from './memory.ts';
 import { type Method, methodOf, numberOf, wordOf } from './method.ts';
-import { type Clamp, evaluate, freeNodes, get, maskName, type Network, nodeOf, sweep } from './network.ts';
+import { type Clamp, evaluate, freeNodes, get, type Network, nodeOf, sweep } from './network.ts';
 import { noiseStates, startNoise } from './noise.ts';
 import { optimizerStates, step } from './optimizer.ts';
 import { backpropagation } from './rules/bp.ts';
@@ -19,6 +19,7 @@ import { inferenceLearning } from './rules/il.ts';
 import { incremental } from './rules/ipc.ts';
 import { firstArrival, zeroDivergence } from './rules/z-il.ts';
 import { afterValues, insideValues, moveValues, type Settling } from './settle.ts';
+import { connectionsName, entriesOf, isCompressed, maskName, matrixOf } from './sparse-weights.ts';
 import {
   closeBlock,
   energyGradients,
@@ -61,24 +62,33 @@ export function lowerProgram(
 }
 
 export function parameterStates(graph: Graph): State[] {
-  return [...graph.links, ...graph.nodes].flatMap((owner) =>
-    owner.weights.map((w) => ({
-      id: weightName(owner.name, w.name),
-      shape: w.shape,
-      role: 'parameter' as const,
-      init: w.init,
-    })),
-  );
+  const state = (owner: string, w: WeightInstance, shape = w.shape): State => ({
+    id: weightName(owner, w.name),
+    shape,
+    role: 'parameter',
+    init: w.init,
+  });
+  return [
+    ...graph.links.flatMap((link) =>
+      link.weights.map((w) => state(link.name, w, isCompressed(link, w) ? [entriesOf(link, w)] : w.shape)),
+    ),
+    ...graph.nodes.flatMap((node) => node.weights.map((w) => state(node.name, w))),
+  ];
 }
 
 /** Which connections exist, of links that are thinned. They are drawn, not learned, and belong to the model. */
 function maskStates(graph: Graph): State[] {
-  return graph.links.flatMap((link) => {
+  return graph.links.flatMap((link): State[] => {
     const { sparsity } = link;
     const weight = link.weights.find((w) => w.name === sparsity?.weight);
     if (!sparsity || !weight) return [];
-    const id = maskName(weightName(link.name, weight.name));
-    return [{ id, shape: weight.shape, role: 'statistic' as const, init: { kind: 'connections' as const, sparsity } }];
+    const name = weightName(link.name, weight.name);
+    if (isCompressed(link, weight)) {
+      const init = { kind: 'entries' as const, sparsity, matrix: matrixOf(weight) };
+      return [{ id: connectionsName(name), shape: [2, entriesOf(link, weight)], role: 'statistic' as const, init }];
+    }
+    const init = { kind: 'connections' as const, sparsity };
+    return [{ id: maskName(name), shape: weight.shape, role: 'statistic' as const, init }];
   });
 }
 

@@ -10,6 +10,7 @@ import { sameShape } from '../operators/broadcast.ts';
 import type { Value } from '../operators/operator.ts';
 import type { BlockBuilder } from './builder.ts';
 import { type Bindings, lowerExpression } from './lower-expression.ts';
+import { connectionsName, isCompressed, maskName, matrixOf } from './sparse-weights.ts';
 
 export type Values = ReadonlyMap<string, Value>;
 
@@ -122,12 +123,9 @@ function weightOf(builder: BlockBuilder, link: GraphLink, weight: WeightInstance
   const name = weightName(link.name, weight.name);
   const value = get(weights, name);
   if (link.sparsity?.weight !== weight.name) return value;
-  return builder.op('mul', [value, { id: maskName(name), shape: weight.shape }]);
-}
-
-/** The state that says which elements of a weight exist. */
-export function maskName(weight: string): string {
-  return `${weight}:mask`;
+  if (!isCompressed(link, weight)) return builder.op('mul', [value, { id: maskName(name), shape: weight.shape }]);
+  const connections = { id: connectionsName(name), shape: [2, ...value.shape] };
+  return builder.op('scatter_matrix', [value, connections], { matrix: matrixOf(weight) });
 }
 
 /**

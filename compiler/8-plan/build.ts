@@ -1,11 +1,11 @@
 /** A plan in memory: everything the runtime needs of a model and one of its tasks, for one shard. */
 import type { Plan, PlanCheck, PlanData, PlanField, PlanPrediction, PlanShard, PlanTraining } from '../../spec/plan.ts';
 import { PLAN_FORMAT } from '../../spec/plan.ts';
-import { memberStates, type Program, type ProgramFunction } from '../../spec/program.ts';
+import { memberStates, type Program, type ProgramFunction, sizeOf } from '../../spec/program.ts';
 import { printProgram } from '../../spec/program-text.ts';
 import type { ShardSchedule } from '../../spec/schedule.ts';
 import type { Checked, CheckInstance, DataField, DataReference, PredictTask, TrainTask } from '../3-check/checked.ts';
-import { countParameters, type Graph } from '../4-graph/graph.ts';
+import type { Graph } from '../4-graph/graph.ts';
 import { methodOf } from '../5-program/method.ts';
 import { canonicalJson, sha256 } from './canonical.ts';
 import { countFlops, countMemory } from './cost.ts';
@@ -50,7 +50,7 @@ export function buildPlan(source: PlanSource): BuiltPlan {
       .flatMap(memberStates)
       .filter((s) => s.role === 'parameter')
       .map(({ id, shape, init }) => ({ name: id, shape, init })),
-    parameterCount: countParameters(graph),
+    parameterCount: program.states.reduce((sum, s) => sum + (s.role === 'parameter' ? sizeOf(s.shape) : 0), 0),
     memory: countMemory(program),
     flopsPerBatch: train ? countFlops(program, train) : 0,
     program: 'shards/0/program.txt',

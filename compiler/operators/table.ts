@@ -8,6 +8,7 @@ import { type Operator, ShapeError } from './operator.ts';
 import { pageOperators } from './pages.ts';
 import { poolingOperators } from './pooling.ts';
 import { reductionOperators } from './reduction.ts';
+import { sparseOperators } from './sparse.ts';
 
 const rows = {
   ...elementwiseOperators,
@@ -17,6 +18,7 @@ const rows = {
   ...poolingOperators,
   ...indexingOperators,
   ...pageOperators,
+  ...sparseOperators,
 };
 
 export type OperatorName = keyof typeof rows;

@@ -67,6 +67,7 @@ function initProblem(init: Initializer): string | undefined {
         ? undefined
         : 'is a statistic of nothing';
     case 'connections':
+    case 'entries':
       return typeof init.sparsity === 'object' && init.sparsity !== null ? undefined : 'is drawn from nothing';
     default:
       return 'begins in an unknown way';

@@ -102,6 +102,7 @@ export function operatorCases(seed = 1): OperatorCase[] {
     ...poolings(seed),
     ...indexings(seed),
     ...pages(seed),
+    ...sparse(seed),
   ];
 }
 
@@ -430,5 +431,27 @@ function pages(seed: number): OperatorCase[] {
     [0, 1, 1, 1, 1, 3],
   ])
     cases.push(make(seed, 'pages_sum', [[[6, 2, 3], normal]], { index, pages: Math.max(...index) + 1 }));
+  return cases;
+}
+
+/** Every entry at most once, in no order, and one that does not exist. */
+function sparse(seed: number): OperatorCase[] {
+  const cases: OperatorCase[] = [];
+  for (const [front, rows, columns, n] of [
+    [[], 3, 4, 5],
+    [[], 1, 1, 2],
+    [[2], 3, 5, 4],
+    [[], 40, 30, 200],
+  ] as const) {
+    const place: Draw = (_, i) => {
+      const [which, entry] = [Math.floor(i / n) % 2, i % n];
+      const at = (entry * 7) % (rows * columns);
+      if (entry === n - 1) return -1;
+      return which === 0 ? Math.floor(at / columns) : at % columns;
+    };
+    const connections = [[...front, 2, n], place] as const;
+    cases.push(make(seed, 'scatter_matrix', [[[...front, n], normal], connections], { matrix: [rows, columns] }));
+    cases.push(make(seed, 'gather_matrix', [[[...front, rows, columns], normal], connections]));
+  }
   return cases;
 }

@@ -18,6 +18,8 @@ const lifted: Readonly<Record<string, (op: Op, rank: number, pages: number) => A
   concatenate: onAxis,
   layer_norm: (op) => op.attributes,
   one_hot: (op) => op.attributes,
+  scatter_matrix: (op) => op.attributes,
+  gather_matrix: (op) => op.attributes,
 };
 
 function reduced(op: Op, rank: number): Attributes {

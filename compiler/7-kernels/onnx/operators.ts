@@ -10,6 +10,7 @@ import type { Lowering } from './lowering.ts';
 import { pageLowerings } from './pages.ts';
 import { poolingLowerings } from './pooling.ts';
 import { emitProduct } from './product.ts';
+import { sparseLowerings } from './sparse.ts';
 
 const arg = (op: Op, i: number): string => op.args[i] ?? '';
 
@@ -149,4 +150,5 @@ export const onnxLowerings: Readonly<Record<OperatorName, Lowering>> = {
   ...poolingLowerings,
   ...indexingLowerings,
   ...pageLowerings,
+  ...sparseLowerings,
 };

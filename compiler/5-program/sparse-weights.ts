@@ -1,0 +1,46 @@
+/**
+ * How the weights of a thinned link are kept: where few connections exist, those alone, as a list beside the places
+ * they have in the matrix; where many do, the whole matrix and a mask.
+ */
+import { connectionRoom } from '../../spec/topologies.ts';
+import type { WeightInstance } from '../3-check/checked.ts';
+import type { GraphLink } from '../4-graph/graph.ts';
+
+/** An entry of a list takes three numbers, its row and column included, an entry of a masked matrix two. */
+const DENSEST = 1 / 2;
+
+/** Whether the weight is kept as a list of the connections that exist. */
+export function isCompressed(link: GraphLink, weight: WeightInstance): boolean {
+  const { sparsity } = link;
+  // The identity is about rows and columns, which a list has not.
+  return sparsity?.weight === weight.name && sparsity.density <= DENSEST && weight.init.kind !== 'identity';
+}
+
+/** [targets, sources] of a thinned weight. */
+export function matrixOf({ shape }: WeightInstance): [number, number] {
+  const [targets = 1, sources = 1] = shape;
+  return [targets, sources];
+}
+
+const counted = new WeakMap<object, number>();
+
+/** Length of the list. */
+export function entriesOf({ sparsity }: GraphLink, weight: WeightInstance): number {
+  if (!sparsity) throw new Error(`${weight.name} is not thinned`);
+  const known = counted.get(sparsity);
+  if (known !== undefined) return known;
+  const [targets, sources] = matrixOf(weight);
+  const found = connectionRoom(sparsity, sources, targets);
+  counted.set(sparsity, found);
+  return found;
+}
+
+/** The state that says which elements of a weight exist. */
+export function maskName(weight: string): string {
+  return `${weight}:mask`;
+}
+
+/** The state with row and column of every entry in the list. */
+export function connectionsName(weight: string): string {
+  return `${weight}:connections`;
+}
