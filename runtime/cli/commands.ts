@@ -192,6 +192,25 @@ export const commands: readonly Command[] = [
     load: () => import('./serve.ts'),
   },
   {
+    usage: 'partition <graph>',
+    summary: 'cut any graph into parts of equal weight',
+    options: (y) =>
+      example(
+        number(json(y), 'seed', 'another partition; the same seed gives the same (default: 0)')
+          .positional('graph', { type: 'string', describe: 'graph in the METIS format' })
+          .option('parts', { type: 'string', requiresArg: true, demandOption: true, describe: 'number of parts' })
+          .option('out', {
+            alias: 'o',
+            type: 'string',
+            requiresArg: true,
+            demandOption: true,
+            describe: 'file for the part of each vertex, one a line, from 0',
+          }),
+        ['$0 partition mesh.graph --parts 8 -o mesh.part.8', 'parts at most 5 % over the mean, a small edge cut'],
+      ),
+    load: () => import('./partition.ts'),
+  },
+  {
     usage: 'data <action> [name]',
     summary: 'list data sets, or get one',
     options: (y) =>

@@ -12,7 +12,20 @@ const broken = join(folder, 'broken.pcn');
 writeFileSync(broken, readFileSync(model, 'utf8').replace('link h -> label', 'link hh -> label'));
 writeFileSync(join(folder, 'untidy.pcn'), readFileSync(model, 'utf8').replace('hidden: int = 12', 'hidden:int=12'));
 
-const COMMANDS = ['train', 'predict', 'eval', 'export', 'check', 'fmt', 'explain', 'show', 'compile', 'serve', 'data'];
+const COMMANDS = [
+  'train',
+  'predict',
+  'eval',
+  'export',
+  'check',
+  'fmt',
+  'explain',
+  'show',
+  'compile',
+  'serve',
+  'data',
+  'partition',
+];
 
 test('nmc alone shows its help and exits with 2', async () => {
   const outcome = await nmc([]);
