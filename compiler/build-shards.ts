@@ -1,11 +1,17 @@
 /** From one program to a plan of several shards: pieces, partition, programs, files. Pure. */
 
+import type { Program } from '../spec/program.ts';
+import type { Graph } from './4-graph/graph.ts';
 import { runPassesByNode } from './5-program/passes/index.ts';
-import { type Impossible, type Machines, uniformMachines } from './6-partition/problem.ts';
 import { partition } from './6-partition/partition.ts';
-import { nodeOwner, ownersOf } from './6-partition/shards/owners.ts';
+import { type Impossible, type Machines, type Problem, uniformMachines } from './6-partition/problem.ts';
+import type { Owner, Owners } from './6-partition/shards/owners.ts';
 import { assignmentOf, piecesOf } from './6-partition/shards/pieces.ts';
 import { splitProgram } from './6-partition/shards/split.ts';
+import { chooseTiling, mostParts } from './6-partition/tiles/choose.ts';
+import { tiledOwners, tiledPieces } from './6-partition/tiles/owners.ts';
+import { tileProgram } from './6-partition/tiles/tile.ts';
+import { mostTiles, type Tiling } from './6-partition/tiles/tiling.ts';
 import { lowerShardsToCpu } from './7-kernels/onnx/shards.ts';
 import type { BuiltPlan } from './8-plan/build.ts';
 import { buildShardedPlan } from './8-plan/shards.ts';
@@ -28,15 +34,12 @@ export function buildShards(
   machines?: Machines,
 ): { kind: 'plan'; built: BuiltPlan } | CannotCut {
   const { checked, graph, task, predicts } = staged;
-  const program = runPassesByNode(staged.lowered);
-  const owners = ownersOf(graph);
-  const pieces = graph.nodes.map((n) => nodeOwner(n.name));
+  const whole = runPassesByNode(staged.lowered);
   const fleet = machines ?? uniformMachines(shards, { rate: ASSUMED_RATE });
   const together = checked.schedules.filter((s) => s.model === graph.name).flatMap((s) => s.keepTogether);
-  const { problem } = piecesOf(graph, program, owners, pieces, fleet, together);
-  const result = partition(problem, { useAll: true });
-  if (result.kind === 'impossible') return explain(result, graph.name, pieces, shards);
-  const { part } = result;
+  const cut = cutPieces(graph, whole, fleet, together);
+  if (cut.kind === 'impossible') return cut;
+  const { program, owners, pieces, part } = cut;
   const split = splitProgram(program, owners, assignmentOf(graph, pieces, part), shards);
   const nodes = split.map((_, shard) =>
     pieces.filter((_owner, i) => part[i] === shard).map((o) => o.replace(/^node /, '')),
@@ -47,6 +50,61 @@ export function buildShards(
     { shards: split, nodes, files, machines: fleet },
   );
   return { kind: 'plan', built };
+}
+
+interface CutPieces {
+  readonly kind: 'cut';
+  readonly program: Program;
+  readonly owners: Owners;
+  readonly pieces: readonly Owner[];
+  readonly part: Int32Array;
+}
+
+/** The shares of machines may miss the best that there can be by so much. */
+const BALANCE = 1.05;
+
+/** Whole nodes where they spread well enough, else tiles. */
+function cutPieces(
+  graph: Graph,
+  whole: Program,
+  machines: Machines,
+  together: readonly (readonly string[])[],
+): CutPieces | CannotCut {
+  const shards = machines.list.length;
+  const asTiling = (tiling: Tiling): { cut: Omit<CutPieces, 'part'>; problem: Problem } => {
+    const owners = tiledOwners(graph, tiling);
+    const pieces = tiledPieces(graph, tiling);
+    const program = tiling.size > 0 ? tileProgram(graph, whole, tiling) : whole;
+    return {
+      cut: { kind: 'cut', program, owners, pieces },
+      problem: piecesOf(graph, program, owners, pieces, machines, together).problem,
+    };
+  };
+  const nodes = asTiling(new Map());
+  const first = graph.nodes.length >= shards ? partition(nodes.problem, { useAll: true }) : undefined;
+  if (first?.kind === 'parts' && first.costs.bottleneck <= BALANCE * evenShare(graph, nodes.problem))
+    return { ...nodes.cut, part: first.part };
+  const tiling = chooseTiling(graph, nodes.problem.pieces.work, shards);
+  if (!tiling) return explain({ reason: 'too-few', most: mostParts(graph) }, graph.name, nodes.cut.pieces, shards);
+  if (tiling.size === 0 && first?.kind === 'parts') return { ...nodes.cut, part: first.part };
+  const tiles = asTiling(tiling);
+  const second = partition(tiles.problem, { useAll: true });
+  if (second.kind === 'parts') return { ...tiles.cut, part: second.part };
+  return first?.kind === 'parts'
+    ? { ...nodes.cut, part: first.part }
+    : explain(second, graph.name, tiles.cut.pieces, shards);
+}
+
+/** Seconds of a tick that no cut can be below: the mean, or the largest node that cannot be cut. */
+function evenShare(graph: Graph, { pieces, machines }: Problem): number {
+  const rate = machines.list.reduce((sum, m) => sum + m.rate, 0);
+  const fastest = machines.list.reduce((most, m) => Math.max(most, m.rate), 0);
+  const total = pieces.work.reduce((sum, w) => sum + w, 0);
+  const atom = graph.nodes.reduce(
+    (most, node, i) => (mostTiles(graph, node) === 1 ? Math.max(most, pieces.work[i] ?? 0) : most),
+    0,
+  );
+  return Math.max(total / rate, atom / fastest);
 }
 
 /** Why there is no partition, in words, and what would make one possible. */

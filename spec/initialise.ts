@@ -1,6 +1,7 @@
 /** Initial values of states: any tensor can be made from (seed, name) alone, anywhere. */
-import { memberStates, type State, sizeOf } from './program.ts';
+import { memberStates, type Slice, type State, sizeOf } from './program.ts';
 import { stream } from './random.ts';
+import { cutFrom, eachElement } from './slices.ts';
 import { type Sparsity, unitConnections } from './topologies.ts';
 
 /** @returns the elements in row-major order; statistics of the data are not made here and begin at zero */
@@ -10,6 +11,7 @@ export function initialValues(state: State, seed: number): Float32Array {
       state,
       memberStates(state).map((member) => initialValues(member, seed)),
     );
+  if (state.slice) return sliceValues(state, state.slice, seed);
   const values = new Float32Array(sizeOf(state.shape));
   const { init } = state;
   const random = stream(seed, state.id);
@@ -20,6 +22,20 @@ export function initialValues(state: State, seed: number): Float32Array {
   if (init.kind === 'identity') fillIdentity(values, state.shape.slice(-2), init.scale);
   if (init.kind === 'connections') fillConnections(values, state.shape, init.sparsity);
   if (init.kind === 'entries') fillEntries(values, init.matrix, init.sparsity);
+  return values;
+}
+
+/** A tile's elements are those of the whole, drawn by their places in it. */
+function sliceValues({ shape, init, role }: State, slice: Slice, seed: number): Float32Array {
+  const values = new Float32Array(sizeOf(shape));
+  const random = stream(seed, slice.of);
+  if (init.kind === 'constant') return values.fill(init.value);
+  if (init.kind !== 'uniform' && init.kind !== 'normal')
+    return cutFrom(initialValues({ id: slice.of, shape: slice.shape, role, init }, seed), slice, shape);
+  eachElement(slice, shape, (i, whole) => {
+    values[i] =
+      init.kind === 'uniform' ? (2 * random.uniform(whole) - 1) * init.bound : random.normal(whole) * init.std;
+  });
   return values;
 }
 

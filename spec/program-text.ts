@@ -16,6 +16,7 @@ import type {
   Scalar,
   ScalarExpr,
   Shape,
+  Slice,
   State,
 } from './program.ts';
 
@@ -56,7 +57,7 @@ export function printFunction(f: ProgramFunction): string[] {
 }
 
 function printState(s: State): string {
-  const members = s.members ? ` for ${JSON.stringify(s.members)}` : '';
+  const members = s.members ? ` for ${JSON.stringify(s.members)}` : s.slice ? ` from ${JSON.stringify(s.slice)}` : '';
   return `state ${s.id} : ${showShape(s.shape)} ${s.role} = ${JSON.stringify(s.init)}${members}`;
 }
 
@@ -188,7 +189,7 @@ function parseOp(line: string): Op {
 }
 
 function parseState(line: string): State {
-  const match = /^state (\S+) : (\[.*?\]) (\w+) = (\{.*?\})(?: for (\[.*\]))?$/.exec(line);
+  const match = /^state (\S+) : (\[.*?\]) (\w+) = (\{.*?\})(?: for (\[.*\])| from (\{.*\}))?$/.exec(line);
   if (!match) throw new Error('is no state');
   const role = match[3] as State['role'];
   return {
@@ -197,6 +198,7 @@ function parseState(line: string): State {
     role,
     init: JSON.parse(group(match, 4)) as Initializer,
     ...(match[5] === undefined ? {} : { members: JSON.parse(match[5]) as Member[] }),
+    ...(match[6] === undefined ? {} : { slice: JSON.parse(match[6]) as Slice }),
   };
 }
 

@@ -98,6 +98,16 @@ export interface State {
    * links of an array. Snapshots, and everyone but the device, know the members alone.
    */
   readonly members?: readonly Member[];
+  /** Where it is a tile of a larger tensor: snapshots, and the streams that draw it, know the whole alone. */
+  readonly slice?: Slice;
+}
+
+export interface Slice {
+  /** Name and shape of the whole; this state has its elements from `from` on along one axis. */
+  readonly of: string;
+  readonly shape: Shape;
+  readonly axis: number;
+  readonly from: number;
 }
 
 export interface Member {

@@ -2,6 +2,7 @@
 import { totalmem } from 'node:os';
 import { initialValues, joinMembers } from '../../spec/initialise.ts';
 import { memberStates, type ProgramFunction, type State, sizeOf } from '../../spec/program.ts';
+import { cutFrom } from '../../spec/slices.ts';
 import type { Standardization } from '../data/statistics.ts';
 import type { Device, DeviceSession, Executable, FieldData, Position, Tensor } from '../device/device.ts';
 import type { NamedTensor } from '../store/safetensors.ts';
@@ -93,6 +94,8 @@ function beginnings(beginning: Beginning): (state: State) => Tensor | undefined 
       // A run that was only trained has no optimiser states to predict with, and needs none.
       const tensor = found.get(state.id);
       if (tensor) return valuesOf(tensor, state);
+      const whole = state.slice && found.get(state.slice.of);
+      if (whole) return tileOf(whole, state);
       if (state.role === 'memory') return beginsAtZero(state) ? undefined : initialValues(state, NO_SEED);
       if (state.role !== 'optimizer') throw missing(state);
       return undefined;
@@ -100,11 +103,18 @@ function beginnings(beginning: Beginning): (state: State) => Tensor | undefined 
   }
   const given = new Map((beginning.weights ?? []).map((t) => [t.name, t]));
   return (state) => {
-    const tensor = state.role === 'parameter' ? given.get(state.id) : undefined;
-    if (tensor) return valuesOf(tensor, state);
+    const tensor = state.role === 'parameter' ? given.get(state.slice?.of ?? state.id) : undefined;
+    if (tensor) return tileOf(tensor, state);
     if (beginning.weights && state.role === 'parameter') throw missing(state);
     return initialState(state, beginning.seed, beginning.statistics);
   };
+}
+
+/** A state's part of a tensor of the file; all of it where the state is no tile. */
+function tileOf(tensor: NamedTensor, state: State): Tensor {
+  const { slice } = state;
+  if (!slice) return valuesOf(tensor, state);
+  return cutFrom(valuesOf(tensor, { ...state, id: slice.of, shape: slice.shape }), slice, state.shape);
 }
 
 /** In the precision of the parts. */

@@ -5,6 +5,7 @@ import type { NamedTensor } from '../store/safetensors.ts';
 import { Lockstep } from './lockstep.ts';
 import { openSession } from './session.ts';
 import { assertFits, type Beginning, fillStates, openShard, type Shard, saveStates } from './shard.ts';
+import { joinTiles } from './tiles.ts';
 
 export interface ShardSource {
   readonly executable: Executable;
@@ -55,9 +56,10 @@ async function saveAll(
   executables: readonly Executable[],
 ): Promise<{ parameters: NamedTensor[]; auxiliary: NamedTensor[] }> {
   const saved = await Promise.all(devices.map((d, i) => saveStates(d, executables[i]?.program.states ?? [])));
+  const states = executables.flatMap((e) => e.program.states);
   return {
-    parameters: distinct(saved.flatMap((s) => s.parameters)),
-    auxiliary: distinct(saved.flatMap((s) => s.auxiliary)),
+    parameters: joinTiles(distinct(saved.flatMap((s) => s.parameters)), states),
+    auxiliary: joinTiles(distinct(saved.flatMap((s) => s.auxiliary)), states),
   };
 }
 

@@ -2,8 +2,13 @@
 import type { TrainTask } from '../../compiler/3-check/checked.ts';
 import type { Graph } from '../../compiler/4-graph/graph.ts';
 import { runPassesByNode } from '../../compiler/5-program/passes/index.ts';
+import { verify } from '../../compiler/5-program/verify.ts';
 import { type Assignment, linkOwner, nodeOwner, ownersOf } from '../../compiler/6-partition/shards/owners.ts';
+import { assignmentOf } from '../../compiler/6-partition/shards/pieces.ts';
 import { type ShardProgram, splitProgram } from '../../compiler/6-partition/shards/split.ts';
+import { tiledOwners, tiledPieces } from '../../compiler/6-partition/tiles/owners.ts';
+import { tileProgram } from '../../compiler/6-partition/tiles/tile.ts';
+import { mostTiles } from '../../compiler/6-partition/tiles/tiling.ts';
 import { buildProgram } from '../../compiler/build-program.ts';
 import type { DeviceSession, FieldData, Tensor } from '../../runtime/device/device.ts';
 import { Lockstep } from '../../runtime/shard/lockstep.ts';
@@ -11,6 +16,7 @@ import { openSession } from '../../runtime/shard/session.ts';
 import { initialValues } from '../../spec/initialise.ts';
 import { type Program, type ProgramFunction, sizeOf } from '../../spec/program.ts';
 import { stream } from '../../spec/random.ts';
+import { putInto } from '../../spec/slices.ts';
 import { checked } from './check-source.ts';
 import { openReference } from './reference.ts';
 
@@ -47,6 +53,24 @@ export function randomAssignment(graph: Graph, shards: number, seed: number): As
 
 export function splitRandomly({ graph, program }: Compiled, shards: number, seed: number): ShardProgram[] {
   return splitProgram(program, ownersOf(graph), randomAssignment(graph, shards, seed), shards);
+}
+
+/** Every node that can be, cut into up to three tiles of unequal size; tiles and links anywhere. */
+export function splitTiled({ graph, program }: Compiled, shards: number, seed: number): ShardProgram[] {
+  const random = stream(seed, 'tiling');
+  const tiling = new Map<string, number[]>();
+  graph.nodes.forEach((node, i) => {
+    const most = mostTiles(graph, node);
+    const cuts = [random.bits(3 * i) % most, random.bits(3 * i + 1) % most];
+    const offsets = [...new Set([0, ...cuts, most])].sort((a, b) => a - b);
+    if (offsets.length > 2) tiling.set(node.name, offsets);
+  });
+  if (tiling.size === 0) throw new Error('nothing is cut');
+  const pieces = tiledPieces(graph, tiling);
+  const part = Int32Array.from(pieces, (_, i) => (i < shards ? i : random.bits(500 + i) % shards));
+  const tiled = tileProgram(graph, program, tiling);
+  verify(tiled);
+  return splitProgram(tiled, tiledOwners(graph, tiling), assignmentOf(graph, pieces, part), shards);
 }
 
 export function sampleOf(f: ProgramFunction, seed: number): Record<string, FieldData> {
@@ -104,8 +128,20 @@ export async function runShards(program: Program, shards: readonly ShardProgram[
     stepsOf(program).map(([name, seed]) => lockstep.run(name, inputsFor(program, name, seed), positionOf(seed))),
   );
   const states = new Map<string, Tensor>();
-  for (const [i, device] of devices.entries())
-    for (const [id, value] of await statesOf((shards[i] as ShardProgram).program, device)) states.set(id, value);
+  for (const [i, device] of devices.entries()) {
+    const { program: own } = shards[i] as ShardProgram;
+    const found = await statesOf(own, device);
+    for (const { id, slice, shape } of own.states) {
+      const value = found.get(id);
+      if (!value) continue;
+      if (!slice) states.set(id, value);
+      else {
+        const whole = states.get(slice.of) ?? new Float64Array(sizeOf(slice.shape)).fill(Number.NaN);
+        putInto(whole, slice, shape, value);
+        states.set(slice.of, whole);
+      }
+    }
+  }
   return { results, states };
 }
 

@@ -5,7 +5,7 @@
 import type { Carry, Op, State } from '../../../spec/program.ts';
 import type { Homes } from './place.ts';
 import { type DraftSegment, type DraftStage, ownCarries } from './stages.ts';
-import type { FunctionValues } from './values.ts';
+import { type FunctionValues, isWeight } from './values.ts';
 
 export interface Held {
   /** What stands for a value in segments that do not make it: a state. */
@@ -98,12 +98,6 @@ function moveCarry(values: FunctionValues, carry: Carry, stage: DraftStage, befo
   stage.begin.push({ from: carry.init, to: carry.id });
   if (carry.next !== carry.id) stage.next.push({ from: carry.next, to: carry.id });
   stage.end.push({ from: carry.id, to: carry.result });
-}
-
-function isWeight(values: FunctionValues, { init }: Carry): boolean {
-  const origin = values.origin(init);
-  if (origin.kind === 'state') return origin.state.role === 'parameter' || origin.state.role === 'optimizer';
-  return origin.kind === 'op' && origin.op.origin?.startsWith('weight ') === true;
 }
 
 /** The segment that may overwrite a carry in place: it makes the next value, and nobody behind it reads the old. */

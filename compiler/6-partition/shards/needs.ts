@@ -5,7 +5,7 @@
  */
 import type { Op } from '../../../spec/program.ts';
 import type { Homes } from './place.ts';
-import type { FunctionValues } from './values.ts';
+import { type FunctionValues, isWeight } from './values.ts';
 
 /** One shard's part of a function. */
 export interface ShardPart {
@@ -120,7 +120,8 @@ function isPrivate(values: FunctionValues, op: Op): boolean {
   if (op.op === 'matmul' || op.op.startsWith('conv')) return true;
   return op.args.some((a) => {
     const origin = values.origin(a);
-    if (origin.kind === 'carry') return values.origin(origin.carry.init).kind === 'state';
+    if (origin.kind === 'carry') return isWeight(values, origin.carry);
+    if (origin.kind === 'op' && origin.op.origin?.startsWith('weight ') === true) return true;
     return origin.kind === 'state' || origin.kind === 'input';
   });
 }

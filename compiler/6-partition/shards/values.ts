@@ -81,3 +81,10 @@ export class FunctionValues {
     this.shapes.set(id, shape);
   }
 }
+
+/** Whether a carry is a weight, or an optimiser's state, that moves from tick to tick. */
+export function isWeight(values: FunctionValues, { init }: Carry): boolean {
+  const origin = values.origin(init);
+  if (origin.kind === 'state') return origin.state.role === 'parameter' || origin.state.role === 'optimizer';
+  return origin.kind === 'op' && origin.op.origin?.startsWith('weight ') === true;
+}

@@ -1,0 +1,251 @@
+/** Rewrites a program whose nodes are cut: states, carries and operations become tiles of what they were. */
+import type { Block, Carry, Op, Program, ProgramFunction, Shape, State } from '../../../spec/program.ts';
+import type { Graph } from '../../4-graph/graph.ts';
+import { nodeOwner } from '../shards/owners.ts';
+import { findLayouts, type Layouts, type Way } from './layouts.ts';
+import { type Layout, sameLayout, stateLayout, type Tiling, weightLayouts } from './tiling.ts';
+
+/** Functions that share a batch among threads of one machine are left out. */
+const LANES = new Set(['train.lane', 'train.step']);
+
+export function tileProgram(graph: Graph, program: Program, tiling: Tiling): Program {
+  const weights = weightLayouts(graph, tiling);
+  const states = program.states.flatMap((state): State[] => {
+    const layout = stateLayout(graph, tiling, weights, state);
+    if (!layout) return [state];
+    return tilesOf(layout).map(({ from, size }, i) => {
+      const { axis } = layout;
+      const slice = { of: state.id, shape: state.shape, axis, from };
+      return { ...state, id: tileName(state.id, i), shape: cutShape(state.shape, axis, size), slice };
+    });
+  });
+  const functions = program.functions
+    .filter((f) => !LANES.has(f.name))
+    .map((f) => new Tiler(program, f, findLayouts(graph, tiling, program.states, f)).run());
+  return { ...program, states, functions };
+}
+
+export const tileName = (id: string, i: number): string => `${id}/${i}`;
+
+function tilesOf({ offsets }: Layout): { from: number; size: number }[] {
+  return offsets.slice(0, -1).map((from, i) => ({ from, size: (offsets[i + 1] ?? from) - from }));
+}
+
+function cutShape(shape: Shape, axis: number, size: number): Shape {
+  return shape.map((n, i) => (i === axis ? size : n));
+}
+
+class Tiler {
+  private readonly f: ProgramFunction;
+  private readonly layouts: Layouts;
+  private readonly shapes = new Map<string, Shape>();
+  private readonly origins = new Map<string, string | undefined>();
+  /** What was put together or cut already, by name; what a loop's body made is forgotten behind it. */
+  private made = new Set<string>();
+  private ops: Op[] = [];
+  /** Operations of the straight block in front of a loop, and what it knows. */
+  private outside: { readonly ops: Op[]; readonly made: Set<string>; readonly inside: ReadonlySet<string> } | undefined;
+
+  constructor(program: Program, f: ProgramFunction, layouts: Layouts) {
+    this.f = f;
+    this.layouts = layouts;
+    for (const { id, shape } of [...program.states, ...f.inputs]) this.shapes.set(id, shape);
+    for (const block of f.blocks) {
+      for (const { id } of block.scalars) this.shapes.set(id, []);
+      for (const { id, result, shape } of block.carries) this.shapes.set(id, shape).set(result, shape);
+      for (const { id, shape, origin } of block.ops) {
+        this.shapes.set(id, shape);
+        this.origins.set(id, origin);
+      }
+    }
+  }
+
+  run(): ProgramFunction {
+    const blocks: Block[] = [];
+    for (const block of this.f.blocks) {
+      const loop = block.repeat > 1 || block.carries.length > 0;
+      if (!loop) {
+        this.ops = [];
+        this.outside = undefined;
+        for (const op of block.ops) this.emit(op);
+        blocks.push({ ...block, ops: this.ops });
+        continue;
+      }
+      const before = blocks.at(-1);
+      const front: Op[] = before && before.repeat === 1 && before.carries.length === 0 ? (before.ops as Op[]) : [];
+      if (!before || front !== before.ops)
+        blocks.push({ name: `before-${block.name}`, repeat: 1, firstTick: 0, carries: [], scalars: [], ops: front });
+      this.ops = front;
+      const begins = new Map(block.carries.map((c) => [c.id, this.carryStarts(c)]));
+      const kept = this.made;
+      this.made = new Set(kept);
+      const inside = new Set([
+        ...block.carries.map((c) => c.id),
+        ...block.ops.map((op) => op.id),
+        ...block.scalars.map((s) => s.id),
+      ]);
+      this.outside = { ops: front, made: kept, inside };
+      this.ops = [];
+      for (const op of block.ops) this.emit(op);
+      const carries = block.carries.flatMap((c) => this.carry(c, begins.get(c.id) ?? []));
+      blocks.push({ ...block, carries, ops: this.ops });
+      this.made = kept;
+      this.outside = undefined;
+    }
+    return this.finish(blocks);
+  }
+
+  private finish(blocks: Block[]): ProgramFunction {
+    this.ops = [];
+    const updates = this.f.updates.flatMap(({ state, value }) => {
+      const layout = this.layouts.of(state);
+      if (!layout) return [{ state, value: this.whole(value) }];
+      return this.tiles(value, layout).map((tile, i) => ({ state: tileName(state, i), value: tile }));
+    });
+    const results = this.f.results.map((r) => ({ ...r, value: this.whole(r.value) }));
+    const end: Block = { name: 'together', repeat: 1, firstTick: 0, carries: [], scalars: [], ops: this.ops };
+    return { ...this.f, blocks: this.ops.length > 0 ? [...blocks, end] : blocks, updates, results };
+  }
+
+  private carryStarts(carry: Carry): string[] {
+    const layout = this.layouts.of(carry.id);
+    return layout ? this.tiles(carry.init, layout) : [this.whole(carry.init)];
+  }
+
+  private carry(carry: Carry, begins: readonly string[]): Carry[] {
+    const layout = this.layouts.of(carry.id);
+    if (!layout) return [{ ...carry, init: begins[0] ?? carry.init, next: this.whole(carry.next) }];
+    const next = this.tiles(carry.next, layout);
+    return tilesOf(layout).map(({ size }, i) => ({
+      id: tileName(carry.id, i),
+      result: tileName(carry.result, i),
+      shape: cutShape(carry.shape, layout.axis, size),
+      init: begins[i] ?? '',
+      next: next[i] ?? '',
+    }));
+  }
+
+  private emit(op: Op): void {
+    const { slot: _slot, ...plain } = op;
+    const way = this.layouts.way(op);
+    if (way.kind === 'whole') this.ops.push({ ...plain, args: op.args.map((a) => this.whole(a)) });
+    else if (way.kind === 'tiles') this.emitTiles(plain, way);
+    else this.emitParts(plain, way);
+  }
+
+  private argsOf(op: Op, layouts: readonly (Layout | undefined)[]): string[][] {
+    return op.args.map((a, j) => {
+      const layout = layouts[j];
+      return layout ? this.tiles(a, layout) : [this.whole(a)];
+    });
+  }
+
+  private emitTiles(op: Op, { layout, args: cut }: Way & { kind: 'tiles' }): void {
+    const args = this.argsOf(op, cut);
+    tilesOf(layout).forEach(({ size }, i) => {
+      const shape = cutShape(op.shape, layout.axis, size);
+      const attributes = Array.isArray(op.attributes.shape) ? { ...op.attributes, shape } : op.attributes;
+      const own = args.map((list, j) => (cut[j] ? list[i] : list[0]) ?? '');
+      this.ops.push({
+        ...op,
+        id: tileName(op.id, i),
+        args: own,
+        attributes,
+        shape,
+        origin: originOf(op, layout.node, i),
+      });
+    });
+  }
+
+  /** Sums over tiles in their order, from the first on. */
+  private emitParts(op: Op, { over, layout, args: cut }: Way & { kind: 'parts' }): void {
+    const args = this.argsOf(op, cut);
+    const parts = tilesOf(over).map((_, i) => {
+      const id = `${op.id}/part${i}`;
+      this.ops.push({ ...op, id, args: args.map((list) => list[i] ?? ''), origin: `${nodeOwner(over.node)}/${i}` });
+      return id;
+    });
+    const join = op.op === 'amax' ? 'max' : 'add';
+    if (!layout) {
+      this.chain(join, parts, op.id, op.shape, op.origin);
+      return;
+    }
+    tilesOf(layout).forEach(({ from, size }, j) => {
+      const shape = cutShape(op.shape, layout.axis, size);
+      const slices = parts.map((part, i) => {
+        const id = `${part}/${j}`;
+        const attributes = { axis: layout.axis, from, size };
+        this.ops.push({ id, op: 'slice', args: [part], attributes, shape, origin: `${nodeOwner(over.node)}/${i}` });
+        return id;
+      });
+      this.chain(join, slices, tileName(op.id, j), shape, `${nodeOwner(layout.node)}/${j}`);
+    });
+  }
+
+  private chain(join: string, parts: readonly string[], id: string, shape: Shape, origin: string | undefined): void {
+    let sum = parts[0] ?? '';
+    for (let i = 1; i < parts.length; i++) {
+      const name = i === parts.length - 1 ? id : `${id}/sum${i}`;
+      this.ops.push({
+        id: name,
+        op: join,
+        args: [sum, parts[i] ?? ''],
+        attributes: {},
+        shape,
+        ...(origin === undefined ? {} : { origin }),
+      });
+      sum = name;
+    }
+  }
+
+  /** A value in one piece. */
+  private whole(id: string): string {
+    const layout = this.layouts.of(id);
+    if (!layout) return id;
+    const name = `${id}/whole`;
+    const args = tilesOf(layout).map((_, i) => tileName(id, i));
+    const shape = this.shapes.get(id) ?? [];
+    this.once(id, name, () => [
+      {
+        id: name,
+        op: 'concatenate',
+        args,
+        attributes: { axis: layout.axis },
+        shape,
+        origin: `${nodeOwner(layout.node)}/0`,
+      },
+    ]);
+    return name;
+  }
+
+  /** A value cut as wanted. */
+  private tiles(id: string, wanted: Layout): string[] {
+    const layout = this.layouts.of(id);
+    if (sameLayout(layout, wanted)) return tilesOf(wanted).map((_, i) => tileName(id, i));
+    const whole = this.whole(id);
+    const origin = this.origins.get(id) ?? `${nodeOwner(wanted.node)}/0`;
+    return tilesOf(wanted).map(({ from, size }) => {
+      const name = `${whole}/${wanted.axis}:${from}+${size}`;
+      const shape = cutShape(this.shapes.get(id) ?? [], wanted.axis, size);
+      const attributes = { axis: wanted.axis, from, size };
+      this.once(id, name, () => [{ id: name, op: 'slice', args: [whole], attributes, shape, origin }]);
+      return name;
+    });
+  }
+
+  /** Writes operations once: in front of the loop where their value was made there. */
+  private once(of: string, name: string, write: () => Op[]): void {
+    if (this.made.has(name)) return;
+    this.made.add(name);
+    const { outside } = this;
+    if (outside && !outside.inside.has(of)) {
+      outside.made.add(name);
+      outside.ops.push(...write());
+    } else this.ops.push(...write());
+  }
+}
+
+/** What serves a weight goes on doing so; all else serves the tile of a node. */
+function originOf(op: Op, node: string, i: number): string {
+  return op.origin?.startsWith('weight ') === true ? `${op.origin}/${i}` : `${nodeOwner(node)}/${i}`;
+}
