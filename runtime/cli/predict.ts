@@ -16,6 +16,12 @@ import { watchInterrupt } from './watch-interrupt.ts';
 import { wholeNumber } from './whole-number.ts';
 
 export default async function (args: Arguments): Promise<number> {
+  if (text(args, 'input') === undefined && text(args, 'png') === undefined)
+    throw new UserError(
+      'usage/input',
+      '--input is missing',
+      'name what to predict from; or --png FILE, for a picture of what it makes of the data of its check',
+    );
   // A stop asked for while the device works is taken between two batches.
   const interrupt = watchInterrupt(() => undefined);
   const predictor = await openPredictor(text(args, 'run') ?? '', text(args, 'device') ?? 'auto');
@@ -23,12 +29,6 @@ export default async function (args: Arguments): Promise<number> {
     const prediction = selectPrediction(predictor.plan, text(args, 'task'));
     const png = text(args, 'png');
     if (png !== undefined) return await writeSheet(args, predictor, prediction, png);
-    if (text(args, 'input') === undefined)
-      throw new UserError(
-        'usage/input',
-        'name what to predict from: --input FILE',
-        'or --png FILE, for a picture of what it makes of the data of its check',
-      );
     const input = await readInput(text(args, 'input') ?? '', wholeFields(prediction.inputs));
     const limit = wholeNumber(args, 'limit', 1);
     const dataset =

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import type { Definition, Expression } from '../../../compiler/1-syntax/ast.ts';
 import { parse } from '../../../compiler/1-syntax/parse.ts';
-import { CATALOGUE, TEXT_LENGTH } from '../../../runtime/data/catalogue.ts';
+import { CATALOGUE, TEXT_LENGTH, TRACKING_STEPS } from '../../../runtime/data/catalogue.ts';
 
 const text = readFileSync(new URL('../../../stdlib/data.pcn', import.meta.url), 'utf8');
 const { value, diagnostics } = parse(text, 'std/data');
@@ -10,9 +10,10 @@ const definitions = (value?.declarations ?? []).filter((d): d is Definition => d
 
 function size(expression: Expression): number {
   if (expression.kind === 'number') return expression.value;
-  // The only size that is no number is the length of a piece of text.
-  expect(expression).toMatchObject({ kind: 'name', name: 'length' });
-  return TEXT_LENGTH;
+  // The only sizes that are no numbers are the length of a piece of text, and of a sequence.
+  const lengths: Record<string, number> = { length: TEXT_LENGTH, steps: TRACKING_STEPS };
+  expect(expression).toMatchObject({ kind: 'name', name: expect.stringMatching(/^(length|steps)$/) });
+  return expression.kind === 'name' ? (lengths[expression.name] ?? 0) : 0;
 }
 
 function declared(definition: Definition) {
