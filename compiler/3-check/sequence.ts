@@ -49,30 +49,27 @@ export function checkRates(
   const { baseRate } = model;
   if (sequence === undefined || baseRate === undefined) return;
   const { reporter } = environment.session;
-  const told = new Set<string>();
-  for (const clamp of clamps) {
-    const node = model.nodes.find((n) => n.name === clamp.node);
-    if (node?.rate === undefined || told.has(node.name)) continue;
+  const time = `${sequence.value} steps at ${baseRate} Hz`;
+  for (const node of model.nodes) {
+    if (node.rate === undefined) continue;
+    const labels = [{ span: node.span, text: `${node.rate} Hz here` }];
     const wanted = samplesOf(sequence.value, node.rate, baseRate);
-    const wrong = fieldsIn(clamp.value, fields).find((f) => f.steps !== undefined && f.steps !== wanted);
-    if (Number.isInteger(wanted) && wrong === undefined) continue;
-    told.add(node.name);
-    const time = `${sequence.value} steps at ${baseRate} Hz`;
+    const one = baseRate / node.rate;
     if (!Number.isInteger(wanted)) {
-      const one = baseRate / node.rate;
-      reporter.report('rate/samples', sequence.span, `in ${time} \`${node.name}\` takes ${wanted} samples`, {
+      reporter.report('rate/samples', sequence.span, `in ${time} \`${node.name}\` takes ${Number(wanted.toFixed(2))} samples`, {
         repair: `a multiple of ${one}, such as \`sequence = ${Math.ceil(sequence.value / one) * one}\``,
-        labels: [{ span: node.span, text: `${node.rate} Hz here` }],
+        labels,
       });
-    } else
+      return;
+    }
+    const clamp = clamps.find((c) => c.node === node.name);
+    const wrong = clamp && fieldsIn(clamp.value, fields).find((f) => f.steps !== undefined && f.steps !== wanted);
+    if (clamp && wrong)
       reporter.report(
         'rate/samples',
         clamp.span,
-        `in ${time} \`${node.name}\` takes ${wanted} samples, and \`${wrong?.name}\` has ${wrong?.steps}`,
-        {
-          repair: `give \`${wrong?.name}\` ${wanted} elements along its first axis`,
-          labels: [{ span: node.span, text: `${node.rate} Hz here` }],
-        },
+        `in ${time} \`${node.name}\` takes ${wanted} samples, and \`${wrong.name}\` has ${wrong.steps}`,
+        { repair: `give \`${wrong.name}\` ${wanted} elements along its first axis`, labels },
       );
   }
 }
