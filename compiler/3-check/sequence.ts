@@ -56,10 +56,15 @@ export function checkRates(
     const wanted = samplesOf(sequence.value, node.rate, baseRate);
     const one = baseRate / node.rate;
     if (!Number.isInteger(wanted)) {
-      reporter.report('rate/samples', sequence.span, `in ${time} \`${node.name}\` takes ${Number(wanted.toFixed(2))} samples`, {
-        repair: `a multiple of ${one}, such as \`sequence = ${Math.ceil(sequence.value / one) * one}\``,
-        labels,
-      });
+      reporter.report(
+        'rate/samples',
+        sequence.span,
+        `in ${time} \`${node.name}\` takes ${Number(wanted.toFixed(2))} samples`,
+        {
+          repair: `a multiple of ${one}, such as \`sequence = ${Math.ceil(sequence.value / one) * one}\``,
+          labels,
+        },
+      );
       return;
     }
     const clamp = clamps.find((c) => c.node === node.name);
