@@ -28,6 +28,21 @@ export interface DataRef {
   readonly columns: readonly ColumnRef[];
 }
 
+export interface Evaluation {
+  /** As written in the model. */
+  readonly check: string;
+  /** `accuracy` or `error`. */
+  readonly metric: string;
+  readonly comparison: '>=' | '>' | '<=' | '<' | '==';
+  readonly bound: number;
+  /** Of the program: `predict.classify`. */
+  readonly function: string;
+  /** What is read, and the field that it is compared with. */
+  readonly read: string;
+  readonly field: string;
+  readonly batch: number;
+}
+
 export interface Deployment {
   readonly run: string;
   readonly model: string;
@@ -42,6 +57,10 @@ export interface Deployment {
   readonly checks: readonly DataRef[];
   /** What `standardize` needs: mean by element as a blob of f32, and the scale. */
   readonly statistics: readonly { readonly field: string; readonly mean: BlobRef; readonly scale: number }[];
+  /** Samples of a training batch. */
+  readonly batch: number;
+  /** Evaluations after each epoch, one for each check of the plan, in its order. */
+  readonly evaluations: readonly Evaluation[];
   readonly epochs: number;
   readonly seed: number;
   /** Training batches between two snapshots. */

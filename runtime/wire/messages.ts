@@ -150,12 +150,27 @@ export interface Manifest {
   readonly calls: number;
 }
 
-/** Save after the call under way, then wait. */
+/** Say behind which call you can stop, and stop there until told more. */
+export interface Pause {
+  readonly type: 'pause';
+  readonly run: string;
+  readonly epoch: number;
+}
+
+/** The answer of each shard: the end of the call under way. */
+export interface Pausing {
+  readonly type: 'pausing';
+  readonly run: string;
+  readonly epoch: number;
+  readonly shard: number;
+  readonly calls: number;
+}
+
+/** Go on to the end of this call, save there, and wait. */
 export interface Halt {
   readonly type: 'halt';
   readonly run: string;
   readonly epoch: number;
-  /** The call behind which all shards stop and save. */
   readonly calls: number;
 }
 
@@ -199,6 +214,6 @@ export interface Answer {
   readonly error?: { readonly code: string; readonly message: string; readonly repair?: string };
 }
 
-export type FromTrainer = Member | Heartbeat | Ready | Part | Commit | Failed | Leave;
-export type ToTrainer = Admitted | Assign | Peers | Start | Manifest | Halt | Release | Dismissed;
+export type FromTrainer = Member | Heartbeat | Ready | Part | Pausing | Commit | Failed | Leave;
+export type ToTrainer = Admitted | Assign | Peers | Start | Manifest | Pause | Halt | Release | Dismissed;
 export type Message = FromTrainer | ToTrainer | Ask | Answer;

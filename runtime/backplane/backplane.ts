@@ -1,0 +1,49 @@
+/**
+ * What synchronizers keep and share: small records that change by compare-and-set, blobs named by their hash, streams
+ * that only grow, and messages between synchronizers. One process with files (`embedded.ts`), or a cluster behind the
+ * same interface; test/mesh/backplane-suite.ts is what each of them has to pass.
+ */
+
+export interface Entry {
+  readonly key: string;
+  readonly value: string;
+  /** Of this key, from 1, larger with each change. */
+  readonly revision: number;
+}
+
+export interface StreamRecord {
+  /** From 1, without gaps. */
+  readonly sequence: number;
+  readonly value: string;
+}
+
+/** Everything that a call has confirmed survives a kill at any moment. */
+export interface Backplane {
+  get(key: string): Promise<Entry | undefined>;
+  /**
+   * @param expected the revision that is to be replaced; 0: there must be none
+   * @returns the new revision, or nothing where another one was there
+   */
+  put(key: string, value: string, expected: number): Promise<number | undefined>;
+  /** @returns whether it was there in that revision */
+  remove(key: string, expected: number): Promise<boolean>;
+  /** In the order of their keys. */
+  list(prefix: string): Promise<Entry[]>;
+
+  /** @returns SHA-256 in hexadecimal; the same bytes are kept once */
+  putBlob(bytes: Uint8Array): Promise<string>;
+  /** @returns nothing where it is not there, or is not what its name says */
+  getBlob(hash: string): Promise<Uint8Array | undefined>;
+  hasBlob(hash: string): Promise<boolean>;
+
+  /** @returns its sequence */
+  append(stream: string, value: string): Promise<number>;
+  read(stream: string, from: number, limit: number): Promise<StreamRecord[]>;
+
+  /** To all who listen now, in every synchronizer; nothing is kept. */
+  publish(subject: string, message: string): Promise<void>;
+  /** @returns what ends it */
+  subscribe(subject: string, listener: (message: string) => void): () => void;
+
+  close(): Promise<void>;
+}

@@ -1,0 +1,42 @@
+/** Blobs as files named by their SHA-256: written beside, flushed, renamed; read back only if they still have it. */
+import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { removeLeftovers, writeFileAtomic } from '../support/atomic.ts';
+import { hex, sha256 } from '../wire/hash.ts';
+
+export class BlobFiles {
+  readonly #folder: string;
+
+  constructor(folder: string) {
+    this.#folder = folder;
+    mkdirSync(folder, { recursive: true });
+    removeLeftovers(folder);
+  }
+
+  put(bytes: Uint8Array): string {
+    const hash = hex(sha256(bytes));
+    const path = this.#path(hash);
+    if (!existsSync(path)) {
+      mkdirSync(join(path, '..'), { recursive: true });
+      writeFileAtomic(path, bytes);
+    }
+    return hash;
+  }
+
+  get(hash: string): Uint8Array | undefined {
+    if (!this.has(hash)) return undefined;
+    const bytes = readFileSync(this.#path(hash));
+    if (hex(sha256(bytes)) === hash) return bytes;
+    // A disk that lies: better missing than wrong.
+    rmSync(this.#path(hash), { force: true });
+    return undefined;
+  }
+
+  has(hash: string): boolean {
+    return /^[0-9a-f]{64}$/.test(hash) && existsSync(this.#path(hash));
+  }
+
+  #path(hash: string): string {
+    return join(this.#folder, hash.slice(0, 2), hash);
+  }
+}

@@ -1,0 +1,33 @@
+/** A blob that arrives in chunks, one after the other: nothing larger than was agreed, nothing but what its name says. */
+import { hex, sha256 } from '../wire/hash.ts';
+
+export class BlobAssembly {
+  readonly #hash: string;
+  readonly #bytes: Uint8Array;
+  #filled = 0;
+
+  /** @param bytes agreed before; memory for as many is taken at once */
+  constructor(hash: string, bytes: number) {
+    this.#hash = hash;
+    this.#bytes = new Uint8Array(bytes);
+  }
+
+  get complete(): boolean {
+    return this.#filled === this.#bytes.length;
+  }
+
+  /** @returns what is wrong, or nothing */
+  add(offset: number, total: number, data: Uint8Array): string | undefined {
+    if (total !== this.#bytes.length) return 'its size is not what was agreed';
+    if (offset !== this.#filled || offset + data.length > total) return 'its chunks do not follow each other';
+    if (data.length === 0 && total > 0) return 'a chunk is empty';
+    this.#bytes.set(data, offset);
+    this.#filled += data.length;
+    return undefined;
+  }
+
+  /** @returns the bytes, or nothing where they are not what their name says */
+  finish(): Uint8Array | undefined {
+    return hex(sha256(this.#bytes)) === this.#hash ? this.#bytes : undefined;
+  }
+}

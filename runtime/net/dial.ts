@@ -1,0 +1,216 @@
+/** One connection to a gateway: handshake, signed messages, questions with answers, blobs. */
+import { randomBytes } from 'node:crypto';
+import { WebSocket } from 'ws';
+import type { KeyPair } from '../identity/ed25519.ts';
+import { keyText } from '../identity/key-text.ts';
+import { EnvironmentError, UserError } from '../support/errors.ts';
+import { Envelopes } from '../wire/envelope.ts';
+import { hello, type Invite, MOST_HANDSHAKE, prove, type Role } from '../wire/handshake.ts';
+import { hex } from '../wire/hash.ts';
+import type { Message, Question } from '../wire/messages.ts';
+import { BLOB, BLOB_HEAD, BORDER, decodeHead, MOST_BINARY } from '../wire/routing.ts';
+import { type Address, addressText, addressUrl } from './address.ts';
+import { BlobAssembly } from './blob-assembly.ts';
+import { sendBlob } from './send-blob.ts';
+
+export interface DialOptions {
+  readonly address: Address;
+  readonly role: Role;
+  readonly keys: KeyPair;
+  /** The gateway's key, where it is known. */
+  readonly pinned?: Uint8Array;
+  readonly invite?: Invite;
+  readonly onMessage?: (message: Message) => void;
+  readonly onBorder?: (packet: Uint8Array) => void;
+}
+
+export interface Link {
+  /** The gateway's key. */
+  readonly peer: string;
+  send(message: Message): void;
+  /** @returns whether the socket took it */
+  sendBorder(packet: Uint8Array): boolean;
+  /** @throws UserError as the gateway answered; EnvironmentError `mesh/lost` */
+  ask(question: Question): Promise<unknown>;
+  getBlob(hash: string): Promise<Uint8Array>;
+  putBlob(hash: string, bytes: Uint8Array): Promise<void>;
+  /** Why it has ended. */
+  readonly closed: Promise<string>;
+  close(): void;
+}
+
+const HANDSHAKE_MILLISECONDS = 5000;
+
+/** @throws EnvironmentError `mesh/unreachable`; UserError `mesh/key`, `mesh/refused` */
+export function dial(options: DialOptions): Promise<Link> {
+  const socket = new WebSocket(addressUrl(options.address), { maxPayload: 2 * 1024 * 1024, perMessageDeflate: false });
+  const where = addressText(options.address);
+  return new Promise<Link>((resolve, reject) => {
+    const first = hello(options.role, options.keys, randomBytes(32));
+    const timer = setTimeout(
+      () => fail(new EnvironmentError('mesh/unreachable', `${where} does not answer`)),
+      HANDSHAKE_MILLISECONDS,
+    );
+    const fail = (error: Error): void => {
+      clearTimeout(timer);
+      socket.removeAllListeners('message');
+      socket.on('error', () => undefined);
+      socket.terminate();
+      reject(error);
+    };
+    socket.on('open', () => socket.send(JSON.stringify(first)));
+    socket.once('error', () =>
+      fail(
+        new EnvironmentError(
+          'mesh/unreachable',
+          `nobody answers at ${where}`,
+          'is the mesh up? nmc up starts one here',
+        ),
+      ),
+    );
+    socket.once('close', (_code, reason) =>
+      fail(new UserError('mesh/refused', `${where} refused the connection: ${String(reason) || 'no reason given'}`)),
+    );
+    socket.on('message', (data, binary) => {
+      const text = binary ? '' : String(data);
+      if (text === '' || text.length > MOST_HANDSHAKE)
+        return fail(new UserError('mesh/refused', `${where} is no gateway`));
+      const proved = prove(first, parsed(text), options.keys, options.pinned, options.invite);
+      if (typeof proved === 'string')
+        return fail(
+          new UserError('mesh/key', `${where}: ${proved}`, 'is it the mesh you mean? --fingerprint KEY names it'),
+        );
+      socket.send(JSON.stringify(proved.proof));
+      clearTimeout(timer);
+      socket.removeAllListeners();
+      resolve(openLink(socket, options, new Envelopes(proved.session, options.keys), keyText(proved.session.peer)));
+    });
+  });
+}
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+interface Waiting {
+  readonly resolve: (answer: unknown) => void;
+  readonly reject: (error: Error) => void;
+}
+
+/** A blob that was asked for; its place is made when its first chunk says how long it is. */
+interface Incoming {
+  readonly promise: Promise<Uint8Array>;
+  readonly done: Waiting;
+  assembly?: BlobAssembly;
+}
+
+/** Of one blob: states of shards, columns of data. */
+const MOST_BLOB = 2 ** 32;
+
+function openLink(socket: WebSocket, options: DialOptions, envelopes: Envelopes, peer: string): Link {
+  const questions = new Map<number, Waiting>();
+  const blobs = new Map<string, Incoming>();
+  let count = 0;
+  let last = Promise.resolve();
+  let end: (reason: string) => void = () => undefined;
+  const closed = new Promise<string>((resolve) => {
+    end = resolve;
+  });
+  const lost = (reason: string): EnvironmentError =>
+    new EnvironmentError('mesh/lost', `the connection to the mesh ended: ${reason}`, 'try again when it is up');
+  socket.on('error', () => undefined);
+  socket.on('close', (_code, data) => {
+    const reason = String(data) || 'closed by the other end';
+    for (const { reject } of questions.values()) reject(lost(reason));
+    for (const { done } of blobs.values()) done.reject(lost(reason));
+    end(reason);
+  });
+  socket.on('message', (data, binary) => {
+    if (binary) takeBinary(data as Buffer);
+    else takeText(String(data));
+  });
+  const takeText = (text: string): void => {
+    const message = envelopes.open(text);
+    if (typeof message === 'string') {
+      socket.close(4000, `message refused: ${message}`);
+      return;
+    }
+    if (message.type !== 'answer') {
+      options.onMessage?.(message);
+      return;
+    }
+    const waiting = questions.get(message.id);
+    questions.delete(message.id);
+    const { error } = message;
+    if (error) waiting?.reject(new UserError(error.code, error.message, error.repair));
+    else waiting?.resolve(message.answer);
+  };
+  const takeBinary = (bytes: Buffer): void => {
+    if (bytes.length > MOST_BINARY) return;
+    const head = decodeHead(bytes);
+    if (head?.kind === BORDER) options.onBorder?.(bytes);
+    if (head?.kind !== BLOB) return;
+    const hash = hex(head.hash);
+    const blob = blobs.get(hash);
+    if (!blob || head.total > MOST_BLOB) return;
+    blob.assembly ??= new BlobAssembly(hash, head.total);
+    const problem = blob.assembly.add(head.offset, head.total, bytes.subarray(BLOB_HEAD));
+    if (problem === undefined && !blob.assembly.complete) return;
+    blobs.delete(hash);
+    const whole = problem === undefined ? blob.assembly.finish() : undefined;
+    if (whole) blob.done.resolve(whole);
+    else blob.done.reject(new Error(`blob ${hash}: ${problem ?? 'it is not what its name says'}`));
+  };
+  const send = (message: Message): void => {
+    if (socket.readyState === WebSocket.OPEN) socket.send(envelopes.seal(message));
+  };
+  const ask = (question: Question): Promise<unknown> =>
+    new Promise((resolve, reject) => {
+      if (socket.readyState !== WebSocket.OPEN) {
+        reject(lost('it is closed'));
+        return;
+      }
+      const id = ++count;
+      questions.set(id, { resolve, reject });
+      send({ type: 'ask', id, ask: question });
+    });
+  return {
+    peer,
+    send,
+    ask,
+    sendBorder: (packet) => {
+      if (socket.readyState !== WebSocket.OPEN) return false;
+      socket.send(packet);
+      return true;
+    },
+    getBlob: (hash) => {
+      const known = blobs.get(hash);
+      if (known) return known.promise;
+      let done: Waiting | undefined;
+      const promise = new Promise<Uint8Array>((resolve, reject) => {
+        done = { resolve: resolve as (a: unknown) => void, reject };
+      });
+      promise.catch(() => undefined);
+      if (done) blobs.set(hash, { promise, done });
+      ask({ what: 'get', blob: hash }).catch((error: Error) => {
+        blobs.delete(hash);
+        done?.reject(error);
+      });
+      return promise;
+    },
+    putBlob: async (hash, bytes) => {
+      const stored = ask({ what: 'put', blob: hash, bytes: bytes.length });
+      stored.catch(() => undefined);
+      // One after the other: chunks of two blobs never mix.
+      last = last.then(() => sendBlob(socket, hash, bytes));
+      await last;
+      await stored;
+    },
+    closed,
+    close: () => socket.close(1000, 'done'),
+  };
+}

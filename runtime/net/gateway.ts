@@ -1,0 +1,307 @@
+/**
+ * The gateway: WebSocket in front of a synchronizer. It proves who is there, checks and counts every message, carries
+ * border packets between owners, and gives and takes blobs. What messages mean is not its business.
+ */
+import { randomBytes } from 'node:crypto';
+import type { IncomingMessage, Server } from 'node:http';
+import type { Duplex } from 'node:stream';
+import { type WebSocket, WebSocketServer } from 'ws';
+import type { Backplane } from '../backplane/backplane.ts';
+import type { KeyPair } from '../identity/ed25519.ts';
+import { keyText } from '../identity/key-text.ts';
+import { Envelopes } from '../wire/envelope.ts';
+import { accept, challenge, MOST_HANDSHAKE, type Role, type Session } from '../wire/handshake.ts';
+import { hex } from '../wire/hash.ts';
+import type { Ask, Message } from '../wire/messages.ts';
+import { BLOB, BLOB_HEAD, BORDER, type BorderHead, decodeHead, MOST_BINARY } from '../wire/routing.ts';
+import { BlobAssembly } from './blob-assembly.ts';
+import { sendBlob } from './send-blob.ts';
+
+export interface Visitor {
+  readonly key: string;
+  readonly role: Role;
+}
+
+export interface GatewayOptions {
+  readonly keys: KeyPair;
+  readonly backplane: Backplane;
+  /** The secret of an invite that is good now. */
+  readonly secretOf: (invite: string) => string | undefined;
+  /** @returns why this key may not have this role, or nothing. @param invite that was shown */
+  readonly refuse: (key: string, role: Role, invite: string | undefined) => string | undefined;
+  readonly onMessage: (from: Visitor, message: Message) => void;
+  readonly onAsk: (from: Visitor, ask: Ask['ask']) => Promise<unknown>;
+  readonly onClosed: (visitor: Visitor) => void;
+  /** Who gets this packet: the owner of its target, if the sender owns its source in that epoch. */
+  readonly route: (from: string, head: BorderHead) => string | undefined;
+}
+
+export interface GatewayCounters {
+  refused: Record<string, number>;
+  relayedBytes: number;
+  relayedPackets: number;
+  connections: number;
+}
+
+/** Of one connection that never reads: then it is closed, and others are not kept waiting. */
+const MOST_BUFFERED = 64 * 1024 * 1024;
+/** Refused messages of one connection. */
+const MOST_REFUSED = 32;
+const MOST_CONNECTIONS = 1024;
+const HANDSHAKE_MILLISECONDS = 5000;
+/** Of one blob that somebody brings. */
+const MOST_BLOB = 2 ** 31;
+
+interface Peer {
+  readonly socket: WebSocket;
+  readonly visitor: Visitor;
+  readonly envelopes: Envelopes;
+  readonly incoming: Map<string, { readonly id: number; readonly assembly: BlobAssembly }>;
+  refused: number;
+}
+
+export class Gateway {
+  readonly counters: GatewayCounters = { refused: {}, relayedBytes: 0, relayedPackets: 0, connections: 0 };
+  readonly #options: GatewayOptions;
+  readonly #sockets = new WebSocketServer({ noServer: true, maxPayload: 1024 * 1024 + 1024, perMessageDeflate: false });
+  /** The newest connection of each trainer's key. */
+  readonly #trainers = new Map<string, Peer>();
+  readonly #peers = new Set<Peer>();
+
+  constructor(options: GatewayOptions) {
+    this.#options = options;
+  }
+
+  attach(server: Server): void {
+    server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
+      if (this.#sockets.clients.size >= MOST_CONNECTIONS) {
+        socket.destroy();
+        return;
+      }
+      this.#sockets.handleUpgrade(request, socket, head, (connection) => this.#welcome(connection));
+    });
+  }
+
+  /** @returns whether the trainer is connected */
+  send(to: string, message: Message): boolean {
+    const peer = this.#trainers.get(to);
+    if (peer) this.#seal(peer, message);
+    return peer !== undefined;
+  }
+
+  /** Ends a trainer's connection, when what was sent has gone out. */
+  dismiss(key: string, reason: string): void {
+    this.#trainers.get(key)?.socket.close(1000, reason);
+  }
+
+  close(): void {
+    for (const socket of this.#sockets.clients) socket.terminate();
+    this.#sockets.close();
+  }
+
+  /** Three bounded messages, in five seconds, or the connection is closed. */
+  #welcome(socket: WebSocket): void {
+    const timer = setTimeout(() => socket.terminate(), HANDSHAKE_MILLISECONDS);
+    const refuse = (reason: string): void => {
+      clearTimeout(timer);
+      this.#count(`handshake: ${reason.slice(0, 60)}`);
+      socket.removeAllListeners('message');
+      socket.close(4001, reason.slice(0, 120));
+    };
+    let session: Session | undefined;
+    socket.on('error', () => undefined);
+    socket.on('close', () => clearTimeout(timer));
+    socket.on('message', (data: Buffer, binary: boolean) => {
+      if (binary || data.length > MOST_HANDSHAKE) {
+        refuse('no handshake');
+        return;
+      }
+      const value = parsed(String(data));
+      if (!session) {
+        const answer = challenge(value, this.#options.keys, randomBytes(32));
+        if (typeof answer === 'string') {
+          refuse(answer);
+          return;
+        }
+        session = answer.session;
+        socket.send(JSON.stringify(answer.challenge));
+        return;
+      }
+      const accepted = accept(session, value, this.#options.keys.publicKey, this.#options.secretOf);
+      if (typeof accepted === 'string') {
+        refuse(accepted);
+        return;
+      }
+      const key = keyText(session.peer);
+      const problem = this.#options.refuse(key, session.role, accepted.invite);
+      if (problem !== undefined) {
+        refuse(problem);
+        return;
+      }
+      clearTimeout(timer);
+      socket.removeAllListeners('message');
+      this.#open(socket, session, { key, role: session.role });
+    });
+  }
+
+  #open(socket: WebSocket, session: Session, visitor: Visitor): void {
+    const envelopes = new Envelopes(session, this.#options.keys);
+    const peer: Peer = { socket, visitor, envelopes, incoming: new Map(), refused: 0 };
+    this.#peers.add(peer);
+    this.counters.connections = this.#peers.size;
+    if (visitor.role === 'trainer') {
+      this.#trainers.get(visitor.key)?.socket.close(4002, 'the same key has connected again');
+      this.#trainers.set(visitor.key, peer);
+    }
+    socket.on('message', (data: Buffer, binary: boolean) =>
+      binary ? this.#binary(peer, data) : this.#text(peer, data),
+    );
+    socket.on('close', () => {
+      this.#peers.delete(peer);
+      this.counters.connections = this.#peers.size;
+      if (visitor.role === 'trainer' && this.#trainers.get(visitor.key) !== peer) return;
+      this.#trainers.delete(visitor.key);
+      this.#options.onClosed(visitor);
+    });
+  }
+
+  #text(peer: Peer, data: Buffer): void {
+    const message = peer.envelopes.open(String(data));
+    if (typeof message === 'string') {
+      this.#refuse(peer, message);
+      return;
+    }
+    if (message.type === 'ask') this.#ask(peer, message);
+    else if (peer.visitor.role === 'trainer') this.#options.onMessage(peer.visitor, message);
+    else this.#refuse(peer, 'role');
+  }
+
+  #ask(peer: Peer, { id, ask }: Ask): void {
+    const answer = this.#answer(peer, id, ask);
+    answer.then(
+      (value) => value !== LATER && this.#seal(peer, { type: 'answer', id, answer: value }),
+      (error: unknown) => {
+        const {
+          code = 'internal',
+          message = String(error),
+          repair,
+        } = error as { code?: string; message?: string; repair?: string };
+        this.#seal(peer, { type: 'answer', id, error: { code, message, ...(repair === undefined ? {} : { repair }) } });
+      },
+    );
+  }
+
+  async #answer(peer: Peer, id: number, ask: Ask['ask']): Promise<unknown> {
+    const { backplane } = this.#options;
+    const { role } = peer.visitor;
+    switch (ask.what) {
+      case 'get': {
+        if (role === 'viewer') throw forbidden('get blobs');
+        const bytes = await backplane.getBlob(ask.blob);
+        if (!bytes) throw Object.assign(new Error(`there is no blob ${ask.blob}`), { code: 'mesh/blob' });
+        this.#seal(peer, { type: 'answer', id, answer: { bytes: bytes.length } });
+        await sendBlob(peer.socket, ask.blob, bytes);
+        return LATER;
+      }
+      case 'missing': {
+        if (role === 'viewer') throw forbidden('bring blobs');
+        const there = await Promise.all(ask.blobs.map((hash) => backplane.hasBlob(hash)));
+        return { missing: ask.blobs.filter((_, i) => !there[i]) };
+      }
+      case 'put':
+        if (role === 'viewer') throw forbidden('bring blobs');
+        if (ask.bytes > MOST_BLOB) throw Object.assign(new Error('the blob is too large'), { code: 'mesh/blob' });
+        peer.incoming.set(ask.blob, { id, assembly: new BlobAssembly(ask.blob, ask.bytes) });
+        return LATER;
+      default:
+        return this.#options.onAsk(peer.visitor, ask);
+    }
+  }
+
+  #binary(peer: Peer, data: Buffer): void {
+    const head = data.length <= MOST_BINARY ? decodeHead(data) : undefined;
+    if (!head) {
+      this.#refuse(peer, 'no binary message');
+      return;
+    }
+    if (head.kind === BLOB) this.#blob(peer, hex(head.hash), head.offset, head.total, data.subarray(BLOB_HEAD));
+    else if (head.kind === BORDER) this.#relay(peer, head, data);
+  }
+
+  #relay(peer: Peer, head: BorderHead, data: Buffer): void {
+    const to = peer.visitor.role === 'trainer' ? this.#options.route(peer.visitor.key, head) : undefined;
+    // Of an epoch that is over, or of nobody: it was on its way when things changed, or is a lie. Both are dropped.
+    if (to === undefined) {
+      this.#count('border of another epoch or owner');
+      return;
+    }
+    const target = this.#trainers.get(to);
+    if (!target) return;
+    this.counters.relayedPackets++;
+    this.counters.relayedBytes += data.length;
+    if (this.#hasRoom(target)) target.socket.send(data);
+  }
+
+  #blob(peer: Peer, hash: string, offset: number, total: number, data: Uint8Array): void {
+    const incoming = peer.incoming.get(hash);
+    if (!incoming) {
+      this.#refuse(peer, 'a blob that was not announced');
+      return;
+    }
+    const { id, assembly } = incoming;
+    const problem = assembly.add(offset, total, data);
+    if (problem === undefined && !assembly.complete) return;
+    peer.incoming.delete(hash);
+    const bytes = problem === undefined ? assembly.finish() : undefined;
+    if (!bytes) {
+      this.#refuse(peer, problem ?? 'a blob that is not what its name says');
+      return;
+    }
+    this.#options.backplane.putBlob(bytes).then(
+      () => this.#seal(peer, { type: 'answer', id, answer: { stored: hash } }),
+      (error: Error) => this.#seal(peer, { type: 'answer', id, error: { code: 'mesh/blob', message: error.message } }),
+    );
+  }
+
+  #seal(peer: Peer, message: Message): void {
+    if (this.#hasRoom(peer)) peer.socket.send(peer.envelopes.seal(message));
+  }
+
+  /** Whoever does not read is closed, and others never wait for it. */
+  #hasRoom(peer: Peer): boolean {
+    if (peer.socket.readyState !== peer.socket.OPEN) return false;
+    if (peer.socket.bufferedAmount <= MOST_BUFFERED) return true;
+    this.#count('a reader that does not read');
+    peer.socket.terminate();
+    return false;
+  }
+
+  #refuse(peer: Peer, reason: string): void {
+    this.#count(reason);
+    peer.refused++;
+    // A control message that is refused leaves a gap in the numbers: the connection begins again.
+    if (
+      peer.refused >= MOST_REFUSED ||
+      ['sequence', 'signature', 'too-long', 'no-json', 'version', 'schema'].includes(reason)
+    )
+      peer.socket.close(4003, `refused: ${reason}`.slice(0, 120));
+  }
+
+  #count(reason: string): void {
+    this.counters.refused[reason] = (this.counters.refused[reason] ?? 0) + 1;
+  }
+}
+
+const LATER = Symbol('answered when it is there');
+
+function forbidden(what: string): Error {
+  return Object.assign(new Error(`a viewer may not ${what}`), { code: 'mesh/forbidden' });
+}
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,138 @@
+/** What a synchronizer knows. The part of a run that `StoredRun` names is durable before anyone is told of it. */
+import type { Deployment } from '../wire/deployment.ts';
+import type { Capability, Exchange, Message, ShardReport } from '../wire/messages.ts';
+
+export interface MemberState {
+  readonly key: string;
+  readonly name: string;
+  readonly instance: string;
+  readonly pid?: number;
+  readonly capability: Capability;
+  readonly connected: boolean;
+  /** When it was last heard. */
+  readonly seen: number;
+  /** It wants to go. */
+  readonly draining: boolean;
+  readonly refused: number;
+}
+
+export interface ManifestState {
+  readonly calls: number;
+  /** Blobs by shard. */
+  readonly parts: readonly string[];
+  /** Sums of all shards since the epoch of training began. */
+  readonly totals: Readonly<Record<string, number>>;
+  /** Milliseconds of work in the epoch so far. */
+  readonly milliseconds: number;
+}
+
+export interface EpochRow {
+  readonly epoch: number;
+  readonly energy: number;
+  readonly energyByNode: Readonly<Record<string, number>>;
+  readonly accuracy: number | null;
+  readonly seconds: number;
+  readonly samplesPerSecond: number;
+}
+
+export type Phase =
+  /** Nobody can take it just now. */
+  | 'waiting'
+  /** Owners load. */
+  | 'preparing'
+  | 'running'
+  /** Asked to stop: shards go on to a common call and save there. */
+  | 'halting'
+  /** Stopped with the mesh; goes on when it is up again. */
+  | 'suspended'
+  | 'stopped'
+  | 'done'
+  | 'failed';
+
+export interface StoredRun {
+  readonly deployment: Deployment;
+  /** Hash of the blob that holds the deployment. */
+  readonly hash: string;
+  readonly phase: Phase;
+  readonly epoch: number;
+  /** Keys by shard. */
+  readonly owners: readonly string[];
+  /** Their instances by key. */
+  readonly instances: Readonly<Record<string, string>>;
+  /** The newest last; two are kept. */
+  readonly manifests: readonly ManifestState[];
+  readonly rows: readonly EpochRow[];
+  readonly checks: readonly { readonly check: string; readonly value: number; readonly pass: boolean }[];
+  readonly reason: string;
+  readonly created: number;
+}
+
+export interface RunState extends StoredRun {
+  /** By shard, of this epoch. */
+  readonly exchanges: Readonly<Record<number, Exchange>>;
+  /** Parts of snapshots that are not complete: by calls, then shard. */
+  readonly parts: Readonly<
+    Record<
+      number,
+      Readonly<Record<number, { readonly blob: string; readonly totals: Readonly<Record<string, number>> }>>
+    >
+  >;
+  readonly reports: Readonly<Record<number, ShardReport>>;
+  /** While halting: the call behind which each shard can stop. */
+  readonly pausing: Readonly<Record<number, number>>;
+  /** What it becomes when it has halted. */
+  readonly haltInto: 'stopped' | 'suspended';
+  readonly haltSince: number;
+  /** Since when the time of the next manifest counts. */
+  readonly clock: number;
+  readonly manifestAt: number;
+}
+
+export interface SynchronizerState {
+  readonly now: number;
+  readonly members: Readonly<Record<string, MemberState>>;
+  readonly runs: Readonly<Record<string, RunState>>;
+  /** No new work: the mesh goes down. */
+  readonly closing: boolean;
+}
+
+export type SynchronizerEvent =
+  | { readonly kind: 'tick' }
+  | { readonly kind: 'message'; readonly from: string; readonly message: Message }
+  | { readonly kind: 'disconnected'; readonly key: string }
+  | { readonly kind: 'deploy'; readonly deployment: Deployment; readonly hash: string }
+  | { readonly kind: 'stop'; readonly run: string }
+  | { readonly kind: 'drain'; readonly name: string }
+  | { readonly kind: 'close' };
+
+export type SynchronizerEffect =
+  /** Durable before the effects behind it. */
+  | { readonly kind: 'persist'; readonly run: string; readonly value: StoredRun }
+  | { readonly kind: 'send'; readonly to: string; readonly message: Message }
+  | { readonly kind: 'log'; readonly run: string; readonly event: Readonly<Record<string, unknown>> }
+  /** The trainer may go. */
+  | { readonly kind: 'dismiss'; readonly key: string };
+
+export interface Step {
+  readonly state: SynchronizerState;
+  readonly effects: readonly SynchronizerEffect[];
+}
+
+export function storedOf(run: RunState): StoredRun {
+  const { deployment, hash, phase, epoch, owners, instances, manifests, rows, checks, reason, created } = run;
+  return { deployment, hash, phase, epoch, owners, instances, manifests, rows, checks, reason, created };
+}
+
+export function runFrom(stored: StoredRun, now: number): RunState {
+  return {
+    ...stored,
+    exchanges: {},
+    parts: {},
+    reports: {},
+    pausing: {},
+    haltInto: 'stopped',
+    haltSince: now,
+    clock: now,
+    manifestAt: now,
+  };
+}

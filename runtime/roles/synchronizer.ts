@@ -1,0 +1,456 @@
+/**
+ * The synchronizer as a pure state machine: who is there, which trainer owns which shard in which epoch, which
+ * snapshot is complete. It reads no clock and touches no network; events carry the time, effects say what to do.
+ *
+ * A shard has one owner in an epoch. A trainer that is silent for `LAPSE` has lost what it owned: the run gets a new
+ * epoch, owners of which are durable before they are told, and every shard returns to the last complete manifest.
+ */
+import type { Deployment } from '../wire/deployment.ts';
+import type { Message } from '../wire/messages.ts';
+import { acceptPart } from './manifest.ts';
+import { place } from './place.ts';
+import {
+  type MemberState,
+  type Phase,
+  type RunState,
+  runFrom,
+  type Step,
+  type StoredRun,
+  type SynchronizerEffect,
+  type SynchronizerEvent,
+  type SynchronizerState,
+  storedOf,
+} from './synchronizer-state.ts';
+
+/** Milliseconds. */
+export const HEARTBEAT = 500;
+export const LAPSE = 2500;
+/** Shards that do not come to a common end in this time stop at the last manifest. */
+const HALT_AT_MOST = 10_000;
+const ACTIVE: readonly Phase[] = ['waiting', 'preparing', 'running', 'halting'];
+
+export function emptySynchronizer(now: number): SynchronizerState {
+  return { now, members: {}, runs: {}, closing: false };
+}
+
+/** After a restart: what was running goes on with its owners, who have one lease to come back. */
+export function restoredSynchronizer(stored: readonly StoredRun[], now: number): Step {
+  const work = new Work({ ...emptySynchronizer(now) }, now);
+  for (const saved of stored) {
+    const run = runFrom(saved, now);
+    const halting = run.phase === 'halting' ? { ...run, phase: 'stopped' as const } : run;
+    work.setRun(
+      halting.phase === 'suspended'
+        ? { ...halting, phase: 'waiting', owners: [], reason: 'no trainer is there' }
+        : halting,
+    );
+    if (!isActive(run)) continue;
+    for (const key of new Set(run.owners))
+      if (!work.state.members[key]) work.setMember(absent(key, run.instances[key] ?? '', now));
+  }
+  return work.step();
+}
+
+export function synchronizer(state: SynchronizerState, event: SynchronizerEvent, now: number): Step {
+  const work = new Work({ ...state, now }, now);
+  switch (event.kind) {
+    case 'tick':
+      tick(work);
+      break;
+    case 'message':
+      message(work, event.from, event.message);
+      break;
+    case 'disconnected': {
+      const member = work.state.members[event.key];
+      if (member) work.setMember({ ...member, connected: false });
+      break;
+    }
+    case 'deploy':
+      deploy(work, event.deployment, event.hash);
+      break;
+    case 'stop':
+      halt(work, event.run, 'stopped');
+      break;
+    case 'drain':
+      for (const member of members(work))
+        if (member.name === event.name || member.key === event.name) drain(work, member.key);
+      break;
+    case 'close':
+      work.state = { ...work.state, closing: true };
+      for (const run of runs(work)) if (isActive(run)) halt(work, run.deployment.run, 'suspended');
+      break;
+  }
+  return work.step();
+}
+
+export function isActive(run: StoredRun): boolean {
+  return ACTIVE.includes(run.phase);
+}
+
+/** The state on its way from one event to its effects. */
+class Work {
+  state: SynchronizerState;
+  readonly now: number;
+  readonly effects: SynchronizerEffect[] = [];
+
+  constructor(state: SynchronizerState, now: number) {
+    this.state = state;
+    this.now = now;
+  }
+
+  setMember(member: MemberState): void {
+    this.state = { ...this.state, members: { ...this.state.members, [member.key]: member } };
+  }
+
+  removeMember(key: string): void {
+    const { [key]: _gone, ...members } = this.state.members;
+    this.state = { ...this.state, members };
+  }
+
+  setRun(run: RunState): RunState {
+    this.state = { ...this.state, runs: { ...this.state.runs, [run.deployment.run]: run } };
+    return run;
+  }
+
+  /** A change that has to be durable before anyone hears of it. */
+  saveRun(run: RunState): RunState {
+    this.effects.push({ kind: 'persist', run: run.deployment.run, value: storedOf(run) });
+    return this.setRun(run);
+  }
+
+  send(to: string, message: Message): void {
+    this.effects.push({ kind: 'send', to, message });
+  }
+
+  /** To every owner of the run who is there. */
+  tell(run: RunState, message: Message): void {
+    for (const key of new Set(run.owners)) this.send(key, message);
+  }
+
+  log(run: string, event: Readonly<Record<string, unknown>>): void {
+    this.effects.push({ kind: 'log', run, event: { ...event, time: this.now } });
+  }
+
+  step(): Step {
+    return { state: this.state, effects: this.effects };
+  }
+}
+
+function runs(work: Work): RunState[] {
+  return Object.values(work.state.runs);
+}
+
+function members(work: Work): MemberState[] {
+  return Object.values(work.state.members);
+}
+
+/** After a restart an owner is expected back before it is known what it can do. */
+function absent(key: string, instance: string, now: number): MemberState {
+  const capability = { cores: 0, memory: 0, rate: 0, upload: 0, download: 0, machine: '' };
+  return { key, name: '', instance, capability, connected: false, seen: now, draining: false, refused: 0 };
+}
+
+function tick(work: Work): void {
+  for (const member of members(work))
+    if (work.now - member.seen > LAPSE) gone(work, member, 'it was silent for too long');
+  for (const run of runs(work)) {
+    if (run.phase === 'waiting') reassign(work, run, '');
+    if (run.phase === 'halting' && work.now - run.haltSince > HALT_AT_MOST) halted(work, run);
+  }
+}
+
+function gone(work: Work, member: MemberState, why: string): void {
+  work.removeMember(member.key);
+  for (const run of runs(work)) {
+    if (!isActive(run) || !run.owners.includes(member.key)) continue;
+    work.log(run.deployment.run, { event: 'lost', trainer: member.name, key: member.key, why });
+    if (run.phase === 'halting') halted(work, run);
+    else reassign(work, run, `${member.name || member.key.slice(0, 8)} is gone`);
+  }
+}
+
+function message(work: Work, from: string, received: Message): void {
+  const member = work.state.members[from];
+  if (received.type === 'member') {
+    joined(work, from, received);
+    return;
+  }
+  if (!member || member.name === '') return;
+  work.setMember({ ...member, seen: work.now, connected: true });
+  switch (received.type) {
+    case 'heartbeat':
+      work.setMember({ ...member, seen: work.now, connected: true, refused: received.refused });
+      for (const report of received.shards) {
+        const run = owned(work, from, report.run, report.epoch, report.shard);
+        if (run) work.setRun({ ...run, reports: { ...run.reports, [report.shard]: report } });
+      }
+      break;
+    case 'ready': {
+      const { exchange } = received;
+      const run = owned(work, from, received.run, received.epoch, exchange.shard);
+      if (run && exchange.key === from)
+        ready(work, { ...run, exchanges: { ...run.exchanges, [exchange.shard]: exchange } }, from);
+      break;
+    }
+    case 'part': {
+      const run = owned(work, from, received.run, received.epoch, received.shard);
+      if (run) part(work, run, received);
+      break;
+    }
+    case 'pausing': {
+      const run = owned(work, from, received.run, received.epoch, received.shard);
+      if (run?.phase === 'halting')
+        pausing(work, { ...run, pausing: { ...run.pausing, [received.shard]: received.calls } });
+      break;
+    }
+    case 'commit': {
+      const run = owned(work, from, received.run, received.epoch, received.shard);
+      if (run) work.log(`${received.run}/commits`, { ...received, key: from });
+      break;
+    }
+    case 'failed': {
+      const run = owned(work, from, received.run, received.epoch, received.shard);
+      if (run) end(work, run, 'failed', `shard ${received.shard}: ${received.reason}`, received.code);
+      break;
+    }
+    case 'leave':
+      drain(work, from);
+      break;
+    default:
+      break; // not for a synchronizer
+  }
+}
+
+/** The run, if the sender owns that shard in that epoch and the run is active. Everything else is of another time. */
+function owned(work: Work, from: string, id: string, epoch: number, shard: number): RunState | undefined {
+  const run = work.state.runs[id];
+  return run && isActive(run) && run.epoch === epoch && run.owners[shard] === from ? run : undefined;
+}
+
+function joined(work: Work, key: string, received: Message & { type: 'member' }): void {
+  const before = work.state.members[key];
+  const { name, instance, pid, capability } = received;
+  work.setMember({
+    key,
+    name,
+    instance,
+    capability,
+    connected: true,
+    seen: work.now,
+    draining: false,
+    refused: 0,
+    ...(pid === undefined ? {} : { pid }),
+  });
+  work.send(key, { type: 'admitted', name, heartbeat: HEARTBEAT, lapse: LAPSE });
+  for (const run of runs(work)) {
+    if (!isActive(run)) continue;
+    const owner = run.owners.includes(key);
+    const lost = owner && before?.instance !== instance;
+    if (lost && run.phase === 'halting') halted(work, run);
+    else if (lost) reassign(work, run, `${name} has begun anew`);
+    else if (owner) work.send(key, assignment(run, key));
+    else if (run.phase === 'waiting') reassign(work, run, '');
+  }
+}
+
+function deploy(work: Work, deployment: Deployment, hash: string): void {
+  // The same record again is the same run.
+  if (work.state.runs[deployment.run]) return;
+  const stored: StoredRun = {
+    deployment,
+    hash,
+    phase: 'waiting',
+    epoch: 0,
+    owners: [],
+    instances: {},
+    manifests: [],
+    rows: [],
+    checks: [],
+    reason: '',
+    created: work.now,
+  };
+  reassign(work, work.saveRun(runFrom(stored, work.now)), '');
+}
+
+/** A new epoch of the run, with owners who are there. */
+function reassign(work: Work, run: RunState, why: string): void {
+  if (work.state.closing) return;
+  const id = run.deployment.run;
+  const there = members(work).filter((m) => m.connected && m.name !== '' && !m.draining);
+  const candidates = there.map((m) => ({ key: m.key, capability: m.capability, load: loadOf(work, m.key, id) }));
+  const { owners, problem } = place(run.deployment.needs, candidates, run.owners);
+  if (problem !== undefined) {
+    if (run.phase === 'waiting' && run.reason === problem) return;
+    const waiting = work.saveRun({
+      ...run,
+      ...NOTHING_YET,
+      phase: 'waiting',
+      epoch: run.epoch + 1,
+      owners: [],
+      reason: problem,
+    });
+    work.log(id, { event: 'waiting', reason: problem });
+    release(work, run.owners, waiting);
+    return;
+  }
+  const instances = Object.fromEntries(there.filter((m) => owners.includes(m.key)).map((m) => [m.key, m.instance]));
+  const next = work.saveRun({
+    ...run,
+    ...NOTHING_YET,
+    phase: 'preparing',
+    epoch: run.epoch + 1,
+    owners,
+    instances,
+    reason: why,
+  });
+  work.log(id, {
+    event: 'epoch-of-owners',
+    epoch: next.epoch,
+    owners: owners.map((key) => work.state.members[key]?.name ?? key),
+    why,
+  });
+  release(
+    work,
+    run.owners.filter((key) => !owners.includes(key)),
+    next,
+  );
+  for (const key of new Set(owners)) work.send(key, assignment(next, key));
+}
+
+const NOTHING_YET = { exchanges: {}, parts: {}, reports: {}, pausing: {} };
+
+function loadOf(work: Work, key: string, except: string): number {
+  return runs(work)
+    .filter((run) => isActive(run) && run.deployment.run !== except)
+    .reduce(
+      (sum, run) =>
+        sum + run.owners.reduce((s, o, i) => s + (o === key ? (run.deployment.needs[i]?.flops ?? 0) : 0), 0),
+      0,
+    );
+}
+
+function assignment(run: RunState, key: string): Message {
+  const manifest = run.manifests.at(-1);
+  const shards = run.owners.flatMap((owner, shard) => {
+    if (owner !== key) return [];
+    const blob = manifest?.parts[shard];
+    // The sums of the epoch so far are kept once, with shard 0.
+    const totals = shard === 0 ? (manifest?.totals ?? {}) : {};
+    return [{ shard, ...(manifest && blob ? { restore: { calls: manifest.calls, blob, totals } } : {}) }];
+  });
+  return { type: 'assign', run: run.deployment.run, epoch: run.epoch, deployment: run.hash, shards };
+}
+
+function release(work: Work, keys: readonly string[], run: RunState): void {
+  for (const key of new Set(keys)) work.send(key, { type: 'release', run: run.deployment.run, epoch: run.epoch });
+}
+
+function ready(work: Work, run: RunState, from: string): void {
+  const { deployment, epoch } = run;
+  const all = Object.keys(run.exchanges).length === deployment.shards;
+  const next = work.setRun(run);
+  if (!all) return;
+  const calls = run.manifests.at(-1)?.calls ?? 0;
+  const peers: Message = { type: 'peers', run: deployment.run, epoch, peers: Object.values(run.exchanges) };
+  const start: Message = { type: 'start', run: deployment.run, epoch, calls };
+  work.tell(next, peers);
+  if (run.phase !== 'preparing') {
+    // Back after a break of its connection: it may have missed the word.
+    if (run.phase === 'running') work.send(from, start);
+    return;
+  }
+  const running = work.saveRun({ ...next, phase: 'running', reason: '', clock: work.now });
+  if (run.manifests.length === 0) work.log(deployment.run, { event: 'start', epoch });
+  work.log(deployment.run, { event: 'running', epoch, calls });
+  work.tell(running, start);
+}
+
+function part(work: Work, run: RunState, received: Message & { type: 'part' }): void {
+  const accepted = acceptPart(run, received, work.now);
+  if (!accepted.manifest) {
+    work.setRun(accepted.run);
+    return;
+  }
+  const { deployment, epoch } = run;
+  const saved = work.saveRun(accepted.run);
+  for (const event of accepted.events) work.log(deployment.run, event);
+  work.tell(saved, { type: 'manifest', run: deployment.run, epoch, calls: received.calls });
+  if (saved.phase === 'done') release(work, saved.owners, saved);
+  else if (saved.phase === 'halting' && received.calls >= target(saved)) halted(work, saved);
+  else if (saved.phase === 'running') rebalance(work, saved);
+}
+
+/** Nothing is lost right behind a manifest: an idle trainer takes shards from one who has several. */
+function rebalance(work: Work, run: RunState): void {
+  const owners = new Set(run.owners);
+  const leaving = members(work).some((m) => m.draining && owners.has(m.key));
+  const idle = members(work).some((m) => m.connected && m.name !== '' && !m.draining && !owners.has(m.key));
+  const crowded = run.owners.length > owners.size;
+  if (!leaving && !(idle && crowded)) return;
+  const there = members(work).filter((m) => m.connected && m.name !== '' && !m.draining);
+  const candidates = there.map((m) => ({
+    key: m.key,
+    capability: m.capability,
+    load: loadOf(work, m.key, run.deployment.run),
+  }));
+  const fresh = place(run.deployment.needs, candidates);
+  if (fresh.problem !== undefined) return;
+  if (!leaving && new Set(fresh.owners).size <= owners.size) return;
+  reassign(work, { ...run, owners: run.owners.map((o, i) => (o === fresh.owners[i] ? o : '')) }, 'shards spread anew');
+  for (const member of members(work)) if (member.draining) dismissIfFree(work, member.key);
+}
+
+function drain(work: Work, key: string): void {
+  const member = work.state.members[key];
+  if (!member) return;
+  work.setMember({ ...member, draining: true });
+  dismissIfFree(work, key);
+}
+
+/** Of a trainer that wants to go: at once where it owns nothing, else behind the next manifest. */
+function dismissIfFree(work: Work, key: string): void {
+  if (runs(work).some((run) => isActive(run) && run.owners.includes(key))) return;
+  work.send(key, { type: 'dismissed', reason: 'its shards are in other hands' });
+  work.effects.push({ kind: 'dismiss', key });
+  work.removeMember(key);
+}
+
+function halt(work: Work, id: string, into: 'stopped' | 'suspended'): void {
+  const run = work.state.runs[id];
+  if (!run || !isActive(run)) return;
+  const halting = work.setRun({ ...run, phase: 'halting', haltInto: into, haltSince: work.now, pausing: {} });
+  if (run.phase !== 'running') halted(work, halting);
+  else work.tell(halting, { type: 'pause', run: id, epoch: run.epoch });
+}
+
+function target(run: RunState): number {
+  const all = Object.values(run.pausing);
+  return all.length === run.deployment.shards ? Math.max(...all) : Number.POSITIVE_INFINITY;
+}
+
+function pausing(work: Work, run: RunState): void {
+  const next = work.setRun(run);
+  const calls = target(next);
+  if (!Number.isFinite(calls)) return;
+  if ((next.manifests.at(-1)?.calls ?? 0) >= calls) halted(work, next);
+  else work.tell(next, { type: 'halt', run: run.deployment.run, epoch: run.epoch, calls });
+}
+
+function halted(work: Work, run: RunState): void {
+  if (run.haltInto === 'stopped') {
+    end(work, run, 'stopped', 'stopped by an operator');
+    return;
+  }
+  const saved = work.saveRun({ ...run, phase: 'suspended', reason: 'the mesh was stopped' });
+  work.log(run.deployment.run, { event: 'suspended', calls: run.manifests.at(-1)?.calls ?? 0 });
+  release(work, run.owners, saved);
+}
+
+function end(work: Work, run: RunState, phase: 'stopped' | 'failed', reason: string, code?: string): void {
+  const saved = work.saveRun({ ...run, phase, reason });
+  work.log(
+    run.deployment.run,
+    phase === 'failed' ? { event: 'error', code: code ?? 'run/failed', message: reason } : { event: 'interrupted' },
+  );
+  release(work, run.owners, saved);
+}

@@ -1,0 +1,311 @@
+/**
+ * The trainer as a pure state machine: which shards it has, how far each has come, what each does next. Devices,
+ * sockets and files are effects; their outcomes come back as events. The same code runs for real and simulated.
+ */
+import type { Deployment } from '../wire/deployment.ts';
+import type { Assign, Exchange, Message } from '../wire/messages.ts';
+import { allCalls, type Call, callAt, endsEpoch, isCut } from './calls.ts';
+
+export interface ShardId {
+  readonly run: string;
+  readonly epoch: number;
+  readonly shard: number;
+}
+
+export type ShardPhase =
+  | 'loading'
+  /** Loaded; waits for the word to start. */
+  | 'ready'
+  /** The device works, or could. */
+  | 'running'
+  /** Nothing goes on before a neighbour's frame is here. */
+  | 'waiting'
+  | 'saving'
+  /** Stops at the end of a call until it is told where all stop. */
+  | 'paused'
+  | 'finished'
+  | 'failed';
+
+export interface HostedShard extends ShardId {
+  readonly phase: ShardPhase;
+  /** Set when it is loaded. */
+  readonly deployment?: Deployment;
+  /** Calls done. */
+  readonly calls: number;
+  /** A frame came while the device worked. */
+  readonly news: boolean;
+  readonly advancing: boolean;
+  /** Behind this call it stops. */
+  readonly stopAt: number;
+  readonly exchange?: Exchange;
+  readonly reason: string;
+}
+
+export interface TrainerState {
+  readonly connected: boolean;
+  readonly shards: Readonly<Record<string, HostedShard>>;
+}
+
+export type TrainerEvent =
+  | { readonly kind: 'connected' }
+  | { readonly kind: 'disconnected' }
+  | { readonly kind: 'message'; readonly message: Message }
+  /** Device, data and state are there. @param calls of the state that it begins from */
+  | { readonly kind: 'opened'; readonly at: ShardId; readonly deployment: Deployment; readonly calls: number }
+  /** A fresh key for its borders. */
+  | { readonly kind: 'offered'; readonly at: ShardId; readonly exchange: Exchange }
+  | { readonly kind: 'advanced'; readonly at: ShardId; readonly outcome: 'send' | 'needs' | 'done' | 'idle' }
+  /** A frame was delivered to the shard, or room was made for its own. */
+  | { readonly kind: 'news'; readonly at: ShardId }
+  | {
+      readonly kind: 'saved';
+      readonly at: ShardId;
+      readonly calls: number;
+      readonly blob: string;
+      readonly totals: Readonly<Record<string, number>>;
+    }
+  | { readonly kind: 'failed'; readonly at: ShardId; readonly code: string; readonly reason: string };
+
+export type TrainerEffect =
+  | { readonly kind: 'send'; readonly message: Message }
+  /** Load what the shard needs and fill its state; what is loaded already may stay. */
+  | {
+      readonly kind: 'open';
+      readonly at: ShardId;
+      readonly deployment: string;
+      readonly restore?: Assign['shards'][number]['restore'];
+    }
+  /** Forget the shard. */
+  | { readonly kind: 'close'; readonly at: ShardId }
+  /** Make a fresh key for its borders. */
+  | { readonly kind: 'offer'; readonly at: ShardId }
+  /** New keys of the others. */
+  | { readonly kind: 'peers'; readonly at: ShardId; readonly peers: readonly Exchange[] }
+  /** Queue a call. @param number of the call */
+  | { readonly kind: 'begin'; readonly at: ShardId; readonly number: number; readonly call: Call }
+  | { readonly kind: 'advance'; readonly at: ShardId }
+  /** The state after so many calls: kept, and sent. @param last sums of the epoch end here */
+  | { readonly kind: 'save'; readonly at: ShardId; readonly calls: number; readonly last: boolean }
+  /** Parts and windows before the last but one manifest are not needed any more. */
+  | { readonly kind: 'forget'; readonly at: ShardId; readonly before: number }
+  | { readonly kind: 'leave'; readonly reason: string };
+
+export interface TrainerStep {
+  readonly state: TrainerState;
+  readonly effects: readonly TrainerEffect[];
+}
+
+export const EMPTY_TRAINER: TrainerState = { connected: false, shards: {} };
+
+export function shardName({ run, shard }: Pick<ShardId, 'run' | 'shard'>): string {
+  return `${run}/${shard}`;
+}
+
+export function trainer(state: TrainerState, event: TrainerEvent): TrainerStep {
+  switch (event.kind) {
+    case 'connected':
+      // Whoever loads offers a key when it is done; all others need a fresh one for the new connection.
+      return {
+        state: { ...state, connected: true },
+        effects: Object.values(state.shards).flatMap((at): TrainerEffect[] =>
+          at.deployment && at.phase !== 'failed' ? [{ kind: 'offer', at: idOf(at) }] : [],
+        ),
+      };
+    case 'disconnected':
+      // It goes on computing within its epoch; what it sends waits in its channels.
+      return { state: { ...state, connected: false }, effects: [] };
+    case 'message':
+      return message(state, event.message);
+    default:
+      return onShard(state, event);
+  }
+}
+
+function message(state: TrainerState, received: Message): TrainerStep {
+  switch (received.type) {
+    case 'assign':
+      return assign(state, received);
+    case 'release':
+      return drop(state, (s) => s.run === received.run && s.epoch <= received.epoch);
+    case 'dismissed':
+      return { state, effects: [{ kind: 'leave', reason: received.reason }] };
+    case 'peers':
+      return ofEpoch(state, received, (s) => ({
+        shard: s,
+        effects: [{ kind: 'peers', at: idOf(s), peers: received.peers }],
+      }));
+    case 'start':
+      return ofEpoch(state, received, (s) =>
+        s.phase === 'ready' && s.calls === received.calls ? proceed(s) : { shard: s, effects: [] },
+      );
+    case 'pause':
+      return ofEpoch(state, received, pause);
+    case 'halt':
+      return ofEpoch(state, received, (s) => haltAt(s, received.calls));
+    case 'manifest':
+      return ofEpoch(state, received, (s) => ({
+        shard: s,
+        effects: [{ kind: 'forget', at: idOf(s), before: received.calls }],
+      }));
+    default:
+      return { state, effects: [] };
+  }
+}
+
+function assign(state: TrainerState, received: Assign): TrainerStep {
+  const current = Object.values(state.shards).find((s) => s.run === received.run);
+  if (current && current.epoch > received.epoch) return { state, effects: [] };
+  // The same word twice, after a break of the connection: the shards go on.
+  if (current?.epoch === received.epoch) return { state, effects: [] };
+  const wanted = new Set(received.shards.map((s) => s.shard));
+  const dropped = drop(state, (s) => s.run === received.run && !wanted.has(s.shard));
+  const shards: Record<string, HostedShard> = { ...dropped.state.shards };
+  const effects: TrainerEffect[] = [...dropped.effects];
+  for (const { shard, restore } of received.shards) {
+    const at = { run: received.run, epoch: received.epoch, shard };
+    const calls = restore?.calls ?? 0;
+    const stopAt = Number.POSITIVE_INFINITY;
+    shards[shardName(at)] = { ...at, phase: 'loading', calls, news: false, advancing: false, stopAt, reason: '' };
+    effects.push({ kind: 'open', at, deployment: received.deployment, ...(restore ? { restore } : {}) });
+  }
+  return { state: { ...dropped.state, shards }, effects };
+}
+
+function drop(state: TrainerState, which: (shard: HostedShard) => boolean): TrainerStep {
+  const gone = Object.values(state.shards).filter(which);
+  const kept = Object.fromEntries(Object.entries(state.shards).filter(([, s]) => !which(s)));
+  return { state: { ...state, shards: kept }, effects: gone.map((s) => ({ kind: 'close', at: idOf(s) })) };
+}
+
+interface ShardStep {
+  readonly shard: HostedShard;
+  readonly effects: readonly TrainerEffect[];
+}
+
+function ofEpoch(
+  state: TrainerState,
+  { run, epoch }: { readonly run: string; readonly epoch: number },
+  change: (shard: HostedShard) => ShardStep,
+): TrainerStep {
+  const effects: TrainerEffect[] = [];
+  const shards = { ...state.shards };
+  for (const [name, shard] of Object.entries(state.shards)) {
+    if (shard.run !== run || shard.epoch !== epoch) continue;
+    const step = change(shard);
+    shards[name] = step.shard;
+    effects.push(...step.effects);
+  }
+  return { state: { ...state, shards }, effects };
+}
+
+type ShardEvent = Extract<TrainerEvent, { readonly at: ShardId }>;
+
+/** Events of another epoch come from work that was given up. */
+function onShard(state: TrainerState, event: ShardEvent): TrainerStep {
+  const name = shardName(event.at);
+  const shard = state.shards[name];
+  if (!shard || shard.epoch !== event.at.epoch || shard.phase === 'failed') return { state, effects: [] };
+  const step = change(shard, event);
+  return { state: { ...state, shards: { ...state.shards, [name]: step.shard } }, effects: step.effects };
+}
+
+function change(shard: HostedShard, event: ShardEvent): ShardStep {
+  const at = idOf(shard);
+  switch (event.kind) {
+    case 'opened': {
+      const opened: HostedShard = { ...shard, phase: 'ready', deployment: event.deployment, calls: event.calls };
+      return { shard: opened, effects: [{ kind: 'offer', at }] };
+    }
+    case 'offered': {
+      const { run, epoch } = at;
+      const ready: Message = { type: 'ready', run, epoch, exchange: event.exchange };
+      return { shard: { ...shard, exchange: event.exchange }, effects: [{ kind: 'send', message: ready }] };
+    }
+    case 'news':
+      if (shard.advancing) return { shard: { ...shard, news: true }, effects: [] };
+      return shard.phase === 'waiting' ? advance(shard) : { shard: { ...shard, news: true }, effects: [] };
+    case 'advanced':
+      return advanced({ ...shard, advancing: false }, event.outcome);
+    case 'saved':
+      return saved(shard, event);
+    case 'failed': {
+      const { code, reason } = event;
+      const failed: Message = { type: 'failed', ...at, code: code.slice(0, 100), reason: reason.slice(0, 1000) };
+      return {
+        shard: { ...shard, phase: 'failed', reason },
+        effects: [
+          { kind: 'send', message: failed },
+          { kind: 'close', at },
+        ],
+      };
+    }
+  }
+}
+
+function advance(shard: HostedShard): ShardStep {
+  const running: HostedShard = { ...shard, phase: 'running', news: false, advancing: true, reason: '' };
+  return { shard: running, effects: [{ kind: 'advance', at: idOf(shard) }] };
+}
+
+function advanced(shard: HostedShard, outcome: 'send' | 'needs' | 'done' | 'idle'): ShardStep {
+  switch (outcome) {
+    case 'send':
+      return advance(shard);
+    case 'needs':
+      return shard.news
+        ? advance(shard)
+        : { shard: { ...shard, phase: 'waiting', reason: 'waits for a neighbour' }, effects: [] };
+    case 'done':
+      return callDone({ ...shard, calls: shard.calls + 1 });
+    case 'idle':
+      return { shard, effects: [] };
+  }
+}
+
+function callDone(shard: HostedShard): ShardStep {
+  const { deployment, calls, stopAt } = shard;
+  if (!deployment) return { shard, effects: [] };
+  if (isCut(deployment, calls) || calls === stopAt) {
+    const save: TrainerEffect = { kind: 'save', at: idOf(shard), calls, last: endsEpoch(deployment, calls) };
+    return { shard: { ...shard, phase: 'saving' }, effects: [save] };
+  }
+  return proceed(shard);
+}
+
+/** The part is kept; on to the next call, if there is one and nobody asked to stop. */
+function saved(shard: HostedShard, { calls, blob, totals }: Extract<ShardEvent, { kind: 'saved' }>): ShardStep {
+  const part: Message = { type: 'part', ...idOf(shard), calls, blob, totals };
+  const send: TrainerEffect = { kind: 'send', message: part };
+  const next = proceed(shard);
+  return { shard: next.shard, effects: [send, ...next.effects] };
+}
+
+function proceed(shard: HostedShard): ShardStep {
+  const { deployment, calls, stopAt } = shard;
+  if (!deployment) return { shard, effects: [] };
+  if (calls >= allCalls(deployment)) return { shard: { ...shard, phase: 'finished' }, effects: [] };
+  if (calls >= stopAt) return { shard: { ...shard, phase: 'paused', reason: 'asked to stop' }, effects: [] };
+  const begin: TrainerEffect = { kind: 'begin', at: idOf(shard), number: calls, call: callAt(deployment, calls) };
+  const step = advance(shard);
+  return { shard: step.shard, effects: [begin, ...step.effects] };
+}
+
+/** Says where it can stop: at the end of the call under way. */
+function pause(shard: HostedShard): ShardStep {
+  const { deployment } = shard;
+  if (!deployment) return { shard, effects: [] };
+  const under = ['running', 'waiting'].includes(shard.phase) ? 1 : 0;
+  const calls = Math.min(shard.calls + under, allCalls(deployment));
+  const pausing: Message = { type: 'pausing', ...idOf(shard), calls };
+  return { shard: { ...shard, stopAt: calls }, effects: [{ kind: 'send', message: pausing }] };
+}
+
+function haltAt(shard: HostedShard, calls: number): ShardStep {
+  const going: HostedShard = { ...shard, stopAt: calls };
+  // Where it stopped it has saved already.
+  return shard.phase === 'paused' && shard.calls < calls ? proceed(going) : { shard: going, effects: [] };
+}
+
+function idOf({ run, epoch, shard }: ShardId): ShardId {
+  return { run, epoch, shard };
+}

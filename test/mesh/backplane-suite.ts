@@ -1,0 +1,89 @@
+/** What every backplane has to pass. */
+import { beforeEach, expect, test } from 'vitest';
+import type { Backplane } from '../../runtime/backplane/backplane.ts';
+
+export interface Subject {
+  /** A fresh one. */
+  open(): Promise<Backplane>;
+  /** The same again, as another process finds it after a kill: nothing was closed. */
+  reopen(): Promise<Backplane>;
+}
+
+export function backplaneSuite(subject: Subject): void {
+  let backplane: Backplane;
+  beforeEach(async () => {
+    backplane = await subject.open();
+    return () => backplane.close();
+  });
+
+  test('a key is made once and changed only from the revision that is there', async () => {
+    expect(await backplane.get('run/a')).toBeUndefined();
+    expect(await backplane.put('run/a', 'one', 0)).toBe(1);
+    expect(await backplane.put('run/a', 'two', 0)).toBeUndefined();
+    expect(await backplane.put('run/a', 'two', 1)).toBe(2);
+    expect(await backplane.put('run/a', 'three', 1)).toBeUndefined();
+    expect(await backplane.get('run/a')).toEqual({ key: 'run/a', value: 'two', revision: 2 });
+    expect(await backplane.remove('run/a', 1)).toBe(false);
+    expect(await backplane.remove('run/a', 2)).toBe(true);
+    expect(await backplane.get('run/a')).toBeUndefined();
+  });
+
+  test('of many who change the same revision one wins', async () => {
+    await backplane.put('k', '-', 0);
+    const won = await Promise.all(Array.from({ length: 50 }, (_, i) => backplane.put('k', String(i), 1)));
+    expect(won.filter((revision) => revision !== undefined)).toEqual([2]);
+    expect((await backplane.get('k'))?.value).toBe(String(won.indexOf(2)));
+  });
+
+  test('keys are listed in order, by their beginning alone', async () => {
+    for (const key of ['run/b', 'run/a', 'runs', 'role/x', 'run/%']) await backplane.put(key, key, 0);
+    expect((await backplane.list('run/')).map((e) => e.key)).toEqual(['run/%', 'run/a', 'run/b']);
+  });
+
+  test('blobs are kept once, by what is in them', async () => {
+    const bytes = Uint8Array.from({ length: 300_000 }, (_, i) => i % 251);
+    const hash = await backplane.putBlob(bytes);
+    expect(hash).toMatch(/^[0-9a-f]{64}$/);
+    expect(await backplane.putBlob(bytes.slice())).toBe(hash);
+    expect(Buffer.from((await backplane.getBlob(hash)) ?? []).equals(bytes)).toBe(true);
+    expect(await backplane.hasBlob(hash)).toBe(true);
+    const missing = hash.replace(/^./, (c) => (c === '0' ? '1' : '0'));
+    expect(await backplane.hasBlob(missing)).toBe(false);
+    for (const name of [missing, '../../state.db', '', 'x'.repeat(64)])
+      expect(await backplane.getBlob(name)).toBeUndefined();
+  });
+
+  test('a stream numbers its records without gaps, apart from others', async () => {
+    const sequences = await Promise.all(Array.from({ length: 20 }, (_, i) => backplane.append('log', `r${i}`)));
+    expect([...sequences].sort((a, b) => a - b)).toEqual(Array.from({ length: 20 }, (_, i) => i + 1));
+    expect(await backplane.append('other', 'x')).toBe(1);
+    const page = await backplane.read('log', 4, 3);
+    expect(page.map((r) => r.sequence)).toEqual([4, 5, 6]);
+    expect(page[0]?.value).toBe(`r${sequences.indexOf(4)}`);
+    expect(await backplane.read('log', 21, 3)).toEqual([]);
+  });
+
+  test('what was confirmed is there after a kill, and goes on from there', async () => {
+    await backplane.put('k', 'v', 0);
+    const hash = await backplane.putBlob(Uint8Array.of(1, 2, 3));
+    await backplane.append('log', 'a');
+    const again = await subject.reopen();
+    expect(await again.get('k')).toMatchObject({ value: 'v', revision: 1 });
+    expect(await again.put('k', 'w', 1)).toBe(2);
+    expect(await again.hasBlob(hash)).toBe(true);
+    expect(await again.append('log', 'b')).toBe(2);
+    await again.close();
+  });
+
+  test('messages reach all who listen, and nobody who has stopped', async () => {
+    const [one, two]: [string[], string[]] = [[], []];
+    const stop = backplane.subscribe('s', (m) => one.push(m));
+    backplane.subscribe('s', (m) => two.push(m));
+    await backplane.publish('s', 'a');
+    await backplane.publish('t', 'b');
+    stop();
+    await backplane.publish('s', 'c');
+    await expect.poll(() => two).toEqual(['a', 'c']);
+    expect(one).toEqual(['a']);
+  });
+}

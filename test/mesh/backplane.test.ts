@@ -1,0 +1,17 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, describe } from 'vitest';
+import { embeddedBackplane } from '../../runtime/backplane/embedded.ts';
+import { backplaneSuite } from './backplane-suite.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'nmc-backplane-'));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+let count = 0;
+
+describe('the embedded backplane', () => {
+  backplaneSuite({
+    open: async () => embeddedBackplane(join(folder, String(++count))),
+    reopen: async () => embeddedBackplane(join(folder, String(count))),
+  });
+});
