@@ -7,6 +7,7 @@
  */
 import type { Deployment } from '../wire/deployment.ts';
 import type { Message } from '../wire/messages.ts';
+import { endsEpoch } from './calls.ts';
 import { acceptPart } from './manifest.ts';
 import { place } from './place.ts';
 import {
@@ -335,7 +336,8 @@ function assignment(run: RunState, key: string): Message {
     if (owner !== key) return [];
     const blob = manifest?.parts[shard];
     // The sums of the epoch so far are kept once, with shard 0.
-    const totals = shard === 0 ? (manifest?.totals ?? {}) : {};
+    const within = manifest && !endsEpoch(run.deployment, manifest.calls);
+    const totals = within && shard === 0 ? manifest.totals : {};
     return [{ shard, ...(manifest && blob ? { restore: { calls: manifest.calls, blob, totals } } : {}) }];
   });
   return { type: 'assign', run: run.deployment.run, epoch: run.epoch, deployment: run.hash, shards };

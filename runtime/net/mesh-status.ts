@@ -1,0 +1,119 @@
+/** What `nmc status` shows. */
+import { allCalls, callAt } from '../roles/calls.ts';
+import { isActive } from '../roles/synchronizer.ts';
+import type { RunState, SynchronizerState } from '../roles/synchronizer-state.ts';
+import type { GatewayCounters } from './gateway.ts';
+
+export interface ShardStatus {
+  readonly shard: number;
+  readonly state: string;
+  readonly trainer: string | null;
+  /** Training batches of this epoch done. */
+  readonly batch: number;
+  readonly ticksPerSecond: number;
+  readonly busy: number;
+  readonly bytesSent: number;
+  readonly bytesReceived: number;
+  readonly reason: string;
+}
+
+export interface RunStatus {
+  readonly run: string;
+  readonly model: string;
+  readonly task: string;
+  readonly state: string;
+  readonly reason: string;
+  /** Of training, from 1. */
+  readonly epoch: number;
+  readonly epochs: number;
+  /** Of owners. */
+  readonly ownersEpoch: number;
+  readonly energy: number | null;
+  readonly accuracy: number | null;
+  readonly samplesPerSecond: number | null;
+  /** Seconds since the last complete snapshot; null before the first. */
+  readonly snapshotAge: number | null;
+  readonly snapshot: number | null;
+  readonly shards: readonly ShardStatus[];
+}
+
+export interface MeshStatus {
+  readonly runs: readonly RunStatus[];
+  readonly trainers: readonly {
+    readonly name: string;
+    readonly key: string;
+    readonly state: string;
+    readonly pid: number | null;
+    readonly refused: number;
+  }[];
+  readonly refused: Readonly<Record<string, number>>;
+  readonly relayedBytes: number;
+}
+
+export function meshStatus(state: SynchronizerState, counters: GatewayCounters): MeshStatus {
+  const members = Object.values(state.members).filter((m) => m.name !== '');
+  const busy = new Set(
+    Object.values(state.runs)
+      .filter(isActive)
+      .flatMap((run) => run.owners),
+  );
+  return {
+    runs: Object.values(state.runs).map((run) => runStatus(state, run)),
+    trainers: members.map(({ name, key, pid, connected, draining, refused }) => ({
+      name,
+      key,
+      state: !connected ? 'silent' : draining ? 'leaving' : busy.has(key) ? 'training' : 'idle',
+      pid: pid ?? null,
+      refused,
+    })),
+    refused: counters.refused,
+    relayedBytes: counters.relayedBytes,
+  };
+}
+
+function runStatus(state: SynchronizerState, run: RunState): RunStatus {
+  const { deployment, manifests, rows, phase, reason } = run;
+  const last = rows.at(-1);
+  const newest = manifests.at(-1);
+  const calls = Math.max(newest?.calls ?? 0, ...Object.values(run.reports).map((r) => r.calls));
+  return {
+    run: deployment.run,
+    model: deployment.model,
+    task: deployment.task,
+    state: phase,
+    reason,
+    epoch: Math.min(deployment.epochs, positionOf(run, calls).epoch + 1),
+    epochs: deployment.epochs,
+    ownersEpoch: run.epoch,
+    energy: last?.energy ?? null,
+    accuracy: last?.accuracy ?? null,
+    samplesPerSecond: last?.samplesPerSecond ?? null,
+    snapshotAge: newest ? (state.now - run.manifestAt) / 1000 : null,
+    snapshot: newest?.calls ?? null,
+    shards: deployment.needs.map((_, shard) => shardStatus(state, run, shard)),
+  };
+}
+
+function shardStatus(state: SynchronizerState, run: RunState, shard: number): ShardStatus {
+  const report = run.reports[shard];
+  const trainer = state.members[run.owners[shard] ?? ''];
+  const active = isActive(run);
+  const { ticksPerSecond = 0, busy = 0, bytesSent = 0, bytesReceived = 0 } = report ?? {};
+  return {
+    shard,
+    state: active ? (report?.state ?? run.phase) : run.phase,
+    trainer: active ? (trainer?.name ?? null) : null,
+    batch: positionOf(run, report?.calls ?? run.manifests.at(-1)?.calls ?? 0).batch,
+    ticksPerSecond,
+    busy,
+    bytesSent,
+    bytesReceived,
+    reason: report?.reason || run.reason,
+  };
+}
+
+function positionOf({ deployment }: RunState, calls: number): { readonly epoch: number; readonly batch: number } {
+  if (calls >= allCalls(deployment)) return { epoch: deployment.epochs - 1, batch: 0 };
+  const call = callAt(deployment, calls);
+  return { epoch: call.epoch, batch: call.batch };
+}

@@ -1,0 +1,111 @@
+/** The data of one shard: only the columns that its senses and labels read, as blobs named in the deployment. */
+
+import type { ShardSchedule } from '../../spec/schedule.ts';
+import { type Column, type Dataset, findField, memoryDataset, sizeOf } from '../data/dataset.ts';
+import { batchOrder } from '../data/order.ts';
+import { type FieldData, fieldArrays } from '../device/device.ts';
+import { batchesOf, type Call } from '../roles/calls.ts';
+import type { DataRef, Deployment } from '../wire/deployment.ts';
+
+export interface ShardData {
+  /** One whole batch of each field of the call that the shard reads. */
+  inputs(call: Call): Record<string, FieldData>;
+  /** The right answers of an evaluation's batch, where this shard compares them; cut to the samples that are there. */
+  answers(evaluation: number, batch: number): FieldData;
+  /** Samples that are there in an evaluation's batch. */
+  count(evaluation: number, batch: number): number;
+}
+
+export async function openShardData(
+  deployment: Deployment,
+  schedule: ShardSchedule,
+  blob: (hash: string) => Promise<Uint8Array>,
+): Promise<ShardData> {
+  const inputsOf = (name: string): string[] =>
+    schedule.functions.find((f) => f.name === name)?.inputs.map((i) => i.name) ?? [];
+  const trainFields = inputsOf('train');
+  const train = await datasetOf(deployment.train, trainFields, blob);
+  const checks = await Promise.all(
+    deployment.checks.map((ref, i) => {
+      const evaluation = deployment.evaluations[i];
+      if (!evaluation) return datasetOf(ref, [], blob);
+      const compares = givesRead(schedule, evaluation.function, evaluation.read);
+      return datasetOf(ref, [...inputsOf(evaluation.function), ...(compares ? [evaluation.field] : [])], blob);
+    }),
+  );
+  const order = orderOf(deployment);
+  const range = (evaluation: number, batch: number): number[] => {
+    const size = deployment.evaluations[evaluation]?.batch ?? 1;
+    const length = deployment.checks[evaluation]?.length ?? 0;
+    return Array.from({ length: Math.min(size, length - batch * size) }, (_, i) => batch * size + i);
+  };
+  return {
+    inputs(call) {
+      if (call.kind === 'train') return gathered(train, trainFields, order(call.epoch, call.batch));
+      const { function: name = '', batch: size = 1 } = deployment.evaluations[call.evaluation] ?? {};
+      const rows = range(call.evaluation, call.batch);
+      // A last batch that is not full is filled up with its own first sample.
+      while (rows.length < size) rows.push(rows[0] ?? 0);
+      return gathered(checks[call.evaluation] as Dataset, inputsOf(name), rows);
+    },
+    answers(evaluation, batch) {
+      const field = deployment.evaluations[evaluation]?.field ?? '';
+      return gathered(checks[evaluation] as Dataset, [field], range(evaluation, batch))[field] as FieldData;
+    },
+    count: (evaluation, batch) => range(evaluation, batch).length,
+  };
+}
+
+export function givesRead(schedule: ShardSchedule, name: string, read: string): boolean {
+  return schedule.functions.find((f) => f.name === name)?.results.some((r) => r.name === read) ?? false;
+}
+
+/** Rows of a training batch; the order of one epoch is kept. */
+function orderOf(deployment: Deployment): (epoch: number, batch: number) => ArrayLike<number> {
+  let known: { readonly epoch: number; readonly rows: (batch: number) => Uint32Array } | undefined;
+  return (epoch, batch) => {
+    if (batch >= batchesOf(deployment)) throw new RangeError(`batch ${batch} of epoch ${epoch}`);
+    if (known?.epoch !== epoch) {
+      const { seed, batch: size } = deployment;
+      const order = batchOrder({ seed, epoch, length: deployment.train.length, batch: size, dropLast: true });
+      known = { epoch, rows: (b) => order.indices(b) };
+    }
+    return known.rows(batch);
+  };
+}
+
+function gathered(dataset: Dataset, names: readonly string[], rows: ArrayLike<number>): Record<string, FieldData> {
+  return Object.fromEntries(
+    names.map((name) => {
+      const field = findField(dataset, name);
+      const out = new fieldArrays[field.type](rows.length * sizeOf(field));
+      dataset.gather(name, rows, out);
+      return [name, out];
+    }),
+  );
+}
+
+async function datasetOf(
+  ref: DataRef,
+  names: readonly string[],
+  blob: (hash: string) => Promise<Uint8Array>,
+): Promise<Dataset> {
+  const columns: Column[] = [];
+  for (const name of new Set(names)) {
+    const found = ref.columns.find((c) => c.name === name);
+    if (!found) throw new Error(`the deployment has no column ${name} of ${ref.name}`);
+    const field = { name, type: found.type, shape: found.shape };
+    const data = new fieldArrays[found.type](ref.length * sizeOf(field));
+    const bytes = new Uint8Array(data.buffer);
+    let at = 0;
+    for (const part of found.blobs) {
+      const piece = await blob(part.blob);
+      if (at + piece.length > bytes.length) throw new Error(`column ${name} of ${ref.name} is longer than its rows`);
+      bytes.set(piece, at);
+      at += piece.length;
+    }
+    if (at !== bytes.length) throw new Error(`column ${name} of ${ref.name} is shorter than its rows`);
+    columns.push({ field, data });
+  }
+  return memoryDataset(ref.name, ref.name, columns);
+}

@@ -1,0 +1,386 @@
+/**
+ * One shard on this machine: its program on a device, its data, its borders. It does what the trainer's state machine
+ * asks for; what it does not know is when.
+ */
+
+import { sizeOf } from '../../spec/program.ts';
+import type { ShardSchedule } from '../../spec/schedule.ts';
+import type { Device, DeviceSession, Executable, Tensor } from '../device/device.ts';
+import type { KeyPair } from '../identity/ed25519.ts';
+import { ed25519 } from '../identity/ed25519.ts';
+import { batchesOf, type Call } from '../roles/calls.ts';
+import type { ShardId } from '../roles/trainer.ts';
+import type { Frame } from '../shard/frames.ts';
+import { openSession, type ShardSession } from '../shard/session.ts';
+import { fillStates, saveStates } from '../shard/shard.ts';
+import { borderKeys, type Ephemeral, exchangeHolds, newEphemeral, signExchange } from '../wire/border-keys.ts';
+import { canonicalBytes } from '../wire/canonical.ts';
+import { BorderChannel } from '../wire/channel.ts';
+import { decodeValues, encodeValues } from '../wire/codec.ts';
+import type { Deployment } from '../wire/deployment.ts';
+import { fromHex, hex, sha256 } from '../wire/hash.ts';
+import type { Commit, Exchange } from '../wire/messages.ts';
+import { openShardData, type ShardData } from './shard-data.ts';
+import { decodeState, encodeState, type SavedState, stateHash } from './shard-state.ts';
+
+export interface ShardPlan {
+  readonly schedule: ShardSchedule;
+  readonly executable: Executable;
+}
+
+export interface HostOptions {
+  readonly device: Device;
+  readonly keys: KeyPair;
+  readonly blob: (hash: string) => Promise<Uint8Array>;
+  readonly putBlob: (bytes: Uint8Array) => Promise<string>;
+  /** A packet for another trainer. */
+  readonly carry: (packet: Uint8Array) => void;
+  /** A frame for a shard of the same trainer. @returns why it was refused */
+  readonly handOver: (to: number, frame: Frame) => string | undefined;
+  /** Something was delivered, or there is room again. */
+  readonly news: () => void;
+  readonly broken: (reason: string) => void;
+  readonly now: () => number;
+}
+
+/** Without any sign of life from the device for so long, its shard fails. */
+const WATCHDOG_MILLISECONDS = 120_000;
+
+export class ShardHost {
+  readonly deployment: Deployment;
+  readonly shard: number;
+  refused = 0;
+  ticks = 0;
+  busyMilliseconds = 0;
+  readonly #plan: ShardPlan;
+  readonly #options: HostOptions;
+  readonly #device: DeviceSession;
+  readonly #data: ShardData;
+  readonly #session: ShardSession;
+  readonly #channels = new Map<number, BorderChannel>();
+  /** Whose frames are handed over in this process. */
+  readonly #local = new Set<number>();
+  readonly #kept = new Map<number, SavedState>();
+  readonly #calls = new Map<number, Call>();
+  readonly #commits: { calls: number; hash: string; sig: string }[] = [];
+  readonly #lengths: ReadonlyMap<number, readonly number[]>;
+  #epoch = 0;
+  #ephemeral: Ephemeral | undefined;
+  #exchange: Exchange | undefined;
+  #totals: Record<string, number> = {};
+  #closed = false;
+  #bytes = { sent: 0, received: 0 };
+
+  private constructor(
+    shard: number,
+    deployment: Deployment,
+    plan: ShardPlan,
+    options: HostOptions,
+    device: DeviceSession,
+    data: ShardData,
+  ) {
+    this.shard = shard;
+    this.deployment = deployment;
+    this.#plan = plan;
+    this.#options = options;
+    this.#device = device;
+    this.#data = data;
+    this.#session = openSession(plan.schedule, plan.executable, device);
+    this.#lengths = new Map(
+      plan.schedule.messages.filter((m) => m.to === shard).map((m) => [m.id, m.values.map((v) => sizeOf(v.shape))]),
+    );
+  }
+
+  static async open(shard: number, deployment: Deployment, plan: ShardPlan, options: HostOptions): Promise<ShardHost> {
+    const data = await openShardData(deployment, plan.schedule, options.blob);
+    // Several shards may share this machine: one thread of computation each, which also fixes the order of sums.
+    const [together] = deployment.shards > 1 ? ((await options.device.openAll?.([plan.executable])) ?? []) : [];
+    const device = together ?? (await options.device.open(plan.executable));
+    return new ShardHost(shard, deployment, plan, options, device, data);
+  }
+
+  /** The shard of an epoch: its state as in the manifest, or as at the very beginning; no frames, no borders yet. */
+  async restore(
+    epoch: number,
+    from:
+      | { readonly calls: number; readonly blob: string; readonly totals: Readonly<Record<string, number>> }
+      | undefined,
+  ): Promise<void> {
+    this.#epoch = epoch;
+    this.#session.reset();
+    this.#calls.clear();
+    this.#channels.clear();
+    this.#local.clear();
+    this.#exchange = undefined;
+    const { states } = this.#plan.executable.program;
+    if (from) {
+      const state = this.#kept.get(from.calls) ?? decodeState(await this.#options.blob(from.blob));
+      await fillStates(this.#device, states, { tensors: [...state.parameters, ...state.auxiliary] });
+      // Sums start again where an epoch of training has just ended.
+      this.#totals = { ...from.totals };
+    } else {
+      const statistics = new Map<string, { mean: Float32Array; scale: number }>();
+      for (const { field, mean, scale } of this.deployment.statistics) {
+        if (!states.some((s) => s.init.kind === 'statistic' && s.init.field === field)) continue;
+        const bytes = new Uint8Array(await this.#options.blob(mean.blob));
+        statistics.set(field, { mean: new Float32Array(bytes.buffer), scale });
+      }
+      await fillStates(this.#device, states, { seed: this.deployment.seed, statistics });
+      this.#totals = {};
+    }
+  }
+
+  offer(): Exchange {
+    this.#ephemeral = newEphemeral();
+    const place = { run: this.deployment.run, epoch: this.#epoch };
+    this.#exchange = signExchange(place, this.shard, this.#ephemeral, this.#options.keys);
+    return this.#exchange;
+  }
+
+  /** Keys with all neighbours, where theirs or ours are new. */
+  setPeers(peers: readonly Exchange[], previous: ReadonlyMap<number, string>): Map<number, string> {
+    const place = { run: this.deployment.run, epoch: this.#epoch };
+    const own = this.#exchange;
+    const agreed = new Map<number, string>();
+    // The word is of before our newest key: another one follows.
+    if (!own || !this.#ephemeral || peers.find((p) => p.shard === this.shard)?.exchange !== own.exchange) return agreed;
+    for (const neighbour of this.#neighbours()) {
+      const other = peers.find((p) => p.shard === neighbour);
+      if (!other) continue;
+      const name = `${own.exchange}/${other.exchange}`;
+      agreed.set(neighbour, name);
+      if (other.key === own.key) {
+        this.#local.add(neighbour);
+        continue;
+      }
+      if (previous.get(neighbour) === name && this.#channels.has(neighbour)) continue;
+      const keys = exchangeHolds(place, other) ? borderKeys(place, this.#ephemeral, own, other) : undefined;
+      if (!keys) {
+        this.#options.broken(`the key of shard ${neighbour} is not signed by its owner`);
+        continue;
+      }
+      this.#carry(this.#channel(neighbour).rekey(keys, other.key));
+    }
+    return agreed;
+  }
+
+  begin(number: number, call: Call): void {
+    const { deployment } = this;
+    const batches = batchesOf(deployment);
+    const name = call.kind === 'train' ? 'train' : (deployment.evaluations[call.evaluation]?.function ?? '');
+    const position =
+      call.kind === 'train'
+        ? { batch: call.epoch * batches + call.batch, batches: deployment.epochs * batches }
+        : { batch: 0, batches: 1 };
+    this.#calls.set(number, call);
+    this.#session.start({ name, position, inputs: this.#data.inputs(call), sequence: number, microbatch: 0 });
+  }
+
+  async advance(): Promise<'send' | 'needs' | 'done' | 'idle'> {
+    // Nobody reads: more would only lie here.
+    if ([...this.#channels.values()].some((c) => c.blocked)) return 'needs';
+    const started = this.#options.now();
+    const step = await watched(this.#session.advance());
+    this.busyMilliseconds += this.#options.now() - started;
+    if (this.#closed) return 'idle';
+    if (step.kind === 'send') {
+      this.ticks++;
+      for (const frame of step.frames) this.#send(frame);
+    } else if (step.kind === 'done') {
+      await this.#finish(step.part.sequence, step.results);
+    }
+    return step.kind;
+  }
+
+  /** A packet of a border of this shard. */
+  receive(from: number, packet: Uint8Array): void {
+    const channel = this.#channels.get(from);
+    if (!channel) return;
+    const was = channel.blocked;
+    const received = channel.receive(packet);
+    if (received.refused !== undefined) this.refused++;
+    this.#carry(received.packets);
+    for (const frame of received.frames) {
+      const refusal = this.deliver(frame);
+      if (refusal === undefined) continue;
+      this.#options.broken(`a frame of shard ${from} was refused: ${refusal}`);
+      return;
+    }
+    if (received.broken !== undefined) this.#options.broken(`border with shard ${from}: ${received.broken}`);
+    else if (received.frames.length > 0 || (was && !channel.blocked)) this.#options.news();
+  }
+
+  /** @returns why it was refused */
+  deliver(frame: Frame): string | undefined {
+    const refusal = this.#session.deliver(frame);
+    if (refusal !== undefined) this.refused++;
+    return refusal;
+  }
+
+  /** Nothing has come for long: perhaps it was lost. */
+  nudge(): void {
+    for (const channel of this.#channels.values()) this.#carry(channel.nudge());
+  }
+
+  /** The state of now, kept here and stored in the mesh. @param last the sums end with it */
+  async save(
+    calls: number,
+    last: boolean,
+  ): Promise<{ readonly blob: string; readonly totals: Record<string, number> }> {
+    const state = await saveStates(this.#device, this.#plan.executable.program.states);
+    const totals = { ...this.#totals };
+    if (last) this.#totals = {};
+    this.#kept.set(calls, state);
+    return { blob: await this.#options.putBlob(encodeState(state)), totals };
+  }
+
+  forget(before: number): void {
+    const kept = [...this.#kept.keys()].sort((a, b) => b - a).filter((calls) => calls < before);
+    for (const calls of kept.slice(1)) this.#kept.delete(calls);
+    for (const channel of this.#channels.values()) channel.forgetWindows(kept[0] ?? 0);
+  }
+
+  /** Signed hashes since they were last taken. */
+  takeCommits(): Commit['states'] {
+    return this.#commits.splice(0);
+  }
+
+  get traffic(): { readonly sent: number; readonly received: number } {
+    const all = [...this.#channels.values()];
+    return {
+      sent: this.#bytes.sent + all.reduce((sum, c) => sum + c.bytesSent, 0),
+      received: this.#bytes.received + all.reduce((sum, c) => sum + c.bytesReceived, 0),
+    };
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    await this.#device.close();
+  }
+
+  async #finish(number: number, results: Readonly<Record<string, Tensor>>): Promise<void> {
+    const call = this.#calls.get(number);
+    this.#calls.delete(number);
+    for (const channel of this.#channels.values()) this.#carry(channel.closeWindow(number));
+    if (!call) return;
+    if (call.kind === 'evaluate') {
+      this.#measure(call, results);
+      return;
+    }
+    for (const [name, values] of Object.entries(results)) {
+      if (!name.startsWith('energy.')) continue;
+      const value = values[0] ?? Number.NaN;
+      if (!Number.isFinite(value))
+        throw Object.assign(
+          new Error(
+            `the energy of node ${name.slice(7)} is no longer a finite number (epoch ${call.epoch + 1}, batch ${call.batch + 1})`,
+          ),
+          { code: 'energy/not-finite' },
+        );
+      this.#add(name, value * this.deployment.batch);
+    }
+    await this.#commit(number + 1);
+  }
+
+  #measure(call: Call & { kind: 'evaluate' }, results: Readonly<Record<string, Tensor>>): void {
+    const evaluation = this.deployment.evaluations[call.evaluation];
+    const predicted = evaluation && results[evaluation.read];
+    if (!predicted) return;
+    const answers = this.#data.answers(call.evaluation, call.batch);
+    let sum = 0;
+    for (let i = 0; i < answers.length; i++) {
+      const difference = (predicted[i] as number) - (answers[i] as number);
+      sum += evaluation.metric === 'accuracy' ? Number(difference === 0) : difference * difference;
+    }
+    this.#add(`sum.${call.evaluation}`, sum);
+    this.#add(`count.${call.evaluation}`, answers.length);
+  }
+
+  #add(name: string, value: number): void {
+    this.#totals[name] = (this.#totals[name] ?? 0) + value;
+  }
+
+  async #commit(calls: number): Promise<void> {
+    const state = await saveStates(this.#device, this.#plan.executable.program.states);
+    const hash = stateHash(state);
+    const { run } = this.deployment;
+    const text = canonicalBytes(['nmc/state/1', run, this.#epoch, this.shard, calls, hash]);
+    this.#commits.push({ calls, hash, sig: hex(ed25519.sign(text, this.#options.keys.secretKey)) });
+  }
+
+  #send(frame: Frame): void {
+    const to = this.#plan.schedule.messages.find((m) => m.id === frame.message)?.to;
+    if (to === undefined) throw new Error(`no message ${frame.message}`);
+    if (!this.#local.has(to)) {
+      this.#carry(this.#channel(to).send(frame));
+      return;
+    }
+    const refusal = this.#options.handOver(to, { ...frame, values: this.#rounded(frame.values) });
+    if (refusal !== undefined) throw new Error(`shard ${to} refused a frame: ${refusal}`);
+  }
+
+  /** Values that stay in the process lose what they would lose on the way: the placement changes no result. */
+  #rounded(values: readonly Tensor[]): readonly Tensor[] {
+    if (this.#codec() !== 'f16') return values;
+    return decodeValues(
+      encodeValues(values, 'f16'),
+      values.map((v) => v.length),
+      'f16',
+    );
+  }
+
+  #codec(): 'f32' | 'f16' | 'f64' {
+    return this.#options.device.name === 'reference' && this.deployment.codec === 'f32' ? 'f64' : this.deployment.codec;
+  }
+
+  #channel(peer: number): BorderChannel {
+    const known = this.#channels.get(peer);
+    if (known) return known;
+    const { run, plan } = this.deployment;
+    const made = new BorderChannel({
+      run,
+      runTag: runTag(run),
+      plan: fromHex(plan[0]?.blob, 32) ?? new Uint8Array(32),
+      epoch: this.#epoch,
+      own: this.shard,
+      peer,
+      keys: this.#options.keys,
+      codec: this.#codec(),
+      lengthsOf: (message) => this.#lengths.get(message),
+    });
+    this.#channels.set(peer, made);
+    return made;
+  }
+
+  #neighbours(): Set<number> {
+    const { messages } = this.#plan.schedule;
+    return new Set(messages.map((m) => (m.from === this.shard ? m.to : m.from)));
+  }
+
+  #carry(packets: readonly Uint8Array[]): void {
+    for (const packet of packets) this.#options.carry(packet);
+  }
+}
+
+/** How a run is named in border packets. */
+export function runTag(run: string): Uint8Array {
+  return sha256(new TextEncoder().encode(run)).subarray(0, 16);
+}
+
+/** A device that never answers must not look like a slow neighbour. */
+async function watched<T>(work: Promise<T>): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_resolve, reject) => {
+    timer = setTimeout(
+      () => reject(new Error(`the device has not answered for ${WATCHDOG_MILLISECONDS / 1000} s`)),
+      WATCHDOG_MILLISECONDS,
+    );
+  });
+  try {
+    return await Promise.race([work, late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+export type { ShardId };

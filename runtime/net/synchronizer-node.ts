@@ -1,0 +1,298 @@
+/** A synchronizer's process: the state machine with the backplane, the gateway and a clock behind its effects. */
+import { randomBytes } from 'node:crypto';
+import { createServer, type Server } from 'node:http';
+import { createServer as createSecureServer } from 'node:https';
+import type { AddressInfo } from 'node:net';
+import type { Backplane } from '../backplane/backplane.ts';
+import type { KeyPair } from '../identity/ed25519.ts';
+import { keyText } from '../identity/key-text.ts';
+import { emptySynchronizer, HEARTBEAT, isActive, restoredSynchronizer, synchronizer } from '../roles/synchronizer.ts';
+import type {
+  StoredRun,
+  SynchronizerEffect,
+  SynchronizerEvent,
+  SynchronizerState,
+} from '../roles/synchronizer-state.ts';
+import { errorCode } from '../support/atomic.ts';
+import { EnvironmentError, UserError } from '../support/errors.ts';
+import { canonicalBytes } from '../wire/canonical.ts';
+import type { Deployment } from '../wire/deployment.ts';
+import type { Invite, Role } from '../wire/handshake.ts';
+import { hex } from '../wire/hash.ts';
+import type { Question } from '../wire/messages.ts';
+import type { BorderHead } from '../wire/routing.ts';
+import { Gateway, type Visitor } from './gateway.ts';
+import { metricsText } from './mesh-metrics.ts';
+import { meshStatus } from './mesh-status.ts';
+import { runTag } from './shard-host.ts';
+
+export interface SynchronizerOptions {
+  readonly keys: KeyPair;
+  readonly backplane: Backplane;
+  readonly host: string;
+  readonly port: number;
+  /** Certificate and key in PEM: then it speaks wss. */
+  readonly tls?: { readonly cert: string; readonly key: string };
+  /** Of the user who started it. */
+  readonly operator: string;
+  readonly log: (event: Readonly<Record<string, unknown>>) => void;
+  /** Somebody with the right to do so has asked for the end. */
+  readonly onShutdown: () => void;
+}
+
+const INVITE_MILLISECONDS = 24 * 3600 * 1000;
+
+export class SynchronizerNode {
+  readonly #options: SynchronizerOptions;
+  readonly #gateway: Gateway;
+  readonly #server: Server;
+  readonly #revisions = new Map<string, number>();
+  readonly #roles = new Map<string, Role>();
+  readonly #invites = new Map<string, { readonly secret: string; readonly until: number }>();
+  readonly #tags = new Map<string, string>();
+  #state: SynchronizerState = emptySynchronizer(Date.now());
+  /** Effects of one event are carried out before those of the next. */
+  #turn: Promise<void> = Promise.resolve();
+  #timer: NodeJS.Timeout | undefined;
+  port = 0;
+
+  private constructor(options: SynchronizerOptions) {
+    this.#options = options;
+    const { tls, keys, backplane } = options;
+    this.#server = tls ? (createSecureServer({ cert: tls.cert, key: tls.key }) as unknown as Server) : createServer();
+    this.#gateway = new Gateway({
+      keys,
+      backplane,
+      secretOf: (id) => {
+        const invite = this.#invites.get(id);
+        return invite && invite.until > Date.now() ? invite.secret : undefined;
+      },
+      refuse: (key, role, invite) => this.#refuse(key, role, invite),
+      onMessage: ({ key }, message) => this.#happen({ kind: 'message', from: key, message }),
+      onAsk: (visitor, question) => this.#answer(visitor, question),
+      onClosed: ({ key, role }) => {
+        if (role === 'trainer') this.#happen({ kind: 'disconnected', key });
+      },
+      route: (from, head) => this.#route(from, head),
+    });
+    this.#server.on('request', (request, response) => {
+      const body = request.url === '/metrics' ? metricsText(this.#state, this.#gateway.counters) : undefined;
+      if (request.method === 'GET' && request.url === '/healthz') response.end('{"ok":true}\n');
+      else if (request.method === 'GET' && body !== undefined) response.end(body);
+      else response.writeHead(404).end();
+    });
+    this.#gateway.attach(this.#server);
+  }
+
+  /** @throws EnvironmentError `port/busy` */
+  static async open(options: SynchronizerOptions): Promise<SynchronizerNode> {
+    const node = new SynchronizerNode(options);
+    await node.#restore();
+    await node.#listen();
+    node.#timer = setInterval(() => node.#happen({ kind: 'tick' }), HEARTBEAT / 2);
+    return node;
+  }
+
+  get state(): SynchronizerState {
+    return this.#state;
+  }
+
+  get key(): string {
+    return keyText(this.#options.keys.publicKey);
+  }
+
+  /** For a trainer that is not listed; good for a day. */
+  async invite(): Promise<Invite> {
+    const invite = { id: randomBytes(6).toString('hex'), secret: randomBytes(32).toString('hex') };
+    const until = Date.now() + INVITE_MILLISECONDS;
+    await this.#options.backplane.put(`invite/${invite.id}`, JSON.stringify({ secret: invite.secret, until }), 0);
+    this.#invites.set(invite.id, { secret: invite.secret, until });
+    return invite;
+  }
+
+  async allow(key: string, role: Role): Promise<void> {
+    const { backplane } = this.#options;
+    const before = await backplane.get(`role/${key}`);
+    await backplane.put(`role/${key}`, role, before?.revision ?? 0);
+    this.#roles.set(key, role);
+  }
+
+  /** Runs save where they are, then everything ends. */
+  async close(): Promise<void> {
+    this.#happen({ kind: 'close' });
+    const end = Date.now() + 10_000;
+    while (Object.values(this.#state.runs).some(isActive) && Date.now() < end)
+      await new Promise((r) => setTimeout(r, 50));
+    for (const key of Object.keys(this.#state.members)) {
+      this.#gateway.send(key, { type: 'dismissed', reason: 'the mesh is going down' });
+      this.#gateway.dismiss(key, 'the mesh is going down');
+    }
+    clearInterval(this.#timer);
+    await this.#turn;
+    await new Promise((r) => setTimeout(r, 100));
+    this.#gateway.close();
+    await new Promise((resolve) => this.#server.close(resolve));
+    await this.#options.backplane.close();
+  }
+
+  async #restore(): Promise<void> {
+    const { backplane, operator } = this.#options;
+    const stored: StoredRun[] = [];
+    for (const { value, revision, key } of await backplane.list('run/')) {
+      const run = JSON.parse(value) as StoredRun;
+      stored.push(run);
+      this.#revisions.set(key, revision);
+      this.#tags.set(hex(runTag(run.deployment.run)), run.deployment.run);
+    }
+    for (const { key, value } of await backplane.list('role/'))
+      this.#roles.set(key.slice('role/'.length), value as Role);
+    for (const { key, value } of await backplane.list('invite/'))
+      this.#invites.set(key.slice('invite/'.length), JSON.parse(value) as { secret: string; until: number });
+    await this.allow(operator, 'operator');
+    const step = restoredSynchronizer(stored, Date.now());
+    this.#state = step.state;
+    for (const effect of step.effects) await this.#carryOut(effect);
+  }
+
+  async #listen(): Promise<void> {
+    const { host, port } = this.#options;
+    await new Promise<void>((resolve, reject) => {
+      this.#server.once('error', (error) => {
+        const code = errorCode(error);
+        if (code === 'EADDRINUSE')
+          reject(
+            new EnvironmentError(
+              'port/busy',
+              `another program listens on ${host}:${port}`,
+              'use another --port, or stop that mesh',
+            ),
+          );
+        else if (code === 'EADDRNOTAVAIL' || code === 'ENOTFOUND')
+          reject(new UserError('port/address', `this machine has no address ${host}`));
+        else reject(error);
+      });
+      this.#server.listen(port, host, resolve);
+    });
+    this.port = (this.#server.address() as AddressInfo).port;
+  }
+
+  #happen(event: SynchronizerEvent): void {
+    const step = synchronizer(this.#state, event, Date.now());
+    this.#state = step.state;
+    if (step.effects.length === 0) return;
+    this.#turn = this.#turn.then(async () => {
+      for (const effect of step.effects) await this.#carryOut(effect);
+    });
+    this.#turn.catch((error: unknown) => {
+      this.#options.log({ event: 'fatal', message: String(error) });
+      process.exit(70);
+    });
+  }
+
+  async #carryOut(effect: SynchronizerEffect): Promise<void> {
+    const { backplane } = this.#options;
+    switch (effect.kind) {
+      case 'persist': {
+        const key = `run/${effect.run}`;
+        this.#tags.set(hex(runTag(effect.run)), effect.run);
+        const revision = await backplane.put(key, JSON.stringify(effect.value), this.#revisions.get(key) ?? 0);
+        // Somebody else has changed the run: whoever that is owns it, and we must not go on.
+        if (revision === undefined) throw new Error(`${key} was changed by another synchronizer`);
+        this.#revisions.set(key, revision);
+        return;
+      }
+      case 'send':
+        this.#gateway.send(effect.to, effect.message);
+        return;
+      case 'log':
+        await backplane.append(`log/${effect.run}`, JSON.stringify(effect.event));
+        this.#options.log({ run: effect.run, ...effect.event });
+        return;
+      case 'dismiss':
+        this.#gateway.dismiss(effect.key, 'dismissed');
+    }
+  }
+
+  /** Who may what: listed keys; trainers also by invite. */
+  #refuse(key: string, role: Role, invite: string | undefined): string | undefined {
+    const listed = this.#roles.get(key);
+    if (listed === 'operator' || listed === role) return undefined;
+    if (role === 'viewer' && listed !== undefined) return undefined;
+    if (role === 'trainer' && invite !== undefined) {
+      void this.allow(key, 'trainer');
+      return undefined;
+    }
+    return `the key is not listed as ${role}: an operator has to allow it (nmc keys allow ${key} --role ${role})`;
+  }
+
+  #route(from: string, head: BorderHead): string | undefined {
+    const id = this.#tags.get(hex(head.run));
+    const run = id === undefined ? undefined : this.#state.runs[id];
+    if (!run || run.epoch !== head.epoch || run.owners[head.from] !== from) return undefined;
+    return run.owners[head.to];
+  }
+
+  async #answer({ key, role }: Visitor, question: Question): Promise<unknown> {
+    if (question.what === 'status') return meshStatus(this.#state, this.#gateway.counters);
+    const operator = role === 'operator' && this.#roles.get(key) === 'operator';
+    if (!operator)
+      throw new UserError('mesh/forbidden', `a ${role} may not ask for ${question.what}`, 'ask as an operator');
+    switch (question.what) {
+      case 'deploy':
+        return this.#deploy(question.deployment);
+      case 'stop':
+        this.#known(question.run);
+        this.#happen({ kind: 'stop', run: question.run });
+        return {};
+      case 'run': {
+        const { deployment, hash, phase, manifests, rows, checks, reason, epoch, created } = this.#known(question.run);
+        return { deployment, hash, phase, manifests, rows, checks, reason, epoch, created };
+      }
+      case 'logs': {
+        this.#known(question.run);
+        const records = await this.#options.backplane.read(`log/${question.run}`, question.from, 1000);
+        return { records: records.map(({ sequence, value }) => ({ sequence, ...(JSON.parse(value) as object) })) };
+      }
+      case 'allow':
+        await this.allow(question.key, question.role);
+        return {};
+      case 'drain':
+        this.#happen({ kind: 'drain', name: question.trainer });
+        return {};
+      case 'shutdown':
+        this.#options.onShutdown();
+        return {};
+      default:
+        throw new UserError('mesh/question', 'that is not answered here');
+    }
+  }
+
+  async #deploy(deployment: Deployment): Promise<unknown> {
+    const blobs = [
+      ...deployment.plan,
+      ...deployment.statistics.map((s) => s.mean),
+      ...[deployment.train, ...deployment.checks].flatMap((d) => d.columns.flatMap((c) => c.blobs)),
+    ];
+    for (const { blob } of blobs)
+      if (!(await this.#options.backplane.hasBlob(blob)))
+        throw new UserError('mesh/blob', `the mesh has no blob ${blob}`, 'deploy again: it brings what is missing');
+    const before = this.#state.runs[deployment.run];
+    const hash = await this.#options.backplane.putBlob(canonicalBytes(deployment));
+    if (before && before.hash !== hash)
+      throw new UserError('mesh/run', `there is another run ${deployment.run}`, 'deploy under another name');
+    this.#happen({ kind: 'deploy', deployment, hash });
+    await this.#turn;
+    return { run: deployment.run };
+  }
+
+  #known(id: string): SynchronizerState['runs'][string] {
+    const run = this.#state.runs[id];
+    if (run) return run;
+    const names = Object.keys(this.#state.runs);
+    throw new UserError(
+      'mesh/run',
+      `there is no run ${id}`,
+      names.length > 0 ? `there are: ${names.join(', ')}` : 'nothing was deployed yet',
+    );
+  }
+}

@@ -1,0 +1,388 @@
+/** A trainer's process: the state machine with real devices, files and sockets behind its effects. */
+import { randomBytes } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { BlobFiles } from '../backplane/blob-files.ts';
+import type { Device } from '../device/device.ts';
+import type { KeyPair } from '../identity/ed25519.ts';
+import { HEARTBEAT } from '../roles/synchronizer.ts';
+import {
+  EMPTY_TRAINER,
+  type ShardId,
+  shardName,
+  type TrainerEffect,
+  type TrainerEvent,
+  type TrainerState,
+  trainer,
+} from '../roles/trainer.ts';
+import { EnvironmentError, UserError } from '../support/errors.ts';
+import type { Deployment } from '../wire/deployment.ts';
+import type { Invite } from '../wire/handshake.ts';
+import { hex, sha256 } from '../wire/hash.ts';
+import type { Capability, Message, ShardReport } from '../wire/messages.ts';
+import { decodeHead } from '../wire/routing.ts';
+import type { Address } from './address.ts';
+import { dial, type Link } from './dial.ts';
+import { runTag, ShardHost, type ShardPlan } from './shard-host.ts';
+
+export interface TrainerOptions {
+  readonly address: Address;
+  readonly keys: KeyPair;
+  readonly pinned?: Uint8Array;
+  readonly invite?: Invite;
+  readonly name: string;
+  readonly capability: Capability;
+  readonly device: Device;
+  readonly cache: BlobFiles;
+  /** The shard's program and schedule, from the files of a plan, trusting none of them. */
+  readonly openPlan: (files: ReadonlyMap<string, Uint8Array>, shard: number) => Promise<ShardPlan>;
+  /** Milliseconds that every border packet is held back: an emulated one-way delay. */
+  readonly delay?: number;
+  readonly log: (event: Readonly<Record<string, unknown>>) => void;
+}
+
+/** Between two attempts to connect. */
+const RETRY_MILLISECONDS = 250;
+/** A shard that waits for so long asks whether something was lost. */
+const NUDGE_MILLISECONDS = 2000;
+
+export class TrainerNode {
+  readonly #options: TrainerOptions;
+  readonly #instance = randomBytes(8).toString('hex');
+  readonly #hosts = new Map<string, ShardHost>();
+  /** Which keys a shard has agreed on with whom. */
+  readonly #agreed = new Map<string, ReadonlyMap<number, string>>();
+  /** Opening and restoring of one shard, one after the other. */
+  readonly #work = new Map<string, Promise<unknown>>();
+  readonly #meters = new Map<string, { ticks: number; busy: number; at: number; since: number; calls: number }>();
+  readonly #queue: TrainerEvent[] = [];
+  readonly #unsent: Message[] = [];
+  #state: TrainerState = EMPTY_TRAINER;
+  #link: Link | undefined;
+  #handling = false;
+  #stopped = false;
+  #end: (reason: string) => void = () => undefined;
+
+  constructor(options: TrainerOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * Works until it is dismissed or stopped; connects again by itself.
+   * @throws UserError where the mesh refuses it; EnvironmentError where nobody answers at first
+   */
+  async run(): Promise<string> {
+    const ended = new Promise<string>((resolve) => {
+      this.#end = resolve;
+    });
+    const timer = setInterval(() => this.#beat(), HEARTBEAT);
+    let connectedBefore = false;
+    try {
+      for (;;) {
+        const link = await this.#connect(connectedBefore);
+        if (link) {
+          connectedBefore = true;
+          this.#link = link;
+          const { name, capability } = this.#options;
+          link.send({ type: 'member', name, instance: this.#instance, pid: process.pid, capability });
+          this.#dispatch({ kind: 'connected' });
+          for (const message of this.#unsent.splice(0)) link.send(message);
+          const why = await Promise.race([link.closed.then((reason) => ({ reason })), ended]);
+          this.#link = undefined;
+          if (typeof why === 'string') {
+            link.close();
+            return why;
+          }
+          this.#options.log({ event: 'disconnected', reason: why.reason });
+          this.#dispatch({ kind: 'disconnected' });
+        }
+        if (this.#stopped) return 'stopped';
+        await sleep(RETRY_MILLISECONDS);
+      }
+    } finally {
+      clearInterval(timer);
+      this.#stopped = true;
+      await Promise.allSettled([...this.#hosts.values()].map((host) => host.close()));
+    }
+  }
+
+  stop(): void {
+    this.#stopped = true;
+    this.#end('stopped');
+  }
+
+  leave(): void {
+    this.#send({ type: 'leave' });
+  }
+
+  async #connect(before: boolean): Promise<Link | undefined> {
+    const { address, keys, pinned, invite } = this.#options;
+    try {
+      return await dial({
+        address,
+        role: 'trainer',
+        keys,
+        ...(pinned ? { pinned } : {}),
+        ...(invite ? { invite } : {}),
+        onMessage: (message) => this.#dispatch({ kind: 'message', message }),
+        onBorder: (packet) => this.#delayed(() => this.#border(packet)),
+      });
+    } catch (error) {
+      const away =
+        error instanceof EnvironmentError || (error instanceof UserError && error.code === 'mesh/refused' && before);
+      if (before && away) return undefined;
+      throw error;
+    }
+  }
+
+  #dispatch(event: TrainerEvent): void {
+    this.#queue.push(event);
+    if (this.#handling) return;
+    this.#handling = true;
+    try {
+      for (let next = this.#queue.shift(); next; next = this.#queue.shift()) {
+        const step = trainer(this.#state, next);
+        this.#state = step.state;
+        for (const effect of step.effects) this.#carryOut(effect);
+      }
+    } finally {
+      this.#handling = false;
+    }
+  }
+
+  #carryOut(effect: TrainerEffect): void {
+    switch (effect.kind) {
+      case 'send':
+        this.#send(effect.message);
+        return;
+      case 'leave':
+        this.#end(effect.reason);
+        return;
+      case 'open':
+        this.#inTurn(effect.at, () => this.#open(effect));
+        return;
+      case 'close':
+        this.#inTurn(effect.at, () => this.#close(effect.at));
+        return;
+      default:
+        this.#onHost(effect);
+    }
+  }
+
+  #onHost(effect: Exclude<TrainerEffect, { readonly kind: 'send' | 'leave' | 'open' | 'close' }>): void {
+    const { at } = effect;
+    const host = this.#hosts.get(shardName(at));
+    if (!host) return;
+    switch (effect.kind) {
+      case 'offer':
+        this.#dispatch({ kind: 'offered', at, exchange: host.offer() });
+        break;
+      case 'peers':
+        this.#agreed.set(shardName(at), host.setPeers(effect.peers, this.#agreed.get(shardName(at)) ?? new Map()));
+        break;
+      case 'begin':
+        this.#attempt(at, () => host.begin(effect.number, effect.call));
+        break;
+      case 'advance':
+        this.#inTurn(at, async () => this.#dispatch({ kind: 'advanced', at, outcome: await host.advance() }));
+        break;
+      case 'save':
+        this.#inTurn(at, async () => {
+          const { calls, last } = effect;
+          this.#dispatch({ kind: 'saved', at, calls, ...(await host.save(calls, last)) });
+        });
+        break;
+      case 'forget':
+        host.forget(effect.before);
+        break;
+    }
+  }
+
+  /** What a shard does takes its turn, so a new epoch begins when the old one's last work has ended. */
+  #inTurn(at: ShardId, work: () => Promise<unknown>): void {
+    const name = shardName(at);
+    const done = (this.#work.get(name) ?? Promise.resolve())
+      .then(work)
+      .catch((error: unknown) => this.#fail(at, error));
+    this.#work.set(name, done);
+  }
+
+  #attempt(at: ShardId, work: () => void): void {
+    try {
+      work();
+    } catch (error) {
+      this.#fail(at, error);
+    }
+  }
+
+  #fail(at: ShardId, error: unknown): void {
+    if (this.#stopped) return;
+    const { code = 'internal', message } = error as { code?: string; message: string };
+    this.#options.log({
+      event: 'shard-failed',
+      ...at,
+      code,
+      message,
+      stack: error instanceof Error ? error.stack : undefined,
+    });
+    this.#dispatch({ kind: 'failed', at, code: String(code), reason: message });
+  }
+
+  async #open({ at, deployment: hash, restore }: Extract<TrainerEffect, { readonly kind: 'open' }>): Promise<void> {
+    if (!this.#isCurrent(at)) return;
+    const name = shardName(at);
+    const deployment = JSON.parse(new TextDecoder().decode(await this.#blob(hash))) as Deployment;
+    let host = this.#hosts.get(name);
+    if (!host) {
+      const files = new Map<string, Uint8Array>();
+      for (const { path, blob } of deployment.plan) files.set(path, await this.#blob(blob));
+      const plan = await this.#options.openPlan(files, at.shard);
+      const id = (): ShardId => {
+        const { run, epoch, shard } = this.#state.shards[name] ?? at;
+        return { run, epoch, shard };
+      };
+      host = await ShardHost.open(at.shard, deployment, plan, {
+        device: this.#options.device,
+        keys: this.#options.keys,
+        blob: (blob) => this.#blob(blob),
+        putBlob: (bytes) => this.#putBlob(bytes),
+        carry: (packet) => this.#delayed(() => this.#link?.sendBorder(packet)),
+        handOver: (to, frame) => this.#handOver(at.run, to, frame),
+        news: () => this.#dispatch({ kind: 'news', at: id() }),
+        broken: (reason) => this.#fail(id(), Object.assign(new Error(reason), { code: 'border/broken' })),
+        now: () => performance.now(),
+      });
+      this.#hosts.set(name, host);
+    }
+    this.#agreed.delete(name);
+    await host.restore(at.epoch, restore);
+    this.#dispatch({ kind: 'opened', at, deployment, calls: restore?.calls ?? 0 });
+  }
+
+  async #close(at: ShardId): Promise<void> {
+    const name = shardName(at);
+    // It may have come back in a newer epoch meanwhile: then it stays loaded.
+    if (this.#state.shards[name]) return;
+    const host = this.#hosts.get(name);
+    this.#hosts.delete(name);
+    this.#meters.delete(name);
+    this.#agreed.delete(name);
+    await host?.close();
+  }
+
+  #isCurrent(at: ShardId): boolean {
+    return this.#state.shards[shardName(at)]?.epoch === at.epoch;
+  }
+
+  #handOver(run: string, to: number, frame: Parameters<ShardHost['deliver']>[0]): string | undefined {
+    const host = this.#hosts.get(shardName({ run, shard: to }));
+    const state = this.#state.shards[shardName({ run, shard: to })];
+    if (!host || !state) return 'it is not here any more';
+    const refusal = host.deliver(frame);
+    if (refusal === undefined) this.#dispatch({ kind: 'news', at: { run, epoch: state.epoch, shard: to } });
+    return refusal;
+  }
+
+  #border(packet: Uint8Array): void {
+    const head = decodeHead(packet);
+    if (head?.kind !== 1) return;
+    for (const shard of Object.values(this.#state.shards)) {
+      if (shard.shard !== head.to || shard.epoch !== head.epoch || shard.phase === 'loading') continue;
+      if (!Buffer.from(runTag(shard.run)).equals(head.run)) continue;
+      this.#hosts.get(shardName(shard))?.receive(head.from, packet);
+    }
+  }
+
+  #delayed(work: () => void): void {
+    const { delay = 0 } = this.#options;
+    if (delay > 0) setTimeout(work, delay / 2);
+    else work();
+  }
+
+  async #blob(hash: string): Promise<Uint8Array> {
+    const { cache } = this.#options;
+    for (;;) {
+      const known = cache.get(hash);
+      if (known) return known;
+      const link = this.#link;
+      try {
+        if (link) {
+          const bytes = await link.getBlob(hash);
+          cache.put(bytes);
+          return bytes;
+        }
+      } catch (error) {
+        if (!(error instanceof EnvironmentError)) throw error;
+      }
+      // The mesh is away: it will be back, and the blob with it.
+      if (this.#stopped) throw new Error('stopped');
+      await sleep(RETRY_MILLISECONDS);
+    }
+  }
+
+  /** Into the mesh, as often as it takes: the part of a snapshot must not be lost with a connection. */
+  async #putBlob(bytes: Uint8Array): Promise<string> {
+    const hash = hex(sha256(bytes));
+    for (;;) {
+      try {
+        const link = this.#link;
+        if (link) {
+          await link.putBlob(hash, bytes);
+          return hash;
+        }
+      } catch (error) {
+        if (!(error instanceof EnvironmentError)) throw error;
+      }
+      if (this.#stopped) throw new Error('stopped');
+      await sleep(RETRY_MILLISECONDS);
+    }
+  }
+
+  /** What must arrive waits for the next connection; reports of the moment do not. */
+  #send(message: Message): void {
+    if (this.#link) this.#link.send(message);
+    else if (message.type !== 'heartbeat' && message.type !== 'ready') this.#unsent.push(message);
+  }
+
+  #beat(): void {
+    const now = performance.now();
+    const shards: ShardReport[] = [];
+    let refused = 0;
+    for (const shard of Object.values(this.#state.shards)) {
+      const name = shardName(shard);
+      const host = this.#hosts.get(name);
+      if (!host) continue;
+      refused += host.refused;
+      const before = this.#meters.get(name) ?? {
+        ticks: host.ticks,
+        busy: host.busyMilliseconds,
+        at: now - HEARTBEAT,
+        since: now,
+        calls: shard.calls,
+      };
+      const seconds = Math.max(1e-3, (now - before.at) / 1000);
+      const moved = before.calls !== shard.calls || before.ticks !== host.ticks;
+      const since = moved ? now : before.since;
+      if (shard.phase === 'waiting' && now - since > NUDGE_MILLISECONDS) host.nudge();
+      this.#meters.set(name, { ticks: host.ticks, busy: host.busyMilliseconds, at: now, since, calls: shard.calls });
+      const { phase } = shard;
+      shards.push({
+        run: shard.run,
+        epoch: shard.epoch,
+        shard: shard.shard,
+        state: phase === 'saving' ? 'running' : phase === 'paused' ? 'waiting' : phase,
+        calls: shard.calls,
+        ticksPerSecond: (host.ticks - before.ticks) / seconds,
+        busy: Math.min(1, (host.busyMilliseconds - before.busy) / 1000 / seconds),
+        bytesSent: host.traffic.sent,
+        bytesReceived: host.traffic.received,
+        reason: shard.reason.slice(0, 300),
+      });
+      const states = host.takeCommits();
+      for (let i = 0; i < states.length; i += 500) {
+        const { run, epoch } = shard;
+        this.#send({ type: 'commit', run, epoch, shard: shard.shard, states: states.slice(i, i + 500) });
+      }
+    }
+    this.#send({ type: 'heartbeat', shards, refused });
+  }
+}
