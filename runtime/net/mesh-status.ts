@@ -2,6 +2,7 @@
 import { allCalls, callAt } from '../roles/calls.ts';
 import { isActive } from '../roles/synchronizer.ts';
 import type { RunState, SynchronizerState } from '../roles/synchronizer-state.ts';
+import type { Capability } from '../wire/messages.ts';
 import type { GatewayCounters } from './gateway.ts';
 
 export interface ShardStatus {
@@ -45,6 +46,7 @@ export interface MeshStatus {
     readonly state: string;
     readonly pid: number | null;
     readonly refused: number;
+    readonly capability: Capability;
   }[];
   readonly refused: Readonly<Record<string, number>>;
   readonly relayedBytes: number;
@@ -59,12 +61,13 @@ export function meshStatus(state: SynchronizerState, counters: GatewayCounters):
   );
   return {
     runs: Object.values(state.runs).map((run) => runStatus(state, run)),
-    trainers: members.map(({ name, key, pid, connected, draining, refused }) => ({
+    trainers: members.map(({ name, key, pid, connected, draining, refused, capability }) => ({
       name,
       key,
       state: !connected ? 'silent' : draining ? 'leaving' : busy.has(key) ? 'training' : 'idle',
       pid: pid ?? null,
       refused,
+      capability,
     })),
     refused: counters.refused,
     relayedBytes: counters.relayedBytes,

@@ -1,0 +1,112 @@
+/** A run of the mesh as a run folder: its newest snapshot, metrics and plan, in the layout of a local run. */
+import type { Plan } from '../../spec/plan.ts';
+import type { Link } from '../net/dial.ts';
+import { decodeState } from '../net/shard-state.ts';
+import { batchesOf, callsPerEpoch } from '../roles/calls.ts';
+import type { StoredRun } from '../roles/synchronizer-state.ts';
+import { createRun } from '../store/create-run.ts';
+import type { RunState } from '../store/run-folder.ts';
+import { UserError } from '../support/errors.ts';
+import { RUN_PLAN, RUN_PLAN_FILE } from './train-settings.ts';
+
+export type FetchedRun = Pick<StoredRun, 'deployment' | 'manifests' | 'rows' | 'checks' | 'phase'>;
+
+/** @throws UserError `mesh/no-snapshot`, `mesh/run` */
+export async function askRun(link: Link, run: string): Promise<FetchedRun> {
+  return (await link.ask({ what: 'run', run })) as FetchedRun;
+}
+
+export async function fetchFiles(link: Link, { deployment }: FetchedRun): Promise<Map<string, Uint8Array>> {
+  const files = new Map<string, Uint8Array>();
+  for (const { path, blob } of deployment.plan) files.set(path, await link.getBlob(blob));
+  return files;
+}
+
+/** The state of the newest manifest, of all shards together. */
+export async function fetchState(link: Link, run: FetchedRun): Promise<RunState> {
+  const manifest = run.manifests.at(-1);
+  if (!manifest)
+    throw new UserError(
+      'mesh/no-snapshot',
+      `${run.deployment.run} has no snapshot yet`,
+      'nmc status says when there is one',
+    );
+  const parameters: RunState['parameters'][number][] = [];
+  const auxiliary: RunState['auxiliary'][number][] = [];
+  for (const blob of manifest.parts) {
+    const state = decodeState(await link.getBlob(blob));
+    parameters.push(...state.parameters);
+    auxiliary.push(...state.auxiliary);
+  }
+  const perEpoch = callsPerEpoch(run.deployment);
+  const batches = batchesOf(run.deployment);
+  const epoch = Math.floor(manifest.calls / perEpoch);
+  const batch = Math.min(manifest.calls % perEpoch, batches);
+  // Statistics of the data are with every shard that reads them.
+  return {
+    epoch,
+    batch,
+    update: epoch * batches + batch,
+    finished: false,
+    totals: {},
+    parameters: once(parameters),
+    auxiliary: once(auxiliary),
+  };
+}
+
+function once<T extends { readonly name: string }>(tensors: readonly T[]): T[] {
+  return [...new Map(tensors.map((t) => [t.name, t])).values()];
+}
+
+/** @returns the plan, and whether the run had ended */
+export async function writeFetchedRun(link: Link, run: FetchedRun, directory: string): Promise<void> {
+  const { deployment, rows, phase } = run;
+  const files = await fetchFiles(link, run);
+  const state = await fetchState(link, run);
+  const plan = JSON.parse(new TextDecoder().decode(files.get('plan.json'))) as Plan;
+  const inRun = new Map([...files].map(([path, bytes]) => [`${RUN_PLAN}/${path}`, bytes]));
+  const config = {
+    model: deployment.model,
+    task: deployment.task,
+    settings: {
+      device: 'auto',
+      data: null,
+      folder: '.',
+      limit: null,
+      epochs: deployment.epochs,
+      batch: deployment.batch,
+      rule: plan.training?.rule ?? '',
+      set: {},
+      plan: RUN_PLAN_FILE,
+    },
+    compilerVersion: deployment.source.compiler,
+    seed: deployment.seed,
+    parameterCount: plan.shards.reduce((sum, s) => sum + s.parameterCount, 0),
+    source: { path: deployment.source.path, text: deployment.source.text },
+  };
+  const folder = createRun({ directory }, config, state, { files: inRun });
+  try {
+    for (const { accuracy, energyByNode, ...row } of rows)
+      folder.appendMetrics({ ...row, energyByNode: { ...energyByNode }, ...(accuracy === null ? {} : { accuracy }) });
+    if (phase !== 'done') return;
+    const results = deployment.evaluations.map((e, i) => {
+      const found = run.checks[i];
+      return {
+        metric: e.metric,
+        data: deployment.checks[i]?.name ?? '',
+        value: found?.value ?? Number.NaN,
+        requirement: `${e.comparison} ${e.bound}`,
+        holds: found?.pass ?? false,
+      };
+    });
+    const seconds = rows.reduce((sum, r) => sum + r.seconds, 0);
+    await folder.finish(state, {
+      epochs: deployment.epochs,
+      seconds,
+      device: `mesh (${deployment.shards} shards)`,
+      results,
+    });
+  } finally {
+    folder.close();
+  }
+}

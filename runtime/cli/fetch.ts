@@ -1,0 +1,21 @@
+/** `nmc fetch RUN -o DIR`: a run of the mesh as a run folder here. */
+import { emit } from '../support/emit.ts';
+import { type Arguments, EXIT, flag, text } from './command.ts';
+import { askRun, writeFetchedRun } from './fetch-run.ts';
+import { openMesh } from './mesh-link.ts';
+
+export default async function (args: Arguments): Promise<number> {
+  const link = await openMesh(args);
+  try {
+    const name = text(args, 'run') ?? '';
+    const out = text(args, 'out') ?? `runs/${name}`;
+    const run = await askRun(link, name);
+    await writeFetchedRun(link, run, out);
+    if (flag(args, 'json'))
+      emit({ event: 'fetched', run: name, out, state: run.phase, snapshot: run.manifests.at(-1)?.calls ?? null });
+    else process.stdout.write(`${out}    next: nmc predict ${out} --input FILE\n`);
+    return EXIT.done;
+  } finally {
+    link.close();
+  }
+}

@@ -1,0 +1,88 @@
+/** `nmc join`: this machine becomes a trainer of a mesh. */
+import { mkdirSync } from 'node:fs';
+import { availableParallelism, freemem, hostname } from 'node:os';
+import { join } from 'node:path';
+import { BlobFiles } from '../backplane/blob-files.ts';
+import { chooseDevice } from '../device/choose.ts';
+import { configFolder, ensureKey } from '../identity/key-file.ts';
+import { keyText } from '../identity/key-text.ts';
+import { addressText, parseAddress } from '../net/address.ts';
+import { TrainerNode } from '../net/trainer-node.ts';
+import { emit, jsonLine } from '../support/emit.ts';
+import { UserError } from '../support/errors.ts';
+import type { Invite } from '../wire/handshake.ts';
+import { type Arguments, EXIT, flag, text } from './command.ts';
+import { assertSecure, pinnedKey } from './mesh-link.ts';
+import { openShardPlan } from './open-shard-plan.ts';
+import { watchInterrupt } from './watch-interrupt.ts';
+import { wholeNumber } from './whole-number.ts';
+import { hasParent, heedParent } from './with-parent.ts';
+
+const MEGABYTE = 1e6;
+
+export default async function (args: Arguments): Promise<number> {
+  const address = parseAddress(text(args, 'address') ?? '127.0.0.1');
+  assertSecure(address, args);
+  const pinned = pinnedKey(address, args);
+  const name = text(args, 'name') ?? nameOfMachine();
+  const folder = text(args, 'state') ?? join(configFolder(), 'trainers', name);
+  mkdirSync(folder, { recursive: true });
+  const keys = ensureKey(join(folder, 'key.json'));
+  const device = await chooseDevice(text(args, 'device') ?? 'auto');
+  device.warmUp?.();
+  const invite = inviteOf(text(args, 'invite') ?? process.env.NMC_INVITE);
+  const megabytes = (option: string): number | undefined => wholeNumber(args, option, 1);
+  const maxMemory = megabytes('max-memory');
+  const node = new TrainerNode({
+    address,
+    keys,
+    name,
+    device,
+    ...(pinned ? { pinned } : {}),
+    ...(invite ? { invite } : {}),
+    capability: {
+      cores: availableParallelism(),
+      memory: maxMemory === undefined ? freemem() : maxMemory * MEGABYTE,
+      rate: 0,
+      upload: (megabytes('max-upload') ?? 0) * MEGABYTE,
+      download: (megabytes('max-download') ?? 0) * MEGABYTE,
+      machine: hostname().slice(0, 100),
+    },
+    cache: new BlobFiles(join(folder, 'blobs')),
+    openPlan: openShardPlan(join(folder, 'plans'), maxMemory === undefined ? undefined : maxMemory * MEGABYTE),
+    delay: wholeNumber(args, 'delay', 0, 60_000) ?? 0,
+    log: (event) => process.stderr.write(`${jsonLine(event)}\n`),
+  });
+  const interrupt = hasParent() ? undefined : watchInterrupt(() => node.leave());
+  if (hasParent()) heedParent(() => node.leave());
+  if (flag(args, 'json')) emit({ event: 'join', name, key: keyText(keys.publicKey), address: addressText(address) });
+  else
+    process.stdout.write(
+      `${name} (${keyText(keys.publicKey)}) joins ${addressText(address)} with ${device.description}\n`,
+    );
+  try {
+    const reason = await node.run();
+    if (flag(args, 'json')) emit({ event: 'left', name, reason });
+    else process.stdout.write(`${name} has left: ${reason}\n`);
+    return EXIT.done;
+  } finally {
+    interrupt?.release();
+  }
+}
+
+function nameOfMachine(): string {
+  return (
+    hostname()
+      .replace(/[^A-Za-z0-9._-]/g, '-')
+      .replace(/^[^A-Za-z0-9]+/, '')
+      .slice(0, 60) || 'trainer'
+  );
+}
+
+function inviteOf(given: string | undefined): Invite | undefined {
+  if (given === undefined || given === '') return undefined;
+  const [, id, secret] = /^([0-9a-f]{1,64})\.([0-9a-f]{64})$/.exec(given) ?? [];
+  if (id === undefined || secret === undefined)
+    throw new UserError('mesh/invite', 'that is no invite', 'copy all of what nmc up printed behind --invite');
+  return { id, secret };
+}

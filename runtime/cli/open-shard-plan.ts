@@ -1,0 +1,28 @@
+/** The plan of a deployment on a trainer: written to its cache, then loaded as any plan of strangers, trusting nothing. */
+import { join } from 'node:path';
+import type { ShardPlan } from '../net/shard-host.ts';
+import { PLAN_FILE } from '../plan/plan-files.ts';
+import { writePlan } from '../plan/plan-folder.ts';
+import { soloSchedule } from '../plan/solo-schedule.ts';
+import { UserError } from '../support/errors.ts';
+import { hex, sha256 } from '../wire/hash.ts';
+import { openPlan } from './open-plan.ts';
+
+/** @param most bytes of memory that a shard may use */
+export function openShardPlan(folder: string, most: number | undefined) {
+  return async (files: ReadonlyMap<string, Uint8Array>, shard: number): Promise<ShardPlan> => {
+    const planJson = files.get(PLAN_FILE);
+    if (!planJson) throw new UserError('plan/format', `the deployment has no ${PLAN_FILE}`);
+    const place = join(folder, hex(sha256(planJson)));
+    writePlan(place, planJson, new Map([...files].filter(([path]) => path !== PLAN_FILE)));
+    const loaded = openPlan(place);
+    const { plan, executables } = loaded;
+    const executable = executables[shard];
+    const memory = plan.shards[shard]?.memory ?? 0;
+    if (!executable) throw new UserError('plan/format', `the plan has no shard ${shard}`);
+    if (most !== undefined && memory > most)
+      throw new UserError('plan/memory', `shard ${shard} needs ${memory} bytes, --max-memory allows ${most}`);
+    const called = [...(plan.training ? ['train'] : []), ...plan.predictions.map((p) => p.function)];
+    return { executable, schedule: soloSchedule(executable.program, called) };
+  };
+}

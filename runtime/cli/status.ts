@@ -1,0 +1,52 @@
+/** `nmc status`: what a mesh is doing, and why not where it is not. */
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { MeshStatus } from '../net/mesh-status.ts';
+import { emit } from '../support/emit.ts';
+import { formatBytes } from '../support/format-numbers.ts';
+import { type Arguments, EXIT, flag } from './command.ts';
+import { openMeshToLook } from './mesh-link.ts';
+import { watchInterrupt } from './watch-interrupt.ts';
+
+const LOOK_EVERY = 1000;
+
+export default async function (args: Arguments): Promise<number> {
+  const link = await openMeshToLook(args);
+  const interrupt = watchInterrupt(() => undefined);
+  try {
+    do {
+      const status = (await link.ask({ what: 'status' })) as MeshStatus;
+      if (flag(args, 'json')) emit({ ...status });
+      else process.stdout.write(statusText(status));
+      if (flag(args, 'watch')) await sleep(LOOK_EVERY);
+    } while (flag(args, 'watch') && !interrupt.requested());
+    return EXIT.done;
+  } finally {
+    interrupt.release();
+    link.close();
+  }
+}
+
+function statusText({ runs, trainers, refused }: MeshStatus): string {
+  const lines: string[] = [];
+  for (const run of runs) {
+    const result = [
+      run.energy === null ? '' : `energy ${run.energy.toPrecision(5)}`,
+      run.accuracy === null ? '' : `accuracy ${(run.accuracy * 100).toFixed(2)} %`,
+      run.samplesPerSecond === null ? '' : `${run.samplesPerSecond.toFixed(0)} samples/s`,
+      run.snapshotAge === null ? 'no snapshot yet' : `snapshot ${run.snapshotAge.toFixed(0)} s ago`,
+    ].filter((part) => part !== '');
+    lines.push(
+      `${run.run}  ${run.state}${run.reason === '' ? '' : ` (${run.reason})`}  epoch ${run.epoch} of ${run.epochs}  ${result.join('  ')}`,
+    );
+    for (const s of run.shards)
+      lines.push(
+        `  shard ${String(s.shard).padStart(2)}  ${s.state.padEnd(9)} ${(s.trainer ?? '-').padEnd(14)} batch ${String(s.batch).padStart(5)}  ${s.ticksPerSecond.toFixed(0).padStart(5)} ticks/s  busy ${(s.busy * 100).toFixed(0).padStart(3)} %  out ${formatBytes(s.bytesSent)}  in ${formatBytes(s.bytesReceived)}${s.reason === '' ? '' : `  ${s.reason}`}`,
+      );
+  }
+  if (runs.length === 0) lines.push('no runs yet: nmc deploy FILE');
+  for (const t of trainers)
+    lines.push(`${t.name.padEnd(14)} ${t.state.padEnd(8)} ${t.key}${t.pid === null ? '' : `  pid ${t.pid}`}`);
+  const counted = Object.entries(refused).map(([why, n]) => `${n} ${why}`);
+  if (counted.length > 0) lines.push(`refused: ${counted.join(', ')}`);
+  return `${lines.join('\n')}\n`;
+}

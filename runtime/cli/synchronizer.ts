@@ -1,0 +1,85 @@
+/** `nmc synchronizer`: keeps a mesh together: members, plans, snapshots. */
+import { mkdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { embeddedBackplane } from '../backplane/embedded.ts';
+import { ensureKey, userKeyPath } from '../identity/key-file.ts';
+import { keyText } from '../identity/key-text.ts';
+import { rememberMesh } from '../identity/known-meshes.ts';
+import { addressText, isLoopback, parseAddress } from '../net/address.ts';
+import { SynchronizerNode } from '../net/synchronizer-node.ts';
+import { emit, jsonLine } from '../support/emit.ts';
+import { UserError } from '../support/errors.ts';
+import { acquireLock } from '../support/process-lock.ts';
+import { type Arguments, EXIT, flag, text } from './command.ts';
+import { assertSecure } from './mesh-link.ts';
+import { watchInterrupt } from './watch-interrupt.ts';
+import { hasParent, heedParent } from './with-parent.ts';
+
+export const DEFAULT_STATE = 'mesh-state';
+
+export default async function (args: Arguments): Promise<number> {
+  const address = parseAddress(text(args, 'listen') ?? '127.0.0.1');
+  const tls = certificateOf(args);
+  assertSecure({ ...address, secure: address.secure || tls !== undefined }, args);
+  const state = text(args, 'state') ?? DEFAULT_STATE;
+  mkdirSync(state, { recursive: true });
+  const release = lockState(state);
+  let stop = (): void => undefined;
+  const stopped = new Promise<void>((resolve) => {
+    stop = resolve;
+  });
+  const interrupt = hasParent() ? undefined : watchInterrupt(stop);
+  if (hasParent()) heedParent(stop);
+  const operator = keyText(ensureKey(userKeyPath()).publicKey);
+  const node = await SynchronizerNode.open({
+    keys: ensureKey(join(state, 'key.json')),
+    backplane: embeddedBackplane(join(state, 'backplane')),
+    host: address.host,
+    port: address.port,
+    ...(tls ? { tls } : {}),
+    operator,
+    log: (event) => process.stderr.write(`${jsonLine(event)}\n`),
+    onShutdown: stop,
+  });
+  try {
+    const listening = addressText({ ...address, port: node.port, secure: tls !== undefined });
+    rememberMesh(listening, node.key);
+    const { id, secret } = await node.invite();
+    const invite = `${id}.${secret}`;
+    if (flag(args, 'json')) emit({ event: 'synchronizer', address: listening, key: node.key, invite });
+    else
+      process.stdout.write(
+        `synchronizer at ${listening}\n  nmc join ${listening} --fingerprint ${node.key} --invite ${invite}\n`,
+      );
+    warnOfOpenDoor(address.host);
+    await stopped;
+    return EXIT.done;
+  } finally {
+    await node.close();
+    interrupt?.release();
+    release();
+  }
+}
+
+function lockState(state: string): () => void {
+  const result = acquireLock(join(state, 'lock'));
+  if (result.ok) return () => result.release();
+  throw new UserError(
+    'mesh/busy',
+    `${state} is in use by process ${result.holder.pid}`,
+    'stop that mesh, or use another --state',
+  );
+}
+
+function certificateOf(args: Arguments): { readonly cert: string; readonly key: string } | undefined {
+  const [cert, key] = [text(args, 'cert'), text(args, 'cert-key')];
+  if (cert === undefined && key === undefined) return undefined;
+  if (cert === undefined || key === undefined)
+    throw new UserError('usage', 'wss needs a certificate and its key', '--cert FILE --cert-key FILE');
+  return { cert: readFileSync(cert, 'utf8'), key: readFileSync(key, 'utf8') };
+}
+
+function warnOfOpenDoor(host: string): void {
+  if (!isLoopback(host))
+    process.stderr.write(`open to other machines at ${host}; only listed keys and invites are let in\n`);
+}
