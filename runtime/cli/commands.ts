@@ -1,6 +1,7 @@
 /** The commands of `nmc`. Adding one: a row here, a file beside this one. */
 import type { Argv } from 'yargs';
 import type { Command } from './command.ts';
+import { meshCommands } from './mesh-commands.ts';
 
 const json = (y: Argv): Argv =>
   y.option('json', { type: 'boolean', describe: 'print JSON on standard output, nothing else' });
@@ -191,6 +192,7 @@ export const commands: readonly Command[] = [
       ),
     load: () => import('./serve.ts'),
   },
+  ...meshCommands,
   {
     usage: 'partition <graph>',
     summary: 'cut any graph into parts of equal weight',

@@ -1,0 +1,174 @@
+/** The commands of the mesh; rows as in commands.ts. */
+import type { Argv } from 'yargs';
+import type { Command } from './command.ts';
+
+const value = (y: Argv, name: string, describe: string): Argv =>
+  y.option(name, { type: 'string', requiresArg: true, describe });
+const json = (y: Argv): Argv =>
+  y.option('json', { type: 'boolean', describe: 'print JSON on standard output, nothing else' });
+/** Options of whoever connects. */
+const mesh = (y: Argv): Argv =>
+  secure(
+    value(
+      value(json(y), 'mesh', 'HOST, HOST:PORT, ws:// or wss:// (default: $NMC_MESH, or this machine)'),
+      'fingerprint',
+      'key of the mesh, as nmc up printed it; remembered',
+    ),
+  );
+const secure = (y: Argv): Argv =>
+  y.option('insecure', { type: 'boolean', describe: 'allow a connection beyond this machine without encryption' });
+const run = (y: Argv): Argv => y.positional('run', { type: 'string', describe: 'as `nmc status` names it' });
+const listen = (y: Argv): Argv =>
+  secure(
+    value(
+      value(json(y), 'listen', 'address to listen on (default: 127.0.0.1)'),
+      'state',
+      'folder for keys and everything kept (default: mesh-state)',
+    ),
+  );
+
+export const meshCommands: readonly Command[] = [
+  {
+    usage: 'up',
+    summary: 'start a mesh on this machine: a synchronizer and trainers, kept alive until Ctrl-C',
+    options: (y) =>
+      value(
+        value(
+          value(
+            value(listen(y), 'trainers', 'how many trainers (default: 2)'),
+            'port',
+            'port to listen on, 0 for any (default: 7420)',
+          ),
+          'device',
+          'device of the trainers: auto (default), cpu or reference',
+        ),
+        'delay',
+        'emulated round trip of border frames, in milliseconds',
+      ).example([
+        ['$0 up --trainers 4', 'then nmc deploy FILE --watch'],
+        ['$0 up --state DIR', 'again: goes on with every run that was not stopped'],
+      ]),
+    load: () => import('./up.ts'),
+  },
+  {
+    usage: 'synchronizer',
+    summary: 'keep a mesh together; trainers join from anywhere',
+    options: (y) =>
+      value(
+        value(listen(y), 'cert', 'certificate (PEM): then it speaks wss'),
+        'cert-key',
+        'its private key (PEM)',
+      ).example([
+        [
+          '$0 synchronizer --listen 0.0.0.0:7420 --cert mesh.crt --cert-key mesh.key --state DIR',
+          'open to other machines',
+        ],
+      ]),
+    load: () => import('./synchronizer.ts'),
+  },
+  {
+    usage: 'join <address>',
+    summary: 'train for a mesh on this machine',
+    options: (y) => {
+      const rows = [
+        ['name', 'name of this trainer (default: that of the machine)'],
+        ['fingerprint', 'key of the mesh, as nmc up printed it'],
+        ['invite', 'as nmc up printed it; needed once'],
+        ['device', 'auto (default), cpu or reference'],
+        ['max-memory', 'MB that shards may use'],
+        ['max-upload', 'MB a second'],
+        ['max-download', 'MB a second'],
+        ['state', 'folder for its key and what it keeps'],
+        ['delay', 'emulated round trip of border frames, in milliseconds'],
+      ] as const;
+      return rows
+        .reduce((all, [name, describe]) => value(all, name, describe), secure(json(y)))
+        .positional('address', { type: 'string', describe: 'HOST, HOST:PORT, ws:// or wss://' })
+        .example([
+          ['$0 join mesh.example.org --fingerprint KEY --invite INVITE', 'Ctrl-C hands the shards over, then goes'],
+        ]);
+    },
+    load: () => import('./join.ts'),
+  },
+  {
+    usage: 'leave <trainer>',
+    summary: 'let a trainer go when its shards are in other hands',
+    options: (y) =>
+      mesh(y)
+        .positional('trainer', { type: 'string', describe: 'its name' })
+        .example([['$0 leave trainer-2', 'drain it']]),
+    load: () => import('./leave.ts'),
+  },
+  {
+    usage: 'deploy <file>',
+    summary: 'train a model or a plan on a mesh',
+    options: (y) => {
+      const rows = [
+        ['task', 'name of a train block (default: the first)'],
+        ['partition', 'number of shards (default: 1)'],
+        ['data', 'folder that holds mnist/, fashion-mnist/, cifar-10/ (default: $NMC_DATA)'],
+        ['epochs', 'epochs, and the horizon of the schedules'],
+        ['batch', 'samples per batch'],
+        ['seed', 'seed of weights and of the order of samples'],
+        ['limit', 'use at most this many samples of every data set'],
+        ['set', 'name=value: a parameter of the model'],
+        ['schedule', 'lockstep (default); pipelined is not there yet'],
+        ['borders', 'values on the wire: f32 (default) or f16'],
+        ['snapshot-every', 'batches between two snapshots (default: 100, or an epoch)'],
+      ] as const;
+      return rows
+        .reduce((all, [name, describe]) => value(all, name, describe), mesh(y))
+        .positional('file', { type: 'string', describe: 'model file (.pcn), or a plan folder' })
+        .option('dry-run', { type: 'boolean', describe: 'say where shards would go, and what is missing' })
+        .option('watch', { type: 'boolean', describe: 'follow the run to its end' })
+        .example([
+          ['$0 deploy dsl-examples/digits.pcn --watch', 'train on the mesh of this machine'],
+          ['$0 deploy model.plan --mesh wss://mesh.example.org', 'a plan that nmc compile has made'],
+        ]);
+    },
+    load: () => import('./deploy.ts'),
+  },
+  {
+    usage: 'status',
+    summary: 'what a mesh is doing, and why not where it is not',
+    options: (y) =>
+      mesh(y)
+        .option('watch', { type: 'boolean', describe: 'again every second' })
+        .example([['$0 status', 'runs, shards, trainers, rates']]),
+    load: () => import('./status.ts'),
+  },
+  {
+    usage: 'logs <run>',
+    summary: 'everything that happened to a run, in order',
+    options: (y) => run(mesh(y)).example([['$0 logs digits-3f2a1c', 'epochs, owners, snapshots']]),
+    load: () => import('./logs.ts'),
+  },
+  {
+    usage: 'stop <run>',
+    summary: 'end a run of a mesh with a last snapshot',
+    options: (y) => run(mesh(y)).example([['$0 stop digits-3f2a1c', 'nmc fetch still has its weights']]),
+    load: () => import('./stop.ts'),
+  },
+  {
+    usage: 'fetch <run>',
+    summary: 'get a run of a mesh as a run folder',
+    options: (y) =>
+      value(run(mesh(y)), 'out', 'folder to write (default: runs/RUN)')
+        .alias('o', 'out')
+        .example([['$0 fetch digits-3f2a1c -o runs/digits', 'then nmc predict runs/digits --input FILE']]),
+    load: () => import('./fetch.ts'),
+  },
+  {
+    usage: 'keys <action> [key]',
+    summary: 'this user’s key; who may do what in a mesh',
+    options: (y) =>
+      value(mesh(y), 'role', 'operator, trainer or viewer')
+        .positional('action', { choices: ['new', 'show', 'allow'] as const, describe: 'new, show, or allow KEY' })
+        .positional('key', { type: 'string', describe: 'as `nmc keys show` prints it' })
+        .example([
+          ['$0 keys show', 'the public key'],
+          ['$0 keys allow KEY --role viewer', 'let someone look'],
+        ]),
+    load: () => import('./keys.ts'),
+  },
+];

@@ -1,0 +1,210 @@
+/** `nmc up`: a whole mesh on this machine: one synchronizer and trainers, each a process of its own, kept alive. */
+import { mkdirSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { ensureKey, userKeyPath } from '../identity/key-file.ts';
+import { keyBytes } from '../identity/key-text.ts';
+import { addressText, parseAddress } from '../net/address.ts';
+import { dial, type Link } from '../net/dial.ts';
+import type { MeshStatus } from '../net/mesh-status.ts';
+import { emit } from '../support/emit.ts';
+import { EnvironmentError } from '../support/errors.ts';
+import { onInterrupt } from '../support/interrupt.ts';
+import { type Arguments, EXIT, flag, text } from './command.ts';
+import { assertSecure } from './mesh-link.ts';
+import { DEFAULT_STATE } from './synchronizer.ts';
+import { Child } from './up-child.ts';
+import { wholeNumber } from './whole-number.ts';
+
+const LOOK_EVERY = 150;
+/** A dead trainer comes back when its shards are in other hands, at the latest after this. */
+const BACK_AFTER = 8000;
+const UP_WITHIN = 60_000;
+const DOWN_WITHIN = 15_000;
+
+interface Announced {
+  readonly address: string;
+  readonly key: string;
+  readonly invite: string;
+}
+
+export default async function (args: Arguments): Promise<number> {
+  const trainers = wholeNumber(args, 'trainers', 0, 256) ?? 2;
+  const port = wholeNumber(args, 'port', 0, 65_535) ?? 7420;
+  const state = resolve(text(args, 'state') ?? DEFAULT_STATE);
+  const asked = parseAddress(text(args, 'listen') ?? '127.0.0.1');
+  assertSecure(asked, args);
+  mkdirSync(join(state, 'logs'), { recursive: true });
+  const mesh = new Mesh(args, state, { ...asked, port });
+  let stopping = false;
+  const release = onInterrupt(
+    () => {
+      stopping = true;
+      if (!flag(args, 'json')) process.stderr.write('stopping with a last snapshot; once more to stop at once\n');
+    },
+    {
+      on: (signal, listener) => process.on(signal, listener),
+      off: (signal, listener) => process.off(signal, listener),
+      exit: () => {
+        mesh.kill();
+        process.exit(EXIT.interrupted);
+      },
+    },
+  );
+  try {
+    const announced = await mesh.start(trainers, () => stopping);
+    if (!stopping) announce(args, announced, await mesh.members());
+    while (!stopping) {
+      await mesh.lookAfter();
+      await sleep(LOOK_EVERY);
+    }
+    await mesh.stop();
+    return EXIT.done;
+  } finally {
+    mesh.kill();
+    release();
+  }
+}
+
+function announce(args: Arguments, { address, key, invite }: Announced, trainers: MeshStatus['trainers']): void {
+  if (flag(args, 'json')) {
+    emit({
+      event: 'up',
+      address,
+      trainers: trainers.map(({ name, key: own, pid }) => ({ name, key: own, pid })),
+      key,
+      invite,
+    });
+    return;
+  }
+  process.stdout.write(
+    `mesh at ${address}: ${trainers.length} trainers\n  nmc deploy FILE --watch --mesh ${address}\n  nmc status --mesh ${address}\nanother machine joins with\n  nmc join ${address} --fingerprint ${key} --invite ${invite}\n`,
+  );
+}
+
+class Mesh {
+  readonly #state: string;
+  readonly #args: Arguments;
+  #listen: ReturnType<typeof parseAddress>;
+  #synchronizer: Child | undefined;
+  readonly #trainers: { readonly name: string; child: Child; diedAt: number }[] = [];
+  #announced: Announced = { address: '', key: '', invite: '' };
+  #link: Link | undefined;
+
+  constructor(args: Arguments, state: string, listen: ReturnType<typeof parseAddress>) {
+    this.#args = args;
+    this.#state = state;
+    this.#listen = listen;
+  }
+
+  async start(trainers: number, stopped: () => boolean): Promise<Announced> {
+    await this.#startSynchronizer();
+    for (let i = 1; i <= trainers; i++) {
+      const name = `trainer-${i}`;
+      this.#trainers.push({ name, child: this.#startTrainer(name), diedAt: 0 });
+    }
+    const end = Date.now() + UP_WITHIN;
+    while (!stopped() && (await this.members()).length < trainers) {
+      const dead = this.#trainers.find((t) => t.child.ended);
+      if (dead) throw new EnvironmentError('mesh/trainer', `${dead.name} has ended: ${dead.child.lastWords()}`);
+      if (Date.now() > end)
+        throw new EnvironmentError(
+          'mesh/slow',
+          'not all trainers have joined within a minute',
+          `look into ${join(this.#state, 'logs')}`,
+        );
+      await sleep(LOOK_EVERY);
+    }
+    return this.#announced;
+  }
+
+  /** Trainers of this process that are members now. */
+  async members(): Promise<MeshStatus['trainers']> {
+    const status = await this.#status();
+    const pids = this.#trainers.map((t) => t.child.pid);
+    return (status?.trainers ?? []).filter((t) => pids.includes(t.pid ?? -1));
+  }
+
+  /** Starts again what has died. */
+  async lookAfter(): Promise<void> {
+    if (this.#synchronizer?.ended) {
+      this.#link = undefined;
+      await this.#startSynchronizer();
+    }
+    for (const trainer of this.#trainers) {
+      if (!trainer.child.ended) continue;
+      trainer.diedAt ||= Date.now();
+      const status = await this.#status();
+      const handedOver = status?.trainers.every((t) => t.name !== trainer.name) ?? false;
+      if (!handedOver && Date.now() - trainer.diedAt < BACK_AFTER) continue;
+      trainer.child = this.#startTrainer(trainer.name);
+      trainer.diedAt = 0;
+    }
+  }
+
+  async stop(): Promise<void> {
+    this.#link?.close();
+    this.#synchronizer?.tell('stop\n');
+    const all = [...this.#trainers.map((t) => t.child), ...(this.#synchronizer ? [this.#synchronizer] : [])];
+    await Promise.race([Promise.all(all.map((child) => child.exit)), sleep(DOWN_WITHIN, undefined, { ref: false })]);
+  }
+
+  kill(): void {
+    for (const { child } of this.#trainers) child.kill();
+    this.#synchronizer?.kill();
+  }
+
+  async #startSynchronizer(): Promise<void> {
+    const listen = addressText(this.#listen);
+    const insecure = flag(this.#args, 'insecure') ? ['--insecure'] : [];
+    const child = new Child(
+      ['synchronizer', '--listen', listen, '--state', this.#state, '--json', ...insecure],
+      join(this.#state, 'logs', 'synchronizer.log'),
+      {},
+    );
+    this.#synchronizer = child;
+    const line = await child.firstLine;
+    if (line === undefined)
+      throw new EnvironmentError('mesh/synchronizer', `the synchronizer has not started: ${child.lastWords()}`);
+    const { address, key, invite } = JSON.parse(line) as Announced;
+    this.#announced = { address, key, invite };
+    // A port that was drawn stays the same when it is started again.
+    this.#listen = { ...this.#listen, port: parseAddress(address).port };
+  }
+
+  #startTrainer(name: string): Child {
+    const { address, key, invite } = this.#announced;
+    const device = text(this.#args, 'device');
+    const delay = text(this.#args, 'delay');
+    const folder = join(this.#state, 'trainers', name);
+    const options = [
+      '--name',
+      name,
+      '--state',
+      folder,
+      '--fingerprint',
+      key,
+      '--insecure',
+      ...(device === undefined ? [] : ['--device', device]),
+      ...(delay === undefined ? [] : ['--delay', delay]),
+    ];
+    return new Child(['join', address, ...options], join(this.#state, 'logs', `${name}.log`), { NMC_INVITE: invite });
+  }
+
+  async #status(): Promise<MeshStatus | undefined> {
+    try {
+      this.#link ??= await this.#dial();
+      return (await this.#link.ask({ what: 'status' })) as MeshStatus;
+    } catch {
+      // Away for a moment; whoever asked asks again.
+      this.#link = undefined;
+      return undefined;
+    }
+  }
+
+  #dial(): Promise<Link> {
+    const pinned = keyBytes(this.#announced.key);
+    const address = parseAddress(this.#announced.address);
+    return dial({ address, role: 'operator', keys: ensureKey(userKeyPath()), ...(pinned ? { pinned } : {}) });
+  }
+}
