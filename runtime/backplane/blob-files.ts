@@ -1,14 +1,17 @@
 /** Blobs as files named by their SHA-256: written beside, flushed, renamed; read back only if they still have it. */
-import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { removeLeftovers, writeFileAtomic } from '../support/atomic.ts';
 import { hex, sha256 } from '../wire/hash.ts';
 
 export class BlobFiles {
   readonly #folder: string;
+  readonly #durable: boolean;
 
-  constructor(folder: string) {
+  /** @param durable flushed to the disk; a cache needs that not, since what a power cut has torn fails its hash */
+  constructor(folder: string, durable = true) {
     this.#folder = folder;
+    this.#durable = durable;
     mkdirSync(folder, { recursive: true });
     removeLeftovers(folder);
   }
@@ -18,7 +21,11 @@ export class BlobFiles {
     const path = this.#path(hash);
     if (!existsSync(path)) {
       mkdirSync(join(path, '..'), { recursive: true });
-      writeFileAtomic(path, bytes);
+      if (this.#durable) writeFileAtomic(path, bytes);
+      else {
+        writeFileSync(`${path}.${process.pid}`, bytes);
+        renameSync(`${path}.${process.pid}`, path);
+      }
     }
     return hash;
   }

@@ -12,7 +12,7 @@ import { assertTrainable } from '../shard/trainable.ts';
 import { emit } from '../support/emit.ts';
 import { UserError } from '../support/errors.ts';
 import { type Arguments, EXIT, flag, text } from './command.ts';
-import { buildStages, checkModel, fileArgument, planOf, requireTask, selectTask } from './compile-model.ts';
+import { buildStages, checkModel, cutOf, fileArgument, planOf, requireTask, selectTask } from './compile-model.ts';
 import { showPlacement } from './deploy-placement.ts';
 import { watchRun } from './deploy-watch.ts';
 import { openMesh } from './mesh-link.ts';
@@ -83,7 +83,7 @@ async function planOrModel(args: Arguments): Promise<Wanted> {
   if (isPlanFolder(path)) return fromPlan(path, args);
   const model = checkModel(path, args);
   const selected = requireTask(selectTask(model, text(args, 'task'), args), path);
-  const { plan, files } = await planOf(model, buildStages(selected));
+  const { plan, files } = await planOf(model, buildStages(selected), cutOf(args, 'partition'));
   const all = new Map([[PLAN_FILE, planBytes(plan)] as const, ...files]);
   const chosen = chosenSettings(args, path, selected.task);
   return { plan, files: all, chosen, source: { path, text: model.texts.get(path) ?? '' } };

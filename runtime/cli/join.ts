@@ -48,7 +48,7 @@ export default async function (args: Arguments): Promise<number> {
       download: (megabytes('max-download') ?? 0) * MEGABYTE,
       machine: hostname().slice(0, 100),
     },
-    cache: new BlobFiles(join(folder, 'blobs')),
+    cache: new BlobFiles(join(folder, 'blobs'), false),
     openPlan: openShardPlan(join(folder, 'plans'), maxMemory === undefined ? undefined : maxMemory * MEGABYTE),
     delay: wholeNumber(args, 'delay', 0, 60_000) ?? 0,
     log: (event) => process.stderr.write(`${jsonLine(event)}\n`),

@@ -134,7 +134,7 @@ export const meshCommands: readonly Command[] = [
     options: (y) =>
       mesh(y)
         .option('watch', { type: 'boolean', describe: 'again every second' })
-        .example([['$0 status', 'runs, shards, trainers, rates']]),
+        .example([['$0 status --watch', 'runs, shards, trainers, rates']]),
     load: () => import('./status.ts'),
   },
   {

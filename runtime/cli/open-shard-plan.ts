@@ -2,27 +2,31 @@
 import { join } from 'node:path';
 import type { ShardPlan } from '../net/shard-host.ts';
 import { PLAN_FILE } from '../plan/plan-files.ts';
-import { writePlan } from '../plan/plan-folder.ts';
-import { soloSchedule } from '../plan/solo-schedule.ts';
+import { type LoadedPlan, writePlan } from '../plan/plan-folder.ts';
 import { UserError } from '../support/errors.ts';
 import { hex, sha256 } from '../wire/hash.ts';
 import { openPlan } from './open-plan.ts';
 
 /** @param most bytes of memory that a shard may use */
 export function openShardPlan(folder: string, most: number | undefined) {
+  let opened: { readonly hash: string; readonly loaded: LoadedPlan } | undefined;
   return async (files: ReadonlyMap<string, Uint8Array>, shard: number): Promise<ShardPlan> => {
     const planJson = files.get(PLAN_FILE);
     if (!planJson) throw new UserError('plan/format', `the deployment has no ${PLAN_FILE}`);
-    const place = join(folder, hex(sha256(planJson)));
-    writePlan(place, planJson, new Map([...files].filter(([path]) => path !== PLAN_FILE)));
-    const loaded = openPlan(place);
-    const { plan, executables } = loaded;
+    const hash = hex(sha256(planJson));
+    // Read and checked once for all shards of this trainer.
+    if (opened?.hash !== hash) {
+      const place = join(folder, hash);
+      writePlan(place, planJson, new Map([...files].filter(([path]) => path !== PLAN_FILE)));
+      opened = { hash, loaded: openPlan(place) };
+    }
+    const { plan, executables, schedules } = opened.loaded;
     const executable = executables[shard];
+    const schedule = schedules[shard];
     const memory = plan.shards[shard]?.memory ?? 0;
-    if (!executable) throw new UserError('plan/format', `the plan has no shard ${shard}`);
+    if (!executable || !schedule) throw new UserError('plan/format', `the plan has no shard ${shard}`);
     if (most !== undefined && memory > most)
       throw new UserError('plan/memory', `shard ${shard} needs ${memory} bytes, --max-memory allows ${most}`);
-    const called = [...(plan.training ? ['train'] : []), ...plan.predictions.map((p) => p.function)];
-    return { executable, schedule: soloSchedule(executable.program, called) };
+    return { executable, schedule };
   };
 }

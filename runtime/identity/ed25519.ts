@@ -28,6 +28,8 @@ const PUBLIC_HEAD = Buffer.from('302a300506032b6570032100', 'hex');
 /** Order of the group: a signature's second half has to be below it, or anyone could make a second valid one. */
 const ORDER = 2n ** 252n + 27742317777372353535851937790883648493n;
 const KEPT_KEYS = 4096;
+const privateKeys = new Map<string, KeyObject>();
+const publicKeys = new Map<string, KeyObject>();
 
 export const nodeEd25519: Ed25519 = {
   sign: (message, secretKey) => new Uint8Array(cryptoSign(null, message, privateKey(secretKey))),
@@ -65,9 +67,6 @@ function wellFormed(signature: Uint8Array, publicKey: Uint8Array): boolean {
   for (let i = 63; i >= 32; i--) second = (second << 8n) | BigInt(signature[i] as number);
   return second < ORDER;
 }
-
-const privateKeys = new Map<string, KeyObject>();
-const publicKeys = new Map<string, KeyObject>();
 
 function privateKey(secretKey: Uint8Array): KeyObject {
   const seed = Buffer.from(secretKey.subarray(0, 32));

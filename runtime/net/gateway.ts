@@ -94,6 +94,13 @@ export class Gateway {
     this.#trainers.get(key)?.socket.close(1000, reason);
   }
 
+  dismissAll(reason: string): void {
+    for (const [key, peer] of this.#trainers) {
+      this.#seal(peer, { type: 'dismissed', reason });
+      this.dismiss(key, reason);
+    }
+  }
+
   close(): void {
     for (const socket of this.#sockets.clients) socket.terminate();
     this.#sockets.close();

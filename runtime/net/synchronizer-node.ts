@@ -6,7 +6,7 @@ import type { AddressInfo } from 'node:net';
 import type { Backplane } from '../backplane/backplane.ts';
 import type { KeyPair } from '../identity/ed25519.ts';
 import { keyText } from '../identity/key-text.ts';
-import { emptySynchronizer, HEARTBEAT, isActive, restoredSynchronizer, synchronizer } from '../roles/synchronizer.ts';
+import { emptySynchronizer, isActive, restoredSynchronizer, synchronizer, TICK } from '../roles/synchronizer.ts';
 import type {
   StoredRun,
   SynchronizerEffect,
@@ -89,7 +89,7 @@ export class SynchronizerNode {
     const node = new SynchronizerNode(options);
     await node.#restore();
     await node.#listen();
-    node.#timer = setInterval(() => node.#happen({ kind: 'tick' }), HEARTBEAT / 2);
+    node.#timer = setInterval(() => node.#happen({ kind: 'tick' }), TICK);
     return node;
   }
 
@@ -123,10 +123,7 @@ export class SynchronizerNode {
     const end = Date.now() + 10_000;
     while (Object.values(this.#state.runs).some(isActive) && Date.now() < end)
       await new Promise((r) => setTimeout(r, 50));
-    for (const key of Object.keys(this.#state.members)) {
-      this.#gateway.send(key, { type: 'dismissed', reason: 'the mesh is going down' });
-      this.#gateway.dismiss(key, 'the mesh is going down');
-    }
+    this.#gateway.dismissAll('the mesh is going down');
     clearInterval(this.#timer);
     await this.#turn;
     await new Promise((r) => setTimeout(r, 100));
@@ -207,6 +204,12 @@ export class SynchronizerNode {
       case 'log':
         await backplane.append(`log/${effect.run}`, JSON.stringify(effect.event));
         this.#options.log({ run: effect.run, ...effect.event });
+        return;
+      case 'keep':
+        await backplane.append(effect.stream, JSON.stringify(effect.value));
+        return;
+      case 'reconnect':
+        this.#gateway.dismiss(effect.key, 'say again what you are');
         return;
       case 'dismiss':
         this.#gateway.dismiss(effect.key, 'dismissed');

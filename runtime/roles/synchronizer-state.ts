@@ -90,6 +90,8 @@ export interface RunState extends StoredRun {
 
 export interface SynchronizerState {
   readonly now: number;
+  /** When it last looked at the clock by itself. */
+  readonly tickAt: number;
   readonly members: Readonly<Record<string, MemberState>>;
   readonly runs: Readonly<Record<string, RunState>>;
   /** No new work: the mesh goes down. */
@@ -110,6 +112,10 @@ export type SynchronizerEffect =
   | { readonly kind: 'persist'; readonly run: string; readonly value: StoredRun }
   | { readonly kind: 'send'; readonly to: string; readonly message: Message }
   | { readonly kind: 'log'; readonly run: string; readonly event: Readonly<Record<string, unknown>> }
+  /** Kept without being told. */
+  | { readonly kind: 'keep'; readonly stream: string; readonly value: unknown }
+  /** The trainer has to begin its connection again. */
+  | { readonly kind: 'reconnect'; readonly key: string }
   /** The trainer may go. */
   | { readonly kind: 'dismiss'; readonly key: string };
 

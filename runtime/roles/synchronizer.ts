@@ -26,12 +26,14 @@ import {
 /** Milliseconds. */
 export const HEARTBEAT = 500;
 export const LAPSE = 2500;
+/** How often the synchronizer looks. */
+export const TICK = 250;
 /** Shards that do not come to a common end in this time stop at the last manifest. */
 const HALT_AT_MOST = 10_000;
 const ACTIVE: readonly Phase[] = ['waiting', 'preparing', 'running', 'halting'];
 
 export function emptySynchronizer(now: number): SynchronizerState {
-  return { now, members: {}, runs: {}, closing: false };
+  return { now, tickAt: now, members: {}, runs: {}, closing: false };
 }
 
 /** After a restart: what was running goes on with its owners, who have one lease to come back. */
@@ -152,6 +154,10 @@ function absent(key: string, instance: string, now: number): MemberState {
 }
 
 function tick(work: Work): void {
+  // Where we ourselves were held up, what others said meanwhile lies unread: nobody was silent for that time.
+  const away = Math.max(0, work.now - work.state.tickAt - 2 * TICK);
+  work.state = { ...work.state, tickAt: work.now };
+  if (away > 0) for (const member of members(work)) work.setMember({ ...member, seen: member.seen + away });
   for (const member of members(work))
     if (work.now - member.seen > LAPSE) gone(work, member, 'it was silent for too long');
   for (const run of runs(work)) {
@@ -176,7 +182,11 @@ function message(work: Work, from: string, received: Message): void {
     joined(work, from, received);
     return;
   }
-  if (!member || member.name === '') return;
+  if (!member || member.name === '') {
+    // It was silent for too long, or has met the synchronizer before us: it has to say again what it is.
+    work.effects.push({ kind: 'reconnect', key: from });
+    return;
+  }
   work.setMember({ ...member, seen: work.now, connected: true });
   switch (received.type) {
     case 'heartbeat':
@@ -206,7 +216,7 @@ function message(work: Work, from: string, received: Message): void {
     }
     case 'commit': {
       const run = owned(work, from, received.run, received.epoch, received.shard);
-      if (run) work.log(`${received.run}/commits`, { ...received, key: from });
+      if (run) commit(work, received, from);
       break;
     }
     case 'failed': {
@@ -220,6 +230,11 @@ function message(work: Work, from: string, received: Message): void {
     default:
       break; // not for a synchronizer
   }
+}
+
+/** Kept for audits, apart from what people read. */
+function commit(work: Work, { run, epoch, shard, states }: Message & { type: 'commit' }, key: string): void {
+  work.effects.push({ kind: 'keep', stream: `commit/${run}`, value: { epoch, shard, states, key } });
 }
 
 /** The run, if the sender owns that shard in that epoch and the run is active. Everything else is of another time. */
@@ -244,8 +259,10 @@ function joined(work: Work, key: string, received: Message & { type: 'member' })
   });
   work.send(key, { type: 'admitted', name, heartbeat: HEARTBEAT, lapse: LAPSE });
   for (const run of runs(work)) {
+    const owner = isActive(run) && run.owners.includes(key);
+    // What it may still hold is in other hands, or over.
+    if (!owner) work.send(key, { type: 'release', run: run.deployment.run, epoch: run.epoch });
     if (!isActive(run)) continue;
-    const owner = run.owners.includes(key);
     const lost = owner && before?.instance !== instance;
     if (lost && run.phase === 'halting') halted(work, run);
     else if (lost) reassign(work, run, `${name} has begun anew`);

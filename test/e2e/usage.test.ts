@@ -25,6 +25,7 @@ const COMMANDS = [
   'serve',
   'data',
   'partition',
+  ...['up', 'synchronizer', 'join', 'leave', 'deploy', 'status', 'logs', 'stop', 'fetch', 'keys'],
 ];
 
 test('nmc alone shows its help and exits with 2', async () => {
@@ -39,7 +40,7 @@ test.each(COMMANDS)('nmc %s --help has an example and every option a description
   expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
   expect(stdout).toMatch(new RegExp(`Examples:\\n  nmc ${command} \\S`));
   for (const line of (stdout.split('Examples:')[0] ?? '').split('\n').filter((l) => /^ +(-\w, )?--/.test(l)))
-    expect(line).toMatch(/--[a-z]+ {2,}\S+ \S/);
+    expect(line).toMatch(/--[a-z-]+ {2,}\S+ \S/);
 });
 
 describe('a wrong command line is exit code 2, with what was meant', () => {

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterAll, expect, test } from 'vitest';
-import { type Ed25519, keyPairFromSeed, naclEd25519, nodeEd25519 } from '../../runtime/identity/ed25519.ts';
+import { type Ed25519, ed25519, keyPairFromSeed, naclEd25519, nodeEd25519 } from '../../runtime/identity/ed25519.ts';
 import { ensureKey, readKey, writeNewKey } from '../../runtime/identity/key-file.ts';
 import { keyBytes, keyText } from '../../runtime/identity/key-text.ts';
 import { hex } from '../../runtime/wire/hash.ts';
@@ -67,6 +67,10 @@ test.each<[string, Ed25519]>([
   expect(implementation.verify(message, other, publicKey)).toBe(false);
   expect(implementation.verify(message, signature, new Uint8Array(31))).toBe(false);
   expect(implementation.verify(message, signature.subarray(1), publicKey)).toBe(false);
+});
+
+test('the fast one is taken here', () => {
+  expect(ed25519).toBe(nodeEd25519);
 });
 
 test('a key has one text', () => {

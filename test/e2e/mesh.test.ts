@@ -1,0 +1,98 @@
+/** The walking mesh: up, deploy, status, fetch, predict, with real processes, sockets and signatures; kill -9 included. */
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { TestMesh, weightHashes } from '../support/mesh.ts';
+import { jsonLines, nmc, temporaryFolder, writeTiny } from '../support/nmc.ts';
+
+const folder = temporaryFolder();
+const model = writeTiny(folder, { epochs: 3 });
+const mesh = new TestMesh(folder);
+const LIMIT = ['--limit', '640'];
+let expected: Record<string, string> = {};
+
+beforeAll(async () => {
+  const [local] = await Promise.all([
+    nmc(['train', model, ...LIMIT, '--shards', '2', '--out', 'local', '--json'], { cwd: folder }),
+    mesh.start(3),
+  ]);
+  expect(local.code, local.stderr).toBe(0);
+  expected = weightHashes(join(folder, 'local'));
+}, 120_000);
+
+afterAll(() => mesh.kill());
+
+test('up tells its address and its trainers, and status knows them', async () => {
+  expect(mesh.up.trainers.map((t) => t.name).sort()).toEqual(['trainer-1', 'trainer-2', 'trainer-3']);
+  const { trainers, runs } = await mesh.status();
+  expect(runs).toEqual([]);
+  for (const { key, pid } of mesh.up.trainers)
+    expect(trainers).toContainEqual(expect.objectContaining({ key, pid, state: 'idle' }));
+});
+
+test('a dry run says where shards would go', async () => {
+  const [placement] = await mesh.json('deploy', model, '--partition', '2', '--dry-run');
+  expect(placement).toMatchObject({ event: 'placement', missing: [] });
+  const shards = (placement?.shards ?? []) as { trainer: string }[];
+  const owners = shards.map((s) => s.trainer);
+  expect(new Set(owners).size).toBe(2);
+});
+
+test('two shards on two trainers end with the weights of one process, bit for bit', async () => {
+  const outcome = await mesh.run('deploy', model, ...LIMIT, '--partition', '2', '--watch', '--json');
+  expect(outcome.code, outcome.stdout + outcome.stderr).toBe(0);
+  const events = jsonLines(outcome);
+  expect(events.map((e) => e.event)).toEqual(['start', 'epoch', 'epoch', 'epoch', 'done']);
+  const run = String(events.at(-1)?.out);
+  await mesh.json('fetch', run, '-o', 'fetched');
+  expect(weightHashes(join(folder, 'fetched'))).toEqual(expected);
+  const checksOf = async (folderOfRun: string): Promise<unknown> =>
+    jsonLines(await nmc(['eval', folderOfRun, ...LIMIT, '--json'], { cwd: folder }))[0]?.checks;
+  expect(await checksOf('fetched')).toEqual(await checksOf('local'));
+  const [status] = (await mesh.status()).runs;
+  expect(status).toMatchObject({ run, state: 'done', epochs: 3 });
+}, 120_000);
+
+test('kill -9 of a trainer: another takes over, and the weights are the same', async () => {
+  const [deployed] = await mesh.json('deploy', model, ...LIMIT, '--partition', '2', '--snapshot-every', '7');
+  const run = String(deployed?.run);
+  const owner = async (): Promise<string | null | undefined> =>
+    (await mesh.status()).runs.find((r) => r.run === run && r.state === 'running' && (r.snapshot ?? 0) > 0)?.shards[0]
+      ?.trainer;
+  let name: string | null | undefined;
+  while (!name) name = await owner();
+  const pid = (await mesh.status()).trainers.find((t) => t.name === name)?.pid;
+  process.kill(pid ?? 0, 'SIGKILL');
+  const watched = async (): Promise<string | undefined> => (await mesh.status()).runs.find((r) => r.run === run)?.state;
+  await expect.poll(watched, { timeout: 60_000, interval: 300 }).toBe('done');
+  await mesh.json('fetch', run, '-o', 'survived');
+  expect(weightHashes(join(folder, 'survived'))).toEqual(expected);
+  const log = await mesh.json('logs', run);
+  expect(log.map((r) => r.event)).toContain('lost');
+}, 120_000);
+
+test('a plan is not cut again, and a schedule that is not there is refused', async () => {
+  await nmc(['compile', model, '--out', 'tiny.plan'], { cwd: folder });
+  const cut = await mesh.run('deploy', 'tiny.plan', '--partition', '2');
+  expect(cut.code).toBe(2);
+  expect(cut.stderr).toContain('cut already');
+  const unknown = await mesh.run('deploy', model, '--schedule', 'sometimes');
+  expect(unknown.code).toBe(2);
+});
+
+test('SIGINT stops all with a last snapshot; up again goes on, to the same weights', async () => {
+  const [deployed] = await mesh.json('deploy', model, ...LIMIT, '--partition', '2');
+  const run = String(deployed?.run);
+  const calls = async (): Promise<number> =>
+    Math.max(0, ...((await mesh.status()).runs.find((r) => r.run === run)?.shards.map((s) => s.batch) ?? []));
+  await expect.poll(calls, { timeout: 60_000, interval: 50 }).toBeGreaterThan(3);
+  const pids = (await mesh.status()).trainers.map((t) => t.pid ?? 0);
+  expect(await mesh.stop()).toMatchObject({ code: 0 });
+  for (const pid of pids) expect(() => process.kill(pid, 0)).toThrow();
+  expect((await mesh.run('status')).code).toBe(3);
+  await mesh.start(2);
+  const state = async (): Promise<string | undefined> => (await mesh.status()).runs.find((r) => r.run === run)?.state;
+  await expect.poll(state, { timeout: 60_000, interval: 300 }).toBe('done');
+  await mesh.json('fetch', run, '-o', 'continued');
+  expect(weightHashes(join(folder, 'continued'))).toEqual(expected);
+  await mesh.stop();
+}, 180_000);

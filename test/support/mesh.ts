@@ -1,0 +1,84 @@
+/** A mesh of real processes for tests: `nmc up` on a port of its own, with keys of its own. */
+import type { ChildProcess } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { MeshStatus } from '../../runtime/net/mesh-status.ts';
+import { readSafetensors } from '../../runtime/store/safetensors.ts';
+import { tensorBytes } from '../../runtime/store/safetensors-types.ts';
+import { type JsonLine, jsonLines, nmc, type Outcome } from './nmc.ts';
+
+export interface UpEvent {
+  readonly address: string;
+  readonly trainers: readonly { readonly name: string; readonly key: string; readonly pid: number }[];
+  readonly invite: string;
+  readonly key: string;
+}
+
+export class TestMesh {
+  readonly folder: string;
+  readonly env: Readonly<Record<string, string>>;
+  up: UpEvent = { address: '', trainers: [], invite: '', key: '' };
+  #process: ChildProcess | undefined;
+  #ended: Promise<Outcome> | undefined;
+
+  constructor(folder: string) {
+    this.folder = folder;
+    this.env = { NMC_CONFIG: join(folder, 'config') };
+  }
+
+  async start(trainers: number, ...options: string[]): Promise<UpEvent> {
+    const args = ['up', '--trainers', String(trainers), '--port', '0', '--state', 'state', '--json', ...options];
+    this.up = await new Promise<UpEvent>((resolve, reject) => {
+      this.#ended = nmc(args, {
+        cwd: this.folder,
+        env: this.env,
+        onStart: (child) => {
+          this.#process = child;
+        },
+        onLine: (line) => resolve(JSON.parse(line) as UpEvent),
+      });
+      this.#ended.then((outcome) => reject(new Error(`up has ended: ${outcome.stderr}`)), reject);
+    });
+    return this.up;
+  }
+
+  async run(...args: string[]): Promise<Outcome> {
+    return nmc([...args, '--mesh', this.up.address], { cwd: this.folder, env: this.env });
+  }
+
+  /** Of a command that has to succeed. */
+  async json(...args: string[]): Promise<JsonLine[]> {
+    const outcome = await this.run(...args, '--json');
+    if (outcome.code !== 0) throw new Error(`nmc ${args.join(' ')}: ${outcome.stdout}${outcome.stderr}`);
+    return jsonLines(outcome);
+  }
+
+  async status(): Promise<MeshStatus> {
+    return (await this.json('status'))[0] as unknown as MeshStatus;
+  }
+
+  signal(signal: NodeJS.Signals): void {
+    this.#process?.kill(signal);
+  }
+
+  async stop(): Promise<Outcome | undefined> {
+    this.#process?.kill('SIGINT');
+    return this.#ended;
+  }
+
+  /** For `afterAll`: nothing stays behind, whatever the test did. */
+  kill(): void {
+    this.#process?.kill('SIGKILL');
+  }
+}
+
+/** SHA-256 of each tensor of a run's weights. */
+export function weightHashes(run: string): Record<string, string> {
+  const { tensors } = readSafetensors(join(run, 'model.safetensors'));
+  return Object.fromEntries(tensors.map((t) => [t.name, createHash('sha256').update(tensorBytes(t)).digest('hex')]));
+}
+
+export function readJson(path: string): unknown {
+  return JSON.parse(readFileSync(path, 'utf8'));
+}
