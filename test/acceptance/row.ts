@@ -14,6 +14,8 @@ export interface Context {
   readonly root: string;
   /** Folder that holds `mnist/`; undefined when neither `--data` nor `$NMC_DATA` names one. */
   readonly data: string | undefined;
+  /** Folder of graphs with `cuts.json`; undefined without `--graphs`. */
+  readonly graphs: string | undefined;
   /** Tiny settings, to try the harness itself: rows then never count as measured. */
   readonly trial: boolean;
   /** Begin again where results of an earlier call could be kept. */

@@ -1,5 +1,5 @@
 /**
- * `npm run accept [NAME…] [--data DIR] [--json] [--fresh] [--list]`: measures what the product promises and prints a
+ * `npm run accept [NAME…] [--data DIR] [--graphs DIR] [--json] [--fresh] [--list]`: measures what the product promises and prints a
  * row for each promise. Without names everything runs, which takes hours; names run some of it, and what takes long
  * is kept. Exits with 1 when a row misses its target.
  */
@@ -7,12 +7,13 @@ import { mkdirSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { benchPart } from './parts/bench.ts';
+import { cutsPart } from './parts/cuts.ts';
 import { freshCloneParts } from './parts/fresh-clone.ts';
 import { mnistParts } from './parts/mnist.ts';
 import { testParts } from './parts/tests.ts';
 import { type Context, type Part, type Row, renderTable } from './row.ts';
 
-const parts: readonly Part[] = [...freshCloneParts, ...testParts, benchPart, ...mnistParts];
+const parts: readonly Part[] = [...freshCloneParts, ...testParts, cutsPart, benchPart, ...mnistParts];
 
 async function main(argv: readonly string[]): Promise<number> {
   const { values, positionals } = parseArgs({
@@ -20,6 +21,7 @@ async function main(argv: readonly string[]): Promise<number> {
     allowPositionals: true,
     options: {
       data: { type: 'string' },
+      graphs: { type: 'string' },
       json: { type: 'boolean', default: false },
       fresh: { type: 'boolean', default: false },
       list: { type: 'boolean', default: false },
@@ -41,6 +43,7 @@ async function main(argv: readonly string[]): Promise<number> {
   const context: Context = {
     root,
     data: data === undefined ? undefined : resolve(data),
+    graphs: values.graphs === undefined ? undefined : resolve(values.graphs),
     trial: values.trial,
     fresh: values.fresh,
     progress: (line) => process.stderr.write(`  ${line}\n`),

@@ -7,6 +7,7 @@ import { batchFigures } from './figures/batches.ts';
 import { commandFigures } from './figures/commands.ts';
 import { epochFigures } from './figures/epochs.ts';
 import { firstBatchFigures } from './figures/first-batch.ts';
+import { partitionFigures } from './figures/partitions.ts';
 import { UsageError } from './usage-error.ts';
 
 /** A measurement gets an empty folder, which is deleted behind it. */
@@ -19,6 +20,7 @@ const MEASUREMENTS: Readonly<Record<string, Measurement>> = {
   'epoch-il-bp': epochFigures,
   'commands-check-compile': commandFigures,
   'first-batch': firstBatchFigures,
+  partitions: partitionFigures,
 };
 
 /** @param only measure what has this in its key */
