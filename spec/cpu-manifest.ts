@@ -23,7 +23,10 @@ export interface CpuManifest {
   readonly graphNames?: Readonly<Record<string, string>>;
 }
 
-/** One function of `cpu/NAME.wasm` over tensors of the same size; the module also has `sum(bytes, a, b, result)`. */
+/**
+ * One function of `cpu/NAME.wasm` over tensors of the same size. Where it reads fields it has a twin under `pairExport`
+ * that takes each of them as two parts, whose sum is the field.
+ */
 export interface CpuKernel {
   readonly export: string;
   readonly elements: number;
@@ -36,3 +39,9 @@ export interface CpuKernel {
   readonly results: readonly string[];
   readonly scalars: readonly ScalarExpr[];
 }
+
+/** The twin of a kernel for fields in two parts. */
+export const pairExport = (name: string): string => `${name}.pair`;
+
+/** Kernels go over so many bytes at a time (a line of the cache): tensors begin at a multiple of it and are padded to one. */
+export const CHUNK_BYTES = 64;

@@ -3,7 +3,7 @@
  * a manifest that says what goes where.
  */
 
-import type { CpuKernel, CpuManifest } from '../../../spec/cpu-manifest.ts';
+import { type CpuKernel, type CpuManifest, pairExport } from '../../../spec/cpu-manifest.ts';
 import { type Op, type Program, type ProgramFunction, type ScalarExpr, sizeOf } from '../../../spec/program.ts';
 import { removeDeadCode } from '../../5-program/passes/dead-code.ts';
 import { unroll } from '../../5-program/passes/peel.ts';
@@ -213,33 +213,42 @@ function nameOutputs(wanted: readonly Output[], inputs: Inputs, e: OnnxEmitter):
   });
 }
 
-/** Chains of the same form share one function. */
+/** Chains of the same form share one function; what reads fields has a twin for lanes. */
 function buildKernels(
   chains: readonly TailChain[],
   straight: Straight,
   places: (id: string) => CpuKernel['tensors'][number],
 ): { kernels: CpuKernel[]; module: Uint8Array | undefined } {
-  const functions = new Map<string, WasmFunction>();
+  const functions = new Map<string, readonly WasmFunction[]>();
   const kernels = chains.map((chain): CpuKernel => {
     const form = canonical(chain, straight.constants);
-    const key = JSON.stringify([form.ops, [...form.constants], form.results]);
-    const known = functions.get(key) ?? chainFunction(`k${functions.size}`, form);
+    const tensors = chain.tensors.map(places);
+    const fields = form.tensors.filter((_, i) => 'field' in (tensors[i] ?? {}));
+    const key = JSON.stringify([form.ops, [...form.constants], form.results, fields]);
+    const name = `k${functions.size}`;
+    const known = functions.get(key) ?? [
+      chainFunction(name, form),
+      ...(fields.length > 0 ? [chainFunction(pairExport(name), inTwoParts(form, new Set(fields)))] : []),
+    ];
     functions.set(key, known);
     return {
-      export: known.name,
+      export: (known[0] as WasmFunction).name,
       elements: chain.size,
-      tensors: chain.tensors.map(places),
+      tensors,
       results: chain.updates.map((u) => u.state),
       scalars: chain.scalars.map((id) => straight.scalars.get(id) as ScalarExpr),
     };
   });
-  return { kernels, module: functions.size > 0 ? encodeModule([...functions.values(), sumFunction()]) : undefined };
+  return { kernels, module: functions.size > 0 ? encodeModule([...functions.values()].flat()) : undefined };
 }
 
-/** `sum(bytes, a, b, result)`: how lanes put their gradients together. */
-function sumFunction(): WasmFunction {
-  const op: Op = { id: 'o0', op: 'add', args: ['t0', 't1'], attributes: {}, shape: [] };
-  return chainFunction('sum', { ops: [op], tensors: ['t0', 't1'], scalars: [], constants: new Map(), results: ['o0'] });
+/** The same chain where each of `fields` comes as two tensors, one behind the other, that are added first. */
+function inTwoParts(chain: Chain, fields: ReadonlySet<string>): Chain {
+  const sums = [...fields].map(
+    (id): Op => ({ id, op: 'add', args: [`${id}.0`, `${id}.1`], attributes: {}, shape: [] }),
+  );
+  const tensors = chain.tensors.flatMap((id) => (fields.has(id) ? [`${id}.0`, `${id}.1`] : [id]));
+  return { ...chain, ops: [...sums, ...chain.ops], tensors };
 }
 
 /** The chain with names that say only what they are, so that equal chains look equal. */

@@ -56,10 +56,15 @@ export function simd(op: keyof typeof SIMD): number[] {
 export const get = (local: number): number[] => [0x20, ...unsigned(local)];
 export const set = (local: number): number[] => [0x21, ...unsigned(local)];
 
-/** Four floats at the address in `local`. */
-export const load = (local: number): number[] => [...get(local), ...simd('load'), 4, 0];
-/** Stores what is on the stack above the address. */
-export const store: readonly number[] = [...simd('store'), 4, 0];
+/** Four floats so many bytes behind the address in `local`. */
+export const load = (local: number, offset: number): number[] => [
+  ...get(local),
+  ...simd('load'),
+  4,
+  ...unsigned(offset),
+];
+/** Stores what is on the stack above the address, so many bytes behind it. */
+export const store = (offset: number): number[] => [...simd('store'), 4, ...unsigned(offset)];
 
 export function floatConstant(value: number): number[] {
   return [0x43, ...new Uint8Array(Float32Array.of(value).buffer)];

@@ -1,10 +1,11 @@
 /** The CPU device: ONNX Runtime in threads of its own. */
 import { availableParallelism } from 'node:os';
+import type { CpuManifest } from '../../../spec/cpu-manifest.ts';
 import { sizeOf } from '../../../spec/program.ts';
 import type { Device, DeviceSession, Executable, Position, RunInput, Tensor } from '../device.ts';
 import { CpuEngine } from './engine.ts';
 import { padded } from './memory.ts';
-import type { WorkerStart } from './messages.ts';
+import { buffersOf, type LaneAnswer, type WorkerStart } from './messages.ts';
 import { startThread, type Thread, warmThreads } from './thread.ts';
 
 const THREADS = availableParallelism();
@@ -85,36 +86,64 @@ function openTogether(executables: readonly Executable[]): DeviceSession[] {
 
 /** Two threads that share every training batch; anything else goes to them in turn. */
 function openInLanes(executable: Executable): DeviceSession {
-  const floats = executable.program.functions.find((f) => f.name === 'train.step')?.inputs ?? [];
-  const bytes = floats.reduce((sum, input) => sum + padded(sizeOf(input.shape)), 0);
   const control = new SharedArrayBuffer(8);
-  const exchange = new SharedArrayBuffer(4 * bytes);
-  const lanes = ([0, 1] as const).map((index) =>
-    startThread({ ...startOf(executable, Math.max(1, Math.floor(THREADS / 2))), lane: { index, control, exchange } }),
-  ) as [Thread, Thread];
+  const exchange = new SharedArrayBuffer(4 * laneBytes(executable));
+  const threads = Math.max(1, Math.floor(THREADS / 2));
+  const lanes = ([0, 1] as const).map((index) => ({
+    index,
+    thread: startThread({ ...startOf(executable, threads), lane: { index, control, exchange } }),
+    // Filled again for a later batch: fresh memory costs more than the copy that goes there.
+    unused: [] as Record<string, RunInput>[],
+  })) as [LaneThread, LaneThread];
+  const [first, second] = lanes;
   let turn = 0;
   return {
     write: async (state, values) => {
-      await Promise.all(lanes.map((lane) => lane.ask({ kind: 'write', state, values })));
+      await Promise.all(lanes.map(({ thread }) => thread.ask({ kind: 'write', state, values })));
     },
-    read: (state) => lanes[0].ask<Float32Array>({ kind: 'read', state }),
+    read: (state) => first.thread.ask<Float32Array>({ kind: 'read', state }),
     run: async (name, inputs, position) => {
-      if (name !== 'train') return runOn(lanes[turn++ % 2] as Thread, name, copied(inputs), position);
-      const answers = await Promise.all(
-        lanes.map((lane, i) => {
-          const share = shareOf(inputs, i);
-          return lane.ask<Record<string, Tensor>>({ kind: 'lane', inputs: share, position }, buffersOf(share));
-        }),
-      );
-      return added(answers);
+      if (name !== 'train') return runOn((turn++ % 2 ? second : first).thread, name, copied(inputs), position);
+      const [whole, other] = [runLane(first, inputs, position), runLane(second, inputs, position)];
+      other.catch(() => undefined);
+      try {
+        return (await whole) ?? {};
+      } catch (error) {
+        // When the other lane failed this one only heard of it.
+        await other;
+        throw error;
+      }
     },
     prepare: (name) => {
-      for (const lane of lanes) lane.tell({ kind: 'prepare', name });
+      for (const { thread } of lanes) thread.tell({ kind: 'prepare', name });
     },
     close: async () => {
-      await Promise.all(lanes.map((lane) => lane.close()));
+      await Promise.all(lanes.map(({ thread }) => thread.close()));
     },
   };
+}
+
+interface LaneThread {
+  readonly index: 0 | 1;
+  readonly thread: Thread;
+  readonly unused: Record<string, RunInput>[];
+}
+
+async function runLane(
+  { index, thread, unused }: LaneThread,
+  inputs: Readonly<Record<string, RunInput>>,
+  position: Position,
+): Promise<LaneAnswer['results']> {
+  const share = shareOf(inputs, index, unused.pop());
+  const answer = await thread.ask<LaneAnswer>({ kind: 'lane', inputs: share, position }, buffersOf(share));
+  unused.push(answer.inputs);
+  return answer.results;
+}
+
+/** Of all results of one lane, as they lie in memory. */
+function laneBytes({ files }: Executable): number {
+  const { outputs } = JSON.parse(new TextDecoder().decode(files.get('cpu/train.lane.json'))) as CpuManifest;
+  return outputs.reduce((sum, o) => sum + padded(sizeOf(o.shape)), 0);
 }
 
 /**
@@ -143,27 +172,19 @@ function copied(inputs: Readonly<Record<string, RunInput>>): Record<string, RunI
   return Object.fromEntries(Object.entries(inputs).map(([name, data]) => [name, data.slice()]));
 }
 
-/** Half of the samples. */
-function shareOf(inputs: Readonly<Record<string, RunInput>>, lane: number): Record<string, RunInput> {
+/** Half of the samples, in memory that was used before where it fits. */
+function shareOf(
+  inputs: Readonly<Record<string, RunInput>>,
+  lane: number,
+  used: Readonly<Record<string, RunInput>> | undefined,
+): Record<string, RunInput> {
   return Object.fromEntries(
-    Object.entries(inputs).map(([name, data]) => [
-      name,
-      data.slice((lane * data.length) / 2, ((lane + 1) * data.length) / 2),
-    ]),
-  );
-}
-
-function buffersOf(inputs: Readonly<Record<string, RunInput>>): ArrayBuffer[] {
-  return Object.values(inputs).map((data) => data.buffer as ArrayBuffer);
-}
-
-/** Results of lanes are parts of a mean. */
-function added(answers: readonly Record<string, Tensor>[]): Record<string, Tensor> {
-  const [first = {}, ...rest] = answers;
-  return Object.fromEntries(
-    Object.entries(first).map(([name, values]) => [
-      name,
-      rest.reduce((sum, other) => sum.map((v, i) => v + (other[name]?.[i] ?? 0)) as Tensor, values),
-    ]),
+    Object.entries(inputs).map(([name, data]) => {
+      const share = data.subarray((lane * data.length) / 2, ((lane + 1) * data.length) / 2);
+      const place = used?.[name];
+      if (place?.length !== share.length || place.constructor !== share.constructor) return [name, share.slice()];
+      place.set(share);
+      return [name, place];
+    }),
   );
 }

@@ -4,7 +4,7 @@
  * is allocated per batch but the results.
  */
 import * as ort from 'onnxruntime-node';
-import type { CpuKernel, CpuManifest } from '../../../spec/cpu-manifest.ts';
+import { type CpuKernel, type CpuManifest, pairExport } from '../../../spec/cpu-manifest.ts';
 import type { Shape } from '../../../spec/program.ts';
 import { sizeOf } from '../../../spec/program.ts';
 import { evaluateScalar } from '../../../spec/scalars.ts';
@@ -26,9 +26,15 @@ interface Loaded {
   readonly manifest: CpuManifest;
   /** Nothing where the function is kernels alone. */
   readonly session: ort.InferenceSession | undefined;
-  readonly kernels: readonly { readonly kernel: CpuKernel; readonly call: KernelFunction }[];
+  readonly kernels: readonly LoadedKernel[];
   readonly places: Places;
-  readonly sum: KernelFunction | undefined;
+}
+
+interface LoadedKernel {
+  readonly kernel: CpuKernel;
+  readonly call: KernelFunction;
+  /** For fields in two parts. */
+  readonly callPair: KernelFunction | undefined;
 }
 
 /** Where a function's results, and what its kernels read, lie: each group one after the other. */
@@ -73,8 +79,8 @@ export class CpuEngine {
       ...states.flatMap((s) => new Array<number>(placesOf(s)).fill(sizeOf(s.shape))),
       ...others.map((o) => sizeOf(o.shape)),
       ...[...this.manifests.values()].flatMap((m) => m.kernelFields.map((k) => sizeOf(k.shape))),
-      // Behind all else: the gradients of another lane.
-      ...(this.manifests.get(STEP)?.kernelFields ?? []).map((k) => sizeOf(k.shape)),
+      // Behind all else: the results of another lane.
+      ...(this.manifests.get(LANE)?.outputs ?? []).map((o) => sizeOf(o.shape)),
     ]);
     for (const s of states) {
       const current = this.memory.place(s.shape);
@@ -116,82 +122,104 @@ export class CpuEngine {
     position: Position,
   ): Promise<Record<string, Float32Array>> {
     const loaded = await this.load(name);
-    for (const [field, placed] of loaded.places.fields) dataOf(placed).set(inputs[field] ?? []);
-    const results = await this.runGraph(loaded, inputs, position, () => true);
-    this.runKernels(loaded, position);
+    const { fields } = loaded.places;
+    for (const [field, placed] of fields) dataOf(placed).set(inputs[field] ?? []);
+    await this.runGraph(loaded, inputs, position);
+    this.runKernels(loaded, position, (field) => [placeOf(fields, field).address]);
+    const results: Record<string, Float32Array> = {};
+    for (const [result, placed] of resultsOf(loaded)) results[result] = dataOf(placed).slice();
     return results;
   }
 
-  /** The share of a batch that this lane takes: its results, with its gradients left in memory. */
-  async runLane(inputs: Readonly<Record<string, RunInput>>, position: Position): Promise<Record<string, Float32Array>> {
-    return this.runGraph(await this.load(LANE), inputs, position, (result) => !isGradientName(result));
+  /**
+   * The share of a batch that a lane takes.
+   * @returns all its results, its gradients among them, as they lie in memory one after the other
+   */
+  async runLane(inputs: Readonly<Record<string, RunInput>>, position: Position): Promise<Float32Array> {
+    const loaded = await this.load(LANE);
+    await this.runGraph(loaded, inputs, position);
+    return this.part(0);
   }
 
-  /** All gradients of the lane, one after the other. */
-  async laneGradients(): Promise<Float32Array> {
-    const { places } = await this.load(LANE);
-    return this.whole([...places.outputs].filter(([output]) => this.isGradient(output)).map(([, placed]) => placed));
+  /** Memory for the results of another lane, that lie as this one's own do. */
+  async otherLane(): Promise<Float32Array> {
+    await this.load(LANE);
+    return this.part(this.memory.end() - this.laneResults().address);
   }
 
-  /** Adds two lanes' gradients, in the order of the lanes, and moves the weights by the sum. */
-  async stepLanes(first: Float32Array, second: Float32Array, position: Position): Promise<void> {
-    const loaded = await this.load(STEP);
-    const sum = this.whole([...loaded.places.fields.values()]);
-    loaded.sum?.(sum.byteLength, first.byteOffset, second.byteOffset, sum.byteOffset);
-    this.runKernels(loaded, position);
+  /**
+   * Moves the weights by the sum of two lanes' gradients.
+   * @param first what `runLane` gave to the first lane, here or copied here
+   * @returns the results of the whole batch: the sum of theirs
+   */
+  async stepLanes(
+    first: Float32Array,
+    second: Float32Array,
+    position: Position,
+  ): Promise<Record<string, Float32Array>> {
+    const lane = await this.load(LANE);
+    const { address } = this.laneResults();
+    const results = resultsOf(lane);
+    this.runKernels(await this.load(STEP), position, (field) => {
+      const offset = placeOf(results, field).address - address;
+      return [first.byteOffset + offset, second.byteOffset + offset];
+    });
+    const sums: Record<string, Float32Array> = {};
+    for (const [result, placed] of results) {
+      if (isGradientName(result)) continue;
+      const at = (placed.address - address) / 4;
+      sums[result] = dataOf(placed).map((_, i) => (first[at + i] as number) + (second[at + i] as number));
+    }
+    return sums;
   }
 
-  /** Memory for another lane's gradients. */
-  async placeForGradients(): Promise<Float32Array> {
-    const floats = (await this.laneGradients()).length;
-    return new Float32Array(this.memory.memory.buffer, this.memory.end(), floats);
+  private laneResults(): { readonly address: number; readonly floats: number } {
+    const placed = [...(this.places.get(LANE)?.outputs.values() ?? [])];
+    const bytes = placed.reduce((sum, p) => sum + padded(dataOf(p).length), 0);
+    return { address: placed[0]?.address ?? 0, floats: bytes / 4 };
   }
 
-  private isGradient(output: string): boolean {
-    const found = this.manifests.get(LANE)?.outputs.find((o) => o.output === output);
-    return found !== undefined && 'result' in found && isGradientName(found.result);
-  }
-
-  /** Tensors that lie one after the other, as one. */
-  private whole(placed: readonly Placed[]): Float32Array {
-    const first = placed[0];
-    const last = placed.at(-1);
-    if (!first || !last) return new Float32Array(this.memory.memory.buffer, 0, 0);
-    const end = last.address + padded(dataOf(last).length);
-    return new Float32Array(this.memory.memory.buffer, first.address, (end - first.address) / 4);
+  /** Memory as large as the results of a lane, so many bytes behind them. */
+  private part(behind: number): Float32Array {
+    const { address, floats } = this.laneResults();
+    return new Float32Array(this.memory.memory.buffer, address + behind, floats);
   }
 
   private async runGraph(
     { manifest, session, places }: Loaded,
     inputs: Readonly<Record<string, RunInput>>,
     position: Position,
-    wanted: (result: string) => boolean,
-  ): Promise<Record<string, Float32Array>> {
-    const results: Record<string, Float32Array> = {};
-    if (!session) return results;
+  ): Promise<void> {
+    if (!session) return;
     const fetches: Record<string, ort.Tensor> = {};
     for (const o of manifest.outputs)
       fetches[o.output] = (
         'state' in o ? spareOf(this.state(o.state), o.state) : placeOf(places.outputs, o.output)
       ).tensor;
-    await session.run(this.feeds(manifest, inputs, { ...position, tick: position.tick ?? 0 }), fetches);
-    for (const o of manifest.outputs) {
-      if ('state' in o) swap(this.state(o.state));
-      else if ('result' in o && wanted(o.result)) results[o.result] = dataOf(placeOf(places.outputs, o.output)).slice();
-    }
-    return results;
+    await session.run(this.feeds(manifest, inputs, { ...position, tick: 0 }), fetches);
+    for (const o of manifest.outputs) if ('state' in o) swap(this.state(o.state));
   }
 
-  private runKernels({ kernels, places }: Loaded, position: Position): void {
-    const scope = { ...position, tick: position.tick ?? 0 };
-    for (const { kernel, call } of kernels) {
-      const tensors = kernel.tensors.map((t) => {
+  /** @param fieldAddresses where a field lies: one place, or two parts of a sum */
+  private runKernels(
+    { kernels, places }: Loaded,
+    position: Position,
+    fieldAddresses: (field: string) => readonly number[],
+  ): void {
+    const scope = { ...position, tick: 0 };
+    for (const { kernel, call, callPair } of kernels) {
+      let parts = 1;
+      const tensors = kernel.tensors.flatMap((t) => {
         if ('state' in t) return this.state(t.state).current.address;
-        return 'field' in t ? placeOf(places.fields, t.field).address : placeOf(places.outputs, t.gradient).address;
+        if ('gradient' in t) return placeOf(places.outputs, t.gradient).address;
+        const addresses = fieldAddresses(t.field);
+        parts = addresses.length;
+        return addresses;
       });
       const results = kernel.results.map((id) => this.state(id).current.address);
       const scalars = kernel.scalars.map((expr) => evaluateScalar(expr, scope));
-      call(padded(kernel.elements), ...tensors, ...results, ...scalars);
+      const run = parts === 2 && callPair ? callPair : call;
+      run(padded(kernel.elements), ...tensors, ...results, ...scalars);
     }
   }
 
@@ -241,11 +269,15 @@ export class CpuEngine {
     if (!manifest || !places) throw new Error(`the plan has no cpu form of ${name}`);
     const session = graph && (await this.openSession(graph));
     const module = this.files.get(`cpu/${name}.wasm`);
-    if (!module) return { manifest, session, places, kernels: [], sum: undefined };
+    if (!module) return { manifest, session, places, kernels: [] };
     const { instance } = await WebAssembly.instantiate(new Uint8Array(module), { env: { memory: this.memory.memory } });
-    const exported = (called: string): KernelFunction => instance.exports[called] as KernelFunction;
-    const kernels = manifest.kernels.map((kernel) => ({ kernel, call: exported(kernel.export) }));
-    return { manifest, session, places, kernels, sum: exported('sum') };
+    const { exports } = instance;
+    const kernels = manifest.kernels.map((kernel) => ({
+      kernel,
+      call: exports[kernel.export] as KernelFunction,
+      callPair: exports[pairExport(kernel.export)] as KernelFunction | undefined,
+    }));
+    return { manifest, session, places, kernels };
   }
 
   private openSession(graph: Uint8Array): Promise<ort.InferenceSession> {
@@ -264,6 +296,13 @@ export class CpuEngine {
 const LANE = 'train.lane';
 const STEP = 'train.step';
 const isGradientName = (result: string): boolean => result.startsWith('gradient.');
+
+/** The places of a function's results, by their names. */
+function resultsOf({ manifest, places }: Loaded): Map<string, Placed> {
+  return new Map(
+    manifest.outputs.flatMap((o) => ('result' in o ? [[o.result, placeOf(places.outputs, o.output)] as const] : [])),
+  );
+}
 
 function dataOf(placed: Placed): Float32Array {
   return placed.tensor.data as Float32Array;

@@ -1,11 +1,11 @@
 /**
  * One of two threads that train together. Each takes half of every batch with one thread of ONNX Runtime (small
- * products and element-wise work use two cores better apart than together), gives its gradients to the other, adds both
- * in the order of the lanes and makes the same step on its own copy of the weights: the copies stay equal, bit for bit.
+ * products and element-wise work use two cores better apart than together), gives its gradients to the other, and
+ * moves its own copy of the weights by both, added in the order of the lanes: the copies stay equal, bit for bit.
  */
-import type { Position, RunInput, Tensor } from '../device.ts';
+import type { Position, RunInput } from '../device.ts';
 import type { CpuEngine } from './engine.ts';
-import type { LaneStart } from './messages.ts';
+import type { LaneAnswer, LaneStart } from './messages.ts';
 
 const ARRIVED = 0;
 const FAILED = 1;
@@ -29,11 +29,10 @@ export class Lane {
     this.exchange = new Float32Array(start.exchange);
   }
 
-  async run(inputs: Record<string, RunInput>, position: Position): Promise<Record<string, Tensor>> {
+  async run(inputs: Record<string, RunInput>, position: Position): Promise<LaneAnswer> {
     try {
-      const results = await this.engine.runLane(inputs, position);
-      const own = await this.engine.laneGradients();
-      this.other ??= await this.engine.placeForGradients();
+      const own = await this.engine.runLane(inputs, position);
+      this.other ??= await this.engine.otherLane();
       // Two halves of the exchange take turns, so that one meeting a batch is enough.
       const turn = (this.meetings % 2) * 2 * own.length;
       this.exchange.set(own, turn + this.index * own.length);
@@ -41,8 +40,8 @@ export class Lane {
       const from = turn + (1 - this.index) * own.length;
       this.other.set(this.exchange.subarray(from, from + own.length));
       const [first, second] = this.index === 0 ? [own, this.other] : [this.other, own];
-      await this.engine.stepLanes(first, second, position);
-      return results;
+      const results = await this.engine.stepLanes(first, second, position);
+      return { results: this.index === 0 ? results : undefined, inputs };
     } catch (error) {
       Atomics.store(this.control, FAILED, 1);
       Atomics.notify(this.control, ARRIVED);

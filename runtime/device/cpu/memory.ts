@@ -3,10 +3,9 @@
  * the same bytes, nothing is copied between the two.
  */
 import * as ort from 'onnxruntime-node';
+import { CHUNK_BYTES } from '../../../spec/cpu-manifest.ts';
 import { type Shape, sizeOf } from '../../../spec/program.ts';
 
-/** Kernels go over four floats at a time. */
-const VECTOR_BYTES = 16;
 const PAGE_BYTES = 65536;
 
 export interface Placed {
@@ -41,7 +40,7 @@ export function createMemory(elements: readonly number[]): SharedMemory {
   };
 }
 
-/** Bytes that a tensor takes, a whole number of vectors. */
+/** Bytes that a tensor takes, a whole number of chunks. */
 export function padded(elements: number): number {
-  return Math.ceil((elements * 4) / VECTOR_BYTES) * VECTOR_BYTES;
+  return Math.ceil((elements * 4) / CHUNK_BYTES) * CHUNK_BYTES;
 }

@@ -15,7 +15,7 @@ export interface LaneStart {
   readonly index: 0 | 1;
   /** [threads that have arrived, whether one has failed]. */
   readonly control: SharedArrayBuffer;
-  /** Gradients of both lanes, for batches of even and odd number. */
+  /** Results of both lanes, their gradients among them, for batches of even and odd number. */
   readonly exchange: SharedArrayBuffer;
 }
 
@@ -35,6 +35,19 @@ export type Request = { readonly id: number; readonly engine?: number } & (
   | { readonly kind: 'close' }
 );
 
-export type Value = Tensor | Record<string, Tensor> | undefined;
+/** What a lane hands back. */
+export interface LaneAnswer {
+  /** Of the whole batch; the first lane alone tells them. */
+  readonly results: Record<string, Tensor> | undefined;
+  /** The inputs of the request, whose memory can be used again. */
+  readonly inputs: Record<string, RunInput>;
+}
+
+export type Value = Tensor | Record<string, Tensor> | LaneAnswer | undefined;
 
 export type Reply = { readonly id: number; readonly value: Value } | { readonly id: number; readonly failure: string };
+
+/** What is handed over, not copied, when these go to another thread. */
+export function buffersOf(inputs: Readonly<Record<string, RunInput>>): ArrayBuffer[] {
+  return Object.values(inputs).map((data) => data.buffer as ArrayBuffer);
+}

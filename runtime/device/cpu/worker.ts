@@ -2,7 +2,7 @@
 import { parentPort } from 'node:worker_threads';
 import { CpuEngine } from './engine.ts';
 import { Lane } from './lane.ts';
-import type { Reply, Request, Value } from './messages.ts';
+import { buffersOf, type Reply, type Request, type Value } from './messages.ts';
 
 const port = parentPort;
 if (!port) throw new Error('worker.ts runs as a worker thread');
@@ -12,7 +12,9 @@ const opened = new Map<number, { readonly engine: CpuEngine; readonly lane: Lane
 let queue: Promise<void> = Promise.resolve();
 port.on('message', (request: Request) => {
   queue = queue.then(async () => {
-    port.postMessage(await answer(request));
+    const reply = await answer(request);
+    // Memory of inputs goes back to whoever fills it.
+    port.postMessage(reply, request.kind === 'lane' && 'value' in reply ? buffersOf(request.inputs) : []);
     if (request.kind === 'close' && opened.size === 0) port.close();
   });
 });

@@ -6,6 +6,7 @@ import { lowerToCpu } from '../../../compiler/7-kernels/onnx/lower.ts';
 import { constant, type Expr, leaf } from '../../../compiler/operators/expr.ts';
 import { apply } from '../../../compiler/operators/table.ts';
 import { openHere } from '../../../runtime/device/cpu/cpu.ts';
+import { CpuEngine } from '../../../runtime/device/cpu/engine.ts';
 import type { DeviceSession, FieldData, Position } from '../../../runtime/device/device.ts';
 import { referenceDevice } from '../../../runtime/device/reference/reference.ts';
 import {
@@ -142,16 +143,59 @@ describe.each(['il', 'z_il', 'bp'] as const)('lanes under %s', (method) => {
   );
 });
 
+test.each(['sgd', 'adam'] as const)(
+  'two engines that add their gradients move alike, bit for bit, by %s',
+  async (optimizer) => {
+    const graph = chain([19, 11, 9, 3], { act: tanh });
+    const chosen = optimizer === 'adam' ? { optimizer: adam() } : {};
+    const task = trainTask(graph, { method: methods.il, batch: 32, clamped: ['l0', 'l3'], ...chosen });
+    const program = runPasses(lowerProgram(graph, task, [], { predictBatch: 4 }));
+    const files = lowerToCpu(program);
+    const reference = await referenceDevice.open({ program, files });
+    const lanes = [0, 1].map(() => new CpuEngine(program.states, files, { threads: 1 }));
+    await initialise(reference, program, 3);
+    for (const { id } of program.states)
+      for (const lane of lanes) lane.write(id, Float32Array.from(await reference.read(id)));
+    const f = program.functions.find((g) => g.name === 'train');
+    if (!f) throw new Error('no function');
+    for (let batch = 0; batch < 2; batch++) {
+      const inputs = randomInputs(f, batch);
+      const position = { batch, batches: 2 };
+      const expected = await reference.run('train', inputs, position);
+      const own: Float32Array[] = [];
+      for (const [i, lane] of lanes.entries()) own.push(await lane.runLane(halfOf(inputs, i), position));
+      for (const [i, lane] of lanes.entries()) {
+        const other = await lane.otherLane();
+        other.set(own[1 - i] as Float32Array);
+        const [first, second] = (i === 0 ? [own[0], other] : [other, own[1]]) as [Float32Array, Float32Array];
+        const results = await lane.stepLanes(first, second, position);
+        expect(Object.keys(results)).toEqual(Object.keys(expected));
+        for (const [name, value] of Object.entries(expected))
+          expect(relativeError(results[name] ?? [], value), name).toBeLessThan(1e-5);
+      }
+    }
+    for (const { id } of program.states) {
+      const [first, second] = lanes.map((lane) => lane.read(id));
+      expect(first).toEqual(second);
+      expect(relativeError(first ?? [], await reference.read(id)), id).toBeLessThan(1e-4);
+    }
+  },
+);
+
+function halfOf(inputs: Record<string, FieldData>, half: number): Record<string, FieldData> {
+  return Object.fromEntries(
+    Object.entries(inputs).map(([name, data]) => [
+      name,
+      data.slice((half * data.length) / 2, ((half + 1) * data.length) / 2),
+    ]),
+  );
+}
+
 /** What the threads of the cpu device do, one after the other: gradients of two halves, then a step by their sum. */
 async function inLanes(session: DeviceSession, inputs: Record<string, FieldData>, position: Position): Promise<void> {
   const sums: Record<string, Float32Array | Float64Array> = {};
   for (const half of [0, 1]) {
-    const share = Object.fromEntries(
-      Object.entries(inputs).map(([name, data]) => [
-        name,
-        data.slice((half * data.length) / 2, ((half + 1) * data.length) / 2),
-      ]),
-    );
+    const share = halfOf(inputs, half);
     for (const [name, values] of Object.entries(await session.run('train.lane', share, position))) {
       const sum = sums[name];
       sums[name] = sum ? sum.map((v, i) => v + (values[i] as number)) : values;
