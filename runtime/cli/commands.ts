@@ -194,6 +194,19 @@ export const commands: readonly Command[] = [
   },
   ...meshCommands,
   {
+    usage: 'mesh <action> [records..]',
+    summary: 'put records of machines together into a file for --mesh',
+    options: (y) =>
+      example(
+        json(y)
+          .positional('action', { choices: ['record'] as const, describe: 'record: make the file' })
+          .positional('records', { type: 'string', array: true, describe: 'what `nmc doctor --json` wrote' })
+          .option('out', { alias: 'o', type: 'string', requiresArg: true, describe: 'file (default: mesh.json)' }),
+        ['$0 mesh record a.json b.json -o mesh.json', 'two machines, by what `nmc doctor --json` found on them'],
+      ),
+    load: () => import('./mesh.ts'),
+  },
+  {
     usage: 'partition <graph>',
     summary: 'cut any graph into parts of equal weight',
     options: (y) =>

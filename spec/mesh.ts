@@ -1,0 +1,28 @@
+/**
+ * The machines that a network is placed on: the file behind `--mesh`. `mesh.schema.json` is the same as a schema;
+ * `nmc mesh record` makes it from what `nmc doctor --json` prints on each machine.
+ */
+
+/** A major version that differs is refused; unknown fields of a newer minor one are ignored. */
+export const MESH_FORMAT = '1.0';
+
+export interface MeshFile {
+  readonly format: string;
+  readonly machines: readonly MeshMachine[];
+  /** Seconds one way from machine a to machine b: `latency[a][b]`, a row for each machine in their order. */
+  readonly latency?: readonly (readonly number[])[];
+  /** Bytes per second from machine a to machine b, where a link is slower than both ends. */
+  readonly bandwidth?: readonly (readonly number[])[];
+}
+
+export interface MeshMachine {
+  /** No two alike. */
+  readonly name: string;
+  /** FLOP per second that it reaches. */
+  readonly rate: number;
+  /** Bytes for a shard. */
+  readonly memory: number;
+  /** Bytes per second out of and into the machine; absent: no bound. */
+  readonly upload?: number;
+  readonly download?: number;
+}
