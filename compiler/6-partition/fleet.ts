@@ -42,3 +42,21 @@ export function leastCompute(work: Float64Array, { rate }: Fleet): number {
   for (const w of work) largest = Math.max(largest, w);
   return Math.max(sum(work) / sum(rate), largest / rate.reduce((most, r) => Math.max(most, r), 0));
 }
+
+/** With more pieces a machine, whole pieces make no difference. */
+const MOST_WHOLE = 64;
+
+/**
+ * A better bound for machines of one rate: of the j · K + 1 largest pieces some machine holds j + 1, at least the smallest
+ * of them. So four pieces alike take two machines as long as three do.
+ */
+export function leastWithWholePieces(work: Float64Array, fleet: Fleet): number {
+  const bound = leastCompute(work, fleet);
+  const { rate, count } = fleet;
+  if (!rate.every((r) => r === rate[0])) return bound;
+  const sorted = work.slice().sort().reverse();
+  let most = bound;
+  for (let j = 1; j <= MOST_WHOLE && j * count < sorted.length; j++)
+    most = Math.max(most, sum(sorted.subarray(j * count - j, j * count + 1)) / (rate[0] as number));
+  return most;
+}

@@ -3,7 +3,7 @@ import { atomsOf, clustersOf } from './atoms.ts';
 import { measureCosts } from './costs.ts';
 import { dice as createDice, type Dice } from './dice.ts';
 import { firstParts, workGraph } from './first-parts.ts';
-import { type Fleet, fleetOf, leastCompute } from './fleet.ts';
+import { type Fleet, fleetOf, leastCompute, leastWithWholePieces } from './fleet.ts';
 import { contractHypergraph, type Hypergraph } from './hypergraph.ts';
 import type { Costs, PartitionOptions, PartitionResult, Problem } from './problem.ts';
 import { improve, type Search, SMALL } from './search.ts';
@@ -49,9 +49,9 @@ const TOLERANCE = 0.02;
 function solve(h: Hypergraph, fleet: Fleet, dice: Dice, options: PartitionOptions): Int32Array[] {
   const tolerance = options.tolerance ?? TOLERANCE;
   const keepAll = options.useAll ?? false;
-  const bound = Math.max(leastCompute(h.work, fleet), 1e-300);
+  const bound = Math.max(leastWithWholePieces(h.work, fleet), 1e-300);
   const graph = workGraph(h);
-  const starts = options.starts ?? (h.count <= SMALL ? 8 : h.count <= 5000 ? 4 : h.count <= 30_000 ? 2 : 1);
+  const starts = options.starts ?? (h.count <= 64 ? 8 : h.count <= 5000 ? 4 : h.count <= 30_000 ? 2 : 1);
   const found: Int32Array[] = [];
   const say = options.progress ?? (() => undefined);
   for (let i = 0; i < starts; i++) {

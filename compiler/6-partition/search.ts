@@ -25,10 +25,16 @@ export interface Search {
   readonly tolerance: number;
 }
 
+/** Steps of a walk: more for more vertices, fewer where each looks at many pins. */
+function stepsFor({ h }: State): number {
+  const looks = 1 + (2 * h.nets.pins.length) / Math.max(1, h.count);
+  return Math.min(2000 + 150 * h.count, Math.max(1000, 2e6 / looks));
+}
+
 /** Down, exchanges, down, … at the state's cap. */
 function settle(state: State, { dice, keepAll }: Search): void {
   const { count } = state.h;
-  if (count <= SMALL) wander(state, dice, 2000 + 150 * count, keepAll);
+  if (count <= SMALL) wander(state, dice, stepsFor(state), keepAll);
   const rounds = count <= MEDIUM ? 8 : 3;
   for (let turn = 0; turn < 4; turn++) {
     descend(state, dice, rounds, keepAll);
