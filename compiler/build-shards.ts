@@ -3,10 +3,12 @@
 import type { Program } from '../spec/program.ts';
 import type { Graph } from './4-graph/graph.ts';
 import { runPassesByNode } from './5-program/passes/index.ts';
+import { measureCosts } from './6-partition/costs.ts';
 import { partition } from './6-partition/partition.ts';
 import { type Impossible, type Machines, type Problem, uniformMachines } from './6-partition/problem.ts';
-import type { Owner, Owners } from './6-partition/shards/owners.ts';
-import { assignmentOf, piecesOf } from './6-partition/shards/pieces.ts';
+import { cutLine } from './6-partition/shards/line.ts';
+import { nodeOwner, type Owner, type Owners } from './6-partition/shards/owners.ts';
+import { assignmentOf, ofNode, piecesOf } from './6-partition/shards/pieces.ts';
 import { splitProgram } from './6-partition/shards/split.ts';
 import { chooseTiling, mostParts } from './6-partition/tiles/choose.ts';
 import { tiledOwners, tiledPieces } from './6-partition/tiles/owners.ts';
@@ -82,28 +84,59 @@ function cutPieces(
   };
   const nodes = asTiling(new Map());
   const first = graph.nodes.length >= shards ? partition(nodes.problem, { useAll: true }) : undefined;
-  if (first?.kind === 'parts' && first.costs.bottleneck <= BALANCE * evenShare(graph, nodes.problem))
+  if (first?.kind === 'parts' && first.costs.bottleneck <= BALANCE * evenShare(graph, nodes.cut.pieces, nodes.problem))
     return { ...nodes.cut, part: first.part };
-  const tiling = chooseTiling(graph, nodes.problem.pieces.work, shards);
-  if (!tiling) return explain({ reason: 'too-few', most: mostParts(graph) }, graph.name, nodes.cut.pieces, shards);
-  if (tiling.size === 0 && first?.kind === 'parts') return { ...nodes.cut, part: first.part };
-  const tiles = asTiling(tiling);
-  const second = partition(tiles.problem, { useAll: true });
-  if (second.kind === 'parts') return { ...tiles.cut, part: second.part };
-  return first?.kind === 'parts'
-    ? { ...nodes.cut, part: first.part }
-    : explain(second, graph.name, tiles.cut.pieces, shards);
+  const candidates: (CutPieces & { readonly bottleneck: number })[] = [];
+  if (first?.kind === 'parts') candidates.push({ ...nodes.cut, part: first.part, bottleneck: first.costs.bottleneck });
+  let why: Impossible | undefined;
+  let { work } = nodes.problem.pieces;
+  if (mostParts(graph) < shards)
+    return explain({ reason: 'too-few', most: mostParts(graph) }, graph.name, nodes.cut.pieces, shards);
+  for (const tiles of GRAINS) {
+    const tiling = chooseTiling(graph, work, shards * tiles);
+    if (!tiling || tiling.size === 0) continue;
+    const tiled = asTiling(tiling);
+    const result = partition(tiled.problem, { useAll: true });
+    if (result.kind === 'parts')
+      candidates.push({ ...tiled.cut, part: result.part, bottleneck: result.costs.bottleneck });
+    else why = result;
+    const inLine = machines.latency || !isUniform(machines) ? undefined : cutLine(tiled.problem.pieces.work, shards);
+    if (inLine)
+      candidates.push({ ...tiled.cut, part: inLine, bottleneck: measureCosts(tiled.problem, inLine).bottleneck });
+    const good = evenShare(graph, tiled.cut.pieces, tiled.problem) * GOOD;
+    if (candidates.some((c) => c.bottleneck <= good)) break;
+    // Work moves between nodes when they are cut: next time from what it has become.
+    work = workByNode(graph, tiled.cut.pieces, tiled.problem.pieces.work);
+  }
+  const [best] = candidates.sort((x, y) => x.bottleneck - y.bottleneck);
+  if (best) return best;
+  return explain(why ?? { reason: 'too-few', most: mostParts(graph) }, graph.name, nodes.cut.pieces, shards);
+}
+
+/** Tiles in a shard, of the tilings that are tried, each from what the one before was found to cost. */
+const GRAINS = [1, 1, 2, 3];
+const GOOD = 1.03;
+
+/** Neighbours in a row may be given to any machine only where all are alike. */
+function isUniform({ list }: Machines): boolean {
+  return list.every((m) => m.rate === list[0]?.rate && m.memory === Infinity && m.upload === list[0]?.upload);
+}
+
+function workByNode(graph: Graph, pieces: readonly Owner[], work: Float64Array): Float64Array {
+  return Float64Array.from(graph.nodes, (node) =>
+    pieces.reduce((sum, owner, i) => sum + (ofNode(owner, node.name) ? (work[i] ?? 0) : 0), 0),
+  );
 }
 
 /** Seconds of a tick that no cut can be below: the mean, or the largest node that cannot be cut. */
-function evenShare(graph: Graph, { pieces, machines }: Problem): number {
+function evenShare(graph: Graph, owners: readonly Owner[], { pieces, machines }: Problem): number {
   const rate = machines.list.reduce((sum, m) => sum + m.rate, 0);
   const fastest = machines.list.reduce((most, m) => Math.max(most, m.rate), 0);
   const total = pieces.work.reduce((sum, w) => sum + w, 0);
-  const atom = graph.nodes.reduce(
-    (most, node, i) => (mostTiles(graph, node) === 1 ? Math.max(most, pieces.work[i] ?? 0) : most),
-    0,
-  );
+  const atom = graph.nodes.reduce((most, node) => {
+    const at = mostTiles(graph, node) === 1 ? owners.indexOf(nodeOwner(node.name)) : -1;
+    return Math.max(most, pieces.work[at] ?? 0);
+  }, 0);
   return Math.max(total / rate, atom / fastest);
 }
 
