@@ -96,14 +96,16 @@ function cutPieces(
     const tiling = chooseTiling(graph, work, shards * tiles);
     if (!tiling || tiling.size === 0) continue;
     const tiled = asTiling(tiling);
-    const result = partition(tiled.problem, { useAll: true });
+    const good = evenShare(graph, tiled.cut.pieces, tiled.problem) * GOOD;
+    const inLine = isUniform(machines) ? cutLine(tiled.problem.pieces.work, shards) : undefined;
+    if (inLine)
+      candidates.push({ ...tiled.cut, part: inLine, bottleneck: measureCosts(tiled.problem, inLine).bottleneck });
+    if (candidates.some((c) => c.bottleneck <= good)) break;
+    const starts = tiled.problem.nets.pins.length > MANY_PINS ? { starts: 1 } : {};
+    const result = partition(tiled.problem, { useAll: true, ...starts });
     if (result.kind === 'parts')
       candidates.push({ ...tiled.cut, part: result.part, bottleneck: result.costs.bottleneck });
     else why = result;
-    const inLine = machines.latency || !isUniform(machines) ? undefined : cutLine(tiled.problem.pieces.work, shards);
-    if (inLine)
-      candidates.push({ ...tiled.cut, part: inLine, bottleneck: measureCosts(tiled.problem, inLine).bottleneck });
-    const good = evenShare(graph, tiled.cut.pieces, tiled.problem) * GOOD;
     if (candidates.some((c) => c.bottleneck <= good)) break;
     // Work moves between nodes when they are cut: next time from what it has become.
     work = workByNode(graph, tiled.cut.pieces, tiled.problem.pieces.work);
@@ -116,9 +118,12 @@ function cutPieces(
 /** Tiles in a shard, of the tilings that are tried, each from what the one before was found to cost. */
 const GRAINS = [1, 1, 2, 3];
 const GOOD = 1.03;
+/** Tiles all need each other's values: beyond so many needs the partitioner begins from one place only. */
+const MANY_PINS = 3000;
 
 /** Neighbours in a row may be given to any machine only where all are alike. */
-function isUniform({ list }: Machines): boolean {
+function isUniform({ list, latency }: Machines): boolean {
+  if (latency) return false;
   return list.every((m) => m.rate === list[0]?.rate && m.memory === Infinity && m.upload === list[0]?.upload);
 }
 
