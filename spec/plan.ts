@@ -31,6 +31,10 @@ export interface PlanTraining {
   readonly task: string;
   /** For people: `IL, 8 ticks`. */
   readonly rule: string;
+  /** Ticks of inference in a batch, for rules that settle. */
+  readonly ticks?: number;
+  /** What the optimiser adds to the size of a gradient: an error below it moves no weight. */
+  readonly epsilon?: number;
   readonly data: PlanData;
   readonly validation?: PlanData;
   readonly batch: number;

@@ -7,6 +7,7 @@ import type { ShardSchedule } from '../../spec/schedule.ts';
 import type { Checked, CheckInstance, DataField, DataReference, PredictTask, TrainTask } from '../3-check/checked.ts';
 import type { Graph } from '../4-graph/graph.ts';
 import { methodOf } from '../5-program/method.ts';
+import type { Expr } from '../operators/expr.ts';
 import { canonicalJson, sha256 } from './canonical.ts';
 import { countFlops, countMemory } from './cost.ts';
 
@@ -78,9 +79,13 @@ export function planBytes(plan: Plan): Uint8Array {
 }
 
 function trainingOf(task: TrainTask, f: ProgramFunction): PlanTraining {
+  const method = methodOf(task);
+  const epsilon = epsilonOf(task.optimizer.nextWeight);
   return {
     task: task.name,
     rule: describeRule(task),
+    ...('steps' in method ? { ticks: method.steps } : {}),
+    ...(epsilon === undefined ? {} : { epsilon }),
     data: dataOf(task.data),
     ...(task.validation ? { validation: dataOf(task.validation) } : {}),
     batch: task.batch,
@@ -88,6 +93,19 @@ function trainingOf(task: TrainTask, f: ProgramFunction): PlanTraining {
     ...(task.sequence === undefined ? {} : { sequence: task.sequence }),
     inputs: inputsOf(f, task.inputs ?? []),
   };
+}
+
+/** The constant that an optimiser adds to a root of squared gradients, as Adam does. */
+function epsilonOf(expr: Expr): number | undefined {
+  if (expr.kind !== 'apply') return undefined;
+  const [root, constant] = expr.args;
+  if (expr.op === 'add' && root?.kind === 'apply' && root.op === 'sqrt' && constant?.kind === 'constant')
+    return constant.value;
+  for (const arg of expr.args) {
+    const found = epsilonOf(arg);
+    if (found !== undefined) return found;
+  }
+  return undefined;
 }
 
 function describeRule(task: TrainTask): string {

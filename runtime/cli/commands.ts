@@ -41,6 +41,10 @@ export const commands: readonly Command[] = [
           .positional('task', { type: 'string', describe: 'name of a train block' })
           .option('out', { type: 'string', requiresArg: true, describe: 'run folder (default: runs/MODEL-DATE-N)' })
           .option('resume', { type: 'string', requiresArg: true, describe: 'continue this run with its own settings' })
+          .option('probe', {
+            type: 'boolean',
+            describe: 'before training, warn where the rate is too large for the energy’s curvature',
+          })
           .option('weights', { type: 'string', requiresArg: true, describe: 'start from the weights of this run' })
           .option('shards', {
             type: 'string',

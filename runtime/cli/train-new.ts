@@ -8,9 +8,10 @@ import { assertTrainable } from '../shard/trainable.ts';
 import { wholeSchedule } from '../shard/whole.ts';
 import { createRun } from '../store/create-run.ts';
 import { openRun } from '../store/run-folder.ts';
-import { type Arguments, text } from './command.ts';
+import { type Arguments, flag, text } from './command.ts';
 import { buildStages, checkModel, cutOf, fileArgument, planOf, requireTask, selectTask } from './compile-model.ts';
 import { flopCounter, timed, timedShard } from './debug.ts';
+import { probe } from './probe.ts';
 import { runTo } from './train-loop.ts';
 import type { Reporter } from './train-report.ts';
 import { chosenSettings, configOf, RUN_PLAN, trainingOf } from './train-settings.ts';
@@ -60,7 +61,12 @@ export async function trainNew(
         assertTrainable(plan, training, data);
         reporter.data(data);
         const statistics = timed('statistics of the data', () => statisticsOf(states, data.train));
-        return { seed: chosen.seed, statistics, ...(given ? { weights: given } : {}) };
+        const begin = { seed: chosen.seed, statistics, ...(given ? { weights: given } : {}) };
+        if (flag(args, 'probe')) {
+          const found = await probe({ staged, training, data, device, begin, seed: chosen.seed });
+          reporter.probed(found);
+        }
+        return begin;
       },
       'train',
     ),

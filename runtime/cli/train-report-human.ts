@@ -7,6 +7,7 @@ import { formatCount, formatMeasure, formatPercent } from '../support/format-num
 import { createProgress } from '../support/progress.ts';
 import { smallPlot } from '../support/sparkline.ts';
 import { EXIT } from './command.ts';
+import { probeText } from './probe.ts';
 import { showDiagnostics } from './show-diagnostics.ts';
 import type { Reporter } from './train-report.ts';
 import { storedChecks } from './train-report-json.ts';
@@ -24,14 +25,16 @@ export function humanReporter(): Reporter {
     process.stdout.write(`${line}\n`);
   };
   let energies: EpochReport['energyByNode'] = {};
+  let idleNodes: readonly string[] = [];
   return {
     observer: {
       epochStarted: (epoch, epochs, batches, done) =>
         progress.startEpoch({ epoch, epochs, batches, batchesDone: done }),
       batchDone: (batch, samples) => progress.update(batch, samples),
       measuring: (data, done, total) => progress.status(`${data} ${formatPercent(done / total)}`),
-      epochDone: ({ energyByNode, energy, accuracy, validation }) => {
+      epochDone: ({ energyByNode, idle, energy, accuracy, validation }) => {
         energies = energyByNode;
+        idleNodes = idle;
         progress.finishEpoch({
           energy,
           ...(accuracy === null ? {} : { accuracy }),
@@ -46,6 +49,7 @@ export function humanReporter(): Reporter {
         `${plan.model} (${training.task}) · ${parametersText(plan)} · ${training.rule} · ${device.name} (${device.description})`,
       ),
     data: (data) => out(`data   ${dataText(data)}`),
+    probed: (found) => out(probeText(found)),
     waiting: async (what, work) => {
       const timer = setTimeout(() => progress.note(`${what} …`), QUIET_MILLISECONDS);
       try {
@@ -66,6 +70,7 @@ export function humanReporter(): Reporter {
       if (plot !== '') out(`${plot}\n`);
       const nodes = Object.entries(energies).map(([node, energy]) => `${node} ${formatMeasure(energy)}`);
       if (nodes.length > 0 && nodes.length <= MOST_NODES) out(`energy by node   ${nodes.join('   ')}`);
+      if (idleNodes.length > 0) out(idleText(idleNodes));
       for (const line of checkLines(end.checks)) out(line);
       out(`saved  ${directory}    next: nmc predict ${shellWord(directory)} --input my.png`);
     },
@@ -76,6 +81,12 @@ export function humanReporter(): Reporter {
       return EXIT.done;
     },
   };
+}
+
+function idleText(nodes: readonly string[]): string {
+  const shown = nodes.slice(0, MOST_NODES).join(', ');
+  const more = nodes.length > MOST_NODES ? ` and ${nodes.length - MOST_NODES} more` : '';
+  return `nothing learnt   ${shown}${more}: the error there is below the optimizer's epsilon (more ticks, or a higher rate, let it arrive)`;
 }
 
 /** Aligned: what was asked for, what it came to, and whether that holds. */

@@ -15,7 +15,7 @@ export function jsonReporter(): Reporter {
       epochStarted: () => undefined,
       batchDone: () => undefined,
       measuring: () => undefined,
-      epochDone: ({ epoch, energy, accuracy, seconds, samplesPerSecond, validation, energyByNode }) =>
+      epochDone: ({ epoch, energy, accuracy, seconds, samplesPerSecond, validation, energyByNode, idle }) =>
         emit({
           event: 'epoch',
           epoch,
@@ -25,6 +25,7 @@ export function jsonReporter(): Reporter {
           samplesPerSecond,
           ...(validation === null ? {} : { validation }),
           energyByNode,
+          ...(idle.length > 0 ? { learnsNothing: idle } : {}),
         }),
     },
     warnings: (warnings, texts) => showDiagnostics(process.stderr, warnings, texts),
@@ -39,6 +40,7 @@ export function jsonReporter(): Reporter {
         flopsPerBatch: plan.shards.reduce((sum, s) => sum + s.flopsPerBatch, 0),
       }),
     data: () => undefined,
+    probed: ({ curvature, limit, rate }) => emit({ event: 'probe', curvature, limit, rate, stable: rate <= limit }),
     waiting: (_what, work) => work,
     begins: () => undefined,
     stopProgress: () => undefined,

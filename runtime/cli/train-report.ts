@@ -5,6 +5,7 @@ import type { Device } from '../device/device.ts';
 import type { TrainingData } from '../shard/trainable.ts';
 import type { TrainingEnd, TrainingObserver } from '../shard/training.ts';
 import type { StoredRow, TrainingRun } from '../store/run-folder.ts';
+import type { Probe } from './probe.ts';
 
 export interface Reporter {
   readonly observer: TrainingObserver;
@@ -13,6 +14,8 @@ export interface Reporter {
   /** What is trained, by what, on which device: as soon as it is known. */
   start(plan: Plan, training: PlanTraining, device: Device): void;
   data(data: TrainingData): void;
+  /** What `--probe` found. */
+  probed(probe: Probe): void;
   /** Says so where the wait is long enough to be noticed. */
   waiting<T>(what: string, work: Promise<T>): Promise<T>;
   begins(run: TrainingRun): void;

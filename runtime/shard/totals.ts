@@ -38,16 +38,17 @@ export function addResults(
   totals: Totals,
   results: Readonly<Record<string, Tensor>>,
   samples: number,
-  at: { readonly epoch: number; readonly batch: number; readonly directory: string },
+  at: { readonly epoch: number; readonly batch: number; readonly directory: string; readonly ticks?: number },
 ): void {
   for (const [name, values] of Object.entries(results)) {
     if (!name.startsWith('energy.')) continue;
     const value = values[0] ?? Number.NaN;
     if (!Number.isFinite(value)) {
       const node = name.slice('energy.'.length);
+      const tick = at.ticks === undefined ? '' : `tick ${at.ticks}, the last, of `;
       throw new UserError(
         'energy/not-finite',
-        `the energy of node ${node} is no longer a finite number (epoch ${at.epoch + 1}, batch ${at.batch + 1})`,
+        `the energy of node ${node} is no longer a finite number after ${tick}batch ${at.batch + 1} of epoch ${at.epoch + 1}`,
         divergedRepair(at.directory),
       );
     }
@@ -57,5 +58,16 @@ export function addResults(
 }
 
 export function divergedRepair(directory: string): string {
-  return `lower the rates (method and optimizer), then train again; ${directory} holds the last good state`;
+  return `lower the rates (method and optimizer; \`--probe\` says how far), then train again; ${directory} holds the last good state`;
+}
+
+/**
+ * Nodes whose error is too small to move a weight, and whose links so learn nothing: no unit's error is above the root
+ * of twice the node's energy (equation 2, precision 1).
+ * @param epsilon what the optimiser adds to the size of a gradient
+ */
+export function learningNothing(energyByNode: Readonly<Record<string, number>>, epsilon = 0): string[] {
+  return Object.entries(energyByNode).flatMap(([node, energy]) =>
+    energy >= 0 && Math.sqrt(2 * energy) <= epsilon ? [node] : [],
+  );
 }

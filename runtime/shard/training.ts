@@ -13,7 +13,15 @@ import { accuracyOf, type CheckResult, predictionOf, runChecks } from './checks.
 import { holds, measure } from './evaluate.ts';
 import type { Shard } from './shard.ts';
 import { inputsOfStep } from './steps.ts';
-import { addResults, divergedRepair, emptyTotals, type Totals, totalsAsNumbers, totalsFrom } from './totals.ts';
+import {
+  addResults,
+  divergedRepair,
+  emptyTotals,
+  learningNothing,
+  type Totals,
+  totalsAsNumbers,
+  totalsFrom,
+} from './totals.ts';
 import type { TrainingData } from './trainable.ts';
 import { Stopped, type Watch } from './watch.ts';
 
@@ -45,6 +53,8 @@ export interface EpochReport {
   readonly epoch: number;
   readonly energy: number;
   readonly energyByNode: Readonly<Record<string, number>>;
+  /** Nodes whose error is below the optimiser's epsilon: what predicts them learns nothing. */
+  readonly idle: readonly string[];
   /** First accuracy check of the model on its own data; null where the model has none. */
   readonly accuracy: number | null;
   readonly validation: number | null;
@@ -138,7 +148,8 @@ async function trainEpoch(
   for await (const fed of feedBatches(data.train, order, names, { epoch, batch: firstBatch })) {
     const inputs: Record<string, FieldData> = {};
     for (const name of names) inputs[name] = fed.fields[name] as FieldData;
-    const at = { epoch, batch, directory: run.directory };
+    const { ticks } = training;
+    const at = { epoch, batch, directory: run.directory, ...(ticks === undefined ? {} : { ticks }) };
     const steps = stepsOf(training, inputs, { batch: epoch * batches + batch, batches: epochs * batches });
     // Of a sequence each step counts as its share of the samples.
     const share = training.batch / steps.length;
@@ -211,7 +222,9 @@ async function endEpoch(options: TrainingOptions, epoch: number, totals: Totals)
   for (const [node, sum] of Object.entries(totals.energy)) energyByNode[node] = sum / Math.max(1, totals.samples);
   const energy = Object.values(energyByNode).reduce((a, b) => a + b, 0);
   const samplesPerSecond = totals.samples / Math.max(1e-9, totals.seconds);
-  const report = { epoch, energy, energyByNode, accuracy, validation, seconds: totals.seconds, samplesPerSecond };
+  const idle = learningNothing(energyByNode, options.training.epsilon);
+  const { seconds } = totals;
+  const report = { epoch, energy, energyByNode, idle, accuracy, validation, seconds, samplesPerSecond };
   return { report, measured };
 }
 
