@@ -10,11 +10,20 @@ import { benchPart } from './parts/bench.ts';
 import { cutsPart } from './parts/cuts.ts';
 import { fanOutPart } from './parts/fan-out.ts';
 import { freshCloneParts } from './parts/fresh-clone.ts';
+import { memoryParts } from './parts/memory.ts';
 import { mnistParts } from './parts/mnist.ts';
 import { testParts } from './parts/tests.ts';
 import { type Context, type Part, type Row, renderTable } from './row.ts';
 
-const parts: readonly Part[] = [...freshCloneParts, ...testParts, cutsPart, benchPart, fanOutPart, ...mnistParts];
+const parts: readonly Part[] = [
+  ...freshCloneParts,
+  ...testParts,
+  cutsPart,
+  benchPart,
+  fanOutPart,
+  ...memoryParts,
+  ...mnistParts,
+];
 
 async function main(argv: readonly string[]): Promise<number> {
   const { values, positionals } = parseArgs({

@@ -61,6 +61,37 @@ describe('topologies', () => {
     await checkGraph(graphOf(nodes, links), { a: 'all', c: 'when' });
   });
 
+  test.each([
+    ['convention A', tanh, undefined],
+    ['convention B', undefined, gelu],
+  ])(
+    'delays, alone, beside undelayed links and around a cycle, with single elements held, %s',
+    async (_, act, after) => {
+      const nodes = [gaussianNode('a', [3], act), gaussianNode('b', [4], act)];
+      const links = [
+        denseLink('a', 'b', 3, 4, after),
+        { ...denseLink('a', 'b', 3, 4, after), name: 'a->b#2', delay: 1 },
+        { ...denseLink('b', 'b', 4, 4, after), delay: 2 },
+        { ...denseLink('b', 'a', 4, 3, after), delay: 1 },
+        { ...denseLink('b', 'a', 4, 3, after), name: 'b->a#2' },
+      ];
+      const graph = graphOf(nodes, links);
+      await checkGraph(graph, {});
+      await checkGraph(graph, { b: 'all' });
+      await checkGraph(graph, { a: 'elements', b: 'elements' });
+    },
+  );
+
+  test('held elements of a node that nothing predicts have no energy, the others the prior', async () => {
+    const root = gaussianNode('root', [6]);
+    const sense = gaussianNode('sense', [4]);
+    const links = [denseLink('root', 'sense', 6, 4)];
+    await checkGraph(graphOf([root, sense], links), { root: 'elements', sense: 'all' });
+    // One energy of all elements together.
+    const together = { ...root, energy: apply('sum', [root.energy], { axes: [-1] }) };
+    await checkGraph(graphOf([together, sense], links), { root: 'elements' });
+  });
+
   test('roots have the prior mu = 0, or none', async () => {
     const root = gaussianNode('root', [3]);
     const sense = gaussianNode('sense', [4]);

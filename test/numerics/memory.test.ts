@@ -100,6 +100,7 @@ describe('gradients against differences', () => {
     if (!instance) throw new Error('no model');
     await checkGraph(lowerGraph(instance), {});
     await checkGraph(lowerGraph(instance), { x: 'when' });
+    await checkGraph(lowerGraph(instance), { x: 'elements' });
   });
 });
 

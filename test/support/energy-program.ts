@@ -5,7 +5,7 @@
 import type { Graph } from '../../compiler/4-graph/graph.ts';
 import { BlockBuilder, createNames } from '../../compiler/5-program/builder.ts';
 import { parameterStates } from '../../compiler/5-program/lower.ts';
-import { type Clamp, evaluate, freeNodes, type Network } from '../../compiler/5-program/network.ts';
+import { type Clamp, evaluate, freeNodes, type Network, pastName } from '../../compiler/5-program/network.ts';
 import { closeBlock, energyGradients } from '../../compiler/5-program/training.ts';
 import type { Value } from '../../compiler/operators/operator.ts';
 import type { DeviceSession } from '../../runtime/device/device.ts';
@@ -17,12 +17,11 @@ export interface EnergyProgram {
   readonly variables: readonly string[];
 }
 
-/** @param clamped held nodes; `when`: held only in the samples where the state `when.NAME` is not 0 */
-export function energyProgram(
-  graph: Graph,
-  batch: number,
-  clamped: Readonly<Record<string, 'all' | 'when'>>,
-): EnergyProgram {
+/** How nodes are held: always, only in the samples where the state `when.NAME` is not 0, or only where its elements are. */
+export type Held = 'all' | 'when' | 'elements';
+
+/** What delayed links read are the states `past.NODE#STEPS`: constants, by which nothing is differentiated. */
+export function energyProgram(graph: Graph, batch: number, clamped: Readonly<Record<string, Held>>): EnergyProgram {
   const builder = new BlockBuilder(createNames());
   const state = (id: string, shape: readonly number[]): State => ({
     id,
@@ -31,9 +30,16 @@ export function energyProgram(
     init: { kind: 'constant', value: 0 },
   });
   const values = graph.nodes.map((n) => state(`z.${n.name}`, [batch, ...n.shape]));
-  const masks = Object.entries(clamped).flatMap(([name, how]) =>
-    how === 'when' ? [state(`when.${name}`, [batch])] : [],
-  );
+  const masks = Object.entries(clamped).flatMap(([name, how]) => {
+    const shape = how === 'elements' ? (graph.nodes.find((n) => n.name === name)?.shape ?? []) : [];
+    return how === 'all' ? [] : [state(`when.${name}`, [batch, ...shape])];
+  });
+  const past = new Map<string, State>();
+  for (const link of graph.links) {
+    const shape = graph.nodes.find((n) => n.name === link.source)?.shape ?? [];
+    const name = pastName(link.source, link.delay);
+    if (link.delay > 0) past.set(name, state(`past.${name}`, [batch, ...shape]));
+  }
   const parameters = parameterStates(graph);
   const read = (s: State): Value => ({ id: s.id, shape: s.shape });
   const z = new Map(values.map((s) => [s.id.slice(2), read(s)]));
@@ -44,7 +50,8 @@ export function energyProgram(
     const when = masks.find((m) => m.id === `when.${name}`);
     if (value) clamps.set(name, when ? { value, when: read(when) } : { value });
   }
-  const network: Network = { graph, batch, samples: batch, clamps, starts: new Map(), past: new Map() };
+  const pastValues = new Map([...past].map(([name, s]) => [name, read(s)]));
+  const network: Network = { graph, batch, samples: batch, clamps, starts: new Map(), past: pastValues };
   const evaluation = evaluate(builder, network, z, weights);
   const free = freeNodes(network).map((n) => `z.${n.name}`);
   const targets = [...values.filter((s) => free.includes(s.id)), ...parameters].map(read);
@@ -60,7 +67,7 @@ export function energyProgram(
   }
   const block = closeBlock(builder, 'energy');
   const f = { name: 'energy', batch, inputs: [], blocks: [block], updates: [], results };
-  const program = { name: graph.name, states: [...values, ...masks, ...parameters], functions: [f] };
+  const program = { name: graph.name, states: [...values, ...masks, ...past.values(), ...parameters], functions: [f] };
   return { program, variables: targets.map((t) => t.id) };
 }
 
