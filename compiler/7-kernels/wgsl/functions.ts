@@ -1,0 +1,83 @@
+/**
+ * Functions that WGSL has not, or has with too little care: its tanh may overflow, its sin and cos may be wrong in the
+ * fourth digit (WGSL, section 15.7.4), its pow knows no negative base.
+ */
+export const wgslFunctions = {
+  hyperbolic: `// tanh; a series near 0, where the quotient would cancel.
+fn hyperbolic(x: f32) -> f32 {
+  let a = min(abs(x), 20.0);
+  let q = x * x;
+  let near = x * (1.0 + q * (-0.33333333 + q * (0.13333333 - q * 0.053968254)));
+  let e = exp(-2.0 * a);
+  return select(sign(x) * (1.0 - e) / (1.0 + e), near, a < 0.15);
+}`,
+  logistic: `fn logistic(x: f32) -> f32 {
+  let e = exp(-abs(x));
+  return select(e, 1.0, x >= 0.0) / (1.0 + e);
+}`,
+  gelu: `// 0.5 x (1 + tanh(k (x + c x^3))) (Hendrycks and Gimpel 2016, section 2)
+fn gelu(x: f32) -> f32 {
+  return 0.5 * x * (1.0 + hyperbolic(0.7978845608 * (x + 0.044715 * x * x * x)));
+}`,
+  gelu_slope: `fn gelu_slope(x: f32) -> f32 {
+  // Beyond 10 it is 0 or 1, and x^2 would outgrow its factor of 0.
+  let y = clamp(x, -10.0, 10.0);
+  let t = hyperbolic(0.7978845608 * (y + 0.044715 * y * y * y));
+  return 0.5 * (1.0 + t) + 0.5 * y * (1.0 - t * t) * 0.7978845608 * (1.0 + 0.134145 * y * y);
+}`,
+  reduced: `// x - q pi/2 with the q nearest to it (Cody and Waite 1980, chapter 8): three parts of pi/2.
+fn reduced(x: f32, q: f32) -> f32 {
+  return ((x - q * 1.5703125) - q * 0.00048375129699707031) - q * 7.5497899548918822e-8;
+}
+fn sine_near(x: f32) -> f32 {
+  let q = x * x;
+  return x * (1.0 + q * (-0.16666667 + q * (0.0083333310 + q * (-0.00019840874 + q * 0.0000027525562))));
+}
+fn cosine_near(x: f32) -> f32 {
+  let q = x * x;
+  return 1.0 + q * (-0.5 + q * (0.041666668 + q * (-0.0013888889 + q * 0.000024760495)));
+}
+// sine of x + turns * pi/2
+fn sine_from(x: f32, turns: i32) -> f32 {
+  let q = round(x * 0.6366197724);
+  let r = reduced(x, q);
+  let quadrant = (i32(q) + turns) & 3;
+  let y = select(sine_near(r), cosine_near(r), (quadrant & 1) == 1);
+  return select(y, -y, quadrant >= 2);
+}`,
+  power: `// a to the power of b; negative bases have whole powers.
+fn power(a: f32, b: f32) -> f32 {
+  if (b == 0.0) { return 1.0; }
+  if (a == 0.0) { return select(1.0 / a, 0.0, b > 0.0); }
+  let whole = floor(b) == b;
+  if (whole && abs(b) <= 16.0) {
+    var product = 1.0;
+    for (var i = 0; i < i32(abs(b)); i++) { product *= a; }
+    return select(1.0 / product, product, b > 0.0);
+  }
+  let size = exp2(b * log2(abs(a)));
+  let odd = whole && abs(b) < 16777216.0 && (i32(b) & 1) != 0;
+  return select(size, -size, a < 0.0 && odd);
+}`,
+} as const;
+
+export type WgslFunction = keyof typeof wgslFunctions;
+
+/** Functions that one needs, before itself. */
+export const functionNeeds: Partial<Record<WgslFunction, readonly WgslFunction[]>> = {
+  gelu: ['hyperbolic'],
+  gelu_slope: ['hyperbolic'],
+};
+
+/** A number as a WGSL literal of the same f32. */
+export function literal(value: number): string {
+  const rounded = Math.fround(value);
+  if (Number.isNaN(rounded)) return 'bitcast<f32>(not_a_number)';
+  if (rounded === Infinity) return 'bitcast<f32>(infinite)';
+  if (rounded === -Infinity) return '(-bitcast<f32>(infinite))';
+  // The digits of f32 that are too small for WGSL's normal numbers are nothing to any device.
+  if (Math.abs(rounded) < 1.1754943508222875e-38) return '0.0';
+  const text = String(value);
+  const number = /[.e]/.test(text) ? text : `${text}.0`;
+  return rounded < 0 ? `(${number})` : number;
+}

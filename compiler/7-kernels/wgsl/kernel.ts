@@ -1,0 +1,139 @@
+/** From what one kernel carries out to its module. */
+import { MOST_GROUPS, type Region } from '../../../spec/kernels.ts';
+import { isOperator, operators } from '../../operators/table.ts';
+import { type Cluster, opsOf } from './cluster.ts';
+import type { Flat, FlatOp, Use } from './flat.ts';
+import type { Place } from './lowering.ts';
+import { loweringOf } from './operators.ts';
+import { defaultTile, matricesOf, productGroups, writeProduct } from './product.ts';
+import { lanesFor, reduceGroups, writeReduction } from './reduce.ts';
+import { ModuleWriter, repeatedPlace, type WrittenBinding } from './writer.ts';
+
+export interface WrittenKernel {
+  readonly kind: string;
+  readonly text: string;
+  readonly bindings: readonly WrittenBinding[];
+  /** Ids of scalars. */
+  readonly scalars: readonly string[];
+  readonly constants: Readonly<Record<string, number>>;
+  readonly groups: readonly [number, number, number];
+  readonly serves: string;
+  readonly flops: number;
+}
+
+const THREADS = 64;
+
+/** @param regions where each value lies: buffers that are written cannot be bound for reading only */
+export function writeKernel(cluster: Cluster, flat: Flat, regions: ReadonlyMap<string, Region>): WrittenKernel {
+  const w = new ModuleWriter(flat);
+  const { anchor } = cluster;
+  const lowering = anchor && loweringOf(anchor.op);
+  let kind = 'map';
+  let groups = linearGroups(Math.ceil(cluster.elements / THREADS));
+  if (anchor && lowering?.kind === 'product') {
+    kind = 'product';
+    const tile = defaultTile(matricesOf(anchor));
+    groups = productGroups(matricesOf(anchor), tile);
+    writeProduct(w, anchor, tile);
+  } else if (anchor && lowering?.kind === 'reduction') {
+    kind = 'reduce';
+    const reduction = lowering.plan(anchor);
+    const lanes = lanesFor(cluster.elements, reduction.count);
+    groups = linearGroups(reduceGroups(cluster.elements, lanes));
+    writeReduction(w, reduction, cluster.elements, lanes, (at) => placeOf(w, cluster, anchor, at));
+  } else {
+    if (anchor) kind = 'gather';
+    writeLinear(w, cluster);
+  }
+  writeFinish(w, cluster, regions);
+  const written = new Set(w.bindings.filter((b) => b.access !== 'read').map((b) => regions.get(b.base)?.arena));
+  return {
+    kind,
+    text: w.text((base) => written.has(regions.get(base)?.arena)),
+    bindings: w.bindings,
+    scalars: w.scalars,
+    constants: w.constants(),
+    groups,
+    serves: servesOf(cluster),
+    flops: flopsOf(cluster),
+  };
+}
+
+/** More groups than fit in a row go on in the next one. */
+function linearGroups(count: number): [number, number, number] {
+  if (count <= MOST_GROUPS) return [count, 1, 1];
+  const rows = Math.ceil(count / MOST_GROUPS);
+  return [Math.ceil(count / rows), rows, 1];
+}
+
+/** One thread for each element: `finish(at, element)`. */
+function writeLinear(w: ModuleWriter, cluster: Cluster): void {
+  const { anchor } = cluster;
+  w.line(`@compute @workgroup_size(${THREADS})`);
+  const head =
+    'fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) thread: u32)';
+  w.block(head, () => {
+    w.line(`let at = (group.y * groups.x + group.x) * ${THREADS}u + thread;`);
+    w.line(`if (at >= ${w.size(cluster.elements)}) { return; }`);
+    const lowering = anchor && loweringOf(anchor.op);
+    if (anchor && lowering?.kind === 'gather')
+      w.line(`finish(at, ${lowering.write(placeOf(w, cluster, anchor, 'at'))});`);
+    else w.line('finish(at);');
+  });
+}
+
+/** How the anchor reads its arguments: from memory, or worked out from what the kernel claimed. */
+function placeOf(w: ModuleWriter, cluster: Cluster, anchor: FlatOp, at: string): Place {
+  const load = (argument: number, place: string): string => {
+    const use = anchor.uses[argument];
+    if (!use) throw new Error(`${anchor.op} has no argument ${argument}`);
+    return claimedValue(w, cluster, use, place);
+  };
+  return { w, op: anchor, at, load };
+}
+
+function claimedValue(w: ModuleWriter, cluster: Cluster, use: Use, place: string): string {
+  const op = cluster.claimed.get(use.base);
+  if (!op) return w.load(use, place);
+  return w.known(`${op.id} at ${place}`, () => {
+    const args = op.uses.map((u) => claimedValue(w, cluster, u, repeatedPlace(w, place, u.shape, op.shape)));
+    return w.let('v', elementwise(w, op, args));
+  });
+}
+
+function elementwise(w: ModuleWriter, op: FlatOp, args: readonly string[]): string {
+  const lowering = loweringOf(op.op);
+  if (lowering.kind !== 'elementwise') throw new Error(`${op.op} does not go element by element`);
+  return lowering.write(args, op, w);
+}
+
+/** What is done with each element of the result, and where it goes: everything is read before anything is written. */
+function writeFinish(w: ModuleWriter, cluster: Cluster, regions: ReadonlyMap<string, Region>): void {
+  const { anchor, members, outputs } = cluster;
+  w.block(anchor ? 'fn finish(at: u32, value: f32)' : 'fn finish(at: u32)', () => {
+    const names = new Map<string, string>(anchor ? [[anchor.id, 'value']] : []);
+    for (const op of members) {
+      const args = op.uses.map((u) => names.get(u.base) ?? w.load(u, repeatedPlace(w, 'at', u.shape, op.shape)));
+      names.set(op.id, w.let('v', elementwise(w, op, args)));
+    }
+    outputs.forEach((id, i) => {
+      // A new value in the place of its state takes the state's binding.
+      const base = regions.get(id)?.name ?? id;
+      const known = w.bindings.some((b) => b.base === base);
+      w.line(`${w.bind(base, `out${i}`, known ? 'update' : 'write')}[at] = ${names.get(id)};`);
+    });
+  });
+}
+
+function servesOf(cluster: Cluster): string {
+  const origins = new Set(opsOf(cluster).flatMap((op) => (op.origin === undefined ? [] : [op.origin])));
+  return [...origins].join(', ');
+}
+
+function flopsOf(cluster: Cluster): number {
+  return opsOf(cluster).reduce((sum, op) => {
+    if (!isOperator(op.op)) return sum;
+    const shapes = op.uses.map((u) => u.shape);
+    return sum + operators[op.op].flops(shapes, op.shape, op.attributes);
+  }, 0);
+}

@@ -1,0 +1,121 @@
+/** A program for GPUs: kernels that fuse its operations, as WGSL, and for each function the dispatches in order. */
+import { createHash } from 'node:crypto';
+import { printKernels } from '../../../spec/kernel-text.ts';
+import {
+  type Dispatch,
+  KERNEL_LIST,
+  type KernelFunction,
+  type KernelModule,
+  type KernelProgram,
+  modulePath,
+  type Region,
+} from '../../../spec/kernels.ts';
+import type { Program, ProgramFunction } from '../../../spec/program.ts';
+import { clusters } from './cluster.ts';
+import { flatten } from './flatten.ts';
+import { type WrittenKernel, writeKernel } from './kernel.ts';
+import { Arenas, placeStates, placeValues, type SharedArenas, ValueArena } from './place.ts';
+
+export interface LoweredKernels {
+  readonly kernels: KernelProgram;
+  /** WGSL by the name of its module. */
+  readonly modules: ReadonlyMap<string, string>;
+}
+
+export function lowerToWgsl(program: Program): LoweredKernels {
+  const stateArenas = new Arenas('states');
+  const states = placeStates(program, stateArenas);
+  const values = new ValueArena();
+  const modules = new Modules();
+  const lists: SharedArenas[] = [];
+  const functions = program.functions.map((f) => {
+    // Runs may follow each other before their inputs and results have been fetched: each function has its own.
+    const shared = { values, inputs: new Arenas(`inputs of ${f.name}`), results: new Arenas(`results of ${f.name}`) };
+    lists.push(shared);
+    return lowerFunction(program, f, states, shared, modules);
+  });
+  const arenas = [
+    ...stateArenas.list(),
+    ...values.list(),
+    ...lists.flatMap(({ inputs, results }) => [...inputs.list(), ...results.list()]),
+  ];
+  return {
+    kernels: { name: program.name, arenas, modules: modules.list, states, functions },
+    modules: modules.texts(),
+  };
+}
+
+/** @returns the files of a plan: `kernels/dispatches.txt` and `kernels/ID.wgsl` */
+export function kernelFiles({ kernels, modules }: LoweredKernels): Map<string, Uint8Array> {
+  const encoder = new TextEncoder();
+  const files = new Map([[KERNEL_LIST, encoder.encode(printKernels(kernels))]]);
+  for (const [id, text] of modules) files.set(modulePath(id), encoder.encode(text));
+  return files;
+}
+
+function lowerFunction(
+  program: Program,
+  f: ProgramFunction,
+  states: readonly Region[],
+  shared: SharedArenas,
+  modules: Modules,
+): KernelFunction {
+  const flat = flatten(program, f);
+  const kernels = clusters(flat);
+  const layout = placeValues(f, flat, kernels, states, shared);
+  const blocks = new Map<string, number>();
+  const dispatches = kernels.map((cluster): Dispatch => {
+    const kernel = writeKernel(cluster, flat, layout.of);
+    const { groups, constants, serves, flops } = kernel;
+    const regions = kernel.bindings.map((b) => layout.of.get(b.base)?.name ?? b.base);
+    const rest = { module: modules.add(kernel), groups, constants, regions, serves, flops };
+    if (kernel.scalars.length === 0) return rest;
+    const key = JSON.stringify(kernel.scalars.map((id) => flat.scalars.get(id)));
+    const index = blocks.get(key) ?? blocks.size;
+    blocks.set(key, index);
+    return { ...rest, scalars: index };
+  });
+  return {
+    name: f.name,
+    batch: f.batch,
+    inputs: f.inputs.map(({ id, field, type, shape }) => ({ field, type, shape, region: id })),
+    regions: layout.own,
+    scalars: [...blocks.keys()].map((key) => JSON.parse(key) as KernelFunction['scalars'][number]),
+    dispatches,
+    copies: layout.copies,
+    results: flat.results.map(({ name, value }) => ({ name, region: layout.of.get(value)?.name ?? value })),
+  };
+}
+
+/** Modules of the same text are one. */
+class Modules {
+  readonly list: KernelModule[] = [];
+  private readonly found = new Map<string, { readonly text: string; readonly serves: Set<string> }>();
+
+  add({ kind, text, bindings, scalars, serves }: WrittenKernel): string {
+    const accesses = bindings.map((b) => b.access).join(' ');
+    const id = `${kind}-${createHash('sha256').update(`${accesses}\n${text}`).digest('hex').slice(0, 12)}`;
+    const known = this.found.get(id);
+    if (known) known.serves.add(serves);
+    else {
+      this.found.set(id, { text, serves: new Set([serves]) });
+      this.list.push({
+        id,
+        bindings: bindings.map(({ name, access }) => ({ name, access })),
+        scalars: scalars.length,
+      });
+    }
+    return id;
+  }
+
+  texts(): Map<string, string> {
+    return new Map([...this.found].map(([id, { text, serves }]) => [id, `${comment(serves)}\n${text}`]));
+  }
+}
+
+/** Names in it come from the model: they stay within one comment. */
+function comment(serves: ReadonlySet<string>): string {
+  const shown = [...serves].slice(0, 8).map((text) => text.replace(/[^\x20-\x7e]/g, '?').slice(0, 200));
+  const more = serves.size > shown.length ? [`and ${serves.size - shown.length} more`] : [];
+  return [...shown, ...more].map((text) => `// ${text === '' ? 'serves nothing with a name' : text}`).join('\n');
+}

@@ -1,0 +1,23 @@
+/** The WGSL column of the operator table: a row without it does not compile. */
+import { isOperator, type OperatorName } from '../../operators/table.ts';
+import { elementwiseLowerings } from './elementwise.ts';
+import type { WgslLowering } from './lowering.ts';
+import { moveLowerings } from './moves.ts';
+import { reductionLowerings } from './reductions.ts';
+import { windowLowerings } from './windows.ts';
+
+export const wgslLowerings: Readonly<Record<OperatorName, WgslLowering>> = {
+  ...elementwiseLowerings,
+  ...reductionLowerings,
+  ...moveLowerings,
+  ...windowLowerings,
+};
+
+const COPY: WgslLowering = { kind: 'elementwise', write: ([x = '']) => x };
+
+/** Of an operator, or of `copy`. */
+export function loweringOf(op: string): WgslLowering {
+  if (op === 'copy') return COPY;
+  if (isOperator(op)) return wgslLowerings[op];
+  throw new Error(`${op} is no operator`);
+}

@@ -1,0 +1,91 @@
+/**
+ * Reductions: several threads share the terms of one element, each from its first to its last, and then put their sums
+ * together in pairs: always in the same order.
+ */
+import type { Place, Reduction } from './lowering.ts';
+import type { ModuleWriter } from './writer.ts';
+
+const THREADS = 256;
+/** Threads that a device should have at work before several share an element. */
+const ENOUGH = 32768;
+
+/** Threads that share an element: more when there are few elements and many terms. */
+export function lanesFor(elements: number, count: number): number {
+  let lanes = 1;
+  while (lanes < THREADS && lanes * 4 <= count && elements * lanes < ENOUGH) lanes *= 2;
+  return lanes;
+}
+
+export function reduceGroups(elements: number, lanes: number): number {
+  return Math.ceil(elements / (THREADS / lanes));
+}
+
+const LOWEST = '-3.4028234e38';
+
+/** Writes `main`; `finish(at, value)` is called for every element of the result. */
+export function writeReduction(
+  w: ModuleWriter,
+  reduction: Reduction,
+  elements: number,
+  lanes: number,
+  place: (at: string) => Place,
+): void {
+  const { combine } = reduction;
+  const each = THREADS / lanes;
+  const position = combine === 'argmax';
+  if (lanes > 1) {
+    w.line(`var<workgroup> parts: array<f32, ${THREADS}>;`);
+    if (position) w.line(`var<workgroup> places: array<u32, ${THREADS}>;`);
+  }
+  w.line(`@compute @workgroup_size(${THREADS})`);
+  const head =
+    'fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) thread: u32)';
+  w.block(head, () => {
+    const first = lanes === 1 ? 'thread' : reduction.byColumns ? `thread % ${each}u` : `thread / ${lanes}u`;
+    const lane = lanes === 1 ? '0u' : reduction.byColumns ? `thread / ${each}u` : `thread % ${lanes}u`;
+    w.line(`let lane = ${lane};`);
+    w.line(`let at = (group.y * groups.x + group.x) * ${each}u + ${first};`);
+    w.line(`var sum = ${combine === 'max' || position ? LOWEST : '0.0'};`);
+    if (position) w.line('var best = 0xffffffffu;');
+    w.block(`if (at < ${w.size(elements)})`, () => {
+      w.block(`for (var r = lane; r < ${w.size(reduction.count)}; r += ${lanes}u)`, () => {
+        const term = reduction.term(place('at'), 'r');
+        if (position) w.line(`let term = ${term};`);
+        if (position) w.line('if (best == 0xffffffffu || term > sum) { sum = term; best = r; }');
+        else w.line(combine === 'max' ? `sum = max(sum, ${term});` : `sum += ${term};`);
+      });
+    });
+    if (lanes > 1) writeTree(w, reduction, lanes, each);
+    const value = position ? 'f32(best)' : combine === 'mean' ? `sum / f32(${w.size(divisorOf(reduction))})` : 'sum';
+    w.line(`if (lane == 0u && at < ${w.size(elements)}) { finish(at, ${value}); }`);
+  });
+}
+
+const divisorOf = (r: Reduction): number => r.divisor ?? r.count;
+
+function writeTree(w: ModuleWriter, { combine, byColumns }: Reduction, lanes: number, each: number): void {
+  const position = combine === 'argmax';
+  const stride = byColumns ? each : 1;
+  w.line('parts[thread] = sum;');
+  if (position) w.line('places[thread] = best;');
+  w.line('workgroupBarrier();');
+  w.block(`for (var half = ${lanes / 2}u; half > 0u; half /= 2u)`, () => {
+    w.block('if (lane < half)', () => {
+      w.line(`let other = thread + half * ${stride}u;`);
+      if (position) {
+        const better =
+          'parts[other] > parts[thread] || (parts[other] == parts[thread] && places[other] < places[thread])';
+        // A lane without terms has no place, and loses against every other.
+        w.line(`if (places[other] != 0xffffffffu && (places[thread] == 0xffffffffu || ${better})) {`);
+        w.line('parts[thread] = parts[other]; places[thread] = places[other];');
+        w.line('}');
+      } else
+        w.line(
+          combine === 'max' ? 'parts[thread] = max(parts[thread], parts[other]);' : 'parts[thread] += parts[other];',
+        );
+    });
+    w.line('workgroupBarrier();');
+  });
+  w.line('sum = parts[thread];');
+  if (position) w.line('best = places[thread];');
+}

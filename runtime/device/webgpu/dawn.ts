@@ -1,0 +1,44 @@
+/** The GPUs of this machine in Node, by Dawn. */
+
+import { EnvironmentError } from '../../support/errors.ts';
+import type { Gpu } from './gpu.ts';
+import { openGpu, requestAdapter, wordsOf } from './gpu.ts';
+
+let loaded: Promise<GPU> | undefined;
+
+/** @throws EnvironmentError `device/library` where Dawn's library does not load on this system */
+export function dawn(): Promise<GPU> {
+  loaded ??= load();
+  return loaded;
+}
+
+async function load(): Promise<GPU> {
+  try {
+    const { create, globals } = await import('webgpu');
+    Object.assign(globalThis, globals);
+    return create([]);
+  } catch (error) {
+    throw new EnvironmentError(
+      'device/library',
+      `the GPU library does not load: ${wordsOf(error).split('\n')[0]}`,
+      'use --device cpu; on Linux it needs glibc 2.34 and the library libstdc++ of GCC 12, or newer',
+    );
+  }
+}
+
+/** The one that is best for work; nothing where there is none. */
+export async function findAdapter(): Promise<GPUAdapter | undefined> {
+  return requestAdapter(await dawn());
+}
+
+/** @throws EnvironmentError `device/none` without a GPU */
+export async function openBestGpu(): Promise<Gpu> {
+  const adapter = await findAdapter();
+  if (!adapter)
+    throw new EnvironmentError(
+      'device/none',
+      'this machine has no GPU that can be used: no driver offers an adapter',
+      'use --device cpu; nmc doctor says more',
+    );
+  return openGpu(adapter);
+}

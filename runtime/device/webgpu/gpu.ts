@@ -1,0 +1,68 @@
+/** A GPU, opened: the same in Node (Dawn) and in a page. */
+import { EnvironmentError } from '../../support/errors.ts';
+
+export interface Gpu {
+  readonly device: GPUDevice;
+  readonly adapter: GPUAdapter;
+  /** A processor that plays a GPU. */
+  readonly software: boolean;
+  /** For people: `NVIDIA H100, driver 550`. */
+  readonly description: string;
+  /** The first thing that went wrong for good: the device is lost, or did what it must not. */
+  failure(): Error | undefined;
+  /** Rejects when the device goes away; never resolves. */
+  readonly gone: Promise<never>;
+}
+
+/** What a kernel may want more of than every adapter has. */
+const LIMITS = ['maxBufferSize', 'maxStorageBufferBindingSize'] as const;
+
+export async function requestAdapter(gpu: GPU): Promise<GPUAdapter | undefined> {
+  return (await gpu.requestAdapter({ powerPreference: 'high-performance' })) ?? undefined;
+}
+
+/** @throws EnvironmentError `device/failed` where the adapter gives no device */
+export async function openGpu(adapter: GPUAdapter): Promise<Gpu> {
+  const requiredLimits = Object.fromEntries(LIMITS.map((name) => [name, adapter.limits[name]]));
+  const requiredFeatures = (['timestamp-query'] as const).filter((name) => adapter.features.has(name));
+  let device: GPUDevice;
+  try {
+    device = await adapter.requestDevice({ requiredLimits, requiredFeatures });
+  } catch (error) {
+    throw new EnvironmentError('device/failed', `the GPU gave no device: ${wordsOf(error)}`, 'try --device cpu');
+  }
+  let failure: Error | undefined;
+  device.addEventListener('uncapturederror', (event) => {
+    failure ??= new EnvironmentError('device/failed', `the GPU refused: ${event.error.message}`, 'try --device cpu');
+  });
+  const gone = device.lost.then((info): never => {
+    failure ??= new EnvironmentError(
+      'device/lost',
+      `the GPU went away: ${info.message || info.reason}`,
+      'continue with nmc train --resume RUN; the run is saved up to its last snapshot',
+    );
+    throw failure;
+  });
+  gone.catch(() => undefined);
+  return {
+    device,
+    adapter,
+    software: isSoftware(adapter.info),
+    description: describe(adapter.info),
+    failure: () => failure,
+    gone,
+  };
+}
+
+export function isSoftware(info: GPUAdapterInfo): boolean {
+  return info.isFallbackAdapter || /swiftshader|llvmpipe|lavapipe|softpipe|basic render/i.test(describe(info));
+}
+
+export function describe(info: GPUAdapterInfo): string {
+  const name = [info.vendor, info.architecture, info.device].filter((text) => text !== '').join(' ');
+  return [name, info.description].filter((text) => text !== '').join(', ') || 'a GPU without a name';
+}
+
+export function wordsOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

@@ -1,0 +1,295 @@
+/**
+ * A program on a GPU. Every run is one command buffer: inputs and scalars are written, all dispatches of all ticks
+ * follow, results are copied out; nothing waits but who asked for the results. The same file runs in Node and in a page.
+ */
+import { parseKernels } from '../../../spec/kernel-text.ts';
+import { verifyKernels } from '../../../spec/kernel-verify.ts';
+import { KERNEL_LIST, type KernelFunction, type KernelProgram, type Region } from '../../../spec/kernels.ts';
+import { sizeOf } from '../../../spec/program.ts';
+import { evaluateScalar } from '../../../spec/scalars.ts';
+import { EnvironmentError } from '../../support/errors.ts';
+import type { DeviceSession, FieldData, Position, Tensor } from '../device.ts';
+import { DeviceArenas } from './arenas.ts';
+import type { Gpu } from './gpu.ts';
+import { Pipelines } from './pipelines.ts';
+import { type KernelTiming, Profiler } from './profiler.ts';
+import { ReadBack } from './read-back.ts';
+
+export interface SessionOptions {
+  /** For tests: fills what a run computes with what is no number, before every run. */
+  readonly poison?: boolean;
+  /** Gets the time of every dispatch of every run; slows them down. */
+  readonly profile?: (timings: readonly KernelTiming[]) => void;
+}
+
+interface Step {
+  readonly pipeline: GPUComputePipeline;
+  readonly group: GPUBindGroup;
+  readonly groups: readonly [number, number, number];
+}
+
+interface Loaded {
+  readonly f: KernelFunction;
+  readonly regions: ReadonlyMap<string, Region>;
+  readonly steps: readonly Step[];
+  readonly scalars: GPUBuffer | undefined;
+}
+
+/** Where the scalars of one dispatch may begin. */
+const SCALAR_BYTES = 256;
+
+/** @throws EnvironmentError `device/kernels` without kernels in the plan, `device/memory` without room */
+export async function openSession(
+  gpu: Gpu,
+  files: ReadonlyMap<string, Uint8Array>,
+  options: SessionOptions = {},
+): Promise<DeviceSession> {
+  const kernels = readKernels(files);
+  const arenas = new DeviceArenas(gpu.device);
+  await arenas.create(gpu, kernels);
+  return new WebGpuSession(gpu, kernels, files, arenas, options);
+}
+
+function readKernels(files: ReadonlyMap<string, Uint8Array>): KernelProgram {
+  const bytes = files.get(KERNEL_LIST);
+  if (!bytes)
+    throw new EnvironmentError(
+      'device/kernels',
+      'this plan has no kernels for GPUs',
+      'compile the model again, or use --device cpu',
+    );
+  const kernels = parseKernels(new TextDecoder().decode(bytes));
+  verifyKernels(kernels);
+  return kernels;
+}
+
+class WebGpuSession implements DeviceSession {
+  private readonly gpu: Gpu;
+  private readonly kernels: KernelProgram;
+  private readonly arenas: DeviceArenas;
+  private readonly options: SessionOptions;
+  private readonly pipelines: Pipelines;
+  private readonly back: ReadBack;
+  private readonly states: ReadonlyMap<string, Region>;
+  private readonly functions = new Map<string, Promise<Loaded>>();
+  private readonly others: GPUBuffer[] = [];
+  private queue: Promise<unknown> = Promise.resolve();
+
+  constructor(
+    gpu: Gpu,
+    kernels: KernelProgram,
+    files: ReadonlyMap<string, Uint8Array>,
+    arenas: DeviceArenas,
+    options: SessionOptions,
+  ) {
+    this.gpu = gpu;
+    this.kernels = kernels;
+    this.arenas = arenas;
+    this.options = options;
+    this.pipelines = new Pipelines(gpu.device, files);
+    this.back = new ReadBack(gpu.device);
+    this.states = new Map(kernels.states.map((s) => [s.name, s]));
+  }
+
+  write(state: string, values: Tensor): Promise<void> {
+    const region = this.state(state);
+    if (values.length !== region.elements)
+      throw new Error(`${state} has ${region.elements} elements, not ${values.length}`);
+    const data = Float32Array.from(values);
+    return this.inTurn(async () => {
+      this.gpu.device.queue.writeBuffer(this.arenas.get(region.arena), region.offset * 4, data);
+    });
+  }
+
+  async read(state: string): Promise<Float32Array> {
+    const region = this.state(state);
+    const fetch = await this.inTurn(async () => {
+      const encoder = this.gpu.device.createCommandEncoder();
+      const copied = this.back.copy(encoder, [region], (name) => this.arenas.get(name));
+      this.gpu.device.queue.submit([encoder.finish()]);
+      return { copied };
+    });
+    const [values = new Float32Array()] = await this.orGone(fetch.copied());
+    return values;
+  }
+
+  async run(
+    name: string,
+    inputs: Readonly<Record<string, FieldData>>,
+    position: Position,
+  ): Promise<Record<string, Float32Array>> {
+    const copies = Object.fromEntries(Object.entries(inputs).map(([field, data]) => [field, data.slice()]));
+    const loading = this.load(name);
+    const { finish } = await this.inTurn(async () => ({ finish: this.submit(await loading, copies, position) }));
+    const values = await this.orGone(finish());
+    const { f } = await loading;
+    return Object.fromEntries(f.results.map((r, i) => [r.name, values[i] ?? new Float32Array()]));
+  }
+
+  prepare(name: string): void {
+    this.load(name).catch(() => undefined);
+  }
+
+  async close(): Promise<void> {
+    await this.queue.catch(() => undefined);
+    await this.gpu.device.queue.onSubmittedWorkDone().catch(() => undefined);
+    this.arenas.destroy();
+    this.back.destroy();
+    for (const buffer of this.others) buffer.destroy();
+  }
+
+  /** Writes, dispatches and copies of one run: what stays is to fetch its results. */
+  private submit(
+    loaded: Loaded,
+    inputs: Readonly<Record<string, FieldData>>,
+    position: Position,
+  ): () => Promise<Float32Array[]> {
+    const { device } = this.gpu;
+    const { f, regions } = loaded;
+    if (this.options.poison) this.arenas.poison();
+    for (const input of f.inputs) {
+      const data = inputs[input.field];
+      if (data?.length !== sizeOf(input.shape))
+        throw new Error(`${f.name} wants ${sizeOf(input.shape)} elements of ${input.field}`);
+      const region = known(regions, input.region);
+      device.queue.writeBuffer(this.arenas.get(region.arena), region.offset * 4, wholeWords(data));
+    }
+    if (loaded.scalars) device.queue.writeBuffer(loaded.scalars, 0, scalarValues(f, position));
+    const encoder = device.createCommandEncoder({ label: f.name });
+    const profiler = this.options.profile ? new Profiler(device, loaded.steps.length) : undefined;
+    this.encode(encoder, loaded.steps, profiler);
+    for (const { from, to } of f.copies) {
+      const [source, target] = [known(regions, from), known(regions, to)];
+      encoder.copyBufferToBuffer(
+        this.arenas.get(source.arena),
+        source.offset * 4,
+        this.arenas.get(target.arena),
+        target.offset * 4,
+        source.elements * 4,
+      );
+    }
+    const results = f.results.map((r) => known(regions, r.region));
+    const fetch = this.back.copy(encoder, results, (arena) => this.arenas.get(arena));
+    const timed = profiler?.resolve(encoder);
+    device.queue.submit([encoder.finish()]);
+    if (!timed) return fetch;
+    return async () => {
+      const values = await fetch();
+      this.options.profile?.(await timed(f));
+      return values;
+    };
+  }
+
+  private encode(encoder: GPUCommandEncoder, steps: readonly Step[], profiler: Profiler | undefined): void {
+    const carryOut = (pass: GPUComputePassEncoder, step: Step): void => {
+      pass.setPipeline(step.pipeline);
+      pass.setBindGroup(0, step.group);
+      pass.dispatchWorkgroups(...step.groups);
+    };
+    if (profiler) {
+      steps.forEach((step, i) => {
+        const pass = encoder.beginComputePass(profiler.pass(i));
+        carryOut(pass, step);
+        pass.end();
+      });
+      return;
+    }
+    const pass = encoder.beginComputePass();
+    for (const step of steps) carryOut(pass, step);
+    pass.end();
+  }
+
+  private load(name: string): Promise<Loaded> {
+    const known = this.functions.get(name);
+    if (known) return known;
+    const loading = this.open(name);
+    this.functions.set(name, loading);
+    return loading;
+  }
+
+  private async open(name: string): Promise<Loaded> {
+    const f = this.kernels.functions.find((g) => g.name === name);
+    if (!f) throw new Error(`no function ${name}`);
+    const { device } = this.gpu;
+    const regions = new Map([...this.kernels.states, ...f.regions].map((r) => [r.name, r]));
+    const modules = new Map(this.kernels.modules.map((m) => [m.id, m]));
+    const scalars =
+      f.scalars.length === 0
+        ? undefined
+        : device.createBuffer({
+            label: `scalars of ${name}`,
+            size: f.scalars.length * SCALAR_BYTES,
+            usage: GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_DST,
+          });
+    if (scalars) this.others.push(scalars);
+    const steps = await Promise.all(
+      f.dispatches.map(async (d): Promise<Step> => {
+        const pipeline = await this.pipelines.get(known(modules, d.module), d.constants);
+        const bound = d.regions.map((region) => this.arenas.binding(known(regions, region)));
+        if (d.scalars !== undefined && scalars)
+          bound.push({ buffer: scalars, offset: d.scalars * SCALAR_BYTES, size: SCALAR_BYTES });
+        const entries = bound.map((resource, binding) => ({ binding, resource }));
+        return {
+          pipeline,
+          group: device.createBindGroup({ layout: pipeline.getBindGroupLayout(0), entries }),
+          groups: d.groups,
+        };
+      }),
+    );
+    return { f, regions, steps, scalars };
+  }
+
+  private state(id: string): Region {
+    return known(this.states, id);
+  }
+
+  /** One call after the other, each in its turn, until something failed for good. */
+  private inTurn<T>(work: () => Promise<T>): Promise<T> {
+    const done = this.queue.then(async () => {
+      this.assertAlive();
+      const result = await work();
+      return result;
+    });
+    this.queue = done.catch(() => undefined);
+    return done;
+  }
+
+  private async orGone<T>(work: Promise<T>): Promise<T> {
+    const result = await Promise.race([work, this.gpu.gone]).catch((error: unknown) => {
+      throw this.gpu.failure() ?? error;
+    });
+    this.assertAlive();
+    return result;
+  }
+
+  private assertAlive(): void {
+    const failure = this.gpu.failure();
+    if (failure) throw failure;
+  }
+}
+
+function known<T>(map: ReadonlyMap<string, T>, name: string): T {
+  const found = map.get(name);
+  if (found === undefined) throw new Error(`no ${name}`);
+  return found;
+}
+
+/** Buffers are written in words of four bytes. */
+function wholeWords(data: FieldData): Uint8Array<ArrayBuffer> {
+  const bytes = new Uint8Array(data.buffer as ArrayBuffer, data.byteOffset, data.byteLength);
+  if (bytes.length % 4 === 0) return bytes;
+  const padded = new Uint8Array(Math.ceil(bytes.length / 4) * 4);
+  padded.set(bytes);
+  return padded;
+}
+
+function scalarValues(f: KernelFunction, position: Position): Float32Array<ArrayBuffer> {
+  const values = new Float32Array((f.scalars.length * SCALAR_BYTES) / 4);
+  const scope = { ...position, tick: 0 };
+  f.scalars.forEach((block, i) => {
+    block.forEach((expr, j) => {
+      values[(i * SCALAR_BYTES) / 4 + j] = evaluateScalar(expr, scope);
+    });
+  });
+  return values;
+}

@@ -1,0 +1,31 @@
+/** The WebGPU device in Node. */
+import type { Device } from '../device.ts';
+import { openBestGpu } from './dawn.ts';
+import type { Gpu } from './gpu.ts';
+import { openSession, type SessionOptions } from './session.ts';
+
+/** @throws EnvironmentError `device/none` without a GPU, `device/library` where Dawn does not load */
+export async function webgpuDevice(options: SessionOptions = {}): Promise<Device> {
+  let gpu: Gpu | undefined = await openBestGpu();
+  const { description } = gpu;
+  return {
+    name: 'webgpu',
+    description,
+    open: async ({ files }) => {
+      // The first session takes the device that is open already; each has one of its own, and closes it.
+      const own = gpu ?? (await openBestGpu());
+      gpu = undefined;
+      const session = await openSession(own, files, options);
+      return {
+        write: (state, values) => session.write(state, values),
+        read: (state) => session.read(state),
+        run: (name, inputs, position) => session.run(name, inputs, position),
+        prepare: (name) => session.prepare(name),
+        close: async () => {
+          await session.close();
+          own.device.destroy();
+        },
+      };
+    },
+  };
+}

@@ -1,0 +1,184 @@
+/**
+ * Kernels as text, one line per fact, and back: `parseKernels(printKernels(k))` equals `k`.
+ *
+ *   dispatch product-1f0a3b9c44d2 [8, 4, 1] ["%3","pixels->h1.w","%7"] {"M":128} scalars 0 flops 25690112  ; link …
+ */
+import type {
+  Arena,
+  Dispatch,
+  KernelBinding,
+  KernelFunction,
+  KernelInput,
+  KernelModule,
+  KernelProgram,
+  Region,
+} from './kernels.ts';
+
+const json = (value: unknown): string => JSON.stringify(value);
+const showRegion = (r: Region): string => `${json(r.name)} at ${json(r.arena)} ${r.offset} : ${r.elements}`;
+
+export function printKernels(program: KernelProgram): string {
+  const lines = [
+    `kernels ${json(program.name)}`,
+    ...program.arenas.map((a) => `arena ${json(a.name)} : ${a.elements}`),
+    ...program.modules.map(
+      (m) =>
+        `module ${m.id} ${json(Object.fromEntries(m.bindings.map((b) => [b.name, b.access])))} scalars ${m.scalars}`,
+    ),
+    ...program.states.map((s) => `state ${showRegion(s)}`),
+    ...program.functions.flatMap((f) => ['', ...printFunction(f)]),
+  ];
+  return `${lines.join('\n')}\n`;
+}
+
+function printFunction(f: KernelFunction): string[] {
+  return [
+    `function ${json(f.name)} batch ${f.batch}`,
+    ...f.inputs.map((i) => `  input ${json(i.field)} ${i.type} ${json(i.shape)} = ${json(i.region)}`),
+    ...f.regions.map((r) => `  region ${showRegion(r)}`),
+    ...f.scalars.map((s) => `  scalars ${json(s)}`),
+    ...f.dispatches.map(showDispatch),
+    ...f.copies.map((c) => `  copy ${json(c.from)} -> ${json(c.to)}`),
+    ...f.results.map((r) => `  result ${json(r.name)} = ${json(r.region)}`),
+  ];
+}
+
+function showDispatch(d: Dispatch): string {
+  const scalars = d.scalars === undefined ? '' : ` scalars ${d.scalars}`;
+  return `  dispatch ${d.module} ${json(d.groups)} ${json(d.regions)} ${json(d.constants)}${scalars} flops ${d.flops}  ; ${d.serves}`;
+}
+
+/** A line of a kernel text that cannot be read. */
+export class KernelTextError extends Error {
+  override readonly name = 'KernelTextError';
+}
+
+interface FunctionDraft {
+  name: string;
+  batch: number;
+  inputs: KernelInput[];
+  regions: Region[];
+  scalars: KernelFunction['scalars'][number][];
+  dispatches: Dispatch[];
+  copies: KernelFunction['copies'][number][];
+  results: KernelFunction['results'][number][];
+}
+
+interface Draft {
+  name: string | undefined;
+  arenas: Arena[];
+  modules: KernelModule[];
+  states: Region[];
+  functions: FunctionDraft[];
+}
+
+const TEXT = String.raw`("(?:[^"\\]|\\.)*")`;
+const REGION = String.raw`${TEXT} at ${TEXT} (\d+) : (\d+)`;
+
+type Reader = (draft: Draft, groups: readonly string[]) => void;
+
+const readers: readonly (readonly [RegExp, Reader])[] = [
+  [new RegExp(`^kernels ${TEXT}$`), (draft, [name]) => { draft.name = parse(name); }], // biome-ignore format: one row
+  [
+    new RegExp(`^arena ${TEXT} : (\\d+)$`),
+    (draft, [name, elements]) => draft.arenas.push({ name: parse(name), elements: Number(elements) }),
+  ],
+  [
+    /^module (\S+) (\{.*\}) scalars (\d+)$/,
+    (draft, [id = '', bindings, scalars]) => {
+      const access = parse<Record<string, KernelBinding['access']>>(bindings);
+      const listed = Object.entries(access).map(([name, mode]) => ({ name, access: mode }));
+      draft.modules.push({ id, bindings: listed, scalars: Number(scalars) });
+    },
+  ],
+  [new RegExp(`^state ${REGION}$`), (draft, groups) => draft.states.push(readRegion(groups))],
+  [
+    new RegExp(`^function ${TEXT} batch (\\d+)$`),
+    (draft, [name, batch]) =>
+      draft.functions.push({
+        name: parse(name),
+        batch: Number(batch),
+        inputs: [],
+        regions: [],
+        scalars: [],
+        dispatches: [],
+        copies: [],
+        results: [],
+      }),
+  ],
+  [
+    new RegExp(`^input ${TEXT} (u8|i32|f32) (\\[[\\d,]*\\]) = ${TEXT}$`),
+    (draft, [field, type, shape, region]) =>
+      current(draft).inputs.push({
+        field: parse(field),
+        type: type as KernelInput['type'],
+        shape: parse(shape),
+        region: parse(region),
+      }),
+  ],
+  [new RegExp(`^region ${REGION}$`), (draft, groups) => current(draft).regions.push(readRegion(groups))],
+  [/^scalars (\[.*\])$/, (draft, [list]) => current(draft).scalars.push(parse(list))],
+  [
+    /^dispatch (\S+) (\[[\d,]*\]) (\[.*\]) (\{[^{}]*\})(?: scalars (\d+))? flops (\d+) {2}; (.*)$/,
+    (draft, [module = '', groups, regions, constants, scalars, flops, serves = '']) =>
+      current(draft).dispatches.push({
+        module,
+        groups: parse(groups),
+        regions: parse(regions),
+        constants: parse(constants),
+        ...(scalars === undefined ? {} : { scalars: Number(scalars) }),
+        serves,
+        flops: Number(flops),
+      }),
+  ],
+  [
+    new RegExp(`^copy ${TEXT} -> ${TEXT}$`),
+    (draft, [from, to]) => current(draft).copies.push({ from: parse(from), to: parse(to) }),
+  ],
+  [
+    new RegExp(`^result ${TEXT} = ${TEXT}$`),
+    (draft, [name, region]) => current(draft).results.push({ name: parse(name), region: parse(region) }),
+  ],
+];
+
+/** @throws KernelTextError for a line that says nothing known */
+export function parseKernels(text: string): KernelProgram {
+  const draft: Draft = { name: undefined, arenas: [], modules: [], states: [], functions: [] };
+  text.split('\n').forEach((raw, index) => {
+    const line = raw.trimStart();
+    if (line === '') return;
+    try {
+      readLine(draft, line);
+    } catch (error) {
+      const why = error instanceof Error ? error.message : String(error);
+      throw new KernelTextError(`line ${index + 1}: ${why}: ${line.slice(0, 200)}`);
+    }
+  });
+  const { name, ...rest } = draft;
+  if (name === undefined) throw new KernelTextError('line 1: a kernel text begins with `kernels NAME`');
+  return { name, ...rest };
+}
+
+function readLine(draft: Draft, line: string): void {
+  for (const [pattern, read] of readers) {
+    const match = pattern.exec(line);
+    if (!match) continue;
+    read(draft, match.slice(1));
+    return;
+  }
+  throw new Error('says nothing known');
+}
+
+function readRegion([name, arena, offset, elements]: readonly string[]): Region {
+  return { name: parse(name), arena: parse(arena), offset: Number(offset), elements: Number(elements) };
+}
+
+function current(draft: Draft): FunctionDraft {
+  const last = draft.functions.at(-1);
+  if (!last) throw new Error('stands outside a function');
+  return last;
+}
+
+function parse<T>(text: string | undefined): T {
+  return JSON.parse(text ?? '') as T;
+}

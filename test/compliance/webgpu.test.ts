@@ -1,0 +1,18 @@
+import { expect, test } from 'vitest';
+import { type OperatorName, operators } from '../../compiler/operators/table.ts';
+import { openReference } from '../support/reference.ts';
+import { openWebGpu } from '../support/webgpu.ts';
+import { compareDevices } from './harness.ts';
+import { operatorCases } from './operators.ts';
+
+const BOUND = 1e-5;
+
+test.each(Object.keys(operators) as OperatorName[])(
+  '%s on the webgpu device is what the reference says',
+  async (name) => {
+    const cases = operatorCases().filter((c) => c.operator === name);
+    const found = await compareDevices(openWebGpu, openReference, cases);
+    expect(found.length).toBeGreaterThan(0);
+    for (const { name: what, error } of found) expect(error, what).toBeLessThanOrEqual(BOUND);
+  },
+);

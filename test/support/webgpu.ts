@@ -1,0 +1,19 @@
+/** The WebGPU device on the software driver, for tests. */
+import { kernelFiles, lowerToWgsl } from '../../compiler/7-kernels/wgsl/lower.ts';
+import { openBestGpu } from '../../runtime/device/webgpu/dawn.ts';
+import type { Gpu } from '../../runtime/device/webgpu/gpu.ts';
+import { openSession } from '../../runtime/device/webgpu/session.ts';
+import type { Opener } from '../compliance/harness.ts';
+import { useSoftwareVulkan } from './software-vulkan.ts';
+
+let gpu: Promise<Gpu> | undefined;
+
+/** One device for all tests of a file. */
+export function softwareGpu(): Promise<Gpu> {
+  gpu ??= useSoftwareVulkan().then(openBestGpu);
+  return gpu;
+}
+
+/** A program on it; whatever a run computes is no number before. */
+export const openWebGpu: Opener = async (program) =>
+  openSession(await softwareGpu(), kernelFiles(lowerToWgsl(program)), { poison: true });
