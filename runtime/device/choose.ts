@@ -2,7 +2,7 @@
 import { UserError } from '../support/errors.ts';
 import type { Device } from './device.ts';
 
-export const DEVICES = ['auto', 'cpu', 'reference'] as const;
+export const DEVICES = ['auto', 'cpu', 'webgpu', 'reference'] as const;
 
 /** @throws UserError `device/unknown`; EnvironmentError `device/failed` where the device does not start */
 export async function chooseDevice(name: string): Promise<Device> {
@@ -10,6 +10,8 @@ export async function chooseDevice(name: string): Promise<Device> {
     case 'auto':
     case 'cpu':
       return (await import('./cpu/cpu.ts')).cpuDevice;
+    case 'webgpu':
+      return (await import('./webgpu/webgpu.ts')).webgpuDevice();
     case 'reference':
       return (await import('./reference/reference.ts')).referenceDevice;
     default:

@@ -23,7 +23,6 @@ export const tileColumns = (t: Tile): number => t.threads[1] * COLUMNS;
 
 /** From the smallest to the largest, with the default for a result of each size. */
 export const TILES = {
-  small: { threads: [8, 4], rows: 2, depth: 8 },
   middle: { threads: [8, 8], rows: 4, depth: 16 },
   large: { threads: [16, 16], rows: 4, depth: 16 },
 } as const satisfies Record<string, Tile>;
@@ -46,45 +45,101 @@ export function matricesOf(op: FlatOp): Matrices {
   return { ...matrixShapes(left, right, op.attributes), left, right, ta, tb };
 }
 
-export function defaultTile({ m, n }: Matrices): Tile {
+/** Nothing for narrow results: there each thread works out one element, straight from memory. */
+export function defaultTile({ m, n }: Matrices): Tile | undefined {
   if (m >= 64 && n >= 64 && m * n >= 128 * 128) return TILES.large;
-  return m > 16 && n > 16 ? TILES.middle : TILES.small;
+  return m > 16 && n > 16 ? TILES.middle : undefined;
 }
+
+/** Threads across and down where there are no tiles. */
+const PLAIN = [16, 4] as const;
 
 /** Groups across, down, and one for each page. */
-export function productGroups({ m, n, batch }: Matrices, tile: Tile): [number, number, number] {
-  return [Math.ceil(n / tileColumns(tile)), Math.ceil(m / tileRows(tile)), sizeOf(batch)];
+export function productGroups({ m, n, batch }: Matrices, tile: Tile | undefined): [number, number, number] {
+  const [across, down] = tile ? [tileColumns(tile), tileRows(tile)] : PLAIN;
+  return [Math.ceil(n / across), Math.ceil(m / down), sizeOf(batch)];
 }
 
-/** Writes `main`; `finish(at, sum)` is called for every element of the result. */
-export function writeProduct(w: ModuleWriter, op: FlatOp, tile: Tile): void {
+/** Names that both forms of the product use. */
+interface Sides {
+  readonly paged: boolean;
+  readonly rows: string;
+  readonly columns: string;
+  readonly depth: string;
+  /** Elements of the two sides, as expressions of `row`, `column` and `k`. */
+  readonly left: (row: string, k: string) => string;
+  readonly right: (k: string, column: string) => string;
+  /** Linear place of the result's element. */
+  readonly at: (row: string, column: string) => string;
+}
+
+/** Begins `main`: where the page of each side begins, and how their elements are read. */
+function sidesOf(w: ModuleWriter, op: FlatOp): { sides: Sides; begin: () => void } {
   const { m, n, k, batch, left, right, ta, tb } = matricesOf(op);
   const [leftUse, rightUse] = op.uses;
   if (!leftUse || !rightUse) throw new Error('a product has two sides');
   const names = { left: w.bind(leftUse.base, 'left', 'read'), right: w.bind(rightUse.base, 'right', 'read') };
+  const [columns, rows, depth] = [w.named('columns', n), w.named('rows', m), w.named('depth', k)];
+  const paged = batch.length > 0;
+  const page = paged ? { left: 'left_page + ', right: 'right_page + ' } : { left: '', right: '' };
+  const start = (from: Shape, size: number): string =>
+    times(w, repeatedPlace(w, 'page', from.slice(0, -2), batch), size);
+  const begin = (): void => {
+    if (!paged) return;
+    w.line('let page = group.z;');
+    w.line(`let left_page = ${start(left, m * k)};`);
+    w.line(`let right_page = ${start(right, k * n)};`);
+  };
+  const sides: Sides = {
+    paged,
+    rows,
+    columns,
+    depth,
+    left: (row, d) => `${names.left}[${page.left}${ta ? `${d} * ${rows} + ${row}` : `${row} * ${depth} + ${d}`}]`,
+    right: (d, column) =>
+      `${names.right}[${page.right}${tb ? `(${column}) * ${depth} + ${d}` : `${d} * ${columns} + ${column}`}]`,
+    at: (row, column) => `${paged ? `(page * ${rows} + ${row})` : row} * ${columns} + ${column}`,
+  };
+  return { sides, begin };
+}
+
+/** Writes `main`; `finish(at, sum)` is called for every element of the result. */
+export function writeProduct(w: ModuleWriter, op: FlatOp, tile: Tile | undefined): void {
+  const { sides, begin } = sidesOf(w, op);
+  if (tile) writeTiled(w, op, tile, sides, begin);
+  else writePlain(w, sides, begin);
+}
+
+function writePlain(w: ModuleWriter, sides: Sides, begin: () => void): void {
+  w.line(`@compute @workgroup_size(${PLAIN[0]}, ${PLAIN[1]})`);
+  w.block('fn main(@builtin(workgroup_id) group: vec3u, @builtin(global_invocation_id) place: vec3u)', () => {
+    begin();
+    w.line('let column = place.x;');
+    w.line('let row = place.y;');
+    w.line(`if (row >= ${sides.rows} || column >= ${sides.columns}) { return; }`);
+    w.line('var sum = 0.0;');
+    w.block(`for (var k = 0u; k < ${sides.depth}; k++)`, () => {
+      w.line(`sum += ${sides.left('row', 'k')} * ${sides.right('k', 'column')};`);
+    });
+    w.line(`finish(${sides.at('row', 'column')}, sum);`);
+  });
+}
+
+function writeTiled(w: ModuleWriter, op: FlatOp, tile: Tile, sides: Sides, begin: () => void): void {
+  const { ta, tb } = matricesOf(op);
   const [rows, columns] = [tileRows(tile), tileColumns(tile)];
   const threads = tile.threads[0] * tile.threads[1];
-  const [N, M, K] = [w.named('columns', n), w.named('rows', m), w.named('depth', k)];
   w.line(`var<workgroup> left_tile: array<f32, ${rows * tile.depth}>;`);
   w.line(`var<workgroup> right_tile: array<vec4f, ${(columns / 4) * tile.depth}>;`);
   w.line(`@compute @workgroup_size(${tile.threads[1]}, ${tile.threads[0]})`);
   const head =
     'fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_id) lane: vec3u, @builtin(local_invocation_index) thread: u32)';
   w.block(head, () => {
-    const paged = batch.length > 0;
-    if (paged) w.line('let page = group.z;');
-    /** Where a side's page begins. */
-    const start = (from: Shape, size: number, name: string): string => {
-      if (!paged) return '';
-      w.line(`let ${name} = ${times(w, repeatedPlace(w, 'page', from.slice(0, -2), batch), size)};`);
-      return `${name} + `;
-    };
-    const leftPage = start(left, m * k, 'left_page');
-    const rightPage = start(right, k * n, 'right_page');
+    begin();
     w.line(`let first_row = group.y * ${rows}u;`);
     w.line(`let first_column = group.x * ${columns}u;`);
     for (let r = 0; r < tile.rows; r++) w.line(`var sum${r} = vec4f();`);
-    w.block(`for (var k0 = 0u; k0 < ${K}; k0 += ${tile.depth}u)`, () => {
+    w.block(`for (var k0 = 0u; k0 < ${sides.depth}; k0 += ${tile.depth}u)`, () => {
       w.block(`for (var t = thread; t < ${rows * tile.depth}u; t += ${threads}u)`, () => {
         // Neighbouring threads read neighbouring elements.
         w.line(ta ? `let r = t % ${rows}u;` : `let r = t / ${tile.depth}u;`);
@@ -92,8 +147,7 @@ export function writeProduct(w: ModuleWriter, op: FlatOp, tile: Tile): void {
         w.line('let row = first_row + r;');
         w.line('let k = k0 + d;');
         w.line('var x = 0.0;');
-        const place = ta ? `k * ${M} + row` : `row * ${K} + k`;
-        w.line(`if (row < ${M} && k < ${K}) { x = ${names.left}[${leftPage}${place}]; }`);
+        w.line(`if (row < ${sides.rows} && k < ${sides.depth}) { x = ${sides.left('row', 'k')}; }`);
         w.line(`left_tile[d * ${rows}u + r] = x;`);
       });
       w.block(`for (var t = thread; t < ${(columns / 4) * tile.depth}u; t += ${threads}u)`, () => {
@@ -102,10 +156,10 @@ export function writeProduct(w: ModuleWriter, op: FlatOp, tile: Tile): void {
         w.line('let column = first_column + c * 4u;');
         w.line('let k = k0 + d;');
         w.line('var x = vec4f();');
-        for (let i = 0; i < COLUMNS; i++) {
-          const place = tb ? `(column + ${i}u) * ${K} + k` : `k * ${N} + column + ${i}u`;
-          w.line(`if (column + ${i}u < ${N} && k < ${K}) { x[${i}] = ${names.right}[${rightPage}${place}]; }`);
-        }
+        for (let i = 0; i < COLUMNS; i++)
+          w.line(
+            `if (column + ${i}u < ${sides.columns} && k < ${sides.depth}) { x[${i}] = ${sides.right('k', `column + ${i}u`)}; }`,
+          );
         w.line(`right_tile[d * ${columns / 4}u + c] = x;`);
       });
       w.line('workgroupBarrier();');
@@ -116,14 +170,15 @@ export function writeProduct(w: ModuleWriter, op: FlatOp, tile: Tile): void {
       });
       w.line('workgroupBarrier();');
     });
-    w.line(`let column = first_column + lane.x * 4u;`);
+    w.line('let column = first_column + lane.x * 4u;');
     for (let r = 0; r < tile.rows; r++) {
-      const row = w.name('row');
-      w.line(`let ${row} = first_row + lane.y * ${tile.rows}u + ${r}u;`);
-      w.block(`if (${row} < ${M})`, () => {
-        w.line(`let at = ${paged ? `(page * ${M} + ${row})` : row} * ${N} + column;`);
-        for (let i = 0; i < COLUMNS; i++) w.line(`if (column + ${i}u < ${N}) { finish(at + ${i}u, sum${r}[${i}]); }`);
-      });
+      w.line(`finish_row(${sides.paged ? 'page' : '0u'}, first_row + lane.y * ${tile.rows}u + ${r}u, column, sum${r});`);
     }
+  });
+  w.block(`fn finish_row(page: u32, row: u32, column: u32, sums: vec4f)`, () => {
+    w.line(`if (row >= ${sides.rows}) { return; }`);
+    w.line(`let at = ${sides.at('row', 'column')};`);
+    for (let i = 0; i < COLUMNS; i++)
+      w.line(`if (column + ${i}u < ${sides.columns}) { finish(at + ${i}u, sums[${i}]); }`);
   });
 }

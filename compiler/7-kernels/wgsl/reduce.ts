@@ -9,10 +9,13 @@ const THREADS = 256;
 /** Threads that a device should have at work before several share an element. */
 const ENOUGH = 32768;
 
+/** Terms that are worth a thread of their own. */
+const TERMS = 16;
+
 /** Threads that share an element: more when there are few elements and many terms. */
 export function lanesFor(elements: number, count: number): number {
   let lanes = 1;
-  while (lanes < THREADS && lanes * 4 <= count && elements * lanes < ENOUGH) lanes *= 2;
+  while (lanes < THREADS && lanes * TERMS <= count && elements * lanes < ENOUGH) lanes *= 2;
   return lanes;
 }
 
