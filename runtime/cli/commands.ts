@@ -20,7 +20,7 @@ const set = (y: Argv): Argv =>
     describe: 'name=value: a parameter of the model',
   });
 const device = (y: Argv): Argv =>
-  y.option('device', { type: 'string', requiresArg: true, describe: 'auto (default), cpu or reference' });
+  y.option('device', { type: 'string', requiresArg: true, describe: 'auto (default), cpu, webgpu or reference' });
 /** A whole number; read and refused by `wholeNumber`, whose words are better. */
 const number = (y: Argv, name: string, describe: string): Argv =>
   y.option(name, { type: 'string', requiresArg: true, describe });

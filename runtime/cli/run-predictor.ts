@@ -1,7 +1,7 @@
 /** A trained run, ready to predict: its plan and its weights on a device. */
 import { closest } from '../../compiler/diagnostics/suggest.ts';
 import type { Plan, PlanPrediction } from '../../spec/plan.ts';
-import { chooseDevice } from '../device/choose.ts';
+import { commandDevice } from './command-device.ts';
 import type { Shard } from '../shard/shard.ts';
 import { openShards } from '../shard/shards.ts';
 import { openRun, type Run } from '../store/run-folder.ts';
@@ -16,7 +16,7 @@ export interface Predictor {
 
 export async function openPredictor(directory: string, deviceName: string): Promise<Predictor> {
   const run = openRun(directory);
-  const device = await chooseDevice(deviceName);
+  const device = await commandDevice(deviceName);
   device.warmUp?.();
   const { plan, sources } = openShardsOfRun(directory);
   const shard = await openShards(device, sources, () => ({ tensors: run.readParameters() }));

@@ -1,5 +1,5 @@
 /** `nmc train --resume DIR`: goes on with a run, with its own settings. */
-import { chooseDevice } from '../device/choose.ts';
+import { commandDevice } from './command-device.ts';
 import { openShards } from '../shard/shards.ts';
 import { assertTrainable } from '../shard/trainable.ts';
 import { resumeRun, type TrainingRun } from '../store/run-folder.ts';
@@ -58,7 +58,7 @@ async function goOn(
 ): Promise<number> {
   const { directory, resumedFrom: state } = run;
   const chosen = storedSettings(run.config, dataDirectory);
-  const device = await chooseDevice(chosen.device);
+  const device = await commandDevice(chosen.device);
   if (!state.finished) device.warmUp?.();
   const { plan, sources } = await timed('read the plan', () => openShardsOfRun(directory));
   if (state.finished) return reporter.alreadyDone(run, plan);

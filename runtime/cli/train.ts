@@ -1,6 +1,7 @@
 /** `nmc train`: begins what takes longest while the compiler is still being loaded. */
-import { chooseDevice } from '../device/choose.ts';
+
 import { type Arguments, flag, text } from './command.ts';
+import { commandDevice } from './command-device.ts';
 import { humanReporter } from './train-report-human.ts';
 import { jsonReporter } from './train-report-json.ts';
 import { watchInterrupt } from './watch-interrupt.ts';
@@ -12,7 +13,7 @@ export default async function (args: Arguments): Promise<number> {
   try {
     if (resume !== undefined)
       return await (await import('./train-resumed.ts')).trainOn(resume, args, reporter, interrupt);
-    const device = await chooseDevice(text(args, 'device') ?? 'auto');
+    const device = await commandDevice(text(args, 'device') ?? 'auto');
     device.warmUp?.();
     return await (await import('./train-new.ts')).trainNew(args, device, reporter, interrupt);
   } finally {

@@ -3,6 +3,7 @@ import { isOperator, type OperatorName } from '../../operators/table.ts';
 import { elementwiseLowerings } from './elementwise.ts';
 import type { WgslLowering } from './lowering.ts';
 import { moveLowerings } from './moves.ts';
+import { pageLowerings } from './pages.ts';
 import { reductionLowerings } from './reductions.ts';
 import { windowLowerings } from './windows.ts';
 
@@ -11,6 +12,7 @@ export const wgslLowerings: Readonly<Record<OperatorName, WgslLowering>> = {
   ...reductionLowerings,
   ...moveLowerings,
   ...windowLowerings,
+  ...pageLowerings,
 };
 
 const COPY: WgslLowering = { kind: 'elementwise', write: ([x = '']) => x };

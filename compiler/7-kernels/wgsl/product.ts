@@ -172,7 +172,9 @@ function writeTiled(w: ModuleWriter, op: FlatOp, tile: Tile, sides: Sides, begin
     });
     w.line('let column = first_column + lane.x * 4u;');
     for (let r = 0; r < tile.rows; r++) {
-      w.line(`finish_row(${sides.paged ? 'page' : '0u'}, first_row + lane.y * ${tile.rows}u + ${r}u, column, sum${r});`);
+      w.line(
+        `finish_row(${sides.paged ? 'page' : '0u'}, first_row + lane.y * ${tile.rows}u + ${r}u, column, sum${r});`,
+      );
     }
   });
   w.block(`fn finish_row(page: u32, row: u32, column: u32, sums: vec4f)`, () => {

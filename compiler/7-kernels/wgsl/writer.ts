@@ -23,6 +23,7 @@ export class ModuleWriter {
   private readonly sizes = new Map<number, string>();
   private readonly fixed = new Map<string, number>();
   private unnamed = 0;
+  private readonly tables: string[] = [];
   private readonly functions = new Set<WgslFunction>();
   private readonly scopes: Scope[] = [new Map()];
   private names = 0;
@@ -96,6 +97,13 @@ export class ModuleWriter {
     return Object.fromEntries([...this.fixed, ...[...this.sizes].map(([n, name]) => [name, n] as const)]);
   }
 
+  /** Whole numbers that are part of the module. */
+  table(values: readonly number[]): string {
+    const text = `array<u32, ${values.length}>(${values.map((n) => `${n}u`).join(', ')})`;
+    const known = this.tables.indexOf(text);
+    return `table${known >= 0 ? known : this.tables.push(text) - 1}`;
+  }
+
   need(name: WgslFunction): void {
     for (const other of functionNeeds[name] ?? []) this.need(other);
     this.functions.add(name);
@@ -156,6 +164,9 @@ export class ModuleWriter {
     }
     if (body.includes('bitcast<f32>(infinite)')) head.push('var<private> infinite: u32 = 0x7f800000u;');
     if (body.includes('bitcast<f32>(not_a_number)')) head.push('var<private> not_a_number: u32 = 0x7fc00000u;');
+    this.tables.forEach((text, i) => {
+      head.push(`const table${i} = ${text};`);
+    });
     const functions = [...this.functions].map((name) => wgslFunctions[name]);
     return `${[...head, ...functions, body].join('\n')}\n`;
   }

@@ -5,10 +5,17 @@
 import { parseKernels } from '../../../spec/kernel-text.ts';
 import { verifyKernels } from '../../../spec/kernel-verify.ts';
 import { KERNEL_LIST, type KernelFunction, type KernelProgram, type Region } from '../../../spec/kernels.ts';
-import { sizeOf } from '../../../spec/program.ts';
+import { type FieldType, sizeOf } from '../../../spec/program.ts';
 import { evaluateScalar } from '../../../spec/scalars.ts';
 import { EnvironmentError } from '../../support/errors.ts';
-import type { DeviceSession, FieldData, Position, Tensor } from '../device.ts';
+import {
+  type DeviceSession,
+  type FieldData,
+  fieldArrays,
+  type Position,
+  type RunInput,
+  type Tensor,
+} from '../device.ts';
 import { DeviceArenas } from './arenas.ts';
 import type { Gpu } from './gpu.ts';
 import { Pipelines } from './pipelines.ts';
@@ -115,7 +122,7 @@ class WebGpuSession implements DeviceSession {
 
   async run(
     name: string,
-    inputs: Readonly<Record<string, FieldData>>,
+    inputs: Readonly<Record<string, RunInput>>,
     position: Position,
   ): Promise<Record<string, Float32Array>> {
     const copies = Object.fromEntries(Object.entries(inputs).map(([field, data]) => [field, data.slice()]));
@@ -141,7 +148,7 @@ class WebGpuSession implements DeviceSession {
   /** Writes, dispatches and copies of one run: what stays is to fetch its results. */
   private submit(
     loaded: Loaded,
-    inputs: Readonly<Record<string, FieldData>>,
+    inputs: Readonly<Record<string, RunInput>>,
     position: Position,
   ): () => Promise<Float32Array[]> {
     const { device } = this.gpu;
@@ -152,7 +159,7 @@ class WebGpuSession implements DeviceSession {
       if (data?.length !== sizeOf(input.shape))
         throw new Error(`${f.name} wants ${sizeOf(input.shape)} elements of ${input.field}`);
       const region = known(regions, input.region);
-      device.queue.writeBuffer(this.arenas.get(region.arena), region.offset * 4, wholeWords(data));
+      device.queue.writeBuffer(this.arenas.get(region.arena), region.offset * 4, wholeWords(data, input.type));
     }
     if (loaded.scalars) device.queue.writeBuffer(loaded.scalars, 0, scalarValues(f, position));
     const encoder = device.createCommandEncoder({ label: f.name });
@@ -274,8 +281,10 @@ function known<T>(map: ReadonlyMap<string, T>, name: string): T {
   return found;
 }
 
-/** Buffers are written in words of four bytes. */
-function wholeWords(data: FieldData): Uint8Array<ArrayBuffer> {
+/** The field as the device holds it; buffers are written in words of four bytes. */
+function wholeWords(given: RunInput, type: FieldType): Uint8Array<ArrayBuffer> {
+  const form = fieldArrays[type];
+  const data = given instanceof form ? given : copied(given, new form(given.length));
   const bytes = new Uint8Array(data.buffer as ArrayBuffer, data.byteOffset, data.byteLength);
   if (bytes.length % 4 === 0) return bytes;
   const padded = new Uint8Array(Math.ceil(bytes.length / 4) * 4);
@@ -283,9 +292,14 @@ function wholeWords(data: FieldData): Uint8Array<ArrayBuffer> {
   return padded;
 }
 
+function copied(from: RunInput, to: FieldData): FieldData {
+  to.set(from);
+  return to;
+}
+
 function scalarValues(f: KernelFunction, position: Position): Float32Array<ArrayBuffer> {
   const values = new Float32Array((f.scalars.length * SCALAR_BYTES) / 4);
-  const scope = { ...position, tick: 0 };
+  const scope = { ...position, tick: position.tick ?? 0 };
   f.scalars.forEach((block, i) => {
     block.forEach((expr, j) => {
       values[(i * SCALAR_BYTES) / 4 + j] = evaluateScalar(expr, scope);

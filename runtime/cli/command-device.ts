@@ -1,0 +1,22 @@
+/** The device that a command was asked for, with kernels made here where a plan brings none. */
+import { KERNEL_LIST } from '../../spec/kernels.ts';
+import { chooseDevice } from '../device/choose.ts';
+import type { Device, Executable } from '../device/device.ts';
+import { debugLog, timed } from './debug.ts';
+
+/** @throws UserError `device/unknown`; EnvironmentError where the device does not start */
+export async function commandDevice(name: string): Promise<Device> {
+  const device = await chooseDevice(name);
+  if (device.name !== 'webgpu') return device;
+  return { ...device, open: async (executable) => device.open(await withKernels(executable)) };
+}
+
+async function withKernels(executable: Executable): Promise<Executable> {
+  const { program, files } = executable;
+  if (files.has(KERNEL_LIST)) return executable;
+  const { kernelFiles, lowerToWgsl } = await import('../../compiler/7-kernels/wgsl/lower.ts');
+  const lowered = timed('kernels', () => lowerToWgsl(program));
+  const { shows, debug } = debugLog();
+  if (shows('kernels')) for (const [id, wgsl] of lowered.modules) debug('kernels', `${id}\n${wgsl}`);
+  return { program, files: new Map([...files, ...kernelFiles(lowered)]) };
+}

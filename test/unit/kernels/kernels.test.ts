@@ -1,0 +1,88 @@
+/** The kernels of every golden model: sound, printed and read back, and refused when somebody changed them. */
+import { existsSync, readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { lowerToWgsl } from '../../../compiler/7-kernels/wgsl/lower.ts';
+import { KernelTextError, parseKernels, printKernels } from '../../../spec/kernel-text.ts';
+import { KernelFault, verifyKernels } from '../../../spec/kernel-verify.ts';
+import type { Dispatch, KernelFunction, KernelProgram } from '../../../spec/kernels.ts';
+import { compileStages } from '../../golden/stages.ts';
+
+const GOLDEN = 'test/golden';
+const models = readdirSync(GOLDEN).filter((name) => existsSync(join(GOLDEN, name, 'model.pcn')));
+
+describe.each(models)('%s', (name) => {
+  const lowered = compileStages(join(GOLDEN, name, 'model.pcn')).staged.map((s) => lowerToWgsl(s.program));
+
+  test('its kernels hold together and read back as they are', () => {
+    for (const { kernels, modules } of lowered) {
+      verifyKernels(kernels);
+      expect(parseKernels(printKernels(kernels))).toEqual(kernels);
+      expect([...modules.keys()].sort()).toEqual(kernels.modules.map((m) => m.id).sort());
+    }
+  });
+
+  test('every module names what it serves, and every size that a dispatch gives', () => {
+    for (const { kernels, modules } of lowered) {
+      for (const text of modules.values()) expect(text).toMatch(/^\/\/ \S/);
+      for (const d of kernels.functions.flatMap((f) => f.dispatches)) {
+        const declared = [...(modules.get(d.module) ?? '').matchAll(/^override (\w+): u32;$/gm)].map((m) => m[1]);
+        expect(Object.keys(d.constants).sort()).toEqual(declared.sort());
+      }
+    }
+  });
+});
+
+describe('kernels that somebody changed', () => {
+  const { kernels } = lowerToWgsl(compileStages(join(GOLDEN, 'rule-il', 'model.pcn')).staged[0]?.program ?? fail());
+  const train = (change: (f: KernelFunction) => Partial<KernelFunction>): KernelProgram => ({
+    ...kernels,
+    functions: kernels.functions.map((f) => (f.name === 'train' ? { ...f, ...change(f) } : f)),
+  });
+  const first = (change: Partial<Dispatch>): KernelProgram =>
+    train((f) => ({ dispatches: f.dispatches.map((d, i) => (i === 0 ? { ...d, ...change } : d)) }));
+
+  test.each<[string, KernelProgram, RegExp]>([
+    ['reads what is not there yet', train((f) => ({ dispatches: f.dispatches.slice(1) })), /before it is written/],
+    ['a module that is not there', first({ module: 'map-000000000000' }), /which is not there/],
+    ['too many groups', first({ groups: [65536, 1, 1] }), /has no size/],
+    ['no groups', first({ groups: [0, 1, 1] }), /has no size/],
+    ['too few regions', first({ regions: [] }), /binds 0 regions/],
+    ['a region that is not there', first({ regions: ['a', 'b', 'c', 'd', 'e'] }), /has no region/],
+    ['a constant that is no number', first({ constants: { size0: Number.NaN } }), /no number/],
+    [
+      'a region beyond its arena',
+      train((f) => ({ regions: f.regions.map((r, i) => (i === 0 ? { ...r, elements: 1e9 } : r)) })),
+      /does not lie within/,
+    ],
+    [
+      'a region between two places that can be bound',
+      train((f) => ({ regions: f.regions.map((r, i) => (i === 0 ? { ...r, offset: 1 } : r)) })),
+      /begins at 1/,
+    ],
+    ['states over each other', { ...kernels, states: kernels.states.map((s) => ({ ...s, offset: 0 })) }, /lies over/],
+    [
+      'a result of another function',
+      train((f) => ({ results: [...f.results, { name: 'x', region: 'nowhere' }] })),
+      /has no region/,
+    ],
+    [
+      'a name that leads elsewhere',
+      { ...kernels, modules: kernels.modules.map((m) => ({ ...m, id: '../x' })) },
+      /name/,
+    ],
+  ])('%s: refused', (_, changed, why) => {
+    expect(() => verifyKernels(changed)).toThrow(KernelFault);
+    expect(() => verifyKernels(changed)).toThrow(why);
+  });
+
+  test('a text that says something unknown is refused with its line', () => {
+    expect(() => parseKernels('kernels "a"\nfunktion "b"\n')).toThrow(KernelTextError);
+    expect(() => parseKernels('kernels "a"\nfunktion "b"\n')).toThrow(/line 2/);
+    expect(() => parseKernels('')).toThrow(/line 1/);
+  });
+});
+
+function fail(): never {
+  throw new Error('the model has no task');
+}
