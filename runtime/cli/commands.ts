@@ -230,6 +230,13 @@ export const commands: readonly Command[] = [
     load: () => import('./partition.ts'),
   },
   {
+    usage: 'doctor',
+    summary: 'say what this machine can do, and which device a training takes',
+    options: (y) =>
+      example(json(y), ['$0 doctor --json', 'adapter, driver, limits and measured speeds, one object on one line']),
+    load: () => import('./doctor.ts'),
+  },
+  {
     usage: 'data <action> [name]',
     summary: 'list data sets, or get one',
     options: (y) =>

@@ -23,7 +23,7 @@ const COMMANDS = [
   'show',
   'compile',
   'serve',
-  'data',
+  'doctor', 'data',
   'partition',
   ...['up', 'synchronizer', 'join', 'leave', 'deploy', 'status', 'logs', 'stop', 'fetch', 'keys'],
 ];

@@ -1,0 +1,77 @@
+/** What a device does in a second, measured. */
+import type { Measured } from '../../../spec/capability.ts';
+import { type Program, sizeOf } from '../../../spec/program.ts';
+import { stream } from '../../../spec/random.ts';
+import type { Device, DeviceSession } from '../../device/device.ts';
+import { chainProgram, copyProgram, type ProductShape, productProgram } from './programs.ts';
+
+const POSITION = { batch: 0, batches: 1 };
+
+/** Median milliseconds of one run. */
+export async function timeOf(device: Device, program: Program, runs: number): Promise<number> {
+  const session = await open(device, program);
+  try {
+    const times: number[] = [];
+    for (let run = -1; run < runs; run++) {
+      const begin = performance.now();
+      await session.run('run', {}, POSITION);
+      if (run >= 0) times.push(performance.now() - begin);
+    }
+    times.sort((a, b) => a - b);
+    return times[Math.floor(times.length / 2)] ?? 0;
+  } finally {
+    await session.close();
+  }
+}
+
+async function open(device: Device, program: Program): Promise<DeviceSession> {
+  const session = await device.open({ program, files: await formsOf(device, program) });
+  for (const s of program.states) {
+    const random = stream(0, s.id);
+    const values = new Float32Array(sizeOf(s.shape)).map((_, i) => random.uniform(i % 4096) - 0.5);
+    await session.write(s.id, values);
+  }
+  return session;
+}
+
+async function formsOf(device: Device, program: Program): Promise<ReadonlyMap<string, Uint8Array>> {
+  if (device.name === 'cpu') return (await import('../../../compiler/7-kernels/onnx/lower.ts')).lowerToCpu(program);
+  if (device.name !== 'webgpu') return new Map();
+  const { kernelFiles, lowerToWgsl } = await import('../../../compiler/7-kernels/wgsl/lower.ts');
+  return kernelFiles(lowerToWgsl(program));
+}
+
+/** How much a measurement asks for: less of a processor that plays a GPU. */
+export interface Effort {
+  readonly products: number;
+  readonly elements: number;
+  readonly pieces: number;
+  readonly runs: number;
+}
+
+export const FULL: Effort = { products: 16, elements: 8 * 1024 * 1024, pieces: 256, runs: 5 };
+export const LIGHT: Effort = { products: 1, elements: 1024 * 1024, pieces: 32, runs: 3 };
+
+/** 10⁹ operations a second on products of this shape. */
+export async function productSpeed(device: Device, shape: ProductShape, effort: Effort): Promise<number> {
+  const milliseconds = await timeOf(device, productProgram(shape, effort.products), effort.runs);
+  return (effort.products * 2 * shape.m * shape.n * shape.k) / milliseconds / 1e6;
+}
+
+const SQUARE = { m: 512, n: 512, k: 512 };
+
+export async function measure(device: Device, effort: Effort): Promise<Measured> {
+  const gflops = await productSpeed(device, SQUARE, effort);
+  const copy = await timeOf(device, copyProgram(effort.elements), effort.runs);
+  const chain = await timeOf(device, chainProgram(effort.pieces), effort.runs);
+  return {
+    gflops: rounded(gflops),
+    gigabytesPerSecond: rounded((8 * effort.elements) / copy / 1e6),
+    dispatchesPerSecond: Math.round((effort.pieces / chain) * 1000),
+  };
+}
+
+/** Three digits: more are noise. */
+export function rounded(value: number): number {
+  return Number(value.toPrecision(3));
+}

@@ -1,0 +1,67 @@
+/** `nmc train --device webgpu` and `nmc doctor`, on a software driver and on a machine without any. */
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { Ajv2020 } from 'ajv/dist/2020.js';
+import { expect, test } from 'vitest';
+import type { Capability } from '../../spec/capability.ts';
+import { jsonLines, nmc, temporaryFolder, writeTiny } from '../support/nmc.ts';
+import { ROOT } from '../support/repository.ts';
+import { softwareVulkanEnvironment } from '../support/software-vulkan.ts';
+
+const folder = temporaryFolder();
+const model = writeTiny(folder);
+/** No driver can be found: what Dawn looks for lies in no folder. */
+const NONE = { VK_DRIVER_FILES: join(folder, 'none.json'), VK_ICD_FILENAMES: join(folder, 'none.json') };
+
+test('a training on the GPU reaches the energies of the reference, and its run predicts on the processor', async () => {
+  const env = await softwareVulkanEnvironment();
+  const train = (device: string): ReturnType<typeof nmc> =>
+    nmc(['train', model, '--limit', '64', '--device', device, '--out', device, '--json'], { cwd: folder, env });
+  const [gpu, reference] = [await train('webgpu'), await train('reference')];
+  expect(gpu.stderr).toBe('');
+  expect([gpu.code, reference.code]).toEqual([0, 0]);
+  const epochs = (outcome: typeof gpu): number[] =>
+    jsonLines(outcome).flatMap((line) => (line.event === 'epoch' ? [line.energy as number] : []));
+  const wanted = epochs(reference);
+  expect(wanted.length).toBeGreaterThan(0);
+  epochs(gpu).forEach((energy, i) => {
+    expect(Math.abs(energy / (wanted[i] ?? 0) - 1)).toBeLessThan(1e-4);
+  });
+  const evaluated = await nmc(['eval', 'webgpu', '--limit', '32', '--json', '--device', 'cpu'], { cwd: folder, env });
+  expect([0, 1]).toContain(evaluated.code);
+});
+
+test('without a GPU a training that asks for one says so, and what to do', async () => {
+  const { code, stderr } = await nmc(['train', model, '--device', 'webgpu'], { cwd: folder, env: NONE });
+  expect(code).toBe(3);
+  expect(stderr).toContain('this machine has no GPU that can be used');
+  expect(stderr).toContain('--device cpu');
+});
+
+const schema = JSON.parse(readFileSync(join(ROOT, 'spec/capability.schema.json'), 'utf8')) as object;
+const follows = new Ajv2020({ strict: false }).compile(schema);
+
+test('nmc doctor says what the GPU is and what it measured', async () => {
+  const { code, stdout } = await nmc(['doctor', '--json'], { cwd: folder, env: await softwareVulkanEnvironment() });
+  expect(code).toBe(0);
+  expect(stdout.trimEnd()).not.toContain('\n');
+  const found = JSON.parse(stdout) as Capability;
+  expect(follows(found), JSON.stringify(follows.errors)).toBe(true);
+  const gpu = found.devices.find((d) => d.device === 'webgpu');
+  expect(gpu).toMatchObject({ available: true, adapter: { software: true } });
+  expect(gpu?.adapter?.description).toContain('SwiftShader');
+  for (const device of found.devices.filter((d) => d.device !== 'reference'))
+    for (const value of Object.values(device.measured ?? { nothing: 0 }))
+      expect(value, device.device).toBeGreaterThan(0);
+  expect(found.auto).toEqual({ device: 'cpu', why: expect.stringContaining('slow') });
+});
+
+test('nmc doctor on a machine without a GPU says what to do', async () => {
+  const json = await nmc(['doctor', '--json'], { cwd: folder, env: NONE });
+  const found = JSON.parse(json.stdout) as Capability;
+  expect(follows(found), JSON.stringify(follows.errors)).toBe(true);
+  const gpu = found.devices.find((d) => d.device === 'webgpu');
+  expect(gpu?.available).toBe(false);
+  expect(gpu?.repair).toMatch(/driver/);
+  expect(found.auto.why).toContain('no GPU');
+});
