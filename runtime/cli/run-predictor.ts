@@ -1,11 +1,11 @@
 /** A trained run, ready to predict: its plan and its weights on a device. */
 import { closest } from '../../compiler/diagnostics/suggest.ts';
 import type { Plan, PlanPrediction } from '../../spec/plan.ts';
-import { commandDevice } from './command-device.ts';
 import type { Shard } from '../shard/shard.ts';
 import { openShards } from '../shard/shards.ts';
 import { openRun, type Run } from '../store/run-folder.ts';
 import { UserError } from '../support/errors.ts';
+import { commandDevice } from './command-device.ts';
 import { openShardsOfRun } from './open-plan.ts';
 
 export interface Predictor {

@@ -1,10 +1,11 @@
 /** `nmc train --resume DIR`: goes on with a run, with its own settings. */
-import { commandDevice } from './command-device.ts';
+
 import { openShards } from '../shard/shards.ts';
 import { assertTrainable } from '../shard/trainable.ts';
 import { resumeRun, type TrainingRun } from '../store/run-folder.ts';
 import { UserError } from '../support/errors.ts';
 import { type Arguments, text } from './command.ts';
+import { commandDevice } from './command-device.ts';
 import { flopCounter, timed, timedShard } from './debug.ts';
 import { openShardsOfRun } from './open-plan.ts';
 import { runTo } from './train-loop.ts';

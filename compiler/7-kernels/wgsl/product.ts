@@ -180,7 +180,9 @@ function writeTiled(w: ModuleWriter, op: FlatOp, tile: Tile, sides: Sides, begin
   w.block(`fn finish_row(page: u32, row: u32, column: u32, sums: vec4f)`, () => {
     w.line(`if (row >= ${sides.rows}) { return; }`);
     w.line(`let at = ${sides.at('row', 'column')};`);
-    for (let i = 0; i < COLUMNS; i++)
-      w.line(`if (column + ${i}u < ${sides.columns}) { finish(at + ${i}u, sums[${i}]); }`);
+    // In a loop, so that what is done with an element stands in the kernel once for each row.
+    w.block(`for (var i = 0u; i < ${COLUMNS}u; i++)`, () => {
+      w.line(`if (column + i < ${sides.columns}) { finish(at + i, sums[i]); }`);
+    });
   });
 }
