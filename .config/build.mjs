@@ -109,3 +109,5 @@ for (const entry of entries) {
   const line = `import '${bundled}';\n`;
   writeFileSync(target, entry === COMMAND ? `#!/usr/bin/env node\n${line}` : line, { mode: 0o755 });
 }
+
+await import('./build-page.mjs');

@@ -90,6 +90,8 @@ export interface PlanShard {
   readonly cpu: readonly string[];
   /** Names by which the device knows them (`cpu/train.tick.0.onnx`), in the same order; absent: their paths. */
   readonly cpuNames?: readonly string[];
+  /** Paths of what the WebGPU device runs: the list of dispatches, then its modules; absent: made where it runs. */
+  readonly kernels?: readonly string[];
   /** Path of its `ShardSchedule`; absent where there is one shard, whose functions run as a whole. */
   readonly schedule?: string;
   /** FLOP of one repetition of the longest loop of training (or of the first prediction). */

@@ -1,21 +1,19 @@
 /** `nmc compile`: writes the plan of a model. */
 import { basename } from 'node:path';
-import { planBytes } from '../../compiler/8-plan/build.ts';
+import { type BuiltPlan, planBytes } from '../../compiler/8-plan/build.ts';
 import { sha256 } from '../../compiler/8-plan/canonical.ts';
 import { writePlan } from '../plan/plan-folder.ts';
 import { emit } from '../support/emit.ts';
 import { formatBytes, formatCount } from '../support/format-numbers.ts';
 import { type Arguments, EXIT, flag, text } from './command.ts';
 import { buildStages, checkModel, cutOf, fileArgument, planOf, selectTask } from './compile-model.ts';
+import { timed } from './debug.ts';
 
 export default async function (args: Arguments): Promise<number> {
   const path = fileArgument(args);
   const model = checkModel(path, args);
-  const { plan, files } = await planOf(
-    model,
-    buildStages(selectTask(model, text(args, 'task'), args)),
-    cutOf(args, 'partition'),
-  );
+  const staged = buildStages(selectTask(model, text(args, 'task'), args));
+  const { plan, files } = await withGpuKernels(await planOf(model, staged, cutOf(args, 'partition')));
   const folder = text(args, 'out') ?? `${basename(path).replace(/\.pcn$/, '')}.plan`;
   const bytes = planBytes(plan);
   writePlan(folder, bytes, files);
@@ -36,4 +34,14 @@ export default async function (args: Arguments): Promise<number> {
       `wrote   ${folder} (sha256 ${hash.slice(0, 12)}…)    next: nmc show ${folder}\n`,
   );
   return EXIT.done;
+}
+
+/** A plan of one shard brings its kernels for GPUs; several shards make them where each of them runs. */
+async function withGpuKernels(built: BuiltPlan): Promise<BuiltPlan> {
+  if (built.plan.shards.length > 1) return built;
+  const [{ kernelFiles, lowerToWgsl }, { withKernels }] = await Promise.all([
+    import('../../compiler/7-kernels/wgsl/lower.ts'),
+    import('../../compiler/8-plan/kernels.ts'),
+  ]);
+  return timed('kernels', () => withKernels(built, kernelFiles(lowerToWgsl(built.program))));
 }

@@ -10,6 +10,7 @@ import { wholeSchedule } from '../shard/whole.ts';
 import { writeFileAtomic } from '../support/atomic.ts';
 import { UserError } from '../support/errors.ts';
 import { agreementProblem } from './agreement.ts';
+import { kernelProblem } from './kernels-agree.ts';
 import { manifestProblem } from './manifests.ts';
 import { readsOutside } from './onnx-outside.ts';
 import { broken, PLAN_FILE, readPlanFiles } from './plan-files.ts';
@@ -94,6 +95,11 @@ function loadShard(
     if (path.endsWith('.onnx') && readsOutside(bytes)) throw broken(folder, `${path} takes weights from other files`);
     wanted.set(shard.cpuNames?.[i] ?? path, bytes);
   }
+  for (const path of shard.kernels ?? []) {
+    const bytes = files.get(path);
+    if (!bytes) throw broken(folder, `shard ${shard.id} names a file that is not there: ${path}`);
+    wanted.set(path, bytes);
+  }
   const program = parseText(folder, shard.program, text);
   const problem = programProblem(program, shard.memory) ?? agreementProblem(plan, shard, program);
   if (problem !== undefined) throw broken(folder, `${shard.program}: ${problem}`);
@@ -102,7 +108,7 @@ function loadShard(
   } catch (error) {
     throw broken(folder, `${shard.program}: ${error instanceof Error ? error.message : String(error)}`);
   }
-  const mismatch = manifestProblem(program, wanted);
+  const mismatch = manifestProblem(program, wanted) ?? kernelProblem(program, wanted);
   if (mismatch !== undefined) throw broken(folder, mismatch);
   return { program, files: wanted };
 }

@@ -10,12 +10,15 @@ import { createBrotliDecompress } from 'node:zlib';
 import { extract } from 'tar-stream';
 import { ROOT } from './repository.ts';
 
-const PACKAGE = join(ROOT, 'node_modules', '@sparticuz', 'chromium');
+export const PACKAGE = join(ROOT, 'node_modules', '@sparticuz', 'chromium');
 
-/** The files of one archive of the package, in a folder named by the package's version. */
+const { version } = JSON.parse(readFileSync(join(PACKAGE, 'package.json'), 'utf8')) as { version: string };
+/** What was unpacked of it: made again whenever it is missing. */
+export const CACHE = join(ROOT, '.cache', `chromium-${version}`);
+
+/** The files of one archive of the package, in a folder of their own. */
 export async function unpacked(archive: string): Promise<string> {
-  const { version } = JSON.parse(readFileSync(join(PACKAGE, 'package.json'), 'utf8')) as { version: string };
-  const folder = join(ROOT, '.cache', `chromium-${version}`, archive);
+  const folder = join(CACHE, archive);
   if (existsSync(folder)) return folder;
   // Several test processes may do this at once: each its own, and the first one stays.
   const own = `${folder}.${process.pid}`;
