@@ -48,6 +48,7 @@ check accuracy(classify.digit, data.glyphs.test.digit) >= 0
 
 const TYPES: Readonly<Record<string, string>> = { '.html': 'text/html', '.js': 'text/javascript' };
 let server: Server | undefined;
+let address = '';
 
 beforeAll(async () => {
   writeFileSync(join(folder, 'small.pcn'), MODEL);
@@ -69,6 +70,7 @@ beforeAll(async () => {
   await new Promise<void>((resolve) => {
     started.listen(0, '127.0.0.1', resolve);
   });
+  address = `http://127.0.0.1:${(started.address() as AddressInfo).port}/`;
 }, 60_000);
 
 afterAll(() => {
@@ -79,7 +81,7 @@ test('the page trains to the energies of the reference, and shows them', { timeo
   const browser = await openBrowser();
   try {
     const page = await browser.newPage();
-    await page.goto(`http://127.0.0.1:${(server?.address() as AddressInfo).port}/`);
+    await page.goto(address);
     await page.fill('input[name=epochs]', '2');
     await page.fill('input[name=samples]', String(SAMPLES));
     await page.click('button');

@@ -23,7 +23,8 @@ const COMMANDS = [
   'show',
   'compile',
   'serve',
-  'doctor', 'data',
+  'doctor',
+  'data',
   'partition',
   ...['up', 'synchronizer', 'join', 'leave', 'deploy', 'status', 'logs', 'stop', 'fetch', 'keys'],
 ];

@@ -75,14 +75,12 @@ function claim(flat: Flat, users: Users): Map<string, FlatOp> {
     if (!isElementwise(op) || users.wanted.has(op.id)) continue;
     const group = groupOf(op, users, claimed);
     if (!group || sizeOf(op.shape) !== group.elements) continue;
-    const key = `${group.anchor.id} ${group.argument}`;
-    const next = new Set(inputs.get(group.anchor.id));
+    const next = new Set(inputs.get(group.anchor.id) ?? group.anchor.uses.map((u) => u.base));
     next.delete(op.id);
     for (const { base } of op.uses) if (inMemory(flat, base)) next.add(base);
     if (next.size > MOST_CLAIMED_INPUTS) continue;
     inputs.set(group.anchor.id, next);
     claimed.set(op.id, group);
-    inputs.set(key, next);
   }
   return new Map([...claimed].map(([id, { anchor }]) => [id, anchor]));
 }

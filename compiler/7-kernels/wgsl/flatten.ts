@@ -8,6 +8,7 @@ import type { Op, Program, ProgramFunction, Shape } from '../../../spec/program.
 import { sizeOf } from '../../../spec/program.ts';
 import { removeDeadCode } from '../../5-program/passes/dead-code.ts';
 import { unroll } from '../../5-program/passes/peel.ts';
+import { axisOf } from '../../operators/reduction.ts';
 import type { Flat, FlatOp, Use } from './flat.ts';
 import { loweringOf } from './operators.ts';
 
@@ -38,10 +39,33 @@ export function flatten(program: Program, f: ProgramFunction): Flat {
   };
 }
 
+/** Values that one kernel joins: they and the result have to be bound at once. */
+const MOST_JOINED = 6;
+
+/** A `concatenate` of many values as one of several. @param shapes of what is defined so far */
+function* inParts(ops: readonly Op[], shapes: ReadonlyMap<string, Shape>): Generator<Op> {
+  for (const whole of ops) {
+    let op = whole;
+    while (op.op === 'concatenate' && op.args.length > MOST_JOINED) {
+      const axis = axisOf(op.attributes, op.shape.length);
+      const joined: string[] = [];
+      for (let i = 0; i < op.args.length; i += MOST_JOINED) {
+        const args = op.args.slice(i, i + MOST_JOINED);
+        const size = args.reduce((sum, arg) => sum + (shapes.get(arg)?.[axis] ?? 0), 0);
+        const id = `${op.id}:${op.args.length}.${i}`;
+        joined.push(id);
+        yield { ...op, id, args, shape: op.shape.with(axis, size) };
+      }
+      op = { ...op, args: joined };
+    }
+    yield op;
+  }
+}
+
 /** Operators that are written as several others. */
 function rewritten(ops: readonly Op[], shapes: Map<string, Shape>): Op[] {
   const result: Op[] = [];
-  for (const op of ops) {
+  for (const op of inParts(ops, shapes)) {
     shapes.set(op.id, op.shape);
     const lowering = op.op === 'constant' ? undefined : loweringOf(op.op);
     if (lowering?.kind !== 'rewrite') {

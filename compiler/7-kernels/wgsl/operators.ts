@@ -5,6 +5,7 @@ import type { WgslLowering } from './lowering.ts';
 import { moveLowerings } from './moves.ts';
 import { pageLowerings } from './pages.ts';
 import { reductionLowerings } from './reductions.ts';
+import { sparseLowerings } from './sparse.ts';
 import { windowLowerings } from './windows.ts';
 
 export const wgslLowerings: Readonly<Record<OperatorName, WgslLowering>> = {
@@ -13,6 +14,7 @@ export const wgslLowerings: Readonly<Record<OperatorName, WgslLowering>> = {
   ...moveLowerings,
   ...windowLowerings,
   ...pageLowerings,
+  ...sparseLowerings,
 };
 
 const COPY: WgslLowering = { kind: 'elementwise', write: ([x = '']) => x };
