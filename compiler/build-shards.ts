@@ -6,7 +6,7 @@ import { runPassesByNode } from './5-program/passes/index.ts';
 import { measureCosts } from './6-partition/costs.ts';
 import { partition } from './6-partition/partition.ts';
 import { type Impossible, type Machines, type Problem, uniformMachines } from './6-partition/problem.ts';
-import { cutLine } from './6-partition/shards/line.ts';
+import { cutLine, heaviestFirst } from './6-partition/shards/line.ts';
 import { nodeOwner, type Owner, type Owners } from './6-partition/shards/owners.ts';
 import { assignmentOf, ofNode, piecesOf } from './6-partition/shards/pieces.ts';
 import { splitProgram } from './6-partition/shards/split.ts';
@@ -92,7 +92,9 @@ function cutPieces(
   let { work } = nodes.problem.pieces;
   if (mostParts(graph) < shards)
     return explain({ reason: 'too-few', most: mostParts(graph) }, graph.name, nodes.cut.pieces, shards);
-  for (const tiles of GRAINS) {
+  for (const [round, tiles] of GRAINS.entries()) {
+    // Every tile may need every other's values: more of them than this would take longer than they save.
+    if (round > 0 && shards * tiles > MOST_TILES) continue;
     const tiling = chooseTiling(graph, work, shards * tiles);
     if (!tiling || tiling.size === 0) continue;
     const tiled = asTiling(tiling);
@@ -101,8 +103,15 @@ function cutPieces(
     if (inLine)
       candidates.push({ ...tiled.cut, part: inLine, bottleneck: measureCosts(tiled.problem, inLine).bottleneck });
     if (candidates.some((c) => c.bottleneck <= good)) break;
-    const starts = tiled.problem.nets.pins.length > MANY_PINS ? { starts: 1 } : {};
-    const result = partition(tiled.problem, { useAll: true, ...starts });
+    // Tiles that all need each other gain little from a search, which takes minutes then.
+    if (inLine && tiled.problem.nets.pins.length > MANY_PINS) {
+      const even = heaviestFirst(tiled.problem.pieces.work, shards);
+      if (even) candidates.push({ ...tiled.cut, part: even, bottleneck: measureCosts(tiled.problem, even).bottleneck });
+      if (candidates.some((c) => c.bottleneck <= good)) break;
+      work = workByNode(graph, tiled.cut.pieces, tiled.problem.pieces.work);
+      continue;
+    }
+    const result = partition(tiled.problem, { useAll: true });
     if (result.kind === 'parts')
       candidates.push({ ...tiled.cut, part: result.part, bottleneck: result.costs.bottleneck });
     else why = result;
@@ -116,9 +125,10 @@ function cutPieces(
 }
 
 /** Tiles in a shard, of the tilings that are tried, each from what the one before was found to cost. */
-const GRAINS = [1, 1, 2, 3];
+const GRAINS = [1, 1, 2, 3, 4];
 const GOOD = 1.03;
-/** Tiles all need each other's values: beyond so many needs the partitioner begins from one place only. */
+const MOST_TILES = 400;
+/** Beyond so many needs, uniform machines get runs of neighbours without a search. */
 const MANY_PINS = 3000;
 
 /** Neighbours in a row may be given to any machine only where all are alike. */

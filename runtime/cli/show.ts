@@ -13,16 +13,14 @@ import { isPlanFolder } from '../plan/plan-folder.ts';
 import { writeFileAtomic } from '../support/atomic.ts';
 import { emit } from '../support/emit.ts';
 import { UserError } from '../support/errors.ts';
-import { formatBytes, formatCount } from '../support/format-numbers.ts';
 import { type Arguments, EXIT, flag, text } from './command.ts';
 import { buildStages, checkModel, fileArgument, planOf, selectTask } from './compile-model.ts';
-import { openPlan } from './open-plan.ts';
 
 const STAGES = ['ast', 'graph', 'program', 'onnx'] as const;
 
 export default async function (args: Arguments): Promise<number> {
   const path = fileArgument(args);
-  if (isPlanFolder(path)) return showPlan(path, flag(args, 'json'));
+  if (isPlanFolder(path)) return (await import('./show-plan.ts')).showPlan(path, flag(args, 'json'));
   const stage = text(args, 'stage') ?? 'graph';
   if (!(STAGES as readonly string[]).includes(stage)) {
     const close = closest(stage, STAGES);
@@ -77,26 +75,5 @@ async function drawGraph(staged: Staged, target: unknown, asJson: boolean): Prom
   if (path !== undefined) writeFileAtomic(path, svg);
   if (asJson) emit({ stage: 'graph', ...(path === undefined ? { svg } : { path }) });
   else if (path === undefined) process.stdout.write(svg);
-  return EXIT.done;
-}
-
-function showPlan(folder: string, asJson: boolean): number {
-  const { plan } = openPlan(folder);
-  if (asJson) {
-    emit({ ...plan });
-    return EXIT.done;
-  }
-  const task = plan.training
-    ? ` · ${plan.training.task}: ${plan.training.rule}, batches of ${plan.training.batch}`
-    : '';
-  process.stdout.write(`${plan.model} · ${plan.compiler}${task}\n\nshard  nodes  parameters     memory  work/batch\n`);
-  for (const s of plan.shards)
-    process.stdout.write(
-      `${String(s.id).padStart(5)}  ${String(s.nodes.length).padStart(5)}  ${formatCount(s.parameterCount).padStart(10)}  ${formatBytes(s.memory).padStart(9)}  ${(s.flopsPerBatch / 1e6).toFixed(1)} MFLOP\n`,
-    );
-  for (const p of plan.predictions)
-    process.stdout.write(`\npredict ${p.task}: ${p.reads.map((r) => r.name).join(', ')}`);
-  for (const c of plan.checks) process.stdout.write(`\ncheck ${c.text}`);
-  process.stdout.write('\n');
   return EXIT.done;
 }

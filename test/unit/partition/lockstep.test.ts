@@ -1,8 +1,10 @@
 /** Cut over several shards in lockstep, a model computes what it computes on one: the same bits where nothing is tiled. */
 import { readdirSync, readFileSync } from 'node:fs';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import { verify } from '../../../compiler/5-program/verify.ts';
 import { compileText, runShards, runWhole, splitRandomly } from '../../support/shards.ts';
+
+vi.setConfig({ testTimeout: 60_000 });
 
 const golden = 'test/golden';
 const cases = readdirSync(golden, { withFileTypes: true })

@@ -1,9 +1,11 @@
 /** Nodes cut into tiles: the same training but for the order of sums, so within rounding of f64. */
 import { readFileSync } from 'node:fs';
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import { verify } from '../../../compiler/5-program/verify.ts';
 import { parseProgram, printProgram } from '../../../spec/program-text.ts';
 import { compileText, runShards, runWhole, splitTiled } from '../../support/shards.ts';
+
+vi.setConfig({ testTimeout: 60_000 });
 
 /** Four batches of a few ticks each, sums of some tens of terms: far more than this would be a mistake. */
 const BOUND = 1e-11;

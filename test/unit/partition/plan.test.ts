@@ -1,0 +1,127 @@
+/** Plans of several shards: as many as asked for, the same bytes every time, and nothing odd in a schedule is let in. */
+import { createHash } from 'node:crypto';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, expect, test, vi } from 'vitest';
+import { type BuiltPlan, planBytes } from '../../../compiler/8-plan/build.ts';
+import { buildProgram } from '../../../compiler/build-program.ts';
+import { buildShards } from '../../../compiler/build-shards.ts';
+import { openPlan } from '../../../runtime/cli/open-plan.ts';
+import { writePlan } from '../../../runtime/plan/plan-folder.ts';
+import { UserError } from '../../../runtime/support/errors.ts';
+import type { Plan } from '../../../spec/plan.ts';
+import type { ShardSchedule } from '../../../spec/schedule.ts';
+import { checked } from '../../support/check-source.ts';
+
+vi.setConfig({ testTimeout: 60_000 });
+
+const all = checked(readFileSync('dsl-examples/digits.pcn', 'utf8'), { set: { hidden: '12' } });
+const [task] = all.trains;
+
+function build(shards: number): ReturnType<typeof buildShards> {
+  if (!task) throw new Error('no task');
+  const staged = buildProgram({ checked: all, model: task.model, task, predicts: all.predicts });
+  return buildShards(staged, { compiler: 'nmc', modules: [] }, shards);
+}
+
+function built(shards: number): BuiltPlan {
+  const result = build(shards);
+  if (result.kind !== 'plan') throw new Error(result.reason);
+  return result.built;
+}
+
+let folder = '';
+let three: BuiltPlan | undefined;
+afterEach(() => {
+  if (folder !== '') rmSync(folder, { recursive: true });
+  folder = '';
+});
+
+/** Writes a plan of three shards in which one schedule was changed, with hashes that are right. */
+function forged(change: (schedule: ShardSchedule) => unknown): string {
+  three ??= built(3);
+  const { plan, files } = three;
+  const path = 'shards/1/schedule.json';
+  const changed = new Map(files);
+  const old = JSON.parse(new TextDecoder().decode(files.get(path))) as ShardSchedule;
+  const bytes = new TextEncoder().encode(JSON.stringify(change(old)));
+  changed.set(path, bytes);
+  const sha256 = createHash('sha256').update(bytes).digest('hex');
+  const entries: Plan['files'] = plan.files.map((f) => (f.path === path ? { path, sha256, bytes: bytes.length } : f));
+  folder = mkdtempSync(join(tmpdir(), 'shards-'));
+  writePlan(folder, planBytes({ ...plan, files: entries }), changed);
+  try {
+    openPlan(folder);
+    return 'accepted';
+  } catch (error) {
+    if (!(error instanceof UserError)) throw error;
+    return `${error.code}: ${error.message}`;
+  }
+}
+
+test.each([2, 3, 8])('%i shards, the same bytes twice', (shards) => {
+  const [a, b] = [built(shards), built(shards)];
+  expect(a.plan.shards).toHaveLength(shards);
+  expect(Buffer.from(planBytes(a.plan)).equals(Buffer.from(planBytes(b.plan)))).toBe(true);
+  expect(a.plan.shards.every((s) => s.nodes.length > 0)).toBe(true);
+  folder = mkdtempSync(join(tmpdir(), 'shards-'));
+  writePlan(folder, planBytes(a.plan), a.files);
+  expect(openPlan(folder).schedules).toHaveLength(shards);
+});
+
+test('more parts than there are say how many there can be', () => {
+  const result = build(100_000);
+  expect(result.kind === 'impossible' && result.reason).toContain('at most');
+});
+
+test.each<[string, (s: ShardSchedule) => unknown]>([
+  ['no schedule at all', () => 7],
+  ['of another shard', (s) => ({ ...s, shard: 0 })],
+  ['without its messages', (s) => ({ ...s, messages: [] })],
+  [
+    'a message of another shape',
+    (s) => ({ ...s, messages: s.messages.map((m) => ({ ...m, values: m.values.map((v) => ({ ...v, shape: [3] })) })) }),
+  ],
+  [
+    'a segment that is not there',
+    (s) => ({
+      ...s,
+      functions: s.functions.map((f) => ({
+        ...f,
+        stages: f.stages.map((g) => ({ ...g, segments: g.segments.map((x) => ({ ...x, run: 'rm' })) })),
+      })),
+    }),
+  ],
+  [
+    'nothing received',
+    (s) => ({
+      ...s,
+      functions: s.functions.map((f) => ({
+        ...f,
+        stages: f.stages.map((g) => ({ ...g, segments: g.segments.map((x) => ({ ...x, receive: [] })) })),
+      })),
+    }),
+  ],
+  [
+    'another number of ticks',
+    (s) => ({
+      ...s,
+      functions: s.functions.map((f) => ({ ...f, stages: f.stages.map((g) => ({ ...g, repeat: g.repeat + 1 })) })),
+    }),
+  ],
+  [
+    'a huge number of ticks',
+    (s) => ({
+      ...s,
+      functions: s.functions.map((f) => ({ ...f, stages: f.stages.map((g) => ({ ...g, repeat: 1e12 })) })),
+    }),
+  ],
+  ['without functions', (s) => ({ ...s, functions: [] })],
+])('refused: a schedule %s', (_, change) => {
+  expect(forged(change)).toMatch(/^plan\/format/);
+});
+
+test('an unchanged schedule is accepted', () => {
+  expect(forged((s) => s)).toBe('accepted');
+});
