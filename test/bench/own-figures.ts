@@ -8,6 +8,7 @@ import { commandFigures } from './figures/commands.ts';
 import { epochFigures } from './figures/epochs.ts';
 import { firstBatchFigures } from './figures/first-batch.ts';
 import { partitionFigures } from './figures/partitions.ts';
+import { sparseFigures } from './figures/sparse.ts';
 import { UsageError } from './usage-error.ts';
 
 /** A measurement gets an empty folder, which is deleted behind it. */
@@ -21,6 +22,7 @@ const MEASUREMENTS: Readonly<Record<string, Measurement>> = {
   'commands-check-compile': commandFigures,
   'first-batch': firstBatchFigures,
   partitions: partitionFigures,
+  'sparse-links': sparseFigures,
 };
 
 /** @param only measure what has this in its key */
