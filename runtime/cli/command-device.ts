@@ -3,12 +3,29 @@ import { KERNEL_LIST } from '../../spec/kernels.ts';
 import { chooseDevice } from '../device/choose.ts';
 import type { Device, Executable } from '../device/device.ts';
 import { debugLog, timed } from './debug.ts';
+import { kernelTimes } from './kernel-times.ts';
 
 /** @throws UserError `device/unknown`; EnvironmentError where the device does not start */
 export async function commandDevice(name: string): Promise<Device> {
-  const device = await chooseDevice(name);
+  const times = debugLog().shows('timing') ? kernelTimes(debugLog()) : undefined;
+  const device = await chooseDevice(name, times ? { profile: times.add } : {});
   if (device.name !== 'webgpu') return device;
-  return { ...device, open: async (executable) => device.open(await withKernels(executable)) };
+  return {
+    ...device,
+    open: async (executable) => {
+      const session = await device.open(await withKernels(executable));
+      return {
+        write: (state, values) => session.write(state, values),
+        read: (state) => session.read(state),
+        run: (called, inputs, position) => session.run(called, inputs, position),
+        prepare: (called) => session.prepare(called),
+        close: async () => {
+          times?.print();
+          await session.close();
+        },
+      };
+    },
+  };
 }
 
 async function withKernels(executable: Executable): Promise<Executable> {

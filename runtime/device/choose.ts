@@ -1,17 +1,18 @@
 /** `--device`: which device runs, and what to do when it cannot. */
 import { UserError } from '../support/errors.ts';
 import type { Device } from './device.ts';
+import type { SessionOptions } from './webgpu/session.ts';
 
 export const DEVICES = ['auto', 'cpu', 'webgpu', 'reference'] as const;
 
 /** @throws UserError `device/unknown`; EnvironmentError `device/failed` where the device does not start */
-export async function chooseDevice(name: string): Promise<Device> {
+export async function chooseDevice(name: string, gpu: SessionOptions = {}): Promise<Device> {
   switch (name) {
     case 'auto':
     case 'cpu':
       return (await import('./cpu/cpu.ts')).cpuDevice;
     case 'webgpu':
-      return (await import('./webgpu/webgpu.ts')).webgpuDevice();
+      return (await import('./webgpu/webgpu.ts')).webgpuDevice(gpu);
     case 'reference':
       return (await import('./reference/reference.ts')).referenceDevice;
     default:

@@ -163,7 +163,10 @@ class WebGpuSession implements DeviceSession {
     }
     if (loaded.scalars) device.queue.writeBuffer(loaded.scalars, 0, scalarValues(f, position));
     const encoder = device.createCommandEncoder({ label: f.name });
-    const profiler = this.options.profile ? new Profiler(device, loaded.steps.length) : undefined;
+    const profiler =
+      this.options.profile && device.features.has('timestamp-query')
+        ? new Profiler(device, loaded.steps.length)
+        : undefined;
     this.encode(encoder, loaded.steps, profiler);
     for (const { from, to } of f.copies) {
       const [source, target] = [known(regions, from), known(regions, to)];
