@@ -187,6 +187,13 @@ export const commands: readonly Command[] = [
       example(
         number(device(json(y)), 'port', 'port to listen on, 0 for any (default: 8080)')
           .option('run', { type: 'string', requiresArg: true, describe: 'run folder; it may still be trained' })
+          .option('mesh', {
+            type: 'string',
+            requiresArg: true,
+            describe: 'a mesh: serves its newest run, or --run RUN',
+          })
+          .option('fingerprint', { type: 'string', requiresArg: true, describe: 'key of the mesh; remembered' })
+          .option('insecure', { type: 'boolean', describe: 'allow a mesh beyond this machine without encryption' })
           .option('listen', {
             type: 'string',
             requiresArg: true,

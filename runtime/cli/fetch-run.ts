@@ -1,9 +1,11 @@
 /** A run of the mesh as a run folder: its newest snapshot, metrics and plan, in the layout of a local run. */
 import type { Plan } from '../../spec/plan.ts';
+import { parseProgram } from '../../spec/program-text.ts';
 import type { Link } from '../net/dial.ts';
 import { decodeState } from '../net/shard-state.ts';
 import { batchesOf, callsPerEpoch } from '../roles/calls.ts';
 import type { StoredRun } from '../roles/synchronizer-state.ts';
+import { joinTiles } from '../shard/tiles.ts';
 import { createRun } from '../store/create-run.ts';
 import type { RunState } from '../store/run-folder.ts';
 import { UserError } from '../support/errors.ts';
@@ -23,7 +25,11 @@ export async function fetchFiles(link: Link, { deployment }: FetchedRun): Promis
 }
 
 /** The state of the newest manifest, of all shards together. */
-export async function fetchState(link: Link, run: FetchedRun): Promise<RunState> {
+export async function fetchState(
+  link: Link,
+  run: FetchedRun,
+  files: ReadonlyMap<string, Uint8Array>,
+): Promise<RunState> {
   const manifest = run.manifests.at(-1);
   if (!manifest)
     throw new UserError(
@@ -38,6 +44,7 @@ export async function fetchState(link: Link, run: FetchedRun): Promise<RunState>
     parameters.push(...state.parameters);
     auxiliary.push(...state.auxiliary);
   }
+  const states = planOf(files).shards.flatMap(({ program }) => parseProgram(textOf(files, program)).states);
   const perEpoch = callsPerEpoch(run.deployment);
   const batches = batchesOf(run.deployment);
   const epoch = Math.floor(manifest.calls / perEpoch);
@@ -49,8 +56,8 @@ export async function fetchState(link: Link, run: FetchedRun): Promise<RunState>
     update: epoch * batches + batch,
     finished: false,
     totals: {},
-    parameters: once(parameters),
-    auxiliary: once(auxiliary),
+    parameters: joinTiles(once(parameters), states),
+    auxiliary: joinTiles(once(auxiliary), states),
   };
 }
 
@@ -58,12 +65,19 @@ function once<T extends { readonly name: string }>(tensors: readonly T[]): T[] {
   return [...new Map(tensors.map((t) => [t.name, t])).values()];
 }
 
-/** @returns the plan, and whether the run had ended */
+function planOf(files: ReadonlyMap<string, Uint8Array>): Plan {
+  return JSON.parse(textOf(files, 'plan.json')) as Plan;
+}
+
+function textOf(files: ReadonlyMap<string, Uint8Array>, path: string): string {
+  return new TextDecoder().decode(files.get(path));
+}
+
 export async function writeFetchedRun(link: Link, run: FetchedRun, directory: string): Promise<void> {
   const { deployment, rows, phase } = run;
   const files = await fetchFiles(link, run);
-  const state = await fetchState(link, run);
-  const plan = JSON.parse(new TextDecoder().decode(files.get('plan.json'))) as Plan;
+  const state = await fetchState(link, run, files);
+  const plan = planOf(files);
   const inRun = new Map([...files].map(([path, bytes]) => [`${RUN_PLAN}/${path}`, bytes]));
   const config = {
     model: deployment.model,

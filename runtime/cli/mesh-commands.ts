@@ -159,6 +159,30 @@ export const meshCommands: readonly Command[] = [
     load: () => import('./fetch.ts'),
   },
   {
+    usage: 'simulate <plan>',
+    summary: 'run the mesh of a plan on a virtual network, with faults, from a seed',
+    options: (y) => {
+      const rows = [
+        ['nodes', 'trainers (default: one for each shard)'],
+        ['seed', 'of everything that is left to chance; the same one gives the same trace'],
+        ['faults', 'JSON file: latency, jitter, loss, lives, away, synchronizerLives (milliseconds)'],
+        ['epochs', 'epochs of training'],
+        ['batches', 'batches of an epoch (default: 100)'],
+        ['snapshot-every', 'batches between two snapshots'],
+      ] as const;
+      return rows
+        .reduce((all, [name, describe]) => value(all, name, describe), json(y))
+        .positional('plan', { type: 'string', describe: 'plan folder' })
+        .example([
+          [
+            '$0 simulate model.plan --nodes 20 --seed 7 --faults faults.json',
+            'exit code 1 if a shard ever had two owners',
+          ],
+        ]);
+    },
+    load: () => import('./simulate.ts'),
+  },
+  {
     usage: 'keys <action> [key]',
     summary: 'this user’s key; who may do what in a mesh',
     options: (y) =>

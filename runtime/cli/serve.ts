@@ -17,7 +17,7 @@ import { wholeNumber } from './whole-number.ts';
 const LOOK_EVERY = 500;
 
 export default async function (args: Arguments): Promise<number> {
-  const source = sourceOf(args);
+  const source = await sourceOf(args);
   const predictor = await ReloadingPredictor.open(source);
   const app = await predictionServer(predictor, packageVersion());
   let stop = (): void => undefined;
@@ -42,10 +42,12 @@ export default async function (args: Arguments): Promise<number> {
   }
 }
 
-function sourceOf(args: Arguments): PredictorSource {
+async function sourceOf(args: Arguments): Promise<PredictorSource> {
   const run = text(args, 'run');
-  if (run === undefined) throw new UserError('usage', 'say what to serve', 'nmc serve --run DIR');
-  return runSource(run, text(args, 'device') ?? 'auto');
+  const device = text(args, 'device') ?? 'auto';
+  if (text(args, 'mesh') !== undefined) return (await import('./serve-mesh.ts')).meshSource(args, run, device);
+  if (run === undefined) throw new UserError('usage', 'say what to serve', 'nmc serve --run DIR, or --mesh ADDR');
+  return runSource(run, device);
 }
 
 /** A run folder, also while it is trained: its newest weights. */

@@ -47,6 +47,7 @@ export function dial(options: DialOptions): Promise<Link> {
   const where = addressText(options.address);
   return new Promise<Link>((resolve, reject) => {
     const first = hello(options.role, options.keys, randomBytes(32));
+    let proved: Exclude<ReturnType<typeof prove>, string> | undefined;
     const timer = setTimeout(
       () => fail(new EnvironmentError('mesh/unreachable', `${where} does not answer`)),
       HANDSHAKE_MILLISECONDS,
@@ -75,15 +76,21 @@ export function dial(options: DialOptions): Promise<Link> {
       const text = binary ? '' : String(data);
       if (text === '' || text.length > MOST_HANDSHAKE)
         return fail(new UserError('mesh/refused', `${where} is no gateway`));
-      const proved = prove(first, parsed(text), options.keys, options.pinned, options.invite);
-      if (typeof proved === 'string')
-        return fail(
-          new UserError('mesh/key', `${where}: ${proved}`, 'is it the mesh you mean? --fingerprint KEY names it'),
-        );
-      socket.send(JSON.stringify(proved.proof));
-      clearTimeout(timer);
-      socket.removeAllListeners();
-      resolve(openLink(socket, options, new Envelopes(proved.session, options.keys), keyText(proved.session.peer)));
+      if (proved) {
+        // Let in: what was proved has been checked and is listed.
+        clearTimeout(timer);
+        socket.removeAllListeners();
+        const { session } = proved;
+        resolve(openLink(socket, options, new Envelopes(session, options.keys), keyText(session.peer)));
+        return;
+      }
+      const answer = prove(first, parsed(text), options.keys, options.pinned, options.invite);
+      if (typeof answer === 'string') {
+        fail(new UserError('mesh/key', `${where}: ${answer}`, 'is it the mesh you mean? --fingerprint KEY names it'));
+        return;
+      }
+      proved = answer;
+      socket.send(JSON.stringify(answer.proof));
     });
   });
 }

@@ -14,6 +14,7 @@ import { accept, challenge, MOST_HANDSHAKE, type Role, type Session } from '../w
 import { hex } from '../wire/hash.ts';
 import type { Ask, Message } from '../wire/messages.ts';
 import { BLOB, BLOB_HEAD, BORDER, type BorderHead, decodeHead, MOST_BINARY } from '../wire/routing.ts';
+import { WIRE_VERSION } from '../wire/version.ts';
 import { BlobAssembly } from './blob-assembly.ts';
 import { sendBlob } from './send-blob.ts';
 
@@ -147,6 +148,7 @@ export class Gateway {
       }
       clearTimeout(timer);
       socket.removeAllListeners('message');
+      socket.send(JSON.stringify({ v: WIRE_VERSION, type: 'welcome' }));
       this.#open(socket, session, { key, role: session.role });
     });
   }

@@ -112,9 +112,9 @@ export class SynchronizerNode {
 
   async allow(key: string, role: Role): Promise<void> {
     const { backplane } = this.#options;
+    this.#roles.set(key, role);
     const before = await backplane.get(`role/${key}`);
     await backplane.put(`role/${key}`, role, before?.revision ?? 0);
-    this.#roles.set(key, role);
   }
 
   /** Runs save where they are, then everything ends. */

@@ -1,4 +1,5 @@
 /** The walking mesh: up, deploy, status, fetch, predict, with real processes, sockets and signatures; kill -9 included. */
+import type { ChildProcess } from 'node:child_process';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { TestMesh, weightHashes } from '../support/mesh.ts';
@@ -78,6 +79,25 @@ test('a plan is not cut again, and a schedule that is not there is refused', asy
   const unknown = await mesh.run('deploy', model, '--schedule', 'sometimes');
   expect(unknown.code).toBe(2);
 });
+
+test('serve follows a run of the mesh', async () => {
+  let child: ChildProcess | undefined;
+  const address = await new Promise<string>((resolve, reject) => {
+    const args = ['serve', '--mesh', mesh.up.address, '--port', '0', '--json'];
+    const onStart = (started: ChildProcess): void => {
+      child = started;
+    };
+    const onLine = (line: string): void => resolve((JSON.parse(line) as { address: string }).address);
+    nmc(args, { cwd: folder, env: mesh.env, onStart, onLine }).then((o) => reject(new Error(o.stderr)), reject);
+  });
+  const answer = await fetch(`${address}/predict`, {
+    method: 'POST',
+    body: JSON.stringify({ image: new Array(784).fill(0) }),
+  });
+  expect(answer.status).toBe(200);
+  expect(((await answer.json()) as { digit_scores: number[] }).digit_scores).toHaveLength(10);
+  child?.kill('SIGINT');
+}, 60_000);
 
 test('SIGINT stops all with a last snapshot; up again goes on, to the same weights', async () => {
   const [deployed] = await mesh.json('deploy', model, ...LIMIT, '--partition', '2');

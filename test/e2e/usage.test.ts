@@ -26,7 +26,7 @@ const COMMANDS = [
   'doctor',
   'data',
   'partition',
-  ...['up', 'synchronizer', 'join', 'leave', 'deploy', 'status', 'logs', 'stop', 'fetch', 'keys'],
+  ...['up', 'synchronizer', 'join', 'leave', 'deploy', 'status', 'logs', 'stop', 'fetch', 'simulate', 'keys'],
 ];
 
 test('nmc alone shows its help and exits with 2', async () => {

@@ -1,0 +1,79 @@
+/** The predictor of a mesh: plan and weights of a run's newest snapshot, followed as it is trained. */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { ShardSchedule } from '../../spec/schedule.ts';
+import { chooseDevice } from '../device/choose.ts';
+import type { Link } from '../net/dial.ts';
+import type { MeshStatus } from '../net/mesh-status.ts';
+import { PLAN_FILE } from '../plan/plan-files.ts';
+import { type LoadedPlan, writePlan } from '../plan/plan-folder.ts';
+import type { PredictorSource } from '../serve/predictor.ts';
+import { openShards } from '../shard/shards.ts';
+import { UserError } from '../support/errors.ts';
+import type { Arguments } from './command.ts';
+import { askRun, fetchFiles, fetchState } from './fetch-run.ts';
+import { openMesh, wentAway } from './mesh-link.ts';
+import { openPlan } from './open-plan.ts';
+
+/** @param run its name; the newest one with a snapshot where it is not said */
+export async function meshSource(
+  args: Arguments,
+  run: string | undefined,
+  deviceName: string,
+): Promise<PredictorSource> {
+  let link: Link | undefined;
+  const connected = async (): Promise<Link> => {
+    link ??= await openMesh(args);
+    return link;
+  };
+  const asking = async <T>(work: (link: Link) => Promise<T>): Promise<T> => {
+    try {
+      return await work(await connected());
+    } catch (error) {
+      // The mesh is away: the weights that are loaded go on serving, and the next look connects again.
+      if (wentAway(error)) link = undefined;
+      throw error;
+    }
+  };
+  const name = run ?? (await asking(newestRun));
+  const device = await chooseDevice(deviceName);
+  let files: Map<string, Uint8Array> | undefined;
+  let plan: LoadedPlan | undefined;
+  return {
+    name: `run ${name} of the mesh`,
+    newest: () => asking(async (l) => String((await askRun(l, name)).manifests.at(-1)?.calls ?? 0)),
+    load: () =>
+      asking(async (l) => {
+        const fetched = await askRun(l, name);
+        files ??= await fetchFiles(l, fetched);
+        plan ??= loadedPlan(files);
+        const state = await fetchState(l, fetched, files);
+        const { executables, schedules } = plan;
+        const sources = executables.map((executable, i) => ({ executable, schedule: schedules[i] as ShardSchedule }));
+        const shard = await openShards(device, sources, () => ({ tensors: state.parameters }));
+        return { version: String(fetched.manifests.at(-1)?.calls ?? 0), plan: plan.plan, shard };
+      }),
+  };
+}
+
+async function newestRun(link: Link): Promise<string> {
+  const { runs } = (await link.ask({ what: 'status' })) as MeshStatus;
+  const found = runs.filter((r) => r.snapshot !== null).at(-1);
+  if (found) return found.run;
+  throw new UserError('mesh/no-snapshot', 'no run of the mesh has a snapshot yet', 'nmc status says when there is one');
+}
+
+function loadedPlan(files: ReadonlyMap<string, Uint8Array>): LoadedPlan {
+  const folder = mkdtempSync(join(tmpdir(), 'nmc-serve-'));
+  try {
+    writePlan(
+      folder,
+      files.get(PLAN_FILE) ?? new Uint8Array(0),
+      new Map([...files].filter(([path]) => path !== PLAN_FILE)),
+    );
+    return openPlan(folder);
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}

@@ -1,0 +1,80 @@
+/** `nmc simulate`: the state machines of the mesh on a virtual network, for a plan's shards. */
+import { readFileSync } from 'node:fs';
+import { type Faults, simulate } from '../roles/simulation.ts';
+import { emit } from '../support/emit.ts';
+import { UserError } from '../support/errors.ts';
+import { type Arguments, EXIT, flag, text } from './command.ts';
+import { openPlan } from './open-plan.ts';
+import { trainingOf } from './train-settings.ts';
+import { wholeNumber } from './whole-number.ts';
+
+const CALM: Faults = { latency: 20, jitter: 10, loss: 0 };
+const NUMBERS = ['latency', 'jitter', 'loss', 'lives', 'away', 'synchronizerLives'] as const;
+const HOUR = 3600 * 1000;
+/** Of a call, where nobody says it. */
+const CALL_MILLISECONDS = 20;
+
+export default function (args: Arguments): number {
+  const { plan } = openPlan(text(args, 'plan') ?? '');
+  const training = trainingOf(plan);
+  const seed = wholeNumber(args, 'seed', 0) ?? 1;
+  const nodes = wholeNumber(args, 'nodes', 1, 10_000) ?? plan.shards.length;
+  const batches = wholeNumber(args, 'batches', 1) ?? 100;
+  const result = simulate({
+    nodes,
+    seed,
+    faults: faultsOf(text(args, 'faults')),
+    call: CALL_MILLISECONDS,
+    until: HOUR,
+    deployment: {
+      run: 'simulated',
+      model: plan.model,
+      task: training.task,
+      plan: [],
+      shards: plan.shards.length,
+      needs: plan.shards.map((s) => ({ memory: s.memory, flops: s.flopsPerBatch, bytes: 0 })),
+      train: { name: 'none', length: batches * training.batch, columns: [] },
+      checks: [],
+      statistics: [],
+      batch: training.batch,
+      evaluations: [],
+      epochs: wholeNumber(args, 'epochs', 1) ?? training.epochs,
+      seed,
+      snapshotEvery: wholeNumber(args, 'snapshot-every', 1) ?? Math.max(1, Math.floor(batches / 4)),
+      schedule: 'lockstep',
+      microbatches: 1,
+      codec: 'f32',
+      source: { path: '', text: '', compiler: '' },
+    },
+  });
+  if (flag(args, 'json')) emit({ event: 'simulated', seed, nodes, ...result });
+  else {
+    const { phase, time, epochs, kills, longestWithoutOwner, violations, trace, events } = result;
+    process.stdout.write(
+      `seed ${seed}: ${phase} after ${(time / 1000).toFixed(1)} s of virtual time, ${events} events (trace ${trace})\n${kills} kills, ${epochs} epochs of owners, a shard without an owner for ${(longestWithoutOwner / 1000).toFixed(1)} s at most\n${violations.length === 0 ? 'never two owners of a shard' : violations.join('\n')}\n`,
+    );
+  }
+  return result.phase === 'done' && result.violations.length === 0 ? EXIT.done : EXIT.checkFailed;
+}
+
+function faultsOf(path: string | undefined): Faults {
+  if (path === undefined) return CALM;
+  let value: unknown;
+  try {
+    value = JSON.parse(readFileSync(path, 'utf8'));
+  } catch (error) {
+    throw new UserError(
+      'simulate/faults',
+      `${path} cannot be read as JSON: ${error instanceof Error ? error.message : ''}`,
+    );
+  }
+  const given = typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : {};
+  for (const [name, number] of Object.entries(given))
+    if (!NUMBERS.some((n) => n === name) || typeof number !== 'number' || !(number >= 0))
+      throw new UserError(
+        'simulate/faults',
+        `${path}: ${name} is no fault, or no number`,
+        `there are: ${NUMBERS.join(', ')}`,
+      );
+  return { ...CALM, ...given };
+}

@@ -1,0 +1,438 @@
+/**
+ * A mesh in virtual time: the state machines of the real one, with a network, a clock, kills and returns that follow
+ * from a seed alone. Devices are times, frames are counts; membership, leases, epochs, snapshots and take-over are the
+ * real thing. The same seed gives the same trace, event by event.
+ */
+import { stream } from '../../spec/random.ts';
+import type { Deployment } from '../wire/deployment.ts';
+import type { Message } from '../wire/messages.ts';
+import { EventQueue } from './event-queue.ts';
+import { HEARTBEAT, isActive, restoredSynchronizer, synchronizer, TICK } from './synchronizer.ts';
+import type { Step, StoredRun, SynchronizerEvent, SynchronizerState } from './synchronizer-state.ts';
+import {
+  EMPTY_TRAINER,
+  type ShardId,
+  shardName,
+  type TrainerEffect,
+  type TrainerEvent,
+  type TrainerState,
+  trainer,
+} from './trainer.ts';
+
+export interface Faults {
+  /** Milliseconds one way, and how much more at most. */
+  readonly latency: number;
+  readonly jitter: number;
+  /** Chance that a message breaks its connection instead of arriving. */
+  readonly loss: number;
+  /** Mean milliseconds that a trainer lives, and that it is away; nothing: it lives for ever. */
+  readonly lives?: number;
+  readonly away?: number;
+  /** Mean milliseconds between two kills of the synchronizer. */
+  readonly synchronizerLives?: number;
+}
+
+export interface SimulationOptions {
+  readonly deployment: Deployment;
+  readonly nodes: number;
+  readonly seed: number;
+  readonly faults: Faults;
+  /** Milliseconds of a call on a trainer. */
+  readonly call: number;
+  /** Virtual milliseconds after which it ends in any case. */
+  readonly until: number;
+}
+
+export interface SimulationResult {
+  readonly phase: string;
+  /** Virtual milliseconds. */
+  readonly time: number;
+  readonly epochs: number;
+  readonly kills: number;
+  /** Longest time in which a shard had no owner while a trainer was free. */
+  readonly longestWithoutOwner: number;
+  /** What must never be: in words. Empty in a sound run. */
+  readonly violations: readonly string[];
+  /** Hash over everything that happened, in order. */
+  readonly trace: string;
+  readonly events: number;
+}
+
+type Happening =
+  | { readonly kind: 'tick' }
+  | { readonly kind: 'beat'; readonly node: number; readonly life: number }
+  | { readonly kind: 'up'; readonly node: number }
+  | { readonly kind: 'down'; readonly node: number; readonly life: number }
+  | { readonly kind: 'connect'; readonly node: number; readonly life: number }
+  | { readonly kind: 'to-synchronizer'; readonly node: number; readonly connection: number; readonly message: Message }
+  | { readonly kind: 'to-trainer'; readonly node: number; readonly connection: number; readonly message: Message }
+  | { readonly kind: 'trainer'; readonly node: number; readonly life: number; readonly event: TrainerEvent }
+  | {
+      readonly kind: 'frames';
+      readonly run: string;
+      readonly epoch: number;
+      readonly shard: number;
+      readonly calls: number;
+    }
+  | { readonly kind: 'synchronizer-down' }
+  | { readonly kind: 'synchronizer-up' };
+
+interface Node {
+  readonly key: string;
+  life: number;
+  alive: boolean;
+  /** Number of its connection; 0: none. */
+  connection: number;
+  state: TrainerState;
+  /** By shard: calls of its neighbours that have arrived, in the epoch. */
+  readonly heard: Map<string, Map<number, number>>;
+  /** Shards that wait for their neighbours' frames of a call. */
+  readonly waiting: Map<string, number>;
+}
+
+const RECONNECT = 250;
+
+export function simulate(options: SimulationOptions): SimulationResult {
+  return new Simulation(options).run();
+}
+
+class Simulation {
+  readonly #options: SimulationOptions;
+  readonly #queue = new EventQueue<Happening>();
+  readonly #nodes: Node[];
+  readonly #random;
+  readonly #stored = new Map<string, StoredRun>();
+  /** Who has held which shard in which epoch: never two. */
+  readonly #holders = new Map<string, string>();
+  readonly #indexOf = new Map<string, number>();
+  readonly #violations: string[] = [];
+  readonly #orphans = new Map<number, number>();
+  #draws = 0;
+  #now = 0;
+  #connections = 0;
+  #sync: SynchronizerState | undefined;
+  #kills = 0;
+  #longest = 0;
+  #trace = 0x811c9dc5;
+  #events = 0;
+
+  constructor(options: SimulationOptions) {
+    this.#options = options;
+    this.#random = stream(options.seed, 'simulation');
+    this.#nodes = Array.from({ length: options.nodes }, (_, i) => ({
+      key: `node-${i}`,
+      life: 0,
+      alive: false,
+      connection: 0,
+      state: EMPTY_TRAINER,
+      heard: new Map(),
+      waiting: new Map(),
+    }));
+  }
+
+  run(): SimulationResult {
+    const { faults, until, deployment } = this.#options;
+    this.#take(restoredSynchronizer([], 0));
+    for (const node of this.#nodes.keys()) this.#queue.add(this.#uniform() * 1000, { kind: 'up', node });
+    if (faults.synchronizerLives)
+      this.#queue.add(this.#exponential(faults.synchronizerLives), { kind: 'synchronizer-down' });
+    this.#queue.add(TICK, { kind: 'tick' });
+    this.#synchronize({ kind: 'deploy', deployment, hash: '0'.repeat(64) });
+    for (let next = this.#queue.next(); next && next.at <= until; next = this.#queue.next()) {
+      this.#now = next.at;
+      this.#note(`${next.at.toFixed(3)} ${next.what.kind} ${'node' in next.what ? next.what.node : ''}`);
+      this.#happen(next.what);
+      const phase = this.#stored.get(deployment.run)?.phase;
+      if (phase === 'done' || phase === 'failed') break;
+    }
+    const run = this.#stored.get(deployment.run);
+    return {
+      phase: run?.phase ?? 'none',
+      time: this.#now,
+      epochs: run?.epoch ?? 0,
+      kills: this.#kills,
+      longestWithoutOwner: this.#longest,
+      violations: this.#violations,
+      trace: (this.#trace >>> 0).toString(16).padStart(8, '0'),
+      events: this.#events,
+    };
+  }
+
+  #happen(what: Happening): void {
+    switch (what.kind) {
+      case 'tick':
+        this.#queue.add(this.#now + TICK, { kind: 'tick' });
+        if (this.#sync) this.#synchronize({ kind: 'tick' });
+        this.#watchOwners();
+        return;
+      case 'up':
+        this.#up(what.node);
+        return;
+      case 'down':
+        if (this.#is(what.node, what.life)) this.#down(what.node);
+        return;
+      case 'connect':
+        if (this.#is(what.node, what.life)) this.#connect(what.node);
+        return;
+      case 'beat':
+        if (this.#is(what.node, what.life)) this.#beat(what.node, what.life);
+        return;
+      case 'trainer':
+        if (this.#is(what.node, what.life)) this.#train(what.node, what.event);
+        return;
+      case 'frames':
+        this.#arrive(what);
+        return;
+      case 'to-synchronizer':
+        if (this.#sync && this.#node(what.node).connection === what.connection)
+          this.#synchronize({ kind: 'message', from: this.#node(what.node).key, message: what.message });
+        return;
+      case 'to-trainer':
+        if (this.#node(what.node).connection === what.connection)
+          this.#train(what.node, { kind: 'message', message: what.message });
+        return;
+      case 'synchronizer-down':
+        this.#kills++;
+        this.#sync = undefined;
+        for (const node of this.#nodes.keys()) this.#break(node);
+        this.#queue.add(this.#now + 500 + 1000 * this.#uniform(), { kind: 'synchronizer-up' });
+        return;
+      case 'synchronizer-up': {
+        this.#take(restoredSynchronizer([...this.#stored.values()], this.#now));
+        const { synchronizerLives } = this.#options.faults;
+        if (synchronizerLives)
+          this.#queue.add(this.#now + this.#exponential(synchronizerLives), { kind: 'synchronizer-down' });
+      }
+    }
+  }
+
+  #up(index: number): void {
+    const node = this.#node(index);
+    node.life++;
+    node.alive = true;
+    node.state = EMPTY_TRAINER;
+    node.heard.clear();
+    node.waiting.clear();
+    const { lives } = this.#options.faults;
+    if (lives) this.#queue.add(this.#now + this.#exponential(lives), { kind: 'down', node: index, life: node.life });
+    this.#queue.add(this.#now, { kind: 'connect', node: index, life: node.life });
+    this.#queue.add(this.#now + HEARTBEAT, { kind: 'beat', node: index, life: node.life });
+  }
+
+  #down(index: number): void {
+    const node = this.#node(index);
+    this.#kills++;
+    node.alive = false;
+    this.#break(index);
+    this.#queue.add(this.#now + this.#exponential(this.#options.faults.away ?? 5000), { kind: 'up', node: index });
+  }
+
+  #connect(index: number): void {
+    const node = this.#node(index);
+    if (node.connection !== 0) return;
+    if (!this.#sync) {
+      this.#queue.add(this.#now + RECONNECT, { kind: 'connect', node: index, life: node.life });
+      return;
+    }
+    node.connection = ++this.#connections;
+    const capability = { cores: 2, memory: 1e12, rate: 1e9, upload: 0, download: 0, machine: node.key };
+    const instance = node.life.toString(16).padStart(16, '0');
+    this.#up2sync(index, { type: 'member', name: node.key, instance, capability });
+    this.#train(index, { kind: 'connected' });
+  }
+
+  /** The connection is gone with everything on its way. */
+  #break(index: number): void {
+    const node = this.#node(index);
+    if (node.connection === 0) return;
+    node.connection = 0;
+    if (this.#sync) this.#synchronize({ kind: 'disconnected', key: node.key });
+    if (!node.alive) return;
+    this.#train(index, { kind: 'disconnected' });
+    this.#queue.add(this.#now + RECONNECT, { kind: 'connect', node: index, life: node.life });
+  }
+
+  #beat(index: number, life: number): void {
+    this.#queue.add(this.#now + HEARTBEAT, { kind: 'beat', node: index, life });
+    this.#up2sync(index, { type: 'heartbeat', shards: [], refused: 0 });
+    // What was lost with a connection is sent again.
+    for (const shard of Object.values(this.#node(index).state.shards)) this.#sendFrames(shard, shard.calls);
+  }
+
+  #up2sync(index: number, message: Message): void {
+    const { connection } = this.#node(index);
+    if (connection === 0) return;
+    if (this.#uniform() < this.#options.faults.loss) this.#break(index);
+    else this.#queue.add(this.#now + this.#delay(), { kind: 'to-synchronizer', node: index, connection, message });
+  }
+
+  #synchronize(event: SynchronizerEvent): void {
+    if (this.#sync) this.#take(synchronizer(this.#sync, event, this.#now));
+  }
+
+  #take({ state, effects }: Step): void {
+    this.#sync = state;
+    for (const effect of effects) {
+      if (effect.kind === 'persist') this.#stored.set(effect.run, structuredClone(effect.value));
+      const key =
+        effect.kind === 'send'
+          ? effect.to
+          : effect.kind === 'reconnect' || effect.kind === 'dismiss'
+            ? effect.key
+            : undefined;
+      const index = key === undefined ? -1 : this.#nodes.findIndex((n) => n.key === key);
+      if (index < 0) continue;
+      if (effect.kind === 'reconnect') this.#break(index);
+      if (effect.kind !== 'send') continue;
+      const { connection } = this.#node(index);
+      if (connection === 0) continue;
+      if (this.#uniform() < this.#options.faults.loss) this.#break(index);
+      else
+        this.#queue.add(this.#now + this.#delay(), {
+          kind: 'to-trainer',
+          node: index,
+          connection,
+          message: effect.message,
+        });
+    }
+  }
+
+  #train(index: number, event: TrainerEvent): void {
+    const node = this.#node(index);
+    if (!node.alive) return;
+    const step = trainer(node.state, event);
+    node.state = step.state;
+    this.#watchHolders(node);
+    for (const effect of step.effects) this.#carryOut(index, effect);
+  }
+
+  /** Devices take their time; everything else is at once. */
+  #carryOut(index: number, effect: TrainerEffect): void {
+    const node = this.#node(index);
+    const later = (milliseconds: number, event: TrainerEvent): void =>
+      this.#queue.add(this.#now + milliseconds, { kind: 'trainer', node: index, life: node.life, event });
+    const { deployment, call } = this.#options;
+    switch (effect.kind) {
+      case 'send':
+        this.#up2sync(index, effect.message);
+        return;
+      case 'open':
+        node.heard.delete(shardName(effect.at));
+        node.waiting.delete(shardName(effect.at));
+        later(200 + 300 * this.#uniform(), {
+          kind: 'opened',
+          at: effect.at,
+          deployment,
+          calls: effect.restore?.calls ?? 0,
+        });
+        return;
+      case 'offer': {
+        const exchange = { shard: effect.at.shard, key: node.key, exchange: '', sig: '' };
+        later(0, { kind: 'offered', at: effect.at, exchange });
+        return;
+      }
+      case 'begin':
+        node.waiting.set(shardName(effect.at), effect.number);
+        return;
+      case 'advance':
+        later(call * (0.9 + 0.2 * this.#uniform()), {
+          kind: 'advanced',
+          at: effect.at,
+          outcome: this.#advance(node, effect.at),
+        });
+        return;
+      case 'save':
+        later(50, { kind: 'saved', at: effect.at, calls: effect.calls, blob: '0'.repeat(64), totals: {} });
+        return;
+      default:
+        return;
+    }
+  }
+
+  /** A call is done when the neighbours' frames of it are here; ours go out when it begins. */
+  #advance(node: Node, at: ShardId): 'needs' | 'done' {
+    const name = shardName(at);
+    const number = node.waiting.get(name) ?? 0;
+    this.#sendFrames(at, number);
+    const heard = node.heard.get(name);
+    const { shards } = this.#options.deployment;
+    const all = [at.shard - 1, at.shard + 1].filter((n) => n >= 0 && n < shards);
+    return all.every((n) => (heard?.get(n) ?? -1) >= number) ? 'done' : 'needs';
+  }
+
+  #sendFrames({ run, epoch, shard }: ShardId, calls: number): void {
+    this.#queue.add(this.#now + this.#delay(), { kind: 'frames', run, epoch, shard, calls });
+  }
+
+  #arrive({ run, epoch, shard, calls }: Extract<Happening, { kind: 'frames' }>): void {
+    for (const neighbour of [shard - 1, shard + 1]) {
+      // There is at most one, which is what the simulation is to show.
+      const index = this.#indexOf.get(`${run}/${epoch}/${neighbour}`) ?? -1;
+      const node = this.#nodes[index];
+      const name = shardName({ run, shard: neighbour });
+      const held = node?.state.shards[name];
+      if (!node?.alive || held?.epoch !== epoch || held.phase === 'loading') continue;
+      const heard = node.heard.get(name) ?? new Map<number, number>();
+      if ((heard.get(shard) ?? -1) >= calls) continue;
+      node.heard.set(name, heard.set(shard, calls));
+      this.#train(index, { kind: 'news', at: { run, epoch, shard: neighbour } });
+    }
+  }
+
+  #watchHolders(node: Node): void {
+    for (const { run, epoch, shard } of Object.values(node.state.shards)) {
+      const name = `${run}/${epoch}/${shard}`;
+      const holder = `${node.key}#${node.life}`;
+      const before = this.#holders.get(name);
+      if (before !== undefined && before !== holder)
+        this.#violations.push(`${name} has two owners: ${before} and ${holder}`);
+      this.#holders.set(name, holder);
+      this.#indexOf.set(name, this.#nodes.indexOf(node));
+    }
+  }
+
+  /** How long each shard is without a living owner of the newest epoch while a trainer is free. */
+  #watchOwners(): void {
+    const { deployment } = this.#options;
+    const run = this.#stored.get(deployment.run);
+    if (!run || !isActive(run)) return;
+    const free = this.#nodes.some((n) => n.alive && n.connection !== 0);
+    for (let shard = 0; shard < deployment.shards; shard++) {
+      const owner = this.#nodes.find((n) => n.key === run.owners[shard]);
+      const held = owner?.alive && owner.state.shards[shardName({ run: deployment.run, shard })]?.epoch === run.epoch;
+      if (held || !free) this.#orphans.delete(shard);
+      else this.#orphans.set(shard, this.#orphans.get(shard) ?? this.#now);
+      const since = this.#orphans.get(shard);
+      if (since !== undefined) this.#longest = Math.max(this.#longest, this.#now - since);
+    }
+  }
+
+  #node(index: number): Node {
+    const node = this.#nodes[index];
+    if (!node) throw new Error(`no node ${index}`);
+    return node;
+  }
+
+  #is(index: number, life: number): boolean {
+    const node = this.#node(index);
+    return node.alive && node.life === life;
+  }
+
+  #delay(): number {
+    const { latency, jitter } = this.#options.faults;
+    return latency + jitter * this.#uniform();
+  }
+
+  #uniform(): number {
+    return this.#random.uniform(this.#draws++);
+  }
+
+  #exponential(mean: number): number {
+    return -mean * Math.log(1 - this.#uniform());
+  }
+
+  #note(text: string): void {
+    this.#events++;
+    for (let i = 0; i < text.length; i++) this.#trace = Math.imul(this.#trace ^ text.charCodeAt(i), 0x01000193);
+  }
+}

@@ -1,0 +1,73 @@
+/** `spec/vectors/wire.json`: what another implementation has to produce. `UPDATE_GOLDEN=1` writes it anew. */
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { keyPairFromSeed } from '../../runtime/identity/ed25519.ts';
+import { keyText } from '../../runtime/identity/key-text.ts';
+import { borderKeys, newEphemeral, signExchange } from '../../runtime/wire/border-keys.ts';
+import { Envelopes } from '../../runtime/wire/envelope.ts';
+import { toHalf } from '../../runtime/wire/half.ts';
+import { accept, challenge, hello, prove } from '../../runtime/wire/handshake.ts';
+import { hex } from '../../runtime/wire/hash.ts';
+import { leafOf, rootOf } from '../../runtime/wire/merkle.ts';
+import { ROOT } from '../support/repository.ts';
+import { EPOCH, ends, frameOf, RUN, seeded } from './networked.ts';
+
+const FILE = join(ROOT, 'spec/vectors/wire.json');
+const INVITE = { id: 'a1', secret: 'ab'.repeat(32) };
+
+function handshake(): Record<string, unknown> {
+  const [dialler, listener] = [keyPairFromSeed(seeded(1)), keyPairFromSeed(seeded(2))];
+  const first = hello('trainer', dialler, seeded(5));
+  const second = challenge(first, listener, seeded(6));
+  if (typeof second === 'string') throw new Error(second);
+  const third = prove(first, second.challenge, dialler, listener.publicKey, INVITE);
+  if (typeof third === 'string') throw new Error(third);
+  expect(accept(second.session, third.proof, listener.publicKey, () => INVITE.secret)).toEqual({ invite: 'a1' });
+  const message = new Envelopes(third.session, dialler).seal({ type: 'heartbeat', shards: [], refused: 0 });
+  return {
+    seeds: { dialler: hex(seeded(1)), listener: hex(seeded(2)) },
+    keys: { dialler: keyText(dialler.publicKey), listener: keyText(listener.publicKey) },
+    invite: INVITE,
+    hello: first,
+    challenge: second.challenge,
+    proof: third.proof,
+    session: hex(third.session.id),
+    firstMessage: JSON.parse(message),
+  };
+}
+
+function border(): Record<string, unknown> {
+  const place = { run: RUN, epoch: EPOCH };
+  const keys = [keyPairFromSeed(seeded(1)), keyPairFromSeed(seeded(2))];
+  const ephemerals = [newEphemeral(seeded(100)), newEphemeral(seeded(101))];
+  const exchanges = ephemerals.map((e, i) => signExchange(place, i, e, keys[i] as never));
+  const agreed = borderKeys(place, ephemerals[0] as never, exchanges[0] as never, exchanges[1] as never);
+  const { a, rekey } = ends();
+  const { fromA } = rekey(0);
+  const frame = frameOf(5, 2, 3);
+  const [packet] = a.send(frame);
+  return {
+    place,
+    plan: hex(seeded(9)),
+    ephemeralSeeds: [hex(seeded(100)), hex(seeded(101))],
+    exchanges,
+    keysId: agreed?.id,
+    resume: hex(fromA[0] ?? new Uint8Array(0)),
+    frame: { ...frame, values: frame.values.map((v) => [...v]) },
+    packet: hex(packet ?? new Uint8Array(0)),
+  };
+}
+
+function smallThings(): Record<string, unknown> {
+  const leaves = ['a', 'b', 'c'].map((t) => leafOf(new TextEncoder().encode(t)));
+  const halves = [0, 1, -2, 0.1, 65504, 65520, 6e-8, 1 / 3].map((x) => [x, toHalf(x)]);
+  return { merkle: { leaves: ['a', 'b', 'c'], root: hex(rootOf(leaves)) }, halves };
+}
+
+test('handshake, message, border and codecs are as the vectors have them', () => {
+  const made = { format: 'nmc-wire-vectors-1', handshake: handshake(), border: border(), ...smallThings() };
+  const text = `${JSON.stringify(made, null, 2)}\n`;
+  if (process.env.UPDATE_GOLDEN) writeFileSync(FILE, text);
+  expect(JSON.parse(readFileSync(FILE, 'utf8'))).toEqual(JSON.parse(text));
+});
