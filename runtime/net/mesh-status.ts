@@ -50,6 +50,8 @@ export interface MeshStatus {
   }[];
   readonly refused: Readonly<Record<string, number>>;
   readonly relayedBytes: number;
+  /** Who answered. */
+  readonly synchronizer?: { readonly pid: number };
 }
 
 export function meshStatus(state: SynchronizerState, counters: GatewayCounters): MeshStatus {

@@ -236,7 +236,8 @@ export class SynchronizerNode {
   }
 
   async #answer({ key, role }: Visitor, question: Question): Promise<unknown> {
-    if (question.what === 'status') return meshStatus(this.#state, this.#gateway.counters);
+    if (question.what === 'status')
+      return { ...meshStatus(this.#state, this.#gateway.counters), synchronizer: { pid: process.pid } };
     const operator = role === 'operator' && this.#roles.get(key) === 'operator';
     if (!operator)
       throw new UserError('mesh/forbidden', `a ${role} may not ask for ${question.what}`, 'ask as an operator');

@@ -6,9 +6,9 @@ import { TestMesh, weightHashes } from '../support/mesh.ts';
 import { jsonLines, nmc, temporaryFolder, writeTiny } from '../support/nmc.ts';
 
 const folder = temporaryFolder();
-const model = writeTiny(folder, { epochs: 3 });
+const model = writeTiny(folder, { epochs: 2 });
 const mesh = new TestMesh(folder);
-const LIMIT = ['--limit', '640'];
+const LIMIT = ['--limit', '320'];
 let expected: Record<string, string> = {};
 
 beforeAll(async () => {
@@ -18,16 +18,17 @@ beforeAll(async () => {
   ]);
   expect(local.code, local.stderr).toBe(0);
   expected = weightHashes(join(folder, 'local'));
-}, 120_000);
+}, 180_000);
 
 afterAll(() => mesh.kill());
 
 test('up tells its address and its trainers, and status knows them', async () => {
   expect(mesh.up.trainers.map((t) => t.name).sort()).toEqual(['trainer-1', 'trainer-2', 'trainer-3']);
-  const { trainers, runs } = await mesh.status();
-  expect(runs).toEqual([]);
-  for (const { key, pid } of mesh.up.trainers)
-    expect(trainers).toContainEqual(expect.objectContaining({ key, pid, state: 'idle' }));
+  expect((await mesh.status()).runs).toEqual([]);
+  const known = async (): Promise<unknown[]> =>
+    (await mesh.status()).trainers.map(({ key, pid, state }) => `${key} ${pid} ${state}`).sort();
+  const expected = mesh.up.trainers.map(({ key, pid }) => `${key} ${pid} idle`).sort();
+  await expect.poll(known, { timeout: 30_000 }).toEqual(expected);
 });
 
 test('a dry run says where shards would go', async () => {
@@ -42,7 +43,7 @@ test('two shards on two trainers end with the weights of one process, bit for bi
   const outcome = await mesh.run('deploy', model, ...LIMIT, '--partition', '2', '--watch', '--json');
   expect(outcome.code, outcome.stdout + outcome.stderr).toBe(0);
   const events = jsonLines(outcome);
-  expect(events.map((e) => e.event)).toEqual(['start', 'epoch', 'epoch', 'epoch', 'done']);
+  expect(events.map((e) => e.event)).toEqual(['start', 'epoch', 'epoch', 'done']);
   const run = String(events.at(-1)?.out);
   await mesh.json('fetch', run, '-o', 'fetched');
   expect(weightHashes(join(folder, 'fetched'))).toEqual(expected);
@@ -50,11 +51,11 @@ test('two shards on two trainers end with the weights of one process, bit for bi
     jsonLines(await nmc(['eval', folderOfRun, ...LIMIT, '--json'], { cwd: folder }))[0]?.checks;
   expect(await checksOf('fetched')).toEqual(await checksOf('local'));
   const [status] = (await mesh.status()).runs;
-  expect(status).toMatchObject({ run, state: 'done', epochs: 3 });
-}, 120_000);
+  expect(status).toMatchObject({ run, state: 'done', epochs: 2 });
+}, 180_000);
 
 test('kill -9 of a trainer: another takes over, and the weights are the same', async () => {
-  const [deployed] = await mesh.json('deploy', model, ...LIMIT, '--partition', '2', '--snapshot-every', '7');
+  const [deployed] = await mesh.json('deploy', model, ...LIMIT, '--partition', '2', '--snapshot-every', '3');
   const run = String(deployed?.run);
   const owner = async (): Promise<string | null | undefined> =>
     (await mesh.status()).runs.find((r) => r.run === run && r.state === 'running' && (r.snapshot ?? 0) > 0)?.shards[0]
@@ -64,12 +65,12 @@ test('kill -9 of a trainer: another takes over, and the weights are the same', a
   const pid = (await mesh.status()).trainers.find((t) => t.name === name)?.pid;
   process.kill(pid ?? 0, 'SIGKILL');
   const watched = async (): Promise<string | undefined> => (await mesh.status()).runs.find((r) => r.run === run)?.state;
-  await expect.poll(watched, { timeout: 60_000, interval: 300 }).toBe('done');
+  await expect.poll(watched, { timeout: 90_000, interval: 300 }).toBe('done');
   await mesh.json('fetch', run, '-o', 'survived');
   expect(weightHashes(join(folder, 'survived'))).toEqual(expected);
   const log = await mesh.json('logs', run);
   expect(log.map((r) => r.event)).toContain('lost');
-}, 120_000);
+}, 180_000);
 
 test('a plan is not cut again, and a schedule that is not there is refused', async () => {
   await nmc(['compile', model, '--out', 'tiny.plan'], { cwd: folder });
@@ -97,21 +98,21 @@ test('serve follows a run of the mesh', async () => {
   expect(answer.status).toBe(200);
   expect(((await answer.json()) as { digit_scores: number[] }).digit_scores).toHaveLength(10);
   child?.kill('SIGINT');
-}, 60_000);
+}, 90_000);
 
 test('SIGINT stops all with a last snapshot; up again goes on, to the same weights', async () => {
   const [deployed] = await mesh.json('deploy', model, ...LIMIT, '--partition', '2');
   const run = String(deployed?.run);
   const calls = async (): Promise<number> =>
     Math.max(0, ...((await mesh.status()).runs.find((r) => r.run === run)?.shards.map((s) => s.batch) ?? []));
-  await expect.poll(calls, { timeout: 60_000, interval: 50 }).toBeGreaterThan(3);
+  await expect.poll(calls, { timeout: 90_000, interval: 50 }).toBeGreaterThan(2);
   const pids = (await mesh.status()).trainers.map((t) => t.pid ?? 0);
   expect(await mesh.stop()).toMatchObject({ code: 0 });
   for (const pid of pids) expect(() => process.kill(pid, 0)).toThrow();
   expect((await mesh.run('status')).code).toBe(3);
   await mesh.start(2);
   const state = async (): Promise<string | undefined> => (await mesh.status()).runs.find((r) => r.run === run)?.state;
-  await expect.poll(state, { timeout: 60_000, interval: 300 }).toBe('done');
+  await expect.poll(state, { timeout: 90_000, interval: 300 }).toBe('done');
   await mesh.json('fetch', run, '-o', 'continued');
   expect(weightHashes(join(folder, 'continued'))).toEqual(expected);
   await mesh.stop();

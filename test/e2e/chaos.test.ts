@@ -1,0 +1,81 @@
+/**
+ * kill -9 of trainers and of the synchronizer at random moments of a run: the weights end as undisturbed, bit for bit.
+ * `npm run chaos` kills 50 times each and prints how fast it was found and mended.
+ */
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import type { RunStatus } from '../../runtime/net/mesh-status.ts';
+import { stream } from '../../spec/random.ts';
+import { TestMesh, weightHashes } from '../support/mesh.ts';
+import { nmc, temporaryFolder, writeTiny } from '../support/nmc.ts';
+
+const KILLS = Number(process.env.NMC_CHAOS ?? 1);
+const EPOCHS = 2 + 6 * (KILLS - 1);
+const folder = temporaryFolder();
+const model = writeTiny(folder, { epochs: EPOCHS });
+const mesh = new TestMesh(folder);
+const LIMIT = ['--limit', '320'];
+const random = stream(1, 'chaos');
+let draws = 0;
+
+beforeAll(async () => {
+  const [local] = await Promise.all([
+    nmc(['train', model, ...LIMIT, '--shards', '2', '--out', 'local', '--json'], { cwd: folder }),
+    mesh.start(3),
+  ]);
+  expect(local.code, local.stderr).toBe(0);
+}, 7_200_000);
+
+afterAll(() => mesh.kill());
+
+async function runOf(name: string): Promise<RunStatus | undefined> {
+  try {
+    return (await mesh.status()).runs.find((r) => r.run === name);
+  } catch {
+    return undefined; // the synchronizer is away for a moment
+  }
+}
+
+async function until(name: string, holds: (run: RunStatus) => boolean): Promise<RunStatus> {
+  for (;;) {
+    const run = await runOf(name);
+    if (run && (holds(run) || ['done', 'failed'].includes(run.state))) return run;
+    await sleep(50);
+  }
+}
+
+test.each(['trainer', 'synchronizer'] as const)(
+  `kill -9 of the %s, ${KILLS} times`,
+  async (victim) => {
+    const [deployed] = await mesh.json('deploy', model, ...LIMIT, '--partition', '2', '--snapshot-every', '5');
+    const name = String(deployed?.run);
+    const mended: number[] = [];
+    for (let kill = 0; kill < KILLS; kill++) {
+      const before = await until(name, (r) => r.state === 'running' && r.snapshot !== null);
+      await sleep(1000 * random.uniform(draws++));
+      const status = await mesh.status();
+      const owner = before.shards[kill % 2]?.trainer;
+      const pid = victim === 'trainer' ? status.trainers.find((t) => t.name === owner)?.pid : status.synchronizer?.pid;
+      if (before.state !== 'running' || !pid) break;
+      const started = performance.now();
+      process.kill(pid, 'SIGKILL');
+      const after = await until(
+        name,
+        (r) => r.state === 'running' && (victim === 'synchronizer' || r.ownersEpoch > before.ownersEpoch),
+      );
+      expect(after.state).not.toBe('failed');
+      mended.push((performance.now() - started) / 1000);
+    }
+    expect(mended.length).toBeGreaterThan(0);
+    const end = await until(name, (r) => r.state === 'done');
+    expect(end.state).toBe('done');
+    await mesh.json('fetch', name, '-o', victim);
+    expect(weightHashes(join(folder, victim))).toEqual(weightHashes(join(folder, 'local')));
+    mended.sort((a, b) => a - b);
+    const at95 = mended[Math.floor(0.95 * (mended.length - 1))] ?? Number.NaN;
+    if (KILLS > 1)
+      console.log(`${victim}: ${mended.length} kills, running again after ${at95.toFixed(1)} s at the 95th percentile`);
+  },
+  7_200_000,
+);
