@@ -36,7 +36,7 @@ export interface HostOptions {
   /** A packet for another trainer. */
   readonly carry: (packet: Uint8Array) => void;
   /** A frame for a shard of the same trainer. @returns why it was refused */
-  readonly handOver: (to: number, frame: Frame) => string | undefined;
+  readonly handOver: (to: number, frame: Frame, epoch: number) => string | undefined;
   /** Something was delivered, or there is room again. */
   readonly news: () => void;
   readonly broken: (reason: string) => void;
@@ -210,6 +210,10 @@ export class ShardHost {
     else if (received.frames.length > 0 || (was && !channel.blocked)) this.#options.news();
   }
 
+  get epoch(): number {
+    return this.#epoch;
+  }
+
   /** @returns why it was refused */
   deliver(frame: Frame): string | undefined {
     const refusal = this.#session.deliver(frame);
@@ -315,7 +319,7 @@ export class ShardHost {
       this.#carry(this.#channel(to).send(frame));
       return;
     }
-    const refusal = this.#options.handOver(to, { ...frame, values: this.#rounded(frame.values) });
+    const refusal = this.#options.handOver(to, { ...frame, values: this.#rounded(frame.values) }, this.#epoch);
     if (refusal !== undefined) throw new Error(`shard ${to} refused a frame: ${refusal}`);
   }
 

@@ -246,7 +246,7 @@ export class TrainerNode {
         blob: (blob) => this.#blob(blob),
         putBlob: (bytes) => this.#putBlob(bytes),
         carry: (packet) => this.#delayed(() => this.#link?.sendBorder(packet)),
-        handOver: (to, frame) => this.#handOver(at.run, to, frame),
+        handOver: (to, frame, epoch) => this.#handOver(at.run, to, frame, epoch),
         news: () => this.#dispatch({ kind: 'news', at: id() }),
         broken: (reason) => this.#fail(id(), Object.assign(new Error(reason), { code: 'border/broken' })),
         now: () => performance.now(),
@@ -273,10 +273,11 @@ export class TrainerNode {
     return this.#state.shards[shardName(at)]?.epoch === at.epoch;
   }
 
-  #handOver(run: string, to: number, frame: Parameters<ShardHost['deliver']>[0]): string | undefined {
+  #handOver(run: string, to: number, frame: Parameters<ShardHost['deliver']>[0], epoch: number): string | undefined {
     const host = this.#hosts.get(shardName({ run, shard: to }));
     const state = this.#state.shards[shardName({ run, shard: to })];
-    if (!host || !state) return 'it is not here any more';
+    // Two shards of one trainer come to a new epoch one after the other: a frame of the old one is nobody's.
+    if (!host || !state || host.epoch !== epoch || state.epoch !== epoch) return undefined;
     const refusal = host.deliver(frame);
     if (refusal === undefined) this.#dispatch({ kind: 'news', at: { run, epoch: state.epoch, shard: to } });
     return refusal;

@@ -26,6 +26,8 @@ import {
 /** Milliseconds. */
 export const HEARTBEAT = 500;
 export const LAPSE = 2500;
+/** The same for one whose connection stands: it is busy rather than dead, since a killed process closes its sockets. */
+export const SILENT = 10_000;
 /** How often the synchronizer looks. */
 export const TICK = 250;
 /** Shards that do not come to a common end in this time stop at the last manifest. */
@@ -159,7 +161,7 @@ function tick(work: Work): void {
   work.state = { ...work.state, tickAt: work.now };
   if (away > 0) for (const member of members(work)) work.setMember({ ...member, seen: member.seen + away });
   for (const member of members(work))
-    if (work.now - member.seen > LAPSE) gone(work, member, 'it was silent for too long');
+    if (work.now - member.seen > (member.connected ? SILENT : LAPSE)) gone(work, member, 'it was silent for too long');
   for (const run of runs(work)) {
     if (run.phase === 'waiting') reassign(work, run, '');
     if (run.phase === 'halting' && work.now - run.haltSince > HALT_AT_MOST) halted(work, run);
