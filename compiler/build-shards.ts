@@ -1,6 +1,6 @@
 /** From one program to a plan of several shards: pieces, partition, programs, files. Pure. */
 
-import type { Program } from '../spec/program.ts';
+import { type Program, sizeOf } from '../spec/program.ts';
 import type { Graph } from './4-graph/graph.ts';
 import { runPassesByNode } from './5-program/passes/index.ts';
 import { measureCosts } from './6-partition/costs.ts';
@@ -9,14 +9,14 @@ import { type Impossible, type Machines, type Problem, uniformMachines } from '.
 import { cutLine, heaviestFirst } from './6-partition/shards/line.ts';
 import { nodeOwner, type Owner, type Owners } from './6-partition/shards/owners.ts';
 import { assignmentOf, ofNode, piecesOf } from './6-partition/shards/pieces.ts';
-import { splitProgram } from './6-partition/shards/split.ts';
+import { type ShardProgram, splitProgram } from './6-partition/shards/split.ts';
 import { chooseTiling, mostParts } from './6-partition/tiles/choose.ts';
 import { tiledOwners, tiledPieces } from './6-partition/tiles/owners.ts';
 import { tileProgram } from './6-partition/tiles/tile.ts';
 import { mostTiles, type Tiling } from './6-partition/tiles/tiling.ts';
 import { lowerShardsToCpu } from './7-kernels/onnx/shards.ts';
 import type { BuiltPlan } from './8-plan/build.ts';
-import { buildShardedPlan } from './8-plan/shards.ts';
+import { buildShardedPlan, shardMemory } from './8-plan/shards.ts';
 import type { PlanInputs, Staged } from './build-program.ts';
 
 /** The model cannot be cut so, and what to do instead. */
@@ -36,22 +36,72 @@ export function buildShards(
   machines?: Machines,
 ): { kind: 'plan'; built: BuiltPlan } | CannotCut {
   const { checked, graph, task, predicts } = staged;
-  const whole = runPassesByNode(staged.lowered);
   const fleet = machines ?? uniformMachines(shards, { rate: ASSUMED_RATE });
-  const together = checked.schedules.filter((s) => s.model === graph.name).flatMap((s) => s.keepTogether);
-  const cut = cutPieces(graph, whole, fleet, together);
+  const cut = cutModel(staged, fleet);
   if (cut.kind === 'impossible') return cut;
-  const { program, owners, pieces, part } = cut;
-  const split = splitProgram(program, owners, assignmentOf(graph, pieces, part), shards);
-  const nodes = split.map((_, shard) =>
-    pieces.filter((_owner, i) => part[i] === shard).map((o) => o.replace(/^node /, '')),
-  );
+  const { program, split, nodes } = cut;
   const files = lowerShardsToCpu(split.map((s) => s.program));
   const built = buildShardedPlan(
     { ...inputs, checked, graph, task, predicts, program, cpu: new Map() },
     { shards: split, nodes, files, machines: fleet },
   );
   return { kind: 'plan', built };
+}
+
+export interface CutModel {
+  readonly kind: 'cut';
+  /** Of the whole model, in tiles where it had to be cut. */
+  readonly program: Program;
+  /** For each machine its program, and the nodes (or tiles) that it holds. */
+  readonly split: readonly ShardProgram[];
+  readonly nodes: readonly (readonly string[])[];
+}
+
+/** How often the room of machines is corrected by what values of a batch were found to need beside the weights. */
+const MEMORY_ROUNDS = 4;
+
+/** Programs of the shards, one for each machine and within its memory; nothing is written for any device yet. */
+export function cutModel({ checked, graph, lowered }: Staged, machines: Machines): CutModel | CannotCut {
+  const whole = runPassesByNode(lowered);
+  const together = checked.schedules.filter((s) => s.model === graph.name).flatMap((s) => s.keepTogether);
+  let room = machines;
+  let full: CannotCut | undefined;
+  for (let round = 0; round < MEMORY_ROUNDS; round++) {
+    const cut = cutPieces(graph, whole, room, together);
+    if (cut.kind === 'impossible') return full ?? cut;
+    const { program, owners, pieces, part } = cut;
+    const split = splitProgram(program, owners, assignmentOf(graph, pieces, part), machines.list.length);
+    full = tooLarge(graph.name, split, machines);
+    if (!full) {
+      const nodes = split.map((_, shard) =>
+        pieces.filter((_owner, i) => part[i] === shard).map((o) => o.replace(/^node /, '')),
+      );
+      return { kind: 'cut', program, split, nodes };
+    }
+    // The partitioner counts what stays; the values of a batch are known only now.
+    const list = machines.list.map((m, i) => {
+      const shard = split[i];
+      return shard ? { ...m, memory: Math.max(0, m.memory - shardMemory(shard) + stateBytes(shard)) } : m;
+    });
+    room = { ...machines, list };
+  }
+  return full ?? explain({ reason: 'too-few', most: mostParts(graph) }, graph.name, [], machines);
+}
+
+function stateBytes({ program }: ShardProgram): number {
+  return program.states.reduce((sum, s) => sum + 4 * sizeOf(s.shape), 0);
+}
+
+/** The first shard that its machine has no room for. */
+function tooLarge(model: string, split: readonly ShardProgram[], { list }: Machines): CannotCut | undefined {
+  const at = split.findIndex((shard, i) => shardMemory(shard) > (list[i]?.memory ?? Infinity));
+  const [shard, machine] = [split[at], list[at]];
+  if (!shard || !machine) return undefined;
+  return {
+    kind: 'impossible',
+    reason: `${machine.name} has ${mebibytes(machine.memory)}, its part of ${model} needs ${mebibytes(shardMemory(shard))}, ${mebibytes(stateBytes(shard))} of it weights and states`,
+    repair: 'add machines or memory, or make the batch smaller',
+  };
 }
 
 interface CutPieces {
@@ -88,10 +138,10 @@ function cutPieces(
     return { ...nodes.cut, part: first.part };
   const candidates: (CutPieces & { readonly bottleneck: number })[] = [];
   if (first?.kind === 'parts') candidates.push({ ...nodes.cut, part: first.part, bottleneck: first.costs.bottleneck });
-  let why: Impossible | undefined;
+  let why = first?.kind === 'impossible' ? { ...first, pieces: nodes.cut.pieces } : undefined;
   let { work } = nodes.problem.pieces;
   if (mostParts(graph) < shards)
-    return explain({ reason: 'too-few', most: mostParts(graph) }, graph.name, nodes.cut.pieces, shards);
+    return explain({ reason: 'too-few', most: mostParts(graph) }, graph.name, nodes.cut.pieces, machines);
   for (const [round, tiles] of GRAINS.entries()) {
     // Every tile may need every other's values: more of them than this would take longer than they save.
     if (round > 0 && shards * tiles > MOST_TILES) continue;
@@ -114,14 +164,15 @@ function cutPieces(
     const result = partition(tiled.problem, { useAll: true });
     if (result.kind === 'parts')
       candidates.push({ ...tiled.cut, part: result.part, bottleneck: result.costs.bottleneck });
-    else why = result;
+    else why = { ...result, pieces: tiled.cut.pieces };
     if (candidates.some((c) => c.bottleneck <= good)) break;
     // Work moves between nodes when they are cut: next time from what it has become.
     work = workByNode(graph, tiled.cut.pieces, tiled.problem.pieces.work);
   }
   const [best] = candidates.sort((x, y) => x.bottleneck - y.bottleneck);
   if (best) return best;
-  return explain(why ?? { reason: 'too-few', most: mostParts(graph) }, graph.name, nodes.cut.pieces, shards);
+  if (why) return explain(why, graph.name, why.pieces, machines);
+  return explain({ reason: 'too-few', most: mostParts(graph) }, graph.name, nodes.cut.pieces, machines);
 }
 
 /** Tiles in a shard, of the tilings that are tried, each from what the one before was found to cost. */
@@ -132,9 +183,15 @@ const MOST_TILES = 400;
 const MANY_PINS = 3000;
 
 /** Neighbours in a row may be given to any machine only where all are alike. */
-function isUniform({ list, latency }: Machines): boolean {
-  if (latency) return false;
-  return list.every((m) => m.rate === list[0]?.rate && m.memory === Infinity && m.upload === list[0]?.upload);
+function isUniform({ list, latency, bandwidth }: Machines): boolean {
+  if (latency || bandwidth) return false;
+  return list.every(
+    (m) =>
+      m.rate === list[0]?.rate &&
+      m.memory === Infinity &&
+      m.upload === list[0]?.upload &&
+      m.download === list[0]?.download,
+  );
 }
 
 function workByNode(graph: Graph, pieces: readonly Owner[], work: Float64Array): Float64Array {
@@ -156,14 +213,14 @@ function evenShare(graph: Graph, owners: readonly Owner[], { pieces, machines }:
 }
 
 /** Why there is no partition, in words, and what would make one possible. */
-function explain(why: Impossible, model: string, pieces: readonly string[], shards: number): CannotCut {
+function explain(why: Impossible, model: string, pieces: readonly string[], { list }: Machines): CannotCut {
   const kind = 'impossible';
   const name = (piece: number): string => pieces[piece] ?? model;
   switch (why.reason) {
     case 'too-few':
       return {
         kind,
-        reason: `${model} can be cut into ${why.most} parts at most, not into ${shards}`,
+        reason: `${model} can be cut into ${why.most} parts at most, not into ${list.length}`,
         repair: `ask for ${why.most} or fewer`,
       };
     case 'memory':
@@ -181,7 +238,7 @@ function explain(why: Impossible, model: string, pieces: readonly string[], shar
     case 'packing':
       return {
         kind,
-        reason: `machine ${why.machine} would hold ${mebibytes(why.needed)} of ${mebibytes(why.available)}`,
+        reason: `${list[why.machine]?.name ?? `machine ${why.machine}`} would hold ${mebibytes(why.needed)} of ${mebibytes(why.available)}`,
         repair: 'add machines or memory',
       };
     case 'pins':

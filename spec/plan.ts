@@ -94,7 +94,7 @@ export interface PlanShard {
   readonly kernels?: readonly string[];
   /** Path of its `ShardSchedule`; absent where there is one shard, whose functions run as a whole. */
   readonly schedule?: string;
-  /** FLOP of one repetition of the longest loop of training (or of the first prediction). */
+  /** FLOP of a batch of training (or of the first prediction) over its ticks. */
   readonly flopsPerTick?: number;
 }
 
@@ -127,16 +127,23 @@ export interface PlanPredicted {
     readonly rate: number;
     readonly upload: number | null;
     readonly download: number | null;
+    /** Bytes that a shard may have there; absent: no bound. */
+    readonly memory?: number;
   }[];
   readonly shards: readonly {
-    /** Seconds of a tick on its machine, of what goes out and of what comes in. */
+    /** Seconds of a tick on its machine, of what goes out and of what comes in: those of a batch over its ticks. */
     readonly compute: number;
     readonly upload: number;
     readonly download: number;
   }[];
-  /** Seconds of a tick: the largest of the above. */
+  /** Seconds of a tick: the largest of the above, and of what a slow link between two machines takes. */
   readonly tick: number;
-  readonly limit: { readonly shard: number; readonly by: 'compute' | 'upload' | 'download' };
+  /** `to`: where the link leads that limits. */
+  readonly limit: {
+    readonly shard: number;
+    readonly by: 'compute' | 'upload' | 'download' | 'link';
+    readonly to?: number;
+  };
 }
 
 export interface Plan {

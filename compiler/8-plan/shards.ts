@@ -9,6 +9,8 @@ import { type BuiltPlan, buildPlan, type PlanSource } from './build.ts';
 import { canonicalJson, sha256 } from './canonical.ts';
 import { countFlops, countMemory } from './cost.ts';
 
+const BYTES = 4;
+
 export interface ShardsSource {
   readonly shards: readonly ShardProgram[];
   /** Nodes (or tiles of them) of each shard. */
@@ -21,14 +23,15 @@ export interface ShardsSource {
 export function buildShardedPlan(source: PlanSource, cut: ShardsSource): BuiltPlan {
   const whole = buildPlan({ ...source, cpu: new Map() });
   const files = new Map<string, Uint8Array>();
+  const name = source.task ? 'train' : (whole.plan.predictions[0]?.function ?? '');
+  const ticks = Math.max(1, ...cut.shards.map((shard) => ticksIn(shard, name)));
   const shards = cut.shards.map((shard, i) => {
     files.set(`shards/${i}/program.txt`, new TextEncoder().encode(printProgram(shard.program)));
     files.set(`shards/${i}/schedule.json`, canonicalJson(shard.schedule));
     const own = cut.files[i] ?? [];
     for (const { path, bytes } of own) files.set(path, bytes);
-    return shardOf(shard, cut.nodes[i] ?? [], own);
+    return shardOf(shard, cut.nodes[i] ?? [], own, flopsOf(shard, name) / ticks);
   });
-  const name = source.task ? 'train' : (whole.plan.predictions[0]?.function ?? '');
   const borders = countBorders(
     cut.shards.map((s) => s.schedule),
     name,
@@ -37,7 +40,7 @@ export function buildShardedPlan(source: PlanSource, cut: ShardsSource): BuiltPl
     ...whole.plan,
     shards,
     borders,
-    predicted: predict(shards, borders, cut, name),
+    predicted: predict(shards, borders, cut.machines, ticks),
     files: [...files].map(([path, bytes]) => ({ path, sha256: sha256(bytes), bytes: bytes.length })),
   };
   const built = cut.shards.map((shard, i) => ({
@@ -51,18 +54,17 @@ function shardOf(
   { program, schedule }: ShardProgram,
   nodes: readonly string[],
   files: readonly ShardFile[],
+  flopsPerTick: number,
 ): PlanShard {
   const parameters = program.states.filter((s) => s.role === 'parameter');
-  const flops = flopsOf({ program, schedule }, 'train');
-  const main = schedule.functions[0];
   return {
     id: schedule.shard,
     nodes,
     parameters: parameters.map(({ id, shape, init }) => ({ name: id, shape, init })),
     parameterCount: parameters.reduce((sum, s) => sum + s.shape.reduce((a, b) => a * b, 1), 0),
-    memory: countMemory(program) + localBytes(schedule),
-    flopsPerBatch: flops.batch,
-    flopsPerTick: main ? flopsOf({ program, schedule }, main.name).tick : 0,
+    memory: shardMemory({ program, schedule }),
+    flopsPerBatch: flopsOf({ program, schedule }, 'train'),
+    flopsPerTick,
     program: `shards/${schedule.shard}/program.txt`,
     schedule: `shards/${schedule.shard}/schedule.json`,
     cpu: files.map((f) => f.path),
@@ -70,48 +72,50 @@ function shardOf(
   };
 }
 
+/** Bytes of parameters, optimiser state, values of one batch and all messages at once, in f32. */
+export function shardMemory({ program, schedule }: ShardProgram): number {
+  return countMemory(program) + localBytes(schedule);
+}
+
 /** Bytes of the values that go between segments and shards: at most all messages at once. */
 function localBytes(schedule: ShardProgram['schedule']): number {
   return schedule.messages.reduce(
-    (sum, m) => sum + m.values.reduce((n, v) => n + 4 * v.shape.reduce((a, b) => a * b, 1), 0),
+    (sum, m) => sum + m.values.reduce((n, v) => n + BYTES * v.shape.reduce((a, b) => a * b, 1), 0),
     0,
   );
 }
 
-type ShardPrograms = Pick<ShardProgram, 'program' | 'schedule'>;
-
-function flopsOf({ program, schedule }: ShardPrograms, name: string): { batch: number; tick: number } {
-  const f = schedule.functions.find((g) => g.name === name);
+/** FLOP of one batch. */
+function flopsOf({ program, schedule }: ShardProgram, name: string): number {
   const functions = new Map(program.functions.map((g) => [g.name, g]));
-  const tick = f && tickOf(f);
-  const counted = { batch: 0, tick: 0 };
-  for (const stage of f?.stages ?? [])
-    for (const { run } of stage.segments) {
+  let flops = 0;
+  for (const { repeat, segments } of schedule.functions.find((g) => g.name === name)?.stages ?? [])
+    for (const { run } of segments) {
       const segment = run === undefined ? undefined : functions.get(run);
-      const flops = segment ? countFlops(program, segment) : 0;
-      counted.batch += flops * stage.repeat;
-      if (stage === tick) counted.tick += flops;
+      if (segment) flops += countFlops(program, segment) * repeat;
     }
-  // Rules without a loop settle nothing: their batch is one tick.
-  return tick ? counted : { ...counted, tick: counted.batch };
+  return flops;
 }
 
-/** A machine's time for a tick is the largest of its work and what it sends and gets: all three go on side by side. */
+/**
+ * A machine's time for a tick is the largest of its work and what it sends and gets: all three go on side by side. What
+ * a batch does once, before its ticks and after them, is spread over them, as the partitioner has it.
+ */
 function predict(
   shards: readonly PlanShard[],
   borders: Plan['borders'],
-  { machines, shards: programs }: ShardsSource,
-  name: string,
+  machines: Machines,
+  ticks: number,
 ): PlanPredicted {
-  const hasTicks = programs.some((p) => p.schedule.functions.some((f) => f.name === name && tickOf(f)));
   const sent = shards.map(() => 0);
   const got = shards.map(() => 0);
-  for (const { flows } of borders)
-    for (const flow of flows) {
-      const bytes = hasTicks ? flow.bytesPerTick.f32 : flow.valuesPerBatch * 4;
-      sent[flow.from] = (sent[flow.from] ?? 0) + bytes;
-      got[flow.to] = (got[flow.to] ?? 0) + bytes;
-    }
+  const flows = borders
+    .flatMap((b) => b.flows)
+    .map(({ from, to, valuesPerBatch }) => ({ from, to, bytes: (valuesPerBatch * BYTES) / ticks }));
+  for (const { from, to, bytes } of flows) {
+    sent[from] = (sent[from] ?? 0) + bytes;
+    got[to] = (got[to] ?? 0) + bytes;
+  }
   const times = shards.map((shard, i) => {
     const machine = machines.list[i];
     return {
@@ -129,11 +133,13 @@ function predict(
         limit = { shard, by };
       }
   });
+  for (const { from, to, bytes } of machines.bandwidth ? flows : []) {
+    const seconds = bytes / (machines.bandwidth?.[from * machines.list.length + to] ?? Infinity);
+    if (seconds <= tick) continue;
+    tick = seconds;
+    limit = { shard: from, by: 'link', to };
+  }
   const finite = (n: number): number | null => (Number.isFinite(n) ? n : null);
-  const ticks = Math.max(
-    1,
-    ...programs.flatMap((p) => p.schedule.functions.filter((f) => f.name === name).map((f) => ticksOf(f))),
-  );
   return {
     ticks,
     machines: machines.list.map((m) => ({
@@ -141,6 +147,7 @@ function predict(
       rate: m.rate,
       upload: finite(m.upload),
       download: finite(m.download),
+      ...(Number.isFinite(m.memory) ? { memory: m.memory } : {}),
     })),
     shards: times,
     tick,
@@ -149,7 +156,8 @@ function predict(
 }
 
 /** Ticks of a batch, those that were written out in front of the loop included. */
-function ticksOf(f: ShardProgram['schedule']['functions'][number]): number {
-  const tick = tickOf(f);
+function ticksIn({ schedule }: ShardProgram, name: string): number {
+  const f = schedule.functions.find((g) => g.name === name);
+  const tick = f && tickOf(f);
   return tick ? tick.firstTick + tick.repeat : 1;
 }

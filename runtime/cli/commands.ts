@@ -169,6 +169,11 @@ export const commands: readonly Command[] = [
           .positional('file', { type: 'string', describe: 'model file (.pcn)' })
           .positional('task', { type: 'string', describe: 'name of a train block' })
           .option('partition', { type: 'string', requiresArg: true, describe: 'K: cut the model into K shards' })
+          .option('mesh', {
+            type: 'string',
+            requiresArg: true,
+            describe: 'file of machines (`nmc mesh record`): a shard for each, as large as it is fast',
+          })
           .option('out', {
             alias: 'o',
             type: 'string',
@@ -177,6 +182,7 @@ export const commands: readonly Command[] = [
           }),
         ['$0 compile model.pcn -o model.plan', 'plan.json, the programs and cpu/*.onnx'],
         ['$0 compile model.pcn --partition 8', 'eight shards, with what crosses between them'],
+        ['$0 compile model.pcn --mesh mesh.json', 'a shard for each machine of the file'],
       ),
     load: () => import('./compile.ts'),
   },

@@ -12,6 +12,7 @@ import { closest } from '../../compiler/diagnostics/suggest.ts';
 import { fileHost } from '../../compiler/host.ts';
 import { printProgram } from '../../spec/program-text.ts';
 import { UserError } from '../support/errors.ts';
+import { formatBytes } from '../support/format-numbers.ts';
 import { type Arguments, text, texts } from './command.ts';
 import { debugLog, timed } from './debug.ts';
 import { packageVersion } from './package-root.ts';
@@ -118,13 +119,47 @@ export async function planOf(model: CheckedModel, staged: Staged, cut?: Cut): Pr
   const cpu = timed('onnx', () => lowerToCpu(staged.program));
   if (debugLog().shows('kernels')) await debugKernels(cpu);
   const modules = modulesOf(model);
-  return timed('plan', () => finishPlan(staged, { compiler: `nmc ${packageVersion()}`, modules }, cpu));
+  const built = timed('plan', () => finishPlan(staged, { compiler: `nmc ${packageVersion()}`, modules }, cpu));
+  assertFits(model.path, built.plan, cut?.machines);
+  return built;
 }
 
 /** Into how many shards, on which machines. */
 export interface Cut {
   readonly shards: number;
   readonly machines?: Machines;
+}
+
+/** `--mesh FILE`, or `--partition K`: a shard for each machine, in the order of the file. */
+export async function meshCutOf(args: Arguments): Promise<Cut> {
+  const path = text(args, 'mesh');
+  const asked = cutOf(args, 'partition');
+  if (path === undefined) return asked;
+  const [{ readMesh }, { machinesOf }] = await Promise.all([
+    import('../plan/mesh-file.ts'),
+    import('../../compiler/6-partition/machines-of.ts'),
+  ]);
+  const machines = machinesOf(readMesh(path));
+  const shards = machines.list.length;
+  if (text(args, 'partition') !== undefined && asked.shards !== shards)
+    throw new UserError(
+      'partition/machines',
+      `${path} has ${shards} machines, --partition asks for ${asked.shards} shards`,
+      'leave out --partition: every machine of the file gets a shard',
+    );
+  return { shards, machines };
+}
+
+/** A model that is not cut has to fit the one machine. */
+function assertFits(path: string, plan: BuiltPlan['plan'], machines: Machines | undefined): void {
+  const [machine] = machines?.list ?? [];
+  const [shard] = plan.shards;
+  if (!machine || !shard || shard.memory <= machine.memory) return;
+  throw new UserError(
+    'partition/impossible',
+    `${path} cannot be placed so: ${machine.name} has ${formatBytes(machine.memory)}, ${plan.model} needs ${formatBytes(shard.memory)}`,
+    'add machines or memory, or make the batch smaller',
+  );
 }
 
 async function cutPlanOf(model: CheckedModel, staged: Staged, { shards, machines }: Cut): Promise<BuiltPlan> {

@@ -6,14 +6,14 @@ import { writePlan } from '../plan/plan-folder.ts';
 import { emit } from '../support/emit.ts';
 import { formatBytes, formatCount } from '../support/format-numbers.ts';
 import { type Arguments, EXIT, flag, text } from './command.ts';
-import { buildStages, checkModel, cutOf, fileArgument, planOf, selectTask } from './compile-model.ts';
+import { buildStages, checkModel, fileArgument, meshCutOf, planOf, selectTask } from './compile-model.ts';
 import { timed } from './debug.ts';
 
 export default async function (args: Arguments): Promise<number> {
   const path = fileArgument(args);
   const model = checkModel(path, args);
   const staged = buildStages(selectTask(model, text(args, 'task'), args));
-  const { plan, files } = await withGpuKernels(await planOf(model, staged, cutOf(args, 'partition')));
+  const { plan, files } = await withGpuKernels(await planOf(model, staged, await meshCutOf(args)));
   const folder = text(args, 'out') ?? `${basename(path).replace(/\.pcn$/, '')}.plan`;
   const bytes = planBytes(plan);
   writePlan(folder, bytes, files);
