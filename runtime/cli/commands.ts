@@ -154,9 +154,11 @@ export const commands: readonly Command[] = [
             requiresArg: true,
             describe: 'the program behind this pass (`none`: before the first)',
           })
-          .option('svg', { type: 'string', describe: 'draw the graph; a path, or standard output' }),
+          .option('svg', { type: 'string', describe: 'draw the graph, or a plan; a path, or standard output' })
+          .option('html', { type: 'string', describe: 'a plan as a page: picture and table' }),
         ['$0 show model.pcn --stage program --after hoist', 'the work of one pass'],
         ['$0 show model.pcn --svg model.svg', 'a picture of the graph'],
+        ['$0 show model.plan --html plan.html', 'shards, borders, and what limits them'],
       ),
     load: () => import('./show.ts'),
   },

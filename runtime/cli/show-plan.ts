@@ -1,29 +1,62 @@
 /** `nmc show PLAN`: what each shard holds, does and exchanges, what limits the whole, and what would help. */
-import type { Plan, PlanPredicted, PlanShard } from '../../spec/plan.ts';
+import type { Plan } from '../../spec/plan.ts';
+import { writeFileAtomic } from '../support/atomic.ts';
 import { emit } from '../support/emit.ts';
 import { formatBytes, formatCount } from '../support/format-numbers.ts';
 import { EXIT } from './command.ts';
 import { openPlan } from './open-plan.ts';
+import { figuresOf, type PlanFigures, type ShardFigures } from './plan-figures.ts';
 
-export function showPlan(folder: string, asJson: boolean): number {
+export interface ShowPlanOptions {
+  readonly json: boolean;
+  /** A picture: a path, or '' for standard output. */
+  readonly svg?: string;
+  readonly html?: string;
+}
+
+export async function showPlan(folder: string, { json, svg, html }: ShowPlanOptions): Promise<number> {
   const { plan } = openPlan(folder);
-  if (asJson) {
-    emit({ ...plan });
+  const figures = figuresOf(plan);
+  if (svg !== undefined || html !== undefined) return draw(plan, figures, { json, svg, html });
+  if (json) {
+    emit({ ...figures });
     return EXIT.done;
   }
-  process.stdout.write(
-    `${headOf(plan)}\n\n${tableOf(plan)}\n${plan.predicted ? bottleneckOf(plan, plan.predicted) : ''}`,
-  );
-  for (const p of plan.predictions)
-    process.stdout.write(`\npredict ${p.task}: ${p.reads.map((r) => r.name).join(', ')}`);
-  for (const c of plan.checks) process.stdout.write(`\ncheck ${c.text}`);
-  process.stdout.write('\n');
+  process.stdout.write(textOf(plan, figures));
   return EXIT.done;
 }
 
-function headOf({ model, compiler, training }: Plan): string {
-  const task = training ? ` · ${training.task}: ${training.rule}, batches of ${training.batch}` : '';
-  return `${model} · ${compiler}${task}`;
+async function draw(
+  plan: Plan,
+  figures: PlanFigures,
+  { json, svg, html }: { readonly json: boolean; readonly svg: string | undefined; readonly html: string | undefined },
+): Promise<number> {
+  const { planSvg } = await import('../../compiler/8-plan/svg.ts');
+  const picture = await planSvg(plan);
+  const { planPage } = await import('./plan-page.ts');
+  const wanted = [
+    ['svg', svg, () => picture],
+    ['html', html, () => planPage(picture, textOf(plan, figures), plan.model)],
+  ] as const;
+  const written: Record<string, string> = {};
+  for (const [kind, path, make] of wanted) {
+    if (path === undefined) continue;
+    if (path !== '') writeFileAtomic(path, make());
+    else if (!json) process.stdout.write(make());
+    written[kind] = path === '' ? make() : path;
+  }
+  if (json) emit({ ...figures, ...written });
+  return EXIT.done;
+}
+
+export function textOf(plan: Plan, figures: PlanFigures): string {
+  const { model, compiler, task, rule, batch } = figures;
+  const head = `${model} · ${compiler}${task === null ? '' : ` · ${task}: ${rule}, batches of ${batch}`}`;
+  const ends = [
+    ...plan.predictions.map((p) => `predict ${p.task}: ${p.reads.map((r) => r.name).join(', ')}`),
+    ...plan.checks.map((c) => `check ${c.text}`),
+  ];
+  return `${head}\n\n${tableOf(figures)}\n${bottleneckOf(figures)}${ends.map((line) => `\n${line}`).join('')}\n`;
 }
 
 /** Rows of cells, the first on the left, the others on the right. */
@@ -32,80 +65,54 @@ function columns(rows: readonly (readonly string[])[]): string {
   return rows.map((row) => row.map((cell, i) => cell.padStart(widths[i] ?? 0)).join('  ')).join('\n');
 }
 
-function tableOf(plan: Plan): string {
-  const { shards, predicted } = plan;
-  if (!predicted)
+function tableOf({ shards, totals, bottleneck }: PlanFigures): string {
+  if (!bottleneck)
     return columns([
       ['shard', 'nodes', 'parameters', 'memory', 'work/batch'],
-      ...shards.map((s) => [...commonCells(s), `${(s.flopsPerBatch / 1e6).toFixed(1)} MFLOP`]),
+      ...shards.map((s) => [String(s.shard), ...commonCells(s), megaflops(s.flopPerBatch)]),
     ]);
-  const out = traffic(plan, 'from');
-  const back = traffic(plan, 'to');
-  const totals = [
-    'all',
-    String(shards.reduce((n, s) => n + s.nodes.length, 0)),
-    formatCount(shards.reduce((n, s) => n + s.parameterCount, 0)),
-    formatBytes(shards.reduce((n, s) => n + s.memory, 0)),
-    megaflops(shards.reduce((n, s) => n + (s.flopsPerTick ?? 0), 0)),
-    formatBytes(out.reduce((a, b) => a + b, 0)),
-    formatBytes(back.reduce((a, b) => a + b, 0)),
-    rate(predicted.tick),
-    '',
-  ];
+  const named = shards.some((s) => s.machine !== null);
+  const place = (name: string): string[] => (named ? [name] : []);
   return columns([
-    ['shard', 'nodes', 'parameters', 'memory', 'work/tick', 'out/tick', 'in/tick', 'ticks/s', 'limited by'],
-    ...shards.map((s, i) => {
-      const time = predicted.shards[i] ?? { compute: 0, upload: 0, download: 0 };
-      const [by, seconds] = slowest(time);
-      return [
-        ...commonCells(s),
-        megaflops(s.flopsPerTick ?? 0),
-        formatBytes(out[i] ?? 0),
-        formatBytes(back[i] ?? 0),
-        rate(seconds),
-        by,
-      ];
-    }),
-    totals,
+    // biome-ignore format: one line
+    ['shard', ...place('machine'), 'nodes', 'parameters', 'memory', 'work/tick', 'out/tick', 'in/tick', 'ticks/s', 'limited by'],
+    ...shards.map((s) => [
+      String(s.shard),
+      ...place(s.machine ?? ''),
+      ...commonCells(s),
+      megaflops(s.flopPerTick ?? 0),
+      formatBytes(s.sentBytes),
+      formatBytes(s.receivedBytes),
+      rate(s.ticksPerSecond),
+      s.limit ?? '',
+    ]),
+    [
+      'all',
+      ...place(''),
+      ...commonCells(totals),
+      megaflops(totals.flopPerTick ?? 0),
+      formatBytes(totals.borderBytes),
+      formatBytes(shards.reduce((sum, s) => sum + s.receivedBytes, 0)),
+      rate(totals.ticksPerSecond),
+      '',
+    ],
   ]);
 }
 
-function commonCells(s: PlanShard): string[] {
-  return [String(s.id), String(s.nodes.length), formatCount(s.parameterCount), formatBytes(s.memory)];
-}
-
-function traffic(plan: Plan, end: 'from' | 'to'): number[] {
-  const bytes = plan.shards.map(() => 0);
-  for (const flow of plan.borders.flatMap((b) => b.flows))
-    bytes[flow[end]] = (bytes[flow[end]] ?? 0) + flow.bytesPerTick.f32;
-  return bytes;
+function commonCells(s: Pick<ShardFigures, 'nodes' | 'parameters' | 'memory'>): string[] {
+  return [String(s.nodes), formatCount(s.parameters), formatBytes(s.memory)];
 }
 
 const megaflops = (flops: number): string => `${(flops / 1e6).toFixed(2)} MFLOP`;
-const rate = (seconds: number): string => (seconds > 0 ? formatCount(Math.round(1 / seconds)) : '-');
+const rate = (perSecond: number | null): string => (perSecond === null ? '-' : formatCount(perSecond));
 
-function slowest(time: PlanPredicted['shards'][number]): readonly [string, number] {
-  const all = [
-    ['compute', time.compute],
-    ['upload', time.upload],
-    ['download', time.download],
-  ] as const;
-  return all.reduce((worst, next) => (next[1] > worst[1] ? next : worst));
-}
-
-function bottleneckOf(plan: Plan, { limit, shards, tick, ticks, machines }: PlanPredicted): string {
-  const name = machines[limit.shard]?.name ?? `shard ${limit.shard}`;
-  const mean = shards.reduce((sum, s) => sum + s.compute, 0) / Math.max(1, shards.length);
-  const nodes = plan.shards[limit.shard]?.nodes ?? [];
-  const heavy = nodes.length === 1 ? `it holds ${nodes[0]} alone` : `it holds ${nodes.length} pieces`;
-  const help =
-    limit.by === 'compute'
-      ? tick > 1.05 * mean
-        ? `a faster machine there; a shard does ${((100 * mean) / tick).toFixed(0)} % of that on average`
-        : 'more shards, or faster machines: the work is even'
-      : `a faster ${limit.by}, half as wide frames (f16), or fewer shards`;
+function bottleneckOf({ bottleneck, shards, ticks }: PlanFigures): string {
+  if (!bottleneck) return '';
+  const { shard, machine, by, to, help } = bottleneck;
+  const holds = shards[shard]?.holds ?? [];
+  const heavy = holds.length === 1 ? `it holds ${holds[0]} alone` : `it holds ${holds.length} pieces`;
   return (
-    `\nbottleneck  shard ${limit.shard} on ${name}, by ${limit.by} (${heavy}); ${ticks} ticks a batch\n` +
+    `\nbottleneck  shard ${shard} on ${machine}, by ${by}${to === null ? '' : ` to ${to}`} (${heavy}); ${ticks} ticks a batch\n` +
     `would help  ${help}\n`
   );
 }

@@ -20,7 +20,14 @@ const STAGES = ['ast', 'graph', 'program', 'onnx'] as const;
 
 export default async function (args: Arguments): Promise<number> {
   const path = fileArgument(args);
-  if (isPlanFolder(path)) return (await import('./show-plan.ts')).showPlan(path, flag(args, 'json'));
+  if (isPlanFolder(path)) {
+    const { showPlan } = await import('./show-plan.ts');
+    const target = (name: string): Record<string, string> =>
+      args[name] === undefined ? {} : { [name]: text(args, name) ?? '' };
+    return showPlan(path, { json: flag(args, 'json'), ...target('svg'), ...target('html') });
+  }
+  if (args.html !== undefined)
+    throw new UserError('usage/html', `${path} is no plan`, 'nmc compile makes one; --svg draws a model');
   const stage = text(args, 'stage') ?? 'graph';
   if (!(STAGES as readonly string[]).includes(stage)) {
     const close = closest(stage, STAGES);

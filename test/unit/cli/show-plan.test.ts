@@ -1,0 +1,96 @@
+/** A plan for people: the same figures as a table, as one object, as a picture and as a page. */
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, afterEach, beforeAll, expect, test, vi } from 'vitest';
+import type { PlanFigures } from '../../../runtime/cli/plan-figures.ts';
+import { runCommandLine } from '../../../runtime/cli/run-command-line.ts';
+import type { Plan } from '../../../spec/plan.ts';
+
+vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 });
+
+const folder = mkdtempSync(join(tmpdir(), 'nmc-show-'));
+const PLAN = join(folder, 'digits.plan');
+const MESH = join(folder, 'mesh.json');
+
+async function nmc(...argv: string[]): Promise<{ code: number; stdout: string; stderr: string }> {
+  const printed = { stdout: '', stderr: '' };
+  for (const name of ['stdout', 'stderr'] as const)
+    vi.spyOn(process[name], 'write').mockImplementation((text) => {
+      printed[name] += String(text);
+      return true;
+    });
+  const code = await runCommandLine(argv);
+  vi.restoreAllMocks();
+  return { code, ...printed };
+}
+
+const machines = [
+  { name: 'desk', rate: 4e10, memory: 1e9 },
+  { name: 'attic', rate: 2e10, memory: 1e9, upload: 1e7, download: 1e7 },
+  { name: 'shed <1>', rate: 1e10, memory: 1e9 },
+];
+
+beforeAll(async () => {
+  writeFileSync(MESH, JSON.stringify({ format: '1.0', machines }));
+  const args = ['dsl-examples/digits.pcn', '--set', 'hidden=12', '-o', PLAN];
+  expect(await nmc('compile', ...args, '--mesh', MESH)).toMatchObject({ code: 0, stderr: '' });
+});
+afterEach(() => vi.restoreAllMocks());
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+async function figures(): Promise<PlanFigures> {
+  return JSON.parse((await nmc('show', PLAN, '--json')).stdout) as PlanFigures;
+}
+
+test('--json has the figures of the plan, a row for each shard, and their sums', async () => {
+  const plan = JSON.parse(readFileSync(join(PLAN, 'plan.json'), 'utf8')) as Plan;
+  const shown = await figures();
+  expect(shown.shards.map((s) => s.machine)).toEqual(['desk', 'attic', 'shed <1>']);
+  expect(shown.shards.map((s) => s.memory)).toEqual(plan.shards.map((s) => s.memory));
+  expect(shown.shards.map((s) => s.holds)).toEqual(plan.shards.map((s) => s.nodes));
+  const sent = plan.borders.flatMap((b) => b.flows).reduce((sum, f) => sum + f.bytesPerTick.f32, 0);
+  expect(shown.totals.borderBytes).toBe(sent);
+  // Each byte is sent by one shard and received by another.
+  expect(shown.shards.reduce((sum, s) => sum + s.borderBytes, 0)).toBe(2 * sent);
+  expect(shown.totals.parameters).toBe(plan.shards.reduce((sum, s) => sum + s.parameterCount, 0));
+  const slowest = Math.min(...shown.shards.map((s) => s.ticksPerSecond ?? Infinity));
+  expect(shown.totals.ticksPerSecond).toBeCloseTo(slowest, 6);
+  expect(shown.bottleneck).toMatchObject({ machine: machines[shown.bottleneck?.shard ?? -1]?.name });
+});
+
+test('the table says the same, with the machine of each shard', async () => {
+  const { stdout } = await nmc('show', PLAN);
+  const { bottleneck } = await figures();
+  const rows = stdout.split('\n').filter((line) => /^ +(\d|all) /.test(line));
+  expect(rows).toHaveLength(4);
+  for (const [i, { name }] of machines.entries()) expect(rows[i]).toContain(` ${name} `);
+  expect(stdout).toContain(`bottleneck  shard ${bottleneck?.shard} on ${bottleneck?.machine}, by ${bottleneck?.by}`);
+});
+
+test('--svg draws every shard and every border, the widest line where most crosses; --html is a page', async () => {
+  const { code, stdout } = await nmc('show', PLAN, '--svg');
+  expect(code).toBe(0);
+  expect(stdout.match(/class="node"/g)).toHaveLength(3);
+  const pairs = new Set((await figures()).borders.map((b) => [b.from, b.to].sort().join('-')));
+  expect(stdout.match(/class="edge"/g)).toHaveLength(pairs.size);
+  const page = join(folder, 'plan.html');
+  expect(await nmc('show', PLAN, '--html', page)).toEqual({ code: 0, stdout: '', stderr: '' });
+  const html = readFileSync(page, 'utf8');
+  expect(html).toMatch(/^<!doctype html>[\s\S]*<svg [\s\S]*<\/svg>[\s\S]*bottleneck/);
+  expect(html).toContain('shed &lt;1&gt;');
+  expect(html).not.toContain('shed <1>');
+  expect(await nmc('show', 'dsl-examples/digits.pcn', '--html', page)).toMatchObject({ code: 2 });
+});
+
+test('machines too small, or another number of shards than machines, are refused with words', async () => {
+  const tiny = join(folder, 'tiny.json');
+  writeFileSync(tiny, JSON.stringify({ format: '1.0', machines: machines.map((m) => ({ ...m, memory: 1e4 })) }));
+  const out = ['-o', join(folder, 'none.plan')];
+  const refused = await nmc('compile', 'dsl-examples/digits.pcn', '--mesh', tiny, ...out);
+  expect(refused.code).toBe(2);
+  expect(refused.stderr).toMatch(/error\[partition\/impossible\]: .* needs .* MiB/);
+  const asked = await nmc('compile', 'dsl-examples/digits.pcn', '--mesh', MESH, '--partition', '2', ...out);
+  expect(asked).toMatchObject({ code: 2 });
+  expect(asked.stderr).toContain('has 3 machines, --partition asks for 2 shards');
+});
