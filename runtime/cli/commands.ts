@@ -189,6 +189,19 @@ export const commands: readonly Command[] = [
     load: () => import('./compile.ts'),
   },
   {
+    usage: 'plan <action> <a> <b>',
+    summary: 'say what moves between two plans, and why',
+    options: (y) =>
+      example(
+        json(y)
+          .positional('action', { choices: ['diff'] as const, describe: 'diff: from plan A to plan B' })
+          .positional('a', { type: 'string', describe: 'plan folder' })
+          .positional('b', { type: 'string', describe: 'plan folder' }),
+        ['$0 plan diff old.plan new.plan', 'pieces that move, machines that changed, the tick before and after'],
+      ),
+    load: () => import('./plan.ts'),
+  },
+  {
     usage: 'serve',
     summary: 'serve predictions over HTTP; newer weights are taken up on the way',
     options: (y) =>

@@ -26,6 +26,8 @@ const COMMANDS = [
   'doctor',
   'data',
   'partition',
+  'plan',
+  'mesh',
   ...['up', 'synchronizer', 'join', 'leave', 'deploy', 'status', 'logs', 'stop', 'fetch', 'simulate', 'keys'],
 ];
 
