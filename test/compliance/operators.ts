@@ -237,6 +237,7 @@ function layouts(seed: number): OperatorCase[] {
     one('reshape', [], { shape: [1, 1] }),
     one('reshape', [1, 1], { shape: [] }),
     one('reshape', [3, 4], { shape: [12] }),
+    one('reshape', [3, 4], { shape: [4, 3], oneWay: true }),
     one('reshape', [3, 4], { shape: [2, 1, 6] }),
     one('broadcast', [], { shape: [] }),
     one('broadcast', [], { shape: [3, 2] }),

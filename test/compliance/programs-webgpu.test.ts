@@ -70,7 +70,7 @@ async function train(open: Opener, program: Program, small = true): Promise<Trai
   const session = await open(program);
   await initialise(session, program, 3);
   for (const s of program.states)
-    if (s.role === 'statistic') await session.write(s.id, new Float32Array(sizeOf(s.shape)).fill(0.75));
+    if (s.init.kind === 'statistic') await session.write(s.id, new Float32Array(sizeOf(s.shape)).fill(0.75));
   const found = new Map<string, Tensor>();
   const [f] = program.functions;
   if (!f) return found;

@@ -39,7 +39,7 @@ describe('what has no energy that is a number', () => {
     expect(lines.at(-1)).toMatchObject({ event: 'error' });
     expect(lines.at(-1)?.code).toMatch(/^(energy|weights)\/not-finite$/);
     expect(stderr).toMatch(/no longer (a )?finite/);
-    expect(stderr).toMatch(/epoch \d+, batch \d+/);
+    expect(stderr).toMatch(/batch \d+ of epoch \d+/);
     for (const { data } of openRun(run).readParameters())
       expect(Array.from(data, Number).every(Number.isFinite)).toBe(true);
     expect(openRun(run).latestSnapshot().finished).toBe(false);

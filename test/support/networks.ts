@@ -11,8 +11,9 @@ import type { Graph, GraphLink, GraphNode } from '../../compiler/4-graph/graph.t
 import { constant, type Expr, leaf, type Shape } from '../../compiler/operators/expr.ts';
 import { apply } from '../../compiler/operators/table.ts';
 import type { DeviceSession, FieldData } from '../../runtime/device/device.ts';
+import { initialValues } from '../../spec/initialise.ts';
 import type { Program, ProgramFunction } from '../../spec/program.ts';
-import { sizeOf } from '../../spec/program.ts';
+import { memberStates, sizeOf } from '../../spec/program.ts';
 import { stream } from '../../spec/random.ts';
 
 const span = { file: 'test.pcn', start: 0, end: 0 };
@@ -147,6 +148,11 @@ export function randomInputs(f: ProgramFunction, seed: number): Record<string, F
 /** Sets every parameter and every other state to its initial value, in f64. */
 export async function initialise(session: DeviceSession, program: Program, seed: number): Promise<void> {
   for (const state of program.states) {
+    if (memberStates(state).some((member) => member.init.kind === 'entries')) {
+      // Which connections exist: anything else in there would be two in one place.
+      await session.write(state.id, initialValues(state, seed));
+      continue;
+    }
     const random = stream(seed, state.id);
     const { init } = state;
     const draw = (i: number): number => {
