@@ -6,6 +6,7 @@ import { runPassesByNode } from './5-program/passes/index.ts';
 import { measureCosts } from './6-partition/costs.ts';
 import { partition } from './6-partition/partition.ts';
 import { type Impossible, type Machines, type Problem, uniformMachines } from './6-partition/problem.ts';
+import { rebalance } from './6-partition/rebalance.ts';
 import { cutLine, heaviestFirst } from './6-partition/shards/line.ts';
 import { nodeOwner, type Owner, type Owners } from './6-partition/shards/owners.ts';
 import { assignmentOf, ofNode, piecesOf } from './6-partition/shards/pieces.ts';
@@ -34,10 +35,11 @@ export function buildShards(
   inputs: PlanInputs,
   shards: number,
   machines?: Machines,
+  old?: OldPlaces,
 ): { kind: 'plan'; built: BuiltPlan } | CannotCut {
   const { checked, graph, task, predicts } = staged;
   const fleet = machines ?? uniformMachines(shards, { rate: ASSUMED_RATE });
-  const cut = cutModel(staged, fleet);
+  const cut = cutModel(staged, fleet, old);
   if (cut.kind === 'impossible') return cut;
   const { program, split, nodes } = cut;
   const files = lowerShardsToCpu(split.map((s) => s.program));
@@ -61,13 +63,17 @@ export interface CutModel {
 const MEMORY_ROUNDS = 4;
 
 /** Programs of the shards, one for each machine and within its memory; nothing is written for any device yet. */
-export function cutModel({ checked, graph, lowered }: Staged, machines: Machines): CutModel | CannotCut {
+export function cutModel(
+  { checked, graph, lowered }: Staged,
+  machines: Machines,
+  old?: OldPlaces,
+): CutModel | CannotCut {
   const whole = runPassesByNode(lowered);
   const together = checked.schedules.filter((s) => s.model === graph.name).flatMap((s) => s.keepTogether);
   let room = machines;
   let full: CannotCut | undefined;
   for (let round = 0; round < MEMORY_ROUNDS; round++) {
-    const cut = cutPieces(graph, whole, room, together);
+    const cut = (old && keepPlaces(graph, whole, room, together, old)) ?? cutPieces(graph, whole, room, together);
     if (cut.kind === 'impossible') return full ?? cut;
     const { program, owners, pieces, part } = cut;
     const split = splitProgram(program, owners, assignmentOf(graph, pieces, part), machines.list.length);
@@ -110,6 +116,53 @@ interface CutPieces {
   readonly owners: Owners;
   readonly pieces: readonly Owner[];
   readonly part: Int32Array;
+}
+
+/** Where an older plan has its pieces: the name of the machine by that of the piece, `h1` or `h1/2`. */
+export interface OldPlaces {
+  readonly shards: number;
+  readonly machines: ReadonlyMap<string, string>;
+}
+
+/**
+ * The older plan's pieces on the machines that there are now, moved only as far as the gain is worth it; undefined
+ * where the model is no longer cut so, or a machine would stay without a piece.
+ */
+function keepPlaces(
+  graph: Graph,
+  whole: Program,
+  machines: Machines,
+  together: readonly (readonly string[])[],
+  old: OldPlaces,
+): CutPieces | undefined {
+  const tiled = (tiling: Tiling): { cut: Omit<CutPieces, 'part'>; problem: Problem } => {
+    const owners = tiledOwners(graph, tiling);
+    const pieces = tiledPieces(graph, tiling);
+    const program = tiling.size > 0 ? tileProgram(graph, whole, tiling) : whole;
+    const { problem } = piecesOf(graph, program, owners, pieces, machines, together);
+    return { cut: { kind: 'cut', program, owners, pieces }, problem };
+  };
+  const isOld = ({ cut }: ReturnType<typeof tiled>): boolean =>
+    cut.pieces.length === old.machines.size && cut.pieces.every((o) => old.machines.has(o.replace(/^node /, '')));
+  let found = tiled(new Map());
+  let { work } = found.problem.pieces;
+  // The same choices in the same order as when the older plan was made.
+  for (const tiles of GRAINS) {
+    if (isOld(found)) break;
+    const tiling = chooseTiling(graph, work, old.shards * tiles);
+    if (!tiling) continue;
+    found = tiled(tiling);
+    work = workByNode(graph, found.cut.pieces, found.problem.pieces.work);
+  }
+  if (!isOld(found)) return undefined;
+  const numbers = new Map(machines.list.map((m, i) => [m.name, i]));
+  const places = Int32Array.from(
+    found.cut.pieces,
+    (o) => numbers.get(old.machines.get(o.replace(/^node /, '')) ?? '') ?? -1,
+  );
+  const result = rebalance(found.problem, places, { useAll: true });
+  if (result.kind === 'impossible') return undefined;
+  return machines.list.every((_, i) => result.part.includes(i)) ? { ...found.cut, part: result.part } : undefined;
 }
 
 /** The shares of machines may miss the best that there can be by so much. */

@@ -176,6 +176,12 @@ export const commands: readonly Command[] = [
             requiresArg: true,
             describe: 'file of machines (`nmc mesh record`): a shard for each, as large as it is fast',
           })
+          .option('from', {
+            type: 'string',
+            requiresArg: true,
+            describe:
+              'an older plan: pieces move only for a tick a tenth faster, or where they must; all anew where its tiles do not fit',
+          })
           .option('out', {
             alias: 'o',
             type: 'string',

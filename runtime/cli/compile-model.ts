@@ -5,6 +5,7 @@ import { passes } from '../../compiler/5-program/passes/index.ts';
 import type { Machines } from '../../compiler/6-partition/problem.ts';
 import type { BuiltPlan } from '../../compiler/8-plan/build.ts';
 import { buildProgram, finishPlan, type Selected, type Staged } from '../../compiler/build-program.ts';
+import type { OldPlaces } from '../../compiler/build-shards.ts';
 import { checkFile } from '../../compiler/compile.ts';
 import type { Diagnostic } from '../../compiler/diagnostics/diagnostic.ts';
 import { DiagnosticsError } from '../../compiler/diagnostics/diagnostics-error.ts';
@@ -128,12 +129,16 @@ export async function planOf(model: CheckedModel, staged: Staged, cut?: Cut): Pr
 export interface Cut {
   readonly shards: number;
   readonly machines?: Machines;
+  /** Of an older plan, to move as little as is worth it. */
+  readonly old?: OldPlaces;
 }
 
 /** `--mesh FILE`, or `--partition K`: a shard for each machine, in the order of the file. */
 export async function meshCutOf(args: Arguments): Promise<Cut> {
   const path = text(args, 'mesh');
-  const asked = cutOf(args, 'partition');
+  const older = text(args, 'from');
+  const old = older === undefined ? {} : { old: await oldPlaces(older) };
+  const asked = { ...cutOf(args, 'partition'), ...old };
   if (path === undefined) return asked;
   const [{ readMesh }, { machinesOf }] = await Promise.all([
     import('../plan/mesh-file.ts'),
@@ -147,7 +152,17 @@ export async function meshCutOf(args: Arguments): Promise<Cut> {
       `${path} has ${shards} machines, --partition asks for ${asked.shards} shards`,
       'leave out --partition: every machine of the file gets a shard',
     );
-  return { shards, machines };
+  return { shards, machines, ...old };
+}
+
+/** `--from PLAN`: where its pieces are, by the names of machines. */
+async function oldPlaces(folder: string): Promise<OldPlaces> {
+  const { openPlan } = await import('./open-plan.ts');
+  const { shards, predicted } = openPlan(folder).plan;
+  const machines = new Map(
+    shards.flatMap((s, i) => s.nodes.map((n) => [n, predicted?.machines[i]?.name ?? `shard-${i}`] as const)),
+  );
+  return { shards: shards.length, machines };
 }
 
 /** A model that is not cut has to fit the one machine. */
@@ -162,10 +177,10 @@ function assertFits(path: string, plan: BuiltPlan['plan'], machines: Machines | 
   );
 }
 
-async function cutPlanOf(model: CheckedModel, staged: Staged, { shards, machines }: Cut): Promise<BuiltPlan> {
+async function cutPlanOf(model: CheckedModel, staged: Staged, { shards, machines, old }: Cut): Promise<BuiltPlan> {
   const { buildShards } = await import('../../compiler/build-shards.ts');
   const inputs = { compiler: `nmc ${packageVersion()}`, modules: modulesOf(model) };
-  const result = timed('shards', () => buildShards(staged, inputs, shards, machines));
+  const result = timed('shards', () => buildShards(staged, inputs, shards, machines, old));
   if (result.kind === 'plan') return result.built;
   throw new UserError('partition/impossible', `${model.path} cannot be cut so: ${result.reason}`, result.repair);
 }

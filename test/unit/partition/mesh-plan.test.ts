@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { expect, test, vi } from 'vitest';
 import { type Machine, type Machines, uniformMachines } from '../../../compiler/6-partition/problem.ts';
 import { buildProgram } from '../../../compiler/build-program.ts';
-import { buildShards } from '../../../compiler/build-shards.ts';
+import { buildShards, type OldPlaces } from '../../../compiler/build-shards.ts';
 import type { Plan } from '../../../spec/plan.ts';
 import { checked } from '../../support/check-source.ts';
 
@@ -12,14 +12,14 @@ vi.setConfig({ testTimeout: 60_000 });
 const all = checked(readFileSync('dsl-examples/digits.pcn', 'utf8'), { set: { hidden: '48' } });
 const [task] = all.trains;
 
-function build(machines: Machines): ReturnType<typeof buildShards> {
+function build(machines: Machines, old?: OldPlaces): ReturnType<typeof buildShards> {
   if (!task) throw new Error('no task');
   const staged = buildProgram({ checked: all, model: task.model, task, predicts: all.predicts });
-  return buildShards(staged, { compiler: 'nmc', modules: [] }, machines.list.length, machines);
+  return buildShards(staged, { compiler: 'nmc', modules: [] }, machines.list.length, machines, old);
 }
 
-function planFor(machines: Machines): Plan {
-  const result = build(machines);
+function planFor(machines: Machines, old?: OldPlaces): Plan {
+  const result = build(machines, old);
   if (result.kind !== 'plan') throw new Error(result.reason);
   return result.built.plan;
 }
@@ -63,4 +63,20 @@ test('a slow link between two machines limits the plan, and is named', () => {
   const { limit } = planFor(machines).predicted ?? {};
   expect(limit).toMatchObject({ by: 'link' });
   expect([limit?.shard, limit?.to].sort()).toEqual([0, 1]);
+});
+
+const placesOf = (plan: Plan): Map<string, string> =>
+  new Map(plan.shards.flatMap((s, i) => s.nodes.map((n) => [n, plan.predicted?.machines[i]?.name ?? ''] as const)));
+
+test('from an older plan: nothing moves for a small gain, and what has lost its machine finds another', () => {
+  const first = planFor(fleet({ name: 'a' }, { name: 'b' }, { name: 'c' }));
+  const old = { shards: 3, machines: placesOf(first) };
+  // In another order, one of them a little slower.
+  const same = planFor(fleet({ name: 'c' }, { name: 'a', rate: 0.98e10 }, { name: 'b' }), old);
+  expect(placesOf(same)).toEqual(old.machines);
+  const lost = placesOf(planFor(fleet({ name: 'a' }, { name: 'd' }, { name: 'c' }), old));
+  expect([...lost.keys()].sort()).toEqual([...old.machines.keys()].sort());
+  for (const [piece, machine] of old.machines)
+    if (machine !== 'b') expect({ piece, machine: lost.get(piece) }).toEqual({ piece, machine });
+    else expect(lost.get(piece)).not.toBe('b');
 });
