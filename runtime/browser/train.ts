@@ -3,10 +3,11 @@ import type { Plan, PlanTraining } from '../../spec/plan.ts';
 import type { Dataset } from '../data/dataset.ts';
 import { feedBatches } from '../data/feed.ts';
 import { batchCount } from '../data/order.ts';
-import { type Standardization, standardization } from '../data/statistics.ts';
+import { statisticsOf } from '../data/statistics.ts';
 import type { Device, FieldData } from '../device/device.ts';
 import { openGpu, requestAdapter } from '../device/webgpu/gpu.ts';
 import { openSession } from '../device/webgpu/session.ts';
+import { predictionOf } from '../shard/checks.ts';
 import { measure } from '../shard/evaluate.ts';
 import { openShard, type Shard } from '../shard/shard.ts';
 import { addResults, emptyTotals } from '../shard/totals.ts';
@@ -95,15 +96,7 @@ async function trainEpoch(
 
 async function accuracyOf(plan: Plan, shard: Shard, { seed, tests }: PageSettings): Promise<number | null> {
   const check = plan.checks.find((c) => c.metric === 'accuracy' && c.data.source === 'glyphs');
-  const prediction = plan.predictions.find((p) => p.task === check?.task);
+  const prediction = check && predictionOf(plan, check);
   if (!check || !prediction) return null;
   return measure(shard, prediction, check, drawDigits('test', seed, tests));
-}
-
-function statisticsOf(
-  states: readonly { readonly init: { readonly kind: string; readonly field?: string } }[],
-  data: Dataset,
-): Map<string, Standardization> {
-  const fields = new Set(states.flatMap(({ init }) => (init.kind === 'statistic' && init.field ? [init.field] : [])));
-  return new Map([...fields].map((field) => [field, standardization(data, field)]));
 }

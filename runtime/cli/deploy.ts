@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { planBytes } from '../../compiler/8-plan/build.ts';
 import type { Plan } from '../../spec/plan.ts';
 import { parseProgram } from '../../spec/program-text.ts';
+import { statisticsOf } from '../data/statistics.ts';
 import { makeDeployment } from '../net/make-deployment.ts';
 import type { MeshStatus } from '../net/mesh-status.ts';
 import { PLAN_FILE } from '../plan/plan-files.ts';
@@ -19,7 +20,7 @@ import { openMesh } from './mesh-link.ts';
 import { openPlan } from './open-plan.ts';
 import { packageVersion } from './package-root.ts';
 import { chosenSettings, type TrainSettings, trainingOf } from './train-settings.ts';
-import { dataOpener, openTrainingData, statisticsOf } from './training-data.ts';
+import { dataOpener, openTrainingData } from './training-data.ts';
 import { wholeNumber } from './whole-number.ts';
 
 interface Wanted {

@@ -1,6 +1,7 @@
 /** A training from the beginning: compile, open everything at once, make the run folder, go. */
 import { setImmediate, setTimeout } from 'node:timers/promises';
 import { dataOf, planBytes } from '../../compiler/8-plan/build.ts';
+import { statisticsOf } from '../data/statistics.ts';
 import type { Device } from '../device/device.ts';
 import { PLAN_FILE } from '../plan/plan-files.ts';
 import { openShards } from '../shard/shards.ts';
@@ -15,7 +16,7 @@ import { probe } from './probe.ts';
 import { runTo } from './train-loop.ts';
 import type { Reporter } from './train-report.ts';
 import { chosenSettings, configOf, RUN_PLAN, trainingOf } from './train-settings.ts';
-import { dataOpener, openTrainingData, statisticsOf } from './training-data.ts';
+import { dataOpener, openTrainingData } from './training-data.ts';
 import type { Interrupt } from './watch-interrupt.ts';
 
 /** Enough for a file to be found and its reading to begin, in other threads, before compiling takes this one. */

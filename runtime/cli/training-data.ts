@@ -2,10 +2,8 @@
 import { existsSync } from 'node:fs';
 import { isAbsolute, join } from 'node:path';
 import type { Plan, PlanData, PlanTraining } from '../../spec/plan.ts';
-import { type State, sizeOf } from '../../spec/program.ts';
 import { type Dataset, slice } from '../data/dataset.ts';
 import { openDataset } from '../data/open.ts';
-import { type Standardization, standardization } from '../data/statistics.ts';
 import type { TrainingData } from '../shard/trainable.ts';
 
 export interface DataSettings {
@@ -54,19 +52,4 @@ export async function openTrainingData(plan: Plan, training: PlanTraining, open:
 /** The folder that a run remembers, if it is still there; without it the environment decides. */
 export function rememberedData(folder: unknown): string | undefined {
   return typeof folder === 'string' && existsSync(folder) ? folder : undefined;
-}
-
-/** What `standardize` needs of the training data, by field. */
-export function statisticsOf(states: readonly State[], dataset: Dataset): Map<string, Standardization> {
-  const found = new Map<string, Standardization>();
-  for (const { init } of states)
-    if (init.kind === 'statistic' && !found.has(init.field))
-      found.set(init.field, standardization(dataset, init.field, elementOf(states, init.field)));
-  return found;
-}
-
-/** Elements of what is centred as one: of a sequence those of one step. */
-function elementOf(states: readonly State[], field: string): number | undefined {
-  const mean = states.find(({ init }) => init.kind === 'statistic' && init.field === field && init.what === 'mean');
-  return mean && sizeOf(mean.shape);
 }

@@ -1,4 +1,5 @@
 /** What `standardize(sample.image)` needs to know of the training set. */
+import { sizeOf as elementsOf, type State } from '../../spec/program.ts';
 import { allocate, type Dataset, type FieldArray, findField, sizeOf } from './dataset.ts';
 
 export interface Standardization {
@@ -28,6 +29,21 @@ export function standardization(
   for (const values of pieces(dataset, fieldName)) squares += squaresOf(mean, values);
   const deviation = Math.sqrt(squares / Math.max(1, rows * size));
   return { mean: Float32Array.from(mean), scale: deviation > 0 ? deviation : 1 };
+}
+
+/** What `standardize` needs of the training data, by field. */
+export function statisticsOf(states: readonly State[], dataset: Dataset): Map<string, Standardization> {
+  const found = new Map<string, Standardization>();
+  for (const { init } of states)
+    if (init.kind === 'statistic' && !found.has(init.field))
+      found.set(init.field, standardization(dataset, init.field, elementOf(states, init.field)));
+  return found;
+}
+
+/** Elements of what is centred as one: of a sequence those of one step. */
+function elementOf(states: readonly State[], field: string): number | undefined {
+  const mean = states.find(({ init }) => init.kind === 'statistic' && init.field === field && init.what === 'mean');
+  return mean && elementsOf(mean.shape);
 }
 
 /** All samples in order, some rows at a time, in one array that is used again. */
