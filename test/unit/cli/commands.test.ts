@@ -6,28 +6,10 @@ import { parse } from '../../../compiler/1-syntax/parse.ts';
 import { parseGraph } from '../../../compiler/4-graph/text.ts';
 import { passes } from '../../../compiler/5-program/passes/index.ts';
 import { CODES } from '../../../compiler/diagnostics/codes.ts';
-import { runCommandLine } from '../../../runtime/cli/run-command-line.ts';
 import { parseProgram, printProgram } from '../../../spec/program-text.ts';
+import { nmcInProcess as nmc } from '../../support/nmc-in-process.ts';
 
 afterEach(() => vi.restoreAllMocks());
-
-interface Printed {
-  readonly code: number;
-  readonly stdout: string;
-  readonly stderr: string;
-}
-
-async function nmc(...argv: string[]): Promise<Printed> {
-  const printed = { stdout: '', stderr: '' };
-  for (const name of ['stdout', 'stderr'] as const)
-    vi.spyOn(process[name], 'write').mockImplementation((text) => {
-      printed[name] += String(text);
-      return true;
-    });
-  const code = await runCommandLine(argv);
-  vi.restoreAllMocks();
-  return { code, ...printed };
-}
 
 const EXAMPLES = readdirSync('dsl-examples')
   .filter((name) => name.endsWith('.pcn'))

@@ -5,25 +5,13 @@ import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, expect, test, vi } from 'vitest';
 import { diffPlans, type PlanDiff } from '../../../compiler/8-plan/diff.ts';
 import { openPlan } from '../../../runtime/cli/open-plan.ts';
-import { runCommandLine } from '../../../runtime/cli/run-command-line.ts';
 import type { Plan } from '../../../spec/plan.ts';
+import { nmcInProcess as nmc } from '../../support/nmc-in-process.ts';
 
 vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 });
 
 const folder = mkdtempSync(join(tmpdir(), 'nmc-diff-'));
 const at = (name: string): string => join(folder, name);
-
-async function nmc(...argv: string[]): Promise<{ code: number; stdout: string; stderr: string }> {
-  const printed = { stdout: '', stderr: '' };
-  for (const name of ['stdout', 'stderr'] as const)
-    vi.spyOn(process[name], 'write').mockImplementation((text) => {
-      printed[name] += String(text);
-      return true;
-    });
-  const code = await runCommandLine(argv);
-  vi.restoreAllMocks();
-  return { code, ...printed };
-}
 
 const desk = { name: 'desk', rate: 4e10, memory: 1e9 };
 const attic = { name: 'attic', rate: 2e10, memory: 1e9 };

@@ -4,26 +4,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, expect, test, vi } from 'vitest';
 import type { PlanFigures } from '../../../runtime/cli/plan-figures.ts';
-import { runCommandLine } from '../../../runtime/cli/run-command-line.ts';
 import type { Plan } from '../../../spec/plan.ts';
+import { nmcInProcess as nmc } from '../../support/nmc-in-process.ts';
 
 vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 });
 
 const folder = mkdtempSync(join(tmpdir(), 'nmc-show-'));
 const PLAN = join(folder, 'digits.plan');
 const MESH = join(folder, 'mesh.json');
-
-async function nmc(...argv: string[]): Promise<{ code: number; stdout: string; stderr: string }> {
-  const printed = { stdout: '', stderr: '' };
-  for (const name of ['stdout', 'stderr'] as const)
-    vi.spyOn(process[name], 'write').mockImplementation((text) => {
-      printed[name] += String(text);
-      return true;
-    });
-  const code = await runCommandLine(argv);
-  vi.restoreAllMocks();
-  return { code, ...printed };
-}
 
 const machines = [
   { name: 'desk', rate: 4e10, memory: 1e9 },
