@@ -24,7 +24,12 @@ export function atomsOf(problem: Problem, useAll: boolean): Atoms {
   }
   const whole = hypergraph({ count: pieces.count, work: pieces.work, memory: pieces.memory, fixed: pinned }, nets);
   const h = count === pieces.count ? whole : contractHypergraph(whole, into, count);
-  const wrong = impossible(h, into, machines.list.map((machine) => machine.memory), useAll); // biome-ignore format: one line
+  const wrong = impossible(
+    h,
+    into,
+    machines.list.map((machine) => machine.memory),
+    useAll,
+  );
   return wrong ? { kind: 'impossible', ...wrong } : { kind: 'atoms', h, into };
 }
 
@@ -34,7 +39,6 @@ function impossible(
   memories: readonly number[],
   useAll: boolean,
 ): Impossible | undefined {
-  // biome-ignore format: one line
   if (useAll && h.count < memories.length) return { reason: 'too-few', most: h.count };
   const largest = Math.max(...memories);
   let needed = 0;

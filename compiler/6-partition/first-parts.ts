@@ -24,7 +24,14 @@ export function firstParts(h: Hypergraph, graph: Graph, fleet: Fleet, machines: 
   const shares = sharesOf(h, fleet, machines);
   const caps = shares.map((share) => share * (1 + SLACK));
   const large = h.count > 50_000;
-  const effort = { starts: large ? 1 : 4, tries: large ? 3 : 6, rounds: large ? 2 : 4, patience: large ? 0 : 30, greedyAbove: 30_000, meter: { visits: 0 } }; // biome-ignore format: one line
+  const effort = {
+    starts: large ? 1 : 4,
+    tries: large ? 3 : 6,
+    rounds: large ? 2 : 4,
+    patience: large ? 0 : 30,
+    greedyAbove: 30_000,
+    meter: { visits: 0 },
+  };
   const part = machines.length === 1 ? new Int32Array(h.count) : multilevel(graph, { shares, caps }, effort, dice);
   return placed(h, fleet, part, machines);
 }
@@ -32,7 +39,10 @@ export function firstParts(h: Hypergraph, graph: Graph, fleet: Fleet, machines: 
 /** Shares of the work by rate; a machine whose memory is too small for its share gets what fits, the others the rest. */
 function sharesOf(h: Hypergraph, fleet: Fleet, machines: Int32Array): Float64Array {
   const needed = Math.max(sum(h.memory), 1e-300);
-  const most = machines.length > 0 ? Float64Array.from(machines, (p) => (fleet.memory[p] as number) / needed) : new Float64Array(0); // biome-ignore format: one line
+  const most =
+    machines.length > 0
+      ? Float64Array.from(machines, (p) => (fleet.memory[p] as number) / needed)
+      : new Float64Array(0);
   const shares = new Float64Array(machines.length);
   const full = new Uint8Array(machines.length);
   for (let round = 0; round <= machines.length; round++) {

@@ -100,7 +100,6 @@ function spilled(
   fleet: Fleet,
   part: Int32Array,
 ): { machine: number; needed: number; available: number } | undefined {
-  // biome-ignore format: one line
   const held = new Float64Array(fleet.count);
   for (let v = 0; v < h.count; v++)
     held[part[v] as number] = (held[part[v] as number] as number) + (h.memory[v] as number);

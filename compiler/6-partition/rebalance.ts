@@ -107,7 +107,6 @@ function adopted(
   old: Int32Array,
   count: number,
 ): { part: Int32Array; orphans: number[] } {
-  // biome-ignore format: one line
   const part = new Int32Array(count).fill(-1);
   for (let v = 0; v < into.length; v++) {
     const atom = into[v] as number;

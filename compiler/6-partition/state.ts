@@ -326,7 +326,8 @@ export function createState(h: Hypergraph, fleet: Fleet, part: Int32Array): Stat
       for (let p = 0; p < K; p++) most = Math.max(most, time(p));
       if (traffic && bandwidth)
         for (let pair = 0; pair < traffic.length; pair++)
-          if ((traffic[pair] as number) > 0) most = Math.max(most, (traffic[pair] as number) / (bandwidth[pair] as number)); // biome-ignore format: one line
+          if ((traffic[pair] as number) > 0)
+            most = Math.max(most, (traffic[pair] as number) / (bandwidth[pair] as number));
       return most;
     },
     overMemory() {

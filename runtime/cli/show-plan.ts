@@ -74,8 +74,18 @@ function tableOf({ shards, totals, bottleneck }: PlanFigures): string {
   const named = shards.some((s) => s.machine !== null);
   const place = (name: string): string[] => (named ? [name] : []);
   return columns([
-    // biome-ignore format: one line
-    ['shard', ...place('machine'), 'nodes', 'parameters', 'memory', 'work/tick', 'out/tick', 'in/tick', 'ticks/s', 'limited by'],
+    [
+      'shard',
+      ...place('machine'),
+      'nodes',
+      'parameters',
+      'memory',
+      'work/tick',
+      'out/tick',
+      'in/tick',
+      'ticks/s',
+      'limited by',
+    ],
     ...shards.map((s) => [
       String(s.shard),
       ...place(s.machine ?? ''),

@@ -12,11 +12,21 @@ const validators = new Map<string, ValidateFunction>();
 export function readMesh(path: string): MeshFile {
   const value = readJson(path, 'mesh', 'name a file that `nmc mesh record` wrote');
   const fault = firstFault('mesh.schema.json', value);
-  if (fault) throw new UserError('mesh/format', `${path}: ${fault}`, 'see spec/mesh.schema.json, or write it anew with `nmc mesh record`'); // biome-ignore format: one line
+  if (fault)
+    throw new UserError(
+      'mesh/format',
+      `${path}: ${fault}`,
+      'see spec/mesh.schema.json, or write it anew with `nmc mesh record`',
+    );
   const mesh = value as MeshFile;
   const names = new Set<string>();
   for (const [i, { name }] of mesh.machines.entries()) {
-    if (names.has(name)) throw new UserError('mesh/name', `${path}: /machines/${i}/name ${name} is there twice`, 'give every machine a name of its own'); // biome-ignore format: one line
+    if (names.has(name))
+      throw new UserError(
+        'mesh/name',
+        `${path}: /machines/${i}/name ${name} is there twice`,
+        'give every machine a name of its own',
+      );
     names.add(name);
   }
   for (const key of ['latency', 'bandwidth'] as const) checkSquare(path, key, mesh);
@@ -28,11 +38,18 @@ function checkSquare(path: string, key: 'latency' | 'bandwidth', mesh: MeshFile)
   const K = mesh.machines.length;
   if (!rows) return;
   const repair = `${K} rows of ${K} numbers, in the order of the machines`;
-  if (rows.length !== K) throw new UserError('mesh/matrix', `${path}: /${key} has ${rows.length} rows for ${K} machines`, repair); // biome-ignore format: one line
+  if (rows.length !== K)
+    throw new UserError('mesh/matrix', `${path}: /${key} has ${rows.length} rows for ${K} machines`, repair);
   for (const [a, row] of rows.entries()) {
-    if (row.length !== K) throw new UserError('mesh/matrix', `${path}: /${key}/${a} has ${row.length} numbers for ${K} machines`, repair); // biome-ignore format: one line
+    if (row.length !== K)
+      throw new UserError('mesh/matrix', `${path}: /${key}/${a} has ${row.length} numbers for ${K} machines`, repair);
     const none = key === 'bandwidth' ? row.findIndex((speed, b) => speed === 0 && a !== b) : -1;
-    if (none >= 0) throw new UserError('mesh/matrix', `${path}: /bandwidth/${a}/${none} is 0`, 'write what passes through the relay, or leave bandwidth out'); // biome-ignore format: one line
+    if (none >= 0)
+      throw new UserError(
+        'mesh/matrix',
+        `${path}: /bandwidth/${a}/${none} is 0`,
+        'write what passes through the relay, or leave bandwidth out',
+      );
   }
 }
 

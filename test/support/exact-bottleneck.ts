@@ -33,7 +33,10 @@ export function programText({ pieces, nets, machines }: Problem): string {
   };
   const binary: string[] = [];
   for (let v = 0; v < pieces.count; v++) {
-    row(all.map((p) => [1, `x_${v}_${p}`] as const), '= 1'); // biome-ignore format: one line
+    row(
+      all.map((p) => [1, `x_${v}_${p}`] as const),
+      '= 1',
+    );
     for (const p of all) binary.push(`x_${v}_${p}`);
   }
   const sent: [number, string][][] = all.map(() => []);
@@ -48,7 +51,15 @@ export function programText({ pieces, nets, machines }: Problem): string {
       for (const q of all) {
         if (p === q) continue;
         const z = `z_${i}_${p}_${q}`;
-        for (const pin of pins) row([[1, z], [-1, `x_${hub}_${p}`], [-1, `x_${pin}_${q}`]], '>= -1'); // biome-ignore format: one line
+        for (const pin of pins)
+          row(
+            [
+              [1, z],
+              [-1, `x_${hub}_${p}`],
+              [-1, `x_${pin}_${q}`],
+            ],
+            '>= -1',
+          );
         const forth: [number, string] = [nets.out[i] as number, z];
         const home: [number, string] = [nets.back[i] as number, z];
         sent[p]?.push(forth);
@@ -61,7 +72,14 @@ export function programText({ pieces, nets, machines }: Problem): string {
     // Implied, and what makes the relaxation tight: what a pin's machine needs comes from somewhere.
     for (const q of all)
       for (const pin of pins)
-        row([...all.filter((p) => p !== q).map((p) => [1, `z_${i}_${p}_${q}`] as const), [-1, `x_${pin}_${q}`], [1, `x_${hub}_${q}`]], '>= 0'); // biome-ignore format: one line
+        row(
+          [
+            ...all.filter((p) => p !== q).map((p) => [1, `z_${i}_${p}_${q}`] as const),
+            [-1, `x_${pin}_${q}`],
+            [1, `x_${hub}_${q}`],
+          ],
+          '>= 0',
+        );
   }
   for (const [p, machine] of machines.list.entries()) {
     const share = (values: Float64Array): (readonly [number, string])[] =>

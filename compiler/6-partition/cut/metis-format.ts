@@ -54,31 +54,65 @@ function parse(text: string): Graph {
   for (let v = 0; v < vertices; v++) {
     const line = lines.next();
     if (!line)
-      throw new Wrong(lines.count(), `the file ends after ${v} of ${vertices} vertices`, 'add a line for each vertex, an empty one where it has no neighbours'); // biome-ignore format: one line
+      throw new Wrong(
+        lines.count(),
+        `the file ends after ${v} of ${vertices} vertices`,
+        'add a line for each vertex, an empty one where it has no neighbours',
+      );
     lineOf[v] = line.number;
     const numbers = numbersOf(line);
     let i = sizes ? 1 : 0;
     if (vertexWeights) {
       const w = numbers[i++];
-      if (w === undefined) throw new Wrong(line.number, `vertex ${v + 1} has no weight`, `the format of line ${first.number} says that each has one`); // biome-ignore format: one line
+      if (w === undefined)
+        throw new Wrong(
+          line.number,
+          `vertex ${v + 1} has no weight`,
+          `the format of line ${first.number} says that each has one`,
+        );
       weight[v] = w;
     }
     for (; i < numbers.length; i += edgeWeights ? 2 : 1) {
       const u = numbers[i] as number;
       const w = edgeWeights ? numbers[i + 1] : 1;
-      if (u < 1 || u > vertices) throw new Wrong(line.number, `vertex ${v + 1} has the neighbour ${u}; there are ${vertices} vertices`, 'count vertices from 1'); // biome-ignore format: one line
+      if (u < 1 || u > vertices)
+        throw new Wrong(
+          line.number,
+          `vertex ${v + 1} has the neighbour ${u}; there are ${vertices} vertices`,
+          'count vertices from 1',
+        );
       if (u === v + 1) throw new Wrong(line.number, `vertex ${u} is its own neighbour`, 'leave loops out');
-      if (w === undefined) throw new Wrong(line.number, `the edge to ${u} has no weight`, `the format of line ${first.number} says that each has one`); // biome-ignore format: one line
-      if (w < 1) throw new Wrong(line.number, `the edge to ${u} has the weight ${w}`, 'weights of edges are 1 or more'); // biome-ignore format: one line
-      if (size === ends.length) throw new Wrong(line.number, `there are more than the ${edges} edges that line ${first.number} names`, 'each edge stands at both of its ends and counts once'); // biome-ignore format: one line
+      if (w === undefined)
+        throw new Wrong(
+          line.number,
+          `the edge to ${u} has no weight`,
+          `the format of line ${first.number} says that each has one`,
+        );
+      if (w < 1) throw new Wrong(line.number, `the edge to ${u} has the weight ${w}`, 'weights of edges are 1 or more');
+      if (size === ends.length)
+        throw new Wrong(
+          line.number,
+          `there are more than the ${edges} edges that line ${first.number} names`,
+          'each edge stands at both of its ends and counts once',
+        );
       ends[size] = u - 1;
       edge[size++] = w;
     }
     start[v + 1] = size;
   }
   const more = lines.next();
-  if (more && more.from < more.to) throw new Wrong(more.number, `there is a line after the last of ${vertices} vertices`, `line ${first.number} names the number of vertices`); // biome-ignore format: one line
-  if (size !== ends.length) throw new Wrong(first.number, `it names ${edges} edges, the lines hold ${size / 2}`, 'each edge stands at both of its ends and counts once'); // biome-ignore format: one line
+  if (more && more.from < more.to)
+    throw new Wrong(
+      more.number,
+      `there is a line after the last of ${vertices} vertices`,
+      `line ${first.number} names the number of vertices`,
+    );
+  if (size !== ends.length)
+    throw new Wrong(
+      first.number,
+      `it names ${edges} edges, the lines hold ${size / 2}`,
+      'each edge stands at both of its ends and counts once',
+    );
   const graph = { count: vertices, start, ends, edge, weight };
   checkSymmetric(graph, lineOf);
   return graph;
@@ -91,11 +125,19 @@ function parse(text: string): Graph {
 function readHeader(numbers: readonly number[], line: number): Header {
   const [vertices, edges, format = 0, constraints = 1] = numbers;
   const repair = 'write VERTICES EDGES [FORMAT [CONSTRAINTS]], as the METIS manual does';
-  if (vertices === undefined || edges === undefined || numbers.length > 4) throw new Wrong(line, 'this is no line of sizes', repair); // biome-ignore format: one line
-  if (vertices < 1 || vertices >= MOST || edges >= MOST) throw new Wrong(line, `${vertices} vertices and ${edges} edges are too few or too many`, 'from 1 to 2^30'); // biome-ignore format: one line
+  if (vertices === undefined || edges === undefined || numbers.length > 4)
+    throw new Wrong(line, 'this is no line of sizes', repair);
+  if (vertices < 1 || vertices >= MOST || edges >= MOST)
+    throw new Wrong(line, `${vertices} vertices and ${edges} edges are too few or too many`, 'from 1 to 2^30');
   const digits = String(format).padStart(3, '0');
-  if (!/^[01]{3}$/.test(digits)) throw new Wrong(line, `there is no format ${format}`, 'three digits of 0 or 1: sizes, weights of vertices, weights of edges'); // biome-ignore format: one line
-  if (constraints !== 1) throw new Wrong(line, `${constraints} weights a vertex`, 'only one weight a vertex is understood'); // biome-ignore format: one line
+  if (!/^[01]{3}$/.test(digits))
+    throw new Wrong(
+      line,
+      `there is no format ${format}`,
+      'three digits of 0 or 1: sizes, weights of vertices, weights of edges',
+    );
+  if (constraints !== 1)
+    throw new Wrong(line, `${constraints} weights a vertex`, 'only one weight a vertex is understood');
   return {
     vertices,
     edges,
@@ -144,7 +186,11 @@ function scanNumbers(text: string, { number, from, to }: Line): number[] {
       value = -1;
     } else {
       const word = /^\S+/.exec(text.slice(i, Math.min(to, i + 30)))?.[0] ?? '';
-      throw new Wrong(number, `${JSON.stringify(word)} is no whole number`, 'write whole numbers from 0, with blanks between them'); // biome-ignore format: one line
+      throw new Wrong(
+        number,
+        `${JSON.stringify(word)} is no whole number`,
+        'write whole numbers from 0, with blanks between them',
+      );
     }
   }
   return found;
@@ -171,14 +217,19 @@ function checkSymmetric({ count, start, ends, edge }: Graph, lineOf: Int32Array)
   for (let v = 0; v < count; v++) {
     for (let i = firstIn[v] as number, end = firstIn[v + 1] as number; i < end; i++) {
       const u = from[i] as number;
-      if (i > (firstIn[v] as number) && from[i - 1] === u) throw new Wrong(lineOf[u] as number, `vertex ${u + 1} names the neighbour ${v + 1} twice`, 'name each once'); // biome-ignore format: one line
+      if (i > (firstIn[v] as number) && from[i - 1] === u)
+        throw new Wrong(lineOf[u] as number, `vertex ${u + 1} names the neighbour ${v + 1} twice`, 'name each once');
       seen[u] = weightIn[i] as number;
     }
     for (let e = start[v] as number, end = start[v + 1] as number; e < end; e++) {
       const u = ends[e] as number;
       if (seen[u] !== edge[e]) {
         const what = seen[u] === 0 ? `vertex ${u + 1} does not name it` : `vertex ${u + 1} gives it another weight`;
-        throw new Wrong(lineOf[v] as number, `vertex ${v + 1} names the neighbour ${u + 1}, but ${what}`, 'write each edge at both of its ends'); // biome-ignore format: one line
+        throw new Wrong(
+          lineOf[v] as number,
+          `vertex ${v + 1} names the neighbour ${u + 1}, but ${what}`,
+          'write each edge at both of its ends',
+        );
       }
     }
     for (let i = firstIn[v] as number, end = firstIn[v + 1] as number; i < end; i++) seen[from[i] as number] = 0;

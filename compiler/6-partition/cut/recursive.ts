@@ -35,7 +35,12 @@ export function recursiveBisection(
     for (const half of [0, 1]) {
       const { graph: inner, vertices } = subgraph(piece, side, half);
       const names = vertices.map((v) => original[v] as number);
-      halve(inner, names, half === 0 ? first : first + middle, half === 0 ? wanted.subarray(0, middle) : wanted.subarray(middle)); // biome-ignore format: one line
+      halve(
+        inner,
+        names,
+        half === 0 ? first : first + middle,
+        half === 0 ? wanted.subarray(0, middle) : wanted.subarray(middle),
+      );
     }
   }
 }

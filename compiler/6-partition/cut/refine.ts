@@ -158,7 +158,9 @@ export function createRefiner(graph: Graph, part: Int32Array, caps: Float64Array
       pathFrom[length++] = from;
       const wv = weight[v] as number;
       // Of equal cuts the more even one: room for later moves.
-      spread += wv * ((weights[to] as number) / (caps[to] as number) - ((weights[from] as number) - wv) / (caps[from] as number)); // biome-ignore format: one line
+      spread +=
+        wv *
+        ((weights[to] as number) / (caps[to] as number) - ((weights[from] as number) - wv) / (caps[from] as number));
       move(v, to);
       moved[v] = round;
       gain += now;
@@ -208,7 +210,8 @@ export function createRefiner(graph: Graph, part: Int32Array, caps: Float64Array
         const gain = bestMove(v, false);
         const to = target[v] as number;
         if (to < 0 || gain < 0) continue;
-        if (gain === 0 && (weights[to] as number) + (weight[v] as number) >= (weights[part[v] as number] as number)) continue; // biome-ignore format: one line
+        if (gain === 0 && (weights[to] as number) + (weight[v] as number) >= (weights[part[v] as number] as number))
+          continue;
         move(v, to);
         sum += gain;
       }

@@ -67,8 +67,9 @@ function rowOf(comparison: Comparison, found: readonly Found[]): Row {
   const mean = Math.exp(found.reduce((sum, { ratio }) => sum + Math.log(ratio), 0) / found.length);
   const uneven = Math.max(...found.map(({ imbalance }) => imbalance));
   const longest = Math.max(...found.map(({ seconds }) => seconds));
-  const measured = `${mean.toFixed(3)}, ${(100 * uneven).toFixed(2)} % uneven at most, ${longest.toFixed(0)} s at most, ${found.length} graphs`; // biome-ignore format: one line
-  const holds = found.length > 0 && mean <= comparison.most && uneven <= MOST_IMBALANCE + 1e-9 && longest <= LONGEST_SECONDS; // biome-ignore format: one line
+  const measured = `${mean.toFixed(3)}, ${(100 * uneven).toFixed(2)} % uneven at most, ${longest.toFixed(0)} s at most, ${found.length} graphs`;
+  const holds =
+    found.length > 0 && mean <= comparison.most && uneven <= MOST_IMBALANCE + 1e-9 && longest <= LONGEST_SECONDS;
   return { name: `cuts ${comparison.parts}`, what: whatOf(comparison), target: targetOf(comparison), measured, holds };
 }
 
@@ -87,7 +88,6 @@ async function partitioned(
   reference: number,
   graph: string,
 ): Promise<Found> {
-  // biome-ignore format: one line
   const out = join(tmpdir(), `nmc-cuts-${process.pid}.part`);
   const nmc = join(context.root, 'dist/runtime/cli/main.js');
   const args = [nmc, 'partition', path, '--parts', String(parts), '-o', out, '--json'];

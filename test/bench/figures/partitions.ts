@@ -12,7 +12,10 @@ export async function partitionFigures(): Promise<readonly Figure[]> {
 
 async function figuresOf(tiles: number, mostSeconds: number, mostGigabytes?: number): Promise<Figure[]> {
   const { stdout } = await runProcess(process.execPath, [child, String(tiles), String(MACHINES)]);
-  const { seconds, gigabytes, bottleneck } = JSON.parse(stdout) as Record<'seconds' | 'gigabytes' | 'bottleneck', number>; // biome-ignore format: one line
+  const { seconds, gigabytes, bottleneck } = JSON.parse(stdout) as Record<
+    'seconds' | 'gigabytes' | 'bottleneck',
+    number
+  >;
   const what = `${tiles.toLocaleString('en')} tiles into ${MACHINES} parts`;
   return [
     atMost(what, seconds, 's', mostSeconds, null),

@@ -54,9 +54,24 @@ function slope(widths: readonly number[], values: readonly number[]): number {
 
 test('bytes per tick at the border of two shards grow as the width, weights as its square', () => {
   const found = WIDTHS.map(trafficAt);
-  expect(slope(WIDTHS, found.map((f) => f.tick))).toBeGreaterThan(0.85); // biome-ignore format: one line
-  expect(slope(WIDTHS, found.map((f) => f.tick))).toBeLessThan(1.05); // biome-ignore format: one line
-  expect(slope(WIDTHS, found.map((f) => f.batch))).toBeLessThan(1.05); // biome-ignore format: one line
+  expect(
+    slope(
+      WIDTHS,
+      found.map((f) => f.tick),
+    ),
+  ).toBeGreaterThan(0.85);
+  expect(
+    slope(
+      WIDTHS,
+      found.map((f) => f.tick),
+    ),
+  ).toBeLessThan(1.05);
+  expect(
+    slope(
+      WIDTHS,
+      found.map((f) => f.batch),
+    ),
+  ).toBeLessThan(1.05);
   // Values of one layer and errors of the next, there and back: no more than four vectors of the width in a tick.
   found.forEach((f, i) => {
     expect(f.tick).toBeGreaterThan(0);
@@ -64,5 +79,10 @@ test('bytes per tick at the border of two shards grow as the width, weights as i
   });
   // The first layer's 784 columns make small networks' weights grow more slowly: the square shows in wide ones.
   const wide = WIDTHS.slice(4);
-  expect(slope(wide, found.slice(4).map((f) => f.weights))).toBeGreaterThan(1.6); // biome-ignore format: one line
+  expect(
+    slope(
+      wide,
+      found.slice(4).map((f) => f.weights),
+    ),
+  ).toBeGreaterThan(1.6);
 });

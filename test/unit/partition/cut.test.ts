@@ -10,8 +10,18 @@ function grid(side: number): string {
   const lines = [`${side * side} ${2 * side * (side - 1)}`];
   for (let y = 0; y < side; y++)
     for (let x = 0; x < side; x++) {
-      const near = [[x - 1, y], [x + 1, y], [x, y - 1], [x, y + 1]] as const; // biome-ignore format: one line
-      lines.push(near.filter(([a, b]) => a >= 0 && b >= 0 && a < side && b < side).map(([a, b]) => b * side + a + 1).join(' ')); // biome-ignore format: one line
+      const near = [
+        [x - 1, y],
+        [x + 1, y],
+        [x, y - 1],
+        [x, y + 1],
+      ] as const;
+      lines.push(
+        near
+          .filter(([a, b]) => a >= 0 && b >= 0 && a < side && b < side)
+          .map(([a, b]) => b * side + a + 1)
+          .join(' '),
+      );
     }
   return `${lines.join('\n')}\n`;
 }

@@ -52,7 +52,20 @@ test('records become machines, which read back', () => {
 });
 
 test('matrices are flat, and the way to oneself has no bound', () => {
-  const mesh = readMesh(file('links.json', { format: '1.3', machines: [machine, { ...machine, name: 'b' }], latency: [[0, 0.1], [0.2, 0]], bandwidth: [[0, 5], [6, 0]] })); // biome-ignore format: one line
+  const mesh = readMesh(
+    file('links.json', {
+      format: '1.3',
+      machines: [machine, { ...machine, name: 'b' }],
+      latency: [
+        [0, 0.1],
+        [0.2, 0],
+      ],
+      bandwidth: [
+        [0, 5],
+        [6, 0],
+      ],
+    }),
+  );
   expect([...(machinesOf(mesh).latency ?? [])]).toEqual([0, 0.1, 0.2, 0]);
   expect([...(machinesOf(mesh).bandwidth ?? [])]).toEqual([Infinity, 5, 6, Infinity]);
 });
