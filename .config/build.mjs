@@ -2,22 +2,38 @@
  * Builds `dist/`: the sources and the small packages that every command needs as a few files, because finding, reading
  * and compiling 250 modules took half of the time from the command to its first words. `npm run types` checks types.
  *
- *     dist/bundle/            everything, in pieces that are loaded when they are wanted
+ *     dist/bundle/            each entry as one file, and the code that V8 makes of the command
  *     dist/runtime/cli/main.js, dist/runtime/…/worker.js   each entry where its source lies, one line
  *
  * An entry is the command line, and every file that a source names as `new URL('./FILE.js', import.meta.url)`.
  */
-import { mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import { copyFileSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
+import { tmpdir } from 'node:os';
 import { dirname, join, relative, sep } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
+const BUNDLE = join(ROOT, 'dist/bundle');
+/** What a bundle calls the address of its own file. */
+const HERE = '__here';
 const SOURCES = ['compiler', 'runtime', 'spec'];
 const COMMAND = 'runtime/cli/main.ts';
 /** The other packages stay where npm puts them: they have native parts or files of their own, or are rarely wanted. */
-const INLINE = ['ajv', 'ajv-formats', 'canonicalize', 'csv-parse', 'fflate', 'onnx-proto', 'yargs'];
+const INLINE = [
+  'ajv',
+  'ajv-formats',
+  'canonicalize',
+  'csv-parse',
+  'fflate',
+  'onnx-proto',
+  'yargs',
+  '@observablehq/plot',
+];
+/** The exit code of a training that went well and learnt too little. */
+const CHECK_FAILED = 1;
 const ENTRY_URL = /new URL\('(\.[^']+)\.js', import\.meta\.url\)/g;
 
 const outside = (path) => relative(ROOT, path).split(sep).join('/');
@@ -45,7 +61,7 @@ const places = {
     building.onLoad({ filter: /\.ts$/ }, ({ path }) => {
       const file = outside(path);
       if (file.startsWith('node_modules/')) return undefined;
-      const here = `new URL('../${file.replace(/\.ts$/, '.js')}', import.meta.url).href`;
+      const here = `new URL('../${file.replace(/\.ts$/, '.js')}', ${HERE}).href`;
       const contents = readFileSync(path, 'utf8').replace(/\bimport\.meta\.url\b/g, here);
       return { contents, loader: 'ts', resolveDir: dirname(path) };
     });
@@ -71,43 +87,51 @@ const packages = {
 const entries = entriesIn(sourceFiles());
 const nameOf = (entry) => entry.replace(/\.ts$/, '').replaceAll('/', '-');
 
-/** A training that runs loads some pieces only at its end: those of the builds before stay for a day. */
-function removeOld() {
-  const folder = join(ROOT, 'dist/bundle');
-  mkdirSync(folder, { recursive: true });
-  for (const name of readdirSync(folder))
-    if (Date.now() - statSync(join(folder, name)).mtimeMs > 24 * 60 * 60 * 1000) rmSync(join(folder, name));
-}
-
-removeOld();
+rmSync(BUNDLE, { recursive: true, force: true });
 await build({
   absWorkingDir: ROOT,
   entryPoints: entries.map((entry) => ({ in: entry, out: nameOf(entry) })),
-  outdir: 'dist/bundle',
-  chunkNames: '[name]-[hash]',
+  outdir: BUNDLE,
+  outExtension: { '.js': '.cjs' },
   bundle: true,
-  splitting: true,
-  format: 'esm',
+  format: 'cjs',
   platform: 'node',
   target: 'node20',
+  supported: { 'dynamic-import': true },
+  define: { 'import.meta.url': HERE },
+  banner: { js: `'use strict';\nconst ${HERE} = require('node:url').pathToFileURL(__filename).href;` },
   sourcemap: 'linked',
   sourcesContent: false,
   logLevel: 'warning',
   plugins: [packages, places],
-  // Packages in the older form of modules ask for Node's own with `require`.
-  banner: {
-    js: "import { createRequire as requireFor } from 'node:module';\nconst require = requireFor(import.meta.url);",
-  },
 });
+copyFileSync(join(ROOT, '.config/start.mjs'), join(BUNDLE, 'start.js'));
 for (const folder of SOURCES) rmSync(join(ROOT, 'dist', folder), { recursive: true, force: true });
 for (const entry of entries) {
   const target = join(ROOT, 'dist', entry.replace(/\.ts$/, '.js'));
-  const bundled = relative(dirname(target), join(ROOT, 'dist/bundle', `${nameOf(entry)}.js`))
-    .split(sep)
-    .join('/');
+  const starter = relative(dirname(target), join(BUNDLE, 'start.js')).split(sep).join('/');
   mkdirSync(dirname(target), { recursive: true });
-  const line = `import '${bundled}';\n`;
-  writeFileSync(target, entry === COMMAND ? `#!/usr/bin/env node\n${line}` : line, { mode: 0o755 });
+  const lines = `import { start } from '${starter}';\nstart('${nameOf(entry)}');\n`;
+  writeFileSync(target, entry === COMMAND ? `#!/usr/bin/env node\n${lines}` : lines, { mode: 0o755 });
 }
+keepCode();
 
 await import('./build-page.mjs');
+
+/** A small training uses what most commands use; without its code commands start later, and work. */
+function keepCode() {
+  const out = mkdtempSync(join(tmpdir(), 'nmc-build-'));
+  const model = join(ROOT, 'dsl-examples/digits.pcn');
+  const settings = ['--limit', '512', '--epochs', '1', '--out', join(out, 'run')];
+  const { status } = spawnSync(
+    process.execPath,
+    [join(ROOT, 'dist/runtime/cli/main.js'), 'train', model, ...settings],
+    {
+      env: { ...process.env, NMC_KEEP_CODE: nameOf(COMMAND) },
+      stdio: 'ignore',
+      timeout: 60_000,
+    },
+  );
+  if (status !== 0 && status !== CHECK_FAILED) console.error('no compiled code kept: commands start a little later');
+  rmSync(out, { recursive: true, force: true });
+}

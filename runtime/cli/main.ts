@@ -1,4 +1,3 @@
-#!/usr/bin/env node
 /** `nmc`, the process: one command line, its exit code, and what happens when the reader goes away. */
 import { EXIT } from './command.ts';
 import { runCommandLine } from './run-command-line.ts';
