@@ -1,6 +1,7 @@
 /** Writes operations down, one block at a time, with shapes worked out by the operator table. */
 import type { Attributes, Op, Scalar, ScalarExpr, Shape } from '../../spec/program.ts';
 import { dependsOn } from '../../spec/scalars.ts';
+import { sameShape } from '../operators/broadcast.ts';
 import type { Emit, Value } from '../operators/operator.ts';
 import { isOperator, operators } from '../operators/table.ts';
 
@@ -19,6 +20,7 @@ export class BlockBuilder implements Emit {
   readonly scalars: Scalar[] = [];
   private readonly names: Names;
   private readonly scalarIds = new Map<string, Value>();
+  private readonly constants = new Map<number, Value>();
   private readonly shapes = new Map<string, Shape>();
   /** Stands behind every operation written from now on: the node or link that it serves. */
   origin: string | undefined;
@@ -44,8 +46,19 @@ export class BlockBuilder implements Emit {
     return shape;
   }
 
+  /** A number that never changes: one operation for all who use it here. */
   constant(value: number): Value {
-    return this.append('constant', [], { value }, []);
+    const known = this.constants.get(value);
+    // A map takes both zeros for one.
+    if (known && !Object.is(value, -0)) return known;
+    const made = this.append('constant', [], { value }, []);
+    if (!Object.is(value, -0)) this.constants.set(value, made);
+    return made;
+  }
+
+  /** The value in another shape; itself where it has that shape already. */
+  reshape(value: Value, shape: Shape): Value {
+    return sameShape(value.shape, shape) ? value : this.op('reshape', [value], { shape: [...shape] });
   }
 
   /** A number from the host; one that never changes becomes a constant. */

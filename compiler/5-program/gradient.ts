@@ -35,10 +35,12 @@ export function gradients(
     if (!op || !gradient || stops.has(op.id) || !isOperator(op.op) || !op.args.some((a) => active.has(a))) continue;
     builder.origin = op.origin;
     const args = op.args.map((id) => ({ id, shape: builder.shapeOf(id) }));
-    const parts = operators[op.op].derivative(args, { id: op.id, shape: op.shape }, gradient, builder, op.attributes);
+    const wanted = op.args.map((id) => active.has(id));
+    const result = { id: op.id, shape: op.shape };
+    const parts = operators[op.op].derivative(args, result, gradient, builder, op.attributes, wanted);
     parts.forEach((part, j) => {
       const id = op.args[j];
-      if (part && id !== undefined && active.has(id)) accumulate(id, part);
+      if (part && id !== undefined && wanted[j]) accumulate(id, part);
     });
   }
   builder.origin = kept;

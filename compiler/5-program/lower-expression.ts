@@ -22,13 +22,19 @@ export function lowerExpression(builder: BlockBuilder, expr: Expr, bindings: Bin
     if (!binding || !('value' in binding)) throw new Error(`no value for ${expr.name}`);
     return binding.value;
   }
+  if (isReshape(expr)) {
+    const shape = isBatched(expr) ? [batch, ...expr.shape] : expr.shape;
+    return builder.reshape(lowerContents(builder, withoutReshapes(expr), bindings, batch), shape);
+  }
+  if (isRowsProduct(expr))
+    return builder.reshape(lowerContents(builder, expr, bindings, batch), [batch, ...expr.shape]);
   const values = expr.args.map((a) => lowerExpression(builder, a, bindings, batch));
   if (!isBatched(expr)) return builder.op(expr.op, values, expr.attributes);
   if (operators[expr.op].elementwise) {
     const aligned = expr.args.map((a, i) => align(builder, values[i] as Value, a, expr.shape.length, batch));
     return builder.op(expr.op, aligned, expr.attributes);
   }
-  if (expr.op === 'matmul') return lowerProduct(builder, expr, values, batch);
+  if (expr.op === 'matmul') return lowerPages(builder, expr, values, batch);
   if (expr.op === 'broadcast')
     values[0] = align(builder, values[0] as Value, expr.args[0] as Expr, expr.shape.length, batch);
   const ranked = expr.args.map((a, i) =>
@@ -50,18 +56,42 @@ function repeat(builder: BlockBuilder, value: Value, batch: number): Value {
   return builder.op('broadcast', [value], { shape: [batch, ...value.shape] });
 }
 
+type Apply = Expr & { kind: 'apply' };
+
+function isReshape(expr: Expr): expr is Apply {
+  return expr.kind === 'apply' && expr.op === 'reshape' && expr.attributes.oneWay !== true;
+}
+
+/** What is only laid out otherwise. */
+function withoutReshapes(expr: Expr): Expr {
+  let inner = expr;
+  while (isReshape(inner)) inner = inner.args[0] as Expr;
+  return inner;
+}
+
 /** A product with an unbatched matrix is one product of all samples' rows. */
-function lowerProduct(builder: BlockBuilder, expr: Expr & { kind: 'apply' }, [a, b]: Value[], batch: number): Value {
+function isRowsProduct(expr: Expr): expr is Apply {
+  if (expr.kind !== 'apply' || expr.op !== 'matmul') return false;
+  const [left, right] = expr.args;
+  if (!left || !right) return false;
+  return isBatched(left) && !isBatched(right) && expr.attributes.ta !== true && right.shape.length === 2;
+}
+
+/** The elements of the expression, in order: in whatever shape they come by. */
+function lowerContents(builder: BlockBuilder, expr: Expr, bindings: Bindings, batch: number): Value {
+  if (!isRowsProduct(expr)) return lowerExpression(builder, expr, bindings, batch);
+  const [left, right] = expr.args as [Expr, Expr];
+  const columns = left.shape.at(-1) ?? 1;
+  const rows = left.shape.slice(0, -1).reduce((x, y) => x * y, batch);
+  const a = lowerContents(builder, withoutReshapes(left), bindings, batch);
+  const b = lowerExpression(builder, right, bindings, batch);
+  return builder.op('matmul', [builder.reshape(a, [rows, columns]), b], expr.attributes);
+}
+
+/** Pages broadcast per sample: the batch axis stands in front of the pages of both. */
+function lowerPages(builder: BlockBuilder, expr: Apply, [a, b]: Value[], batch: number): Value {
   const [left, right] = expr.args;
   if (!a || !b || !left || !right) throw new Error('matmul has two arguments');
-  if (isBatched(left) && !isBatched(right) && expr.attributes.ta !== true && right.shape.length === 2) {
-    const columns = a.shape[a.shape.length - 1] as number;
-    const rows = a.shape.slice(0, -1).reduce((x, y) => x * y, 1);
-    const flat = builder.op('reshape', [a], { shape: [rows, columns] });
-    const product = builder.op('matmul', [flat, b], expr.attributes);
-    return builder.op('reshape', [product], { shape: [batch, ...expr.shape] });
-  }
-  // Pages broadcast per sample: the batch axis stands in front of the pages of both.
   const rank = Math.max(left.shape.length, right.shape.length);
   const aligned = [align(builder, a, left, rank, batch), align(builder, b, right, rank, batch)];
   return builder.op('matmul', aligned, expr.attributes);

@@ -94,8 +94,12 @@ function predict(
     builder.origin = `link ${link.name}`;
     const bindings: Record<string, Bindings[string]> = { source: { value: source } };
     for (const w of link.weights) bindings[w.name] = { value: weightOf(builder, link, w, weights) };
+    const before = builder.ops.length;
     const part = lowerExpression(builder, link.body, bindings, network.batch);
-    sum = sum ? builder.op('add', [sum, part]) : own(builder, part, batchedShape(network, node));
+    const fresh = builder.ops.length > before && builder.ops.at(-1)?.id === part.id;
+    const shape = batchedShape(network, node);
+    if (sum) sum = builder.op('add', [sum, part]);
+    else sum = fresh && part.shape.length === shape.length ? part : own(builder, part, shape);
   }
   builder.origin = undefined;
   return sum;

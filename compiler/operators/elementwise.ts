@@ -23,7 +23,9 @@ function unary(
   };
 }
 
-type BinaryDerivative = (a: Value, b: Value, y: Value, g: Value, e: Emit) => readonly [Value | null, Value | null];
+type Part = (a: Value, b: Value, y: Value, g: Value, e: Emit) => Value | null;
+/** With respect to the first argument, and to the second. */
+type BinaryDerivative = readonly [Part, Part];
 
 function binary(f: (a: number, b: number) => number, derivative: BinaryDerivative, flops = 1): Operator {
   return {
@@ -35,10 +37,12 @@ function binary(f: (a: number, b: number) => number, derivative: BinaryDerivativ
       const [a, b] = args.map((t) => broadcastData(t, shape)) as [Float64Array, Float64Array];
       return a.map((v, i) => f(v, b[i] as number));
     },
-    derivative: (args, y, g, e) => {
+    derivative: (args, y, g, e, _, wanted) => {
       const [a, b] = args as [Value, Value];
-      const [da, db] = derivative(a, b, y, g, e);
-      return [da && sumTo(e, da, a.shape), db && sumTo(e, db, b.shape)];
+      return derivative.map((part, i) => {
+        const found = wanted?.[i] === false ? null : part(a, b, y, g, e);
+        return found && sumTo(e, found, (args[i] as Value).shape);
+      });
     },
     flops: (_, shape) => flops * sizeOf(shape),
   };
@@ -58,7 +62,12 @@ const geluSlope = (x: number): number => {
   return 0.5 * (1 + t) + 0.5 * x * (1 - t * t) * GELU_K * (1 + 3 * GELU_C * x * x);
 };
 const sigmoid = (x: number): number => (x >= 0 ? 1 / (1 + Math.exp(-x)) : Math.exp(x) / (1 + Math.exp(x)));
-const none: BinaryDerivative = () => [null, null];
+/** The gradient where the comparison of both arguments holds. */
+const masked =
+  (comparison: string): Part =>
+  (a, b, _y, g, e) =>
+    e.op('mul', [g, e.op(comparison, [a, b])]);
+const none: BinaryDerivative = [() => null, () => null];
 
 export const elementwiseOperators = {
   neg: unary(
@@ -111,38 +120,26 @@ export const elementwiseOperators = {
     },
     10,
   ),
-  add: binary(
-    (a, b) => a + b,
-    (_a, _b, _y, g) => [g, g],
-  ),
-  sub: binary(
-    (a, b) => a - b,
-    (_a, _b, _y, g, e) => [g, e.op('neg', [g])],
-  ),
-  mul: binary(
-    (a, b) => a * b,
-    (a, b, _y, g, e) => [e.op('mul', [g, b]), e.op('mul', [g, a])],
-  ),
+  add: binary((a, b) => a + b, [(_a, _b, _y, g) => g, (_a, _b, _y, g) => g]),
+  sub: binary((a, b) => a - b, [(_a, _b, _y, g) => g, (_a, _b, _y, g, e) => e.op('neg', [g])]),
+  mul: binary((a, b) => a * b, [(_a, b, _y, g, e) => e.op('mul', [g, b]), (a, _b, _y, g, e) => e.op('mul', [g, a])]),
   div: binary(
     (a, b) => a / b,
-    (_a, b, y, g, e) => [e.op('div', [g, b]), e.op('neg', [e.op('div', [e.op('mul', [g, y]), b])])],
+    [
+      (_a, b, _y, g, e) => e.op('div', [g, b]),
+      (_a, b, y, g, e) => e.op('neg', [e.op('div', [e.op('mul', [g, y]), b])]),
+    ],
   ),
   pow: binary(
     (a, b) => a ** b,
-    (a, b, y, g, e) => [
-      e.op('mul', [g, e.op('mul', [b, e.op('pow', [a, e.op('sub', [b, e.constant(1)])])])]),
-      e.op('mul', [g, e.op('mul', [y, e.op('log', [a])])]),
+    [
+      (a, b, _y, g, e) => e.op('mul', [g, e.op('mul', [b, e.op('pow', [a, e.op('sub', [b, e.constant(1)])])])]),
+      (a, _b, y, g, e) => e.op('mul', [g, e.op('mul', [y, e.op('log', [a])])]),
     ],
     16,
   ),
-  max: binary(Math.max, (a, b, _y, g, e) => [
-    e.op('mul', [g, e.op('greater_equal', [a, b])]),
-    e.op('mul', [g, e.op('less', [a, b])]),
-  ]),
-  min: binary(Math.min, (a, b, _y, g, e) => [
-    e.op('mul', [g, e.op('less_equal', [a, b])]),
-    e.op('mul', [g, e.op('greater', [a, b])]),
-  ]),
+  max: binary(Math.max, [masked('greater_equal'), masked('less')]),
+  min: binary(Math.min, [masked('less_equal'), masked('greater')]),
   greater: binary((a, b) => (a > b ? 1 : 0), none),
   greater_equal: binary((a, b) => (a >= b ? 1 : 0), none),
   less: binary((a, b) => (a < b ? 1 : 0), none),
@@ -150,7 +147,7 @@ export const elementwiseOperators = {
   equal: binary((a, b) => (a === b ? 1 : 0), none),
   mod: binary(
     (a, b) => a - b * Math.floor(a / b),
-    (a, b, y, g, e) => [g, e.op('div', [e.op('mul', [g, e.op('sub', [y, a])]), b])],
+    [(_a, _b, _y, g) => g, (a, b, y, g, e) => e.op('div', [e.op('mul', [g, e.op('sub', [y, a])]), b])],
   ),
   /** select(c, a, b): a where c is not 0, else b; nothing of the other branch passes, not even NaN. */
   select: {

@@ -76,15 +76,20 @@ export const layoutOperators = {
       return [...batch, m, n];
     },
     reference: multiply,
-    derivative: (args, _y, g, e, { ta, tb }) => {
+    derivative: (args, _y, g, e, { ta, tb }, wanted) => {
       const [a, b] = args as [Value, Value];
-      const da = ta
-        ? e.op('matmul', [b, g], { ta: tb === true, tb: true })
-        : e.op('matmul', [g, b], { ta: false, tb: tb !== true });
-      const db = tb
-        ? e.op('matmul', [g, a], { ta: true, tb: ta === true })
-        : e.op('matmul', [a, g], { ta: ta !== true, tb: false });
-      return [sumTo(e, da, a.shape), sumTo(e, db, b.shape)];
+      const ofA = (): Value =>
+        ta
+          ? e.op('matmul', [b, g], { ta: tb === true, tb: true })
+          : e.op('matmul', [g, b], { ta: false, tb: tb !== true });
+      const ofB = (): Value =>
+        tb
+          ? e.op('matmul', [g, a], { ta: true, tb: ta === true })
+          : e.op('matmul', [a, g], { ta: ta !== true, tb: false });
+      return [
+        wanted?.[0] === false ? null : sumTo(e, ofA(), a.shape),
+        wanted?.[1] === false ? null : sumTo(e, ofB(), b.shape),
+      ];
     },
     flops: ([a, b], _, attributes) => {
       const { batch, m, k, n } = matrixShapes(a ?? [], b ?? [], attributes);

@@ -39,6 +39,7 @@ export interface Operator {
   /**
    * Vector-Jacobian products: the gradient of each argument, of that argument's shape, from the gradient of the
    * result. `null`: the operator does not depend smoothly on that argument (comparisons, positions).
+   * @param wanted which arguments' gradients are asked for; all when absent. Others may be left out as `null`
    */
   derivative(
     args: readonly Value[],
@@ -46,6 +47,7 @@ export interface Operator {
     gradient: Value,
     emit: Emit,
     attributes: Attributes,
+    wanted?: readonly boolean[],
   ): (Value | null)[];
   /** Floating-point operations for a result of this shape. */
   flops(args: readonly Shape[], shape: Shape, attributes: Attributes): number;

@@ -1,9 +1,12 @@
 /** A training from the beginning: compile, open everything at once, make the run folder, go. */
 import { setImmediate, setTimeout } from 'node:timers/promises';
+import { lowerGraph } from '../../compiler/4-graph/lower.ts';
+import { parameterStates } from '../../compiler/5-program/lower.ts';
 import { dataOf, planBytes } from '../../compiler/8-plan/build.ts';
 import { statisticsOf } from '../data/statistics.ts';
 import type { Device } from '../device/device.ts';
 import { PLAN_FILE } from '../plan/plan-files.ts';
+import { drawStates } from '../shard/draw-states.ts';
 import { openShards } from '../shard/shards.ts';
 import { assertTrainable } from '../shard/trainable.ts';
 import { wholeSchedule } from '../shard/whole.ts';
@@ -39,6 +42,7 @@ export async function trainNew(
   const open = dataOpener(chosen);
   const early = open(dataOf(selected.task.data));
   await Promise.race([early.catch(() => undefined), setTimeout(HEAD_START_MS)]);
+  const drawing = given ? undefined : drawStates(parameterStates(lowerGraph(selected.model)), chosen.seed);
   const staged = buildStages(selected);
   await setImmediate();
   const { plan, program, files, shards } = await planOf(model, staged, cutOf(args, 'shards'));
@@ -62,7 +66,13 @@ export async function trainNew(
         assertTrainable(plan, training, data);
         reporter.data(data);
         const statistics = timed('statistics of the data', () => statisticsOf(states, data.train));
-        const begin = { seed: chosen.seed, statistics, ...(given ? { weights: given } : {}) };
+        const drawn = drawing && (await drawing);
+        const begin = {
+          seed: chosen.seed,
+          statistics,
+          ...(given ? { weights: given } : {}),
+          ...(drawn ? { drawn } : {}),
+        };
         if (flag(args, 'probe')) {
           const found = await probe({ staged, training, data, device, begin, seed: chosen.seed });
           reporter.probed(found);
@@ -74,7 +84,7 @@ export async function trainNew(
   );
   const shard = timedShard(opened, await flopCounter(sources.map((s) => s.executable.program)));
   try {
-    const saved = await reporter.waiting('preparing the device', shard.save());
+    const saved = await reporter.waiting('preparing the device', shard.save('start'));
     const initial = { epoch: 0, batch: 0, update: 0, finished: false, totals: {}, ...saved };
     const parts = new Map(
       [...files, [PLAN_FILE, planBytes(plan)] as const].map(([name, bytes]) => [`${RUN_PLAN}/${name}`, bytes]),

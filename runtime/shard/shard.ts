@@ -8,13 +8,22 @@ import type { Device, DeviceSession, Executable, FieldData, Position, Tensor } f
 import type { NamedTensor } from '../store/safetensors.ts';
 import { EnvironmentError, UserError } from '../support/errors.ts';
 import { formatBytes } from '../support/format-numbers.ts';
+import type { Drawn } from './draw-states.ts';
 
 export interface Shard {
   readonly executable: Executable;
   run(name: string, inputs: Readonly<Record<string, FieldData>>, position: Position): Promise<Record<string, Tensor>>;
-  /** Every state that training continues from, parameters apart from the rest. */
-  save(): Promise<{ parameters: NamedTensor[]; auxiliary: NamedTensor[] }>;
+  /**
+   * Every state that training continues from, parameters apart from the rest.
+   * @param from `start` before anything ran: what still is zero as on any device that was just opened is left out
+   */
+  save(from?: 'start'): Promise<SavedStates>;
   close(): Promise<void>;
+}
+
+export interface SavedStates {
+  readonly parameters: NamedTensor[];
+  readonly auxiliary: NamedTensor[];
 }
 
 /** What a shard begins from: nothing but a seed, or the tensors of a snapshot. */
@@ -23,6 +32,8 @@ export type Beginning =
       readonly seed: number;
       readonly statistics: ReadonlyMap<string, Standardization>;
       readonly weights?: readonly NamedTensor[];
+      /** What was drawn from the seed already. */
+      readonly drawn?: Drawn;
     }
   | { readonly tensors: readonly NamedTensor[] };
 
@@ -51,7 +62,7 @@ export async function openShard(
   return {
     executable,
     run: async (name, inputs, position) => separate(functions.get(name), await session.run(name, inputs, position)),
-    save: async () => saveStates(session, states),
+    save: async (from) => saveStates(session, states, from),
     close: () => session.close(),
   };
 }
@@ -106,7 +117,7 @@ function beginnings(beginning: Beginning): (state: State) => Tensor | undefined 
     const tensor = state.role === 'parameter' ? given.get(state.slice?.of ?? state.id) : undefined;
     if (tensor) return tileOf(tensor, state);
     if (beginning.weights && state.role === 'parameter') throw missing(state);
-    return initialState(state, beginning.seed, beginning.statistics);
+    return beginning.drawn?.get(state.id) ?? initialState(state, beginning.seed, beginning.statistics);
   };
 }
 
@@ -134,11 +145,10 @@ function initialState(state: State, seed: number, statistics: ReadonlyMap<string
   return state.init.what === 'mean' ? found.mean : Float32Array.of(found.scale);
 }
 
-export async function saveStates(
-  session: DeviceSession,
-  all: readonly State[],
-): Promise<{ parameters: NamedTensor[]; auxiliary: NamedTensor[] }> {
-  const states = all.filter((s) => s.role !== 'value');
+export async function saveStates(session: DeviceSession, all: readonly State[], from?: 'start'): Promise<SavedStates> {
+  const untouched = (s: State): boolean =>
+    from === 'start' && s.role === 'optimizer' && memberStates(s).every(beginsAtZero);
+  const states = all.filter((s) => s.role !== 'value' && !untouched(s));
   const parameters: NamedTensor[] = [];
   const auxiliary: NamedTensor[] = [];
   // Asked for all at once: the device answers in order, so they are of one moment.

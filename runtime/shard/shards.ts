@@ -4,7 +4,15 @@ import type { Device, DeviceSession, Executable } from '../device/device.ts';
 import type { NamedTensor } from '../store/safetensors.ts';
 import { Lockstep } from './lockstep.ts';
 import { openSession } from './session.ts';
-import { assertFits, type Beginning, fillStates, openShard, type Shard, saveStates } from './shard.ts';
+import {
+  assertFits,
+  type Beginning,
+  fillStates,
+  openShard,
+  type SavedStates,
+  type Shard,
+  saveStates,
+} from './shard.ts';
 import { joinTiles } from './tiles.ts';
 
 export interface ShardSource {
@@ -41,7 +49,7 @@ export async function openShards(
   return {
     executable: only.executable,
     run: (name, inputs, position) => lockstep.run(name, inputs, position),
-    save: () => saveAll(devices, executables),
+    save: (from) => saveAll(devices, executables, from),
     close: () => closeAll(devices),
   };
 }
@@ -54,8 +62,9 @@ async function closeAll(devices: readonly DeviceSession[]): Promise<void> {
 async function saveAll(
   devices: readonly DeviceSession[],
   executables: readonly Executable[],
-): Promise<{ parameters: NamedTensor[]; auxiliary: NamedTensor[] }> {
-  const saved = await Promise.all(devices.map((d, i) => saveStates(d, executables[i]?.program.states ?? [])));
+  from: 'start' | undefined,
+): Promise<SavedStates> {
+  const saved = await Promise.all(devices.map((d, i) => saveStates(d, executables[i]?.program.states ?? [], from)));
   const states = executables.flatMap((e) => e.program.states);
   return {
     parameters: joinTiles(distinct(saved.flatMap((s) => s.parameters)), states),
