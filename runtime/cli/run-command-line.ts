@@ -24,12 +24,13 @@ async function parseAndRun(argv: readonly string[]): Promise<number> {
   debugLog();
   let exit: number = EXIT.done;
   const parser = baseParser(argv);
-  for (const command of commands)
-    parser.command(command.usage, command.summary, command.options, async (args) => {
-      const run = (await command.load()).default;
+  const command = commandOf(argv);
+  // Only the help of the whole needs them all.
+  for (const known of command ? [command] : commands)
+    parser.command(known.usage, known.summary, known.options, async (args) => {
+      const run = (await known.load()).default;
       exit = await run(withDashes(args));
     });
-  const command = commandOf(argv);
   if (command === undefined && !argv.some((word) => ['--help', '-h', '--version'].includes(word))) {
     const first = argv.find((word) => !word.startsWith('-'));
     if (first !== undefined) throw unknownCommand(first);
@@ -95,8 +96,11 @@ function withDashes(args: Arguments): Arguments {
   return Object.fromEntries(Object.entries(args).map(([name, value]) => [name, restored(value)]));
 }
 
+/** The first word that names one. */
 function commandOf(argv: readonly string[]): Command | undefined {
-  return commands.find((c) => argv.includes(nameOf(c)));
+  const byName = new Map(commands.map((command) => [nameOf(command), command]));
+  const named = argv.find((word) => byName.has(word));
+  return named === undefined ? undefined : byName.get(named);
 }
 
 export function nameOf(command: Command): string {

@@ -3,6 +3,7 @@ import { UserError } from '../support/errors.ts';
 import { CATALOGUE, type CatalogueEntry, TEXT_LENGTH, TRACKING_STEPS } from './catalogue.ts';
 import { type Dataset, type Field, slice } from './dataset.ts';
 import { dataDirectory } from './directory.ts';
+import { builtSheets } from './glyphs/built-sheets.ts';
 import { sequences } from './sequences.ts';
 import type { GlyphSplit } from './sources/glyphs.ts';
 import type { SenseSplit } from './sources/senses.ts';
@@ -52,9 +53,11 @@ const SOURCES: Readonly<Record<string, Source>> = {
     open: async ({ reference, seed }) => {
       const { glyphs } = await import('./sources/glyphs.ts');
       const samples = reference.options?.samples;
+      const rotated = isTrue(reference.options?.rotated);
       return glyphs(reference.split as GlyphSplit, {
         seed,
-        rotated: isTrue(reference.options?.rotated),
+        rotated,
+        drawn: builtSheets(reference.split, seed, rotated),
         ...(samples === undefined ? {} : { samples: wholeOption(reference, 'samples', 0, 10_000_000) }),
       });
     },
@@ -63,7 +66,7 @@ const SOURCES: Readonly<Record<string, Source>> = {
     entry: CATALOGUE.senses,
     open: async ({ reference, seed }) => {
       const { senses } = await import('./sources/senses.ts');
-      return senses(reference.split as SenseSplit, { seed });
+      return senses(reference.split as SenseSplit, { seed, drawn: builtSheets(reference.split, seed, false) });
     },
   },
   tracking: {

@@ -50,7 +50,7 @@ async function measure(name: string, { command, target, needsData }: Header, dat
   try {
     const args = command.slice(1).map((word) => (word === 'DIR' ? (data ?? word) : word));
     const extra = command[1] === 'train' ? ['--out', join(folder, 'run')] : [];
-    const nmc = resolve('dist/runtime/cli/main.js');
+    const nmc = resolve('dist/nmc.cjs');
     const end = await runCommand(process.execPath, [nmc, ...args, '--json', ...extra], { env: plainEnvironment() });
     if (end.code !== 0 && end.code !== 1) process.stderr.write(`${end.tail}\n`);
     const measured = `${reached(jsonLines(end.lines))}, ${end.seconds.toFixed(0)} s, exit ${end.code}`;

@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { packageRoot } from '../../runtime/cli/package-root.ts';
 
 /** The command line as its users have it. */
-export const nmc = join(packageRoot(), 'dist/runtime/cli/main.js');
+export const nmc = join(packageRoot(), 'dist/nmc.cjs');
 /** This benchmark. */
 export const bench = fileURLToPath(new URL('./main.js', import.meta.url));
 

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { lowerToCpu } from '../../compiler/7-kernels/onnx/lower.ts';
 import { type OperatorName, operators } from '../../compiler/operators/table.ts';
-import { openHere } from '../../runtime/device/cpu/cpu.ts';
+import { openHere } from '../../runtime/device/cpu/here.ts';
 import { openReference } from '../support/reference.ts';
 import { compareDevices, type Opener } from './harness.ts';
 import { operatorCases } from './operators.ts';

@@ -15,7 +15,7 @@ const THERE = 7;
 test('two threads draw one set', async () => {
   const sheets = emptySheets(COUNT, { seed: 5, stream: 'glyphs/train', rotated: true });
   sheets.drawn[THERE] = 1;
-  await once(new Worker(join(ROOT, 'dist/runtime/data/glyphs/draw-thread.js'), { workerData: sheets }), 'exit');
+  await once(new Worker(join(ROOT, 'dist/bundle/runtime-data-glyphs-draw-thread.cjs'), { workerData: sheets }), 'exit');
   expect(sheets.drawn.every((done) => done === 1)).toBe(true);
   const expected = new Uint8Array(COUNT * PIXELS);
   const all = Array.from({ length: COUNT }, (_, i) => i);

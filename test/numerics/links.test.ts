@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { lowerGraph } from '../../compiler/4-graph/lower.ts';
 import { runPasses } from '../../compiler/5-program/passes/index.ts';
 import { lowerToCpu } from '../../compiler/7-kernels/onnx/lower.ts';
-import { openHere } from '../../runtime/device/cpu/cpu.ts';
+import { openHere } from '../../runtime/device/cpu/here.ts';
 import { sizeOf } from '../../spec/program.ts';
 import { stream } from '../../spec/random.ts';
 import { type Clamps, checkGraph } from '../support/check-graph.ts';

@@ -6,7 +6,7 @@ import { runPasses } from '../../compiler/5-program/passes/index.ts';
 import { lowerToCpu } from '../../compiler/7-kernels/onnx/lower.ts';
 import type { Expr } from '../../compiler/operators/expr.ts';
 import { apply } from '../../compiler/operators/table.ts';
-import { openHere } from '../../runtime/device/cpu/cpu.ts';
+import { openHere } from '../../runtime/device/cpu/here.ts';
 import { stream } from '../../spec/random.ts';
 import { call, chain, initialise, readParameters, relativeError, sgd, tanh, trainTask } from '../support/networks.ts';
 

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { afterAll } from 'vitest';
 import { ROOT } from './repository.ts';
 
-const PROGRAM = join(ROOT, 'dist/runtime/cli/main.js');
+const PROGRAM = join(ROOT, 'dist/nmc.cjs');
 
 export interface Outcome {
   readonly code: number | null;

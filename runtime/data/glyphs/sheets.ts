@@ -15,6 +15,11 @@ export function emptySheets(count: number, kind: Pick<Sheets, 'seed' | 'stream' 
   };
 }
 
+/** Sheets that have been drawn already. */
+export function fullSheets(images: Uint8Array, kind: Pick<Sheets, 'seed' | 'stream' | 'rotated'>): Sheets {
+  return { ...kind, images, drawn: new Uint8Array(images.length / PIXELS).fill(1) };
+}
+
 export function sheetDrawer({ seed, stream: name, rotated }: Sheets): Drawer {
   return glyphDrawer(stream(seed, name), rotated);
 }

@@ -4,7 +4,7 @@ import { checkGather, type Dataset, type FieldArray } from '../dataset.ts';
 import { digitOf } from '../glyphs/draw.ts';
 import { drawAhead } from '../glyphs/draw-ahead.ts';
 import { SIDE } from '../glyphs/painter.ts';
-import { drawSheet, emptySheets, sheetDrawer } from '../glyphs/sheets.ts';
+import { drawSheet, emptySheets, fullSheets, sheetDrawer } from '../glyphs/sheets.ts';
 
 const SAMPLES = { train: 10_000, test: 2_000 } as const;
 export type GlyphSplit = keyof typeof SAMPLES;
@@ -15,20 +15,24 @@ export interface GlyphOptions {
   readonly rotated?: boolean;
   /** Another number of samples; the first ones are the same. */
   readonly samples?: number;
+  /** The sheets, or more of them, as they were drawn before: SIDE × SIDE bytes each. */
+  readonly drawn?: Uint8Array | undefined;
 }
 
 /**
  * Images are drawn when they are first asked for and then kept, so the first batch waits for its own only; of a large
  * set a second thread draws as well.
  */
-export function glyphs(split: GlyphSplit, { seed, rotated = false, samples }: GlyphOptions): Dataset {
+export function glyphs(split: GlyphSplit, { seed, rotated = false, samples, drawn }: GlyphOptions): Dataset {
   const length = samples ?? SAMPLES[split];
   const name = `glyphs/${split}`;
   const random = stream(seed, name);
-  const sheets = emptySheets(length, { seed, stream: name, rotated });
-  const drawer = sheetDrawer(sheets);
-  drawAhead(sheets);
   const pixels = SIDE * SIDE;
+  const there = drawn !== undefined && drawn.length >= length * pixels;
+  const kind = { seed, stream: name, rotated };
+  const sheets = there ? fullSheets(drawn, kind) : emptySheets(length, kind);
+  const drawer = sheetDrawer(sheets);
+  if (!there) drawAhead(sheets);
   const image = { name: 'image', type: 'u8', shape: [SIDE, SIDE] } as const;
   const digit = { name: 'digit', type: 'i32', shape: [] } as const;
 

@@ -22,10 +22,17 @@ const VOICE = 1.5;
 /** Each sense is there in so many of the samples whose `has_…` fields are read. */
 const PRESENT = 2 / 3;
 
-/** @param samples another number of samples; the first ones are the same */
-export function senses(split: SenseSplit, { seed, samples }: { seed: number; samples?: number }): Dataset {
+export interface SenseOptions {
+  readonly seed: number;
+  /** Another number of samples; the first ones are the same. */
+  readonly samples?: number;
+  /** The glyphs of the same seed, where they were drawn before. */
+  readonly drawn?: Uint8Array | undefined;
+}
+
+export function senses(split: SenseSplit, { seed, samples, drawn: sheets }: SenseOptions): Dataset {
   const length = samples ?? SAMPLES[split];
-  const drawn = glyphs(split, { seed, samples: length });
+  const drawn = glyphs(split, { seed, samples: length, drawn: sheets });
   const digits = new Int32Array(length);
   drawn.gather(
     'digit',

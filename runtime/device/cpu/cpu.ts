@@ -3,9 +3,8 @@ import { availableParallelism } from 'node:os';
 import type { CpuManifest } from '../../../spec/cpu-manifest.ts';
 import { sizeOf } from '../../../spec/program.ts';
 import type { Device, DeviceSession, Executable, Position, RunInput, Tensor } from '../device.ts';
-import { CpuEngine } from './engine.ts';
 import { padded } from './memory.ts';
-import { buffersOf, type LaneAnswer, type WorkerStart } from './messages.ts';
+import { buffersOf, copied, type LaneAnswer, type WorkerStart } from './messages.ts';
 import { startThread, type Thread, warmThreads } from './thread.ts';
 
 const THREADS = availableParallelism();
@@ -19,35 +18,15 @@ export const cpuDevice: Device = {
     if (!FROM_SOURCE) warmThreads(Math.min(2, THREADS));
   },
   open: async (executable) => {
-    if (FROM_SOURCE) return openHere(executable);
+    if (FROM_SOURCE) return (await import('./here.ts')).openHere(executable, THREADS);
     return hasLanes(executable) ? openInLanes(executable) : openInThread(executable);
   },
-  openAll: async (executables) =>
-    FROM_SOURCE ? executables.map((executable) => openHere(executable, 1)) : openTogether(executables),
+  openAll: async (executables) => {
+    if (!FROM_SOURCE) return openTogether(executables);
+    const { openHere } = await import('./here.ts');
+    return executables.map((executable) => openHere(executable, 1));
+  },
 };
-
-/** The device in this thread: its engine, in turn. */
-export function openHere(executable: Executable, threads = THREADS): DeviceSession {
-  const engine = new CpuEngine(executable.program.states, executable.files, { threads });
-  let queue: Promise<unknown> = Promise.resolve();
-  const inTurn = <T>(work: () => T | Promise<T>): Promise<T> => {
-    const done = queue.then(work);
-    queue = done.catch(() => undefined);
-    return done;
-  };
-  return {
-    write: (state, values) => inTurn(() => engine.write(state, values)),
-    read: (state) => inTurn(() => engine.read(state)),
-    run: (name, inputs, position) => {
-      const copies = copied(inputs);
-      return inTurn(() => engine.run(name, copies, position));
-    },
-    prepare: (name) => {
-      inTurn(() => engine.prepare(name)).catch(() => undefined);
-    },
-    close: () => inTurn(() => engine.close()),
-  };
-}
 
 function openInThread(executable: Executable): DeviceSession {
   const thread = startThread(startOf(executable, THREADS));
@@ -165,11 +144,6 @@ function runOn(
   position: Position,
 ): Promise<Record<string, Tensor>> {
   return thread.ask({ kind: 'run', name, inputs, position }, buffersOf(inputs));
-}
-
-/** The caller may use its buffers again as soon as `run` has returned. */
-function copied(inputs: Readonly<Record<string, RunInput>>): Record<string, RunInput> {
-  return Object.fromEntries(Object.entries(inputs).map(([name, data]) => [name, data.slice()]));
 }
 
 /** Half of the samples, in memory that was used before where it fits. */

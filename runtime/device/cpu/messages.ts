@@ -51,3 +51,8 @@ export type Reply = { readonly id: number; readonly value: Value } | { readonly 
 export function buffersOf(inputs: Readonly<Record<string, RunInput>>): ArrayBuffer[] {
   return Object.values(inputs).map((data) => data.buffer as ArrayBuffer);
 }
+
+/** The caller may use its buffers again as soon as `run` has returned. */
+export function copied(inputs: Readonly<Record<string, RunInput>>): Record<string, RunInput> {
+  return Object.fromEntries(Object.entries(inputs).map(([name, data]) => [name, data.slice()]));
+}

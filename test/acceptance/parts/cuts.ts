@@ -89,7 +89,7 @@ async function partitioned(
   graph: string,
 ): Promise<Found> {
   const out = join(tmpdir(), `nmc-cuts-${process.pid}.part`);
-  const nmc = join(context.root, 'dist/runtime/cli/main.js');
+  const nmc = join(context.root, 'dist/nmc.cjs');
   const args = [nmc, 'partition', path, '--parts', String(parts), '-o', out, '--json'];
   const end = await runCommand(process.execPath, args, { cwd: context.root });
   if (end.code !== 0 || jsonLines(end.lines).length === 0) throw new Error(`nmc partition ${graph}: ${end.tail}`);

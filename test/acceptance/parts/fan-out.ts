@@ -58,7 +58,7 @@ async function study(data: 'glyphs' | 'mnist', context: Context): Promise<Row[]>
 }
 
 async function train(model: string, replicas: number, out: string, context: Context): Promise<Measured> {
-  const args = [resolve('dist/runtime/cli/main.js'), 'train', model, '--json', '--set', `replicas=${replicas}`];
+  const args = [resolve('dist/nmc.cjs'), 'train', model, '--json', '--set', `replicas=${replicas}`];
   args.push('--out', out, ...(context.data === undefined ? [] : ['--data', context.data]));
   if (context.trial) args.push('--epochs', '1', '--limit', '1280');
   const end = await runCommand(process.execPath, args, { cwd: context.root, env: plainEnvironment() });

@@ -24,7 +24,7 @@ interface Check {
 /** Trains a file's task in the scratch folder. @returns its checks, by the data of the trained task alone */
 async function trained(context: Context, args: readonly string[], run: string): Promise<readonly Check[]> {
   rmSync(run, { recursive: true, force: true });
-  const nmc = join(context.root, 'dist/runtime/cli/main.js');
+  const nmc = join(context.root, 'dist/nmc.cjs');
   const data = context.data === undefined ? [] : ['--data', context.data];
   const end = await runCommand(process.execPath, [nmc, 'train', ...args, ...data, '--out', run, '--json'], {
     cwd: context.root,
@@ -53,7 +53,7 @@ async function memories(context: Context): Promise<readonly Row[]> {
     const run = join(scratch(context), task);
     const [check] = await trained(context, ['dsl-examples/memory.pcn', task], run);
     const png = join(scratch(context), `${task}.png`);
-    const nmc = join(context.root, 'dist/runtime/cli/main.js');
+    const nmc = join(context.root, 'dist/nmc.cjs');
     await runCommand(process.execPath, [nmc, 'predict', run, '--png', png], { cwd: context.root });
     const error = check?.value ?? Number.NaN;
     rows.push({

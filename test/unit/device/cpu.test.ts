@@ -5,8 +5,8 @@ import { runPasses } from '../../../compiler/5-program/passes/index.ts';
 import { lowerToCpu } from '../../../compiler/7-kernels/onnx/lower.ts';
 import { constant, type Expr, leaf } from '../../../compiler/operators/expr.ts';
 import { apply } from '../../../compiler/operators/table.ts';
-import { openHere } from '../../../runtime/device/cpu/cpu.ts';
 import { CpuEngine } from '../../../runtime/device/cpu/engine.ts';
+import { openHere } from '../../../runtime/device/cpu/here.ts';
 import type { DeviceSession, FieldData, Position } from '../../../runtime/device/device.ts';
 import { referenceDevice } from '../../../runtime/device/reference/reference.ts';
 import {
