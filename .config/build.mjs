@@ -135,7 +135,9 @@ async function drawSheets() {
     write: false,
     define: { 'import.meta.url': '"drawn.ts"' },
   });
-  const { BUILT_SEED, glyphs } = await import(`data:text/javascript;base64,${Buffer.from(outputFiles[0].contents).toString('base64')}`);
+  const { BUILT_SEED, glyphs } = await import(
+    `data:text/javascript;base64,${Buffer.from(outputFiles[0].contents).toString('base64')}`
+  );
   mkdirSync(join(ROOT, 'dist/data'), { recursive: true });
   for (const split of ['train', 'test']) {
     const set = glyphs(split, { seed: BUILT_SEED });
