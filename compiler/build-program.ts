@@ -25,10 +25,14 @@ export interface Staged extends Selected {
   readonly program: Program;
 }
 
-/** @param after the pass to stop behind; `none`: before the first */
-export function buildProgram(selected: Selected, after?: string): Staged {
+/**
+ * @param after the pass to stop behind; `none`: before the first
+ * @param microbatches parts of a batch of training that are in flight side by side
+ */
+export function buildProgram(selected: Selected, after?: string, microbatches = 1): Staged {
   const graph = lowerGraph(selected.model);
-  const lowered = lowerProgram(graph, selected.task, selected.predicts, { predictBatch: PREDICT_BATCH });
+  const options = { predictBatch: PREDICT_BATCH, microbatches };
+  const lowered = lowerProgram(graph, selected.task, selected.predicts, options);
   const program = after === 'none' ? lowered : runPasses(lowered, after);
   return { ...selected, graph, lowered, program };
 }

@@ -38,6 +38,8 @@ export interface PlanTraining {
   readonly data: PlanData;
   readonly validation?: PlanData;
   readonly batch: number;
+  /** Equal parts of a batch that shards have in flight side by side (schedule `pipelined`); absent: one. */
+  readonly microbatches?: number;
   readonly epochs: number;
   /** Steps of a sequence, where samples are sequences: the function runs once for each. */
   readonly sequence?: number;

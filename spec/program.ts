@@ -87,10 +87,11 @@ export type Initializer =
 export interface State {
   readonly id: string;
   readonly shape: Shape;
-  readonly role: 'parameter' | 'optimizer' | 'statistic' | 'memory' | 'value';
+  readonly role: 'parameter' | 'optimizer' | 'statistic' | 'memory' | 'value' | 'sum';
   /**
    * Drawn from the stream (seed, id), `memory` from (0, id); what delayed links remember is ignored in a sequence's
-   * first step; a `value` lives within one batch, is written before it is read, and belongs to no snapshot.
+   * first step; a `value` lives within one batch, is written before it is read, and belongs to no snapshot; a
+   * `sum` is what microbatches add up: zero between batches, so it belongs to no snapshot either.
    */
   readonly init: Initializer;
   /**

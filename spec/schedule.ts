@@ -63,8 +63,12 @@ export interface Stage {
 export interface ShardFunction {
   /** `train`, `predict.classify`. */
   readonly name: string;
-  /** Samples of one batch. */
+  /** Samples of one batch; of one microbatch, where a batch is divided. */
   readonly batch: number;
+  /** So many parts of a batch are in flight side by side, each through all stages; absent: a batch is not divided. */
+  readonly microbatches?: number;
+  /** Once when all microbatches have settled, without a word of others: the weight step. */
+  readonly after?: readonly Stage[];
   /** Fields of the data that are fed to this shard; `shape` per sample. */
   readonly inputs: readonly { readonly name: string; readonly type: FieldType; readonly shape: Shape }[];
   readonly stages: readonly Stage[];

@@ -33,6 +33,8 @@ import {
 export interface LowerOptions {
   /** Samples in one run of a prediction. */
   readonly predictBatch: number;
+  /** Into so many equal parts a batch of training is divided (`pipelineProblem` says where it cannot be). */
+  readonly microbatches?: number;
 }
 
 export function lowerProgram(
@@ -55,7 +57,11 @@ export function lowerProgram(
     if (settlingOf(task, train).noise) states.push(...noiseStates(graph, task, name, options.predictBatch));
   }
   const functions: ProgramFunction[] = [];
-  if (train) functions.push(lowerTrain(graph, train, states), ...lowerLanes(graph, train, states));
+  const { microbatches = 1 } = options;
+  if (train && microbatches > 1) {
+    states.push(...parameters.map(sumState));
+    functions.push(...lowerMicrobatches(graph, train, states, microbatches));
+  } else if (train) functions.push(lowerTrain(graph, train, states), ...lowerLanes(graph, train, states));
   for (const task of predicts)
     functions.push(lowerPredict(graph, task, states, settlingOf(task, train), options.predictBatch));
   return { name: train ? `${graph.name}.${train.name}` : graph.name, states, functions };
@@ -164,9 +170,7 @@ function lowerStep(task: TrainTask, states: readonly State[], weights: readonly 
     const value = reader(name);
     const id = gradientName(name);
     inputs.push({ id, field: id, type: 'f32', shape: value.shape });
-    builder.origin = `weight ${name}`;
-    const weight = { name, value, gradient: { id, shape: value.shape } };
-    updates.push(...toUpdates(step(builder, task.optimizer, weight, reader, 'batch', 'batches')));
+    updates.push(...moveBy(builder, task, reader, name, { id, shape: value.shape }));
   }
   return {
     name: 'train.step',
@@ -176,6 +180,64 @@ function lowerStep(task: TrainTask, states: readonly State[], weights: readonly 
     updates,
     results: [],
   };
+}
+
+/** One weight, and its optimiser's states, moved by the mean gradient of a whole batch. */
+function moveBy(
+  builder: BlockBuilder,
+  task: TrainTask,
+  reader: (id: string) => Value,
+  name: string,
+  gradient: Value,
+): Update[] {
+  builder.origin = `weight ${name}`;
+  const weight = { name, value: reader(name), gradient };
+  return toUpdates(step(builder, task.optimizer, weight, reader, 'batch', 'batches'));
+}
+
+/** What the microbatches of a batch have added up of one weight's mean gradient. */
+const sumName = (weight: string): string => `${weight}:sum`;
+
+function sumState({ id, shape }: State): State {
+  return { id: sumName(id), shape, role: 'sum', init: { kind: 'constant', value: 0 } };
+}
+
+/** Moves the weights when all microbatches of a batch have settled. */
+export const MOVE = 'train.move';
+
+/**
+ * The same training for microbatches in flight side by side: `train` settles one of them and adds its part of the mean
+ * gradients up on the device; `train.move` moves the weights by the sums and empties them. No weight is stale.
+ */
+function lowerMicrobatches(
+  graph: Graph,
+  task: TrainTask,
+  states: readonly State[],
+  microbatches: number,
+): ProgramFunction[] {
+  const batch = task.batch / microbatches;
+  const { training, inputs, outputs } = openTraining(graph, task, states, batch);
+  const gradients = new Map<string, Value>();
+  const rest = lowerRule(methodOf(task), { ...training, lane: gradients }, outputs, states);
+  const reader = stateReader(states);
+  const adding = newBlock(training);
+  const moving = new BlockBuilder(createNames());
+  const sums: Update[] = [];
+  const updates: Update[] = [];
+  for (const [name, part] of gradients) {
+    const state = sumName(name);
+    const sum = reader(state);
+    adding.origin = `weight ${name}`;
+    sums.push({ state, value: adding.op('add', [sum, part]).id });
+    updates.push(...moveBy(moving, task, reader, name, sum));
+    const zero = moving.op('broadcast', [moving.constant(0)], { shape: [...sum.shape] });
+    updates.push({ state, value: zero.id });
+  }
+  const blocks: Block[] = [closeBlock(training.start, 'start'), ...rest.blocks, closeBlock(adding, 'sum')];
+  return [
+    { name: 'train', batch, inputs, blocks, updates: sums, results: rest.results },
+    { name: MOVE, batch: task.batch, inputs: [], blocks: [closeBlock(moving, 'start')], updates, results: [] },
+  ];
 }
 
 /** What every rule begins with: the clamps and the forward sweep. The block `start` is still open. */

@@ -25,6 +25,7 @@ function flowsFrom(schedule: ShardSchedule, name: string): PlanFlow[] {
   const f = schedule.functions.find((g) => g.name === name);
   if (!f) return [];
   const tick = tickOf(f);
+  const { microbatches = 1 } = f;
   const messages = new Map(schedule.messages.map((m) => [m.id, m]));
   const flows = new Map<
     number,
@@ -42,11 +43,11 @@ function flowsFrom(schedule: ShardSchedule, name: string): PlanFlow[] {
         valuesPerBatch: 0,
       };
       if (stage === tick) {
-        flow.messagesPerTick++;
-        flow.valuesPerTick += values;
+        flow.messagesPerTick += microbatches;
+        flow.valuesPerTick += values * microbatches;
       }
-      flow.messagesPerBatch += stage.repeat;
-      flow.valuesPerBatch += values * stage.repeat;
+      flow.messagesPerBatch += stage.repeat * microbatches;
+      flow.valuesPerBatch += values * stage.repeat * microbatches;
       flows.set(message.to, flow);
     }
   return [...flows].map(([to, flow]) => {

@@ -1,6 +1,7 @@
 /** A plan of several shards: their programs, schedules and files, what crosses between them, and how fast that will be. */
 import type { Plan, PlanPredicted, PlanShard } from '../../spec/plan.ts';
 import { printProgram } from '../../spec/program-text.ts';
+import type { Stage } from '../../spec/schedule.ts';
 import type { Machines } from '../6-partition/problem.ts';
 import type { ShardProgram } from '../6-partition/shards/split.ts';
 import type { ShardFile } from '../7-kernels/onnx/shards.ts';
@@ -77,9 +78,10 @@ export function shardMemory({ program, schedule }: ShardProgram): number {
   return countMemory(program) + localBytes(schedule);
 }
 
-/** Bytes of the values that go between segments and shards: at most all messages at once. */
+/** Bytes of the values that go between segments and shards: at most all messages at once, of all microbatches. */
 function localBytes(schedule: ShardProgram['schedule']): number {
-  return schedule.messages.reduce(
+  const microbatches = Math.max(1, ...schedule.functions.map((f) => f.microbatches ?? 1));
+  return microbatches * schedule.messages.reduce(
     (sum, m) => sum + m.values.reduce((n, v) => n + BYTES * v.shape.reduce((a, b) => a * b, 1), 0),
     0,
   );
@@ -88,13 +90,17 @@ function localBytes(schedule: ShardProgram['schedule']): number {
 /** FLOP of one batch. */
 function flopsOf({ program, schedule }: ShardProgram, name: string): number {
   const functions = new Map(program.functions.map((g) => [g.name, g]));
-  let flops = 0;
-  for (const { repeat, segments } of schedule.functions.find((g) => g.name === name)?.stages ?? [])
-    for (const { run } of segments) {
-      const segment = run === undefined ? undefined : functions.get(run);
-      if (segment) flops += countFlops(program, segment) * repeat;
-    }
-  return flops;
+  const f = schedule.functions.find((g) => g.name === name);
+  const flopsIn = (stages: readonly Stage[]): number => {
+    let flops = 0;
+    for (const { repeat, segments } of stages)
+      for (const { run } of segments) {
+        const segment = run === undefined ? undefined : functions.get(run);
+        if (segment) flops += countFlops(program, segment) * repeat;
+      }
+    return flops;
+  };
+  return flopsIn(f?.stages ?? []) * (f?.microbatches ?? 1) + flopsIn(f?.after ?? []);
 }
 
 /**

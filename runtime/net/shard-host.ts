@@ -115,7 +115,7 @@ export class ShardHost {
     const { states } = this.#plan.executable.program;
     if (from) {
       const state = this.#kept.get(from.calls) ?? decodeState(await this.#options.blob(from.blob));
-      await fillStates(this.#device, states, { tensors: [...state.parameters, ...state.auxiliary] });
+      await fillStates(this.#device, states, { tensors: [...state.parameters, ...state.auxiliary] }, false);
       // Sums start again where an epoch of training has just ended.
       this.#totals = { ...from.totals };
     } else {
@@ -125,7 +125,7 @@ export class ShardHost {
         const bytes = new Uint8Array(await this.#options.blob(mean.blob));
         statistics.set(field, { mean: new Float32Array(bytes.buffer), scale });
       }
-      await fillStates(this.#device, states, { seed: this.deployment.seed, statistics });
+      await fillStates(this.#device, states, { seed: this.deployment.seed, statistics }, false);
       this.#totals = {};
     }
   }

@@ -29,13 +29,16 @@ const FORMAT = {
   required: ['shard', 'functions', 'messages'],
   properties: {
     shard: index,
-    functions: list({
-      name: text,
-      batch: { ...count, maximum: 2 ** 31 },
-      inputs: list({ name: text, type: { enum: ['u8', 'i32', 'f32'] }, shape }),
-      stages,
-      results: list({ name: text, value: text }),
-    }),
+    functions: list(
+      {
+        name: text,
+        batch: { ...count, maximum: 2 ** 31 },
+        inputs: list({ name: text, type: { enum: ['u8', 'i32', 'f32'] }, shape }),
+        stages,
+        results: list({ name: text, value: text }),
+      },
+      { microbatches: { ...count, maximum: 1024 }, after: stages },
+    ),
     messages: list({ id: index, from: index, to: index, values: list({ name: text, shape }) }),
   },
 };
@@ -88,6 +91,11 @@ function functionsProblem(schedule: ShardSchedule, program: Program): string | u
     const states = new Map(program.states.map((s) => [s.id, s.shape]));
     const problem = new Locals(schedule.shard, f, { functions, states, messages }, used).problem();
     if (problem !== undefined) return `${f.name}: ${problem}`;
+    if (f.after?.some((s) => s.segments.some((g) => g.send.length + g.receive.length > 0)))
+      return `${f.name}: its weight step waits for others`;
+    const alone = { ...f, stages: f.after ?? [], inputs: [], results: [] };
+    const stepProblem = new Locals(schedule.shard, alone, { functions, states, messages }, used).problem();
+    if (stepProblem !== undefined) return `${f.name}: ${stepProblem}`;
   }
   return used.size === messages.size ? undefined : 'it has messages that nobody sends or awaits';
 }
@@ -202,7 +210,10 @@ function wholeProblem(plan: Plan, schedules: readonly ShardSchedule[]): string |
   ];
   for (const { name, batch, inputs, results } of wanted) {
     const parts = schedules.map((s) => s.functions.find((f) => f.name === name));
-    if (parts.some((f) => f?.batch !== batch)) return `not every shard takes batches of ${batch} in ${name}`;
+    const microbatches = parts[0]?.microbatches ?? 1;
+    if (parts.some((f) => (f?.microbatches ?? 1) !== microbatches)) return `not every shard divides ${name} alike`;
+    if (parts.some((f) => f && f.batch * microbatches !== batch) || parts.includes(undefined))
+      return `not every shard takes batches of ${batch} in ${name}`;
     const fields = new Set(inputs.map((i) => `${i.name} ${i.type} ${String(i.shape)}`));
     for (const input of parts.flatMap((f) => f?.inputs ?? []))
       if (!fields.has(`${input.name} ${input.type} ${String(input.shape)}`))

@@ -22,7 +22,7 @@ const MOST_ELEMENTS = 2 ** 45;
 const MOST_REPEATS = 1_000_000;
 /** A batch of a field is held by the feed, not by the plan's count of memory. */
 const MOST_INPUT_ELEMENTS = 2 ** 30;
-const ROLES = ['parameter', 'optimizer', 'statistic', 'memory', 'value'];
+const ROLES = ['parameter', 'optimizer', 'statistic', 'memory', 'value', 'sum'];
 
 /**
  * @param memory bytes that the plan says its values and states need

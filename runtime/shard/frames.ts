@@ -34,3 +34,15 @@ export interface Frame extends FrameKey {
 export function frameName({ message, sequence, microbatch, tick }: FrameKey): string {
   return `${message}/${sequence}/${microbatch}/${tick}`;
 }
+
+/** A batch in so many equal parts, as copies: whoever gave it may use its memory again. */
+export function sharesOf(inputs: Part['inputs'], count: number): Record<string, FieldData>[] {
+  return Array.from({ length: count }, (_, i) =>
+    Object.fromEntries(
+      Object.entries(inputs).map(([name, data]) => {
+        const size = data.length / count;
+        return [name, data.slice(i * size, (i + 1) * size)];
+      }),
+    ),
+  );
+}

@@ -10,6 +10,22 @@ export interface Route {
   readonly dropped: readonly (readonly string[])[];
 }
 
+/** The same with what comes behind all microbatches of a batch. */
+export interface BatchRoute extends Route {
+  readonly after?: Route;
+  /** Segments that add up what microbatches contribute. */
+  readonly adds: ReadonlySet<string>;
+}
+
+export function batchRouteOf(f: ShardFunction, program: Program, all: readonly Message[]): BatchRoute {
+  const sums = new Set(program.states.filter((s) => s.role === 'sum').map((s) => s.id));
+  const route = routeOf(f, program, all);
+  const adding = [...route.segments].filter(([, g]) => g.updates.some((u) => sums.has(u.state)));
+  const adds = new Set(adding.map(([name]) => name));
+  if (!f.after) return { ...route, adds };
+  return { ...route, adds, after: routeOf({ ...f, stages: f.after, inputs: [], results: [] }, program, all) };
+}
+
 /** @throws Error where the schedule names a segment or a message that is not there */
 export function routeOf(shardFunction: ShardFunction, program: Program, all: readonly Message[]): Route {
   const functions = new Map(program.functions.map((f) => [f.name, f]));

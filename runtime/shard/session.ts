@@ -7,9 +7,9 @@
 import { sizeOf } from '../../spec/program.ts';
 import type { Message, ShardSchedule } from '../../spec/schedule.ts';
 import type { DeviceSession, Executable, FieldData, Tensor } from '../device/device.ts';
+import { BatchWalk } from './batch-walk.ts';
 import { type Frame, type FrameKey, frameName, type Part, type PartKey } from './frames.ts';
-import { type Route, routeOf } from './route.ts';
-import { Walk } from './walk.ts';
+import { type BatchRoute, batchRouteOf } from './route.ts';
 
 export type Advance =
   /** To be carried to the shards that `Message.to` names, in this order; then call `advance` again. */
@@ -42,22 +42,24 @@ export interface ShardSession {
 
 /** @param device the shard's program, opened; its states filled */
 export function openSession(schedule: ShardSchedule, executable: Executable, device: DeviceSession): ShardSession {
-  const routes = new Map(schedule.functions.map((f) => [f.name, routeOf(f, executable.program, schedule.messages)]));
+  const routes = new Map(
+    schedule.functions.map((f) => [f.name, batchRouteOf(f, executable.program, schedule.messages)]),
+  );
   return new Session(schedule, routes, device);
 }
 
 class Session implements ShardSession {
   readonly shard: number;
   readonly schedule: ShardSchedule;
-  private readonly routes: ReadonlyMap<string, Route>;
+  private readonly routes: ReadonlyMap<string, BatchRoute>;
   private readonly device: DeviceSession;
   private readonly messages: ReadonlyMap<number, Message>;
-  private readonly waiting: Walk[] = [];
+  private readonly waiting: BatchWalk[] = [];
   private readonly frames = new Map<string, Frame>();
   /** Parts before this one are over: what still comes for them is old. */
   private past = -1;
 
-  constructor(schedule: ShardSchedule, routes: ReadonlyMap<string, Route>, device: DeviceSession) {
+  constructor(schedule: ShardSchedule, routes: ReadonlyMap<string, BatchRoute>, device: DeviceSession) {
     this.shard = schedule.shard;
     this.schedule = schedule;
     this.routes = routes;
@@ -68,8 +70,8 @@ class Session implements ShardSession {
   start(part: Part): void {
     const route = this.routes.get(part.name);
     if (!route) throw new Error(`shard ${this.shard} has no function ${part.name}`);
-    const inputs = Object.fromEntries(route.shardFunction.inputs.map(({ name }) => [name, copyOf(part, name)]));
-    this.waiting.push(new Walk(route, { ...part, inputs }));
+    const inputs = Object.fromEntries(route.shardFunction.inputs.map(({ name }) => [name, fieldOf(part, name)]));
+    this.waiting.push(new BatchWalk(route, { ...part, inputs }));
   }
 
   deliver(frame: Frame): Refusal | undefined {
@@ -91,16 +93,15 @@ class Session implements ShardSession {
       // Parts change the weights one after the other: only the first may run.
       const walk = this.waiting[0];
       if (!walk) return { kind: 'idle' };
-      const step = walk.next();
+      const step = walk.next((key) => this.frames.has(frameName(key)));
       switch (step.kind) {
-        case 'receive': {
-          const missing = step.frames.filter((key) => !this.frames.has(frameName(key)));
-          if (missing.length > 0) return { kind: 'needs', frames: missing };
-          walk.received(step.frames.map((key) => this.take(key)));
+        case 'needs':
+          return step;
+        case 'receive':
+          step.walk.received(step.frames.map((key) => this.take(key)));
           break;
-        }
         case 'run':
-          walk.ran(await this.device.run(step.name, step.inputs, step.position));
+          step.walk.ran(await this.device.run(step.name, step.inputs, step.position));
           break;
         case 'send':
           return { kind: 'send', frames: step.frames };
@@ -129,10 +130,10 @@ class Session implements ShardSession {
   }
 }
 
-function copyOf(part: Part, field: string): FieldData {
+function fieldOf(part: Part, field: string): FieldData {
   const data = part.inputs[field];
   if (!data) throw new Error(`${part.name} wants the field ${field}`);
-  return data.slice();
+  return data;
 }
 
 function allFinite(values: Tensor): boolean {

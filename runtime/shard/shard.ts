@@ -78,12 +78,25 @@ export function assertFits(states: readonly State[]): void {
   );
 }
 
-/** Gives every state its first value; values that live within a batch need none. */
-export async function fillStates(session: DeviceSession, all: readonly State[], beginning: Beginning): Promise<void> {
-  const states = all.filter((s) => s.role !== 'value');
+/**
+ * Gives every state its first value; values that live within a batch need none.
+ *
+ * @param fresh the session has just been opened: its states are zero
+ */
+export async function fillStates(
+  session: DeviceSession,
+  all: readonly State[],
+  beginning: Beginning,
+  fresh = true,
+): Promise<void> {
+  const states = all.filter((s) => s.role !== 'value' && (s.role !== 'sum' || !fresh));
   const valuesFor = beginnings(beginning);
   for (const state of states) {
-    if ('seed' in beginning && !beginning.weights && memberStates(state).every(beginsAtZero)) continue;
+    if (fresh && 'seed' in beginning && !beginning.weights && memberStates(state).every(beginsAtZero)) continue;
+    if (state.role === 'sum') {
+      await session.write(state.id, new Float32Array(sizeOf(state.shape)));
+      continue;
+    }
     const parts = memberStates(state).map(valuesFor);
     const given = parts.filter((part) => part !== undefined);
     // Members belong to one state of the device: all of them have a value, or none has.
@@ -148,7 +161,7 @@ function initialState(state: State, seed: number, statistics: ReadonlyMap<string
 export async function saveStates(session: DeviceSession, all: readonly State[], from?: 'start'): Promise<SavedStates> {
   const untouched = (s: State): boolean =>
     from === 'start' && s.role === 'optimizer' && memberStates(s).every(beginsAtZero);
-  const states = all.filter((s) => s.role !== 'value' && !untouched(s));
+  const states = all.filter((s) => s.role !== 'value' && s.role !== 'sum' && !untouched(s));
   const parameters: NamedTensor[] = [];
   const auxiliary: NamedTensor[] = [];
   // Asked for all at once: the device answers in order, so they are of one moment.

@@ -21,6 +21,8 @@ export type WalkStep =
 
 export class Walk {
   readonly part: Part;
+  /** Its results, for whoever has taken them. */
+  finished: Readonly<Record<string, Tensor>> | undefined;
   private readonly route: Route;
   private readonly locals = new Map<string, Tensor>();
   private stage = 0;
@@ -58,6 +60,13 @@ export class Walk {
       this.hasRun = false;
       if (segment.send.length > 0) return { kind: 'send', frames: segment.send.map((id) => this.frame(id)) };
     }
+  }
+
+  /** Of two walks through the same stages. */
+  isBehind(other: Walk): boolean {
+    if (this.stage !== other.stage) return this.stage < other.stage;
+    if (this.repetition !== other.repetition) return this.repetition < other.repetition;
+    return this.segment < other.segment;
   }
 
   received(frames: readonly Frame[]): void {

@@ -26,13 +26,18 @@ export interface Compiled {
   readonly task: TrainTask;
 }
 
-/** A model's text with one of its train blocks, as `nmc train` compiles it. */
-export function compileText(text: string, name?: string, files: Readonly<Record<string, string>> = {}): Compiled {
+/** A model's text with one of its train blocks, as `nmc train` compiles it; with microbatches, as `nmc deploy` does. */
+export function compileText(
+  text: string,
+  name?: string,
+  files: Readonly<Record<string, string>> = {},
+  microbatches = 1,
+): Compiled {
   const all = checked(text, {}, files);
   const task = all.trains.find((t) => name === undefined || t.name === name);
   if (!task) throw new Error(`no train block ${name}`);
   const predicts = all.predicts.filter((p) => p.model.name === task.model.name);
-  const { graph, lowered } = buildProgram({ checked: all, model: task.model, task, predicts });
+  const { graph, lowered } = buildProgram({ checked: all, model: task.model, task, predicts }, undefined, microbatches);
   const program = runPassesByNode(lowered);
   return { graph, program, task };
 }

@@ -23,8 +23,18 @@ interface Places {
   readonly readBy: ReadonlyMap<string, readonly number[]>;
 }
 
-/** Adds to the drafts the updates that hold values, carries and states of this shard. */
-export function holdValues(values: FunctionValues, homes: Homes, shard: number, stages: readonly DraftStage[]): Held {
+/**
+ * Adds to the drafts the updates that hold values, carries and states of this shard.
+ *
+ * @param alone one batch at a time has the states: else they hold only what is the same for all that are under way
+ */
+export function holdValues(
+  values: FunctionValues,
+  homes: Homes,
+  shard: number,
+  stages: readonly DraftStage[],
+  alone = true,
+): Held {
   const names = new Map<string, string>();
   const states: State[] = [];
   const places = placesOf(stages);
@@ -43,7 +53,7 @@ export function holdValues(values: FunctionValues, homes: Homes, shard: number, 
     if (stage.loop === undefined) continue;
     const before = stages[stages.indexOf(stage) - 1]?.segments.at(-1) as DraftSegment;
     for (const carry of ownCarries(values, homes, shard, stage.loop)) {
-      const maker = isWeight(values, carry) ? makerOf(carry, places, stage) : undefined;
+      const maker = alone && isWeight(values, carry) ? makerOf(carry, places, stage) : undefined;
       if (maker === undefined) {
         moveCarry(values, carry, stage, before);
         continue;
@@ -65,7 +75,7 @@ export function holdValues(values: FunctionValues, homes: Homes, shard: number, 
     const held = names.get(id);
     const segment = places.segments[at] as DraftSegment;
     if (held !== undefined) segment.updates.push({ state: held, value: id });
-    else if (isRead(places, id, at) && isHeavy(values, id)) {
+    else if (isRead(places, id, at) && (alone ? isHeavy(values, id) : ofStates(values, id))) {
       const state = keep(id);
       names.set(id, state);
       segment.updates.push({ state, value: id });
@@ -78,7 +88,7 @@ export function holdValues(values: FunctionValues, homes: Homes, shard: number, 
     if (at !== undefined && straight && !readFrom(places, state, at + 1))
       places.segments[at]?.updates.push({ state, value });
     else {
-      if (at !== undefined && !names.has(value) && op(values, value)?.origin?.startsWith('weight ') === true) {
+      if (alone && at !== undefined && !names.has(value) && op(values, value)?.origin?.startsWith('weight ') === true) {
         const kept = keep(value);
         names.set(value, kept);
         places.segments[at]?.updates.push({ state: kept, value });

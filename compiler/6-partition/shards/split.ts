@@ -22,6 +22,9 @@ export interface ShardProgram {
 /** Functions that share a batch among threads of one machine; shards have no use of them. */
 const LANES = new Set(['train.lane', 'train.step']);
 
+/** Where the weights of a pipelined training move. */
+const MOVE = 'train.move';
+
 /** @param assignment a shard 0 … shards - 1 for every node and link */
 export function splitProgram(program: Program, owners: Owners, assignment: Assignment, shards: number): ShardProgram[] {
   const drafts = Array.from({ length: shards }, () => ({
@@ -33,7 +36,9 @@ export function splitProgram(program: Program, owners: Owners, assignment: Assig
   let count = 0;
   for (const f of program.functions) {
     if (LANES.has(f.name)) continue;
-    const split = splitFunction(program, joinStraight(f), owners, assignment, shards, count);
+    // Microbatches share a shard's states: between segments none may hold what belongs to one of them.
+    const alone = !(f.name === 'train' && program.functions.some((g) => g.name === MOVE));
+    const split = splitFunction(program, joinStraight(f), owners, assignment, shards, count, alone);
     count += split.messages.length;
     split.parts.forEach((part, shard) => {
       const draft = drafts[shard];
@@ -45,8 +50,19 @@ export function splitProgram(program: Program, owners: Owners, assignment: Assig
   }
   return drafts.map(({ functions, segments, messages, states }, shard) => ({
     program: { name: program.name, states: [...usedStates(program, segments), ...states], functions: segments },
-    schedule: { shard, functions, messages },
+    schedule: { shard, functions: withMove(functions), messages },
   }));
+}
+
+/** The weight step as what comes after the microbatches of a batch, where there are any. */
+function withMove(functions: readonly ShardFunction[]): ShardFunction[] {
+  const move = functions.find((f) => f.name === MOVE);
+  if (!move) return [...functions];
+  if (move.stages.some((s) => s.segments.some((g) => g.send.length + g.receive.length > 0)))
+    throw new Error('weights of a pipelined training move on more than one shard at once');
+  return functions
+    .filter((f) => f !== move)
+    .map((f) => (f.name === 'train' ? { ...f, microbatches: move.batch / f.batch, after: move.stages } : f));
 }
 
 interface SplitFunction {
@@ -65,6 +81,7 @@ function splitFunction(
   assignment: Assignment,
   shards: number,
   firstMessage: number,
+  alone: boolean,
 ): SplitFunction {
   const values = new FunctionValues(program, f);
   const homes = placeValues(values, owners, assignment);
@@ -88,7 +105,7 @@ function splitFunction(
       const stages = draftStages(values, shard, phases, inside, behind);
       const own = results[shard] ?? [];
       for (const { value } of own) if (needsGiving(values, value)) stages.at(-1)?.segments.at(-1)?.given.push(value);
-      const held = holdValues(values, homes, shard, stages);
+      const held = holdValues(values, homes, shard, stages, alone);
       return { ...emitFunction(values, stages, held, own, byId), states: held.states };
     }),
   };

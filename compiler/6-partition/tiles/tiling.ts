@@ -79,7 +79,7 @@ export function stateLayout(
   }
   return (
     layouts.get(state.id) ??
-    (state.role === 'statistic' || state.role === 'optimizer'
+    (state.role === 'statistic' || state.role === 'optimizer' || state.role === 'sum'
       ? layouts.get(state.id.slice(0, state.id.lastIndexOf(':')))
       : undefined)
   );

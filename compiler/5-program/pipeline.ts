@@ -1,0 +1,25 @@
+/** Whether the microbatches of a batch can be in flight side by side (design of the mesh, "three schedules"). */
+import type { TrainTask } from '../3-check/checked.ts';
+import type { Graph } from '../4-graph/graph.ts';
+import { methodOf } from './method.ts';
+
+/** No machine gains from more, and each holds all its values at once. */
+export const MOST_MICROBATCHES = 16;
+
+/** @returns why this training cannot be pipelined, in words, or nothing */
+export function pipelineProblem(graph: Graph, task: TrainTask): string | undefined {
+  const { rule } = methodOf(task);
+  if (rule !== 'il')
+    return `${NAMES[rule]} has no single weight step behind the settling of a batch, which pipelining needs`;
+  if (task.replicas > 1) return 'the replicas of its columns share one batch';
+  const delayed = graph.links.find((l) => l.delay > 0);
+  if (delayed) return `${delayed.name} remembers values from one step of a sequence to the next`;
+  return undefined;
+}
+
+/** Numbers of microbatches that divide a batch, at most `most`, increasing: 1 is not divided. */
+export function possibleMicrobatches(batch: number, most = MOST_MICROBATCHES): number[] {
+  return Array.from({ length: most }, (_, i) => i + 1).filter((k) => batch % k === 0);
+}
+
+const NAMES = { il: 'IL', ipc: 'iPC', z_il: 'Z-IL', fa_z_il: 'Fa-Z-IL', bp: 'backpropagation' } as const;

@@ -1,0 +1,93 @@
+/**
+ * One batch on its way through one shard, all its microbatches side by side: pure, it only says what comes next. The
+ * one that is furthest behind goes first, so every shard works tick by tick; gradients are added up in the order of
+ * the microbatches whatever arrives when, so results do not depend on the network.
+ */
+import type { Tensor } from '../device/device.ts';
+import { type FrameKey, type Part, sharesOf } from './frames.ts';
+import type { BatchRoute } from './route.ts';
+import { Walk, type WalkStep } from './walk.ts';
+
+export type BatchStep =
+  /** All of these frames are there: answer with `received` of the walk. */
+  | { readonly kind: 'receive'; readonly walk: Walk; readonly frames: readonly FrameKey[] }
+  /** Answer with `ran` of the walk. */
+  | (Extract<WalkStep, { readonly kind: 'run' }> & { readonly walk: Walk })
+  /** Needs no answer. */
+  | Extract<WalkStep, { readonly kind: 'send' }>
+  /** Nothing can go on before one of these is there. */
+  | { readonly kind: 'needs'; readonly frames: readonly FrameKey[] }
+  | { readonly kind: 'done'; readonly results: Readonly<Record<string, Tensor>> };
+
+export class BatchWalk {
+  readonly part: Part;
+  readonly #route: BatchRoute;
+  #walks: readonly Walk[];
+  /** Gradients of so many microbatches have been added by each segment. */
+  readonly #added = new Map<string, number>();
+  /** Of all microbatches, when they have settled. */
+  #results: Readonly<Record<string, Tensor>> | undefined;
+
+  constructor(route: BatchRoute, part: Part) {
+    this.#route = route;
+    this.part = part;
+    const { microbatches = 1 } = route.shardFunction;
+    this.#walks = sharesOf(part.inputs, microbatches).map(
+      (inputs, microbatch) => new Walk(route, { ...part, inputs, microbatch }),
+    );
+  }
+
+  /** @param has whether a frame is there */
+  next(has: (key: FrameKey) => boolean): BatchStep {
+    const needs: FrameKey[] = [];
+    let chosen: Extract<BatchStep, { readonly walk: Walk }> | undefined;
+    for (const walk of this.#walks) {
+      if (walk.finished) continue;
+      const step = walk.next();
+      if (step.kind === 'send') return step;
+      if (step.kind === 'done') {
+        walk.finished = step.results;
+        continue;
+      }
+      if (step.kind === 'receive') {
+        const missing = step.frames.filter((key) => !has(key));
+        needs.push(...missing);
+        if (missing.length > 0) continue;
+      }
+      if (step.kind === 'run' && !this.#mayRun(walk, step.name)) continue;
+      if (!chosen || walk.isBehind(chosen.walk)) chosen = { ...step, walk };
+    }
+    if (chosen) {
+      if (chosen.kind === 'run' && this.#route.adds.has(chosen.name))
+        this.#added.set(chosen.name, this.#count(chosen.name) + 1);
+      return chosen;
+    }
+    if (this.#walks.some((w) => !w.finished)) return { kind: 'needs', frames: needs };
+    if (this.#results) return { kind: 'done', results: this.#results };
+    this.#results = summed(this.#walks.map((w) => w.finished ?? {}));
+    // The weight step: a walk of its own, which waits for nobody.
+    const { after } = this.#route;
+    this.#walks = after ? [new Walk(after, { ...this.part, inputs: {}, microbatch: 0 })] : [];
+    return this.next(has);
+  }
+
+  #mayRun(walk: Walk, segment: string): boolean {
+    return !this.#route.adds.has(segment) || this.#count(segment) === walk.part.microbatch;
+  }
+
+  #count(segment: string): number {
+    return this.#added.get(segment) ?? 0;
+  }
+}
+
+/** Results are sums over samples, in shares of the whole batch: those of microbatches add up, in their order. */
+function summed(all: readonly Readonly<Record<string, Tensor>>[]): Readonly<Record<string, Tensor>> {
+  const [first = {}, ...others] = all;
+  if (others.length === 0) return first;
+  return Object.fromEntries(
+    Object.entries(first).map(([name, values]) => [
+      name,
+      values.map((v, i) => others.reduce((sum, other) => sum + (other[name]?.[i] ?? 0), v)),
+    ]),
+  );
+}

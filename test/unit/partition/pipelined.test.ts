@@ -1,0 +1,143 @@
+/**
+ * Microbatches of one batch in flight side by side: the same gradients as lockstep but for the order in which samples
+ * are added up, and the same bits whatever arrives when.
+ */
+import { readdirSync, readFileSync } from 'node:fs';
+import { describe, expect, test, vi } from 'vitest';
+import { pipelineProblem, possibleMicrobatches } from '../../../compiler/5-program/pipeline.ts';
+import { verify } from '../../../compiler/5-program/verify.ts';
+import type { DeviceSession, Tensor } from '../../../runtime/device/device.ts';
+import type { Frame } from '../../../runtime/shard/frames.ts';
+import { openSession } from '../../../runtime/shard/session.ts';
+import type { Program } from '../../../spec/program.ts';
+import { stream } from '../../../spec/random.ts';
+import { openReference } from '../../support/reference.ts';
+import {
+  type Compiled,
+  compileText,
+  fillStates,
+  runShards,
+  runWhole,
+  sampleOf,
+  splitRandomly,
+  splitTiled,
+} from '../../support/shards.ts';
+
+vi.setConfig({ testTimeout: 60_000 });
+
+/** In f64 only the order of sums differs: so much of the largest element of a tensor, after four batches. */
+const BOUND = 1e-9;
+
+const golden = 'test/golden';
+const cases = readdirSync(golden, { withFileTypes: true })
+  .filter((entry) => entry.isDirectory() && entry.name !== 'dsl-examples')
+  .flatMap(({ name }) => {
+    const text = readFileSync(`${golden}/${name}/model.pcn`, 'utf8');
+    const others = readdirSync(`${golden}/${name}`).filter((f) => f.endsWith('.pcn') && !/^(model|ast)\.pcn$/.test(f));
+    const files = Object.fromEntries(others.map((f) => [f, readFileSync(`${golden}/${name}/${f}`, 'utf8')]));
+    return [...text.matchAll(/^train (\w+) of/gm)].map((m) => ({ name, task: m[1] ?? '', text, files }));
+  })
+  .filter(({ text, task, files }) => {
+    const compiled = compileText(text, task, files);
+    return (
+      pipelineProblem(compiled.graph, compiled.task) === undefined &&
+      possibleMicrobatches(compiled.task.batch).length > 1
+    );
+  });
+
+test('there are models to pipeline', () => expect(cases.length).toBeGreaterThan(5));
+
+describe.each(cases)('$name $task', ({ text, task, files }) => {
+  const whole = compileText(text, task, files);
+  test.each(possibleMicrobatches(whole.task.batch).slice(1, 4))('%i microbatches', async (microbatches) => {
+    const expected = await runWhole(whole.program);
+    const compiled = compileText(text, task, files, microbatches);
+    for (const [shards, seed] of [
+      [2, 0],
+      [3, 1],
+      [8, 2],
+    ] as const) {
+      const split = splitRandomly(compiled, shards, seed);
+      for (const shard of split) verify(shard.program);
+      const parts = await runShards(whole.program, split);
+      for (const [i, r] of parts.results.entries())
+        expectClose(r, expected.results[i] ?? {}, `result ${i}, seed ${seed}`);
+      for (const [id, values] of parts.states)
+        if (expected.states.has(id))
+          expectClose({ [id]: values }, { [id]: expected.states.get(id) as Tensor }, `seed ${seed}`);
+    }
+  });
+});
+
+const TILED = readFileSync(`${golden}/rule-il/model.pcn`, 'utf8');
+
+test('tiles too', async () => {
+  const whole = compileText(TILED, 'il');
+  const compiled = compileText(TILED, 'il', {}, 2);
+  const [expected, parts] = [await runWhole(whole.program), await runShards(whole.program, splitTiled(compiled, 3, 1))];
+  for (const [id, values] of parts.states)
+    if (expected.states.has(id)) expectClose({ [id]: values }, { [id]: expected.states.get(id) as Tensor }, 'tiled');
+});
+
+test('whatever arrives when, the weights are the same bits', async () => {
+  const whole = compileText(TILED, 'il');
+  const microbatches = possibleMicrobatches(whole.task.batch).at(-1) ?? 1;
+  const compiled = compileText(TILED, 'il', {}, microbatches);
+  const [first, ...others] = await Promise.all([0, 1, 2, 3].map((seed) => runShuffled(whole.program, compiled, seed)));
+  for (const other of others) expect(other).toEqual(first);
+});
+
+/** Frames are held back and delivered in an order drawn from the seed. */
+async function runShuffled(whole: Program, compiled: Compiled, seed: number): Promise<Tensor[]> {
+  const split = splitRandomly(compiled, 3, 4);
+  const devices = await Promise.all(split.map((s) => openReference(s.program)));
+  for (const [i, device] of devices.entries()) if (split[i]) await fillStates(device, split[i].program);
+  const sessions = split.map((s, i) =>
+    openSession(s.schedule, { program: s.program, files: new Map() }, devices[i] as DeviceSession),
+  );
+  const train = whole.functions.find((f) => f.name === 'train');
+  if (!train) throw new Error('no train');
+  for (const sequence of [0, 1, 2])
+    for (const session of sessions)
+      session.start({
+        name: 'train',
+        position: { batch: sequence, batches: 20 },
+        inputs: sampleOf(train, sequence),
+        sequence,
+        microbatch: 0,
+      });
+  const random = stream(seed, 'order');
+  const away: Frame[] = [];
+  let draws = 0;
+  let done = 0;
+  while (done < 3 * sessions.length) {
+    const session = sessions[random.bits(draws++) % sessions.length];
+    const step = await session?.advance();
+    if (step?.kind === 'send') away.push(...step.frames);
+    if (step?.kind === 'done') done++;
+    for (let n = random.bits(draws++) % 3; n > 0 && away.length > 0; n--) {
+      const [frame] = away.splice(random.bits(draws++) % away.length, 1);
+      const to =
+        split[0] && sessions.find((s) => s.schedule.messages.some((m) => m.id === frame?.message && m.to === s.shard));
+      if (frame) expect(to?.deliver(frame)).toBeUndefined();
+    }
+  }
+  const states: Tensor[] = [];
+  for (const [i, device] of devices.entries())
+    for (const { id, role } of split[i]?.program.states ?? []) if (role !== 'value') states.push(await device.read(id));
+  return states;
+}
+
+function expectClose(
+  found: Readonly<Record<string, Tensor>>,
+  expected: Readonly<Record<string, Tensor>>,
+  what: string,
+): void {
+  expect(Object.keys(found).sort()).toEqual(Object.keys(expected).sort());
+  for (const [name, values] of Object.entries(found)) {
+    const other = expected[name] ?? new Float64Array();
+    const scale = Math.max(1e-12, ...Array.from(other, Math.abs));
+    const worst = Math.max(0, ...Array.from(values, (v, i) => Math.abs(v - (other[i] ?? Number.NaN))));
+    expect(worst / scale, `${name}: ${what}`).toBeLessThan(BOUND);
+  }
+}
