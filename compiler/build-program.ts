@@ -23,6 +23,8 @@ export interface Staged extends Selected {
   /** As lowered, before any pass. */
   readonly lowered: Program;
   readonly program: Program;
+  /** Never cut a node: every tick of a cut one costs more round trips between shards. */
+  readonly wholeNodes?: boolean;
 }
 
 /**

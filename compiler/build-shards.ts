@@ -64,7 +64,7 @@ const MEMORY_ROUNDS = 4;
 
 /** Programs of the shards, one for each machine and within its memory; nothing is written for any device yet. */
 export function cutModel(
-  { checked, graph, lowered }: Staged,
+  { checked, graph, lowered, wholeNodes = false }: Staged,
   machines: Machines,
   old?: OldPlaces,
 ): CutModel | CannotCut {
@@ -73,7 +73,8 @@ export function cutModel(
   let room = machines;
   let full: CannotCut | undefined;
   for (let round = 0; round < MEMORY_ROUNDS; round++) {
-    const cut = (old && keepPlaces(graph, whole, room, together, old)) ?? cutPieces(graph, whole, room, together);
+    const cut =
+      (old && keepPlaces(graph, whole, room, together, old)) ?? cutPieces(graph, whole, room, together, wholeNodes);
     if (cut.kind === 'impossible') return full ?? cut;
     const { program, owners, pieces, part } = cut;
     const split = splitProgram(program, owners, assignmentOf(graph, pieces, part), machines.list.length);
@@ -174,6 +175,7 @@ function cutPieces(
   whole: Program,
   machines: Machines,
   together: readonly (readonly string[])[],
+  wholeNodes: boolean,
 ): CutPieces | CannotCut {
   const shards = machines.list.length;
   const asTiling = (tiling: Tiling): { cut: Omit<CutPieces, 'part'>; problem: Problem } => {
@@ -187,12 +189,15 @@ function cutPieces(
   };
   const nodes = asTiling(new Map());
   const first = graph.nodes.length >= shards ? partition(nodes.problem, { useAll: true }) : undefined;
-  if (first?.kind === 'parts' && first.costs.bottleneck <= BALANCE * evenShare(graph, nodes.cut.pieces, nodes.problem))
+  const even = BALANCE * evenShare(graph, nodes.cut.pieces, nodes.problem);
+  if (first?.kind === 'parts' && (wholeNodes || first.costs.bottleneck <= even))
     return { ...nodes.cut, part: first.part };
   const candidates: (CutPieces & { readonly bottleneck: number })[] = [];
   if (first?.kind === 'parts') candidates.push({ ...nodes.cut, part: first.part, bottleneck: first.costs.bottleneck });
   let why = first?.kind === 'impossible' ? { ...first, pieces: nodes.cut.pieces } : undefined;
   let { work } = nodes.problem.pieces;
+  if (wholeNodes && !why) return explain({ reason: 'too-few', most: graph.nodes.length }, graph.name, [], machines);
+  if (wholeNodes && why) return explain(why, graph.name, why.pieces, machines);
   if (mostParts(graph) < shards)
     return explain({ reason: 'too-few', most: mostParts(graph) }, graph.name, nodes.cut.pieces, machines);
   for (const [round, tiles] of GRAINS.entries()) {

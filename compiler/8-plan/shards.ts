@@ -31,7 +31,7 @@ export function buildShardedPlan(source: PlanSource, cut: ShardsSource): BuiltPl
     files.set(`shards/${i}/schedule.json`, canonicalJson(shard.schedule));
     const own = cut.files[i] ?? [];
     for (const { path, bytes } of own) files.set(path, bytes);
-    return shardOf(shard, cut.nodes[i] ?? [], own, flopsOf(shard, name) / ticks);
+    return shardOf(shard, cut.nodes[i] ?? [], own, batchFlops(shard, name) / ticks);
   });
   const borders = countBorders(
     cut.shards.map((s) => s.schedule),
@@ -64,7 +64,7 @@ function shardOf(
     parameters: parameters.map(({ id, shape, init }) => ({ name: id, shape, init })),
     parameterCount: parameters.reduce((sum, s) => sum + s.shape.reduce((a, b) => a * b, 1), 0),
     memory: shardMemory({ program, schedule }),
-    flopsPerBatch: flopsOf({ program, schedule }, 'train'),
+    flopsPerBatch: batchFlops({ program, schedule }, 'train'),
     flopsPerTick,
     program: `shards/${schedule.shard}/program.txt`,
     schedule: `shards/${schedule.shard}/schedule.json`,
@@ -81,14 +81,17 @@ export function shardMemory({ program, schedule }: ShardProgram): number {
 /** Bytes of the values that go between segments and shards: at most all messages at once, of all microbatches. */
 function localBytes(schedule: ShardProgram['schedule']): number {
   const microbatches = Math.max(1, ...schedule.functions.map((f) => f.microbatches ?? 1));
-  return microbatches * schedule.messages.reduce(
-    (sum, m) => sum + m.values.reduce((n, v) => n + BYTES * v.shape.reduce((a, b) => a * b, 1), 0),
-    0,
+  return (
+    microbatches *
+    schedule.messages.reduce(
+      (sum, m) => sum + m.values.reduce((n, v) => n + BYTES * v.shape.reduce((a, b) => a * b, 1), 0),
+      0,
+    )
   );
 }
 
-/** FLOP of one batch. */
-function flopsOf({ program, schedule }: ShardProgram, name: string): number {
+/** FLOP of one batch in a function of the model. */
+export function batchFlops({ program, schedule }: ShardProgram, name: string): number {
   const functions = new Map(program.functions.map((g) => [g.name, g]));
   const f = schedule.functions.find((g) => g.name === name);
   const flopsIn = (stages: readonly Stage[]): number => {

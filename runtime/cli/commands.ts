@@ -171,6 +171,11 @@ export const commands: readonly Command[] = [
           .positional('file', { type: 'string', describe: 'model file (.pcn)' })
           .positional('task', { type: 'string', describe: 'name of a train block' })
           .option('partition', { type: 'string', requiresArg: true, describe: 'K: cut the model into K shards' })
+          .option('microbatches', {
+            type: 'string',
+            requiresArg: true,
+            describe: 'K: for --schedule pipelined, with a batch in K parts in flight side by side',
+          })
           .option('mesh', {
             type: 'string',
             requiresArg: true,

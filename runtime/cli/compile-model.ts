@@ -105,12 +105,12 @@ export function modulesOf(model: CheckedModel): { path: string; text: string }[]
 }
 
 /** Graph, program and passes; NMC_DEBUG shows the program after each of them. */
-export function buildStages(selected: Selected, after?: string): Staged {
+export function buildStages(selected: Selected, after?: string, microbatches = 1): Staged {
   const { shows, debug } = debugLog();
   if (shows('graph'))
     for (const pass of ['none', ...passes.map((p) => p.name)])
       debug('graph', () => `after ${pass}\n${printProgram(buildProgram(selected, pass).program)}`);
-  return timed('graph and program', () => buildProgram(selected, after));
+  return timed('graph and program', () => buildProgram(selected, after, microbatches));
 }
 
 /** @param cut how to cut it; one shard when absent @throws UserError `partition/…` where it cannot be cut so */

@@ -1,61 +1,86 @@
-/** `nmc deploy --dry-run`: where shards would go, and what is missing. */
-import type { Plan, PlanTraining } from '../../spec/plan.ts';
+/** `nmc deploy --dry-run`: where shards would go, how fast that will be and what limits it, and what is missing. */
+import type { Plan } from '../../spec/plan.ts';
+import { parseProgram } from '../../spec/program-text.ts';
+import type { ShardSchedule } from '../../spec/schedule.ts';
 import type { MeshStatus } from '../net/mesh-status.ts';
 import { place } from '../roles/place.ts';
+import { wholeSchedule } from '../shard/whole.ts';
 import { emit } from '../support/emit.ts';
 import { formatBytes } from '../support/format-numbers.ts';
 import { EXIT } from './command.ts';
+import { predictRate, type RatedShard, type RatedTrainer } from './predict-rate.ts';
+import { trainingOf } from './train-settings.ts';
 
-export function showPlacement(plan: Plan, training: PlanTraining, status: MeshStatus, asJson: boolean): number {
-  const candidates = status.trainers
-    .filter((t) => t.state === 'idle' || t.state === 'training')
-    .map((t) => ({ key: t.key, capability: t.capability, load: 0 }));
+/** Those that would be given something. */
+export function trainersOf(status: MeshStatus): RatedTrainer[] {
+  return status.trainers.filter((t) => t.state === 'idle' || t.state === 'training');
+}
+
+export function showPlacement(
+  plan: Plan,
+  files: ReadonlyMap<string, Uint8Array>,
+  trainers: readonly RatedTrainer[],
+  codec: 'f32' | 'f16',
+  asJson: boolean,
+): number {
+  const training = trainingOf(plan);
+  const candidates = trainers.map((t) => ({ key: t.key, capability: t.capability, load: 0 }));
   const needs = plan.shards.map((s) => ({ memory: s.memory, flops: s.flopsPerBatch, bytes: 0 }));
   const { owners, problem } = place(needs, candidates);
-  const nameOf = (key: string | undefined): string | null => status.trainers.find((t) => t.key === key)?.name ?? null;
+  const predicted = problem === undefined ? predictRate(ratedShards(plan, files), owners, trainers, codec) : undefined;
+  const nameOf = (key: string | undefined): string | null => trainers.find((t) => t.key === key)?.name ?? null;
   const shards = plan.shards.map((s, i) => ({
     shard: s.id,
     trainer: nameOf(owners[i]),
     memory: s.memory,
     flopsPerBatch: s.flopsPerBatch,
     nodes: s.nodes.length,
+    busy: predicted?.busy[i] ?? null,
   }));
-  const { batchesPerSecond, limit } = predictedRate(plan, owners, candidates);
-  const missing = problem === undefined ? [] : [problem];
+  const unmeasured = trainers.filter((t) => owners.includes(t.key) && t.capability.rate <= 0);
+  const missing = [
+    ...(problem === undefined ? [] : [problem]),
+    ...(unmeasured.length > 0
+      ? [`${unmeasured.map((t) => t.name).join(', ')} has not measured what it can do yet`]
+      : []),
+  ];
+  const { microbatches = 1, batch } = training;
+  const schedule = microbatches > 1 ? 'pipelined' : 'lockstep';
+  const batchesPerSecond = predicted?.batchesPerSecond ?? null;
+  const limit = predicted?.limit ?? 'not known';
+  const samplesPerSecond = batchesPerSecond === null ? null : batchesPerSecond * batch;
+  const code = problem === undefined ? EXIT.done : EXIT.environment;
   if (asJson) {
-    emit({ event: 'placement', model: plan.model, task: training.task, shards, batchesPerSecond, limit, missing });
-    return problem === undefined ? EXIT.done : EXIT.environment;
+    const { model } = plan;
+    const { task } = training;
+    const rate = { batchesPerSecond, samplesPerSecond, limit };
+    emit({ event: 'placement', model, task, schedule, microbatches, batch, shards, ...rate, missing });
+    return code;
   }
-  const rows = shards.map(
-    (s) =>
-      `  shard ${s.shard}  ${s.trainer ?? 'nobody'}  ${formatBytes(s.memory)}  ${(s.flopsPerBatch / 1e6).toFixed(1)} MFLOP a batch`,
-  );
+  const width = Math.max(...shards.map((s) => (s.trainer ?? 'nobody').length));
+  const rows = shards.map((s) => {
+    const busy = s.busy === null ? '' : `  busy ${Math.round(100 * s.busy)} %`;
+    const work = `${(s.flopsPerBatch / 1e6).toFixed(1)} MFLOP a batch`;
+    return `  shard ${s.shard}  ${(s.trainer ?? 'nobody').padEnd(width)}  ${formatBytes(s.memory)}  ${work}${busy}`;
+  });
   const rate =
-    batchesPerSecond === null
-      ? 'not known: no trainer has measured what it can do'
-      : `${batchesPerSecond.toFixed(1)} batches/s`;
+    batchesPerSecond === null || samplesPerSecond === null
+      ? 'not known'
+      : `${samplesPerSecond.toFixed(0)} samples/s (${batchesPerSecond.toFixed(2)} batches/s)`;
+  const parts = microbatches > 1 ? `, ${microbatches} microbatches of ${batch / microbatches}` : '';
   process.stdout.write(
-    `${plan.model} ${training.task} (${training.rule})\n${rows.join('\n')}\nrate     ${rate}\nlimit    ${limit}\nmissing  ${missing.join('; ') || 'nothing'}\n`,
+    `${plan.model} ${training.task} (${training.rule}), ${schedule}${parts}\n${rows.join('\n')}\nrate     ${rate}\nlimit    ${limit}\nmissing  ${missing.join('; ') || 'nothing'}\n`,
   );
-  return problem === undefined ? EXIT.done : EXIT.environment;
+  return code;
 }
 
-/** Work alone: the slowest trainer sets the rate. */
-function predictedRate(
-  plan: Plan,
-  owners: readonly string[],
-  candidates: readonly { readonly key: string; readonly capability: { readonly rate: number } }[],
-): { readonly batchesPerSecond: number | null; readonly limit: string } {
-  let slowest = 0;
-  let limit = 'not known';
-  for (const { key, capability } of candidates) {
-    const flops = plan.shards.reduce((sum, s, i) => sum + (owners[i] === key ? s.flopsPerBatch : 0), 0);
-    if (flops === 0) continue;
-    if (capability.rate <= 0) return { batchesPerSecond: null, limit: 'not known' };
-    if (flops / capability.rate > slowest) {
-      slowest = flops / capability.rate;
-      limit = `work of shard${owners.filter((o) => o === key).length > 1 ? 's' : ''} ${owners.flatMap((o, i) => (o === key ? [i] : [])).join(', ')}`;
-    }
-  }
-  return { batchesPerSecond: slowest > 0 ? 1 / slowest : null, limit };
+function ratedShards(plan: Plan, files: ReadonlyMap<string, Uint8Array>): RatedShard[] {
+  const read = (path: string): string => new TextDecoder().decode(files.get(path) ?? new Uint8Array(0));
+  return plan.shards.map((s) => {
+    const program = parseProgram(read(s.program));
+    return {
+      program,
+      schedule: s.schedule === undefined ? wholeSchedule(program) : (JSON.parse(read(s.schedule)) as ShardSchedule),
+    };
+  });
 }

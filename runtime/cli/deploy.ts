@@ -14,11 +14,13 @@ import { emit } from '../support/emit.ts';
 import { UserError } from '../support/errors.ts';
 import { type Arguments, EXIT, flag, text } from './command.ts';
 import { buildStages, checkModel, cutOf, fileArgument, planOf, requireTask, selectTask } from './compile-model.ts';
-import { showPlacement } from './deploy-placement.ts';
+import { showPlacement, trainersOf } from './deploy-placement.ts';
 import { watchRun } from './deploy-watch.ts';
 import { openMesh } from './mesh-link.ts';
+import { chooseDivision, givenMicrobatches } from './microbatches.ts';
 import { openPlan } from './open-plan.ts';
 import { packageVersion } from './package-root.ts';
+import type { RatedTrainer } from './predict-rate.ts';
 import { chosenSettings, type TrainSettings, trainingOf } from './train-settings.ts';
 import { dataOpener, openTrainingData } from './training-data.ts';
 import { wholeNumber } from './whole-number.ts';
@@ -30,23 +32,19 @@ interface Wanted {
   readonly source: { readonly path: string; readonly text: string };
 }
 
+type Schedule = 'lockstep' | 'pipelined';
+
 export default async function (args: Arguments): Promise<number> {
-  const schedule = text(args, 'schedule') ?? 'lockstep';
-  if (schedule !== 'lockstep')
-    throw new UserError(
-      'deploy/schedule',
-      schedule === 'pipelined' ? 'this nmc cannot run the pipelined schedule yet' : `there is no schedule ${schedule}`,
-      'use --schedule lockstep',
-    );
-  const wanted = await planOrModel(args);
-  const { plan, files, chosen } = wanted;
-  const training = trainingOf(plan);
+  const schedule = scheduleOf(args);
+  const codec = codecOf(args);
+  const model = prepare(args, schedule);
   const link = await openMesh(args);
   try {
-    if (flag(args, 'dry-run')) {
-      const status = (await link.ask({ what: 'status' })) as MeshStatus;
-      return showPlacement(plan, training, status, flag(args, 'json'));
-    }
+    const asked = model.needsStatus || flag(args, 'dry-run');
+    const trainers = asked ? trainersOf((await link.ask({ what: 'status' })) as MeshStatus) : [];
+    const { plan, files, chosen, source } = await model.finish(trainers, codec);
+    const training = trainingOf(plan);
+    if (flag(args, 'dry-run')) return showPlacement(plan, files, trainers, codec, flag(args, 'json'));
     const data = await openTrainingData(plan, training, dataOpener(chosen));
     assertTrainable(plan, training, data);
     const { deployment, blobs } = makeDeployment({
@@ -61,8 +59,8 @@ export default async function (args: Arguments): Promise<number> {
       epochs: chosen.epochs,
       seed: chosen.seed,
       snapshotEvery: wholeNumber(args, 'snapshot-every', 1),
-      codec: codecOf(args),
-      source: { ...wanted.source, compiler: packageVersion() },
+      codec,
+      source: { ...source, compiler: packageVersion() },
     });
     const { missing } = (await link.ask({ what: 'missing', blobs: [...blobs.keys()] })) as { missing: string[] };
     for (const hash of missing) await link.putBlob(hash, blobs.get(hash) ?? new Uint8Array(0));
@@ -79,30 +77,68 @@ export default async function (args: Arguments): Promise<number> {
   }
 }
 
-async function planOrModel(args: Arguments): Promise<Wanted> {
-  const path = fileArgument(args);
-  if (isPlanFolder(path)) return fromPlan(path, args);
-  const model = checkModel(path, args);
-  const selected = requireTask(selectTask(model, text(args, 'task'), args), path);
-  const { plan, files } = await planOf(model, buildStages(selected), cutOf(args, 'partition'));
-  const all = new Map([[PLAN_FILE, planBytes(plan)] as const, ...files]);
-  const chosen = chosenSettings(args, path, selected.task);
-  return { plan, files: all, chosen, source: { path, text: model.texts.get(path) ?? '' } };
+/** What can be told before anybody is asked, and the rest. */
+interface Prepared {
+  readonly needsStatus: boolean;
+  readonly finish: (trainers: readonly RatedTrainer[], codec: 'f32' | 'f16') => Promise<Wanted>;
 }
 
-function fromPlan(path: string, args: Arguments): Wanted {
-  if (text(args, 'partition') !== undefined)
-    throw new UserError(
-      'deploy/partition',
-      `${path} is a plan, which is cut already`,
-      'compile it again with --partition, or deploy the model file',
-    );
+function prepare(args: Arguments, schedule: Schedule | undefined): Prepared {
+  const path = fileArgument(args);
+  if (isPlanFolder(path)) {
+    const wanted = fromPlan(path, args, schedule);
+    return { needsStatus: false, finish: () => Promise.resolve(wanted) };
+  }
+  const model = checkModel(path, args);
+  const selected = requireTask(selectTask(model, text(args, 'task'), args), path);
+  const cut = cutOf(args, 'partition');
+  const whole = { ...buildStages(selected), task: selected.task };
+  const given = schedule === 'pipelined' ? givenMicrobatches(whole, args) : undefined;
+  const choose = schedule === 'pipelined' && given === undefined && cut.shards > 1;
+  return {
+    needsStatus: choose,
+    finish: async (trainers, codec) => {
+      const division = choose
+        ? chooseDivision(whole, cut.shards, trainers, codec)
+        : { microbatches: given ?? 1, wholeNodes: false };
+      const { microbatches, wholeNodes } = division;
+      const staged = microbatches > 1 && cut.shards > 1 ? buildStages(selected, undefined, microbatches) : whole;
+      const { plan, files } = await planOf(model, { ...staged, wholeNodes }, cut);
+      const all = new Map([[PLAN_FILE, planBytes(plan)] as const, ...files]);
+      const chosen = chosenSettings(args, path, selected.task);
+      return { plan, files: all, chosen, source: { path, text: model.texts.get(path) ?? '' } };
+    },
+  };
+}
+
+function fromPlan(path: string, args: Arguments, schedule: Schedule | undefined): Wanted {
+  for (const name of ['partition', 'microbatches'])
+    if (text(args, name) !== undefined)
+      throw new UserError(
+        `deploy/${name}`,
+        `${path} is a plan, which is cut already`,
+        `compile it again with --${name}, or deploy the model file`,
+      );
   const { plan } = openPlan(path);
   const training = trainingOf(plan);
+  const compiled = (training.microbatches ?? 1) > 1 ? 'pipelined' : 'lockstep';
+  if (schedule !== undefined && schedule !== compiled && plan.shards.length > 1)
+    throw new UserError(
+      'deploy/schedule',
+      `${path} was compiled for --schedule ${compiled}`,
+      'compile it again, with --microbatches K for pipelined and without for lockstep',
+    );
   const names = [PLAN_FILE, ...plan.files.map((f) => f.path)];
   const files = new Map(names.map((name) => [name, new Uint8Array(readFileSync(join(path, name)))] as const));
   const epochs = wholeNumber(args, 'epochs', 1) ?? training.epochs;
   return { plan, files, chosen: chosenSettings(args, path, { epochs }), source: { path, text: '' } };
+}
+
+/** Undefined where nobody said it: a plan knows, a model is trained in lockstep. */
+function scheduleOf(args: Arguments): Schedule | undefined {
+  const schedule = text(args, 'schedule') ?? (text(args, 'microbatches') === undefined ? undefined : 'pipelined');
+  if (schedule === undefined || schedule === 'lockstep' || schedule === 'pipelined') return schedule;
+  throw new UserError('deploy/schedule', `there is no schedule ${schedule}`, 'use --schedule lockstep or pipelined');
 }
 
 function codecOf(args: Arguments): 'f32' | 'f16' {

@@ -12,6 +12,7 @@ import { emit, jsonLine } from '../support/emit.ts';
 import { UserError } from '../support/errors.ts';
 import type { Invite } from '../wire/handshake.ts';
 import { type Arguments, EXIT, flag, text } from './command.ts';
+import { machineRecord } from './measuring/machine-record.ts';
 import { assertSecure, pinnedKey } from './mesh-link.ts';
 import { openShardPlan } from './open-shard-plan.ts';
 import { watchInterrupt } from './watch-interrupt.ts';
@@ -29,6 +30,7 @@ export default async function (args: Arguments): Promise<number> {
   mkdirSync(folder, { recursive: true });
   const keys = ensureKey(join(folder, 'key.json'));
   const device = await chooseDevice(text(args, 'device') ?? 'auto');
+  const record = await machineRecord(device, configFolder());
   device.warmUp?.();
   const invite = inviteOf(text(args, 'invite') ?? process.env.NMC_INVITE);
   const megabytes = (option: string): number | undefined => wholeNumber(args, option, 1);
@@ -43,7 +45,8 @@ export default async function (args: Arguments): Promise<number> {
     capability: {
       cores: availableParallelism(),
       memory: maxMemory === undefined ? freemem() : maxMemory * MEGABYTE,
-      rate: 0,
+      rate: record?.rate ?? 0,
+      ...(record ? { calls: record.calls } : {}),
       upload: (megabytes('max-upload') ?? 0) * MEGABYTE,
       download: (megabytes('max-download') ?? 0) * MEGABYTE,
       machine: hostname().slice(0, 100),

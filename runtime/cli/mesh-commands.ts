@@ -112,7 +112,8 @@ export const meshCommands: readonly Command[] = [
         ['seed', 'seed of weights and of the order of samples'],
         ['limit', 'use at most this many samples of every data set'],
         ['set', 'name=value: a parameter of the model'],
-        ['schedule', 'lockstep (default); pipelined is not there yet'],
+        ['schedule', 'lockstep (default), or pipelined: microbatches of one batch in flight side by side'],
+        ['microbatches', 'of pipelined; chosen for the trainers of the mesh where it is not given'],
         ['borders', 'values on the wire: f32 (default) or f16'],
         ['snapshot-every', 'batches between two snapshots (default: 100, or an epoch)'],
       ] as const;
@@ -124,6 +125,7 @@ export const meshCommands: readonly Command[] = [
         .example([
           ['$0 deploy dsl-examples/digits.pcn --watch', 'train on the mesh of this machine'],
           ['$0 deploy model.plan --mesh wss://mesh.example.org', 'a plan that nmc compile has made'],
+          ['$0 deploy FILE --partition 4 --schedule pipelined --dry-run', 'placement, memory, rate, what limits it'],
         ]);
     },
     load: () => import('./deploy.ts'),

@@ -89,8 +89,8 @@ export function makeDeployment(source: DeploymentSource): MadeDeployment {
     epochs,
     seed,
     snapshotEvery: source.snapshotEvery ?? Math.max(1, Math.min(SNAPSHOT_BATCHES, batches)),
-    schedule: 'lockstep',
-    microbatches: 1,
+    schedule: (training.microbatches ?? 1) > 1 ? 'pipelined' : 'lockstep',
+    microbatches: training.microbatches ?? 1,
     codec,
     source: source.source,
   };

@@ -35,13 +35,14 @@ export interface TrainerOptions {
   readonly cache: BlobFiles;
   /** The shard's program and schedule, from the files of a plan, trusting none of them. */
   readonly openPlan: (files: ReadonlyMap<string, Uint8Array>, shard: number) => Promise<ShardPlan>;
-  /** Milliseconds that every border packet is held back: an emulated one-way delay. */
+  /** Milliseconds of an emulated round trip of border packets between two trainers that both emulate it. */
   readonly delay?: number;
   readonly log: (event: Readonly<Record<string, unknown>>) => void;
 }
 
 /** Between two attempts to connect. */
 const RETRY_MILLISECONDS = 250;
+const ROUND_TRIPS = 5;
 /** A shard that waits for so long asks whether something was lost. */
 const NUDGE_MILLISECONDS = 2000;
 
@@ -58,6 +59,7 @@ export class TrainerNode {
   readonly #unsent: Message[] = [];
   #state: TrainerState = EMPTY_TRAINER;
   #link: Link | undefined;
+  #roundTrip: number | undefined;
   #handling = false;
   #stopped = false;
   #end: (reason: string) => void = () => undefined;
@@ -82,8 +84,8 @@ export class TrainerNode {
         if (link) {
           connectedBefore = true;
           this.#link = link;
-          const { name, capability } = this.#options;
-          link.send({ type: 'member', name, instance: this.#instance, pid: process.pid, capability });
+          this.#introduce(link);
+          if (this.#roundTrip === undefined) this.#measure(link).catch(() => undefined);
           this.#dispatch({ kind: 'connected' });
           for (const message of this.#unsent.splice(0)) link.send(message);
           const why = await Promise.race([link.closed.then((reason) => ({ reason })), ended]);
@@ -103,6 +105,26 @@ export class TrainerNode {
       this.#stopped = true;
       await Promise.allSettled([...this.#hosts.values()].map((host) => host.close()));
     }
+  }
+
+  #introduce(link: Link): void {
+    const { name } = this.#options;
+    const roundTrip = this.#roundTrip === undefined ? {} : { roundTrip: this.#roundTrip };
+    const capability = { ...this.#options.capability, ...roundTrip };
+    link.send({ type: 'member', name, instance: this.#instance, pid: process.pid, capability });
+  }
+
+  /** The way to the mesh and back, the quickest of some; then it says again what it is. */
+  async #measure(link: Link): Promise<void> {
+    let least = Number.POSITIVE_INFINITY;
+    for (let i = 0; i < ROUND_TRIPS; i++) {
+      const began = performance.now();
+      await link.ask({ what: 'missing', blobs: [] });
+      least = Math.min(least, performance.now() - began);
+    }
+    // Between two trainers a frame goes half of each one's way to the mesh: so does what is emulated.
+    this.#roundTrip = least + (this.#options.delay ?? 0) / 2;
+    if (this.#link === link) this.#introduce(link);
   }
 
   stop(): void {
@@ -295,7 +317,8 @@ export class TrainerNode {
 
   #delayed(work: () => void): void {
     const { delay = 0 } = this.#options;
-    if (delay > 0) setTimeout(work, delay / 2);
+    // A quarter of the round trip at each of the two ends of each of its two ways.
+    if (delay > 0) setTimeout(work, delay / 4);
     else work();
   }
 

@@ -13,6 +13,10 @@ export interface Capability {
   readonly download: number;
   /** Trainers of one machine share its capability. */
   readonly machine: string;
+  /** Runs of an all but empty function in a second. */
+  readonly calls?: number;
+  /** Milliseconds to the synchronizer and back. */
+  readonly roundTrip?: number;
 }
 
 /** First message of a trainer. */

@@ -2,7 +2,7 @@
 import type { ChildProcess } from 'node:child_process';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { TestMesh, weightHashes } from '../support/mesh.ts';
+import { largestDifference, TestMesh, weightHashes } from '../support/mesh.ts';
 import { jsonLines, nmc, temporaryFolder, writeTiny } from '../support/nmc.ts';
 
 const folder = temporaryFolder();
@@ -71,6 +71,33 @@ test('kill -9 of a trainer: another takes over, and the weights are the same', a
   const log = await mesh.json('logs', run);
   expect(log.map((r) => r.event)).toContain('lost');
 }, 180_000);
+
+test('pipelined: microbatches end near the weights of lockstep, and always at the same bits', async () => {
+  const hashes: Record<string, string>[] = [];
+  for (const name of ['pipelined-1', 'pipelined-2']) {
+    const options = ['--partition', '2', '--schedule', 'pipelined', '--microbatches', '4', '--watch'];
+    const events = await mesh.json('deploy', model, ...LIMIT, ...options);
+    await mesh.json('fetch', String(events.at(-1)?.out), '-o', name);
+    hashes.push(weightHashes(join(folder, name)));
+  }
+  expect(hashes[1]).toEqual(hashes[0]);
+  expect(hashes[0]).not.toEqual(expected);
+  // In f32 the order of sums is all that differs: so much of a tensor's largest weight, after two epochs.
+  expect(largestDifference(join(folder, 'pipelined-1'), join(folder, 'local'))).toBeLessThan(1e-3);
+}, 180_000);
+
+test('what cannot be pipelined is refused with the reason', async () => {
+  const odd = await mesh.run('deploy', model, '--partition', '2', '--schedule', 'pipelined', '--microbatches', '7');
+  expect(odd).toMatchObject({ code: 2 });
+  expect(odd.stderr).toContain('equal parts');
+});
+
+test('a dry run divides the batch, and says rate and limit', async () => {
+  const [placement] = await mesh.json('deploy', model, '--partition', '2', '--schedule', 'pipelined', '--dry-run');
+  expect(placement?.microbatches).toBeLessThanOrEqual(16);
+  expect(placement?.samplesPerSecond).toBeGreaterThan(0);
+  expect(String(placement?.limit)).toMatch(/work|delay|upload/);
+});
 
 test('a plan is not cut again, and a schedule that is not there is refused', async () => {
   await nmc(['compile', model, '--out', 'tiny.plan'], { cwd: folder });

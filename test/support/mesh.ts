@@ -94,6 +94,21 @@ export function weightHashes(run: string): Record<string, string> {
   return Object.fromEntries(tensors.map((t) => [t.name, createHash('sha256').update(tensorBytes(t)).digest('hex')]));
 }
 
+/** Of the weights of two runs, each against the largest weight of its tensor. */
+export function largestDifference(a: string, b: string): number {
+  const [first, second] = [a, b].map((run) => readSafetensors(join(run, 'model.safetensors')).tensors);
+  let worst = 0;
+  for (const { name, data } of first ?? []) {
+    const other = second?.find((t) => t.name === name)?.data;
+    if (!(data instanceof Float32Array) || !(other instanceof Float32Array)) continue;
+    const scale = other.reduce((most, v) => Math.max(most, Math.abs(v)), 1e-12);
+    data.forEach((v, i) => {
+      worst = Math.max(worst, Math.abs(v - (other[i] ?? Number.NaN)) / scale);
+    });
+  }
+  return worst;
+}
+
 export function readJson(path: string): unknown {
   return JSON.parse(readFileSync(path, 'utf8'));
 }

@@ -1,0 +1,74 @@
+/** What this machine reaches, measured once for all trainers on it: they share what it has. */
+import { closeSync, mkdirSync, openSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Device } from '../../device/device.ts';
+import { writeFileAtomic } from '../../support/atomic.ts';
+import { type Effort, productSpeed, timeOf } from './measure.ts';
+import { copyProgram } from './programs.ts';
+
+export interface MachineRecord {
+  /** FLOP/s of all cores together. */
+  readonly rate: number;
+  /** Runs of an all but empty function in a second. */
+  readonly calls: number;
+}
+
+const SQUARE = { m: 512, n: 512, k: 512 };
+const EFFORT: Effort = { products: 4, elements: 1024, pieces: 1, runs: 7 };
+const SMALL_RUNS = 100;
+/** A record is good for a day: machines get other company. */
+const GOOD_MILLISECONDS = 24 * 3600 * 1000;
+/** Whoever measures for longer has died. */
+const PATIENCE_MILLISECONDS = 30_000;
+
+/** @param folder that all trainers of this user share @returns nothing for a device that nobody trains on for speed */
+export async function machineRecord(device: Device, folder: string): Promise<MachineRecord | undefined> {
+  if (device.name === 'reference') return undefined;
+  mkdirSync(folder, { recursive: true });
+  const path = join(folder, `machine-${device.name}.json`);
+  const lock = `${path}.lock`;
+  for (;;) {
+    const known = read(path);
+    if (known) return known;
+    if (take(lock)) break;
+    await sleep(100);
+  }
+  try {
+    const record = await measured(device);
+    writeFileAtomic(path, JSON.stringify(record));
+    return record;
+  } finally {
+    rmSync(lock, { force: true });
+  }
+}
+
+async function measured(device: Device): Promise<MachineRecord> {
+  const gflops = await productSpeed(device, SQUARE, EFFORT);
+  const call = await timeOf(device, copyProgram(EFFORT.elements), SMALL_RUNS);
+  return { rate: Math.round(gflops * 1e9), calls: Math.round(1000 / Math.max(1e-3, call)) };
+}
+
+function read(path: string): MachineRecord | undefined {
+  try {
+    if (Date.now() - statSync(path).mtimeMs > GOOD_MILLISECONDS) return undefined;
+    const { rate, calls } = JSON.parse(readFileSync(path, 'utf8')) as Partial<MachineRecord>;
+    return typeof rate === 'number' && typeof calls === 'number' ? { rate, calls } : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function take(lock: string): boolean {
+  try {
+    closeSync(openSync(lock, 'wx'));
+    return true;
+  } catch {
+    try {
+      if (Date.now() - statSync(lock).mtimeMs > PATIENCE_MILLISECONDS) rmSync(lock, { force: true });
+    } catch {
+      // It is gone already.
+    }
+    return false;
+  }
+}
