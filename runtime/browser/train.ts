@@ -60,7 +60,8 @@ export async function trainInPage(settings: PageSettings, report: (epoch: PageEp
   return device.description;
 }
 
-async function pageDevice(): Promise<Device> {
+/** The browser's GPU. @throws EnvironmentError `device/none` without one */
+export async function pageDevice(): Promise<Device> {
   if (!('gpu' in navigator))
     throw new EnvironmentError('device/none', 'this browser has no WebGPU', 'use a newer browser');
   const adapter = await requestAdapter(navigator.gpu);

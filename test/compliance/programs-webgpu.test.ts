@@ -1,6 +1,6 @@
 /**
- * Whole programs on the WebGPU device against the reference: every golden model and every example, two batches each,
- * with all weights, optimiser states and results; and the same bits when it is done again.
+ * Whole programs on the WebGPU device against the reference: every golden model, with all weights, optimiser states and
+ * results, and every example at a small size; and the same bits when it is done again.
  */
 import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
@@ -8,37 +8,24 @@ import { describe, expect, test } from 'vitest';
 import { buildProgram } from '../../compiler/build-program.ts';
 import { checkFile } from '../../compiler/compile.ts';
 import { fileHost } from '../../compiler/host.ts';
-import { type FieldData, fieldArrays, type Tensor } from '../../runtime/device/device.ts';
-import { type Program, type ProgramFunction, sizeOf } from '../../spec/program.ts';
-import { initialise, randomInputs, relativeError } from '../support/networks.ts';
+import type { Tensor } from '../../runtime/device/device.ts';
+import { referenceDevice } from '../../runtime/device/reference/reference.ts';
+import { type Program, sizeOf } from '../../spec/program.ts';
+import { initialise, relativeError } from '../support/networks.ts';
 import { openReference } from '../support/reference.ts';
-import { openWebGpu } from '../support/webgpu.ts';
+import { expectSameTraining } from '../support/same-training.ts';
+import { smallTasks } from '../support/small-examples.ts';
+import { fieldNumbers, trainSmall } from '../support/small-training.ts';
+import { openWebGpu, softwareDevice } from '../support/webgpu.ts';
 import type { Opener } from './harness.ts';
 
-/**
- * |a - b| / |b| of each tensor after two batches. In the examples errors of a thousandth of the values are what is left
- * of f32 when one large number is taken from another, and Adam divides small gradients by themselves.
- */
-const GOLDEN_BOUND = 5e-4;
-const EXAMPLE_BOUND = 5e-3;
+/** |a - b| / |b| of each tensor after two batches. */
+const BOUND = 5e-4;
 const BATCHES = 2;
-/** Hundreds of kernels and more, of the same forms: too much for a processor that plays a GPU. */
-const LARGE = new Set([
-  'cortex.pcn',
-  'fan_out.pcn',
-  'generate.pcn',
-  'memory.pcn',
-  'sequence.pcn',
-  'small_brain.pcn',
-  'tracking.pcn',
-]);
 
 const golden = readdirSync('test/golden')
   .map((name) => join('test/golden', name, 'model.pcn'))
   .filter((path) => existsSync(path));
-const examples = readdirSync('dsl-examples')
-  .filter((name) => name.endsWith('.pcn') && !LARGE.has(name))
-  .map((name) => join('dsl-examples', name));
 
 /** The training functions alone, with small batches. */
 function programsOf(path: string, batch: number): Program[] {
@@ -52,21 +39,9 @@ function programsOf(path: string, batch: number): Program[] {
   });
 }
 
-/** Whole numbers where the data are whole numbers. */
-function inputsOf(f: ProgramFunction, seed: number): Record<string, FieldData> {
-  const inputs = randomInputs(f, seed);
-  for (const { field, type } of f.inputs)
-    if (type !== 'f32') {
-      const whole = new fieldArrays[type](inputs[field]?.length ?? 0);
-      whole.set((inputs[field] ?? new Float32Array()).map((x) => Math.abs(Math.round(4 * x))));
-      inputs[field] = whole;
-    }
-  return inputs;
-}
-
 type Trained = ReadonlyMap<string, Tensor>;
 
-async function train(open: Opener, program: Program, small = true): Promise<Trained> {
+async function train(open: Opener, program: Program): Promise<Trained> {
   const session = await open(program);
   await initialise(session, program, 3);
   for (const s of program.states)
@@ -75,26 +50,30 @@ async function train(open: Opener, program: Program, small = true): Promise<Trai
   const [f] = program.functions;
   if (!f) return found;
   for (let batch = 0; batch < BATCHES; batch++) {
-    const results = await session.run(f.name, inputsOf(f, batch), { batch, batches: BATCHES });
+    const results = await session.run(f.name, fieldNumbers(f, batch), { batch, batches: BATCHES });
     for (const [name, values] of Object.entries(results)) found.set(`${name} of batch ${batch}`, values);
   }
-  // In examples gradients can be a thousandth of what they are the difference of: there the weights count.
-  for (const s of program.states) if (small || s.role !== 'optimizer') found.set(s.id, await session.read(s.id));
+  for (const s of program.states) found.set(s.id, await session.read(s.id));
   await session.close();
   return found;
 }
 
-describe.each([...golden, ...examples])('%s', (path) => {
+describe.each(golden)('%s', (path) => {
   test.each(programsOf(path, 3).map((program) => [program.name, program] as const))('%s', async (_, program) => {
-    const found = await train(openWebGpu, program, golden.includes(path));
-    const wanted = await train(openReference, program, golden.includes(path));
+    const found = await train(openWebGpu, program);
+    const wanted = await train(openReference, program);
     expect([...found.keys()]).toEqual([...wanted.keys()]);
     for (const [name, values] of wanted) {
       const size = Math.hypot(...values) + 1e-6;
       const error = Math.hypot(...values.map((v, i) => v - (found.get(name)?.[i] ?? Number.NaN))) / size;
-      expect(error, name).toBeLessThan(golden.includes(path) ? GOLDEN_BOUND : EXAMPLE_BOUND);
+      expect(error, name).toBeLessThan(BOUND);
     }
   });
+});
+
+test.each(smallTasks(3))('$name', async ({ built: { program, files } }) => {
+  const found = await trainSmall(await softwareDevice(), { program, files }, BATCHES);
+  expectSameTraining(found, await trainSmall(referenceDevice, { program, files }, BATCHES));
 });
 
 test('the same seed gives the same bits, twice', async () => {

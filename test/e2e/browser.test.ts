@@ -1,12 +1,11 @@
 /** A compiled plan trains in a browser, by the browser's own WebGPU, to what the reference device reaches. */
-import { createReadStream, existsSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
-import { createServer, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
-import { extname, join } from 'node:path';
+import { symlinkSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { openBrowser } from '../support/browser.ts';
 import { jsonLines, nmc, temporaryFolder } from '../support/nmc.ts';
 import { ROOT } from '../support/repository.ts';
+import { type ServedFolder, serveFolder } from '../support/serve-folder.ts';
 
 const folder = temporaryFolder();
 const SAMPLES = 64;
@@ -46,9 +45,7 @@ predict classify of small {
 check accuracy(classify.digit, data.glyphs.test.digit) >= 0
 `;
 
-const TYPES: Readonly<Record<string, string>> = { '.html': 'text/html', '.js': 'text/javascript' };
-let server: Server | undefined;
-let address = '';
+let served: ServedFolder | undefined;
 
 beforeAll(async () => {
   writeFileSync(join(folder, 'small.pcn'), MODEL);
@@ -57,31 +54,18 @@ beforeAll(async () => {
   symlinkSync(join(ROOT, 'dist/browser/index.html'), join(folder, 'index.html'));
   symlinkSync(join(ROOT, 'dist/browser/page.js'), join(folder, 'page.js'));
   symlinkSync(join(folder, 'small.plan'), join(folder, 'plan'));
-  const started = createServer((request, response) => {
-    const path = join(folder, new URL(request.url ?? '/', 'http://page').pathname.replace(/\/$/, '/index.html'));
-    if (!existsSync(path) || !statSync(path).isFile()) {
-      response.writeHead(404).end();
-      return;
-    }
-    response.writeHead(200, { 'content-type': TYPES[extname(path)] ?? 'application/octet-stream' });
-    createReadStream(path).pipe(response);
-  });
-  server = started;
-  await new Promise<void>((resolve) => {
-    started.listen(0, '127.0.0.1', resolve);
-  });
-  address = `http://127.0.0.1:${(started.address() as AddressInfo).port}/`;
+  served = await serveFolder(folder);
 }, 60_000);
 
 afterAll(() => {
-  server?.close();
+  served?.close();
 });
 
 test('the page trains to the energies of the reference, and shows them', { timeout: 180_000 }, async () => {
   const browser = await openBrowser();
   try {
     const page = await browser.newPage();
-    await page.goto(address);
+    await page.goto(served?.address ?? '');
     await page.fill('input[name=epochs]', '2');
     await page.fill('input[name=samples]', String(SAMPLES));
     await page.click('button');

@@ -1,0 +1,115 @@
+/**
+ * Every example at a size that an interpreter in f64 and a processor that plays a GPU train in a second: the same models
+ * on smaller pictures, with narrower nodes, fewer clusters and fewer ticks.
+ */
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { kernelFiles, lowerToWgsl } from '../../compiler/7-kernels/wgsl/lower.ts';
+import type { BuiltPlan } from '../../compiler/8-plan/build.ts';
+import { withKernels } from '../../compiler/8-plan/kernels.ts';
+import { buildProgram, finishPlan } from '../../compiler/build-program.ts';
+import { checkFile } from '../../compiler/compile.ts';
+import { fileHost, overlayHost } from '../../compiler/host.ts';
+
+const FOLDER = 'dsl-examples';
+
+type Edit = readonly [from: string | RegExp, to: string];
+
+/** Digits of `size` pixels from a file in place of the data set. */
+const pictures = (size: string): Edit => [
+  /data\.(glyphs|mnist|cifar10)\.train(\[[^\]]*\])?(\.sequences\(16\))?/g,
+  `data.file("small.npz", image = u8[${size}], digit = int)`,
+];
+const flat = (width: number): Edit => ['f32[784]', `f32[${width}]`];
+const hidden = (from: number, to: number): Edit => [`hidden: int = ${from}`, `hidden: int = ${to}`];
+const ticks = (from: number, to: number): Edit => [`steps = ${from}`, `steps = ${to}`];
+
+/** Every place of `from` becomes `to`; one that is nowhere is an error, so that no example grows unseen. */
+const SMALLER: Readonly<Record<string, readonly Edit[]>> = {
+  'conv.pcn': [
+    pictures('12, 12'),
+    ['f32[28, 28, 1]', 'f32[12, 12, 1]'],
+    ['f32[14, 14, 8]', 'f32[6, 6, 3]'],
+    ['f32[7, 7, 16]', 'f32[3, 3, 5]'],
+    ticks(6, 3),
+  ],
+  'cortex.pcn': [
+    pictures('8, 8'),
+    ['column[64]', 'column[8]'],
+    ['column[0..31]', 'column[0..3]'],
+    ['column[32..47]', 'column[4..5]'],
+    ['column[48..63]', 'column[6..7]'],
+    ['f32[28, 28]', 'f32[8, 8]'],
+    ['[28, 28, 1]', '[8, 8, 1]'],
+    ['f32[56]', 'f32[16]'],
+    ['f32[7, 7]', 'f32[2, 2]'],
+    ['f32[256]', 'f32[20]'],
+    ['f32[96]', 'f32[9]'],
+    ['f32[64]', 'f32[12]'],
+    ticks(8, 4),
+  ],
+  'digits.pcn': [pictures('6, 7'), flat(42), hidden(128, 33), ticks(8, 4)],
+  'fan_out.pcn': [
+    pictures('6, 7'),
+    flat(42),
+    hidden(128, 17),
+    ['replicas: int = 8', 'replicas: int = 3'],
+    ['batch     = 128', 'batch     = 126'],
+    ticks(8, 4),
+  ],
+  'generate.pcn': [pictures('6, 7'), flat(42), ['f32[256]', 'f32[33]'], ticks(20, 5)],
+  'memory.pcn': [pictures('6, 7'), flat(42), ['f32[3072]', 'f32[42]'], ticks(200, 3), ticks(100, 2)],
+  'mnist.pcn': [pictures('6, 7'), flat(42), hidden(128, 33), ticks(8, 4)],
+  'own_link.pcn': [pictures('10, 13'), flat(130), ['f32[96]', 'f32[65]'], ticks(8, 4)],
+  'sequence.pcn': [pictures('16, 6, 7'), flat(42), hidden(256, 17), ticks(20, 4), ticks(5, 2)],
+  'small_brain.pcn': [ticks(8, 4)],
+  'tracking.pcn': [],
+};
+
+export interface SmallTask {
+  /** `memory.pcn: dendritic`. */
+  readonly name: string;
+  /** With kernels, and nothing for the CPU. */
+  readonly built: BuiltPlan;
+}
+
+/**
+ * Tasks that come out as the same program are one.
+ * @param batch samples of one replica
+ */
+export function smallTasks(batch: number): SmallTask[] {
+  const found = new Map<string, SmallTask>();
+  for (const name of readdirSync(FOLDER).filter((file) => file.endsWith('.pcn')))
+    for (const task of tasksOf(name, smaller(name), batch)) {
+      const { states, functions } = task.built.program;
+      const key = JSON.stringify([states, functions]);
+      if (!found.has(key)) found.set(key, task);
+    }
+  return [...found.values()];
+}
+
+function smaller(name: string): string {
+  const edits = SMALLER[name];
+  if (!edits) throw new Error(`${name} has no small form: add its row`);
+  const whole = readFileSync(join(FOLDER, name), 'utf8');
+  // What is predicted and checked is not trained, and wants the data set.
+  let text = whole.slice(0, whole.search(/^predict /m));
+  for (const [from, to] of edits) {
+    const next = text.replaceAll(from, to);
+    if (next === text) throw new Error(`${name} has no ${from} any more`);
+    text = next;
+  }
+  return text;
+}
+
+function tasksOf(name: string, text: string, batch: number): SmallTask[] {
+  const path = join(FOLDER, name);
+  const { value: checked, diagnostics } = checkFile(overlayHost({ [path]: text }, fileHost()), path);
+  if (!checked) throw new Error(`${path}: ${diagnostics[0]?.message}`);
+  return checked.trains.map((task) => {
+    const small = { ...task, batch: Math.min(task.batch, batch * task.replicas) };
+    const staged = buildProgram({ checked, model: task.model, task: small, predicts: [] });
+    const built = finishPlan(staged, { compiler: 'a test', modules: [] }, new Map());
+    return { name: `${name}: ${task.name}`, built: withKernels(built, kernelFiles(lowerToWgsl(built.program))) };
+  });
+}
