@@ -276,6 +276,21 @@ export const commands: readonly Command[] = [
     load: () => import('./doctor.ts'),
   },
   {
+    usage: 'bench',
+    summary: 'measure a device: products, ticks and batches against the most that it does',
+    options: (y) =>
+      example(
+        device(json(y)).option('only', {
+          type: 'string',
+          requiresArg: true,
+          describe: 'one part: product, copy, network, convolution or attention',
+        }),
+        ['$0 bench --device webgpu', 'the GPU; exit code 3 where there is none'],
+        ['$0 bench --device cpu --json', 'a line of JSON for each measurement'],
+      ),
+    load: () => import('./bench.ts'),
+  },
+  {
     usage: 'data <action> [name]',
     summary: 'list data sets, or get one',
     options: (y) =>

@@ -6,11 +6,11 @@
 import { existsSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
+import { NETWORKS, type NetworkName, type Rule } from '../../runtime/cli/measuring/reference-networks.ts';
 import { measureCeiling } from './ceiling.ts';
 import { atLeast, type Figure, print, summarize, told } from './figure.ts';
 import { runProcess } from './processes.ts';
 import { type PeerLine, referenceLine } from './reference.ts';
-import { NETWORKS, type NetworkName, type Rule } from './reference-networks.ts';
 import { bestRounds, driftOf, MOST_DRIFT, median, type Round, wereDisturbed } from './statistics.ts';
 import { UsageError } from './usage-error.ts';
 

@@ -19,7 +19,7 @@
  * are taken, and the last line says how many figures are therefore to be doubted.
  */
 import { parseArgs } from 'node:util';
-import { isNetworkName, isRule, NETWORK_NAMES, RULES } from './reference-networks.ts';
+import { isNetworkName, isRule, NETWORK_NAMES, RULES } from '../../runtime/cli/measuring/reference-networks.ts';
 import { UsageError } from './usage-error.ts';
 
 const { values } = parseArgs({

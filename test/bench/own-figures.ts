@@ -9,6 +9,7 @@ import { epochFigures } from './figures/epochs.ts';
 import { firstBatchFigures } from './figures/first-batch.ts';
 import { partitionFigures } from './figures/partitions.ts';
 import { sparseFigures } from './figures/sparse.ts';
+import { webgpuJavascriptFigures } from './figures/webgpu-javascript.ts';
 import { UsageError } from './usage-error.ts';
 
 /** A measurement gets an empty folder, which is deleted behind it. */
@@ -23,6 +24,7 @@ const MEASUREMENTS: Readonly<Record<string, Measurement>> = {
   'first-batch': firstBatchFigures,
   partitions: partitionFigures,
   'sparse-links': sparseFigures,
+  'webgpu-javascript': webgpuJavascriptFigures,
 };
 
 /** @param only measure what has this in its key */

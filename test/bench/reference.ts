@@ -1,6 +1,14 @@
 /** `--reference`: a line per rule and reference network, each measured in a process of its own. */
+
+import {
+  NETWORK_NAMES,
+  NETWORKS,
+  type NetworkName,
+  RULES,
+  type Rule,
+  referenceModel,
+} from '../../runtime/cli/measuring/reference-networks.ts';
 import { bench, runProcess } from './processes.ts';
-import { NETWORK_NAMES, NETWORKS, type NetworkName, RULES, type Rule, referenceModel } from './reference-networks.ts';
 
 /** As the peers' scripts have it. */
 const [WARM, RUNS] = [5, 40];
@@ -38,7 +46,7 @@ export async function referenceLine(rule: Rule, network: NetworkName): Promise<P
 
 async function measure(rule: Rule, name: NetworkName): Promise<PeerLine> {
   const network = NETWORKS[name];
-  const { openTraining, timeSteps } = await import('./training-steps.ts');
+  const { openTraining, timeSteps } = await import('../../runtime/cli/measuring/training-steps.ts');
   const training = await openTraining(referenceModel(network, rule));
   await timeSteps(training, WARM, 0);
   // The clock of a process starts with it.

@@ -71,7 +71,7 @@ describe.each(golden)('%s', (path) => {
   });
 });
 
-test.each(smallTasks(3))('$name', async ({ built: { program, files } }) => {
+test.each(smallTasks(3))('$name', { timeout: 180_000 }, async ({ built: { program, files } }) => {
   const found = await trainSmall(await softwareDevice(), { program, files }, BATCHES);
   expectSameTraining(found, await trainSmall(referenceDevice, { program, files }, BATCHES));
 });

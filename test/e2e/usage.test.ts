@@ -24,6 +24,7 @@ const COMMANDS = [
   'compile',
   'serve',
   'doctor',
+  'bench',
   'data',
   'partition',
   'plan',

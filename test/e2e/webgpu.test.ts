@@ -65,3 +65,23 @@ test('nmc doctor on a machine without a GPU says what to do', async () => {
   expect(gpu?.repair).toMatch(/driver/);
   expect(found.auto.why).toContain('no GPU');
 });
+
+test('nmc bench measures the GPU in lines of JSON, and without one says what to do', async () => {
+  const none = await nmc(['bench', '--device', 'webgpu', '--json'], { cwd: folder, env: NONE });
+  expect(none.code).toBe(3);
+  expect(none.stderr).toContain('this machine has no GPU that can be used');
+  const outcome = await nmc(['bench', '--device', 'webgpu', '--json', '--only', 'product'], {
+    cwd: folder,
+    env: await softwareVulkanEnvironment(),
+  });
+  expect(outcome.code).toBe(0);
+  const [head, ...lines] = jsonLines(outcome);
+  expect(head).toMatchObject({ event: 'device', device: 'webgpu', software: true });
+  expect(lines.length).toBeGreaterThan(2);
+  for (const { name, value, unit, ceiling } of lines) {
+    expect(name).toMatch(/^product \d+x\d+x\d+/);
+    expect(value, String(name)).toBeGreaterThan(0);
+    expect(unit).toBe('GFLOP/s');
+    expect(ceiling === null || Number(ceiling) > 0, String(name)).toBe(true);
+  }
+});

@@ -34,7 +34,8 @@ async function open(device: Device, program: Program): Promise<DeviceSession> {
   return session;
 }
 
-async function formsOf(device: Device, program: Program): Promise<ReadonlyMap<string, Uint8Array>> {
+/** What a device wants of a program, compiled. */
+export async function formsOf(device: Device, program: Program): Promise<ReadonlyMap<string, Uint8Array>> {
   if (device.name === 'cpu') return (await import('../../../compiler/7-kernels/onnx/lower.ts')).lowerToCpu(program);
   if (device.name !== 'webgpu') return new Map();
   const { kernelFiles, lowerToWgsl } = await import('../../../compiler/7-kernels/wgsl/lower.ts');

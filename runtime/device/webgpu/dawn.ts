@@ -12,11 +12,12 @@ export function dawn(): Promise<GPU> {
   return loaded;
 }
 
-async function load(): Promise<GPU> {
+/** @param options of Dawn, for example its backend */
+async function load(options: string[] = []): Promise<GPU> {
   try {
     const { create, globals } = await import('webgpu');
     Object.assign(globalThis, globals);
-    return create([]);
+    return create(options);
   } catch (error) {
     throw new EnvironmentError(
       'device/library',
@@ -40,5 +41,15 @@ export async function openBestGpu(): Promise<Gpu> {
       'this machine has no GPU that can be used: no driver offers an adapter',
       'use --device cpu; nmc doctor says more',
     );
+  return openGpu(adapter);
+}
+
+/**
+ * A GPU that does nothing at all, everywhere: what a batch takes on it is the time of JavaScript and of Dawn.
+ * @throws EnvironmentError `device/library` where Dawn's library does not load on this system
+ */
+export async function openNothing(): Promise<Gpu> {
+  const adapter = await requestAdapter(await load(['backend=null']));
+  if (!adapter) throw new Error('Dawn has no null backend');
   return openGpu(adapter);
 }

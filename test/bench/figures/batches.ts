@@ -1,9 +1,16 @@
 /** Milliseconds a batch on the reference networks, and which share of the machine's ceiling that is. */
+
+import {
+  NETWORKS,
+  type NetworkName,
+  type Rule,
+  referenceModel,
+  usefulWork,
+} from '../../../runtime/cli/measuring/reference-networks.ts';
+import { openTraining, timeSteps } from '../../../runtime/cli/measuring/training-steps.ts';
 import { atCeiling, measureCeiling } from '../ceiling.ts';
 import { atLeast, type Figure, told } from '../figure.ts';
-import { NETWORKS, type NetworkName, type Rule, referenceModel, usefulWork } from '../reference-networks.ts';
 import { calmRounds, median, wereDisturbed } from '../statistics.ts';
-import { openTraining, timeSteps } from '../training-steps.ts';
 
 const [WARM, RUNS] = [5, 20];
 const WANTED = { rounds: 7, patience: 45_000 };

@@ -1,7 +1,8 @@
 /** A batch through a thinned link of 2048 x 2048 units, beside the dense one: each against the dense in its own round. */
+
+import { openTraining, timeSteps } from '../../../runtime/cli/measuring/training-steps.ts';
 import { type Figure, told } from '../figure.ts';
 import { median } from '../statistics.ts';
-import { openTraining, timeSteps } from '../training-steps.ts';
 
 const [UNITS, BLOCK] = [2048, 64];
 const [WARM, RUNS, ROUNDS] = [2, 5, 3];

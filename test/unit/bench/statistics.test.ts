@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { NETWORKS, usefulWork } from '../../bench/reference-networks.ts';
+import { NETWORKS, usefulWork } from '../../../runtime/cli/measuring/reference-networks.ts';
 import { bestRounds, calmRounds, driftOf, median } from '../../bench/statistics.ts';
 
 /** Ceilings as a machine would show them, one after the other. */

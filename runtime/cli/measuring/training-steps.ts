@@ -1,13 +1,14 @@
-/** A model text through the whole compiler onto the cpu device, batch by batch, as `nmc train` does it. */
-import { checkFile } from '../../compiler/compile.ts';
-import { DiagnosticsError } from '../../compiler/diagnostics/diagnostics-error.ts';
-import { fileHost, overlayHost } from '../../compiler/host.ts';
-import { buildStages, planOf, selectTask } from '../../runtime/cli/compile-model.ts';
-import { cpuDevice } from '../../runtime/device/cpu/cpu.ts';
-import type { FieldData } from '../../runtime/device/device.ts';
-import { initialValues } from '../../spec/initialise.ts';
-import { sizeOf } from '../../spec/program.ts';
-import { stream } from '../../spec/random.ts';
+/** A model text through the whole compiler onto a device, batch by batch, as `nmc train` does it. */
+import { checkFile } from '../../../compiler/compile.ts';
+import { DiagnosticsError } from '../../../compiler/diagnostics/diagnostics-error.ts';
+import { fileHost, overlayHost } from '../../../compiler/host.ts';
+import { initialValues } from '../../../spec/initialise.ts';
+import { sizeOf } from '../../../spec/program.ts';
+import { stream } from '../../../spec/random.ts';
+import { cpuDevice } from '../../device/cpu/cpu.ts';
+import type { Device, FieldData } from '../../device/device.ts';
+import { buildStages, selectTask } from '../compile-model.ts';
+import { formsOf } from './measure.ts';
 
 const FILE = 'bench.pcn';
 /** Horizon of schedules; any. */
@@ -20,13 +21,13 @@ export interface TrainingSteps {
 }
 
 /** @param text with one `train` block, whose fields are of f32: they are filled with normal numbers */
-export async function openTraining(text: string): Promise<TrainingSteps> {
-  cpuDevice.warmUp?.();
+export async function openTraining(text: string, device: Device = cpuDevice): Promise<TrainingSteps> {
+  device.warmUp?.();
   const { value, diagnostics, texts } = checkFile(overlayHost({ [FILE]: text }, fileHost()), FILE);
   if (!value) throw new DiagnosticsError(diagnostics, texts);
   const model = { checked: value, warnings: [], texts, path: FILE };
-  const { program, files } = await planOf(model, buildStages(selectTask(model, undefined, {})));
-  const session = await cpuDevice.open({ program, files });
+  const { program } = buildStages(selectTask(model, undefined, {}));
+  const session = await device.open({ program, files: await formsOf(device, program) });
   for (const state of program.states) await session.write(state.id, initialValues(state, 1));
   const inputs: Record<string, FieldData> = {};
   for (const { field, shape } of program.functions.find((f) => f.name === 'train')?.inputs ?? []) {

@@ -1,0 +1,154 @@
+/** What one device does of the work that predictive coding asks for, against the most that it was seen to do. */
+import type { Device } from '../../device/device.ts';
+import { attentionModel, convolutionModel } from './bench-models.ts';
+import { type Effort, FULL, LIGHT, productSpeed, rounded, timeOf } from './measure.ts';
+import { copyProgram, type ProductShape } from './programs.ts';
+import {
+  NETWORKS,
+  type NetworkName,
+  type ReferenceNetwork,
+  type Rule,
+  referenceModel,
+  usefulWork,
+} from './reference-networks.ts';
+import { openTraining } from './training-steps.ts';
+
+export interface BenchLine {
+  readonly name: string;
+  readonly value: number;
+  readonly unit: string;
+  /** The device's own ceiling in the same unit: the useful work at its best speed on products; null without one. */
+  readonly ceiling: number | null;
+}
+
+/** Less of a processor that plays a GPU. */
+interface Amount {
+  readonly effort: Effort;
+  readonly square: number;
+  readonly shapes: readonly ProductShape[];
+  readonly networks: readonly (readonly [NetworkName, Rule])[];
+  readonly batch: number;
+  /** Batches that go to the device together, and how often. */
+  readonly ahead: number;
+  readonly rounds: number;
+}
+
+/** The products of the large reference network: forward, feedback, weight gradients. */
+const SHAPES: readonly ProductShape[] = [
+  { m: 256, n: 512, k: 784, tb: true },
+  { m: 256, n: 512, k: 512, tb: true },
+  { m: 256, n: 10, k: 512, tb: true },
+  { m: 256, n: 512, k: 512 },
+  { m: 256, n: 512, k: 10 },
+  { m: 512, n: 784, k: 256, ta: true },
+  { m: 10, n: 512, k: 256, ta: true },
+];
+
+const WHOLE: Amount = {
+  effort: FULL,
+  square: 2048,
+  shapes: SHAPES,
+  networks: [
+    ['small', 'il'],
+    ['small', 'ipc'],
+    ['large', 'il'],
+    ['large', 'ipc'],
+  ],
+  batch: 64,
+  ahead: 10,
+  rounds: 5,
+};
+const LITTLE: Amount = {
+  effort: LIGHT,
+  square: 256,
+  shapes: SHAPES.slice(1, 3),
+  networks: [['small', 'il']],
+  batch: 8,
+  ahead: 1,
+  rounds: 3,
+};
+
+/** What there is to measure, by name. */
+export const BENCH_PARTS = ['product', 'copy', 'network', 'convolution', 'attention'] as const;
+export type BenchPart = (typeof BENCH_PARTS)[number];
+
+/**
+ * @param software a processor that plays the device: fewer and smaller measurements
+ * @param only one part; the ceiling is measured in any case
+ */
+export async function* benchDevice(device: Device, software: boolean, only?: BenchPart): AsyncGenerator<BenchLine> {
+  const wanted = (part: BenchPart): boolean => only === undefined || only === part;
+  const amount = software ? LITTLE : WHOLE;
+  const { square, effort, batch } = amount;
+  const ceiling = await productSpeed(device, { m: square, n: square, k: square }, effort);
+  yield { name: `product ${square}x${square}x${square}`, value: rounded(ceiling), unit: 'GFLOP/s', ceiling: null };
+  if (wanted('product')) yield* productLines(device, ceiling, amount);
+  if (wanted('copy')) {
+    const copy = await timeOf(device, copyProgram(effort.elements), effort.runs);
+    yield { name: 'copy', value: rounded((8 * effort.elements) / copy / 1e6), unit: 'GB/s', ceiling: null };
+  }
+  if (wanted('network'))
+    for (const [name, rule] of amount.networks) yield* networkLines(device, name, rule, ceiling, amount);
+  for (const [name, model] of [
+    ['convolution', convolutionModel],
+    ['attention', attentionModel],
+  ] as const) {
+    if (!wanted(name)) continue;
+    const value = await tickOf(device, (ticks) => model({ batch, ticks }), amount);
+    yield { name: `tick, ${name}, B=${batch}`, value: rounded(value), unit: 'ms', ceiling: null };
+  }
+}
+
+async function* productLines(device: Device, ceiling: number, { shapes, effort }: Amount): AsyncGenerator<BenchLine> {
+  for (const shape of shapes) {
+    const value = await productSpeed(device, shape, effort);
+    yield { name: `product ${nameOf(shape)}`, value: rounded(value), unit: 'GFLOP/s', ceiling: rounded(ceiling) };
+  }
+}
+
+async function* networkLines(
+  device: Device,
+  name: NetworkName,
+  rule: Rule,
+  gflops: number,
+  amount: Amount,
+): AsyncGenerator<BenchLine> {
+  const network = NETWORKS[name];
+  const title = `${rule}, ${network.widths.join('-')}, B=${network.batch}`;
+  const value = await batchOf(device, referenceModel(network, rule), amount);
+  const floor = usefulWork(network, rule) / gflops / 1e6;
+  yield { name: `batch, ${title}, T=${network.ticks}`, value: rounded(value), unit: 'ms', ceiling: rounded(floor) };
+  const ticks = (count: number): ReferenceNetwork => ({ ...network, ticks: count });
+  const one = usefulWork(ticks(3), rule) - usefulWork(ticks(2), rule);
+  const tick = await tickOf(device, (count) => referenceModel(ticks(count), rule), amount);
+  yield { name: `tick, ${title}`, value: rounded(tick), unit: 'ms', ceiling: rounded(one / gflops / 1e6) };
+}
+
+function nameOf({ m, n, k, ta, tb }: ProductShape): string {
+  const turned = [ta ? 'left' : [], tb ? 'right' : []].flat();
+  return `${m}x${n}x${k}${turned.length > 0 ? `, ${turned.join(' and ')} turned` : ''}`;
+}
+
+/** Ticks at the beginning have less to do: one is the difference of many and few. */
+const [FEW, MANY] = [4, 8];
+
+async function tickOf(device: Device, model: (ticks: number) => string, amount: Amount): Promise<number> {
+  const few = await batchOf(device, model(FEW), amount);
+  return Math.max(0, (await batchOf(device, model(MANY), amount)) - few) / (MANY - FEW);
+}
+
+/** Median milliseconds of a batch where several go to the device without waiting for each other, as in a training. */
+async function batchOf(device: Device, model: string, { ahead, rounds }: Amount): Promise<number> {
+  const training = await openTraining(model, device);
+  try {
+    const times: number[] = [];
+    for (let round = -1; round < rounds; round++) {
+      const begin = performance.now();
+      await Promise.all(Array.from({ length: ahead }, () => training.step()));
+      if (round >= 0) times.push((performance.now() - begin) / ahead);
+    }
+    return times.sort((a, b) => a - b)[rounds >> 1] ?? 0;
+  } finally {
+    await training.close();
+  }
+}

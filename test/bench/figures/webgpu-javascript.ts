@@ -1,0 +1,39 @@
+/**
+ * What a batch costs before the GPU has anything to do: JavaScript and Dawn, measured on Dawn's null backend, where every
+ * dispatch is checked and recorded and none is carried out.
+ */
+
+import { NETWORKS, referenceModel } from '../../../runtime/cli/measuring/reference-networks.ts';
+import { openTraining, timeSteps } from '../../../runtime/cli/measuring/training-steps.ts';
+import type { Device } from '../../../runtime/device/device.ts';
+import { openNothing } from '../../../runtime/device/webgpu/dawn.ts';
+import { openSession } from '../../../runtime/device/webgpu/session.ts';
+import { atMost, type Figure, told } from '../figure.ts';
+import { median } from '../statistics.ts';
+
+const [WARM, RUNS, ROUNDS] = [200, 200, 5];
+const MOST_MILLISECONDS = 0.3;
+
+export async function webgpuJavascriptFigures(): Promise<readonly Figure[]> {
+  const large = await milliseconds('large');
+  const small = await milliseconds('small');
+  const title = 'JavaScript of a batch on webgpu, null backend, il';
+  return [
+    atMost(`${title}, 784-512-512-10, B=256, T=20`, large, 'ms', MOST_MILLISECONDS, null),
+    told(`${title}, 784-128-128-128-10, B=128, T=8`, small, 'ms'),
+  ];
+}
+
+async function milliseconds(name: 'large' | 'small'): Promise<number> {
+  const gpu = await openNothing();
+  const device: Device = {
+    name: 'webgpu',
+    description: gpu.description,
+    open: ({ files }) => openSession(gpu, files),
+  };
+  const training = await openTraining(referenceModel(NETWORKS[name], 'il'), device);
+  const rounds: number[] = [];
+  for (let round = 0; round < ROUNDS; round++) rounds.push(median(await timeSteps(training, WARM, RUNS)));
+  await training.close();
+  return median(rounds);
+}
