@@ -4,7 +4,9 @@ import { EnvironmentError } from '../../support/errors.ts';
 import type { Gpu } from './gpu.ts';
 import { openGpu, requestAdapter, wordsOf } from './gpu.ts';
 
+// Dawn ends when nobody holds what it gave: both are held for good.
 let loaded: Promise<GPU> | undefined;
+let nothing: Promise<GPU> | undefined;
 
 /** @throws EnvironmentError `device/library` where Dawn's library does not load on this system */
 export function dawn(): Promise<GPU> {
@@ -49,7 +51,8 @@ export async function openBestGpu(): Promise<Gpu> {
  * @throws EnvironmentError `device/library` where Dawn's library does not load on this system
  */
 export async function openNothing(): Promise<Gpu> {
-  const adapter = await requestAdapter(await load(['backend=null']));
+  nothing ??= load(['backend=null']);
+  const adapter = await requestAdapter(await nothing);
   if (!adapter) throw new Error('Dawn has no null backend');
   return openGpu(adapter);
 }
