@@ -171,11 +171,22 @@ export const meshCommands: readonly Command[] = [
         ['epochs', 'epochs of training'],
         ['batches', 'batches of an epoch (default: 100)'],
         ['snapshot-every', 'batches between two snapshots'],
+        ['partition', 'with --rates: shards, each on a machine of its own'],
+        ['task', 'with --rates: name of a train block (default: the first)'],
+        ['batch', 'with --rates: samples per batch'],
+        ['microbatches', 'with --rates: only this row'],
+        ['round-trip', 'with --rates: milliseconds between two machines and back'],
+        ['gflops', 'with --rates: what each machine reaches (default: 50)'],
       ] as const;
       return rows
         .reduce((all, [name, describe]) => value(all, name, describe), json(y))
-        .positional('plan', { type: 'string', describe: 'plan folder' })
+        .positional('plan', { type: 'string', describe: 'plan folder; with --rates a model file' })
+        .option('rates', { type: 'boolean', describe: 'how fast lockstep and pipelined would be, and how busy' })
         .example([
+          [
+            '$0 simulate model.pcn --rates --partition 8 --round-trip 100 --gflops 200',
+            'samples a second by microbatches, and which of them nmc deploy would take',
+          ],
           [
             '$0 simulate model.plan --nodes 20 --seed 7 --faults faults.json',
             'exit code 1 if a shard ever had two owners',

@@ -14,7 +14,8 @@ const HOUR = 3600 * 1000;
 /** Of a call, where nobody says it. */
 const CALL_MILLISECONDS = 20;
 
-export default function (args: Arguments): number {
+export default async function (args: Arguments): Promise<number> {
+  if (flag(args, 'rates')) return (await import('./simulate-rates.ts')).simulateRates(args);
   const { plan } = openPlan(text(args, 'plan') ?? '');
   const training = trainingOf(plan);
   const seed = wholeNumber(args, 'seed', 0) ?? 1;

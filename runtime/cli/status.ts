@@ -40,7 +40,7 @@ function statusText({ runs, trainers, refused }: MeshStatus): string {
     );
     for (const s of run.shards)
       lines.push(
-        `  shard ${String(s.shard).padStart(2)}  ${s.state.padEnd(9)} ${(s.trainer ?? '-').padEnd(14)} batch ${String(s.batch).padStart(5)}  ${s.ticksPerSecond.toFixed(0).padStart(5)} ticks/s  busy ${(s.busy * 100).toFixed(0).padStart(3)} %  out ${formatBytes(s.bytesSent)}  in ${formatBytes(s.bytesReceived)}${s.reason === '' ? '' : `  ${s.reason}`}`,
+        `  shard ${String(s.shard).padStart(2)}  ${s.state.padEnd(9)} ${(s.trainer ?? '-').padEnd(14)} batch ${String(s.batch).padStart(5)}  ${s.ticksPerSecond.toFixed(0).padStart(5)} ticks/s  busy ${(s.busy * 100).toFixed(0).padStart(3)} %  out ${formatBytes(s.bytesSent)}  in ${formatBytes(s.bytesReceived)}  ${s.limit === '' ? s.reason : `limited by ${s.limit}`}`.trimEnd(),
       );
   }
   if (runs.length === 0) lines.push('no runs yet: nmc deploy FILE');

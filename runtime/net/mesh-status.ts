@@ -16,6 +16,8 @@ export interface ShardStatus {
   readonly bytesSent: number;
   readonly bytesReceived: number;
   readonly reason: string;
+  /** What limits its rate, in words; empty while it does not run. */
+  readonly limit: string;
 }
 
 export interface RunStatus {
@@ -114,6 +116,7 @@ function shardStatus(state: SynchronizerState, run: RunState, shard: number): Sh
     bytesSent,
     bytesReceived,
     reason: report?.reason || run.reason,
+    limit: active ? (report?.limit ?? '') : '',
   };
 }
 

@@ -10,7 +10,7 @@ import type { KeyPair } from '../identity/ed25519.ts';
 import { ed25519 } from '../identity/ed25519.ts';
 import { batchesOf, type Call } from '../roles/calls.ts';
 import type { ShardId } from '../roles/trainer.ts';
-import type { Frame } from '../shard/frames.ts';
+import type { Frame, FrameKey } from '../shard/frames.ts';
 import { openSession, type ShardSession } from '../shard/session.ts';
 import { fillStates, saveStates } from '../shard/shard.ts';
 import { borderKeys, type Ephemeral, exchangeHolds, newEphemeral, signExchange } from '../wire/border-keys.ts';
@@ -50,7 +50,9 @@ export class ShardHost {
   readonly deployment: Deployment;
   readonly shard: number;
   refused = 0;
+  /** Ticks of whole batches: a microbatch's counts for its share. */
   ticks = 0;
+  /** Of device work. */
   busyMilliseconds = 0;
   readonly #plan: ShardPlan;
   readonly #options: HostOptions;
@@ -69,6 +71,9 @@ export class ShardHost {
   #exchange: Exchange | undefined;
   #totals: Record<string, number> = {};
   #closed = false;
+  #awaits = '';
+  /** The last tick that a microbatch has told others of. */
+  readonly #tickOf = new Map<number, string>();
   #bytes = { sent: 0, received: 0 };
 
   private constructor(
@@ -85,10 +90,24 @@ export class ShardHost {
     this.#options = options;
     this.#device = device;
     this.#data = data;
-    this.#session = openSession(plan.schedule, plan.executable, device);
+    this.#session = openSession(plan.schedule, plan.executable, this.#timed(device));
     this.#lengths = new Map(
       plan.schedule.messages.filter((m) => m.to === shard).map((m) => [m.id, m.values.map((v) => sizeOf(v.shape))]),
     );
+  }
+
+  #timed(device: DeviceSession): Pick<DeviceSession, 'run'> {
+    const { now } = this.#options;
+    return {
+      run: async (name, inputs, position) => {
+        const began = now();
+        try {
+          return await device.run(name, inputs, position);
+        } finally {
+          this.busyMilliseconds += now() - began;
+        }
+      },
+    };
   }
 
   static async open(shard: number, deployment: Deployment, plan: ShardPlan, options: HostOptions): Promise<ShardHost> {
@@ -178,18 +197,39 @@ export class ShardHost {
 
   async advance(): Promise<'send' | 'needs' | 'done' | 'idle'> {
     // Nobody reads: more would only lie here.
-    if ([...this.#channels.values()].some((c) => c.blocked)) return 'needs';
-    const started = this.#options.now();
+    const full = [...this.#channels].find(([, c]) => c.blocked);
+    this.#awaits = full ? `the reader of shard ${full[0]} or the way there` : '';
+    if (full) return 'needs';
     const step = await watched(this.#session.advance());
-    this.busyMilliseconds += this.#options.now() - started;
     if (this.#closed) return 'idle';
+    if (step.kind === 'needs') this.#awaits = this.#sendersOf(step.frames);
     if (step.kind === 'send') {
-      this.ticks++;
-      for (const frame of step.frames) this.#send(frame);
+      for (const frame of step.frames) {
+        this.#countTick(frame);
+        this.#send(frame);
+      }
     } else if (step.kind === 'done') {
       await this.#finish(step.part.sequence, step.results);
     }
     return step.kind;
+  }
+
+  /** What holds it up now, in words; nothing while the device works. */
+  get awaits(): string {
+    return this.#awaits;
+  }
+
+  #sendersOf(frames: readonly FrameKey[]): string {
+    const { messages } = this.#plan.schedule;
+    const senders = new Set(frames.map((f) => messages.find((m) => m.id === f.message)?.from));
+    return `shard ${[...senders].slice(0, 4).join(', ')}`;
+  }
+
+  #countTick({ sequence, microbatch, tick }: Frame): void {
+    const at = `${sequence}/${tick}`;
+    if (this.#tickOf.get(microbatch) === at) return;
+    this.#tickOf.set(microbatch, at);
+    this.ticks += 1 / this.deployment.microbatches;
   }
 
   /** A packet of a border of this shard. */

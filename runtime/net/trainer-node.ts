@@ -388,6 +388,7 @@ export class TrainerNode {
       const since = moved ? now : before.since;
       if (shard.phase === 'waiting' && now - since > NUDGE_MILLISECONDS) host.nudge();
       this.#meters.set(name, { ticks: host.ticks, busy: host.busyMilliseconds, at: now, since, calls: shard.calls });
+      const busy = Math.min(1, (host.busyMilliseconds - before.busy) / 1000 / seconds);
       const { phase } = shard;
       shards.push({
         run: shard.run,
@@ -396,10 +397,14 @@ export class TrainerNode {
         state: phase === 'saving' ? 'running' : phase === 'paused' ? 'waiting' : phase,
         calls: shard.calls,
         ticksPerSecond: (host.ticks - before.ticks) / seconds,
-        busy: Math.min(1, (host.busyMilliseconds - before.busy) / 1000 / seconds),
+        busy,
         bytesSent: host.traffic.sent,
         bytesReceived: host.traffic.received,
-        reason: shard.reason.slice(0, 300),
+        reason: (shard.phase === 'waiting' && host.awaits !== '' ? `waits for ${host.awaits}` : shard.reason).slice(
+          0,
+          300,
+        ),
+        limit: limitOf(busy, host.awaits),
       });
       const states = host.takeCommits();
       for (let i = 0; i < states.length; i += 500) {
@@ -409,4 +414,12 @@ export class TrainerNode {
     }
     this.#send({ type: 'heartbeat', shards, refused });
   }
+}
+
+/** Of its time in device work, a shard that is so busy is held up by nothing else. */
+const BUSY = 0.8;
+
+function limitOf(busy: number, awaits: string): string {
+  if (busy >= BUSY || awaits === '') return 'work';
+  return `waits for ${awaits}`.slice(0, 300);
 }

@@ -41,7 +41,11 @@ export interface ShardSession {
 }
 
 /** @param device the shard's program, opened; its states filled */
-export function openSession(schedule: ShardSchedule, executable: Executable, device: DeviceSession): ShardSession {
+export function openSession(
+  schedule: ShardSchedule,
+  executable: Executable,
+  device: Pick<DeviceSession, 'run'>,
+): ShardSession {
   const routes = new Map(
     schedule.functions.map((f) => [f.name, batchRouteOf(f, executable.program, schedule.messages)]),
   );
@@ -52,14 +56,14 @@ class Session implements ShardSession {
   readonly shard: number;
   readonly schedule: ShardSchedule;
   private readonly routes: ReadonlyMap<string, BatchRoute>;
-  private readonly device: DeviceSession;
+  private readonly device: Pick<DeviceSession, 'run'>;
   private readonly messages: ReadonlyMap<number, Message>;
   private readonly waiting: BatchWalk[] = [];
   private readonly frames = new Map<string, Frame>();
   /** Parts before this one are over: what still comes for them is old. */
   private past = -1;
 
-  constructor(schedule: ShardSchedule, routes: ReadonlyMap<string, BatchRoute>, device: DeviceSession) {
+  constructor(schedule: ShardSchedule, routes: ReadonlyMap<string, BatchRoute>, device: Pick<DeviceSession, 'run'>) {
     this.shard = schedule.shard;
     this.schedule = schedule;
     this.routes = routes;

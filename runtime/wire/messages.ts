@@ -43,6 +43,8 @@ export interface ShardReport {
   readonly bytesReceived: number;
   /** What it waits for, in words. */
   readonly reason: string;
+  /** What limits its rate: `work`, or what it waits for most of the time. */
+  readonly limit?: string;
 }
 
 export interface Heartbeat {

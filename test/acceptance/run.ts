@@ -11,6 +11,7 @@ import { cutsPart } from './parts/cuts.ts';
 import { fanOutPart } from './parts/fan-out.ts';
 import { freshCloneParts } from './parts/fresh-clone.ts';
 import { memoryParts } from './parts/memory.ts';
+import { meshParts } from './parts/mesh.ts';
 import { mnistParts } from './parts/mnist.ts';
 import { testParts } from './parts/tests.ts';
 import { type Context, type Part, type Row, renderTable } from './row.ts';
@@ -23,6 +24,7 @@ const parts: readonly Part[] = [
   fanOutPart,
   ...memoryParts,
   ...mnistParts,
+  ...meshParts,
 ];
 
 async function main(argv: readonly string[]): Promise<number> {

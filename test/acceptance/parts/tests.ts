@@ -49,6 +49,27 @@ const suites: readonly Suite[] = [
     environment: { NMC_FUZZ: '10000' },
   },
   {
+    name: 'mesh-fuzz',
+    what: '100,000 damaged frames, messages and handshakes of the mesh: refused, never applied',
+    takes: '2 minutes',
+    files: () => ['test/fuzz/wire.test.ts'],
+    environment: { NMC_FUZZ: '100000' },
+  },
+  {
+    name: 'mesh-chaos',
+    what: 'kill -9 of a trainer and of the synchronizer, 50 times each: the weights as undisturbed',
+    takes: '20 minutes or more',
+    files: () => ['test/e2e/chaos.test.ts'],
+    environment: { NMC_CHAOS: '50' },
+  },
+  {
+    name: 'mesh-churn',
+    what: '200 nodes that come and go, 200 seeds: one owner a shard, none without for 30 s while a trainer is free',
+    takes: '20 minutes',
+    files: () => ['test/mesh/simulation.test.ts'],
+    environment: { NMC_SEEDS: '200' },
+  },
+  {
     name: 'partition-exact',
     what: 'bottleneck within 5 % of the optimum that HiGHS proves, on 200 seeded problems of up to 20 pieces',
     takes: '10 minutes or more',
@@ -101,6 +122,7 @@ async function measure(suite: Suite, context: Context): Promise<Row> {
     '--reporter=default',
     '--reporter=json',
     `--outputFile.json=${report}`,
+    '--testTimeout=7200000',
   ];
   const environment = context.trial && suite.environment ? { NMC_FUZZ: '50', NMC_EXACT: '6' } : suite.environment;
   const end = await runCommand(process.execPath, [...args, ...files], {

@@ -1,0 +1,130 @@
+/** Samples a second of one training in 1, 2, 4, 8 shards, both schedules, with and without delay: measured, predicted. */
+import { availableParallelism } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Context } from '../row.ts';
+import { type Json, RunningMesh } from './running-mesh.ts';
+
+export interface RateRow {
+  readonly shards: number;
+  readonly schedule: string;
+  readonly microbatches: number;
+  /** Milliseconds of a round trip between two trainers. */
+  readonly delay: number;
+  readonly samplesPerSecond: number;
+  readonly predicted: number | null;
+  /** Device work over time, the mean of the shards. */
+  readonly busy: number;
+  /** Processor seconds of the trainers in a second. */
+  readonly processors: number | undefined;
+  /** More shards than cores: they take turns. */
+  readonly crowded: boolean;
+}
+
+const SHARDS = [1, 2, 4, 8];
+const DELAYS = [0, 100];
+const SECONDS = 12;
+const MICROBATCHES = 8;
+
+export async function measureRates(context: Context, data: string): Promise<RateRow[]> {
+  const rows: RateRow[] = [];
+  for (const delay of DELAYS)
+    for (const shards of SHARDS) {
+      const mesh = new RunningMesh(context.root, `rates-${delay}-${shards}`);
+      try {
+        await mesh.up(shards, delay);
+        for (const schedule of ['lockstep', 'pipelined']) {
+          // One shard waits for nobody: nothing is divided.
+          if (shards === 1 && schedule === 'pipelined') continue;
+          const row = await measure(context, mesh, data, { shards, schedule, delay });
+          context.progress(lineOf(row));
+          rows.push(row);
+        }
+      } finally {
+        await mesh.down();
+      }
+    }
+  return rows;
+}
+
+interface Setting {
+  readonly shards: number;
+  readonly schedule: string;
+  readonly delay: number;
+}
+
+async function measure(
+  { root }: Context,
+  mesh: RunningMesh,
+  data: string,
+  { shards, schedule, delay }: Setting,
+): Promise<RateRow> {
+  const model = join(root, 'dsl-examples/mnist.pcn');
+  const parts = schedule === 'pipelined' ? ['--schedule', schedule, '--microbatches', String(MICROBATCHES)] : [];
+  const args = ['deploy', model, '--data', data, '--partition', String(shards), '--epochs', '4', ...parts];
+  const [placement = {}] = await mesh.json(...args, '--dry-run');
+  const [deployed = {}] = await mesh.json(...args);
+  const run = String(deployed.run);
+  const first = await progressOf(mesh, run, (p) => p.batch >= 3);
+  const cpu = mesh.processorSeconds();
+  const busy: number[] = [];
+  let last = first;
+  while (last.at - first.at < SECONDS * 1000) {
+    await sleep(500);
+    last = await progressOf(mesh, run, () => true);
+    busy.push(last.busy);
+  }
+  const seconds = (last.at - first.at) / 1000;
+  const used = mesh.processorSeconds();
+  await mesh.json('stop', run);
+  return {
+    shards,
+    schedule,
+    microbatches: schedule === 'pipelined' ? MICROBATCHES : 1,
+    delay,
+    samplesPerSecond: ((last.batch - first.batch) * Number(placement.batch)) / seconds,
+    predicted: typeof placement.samplesPerSecond === 'number' ? placement.samplesPerSecond : null,
+    busy: busy.reduce((sum, b) => sum + b, 0) / Math.max(1, busy.length),
+    processors: cpu === undefined || used === undefined ? undefined : (used - cpu) / seconds,
+    crowded: shards > availableParallelism(),
+  };
+}
+
+interface Progress {
+  readonly at: number;
+  readonly batch: number;
+  readonly busy: number;
+}
+
+/** Of the shard that is furthest behind. */
+async function progressOf(mesh: RunningMesh, name: string, enough: (p: Progress) => boolean): Promise<Progress> {
+  const end = Date.now() + 240_000;
+  for (;;) {
+    const runs = ((await mesh.status()).runs ?? []) as Json[];
+    const run = runs.find((r) => r.run === name);
+    const shards = (run?.shards ?? []) as { batch: number; busy: number; state: string }[];
+    if (run?.state === 'failed' || run?.state === 'done') throw new Error(`${name} has ended: ${String(run.reason)}`);
+    const progress = {
+      at: performance.now(),
+      batch: Math.min(...shards.map((s) => s.batch)),
+      busy: shards.reduce((sum, s) => sum + s.busy, 0) / Math.max(1, shards.length),
+    };
+    if (run?.state === 'running' && enough(progress)) return progress;
+    if (Date.now() > end) throw new Error(`${name} does not get on`);
+    await sleep(200);
+  }
+}
+
+export function lineOf(row: RateRow): string {
+  const { shards, schedule, microbatches, delay, samplesPerSecond, predicted, busy, processors, crowded } = row;
+  return [
+    `${shards} shards`,
+    schedule === 'pipelined' ? `pipelined ${microbatches}` : schedule,
+    `${delay} ms`,
+    `${samplesPerSecond.toFixed(0)} samples/s`,
+    `predicted ${predicted === null ? 'not known' : predicted.toFixed(0)}`,
+    `busy ${(100 * busy).toFixed(0)} %`,
+    `processors ${processors === undefined ? 'not known' : processors.toFixed(2)}`,
+    ...(crowded ? ['more shards than cores'] : []),
+  ].join(', ');
+}

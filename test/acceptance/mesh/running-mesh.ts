@@ -1,0 +1,86 @@
+/** `nmc up` for a measurement: a mesh of its own in a folder, with what a person would type. */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { type Ended, jsonLines, plainEnvironment, runCommand } from '../process.ts';
+
+export type Json = Readonly<Record<string, unknown>>;
+
+export class RunningMesh {
+  readonly folder: string;
+  readonly #nmc: string;
+  readonly #env: NodeJS.ProcessEnv;
+  #process: ChildProcess | undefined;
+  #address = '';
+  pids: readonly number[] = [];
+
+  /** @param name of its folder, which is emptied; what the machine reaches is measured once for all of them */
+  constructor(root: string, name: string) {
+    const all = join(root, '.cache', 'acceptance', 'mesh');
+    this.folder = join(all, name);
+    rmSync(this.folder, { recursive: true, force: true });
+    mkdirSync(this.folder, { recursive: true });
+    this.#nmc = join(root, 'dist/nmc.cjs');
+    this.#env = plainEnvironment({ NMC_CONFIG: join(all, 'config') });
+  }
+
+  async up(trainers: number, delay: number): Promise<void> {
+    const args = ['up', '--trainers', String(trainers), '--port', '0', '--state', 'state', '--json'];
+    if (delay > 0) args.push('--delay', String(delay));
+    const child = spawn(process.execPath, [this.#nmc, ...args], {
+      cwd: this.folder,
+      env: this.#env,
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    this.#process = child;
+    const line = await new Promise<string>((resolve, reject) => {
+      createInterface({ input: child.stdout }).once('line', resolve);
+      child.once('exit', () => reject(new Error('nmc up has ended')));
+    });
+    const event = JSON.parse(line) as { address: string; trainers: { pid: number }[] };
+    this.#address = event.address;
+    this.pids = event.trainers.map((t) => t.pid);
+  }
+
+  run(...args: string[]): Promise<Ended> {
+    return runCommand(process.execPath, [this.#nmc, ...args], { cwd: this.folder, env: this.#env });
+  }
+
+  /** @throws Error where it fails */
+  async json(...args: string[]): Promise<Json[]> {
+    const end = await this.run(...args, '--mesh', this.#address, '--json');
+    if (end.code !== 0) throw new Error(`nmc ${args.join(' ')}: ${end.tail}`);
+    return jsonLines(end.lines);
+  }
+
+  async status(): Promise<Json> {
+    const [status = {}] = await this.json('status');
+    return status;
+  }
+
+  async down(): Promise<void> {
+    const child = this.#process;
+    if (!child || child.exitCode !== null) return;
+    const ended = new Promise<void>((resolve) => child.once('exit', () => resolve()));
+    child.kill('SIGINT');
+    const timer = setTimeout(() => child.kill('SIGKILL'), 20_000);
+    await ended;
+    clearTimeout(timer);
+  }
+
+  /** Seconds of processor time that the trainers have used; nothing where the system does not say. */
+  processorSeconds(): number | undefined {
+    if (!existsSync('/proc/self/stat')) return undefined;
+    let ticks = 0;
+    for (const pid of this.pids) {
+      try {
+        const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]?.split(' ') ?? [];
+        ticks += Number(fields[11]) + Number(fields[12]);
+      } catch {
+        return undefined;
+      }
+    }
+    return ticks / 100;
+  }
+}
