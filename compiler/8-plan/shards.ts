@@ -4,6 +4,7 @@ import { printProgram } from '../../spec/program-text.ts';
 import type { Stage } from '../../spec/schedule.ts';
 import type { Machines } from '../6-partition/problem.ts';
 import type { ShardProgram } from '../6-partition/shards/split.ts';
+import type { Tiling } from '../6-partition/tiles/tiling.ts';
 import type { ShardFile } from '../7-kernels/onnx/shards.ts';
 import { countBorders, tickOf } from './borders.ts';
 import { type BuiltPlan, buildPlan, type PlanSource } from './build.ts';
@@ -16,6 +17,8 @@ export interface ShardsSource {
   readonly shards: readonly ShardProgram[];
   /** Nodes (or tiles of them) of each shard. */
   readonly nodes: readonly (readonly string[])[];
+  /** Where nodes are cut. */
+  readonly tiling: Tiling;
   readonly files: readonly (readonly ShardFile[])[];
   readonly machines: Machines;
 }
@@ -31,7 +34,8 @@ export function buildShardedPlan(source: PlanSource, cut: ShardsSource): BuiltPl
     files.set(`shards/${i}/schedule.json`, canonicalJson(shard.schedule));
     const own = cut.files[i] ?? [];
     for (const { path, bytes } of own) files.set(path, bytes);
-    return shardOf(shard, cut.nodes[i] ?? [], own, batchFlops(shard, name) / ticks);
+    const tiles = tilesAmong(cut.nodes[i] ?? [], cut.tiling);
+    return shardOf(shard, { nodes: cut.nodes[i] ?? [], tiles }, own, batchFlops(shard, name) / ticks);
   });
   const borders = countBorders(
     cut.shards.map((s) => s.schedule),
@@ -51,9 +55,19 @@ export function buildShardedPlan(source: PlanSource, cut: ShardsSource): BuiltPl
   return { plan, program: source.program, files, shards: built };
 }
 
+function tilesAmong(names: readonly string[], tiling: Tiling): NonNullable<PlanShard['tiles']> {
+  return names.flatMap((name) => {
+    const at = name.lastIndexOf('/');
+    const offsets = at < 0 ? undefined : tiling.get(name.slice(0, at));
+    const tile = Number(name.slice(at + 1));
+    const [from, to] = [offsets?.[tile], offsets?.[tile + 1]];
+    return from === undefined || to === undefined ? [] : [{ name, from, to }];
+  });
+}
+
 function shardOf(
   { program, schedule }: ShardProgram,
-  nodes: readonly string[],
+  { nodes, tiles }: Pick<PlanShard, 'nodes' | 'tiles'>,
   files: readonly ShardFile[],
   flopsPerTick: number,
 ): PlanShard {
@@ -61,6 +75,7 @@ function shardOf(
   return {
     id: schedule.shard,
     nodes,
+    ...(tiles && tiles.length > 0 ? { tiles } : {}),
     parameters: parameters.map(({ id, shape, init }) => ({ name: id, shape, init })),
     parameterCount: parameters.reduce((sum, s) => sum + s.shape.reduce((a, b) => a * b, 1), 0),
     memory: shardMemory({ program, schedule }),
@@ -88,6 +103,19 @@ function localBytes(schedule: ShardProgram['schedule']): number {
       0,
     )
   );
+}
+
+/** FLOP of a tick of each shard: those of a batch over its ticks. */
+export function shardWork(shards: readonly ShardProgram[]): number[] {
+  const name = mainName(shards);
+  const ticks = Math.max(1, ...shards.map((shard) => ticksIn(shard, name)));
+  return shards.map((shard) => batchFlops(shard, name) / ticks);
+}
+
+/** What a plan's figures are of: training, or the first prediction where nothing is trained. */
+function mainName(shards: readonly ShardProgram[]): string {
+  const names = shards.flatMap(({ schedule }) => schedule.functions.map((f) => f.name));
+  return names.find((name) => name === 'train') ?? names[0] ?? '';
 }
 
 /** FLOP of one batch in a function of the model. */

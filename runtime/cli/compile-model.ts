@@ -5,8 +5,8 @@ import { passes } from '../../compiler/5-program/passes/index.ts';
 import type { Machines } from '../../compiler/6-partition/problem.ts';
 import type { BuiltPlan } from '../../compiler/8-plan/build.ts';
 import { buildProgram, finishPlan, type Selected, type Staged } from '../../compiler/build-program.ts';
-import type { OldPlaces } from '../../compiler/build-shards.ts';
 import { checkFile } from '../../compiler/compile.ts';
+import type { OldPlaces } from '../../compiler/cut-pieces.ts';
 import type { Diagnostic } from '../../compiler/diagnostics/diagnostic.ts';
 import { DiagnosticsError } from '../../compiler/diagnostics/diagnostics-error.ts';
 import { closest } from '../../compiler/diagnostics/suggest.ts';
@@ -157,12 +157,11 @@ export async function meshCutOf(args: Arguments): Promise<Cut> {
 
 /** `--from PLAN`: where its pieces are, by the names of machines. */
 async function oldPlaces(folder: string): Promise<OldPlaces> {
-  const { openPlan } = await import('./open-plan.ts');
-  const { shards, predicted } = openPlan(folder).plan;
-  const machines = new Map(
-    shards.flatMap((s, i) => s.nodes.map((n) => [n, predicted?.machines[i]?.name ?? `shard-${i}`] as const)),
-  );
-  return { shards: shards.length, machines };
+  const [{ openPlan }, { placesIn }] = await Promise.all([
+    import('./open-plan.ts'),
+    import('../../compiler/cut-pieces.ts'),
+  ]);
+  return placesIn(openPlan(folder).plan);
 }
 
 /** A model that is not cut has to fit the one machine. */

@@ -3,7 +3,8 @@ import { MOST_MICROBATCHES, pipelineProblem, possibleMicrobatches } from '../../
 import { uniformMachines } from '../../compiler/6-partition/problem.ts';
 import { batchFlops, shardMemory } from '../../compiler/8-plan/shards.ts';
 import type { Staged } from '../../compiler/build-program.ts';
-import { ASSUMED_RATE, cutModel } from '../../compiler/build-shards.ts';
+import { ASSUMED_RATE } from '../../compiler/build-shards.ts';
+import { cutModel } from '../../compiler/cut-model.ts';
 import { place } from '../roles/place.ts';
 import { UserError } from '../support/errors.ts';
 import type { Arguments } from './command.ts';

@@ -7,7 +7,7 @@ import { ProgramTextError, parseProgram } from '../../spec/program-text.ts';
 import type { ShardSchedule } from '../../spec/schedule.ts';
 import type { Executable } from '../device/device.ts';
 import { wholeSchedule } from '../shard/whole.ts';
-import { writeFileAtomic } from '../support/atomic.ts';
+import { writeFileAtomic, writeFileUnflushed } from '../support/atomic.ts';
 import { UserError } from '../support/errors.ts';
 import { agreementProblem } from './agreement.ts';
 import { kernelProblem } from './kernels-agree.ts';
@@ -21,13 +21,11 @@ import { programProblem } from './sound-program.ts';
 /** Of `plan.json` alone. */
 const MOST_BYTES = 256 * 1024 ** 2;
 
-/** Files first, `plan.json` last: a folder with it is whole. */
+/** Files first, `plan.json` last, which has their hashes: a folder with it is whole, or is refused when it is read. */
 export function writePlan(folder: string, planJson: Uint8Array, files: ReadonlyMap<string, Uint8Array>): void {
-  for (const [path, bytes] of files) {
-    const place = join(folder, path);
-    mkdirSync(dirname(place), { recursive: true });
-    writeFileAtomic(place, bytes);
-  }
+  for (const place of new Set([...files.keys()].map((path) => dirname(join(folder, path)))))
+    mkdirSync(place, { recursive: true });
+  for (const [path, bytes] of files) writeFileUnflushed(join(folder, path), bytes);
   mkdirSync(folder, { recursive: true });
   writeFileAtomic(join(folder, PLAN_FILE), planJson);
 }

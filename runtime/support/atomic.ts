@@ -28,8 +28,7 @@ let temporaryCounter = 0;
  * @throws EnvironmentError `disk/full`, `disk/denied`, `disk/gone` or `disk/failed`
  */
 export function writeFileAtomic(path: string, content: FileContent): void {
-  temporaryCounter += 1;
-  const temporary = join(dirname(path), `.${basename(path)}.${process.pid}-${temporaryCounter}${TEMPORARY_SUFFIX}`);
+  const temporary = temporaryFor(path);
   try {
     const descriptor = openSync(temporary, 'wx');
     try {
@@ -44,6 +43,26 @@ export function writeFileAtomic(path: string, content: FileContent): void {
     rmSync(temporary, { force: true });
     throw diskError(error, path);
   }
+}
+
+/**
+ * Replaces a file whole, but leaves its flushing to the system: after a power cut it may be empty. For files whose
+ * hashes stand elsewhere, and of which there are hundreds: flushing each takes longer than making them.
+ */
+export function writeFileUnflushed(path: string, content: Uint8Array): void {
+  const temporary = temporaryFor(path);
+  try {
+    withPlain(temporary, 'wx', (descriptor) => writeFully(descriptor, content));
+    renameSync(temporary, path);
+  } catch (error) {
+    rmSync(temporary, { force: true });
+    throw diskError(error, path);
+  }
+}
+
+function temporaryFor(path: string): string {
+  temporaryCounter += 1;
+  return join(dirname(path), `.${basename(path)}.${process.pid}-${temporaryCounter}${TEMPORARY_SUFFIX}`);
 }
 
 /**
@@ -151,14 +170,18 @@ export function errorCode(error: unknown): string | undefined {
 
 function withDescriptor(path: string, flags: string, use: (descriptor: number) => void): void {
   try {
-    const descriptor = openSync(path, flags);
-    try {
-      use(descriptor);
-    } finally {
-      closeSync(descriptor);
-    }
+    withPlain(path, flags, use);
   } catch (error) {
     throw diskError(error, path);
+  }
+}
+
+function withPlain(path: string, flags: string, use: (descriptor: number) => void): void {
+  const descriptor = openSync(path, flags);
+  try {
+    use(descriptor);
+  } finally {
+    closeSync(descriptor);
   }
 }
 

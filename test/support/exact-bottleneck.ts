@@ -9,21 +9,26 @@ export type Exact =
   | { readonly kind: 'open' };
 
 /**
- * Binary `x_v_p`: piece v is on machine p. `z_i_p_q` is 1 where the hub of net i is on p and a pin on q. The machines'
- * and pairs' seconds are at most T, which is minimised.
+ * Binary `x_v_p`: piece v is on machine p. `y_i_q` is 1 where a pin of net i is on q, `z_i_p_q` where its hub is on p as
+ * well. The machines' and pairs' seconds are at most T, which is minimised.
  *
  * @param seconds time that the solver may take
+ * @param most a bottleneck that is known to be possible: the solver looks no further up
  */
-export async function exactBottleneck(problem: Problem, seconds: number): Promise<Exact> {
+export async function exactBottleneck(problem: Problem, seconds: number, most = Infinity): Promise<Exact> {
   // Its types are those of the CommonJS build, whose default lies one deeper.
   const load = loadHighs as unknown as typeof loadHighs.default;
   const highs = await load();
-  const solution = highs.solve(programText(problem), { time_limit: seconds, output_flag: false, mip_rel_gap: 1e-6 });
+  const solution = highs.solve(programText(problem, most), {
+    time_limit: seconds,
+    output_flag: false,
+    mip_rel_gap: 1e-6,
+  });
   if (solution.Status === 'Optimal') return { kind: 'optimal', bottleneck: solution.ObjectiveValue };
   return { kind: solution.Status === 'Infeasible' ? 'infeasible' : 'open' };
 }
 
-export function programText({ pieces, nets, machines }: Problem): string {
+export function programText({ pieces, nets, machines }: Problem, most = Infinity): string {
   const K = machines.list.length;
   const all = Array.from({ length: K }, (_, p) => p);
   const rows: string[] = [];
@@ -47,19 +52,27 @@ export function programText({ pieces, nets, machines }: Problem): string {
     const pins = new Set(nets.pins.subarray(nets.pinStart[i] as number, nets.pinStart[i + 1] as number));
     pins.delete(hub);
     if (pins.size === 0) continue;
+    for (const q of all)
+      for (const pin of pins)
+        row(
+          [
+            [1, `y_${i}_${q}`],
+            [-1, `x_${pin}_${q}`],
+          ],
+          '>= 0',
+        );
     for (const p of all)
       for (const q of all) {
         if (p === q) continue;
         const z = `z_${i}_${p}_${q}`;
-        for (const pin of pins)
-          row(
-            [
-              [1, z],
-              [-1, `x_${hub}_${p}`],
-              [-1, `x_${pin}_${q}`],
-            ],
-            '>= -1',
-          );
+        row(
+          [
+            [1, z],
+            [-1, `x_${hub}_${p}`],
+            [-1, `y_${i}_${q}`],
+          ],
+          '>= -1',
+        );
         const forth: [number, string] = [nets.out[i] as number, z];
         const home: [number, string] = [nets.back[i] as number, z];
         sent[p]?.push(forth);
@@ -71,15 +84,14 @@ export function programText({ pieces, nets, machines }: Problem): string {
       }
     // Implied, and what makes the relaxation tight: what a pin's machine needs comes from somewhere.
     for (const q of all)
-      for (const pin of pins)
-        row(
-          [
-            ...all.filter((p) => p !== q).map((p) => [1, `z_${i}_${p}_${q}`] as const),
-            [-1, `x_${pin}_${q}`],
-            [1, `x_${hub}_${q}`],
-          ],
-          '>= 0',
-        );
+      row(
+        [
+          ...all.filter((p) => p !== q).map((p) => [1, `z_${i}_${p}_${q}`] as const),
+          [-1, `y_${i}_${q}`],
+          [1, `x_${hub}_${q}`],
+        ],
+        '>= 0',
+      );
   }
   for (const [p, machine] of machines.list.entries()) {
     const share = (values: Float64Array): (readonly [number, string])[] =>
@@ -96,5 +108,6 @@ export function programText({ pieces, nets, machines }: Problem): string {
     const place = pieces.pinned?.[v] ?? -1;
     if (place >= 0) row([[1, `x_${v}_${place}`]], '= 1');
   }
-  return `Minimize\n obj: T\nSubject To\n${rows.join('\n')}\nBinary\n ${binary.join('\n ')}\nEnd\n`;
+  const bounds = Number.isFinite(most) ? `Bounds\n T <= ${most}\n` : '';
+  return `Minimize\n obj: T\nSubject To\n${rows.join('\n')}\n${bounds}Binary\n ${binary.join('\n ')}\nEnd\n`;
 }

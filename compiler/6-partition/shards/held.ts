@@ -165,7 +165,11 @@ function placesOf(stages: readonly DraftStage[]): Places {
   segments.forEach(({ ops }, i) => {
     for (const { id, args } of ops) {
       made.set(id, i);
-      for (const arg of args) readBy.set(arg, [...(readBy.get(arg) ?? []), i]);
+      for (const arg of args) {
+        const known = readBy.get(arg);
+        if (!known) readBy.set(arg, [i]);
+        else if (known.at(-1) !== i) known.push(i);
+      }
     }
   });
   return { segments, stageOf, made, readBy };

@@ -43,19 +43,3 @@ function runsWithin(work: Float64Array, bound: number): number {
   }
   return runs;
 }
-
-/** Pieces by falling work, each to the part that has least (Graham 1969): even, whatever it costs in traffic. */
-export function heaviestFirst(work: Float64Array, parts: number): Int32Array | undefined {
-  if (work.length < parts) return undefined;
-  const order = Array.from(work, (_, i) => i).sort((a, b) => (work[b] ?? 0) - (work[a] ?? 0) || a - b);
-  const filled = new Float64Array(parts);
-  const part = new Int32Array(work.length);
-  order.forEach((piece, rank) => {
-    // The first ones open the parts, so that none is left empty.
-    let least = rank < parts ? rank : 0;
-    if (rank >= parts) for (let p = 1; p < parts; p++) if ((filled[p] ?? 0) < (filled[least] ?? 0)) least = p;
-    part[piece] = least;
-    filled[least] = (filled[least] ?? 0) + (work[piece] ?? 0);
-  });
-  return part;
-}

@@ -33,19 +33,35 @@ export function partsOf(
       if (home !== undefined) own[home]?.[i]?.push(op);
     }
   });
-  return own.map((ops, shard) => completePart(values, homes, shard, ops, wanted.get(shard) ?? []));
+  const away = homesOfMade(values, homes);
+  return own.map((ops, shard) => completePart(values, homes, away, shard, ops, wanted.get(shard) ?? []));
+}
+
+/** Shards of all values that a shard either makes or is told of: all but constants, fields and states. */
+function homesOfMade(values: FunctionValues, homes: Homes): ReadonlyMap<string, number> {
+  const made = new Map<string, number>();
+  const note = (id: string): void => {
+    const home = homes.of(id);
+    if (home !== undefined && !values.isCommon(id)) made.set(id, home);
+  };
+  for (const block of values.f.blocks) {
+    for (const { id } of block.ops) note(id);
+    for (const { id, result } of block.carries) for (const name of [id, result]) note(name);
+  }
+  return made;
 }
 
 function completePart(
   values: FunctionValues,
   homes: Homes,
+  made: ReadonlyMap<string, number>,
   shard: number,
   own: readonly (readonly Op[])[],
   wanted: readonly string[],
 ): ShardPart {
   const needs = new Set<string>();
   const repeated = new Map<string, Op>();
-  const has = (id: string): boolean => repeated.has(id) || needs.has(id) || isHere(values, homes, shard, id);
+  const has = (id: string): boolean => (made.get(id) ?? shard) === shard || repeated.has(id) || needs.has(id);
   const obtain = (id: string, block: number): void => {
     if (has(id)) return;
     const plan = repeatable(values, id, block, has);
@@ -61,20 +77,16 @@ function completePart(
       if (homes.of(carry.id) === shard) for (const id of [carry.init, carry.next]) if (!has(id)) needs.add(id);
   });
   for (const id of wanted) if (!has(id)) needs.add(id);
-  const here = own.map((ops) => new Set(ops.map((op) => op.id)));
-  const ops = values.f.blocks.map((block, i) =>
-    repeated.size === 0
-      ? (own[i] ?? [])
-      : block.ops.filter((op) => here[i]?.has(op.id) === true || repeated.has(op.id)),
-  );
-  return { shard, ops, needs };
+  const again: Op[][] = own.map(() => []);
+  for (const op of repeated.values()) {
+    const origin = values.origin(op.id);
+    if (origin.kind === 'op') again[origin.block]?.push(op);
+  }
+  return { shard, ops: own.map((list, i) => inOrder(values, list, again[i] ?? [])), needs };
 }
 
-/** Whether a shard has a value without being told: common, its own, or fed by the data. */
-function isHere(values: FunctionValues, homes: Homes, shard: number, id: string): boolean {
-  if (values.isCommon(id)) return true;
-  const { kind } = values.origin(id);
-  return kind === 'input' || kind === 'state' || homes.of(id) === shard;
+function inOrder(values: FunctionValues, own: readonly Op[], again: readonly Op[]): readonly Op[] {
+  return again.length > 0 ? [...own, ...again].sort((a, b) => values.place(a) - values.place(b)) : own;
 }
 
 interface Repetition {

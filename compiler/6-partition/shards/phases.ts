@@ -31,8 +31,14 @@ export interface Phases {
 export function findPhases(values: FunctionValues, homes: Homes, parts: readonly ShardPart[]): Phases {
   const tellings: Telling[] = [];
   const ops: (readonly (readonly Op[])[])[][] = parts.map(() => []);
+  const told: string[][][] = values.f.blocks.map(() => parts.map(() => []));
+  for (const { shard, needs } of parts)
+    for (const id of needs) {
+      const block = toldIn(values, id);
+      if (block !== undefined) told[block]?.[shard]?.push(id);
+    }
   values.f.blocks.forEach((_, block) => {
-    const found = phasesOfBlock(values, homes, parts, block);
+    const found = phasesOfBlock(values, homes, parts, block, told[block] ?? []);
     found.ops.forEach((phases, shard) => {
       ops[shard]?.push(phases);
     });
@@ -55,24 +61,22 @@ function phasesOfBlock(
   homes: Homes,
   parts: readonly ShardPart[],
   block: number,
+  told: readonly (readonly string[])[],
 ): { ops: (readonly Op[])[][]; tellings: Telling[] } {
-  const early = parts.map((part) => new Set((part.ops[block] ?? []).map((op) => op.id)));
+  const makers = makersOf(parts, block);
+  const tellers = tellersOf(homes, told);
   const phase = parts.map(() => new Map<string, number>());
   /** The phase in which a shard knows a value of this block; what is older is always known. */
   const known = (shard: number, id: string): number => {
-    if (early[shard]?.has(id)) return phase[shard]?.get(id) ?? 0;
-    if (values.isCommon(id) || toldIn(values, id) !== block) return 0;
-    const home = homes.of(id);
-    if (home === undefined || home === shard) return 0;
-    return (phase[home]?.get(id) ?? 0) + 1;
+    const own = phase[shard]?.get(id);
+    if (own !== undefined) return own;
+    const home = tellers.get(id);
+    return home === undefined || home === shard ? 0 : (phase[home]?.get(id) ?? 0) + 1;
   };
   for (const op of values.f.blocks[block]?.ops ?? [])
-    for (const part of parts)
-      if (early[part.shard]?.has(op.id))
-        phase[part.shard]?.set(op.id, Math.max(0, ...op.args.map((a) => known(part.shard, a))));
-  const told = (part: ShardPart): string[] => [...part.needs].filter((id) => toldIn(values, id) === block);
-  const last = parts.map((part) =>
-    Math.max(0, ...(phase[part.shard]?.values() ?? []), ...told(part).map((id) => known(part.shard, id))),
+    for (const shard of makers.get(op.id) ?? []) phase[shard]?.set(op.id, largest(op.args.map((a) => known(shard, a))));
+  const last = parts.map(({ shard }) =>
+    Math.max(largest(phase[shard]?.values() ?? []), largest((told[shard] ?? []).map((id) => known(shard, id)))),
   );
   const urgent = urgentOps(homes, parts, block, told);
   const final = (shard: number, id: string): number =>
@@ -82,7 +86,36 @@ function phasesOfBlock(
     for (const op of part.ops[block] ?? []) phases[final(part.shard, op.id)]?.push(op);
     return phases;
   });
-  return { ops, tellings: tellingsOf(values, homes, parts, block, { told, phase, ops }) };
+  return { ops, tellings: tellingsOf(values, homes, block, { told, phase, ops }) };
+}
+
+/** The shards that make each value of a block, its own and those that make it again for themselves. */
+function makersOf(parts: readonly ShardPart[], block: number): Map<string, number[]> {
+  const makers = new Map<string, number[]>();
+  for (const { shard, ops } of parts)
+    for (const { id } of ops[block] ?? []) {
+      const known = makers.get(id);
+      if (known) known.push(shard);
+      else makers.set(id, [shard]);
+    }
+  return makers;
+}
+
+/** The shard that tells others of each value that any of them has to be told. */
+function tellersOf(homes: Homes, told: readonly (readonly string[])[]): Map<string, number> {
+  const tellers = new Map<string, number>();
+  for (const ids of told)
+    for (const id of ids) {
+      const home = tellers.has(id) ? undefined : homes.of(id);
+      if (home !== undefined) tellers.set(id, home);
+    }
+  return tellers;
+}
+
+function largest(numbers: Iterable<number>): number {
+  let most = 0;
+  for (const n of numbers) most = Math.max(most, n);
+  return most;
 }
 
 /** What a shard has to make early, by shard: what others wait for, and all that this is made of. */
@@ -90,14 +123,13 @@ function urgentOps(
   homes: Homes,
   parts: readonly ShardPart[],
   block: number,
-  told: (part: ShardPart) => string[],
+  told: readonly (readonly string[])[],
 ): Set<string>[] {
   const urgent = parts.map(() => new Set<string>());
-  for (const part of parts)
-    for (const id of told(part)) {
-      const home = homes.of(id);
-      if (home !== undefined) urgent[home]?.add(id);
-    }
+  for (const id of told.flat()) {
+    const home = homes.of(id);
+    if (home !== undefined) urgent[home]?.add(id);
+  }
   for (const part of parts) {
     const own = urgent[part.shard];
     for (const op of [...(part.ops[block] ?? [])].reverse())
@@ -107,35 +139,39 @@ function urgentOps(
 }
 
 interface BlockPhases {
-  readonly told: (part: ShardPart) => string[];
+  readonly told: readonly (readonly string[])[];
   readonly phase: readonly ReadonlyMap<string, number>[];
   readonly ops: readonly (readonly (readonly Op[])[])[];
 }
 
-function tellingsOf(
-  values: FunctionValues,
-  homes: Homes,
-  parts: readonly ShardPart[],
-  block: number,
-  { told, phase, ops }: BlockPhases,
-): Telling[] {
-  const groups = new Map<string, { from: number; to: number; phase: number; early: boolean; values: string[] }>();
-  for (const part of parts)
-    for (const id of told(part)) {
+function tellingsOf(values: FunctionValues, homes: Homes, block: number, { told, phase, ops }: BlockPhases): Telling[] {
+  return told.flatMap((ids, to) => {
+    const groups = new Map<string, { from: number; to: number; phase: number; early: boolean; values: string[] }>();
+    for (const id of ids) {
       const from = homes.of(id);
       if (from === undefined) continue;
       const at = phase[from]?.get(id) ?? 0;
-      const key = `${from}/${part.shard}/${at}`;
-      const group = groups.get(key) ?? { from, to: part.shard, phase: at, early: true, values: [] };
+      const key = `${from}/${at}`;
+      const group = groups.get(key) ?? { from, to, phase: at, early: true, values: [] };
       group.values.push(id);
       if (values.origin(id).kind === 'op') group.early = false;
       groups.set(key, group);
     }
-  return [...groups.values()].map((group) => {
-    const wanted = new Set(group.values);
-    const phases = ops[group.to] ?? [];
-    const use = phases.findIndex((list) => list.some((op) => op.args.some((a) => wanted.has(a))));
-    const taken = Math.max(group.phase + 1, use < 0 ? phases.length - 1 : use);
-    return { block, ...group, taken };
+    const phases = ops[to] ?? [];
+    const uses = firstUses(phases);
+    return [...groups.values()].map((group) => {
+      const use = group.values.reduce((first, id) => Math.min(first, uses.get(id) ?? first), phases.length);
+      const taken = Math.max(group.phase + 1, Math.min(use, phases.length - 1));
+      return { block, ...group, taken };
+    });
   });
+}
+
+/** The first phase in which a shard reads each value. */
+function firstUses(phases: readonly (readonly Op[])[]): Map<string, number> {
+  const uses = new Map<string, number>();
+  phases.forEach((ops, phase) => {
+    for (const { args } of ops) for (const arg of args) if (!uses.has(arg)) uses.set(arg, phase);
+  });
+  return uses;
 }

@@ -6,6 +6,7 @@ import { type Program, type ProgramFunction, type Shape, sizeOf } from '../../..
 import type { Graph, GraphLink } from '../../4-graph/graph.ts';
 import { isOperator, operators } from '../../operators/table.ts';
 import type { Machines, Problem } from '../problem.ts';
+import type { Wishes } from '../wishes.ts';
 import { type Assignment, linkOwner, nodeOwner, type Owner, type Owners } from './owners.ts';
 
 const BYTES = 4;
@@ -28,14 +29,13 @@ export interface PieceList {
   readonly problem: Problem;
 }
 
-/** @param ticks of a batch, by which work is divided; @param batch samples of the network in one batch */
 export function piecesOf(
   graph: Graph,
   program: Program,
   owners: Owners,
   pieces: readonly Owner[],
   machines: Machines,
-  keepTogether: readonly (readonly string[])[] = [],
+  { together: groups, pinned }: Wishes,
 ): PieceList {
   const index = new Map(pieces.map((owner, i) => [owner, i]));
   const home = homeOfOwner(graph, index);
@@ -50,15 +50,23 @@ export function piecesOf(
   }
   const batch = f ? samplesOf(f) : 1;
   const together = new Int32Array(pieces.length).fill(-1);
-  keepTogether.forEach((names, group) => {
-    for (const [owner, i] of index) if (names.some((name) => ofNode(owner, name))) together[i] = group;
+  groups.forEach((names, group) => {
+    for (const name of names) {
+      const i = index.get(nodeOwner(name));
+      if (i !== undefined) together[i] = group;
+    }
   });
+  const places = new Int32Array(pieces.length).fill(-1);
+  for (const [name, machine] of pinned) {
+    const i = index.get(nodeOwner(name));
+    if (i !== undefined) places[i] = machine;
+  }
   const cluster = clustersOf(pieces);
   const nets = netsOf(graph, index, batch);
   return {
     owners: pieces,
     problem: {
-      pieces: { count: pieces.length, work, memory, keepTogether: together, cluster },
+      pieces: { count: pieces.length, work, memory, keepTogether: together, pinned: places, cluster },
       nets,
       machines,
     },
@@ -78,10 +86,6 @@ export function ticksOf(f: ProgramFunction): number {
 function samplesOf(f: ProgramFunction): number {
   const [carry] = f.blocks.flatMap((b) => b.carries.filter((c) => c.id.startsWith('in:z.')));
   return carry?.shape[0] ?? f.batch;
-}
-
-export function ofNode(owner: Owner, node: string): boolean {
-  return owner === nodeOwner(node) || owner.startsWith(`${nodeOwner(node)}/`);
 }
 
 /** The piece of an owner: links go with the node on whose side their weights live. */

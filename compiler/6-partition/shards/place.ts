@@ -15,9 +15,13 @@ export interface Homes {
 
 export function placeValues(values: FunctionValues, owners: Owners, assignment: Assignment): Homes {
   const homes = new Map<string, number>();
+  const stateHomes = new Map<State, number | undefined>();
   const ofState = (state: State): number | undefined => {
+    if (stateHomes.has(state)) return stateHomes.get(state);
     const owner = owners.ofState(state);
-    return owner === undefined ? undefined : assignment.get(owner);
+    const home = owner === undefined ? undefined : assignment.get(owner);
+    stateHomes.set(state, home);
+    return home;
   };
   const fixed = new Set<string>();
   for (const block of values.f.blocks)

@@ -39,13 +39,13 @@ export function splitProgram(program: Program, owners: Owners, assignment: Assig
     // Microbatches share a shard's states: between segments none may hold what belongs to one of them.
     const alone = !(f.name === 'train' && program.functions.some((g) => g.name === MOVE));
     const split = splitFunction(program, joinStraight(f), owners, assignment, shards, count, alone);
-    count += split.messages.length;
+    count = split.nextMessage;
     split.parts.forEach((part, shard) => {
       const draft = drafts[shard];
       draft?.functions.push(part.schedule);
       draft?.segments.push(...part.segments);
       draft?.states.push(...part.states);
-      draft?.messages.push(...split.messages.filter((m) => m.from === shard || m.to === shard));
+      draft?.messages.push(...(split.messages[shard] ?? []));
     });
   }
   return drafts.map(({ functions, segments, messages, states }, shard) => ({
@@ -66,7 +66,9 @@ function withMove(functions: readonly ShardFunction[]): ShardFunction[] {
 }
 
 interface SplitFunction {
-  readonly messages: readonly Message[];
+  /** For each shard those that it sends or receives. */
+  readonly messages: readonly (readonly Message[])[];
+  readonly nextMessage: number;
   readonly parts: readonly {
     readonly schedule: ShardFunction;
     readonly segments: readonly ProgramFunction[];
@@ -99,16 +101,29 @@ function splitFunction(
     values: names.map((name) => ({ name, shape: values.shape(name) })),
   }));
   const byId = new Map(messages.map((m) => [m.id, m]));
+  const insideOf = byShard(inside, shards);
+  const behindOf = byShard(behind, shards);
   return {
-    messages,
+    messages: byShard(messages, shards),
+    nextMessage: firstMessage + messages.length,
     parts: parts.map(({ shard }) => {
-      const stages = draftStages(values, shard, phases, inside, behind);
+      const stages = draftStages(values, shard, phases, insideOf[shard] ?? [], behindOf[shard] ?? []);
       const own = results[shard] ?? [];
       for (const { value } of own) if (needsGiving(values, value)) stages.at(-1)?.segments.at(-1)?.given.push(value);
       const held = holdValues(values, homes, shard, stages, alone);
       return { ...emitFunction(values, stages, held, own, byId), states: held.states };
     }),
   };
+}
+
+/** What each shard sends or receives. */
+function byShard<T extends { readonly from: number; readonly to: number }>(all: readonly T[], shards: number): T[][] {
+  const lists: T[][] = Array.from({ length: shards }, () => []);
+  for (const one of all) {
+    lists[one.from]?.push(one);
+    if (one.to !== one.from) lists[one.to]?.push(one);
+  }
+  return lists;
 }
 
 /** A result that no operation of any shard makes: a constant, a state or a field as it is. */

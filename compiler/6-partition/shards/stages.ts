@@ -47,7 +47,8 @@ export function ownCarries(values: FunctionValues, homes: Homes, shard: number, 
 }
 
 /**
- * @param behind messages about what loops leave, where no straight code follows that could tell it
+ * @param tellings those that this shard sends or receives
+ * @param behind messages of this shard about what loops leave, where no straight code follows that could tell it
  * @returns for every loop a straight stage in front, where what it begins with is made ready; and a last one
  */
 export function draftStages(

@@ -27,6 +27,7 @@ export class FunctionValues {
   private readonly shapes = new Map<string, Shape>();
   /** Operations that read a value, in order. */
   private readonly reading = new Map<string, Op[]>();
+  private readonly places = new Map<Op, number>();
   private readonly common = new Map<string, boolean>();
 
   constructor(program: Program, f: ProgramFunction) {
@@ -41,7 +42,12 @@ export class FunctionValues {
       }
       for (const op of b.ops) {
         this.define(op.id, { kind: 'op', op, block }, op.shape);
-        for (const arg of new Set(op.args)) this.reading.set(arg, [...(this.reading.get(arg) ?? []), op]);
+        this.places.set(op, this.places.size);
+        for (const arg of new Set(op.args)) {
+          const known = this.reading.get(arg);
+          if (known) known.push(op);
+          else this.reading.set(arg, [op]);
+        }
       }
     });
   }
@@ -64,6 +70,11 @@ export class FunctionValues {
 
   readers(id: string): readonly Op[] {
     return this.reading.get(id) ?? [];
+  }
+
+  /** Where an operation stands among all of the function. */
+  place(op: Op): number {
+    return this.places.get(op) ?? 0;
   }
 
   /** Made of constants and host scalars alone: any shard can make it for itself. */

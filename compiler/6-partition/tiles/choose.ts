@@ -3,16 +3,18 @@
  * as large as they can be, no shard's share is missed by more than a unit's work, and there are few of them.
  */
 import type { Graph } from '../../4-graph/graph.ts';
-import { mostTiles, type Tiling } from './tiling.ts';
+import type { Tiling } from './tiling.ts';
 
-/** How many parts a graph can be cut into: every tileable node into single units of its first axis. */
-export function mostParts(graph: Graph): number {
-  return graph.nodes.reduce((sum, node) => sum + mostTiles(graph, node), 0);
-}
-
-/** @param work of every node, in the graph's order @returns nothing where there are not so many parts */
-export function chooseTiling(graph: Graph, work: Float64Array, shards: number): Tiling | undefined {
-  const most = graph.nodes.map((node) => mostTiles(graph, node));
+/**
+ * @param most tiles of each node @param work of every node, both in the graph's order
+ * @returns nothing where there are not so many parts
+ */
+export function chooseTiling(
+  graph: Graph,
+  most: readonly number[],
+  work: Float64Array,
+  shards: number,
+): Tiling | undefined {
   if (most.reduce((a, b) => a + b, 0) < shards) return undefined;
   const units = graph.nodes.map((node, i) => ({ name: node.name, count: most[i] ?? 1, work: work[i] ?? 0 }));
   let share = shareOf(units, shards);

@@ -10,11 +10,18 @@ export function tiledOwners(graph: Graph, tiling: Tiling): Owners {
     const layout = weights.get(name) ?? weights.get(name.slice(0, Math.max(0, name.lastIndexOf(':'))));
     return layout && `${nodeOwner(layout.node)}/${i}`;
   };
+  const ownerOf = (origin: string): Owner | undefined => {
+    const match = /^(node|weight) (.+)\/(\d+)$/.exec(origin);
+    if (!match) return base.ofOrigin(origin);
+    return match[1] === 'node' ? origin : tileOf(match[2] ?? '', match[3] ?? '');
+  };
+  // Thousands of operations have the same few origins.
+  const known = new Map<string, Owner | undefined>();
   return {
     ofOrigin: (origin) => {
-      const match = /^(node|weight) (.+)\/(\d+)$/.exec(origin ?? '');
-      if (!match) return base.ofOrigin(origin);
-      return match[1] === 'node' ? origin : tileOf(match[2] ?? '', match[3] ?? '');
+      if (origin === undefined) return undefined;
+      if (!known.has(origin)) known.set(origin, ownerOf(origin));
+      return known.get(origin);
     },
     ofState: (state) => {
       const { slice } = state;

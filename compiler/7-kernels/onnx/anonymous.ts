@@ -13,16 +13,22 @@ export interface LoweredFunction {
   readonly module: Uint8Array | undefined;
 }
 
+/** What functions without names were lowered to, by their text: shards alike are lowered once. */
+export type Lowered = Map<string, LoweredFunction>;
+
 /** @param f a function of one straight block, as shards have them */
-export function lowerAnonymously(program: Program, f: ProgramFunction): LoweredFunction {
+export function lowerAnonymously(program: Program, f: ProgramFunction, known: Lowered): LoweredFunction {
   const names = new Names();
   const bare = anonymous(program, f, names);
+  const key = JSON.stringify(bare);
+  const lowered = known.get(key) ?? lowerBare(bare);
+  known.set(key, lowered);
+  return { ...lowered, manifest: named(lowered.manifest, f.name, names) };
+}
+
+function lowerBare(bare: Program): LoweredFunction {
   const { manifest, graph, module } = lowerFunction(bare, bare.functions[0] as ProgramFunction, true);
-  return {
-    manifest: named(manifest, f.name, names),
-    graph: graph.outputs.length > 0 ? encodeModel(graph) : undefined,
-    module,
-  };
+  return { manifest, graph: graph.outputs.length > 0 ? encodeModel(graph) : undefined, module };
 }
 
 class Names {

@@ -1,7 +1,7 @@
 /** The CPU's files of several shards: equal graphs and kernels are there once. */
 import { createHash } from 'node:crypto';
 import type { Program } from '../../../spec/program.ts';
-import { lowerAnonymously } from './anonymous.ts';
+import { type Lowered, lowerAnonymously } from './anonymous.ts';
 
 /** A file of a plan, and the name by which a shard's device knows it. */
 export interface ShardFile {
@@ -19,9 +19,10 @@ export function lowerShardsToCpu(programs: readonly Program[]): ShardFile[][] {
     shared.set(path, known);
     return { path, bytes: known };
   };
+  const known: Lowered = new Map();
   return programs.map((program, shard) =>
     program.functions.flatMap((f) => {
-      const { manifest, graph, module } = lowerAnonymously(program, f);
+      const { manifest, graph, module } = lowerAnonymously(program, f, known);
       const description = new TextEncoder().encode(JSON.stringify(manifest));
       const own = { name: `cpu/${f.name}.json`, path: `shards/${shard}/cpu/${f.name}.json`, bytes: description };
       return [

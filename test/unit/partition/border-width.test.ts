@@ -7,7 +7,7 @@ import { expect, test, vi } from 'vitest';
 import { uniformMachines } from '../../../compiler/6-partition/problem.ts';
 import { countBorders } from '../../../compiler/8-plan/borders.ts';
 import { buildProgram } from '../../../compiler/build-program.ts';
-import { cutModel } from '../../../compiler/build-shards.ts';
+import { cutModel } from '../../../compiler/cut-model.ts';
 import { sizeOf } from '../../../spec/program.ts';
 import { checked } from '../../support/check-source.ts';
 
@@ -15,8 +15,8 @@ vi.setConfig({ testTimeout: 60_000 });
 
 const WIDTHS = [64, 128, 256, 512, 1024, 2048, 4096];
 
-const BATCH = 64;
-const text = readFileSync('dsl-examples/digits.pcn', 'utf8');
+const BATCH = 128;
+const text = readFileSync('dsl-examples/mnist.pcn', 'utf8');
 
 interface Traffic {
   readonly tick: number;

@@ -3,7 +3,8 @@ import { readFileSync } from 'node:fs';
 import { expect, test, vi } from 'vitest';
 import { type Machine, type Machines, uniformMachines } from '../../../compiler/6-partition/problem.ts';
 import { buildProgram } from '../../../compiler/build-program.ts';
-import { buildShards, type OldPlaces } from '../../../compiler/build-shards.ts';
+import { buildShards } from '../../../compiler/build-shards.ts';
+import { type OldPlaces, placesIn } from '../../../compiler/cut-pieces.ts';
 import type { Plan } from '../../../spec/plan.ts';
 import { checked } from '../../support/check-source.ts';
 
@@ -70,7 +71,7 @@ const placesOf = (plan: Plan): Map<string, string> =>
 
 test('from an older plan: nothing moves for a small gain, and what has lost its machine finds another', () => {
   const first = planFor(fleet({ name: 'a' }, { name: 'b' }, { name: 'c' }));
-  const old = { shards: 3, machines: placesOf(first) };
+  const old = placesIn(first);
   // In another order, one of them a little slower.
   const same = planFor(fleet({ name: 'c' }, { name: 'a', rate: 0.98e10 }, { name: 'b' }), old);
   expect(placesOf(same)).toEqual(old.machines);

@@ -8,6 +8,7 @@ import {
   removeLeftovers,
   truncateDurably,
   writeFileAtomic,
+  writeFileUnflushed,
 } from '../../../runtime/support/atomic.ts';
 import { EnvironmentError } from '../../../runtime/support/errors.ts';
 
@@ -22,6 +23,18 @@ function failure(action: () => void): EnvironmentError {
   }
   throw new Error('expected an EnvironmentError');
 }
+
+describe('writeFileUnflushed', () => {
+  it('replaces a file, leaves nothing beside it, and names a folder that is not there', () => {
+    const folder = newFolder();
+    const path = join(folder, 'file');
+    for (const byte of [1, 2]) writeFileUnflushed(path, Uint8Array.of(byte));
+    expect([...readFileSync(path)]).toEqual([2]);
+    expect(readdirSync(folder)).toEqual(['file']);
+    const error = failure(() => writeFileUnflushed(join(folder, 'none', 'file'), Uint8Array.of(1)));
+    expect(error.code).toBe('disk/gone');
+  });
+});
 
 describe('writeFileAtomic', () => {
   it('replaces texts, bytes and pieces of bytes, and leaves nothing beside them', () => {

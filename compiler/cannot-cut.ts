@@ -1,0 +1,47 @@
+/** Why a model has no such partition, in words. */
+import type { Impossible, Machines } from './6-partition/problem.ts';
+
+/** The model cannot be cut so, and what to do instead. */
+export interface CannotCut {
+  readonly kind: 'impossible';
+  readonly reason: string;
+  readonly repair: string;
+}
+
+/** Why there is no partition, in words, and what would make one possible. */
+export function explain(why: Impossible, model: string, pieces: readonly string[], { list }: Machines): CannotCut {
+  const kind = 'impossible';
+  const name = (piece: number): string => pieces[piece] ?? model;
+  switch (why.reason) {
+    case 'too-few':
+      return {
+        kind,
+        reason: `${model} can be cut into ${why.most} parts at most, not into ${list.length}`,
+        repair: `ask for ${why.most} or fewer`,
+      };
+    case 'memory':
+      return {
+        kind,
+        reason: `${model} needs ${mebibytes(why.needed)}, all machines together have ${mebibytes(why.available)}`,
+        repair: 'add machines, or make the model or its batch smaller',
+      };
+    case 'atom-memory':
+      return {
+        kind,
+        reason: `${name(why.piece)} needs ${mebibytes(why.needed)}, the largest machine has ${mebibytes(why.largest)}`,
+        repair: 'add a larger machine, or keep fewer nodes together',
+      };
+    case 'packing':
+      return {
+        kind,
+        reason: `${list[why.machine]?.name ?? `machine ${why.machine}`} would hold ${mebibytes(why.needed)} of ${mebibytes(why.available)}`,
+        repair: 'add machines or memory',
+      };
+    case 'pins':
+      return { kind, reason: `${name(why.piece)} is pinned to two machines`, repair: 'pin it to one' };
+  }
+}
+
+export function mebibytes(bytes: number): string {
+  return `${(bytes / 1024 ** 2).toFixed(1)} MiB`;
+}

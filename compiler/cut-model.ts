@@ -1,0 +1,128 @@
+/** From one program to those of several shards, even in work and each within its machine's memory. Pure. */
+import { type Program, sizeOf } from '../spec/program.ts';
+import { runPassesByNode } from './5-program/passes/index.ts';
+import type { Machines } from './6-partition/problem.ts';
+import { assignmentOf } from './6-partition/shards/pieces.ts';
+import { type ShardProgram, splitProgram } from './6-partition/shards/split.ts';
+import type { Tiling } from './6-partition/tiles/tiling.ts';
+import { type CutAt, wishesOf } from './6-partition/wishes.ts';
+import { shardMemory, shardWork } from './8-plan/shards.ts';
+import type { Staged } from './build-program.ts';
+import { type CannotCut, mebibytes } from './cannot-cut.ts';
+import { type CutPieces, type Cutting, cutPieces, keepPlaces, type OldPlaces, plainName } from './cut-pieces.ts';
+
+export interface CutModel {
+  readonly kind: 'cut';
+  /** Of the whole model, in tiles where it had to be cut. */
+  readonly program: Program;
+  readonly tiling: Tiling;
+  /** For each machine its program, and the nodes (or tiles) that it holds. */
+  readonly split: readonly ShardProgram[];
+  readonly nodes: readonly (readonly string[])[];
+}
+
+/** Of the machines that a mesh file lists, those that have to hold certain nodes. */
+export type Pinned = ReadonlyMap<string, number>;
+
+/** How often the room of machines is corrected by what values of a batch were found to need beside the weights. */
+const MEMORY_ROUNDS = 4;
+/** How often shares are corrected by what shards were found to do beside their pieces' work. */
+const WORK_ROUNDS = 2;
+/** Shares that miss the mean by less are left as they are. */
+const EVEN = 1.03;
+/** Work beside that of pieces, as a share of a shard's, that changes nothing. */
+const NOTHING = 0.005;
+
+/** Programs of the shards, one for each machine; nothing is written for any device yet. */
+export function cutModel(
+  { checked, graph, lowered, wholeNodes = false }: Staged,
+  machines: Machines,
+  old?: OldPlaces,
+  pinned: Pinned = new Map(),
+): CutModel | CannotCut {
+  const schedules = checked.schedules.filter((s) => s.model === graph.name);
+  const together = schedules.flatMap((s) => s.keepTogether);
+  const cutAt = schedules.map((s) => s.settings.cut_at).find((word) => word !== undefined) as CutAt | undefined;
+  const whole = runPassesByNode(lowered);
+  const wishes = wishesOf(
+    graph,
+    wholeNodes && cutAt !== 'clusters' ? 'nodes' : (cutAt ?? 'anywhere'),
+    together,
+    pinned,
+  );
+  let cutting: Cutting = { graph, whole, machines, wishes };
+  const kept = old && keepPlaces(cutting, old);
+  let best: { readonly split: ShardProgram[]; readonly cut: CutPieces; readonly time: number } | undefined;
+  let full: CannotCut | undefined;
+  let workRounds = 0;
+  for (let round = 0; round < MEMORY_ROUNDS; round++) {
+    const cut = round === 0 && kept ? kept : cutPieces(cutting);
+    if (cut.kind === 'impossible') {
+      full ??= cut;
+      break;
+    }
+    const split = splitProgram(
+      cut.program,
+      cut.owners,
+      assignmentOf(graph, cut.pieces, cut.part),
+      machines.list.length,
+    );
+    const tooMuch = tooLarge(graph.name, split, machines);
+    full ??= tooMuch;
+    // The partitioner counts what stays; the values of a batch are known only now.
+    const list = tooMuch ? roomFor(machines, split) : cutting.machines.list;
+    const done = shardWork(split);
+    const time = slowest(done, machines);
+    if (!tooMuch && time < (best?.time ?? Infinity)) best = { split, cut, time };
+    if (!tooMuch) {
+      const even = done.reduce((sum, w) => sum + w, 0) / machines.list.reduce((sum, m) => sum + m.rate, 0);
+      const extra = beside(done, split, cut);
+      const uneven = extra.some((work, p) => Math.abs(work) > NOTHING * (done[p] as number));
+      if (kept || time <= EVEN * even || !uneven || workRounds++ >= WORK_ROUNDS) break;
+      cutting = { ...cutting, extra };
+    }
+    cutting = { ...cutting, machines: { ...machines, list } };
+  }
+  if (!best) return full ?? { kind: 'impossible', reason: `${graph.name} cannot be cut`, repair: 'add memory' };
+  const { split, cut } = best;
+  const nodes = split.map((_, shard) => cut.pieces.filter((_owner, i) => cut.part[i] === shard).map(plainName));
+  return { kind: 'cut', program: cut.program, tiling: cut.tiling, split, nodes };
+}
+
+/** What shards do beside the work that was counted for their pieces. */
+function beside(done: readonly number[], split: readonly ShardProgram[], { work, part }: CutPieces): Float64Array {
+  const microbatches = split.flatMap(({ schedule }) => schedule.functions.map((f) => f.microbatches ?? 1));
+  const batches = Math.max(1, ...microbatches);
+  const extra = Float64Array.from(done, (flops) => flops / batches);
+  part.forEach((p, i) => {
+    extra[p] = (extra[p] as number) - (work[i] as number);
+  });
+  return extra;
+}
+
+function slowest(done: readonly number[], { list }: Machines): number {
+  return done.reduce((most, work, p) => Math.max(most, work / (list[p]?.rate ?? 1)), 0);
+}
+
+function roomFor(machines: Machines, split: readonly ShardProgram[]): Machines['list'] {
+  return machines.list.map((m, i) => {
+    const shard = split[i];
+    return shard ? { ...m, memory: Math.max(0, m.memory - shardMemory(shard) + stateBytes(shard)) } : m;
+  });
+}
+
+function stateBytes({ program }: ShardProgram): number {
+  return program.states.reduce((sum, s) => sum + 4 * sizeOf(s.shape), 0);
+}
+
+/** The first shard that its machine has no room for. */
+function tooLarge(model: string, split: readonly ShardProgram[], { list }: Machines): CannotCut | undefined {
+  const at = split.findIndex((shard, i) => shardMemory(shard) > (list[i]?.memory ?? Infinity));
+  const [shard, machine] = [split[at], list[at]];
+  if (!shard || !machine) return undefined;
+  return {
+    kind: 'impossible',
+    reason: `${machine.name} has ${mebibytes(machine.memory)}, its part of ${model} needs ${mebibytes(shardMemory(shard))}, ${mebibytes(stateBytes(shard))} of it weights and states`,
+    repair: 'add machines or memory, or make the batch smaller',
+  };
+}

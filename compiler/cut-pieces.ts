@@ -1,0 +1,271 @@
+/** Into which pieces a model is cut, and the machine of each: whole nodes where they spread well enough, else tiles. */
+import type { Plan } from '../spec/plan.ts';
+import type { Program } from '../spec/program.ts';
+import type { Graph } from './4-graph/graph.ts';
+import { measureCosts } from './6-partition/costs.ts';
+import { sum } from './6-partition/fleet.ts';
+import { partition } from './6-partition/partition.ts';
+import type { Machines, Problem } from './6-partition/problem.ts';
+import { rebalance } from './6-partition/rebalance.ts';
+import { cutLine } from './6-partition/shards/line.ts';
+import type { Owner, Owners } from './6-partition/shards/owners.ts';
+import { piecesOf } from './6-partition/shards/pieces.ts';
+import { chooseTiling } from './6-partition/tiles/choose.ts';
+import { tiledOwners, tiledPieces } from './6-partition/tiles/owners.ts';
+import {
+  cutInShares,
+  largestAtom,
+  mostParts,
+  type Portions,
+  pieceWork,
+  portionsOf,
+  totalOf,
+  type UnitCosts,
+  unitCosts,
+} from './6-partition/tiles/portions.ts';
+import { tileProgram } from './6-partition/tiles/tile.ts';
+import type { Tiling } from './6-partition/tiles/tiling.ts';
+import type { Wishes } from './6-partition/wishes.ts';
+import { type CannotCut, explain } from './cannot-cut.ts';
+
+export interface CutPieces {
+  readonly kind: 'cut';
+  readonly tiling: Tiling;
+  readonly program: Program;
+  readonly owners: Owners;
+  readonly pieces: readonly Owner[];
+  /** FLOP of a tick of each piece, and its machine. */
+  readonly work: Float64Array;
+  readonly part: Int32Array;
+}
+
+/** What is cut, for whom. */
+export interface Cutting {
+  readonly graph: Graph;
+  readonly whole: Program;
+  readonly machines: Machines;
+  readonly wishes: Wishes;
+  /**
+   * FLOP of a tick on each machine beside what its pieces count: values that it makes again for itself; known when the
+   * program has been cut once.
+   */
+  readonly extra?: Float64Array;
+}
+
+/** The shares of machines may miss the best that there can be by so much. */
+const BALANCE = 1.05;
+const GOOD = 1.02;
+/** Of bottlenecks as near as this to each other, that with less traffic is taken. */
+const ALIKE = 1.01;
+/** Cutting moves work between nodes: the next shares are made of what the ones before were found to cost. */
+const ROUNDS = 3;
+/** Tiles in a shard, of the tilings that are searched. */
+const GRAINS = [1, 2, 3];
+/** More tiles than this would take longer to be searched than they save. */
+const MOST_TILES = 400;
+/** So does a search among more needs of tiles. */
+const MANY_PINS = 3000;
+
+interface Tiled {
+  readonly cut: Omit<CutPieces, 'part'>;
+  readonly problem: Problem;
+}
+
+interface Candidate {
+  readonly cut: CutPieces;
+  readonly bottleneck: number;
+  /** Bytes of a tick. */
+  readonly volume: number;
+}
+
+export function cutPieces(cutting: Cutting): CutPieces | CannotCut {
+  const { graph, machines, wishes } = cutting;
+  const shards = machines.list.length;
+  const portions = portionsOf(graph, wishes);
+  const most = mostParts(portions);
+  const nodes = tiledBy(cutting, new Map());
+  if (most < shards) return explain({ reason: 'too-few', most }, graph.name, nodes.cut.pieces, machines);
+  const found: Candidate[] = [];
+  const whole = portions.count >= shards ? partition(nodes.problem, { useAll: true }) : undefined;
+  if (whole?.kind === 'parts') {
+    found.push(candidate(cutting, nodes, whole.part));
+    if (isWithin(found, BALANCE * evenShare(cutting, portions, nodes))) return found[0]?.cut as CutPieces;
+  }
+  let why = whole?.kind === 'impossible' ? explain(whole, graph.name, nodes.cut.pieces, machines) : undefined;
+  if (most > portions.count) {
+    let costs = costsOf(cutting, portions, nodes);
+    let bound = 0;
+    for (let round = 0; round < ROUNDS; round++) {
+      const shares = inShares(cutting, portions, costs);
+      if (fits(shares.tiled.problem, shares.part)) found.push(candidate(cutting, shares.tiled, shares.part));
+      costs = costsOf(cutting, portions, shares.tiled);
+      bound = evenShare(cutting, portions, shares.tiled);
+      if (isWithin(found, GOOD * bound)) break;
+    }
+    if (!isFree(machines) || !isWithin(found, BALANCE * bound)) {
+      const searched = search(cutting, portions, costs);
+      found.push(...searched.found);
+      why = searched.why ?? why;
+    }
+  }
+  const least = found.reduce((time, { bottleneck }) => Math.min(time, bottleneck), Infinity);
+  const [best] = found.filter((c) => c.bottleneck <= least * ALIKE).sort((x, y) => x.volume - y.volume);
+  return best?.cut ?? why ?? explain({ reason: 'too-few', most }, graph.name, nodes.cut.pieces, machines);
+}
+
+function tiledBy({ graph, whole, machines, wishes }: Cutting, tiling: Tiling): Tiled {
+  const owners = tiledOwners(graph, tiling);
+  const pieces = tiledPieces(graph, tiling);
+  const program = tiling.size > 0 ? tileProgram(graph, whole, tiling) : whole;
+  const { problem } = piecesOf(graph, program, owners, pieces, machines, wishes);
+  return { cut: { kind: 'cut', tiling, program, owners, pieces, work: problem.pieces.work }, problem };
+}
+
+function candidate({ machines, extra }: Cutting, { cut, problem }: Tiled, part: Int32Array): Candidate {
+  const costs = measureCosts(problem, part);
+  const compute = costs.machines.map((m, p) => (m.work + (extra?.[p] ?? 0)) / (machines.list[p]?.rate ?? 1));
+  return { cut: { ...cut, part }, bottleneck: Math.max(costs.bottleneck, ...compute), volume: costs.volume };
+}
+
+function isWithin(found: readonly Candidate[], bound: number): boolean {
+  return found.some(({ bottleneck }) => bottleneck <= bound);
+}
+
+/** Shares in proportion to what machines can do, less what they do anyway. */
+function inShares(cutting: Cutting, portions: Portions, costs: UnitCosts): { tiled: Tiled; part: Int32Array } {
+  const { graph, machines, extra } = cutting;
+  const rates = machines.list.reduce((sum, m) => sum + m.rate, 0);
+  const total = (extra ?? new Float64Array(0)).reduce((all, w) => all + w, totalOf(portions, costs));
+  const capacity = Float64Array.from(machines.list, (m, p) =>
+    Math.max(0, (total * m.rate) / rates - (extra?.[p] ?? 0)),
+  );
+  // Neighbours stay together where the line of all work can be cut well enough at the shares.
+  const line = isFree(machines) && portions.count === graph.nodes.length ? onLine(cutting, portions, costs) : undefined;
+  const { tiling, part } = line ?? cutInShares(graph, portions, costs, capacity);
+  return { tiled: tiledBy(cutting, tiling), part };
+}
+
+/** Runs of neighbours, where by what units cost they are even enough. */
+function onLine(
+  { graph, machines }: Cutting,
+  portions: Portions,
+  costs: UnitCosts,
+): { tiling: Tiling; part: Int32Array } | undefined {
+  const shards = machines.list.length;
+  const tiling = chooseTiling(graph, portions.most, workByNode(portions, costs), shards);
+  if (!tiling) return undefined;
+  const work = pieceWork(graph, portions, tiling, costs);
+  const part = cutLine(work, shards);
+  const load = new Float64Array(shards);
+  part?.forEach((p, i) => {
+    load[p] = (load[p] as number) + (work[i] as number);
+  });
+  const least = Math.max(sum(work) / shards, largestAtom(portions, costs));
+  return part && load.every((w) => w <= GOOD * least) ? { tiling, part } : undefined;
+}
+
+/** Tiles as the partitioner places them, which looks at traffic and memory as well. */
+function search(
+  cutting: Cutting,
+  portions: Portions,
+  firstCosts: UnitCosts,
+): { found: Candidate[]; why: CannotCut | undefined } {
+  const { graph, machines } = cutting;
+  const found: Candidate[] = [];
+  let why: CannotCut | undefined;
+  let costs = firstCosts;
+  for (const tiles of GRAINS) {
+    const wanted = machines.list.length * tiles;
+    if (tiles > 1 && wanted > MOST_TILES) break;
+    const tiling = chooseTiling(graph, portions.most, workByNode(portions, costs), wanted);
+    if (!tiling || tiling.size === 0) continue;
+    const tiled = tiledBy(cutting, tiling);
+    if (tiled.problem.nets.pins.length > MANY_PINS) break;
+    const result = partition(tiled.problem, { useAll: true });
+    if (result.kind === 'parts') found.push(candidate(cutting, tiled, result.part));
+    else why = explain(result, graph.name, tiled.cut.pieces, machines);
+    if (isWithin(found, GOOD * evenShare(cutting, portions, tiled))) break;
+    costs = costsOf(cutting, portions, tiled);
+  }
+  return { found, why };
+}
+
+/** Whether only computing can bind: all alike, and nothing is said of memory or of what is between them. */
+function isFree({ list, latency, bandwidth }: Machines): boolean {
+  if (latency || bandwidth) return false;
+  const [first] = list;
+  return list.every(
+    (m) => m.rate === first?.rate && m.memory === Infinity && m.upload === Infinity && m.download === Infinity,
+  );
+}
+
+function fits({ pieces, machines }: Problem, part: Int32Array): boolean {
+  const held = new Float64Array(machines.list.length);
+  part.forEach((p, i) => {
+    held[p] = (held[p] as number) + (pieces.memory[i] as number);
+  });
+  return held.every((bytes, p) => bytes <= (machines.list[p]?.memory ?? Infinity));
+}
+
+function costsOf({ graph }: Cutting, portions: Portions, { cut }: Tiled): UnitCosts {
+  return unitCosts(graph, portions, cut.tiling, cut.work);
+}
+
+function workByNode({ most }: Portions, { each, once }: UnitCosts): Float64Array {
+  return Float64Array.from(most, (units, i) => units * (each[i] as number) + (once[i] as number));
+}
+
+/** Seconds of a tick that no cut can be below: the mean, or the largest part that cannot be cut. */
+function evenShare(cutting: Cutting, portions: Portions, tiled: Tiled): number {
+  const { machines, extra } = cutting;
+  const rate = machines.list.reduce((sum, m) => sum + m.rate, 0);
+  const fastest = machines.list.reduce((most, m) => Math.max(most, m.rate), 0);
+  const total = (extra ?? new Float64Array(0)).reduce((all, w) => all + w, sum(tiled.cut.work));
+  return Math.max(total / rate, largestAtom(portions, costsOf(cutting, portions, tiled)) / fastest);
+}
+
+/** Where an older plan has its pieces: the name of the machine by that of the piece, `h1` or `h1/2`. */
+export interface OldPlaces {
+  readonly machines: ReadonlyMap<string, string>;
+  /** Where the nodes were cut. */
+  readonly tiling: Tiling;
+}
+
+export function placesIn({ shards, predicted }: Pick<Plan, 'shards' | 'predicted'>): OldPlaces {
+  const machines = new Map(
+    shards.flatMap((s, i) => s.nodes.map((n) => [n, predicted?.machines[i]?.name ?? `shard-${i}`] as const)),
+  );
+  const tiling = new Map<string, number[]>();
+  for (const { name, to } of shards.flatMap((s) => s.tiles ?? [])) {
+    const node = name.slice(0, name.lastIndexOf('/'));
+    tiling.set(node, [...(tiling.get(node) ?? [0]), to]);
+  }
+  for (const offsets of tiling.values()) offsets.sort((a, b) => a - b);
+  return { machines, tiling };
+}
+
+/**
+ * The older plan's pieces on the machines that there are now, moved only as far as the gain is worth it; undefined
+ * where the model is no longer as it was, or a machine would stay without a piece.
+ */
+export function keepPlaces(cutting: Cutting, old: OldPlaces): CutPieces | undefined {
+  const { graph, machines, wishes } = cutting;
+  const { most } = portionsOf(graph, wishes);
+  const known = graph.nodes.every((node, i) => {
+    const offsets = old.tiling.get(node.name);
+    return !offsets || ((most[i] ?? 1) > 1 && offsets.at(-1) === most[i]);
+  });
+  const pieces = known ? tiledPieces(graph, old.tiling).map(plainName) : [];
+  if (pieces.length !== old.machines.size || !pieces.every((name) => old.machines.has(name))) return undefined;
+  const { cut, problem } = tiledBy(cutting, old.tiling);
+  const numbers = new Map(machines.list.map((m, i) => [m.name, i]));
+  const places = Int32Array.from(pieces, (name) => numbers.get(old.machines.get(name) ?? '') ?? -1);
+  const result = rebalance(problem, places, { useAll: true });
+  if (result.kind === 'impossible') return undefined;
+  return machines.list.every((_, i) => result.part.includes(i)) ? { ...cut, part: result.part } : undefined;
+}
+
+/** As a plan names a piece: `h1/2`. */
+export function plainName(owner: Owner): string {
+  return owner.replace(/^node /, '');
+}
