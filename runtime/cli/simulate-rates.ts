@@ -1,7 +1,8 @@
 /** `nmc simulate FILE --rates`: how fast a model trains in shards on machines that nobody has to own. */
 import { possibleMicrobatches } from '../../compiler/5-program/pipeline.ts';
 import { uniformMachines } from '../../compiler/6-partition/problem.ts';
-import { ASSUMED_RATE, cutModel } from '../../compiler/build-shards.ts';
+import { ASSUMED_RATE } from '../../compiler/build-shards.ts';
+import { cutModel } from '../../compiler/cut-model.ts';
 import { emit } from '../support/emit.ts';
 import { UserError } from '../support/errors.ts';
 import { type Arguments, EXIT, flag, text } from './command.ts';
