@@ -15,6 +15,7 @@ import { hex } from '../wire/hash.ts';
 import type { Ask, Message } from '../wire/messages.ts';
 import { BLOB, BLOB_HEAD, BORDER, type BorderHead, decodeHead, MOST_BINARY } from '../wire/routing.ts';
 import { WIRE_VERSION } from '../wire/version.ts';
+import { Allowance } from './allowance.ts';
 import { BlobAssembly } from './blob-assembly.ts';
 import { sendBlob } from './send-blob.ts';
 
@@ -49,6 +50,13 @@ const MOST_BUFFERED = 64 * 1024 * 1024;
 /** Refused messages of one connection. */
 const MOST_REFUSED = 32;
 const MOST_CONNECTIONS = 1024;
+/** Messages that cost the gateway work, of one connection: each is a signature to check. Frames that are relayed are free. */
+const MESSAGES_PER_SECOND = 300;
+const MOST_MESSAGES = 500;
+/** New connections from one address: each is a handshake to check. */
+const CONNECTIONS_PER_SECOND = 50;
+const MOST_NEW_CONNECTIONS = 500;
+const MOST_ADDRESSES = 10_000;
 const HANDSHAKE_MILLISECONDS = 5000;
 /** Of one blob that somebody brings. */
 const MOST_BLOB = 2 ** 31;
@@ -59,6 +67,8 @@ interface Peer {
   readonly envelopes: Envelopes;
   readonly incoming: Map<string, { readonly id: number; readonly assembly: BlobAssembly }>;
   refused: number;
+  /** Operators have none: they may bring as much as they like. */
+  readonly allowance: Allowance | undefined;
 }
 
 export class Gateway {
@@ -68,6 +78,7 @@ export class Gateway {
   /** The newest connection of each trainer's key. */
   readonly #trainers = new Map<string, Peer>();
   readonly #peers = new Set<Peer>();
+  readonly #arrivals = new Map<string, Allowance>();
 
   constructor(options: GatewayOptions) {
     this.#options = options;
@@ -75,12 +86,31 @@ export class Gateway {
 
   attach(server: Server): void {
     server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
-      if (this.#sockets.clients.size >= MOST_CONNECTIONS) {
+      if (this.#sockets.clients.size >= MOST_CONNECTIONS || !this.#mayConnect(request.socket.remoteAddress ?? '')) {
         socket.destroy();
         return;
       }
       this.#sockets.handleUpgrade(request, socket, head, (connection) => this.#welcome(connection));
     });
+  }
+
+  #mayConnect(address: string): boolean {
+    const now = performance.now();
+    if (this.#arrivals.size > MOST_ADDRESSES) this.#arrivals.clear();
+    const allowance = this.#arrivals.get(address) ?? new Allowance(CONNECTIONS_PER_SECOND, MOST_NEW_CONNECTIONS, now);
+    this.#arrivals.set(address, allowance);
+    if (allowance.take(now) === 0) return true;
+    this.#count('too many connections at once');
+    return false;
+  }
+
+  /** Whoever sends more than its share is not read for a while: what it sends then waits on its own machine. */
+  #charge(peer: Peer): void {
+    const wait = peer.allowance?.take(performance.now()) ?? 0;
+    if (wait === 0 || peer.socket.isPaused) return;
+    this.#count('more messages than its share');
+    peer.socket.pause();
+    setTimeout(() => peer.socket.resume(), wait).unref();
   }
 
   /** @returns whether the trainer is connected */
@@ -155,7 +185,9 @@ export class Gateway {
 
   #open(socket: WebSocket, session: Session, visitor: Visitor): void {
     const envelopes = new Envelopes(session, this.#options.keys);
-    const peer: Peer = { socket, visitor, envelopes, incoming: new Map(), refused: 0 };
+    const allowance =
+      visitor.role === 'operator' ? undefined : new Allowance(MESSAGES_PER_SECOND, MOST_MESSAGES, performance.now());
+    const peer: Peer = { socket, visitor, envelopes, incoming: new Map(), refused: 0, allowance };
     this.#peers.add(peer);
     this.counters.connections = this.#peers.size;
     if (visitor.role === 'trainer') {
@@ -175,6 +207,7 @@ export class Gateway {
   }
 
   #text(peer: Peer, data: Buffer): void {
+    this.#charge(peer);
     const message = peer.envelopes.open(String(data));
     if (typeof message === 'string') {
       this.#refuse(peer, message);
@@ -242,6 +275,7 @@ export class Gateway {
     // Of an epoch that is over, or of nobody: it was on its way when things changed, or is a lie. Both are dropped.
     if (to === undefined) {
       this.#count('border of another epoch or owner');
+      this.#charge(peer);
       return;
     }
     const target = this.#trainers.get(to);

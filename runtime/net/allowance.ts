@@ -1,0 +1,22 @@
+/** How much of one thing somebody may do: a steady rate, and so many at once after a rest (a token bucket). */
+export class Allowance {
+  readonly #perSecond: number;
+  readonly #most: number;
+  #left: number;
+  #at: number;
+
+  /** @param now milliseconds, as in every call */
+  constructor(perSecond: number, most: number, now: number) {
+    this.#perSecond = perSecond;
+    this.#most = most;
+    this.#left = most;
+    this.#at = now;
+  }
+
+  /** Takes one. @returns milliseconds until the next one may be taken; 0 while there are some left */
+  take(now: number): number {
+    this.#left = Math.min(this.#most, this.#left + (Math.max(0, now - this.#at) / 1000) * this.#perSecond) - 1;
+    this.#at = Math.max(this.#at, now);
+    return this.#left >= 0 ? 0 : (-this.#left / this.#perSecond) * 1000;
+  }
+}
