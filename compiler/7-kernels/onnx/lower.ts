@@ -15,6 +15,7 @@ import { OnnxEmitter } from './emitter.ts';
 import { fuseProducts } from './gemm.ts';
 import { encodeModel, type OnnxGraph, type OnnxType, type OnnxValue } from './model.ts';
 import { onnxLowerings } from './operators.ts';
+import { scaleErrors } from './scaled-errors.ts';
 import { Slopes } from './slopes.ts';
 import { elementwiseTails, type TailChain } from './tail.ts';
 
@@ -94,15 +95,17 @@ function straighten(program: Program, f: ProgramFunction): Straight {
   const flat = removeDeadCode(unroll(f));
   const ops = flat.blocks.flatMap((b) => b.ops);
   const scalars = new Map(flat.blocks.flatMap((b) => b.scalars.map((s) => [s.id, s.expr] as const)));
-  const constants = new Map(
-    ops.filter((op) => op.op === 'constant').map((op) => [op.id, op.attributes.value as number]),
-  );
+  const constants = constantsOf(ops);
   const sizes = new Map<string, number>([
     ...program.states.map((s) => [s.id, sizeOf(s.shape)] as const),
     ...f.inputs.map((i) => [i.id, sizeOf(i.shape)] as const),
     ...ops.map((op) => [op.id, sizeOf(op.shape)] as const),
   ]);
   return { f: flat, ops, scalars, constants, elements: (id) => sizes.get(id) ?? 0 };
+}
+
+function constantsOf(ops: readonly Op[]): Map<string, number> {
+  return new Map(ops.filter((op) => op.op === 'constant').map((op) => [op.id, op.attributes.value as number]));
 }
 
 interface Output {
@@ -151,12 +154,10 @@ function declareInputs(
   return { values, fields, states: states.map((s) => s.id), scalars: scalars.map(([, expr]) => expr) };
 }
 
-function emitOps(ops: readonly Op[], kept: ReadonlySet<string>, e: OnnxEmitter): void {
-  const constants = new Map<string, number>();
-  for (const op of ops) {
-    e.declare(op.id, op.shape);
-    if (op.op === 'constant') constants.set(op.id, op.attributes.value as number);
-  }
+function emitOps(given: readonly Op[], kept: ReadonlySet<string>, e: OnnxEmitter): void {
+  const ops = scaleErrors(given, kept, constantsOf(given));
+  const constants = constantsOf(ops);
+  for (const op of ops) e.declare(op.id, op.shape);
   const { gemms, absorbed } = fuseProducts(
     ops,
     kept,
