@@ -54,7 +54,7 @@ export function scaleErrors(
     const rate = rates.get(op.id);
     if (rate !== undefined) return times(op, rate);
     const factor = factors.get(op.id);
-    const by = factor === undefined ? 1 : valueOf(factor);
+    const by = factor === undefined ? 1 : quotient(factor);
     return by === 1 ? [op] : times(op, by);
   });
 }
@@ -66,7 +66,7 @@ function times(op: Op, by: number): Op[] {
   return [plain, factor, { ...op, op: 'mul', args: [plain.id, factor.id], attributes: {} }];
 }
 
-function valueOf({ num, den }: Factor): number {
+function quotient({ num, den }: Factor): number {
   const left = [...num];
   let value = 1;
   for (const by of den) {
