@@ -59,6 +59,7 @@ const SOURCES: Readonly<Record<string, Source>> = {
         rotated,
         drawn: builtSheets(reference.split, seed, rotated),
         ...(samples === undefined ? {} : { samples: wholeOption(reference, 'samples', 0, 10_000_000) }),
+        ...(reference.range ? { needed: reference.range[1] + 1 } : {}),
       });
     },
   },

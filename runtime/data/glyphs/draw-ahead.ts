@@ -12,16 +12,18 @@ export interface Sheets {
   readonly images: Uint8Array;
   /** By sheet, 1 when it is there. Two threads may draw one sheet at once: both write the same bytes. */
   readonly drawn: Uint8Array;
+  /** How many of the first are to be drawn; all when absent. */
+  readonly needed?: number;
 }
 
 /** Fewer are drawn before a thread has started. */
-const FEWEST = 5_000;
+const FEWEST = 2_000;
 /** From source there is nothing that a thread could load. */
 const FROM_SOURCE = import.meta.url.endsWith('.ts');
 
-export function drawAhead(sheets: Sheets): void {
-  if (FROM_SOURCE || sheets.drawn.length < FEWEST || availableParallelism() < 2) return;
-  const worker = new Worker(new URL('./draw-thread.js', import.meta.url), { workerData: sheets });
+export function drawAhead(sheets: Sheets, needed: number): void {
+  if (FROM_SOURCE || needed < FEWEST || availableParallelism() < 2) return;
+  const worker = new Worker(new URL('./draw-thread.js', import.meta.url), { workerData: { ...sheets, needed } });
   worker.unref();
   // Without it everything is drawn where it is asked for.
   worker.on('error', () => undefined);

@@ -5,4 +5,4 @@ import { drawSheet, sheetDrawer } from './sheets.ts';
 
 const sheets = workerData as Sheets;
 const drawer = sheetDrawer(sheets);
-for (let i = sheets.drawn.length - 1; i >= 0; i--) drawSheet(sheets, drawer, i);
+for (let i = (sheets.needed ?? sheets.drawn.length) - 1; i >= 0; i--) drawSheet(sheets, drawer, i);

@@ -17,13 +17,15 @@ export interface GlyphOptions {
   readonly samples?: number;
   /** The sheets, or more of them, as they were drawn before: SIDE × SIDE bytes each. */
   readonly drawn?: Uint8Array | undefined;
+  /** Only so many of the first will be asked for: no more are drawn ahead. */
+  readonly needed?: number;
 }
 
 /**
  * Images are drawn when they are first asked for and then kept, so the first batch waits for its own only; of a large
  * set a second thread draws as well.
  */
-export function glyphs(split: GlyphSplit, { seed, rotated = false, samples, drawn }: GlyphOptions): Dataset {
+export function glyphs(split: GlyphSplit, { seed, rotated = false, samples, drawn, needed }: GlyphOptions): Dataset {
   const length = samples ?? SAMPLES[split];
   const name = `glyphs/${split}`;
   const random = stream(seed, name);
@@ -32,7 +34,7 @@ export function glyphs(split: GlyphSplit, { seed, rotated = false, samples, draw
   const kind = { seed, stream: name, rotated };
   const sheets = there ? fullSheets(drawn, kind) : emptySheets(length, kind);
   const drawer = sheetDrawer(sheets);
-  if (!there) drawAhead(sheets);
+  if (!there) drawAhead(sheets, Math.min(length, needed ?? length));
   const image = { name: 'image', type: 'u8', shape: [SIDE, SIDE] } as const;
   const digit = { name: 'digit', type: 'i32', shape: [] } as const;
 
