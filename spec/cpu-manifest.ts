@@ -19,9 +19,29 @@ export interface CpuManifest {
   readonly kernelFields: readonly { readonly field: string; readonly shape: Shape }[];
   /** Run behind the graph, in order, in place. */
   readonly kernels: readonly CpuKernel[];
+  /** Inputs that the device makes of states and keeps until they change; absent where there are none. */
+  readonly laidOut?: readonly LaidOut[];
   /** What the graph calls its inputs, by state and by `in:FIELD`, where several shards share the graph. */
   readonly graphNames?: Readonly<Record<string, string>>;
 }
+
+/**
+ * Of a matrix of which only some entries exist: `connections` is the state that places them, pages [2, n] of rows and
+ * columns, an entry whose row is below zero does not exist.
+ */
+export type LaidOut = {
+  /** The graph's input. */
+  readonly input: string;
+  readonly connections: string;
+  /** Of the matrices: pages, rows, columns. */
+  readonly shape: Shape;
+} & (
+  | { /** f32 of `shape`: the matrices, zero where no entry is. */ readonly kind: 'matrix'; readonly values: string }
+  /** i32[pages * n]: the entries' places in the matrices, 0 for those that do not exist. */
+  | { readonly kind: 'places' }
+  /** f32[pages * n]: 1 for those that exist, else 0. */
+  | { readonly kind: 'exist' }
+);
 
 /**
  * One function of `cpu/NAME.wasm` over tensors of the same size. Where it reads fields it has a twin under `pairExport`

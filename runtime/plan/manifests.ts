@@ -1,6 +1,6 @@
 /** Whether what the CPU device would run takes and gives what the program says. */
-import type { CpuManifest } from '../../spec/cpu-manifest.ts';
-import type { Program, ProgramFunction, Shape } from '../../spec/program.ts';
+import type { CpuManifest, LaidOut } from '../../spec/cpu-manifest.ts';
+import { type Program, type ProgramFunction, type Shape, sizeOf } from '../../spec/program.ts';
 
 /**
  * @param files of the CPU device, by path
@@ -37,6 +37,10 @@ function compare(manifest: Partial<CpuManifest> | null, f: ProgramFunction, prog
   }
   const shapes = new Map(program.states.map((s) => [s.id, s.shape]));
   for (const id of states) if (!shapes.has(id)) return `reads ${id}, which is no state`;
+  for (const wanted of manifest?.laidOut ?? []) {
+    const problem = layoutProblem(wanted, shapes);
+    if (problem !== undefined) return problem;
+  }
   const results = new Set(f.results.map((r) => r.name));
   for (const output of outputs) {
     const agrees =
@@ -47,6 +51,17 @@ function compare(manifest: Partial<CpuManifest> | null, f: ProgramFunction, prog
     if (!agrees) return `gives ${String(output.output)}, the program does not`;
   }
   return undefined;
+}
+
+/** What the device lays out is written by places that a state names: they must be of one list. */
+function layoutProblem(wanted: LaidOut, shapes: ReadonlyMap<string, Shape>): string | undefined {
+  const places = shapes.get(wanted.connections);
+  const [pages, rows, columns, ...more] = Array.isArray(wanted.shape) ? (wanted.shape as readonly unknown[]) : [];
+  const whole = [pages, rows, columns].every((n) => Number.isInteger(n) && (n as number) >= 1) && more.length === 0;
+  if (!places || !whole || sizeOf(places) % (2 * (pages as number)) !== 0) return `lays out ${wanted.input} wrongly`;
+  if (wanted.kind !== 'matrix') return undefined;
+  const values = shapes.get(wanted.values);
+  return values && 2 * sizeOf(values) === sizeOf(places) ? undefined : `lays out ${wanted.input} wrongly`;
 }
 
 function resultShape(f: ProgramFunction, program: Program, name: string): Shape {

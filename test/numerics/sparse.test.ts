@@ -10,7 +10,9 @@ import { lowerToCpu } from '../../compiler/7-kernels/onnx/lower.ts';
 import { cpuDevice } from '../../runtime/device/cpu/cpu.ts';
 import type { Device, Tensor } from '../../runtime/device/device.ts';
 import { referenceDevice } from '../../runtime/device/reference/reference.ts';
-import { openShard } from '../../runtime/shard/shard.ts';
+import { manifestProblem } from '../../runtime/plan/manifests.ts';
+import { fillStates, openShard } from '../../runtime/shard/shard.ts';
+import type { CpuManifest } from '../../spec/cpu-manifest.ts';
 import { memberStates, type Program, sizeOf } from '../../spec/program.ts';
 import { stream } from '../../spec/random.ts';
 import { checked } from '../support/check-source.ts';
@@ -121,5 +123,54 @@ test('sparse links of an array run as one, each with its own connections', async
     expect([...(before.get('a->b[0].w:connections') ?? [])]).not.toEqual([
       ...(before.get('a->b[1].w:connections') ?? []),
     ]);
+  }
+});
+
+test('matrices are laid out anew whenever their entries have changed: by a step, or written', async () => {
+  const program = runPasses(programOf('links.sparse(density = 0.2)'));
+  const files = lowerToCpu(program);
+  const manifest = JSON.parse(new TextDecoder().decode(files.get('cpu/train.json'))) as CpuManifest;
+  expect(manifest.laidOut?.map((l) => l.kind)).toEqual(['matrix', 'places', 'exist']);
+  const ends: Tensor[] = [];
+  for (const device of [referenceDevice, cpuDevice]) {
+    const session = await device.open({ program, files: device === cpuDevice ? files : new Map() });
+    await fillStates(session, program.states, { seed: 2, statistics: new Map() });
+    for (let batch = 0; batch < 3; batch++) {
+      await session.run('train', inputs, { batch, batches: 4 });
+      if (batch === 1)
+        await session.write(
+          'a->b.w',
+          (await session.read('a->b.w')).map((v) => -v),
+        );
+    }
+    ends.push(await session.read('a->b.w'));
+    await session.close();
+  }
+  const [wanted, found] = ends as [Tensor, Tensor];
+  wanted.forEach((v, i) => {
+    expect(found[i], `entry ${i}`).toBeCloseTo(v, 4);
+  });
+});
+
+test('which form a thinned link takes follows from its density', () => {
+  const forms = (link: string): string[] => programOf(link).states.map((s) => s.id.replace(/^.*\.(w|c)/, '$1'));
+  expect(forms('links.sparse(density = 0.25)')).toContain('w:connections');
+  expect(forms('links.sparse(density = 0.3)')).toContain('w:mask');
+  expect(programOf('links.sparse(density = 1)').functions).toEqual(programOf('links.dense()').functions);
+});
+
+test('a plan that lays out other places than its states have is refused', () => {
+  const program = runPasses(programOf('links.sparse(density = 0.2)'));
+  const files = new Map(lowerToCpu(program));
+  expect(manifestProblem(program, files)).toBeUndefined();
+  const text = new TextDecoder().decode(files.get('cpu/train.json'));
+  for (const [from, to] of [
+    ['"values":"a->b.w"', '"values":"a->b.c"'],
+    ['"connections":"a->b.w:connections","shape":[1,', '"connections":"a->b.w:connections","shape":[0,'],
+    ['"connections":"a->b.w:connections"', '"connections":"nothing"'],
+  ] as const) {
+    expect(text).toContain(from);
+    files.set('cpu/train.json', new TextEncoder().encode(text.replace(from, to)));
+    expect(manifestProblem(program, files), to).toContain('wrongly');
   }
 });

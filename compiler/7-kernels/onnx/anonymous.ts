@@ -2,7 +2,7 @@
  * A function without its names: equal functions of equal shards become equal graphs, so that 64 equal clusters share
  * one set of kernels. The manifest keeps the names.
  */
-import type { CpuKernel, CpuManifest } from '../../../spec/cpu-manifest.ts';
+import type { CpuKernel, CpuManifest, LaidOut } from '../../../spec/cpu-manifest.ts';
 import type { Op, Program, ProgramFunction } from '../../../spec/program.ts';
 import { lowerFunction } from './lower.ts';
 import { encodeModel } from './model.ts';
@@ -94,8 +94,14 @@ function named(manifest: CpuManifest, name: string, names: Names): CpuManifest {
     }),
     kernelFields: manifest.kernelFields.map((k) => ({ ...k, field: names.long(k.field) })),
     kernels: manifest.kernels.map((k) => namedKernel(k, names)),
+    ...(manifest.laidOut ? { laidOut: manifest.laidOut.map((l) => namedLaidOut(l, names)) } : {}),
     graphNames,
   };
+}
+
+function namedLaidOut(laidOut: LaidOut, names: Names): LaidOut {
+  const named = { ...laidOut, connections: names.long(laidOut.connections) };
+  return named.kind === 'matrix' ? { ...named, values: names.long(named.values) } : named;
 }
 
 function namedKernel(kernel: CpuKernel, names: Names): CpuKernel {

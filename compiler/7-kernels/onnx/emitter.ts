@@ -1,14 +1,34 @@
 /** Collects the nodes and constants of one ONNX graph. */
+import type { LaidOut } from '../../../spec/cpu-manifest.ts';
 import type { Shape } from '../../../spec/program.ts';
 import type { OnnxAttribute, OnnxNode, OnnxTensor, OnnxType } from './model.ts';
 
 export class OnnxEmitter {
   readonly nodes: OnnxNode[] = [];
   readonly constants = new Map<string, OnnxTensor>();
+  /** By the names of the inputs. */
+  readonly laidOut = new Map<string, LaidOut>();
+  private readonly given: ReadonlySet<string>;
   private readonly shapes = new Map<string, Shape>();
   private readonly aliases = new Map<string, string>();
   private readonly made = new Map<string, string>();
   private count = 0;
+
+  /** @param given states that the device may lay out for the graph */
+  constructor(given: ReadonlySet<string> = new Set()) {
+    this.given = given;
+  }
+
+  /** Whether the device, which holds them, can make something of these before the graph runs. */
+  isGiven(...ids: readonly string[]): boolean {
+    return ids.every((id) => this.given.has(id));
+  }
+
+  /** An input that the device lays out. */
+  layOut(wanted: LaidOut): string {
+    this.laidOut.set(wanted.input, wanted);
+    return wanted.input;
+  }
 
   /** `id` is the value `name`, with nothing to compute. */
   alias(id: string, name: string): void {

@@ -3,7 +3,7 @@
  * a manifest that says what goes where.
  */
 
-import { type CpuKernel, type CpuManifest, pairExport } from '../../../spec/cpu-manifest.ts';
+import { type CpuKernel, type CpuManifest, type LaidOut, pairExport } from '../../../spec/cpu-manifest.ts';
 import { type Op, type Program, type ProgramFunction, type ScalarExpr, sizeOf } from '../../../spec/program.ts';
 import { removeDeadCode } from '../../5-program/passes/dead-code.ts';
 import { unroll } from '../../5-program/passes/peel.ts';
@@ -60,7 +60,7 @@ export function lowerFunction(
     ...straight.f.results.map((r) => ({ value: r.value, to: { result: r.name } })),
     ...gradients.map((value) => ({ value, to: { gradient: value } })),
   ];
-  const e = new OnnxEmitter();
+  const e = new OnnxEmitter(kernels ? states : new Set());
   const inputs = declareInputs(program, f, ops, wanted, straight, e);
   emitOps(ops, new Set(wanted.map((w) => w.value)), e);
   const outputs = nameOutputs(wanted, inputs, e);
@@ -71,9 +71,15 @@ export function lowerFunction(
     return field === undefined ? { gradient: id } : { field };
   };
   const built = buildKernels(chains, straight, places);
+  // States that are only read as the device lays them out.
+  const reads = new Set(e.nodes.flatMap((node) => node.inputs));
+  const unread = new Set(e.laidOut.size > 0 ? inputs.states.filter((id) => !reads.has(id)) : []);
   const graph: OnnxGraph = {
     name: f.name,
-    inputs: inputs.values,
+    inputs: [
+      ...inputs.values.filter((v) => !unread.has(v.name)),
+      ...[...e.laidOut.values()].map((l) => laidOutInput(l, straight)),
+    ],
     outputs: outputs.map((o) => ({ name: o.output, type: 'float' as const, shape: o.shape })),
     initializers: [...e.constants.values()],
     nodes: e.nodes,
@@ -82,13 +88,19 @@ export function lowerFunction(
   const manifest: CpuManifest = {
     function: f.name,
     fields,
-    states: inputs.states,
+    states: inputs.states.filter((id) => !unread.has(id)),
     scalars,
     outputs,
     kernelFields,
     kernels: built.kernels,
+    ...(e.laidOut.size > 0 ? { laidOut: [...e.laidOut.values()] } : {}),
   };
   return { manifest, graph, module: built.module };
+}
+
+function laidOutInput({ input, kind, shape, connections }: LaidOut, straight: Straight): OnnxValue {
+  if (kind === 'matrix') return { name: input, type: 'float', shape };
+  return { name: input, type: kind === 'places' ? 'int32' : 'float', shape: [straight.elements(connections) / 2] };
 }
 
 function straighten(program: Program, f: ProgramFunction): Straight {

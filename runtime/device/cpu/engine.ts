@@ -9,6 +9,7 @@ import type { Shape } from '../../../spec/program.ts';
 import { sizeOf } from '../../../spec/program.ts';
 import { evaluateScalar } from '../../../spec/scalars.ts';
 import type { Position, RunInput } from '../device.ts';
+import { Layouts } from './laid-out.ts';
 import { createMemory, type Placed, padded, type SharedMemory } from './memory.ts';
 
 export interface EngineState {
@@ -61,6 +62,11 @@ export class CpuEngine {
   private readonly options: EngineOptions;
   private readonly memory: SharedMemory;
   private readonly places = new Map<string, Places>();
+  private readonly versions = new Map<string, number>();
+  private readonly layouts = new Layouts({
+    values: (id) => dataOf(this.state(id).current),
+    version: (id) => this.versions.get(id) ?? 0,
+  });
 
   constructor(states: readonly EngineState[], files: ReadonlyMap<string, Uint8Array>, options: EngineOptions) {
     this.files = files;
@@ -104,6 +110,7 @@ export class CpuEngine {
     const data = dataOf(this.state(id).current);
     if (data.length !== values.length) throw new Error(`${id} has ${data.length} elements, not ${values.length}`);
     data.set(values);
+    this.changed(id);
   }
 
   read(id: string): Float32Array {
@@ -197,7 +204,11 @@ export class CpuEngine {
         'state' in o ? spareOf(this.state(o.state), o.state) : placeOf(places.outputs, o.output)
       ).tensor;
     await session.run(this.feeds(manifest, inputs, { ...position, tick: 0 }), fetches);
-    for (const o of manifest.outputs) if ('state' in o) swap(this.state(o.state));
+    for (const o of manifest.outputs)
+      if ('state' in o) {
+        swap(this.state(o.state));
+        this.changed(o.state);
+      }
   }
 
   /** @param fieldAddresses where a field lies: one place, or two parts of a sum */
@@ -220,6 +231,7 @@ export class CpuEngine {
       const scalars = kernel.scalars.map((expr) => evaluateScalar(expr, scope));
       const run = parts === 2 && callPair ? callPair : call;
       run(padded(kernel.elements), ...tensors, ...results, ...scalars);
+      for (const id of kernel.results) this.changed(id);
     }
   }
 
@@ -241,11 +253,16 @@ export class CpuEngine {
       feeds[nameOf(`in:${field}`)] = new ort.Tensor(ORT_TYPES[type], data, shape);
     }
     for (const id of manifest.states) feeds[nameOf(id)] = this.state(id).current.tensor;
+    for (const wanted of manifest.laidOut ?? []) feeds[wanted.input] = this.layouts.tensor(wanted);
     if (manifest.scalars.length > 0) {
       const values = Float32Array.from(manifest.scalars, (s) => evaluateScalar(s, scope));
       feeds.scalars = new ort.Tensor('float32', values, [values.length]);
     }
     return feeds;
+  }
+
+  private changed(id: string): void {
+    this.versions.set(id, (this.versions.get(id) ?? 0) + 1);
   }
 
   private state(id: string): StatePlaces {

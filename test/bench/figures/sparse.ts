@@ -17,6 +17,7 @@ interface Kind {
 }
 
 const KINDS: readonly Kind[] = [
+  { name: 'sparse link, density 1', text: between('links.sparse(density = 1, bias = false)'), most: undefined },
   { name: 'sparse link, density 0.1', text: between('links.sparse(density = 0.1, bias = false)'), most: 1 },
   { name: 'sparse link, density 0.01', text: between('links.sparse(density = 0.01, bias = false)'), most: 1 },
   { name: 'clusters of 64, a tenth of them joined', text: blocks(0.1), most: BLOCK_SHARE },
