@@ -50,6 +50,11 @@ export const commands: readonly Command[] = [
             type: 'string',
             requiresArg: true,
             describe: 'K: cut into K shards, run in lockstep here',
+          })
+          .option('microbatches', {
+            type: 'string',
+            requiresArg: true,
+            describe: 'with --shards: every batch in so many parts, in flight side by side as on a mesh',
           }),
         ['$0 train dsl-examples/digits.pcn', 'train on generated digits'],
         ['$0 train dsl-examples/mnist.pcn ipc --data DIR --json', 'another task, as JSON lines'],

@@ -4,27 +4,19 @@ import { type BuiltPlan, planBytes } from '../../compiler/8-plan/build.ts';
 import { sha256 } from '../../compiler/8-plan/canonical.ts';
 import { writePlan } from '../plan/plan-folder.ts';
 import { emit } from '../support/emit.ts';
-import { UserError } from '../support/errors.ts';
 import { formatBytes, formatCount } from '../support/format-numbers.ts';
 import { type Arguments, EXIT, flag, text } from './command.ts';
 import { buildStages, checkModel, fileArgument, meshCutOf, planOf, selectTask } from './compile-model.ts';
 import { timed } from './debug.ts';
-import { givenMicrobatches } from './microbatches.ts';
+import { inMicrobatches } from './microbatches.ts';
 
 export default async function (args: Arguments): Promise<number> {
   const path = fileArgument(args);
   const model = checkModel(path, args);
   const selected = selectTask(model, text(args, 'task'), args);
   const whole = buildStages(selected);
-  const parts = text(args, 'microbatches') === undefined ? 1 : (givenMicrobatches(whole, args) ?? 1);
-  const staged = parts > 1 ? buildStages(selected, undefined, parts) : whole;
   const cut = await meshCutOf(args);
-  if (parts > 1 && cut.shards === 1)
-    throw new UserError(
-      'deploy/microbatches',
-      'one shard has nobody to wait for',
-      'leave out --microbatches, or add --partition K',
-    );
+  const staged = inMicrobatches(selected, whole, cut.shards, args);
   const { plan, files } = await withGpuKernels(await planOf(model, staged, cut));
   const folder = text(args, 'out') ?? `${basename(path).replace(/\.pcn$/, '')}.plan`;
   const bytes = planBytes(plan);

@@ -2,12 +2,13 @@
 import { MOST_MICROBATCHES, pipelineProblem, possibleMicrobatches } from '../../compiler/5-program/pipeline.ts';
 import { uniformMachines } from '../../compiler/6-partition/problem.ts';
 import { batchFlops, shardMemory } from '../../compiler/8-plan/shards.ts';
-import type { Staged } from '../../compiler/build-program.ts';
+import type { Selected, Staged } from '../../compiler/build-program.ts';
 import { ASSUMED_RATE } from '../../compiler/build-shards.ts';
 import { cutModel } from '../../compiler/cut-model.ts';
 import { place } from '../roles/place.ts';
 import { UserError } from '../support/errors.ts';
-import type { Arguments } from './command.ts';
+import { type Arguments, text } from './command.ts';
+import { buildStages } from './compile-model.ts';
 import { type Prediction, predictRate, type RatedTrainer } from './predict-rate.ts';
 import { wholeNumber } from './whole-number.ts';
 
@@ -39,6 +40,18 @@ export function givenMicrobatches({ graph, task }: Staged, args: Arguments): num
       `use ${possibleMicrobatches(task.batch).join(', ')}; or another --batch`,
     );
   return given;
+}
+
+/** `--microbatches K` of commands that cut a model themselves: its stages for a microbatch, where K is given. */
+export function inMicrobatches(selected: Selected, whole: Staged, shards: number, args: Arguments): Staged {
+  const parts = text(args, 'microbatches') === undefined ? 1 : (givenMicrobatches(whole, args) ?? 1);
+  if (parts === 1) return whole;
+  if (shards > 1) return buildStages(selected, undefined, parts);
+  throw new UserError(
+    'deploy/microbatches',
+    'one shard waits for nobody, so its batches are not divided',
+    'leave out --microbatches, or ask for more shards',
+  );
 }
 
 /**

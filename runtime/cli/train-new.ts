@@ -15,6 +15,7 @@ import { openRun } from '../store/run-folder.ts';
 import { type Arguments, flag, text } from './command.ts';
 import { buildStages, checkModel, cutOf, fileArgument, planOf, requireTask, selectTask } from './compile-model.ts';
 import { flopCounter, timed, timedShard } from './debug.ts';
+import { inMicrobatches } from './microbatches.ts';
 import { probe } from './probe.ts';
 import { runTo } from './train-loop.ts';
 import type { Reporter } from './train-report.ts';
@@ -45,7 +46,9 @@ export async function trainNew(
   const drawing = given ? undefined : drawStates(parameterStates(lowerGraph(selected.model)), chosen.seed);
   const staged = buildStages(selected);
   await setImmediate();
-  const { plan, program, files, shards } = await planOf(model, staged, cutOf(args, 'shards'));
+  const cut = cutOf(args, 'shards');
+  const divided = inMicrobatches(selected, staged, cut.shards, args);
+  const { plan, program, files, shards } = await planOf(model, divided, cut);
   const sources = shards
     ? shards.map(({ schedule, ...executable }) => ({ executable, schedule }))
     : [{ executable: { program, files }, schedule: wholeSchedule(program) }];

@@ -7,6 +7,7 @@ import { batchFigures } from './figures/batches.ts';
 import { commandFigures } from './figures/commands.ts';
 import { epochFigures } from './figures/epochs.ts';
 import { firstBatchFigures } from './figures/first-batch.ts';
+import { meshHostileFigures } from './figures/mesh-hostile.ts';
 import { partitionFigures } from './figures/partitions.ts';
 import { sparseFigures } from './figures/sparse.ts';
 import { webgpuJavascriptFigures } from './figures/webgpu-javascript.ts';
@@ -22,6 +23,7 @@ const MEASUREMENTS: Readonly<Record<string, Measurement>> = {
   'epoch-il-bp': epochFigures,
   'commands-check-compile': commandFigures,
   'first-batch': firstBatchFigures,
+  'mesh-hostile': meshHostileFigures,
   partitions: partitionFigures,
   'sparse-links': sparseFigures,
   'webgpu-javascript': webgpuJavascriptFigures,
