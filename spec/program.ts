@@ -151,6 +151,10 @@ export function memberStates(state: State): State[] {
   return members.map(({ id, init }) => ({ id, shape: state.shape.slice(1), role: state.role, init }));
 }
 
+export function sameShape(a: Shape, b: Shape): boolean {
+  return a.length === b.length && a.every((n, i) => n === b[i]);
+}
+
 /** Number of elements. */
 export function sizeOf(shape: Shape): number {
   let product = 1;

@@ -2,8 +2,9 @@
  * What a task holds fixed. `clamp eye[*] = …` gives each element its own sample: the value of the i-th reads the leaves
  * `sample[i].FIELD`, and one row of the network takes as many samples as the array has elements.
  */
+
+import { sameShape } from '../../spec/program.ts';
 import type { Predict, TaskStatement, Train } from '../1-syntax/ast.ts';
-import { sameShape } from '../operators/broadcast.ts';
 import { type Expr, isBatched, leaf, sizeOf } from '../operators/expr.ts';
 import { apply } from '../operators/table.ts';
 import { toExpr } from './arithmetic.ts';

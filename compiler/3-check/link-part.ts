@@ -1,6 +1,7 @@
 /** The body of a link between two shapes: `predict` of its definition as an expression of leaf `source`. */
+
+import { sameShape } from '../../spec/program.ts';
 import type { Span } from '../diagnostics/diagnostic.ts';
-import { sameShape } from '../operators/broadcast.ts';
 import { type Expr, leaf, type Shape, sizeOf } from '../operators/expr.ts';
 import { toExpr } from './arithmetic.ts';
 import type { CallValue, WeightInstance } from './checked.ts';

@@ -10,12 +10,13 @@
  *   `[a, b] -> c along topology.fixed_indegree(64)` each unit of c has 64 inputs in all.
  * - A link whose definition has a parameter `density` below 1 keeps that share of its connections, at random.
  */
+
+import { sameShape } from '../../spec/program.ts';
 import { stream } from '../../spec/random.ts';
 import { densityOf, incomingOf, type Population, refusal, TOPOLOGY_NAMES } from '../../spec/topologies.ts';
 import type { Expression, LinkStatement } from '../1-syntax/ast.ts';
 import type { Span } from '../diagnostics/diagnostic.ts';
 import { listNames } from '../diagnostics/reporter.ts';
-import { sameShape } from '../operators/broadcast.ts';
 import { sizeOf } from '../operators/expr.ts';
 import type { Assembly } from './assembly.ts';
 import type { CallValue, LinkInstance, NodeInstance, Sparsity } from './checked.ts';

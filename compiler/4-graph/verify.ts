@@ -1,6 +1,8 @@
 /** What every graph must satisfy. A violation is a bug of the compiler: users' mistakes are found by checking. */
+
+import { type Shape, sameShape } from '../../spec/program.ts';
 import type { WeightInstance } from '../3-check/checked.ts';
-import type { Expr, Shape } from '../operators/expr.ts';
+import type { Expr } from '../operators/expr.ts';
 import { isOperator, operators } from '../operators/table.ts';
 import type { Graph, GraphLink, GraphNode } from './graph.ts';
 
@@ -54,7 +56,7 @@ function verifyNode(node: GraphNode): void {
   const withoutPrediction = new Map([...leaves].filter(([name]) => name !== 'mu'));
   verifyExpression(`${where}: activation`, node.activation, withoutPrediction);
   verifyExpression(`${where}: energy`, node.energy, leaves);
-  if (!same(node.activation.shape, node.shape))
+  if (!sameShape(node.activation.shape, node.shape))
     fail(where, `has shape [${node.shape}], but its activation gives [${node.activation.shape}]`);
 }
 
@@ -65,7 +67,7 @@ function verifyLink(link: GraphLink, nodes: ReadonlyMap<string, GraphNode>): voi
   if (!Number.isInteger(link.delay) || link.delay < 0) fail(where, `has delay ${link.delay}`);
   verifyWeights(where, link.weights, ['source']);
   verifyExpression(where, link.body, linkLeaves(link, source.shape));
-  if (!same(link.body.shape, target.shape))
+  if (!sameShape(link.body.shape, target.shape))
     fail(where, `predicts [${link.body.shape}], but ${target.name} has shape [${target.shape}]`);
   const { sparsity } = link;
   if (sparsity && !link.weights.some((w) => w.name === sparsity.weight))
@@ -89,7 +91,7 @@ function verifyExpression(where: string, expr: Expr, leaves: Leaves): void {
   }
   if (expr.kind === 'leaf') {
     const known = leaves.get(expr.name) ?? fail(where, `reads ${expr.name}, which it does not know`);
-    if (!same(known.shape, expr.shape))
+    if (!sameShape(known.shape, expr.shape))
       fail(where, `reads ${expr.name} as [${expr.shape}], but it is [${known.shape}]`);
     if (known.batched !== expr.batched)
       fail(where, `reads ${expr.name} as ${expr.batched ? 'a' : 'no'} value per sample`);
@@ -106,13 +108,9 @@ function verifyExpression(where: string, expr: Expr, leaves: Leaves): void {
     expr.args.map((a) => a.shape),
     expr.attributes,
   );
-  if (!same(shape, expr.shape)) fail(where, `has ${expr.op} of shape [${expr.shape}], not [${shape}]`);
+  if (!sameShape(shape, expr.shape)) fail(where, `has ${expr.op} of shape [${expr.shape}], not [${shape}]`);
 }
 
 function fail(where: string, what: string): never {
   throw new GraphError(`${where} ${what}`);
-}
-
-function same(a: Shape, b: Shape): boolean {
-  return a.length === b.length && a.every((n, i) => n === b[i]);
 }

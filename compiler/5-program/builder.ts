@@ -1,7 +1,6 @@
 /** Writes operations down, one block at a time, with shapes worked out by the operator table. */
-import type { Attributes, Op, Scalar, ScalarExpr, Shape } from '../../spec/program.ts';
+import { type Attributes, type Op, type Scalar, type ScalarExpr, type Shape, sameShape } from '../../spec/program.ts';
 import { dependsOn } from '../../spec/scalars.ts';
-import { sameShape } from '../operators/broadcast.ts';
 import type { Emit, Value } from '../operators/operator.ts';
 import { isOperator, operators } from '../operators/table.ts';
 

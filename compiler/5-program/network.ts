@@ -3,10 +3,10 @@
  * Every learning rule and every prediction is made of these three.
  */
 
+import { sameShape } from '../../spec/program.ts';
 import type { WeightInstance } from '../3-check/checked.ts';
 import { type Graph, type GraphLink, type GraphNode, weightName } from '../4-graph/graph.ts';
 import { components } from '../4-graph/order.ts';
-import { sameShape } from '../operators/broadcast.ts';
 import type { Value } from '../operators/operator.ts';
 import type { BlockBuilder } from './builder.ts';
 import { type Bindings, lowerExpression } from './lower-expression.ts';

@@ -1,5 +1,5 @@
 /** What every program must satisfy, before and after each pass. A violation is a bug of the compiler. */
-import type { Block, Program, ProgramFunction, Shape } from '../../spec/program.ts';
+import { type Block, type Program, type ProgramFunction, type Shape, sameShape } from '../../spec/program.ts';
 import { isOperator, operators } from '../operators/table.ts';
 
 export class ProgramError extends Error {
@@ -30,7 +30,7 @@ function verifyFunction(f: ProgramFunction, states: ReadonlyMap<string, Shape>):
     const shape =
       scope.get(update.value) ?? fail(`update of ${update.state} reads ${update.value}, which is not defined`);
     const wanted = states.get(update.state) ?? fail(`${update.state} is no state`);
-    if (!same(shape, wanted)) fail(`update of ${update.state} has shape [${shape}], not [${wanted}]`);
+    if (!sameShape(shape, wanted)) fail(`update of ${update.state} has shape [${shape}], not [${wanted}]`);
   }
   for (const result of f.results)
     if (!scope.has(result.value)) fail(`result ${result.name} reads ${result.value}, which is not defined`);
@@ -47,7 +47,7 @@ function verifyBlock(
   const inside = straight ? scope : new Map(scope);
   for (const carry of block.carries) {
     const shape = scope.get(carry.init) ?? fail(`carry ${carry.id} begins with ${carry.init}, which is not defined`);
-    if (!same(shape, carry.shape)) fail(`carry ${carry.id} has shape [${carry.shape}] but begins with [${shape}]`);
+    if (!sameShape(shape, carry.shape)) fail(`carry ${carry.id} has shape [${carry.shape}] but begins with [${shape}]`);
     define(inside, carry.id, carry.shape);
   }
   for (const scalar of block.scalars) define(inside, scalar.id, []);
@@ -56,17 +56,13 @@ function verifyBlock(
     if (op.op !== 'constant') {
       if (!isOperator(op.op)) fail(`${op.op} is no operator`);
       const shape = isOperator(op.op) ? operators[op.op].shape(shapes, op.attributes) : [];
-      if (!same(shape, op.shape)) fail(`${op.id} = ${op.op}(…) has shape [${op.shape}], not [${shape}]`);
+      if (!sameShape(shape, op.shape)) fail(`${op.id} = ${op.op}(…) has shape [${op.shape}], not [${shape}]`);
     }
     define(inside, op.id, op.shape);
   }
   for (const carry of block.carries) {
     const shape = inside.get(carry.next) ?? fail(`carry ${carry.id} becomes ${carry.next}, which is not defined`);
-    if (!same(shape, carry.shape)) fail(`carry ${carry.id} becomes [${shape}], not [${carry.shape}]`);
+    if (!sameShape(shape, carry.shape)) fail(`carry ${carry.id} becomes [${shape}], not [${carry.shape}]`);
     define(scope, carry.result, carry.shape);
   }
-}
-
-function same(a: Shape, b: Shape): boolean {
-  return a.length === b.length && a.every((n, i) => n === b[i]);
 }

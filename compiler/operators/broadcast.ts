@@ -1,4 +1,5 @@
 /** Broadcasting: shapes are aligned at their last axis; an axis of size 1 is repeated. */
+import { sameShape } from '../../spec/program.ts';
 import type { Shape } from './expr.ts';
 import { sizeOf } from './expr.ts';
 import { type Emit, type ReferenceTensor, ShapeError, showShape, type Value } from './operator.ts';
@@ -58,8 +59,4 @@ export function sumTo(emit: Emit, gradient: Value, shape: Shape): Value {
   if (axes.length === 0) return gradient;
   const summed = emit.op('sum', [gradient], { axes, keep: false });
   return sameShape(summed.shape, shape) ? summed : emit.op('reshape', [summed], { shape: [...shape] });
-}
-
-export function sameShape(a: Shape, b: Shape): boolean {
-  return a.length === b.length && a.every((n, i) => n === b[i]);
 }

@@ -1,5 +1,6 @@
 /** Operators that only move elements, and the product. */
-import { broadcastData, broadcastShapes, sameShape, sumTo } from './broadcast.ts';
+import { sameShape } from '../../spec/program.ts';
+import { broadcastData, broadcastShapes, sumTo } from './broadcast.ts';
 import type { Attributes, Shape } from './expr.ts';
 import { sizeOf } from './expr.ts';
 import { type Operator, ShapeError, showShape, type Value } from './operator.ts';

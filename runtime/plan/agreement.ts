@@ -1,6 +1,6 @@
 /** Whether `plan.json` and the program speak of the same functions, fields and parameters. */
 import type { Plan, PlanField, PlanShard } from '../../spec/plan.ts';
-import { memberStates, type Program, type ProgramFunction, type Shape } from '../../spec/program.ts';
+import { memberStates, type Program, type ProgramFunction, sameShape } from '../../spec/program.ts';
 
 /** @returns what does not agree, or nothing */
 export function agreementProblem(plan: Plan, shard: PlanShard, program: Program): string | undefined {
@@ -19,7 +19,7 @@ function parametersProblem(shard: PlanShard, program: Program): string | undefin
   );
   for (const { name, shape } of shard.parameters) {
     const state = states.get(name);
-    if (!state || !same(state.shape, shape)) return `it has no parameter ${name} of shape [${shape.join(', ')}]`;
+    if (!state || !sameShape(state.shape, shape)) return `it has no parameter ${name} of shape [${shape.join(', ')}]`;
   }
   return states.size === shard.parameters.length ? undefined : 'it has parameters that the plan does not name';
 }
@@ -57,12 +57,8 @@ function fieldsProblem(f: ProgramFunction, fields: readonly PlanField[]): string
   if (fields.length !== f.inputs.length) return `\`${f.name}\` takes ${f.inputs.length} fields`;
   for (const { name, type, shape } of fields) {
     const input = f.inputs.find((i) => i.field === name);
-    if (!input || input.type !== type || !same(input.shape.slice(1), shape))
+    if (!input || input.type !== type || !sameShape(input.shape.slice(1), shape))
       return `\`${f.name}\` does not take ${name} as ${type}[${shape.join(', ')}]`;
   }
   return undefined;
-}
-
-function same(a: Shape, b: Shape): boolean {
-  return a.length === b.length && a.every((n, i) => n === b[i]);
 }

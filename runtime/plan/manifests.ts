@@ -1,6 +1,6 @@
 /** Whether what the CPU device would run takes and gives what the program says. */
 import type { CpuManifest, LaidOut } from '../../spec/cpu-manifest.ts';
-import { type Program, type ProgramFunction, type Shape, sizeOf } from '../../spec/program.ts';
+import { type Program, type ProgramFunction, type Shape, sameShape, sizeOf } from '../../spec/program.ts';
 
 /**
  * @param files of the CPU device, by path
@@ -79,5 +79,5 @@ function resultShape(f: ProgramFunction, program: Program, name: string): Shape 
 }
 
 function same(a: Shape, b: unknown): boolean {
-  return Array.isArray(b) && a.length === b.length && a.every((n, i) => n === b[i]);
+  return Array.isArray(b) && sameShape(a, b);
 }

@@ -4,7 +4,7 @@
  */
 import { Ajv2020, type ValidateFunction } from 'ajv/dist/2020.js';
 import type { Plan } from '../../spec/plan.ts';
-import { type Program, type ProgramFunction, type Shape, sizeOf } from '../../spec/program.ts';
+import { type Program, type ProgramFunction, type Shape, sameShape, sizeOf } from '../../spec/program.ts';
 import type { Message, ShardFunction, ShardSchedule, Stage } from '../../spec/schedule.ts';
 
 const text = { type: 'string', maxLength: 1000 };
@@ -258,5 +258,5 @@ function orderProblem(schedules: readonly ShardSchedule[]): string | undefined {
 }
 
 function same(a: Shape | undefined, b: Shape | undefined): boolean {
-  return a !== undefined && b !== undefined && a.length === b.length && a.every((n, i) => n === b[i]) && sizeOf(a) > 0;
+  return a !== undefined && b !== undefined && sameShape(a, b) && sizeOf(a) > 0;
 }

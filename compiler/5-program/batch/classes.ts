@@ -3,8 +3,7 @@
  * and carries of one pack share one, and so do results of the same operation on values of the same classes. A class is
  * a tree of finite depth, so no value depends on another of its own class: all of them can be computed at once.
  */
-import type { Block, Op, Shape } from '../../../spec/program.ts';
-import { sameShape } from '../passes/definitions.ts';
+import { type Block, type Op, type Shape, sameShape } from '../../../spec/program.ts';
 import { canLift } from './lift.ts';
 
 /** A class and whether it has to do with an array at all. */

@@ -41,10 +41,6 @@ export class Definitions {
   }
 }
 
-export function sameShape(a: Shape, b: Shape): boolean {
-  return a.length === b.length && a.every((n, i) => n === b[i]);
-}
-
 /** The same operation, as the same object where none of its arguments has another name. */
 export function withArguments(op: Op, final: (id: string) => string): Op {
   for (const arg of op.args) if (final(arg) !== arg) return { ...op, args: op.args.map(final) };
