@@ -20,6 +20,8 @@ const ROOT = fileURLToPath(new URL('..', import.meta.url));
 const BUNDLE = join(ROOT, 'dist/bundle');
 /** What a bundle calls the address of its own file. */
 const HERE = '__here';
+/** What a bundle calls to import a package in the newer form of modules: code that was kept cannot do it itself. */
+const IMPORT = '__import';
 const SOURCES = ['compiler', 'runtime', 'spec'];
 const COMMAND = 'runtime/cli/main.ts';
 /** The other packages stay where npm puts them: they have native parts or files of their own, or are rarely wanted. */
@@ -69,7 +71,8 @@ const places = {
       const here = `new URL('../${file.replace(/\.ts$/, '.js')}', ${HERE}).href`;
       const contents = readFileSync(path, 'utf8')
         .replace(ENTRY_URL, (_, named) => `new URL('./${bundleOf(entryNamed(file, named))}', ${HERE})`)
-        .replace(/\bimport\.meta\.url\b/g, here);
+        .replace(/\bimport\.meta\.url\b/g, here)
+        .replace(/\bawait import\((?='[^.])/g, `await ${IMPORT}(`);
       return { contents, loader: 'ts', resolveDir: dirname(path) };
     });
   },
@@ -106,7 +109,11 @@ await build({
   target: 'node20',
   supported: { 'dynamic-import': true },
   define: { 'import.meta.url': HERE },
-  banner: { js: `'use strict';\nconst ${HERE} = require('node:url').pathToFileURL(__filename).href;` },
+  banner: {
+    js: `'use strict';
+      const ${HERE} = require('node:url').pathToFileURL(__filename).href;
+      const ${IMPORT} = require.importModule ?? ((name) => import(name));`,
+  },
   sourcemap: 'linked',
   sourcesContent: false,
   logLevel: 'warning',

@@ -5,7 +5,7 @@
  */
 const { readFileSync, writeFileSync } = require('node:fs');
 const { join } = require('node:path');
-const { constants, Script } = require('node:vm');
+const { Script } = require('node:vm');
 
 /** Set by the build: what this process compiles is kept when it ends. */
 const KEEP = process.env.NMC_KEEP_CODE;
@@ -17,10 +17,10 @@ const bundle = readFileSync(filename, 'latin1');
 const script = new Script(`(function (require, __filename) {${bundle}\n})`, {
   filename,
   cachedData: KEEP ? undefined : readIfThere(kept),
-  importModuleDynamically: constants.USE_MAIN_CONTEXT_DEFAULT_LOADER,
 });
 if (KEEP) process.on('exit', () => writeFileSync(kept, script.createCachedData()));
-script.runInThisContext()(require, filename);
+const requireFrom = Object.assign((name) => require(name), require, { importModule: (name) => import(name) });
+script.runInThisContext()(requireFrom, filename);
 
 function readIfThere(path) {
   try {
