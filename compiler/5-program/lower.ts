@@ -83,7 +83,7 @@ export function parameterStates(graph: Graph): State[] {
 }
 
 /** Which connections exist, of links that are thinned. They are drawn, not learned, and belong to the model. */
-function maskStates(graph: Graph): State[] {
+export function maskStates(graph: Graph): State[] {
   return graph.links.flatMap((link): State[] => {
     const { sparsity } = link;
     const weight = link.weights.find((w) => w.name === sparsity?.weight);

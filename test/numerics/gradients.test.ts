@@ -36,6 +36,12 @@ function linkOf(
   };
 }
 
+/** The link with a share of its connections. */
+function thinned(link: GraphLink, density: number, sources: number): GraphLink {
+  const drawn = { topology: 'random', arguments: { density }, stream: link.name, seed: 7, offset: 0, total: sources };
+  return { ...link, sparsity: { weight: 'w', density, ...drawn } };
+}
+
 describe('topologies', () => {
   test.each([
     ['convention A', { act: tanh }],
@@ -81,6 +87,22 @@ describe('topologies', () => {
       await checkGraph(graph, { a: 'elements', b: 'elements' });
     },
   );
+
+  test.each([
+    ['a list of entries, convention A', 0.2, tanh, undefined],
+    ['a list of entries, convention B', 0.2, undefined, gelu],
+    ['a mask, convention A', 0.6, tanh, undefined],
+    ['a mask, convention B', 0.6, undefined, gelu],
+  ])('sparse links around a cycle and delayed ones, as %s', async (_, density, act, after) => {
+    const nodes = [gaussianNode('a', [6], act), gaussianNode('b', [5], act)];
+    const links = [
+      thinned(denseLink('a', 'b', 6, 5, after), density, 6),
+      thinned(denseLink('b', 'a', 5, 6, after), density, 5),
+      thinned({ ...denseLink('b', 'b', 5, 5, after), delay: 1 }, density, 5),
+    ];
+    await checkGraph(graphOf(nodes, links), {});
+    await checkGraph(graphOf(nodes, links), { a: 'all', b: 'when' });
+  });
 
   test('held elements of a node that nothing predicts have no energy, the others the prior', async () => {
     const root = gaussianNode('root', [6]);

@@ -41,7 +41,8 @@ export async function checkGraph(graph: Graph, clamped: Clamps): Promise<void> {
   const states = new Map<string, Float64Array>();
   for (const s of program.states) states.set(s.id, Float64Array.from(await session.read(s.id)));
   const found = await energyAt(session);
-  const plain = Object.values(clamped).every((how) => how === 'all') && graph.links.every((l) => l.delay === 0);
+  const simple = graph.links.every((l) => l.delay === 0 && !l.sparsity);
+  const plain = Object.values(clamped).every((how) => how === 'all') && simple;
   if (plain)
     for (const [node, energy] of energiesDirectly(graph, BATCH, (id) => states.get(id) ?? new Float64Array(0)))
       if (!graph.nodes.find((n) => n.name === node)?.clampedOnly || clamped[node])

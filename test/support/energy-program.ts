@@ -4,7 +4,7 @@
  */
 import type { Graph } from '../../compiler/4-graph/graph.ts';
 import { BlockBuilder, createNames } from '../../compiler/5-program/builder.ts';
-import { parameterStates } from '../../compiler/5-program/lower.ts';
+import { maskStates, parameterStates } from '../../compiler/5-program/lower.ts';
 import { type Clamp, evaluate, freeNodes, type Network, pastName } from '../../compiler/5-program/network.ts';
 import { closeBlock, energyGradients } from '../../compiler/5-program/training.ts';
 import type { Value } from '../../compiler/operators/operator.ts';
@@ -67,7 +67,8 @@ export function energyProgram(graph: Graph, batch: number, clamped: Readonly<Rec
   }
   const block = closeBlock(builder, 'energy');
   const f = { name: 'energy', batch, inputs: [], blocks: [block], updates: [], results };
-  const program = { name: graph.name, states: [...values, ...masks, ...past.values(), ...parameters], functions: [f] };
+  const states = [...values, ...masks, ...past.values(), ...parameters, ...maskStates(graph)];
+  const program = { name: graph.name, states, functions: [f] };
   return { program, variables: targets.map((t) => t.id) };
 }
 
