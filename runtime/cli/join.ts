@@ -7,6 +7,7 @@ import { chooseDevice } from '../device/choose.ts';
 import { configFolder, ensureKey } from '../identity/key-file.ts';
 import { keyText } from '../identity/key-text.ts';
 import { addressText, parseAddress } from '../net/address.ts';
+import { startPulse } from '../net/pulse.ts';
 import { TrainerNode } from '../net/trainer-node.ts';
 import { emit, jsonLine } from '../support/emit.ts';
 import { UserError } from '../support/errors.ts';
@@ -56,6 +57,7 @@ export default async function (args: Arguments): Promise<number> {
     delay: wholeNumber(args, 'delay', 0, 60_000) ?? 0,
     log: (event) => process.stderr.write(`${jsonLine(event)}\n`),
   });
+  const endPulse = startPulse({ address, keys, ...(pinned ? { pinned } : {}), instance: node.instance });
   const interrupt = hasParent() ? undefined : watchInterrupt(() => node.leave());
   if (hasParent()) heedParent(() => node.leave());
   if (flag(args, 'json')) emit({ event: 'join', name, key: keyText(keys.publicKey), address: addressText(address) });
@@ -69,6 +71,7 @@ export default async function (args: Arguments): Promise<number> {
     else process.stdout.write(`${name} has left: ${reason}\n`);
     return EXIT.done;
   } finally {
+    endPulse();
     interrupt?.release();
   }
 }

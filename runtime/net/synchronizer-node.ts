@@ -238,6 +238,10 @@ export class SynchronizerNode {
   async #answer({ key, role }: Visitor, question: Question): Promise<unknown> {
     if (question.what === 'status')
       return { ...meshStatus(this.#state, this.#gateway.counters), synchronizer: { pid: process.pid } };
+    if (question.what === 'alive') {
+      this.#happen({ kind: 'alive', key, instance: question.instance });
+      return {};
+    }
     const operator = role === 'operator' && this.#roles.get(key) === 'operator';
     if (!operator)
       throw new UserError('mesh/forbidden', `a ${role} may not ask for ${question.what}`, 'ask as an operator');

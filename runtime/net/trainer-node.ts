@@ -48,7 +48,8 @@ const NUDGE_MILLISECONDS = 2000;
 
 export class TrainerNode {
   readonly #options: TrainerOptions;
-  readonly #instance = randomBytes(8).toString('hex');
+  /** Drawn when the process begins. */
+  readonly instance = randomBytes(8).toString('hex');
   readonly #hosts = new Map<string, ShardHost>();
   /** Which keys a shard has agreed on with whom. */
   readonly #agreed = new Map<string, ReadonlyMap<number, string>>();
@@ -111,7 +112,7 @@ export class TrainerNode {
     const { name } = this.#options;
     const roundTrip = this.#roundTrip === undefined ? {} : { roundTrip: this.#roundTrip };
     const capability = { ...this.#options.capability, ...roundTrip };
-    link.send({ type: 'member', name, instance: this.#instance, pid: process.pid, capability });
+    link.send({ type: 'member', name, instance: this.instance, pid: process.pid, capability });
   }
 
   /** The way to the mesh and back, the quickest of some; then it says again what it is. */

@@ -102,6 +102,8 @@ export type SynchronizerEvent =
   | { readonly kind: 'tick' }
   | { readonly kind: 'message'; readonly from: string; readonly message: Message }
   | { readonly kind: 'disconnected'; readonly key: string }
+  /** The trainer's process lives, however busy it is. */
+  | { readonly kind: 'alive'; readonly key: string; readonly instance: string }
   | { readonly kind: 'deploy'; readonly deployment: Deployment; readonly hash: string }
   | { readonly kind: 'stop'; readonly run: string }
   | { readonly kind: 'drain'; readonly name: string }

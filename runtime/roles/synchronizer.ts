@@ -70,6 +70,11 @@ export function synchronizer(state: SynchronizerState, event: SynchronizerEvent,
       if (member) work.setMember({ ...member, connected: false });
       break;
     }
+    case 'alive': {
+      const member = work.state.members[event.key];
+      if (member?.instance === event.instance) work.setMember({ ...member, seen: now });
+      break;
+    }
     case 'deploy':
       deploy(work, event.deployment, event.hash);
       break;

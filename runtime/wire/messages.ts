@@ -209,6 +209,8 @@ export type Question =
   | { readonly what: 'allow'; readonly key: string; readonly role: 'operator' | 'trainer' | 'viewer' }
   | { readonly what: 'drain'; readonly trainer: string }
   | { readonly what: 'shutdown' }
+  /** Of a trainer, beside its own connection: the process that drew this instance lives. */
+  | { readonly what: 'alive'; readonly instance: string }
   | { readonly what: 'missing'; readonly blobs: readonly string[] }
   | { readonly what: 'get'; readonly blob: string }
   | { readonly what: 'put'; readonly blob: string; readonly bytes: number };

@@ -54,9 +54,16 @@ export class RunningMesh {
     return jsonLines(end.lines);
   }
 
+  /** On a crowded machine the mesh may not answer in time: then it is asked again. */
   async status(): Promise<Json> {
-    const [status = {}] = await this.json('status');
-    return status;
+    for (let attempt = 1; ; attempt++) {
+      try {
+        const [status = {}] = await this.json('status');
+        return status;
+      } catch (error) {
+        if (attempt === 5) throw error;
+      }
+    }
   }
 
   async down(): Promise<void> {

@@ -1,0 +1,32 @@
+/** Says twice a second that its trainer lives, on a connection of its own: its thread does nothing else. */
+
+import { setTimeout as sleep } from 'node:timers/promises';
+import { workerData } from 'node:worker_threads';
+import { HEARTBEAT } from '../roles/synchronizer.ts';
+import { dial, type Link } from './dial.ts';
+import type { PulseStart } from './pulse.ts';
+
+/** A trainer whose own thread has not come by for so long is not busy, it hangs. */
+const MOST_SILENCE = 120_000;
+
+const { address, keys, pinned, instance, beats } = workerData as PulseStart;
+const beat = new BigInt64Array(beats);
+let link: Link | undefined;
+
+async function beatOn(): Promise<void> {
+  while (Date.now() - Number(Atomics.load(beat, 0)) < MOST_SILENCE) {
+    try {
+      // A trainer's key may look as a viewer, and a second connection as trainer would end the first.
+      link ??= await dial({ address, role: 'viewer', keys, ...(pinned ? { pinned } : {}) });
+      await link.ask({ what: 'alive', instance });
+    } catch {
+      // The mesh is away for a moment, or does not know this key yet.
+      link?.close();
+      link = undefined;
+    }
+    await sleep(HEARTBEAT);
+  }
+  link?.close();
+}
+
+void beatOn();

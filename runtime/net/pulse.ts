@@ -1,0 +1,36 @@
+/** A trainer's sign of life from a thread of its own: whoever computes, loads or verifies for long is not dead. */
+import { Worker } from 'node:worker_threads';
+import type { KeyPair } from '../identity/ed25519.ts';
+import type { Address } from './address.ts';
+
+export interface PulseStart {
+  readonly address: Address;
+  readonly keys: KeyPair;
+  readonly pinned?: Uint8Array;
+  /** Of the process, as it has introduced itself. */
+  readonly instance: string;
+  /** When the trainer's own thread last came by: one number of 64 bits. */
+  readonly beats: SharedArrayBuffer;
+}
+
+const LOOK_EVERY = 1000;
+
+/** @returns ends it */
+export function startPulse(start: Omit<PulseStart, 'beats'>): () => void {
+  const beats = new SharedArrayBuffer(BigInt64Array.BYTES_PER_ELEMENT);
+  const beat = new BigInt64Array(beats);
+  const come = (): void => {
+    Atomics.store(beat, 0, BigInt(Date.now()));
+  };
+  come();
+  const timer = setInterval(come, LOOK_EVERY);
+  timer.unref();
+  const worker = new Worker(new URL('./pulse-thread.js', import.meta.url), { workerData: { ...start, beats } });
+  worker.unref();
+  // Without it the trainer counts as silent a little earlier, no more.
+  worker.on('error', () => undefined);
+  return () => {
+    clearInterval(timer);
+    worker.terminate().catch(() => undefined);
+  };
+}
