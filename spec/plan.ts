@@ -110,7 +110,8 @@ export interface PlanFlow {
   /** In each tick: frames, and numbers in them. */
   readonly messagesPerTick: number;
   readonly valuesPerTick: number;
-  readonly bytesPerTick: { readonly f32: number; readonly f16: number };
+  /** By codec of the frames; f64 is what reference devices exchange. */
+  readonly bytesPerTick: { readonly f32: number; readonly f16: number; readonly f64?: number };
   /** In a whole training batch, ticks included. */
   readonly messagesPerBatch: number;
   readonly valuesPerBatch: number;

@@ -3,7 +3,8 @@ import type { PlanBorder, PlanFlow } from '../../spec/plan.ts';
 import { sizeOf } from '../../spec/program.ts';
 import type { ShardFunction, ShardSchedule, Stage } from '../../spec/schedule.ts';
 
-const BYTES = { f32: 4, f16: 2 };
+/** Of one value, by the codecs that frames have (wire.md). */
+const BYTES = { f32: 4, f16: 2, f64: 8 };
 
 /** @param name of the function that counts: `train`, or a prediction where nothing is trained */
 export function countBorders(schedules: readonly ShardSchedule[], name: string): PlanBorder[] {
@@ -51,7 +52,8 @@ function flowsFrom(schedule: ShardSchedule, name: string): PlanFlow[] {
       flows.set(message.to, flow);
     }
   return [...flows].map(([to, flow]) => {
-    const bytesPerTick = { f32: flow.valuesPerTick * BYTES.f32, f16: flow.valuesPerTick * BYTES.f16 };
+    const { valuesPerTick: n } = flow;
+    const bytesPerTick = { f32: n * BYTES.f32, f16: n * BYTES.f16, f64: n * BYTES.f64 };
     return { from: schedule.shard, to, ...flow, bytesPerTick };
   });
 }

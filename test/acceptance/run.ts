@@ -13,12 +13,14 @@ import { freshCloneParts } from './parts/fresh-clone.ts';
 import { memoryParts } from './parts/memory.ts';
 import { meshParts } from './parts/mesh.ts';
 import { mnistParts } from './parts/mnist.ts';
+import { shardsPart } from './parts/shards.ts';
 import { testParts } from './parts/tests.ts';
 import { type Context, type Part, type Row, renderTable } from './row.ts';
 
 const parts: readonly Part[] = [
   ...freshCloneParts,
   ...testParts,
+  shardsPart,
   cutsPart,
   benchPart,
   fanOutPart,

@@ -19,6 +19,8 @@ export type Side = 'source' | 'target';
  * source's values. Of equals the source's, where a tick can do with one delay.
  */
 export function sideOf(graph: Graph, link: GraphLink): Side {
+  // Where a node predicts itself, its rows need its values, which all its tiles have when it is clamped.
+  if (link.source === link.target) return 'target';
   const width = (name: string): number => sizeOf(graph.nodes.find((n) => n.name === name)?.shape ?? []);
   return width(link.target) <= width(link.source) ? 'source' : 'target';
 }

@@ -105,5 +105,10 @@ function isElementwise(op: string): boolean {
 }
 
 function uses(expr: Expr, allowed: (op: string) => boolean): boolean {
-  return expr.kind !== 'apply' || (allowed(expr.op) && expr.args.every((a) => uses(a, allowed)));
+  return isFixed(expr) || (expr.kind === 'apply' ? allowed(expr.op) && expr.args.every((a) => uses(a, allowed)) : true);
+}
+
+/** Made of constants alone: every shard makes it for itself, and cuts it as it likes. */
+function isFixed(expr: Expr): boolean {
+  return expr.kind === 'constant' || (expr.kind === 'apply' && expr.args.every(isFixed));
 }

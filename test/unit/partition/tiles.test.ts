@@ -12,6 +12,7 @@ const BOUND = 1e-11;
 
 const cases = [
   'cycle',
+  'own-link',
   'precision',
   'rule-bp',
   'rule-fa-z-il',

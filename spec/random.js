@@ -1,0 +1,101 @@
+/**
+ * Counter-based random numbers: the i-th number of a stream depends on (seed, name, i) alone, so any weight tensor,
+ * any sample order and any wiring can be made anywhere, in any order, without a message.
+ *
+ * The generator is Philox-2x32-10 (Salmon et al. 2011, "Parallel random numbers: as easy as 1, 2, 3").
+ * Only IEEE basic operations are used (no Math.log, no Math.cos), so every machine makes the same bits.
+ */
+/** The stream called `name` under `seed`. Streams of different names are independent. */
+export function stream(seed, name) {
+    const key = hashText(name, seed >>> 0, Math.floor(seed / 4294967296) >>> 0);
+    const high = hashText(name, key, 0x9e3779b9);
+    const bits = (i) => philox(i >>> 0, (high ^ Math.floor(i / 4294967296)) >>> 0, key);
+    const uniform = (i) => bits(i) / 4294967296;
+    const normal = (i) => {
+        const u = (bits(2 * i) + 1) / 4294967296; // in (0, 1]: the logarithm stays finite
+        return Math.sqrt(-2 * portableLog(u)) * cosineOfTurn(bits(2 * i + 1) / 4294967296);
+    };
+    return { bits, uniform, normal };
+}
+/** A permutation of 0 … n-1 (Fisher and Yates), the same for the same stream. */
+export function permutation(random, n) {
+    const order = new Uint32Array(n);
+    for (let i = 0; i < n; i++)
+        order[i] = i;
+    for (let i = n - 1; i > 0; i--) {
+        const j = Math.floor(random.uniform(i) * (i + 1));
+        const kept = order[i];
+        order[i] = order[j];
+        order[j] = kept;
+    }
+    return order;
+}
+/** FNV-1a over UTF-16 units, mixed with two words and finished by Murmur3's avalanche. */
+function hashText(text, a, b) {
+    let h = (0x811c9dc5 ^ a) >>> 0;
+    h = Math.imul(h ^ b, 0x01000193) >>> 0;
+    for (let i = 0; i < text.length; i++)
+        h = Math.imul(h ^ text.charCodeAt(i), 0x01000193) >>> 0;
+    h = Math.imul(h ^ (h >>> 16), 0x85ebca6b);
+    h = Math.imul(h ^ (h >>> 13), 0xc2b2ae35);
+    return (h ^ (h >>> 16)) >>> 0;
+}
+function philox(counter0, counter1, key0) {
+    let x0 = counter0;
+    let x1 = counter1;
+    let key = key0;
+    for (let round = 0; round < 10; round++) {
+        const high = multiplyHigh(0xd256d193, x0);
+        const low = Math.imul(0xd256d193, x0) >>> 0;
+        x0 = (high ^ key ^ x1) >>> 0;
+        x1 = low;
+        key = (key + 0x9e3779b9) >>> 0;
+    }
+    return x0;
+}
+/** Upper 32 bits of the product of two unsigned 32-bit numbers. */
+function multiplyHigh(a, b) {
+    const a0 = a & 0xffff;
+    const a1 = a >>> 16;
+    const b0 = b & 0xffff;
+    const b1 = b >>> 16;
+    // Each sum is below 2^32, so integer operations are exact; they are four times as fast as division and remainder.
+    const middle = (a1 * b0 + ((a0 * b0) >>> 16)) >>> 0;
+    const cross = (a0 * b1 + (middle & 0xffff)) >>> 0;
+    return (Math.imul(a1, b1) + (middle >>> 16) + (cross >>> 16)) >>> 0;
+}
+/** Natural logarithm of u in (0, 1] by scaling to [0.75, 1.5) and the series of artanh. */
+function portableLog(u) {
+    let m = u;
+    let exponent = 0;
+    while (m < 0.75) {
+        m *= 2;
+        exponent--;
+    }
+    const s = (m - 1) / (m + 1);
+    const s2 = s * s;
+    let sum = 0;
+    for (let k = 25; k >= 1; k -= 2)
+        sum = sum * s2 + 1 / k;
+    return 2 * s * sum + exponent * Math.LN2;
+}
+/** cos(2 pi u) for u in [0, 1), by symmetry to an eighth of a turn and Taylor's series. */
+function cosineOfTurn(u) {
+    const half = u > 0.5 ? 1 - u : u; // cos(2 pi u) = cos(2 pi (1 - u))
+    const negative = half > 0.25;
+    const quarter = negative ? 0.5 - half : half;
+    const value = quarter <= 0.125 ? cosine(2 * Math.PI * quarter) : sine(2 * Math.PI * (0.25 - quarter));
+    return negative ? -value : value;
+}
+function cosine(x) {
+    let sum = 0;
+    for (let k = 18; k >= 2; k -= 2)
+        sum = ((1 - sum) * x * x) / (k * (k - 1));
+    return 1 - sum;
+}
+function sine(x) {
+    let sum = 0;
+    for (let k = 19; k >= 3; k -= 2)
+        sum = ((1 - sum) * x * x) / (k * (k - 1));
+    return x * (1 - sum);
+}
