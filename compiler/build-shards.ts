@@ -20,7 +20,7 @@ export function buildShards(
   pinned?: Pinned,
 ): { kind: 'plan'; built: BuiltPlan } | CannotCut {
   const { checked, graph, task, predicts } = staged;
-  const fleet = machines ?? uniformMachines(shards, { rate: ASSUMED_RATE });
+  const fleet = machines ?? scheduledMachines(staged, shards);
   const cut = cutModel(staged, fleet, old, pinned);
   if (cut.kind === 'impossible') return cut;
   const { program, tiling, split, nodes } = cut;
@@ -30,4 +30,20 @@ export function buildShards(
     { shards: split, nodes, tiling, files, machines: fleet },
   );
   return { kind: 'plan', built };
+}
+
+/** Machines alike, as far as the model's schedule says what one of them has. */
+export function scheduledMachines({ checked, graph }: Pick<Staged, 'checked' | 'graph'>, shards: number): Machines {
+  const [schedule] = checked.schedules.filter((s) => s.model === graph.name);
+  const { memory, uplink, downlink, latency } = schedule?.settings ?? {};
+  const bound = (value: unknown): number => (typeof value === 'number' ? value : Infinity);
+  const machines = uniformMachines(shards, {
+    rate: ASSUMED_RATE,
+    memory: bound(memory),
+    upload: bound(uplink),
+    download: bound(downlink),
+  });
+  if (typeof latency !== 'number') return machines;
+  // A schedule gives the way there and back.
+  return { ...machines, latency: new Float64Array(shards * shards).fill(latency / 2) };
 }

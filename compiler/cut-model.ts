@@ -1,5 +1,6 @@
 /** From one program to those of several shards, even in work and each within its machine's memory. Pure. */
 import { type Program, sizeOf } from '../spec/program.ts';
+import type { ScheduleInstance } from './3-check/checked.ts';
 import { runPassesByNode } from './5-program/passes/index.ts';
 import type { Machines } from './6-partition/problem.ts';
 import { assignmentOf } from './6-partition/shards/pieces.ts';
@@ -42,14 +43,9 @@ export function cutModel(
 ): CutModel | CannotCut {
   const schedules = checked.schedules.filter((s) => s.model === graph.name);
   const together = schedules.flatMap((s) => s.keepTogether);
-  const cutAt = schedules.map((s) => s.settings.cut_at).find((word) => word !== undefined) as CutAt | undefined;
+  const cutAt = cutAtOf(schedules);
   const whole = runPassesByNode(lowered);
-  const wishes = wishesOf(
-    graph,
-    wholeNodes && cutAt !== 'clusters' ? 'nodes' : (cutAt ?? 'anywhere'),
-    together,
-    pinned,
-  );
+  const wishes = wishesOf(graph, wholeNodes && cutAt !== 'clusters' ? 'nodes' : cutAt, together, pinned);
   let cutting: Cutting = { graph, whole, machines, wishes };
   const kept = old && keepPlaces(cutting, old);
   let best: { readonly split: ShardProgram[]; readonly cut: CutPieces; readonly time: number } | undefined;
@@ -87,6 +83,13 @@ export function cutModel(
   const { split, cut } = best;
   const nodes = split.map((_, shard) => cut.pieces.filter((_owner, i) => cut.part[i] === shard).map(plainName));
   return { kind: 'cut', program: cut.program, tiling: cut.tiling, split, nodes };
+}
+
+function cutAtOf(schedules: readonly ScheduleInstance[]): CutAt {
+  const words = schedules.map(({ settings }) => settings.cut_at);
+  const found = words.find((word) => typeof word === 'object' && word.kind === 'symbol');
+  const name = typeof found === 'object' && found.kind === 'symbol' ? found.name : 'anywhere';
+  return name === 'clusters' || name === 'nodes' ? name : 'anywhere';
 }
 
 /** What shards do beside the work that was counted for their pieces. */

@@ -25,4 +25,6 @@ export interface MeshMachine {
   /** Bytes per second out of and into the machine; absent: no bound. */
   readonly upload?: number;
   readonly download?: number;
+  /** Senses, or other nodes, that have to be on it, whole: where their data are. */
+  readonly nodes?: readonly string[];
 }

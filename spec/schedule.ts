@@ -76,7 +76,7 @@ export interface ShardFunction {
   readonly results: readonly { readonly name: string; readonly value: string }[];
 }
 
-/** All that a shard does: `shards/I/schedule.json` of a plan. */
+/** All that a shard does: `shards/I/schedule.json` of a plan. `schedule.schema.json` is the same as a schema. */
 export interface ShardSchedule {
   readonly shard: number;
   readonly functions: readonly ShardFunction[];

@@ -88,7 +88,12 @@ export function measure(dimension: Dimension, example: string): Reader<number> {
 export function word(words: readonly string[]): Reader<Value> {
   return {
     wants: listNames(words, 'or'),
-    read: (term) => (isKind(term, 'symbol') && words.includes(term.name) ? toValue(term) : undefined),
+    read: (term) => {
+      if (isKind(term, 'symbol')) return words.includes(term.name) ? toValue(term) : undefined;
+      // `cut_at = nodes` means the word, though most models import a module of that name.
+      const name = isKind(term, 'module') ? term.module.name.split('/').at(-1) : undefined;
+      return name !== undefined && words.includes(name) ? { kind: 'symbol', name } : undefined;
+    },
   };
 }
 

@@ -129,6 +129,8 @@ export async function planOf(model: CheckedModel, staged: Staged, cut?: Cut): Pr
 export interface Cut {
   readonly shards: number;
   readonly machines?: Machines;
+  /** Machines of nodes that a mesh file keeps on one. */
+  readonly pinned?: ReadonlyMap<string, number>;
   /** Of an older plan, to move as little as is worth it. */
   readonly old?: OldPlaces;
 }
@@ -144,7 +146,9 @@ export async function meshCutOf(args: Arguments): Promise<Cut> {
     import('../plan/mesh-file.ts'),
     import('../../compiler/6-partition/machines-of.ts'),
   ]);
-  const machines = machinesOf(readMesh(path));
+  const mesh = readMesh(path);
+  const machines = machinesOf(mesh);
+  const pinned = new Map(mesh.machines.flatMap(({ nodes = [] }, i) => nodes.map((name) => [name, i] as const)));
   const shards = machines.list.length;
   if (text(args, 'partition') !== undefined && asked.shards !== shards)
     throw new UserError(
@@ -152,7 +156,7 @@ export async function meshCutOf(args: Arguments): Promise<Cut> {
       `${path} has ${shards} machines, --partition asks for ${asked.shards} shards`,
       'leave out --partition: every machine of the file gets a shard',
     );
-  return { shards, machines, ...old };
+  return { shards, machines, pinned, ...old };
 }
 
 /** `--from PLAN`: where its pieces are, by the names of machines. */
@@ -176,10 +180,19 @@ function assertFits(path: string, plan: BuiltPlan['plan'], machines: Machines | 
   );
 }
 
-async function cutPlanOf(model: CheckedModel, staged: Staged, { shards, machines, old }: Cut): Promise<BuiltPlan> {
+async function cutPlanOf(model: CheckedModel, staged: Staged, cut: Cut): Promise<BuiltPlan> {
+  const { shards, machines, old, pinned = new Map<string, number>() } = cut;
+  const known = new Set(staged.graph.nodes.map((n) => n.name));
+  const unknown = [...pinned.keys()].find((name) => !known.has(name));
+  if (unknown !== undefined)
+    throw new UserError(
+      'mesh/node',
+      `${staged.graph.name} has no node ${unknown}, which the mesh file keeps on ${machines?.list[pinned.get(unknown) ?? 0]?.name}`,
+      'name nodes as `nmc show FILE --stage graph` does',
+    );
   const { buildShards } = await import('../../compiler/build-shards.ts');
   const inputs = { compiler: `nmc ${packageVersion()}`, modules: modulesOf(model) };
-  const result = timed('shards', () => buildShards(staged, inputs, shards, machines, old));
+  const result = timed('shards', () => buildShards(staged, inputs, shards, machines, old, pinned));
   if (result.kind === 'plan') return result.built;
   throw new UserError('partition/impossible', `${model.path} cannot be cut so: ${result.reason}`, result.repair);
 }

@@ -29,6 +29,18 @@ export function readMesh(path: string): MeshFile {
       );
     names.add(name);
   }
+  const placed = new Map<string, string>();
+  for (const { name, nodes = [] } of mesh.machines)
+    for (const node of nodes) {
+      const other = placed.get(node);
+      if (other !== undefined)
+        throw new UserError(
+          'mesh/node',
+          `${path}: ${node} is kept on ${other} and on ${name}`,
+          'keep it on one machine',
+        );
+      placed.set(node, name);
+    }
   for (const key of ['latency', 'bandwidth'] as const) checkSquare(path, key, mesh);
   return mesh;
 }

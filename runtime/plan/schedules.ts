@@ -6,48 +6,13 @@ import { Ajv2020, type ValidateFunction } from 'ajv/dist/2020.js';
 import type { Plan } from '../../spec/plan.ts';
 import { type Program, type ProgramFunction, type Shape, sameShape, sizeOf } from '../../spec/program.ts';
 import type { Message, ShardFunction, ShardSchedule, Stage } from '../../spec/schedule.ts';
-
-const text = { type: 'string', maxLength: 1000 };
-const index = { type: 'integer', minimum: 0, maximum: 2 ** 31 };
-const shape = { type: 'array', maxItems: 16, items: { type: 'integer', minimum: 1, maximum: 2 ** 31 } };
-const moves = {
-  type: 'array',
-  items: { type: 'object', required: ['from', 'to'], properties: { from: text, to: text } },
-};
-const list = (required: Record<string, object>, optional: Record<string, object> = {}): object => ({
-  type: 'array',
-  items: { type: 'object', required: Object.keys(required), properties: { ...required, ...optional } },
-});
-const segments = list(
-  { receive: { type: 'array', items: index }, send: { type: 'array', items: index } },
-  { run: text },
-);
-const count = { type: 'integer', minimum: 1, maximum: 1_000_000 };
-const stages = list({ name: text, repeat: count, firstTick: index, begin: moves, segments, next: moves, end: moves });
-const FORMAT = {
-  type: 'object',
-  required: ['shard', 'functions', 'messages'],
-  properties: {
-    shard: index,
-    functions: list(
-      {
-        name: text,
-        batch: { ...count, maximum: 2 ** 31 },
-        inputs: list({ name: text, type: { enum: ['u8', 'i32', 'f32'] }, shape }),
-        stages,
-        results: list({ name: text, value: text }),
-      },
-      { microbatches: { ...count, maximum: 1024 }, after: stages },
-    ),
-    messages: list({ id: index, from: index, to: index, values: list({ name: text, shape }) }),
-  },
-};
+import { readSpecJson } from '../support/spec-file.ts';
 
 let validate: ValidateFunction | undefined;
 
 /** @returns what is wrong with the form, or nothing */
 export function scheduleFormatProblem(value: unknown): string | undefined {
-  validate ??= new Ajv2020({ strict: false }).compile(FORMAT);
+  validate ??= new Ajv2020({ strict: false }).compile(readSpecJson('schedule.schema.json'));
   if (validate(value)) return undefined;
   const [first] = validate.errors ?? [];
   return `${first?.instancePath ?? ''} ${first?.message ?? 'is no schedule'}`.trim();

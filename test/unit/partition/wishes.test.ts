@@ -1,0 +1,102 @@
+/** What a schedule and a mesh file ask of a cut is kept, also where nodes are cut into tiles. */
+import { expect, test, vi } from 'vitest';
+import { uniformMachines } from '../../../compiler/6-partition/problem.ts';
+import { buildProgram } from '../../../compiler/build-program.ts';
+import { scheduledMachines } from '../../../compiler/build-shards.ts';
+import { type CutModel, cutModel, type Pinned } from '../../../compiler/cut-model.ts';
+import { checked } from '../../support/check-source.ts';
+
+vi.setConfig({ testTimeout: 60_000 });
+
+/** @param schedule settings, or nothing */
+function staged(schedule: string): ReturnType<typeof buildProgram> {
+  const text = `pcn 1
+import std/nodes
+import std/links
+import std/learn
+import std/data
+
+cluster pair() {
+  node low:  f32[8] = nodes.gaussian()
+  node high: f32[8] = nodes.gaussian()
+  link low -> high = links.dense()
+  expose low, high
+}
+
+model m {
+  sense x: f32[6]
+  cluster p[3] = pair()
+  node y: f32[4] = nodes.gaussian()
+  link x -> p[*].low = links.dense()
+  link p[*].high -> y = links.dense()
+}
+
+train il of m on data.file("points.npz", x = f32[6], y = f32[4]) {
+  clamp x = sample.x
+  clamp y = sample.y
+  method    = learn.il(steps = 3, rate = 0.1)
+  optimizer = learn.sgd()
+  batch     = 4
+  epochs    = 1
+}
+${schedule === '' ? '' : `\nschedule home of m {\n${schedule}\n}\n`}`;
+  const all = checked(text);
+  const [task] = all.trains;
+  if (!task) throw new Error('no task');
+  return buildProgram({ checked: all, model: task.model, task, predicts: [] });
+}
+
+function cutInto(shards: number, schedule: string, pinned?: Pinned): CutModel {
+  const cut = cutModel(staged(schedule), uniformMachines(shards), undefined, pinned);
+  if (cut.kind === 'impossible') throw new Error(cut.reason);
+  return cut;
+}
+
+const shardOf = ({ nodes }: CutModel, name: string): number => nodes.findIndex((own) => own.includes(name));
+
+test('nodes that stay together are whole and on one machine, however many shards there are', () => {
+  for (const shards of [2, 5, 12]) {
+    const cut = cutInto(shards, '  keep_together = [x, y]');
+    expect(shardOf(cut, 'x')).toBeGreaterThanOrEqual(0);
+    expect(shardOf(cut, 'y')).toBe(shardOf(cut, 'x'));
+  }
+});
+
+test('groups that share a node are one', () => {
+  const cut = cutInto(3, '  keep_together = [[x, y], [y, p[1].low]]');
+  expect(new Set(['x', 'y', 'p[1].low'].map((name) => shardOf(cut, name))).size).toBe(1);
+});
+
+test('cut_at says what may be cut: clusters stay whole, nodes stay whole, or neither', () => {
+  const clusters = cutInto(3, '  cut_at = clusters');
+  for (let i = 0; i < 3; i++) expect(shardOf(clusters, `p[${i}].low`)).toBe(shardOf(clusters, `p[${i}].high`));
+  expect(cutInto(6, '  cut_at = nodes').tiling.size).toBe(0);
+  expect(cutInto(12, '  cut_at = anywhere').tiling.size).toBeGreaterThan(0);
+  const most = (schedule: string): string => {
+    const cut = cutModel(staged(schedule), uniformMachines(1000));
+    return cut.kind === 'impossible' ? cut.reason : 'it was cut';
+  };
+  expect(most('  cut_at = clusters')).toBe('m can be cut into 5 parts at most, not into 1000');
+  expect(most('  cut_at = nodes')).toBe('m can be cut into 8 parts at most, not into 1000');
+  expect(most('')).toBe('m can be cut into 58 parts at most, not into 1000');
+});
+
+test('a node is on the machine that a mesh file keeps it on', () => {
+  for (const shards of [2, 4, 12])
+    for (const machine of [0, shards - 1]) {
+      const cut = cutInto(shards, '', new Map([['x', machine]]));
+      expect(cut.nodes[machine], `${shards} shards`).toContain('x');
+    }
+});
+
+test('a schedule says what each machine has', () => {
+  const model = staged('  memory = 1MiB\n  uplink = 8Mbit/s\n  latency = 40ms');
+  const { list, latency } = scheduledMachines(model, 2);
+  expect(list).toMatchObject([
+    { memory: 2 ** 20, upload: 1e6, download: Infinity },
+    { memory: 2 ** 20, upload: 1e6, download: Infinity },
+  ]);
+  expect([...(latency ?? [])]).toEqual([0.02, 0.02, 0.02, 0.02]);
+  const tight = cutModel(model, { list: list.map((m) => ({ ...m, memory: 100 })) });
+  expect(tight.kind === 'impossible' && tight.reason).toMatch(/needs 0\.\d MiB/);
+});
