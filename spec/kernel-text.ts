@@ -15,6 +15,8 @@ import type {
 } from './kernels.ts';
 
 const json = (value: unknown): string => JSON.stringify(value);
+const SHARED = ' shared';
+const showAccess = (b: KernelBinding): string => `${b.access}${b.shared ? SHARED : ''}`;
 const showRegion = (r: Region): string => `${json(r.name)} at ${json(r.arena)} ${r.offset} : ${r.elements}`;
 
 export function printKernels(program: KernelProgram): string {
@@ -23,7 +25,7 @@ export function printKernels(program: KernelProgram): string {
     ...program.arenas.map((a) => `arena ${json(a.name)} : ${a.elements}`),
     ...program.modules.map(
       (m) =>
-        `module ${m.id} ${json(Object.fromEntries(m.bindings.map((b) => [b.name, b.access])))} scalars ${m.scalars}`,
+        `module ${m.id} ${json(Object.fromEntries(m.bindings.map((b) => [b.name, showAccess(b)])))} scalars ${m.scalars}`,
     ),
     ...program.states.map((s) => `state ${showRegion(s)}`),
     ...program.functions.flatMap((f) => ['', ...printFunction(f)]),
@@ -86,8 +88,9 @@ const readers: readonly (readonly [RegExp, Reader])[] = [
   [
     /^module (\S+) (\{.*\}) scalars (\d+)$/,
     (draft, [id = '', bindings, scalars]) => {
-      const access = parse<Record<string, KernelBinding['access']>>(bindings);
-      const listed = Object.entries(access).map(([name, mode]) => ({ name, access: mode }));
+      const listed = Object.entries(parse<Record<string, string>>(bindings)).map(([name, text]) =>
+        readBinding(name, text),
+      );
       draft.modules.push({ id, bindings: listed, scalars: Number(scalars) });
     },
   ],
@@ -171,6 +174,12 @@ function readLine(draft: Draft, line: string): void {
 
 function readRegion([name, arena, offset, elements]: readonly string[]): Region {
   return { name: parse(name), arena: parse(arena), offset: Number(offset), elements: Number(elements) };
+}
+
+function readBinding(name: string, text: string): KernelBinding {
+  const shared = text.endsWith(SHARED);
+  const access = (shared ? text.slice(0, -SHARED.length) : text) as KernelBinding['access'];
+  return shared ? { name, access, shared } : { name, access };
 }
 
 function current(draft: Draft): FunctionDraft {

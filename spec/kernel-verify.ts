@@ -33,7 +33,10 @@ export function verifyKernels(program: KernelProgram): void {
 
 function verifyModule(m: KernelModule): void {
   check(/^[a-z][a-z0-9-]*$/.test(m.id), `${m.id} is no name of a module`);
-  check(m.bindings.length >= 1 && m.bindings.length <= MOST_BINDINGS, `${m.id} binds ${m.bindings.length} buffers`);
+  const shared = m.bindings.filter((b) => b.shared).length;
+  const buffers = m.bindings.length - shared + Math.min(1, shared);
+  check(buffers >= 1 && buffers <= MOST_BINDINGS, `${m.id} binds ${buffers} buffers`);
+  check(shared <= MOST_SCALARS, `${m.id} has ${shared} tensors in one buffer`);
   check(
     m.bindings.some((b) => b.access !== 'read'),
     `${m.id} writes nothing`,
@@ -109,6 +112,11 @@ function verifyDispatch(
   if (d.scalars !== undefined) check(f.scalars[d.scalars]?.length === module.scalars, `${where} wants other scalars`);
   check(Object.values(d.constants).every(Number.isFinite), `${where} has a constant that is no number`);
   const bound = d.regions.map(known);
+  const shared = new Set(module.bindings.flatMap((b, i) => (b.shared ? [bound[i]?.arena] : [])));
+  check(shared.size <= 1, `${where} shares ${shared.size} buffers`);
+  module.bindings.forEach((b, i) => {
+    check(b.shared || !shared.has(bound[i]?.arena), `${where} binds part of the buffer that it shares`);
+  });
   module.bindings.forEach(({ access }, i) => {
     const region = bound[i] as Region;
     if (access !== 'write') written.read(region, where);

@@ -11,7 +11,7 @@ export const REGION_ALIGNMENT = 64;
 export const MOST_BINDINGS = 8;
 /** Groups along one direction of a dispatch: what every WebGPU adapter offers. */
 export const MOST_GROUPS = 65535;
-/** Numbers of the host in one dispatch: 256 bytes of them. */
+/** Numbers of the host in one dispatch, and tensors that share a buffer: 256 bytes of them. */
 export const MOST_SCALARS = 64;
 
 /** One buffer of the device, in elements of four bytes. */
@@ -34,13 +34,18 @@ export interface KernelBinding {
   readonly name: string;
   /** `update`: each element is read, then written. */
   readonly access: 'read' | 'write' | 'update';
+  /** Lies in the one buffer that all such tensors of a dispatch share: a kernel may name more tensors than it may bind. */
+  readonly shared?: true;
 }
 
 /** One WGSL module, in the plan as `kernels/ID.wgsl`; its entry is `main`. */
 export interface KernelModule {
   /** Kind and hash: `product-1f0a3b9c44d2`. */
   readonly id: string;
-  /** Bindings 0, 1, … of group 0, storage buffers; behind them a uniform of `scalars` numbers where there are any. */
+  /**
+   * Bindings 0, 1, … of group 0, storage buffers; behind them the buffer of the shared ones, a uniform of `scalars`
+   * numbers, and one with the place of each shared tensor, in elements; each where there is any.
+   */
   readonly bindings: readonly KernelBinding[];
   readonly scalars: number;
 }

@@ -11,6 +11,7 @@ import { unroll } from '../../5-program/passes/peel.ts';
 import { axisOf } from '../../operators/reduction.ts';
 import type { Flat, FlatOp, Use } from './flat.ts';
 import { loweringOf } from './operators.ts';
+import { splitProducts } from './split.ts';
 
 export function flatten(program: Program, f: ProgramFunction): Flat {
   const straight = removeDeadCode(unroll(f));
@@ -65,7 +66,7 @@ function* inParts(ops: readonly Op[], shapes: ReadonlyMap<string, Shape>): Gener
 /** Operators that are written as several others. */
 function rewritten(ops: readonly Op[], shapes: Map<string, Shape>): Op[] {
   const result: Op[] = [];
-  for (const op of inParts(ops, shapes)) {
+  for (const op of splitProducts(inParts(ops, shapes), shapes)) {
     shapes.set(op.id, op.shape);
     const lowering = op.op === 'constant' ? undefined : loweringOf(op.op);
     if (lowering?.kind !== 'rewrite') {

@@ -60,7 +60,7 @@ export function writeKernel(cluster: Cluster, flat: Flat, regions: ReadonlyMap<s
 }
 
 /** More groups than fit in a row go on in the next one. */
-function linearGroups(count: number): [number, number, number] {
+export function linearGroups(count: number): [number, number, number] {
   if (count <= MOST_GROUPS) return [count, 1, 1];
   const rows = Math.ceil(count / MOST_GROUPS);
   return [Math.ceil(count / rows), rows, 1];
@@ -108,9 +108,9 @@ function elementwise(w: ModuleWriter, op: FlatOp, args: readonly string[]): stri
 }
 
 /** What is done with each element of the result, and where it goes: everything is read before anything is written. */
-function writeFinish(w: ModuleWriter, cluster: Cluster, regions: ReadonlyMap<string, Region>): void {
+export function writeFinish(w: ModuleWriter, cluster: Cluster, regions: ReadonlyMap<string, Region>): void {
   const { anchor, members, outputs } = cluster;
-  w.block(anchor ? 'fn finish(at: u32, value: f32)' : 'fn finish(at: u32)', () => {
+  w.block(`fn finish${w.part}(${anchor ? 'at: u32, value: f32' : 'at: u32'})`, () => {
     const names = new Map<string, string>(anchor ? [[anchor.id, 'value']] : []);
     for (const op of members) {
       const args = op.uses.map((u) => names.get(u.base) ?? w.load(u, repeatedPlace(w, 'at', u.shape, op.shape)));
@@ -120,17 +120,18 @@ function writeFinish(w: ModuleWriter, cluster: Cluster, regions: ReadonlyMap<str
       // A new value in the place of its state takes the state's binding.
       const base = regions.get(id)?.name ?? id;
       const known = w.bindings.some((b) => b.base === base);
-      w.line(`${w.bind(base, `out${i}`, known ? 'update' : 'write')}[at] = ${names.get(id)};`);
+      const bound = w.bind(base, `out${i}`, known ? 'update' : 'write');
+      w.line(`${w.slot(bound, 'at')} = ${names.get(id)};`);
     });
   });
 }
 
-function servesOf(cluster: Cluster): string {
+export function servesOf(cluster: Cluster): string {
   const origins = new Set(opsOf(cluster).flatMap((op) => (op.origin === undefined ? [] : [op.origin])));
   return [...origins].join(', ');
 }
 
-function flopsOf(cluster: Cluster): number {
+export function flopsOf(cluster: Cluster): number {
   return opsOf(cluster).reduce((sum, op) => {
     if (!isOperator(op.op)) return sum;
     const shapes = op.uses.map((u) => u.shape);

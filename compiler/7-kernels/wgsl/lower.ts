@@ -11,9 +11,12 @@ import {
   type Region,
 } from '../../../spec/kernels.ts';
 import type { Program, ProgramFunction } from '../../../spec/program.ts';
-import { clusters } from './cluster.ts';
+import { type Cluster, clusters } from './cluster.ts';
+import type { Flat } from './flat.ts';
 import { flatten } from './flatten.ts';
+import { grouped } from './group.ts';
 import { type WrittenKernel, writeKernel } from './kernel.ts';
+import { writeLaunch } from './launch.ts';
 import { Arenas, placeStates, placeValues, type SharedArenas, ValueArena } from './place.ts';
 
 export interface LoweredKernels {
@@ -61,20 +64,21 @@ function lowerFunction(
   modules: Modules,
 ): KernelFunction {
   const flat = flatten(program, f);
-  const kernels = clusters(flat);
-  const layout = placeValues(f, flat, kernels, states, shared);
+  const launches = grouped(clusters(flat), flat);
+  const layout = placeValues(f, flat, launches, states, shared);
   const blocks = new Map<string, number>();
-  const dispatches = kernels.map((cluster): Dispatch => {
-    const kernel = writeKernel(cluster, flat, layout.of);
-    const { groups, constants, serves, flops } = kernel;
-    const regions = kernel.bindings.map((b) => layout.of.get(b.base)?.name ?? b.base);
-    const rest = { module: modules.add(kernel), groups, constants, regions, serves, flops };
-    if (kernel.scalars.length === 0) return rest;
-    const key = JSON.stringify(kernel.scalars.map((id) => flat.scalars.get(id)));
-    const index = blocks.get(key) ?? blocks.size;
-    blocks.set(key, index);
-    return { ...rest, scalars: index };
-  });
+  const dispatches = launches
+    .flatMap((launch) => writeAll(launch, flat, layout.of))
+    .map((kernel): Dispatch => {
+      const { groups, constants, serves, flops } = kernel;
+      const regions = kernel.bindings.map((b) => layout.of.get(b.base)?.name ?? b.base);
+      const rest = { module: modules.add(kernel), groups, constants, regions, serves, flops };
+      if (kernel.scalars.length === 0) return rest;
+      const key = JSON.stringify(kernel.scalars.map((id) => flat.scalars.get(id)));
+      const index = blocks.get(key) ?? blocks.size;
+      blocks.set(key, index);
+      return { ...rest, scalars: index };
+    });
   return {
     name: f.name,
     batch: f.batch,
@@ -87,13 +91,19 @@ function lowerFunction(
   };
 }
 
+/** One kernel for a launch; one for each of its parts where they cannot be together. */
+function writeAll(launch: readonly Cluster[], flat: Flat, regions: ReadonlyMap<string, Region>): WrittenKernel[] {
+  const together = launch.length > 1 ? writeLaunch(launch, flat, regions) : undefined;
+  return together ? [together] : launch.map((cluster) => writeKernel(cluster, flat, regions));
+}
+
 /** Modules of the same text are one. */
 class Modules {
   readonly list: KernelModule[] = [];
   private readonly found = new Map<string, { readonly text: string; readonly serves: Set<string> }>();
 
   add({ kind, text, bindings, scalars, serves }: WrittenKernel): string {
-    const accesses = bindings.map((b) => b.access).join(' ');
+    const accesses = bindings.map((b) => (b.shared ? `${b.access} shared` : b.access)).join(' ');
     const id = `${kind}-${createHash('sha256').update(`${accesses}\n${text}`).digest('hex').slice(0, 12)}`;
     const known = this.found.get(id);
     if (known) known.serves.add(serves);
@@ -101,7 +111,7 @@ class Modules {
       this.found.set(id, { text, serves: new Set([serves]) });
       this.list.push({
         id,
-        bindings: bindings.map(({ name, access }) => ({ name, access })),
+        bindings: bindings.map(({ name, access, shared }) => (shared ? { name, access, shared } : { name, access })),
         scalars: scalars.length,
       });
     }

@@ -9,6 +9,8 @@ import type { Flat } from './flat.ts';
 
 /** Elements of one buffer that every adapter can make (256 MiB); a larger tensor gets a buffer of its own. */
 const MOST_ELEMENTS = 64 * 1024 * 1024;
+/** Elements of one buffer that every adapter can bind as a whole (128 MiB). */
+const MOST_BOUND = 32 * 1024 * 1024;
 
 const aligned = (n: number): number => Math.ceil(n / REGION_ALIGNMENT) * REGION_ALIGNMENT;
 
@@ -60,7 +62,7 @@ export interface SharedArenas {
 export function placeValues(
   f: ProgramFunction,
   flat: Flat,
-  kernels: readonly Cluster[],
+  launches: readonly (readonly Cluster[])[],
   states: readonly Region[],
   shared: SharedArenas,
 ): Layout {
@@ -71,19 +73,20 @@ export function placeValues(
     own.push(region);
   };
   for (const i of f.inputs) put(i.id, shared.inputs.append(i.id, packedElements(i.type, sizeOf(i.shape))));
-  const lastRead = lastReads(flat, kernels);
+  const lastRead = lastReads(flat, launches);
   const copies: { from: string; to: string }[] = [];
   const inPlace = new Map<string, Region>();
   for (const { state, value } of flat.updates) {
     const region = of.get(state);
-    if (region && canWriteInPlace(state, value, kernels)) inPlace.set(value, region);
+    if (region && canWriteInPlace(state, value, launches)) inPlace.set(value, region);
     else copies.push({ from: value, to: state });
   }
   const results = new Set(flat.results.map((r) => r.value));
   const alive: { region: Region; until: number }[] = [];
-  kernels.forEach((kernel, time) => {
-    for (const output of kernel.outputs) {
-      const elements = kernel.elements;
+  launches.forEach((launch, time) => {
+    for (const { output, elements } of launch.flatMap((k) =>
+      k.outputs.map((o) => ({ output: o, elements: k.elements })),
+    )) {
       const there = inPlace.get(output);
       if (there) of.set(output, there);
       else if (results.has(output)) put(output, shared.results.append(output, elements));
@@ -104,24 +107,25 @@ export function placeValues(
   return { of, own, copies };
 }
 
-/** The kernel that reads each value last; what is copied at the end stays for good. */
-function lastReads(flat: Flat, kernels: readonly Cluster[]): Map<string, number> {
+/** The launch that reads each value last; what is copied at the end stays for good. */
+function lastReads(flat: Flat, launches: readonly (readonly Cluster[])[]): Map<string, number> {
   const last = new Map<string, number>();
-  kernels.forEach((kernel, time) => {
-    for (const base of inputsOf(kernel, flat)) last.set(base, time);
+  launches.forEach((launch, time) => {
+    for (const kernel of launch) for (const base of inputsOf(kernel, flat)) last.set(base, time);
   });
-  for (const { value } of flat.updates) last.set(value, kernels.length);
+  for (const { value } of flat.updates) last.set(value, launches.length);
   return last;
 }
 
-/** Nobody reads the old value later, and the kernel that writes the new one reads the old one place by place. */
-function canWriteInPlace(state: string, value: string, kernels: readonly Cluster[]): boolean {
-  const writer = kernels.findIndex((k) => k.outputs.includes(value));
-  const kernel = kernels[writer];
+/** Nobody reads the old value at that time or later, and the kernel that writes the new one reads the old one place by place. */
+function canWriteInPlace(state: string, value: string, launches: readonly (readonly Cluster[])[]): boolean {
+  const writer = launches.findIndex((launch) => launch.some((k) => k.outputs.includes(value)));
+  const kernel = launches[writer]?.find((k) => k.outputs.includes(value));
   if (!kernel) return false;
   const reads = (k: Cluster): boolean =>
     [k.anchor, ...k.claimed.values(), ...k.members].some((op) => op?.uses.some((u) => u.base === state));
-  if (kernels.slice(writer + 1).some(reads)) return false;
+  const others = launches.slice(writer).flat();
+  if (others.some((k) => k !== kernel && reads(k))) return false;
   const otherwise = [kernel.anchor, ...kernel.claimed.values()];
   if (otherwise.some((op) => op?.uses.some((u) => u.base === state))) return false;
   return kernel.members.every((op) => op.uses.every((u) => u.base !== state || sizeOf(u.shape) === kernel.elements));
@@ -138,7 +142,7 @@ export class ValueArena {
       this.taken[i] ??= [];
       const list = this.taken[i] ?? [];
       const { at, offset } = gap(list, wanted);
-      if (offset > 0 && offset + wanted > MOST_ELEMENTS) continue;
+      if (offset > 0 && offset + wanted > MOST_BOUND) continue;
       const region = { name, arena: i === 0 ? 'values' : `values.${i}`, offset, elements };
       list.splice(at, 0, region);
       this.sizes[i] = Math.max(this.sizes[i] ?? 0, offset + wanted);

@@ -27,6 +27,12 @@ export const TILES = {
   large: { threads: [16, 16], rows: 4, depth: 16 },
 } as const satisfies Record<string, Tile>;
 
+/** Products of one launch have groups of as many threads, and share the memory of one tile. */
+export const PART_TILE = TILES.large;
+export const PART_THREADS = PART_TILE.threads[0] * PART_TILE.threads[1];
+/** Rows of the result that a part without tiles works out at once. */
+export const PART_ROWS = PART_THREADS / 16;
+
 export interface Matrices {
   readonly m: number;
   readonly n: number;
@@ -54,9 +60,13 @@ export function defaultTile({ m, n }: Matrices): Tile | undefined {
 /** Threads across and down where there are no tiles. */
 const PLAIN = [16, 4] as const;
 
-/** Groups across, down, and one for each page. */
-export function productGroups({ m, n, batch }: Matrices, tile: Tile | undefined): [number, number, number] {
-  const [across, down] = tile ? [tileColumns(tile), tileRows(tile)] : PLAIN;
+/** Groups across, down, and one for each page. @param plain rows of a group without tiles */
+export function productGroups(
+  { m, n, batch }: Matrices,
+  tile: Tile | undefined,
+  plain: number = PLAIN[1],
+): [number, number, number] {
+  const [across, down] = tile ? [tileColumns(tile), tileRows(tile)] : [PLAIN[0], plain];
   return [Math.ceil(n / across), Math.ceil(m / down), sizeOf(batch)];
 }
 
@@ -95,24 +105,34 @@ function sidesOf(w: ModuleWriter, op: FlatOp): { sides: Sides; begin: () => void
     rows,
     columns,
     depth,
-    left: (row, d) => `${names.left}[${page.left}${ta ? `${d} * ${rows} + ${row}` : `${row} * ${depth} + ${d}`}]`,
+    left: (row, d) => w.slot(names.left, `${page.left}${ta ? `${d} * ${rows} + ${row}` : `${row} * ${depth} + ${d}`}`),
     right: (d, column) =>
-      `${names.right}[${page.right}${tb ? `(${column}) * ${depth} + ${d}` : `${d} * ${columns} + ${column}`}]`,
+      w.slot(names.right, `${page.right}${tb ? `(${column}) * ${depth} + ${d}` : `${d} * ${columns} + ${column}`}`),
     at: (row, column) => `${paged ? `(page * ${rows} + ${row})` : row} * ${columns} + ${column}`,
   };
   return { sides, begin };
 }
 
-/** Writes `main`; `finish(at, sum)` is called for every element of the result. */
-export function writeProduct(w: ModuleWriter, op: FlatOp, tile: Tile | undefined): void {
+/** How a product begins: as a module's `main`, or as one of several parts of a module, with `thread` alone. */
+type Entry = 'main' | 'part';
+
+/** Writes `main`, or `part`; `finish(at, sum)` is called for every element of the result. */
+export function writeProduct(w: ModuleWriter, op: FlatOp, tile: Tile | undefined, entry: Entry = 'main'): void {
   const { sides, begin } = sidesOf(w, op);
-  if (tile) writeTiled(w, op, tile, sides, begin);
-  else writePlain(w, sides, begin);
+  if (tile) writeTiled(w, op, tile, sides, begin, entry);
+  else writePlain(w, sides, begin, entry);
 }
 
-function writePlain(w: ModuleWriter, sides: Sides, begin: () => void): void {
-  w.line(`@compute @workgroup_size(${PLAIN[0]}, ${PLAIN[1]})`);
-  w.block('fn main(@builtin(workgroup_id) group: vec3u, @builtin(global_invocation_id) place: vec3u)', () => {
+const partHead = (w: ModuleWriter): string => `fn part${w.part}(group: vec3u, thread: u32)`;
+
+function writePlain(w: ModuleWriter, sides: Sides, begin: () => void, entry: Entry): void {
+  if (entry === 'main') w.line(`@compute @workgroup_size(${PLAIN[0]}, ${PLAIN[1]})`);
+  const head = 'fn main(@builtin(workgroup_id) group: vec3u, @builtin(global_invocation_id) place: vec3u)';
+  w.block(entry === 'main' ? head : partHead(w), () => {
+    if (entry === 'part')
+      w.line(
+        `let place = vec2u(group.x * ${PLAIN[0]}u + thread % ${PLAIN[0]}u, group.y * ${PLAIN[0]}u + thread / ${PLAIN[0]}u);`,
+      );
     begin();
     w.line('let column = place.x;');
     w.line('let row = place.y;');
@@ -121,20 +141,21 @@ function writePlain(w: ModuleWriter, sides: Sides, begin: () => void): void {
     w.block(`for (var k = 0u; k < ${sides.depth}; k++)`, () => {
       w.line(`sum += ${sides.left('row', 'k')} * ${sides.right('k', 'column')};`);
     });
-    w.line(`finish(${sides.at('row', 'column')}, sum);`);
+    w.line(`finish${w.part}(${sides.at('row', 'column')}, sum);`);
   });
 }
 
-function writeTiled(w: ModuleWriter, op: FlatOp, tile: Tile, sides: Sides, begin: () => void): void {
+function writeTiled(w: ModuleWriter, op: FlatOp, tile: Tile, sides: Sides, begin: () => void, entry: Entry): void {
   const { ta, tb } = matricesOf(op);
   const [rows, columns] = [tileRows(tile), tileColumns(tile)];
   const threads = tile.threads[0] * tile.threads[1];
-  w.line(`var<workgroup> left_tile: array<f32, ${rows * tile.depth}>;`);
-  w.line(`var<workgroup> right_tile: array<vec4f, ${(columns / 4) * tile.depth}>;`);
-  w.line(`@compute @workgroup_size(${tile.threads[1]}, ${tile.threads[0]})`);
+  w.once(`var<workgroup> left_tile: array<f32, ${rows * tile.depth}>;`);
+  w.once(`var<workgroup> right_tile: array<vec4f, ${(columns / 4) * tile.depth}>;`);
+  if (entry === 'main') w.line(`@compute @workgroup_size(${tile.threads[1]}, ${tile.threads[0]})`);
   const head =
     'fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_id) lane: vec3u, @builtin(local_invocation_index) thread: u32)';
-  w.block(head, () => {
+  w.block(entry === 'main' ? head : partHead(w), () => {
+    if (entry === 'part') w.line(`let lane = vec2u(thread % ${tile.threads[1]}u, thread / ${tile.threads[1]}u);`);
     begin();
     w.line(`let first_row = group.y * ${rows}u;`);
     w.line(`let first_column = group.x * ${columns}u;`);
@@ -173,16 +194,16 @@ function writeTiled(w: ModuleWriter, op: FlatOp, tile: Tile, sides: Sides, begin
     w.line('let column = first_column + lane.x * 4u;');
     for (let r = 0; r < tile.rows; r++) {
       w.line(
-        `finish_row(${sides.paged ? 'page' : '0u'}, first_row + lane.y * ${tile.rows}u + ${r}u, column, sum${r});`,
+        `finish_row${w.part}(${sides.paged ? 'page' : '0u'}, first_row + lane.y * ${tile.rows}u + ${r}u, column, sum${r});`,
       );
     }
   });
-  w.block(`fn finish_row(page: u32, row: u32, column: u32, sums: vec4f)`, () => {
+  w.block(`fn finish_row${w.part}(page: u32, row: u32, column: u32, sums: vec4f)`, () => {
     w.line(`if (row >= ${sides.rows}) { return; }`);
     w.line(`let at = ${sides.at('row', 'column')};`);
     // In a loop, so that what is done with an element stands in the kernel once for each row.
     w.block(`for (var i = 0u; i < ${COLUMNS}u; i++)`, () => {
-      w.line(`if (column + i < ${sides.columns}) { finish(at + i, sums[i]); }`);
+      w.line(`if (column + i < ${sides.columns}) { finish${w.part}(at + i, sums[i]); }`);
     });
   });
 }

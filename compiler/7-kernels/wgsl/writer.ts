@@ -10,6 +10,7 @@ export interface WrittenBinding {
   readonly name: string;
   readonly base: string;
   readonly access: 'read' | 'write' | 'update';
+  readonly shared: boolean;
 }
 
 /** Values that are at hand where a line is written: by use and place. */
@@ -28,9 +29,14 @@ export class ModuleWriter {
   private readonly scopes: Scope[] = [new Map()];
   private names = 0;
   private depth = 0;
+  private readonly shares: (base: string) => boolean;
+  /** Behind every name of a part, where a module has several. */
+  part = '';
 
-  constructor(flat: Flat) {
+  /** @param shares values that lie in the one buffer that several share */
+  constructor(flat: Flat, shares: (base: string) => boolean = () => false) {
     this.flat = flat;
+    this.shares = shares;
   }
 
   line(text: string): void {
@@ -87,9 +93,20 @@ export class ModuleWriter {
 
   /** A size with a name of its own. */
   named(name: string, n: number): string {
-    this.fixed.set(name, n);
-    if (n > 1 && !this.sizes.has(n)) this.sizes.set(n, name);
-    return name;
+    const own = this.count(name, n);
+    if (n > 1 && !this.sizes.has(n)) this.sizes.set(n, own);
+    return own;
+  }
+
+  /** A number of the dispatch that is no size of a tensor. */
+  count(name: string, n: number): string {
+    this.fixed.set(`${name}${this.part}`, n);
+    return `${name}${this.part}`;
+  }
+
+  /** A line of the module itself, once however many parts want it. */
+  once(text: string): void {
+    if (!this.lines.includes(text)) this.line(text);
   }
 
   /** Values of all overrides. */
@@ -116,8 +133,15 @@ export class ModuleWriter {
       if (before.access !== access && access !== 'read') this.bindings[known] = { ...before, access: 'update' };
       return before.name;
     }
-    this.bindings.push({ name, base, access });
-    return name;
+    const own = `${name}${this.part}`;
+    this.bindings.push({ name: own, base, access, shared: this.shares(base) });
+    return own;
+  }
+
+  /** The element of a bound tensor, to read or to write. */
+  slot(name: string, at: string): string {
+    const shared = this.bindings.find((b) => b.name === name)?.shared;
+    return shared ? `shared_values[places.${name} + ${at}]` : `${name}[${at}]`;
   }
 
   /** One element of a value in memory, a constant or a scalar, at a linear place. */
@@ -134,7 +158,7 @@ export class ModuleWriter {
   private element(base: string, name: string, at: string): string {
     const type = this.flat.types.get(base);
     if (type === 'u8') return `f32((${name}[(${at}) / 4u] >> (8u * ((${at}) % 4u))) & 255u)`;
-    return type === 'i32' ? `f32(${name}[${at}])` : `${name}[${at}]`;
+    return type === 'i32' ? `f32(${name}[${at}])` : this.slot(name, at);
   }
 
   private scalar(id: string): string {
@@ -151,16 +175,25 @@ export class ModuleWriter {
       return type === 'u8' ? 'u32' : type === 'i32' ? 'i32' : 'f32';
     };
     const body = this.lines.join('\n');
+    const own = this.bindings.filter((b) => !b.shared);
+    const shared = this.bindings.filter((b) => b.shared);
+    let next = own.length;
     const head = [
       ...Object.keys(this.constants()).map((name) => `override ${name}: u32;`),
-      ...this.bindings.map(({ name, base, access }, i) => {
+      ...own.map(({ name, base, access }, i) => {
         const mode = access !== 'read' || writable(base) ? 'read_write' : 'read';
         return `@group(0) @binding(${i}) var<storage, ${mode}> ${name}: array<${types(base)}>;`;
       }),
     ];
+    if (shared.length > 0)
+      head.push(`@group(0) @binding(${next++}) var<storage, read_write> shared_values: array<f32>;`);
     if (this.scalars.length > 0) {
       head.push(`struct Scalars { ${this.scalars.map((_, i) => `s${i}: f32`).join(', ')} }`);
-      head.push(`@group(0) @binding(${this.bindings.length}) var<uniform> scalars: Scalars;`);
+      head.push(`@group(0) @binding(${next++}) var<uniform> scalars: Scalars;`);
+    }
+    if (shared.length > 0) {
+      head.push(`struct Places { ${shared.map(({ name }) => `${name}: u32`).join(', ')} }`);
+      head.push(`@group(0) @binding(${next++}) var<uniform> places: Places;`);
     }
     if (body.includes('bitcast<f32>(infinite)')) head.push('var<private> infinite: u32 = 0x7f800000u;');
     if (body.includes('bitcast<f32>(not_a_number)')) head.push('var<private> not_a_number: u32 = 0x7fc00000u;');

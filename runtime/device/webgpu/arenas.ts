@@ -19,6 +19,10 @@ export class DeviceArenas {
     const { maxBufferSize, maxStorageBufferBindingSize } = this.device.limits;
     for (const arena of kernels.arenas)
       if (arena.elements * 4 > maxBufferSize) throw tooLarge(arena.name, arena.elements * 4, maxBufferSize, gpu);
+    const bound = new Set(sharedArenas(kernels));
+    for (const arena of kernels.arenas)
+      if (bound.has(arena.name) && arena.elements * 4 > maxStorageBufferBindingSize)
+        throw tooLarge(arena.name, arena.elements * 4, maxStorageBufferBindingSize, gpu);
     for (const r of [...kernels.states, ...kernels.functions.flatMap((f) => f.regions)])
       if (r.elements * 4 > maxStorageBufferBindingSize)
         throw tooLarge(r.name, r.elements * 4, maxStorageBufferBindingSize, gpu);
@@ -58,6 +62,15 @@ export class DeviceArenas {
   destroy(): void {
     for (const buffer of this.buffers.values()) buffer.destroy();
   }
+}
+
+/** Those that some dispatch binds as a whole. */
+function sharedArenas({ modules, functions, states }: KernelProgram): string[] {
+  const sharing = new Map(modules.map((m) => [m.id, m.bindings.findIndex((b) => b.shared)]));
+  return functions.flatMap((f) => {
+    const arenas = new Map([...states, ...f.regions].map((r) => [r.name, r.arena]));
+    return f.dispatches.flatMap((d) => arenas.get(d.regions[sharing.get(d.module) ?? -1] ?? '') ?? []);
+  });
 }
 
 function tooLarge(name: string, bytes: number, limit: number, gpu: Gpu): EnvironmentError {

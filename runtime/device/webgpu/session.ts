@@ -8,6 +8,7 @@ import {
   KERNEL_LIST,
   type KernelFunction,
   type KernelInput,
+  type KernelModule,
   type KernelProgram,
   type Region,
 } from '../../../spec/kernels.ts';
@@ -254,10 +255,19 @@ class WebGpuSession implements DeviceSession {
     if (scalars) this.others.push(scalars);
     const steps = await Promise.all(
       f.dispatches.map(async (d): Promise<Step> => {
-        const pipeline = await this.pipelines.get(known(modules, d.module), d.constants);
-        const bound = d.regions.map((region) => this.arenas.binding(known(regions, region)));
+        const module = known(modules, d.module);
+        const pipeline = await this.pipelines.get(module, d.constants);
+        const bound = this.bound(
+          module,
+          d.regions.map((region) => known(regions, region)),
+        );
         if (d.scalars !== undefined && scalars)
           bound.push({ buffer: scalars, offset: d.scalars * SCALAR_BYTES, size: SCALAR_BYTES });
+        const places = this.places(
+          module,
+          d.regions.map((region) => known(regions, region)),
+        );
+        if (places) bound.push({ buffer: places });
         const entries = bound.map((resource, binding) => ({ binding, resource }));
         return {
           pipeline,
@@ -280,6 +290,27 @@ class WebGpuSession implements DeviceSession {
     };
     this.ready.set(name, loaded);
     return loaded;
+  }
+
+  /** Storage buffers: a stretch for each tensor, and behind them the whole buffer of those that share one. */
+  private bound(module: KernelModule, regions: readonly Region[]): GPUBufferBinding[] {
+    const own = regions.filter((_, i) => !module.bindings[i]?.shared);
+    const shared = regions.find((_, i) => module.bindings[i]?.shared);
+    const stretches = own.map((region) => this.arenas.binding(region));
+    return shared ? [...stretches, { buffer: this.arenas.get(shared.arena) }] : stretches;
+  }
+
+  /** Where in their buffer the tensors lie that share one. */
+  private places(module: KernelModule, regions: readonly Region[]): GPUBuffer | undefined {
+    const offsets = regions.filter((_, i) => module.bindings[i]?.shared).map((r) => r.offset);
+    if (offsets.length === 0) return undefined;
+    const usage = GPUBufferUsage.UNIFORM;
+    const size = Math.ceil(offsets.length / 4) * 16;
+    const buffer = this.gpu.device.createBuffer({ label: 'places', size, usage, mappedAtCreation: true });
+    new Uint32Array(buffer.getMappedRange()).set(offsets);
+    buffer.unmap();
+    this.others.push(buffer);
+    return buffer;
   }
 
   private state(id: string): Region {

@@ -1,0 +1,58 @@
+/** The WGSL of one kernel of each kind, as it was accepted: `npm run golden:update` accepts what there is now. */
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { lowerToWgsl } from '../../compiler/7-kernels/wgsl/lower.ts';
+import { productProgram } from '../../runtime/cli/measuring/programs.ts';
+import type { Program } from '../../spec/program.ts';
+import { sideBySide } from '../support/product-programs.ts';
+import { compileStages } from './stages.ts';
+
+const UPDATE = process.env.UPDATE_GOLDEN === '1';
+const FOLDER = 'test/golden/kernels';
+
+/** Modules of a program whose name begins with `kind-`. */
+function modulesOf(program: Program, kind: string): string[] {
+  return [...lowerToWgsl(program).modules].flatMap(([id, text]) => (id.startsWith(`${kind}-`) ? [text] : []));
+}
+
+const golden = (name: string): Program => {
+  const [staged] = compileStages(join('test/golden', name, 'model.pcn')).staged;
+  if (!staged) throw new Error(`${name} has no task`);
+  return staged.program;
+};
+const first = (texts: readonly string[]): string => texts[0] ?? '';
+
+const SMALL = { m: 8, n: 12, k: 20 };
+const LARGE = { m: 64, n: 68, k: 72 };
+const rule = golden('rule-il');
+const kinds: Readonly<Record<string, string>> = {
+  'product-plain': first(modulesOf(rule, 'product')),
+  'product-tiles': first(modulesOf(productProgram({ m: 64, n: 256, k: 32, tb: true }, 1), 'product')),
+  'product-pages': first(modulesOf(golden('arrays'), 'product').filter((text) => text.includes('let page ='))),
+  'products-apart': first(modulesOf(sideBySide([SMALL, LARGE]), 'products')),
+  'products-shared': first(modulesOf(sideBySide([SMALL, LARGE, SMALL]), 'products')),
+  'sum-of-parts': first(modulesOf(productProgram({ m: 4, n: 8, k: 1024, ta: true }, 1), 'reduce')),
+  map: first(modulesOf(rule, 'map')),
+  reduce: first(modulesOf(rule, 'reduce')),
+  gather: first(modulesOf(golden('arrays'), 'gather')),
+};
+
+test.each(Object.entries(kinds))('%s', (name, text) => {
+  const path = join(FOLDER, `${name}.wgsl`);
+  if (UPDATE) {
+    mkdirSync(FOLDER, { recursive: true });
+    writeFileSync(path, text);
+  }
+  expect(text, 'there is such a kernel').toContain('@compute');
+  const accepted = existsSync(path) ? readFileSync(path, 'utf8') : '(nothing yet)';
+  expect(text, `${path}: npm run golden:update accepts the change`).toBe(accepted);
+});
+
+test('nothing else is kept', () => {
+  expect(readdirSync(FOLDER).sort()).toEqual(
+    Object.keys(kinds)
+      .map((name) => `${name}.wgsl`)
+      .sort(),
+  );
+});
