@@ -47,7 +47,8 @@ export async function referenceLine(rule: Rule, network: NetworkName): Promise<P
 async function measure(rule: Rule, name: NetworkName): Promise<PeerLine> {
   const network = NETWORKS[name];
   const { openTraining, timeSteps } = await import('../../runtime/cli/measuring/training-steps.ts');
-  const training = await openTraining(referenceModel(network, rule));
+  const { cpuDevice } = await import('../../runtime/device/cpu/cpu.ts');
+  const training = await openTraining(referenceModel(network, rule), cpuDevice);
   await timeSteps(training, WARM, 0);
   // The clock of a process starts with it.
   const ready = performance.now() / 1000;

@@ -5,7 +5,6 @@ import { fileHost, overlayHost } from '../../../compiler/host.ts';
 import { initialValues } from '../../../spec/initialise.ts';
 import { sizeOf } from '../../../spec/program.ts';
 import { stream } from '../../../spec/random.ts';
-import { cpuDevice } from '../../device/cpu/cpu.ts';
 import type { Device, FieldData } from '../../device/device.ts';
 import { buildStages, selectTask } from '../compile-model.ts';
 import { formsOf } from './measure.ts';
@@ -21,7 +20,7 @@ export interface TrainingSteps {
 }
 
 /** @param text with one `train` block, whose fields are of f32: they are filled with normal numbers */
-export async function openTraining(text: string, device: Device = cpuDevice): Promise<TrainingSteps> {
+export async function openTraining(text: string, device: Device): Promise<TrainingSteps> {
   device.warmUp?.();
   const { value, diagnostics, texts } = checkFile(overlayHost({ [FILE]: text }, fileHost()), FILE);
   if (!value) throw new DiagnosticsError(diagnostics, texts);

@@ -8,6 +8,7 @@ import {
   usefulWork,
 } from '../../../runtime/cli/measuring/reference-networks.ts';
 import { openTraining, timeSteps } from '../../../runtime/cli/measuring/training-steps.ts';
+import { cpuDevice } from '../../../runtime/device/cpu/cpu.ts';
 import { atCeiling, measureCeiling } from '../ceiling.ts';
 import { atLeast, type Figure, told } from '../figure.ts';
 import { calmRounds, median, wereDisturbed } from '../statistics.ts';
@@ -22,7 +23,7 @@ export async function batchFigures(rule: Rule, name: NetworkName): Promise<reado
   const work = usefulWork(network, rule);
   const model = referenceModel(network, rule);
   const rounds = await calmRounds(WANTED, measureCeiling, async () => {
-    const training = await openTraining(model);
+    const training = await openTraining(model, cpuDevice);
     const times = await timeSteps(training, WARM, RUNS);
     await training.close();
     return median(times);

@@ -1,6 +1,7 @@
 /** A batch through a thinned link of 2048 x 2048 units, beside the dense one: each against the dense in its own round. */
 
 import { openTraining, timeSteps } from '../../../runtime/cli/measuring/training-steps.ts';
+import { cpuDevice } from '../../../runtime/device/cpu/cpu.ts';
 import { type Figure, told } from '../figure.ts';
 import { median } from '../statistics.ts';
 
@@ -26,10 +27,10 @@ const KINDS: readonly Kind[] = [
 
 export async function sparseFigures(): Promise<readonly Figure[]> {
   const figures: Figure[] = [];
-  const dense = await openTraining(between('links.dense(bias = false)'));
+  const dense = await openTraining(between('links.dense(bias = false)'), cpuDevice);
   figures.push(told('dense link 2048 x 2048, IL, B=128, T=8', median(await timeSteps(dense, WARM, RUNS)), 'ms'));
   for (const { name, text, most } of KINDS) {
-    const thinned = await openTraining(text);
+    const thinned = await openTraining(text, cpuDevice);
     const shares: number[] = [];
     for (let round = 0; round < ROUNDS; round++) {
       const whole = median(await timeSteps(dense, WARM, RUNS));
