@@ -29,14 +29,14 @@ const BATCH = 'batch, il, 784-512-512-10, B=256, T=20';
 /** The folder with `dist/` above this file: the repository, or the archive. */
 function root() {
   let folder = HERE;
-  while (!existsSync(join(folder, 'dist/runtime/cli/main.js'))) {
+  while (!existsSync(join(folder, 'dist/nmc.cjs'))) {
     if (folder === dirname(folder)) throw new Error('no dist/ above this file: npm run build');
     folder = dirname(folder);
   }
   return folder;
 }
 
-const nmc = join(root(), 'dist/runtime/cli/main.js');
+const nmc = join(root(), 'dist/nmc.cjs');
 
 /** The objects that a command prints; nothing where it failed. */
 function objects(command, args, cwd) {
