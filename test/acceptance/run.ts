@@ -10,6 +10,7 @@ import { benchPart } from './parts/bench.ts';
 import { cutsPart } from './parts/cuts.ts';
 import { fanOutPart } from './parts/fan-out.ts';
 import { freshCloneParts } from './parts/fresh-clone.ts';
+import { gpuPart } from './parts/gpu.ts';
 import { memoryParts } from './parts/memory.ts';
 import { meshParts } from './parts/mesh.ts';
 import { mnistParts } from './parts/mnist.ts';
@@ -23,6 +24,7 @@ const parts: readonly Part[] = [
   shardsPart,
   cutsPart,
   benchPart,
+  gpuPart,
   fanOutPart,
   ...memoryParts,
   ...mnistParts,

@@ -214,7 +214,9 @@ class WebGpuSession implements DeviceSession {
       if (pipeline !== set) pass.setPipeline(pipeline);
       set = pipeline;
       pass.setBindGroup(0, group);
-      pass.dispatchWorkgroups(groups[0], groups[1], groups[2]);
+      // Each argument costs: most launches have one row.
+      if (groups[1] === 1 && groups[2] === 1) pass.dispatchWorkgroups(groups[0]);
+      else pass.dispatchWorkgroups(groups[0], groups[1], groups[2]);
     };
     if (profiler) {
       steps.forEach((step, i) => {

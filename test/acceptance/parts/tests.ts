@@ -83,6 +83,31 @@ const suites: readonly Suite[] = [
     files: (root) => ['test/unit/store', 'test/e2e'].flatMap((folder) => filesAbout(root, folder, /kill|resume/)),
   },
   {
+    name: 'webgpu',
+    what: "every example, at a small size, trains on webgpu to the reference's energies, in Node and in a browser",
+    takes: '3 minutes',
+    files: () => [
+      'test/compliance/webgpu.test.ts',
+      'test/compliance/programs-webgpu.test.ts',
+      'test/compliance/launches.test.ts',
+      'test/compliance/split-products.test.ts',
+      'test/e2e/browser-examples.test.ts',
+    ],
+  },
+  {
+    name: 'webgpu-full',
+    what: 'every example on generated data, at its own size, two batches: webgpu reaches the energies of cpu',
+    takes: '20 minutes',
+    files: () => ['test/acceptance/webgpu.long.ts'],
+    config: 'test/acceptance/vitest.config.ts',
+  },
+  {
+    name: 'webgpu-none',
+    what: 'nmc doctor and nmc bench without an adapter and with a software one; a device that goes away',
+    takes: '2 minutes',
+    files: () => ['test/e2e/webgpu.test.ts', 'test/unit/device/webgpu.test.ts'],
+  },
+  {
     name: 'glyphs',
     what: 'data.glyphs: a linear classifier < 0.93, a good network > 0.97',
     takes: '2 minutes',

@@ -1,0 +1,44 @@
+/**
+ * Every example that needs no data of its own, at its own size, through the command: two batches on `webgpu` under the
+ * software driver reach the energies that they reach on `cpu`. An interpreter in f64 would take hours for the larger ones.
+ */
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { jsonLines, nmc, temporaryFolder } from '../support/nmc.ts';
+import { ROOT } from '../support/repository.ts';
+import { softwareVulkanEnvironment } from '../support/software-vulkan.ts';
+
+const BOUND = 1e-3;
+const EXAMPLES = join(ROOT, 'dsl-examples');
+const folder = temporaryFolder();
+
+/** Samples of two batches of its first task; nothing where its data are no generated ones. */
+function samplesOf(name: string): number | undefined {
+  const text = readFileSync(join(EXAMPLES, name), 'utf8');
+  const task = /^train [\s\S]*?^}/m.exec(text)?.[0] ?? '';
+  const batch = Number(/batch\s*=\s*(\d+)/.exec(task)?.[1] ?? Number.NaN);
+  return /on data\.(glyphs|senses|tracking)\./.test(task) && batch > 0 ? 2 * batch : undefined;
+}
+
+const examples = readdirSync(EXAMPLES).flatMap((name) => {
+  const samples = name.endsWith('.pcn') ? samplesOf(name) : undefined;
+  return samples === undefined ? [] : [[name, samples] as const];
+});
+
+test.each(examples)('%s', { timeout: 1_800_000 }, async (name, samples) => {
+  const env = await softwareVulkanEnvironment();
+  const energies = async (device: string): Promise<number[]> => {
+    const settings = ['--limit', String(samples), '--epochs', '1', '--seed', '1', '--out', `${device}-${name}`];
+    const outcome = await nmc(['train', join(EXAMPLES, name), ...settings, '--device', device, '--json'], {
+      cwd: folder,
+      env,
+    });
+    // A check that so few samples cannot pass is no failure here.
+    expect([0, 1], outcome.stderr).toContain(outcome.code);
+    return jsonLines(outcome).flatMap((line) => (line.event === 'epoch' ? [line.energy as number] : []));
+  };
+  const [found, wanted] = [await energies('webgpu'), await energies('cpu')];
+  expect(wanted).toHaveLength(1);
+  expect(Math.abs((found[0] ?? Number.NaN) / (wanted[0] ?? 0) - 1)).toBeLessThan(BOUND);
+});
