@@ -3,7 +3,7 @@ import sys
 
 import jax
 import jax.numpy as jnp
-from common import ALPHA, GAMMA, TICKS, report, weights, x, y
+from reference_network import ALPHA, GAMMA, TICKS, report, weights, x, y
 
 precision = sys.argv[1] if len(sys.argv) > 1 else "highest"
 jax.config.update("jax_default_matmul_precision", precision)

@@ -2,7 +2,7 @@
 import sys
 
 import torch
-from common import ALPHA, GAMMA, TICKS, report, weights, x, y
+from reference_network import ALPHA, GAMMA, TICKS, report, weights, x, y
 
 precision = sys.argv[1] if len(sys.argv) > 1 else "highest"
 torch.set_float32_matmul_precision(precision)
