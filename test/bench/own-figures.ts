@@ -9,6 +9,7 @@ import { epochFigures } from './figures/epochs.ts';
 import { firstBatchFigures } from './figures/first-batch.ts';
 import { meshHostileFigures } from './figures/mesh-hostile.ts';
 import { partitionFigures } from './figures/partitions.ts';
+import { predictedTickFigures } from './figures/predicted-ticks.ts';
 import { sparseFigures } from './figures/sparse.ts';
 import { webgpuJavascriptFigures } from './figures/webgpu-javascript.ts';
 import { UsageError } from './usage-error.ts';
@@ -25,6 +26,7 @@ const MEASUREMENTS: Readonly<Record<string, Measurement>> = {
   'first-batch': firstBatchFigures,
   'mesh-hostile': meshHostileFigures,
   partitions: partitionFigures,
+  'predicted-ticks': predictedTickFigures,
   'sparse-links': sparseFigures,
   'webgpu-javascript': webgpuJavascriptFigures,
 };

@@ -77,6 +77,25 @@ const suites: readonly Suite[] = [
     environment: { NMC_EXACT: '200' },
   },
   {
+    name: 'lockstep',
+    what: 'every train block of every example: 2, 3 and 8 shards train as one does, the same bits where no node is cut',
+    takes: '10 minutes',
+    files: () => ['test/unit/partition/examples.test.ts'],
+    environment: { NMC_LOCKSTEP: 'all' },
+  },
+  {
+    name: 'border-width',
+    what: "bytes of a border grow as the network's width, over widths from 64 to 4096",
+    takes: 'seconds',
+    files: () => ['test/unit/partition/border-width.test.ts'],
+  },
+  {
+    name: 'hostile-plans',
+    what: 'damaged plans: changed bytes, other hashes and versions, paths outside, sizes that overflow: refused unread',
+    takes: 'minutes',
+    files: () => ['test/fuzz/plan.test.ts', 'test/unit/plan', 'test/unit/partition/plan.test.ts'],
+  },
+  {
     name: 'kill',
     what: 'kill -9 at any moment leaves a run that loads and resumes',
     takes: 'minutes',

@@ -1,0 +1,94 @@
+/**
+ * Every example, cut as `nmc compile --partition` cuts it: K shards in lockstep train as one does, over batches with
+ * weight steps. The same bits where no node is cut, else within the rounding of f64. Batches and ticks are few, and some
+ * widths small, so that the reference device can run them; `npm run accept -- lockstep` takes every train block.
+ */
+import { readdirSync, readFileSync } from 'node:fs';
+import { expect, test, vi } from 'vitest';
+import { runPassesByNode } from '../../../compiler/5-program/passes/index.ts';
+import { uniformMachines } from '../../../compiler/6-partition/problem.ts';
+import { buildProgram } from '../../../compiler/build-program.ts';
+import { cutModel } from '../../../compiler/cut-model.ts';
+import type { Tensor } from '../../../runtime/device/device.ts';
+import { checked } from '../../support/check-source.ts';
+import { runShards, runWhole } from '../../support/shards.ts';
+
+vi.setConfig({ testTimeout: 3_600_000 });
+
+/**
+ * Sums of up to 784 terms in another order differ by some 1e-13 of their size. Adam divides by a gradient's own size and
+ * 1e-8: where a gradient is nearly zero, its step is moved by up to 1e-5 of itself, 1e-9 of a weight in four batches.
+ */
+const BOUND = 1e-8;
+const EVERY = process.env.NMC_LOCKSTEP === 'all';
+
+/** The columns of the cortex: 8 of narrow ones. */
+const NARROW: readonly (readonly [RegExp, string])[] = [
+  [/column\[64\]/g, 'column[8]'],
+  [/column\[0\.\.31\]/g, 'column[0..3]'],
+  [/column\[32\.\.47\]/g, 'column[4..5]'],
+  [/column\[48\.\.63\]/g, 'column[6..7]'],
+  [/f32\[256\]/g, 'f32[12]'],
+  [/f32\[96\]/g, 'f32[8]'],
+  [/f32\[64\]/g, 'f32[6]'],
+];
+const SETTINGS: Readonly<Record<string, Readonly<Record<string, string>>>> = {
+  digits: { hidden: '12' },
+  fan_out: { hidden: '12', replicas: '3' },
+  generate: { styles: '4' },
+  mnist: { hidden: '12' },
+  sequence: { hidden: '12' },
+};
+
+/** Their widths cannot be set; one cut is enough for every day. */
+const LARGE = new Set(['conv', 'generate', 'memory', 'own_link']);
+
+const examples = readdirSync('dsl-examples')
+  .filter((file) => file.endsWith('.pcn'))
+  .map((file) => file.replace(/\.pcn$/, ''));
+
+function textOf(name: string): string {
+  const text = readFileSync(`dsl-examples/${name}.pcn`, 'utf8')
+    .replace(/batch( *)= \d+/g, 'batch$1= 3')
+    .replace(/steps = \d+/g, 'steps = 3')
+    .replace(/sequence = 16/g, 'sequence = 4')
+    .replace(/sequences\(16\)/g, 'sequences(4)');
+  return name === 'cortex' ? NARROW.reduce((t, [from, to]) => t.replace(from, to), text) : text;
+}
+
+const cases = examples.flatMap((name) => {
+  const tasks = [...textOf(name).matchAll(/^train (\w+) of/gm)].map((m) => m[1] ?? '');
+  return (EVERY ? tasks : tasks.slice(0, 1)).map((task) => [name, task] as const);
+});
+
+test.each(cases)('%s, %s', async (name, task) => {
+  const all = checked(textOf(name), { set: SETTINGS[name] ?? {} });
+  const train = all.trains.find((t) => t.name === task);
+  if (!train) throw new Error(`no train block ${task}`);
+  const staged = buildProgram({ checked: all, model: train.model, task: train, predicts: [] });
+  const program = runPassesByNode(staged.lowered);
+  const whole = await runWhole(program);
+  for (const shards of EVERY || !LARGE.has(name) ? [2, 3, 8] : [3]) {
+    const cut = cutModel(staged, uniformMachines(shards));
+    const what = `${name} ${task}, ${shards} shards`;
+    if (cut.kind === 'impossible') {
+      expect(cut.reason, what).toMatch(/can be cut into \d parts at most/);
+      continue;
+    }
+    expect(cut.split, what).toHaveLength(shards);
+    const parts = await runShards(program, cut.split);
+    const bound = cut.tiling.size > 0 ? BOUND : 0;
+    parts.results.forEach((results, i) => {
+      for (const [id, values] of Object.entries(whole.results[i] ?? {}))
+        expectClose(results[id], values, bound, `${what}, ${id}`);
+    });
+    for (const [id, values] of parts.states) expectClose(values, whole.states.get(id), bound, `${what}, ${id}`);
+  }
+});
+
+function expectClose(got: Tensor | undefined, wanted: Tensor | undefined, bound: number, what: string): void {
+  if (!got || !wanted) throw new Error(`${what}: ${got ? 'one shard' : 'the shards'} did not give it`);
+  expect(got.length, what).toBe(wanted.length);
+  const off = wanted.findIndex((b, i) => !(Math.abs((got[i] as number) - b) <= bound * Math.max(1, Math.abs(b))));
+  expect(off < 0 ? 'as one' : `[${off}] is ${got[off]}, not ${wanted[off]}`, what).toBe('as one');
+}
