@@ -45,12 +45,30 @@ async function until(name: string, holds: (run: RunStatus) => boolean): Promise<
   }
 }
 
+/**
+ * Seconds until each kill was noticed, by the run's own log. All shards begin again from a snapshot that is no older
+ * than the newest one that was there before the kill: what is lost is less than one interval.
+ */
+async function foundAfter(
+  name: string,
+  kills: readonly { readonly at: number; readonly snapshot: number }[],
+): Promise<number[]> {
+  const log = await mesh.json('logs', name);
+  return kills.map(({ at, snapshot }) => {
+    const lost = log.find((e) => ['lost', 'epoch-of-owners'].includes(String(e.event)) && Number(e.time) >= at);
+    const again = log.find((e) => e.event === 'running' && Number(e.time) >= Number(lost?.time));
+    expect(Number(again?.calls)).toBeGreaterThanOrEqual(snapshot);
+    return (Number(lost?.time) - at) / 1000;
+  });
+}
+
 test.each(['trainer', 'synchronizer'] as const)(
   `kill -9 of the %s, ${KILLS} times`,
   async (victim) => {
     const [deployed] = await mesh.json('deploy', model, ...LIMIT, '--partition', '2', '--snapshot-every', '5');
     const name = String(deployed?.run);
     const mended: number[] = [];
+    const kills: { readonly at: number; readonly snapshot: number }[] = [];
     for (let kill = 0; kill < KILLS; kill++) {
       const before = await until(name, (r) => r.state === 'running' && r.snapshot !== null);
       await sleep(1000 * random.uniform(draws++));
@@ -59,6 +77,7 @@ test.each(['trainer', 'synchronizer'] as const)(
       const pid = victim === 'trainer' ? status.trainers.find((t) => t.name === owner)?.pid : status.synchronizer?.pid;
       if (before.state !== 'running' || !pid) break;
       const started = performance.now();
+      kills.push({ at: Date.now(), snapshot: before.snapshot ?? 0 });
       process.kill(pid, 'SIGKILL');
       const after = await until(
         name,
@@ -72,6 +91,10 @@ test.each(['trainer', 'synchronizer'] as const)(
     expect(end.state).toBe('done');
     await mesh.json('fetch', name, '-o', victim);
     expect(weightHashes(join(folder, victim))).toEqual(weightHashes(join(folder, 'local')));
+    if (victim === 'trainer') {
+      const found = await foundAfter(name, kills);
+      if (KILLS > 1) console.log(`${victim}: found after ${Math.max(...found).toFixed(1)} s at most`);
+    }
     mended.sort((a, b) => a - b);
     const at95 = mended[Math.floor(0.95 * (mended.length - 1))] ?? Number.NaN;
     if (KILLS > 1)

@@ -154,7 +154,7 @@ async function cortex(context: Context): Promise<readonly Row[]> {
     const started = performance.now();
     const [first = {}] = await mesh.json('deploy', model, ...data, '--limit', '640', '--partition', '64');
     const placed = (performance.now() - started) / 1000;
-    const end = Date.now() + 300_000;
+    const end = Date.now() + 900_000;
     for (;;) {
       await new Promise((resolve) => setTimeout(resolve, 1000));
       const run = (((await mesh.status()).runs ?? []) as Json[]).find((r) => r.run === first.run);
