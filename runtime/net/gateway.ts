@@ -200,8 +200,10 @@ export class Gateway {
     socket.on('close', () => {
       this.#peers.delete(peer);
       this.counters.connections = this.#peers.size;
-      if (visitor.role === 'trainer' && this.#trainers.get(visitor.key) !== peer) return;
-      this.#trainers.delete(visitor.key);
+      if (visitor.role === 'trainer') {
+        if (this.#trainers.get(visitor.key) !== peer) return;
+        this.#trainers.delete(visitor.key);
+      }
       this.#options.onClosed(visitor);
     });
   }

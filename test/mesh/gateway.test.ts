@@ -9,6 +9,7 @@ import { type KeyPair, keyPairFromSeed } from '../../runtime/identity/ed25519.ts
 import { keyText } from '../../runtime/identity/key-text.ts';
 import type { Address } from '../../runtime/net/address.ts';
 import { dial, type Link } from '../../runtime/net/dial.ts';
+import type { MeshStatus } from '../../runtime/net/mesh-status.ts';
 import { SynchronizerNode } from '../../runtime/net/synchronizer-node.ts';
 import { Envelopes } from '../../runtime/wire/envelope.ts';
 import { hello, type Invite, prove, type Role } from '../../runtime/wire/handshake.ts';
@@ -207,6 +208,25 @@ describe('whoever misbehaves is refused, counted and closed', () => {
       .poll(counts)
       .toMatchObject({ 'border of another epoch or owner': 1, 'a blob that was not announced': 1 });
     socket.close();
+  });
+
+  test('a trainer’s second connection, as viewer, ends without the first', async () => {
+    const trainer = keys(5);
+    await node.allow(keyText(trainer.publicKey), 'trainer');
+    const messages: Message[] = [];
+    const first = await connect('trainer', trainer, { onMessage: (message) => messages.push(message) });
+    const second = await connect('viewer', trainer);
+    await second.ask({ what: 'alive', instance: '0'.repeat(16) });
+    second.close();
+    await second.closed;
+    const capability = { cores: 1, memory: 1, rate: 1, upload: 0, download: 0, machine: 'm' };
+    first.send({ type: 'member', name: 'twice', instance: '0'.repeat(16), capability });
+    await expect.poll(() => messages.map((m) => m.type), { timeout: 10_000 }).toContain('admitted');
+    first.close();
+    const looker = await connect('viewer', viewer);
+    const stateOf = async (): Promise<string | undefined> =>
+      ((await looker.ask({ what: 'status' })) as MeshStatus).trainers.find((t) => t.name === 'twice')?.state;
+    await expect.poll(stateOf).not.toBe('idle');
   });
 
   test('a handshake that says nothing sensible', async () => {
