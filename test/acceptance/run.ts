@@ -7,6 +7,7 @@ import { mkdirSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { benchPart } from './parts/bench.ts';
+import { cortexPart } from './parts/cortex.ts';
 import { cutsPart } from './parts/cuts.ts';
 import { fanOutPart } from './parts/fan-out.ts';
 import { freshCloneParts } from './parts/fresh-clone.ts';
@@ -27,6 +28,7 @@ const parts: readonly Part[] = [
   gpuPart,
   fanOutPart,
   ...memoryParts,
+  cortexPart,
   ...mnistParts,
   ...meshParts,
 ];
