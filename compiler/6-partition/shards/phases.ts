@@ -42,7 +42,8 @@ export function findPhases(values: FunctionValues, homes: Homes, parts: readonly
     found.ops.forEach((phases, shard) => {
       ops[shard]?.push(phases);
     });
-    tellings.push(...found.tellings);
+    // One at a time: hundreds of thousands of arguments are more than a call takes.
+    for (const telling of found.tellings) tellings.push(telling);
   });
   return { ops, tellings };
 }
