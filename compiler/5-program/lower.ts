@@ -135,6 +135,11 @@ const MOST_LANE_LINKS = 256;
 /** Lanes of one batch: fixed, so that results do not depend on the machine. */
 export const LANES = 2;
 
+const LANE = 'train.lane';
+const STEP = 'train.step';
+/** Functions that share a batch among threads of one machine; shards have no use of them. */
+export const OF_LANES: ReadonlySet<string> = new Set([LANE, STEP]);
+
 /**
  * The same training in two parts: `train.lane` takes a share of the batch as far as its part of the mean gradients,
  * `train.step` moves the weights by their sum. Threads and microbatches are made of these. Rules that move weights
@@ -154,7 +159,7 @@ function lowerLanes(graph: Graph, task: TrainTask, states: readonly State[]): Pr
   const rest = lowerRule(methodOf(task), { ...training, lane: gradients }, outputs, states);
   const results = [...gradients].map(([name, value]) => ({ name: gradientName(name), value: value.id }));
   const blocks: Block[] = [closeBlock(training.start, 'start'), ...rest.blocks];
-  const lane = { name: 'train.lane', batch, inputs, blocks, updates: [], results: [...rest.results, ...results] };
+  const lane = { name: LANE, batch, inputs, blocks, updates: [], results: [...rest.results, ...results] };
   return [lane, lowerStep(task, states, [...gradients.keys()])];
 }
 
@@ -173,7 +178,7 @@ function lowerStep(task: TrainTask, states: readonly State[], weights: readonly 
     updates.push(...moveBy(builder, task, reader, name, { id, shape: value.shape }));
   }
   return {
-    name: 'train.step',
+    name: STEP,
     batch: task.batch,
     inputs,
     blocks: [closeBlock(builder, 'start')],

@@ -4,6 +4,7 @@
  */
 import type { Program, ProgramFunction, Result, State } from '../../../spec/program.ts';
 import type { Message, ShardFunction, ShardSchedule } from '../../../spec/schedule.ts';
+import { MOVE, OF_LANES } from '../../5-program/lower.ts';
 import { emitFunction } from './emit.ts';
 import { holdValues } from './held.ts';
 import { partsOf } from './needs.ts';
@@ -19,12 +20,6 @@ export interface ShardProgram {
   readonly schedule: ShardSchedule;
 }
 
-/** Functions that share a batch among threads of one machine; shards have no use of them. */
-const LANES = new Set(['train.lane', 'train.step']);
-
-/** Where the weights of a pipelined training move. */
-const MOVE = 'train.move';
-
 /** @param assignment a shard 0 … shards - 1 for every node and link */
 export function splitProgram(program: Program, owners: Owners, assignment: Assignment, shards: number): ShardProgram[] {
   const drafts = Array.from({ length: shards }, () => ({
@@ -35,7 +30,7 @@ export function splitProgram(program: Program, owners: Owners, assignment: Assig
   }));
   let count = 0;
   for (const f of program.functions) {
-    if (LANES.has(f.name)) continue;
+    if (OF_LANES.has(f.name)) continue;
     // Microbatches share a shard's states: between segments none may hold what belongs to one of them.
     const alone = !(f.name === 'train' && program.functions.some((g) => g.name === MOVE));
     const split = splitFunction(program, joinStraight(f), owners, assignment, shards, count, alone);

@@ -1,12 +1,10 @@
 /** Rewrites a program whose nodes are cut: states, carries and operations become tiles of what they were. */
 import type { Block, Carry, Op, Program, ProgramFunction, Shape, State } from '../../../spec/program.ts';
 import type { Graph } from '../../4-graph/graph.ts';
+import { OF_LANES } from '../../5-program/lower.ts';
 import { nodeOwner } from '../shards/owners.ts';
 import { findLayouts, type Layouts, type Way } from './layouts.ts';
 import { type Layout, sameLayout, stateLayout, type Tiling, weightLayouts } from './tiling.ts';
-
-/** Functions that share a batch among threads of one machine are left out. */
-const LANES = new Set(['train.lane', 'train.step']);
 
 export function tileProgram(graph: Graph, program: Program, tiling: Tiling): Program {
   const weights = weightLayouts(graph, tiling);
@@ -20,7 +18,7 @@ export function tileProgram(graph: Graph, program: Program, tiling: Tiling): Pro
     });
   });
   const functions = program.functions
-    .filter((f) => !LANES.has(f.name))
+    .filter((f) => !OF_LANES.has(f.name))
     .map((f) => new Tiler(program, f, findLayouts(graph, tiling, program.states, f)).run());
   return { ...program, states, functions };
 }
