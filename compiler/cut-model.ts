@@ -10,7 +10,15 @@ import { type CutAt, wishesOf } from './6-partition/wishes.ts';
 import { shardMemory, shardWork } from './8-plan/shards.ts';
 import type { Staged } from './build-program.ts';
 import { type CannotCut, mebibytes } from './cannot-cut.ts';
-import { type CutPieces, type Cutting, cutPieces, keepPlaces, type OldPlaces, plainName } from './cut-pieces.ts';
+import {
+  type CutPieces,
+  type Cutting,
+  cutPieces,
+  keepPlaces,
+  levelPieces,
+  type OldPlaces,
+  plainName,
+} from './cut-pieces.ts';
 
 export interface CutModel {
   readonly kind: 'cut';
@@ -27,12 +35,10 @@ export type Pinned = ReadonlyMap<string, number>;
 
 /** How often the room of machines is corrected by what values of a batch were found to need beside the weights. */
 const MEMORY_ROUNDS = 4;
-/** How often shares are corrected by what shards were found to do beside their pieces' work. */
+/** How often shares are made even by what shards were found to do: values that several make for themselves, too. */
 const WORK_ROUNDS = 2;
 /** Shares that miss the mean by less are left as they are. */
 const EVEN = 1.03;
-/** Work beside that of pieces, as a share of a shard's, that changes nothing. */
-const NOTHING = 0.005;
 
 /** Programs of the shards, one for each machine; nothing is written for any device yet. */
 export function cutModel(
@@ -50,9 +56,10 @@ export function cutModel(
   const kept = old && keepPlaces(cutting, old);
   let best: { readonly split: ShardProgram[]; readonly cut: CutPieces; readonly time: number } | undefined;
   let full: CannotCut | undefined;
-  let workRounds = 0;
+  let next: CutPieces | undefined = kept;
+  let levelled = 0;
   for (let round = 0; round < MEMORY_ROUNDS; round++) {
-    const cut = round === 0 && kept ? kept : cutPieces(cutting);
+    const cut = next ?? cutPieces(cutting);
     if (cut.kind === 'impossible') {
       full ??= cut;
       break;
@@ -65,19 +72,20 @@ export function cutModel(
     );
     const tooMuch = tooLarge(graph.name, split, machines);
     full ??= tooMuch;
-    // The partitioner counts what stays; the values of a batch are known only now.
-    const list = tooMuch ? roomFor(machines, split) : cutting.machines.list;
-    const done = shardWork(split);
-    const time = slowest(done, machines);
-    if (!tooMuch && time < (best?.time ?? Infinity)) best = { split, cut, time };
-    if (!tooMuch) {
-      const even = done.reduce((sum, w) => sum + w, 0) / machines.list.reduce((sum, m) => sum + m.rate, 0);
-      const extra = beside(done, split, cut);
-      const uneven = extra.some((work, p) => Math.abs(work) > NOTHING * (done[p] as number));
-      if (kept || time <= EVEN * even || !uneven || workRounds++ >= WORK_ROUNDS) break;
-      cutting = { ...cutting, extra };
+    if (tooMuch && best) break;
+    if (tooMuch) {
+      // The partitioner counts what stays; the values of a batch are known only now.
+      cutting = { ...cutting, machines: { ...machines, list: roomFor(machines, split) } };
+      next = undefined;
+      continue;
     }
-    cutting = { ...cutting, machines: { ...machines, list } };
+    const done = tickWork(split);
+    const time = Math.max(cut.bottleneck, slowest(done, machines));
+    if (time < (best?.time ?? Infinity)) best = { split, cut, time };
+    const even = done.reduce((sum, w) => sum + w, 0) / machines.list.reduce((sum, m) => sum + m.rate, 0);
+    if (kept || time <= EVEN * even || levelled++ >= WORK_ROUNDS) break;
+    next = levelPieces(cutting, cut, done);
+    if (!next) break;
   }
   if (!best) return full ?? { kind: 'impossible', reason: `${graph.name} cannot be cut`, repair: 'add memory' };
   const { split, cut } = best;
@@ -92,15 +100,11 @@ function cutAtOf(schedules: readonly ScheduleInstance[]): CutAt {
   return name === 'clusters' || name === 'nodes' ? name : 'anywhere';
 }
 
-/** What shards do beside the work that was counted for their pieces. */
-function beside(done: readonly number[], split: readonly ShardProgram[], { work, part }: CutPieces): Float64Array {
+/** FLOP of a tick of each shard, in the units in which pieces count them: of one microbatch. */
+function tickWork(split: readonly ShardProgram[]): number[] {
   const microbatches = split.flatMap(({ schedule }) => schedule.functions.map((f) => f.microbatches ?? 1));
   const batches = Math.max(1, ...microbatches);
-  const extra = Float64Array.from(done, (flops) => flops / batches);
-  part.forEach((p, i) => {
-    extra[p] = (extra[p] as number) - (work[i] as number);
-  });
-  return extra;
+  return shardWork(split).map((flops) => flops / batches);
 }
 
 function slowest(done: readonly number[], { list }: Machines): number {

@@ -11,6 +11,7 @@ import { cutLine } from './6-partition/shards/line.ts';
 import type { Owner, Owners } from './6-partition/shards/owners.ts';
 import { piecesOf } from './6-partition/shards/pieces.ts';
 import { chooseTiling } from './6-partition/tiles/choose.ts';
+import { level } from './6-partition/tiles/level.ts';
 import { tiledOwners, tiledPieces } from './6-partition/tiles/owners.ts';
 import {
   cutInShares,
@@ -19,7 +20,6 @@ import {
   type Portions,
   pieceWork,
   portionsOf,
-  totalOf,
   type UnitCosts,
   unitCosts,
 } from './6-partition/tiles/portions.ts';
@@ -37,6 +37,8 @@ export interface CutPieces {
   /** FLOP of a tick of each piece, and its machine. */
   readonly work: Float64Array;
   readonly part: Int32Array;
+  /** Seconds of a tick, as the pieces count it. */
+  readonly bottleneck: number;
 }
 
 /** What is cut, for whom. */
@@ -45,11 +47,6 @@ export interface Cutting {
   readonly whole: Program;
   readonly machines: Machines;
   readonly wishes: Wishes;
-  /**
-   * FLOP of a tick on each machine beside what its pieces count: values that it makes again for itself; known when the
-   * program has been cut once.
-   */
-  readonly extra?: Float64Array;
 }
 
 /** The shares of machines may miss the best that there can be by so much. */
@@ -67,13 +64,12 @@ const MOST_TILES = 400;
 const MANY_PINS = 3000;
 
 interface Tiled {
-  readonly cut: Omit<CutPieces, 'part'>;
+  readonly cut: Omit<CutPieces, 'part' | 'bottleneck'>;
   readonly problem: Problem;
 }
 
 interface Candidate {
   readonly cut: CutPieces;
-  readonly bottleneck: number;
   /** Bytes of a tick. */
   readonly volume: number;
 }
@@ -88,7 +84,7 @@ export function cutPieces(cutting: Cutting): CutPieces | CannotCut {
   const found: Candidate[] = [];
   const whole = portions.count >= shards ? partition(nodes.problem, { useAll: true }) : undefined;
   if (whole?.kind === 'parts') {
-    found.push(candidate(cutting, nodes, whole.part));
+    found.push(candidate(nodes, whole.part));
     if (isWithin(found, BALANCE * evenShare(cutting, portions, nodes))) return found[0]?.cut as CutPieces;
   }
   let why = whole?.kind === 'impossible' ? explain(whole, graph.name, nodes.cut.pieces, machines) : undefined;
@@ -97,7 +93,7 @@ export function cutPieces(cutting: Cutting): CutPieces | CannotCut {
     let bound = 0;
     for (let round = 0; round < ROUNDS; round++) {
       const shares = inShares(cutting, portions, costs);
-      if (fits(shares.tiled.problem, shares.part)) found.push(candidate(cutting, shares.tiled, shares.part));
+      if (fits(shares.tiled.problem, shares.part)) found.push(candidate(shares.tiled, shares.part));
       costs = costsOf(cutting, portions, shares.tiled);
       bound = evenShare(cutting, portions, shares.tiled);
       if (isWithin(found, GOOD * bound)) break;
@@ -108,9 +104,21 @@ export function cutPieces(cutting: Cutting): CutPieces | CannotCut {
       why = searched.why ?? why;
     }
   }
-  const least = found.reduce((time, { bottleneck }) => Math.min(time, bottleneck), Infinity);
-  const [best] = found.filter((c) => c.bottleneck <= least * ALIKE).sort((x, y) => x.volume - y.volume);
+  const least = found.reduce((time, { cut }) => Math.min(time, cut.bottleneck), Infinity);
+  const [best] = found.filter((c) => c.cut.bottleneck <= least * ALIKE).sort((x, y) => x.volume - y.volume);
   return best?.cut ?? why ?? explain({ reason: 'too-few', most }, graph.name, nodes.cut.pieces, machines);
+}
+
+/** The same pieces with units moved between them, so that what shards were found to do is even. */
+export function levelPieces(cutting: Cutting, cut: CutPieces, done: readonly number[]): CutPieces | undefined {
+  const { graph, machines, wishes } = cutting;
+  const portions = portionsOf(graph, wishes);
+  const costs = unitCosts(graph, portions, cut.tiling, cut.work);
+  const rates = machines.list.map((m) => m.rate);
+  const placed = level(graph, portions, cut, costs, done, rates);
+  if (!placed) return undefined;
+  const tiled = tiledBy(cutting, placed.tiling);
+  return fits(tiled.problem, placed.part) ? candidate(tiled, placed.part).cut : undefined;
 }
 
 function tiledBy({ graph, whole, machines, wishes }: Cutting, tiling: Tiling): Tiled {
@@ -121,24 +129,19 @@ function tiledBy({ graph, whole, machines, wishes }: Cutting, tiling: Tiling): T
   return { cut: { kind: 'cut', tiling, program, owners, pieces, work: problem.pieces.work }, problem };
 }
 
-function candidate({ machines, extra }: Cutting, { cut, problem }: Tiled, part: Int32Array): Candidate {
-  const costs = measureCosts(problem, part);
-  const compute = costs.machines.map((m, p) => (m.work + (extra?.[p] ?? 0)) / (machines.list[p]?.rate ?? 1));
-  return { cut: { ...cut, part }, bottleneck: Math.max(costs.bottleneck, ...compute), volume: costs.volume };
+function candidate({ cut, problem }: Tiled, part: Int32Array): Candidate {
+  const { bottleneck, volume } = measureCosts(problem, part);
+  return { cut: { ...cut, part, bottleneck }, volume };
 }
 
 function isWithin(found: readonly Candidate[], bound: number): boolean {
-  return found.some(({ bottleneck }) => bottleneck <= bound);
+  return found.some(({ cut }) => cut.bottleneck <= bound);
 }
 
-/** Shares in proportion to what machines can do, less what they do anyway. */
+/** Shares in proportion to what machines can do. */
 function inShares(cutting: Cutting, portions: Portions, costs: UnitCosts): { tiled: Tiled; part: Int32Array } {
-  const { graph, machines, extra } = cutting;
-  const rates = machines.list.reduce((sum, m) => sum + m.rate, 0);
-  const total = (extra ?? new Float64Array(0)).reduce((all, w) => all + w, totalOf(portions, costs));
-  const capacity = Float64Array.from(machines.list, (m, p) =>
-    Math.max(0, (total * m.rate) / rates - (extra?.[p] ?? 0)),
-  );
+  const { graph, machines } = cutting;
+  const capacity = Float64Array.from(machines.list, (m) => m.rate);
   // Neighbours stay together where the line of all work can be cut well enough at the shares.
   const line = isFree(machines) && portions.count === graph.nodes.length ? onLine(cutting, portions, costs) : undefined;
   const { tiling, part } = line ?? cutInShares(graph, portions, costs, capacity);
@@ -182,7 +185,7 @@ function search(
     const tiled = tiledBy(cutting, tiling);
     if (tiled.problem.nets.pins.length > MANY_PINS) break;
     const result = partition(tiled.problem, { useAll: true });
-    if (result.kind === 'parts') found.push(candidate(cutting, tiled, result.part));
+    if (result.kind === 'parts') found.push(candidate(tiled, result.part));
     else why = explain(result, graph.name, tiled.cut.pieces, machines);
     if (isWithin(found, GOOD * evenShare(cutting, portions, tiled))) break;
     costs = costsOf(cutting, portions, tiled);
@@ -217,11 +220,10 @@ function workByNode({ most }: Portions, { each, once }: UnitCosts): Float64Array
 
 /** Seconds of a tick that no cut can be below: the mean, or the largest part that cannot be cut. */
 function evenShare(cutting: Cutting, portions: Portions, tiled: Tiled): number {
-  const { machines, extra } = cutting;
+  const { machines } = cutting;
   const rate = machines.list.reduce((sum, m) => sum + m.rate, 0);
   const fastest = machines.list.reduce((most, m) => Math.max(most, m.rate), 0);
-  const total = (extra ?? new Float64Array(0)).reduce((all, w) => all + w, sum(tiled.cut.work));
-  return Math.max(total / rate, largestAtom(portions, costsOf(cutting, portions, tiled)) / fastest);
+  return Math.max(sum(tiled.cut.work) / rate, largestAtom(portions, costsOf(cutting, portions, tiled)) / fastest);
 }
 
 /** Where an older plan has its pieces: the name of the machine by that of the piece, `h1` or `h1/2`. */
@@ -257,12 +259,12 @@ export function keepPlaces(cutting: Cutting, old: OldPlaces): CutPieces | undefi
   });
   const pieces = known ? tiledPieces(graph, old.tiling).map(plainName) : [];
   if (pieces.length !== old.machines.size || !pieces.every((name) => old.machines.has(name))) return undefined;
-  const { cut, problem } = tiledBy(cutting, old.tiling);
+  const tiled = tiledBy(cutting, old.tiling);
   const numbers = new Map(machines.list.map((m, i) => [m.name, i]));
   const places = Int32Array.from(pieces, (name) => numbers.get(old.machines.get(name) ?? '') ?? -1);
-  const result = rebalance(problem, places, { useAll: true });
+  const result = rebalance(tiled.problem, places, { useAll: true });
   if (result.kind === 'impossible') return undefined;
-  return machines.list.every((_, i) => result.part.includes(i)) ? { ...cut, part: result.part } : undefined;
+  return machines.list.every((_, i) => result.part.includes(i)) ? candidate(tiled, result.part).cut : undefined;
 }
 
 /** As a plan names a piece: `h1/2`. */

@@ -48,10 +48,6 @@ export interface UnitCosts {
   readonly once: Float64Array;
 }
 
-export function totalOf({ most }: Portions, { each, once }: UnitCosts): number {
-  return most.reduce((sum, units, i) => sum + units * (each[i] as number) + (once[i] as number), 0);
-}
-
 /** @param work of every piece of a tiling, in its order */
 export function unitCosts(graph: Graph, { most }: Portions, tiling: Tiling, work: Float64Array): UnitCosts {
   const each = new Float64Array(most.length);

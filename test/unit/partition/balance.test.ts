@@ -1,0 +1,34 @@
+/** Shards do equal work: the heaviest at most 5 % more than the mean, as counted in the programs that they run. */
+import { readFileSync } from 'node:fs';
+import { expect, test, vi } from 'vitest';
+import { shardWork } from '../../../compiler/8-plan/shards.ts';
+import { buildProgram } from '../../../compiler/build-program.ts';
+import { scheduledMachines } from '../../../compiler/build-shards.ts';
+import { cutModel } from '../../../compiler/cut-model.ts';
+import { checked } from '../../support/check-source.ts';
+
+vi.setConfig({ testTimeout: 60_000 });
+
+const MOST_UNEVEN = 1.05;
+
+function unevenness(source: string, shards: number, options = {}): number {
+  const all = checked(source, options);
+  const [task] = all.trains;
+  if (!task) throw new Error('no task');
+  const staged = buildProgram({ checked: all, model: task.model, task, predicts: all.predicts });
+  const cut = cutModel(staged, scheduledMachines(staged, shards));
+  if (cut.kind !== 'cut') throw new Error(cut.reason);
+  expect(cut.nodes.every((names) => names.length > 0)).toBe(true);
+  const work = shardWork(cut.split);
+  return (Math.max(...work) * shards) / work.reduce((a, b) => a + b, 0);
+}
+
+const mnist = readFileSync('dsl-examples/mnist.pcn', 'utf8');
+
+test.each([2, 3, 5, 7])('mnist.pcn into %i', (shards) => {
+  expect(unevenness(mnist, shards)).toBeLessThanOrEqual(MOST_UNEVEN);
+});
+
+test.each([3, 6])('a narrow network into %i', (shards) => {
+  expect(unevenness(mnist, shards, { set: { hidden: '40' } })).toBeLessThanOrEqual(MOST_UNEVEN);
+});
