@@ -1,6 +1,6 @@
 /**
  * What synchronizers keep and share: small records that change by compare-and-set, blobs named by their hash, streams
- * that only grow, and messages between synchronizers. One process with files (`embedded.ts`), or a cluster behind the
+ * that only grow at their end, and messages between synchronizers. One process with files (`embedded.ts`), or a cluster behind the
  * same interface; test/mesh/backplane-suite.ts is what each of them has to pass.
  */
 
@@ -12,7 +12,7 @@ export interface Entry {
 }
 
 export interface StreamRecord {
-  /** From 1, without gaps. */
+  /** From 1, without gaps; the first ones may have been forgotten. */
   readonly sequence: number;
   readonly value: string;
 }
@@ -39,6 +39,8 @@ export interface Backplane {
   /** @returns its sequence */
   append(stream: string, value: string): Promise<number>;
   read(stream: string, from: number, limit: number): Promise<StreamRecord[]>;
+  /** Forgets the records before this one, which stays, as do the numbers of all. */
+  trim(stream: string, before: number): Promise<void>;
 
   /** To all who listen now, in every synchronizer; nothing is kept. */
   publish(subject: string, message: string): Promise<void>;

@@ -35,6 +35,10 @@ export function embeddedBackplane(folder: string): Backplane {
     read: database.prepare(
       'SELECT sequence, value FROM record WHERE stream = ? AND sequence >= ? ORDER BY sequence LIMIT ?',
     ),
+    // The last one stays in any case: the next number follows from it.
+    trim: database.prepare(
+      'DELETE FROM record WHERE stream = ? AND sequence < min(?, (SELECT MAX(sequence) FROM record WHERE stream = ?))',
+    ),
   };
   return {
     get: async (key) => entryOf(sql.get.get(key)),
@@ -51,6 +55,9 @@ export function embeddedBackplane(folder: string): Backplane {
     append: async (stream, value) => (sql.append.get(stream, value, stream) as { sequence: number }).sequence,
     read: async (stream, from, limit) =>
       (sql.read.all(stream, from, limit) as StreamRecord[]).map(({ sequence, value }) => ({ sequence, value })),
+    trim: async (stream, before) => {
+      sql.trim.run(stream, before, stream);
+    },
     publish: async (subject, message) => {
       subjects.emit(subject, message);
     },

@@ -1,27 +1,48 @@
-/** `nmc logs RUN`: everything that happened to a run, in order. */
+/** `nmc logs RUN`: everything that happened to a run, in order; or what entered the synchronizer, gone through again. */
+import type { StreamRecord } from '../backplane/backplane.ts';
+import type { Link } from '../net/dial.ts';
+import { decodePieces } from '../net/event-log.ts';
 import { emit } from '../support/emit.ts';
 import { type Arguments, EXIT, flag, text } from './command.ts';
 import { openMesh } from './mesh-link.ts';
+import { replayRun } from './replay-run.ts';
 
 export default async function (args: Arguments): Promise<number> {
   const link = await openMesh(args);
   try {
     const run = text(args, 'run') ?? '';
-    for (let from = 1; ; ) {
-      const { records } = (await link.ask({ what: 'logs', run, from })) as { records: Record<string, unknown>[] };
-      if (records.length === 0) return EXIT.done;
-      for (const record of records) {
-        from = Number(record.sequence) + 1;
-        if (flag(args, 'json')) emit(record);
-        else {
-          const { sequence: _sequence, time, event, ...rest } = record;
-          process.stdout.write(
-            `${new Date(Number(time)).toISOString()}  ${String(event).padEnd(16)} ${JSON.stringify(rest)}\n`,
-          );
-        }
-      }
-    }
+    if (!flag(args, 'replay')) return await showLog(link, run, flag(args, 'json'));
+    const records = await recordsOf<StreamRecord>(link, 'events', run);
+    return replayRun(await decodePieces(records.map((r) => r.value)), run, flag(args, 'json'));
   } finally {
     link.close();
+  }
+}
+
+async function showLog(link: Link, run: string, json: boolean): Promise<number> {
+  for (const record of await recordsOf<Record<string, unknown> & { sequence: number }>(link, 'logs', run)) {
+    if (json) emit(record);
+    else {
+      const { sequence: _sequence, time, event, ...rest } = record;
+      process.stdout.write(
+        `${new Date(Number(time)).toISOString()}  ${String(event).padEnd(16)} ${JSON.stringify(rest)}\n`,
+      );
+    }
+  }
+  return EXIT.done;
+}
+
+/** Of a stream of the run, page by page. */
+async function recordsOf<T extends { readonly sequence: number }>(
+  link: Link,
+  what: 'logs' | 'events',
+  run: string,
+): Promise<T[]> {
+  const all: T[] = [];
+  for (let from = 1; ; ) {
+    const { records } = (await link.ask({ what, run, from })) as { records: T[] };
+    if (records.length === 0) return all;
+    all.push(...records);
+    from = (all.at(-1)?.sequence ?? from) + 1;
   }
 }

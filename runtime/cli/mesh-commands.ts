@@ -142,7 +142,16 @@ export const meshCommands: readonly Command[] = [
   {
     usage: 'logs <run>',
     summary: 'everything that happened to a run, in order',
-    options: (y) => run(mesh(y)).example([['$0 logs digits-3f2a1c', 'epochs, owners, snapshots']]),
+    options: (y) =>
+      run(mesh(y))
+        .option('replay', {
+          type: 'boolean',
+          describe: 'go through what entered the synchronizer again, and say where anything else comes of it',
+        })
+        .example([
+          ['$0 logs digits-3f2a1c', 'epochs, owners, snapshots'],
+          ['$0 logs digits-3f2a1c --replay', 'each event with its effects; exit code 1 where they differ'],
+        ]),
     load: () => import('./logs.ts'),
   },
   {
@@ -161,13 +170,15 @@ export const meshCommands: readonly Command[] = [
     load: () => import('./fetch.ts'),
   },
   {
-    usage: 'simulate <plan>',
+    usage: 'simulate [plan]',
     summary: 'run the mesh of a plan on a virtual network, with faults, from a seed',
     options: (y) => {
       const rows = [
         ['nodes', 'trainers (default: one for each shard)'],
         ['seed', 'of everything that is left to chance; the same one gives the same trace'],
         ['faults', 'JSON file: latency, jitter, loss, lives, away, synchronizerLives (milliseconds)'],
+        ['record', 'file to write: everything that entered the synchronizer'],
+        ['replay', 'such a file, gone through again: exit code 1 where anything else comes of it'],
         ['epochs', 'epochs of training'],
         ['batches', 'batches of an epoch (default: 100)'],
         ['snapshot-every', 'batches between two snapshots'],
@@ -191,6 +202,7 @@ export const meshCommands: readonly Command[] = [
             '$0 simulate model.plan --nodes 20 --seed 7 --faults faults.json',
             'exit code 1 if a shard ever had two owners',
           ],
+          ['$0 simulate --replay events.jsonl', 'what nmc simulate PLAN --record events.jsonl has written'],
         ]);
     },
     load: () => import('./simulate.ts'),

@@ -1,22 +1,31 @@
-/** `nmc simulate`: the state machines of the mesh on a virtual network, for a plan's shards. */
+/** `nmc simulate`: the state machines of the mesh on a virtual network, for a plan's shards; recorded, and again. */
 import { readFileSync } from 'node:fs';
+import type { RecordedPiece } from '../roles/recording.ts';
+import { Recording } from '../roles/recording.ts';
 import { type Faults, simulate } from '../roles/simulation.ts';
+import { writeFileAtomic } from '../support/atomic.ts';
 import { emit } from '../support/emit.ts';
 import { UserError } from '../support/errors.ts';
 import { type Arguments, EXIT, flag, text } from './command.ts';
 import { openPlan } from './open-plan.ts';
+import { replayRun } from './replay-run.ts';
 import { trainingOf } from './train-settings.ts';
 import { wholeNumber } from './whole-number.ts';
 
 const CALM: Faults = { latency: 20, jitter: 10, loss: 0 };
 const NUMBERS = ['latency', 'jitter', 'loss', 'lives', 'away', 'synchronizerLives'] as const;
+const RUN = 'simulated';
 const HOUR = 3600 * 1000;
 /** Of a call, where nobody says it. */
 const CALL_MILLISECONDS = 20;
 
 export default async function (args: Arguments): Promise<number> {
   if (flag(args, 'rates')) return (await import('./simulate-rates.ts')).simulateRates(args);
-  const { plan } = openPlan(text(args, 'plan') ?? '');
+  const recorded = text(args, 'replay');
+  if (recorded !== undefined) return replayRun(readRecording(recorded), RUN, flag(args, 'json'));
+  const recordTo = text(args, 'record');
+  const recording = recordTo === undefined ? undefined : new Recording();
+  const { plan } = openPlan(planOf(args));
   const training = trainingOf(plan);
   const seed = wholeNumber(args, 'seed', 0) ?? 1;
   const nodes = wholeNumber(args, 'nodes', 1, 10_000) ?? plan.shards.length;
@@ -27,8 +36,9 @@ export default async function (args: Arguments): Promise<number> {
     faults: faultsOf(text(args, 'faults')),
     call: CALL_MILLISECONDS,
     until: HOUR,
+    ...(recording ? { note: (...noted) => recording.note(...noted) } : {}),
     deployment: {
-      run: 'simulated',
+      run: RUN,
       model: plan.model,
       task: training.task,
       plan: [],
@@ -48,6 +58,14 @@ export default async function (args: Arguments): Promise<number> {
       source: { path: '', text: '', compiler: '' },
     },
   });
+  if (recording && recordTo !== undefined)
+    writeFileAtomic(
+      recordTo,
+      `${recording
+        .take()
+        .map((piece) => JSON.stringify(piece))
+        .join('\n')}\n`,
+    );
   if (flag(args, 'json')) emit({ event: 'simulated', seed, nodes, ...result });
   else {
     const { phase, time, epochs, kills, longestWithoutOwner, violations, trace, events } = result;
@@ -56,6 +74,25 @@ export default async function (args: Arguments): Promise<number> {
     );
   }
   return result.phase === 'done' && result.violations.length === 0 ? EXIT.done : EXIT.checkFailed;
+}
+
+function planOf(args: Arguments): string {
+  const plan = text(args, 'plan');
+  if (plan !== undefined) return plan;
+  throw new UserError('usage', 'say which plan', 'nmc simulate PLAN, or --replay FILE');
+}
+
+function readRecording(path: string): RecordedPiece[] {
+  try {
+    const lines = readFileSync(path, 'utf8').split('\n');
+    return lines.filter((line) => line !== '').map((line) => JSON.parse(line) as RecordedPiece);
+  } catch (error) {
+    throw new UserError(
+      'simulate/recording',
+      `${path} is no recording: ${error instanceof Error ? error.message : ''}`,
+      'nmc simulate PLAN --record FILE makes one',
+    );
+  }
 }
 
 function faultsOf(path: string | undefined): Faults {

@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { createServer, type Server } from 'node:http';
 import { createServer as createSecureServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
-import type { Backplane } from '../backplane/backplane.ts';
+import type { Backplane, StreamRecord } from '../backplane/backplane.ts';
 import type { KeyPair } from '../identity/ed25519.ts';
 import { keyText } from '../identity/key-text.ts';
 import { emptySynchronizer, isActive, restoredSynchronizer, synchronizer, TICK } from '../roles/synchronizer.ts';
@@ -21,6 +21,7 @@ import type { Invite, Role } from '../wire/handshake.ts';
 import { hex } from '../wire/hash.ts';
 import type { Question } from '../wire/messages.ts';
 import type { BorderHead } from '../wire/routing.ts';
+import { EventLog, eventStream } from './event-log.ts';
 import { Gateway, type Visitor } from './gateway.ts';
 import { metricsText } from './mesh-metrics.ts';
 import { meshStatus } from './mesh-status.ts';
@@ -40,11 +41,14 @@ export interface SynchronizerOptions {
   readonly onShutdown: () => void;
 }
 
+/** Characters of a recording in one answer. */
+const MOST_RECORDED = 768 * 1024;
 const INVITE_MILLISECONDS = 24 * 3600 * 1000;
 
 export class SynchronizerNode {
   readonly #options: SynchronizerOptions;
   readonly #gateway: Gateway;
+  readonly #events: EventLog;
   readonly #server: Server;
   readonly #revisions = new Map<string, number>();
   readonly #roles = new Map<string, Role>();
@@ -59,6 +63,9 @@ export class SynchronizerNode {
   private constructor(options: SynchronizerOptions) {
     this.#options = options;
     const { tls, keys, backplane } = options;
+    this.#events = new EventLog(backplane, (run, error) =>
+      options.log({ event: 'recording-ends', run, message: String(error) }),
+    );
     this.#server = tls ? (createSecureServer({ cert: tls.cert, key: tls.key }) as unknown as Server) : createServer();
     this.#gateway = new Gateway({
       keys,
@@ -126,6 +133,7 @@ export class SynchronizerNode {
     this.#gateway.dismissAll('the mesh is going down');
     clearInterval(this.#timer);
     await this.#turn;
+    await this.#events.close();
     await new Promise((r) => setTimeout(r, 100));
     this.#gateway.close();
     await new Promise((resolve) => this.#server.close(resolve));
@@ -174,7 +182,9 @@ export class SynchronizerNode {
   }
 
   #happen(event: SynchronizerEvent): void {
-    const step = synchronizer(this.#state, event, Date.now());
+    const now = Date.now();
+    const step = synchronizer(this.#state, event, now);
+    this.#events.note(this.#state, event, now, step);
     this.#state = step.state;
     if (step.effects.length === 0) return;
     this.#turn = this.#turn.then(async () => {
@@ -261,6 +271,9 @@ export class SynchronizerNode {
         const records = await this.#options.backplane.read(`log/${question.run}`, question.from, 1000);
         return { records: records.map(({ sequence, value }) => ({ sequence, ...(JSON.parse(value) as object) })) };
       }
+      case 'events':
+        this.#known(question.run);
+        return this.#recorded(question.run, question.from);
       case 'allow':
         await this.allow(question.key, question.role);
         return {};
@@ -273,6 +286,18 @@ export class SynchronizerNode {
       default:
         throw new UserError('mesh/question', 'that is not answered here');
     }
+  }
+
+  /** As much as fits into one message. */
+  async #recorded(run: string, from: number): Promise<{ readonly records: readonly StreamRecord[] }> {
+    if (from <= 1) await this.#events.flush();
+    const records = await this.#options.backplane.read(eventStream(run), from, 64);
+    let size = 0;
+    const end = records.findIndex(({ value }) => {
+      size += value.length;
+      return size > MOST_RECORDED;
+    });
+    return { records: end < 0 ? records : records.slice(0, end) };
   }
 
   async #deploy(deployment: Deployment): Promise<unknown> {

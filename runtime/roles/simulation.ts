@@ -41,6 +41,8 @@ export interface SimulationOptions {
   readonly call: number;
   /** Virtual milliseconds after which it ends in any case. */
   readonly until: number;
+  /** Hears of everything that enters the synchronizer's machine. */
+  readonly note?: (before: SynchronizerState, event: SynchronizerEvent, at: number, step: Step) => void;
 }
 
 export interface SimulationResult {
@@ -267,7 +269,10 @@ class Simulation {
   }
 
   #synchronize(event: SynchronizerEvent): void {
-    if (this.#sync) this.#take(synchronizer(this.#sync, event, this.#now));
+    if (!this.#sync) return;
+    const step = synchronizer(this.#sync, event, this.#now);
+    this.#options.note?.(this.#sync, event, this.#now, step);
+    this.#take(step);
   }
 
   #take({ state, effects }: Step): void {

@@ -206,6 +206,8 @@ export type Question =
   | { readonly what: 'stop'; readonly run: string }
   | { readonly what: 'run'; readonly run: string }
   | { readonly what: 'logs'; readonly run: string; readonly from: number }
+  /** Pieces of the recording of what entered the synchronizer while the run was active. */
+  | { readonly what: 'events'; readonly run: string; readonly from: number }
   | { readonly what: 'allow'; readonly key: string; readonly role: 'operator' | 'trainer' | 'viewer' }
   | { readonly what: 'drain'; readonly trainer: string }
   | { readonly what: 'shutdown' }

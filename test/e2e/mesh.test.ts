@@ -70,6 +70,15 @@ test('kill -9 of a trainer: another takes over, and the weights are the same', a
   expect(weightHashes(join(folder, 'survived'))).toEqual(expected);
   const log = await mesh.json('logs', run);
   expect(log.map((r) => r.event)).toContain('lost');
+  // What entered the synchronizer, gone through again: the same effects, state by state, to the same end.
+  const replayed = await mesh.json('logs', run, '--replay');
+  const last = replayed.at(-1);
+  expect(last).toMatchObject({ event: 'replayed', differences: 0, state: { phase: 'done' } });
+  expect(last?.events).toBe(replayed.length - 1);
+  expect(replayed.some((r) => (r.entered as { kind?: string } | undefined)?.kind === 'disconnected')).toBe(true);
+  const epochs = log.filter((r) => r.event === 'epoch-of-owners').length;
+  const again = replayed.flatMap((r) => (r.effects as { kind: string; event?: { event: string } }[] | undefined) ?? []);
+  expect(again.filter((e) => e.kind === 'log' && e.event?.event === 'epoch-of-owners')).toHaveLength(epochs);
 }, 180_000);
 
 test('pipelined: microbatches end near the weights of lockstep, at the bits of the same shards in one process', async () => {

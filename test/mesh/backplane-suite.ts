@@ -63,6 +63,21 @@ export function backplaneSuite(subject: Subject): void {
     expect(await backplane.read('log', 21, 3)).toEqual([]);
   });
 
+  test('a stream forgets its first records and counts on, were it all but the last', async () => {
+    for (const value of ['a', 'b', 'c', 'd']) await backplane.append('log', value);
+    await backplane.append('other', 'x');
+    await backplane.trim('log', 3);
+    expect(await backplane.read('log', 1, 9)).toEqual([
+      { sequence: 3, value: 'c' },
+      { sequence: 4, value: 'd' },
+    ]);
+    await backplane.trim('log', 9);
+    expect(await backplane.read('log', 1, 9)).toEqual([{ sequence: 4, value: 'd' }]);
+    expect(await backplane.append('log', 'e')).toBe(5);
+    expect(await backplane.read('other', 1, 9)).toHaveLength(1);
+    await backplane.trim('nothing', 5);
+  });
+
   test('what was confirmed is there after a kill, and goes on from there', async () => {
     await backplane.put('k', 'v', 0);
     const hash = await backplane.putBlob(Uint8Array.of(1, 2, 3));

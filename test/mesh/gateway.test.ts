@@ -92,6 +92,7 @@ describe('who may what', () => {
       { what: 'stop', run: 'chain-1' },
       { what: 'run', run: 'chain-1' },
       { what: 'logs', run: 'chain-1', from: 1 },
+      { what: 'events', run: 'chain-1', from: 1 },
       { what: 'allow', key: keyText(stranger.publicKey), role: 'operator' },
       { what: 'drain', trainer: 'x' },
       { what: 'shutdown' },

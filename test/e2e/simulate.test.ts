@@ -1,0 +1,34 @@
+/** `nmc simulate`: from a seed, recorded, and gone through again. */
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { jsonLines, nmc, temporaryFolder, writeTiny } from '../support/nmc.ts';
+
+const folder = temporaryFolder();
+const model = writeTiny(folder, { epochs: 1 });
+
+test('what a simulation records replays to the same effects, and a changed record is found', async () => {
+  expect((await nmc(['compile', model, '--partition', '2', '--out', 'tiny.plan'], { cwd: folder })).code).toBe(0);
+  writeFileSync(join(folder, 'faults.json'), '{"lives": 20000, "away": 2000}');
+  const options = ['--nodes', '4', '--seed', '3', '--faults', 'faults.json', '--record', 'events.jsonl', '--json'];
+  const simulated = await nmc(['simulate', 'tiny.plan', ...options], { cwd: folder });
+  expect(simulated.code, simulated.stderr + simulated.stdout).toBe(0);
+  const again = await nmc(['simulate', '--replay', 'events.jsonl', '--json'], { cwd: folder });
+  expect(again.code, again.stderr).toBe(0);
+  const epoch = jsonLines(simulated)[0]?.epochs;
+  expect(jsonLines(again).at(-1)).toMatchObject({ event: 'replayed', differences: 0, state: { phase: 'done', epoch } });
+  const path = join(folder, 'events.jsonl');
+  writeFileSync(path, readFileSync(path, 'utf8').replace('"calls":25', '"calls":26'));
+  const changed = await nmc(['simulate', '--replay', 'events.jsonl'], { cwd: folder });
+  expect(changed.code).toBe(1);
+  expect(changed.stdout).toContain('differ');
+});
+
+test('without a plan, or with a file that is no recording, it says what to do', async () => {
+  const nothing = await nmc(['simulate'], { cwd: folder });
+  expect(nothing).toMatchObject({ code: 2 });
+  expect(nothing.stderr).toContain('which plan');
+  const wrong = await nmc(['simulate', '--replay', model], { cwd: folder });
+  expect(wrong).toMatchObject({ code: 2 });
+  expect(wrong.stderr).toContain('no recording');
+});
