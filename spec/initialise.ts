@@ -22,7 +22,16 @@ export function initialValues(state: State, seed: number): Float32Array {
   if (init.kind === 'identity') fillIdentity(values, state.shape.slice(-2), init.scale);
   if (init.kind === 'connections') fillConnections(values, state.shape, init.sparsity);
   if (init.kind === 'entries') fillEntries(values, init.matrix, init.sparsity);
-  return values;
+  return init.kind === 'thinned' ? keepConnections(state, initialValues({ ...state, init: init.of }, seed)) : values;
+}
+
+/** Zero where a state has no connection; everything else as it is. A state that is not thinned keeps all. */
+export function keepConnections<V extends Float32Array | Float64Array>(state: State, values: V): V {
+  const { init } = state;
+  if (init.kind !== 'thinned') return values;
+  const joined = initialValues({ ...state, init: { kind: 'connections', sparsity: init.sparsity } }, 0);
+  // Not a product: infinity times zero is no number.
+  return values.map((value, i) => (joined[i] === 0 ? 0 : value)) as V;
 }
 
 /** A tile's elements are those of the whole, drawn by their places in it. */

@@ -76,6 +76,8 @@ export type Initializer =
   | { readonly kind: 'uniform'; readonly bound: number }
   | { readonly kind: 'normal'; readonly std: number }
   | { readonly kind: 'identity'; readonly scale: number }
+  /** As `of` where a connection of a [target, source] matrix exists, else 0. */
+  | { readonly kind: 'thinned'; readonly of: Initializer; readonly sparsity: Sparsity }
   /** 1 where a connection of a [target, source] matrix exists, else 0. */
   | { readonly kind: 'connections'; readonly sparsity: Sparsity }
   /** Rows and then columns of the connections that exist, [2, n] of a [target, source] matrix; -1 where there is none. */

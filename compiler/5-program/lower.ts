@@ -1,7 +1,7 @@
 /** Tasks become programs: one function that trains on a batch, one for each way of predicting. */
 import type { Block, Input, Program, ProgramFunction, Result, State, Update } from '../../spec/program.ts';
 import type { PredictTask, TrainTask, WeightInstance } from '../3-check/checked.ts';
-import { type Graph, weightName } from '../4-graph/graph.ts';
+import { type Graph, type GraphLink, weightName } from '../4-graph/graph.ts';
 import { levelGraph } from '../4-graph/level.ts';
 import { components } from '../4-graph/order.ts';
 import type { Expr } from '../operators/expr.ts';
@@ -19,7 +19,7 @@ import { inferenceLearning } from './rules/il.ts';
 import { incremental } from './rules/ipc.ts';
 import { firstArrival, zeroDivergence } from './rules/z-il.ts';
 import { afterValues, insideValues, moveValues, type Settling } from './settle.ts';
-import { connectionsName, entriesOf, isCompressed, maskName, matrixOf } from './sparse-weights.ts';
+import { connectionsName, entriesOf, isCompressed, maskName, masksOf, matrixOf } from './sparse-weights.ts';
 import {
   closeBlock,
   energyGradients,
@@ -68,16 +68,20 @@ export function lowerProgram(
 }
 
 export function parameterStates(graph: Graph): State[] {
-  const state = (owner: string, w: WeightInstance, shape = w.shape): State => ({
+  const state = (owner: string, w: WeightInstance): State => ({
     id: weightName(owner, w.name),
-    shape,
+    shape: w.shape,
     role: 'parameter',
     init: w.init,
   });
+  const ofLink = (link: GraphLink, w: WeightInstance): State => {
+    const whole = state(link.name, w);
+    if (isCompressed(link, w)) return { ...whole, shape: [entriesOf(link, w)] };
+    const { sparsity } = link;
+    return sparsity?.weight === w.name ? { ...whole, init: { kind: 'thinned', of: w.init, sparsity } } : whole;
+  };
   return [
-    ...graph.links.flatMap((link) =>
-      link.weights.map((w) => state(link.name, w, isCompressed(link, w) ? [entriesOf(link, w)] : w.shape)),
-    ),
+    ...graph.links.flatMap((link) => link.weights.map((w) => ofLink(link, w))),
     ...graph.nodes.flatMap((node) => node.weights.map((w) => state(node.name, w))),
   ];
 }
@@ -169,13 +173,14 @@ export const gradientName = (weight: string): string => `gradient.${weight}`;
 function lowerStep(task: TrainTask, states: readonly State[], weights: readonly string[]): ProgramFunction {
   const builder = new BlockBuilder(createNames());
   const reader = stateReader(states);
+  const masks = masksOf(states);
   const inputs: Input[] = [];
   const updates: Update[] = [];
   for (const name of weights) {
     const value = reader(name);
     const id = gradientName(name);
     inputs.push({ id, field: id, type: 'f32', shape: value.shape });
-    updates.push(...moveBy(builder, task, reader, name, { id, shape: value.shape }));
+    updates.push(...moveBy(builder, task, reader, masks, name, { id, shape: value.shape }));
   }
   return {
     name: STEP,
@@ -192,11 +197,12 @@ function moveBy(
   builder: BlockBuilder,
   task: TrainTask,
   reader: (id: string) => Value,
+  masks: ReadonlyMap<string, Value>,
   name: string,
   gradient: Value,
 ): Update[] {
   builder.origin = `weight ${name}`;
-  const weight = { name, value: reader(name), gradient };
+  const weight = { name, value: reader(name), gradient, mask: masks.get(name) };
   return toUpdates(step(builder, task.optimizer, weight, reader, 'batch', 'batches'));
 }
 
@@ -225,6 +231,7 @@ function lowerMicrobatches(
   const gradients = new Map<string, Value>();
   const rest = lowerRule(methodOf(task), { ...training, lane: gradients }, outputs, states);
   const reader = stateReader(states);
+  const masks = masksOf(states);
   const adding = newBlock(training);
   const moving = new BlockBuilder(createNames());
   const sums: Update[] = [];
@@ -234,7 +241,7 @@ function lowerMicrobatches(
     const sum = reader(state);
     adding.origin = `weight ${name}`;
     sums.push({ state, value: adding.op('add', [sum, part]).id });
-    updates.push(...moveBy(moving, task, reader, name, sum));
+    updates.push(...moveBy(moving, task, reader, masks, name, sum));
     const zero = moving.op('broadcast', [moving.constant(0)], { shape: [...sum.shape] });
     updates.push({ state, value: zero.id });
   }
@@ -278,7 +285,8 @@ export function openTraining(
   const network: Network = { ...clamped, clamps: nudged?.clamps ?? clamps };
   const z = sweep(start, network, weights);
   const { optimizer } = task;
-  const training = { network, names, optimizer, weights, start, z, gradientScale: nudged?.gradientScale };
+  const masks = masksOf(states);
+  const training = { network, names, optimizer, weights, masks, start, z, gradientScale: nudged?.gradientScale };
   return { training, inputs, outputs };
 }
 

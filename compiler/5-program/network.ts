@@ -10,7 +10,7 @@ import { components } from '../4-graph/order.ts';
 import type { Value } from '../operators/operator.ts';
 import type { BlockBuilder } from './builder.ts';
 import { type Bindings, lowerExpression } from './lower-expression.ts';
-import { connectionsName, isCompressed, maskName, matrixOf } from './sparse-weights.ts';
+import { connectionsName, isCompressed, matrixOf } from './sparse-weights.ts';
 
 export type Values = ReadonlyMap<string, Value>;
 
@@ -122,12 +122,11 @@ function linksInto(graph: Graph, target: string): readonly GraphLink[] {
   return links.get(target) ?? [];
 }
 
-/** A weight as the link uses it: where the link is thinned, only the connections that exist. */
+/** A weight as the link uses it: a matrix, even where only a list of its connections is kept. */
 function weightOf(builder: BlockBuilder, link: GraphLink, weight: WeightInstance, weights: Values): Value {
   const name = weightName(link.name, weight.name);
   const value = get(weights, name);
-  if (link.sparsity?.weight !== weight.name) return value;
-  if (!isCompressed(link, weight)) return builder.op('mul', [value, { id: maskName(name), shape: weight.shape }]);
+  if (link.sparsity?.weight !== weight.name || !isCompressed(link, weight)) return value;
   const connections = { id: connectionsName(name), shape: [2, ...value.shape] };
   return builder.op('scatter_matrix', [value, connections], { matrix: matrixOf(weight) });
 }

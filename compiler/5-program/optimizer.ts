@@ -20,13 +20,15 @@ export function optimizerStates(optimizer: OptimizerInstance, weight: State): St
 }
 
 /**
+ * A weight that is thinned begins as zero where no connection is, and stays so: its gradient there is taken for zero.
+ *
  * @param update which update this is, from 0; @param updates how many there will be in the whole training
  * @returns the new value of the weight and of each of its states, by id
  */
 export function step(
   builder: BlockBuilder,
   optimizer: OptimizerInstance,
-  weight: { name: string; value: Value; gradient: Value },
+  weight: { name: string; value: Value; gradient: Value; mask: Value | undefined },
   stateValue: (id: string) => Value,
   update: ScalarExpr,
   updates: ScalarExpr,
@@ -37,7 +39,7 @@ export function step(
     step: { scalar: { op: 'add', args: [update, 1] } },
     rate: { scalar: lowerScalar(optimizer.rate, counters) },
     weight: { value: weight.value },
-    gradient: { value: weight.gradient },
+    gradient: { value: weight.mask ? builder.op('mul', [weight.gradient, weight.mask]) : weight.gradient },
   };
   for (const s of optimizer.states) bindings[s.name] = { value: stateValue(stateName(weight.name, s.name)) };
   const next = new Map<string, Value>();

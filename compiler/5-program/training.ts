@@ -13,6 +13,8 @@ export interface Training {
   readonly optimizer: OptimizerInstance;
   /** Parameters by name, as they are before the batch. */
   readonly weights: Values;
+  /** Of weights that are thinned and kept whole: 1 where a connection exists. */
+  readonly masks: Values;
   /** The block that holds the clamps and the forward sweep, still open. */
   readonly start: BlockBuilder;
   /** Values after the forward sweep. */
@@ -98,7 +100,7 @@ export function weightStep(
     const moved = step(
       builder,
       training.optimizer,
-      { name, value, gradient: mean },
+      { name, value, gradient: mean, mask: training.masks.get(name) },
       stateValue,
       counters.update,
       counters.updates,

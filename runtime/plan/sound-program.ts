@@ -66,6 +66,10 @@ function initProblem(init: Initializer): string | undefined {
       return typeof init.field === 'string' && (init.what === 'mean' || init.what === 'scale')
         ? undefined
         : 'is a statistic of nothing';
+    case 'thinned':
+      return typeof init.sparsity === 'object' && init.sparsity !== null && init.of?.kind !== 'thinned'
+        ? initProblem(init.of)
+        : 'is drawn from nothing';
     case 'connections':
     case 'entries':
       return typeof init.sparsity === 'object' && init.sparsity !== null ? undefined : 'is drawn from nothing';

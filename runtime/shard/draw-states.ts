@@ -22,7 +22,7 @@ const FROM_SOURCE = import.meta.url.endsWith('.ts');
 /** Begins to draw the first values of `states`; they are the same as `initialValues` gives. */
 export function drawStates(states: readonly State[], seed: number): Promise<Drawn> {
   const drawn = new Map<string, Float32Array>();
-  const random = states.filter(({ init }) => init.kind === 'uniform' || init.kind === 'normal');
+  const random = states.filter(({ init: { kind } }) => kind === 'uniform' || kind === 'normal' || kind === 'thinned');
   const count = random.reduce((sum, s) => sum + sizeOf(s.shape), 0);
   if (FROM_SOURCE || count < FEWEST || availableParallelism() < 2) return Promise.resolve(drawn);
   const drawing: Drawing = { seed, states: random };

@@ -1,6 +1,6 @@
 /** One shard on one device: its states made, saved and restored, its functions run. */
 import { totalmem } from 'node:os';
-import { initialValues, joinMembers } from '../../spec/initialise.ts';
+import { initialValues, joinMembers, keepConnections } from '../../spec/initialise.ts';
 import { memberStates, type ProgramFunction, type State, sizeOf } from '../../spec/program.ts';
 import { cutFrom } from '../../spec/slices.ts';
 import type { Standardization } from '../data/statistics.ts';
@@ -117,7 +117,7 @@ function beginnings(beginning: Beginning): (state: State) => Tensor | undefined 
     return (state) => {
       // A run that was only trained has no optimiser states to predict with, and needs none.
       const tensor = found.get(state.id);
-      if (tensor) return valuesOf(tensor, state);
+      if (tensor) return keepConnections(state, valuesOf(tensor, state));
       const whole = state.slice && found.get(state.slice.of);
       if (whole) return tileOf(whole, state);
       if (state.role === 'memory') return beginsAtZero(state) ? undefined : initialValues(state, NO_SEED);
@@ -137,8 +137,9 @@ function beginnings(beginning: Beginning): (state: State) => Tensor | undefined 
 /** A state's part of a tensor of the file; all of it where the state is no tile. */
 function tileOf(tensor: NamedTensor, state: State): Tensor {
   const { slice } = state;
-  if (!slice) return valuesOf(tensor, state);
-  return cutFrom(valuesOf(tensor, { ...state, id: slice.of, shape: slice.shape }), slice, state.shape);
+  if (!slice) return keepConnections(state, valuesOf(tensor, state));
+  const whole = valuesOf(tensor, { ...state, id: slice.of, shape: slice.shape });
+  return keepConnections(state, cutFrom(whole, slice, state.shape));
 }
 
 /** In the precision of the parts. */

@@ -89,8 +89,8 @@ describe('topologies', () => {
   );
 
   test.each([
-    ['a list of entries, convention A', 0.2, tanh, undefined],
-    ['a list of entries, convention B', 0.2, undefined, gelu],
+    ['a list of entries, convention A', 0.15, tanh, undefined],
+    ['a list of entries, convention B', 0.15, undefined, gelu],
     ['a mask, convention A', 0.6, tanh, undefined],
     ['a mask, convention B', 0.6, undefined, gelu],
   ])('sparse links around a cycle and delayed ones, as %s', async (_, density, act, after) => {

@@ -148,7 +148,11 @@ export function randomInputs(f: ProgramFunction, seed: number): Record<string, F
 /** Sets every parameter and every other state to its initial value, in f64. */
 export async function initialise(session: DeviceSession, program: Program, seed: number): Promise<void> {
   for (const state of program.states) {
-    if (memberStates(state).some(({ init: { kind } }) => kind === 'entries' || kind === 'connections')) {
+    if (
+      memberStates(state).some(
+        ({ init: { kind } }) => kind === 'entries' || kind === 'connections' || kind === 'thinned',
+      )
+    ) {
       // Which connections exist: anything else in there would be two in one place.
       await session.write(state.id, initialValues(state, seed));
       continue;
