@@ -13,8 +13,8 @@ import { openPredictor } from './run-predictor.ts';
 import { watchInterrupt } from './watch-interrupt.ts';
 import { wholeNumber } from './whole-number.ts';
 
-/** How often newer weights are looked for. */
-const LOOK_EVERY = 500;
+/** How often it is asked whether it is time to look for newer weights. */
+const TICK = 100;
 
 export default async function (args: Arguments): Promise<number> {
   const source = await sourceOf(args);
@@ -25,7 +25,7 @@ export default async function (args: Arguments): Promise<number> {
     stop = resolve;
   });
   const interrupt = watchInterrupt(stop);
-  const timer = setInterval(() => void predictor.refresh(), LOOK_EVERY);
+  const timer = setInterval(() => predictor.tick(), TICK);
   try {
     const host = text(args, 'listen') ?? '127.0.0.1';
     const port = wholeNumber(args, 'port', 0, 65_535) ?? 8080;
