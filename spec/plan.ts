@@ -81,7 +81,7 @@ export interface PlanShard {
   readonly id: number;
   /** Names of its nodes, or of its tiles of them: `h1/2` is the third. */
   readonly nodes: readonly string[];
-  /** The tiles among them: units from … to - 1 of the node's first axis. */
+  /** The tiles among them: units from … to - 1 of the node, which for a picture are channels. */
   readonly tiles?: readonly { readonly name: string; readonly from: number; readonly to: number }[];
   readonly parameters: readonly PlanParameter[];
   readonly parameterCount: number;

@@ -111,6 +111,11 @@ export interface Slice {
   readonly shape: Shape;
   readonly axis: number;
   readonly from: number;
+  /**
+   * Runs of equal length that lie one after the other along the axis: the state has its elements from `from` on of each
+   * run. 1 when absent. So the channels of a picture are cut where its values are one row: a run for every place.
+   */
+  readonly groups?: number;
 }
 
 export interface Member {

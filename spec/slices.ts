@@ -3,11 +3,11 @@ import { type Shape, type Slice, sizeOf } from './program.ts';
 
 /** Calls `visit` for every element of a tile of this shape: its place in the tile, and in the whole (row-major). */
 export function eachElement(slice: Slice, shape: Shape, visit: (tile: number, whole: number) => void): void {
-  const { axis, from } = slice;
+  const { axis, from, groups = 1 } = slice;
   const inner = sizeOf(shape.slice(axis + 1));
-  const outer = sizeOf(shape.slice(0, axis));
-  const run = (shape[axis] ?? 1) * inner;
-  const stride = (slice.shape[axis] ?? 1) * inner;
+  const outer = sizeOf(shape.slice(0, axis)) * groups;
+  const run = ((shape[axis] ?? 1) / groups) * inner;
+  const stride = ((slice.shape[axis] ?? 1) / groups) * inner;
   for (let i = 0; i < outer; i++) for (let j = 0; j < run; j++) visit(i * run + j, i * stride + from * inner + j);
 }
 

@@ -48,7 +48,26 @@ export function programProblem(program: Program, memory: number): string | undef
 
 function stateProblem(state: State): string | undefined {
   if (!ROLES.includes(state.role)) return `has the unknown role ${state.role}`;
-  return shapeProblem(state.shape) ?? initProblem(state.init);
+  return shapeProblem(state.shape) ?? sliceProblem(state) ?? initProblem(state.init);
+}
+
+/** A tile has to lie within its whole, which is as large as the tile but for the cut axis. */
+function sliceProblem({ shape, slice }: State): string | undefined {
+  if (slice === undefined) return undefined;
+  if (typeof slice !== 'object' || slice === null || typeof slice.of !== 'string' || !Array.isArray(slice.shape))
+    return 'is a tile of nothing';
+  const { axis, from, groups = 1 } = slice;
+  const problem = shapeProblem(slice.shape);
+  if (problem !== undefined) return problem;
+  const [own, all] = [shape[axis], slice.shape[axis]];
+  const inside =
+    own !== undefined &&
+    all !== undefined &&
+    [from, groups, own / groups, all / groups].every((n) => Number.isSafeInteger(n) && n >= 0) &&
+    from + own / groups <= all / groups &&
+    shape.length === slice.shape.length &&
+    shape.every((n, i) => i === axis || n === slice.shape[i]);
+  return inside ? undefined : `is no tile of ${slice.of}`;
 }
 
 function initProblem(init: Initializer): string | undefined {

@@ -2,21 +2,23 @@
  * How each value of a function is cut, from how weights and nodes are. Sums over a cut axis are sums of parts, made in
  * the order of the tiles; what an operator cannot do tile by tile it does with the whole.
  */
-import { type Op, type ProgramFunction, type Shape, type State, sizeOf } from '../../../spec/program.ts';
+import { type Op, type ProgramFunction, type Shape, type State, sameShape } from '../../../spec/program.ts';
 import type { Graph } from '../../4-graph/graph.ts';
 import { axesOf } from '../../operators/reduction.ts';
-import { isOperator, operators } from '../../operators/table.ts';
-import { type Layout, sameLayout, stateLayout, type Tiling, valueLayout, weightLayouts } from './tiling.ts';
+import { isOperator, type OperatorName, operators } from '../../operators/table.ts';
+import { type Application, type Product, productOf, type Read, readsFor, resultOf } from './axes.ts';
+import { type Layout, sameCuts, sameLayout } from './layout.ts';
+import { stateLayout, type Tiling, valueLayout, weightLayouts } from './tiling.ts';
 
 /** How one operation is done. */
 export type Way =
   | { readonly kind: 'whole' }
   /** Tile by tile: `args[j]` says how argument j is read. */
-  | { readonly kind: 'tiles'; readonly layout: Layout; readonly args: readonly (Layout | undefined)[] }
+  | { readonly kind: 'tiles'; readonly layout: Layout; readonly args: readonly Read[] }
   /** As a sum over tiles of `args`; the result is cut as `layout` says. */
   | {
       readonly kind: 'parts';
-      readonly args: readonly (Layout | undefined)[];
+      readonly args: readonly Read[];
       readonly over: Layout;
       readonly layout: Layout | undefined;
     };
@@ -46,7 +48,7 @@ export function findLayouts(graph: Graph, tiling: Tiling, states: readonly State
     for (const block of f.blocks) {
       for (const carry of block.carries) {
         const node = graph.nodes.find((n) => carry.id === `in:z.${n.name}` || carry.id === `in:v.${n.name}`);
-        const layout = node ? valueLayout(node, tiling, 1) : layouts.get(carry.init);
+        const layout = node ? valueLayout(graph, node, tiling, 1) : layouts.get(carry.init);
         for (const id of [carry.id, carry.result]) layouts.set(id, layout);
         if (weightLike.has(carry.init)) weightLike.add(carry.id).add(carry.result);
       }
@@ -91,13 +93,37 @@ function findWishes(f: ProgramFunction, { layouts, shapes, wishes, weights }: Co
       const weight = weightOf(op);
       const own = weight === undefined ? (wishes.get(op.id) ?? layouts.get(op.id)) : (weights.get(weight) ?? 'whole');
       if (!own || !isOperator(op.op)) continue;
-      for (const arg of op.args) {
-        const shape = shapes.get(arg) ?? [];
-        if (operators[op.op].elementwise && String(shape) === String(op.shape)) wish(arg, own);
-        if (op.op === 'reshape') wish(arg, own === 'whole' ? own : throughReshape(own, op.shape, shape));
-      }
+      const application = applicationOf(op, op.op, shapes);
+      wishedReads(application, own).forEach((read, j) => {
+        wish(op.args[j] ?? '', read);
+      });
     }
   }
+}
+
+/** How a result that is wanted so would have its arguments: those that are as large as it is. */
+function wishedReads(application: Application, wanted: Layout | 'whole'): readonly (Read | 'whole')[] {
+  const { op, args, shape } = application;
+  if (operators[op].elementwise) return args.map((arg) => (sameShape(arg, shape) ? wanted : undefined));
+  if (wanted === 'whole') return op === 'reshape' ? [wanted] : [];
+  return CARRYING.has(op) ? (readsFor(application, wanted) ?? []) : [];
+}
+
+const CARRYING: ReadonlySet<string> = new Set([
+  'reshape',
+  'transpose',
+  'max_pool2d',
+  'max_pool2d_gradient',
+  'average_pool2d',
+  'average_pool2d_gradient',
+]);
+
+function applicationOf(
+  { attributes, args, shape }: Op,
+  op: OperatorName,
+  shapes: ReadonlyMap<string, Shape>,
+): Application {
+  return { op, attributes, args: args.map((a) => shapes.get(a) ?? []), shape };
 }
 
 function wayOf(op: Op, context: Context): Way {
@@ -105,116 +131,56 @@ function wayOf(op: Op, context: Context): Way {
   if (!isOperator(op.op)) return WHOLE;
   const cut = op.args.map((a) => layouts.get(a));
   if (cut.every((l) => l === undefined)) return WHOLE;
-  const shapeOf = (i: number): Shape => shapes.get(op.args[i] ?? '') ?? [];
   const weight = weightOf(op);
   if (weight !== undefined && !context.weights.has(weight)) return WHOLE;
-  if (operators[op.op].elementwise) return elementwise(op, cut, shapeOf);
+  const application = applicationOf(op, op.op, shapes);
+  const product = productOf(application);
+  if (product) return wayOfProduct(op, application, product, context);
   const [first] = cut;
-  switch (op.op) {
-    case 'matmul':
-      return product(op, context);
-    case 'sum':
-    case 'amax':
-      return first ? reduction(op, first, shapeOf(0), layoutIn(wishes.get(op.id))) : WHOLE;
-    case 'reshape': {
-      const layout = first && throughReshape(first, shapeOf(0), op.shape);
-      return layout ? { kind: 'tiles', layout, args: [first] } : WHOLE;
-    }
-    case 'transpose': {
-      const order =
-        (op.attributes.order as readonly number[] | undefined) ?? op.shape.map((_, i) => op.shape.length - 1 - i);
-      const axis = first ? order.indexOf(first.axis) : -1;
-      return first && axis >= 0 ? { kind: 'tiles', layout: { ...first, axis }, args: [first] } : WHOLE;
-    }
-    case 'broadcast': {
-      const axis = first ? op.shape.length - shapeOf(0).length + first.axis : -1;
-      return first && axis >= 0 ? { kind: 'tiles', layout: { ...first, axis }, args: [first] } : WHOLE;
-    }
-    default:
-      return WHOLE;
+  if (
+    (op.op === 'sum' || op.op === 'amax') &&
+    first &&
+    axesOf(op.attributes, application.args[0]?.length ?? 0).includes(first.axis)
+  )
+    return { kind: 'parts', over: first, args: [first], layout: layoutIn(wishes.get(op.id)) };
+  for (const [j, own] of cut.entries()) {
+    const layout = own && resultOf(application, j, own);
+    if (layout) return inTiles(application, layout);
   }
+  return WHOLE;
 }
 
-function elementwise(op: Op, cut: readonly (Layout | undefined)[], shapeOf: (i: number) => Shape): Way {
-  const rank = op.shape.length;
-  const found = cut.findIndex((l) => l !== undefined);
-  const layout = cut[found];
-  if (!layout) return WHOLE;
-  const axis = rank - shapeOf(found).length + layout.axis;
-  const whole = { ...layout, axis };
-  const args = cut.map((_, i) => {
-    const own = axis - (rank - shapeOf(i).length);
-    return own >= 0 && (shapeOf(i)[own] ?? 1) > 1 ? { ...layout, axis: own } : undefined;
-  });
-  return { kind: 'tiles', layout: whole, args };
+function inTiles(application: Application, layout: Layout): Way {
+  return { kind: 'tiles', layout, args: readsFor(application, layout) ?? [] };
 }
 
-function product(op: Op, { layouts, shapes, wishes, weightLike }: Context): Way {
+function wayOfProduct(op: Op, application: Application, { inner }: Product, context: Context): Way {
+  const { layouts, wishes, weightLike } = context;
   const [a = '', b = ''] = op.args;
   const [la, lb] = [layouts.get(a), layouts.get(b)];
-  const [ra, rb, rank] = [shapes.get(a)?.length ?? 0, shapes.get(b)?.length ?? 0, op.shape.length];
-  if (ra !== 2 || rb !== 2) return WHOLE;
-  const [rows, inner] = op.attributes.ta === true ? [1, 0] : [0, 1];
-  const [within, columns] = op.attributes.tb === true ? [1, 0] : [0, 1];
   const wished = wishes.get(op.id);
   const wish = layoutIn(wished);
-  const [left, right] = [la?.axis === inner ? la : undefined, lb?.axis === within ? lb : undefined];
+  const left = inner && la?.axis === inner[0] ? la : undefined;
+  const right = inner && lb?.axis === inner[1] ? lb : undefined;
   const over = (l: Layout): Way => ({
     kind: 'parts',
     over: l,
-    args: [
-      { ...l, axis: inner },
-      { ...l, axis: within },
-    ],
+    args: (inner ?? []).map((axis) => ({ ...l, axis })),
     layout: wish,
   });
   if (left && right && sameCuts(left, right)) return over(right);
   // The change of a weight that is not cut: its factors come together, it never does.
   if (wished === 'whole') return WHOLE;
-  const byRows = la?.axis === rows ? { ...la, axis: rank - 2 } : undefined;
-  const byColumns = lb?.axis === columns ? { ...lb, axis: rank - 1 } : undefined;
-  const tilesOf = (layout: Layout): Way => ({
-    kind: 'tiles',
-    layout,
-    args: layout === byRows ? [la, undefined] : [undefined, lb],
-  });
-  if (byRows && sameLayout(byRows, wish)) return tilesOf(byRows);
-  if (byColumns && sameLayout(byColumns, wish)) return tilesOf(byColumns);
-  if (byColumns) return tilesOf(byColumns);
+  const byFirst = la && resultOf(application, 0, la);
+  const bySecond = lb && resultOf(application, 1, lb);
+  if (byFirst && sameLayout(byFirst, wish)) return inTiles(application, byFirst);
+  if (bySecond) return inTiles(application, bySecond);
   // A weight is never moved: what it is multiplied with is cut as it is.
   if (right && weightLike.has(b)) return over(right);
   if (left && weightLike.has(a)) return over(left);
-  return byRows ? tilesOf(byRows) : WHOLE;
+  return byFirst ? inTiles(application, byFirst) : WHOLE;
 }
 
 function layoutIn(wish: Layout | 'whole' | undefined): Layout | undefined {
   return wish === 'whole' ? undefined : wish;
-}
-
-function sameCuts(a: Layout, b: Layout): boolean {
-  return sameLayout(a, { ...b, axis: a.axis });
-}
-
-function reduction(op: Op, layout: Layout, shape: Shape, wish: Layout | undefined): Way {
-  const axes = axesOf(op.attributes, shape.length);
-  if (axes.includes(layout.axis)) return { kind: 'parts', over: layout, args: [layout], layout: wish };
-  const before = op.attributes.keep === true ? 0 : axes.filter((a) => a < layout.axis).length;
-  return { kind: 'tiles', layout: { ...layout, axis: layout.axis - before }, args: [layout] };
-}
-
-/** The same cuts after a change of shape, where there is an axis for them. */
-export function throughReshape(layout: Layout, from: Shape, to: Shape): Layout | undefined {
-  const outer = sizeOf(from.slice(0, layout.axis));
-  const size = from[layout.axis] ?? 1;
-  const inner = sizeOf(from.slice(layout.axis + 1));
-  for (let axis = 0; axis < to.length; axis++) {
-    if (sizeOf(to.slice(0, axis)) !== outer) continue;
-    const there = to[axis] ?? 1;
-    const scale = there / size;
-    if (there === 1 && size > 1) continue;
-    if (scale > inner) continue;
-    const offsets = layout.offsets.map((n) => n * scale);
-    if (offsets.every(Number.isInteger)) return { ...layout, axis, offsets };
-  }
-  return undefined;
 }

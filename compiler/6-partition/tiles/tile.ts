@@ -3,8 +3,10 @@ import type { Block, Carry, Op, Program, ProgramFunction, Shape, State } from '.
 import type { Graph } from '../../4-graph/graph.ts';
 import { OF_LANES } from '../../5-program/lower.ts';
 import { nodeOwner } from '../shards/owners.ts';
+import { type Layout, sameLayout, tileShape, tilesOf } from './layout.ts';
 import { findLayouts, type Layouts, type Way } from './layouts.ts';
-import { type Layout, sameLayout, stateLayout, type Tiling, weightLayouts } from './tiling.ts';
+import { joinOps, sliceOps } from './slices.ts';
+import { stateLayout, type Tiling, weightLayouts } from './tiling.ts';
 
 export function tileProgram(graph: Graph, program: Program, tiling: Tiling): Program {
   const weights = weightLayouts(graph, tiling);
@@ -12,9 +14,9 @@ export function tileProgram(graph: Graph, program: Program, tiling: Tiling): Pro
     const layout = stateLayout(graph, tiling, weights, state);
     if (!layout) return [state];
     return tilesOf(layout).map(({ from, size }, i) => {
-      const { axis } = layout;
-      const slice = { of: state.id, shape: state.shape, axis, from };
-      return { ...state, id: tileName(state.id, i), shape: cutShape(state.shape, axis, size), slice };
+      const { axis, groups } = layout;
+      const slice = { of: state.id, shape: state.shape, axis, from, ...(groups > 1 ? { groups } : {}) };
+      return { ...state, id: tileName(state.id, i), shape: tileShape(state.shape, layout, size), slice };
     });
   });
   const functions = program.functions
@@ -24,14 +26,6 @@ export function tileProgram(graph: Graph, program: Program, tiling: Tiling): Pro
 }
 
 export const tileName = (id: string, i: number): string => `${id}/${i}`;
-
-function tilesOf({ offsets }: Layout): { from: number; size: number }[] {
-  return offsets.slice(0, -1).map((from, i) => ({ from, size: (offsets[i + 1] ?? from) - from }));
-}
-
-function cutShape(shape: Shape, axis: number, size: number): Shape {
-  return shape.map((n, i) => (i === axis ? size : n));
-}
 
 class Tiler {
   private readonly f: ProgramFunction;
@@ -117,7 +111,7 @@ class Tiler {
     return tilesOf(layout).map(({ size }, i) => ({
       id: tileName(carry.id, i),
       result: tileName(carry.result, i),
-      shape: cutShape(carry.shape, layout.axis, size),
+      shape: tileShape(carry.shape, layout, size),
       init: begins[i] ?? '',
       next: next[i] ?? '',
     }));
@@ -141,7 +135,7 @@ class Tiler {
   private emitTiles(op: Op, { layout, args: cut }: Way & { kind: 'tiles' }): void {
     const args = this.argsOf(op, cut);
     tilesOf(layout).forEach(({ size }, i) => {
-      const shape = cutShape(op.shape, layout.axis, size);
+      const shape = tileShape(op.shape, layout, size);
       const attributes = Array.isArray(op.attributes.shape) ? { ...op.attributes, shape } : op.attributes;
       const own = args.map((list, j) => (cut[j] ? list[i] : list[0]) ?? '');
       this.ops.push({
@@ -168,15 +162,19 @@ class Tiler {
       this.chain(join, parts, op.id, op.shape, op.origin);
       return;
     }
-    tilesOf(layout).forEach(({ from, size }, j) => {
-      const shape = cutShape(op.shape, layout.axis, size);
+    tilesOf(layout).forEach((tile, j) => {
       const slices = parts.map((part, i) => {
         const id = `${part}/${j}`;
-        const attributes = { axis: layout.axis, from, size };
-        this.ops.push({ id, op: 'slice', args: [part], attributes, shape, origin: `${nodeOwner(over.node)}/${i}` });
+        this.ops.push(...sliceOps(id, part, op.shape, layout, tile, `${nodeOwner(over.node)}/${i}`));
         return id;
       });
-      this.chain(join, slices, tileName(op.id, j), shape, `${nodeOwner(layout.node)}/${j}`);
+      this.chain(
+        join,
+        slices,
+        tileName(op.id, j),
+        tileShape(op.shape, layout, tile.size),
+        `${nodeOwner(layout.node)}/${j}`,
+      );
     });
   }
 
@@ -203,16 +201,7 @@ class Tiler {
     const name = `${id}/whole`;
     const args = tilesOf(layout).map((_, i) => tileName(id, i));
     const shape = this.shapes.get(id) ?? [];
-    this.once(id, name, () => [
-      {
-        id: name,
-        op: 'concatenate',
-        args,
-        attributes: { axis: layout.axis },
-        shape,
-        origin: `${nodeOwner(layout.node)}/0`,
-      },
-    ]);
+    this.once(id, name, () => joinOps(name, args, shape, layout, `${nodeOwner(layout.node)}/0`));
     return name;
   }
 
@@ -222,11 +211,10 @@ class Tiler {
     if (sameLayout(layout, wanted)) return tilesOf(wanted).map((_, i) => tileName(id, i));
     const whole = this.whole(id);
     const origin = this.origins.get(id) ?? `${nodeOwner(wanted.node)}/0`;
-    return tilesOf(wanted).map(({ from, size }) => {
-      const name = `${whole}/${wanted.axis}:${from}+${size}`;
-      const shape = cutShape(this.shapes.get(id) ?? [], wanted.axis, size);
-      const attributes = { axis: wanted.axis, from, size };
-      this.once(id, name, () => [{ id: name, op: 'slice', args: [whole], attributes, shape, origin }]);
+    return tilesOf(wanted).map((tile) => {
+      const runs = wanted.groups > 1 ? `${wanted.groups}x` : '';
+      const name = `${whole}/${wanted.axis}:${runs}${tile.from}+${tile.size}`;
+      this.once(id, name, () => sliceOps(name, whole, this.shapes.get(id) ?? [], wanted, tile, origin));
       return name;
     });
   }
