@@ -1,6 +1,7 @@
 /**
  * Operators on matrices of which only some entries exist. `connections` holds the row of each entry and then its
- * column, [2, n]; entries whose row is below zero fill the tensor up and count for nothing. Axes in front are pages.
+ * column, [2, n], in order of rows and then of columns; behind them, entries whose row is below zero fill the tensor up
+ * and count for nothing. Axes in front are pages.
  */
 import type { Shape } from './expr.ts';
 import { sizeOf } from './expr.ts';

@@ -435,7 +435,7 @@ function pages(seed: number): OperatorCase[] {
   return cases;
 }
 
-/** Every entry at most once, in no order, and one that does not exist. */
+/** Every entry at most once, in order, and one that does not exist. */
 function sparse(seed: number): OperatorCase[] {
   const cases: OperatorCase[] = [];
   for (const [front, rows, columns, n] of [
@@ -446,7 +446,7 @@ function sparse(seed: number): OperatorCase[] {
   ] as const) {
     const place: Draw = (_, i) => {
       const [which, entry] = [Math.floor(i / n) % 2, i % n];
-      const at = (entry * 7) % (rows * columns);
+      const at = Math.floor((entry * rows * columns) / n);
       if (entry === n - 1) return -1;
       return which === 0 ? Math.floor(at / columns) : at % columns;
     };

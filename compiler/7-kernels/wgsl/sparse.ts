@@ -1,10 +1,10 @@
 /**
- * Entries of matrices of which only some exist. Each element of `scatter_matrix` looks for its entry in the whole list:
- * no two threads ever write the same place, and nothing has to be cleared first.
+ * Entries of matrices of which only some exist. Each element of `scatter_matrix` looks for its entry in the list, which
+ * is in order: no two threads ever write the same place, and nothing has to be cleared first.
  */
 import type { FlatOp } from './flat.ts';
-import type { Place, Reduction, WgslLowering } from './lowering.ts';
-import { coordinates, linear, within } from './writer.ts';
+import type { Place, WgslLowering } from './lowering.ts';
+import { coordinates, linear } from './writer.ts';
 
 const shapeOf = (op: FlatOp, argument: number): readonly number[] => op.uses[argument]?.shape ?? [];
 const pagesOf = (connections: readonly number[]): number => connections.slice(0, -2).reduce((a, b) => a * b, 1);
@@ -28,31 +28,41 @@ function gather({ w, op, at, load }: Place): string {
   return value;
 }
 
-function scatter(op: FlatOp): Reduction {
+/** Halves the part of the list in which the entry must be, if it is there, until one place is left. */
+function scatter({ w, op, at, load }: Place): string {
   const connections = shapeOf(op, 1);
   const n = connections.at(-1) ?? 1;
   const pages = pagesOf(connections);
   const [rows = 1, columns = 1] = op.shape.slice(-2);
-  return {
-    combine: 'sum',
-    count: n,
-    byColumns: true,
-    term: ({ w, at, load }, r) => {
-      const [page = '', row = ''] = coordinates(w, at, [pages, rows, columns]);
-      const column = w.let('column', columns === 1 ? '0u' : within(w, at, 1, columns));
-      const place = (side: string): string => w.let('p', linear(w, [page, side, r], [pages, 2, n]));
-      const value = w.name('value');
-      w.line(`var ${value} = 0.0;`);
-      const here = `round(${load(1, place('0u'))}) == f32(${row}) && round(${load(1, place('1u'))}) == f32(${column})`;
-      w.block(`if (${here})`, () => {
-        w.line(`${value} = ${load(0, w.let('p', linear(w, [page, r], [pages, n])))};`);
-      });
-      return value;
-    },
-  };
+  const [page = '', row = '', column = ''] = coordinates(w, at, [pages, rows, columns]);
+  const place = (side: string, entry: string): string => w.let('p', linear(w, [page, side, entry], [pages, 2, n]));
+  const [low, high, value] = [w.name('low'), w.name('high'), w.name('value')];
+  w.line(`var ${low} = 0u;`);
+  w.line(`var ${high} = ${n}u;`);
+  w.block(`while (${low} < ${high})`, () => {
+    const middle = w.let('middle', `(${low} + ${high}) / 2u`);
+    const there = w.let('row', `round(${load(1, place('0u', middle))})`);
+    const beside = w.let('column', `round(${load(1, place('1u', middle))})`);
+    const before = `${there} == f32(${row}) && ${beside} < f32(${column})`;
+    w.block(
+      `if (${there} >= 0.0 && (${there} < f32(${row}) || (${before})))`,
+      () => w.line(`${low} = ${middle} + 1u;`),
+      '} else {',
+    );
+    w.line(`${high} = ${middle};`);
+    w.line('}');
+  });
+  w.line(`var ${value} = 0.0;`);
+  w.block(`if (${low} < ${n}u)`, () => {
+    const here = `round(${load(1, place('0u', low))}) == f32(${row})`;
+    w.block(`if (${here} && round(${load(1, place('1u', low))}) == f32(${column}))`, () => {
+      w.line(`${value} = ${load(0, w.let('p', linear(w, [page, low], [pages, n])))};`);
+    });
+  });
+  return value;
 }
 
 export const sparseLowerings = {
   gather_matrix: { kind: 'gather', claims: false, write: gather },
-  scatter_matrix: { kind: 'reduction', claims: false, plan: scatter },
+  scatter_matrix: { kind: 'gather', claims: false, write: scatter },
 } satisfies Record<string, WgslLowering>;
