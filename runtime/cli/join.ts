@@ -6,7 +6,7 @@ import { BlobFiles } from '../backplane/blob-files.ts';
 import { chooseDevice } from '../device/choose.ts';
 import { configFolder, ensureKey } from '../identity/key-file.ts';
 import { keyText } from '../identity/key-text.ts';
-import { addressText, parseAddress } from '../net/address.ts';
+import { type Address, addressText, parseAddress } from '../net/address.ts';
 import { startPulse } from '../net/pulse.ts';
 import { TrainerNode } from '../net/trainer-node.ts';
 import { emit, jsonLine } from '../support/emit.ts';
@@ -54,6 +54,7 @@ export default async function (args: Arguments): Promise<number> {
     },
     cache: new BlobFiles(join(folder, 'blobs'), false),
     openPlan: openShardPlan(join(folder, 'plans'), maxMemory === undefined ? undefined : maxMemory * MEGABYTE),
+    ...listenOf(args),
     delay: wholeNumber(args, 'delay', 0, 60_000) ?? 0,
     log: (event) => process.stderr.write(`${jsonLine(event)}\n`),
   });
@@ -74,6 +75,23 @@ export default async function (args: Arguments): Promise<number> {
     endPulse();
     interrupt?.release();
   }
+}
+
+/** Where neighbours dial this trainer: on this machine unless said; nowhere with `--relay`. */
+function listenOf(args: Arguments): { readonly listen?: Address } {
+  const said = text(args, 'listen');
+  if (flag(args, 'relay')) {
+    if (said === undefined) return {};
+    throw new UserError('usage', '--relay and --listen exclude each other', 'leave one of them out');
+  }
+  if (said === undefined) return { listen: { host: '127.0.0.1', port: 0, secure: false } };
+  const address = parseAddress(said);
+  if (!['0.0.0.0', '::'].includes(address.host) && !address.secure) return { listen: address };
+  throw new UserError(
+    'mesh/listen',
+    `${said} is nothing that neighbours can dial`,
+    '--listen HOST:PORT, with an address of this machine; border packets are sealed by themselves',
+  );
 }
 
 function nameOfMachine(): string {

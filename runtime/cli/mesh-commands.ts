@@ -17,6 +17,7 @@ const mesh = (y: Argv): Argv =>
   );
 const secure = (y: Argv): Argv =>
   y.option('insecure', { type: 'boolean', describe: 'allow a connection beyond this machine without encryption' });
+const RELAY = 'borders go through the synchronizer only, never straight from trainer to trainer';
 const run = (y: Argv): Argv => y.positional('run', { type: 'string', describe: 'as `nmc status` names it' });
 const listen = (y: Argv): Argv =>
   secure(
@@ -44,10 +45,12 @@ export const meshCommands: readonly Command[] = [
         ),
         'delay',
         'emulated round trip of border frames, in milliseconds',
-      ).example([
-        ['$0 up --trainers 4', 'then nmc deploy FILE --watch'],
-        ['$0 up --state DIR', 'again: goes on with every run that was not stopped'],
-      ]),
+      )
+        .option('relay', { type: 'boolean', describe: RELAY })
+        .example([
+          ['$0 up --trainers 4', 'then nmc deploy FILE --watch'],
+          ['$0 up --state DIR', 'again: goes on with every run that was not stopped'],
+        ]),
     load: () => import('./up.ts'),
   },
   {
@@ -75,6 +78,7 @@ export const meshCommands: readonly Command[] = [
         ['fingerprint', 'key of the mesh, as nmc up printed it'],
         ['invite', 'as nmc up printed it; needed once'],
         ['device', 'auto (default), cpu or reference'],
+        ['listen', 'HOST:PORT where neighbours dial this trainer (default: on this machine, any port)'],
         ['max-memory', 'MB that shards may use'],
         ['max-upload', 'MB a second'],
         ['max-download', 'MB a second'],
@@ -84,7 +88,9 @@ export const meshCommands: readonly Command[] = [
       return rows
         .reduce((all, [name, describe]) => value(all, name, describe), secure(json(y)))
         .positional('address', { type: 'string', describe: 'HOST, HOST:PORT, ws:// or wss://' })
+        .option('relay', { type: 'boolean', describe: RELAY })
         .example([
+          ['$0 join 192.168.0.2 --listen 192.168.0.3:7421 --insecure …', 'neighbours reach it without the relay'],
           ['$0 join mesh.example.org --fingerprint KEY --invite INVITE', 'Ctrl-C hands the shards over, then goes'],
         ]);
     },

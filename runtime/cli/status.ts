@@ -1,6 +1,6 @@
 /** `nmc status`: what a mesh is doing, and why not where it is not. */
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { MeshStatus } from '../net/mesh-status.ts';
+import type { MeshStatus, ShardStatus } from '../net/mesh-status.ts';
 import { emit } from '../support/emit.ts';
 import { formatBytes } from '../support/format-numbers.ts';
 import { type Arguments, EXIT, flag } from './command.ts';
@@ -26,6 +26,11 @@ export default async function (args: Arguments): Promise<number> {
   }
 }
 
+/** How many of its borders go straight to another trainer. */
+function bordersText({ borders, direct }: ShardStatus): string {
+  return borders === 0 ? '' : `${direct} of ${borders} direct  `;
+}
+
 function statusText({ runs, trainers, refused }: MeshStatus): string {
   const lines: string[] = [];
   for (const run of runs) {
@@ -40,7 +45,7 @@ function statusText({ runs, trainers, refused }: MeshStatus): string {
     );
     for (const s of run.shards)
       lines.push(
-        `  shard ${String(s.shard).padStart(2)}  ${s.state.padEnd(9)} ${(s.trainer ?? '-').padEnd(14)} batch ${String(s.batch).padStart(5)}  ${s.ticksPerSecond.toFixed(0).padStart(5)} ticks/s  busy ${(s.busy * 100).toFixed(0).padStart(3)} %  out ${formatBytes(s.bytesSent)}  in ${formatBytes(s.bytesReceived)}  ${s.limit === '' ? s.reason : `limited by ${s.limit}`}`.trimEnd(),
+        `  shard ${String(s.shard).padStart(2)}  ${s.state.padEnd(9)} ${(s.trainer ?? '-').padEnd(14)} batch ${String(s.batch).padStart(5)}  ${s.ticksPerSecond.toFixed(0).padStart(5)} ticks/s  busy ${(s.busy * 100).toFixed(0).padStart(3)} %  out ${formatBytes(s.bytesSent)}  in ${formatBytes(s.bytesReceived)}  ${bordersText(s)}${s.limit === '' ? s.reason : `limited by ${s.limit}`}`.trimEnd(),
       );
   }
   if (runs.length === 0) lines.push('no runs yet: nmc deploy FILE');

@@ -187,6 +187,7 @@ class Mesh {
       '--insecure',
       ...(device === undefined ? [] : ['--device', device]),
       ...(delay === undefined ? [] : ['--delay', delay]),
+      ...(flag(this.#args, 'relay') ? ['--relay'] : []),
     ];
     return new Child(['join', address, ...options], join(this.#state, 'logs', `${name}.log`), { NMC_INVITE: invite });
   }

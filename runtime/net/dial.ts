@@ -22,6 +22,8 @@ export interface DialOptions {
   readonly invite?: Invite;
   readonly onMessage?: (message: Message) => void;
   readonly onBorder?: (packet: Uint8Array) => void;
+  /** Seconds without a word of the other end, which pings every second, after which the connection ends. */
+  readonly silence?: number;
 }
 
 export interface Link {
@@ -121,6 +123,7 @@ const MOST_BLOB = 2 ** 32;
 function openLink(socket: WebSocket, options: DialOptions, envelopes: Envelopes, peer: string): Link {
   const questions = new Map<number, Waiting>();
   const blobs = new Map<string, Incoming>();
+  const endWatch = watchSilence(socket, options.silence);
   let count = 0;
   let last = Promise.resolve();
   let end: (reason: string) => void = () => undefined;
@@ -131,6 +134,7 @@ function openLink(socket: WebSocket, options: DialOptions, envelopes: Envelopes,
     new EnvironmentError('mesh/lost', `the connection to the mesh ended: ${reason}`, 'try again when it is up');
   socket.on('error', () => undefined);
   socket.on('close', (_code, data) => {
+    endWatch();
     const reason = String(data) || 'closed by the other end';
     for (const { reject } of questions.values()) reject(lost(reason));
     for (const { done } of blobs.values()) done.reject(lost(reason));
@@ -220,4 +224,22 @@ function openLink(socket: WebSocket, options: DialOptions, envelopes: Envelopes,
     closed,
     close: () => socket.close(1000, 'done'),
   };
+}
+
+/**
+ * Ends a connection whose other end is silent. It counts its own seconds: where this process was held up itself, it has
+ * not heard anybody either. @param seconds nothing: it waits for ever. @returns ends the watch
+ */
+export function watchSilence(socket: WebSocket, seconds: number | undefined): () => void {
+  if (seconds === undefined) return () => undefined;
+  let silent = 0;
+  const heard = (): void => {
+    silent = 0;
+  };
+  for (const sign of ['ping', 'pong', 'message'] as const) socket.on(sign, heard);
+  const timer = setInterval(() => {
+    if (++silent > seconds) socket.terminate();
+  }, 1000);
+  timer.unref();
+  return () => clearInterval(timer);
 }

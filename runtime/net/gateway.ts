@@ -2,22 +2,20 @@
  * The gateway: WebSocket in front of a synchronizer. It proves who is there, checks and counts every message, carries
  * border packets between owners, and gives and takes blobs. What messages mean is not its business.
  */
-import { randomBytes } from 'node:crypto';
 import type { IncomingMessage, Server } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { type WebSocket, WebSocketServer } from 'ws';
 import type { Backplane } from '../backplane/backplane.ts';
 import type { KeyPair } from '../identity/ed25519.ts';
-import { keyText } from '../identity/key-text.ts';
 import { Envelopes } from '../wire/envelope.ts';
-import { accept, challenge, MOST_HANDSHAKE, type Role, type Session } from '../wire/handshake.ts';
+import type { Role, Session } from '../wire/handshake.ts';
 import { hex } from '../wire/hash.ts';
 import type { Ask, Message } from '../wire/messages.ts';
 import { BLOB, BLOB_HEAD, BORDER, type BorderHead, decodeHead, MOST_BINARY } from '../wire/routing.ts';
-import { WIRE_VERSION } from '../wire/version.ts';
 import { Allowance } from './allowance.ts';
 import { BlobAssembly } from './blob-assembly.ts';
 import { sendBlob } from './send-blob.ts';
+import { welcome } from './welcome.ts';
 
 export interface Visitor {
   readonly key: string;
@@ -57,7 +55,6 @@ const MOST_MESSAGES = 500;
 const CONNECTIONS_PER_SECOND = 50;
 const MOST_NEW_CONNECTIONS = 500;
 const MOST_ADDRESSES = 10_000;
-const HANDSHAKE_MILLISECONDS = 5000;
 /** Of one blob that somebody brings. */
 const MOST_BLOB = 2 ** 31;
 
@@ -137,49 +134,14 @@ export class Gateway {
     this.#sockets.close();
   }
 
-  /** Three bounded messages, in five seconds, or the connection is closed. */
   #welcome(socket: WebSocket): void {
-    const timer = setTimeout(() => socket.terminate(), HANDSHAKE_MILLISECONDS);
-    const refuse = (reason: string): void => {
-      clearTimeout(timer);
-      this.#count(`handshake: ${reason.slice(0, 60)}`);
-      socket.removeAllListeners('message');
-      socket.close(4001, reason.slice(0, 120));
-    };
-    let session: Session | undefined;
-    socket.on('error', () => undefined);
-    socket.on('close', () => clearTimeout(timer));
-    socket.on('message', (data: Buffer, binary: boolean) => {
-      if (binary || data.length > MOST_HANDSHAKE) {
-        refuse('no handshake');
-        return;
-      }
-      const value = parsed(String(data));
-      if (!session) {
-        const answer = challenge(value, this.#options.keys, randomBytes(32));
-        if (typeof answer === 'string') {
-          refuse(answer);
-          return;
-        }
-        session = answer.session;
-        socket.send(JSON.stringify(answer.challenge));
-        return;
-      }
-      const accepted = accept(session, value, this.#options.keys.publicKey, this.#options.secretOf);
-      if (typeof accepted === 'string') {
-        refuse(accepted);
-        return;
-      }
-      const key = keyText(session.peer);
-      const problem = this.#options.refuse(key, session.role, accepted.invite);
-      if (problem !== undefined) {
-        refuse(problem);
-        return;
-      }
-      clearTimeout(timer);
-      socket.removeAllListeners('message');
-      socket.send(JSON.stringify({ v: WIRE_VERSION, type: 'welcome' }));
-      this.#open(socket, session, { key, role: session.role });
+    const { keys, secretOf, refuse } = this.#options;
+    welcome(socket, {
+      keys,
+      secretOf,
+      refuse,
+      refused: (reason) => this.#count(`handshake: ${reason}`),
+      open: (session, key) => this.#open(socket, session, { key, role: session.role }),
     });
   }
 
@@ -341,12 +303,4 @@ const LATER = Symbol('answered when it is there');
 
 function forbidden(what: string): Error {
   return Object.assign(new Error(`a viewer may not ${what}`), { code: 'mesh/forbidden' });
-}
-
-function parsed(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }

@@ -15,6 +15,9 @@ export interface ShardStatus {
   readonly busy: number;
   readonly bytesSent: number;
   readonly bytesReceived: number;
+  /** With shards of other trainers; so many of them straight, the others through the relay. */
+  readonly borders: number;
+  readonly direct: number;
   readonly reason: string;
   /** What limits its rate, in words; empty while it does not run. */
   readonly limit: string;
@@ -105,7 +108,7 @@ function shardStatus(state: SynchronizerState, run: RunState, shard: number): Sh
   const report = run.reports[shard];
   const trainer = state.members[run.owners[shard] ?? ''];
   const active = isActive(run);
-  const { ticksPerSecond = 0, busy = 0, bytesSent = 0, bytesReceived = 0 } = report ?? {};
+  const { ticksPerSecond = 0, busy = 0, bytesSent = 0, bytesReceived = 0, borders = 0, direct = 0 } = report ?? {};
   return {
     shard,
     state: active ? (report?.state ?? run.phase) : run.phase,
@@ -115,6 +118,8 @@ function shardStatus(state: SynchronizerState, run: RunState, shard: number): Sh
     busy,
     bytesSent,
     bytesReceived,
+    borders,
+    direct,
     reason: report?.reason || run.reason,
     limit: active ? (report?.limit ?? '') : '',
   };

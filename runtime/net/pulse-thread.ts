@@ -2,7 +2,7 @@
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import { workerData } from 'node:worker_threads';
-import { HEARTBEAT } from '../roles/synchronizer.ts';
+import { HEARTBEAT } from '../roles/liveness.ts';
 import { dial, type Link } from './dial.ts';
 import type { PulseStart } from './pulse.ts';
 

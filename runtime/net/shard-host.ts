@@ -13,13 +13,22 @@ import type { ShardId } from '../roles/trainer.ts';
 import type { Frame, FrameKey } from '../shard/frames.ts';
 import { openSession, type ShardSession } from '../shard/session.ts';
 import { fillStates, saveStates } from '../shard/shard.ts';
-import { borderKeys, type Ephemeral, exchangeHolds, newEphemeral, signExchange } from '../wire/border-keys.ts';
+import {
+  borderKeys,
+  type Ephemeral,
+  exchangeHolds,
+  listenOf,
+  newEphemeral,
+  signExchange,
+  withListen,
+} from '../wire/border-keys.ts';
 import { canonicalBytes } from '../wire/canonical.ts';
-import { BorderChannel } from '../wire/channel.ts';
+import { BorderChannel, type Way } from '../wire/channel.ts';
 import { decodeValues, encodeValues } from '../wire/codec.ts';
 import type { Deployment } from '../wire/deployment.ts';
 import { fromHex, hex, sha256 } from '../wire/hash.ts';
-import type { Commit, Exchange } from '../wire/messages.ts';
+import type { Commit, Exchange, Listen } from '../wire/messages.ts';
+import type { Neighbour } from './direct.ts';
 import { openShardData, type ShardData } from './shard-data.ts';
 import { decodeState, encodeState, type SavedState, stateHash } from './shard-state.ts';
 
@@ -33,8 +42,10 @@ export interface HostOptions {
   readonly keys: KeyPair;
   readonly blob: (hash: string) => Promise<Uint8Array>;
   readonly putBlob: (bytes: Uint8Array) => Promise<string>;
-  /** A packet for another trainer. */
-  readonly carry: (packet: Uint8Array) => void;
+  /** A packet for another trainer. @param to its key */
+  readonly carry: (packet: Uint8Array, to: string) => void;
+  /** Where this trainer can be dialled, if it can. */
+  readonly listen: Omit<Listen, 'sig'> | undefined;
   /** A frame for a shard of the same trainer. @returns why it was refused */
   readonly handOver: (to: number, frame: Frame, epoch: number) => string | undefined;
   /** Something was delivered, or there is room again. */
@@ -60,6 +71,8 @@ export class ShardHost {
   readonly #data: ShardData;
   readonly #session: ShardSession;
   readonly #channels = new Map<number, BorderChannel>();
+  /** Owners of neighbouring shards in other processes, as of the epoch in which they were told. */
+  #owners: { readonly epoch: number; readonly of: ReadonlyMap<number, Neighbour> } = { epoch: 0, of: new Map() };
   /** Whose frames are handed over in this process. */
   readonly #local = new Set<number>();
   readonly #kept = new Map<number, SavedState>();
@@ -152,7 +165,9 @@ export class ShardHost {
   offer(): Exchange {
     this.#ephemeral = newEphemeral();
     const place = { run: this.deployment.run, epoch: this.#epoch };
-    this.#exchange = signExchange(place, this.shard, this.#ephemeral, this.#options.keys);
+    const { keys, listen } = this.#options;
+    const exchange = signExchange(place, this.shard, this.#ephemeral, keys);
+    this.#exchange = listen ? withListen(place, exchange, listen, keys) : exchange;
     return this.#exchange;
   }
 
@@ -161,6 +176,8 @@ export class ShardHost {
     const place = { run: this.deployment.run, epoch: this.#epoch };
     const own = this.#exchange;
     const agreed = new Map<number, string>();
+    const owners = new Map<number, Neighbour>();
+    const rekeyed: (() => void)[] = [];
     // The word is of before our newest key: another one follows.
     if (!own || !this.#ephemeral || peers.find((p) => p.shard === this.shard)?.exchange !== own.exchange) return agreed;
     for (const neighbour of this.#neighbours()) {
@@ -172,15 +189,34 @@ export class ShardHost {
         this.#local.add(neighbour);
         continue;
       }
+      owners.set(neighbour, { key: other.key, ...listenOf(place, other) });
       if (previous.get(neighbour) === name && this.#channels.has(neighbour)) continue;
       const keys = exchangeHolds(place, other) ? borderKeys(place, this.#ephemeral, own, other) : undefined;
       if (!keys) {
         this.#options.broken(`the key of shard ${neighbour} is not signed by its owner`);
         continue;
       }
-      this.#carry(this.#channel(neighbour).rekey(keys, other.key));
+      rekeyed.push(() => this.#carry(neighbour, this.#channel(neighbour).rekey(keys, other.key)));
     }
+    this.#owners = { epoch: this.#epoch, of: owners };
+    for (const send of rekeyed) send();
     return agreed;
+  }
+
+  /** Of the shards beyond its borders. */
+  get owners(): readonly Neighbour[] {
+    return [...this.#owners.of.values()];
+  }
+
+  /** @returns nothing where that is not known in the epoch of now */
+  ownerOf(shard: number): string | undefined {
+    return this.#owners.epoch === this.#epoch ? this.#owners.of.get(shard)?.key : undefined;
+  }
+
+  /** What goes to this trainer takes another way from now on. */
+  reroute(owner: string): void {
+    for (const [peer, channel] of this.#channels)
+      if (this.ownerOf(peer) === owner) this.#carry(peer, channel.reroute());
   }
 
   begin(number: number, call: Call): void {
@@ -233,13 +269,13 @@ export class ShardHost {
   }
 
   /** A packet of a border of this shard. */
-  receive(from: number, packet: Uint8Array): void {
+  receive(from: number, packet: Uint8Array, way: Way): void {
     const channel = this.#channels.get(from);
     if (!channel) return;
     const was = channel.blocked;
-    const received = channel.receive(packet);
+    const received = channel.receive(packet, way);
     if (received.refused !== undefined) this.refused++;
-    this.#carry(received.packets);
+    this.#carry(from, received.packets);
     for (const frame of received.frames) {
       const refusal = this.deliver(frame);
       if (refusal === undefined) continue;
@@ -263,7 +299,7 @@ export class ShardHost {
 
   /** Nothing has come for long: perhaps it was lost. */
   nudge(): void {
-    for (const channel of this.#channels.values()) this.#carry(channel.nudge());
+    for (const [peer, channel] of this.#channels) this.#carry(peer, channel.nudge());
   }
 
   /** The state of now, kept here and stored in the mesh. @param last the sums end with it */
@@ -305,7 +341,7 @@ export class ShardHost {
   async #finish(number: number, results: Readonly<Record<string, Tensor>>): Promise<void> {
     const call = this.#calls.get(number);
     this.#calls.delete(number);
-    for (const channel of this.#channels.values()) this.#carry(channel.closeWindow(number));
+    for (const [peer, channel] of this.#channels) this.#carry(peer, channel.closeWindow(number));
     if (!call) return;
     if (call.kind === 'evaluate') {
       this.#measure(call, results);
@@ -356,7 +392,7 @@ export class ShardHost {
     const to = this.#plan.schedule.messages.find((m) => m.id === frame.message)?.to;
     if (to === undefined) throw new Error(`no message ${frame.message}`);
     if (!this.#local.has(to)) {
-      this.#carry(this.#channel(to).send(frame));
+      this.#carry(to, this.#channel(to).send(frame));
       return;
     }
     const refusal = this.#options.handOver(to, { ...frame, values: this.#rounded(frame.values) }, this.#epoch);
@@ -401,8 +437,10 @@ export class ShardHost {
     return new Set(messages.map((m) => (m.from === this.shard ? m.to : m.from)));
   }
 
-  #carry(packets: readonly Uint8Array[]): void {
-    for (const packet of packets) this.#options.carry(packet);
+  #carry(to: number, packets: readonly Uint8Array[]): void {
+    const owner = this.ownerOf(to);
+    // Nothing is sealed before the owner and its key are known.
+    if (owner !== undefined) for (const packet of packets) this.#options.carry(packet, owner);
   }
 }
 

@@ -4,7 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { BlobFiles } from '../backplane/blob-files.ts';
 import type { Device } from '../device/device.ts';
 import type { KeyPair } from '../identity/ed25519.ts';
-import { HEARTBEAT } from '../roles/synchronizer.ts';
+import { HEARTBEAT } from '../roles/liveness.ts';
 import {
   EMPTY_TRAINER,
   type ShardId,
@@ -15,13 +15,15 @@ import {
   trainer,
 } from '../roles/trainer.ts';
 import { EnvironmentError, UserError } from '../support/errors.ts';
+import type { Way } from '../wire/channel.ts';
 import type { Deployment } from '../wire/deployment.ts';
 import type { Invite } from '../wire/handshake.ts';
 import { hex, sha256 } from '../wire/hash.ts';
 import type { Capability, Message, ShardReport } from '../wire/messages.ts';
-import { decodeHead } from '../wire/routing.ts';
+import { BORDER, type BorderHead, decodeHead } from '../wire/routing.ts';
 import type { Address } from './address.ts';
 import { dial, type Link } from './dial.ts';
+import { DirectBorders } from './direct.ts';
 import { runTag, ShardHost, type ShardPlan } from './shard-host.ts';
 
 export interface TrainerOptions {
@@ -37,6 +39,8 @@ export interface TrainerOptions {
   readonly openPlan: (files: ReadonlyMap<string, Uint8Array>, shard: number) => Promise<ShardPlan>;
   /** Milliseconds of an emulated round trip of border packets between two trainers that both emulate it. */
   readonly delay?: number;
+  /** Where neighbours can dial it; nothing: all borders go through the relay. */
+  readonly listen?: Address;
   readonly log: (event: Readonly<Record<string, unknown>>) => void;
 }
 
@@ -60,6 +64,7 @@ export class TrainerNode {
   readonly #unsent: Message[] = [];
   #state: TrainerState = EMPTY_TRAINER;
   #link: Link | undefined;
+  #direct: DirectBorders | undefined;
   #roundTrip: number | undefined;
   #handling = false;
   #stopped = false;
@@ -77,6 +82,7 @@ export class TrainerNode {
     const ended = new Promise<string>((resolve) => {
       this.#end = resolve;
     });
+    await this.#listen();
     const timer = setInterval(() => this.#beat(), HEARTBEAT);
     let connectedBefore = false;
     try {
@@ -105,7 +111,22 @@ export class TrainerNode {
       clearInterval(timer);
       this.#stopped = true;
       await Promise.allSettled([...this.#hosts.values()].map((host) => host.close()));
+      await this.#direct?.close();
     }
+  }
+
+  async #listen(): Promise<void> {
+    const { listen, keys, capability } = this.#options;
+    if (!listen) return;
+    this.#direct = await DirectBorders.open({
+      keys,
+      listen,
+      machine: capability.machine,
+      onPacket: (from, head, packet) => this.#directBorder(from, head, packet),
+      onChange: (key) => {
+        for (const host of this.#hosts.values()) host.reroute(key);
+      },
+    });
   }
 
   #introduce(link: Link): void {
@@ -147,7 +168,7 @@ export class TrainerNode {
         ...(pinned ? { pinned } : {}),
         ...(invite ? { invite } : {}),
         onMessage: (message) => this.#dispatch({ kind: 'message', message }),
-        onBorder: (packet) => this.#delayed(() => this.#border(packet)),
+        onBorder: (packet) => this.#delayed(() => this.#border(packet, 'relay')),
       });
     } catch (error) {
       const away =
@@ -201,6 +222,7 @@ export class TrainerNode {
         break;
       case 'peers':
         this.#agreed.set(shardName(at), host.setPeers(effect.peers, this.#agreed.get(shardName(at)) ?? new Map()));
+        this.#meetNeighbours();
         break;
       case 'begin':
         this.#attempt(at, () => host.begin(effect.number, effect.call));
@@ -268,7 +290,8 @@ export class TrainerNode {
         keys: this.#options.keys,
         blob: (blob) => this.#blob(blob),
         putBlob: (bytes) => this.#putBlob(bytes),
-        carry: (packet) => this.#delayed(() => this.#link?.sendBorder(packet)),
+        carry: (packet, to) => this.#delayed(() => this.#carry(packet, to)),
+        listen: this.#direct && { address: this.#direct.address, machine: this.#options.capability.machine },
         handOver: (to, frame, epoch) => this.#handOver(at.run, to, frame, epoch),
         news: () => this.#dispatch({ kind: 'news', at: id() }),
         broken: (reason) => this.#fail(id(), Object.assign(new Error(reason), { code: 'border/broken' })),
@@ -289,7 +312,29 @@ export class TrainerNode {
     this.#hosts.delete(name);
     this.#meters.delete(name);
     this.#agreed.delete(name);
+    this.#meetNeighbours();
     await host?.close();
+  }
+
+  #meetNeighbours(): void {
+    this.#direct?.setNeighbours([...this.#hosts.values()].flatMap((host) => host.owners));
+  }
+
+  /** Straight where there is a connection: what is lost when that ends goes out again through the relay. */
+  #carry(packet: Uint8Array, to: string): void {
+    if (this.#direct?.has(to)) this.#direct.send(to, packet);
+    else this.#link?.sendBorder(packet);
+  }
+
+  /** @returns why it is refused */
+  #directBorder(from: string, head: BorderHead, packet: Uint8Array): string | undefined {
+    // Of another epoch: it was on its way when things changed.
+    const host = this.#hostOf(head);
+    const owner = host?.ownerOf(head.from);
+    if (owner === undefined) return undefined;
+    if (owner !== from) return 'border of another owner';
+    this.#delayed(() => this.#border(packet, 'direct'));
+    return undefined;
   }
 
   #isCurrent(at: ShardId): boolean {
@@ -306,14 +351,17 @@ export class TrainerNode {
     return refusal;
   }
 
-  #border(packet: Uint8Array): void {
+  #border(packet: Uint8Array, way: Way): void {
     const head = decodeHead(packet);
-    if (head?.kind !== 1) return;
-    for (const shard of Object.values(this.#state.shards)) {
-      if (shard.shard !== head.to || shard.epoch !== head.epoch || shard.phase === 'loading') continue;
-      if (!Buffer.from(runTag(shard.run)).equals(head.run)) continue;
-      this.#hosts.get(shardName(shard))?.receive(head.from, packet);
-    }
+    if (head?.kind === BORDER) this.#hostOf(head)?.receive(head.from, packet, way);
+  }
+
+  /** The shard that a border packet is for, if it is here and in that epoch. */
+  #hostOf({ run, to, epoch }: BorderHead): ShardHost | undefined {
+    const shard = Object.values(this.#state.shards).find(
+      (s) => s.shard === to && s.epoch === epoch && s.phase !== 'loading' && Buffer.from(runTag(s.run)).equals(run),
+    );
+    return shard && this.#hosts.get(shardName(shard));
   }
 
   #delayed(work: () => void): void {
@@ -371,7 +419,7 @@ export class TrainerNode {
   #beat(): void {
     const now = performance.now();
     const shards: ShardReport[] = [];
-    let refused = 0;
+    let refused = Object.values(this.#direct?.refused ?? {}).reduce((sum, n) => sum + n, 0);
     for (const shard of Object.values(this.#state.shards)) {
       const name = shardName(shard);
       const host = this.#hosts.get(name);
@@ -401,6 +449,8 @@ export class TrainerNode {
         busy,
         bytesSent: host.traffic.sent,
         bytesReceived: host.traffic.received,
+        borders: host.owners.length,
+        direct: host.owners.filter(({ key }) => this.#direct?.has(key)).length,
         reason: (shard.phase === 'waiting' && host.awaits !== '' ? `waits for ${host.awaits}` : shard.reason).slice(
           0,
           300,

@@ -7,7 +7,8 @@ import { stream } from '../../spec/random.ts';
 import type { Deployment } from '../wire/deployment.ts';
 import type { Message } from '../wire/messages.ts';
 import { EventQueue } from './event-queue.ts';
-import { HEARTBEAT, isActive, restoredSynchronizer, synchronizer, TICK } from './synchronizer.ts';
+import { HEARTBEAT } from './liveness.ts';
+import { isActive, restoredSynchronizer, synchronizer, TICK } from './synchronizer.ts';
 import type { Step, StoredRun, SynchronizerEvent, SynchronizerState } from './synchronizer-state.ts';
 import {
   EMPTY_TRAINER,

@@ -11,6 +11,10 @@ export interface MemberState {
   readonly connected: boolean;
   /** When it was last heard. */
   readonly seen: number;
+  /** Longest time between two signs of it, lately: what its machine and its way make of half a second. */
+  readonly gap: number;
+  /** It has a thread that does nothing but say that it lives. */
+  readonly pulse: boolean;
   /** It wants to go. */
   readonly draining: boolean;
   readonly refused: number;

@@ -8,6 +8,7 @@
 import type { Deployment } from '../wire/deployment.ts';
 import type { Message } from '../wire/messages.ts';
 import { endsEpoch } from './calls.ts';
+import { HEARTBEAT, heard, LAPSE, patienceWith } from './liveness.ts';
 import { acceptPart } from './manifest.ts';
 import { place } from './place.ts';
 import {
@@ -23,12 +24,7 @@ import {
   storedOf,
 } from './synchronizer-state.ts';
 
-/** Milliseconds. */
-export const HEARTBEAT = 500;
-export const LAPSE = 2500;
-/** The same for one whose connection stands: it is busy rather than dead, since a killed process closes its sockets. */
-export const SILENT = 10_000;
-/** How often the synchronizer looks. */
+/** Milliseconds: how often the synchronizer looks. */
 export const TICK = 250;
 /** Shards that do not come to a common end in this time stop at the last manifest. */
 const HALT_AT_MOST = 10_000;
@@ -72,7 +68,7 @@ export function synchronizer(state: SynchronizerState, event: SynchronizerEvent,
     }
     case 'alive': {
       const member = work.state.members[event.key];
-      if (member?.instance === event.instance) work.setMember({ ...member, seen: now });
+      if (member?.instance === event.instance) work.setMember({ ...heard(member, now), pulse: true });
       break;
     }
     case 'deploy':
@@ -157,7 +153,18 @@ function members(work: Work): MemberState[] {
 /** After a restart an owner is expected back before it is known what it can do. */
 function absent(key: string, instance: string, now: number): MemberState {
   const capability = { cores: 0, memory: 0, rate: 0, upload: 0, download: 0, machine: '' };
-  return { key, name: '', instance, capability, connected: false, seen: now, draining: false, refused: 0 };
+  return {
+    key,
+    name: '',
+    instance,
+    capability,
+    connected: false,
+    seen: now,
+    gap: 0,
+    pulse: false,
+    draining: false,
+    refused: 0,
+  };
 }
 
 function tick(work: Work): void {
@@ -166,7 +173,7 @@ function tick(work: Work): void {
   work.state = { ...work.state, tickAt: work.now };
   if (away > 0) for (const member of members(work)) work.setMember({ ...member, seen: member.seen + away });
   for (const member of members(work))
-    if (work.now - member.seen > (member.connected ? SILENT : LAPSE)) gone(work, member, 'it was silent for too long');
+    if (work.now - member.seen > patienceWith(member)) gone(work, member, 'it was silent for too long');
   for (const run of runs(work)) {
     if (run.phase === 'waiting') reassign(work, run, '');
     if (run.phase === 'halting' && work.now - run.haltSince > HALT_AT_MOST) halted(work, run);
@@ -194,10 +201,11 @@ function message(work: Work, from: string, received: Message): void {
     work.effects.push({ kind: 'reconnect', key: from });
     return;
   }
-  work.setMember({ ...member, seen: work.now, connected: true });
+  const heardOf = { ...heard(member, work.now), connected: true };
+  work.setMember(heardOf);
   switch (received.type) {
     case 'heartbeat':
-      work.setMember({ ...member, seen: work.now, connected: true, refused: received.refused });
+      work.setMember({ ...heardOf, refused: received.refused });
       for (const report of received.shards) {
         const run = owned(work, from, report.run, report.epoch, report.shard);
         if (run) work.setRun({ ...run, reports: { ...run.reports, [report.shard]: report } });
@@ -260,6 +268,8 @@ function joined(work: Work, key: string, received: Message & { type: 'member' })
     capability,
     connected: true,
     seen: work.now,
+    gap: 0,
+    pulse: before?.instance === instance && before.pulse,
     draining: false,
     refused: 0,
     ...(pid === undefined ? {} : { pid }),

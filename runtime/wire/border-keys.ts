@@ -16,7 +16,7 @@ import { ed25519, type KeyPair } from '../identity/ed25519.ts';
 import { keyBytes, keyText } from '../identity/key-text.ts';
 import { canonicalBytes } from './canonical.ts';
 import { fromHex, hex, sha256 } from './hash.ts';
-import type { Exchange } from './messages.ts';
+import type { Exchange, Listen } from './messages.ts';
 
 const PUBLIC_HEAD = Buffer.from('302a300506032b656e032100', 'hex');
 const PRIVATE_HEAD = Buffer.from('302e020100300506032b656e04220420', 'hex');
@@ -53,6 +53,24 @@ export function exchangeHolds(place: Place, { shard, key, exchange, sig }: Excha
   const [publicKey, signature] = [keyBytes(key), fromHex(sig, 64)];
   if (!publicKey || !signature || !fromHex(exchange, 32)) return false;
   return ed25519.verify(signed(place, shard, key, exchange), signature, publicKey);
+}
+
+/** The exchange with the place where its owner can be dialled, signed for itself: older readers take it without. */
+export function withListen(place: Place, exchange: Exchange, listen: Omit<Listen, 'sig'>, keys: KeyPair): Exchange {
+  const sig = hex(ed25519.sign(listenText(place, exchange, listen), keys.secretKey));
+  return { ...exchange, listen: { address: listen.address, machine: listen.machine, sig } };
+}
+
+/** @returns where the owner can be dialled, if it says so itself */
+export function listenOf(place: Place, exchange: Exchange): Omit<Listen, 'sig'> | undefined {
+  const { key, listen } = exchange;
+  const [publicKey, signature] = [keyBytes(key), fromHex(listen?.sig, 64)];
+  if (!listen || !publicKey || !signature) return undefined;
+  return ed25519.verify(listenText(place, exchange, listen), signature, publicKey) ? listen : undefined;
+}
+
+function listenText(place: Place, { shard, key }: Exchange, { address, machine }: Omit<Listen, 'sig'>): Uint8Array {
+  return canonicalBytes(['nmc/listen/1', place.run, place.epoch, shard, key, address, machine]);
 }
 
 function signed({ run, epoch }: Place, shard: number, key: string, exchange: string): Uint8Array {

@@ -45,6 +45,9 @@ export interface ChannelOptions {
   readonly lengthsOf: (message: number) => readonly number[] | undefined;
 }
 
+/** Through the gateway, or straight from the other trainer. */
+export type Way = 'relay' | 'direct';
+
 export interface Received {
   readonly frames: readonly BorderFrame[];
   /** To be sent back. */
@@ -74,7 +77,8 @@ export class BorderChannel {
   #acknowledged = 0;
   #refusedAt = -1;
   #askedFor = -1;
-  #seen = -1;
+  /** Counters of the newest packets, by the way that they came: one way may overtake the other, none itself. */
+  #seen: Record<Way, number> = { relay: -1, direct: -1 };
   #chunks: Uint8Array[] = [];
   readonly #leavesOut = new Map<number, Uint8Array[]>();
   readonly #leavesIn = new Map<number, Uint8Array[]>();
@@ -101,7 +105,7 @@ export class BorderChannel {
     this.#keys = keys;
     this.#peerKey = keyBytes(peer);
     this.#counter = 0;
-    this.#seen = -1;
+    this.#seen = { relay: -1, direct: -1 };
     this.#out = 0;
     return [this.#seal(this.#control('resume', 0)), ...this.#flush()];
   }
@@ -133,19 +137,26 @@ export class BorderChannel {
     return this.#flush();
   }
 
+  /** Packets take another way from now on: what the other end has not said to have goes out once more, in order. */
+  reroute(): Uint8Array[] {
+    if (!this.#keys) return [];
+    this.#out = 0;
+    return [this.#seal(this.#control('resume', 0)), ...this.#flush()];
+  }
+
   /** @param message a binary message whose head names this border */
-  receive(message: Uint8Array): Received {
+  receive(message: Uint8Array, way: Way = 'relay'): Received {
     const head = decodeHead(message);
     const keys = this.#keys;
-    if (head?.kind !== 1 || !keys) return refuse('no border packet');
+    if (head?.kind !== 1) return refuse('no border packet');
     // Under keys that are not ours any more, or not yet: the other end will send it again.
-    if (head.keys !== keys.id) return NOTHING;
+    if (head.keys !== keys?.id) return NOTHING;
     const plain = keys.receive.open(head.counter, message.subarray(0, BORDER_HEAD), message.subarray(BORDER_HEAD));
     if (!plain) return this.#again('it was not sealed by the other end');
     const packet = decodePacket(plain);
     if (!packet || !this.#isOurs(packet.header)) return this.#again('its header is of something else');
-    if (head.counter <= this.#seen) return refuse('it was here before');
-    this.#seen = head.counter;
+    if (head.counter <= this.#seen[way]) return refuse('it was here before');
+    this.#seen[way] = head.counter;
     this.bytesReceived += message.length;
     this.#consumed(packet.header.consumed);
     switch (packet.header.kind) {

@@ -43,6 +43,9 @@ export interface ShardReport {
   readonly bytesReceived: number;
   /** What it waits for, in words. */
   readonly reason: string;
+  /** Borders with shards of other trainers, and how many of them are direct. */
+  readonly borders?: number;
+  readonly direct?: number;
   /** What limits its rate: `work`, or what it waits for most of the time. */
   readonly limit?: string;
 }
@@ -62,6 +65,17 @@ export interface Exchange {
   /** X25519, hexadecimal. */
   readonly exchange: string;
   /** The owner's, over run, epoch, shard and exchange. */
+  readonly sig: string;
+  /** Where the owner can be dialled by its neighbours, if it can. */
+  readonly listen?: Listen;
+}
+
+export interface Listen {
+  /** HOST:PORT. */
+  readonly address: string;
+  /** An address of loopback concerns this machine only. */
+  readonly machine: string;
+  /** The owner's, over run, epoch, shard, key, address and machine. */
   readonly sig: string;
 }
 

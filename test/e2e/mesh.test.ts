@@ -52,6 +52,13 @@ test('two shards on two trainers end with the weights of one process, bit for bi
   expect(await checksOf('fetched')).toEqual(await checksOf('local'));
   const [status] = (await mesh.status()).runs;
   expect(status).toMatchObject({ run, state: 'done', epochs: 2 });
+  // Both can be dialled: what goes through the relay is what was said before they had met.
+  expect(status?.shards).toMatchObject([
+    { borders: 1, direct: 1 },
+    { borders: 1, direct: 1 },
+  ]);
+  const sent = (status?.shards ?? []).reduce((sum, s) => sum + s.bytesSent, 0);
+  expect((await mesh.status()).relayedBytes).toBeLessThan(sent / 2);
 }, 180_000);
 
 test('kill -9 of a trainer: another takes over, and the weights are the same', async () => {
@@ -147,10 +154,14 @@ test('SIGINT stops all with a last snapshot; up again goes on, to the same weigh
   expect(await mesh.stop()).toMatchObject({ code: 0 });
   for (const pid of pids) expect(() => process.kill(pid, 0)).toThrow();
   expect((await mesh.run('status')).code).toBe(3);
-  await mesh.start(2);
+  // The rest of it through the relay alone: the way makes no difference.
+  await mesh.start(2, '--relay');
   const state = async (): Promise<string | undefined> => (await mesh.status()).runs.find((r) => r.run === run)?.state;
   await expect.poll(state, { timeout: 90_000, interval: 300 }).toBe('done');
   await mesh.json('fetch', run, '-o', 'continued');
   expect(weightHashes(join(folder, 'continued'))).toEqual(expected);
+  const relayed = (await mesh.status()).runs.find((r) => r.run === run)?.shards;
+  expect(relayed?.map((s) => s.direct)).toEqual([0, 0]);
+  expect((await mesh.status()).relayedBytes).toBeGreaterThan(0);
   await mesh.stop();
 }, 180_000);

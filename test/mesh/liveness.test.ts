@@ -1,6 +1,7 @@
 /** Who is gone: a trainer that is busy is not, one whose connection broke is, within the lapse. */
 import { expect, test } from 'vitest';
-import { emptySynchronizer, LAPSE, SILENT, synchronizer, TICK } from '../../runtime/roles/synchronizer.ts';
+import { LAPSE, SILENT } from '../../runtime/roles/liveness.ts';
+import { emptySynchronizer, synchronizer, TICK } from '../../runtime/roles/synchronizer.ts';
 import type { SynchronizerEvent, SynchronizerState } from '../../runtime/roles/synchronizer-state.ts';
 import type { Message } from '../../runtime/wire/messages.ts';
 
@@ -32,6 +33,37 @@ test('a trainer that computes for a minute without a word lives, while its other
 
 test('the word of another process under the same key is none of its', () => {
   expect(isThere(after(SILENT + 1000, { kind: 'alive', key, instance: 'f'.repeat(16) }))).toBe(false);
+});
+
+test('with a pulse that has come regularly, silence on both connections is found within the lapse', () => {
+  const pulsed: SynchronizerEvent = { kind: 'alive', key, instance };
+  let state = after(10_000, pulsed);
+  const silentAt = (now: number): SynchronizerState => {
+    state = synchronizer(state, { kind: 'tick' }, now).state;
+    return state;
+  };
+  for (let now = 10_000; now <= 10_000 + LAPSE; now += TICK) expect(isThere(silentAt(now))).toBe(true);
+  expect(isThere(silentAt(10_000 + LAPSE + TICK))).toBe(false);
+});
+
+test('where a machine lets even the pulse wait for seconds, its silence says less, for a while', () => {
+  const pulsed: SynchronizerEvent = { kind: 'alive', key, instance };
+  /** Pulses so far apart, then silence. @returns after how long it is gone */
+  const found = (every: number): number => {
+    let state = after(1000, pulsed);
+    let seen = 1000;
+    for (let now = 1000 + TICK; ; now += TICK) {
+      if (now <= 21_000 && now - seen >= every) {
+        state = synchronizer(state, pulsed, now).state;
+        seen = now;
+      }
+      state = synchronizer(state, { kind: 'tick' }, now).state;
+      if (!isThere(state)) return now - seen;
+    }
+  };
+  expect(found(500)).toBe(LAPSE + TICK);
+  expect(found(1500)).toBe(6000 + TICK);
+  expect(found(2250)).toBe(9000 + TICK);
 });
 
 test('silent on both connections, it is gone; sooner where its connection broke', () => {

@@ -1,0 +1,261 @@
+/**
+ * Borders straight between two trainers, where one can dial the other. Only owners of neighbouring shards are let in,
+ * by the handshake of the gateway; only border packets go through, sealed as they are for the relay. What it carries is
+ * not its business: where there is no connection, or it breaks, packets take the relay again.
+ */
+import type { AddressInfo } from 'node:net';
+import { type WebSocket, WebSocketServer } from 'ws';
+import type { KeyPair } from '../identity/ed25519.ts';
+import { keyBytes, keyText } from '../identity/key-text.ts';
+import { errorCode } from '../support/atomic.ts';
+import { EnvironmentError, UserError } from '../support/errors.ts';
+import { BORDER, type BorderHead, decodeHead, MOST_BINARY } from '../wire/routing.ts';
+import { type Address, addressText, isLoopback, parseAddress } from './address.ts';
+import { Allowance } from './allowance.ts';
+import { dial, watchSilence } from './dial.ts';
+import { welcome } from './welcome.ts';
+
+export interface DirectOptions {
+  readonly keys: KeyPair;
+  /** Where to listen, and where neighbours dial; port 0 draws one. */
+  readonly listen: Address;
+  readonly machine: string;
+  /** A packet of a neighbour. @returns why it is refused, where it belongs to nobody */
+  readonly onPacket: (from: string, head: BorderHead, packet: Uint8Array) => string | undefined;
+  /** There is a way to this trainer now, or none any more. */
+  readonly onChange: (key: string) => void;
+}
+
+/** Owner of a neighbouring shard. */
+export interface Neighbour {
+  readonly key: string;
+  readonly address?: string;
+  readonly machine?: string;
+}
+
+/** Refused packets of one connection. */
+const MOST_REFUSED = 32;
+const MOST_CONNECTIONS = 256;
+const CONNECTIONS_PER_SECOND = 20;
+const PING_MILLISECONDS = 1000;
+const SILENT_SECONDS = 5;
+/** Who is to be dialled by the other end is dialled by us after this. */
+const OTHERS_TURN = 3000;
+const [FIRST_RETRY, LAST_RETRY] = [250, 30_000];
+
+interface Connection {
+  /** Whether this end has dialled. */
+  readonly ours: boolean;
+  send(packet: Uint8Array): boolean;
+  close(): void;
+}
+
+interface Dialling {
+  at: number;
+  wait: number;
+  under: boolean;
+}
+
+export class DirectBorders {
+  readonly refused: Record<string, number> = {};
+  readonly #options: DirectOptions;
+  readonly #own: string;
+  readonly #server: WebSocketServer;
+  readonly #connections = new Map<string, Connection>();
+  readonly #dialling = new Map<string, Dialling>();
+  readonly #arrivals = new Allowance(CONNECTIONS_PER_SECOND, MOST_CONNECTIONS, performance.now());
+  #neighbours: ReadonlyMap<string, Neighbour> = new Map();
+  #timer: NodeJS.Timeout | undefined;
+  #closed = false;
+
+  private constructor(options: DirectOptions, server: WebSocketServer) {
+    this.#options = options;
+    this.#own = keyText(options.keys.publicKey);
+    this.#server = server;
+    server.on('connection', (socket) => this.#welcome(socket));
+    this.#timer = setInterval(() => this.#dialAll(), FIRST_RETRY);
+    this.#timer.unref();
+  }
+
+  /** @throws EnvironmentError `port/busy`; UserError `port/address` */
+  static async open(options: DirectOptions): Promise<DirectBorders> {
+    const { host, port } = options.listen;
+    const server = new WebSocketServer({ host, port, maxPayload: MOST_BINARY, perMessageDeflate: false });
+    await new Promise<void>((resolve, reject) => {
+      server.once('listening', resolve);
+      server.once('error', (error) => reject(listenError(error, options.listen)));
+    });
+    return new DirectBorders(options, server);
+  }
+
+  /** What neighbours dial. */
+  get address(): string {
+    const { port } = this.#server.address() as AddressInfo;
+    return addressText({ ...this.#options.listen, port });
+  }
+
+  /** Whose packets are let in, and who is dialled; others are let go. */
+  setNeighbours(neighbours: readonly Neighbour[]): void {
+    this.#neighbours = new Map(neighbours.map((n) => [n.key, n]));
+    for (const [key, connection] of this.#connections) if (!this.#neighbours.has(key)) connection.close();
+    for (const key of this.#dialling.keys()) if (!this.#neighbours.has(key)) this.#dialling.delete(key);
+    this.#dialAll();
+  }
+
+  has(key: string): boolean {
+    return this.#connections.has(key);
+  }
+
+  /** @returns whether a direct connection took it */
+  send(key: string, packet: Uint8Array): boolean {
+    return this.#connections.get(key)?.send(packet) ?? false;
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    clearInterval(this.#timer);
+    for (const connection of this.#connections.values()) connection.close();
+    for (const socket of this.#server.clients) socket.terminate();
+    await new Promise((resolve) => this.#server.close(resolve));
+  }
+
+  #dialAll(): void {
+    const now = performance.now();
+    for (const neighbour of this.#neighbours.values()) {
+      const { key } = neighbour;
+      const address = this.#addressOf(neighbour);
+      if (!address || this.#connections.has(key)) continue;
+      // Of two who can dial each other one begins, so that there is one connection.
+      const first = now + (this.#own < key ? 0 : OTHERS_TURN);
+      const dialling = this.#dialling.get(key) ?? { at: first, wait: FIRST_RETRY, under: false };
+      this.#dialling.set(key, dialling);
+      if (!dialling.under && now >= dialling.at) void this.#dial(key, address, dialling);
+    }
+  }
+
+  #addressOf({ address, machine }: Neighbour): Address | undefined {
+    if (address === undefined) return undefined;
+    try {
+      const parsed = parseAddress(address);
+      return isLoopback(parsed.host) && machine !== this.#options.machine ? undefined : parsed;
+    } catch {
+      return undefined;
+    }
+  }
+
+  async #dial(key: string, address: Address, dialling: Dialling): Promise<void> {
+    dialling.under = true;
+    let take = (_packet: Uint8Array): void => undefined;
+    try {
+      const pinned = keyBytes(key);
+      if (!pinned) return;
+      const link = await dial({
+        address,
+        role: 'trainer',
+        keys: this.#options.keys,
+        pinned,
+        silence: SILENT_SECONDS,
+        onBorder: (packet) => take(packet),
+      });
+      take = this.#taker(key, () => link.close());
+      const connection: Connection = { ours: true, send: (p) => link.sendBorder(p), close: () => link.close() };
+      void link.closed.then(() => this.#ended(key, connection));
+      if (this.#opened(key, connection)) dialling.wait = FIRST_RETRY;
+    } catch {
+      // It cannot be dialled from here, or does not know us yet: the relay carries, and we ask again, ever less often.
+    } finally {
+      dialling.under = false;
+      dialling.at = performance.now() + dialling.wait;
+      dialling.wait = Math.min(LAST_RETRY, 2 * dialling.wait);
+    }
+  }
+
+  #welcome(socket: WebSocket): void {
+    if (this.#server.clients.size > MOST_CONNECTIONS || this.#arrivals.take(performance.now()) > 0) {
+      this.#count('too many connections');
+      socket.terminate();
+      return;
+    }
+    welcome(socket, {
+      keys: this.#options.keys,
+      secretOf: () => undefined,
+      refuse: (key, role) => (role === 'trainer' && this.#neighbours.has(key) ? undefined : 'not a neighbour'),
+      refused: (reason) => this.#count(`handshake: ${reason}`),
+      open: (_session, key) => this.#serve(socket, key),
+    });
+  }
+
+  #serve(socket: WebSocket, key: string): void {
+    const take = this.#taker(key, () => socket.close(4003, 'refused'));
+    const endWatch = watchSilence(socket, SILENT_SECONDS);
+    const ping = setInterval(() => socket.ping(), PING_MILLISECONDS);
+    const connection: Connection = {
+      ours: false,
+      send: (packet) => {
+        if (socket.readyState !== socket.OPEN) return false;
+        socket.send(packet);
+        return true;
+      },
+      close: () => socket.close(1000, 'done'),
+    };
+    socket.on('message', (data: Buffer, binary: boolean) => {
+      // Nothing is said here in words.
+      take(binary ? data : new Uint8Array(0));
+    });
+    socket.on('close', () => {
+      clearInterval(ping);
+      endWatch();
+      this.#ended(key, connection);
+    });
+    this.#opened(key, connection);
+  }
+
+  /** Of one connection; so many refused ones end it. */
+  #taker(key: string, end: () => void): (packet: Uint8Array) => void {
+    let refused = 0;
+    return (packet) => {
+      const head = decodeHead(packet);
+      const refusal = head?.kind === BORDER ? this.#options.onPacket(key, head, packet) : 'not a border packet';
+      if (refusal === undefined) return;
+      this.#count(refusal);
+      if (++refused >= MOST_REFUSED) end();
+    };
+  }
+
+  /** Of two connections that cross, the one stays that the smaller key has dialled. @returns whether this one does */
+  #opened(key: string, connection: Connection): boolean {
+    const before = this.#connections.get(key);
+    const preferred = connection.ours === this.#own < key;
+    if (this.#closed || !this.#neighbours.has(key) || (before && before.ours !== connection.ours && !preferred)) {
+      connection.close();
+      return false;
+    }
+    this.#connections.set(key, connection);
+    before?.close();
+    this.#options.onChange(key);
+    return true;
+  }
+
+  #ended(key: string, connection: Connection): void {
+    if (this.#connections.get(key) !== connection) return;
+    this.#connections.delete(key);
+    if (!this.#closed) this.#options.onChange(key);
+  }
+
+  #count(reason: string): void {
+    this.refused[reason] = (this.refused[reason] ?? 0) + 1;
+  }
+}
+
+function listenError(error: unknown, { host, port }: Address): Error {
+  const code = errorCode(error);
+  if (code === 'EADDRINUSE')
+    return new EnvironmentError('port/busy', `another program listens on ${host}:${port}`, 'use another --listen');
+  if (code === 'EADDRNOTAVAIL' || code === 'ENOTFOUND')
+    return new UserError(
+      'port/address',
+      `this machine has no address ${host}`,
+      'it is what neighbours dial: --listen HOST:PORT',
+    );
+  return error instanceof Error ? error : new Error(String(error));
+}

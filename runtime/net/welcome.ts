@@ -1,0 +1,77 @@
+/** The listener's side of a handshake on a fresh socket: three bounded messages, in five seconds, or it is closed. */
+import { randomBytes } from 'node:crypto';
+import type { WebSocket } from 'ws';
+import type { KeyPair } from '../identity/ed25519.ts';
+import { keyText } from '../identity/key-text.ts';
+import { accept, challenge, MOST_HANDSHAKE, type Role, type Session } from '../wire/handshake.ts';
+import { WIRE_VERSION } from '../wire/version.ts';
+
+export const HANDSHAKE_MILLISECONDS = 5000;
+
+export interface Welcoming {
+  readonly keys: KeyPair;
+  /** The secret of an invite that is good now. */
+  readonly secretOf: (invite: string) => string | undefined;
+  /** @returns why this key may not have this role, or nothing. @param invite that was shown */
+  readonly refuse: (key: string, role: Role, invite: string | undefined) => string | undefined;
+  /** Somebody was not let in. */
+  readonly refused: (reason: string) => void;
+  /** Somebody was; nothing listens to the socket yet but for errors. */
+  readonly open: (session: Session, key: string) => void;
+}
+
+export function welcome(socket: WebSocket, { keys, secretOf, refuse, refused, open }: Welcoming): void {
+  const timer = setTimeout(() => {
+    refused('too slow');
+    socket.terminate();
+  }, HANDSHAKE_MILLISECONDS);
+  const close = (reason: string): void => {
+    clearTimeout(timer);
+    refused(reason.slice(0, 60));
+    socket.removeAllListeners('message');
+    socket.close(4001, reason.slice(0, 120));
+  };
+  let session: Session | undefined;
+  socket.on('error', () => undefined);
+  socket.on('close', () => clearTimeout(timer));
+  socket.on('message', (data: Buffer, binary: boolean) => {
+    if (binary || data.length > MOST_HANDSHAKE) {
+      close('no handshake');
+      return;
+    }
+    const value = parsed(String(data));
+    if (!session) {
+      const answer = challenge(value, keys, randomBytes(32));
+      if (typeof answer === 'string') {
+        close(answer);
+        return;
+      }
+      session = answer.session;
+      socket.send(JSON.stringify(answer.challenge));
+      return;
+    }
+    const accepted = accept(session, value, keys.publicKey, secretOf);
+    if (typeof accepted === 'string') {
+      close(accepted);
+      return;
+    }
+    const key = keyText(session.peer);
+    const problem = refuse(key, session.role, accepted.invite);
+    if (problem !== undefined) {
+      close(problem);
+      return;
+    }
+    clearTimeout(timer);
+    socket.removeAllListeners('message');
+    socket.send(JSON.stringify({ v: WIRE_VERSION, type: 'welcome' }));
+    open(session, key);
+  });
+}
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,23 @@
+/** How long a trainer may be silent before it counts as gone: long enough for a busy one, short enough for a dead one. */
+import type { MemberState } from './synchronizer-state.ts';
+
+/** Milliseconds. */
+export const HEARTBEAT = 500;
+export const LAPSE = 2500;
+/** The same for one whose connection stands and that has no pulse: it may be busy, a killed process closes its sockets. */
+export const SILENT = 10_000;
+/** With a pulse, so many of its own longest gaps, between the two: no computation holds a pulse up, only its machine. */
+const GAPS = 4;
+/** How fast a gap is forgotten: half of it in seventeen seconds of heartbeats and pulses. */
+const FORGET = 0.99;
+
+/** Milliseconds of silence after which it counts as gone. */
+export function patienceWith({ connected, pulse, gap }: MemberState): number {
+  if (!connected) return LAPSE;
+  return pulse ? Math.min(SILENT, Math.max(LAPSE, GAPS * gap)) : SILENT;
+}
+
+/** A sign of it has come. */
+export function heard(member: MemberState, now: number): MemberState {
+  return { ...member, seen: now, gap: Math.max(now - member.seen, FORGET * member.gap) };
+}

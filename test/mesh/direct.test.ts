@@ -1,0 +1,240 @@
+/** Borders straight between trainers, on real sockets: who is let in, what is taken, and what becomes of the others. */
+import { afterEach, describe, expect, test } from 'vitest';
+import { WebSocket } from 'ws';
+import { type KeyPair, keyPairFromSeed } from '../../runtime/identity/ed25519.ts';
+import { keyText } from '../../runtime/identity/key-text.ts';
+import { parseAddress } from '../../runtime/net/address.ts';
+import { dial } from '../../runtime/net/dial.ts';
+import { DirectBorders, type DirectOptions, type Neighbour } from '../../runtime/net/direct.ts';
+import { listenOf, newEphemeral, signExchange, withListen } from '../../runtime/wire/border-keys.ts';
+import { hello, prove, type Role } from '../../runtime/wire/handshake.ts';
+import { encodeBorderHead } from '../../runtime/wire/routing.ts';
+import { seeded } from './networked.ts';
+
+// The one of the smaller key dials.
+const [low, high] = [1, 2].map((n) => keyPairFromSeed(seeded(n))).sort((a, b) => (text(a) < text(b) ? -1 : 1)) as [
+  KeyPair,
+  KeyPair,
+];
+const stranger = keyPairFromSeed(seeded(3));
+const ends: DirectBorders[] = [];
+
+function text(pair: KeyPair): string {
+  return keyText(pair.publicKey);
+}
+
+afterEach(async () => {
+  await Promise.all(ends.splice(0).map((end) => end.close()));
+});
+
+interface End {
+  readonly borders: DirectBorders;
+  readonly packets: Uint8Array[];
+  readonly changes: string[];
+  neighbour(machine?: string): Neighbour;
+}
+
+async function open(pair: KeyPair, more: Partial<DirectOptions> = {}): Promise<End> {
+  const packets: Uint8Array[] = [];
+  const changes: string[] = [];
+  const borders = await DirectBorders.open({
+    keys: pair,
+    listen: { host: '127.0.0.1', port: 0, secure: false },
+    machine: 'here',
+    onPacket: (_from, head, packet) => {
+      if (head.from !== 0) return 'border of another owner';
+      packets.push(packet);
+      return undefined;
+    },
+    onChange: (key) => changes.push(key),
+    ...more,
+  });
+  ends.push(borders);
+  const neighbour = (machine = 'here'): Neighbour => ({ key: text(pair), address: borders.address, machine });
+  return { borders, packets, changes, neighbour };
+}
+
+async function connected(): Promise<[End, End]> {
+  const [a, b] = [await open(low), await open(high)];
+  b.borders.setNeighbours([a.neighbour()]);
+  a.borders.setNeighbours([b.neighbour()]);
+  await expect.poll(() => a.borders.has(text(high)) && b.borders.has(text(low))).toBe(true);
+  return [a, b];
+}
+
+function packet(from: number, size = 100): Uint8Array {
+  const head = encodeBorderHead({ run: new Uint8Array(16), epoch: 1, from, to: 1, keys: 0, counter: 0 });
+  return Buffer.concat([head, Buffer.alloc(size)]);
+}
+
+describe('neighbours', () => {
+  test('dial each other once, and packets go both ways', async () => {
+    const [a, b] = await connected();
+    expect(a.borders.send(text(high), packet(0))).toBe(true);
+    expect(b.borders.send(text(low), packet(0))).toBe(true);
+    await expect.poll(() => [a.packets.length, b.packets.length]).toEqual([1, 1]);
+    expect([a.changes, b.changes]).toEqual([[text(high)], [text(low)]]);
+  });
+
+  test('who is no neighbour any more is let go, and both ends hear of it', async () => {
+    const [a, b] = await connected();
+    a.borders.setNeighbours([]);
+    await expect.poll(() => [a.borders.has(text(high)), b.borders.has(text(low))]).toEqual([false, false]);
+    expect(b.changes).toEqual([text(low), text(low)]);
+    expect(b.borders.send(text(low), packet(0))).toBe(false);
+  });
+
+  test('a neighbour that begins again is met again', async () => {
+    const [a, b] = await connected();
+    await b.borders.close();
+    await expect.poll(() => a.borders.has(text(high))).toBe(false);
+    const again = await open(high);
+    again.borders.setNeighbours([a.neighbour()]);
+    a.borders.setNeighbours([again.neighbour()]);
+    await expect.poll(() => a.borders.has(text(high)), { timeout: 10_000 }).toBe(true);
+  });
+
+  test('whose turn it is not dials where the other does not', async () => {
+    const [a, b] = [await open(low), await open(high)];
+    a.borders.setNeighbours([{ key: text(high) }]);
+    b.borders.setNeighbours([a.neighbour()]);
+    await expect.poll(() => b.borders.has(text(low)), { timeout: 10_000 }).toBe(true);
+  });
+
+  test('an address of loopback on another machine is not dialled, nor one that is none', async () => {
+    const [a, b] = [await open(low), await open(high)];
+    b.borders.setNeighbours([a.neighbour()]);
+    a.borders.setNeighbours([b.neighbour('elsewhere')]);
+    a.borders.setNeighbours([{ key: text(high), address: '::::', machine: 'here' }]);
+    expect(a.borders.has(text(high))).toBe(false);
+    expect(b.borders.refused).toEqual({});
+  });
+
+  test('where somebody else answers at a neighbour’s address, nothing is sent to it', async () => {
+    const [a, b] = [await open(low), await open(stranger)];
+    b.borders.setNeighbours([a.neighbour()]);
+    a.borders.setNeighbours([{ ...b.neighbour(), key: text(high) }]);
+    await new Promise((resolve) => setTimeout(resolve, 600));
+    expect(a.borders.has(text(high)) || a.borders.has(text(stranger))).toBe(false);
+    expect(b.packets).toEqual([]);
+  });
+});
+
+test('an address is its owner’s word, for one run, epoch and shard', () => {
+  const place = { run: 'r', epoch: 1 };
+  const exchange = signExchange(place, 0, newEphemeral(seeded(9)), low);
+  const listen = { address: '127.0.0.1:7', machine: 'here' };
+  const told = withListen(place, exchange, listen, low);
+  expect(listenOf(place, told)).toMatchObject(listen);
+  expect(listenOf({ ...place, epoch: 2 }, told)).toBeUndefined();
+  expect(listenOf(place, { ...told, shard: 1 })).toBeUndefined();
+  const forged = { ...listen, address: '10.0.0.1:22', sig: told.listen?.sig ?? '' };
+  expect(listenOf(place, { ...told, listen: forged })).toBeUndefined();
+  expect(listenOf(place, withListen(place, exchange, listen, stranger))).toBeUndefined();
+  expect(listenOf(place, exchange)).toBeUndefined();
+});
+
+/** A connection by hand, so that it can misbehave. */
+async function raw(
+  to: End,
+  pair: KeyPair,
+  role: Role = 'trainer',
+): Promise<{ socket: WebSocket; closed: Promise<string> }> {
+  const socket = new WebSocket(`ws://${to.borders.address}`);
+  socket.on('error', () => undefined);
+  const closed = new Promise<string>((resolve) => socket.on('close', (_code, reason) => resolve(String(reason))));
+  const first = hello(role, pair, seeded(77));
+  await new Promise<void>((resolve) => {
+    socket.on('open', () => socket.send(JSON.stringify(first)));
+    socket.on('close', () => resolve());
+    socket.once('message', (data) => {
+      const proved = prove(first, JSON.parse(String(data)), pair);
+      if (typeof proved === 'string') throw new Error(proved);
+      socket.once('message', () => resolve());
+      socket.send(JSON.stringify(proved.proof));
+    });
+  });
+  return { socket, closed };
+}
+
+describe('whoever is not meant is refused, counted and closed', () => {
+  test('a key that is no neighbour, and a neighbour in another role', async () => {
+    const a = await open(low);
+    a.borders.setNeighbours([{ key: text(high) }]);
+    expect(await (await raw(a, stranger)).closed).toBe('not a neighbour');
+    expect(await (await raw(a, high, 'operator')).closed).toBe('not a neighbour');
+    expect(a.borders.refused).toEqual({ 'handshake: not a neighbour': 2 });
+    const address = parseAddress(a.borders.address);
+    await expect(dial({ address, role: 'trainer', keys: high, pinned: stranger.publicKey })).rejects.toThrow('the key');
+  });
+
+  test('a proof of another connection', async () => {
+    const a = await open(low);
+    a.borders.setNeighbours([{ key: text(high) }]);
+    const heard: string[] = [];
+    for (let i = 0; i < 2; i++) {
+      const socket = new WebSocket(`ws://${a.borders.address}`);
+      const first = hello('trainer', high, seeded(77));
+      socket.on('open', () => socket.send(JSON.stringify(first)));
+      const reason = await new Promise<string>((resolve) => {
+        socket.on('close', (_code, why) => resolve(String(why)));
+        socket.on('message', (data) => {
+          const proved = prove(first, JSON.parse(String(data)), high);
+          if (typeof proved === 'string' || heard.length > 1) return;
+          // The first one is only listened to; the second says what it has heard.
+          heard.push(JSON.stringify(proved.proof));
+          if (i === 0) socket.close();
+          else socket.send(heard[0] ?? '');
+        });
+      });
+      if (i === 1) expect(reason).toContain('signature');
+    }
+    expect(a.borders.has(text(high))).toBe(false);
+  });
+
+  test.each<[string, (socket: WebSocket) => void, string]>([
+    ['words', (s) => s.send('{"type":"stop"}'), 'not a border packet'],
+    ['packets of another kind', (s) => s.send(Buffer.from([2, 1, ...new Uint8Array(60)])), 'not a border packet'],
+    ['borders of others', (s) => s.send(packet(7)), 'border of another owner'],
+  ])('%s: counted, never applied; many of them end the connection', async (_name, misbehave, reason) => {
+    const a = await open(low);
+    a.borders.setNeighbours([{ key: text(high) }]);
+    const { socket, closed } = await raw(a, high);
+    for (let i = 0; i < 40; i++) misbehave(socket);
+    expect(await closed).toBe('refused');
+    expect(a.borders.refused[reason]).toBeGreaterThanOrEqual(32);
+    expect(a.packets).toEqual([]);
+    await expect.poll(() => a.borders.has(text(high))).toBe(false);
+  });
+
+  test('a packet that is too long ends the connection before it is read', async () => {
+    const a = await open(low);
+    a.borders.setNeighbours([{ key: text(high) }]);
+    const { socket, closed } = await raw(a, high);
+    socket.send(packet(0, 300_000));
+    await closed;
+    expect(a.packets).toEqual([]);
+  });
+
+  test('a handshake that says nothing is closed in seconds, and more than so many are not begun', async () => {
+    const a = await open(low);
+    const silent = new WebSocket(`ws://${a.borders.address}`);
+    await new Promise((resolve) => silent.on('close', resolve));
+    expect(a.borders.refused).toEqual({ 'handshake: too slow': 1 });
+    const many = Array.from({ length: 300 }, () => new WebSocket(`ws://${a.borders.address}`));
+    for (const socket of many) socket.on('error', () => undefined);
+    await expect.poll(() => a.borders.refused['too many connections'] ?? 0, { timeout: 20_000 }).toBeGreaterThan(0);
+    for (const socket of many) socket.terminate();
+  });
+
+  test('a neighbour that neither reads nor answers is given up, and the relay carries', async () => {
+    const a = await open(low);
+    a.borders.setNeighbours([{ key: text(high) }]);
+    const { socket } = await raw(a, high);
+    await expect.poll(() => a.borders.has(text(high))).toBe(true);
+    socket.pause();
+    await expect.poll(() => a.borders.has(text(high)), { timeout: 15_000, interval: 200 }).toBe(false);
+    expect(a.changes).toEqual([text(high), text(high)]);
+    socket.terminate();
+  });
+});
