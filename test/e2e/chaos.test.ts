@@ -63,6 +63,11 @@ async function foundAfter(
   });
 }
 
+function percentile95(values: readonly number[]): number {
+  const sorted = [...values].sort((a, b) => a - b);
+  return sorted[Math.floor(0.95 * (sorted.length - 1))] ?? Number.NaN;
+}
+
 test.each([
   ['trainer', 'SIGKILL'],
   ['synchronizer', 'SIGKILL'],
@@ -102,12 +107,14 @@ test.each([
     expect(weightHashes(join(folder, victim))).toEqual(weightHashes(join(folder, 'local')));
     if (victim !== 'synchronizer') {
       const found = await foundAfter(name, kills);
-      if (KILLS > 1) console.log(`${victim}: found after ${Math.max(...found).toFixed(1)} s at most`);
+      const [most, usual] = [Math.max(...found), percentile95(found)].map((seconds) => seconds.toFixed(1));
+      if (KILLS > 1) console.log(`${victim}: found after ${usual} s at the 95th percentile, ${most} s at most`);
     }
-    mended.sort((a, b) => a - b);
-    const at95 = mended[Math.floor(0.95 * (mended.length - 1))] ?? Number.NaN;
+    const [most, usual] = [Math.max(...mended), percentile95(mended)].map((seconds) => seconds.toFixed(1));
     if (KILLS > 1)
-      console.log(`${victim}: ${mended.length} kills, running again after ${at95.toFixed(1)} s at the 95th percentile`);
+      console.log(
+        `${victim}: ${mended.length} times, running again after ${usual} s at the 95th percentile, ${most} s at most`,
+      );
   },
   7_200_000,
 );
