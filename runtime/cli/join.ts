@@ -25,6 +25,7 @@ const MEGABYTE = 1e6;
 export default async function (args: Arguments): Promise<number> {
   const address = parseAddress(text(args, 'address') ?? '127.0.0.1');
   assertSecure(address, args);
+  const listening = listenOf(args);
   const pinned = pinnedKey(address, args);
   const name = text(args, 'name') ?? nameOfMachine();
   const folder = text(args, 'state') ?? join(configFolder(), 'trainers', name);
@@ -54,7 +55,7 @@ export default async function (args: Arguments): Promise<number> {
     },
     cache: new BlobFiles(join(folder, 'blobs'), false),
     openPlan: openShardPlan(join(folder, 'plans'), maxMemory === undefined ? undefined : maxMemory * MEGABYTE),
-    ...listenOf(args),
+    ...listening,
     delay: wholeNumber(args, 'delay', 0, 60_000) ?? 0,
     log: (event) => process.stderr.write(`${jsonLine(event)}\n`),
   });

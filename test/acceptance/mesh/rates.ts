@@ -28,22 +28,26 @@ const MICROBATCHES = 8;
 
 export async function measureRates(context: Context, data: string): Promise<RateRow[]> {
   const rows: RateRow[] = [];
-  for (const delay of DELAYS)
-    for (const shards of SHARDS) {
-      const mesh = new RunningMesh(context.root, `rates-${delay}-${shards}`);
-      try {
-        await mesh.up(shards, delay);
-        for (const schedule of ['lockstep', 'pipelined']) {
-          // One shard waits for nobody: nothing is divided.
-          if (shards === 1 && schedule === 'pipelined') continue;
-          const row = await measure(context, mesh, data, { shards, schedule, delay });
-          context.progress(lineOf(row));
-          rows.push(row);
-        }
-      } finally {
-        await mesh.down();
-      }
+  for (const delay of DELAYS) for (const shards of SHARDS) rows.push(...(await ratesOf(context, data, shards, delay)));
+  return rows;
+}
+
+/** Of one mesh, with as many trainers as shards. @param delay milliseconds of a round trip */
+export async function ratesOf(context: Context, data: string, shards: number, delay: number): Promise<RateRow[]> {
+  const rows: RateRow[] = [];
+  const mesh = new RunningMesh(context.root, `rates-${delay}-${shards}`);
+  try {
+    await mesh.up(shards, delay);
+    for (const schedule of ['lockstep', 'pipelined']) {
+      // One shard waits for nobody: nothing is divided.
+      if (shards === 1 && schedule === 'pipelined') continue;
+      const row = await measure(context, mesh, data, { shards, schedule, delay });
+      context.progress(lineOf(row));
+      rows.push(row);
     }
+  } finally {
+    await mesh.down();
+  }
   return rows;
 }
 
