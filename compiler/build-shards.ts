@@ -1,8 +1,8 @@
 /** From one program to a plan of several shards: pieces, partition, programs, files. Pure. */
 import { type Machines, uniformMachines } from './6-partition/problem.ts';
 import { lowerShardsToCpu } from './7-kernels/onnx/shards.ts';
-import type { BuiltPlan } from './8-plan/build.ts';
-import { buildShardedPlan } from './8-plan/shards.ts';
+import { type BuiltPlan, builtOf, type PlanDraft } from './8-plan/build.ts';
+import { draftShardedPlan } from './8-plan/shards.ts';
 import type { PlanInputs, Staged } from './build-program.ts';
 import type { CannotCut } from './cannot-cut.ts';
 import { cutModel, type Pinned } from './cut-model.ts';
@@ -11,25 +11,31 @@ import type { OldPlaces } from './cut-pieces.ts';
 /** One core of a small machine, where nobody says what the machines are. */
 export const ASSUMED_RATE = 5e10;
 
-export function buildShards(
+/** The plan with all its files in memory. */
+export function buildShards(...args: Parameters<typeof draftShards>): { kind: 'plan'; built: BuiltPlan } | CannotCut {
+  const drafted = draftShards(...args);
+  return drafted.kind === 'draft' ? { kind: 'plan', built: builtOf(drafted.draft) } : drafted;
+}
+
+export function draftShards(
   staged: Staged,
   inputs: PlanInputs,
   shards: number,
   machines?: Machines,
   old?: OldPlaces,
   pinned?: Pinned,
-): { kind: 'plan'; built: BuiltPlan } | CannotCut {
+): { kind: 'draft'; draft: PlanDraft } | CannotCut {
   const { checked, graph, task, predicts } = staged;
   const fleet = machines ?? scheduledMachines(staged, shards);
   const cut = cutModel(staged, fleet, old, pinned);
   if (cut.kind === 'impossible') return cut;
   const { program, tiling, split, nodes } = cut;
   const files = lowerShardsToCpu(split.map((s) => s.program));
-  const built = buildShardedPlan(
+  const draft = draftShardedPlan(
     { ...inputs, checked, graph, task, predicts, program, cpu: new Map() },
     { shards: split, nodes, tiling, files, machines: fleet },
   );
-  return { kind: 'plan', built };
+  return { kind: 'draft', draft };
 }
 
 /** Machines alike, as far as the model's schedule says what one of them has. */

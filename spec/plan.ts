@@ -71,6 +71,16 @@ export interface PlanCheck {
   readonly bound: number;
 }
 
+/** Takes a file's bytes, a piece at a time. */
+export type Sink = (bytes: Uint8Array) => void;
+
+/** A file of a plan that is made when it is written, and then forgotten. */
+export interface PlanPart {
+  /** Within the plan, with `/`. */
+  readonly path: string;
+  write(sink: Sink): void;
+}
+
 export interface PlanParameter {
   readonly name: string;
   readonly shape: Shape;

@@ -36,24 +36,28 @@ function printOp(op: Op): string {
   return `${op.id} = ${op.op}(${inside}) : ${showShape(op.shape)}${slot}${op.origin ? `  ; ${op.origin}` : ''}`;
 }
 
-function printBlock(block: Block): string[] {
+function blockLines(block: Block, line: (text: string) => void): void {
   const ticks = block.repeat === 1 ? '' : ` repeat ${block.repeat}`;
-  return [
-    `  block ${block.name}${ticks} from ${block.firstTick}`,
-    ...block.scalars.map((s) => `    scalar ${s.id} = ${showScalar(s.expr)}`),
-    ...block.carries.map((c) => `    carry ${c.id} : ${showShape(c.shape)} = ${c.init} -> ${c.next} => ${c.result}`),
-    ...block.ops.map((op) => `    ${printOp(op)}`),
-  ];
+  line(`  block ${block.name}${ticks} from ${block.firstTick}`);
+  for (const s of block.scalars) line(`    scalar ${s.id} = ${showScalar(s.expr)}`);
+  for (const { id, shape, init, next, result } of block.carries)
+    line(`    carry ${id} : ${showShape(shape)} = ${init} -> ${next} => ${result}`);
+  for (const op of block.ops) line(`    ${printOp(op)}`);
+}
+
+function functionLines(f: ProgramFunction, line: (text: string) => void): void {
+  line(`function ${f.name} batch ${f.batch}`);
+  for (const i of f.inputs) line(`  input ${i.id} : ${i.type}${showShape(i.shape)} = ${i.field}`);
+  for (const block of f.blocks) blockLines(block, line);
+  for (const u of f.updates) line(`  update ${u.state} = ${u.value}`);
+  for (const r of f.results)
+    line(`  result ${r.name} = ${r.value}${r.members ? ` for ${JSON.stringify(r.members)}` : ''}`);
 }
 
 export function printFunction(f: ProgramFunction): string[] {
-  return [
-    `function ${f.name} batch ${f.batch}`,
-    ...f.inputs.map((i) => `  input ${i.id} : ${i.type}${showShape(i.shape)} = ${i.field}`),
-    ...f.blocks.flatMap(printBlock),
-    ...f.updates.map((u) => `  update ${u.state} = ${u.value}`),
-    ...f.results.map((r) => `  result ${r.name} = ${r.value}${r.members ? ` for ${JSON.stringify(r.members)}` : ''}`),
-  ];
+  const lines: string[] = [];
+  functionLines(f, (line) => lines.push(line));
+  return lines;
 }
 
 function printState(s: State): string {
@@ -62,12 +66,19 @@ function printState(s: State): string {
 }
 
 export function printProgram(program: Program): string {
-  const lines = [
-    `program ${program.name}`,
-    ...program.states.map(printState),
-    ...program.functions.flatMap((f) => ['', ...printFunction(f)]),
-  ];
+  const lines: string[] = [];
+  printLines(program, (line) => lines.push(line));
   return `${lines.join('\n')}\n`;
+}
+
+/** Calls `line` with every line of the text, in order. */
+export function printLines(program: Program, line: (text: string) => void): void {
+  line(`program ${program.name}`);
+  for (const state of program.states) line(printState(state));
+  for (const f of program.functions) {
+    line('');
+    functionLines(f, line);
+  }
 }
 
 /** A line of a program text that cannot be read. */

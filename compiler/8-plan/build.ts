@@ -1,14 +1,23 @@
 /** A plan in memory: everything the runtime needs of a model and one of its tasks, for one shard. */
-import type { Plan, PlanCheck, PlanData, PlanField, PlanPrediction, PlanShard, PlanTraining } from '../../spec/plan.ts';
+import type {
+  Plan,
+  PlanCheck,
+  PlanData,
+  PlanField,
+  PlanPart,
+  PlanPrediction,
+  PlanShard,
+  PlanTraining,
+} from '../../spec/plan.ts';
 import { PLAN_FORMAT } from '../../spec/plan.ts';
 import { memberStates, type Program, type ProgramFunction, sizeOf } from '../../spec/program.ts';
-import { printProgram } from '../../spec/program-text.ts';
+import { printLines } from '../../spec/program-text.ts';
 import type { ShardSchedule } from '../../spec/schedule.ts';
 import type { Checked, CheckInstance, DataField, DataReference, PredictTask, TrainTask } from '../3-check/checked.ts';
 import type { Graph } from '../4-graph/graph.ts';
 import { methodOf } from '../5-program/method.ts';
 import type { Expr } from '../operators/expr.ts';
-import { canonicalJson, sha256 } from './canonical.ts';
+import { canonicalJson, collected, sha256, textInto } from './canonical.ts';
 import { countFlops, countMemory } from './cost.ts';
 
 export interface BuiltPlan {
@@ -17,6 +26,14 @@ export interface BuiltPlan {
   /** Every file but `plan.json`, by path. */
   readonly files: ReadonlyMap<string, Uint8Array>;
   /** What each shard runs; none where there is one shard, which runs `program`. */
+  readonly shards?: readonly BuiltShard[];
+}
+
+/** A plan before it is written: its files are made one after the other, and `plan` has no entries of them yet. */
+export interface PlanDraft {
+  readonly plan: Plan;
+  readonly program: Program;
+  readonly parts: readonly PlanPart[];
   readonly shards?: readonly BuiltShard[];
 }
 
@@ -40,9 +57,22 @@ export interface PlanSource {
 }
 
 export function buildPlan(source: PlanSource): BuiltPlan {
+  return builtOf(draftPlan(source));
+}
+
+/** All files of a draft in memory. */
+export function builtOf({ plan, program, parts, shards }: PlanDraft): BuiltPlan {
+  const files = new Map(parts.map(({ path, write }) => [path, collected(write)] as const));
+  const listed = [...files].map(([path, bytes]) => ({ path, sha256: sha256(bytes), bytes: bytes.length }));
+  return { plan: { ...plan, files: listed }, program, files, ...(shards ? { shards } : {}) };
+}
+
+export function draftPlan(source: PlanSource): PlanDraft {
   const { program, graph, cpu } = source;
-  const files = new Map<string, Uint8Array>([['shards/0/program.txt', encode(printProgram(program))]]);
-  for (const [path, bytes] of cpu) files.set(path, bytes);
+  const parts = [
+    programPart('shards/0/program.txt', program),
+    ...[...cpu].map(([path, bytes]) => bytesPart(path, bytes)),
+  ];
   const train = program.functions.find((f) => f.name === 'train');
   const shard: PlanShard = {
     id: 0,
@@ -68,9 +98,24 @@ export function buildPlan(source: PlanSource): BuiltPlan {
     checks: source.checked.checks.filter((c) => names.has(c.task)).map(checkOf),
     shards: [shard],
     borders: [],
-    files: [...files].map(([path, bytes]) => ({ path, sha256: sha256(bytes), bytes: bytes.length })),
+    files: [],
   };
-  return { plan, program, files };
+  return { plan, program, parts };
+}
+
+export function programPart(path: string, program: Program): PlanPart {
+  return {
+    path,
+    write: (sink) => {
+      const out = textInto(sink);
+      printLines(program, (line) => out.write(`${line}\n`));
+      out.end();
+    },
+  };
+}
+
+export function bytesPart(path: string, bytes: Uint8Array): PlanPart {
+  return { path, write: (sink) => sink(bytes) };
 }
 
 /** `plan.json` as it is written: canonical, so the same input gives the same bytes everywhere. */

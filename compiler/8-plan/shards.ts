@@ -1,14 +1,13 @@
 /** A plan of several shards: their programs, schedules and files, what crosses between them, and how fast that will be. */
-import type { Plan, PlanPredicted, PlanShard } from '../../spec/plan.ts';
-import { printProgram } from '../../spec/program-text.ts';
+import type { Plan, PlanPart, PlanPredicted, PlanShard, Sink } from '../../spec/plan.ts';
 import type { Stage } from '../../spec/schedule.ts';
 import type { Machines } from '../6-partition/problem.ts';
 import type { ShardProgram } from '../6-partition/shards/split.ts';
 import type { Tiling } from '../6-partition/tiles/tiling.ts';
 import type { ShardFile } from '../7-kernels/onnx/shards.ts';
 import { countBorders, tickOf } from './borders.ts';
-import { type BuiltPlan, buildPlan, type PlanSource } from './build.ts';
-import { canonicalJson, sha256 } from './canonical.ts';
+import { bytesPart, draftPlan, type PlanDraft, type PlanSource, programPart } from './build.ts';
+import { writeCanonical } from './canonical.ts';
 import { countFlops, countMemory } from './cost.ts';
 
 const BYTES = 4;
@@ -24,35 +23,39 @@ export interface ShardsSource {
 }
 
 /** @param source of the model as one shard; its programs are replaced */
-export function buildShardedPlan(source: PlanSource, cut: ShardsSource): BuiltPlan {
-  const whole = buildPlan({ ...source, cpu: new Map() });
-  const files = new Map<string, Uint8Array>();
+export function draftShardedPlan(source: PlanSource, cut: ShardsSource): PlanDraft {
+  const whole = draftPlan({ ...source, cpu: new Map() });
   const name = source.task ? 'train' : (whole.plan.predictions[0]?.function ?? '');
   const ticks = Math.max(1, ...cut.shards.map((shard) => ticksIn(shard, name)));
   const shards = cut.shards.map((shard, i) => {
-    files.set(`shards/${i}/program.txt`, new TextEncoder().encode(printProgram(shard.program)));
-    files.set(`shards/${i}/schedule.json`, canonicalJson(shard.schedule));
-    const own = cut.files[i] ?? [];
-    for (const { path, bytes } of own) files.set(path, bytes);
     const tiles = tilesAmong(cut.nodes[i] ?? [], cut.tiling);
-    return shardOf(shard, { nodes: cut.nodes[i] ?? [], tiles }, own, batchFlops(shard, name) / ticks);
+    return shardOf(shard, { nodes: cut.nodes[i] ?? [], tiles }, cut.files[i] ?? [], batchFlops(shard, name) / ticks);
   });
   const borders = countBorders(
     cut.shards.map((s) => s.schedule),
     name,
   );
-  const plan: Plan = {
-    ...whole.plan,
-    shards,
-    borders,
-    predicted: predict(shards, borders, cut.machines, ticks),
-    files: [...files].map(([path, bytes]) => ({ path, sha256: sha256(bytes), bytes: bytes.length })),
-  };
+  const plan: Plan = { ...whole.plan, shards, borders, predicted: predict(shards, borders, cut.machines, ticks) };
   const built = cut.shards.map((shard, i) => ({
     ...shard,
     files: new Map((cut.files[i] ?? []).map((f) => [f.name, f.bytes])),
   }));
-  return { plan, program: source.program, files, shards: built };
+  return { plan, program: source.program, parts: partsOf(cut), shards: built };
+}
+
+/** Graphs and kernels that shards share are there once. */
+function partsOf({ shards, files }: ShardsSource): PlanPart[] {
+  const parts = new Map<string, PlanPart>();
+  shards.forEach(({ program, schedule }, i) => {
+    const path = `shards/${i}/schedule.json`;
+    const own = [
+      programPart(`shards/${i}/program.txt`, program),
+      { path, write: (sink: Sink) => writeCanonical(schedule, sink) },
+      ...(files[i] ?? []).map((f) => bytesPart(f.path, f.bytes)),
+    ];
+    for (const part of own) parts.set(part.path, part);
+  });
+  return [...parts.values()];
 }
 
 function tilesAmong(names: readonly string[], tiling: Tiling): NonNullable<PlanShard['tiles']> {

@@ -3,7 +3,7 @@ import { basename } from 'node:path';
 import type { Checked, TrainTask } from '../../compiler/3-check/checked.ts';
 import { passes } from '../../compiler/5-program/passes/index.ts';
 import type { Machines } from '../../compiler/6-partition/problem.ts';
-import type { BuiltPlan } from '../../compiler/8-plan/build.ts';
+import { type BuiltPlan, builtOf, type PlanDraft } from '../../compiler/8-plan/build.ts';
 import { buildProgram, finishPlan, type Selected, type Staged } from '../../compiler/build-program.ts';
 import { checkFile } from '../../compiler/compile.ts';
 import type { OldPlaces } from '../../compiler/cut-pieces.ts';
@@ -115,7 +115,7 @@ export function buildStages(selected: Selected, after?: string, microbatches = 1
 
 /** @param cut how to cut it; one shard when absent @throws UserError `partition/…` where it cannot be cut so */
 export async function planOf(model: CheckedModel, staged: Staged, cut?: Cut): Promise<BuiltPlan> {
-  if (cut !== undefined && cut.shards > 1) return cutPlanOf(model, staged, cut);
+  if (cut !== undefined && cut.shards > 1) return builtOf(await cutPlanOf(model, staged, cut));
   const { lowerToCpu } = await import('../../compiler/7-kernels/onnx/lower.ts');
   const cpu = timed('onnx', () => lowerToCpu(staged.program));
   if (debugLog().shows('kernels')) await debugKernels(cpu);
@@ -180,7 +180,8 @@ function assertFits(path: string, plan: BuiltPlan['plan'], machines: Machines | 
   );
 }
 
-async function cutPlanOf(model: CheckedModel, staged: Staged, cut: Cut): Promise<BuiltPlan> {
+/** A plan of several shards, whose files are made when they are written. @throws UserError `partition/…`, `mesh/node` */
+export async function cutPlanOf(model: CheckedModel, staged: Staged, cut: Cut): Promise<PlanDraft> {
   const { shards, machines, old, pinned = new Map<string, number>() } = cut;
   const known = new Set(staged.graph.nodes.map((n) => n.name));
   const unknown = [...pinned.keys()].find((name) => !known.has(name));
@@ -190,10 +191,10 @@ async function cutPlanOf(model: CheckedModel, staged: Staged, cut: Cut): Promise
       `${staged.graph.name} has no node ${unknown}, which the mesh file keeps on ${machines?.list[pinned.get(unknown) ?? 0]?.name}`,
       'name nodes as `nmc show FILE --stage graph` does',
     );
-  const { buildShards } = await import('../../compiler/build-shards.ts');
+  const { draftShards } = await import('../../compiler/build-shards.ts');
   const inputs = { compiler: `nmc ${packageVersion()}`, modules: modulesOf(model) };
-  const result = timed('shards', () => buildShards(staged, inputs, shards, machines, old, pinned));
-  if (result.kind === 'plan') return result.built;
+  const result = timed('shards', () => draftShards(staged, inputs, shards, machines, old, pinned));
+  if (result.kind === 'draft') return result.draft;
   throw new UserError('partition/impossible', `${model.path} cannot be cut so: ${result.reason}`, result.repair);
 }
 

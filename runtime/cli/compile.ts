@@ -1,12 +1,23 @@
 /** `nmc compile`: writes the plan of a model. */
 import { basename } from 'node:path';
-import { type BuiltPlan, planBytes } from '../../compiler/8-plan/build.ts';
-import { sha256 } from '../../compiler/8-plan/canonical.ts';
-import { writePlan } from '../plan/plan-folder.ts';
+import { bytesPart, type PlanDraft } from '../../compiler/8-plan/build.ts';
+import { writeCanonical } from '../../compiler/8-plan/canonical.ts';
+import type { Staged } from '../../compiler/build-program.ts';
+import { writePlanParts } from '../plan/write-plan.ts';
 import { emit } from '../support/emit.ts';
 import { formatBytes, formatCount } from '../support/format-numbers.ts';
 import { type Arguments, EXIT, flag, text } from './command.ts';
-import { buildStages, checkModel, fileArgument, meshCutOf, planOf, selectTask } from './compile-model.ts';
+import {
+  buildStages,
+  type CheckedModel,
+  type Cut,
+  checkModel,
+  cutPlanOf,
+  fileArgument,
+  meshCutOf,
+  planOf,
+  selectTask,
+} from './compile-model.ts';
 import { timed } from './debug.ts';
 import { inMicrobatches } from './microbatches.ts';
 
@@ -17,11 +28,12 @@ export default async function (args: Arguments): Promise<number> {
   const whole = buildStages(selected);
   const cut = await meshCutOf(args);
   const staged = inMicrobatches(selected, whole, cut.shards, args);
-  const { plan, files } = await withGpuKernels(await planOf(model, staged, cut));
+  const draft = cut.shards > 1 ? await cutPlanOf(model, staged, cut) : await wholePlanOf(model, staged, cut);
+  const { plan } = draft;
   const folder = text(args, 'out') ?? `${basename(path).replace(/\.pcn$/, '')}.plan`;
-  const bytes = planBytes(plan);
-  writePlan(folder, bytes, files);
-  const hash = sha256(bytes);
+  const hash = timed('writing', () =>
+    writePlanParts(folder, draft.parts, (files, sink) => writeCanonical({ ...plan, files }, sink)),
+  );
   if (flag(args, 'json')) {
     emit({ event: 'compiled', out: folder, sha256: hash, model: plan.model, shards: plan.shards.length });
     return EXIT.done;
@@ -41,11 +53,12 @@ export default async function (args: Arguments): Promise<number> {
 }
 
 /** A plan of one shard brings its kernels for GPUs; several shards make them where each of them runs. */
-async function withGpuKernels(built: BuiltPlan): Promise<BuiltPlan> {
-  if (built.plan.shards.length > 1) return built;
+async function wholePlanOf(model: CheckedModel, staged: Staged, cut: Cut): Promise<Pick<PlanDraft, 'plan' | 'parts'>> {
+  const built = await planOf(model, staged, cut);
   const [{ kernelFiles, lowerToWgsl }, { withKernels }] = await Promise.all([
     import('../../compiler/7-kernels/wgsl/lower.ts'),
     import('../../compiler/8-plan/kernels.ts'),
   ]);
-  return timed('kernels', () => withKernels(built, kernelFiles(lowerToWgsl(built.program))));
+  const { plan, files } = timed('kernels', () => withKernels(built, kernelFiles(lowerToWgsl(built.program))));
+  return { plan, parts: [...files].map(([path, bytes]) => bytesPart(path, bytes)) };
 }

@@ -2,7 +2,8 @@
 import { join } from 'node:path';
 import type { ShardPlan } from '../net/shard-host.ts';
 import { PLAN_FILE } from '../plan/plan-files.ts';
-import { type LoadedPlan, writePlan } from '../plan/plan-folder.ts';
+import type { LoadedPlan } from '../plan/plan-folder.ts';
+import { writePlan } from '../plan/write-plan.ts';
 import { UserError } from '../support/errors.ts';
 import { hex, sha256 } from '../wire/hash.ts';
 import { openPlan } from './open-plan.ts';

@@ -1,13 +1,12 @@
-/** Writes a plan as a folder, and reads one back, trusting nothing in it. */
-import { existsSync, mkdirSync, readFileSync, statSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+/** Reads a plan back from its folder, trusting nothing in it. */
+import { existsSync, readFileSync, statSync } from 'node:fs';
+import { join } from 'node:path';
 import { PLAN_FORMAT, PLAN_FORMATS_READ, type Plan } from '../../spec/plan.ts';
 import type { Program } from '../../spec/program.ts';
 import { ProgramTextError, parseProgram } from '../../spec/program-text.ts';
 import type { ShardSchedule } from '../../spec/schedule.ts';
 import type { Executable } from '../device/device.ts';
 import { wholeSchedule } from '../shard/whole.ts';
-import { writeFileAtomic, writeFileUnflushed } from '../support/atomic.ts';
 import { UserError } from '../support/errors.ts';
 import { agreementProblem } from './agreement.ts';
 import { kernelProblem } from './kernels-agree.ts';
@@ -20,15 +19,6 @@ import { programProblem } from './sound-program.ts';
 
 /** Of `plan.json` alone. */
 const MOST_BYTES = 256 * 1024 ** 2;
-
-/** Files first, `plan.json` last, which has their hashes: a folder with it is whole, or is refused when it is read. */
-export function writePlan(folder: string, planJson: Uint8Array, files: ReadonlyMap<string, Uint8Array>): void {
-  for (const place of new Set([...files.keys()].map((path) => dirname(join(folder, path)))))
-    mkdirSync(place, { recursive: true });
-  for (const [path, bytes] of files) writeFileUnflushed(join(folder, path), bytes);
-  mkdirSync(folder, { recursive: true });
-  writeFileAtomic(join(folder, PLAN_FILE), planJson);
-}
 
 export interface LoadedPlan {
   readonly plan: Plan;

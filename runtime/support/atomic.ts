@@ -45,22 +45,16 @@ export function writeFileAtomic(path: string, content: FileContent): void {
   }
 }
 
-/**
- * Replaces a file whole, but leaves its flushing to the system: after a power cut it may be empty. For files whose
- * hashes stand elsewhere, and of which there are hundreds: flushing each takes longer than making them.
- */
-export function writeFileUnflushed(path: string, content: Uint8Array): void {
-  const temporary = temporaryFor(path);
-  try {
-    withPlain(temporary, 'wx', (descriptor) => writeFully(descriptor, content));
-    renameSync(temporary, path);
-  } catch (error) {
-    rmSync(temporary, { force: true });
-    throw diskError(error, path);
-  }
+/** Makes a file that is not there yet of pieces as they come. Errors of the file system come as they are. */
+export function writePieces(path: string, write: (sink: (piece: Uint8Array) => void) => void, flushed: boolean): void {
+  withPlain(path, 'wx', (descriptor) => {
+    write((piece) => writeFully(descriptor, piece));
+    if (flushed) fsyncSync(descriptor);
+  });
 }
 
-function temporaryFor(path: string): string {
+/** A name beside `path` for what is to take its place: see `removeLeftovers`. */
+export function temporaryFor(path: string): string {
   temporaryCounter += 1;
   return join(dirname(path), `.${basename(path)}.${process.pid}-${temporaryCounter}${TEMPORARY_SUFFIX}`);
 }
@@ -108,7 +102,7 @@ export function flushFolder(folder: string): void {
 export function removeLeftovers(folder: string): void {
   if (!existsSync(folder)) return;
   for (const name of readdirSync(folder)) {
-    if (isLeftover(name)) rmSync(join(folder, name), { force: true });
+    if (isLeftover(name)) rmSync(join(folder, name), { recursive: true, force: true });
   }
 }
 

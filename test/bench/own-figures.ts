@@ -9,6 +9,7 @@ import { epochFigures } from './figures/epochs.ts';
 import { firstBatchFigures } from './figures/first-batch.ts';
 import { meshHostileFigures } from './figures/mesh-hostile.ts';
 import { partitionFigures } from './figures/partitions.ts';
+import { planWritingFigures } from './figures/plan-writing.ts';
 import { predictedTickFigures } from './figures/predicted-ticks.ts';
 import { sparseFigures } from './figures/sparse.ts';
 import { webgpuJavascriptFigures } from './figures/webgpu-javascript.ts';
@@ -26,6 +27,7 @@ const MEASUREMENTS: Readonly<Record<string, Measurement>> = {
   'first-batch': firstBatchFigures,
   'mesh-hostile': meshHostileFigures,
   partitions: partitionFigures,
+  'plan-writing': planWritingFigures,
   'predicted-ticks': predictedTickFigures,
   'sparse-links': sparseFigures,
   'webgpu-javascript': webgpuJavascriptFigures,

@@ -6,7 +6,7 @@ import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { planBytes } from '../../compiler/8-plan/build.ts';
 import { referenceDevice } from '../../runtime/device/reference/reference.ts';
-import { writePlan } from '../../runtime/plan/plan-folder.ts';
+import { writePlan } from '../../runtime/plan/write-plan.ts';
 import { openBrowser } from '../support/browser.ts';
 import { temporaryFolder } from '../support/nmc.ts';
 import { ROOT } from '../support/repository.ts';

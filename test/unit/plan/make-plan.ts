@@ -8,7 +8,7 @@ import { sha256 } from '../../../compiler/8-plan/canonical.ts';
 import { buildProgram, finishPlan } from '../../../compiler/build-program.ts';
 import { checkFile } from '../../../compiler/compile.ts';
 import { fileHost, overlayHost } from '../../../compiler/host.ts';
-import { writePlan } from '../../../runtime/plan/plan-folder.ts';
+import { writePlan } from '../../../runtime/plan/write-plan.ts';
 import type { Plan } from '../../../spec/plan.ts';
 import { tinyModel } from '../../support/nmc.ts';
 

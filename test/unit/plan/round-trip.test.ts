@@ -9,7 +9,7 @@ import { buildProgram, finishPlan } from '../../../compiler/build-program.ts';
 import { checkFile } from '../../../compiler/compile.ts';
 import { fileHost } from '../../../compiler/host.ts';
 import { openPlan } from '../../../runtime/cli/open-plan.ts';
-import { writePlan } from '../../../runtime/plan/plan-folder.ts';
+import { writePlan } from '../../../runtime/plan/write-plan.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'nmc-plan-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));

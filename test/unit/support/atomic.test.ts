@@ -8,7 +8,7 @@ import {
   removeLeftovers,
   truncateDurably,
   writeFileAtomic,
-  writeFileUnflushed,
+  writePieces,
 } from '../../../runtime/support/atomic.ts';
 import { EnvironmentError } from '../../../runtime/support/errors.ts';
 
@@ -24,15 +24,18 @@ function failure(action: () => void): EnvironmentError {
   throw new Error('expected an EnvironmentError');
 }
 
-describe('writeFileUnflushed', () => {
-  it('replaces a file, leaves nothing beside it, and names a folder that is not there', () => {
-    const folder = newFolder();
-    const path = join(folder, 'file');
-    for (const byte of [1, 2]) writeFileUnflushed(path, Uint8Array.of(byte));
-    expect([...readFileSync(path)]).toEqual([2]);
-    expect(readdirSync(folder)).toEqual(['file']);
-    const error = failure(() => writeFileUnflushed(join(folder, 'none', 'file'), Uint8Array.of(1)));
-    expect(error.code).toBe('disk/gone');
+describe('writePieces', () => {
+  it('makes a file of pieces, and replaces none', () => {
+    const path = join(newFolder(), 'file');
+    writePieces(
+      path,
+      (sink) => {
+        for (const byte of [1, 2]) sink(Uint8Array.of(byte));
+      },
+      true,
+    );
+    expect([...readFileSync(path)]).toEqual([1, 2]);
+    expect(() => writePieces(path, (sink) => sink(Uint8Array.of(3)), false)).toThrow('EEXIST');
   });
 });
 

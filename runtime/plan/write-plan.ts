@@ -1,0 +1,76 @@
+/** Writes a plan as a folder, a piece at a time: no file of it is ever in memory for its writing. */
+import { createHash } from 'node:crypto';
+import { existsSync, mkdirSync, renameSync, rmSync } from 'node:fs';
+import { dirname, join, resolve } from 'node:path';
+import type { Plan, PlanPart, Sink } from '../../spec/plan.ts';
+import { diskError, flushFolder, temporaryFor, writePieces } from '../support/atomic.ts';
+import { PLAN_FILE } from './plan-files.ts';
+
+/** A file that was written, as a plan lists it. */
+type Entry = Plan['files'][number];
+
+/**
+ * Everything is written to a folder beside, which then takes the plan's name. Where a folder has that name already, its
+ * files are replaced one by one, `plan.json` last, which has all hashes: a folder between two plans is refused when it is
+ * read.
+ *
+ * @param writeJson `plan.json`, from the entries of all other files
+ * @returns the SHA-256 of `plan.json`
+ * @throws EnvironmentError `disk/…`
+ */
+export function writePlanParts(
+  folder: string,
+  parts: Iterable<PlanPart>,
+  writeJson: (files: readonly Entry[], sink: Sink) => void,
+): string {
+  const place = resolve(folder);
+  const scratch = temporaryFor(place);
+  try {
+    mkdirSync(scratch, { recursive: true });
+    const files: Entry[] = [];
+    for (const { path, write } of parts) files.push(writeEntry(scratch, path, write, false));
+    const { sha256 } = writeEntry(scratch, PLAN_FILE, (sink) => writeJson(files, sink), true);
+    if (existsSync(place)) moveInto(scratch, place, [...files.map((f) => f.path), PLAN_FILE]);
+    else renameSync(scratch, place);
+    flushFolder(dirname(place));
+    return sha256;
+  } catch (error) {
+    throw diskError(error, folder);
+  } finally {
+    rmSync(scratch, { recursive: true, force: true });
+  }
+}
+
+/** A plan whose files are all in memory. */
+export function writePlan(folder: string, planJson: Uint8Array, files: ReadonlyMap<string, Uint8Array>): void {
+  const parts = [...files].map(([path, bytes]): PlanPart => ({ path, write: (sink) => sink(bytes) }));
+  writePlanParts(folder, parts, (_, sink) => sink(planJson));
+}
+
+/** @param flushed survives a power cut; the others' hashes stand in the one that does */
+function writeEntry(folder: string, path: string, write: (sink: Sink) => void, flushed: boolean): Entry {
+  const hash = createHash('sha256');
+  let bytes = 0;
+  const target = join(folder, path);
+  mkdirSync(dirname(target), { recursive: true });
+  writePieces(
+    target,
+    (sink) =>
+      write((piece) => {
+        hash.update(piece);
+        bytes += piece.byteLength;
+        sink(piece);
+      }),
+    flushed,
+  );
+  return { path, sha256: hash.digest('hex'), bytes };
+}
+
+function moveInto(from: string, to: string, paths: readonly string[]): void {
+  for (const path of paths) {
+    const target = join(to, path);
+    mkdirSync(dirname(target), { recursive: true });
+    renameSync(join(from, path), target);
+  }
+  flushFolder(to);
+}
