@@ -1,7 +1,8 @@
 /**
  * Along which axis a node can be cut, and how the weights of its links follow: dense layers by units, pictures by
- * channels. Every link keeps its weights on one side of a border, so they are cut as the node on that side is; where
- * they cannot be, or where an energy or a link couples what would be in different tiles, the node stays whole.
+ * channels, attention by heads. Every link keeps its weights on one side of a border, so they are cut as the node on
+ * that side is, or along what lies between them (heads), as many for each of its units; where neither can be, or where
+ * an energy or a link couples what would be in different tiles, the node stays whole.
  */
 import type { Shape } from '../../../spec/program.ts';
 import { type Graph, type GraphLink, type GraphNode, weightName } from '../../4-graph/graph.ts';
@@ -71,27 +72,56 @@ interface End {
 function nodeCut(node: GraphNode, ends: readonly End[]): NodeCut | undefined {
   if (!isUnitwise(node.energy) || !isUnitwise(node.activation)) return undefined;
   let best: NodeCut | undefined;
-  for (const [axis, units] of node.shape.entries())
-    if (units > Math.max(1, best?.units ?? 0) && ends.every((end) => splits(end, node.shape, axis)))
-      best = { axis, units, step: 1 };
+  for (const [axis, size] of node.shape.entries()) {
+    const units = ends.reduce((most, end) => divisor(most, unitsAt(end, node.shape, axis)), size);
+    if (units > Math.max(1, best?.units ?? 0)) best = { axis, units, step: size / units };
+  }
   return best;
 }
 
-/** Whether the link can go on with the node at its end cut along the axis. */
-function splits({ link, end, side }: End, shape: Shape, axis: number): boolean {
+/** Into how many equal units the link at an end lets the node be cut along the axis. */
+function unitsAt({ link, end, side }: End, shape: Shape, axis: number): number {
   const found: Found = new Map();
-  const unit = unitOf(shape, axis);
-  if (end === 'target' && !traceDown(link.body, unit, found)) return false;
+  const size = shape[axis] ?? 1;
+  const unit = unitOf(axis, size);
+  if (end === 'target' && !traceDown(link.body, unit, found)) return 1;
   if (end === 'source') {
     const { coupled, normalised } = traceUp(link.body, 'source', unit, found);
-    if (coupled || (normalised && largeWeights(link).length === 0)) return false;
+    if (coupled || (normalised && largeWeights(link).length === 0)) return 1;
   }
-  return side !== end || hasAll(found, link);
+  if (side !== end || hasAll(found, link)) return size;
+  return innerCut(link)?.count ?? 1;
 }
 
-/** One unit, and all others. */
-function unitOf(shape: Shape, axis: number): Layout {
-  return { node: '', axis, offsets: [0, 1, shape[axis] ?? 1], groups: 1 };
+/** What lies between the large weights of a link: heads, or hidden units. */
+interface InnerCut {
+  readonly count: number;
+  /** Of each weight, cut into single ones of them. */
+  readonly found: Found;
+}
+
+/** An axis of one weight along which the link can be done in parts that are only added up, behind the last weight. */
+function innerCut(link: GraphLink): InnerCut | undefined {
+  const [first, ...others] = largeWeights(link);
+  if (!first || others.length === 0) return undefined;
+  let best: InnerCut | undefined;
+  for (const [axis, count] of first.shape.entries()) {
+    const found: Found = new Map();
+    const { coupled, normalised, sums } = traceUp(link.body, first.name, unitOf(axis, count), found);
+    if (!coupled && !normalised && sums === 1 && hasAll(found, link) && count > (best?.count ?? 1))
+      best = { count, found };
+  }
+  return best;
+}
+
+/** The largest number by which both can be divided. */
+function divisor(a: number, b: number): number {
+  return b === 0 ? a : divisor(b, a % b);
+}
+
+/** The first of `size` elements, and all others. */
+function unitOf(axis: number, size: number): Layout {
+  return { node: '', axis, offsets: [0, 1, size], groups: 1 };
 }
 
 /** Weights that are more than a number for each unit. */
@@ -111,23 +141,36 @@ function linkCuts(
   shapes: ReadonlyMap<string, Shape>,
 ): Map<string, WeightCut> {
   const cuts = new Map<string, WeightCut>();
-  const traced = (end: Side, wanted: (rank: number) => boolean): void => {
+  const follow = (end: Side, wanted: (rank: number) => boolean): void => {
     const name = link[end];
     const node = nodes.get(name);
     if (!node) return;
-    const found: Found = new Map();
-    const unit = unitOf(shapes.get(name) ?? [], node.axis);
-    if (end === 'target') traceDown(link.body, unit, found);
-    else traceUp(link.body, 'source', unit, found);
+    const { found, step } = tracedFrom(link, end, node, shapes.get(name) ?? [], end === side);
     for (const weight of link.weights) {
       const at = found.get(weight.name);
       if (at && wanted(weight.shape.length) && !isCompressed(link, weight))
-        cuts.set(weight.name, { node: name, axis: at.axis, groups: at.groups, step: at.offsets[1] ?? 1 });
+        cuts.set(weight.name, { node: name, axis: at.axis, groups: at.groups, step: step * (at.offsets[1] ?? 1) });
     }
   };
-  traced('target', (rank) => rank < 2);
-  traced(side, (rank) => rank >= 2);
+  follow('target', (rank) => rank < 2);
+  follow(side, (rank) => rank >= 2);
   return cuts;
+}
+
+/** Where the weights of a link are cut with a node at its end; `step` of their parts belong to each of its units. */
+function tracedFrom(
+  link: GraphLink,
+  end: Side,
+  { axis, units, step }: NodeCut,
+  shape: Shape,
+  hasWeights: boolean,
+): { found: Found; step: number } {
+  const found: Found = new Map();
+  const unit = unitOf(axis, shape[axis] ?? 1);
+  if (end === 'target') traceDown(link.body, unit, found);
+  else traceUp(link.body, 'source', unit, found);
+  const inner = hasWeights && !hasAll(found, link) ? innerCut(link) : undefined;
+  return inner ? { found: inner.found, step: inner.count / units } : { found, step };
 }
 
 function isUnitwise(expr: Expr): boolean {
