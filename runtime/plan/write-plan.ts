@@ -26,7 +26,8 @@ export function writePlanParts(
   const place = resolve(folder);
   const scratch = temporaryFor(place);
   try {
-    mkdirSync(scratch, { recursive: true });
+    mkdirSync(dirname(place), { recursive: true });
+    mkdirSync(scratch);
     const files: Entry[] = [];
     for (const { path, write } of parts) files.push(writeEntry(scratch, path, write, false));
     const { sha256 } = writeEntry(scratch, PLAN_FILE, (sink) => writeJson(files, sink), true);
@@ -37,7 +38,7 @@ export function writePlanParts(
   } catch (error) {
     throw diskError(error, folder);
   } finally {
-    rmSync(scratch, { recursive: true, force: true });
+    if (existsSync(scratch)) rmSync(scratch, { recursive: true, force: true });
   }
 }
 

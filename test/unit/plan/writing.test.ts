@@ -9,7 +9,7 @@ import { afterAll, expect, test, vi } from 'vitest';
 import { canonicalJson, collected, textInto, writeCanonical } from '../../../compiler/8-plan/canonical.ts';
 import { readPlanFiles } from '../../../runtime/plan/plan-files.ts';
 import { writePlanParts } from '../../../runtime/plan/write-plan.ts';
-import { UserError } from '../../../runtime/support/errors.ts';
+import { EnvironmentError, UserError } from '../../../runtime/support/errors.ts';
 import type { Plan, PlanPart } from '../../../spec/plan.ts';
 
 vi.setConfig({ testTimeout: 120_000 });
@@ -100,6 +100,12 @@ function plannedByte(place: string): string {
     throw error;
   }
 }
+
+test('a place where no folder can be is told in words', () => {
+  const file = join(folder, 'file');
+  writeFileSync(file, '');
+  for (const place of [file, join(file, 'a.plan')]) expect(() => write(place, 1)).toThrow(EnvironmentError);
+});
 
 test('a kill at any moment leaves the old plan, the new one, or one that is refused', () => {
   const root = resolve(import.meta.dirname, '../../..');
