@@ -1,4 +1,5 @@
 /** Borders straight between trainers, on real sockets: who is let in, what is taken, and what becomes of the others. */
+import { type AddressInfo, createConnection, createServer, type Socket } from 'node:net';
 import { afterEach, describe, expect, test } from 'vitest';
 import { WebSocket } from 'ws';
 import { type KeyPair, keyPairFromSeed } from '../../runtime/identity/ed25519.ts';
@@ -7,9 +8,10 @@ import { parseAddress } from '../../runtime/net/address.ts';
 import { dial } from '../../runtime/net/dial.ts';
 import { DirectBorders, type DirectOptions, type Neighbour } from '../../runtime/net/direct.ts';
 import { listenOf, newEphemeral, signExchange, withListen } from '../../runtime/wire/border-keys.ts';
+import type { BorderFrame } from '../../runtime/wire/channel.ts';
 import { hello, prove, type Role } from '../../runtime/wire/handshake.ts';
 import { encodeBorderHead } from '../../runtime/wire/routing.ts';
-import { seeded } from './networked.ts';
+import { ends as channelEnds, frameOf, seeded } from './networked.ts';
 
 // The one of the smaller key dials.
 const [low, high] = [1, 2].map((n) => keyPairFromSeed(seeded(n))).sort((a, b) => (text(a) < text(b) ? -1 : 1)) as [
@@ -118,6 +120,92 @@ describe('neighbours', () => {
     expect(a.borders.has(text(high)) || a.borders.has(text(stranger))).toBe(false);
     expect(b.packets).toEqual([]);
   });
+});
+
+/** A way to a listener that can be cut, with what is on it. */
+async function cuttable(to: End): Promise<{ address: string; cut(): void; close(): Promise<void> }> {
+  const sockets = new Set<Socket>();
+  const server = createServer((near) => {
+    const far = createConnection(parseAddress(to.borders.address).port, '127.0.0.1');
+    for (const [one, other] of [
+      [near, far],
+      [far, near],
+    ] as const) {
+      sockets.add(one);
+      one.on('error', () => undefined);
+      one.on('close', () => other.destroy());
+      one.pipe(other);
+    }
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const cut = (): void => {
+    for (const socket of sockets) socket.destroy();
+    sockets.clear();
+  };
+  const close = (): Promise<void> => {
+    cut();
+    return new Promise((resolve) => server.close(() => resolve()));
+  };
+  return { address: `127.0.0.1:${(server.address() as AddressInfo).port}`, cut, close };
+}
+
+test('frames come out once and in order however often the connection between two real sockets is cut', async () => {
+  const { a, b, rekey } = channelEnds();
+  const got: [BorderFrame[], BorderFrame[]] = [[], []];
+  const refused: string[] = [];
+  const carried = { direct: 0, relay: 0 };
+  const channels = [a, b] as const;
+  const borders: DirectBorders[] = [];
+  const names = [text(low), text(high)] as const;
+  const take = (end: 0 | 1, packet: Uint8Array, way: 'direct' | 'relay'): void => {
+    const received = channels[end].receive(packet, way);
+    got[end].push(...received.frames);
+    for (const problem of [received.refused, received.broken]) if (problem !== undefined) refused.push(problem);
+    carry(end, received.packets);
+  };
+  const carry = (end: 0 | 1, packets: readonly Uint8Array[]): void => {
+    const other = (1 - end) as 0 | 1;
+    for (const packet of packets) {
+      const direct = borders[end]?.has(names[other]) ?? false;
+      carried[direct ? 'direct' : 'relay']++;
+      if (direct) borders[end]?.send(names[other], packet);
+      else setImmediate(() => take(other, packet, 'relay'));
+    }
+  };
+  const of = (end: 0 | 1): Partial<DirectOptions> => ({
+    onPacket: (_from, _head, packet) => {
+      take(end, packet, 'direct');
+      return undefined;
+    },
+    onChange: () => carry(end, channels[end].reroute()),
+  });
+  const [first, second] = [await open(low, of(0)), await open(high, of(1))];
+  borders.push(first.borders, second.borders);
+  const { fromA, fromB } = rekey(0);
+  carry(0, fromA);
+  carry(1, fromB);
+  const way = await cuttable(second);
+  second.borders.setNeighbours([{ key: names[0] }]);
+  first.borders.setNeighbours([{ key: names[1], address: way.address, machine: 'here' }]);
+  const [there, back] = [5, 6].map((id) => Array.from({ length: 1200 }, (_, i) => frameOf(id, i, 0))) as [
+    BorderFrame[],
+    BorderFrame[],
+  ];
+  for (let i = 0; i < 1200; i++) {
+    carry(0, a.send(there[i] as BorderFrame));
+    carry(1, b.send(back[i] as BorderFrame));
+    if (i % 3 === 0) await new Promise((resolve) => setImmediate(resolve));
+    if (i % 200 === 130)
+      await expect.poll(() => borders[0]?.has(names[1]), { timeout: 10_000, interval: 20 }).toBe(true);
+    if (i % 200 === 100) way.cut();
+  }
+  await expect.poll(() => [got[1].length, got[0].length], { timeout: 20_000 }).toEqual([1200, 1200]);
+  await way.close();
+  expect(carried.direct).toBeGreaterThan(500);
+  expect(carried.relay).toBeGreaterThan(10);
+  expect(got[1].map((f) => f.sequence)).toEqual(there.map((f) => f.sequence));
+  expect(got[0].map((f) => f.sequence)).toEqual(back.map((f) => f.sequence));
+  expect(refused.filter((why) => why !== 'packets before it are missing')).toEqual([]);
 });
 
 test('an address is its owner’s word, for one run, epoch and shard', () => {
