@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { keyPairFromSeed } from '../../runtime/identity/ed25519.ts';
 import { keyText } from '../../runtime/identity/key-text.ts';
-import { borderKeys, newEphemeral, signExchange } from '../../runtime/wire/border-keys.ts';
+import { borderKeys, newEphemeral, signExchange, withListen } from '../../runtime/wire/border-keys.ts';
 import { Envelopes } from '../../runtime/wire/envelope.ts';
 import { toHalf } from '../../runtime/wire/half.ts';
 import { accept, challenge, hello, prove } from '../../runtime/wire/handshake.ts';
@@ -52,6 +52,12 @@ function border(): Record<string, unknown> {
     plan: hex(seeded(9)),
     ephemeralSeeds: [hex(seeded(100)), hex(seeded(101))],
     exchanges,
+    listening: withListen(
+      place,
+      exchanges[0] as never,
+      { address: '192.168.0.3:7421', machine: 'one' },
+      keys[0] as never,
+    ),
     keysId: agreed?.id,
     resume: hex(fromA[0] ?? new Uint8Array(0)),
     frame: { ...frame, values: frame.values.map((v) => [...v]) },
