@@ -155,29 +155,31 @@ export class CpuEngine {
   }
 
   /**
-   * Moves the weights by the sum of two lanes' gradients.
-   * @param first what `runLane` gave to the first lane, here or copied here
+   * @param first what `runLane` gave to the first lane, anywhere
    * @returns the results of the whole batch: the sum of theirs
    */
-  async stepLanes(
-    first: Float32Array,
-    second: Float32Array,
-    position: Position,
-  ): Promise<Record<string, Float32Array>> {
-    const lane = await this.load(LANE);
+  async sumLanes(first: Float32Array, second: Float32Array): Promise<Record<string, Float32Array>> {
     const { address } = this.laneResults();
-    const results = resultsOf(lane);
-    this.runKernels(await this.load(STEP), position, (field) => {
-      const offset = placeOf(results, field).address - address;
-      return [first.byteOffset + offset, second.byteOffset + offset];
-    });
     const sums: Record<string, Float32Array> = {};
-    for (const [result, placed] of results) {
+    for (const [result, placed] of resultsOf(await this.load(LANE))) {
       if (isGradientName(result)) continue;
       const at = (placed.address - address) / 4;
       sums[result] = dataOf(placed).map((_, i) => (first[at + i] as number) + (second[at + i] as number));
     }
     return sums;
+  }
+
+  /**
+   * Moves the weights by the sum of two lanes' gradients.
+   * @param first what `runLane` gave to the first lane, here or copied here
+   */
+  async stepLanes(first: Float32Array, second: Float32Array, position: Position): Promise<void> {
+    const { address } = this.laneResults();
+    const results = resultsOf(await this.load(LANE));
+    this.runKernels(await this.load(STEP), position, (field) => {
+      const offset = placeOf(results, field).address - address;
+      return [first.byteOffset + offset, second.byteOffset + offset];
+    });
   }
 
   private laneResults(): { readonly address: number; readonly floats: number } {

@@ -14,6 +14,11 @@ const LOOK_MILLISECONDS = 1000;
 /** Lanes finish close together: looking this long before going to sleep saves the time of being woken. */
 const SPIN_MILLISECONDS = 0.2;
 
+export interface LaneRun {
+  readonly answer: LaneAnswer;
+  readonly step: () => Promise<void>;
+}
+
 export class Lane {
   private readonly engine: CpuEngine;
   private readonly index: 0 | 1;
@@ -29,19 +34,35 @@ export class Lane {
     this.exchange = new Float32Array(start.exchange);
   }
 
-  async run(inputs: Record<string, RunInput>, position: Position): Promise<LaneAnswer> {
-    try {
+  /** @returns the results, known before the weights have moved, and what moves them: to be called before all else */
+  run(inputs: Record<string, RunInput>, position: Position): Promise<LaneRun> {
+    return this.orFail(async () => {
       const own = await this.engine.runLane(inputs, position);
       this.other ??= await this.engine.otherLane();
       // Two halves of the exchange take turns, so that one meeting a batch is enough.
       const turn = (this.meetings % 2) * 2 * own.length;
       this.exchange.set(own, turn + this.index * own.length);
       this.meet();
-      const from = turn + (1 - this.index) * own.length;
-      this.other.set(this.exchange.subarray(from, from + own.length));
-      const [first, second] = this.index === 0 ? [own, this.other] : [this.other, own];
-      const results = await this.engine.stepLanes(first, second, position);
-      return { results: this.index === 0 ? results : undefined, inputs };
+      const part = (lane: number): Float32Array =>
+        this.exchange.subarray(turn + lane * own.length, turn + (lane + 1) * own.length);
+      const results = this.index === 0 ? await this.engine.sumLanes(part(0), part(1)) : undefined;
+      return { answer: { results, inputs }, step: () => this.step(own, part(1 - this.index), position) };
+    });
+  }
+
+  private step(own: Float32Array, given: Float32Array, position: Position): Promise<void> {
+    return this.orFail(async () => {
+      const other = this.other as Float32Array;
+      other.set(given);
+      const [first, second] = this.index === 0 ? [own, other] : [other, own];
+      await this.engine.stepLanes(first, second, position);
+    });
+  }
+
+  /** The other lane hears of it, and waits no more. */
+  private async orFail<T>(work: () => Promise<T>): Promise<T> {
+    try {
+      return await work();
     } catch (error) {
       Atomics.store(this.control, FAILED, 1);
       Atomics.notify(this.control, ARRIVED);
