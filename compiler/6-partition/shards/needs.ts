@@ -95,8 +95,9 @@ interface Repetition {
 }
 
 /**
- * How a shard makes a value of a block for itself: operations of this block, and what they need from elsewhere.
- * Undefined where that costs more bytes than the value.
+ * How a shard makes a value of a block for itself: operations of this block, and what they need from elsewhere. Where
+ * making it costs more bytes than the value it is at least put together, of tiles that come from where each is made and
+ * not all through the one shard that puts them together too. Undefined where that does not help.
  */
 function repeatable(
   values: FunctionValues,
@@ -104,8 +105,21 @@ function repeatable(
   block: number,
   has: (id: string) => boolean,
 ): Repetition | undefined {
-  const root = values.origin(id);
-  if (root.kind !== 'op' || root.block !== block) return undefined;
+  const origin = values.origin(id);
+  if (origin.kind !== 'op' || origin.block !== block) return undefined;
+  const may = (op: Op): boolean => !isPrivate(values, op);
+  const together = (op: Op): boolean => (op.op === 'concatenate' || op.op === 'reshape') && may(op);
+  return repetition(values, id, block, has, may) ?? repetition(values, id, block, has, together);
+}
+
+/** @param may whether an operation is done again; what others make is needed */
+function repetition(
+  values: FunctionValues,
+  id: string,
+  block: number,
+  has: (id: string) => boolean,
+  may: (op: Op) => boolean,
+): Repetition | undefined {
   const repeat = values.f.blocks[block]?.repeat ?? 1;
   const ops = new Map<string, Op>();
   const leaves = new Set<string>();
@@ -113,18 +127,17 @@ function repeatable(
   const visit = (value: string): boolean => {
     if (has(value) || ops.has(value) || leaves.has(value)) return true;
     const origin = values.origin(value);
-    if (origin.kind === 'op' && origin.block === root.block && !isPrivate(values, origin.op)) {
+    const inside = (origin.kind === 'op' || origin.kind === 'carry') && origin.block === block;
+    if (origin.kind === 'op' && inside && may(origin.op)) {
       if (ops.size >= MOST_REPEATED) return false;
       ops.set(value, origin.op);
       return origin.op.args.every(visit);
     }
     leaves.add(value);
-    const inside = (origin.kind === 'op' || origin.kind === 'carry') && origin.block === root.block;
     bytes += values.size(value) * (inside ? repeat : 1);
     return bytes <= values.size(id) * repeat;
   };
-  if (!visit(id) || !ops.has(id) || bytes > values.size(id) * repeat) return undefined;
-  return { ops: [...ops.values()], leaves: [...leaves] };
+  return visit(id) && ops.has(id) ? { ops: [...ops.values()], leaves: [...leaves] } : undefined;
 }
 
 /** Work that is done once, and what reads the states or the data of one shard. */
