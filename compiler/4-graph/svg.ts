@@ -3,20 +3,28 @@
  * say, so that the picture survives a printer and colour blindness (colours of Okabe and Ito 2008).
  */
 import type { Graph } from './graph.ts';
+import { insidesOf } from './insides.ts';
 import { type Arrow, type Box, type Limits, type Picture, pictureOf } from './picture.ts';
+import { withInsides } from './unfold.ts';
 
 const BLUE = '#0072B2';
 const VERMILLION = '#D55E00';
 const GREY = '#555555';
 
+/** What a folded box opens, by the box. */
+type Opens = ReadonlyMap<string, string>;
+
 export function graphToDot(graph: Graph, limits?: Limits): string {
-  const picture = pictureOf(graph, limits);
+  return pictureToDot(graph.name, pictureOf(graph, limits), new Map());
+}
+
+function pictureToDot(name: string, picture: Picture, opens: Opens): string {
   const lines = [
-    `digraph ${quote(graph.name)} {`,
+    `digraph ${quote(name)} {`,
     '  rankdir=LR; ranksep=0.5; nodesep=0.25; newrank=true; compound=true; bgcolor="white"; fontname="Helvetica"; fontsize=11;',
     '  node [fontname="Helvetica" fontsize=11 shape=box style="rounded,filled" fillcolor="white" color="#222222" margin="0.12,0.06"];',
     `  edge [fontname="Helvetica" fontsize=9 color="${GREY}" fontcolor="#333333" arrowsize=0.7];`,
-    ...clusterLines(picture.boxes, [], '  '),
+    ...clusterLines(picture.boxes, [], '  ', opens),
     ...edges(picture),
     ...picture.arrows.map((a) => `  ${arrowLine(a)}`),
     '}',
@@ -24,17 +32,27 @@ export function graphToDot(graph: Graph, limits?: Limits): string {
   return `${lines.join('\n')}\n`;
 }
 
-/** The laid-out picture; Graphviz is loaded at the first call. */
+/**
+ * The laid-out picture; Graphviz is loaded at the first call. A folded box that is chosen in a browser shows below what
+ * is in it.
+ */
 export async function graphSvg(graph: Graph, limits?: Limits): Promise<string> {
   const { instance } = await import('@viz-js/viz');
   const viz = await instance();
-  return viz.renderString(graphToDot(graph, limits), { format: 'svg', engine: 'dot' });
+  const picture = pictureOf(graph, limits);
+  const { opens, insides } = insidesOf(graph, picture);
+  const draw = (drawn: Picture, links: Opens): string =>
+    viz.renderString(pictureToDot(graph.name, drawn, links), { format: 'svg', engine: 'dot' });
+  return withInsides(
+    draw(picture, opens),
+    insides.map((inside) => ({ ...inside, svg: draw(inside.picture, inside.opens) })),
+  );
 }
 
 /** Boxes that stand directly in the cluster `around`, then its inner clusters, in the order of writing. */
-function clusterLines(boxes: readonly Box[], around: readonly string[], indent: string): string[] {
+function clusterLines(boxes: readonly Box[], around: readonly string[], indent: string, opens: Opens): string[] {
   const depth = around.length;
-  const lines = boxes.filter((b) => b.clusters.length === depth).map((b) => `${indent}${boxLine(b)}`);
+  const lines = boxes.filter((b) => b.clusters.length === depth).map((b) => `${indent}${boxLine(b, opens.get(b.id))}`);
   const inner = new Map<string, Box[]>();
   for (const box of boxes) {
     const name = box.clusters[depth];
@@ -44,20 +62,21 @@ function clusterLines(boxes: readonly Box[], around: readonly string[], indent: 
     lines.push(
       `${indent}subgraph ${quote(`cluster ${name}`)} {`,
       `${indent}  label=${quote(lastSegment(name))}; labeljust=l; style="rounded,filled"; fillcolor="${depth % 2 === 0 ? '#F4F4F4' : '#E9E9E9'}"; color="#999999";`,
-      ...clusterLines(members, [...around, name], `${indent}  `),
+      ...clusterLines(members, [...around, name], `${indent}  `, opens),
       `${indent}}`,
     );
   return lines;
 }
 
-function boxLine(box: Box): string {
+function boxLine(box: Box, opens: string | undefined): string {
   const isSense = box.nodes.every((n) => n.role === 'sense');
   const look = isSense
     ? ` shape=${box.folded ? 'box3d' : 'box'} style="filled" penwidth=2 fillcolor="#CFE8F7"`
     : box.folded
       ? ' shape=box3d style="filled" fillcolor="#FFF3C4"'
       : '';
-  return `${quote(box.id)} [label=${quote(labelOf(box).join('\n'))} tooltip=${quote(box.folded ? box.id : (box.nodes[0]?.name ?? ''))}${look}];`;
+  const link = opens === undefined ? '' : ` URL=${quote(`#${opens}`)}`;
+  return `${quote(box.id)} [label=${quote(labelOf(box).join('\n'))} tooltip=${quote(box.folded ? box.id : (box.nodes[0]?.name ?? ''))}${look}${link}];`;
 }
 
 function labelOf(box: Box): string[] {

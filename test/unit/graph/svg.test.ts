@@ -82,6 +82,18 @@ describe('the drawing', () => {
     expect(svg.match(/class="edge"/g)).toHaveLength(4);
   });
 
+  test('opens a folded box below the picture, and a small graph has nothing to open', async () => {
+    const svg = await graphSvg(brain(16));
+    const [, opened = ''] = /xlink:href="#(inside-\d+)" xlink:title="v1\[\*\]"/.exec(svg) ?? [];
+    const [, inside = ''] = svg.split(`<g id="${opened}" class="inside">`);
+    expect(inside.slice(0, inside.indexOf('class="inside"'))).toMatch(/v1\[0\], as each of 16.*>low<.*>high</s);
+    const ids = [...svg.matchAll(/ id="([^"]*)"/g)].map(([, id]) => id);
+    expect(new Set(ids).size).toBe(ids.length);
+    const hrefs = [...svg.matchAll(/xlink:href="#(inside[^"]*)"/g)].map(([, id]) => id);
+    expect(hrefs.filter((id) => !ids.includes(id))).toEqual([]);
+    expect(await graphSvg(digits())).not.toContain('inside');
+  });
+
   test('takes any name', async () => {
     const [sense, ...rest] = digits().nodes;
     const name = 'a "quoted" \\ <name>';
