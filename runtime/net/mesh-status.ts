@@ -1,5 +1,5 @@
 /** What `nmc status` shows. */
-import { allCalls, callAt } from '../roles/calls.ts';
+import { allCalls, batchesOf, callAt } from '../roles/calls.ts';
 import { isActive } from '../roles/synchronizer.ts';
 import type { RunState, SynchronizerState } from '../roles/synchronizer-state.ts';
 import type { Capability } from '../wire/messages.ts';
@@ -128,5 +128,6 @@ function shardStatus(state: SynchronizerState, run: RunState, shard: number): Sh
 function positionOf({ deployment }: RunState, calls: number): { readonly epoch: number; readonly batch: number } {
   if (calls >= allCalls(deployment)) return { epoch: deployment.epochs - 1, batch: 0 };
   const call = callAt(deployment, calls);
-  return { epoch: call.epoch, batch: call.batch };
+  // While the test set is evaluated all batches of the epoch are done.
+  return { epoch: call.epoch, batch: call.kind === 'train' ? call.batch : batchesOf(deployment) };
 }

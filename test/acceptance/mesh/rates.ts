@@ -24,6 +24,8 @@ export interface RateRow {
 const SHARDS = [1, 2, 4, 8];
 const DELAYS = [0, 100];
 const SECONDS = 8;
+/** Of an epoch that is over before. */
+const SHORTEST_SECONDS = 3;
 const MICROBATCHES = 8;
 
 export async function measureRates(context: Context, data: string): Promise<RateRow[]> {
@@ -70,21 +72,25 @@ async function measure(
   const [deployed = {}] = await mesh.json(...args);
   const run = String(deployed.run);
   let first = await progressOf(mesh, run, (p) => p.batch >= 3);
-  let cpu = mesh.processorSeconds();
-  let busy: number[] = [];
+  let began = mesh.processorSeconds();
   let last = first;
+  let used = began;
+  /** Each half second, up to the last batch that was counted, and since. */
+  let busy: number[] = [];
+  let since: number[] = [];
   while (last.at - first.at < SECONDS * 1000) {
     await sleep(500);
-    last = await progressOf(mesh, run, () => true);
-    busy.push(last.busy);
-    if (last.epoch === first.epoch) continue;
-    // Batches are counted within an epoch, behind which the test set is evaluated: begin again in the next one.
-    first = last;
-    cpu = mesh.processorSeconds();
-    busy = [];
+    const now = await progressOf(mesh, run, () => true);
+    since.push(now.busy);
+    if (now.epoch !== first.epoch) {
+      // Batches are counted within an epoch, behind which the test set is evaluated.
+      if (last.at - first.at >= SHORTEST_SECONDS * 1000) break;
+      [first, last, began, used, busy, since] = [now, now, mesh.processorSeconds(), undefined, [], []];
+    } else if (now.batch > last.batch) {
+      [last, used, busy, since] = [now, mesh.processorSeconds(), [...busy, ...since], []];
+    }
   }
   const seconds = (last.at - first.at) / 1000;
-  const used = mesh.processorSeconds();
   await mesh.json('stop', run);
   return {
     shards,
@@ -94,7 +100,7 @@ async function measure(
     samplesPerSecond: ((last.batch - first.batch) * Number(placement.batch)) / seconds,
     predicted: typeof placement.samplesPerSecond === 'number' ? placement.samplesPerSecond : null,
     busy: busy.reduce((sum, b) => sum + b, 0) / Math.max(1, busy.length),
-    processors: cpu === undefined || used === undefined ? undefined : (used - cpu) / seconds,
+    processors: began === undefined || used === undefined ? undefined : (used - began) / seconds,
     crowded: shards > availableParallelism(),
   };
 }
