@@ -18,6 +18,7 @@ import {
   levelPieces,
   type OldPlaces,
   plainName,
+  spreadPieces,
 } from './cut-pieces.ts';
 
 export interface CutModel {
@@ -36,9 +37,9 @@ export type Pinned = ReadonlyMap<string, number>;
 /** How often the room of machines is corrected by what values of a batch were found to need beside the weights. */
 const MEMORY_ROUNDS = 4;
 /** How often shares are made even by what shards were found to do: values that several make for themselves, too. */
-const WORK_ROUNDS = 2;
-/** Shares that miss the mean by less are left as they are. */
-const EVEN = 1.03;
+const WORK_ROUNDS = 4;
+/** Shares that miss the mean by less are left as they are: to make them even costs borders. */
+const EVEN = 1.045;
 
 /** Programs of the shards, one for each machine; nothing is written for any device yet. */
 export function cutModel(
@@ -57,8 +58,9 @@ export function cutModel(
   let best: { readonly split: ShardProgram[]; readonly cut: CutPieces; readonly time: number } | undefined;
   let full: CannotCut | undefined;
   let next: CutPieces | undefined = kept;
+  let tooLargeRounds = 0;
   let levelled = 0;
-  for (let round = 0; round < MEMORY_ROUNDS; round++) {
+  for (let round = 0; round < MEMORY_ROUNDS + WORK_ROUNDS; round++) {
     const cut = next ?? cutPieces(cutting);
     if (cut.kind === 'impossible') {
       full ??= cut;
@@ -72,7 +74,7 @@ export function cutModel(
     );
     const tooMuch = tooLarge(graph.name, split, machines);
     full ??= tooMuch;
-    if (tooMuch && best) break;
+    if (tooMuch && (best || ++tooLargeRounds >= MEMORY_ROUNDS)) break;
     if (tooMuch) {
       // The partitioner counts what stays; the values of a batch are known only now.
       cutting = { ...cutting, machines: { ...machines, list: roomFor(machines, split) } };
@@ -84,7 +86,7 @@ export function cutModel(
     if (time < (best?.time ?? Infinity)) best = { split, cut, time };
     const even = done.reduce((sum, w) => sum + w, 0) / machines.list.reduce((sum, m) => sum + m.rate, 0);
     if (kept || time <= EVEN * even || levelled++ >= WORK_ROUNDS) break;
-    next = levelPieces(cutting, cut, done);
+    next = levelPieces(cutting, cut, done) ?? spreadPieces(cutting, cut, done);
     if (!next) break;
   }
   if (!best) return full ?? { kind: 'impossible', reason: `${graph.name} cannot be cut`, repair: 'add memory' };

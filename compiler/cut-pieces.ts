@@ -23,6 +23,8 @@ import {
   type UnitCosts,
   unitCosts,
 } from './6-partition/tiles/portions.ts';
+import type { Spreads } from './6-partition/tiles/spread.ts';
+import { spreadOut } from './6-partition/tiles/spread-out.ts';
 import { tileProgram } from './6-partition/tiles/tile.ts';
 import type { Tiling } from './6-partition/tiles/tiling.ts';
 import type { Wishes } from './6-partition/wishes.ts';
@@ -31,6 +33,7 @@ import { type CannotCut, explain } from './cannot-cut.ts';
 export interface CutPieces {
   readonly kind: 'cut';
   readonly tiling: Tiling;
+  readonly spreads: Spreads;
   readonly program: Program;
   readonly owners: Owners;
   readonly pieces: readonly Owner[];
@@ -52,10 +55,14 @@ export interface Cutting {
 /** The shares of machines may miss the best that there can be by so much. */
 const BALANCE = 1.05;
 const GOOD = 1.02;
-/** Of bottlenecks as near as this to each other, that with less traffic is taken. */
+/** Of bottlenecks as near as this to each other, that with less traffic is taken: */
 const ALIKE = 1.01;
+/** or as this where traffic has no price, for shares are made even afterwards. */
+const ALIKE_FREE = 1.04;
 /** Cutting moves work between nodes: the next shares are made of what the ones before were found to cost. */
 const ROUNDS = 3;
+/** The sums that spread weights cost where their tile is are known when they were spread once. */
+const SPREAD_ROUNDS = 3;
 /** Tiles in a shard, of the tilings that are searched. */
 const GRAINS = [1, 2, 3];
 /** More tiles than this would take longer to be searched than they save. */
@@ -105,13 +112,15 @@ export function cutPieces(cutting: Cutting): CutPieces | CannotCut {
     }
   }
   const least = found.reduce((time, { cut }) => Math.min(time, cut.bottleneck), Infinity);
-  const [best] = found.filter((c) => c.cut.bottleneck <= least * ALIKE).sort((x, y) => x.volume - y.volume);
+  const alike = isFree(machines) ? ALIKE_FREE : ALIKE;
+  const [best] = found.filter((c) => c.cut.bottleneck <= least * alike).sort((x, y) => x.volume - y.volume);
   return best?.cut ?? why ?? explain({ reason: 'too-few', most }, graph.name, nodes.cut.pieces, machines);
 }
 
 /** The same pieces with units moved between them, so that what shards were found to do is even. */
 export function levelPieces(cutting: Cutting, cut: CutPieces, done: readonly number[]): CutPieces | undefined {
   const { graph, machines, wishes } = cutting;
+  if (cut.spreads.size > 0) return undefined;
   const portions = portionsOf(graph, wishes);
   const costs = unitCosts(graph, portions, cut.tiling, cut.work);
   const rates = machines.list.map((m) => m.rate);
@@ -121,12 +130,31 @@ export function levelPieces(cutting: Cutting, cut: CutPieces, done: readonly num
   return fits(tiled.problem, placed.part) ? candidate(tiled, placed.part).cut : undefined;
 }
 
-function tiledBy({ graph, whole, machines, wishes }: Cutting, tiling: Tiling): Tiled {
+/** The same shares, but for units that are too coarse to be handed out: the weights of those are spread over all. */
+export function spreadPieces(cutting: Cutting, cut: CutPieces, done: readonly number[]): CutPieces | undefined {
+  const { graph, machines, wishes } = cutting;
+  if (cut.spreads.size > 0 || !isFree(machines)) return undefined;
+  const portions = portionsOf(graph, wishes);
+  const costs = unitCosts(graph, portions, cut.tiling, cut.work);
+  let tiled: Tiled | undefined;
+  let part = cut.part;
+  let beside = 0;
+  for (let round = 0; round < SPREAD_ROUNDS; round++) {
+    const out = spreadOut(graph, portions, cut, costs, done, beside);
+    if (!out) break;
+    tiled = tiledBy(cutting, out.tiling, out.spreads);
+    part = out.part;
+    beside = (tiled.cut.work[out.piece] as number) / out.units;
+  }
+  return tiled && candidate(tiled, part).cut;
+}
+
+function tiledBy({ graph, whole, machines, wishes }: Cutting, tiling: Tiling, spreads: Spreads = new Map()): Tiled {
   const owners = tiledOwners(graph, tiling);
   const pieces = tiledPieces(graph, tiling);
-  const program = tiling.size > 0 ? tileProgram(graph, whole, tiling) : whole;
+  const program = tiling.size > 0 ? tileProgram(graph, whole, tiling, spreads) : whole;
   const { problem } = piecesOf(graph, program, owners, pieces, machines, wishes);
-  return { cut: { kind: 'cut', tiling, program, owners, pieces, work: problem.pieces.work }, problem };
+  return { cut: { kind: 'cut', tiling, spreads, program, owners, pieces, work: problem.pieces.work }, problem };
 }
 
 function candidate({ cut, problem }: Tiled, part: Int32Array): Candidate {
@@ -231,6 +259,8 @@ export interface OldPlaces {
   readonly machines: ReadonlyMap<string, string>;
   /** Where the nodes were cut. */
   readonly tiling: Tiling;
+  /** Whether weights of a tile lay with other tiles: such a plan is made anew. */
+  readonly spread: boolean;
 }
 
 export function placesIn({ shards, predicted }: Pick<Plan, 'shards' | 'predicted'>): OldPlaces {
@@ -243,7 +273,8 @@ export function placesIn({ shards, predicted }: Pick<Plan, 'shards' | 'predicted
     tiling.set(node, [...(tiling.get(node) ?? [0]), to]);
   }
   for (const offsets of tiling.values()) offsets.sort((a, b) => a - b);
-  return { machines, tiling };
+  const spread = shards.some((s) => s.parameters.some((p) => /\/\d+\/\d+$/.test(p.name)));
+  return { machines, tiling, spread };
 }
 
 /**
@@ -253,6 +284,7 @@ export function placesIn({ shards, predicted }: Pick<Plan, 'shards' | 'predicted
 export function keepPlaces(cutting: Cutting, old: OldPlaces): CutPieces | undefined {
   const { graph, machines, wishes } = cutting;
   const { most } = portionsOf(graph, wishes);
+  if (old.spread) return undefined;
   const known = graph.nodes.every((node, i) => {
     const offsets = old.tiling.get(node.name);
     return !offsets || ((most[i] ?? 1) > 1 && offsets.at(-1) === most[i]);

@@ -116,6 +116,8 @@ export interface Slice {
    * run. 1 when absent. So the channels of a picture are cut where its values are one row: a run for every place.
    */
   readonly groups?: number;
+  /** Where it is cut along a second axis as well (and has no groups): those that it has there begin at `from`. */
+  readonly across?: { readonly axis: number; readonly from: number };
 }
 
 export interface Member {

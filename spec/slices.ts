@@ -3,7 +3,20 @@ import { type Shape, type Slice, sizeOf } from './program.ts';
 
 /** Calls `visit` for every element of a tile of this shape: its place in the tile, and in the whole (row-major). */
 export function eachElement(slice: Slice, shape: Shape, visit: (tile: number, whole: number) => void): void {
-  const { axis, from, groups = 1 } = slice;
+  const { axis, from, groups = 1, across } = slice;
+  if (across) {
+    // The tile's rows along the axis that comes later, each of them cut along the other.
+    const [first, second] = axis < across.axis ? [slice, across] : [across, slice];
+    const inner = { of: slice.of, shape: slice.shape, axis: second.axis, from: second.from };
+    const wide = slice.shape.map((n, i) => (i === second.axis ? (shape[i] as number) : n));
+    const rows = { ...inner, shape: wide, axis: first.axis, from: first.from };
+    const places = new Int32Array(sizeOf(wide));
+    eachElement(inner, wide, (place, whole) => {
+      places[place] = whole;
+    });
+    eachElement(rows, shape, (tile, place) => visit(tile, places[place] as number));
+    return;
+  }
   const inner = sizeOf(shape.slice(axis + 1));
   const outer = sizeOf(shape.slice(0, axis)) * groups;
   const run = ((shape[axis] ?? 1) / groups) * inner;

@@ -8,27 +8,44 @@ export type Exact =
   /** Not proven within the time. */
   | { readonly kind: 'open' };
 
-/**
- * Binary `x_v_p`: piece v is on machine p. `y_i_q` is 1 where a pin of net i is on q, `z_i_p_q` where its hub is on p as
- * well. The machines' and pairs' seconds are at most T, which is minimised.
- *
- * @param seconds time that the solver may take
- * @param most a bottleneck that is known to be possible: the solver looks no further up
- */
-export async function exactBottleneck(problem: Problem, seconds: number, most = Infinity): Promise<Exact> {
-  // Its types are those of the CommonJS build, whose default lies one deeper.
-  const load = loadHighs as unknown as typeof loadHighs.default;
-  const highs = await load();
-  const solution = highs.solve(programText(problem, most), {
-    time_limit: seconds,
-    output_flag: false,
-    mip_rel_gap: 1e-6,
-  });
+/** The smallest bottleneck. @param seconds time that the solver may take */
+export async function exactBottleneck(problem: Problem, seconds: number): Promise<Exact> {
+  const solution = await solve(programText(problem), seconds);
   if (solution.Status === 'Optimal') return { kind: 'optimal', bottleneck: solution.ObjectiveValue };
   return { kind: solution.Status === 'Infeasible' ? 'infeasible' : 'open' };
 }
 
-export function programText({ pieces, nets, machines }: Problem, most = Infinity): string {
+/**
+ * Whether any assignment takes at most so many seconds; undefined where that was not decided in time. Asked of a fixed
+ * time the rows are knapsacks, which the solver decides a hundred times as fast as it finds the least time.
+ */
+export async function isPossible(problem: Problem, bottleneck: number, seconds: number): Promise<boolean | undefined> {
+  const { Status } = await solve(programText(problem, bottleneck), seconds);
+  return Status === 'Optimal' ? true : Status === 'Infeasible' ? false : undefined;
+}
+
+/** Seconds that no assignment exceeds: all work on the slowest machine, all values over the slowest line. */
+export function longestTime({ pieces, nets, machines }: Problem): number {
+  const sum = (values: Float64Array): number => values.reduce((a, b) => a + b, 0);
+  const slowest = machines.list.flatMap((m) => [m.rate, m.upload, m.download]);
+  const least = Math.min(...slowest, ...(machines.bandwidth ?? []));
+  return ((sum(pieces.work) + sum(nets.out) + sum(nets.back)) * machines.list.length) / least;
+}
+
+async function solve(
+  text: string,
+  seconds: number,
+): Promise<{ readonly Status: string; readonly ObjectiveValue: number }> {
+  // Its types are those of the CommonJS build, whose default lies one deeper.
+  const load = loadHighs as unknown as typeof loadHighs.default;
+  return (await load()).solve(text, { time_limit: seconds, output_flag: false, mip_rel_gap: 1e-6 });
+}
+
+/**
+ * Binary `x_v_p`: piece v is on machine p. `y_i_q` is 1 where a pin of net i is on q, `z_i_p_q` where its hub is on p as
+ * well. The machines' and pairs' seconds are at most T, which is minimised, or given.
+ */
+function programText({ pieces, nets, machines }: Problem, time?: number): string {
   const K = machines.list.length;
   const all = Array.from({ length: K }, (_, p) => p);
   const rows: string[] = [];
@@ -108,6 +125,6 @@ export function programText({ pieces, nets, machines }: Problem, most = Infinity
     const place = pieces.pinned?.[v] ?? -1;
     if (place >= 0) row([[1, `x_${v}_${place}`]], '= 1');
   }
-  const bounds = Number.isFinite(most) ? `Bounds\n T <= ${most}\n` : '';
+  const bounds = time === undefined ? '' : `Bounds\n T = ${time}\n`;
   return `Minimize\n obj: T\nSubject To\n${rows.join('\n')}\n${bounds}Binary\n ${binary.join('\n ')}\nEnd\n`;
 }

@@ -60,8 +60,12 @@ export function splitRandomly({ graph, program }: Compiled, shards: number, seed
   return splitProgram(program, ownersOf(graph), randomAssignment(graph, shards, seed), shards);
 }
 
-/** Every node that can be, cut into up to three tiles of unequal size; tiles and links anywhere. */
-export function splitTiled({ graph, program }: Compiled, shards: number, seed: number): ShardProgram[] {
+/**
+ * Every node that can be, cut into up to three tiles of unequal size; tiles and links anywhere.
+ *
+ * @param spread whether the weights of a node's last tile lie with its other tiles
+ */
+export function splitTiled({ graph, program }: Compiled, shards: number, seed: number, spread = false): ShardProgram[] {
   const random = stream(seed, 'tiling');
   const tiling = new Map<string, number[]>();
   graph.nodes.forEach((node, i) => {
@@ -73,7 +77,8 @@ export function splitTiled({ graph, program }: Compiled, shards: number, seed: n
   if (tiling.size === 0) throw new Error('nothing is cut');
   const pieces = tiledPieces(graph, tiling);
   const part = Int32Array.from(pieces, (_, i) => (i < shards ? i : random.bits(500 + i) % shards));
-  const tiled = tileProgram(graph, program, tiling);
+  const spreads = new Map([...tiling].map(([name, { length }]) => [name, evenly(length - 2)] as const));
+  const tiled = tileProgram(graph, program, tiling, spread ? spreads : undefined);
   verify(tiled);
   return splitProgram(tiled, tiledOwners(graph, tiling), assignmentOf(graph, pieces, part), shards);
 }
@@ -166,4 +171,8 @@ async function statesOf(program: Program, session: DeviceSession): Promise<Map<s
   const states = new Map<string, Tensor>();
   for (const { id, role } of program.states) if (role !== 'value') states.set(id, await session.read(id));
   return states;
+}
+
+function evenly(parts: number): number[] {
+  return Array.from({ length: parts }, (_, i) => (i + 1) / parts);
 }

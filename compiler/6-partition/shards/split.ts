@@ -5,6 +5,7 @@
 import type { Program, ProgramFunction, Result, State } from '../../../spec/program.ts';
 import type { Message, ShardFunction, ShardSchedule } from '../../../spec/schedule.ts';
 import { MOVE, OF_LANES } from '../../5-program/lower.ts';
+import { makeAhead } from './ahead.ts';
 import { emitFunction } from './emit.ts';
 import { holdValues } from './held.ts';
 import { partsOf } from './needs.ts';
@@ -105,6 +106,7 @@ function splitFunction(
       const stages = draftStages(values, shard, phases, insideOf[shard] ?? [], behindOf[shard] ?? []);
       const own = results[shard] ?? [];
       for (const { value } of own) if (needsGiving(values, value)) stages.at(-1)?.segments.at(-1)?.given.push(value);
+      makeAhead(values, stages);
       const held = holdValues(values, homes, shard, stages, alone);
       return { ...emitFunction(values, stages, held, own, byId), states: held.states };
     }),

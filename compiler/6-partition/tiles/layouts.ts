@@ -3,12 +3,11 @@
  * the order of the tiles; what an operator cannot do tile by tile it does with the whole.
  */
 import { type Op, type ProgramFunction, type Shape, type State, sameShape } from '../../../spec/program.ts';
-import type { Graph } from '../../4-graph/graph.ts';
 import { axesOf } from '../../operators/reduction.ts';
 import { isOperator, type OperatorName, operators } from '../../operators/table.ts';
 import { type Application, type Product, productOf, type Read, readsFor, resultOf } from './axes.ts';
 import { type Layout, sameCuts, sameLayout } from './layout.ts';
-import { stateLayout, type Tiling, valueLayout, weightLayouts } from './tiling.ts';
+import type { StateCuts } from './state-cuts.ts';
 
 /** How one operation is done. */
 export type Way =
@@ -30,11 +29,11 @@ export interface Layouts {
   way(op: Op): Way;
 }
 
-export function findLayouts(graph: Graph, tiling: Tiling, states: readonly State[], f: ProgramFunction): Layouts {
-  const weights = weightLayouts(graph, tiling);
+export function findLayouts(cuts: StateCuts, states: readonly State[], f: ProgramFunction): Layouts {
+  const { weights } = cuts;
   const layouts = new Map<string, Layout | undefined>();
   const shapes = new Map<string, Shape>([...states, ...f.inputs].map((v) => [v.id, v.shape]));
-  for (const state of states) layouts.set(state.id, stateLayout(graph, tiling, weights, state));
+  for (const state of states) layouts.set(state.id, cuts.ofState(state));
   for (const block of f.blocks) {
     for (const scalar of block.scalars) shapes.set(scalar.id, []);
     for (const op of block.ops) shapes.set(op.id, op.shape);
@@ -47,8 +46,7 @@ export function findLayouts(graph: Graph, tiling: Tiling, states: readonly State
   const forward = (): void => {
     for (const block of f.blocks) {
       for (const carry of block.carries) {
-        const node = graph.nodes.find((n) => carry.id === `in:z.${n.name}` || carry.id === `in:v.${n.name}`);
-        const layout = node ? valueLayout(graph, node, tiling, 1) : layouts.get(carry.init);
+        const layout = cuts.ofCarry(carry.id, layouts.get(carry.init));
         for (const id of [carry.id, carry.result]) layouts.set(id, layout);
         if (weightLike.has(carry.init)) weightLike.add(carry.id).add(carry.result);
       }
@@ -56,7 +54,7 @@ export function findLayouts(graph: Graph, tiling: Tiling, states: readonly State
         const way = wayOf(op, context);
         ways.set(op.id, way);
         layouts.set(op.id, way.kind === 'whole' ? undefined : way.layout);
-        if (op.origin?.startsWith('weight ') === true) weightLike.add(op.id);
+        if (op.origin?.startsWith('weight ') === true || isMasked(op, weightLike, shapes)) weightLike.add(op.id);
       }
     }
   };
@@ -64,6 +62,12 @@ export function findLayouts(graph: Graph, tiling: Tiling, states: readonly State
   findWishes(f, context);
   forward();
   return { of: (id) => layouts.get(id), way: (op) => ways.get(op.id) ?? WHOLE };
+}
+
+/** A weight times a mask or a number is as large, and moved as little, as the weight. */
+function isMasked(op: Op, weightLike: ReadonlySet<string>, shapes: ReadonlyMap<string, Shape>): boolean {
+  if (!isOperator(op.op) || !operators[op.op].elementwise) return false;
+  return op.args.some((a) => weightLike.has(a) && sameShape(shapes.get(a) ?? [], op.shape));
 }
 
 interface Context {
@@ -130,7 +134,8 @@ function wayOf(op: Op, context: Context): Way {
   const { layouts, shapes, wishes } = context;
   if (!isOperator(op.op)) return WHOLE;
   const cut = op.args.map((a) => layouts.get(a));
-  if (cut.every((l) => l === undefined)) return WHOLE;
+  const wished = op.op === 'matmul' && layoutIn(wishes.get(op.id)) !== undefined;
+  if (!wished && cut.every((l) => l === undefined)) return WHOLE;
   const weight = weightOf(op);
   if (weight !== undefined && !context.weights.has(weight)) return WHOLE;
   const application = applicationOf(op, op.op, shapes);
@@ -178,6 +183,9 @@ function wayOfProduct(op: Op, application: Application, { inner }: Product, cont
   // A weight is never moved: what it is multiplied with is cut as it is.
   if (right && weightLike.has(b)) return over(right);
   if (left && weightLike.has(a)) return over(left);
+  // The change of a weight that is cut, a sum over samples: each tile makes its own part.
+  if (wish && op.op === 'matmul' && inner?.[0] === 0 && inner[1] === 0 && readsFor(application, wish))
+    return inTiles(application, wish);
   return byFirst ? inTiles(application, byFirst) : WHOLE;
 }
 

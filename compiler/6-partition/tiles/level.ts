@@ -3,22 +3,11 @@
  * can be between tiles of one node that both have, so that no new border comes about.
  */
 import type { Graph } from '../../4-graph/graph.ts';
+import { type Placed, placed, type Tile, tilesOf } from './placed.ts';
 import type { Portions, UnitCosts } from './portions.ts';
-import type { Tiling } from './tiling.ts';
 
-export interface Placed {
-  readonly tiling: Tiling;
-  /** Machine of every piece, in the order in which a tiling has them. */
-  readonly part: Int32Array;
-}
-
-/** Machines that miss an even share by less are left alone. */
-const NEAR = 0.004;
-
-interface Tile {
-  machine: number;
-  units: number;
-}
+/** Machines that are busier than an even share by less are left alone. */
+const NEAR = 0.01;
 
 /**
  * @param done FLOP of a tick of each machine, as measured from its program
@@ -36,30 +25,20 @@ export function level(
   const nodes = tilesOf(graph, most, tiling, part);
   const work = [...done];
   const even = sum(work) / sum(rates);
-  const load = (p: number): number => (work[p] as number) / (rates[p] as number);
-  const stuck = new Set<number>();
+  const over = (p: number): number => (work[p] as number) - even * (rates[p] as number);
+  const busyness = (p: number): number => over(p) / (rates[p] as number);
+  const open = new Set(work.keys());
   let moved = false;
-  for (let turn = 0; turn < 8 * work.length; turn++) {
-    const open = [...work.keys()].filter((p) => !stuck.has(p));
-    if (open.length === 0) break;
-    const from = open.reduce((top, p) => (load(p) > load(top) ? p : top));
-    const to = [...work.keys()].reduce((low, p) => (load(p) < load(low) ? p : low));
-    if (load(from) <= even * (1 + NEAR)) break;
-    const over = (work[from] as number) - even * (rates[from] as number);
-    const room = even * (rates[to] as number) - (work[to] as number);
-    const best = bestMove(
-      nodes,
-      each,
-      from,
-      to,
-      Math.min(over, room),
-      load(from) * (rates[to] as number) - (work[to] as number),
-    );
-    if (!best) {
-      stuck.add(from);
+  for (let turn = 0; turn < 8 * work.length && open.size > 0; turn++) {
+    const from = [...open].reduce((top, p) => (busyness(p) > busyness(top) ? p : top));
+    if (busyness(from) <= even * NEAR) break;
+    const idlest = [...work.keys()].reduce((low, p) => (busyness(p) < busyness(low) ? p : low));
+    const move = bestMove(nodes, each, from, idlest, over);
+    if (!move) {
+      open.delete(from);
       continue;
     }
-    const { node, units } = best;
+    const { node, to, units } = move;
     give(nodes[node] as Tile[], from, to, units);
     work[from] = (work[from] as number) - units * (each[node] as number);
     work[to] = (work[to] as number) + units * (each[node] as number);
@@ -68,38 +47,50 @@ export function level(
   return moved ? placed(graph, nodes) : undefined;
 }
 
-function tilesOf(graph: Graph, most: readonly number[], tiling: Tiling, part: Int32Array): Tile[][] {
-  let at = 0;
-  return graph.nodes.map(({ name }, i) => {
-    const offsets = tiling.get(name) ?? [0, most[i] as number];
-    return offsets.slice(1).map((end, t) => ({ machine: part[at++] as number, units: end - (offsets[t] as number) }));
-  });
+interface Move {
+  readonly node: number;
+  readonly to: number;
+  readonly units: number;
+  /** FLOP that are moved. */
+  readonly gain: number;
 }
 
-/** The units of one node that come nearest to what should move, of a node that the receiver has if there is one. */
+/**
+ * The most work that can leave a machine: to one that has a tile of the same node, else as a new tile to the idlest; of
+ * a node that is cut already if there is one, for cutting another would change what its units cost.
+ */
 function bestMove(
   nodes: readonly Tile[][],
   each: Float64Array,
   from: number,
-  to: number,
-  wanted: number,
-  limit: number,
-): { node: number; units: number } | undefined {
-  let best: { node: number; units: number; shared: boolean; missed: number } | undefined;
+  idlest: number,
+  over: (machine: number) => number,
+): Move | undefined {
+  const best: (Move | undefined)[] = [];
   nodes.forEach((tiles, node) => {
-    const cost = each[node] as number;
     const spare = tiles.reduce((n, t) => (t.machine === from ? n + t.units - 1 : n), 0);
+    const cost = each[node] as number;
     if (spare <= 0 || cost <= 0) return;
-    let units = Math.min(spare, Math.max(1, Math.round(wanted / cost)));
-    if (units * cost >= limit) units = Math.min(spare, Math.floor(wanted / cost));
-    if (units <= 0 || units * cost >= limit) return;
-    const shared = tiles.some((t) => t.machine === to);
-    const missed = Math.abs(wanted - units * cost);
-    // A node that both have is worth half of what should move.
-    const worth = (s: boolean, m: number): number => m + (s ? 0 : wanted / 2);
-    if (!best || worth(shared, missed) < worth(best.shared, best.missed)) best = { node, units, shared, missed };
+    const consider = (to: number, rank: number): void => {
+      const units = unitsToMove(cost, Math.min(over(from), -over(to)), over(from) - over(to), spare);
+      const gain = units * cost;
+      if (units > 0 && gain > (best[rank]?.gain ?? 0)) best[rank] = { node, to, units, gain };
+    };
+    for (const { machine } of tiles) if (machine !== from) consider(machine, 0);
+    consider(idlest, tiles.length > 1 ? 1 : 2);
   });
-  return best;
+  const enough = best.find((move) => move && move.gain >= ENOUGH * over(from));
+  return enough ?? best.find((move) => move !== undefined);
+}
+
+/** A move of less than this share of what should leave a machine gives way to a dearer one. */
+const ENOUGH = 0.25;
+
+/** As near to what is wanted as whole units are, and less than what would only change the machines' places. */
+function unitsToMove(cost: number, wanted: number, limit: number, spare: number): number {
+  if (wanted <= 0) return 0;
+  const nearest = Math.min(spare, Math.max(1, Math.round(wanted / cost)));
+  return nearest * cost < limit ? nearest : Math.min(spare, Math.floor(wanted / cost));
 }
 
 /** Every tile keeps a unit. */
@@ -114,16 +105,6 @@ function give(tiles: Tile[], from: number, to: number, units: number): void {
   const own = tiles.find((t) => t.machine === to);
   if (own) own.units += units;
   else tiles.push({ machine: to, units });
-}
-
-function placed(graph: Graph, nodes: readonly Tile[][]): Placed {
-  const tiling = new Map<string, number[]>();
-  graph.nodes.forEach(({ name }, i) => {
-    const offsets = [0];
-    for (const { units } of nodes[i] ?? []) offsets.push((offsets.at(-1) as number) + units);
-    if (offsets.length > 2) tiling.set(name, offsets);
-  });
-  return { tiling, part: Int32Array.from(nodes.flatMap((tiles) => tiles.map((t) => t.machine))) };
 }
 
 function sum(values: readonly number[]): number {

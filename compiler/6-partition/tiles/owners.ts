@@ -7,7 +7,9 @@ export function tiledOwners(graph: Graph, tiling: Tiling): Owners {
   const base = ownersOf(graph);
   const weights = weightLayouts(graph, tiling);
   const tileOf = (name: string, i: string): Owner | undefined => {
-    const layout = weights.get(name) ?? weights.get(name.slice(0, Math.max(0, name.lastIndexOf(':'))));
+    // A part of a tile, or a state of an optimiser, goes where the weight's tiles go.
+    const whole = name.replace(/\/\d+$/, '');
+    const layout = weights.get(whole) ?? weights.get(whole.slice(0, Math.max(0, whole.lastIndexOf(':'))));
     return layout && `${nodeOwner(layout.node)}/${i}`;
   };
   const ownerOf = (origin: string): Owner | undefined => {

@@ -6,22 +6,30 @@ import { nodeOwner } from '../shards/owners.ts';
 import { type Layout, sameLayout, tileShape, tilesOf } from './layout.ts';
 import { findLayouts, type Layouts, type Way } from './layouts.ts';
 import { joinOps, sliceOps } from './slices.ts';
-import { stateLayout, type Tiling, weightLayouts } from './tiling.ts';
+import { type Spreads, spreadCuts } from './spread.ts';
+import { type StateCuts, stateCutsOf } from './state-cuts.ts';
+import type { Tiling } from './tiling.ts';
 
-export function tileProgram(graph: Graph, program: Program, tiling: Tiling): Program {
-  const weights = weightLayouts(graph, tiling);
+export function tileProgram(graph: Graph, program: Program, tiling: Tiling, spreads: Spreads = new Map()): Program {
+  const tiled = cutProgram(program, stateCutsOf(graph, tiling));
+  return spreads.size > 0 ? cutProgram(tiled, spreadCuts(graph, tiling, spreads, tiled)) : tiled;
+}
+
+function cutProgram(program: Program, cuts: StateCuts): Program {
   const states = program.states.flatMap((state): State[] => {
-    const layout = stateLayout(graph, tiling, weights, state);
+    const layout = cuts.ofState(state);
     if (!layout) return [state];
     return tilesOf(layout).map(({ from, size }, i) => {
       const { axis, groups } = layout;
-      const slice = { of: state.id, shape: state.shape, axis, from, ...(groups > 1 ? { groups } : {}) };
+      const slice = state.slice
+        ? { ...state.slice, across: { axis, from } }
+        : { of: state.id, shape: state.shape, axis, from, ...(groups > 1 ? { groups } : {}) };
       return { ...state, id: tileName(state.id, i), shape: tileShape(state.shape, layout, size), slice };
     });
   });
   const functions = program.functions
     .filter((f) => !OF_LANES.has(f.name))
-    .map((f) => new Tiler(program, f, findLayouts(graph, tiling, program.states, f)).run());
+    .map((f) => new Tiler(program, f, findLayouts(cuts, program.states, f)).run());
   return { ...program, states, functions };
 }
 
@@ -164,7 +172,7 @@ class Tiler {
     }
     tilesOf(layout).forEach((tile, j) => {
       const slices = parts.map((part, i) => {
-        const id = `${part}/${j}`;
+        const id = `${part}/to${j}`;
         this.ops.push(...sliceOps(id, part, op.shape, layout, tile, `${nodeOwner(over.node)}/${i}`));
         return id;
       });

@@ -22,6 +22,14 @@ const cases = [
 ];
 
 test.each(cases)('%s', async (name) => {
+  await expectEqual(name, false);
+});
+
+test.each(cases)('%s, the weights of last tiles spread over the others', async (name) => {
+  await expectEqual(name, true);
+});
+
+async function expectEqual(name: string, spread: boolean): Promise<void> {
   const compiled = compileText(readFileSync(`test/golden/${name}/model.pcn`, 'utf8'));
   const whole = await runWhole(compiled.program);
   for (const [shards, seed] of [
@@ -29,7 +37,7 @@ test.each(cases)('%s', async (name) => {
     [3, 1],
     [6, 2],
   ] as const) {
-    const split = splitTiled(compiled, shards, seed);
+    const split = splitTiled(compiled, shards, seed, spread);
     await expectAsWhole(compiled, split, whole, name);
   }
-});
+}
