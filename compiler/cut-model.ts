@@ -86,7 +86,7 @@ export function cutModel(
     if (time < (best?.time ?? Infinity)) best = { split, cut, time };
     const even = done.reduce((sum, w) => sum + w, 0) / machines.list.reduce((sum, m) => sum + m.rate, 0);
     if (kept || time <= EVEN * even || levelled++ >= WORK_ROUNDS) break;
-    next = levelPieces(cutting, cut, done) ?? spreadPieces(cutting, cut, done);
+    next = spreadPieces(cutting, cut, done) ?? levelPieces(cutting, cut, done);
     if (!next) break;
   }
   if (!best) return full ?? { kind: 'impossible', reason: `${graph.name} cannot be cut`, repair: 'add memory' };

@@ -7,8 +7,8 @@ import { isOperator, operators } from '../../operators/table.ts';
 import { type DraftSegment, type DraftStage, newSegment } from './stages.ts';
 import type { FunctionValues } from './values.ts';
 
-/** Values of fewer elements are not worth a place of their own. */
-const LEAST_HELD = 64;
+/** FLOP that are worth a place of their own; what is made of a large mask may itself be small. */
+const LEAST_WORK = 256;
 
 /** Adds operations to the drafts of one shard. */
 export function makeAhead(values: FunctionValues, stages: readonly DraftStage[]): void {
@@ -45,17 +45,19 @@ function costlyArgs(values: FunctionValues, ops: readonly Op[], { loop }: DraftS
   const found = new Set<string>();
   for (const { args } of ops)
     for (const id of args) {
-      if (!values.isCommon(id) || values.size(id) < LEAST_HELD) continue;
+      if (!values.isCommon(id)) continue;
       const origin = values.origin(id);
-      if (origin.kind === 'op' && origin.block !== loop && isWork(values, id)) found.add(id);
+      if (origin.kind === 'op' && origin.block !== loop && workOf(values, id) >= LEAST_WORK) found.add(id);
     }
   return found;
 }
 
-function isWork(values: FunctionValues, id: string): boolean {
+/** FLOP of making a value and all that it is made of. */
+function workOf(values: FunctionValues, id: string): number {
   const origin = values.origin(id);
-  if (origin.kind !== 'op' || !isOperator(origin.op.op)) return false;
+  if (origin.kind !== 'op' || !isOperator(origin.op.op)) return 0;
   const { op, args, shape, attributes } = origin.op;
   const shapes = args.map((a) => values.shape(a));
-  return operators[op].flops(shapes, shape, attributes) > 0 || args.some((a) => isWork(values, a));
+  const own = operators[op].flops(shapes, shape, attributes);
+  return args.reduce((flops, a) => flops + workOf(values, a), own);
 }

@@ -12,8 +12,11 @@ export interface SpreadOut extends Placed {
   readonly piece: number;
 }
 
-/** Fewer machines have no use for it. */
+/** Units that are a smaller part of a share can be handed out whole. */
+const COARSE = 0.05;
+/** Fewer machines have no use for it, nor has a node that most machines have no part of. */
 const LEAST_MACHINES = 3;
+const LEAST_SHARE = 0.5;
 
 /**
  * @param done FLOP of a tick of each machine, all machines alike
@@ -32,10 +35,11 @@ export function spreadOut(
   const tiles = nodes[node] ?? [];
   const cost = each[node] as number;
   const machines = [...new Set(tiles.map((t) => t.machine))];
-  if (machines.length < LEAST_MACHINES || !(cost > 0)) return undefined;
+  if (machines.length < Math.max(LEAST_MACHINES, LEAST_SHARE * done.length) || !(cost > 0)) return undefined;
   const held = machines.map((machine) => unitsOn(tiles, machine));
   const rest = machines.map((machine, i) => (done[machine] as number) - (held[i] as number) * cost);
   const all = sum(held);
+  if (cost < COARSE * ((sum(rest) + all * cost) / machines.length)) return undefined;
   const owner = rest.indexOf(Math.min(...rest));
   let units = 0;
   let kept: number[] = [];
