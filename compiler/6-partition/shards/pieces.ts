@@ -4,6 +4,7 @@
  */
 import { type Program, type ProgramFunction, type Shape, sizeOf } from '../../../spec/program.ts';
 import type { Graph, GraphLink } from '../../4-graph/graph.ts';
+import type { Expr } from '../../operators/expr.ts';
 import { isOperator, operators } from '../../operators/table.ts';
 import type { Machines, Problem } from '../problem.ts';
 import type { Wishes } from '../wishes.ts';
@@ -15,14 +16,26 @@ const BYTES = 4;
 export type Side = 'source' | 'target';
 
 /**
- * The cheaper side: weights at the source send the prediction (as wide as the target), weights at the target get the
- * source's values. Of equals the source's, where a tick can do with one delay.
+ * The cheaper side: weights at the source send the sums that the prediction is made of (as wide as the target, wider
+ * where it pools them), weights at the target get the source's values. Of equals the source's, where a tick can do with
+ * one delay.
  */
 export function sideOf(graph: Graph, link: GraphLink): Side {
   // Where a node predicts itself, its rows need its values, which all its tiles have when it is clamped.
   if (link.source === link.target) return 'target';
-  const width = (name: string): number => sizeOf(graph.nodes.find((n) => n.name === name)?.shape ?? []);
-  return width(link.target) <= width(link.source) ? 'source' : 'target';
+  const width = sizeOf(graph.nodes.find((n) => n.name === link.source)?.shape ?? []);
+  return sizeOf(sumsOf(link.body) ?? link.body.shape) <= width ? 'source' : 'target';
+}
+
+/** Shape of the last product of an expression. */
+function sumsOf(expr: Expr): Shape | undefined {
+  if (expr.kind !== 'apply') return undefined;
+  if (expr.op === 'matmul' || expr.op.startsWith('conv')) return expr.shape;
+  for (const arg of expr.args) {
+    const found = sumsOf(arg);
+    if (found) return found;
+  }
+  return undefined;
 }
 
 export interface PieceList {
