@@ -3,13 +3,13 @@ import { readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { expect, test, vi } from 'vitest';
 import { uniformMachines } from '../../../compiler/6-partition/problem.ts';
-import { assignmentOf } from '../../../compiler/6-partition/shards/pieces.ts';
+import { assignmentOf, sideOf } from '../../../compiler/6-partition/shards/pieces.ts';
 import { splitProgram } from '../../../compiler/6-partition/shards/split.ts';
 import { tiledOwners, tiledPieces } from '../../../compiler/6-partition/tiles/owners.ts';
 import { tileProgram } from '../../../compiler/6-partition/tiles/tile.ts';
 import { mostTiles } from '../../../compiler/6-partition/tiles/tiling.ts';
 import { countBorders } from '../../../compiler/8-plan/borders.ts';
-import { buildProgram } from '../../../compiler/build-program.ts';
+import { buildProgram, type Staged } from '../../../compiler/build-program.ts';
 import { cutModel } from '../../../compiler/cut-model.ts';
 import { initialValues } from '../../../spec/initialise.ts';
 import { cutFrom } from '../../../spec/slices.ts';
@@ -194,12 +194,39 @@ test('what crosses a border of channels is a sum for every unit of the target, a
   expect([back?.from, back?.valuesPerTick]).toEqual([1, values]);
 });
 
-test('a convolution for every channel, and no more', () => {
+function stagedConv(): Staged {
   const all = checked(readFileSync('dsl-examples/conv.pcn', 'utf8'));
   const [task] = all.trains;
   if (!task) throw new Error('no task');
-  const staged = buildProgram({ checked: all, model: task.model, task, predicts: [] });
+  return buildProgram({ checked: all, model: task.model, task, predicts: [] });
+}
+
+test('a convolution for every channel, and no more', () => {
+  const staged = stagedConv();
   expect(cutModel(staged, uniformMachines(35)).kind).toBe('cut');
   const more = cutModel(staged, uniformMachines(36));
   expect(more.kind === 'impossible' && more.reason).toBe('conv can be cut into 35 parts at most, not into 36');
+});
+
+test('tiles go from where they are made to where they are read: no shard sends for all', () => {
+  const staged = stagedConv();
+  const cut = cutModel(staged, uniformMachines(8));
+  if (cut.kind !== 'cut') throw new Error(cut.reason);
+  const flows = countBorders(
+    cut.split.map((s) => s.schedule),
+    'train',
+  ).flatMap((border) => border.flows);
+  const sent = new Array<number>(8).fill(0);
+  for (const { from, valuesPerBatch } of flows) sent[from] = (sent[from] as number) + valuesPerBatch;
+  expect(Math.max(...sent)).toBeLessThan(0.25 * sent.reduce((a, b) => a + b));
+});
+
+test('weights live where less crosses: sums that are pooled are larger than the target', () => {
+  const { graph } = stagedConv();
+  const sides = graph.links.map((l) => [l.source, l.target, sideOf(graph, l)]);
+  expect(sides).toEqual([
+    ['image', 'edges', 'target'],
+    ['edges', 'parts', 'target'],
+    ['parts', 'label', 'source'],
+  ]);
 });
