@@ -20,7 +20,7 @@ export interface GraphOptions {
 }
 
 /** Edges that all searches together look at before no more partitions are made: a bound on time without a clock. */
-const VISITS = 1e9;
+const VISITS = 5e8;
 const FEWEST = 2;
 const MOST = 8;
 
