@@ -11,6 +11,7 @@ import { evaluateScalar } from '../../../spec/scalars.ts';
 import type { Position, RunInput } from '../device.ts';
 import { Layouts } from './laid-out.ts';
 import { createMemory, type Placed, padded, type SharedMemory } from './memory.ts';
+import { isGradientName, LANE, STEP } from './slots.ts';
 
 export interface EngineState {
   readonly id: string;
@@ -146,6 +147,12 @@ export class CpuEngine {
     const loaded = await this.load(LANE);
     await this.runGraph(loaded, inputs, position);
     return this.part(0);
+  }
+
+  laneManifest(): CpuManifest {
+    const manifest = this.manifests.get(LANE);
+    if (!manifest) throw new Error('the plan has no lanes');
+    return manifest;
   }
 
   /** Memory for the results of another lane, that lie as this one's own do. */
@@ -311,10 +318,6 @@ export class CpuEngine {
     });
   }
 }
-
-const LANE = 'train.lane';
-const STEP = 'train.step';
-const isGradientName = (result: string): boolean => result.startsWith('gradient.');
 
 /** The places of a function's results, by their names. */
 function resultsOf({ manifest, places }: Loaded): Map<string, Placed> {

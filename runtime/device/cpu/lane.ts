@@ -3,28 +3,30 @@
  * products and element-wise work use two cores better apart than together), gives its gradients to the other, and
  * moves its own copy of the weights by both, added in the order of the lanes: the copies stay equal, bit for bit.
  */
-import type { Position, RunInput } from '../device.ts';
+import type { RunInput } from '../device.ts';
 import type { CpuEngine } from './engine.ts';
-import type { LaneAnswer, LaneStart } from './messages.ts';
+import type { LaneStart } from './messages.ts';
+import { CONTROL, halvesOf, positionOf, SLOTS, type Slot, slotsIn, takeHalf } from './slots.ts';
 
-const ARRIVED = 0;
-const FAILED = 1;
 /** How often a waiting lane looks whether the other has failed. */
 const LOOK_MILLISECONDS = 1000;
 /** Lanes finish close together: looking this long before going to sleep saves the time of being woken. */
 const SPIN_MILLISECONDS = 0.2;
+/** A command that waits for each batch sends the next one within this time. */
+const LINGER_MILLISECONDS = 1;
 
-export interface LaneRun {
-  readonly answer: LaneAnswer;
-  readonly step: () => Promise<void>;
-}
+/** The other lane has failed, and says why. */
+export class OtherLaneFailed extends Error {}
 
 export class Lane {
   private readonly engine: CpuEngine;
   private readonly index: 0 | 1;
   private readonly control: Int32Array;
   private readonly exchange: Float32Array;
+  private readonly slots: readonly Slot[];
+  private readonly inputs: Record<string, RunInput>;
   private meetings = 0;
+  private finished = 0;
   private other: Float32Array | undefined;
 
   constructor(engine: CpuEngine, start: LaneStart) {
@@ -32,59 +34,81 @@ export class Lane {
     this.index = start.index;
     this.control = new Int32Array(start.control);
     this.exchange = new Float32Array(start.exchange);
+    const manifest = engine.laneManifest();
+    this.slots = slotsIn(start.slots, manifest);
+    this.inputs = halvesOf(manifest);
   }
 
-  /** @returns the results, known before the weights have moved, and what moves them: to be called before all else */
-  run(inputs: Record<string, RunInput>, position: Position): Promise<LaneRun> {
-    return this.orFail(async () => {
-      const own = await this.engine.runLane(inputs, position);
-      this.other ??= await this.engine.otherLane();
-      // Two halves of the exchange take turns, so that one meeting a batch is enough.
-      const turn = (this.meetings % 2) * 2 * own.length;
-      this.exchange.set(own, turn + this.index * own.length);
-      this.meet();
-      const part = (lane: number): Float32Array =>
-        this.exchange.subarray(turn + lane * own.length, turn + (lane + 1) * own.length);
-      const results = this.index === 0 ? await this.engine.sumLanes(part(0), part(1)) : undefined;
-      return { answer: { results, inputs }, step: () => this.step(own, part(1 - this.index), position) };
-    });
-  }
-
-  private step(own: Float32Array, given: Float32Array, position: Position): Promise<void> {
-    return this.orFail(async () => {
-      const other = this.other as Float32Array;
-      other.set(given);
-      const [first, second] = this.index === 0 ? [own, other] : [other, own];
-      await this.engine.stepLanes(first, second, position);
-    });
-  }
-
-  /** The other lane hears of it, and waits no more. */
-  private async orFail<T>(work: () => Promise<T>): Promise<T> {
+  /**
+   * Runs the batches that were sent, and waits a moment for more behind one.
+   * @param handled messages that were carried out: a batch that was sent behind another message has to wait for it
+   */
+  async serve(handled: number): Promise<void> {
+    const { posted, awake } = CONTROL;
+    Atomics.store(this.control, awake[this.index], 1);
     try {
-      return await work();
+      for (let lingers = false; ; lingers = true) {
+        while (this.finished < Atomics.load(this.control, posted)) {
+          const slot = this.slots[this.finished % SLOTS] as Slot;
+          if ((slot.messages[this.index] as number) > handled) return;
+          await this.run(slot);
+          lingers = true;
+        }
+        if (lingers && Atomics.wait(this.control, posted, this.finished, LINGER_MILLISECONDS) !== 'timed-out') continue;
+        // Whoever sends a batch after this line sends a message, too; one that came before it is there now.
+        Atomics.store(this.control, awake[this.index], 0);
+        if (Atomics.load(this.control, posted) === this.finished) return;
+        Atomics.store(this.control, awake[this.index], 1);
+      }
     } catch (error) {
-      Atomics.store(this.control, FAILED, 1);
-      Atomics.notify(this.control, ARRIVED);
+      Atomics.store(this.control, CONTROL.failed, 1);
+      Atomics.notify(this.control, CONTROL.arrived);
       throw error;
+    } finally {
+      Atomics.store(this.control, awake[this.index], 0);
     }
+  }
+
+  /** The results are known before the weights have moved: the next batch is on its way meanwhile. */
+  private async run(slot: Slot): Promise<void> {
+    const position = positionOf(slot);
+    takeHalf(slot, this.index, this.inputs);
+    const own = await this.engine.runLane(this.inputs, position);
+    this.other ??= await this.engine.otherLane();
+    // Two halves of the exchange take turns, so that one meeting a batch is enough.
+    const turn = (this.meetings % 2) * 2 * own.length;
+    const part = (lane: number): Float32Array =>
+      this.exchange.subarray(turn + lane * own.length, turn + (lane + 1) * own.length);
+    part(this.index).set(own);
+    this.meet();
+    this.finished++;
+    if (this.index === 0) {
+      const sums = await this.engine.sumLanes(part(0), part(1));
+      for (const [name, place] of Object.entries(slot.results)) place.set(sums[name] ?? []);
+      Atomics.store(this.control, CONTROL.done, this.finished);
+      Atomics.notify(this.control, CONTROL.done);
+    }
+    this.other.set(part(1 - this.index));
+    const [first, second] = this.index === 0 ? [own, this.other] : [this.other, own];
+    await this.engine.stepLanes(first, second, position);
   }
 
   /** Waits until both lanes have come here as often. */
   private meet(): void {
+    const { arrived, failed } = CONTROL;
     this.meetings++;
     const all = this.meetings * 2;
-    if (Atomics.add(this.control, ARRIVED, 1) + 1 === all) {
-      Atomics.notify(this.control, ARRIVED);
+    if (Atomics.add(this.control, arrived, 1) + 1 === all) {
+      Atomics.notify(this.control, arrived);
       return;
     }
     const started = performance.now();
-    while (performance.now() - started < SPIN_MILLISECONDS) if (Atomics.load(this.control, ARRIVED) >= all) return;
+    while (performance.now() - started < SPIN_MILLISECONDS) if (Atomics.load(this.control, arrived) >= all) return;
     for (;;) {
-      const arrived = Atomics.load(this.control, ARRIVED);
-      if (arrived >= all) return;
-      if (Atomics.load(this.control, FAILED) === 1) throw new Error('the other thread of the cpu device failed');
-      Atomics.wait(this.control, ARRIVED, arrived, LOOK_MILLISECONDS);
+      const come = Atomics.load(this.control, arrived);
+      if (come >= all) return;
+      if (Atomics.load(this.control, failed) === 1) throw new OtherLaneFailed();
+      Atomics.wait(this.control, arrived, come, LOOK_MILLISECONDS);
     }
   }
 }

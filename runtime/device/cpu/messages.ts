@@ -13,10 +13,12 @@ export interface WorkerStart {
 
 export interface LaneStart {
   readonly index: 0 | 1;
-  /** [threads that have arrived, whether one has failed]. */
+  /** See `CONTROL`. */
   readonly control: SharedArrayBuffer;
   /** Results of both lanes, their gradients among them, for batches of even and odd number. */
   readonly exchange: SharedArrayBuffer;
+  /** See `Slot`. */
+  readonly slots: SharedArrayBuffer;
 }
 
 /** `engine`: which of the programs that share this thread, the first where it is not said. */
@@ -31,19 +33,14 @@ export type Request = { readonly id: number; readonly engine?: number } & (
       readonly inputs: Record<string, RunInput>;
       readonly position: Position;
     }
-  | { readonly kind: 'lane'; readonly inputs: Record<string, RunInput>; readonly position: Position }
+  /** A lane has batches to run. */
+  | { readonly kind: 'wake' }
+  /** Answered when a lane has failed. */
+  | { readonly kind: 'failure' }
   | { readonly kind: 'close' }
 );
 
-/** What a lane hands back. */
-export interface LaneAnswer {
-  /** Of the whole batch; the first lane alone tells them. */
-  readonly results: Record<string, Tensor> | undefined;
-  /** The inputs of the request, whose memory can be used again. */
-  readonly inputs: Record<string, RunInput>;
-}
-
-export type Value = Tensor | Record<string, Tensor> | LaneAnswer | undefined;
+export type Value = Tensor | Record<string, Tensor> | undefined;
 
 export type Reply = { readonly id: number; readonly value: Value } | { readonly id: number; readonly failure: string };
 

@@ -1,48 +1,50 @@
 /** A thread of the CPU device: ONNX Runtime blocks whoever calls it, so it is not the command that calls. */
 import { parentPort } from 'node:worker_threads';
 import { CpuEngine } from './engine.ts';
-import { Lane, type LaneRun } from './lane.ts';
-import { buffersOf, type Reply, type Request, type Value } from './messages.ts';
+import { Lane, OtherLaneFailed } from './lane.ts';
+import type { Reply, Request, Value } from './messages.ts';
 
 const port = parentPort;
 if (!port) throw new Error('worker.ts runs as a worker thread');
 const opened = new Map<number, { readonly engine: CpuEngine; readonly lane: Lane | undefined }>();
 
-/** Why the weights of a batch that was answered did not move: nothing behind it can be right. */
+/** Messages that were carried out, but for those that only wake a lane. */
+let handled = 0;
+/** Why a lane cannot go on: nothing behind it can be right. */
 let broken: string | undefined;
+let failureAsked: number | undefined;
 
 // One request after the other, in the order in which they came.
 let queue: Promise<void> = Promise.resolve();
 port.on('message', (request: Request) => {
   queue = queue.then(async () => {
-    if (request.kind === 'lane') await answerLane(request);
-    else port.postMessage(await answer(request, () => carryOut(request)));
+    if (request.kind === 'failure') failureAsked = request.id;
+    else if (request.kind !== 'wake') port.postMessage(await answer(request));
+    if (request.kind !== 'wake') handled++;
+    await serve();
     if (request.kind === 'close' && opened.size === 0) port.close();
   });
 });
 
-async function answer(request: Request, work: () => Promise<Value>): Promise<Reply> {
+/** Batches come to a lane past the messages. */
+async function serve(): Promise<void> {
+  const lane = broken === undefined ? opened.get(0)?.lane : undefined;
   try {
-    if (broken !== undefined) throw new Error(broken);
-    return { id: request.id, value: await work() };
+    await lane?.serve(handled);
   } catch (error) {
-    return { id: request.id, failure: messageOf(error) };
+    broken = messageOf(error);
+    // The other lane says why.
+    if (!(error instanceof OtherLaneFailed)) port?.postMessage({ id: failureAsked, failure: broken });
   }
 }
 
-/** The answer goes out before the weights move, so that the next batch is on its way while they do. */
-async function answerLane(request: Extract<Request, { readonly kind: 'lane' }>): Promise<void> {
-  let step: LaneRun['step'] | undefined;
-  const reply = await answer(request, async () => {
-    const run = await engineOf(request).lane?.run(request.inputs, request.position);
-    step = run?.step;
-    return run?.answer;
-  });
-  // Memory of inputs goes back to whoever fills it.
-  port?.postMessage(reply, 'value' in reply ? buffersOf(request.inputs) : []);
-  await step?.().catch((error: unknown) => {
-    broken = messageOf(error);
-  });
+async function answer(request: Request): Promise<Reply> {
+  try {
+    if (broken !== undefined) throw new Error(broken);
+    return { id: request.id, value: await carryOut(request) };
+  } catch (error) {
+    return { id: request.id, failure: messageOf(error) };
+  }
 }
 
 const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
@@ -53,7 +55,7 @@ function engineOf({ engine = 0 }: Request): { readonly engine: CpuEngine; readon
   return own;
 }
 
-async function carryOut(request: Exclude<Request, { readonly kind: 'lane' }>): Promise<Value> {
+async function carryOut(request: Request): Promise<Value> {
   if (request.kind === 'open') {
     const { states, files, threads, lane } = request.start;
     const engine = new CpuEngine(states, files, { threads });
@@ -75,6 +77,8 @@ async function carryOut(request: Exclude<Request, { readonly kind: 'lane' }>): P
     case 'close':
       opened.delete(request.engine ?? 0);
       await engine.close();
+      return undefined;
+    default:
       return undefined;
   }
 }

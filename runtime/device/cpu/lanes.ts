@@ -1,0 +1,179 @@
+/** The command's end of two threads that share every training batch; anything else goes to them in turn. */
+import type { CpuManifest } from '../../../spec/cpu-manifest.ts';
+import { sizeOf } from '../../../spec/program.ts';
+import type { DeviceSession, Executable, Position, RunInput, Tensor } from '../device.ts';
+import { padded } from './memory.ts';
+import { buffersOf, copied, type WorkerStart } from './messages.ts';
+import {
+  CONTROL,
+  CONTROL_BYTES,
+  fillSlot,
+  LANE,
+  resultsIn,
+  SLOTS,
+  type Slot,
+  STEP,
+  slotBytes,
+  slotsIn,
+} from './slots.ts';
+import { startThread, type Thread } from './thread.ts';
+
+/**
+ * Lanes put their gradients together in memory: the step has to be vector kernels alone, without a graph. They are used
+ * on one core too, so that the same plan gives the same bits there.
+ */
+export function hasLanes({ files }: Executable): boolean {
+  return files.has(`cpu/${LANE}.onnx`) && !files.has(`cpu/${STEP}.onnx`);
+}
+
+/** @param start what each of the threads runs */
+export function openInLanes({ files }: Executable, start: WorkerStart): DeviceSession {
+  const manifest = JSON.parse(new TextDecoder().decode(files.get(`cpu/${LANE}.json`))) as CpuManifest;
+  const control = new SharedArrayBuffer(CONTROL_BYTES);
+  const exchange = new SharedArrayBuffer(4 * resultBytes(manifest));
+  const slots = new SharedArrayBuffer(slotBytes(manifest));
+  const lanes = ([0, 1] as const).map((index) => openLane({ ...start, lane: { index, control, exchange, slots } }));
+  const [first, second] = lanes as [OpenLane, OpenLane];
+  const batches = new Batches([first, second], new Int32Array(control), slotsIn(slots, manifest));
+  let turn = 0;
+  return {
+    write: async (state, values) => {
+      await batches.behind(() => Promise.all(lanes.map(({ ask }) => ask({ kind: 'write', state, values }))));
+    },
+    read: (state) => batches.behind(() => first.ask<Float32Array>({ kind: 'read', state })),
+    run: (name, inputs, position) => {
+      if (name === 'train') return batches.run(inputs, position);
+      const copies = copied(inputs);
+      const { ask } = turn++ % 2 ? second : first;
+      return batches.behind(() => ask({ kind: 'run', name, inputs: copies, position }, buffersOf(copies)));
+    },
+    prepare: (name) => {
+      for (const { tell } of lanes) tell({ kind: 'prepare', name });
+    },
+    close: async () => {
+      await Promise.all(lanes.map(({ close }) => close()));
+    },
+  };
+}
+
+/** Of all results of one lane, as they lie in memory. */
+function resultBytes({ outputs }: CpuManifest): number {
+  return outputs.reduce((sum, o) => sum + padded(sizeOf(o.shape)), 0);
+}
+
+interface OpenLane extends Thread {
+  /** Messages that were sent, but for those that only wake it. */
+  readonly sent: () => number;
+  readonly wake: () => void;
+}
+
+function openLane(start: WorkerStart): OpenLane {
+  const { ask, tell, close } = startThread(start);
+  // The first was its start.
+  let sent = 1;
+  return {
+    sent: () => sent,
+    wake: () => tell({ kind: 'wake' }),
+    close,
+    tell: (request) => {
+      sent++;
+      tell(request);
+    },
+    ask: (request, transfer) => {
+      sent++;
+      return ask(request, transfer);
+    },
+  };
+}
+
+interface Batch {
+  readonly inputs: Readonly<Record<string, RunInput>>;
+  readonly position: Position;
+  readonly resolve: (results: Record<string, Tensor>) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+/** Batches in the order in which they were sent. */
+class Batches {
+  private readonly lanes: readonly OpenLane[];
+  private readonly control: Int32Array;
+  private readonly slots: readonly Slot[];
+  private readonly sent: Batch[] = [];
+  /** There was no slot for these, or they came behind such. */
+  private readonly late: (() => void)[] = [];
+  private posted = 0;
+  private finished = 0;
+  private watching = false;
+  private failure: unknown;
+
+  constructor(lanes: readonly OpenLane[], control: Int32Array, slots: readonly Slot[]) {
+    this.lanes = lanes;
+    this.control = control;
+    this.slots = slots;
+    // Answered only when a lane fails, or its thread ends.
+    for (const { ask } of lanes) ask({ kind: 'failure' }).catch((error: unknown) => this.fail(error));
+  }
+
+  /** The inputs may be changed as soon as this returns. */
+  run(inputs: Batch['inputs'], position: Position): Promise<Record<string, Tensor>> {
+    return new Promise((resolve, reject) => {
+      if (this.late.length === 0 && this.sent.length < SLOTS) this.send({ inputs, position, resolve, reject });
+      else {
+        const copies = copied(inputs);
+        this.late.push(() => this.send({ inputs: copies, position, resolve, reject }));
+      }
+    });
+  }
+
+  /** Another request, when all batches that came before it have been sent. */
+  behind<T>(request: () => Promise<T>): Promise<T> {
+    if (this.late.length === 0) return request();
+    return new Promise((resolve, reject) => this.late.push(() => request().then(resolve, reject)));
+  }
+
+  private send(batch: Batch): void {
+    const slot = this.slots[this.posted % SLOTS] as Slot;
+    try {
+      if (this.failure !== undefined) throw this.failure;
+      fillSlot(slot, batch.inputs, batch.position);
+    } catch (error) {
+      batch.reject(error);
+      return;
+    }
+    slot.messages.set(this.lanes.map((lane) => lane.sent()));
+    this.posted++;
+    this.sent.push(batch);
+    Atomics.store(this.control, CONTROL.posted, this.posted);
+    Atomics.notify(this.control, CONTROL.posted);
+    this.lanes.forEach((lane, i) => {
+      if (Atomics.load(this.control, CONTROL.awake[i as 0 | 1]) === 0) lane.wake();
+    });
+    if (!this.watching) void this.watch();
+  }
+
+  private async watch(): Promise<void> {
+    this.watching = true;
+    while (this.sent.length > 0) {
+      const done = Atomics.load(this.control, CONTROL.done);
+      while (this.finished < done) this.finish();
+      if (this.sent.length > 0) await Atomics.waitAsync(this.control, CONTROL.done, done).value;
+    }
+    this.watching = false;
+  }
+
+  private finish(): void {
+    const slot = this.slots[this.finished % SLOTS] as Slot;
+    this.finished++;
+    this.sent.shift()?.resolve(resultsIn(slot));
+    while (this.sent.length < SLOTS && this.late.length > 0) this.late.shift()?.();
+  }
+
+  private fail(error: unknown): void {
+    this.failure ??= error;
+    // A lane that waits for one that is gone would wait for ever.
+    Atomics.store(this.control, CONTROL.failed, 1);
+    Atomics.notify(this.control, CONTROL.arrived);
+    for (const { reject } of this.sent.splice(0)) reject(error);
+    for (const go of this.late.splice(0)) go();
+  }
+}

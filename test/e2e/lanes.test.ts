@@ -1,0 +1,110 @@
+/** The two threads of the cpu device with what the command sends them: batches ahead, other requests between, failures. */
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { build } from 'esbuild';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { lowerProgram } from '../../compiler/5-program/lower.ts';
+import { runPasses } from '../../compiler/5-program/passes/index.ts';
+import { lowerToCpu } from '../../compiler/7-kernels/onnx/lower.ts';
+import type { Device, DeviceSession, Tensor } from '../../runtime/device/device.ts';
+import { referenceDevice } from '../../runtime/device/reference/reference.ts';
+import { call, chain, initialise, randomInputs, relativeError, tanh, trainTask } from '../support/networks.ts';
+
+const BATCHES = 14;
+const folder = join('.cache', 'lanes');
+const graph = chain([19, 11, 9, 3], { act: tanh });
+const method = call('learn.il', { steps: 6, rate: 0.1, momentum: 0 });
+const task = trainTask(graph, { method, batch: 32, clamped: ['l0', 'l3'] });
+const program = runPasses(lowerProgram(graph, task, [], { predictBatch: 4 }));
+const files = lowerToCpu(program);
+const [train] = program.functions;
+if (!train) throw new Error('no function');
+const weight = program.states.find((s) => s.role === 'parameter')?.id ?? '';
+let device: Device;
+const opened: DeviceSession[] = [];
+
+beforeAll(async () => {
+  // Threads load built files alone.
+  mkdirSync(folder, { recursive: true });
+  const entryPoints = ['cpu', 'worker'].map((name) => `runtime/device/cpu/${name}.ts`);
+  await build({
+    entryPoints,
+    outdir: folder,
+    bundle: true,
+    platform: 'node',
+    format: 'esm',
+    packages: 'external',
+    logLevel: 'error',
+  });
+  const path = pathToFileURL(join(process.cwd(), folder, 'cpu.js')).href;
+  device = ((await import(path)) as { cpuDevice: Device }).cpuDevice;
+}, 60_000);
+
+afterAll(async () => {
+  for (const session of opened) await session.close();
+});
+
+async function open(of: Device, given = files): Promise<DeviceSession> {
+  const session = await of.open({ program, files: given });
+  opened.push(session);
+  return session;
+}
+
+const position = (batch: number): { batch: number; batches: number } => ({ batch, batches: BATCHES });
+
+/** More batches than there is room for, their inputs overwritten at once, and other requests between them. */
+async function busy(session: DeviceSession): Promise<Tensor[]> {
+  await initialise(session, program, 3);
+  const answers: Promise<Tensor>[] = [];
+  for (let batch = 0; batch < BATCHES; batch++) {
+    const inputs = randomInputs(train as NonNullable<typeof train>, batch);
+    const energies = session.run('train', inputs, position(batch));
+    for (const values of Object.values(inputs)) values.fill(1e9);
+    answers.push(energies.then((results) => Float64Array.from(Object.values(results).flatMap((r) => [...r]))));
+    if (batch === 5) answers.push(session.read(weight));
+    if (batch === 8) {
+      const halved = session.read(weight).then((values) => values.map((v) => v / 2));
+      answers.push(halved);
+      await session.write(weight, await halved);
+    }
+  }
+  for (const { id } of program.states) answers.push(session.read(id));
+  return Promise.all(answers);
+}
+
+test('requests are carried out in the order in which they came, however many batches are ahead', async () => {
+  const [found, expected] = [await busy(await open(device)), await busy(await open(referenceDevice))];
+  expect(found).toHaveLength(expected.length);
+  for (const [i, values] of expected.entries())
+    expect(relativeError(found[i] ?? [], values), `answer ${i}`).toBeLessThan(1e-4);
+});
+
+test('a batch that comes long after the last one finds the lanes asleep, and wakes them', async () => {
+  const session = await open(device);
+  await initialise(session, program, 3);
+  for (let batch = 0; batch < 3; batch++) {
+    const results = await session.run(
+      'train',
+      randomInputs(train as NonNullable<typeof train>, batch),
+      position(batch),
+    );
+    expect(Object.keys(results).length).toBeGreaterThan(0);
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+});
+
+test('inputs of a wrong size fail alone, a lane that cannot run fails all batches', async () => {
+  const session = await open(device);
+  await initialise(session, program, 3);
+  const inputs = randomInputs(train as NonNullable<typeof train>, 0);
+  const short = Object.fromEntries(Object.entries(inputs).map(([name, values]) => [name, values.subarray(1)]));
+  await expect(session.run('train', short, position(0))).rejects.toThrow('train wants');
+  await session.run('train', inputs, position(0));
+
+  const damaged = await open(device, new Map([...files, ['cpu/train.lane.onnx', Uint8Array.of(1, 2, 3)]]));
+  await initialise(damaged, program, 3);
+  const ahead = [0, 1, 2].map((batch) => damaged.run('train', inputs, position(batch)));
+  for (const { status } of await Promise.allSettled(ahead)) expect(status).toBe('rejected');
+  await expect(damaged.run('train', inputs, position(3))).rejects.toThrow('the cpu device failed');
+});
