@@ -72,7 +72,7 @@ const suites: readonly Suite[] = [
   {
     name: 'partition-exact',
     what: 'bottleneck within 5 % of the optimum that HiGHS proves, on 200 seeded problems of up to 20 pieces',
-    takes: '10 minutes or more',
+    takes: '5 minutes',
     files: () => ['test/unit/partition/exact.test.ts'],
     environment: { NMC_EXACT: '200' },
   },
