@@ -51,23 +51,37 @@ function stateProblem(state: State): string | undefined {
   return shapeProblem(state.shape) ?? sliceProblem(state) ?? initProblem(state.init);
 }
 
-/** A tile has to lie within its whole, which is as large as the tile but for the cut axis. */
+/** A tile has to lie within its whole, which is as large as the tile but for the cut axes, of which there are two at most. */
 function sliceProblem({ shape, slice }: State): string | undefined {
   if (slice === undefined) return undefined;
   if (typeof slice !== 'object' || slice === null || typeof slice.of !== 'string' || !Array.isArray(slice.shape))
     return 'is a tile of nothing';
-  const { axis, from, groups = 1 } = slice;
+  const { axis, from, groups = 1, across } = slice;
   const problem = shapeProblem(slice.shape);
   if (problem !== undefined) return problem;
   const [own, all] = [shape[axis], slice.shape[axis]];
+  const second = across === undefined ? undefined : across?.axis;
+  if (across !== undefined && !(groups === 1 && second !== axis && liesAcross(shape, slice.shape, across)))
+    return `is no tile of ${slice.of}`;
   const inside =
     own !== undefined &&
     all !== undefined &&
     [from, groups, own / groups, all / groups].every((n) => Number.isSafeInteger(n) && n >= 0) &&
     from + own / groups <= all / groups &&
     shape.length === slice.shape.length &&
-    shape.every((n, i) => i === axis || n === slice.shape[i]);
+    shape.every((n, i) => i === axis || i === second || n === slice.shape[i]);
   return inside ? undefined : `is no tile of ${slice.of}`;
+}
+
+function liesAcross(
+  shape: Shape,
+  whole: Shape,
+  across: { readonly axis: number; readonly from: number } | null,
+): boolean {
+  if (typeof across !== 'object' || across === null) return false;
+  const [own, all] = [shape[across.axis], whole[across.axis]];
+  const sound = own !== undefined && all !== undefined && Number.isSafeInteger(across.from) && across.from >= 0;
+  return sound && across.from + own <= all;
 }
 
 function initProblem(init: Initializer): string | undefined {

@@ -125,3 +125,30 @@ test.each<[string, (s: ShardSchedule) => unknown]>([
 test('an unchanged schedule is accepted', () => {
   expect(forged((s) => s)).toBe('accepted');
 });
+
+test('a plan in which the weights of a tile lie with other tiles is read back', () => {
+  const text = `pcn 1
+import std/links
+import std/learn
+import std/data
+model memory {
+  sense pixels: f32[49]
+  link pixels -> pixels = links.lateral()
+}
+train small of memory on data.glyphs.train[0..199] {
+  clamp pixels = average_pool2d(reshape(sample.image / 255, [28, 28, 1]), window = 4)
+  method = learn.ipc(steps = 20)
+}
+`;
+  const small = checked(text);
+  const [train] = small.trains;
+  if (!train) throw new Error('no task');
+  const staged = buildProgram({ checked: small, model: train.model, task: train, predicts: [] });
+  const result = buildShards(staged, { compiler: 'nmc', modules: [] }, 11);
+  if (result.kind !== 'plan') throw new Error(result.reason);
+  const { plan, files } = result.built;
+  expect(plan.shards.some((s) => s.parameters.some((p) => /\/\d+\/\d+$/.test(p.name)))).toBe(true);
+  folder = mkdtempSync(join(tmpdir(), 'shards-'));
+  writePlan(folder, planBytes(plan), files);
+  expect(openPlan(folder).schedules).toHaveLength(11);
+});
