@@ -57,7 +57,7 @@ const BALANCE = 1.05;
 const GOOD = 1.02;
 /** Of bottlenecks as near as this to each other, that with less traffic is taken: */
 const ALIKE = 1.01;
-/** or as this where traffic has no price, for shares are made even afterwards. */
+/** where it has no price, of all that are as near as this to even shares. */
 const ALIKE_FREE = 1.04;
 /** Cutting moves work between nodes: the next shares are made of what the ones before were found to cost. */
 const ROUNDS = 3;
@@ -95,9 +95,9 @@ export function cutPieces(cutting: Cutting): CutPieces | CannotCut {
     if (isWithin(found, BALANCE * evenShare(cutting, portions, nodes))) return found[0]?.cut as CutPieces;
   }
   let why = whole?.kind === 'impossible' ? explain(whole, graph.name, nodes.cut.pieces, machines) : undefined;
+  let bound = 0;
   if (most > portions.count) {
     let costs = costsOf(cutting, portions, nodes);
-    let bound = 0;
     for (let round = 0; round < ROUNDS; round++) {
       const shares = inShares(cutting, portions, costs);
       if (fits(shares.tiled.problem, shares.part)) found.push(candidate(shares.tiled, shares.part));
@@ -112,8 +112,8 @@ export function cutPieces(cutting: Cutting): CutPieces | CannotCut {
     }
   }
   const least = found.reduce((time, { cut }) => Math.min(time, cut.bottleneck), Infinity);
-  const alike = isFree(machines) ? ALIKE_FREE : ALIKE;
-  const [best] = found.filter((c) => c.cut.bottleneck <= least * alike).sort((x, y) => x.volume - y.volume);
+  const alike = Math.max(least * ALIKE, isFree(machines) ? bound * ALIKE_FREE : 0);
+  const [best] = found.filter((c) => c.cut.bottleneck <= alike).sort((x, y) => x.volume - y.volume);
   return best?.cut ?? why ?? explain({ reason: 'too-few', most }, graph.name, nodes.cut.pieces, machines);
 }
 

@@ -212,7 +212,7 @@ export class CpuEngine {
       fetches[o.output] = (
         'state' in o ? spareOf(this.state(o.state), o.state) : placeOf(places.outputs, o.output)
       ).tensor;
-    await session.run(this.feeds(manifest, inputs, { ...position, tick: 0 }), fetches);
+    await session.run(this.feeds(manifest, inputs, { ...position, tick: position.tick ?? 0 }), fetches);
     for (const o of manifest.outputs)
       if ('state' in o) {
         swap(this.state(o.state));
@@ -226,7 +226,7 @@ export class CpuEngine {
     position: Position,
     fieldAddresses: (field: string) => readonly number[],
   ): void {
-    const scope = { ...position, tick: 0 };
+    const scope = { ...position, tick: position.tick ?? 0 };
     for (const { kernel, call, callPair } of kernels) {
       let parts = 1;
       const tensors = kernel.tensors.flatMap((t) => {
