@@ -8,13 +8,15 @@ export const LAPSE = 2500;
 export const SILENT = 10_000;
 /** With a pulse, so many of its own longest gaps, between the two: no computation holds a pulse up, only its machine. */
 const GAPS = 4;
+/** A pulse has to have come so often: while a process starts on a busy machine it may stay away for seconds. */
+const PROVEN = 8;
 /** How fast a gap is forgotten: half of it in seventeen seconds of heartbeats and pulses. */
 const FORGET = 0.99;
 
 /** Milliseconds of silence after which it counts as gone. */
-export function patienceWith({ connected, pulse, gap }: MemberState): number {
+export function patienceWith({ connected, pulses, gap }: MemberState): number {
   if (!connected) return LAPSE;
-  return pulse ? Math.min(SILENT, Math.max(LAPSE, GAPS * gap)) : SILENT;
+  return pulses >= PROVEN ? Math.min(SILENT, Math.max(LAPSE, GAPS * gap)) : SILENT;
 }
 
 /** A sign of it has come. */

@@ -13,8 +13,8 @@ export interface MemberState {
   readonly seen: number;
   /** Longest time between two signs of it, lately: what its machine and its way make of half a second. */
   readonly gap: number;
-  /** It has a thread that does nothing but say that it lives. */
-  readonly pulse: boolean;
+  /** Signs of a thread that does nothing but say that it lives. */
+  readonly pulses: number;
   /** It wants to go. */
   readonly draining: boolean;
   readonly refused: number;

@@ -68,7 +68,7 @@ export function synchronizer(state: SynchronizerState, event: SynchronizerEvent,
     }
     case 'alive': {
       const member = work.state.members[event.key];
-      if (member?.instance === event.instance) work.setMember({ ...heard(member, now), pulse: true });
+      if (member?.instance === event.instance) work.setMember({ ...heard(member, now), pulses: member.pulses + 1 });
       break;
     }
     case 'deploy':
@@ -161,7 +161,7 @@ function absent(key: string, instance: string, now: number): MemberState {
     connected: false,
     seen: now,
     gap: 0,
-    pulse: false,
+    pulses: 0,
     draining: false,
     refused: 0,
   };
@@ -269,7 +269,7 @@ function joined(work: Work, key: string, received: Message & { type: 'member' })
     connected: true,
     seen: work.now,
     gap: 0,
-    pulse: before?.instance === instance && before.pulse,
+    pulses: before?.instance === instance ? before.pulses : 0,
     draining: false,
     refused: 0,
     ...(pid === undefined ? {} : { pid }),

@@ -46,6 +46,16 @@ test('with a pulse that has come regularly, silence on both connections is found
   expect(isThere(silentAt(10_000 + LAPSE + TICK))).toBe(false);
 });
 
+test('a process that has just begun may be silent for longer: its pulse says nothing yet', () => {
+  let state = after(1000, { kind: 'alive', key, instance });
+  const silentAt = (now: number): SynchronizerState => {
+    state = synchronizer(state, { kind: 'tick' }, now).state;
+    return state;
+  };
+  for (let now = 1000; now <= 1000 + SILENT; now += TICK) expect(isThere(silentAt(now))).toBe(true);
+  expect(isThere(silentAt(1000 + SILENT + TICK))).toBe(false);
+});
+
 test('where a machine lets even the pulse wait for seconds, its silence says less, for a while', () => {
   const pulsed: SynchronizerEvent = { kind: 'alive', key, instance };
   /** Pulses so far apart, then silence. @returns after how long it is gone */
