@@ -9,6 +9,7 @@ import { CpuEngine } from '../../../runtime/device/cpu/engine.ts';
 import { openHere } from '../../../runtime/device/cpu/here.ts';
 import type { DeviceSession, FieldData, Position } from '../../../runtime/device/device.ts';
 import { referenceDevice } from '../../../runtime/device/reference/reference.ts';
+import { parseProgram } from '../../../spec/program-text.ts';
 import {
   call,
   chain,
@@ -204,3 +205,23 @@ async function inLanes(session: DeviceSession, inputs: Record<string, FieldData>
   }
   await session.run('train.step', sums as Record<string, FieldData>, position);
 }
+
+test('a stage that is repeated from outside counts its ticks on, on the cpu as on the reference device', async () => {
+  const program = parseProgram(`program counting
+state x : [1] value = {"kind":"constant","value":0}
+
+function f batch 1
+  block tick from 0
+    scalar %t = add(tick, 1)
+    %a = add(x, %t) : [1] @0
+  result a = %a
+`);
+  const cpu = openHere({ program, files: lowerToCpu(program) }, 1);
+  const reference = await referenceDevice.open({ program, files: new Map() });
+  for (const tick of [0, 3])
+    for (const session of [cpu, reference]) {
+      const { a } = await session.run('f', {}, { batch: 0, batches: 1, tick });
+      expect([...(a ?? [])]).toEqual([tick + 1]);
+    }
+  await cpu.close();
+});
