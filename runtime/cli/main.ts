@@ -16,11 +16,19 @@ process.stderr.on('error', (error: NodeJS.ErrnoException) => {
 runCommandLine(process.argv.slice(2)).then(
   (code) => {
     process.exitCode = code;
-    // Worker threads and sockets of a command that has ended keep nothing alive.
-    setImmediate(() => process.exit(code));
+    // Worker threads and sockets of a command that has ended keep nothing alive; what is still to be read does.
+    void Promise.all([flushed(process.stdout), flushed(process.stderr)]).then(() => process.exit(code));
   },
   (error: unknown) => {
     console.error(error);
     process.exit(70);
   },
 );
+
+/** A pipe takes 64 KiB at a time: the rest is written while the reader reads. */
+function flushed(stream: NodeJS.WriteStream): Promise<void> {
+  return new Promise((resolve) => {
+    if (stream.destroyed) resolve();
+    else stream.write('', () => resolve());
+  });
+}

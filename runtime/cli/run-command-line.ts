@@ -57,7 +57,7 @@ class BadArguments extends Error {
 
 function baseParser(argv: readonly string[]): Argv {
   return (
-    yargs(argv.map((word) => (word === '-' ? DASH : word)))
+    yargs(argv.map((word) => (word === '-' || DASHED_KEY.test(word) ? HIDDEN + word : word)))
       .scriptName('nmc')
       .usage('$0 <command>\n\nThe NeuroMesh compiler and runtime: predictive coding networks from .pcn files.')
       .version(packageVersion())
@@ -87,12 +87,16 @@ function baseParser(argv: readonly string[]): Argv {
   );
 }
 
-/** Of several files yargs leaves out `-`, standard input; it goes through under another name. */
-const DASH = '\0-';
+/** Of several files yargs leaves out `-`, standard input, and a key that begins so it takes for options. */
+const HIDDEN = '\0';
+/** Of 64 keys one begins with `-`; no option is as long. */
+const DASHED_KEY = /^-[A-Za-z0-9_-]{42}$/;
 
 function withDashes(args: Arguments): Arguments {
-  const restored = (value: unknown): unknown =>
-    value === DASH ? '-' : Array.isArray(value) ? value.map(restored) : value;
+  const restored = (value: unknown): unknown => {
+    if (Array.isArray(value)) return value.map(restored);
+    return typeof value === 'string' && value.startsWith(HIDDEN) ? value.slice(HIDDEN.length) : value;
+  };
   return Object.fromEntries(Object.entries(args).map(([name, value]) => [name, restored(value)]));
 }
 

@@ -40,7 +40,11 @@ export class TestMesh {
         onStart: (child) => {
           this.#process = child;
         },
-        onLine: (line) => resolve(JSON.parse(line) as UpEvent),
+        onLine: (line) => {
+          const event = JSON.parse(line) as UpEvent & { readonly event: string };
+          if (event.event === 'up') resolve(event);
+          else reject(new Error(`up says ${line}`));
+        },
       });
       this.#ended.then((outcome) => reject(new Error(`up has ended: ${outcome.stderr}`)), reject);
     });
