@@ -1,8 +1,10 @@
 /**
  * Nodes cut so that every machine gets its share of the work: coarse units first, as many whole ones as a share has
- * room for, and finer ones fill what is left. No share is missed by more than half of the finest unit that is left,
- * where one machine's units of a node are one tile.
+ * room for, and finer ones fill what is left; then what two machines have is dealt anew where that is more even. One
+ * machine's units of a node are one tile.
  */
+
+import { repack } from './repack.ts';
 
 /** What is handed out: the units of a node, or a node (or nodes that stay together) as one unit. */
 export interface Portion {
@@ -31,6 +33,7 @@ export function handOut(portions: readonly Portion[], capacity: Float64Array): H
   const counts = portions.map(() => new Int32Array(capacity.length));
   const first = new Int32Array(portions.length);
   const room = roomOf(portions, capacity);
+  const shares = Float64Array.from(room);
   const order = lotsOf(portions);
   for (const { portion, units, each, begins, machine } of order) {
     const own = counts[portion] as Int32Array;
@@ -53,6 +56,16 @@ export function handOut(portions: readonly Portion[], capacity: Float64Array): H
     for (; left > 0; left--) hand(roomiest(room), 1);
   }
   fillEmpty(order, counts, room);
+  repack({
+    counts,
+    each: portions.map(({ units, work }) => work / units),
+    stays: (portion, machine) => {
+      if ((portions[portion]?.machine ?? -1) >= 0) return counts[portion]?.[machine] ?? 0;
+      return first[portion] === machine ? 1 : 0;
+    },
+    room,
+    capacity: shares,
+  });
   return { counts, first };
 }
 

@@ -233,6 +233,8 @@ class Tiler {
     this.made.add(name);
     const { outside } = this;
     if (outside && !outside.inside.has(of)) {
+      // What stands in front of the loop may have made it for itself.
+      if (outside.made.has(name)) return;
       outside.made.add(name);
       outside.ops.push(...write());
     } else this.ops.push(...write());
