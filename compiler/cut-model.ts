@@ -2,7 +2,6 @@
 import { type Program, sizeOf } from '../spec/program.ts';
 import type { ScheduleInstance } from './3-check/checked.ts';
 import { runPassesByNode } from './5-program/passes/index.ts';
-import { verify } from './5-program/verify.ts';
 import type { Machines } from './6-partition/problem.ts';
 import { assignmentOf } from './6-partition/shards/pieces.ts';
 import { type ShardProgram, splitProgram } from './6-partition/shards/split.ts';
@@ -61,8 +60,6 @@ export function cutModel(
   let next: CutPieces | undefined = kept;
   let tooLargeRounds = 0;
   let levelled = 0;
-  let spreads = true;
-  let unspread: { readonly cut: CutPieces; readonly done: readonly number[] } | undefined;
   for (let round = 0; round < MEMORY_ROUNDS + WORK_ROUNDS; round++) {
     const cut = next ?? cutPieces(cutting);
     if (cut.kind === 'impossible') {
@@ -75,13 +72,6 @@ export function cutModel(
       assignmentOf(graph, cut.pieces, cut.part),
       machines.list.length,
     );
-    // Spread weights are cut twice over; a model where that makes two values of one name keeps them whole.
-    if (cut.spreads.size > 0 && !isSound(split)) {
-      next = unspread && levelPieces(cutting, unspread.cut, unspread.done);
-      spreads = false;
-      if (!next) break;
-      continue;
-    }
     const tooMuch = tooLarge(graph.name, split, machines);
     full ??= tooMuch;
     if (tooMuch && (best || ++tooLargeRounds >= MEMORY_ROUNDS)) break;
@@ -96,23 +86,13 @@ export function cutModel(
     if (time < (best?.time ?? Infinity)) best = { split, cut, time };
     const even = done.reduce((sum, w) => sum + w, 0) / machines.list.reduce((sum, m) => sum + m.rate, 0);
     if (kept || time <= EVEN * even || levelled++ >= WORK_ROUNDS) break;
-    unspread = { cut, done };
-    next = (spreads ? spreadPieces(cutting, cut, done) : undefined) ?? levelPieces(cutting, cut, done);
+    next = spreadPieces(cutting, cut, done) ?? levelPieces(cutting, cut, done);
     if (!next) break;
   }
   if (!best) return full ?? { kind: 'impossible', reason: `${graph.name} cannot be cut`, repair: 'add memory' };
   const { split, cut } = best;
   const nodes = split.map((_, shard) => cut.pieces.filter((_owner, i) => cut.part[i] === shard).map(plainName));
   return { kind: 'cut', program: cut.program, tiling: cut.tiling, split, nodes };
-}
-
-function isSound(split: readonly ShardProgram[]): boolean {
-  try {
-    for (const { program } of split) verify(program);
-    return true;
-  } catch {
-    return false;
-  }
 }
 
 function cutAtOf(schedules: readonly ScheduleInstance[]): CutAt {

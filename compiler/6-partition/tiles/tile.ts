@@ -206,7 +206,7 @@ class Tiler {
   private whole(id: string): string {
     const layout = this.layouts.of(id);
     if (!layout) return id;
-    const name = `${id}/whole`;
+    const name = this.free(`${id}/whole`);
     const args = tilesOf(layout).map((_, i) => tileName(id, i));
     const shape = this.shapes.get(id) ?? [];
     this.once(id, name, () => joinOps(name, args, shape, layout, `${nodeOwner(layout.node)}/0`));
@@ -221,10 +221,15 @@ class Tiler {
     const origin = this.origins.get(id) ?? `${nodeOwner(wanted.node)}/0`;
     return tilesOf(wanted).map((tile) => {
       const runs = wanted.groups > 1 ? `${wanted.groups}x` : '';
-      const name = `${whole}/${wanted.axis}:${runs}${tile.from}+${tile.size}`;
+      const name = this.free(`${whole}/${wanted.axis}:${runs}${tile.from}+${tile.size}`);
       this.once(id, name, () => sliceOps(name, whole, this.shapes.get(id) ?? [], wanted, tile, origin));
       return name;
     });
+  }
+
+  /** A program that was cut already, for its weights to be spread, has names of this kind. */
+  private free(name: string): string {
+    return this.shapes.has(name) ? this.free(`${name}/again`) : name;
   }
 
   /** Writes operations once: in front of the loop where their value was made there. */

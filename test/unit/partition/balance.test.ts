@@ -1,6 +1,7 @@
 /** Shards do equal work: the heaviest at most 5 % more than the mean, as counted in the programs that they run. */
 import { readFileSync } from 'node:fs';
 import { expect, test, vi } from 'vitest';
+import { verify } from '../../../compiler/5-program/verify.ts';
 import { shardWork } from '../../../compiler/8-plan/shards.ts';
 import { buildProgram } from '../../../compiler/build-program.ts';
 import { scheduledMachines } from '../../../compiler/build-shards.ts';
@@ -15,10 +16,11 @@ function unevenness(source: string, shards: number, options = {}): number {
   const all = checked(source, options);
   const [task] = all.trains;
   if (!task) throw new Error('no task');
-  const staged = buildProgram({ checked: all, model: task.model, task, predicts: all.predicts });
+  const staged = buildProgram({ checked: all, model: task.model, task, predicts: [] });
   const cut = cutModel(staged, scheduledMachines(staged, shards));
   if (cut.kind !== 'cut') throw new Error(cut.reason);
   expect(cut.nodes.every((names) => names.length > 0)).toBe(true);
+  for (const { program } of cut.split) verify(program);
   const work = shardWork(cut.split);
   return (Math.max(...work) * shards) / work.reduce((a, b) => a + b, 0);
 }
@@ -54,4 +56,8 @@ train small of memory on data.glyphs.train[0..99] {
 
 test.each([11, 15])('49 pixels that predict each other into %i, where a unit is a large part of a share', (shards) => {
   expect(unevenness(memory, shards)).toBeLessThanOrEqual(MOST_UNEVEN);
+});
+
+test('memory.pcn into 64, where weights are spread in a program whose pixels are sliced already', () => {
+  expect(unevenness(readFileSync('dsl-examples/memory.pcn', 'utf8'), 64)).toBeLessThanOrEqual(MOST_UNEVEN);
 });
