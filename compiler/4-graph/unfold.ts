@@ -2,6 +2,7 @@
  * Pictures below a picture, of which one is shown at a time: the one whose name stands behind the `#` of the address. It
  * takes no script, and what does not know the rule shows the folded picture.
  */
+import { escapeMarkup } from '../../spec/markup.ts';
 
 export interface HiddenPicture {
   readonly id: string;
@@ -48,7 +49,7 @@ function inside(picture: HiddenPicture & Sized, width: number, y: number): strin
   return [
     `<g id="${picture.id}" class="inside">`,
     `<rect x="0" y="${y - 14}" width="${width}" height="${height}" fill="white" stroke="#999999"/>`,
-    `<text x="${MARGIN}" y="${y}" ${FONT}>${escaped(picture.title)}</text>`,
+    `<text x="${MARGIN}" y="${y}" ${FONT}>${escapeMarkup(picture.title)}</text>`,
     `<a href="#"><text x="${width - MARGIN}" y="${y}" text-anchor="end" fill="#0072B2" ${FONT}>fold</text></a>`,
     nested({ ...picture, text: picture.text.replaceAll(' id="', ` id="${picture.id}-`) }, MARGIN, y + 8),
     '</g>',
@@ -67,8 +68,4 @@ function nested({ text, width, height }: Sized, x: number, y: number): string {
     /<svg width="[^"]*" height="[^"]*"/,
     `<svg x="${x}" y="${y}" width="${width}" height="${height}"`,
   );
-}
-
-function escaped(text: string): string {
-  return text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;');
 }

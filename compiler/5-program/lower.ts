@@ -1,4 +1,5 @@
 /** Tasks become programs: one function that trains on a batch, one for each way of predicting. */
+import { gradientName, LANE, STEP } from '../../spec/lanes.ts';
 import type { Block, Input, Program, ProgramFunction, Result, State, Update } from '../../spec/program.ts';
 import type { PredictTask, TrainTask, WeightInstance } from '../3-check/checked.ts';
 import { type Graph, type GraphLink, weightName } from '../4-graph/graph.ts';
@@ -139,11 +140,6 @@ const MOST_LANE_LINKS = 256;
 /** Lanes of one batch: fixed, so that results do not depend on the machine. */
 export const LANES = 2;
 
-const LANE = 'train.lane';
-const STEP = 'train.step';
-/** Functions that share a batch among threads of one machine; shards have no use of them. */
-export const OF_LANES: ReadonlySet<string> = new Set([LANE, STEP]);
-
 /**
  * The same training in two parts: `train.lane` takes a share of the batch as far as its part of the mean gradients,
  * `train.step` moves the weights by their sum. Threads and microbatches are made of these. Rules that move weights
@@ -166,9 +162,6 @@ function lowerLanes(graph: Graph, task: TrainTask, states: readonly State[]): Pr
   const lane = { name: LANE, batch, inputs, blocks, updates: [], results: [...rest.results, ...results] };
   return [lane, lowerStep(task, states, [...gradients.keys()])];
 }
-
-/** The name under which a lane hands over its part of a weight's mean gradient. */
-export const gradientName = (weight: string): string => `gradient.${weight}`;
 
 function lowerStep(task: TrainTask, states: readonly State[], weights: readonly string[]): ProgramFunction {
   const builder = new BlockBuilder(createNames());

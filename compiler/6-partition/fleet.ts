@@ -30,7 +30,7 @@ export function fleetOf({ list, latency, bandwidth }: Machines): Fleet {
   };
 }
 
-export function sum(values: Float64Array): number {
+export function sum(values: Iterable<number>): number {
   let total = 0;
   for (const value of values) total += value;
   return total;

@@ -12,15 +12,16 @@ export default async function (args: Arguments): Promise<number> {
   try {
     const run = text(args, 'run') ?? '';
     if (!flag(args, 'replay')) return await showLog(link, run, flag(args, 'json'));
-    const records = await recordsOf<StreamRecord>(link, 'events', run);
-    return replayRun(await decodePieces(records.map((r) => r.value)), run, flag(args, 'json'));
+    const records: string[] = [];
+    for await (const { value } of recordsOf<StreamRecord>(link, 'events', run)) records.push(value);
+    return replayRun(await decodePieces(records), run, flag(args, 'json'));
   } finally {
     link.close();
   }
 }
 
 async function showLog(link: Link, run: string, json: boolean): Promise<number> {
-  for (const record of await recordsOf<Record<string, unknown> & { sequence: number }>(link, 'logs', run)) {
+  for await (const record of recordsOf<Record<string, unknown> & { sequence: number }>(link, 'logs', run)) {
     if (json) emit(record);
     else {
       const { sequence: _sequence, time, event, ...rest } = record;
@@ -33,16 +34,15 @@ async function showLog(link: Link, run: string, json: boolean): Promise<number> 
 }
 
 /** Of a stream of the run, page by page. */
-async function recordsOf<T extends { readonly sequence: number }>(
+async function* recordsOf<T extends { readonly sequence: number }>(
   link: Link,
   what: 'logs' | 'events',
   run: string,
-): Promise<T[]> {
-  const all: T[] = [];
+): AsyncGenerator<T> {
   for (let from = 1; ; ) {
     const { records } = (await link.ask({ what, run, from })) as { records: T[] };
-    if (records.length === 0) return all;
-    all.push(...records);
-    from = (all.at(-1)?.sequence ?? from) + 1;
+    if (records.length === 0) return;
+    yield* records;
+    from = (records.at(-1)?.sequence ?? from) + 1;
   }
 }

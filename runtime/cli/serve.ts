@@ -4,9 +4,9 @@ import { join } from 'node:path';
 import { type PredictorSource, ReloadingPredictor } from '../serve/predictor.ts';
 import { predictionServer } from '../serve/server.ts';
 import { MODEL_FILE } from '../store/run-folder.ts';
-import { errorCode } from '../support/atomic.ts';
 import { emit } from '../support/emit.ts';
-import { EnvironmentError, UserError } from '../support/errors.ts';
+import { UserError } from '../support/errors.ts';
+import { listenError } from '../support/listen-error.ts';
 import { type Arguments, EXIT, flag, text } from './command.ts';
 import { packageVersion } from './package-root.ts';
 import { openPredictor } from './run-predictor.ts';
@@ -85,13 +85,6 @@ async function listen(work: () => Promise<string>, host: string, port: number): 
   try {
     return await work();
   } catch (error) {
-    const code = errorCode(error);
-    if (code === 'EADDRINUSE')
-      throw new EnvironmentError('port/busy', `another program listens on ${host}:${port}`, 'use another --port');
-    if (code === 'EACCES')
-      throw new EnvironmentError('port/denied', `not allowed to listen on ${host}:${port}`, 'use a port above 1023');
-    if (code === 'EADDRNOTAVAIL' || code === 'ENOTFOUND')
-      throw new UserError('port/address', `this machine has no address ${host}`, 'use --listen 127.0.0.1');
-    throw error;
+    throw listenError(error, host, port, { busy: 'use another --port', address: 'use --listen 127.0.0.1' });
   }
 }

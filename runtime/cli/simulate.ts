@@ -1,7 +1,6 @@
 /** `nmc simulate`: the state machines of the mesh on a virtual network, for a plan's shards; recorded, and again. */
 import { readFileSync } from 'node:fs';
-import type { RecordedPiece } from '../roles/recording.ts';
-import { Recording } from '../roles/recording.ts';
+import { type RecordedPiece, Recording } from '../roles/recording.ts';
 import { type Faults, simulate } from '../roles/simulation.ts';
 import { writeFileAtomic } from '../support/atomic.ts';
 import { emit } from '../support/emit.ts';

@@ -11,6 +11,7 @@ import type { Message, Question } from '../wire/messages.ts';
 import { BLOB, BLOB_HEAD, BORDER, decodeHead, MOST_BINARY } from '../wire/routing.ts';
 import { type Address, addressText, addressUrl } from './address.ts';
 import { BlobAssembly } from './blob-assembly.ts';
+import { parsedJson } from './parsed-json.ts';
 import { sendBlob } from './send-blob.ts';
 
 export interface DialOptions {
@@ -86,7 +87,7 @@ export function dial(options: DialOptions): Promise<Link> {
         resolve(openLink(socket, options, new Envelopes(session, options.keys), keyText(session.peer)));
         return;
       }
-      const answer = prove(first, parsed(text), options.keys, options.pinned, options.invite);
+      const answer = prove(first, parsedJson(text), options.keys, options.pinned, options.invite);
       if (typeof answer === 'string') {
         fail(new UserError('mesh/key', `${where}: ${answer}`, 'is it the mesh you mean? --fingerprint KEY names it'));
         return;
@@ -95,14 +96,6 @@ export function dial(options: DialOptions): Promise<Link> {
       socket.send(JSON.stringify(answer.proof));
     });
   });
-}
-
-function parsed(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }
 
 interface Waiting {

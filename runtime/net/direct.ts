@@ -7,8 +7,7 @@ import type { AddressInfo } from 'node:net';
 import { type WebSocket, WebSocketServer } from 'ws';
 import type { KeyPair } from '../identity/ed25519.ts';
 import { keyBytes, keyText } from '../identity/key-text.ts';
-import { errorCode } from '../support/atomic.ts';
-import { EnvironmentError, UserError } from '../support/errors.ts';
+import { listenError } from '../support/listen-error.ts';
 import { BORDER, type BorderHead, decodeHead, MOST_BINARY } from '../wire/routing.ts';
 import { type Address, addressText, isLoopback, parseAddress } from './address.ts';
 import { Allowance } from './allowance.ts';
@@ -41,6 +40,7 @@ const PING_MILLISECONDS = 1000;
 const SILENT_SECONDS = 5;
 /** Who is to be dialled by the other end is dialled by us after this. */
 const OTHERS_TURN = 3000;
+const LISTEN_REPAIRS = { busy: 'use another --listen', address: 'it is what neighbours dial: --listen HOST:PORT' };
 const [FIRST_RETRY, LAST_RETRY] = [250, 30_000];
 
 interface Connection {
@@ -83,7 +83,7 @@ export class DirectBorders {
     const server = new WebSocketServer({ host, port, maxPayload: MOST_BINARY, perMessageDeflate: false });
     await new Promise<void>((resolve, reject) => {
       server.once('listening', resolve);
-      server.once('error', (error) => reject(listenError(error, options.listen)));
+      server.once('error', (error) => reject(listenError(error, host, port, LISTEN_REPAIRS)));
     });
     return new DirectBorders(options, server);
   }
@@ -245,17 +245,4 @@ export class DirectBorders {
   #count(reason: string): void {
     this.refused[reason] = (this.refused[reason] ?? 0) + 1;
   }
-}
-
-function listenError(error: unknown, { host, port }: Address): Error {
-  const code = errorCode(error);
-  if (code === 'EADDRINUSE')
-    return new EnvironmentError('port/busy', `another program listens on ${host}:${port}`, 'use another --listen');
-  if (code === 'EADDRNOTAVAIL' || code === 'ENOTFOUND')
-    return new UserError(
-      'port/address',
-      `this machine has no address ${host}`,
-      'it is what neighbours dial: --listen HOST:PORT',
-    );
-  return error instanceof Error ? error : new Error(String(error));
 }

@@ -13,8 +13,8 @@ import type {
   SynchronizerEvent,
   SynchronizerState,
 } from '../roles/synchronizer-state.ts';
-import { errorCode } from '../support/atomic.ts';
-import { EnvironmentError, UserError } from '../support/errors.ts';
+import { UserError } from '../support/errors.ts';
+import { listenError } from '../support/listen-error.ts';
 import { canonicalBytes } from '../wire/canonical.ts';
 import type { Deployment } from '../wire/deployment.ts';
 import type { Invite, Role } from '../wire/handshake.ts';
@@ -162,20 +162,8 @@ export class SynchronizerNode {
   async #listen(): Promise<void> {
     const { host, port } = this.#options;
     await new Promise<void>((resolve, reject) => {
-      this.#server.once('error', (error) => {
-        const code = errorCode(error);
-        if (code === 'EADDRINUSE')
-          reject(
-            new EnvironmentError(
-              'port/busy',
-              `another program listens on ${host}:${port}`,
-              'use another --port, or stop that mesh',
-            ),
-          );
-        else if (code === 'EADDRNOTAVAIL' || code === 'ENOTFOUND')
-          reject(new UserError('port/address', `this machine has no address ${host}`));
-        else reject(error);
-      });
+      const repairs = { busy: 'use another --port, or stop that mesh' };
+      this.#server.once('error', (error) => reject(listenError(error, host, port, repairs)));
       this.#server.listen(port, host, resolve);
     });
     this.port = (this.#server.address() as AddressInfo).port;

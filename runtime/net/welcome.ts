@@ -5,6 +5,7 @@ import type { KeyPair } from '../identity/ed25519.ts';
 import { keyText } from '../identity/key-text.ts';
 import { accept, challenge, MOST_HANDSHAKE, type Role, type Session } from '../wire/handshake.ts';
 import { WIRE_VERSION } from '../wire/version.ts';
+import { parsedJson } from './parsed-json.ts';
 
 export const HANDSHAKE_MILLISECONDS = 5000;
 
@@ -39,7 +40,7 @@ export function welcome(socket: WebSocket, { keys, secretOf, refuse, refused, op
       close('no handshake');
       return;
     }
-    const value = parsed(String(data));
+    const value = parsedJson(String(data));
     if (!session) {
       const answer = challenge(value, keys, randomBytes(32));
       if (typeof answer === 'string') {
@@ -66,12 +67,4 @@ export function welcome(socket: WebSocket, { keys, secretOf, refuse, refused, op
     socket.send(JSON.stringify({ v: WIRE_VERSION, type: 'welcome' }));
     open(session, key);
   });
-}
-
-function parsed(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }

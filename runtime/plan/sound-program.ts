@@ -2,6 +2,7 @@
  * A program read from a stranger's text: whether its numbers are numbers and its sizes can be. That operations and
  * shapes fit together is for the compiler's `verify` to say; this comes first, so that nothing absurd is computed with.
  */
+import { gradientName } from '../../spec/lanes.ts';
 import type {
   Block,
   Initializer,
@@ -113,7 +114,7 @@ function initProblem(init: Initializer): string | undefined {
 
 /** Lanes of a batch hand over gradients of whole weights, not samples. */
 function isGradient(input: Input, states: readonly State[]): boolean {
-  const weight = states.find((s) => s.role === 'parameter' && input.field === `gradient.${s.id}`);
+  const weight = states.find((s) => s.role === 'parameter' && input.field === gradientName(s.id));
   return weight !== undefined && String(weight.shape) === String(input.shape);
 }
 

@@ -3,10 +3,41 @@ import { expect } from 'vitest';
 import { verify } from '../../compiler/5-program/verify.ts';
 import type { ShardProgram } from '../../compiler/6-partition/shards/split.ts';
 import { parseProgram, printProgram } from '../../spec/program-text.ts';
-import { type Compiled, type Outcome, runShards } from './shards.ts';
+import { type Compiled, compileText, type Outcome, runShards } from './shards.ts';
 
 /** Four batches of a few ticks each, sums of some tens of terms: far more than this would be a mistake. */
 const BOUND = 1e-11;
+
+/**
+ * A model of one file, trained by IL for three ticks a batch of two.
+ * @param name of the model and its data
+ * @param body its nodes and links
+ * @param sample the type of each field of a sample, by the node that it is clamped to
+ */
+export function smallModel(name: string, body: string, sample: Readonly<Record<string, string>>): Compiled {
+  const fields = Object.entries(sample).map(([node, type]) => `${node} = ${type}`);
+  const clamps = Object.keys(sample).map((node) => `  clamp ${node} = sample.${node}`);
+  return compileText(`pcn 1
+
+import std/nodes
+import std/links
+import std/learn
+import std/data
+
+model ${name} {
+${body}
+}
+
+train il of ${name} on data.file("${name}.npz", ${fields.join(', ')}) {
+${clamps.join('\n')}
+
+  method    = learn.il(steps = 3, rate = 0.1)
+  optimizer = learn.adamw(rate = 0.01)
+  batch     = 2
+  epochs    = 1
+}
+`);
+}
 
 /** @param whole what one machine came to */
 export async function expectAsWhole(

@@ -4,6 +4,7 @@
  * picked by index. A program without arrays is left as it is. Names in snapshots stay: states say who their members
  * are.
  */
+import { gradientName, isGradientName } from '../../../spec/lanes.ts';
 import {
   type Block,
   type Carry,
@@ -17,7 +18,6 @@ import {
   type State,
   type Update,
 } from '../../../spec/program.ts';
-import { gradientName } from '../lower.ts';
 import { removeDeadCode } from '../passes/dead-code.ts';
 import { freshNames } from '../passes/definitions.ts';
 import { Classes, type Unit, unitsOf } from './classes.ts';
@@ -227,7 +227,7 @@ class FunctionBatcher {
     const alone = single.map((r) => ({ ...r, value: this.before(() => this.stack.plain(r.value)) }));
     // Gradients come last, in the order in which the step takes them: a lane hands them over as one piece of memory.
     const rank = (r: Result): number => this.packs.findIndex((p) => gradientName(p.id) === r.name) + 1;
-    const gradientResults = [...alone, ...packed].filter((r) => r.name.startsWith(gradientName('')));
+    const gradientResults = [...alone, ...packed].filter((r) => isGradientName(r.name));
     gradientResults.sort((a, b) => rank(a) - rank(b));
     return [...[...alone, ...packed].filter((r) => !gradientResults.includes(r)), ...gradientResults];
   }

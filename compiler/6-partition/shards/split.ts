@@ -2,9 +2,11 @@
  * A program for one machine becomes programs for several, with what they send each other: the same operations on the
  * same values in the same order of sums, so that all shards together compute what one would (architecture, "borders").
  */
+
+import { OF_LANES } from '../../../spec/lanes.ts';
 import type { Program, ProgramFunction, Result, State } from '../../../spec/program.ts';
 import type { Message, ShardFunction, ShardSchedule } from '../../../spec/schedule.ts';
-import { MOVE, OF_LANES } from '../../5-program/lower.ts';
+import { MOVE } from '../../5-program/lower.ts';
 import { makeAhead } from './ahead.ts';
 import { emitFunction } from './emit.ts';
 import { holdValues } from './held.ts';

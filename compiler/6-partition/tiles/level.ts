@@ -3,6 +3,7 @@
  * can be between tiles of one node that both have, so that no new border comes about.
  */
 import type { Graph } from '../../4-graph/graph.ts';
+import { sum } from '../fleet.ts';
 import { type Placed, placed, type Tile, tilesOf } from './placed.ts';
 import type { Portions, UnitCosts } from './portions.ts';
 
@@ -105,8 +106,4 @@ function give(tiles: Tile[], from: number, to: number, units: number): void {
   const own = tiles.find((t) => t.machine === to);
   if (own) own.units += units;
   else tiles.push({ machine: to, units });
-}
-
-function sum(values: readonly number[]): number {
-  return values.reduce((a, b) => a + b, 0);
 }

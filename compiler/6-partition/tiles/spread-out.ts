@@ -1,5 +1,6 @@
 /** Shares made even where a unit is too coarse for it: units that are left over go into a tile of spread weights. */
 import type { Graph } from '../../4-graph/graph.ts';
+import { sum } from '../fleet.ts';
 import { type Placed, placed, type Tile, tilesOf } from './placed.ts';
 import type { Portions, UnitCosts } from './portions.ts';
 import type { Spreads } from './spread.ts';
@@ -79,8 +80,4 @@ function widest(nodes: readonly (readonly Tile[])[], each: Float64Array): number
 
 function unitsOn(tiles: readonly Tile[], machine: number): number {
   return sum(tiles.map((t) => (t.machine === machine ? t.units : 0)));
-}
-
-function sum(values: readonly number[]): number {
-  return values.reduce((a, b) => a + b, 0);
 }

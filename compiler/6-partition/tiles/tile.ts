@@ -1,7 +1,8 @@
 /** Rewrites a program whose nodes are cut: states, carries and operations become tiles of what they were. */
+
+import { OF_LANES } from '../../../spec/lanes.ts';
 import type { Block, Carry, Op, Program, ProgramFunction, Shape, State } from '../../../spec/program.ts';
 import type { Graph } from '../../4-graph/graph.ts';
-import { OF_LANES } from '../../5-program/lower.ts';
 import { nodeOwner } from '../shards/owners.ts';
 import { type Layout, sameLayout, tileShape, tilesOf } from './layout.ts';
 import { findLayouts, type Layouts, type Way } from './layouts.ts';

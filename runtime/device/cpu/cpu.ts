@@ -2,8 +2,8 @@
 import { availableParallelism } from 'node:os';
 import type { Device, DeviceSession, Executable } from '../device.ts';
 import { hasLanes, openInLanes } from './lanes.ts';
-import { buffersOf, copied, type WorkerStart } from './messages.ts';
-import { startThread, type Thread, warmThreads } from './thread.ts';
+import type { WorkerStart } from './messages.ts';
+import { runOn, startThread, type Thread, warmThreads } from './thread.ts';
 
 const THREADS = availableParallelism();
 /** From source there is nothing that a thread could load. */
@@ -32,10 +32,7 @@ function openInThread(executable: Executable): DeviceSession {
   return {
     write: (state, values) => thread.ask({ kind: 'write', state, values }),
     read: (state) => thread.ask<Float32Array>({ kind: 'read', state }),
-    run: (name, inputs, position) => {
-      const copies = copied(inputs);
-      return thread.ask({ kind: 'run', name, inputs: copies, position }, buffersOf(copies));
-    },
+    run: (name, inputs, position) => runOn(thread, name, inputs, position),
     prepare: (name) => thread.tell({ kind: 'prepare', name }),
     close: () => thread.close(),
   };
@@ -51,10 +48,7 @@ function openTogether(executables: readonly Executable[]): DeviceSession[] {
     return {
       write: (state, values) => thread.ask({ kind: 'write', state, values, engine }),
       read: (state) => thread.ask<Float32Array>({ kind: 'read', state, engine }),
-      run: (name, inputs, position) => {
-        const copies = copied(inputs);
-        return thread.ask({ kind: 'run', name, inputs: copies, position, engine }, buffersOf(copies));
-      },
+      run: (name, inputs, position) => runOn(thread, name, inputs, position, engine),
       prepare: (name) => thread.tell({ kind: 'prepare', name, engine }),
       close: async () => {
         await thread.ask({ kind: 'close', engine }).catch(() => undefined);

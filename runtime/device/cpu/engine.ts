@@ -5,13 +5,13 @@
  */
 import * as ort from 'onnxruntime-node';
 import { type CpuKernel, type CpuManifest, pairExport } from '../../../spec/cpu-manifest.ts';
+import { isGradientName, LANE, STEP } from '../../../spec/lanes.ts';
 import type { Shape } from '../../../spec/program.ts';
 import { sizeOf } from '../../../spec/program.ts';
 import { evaluateScalar } from '../../../spec/scalars.ts';
 import type { Position, RunInput } from '../device.ts';
 import { Layouts } from './laid-out.ts';
 import { createMemory, type Placed, padded, type SharedMemory } from './memory.ts';
-import { isGradientName, LANE, STEP } from './slots.ts';
 
 export interface EngineState {
   readonly id: string;

@@ -1,21 +1,11 @@
 /** The command's end of two threads that share every training batch; anything else goes to them in turn. */
 import type { CpuManifest } from '../../../spec/cpu-manifest.ts';
+import { LANE, STEP } from '../../../spec/lanes.ts';
 import { sizeOf } from '../../../spec/program.ts';
 import type { DeviceSession, Executable, Position, RunInput, Tensor } from '../device.ts';
 import { padded } from './memory.ts';
 import { buffersOf, copied, type WorkerStart } from './messages.ts';
-import {
-  CONTROL,
-  CONTROL_BYTES,
-  fillSlot,
-  LANE,
-  resultsIn,
-  SLOTS,
-  type Slot,
-  STEP,
-  slotBytes,
-  slotsIn,
-} from './slots.ts';
+import { CONTROL, CONTROL_BYTES, fillSlot, resultsIn, SLOTS, type Slot, slotBytes, slotsIn } from './slots.ts';
 import { startThread, type Thread } from './thread.ts';
 
 /**

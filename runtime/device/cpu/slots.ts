@@ -6,12 +6,9 @@
  * nothing to do waits a moment for the next one, and only then goes back to its messages; `awake` says which it does.
  */
 import type { CpuManifest } from '../../../spec/cpu-manifest.ts';
+import { isGradientName } from '../../../spec/lanes.ts';
 import { sizeOf } from '../../../spec/program.ts';
 import type { Position, RunInput, Tensor } from '../device.ts';
-
-/** A half of a batch as far as its gradients, and what moves the weights by both halves'. */
-export const LANE = 'train.lane';
-export const STEP = 'train.step';
 
 /** Batches that may be under way at once: one more than a training sends ahead. */
 export const SLOTS = 4;
@@ -88,6 +85,7 @@ function layout(lane: CpuManifest): Layout {
     return { name: field, type, elements, offset: room(elements * ARRAYS[type].BYTES_PER_ELEMENT) };
   });
   const results = lane.outputs.flatMap((o) => {
+    // Gradients stay between the lanes.
     if (!('result' in o) || isGradientName(o.result)) return [];
     const elements = sizeOf(o.shape);
     return [{ name: o.result, elements, offset: room(elements * Float32Array.BYTES_PER_ELEMENT) }];
@@ -96,9 +94,6 @@ function layout(lane: CpuManifest): Layout {
   const messages = room(2 * Int32Array.BYTES_PER_ELEMENT);
   return { bytes, fields, results, position, messages };
 }
-
-/** Gradients stay between the lanes. */
-export const isGradientName = (result: string): boolean => result.startsWith('gradient.');
 
 export function fillSlot(slot: Slot, inputs: Readonly<Record<string, RunInput>>, position: Position): void {
   for (const [name, place] of Object.entries(slot.inputs)) {

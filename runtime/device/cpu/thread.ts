@@ -1,7 +1,8 @@
 /** The command's end of one worker thread: requests with numbers, answered in order. */
 import { Worker } from 'node:worker_threads';
 import { EnvironmentError } from '../../support/errors.ts';
-import type { Reply, Request, WorkerStart } from './messages.ts';
+import type { Position, RunInput, Tensor } from '../device.ts';
+import { buffersOf, copied, type Reply, type Request, type WorkerStart } from './messages.ts';
 
 type DistributiveOmit<T, K extends PropertyKey> = T extends unknown ? Omit<T, K> : never;
 
@@ -79,4 +80,16 @@ export function startThread(start?: WorkerStart): Thread {
       await worker.terminate();
     },
   };
+}
+
+/** Has a function run. The caller may use its buffers again as soon as this has returned. */
+export function runOn(
+  { ask }: Pick<Thread, 'ask'>,
+  name: string,
+  inputs: Readonly<Record<string, RunInput>>,
+  position: Position,
+  engine = 0,
+): Promise<Record<string, Tensor>> {
+  const copies = copied(inputs);
+  return ask({ kind: 'run', name, inputs: copies, position, engine }, buffersOf(copies));
 }

@@ -7,6 +7,7 @@ import { buildProgram } from '../../../compiler/build-program.ts';
 import { scheduledMachines } from '../../../compiler/build-shards.ts';
 import { cutModel } from '../../../compiler/cut-model.ts';
 import { checked } from '../../support/check-source.ts';
+import { SMALL_MEMORY } from '../../support/small-memory.ts';
 
 vi.setConfig({ testTimeout: 60_000 });
 
@@ -35,27 +36,8 @@ test.each([3, 6])('a narrow network into %i', (shards) => {
   expect(unevenness(mnist, shards, { set: { hidden: '40' } })).toBeLessThanOrEqual(MOST_UNEVEN);
 });
 
-const memory = `pcn 1
-import std/links
-import std/learn
-import std/data
-
-model memory {
-  sense pixels: f32[49]
-  link pixels -> pixels = links.lateral()
-}
-
-train small of memory on data.glyphs.train[0..99] {
-  clamp pixels = average_pool2d(reshape(sample.image / 255, [28, 28, 1]), window = 4)
-
-  method    = learn.ipc(steps = 20)
-  optimizer = learn.adam(rate = 0.001)
-  batch     = 100
-}
-`;
-
 test.each([11, 15])('49 pixels that predict each other into %i, where a unit is a large part of a share', (shards) => {
-  expect(unevenness(memory, shards)).toBeLessThanOrEqual(MOST_UNEVEN);
+  expect(unevenness(SMALL_MEMORY, shards)).toBeLessThanOrEqual(MOST_UNEVEN);
 });
 
 test('memory.pcn into 64, where weights are spread in a program whose pixels are sliced already', () => {

@@ -14,38 +14,19 @@ import { cutModel } from '../../../compiler/cut-model.ts';
 import { initialValues } from '../../../spec/initialise.ts';
 import { cutFrom } from '../../../spec/slices.ts';
 import { checked } from '../../support/check-source.ts';
-import { type Compiled, compileText, runWhole, splitTiled } from '../../support/shards.ts';
-import { expectAsWhole } from '../../support/tiled-training.ts';
+import { type Compiled, runWhole, splitTiled } from '../../support/shards.ts';
+import { expectAsWhole, smallModel } from '../../support/tiled-training.ts';
 
 vi.setConfig({ testTimeout: 120_000 });
 
 /** A model of these nodes and links; x and y are clamped. */
 function model(nodes: string, links: string, x: string, y: string): Compiled {
-  return compileText(`pcn 1
-
-import std/nodes
-import std/links
-import std/learn
-import std/data
-
-model pictures {
-  sense x: f32[${x}]
+  const body = `  sense x: f32[${x}]
 ${nodes}
   node  y: f32[${y}] = nodes.gaussian()
 
-${links}
-}
-
-train il of pictures on data.file("pictures.npz", x = f32[${x}], y = f32[${y}]) {
-  clamp x = sample.x
-  clamp y = sample.y
-
-  method    = learn.il(steps = 3, rate = 0.1)
-  optimizer = learn.adamw(rate = 0.01)
-  batch     = 2
-  epochs    = 1
-}
-`);
+${links}`;
+  return smallModel('pictures', body, { x: `f32[${x}]`, y: `f32[${y}]` });
 }
 
 const node = (name: string, shape: string): string => `  node  ${name}: f32[${shape}] = nodes.gaussian()`;

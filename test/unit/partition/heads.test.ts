@@ -2,34 +2,12 @@
 import { expect, test, vi } from 'vitest';
 import { cutsOf } from '../../../compiler/6-partition/tiles/cuts.ts';
 import { mostTiles } from '../../../compiler/6-partition/tiles/tiling.ts';
-import { type Compiled, compileText, runWhole, splitTiled } from '../../support/shards.ts';
-import { expectAsWhole } from '../../support/tiled-training.ts';
+import { type Compiled, runWhole, splitTiled } from '../../support/shards.ts';
+import { expectAsWhole, smallModel } from '../../support/tiled-training.ts';
 
 vi.setConfig({ testTimeout: 120_000 });
 
-function model(body: string): Compiled {
-  return compileText(`pcn 1
-
-import std/nodes
-import std/links
-import std/learn
-import std/data
-
-model tokens {
-${body}
-}
-
-train il of tokens on data.file("tokens.npz", ids = int[3], y = f32[4]) {
-  clamp ids = sample.ids
-  clamp y = sample.y
-
-  method    = learn.il(steps = 3, rate = 0.1)
-  optimizer = learn.adamw(rate = 0.01)
-  batch     = 2
-  epochs    = 1
-}
-`);
-}
+const model = (body: string): Compiled => smallModel('tokens', body, { ids: 'int[3]', y: 'f32[4]' });
 
 const block = (heads: number, causal: boolean, wide: number): Compiled =>
   model(`  sense ids: f32[3]

@@ -13,6 +13,7 @@ import { UserError } from '../../../runtime/support/errors.ts';
 import type { Plan } from '../../../spec/plan.ts';
 import type { ShardSchedule } from '../../../spec/schedule.ts';
 import { checked } from '../../support/check-source.ts';
+import { SMALL_MEMORY } from '../../support/small-memory.ts';
 
 vi.setConfig({ testTimeout: 60_000 });
 
@@ -127,20 +128,7 @@ test('an unchanged schedule is accepted', () => {
 });
 
 test('a plan in which the weights of a tile lie with other tiles is read back', () => {
-  const text = `pcn 1
-import std/links
-import std/learn
-import std/data
-model memory {
-  sense pixels: f32[49]
-  link pixels -> pixels = links.lateral()
-}
-train small of memory on data.glyphs.train[0..199] {
-  clamp pixels = average_pool2d(reshape(sample.image / 255, [28, 28, 1]), window = 4)
-  method = learn.ipc(steps = 20)
-}
-`;
-  const small = checked(text);
+  const small = checked(SMALL_MEMORY);
   const [train] = small.trains;
   if (!train) throw new Error('no task');
   const staged = buildProgram({ checked: small, model: train.model, task: train, predicts: [] });

@@ -1,41 +1,26 @@
 /** Thinned links in tiles: a matrix with a mask is cut as a dense one is, a list of connections stays in one place. */
 import { expect, test } from 'vitest';
 import { mostTiles } from '../../../compiler/6-partition/tiles/tiling.ts';
-import { compileText, runWhole, splitTiled } from '../../support/shards.ts';
-import { expectAsWhole } from '../../support/tiled-training.ts';
+import { type Compiled, runWhole, splitTiled } from '../../support/shards.ts';
+import { expectAsWhole, smallModel } from '../../support/tiled-training.ts';
 
-const model = (density: number): string => `pcn 1
-
-import std/nodes
-import std/links
-import std/learn
-import std/data
-
-model thinned {
-  sense x: f32[12]
+const model = (density: number): Compiled =>
+  smallModel(
+    'thinned',
+    `  sense x: f32[12]
   node  h: f32[10] = nodes.gaussian()
   node  y: f32[4] = nodes.gaussian()
 
   link x -> h = links.sparse(density = ${density})
-  link h -> y = links.dense()
-}
-
-train il of thinned on data.file("thinned.npz", x = f32[12], y = f32[4]) {
-  clamp x = sample.x
-  clamp y = sample.y
-
-  method    = learn.il(steps = 3, rate = 0.1)
-  optimizer = learn.adamw(rate = 0.01)
-  batch     = 2
-  epochs    = 1
-}
-`;
+  link h -> y = links.dense()`,
+    { x: 'f32[12]', y: 'f32[4]' },
+  );
 
 test.each<[string, number, number]>([
   ['a matrix', 0.6, 12],
   ['a list', 0.1, 1],
 ])('%s', async (name, density, tiles) => {
-  const compiled = compileText(model(density));
+  const compiled = model(density);
   const { graph } = compiled;
   // The weights live with x, the wider end: the prediction is what crosses.
   expect(graph.nodes.map((n) => mostTiles(graph, n))).toEqual([tiles, 10, 4]);
