@@ -10,34 +10,29 @@ export class Assembly {
   readonly nodes: NodeInstance[] = [];
   readonly links: LinkInstance[] = [];
   readonly #reporter: Reporter;
-  readonly #pairs = new Map<string, number>();
-  #reservedNodes = 0;
-  #reservedLinks = 0;
-
-  /** A limit has been passed and reported: what comes further is left out. */
-  get full(): boolean {
-    return this.#reservedNodes > MAX_NODES || this.#reservedLinks > MAX_LINKS;
-  }
+  /** How often two nodes are joined, by the names of the source and the target. */
+  readonly #joined = new Map<string, Map<string, number>>();
+  /** Times that pairs of nodes were drawn by the names that they have: what holds such draws is not copied. */
+  draws = 0;
 
   constructor(reporter: Reporter) {
     this.#reporter = reporter;
   }
 
   /** Whether there is room for `count` more nodes; reports when there is not. */
-  reserveNodes(count: number, span: Span): boolean {
-    this.#reservedNodes += count;
-    if (this.#reservedNodes <= MAX_NODES) return true;
+  hasRoomForNodes(count: number, span: Span): boolean {
+    const total = this.nodes.length + count;
+    if (total <= MAX_NODES) return true;
     this.#reporter.report(
       'model/large',
       span,
-      `with these the model has ${this.#reservedNodes} nodes; at most ${MAX_NODES} are possible`,
+      `with these the model has ${total} nodes; at most ${MAX_NODES} are possible`,
     );
     return false;
   }
 
-  reserveLinks(count: number, span: Span): boolean {
-    this.#reservedLinks += count;
-    if (this.#reservedLinks <= MAX_LINKS) return true;
+  hasRoomForLinks(count: number, span: Span): boolean {
+    if (this.links.length + count <= MAX_LINKS) return true;
     this.#reporter.report('model/large', span, `with these the model has more than ${MAX_LINKS} links`, {
       repair: 'choose fewer pairs with `along`',
     });
@@ -46,9 +41,12 @@ export class Assembly {
 
   /** Names the link `a->b`, `a->b#2` when the same two nodes are joined again. */
   addLink(link: Omit<LinkInstance, 'name'>): void {
-    const pair = `${link.source}->${link.target}`;
-    const count = (this.#pairs.get(pair) ?? 0) + 1;
-    this.#pairs.set(pair, count);
+    const { source, target } = link;
+    const targets = this.#joined.get(source) ?? new Map<string, number>();
+    this.#joined.set(source, targets);
+    const count = (targets.get(target) ?? 0) + 1;
+    targets.set(target, count);
+    const pair = `${source}->${target}`;
     this.links.push({ name: count === 1 ? pair : `${pair}#${count}`, ...link });
   }
 }

@@ -1,7 +1,9 @@
 /** The statements of a model or a cluster: parameters, then nodes and clusters, then the links between them. */
 import type { ClusterStatement, ModelStatement, NodeStatement } from '../1-syntax/ast.ts';
+import type { Span } from '../diagnostics/diagnostic.ts';
 import { type Assembly, MAX_NODES } from './assembly.ts';
 import type { CallValue, NodeInstance } from './checked.ts';
+import { copier } from './copies.ts';
 import { atHome, type Environment } from './environment.ts';
 import { evaluate } from './evaluate.ts';
 import { nodePart } from './node-part.ts';
@@ -49,7 +51,7 @@ function addNodes(statement: NodeStatement, prefix: string, assembly: Assembly, 
   const rate = rateOf(statement, environment);
   const call = energyOf(statement, environment);
   if (!isDone(shape) || count === 'bad' || rate === 'bad' || call === undefined) return drop(environment);
-  if (!assembly.reserveNodes(count ?? 1, statement.name.span)) return drop(environment);
+  if (!assembly.hasRoomForNodes(count ?? 1, statement.name.span)) return drop(environment);
   const part = nodePart(
     call,
     shape,
@@ -139,13 +141,40 @@ function addClusters(statement: ClusterStatement, prefix: string, assembly: Asse
     return drop(environment);
   }
   session.openClusters.add(call.definition);
-  const places: Place[] = [];
-  for (const name of elementNames(`${prefix}${statement.name.text}`, count)) {
-    if (assembly.full) break;
-    places.push({ kind: 'cluster', cluster: makeCluster(name, call, assembly, environment) });
-  }
+  const names = elementNames(`${prefix}${statement.name.text}`, count);
+  const places = makeClusters(names, call, statement.name.span, assembly, environment);
   session.openClusters.delete(call.definition);
   return asTerm(statement.name.text, count !== undefined, places);
+}
+
+function makeClusters(
+  [first = '', ...others]: readonly string[],
+  call: CallValue,
+  span: Span,
+  assembly: Assembly,
+  environment: Environment,
+): Place[] {
+  const { session } = environment;
+  const before = { nodes: assembly.nodes.length, links: assembly.links.length };
+  const { dropped } = session;
+  const { draws } = assembly;
+  const cluster = makeCluster(first, call, assembly, environment);
+  const places: Place[] = [{ kind: 'cluster', cluster }];
+  // After a mistake the others would repeat it.
+  if (others.length === 0 || session.dropped !== dropped) return places;
+  const links = assembly.links.slice(before.links);
+  const made = assembly.nodes.length - before.nodes;
+  const copy = assembly.draws === draws ? copier({ cluster, links }, assembly) : undefined;
+  const room =
+    assembly.hasRoomForNodes(made * others.length, span) &&
+    assembly.hasRoomForLinks(links.length * others.length, span);
+  if (!room) {
+    session.dropped++;
+    return places;
+  }
+  for (const name of others)
+    places.push({ kind: 'cluster', cluster: copy?.(name) ?? makeCluster(name, call, assembly, environment) });
+  return places;
 }
 
 function makeCluster(name: string, call: CallValue, assembly: Assembly, environment: Environment): ClusterInstance {
@@ -155,5 +184,5 @@ function makeCluster(name: string, call: CallValue, assembly: Assembly, environm
   const first = assembly.nodes.length;
   const home = atHome(environment, module, members);
   const { exposed } = elaborateBody(definition.body, members, `${name}.`, assembly, home);
-  return { name, definition, members, exposed, nodes: assembly.nodes.slice(first) };
+  return { name, definition, member: (of) => members.get(of), exposed, nodes: assembly.nodes.slice(first) };
 }

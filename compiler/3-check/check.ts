@@ -63,6 +63,7 @@ function open(program: Program, reporter: Reporter, options: CheckOptions): Envi
     namesResolved: options.namesResolved !== false,
     linkParts: new Map(),
     nodeParts: new Map(),
+    lastLink: undefined,
     plainNode: undefined,
     openClusters: new Set(),
     depth: 0,
@@ -97,8 +98,7 @@ function trainAll(
     if (made === undefined) continue;
     const { task, methodSpan, clampsComplete } = made;
     tasks.push(task);
-    const cycle = findCycle(task.model);
-    checkCycleRule(cycle, task.method.definition.name.text, methodSpan, program.texts, reporter);
+    checkCycleRule(task.model, task.method.definition.name.text, methodSpan, program.texts, reporter);
     if (clampsComplete) {
       checkFreeEnergies(task, reporter);
       checkSenses(task, task.model, reporter);

@@ -4,7 +4,7 @@ import type { Module, Program } from '../2-names/program.ts';
 import type { Span } from '../diagnostics/diagnostic.ts';
 import type { Reporter } from '../diagnostics/reporter.ts';
 import type { CallValue } from './checked.ts';
-import type { LinkPart, NodePart } from './part.ts';
+import type { LinkPart, MadeLink, NodePart } from './part.ts';
 import type { Term } from './term.ts';
 
 /** One run of the checker. */
@@ -16,6 +16,8 @@ export interface Session {
   /** Bodies already worked out, by definition, arguments and shapes: equal clusters share them. */
   readonly linkParts: Map<string, LinkPart>;
   readonly nodeParts: Map<string, NodePart>;
+  /** The body asked for last, and what for. */
+  lastLink: MadeLink | undefined;
   /** `nodes.gaussian()`: what a node is when nothing is said. */
   plainNode: CallValue | undefined;
   /** Every name points somewhere; if not, those that do not have been reported. */

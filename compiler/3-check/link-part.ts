@@ -29,12 +29,16 @@ export function linkPart(
   environment: Environment,
 ): LinkPart | undefined {
   const { session } = environment;
+  // All pairs of two arrays come one after the other: millions of them ask for the same body.
+  const { lastLink } = session;
+  if (lastLink?.call === call && lastLink.source === source.shape && lastLink.target === target.shape)
+    if (lastLink.fans.in === fans.in && lastLink.fans.out === fans.out) return lastLink.part;
   const key = `${valueKey(call)} ${source.shape.join('x')} ${target.shape.join('x')} ${fans.in} ${fans.out}`;
-  const known = session.linkParts.get(key);
-  if (known) return known;
-  const made = makeLinkPart(call, source, target, fans, span, environment);
-  if (made) session.linkParts.set(key, made);
-  return made;
+  const part = session.linkParts.get(key) ?? makeLinkPart(call, source, target, fans, span, environment);
+  if (part === undefined) return undefined;
+  session.linkParts.set(key, part);
+  session.lastLink = { call, source: source.shape, target: target.shape, fans, part };
+  return part;
 }
 
 function makeLinkPart(

@@ -1,10 +1,20 @@
 /** What a link or a node becomes for given shapes: shared by all that are alike. */
-import type { Expr } from '../operators/expr.ts';
-import type { Initializer, WeightInstance } from './checked.ts';
+import type { Expr, Shape } from '../operators/expr.ts';
+import type { CallValue, Initializer, WeightInstance } from './checked.ts';
+import type { Fans } from './initializers.ts';
 
 export interface LinkPart {
   readonly body: Expr;
   readonly weights: readonly WeightInstance[];
+}
+
+/** A part with what it was made for. */
+export interface MadeLink {
+  readonly call: CallValue;
+  readonly source: Shape;
+  readonly target: Shape;
+  readonly fans: Fans;
+  readonly part: LinkPart;
 }
 
 export interface NodePart {

@@ -15,7 +15,7 @@ export function memberOf(of: PlacesTerm, name: string, span: Span, environment: 
   const members: PlacesTerm[] = [];
   for (const place of of.places) {
     if (place.kind === 'node') return POISON; // reported with the names
-    const member = place.cluster.exposed.has(name) ? place.cluster.members.get(name) : undefined;
+    const member = place.cluster.exposed.has(name) ? place.cluster.member(name) : undefined;
     if (member === undefined || !isKind(member, 'places')) return POISON;
     members.push(member);
   }

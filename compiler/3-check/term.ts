@@ -63,7 +63,7 @@ export type Place =
 export interface ClusterInstance {
   readonly name: string;
   readonly definition: Definition;
-  readonly members: ReadonlyMap<string, Term>;
+  readonly member: (name: string) => Term | undefined;
   readonly exposed: ReadonlySet<string>;
   /** Every node inside, at any depth. */
   readonly nodes: readonly NodeInstance[];

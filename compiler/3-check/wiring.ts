@@ -78,12 +78,13 @@ function join(
   const units = drawingOf(call, between ? undefined : along, environment);
   if (units === 'refused') return void session.dropped++;
   if (pairs && refused(pairs, population, environment)) return void session.dropped++;
+  if (pairs) assembly.draws++;
   const options = pairs ? numbers(pairs) : {};
   const incoming = incomingOf(pairs ? plainName(pairs) : 'all', options, population, stream(session.seed, name));
-  if (!pairs && !assembly.reserveLinks(left.nodes.length * right.nodes.length, span)) return;
+  if (!pairs && !assembly.hasRoomForLinks(left.nodes.length * right.nodes.length, span)) return;
   for (const [j, target] of right.nodes.entries()) {
     const sources = incoming(j).map((i) => left.nodes[i] as NodeInstance);
-    if (pairs && !assembly.reserveLinks(sources.length, span)) return;
+    if (pairs && !assembly.hasRoomForLinks(sources.length, span)) return;
     addLinks(sources, target, { call, units, span, stream: `${name}#${target.name}` }, assembly, environment);
   }
 }

@@ -101,14 +101,15 @@ function showCycle(cycle: readonly LinkInstance[], texts: ReadonlyMap<string, st
 
 /** Refuses a rule that needs an order. @param methodSpan where the rule is chosen */
 export function checkCycleRule(
-  cycle: readonly LinkInstance[] | undefined,
+  model: ModelInstance,
   method: string,
   methodSpan: Span,
   texts: ReadonlyMap<string, string>,
   reporter: Reporter,
 ): void {
   const rule = ORDERED[method];
-  if (cycle === undefined || rule === undefined) return;
+  const cycle = rule && findCycle(model);
+  if (!cycle) return;
   reporter.report('cycle/rule', methodSpan, `${showCycle(cycle, texts)} has no delay, so no node is last`, {
     message: `${rule} cannot train a model with a cycle`,
     repair: 'learn.il(...) or learn.ipc(...), which settle a cycle; or a delay on one of its links',
