@@ -1,18 +1,20 @@
 /** Whether what the CPU device would run takes and gives what the program says. */
 import type { CpuManifest, LaidOut } from '../../spec/cpu-manifest.ts';
 import { type Program, type ProgramFunction, type Shape, sameShape, sizeOf } from '../../spec/program.ts';
+import { cpuKernelsProblem, isObject } from './cpu-kernels.ts';
+import { isScalar } from './sound-scalar.ts';
 
 /**
  * @param files of the CPU device, by path
  * @returns what does not agree, or nothing
  */
 export function manifestProblem(program: Program, files: ReadonlyMap<string, Uint8Array>): string | undefined {
-  for (const f of program.functions) {
-    const path = `cpu/${f.name}.json`;
-    const bytes = files.get(path);
-    // A plan without the CPU's form runs on other devices.
-    if (!bytes) continue;
-    const problem = compare(parse(bytes), f, program);
+  const functions = new Map(program.functions.map((f) => [`cpu/${f.name}.json`, f]));
+  // A plan without the CPU's form runs on other devices.
+  for (const [path, bytes] of files) {
+    if (!path.endsWith('.json')) continue;
+    const f = functions.get(path);
+    const problem = f ? compare(parse(bytes), f, program) : 'describes no function of its program';
     if (problem !== undefined) return `${path} ${problem}`;
   }
   return undefined;
@@ -28,9 +30,14 @@ function parse(bytes: Uint8Array): Partial<CpuManifest> | null {
 }
 
 function compare(manifest: Partial<CpuManifest> | null, f: ProgramFunction, program: Program): string | undefined {
-  const { fields, states, scalars, outputs } = manifest ?? {};
+  const { fields, states, scalars, outputs, graphNames = {} } = manifest ?? {};
   if (![fields, states, scalars, outputs].every(Array.isArray) || !fields || !states || !scalars || !outputs)
     return 'is not the description of a function';
+  if (![fields, outputs, manifest?.laidOut ?? []].flat().every(isObject)) return 'is not the description of a function';
+  if (manifest?.function !== f.name) return 'is the description of another function';
+  if (!scalars.every((s) => isScalar(s))) return 'has a scalar that cannot be worked out';
+  if (typeof graphNames !== 'object' || !Object.values(graphNames).every((name) => typeof name === 'string'))
+    return 'gives its inputs no names';
   for (const { field, type, shape } of fields) {
     const input = f.inputs.find((i) => i.field === field);
     if (!input || input.type !== type || !same(input.shape, shape)) return `takes ${field}, the program does not`;
@@ -50,7 +57,7 @@ function compare(manifest: Partial<CpuManifest> | null, f: ProgramFunction, prog
           (results.has(output.result) && same(resultShape(f, program, output.result), output.shape));
     if (!agrees) return `gives ${String(output.output)}, the program does not`;
   }
-  return undefined;
+  return cpuKernelsProblem(manifest ?? {}, f, shapes);
 }
 
 /** What the device lays out is written by places that a state names: they must be of one list. */

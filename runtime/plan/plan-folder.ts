@@ -13,9 +13,11 @@ import { kernelProblem } from './kernels-agree.ts';
 import { manifestProblem } from './manifests.ts';
 import { readsOutside } from './onnx-outside.ts';
 import { broken, PLAN_FILE, readPlanFiles } from './plan-files.ts';
+import { referencesProblem } from './references.ts';
 import { scheduleFormatProblem, schedulesProblem } from './schedules.ts';
 import { planProblem } from './schema.ts';
 import { programProblem } from './sound-program.ts';
+import { tilesProblem } from './whole-tiles.ts';
 
 /** Of `plan.json` alone. */
 const MOST_BYTES = 256 * 1024 ** 2;
@@ -42,7 +44,8 @@ export function loadPlan(folder: string, verify: (program: Program) => void): Lo
     return shard.schedule === undefined ? wholeSchedule(program) : loadSchedule(folder, shard.schedule, files);
   });
   const programs = executables.map((e) => e.program);
-  const problem = plan.shards.length > 1 ? schedulesProblem(plan, schedules, programs) : undefined;
+  const problem =
+    (plan.shards.length > 1 ? schedulesProblem(plan, schedules, programs) : undefined) ?? tilesProblem(programs);
   if (problem !== undefined) throw broken(folder, problem);
   return { plan, executables, schedules };
 }
@@ -126,7 +129,7 @@ function parsePlan(text: string, folder: string): Plan {
       `${folder} has plan format ${format.slice(0, 20)}, this nmc reads ${PLAN_FORMAT}`,
       'compile the model again with this nmc',
     );
-  const problem = planProblem(value);
+  const problem = planProblem(value) ?? referencesProblem(value as Plan);
   if (problem !== undefined) throw broken(folder, `${PLAN_FILE}: ${problem}`);
   return value as Plan;
 }

@@ -5,11 +5,18 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, expect, test } from 'vitest';
+import { planBytes } from '../../compiler/8-plan/build.ts';
+import { planToDot } from '../../compiler/8-plan/svg.ts';
 import { openPlan } from '../../runtime/cli/open-plan.ts';
+import { figuresOf } from '../../runtime/cli/plan-figures.ts';
+import { textOf } from '../../runtime/cli/show-plan.ts';
 import { fieldArrays } from '../../runtime/device/device.ts';
 import { referenceDevice } from '../../runtime/device/reference/reference.ts';
+import type { LoadedPlan } from '../../runtime/plan/plan-folder.ts';
 import { UserError } from '../../runtime/support/errors.ts';
 import { type Program, sizeOf } from '../../spec/program.ts';
+import { shardedPlan, THINNED } from '../support/sharded-plans.ts';
+import { SMALL_MEMORY } from '../support/small-memory.ts';
 import { forge, makePlan, remove, writeMade } from '../unit/plan/make-plan.ts';
 import { mutate, seeded } from './mutate.ts';
 
@@ -38,7 +45,7 @@ test(`${COUNT} damaged plans`, async () => {
     if (path === 'plan.json') writeFileSync(join(folder, path), damaged);
     else forge(folder, path, damaged);
     const before = performance.now();
-    const program = open(seed, damaged);
+    const program = open(folder, seed, damaged)?.executables[0]?.program;
     expect(performance.now() - before, `seed ${seed}`).toBeLessThan(1000);
     if (program === undefined) continue;
     accepted++;
@@ -48,6 +55,44 @@ test(`${COUNT} damaged plans`, async () => {
   expect(accepted).toBeLessThan(COUNT);
 }, 7_200_000);
 
+const tiled = shardedPlan(SMALL_MEMORY, 5);
+const thinned = shardedPlan(THINNED, 3);
+
+test.each([
+  ['tiles', tiled],
+  ['thinned links', thinned],
+] as const)(
+  `${COUNT} damaged plans of several shards with %s`,
+  (_, { plan, files }) => {
+    const json = planBytes(plan);
+    const place = writeMade({ plan, json, files });
+    const texts = ['plan.json', 'shards/1/program.txt', 'shards/1/schedule.json'];
+    let accepted = 0;
+    try {
+      for (let seed = FIRST_SEED; seed < FIRST_SEED + COUNT; seed++) {
+        const path = texts[seed % texts.length] ?? '';
+        const text = decode(path === 'plan.json' ? json : files.get(path));
+        const damaged = mutateLine(text, seed);
+        writeFileSync(join(place, 'plan.json'), json);
+        for (const name of texts.slice(1)) forge(place, name, files.get(name) ?? '');
+        if (path === 'plan.json') writeFileSync(join(place, path), damaged);
+        else forge(place, path, damaged);
+        const found = open(place, seed, damaged);
+        if (!found) continue;
+        accepted++;
+        // What is shown of an accepted plan is of shards that it has.
+        expect(textOf(found.plan, figuresOf(found.plan))).toContain(found.plan.model);
+        expect(planToDot(found.plan)).toContain('graph');
+      }
+    } finally {
+      remove(place);
+    }
+    expect(accepted).toBeGreaterThan(0);
+    expect(accepted).toBeLessThan(COUNT);
+  },
+  7_200_000,
+);
+
 function mutateLine(text: string, seed: number): string {
   const lines = text.split(text.includes('\n') ? '\n' : ',');
   const at = Math.floor(seeded(seed)() * lines.length);
@@ -55,10 +100,10 @@ function mutateLine(text: string, seed: number): string {
   return lines.join(text.includes('\n') ? '\n' : ',');
 }
 
-/** The program of an accepted plan. */
-function open(seed: number, damaged: string): Program | undefined {
+/** An accepted plan. */
+function open(place: string, seed: number, damaged: string): LoadedPlan | undefined {
   try {
-    return openPlan(folder).executables[0]?.program;
+    return openPlan(place);
   } catch (error) {
     if (error instanceof UserError) return undefined;
     throw new Error(`seed ${seed}: ${damaged.slice(0, 2000)}`, { cause: error });

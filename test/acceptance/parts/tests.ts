@@ -93,7 +93,12 @@ const suites: readonly Suite[] = [
     name: 'hostile-plans',
     what: 'damaged plans: changed bytes, other hashes and versions, paths outside, sizes that overflow: refused unread',
     takes: 'minutes',
-    files: () => ['test/fuzz/plan.test.ts', 'test/unit/plan', 'test/unit/partition/plan.test.ts'],
+    files: () => [
+      'test/fuzz/plan.test.ts',
+      'test/unit/plan',
+      'test/unit/partition/plan.test.ts',
+      'test/unit/partition/hostile.test.ts',
+    ],
   },
   {
     name: 'kill',

@@ -13,6 +13,7 @@ import { UserError } from '../../../runtime/support/errors.ts';
 import type { Plan } from '../../../spec/plan.ts';
 import type { ShardSchedule } from '../../../spec/schedule.ts';
 import { checked } from '../../support/check-source.ts';
+import { shardedPlan } from '../../support/sharded-plans.ts';
 import { SMALL_MEMORY } from '../../support/small-memory.ts';
 
 vi.setConfig({ testTimeout: 60_000 });
@@ -128,13 +129,7 @@ test('an unchanged schedule is accepted', () => {
 });
 
 test('a plan in which the weights of a tile lie with other tiles is read back', () => {
-  const small = checked(SMALL_MEMORY);
-  const [train] = small.trains;
-  if (!train) throw new Error('no task');
-  const staged = buildProgram({ checked: small, model: train.model, task: train, predicts: [] });
-  const result = buildShards(staged, { compiler: 'nmc', modules: [] }, 11);
-  if (result.kind !== 'plan') throw new Error(result.reason);
-  const { plan, files } = result.built;
+  const { plan, files } = shardedPlan(SMALL_MEMORY, 11);
   expect(plan.shards.some((s) => s.parameters.some((p) => /\/\d+\/\d+$/.test(p.name)))).toBe(true);
   folder = mkdtempSync(join(tmpdir(), 'shards-'));
   writePlan(folder, planBytes(plan), files);

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { openPlan } from '../../../runtime/cli/open-plan.ts';
 import { UserError } from '../../../runtime/support/errors.ts';
+import type { CpuManifest } from '../../../spec/cpu-manifest.ts';
 import type { Plan } from '../../../spec/plan.ts';
 import { printProgram } from '../../../spec/program-text.ts';
 import { changePlan, forge, makePlan, remove, writeMade } from './make-plan.ts';
@@ -124,10 +125,49 @@ describe('files', () => {
     const text = readFileSync(path, 'utf8');
     forge(folder, 'cpu/train.json', text.replace('[16,28,28]', '[16,28,29]'));
     expect(refused()).toBe('plan/format');
-    for (const wrong of ['null', '[]', '{', '{"fields":{}}', text.replace('pixels->h.w', 'pixels->x.w')]) {
+    const manifest = JSON.parse(text) as CpuManifest;
+    const [kernel] = manifest.kernels;
+    if (!kernel) throw new Error('the tiny model has no kernels');
+    const withKernel = (change: object) => JSON.stringify({ ...manifest, kernels: [{ ...kernel, ...change }] });
+    for (const wrong of [
+      'null',
+      '[]',
+      '{',
+      '{"fields":{}}',
+      text.replace('pixels->h.w', 'pixels->x.w'),
+      JSON.stringify({ ...manifest, function: 'other' }),
+      JSON.stringify({ ...manifest, outputs: [7] }),
+      JSON.stringify({ ...manifest, fields: [null] }),
+      JSON.stringify({ ...manifest, graphNames: { x: 7 } }),
+      JSON.stringify({ ...manifest, scalars: [{ op: 'system', args: [] }] }),
+      JSON.stringify({ ...manifest, kernelFields: [{ field: 'image', shape: [2 ** 31, 2 ** 31] }] }),
+      JSON.stringify({
+        ...manifest,
+        outputs: [...manifest.outputs, { output: 'x', gradient: 'x', shape: [2 ** 31, 2 ** 31] }],
+      }),
+      withKernel({ elements: 1e12 }),
+      withKernel({ elements: kernel.elements + 16 }),
+      withKernel({ tensors: [7] }),
+      withKernel({ results: ['nowhere'] }),
+      withKernel({ scalars: ['nothing'] }),
+      withKernel({ export: 7 }),
+    ]) {
       forge(folder, 'cpu/train.json', wrong);
-      expect(refused()).toBe('plan/format');
+      expect(refused(), wrong.slice(0, 200)).toBe('plan/format');
     }
+    forge(folder, 'cpu/train.json', text);
+    expect(refused()).toBe('accepted');
+  });
+
+  test('a description of no function at all', () => {
+    writeFileSync(join(folder, 'cpu/other.json'), '');
+    changePlan(folder, (plan) => ({
+      ...plan,
+      shards: plan.shards.map((s) => ({ ...s, cpu: [...s.cpu, 'cpu/other.json'] })),
+      files: [...plan.files, { path: 'cpu/other.json', sha256: '0'.repeat(64), bytes: 0 }],
+    }));
+    forge(folder, 'cpu/other.json', '{"function":"other"}');
+    expect(refused()).toBe('plan/format');
   });
 });
 
