@@ -2,6 +2,7 @@
  * The order of the forward sweep: strongly connected components of the undelayed links (Tarjan 1972), sources first.
  * Nodes of one component are in the order they were written.
  */
+import { append } from '../../spec/append.ts';
 import type { Graph, GraphLink } from './graph.ts';
 
 export interface Component {
@@ -13,7 +14,7 @@ export interface Component {
 export function components(graph: Graph): Component[] {
   const undelayed = graph.links.filter((l) => l.delay === 0);
   const outgoing = new Map<string, GraphLink[]>();
-  for (const link of undelayed) outgoing.set(link.source, [...(outgoing.get(link.source) ?? []), link]);
+  for (const link of undelayed) append(outgoing, link.source, link);
   const position = new Map(graph.nodes.map((n, i) => [n.name, i]));
   const found: Component[] = [];
   const index = new Map<string, number>();

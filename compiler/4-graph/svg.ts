@@ -2,6 +2,7 @@
  * A picture of a graph: Graphviz's language, and SVG by its layout. Shapes and line styles say everything that colours
  * say, so that the picture survives a printer and colour blindness (colours of Okabe and Ito 2008).
  */
+import { append } from '../../spec/append.ts';
 import type { Graph } from './graph.ts';
 import { insidesOf } from './insides.ts';
 import { type Arrow, type Box, type Limits, type Picture, pictureOf } from './picture.ts';
@@ -56,7 +57,7 @@ function clusterLines(boxes: readonly Box[], around: readonly string[], indent: 
   const inner = new Map<string, Box[]>();
   for (const box of boxes) {
     const name = box.clusters[depth];
-    if (name !== undefined) inner.set(name, [...(inner.get(name) ?? []), box]);
+    if (name !== undefined) append(inner, name, box);
   }
   for (const [name, members] of inner)
     lines.push(

@@ -3,6 +3,7 @@
  * Every learning rule and every prediction is made of these three.
  */
 
+import { append } from '../../spec/append.ts';
 import { sameShape } from '../../spec/program.ts';
 import type { WeightInstance } from '../3-check/checked.ts';
 import { type Graph, type GraphLink, type GraphNode, weightName } from '../4-graph/graph.ts';
@@ -112,11 +113,7 @@ function linksInto(graph: Graph, target: string): readonly GraphLink[] {
   let links = byTarget.get(graph);
   if (!links) {
     links = new Map();
-    for (const link of graph.links) {
-      const known = links.get(link.target);
-      if (known) known.push(link);
-      else links.set(link.target, [link]);
-    }
+    for (const link of graph.links) append(links, link.target, link);
     byTarget.set(graph, links);
   }
   return links.get(target) ?? [];

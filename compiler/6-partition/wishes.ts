@@ -1,4 +1,5 @@
 /** What a schedule and a mesh file ask of a cut, beside that it be fast. */
+import { append } from '../../spec/append.ts';
 import type { Graph } from '../4-graph/graph.ts';
 
 export interface Wishes {
@@ -31,8 +32,7 @@ function topClusters(graph: Graph): string[][] {
   for (const { name } of graph.nodes) {
     const at = name.indexOf('.');
     if (at < 0) continue;
-    const cluster = name.slice(0, at);
-    clusters.set(cluster, [...(clusters.get(cluster) ?? []), name]);
+    append(clusters, name.slice(0, at), name);
   }
   return [...clusters.values()];
 }

@@ -2,6 +2,7 @@
  * What changes between two plans of a model: pieces that go to another machine, and why; nodes that are cut into other
  * tiles; machines that came, went or changed; what limits the tick before and after. Machines are known by their names.
  */
+import { append } from '../../spec/append.ts';
 import type { Plan, PlanPredicted } from '../../spec/plan.ts';
 import { sizeOf } from '../../spec/program.ts';
 
@@ -108,7 +109,7 @@ const nodeOf = (piece: string): string => piece.replace(/\/\d+$/, '');
 
 function tilesOf(places: ReadonlyMap<string, string>): Map<string, string[]> {
   const tiles = new Map<string, string[]>();
-  for (const piece of places.keys()) tiles.set(nodeOf(piece), [...(tiles.get(nodeOf(piece)) ?? []), piece]);
+  for (const piece of places.keys()) append(tiles, nodeOf(piece), piece);
   return tiles;
 }
 

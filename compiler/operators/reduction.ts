@@ -1,4 +1,5 @@
 /** Operators that reduce or normalise along axes. Axes are counted from 0, or from the end when negative. */
+import { append } from '../../spec/append.ts';
 import type { Attributes, Shape } from './expr.ts';
 import { sizeOf } from './expr.ts';
 import { type Operator, type ReferenceTensor, ShapeError, showShape, type Value } from './operator.ts';
@@ -40,9 +41,7 @@ function groups(x: ReferenceTensor, axes: readonly number[], visit: (members: nu
       if (!axes.includes(axis)) group += index * stride;
       stride *= kept[axis] as number;
     }
-    const list = members.get(group);
-    if (list) list.push(e);
-    else members.set(group, [e]);
+    append(members, group, e);
   }
   for (const [group, list] of members) visit(list, group);
 }

@@ -1,4 +1,5 @@
 /** Whether the tiles on a plan's shards make up their wholes: every element of each is on one shard, and on one only. */
+import { append } from '../../spec/append.ts';
 import { type Program, type Slice, type State, sameShape, sizeOf } from '../../spec/program.ts';
 
 interface Tile {
@@ -11,10 +12,7 @@ export function tilesProblem(programs: readonly Program[]): string | undefined {
   const wholes = new Map<string, Tile[]>();
   for (const state of programs.flatMap((p) => p.states)) {
     const { slice } = state;
-    if (!slice) continue;
-    const tiles = wholes.get(slice.of);
-    if (tiles) tiles.push({ state, slice });
-    else wholes.set(slice.of, [{ state, slice }]);
+    if (slice) append(wholes, slice.of, { state, slice });
   }
   for (const [name, tiles] of wholes) {
     const problem = wholeProblem(tiles);

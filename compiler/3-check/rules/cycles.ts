@@ -1,4 +1,5 @@
 /** Cycles of undelayed links: legal, but some learning rules need a first and a last node. */
+import { append } from '../../../spec/append.ts';
 import type { Span } from '../../diagnostics/diagnostic.ts';
 import { LineTable } from '../../diagnostics/lines.ts';
 import type { Reporter } from '../../diagnostics/reporter.ts';
@@ -18,9 +19,7 @@ export function findCycle(model: ModelInstance): readonly LinkInstance[] | undef
   const out = new Map<string, LinkInstance[]>();
   for (const link of model.links) {
     if (link.delay > 0) continue;
-    const links = out.get(link.source);
-    if (links) links.push(link);
-    else out.set(link.source, [link]);
+    append(out, link.source, link);
   }
   const cyclic = nodesOnCycles(out);
   const [first] = [...cyclic];

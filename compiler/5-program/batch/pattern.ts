@@ -1,4 +1,5 @@
 /** Which names belong together: those of one array's elements, `column[3].high` and `column[4].high`. */
+import { append } from '../../../spec/append.ts';
 import type { Program, State } from '../../../spec/program.ts';
 
 /** The name with every index left open: `column[*].high`; undefined where it has none. */
@@ -15,10 +16,7 @@ export function groupBy<T>(items: Iterable<T>, key: (item: T) => string | undefi
   const groups = new Map<string, T[]>();
   for (const item of items) {
     const of = key(item);
-    if (of === undefined) continue;
-    const group = groups.get(of);
-    if (group) group.push(item);
-    else groups.set(of, [item]);
+    if (of !== undefined) append(groups, of, item);
   }
   return groups;
 }

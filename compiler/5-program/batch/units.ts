@@ -1,4 +1,5 @@
 /** Units as operations: one for all elements, with values gathered by index where elements read one another. */
+import { append } from '../../../spec/append.ts';
 import type { Op } from '../../../spec/program.ts';
 import type { Unit } from './classes.ts';
 import { alignsArguments, liftAttributes } from './lift.ts';
@@ -60,7 +61,7 @@ function emitSingle(unit: Unit, op: Op, s: Stack): void {
   for (const term of terms) {
     const place = s.placeOf(term);
     if ('id' in place) parts.push(place.id);
-    else packs.set(place.pack, [...(packs.get(place.pack) ?? []), term]);
+    else append(packs, place.pack, term);
   }
   for (const ids of packs.values())
     if (ids.length < 3) parts.push(...ids.map((id) => s.plain(id)));

@@ -4,6 +4,7 @@
  * K = x·xᵀ, made once, a tick costs B²·n instead of 2·B·n0·n, and W itself is needed only at the end. Exact
  * (semantics.md, equation 12).
  */
+import { append } from '../../../spec/append.ts';
 import type { Block, Carry, Op, ProgramFunction, Shape } from '../../../spec/program.ts';
 import { Definitions, freshNames } from './definitions.ts';
 
@@ -74,12 +75,6 @@ function bodyOf({ carries, ops }: Block): Body {
     readers,
     nexts,
   };
-}
-
-function append<T>(lists: Map<string, T[]>, key: string, item: T): void {
-  const list = lists.get(key);
-  if (list) list.push(item);
-  else lists.set(key, [item]);
 }
 
 function match(carry: Carry, { carries, ops, readers: readersOf, nexts }: Body, known: Definitions): Match | undefined {

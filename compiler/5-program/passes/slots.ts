@@ -2,6 +2,7 @@
  * Buffer reuse: every operation gets a slot, and operations whose results are never alive together share one. A linear
  * scan over the blocks; what a repeated body reads from outside stays alive until its last iteration.
  */
+import { append } from '../../../spec/append.ts';
 import { type Op, type ProgramFunction, sizeOf } from '../../../spec/program.ts';
 
 export function assignSlots(f: ProgramFunction): ProgramFunction {
@@ -20,14 +21,14 @@ export function assignSlots(f: ProgramFunction): ProgramFunction {
       alive.delete(released);
     }
     ended.sort((a, b) => b.made - a.made);
-    for (const { size, slot } of ended) push(free, size, slot);
+    for (const { size, slot } of ended) append(free, size, slot);
   };
   const blocks = f.blocks.map((block) => {
     const ops = block.ops.map((op): Op => {
       release();
       const size = sizeOf(op.shape);
       const slot = free.get(size)?.pop() ?? count++;
-      push(alive, lastUse.get(op.id) ?? position, { slot, size, made: made++ });
+      append(alive, lastUse.get(op.id) ?? position, { slot, size, made: made++ });
       position++;
       return { ...op, slot };
     });
@@ -41,12 +42,6 @@ interface Held {
   readonly slot: number;
   readonly size: number;
   readonly made: number;
-}
-
-function push<T>(lists: Map<number, T[]>, key: number, item: T): void {
-  const list = lists.get(key);
-  if (list) list.push(item);
-  else lists.set(key, [item]);
 }
 
 /** Position of the last operation (or end of a block) that reads each value. */

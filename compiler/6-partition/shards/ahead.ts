@@ -2,6 +2,7 @@
  * What every shard makes for itself is made anew by each segment that reads it. Where that is work (the mask of a link
  * without own weights), it is made once a batch, in front of the first loop or segment that reads it, and held.
  */
+import { append } from '../../../spec/append.ts';
 import type { Op } from '../../../spec/program.ts';
 import { isOperator, operators } from '../../operators/table.ts';
 import { type DraftSegment, type DraftStage, newSegment } from './stages.ts';
@@ -29,7 +30,7 @@ export function makeAhead(values: FunctionValues, stages: readonly DraftStage[])
     const origin = values.origin(id);
     if (origin.kind !== 'op' || (readings.get(id) ?? 0) < 2) continue;
     const own = ahead.get(stage) ?? new Map<number, Op[]>();
-    own.set(segment, [...(own.get(segment) ?? []), origin.op]);
+    append(own, segment, origin.op);
     ahead.set(stage, own);
   }
   for (const [stage, own] of ahead)

@@ -3,6 +3,7 @@
  * others in phase p + 1. What others wait for is made as early as it can be; all else waits for the last phase, where
  * the weights move too, so that no operation of a tick reads a weight that has moved already.
  */
+import { append } from '../../../spec/append.ts';
 import type { Op } from '../../../spec/program.ts';
 import type { ShardPart } from './needs.ts';
 import type { Homes } from './place.ts';
@@ -93,12 +94,7 @@ function phasesOfBlock(
 /** The shards that make each value of a block, its own and those that make it again for themselves. */
 function makersOf(parts: readonly ShardPart[], block: number): Map<string, number[]> {
   const makers = new Map<string, number[]>();
-  for (const { shard, ops } of parts)
-    for (const { id } of ops[block] ?? []) {
-      const known = makers.get(id);
-      if (known) known.push(shard);
-      else makers.set(id, [shard]);
-    }
+  for (const { shard, ops } of parts) for (const { id } of ops[block] ?? []) append(makers, id, shard);
   return makers;
 }
 

@@ -1,4 +1,5 @@
 /** What a function's values are: who makes each, who reads it, what is the same everywhere. */
+import { append } from '../../../spec/append.ts';
 import {
   type Carry,
   type Op,
@@ -43,11 +44,7 @@ export class FunctionValues {
       for (const op of b.ops) {
         this.define(op.id, { kind: 'op', op, block }, op.shape);
         this.places.set(op, this.places.size);
-        for (const arg of new Set(op.args)) {
-          const known = this.reading.get(arg);
-          if (known) known.push(op);
-          else this.reading.set(arg, [op]);
-        }
+        for (const arg of new Set(op.args)) append(this.reading, arg, op);
       }
     });
   }

@@ -3,6 +3,7 @@
  * one product and goes, but for this step, only into others: kept as rate · e, it and all of them take the factor along
  * for nothing, where a node of its own costs a tenth of a small product.
  */
+import { append } from '../../../spec/append.ts';
 import type { Op } from '../../../spec/program.ts';
 
 /** One step, as rate · (error - feedback ∘ slope), by the names of its operations. */
@@ -85,12 +86,7 @@ class Graph {
   constructor(ops: readonly Op[], kept: ReadonlySet<string>) {
     this.#definitions = new Map(ops.map((op) => [op.id, op]));
     this.#kept = kept;
-    for (const op of ops)
-      for (const arg of op.args) {
-        const users = this.#users.get(arg);
-        if (users) users.push(op);
-        else this.#users.set(arg, [op]);
-      }
+    for (const op of ops) for (const arg of op.args) append(this.#users, arg, op);
   }
 
   definition(id: string | undefined, name: string): Op | undefined {

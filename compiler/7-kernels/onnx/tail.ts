@@ -2,6 +2,7 @@
  * What changes the weights once their gradients are there: element-wise chains at the end of a function, which leave
  * the ONNX graph and become vector kernels over the same memory.
  */
+import { append } from '../../../spec/append.ts';
 import { type Op, type ProgramFunction, type ScalarExpr, sizeOf } from '../../../spec/program.ts';
 import { isVectorOperator } from '../wasm/elementwise.ts';
 
@@ -78,11 +79,7 @@ function components(tail: readonly Op[]): Op[][] {
   };
   for (const op of tail) for (const arg of op.args) if (root.has(arg)) root.set(find(arg), find(op.id));
   const groups = new Map<string, Op[]>();
-  for (const op of tail) {
-    const group = groups.get(find(op.id));
-    if (group) group.push(op);
-    else groups.set(find(op.id), [op]);
-  }
+  for (const op of tail) append(groups, find(op.id), op);
   return [...groups.values()];
 }
 
@@ -91,11 +88,7 @@ type Update = TailChain['updates'][number];
 /** Every value's updates, with their places in the function. */
 function updatesByValue(f: ProgramFunction): Map<string, { place: number; update: Update }[]> {
   const found = new Map<string, { place: number; update: Update }[]>();
-  for (const [place, update] of f.updates.entries()) {
-    const others = found.get(update.value);
-    if (others) others.push({ place, update });
-    else found.set(update.value, [{ place, update }]);
-  }
+  for (const [place, update] of f.updates.entries()) append(found, update.value, { place, update });
   return found;
 }
 

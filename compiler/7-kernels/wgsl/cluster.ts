@@ -6,6 +6,7 @@
  * A kernel runs at the place of its first operation. An operation joins the kernel that makes the last of its arguments:
  * all its other arguments are there by then.
  */
+import { append } from '../../../spec/append.ts';
 import { MOST_BINDINGS, MOST_SCALARS } from '../../../spec/kernels.ts';
 import { sizeOf } from '../../../spec/program.ts';
 import { type Flat, type FlatOp, inMemory } from './flat.ts';
@@ -56,12 +57,7 @@ interface Users {
 
 function usersOf(flat: Flat): Users {
   const of = new Map<string, FlatOp[]>();
-  for (const op of flat.ops)
-    for (const { base } of op.uses) {
-      const list = of.get(base);
-      if (list) list.push(op);
-      else of.set(base, [op]);
-    }
+  for (const op of flat.ops) for (const { base } of op.uses) append(of, base, op);
   return { of, wanted: new Set([...flat.updates, ...flat.results].map((each) => each.value)) };
 }
 
