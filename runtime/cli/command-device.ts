@@ -19,6 +19,7 @@ export async function commandDevice(name: string): Promise<Device> {
         read: (state) => session.read(state),
         run: (called, inputs, position) => session.run(called, inputs, position),
         prepare: (called) => session.prepare(called),
+        keep: async (called, samples) => session.keep?.(called, samples),
         close: async () => {
           times?.print();
           await session.close();

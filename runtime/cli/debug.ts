@@ -48,17 +48,22 @@ export function timedShard(shard: Shard, flopsOf: (functionName: string) => numb
   if (!shows('timing')) return shard;
   const times = new Map<string, { runs: number; milliseconds: number }>();
   let free = 0;
+  const clocked = async <T>(name: string, run: () => Promise<T>): Promise<T> => {
+    const asked = performance.now();
+    const results = await run();
+    const end = performance.now();
+    const seen = times.get(name) ?? { runs: 0, milliseconds: 0 };
+    // Calls wait for each other: a run begins when it is asked for and the one before has ended.
+    times.set(name, { runs: seen.runs + 1, milliseconds: seen.milliseconds + end - Math.max(asked, free) });
+    free = end;
+    return results;
+  };
   return {
     ...shard,
-    run: async (name, inputs, position) => {
-      const asked = performance.now();
-      const results = await shard.run(name, inputs, position);
-      const end = performance.now();
-      const seen = times.get(name) ?? { runs: 0, milliseconds: 0 };
-      // Calls wait for each other: a run begins when it is asked for and the one before has ended.
-      times.set(name, { runs: seen.runs + 1, milliseconds: seen.milliseconds + end - Math.max(asked, free) });
-      free = end;
-      return results;
+    run: (name, inputs, position) => clocked(name, () => shard.run(name, inputs, position)),
+    keep: async (name, samples) => {
+      const kept = await shard.keep?.(name, samples);
+      return kept && { ...kept, run: (...call) => clocked(name, () => kept.run(...call)) };
     },
     close: async () => {
       for (const [name, { runs, milliseconds }] of times) {

@@ -23,7 +23,9 @@ export interface FeedPosition {
 export interface Batch extends FeedPosition {
   /** Samples in this batch; the last of an epoch may have fewer. */
   readonly count: number;
-  /** `count` rows of each field. They belong to the reader until `release`. */
+  /** The numbers of its samples in the data set. */
+  readonly rows: Uint32Array;
+  /** Nothing in it where `known` said that the rows need not be fetched: otherwise `count` rows of each field. They belong to the reader until `release`. */
   readonly fields: Readonly<Record<string, FieldArray>>;
   /** Gives the buffers back. A reader that holds `ahead + 1` batches gets no more. */
   release(): void;
@@ -32,6 +34,8 @@ export interface Batch extends FeedPosition {
 export interface FeedOptions {
   /** Batches kept ready (default 3). */
   readonly ahead?: number;
+  /** Batches of which the reader wants the numbers alone; asked when a batch is begun. */
+  readonly known?: (rows: Uint32Array) => boolean;
 }
 
 /** Rows copied between two looks at the clock, and how long one turn may take before others get theirs. */
@@ -41,7 +45,8 @@ const TURN_MS = 4;
 /** A batch being filled: `done` of its rows are there. */
 interface Draft extends FeedPosition {
   readonly indices: Uint32Array;
-  readonly buffers: FieldArray[];
+  /** None for a batch whose rows need not be fetched. */
+  readonly buffers: FieldArray[] | undefined;
   done: number;
 }
 
@@ -56,7 +61,7 @@ export function feedBatches(
   from: FeedPosition = { epoch: 0, batch: 0 },
   options: FeedOptions = {},
 ): AsyncIterableIterator<Batch> {
-  return new Feed(dataset, order, fieldNames, from, options.ahead ?? 3);
+  return new Feed(dataset, order, fieldNames, from, options);
 }
 
 class Feed implements AsyncIterableIterator<Batch> {
@@ -69,6 +74,7 @@ class Feed implements AsyncIterableIterator<Batch> {
   readonly #ready: Draft[] = [];
   #epochOrder: { epoch: number; order: BatchOrder } | undefined;
   #buffersMade = 0;
+  readonly #known: (rows: Uint32Array) => boolean;
   #next: FeedPosition;
   #draft: Draft | undefined;
   #scheduled = false;
@@ -76,11 +82,12 @@ class Feed implements AsyncIterableIterator<Batch> {
   #failure: unknown;
   #waiting: (() => void) | undefined;
 
-  constructor(dataset: Dataset, order: FeedOrder, names: readonly string[], from: FeedPosition, ahead: number) {
+  constructor(dataset: Dataset, order: FeedOrder, names: readonly string[], from: FeedPosition, options: FeedOptions) {
     this.#dataset = dataset;
     this.#order = order;
     this.#fields = names.map((name) => findField(dataset, name));
-    this.#ahead = ahead;
+    this.#ahead = options.ahead ?? 3;
+    this.#known = options.known ?? (() => false);
     this.#perEpoch = batchCount(dataset.length, order.batch, order.dropLast);
     this.#next = normalise(from, this.#perEpoch);
     this.#schedule();
@@ -122,18 +129,18 @@ class Feed implements AsyncIterableIterator<Batch> {
     const count = draft.indices.length;
     const full = count === this.#order.batch;
     const fields: Record<string, FieldArray> = {};
-    this.#fields.forEach((field, f) => {
-      const buffer = draft.buffers[f] as FieldArray;
+    draft.buffers?.forEach((buffer, f) => {
+      const field = this.#fields[f] as Field;
       fields[field.name] = full ? buffer : buffer.subarray(0, count * sizeOf(field));
     });
     let held = true;
     const release = (): void => {
       if (!held) return;
       held = false;
-      this.#free.push(draft.buffers);
+      if (draft.buffers) this.#free.push(draft.buffers);
       this.#schedule();
     };
-    return { epoch: draft.epoch, batch: draft.batch, count, fields, release };
+    return { epoch: draft.epoch, batch: draft.batch, count, rows: draft.indices, fields, release };
   }
 
   #exhausted(): boolean {
@@ -188,7 +195,8 @@ class Feed implements AsyncIterableIterator<Batch> {
   #begin(): Draft {
     const { epoch, batch } = this.#next;
     this.#next = normalise({ epoch, batch: batch + 1 }, this.#perEpoch);
-    return { epoch, batch, indices: this.#indices(epoch, batch), buffers: this.#takeBuffers(), done: 0 };
+    const indices = this.#indices(epoch, batch);
+    return { epoch, batch, indices, buffers: this.#known(indices) ? undefined : this.#takeBuffers(), done: 0 };
   }
 
   #indices(epoch: number, batch: number): Uint32Array {
@@ -207,11 +215,13 @@ class Feed implements AsyncIterableIterator<Batch> {
   }
 
   #step(draft: Draft): boolean {
+    const { buffers } = draft;
+    if (!buffers) return true;
     const end = Math.min(draft.indices.length, draft.done + ROWS_PER_STEP);
     const rows = draft.indices.subarray(draft.done, end);
     this.#fields.forEach((field, f) => {
       const size = sizeOf(field);
-      this.#dataset.gather(field.name, rows, (draft.buffers[f] as FieldArray).subarray(draft.done * size, end * size));
+      this.#dataset.gather(field.name, rows, (buffers[f] as FieldArray).subarray(draft.done * size, end * size));
     });
     draft.done = end;
     return end === draft.indices.length;

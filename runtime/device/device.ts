@@ -51,7 +51,28 @@ export interface DeviceSession {
   run(name: string, inputs: Readonly<Record<string, RunInput>>, position: Position): Promise<Record<string, Tensor>>;
   /** Begins to load a function that will run soon; calls made meanwhile wait for it. */
   prepare(name: string): void;
+  /**
+   * For a function that reads one data set of so many samples again and again. Absent where an upload costs nothing.
+   * @returns nothing where the device has no room for them
+   */
+  keep?(name: string, samples: number): Promise<SampleRunner | undefined>;
   close(): Promise<void>;
+}
+
+/** Runs a function on samples that the device keeps. */
+export interface SampleRunner {
+  /** Whether the device has seen all of these samples: then `run` needs only their numbers. */
+  has(rows: Uint32Array): boolean;
+  /**
+   * As `DeviceSession.run`, with the same bits.
+   * @param rows numbers of the samples in the data set, one for each of the batch; never changed
+   * @param inputs as `run` takes them, where `has` says no
+   */
+  run(
+    rows: Uint32Array,
+    inputs: Readonly<Record<string, RunInput>> | undefined,
+    position: Position,
+  ): Promise<Record<string, Tensor>>;
 }
 
 /** The array that holds a field of each type. */

@@ -4,7 +4,7 @@ import { initialValues, joinMembers, keepConnections } from '../../spec/initiali
 import { memberStates, type ProgramFunction, type State, sizeOf } from '../../spec/program.ts';
 import { cutFrom } from '../../spec/slices.ts';
 import type { Standardization } from '../data/statistics.ts';
-import type { Device, DeviceSession, Executable, FieldData, Position, Tensor } from '../device/device.ts';
+import type { Device, DeviceSession, Executable, FieldData, Position, SampleRunner, Tensor } from '../device/device.ts';
 import type { NamedTensor } from '../store/safetensors.ts';
 import { EnvironmentError, UserError } from '../support/errors.ts';
 import { formatBytes } from '../support/format-numbers.ts';
@@ -13,6 +13,8 @@ import type { Drawn } from './draw-states.ts';
 export interface Shard {
   readonly executable: Executable;
   run(name: string, inputs: Readonly<Record<string, FieldData>>, position: Position): Promise<Record<string, Tensor>>;
+  /** As `DeviceSession.keep`. */
+  keep?(name: string, samples: number): Promise<SampleRunner | undefined>;
   /**
    * Every state that training continues from, parameters apart from the rest.
    * @param from `start` before anything ran: what still is zero as on any device that was just opened is left out
@@ -62,6 +64,10 @@ export async function openShard(
   return {
     executable,
     run: async (name, inputs, position) => separate(functions.get(name), await session.run(name, inputs, position)),
+    keep: async (name, samples) => {
+      const kept = await session.keep?.(name, samples);
+      return kept && { ...kept, run: async (...call) => separate(functions.get(name), await kept.run(...call)) };
+    },
     save: async (from) => saveStates(session, states, from),
     close: () => session.close(),
   };

@@ -6,7 +6,7 @@ import type { Plan, PlanTraining } from '../../spec/plan.ts';
 import type { Dataset } from '../data/dataset.ts';
 import { feedBatches } from '../data/feed.ts';
 import { batchCount } from '../data/order.ts';
-import type { FieldData, Position, Tensor } from '../device/device.ts';
+import type { FieldData, Position, SampleRunner, Tensor } from '../device/device.ts';
 import type { RunState, TrainingRun } from '../store/run-folder.ts';
 import { UserError } from '../support/errors.ts';
 import { accuracyOf, type CheckResult, predictionOf, runChecks } from './checks.ts';
@@ -73,7 +73,7 @@ const IN_FLIGHT = 2;
 const SNAPSHOT_MILLISECONDS = 60_000;
 
 export async function train(options: TrainingOptions): Promise<TrainingEnd> {
-  const { training, data, epochs, observer, run } = options;
+  const { training, data, epochs, observer, run, shard } = options;
   const batches = batchCount(data.train.length, training.batch, true);
   const from = run.resumedFrom;
   let totals = totalsFrom(from.totals);
@@ -81,11 +81,13 @@ export async function train(options: TrainingOptions): Promise<TrainingEnd> {
     run.saveSnapshot(
       await stateOf(options, { epoch, batch, update: epoch * batches + batch, finished: false }, totals),
     );
+  // Steps of a sequence are cut from what was fed.
+  const kept = training.sequence === undefined ? await shard.keep?.('train', data.train.length) : undefined;
   let measured: CheckResult[] = [];
   for (let epoch = from.epoch; epoch < epochs; epoch++) {
     const firstBatch = epoch === from.epoch ? from.batch : 0;
     observer.epochStarted(epoch + 1, epochs, batches, firstBatch);
-    const stoppedAt = await trainEpoch(options, epoch, firstBatch, batches, totals);
+    const stoppedAt = await trainEpoch(options, epoch, firstBatch, batches, totals, kept);
     if (stoppedAt < batches) {
       await save(epoch, stoppedAt);
       return { kind: 'interrupted' };
@@ -107,7 +109,7 @@ export async function train(options: TrainingOptions): Promise<TrainingEnd> {
     run.finishEpoch({ epoch: report.epoch, energy: report.energy, ...extraMetrics(report) }, state);
     observer.epochDone(report);
   }
-  const { plan, shard } = options;
+  const { plan } = options;
   const checks = await unlessStopped(runChecks(plan, shard, data.checks, (name) => watchOf(options, name), measured));
   // The last epoch's snapshot is there already.
   if (!checks) return { kind: 'interrupted' };
@@ -134,6 +136,7 @@ async function trainEpoch(
   firstBatch: number,
   batches: number,
   totals: Totals,
+  kept: SampleRunner | undefined,
 ): Promise<number> {
   const { training, shard, data, seed, epochs, observer, stopRequested, now, run } = options;
   const names = training.inputs.map((f) => f.name);
@@ -145,16 +148,19 @@ async function trainEpoch(
   let samples = 0;
   let finished = firstBatch;
   if (firstBatch >= batches) return batches;
-  for await (const fed of feedBatches(data.train, order, names, { epoch, batch: firstBatch })) {
+  const known = kept ? { known: (rows: Uint32Array) => kept.has(rows) } : {};
+  for await (const fed of feedBatches(data.train, order, names, { epoch, batch: firstBatch }, known)) {
     const inputs: Record<string, FieldData> = {};
     for (const name of names) inputs[name] = fed.fields[name] as FieldData;
     const { ticks } = training;
     const at = { epoch, batch, directory: run.directory, ...(ticks === undefined ? {} : { ticks }) };
+    const runOf = (fields: Record<string, FieldData>, position: Position): Promise<Record<string, Tensor>> =>
+      kept ? kept.run(fed.rows, fields, position) : shard.run('train', fields, position);
     const steps = stepsOf(training, inputs, { batch: epoch * batches + batch, batches: epochs * batches });
     // Of a sequence each step counts as its share of the samples.
     const share = training.batch / steps.length;
     const runs = steps.map(({ fields, position }) =>
-      shard.run('train', fields, position).then((results) => addResults(totals, results, share, at)),
+      runOf(fields, position).then((results) => addResults(totals, results, share, at)),
     );
     const done = Promise.all(runs).then(() => {
       samples += training.batch;

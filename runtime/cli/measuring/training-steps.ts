@@ -14,7 +14,7 @@ const FILE = 'bench.pcn';
 const BATCHES = 1_000_000;
 
 export interface TrainingSteps {
-  /** Trains on one batch, always the same, and waits for its end. */
+  /** Trains on one batch, always the same, and waits for its end. A device that can keeps it from the first step on. */
   step(): Promise<void>;
   close(): Promise<void>;
 }
@@ -29,14 +29,18 @@ export async function openTraining(text: string, device: Device): Promise<Traini
   const session = await device.open({ program, files: await formsOf(device, program) });
   for (const state of program.states) await session.write(state.id, initialValues(state, 1));
   const inputs: Record<string, FieldData> = {};
-  for (const { field, shape } of program.functions.find((f) => f.name === 'train')?.inputs ?? []) {
+  const train = program.functions.find((f) => f.name === 'train');
+  for (const { field, shape } of train?.inputs ?? []) {
     const random = stream(0, field);
     inputs[field] = Float32Array.from({ length: sizeOf(shape) }, (_, i) => random.normal(i));
   }
+  const rows = Uint32Array.from({ length: train?.batch ?? 0 }, (_, i) => i);
+  const kept = await session.keep?.('train', rows.length);
   let batch = 0;
   return {
     step: async () => {
-      await session.run('train', inputs, { batch: batch++, batches: BATCHES });
+      const position = { batch: batch++, batches: BATCHES };
+      await (kept ? kept.run(rows, inputs, position) : session.run('train', inputs, position));
     },
     close: () => session.close(),
   };

@@ -3,6 +3,46 @@ import type { Region } from '../../../spec/kernels.ts';
 
 /** Bytes that go into the small classes of the ring; larger ones are made to measure. */
 const SMALLEST = 256;
+/** Each copy is a call of its own: neighbours come back together where no more than this lies between them. */
+const MOST_BETWEEN = 1024;
+
+/** Part of an arena, in bytes, and where it lies in what comes back. */
+interface Copied {
+  readonly buffer: GPUBuffer;
+  readonly offset: number;
+  readonly size: number;
+  readonly at: number;
+}
+
+/** What comes back together, worked out once for all runs. */
+export interface BackPlan {
+  readonly bytes: number;
+  readonly copied: readonly Copied[];
+  /** Of each region: in bytes from the beginning, and in elements. */
+  readonly places: readonly { readonly at: number; readonly elements: number }[];
+}
+
+export function planBack(regions: readonly Region[], arena: (name: string) => GPUBuffer): BackPlan {
+  const copied: Copied[] = [];
+  const places = new Map<Region, number>();
+  let bytes = 0;
+  for (const r of [...regions].sort((a, b) => a.offset - b.offset)) {
+    const [buffer, offset, size] = [arena(r.arena), r.offset * 4, r.elements * 4];
+    const last = copied.findIndex((c) => c.buffer === buffer && c.at + c.size === bytes);
+    const before = copied[last];
+    const end = before ? before.offset + before.size : Number.NaN;
+    if (before && offset >= end && offset - end <= MOST_BETWEEN) {
+      copied[last] = { ...before, size: offset + size - before.offset };
+      places.set(r, before.at + offset - before.offset);
+      bytes = before.at + offset + size - before.offset;
+    } else {
+      copied.push({ buffer, offset, size, at: bytes });
+      places.set(r, bytes);
+      bytes += size;
+    }
+  }
+  return { bytes, copied, places: regions.map((r) => ({ at: places.get(r) ?? 0, elements: r.elements })) };
+}
 
 export class ReadBack {
   private readonly device: GPUDevice;
@@ -14,31 +54,19 @@ export class ReadBack {
   }
 
   /**
-   * Records copies of regions, and returns how to fetch them once the commands were submitted.
+   * Records the copies, and returns how to fetch them once the commands were submitted.
    * @returns one array for each region
    */
-  copy(
-    encoder: GPUCommandEncoder,
-    regions: readonly Region[],
-    arena: (name: string) => GPUBuffer,
-  ): () => Promise<Float32Array[]> {
-    const total = regions.reduce((sum, r) => sum + r.elements * 4, 0);
-    const buffer = this.take(total);
-    let at = 0;
-    for (const r of regions) {
-      encoder.copyBufferToBuffer(arena(r.arena), r.offset * 4, buffer, at, r.elements * 4);
-      at += r.elements * 4;
-    }
+  copy(encoder: GPUCommandEncoder, { bytes, copied, places }: BackPlan): () => Promise<Float32Array[]> {
+    const buffer = this.take(bytes);
+    for (const c of copied) encoder.copyBufferToBuffer(c.buffer, c.offset, buffer, c.at, c.size);
     return async () => {
       await buffer.mapAsync(GPUMapMode.READ);
-      const all = new Float32Array(buffer.getMappedRange(0, total).slice(0));
+      const mapped = buffer.getMappedRange(0, bytes);
+      const values = places.map(({ at, elements }) => new Float32Array(mapped, at, elements).slice());
       buffer.unmap();
       this.give(buffer);
-      let from = 0;
-      return regions.map((r) => {
-        from += r.elements;
-        return all.slice(from - r.elements, from);
-      });
+      return values;
     };
   }
 
@@ -57,7 +85,9 @@ export class ReadBack {
   }
 
   private give(buffer: GPUBuffer): void {
-    this.free.set(buffer.size, [...(this.free.get(buffer.size) ?? []), buffer]);
+    const free = this.free.get(buffer.size);
+    if (free) free.push(buffer);
+    else this.free.set(buffer.size, [buffer]);
   }
 
   destroy(): void {

@@ -21,13 +21,15 @@ import {
   fieldArrays,
   type Position,
   type RunInput,
+  type SampleRunner,
   type Tensor,
 } from '../device.ts';
 import { DeviceArenas } from './arenas.ts';
 import type { Gpu } from './gpu.ts';
+import { type KeptSamples, keepSamples } from './kept.ts';
 import { Pipelines } from './pipelines.ts';
 import { type KernelTiming, Profiler } from './profiler.ts';
-import { ReadBack } from './read-back.ts';
+import { type BackPlan, planBack, ReadBack } from './read-back.ts';
 
 export interface SessionOptions {
   /** For tests: fills what a run computes with what is no number, before every run. */
@@ -56,7 +58,15 @@ interface Loaded {
   readonly steps: readonly Step[];
   readonly scalars: GPUBuffer | undefined;
   readonly copies: readonly { readonly from: Stretch; readonly to: Stretch }[];
-  readonly results: readonly Region[];
+  readonly results: BackPlan;
+}
+
+/** A batch by the numbers of its samples. */
+interface Picked {
+  readonly samples: KeptSamples;
+  readonly rows: Uint32Array;
+  /** All of them are there: nothing is uploaded. */
+  readonly known: boolean;
 }
 
 /** Where the scalars of one dispatch may begin. */
@@ -67,7 +77,7 @@ export async function openSession(
   gpu: Gpu,
   files: ReadonlyMap<string, Uint8Array>,
   options: SessionOptions = {},
-): Promise<DeviceSession> {
+): Promise<Required<DeviceSession>> {
   const kernels = readKernels(files);
   const arenas = new DeviceArenas(gpu.device);
   await arenas.create(gpu, kernels);
@@ -87,7 +97,7 @@ function readKernels(files: ReadonlyMap<string, Uint8Array>): KernelProgram {
   return kernels;
 }
 
-class WebGpuSession implements DeviceSession {
+class WebGpuSession implements Required<DeviceSession> {
   private readonly gpu: Gpu;
   private readonly kernels: KernelProgram;
   private readonly arenas: DeviceArenas;
@@ -96,7 +106,8 @@ class WebGpuSession implements DeviceSession {
   private readonly back: ReadBack;
   private readonly states: ReadonlyMap<string, Region>;
   private readonly functions = new Map<string, Promise<Loaded>>();
-  private readonly others: GPUBuffer[] = [];
+  private readonly others: { destroy(): void }[] = [];
+  private readonly arena = (name: string): GPUBuffer => this.arenas.get(name);
   private readonly ready = new Map<string, Loaded>();
   private queue: Promise<unknown> = Promise.resolve();
   /** Calls that wait in the queue. */
@@ -132,7 +143,7 @@ class WebGpuSession implements DeviceSession {
     const region = this.state(state);
     const fetch = await this.inTurn(async () => {
       const encoder = this.gpu.device.createCommandEncoder();
-      const copied = this.back.copy(encoder, [region], (name) => this.arenas.get(name));
+      const copied = this.back.copy(encoder, planBack([region], this.arena));
       this.gpu.device.queue.submit([encoder.finish()]);
       return { copied };
     });
@@ -140,20 +151,47 @@ class WebGpuSession implements DeviceSession {
     return values;
   }
 
-  async run(
+  run(
     name: string,
     inputs: Readonly<Record<string, RunInput>>,
     position: Position,
+  ): Promise<Record<string, Float32Array>> {
+    return this.start(name, inputs, position);
+  }
+
+  async keep(name: string, samples: number): Promise<SampleRunner | undefined> {
+    const { inputs } = await this.load(name);
+    const kept = await this.inTurn(() => keepSamples(this.gpu, inputs, samples));
+    if (!kept) return undefined;
+    this.others.push(kept);
+    return {
+      has: (rows) => kept.has(rows),
+      run: (rows, given, position) => {
+        const known = kept.has(rows);
+        if (!known && !given) throw new Error(`${name} is given numbers of samples that the device has not seen`);
+        kept.note(rows);
+        return this.start(name, known || !given ? {} : given, position, { samples: kept, rows, known });
+      },
+    };
+  }
+
+  private async start(
+    name: string,
+    inputs: Readonly<Record<string, RunInput>>,
+    position: Position,
+    picked?: Picked,
   ): Promise<Record<string, Float32Array>> {
     const ready = this.ready.get(name);
     // Nothing is in front of it: the inputs go straight to the device, without a copy that waits for its turn.
     if (ready && this.waiting === 0) {
       this.assertAlive();
-      return this.fetched(ready, this.submit(ready, inputs, position));
+      return this.fetched(ready, this.submit(ready, inputs, position, picked));
     }
     const copies = Object.fromEntries(Object.entries(inputs).map(([field, data]) => [field, data.slice()]));
     const loading = this.load(name);
-    const { finish } = await this.inTurn(async () => ({ finish: this.submit(await loading, copies, position) }));
+    const { finish } = await this.inTurn(async () => ({
+      finish: this.submit(await loading, copies, position, picked),
+    }));
     return this.fetched(await loading, finish);
   }
 
@@ -171,7 +209,7 @@ class WebGpuSession implements DeviceSession {
     await this.gpu.device.queue.onSubmittedWorkDone().catch(() => undefined);
     this.arenas.destroy();
     this.back.destroy();
-    for (const buffer of this.others) buffer.destroy();
+    for (const each of this.others) each.destroy();
   }
 
   /** Writes, dispatches and copies of one run: what stays is to fetch its results. */
@@ -179,25 +217,23 @@ class WebGpuSession implements DeviceSession {
     loaded: Loaded,
     inputs: Readonly<Record<string, RunInput>>,
     position: Position,
+    picked: Picked | undefined,
   ): () => Promise<Float32Array[]> {
     const { device } = this.gpu;
     const { f } = loaded;
     if (this.options.poison) this.arenas.poison();
-    for (const { input, elements, to } of loaded.inputs) {
-      const data = inputs[input.field];
-      if (data?.length !== elements) throw new Error(`${f.name} wants ${elements} elements of ${input.field}`);
-      device.queue.writeBuffer(to.buffer, to.offset, wholeWords(data, input.type));
-    }
+    if (!picked?.known) this.upload(loaded, inputs);
+    picked?.samples.write(picked.rows);
     if (loaded.scalars) device.queue.writeBuffer(loaded.scalars, 0, scalarValues(f, position));
-    const encoder = device.createCommandEncoder({ label: f.name });
+    const encoder = device.createCommandEncoder();
     const profiler =
       this.options.profile && device.features.has('timestamp-query')
         ? new Profiler(device, loaded.steps.length)
         : undefined;
-    this.encode(encoder, loaded.steps, profiler);
+    this.encode(encoder, loaded.steps, picked, profiler);
     for (const { from, to } of loaded.copies)
       encoder.copyBufferToBuffer(from.buffer, from.offset, to.buffer, to.offset, from.size);
-    const fetch = this.back.copy(encoder, loaded.results, (arena) => this.arenas.get(arena));
+    const fetch = this.back.copy(encoder, loaded.results);
     const timed = profiler?.resolve(encoder);
     device.queue.submit([encoder.finish()]);
     if (!timed) return fetch;
@@ -208,7 +244,24 @@ class WebGpuSession implements DeviceSession {
     };
   }
 
-  private encode(encoder: GPUCommandEncoder, steps: readonly Step[], profiler: Profiler | undefined): void {
+  private upload({ f, inputs }: Loaded, given: Readonly<Record<string, RunInput>>): void {
+    for (const { input, elements, to } of inputs) {
+      const data = given[input.field];
+      if (data?.length !== elements) throw new Error(`${f.name} wants ${elements} elements of ${input.field}`);
+      this.gpu.device.queue.writeBuffer(to.buffer, to.offset, wholeWords(data, input.type));
+    }
+  }
+
+  private encode(
+    encoder: GPUCommandEncoder,
+    steps: readonly Step[],
+    picked: Picked | undefined,
+    profiler: Profiler | undefined,
+  ): void {
+    const begin = (pass: GPUComputePassEncoder): void => {
+      if (picked?.known) picked.samples.take(pass);
+      else picked?.samples.keep(pass);
+    };
     let set: GPUComputePipeline | undefined;
     const carryOut = (pass: GPUComputePassEncoder, { pipeline, group, groups }: Step): void => {
       if (pipeline !== set) pass.setPipeline(pipeline);
@@ -219,6 +272,9 @@ class WebGpuSession implements DeviceSession {
       else pass.dispatchWorkgroups(groups[0], groups[1], groups[2]);
     };
     if (profiler) {
+      const pass = encoder.beginComputePass();
+      begin(pass);
+      pass.end();
       steps.forEach((step, i) => {
         const pass = encoder.beginComputePass(profiler.pass(i));
         set = undefined;
@@ -228,6 +284,7 @@ class WebGpuSession implements DeviceSession {
       return;
     }
     const pass = encoder.beginComputePass();
+    begin(pass);
     for (const step of steps) carryOut(pass, step);
     pass.end();
   }
@@ -288,7 +345,10 @@ class WebGpuSession implements DeviceSession {
       steps,
       scalars,
       copies: f.copies.map(({ from, to }) => ({ from: stretch(from), to: stretch(to) })),
-      results: f.results.map((r) => known(regions, r.region)),
+      results: planBack(
+        f.results.map((r) => known(regions, r.region)),
+        this.arena,
+      ),
     };
     this.ready.set(name, loaded);
     return loaded;

@@ -21,6 +21,7 @@ export async function webgpuDevice(options: SessionOptions = {}): Promise<Device
         read: (state) => session.read(state),
         run: (name, inputs, position) => session.run(name, inputs, position),
         prepare: (name) => session.prepare(name),
+        keep: (name, samples) => session.keep(name, samples),
         close: async () => {
           await session.close();
           own.device.destroy();

@@ -140,6 +140,30 @@ describe('feedBatches', () => {
     expect(() => feedBatches(numbers(10), order, ['pixels'])).toThrow(expect.objectContaining({ code: 'data/field' }));
   });
 
+  it('hands on the numbers of samples that the reader knows, and fetches the others', async () => {
+    let fetched = 0;
+    const base = numbers(12);
+    const counting: Dataset = {
+      ...base,
+      gather(field, indices, out) {
+        fetched += indices.length;
+        base.gather(field, indices, out);
+      },
+    };
+    const seen = new Set<number>();
+    const known = (rows: Uint32Array): boolean => rows.every((row) => seen.has(row));
+    const order = { seed: 4, batch: 4, epochs: 3 };
+    const ordered = (epoch: number, batch: number) => [...batchOrder({ ...order, epoch, length: 12 }).indices(batch)];
+    for await (const fed of feedBatches(counting, order, ['n'], { epoch: 0, batch: 0 }, { known, ahead: 1 })) {
+      expect([...fed.rows]).toEqual(ordered(fed.epoch, fed.batch));
+      if (fed.epoch > 0) expect(fed.fields).toEqual({});
+      else expect([...(fed.fields.n ?? [])]).toEqual([...fed.rows]);
+      for (const row of fed.rows) seen.add(row);
+      fed.release();
+    }
+    expect(fetched).toBe(12);
+  });
+
   it('leaves the process its turns while much is drawn', async () => {
     let turns = 0;
     const base = numbers(20_000);
