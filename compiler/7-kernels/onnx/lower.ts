@@ -10,6 +10,7 @@ import { unroll } from '../../5-program/passes/peel.ts';
 import { isOperator } from '../../operators/table.ts';
 import { type Chain, chainFunction } from '../wasm/elementwise.ts';
 import { encodeModule, type WasmFunction } from '../wasm/encoder.ts';
+import { carryErrors } from './carried-errors.ts';
 import { CAST } from './casts.ts';
 import { OnnxEmitter } from './emitter.ts';
 import { fuseProducts } from './gemm.ts';
@@ -167,7 +168,8 @@ function declareInputs(
 }
 
 function emitOps(given: readonly Op[], kept: ReadonlySet<string>, e: OnnxEmitter): void {
-  const ops = scaleErrors(given, kept, constantsOf(given));
+  const carried = carryErrors(given, kept, constantsOf(given));
+  const ops = scaleErrors(carried.ops, kept, constantsOf(carried.ops), carried.rates);
   const constants = constantsOf(ops);
   for (const op of ops) e.declare(op.id, op.shape);
   const { gemms, absorbed } = fuseProducts(

@@ -3,8 +3,8 @@
  * one product and goes, but for this step, only into others: kept as rate · e, it and all of them take the factor along
  * for nothing, where a node of its own costs a tenth of a small product.
  */
-import { append } from '../../../spec/append.ts';
 import type { Op } from '../../../spec/program.ts';
+import { times, Uses } from './uses.ts';
 
 /** One step, as rate · (error - feedback ∘ slope), by the names of its operations. */
 interface Step {
@@ -12,6 +12,14 @@ interface Step {
   readonly scaled: Op;
   readonly direction: Op;
   readonly error: Op;
+  readonly feedback: Op;
+  readonly rate: number;
+}
+
+/** A step in one of the first ticks, rate · (feedback ∘ slope): there is no error yet but what comes back. */
+interface EarlyStep {
+  readonly scaled: Op;
+  readonly masked: Op;
   readonly feedback: Op;
   readonly rate: number;
 }
@@ -25,17 +33,20 @@ interface Factor {
 /**
  * @param kept values that something outside reads
  * @param constants numbers by their names
+ * @param rates products that want a factor besides
  * @returns operations that give the same values but for rounding, errors of value steps under another scale
  */
 export function scaleErrors(
   ops: readonly Op[],
   kept: ReadonlySet<string>,
   constants: ReadonlyMap<string, number>,
+  rates: ReadonlyMap<string, number> = new Map(),
 ): readonly Op[] {
-  const graph = new Graph(ops, kept);
-  const steps = ops.flatMap((op) => stepAt(op, graph, constants) ?? []);
-  if (steps.length === 0) return ops;
-  const rates = new Map(steps.map((s) => [s.error.id, s.rate]));
+  const uses = new Uses(ops, kept);
+  const steps = ops.flatMap((op) => stepAt(op, uses, constants) ?? []);
+  const early = ops.flatMap((op) => earlyStepAt(op, uses, constants) ?? []);
+  if (steps.length === 0 && early.length === 0 && rates.size === 0) return ops;
+  const scales = new Map(steps.map((s) => [s.error.id, s.rate]));
   const endings = new Map(steps.map((s) => [s.scaled.id, s]));
   const gone = new Set(steps.map((s) => s.direction.id));
   const factors = new Map<string, Factor>();
@@ -44,27 +55,27 @@ export function scaleErrors(
     factors.set(id, found);
     return found;
   };
+  for (const [id, rate] of rates) factorOf(id).num.push(rate);
   for (const { error, feedback, rate } of steps) {
     factorOf(feedback.id).num.push(rate);
-    for (const user of graph.users(error.id)) if (user.op === 'matmul') factorOf(user.id).den.push(rate);
+    for (const user of uses.users(error.id)) if (user.op === 'matmul') factorOf(user.id).den.push(rate);
   }
-  return ops.flatMap((op) => {
-    if (gone.has(op.id)) return [];
+  const same = new Map(early.map((s) => [s.scaled.id, s.masked.id]));
+  for (const { masked, feedback, rate } of early) {
+    factorOf(feedback.id).num.push(rate);
+    for (const user of uses.users(masked.id)) if (user.op === 'matmul') factorOf(user.id).den.push(rate);
+  }
+  return ops.flatMap((given) => {
+    if (gone.has(given.id) || same.has(given.id)) return [];
+    const op = { ...given, args: given.args.map((arg) => same.get(arg) ?? arg) };
     const step = endings.get(op.id);
-    if (step) return [{ ...op, op: 'sub', args: step.direction.args }];
-    const rate = rates.get(op.id);
+    if (step) return [{ ...op, op: 'sub', args: step.direction.args.map((arg) => same.get(arg) ?? arg) }];
+    const rate = scales.get(op.id);
     if (rate !== undefined) return times(op, rate);
     const factor = factors.get(op.id);
     const by = factor === undefined ? 1 : quotient(factor);
     return by === 1 ? [op] : times(op, by);
   });
-}
-
-/** The operation under another name, and its product with a number under its own. */
-function times(op: Op, by: number): Op[] {
-  const plain = { ...op, id: `${op.id}.plain` };
-  const factor: Op = { id: `${op.id}.by`, op: 'constant', args: [], attributes: { value: by }, shape: [] };
-  return [plain, factor, { ...op, op: 'mul', args: [plain.id, factor.id], attributes: {} }];
 }
 
 function quotient({ num, den }: Factor): number {
@@ -78,67 +89,57 @@ function quotient({ num, den }: Factor): number {
   return left.reduce((product, by) => product * by, value);
 }
 
-class Graph {
-  readonly #definitions: ReadonlyMap<string, Op>;
-  readonly #users = new Map<string, Op[]>();
-  readonly #kept: ReadonlySet<string>;
-
-  constructor(ops: readonly Op[], kept: ReadonlySet<string>) {
-    this.#definitions = new Map(ops.map((op) => [op.id, op]));
-    this.#kept = kept;
-    for (const op of ops) for (const arg of op.args) append(this.#users, arg, op);
-  }
-
-  definition(id: string | undefined, name: string): Op | undefined {
-    const op = id === undefined ? undefined : this.#definitions.get(id);
-    return op?.op === name ? op : undefined;
-  }
-
-  /** Where a name stands twice in one operation, that operation comes twice. */
-  users(id: string): readonly Op[] {
-    return this.#users.get(id) ?? [];
-  }
-
-  /** Read once, and by nobody outside. */
-  isOwn(id: string): boolean {
-    return !this.#kept.has(id) && this.users(id).length === 1;
-  }
-
-  isKept(id: string): boolean {
-    return this.#kept.has(id);
-  }
-}
-
-function stepAt(op: Op, graph: Graph, constants: ReadonlyMap<string, number>): Step | undefined {
+function stepAt(op: Op, uses: Uses, constants: ReadonlyMap<string, number>): Step | undefined {
   if (op.op !== 'mul') return undefined;
   const [a = '', b = ''] = op.args;
   const [factor, scaled] = constants.has(a) ? [a, b] : [b, a];
   const rate = constants.get(factor);
-  const direction = graph.definition(scaled, 'sub');
-  if (rate === undefined || rate === 0 || !direction || !graph.isOwn(direction.id)) return undefined;
-  const error = errorAt(direction.args[0], direction, graph);
-  const feedback = feedbackAt(direction.args[1], graph);
+  const direction = uses.definition(scaled, 'sub');
+  if (rate === undefined || rate === 0 || !direction || !uses.isOwn(direction.id)) return undefined;
+  const error = errorAt(direction.args[0], direction, uses);
+  const feedback = feedbackAt(direction.args[1], uses);
   return error && feedback && { scaled: op, direction, error, feedback, rate };
 }
 
+function earlyStepAt(op: Op, uses: Uses, constants: ReadonlyMap<string, number>): EarlyStep | undefined {
+  if (op.op !== 'mul' || uses.isKept(op.id)) return undefined;
+  const [a = '', b = ''] = op.args;
+  const [factor, scaled] = constants.has(a) ? [a, b] : [b, a];
+  const rate = constants.get(factor);
+  const masked = uses.definition(scaled, 'mul');
+  if (rate === undefined || rate === 0 || !masked || uses.isKept(masked.id)) return undefined;
+  const feedback = productIn(masked, uses);
+  return feedback && areProducts(othersThan(op, masked, uses)) ? { scaled: op, masked, feedback, rate } : undefined;
+}
+
+function othersThan(op: Op, read: Op, uses: Uses): readonly Op[] {
+  return uses.users(read.id).filter((user) => user.id !== op.id);
+}
+
+/** Plain products, none of which reads the value twice. */
+function areProducts(ops: readonly Op[]): boolean {
+  return new Set(ops).size === ops.length && ops.every((op) => op.op === 'matmul' && op.shape.length === 2);
+}
+
 /** z - W f, that only this step and products read. */
-function errorAt(id: string | undefined, direction: Op, graph: Graph): Op | undefined {
-  const error = graph.definition(id, 'sub');
-  if (!error || graph.isKept(error.id) || !isProduct(error.args[1], graph)) return undefined;
-  const others = graph.users(error.id).filter((user) => user.id !== direction.id);
-  const fits = others.every((user) => user.op === 'matmul' && user.shape.length === 2);
-  return fits && new Set(others).size === others.length ? error : undefined;
+function errorAt(id: string | undefined, direction: Op, uses: Uses): Op | undefined {
+  const error = uses.definition(id, 'sub');
+  if (!error || uses.isKept(error.id) || !isProduct(error.args[1], uses)) return undefined;
+  return areProducts(othersThan(direction, error, uses)) ? error : undefined;
 }
 
 /** The product in (e₊ W) ∘ f′. */
-function feedbackAt(id: string | undefined, graph: Graph): Op | undefined {
-  const masked = graph.definition(id, 'mul');
-  if (!masked || !graph.isOwn(masked.id)) return undefined;
-  const found = masked.args.find((arg) => isProduct(arg, graph));
-  return graph.definition(found, 'matmul');
+function feedbackAt(id: string | undefined, uses: Uses): Op | undefined {
+  const masked = uses.definition(id, 'mul');
+  return masked && uses.isOwn(masked.id) ? productIn(masked, uses) : undefined;
 }
 
-function isProduct(id: string | undefined, graph: Graph): boolean {
-  const product = graph.definition(id, 'matmul');
-  return product !== undefined && product.shape.length === 2 && graph.isOwn(product.id);
+function productIn(masked: Op, uses: Uses): Op | undefined {
+  const found = masked.args.find((arg) => isProduct(arg, uses));
+  return uses.definition(found, 'matmul');
+}
+
+function isProduct(id: string | undefined, uses: Uses): boolean {
+  const product = uses.definition(id, 'matmul');
+  return product !== undefined && product.shape.length === 2 && uses.isOwn(product.id);
 }
