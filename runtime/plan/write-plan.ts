@@ -3,8 +3,9 @@ import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, renameSync, rmSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import type { Plan, PlanPart, Sink } from '../../spec/plan.ts';
-import { diskError, flushFolder, temporaryFor, writePieces } from '../support/atomic.ts';
+import { diskError, flushFolder, writePieces } from '../support/atomic.ts';
 import { PLAN_FILE } from './plan-files.ts';
+import { removeAbandoned, scratchFor } from './scratch.ts';
 
 /** A file that was written, as a plan lists it. */
 type Entry = Plan['files'][number];
@@ -24,9 +25,10 @@ export function writePlanParts(
   writeJson: (files: readonly Entry[], sink: Sink) => void,
 ): string {
   const place = resolve(folder);
-  const scratch = temporaryFor(place);
+  const scratch = scratchFor(place);
   try {
     mkdirSync(dirname(place), { recursive: true });
+    removeAbandoned(place);
     mkdirSync(scratch);
     const files: Entry[] = [];
     for (const { path, write } of parts) files.push(writeEntry(scratch, path, write, false));

@@ -1,13 +1,14 @@
 /** A plan is written a piece at a time, with the bytes that it has in memory, and whole or not at all. */
 import { execFileSync, spawnSync } from 'node:child_process';
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { hostname, tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import canonicalize from 'canonicalize';
 import fc from 'fast-check';
 import { afterAll, expect, test, vi } from 'vitest';
 import { canonicalJson, collected, textInto, writeCanonical } from '../../../compiler/8-plan/canonical.ts';
 import { readPlanFiles } from '../../../runtime/plan/plan-files.ts';
+import { scratchFor } from '../../../runtime/plan/scratch.ts';
 import { writePlanParts } from '../../../runtime/plan/write-plan.ts';
 import { EnvironmentError, UserError } from '../../../runtime/support/errors.ts';
 import type { Plan, PlanPart } from '../../../spec/plan.ts';
@@ -107,6 +108,22 @@ test('a place where no folder can be is told in words', () => {
   for (const place of [file, join(file, 'a.plan')]) expect(() => write(place, 1)).toThrow(EnvironmentError);
 });
 
+test('what a killed writer left goes with the next plan at its place, what others are writing stays', () => {
+  const place = join(folder, 'left', 'a.plan');
+  const ended = spawnSync(process.execPath, ['--version']).pid;
+  const living = [scratchFor(place), scratchFor(place).replace(`.${process.pid}-`, `.${process.ppid}-`)];
+  const abandoned = scratchFor(place).replace(`.${process.pid}-`, `.${ended}-`);
+  const others = [
+    abandoned.replace('a.plan', 'b.plan'),
+    abandoned.replace(hostname(), 'elsewhere'),
+    join(folder, 'left', 'a.plan.tmp'),
+  ];
+  for (const path of [...living, abandoned, ...others]) mkdirSync(join(path, 'shards'), { recursive: true });
+  write(place, 1);
+  expect(existsSync(abandoned)).toBe(false);
+  for (const path of [...living, ...others]) expect(existsSync(join(path, 'shards')), path).toBe(true);
+});
+
 test('a kill at any moment leaves the old plan, the new one, or one that is refused', () => {
   const root = resolve(import.meta.dirname, '../../..');
   const compiled = join(folder, 'compiled');
@@ -133,6 +150,10 @@ test('a kill at any moment leaves the old plan, the new one, or one that is refu
         break;
       }
       seen.add(plannedByte(place));
+      const left = readdirSync(folder).filter((name) => name.startsWith(`.killed-${old}-${at}.`));
+      if (at === 3) expect(left).toHaveLength(1);
+      write(place, 3);
+      expect(readdirSync(folder).filter((name) => name.startsWith(`.killed-${old}-${at}.`))).toEqual([]);
     }
     expect([...seen].sort()).toEqual(old === undefined ? ['2', 'none'] : ['1', '2', 'plan/hash']);
   }

@@ -1,0 +1,38 @@
+/** Folders beside a plan in which it is written, and those that writers left which were killed. */
+import { readdirSync, rmSync } from 'node:fs';
+import { hostname } from 'node:os';
+import { basename, dirname, join } from 'node:path';
+import { errorCode, temporaryFor } from '../support/atomic.ts';
+
+/** Says whose it is: the processes of another machine, on a disk that both write, are none of this one's. */
+const OWN = hostname().replace(/[^\w.-]/g, '_');
+
+/** @returns `.PLAN.MACHINE.PROCESS-COUNT.tmp` beside the plan */
+export function scratchFor(place: string): string {
+  return temporaryFor(`${place}.${OWN}`);
+}
+
+/** Removes what processes of this machine that are no longer there have left at the same place. */
+export function removeAbandoned(place: string): void {
+  const folder = dirname(place);
+  const start = `.${basename(place)}.${OWN}.`;
+  try {
+    for (const name of readdirSync(folder)) {
+      const writer = name.startsWith(start) ? /^(\d+)-\d+\.tmp$/.exec(name.slice(start.length))?.[1] : undefined;
+      if (writer !== undefined && !isAlive(Number(writer)))
+        rmSync(join(folder, name), { recursive: true, force: true });
+    }
+  } catch {
+    // Another user's, or another process removes it at this moment: nothing that is written here depends on it.
+  }
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    // Another user's process may not be asked, but is there.
+    return errorCode(error) !== 'ESRCH';
+  }
+}
