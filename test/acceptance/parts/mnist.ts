@@ -82,6 +82,6 @@ async function isOfThisProgram(run: string, task: string, settings: readonly str
 }
 
 function nmc(root: string, args: readonly string[], onLine: (line: string) => void = () => undefined) {
-  const main = join(root, 'dist', 'runtime', 'cli', 'main.js');
+  const main = join(root, 'dist', 'nmc.cjs');
   return runCommand(process.execPath, [main, ...args], { cwd: root, env: plainEnvironment(), onLine });
 }
