@@ -5,11 +5,20 @@ import { isOperator, operators } from '../operators/table.ts';
 
 const BYTES = 4;
 
-/** Floating-point operations of one run of a function, all ticks included. */
-export function countFlops(program: Program, f: ProgramFunction): number {
+/** What one run of a function is made of, all ticks included. */
+export interface Work {
+  readonly flops: number;
+  readonly operations: number;
+  /** That operations write, in f32. */
+  readonly bytes: number;
+  /** Inputs and results: handed over. */
+  readonly values: number;
+}
+
+export function countWork(program: Program, f: ProgramFunction): Work {
   const shapes = new Map<string, Shape>(program.states.map((s) => [s.id, s.shape]));
   for (const input of f.inputs) shapes.set(input.id, input.shape);
-  let total = 0;
+  let [flops, operations, elements] = [0, 0, 0];
   for (const block of f.blocks) {
     for (const scalar of block.scalars) shapes.set(scalar.id, []);
     for (const carry of block.carries) {
@@ -18,10 +27,17 @@ export function countFlops(program: Program, f: ProgramFunction): number {
     }
     for (const op of block.ops) {
       shapes.set(op.id, op.shape);
-      total += flopsOf(op, shapes) * block.repeat;
+      flops += flopsOf(op, shapes) * block.repeat;
+      elements += sizeOf(op.shape) * block.repeat;
     }
+    operations += block.ops.length * block.repeat;
   }
-  return total;
+  return { flops, operations, bytes: BYTES * elements, values: f.inputs.length + f.results.length };
+}
+
+/** Floating-point operations of one run of a function, all ticks included. */
+export function countFlops(program: Program, f: ProgramFunction): number {
+  return countWork(program, f).flops;
 }
 
 function flopsOf(op: Op, shapes: ReadonlyMap<string, Shape>): number {

@@ -3,12 +3,11 @@ import type { Plan } from '../../spec/plan.ts';
 import { parseProgram } from '../../spec/program-text.ts';
 import type { ShardSchedule } from '../../spec/schedule.ts';
 import type { MeshStatus } from '../net/mesh-status.ts';
-import { place } from '../roles/place.ts';
 import { wholeSchedule } from '../shard/whole.ts';
 import { emit } from '../support/emit.ts';
 import { formatBytes } from '../support/format-numbers.ts';
 import { EXIT } from './command.ts';
-import { predictRate, type RatedShard, type RatedTrainer } from './predict-rate.ts';
+import { placeOn, predictRate, type RatedShard, type RatedTrainer, rated } from './predict-rate.ts';
 import { trainingOf } from './train-settings.ts';
 
 /** Those that would be given something. */
@@ -24,9 +23,8 @@ export function showPlacement(
   asJson: boolean,
 ): number {
   const training = trainingOf(plan);
-  const candidates = trainers.map((t) => ({ key: t.key, capability: t.capability, load: 0 }));
   const needs = plan.shards.map((s) => ({ memory: s.memory, flops: s.flopsPerBatch, bytes: 0 }));
-  const { owners, problem } = place(needs, candidates);
+  const { owners, problem } = placeOn(needs, trainers);
   const predicted = problem === undefined ? predictRate(ratedShards(plan, files), owners, trainers, codec) : undefined;
   const nameOf = (key: string | undefined): string | null => trainers.find((t) => t.key === key)?.name ?? null;
   const shards = plan.shards.map((s, i) => ({
@@ -78,9 +76,8 @@ function ratedShards(plan: Plan, files: ReadonlyMap<string, Uint8Array>): RatedS
   const read = (path: string): string => new TextDecoder().decode(files.get(path) ?? new Uint8Array(0));
   return plan.shards.map((s) => {
     const program = parseProgram(read(s.program));
-    return {
-      program,
-      schedule: s.schedule === undefined ? wholeSchedule(program) : (JSON.parse(read(s.schedule)) as ShardSchedule),
-    };
+    const schedule =
+      s.schedule === undefined ? wholeSchedule(program) : (JSON.parse(read(s.schedule)) as ShardSchedule);
+    return rated({ program, schedule });
   });
 }

@@ -48,7 +48,7 @@ export default async function (args: Arguments): Promise<number> {
       cores: availableParallelism(),
       memory: maxMemory === undefined ? freemem() : maxMemory * MEGABYTE,
       rate: record?.rate ?? 0,
-      ...(record ? { calls: record.calls } : {}),
+      ...(record ? { costs: record.costs } : {}),
       upload: (megabytes('max-upload') ?? 0) * MEGABYTE,
       download: (megabytes('max-download') ?? 0) * MEGABYTE,
       machine: hostname().slice(0, 100),

@@ -5,11 +5,10 @@ import { batchFlops, shardMemory } from '../../compiler/8-plan/shards.ts';
 import type { Selected, Staged } from '../../compiler/build-program.ts';
 import { ASSUMED_RATE } from '../../compiler/build-shards.ts';
 import { cutModel } from '../../compiler/cut-model.ts';
-import { place } from '../roles/place.ts';
 import { UserError } from '../support/errors.ts';
 import { type Arguments, text } from './command.ts';
 import { buildStages } from './compile-model.ts';
-import { type Prediction, predictRate, type RatedTrainer } from './predict-rate.ts';
+import { type Prediction, placeOn, predictRate, type RatedTrainer, rated } from './predict-rate.ts';
 import { wholeNumber } from './whole-number.ts';
 
 export interface Division {
@@ -71,13 +70,11 @@ export function chooseDivision(
     const cut = cutModel({ ...staged, wholeNodes }, uniformMachines(shards, { rate: ASSUMED_RATE }));
     if (cut.kind === 'impossible') continue;
     const needs = cut.split.map((s) => ({ memory: shardMemory(s), flops: batchFlops(s, 'train'), bytes: 0 }));
-    const { owners } = place(
-      needs,
-      trainers.map((t) => ({ key: t.key, capability: t.capability, load: 0 })),
-    );
+    const { owners } = placeOn(needs, trainers);
+    const shardsOf = cut.split.map(rated);
     for (const microbatches of counts) {
       const found: Prediction | undefined =
-        owners.length === shards ? predictRate(cut.split, owners, trainers, codec, microbatches) : undefined;
+        owners.length === shards ? predictRate(shardsOf, owners, trainers, codec, microbatches) : undefined;
       if (!found) continue;
       if (!best || found.batchesPerSecond > best.rate * WORTH)
         best = { microbatches, wholeNodes, rate: found.batchesPerSecond };

@@ -8,7 +8,7 @@ import { UserError } from '../support/errors.ts';
 import { type Arguments, EXIT, flag, text } from './command.ts';
 import { buildStages, checkModel, cutOf, fileArgument, requireTask, selectTask } from './compile-model.ts';
 import { chooseDivision, givenMicrobatches } from './microbatches.ts';
-import { predictRate, type RatedTrainer } from './predict-rate.ts';
+import { predictRate, type RatedTrainer, rated } from './predict-rate.ts';
 import { wholeNumber } from './whole-number.ts';
 
 const GIGA = 1e9;
@@ -34,7 +34,7 @@ export function simulateRates(args: Arguments): number {
     const cut = cutModel(staged, uniformMachines(shards, { rate: ASSUMED_RATE }));
     if (cut.kind === 'impossible') throw new UserError('partition/impossible', cut.reason, cut.repair);
     const owners = trainers.map((t) => t.key);
-    const found = predictRate(cut.split, owners, trainers);
+    const found = predictRate(cut.split.map(rated), owners, trainers);
     if (!found) continue;
     const row = {
       schedule: microbatches > 1 ? 'pipelined' : 'lockstep',

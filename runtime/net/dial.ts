@@ -25,6 +25,8 @@ export interface DialOptions {
   readonly onBorder?: (packet: Uint8Array) => void;
   /** Seconds without a word of the other end, which pings every second, after which the connection ends. */
   readonly silence?: number;
+  /** Nothing but packets that are sealed already goes out behind the handshake: they look like chance without a mask. */
+  readonly sealed?: boolean;
 }
 
 export interface Link {
@@ -35,6 +37,8 @@ export interface Link {
   sendBorder(packet: Uint8Array): boolean;
   /** @throws UserError as the gateway answered; EnvironmentError `mesh/lost` */
   ask(question: Question): Promise<unknown>;
+  /** Milliseconds there and back, of the connection alone: nobody thinks about it. */
+  ping(): Promise<number>;
   getBlob(hash: string): Promise<Uint8Array>;
   putBlob(hash: string, bytes: Uint8Array): Promise<void>;
   /** Why it has ended. */
@@ -46,7 +50,11 @@ const HANDSHAKE_MILLISECONDS = 5000;
 
 /** @throws EnvironmentError `mesh/unreachable`; UserError `mesh/key`, `mesh/refused` */
 export function dial(options: DialOptions): Promise<Link> {
-  const socket = new WebSocket(addressUrl(options.address), { maxPayload: 2 * 1024 * 1024, perMessageDeflate: false });
+  const socket = new WebSocket(addressUrl(options.address), {
+    maxPayload: 2 * 1024 * 1024,
+    perMessageDeflate: false,
+    ...(options.sealed === true ? { generateMask: noMask } : {}),
+  });
   const where = addressText(options.address);
   return new Promise<Link>((resolve, reject) => {
     const first = hello(options.role, options.keys, randomBytes(32));
@@ -96,6 +104,11 @@ export function dial(options: DialOptions): Promise<Link> {
       socket.send(JSON.stringify(answer.proof));
     });
   });
+}
+
+/** A mask guards against bytes that a stranger chose for a proxy to take for its own: a sealed packet holds none. */
+export function noMask(mask: Buffer): void {
+  mask.fill(0);
 }
 
 interface Waiting {
@@ -191,6 +204,14 @@ function openLink(socket: WebSocket, options: DialOptions, envelopes: Envelopes,
       socket.send(packet);
       return true;
     },
+    ping: () =>
+      new Promise((resolve, reject) => {
+        const began = performance.now();
+        socket.once('pong', () => resolve(performance.now() - began));
+        socket.ping(undefined, undefined, (error?: Error) => {
+          if (error) reject(lost(error.message));
+        });
+      }),
     getBlob: (hash) => {
       const known = blobs.get(hash);
       if (known) return known.promise;

@@ -155,6 +155,7 @@ export class DirectBorders {
         keys: this.#options.keys,
         pinned,
         silence: SILENT_SECONDS,
+        sealed: true,
         onBorder: (packet) => take(packet),
       });
       take = this.#taker(key, () => link.close());

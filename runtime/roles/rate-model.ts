@@ -11,22 +11,23 @@ import { type Frame, type FrameKey, frameName } from '../shard/frames.ts';
 import { type BatchRoute, batchRouteOf } from '../shard/route.ts';
 import type { Walk } from '../shard/walk.ts';
 import { EventQueue } from './event-queue.ts';
+import { type Cores, Processors } from './processors.ts';
 
 export interface ModelShard {
   readonly schedule: ShardSchedule;
   readonly program: Program;
   /** Seconds of device work of each segment (`train.tick.0`), once. */
   readonly seconds: (segment: string) => number;
+  /** Seconds behind each batch: its state is read and hashed. */
+  readonly closing: number;
   /** Which of the machines runs it. */
   readonly machine: number;
   /** Shards of one trainer hand their frames over without sending them. */
   readonly trainer: number;
 }
 
-export interface ModelMachine {
+export interface ModelMachine extends Cores {
   readonly name: string;
-  /** Segments that it can run at a time. */
-  readonly cores: number;
   /** Bytes a second out of it; nothing: no bound. */
   readonly upload?: number;
 }
@@ -34,8 +35,8 @@ export interface ModelMachine {
 export interface ModelNetwork {
   /** Seconds one way between two trainers. */
   readonly delay: (from: number, to: number) => number;
-  /** Seconds of processor time that sending and receiving one frame takes besides the device's work. */
-  readonly frame: number;
+  /** Seconds of processor time that sealing, sending, receiving and opening a frame of so many bytes takes. */
+  readonly frame: (bytes: number) => number;
   readonly bytesPerValue: number;
 }
 
@@ -44,7 +45,11 @@ export interface Modelled {
   readonly batch: number;
   /** By shard: device work over time. */
   readonly busy: readonly number[];
-  readonly limit: { readonly by: 'work' | 'upload' | 'delay'; readonly machine: number; readonly share: number };
+  readonly limit: {
+    readonly by: 'work' | 'frames' | 'upload' | 'delay';
+    readonly machine: number;
+    readonly share: number;
+  };
 }
 
 /** Of which the first are not counted: shards fill their pipeline. */
@@ -52,10 +57,6 @@ const BATCHES = 6;
 const WARM_UP = 2;
 /** A machine or a link that is busy for such a share of the time is what limits. */
 const LIMITING = 0.85;
-
-type Happening =
-  | { readonly kind: 'ran'; readonly shard: number; readonly walk: Walk; readonly segment: string }
-  | { readonly kind: 'frame'; readonly to: number; readonly key: FrameKey };
 
 interface Runner {
   readonly shard: ModelShard;
@@ -84,25 +85,25 @@ class RateModel {
   readonly #runners: Runner[];
   readonly #machines: readonly ModelMachine[];
   readonly #network: ModelNetwork;
-  readonly #queue = new EventQueue<Happening>();
+  readonly #queue = new EventQueue<() => void>();
+  readonly #processors: Processors;
   readonly #messages = new Map<number, Message>();
-  /** By machine: segments that run, and shards that wait for a core. */
-  readonly #running: number[];
-  readonly #waiting: { readonly shard: number; readonly start: () => void }[][];
   readonly #uploadFree: number[];
   readonly #uploading: number[];
+  /** By machine: processor seconds of devices, and of frames. */
   readonly #computing: number[];
+  readonly #framing: number[];
   #now = 0;
   #countFrom = 0;
 
   constructor(shards: readonly ModelShard[], machines: readonly ModelMachine[], network: ModelNetwork, name: string) {
     this.#machines = machines;
     this.#network = network;
-    this.#running = machines.map(() => 0);
-    this.#waiting = machines.map(() => []);
+    this.#processors = new Processors(machines, (seconds, what) => this.#queue.add(this.#now + seconds, what));
     this.#uploadFree = machines.map(() => 0);
     this.#uploading = machines.map(() => 0);
     this.#computing = machines.map(() => 0);
+    this.#framing = machines.map(() => 0);
     this.#runners = shards.map((shard) => {
       const f = shard.schedule.functions.find((g) => g.name === name);
       if (!f) throw new Error(`shard ${shard.schedule.shard} has no function ${name}`);
@@ -125,12 +126,7 @@ class RateModel {
     for (const shard of this.#runners.keys()) this.#goOn(shard);
     for (let next = this.#queue.next(); next; next = this.#queue.next()) {
       this.#now = next.at;
-      const { what } = next;
-      if (what.kind === 'ran') this.#ran(what);
-      else {
-        this.#runner(what.to).frames.add(frameName(what.key));
-        this.#goOn(what.to);
-      }
+      next.what();
     }
     const ends = this.#runners.map((r) => r.doneAt.at(-1) ?? 0);
     const begins = this.#runners.map((r) => r.doneAt[WARM_UP - 1] ?? 0);
@@ -143,10 +139,10 @@ class RateModel {
     const time = Math.max(1e-12, this.#now - this.#countFrom);
     let limit: Modelled['limit'] = { by: 'delay', machine: 0, share: 0 };
     this.#machines.forEach(({ cores }, machine) => {
-      const work = (this.#computing[machine] ?? 0) / cores / time;
+      const [computing = 0, framing = 0] = [this.#computing[machine], this.#framing[machine]];
       const upload = (this.#uploading[machine] ?? 0) / time;
       for (const [by, share] of [
-        ['work', work],
+        [framing > computing ? 'frames' : 'work', (computing + framing) / cores / time],
         ['upload', upload],
       ] as const)
         if (share >= LIMITING && share > limit.share) limit = { by, machine, share };
@@ -171,74 +167,106 @@ class RateModel {
       if (!batch) return;
       const step = batch.next((key) => runner.frames.has(frameName(key)));
       if (step.kind === 'needs') return;
-      if (step.kind === 'send') for (const frame of step.frames) this.#send(runner, frame);
+      if (step.kind === 'send') this.#send(shard, step.frames);
       else if (step.kind === 'receive') {
         for (const key of step.frames) runner.frames.delete(frameName(key));
         step.walk.received(step.frames.map((key) => this.#frameOf(key)));
-      } else if (step.kind === 'done') this.#done(runner);
+      } else if (step.kind === 'done') this.#done(shard);
       else this.#compute(shard, step.walk, step.name);
     }
   }
 
-  #done(runner: Runner): void {
+  #done(shard: number): void {
+    const runner = this.#runner(shard);
     runner.batches.shift();
-    runner.doneAt.push(this.#now);
-    if (runner.doneAt.length !== WARM_UP) return;
-    runner.work = 0;
-    if (!this.#runners.every((r) => r.doneAt.length >= WARM_UP)) return;
-    this.#countFrom = this.#now;
-    this.#uploading.fill(0);
-    this.#computing.fill(0);
+    this.#work(shard, runner.shard.closing, () => {
+      runner.doneAt.push(this.#now);
+      if (runner.doneAt.length !== WARM_UP) return;
+      runner.work = 0;
+      if (!this.#runners.every((r) => r.doneAt.length >= WARM_UP)) return;
+      this.#countFrom = this.#now;
+      for (const sums of [this.#uploading, this.#computing, this.#framing]) sums.fill(0);
+    });
   }
 
   #compute(shard: number, walk: Walk, segment: string): void {
     const runner = this.#runner(shard);
-    const { machine } = runner.shard;
-    runner.busy = true;
-    const start = (): void => {
-      const seconds = runner.shard.seconds(segment);
-      this.#running[machine] = (this.#running[machine] ?? 0) + 1;
-      this.#computing[machine] = (this.#computing[machine] ?? 0) + seconds;
-      runner.work += seconds;
-      this.#queue.add(this.#now + seconds, { kind: 'ran', shard, walk, segment });
-    };
-    if ((this.#running[machine] ?? 0) < (this.#machines[machine]?.cores ?? 1)) start();
-    else this.#waiting[machine]?.push({ shard, start });
+    this.#work(shard, runner.shard.seconds(segment), () => walk.ran(runner.results.get(segment) ?? {}));
   }
 
-  #ran({ shard, walk, segment }: Extract<Happening, { readonly kind: 'ran' }>): void {
+  /** Of the device: the shard goes on when it is done. */
+  #work(shard: number, seconds: number, then: () => void): void {
     const runner = this.#runner(shard);
     const { machine } = runner.shard;
-    this.#running[machine] = (this.#running[machine] ?? 0) - 1;
-    runner.busy = false;
-    walk.ran(runner.results.get(segment) ?? {});
-    this.#waiting[machine]?.shift()?.start();
-    this.#goOn(shard);
+    runner.busy = true;
+    this.#processors.do({
+      machine,
+      seconds,
+      done: (took) => {
+        this.#computing[machine] = (this.#computing[machine] ?? 0) + took;
+        runner.work += took;
+        runner.busy = false;
+        then();
+        this.#goOn(shard);
+      },
+    });
   }
 
-  #send(runner: Runner, frame: Frame): void {
+  /** One after the other by the shard's process, which goes on when all are out. */
+  #send(shard: number, [frame, ...others]: readonly Frame[]): void {
+    const runner = this.#runner(shard);
+    if (!frame) return;
     const message = this.#messages.get(frame.message);
     const to = this.#runners.findIndex((r) => r.shard.schedule.shard === message?.to);
     if (!message || to < 0) throw new Error(`no message ${frame.message}`);
     const { message: id, sequence, microbatch, tick } = frame;
-    const key = { message: id, sequence, microbatch, tick };
-    const { trainer, machine } = runner.shard;
+    const name = frameName({ message: id, sequence, microbatch, tick });
+    const arrive = (): void => {
+      this.#runner(to).frames.add(name);
+      this.#goOn(to);
+    };
     const other = this.#runner(to).shard;
-    if (other.trainer === trainer) {
-      this.#queue.add(this.#now, { kind: 'frame', to, key });
+    if (other.trainer === runner.shard.trainer) {
+      this.#queue.add(this.#now, arrive);
+      this.#send(shard, others);
       return;
     }
     const bytes = message.values.reduce((sum, v) => sum + sizeOf(v.shape), 0) * this.#network.bytesPerValue;
+    runner.busy = true;
+    this.#handle(runner.shard, bytes, () => {
+      this.#carry(runner.shard, other, bytes, () => this.#handle(other, bytes, arrive));
+      runner.busy = false;
+      this.#send(shard, others);
+      this.#goOn(shard);
+    });
+  }
+
+  /** One end's half of what a frame costs. */
+  #handle({ machine, trainer }: ModelShard, bytes: number, done: () => void): void {
+    const seconds = this.#network.frame(bytes) / 2;
+    if (seconds === 0) {
+      done();
+      return;
+    }
+    this.#processors.do({
+      machine,
+      thread: trainer,
+      seconds,
+      done: (took) => {
+        this.#framing[machine] = (this.#framing[machine] ?? 0) + took;
+        done();
+      },
+    });
+  }
+
+  #carry(from: ModelShard, to: ModelShard, bytes: number, arrived: () => void): void {
+    const { machine } = from;
     const { upload } = this.#machines[machine] ?? {};
-    const seconds = other.machine === machine || !upload ? 0 : bytes / upload;
+    const seconds = to.machine === machine || !upload ? 0 : bytes / upload;
     const free = Math.max(this.#now, this.#uploadFree[machine] ?? 0) + seconds;
     this.#uploadFree[machine] = free;
     this.#uploading[machine] = (this.#uploading[machine] ?? 0) + seconds;
-    this.#queue.add(free + this.#network.frame + this.#network.delay(trainer, other.trainer), {
-      kind: 'frame',
-      to,
-      key,
-    });
+    this.#queue.add(free + this.#network.delay(from.trainer, to.trainer), arrived);
   }
 
   #frameOf(key: FrameKey): Frame {

@@ -4,19 +4,18 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Device } from '../../device/device.ts';
 import { writeFileAtomic } from '../../support/atomic.ts';
-import { type Effort, productSpeed, timeOf } from './measure.ts';
-import { copyProgram } from './programs.ts';
+import { COSTS, type Costs } from '../../wire/messages.ts';
+import { costsOf } from './costs.ts';
+import { type Effort, productSpeed } from './measure.ts';
 
 export interface MachineRecord {
   /** FLOP/s of all cores together. */
   readonly rate: number;
-  /** Runs of an all but empty function in a second. */
-  readonly calls: number;
+  readonly costs: Costs;
 }
 
 const SQUARE = { m: 512, n: 512, k: 512 };
 const EFFORT: Effort = { products: 4, elements: 1024, pieces: 1, runs: 7 };
-const SMALL_RUNS = 100;
 /** A record is good for a day: machines get other company. */
 const GOOD_MILLISECONDS = 24 * 3600 * 1000;
 /** Whoever measures for longer has died. */
@@ -45,15 +44,16 @@ export async function machineRecord(device: Device, folder: string): Promise<Mac
 
 async function measured(device: Device): Promise<MachineRecord> {
   const gflops = await productSpeed(device, SQUARE, EFFORT);
-  const call = await timeOf(device, copyProgram(EFFORT.elements), SMALL_RUNS);
-  return { rate: Math.round(gflops * 1e9), calls: Math.round(1000 / Math.max(1e-3, call)) };
+  const rate = Math.round(gflops * 1e9);
+  return { rate, costs: await costsOf(device, SQUARE, rate) };
 }
 
 function read(path: string): MachineRecord | undefined {
   try {
     if (Date.now() - statSync(path).mtimeMs > GOOD_MILLISECONDS) return undefined;
-    const { rate, calls } = JSON.parse(readFileSync(path, 'utf8')) as Partial<MachineRecord>;
-    return typeof rate === 'number' && typeof calls === 'number' ? { rate, calls } : undefined;
+    const { rate, costs } = JSON.parse(readFileSync(path, 'utf8')) as Partial<MachineRecord>;
+    const whole = typeof rate === 'number' && COSTS.every((name) => typeof costs?.[name] === 'number');
+    return whole && costs ? { rate, costs } : undefined;
   } catch {
     return undefined;
   }

@@ -5,33 +5,38 @@ import { stream } from '../../../spec/random.ts';
 import type { Device, DeviceSession } from '../../device/device.ts';
 import { chainProgram, copyProgram, type ProductShape, productProgram } from './programs.ts';
 
-const POSITION = { batch: 0, batches: 1 };
+export const POSITION = { batch: 0, batches: 1 };
 
 /** Median milliseconds of one run. */
 export async function timeOf(device: Device, program: Program, runs: number): Promise<number> {
-  const session = await open(device, program);
+  const session = await device.open({ program, files: await formsOf(device, program) });
   try {
-    const times: number[] = [];
-    for (let run = -1; run < runs; run++) {
-      const begin = performance.now();
-      await session.run('run', {}, POSITION);
-      if (run >= 0) times.push(performance.now() - begin);
-    }
-    times.sort((a, b) => a - b);
-    return times[Math.floor(times.length / 2)] ?? 0;
+    await fill(session, program);
+    return await medianOf(() => session.run('run', {}, POSITION), runs);
   } finally {
     await session.close();
   }
 }
 
-async function open(device: Device, program: Program): Promise<DeviceSession> {
-  const session = await device.open({ program, files: await formsOf(device, program) });
+/** Median milliseconds, behind one that is not counted. */
+export async function medianOf(work: () => Promise<unknown>, runs: number): Promise<number> {
+  const times: number[] = [];
+  for (let run = -1; run < runs; run++) {
+    const begin = performance.now();
+    await work();
+    if (run >= 0) times.push(performance.now() - begin);
+  }
+  times.sort((a, b) => a - b);
+  return times[Math.floor(times.length / 2)] ?? 0;
+}
+
+/** Numbers in all states. */
+export async function fill(session: DeviceSession, program: Program): Promise<void> {
   for (const s of program.states) {
     const random = stream(0, s.id);
     const values = new Float32Array(sizeOf(s.shape)).map((_, i) => random.uniform(i % 4096) - 0.5);
     await session.write(s.id, values);
   }
-  return session;
 }
 
 /** What a device wants of a program, compiled. */

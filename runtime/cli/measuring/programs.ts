@@ -80,6 +80,61 @@ export function chainProgram(length: number): Program {
   };
 }
 
+/** `run`: what a tick does to a node's values, over and over: multiplied, added to, bent. */
+export function tickProgram(shape: Shape, operations: number): Program {
+  const kinds = ['mul', 'add', 'tanh'] as const;
+  const ops = Array.from({ length: operations }, (_, i) => {
+    const before = i === 0 ? 'x' : `p${i - 1}`;
+    const kind = kinds[i % kinds.length] ?? 'tanh';
+    return op(`p${i}`, kind, kind === 'tanh' ? [before] : [before, 'w'], shape);
+  });
+  const last = `p${operations - 1}`;
+  const rows = shape[0] ?? 1;
+  const first = op('first', 'slice', [last], [1, sizeOf(shape) / rows], { axis: 0, from: 0, size: 1 });
+  return {
+    name: 'tick',
+    states: [state('x', shape), state('w', shape)],
+    functions: [straight('run', [...ops, first], 'x', last, 'first')],
+  };
+}
+
+/** `run`: so many values handed over, each a few columns of one. */
+export function valuesProgram(rows: number, columns: number, count: number): Program {
+  const shape = [rows, columns * count];
+  const ops = [
+    op('half', 'constant', [], [], { value: 0.5 }),
+    op('y', 'mul', ['x', 'half'], shape),
+    ...Array.from({ length: count }, (_, i) =>
+      op(`v${i}`, 'slice', ['y'], [rows, columns], { axis: 1, from: i * columns, size: columns }),
+    ),
+  ];
+  const f = straight('run', ops, 'x', 'y', 'v0');
+  const results = Array.from({ length: count }, (_, i) => ({ name: `v${i}`, value: `v${i}` }));
+  return { name: 'values', states: [state('x', shape)], functions: [{ ...f, results }] };
+}
+
+/** Several programs as the functions of one, each by its name: one session measures them all. */
+export function inOneProgram(parts: Readonly<Record<string, Program>>): Program {
+  const named = Object.entries(parts).map(([name, { states, functions }]) => {
+    const own = new Set(states.map((s) => s.id));
+    const at = (id: string): string => (own.has(id) ? `${name}.${id}` : id);
+    return {
+      states: states.map((s) => ({ ...s, id: at(s.id) })),
+      functions: functions.map((f) => ({
+        ...f,
+        name,
+        blocks: f.blocks.map((b) => ({ ...b, ops: b.ops.map((o) => ({ ...o, args: o.args.map(at) })) })),
+        updates: f.updates.map((u) => ({ ...u, state: at(u.state) })),
+      })),
+    };
+  });
+  return {
+    name: Object.keys(parts).join('_'),
+    states: named.flatMap((n) => n.states),
+    functions: named.flatMap((n) => n.functions),
+  };
+}
+
 /** Bytes of all states. */
 export function bytesOf(program: Program): number {
   return program.states.reduce((sum, s) => sum + 4 * sizeOf(s.shape), 0);

@@ -1,0 +1,79 @@
+/**
+ * What one thread of this machine takes for the pieces that a shard's work consists of. Products of large matrices say
+ * little about a small network: most of its time goes into calls, values handed over, operations on little data, the
+ * state's hash after each step, and frames.
+ */
+import { sizeOf } from '../../../spec/program.ts';
+import type { Device } from '../../device/device.ts';
+import { stateHash } from '../../net/shard-state.ts';
+import { saveStates } from '../../shard/shard.ts';
+import type { Costs } from '../../wire/messages.ts';
+import { borderCosts } from './border-costs.ts';
+import { fill, formsOf, medianOf, POSITION } from './measure.ts';
+import {
+  copyProgram,
+  inOneProgram,
+  type ProductShape,
+  productProgram,
+  tickProgram,
+  valuesProgram,
+} from './programs.ts';
+
+/** As many samples as a microbatch has, nodes as narrow and as wide as those of a small network. */
+const SAMPLES = 128;
+const [NARROW, WIDE] = [16, 128] as const;
+const SMALL = { m: SAMPLES, n: WIDE, k: WIDE };
+const [PRODUCTS, OPERATIONS, VALUES] = [16, 96, 32] as const;
+const BYTES = 4;
+const RUNS = 15;
+
+/** In well under a second. @param large the shape by which all threads together were measured, at `rate` FLOP/s */
+export async function costsOf(device: Device, large: ProductShape, rate: number): Promise<Costs> {
+  const program = inOneProgram({
+    call: copyProgram(1),
+    values: valuesProgram(SAMPLES, NARROW, VALUES),
+    narrow: tickProgram([SAMPLES, NARROW], OPERATIONS),
+    wide: tickProgram([SAMPLES, WIDE], OPERATIONS),
+    product: productProgram(SMALL, PRODUCTS),
+    large: productProgram(large, 1),
+  });
+  const executable = { program, files: await formsOf(device, program) };
+  const [alone] = (await device.openAll?.([executable])) ?? [];
+  const session = alone ?? (await device.open(executable));
+  try {
+    await fill(session, program);
+    const seconds = async (name: string): Promise<number> =>
+      (await medianOf(() => session.run(name, {}, POSITION), RUNS)) / 1000;
+    const pieces = piecesOf(
+      await seconds('call'),
+      await seconds('values'),
+      await seconds('narrow'),
+      await seconds('wide'),
+      await seconds('product'),
+    );
+    const one = flopsOf(large) / (await seconds('large'));
+    const states = program.states.reduce((sum, s) => sum + BYTES * sizeOf(s.shape), 0);
+    const hash = await medianOf(async () => stateHash(await saveStates(session, program.states)), RUNS);
+    const speedup = Math.max(1, rate / one);
+    return { ...pieces, stateByte: hash / 1000 / states, speedup, ...(await borderCosts()) };
+  } finally {
+    await session.close();
+  }
+}
+
+/** Each from what the ones before it leave over; none is less than nothing, whatever disturbed the measurement. */
+function piecesOf(call: number, values: number, narrow: number, wide: number, product: number) {
+  const bytesOf = (columns: number): number => BYTES * SAMPLES * columns;
+  const byte = Math.max(0, wide - narrow) / (OPERATIONS * (bytesOf(WIDE) - bytesOf(NARROW)));
+  const operation = Math.max(0, narrow - call) / OPERATIONS - bytesOf(NARROW) * byte;
+  const some = Math.max(0, operation);
+  const value = Math.max(0, values - call) / VALUES - some - bytesOf(NARROW) * byte;
+  // Each product is added to the others: an operation of its own.
+  const beside = call + PRODUCTS * (2 * some + bytesOf(WIDE) * byte);
+  const flop = Math.max(product / 4, product - beside) / (PRODUCTS * flopsOf(SMALL));
+  return { call, value: Math.max(0, value), operation: some, byte, flop };
+}
+
+function flopsOf({ m, n, k }: ProductShape): number {
+  return 2 * m * n * k;
+}

@@ -1,0 +1,89 @@
+/** What a dry run predicts, from what trainers have measured: every piece of a shard's work counts. */
+import { expect, test } from 'vitest';
+import { predictRate, type RatedTrainer, rated } from '../../../runtime/cli/predict-rate.ts';
+import { wholeSchedule } from '../../../runtime/shard/whole.ts';
+import type { Costs } from '../../../runtime/wire/messages.ts';
+import { compileText, splitTiled } from '../../support/shards.ts';
+
+const MODEL = `pcn 1
+import std/nodes
+import std/links
+import std/learn
+import std/data
+model small {
+  sense x: f32[4]
+  node h: f32[3] = nodes.gaussian()
+  node y: f32[2] = nodes.gaussian()
+  link x -> h -> y = links.dense()
+}
+train il of small on data.file("small.npz", x = f32[4], y = f32[2]) {
+  clamp x = sample.x
+  clamp y = sample.y
+  method    = learn.il(steps = 5, rate = 0.1)
+  optimizer = learn.sgd(rate = 0.1)
+  batch     = 8
+  epochs    = 1
+}
+`;
+const model = compileText(MODEL, 'il');
+const FREE: Costs = {
+  call: 0,
+  value: 0,
+  operation: 0,
+  byte: 0,
+  flop: 0,
+  stateByte: 0,
+  frame: 0,
+  frameByte: 0,
+  speedup: 2,
+};
+
+const trainersWith = (costs: Partial<Costs>): RatedTrainer[] =>
+  ['a', 'b'].map((key) => ({
+    key,
+    name: key,
+    capability: {
+      cores: 2,
+      memory: 1e9,
+      rate: 1e12,
+      upload: 0,
+      download: 0,
+      machine: 'one',
+      costs: { ...FREE, ...costs },
+    },
+  }));
+
+const whole = rated({ program: model.program, schedule: wholeSchedule(model.program) });
+const halves = splitTiled(model, 2, 1).map(rated);
+
+/** Seconds of a batch. */
+const alone = (costs: Partial<Costs>): number =>
+  1 / (predictRate([whole], ['a'], trainersWith(costs))?.batchesPerSecond ?? Number.NaN);
+const inTwo = (costs: Partial<Costs>): number =>
+  1 / (predictRate(halves, ['a', 'b'], trainersWith(costs))?.batchesPerSecond ?? Number.NaN);
+
+test('one shard: a call, the values that are handed over, and the hash of its state', () => {
+  const train = whole.work.get('train');
+  expect(alone({ call: 1 })).toBeCloseTo(1);
+  expect(alone({ value: 1 })).toBeCloseTo(train?.values ?? 0);
+  expect(alone({ stateByte: 1 })).toBeCloseTo(whole.state);
+  expect(alone({ operation: 1 })).toBeCloseTo((train?.operations ?? 0) / 2);
+  expect(alone({ flop: 1, byte: 1 })).toBeCloseTo(((train?.flops ?? 0) + (train?.bytes ?? 0)) / 2);
+});
+
+test('there is a border', () => expect(halves.some((h) => h.schedule.messages.length > 1)).toBe(true));
+
+test('two shards: frames cost their ends something, each and by the byte', () => {
+  const call = inTwo({ call: 1 });
+  expect(inTwo({ call: 1, frame: 1 })).toBeGreaterThan(call + 2);
+  expect(inTwo({ call: 1, frameByte: 1 })).toBeGreaterThan(call + 2 * 8 * 4);
+});
+
+test('a machine whose cores share what they have is slower with two shards at work', () => {
+  expect(inTwo({ call: 1, speedup: 1 })).toBeGreaterThan(inTwo({ call: 1 }));
+});
+
+test('who has measured nothing has no prediction', () => {
+  const unknown = trainersWith({}).map((t) => ({ ...t, capability: { ...t.capability, rate: 0 } }));
+  expect(predictRate([whole], ['a'], unknown)).toBeUndefined();
+});
