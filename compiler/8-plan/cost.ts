@@ -9,7 +9,7 @@ const BYTES = 4;
 export interface Work {
   readonly flops: number;
   readonly operations: number;
-  /** That operations write, in f32. */
+  /** That operations write, in f32; as often as they go over them. */
   readonly bytes: number;
   /** Inputs and results: handed over. */
   readonly values: number;
@@ -27,8 +27,9 @@ export function countWork(program: Program, f: ProgramFunction): Work {
     }
     for (const op of block.ops) {
       shapes.set(op.id, op.shape);
-      flops += flopsOf(op, shapes) * block.repeat;
-      elements += sizeOf(op.shape) * block.repeat;
+      const own = flopsOf(op, shapes);
+      flops += own * block.repeat;
+      elements += passesOver(op, own) * block.repeat;
     }
     operations += block.ops.length * block.repeat;
   }
@@ -38,6 +39,15 @@ export function countWork(program: Program, f: ProgramFunction): Work {
 /** Floating-point operations of one run of a function, all ticks included. */
 export function countFlops(program: Program, f: ProgramFunction): number {
   return countWork(program, f).flops;
+}
+
+/** More FLOPs for each value written are those of a product. */
+const MOST_PASSES = 32;
+
+/** Values times how often they are gone over: a function of each value is made of several operations on all of them. */
+function passesOver({ shape }: Op, flops: number): number {
+  const size = sizeOf(shape);
+  return flops > MOST_PASSES * size ? size : Math.max(size, flops);
 }
 
 function flopsOf(op: Op, shapes: ReadonlyMap<string, Shape>): number {

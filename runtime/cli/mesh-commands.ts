@@ -183,6 +183,7 @@ export const meshCommands: readonly Command[] = [
         ['nodes', 'trainers (default: one for each shard)'],
         ['seed', 'of everything that is left to chance; the same one gives the same trace'],
         ['faults', 'JSON file: latency, jitter, loss, lives, away, synchronizerLives (milliseconds)'],
+        ['requests', 'a second, to a predictor that follows the run; each must get one answer or a reason'],
         ['record', 'file to write: everything that entered the synchronizer'],
         ['replay', 'such a file, gone through again: exit code 1 where anything else comes of it'],
         ['epochs', 'epochs of training'],

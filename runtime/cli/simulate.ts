@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { type RecordedPiece, Recording } from '../roles/recording.ts';
 import { type Faults, simulate } from '../roles/simulation.ts';
+import type { Served } from '../roles/virtual-predictor.ts';
 import { writeFileAtomic } from '../support/atomic.ts';
 import { emit } from '../support/emit.ts';
 import { UserError } from '../support/errors.ts';
@@ -29,7 +30,9 @@ export default async function (args: Arguments): Promise<number> {
   const seed = wholeNumber(args, 'seed', 0) ?? 1;
   const nodes = wholeNumber(args, 'nodes', 1, 10_000) ?? plan.shards.length;
   const batches = wholeNumber(args, 'batches', 1) ?? 100;
+  const requests = wholeNumber(args, 'requests', 1, 1000);
   const result = simulate({
+    ...(requests === undefined ? {} : { requests }),
     nodes,
     seed,
     faults: faultsOf(text(args, 'faults')),
@@ -67,12 +70,17 @@ export default async function (args: Arguments): Promise<number> {
     );
   if (flag(args, 'json')) emit({ event: 'simulated', seed, nodes, ...result });
   else {
-    const { phase, time, epochs, kills, longestWithoutOwner, violations, trace, events } = result;
+    const { phase, time, epochs, kills, longestWithoutOwner, violations, trace, events, served } = result;
     process.stdout.write(
-      `seed ${seed}: ${phase} after ${(time / 1000).toFixed(1)} s of virtual time, ${events} events (trace ${trace})\n${kills} kills, ${epochs} epochs of owners, a shard without an owner for ${(longestWithoutOwner / 1000).toFixed(1)} s at most\n${violations.length === 0 ? 'never two owners of a shard' : violations.join('\n')}\n`,
+      `seed ${seed}: ${phase} after ${(time / 1000).toFixed(1)} s of virtual time, ${events} events (trace ${trace})\n${kills} kills, ${epochs} epochs of owners, a shard without an owner for ${(longestWithoutOwner / 1000).toFixed(1)} s at most\n${served ? servedText(served) : ''}${violations.length === 0 ? 'never two owners of a shard' : violations.join('\n')}\n`,
     );
   }
   return result.phase === 'done' && result.violations.length === 0 ? EXIT.done : EXIT.checkFailed;
+}
+
+function servedText({ asked, answered, refused, reloads, longest }: Served): string {
+  const refusals = Object.entries(refused).map(([reason, count]) => `${count} refused: ${reason}`);
+  return `${asked} requests, ${[`${answered} answered`, ...refusals].join(', ')}; ${reloads} reloads; ${(longest / 1000).toFixed(1)} s for one at most\n`;
 }
 
 function planOf(args: Arguments): string {

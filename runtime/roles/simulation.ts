@@ -19,6 +19,7 @@ import {
   type TrainerState,
   trainer,
 } from './trainer.ts';
+import { type PredictorHappening, type Served, VirtualPredictor } from './virtual-predictor.ts';
 
 export interface Faults {
   /** Milliseconds one way, and how much more at most. */
@@ -42,6 +43,8 @@ export interface SimulationOptions {
   readonly call: number;
   /** Virtual milliseconds after which it ends in any case. */
   readonly until: number;
+  /** That a predictor is asked in a second; nothing: there is none. */
+  readonly requests?: number;
   /** Hears of everything that enters the synchronizer's machine. */
   readonly note?: (before: SynchronizerState, event: SynchronizerEvent, at: number, step: Step) => void;
 }
@@ -59,6 +62,7 @@ export interface SimulationResult {
   /** Hash over everything that happened, in order. */
   readonly trace: string;
   readonly events: number;
+  readonly served?: Served;
 }
 
 type Happening =
@@ -77,6 +81,7 @@ type Happening =
       readonly shard: number;
       readonly calls: number;
     }
+  | { readonly kind: 'predictor'; readonly what: PredictorHappening }
   | { readonly kind: 'synchronizer-down' }
   | { readonly kind: 'synchronizer-up' };
 
@@ -94,6 +99,8 @@ interface Node {
 }
 
 const RECONNECT = 250;
+/** Losses of a predictor's questions, as many times as those of messages: each is several. */
+const QUESTION_LOSSES = 20;
 
 export function simulate(options: SimulationOptions): SimulationResult {
   return new Simulation(options).run();
@@ -103,6 +110,7 @@ class Simulation {
   readonly #options: SimulationOptions;
   readonly #queue = new EventQueue<Happening>();
   readonly #nodes: Node[];
+  readonly #predictor: VirtualPredictor | undefined;
   readonly #random;
   readonly #stored = new Map<string, StoredRun>();
   /** Who has held which shard in which epoch: never two. */
@@ -122,6 +130,7 @@ class Simulation {
   constructor(options: SimulationOptions) {
     this.#options = options;
     this.#random = stream(options.seed, 'simulation');
+    this.#predictor = options.requests ? this.#openPredictor(options.requests) : undefined;
     this.#nodes = Array.from({ length: options.nodes }, (_, i) => ({
       key: `node-${i}`,
       life: 0,
@@ -149,13 +158,15 @@ class Simulation {
       if (phase === 'done' || phase === 'failed') break;
     }
     const run = this.#stored.get(deployment.run);
+    const served = this.#predictor?.end();
     return {
+      ...(served ? { served } : {}),
       phase: run?.phase ?? 'none',
       time: this.#now,
       epochs: run?.epoch ?? 0,
       kills: this.#kills,
       longestWithoutOwner: this.#longest,
-      violations: this.#violations,
+      violations: [...this.#violations, ...(served?.violations ?? [])],
       trace: (this.#trace >>> 0).toString(16).padStart(8, '0'),
       events: this.#events,
     };
@@ -194,6 +205,9 @@ class Simulation {
         if (this.#node(what.node).connection === what.connection)
           this.#train(what.node, { kind: 'message', message: what.message });
         return;
+      case 'predictor':
+        this.#predictor?.happen(what.what);
+        return;
       case 'synchronizer-down':
         this.#kills++;
         this.#sync = undefined;
@@ -207,6 +221,23 @@ class Simulation {
           this.#queue.add(this.#now + this.#exponential(synchronizerLives), { kind: 'synchronizer-down' });
       }
     }
+  }
+
+  #openPredictor(requests: number): VirtualPredictor {
+    const { deployment, faults, seed } = this.#options;
+    return new VirtualPredictor({
+      requests,
+      loss: QUESTION_LOSSES * faults.loss,
+      latency: faults.latency,
+      // Chance of its own: the training goes as it would without a predictor.
+      random: stream(seed, 'predictor'),
+      now: () => this.#now,
+      later: (milliseconds, what) => this.#queue.add(this.#now + milliseconds, { kind: 'predictor', what }),
+      newest: () => {
+        if (!this.#sync) return 'the mesh is away';
+        return this.#stored.get(deployment.run)?.manifests.at(-1)?.calls ?? 'there is no snapshot yet';
+      },
+    });
   }
 
   #up(index: number): void {

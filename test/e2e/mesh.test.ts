@@ -59,6 +59,9 @@ test('two shards on two trainers end with the weights of one process, bit for bi
   ]);
   const sent = (status?.shards ?? []).reduce((sum, s) => sum + s.bytesSent, 0);
   expect((await mesh.status()).relayedBytes).toBeLessThan(sent / 2);
+  const metrics = await (await fetch(`http://${mesh.up.address}/metrics`)).text();
+  expect(metrics).toContain(`nmc_shard_borders{run="${run}",shard="0",way="direct"} 1`);
+  expect(metrics).toContain(`nmc_shard_border_bytes_total{run="${run}",shard="1",direction="received"}`);
 }, 180_000);
 
 test('kill -9 of a trainer: another takes over, and the weights are the same', async () => {

@@ -1,5 +1,6 @@
 /** Two hundred trainers that come and go, in virtual time: one owner a shard, no shard forgotten, and each run again. */
 import { describe, expect, test } from 'vitest';
+import { LONGEST_WAIT } from '../../runtime/roles/predictor.ts';
 import { type SimulationOptions, simulate } from '../../runtime/roles/simulation.ts';
 import { chain } from './simulated.ts';
 
@@ -31,5 +32,39 @@ describe('200 trainers with churn', () => {
     expect(result.kills).toBeGreaterThan(20);
     expect(result.violations, `seed ${seed}`).toEqual([]);
     expect(result.longestWithoutOwner, `seed ${seed}`).toBeLessThan(30_000);
+  });
+});
+
+describe('a predictor that is asked while the mesh comes and goes', () => {
+  const often = { ...CHURN, loss: 0.005, lives: 20_000, synchronizerLives: 15_000 };
+  const served = (seed: number) =>
+    simulate(
+      options(seed, { nodes: 12, until: 120_000, faults: often, deployment: chain(8, 60, 20, 10), requests: 20 }),
+    );
+
+  test.each(Array.from({ length: SEEDS }, (_, i) => i + 1))(
+    'seed %i: every request gets one answer or one reason',
+    (seed) => {
+      const { violations, served: found } = served(seed);
+      expect(violations, `seed ${seed}`).toEqual([]);
+      const { asked = 0, answered = 0, refused = {}, reloads = 0, longest = 0 } = found ?? {};
+      expect(asked).toBeGreaterThan(500);
+      expect(answered + Object.values(refused).reduce((sum, n) => sum + n, 0), `seed ${seed}`).toBe(asked);
+      expect(reloads, `seed ${seed}`).toBeGreaterThan(2);
+      // Once there are weights they answer at once, whatever the mesh does; before, a look fails or a load ends.
+      expect(longest, `seed ${seed}`).toBeLessThan(LONGEST_WAIT + 2000);
+    },
+  );
+
+  test('the training goes as without it, and the same seed gives the same answers', () => {
+    const [a, b] = [served(5), served(5)];
+    expect(b).toEqual(a);
+    const alone = simulate(options(5, { nodes: 12, until: 120_000, faults: often, deployment: chain(8, 60, 20, 10) }));
+    expect({ ...a, trace: '', events: 0, served: undefined }).toEqual({
+      ...alone,
+      trace: '',
+      events: 0,
+      served: undefined,
+    });
   });
 });

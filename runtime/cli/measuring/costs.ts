@@ -25,7 +25,9 @@ const [NARROW, WIDE] = [16, 128] as const;
 const SMALL = { m: SAMPLES, n: WIDE, k: WIDE };
 const [PRODUCTS, OPERATIONS, VALUES] = [16, 96, 32] as const;
 const BYTES = 4;
-const RUNS = 15;
+const RUNS = 11;
+/** Milliseconds: a shard waits for its neighbours between two pieces of work, and its thread and caches sleep. */
+const PAUSE = 2;
 
 /** In well under a second. @param large the shape by which all threads together were measured, at `rate` FLOP/s */
 export async function costsOf(device: Device, large: ProductShape, rate: number): Promise<Costs> {
@@ -43,7 +45,7 @@ export async function costsOf(device: Device, large: ProductShape, rate: number)
   try {
     await fill(session, program);
     const seconds = async (name: string): Promise<number> =>
-      (await medianOf(() => session.run(name, {}, POSITION), RUNS)) / 1000;
+      (await medianOf(() => session.run(name, {}, POSITION), RUNS, PAUSE)) / 1000;
     const pieces = piecesOf(
       await seconds('call'),
       await seconds('values'),
@@ -53,7 +55,7 @@ export async function costsOf(device: Device, large: ProductShape, rate: number)
     );
     const one = flopsOf(large) / (await seconds('large'));
     const states = program.states.reduce((sum, s) => sum + BYTES * sizeOf(s.shape), 0);
-    const hash = await medianOf(async () => stateHash(await saveStates(session, program.states)), RUNS);
+    const hash = await medianOf(async () => stateHash(await saveStates(session, program.states)), RUNS, PAUSE);
     const speedup = Math.max(1, rate / one);
     return { ...pieces, stateByte: hash / 1000 / states, speedup, ...(await borderCosts()) };
   } finally {

@@ -1,4 +1,5 @@
 /** What a device does in a second, measured. */
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Measured } from '../../../spec/capability.ts';
 import { type Program, sizeOf } from '../../../spec/program.ts';
 import { stream } from '../../../spec/random.ts';
@@ -18,10 +19,11 @@ export async function timeOf(device: Device, program: Program, runs: number): Pr
   }
 }
 
-/** Median milliseconds, behind one that is not counted. */
-export async function medianOf(work: () => Promise<unknown>, runs: number): Promise<number> {
+/** Median milliseconds, behind one that is not counted. @param pause milliseconds before each */
+export async function medianOf(work: () => Promise<unknown>, runs: number, pause = 0): Promise<number> {
   const times: number[] = [];
   for (let run = -1; run < runs; run++) {
+    if (pause > 0) await sleep(pause);
     const begin = performance.now();
     await work();
     if (run >= 0) times.push(performance.now() - begin);
