@@ -71,7 +71,8 @@ export function figuresOf(plan: Plan): PlanFigures {
       messagesPerTick,
       bytesPerBatch: 4 * valuesPerBatch,
     }));
-  const shards = plan.shards.map((s, i) => shardFigures(plan, s, i));
+  const bytes = traffic(borders);
+  const shards = plan.shards.map((s, i) => shardFigures(plan, s, i, bytes));
   const sum = (value: (s: ShardFigures) => number | null): number => shards.reduce((n, s) => n + (value(s) ?? 0), 0);
   return {
     model: plan.model,
@@ -103,12 +104,18 @@ function machineName(predicted: PlanPredicted | undefined, shard: number): strin
   return name === undefined || name === `shard-${shard}` ? null : name;
 }
 
-function shardFigures(plan: Plan, s: PlanShard, i: number): ShardFigures {
+/** Bytes of a tick as f32, by shard. */
+interface Traffic {
+  readonly sent: ReadonlyMap<number, number>;
+  readonly received: ReadonlyMap<number, number>;
+}
+
+function shardFigures(plan: Plan, s: PlanShard, i: number, bytes: Traffic): ShardFigures {
   const { predicted } = plan;
   const time = predicted?.shards[i];
   const [limit, seconds] = time ? slowest(time) : [null, 0];
-  const sentBytes = traffic(plan, 'from', s.id);
-  const receivedBytes = traffic(plan, 'to', s.id);
+  const sentBytes = bytes.sent.get(s.id) ?? 0;
+  const receivedBytes = bytes.received.get(s.id) ?? 0;
   return {
     shard: s.id,
     machine: machineName(predicted, i),
@@ -127,10 +134,14 @@ function shardFigures(plan: Plan, s: PlanShard, i: number): ShardFigures {
   };
 }
 
-function traffic(plan: Plan, end: 'from' | 'to', shard: number): number {
-  return plan.borders
-    .flatMap((b) => b.flows)
-    .reduce((bytes, flow) => bytes + (flow[end] === shard ? flow.bytesPerTick.f32 : 0), 0);
+function traffic(flows: PlanFigures['borders']): Traffic {
+  const sent = new Map<number, number>();
+  const received = new Map<number, number>();
+  for (const { from, to, bytesPerTick } of flows) {
+    sent.set(from, (sent.get(from) ?? 0) + bytesPerTick.f32);
+    received.set(to, (received.get(to) ?? 0) + bytesPerTick.f32);
+  }
+  return { sent, received };
 }
 
 const perSecond = (seconds: number): number | null => (seconds > 0 ? 1 / seconds : null);

@@ -48,13 +48,12 @@ function compare(manifest: Partial<CpuManifest> | null, f: ProgramFunction, prog
     const problem = layoutProblem(wanted, shapes);
     if (problem !== undefined) return problem;
   }
-  const results = new Set(f.results.map((r) => r.name));
+  const results = resultShapes(f, program);
   for (const output of outputs) {
     const agrees =
       'state' in output
         ? same(shapes.get(output.state) ?? [Number.NaN], output.shape)
-        : !('result' in output) ||
-          (results.has(output.result) && same(resultShape(f, program, output.result), output.shape));
+        : !('result' in output) || same(results.get(output.result) ?? [Number.NaN], output.shape);
     if (!agrees) return `gives ${String(output.output)}, the program does not`;
   }
   return cpuKernelsProblem(manifest ?? {}, f, shapes);
@@ -71,18 +70,16 @@ function layoutProblem(wanted: LaidOut, shapes: ReadonlyMap<string, Shape>): str
   return values && 2 * sizeOf(values) === sizeOf(places) ? undefined : `lays out ${wanted.input} wrongly`;
 }
 
-function resultShape(f: ProgramFunction, program: Program, name: string): Shape {
-  const value = f.results.find((r) => r.name === name)?.value;
-  const named = [
-    ...program.states,
-    ...f.inputs,
-    ...f.blocks.flatMap((b) => [
-      ...b.scalars.map((s) => ({ id: s.id, shape: [] as Shape })),
-      ...b.ops,
-      ...b.carries.flatMap((c) => [c, { id: c.result, shape: c.shape }]),
-    ]),
-  ];
-  return named.find((v) => v.id === value)?.shape ?? [Number.NaN];
+/** Shapes of a function's results. */
+function resultShapes(f: ProgramFunction, program: Program): ReadonlyMap<string, Shape> {
+  const shapes = new Map<string, Shape>();
+  for (const { id, shape } of [...program.states, ...f.inputs]) shapes.set(id, shape);
+  for (const { scalars, ops, carries } of f.blocks) {
+    for (const { id } of scalars) shapes.set(id, []);
+    for (const { id, shape } of ops) shapes.set(id, shape);
+    for (const { id, result, shape } of carries) shapes.set(id, shape).set(result, shape);
+  }
+  return new Map(f.results.map((r) => [r.name, shapes.get(r.value) ?? [Number.NaN]]));
 }
 
 function same(a: Shape, b: unknown): boolean {

@@ -24,25 +24,39 @@ export function schedulesProblem(
   schedules: readonly ShardSchedule[],
   programs: readonly Program[],
 ): string | undefined {
+  const messages = schedules.map((s) => new Map(s.messages.map((m) => [m.id, m])));
   for (const [i, schedule] of schedules.entries()) {
     if (schedule.shard !== i) return `the schedule of shard ${i} is that of shard ${schedule.shard}`;
-    const problem = messagesProblem(schedule, schedules) ?? functionsProblem(schedule, programs[i] as Program);
+    const problem = messagesProblem(schedule, messages) ?? functionsProblem(schedule, programs[i] as Program);
     if (problem !== undefined) return `the schedule of shard ${i}: ${problem}`;
   }
   return wholeProblem(plan, schedules) ?? orderProblem(schedules);
 }
 
-function messagesProblem(schedule: ShardSchedule, all: readonly ShardSchedule[]): string | undefined {
+/** @param all messages of each shard, by their ids */
+function messagesProblem(schedule: ShardSchedule, all: readonly ReadonlyMap<number, Message>[]): string | undefined {
   const seen = new Set<number>();
   for (const message of schedule.messages) {
     const { id, from, to } = message;
     if (seen.has(id)) return `message ${id} is there twice`;
     seen.add(id);
     if (from === to || (from !== schedule.shard && to !== schedule.shard)) return `message ${id} is not its own`;
-    const other = all[from === schedule.shard ? to : from]?.messages.find((m) => m.id === id);
-    if (!other || JSON.stringify(other) !== JSON.stringify(message)) return `its neighbour knows another message ${id}`;
+    const other = all[from === schedule.shard ? to : from]?.get(id);
+    if (!other || !isSameMessage(other, message)) return `its neighbour knows another message ${id}`;
   }
   return undefined;
+}
+
+function isSameMessage(a: Message, b: Message): boolean {
+  return (
+    a.from === b.from &&
+    a.to === b.to &&
+    a.values.length === b.values.length &&
+    a.values.every(({ name, shape }, i) => {
+      const other = b.values[i];
+      return other?.name === name && sameShape(other.shape, shape);
+    })
+  );
 }
 
 function functionsProblem(schedule: ShardSchedule, program: Program): string | undefined {
