@@ -49,6 +49,12 @@ export function buffersOf(inputs: Readonly<Record<string, RunInput>>): ArrayBuff
   return Object.values(inputs).map((data) => data.buffer as ArrayBuffer);
 }
 
+/** What an answer holds is a copy of its own: it is handed over, too. */
+export function ownBuffers(value: Value): ArrayBuffer[] {
+  if (value === undefined) return [];
+  return ArrayBuffer.isView(value) ? [value.buffer as ArrayBuffer] : buffersOf(value);
+}
+
 /** The caller may use its buffers again as soon as `run` has returned. */
 export function copied(inputs: Readonly<Record<string, RunInput>>): Record<string, RunInput> {
   return Object.fromEntries(Object.entries(inputs).map(([name, data]) => [name, data.slice()]));

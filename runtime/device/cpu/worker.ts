@@ -3,7 +3,7 @@ import { parentPort } from 'node:worker_threads';
 import { LANE } from '../../../spec/lanes.ts';
 import { CpuEngine } from './engine.ts';
 import { Lane, OtherLaneFailed } from './lane.ts';
-import type { Reply, Request, Value } from './messages.ts';
+import { ownBuffers, type Reply, type Request, type Value } from './messages.ts';
 
 const port = parentPort;
 if (!port) throw new Error('worker.ts runs as a worker thread');
@@ -20,7 +20,10 @@ let queue: Promise<void> = Promise.resolve();
 port.on('message', (request: Request) => {
   queue = queue.then(async () => {
     if (request.kind === 'failure') failureAsked = request.id;
-    else if (request.kind !== 'wake') port.postMessage(await answer(request));
+    else if (request.kind !== 'wake') {
+      const reply = await answer(request);
+      port.postMessage(reply, 'value' in reply ? ownBuffers(reply.value) : []);
+    }
     if (request.kind !== 'wake') handled++;
     await serve();
     if (request.kind === 'close' && opened.size === 0) port.close();
