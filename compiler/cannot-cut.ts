@@ -1,4 +1,5 @@
 /** Why a model has no such partition, in words. */
+import type { ScheduleInstance } from './3-check/checked.ts';
 import type { Impossible, Machines } from './6-partition/problem.ts';
 
 /** The model cannot be cut so, and what to do instead. */
@@ -44,4 +45,23 @@ export function explain(why: Impossible, model: string, pieces: readonly string[
 
 export function mebibytes(bytes: number): string {
   return `${(bytes / 1024 ** 2).toFixed(1)} MiB`;
+}
+
+/** What a schedule may say but no runtime does yet: it is refused, not passed over. */
+export function notYet(schedules: readonly ScheduleInstance[]): CannotCut | undefined {
+  for (const { name, settings } of schedules) {
+    const { mode, ahead, staleness } = settings;
+    const refuse = (reason: string, repair: string): CannotCut => ({
+      kind: 'impossible',
+      reason: `schedule ${name}: ${reason}`,
+      repair,
+    });
+    if (typeof mode === 'object' && mode.kind === 'symbol' && mode.name === 'async')
+      return refuse('shards cannot run asynchronously yet', 'mode = lockstep or mode = pipelined');
+    if (typeof ahead === 'number' && ahead > 0)
+      return refuse('no batch begins before the weight step of the one before it yet', 'leave out ahead');
+    if (typeof staleness === 'number' && staleness > 0)
+      return refuse('borders are never stale in lockstep and pipelined', 'leave out staleness');
+  }
+  return undefined;
 }

@@ -9,7 +9,7 @@ import type { Tiling } from './6-partition/tiles/tiling.ts';
 import { type CutAt, wishesOf } from './6-partition/wishes.ts';
 import { shardMemory, shardWork } from './8-plan/shards.ts';
 import type { Staged } from './build-program.ts';
-import { type CannotCut, mebibytes } from './cannot-cut.ts';
+import { type CannotCut, mebibytes, notYet } from './cannot-cut.ts';
 import {
   type CutPieces,
   type Cutting,
@@ -49,6 +49,8 @@ export function cutModel(
   pinned: Pinned = new Map(),
 ): CutModel | CannotCut {
   const schedules = checked.schedules.filter((s) => s.model === graph.name);
+  const refused = notYet(schedules);
+  if (refused) return refused;
   const together = schedules.flatMap((s) => s.keepTogether);
   const cutAt = cutAtOf(schedules);
   const whole = runPassesByNode(lowered);

@@ -35,7 +35,7 @@ export function givenMicrobatches({ graph, task }: Staged, args: Arguments): num
   if (given !== undefined && task.batch % given !== 0)
     throw new UserError(
       'deploy/microbatches',
-      `a batch of ${task.batch} cannot be divided into ${given} equal parts`,
+      `a batch of ${task.batch} cannot be divided into ${given} equal parts, and unequal ones are not there yet`,
       `use ${possibleMicrobatches(task.batch).join(', ')}; or another --batch`,
     );
   return given;

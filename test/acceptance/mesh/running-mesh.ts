@@ -38,7 +38,8 @@ export class RunningMesh {
       createInterface({ input: child.stdout }).once('line', resolve);
       child.once('exit', () => reject(new Error('nmc up has ended')));
     });
-    const event = JSON.parse(line) as { address: string; trainers: { pid: number }[] };
+    const event = JSON.parse(line) as { event: string; address: string; trainers: { pid: number }[] };
+    if (event.event !== 'up') throw new Error(`nmc up: ${line}`);
     this.#address = event.address;
     this.pids = event.trainers.map((t) => t.pid);
   }

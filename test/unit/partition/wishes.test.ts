@@ -100,3 +100,14 @@ test('a schedule says what each machine has', () => {
   const tight = cutModel(model, { list: list.map((m) => ({ ...m, memory: 100 })) });
   expect(tight.kind === 'impossible' && tight.reason).toMatch(/needs 0\.\d MiB/);
 });
+
+test('what no runtime does yet is refused, not passed over', () => {
+  const refusal = (schedule: string): string => {
+    const cut = cutModel(staged(schedule), uniformMachines(2));
+    return cut.kind === 'impossible' ? cut.reason : 'it was cut';
+  };
+  expect(refusal('  mode = async')).toBe('schedule home: shards cannot run asynchronously yet');
+  expect(refusal('  ahead = 1')).toBe('schedule home: no batch begins before the weight step of the one before it yet');
+  expect(refusal('  staleness = 2')).toContain('never stale');
+  expect(refusal('  mode = pipelined\n  ahead = 0')).toBe('it was cut');
+});
