@@ -5,6 +5,9 @@ import { UserError } from '../support/errors.ts';
 import { type Arguments, EXIT, flag, text } from './command.ts';
 import { adapterOf } from './measuring/adapters.ts';
 import { BENCH_PARTS, type BenchLine, type BenchPart, benchDevice } from './measuring/device-bench.ts';
+import { FULL, LIGHT } from './measuring/measure.ts';
+import { rememberedTiles, tilesPath } from './measuring/remembered-tiles.ts';
+import { tuneTiles } from './measuring/tune-tiles.ts';
 
 export default async function (args: Arguments): Promise<number> {
   const name = text(args, 'device') ?? 'auto';
@@ -22,11 +25,25 @@ export default async function (args: Arguments): Promise<number> {
   if (json) emit({ event: 'device', device: device.name, description: device.description, software });
   else process.stdout.write(`${what}\n\n`);
   process.stderr.write('measuring…\n');
+  // A processor that plays a GPU is not worth the minutes, unless somebody asks.
+  if (only === 'tiles' || (only === undefined && device.name === 'webgpu' && !software)) {
+    if (device.name !== 'webgpu')
+      throw new UserError('usage/only', `${device.name} has no tiles`, 'use --device webgpu');
+    for await (const line of tuneTiles(device, software ? LIGHT : FULL)) say(line, device.name, json);
+    const tiles = rememberedTiles(device.description);
+    if (json) emit({ event: 'tiles', ...tiles, path: tilesPath() });
+    else process.stdout.write(`trainings here take ${tiles.large} and ${tiles.middle}: kept in ${tilesPath()}\n`);
+  }
+  if (only === 'tiles') return EXIT.done;
   for await (const line of benchDevice(device, software, only)) {
-    if (json) emit({ ...line, device: device.name });
-    else process.stdout.write(inWords(line));
+    say(line, device.name, json);
   }
   return EXIT.done;
+}
+
+function say(line: BenchLine, device: string, json: boolean): void {
+  if (json) emit({ ...line, device });
+  else process.stdout.write(inWords(line));
 }
 
 const isPart = (name: string): name is BenchPart => (BENCH_PARTS as readonly string[]).includes(name);

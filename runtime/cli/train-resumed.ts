@@ -1,4 +1,4 @@
-/** `nmc train --resume DIR`: goes on with a run, with its own settings. */
+/** `nmc train --resume DIR`: goes on with a run, with its own settings; on another device where one is named. */
 
 import { openShards } from '../shard/shards.ts';
 import { assertTrainable } from '../shard/trainable.ts';
@@ -14,20 +14,8 @@ import { storedSettings, trainingOf } from './train-settings.ts';
 import { dataOpener, openTrainingData } from './training-data.ts';
 import type { Interrupt } from './watch-interrupt.ts';
 
-/** All that belongs to the run; `--data` may say where the data are now. */
-const NOT_WITH_RESUME = [
-  'file',
-  'task',
-  'epochs',
-  'batch',
-  'seed',
-  'limit',
-  'out',
-  'weights',
-  'set',
-  'device',
-  'shards',
-];
+/** All that belongs to the run; `--data` may say where the data are now, `--device` what is there to work with. */
+const NOT_WITH_RESUME = ['file', 'task', 'epochs', 'batch', 'seed', 'limit', 'out', 'weights', 'set', 'shards'];
 
 export async function trainOn(
   directory: string,
@@ -45,20 +33,15 @@ export async function trainOn(
   const run = resumeRun(directory);
   try {
     for (const repair of run.repairs) reporter.note(repair);
-    return await goOn(run, text(args, 'data'), reporter, interrupt);
+    return await goOn(run, args, reporter, interrupt);
   } finally {
     run.close();
   }
 }
 
-async function goOn(
-  run: TrainingRun,
-  dataDirectory: string | undefined,
-  reporter: Reporter,
-  interrupt: Interrupt,
-): Promise<number> {
+async function goOn(run: TrainingRun, args: Arguments, reporter: Reporter, interrupt: Interrupt): Promise<number> {
   const { directory, resumedFrom: state } = run;
-  const chosen = storedSettings(run.config, dataDirectory);
+  const chosen = storedSettings(run.config, text(args, 'data'), text(args, 'device'));
   const device = await commandDevice(chosen.device);
   if (!state.finished) device.warmUp?.();
   const { plan, sources } = await timed('read the plan', () => openShardsOfRun(directory));

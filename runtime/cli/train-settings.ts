@@ -72,11 +72,11 @@ export function configOf({ plan, training, chosen, args, path, text: source }: C
   };
 }
 
-/** @param data `--data`, which goes before what the run remembers */
-export function storedSettings(config: RunConfig, data: string | undefined): TrainSettings {
-  const { device, data: remembered, folder, limit, epochs } = config.settings;
+/** @param data `--data`, and `device` `--device`: they go before what the run remembers */
+export function storedSettings(config: RunConfig, data: string | undefined, device?: string): TrainSettings {
+  const { device: before, data: remembered, folder, limit, epochs } = config.settings;
   return {
-    device: typeof device === 'string' ? device : 'auto',
+    device: device ?? (typeof before === 'string' ? before : 'auto'),
     data: data ?? rememberedData(remembered),
     folder: typeof folder === 'string' ? folder : '.',
     limit: typeof limit === 'number' ? limit : undefined,

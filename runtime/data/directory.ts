@@ -1,12 +1,11 @@
 /** Where data sets lie: `--data DIR`, else `$NMC_DATA`, else a folder in the user's cache. */
 import { access } from 'node:fs/promises';
-import { homedir } from 'node:os';
 import { join } from 'node:path';
+import { cacheFolder } from '../support/cache-folder.ts';
 import { UserError } from '../support/errors.ts';
 
 export function dataDirectory(explicit: string | undefined): string {
-  const cache = process.env.XDG_CACHE_HOME || join(homedir(), '.cache');
-  return explicit ?? (process.env.NMC_DATA || join(cache, 'nmc', 'data'));
+  return explicit ?? (process.env.NMC_DATA || join(cacheFolder(), 'data'));
 }
 
 /** The first of `names` that is in one of `folders`. UserError `data/missing` says where it looked and what to do. */

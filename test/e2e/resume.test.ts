@@ -125,7 +125,7 @@ test('the second Ctrl-C ends at once; what was saved before goes on', async () =
 });
 
 test('what belongs to the run cannot be given again', async () => {
-  for (const extra of [[model], ['--epochs', '9'], ['--seed', '2'], ['--set', 'hidden=3'], ['--device', 'cpu']]) {
+  for (const extra of [[model], ['--epochs', '9'], ['--seed', '2'], ['--set', 'hidden=3']]) {
     const outcome = await nmc(['train', '--resume', 'whole-cpu', '--json', ...extra], { cwd: folder });
     expect(outcome.code).toBe(2);
     expect(jsonLines(outcome)).toMatchObject([{ event: 'error', code: 'usage/resume' }]);

@@ -1,5 +1,5 @@
 /** `nmc train --device webgpu` and `nmc doctor`, on a software driver and on a machine without any. */
-import { readFileSync } from 'node:fs';
+import { mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import { expect, test } from 'vitest';
@@ -29,6 +29,36 @@ test('a training on the GPU reaches the energies of the reference, and its run p
   });
   const evaluated = await nmc(['eval', 'webgpu', '--limit', '32', '--json', '--device', 'cpu'], { cwd: folder, env });
   expect([0, 1]).toContain(evaluated.code);
+});
+
+test('a run whose GPU is gone goes on without it', async () => {
+  const env = await softwareVulkanEnvironment();
+  const other = join(folder, 'other');
+  mkdirSync(other);
+  const long = writeTiny(other, { epochs: 3, batch: 4 });
+  const settings = [long, '--limit', '64', '--json'];
+  const whole = await nmc(['train', ...settings, '--device', 'reference', '--out', 'whole'], { cwd: folder, env });
+  const begun = await nmc(['train', ...settings, '--device', 'webgpu', '--out', 'gone'], {
+    cwd: folder,
+    env,
+    onLine: (line, child) => {
+      if (line.startsWith('{"event":"epoch"')) child.kill('SIGKILL');
+    },
+  });
+  expect(begun.code).not.toBe(0);
+  const without = await nmc(['train', '--resume', 'gone', '--json'], { cwd: folder, env: NONE });
+  expect([without.code, without.stderr]).toEqual([3, expect.stringContaining('--device cpu')]);
+  const resumed = await nmc(['train', '--resume', 'gone', '--device', 'cpu', '--json'], { cwd: folder, env: NONE });
+  expect(resumed.code, resumed.stderr).toBe(whole.code);
+  const energies = (run: string): number[] =>
+    readFileSync(join(folder, run, 'metrics.jsonl'), 'utf8')
+      .trim()
+      .split('\n')
+      .map((line) => (JSON.parse(line) as { energy: number }).energy);
+  expect(energies('gone')).toHaveLength(3);
+  energies('whole').forEach((energy, i) => {
+    expect(Math.abs((energies('gone')[i] ?? Number.NaN) / energy - 1)).toBeLessThan(1e-4);
+  });
 });
 
 test('without a GPU a training that asks for one says so, and what to do', async () => {
@@ -84,4 +114,19 @@ test('nmc bench measures the GPU in lines of JSON, and without one says what to 
     expect(unit).toBe('GFLOP/s');
     expect(ceiling === null || Number(ceiling) > 0, String(name)).toBe(true);
   }
+});
+
+test('nmc bench finds the tiles that suit the GPU and keeps them for trainings', { timeout: 600_000 }, async () => {
+  const env = { ...(await softwareVulkanEnvironment()), XDG_CACHE_HOME: join(folder, 'cache') };
+  const outcome = await nmc(['bench', '--device', 'webgpu', '--json', '--only', 'tiles'], { cwd: folder, env });
+  expect([outcome.code, outcome.stderr]).toEqual([0, expect.any(String)]);
+  const [, ...lines] = jsonLines(outcome);
+  const [chosen] = lines.slice(-1);
+  expect(chosen).toMatchObject({ event: 'tiles', path: join(folder, 'cache/nmc/tiles.json') });
+  expect(lines.filter((line) => Number(line.value) > 0 && line.unit === 'GFLOP/s')).toHaveLength(lines.length - 1);
+  const { adapters } = JSON.parse(readFileSync(String(chosen?.path), 'utf8')) as { adapters: Record<string, object> };
+  expect(Object.keys(adapters)[0]).toContain('SwiftShader');
+  expect(Object.values(adapters)[0]).toMatchObject({ tiles: { large: chosen?.large, middle: chosen?.middle } });
+  const cpu = await nmc(['bench', '--device', 'cpu', '--only', 'tiles'], { cwd: folder, env });
+  expect([cpu.code, cpu.stderr]).toEqual([2, expect.stringContaining('has no tiles')]);
 });

@@ -1,11 +1,12 @@
 /** From what one kernel carries out to its module. */
 import { MOST_GROUPS, type Region } from '../../../spec/kernels.ts';
+import type { TileChoice } from '../../../spec/tiles.ts';
 import { isOperator, operators } from '../../operators/table.ts';
 import { type Cluster, opsOf } from './cluster.ts';
 import type { Flat, FlatOp, Use } from './flat.ts';
 import type { Place } from './lowering.ts';
 import { loweringOf } from './operators.ts';
-import { defaultTile, matricesOf, productGroups, writeProduct } from './product.ts';
+import { matricesOf, productGroups, tileFor, writeProduct } from './product.ts';
 import { lanesFor, reduceGroups, writeReduction } from './reduce.ts';
 import { ModuleWriter, repeatedPlace, type WrittenBinding } from './writer.ts';
 
@@ -24,7 +25,12 @@ export interface WrittenKernel {
 const THREADS = 64;
 
 /** @param regions where each value lies: buffers that are written cannot be bound for reading only */
-export function writeKernel(cluster: Cluster, flat: Flat, regions: ReadonlyMap<string, Region>): WrittenKernel {
+export function writeKernel(
+  cluster: Cluster,
+  flat: Flat,
+  regions: ReadonlyMap<string, Region>,
+  tiles: TileChoice,
+): WrittenKernel {
   const w = new ModuleWriter(flat);
   const { anchor } = cluster;
   const lowering = anchor && loweringOf(anchor.op);
@@ -32,7 +38,7 @@ export function writeKernel(cluster: Cluster, flat: Flat, regions: ReadonlyMap<s
   let groups = linearGroups(Math.ceil(cluster.elements / THREADS));
   if (anchor && lowering?.kind === 'product') {
     kind = 'product';
-    const tile = defaultTile(matricesOf(anchor));
+    const tile = tileFor(matricesOf(anchor), tiles);
     groups = productGroups(matricesOf(anchor), tile);
     writeProduct(w, anchor, tile);
   } else if (anchor && lowering?.kind === 'reduction') {

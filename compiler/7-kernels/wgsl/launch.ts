@@ -1,9 +1,10 @@
 /** Several products as one module: each group of threads finds the part that it belongs to. */
 import { MOST_BINDINGS, MOST_SCALARS, type Region } from '../../../spec/kernels.ts';
+import { TILES, type TileChoice } from '../../../spec/tiles.ts';
 import type { Cluster } from './cluster.ts';
 import type { Flat } from './flat.ts';
 import { flopsOf, linearGroups, servesOf, type WrittenKernel, writeFinish } from './kernel.ts';
-import { defaultTile, matricesOf, PART_ROWS, PART_THREADS, PART_TILE, productGroups, writeProduct } from './product.ts';
+import { matricesOf, partRows, productGroups, threadsOf, tileFor, writeProduct } from './product.ts';
 import { ModuleWriter } from './writer.ts';
 
 /** @returns nothing where the parts would bind too many buffers: then each is a launch of its own */
@@ -11,12 +12,13 @@ export function writeLaunch(
   parts: readonly Cluster[],
   flat: Flat,
   regions: ReadonlyMap<string, Region>,
+  tiles: TileChoice,
 ): WrittenKernel | undefined {
-  const apart = writeParts(parts, flat, regions, () => false);
+  const apart = writeParts(parts, flat, regions, tiles, () => false);
   if (fits(apart)) return apart;
   // Everything that one kernel passes to another lies in one buffer: bound once, whole.
   const inValues = (base: string): boolean => regions.get(base)?.arena === 'values';
-  const together = writeParts(parts, flat, regions, inValues);
+  const together = writeParts(parts, flat, regions, tiles, inValues);
   return fits(together) ? together : undefined;
 }
 
@@ -33,9 +35,11 @@ function writeParts(
   parts: readonly Cluster[],
   flat: Flat,
   regions: ReadonlyMap<string, Region>,
+  tiles: TileChoice,
   shares: (base: string) => boolean,
 ): WrittenKernel {
   const w = new ModuleWriter(flat, shares);
+  const common = TILES[tiles.large];
   const branches: string[] = [];
   let total = 0;
   parts.forEach((part, i) => {
@@ -43,8 +47,8 @@ function writeParts(
     if (!anchor) throw new Error('a launch has products alone');
     w.part = `_${String.fromCharCode(97 + i)}`;
     const matrices = matricesOf(anchor);
-    const tile = defaultTile(matrices) && PART_TILE;
-    const [across, down, pages] = productGroups(matrices, tile, PART_ROWS);
+    const tile = tileFor(matrices, tiles) && common;
+    const [across, down, pages] = productGroups(matrices, tile, partRows(common));
     writeProduct(w, anchor, tile, 'part');
     writeFinish(w, part, regions);
     const first = total;
@@ -55,7 +59,7 @@ function writeParts(
     branches.push(`if (at < ${names.end}) { part${w.part}(${place}, thread); }`);
   });
   w.part = '';
-  w.line(`@compute @workgroup_size(${PART_THREADS})`);
+  w.line(`@compute @workgroup_size(${threadsOf(common)})`);
   const head =
     'fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) thread: u32)';
   w.block(head, () => {

@@ -11,6 +11,7 @@ import {
   type Region,
 } from '../../../spec/kernels.ts';
 import type { Program, ProgramFunction } from '../../../spec/program.ts';
+import { DEFAULT_TILES, type TileChoice } from '../../../spec/tiles.ts';
 import { type Cluster, clusters } from './cluster.ts';
 import type { Flat } from './flat.ts';
 import { flatten } from './flatten.ts';
@@ -25,7 +26,8 @@ export interface LoweredKernels {
   readonly modules: ReadonlyMap<string, string>;
 }
 
-export function lowerToWgsl(program: Program): LoweredKernels {
+/** @param tiles what was measured to be best on the device that it is for */
+export function lowerToWgsl(program: Program, tiles: TileChoice = DEFAULT_TILES): LoweredKernels {
   const stateArenas = new Arenas('states');
   const states = placeStates(program, stateArenas);
   const values = new ValueArena();
@@ -35,7 +37,7 @@ export function lowerToWgsl(program: Program): LoweredKernels {
     // Runs may follow each other before their inputs and results have been fetched: each function has its own.
     const shared = { values, inputs: new Arenas(`inputs of ${f.name}`), results: new Arenas(`results of ${f.name}`) };
     lists.push(shared);
-    return lowerFunction(program, f, states, shared, modules);
+    return lowerFunction(program, f, states, shared, modules, tiles);
   });
   const arenas = [
     ...stateArenas.list(),
@@ -62,13 +64,14 @@ function lowerFunction(
   states: readonly Region[],
   shared: SharedArenas,
   modules: Modules,
+  tiles: TileChoice,
 ): KernelFunction {
   const flat = flatten(program, f);
   const launches = grouped(clusters(flat), flat);
   const layout = placeValues(f, flat, launches, states, shared);
   const blocks = new Map<string, number>();
   const dispatches = launches
-    .flatMap((launch) => writeAll(launch, flat, layout.of))
+    .flatMap((launch) => writeAll(launch, flat, layout.of, tiles))
     .map((kernel): Dispatch => {
       const { groups, constants, serves, flops } = kernel;
       const regions = kernel.bindings.map((b) => layout.of.get(b.base)?.name ?? b.base);
@@ -92,9 +95,14 @@ function lowerFunction(
 }
 
 /** One kernel for a launch; one for each of its parts where they cannot be together. */
-function writeAll(launch: readonly Cluster[], flat: Flat, regions: ReadonlyMap<string, Region>): WrittenKernel[] {
-  const together = launch.length > 1 ? writeLaunch(launch, flat, regions) : undefined;
-  return together ? [together] : launch.map((cluster) => writeKernel(cluster, flat, regions));
+function writeAll(
+  launch: readonly Cluster[],
+  flat: Flat,
+  regions: ReadonlyMap<string, Region>,
+  tiles: TileChoice,
+): WrittenKernel[] {
+  const together = launch.length > 1 ? writeLaunch(launch, flat, regions, tiles) : undefined;
+  return together ? [together] : launch.map((cluster) => writeKernel(cluster, flat, regions, tiles));
 }
 
 /** Modules of the same text are one. */

@@ -1,37 +1,21 @@
 /**
  * The product of matrices, in tiles: a group of threads loads a strip of both sides into its own memory and each thread
- * works out a block of the result in registers. Every sum runs over k from first to last, so the bits do not depend on
- * anything but the tile.
+ * works out a block of the result in registers. Every sum runs over k from first to last, whatever the tile.
  */
 import { type Shape, sizeOf } from '../../../spec/program.ts';
+import { TILES, type Tile, type TileChoice } from '../../../spec/tiles.ts';
 import { matrixShapes } from '../../operators/layout.ts';
 import type { FlatOp } from './flat.ts';
 import { type ModuleWriter, repeatedPlace, times } from './writer.ts';
-
-export interface Tile {
-  /** Threads down and across. */
-  readonly threads: readonly [number, number];
-  /** Rows of the result that a thread works out; its columns are always four. */
-  readonly rows: number;
-  /** Columns of the left side in one strip. */
-  readonly depth: number;
-}
 
 const COLUMNS = 4;
 export const tileRows = (t: Tile): number => t.threads[0] * t.rows;
 export const tileColumns = (t: Tile): number => t.threads[1] * COLUMNS;
 
-/** From the smallest to the largest, with the default for a result of each size. */
-export const TILES = {
-  middle: { threads: [8, 8], rows: 4, depth: 16 },
-  large: { threads: [16, 16], rows: 4, depth: 16 },
-} as const satisfies Record<string, Tile>;
-
 /** Products of one launch have groups of as many threads, and share the memory of one tile. */
-export const PART_TILE = TILES.large;
-export const PART_THREADS = PART_TILE.threads[0] * PART_TILE.threads[1];
+export const threadsOf = (t: Tile): number => t.threads[0] * t.threads[1];
 /** Rows of the result that a part without tiles works out at once. */
-export const PART_ROWS = PART_THREADS / 16;
+export const partRows = (t: Tile): number => threadsOf(t) / PLAIN[0];
 
 export interface Matrices {
   readonly m: number;
@@ -52,9 +36,9 @@ export function matricesOf(op: FlatOp): Matrices {
 }
 
 /** Nothing for narrow results: there each thread works out one element, straight from memory. */
-export function defaultTile({ m, n }: Matrices): Tile | undefined {
-  if (m >= 64 && n >= 64 && m * n >= 128 * 128) return TILES.large;
-  return m > 16 && n > 16 ? TILES.middle : undefined;
+export function tileFor({ m, n }: Matrices, tiles: TileChoice): Tile | undefined {
+  if (m >= 64 && n >= 64 && m * n >= 128 * 128) return TILES[tiles.large];
+  return m > 16 && n > 16 ? TILES[tiles.middle] : undefined;
 }
 
 /** Threads across and down where there are no tiles. */
@@ -148,7 +132,7 @@ function writePlain(w: ModuleWriter, sides: Sides, begin: () => void, entry: Ent
 function writeTiled(w: ModuleWriter, op: FlatOp, tile: Tile, sides: Sides, begin: () => void, entry: Entry): void {
   const { ta, tb } = matricesOf(op);
   const [rows, columns] = [tileRows(tile), tileColumns(tile)];
-  const threads = tile.threads[0] * tile.threads[1];
+  const threads = threadsOf(tile);
   w.once(`var<workgroup> left_tile: array<f32, ${rows * tile.depth}>;`);
   w.once(`var<workgroup> right_tile: array<vec4f, ${(columns / 4) * tile.depth}>;`);
   if (entry === 'main') w.line(`@compute @workgroup_size(${tile.threads[1]}, ${tile.threads[0]})`);

@@ -69,7 +69,7 @@ const LITTLE: Amount = {
 };
 
 /** What there is to measure, by name. */
-export const BENCH_PARTS = ['product', 'copy', 'network', 'convolution', 'attention'] as const;
+export const BENCH_PARTS = ['tiles', 'product', 'copy', 'network', 'convolution', 'attention'] as const;
 export type BenchPart = (typeof BENCH_PARTS)[number];
 
 /**

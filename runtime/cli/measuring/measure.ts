@@ -3,14 +3,16 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Measured } from '../../../spec/capability.ts';
 import { type Program, sizeOf } from '../../../spec/program.ts';
 import { stream } from '../../../spec/random.ts';
+import type { TileChoice } from '../../../spec/tiles.ts';
 import type { Device, DeviceSession } from '../../device/device.ts';
 import { chainProgram, copyProgram, type ProductShape, productProgram } from './programs.ts';
+import { rememberedTiles } from './remembered-tiles.ts';
 
 export const POSITION = { batch: 0, batches: 1 };
 
 /** Median milliseconds of one run. */
-export async function timeOf(device: Device, program: Program, runs: number): Promise<number> {
-  const session = await device.open({ program, files: await formsOf(device, program) });
+export async function timeOf(device: Device, program: Program, runs: number, tiles?: TileChoice): Promise<number> {
+  const session = await device.open({ program, files: await formsOf(device, program, tiles) });
   try {
     await fill(session, program);
     return await medianOf(() => session.run('run', {}, POSITION), runs);
@@ -41,12 +43,19 @@ export async function fill(session: DeviceSession, program: Program): Promise<vo
   }
 }
 
-/** What a device wants of a program, compiled. */
-export async function formsOf(device: Device, program: Program): Promise<ReadonlyMap<string, Uint8Array>> {
+/**
+ * What a device wants of a program, compiled.
+ * @param tiles of a GPU; those that were remembered for it when absent
+ */
+export async function formsOf(
+  device: Device,
+  program: Program,
+  tiles?: TileChoice,
+): Promise<ReadonlyMap<string, Uint8Array>> {
   if (device.name === 'cpu') return (await import('../../../compiler/7-kernels/onnx/lower.ts')).lowerToCpu(program);
   if (device.name !== 'webgpu') return new Map();
   const { kernelFiles, lowerToWgsl } = await import('../../../compiler/7-kernels/wgsl/lower.ts');
-  return kernelFiles(lowerToWgsl(program));
+  return kernelFiles(lowerToWgsl(program, tiles ?? rememberedTiles(device.description)));
 }
 
 /** How much a measurement asks for: less of a processor that plays a GPU. */
@@ -61,8 +70,13 @@ export const FULL: Effort = { products: 16, elements: 8 * 1024 * 1024, pieces: 2
 export const LIGHT: Effort = { products: 1, elements: 1024 * 1024, pieces: 32, runs: 3 };
 
 /** 10⁹ operations a second on products of this shape. */
-export async function productSpeed(device: Device, shape: ProductShape, effort: Effort): Promise<number> {
-  const milliseconds = await timeOf(device, productProgram(shape, effort.products), effort.runs);
+export async function productSpeed(
+  device: Device,
+  shape: ProductShape,
+  effort: Effort,
+  tiles?: TileChoice,
+): Promise<number> {
+  const milliseconds = await timeOf(device, productProgram(shape, effort.products), effort.runs, tiles);
   return (effort.products * 2 * shape.m * shape.n * shape.k) / milliseconds / 1e6;
 }
 

@@ -77,7 +77,7 @@ function tooLarge(name: string, bytes: number, limit: number, gpu: Gpu): Environ
   return new EnvironmentError(
     'device/memory',
     `${name} has ${megabytes(bytes)}, and ${gpu.description} takes ${megabytes(limit)} at once`,
-    'use a smaller batch, or --device cpu',
+    'use a smaller batch, cut the network into shards (--shards), or --device cpu',
   );
 }
 

@@ -39,7 +39,7 @@ export async function openGpu(adapter: GPUAdapter): Promise<Gpu> {
     failure ??= new EnvironmentError(
       'device/lost',
       `the GPU went away: ${info.message || info.reason}`,
-      'continue with nmc train --resume RUN; the run is saved up to its last snapshot',
+      'nmc train --resume RUN goes on from the last snapshot, with --device cpu also without the GPU',
     );
     throw failure;
   });

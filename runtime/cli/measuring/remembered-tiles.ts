@@ -1,0 +1,54 @@
+/** Which tiles were measured to be best, for each adapter and driver, in a file of the user's cache that people can read. */
+import { mkdirSync, readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { DEFAULT_TILES, TILE_CANDIDATES, TILE_CLASSES, type TileChoice } from '../../../spec/tiles.ts';
+import { writeFileAtomic } from '../../support/atomic.ts';
+import { cacheFolder } from '../../support/cache-folder.ts';
+
+/** A file of another form is ignored, and written anew when somebody measures. */
+const FORMAT = 1;
+
+interface Remembered {
+  readonly tiles: TileChoice;
+  /** GFLOP/s by size and tile, as measured. */
+  readonly measured: Readonly<Record<string, number>>;
+}
+
+interface TilesFile {
+  readonly format: typeof FORMAT;
+  /** By the words in which the adapter names itself and its driver. */
+  readonly adapters: Readonly<Record<string, Remembered>>;
+}
+
+export function tilesPath(): string {
+  return join(cacheFolder(), 'tiles.json');
+}
+
+/** The default where nobody measured, and where the file is damaged. */
+export function rememberedTiles(adapter: string): TileChoice {
+  return read().adapters[adapter]?.tiles ?? DEFAULT_TILES;
+}
+
+/** @throws EnvironmentError where the cache cannot be written */
+export function rememberTiles(adapter: string, remembered: Remembered): void {
+  const path = tilesPath();
+  mkdirSync(dirname(path), { recursive: true });
+  const file: TilesFile = { format: FORMAT, adapters: { ...read().adapters, [adapter]: remembered } };
+  writeFileAtomic(path, `${JSON.stringify(file, null, 2)}\n`);
+}
+
+function read(): TilesFile {
+  const nothing: TilesFile = { format: FORMAT, adapters: {} };
+  try {
+    const found = JSON.parse(readFileSync(tilesPath(), 'utf8')) as Partial<TilesFile>;
+    if (found.format !== FORMAT) return nothing;
+    const sound = Object.entries(found.adapters ?? {}).filter(([, entry]) => isChoice(entry?.tiles));
+    return { format: FORMAT, adapters: Object.fromEntries(sound) };
+  } catch {
+    return nothing;
+  }
+}
+
+function isChoice(tiles: Partial<TileChoice> | undefined): boolean {
+  return TILE_CLASSES.every((name) => TILE_CANDIDATES[name].some((tile) => tile === tiles?.[name]));
+}

@@ -1,0 +1,7 @@
+/** What can be made again at any time, for this user. */
+import { homedir } from 'node:os';
+import { join } from 'node:path';
+
+export function cacheFolder(): string {
+  return join(process.env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'nmc');
+}

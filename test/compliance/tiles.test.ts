@@ -1,0 +1,59 @@
+/** Every choice of tiles gives the bits of every other: products alone and of one launch, sizes that fit none of them. */
+import { expect, test } from 'vitest';
+import { kernelFiles, lowerToWgsl } from '../../compiler/7-kernels/wgsl/lower.ts';
+import type { Tensor } from '../../runtime/device/device.ts';
+import { openSession } from '../../runtime/device/webgpu/session.ts';
+import type { Program } from '../../spec/program.ts';
+import { DEFAULT_TILES, TILES, type TileChoice } from '../../spec/tiles.ts';
+import { relativeError } from '../support/networks.ts';
+import { sideBySide } from '../support/product-programs.ts';
+import { openReference } from '../support/reference.ts';
+import { fieldNumbers } from '../support/small-training.ts';
+import { softwareGpu } from '../support/webgpu.ts';
+
+const PROGRAMS: Readonly<Record<string, Program>> = {
+  'products of one launch': sideBySide([
+    { m: 129, n: 131, k: 33, ta: true, tb: true },
+    { m: 130, n: 135, k: 65 },
+    { m: 21, n: 34, k: 17, tb: true },
+    { m: 3, n: 5, k: 7 },
+  ]),
+  'a large product': sideBySide([{ m: 133, n: 129, k: 67, tb: true }]),
+  'a product of middle size': sideBySide([{ m: 35, n: 61, k: 49, ta: true }]),
+};
+
+const CHOICES: readonly TileChoice[] = [
+  { large: 'deep', middle: 'small' },
+  { large: 'tall', middle: 'small' },
+  { large: 'middle', middle: 'middle' },
+];
+
+async function results(program: Program, tiles: TileChoice): Promise<Record<string, Tensor>> {
+  const session = await openSession(await softwareGpu(), kernelFiles(lowerToWgsl(program, tiles)), { poison: true });
+  const [f] = program.functions;
+  const found = await session.run('run', f ? fieldNumbers(f, 1) : {}, { batch: 0, batches: 1 });
+  await session.close();
+  return found;
+}
+
+test.each(Object.entries(PROGRAMS))('%s', { timeout: 600_000 }, async (_, program) => {
+  const usual = await results(program, DEFAULT_TILES);
+  const reference = await openReference(program);
+  const [f] = program.functions;
+  const wanted = await reference.run('run', f ? fieldNumbers(f, 1) : {}, { batch: 0, batches: 1 });
+  for (const [name, values] of Object.entries(wanted))
+    expect(relativeError(usual[name] ?? [], values), name).toBeLessThan(1e-5);
+  const texts = new Set([DEFAULT_TILES, ...CHOICES].map((c) => [...lowerToWgsl(program, c).modules.keys()].join()));
+  expect(texts.size).toBeGreaterThan(1);
+  for (const tiles of CHOICES) expect(await results(program, tiles), JSON.stringify(tiles)).toEqual(usual);
+});
+
+test('each fits into what every adapter has', () => {
+  for (const [name, { threads, rows, depth }] of Object.entries(TILES)) {
+    const [down, across] = [threads[0] * rows, threads[1] * 4];
+    expect(threads[0] * threads[1], name).toBeLessThanOrEqual(256);
+    expect(4 * depth * (down + across), name).toBeLessThanOrEqual(16384);
+    // The strips of a launch's plain parts are 16 wide.
+    expect((threads[0] * threads[1]) % 16, name).toBe(0);
+  }
+});
