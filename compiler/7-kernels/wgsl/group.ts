@@ -12,45 +12,51 @@ const MOST_PARTS = 8;
 /** How many launches earlier than it stands a product may run: what it makes has to be kept for so long. */
 const FURTHEST = 6;
 
+/** A launch being put together, and the buffers that it binds. */
+interface Launch {
+  readonly kernels: Cluster[];
+  readonly ofProducts: boolean;
+  readonly bound: Set<string>;
+}
+
 /** Launches in order; all but products stay alone. */
 export function grouped(kernels: readonly Cluster[], flat: Flat): Cluster[][] {
-  const launches: Cluster[][] = [];
+  const kept = new Set([...flat.updates, ...flat.results].map((each) => each.value));
+  const launches: Launch[] = [];
   const made = new Map<string, number>();
   for (const kernel of kernels) {
-    const at = isProduct(kernel) ? launchFor(kernel, launches, made, flat) : -1;
+    const ofProducts = isProduct(kernel);
+    const inputs = inputsOf(kernel, flat);
+    const buffers = buffersOf(kernel, inputs, kept, flat);
+    const behind = Math.max(-1, ...inputs.map((base) => made.get(base) ?? -1));
+    const at = ofProducts ? launchFor(buffers, behind, launches) : -1;
     const launch = launches[at];
-    if (launch) launch.push(kernel);
-    else launches.push([kernel]);
+    if (launch) {
+      launch.kernels.push(kernel);
+      for (const buffer of buffers) launch.bound.add(buffer);
+    } else launches.push({ kernels: [kernel], ofProducts, bound: new Set(buffers) });
     for (const output of kernel.outputs) made.set(output, launch ? at : launches.length - 1);
   }
-  return launches;
+  return launches.map((launch) => launch.kernels);
 }
 
 const isProduct = ({ anchor }: Cluster): boolean => anchor !== undefined && loweringOf(anchor.op).kind === 'product';
 
-/** The first launch of products behind everything that this one reads, where it has room. */
-function launchFor(
-  kernel: Cluster,
-  launches: readonly Cluster[][],
-  made: ReadonlyMap<string, number>,
-  flat: Flat,
-): number {
-  const behind = Math.max(-1, ...inputsOf(kernel, flat).map((base) => made.get(base) ?? -1));
+/** The first launch of products after `behind`, which makes the last of what is read, that has room. */
+function launchFor(buffers: ReadonlySet<string>, behind: number, launches: readonly Launch[]): number {
   for (let at = Math.max(behind + 1, launches.length - FURTHEST); at < launches.length; at++) {
     const launch = launches[at];
-    if (!launch?.every(isProduct) || launch.length >= MOST_PARTS) continue;
-    if (buffersOf([...launch, kernel], flat) <= MOST_BINDINGS) return at;
+    if (!launch?.ofProducts || launch.kernels.length >= MOST_PARTS) continue;
+    const more = [...buffers].filter((buffer) => !launch.bound.has(buffer)).length;
+    if (launch.bound.size + more <= MOST_BINDINGS) return at;
   }
   return -1;
 }
 
-/** Buffers that a launch binds: one for all that is only passed on, one for each state, input and result. */
-function buffersOf(launch: readonly Cluster[], flat: Flat): number {
-  const kept = new Set([...flat.updates, ...flat.results].map((each) => each.value));
-  const bound = new Set<string>();
-  for (const kernel of launch) {
-    for (const base of inputsOf(kernel, flat)) bound.add(flat.outside.has(base) || kept.has(base) ? base : '');
-    for (const output of kernel.outputs) bound.add(kept.has(output) ? output : '');
-  }
-  return bound.size;
+/** Buffers that a kernel binds: one for all that is only passed on, one for each state, input and result. */
+function buffersOf(kernel: Cluster, inputs: readonly string[], kept: ReadonlySet<string>, flat: Flat): Set<string> {
+  return new Set([
+    ...inputs.map((base) => (flat.outside.has(base) || kept.has(base) ? base : '')),
+    ...kernel.outputs.map((output) => (kept.has(output) ? output : '')),
+  ]);
 }
