@@ -1,5 +1,7 @@
 /** `nmc leave NAME`: a trainer hands its shards over, then goes. */
+import type { MeshStatus } from '../net/mesh-status.ts';
 import { emit } from '../support/emit.ts';
+import { UserError } from '../support/errors.ts';
 import { type Arguments, EXIT, flag, text } from './command.ts';
 import { openMesh } from './mesh-link.ts';
 
@@ -7,6 +9,13 @@ export default async function (args: Arguments): Promise<number> {
   const link = await openMesh(args);
   try {
     const trainer = text(args, 'trainer') ?? '';
+    const { trainers } = (await link.ask({ what: 'status' })) as MeshStatus;
+    if (!trainers.some((t) => t.name === trainer))
+      throw new UserError(
+        'mesh/trainer',
+        `there is no trainer ${trainer}`,
+        trainers.length === 0 ? 'the mesh has none' : `there are: ${trainers.map((t) => t.name).join(', ')}`,
+      );
     await link.ask({ what: 'drain', trainer });
     if (flag(args, 'json')) emit({ event: 'leaving', trainer });
     else process.stdout.write(`${trainer} goes when its shards are in other hands\n`);

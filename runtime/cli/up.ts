@@ -166,7 +166,12 @@ class Mesh {
     const line = await child.firstLine;
     if (line === undefined)
       throw new EnvironmentError('mesh/synchronizer', `the synchronizer has not started: ${child.lastWords()}`);
-    const { address, key, invite } = JSON.parse(line) as Announced;
+    const said = JSON.parse(line) as
+      | Announced
+      | { readonly event: 'error'; readonly code: string; readonly message: string };
+    if ('code' in said)
+      throw new EnvironmentError(said.code, said.message, 'use another --port, or look into the state folder’s logs');
+    const { address, key, invite } = said;
     this.#announced = { address, key, invite };
     // A port that was drawn stays the same when it is started again.
     this.#listen = { ...this.#listen, port: parseAddress(address).port };

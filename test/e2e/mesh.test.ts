@@ -31,6 +31,16 @@ test('up tells its address and its trainers, and status knows them', async () =>
   await expect.poll(known, { timeout: 30_000 }).toEqual(expected);
 });
 
+test('a port that is taken and a trainer that is not there are said to be so', async () => {
+  const { port } = new URL(`http://${mesh.up.address}`);
+  const second = await nmc(['up', '--trainers', '1', '--port', port, '--state', 'second'], { cwd: folder });
+  expect(second.code).toBe(3);
+  expect(second.stderr).toContain(`another program listens on 127.0.0.1:${port}`);
+  const left = await mesh.run('leave', 'nobody');
+  expect(left.code).toBe(2);
+  expect(left.stderr).toContain('there is no trainer nobody');
+}, 60_000);
+
 test('a dry run says where shards would go', async () => {
   const [placement] = await mesh.json('deploy', model, '--partition', '2', '--dry-run');
   expect(placement).toMatchObject({ event: 'placement', missing: [] });
