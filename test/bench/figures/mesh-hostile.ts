@@ -24,7 +24,8 @@ export async function meshHostileFigures(folder: string): Promise<readonly Figur
   const environment = { NMC_CONFIG: join(folder, 'config') };
   const up = spawn(
     process.execPath,
-    [nmc, 'up', '--trainers', '2', '--port', '0', '--state', join(folder, 'state'), '--json'],
+    // All through the gateway, which is what the peer attacks: straight borders would not notice it.
+    [nmc, 'up', '--trainers', '2', '--relay', '--port', '0', '--state', join(folder, 'state'), '--json'],
     { env: { ...process.env, ...environment }, stdio: ['ignore', 'pipe', 'inherit'] },
   );
   try {
