@@ -9,15 +9,19 @@ const folder = temporaryFolder();
 const model = writeTiny(folder, { epochs: 2 });
 const mesh = new TestMesh(folder);
 const LIMIT = ['--limit', '320'];
+/** Long enough to be met on the way. */
+const LONG = [...LIMIT, '--epochs', '24'];
 let expected: Record<string, string> = {};
+let expectedOfLong: Record<string, string> = {};
 
 beforeAll(async () => {
-  const [local] = await Promise.all([
-    nmc(['train', model, ...LIMIT, '--shards', '2', '--out', 'local', '--json'], { cwd: folder }),
-    mesh.start(3),
-  ]);
+  const alone = (out: string, length: readonly string[]) =>
+    nmc(['train', model, ...length, '--shards', '2', '--out', out, '--json'], { cwd: folder });
+  const [local, long] = await Promise.all([alone('local', LIMIT), alone('local-long', LONG), mesh.start(3)]);
   expect(local.code, local.stderr).toBe(0);
+  expect(long.code, long.stderr).toBe(0);
   expected = weightHashes(join(folder, 'local'));
+  expectedOfLong = weightHashes(join(folder, 'local-long'));
 }, 180_000);
 
 afterAll(() => mesh.kill());
@@ -75,7 +79,7 @@ test('two shards on two trainers end with the weights of one process, bit for bi
 }, 180_000);
 
 test('kill -9 of a trainer: another takes over, and the weights are the same', async () => {
-  const [deployed] = await mesh.json('deploy', model, ...LIMIT, '--partition', '2', '--snapshot-every', '3');
+  const [deployed] = await mesh.json('deploy', model, ...LONG, '--partition', '2', '--snapshot-every', '3');
   const run = String(deployed?.run);
   const owner = async (): Promise<string | null | undefined> =>
     (await mesh.status()).runs.find((r) => r.run === run && r.state === 'running' && (r.snapshot ?? 0) > 0)?.shards[0]
@@ -87,7 +91,7 @@ test('kill -9 of a trainer: another takes over, and the weights are the same', a
   const watched = async (): Promise<string | undefined> => (await mesh.status()).runs.find((r) => r.run === run)?.state;
   await expect.poll(watched, { timeout: 90_000, interval: 300 }).toBe('done');
   await mesh.json('fetch', run, '-o', 'survived');
-  expect(weightHashes(join(folder, 'survived'))).toEqual(expected);
+  expect(weightHashes(join(folder, 'survived'))).toEqual(expectedOfLong);
   const log = await mesh.json('logs', run);
   expect(log.map((r) => r.event)).toContain('lost');
   // What entered the synchronizer, gone through again: the same effects, state by state, to the same end.
@@ -158,7 +162,7 @@ test('serve follows a run of the mesh', async () => {
 }, 90_000);
 
 test('SIGINT stops all with a last snapshot; up again goes on, to the same weights', async () => {
-  const [deployed] = await mesh.json('deploy', model, ...LIMIT, '--partition', '2');
+  const [deployed] = await mesh.json('deploy', model, ...LONG, '--partition', '2');
   const run = String(deployed?.run);
   const calls = async (): Promise<number> =>
     Math.max(0, ...((await mesh.status()).runs.find((r) => r.run === run)?.shards.map((s) => s.batch) ?? []));
@@ -172,7 +176,7 @@ test('SIGINT stops all with a last snapshot; up again goes on, to the same weigh
   const state = async (): Promise<string | undefined> => (await mesh.status()).runs.find((r) => r.run === run)?.state;
   await expect.poll(state, { timeout: 90_000, interval: 300 }).toBe('done');
   await mesh.json('fetch', run, '-o', 'continued');
-  expect(weightHashes(join(folder, 'continued'))).toEqual(expected);
+  expect(weightHashes(join(folder, 'continued'))).toEqual(expectedOfLong);
   const relayed = (await mesh.status()).runs.find((r) => r.run === run)?.shards;
   expect(relayed?.map((s) => s.direct)).toEqual([0, 0]);
   expect((await mesh.status()).relayedBytes).toBeGreaterThan(0);
