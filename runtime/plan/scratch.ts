@@ -2,7 +2,8 @@
 import { readdirSync, rmSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { basename, dirname, join } from 'node:path';
-import { errorCode, temporaryFor } from '../support/atomic.ts';
+import { temporaryFor } from '../support/atomic.ts';
+import { isProcessAlive } from '../support/process-alive.ts';
 
 /** Says whose it is: the processes of another machine, on a disk that both write, are none of this one's. */
 const OWN = hostname().replace(/[^\w.-]/g, '_');
@@ -19,20 +20,10 @@ export function removeAbandoned(place: string): void {
   try {
     for (const name of readdirSync(folder)) {
       const writer = name.startsWith(start) ? /^(\d+)-\d+\.tmp$/.exec(name.slice(start.length))?.[1] : undefined;
-      if (writer !== undefined && !isAlive(Number(writer)))
+      if (writer !== undefined && !isProcessAlive(Number(writer)))
         rmSync(join(folder, name), { recursive: true, force: true });
     }
   } catch {
     // Another user's, or another process removes it at this moment: nothing that is written here depends on it.
-  }
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    // Another user's process may not be asked, but is there.
-    return errorCode(error) !== 'ESRCH';
   }
 }

@@ -4,6 +4,7 @@ import { randomBytes } from 'node:crypto';
 import { constants, copyFileSync, linkSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { diskError, errorCode } from './atomic.ts';
+import { isProcessAlive } from './process-alive.ts';
 
 export interface LockHolder {
   readonly host: string;
@@ -135,12 +136,7 @@ function isHolder(value: unknown): value is LockHolder {
 function isAlive(holder: LockHolder): boolean {
   if (holder.nonce === UNKNOWN.nonce) return false;
   if (holder.host !== hostname()) return true;
-  try {
-    process.kill(holder.pid, 0);
-  } catch (error) {
-    // EPERM: it lives, under another user.
-    if (errorCode(error) !== 'EPERM') return false;
-  }
+  if (!isProcessAlive(holder.pid)) return false;
   const started = processStart(holder.pid);
   return started === null || holder.started === null || started === holder.started;
 }

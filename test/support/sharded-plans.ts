@@ -3,29 +3,18 @@ import type { BuiltPlan } from '../../compiler/8-plan/build.ts';
 import { buildProgram } from '../../compiler/build-program.ts';
 import { buildShards } from '../../compiler/build-shards.ts';
 import { checked } from './check-source.ts';
+import { smallSource } from './tiled-training.ts';
 
 /** One link is a matrix with a mask, the other a list of connections. */
-export const THINNED = `pcn 1
-import std/nodes
-import std/links
-import std/learn
-import std/data
-model thinned {
-  sense x: f32[12]
+export const THINNED = smallSource(
+  'thinned',
+  `  sense x: f32[12]
   node  h: f32[10] = nodes.gaussian()
   node  y: f32[4] = nodes.gaussian()
   link x -> h = links.sparse(density = 0.6)
-  link h -> y = links.sparse(density = 0.1)
-}
-train il of thinned on data.file("thinned.npz", x = f32[12], y = f32[4]) {
-  clamp x = sample.x
-  clamp y = sample.y
-  method    = learn.il(steps = 3, rate = 0.1)
-  optimizer = learn.adamw(rate = 0.01)
-  batch     = 2
-  epochs    = 1
-}
-`;
+  link h -> y = links.sparse(density = 0.1)`,
+  { x: 'f32[12]', y: 'f32[4]' },
+);
 
 export function shardedPlan(source: string, shards: number): BuiltPlan {
   const all = checked(source);

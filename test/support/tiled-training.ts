@@ -14,10 +14,10 @@ const BOUND = 1e-11;
  * @param body its nodes and links
  * @param sample the type of each field of a sample, by the node that it is clamped to
  */
-export function smallModel(name: string, body: string, sample: Readonly<Record<string, string>>): Compiled {
+export function smallSource(name: string, body: string, sample: Readonly<Record<string, string>>): string {
   const fields = Object.entries(sample).map(([node, type]) => `${node} = ${type}`);
   const clamps = Object.keys(sample).map((node) => `  clamp ${node} = sample.${node}`);
-  return compileText(`pcn 1
+  return `pcn 1
 
 import std/nodes
 import std/links
@@ -36,7 +36,11 @@ ${clamps.join('\n')}
   batch     = 2
   epochs    = 1
 }
-`);
+`;
+}
+
+export function smallModel(...of: Parameters<typeof smallSource>): Compiled {
+  return compileText(smallSource(...of));
 }
 
 /** @param whole what one machine came to */

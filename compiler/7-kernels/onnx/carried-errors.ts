@@ -5,7 +5,7 @@
  * of exactly zero stays exactly zero, which z' = (1 - rate) z + rate · c would not give.
  */
 import { type Op, sameShape } from '../../../spec/program.ts';
-import { Uses } from './uses.ts';
+import { scaledBy, Uses } from './uses.ts';
 
 interface Step {
   /** z', and the prediction that it is compared with before and after. */
@@ -70,24 +70,16 @@ function carried({ next, prediction, masked, rate }: Step, error: string): { mad
 /** @param op z - rate · ((z - c) - feedback ∘ slope), whose next error is against the same c */
 function stepAt(op: Op, uses: Uses, constants: ReadonlyMap<string, number>): Step | undefined {
   const [z = '', change] = op.args;
-  const scaled = op.op === 'sub' ? own(change, 'mul', uses) : undefined;
-  if (!scaled) return undefined;
-  const [left = '', right = ''] = scaled.args;
-  const [factor, inner] = constants.has(left) ? [left, right] : [right, left];
-  const rate = constants.get(factor);
-  const direction = own(inner, 'sub', uses);
+  const product = op.op === 'sub' ? uses.own(change, 'mul') : undefined;
+  const scaled = product && scaledBy(product, constants);
+  const direction = uses.own(scaled?.value, 'sub');
   const error = uses.definition(direction?.args[0], 'sub');
-  const masked = own(direction?.args[1], 'mul', uses);
-  if (rate === undefined || rate === 0 || !direction || !masked || error?.args[0] !== z) return undefined;
+  const masked = uses.own(direction?.args[1], 'mul');
+  if (!scaled || !direction || !masked || error?.args[0] !== z) return undefined;
   const prediction = error.args[1] ?? '';
   const isComparedAgain = uses.users(op.id).some((user) => user.op === 'sub' && user.args[1] === prediction);
-  const feedback = masked.args.flatMap((arg) => own(arg, 'matmul', uses) ?? [])[0];
-  if (!isComparedAgain || feedback?.shape.length !== 2) return undefined;
-  return { next: op, prediction, error, between: [scaled, direction], masked: masked.id, feedback, rate };
-}
-
-/** The operation that gives this value, if nothing else reads it. */
-function own(id: string | undefined, name: string, uses: Uses): Op | undefined {
-  const op = uses.definition(id, name);
-  return op && uses.isOwn(op.id) ? op : undefined;
+  const feedback = uses.productIn(masked);
+  if (!isComparedAgain || !feedback) return undefined;
+  const between = [product, direction];
+  return { next: op, prediction, error, between, masked: masked.id, feedback, rate: scaled.rate };
 }

@@ -4,7 +4,7 @@
  * for nothing, where a node of its own costs a tenth of a small product.
  */
 import type { Op } from '../../../spec/program.ts';
-import { times, Uses } from './uses.ts';
+import { scaledBy, times, Uses } from './uses.ts';
 
 /** One step, as rate · (error - feedback ∘ slope), by the names of its operations. */
 interface Step {
@@ -90,26 +90,22 @@ function quotient({ num, den }: Factor): number {
 }
 
 function stepAt(op: Op, uses: Uses, constants: ReadonlyMap<string, number>): Step | undefined {
-  if (op.op !== 'mul') return undefined;
-  const [a = '', b = ''] = op.args;
-  const [factor, scaled] = constants.has(a) ? [a, b] : [b, a];
-  const rate = constants.get(factor);
-  const direction = uses.definition(scaled, 'sub');
-  if (rate === undefined || rate === 0 || !direction || !uses.isOwn(direction.id)) return undefined;
+  const scaled = scaledBy(op, constants);
+  const direction = uses.own(scaled?.value, 'sub');
+  if (!scaled || !direction) return undefined;
   const error = errorAt(direction.args[0], direction, uses);
-  const feedback = feedbackAt(direction.args[1], uses);
-  return error && feedback && { scaled: op, direction, error, feedback, rate };
+  const masked = uses.own(direction.args[1], 'mul');
+  const feedback = masked && uses.productIn(masked);
+  return error && feedback && { scaled: op, direction, error, feedback, rate: scaled.rate };
 }
 
 function earlyStepAt(op: Op, uses: Uses, constants: ReadonlyMap<string, number>): EarlyStep | undefined {
-  if (op.op !== 'mul' || uses.isKept(op.id)) return undefined;
-  const [a = '', b = ''] = op.args;
-  const [factor, scaled] = constants.has(a) ? [a, b] : [b, a];
-  const rate = constants.get(factor);
-  const masked = uses.definition(scaled, 'mul');
-  if (rate === undefined || rate === 0 || !masked || uses.isKept(masked.id)) return undefined;
-  const feedback = productIn(masked, uses);
-  return feedback && areProducts(othersThan(op, masked, uses)) ? { scaled: op, masked, feedback, rate } : undefined;
+  const scaled = uses.isKept(op.id) ? undefined : scaledBy(op, constants);
+  const masked = uses.definition(scaled?.value, 'mul');
+  if (!scaled || !masked || uses.isKept(masked.id)) return undefined;
+  const feedback = uses.productIn(masked);
+  const fits = areProducts(othersThan(op, masked, uses));
+  return feedback && fits ? { scaled: op, masked, feedback, rate: scaled.rate } : undefined;
 }
 
 function othersThan(op: Op, read: Op, uses: Uses): readonly Op[] {
@@ -124,22 +120,6 @@ function areProducts(ops: readonly Op[]): boolean {
 /** z - W f, that only this step and products read. */
 function errorAt(id: string | undefined, direction: Op, uses: Uses): Op | undefined {
   const error = uses.definition(id, 'sub');
-  if (!error || uses.isKept(error.id) || !isProduct(error.args[1], uses)) return undefined;
+  if (!error || uses.isKept(error.id) || !uses.ownProduct(error.args[1])) return undefined;
   return areProducts(othersThan(direction, error, uses)) ? error : undefined;
-}
-
-/** The product in (e₊ W) ∘ f′. */
-function feedbackAt(id: string | undefined, uses: Uses): Op | undefined {
-  const masked = uses.definition(id, 'mul');
-  return masked && uses.isOwn(masked.id) ? productIn(masked, uses) : undefined;
-}
-
-function productIn(masked: Op, uses: Uses): Op | undefined {
-  const found = masked.args.find((arg) => isProduct(arg, uses));
-  return uses.definition(found, 'matmul');
-}
-
-function isProduct(id: string | undefined, uses: Uses): boolean {
-  const product = uses.definition(id, 'matmul');
-  return product !== undefined && product.shape.length === 2 && uses.isOwn(product.id);
 }

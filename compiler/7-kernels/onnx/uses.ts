@@ -31,6 +31,35 @@ export class Uses {
   isKept(id: string): boolean {
     return this.#kept.has(id);
   }
+
+  /** The operation that gives this value, if nothing else reads it. */
+  own(id: string | undefined, name: string): Op | undefined {
+    const op = this.definition(id, name);
+    return op && this.isOwn(op.id) ? op : undefined;
+  }
+
+  /** As `own`: a product of two matrices. */
+  ownProduct(id: string | undefined): Op | undefined {
+    const product = this.own(id, 'matmul');
+    return product?.shape.length === 2 ? product : undefined;
+  }
+
+  /** The product in (e₊ W) ∘ f′. */
+  productIn(masked: Op): Op | undefined {
+    return masked.args.flatMap((arg) => this.ownProduct(arg) ?? [])[0];
+  }
+}
+
+/** A value times a number that is not zero. */
+export function scaledBy(
+  op: Op,
+  constants: ReadonlyMap<string, number>,
+): { readonly rate: number; readonly value: string } | undefined {
+  if (op.op !== 'mul') return undefined;
+  const [a = '', b = ''] = op.args;
+  const [factor, value] = constants.has(a) ? [a, b] : [b, a];
+  const rate = constants.get(factor);
+  return rate === undefined || rate === 0 ? undefined : { rate, value };
 }
 
 /** The operation under another name, and its product with a number under its own. */

@@ -55,17 +55,24 @@ const rewritten = (f: ProgramFunction, by: Rewriting): ProgramFunction => ({
   blocks: f.blocks.map((b) => ({ ...b, ops: by(b.ops, f) })),
 });
 
-/** Nodes that multiply a tensor by a number, once products have taken what they can. */
-function multiplications(program: Program, f: ProgramFunction): number {
+/** Operations on tensors that are left once products have taken what they can. */
+function left(program: Program, f: ProgramFunction): readonly Op[] {
   const ops = opsOf(f);
   const constants = constantsOf(ops);
   const shapes = new Map([...program.states, ...f.inputs, ...ops].map((v) => [v.id, v.shape]));
   const uniform = (id: string): number | undefined => constants.get(id);
   const { gemms, absorbed } = fuseProducts(ops, keptOf(f), uniform, (id) => shapes.get(id) ?? []);
-  return ops.filter(
-    (op) =>
-      op.op === 'mul' && op.shape.length === 2 && !gemms.has(op.id) && !absorbed.has(op.id) && op.args.some(uniform),
-  ).length;
+  return ops.filter((op) => op.shape.length === 2 && !gemms.has(op.id) && !absorbed.has(op.id));
+}
+
+/** Nodes that multiply a tensor by a number. */
+function multiplications(program: Program, f: ProgramFunction): number {
+  const constants = constantsOf(opsOf(f));
+  return left(program, f).filter((op) => op.op === 'mul' && op.args.some((id) => constants.get(id))).length;
+}
+
+function elementwise(program: Program, f: ProgramFunction): number {
+  return left(program, f).filter((op) => op.op !== 'matmul').length;
 }
 
 test.each([
@@ -103,21 +110,6 @@ test('a value step costs one node less for each error that a product gives', () 
   // Of l2 and l3 in the ticks behind the peeled ones; the prediction of l1 never changes, so its error is no product.
   expect(before - multiplications(program, rewritten(f, scaling))).toBeGreaterThanOrEqual(2 * (STEPS - 3));
 });
-
-/** Operations on elements that are left once products have taken what they can. */
-function elementwise(program: Program, f: ProgramFunction): number {
-  const ops = opsOf(f);
-  const constants = constantsOf(ops);
-  const shapes = new Map([...program.states, ...f.inputs, ...ops].map((v) => [v.id, v.shape]));
-  const { gemms, absorbed } = fuseProducts(
-    ops,
-    keptOf(f),
-    (id) => constants.get(id),
-    (id) => shapes.get(id) ?? [],
-  );
-  return ops.filter((op) => op.shape.length === 2 && op.op !== 'matmul' && !gemms.has(op.id) && !absorbed.has(op.id))
-    .length;
-}
 
 test('an error against a prediction that never changes costs one node less in each tick', () => {
   const { program, f } = training('il');

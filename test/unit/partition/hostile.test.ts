@@ -3,12 +3,10 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, expect, test, vi } from 'vitest';
 import { planBytes } from '../../../compiler/8-plan/build.ts';
-import { openPlan } from '../../../runtime/cli/open-plan.ts';
-import { UserError } from '../../../runtime/support/errors.ts';
 import type { Plan } from '../../../spec/plan.ts';
 import { shardedPlan, THINNED } from '../../support/sharded-plans.ts';
 import { SMALL_MEMORY } from '../../support/small-memory.ts';
-import { changePlan, forge, remove, writeMade } from '../plan/make-plan.ts';
+import { changePlan, forge, opening, remove, writeMade } from '../plan/make-plan.ts';
 
 vi.setConfig({ testTimeout: 60_000 });
 
@@ -26,16 +24,7 @@ function write(name: Name): void {
   folder = writeMade({ plan, json: planBytes(plan), files });
 }
 
-/** What opening says: words of a user's error, or `accepted`. */
-function opened(): string {
-  try {
-    openPlan(folder);
-    return 'accepted';
-  } catch (error) {
-    if (!(error instanceof UserError)) throw error;
-    return `${error.code}: ${error.message}`;
-  }
-}
+const opened = (): string => opening(folder);
 
 /** Changes the first line among the shards' programs in which `pattern` is found. */
 function forgeProgram(pattern: RegExp, to: string): void {

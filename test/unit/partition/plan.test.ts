@@ -9,12 +9,12 @@ import { buildProgram } from '../../../compiler/build-program.ts';
 import { buildShards } from '../../../compiler/build-shards.ts';
 import { openPlan } from '../../../runtime/cli/open-plan.ts';
 import { writePlan } from '../../../runtime/plan/write-plan.ts';
-import { UserError } from '../../../runtime/support/errors.ts';
 import type { Plan } from '../../../spec/plan.ts';
 import type { ShardSchedule } from '../../../spec/schedule.ts';
 import { checked } from '../../support/check-source.ts';
 import { shardedPlan } from '../../support/sharded-plans.ts';
 import { SMALL_MEMORY } from '../../support/small-memory.ts';
+import { opening } from '../plan/make-plan.ts';
 
 vi.setConfig({ testTimeout: 60_000 });
 
@@ -53,13 +53,7 @@ function forged(change: (schedule: ShardSchedule) => unknown): string {
   const entries: Plan['files'] = plan.files.map((f) => (f.path === path ? { path, sha256, bytes: bytes.length } : f));
   folder = mkdtempSync(join(tmpdir(), 'shards-'));
   writePlan(folder, planBytes({ ...plan, files: entries }), changed);
-  try {
-    openPlan(folder);
-    return 'accepted';
-  } catch (error) {
-    if (!(error instanceof UserError)) throw error;
-    return `${error.code}: ${error.message}`;
-  }
+  return opening(folder);
 }
 
 test.each([2, 3, 8])('%i shards, the same bytes twice', (shards) => {

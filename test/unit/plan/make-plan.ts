@@ -8,7 +8,9 @@ import { sha256 } from '../../../compiler/8-plan/canonical.ts';
 import { buildProgram, finishPlan } from '../../../compiler/build-program.ts';
 import { checkFile } from '../../../compiler/compile.ts';
 import { fileHost, overlayHost } from '../../../compiler/host.ts';
+import { openPlan } from '../../../runtime/cli/open-plan.ts';
 import { writePlan } from '../../../runtime/plan/write-plan.ts';
+import { UserError } from '../../../runtime/support/errors.ts';
 import type { Plan } from '../../../spec/plan.ts';
 import { tinyModel } from '../../support/nmc.ts';
 
@@ -53,4 +55,15 @@ export function forge(folder: string, path: string, content: string | Uint8Array
 export function changePlan(folder: string, change: (plan: Plan) => unknown): void {
   const path = join(folder, 'plan.json');
   writeFileSync(path, JSON.stringify(change(JSON.parse(readFileSync(path, 'utf8')) as Plan)));
+}
+
+/** What opening says: code and words of a user's error, or `accepted`. */
+export function opening(folder: string): string {
+  try {
+    openPlan(folder);
+    return 'accepted';
+  } catch (error) {
+    if (!(error instanceof UserError)) throw error;
+    return `${error.code}: ${error.message}`;
+  }
 }
