@@ -30,6 +30,30 @@ interface Loaded {
   readonly session: ort.InferenceSession | undefined;
   readonly kernels: readonly LoadedKernel[];
   readonly places: Places;
+  /** The places of its results, by their names. */
+  readonly results: ReadonlyMap<string, Placed>;
+}
+
+/** A graph with all that its runs have in common looked up. */
+interface Bound {
+  readonly loaded: Loaded;
+  readonly feeds: Record<string, ort.Tensor>;
+  readonly fetches: Record<string, ort.Tensor>;
+}
+
+/** The share of each batch that a lane takes, and the step that both lanes take together. */
+export interface LaneRun {
+  /**
+   * All results of this lane's last share, its gradients among them, as they lie in memory one after the other; behind
+   * them memory for those of the other lane.
+   */
+  readonly own: Float32Array;
+  readonly other: Float32Array;
+  share(position: Position): Promise<void>;
+  /** Puts together what is no gradient. @param first results of the first lane, as `own` has them */
+  sum(first: Float32Array, second: Float32Array, results: Readonly<Record<string, Float32Array>>): void;
+  /** Moves the weights by the sum of both lanes' gradients. @param first `own` or `other` of the first lane */
+  step(first: Float32Array, second: Float32Array, position: Position): void;
 }
 
 interface LoadedKernel {
@@ -132,21 +156,11 @@ export class CpuEngine {
     const loaded = await this.load(name);
     const { fields } = loaded.places;
     for (const [field, placed] of fields) dataOf(placed).set(inputs[field] ?? []);
-    await this.runGraph(loaded, inputs, position);
+    await this.runGraph(this.bind(loaded, inputs), position);
     this.runKernels(loaded, position, (field) => [placeOf(fields, field).address]);
     const results: Record<string, Float32Array> = {};
-    for (const [result, placed] of resultsOf(loaded)) results[result] = dataOf(placed).slice();
+    for (const [result, placed] of loaded.results) results[result] = dataOf(placed).slice();
     return results;
-  }
-
-  /**
-   * The share of a batch that a lane takes.
-   * @returns all its results, its gradients among them, as they lie in memory one after the other
-   */
-  async runLane(inputs: Readonly<Record<string, RunInput>>, position: Position): Promise<Float32Array> {
-    const loaded = await this.load(LANE);
-    await this.runGraph(loaded, inputs, position);
-    return this.part(0);
   }
 
   laneManifest(): CpuManifest {
@@ -155,38 +169,30 @@ export class CpuEngine {
     return manifest;
   }
 
-  /** Memory for the results of another lane, that lie as this one's own do. */
-  async otherLane(): Promise<Float32Array> {
-    await this.load(LANE);
-    return this.part(this.memory.end() - this.laneResults().address);
-  }
-
-  /**
-   * @param first what `runLane` gave to the first lane, anywhere
-   * @returns the results of the whole batch: the sum of theirs
-   */
-  async sumLanes(first: Float32Array, second: Float32Array): Promise<Record<string, Float32Array>> {
+  /** @param inputs of a lane's share: the same memory for every batch */
+  async lane(inputs: Readonly<Record<string, RunInput>>): Promise<LaneRun> {
+    const [graph, step] = [await this.load(LANE), await this.load(STEP)];
+    const bound = this.bind(graph, inputs);
     const { address } = this.laneResults();
-    const sums: Record<string, Float32Array> = {};
-    for (const [result, placed] of resultsOf(await this.load(LANE))) {
-      if (isGradientName(result)) continue;
-      const at = (placed.address - address) / 4;
-      sums[result] = dataOf(placed).map((_, i) => (first[at + i] as number) + (second[at + i] as number));
-    }
-    return sums;
-  }
-
-  /**
-   * Moves the weights by the sum of two lanes' gradients.
-   * @param first what `runLane` gave to the first lane, here or copied here
-   */
-  async stepLanes(first: Float32Array, second: Float32Array, position: Position): Promise<void> {
-    const { address } = this.laneResults();
-    const results = resultsOf(await this.load(LANE));
-    this.runKernels(await this.load(STEP), position, (field) => {
-      const offset = placeOf(results, field).address - address;
-      return [first.byteOffset + offset, second.byteOffset + offset];
-    });
+    const sums = [...graph.results].filter(([result]) => !isGradientName(result));
+    return {
+      own: this.part(0),
+      other: this.part(this.memory.end() - address),
+      share: (position) => this.runGraph(bound, position),
+      sum: (first, second, results) => {
+        for (const [result, placed] of sums) {
+          const at = (placed.address - address) / 4;
+          const place = results[result];
+          for (let i = 0; place && i < place.length; i++)
+            place[i] = (first[at + i] as number) + (second[at + i] as number);
+        }
+      },
+      step: (first, second, position) =>
+        this.runKernels(step, position, (field) => {
+          const offset = placeOf(graph.results, field).address - address;
+          return [first.byteOffset + offset, second.byteOffset + offset];
+        }),
+    };
   }
 
   private laneResults(): { readonly address: number; readonly floats: number } {
@@ -201,18 +207,37 @@ export class CpuEngine {
     return new Float32Array(this.memory.memory.buffer, address + behind, floats);
   }
 
-  private async runGraph(
-    { manifest, session, places }: Loaded,
-    inputs: Readonly<Record<string, RunInput>>,
-    position: Position,
-  ): Promise<void> {
-    if (!session) return;
+  /** @param inputs by field; what a run reads is in them then */
+  private bind(loaded: Loaded, inputs: Readonly<Record<string, RunInput>>): Bound {
+    const { manifest, places } = loaded;
+    const feeds: Record<string, ort.Tensor> = {};
+    for (const { field, type, shape } of manifest.fields) {
+      const data = inputs[field];
+      if (data?.length !== sizeOf(shape))
+        throw new Error(`${manifest.function} wants ${sizeOf(shape)} elements of ${field}`);
+      feeds[nameIn(manifest, `in:${field}`)] = new ort.Tensor(ORT_TYPES[type], data, shape);
+    }
+    if (manifest.scalars.length > 0)
+      feeds.scalars = new ort.Tensor('float32', new Float32Array(manifest.scalars.length), [manifest.scalars.length]);
     const fetches: Record<string, ort.Tensor> = {};
+    for (const o of manifest.outputs) if (!('state' in o)) fetches[o.output] = placeOf(places.outputs, o.output).tensor;
+    return { loaded, feeds, fetches };
+  }
+
+  private async runGraph({ loaded, feeds, fetches }: Bound, position: Position): Promise<void> {
+    const { manifest, session } = loaded;
+    if (!session) return;
+    const scope = { ...position, tick: position.tick ?? 0 };
+    // States change places.
+    for (const id of manifest.states) feeds[nameIn(manifest, id)] = this.state(id).current.tensor;
+    for (const wanted of manifest.laidOut ?? []) feeds[wanted.input] = this.layouts.tensor(wanted);
     for (const o of manifest.outputs)
-      fetches[o.output] = (
-        'state' in o ? spareOf(this.state(o.state), o.state) : placeOf(places.outputs, o.output)
-      ).tensor;
-    await session.run(this.feeds(manifest, inputs, { ...position, tick: position.tick ?? 0 }), fetches);
+      if ('state' in o) fetches[o.output] = spareOf(this.state(o.state), o.state).tensor;
+    const scalars = feeds.scalars?.data as Float32Array | undefined;
+    manifest.scalars.forEach((s, i) => {
+      if (scalars) scalars[i] = evaluateScalar(s, scope);
+    });
+    await session.run(feeds, fetches);
     for (const o of manifest.outputs)
       if ('state' in o) {
         swap(this.state(o.state));
@@ -248,28 +273,6 @@ export class CpuEngine {
     for (const loaded of this.functions.values()) await (await loaded).session?.release();
   }
 
-  private feeds(
-    manifest: CpuManifest,
-    inputs: Readonly<Record<string, RunInput>>,
-    scope: Position & { tick: number },
-  ): Record<string, ort.Tensor> {
-    const feeds: Record<string, ort.Tensor> = {};
-    const nameOf = (name: string): string => manifest.graphNames?.[name] ?? name;
-    for (const { field, type, shape } of manifest.fields) {
-      const data = inputs[field];
-      if (data?.length !== sizeOf(shape))
-        throw new Error(`${manifest.function} wants ${sizeOf(shape)} elements of ${field}`);
-      feeds[nameOf(`in:${field}`)] = new ort.Tensor(ORT_TYPES[type], data, shape);
-    }
-    for (const id of manifest.states) feeds[nameOf(id)] = this.state(id).current.tensor;
-    for (const wanted of manifest.laidOut ?? []) feeds[wanted.input] = this.layouts.tensor(wanted);
-    if (manifest.scalars.length > 0) {
-      const values = Float32Array.from(manifest.scalars, (s) => evaluateScalar(s, scope));
-      feeds.scalars = new ort.Tensor('float32', values, [values.length]);
-    }
-    return feeds;
-  }
-
   private changed(id: string): void {
     this.versions.set(id, (this.versions.get(id) ?? 0) + 1);
   }
@@ -295,7 +298,8 @@ export class CpuEngine {
     if (!manifest || !places) throw new Error(`the plan has no cpu form of ${name}`);
     const session = graph && (await this.openSession(graph));
     const module = this.files.get(`cpu/${name}.wasm`);
-    if (!module) return { manifest, session, places, kernels: [] };
+    const results = resultsOf(manifest, places);
+    if (!module) return { manifest, session, places, results, kernels: [] };
     const { instance } = await WebAssembly.instantiate(new Uint8Array(module), { env: { memory: this.memory.memory } });
     const { exports } = instance;
     const kernels = manifest.kernels.map((kernel) => ({
@@ -303,7 +307,7 @@ export class CpuEngine {
       call: exports[kernel.export] as KernelFunction,
       callPair: exports[pairExport(kernel.export)] as KernelFunction | undefined,
     }));
-    return { manifest, session, places, kernels };
+    return { manifest, session, places, results, kernels };
   }
 
   private openSession(graph: Uint8Array): Promise<ort.InferenceSession> {
@@ -319,12 +323,14 @@ export class CpuEngine {
   }
 }
 
-/** The places of a function's results, by their names. */
-function resultsOf({ manifest, places }: Loaded): Map<string, Placed> {
+function resultsOf(manifest: CpuManifest, places: Places): Map<string, Placed> {
   return new Map(
     manifest.outputs.flatMap((o) => ('result' in o ? [[o.result, placeOf(places.outputs, o.output)] as const] : [])),
   );
 }
+
+/** What the graph calls a state or a field. */
+const nameIn = ({ graphNames }: CpuManifest, name: string): string => graphNames?.[name] ?? name;
 
 function dataOf(placed: Placed): Float32Array {
   return placed.tensor.data as Float32Array;

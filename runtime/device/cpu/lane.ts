@@ -3,15 +3,16 @@
  * products and element-wise work use two cores better apart than together), gives its gradients to the other, and
  * moves its own copy of the weights by both, added in the order of the lanes: the copies stay equal, bit for bit.
  */
+
+import type { CpuManifest } from '../../../spec/cpu-manifest.ts';
 import type { RunInput } from '../device.ts';
-import type { CpuEngine } from './engine.ts';
+import type { CpuEngine, LaneRun } from './engine.ts';
+import { type KeptBuffers, type KeptFields, keptFields, takeSamples } from './kept.ts';
 import type { LaneStart } from './messages.ts';
-import { CONTROL, halvesOf, positionOf, SLOTS, type Slot, slotsIn, takeHalf } from './slots.ts';
+import { CONTROL, halvesOf, positionOf, SLOTS, type Slot, samplesOf, slotsIn, takeHalf } from './slots.ts';
 
 /** How often a waiting lane looks whether the other has failed. */
 const LOOK_MILLISECONDS = 1000;
-/** Lanes finish close together: looking this long before going to sleep saves the time of being woken. */
-const SPIN_MILLISECONDS = 0.2;
 /** A command that waits for each batch sends the next one within this time. */
 const LINGER_MILLISECONDS = 1;
 
@@ -21,22 +22,29 @@ export class OtherLaneFailed extends Error {}
 export class Lane {
   private readonly engine: CpuEngine;
   private readonly index: 0 | 1;
+  private readonly manifest: CpuManifest;
   private readonly control: Int32Array;
   private readonly exchange: Float32Array;
   private readonly slots: readonly Slot[];
   private readonly inputs: Record<string, RunInput>;
   private meetings = 0;
   private finished = 0;
-  private other: Float32Array | undefined;
+  private work: LaneRun | undefined;
+  private kept: KeptFields = {};
 
   constructor(engine: CpuEngine, start: LaneStart) {
     this.engine = engine;
     this.index = start.index;
     this.control = new Int32Array(start.control);
     this.exchange = new Float32Array(start.exchange);
-    const manifest = engine.laneManifest();
-    this.slots = slotsIn(start.slots, manifest);
-    this.inputs = halvesOf(manifest);
+    this.manifest = engine.laneManifest();
+    this.slots = slotsIn(start.slots, this.manifest);
+    this.inputs = halvesOf(this.manifest);
+  }
+
+  /** Batches of known samples are gathered from there. */
+  keep(buffers: KeptBuffers): void {
+    this.kept = keptFields(this.manifest, buffers);
   }
 
   /**
@@ -72,9 +80,10 @@ export class Lane {
   /** The results are known before the weights have moved: the next batch is on its way meanwhile. */
   private async run(slot: Slot): Promise<void> {
     const position = positionOf(slot);
-    takeHalf(slot, this.index, this.inputs);
-    const own = await this.engine.runLane(this.inputs, position);
-    this.other ??= await this.engine.otherLane();
+    this.take(slot);
+    this.work ??= await this.engine.lane(this.inputs);
+    const { own, other, share, sum, step } = this.work;
+    await share(position);
     // Two halves of the exchange take turns, so that one meeting a batch is enough.
     const turn = (this.meetings % 2) * 2 * own.length;
     const part = (lane: number): Float32Array =>
@@ -83,14 +92,20 @@ export class Lane {
     this.meet();
     this.finished++;
     if (this.index === 0) {
-      const sums = await this.engine.sumLanes(part(0), part(1));
-      for (const [name, place] of Object.entries(slot.results)) place.set(sums[name] ?? []);
+      sum(part(0), part(1), slot.results);
       Atomics.store(this.control, CONTROL.done, this.finished);
       Atomics.notify(this.control, CONTROL.done);
     }
-    this.other.set(part(1 - this.index));
-    const [first, second] = this.index === 0 ? [own, this.other] : [this.other, own];
-    await this.engine.stepLanes(first, second, position);
+    other.set(part(1 - this.index));
+    if (this.index === 0) step(own, other, position);
+    else step(other, own, position);
+  }
+
+  private take(slot: Slot): void {
+    if (slot.picked[0] === 1) {
+      const half = samplesOf(this.manifest);
+      takeSamples(this.kept, slot.rows.subarray(this.index * half, (this.index + 1) * half), this.inputs);
+    } else takeHalf(slot, this.index, this.inputs);
   }
 
   /** Waits until both lanes have come here as often. */
@@ -102,8 +117,6 @@ export class Lane {
       Atomics.notify(this.control, arrived);
       return;
     }
-    const started = performance.now();
-    while (performance.now() - started < SPIN_MILLISECONDS) if (Atomics.load(this.control, arrived) >= all) return;
     for (;;) {
       const come = Atomics.load(this.control, arrived);
       if (come >= all) return;
