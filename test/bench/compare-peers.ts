@@ -11,7 +11,8 @@ import { measureCeiling } from './ceiling.ts';
 import { atLeast, type Figure, print, summarize, told } from './figure.ts';
 import { runProcess } from './processes.ts';
 import { type PeerLine, referenceLine } from './reference.ts';
-import { bestRounds, driftOf, MOST_DRIFT, median, type Round, wereDisturbed } from './statistics.ts';
+import { bestRounds, isCalm, median, type Round, wereDisturbed } from './statistics.ts';
+import { watchStolen } from './stolen.ts';
 import { UsageError } from './usage-error.ts';
 
 interface Peer {
@@ -103,30 +104,30 @@ function pythonOf({ folder }: Peer, environments: string | undefined): string {
   return python;
 }
 
-const calmOf = (rounds: readonly Round<Sandwich>[]): readonly Round<Sandwich>[] =>
-  rounds.filter((r) => driftOf(r) <= MOST_DRIFT);
+const calmOf = (rounds: readonly Round<Sandwich>[]): readonly Round<Sandwich>[] => rounds.filter(isCalm);
 
 async function sandwich({ rule, network }: Comparison, python: string, script: string): Promise<Round<Sandwich>> {
   const { batch, ticks, widths } = NETWORKS[network];
   const args = [script, String(batch), String(ticks), widths.join('-'), rule];
   const ceilingBefore = await measureCeiling();
+  const stolen = watchStolen();
   const before = await referenceLine(rule, network);
   const { stdout } = await runProcess(python, args, { environment: { JAX_PLATFORMS: 'cpu' } });
   const theirs = JSON.parse(stdout.trim().split('\n').at(-1) ?? '') as PeerLine;
   const after = await referenceLine(rule, network);
-  return { value: { before, theirs, after }, before: ceilingBefore, after: await measureCeiling() };
+  return { value: { before, theirs, after }, stolen: stolen(), before: ceilingBefore, after: await measureCeiling() };
 }
 
 const ours = ({ before, after }: Sandwich): number => (before.ms_median + after.ms_median) / 2;
 const ratio = (value: Sandwich): number => value.theirs.ms_median / ours(value);
 
 function progress(round: number, { rule, network, peer }: Comparison, found: Round<Sandwich>): void {
-  const drift = driftOf(found);
-  const disturbed = drift > MOST_DRIFT ? ', disturbed' : '';
+  const disturbed = isCalm(found) ? '' : ', disturbed';
+  const stolen = `${(100 * (found.stolen ?? 0)).toFixed(1)} % stolen`;
   process.stderr.write(
     `round ${round + 1}  ${rule} ${network}  nmc ${ours(found.value).toFixed(3)} ms  ${peer.name} ` +
       `${found.value.theirs.ms_median} ms  ${ratio(found.value).toFixed(2)} times as fast` +
-      `  (ceiling ${found.before.toFixed(1)} to ${found.after.toFixed(1)} ms${disturbed})\n`,
+      `  (ceiling ${found.before.toFixed(1)} to ${found.after.toFixed(1)} ms, ${stolen}${disturbed})\n`,
   );
 }
 

@@ -1,4 +1,5 @@
 /** Numbers that survive a busy machine: medians, and rounds that count only where the machine stood still. */
+import { watchStolen } from './stolen.ts';
 
 /** @throws on no values */
 export function median(values: readonly number[]): number {
@@ -14,23 +15,34 @@ export interface Round<T> {
   /** Milliseconds of the ceiling's work. */
   readonly before: number;
   readonly after: number;
+  /** Share of the processors' time that other virtual machines took from this one meanwhile; where it is known. */
+  readonly stolen?: number;
 }
 
-/** A round counts when the ceiling moved by no more than this. */
-export const MOST_DRIFT = 0.1;
+/** A round counts when the ceiling moved by no more than this, and no more was stolen than that. */
+const MOST_DRIFT = 0.1;
+const MOST_STOLEN = 0.03;
 
 export function driftOf({ before, after }: Round<unknown>): number {
   return Math.max(before, after) / Math.min(before, after) - 1;
 }
 
+/** 1 for a round that only just counts, more for one that does not. */
+export function disturbanceOf(round: Round<unknown>): number {
+  return Math.max(driftOf(round) / MOST_DRIFT, (round.stolen ?? 0) / MOST_STOLEN);
+}
+
+export const isCalm = (round: Round<unknown>): boolean => disturbanceOf(round) <= 1;
+
 export function wereDisturbed(rounds: readonly Round<unknown>[]): boolean {
-  return rounds.some((round) => driftOf(round) > MOST_DRIFT);
+  return !rounds.every(isCalm);
 }
 
 /** The calm rounds, or, where there are fewer than `wanted`, those that were disturbed least. */
 export function bestRounds<T>(rounds: readonly Round<T>[], wanted: number): readonly Round<T>[] {
-  const calm = rounds.filter((round) => driftOf(round) <= MOST_DRIFT);
-  return calm.length >= wanted ? calm : [...rounds].sort((a, b) => driftOf(a) - driftOf(b)).slice(0, wanted);
+  const calm = rounds.filter(isCalm);
+  if (calm.length >= wanted) return calm;
+  return [...rounds].sort((a, b) => disturbanceOf(a) - disturbanceOf(b)).slice(0, wanted);
 }
 
 export interface RoundsWanted {
@@ -47,14 +59,16 @@ export async function calmRounds<T>(
   wanted: RoundsWanted,
   ceiling: () => Promise<number>,
   measure: (round: number) => Promise<T>,
+  watch: () => () => number = watchStolen,
 ): Promise<readonly Round<T>[]> {
   const end = performance.now() + wanted.patience;
   const rounds: Round<T>[] = [];
-  const calm = (): number => rounds.filter((round) => driftOf(round) <= MOST_DRIFT).length;
+  const calm = (): number => rounds.filter(isCalm).length;
   while (calm() < wanted.rounds && (rounds.length < LEAST_ROUNDS || performance.now() < end)) {
     const before = await ceiling();
+    const stolen = watch();
     const value = await measure(rounds.length);
-    rounds.push({ value, before, after: await ceiling() });
+    rounds.push({ value, stolen: stolen(), before, after: await ceiling() });
   }
   return bestRounds(rounds, wanted.rounds);
 }

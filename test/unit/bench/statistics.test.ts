@@ -1,11 +1,14 @@
 import { describe, expect, test } from 'vitest';
 import { NETWORKS, usefulWork } from '../../../runtime/cli/measuring/reference-networks.ts';
-import { bestRounds, calmRounds, driftOf, median } from '../../bench/statistics.ts';
+import { bestRounds, calmRounds, driftOf, isCalm, median } from '../../bench/statistics.ts';
+import { processorTicks } from '../../bench/stolen.ts';
 
 /** Ceilings as a machine would show them, one after the other. */
 function ceilings(...milliseconds: number[]): () => Promise<number> {
   return async () => milliseconds.shift() ?? 100;
 }
+
+const nothingStolen = () => (): number => 0;
 
 describe('median', () => {
   test('is the middle, or half way between the two middles', () => {
@@ -26,6 +29,7 @@ describe('rounds', () => {
       { rounds: 2, patience: 60_000 },
       ceilings(100, 105, 100, 150, 100, 91),
       async (round) => round,
+      nothingStolen,
     );
     expect(rounds.map((r) => r.value)).toEqual([0, 2]);
   });
@@ -35,8 +39,24 @@ describe('rounds', () => {
       { rounds: 2, patience: 0 },
       ceilings(100, 150, 100, 120, 100, 130),
       async (round) => round,
+      nothingStolen,
     );
     expect(rounds.map((r) => r.value)).toEqual([1, 2]);
+  });
+
+  test('what other machines took disturbs as drift does', () => {
+    const still = { value: 0, before: 100, after: 101 };
+    expect(isCalm({ ...still, stolen: 0.02 })).toBe(true);
+    expect(isCalm({ ...still, stolen: 0.05 })).toBe(false);
+    const best = bestRounds(
+      [
+        { ...still, value: 1, stolen: 0.2 },
+        { ...still, value: 2, stolen: 0.1 },
+      ],
+      1,
+    );
+    expect(best.map((r) => r.value)).toEqual([2]);
+    expect(processorTicks('cpu  10 20 30 400 5 6 7 80 9 9\ncpu0 1 2 3')).toEqual({ stolen: 80, all: 558 });
   });
 
   test('no more than there are', () => {
