@@ -52,8 +52,7 @@ export interface DeviceSession {
   /** Begins to load a function that will run soon; calls made meanwhile wait for it. */
   prepare(name: string): void;
   /**
-   * For a function that reads one data set of so many samples again and again. Absent where handing a batch over costs
-   * nothing.
+   * For a function that reads one data set of so many samples again and again. Absent where an upload costs nothing.
    * @returns nothing where the device has no room for them
    */
   keep?(name: string, samples: number): Promise<SampleRunner | undefined>;

@@ -7,9 +7,8 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { lowerProgram } from '../../compiler/5-program/lower.ts';
 import { runPasses } from '../../compiler/5-program/passes/index.ts';
 import { lowerToCpu } from '../../compiler/7-kernels/onnx/lower.ts';
-import type { Device, DeviceSession, FieldData, Tensor } from '../../runtime/device/device.ts';
+import type { Device, DeviceSession, Tensor } from '../../runtime/device/device.ts';
 import { referenceDevice } from '../../runtime/device/reference/reference.ts';
-import { stream } from '../../spec/random.ts';
 import { call, chain, initialise, randomInputs, relativeError, tanh, trainTask } from '../support/networks.ts';
 
 const BATCHES = 14;
@@ -108,44 +107,4 @@ test('inputs of a wrong size fail alone, a lane that cannot run fails all batche
   const ahead = [0, 1, 2].map((batch) => damaged.run('train', inputs, position(batch)));
   for (const { status } of await Promise.allSettled(ahead)) expect(status).toBe('rejected');
   await expect(damaged.run('train', inputs, position(3))).rejects.toThrow('the cpu device failed');
-});
-
-test('batches of samples that are kept are the same bits as batches that are handed over', async () => {
-  const [handed, kept] = [await open(device), await open(device)];
-  for (const session of [handed, kept]) await initialise(session, program, 3);
-  const f = train as NonNullable<typeof train>;
-  const samples = 48;
-  // Three batches of half as many samples each: every sample is there when the third has been made.
-  const sets = [0, 1, 2].map((part) => randomInputs(f, part));
-  const sample = (name: string, row: number): FieldData => {
-    const set = sets[Math.floor(row / 16)]?.[name] as FieldData;
-    const width = set.length / 32;
-    return set.slice((row % 16) * width, ((row % 16) + 1) * width);
-  };
-  const runner = await kept.keep?.('train', samples);
-  if (!runner) throw new Error('nothing is kept');
-  const random = stream(5, 'rows');
-  const runs: [Promise<Record<string, Tensor>>, Promise<Record<string, Tensor>>][] = [];
-  let handedOver = 0;
-  for (let batch = 0; batch < BATCHES; batch++) {
-    const rows = Uint32Array.from({ length: 32 }, (_, i) => Math.floor(random.uniform(batch * 32 + i) * samples));
-    const inputs = Object.fromEntries(
-      f.inputs.map(({ field }) => [field, Float32Array.from([...rows].flatMap((row) => [...sample(field, row)]))]),
-    );
-    const known = runner.has(rows);
-    if (!known) handedOver++;
-    runs.push([handed.run('train', inputs, position(batch)), runner.run(rows, known ? {} : inputs, position(batch))]);
-    // Others may come between, and their inputs are no samples.
-    if (batch === 9) for (const session of [handed, kept]) void session.run('train', randomInputs(f, 9), position(9));
-  }
-  expect(handedOver).toBeGreaterThan(0);
-  expect(handedOver).toBeLessThan(BATCHES);
-  for (const run of runs) {
-    const [expected, found] = await Promise.all(run);
-    expect(found).toEqual(expected);
-  }
-  for (const { id } of program.states) expect(await kept.read(id)).toEqual(await handed.read(id));
-  await expect(runner.run(Uint32Array.of(1), undefined, position(0))).rejects.toThrow('samples');
-  expect(await kept.keep?.('predict', samples)).toBeUndefined();
-  expect(await kept.keep?.('train', 2 ** 40)).toBeUndefined();
 });

@@ -3,13 +3,10 @@
  * products and element-wise work use two cores better apart than together), gives its gradients to the other, and
  * moves its own copy of the weights by both, added in the order of the lanes: the copies stay equal, bit for bit.
  */
-
-import type { CpuManifest } from '../../../spec/cpu-manifest.ts';
 import type { RunInput } from '../device.ts';
 import type { CpuEngine, LaneRun } from './engine.ts';
-import { type KeptBuffers, type KeptFields, keptFields, takeSamples } from './kept.ts';
 import type { LaneStart } from './messages.ts';
-import { CONTROL, halvesOf, positionOf, SLOTS, type Slot, samplesOf, slotsIn, takeHalf } from './slots.ts';
+import { CONTROL, halvesOf, positionOf, SLOTS, type Slot, slotsIn, takeHalf } from './slots.ts';
 
 /** How often a waiting lane looks whether the other has failed. */
 const LOOK_MILLISECONDS = 1000;
@@ -22,7 +19,6 @@ export class OtherLaneFailed extends Error {}
 export class Lane {
   private readonly engine: CpuEngine;
   private readonly index: 0 | 1;
-  private readonly manifest: CpuManifest;
   private readonly control: Int32Array;
   private readonly exchange: Float32Array;
   private readonly slots: readonly Slot[];
@@ -30,21 +26,15 @@ export class Lane {
   private meetings = 0;
   private finished = 0;
   private work: LaneRun | undefined;
-  private kept: KeptFields = {};
 
   constructor(engine: CpuEngine, start: LaneStart) {
     this.engine = engine;
     this.index = start.index;
     this.control = new Int32Array(start.control);
     this.exchange = new Float32Array(start.exchange);
-    this.manifest = engine.laneManifest();
-    this.slots = slotsIn(start.slots, this.manifest);
-    this.inputs = halvesOf(this.manifest);
-  }
-
-  /** Batches of known samples are gathered from there. */
-  keep(buffers: KeptBuffers): void {
-    this.kept = keptFields(this.manifest, buffers);
+    const manifest = engine.laneManifest();
+    this.slots = slotsIn(start.slots, manifest);
+    this.inputs = halvesOf(manifest);
   }
 
   /**
@@ -80,7 +70,7 @@ export class Lane {
   /** The results are known before the weights have moved: the next batch is on its way meanwhile. */
   private async run(slot: Slot): Promise<void> {
     const position = positionOf(slot);
-    this.take(slot);
+    takeHalf(slot, this.index, this.inputs);
     this.work ??= await this.engine.lane(this.inputs);
     const { own, other, share, sum, step } = this.work;
     await share(position);
@@ -101,14 +91,10 @@ export class Lane {
     else step(other, own, position);
   }
 
-  private take(slot: Slot): void {
-    if (slot.picked[0] === 1) {
-      const half = samplesOf(this.manifest);
-      takeSamples(this.kept, slot.rows.subarray(this.index * half, (this.index + 1) * half), this.inputs);
-    } else takeHalf(slot, this.index, this.inputs);
-  }
-
-  /** Waits until both lanes have come here as often. */
+  /**
+   * Waits until both lanes have come here as often. Asleep at once: a loop that looks first gets hot, and is compiled
+   * once more on the cores that both lanes need.
+   */
   private meet(): void {
     const { arrived, failed } = CONTROL;
     this.meetings++;

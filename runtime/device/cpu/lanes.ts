@@ -2,8 +2,7 @@
 import type { CpuManifest } from '../../../spec/cpu-manifest.ts';
 import { LANE, STEP } from '../../../spec/lanes.ts';
 import { sizeOf } from '../../../spec/program.ts';
-import type { DeviceSession, Executable, Position, RunInput, SampleRunner, Tensor } from '../device.ts';
-import { type KeptFields, keepBatch, keptFields, roomForSamples } from './kept.ts';
+import type { DeviceSession, Executable, Position, RunInput, Tensor } from '../device.ts';
 import { padded } from './memory.ts';
 import { buffersOf, copied, type WorkerStart } from './messages.ts';
 import { CONTROL, CONTROL_BYTES, fillSlot, resultsIn, SLOTS, type Slot, slotBytes, slotsIn } from './slots.ts';
@@ -37,12 +36,6 @@ export function openInLanes({ files }: Executable, start: WorkerStart): DeviceSe
       const copies = copied(inputs);
       const { ask } = turn++ % 2 ? second : first;
       return batches.behind(() => ask({ kind: 'run', name, inputs: copies, position }, buffersOf(copies)));
-    },
-    keep: async (name, samples) => {
-      const buffers = name === 'train' ? roomForSamples(manifest, samples) : undefined;
-      if (!buffers) return undefined;
-      for (const { tell } of lanes) tell({ kind: 'keep', buffers });
-      return batches.keeping(keptFields(manifest, buffers), samples);
     },
     prepare: (name) => {
       for (const { tell } of lanes) tell({ kind: 'prepare', name });
@@ -84,8 +77,7 @@ function openLane(start: WorkerStart): OpenLane {
 }
 
 interface Batch {
-  /** Its inputs, or the numbers of samples that are kept. */
-  readonly content: Readonly<Record<string, RunInput>> | Uint32Array;
+  readonly inputs: Readonly<Record<string, RunInput>>;
   readonly position: Position;
   readonly resolve: (results: Record<string, Tensor>) => void;
   readonly reject: (error: unknown) => void;
@@ -113,30 +105,14 @@ class Batches {
   }
 
   /** The inputs may be changed as soon as this returns. */
-  run(content: Batch['content'], position: Position): Promise<Record<string, Tensor>> {
+  run(inputs: Batch['inputs'], position: Position): Promise<Record<string, Tensor>> {
     return new Promise((resolve, reject) => {
-      if (this.late.length === 0 && this.sent.length < SLOTS) this.send({ content, position, resolve, reject });
+      if (this.late.length === 0 && this.sent.length < SLOTS) this.send({ inputs, position, resolve, reject });
       else {
-        const copy = content instanceof Uint32Array ? content : copied(content);
-        this.late.push(() => this.send({ content: copy, position, resolve, reject }));
+        const copies = copied(inputs);
+        this.late.push(() => this.send({ inputs: copies, position, resolve, reject }));
       }
     });
-  }
-
-  keeping(kept: KeptFields, samples: number): SampleRunner {
-    const known = new Uint8Array(samples);
-    const has = (rows: Uint32Array): boolean => rows.every((row) => known[row] === 1);
-    return {
-      has,
-      run: async (rows, inputs, position) => {
-        if (!has(rows)) {
-          // Nobody reads these yet, or reads the same values as are written once more.
-          keepBatch(kept, rows, inputs ?? {});
-          for (const row of rows) known[row] = 1;
-        }
-        return this.run(rows, position);
-      },
-    };
   }
 
   /** Another request, when all batches that came before it have been sent. */
@@ -149,7 +125,7 @@ class Batches {
     const slot = this.slots[this.posted % SLOTS] as Slot;
     try {
       if (this.failure !== undefined) throw this.failure;
-      fillSlot(slot, batch.content, batch.position);
+      fillSlot(slot, batch.inputs, batch.position);
     } catch (error) {
       batch.reject(error);
       return;

@@ -1,7 +1,6 @@
 /** What goes between the command and the threads that run the device. */
 import type { Position, RunInput, Tensor } from '../device.ts';
 import type { EngineState } from './engine.ts';
-import type { KeptBuffers } from './kept.ts';
 
 /** The first request to a worker: which program it runs. */
 export interface WorkerStart {
@@ -34,8 +33,6 @@ export type Request = { readonly id: number; readonly engine?: number } & (
       readonly inputs: Record<string, RunInput>;
       readonly position: Position;
     }
-  /** A lane reads batches of known samples here from now on. */
-  | { readonly kind: 'keep'; readonly buffers: KeptBuffers }
   /** A lane has batches to run. */
   | { readonly kind: 'wake' }
   /** Answered when a lane has failed. */

@@ -2,9 +2,8 @@
  * Batches on their way to two lanes and back, in memory that the command and both lanes share: a message between threads
  * costs as much as a tenth of a small network's batch, and wakes who receives it at the worst moment.
  *
- * A slot holds the whole batch or the numbers of its samples, its position and, when it is done, its results. They are
- * used in turn. A lane that has nothing to do waits a moment for the next one, and only then goes back to its messages;
- * `awake` says which it does.
+ * A slot holds the whole batch, its position and, when it is done, its results. They are used in turn. A lane that has
+ * nothing to do waits a moment for the next one, and only then goes back to its messages; `awake` says which it does.
  */
 import type { CpuManifest } from '../../../spec/cpu-manifest.ts';
 import { isGradientName } from '../../../spec/lanes.ts';
@@ -27,7 +26,7 @@ export const CONTROL = {
 } as const;
 export const CONTROL_BYTES = 6 * LINE * Int32Array.BYTES_PER_ELEMENT;
 
-export const ARRAYS = { u8: Uint8Array, i32: Int32Array, f32: Float32Array } as const;
+const ARRAYS = { u8: Uint8Array, i32: Int32Array, f32: Float32Array } as const;
 type Kind = keyof typeof ARRAYS;
 /** Batch, batches, step, tick. */
 const POSITION = 4;
@@ -37,9 +36,6 @@ export interface Slot {
   readonly inputs: Readonly<Record<string, RunInput>>;
   readonly results: Readonly<Record<string, Float32Array>>;
   readonly position: Float64Array;
-  /** Numbers of the batch's samples among those that are kept; only where `picked` says 1. */
-  readonly rows: Uint32Array;
-  readonly picked: Uint8Array;
   /** Messages that each lane has to carry out before. */
   readonly messages: Int32Array;
 }
@@ -50,7 +46,7 @@ export function slotBytes(lane: CpuManifest): number {
 }
 
 export function slotsIn(buffer: SharedArrayBuffer, lane: CpuManifest): readonly Slot[] {
-  const { bytes, fields, results, position, samples, rows, picked, messages } = layout(lane);
+  const { bytes, fields, results, position, messages } = layout(lane);
   return Array.from({ length: SLOTS }, (_, i) => {
     const at = i * bytes;
     return {
@@ -64,8 +60,6 @@ export function slotsIn(buffer: SharedArrayBuffer, lane: CpuManifest): readonly 
         ]),
       ),
       position: new Float64Array(buffer, at + position, POSITION),
-      rows: new Uint32Array(buffer, at + rows, samples),
-      picked: new Uint8Array(buffer, at + picked, 1),
       messages: new Int32Array(buffer, at + messages, 2),
     };
   });
@@ -76,10 +70,6 @@ interface Layout {
   readonly fields: readonly { name: string; type: Kind; offset: number; elements: number }[];
   readonly results: readonly { name: string; offset: number; elements: number }[];
   readonly position: number;
-  /** In a whole batch. */
-  readonly samples: number;
-  readonly rows: number;
-  readonly picked: number;
   readonly messages: number;
 }
 
@@ -101,34 +91,18 @@ function layout(lane: CpuManifest): Layout {
     return [{ name: o.result, elements, offset: room(elements * Float32Array.BYTES_PER_ELEMENT) }];
   });
   const position = room(POSITION * Float64Array.BYTES_PER_ELEMENT);
-  const samples = 2 * samplesOf(lane);
-  const rows = room(samples * Uint32Array.BYTES_PER_ELEMENT);
-  const picked = room(1);
   const messages = room(2 * Int32Array.BYTES_PER_ELEMENT);
-  return { bytes, fields, results, position, samples, rows, picked, messages };
+  return { bytes, fields, results, position, messages };
 }
 
-/** Samples that a lane takes of each batch. */
-export const samplesOf = ({ fields }: CpuManifest): number => fields[0]?.shape[0] ?? 0;
-
-/** @param batch its inputs, or the numbers of samples that are kept */
-export function fillSlot(
-  slot: Slot,
-  batch: Readonly<Record<string, RunInput>> | Uint32Array,
-  position: Position,
-): void {
-  slot.picked[0] = batch instanceof Uint32Array ? 1 : 0;
-  if (batch instanceof Uint32Array) {
-    if (batch.length !== slot.rows.length) throw new Error(`train wants ${slot.rows.length} samples`);
-    slot.rows.set(batch);
-  } else
-    for (const [name, place] of Object.entries(slot.inputs)) {
-      const data = batch[name];
-      if (data?.length !== place.length) throw new Error(`train wants ${place.length} elements of ${name}`);
-      place.set(data);
-    }
-  const { batch: number, batches, step, tick } = position;
-  slot.position.set([number, batches, step ?? Number.NaN, tick ?? Number.NaN]);
+export function fillSlot(slot: Slot, inputs: Readonly<Record<string, RunInput>>, position: Position): void {
+  for (const [name, place] of Object.entries(slot.inputs)) {
+    const data = inputs[name];
+    if (data?.length !== place.length) throw new Error(`train wants ${place.length} elements of ${name}`);
+    place.set(data);
+  }
+  const { batch, batches, step, tick } = position;
+  slot.position.set([batch, batches, step ?? Number.NaN, tick ?? Number.NaN]);
 }
 
 /** A lane's half of the inputs, copied to where it keeps them. */
@@ -145,7 +119,7 @@ export function halvesOf({ fields }: CpuManifest): Record<string, RunInput> {
 }
 
 /** The types of memory that threads share, and of memory that they do not, are one to whoever only reads and writes. */
-export function placed(type: Kind, buffer: SharedArrayBuffer, offset: number, elements: number): RunInput {
+function placed(type: Kind, buffer: SharedArrayBuffer, offset: number, elements: number): RunInput {
   return new ARRAYS[type](buffer as unknown as ArrayBuffer, offset, elements);
 }
 

@@ -78,9 +78,6 @@ async function carryOut(request: Request): Promise<Value> {
       return engine.read(request.state);
     case 'run':
       return engine.run(request.name, request.inputs, request.position);
-    case 'keep':
-      lane?.keep(request.buffers);
-      return undefined;
     case 'close':
       opened.delete(request.engine ?? 0);
       await engine.close();
