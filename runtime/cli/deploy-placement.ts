@@ -15,9 +15,21 @@ export function trainersOf(status: MeshStatus): RatedTrainer[] {
   return status.trainers.filter((t) => t.state === 'idle' || t.state === 'training');
 }
 
+/** Who said how the training goes: `--schedule`, `schedule home`. */
+export interface SaidBy {
+  readonly schedule: string;
+  /** Where a batch is divided. */
+  readonly microbatches?: string;
+}
+
+interface Placed {
+  readonly plan: Plan;
+  readonly files: ReadonlyMap<string, Uint8Array>;
+  readonly said: SaidBy;
+}
+
 export function showPlacement(
-  plan: Plan,
-  files: ReadonlyMap<string, Uint8Array>,
+  { plan, files, said }: Placed,
   trainers: readonly RatedTrainer[],
   codec: 'f32' | 'f16',
   asJson: boolean,
@@ -52,7 +64,7 @@ export function showPlacement(
     const { model } = plan;
     const { task } = training;
     const rate = { batchesPerSecond, samplesPerSecond, limit };
-    emit({ event: 'placement', model, task, schedule, microbatches, batch, shards, ...rate, missing });
+    emit({ event: 'placement', model, task, schedule, microbatches, said, batch, shards, ...rate, missing });
     return code;
   }
   const width = Math.max(...shards.map((s) => (s.trainer ?? 'nobody').length));
@@ -66,8 +78,9 @@ export function showPlacement(
       ? 'not known'
       : `${samplesPerSecond.toFixed(0)} samples/s (${batchesPerSecond.toFixed(2)} batches/s)`;
   const parts = microbatches > 1 ? `, ${microbatches} microbatches of ${batch / microbatches}` : '';
+  const by = [...new Set([said.schedule, ...(said.microbatches === undefined ? [] : [said.microbatches])])].join(', ');
   process.stdout.write(
-    `${plan.model} ${training.task} (${training.rule}), ${schedule}${parts}\n${rows.join('\n')}\nrate     ${rate}\nlimit    ${limit}\nmissing  ${missing.join('; ') || 'nothing'}\n`,
+    `${plan.model} ${training.task} (${training.rule}), ${schedule}${parts} (${by})\n${rows.join('\n')}\nrate     ${rate}\nlimit    ${limit}\nmissing  ${missing.join('; ') || 'nothing'}\n`,
   );
   return code;
 }

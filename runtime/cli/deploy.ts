@@ -12,12 +12,13 @@ import { isPlanFolder } from '../plan/plan-folder.ts';
 import { assertTrainable } from '../shard/trainable.ts';
 import { emit } from '../support/emit.ts';
 import { UserError } from '../support/errors.ts';
+import { askedSchedule, askedShards, schedulesOf } from './asked-schedule.ts';
 import { type Arguments, EXIT, flag, text } from './command.ts';
-import { buildStages, checkModel, cutOf, fileArgument, planOf, requireTask, selectTask } from './compile-model.ts';
-import { showPlacement, trainersOf } from './deploy-placement.ts';
+import { buildStages, checkModel, fileArgument, planOf, requireTask, selectTask } from './compile-model.ts';
+import { type SaidBy, showPlacement, trainersOf } from './deploy-placement.ts';
 import { watchRun } from './deploy-watch.ts';
 import { openMesh } from './mesh-link.ts';
-import { chooseDivision, givenMicrobatches } from './microbatches.ts';
+import { assertPipelined, chooseDivision } from './microbatches.ts';
 import { openPlan } from './open-plan.ts';
 import { packageVersion } from './package-root.ts';
 import type { RatedTrainer } from './predict-rate.ts';
@@ -30,21 +31,19 @@ interface Wanted {
   readonly files: ReadonlyMap<string, Uint8Array>;
   readonly chosen: TrainSettings;
   readonly source: { readonly path: string; readonly text: string };
+  readonly said: SaidBy;
 }
 
-type Schedule = 'lockstep' | 'pipelined';
-
 export default async function (args: Arguments): Promise<number> {
-  const schedule = scheduleOf(args);
   const codec = codecOf(args);
-  const model = prepare(args, schedule);
+  const model = prepare(args);
   const link = await openMesh(args);
   try {
     const asked = model.needsStatus || flag(args, 'dry-run');
     const trainers = asked ? trainersOf((await link.ask({ what: 'status' })) as MeshStatus) : [];
-    const { plan, files, chosen, source } = await model.finish(trainers, codec);
+    const { plan, files, chosen, source, said } = await model.finish(trainers, codec);
     const training = trainingOf(plan);
-    if (flag(args, 'dry-run')) return showPlacement(plan, files, trainers, codec, flag(args, 'json'));
+    if (flag(args, 'dry-run')) return showPlacement({ plan, files, said }, trainers, codec, flag(args, 'json'));
     const data = await openTrainingData(plan, training, dataOpener(chosen));
     assertTrainable(plan, training, data);
     const { deployment, blobs } = makeDeployment({
@@ -83,35 +82,47 @@ interface Prepared {
   readonly finish: (trainers: readonly RatedTrainer[], codec: 'f32' | 'f16') => Promise<Wanted>;
 }
 
-function prepare(args: Arguments, schedule: Schedule | undefined): Prepared {
+function prepare(args: Arguments): Prepared {
   const path = fileArgument(args);
   if (isPlanFolder(path)) {
-    const wanted = fromPlan(path, args, schedule);
+    const wanted = fromPlan(path, args);
     return { needsStatus: false, finish: () => Promise.resolve(wanted) };
   }
   const model = checkModel(path, args);
   const selected = requireTask(selectTask(model, text(args, 'task'), args), path);
-  const cut = cutOf(args, 'partition');
+  const schedules = schedulesOf(selected);
+  const cut = { shards: askedShards(args, schedules) };
+  const asked = askedSchedule(args, schedules);
   const whole = { ...buildStages(selected), task: selected.task };
-  const given = schedule === 'pipelined' ? givenMicrobatches(whole, args) : undefined;
-  const choose = schedule === 'pipelined' && given === undefined && cut.shards > 1;
+  const pipelined = asked.schedule?.value === 'pipelined' && asked.microbatches?.value !== 1;
+  // One shard waits for nobody: what its model says of shards is nothing to it.
+  if (pipelined && (cut.shards > 1 || asked.schedule?.by.startsWith('--'))) assertPipelined(whole, asked);
+  const given = pipelined ? asked.microbatches : undefined;
+  const choose = pipelined && given === undefined && cut.shards > 1;
   return {
     needsStatus: choose,
     finish: async (trainers, codec) => {
       const division = choose
         ? chooseDivision(whole, cut.shards, trainers, codec)
-        : { microbatches: given ?? 1, wholeNodes: false };
+        : { microbatches: given?.value ?? 1, wholeNodes: false };
       const { microbatches, wholeNodes } = division;
       const staged = microbatches > 1 && cut.shards > 1 ? buildStages(selected, undefined, microbatches) : whole;
       const { plan, files } = await planOf(model, { ...staged, wholeNodes }, cut);
       const all = new Map([[PLAN_FILE, planBytes(plan)] as const, ...files]);
       const chosen = chosenSettings(args, path, selected.task);
-      return { plan, files: all, chosen, source: { path, text: model.texts.get(path) ?? '' } };
+      const said =
+        cut.shards === 1
+          ? { schedule: 'one shard' }
+          : {
+              schedule: asked.schedule?.by ?? 'nobody said another',
+              ...(pipelined ? { microbatches: given?.by ?? 'chosen for these trainers' } : {}),
+            };
+      return { plan, files: all, chosen, source: { path, text: model.texts.get(path) ?? '' }, said };
     },
   };
 }
 
-function fromPlan(path: string, args: Arguments, schedule: Schedule | undefined): Wanted {
+function fromPlan(path: string, args: Arguments): Wanted {
   for (const name of ['partition', 'microbatches'])
     if (text(args, name) !== undefined)
       throw new UserError(
@@ -121,6 +132,7 @@ function fromPlan(path: string, args: Arguments, schedule: Schedule | undefined)
       );
   const { plan } = openPlan(path);
   const training = trainingOf(plan);
+  const schedule = askedSchedule(args, []).schedule?.value;
   const compiled = (training.microbatches ?? 1) > 1 ? 'pipelined' : 'lockstep';
   if (schedule !== undefined && schedule !== compiled && plan.shards.length > 1)
     throw new UserError(
@@ -131,14 +143,8 @@ function fromPlan(path: string, args: Arguments, schedule: Schedule | undefined)
   const names = [PLAN_FILE, ...plan.files.map((f) => f.path)];
   const files = new Map(names.map((name) => [name, new Uint8Array(readFileSync(join(path, name)))] as const));
   const epochs = wholeNumber(args, 'epochs', 1) ?? training.epochs;
-  return { plan, files, chosen: chosenSettings(args, path, { epochs }), source: { path, text: '' } };
-}
-
-/** Undefined where nobody said it: a plan knows, a model is trained in lockstep. */
-function scheduleOf(args: Arguments): Schedule | undefined {
-  const schedule = text(args, 'schedule') ?? (text(args, 'microbatches') === undefined ? undefined : 'pipelined');
-  if (schedule === undefined || schedule === 'lockstep' || schedule === 'pipelined') return schedule;
-  throw new UserError('deploy/schedule', `there is no schedule ${schedule}`, 'use --schedule lockstep or pipelined');
+  const said = { schedule: 'the plan', ...(compiled === 'pipelined' ? { microbatches: 'the plan' } : {}) };
+  return { plan, files, chosen: chosenSettings(args, path, { epochs }), source: { path, text: '' }, said };
 }
 
 function codecOf(args: Arguments): 'f32' | 'f16' {

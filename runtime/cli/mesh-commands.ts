@@ -111,15 +111,18 @@ export const meshCommands: readonly Command[] = [
     options: (y) => {
       const rows = [
         ['task', 'name of a train block (default: the first)'],
-        ['partition', 'number of shards (default: 1)'],
+        ['partition', 'number of shards (default: what the model says, or 1)'],
         ['data', 'folder that holds mnist/, fashion-mnist/, cifar-10/ (default: $NMC_DATA)'],
         ['epochs', 'epochs, and the horizon of the schedules'],
         ['batch', 'samples per batch'],
         ['seed', 'seed of weights and of the order of samples'],
         ['limit', 'use at most this many samples of every data set'],
         ['set', 'name=value: a parameter of the model'],
-        ['schedule', 'lockstep (default), or pipelined: microbatches of one batch in flight side by side'],
-        ['microbatches', 'of pipelined; chosen for the trainers of the mesh where it is not given'],
+        [
+          'schedule',
+          'lockstep, or pipelined: microbatches of one batch in flight (default: what the model says, or lockstep)',
+        ],
+        ['microbatches', 'of pipelined; chosen for the trainers of the mesh where neither this nor the model says it'],
         ['borders', 'values on the wire: f32 (default) or f16'],
         ['snapshot-every', 'batches between two snapshots (default: 100, or an epoch)'],
       ] as const;

@@ -6,10 +6,10 @@ import type { Selected, Staged } from '../../compiler/build-program.ts';
 import { ASSUMED_RATE } from '../../compiler/build-shards.ts';
 import { cutModel } from '../../compiler/cut-model.ts';
 import { UserError } from '../support/errors.ts';
+import { type AskedSchedule, askedSchedule, schedulesOf } from './asked-schedule.ts';
 import { type Arguments, text } from './command.ts';
 import { buildStages } from './compile-model.ts';
 import { type Prediction, placeOn, predictRate, type RatedTrainer, rated } from './predict-rate.ts';
-import { wholeNumber } from './whole-number.ts';
 
 export interface Division {
   readonly microbatches: number;
@@ -22,35 +22,52 @@ const USUAL = 8;
 /** More microbatches, or nodes left whole, have to be worth so much. */
 const WORTH = 1.01;
 
-/** `--microbatches K`, as it was given. @throws UserError for a training that cannot be pipelined, or not so */
-export function givenMicrobatches({ graph, task }: Staged, args: Arguments): number | undefined {
+/**
+ * That a training can be pipelined, and into so many parts.
+ *
+ * @throws UserError for a training that cannot be pipelined, or not so
+ */
+export function assertPipelined({ graph, task }: Staged, { schedule, microbatches }: AskedSchedule): void {
   const problem = task ? pipelineProblem(graph, task) : 'nothing is trained';
+  const asked = schedule === undefined || schedule.by.startsWith('--') ? '' : `, which ${schedule.by} asks for`;
   if (problem !== undefined || !task)
     throw new UserError(
       'deploy/pipelined',
-      `${task?.name ?? graph.name} cannot be pipelined: ${problem}`,
-      'use --schedule lockstep',
+      `${task?.name ?? graph.name} cannot be pipelined${asked}: ${problem}`,
+      'use --schedule lockstep, or --microbatches 1',
     );
-  const given = wholeNumber(args, 'microbatches', 1, MOST_MICROBATCHES);
-  if (given !== undefined && task.batch % given !== 0)
-    throw new UserError(
-      'deploy/microbatches',
-      `a batch of ${task.batch} cannot be divided into ${given} equal parts, and unequal ones are not there yet`,
-      `use ${possibleMicrobatches(task.batch).join(', ')}; or another --batch`,
-    );
-  return given;
+  if (microbatches === undefined) return;
+  const possible = possibleMicrobatches(task.batch);
+  if (possible.includes(microbatches.value)) return;
+  const by = microbatches.by.startsWith('--') ? '' : `${microbatches.by}: `;
+  throw new UserError(
+    'deploy/microbatches',
+    microbatches.value > MOST_MICROBATCHES
+      ? `${by}${microbatches.value} microbatches are more than the ${MOST_MICROBATCHES} that can be in flight`
+      : `${by}a batch of ${task.batch} cannot be divided into ${microbatches.value} equal parts, and unequal ones are not there yet`,
+    `use ${possible.join(', ')}; or another --batch`,
+  );
 }
 
-/** `--microbatches K` of commands that cut a model themselves: its stages for a microbatch, where K is given. */
+/** Of commands that cut a model themselves, with no mesh to choose for: its stages for a microbatch, where it is pipelined. */
 export function inMicrobatches(selected: Selected, whole: Staged, shards: number, args: Arguments): Staged {
-  const parts = text(args, 'microbatches') === undefined ? 1 : (givenMicrobatches(whole, args) ?? 1);
-  if (parts === 1) return whole;
-  if (shards > 1) return buildStages(selected, undefined, parts);
+  const given = text(args, 'microbatches') !== undefined;
+  // One shard waits for nobody: what the model says of its shards is nothing to it.
+  if (shards === 1 && !given) return whole;
+  const asked = askedSchedule(args, schedulesOf(selected));
+  if (asked.schedule?.value !== 'pipelined' || asked.microbatches?.value === 1) return whole;
+  assertPipelined(whole, asked);
+  const parts = asked.microbatches?.value ?? usualMicrobatches(selected.task?.batch ?? 1);
+  if (shards > 1) return parts > 1 ? buildStages(selected, undefined, parts) : whole;
   throw new UserError(
     'deploy/microbatches',
     'one shard waits for nobody, so its batches are not divided',
     'leave out --microbatches, or ask for more shards',
   );
+}
+
+function usualMicrobatches(batch: number): number {
+  return possibleMicrobatches(batch, USUAL).at(-1) ?? 1;
 }
 
 /**
@@ -80,5 +97,5 @@ export function chooseDivision(
         best = { microbatches, wholeNodes, rate: found.batchesPerSecond };
     }
   }
-  return best ?? { microbatches: counts.filter((k) => k <= USUAL).at(-1) ?? 1, wholeNodes: false };
+  return best ?? { microbatches: usualMicrobatches(staged.task.batch), wholeNodes: false };
 }

@@ -1,5 +1,5 @@
 /** `nmc simulate FILE --rates`: how fast a model trains in shards on machines that nobody has to own. */
-import { possibleMicrobatches } from '../../compiler/5-program/pipeline.ts';
+import { MOST_MICROBATCHES, possibleMicrobatches } from '../../compiler/5-program/pipeline.ts';
 import { uniformMachines } from '../../compiler/6-partition/problem.ts';
 import { ASSUMED_RATE } from '../../compiler/build-shards.ts';
 import { cutModel } from '../../compiler/cut-model.ts';
@@ -7,7 +7,7 @@ import { emit } from '../support/emit.ts';
 import { UserError } from '../support/errors.ts';
 import { type Arguments, EXIT, flag, text } from './command.ts';
 import { buildStages, checkModel, cutOf, fileArgument, requireTask, selectTask } from './compile-model.ts';
-import { chooseDivision, givenMicrobatches } from './microbatches.ts';
+import { assertPipelined, chooseDivision } from './microbatches.ts';
 import { predictRate, type RatedTrainer, rated } from './predict-rate.ts';
 import { wholeNumber } from './whole-number.ts';
 
@@ -21,7 +21,8 @@ export function simulateRates(args: Arguments): number {
   if (shards < 2) throw new UserError('simulate/shards', 'one shard has no borders', 'add --partition K');
   const trainers = virtualTrainers(shards, args);
   const whole = { ...buildStages(selected), task: selected.task };
-  const given = givenMicrobatches(whole, args);
+  const given = wholeNumber(args, 'microbatches', 1, MOST_MICROBATCHES);
+  assertPipelined(whole, given === undefined ? {} : { microbatches: { value: given, by: '--microbatches' } });
   const chosen = chooseDivision(whole, shards, trainers, 'f32');
   const { batch } = selected.task;
   const json = flag(args, 'json');

@@ -1,6 +1,6 @@
 /** `nmc status`: what a mesh is doing, and why not where it is not. */
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { MeshStatus, ShardStatus } from '../net/mesh-status.ts';
+import type { MeshStatus, RunStatus, ShardStatus } from '../net/mesh-status.ts';
 import { emit } from '../support/emit.ts';
 import { formatBytes } from '../support/format-numbers.ts';
 import { type Arguments, EXIT, flag } from './command.ts';
@@ -31,6 +31,10 @@ function bordersText({ borders, direct }: ShardStatus): string {
   return borders === 0 ? '' : `${direct} of ${borders} direct  `;
 }
 
+function scheduleText({ schedule, microbatches }: RunStatus): string {
+  return microbatches > 1 ? `${schedule} in ${microbatches}` : schedule;
+}
+
 function statusText({ runs, trainers, refused }: MeshStatus): string {
   const lines: string[] = [];
   for (const run of runs) {
@@ -41,7 +45,7 @@ function statusText({ runs, trainers, refused }: MeshStatus): string {
       run.snapshotAge === null ? 'no snapshot yet' : `snapshot ${run.snapshotAge.toFixed(0)} s ago`,
     ].filter((part) => part !== '');
     lines.push(
-      `${run.run}  ${run.state}${run.reason === '' ? '' : ` (${run.reason})`}  epoch ${run.epoch} of ${run.epochs}  ${result.join('  ')}`,
+      `${run.run}  ${run.state}${run.reason === '' ? '' : ` (${run.reason})`}  ${scheduleText(run)}  epoch ${run.epoch} of ${run.epochs}  ${result.join('  ')}`,
     );
     for (const s of run.shards)
       lines.push(

@@ -32,6 +32,9 @@ export interface RunStatus {
   /** Of training, from 1. */
   readonly epoch: number;
   readonly epochs: number;
+  readonly schedule: string;
+  /** Of one batch in flight; 1 in lockstep. */
+  readonly microbatches: number;
   /** Of owners. */
   readonly ownersEpoch: number;
   readonly energy: number | null;
@@ -94,6 +97,8 @@ function runStatus(state: SynchronizerState, run: RunState): RunStatus {
     reason,
     epoch: Math.min(deployment.epochs, positionOf(run, calls).epoch + 1),
     epochs: deployment.epochs,
+    schedule: deployment.schedule,
+    microbatches: deployment.microbatches,
     ownersEpoch: run.epoch,
     energy: last?.energy ?? null,
     accuracy: last?.accuracy ?? null,

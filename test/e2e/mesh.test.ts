@@ -1,5 +1,6 @@
 /** The walking mesh: up, deploy, status, fetch, predict, with real processes, sockets and signatures; kill -9 included. */
 import type { ChildProcess } from 'node:child_process';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { largestDifference, TestMesh, weightHashes } from '../support/mesh.ts';
@@ -125,6 +126,40 @@ test('what cannot be pipelined is refused with the reason', async () => {
   expect(odd).toMatchObject({ code: 2 });
   expect(odd.stderr).toContain('equal parts');
 });
+
+test('what the model says of its schedule counts where no option does', async () => {
+  const said = join(folder, 'said.pcn');
+  const home = 'schedule home of tiny {\n  shards = 2\n  mode = pipelined\n  microbatches = 4\n}\n';
+  writeFileSync(said, `${readFileSync(model, 'utf8')}\n${home}`);
+  const placed = async (...options: string[]) => (await mesh.json('deploy', said, ...options, '--dry-run'))[0];
+  expect(await placed()).toMatchObject({
+    schedule: 'pipelined',
+    microbatches: 4,
+    said: { schedule: 'schedule home', microbatches: 'schedule home' },
+    shards: [{ shard: 0 }, { shard: 1 }],
+  });
+  expect(await placed('--microbatches', '2')).toMatchObject({
+    microbatches: 2,
+    said: { microbatches: '--microbatches' },
+  });
+  expect(await placed('--schedule', 'lockstep')).toMatchObject({ schedule: 'lockstep', microbatches: 1 });
+  expect(await placed('--partition', '1')).toMatchObject({ schedule: 'lockstep', said: { schedule: 'one shard' } });
+  const ipc = await mesh.run('deploy', said, '--task', 'ipc', '--dry-run');
+  expect(ipc).toMatchObject({ code: 2 });
+  expect(ipc.stderr).toContain('ipc cannot be pipelined, which schedule home asks for: iPC has no single weight step');
+  // The same bits as with the options, which `nmc train` takes from the model too.
+  const events = await mesh.json('deploy', said, ...LIMIT, '--watch');
+  const run = String(events.at(-1)?.out);
+  expect((await mesh.status()).runs.find((r) => r.run === run)).toMatchObject({
+    schedule: 'pipelined',
+    microbatches: 4,
+  });
+  await mesh.json('fetch', run, '-o', 'said');
+  const here = await nmc(['train', said, ...LIMIT, '--shards', '2', '--out', 'said-here', '--json'], { cwd: folder });
+  expect(here.code, here.stderr).toBe(0);
+  expect(weightHashes(join(folder, 'said'))).toEqual(weightHashes(join(folder, 'divided')));
+  expect(weightHashes(join(folder, 'said-here'))).toEqual(weightHashes(join(folder, 'divided')));
+}, 180_000);
 
 test('a dry run divides the batch, and says rate and limit', async () => {
   const [placement] = await mesh.json('deploy', model, '--partition', '2', '--schedule', 'pipelined', '--dry-run');

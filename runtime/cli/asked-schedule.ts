@@ -1,0 +1,87 @@
+/** Which schedule a training in shards has: what the command line says, else what the model's `schedule` blocks say. */
+import type { ScheduleInstance } from '../../compiler/3-check/checked.ts';
+import { MOST_MICROBATCHES } from '../../compiler/5-program/pipeline.ts';
+import type { Selected } from '../../compiler/build-program.ts';
+import { UserError } from '../support/errors.ts';
+import { type Arguments, text } from './command.ts';
+import { wholeNumber } from './whole-number.ts';
+
+export type ScheduleName = 'lockstep' | 'pipelined';
+
+/** Who said something: an option, a schedule of the model, or nobody. */
+export interface Asked<T> {
+  readonly value: T;
+  /** `--schedule`, `schedule home`. */
+  readonly by: string;
+}
+
+export interface AskedSchedule {
+  /** Absent: nobody said it. A plan knows, a model is trained in lockstep. */
+  readonly schedule?: Asked<ScheduleName>;
+  /** Parts of a batch, where it is pipelined and somebody said how many. */
+  readonly microbatches?: Asked<number>;
+}
+
+/**
+ * Options win over the model, each by itself.
+ *
+ * @param schedules of the model that is trained; of several the first that says it counts
+ * @throws UserError for an unknown schedule, or lockstep with microbatches
+ */
+export function askedSchedule(args: Arguments, schedules: readonly ScheduleInstance[]): AskedSchedule {
+  const parts = wholeNumber(args, 'microbatches', 1, MOST_MICROBATCHES);
+  const given: Wishes = {
+    schedule: optionOf(args),
+    microbatches: parts === undefined ? undefined : { value: parts, by: '--microbatches' },
+  };
+  const said = impliedBy(given) ?? impliedBy(wishesOf(schedules));
+  if (said?.value !== 'pipelined') return said ? { schedule: said } : {};
+  const microbatches = given.microbatches ?? wishesOf(schedules).microbatches;
+  return { schedule: said, ...(microbatches && { microbatches }) };
+}
+
+interface Wishes {
+  readonly schedule?: Asked<ScheduleName> | undefined;
+  readonly microbatches?: Asked<number> | undefined;
+}
+
+/** What one side says, where a number of microbatches alone means `pipelined`. */
+function impliedBy({ schedule, microbatches }: Wishes): Asked<ScheduleName> | undefined {
+  if (schedule?.value === 'lockstep' && (microbatches?.value ?? 1) > 1)
+    throw new UserError(
+      'deploy/schedule',
+      `${schedule.by} asks for lockstep, which does not divide a batch, and ${microbatches?.by} for ${microbatches?.value} microbatches`,
+      'ask for pipelined, or leave out the microbatches',
+    );
+  return schedule ?? (microbatches && { value: 'pipelined', by: microbatches.by });
+}
+
+function optionOf(args: Arguments): Asked<ScheduleName> | undefined {
+  const name = text(args, 'schedule');
+  if (name === undefined) return undefined;
+  if (name === 'lockstep' || name === 'pipelined') return { value: name, by: '--schedule' };
+  throw new UserError('deploy/schedule', `there is no schedule ${name}`, 'use --schedule lockstep or pipelined');
+}
+
+function wishesOf(schedules: readonly ScheduleInstance[]): Wishes {
+  const modes = schedules.flatMap(({ name, settings: { mode } }) => {
+    const word = typeof mode === 'object' && mode.kind === 'symbol' ? mode.name : undefined;
+    // Others are refused where the model is cut.
+    return word === 'lockstep' || word === 'pipelined' ? [{ value: word, by: `schedule ${name}` } as const] : [];
+  });
+  const parts = schedules.flatMap(({ name, settings: { microbatches } }) =>
+    typeof microbatches === 'number' ? [{ value: microbatches, by: `schedule ${name}` }] : [],
+  );
+  return { schedule: modes[0], microbatches: parts[0] };
+}
+
+/** `--partition K`, else what the model says; 1 where nobody does. */
+export function askedShards(args: Arguments, schedules: readonly ScheduleInstance[]): number {
+  const wished = schedules.map(({ settings }) => settings.shards).find((n) => typeof n === 'number');
+  return wholeNumber(args, 'partition', 1, 1_000_000) ?? (typeof wished === 'number' ? wished : 1);
+}
+
+/** Of the model that is trained. */
+export function schedulesOf({ checked, model }: Selected): readonly ScheduleInstance[] {
+  return checked.schedules.filter((s) => s.model === model.name);
+}

@@ -1,0 +1,65 @@
+/** Options win over what a model's schedule says, each by itself. */
+import { expect, test } from 'vitest';
+import { askedSchedule, askedShards } from '../../../runtime/cli/asked-schedule.ts';
+import { checked } from '../../support/check-source.ts';
+import { tinyModel } from '../../support/nmc.ts';
+
+type Options = Readonly<Record<string, string>>;
+
+const schedulesIn = (wishes: string) =>
+  wishes === '' ? [] : checked(`${tinyModel()}\nschedule home of tiny {\n${wishes}\n}\n`).schedules;
+
+const asked = (wishes: string, options: Options = {}) => askedSchedule({ _: [], ...options }, schedulesIn(wishes));
+
+const PIPELINED = '  mode = pipelined\n  microbatches = 8';
+
+test.each<[name: string, wishes: string, options: Options, expected: unknown]>([
+  ['nobody says it', '', {}, {}],
+  ['wishes of another kind', '  latency = 40ms', {}, {}],
+  ['the model', '  mode = pipelined', {}, { schedule: { value: 'pipelined', by: 'schedule home' } }],
+  [
+    'the model, with a number',
+    PIPELINED,
+    {},
+    { schedule: { value: 'pipelined', by: 'schedule home' }, microbatches: { value: 8, by: 'schedule home' } },
+  ],
+  [
+    'a number alone',
+    '  microbatches = 2',
+    {},
+    { schedule: { value: 'pipelined', by: 'schedule home' }, microbatches: { value: 2, by: 'schedule home' } },
+  ],
+  ['lockstep over both', PIPELINED, { schedule: 'lockstep' }, { schedule: { value: 'lockstep', by: '--schedule' } }],
+  [
+    'another number',
+    PIPELINED,
+    { microbatches: '4' },
+    { schedule: { value: 'pipelined', by: '--microbatches' }, microbatches: { value: 4, by: '--microbatches' } },
+  ],
+  [
+    'pipelined over lockstep',
+    '  mode = lockstep',
+    { schedule: 'pipelined' },
+    { schedule: { value: 'pipelined', by: '--schedule' } },
+  ],
+  [
+    'pipelined, the number of the model',
+    '  microbatches = 2',
+    { schedule: 'pipelined' },
+    { schedule: { value: 'pipelined', by: '--schedule' }, microbatches: { value: 2, by: 'schedule home' } },
+  ],
+  ['a mode that is refused elsewhere', '  mode = async', {}, {}],
+])('%s', (_, wishes, options, expected) => expect(asked(wishes, options)).toEqual(expected));
+
+test('lockstep and microbatches together are refused, by whoever says it', () => {
+  expect(() => asked('', { schedule: 'lockstep', microbatches: '4' })).toThrow('--schedule asks for lockstep');
+  expect(() => asked('  mode = lockstep\n  microbatches = 4')).toThrow('schedule home asks for lockstep');
+  expect(asked('  mode = lockstep\n  microbatches = 1').schedule?.value).toBe('lockstep');
+  expect(() => asked('', { schedule: 'async' })).toThrow('there is no schedule async');
+});
+
+test('shards: --partition, else the model, else one', () => {
+  expect(askedShards({ _: [] }, schedulesIn(''))).toBe(1);
+  expect(askedShards({ _: [] }, schedulesIn('  shards = 3'))).toBe(3);
+  expect(askedShards({ _: [], partition: '2' }, schedulesIn('  shards = 3'))).toBe(2);
+});
