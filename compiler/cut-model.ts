@@ -7,6 +7,7 @@ import { assignmentOf } from './6-partition/shards/pieces.ts';
 import { type ShardProgram, splitProgram } from './6-partition/shards/split.ts';
 import type { Tiling } from './6-partition/tiles/tiling.ts';
 import { type CutAt, wishesOf } from './6-partition/wishes.ts';
+import { runsOf } from './8-plan/borders.ts';
 import { shardMemory, shardWork } from './8-plan/shards.ts';
 import type { Staged } from './build-program.ts';
 import { type CannotCut, mebibytes, notYet } from './cannot-cut.ts';
@@ -106,9 +107,11 @@ function cutAtOf(schedules: readonly ScheduleInstance[]): CutAt {
 
 /** FLOP of a tick of each shard, in the units in which pieces count them: of one microbatch. */
 function tickWork(split: readonly ShardProgram[]): number[] {
-  const microbatches = split.flatMap(({ schedule }) => schedule.functions.map((f) => f.microbatches ?? 1));
-  const batches = Math.max(1, ...microbatches);
-  return shardWork(split).map((flops) => flops / batches);
+  const batches = split.map(({ schedule }) => {
+    const runs = runsOf(schedule, 'train');
+    return runs.reduce((sum, { f, times }) => sum + times * f.batch, 0) / (runs[0]?.f.batch ?? 1);
+  });
+  return shardWork(split).map((flops) => flops / Math.max(1, ...batches));
 }
 
 function slowest(done: readonly number[], { list }: Machines): number {

@@ -67,6 +67,8 @@ export interface ShardFunction {
   readonly batch: number;
   /** So many parts of a batch are in flight side by side, each through all stages; absent: a batch is not divided. */
   readonly microbatches?: number;
+  /** The function that takes the last microbatch, where it has fewer samples than the others. */
+  readonly last?: string;
   /** Once when all microbatches have settled, without a word of others: the weight step. */
   readonly after?: readonly Stage[];
   /** Fields of the data that are fed to this shard; `shape` per sample. */
@@ -75,6 +77,9 @@ export interface ShardFunction {
   /** Results that this shard gives, by the locals that hold them. */
   readonly results: readonly { readonly name: string; readonly value: string }[];
 }
+
+/** The name of that function: the stages of `train` with shapes of their own. */
+export const LAST = 'train.last';
 
 /** All that a shard does: `shards/I/schedule.json` of a plan. `schedule.schema.json` is the same as a schema. */
 export interface ShardSchedule {

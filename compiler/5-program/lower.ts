@@ -1,6 +1,7 @@
 /** Tasks become programs: one function that trains on a batch, one for each way of predicting. */
 import { gradientName, LANE, STEP } from '../../spec/lanes.ts';
 import type { Block, Input, Program, ProgramFunction, Result, State, Update } from '../../spec/program.ts';
+import { LAST } from '../../spec/schedule.ts';
 import type { PredictTask, TrainTask, WeightInstance } from '../3-check/checked.ts';
 import { type Graph, type GraphLink, weightName } from '../4-graph/graph.ts';
 import { levelGraph } from '../4-graph/level.ts';
@@ -211,7 +212,8 @@ export const MOVE = 'train.move';
 
 /**
  * The same training for microbatches in flight side by side: `train` settles one of them and adds its part of the mean
- * gradients up on the device; `train.move` moves the weights by the sums and empties them. No weight is stale.
+ * gradients up on the device, `train.last` the last one where fewer samples are left for it; `train.move` moves the
+ * weights by the sums and empties them. No weight is stale.
  */
 function lowerMicrobatches(
   graph: Graph,
@@ -219,30 +221,58 @@ function lowerMicrobatches(
   states: readonly State[],
   microbatches: number,
 ): ProgramFunction[] {
-  const batch = task.batch / microbatches;
+  const size = Math.ceil(task.batch / microbatches);
+  const left = task.batch - (microbatches - 1) * size;
+  const { settling, weights } = lowerMicrobatch(graph, task, states, 'train', size);
+  const last = left < size ? [lowerMicrobatch(graph, task, states, LAST, left).settling] : [];
+  return [settling, ...last, lowerMove(task, states, weights)];
+}
+
+/** One microbatch, as far as its part of each weight's mean gradient is added to those of the others. */
+function lowerMicrobatch(
+  graph: Graph,
+  task: TrainTask,
+  states: readonly State[],
+  name: string,
+  batch: number,
+): { readonly settling: ProgramFunction; readonly weights: readonly string[] } {
   const { training, inputs, outputs } = openTraining(graph, task, states, batch);
   const gradients = new Map<string, Value>();
   const rest = lowerRule(methodOf(task), { ...training, lane: gradients }, outputs, states);
   const reader = stateReader(states);
-  const masks = masksOf(states);
   const adding = newBlock(training);
-  const moving = new BlockBuilder(createNames());
-  const sums: Update[] = [];
   const updates: Update[] = [];
-  for (const [name, part] of gradients) {
-    const state = sumName(name);
-    const sum = reader(state);
-    adding.origin = `weight ${name}`;
-    sums.push({ state, value: adding.op('add', [sum, part]).id });
-    updates.push(...moveBy(moving, task, reader, masks, name, sum));
-    const zero = moving.op('broadcast', [moving.constant(0)], { shape: [...sum.shape] });
-    updates.push({ state, value: zero.id });
+  for (const [weight, part] of gradients) {
+    const state = sumName(weight);
+    adding.origin = `weight ${weight}`;
+    updates.push({ state, value: adding.op('add', [reader(state), part]).id });
   }
   const blocks: Block[] = [closeBlock(training.start, 'start'), ...rest.blocks, closeBlock(adding, 'sum')];
-  return [
-    { name: 'train', batch, inputs, blocks, updates: sums, results: rest.results },
-    { name: MOVE, batch: task.batch, inputs: [], blocks: [closeBlock(moving, 'start')], updates, results: [] },
-  ];
+  const settling = { name, batch, inputs, blocks, updates, results: rest.results };
+  return { settling, weights: [...gradients.keys()] };
+}
+
+/** Moves the weights by what the microbatches have added up, and empties the sums. */
+function lowerMove(task: TrainTask, states: readonly State[], weights: readonly string[]): ProgramFunction {
+  const reader = stateReader(states);
+  const masks = masksOf(states);
+  const builder = new BlockBuilder(createNames());
+  const updates: Update[] = [];
+  for (const name of weights) {
+    const state = sumName(name);
+    const sum = reader(state);
+    updates.push(...moveBy(builder, task, reader, masks, name, sum));
+    const zero = builder.op('broadcast', [builder.constant(0)], { shape: [...sum.shape] });
+    updates.push({ state, value: zero.id });
+  }
+  return {
+    name: MOVE,
+    batch: task.batch,
+    inputs: [],
+    blocks: [closeBlock(builder, 'start')],
+    updates,
+    results: [],
+  };
 }
 
 /** What every rule begins with: the clamps and the forward sweep. The block `start` is still open. */

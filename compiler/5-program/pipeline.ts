@@ -17,9 +17,18 @@ export function pipelineProblem(graph: Graph, task: TrainTask): string | undefin
   return undefined;
 }
 
-/** Numbers of microbatches that divide a batch, at most `most`, increasing: 1 is not divided. */
+/**
+ * Numbers of microbatches into which a batch can be divided, at most `most`, increasing: 1 is not divided. All but the
+ * last have the same size, the last has what is left.
+ */
 export function possibleMicrobatches(batch: number, most = MOST_MICROBATCHES): number[] {
-  return Array.from({ length: most }, (_, i) => i + 1).filter((k) => batch % k === 0);
+  return Array.from({ length: most }, (_, i) => i + 1).filter((k) => Math.ceil(batch / Math.ceil(batch / k)) === k);
+}
+
+/** Those that leave no smaller one, which is compiled by itself: what to choose from, where there are any. */
+export function evenMicrobatches(batch: number, most = MOST_MICROBATCHES): number[] {
+  const even = possibleMicrobatches(batch, most).filter((k) => batch % k === 0);
+  return even.length > 1 ? even : possibleMicrobatches(batch, most);
 }
 
 const NAMES = { il: 'IL', ipc: 'iPC', z_il: 'Z-IL', fa_z_il: 'Fa-Z-IL', bp: 'backpropagation' } as const;

@@ -23,39 +23,52 @@ export function countBorders(schedules: readonly ShardSchedule[], name: string):
 }
 
 function flowsFrom(schedule: ShardSchedule, name: string): PlanFlow[] {
-  const f = schedule.functions.find((g) => g.name === name);
-  if (!f) return [];
-  const tick = tickOf(f);
-  const { microbatches = 1 } = f;
   const messages = new Map(schedule.messages.map((m) => [m.id, m]));
   const flows = new Map<
     number,
     { messagesPerTick: number; valuesPerTick: number; messagesPerBatch: number; valuesPerBatch: number }
   >();
-  for (const stage of f.stages)
-    for (const id of stage.segments.flatMap((s) => s.send)) {
-      const message = messages.get(id);
-      if (!message) continue;
-      const values = message.values.reduce((sum, v) => sum + sizeOf(v.shape), 0);
-      const flow = flows.get(message.to) ?? {
-        messagesPerTick: 0,
-        valuesPerTick: 0,
-        messagesPerBatch: 0,
-        valuesPerBatch: 0,
-      };
-      if (stage === tick) {
-        flow.messagesPerTick += microbatches;
-        flow.valuesPerTick += values * microbatches;
+  for (const { f, times } of runsOf(schedule, name)) {
+    const tick = tickOf(f);
+    for (const stage of f.stages)
+      for (const id of stage.segments.flatMap((s) => s.send)) {
+        const message = messages.get(id);
+        if (!message) continue;
+        const values = message.values.reduce((sum, v) => sum + sizeOf(v.shape), 0);
+        const flow = flows.get(message.to) ?? {
+          messagesPerTick: 0,
+          valuesPerTick: 0,
+          messagesPerBatch: 0,
+          valuesPerBatch: 0,
+        };
+        if (stage === tick) {
+          flow.messagesPerTick += times;
+          flow.valuesPerTick += values * times;
+        }
+        flow.messagesPerBatch += stage.repeat * times;
+        flow.valuesPerBatch += values * stage.repeat * times;
+        flows.set(message.to, flow);
       }
-      flow.messagesPerBatch += stage.repeat * microbatches;
-      flow.valuesPerBatch += values * stage.repeat * microbatches;
-      flows.set(message.to, flow);
-    }
+  }
   return [...flows].map(([to, flow]) => {
     const { valuesPerTick: n } = flow;
     const bytesPerTick = { f32: n * BYTES.f32, f16: n * BYTES.f16, f64: n * BYTES.f64 };
     return { from: schedule.shard, to, ...flow, bytesPerTick };
   });
+}
+
+/** What a shard runs for one batch of a function, and how often: its microbatches, a smaller last one by itself. */
+export function runsOf(schedule: ShardSchedule, name: string): { readonly f: ShardFunction; readonly times: number }[] {
+  const f = schedule.functions.find((g) => g.name === name);
+  if (!f) return [];
+  const last = schedule.functions.find((g) => g.name === f.last);
+  const { microbatches = 1 } = f;
+  return last
+    ? [
+        { f, times: microbatches - 1 },
+        { f: last, times: 1 },
+      ]
+    : [{ f, times: microbatches }];
 }
 
 /** The longest loop; rules without one have no ticks. */

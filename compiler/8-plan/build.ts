@@ -134,7 +134,7 @@ function trainingOf(task: TrainTask, f: ProgramFunction): PlanTraining {
     data: dataOf(task.data),
     ...(task.validation ? { validation: dataOf(task.validation) } : {}),
     batch: task.batch,
-    ...(task.batch > f.batch * task.replicas ? { microbatches: task.batch / f.batch } : {}),
+    ...(task.batch > f.batch * task.replicas ? { microbatches: Math.ceil(task.batch / f.batch) } : {}),
     epochs: task.epochs,
     ...(task.sequence === undefined ? {} : { sequence: task.sequence }),
     inputs: inputsOf(f, task.inputs ?? []),

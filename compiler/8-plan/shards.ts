@@ -1,11 +1,11 @@
 /** A plan of several shards: their programs, schedules and files, what crosses between them, and how fast that will be. */
 import type { Plan, PlanPart, PlanPredicted, PlanShard, Sink } from '../../spec/plan.ts';
-import type { Stage } from '../../spec/schedule.ts';
+import { LAST, type Stage } from '../../spec/schedule.ts';
 import type { Machines } from '../6-partition/problem.ts';
 import type { ShardProgram } from '../6-partition/shards/split.ts';
 import type { Tiling } from '../6-partition/tiles/tiling.ts';
 import type { ShardFile } from '../7-kernels/onnx/shards.ts';
-import { countBorders, tickOf } from './borders.ts';
+import { countBorders, runsOf, tickOf } from './borders.ts';
 import { bytesPart, draftPlan, type PlanDraft, type PlanSource, programPart } from './build.ts';
 import { writeCanonical } from './canonical.ts';
 import { countFlops, countMemory } from './cost.ts';
@@ -99,13 +99,12 @@ export function shardMemory({ program, schedule }: ShardProgram): number {
 /** Bytes of the values that go between segments and shards: at most all messages at once, of all microbatches. */
 function localBytes(schedule: ShardProgram['schedule']): number {
   const microbatches = Math.max(1, ...schedule.functions.map((f) => f.microbatches ?? 1));
-  return (
-    microbatches *
-    schedule.messages.reduce(
-      (sum, m) => sum + m.values.reduce((n, v) => n + BYTES * v.shape.reduce((a, b) => a * b, 1), 0),
-      0,
-    )
-  );
+  const last = schedule.functions.find((f) => f.name === LAST);
+  const ofLast = new Set(last?.stages.flatMap((s) => s.segments.flatMap((g) => [...g.send, ...g.receive])));
+  return schedule.messages.reduce((sum, { id, values }) => {
+    const bytes = values.reduce((n, v) => n + BYTES * v.shape.reduce((a, b) => a * b, 1), 0);
+    return sum + bytes * (ofLast.has(id) ? 1 : microbatches);
+  }, 0);
 }
 
 /** FLOP of a tick of each shard: those of a batch over its ticks. */
@@ -124,7 +123,7 @@ function mainName(shards: readonly ShardProgram[]): string {
 /** FLOP of one batch in a function of the model. */
 export function batchFlops({ program, schedule }: ShardProgram, name: string): number {
   const functions = new Map(program.functions.map((g) => [g.name, g]));
-  const f = schedule.functions.find((g) => g.name === name);
+  const after = schedule.functions.find((g) => g.name === name)?.after ?? [];
   const flopsIn = (stages: readonly Stage[]): number => {
     let flops = 0;
     for (const { repeat, segments } of stages)
@@ -134,7 +133,8 @@ export function batchFlops({ program, schedule }: ShardProgram, name: string): n
       }
     return flops;
   };
-  return flopsIn(f?.stages ?? []) * (f?.microbatches ?? 1) + flopsIn(f?.after ?? []);
+  const settling = runsOf(schedule, name).reduce((sum, { f, times }) => sum + flopsIn(f.stages) * times, 0);
+  return settling + flopsIn(after);
 }
 
 /**

@@ -77,7 +77,10 @@ export function showPlacement(
     batchesPerSecond === null || samplesPerSecond === null
       ? 'not known'
       : `${samplesPerSecond.toFixed(0)} samples/s (${batchesPerSecond.toFixed(2)} batches/s)`;
-  const parts = microbatches > 1 ? `, ${microbatches} microbatches of ${batch / microbatches}` : '';
+  const size = Math.ceil(batch / microbatches);
+  const left = batch - (microbatches - 1) * size;
+  const smaller = left < size ? `, the last of ${left}` : '';
+  const parts = microbatches > 1 ? `, ${microbatches} microbatches of ${size}${smaller}` : '';
   const by = [...new Set([said.schedule, ...(said.microbatches === undefined ? [] : [said.microbatches])])].join(', ');
   process.stdout.write(
     `${plan.model} ${training.task} (${training.rule}), ${schedule}${parts} (${by})\n${rows.join('\n')}\nrate     ${rate}\nlimit    ${limit}\nmissing  ${missing.join('; ') || 'nothing'}\n`,

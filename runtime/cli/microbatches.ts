@@ -1,5 +1,10 @@
 /** `--schedule pipelined`: into how many microbatches a batch is divided, given or chosen for the trainers of a mesh. */
-import { MOST_MICROBATCHES, pipelineProblem, possibleMicrobatches } from '../../compiler/5-program/pipeline.ts';
+import {
+  evenMicrobatches,
+  MOST_MICROBATCHES,
+  pipelineProblem,
+  possibleMicrobatches,
+} from '../../compiler/5-program/pipeline.ts';
 import { uniformMachines } from '../../compiler/6-partition/problem.ts';
 import { batchFlops, shardMemory } from '../../compiler/8-plan/shards.ts';
 import type { Selected, Staged } from '../../compiler/build-program.ts';
@@ -44,7 +49,7 @@ export function assertPipelined({ graph, task }: Staged, { schedule, microbatche
     'deploy/microbatches',
     microbatches.value > MOST_MICROBATCHES
       ? `${by}${microbatches.value} microbatches are more than the ${MOST_MICROBATCHES} that can be in flight`
-      : `${by}a batch of ${task.batch} cannot be divided into ${microbatches.value} equal parts, and unequal ones are not there yet`,
+      : `${by}a batch of ${task.batch} cannot be divided into ${microbatches.value} parts of ${Math.ceil(task.batch / microbatches.value)}: nothing is left for the last`,
     `use ${possible.join(', ')}; or another --batch`,
   );
 }
@@ -67,7 +72,7 @@ export function inMicrobatches(selected: Selected, whole: Staged, shards: number
 }
 
 function usualMicrobatches(batch: number): number {
-  return possibleMicrobatches(batch, USUAL).at(-1) ?? 1;
+  return evenMicrobatches(batch, USUAL).at(-1) ?? 1;
 }
 
 /**
@@ -81,7 +86,7 @@ export function chooseDivision(
   trainers: readonly RatedTrainer[],
   codec: 'f32' | 'f16',
 ): Division {
-  const counts = possibleMicrobatches(staged.task.batch);
+  const counts = evenMicrobatches(staged.task.batch);
   let best: (Division & { readonly rate: number }) | undefined;
   for (const wholeNodes of [false, true]) {
     const cut = cutModel({ ...staged, wholeNodes }, uniformMachines(shards, { rate: ASSUMED_RATE }));

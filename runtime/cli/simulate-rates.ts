@@ -1,5 +1,5 @@
 /** `nmc simulate FILE --rates`: how fast a model trains in shards on machines that nobody has to own. */
-import { MOST_MICROBATCHES, possibleMicrobatches } from '../../compiler/5-program/pipeline.ts';
+import { evenMicrobatches, MOST_MICROBATCHES } from '../../compiler/5-program/pipeline.ts';
 import { uniformMachines } from '../../compiler/6-partition/problem.ts';
 import { ASSUMED_RATE } from '../../compiler/build-shards.ts';
 import { cutModel } from '../../compiler/cut-model.ts';
@@ -30,7 +30,7 @@ export function simulateRates(args: Arguments): number {
     process.stdout.write(
       `${whole.graph.name} ${selected.task.name} in ${shards} shards, batch ${batch}${chosen.wholeNodes ? ', nodes left whole' : ''}\n`,
     );
-  for (const microbatches of given === undefined ? possibleMicrobatches(batch) : [given]) {
+  for (const microbatches of given === undefined ? evenMicrobatches(batch) : [given]) {
     const staged = { ...buildStages(selected, undefined, microbatches), wholeNodes: chosen.wholeNodes };
     const cut = cutModel(staged, uniformMachines(shards, { rate: ASSUMED_RATE }));
     if (cut.kind === 'impossible') throw new UserError('partition/impossible', cut.reason, cut.repair);

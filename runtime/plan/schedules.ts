@@ -5,7 +5,7 @@
 import { Ajv2020, type ValidateFunction } from 'ajv/dist/2020.js';
 import type { Plan } from '../../spec/plan.ts';
 import { type Program, type ProgramFunction, type Shape, sameShape, sizeOf } from '../../spec/program.ts';
-import type { Message, ShardFunction, ShardSchedule, Stage } from '../../spec/schedule.ts';
+import { LAST, type Message, type ShardFunction, type ShardSchedule, type Stage } from '../../spec/schedule.ts';
 import { readSpecJson } from '../support/spec-file.ts';
 
 let validate: ValidateFunction | undefined;
@@ -189,10 +189,11 @@ function wholeProblem(plan: Plan, schedules: readonly ShardSchedule[]): string |
   ];
   for (const { name, batch, inputs, results } of wanted) {
     const parts = schedules.map((s) => s.functions.find((f) => f.name === name));
-    const microbatches = parts[0]?.microbatches ?? 1;
-    if (parts.some((f) => (f?.microbatches ?? 1) !== microbatches)) return `not every shard divides ${name} alike`;
-    if (parts.some((f) => f && f.batch * microbatches !== batch) || parts.includes(undefined))
-      return `not every shard takes batches of ${batch} in ${name}`;
+    const [{ microbatches = 1, last } = {}] = parts;
+    if (parts.some((f) => (f?.microbatches ?? 1) !== microbatches || f?.last !== last))
+      return `not every shard divides ${name} alike`;
+    const taken = schedules.map((s) => samplesIn(s, name));
+    if (taken.some((samples) => samples !== batch)) return `not every shard takes batches of ${batch} in ${name}`;
     const fields = new Set(inputs.map((i) => `${i.name} ${i.type} ${String(i.shape)}`));
     for (const input of parts.flatMap((f) => f?.inputs ?? []))
       if (!fields.has(`${input.name} ${input.type} ${String(input.shape)}`))
@@ -202,6 +203,20 @@ function wholeProblem(plan: Plan, schedules: readonly ShardSchedule[]): string |
     for (const result of results) if (!given.includes(result)) return `${name} does not give ${result}`;
   }
   return undefined;
+}
+
+/** Samples of a batch, over its microbatches; of those only the last may be smaller. */
+function samplesIn({ functions }: ShardSchedule, name: string): number | undefined {
+  const f = functions.find((g) => g.name === name);
+  if (!f) return undefined;
+  const { batch, microbatches = 1 } = f;
+  if (f.last === undefined) return batch * microbatches;
+  const last = functions.find((g) => g.name === f.last);
+  if (!last || f.last !== LAST || last.batch >= batch || microbatches < 2) return undefined;
+  const names = (list: ShardFunction['inputs'] | ShardFunction['results']): string =>
+    JSON.stringify(list.map(({ name }) => name).sort());
+  const alike = names(f.inputs) === names(last.inputs) && names(f.results) === names(last.results);
+  return alike ? batch * (microbatches - 1) + last.batch : undefined;
 }
 
 /** Whether all shards get to their end: messages as they would go, one repetition of each stage. */

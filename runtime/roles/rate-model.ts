@@ -108,7 +108,7 @@ class RateModel {
       const f = shard.schedule.functions.find((g) => g.name === name);
       if (!f) throw new Error(`shard ${shard.schedule.shard} has no function ${name}`);
       for (const message of shard.schedule.messages) this.#messages.set(message.id, message);
-      const route = batchRouteOf(f, shard.program, shard.schedule.messages);
+      const route = batchRouteOf(f, shard.program, shard.schedule);
       return {
         shard,
         route,

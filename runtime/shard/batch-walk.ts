@@ -31,9 +31,13 @@ export class BatchWalk {
   constructor(route: BatchRoute, part: Part) {
     this.#route = route;
     this.part = part;
-    const { microbatches = 1 } = route.shardFunction;
-    this.#walks = sharesOf(part.inputs, microbatches).map(
-      (inputs, microbatch) => new Walk(route, { ...part, inputs, microbatch }),
+    const { last } = route;
+    const { batch, microbatches = 1 } = route.shardFunction;
+    const sizes = Array.from({ length: microbatches }, () => batch);
+    if (last) sizes[microbatches - 1] = last.shardFunction.batch;
+    this.#walks = sharesOf(part.inputs, sizes).map(
+      (inputs, microbatch) =>
+        new Walk(last && microbatch === microbatches - 1 ? last : route, { ...part, inputs, microbatch }),
     );
   }
 
@@ -72,7 +76,13 @@ export class BatchWalk {
   }
 
   #mayRun(walk: Walk, segment: string): boolean {
-    return !this.#route.adds.has(segment) || this.#count(segment) === walk.part.microbatch;
+    const { adds, segments, last } = this.#route;
+    if (!adds.has(segment)) return true;
+    const { microbatch } = walk.part;
+    // Segments of the last one are others: it adds when all before it have.
+    if (last?.segments.has(segment))
+      return [...segments.keys()].every((name) => !adds.has(name) || this.#count(name) === microbatch);
+    return this.#count(segment) === microbatch;
   }
 
   #count(segment: string): number {

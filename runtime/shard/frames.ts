@@ -35,14 +35,22 @@ export function frameName({ message, sequence, microbatch, tick }: FrameKey): st
   return `${message}/${sequence}/${microbatch}/${tick}`;
 }
 
-/** A batch in so many equal parts, as copies: whoever gave it may use its memory again. */
-export function sharesOf(inputs: Part['inputs'], count: number): Record<string, FieldData>[] {
-  return Array.from({ length: count }, (_, i) =>
-    Object.fromEntries(
+/**
+ * A batch in parts of so many samples, as copies: whoever gave it may use its memory again.
+ *
+ * @param sizes of the parts, which together are the batch
+ */
+export function sharesOf(inputs: Part['inputs'], sizes: readonly number[]): Record<string, FieldData>[] {
+  const batch = sizes.reduce((sum, size) => sum + size, 0);
+  let from = 0;
+  return sizes.map((size) => {
+    const begin = from;
+    from += size;
+    return Object.fromEntries(
       Object.entries(inputs).map(([name, data]) => {
-        const size = data.length / count;
-        return [name, data.slice(i * size, (i + 1) * size)];
+        const values = data.length / batch;
+        return [name, data.slice(begin * values, from * values)];
       }),
-    ),
-  );
+    );
+  });
 }

@@ -1,6 +1,6 @@
 /** A shard's part in one function, prepared for walking: what each segment reads, and when a local is needed no more. */
 import type { Program, ProgramFunction } from '../../spec/program.ts';
-import type { Message, ShardFunction, Stage } from '../../spec/schedule.ts';
+import type { Message, ShardFunction, ShardSchedule, Stage } from '../../spec/schedule.ts';
 
 export interface Route {
   readonly shardFunction: ShardFunction;
@@ -13,17 +13,27 @@ export interface Route {
 /** The same with what comes behind all microbatches of a batch. */
 export interface BatchRoute extends Route {
   readonly after?: Route;
-  /** Segments that add up what microbatches contribute. */
+  /** Of the last microbatch, where it has fewer samples than the others. */
+  readonly last?: Route;
+  /** Segments that add up what microbatches contribute, those of the last one included. */
   readonly adds: ReadonlySet<string>;
 }
 
-export function batchRouteOf(f: ShardFunction, program: Program, all: readonly Message[]): BatchRoute {
+export function batchRouteOf(
+  f: ShardFunction,
+  program: Program,
+  { functions, messages }: Pick<ShardSchedule, 'functions' | 'messages'>,
+): BatchRoute {
   const sums = new Set(program.states.filter((s) => s.role === 'sum').map((s) => s.id));
-  const route = routeOf(f, program, all);
-  const adding = [...route.segments].filter(([, g]) => g.updates.some((u) => sums.has(u.state)));
+  const route = routeOf(f, program, messages);
+  const smaller = functions.find((g) => g.name === f.last);
+  const last = smaller && routeOf(smaller, program, messages);
+  const adding = [...route.segments, ...(last?.segments ?? [])].filter(([, g]) =>
+    g.updates.some((u) => sums.has(u.state)),
+  );
   const adds = new Set(adding.map(([name]) => name));
-  if (!f.after) return { ...route, adds };
-  return { ...route, adds, after: routeOf({ ...f, stages: f.after, inputs: [], results: [] }, program, all) };
+  const after = f.after && routeOf({ ...f, stages: f.after, inputs: [], results: [] }, program, messages);
+  return { ...route, adds, ...(last && { last }), ...(after && { after }) };
 }
 
 /** @throws Error where the schedule names a segment or a message that is not there */

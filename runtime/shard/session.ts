@@ -46,9 +46,7 @@ export function openSession(
   executable: Executable,
   device: Pick<DeviceSession, 'run'>,
 ): ShardSession {
-  const routes = new Map(
-    schedule.functions.map((f) => [f.name, batchRouteOf(f, executable.program, schedule.messages)]),
-  );
+  const routes = new Map(schedule.functions.map((f) => [f.name, batchRouteOf(f, executable.program, schedule)]));
   return new Session(schedule, routes, device);
 }
 

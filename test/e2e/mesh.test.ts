@@ -121,10 +121,23 @@ test('pipelined: microbatches end near the weights of lockstep, at the bits of t
   expect(largestDifference(join(folder, 'pipelined'), join(folder, 'local'))).toBeLessThan(1e-3);
 }, 180_000);
 
+test('microbatches of which the last is smaller: the bits of the same shards in one process', async () => {
+  const parts = ['--microbatches', '3'];
+  const here = ['train', model, ...LIMIT, '--shards', '2', ...parts, '--out', 'uneven-here', '--json'];
+  const local = await nmc(here, { cwd: folder });
+  expect(local.code, local.stderr).toBe(0);
+  const [placement] = await mesh.json('deploy', model, '--partition', '2', ...parts, '--dry-run');
+  expect(placement).toMatchObject({ microbatches: 3, batch: 16 });
+  const events = await mesh.json('deploy', model, ...LIMIT, '--partition', '2', ...parts, '--watch');
+  await mesh.json('fetch', String(events.at(-1)?.out), '-o', 'uneven');
+  expect(weightHashes(join(folder, 'uneven'))).toEqual(weightHashes(join(folder, 'uneven-here')));
+  expect(largestDifference(join(folder, 'uneven'), join(folder, 'local'))).toBeLessThan(1e-3);
+}, 180_000);
+
 test('what cannot be pipelined is refused with the reason', async () => {
   const odd = await mesh.run('deploy', model, '--partition', '2', '--schedule', 'pipelined', '--microbatches', '7');
   expect(odd).toMatchObject({ code: 2 });
-  expect(odd.stderr).toContain('equal parts');
+  expect(odd.stderr).toContain('a batch of 16 cannot be divided into 7 parts of 3: nothing is left for the last');
 });
 
 test('what the model says of its schedule counts where no option does', async () => {

@@ -5,7 +5,7 @@
 
 import { OF_LANES } from '../../../spec/lanes.ts';
 import type { Program, ProgramFunction, Result, State } from '../../../spec/program.ts';
-import type { Message, ShardFunction, ShardSchedule } from '../../../spec/schedule.ts';
+import { LAST, type Message, type ShardFunction, type ShardSchedule } from '../../../spec/schedule.ts';
 import { MOVE } from '../../5-program/lower.ts';
 import { makeAhead } from './ahead.ts';
 import { emitFunction } from './emit.ts';
@@ -35,7 +35,7 @@ export function splitProgram(program: Program, owners: Owners, assignment: Assig
   for (const f of program.functions) {
     if (OF_LANES.has(f.name)) continue;
     // Microbatches share a shard's states: between segments none may hold what belongs to one of them.
-    const alone = !(f.name === 'train' && program.functions.some((g) => g.name === MOVE));
+    const alone = !((f.name === 'train' || f.name === LAST) && program.functions.some((g) => g.name === MOVE));
     const split = splitFunction(program, joinStraight(f), owners, assignment, shards, count, alone);
     count = split.nextMessage;
     split.parts.forEach((part, shard) => {
@@ -58,9 +58,11 @@ function withMove(functions: readonly ShardFunction[]): ShardFunction[] {
   if (!move) return [...functions];
   if (move.stages.some((s) => s.segments.some((g) => g.send.length + g.receive.length > 0)))
     throw new Error('weights of a pipelined training move on more than one shard at once');
-  return functions
-    .filter((f) => f !== move)
-    .map((f) => (f.name === 'train' ? { ...f, microbatches: move.batch / f.batch, after: move.stages } : f));
+  const last = functions.some((f) => f.name === LAST) ? { last: LAST } : {};
+  const divided = (f: ShardFunction): ShardFunction => {
+    return { ...f, microbatches: Math.ceil(move.batch / f.batch), ...last, after: move.stages };
+  };
+  return functions.filter((f) => f !== move).map((f) => (f.name === 'train' ? divided(f) : f));
 }
 
 interface SplitFunction {

@@ -4,7 +4,7 @@
  */
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { describe, expect, test, vi } from 'vitest';
-import { pipelineProblem, possibleMicrobatches } from '../../../compiler/5-program/pipeline.ts';
+import { evenMicrobatches, pipelineProblem, possibleMicrobatches } from '../../../compiler/5-program/pipeline.ts';
 import { verify } from '../../../compiler/5-program/verify.ts';
 import type { DeviceSession, Tensor } from '../../../runtime/device/device.ts';
 import type { Frame } from '../../../runtime/shard/frames.ts';
@@ -79,10 +79,40 @@ test('tiles too', async () => {
     if (expected.states.has(id)) expectClose({ [id]: values }, { [id]: expected.states.get(id) as Tensor }, 'tiled');
 });
 
-test('whatever arrives when, the weights are the same bits', async () => {
-  const whole = compileText(TILED, 'il');
-  const microbatches = possibleMicrobatches(whole.task.batch).at(-1) ?? 1;
-  const compiled = compileText(TILED, 'il', {}, microbatches);
+test('parts of a batch have one size, the last has what is left', () => {
+  expect(possibleMicrobatches(7)).toEqual([1, 2, 3, 4, 7]);
+  expect(possibleMicrobatches(128)).toContain(7);
+  expect(evenMicrobatches(12)).toEqual([1, 2, 3, 4, 6, 12]);
+  expect(evenMicrobatches(7)).toEqual([1, 7]);
+  expect(evenMicrobatches(31)).toEqual(possibleMicrobatches(31));
+});
+
+describe('a batch of 7', () => {
+  const text = TILED.replace(/batch( *)= \d+/, 'batch$1= 7');
+  const whole = compileText(text, 'il');
+  test.each([2, 3, 4])(
+    'in %i parts, of which the last is smaller: the same sums over samples',
+    async (microbatches) => {
+      expect(7 % microbatches).toBeGreaterThan(0);
+      const compiled = compileText(text, 'il', {}, microbatches);
+      const expected = await runWhole(whole.program);
+      for (const split of [splitRandomly(compiled, 2, 0), splitRandomly(compiled, 3, 1), splitTiled(compiled, 3, 1)]) {
+        for (const shard of split) verify(shard.program);
+        const parts = await runShards(whole.program, split);
+        for (const [i, r] of parts.results.entries()) expectClose(r, expected.results[i] ?? {}, `result ${i}`);
+        for (const [id, values] of parts.states)
+          if (expected.states.has(id)) expectClose({ [id]: values }, { [id]: expected.states.get(id) as Tensor }, id);
+      }
+    },
+  );
+});
+
+test.each([
+  ['equal', TILED, 2],
+  ['unequal', TILED.replace(/batch( *)= \d+/, 'batch$1= 7'), 3],
+] as const)('whatever arrives when, the weights are the same bits: %s parts', async (_, text, microbatches) => {
+  const whole = compileText(text, 'il');
+  const compiled = compileText(text, 'il', {}, microbatches);
   const [first, ...others] = await Promise.all([0, 1, 2, 3].map((seed) => runShuffled(whole.program, compiled, seed)));
   for (const other of others) expect(other).toEqual(first);
 });
