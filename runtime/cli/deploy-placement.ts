@@ -63,7 +63,7 @@ export function showPlacement(
   if (asJson) {
     const { model } = plan;
     const { task } = training;
-    const rate = { batchesPerSecond, samplesPerSecond, limit };
+    const rate = { batchesPerSecond, samplesPerSecond, processorSeconds: predicted?.processorSeconds ?? null, limit };
     emit({ event: 'placement', model, task, schedule, microbatches, said, batch, shards, ...rate, missing });
     return code;
   }

@@ -24,6 +24,8 @@ export interface RatedTrainer {
 
 export interface Prediction {
   readonly batchesPerSecond: number;
+  /** Of processors for a batch, of all trainers together; absent for one shard, whose threads share its work. */
+  readonly processorSeconds?: number;
   /** By shard, device work over time. */
   readonly busy: readonly number[];
   /** In words. */
@@ -86,7 +88,13 @@ export function predictRate(
     frame: (bytes) => frame + bytes * frameByte,
     bytesPerValue: BYTES[codec] / parts,
   });
-  return { batchesPerSecond: 1 / modelled.batch, busy: modelled.busy, limit: limitIn(modelled, machines) };
+  const processors = shards.length > 1 ? { processorSeconds: modelled.processors } : {};
+  return {
+    batchesPerSecond: 1 / modelled.batch,
+    ...processors,
+    busy: modelled.busy,
+    limit: limitIn(modelled, machines),
+  };
 }
 
 const NOTHING: Work = { flops: 0, operations: 0, bytes: 0, values: 0 };

@@ -43,6 +43,8 @@ export interface ModelNetwork {
 export interface Modelled {
   /** Seconds of a batch, after the first ones. */
   readonly batch: number;
+  /** Seconds of processors for a batch, of all machines together: what other work on them does not change. */
+  readonly processors: number;
   /** By shard: device work over time. */
   readonly busy: readonly number[];
   readonly limit: {
@@ -93,6 +95,7 @@ class RateModel {
   /** By machine: processor seconds of devices, and of frames. */
   readonly #computing: number[];
   readonly #framing: number[];
+  #processorSeconds = 0;
   #now = 0;
   #countFrom = 0;
 
@@ -132,7 +135,8 @@ class RateModel {
     const begins = this.#runners.map((r) => r.doneAt[WARM_UP - 1] ?? 0);
     const span = (i: number): number => Math.max(1e-12, (ends[i] ?? 0) - (begins[i] ?? 0));
     const batch = Math.max(...this.#runners.map((_, i) => span(i))) / (BATCHES - WARM_UP);
-    return { batch, busy: this.#runners.map((r, i) => Math.min(1, r.work / span(i))), limit: this.#limit() };
+    const busy = this.#runners.map((r, i) => Math.min(1, r.work / span(i)));
+    return { batch, processors: this.#processorSeconds / BATCHES, busy, limit: this.#limit() };
   }
 
   #limit(): Modelled['limit'] {
@@ -204,6 +208,7 @@ class RateModel {
       seconds,
       done: (took) => {
         this.#computing[machine] = (this.#computing[machine] ?? 0) + took;
+        this.#processorSeconds += took;
         runner.work += took;
         runner.busy = false;
         then();
@@ -254,6 +259,7 @@ class RateModel {
       seconds,
       done: (took) => {
         this.#framing[machine] = (this.#framing[machine] ?? 0) + took;
+        this.#processorSeconds += took;
         done();
       },
     });

@@ -11,6 +11,7 @@ import { cortexPart } from './parts/cortex.ts';
 import { cutsPart } from './parts/cuts.ts';
 import { fanOutPart } from './parts/fan-out.ts';
 import { freshCloneParts } from './parts/fresh-clone.ts';
+import { freshMeshPart } from './parts/fresh-mesh.ts';
 import { gpuPart } from './parts/gpu.ts';
 import { memoryParts } from './parts/memory.ts';
 import { meshParts } from './parts/mesh.ts';
@@ -21,6 +22,7 @@ import { type Context, type Part, type Row, renderTable } from './row.ts';
 
 const parts: readonly Part[] = [
   ...freshCloneParts,
+  freshMeshPart,
   ...testParts,
   shardsPart,
   cutsPart,

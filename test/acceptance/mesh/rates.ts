@@ -17,6 +17,8 @@ export interface RateRow {
   readonly busy: number;
   /** Processor seconds of the trainers in a second. */
   readonly processors: number | undefined;
+  /** Milliseconds of a processor for a sample, as predicted: other work on the machine changes the rate, not this. */
+  readonly predictedWork: number | undefined;
   /** More shards than cores: they take turns. */
   readonly crowded: boolean;
 }
@@ -101,6 +103,10 @@ async function measure(
     predicted: typeof placement.samplesPerSecond === 'number' ? placement.samplesPerSecond : null,
     busy: busy.reduce((sum, b) => sum + b, 0) / Math.max(1, busy.length),
     processors: began === undefined || used === undefined ? undefined : (used - began) / seconds,
+    predictedWork:
+      typeof placement.processorSeconds === 'number'
+        ? (1000 * placement.processorSeconds) / Number(placement.batch)
+        : undefined,
     crowded: shards > availableParallelism(),
   };
 }
@@ -134,6 +140,7 @@ async function progressOf(mesh: RunningMesh, name: string, enough: (p: Progress)
 
 export function lineOf(row: RateRow): string {
   const { shards, schedule, microbatches, delay, samplesPerSecond, predicted, busy, processors, crowded } = row;
+  const work = processors === undefined ? 'not known' : ((1000 * processors) / samplesPerSecond).toFixed(2);
   return [
     `${shards} shards`,
     schedule === 'pipelined' ? `pipelined ${microbatches}` : schedule,
@@ -142,6 +149,7 @@ export function lineOf(row: RateRow): string {
     `predicted ${predicted === null ? 'not known' : predicted.toFixed(0)}`,
     `busy ${(100 * busy).toFixed(0)} %`,
     `processors ${processors === undefined ? 'not known' : processors.toFixed(2)}`,
+    `processor ms a sample ${work}, predicted ${row.predictedWork?.toFixed(2) ?? 'not known'}`,
     ...(crowded ? ['more shards than cores'] : []),
   ].join(', ');
 }

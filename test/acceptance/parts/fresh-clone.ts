@@ -10,22 +10,22 @@ export const freshCloneParts: readonly Part[] = [
     name: 'fresh-train',
     what: 'fresh clone: npm ci && npx nmc train dsl-examples/digits.pcn',
     takes: '2 minutes',
-    run: (c) => inClone(c, train),
+    run: (c) => inClone(c, (run, _context, _clone, install) => train(run, install, c)),
   },
   {
     name: 'fresh-check',
     what: 'fresh clone: npm ci && npm run check',
     takes: '10 minutes',
-    run: (c) => inClone(c, check),
+    run: (c) => inClone(c, (run) => check(run, c)),
   },
 ];
 
-type Command = (args: readonly string[]) => Promise<Ended>;
+export type Command = (args: readonly string[]) => Promise<Ended>;
 
 /** Installs in a clone and measures there; the clone is removed in any case. */
-async function inClone(
+export async function inClone(
   context: Context,
-  measure: (run: Command, install: Ended, context: Context) => Promise<Row>,
+  measure: (run: Command, context: Context, clone: string, install: Ended) => Promise<Row>,
 ): Promise<Row[]> {
   const folder = mkdtempSync(join(tmpdir(), 'nmc-clone-'));
   const clone = join(folder, 'neuromesh');
@@ -39,7 +39,7 @@ async function inClone(
       runCommand(command, args, { cwd: clone, env: plainEnvironment(), onLine: (line) => context.progress(line) });
     const install = await run(['npm', 'ci']);
     if (install.code !== 0) throw new Error(`npm ci failed:\n${install.tail}`);
-    return [await measure(run, install, context)];
+    return [await measure(run, context, clone, install)];
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
@@ -58,7 +58,7 @@ async function train(run: Command, install: Ended, context: Context): Promise<Ro
   return { name: 'fresh-train', what, target, measured, holds: end.code === 0 && accuracy >= 0.97 && end.seconds < 60 };
 }
 
-async function check(run: Command, _install: Ended, context: Context): Promise<Row> {
+async function check(run: Command, context: Context): Promise<Row> {
   const what = 'fresh clone: npm ci && npm run check';
   const end = await run(['npm', 'run', context.trial ? 'types' : 'check']);
   const measured = `exit ${end.code} in ${end.seconds.toFixed(0)} s`;

@@ -1,5 +1,6 @@
 /** What a dry run predicts, from what trainers have measured: every piece of a shard's work counts. */
 import { expect, test } from 'vitest';
+import { countBorders } from '../../../compiler/8-plan/borders.ts';
 import { predictRate, type RatedTrainer, rated } from '../../../runtime/cli/predict-rate.ts';
 import { wholeSchedule } from '../../../runtime/shard/whole.ts';
 import type { Costs } from '../../../runtime/wire/messages.ts';
@@ -77,6 +78,21 @@ test('two shards: frames cost their ends something, each and by the byte', () =>
   const call = inTwo({ call: 1 });
   expect(inTwo({ call: 1, frame: 1 })).toBeGreaterThan(call + 2);
   expect(inTwo({ call: 1, frameByte: 1 })).toBeGreaterThan(call + 2 * 8 * 4);
+});
+
+test('processor time of a batch: every frame and call once, whatever the delay', () => {
+  const flows = countBorders(
+    halves.map((h) => h.schedule),
+    'train',
+  ).flatMap((b) => b.flows);
+  const frames = flows.reduce((sum, f) => sum + f.messagesPerBatch, 0);
+  const inDelay = (roundTrip: number) => {
+    const trainers = trainersWith({ frame: 1 }).map((t) => ({ ...t, capability: { ...t.capability, roundTrip } }));
+    return predictRate(halves, ['a', 'b'], trainers);
+  };
+  expect(inDelay(0)?.processorSeconds).toBeCloseTo(frames);
+  expect(inDelay(60_000)?.processorSeconds).toBeCloseTo(frames);
+  expect(inDelay(60_000)?.batchesPerSecond).toBeLessThan((inDelay(0)?.batchesPerSecond ?? 0) / 4);
 });
 
 test('a machine whose cores share what they have is slower with two shards at work', () => {
