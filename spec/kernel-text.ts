@@ -1,32 +1,29 @@
 /**
  * Kernels as text, one line per fact, and back: `parseKernels(printKernels(k))` equals `k`.
  *
- *   dispatch product-1f0a3b9c44d2 [8, 4, 1] ["%3","pixels->h1.w","%7"] {"M":128} scalars 0 flops 25690112  ; link …
+ *   dispatch product-1f0a3b9c44d2 [8, 4, 1] ["%3","pixels->h1.w","%7"] {"rows":128} flops 25690112  ; link …
  */
 import type {
   Arena,
   Dispatch,
-  KernelBinding,
+  KernelBuffer,
   KernelFunction,
   KernelInput,
   KernelModule,
   KernelProgram,
+  KernelScalars,
+  KernelTensor,
   Region,
 } from './kernels.ts';
 
 const json = (value: unknown): string => JSON.stringify(value);
-const SHARED = ' shared';
-const showAccess = (b: KernelBinding): string => `${b.access}${b.shared ? SHARED : ''}`;
 const showRegion = (r: Region): string => `${json(r.name)} at ${json(r.arena)} ${r.offset} : ${r.elements}`;
 
 export function printKernels(program: KernelProgram): string {
   const lines = [
     `kernels ${json(program.name)}`,
     ...program.arenas.map((a) => `arena ${json(a.name)} : ${a.elements}`),
-    ...program.modules.map(
-      (m) =>
-        `module ${m.id} ${json(Object.fromEntries(m.bindings.map((b) => [b.name, showAccess(b)])))} scalars ${m.scalars}`,
-    ),
+    ...program.modules.map(showModule),
     ...program.states.map((s) => `state ${showRegion(s)}`),
     ...program.functions.flatMap((f) => ['', ...printFunction(f)]),
   ];
@@ -35,19 +32,25 @@ export function printKernels(program: KernelProgram): string {
 
 function printFunction(f: KernelFunction): string[] {
   return [
-    `function ${json(f.name)} batch ${f.batch}`,
+    `function ${json(f.name)} batch ${f.batch} binds ${json(f.bound)}`,
     ...f.inputs.map((i) => `  input ${json(i.field)} ${i.type} ${json(i.shape)} = ${json(i.region)}`),
     ...f.regions.map((r) => `  region ${showRegion(r)}`),
-    ...f.scalars.map((s) => `  scalars ${json(s)}`),
+    ...f.scalars.map((s) => `  scalars ${json(s.region)} = ${json(s.values)}`),
     ...f.dispatches.map(showDispatch),
     ...f.copies.map((c) => `  copy ${json(c.from)} -> ${json(c.to)}`),
     ...f.results.map((r) => `  result ${json(r.name)} = ${json(r.region)}`),
   ];
 }
 
+/** Buffers as `NAME: "BINDING ACCESS"`, tensors as `NAME: "ACCESS BUFFER"`. */
+function showModule({ id, buffers, tensors, places }: KernelModule): string {
+  const bound = Object.fromEntries(buffers.map((b) => [b.name, `${b.binding} ${b.access}`]));
+  const used = Object.fromEntries(tensors.map((t) => [t.name, `${t.access} ${buffers[t.buffer]?.name}`]));
+  return `module ${id} ${json(bound)} ${json(used)} places ${places}`;
+}
+
 function showDispatch(d: Dispatch): string {
-  const scalars = d.scalars === undefined ? '' : ` scalars ${d.scalars}`;
-  return `  dispatch ${d.module} ${json(d.groups)} ${json(d.regions)} ${json(d.constants)}${scalars} flops ${d.flops}  ; ${d.serves}`;
+  return `  dispatch ${d.module} ${json(d.groups)} ${json(d.regions)} ${json(d.constants)} flops ${d.flops}  ; ${d.serves}`;
 }
 
 /** A line of a kernel text that cannot be read. */
@@ -60,7 +63,8 @@ interface FunctionDraft {
   batch: number;
   inputs: KernelInput[];
   regions: Region[];
-  scalars: KernelFunction['scalars'][number][];
+  bound: string[];
+  scalars: KernelScalars[];
   dispatches: Dispatch[];
   copies: KernelFunction['copies'][number][];
   results: KernelFunction['results'][number][];
@@ -86,21 +90,21 @@ const readers: readonly (readonly [RegExp, Reader])[] = [
     (draft, [name, elements]) => draft.arenas.push({ name: parse(name), elements: Number(elements) }),
   ],
   [
-    /^module (\S+) (\{.*\}) scalars (\d+)$/,
-    (draft, [id = '', bindings, scalars]) => {
-      const listed = Object.entries(parse<Record<string, string>>(bindings)).map(([name, text]) =>
-        readBinding(name, text),
-      );
-      draft.modules.push({ id, bindings: listed, scalars: Number(scalars) });
+    /^module (\S+) (\{.*?\}) (\{.*\}) places (overrides|uniform)$/,
+    (draft, [id = '', bound, used, places]) => {
+      const buffers = Object.entries(parse<Record<string, string>>(bound)).map(readBuffer);
+      const tensors = Object.entries(parse<Record<string, string>>(used)).map((entry) => readTensor(entry, buffers));
+      draft.modules.push({ id, buffers, tensors, places: places as KernelModule['places'] });
     },
   ],
   [new RegExp(`^state ${REGION}$`), (draft, groups) => draft.states.push(readRegion(groups))],
   [
-    new RegExp(`^function ${TEXT} batch (\\d+)$`),
-    (draft, [name, batch]) =>
+    new RegExp(`^function ${TEXT} batch (\\d+) binds (\\[.*\\])$`),
+    (draft, [name, batch, bound]) =>
       draft.functions.push({
         name: parse(name),
         batch: Number(batch),
+        bound: parse(bound),
         inputs: [],
         regions: [],
         scalars: [],
@@ -120,16 +124,18 @@ const readers: readonly (readonly [RegExp, Reader])[] = [
       }),
   ],
   [new RegExp(`^region ${REGION}$`), (draft, groups) => current(draft).regions.push(readRegion(groups))],
-  [/^scalars (\[.*\])$/, (draft, [list]) => current(draft).scalars.push(parse(list))],
   [
-    /^dispatch (\S+) (\[[\d,]*\]) (\[.*\]) (\{[^{}]*\})(?: scalars (\d+))? flops (\d+) {2}; (.*)$/,
-    (draft, [module = '', groups, regions, constants, scalars, flops, serves = '']) =>
+    new RegExp(`^scalars ${TEXT} = (\\[.*\\])$`),
+    (draft, [region, list]) => current(draft).scalars.push({ region: parse(region), values: parse(list) }),
+  ],
+  [
+    /^dispatch (\S+) (\[[\d,]*\]) (\[.*\]) (\{[^{}]*\}) flops (\d+) {2}; (.*)$/,
+    (draft, [module = '', groups, regions, constants, flops, serves = '']) =>
       current(draft).dispatches.push({
         module,
         groups: parse(groups),
         regions: parse(regions),
         constants: parse(constants),
-        ...(scalars === undefined ? {} : { scalars: Number(scalars) }),
         serves,
         flops: Number(flops),
       }),
@@ -176,10 +182,14 @@ function readRegion([name, arena, offset, elements]: readonly string[]): Region 
   return { name: parse(name), arena: parse(arena), offset: Number(offset), elements: Number(elements) };
 }
 
-function readBinding(name: string, text: string): KernelBinding {
-  const shared = text.endsWith(SHARED);
-  const access = (shared ? text.slice(0, -SHARED.length) : text) as KernelBinding['access'];
-  return shared ? { name, access, shared } : { name, access };
+function readBuffer([name, text]: readonly [string, string]): KernelBuffer {
+  const [binding, access] = text.split(' ');
+  return { name, binding: Number(binding), access: access as KernelBuffer['access'] };
+}
+
+function readTensor([name, text]: readonly [string, string], buffers: readonly KernelBuffer[]): KernelTensor {
+  const [access, buffer] = text.split(' ');
+  return { name, access: access as KernelTensor['access'], buffer: buffers.findIndex((b) => b.name === buffer) };
 }
 
 function current(draft: Draft): FunctionDraft {

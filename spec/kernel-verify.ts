@@ -33,19 +33,27 @@ export function verifyKernels(program: KernelProgram): void {
 
 function verifyModule(m: KernelModule): void {
   check(/^[a-z][a-z0-9-]*$/.test(m.id), `${m.id} is no name of a module`);
-  const shared = m.bindings.filter((b) => b.shared).length;
-  const buffers = m.bindings.length - shared + Math.min(1, shared);
-  check(buffers >= 1 && buffers <= MOST_BINDINGS, `${m.id} binds ${buffers} buffers`);
-  check(shared <= MOST_SCALARS, `${m.id} has ${shared} tensors in one buffer`);
+  check(m.buffers.length >= 1 && m.buffers.length <= MOST_BINDINGS, `${m.id} binds ${m.buffers.length} buffers`);
+  const bindings = new Set(m.buffers.map((b) => b.binding));
+  check(bindings.size === m.buffers.length, `${m.id} binds two buffers in one place`);
+  check([...bindings].every(whole), `${m.id} has a binding of its own`);
   check(
-    m.bindings.some((b) => b.access !== 'read'),
-    `${m.id} writes nothing`,
-  );
-  check(
-    m.bindings.every((b) => ['read', 'write', 'update'].includes(b.access)),
+    m.buffers.every((b) => ['read', 'update'].includes(b.access)),
     `${m.id} has an access of its own`,
   );
-  check(m.scalars >= 0 && m.scalars <= MOST_SCALARS, `${m.id} takes ${m.scalars} scalars`);
+  check(
+    m.tensors.every((t) => ['read', 'write', 'update'].includes(t.access)),
+    `${m.id} has an access of its own`,
+  );
+  check(
+    m.tensors.some((t) => t.access !== 'read'),
+    `${m.id} writes nothing`,
+  );
+  for (const t of m.tensors) {
+    const buffer = m.buffers[t.buffer];
+    check(buffer !== undefined, `${m.id}: ${t.name} lies in no buffer`);
+    check(t.access === 'read' || buffer?.access === 'update', `${m.id} writes ${t.name}, which it may only read`);
+  }
 }
 
 function verifyRegion(r: Region, arenas: ReadonlyMap<string, number>): void {
@@ -77,8 +85,16 @@ function verifyFunction(
     if (!region) throw new KernelFault(`${f.name} has no region ${name}`);
     return region;
   };
+  check(f.bound.length <= MOST_BINDINGS, `${f.name} binds ${f.bound.length} buffers`);
+  check(new Set(f.bound).size === f.bound.length, `${f.name} binds a buffer twice`);
+  for (const name of f.bound) check(arenas.has(name), `${f.name} binds ${name}, which is not there`);
   const written = new Written();
   for (const s of states) written.write(s);
+  for (const { region, values } of f.scalars) {
+    check(known(region).elements === values.length, `${region} of ${f.name} has no room for its scalars`);
+    check(values.length <= MOST_SCALARS, `${f.name} has ${values.length} scalars in one place`);
+    written.write(known(region));
+  }
   for (const i of f.inputs) {
     const region = known(i.region);
     check(region.elements === packedElements(i.type, sizeOf(i.shape)), `${i.field} does not fit its region`);
@@ -106,27 +122,39 @@ function verifyDispatch(
   const module = modules.get(d.module);
   if (!module) throw new KernelFault(`${f.name} runs ${d.module}, which is not there`);
   const where = `${f.name}: ${d.module}`;
-  check(d.regions.length === module.bindings.length, `${where} binds ${d.regions.length} regions`);
+  check(d.regions.length === module.tensors.length, `${where} takes ${d.regions.length} regions`);
   check(d.groups.length === 3 && d.groups.every((g) => whole(g) && g >= 1 && g <= MOST_GROUPS), `${where} has no size`);
-  check((d.scalars === undefined) === (module.scalars === 0), `${where} and its scalars do not fit`);
-  if (d.scalars !== undefined) check(f.scalars[d.scalars]?.length === module.scalars, `${where} wants other scalars`);
   check(Object.values(d.constants).every(Number.isFinite), `${where} has a constant that is no number`);
-  const bound = d.regions.map(known);
-  const shared = new Set(module.bindings.flatMap((b, i) => (b.shared ? [bound[i]?.arena] : [])));
-  check(shared.size <= 1, `${where} shares ${shared.size} buffers`);
-  module.bindings.forEach((b, i) => {
-    check(b.shared || !shared.has(bound[i]?.arena), `${where} binds part of the buffer that it shares`);
-  });
-  module.bindings.forEach(({ access }, i) => {
-    const region = bound[i] as Region;
+  check(
+    module.tensors.every((t) => !Object.hasOwn(d.constants, t.name)),
+    `${where} has a place of its own`,
+  );
+  const taken = d.regions.map(known);
+  verifyBound(f, module, taken, where);
+  module.tensors.forEach(({ access }, i) => {
+    const region = taken[i] as Region;
     if (access !== 'write') written.read(region, where);
     if (access === 'read') return;
-    bound.forEach((other, j) => {
+    taken.forEach((other, j) => {
       check(i === j || !overlap(region, other), `${where}: ${region.name} lies over ${other.name}`);
     });
   });
-  module.bindings.forEach(({ access }, i) => {
-    if (access !== 'read') written.write(bound[i] as Region);
+  module.tensors.forEach(({ access }, i) => {
+    if (access !== 'read') written.write(taken[i] as Region);
+  });
+}
+
+/** Each buffer of the module is one arena, of its own, and the one that the function binds there. */
+function verifyBound(f: KernelFunction, module: KernelModule, taken: readonly Region[], where: string): void {
+  const arenas = module.buffers.map((_, i) => taken[module.tensors.findIndex((t) => t.buffer === i)]?.arena);
+  check(!arenas.includes(undefined), `${where} binds a buffer that it does not use`);
+  check(new Set(arenas).size === arenas.length, `${where} binds an arena twice`);
+  module.tensors.forEach(({ name, buffer }, i) => {
+    check(taken[i]?.arena === arenas[buffer], `${where}: ${name} lies in another buffer`);
+  });
+  module.buffers.forEach(({ name, binding }, i) => {
+    const expected = f.bound.length > 0 ? f.bound[binding] === arenas[i] : binding < module.buffers.length;
+    check(expected, `${where}: ${name} is bound elsewhere`);
   });
 }
 

@@ -7,11 +7,11 @@ import type { FieldType, ScalarExpr, Shape } from './program.ts';
 
 /** Regions begin at multiples of this many elements: the 256 bytes that every adapter can bind at. */
 export const REGION_ALIGNMENT = 64;
-/** Buffers that one kernel may bind: what every WebGPU adapter offers. */
+/** Storage buffers that one kernel may bind: what every WebGPU adapter offers. */
 export const MOST_BINDINGS = 8;
 /** Groups along one direction of a dispatch: what every WebGPU adapter offers. */
 export const MOST_GROUPS = 65535;
-/** Numbers of the host in one dispatch, and tensors that share a buffer: 256 bytes of them. */
+/** Numbers of the host in one dispatch: 256 bytes of them. */
 export const MOST_SCALARS = 64;
 
 /** One buffer of the device, in elements of four bytes. */
@@ -20,7 +20,7 @@ export interface Arena {
   readonly elements: number;
 }
 
-/** Where a tensor lies. Names of the program: states, values, `field:NAME` for what the host writes. */
+/** Where a tensor lies. Names of the program: states, values, inputs; `scalars N` for numbers of the host. */
 export interface Region {
   readonly name: string;
   readonly arena: string;
@@ -29,25 +29,36 @@ export interface Region {
   readonly elements: number;
 }
 
-export interface KernelBinding {
-  /** As the module calls it. */
+/** An arena as a module binds it: whole, a storage buffer of group 0. */
+export interface KernelBuffer {
+  /** As the module calls it: `states`, `values`, `inputs`, `results`, with a number behind where there are several. */
+  readonly name: string;
+  readonly binding: number;
+  /** `update`: read and written. */
+  readonly access: 'read' | 'update';
+}
+
+export interface KernelTensor {
+  /** As the module calls the place where it begins. */
   readonly name: string;
   /** `update`: each element is read, then written. */
   readonly access: 'read' | 'write' | 'update';
-  /** Lies in the one buffer that all such tensors of a dispatch share: a kernel may name more tensors than it may bind. */
-  readonly shared?: true;
+  /** Index into the module's `buffers`. */
+  readonly buffer: number;
 }
 
 /** One WGSL module, in the plan as `kernels/ID.wgsl`; its entry is `main`. */
 export interface KernelModule {
   /** Kind and hash: `product-1f0a3b9c44d2`. */
   readonly id: string;
+  /** Those that it uses. */
+  readonly buffers: readonly KernelBuffer[];
+  readonly tensors: readonly KernelTensor[];
   /**
-   * Bindings 0, 1, … of group 0, storage buffers; behind them the buffer of the shared ones, a uniform of `scalars`
-   * numbers, and one with the place of each shared tensor, in elements; each where there is any.
+   * How it learns where its tensors begin, in elements: by overrides of their names, or by a uniform buffer at binding 0
+   * of group 1 with one number for each. Overrides need nothing bound for a launch, but a pipeline for each place.
    */
-  readonly bindings: readonly KernelBinding[];
-  readonly scalars: number;
+  readonly places: 'overrides' | 'uniform';
 }
 
 export interface Dispatch {
@@ -55,10 +66,8 @@ export interface Dispatch {
   readonly groups: readonly [number, number, number];
   /** Overrides of the module: sizes. */
   readonly constants: Readonly<Record<string, number>>;
-  /** Regions by name, one for each binding. */
+  /** Regions by name, one for each tensor. */
   readonly regions: readonly string[];
-  /** Index into the function's `scalars`. */
-  readonly scalars?: number;
   /** Nodes, links and weights that it works for. */
   readonly serves: string;
   readonly flops: number;
@@ -72,13 +81,23 @@ export interface KernelInput {
   readonly region: string;
 }
 
+/** Numbers that the host works out before a run, in f64. */
+export interface KernelScalars {
+  readonly region: string;
+  readonly values: readonly ScalarExpr[];
+}
+
 export interface KernelFunction {
   readonly name: string;
   readonly batch: number;
+  /**
+   * Arenas that every dispatch binds, by binding: then one bind group serves all. None where they are too many for that:
+   * then each dispatch binds those that it uses.
+   */
+  readonly bound: readonly string[];
   readonly inputs: readonly KernelInput[];
   readonly regions: readonly Region[];
-  /** What the host works out before a run, in f64. */
-  readonly scalars: readonly (readonly ScalarExpr[])[];
+  readonly scalars: readonly KernelScalars[];
   readonly dispatches: readonly Dispatch[];
   /** New values of states that could not be written in place: copied behind all dispatches. */
   readonly copies: readonly { readonly from: string; readonly to: string }[];

@@ -1,5 +1,5 @@
 /** From what one kernel carries out to its module. */
-import { MOST_GROUPS, type Region } from '../../../spec/kernels.ts';
+import { MOST_GROUPS } from '../../../spec/kernels.ts';
 import type { TileChoice } from '../../../spec/tiles.ts';
 import { isOperator, operators } from '../../operators/table.ts';
 import { type Cluster, opsOf } from './cluster.ts';
@@ -8,15 +8,10 @@ import type { Place } from './lowering.ts';
 import { loweringOf } from './operators.ts';
 import { matricesOf, productGroups, tileFor, writeProduct } from './product.ts';
 import { lanesFor, reduceGroups, writeReduction } from './reduce.ts';
-import { ModuleWriter, repeatedPlace, type WrittenBinding } from './writer.ts';
+import { ModuleWriter, repeatedPlace, type Surroundings, type WrittenModule } from './writer.ts';
 
-export interface WrittenKernel {
+export interface WrittenKernel extends WrittenModule {
   readonly kind: string;
-  readonly text: string;
-  readonly bindings: readonly WrittenBinding[];
-  /** Ids of scalars. */
-  readonly scalars: readonly string[];
-  readonly constants: Readonly<Record<string, number>>;
   readonly groups: readonly [number, number, number];
   readonly serves: string;
   readonly flops: number;
@@ -24,14 +19,8 @@ export interface WrittenKernel {
 
 const THREADS = 64;
 
-/** @param regions where each value lies: buffers that are written cannot be bound for reading only */
-export function writeKernel(
-  cluster: Cluster,
-  flat: Flat,
-  regions: ReadonlyMap<string, Region>,
-  tiles: TileChoice,
-): WrittenKernel {
-  const w = new ModuleWriter(flat);
+export function writeKernel(cluster: Cluster, flat: Flat, around: Surroundings, tiles: TileChoice): WrittenKernel {
+  const w = new ModuleWriter(flat, around);
   const { anchor } = cluster;
   const lowering = anchor && loweringOf(anchor.op);
   let kind = 'map';
@@ -51,14 +40,10 @@ export function writeKernel(
     if (anchor) kind = 'gather';
     writeLinear(w, cluster);
   }
-  writeFinish(w, cluster, regions);
-  const written = new Set(w.bindings.filter((b) => b.access !== 'read').map((b) => regions.get(b.base)?.arena));
+  writeFinish(w, cluster, around);
   return {
     kind,
-    text: w.text((base) => written.has(regions.get(base)?.arena)),
-    bindings: w.bindings,
-    scalars: w.scalars,
-    constants: w.constants(),
+    ...w.written(),
     groups,
     serves: servesOf(cluster),
     flops: flopsOf(cluster),
@@ -114,7 +99,7 @@ function elementwise(w: ModuleWriter, op: FlatOp, args: readonly string[]): stri
 }
 
 /** What is done with each element of the result, and where it goes: everything is read before anything is written. */
-export function writeFinish(w: ModuleWriter, cluster: Cluster, regions: ReadonlyMap<string, Region>): void {
+export function writeFinish(w: ModuleWriter, cluster: Cluster, { regions }: Surroundings): void {
   const { anchor, members, outputs } = cluster;
   w.block(`fn finish${w.part}(${anchor ? 'at: u32, value: f32' : 'at: u32'})`, () => {
     const names = new Map<string, string>(anchor ? [[anchor.id, 'value']] : []);
@@ -125,7 +110,7 @@ export function writeFinish(w: ModuleWriter, cluster: Cluster, regions: Readonly
     outputs.forEach((id, i) => {
       // A new value in the place of its state takes the state's binding.
       const base = regions.get(id)?.name ?? id;
-      const known = w.bindings.some((b) => b.base === base);
+      const known = w.tensors.some((t) => t.base === base);
       const bound = w.bind(base, `out${i}`, known ? 'update' : 'write');
       w.line(`${w.slot(bound, 'at')} = ${names.get(id)};`);
     });

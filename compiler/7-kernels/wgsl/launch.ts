@@ -1,44 +1,20 @@
 /** Several products as one module: each group of threads finds the part that it belongs to. */
-import { MOST_BINDINGS, MOST_SCALARS, type Region } from '../../../spec/kernels.ts';
+import { MOST_BINDINGS, MOST_SCALARS } from '../../../spec/kernels.ts';
 import { TILES, type TileChoice } from '../../../spec/tiles.ts';
 import type { Cluster } from './cluster.ts';
 import type { Flat } from './flat.ts';
 import { flopsOf, linearGroups, servesOf, type WrittenKernel, writeFinish } from './kernel.ts';
 import { matricesOf, partRows, productGroups, threadsOf, tileFor, writeProduct } from './product.ts';
-import { ModuleWriter } from './writer.ts';
+import { ModuleWriter, type Surroundings } from './writer.ts';
 
 /** @returns nothing where the parts would bind too many buffers: then each is a launch of its own */
 export function writeLaunch(
   parts: readonly Cluster[],
   flat: Flat,
-  regions: ReadonlyMap<string, Region>,
+  around: Surroundings,
   tiles: TileChoice,
 ): WrittenKernel | undefined {
-  const apart = writeParts(parts, flat, regions, tiles, () => false);
-  if (fits(apart)) return apart;
-  // Everything that one kernel passes to another lies in one buffer: bound once, whole.
-  const inValues = (base: string): boolean => regions.get(base)?.arena === 'values';
-  const together = writeParts(parts, flat, regions, tiles, inValues);
-  return fits(together) ? together : undefined;
-}
-
-function fits({ bindings, scalars }: WrittenKernel): boolean {
-  const shared = bindings.filter((b) => b.shared).length;
-  return (
-    bindings.length - shared + Math.min(1, shared) <= MOST_BINDINGS &&
-    shared <= MOST_SCALARS &&
-    scalars.length <= MOST_SCALARS
-  );
-}
-
-function writeParts(
-  parts: readonly Cluster[],
-  flat: Flat,
-  regions: ReadonlyMap<string, Region>,
-  tiles: TileChoice,
-  shares: (base: string) => boolean,
-): WrittenKernel {
-  const w = new ModuleWriter(flat, shares);
+  const w = new ModuleWriter(flat, around);
   const common = TILES[tiles.large];
   const branches: string[] = [];
   let total = 0;
@@ -50,7 +26,7 @@ function writeParts(
     const tile = tileFor(matrices, tiles) && common;
     const [across, down, pages] = productGroups(matrices, tile, partRows(common));
     writeProduct(w, anchor, tile, 'part');
-    writeFinish(w, part, regions);
+    writeFinish(w, part, around);
     const first = total;
     total += across * down * pages;
     const names = { end: w.count('end', total), across: w.count('across', across), down: w.count('down', down) };
@@ -66,13 +42,10 @@ function writeParts(
     w.line('let at = group.y * groups.x + group.x;');
     w.line(branches.join('\n  else '));
   });
-  const written = new Set(w.bindings.filter((b) => b.access !== 'read').map((b) => regions.get(b.base)?.arena));
+  if (w.buffers.length > MOST_BINDINGS || w.scalars.length > MOST_SCALARS) return undefined;
   return {
     kind: 'products',
-    text: w.text((base) => written.has(regions.get(base)?.arena)),
-    bindings: w.bindings,
-    scalars: w.scalars,
-    constants: w.constants(),
+    ...w.written(),
     groups: linearGroups(total),
     serves: parts.map(servesOf).join('; '),
     flops: parts.reduce((sum, part) => sum + flopsOf(part), 0),

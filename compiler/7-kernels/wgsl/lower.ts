@@ -7,18 +7,21 @@ import {
   type KernelFunction,
   type KernelModule,
   type KernelProgram,
+  MOST_BINDINGS,
   modulePath,
   type Region,
 } from '../../../spec/kernels.ts';
 import type { Program, ProgramFunction } from '../../../spec/program.ts';
 import { DEFAULT_TILES, type TileChoice } from '../../../spec/tiles.ts';
-import { type Cluster, clusters } from './cluster.ts';
+import { type Cluster, clusters, inputsOf } from './cluster.ts';
 import type { Flat } from './flat.ts';
 import { flatten } from './flatten.ts';
 import { grouped } from './group.ts';
 import { type WrittenKernel, writeKernel } from './kernel.ts';
 import { writeLaunch } from './launch.ts';
-import { Arenas, placeStates, placeValues, type SharedArenas, ValueArena } from './place.ts';
+import { Arenas, type Layout, placeStates, placeValues, type SharedArenas, ValueArena } from './place.ts';
+import { ScalarBlocks } from './scalar-blocks.ts';
+import { SCALARS, type Surroundings } from './writer.ts';
 
 export interface LoweredKernels {
   readonly kernels: KernelProgram;
@@ -35,7 +38,12 @@ export function lowerToWgsl(program: Program, tiles: TileChoice = DEFAULT_TILES)
   const lists: SharedArenas[] = [];
   const functions = program.functions.map((f) => {
     // Runs may follow each other before their inputs and results have been fetched: each function has its own.
-    const shared = { values, inputs: new Arenas(`inputs of ${f.name}`), results: new Arenas(`results of ${f.name}`) };
+    const shared = {
+      states: stateArenas,
+      values,
+      inputs: new Arenas(`inputs of ${f.name}`),
+      results: new Arenas(`results of ${f.name}`),
+    };
     lists.push(shared);
     return lowerFunction(program, f, states, shared, modules, tiles);
   });
@@ -69,40 +77,69 @@ function lowerFunction(
   const flat = flatten(program, f);
   const launches = grouped(clusters(flat), flat);
   const layout = placeValues(f, flat, launches, states, shared);
-  const blocks = new Map<string, number>();
-  const dispatches = launches
-    .flatMap((launch) => writeAll(launch, flat, layout.of, tiles))
-    .map((kernel): Dispatch => {
-      const { groups, constants, serves, flops } = kernel;
-      const regions = kernel.bindings.map((b) => layout.of.get(b.base)?.name ?? b.base);
-      const rest = { module: modules.add(kernel), groups, constants, regions, serves, flops };
-      if (kernel.scalars.length === 0) return rest;
-      const key = JSON.stringify(kernel.scalars.map((id) => flat.scalars.get(id)));
-      const index = blocks.get(key) ?? blocks.size;
-      blocks.set(key, index);
-      return { ...rest, scalars: index };
-    });
+  const blocks = new ScalarBlocks(flat, launches.flat().length, shared.inputs);
+  const bound = boundArenas(launches, flat, layout, blocks, shared);
+  const write = (places: KernelModule['places']): WrittenKernel[] => {
+    const around = { regions: layout.of, bound, places, scalars: blocks.arena };
+    return launches.flatMap((launch) => writeAll(launch, flat, around, tiles));
+  };
+  const regionsOf = ({ tensors, scalars }: WrittenKernel): Region[] =>
+    tensors.map(({ base }) => (base === SCALARS ? blocks.region(scalars) : known(layout.of, base)));
+  const moving = write('uniform');
+  const places = bound.length > 0 && fewPlaces(moving, regionsOf) ? 'overrides' : 'uniform';
+  const dispatches = (places === 'uniform' ? moving : write(places)).map((kernel): Dispatch => {
+    const { groups, constants, serves, flops } = kernel;
+    const regions = regionsOf(kernel).map((r) => r.name);
+    return { module: modules.add(kernel, places), groups, constants, regions, serves, flops };
+  });
   return {
     name: f.name,
     batch: f.batch,
+    bound,
     inputs: f.inputs.map(({ id, field, type, shape }) => ({ field, type, shape, region: id })),
-    regions: layout.own,
-    scalars: [...blocks.keys()].map((key) => JSON.parse(key) as KernelFunction['scalars'][number]),
+    regions: [...layout.own, ...blocks.regions],
+    scalars: blocks.list,
     dispatches,
     copies: layout.copies,
     results: flat.results.map(({ name, value }) => ({ name, region: layout.of.get(value)?.name ?? value })),
   };
 }
 
-/** One kernel for a launch; one for each of its parts where they cannot be together. */
-function writeAll(
-  launch: readonly Cluster[],
+/** All that the function's kernels touch, where every kernel can bind so many. */
+function boundArenas(
+  launches: readonly (readonly Cluster[])[],
   flat: Flat,
-  regions: ReadonlyMap<string, Region>,
-  tiles: TileChoice,
-): WrittenKernel[] {
-  const together = launch.length > 1 ? writeLaunch(launch, flat, regions, tiles) : undefined;
-  return together ? [together] : launch.map((cluster) => writeKernel(cluster, flat, regions, tiles));
+  layout: Layout,
+  blocks: ScalarBlocks,
+  { states, values, inputs, results }: SharedArenas,
+): string[] {
+  const bases = launches.flat().flatMap((cluster) => [...inputsOf(cluster, flat), ...cluster.outputs]);
+  const used = new Set([...bases.map((base) => known(layout.of, base).arena), blocks.arena]);
+  const all = [states, values, inputs, results].flatMap((arenas) => arenas.list().map((a) => a.name));
+  const bound = all.filter((name) => used.has(name));
+  return bound.length <= MOST_BINDINGS ? bound : [];
+}
+
+/** Pipelines more than without places in them: each takes a device milliseconds to make, before the first batch. */
+const MOST_MORE = 16;
+
+/** Ticks soon use the same places again and again: few pipelines know them all, and a launch binds nothing. */
+function fewPlaces(kernels: readonly WrittenKernel[], regionsOf: (kernel: WrittenKernel) => Region[]): boolean {
+  const sizes = kernels.map(({ text, constants }) => `${text}${JSON.stringify(constants)}`);
+  const places = kernels.map((kernel, i) => `${sizes[i]}${regionsOf(kernel).map((r) => r.offset)}`);
+  return new Set(places).size - new Set(sizes).size <= MOST_MORE;
+}
+
+/** One kernel for a launch; one for each of its parts where they cannot be together. */
+function writeAll(launch: readonly Cluster[], flat: Flat, around: Surroundings, tiles: TileChoice): WrittenKernel[] {
+  const together = launch.length > 1 ? writeLaunch(launch, flat, around, tiles) : undefined;
+  return together ? [together] : launch.map((cluster) => writeKernel(cluster, flat, around, tiles));
+}
+
+function known(regions: ReadonlyMap<string, Region>, name: string): Region {
+  const region = regions.get(name);
+  if (!region) throw new Error(`${name} has no place`);
+  return region;
 }
 
 /** Modules of the same text are one. */
@@ -110,18 +147,15 @@ class Modules {
   readonly list: KernelModule[] = [];
   private readonly found = new Map<string, { readonly text: string; readonly serves: Set<string> }>();
 
-  add({ kind, text, bindings, scalars, serves }: WrittenKernel): string {
-    const accesses = bindings.map((b) => (b.shared ? `${b.access} shared` : b.access)).join(' ');
+  add({ kind, text, buffers, tensors: written, serves }: WrittenKernel, places: KernelModule['places']): string {
+    const tensors = written.map(({ name, access, buffer }) => ({ name, access, buffer }));
+    const accesses = tensors.map((t) => t.access).join(' ');
     const id = `${kind}-${createHash('sha256').update(`${accesses}\n${text}`).digest('hex').slice(0, 12)}`;
     const known = this.found.get(id);
     if (known) known.serves.add(serves);
     else {
       this.found.set(id, { text, serves: new Set([serves]) });
-      this.list.push({
-        id,
-        bindings: bindings.map(({ name, access, shared }) => (shared ? { name, access, shared } : { name, access })),
-        scalars: scalars.length,
-      });
+      this.list.push({ id, buffers, tensors, places });
     }
     return id;
   }

@@ -7,10 +7,8 @@ import { type Program, type ProgramFunction, sizeOf } from '../../../spec/progra
 import { type Cluster, inputsOf } from './cluster.ts';
 import type { Flat } from './flat.ts';
 
-/** Elements of one buffer that every adapter can make (256 MiB); a larger tensor gets a buffer of its own. */
-const MOST_ELEMENTS = 64 * 1024 * 1024;
-/** Elements of one buffer that every adapter can bind as a whole (128 MiB). */
-const MOST_BOUND = 32 * 1024 * 1024;
+/** Elements of one buffer that every adapter can bind as a whole (128 MiB); a larger tensor gets a buffer of its own. */
+const MOST_ELEMENTS = 32 * 1024 * 1024;
 
 const aligned = (n: number): number => Math.ceil(n / REGION_ALIGNMENT) * REGION_ALIGNMENT;
 
@@ -54,6 +52,7 @@ export function placeStates(program: Program, arenas: Arenas): Region[] {
 }
 
 export interface SharedArenas {
+  readonly states: Arenas;
   readonly values: ValueArena;
   readonly inputs: Arenas;
   readonly results: Arenas;
@@ -142,7 +141,7 @@ export class ValueArena {
       this.taken[i] ??= [];
       const list = this.taken[i] ?? [];
       const { at, offset } = gap(list, wanted);
-      if (offset > 0 && offset + wanted > MOST_BOUND) continue;
+      if (offset > 0 && offset + wanted > MOST_ELEMENTS) continue;
       const region = { name, arena: i === 0 ? 'values' : `values.${i}`, offset, elements };
       list.splice(at, 0, region);
       this.sizes[i] = Math.max(this.sizes[i] ?? 0, offset + wanted);

@@ -89,9 +89,9 @@ function sidesOf(w: ModuleWriter, op: FlatOp): { sides: Sides; begin: () => void
     rows,
     columns,
     depth,
-    left: (row, d) => w.slot(names.left, `${page.left}${ta ? `${d} * ${rows} + ${row}` : `${row} * ${depth} + ${d}`}`),
+    left: (row, d) => w.read(names.left, `${page.left}${ta ? `${d} * ${rows} + ${row}` : `${row} * ${depth} + ${d}`}`),
     right: (d, column) =>
-      w.slot(names.right, `${page.right}${tb ? `(${column}) * ${depth} + ${d}` : `${d} * ${columns} + ${column}`}`),
+      w.read(names.right, `${page.right}${tb ? `(${column}) * ${depth} + ${d}` : `${d} * ${columns} + ${column}`}`),
     at: (row, column) => `${paged ? `(page * ${rows} + ${row})` : row} * ${columns} + ${column}`,
   };
   return { sides, begin };

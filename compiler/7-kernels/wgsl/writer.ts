@@ -2,16 +2,39 @@
  * One WGSL module in the making. Buffers and sizes get names in the order in which they are met, so that kernels of the
  * same form come out as the same text, whatever they work for.
  */
+import type { KernelBuffer, KernelModule, KernelTensor, Region } from '../../../spec/kernels.ts';
 import { type Shape, sizeOf } from '../../../spec/program.ts';
 import { type Flat, inMemory, type Use } from './flat.ts';
 import { functionNeeds, literal, type WgslFunction, wgslFunctions } from './functions.ts';
 
-export interface WrittenBinding {
-  readonly name: string;
-  readonly base: string;
-  readonly access: 'read' | 'write' | 'update';
-  readonly shared: boolean;
+/** Where what kernels read and write lies, and how they get at it. */
+export interface Surroundings {
+  /** Of each value in memory; a state's new value may lie where the state does. */
+  readonly regions: ReadonlyMap<string, Region>;
+  /** Arenas that all kernels of the function bind; when empty, each binds those that it uses. */
+  readonly bound: readonly string[];
+  readonly places: KernelModule['places'];
+  /** The arena of the host's numbers. */
+  readonly scalars: string;
 }
+
+export interface WrittenTensor extends KernelTensor {
+  /** What lies there: a name of the program, or `SCALARS`. */
+  readonly base: string;
+}
+
+/** What there is of a module once all is written. */
+export interface WrittenModule {
+  readonly text: string;
+  readonly buffers: readonly KernelBuffer[];
+  readonly tensors: readonly WrittenTensor[];
+  /** Ids of scalars. */
+  readonly scalars: readonly string[];
+  readonly constants: Readonly<Record<string, number>>;
+}
+
+/** The base of the numbers that the host works out; and as the module calls them. */
+export const SCALARS = 'scalars';
 
 /** Values that are at hand where a line is written: by use and place. */
 type Scope = Map<string, string>;
@@ -19,7 +42,8 @@ type Scope = Map<string, string>;
 export class ModuleWriter {
   readonly flat: Flat;
   readonly lines: string[] = [];
-  readonly bindings: WrittenBinding[] = [];
+  readonly buffers: KernelBuffer[] = [];
+  readonly tensors: WrittenTensor[] = [];
   readonly scalars: string[] = [];
   private readonly sizes = new Map<number, string>();
   private readonly fixed = new Map<string, number>();
@@ -29,14 +53,15 @@ export class ModuleWriter {
   private readonly scopes: Scope[] = [new Map()];
   private names = 0;
   private depth = 0;
-  private readonly shares: (base: string) => boolean;
+  private readonly around: Surroundings;
+  /** The arena of each of `buffers`. */
+  private readonly arenas: string[] = [];
   /** Behind every name of a part, where a module has several. */
   part = '';
 
-  /** @param shares values that lie in the one buffer that several share */
-  constructor(flat: Flat, shares: (base: string) => boolean = () => false) {
+  constructor(flat: Flat, around: Surroundings) {
     this.flat = flat;
-    this.shares = shares;
+    this.around = around;
   }
 
   line(text: string): void {
@@ -126,74 +151,114 @@ export class ModuleWriter {
     this.functions.add(name);
   }
 
-  bind(base: string, name: string, access: WrittenBinding['access']): string {
-    const known = this.bindings.findIndex((b) => b.base === base);
-    const before = this.bindings[known];
+  /** @returns the name of the tensor */
+  bind(base: string, name: string, access: KernelTensor['access']): string {
+    const known = this.tensors.findIndex((t) => t.base === base);
+    const before = this.tensors[known];
+    const region = this.around.regions.get(base);
+    const arena = base === SCALARS ? this.around.scalars : region?.arena;
+    if (arena === undefined) throw new Error(`${base} has no place`);
+    const buffer = this.buffer(arena, access);
     if (before) {
-      if (before.access !== access && access !== 'read') this.bindings[known] = { ...before, access: 'update' };
+      if (before.access !== access && access !== 'read') this.tensors[known] = { ...before, access: 'update' };
       return before.name;
     }
-    const own = `${name}${this.part}`;
-    this.bindings.push({ name: own, base, access, shared: this.shares(base) });
+    const own = base === SCALARS ? name : `${name}${this.part}`;
+    this.tensors.push({ name: own, base, access, buffer });
     return own;
   }
 
-  /** The element of a bound tensor, to read or to write. */
+  /** The buffer that an arena is bound as: an arena that kernels pass values through is always read and written. */
+  private buffer(arena: string, access: KernelTensor['access']): number {
+    const passing = /^(values|results)/.test(arena);
+    const needed = access === 'read' && !passing ? 'read' : 'update';
+    const known = this.arenas.indexOf(arena);
+    const before = this.buffers[known];
+    if (before) {
+      if (needed === 'update') this.buffers[known] = { ...before, access: needed };
+      return known;
+    }
+    const { bound } = this.around;
+    const binding = bound.length > 0 ? bound.indexOf(arena) : this.arenas.length;
+    const kind = kindOf(arena);
+    const others = (bound.length > 0 ? bound.slice(0, binding) : this.arenas).filter((a) => kindOf(a) === kind).length;
+    this.buffers.push({ name: others === 0 ? kind : `${kind}${others}`, binding, access: needed });
+    return this.arenas.push(arena) - 1;
+  }
+
+  /** An element of a bound tensor, to write. */
   slot(name: string, at: string): string {
-    const shared = this.bindings.find((b) => b.name === name)?.shared;
-    return shared ? `shared_values[places.${name} + ${at}]` : `${name}[${at}]`;
+    const tensor = this.tensors.find((t) => t.name === name);
+    const buffer = tensor && this.buffers[tensor.buffer];
+    if (!buffer) throw new Error(`${name} is not bound`);
+    const place = this.around.places === 'uniform' ? `places.${name}` : name;
+    return `${buffer.name}[${place}${at === '0u' ? '' : ` + ${at}`}]`;
+  }
+
+  /** An element of a bound tensor of f32, to read. */
+  read(name: string, at: string): string {
+    const tensor = this.tensors.find((t) => t.name === name);
+    return this.isOfWords(tensor?.buffer ?? 0) ? `bitcast<f32>(${this.slot(name, at)})` : this.slot(name, at);
+  }
+
+  /** A buffer in which tensors of several types lie: inputs, where some are no f32. */
+  private isOfWords(buffer: number): boolean {
+    return this.flat.types.size > 0 && kindOf(this.arenas[buffer] ?? '') === 'inputs';
   }
 
   /** One element of a value in memory, a constant or a scalar, at a linear place. */
   load(use: Use, at: string): string {
     const constant = this.flat.constants.get(use.base);
     if (constant !== undefined) return literal(constant);
-    if (!inMemory(this.flat, use.base)) return `scalars.${this.scalar(use.base)}`;
+    if (!inMemory(this.flat, use.base)) {
+      const scalars = this.bind(SCALARS, SCALARS, 'read');
+      return this.let('s', this.read(scalars, `${this.scalar(use.base)}u`));
+    }
     const place = sizeOf(use.shape) === 1 ? '0u' : at;
-    const inputs = this.bindings.filter((b) => b.name.startsWith('in')).length;
+    const inputs = this.tensors.filter((t) => t.name.startsWith('in')).length;
     const name = this.bind(use.base, `in${inputs}`, 'read');
     return this.let('x', this.element(use.base, name, place));
   }
 
   private element(base: string, name: string, at: string): string {
     const type = this.flat.types.get(base);
-    if (type === 'u8') return `f32((${name}[(${at}) / 4u] >> (8u * ((${at}) % 4u))) & 255u)`;
-    return type === 'i32' ? `f32(${name}[${at}])` : this.slot(name, at);
+    if (type === 'u8') return `f32((${this.slot(name, `(${at}) / 4u`)} >> (8u * ((${at}) % 4u))) & 255u)`;
+    return type === 'i32' ? `f32(bitcast<i32>(${this.slot(name, at)}))` : this.read(name, at);
   }
 
-  private scalar(id: string): string {
+  /** Where the number lies among those of this kernel. */
+  private scalar(id: string): number {
     const at = this.scalars.indexOf(id);
-    if (at >= 0) return `s${at}`;
-    this.scalars.push(id);
-    return `s${this.scalars.length - 1}`;
+    return at >= 0 ? at : this.scalars.push(id) - 1;
   }
 
-  /** The whole module. @param writable whether a binding's buffer is also written through another binding */
-  text(writable: (base: string) => boolean): string {
-    const types = (base: string): string => {
-      const type = this.flat.types.get(base);
-      return type === 'u8' ? 'u32' : type === 'i32' ? 'i32' : 'f32';
-    };
+  written(): WrittenModule {
+    const { buffers, tensors, scalars } = this;
+    return { text: this.text(), buffers, tensors, scalars, constants: this.constants() };
+  }
+
+  private text(): string {
     const body = this.lines.join('\n');
-    const own = this.bindings.filter((b) => !b.shared);
-    const shared = this.bindings.filter((b) => b.shared);
-    let next = own.length;
-    const head = [
-      ...Object.keys(this.constants()).map((name) => `override ${name}: u32;`),
-      ...own.map(({ name, base, access }, i) => {
-        const mode = access !== 'read' || writable(base) ? 'read_write' : 'read';
-        return `@group(0) @binding(${i}) var<storage, ${mode}> ${name}: array<${types(base)}>;`;
-      }),
-    ];
-    if (shared.length > 0)
-      head.push(`@group(0) @binding(${next++}) var<storage, read_write> shared_values: array<f32>;`);
-    if (this.scalars.length > 0) {
-      head.push(`struct Scalars { ${this.scalars.map((_, i) => `s${i}: f32`).join(', ')} }`);
-      head.push(`@group(0) @binding(${next++}) var<uniform> scalars: Scalars;`);
-    }
-    if (shared.length > 0) {
-      head.push(`struct Places { ${shared.map(({ name }) => `${name}: u32`).join(', ')} }`);
-      head.push(`@group(0) @binding(${next++}) var<uniform> places: Places;`);
+    const names = this.tensors.map((t) => t.name);
+    const overrides = Object.keys(this.constants()).map((name) => `override ${name}: u32;`);
+    const head =
+      this.around.places === 'uniform'
+        ? [
+            ...overrides,
+            '// where in their buffers the tensors begin',
+            `struct Places { ${names.map((name) => `${name}: u32`).join(', ')} }`,
+            '@group(1) @binding(0) var<uniform> places: Places;',
+          ]
+        : [
+            ...overrides,
+            '// where in their buffers the tensors begin',
+            ...names.map((name) => `override ${name}: u32;`),
+          ];
+    const buffers = [...this.buffers.entries()].sort(([, a], [, b]) => a.binding - b.binding);
+    for (const [i, { name, binding, access }] of buffers) {
+      const mode = access === 'read' ? 'read' : 'read_write';
+      const type = this.isOfWords(i) ? 'u32' : 'f32';
+      head.push(`@group(0) @binding(${binding}) var<storage, ${mode}> ${name}: array<${type}>;`);
     }
     if (body.includes('bitcast<f32>(infinite)')) head.push('var<private> infinite: u32 = 0x7f800000u;');
     if (body.includes('bitcast<f32>(not_a_number)')) head.push('var<private> not_a_number: u32 = 0x7fc00000u;');
@@ -203,6 +268,11 @@ export class ModuleWriter {
     const functions = [...this.functions].map((name) => wgslFunctions[name]);
     return `${[...head, ...functions, body].join('\n')}\n`;
   }
+}
+
+/** `inputs` of `inputs of train.1`. */
+export function kindOf(arena: string): string {
+  return arena.split(/[ .]/)[0] ?? arena;
 }
 
 /** The linear place of the element of `from` that the element `at` of `to` reads, when `from` is repeated to `to`. */

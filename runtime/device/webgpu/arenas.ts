@@ -1,5 +1,5 @@
 /** The large buffers of a session. */
-import type { KernelProgram, Region } from '../../../spec/kernels.ts';
+import type { KernelProgram } from '../../../spec/kernels.ts';
 import { EnvironmentError } from '../../support/errors.ts';
 import type { Gpu } from './gpu.ts';
 
@@ -19,13 +19,13 @@ export class DeviceArenas {
     const { maxBufferSize, maxStorageBufferBindingSize } = this.device.limits;
     for (const arena of kernels.arenas)
       if (arena.elements * 4 > maxBufferSize) throw tooLarge(arena.name, arena.elements * 4, maxBufferSize, gpu);
-    const bound = new Set(sharedArenas(kernels));
-    for (const arena of kernels.arenas)
-      if (bound.has(arena.name) && arena.elements * 4 > maxStorageBufferBindingSize)
-        throw tooLarge(arena.name, arena.elements * 4, maxStorageBufferBindingSize, gpu);
-    for (const r of [...kernels.states, ...kernels.functions.flatMap((f) => f.regions)])
-      if (r.elements * 4 > maxStorageBufferBindingSize)
-        throw tooLarge(r.name, r.elements * 4, maxStorageBufferBindingSize, gpu);
+    // Kernels bind arenas as a whole. One is larger than what every adapter binds only where a single tensor is.
+    const largest = new Map(
+      [...kernels.states, ...kernels.functions.flatMap((f) => f.regions)].map((r) => [r.arena, r]),
+    );
+    for (const { name, elements } of kernels.arenas)
+      if (elements * 4 > maxStorageBufferBindingSize)
+        throw tooLarge(largest.get(name)?.name ?? name, elements * 4, maxStorageBufferBindingSize, gpu);
     this.device.pushErrorScope('out-of-memory');
     for (const { name, elements } of kernels.arenas) {
       const usage = GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST;
@@ -48,10 +48,6 @@ export class DeviceArenas {
     return buffer;
   }
 
-  binding(region: Region): GPUBufferBinding {
-    return { buffer: this.get(region.arena), offset: region.offset * 4, size: region.elements * 4 };
-  }
-
   /** Fills all that a run computes with what is no number. */
   poison(): void {
     for (const [name, buffer] of this.buffers)
@@ -62,15 +58,6 @@ export class DeviceArenas {
   destroy(): void {
     for (const buffer of this.buffers.values()) buffer.destroy();
   }
-}
-
-/** Those that some dispatch binds as a whole. */
-function sharedArenas({ modules, functions, states }: KernelProgram): string[] {
-  const sharing = new Map(modules.map((m) => [m.id, m.bindings.findIndex((b) => b.shared)]));
-  return functions.flatMap((f) => {
-    const arenas = new Map([...states, ...f.regions].map((r) => [r.name, r.arena]));
-    return f.dispatches.flatMap((d) => arenas.get(d.regions[sharing.get(d.module) ?? -1] ?? '') ?? []);
-  });
 }
 
 function tooLarge(name: string, bytes: number, limit: number, gpu: Gpu): EnvironmentError {

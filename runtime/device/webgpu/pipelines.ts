@@ -1,11 +1,13 @@
-/** WGSL modules and pipelines, each made once. */
-import { type KernelModule, modulePath } from '../../../spec/kernels.ts';
+/** WGSL modules, layouts and pipelines, each made once. */
+import { modulePath } from '../../../spec/kernels.ts';
 import { EnvironmentError } from '../../support/errors.ts';
+import type { Accesses, BoundDispatch } from './bindings.ts';
 
 export class Pipelines {
   private readonly device: GPUDevice;
   private readonly files: ReadonlyMap<string, Uint8Array>;
   private readonly modules = new Map<string, Promise<GPUShaderModule>>();
+  private readonly layouts = new Map<string, GPUBindGroupLayout>();
   private readonly pipelines = new Map<string, Promise<GPUComputePipeline>>();
 
   constructor(device: GPUDevice, files: ReadonlyMap<string, Uint8Array>) {
@@ -13,18 +15,49 @@ export class Pipelines {
     this.files = files;
   }
 
-  get(module: KernelModule, constants: Readonly<Record<string, number>>): Promise<GPUComputePipeline> {
-    const key = `${module.id} ${JSON.stringify(constants)}`;
+  get({
+    module,
+    constants,
+    accesses,
+  }: Pick<BoundDispatch, 'module' | 'constants' | 'accesses'>): Promise<GPUComputePipeline> {
+    const key = `${module.id} ${accesses} ${JSON.stringify(constants)}`;
     const known = this.pipelines.get(key);
     if (known) return known;
+    const groups = [this.arenas(accesses), ...(module.places === 'uniform' ? [this.places()] : [])];
+    const layout = this.device.createPipelineLayout({ bindGroupLayouts: groups });
     const made = this.module(module.id).then((shader) =>
       this.device.createComputePipelineAsync({
         label: module.id,
-        layout: 'auto',
+        layout,
         compute: { module: shader, entryPoint: 'main', constants },
       }),
     );
     this.pipelines.set(key, made);
+    return made;
+  }
+
+  /** Group 0. Pipelines of one layout take each other's bind groups. */
+  arenas(accesses: Accesses): GPUBindGroupLayout {
+    return this.layout(accesses.join(' '), () =>
+      accesses.map((access) => (access === 'read' ? 'read-only-storage' : 'storage')),
+    );
+  }
+
+  /** Group 1 of the modules that want it. */
+  places(): GPUBindGroupLayout {
+    return this.layout('places', () => ['uniform']);
+  }
+
+  private layout(key: string, types: () => GPUBufferBindingType[]): GPUBindGroupLayout {
+    const known = this.layouts.get(key);
+    if (known) return known;
+    const entries = types().map((type, binding) => ({
+      binding,
+      visibility: GPUShaderStage.COMPUTE,
+      buffer: { type },
+    }));
+    const made = this.device.createBindGroupLayout({ entries });
+    this.layouts.set(key, made);
     return made;
   }
 

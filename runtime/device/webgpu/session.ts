@@ -8,11 +8,11 @@ import {
   KERNEL_LIST,
   type KernelFunction,
   type KernelInput,
-  type KernelModule,
   type KernelProgram,
+  type KernelScalars,
   type Region,
 } from '../../../spec/kernels.ts';
-import { type FieldType, sizeOf } from '../../../spec/program.ts';
+import { type FieldType, type ScalarExpr, sizeOf } from '../../../spec/program.ts';
 import { evaluateScalar } from '../../../spec/scalars.ts';
 import { EnvironmentError } from '../../support/errors.ts';
 import {
@@ -25,6 +25,7 @@ import {
   type Tensor,
 } from '../device.ts';
 import { DeviceArenas } from './arenas.ts';
+import { type BoundDispatch, boundDispatches } from './bindings.ts';
 import type { Gpu } from './gpu.ts';
 import { type KeptSamples, keepSamples } from './kept.ts';
 import { Pipelines } from './pipelines.ts';
@@ -40,7 +41,9 @@ export interface SessionOptions {
 
 interface Step {
   readonly pipeline: GPUComputePipeline;
-  readonly group: GPUBindGroup;
+  /** One for all steps that may share it: what is bound stays bound. */
+  readonly arenas: GPUBindGroup;
+  readonly places: GPUBindGroup | undefined;
   readonly groups: readonly [number, number, number];
 }
 
@@ -51,12 +54,18 @@ interface Stretch {
   readonly size: number;
 }
 
+/** The numbers that are worked out before a run, and where they go together. */
+interface Scalars {
+  readonly to: Stretch;
+  readonly blocks: readonly { readonly at: number; readonly values: readonly ScalarExpr[] }[];
+}
+
 /** A function with all that its runs have in common looked up: what is left for each run costs microseconds. */
 interface Loaded {
   readonly f: KernelFunction;
   readonly inputs: readonly { readonly input: KernelInput; readonly elements: number; readonly to: Stretch }[];
   readonly steps: readonly Step[];
-  readonly scalars: GPUBuffer | undefined;
+  readonly scalars: Scalars | undefined;
   readonly copies: readonly { readonly from: Stretch; readonly to: Stretch }[];
   readonly results: BackPlan;
 }
@@ -68,9 +77,6 @@ interface Picked {
   /** All of them are there: nothing is uploaded. */
   readonly known: boolean;
 }
-
-/** Where the scalars of one dispatch may begin. */
-const SCALAR_BYTES = 256;
 
 /** @throws EnvironmentError `device/kernels` without kernels in the plan, `device/memory` without room */
 export async function openSession(
@@ -108,6 +114,7 @@ class WebGpuSession implements Required<DeviceSession> {
   private readonly functions = new Map<string, Promise<Loaded>>();
   private readonly others: { destroy(): void }[] = [];
   private readonly arena = (name: string): GPUBuffer => this.arenas.get(name);
+  private readonly groups = new Map<string, GPUBindGroup>();
   private readonly ready = new Map<string, Loaded>();
   private queue: Promise<unknown> = Promise.resolve();
   /** Calls that wait in the queue. */
@@ -220,11 +227,15 @@ class WebGpuSession implements Required<DeviceSession> {
     picked: Picked | undefined,
   ): () => Promise<Float32Array[]> {
     const { device } = this.gpu;
-    const { f } = loaded;
     if (this.options.poison) this.arenas.poison();
     if (!picked?.known) this.upload(loaded, inputs);
     picked?.samples.write(picked.rows);
-    if (loaded.scalars) device.queue.writeBuffer(loaded.scalars, 0, scalarValues(f, position));
+    if (loaded.scalars)
+      device.queue.writeBuffer(
+        loaded.scalars.to.buffer,
+        loaded.scalars.to.offset,
+        scalarValues(loaded.scalars, position),
+      );
     const encoder = device.createCommandEncoder();
     const profiler =
       this.options.profile && device.features.has('timestamp-query')
@@ -239,7 +250,7 @@ class WebGpuSession implements Required<DeviceSession> {
     if (!timed) return fetch;
     return async () => {
       const values = await fetch();
-      this.options.profile?.(await timed(f));
+      this.options.profile?.(await timed(loaded.f));
       return values;
     };
   }
@@ -262,11 +273,14 @@ class WebGpuSession implements Required<DeviceSession> {
       if (picked?.known) picked.samples.take(pass);
       else picked?.samples.keep(pass);
     };
-    let set: GPUComputePipeline | undefined;
-    const carryOut = (pass: GPUComputePassEncoder, { pipeline, group, groups }: Step): void => {
-      if (pipeline !== set) pass.setPipeline(pipeline);
-      set = pipeline;
-      pass.setBindGroup(0, group);
+    let set: Partial<Step> = {};
+    const carryOut = (pass: GPUComputePassEncoder, step: Step): void => {
+      const { pipeline, arenas, places, groups } = step;
+      // What is set stays set, and each call costs.
+      if (pipeline !== set.pipeline) pass.setPipeline(pipeline);
+      if (arenas !== set.arenas) pass.setBindGroup(0, arenas);
+      if (places && places !== set.places) pass.setBindGroup(1, places);
+      set = step;
       // Each argument costs: most launches have one row.
       if (groups[1] === 1 && groups[2] === 1) pass.dispatchWorkgroups(groups[0]);
       else pass.dispatchWorkgroups(groups[0], groups[1], groups[2]);
@@ -277,7 +291,7 @@ class WebGpuSession implements Required<DeviceSession> {
       pass.end();
       steps.forEach((step, i) => {
         const pass = encoder.beginComputePass(profiler.pass(i));
-        set = undefined;
+        set = {};
         carryOut(pass, step);
         pass.end();
       });
@@ -300,40 +314,16 @@ class WebGpuSession implements Required<DeviceSession> {
   private async open(name: string): Promise<Loaded> {
     const f = this.kernels.functions.find((g) => g.name === name);
     if (!f) throw new Error(`no function ${name}`);
-    const { device } = this.gpu;
     const regions = new Map([...this.kernels.states, ...f.regions].map((r) => [r.name, r]));
-    const modules = new Map(this.kernels.modules.map((m) => [m.id, m]));
-    const scalars =
-      f.scalars.length === 0
-        ? undefined
-        : device.createBuffer({
-            label: `scalars of ${name}`,
-            size: f.scalars.length * SCALAR_BYTES,
-            usage: GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_DST,
-          });
-    if (scalars) this.others.push(scalars);
     const steps = await Promise.all(
-      f.dispatches.map(async (d): Promise<Step> => {
-        const module = known(modules, d.module);
-        const pipeline = await this.pipelines.get(module, d.constants);
-        const bound = this.bound(
-          module,
-          d.regions.map((region) => known(regions, region)),
-        );
-        if (d.scalars !== undefined && scalars)
-          bound.push({ buffer: scalars, offset: d.scalars * SCALAR_BYTES, size: SCALAR_BYTES });
-        const places = this.places(
-          module,
-          d.regions.map((region) => known(regions, region)),
-        );
-        if (places) bound.push({ buffer: places });
-        const entries = bound.map((resource, binding) => ({ binding, resource }));
-        return {
-          pipeline,
-          group: device.createBindGroup({ layout: pipeline.getBindGroupLayout(0), entries }),
-          groups: d.groups,
-        };
-      }),
+      boundDispatches(this.kernels, f).map(
+        async (bound): Promise<Step> => ({
+          pipeline: await this.pipelines.get(bound),
+          arenas: this.arenaGroup(bound),
+          places: bound.places && this.placesGroup(bound.places),
+          groups: bound.dispatch.groups,
+        }),
+      ),
     );
     const stretch = (name: string): Stretch => {
       const { arena, offset, elements } = known(regions, name);
@@ -343,7 +333,7 @@ class WebGpuSession implements Required<DeviceSession> {
       f,
       inputs: f.inputs.map((input) => ({ input, elements: sizeOf(input.shape), to: stretch(input.region) })),
       steps,
-      scalars,
+      scalars: f.scalars.length === 0 ? undefined : planScalars(f.scalars, (region) => stretch(region)),
       copies: f.copies.map(({ from, to }) => ({ from: stretch(from), to: stretch(to) })),
       results: planBack(
         f.results.map((r) => known(regions, r.region)),
@@ -354,25 +344,31 @@ class WebGpuSession implements Required<DeviceSession> {
     return loaded;
   }
 
-  /** Storage buffers: a stretch for each tensor, and behind them the whole buffer of those that share one. */
-  private bound(module: KernelModule, regions: readonly Region[]): GPUBufferBinding[] {
-    const own = regions.filter((_, i) => !module.bindings[i]?.shared);
-    const shared = regions.find((_, i) => module.bindings[i]?.shared);
-    const stretches = own.map((region) => this.arenas.binding(region));
-    return shared ? [...stretches, { buffer: this.arenas.get(shared.arena) }] : stretches;
+  private arenaGroup({ arenas, accesses }: BoundDispatch): GPUBindGroup {
+    return this.group(`${accesses} ${arenas.join('\n')}`, this.pipelines.arenas(accesses), () =>
+      arenas.map((name) => ({ buffer: this.arenas.get(name) })),
+    );
   }
 
-  /** Where in their buffer the tensors lie that share one. */
-  private places(module: KernelModule, regions: readonly Region[]): GPUBuffer | undefined {
-    const offsets = regions.filter((_, i) => module.bindings[i]?.shared).map((r) => r.offset);
-    if (offsets.length === 0) return undefined;
-    const usage = GPUBufferUsage.UNIFORM;
-    const size = Math.ceil(offsets.length / 4) * 16;
-    const buffer = this.gpu.device.createBuffer({ label: 'places', size, usage, mappedAtCreation: true });
-    new Uint32Array(buffer.getMappedRange()).set(offsets);
-    buffer.unmap();
-    this.others.push(buffer);
-    return buffer;
+  private placesGroup(places: readonly number[]): GPUBindGroup {
+    return this.group(`places ${places}`, this.pipelines.places(), () => {
+      const size = Math.ceil(places.length / 4) * 16;
+      const usage = GPUBufferUsage.UNIFORM;
+      const buffer = this.gpu.device.createBuffer({ label: 'places', size, usage, mappedAtCreation: true });
+      new Uint32Array(buffer.getMappedRange()).set(places);
+      buffer.unmap();
+      this.others.push(buffer);
+      return [{ buffer }];
+    });
+  }
+
+  private group(key: string, layout: GPUBindGroupLayout, bound: () => GPUBufferBinding[]): GPUBindGroup {
+    const known = this.groups.get(key);
+    if (known) return known;
+    const entries = bound().map((resource, binding) => ({ binding, resource }));
+    const made = this.gpu.device.createBindGroup({ layout, entries });
+    this.groups.set(key, made);
+    return made;
   }
 
   private state(id: string): Region {
@@ -430,13 +426,21 @@ function copied(from: RunInput, to: FieldData): FieldData {
   return to;
 }
 
-function scalarValues(f: KernelFunction, position: Position): Float32Array<ArrayBuffer> {
-  const values = new Float32Array((f.scalars.length * SCALAR_BYTES) / 4);
+/** All blocks of a function lie behind each other: they are written at once. */
+function planScalars(scalars: readonly KernelScalars[], stretch: (region: string) => Stretch): Scalars {
+  const places = scalars.map(({ region }) => stretch(region));
+  const first = Math.min(...places.map((p) => p.offset));
+  const end = Math.max(...places.map((p) => p.offset + p.size));
+  const blocks = scalars.map(({ values }, i) => ({ at: ((places[i]?.offset ?? first) - first) / 4, values }));
+  return { to: { buffer: stretch(scalars[0]?.region ?? '').buffer, offset: first, size: end - first }, blocks };
+}
+
+function scalarValues({ to, blocks }: Scalars, position: Position): Float32Array<ArrayBuffer> {
+  const numbers = new Float32Array(to.size / 4);
   const scope = { ...position, tick: position.tick ?? 0 };
-  f.scalars.forEach((block, i) => {
-    block.forEach((expr, j) => {
-      values[(i * SCALAR_BYTES) / 4 + j] = evaluateScalar(expr, scope);
+  for (const { at, values } of blocks)
+    values.forEach((expr, i) => {
+      numbers[at + i] = evaluateScalar(expr, scope);
     });
-  });
-  return values;
+  return numbers;
 }

@@ -2,11 +2,15 @@
 override columns: u32;
 override rows: u32;
 override depth: u32;
-@group(0) @binding(0) var<storage, read> left: array<f32>;
-@group(0) @binding(1) var<storage, read> right: array<f32>;
-@group(0) @binding(2) var<storage, read> in0: array<f32>;
-@group(0) @binding(3) var<storage, read_write> out0: array<f32>;
-@group(0) @binding(4) var<storage, read_write> out1: array<f32>;
+// where in their buffers the tensors begin
+override left: u32;
+override right: u32;
+override in0: u32;
+override out0: u32;
+override out1: u32;
+@group(0) @binding(0) var<storage, read> states: array<f32>;
+@group(0) @binding(1) var<storage, read_write> values: array<f32>;
+@group(0) @binding(2) var<storage, read> inputs: array<f32>;
 // tanh; a series near 0, where the quotient would cancel.
 fn hyperbolic(x: f32) -> f32 {
   let a = min(abs(x), 20.0);
@@ -22,16 +26,16 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(global_invocation_id) plac
   if (row >= rows || column >= columns) { return; }
   var sum = 0.0;
   for (var k = 0u; k < depth; k++) {
-    sum += left[row * depth + k] * right[(column) * depth + k];
+    sum += inputs[left + row * depth + k] * states[right + (column) * depth + k];
   }
   finish(row * columns + column, sum);
 }
 fn finish(at: u32, value: f32) {
-  let x0 = in0[(at % columns)];
+  let x0 = states[in0 + (at % columns)];
   let v1 = value + x0;
   let v2 = hyperbolic(v1);
   let v3 = v2 * v2;
   let v4 = 1.0 - v3;
-  out0[at] = v2;
-  out1[at] = v4;
+  values[out0 + at] = v2;
+  values[out1 + at] = v4;
 }

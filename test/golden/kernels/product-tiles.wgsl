@@ -2,9 +2,11 @@
 override columns: u32;
 override rows: u32;
 override depth: u32;
-@group(0) @binding(0) var<storage, read_write> left: array<f32>;
-@group(0) @binding(1) var<storage, read_write> right: array<f32>;
-@group(0) @binding(2) var<storage, read_write> in0: array<f32>;
+// where in their buffers the tensors begin
+override left: u32;
+override right: u32;
+override in0: u32;
+@group(0) @binding(0) var<storage, read_write> states: array<f32>;
 var<workgroup> left_tile: array<f32, 1024>;
 var<workgroup> right_tile: array<vec4f, 256>;
 @compute @workgroup_size(16, 16)
@@ -22,7 +24,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_id) lane:
       let row = first_row + r;
       let k = k0 + d;
       var x = 0.0;
-      if (row < rows && k < depth) { x = left[row * depth + k]; }
+      if (row < rows && k < depth) { x = states[left + row * depth + k]; }
       left_tile[d * 64u + r] = x;
     }
     for (var t = thread; t < 256u; t += 256u) {
@@ -31,10 +33,10 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_id) lane:
       let column = first_column + c * 4u;
       let k = k0 + d;
       var x = vec4f();
-      if (column + 0u < columns && k < depth) { x[0] = right[(column + 0u) * depth + k]; }
-      if (column + 1u < columns && k < depth) { x[1] = right[(column + 1u) * depth + k]; }
-      if (column + 2u < columns && k < depth) { x[2] = right[(column + 2u) * depth + k]; }
-      if (column + 3u < columns && k < depth) { x[3] = right[(column + 3u) * depth + k]; }
+      if (column + 0u < columns && k < depth) { x[0] = states[right + (column + 0u) * depth + k]; }
+      if (column + 1u < columns && k < depth) { x[1] = states[right + (column + 1u) * depth + k]; }
+      if (column + 2u < columns && k < depth) { x[2] = states[right + (column + 2u) * depth + k]; }
+      if (column + 3u < columns && k < depth) { x[3] = states[right + (column + 3u) * depth + k]; }
       right_tile[d * 16u + c] = x;
     }
     workgroupBarrier();
@@ -61,7 +63,7 @@ fn finish_row(page: u32, row: u32, column: u32, sums: vec4f) {
   }
 }
 fn finish(at: u32, value: f32) {
-  let x0 = in0[at];
+  let x0 = states[in0 + at];
   let v1 = x0 + value;
-  in0[at] = v1;
+  states[in0 + at] = v1;
 }

@@ -1,8 +1,11 @@
 // matmul, add
 override size0: u32;
 override size1: u32;
-@group(0) @binding(0) var<storage, read> in0: array<f32>;
-@group(0) @binding(1) var<storage, read_write> in1: array<f32>;
+// where in their buffers the tensors begin
+override in0: u32;
+override in1: u32;
+@group(0) @binding(0) var<storage, read_write> states: array<f32>;
+@group(0) @binding(1) var<storage, read_write> values: array<f32>;
 var<workgroup> parts: array<f32, 256>;
 @compute @workgroup_size(256)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) thread: u32) {
@@ -12,7 +15,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: ve
   if (at < size0) {
     for (var r = lane; r < size1; r += 2u) {
       let p0 = r * size0 + at;
-      let x1 = in0[p0];
+      let x1 = values[in0 + p0];
       sum += x1;
     }
   }
@@ -29,7 +32,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: ve
   if (lane == 0u && at < size0) { finish(at, sum); }
 }
 fn finish(at: u32, value: f32) {
-  let x2 = in1[at];
+  let x2 = states[in1 + at];
   let v3 = x2 + value;
-  in1[at] = v3;
+  states[in1 + at] = v3;
 }

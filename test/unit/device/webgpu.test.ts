@@ -55,7 +55,7 @@ describe('a model that is too large', () => {
   });
 
   test('tensors that together are larger than one buffer lie in several', async () => {
-    const half = 40 * 1024 * 1024;
+    const half = 20 * 1024 * 1024;
     const program = {
       ...product,
       states: [

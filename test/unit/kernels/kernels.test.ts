@@ -27,7 +27,9 @@ describe.each(models)('%s', (name) => {
       for (const text of modules.values()) expect(text).toMatch(/^\/\/ \S/);
       for (const d of kernels.functions.flatMap((f) => f.dispatches)) {
         const declared = [...(modules.get(d.module) ?? '').matchAll(/^override (\w+): u32;$/gm)].map((m) => m[1]);
-        expect(Object.keys(d.constants).sort()).toEqual(declared.sort());
+        const module = kernels.modules.find((m) => m.id === d.module);
+        const places = module?.places === 'overrides' ? module.tensors.map((t) => t.name) : [];
+        expect([...Object.keys(d.constants), ...places].sort()).toEqual(declared.sort());
       }
     }
   });
@@ -47,7 +49,7 @@ describe('kernels that somebody changed', () => {
     ['a module that is not there', first({ module: 'map-000000000000' }), /which is not there/],
     ['too many groups', first({ groups: [65536, 1, 1] }), /has no size/],
     ['no groups', first({ groups: [0, 1, 1] }), /has no size/],
-    ['too few regions', first({ regions: [] }), /binds 0 regions/],
+    ['too few regions', first({ regions: [] }), /takes 0 regions/],
     ['a region that is not there', first({ regions: ['a', 'b', 'c', 'd', 'e'] }), /has no region/],
     ['a constant that is no number', first({ constants: { size0: Number.NaN } }), /no number/],
     [

@@ -9,8 +9,10 @@ import { kernelFiles, lowerToWgsl } from '../../../compiler/7-kernels/wgsl/lower
 import { buildProgram } from '../../../compiler/build-program.ts';
 import { checkFile } from '../../../compiler/compile.ts';
 import { fileHost } from '../../../compiler/host.ts';
+import { boundDispatches } from '../../../runtime/device/webgpu/bindings.ts';
 import { openNothing } from '../../../runtime/device/webgpu/dawn.ts';
 import { Pipelines } from '../../../runtime/device/webgpu/pipelines.ts';
+import { verifyKernels } from '../../../spec/kernel-verify.ts';
 import type { Program } from '../../../spec/program.ts';
 
 /** Thousands of nodes of a few forms: its small size trains in `test/compliance/programs-webgpu.test.ts`. */
@@ -37,16 +39,10 @@ test.each(models)('%s', { timeout: 180_000 }, async (path) => {
   const { device, failure } = await openNothing();
   for (const program of programsOf(path)) {
     const lowered = lowerToWgsl(program);
-    const { modules, functions } = lowered.kernels;
+    verifyKernels(lowered.kernels);
     const pipelines = new Pipelines(device, kernelFiles(lowered));
-    const wanted = functions.flatMap((f) => f.dispatches);
-    const made = await Promise.all(
-      wanted.map((d) => {
-        const module = modules.find((m) => m.id === d.module);
-        if (!module) throw new Error(`no ${d.module}`);
-        return pipelines.get(module, d.constants);
-      }),
-    );
+    const wanted = lowered.kernels.functions.flatMap((f) => boundDispatches(lowered.kernels, f));
+    const made = await Promise.all(wanted.map((bound) => pipelines.get(bound)));
     expect(made.length).toBe(wanted.length);
   }
   expect(failure()).toBeUndefined();
@@ -55,8 +51,8 @@ test.each(models)('%s', { timeout: 180_000 }, async (path) => {
 test('a kernel that is no WGSL is refused with its line', async () => {
   const { device } = await openNothing();
   const files = new Map([['kernels/map-0.wgsl', new TextEncoder().encode('@compute\nfn main() { wrong; }\n')]]);
-  const module = { id: 'map-0', bindings: [{ name: 'out0', access: 'write' as const }], scalars: 0 };
-  await expect(new Pipelines(device, files).get(module, {})).rejects.toMatchObject({
+  const module = { id: 'map-0', buffers: [], tensors: [], places: 'overrides' as const };
+  await expect(new Pipelines(device, files).get({ module, constants: {}, accesses: [] })).rejects.toMatchObject({
     code: 'device/kernels',
     message: expect.stringContaining('2: fn main() { wrong; }'),
   });

@@ -11,12 +11,14 @@ override depth_b: u32;
 override end_b: u32;
 override across_b: u32;
 override down_b: u32;
-@group(0) @binding(0) var<storage, read_write> left_a: array<f32>;
-@group(0) @binding(1) var<storage, read_write> right_a: array<f32>;
-@group(0) @binding(2) var<storage, read_write> out0_a: array<f32>;
-@group(0) @binding(3) var<storage, read_write> left_b: array<f32>;
-@group(0) @binding(4) var<storage, read_write> right_b: array<f32>;
-@group(0) @binding(5) var<storage, read_write> out0_b: array<f32>;
+// where in their buffers the tensors begin
+override left_a: u32;
+override right_a: u32;
+override out0_a: u32;
+override left_b: u32;
+override right_b: u32;
+override out0_b: u32;
+@group(0) @binding(0) var<storage, read_write> values: array<f32>;
 // tanh; a series near 0, where the quotient would cancel.
 fn hyperbolic(x: f32) -> f32 {
   let a = min(abs(x), 20.0);
@@ -32,13 +34,13 @@ fn part_a(group: vec3u, thread: u32) {
   if (row >= rows_a || column >= columns_a) { return; }
   var sum = 0.0;
   for (var k = 0u; k < depth_a; k++) {
-    sum += left_a[k * rows_a + row] * right_a[(column) * depth_a + k];
+    sum += values[left_a + k * rows_a + row] * values[right_a + (column) * depth_a + k];
   }
   finish_a(row * columns_a + column, sum);
 }
 fn finish_a(at: u32, value: f32) {
   let v0 = hyperbolic(value);
-  out0_a[at] = v0;
+  values[out0_a + at] = v0;
 }
 var<workgroup> left_tile: array<f32, 1024>;
 var<workgroup> right_tile: array<vec4f, 256>;
@@ -57,7 +59,7 @@ fn part_b(group: vec3u, thread: u32) {
       let row = first_row + r;
       let k = k0 + d;
       var x = 0.0;
-      if (row < rows_b && k < depth_b) { x = left_b[k * rows_b + row]; }
+      if (row < rows_b && k < depth_b) { x = values[left_b + k * rows_b + row]; }
       left_tile[d * 64u + r] = x;
     }
     for (var t = thread; t < 256u; t += 256u) {
@@ -66,10 +68,10 @@ fn part_b(group: vec3u, thread: u32) {
       let column = first_column + c * 4u;
       let k = k0 + d;
       var x = vec4f();
-      if (column + 0u < columns_b && k < depth_b) { x[0] = right_b[(column + 0u) * depth_b + k]; }
-      if (column + 1u < columns_b && k < depth_b) { x[1] = right_b[(column + 1u) * depth_b + k]; }
-      if (column + 2u < columns_b && k < depth_b) { x[2] = right_b[(column + 2u) * depth_b + k]; }
-      if (column + 3u < columns_b && k < depth_b) { x[3] = right_b[(column + 3u) * depth_b + k]; }
+      if (column + 0u < columns_b && k < depth_b) { x[0] = values[right_b + (column + 0u) * depth_b + k]; }
+      if (column + 1u < columns_b && k < depth_b) { x[1] = values[right_b + (column + 1u) * depth_b + k]; }
+      if (column + 2u < columns_b && k < depth_b) { x[2] = values[right_b + (column + 2u) * depth_b + k]; }
+      if (column + 3u < columns_b && k < depth_b) { x[3] = values[right_b + (column + 3u) * depth_b + k]; }
       right_tile[d * 16u + c] = x;
     }
     workgroupBarrier();
@@ -97,7 +99,7 @@ fn finish_row_b(page: u32, row: u32, column: u32, sums: vec4f) {
 }
 fn finish_b(at: u32, value: f32) {
   let v1 = hyperbolic(value);
-  out0_b[at] = v1;
+  values[out0_b + at] = v1;
 }
 @compute @workgroup_size(256)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) thread: u32) {
