@@ -21,29 +21,32 @@ vi.setConfig({ testTimeout: 60_000 });
 const all = checked(readFileSync('dsl-examples/digits.pcn', 'utf8'), { set: { hidden: '12' } });
 const [task] = all.trains;
 
-function build(shards: number): ReturnType<typeof buildShards> {
+function build(shards: number, microbatches = 1): ReturnType<typeof buildShards> {
   if (!task) throw new Error('no task');
-  const staged = buildProgram({ checked: all, model: task.model, task, predicts: all.predicts });
+  const selected = { checked: all, model: task.model, task, predicts: all.predicts };
+  const staged = buildProgram(selected, undefined, microbatches);
   return buildShards(staged, { compiler: 'nmc', modules: [] }, shards);
 }
 
-function built(shards: number): BuiltPlan {
-  const result = build(shards);
+function built(shards: number, microbatches = 1): BuiltPlan {
+  const result = build(shards, microbatches);
   if (result.kind !== 'plan') throw new Error(result.reason);
   return result.built;
 }
 
 let folder = '';
 let three: BuiltPlan | undefined;
+/** A batch of 64 in seven parts: six of 10, one of 4. */
+let uneven: BuiltPlan | undefined;
 afterEach(() => {
   if (folder !== '') rmSync(folder, { recursive: true });
   folder = '';
 });
 
 /** Writes a plan of three shards in which one schedule was changed, with hashes that are right. */
-function forged(change: (schedule: ShardSchedule) => unknown): string {
+function forged(change: (schedule: ShardSchedule) => unknown, source?: BuiltPlan): string {
   three ??= built(3);
-  const { plan, files } = three;
+  const { plan, files } = source ?? three;
   const path = 'shards/1/schedule.json';
   const changed = new Map(files);
   const old = JSON.parse(new TextDecoder().decode(files.get(path))) as ShardSchedule;
@@ -118,8 +121,31 @@ test.each<[string, (s: ShardSchedule) => unknown]>([
   expect(forged(change)).toMatch(/^plan\/format/);
 });
 
+type ShardFunction = ShardSchedule['functions'][number];
+const ofTrain = (name: string, change: (f: ShardFunction) => unknown) => (s: ShardSchedule) => ({
+  ...s,
+  functions: s.functions.map((f) => (f.name === name ? change(f) : f)),
+});
+
+test.each<[string, (s: ShardSchedule) => unknown]>([
+  ['no function', (s) => ({ ...s, functions: s.functions.filter((f) => f.name !== 'train.last') })],
+  ['another function', ofTrain('train', (f) => ({ ...f, last: 'predict.classify' }))],
+  ['itself', ofTrain('train', (f) => ({ ...f, last: 'train' }))],
+  ['nobody', ofTrain('train', ({ last: _, ...f }) => f)],
+  ['one of another size', ofTrain('train.last', (f) => ({ ...f, batch: 5 }))],
+  ['one too many', ofTrain('train', (f) => ({ ...f, microbatches: 8 }))],
+  ['one without results', ofTrain('train.last', (f) => ({ ...f, results: [] }))],
+])('refused: a last microbatch that is for %s', (_, change) => {
+  uneven ??= built(3, 7);
+  expect(forged(change, uneven)).toMatch(/^plan\/format/);
+});
+
 test('an unchanged schedule is accepted', () => {
   expect(forged((s) => s)).toBe('accepted');
+  uneven ??= built(3, 7);
+  rmSync(folder, { recursive: true });
+  expect(uneven.plan.training?.microbatches).toBe(7);
+  expect(forged((s) => s, uneven)).toBe('accepted');
 });
 
 test('a plan in which the weights of a tile lie with other tiles is read back', () => {
