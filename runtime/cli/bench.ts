@@ -3,11 +3,13 @@ import { chooseDevice, DEVICES } from '../device/choose.ts';
 import { emit } from '../support/emit.ts';
 import { UserError } from '../support/errors.ts';
 import { type Arguments, EXIT, flag, text } from './command.ts';
+import { assertOffers, precisionOf } from './command-device.ts';
 import { adapterOf } from './measuring/adapters.ts';
 import { BENCH_PARTS, type BenchLine, type BenchPart, benchDevice } from './measuring/device-bench.ts';
 import { FULL, LIGHT } from './measuring/measure.ts';
 import { rememberedTiles, tilesPath } from './measuring/remembered-tiles.ts';
 import { tuneTiles } from './measuring/tune-tiles.ts';
+import { type NotRun, variantsOf } from './measuring/variants.ts';
 
 export default async function (args: Arguments): Promise<number> {
   const name = text(args, 'device') ?? 'auto';
@@ -18,8 +20,11 @@ export default async function (args: Arguments): Promise<number> {
   const only = text(args, 'only');
   if (only !== undefined && !isPart(only))
     throw new UserError('usage/only', `nmc bench has no part ${only}`, `use one of ${BENCH_PARTS.join(', ')}`);
+  const precision = precisionOf(args);
+  assertOffers(name, precision);
   const device = await chooseDevice(name);
-  const software = device.name === 'webgpu' && (await adapterOf())?.software !== false;
+  const adapter = device.name === 'webgpu' ? await adapterOf() : undefined;
+  const software = device.name === 'webgpu' && adapter?.software !== false;
   const json = flag(args, 'json');
   const what = `${device.name}: ${device.description}${software ? ', a processor that plays a GPU' : ''}`;
   if (json) emit({ event: 'device', device: device.name, description: device.description, software });
@@ -35,20 +40,21 @@ export default async function (args: Arguments): Promise<number> {
     else process.stdout.write(`trainings here take ${tiles.large} and ${tiles.middle}: kept in ${tilesPath()}\n`);
   }
   if (only === 'tiles') return EXIT.done;
-  for await (const line of benchDevice(device, software, only)) {
-    say(line, device.name, json);
-  }
+  const measured = precision === 'f32' ? device : { ...device, precision };
+  for await (const line of benchDevice(measured, software, only)) say(line, device.name, json);
+  for (const variant of adapter ? variantsOf(adapter.features) : []) say(variant, device.name, json);
   return EXIT.done;
 }
 
-function say(line: BenchLine, device: string, json: boolean): void {
-  if (json) emit({ ...line, device });
-  else process.stdout.write(inWords(line));
+function say(line: BenchLine | NotRun, device: string, json: boolean): void {
+  if (json) emit('reason' in line ? { event: 'not-run', ...line, device } : { ...line, device });
+  else process.stdout.write('reason' in line ? `${line.name}: ${line.reason}\n` : inWords(line));
 }
 
 const isPart = (name: string): name is BenchPart => (BENCH_PARTS as readonly string[]).includes(name);
 
-function inWords({ name, value, unit, ceiling }: BenchLine): string {
+function inWords({ name, value, unit, ceiling, precision }: BenchLine): string {
   const beside = ceiling === null ? '' : `   (the device's best: ${ceiling})`;
-  return `${name.padEnd(48)} ${String(value).padStart(9)} ${unit}${beside}\n`;
+  const title = precision === undefined ? name : `${name}, ${precision}`;
+  return `${title.padEnd(48)} ${String(value).padStart(9)} ${unit}${beside}\n`;
 }

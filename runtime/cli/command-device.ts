@@ -1,21 +1,47 @@
 /** The device that a command was asked for, with kernels made here where a plan brings none. */
 import { KERNEL_LIST } from '../../spec/kernels.ts';
-import type { TileChoice } from '../../spec/tiles.ts';
+import { PRECISIONS, type Precision } from '../../spec/precision.ts';
 import { chooseDevice } from '../device/choose.ts';
 import type { Device, Executable } from '../device/device.ts';
+import { UserError } from '../support/errors.ts';
+import { type Arguments, text } from './command.ts';
 import { debugLog, timed } from './debug.ts';
 import { kernelTimes } from './kernel-times.ts';
 import { rememberedTiles } from './measuring/remembered-tiles.ts';
 
-/** @throws UserError `device/unknown`; EnvironmentError where the device does not start */
-export async function commandDevice(name: string): Promise<Device> {
+/**
+ * `--precision`; nothing is rounded where nobody asks.
+ * @throws UserError `precision/unknown`
+ */
+export function precisionOf(args: Arguments): Precision {
+  const asked = text(args, 'precision') ?? 'f32';
+  const found = PRECISIONS.find((name) => name === asked);
+  if (!found)
+    throw new UserError('precision/unknown', `there is no precision ${asked}`, `use one of ${PRECISIONS.join(', ')}`);
+  return found;
+}
+
+/** @throws UserError `precision/device` for a device that only computes in its own */
+export function assertOffers(device: string, precision: Precision): void {
+  if (precision !== 'f32' && device !== 'webgpu')
+    throw new UserError(
+      'precision/device',
+      `${device} reads weights as they are: ${precision} is there on webgpu alone`,
+      'add --device webgpu, or leave --precision out',
+    );
+}
+
+/** @throws UserError `device/unknown`, `precision/…`; EnvironmentError where the device does not start */
+export async function commandDevice(name: string, precision: Precision = 'f32'): Promise<Device> {
+  assertOffers(name, precision);
   const times = debugLog().shows('timing') ? kernelTimes(debugLog()) : undefined;
   const device = await chooseDevice(name, times ? { profile: times.add } : {});
   if (device.name !== 'webgpu') return device;
   return {
     ...device,
+    ...(precision === 'f32' ? {} : { precision, description: `${device.description}, ${precision}` }),
     open: async (executable) => {
-      const session = await device.open(await withKernels(executable, rememberedTiles(device.description)));
+      const session = await device.open(await withKernels(executable, device.description, precision));
       return {
         write: (state, values) => session.write(state, values),
         read: (state) => session.read(state),
@@ -31,12 +57,22 @@ export async function commandDevice(name: string): Promise<Device> {
   };
 }
 
-async function withKernels(executable: Executable, tiles: TileChoice): Promise<Executable> {
+async function withKernels(executable: Executable, adapter: string, precision: Precision): Promise<Executable> {
   const { program, files } = executable;
   if (files.has(KERNEL_LIST)) return executable;
-  const { kernelFiles, lowerToWgsl } = await import('../../compiler/7-kernels/wgsl/lower.ts');
-  const lowered = timed('kernels', () => lowerToWgsl(program, tiles));
+  const { kernelFiles, lowerToWgsl, readsHalves } = await import('../../compiler/7-kernels/wgsl/lower.ts');
+  const lowered = timed('kernels', () => lowerToWgsl(program, rememberedTiles(adapter), precision));
+  if (precision === 'f16-weights' && !readsHalves(lowered)) throw nothingToHalve(program.name);
   const { shows, debug } = debugLog();
   if (shows('kernels')) for (const [id, wgsl] of lowered.modules) debug('kernels', `${id}\n${wgsl}`);
   return { program, files: new Map([...files, ...kernelFiles(lowered)]) };
+}
+
+/** Better refused than a training in f32 that says otherwise. */
+export function nothingToHalve(name: string): UserError {
+  return new UserError(
+    'precision/nothing',
+    `${name}: f16-weights would change nothing: no weight is read by four products between two of its steps`,
+    'leave --precision out: learn.il with more ticks reads weights often, learn.ipc and learn.bp do not',
+  );
 }

@@ -21,6 +21,13 @@ const set = (y: Argv): Argv =>
   });
 const device = (y: Argv): Argv =>
   y.option('device', { type: 'string', requiresArg: true, describe: 'auto (default), cpu, webgpu or reference' });
+const precision = (y: Argv): Argv =>
+  y.option('precision', {
+    type: 'string',
+    requiresArg: true,
+    describe:
+      'on webgpu: f32 (default), or f16-weights: products read weights in half precision, sums and steps in f32',
+  });
 /** A whole number; read and refused by `wholeNumber`, whose words are better. */
 const number = (y: Argv, name: string, describe: string): Argv =>
   y.option(name, { type: 'string', requiresArg: true, describe });
@@ -35,7 +42,7 @@ export const commands: readonly Command[] = [
     summary: 'train a model; without TASK the first train block runs',
     options: (y) =>
       example(
-        [device, set, data, json]
+        [device, precision, set, data, json]
           .reduce((all, add) => add(all), trainNumbers(y))
           .positional('file', { type: 'string', describe: 'model file (.pcn)' })
           .positional('task', { type: 'string', describe: 'name of a train block' })
@@ -172,7 +179,11 @@ export const commands: readonly Command[] = [
     summary: 'write the plan of a model',
     options: (y) =>
       example(
-        number(number(set(json(y)), 'epochs', 'epochs, and the horizon of the schedules'), 'batch', 'samples per batch')
+        number(
+          number(precision(set(json(y))), 'epochs', 'epochs, and the horizon of the schedules'),
+          'batch',
+          'samples per batch',
+        )
           .positional('file', { type: 'string', describe: 'model file (.pcn)' })
           .positional('task', { type: 'string', describe: 'name of a train block' })
           .option('partition', { type: 'string', requiresArg: true, describe: 'K: cut the model into K shards' })
@@ -285,13 +296,14 @@ export const commands: readonly Command[] = [
     summary: 'measure a device: products, ticks and batches against the most that it does',
     options: (y) =>
       example(
-        device(json(y)).option('only', {
+        precision(device(json(y))).option('only', {
           type: 'string',
           requiresArg: true,
           describe: 'one part: tiles, product, copy, network, convolution or attention',
         }),
         ['$0 bench --device webgpu', 'the GPU; exit code 3 where there is none'],
         ['$0 bench --device webgpu --only tiles', 'find the tiles that suit this GPU, and keep them for trainings'],
+        ['$0 bench --device webgpu --precision f16-weights', 'the same with weights read in half precision'],
         ['$0 bench --device cpu --json', 'a line of JSON for each measurement'],
       ),
     load: () => import('./bench.ts'),

@@ -3,10 +3,13 @@ import { basename } from 'node:path';
 import { bytesPart, type PlanDraft } from '../../compiler/8-plan/build.ts';
 import { writeCanonical } from '../../compiler/8-plan/canonical.ts';
 import type { Staged } from '../../compiler/build-program.ts';
+import type { Precision } from '../../spec/precision.ts';
 import { writePlanParts } from '../plan/write-plan.ts';
 import { emit } from '../support/emit.ts';
+import { UserError } from '../support/errors.ts';
 import { formatBytes, formatCount } from '../support/format-numbers.ts';
 import { type Arguments, EXIT, flag, text } from './command.ts';
+import { nothingToHalve, precisionOf } from './command-device.ts';
 import {
   buildStages,
   type CheckedModel,
@@ -27,8 +30,15 @@ export default async function (args: Arguments): Promise<number> {
   const selected = selectTask(model, text(args, 'task'), args);
   const whole = buildStages(selected);
   const cut = await meshCutOf(args);
+  const precision = precisionOf(args);
+  if (precision !== 'f32' && cut.shards > 1)
+    throw new UserError(
+      'precision/shards',
+      `the kernels of several shards are made where each of them runs: ${precision} is there for one`,
+      'leave --partition or --precision out',
+    );
   const staged = inMicrobatches(selected, whole, cut.shards, args);
-  const draft = cut.shards > 1 ? await cutPlanOf(model, staged, cut) : await wholePlanOf(model, staged, cut);
+  const draft = cut.shards > 1 ? await cutPlanOf(model, staged, cut) : await wholePlanOf(model, staged, cut, precision);
   const { plan } = draft;
   const folder = text(args, 'out') ?? `${basename(path).replace(/\.pcn$/, '')}.plan`;
   const hash = timed('writing', () =>
@@ -53,12 +63,19 @@ export default async function (args: Arguments): Promise<number> {
 }
 
 /** A plan of one shard brings its kernels for GPUs; several shards make them where each of them runs. */
-async function wholePlanOf(model: CheckedModel, staged: Staged, cut: Cut): Promise<Pick<PlanDraft, 'plan' | 'parts'>> {
+async function wholePlanOf(
+  model: CheckedModel,
+  staged: Staged,
+  cut: Cut,
+  precision: Precision,
+): Promise<Pick<PlanDraft, 'plan' | 'parts'>> {
   const built = await planOf(model, staged, cut);
-  const [{ kernelFiles, lowerToWgsl }, { withKernels }] = await Promise.all([
+  const [{ kernelFiles, lowerToWgsl, readsHalves }, { withKernels }] = await Promise.all([
     import('../../compiler/7-kernels/wgsl/lower.ts'),
     import('../../compiler/8-plan/kernels.ts'),
   ]);
-  const { plan, files } = timed('kernels', () => withKernels(built, kernelFiles(lowerToWgsl(built.program))));
+  const lowered = timed('kernels', () => lowerToWgsl(built.program, undefined, precision));
+  if (precision === 'f16-weights' && !readsHalves(lowered)) throw nothingToHalve(built.program.name);
+  const { plan, files } = withKernels(built, kernelFiles(lowered));
   return { plan, parts: [...files].map(([path, bytes]) => bytesPart(path, bytes)) };
 }

@@ -36,6 +36,7 @@ export function jsonReporter(): Reporter {
         model: plan.model,
         task: training.task,
         device: device.name,
+        ...(device.precision === undefined ? {} : { precision: device.precision }),
         parameters: plan.shards.reduce((sum, s) => sum + s.parameterCount, 0),
         flopsPerBatch: plan.shards.reduce((sum, s) => sum + s.flopsPerBatch, 0),
       }),

@@ -15,7 +15,19 @@ import { dataOpener, openTrainingData } from './training-data.ts';
 import type { Interrupt } from './watch-interrupt.ts';
 
 /** All that belongs to the run; `--data` may say where the data are now, `--device` what is there to work with. */
-const NOT_WITH_RESUME = ['file', 'task', 'epochs', 'batch', 'seed', 'limit', 'out', 'weights', 'set', 'shards'];
+const NOT_WITH_RESUME = [
+  'file',
+  'task',
+  'epochs',
+  'batch',
+  'seed',
+  'limit',
+  'out',
+  'weights',
+  'set',
+  'shards',
+  'precision',
+];
 
 export async function trainOn(
   directory: string,
@@ -42,7 +54,11 @@ export async function trainOn(
 async function goOn(run: TrainingRun, args: Arguments, reporter: Reporter, interrupt: Interrupt): Promise<number> {
   const { directory, resumedFrom: state } = run;
   const chosen = storedSettings(run.config, text(args, 'data'), text(args, 'device'));
-  const device = await commandDevice(chosen.device);
+  // Another device may be all that is left: it reads the same weights, as they are.
+  const precision = chosen.device === 'webgpu' ? chosen.precision : 'f32';
+  if (precision !== chosen.precision)
+    reporter.note(`${chosen.device} reads weights in f32: ${chosen.precision} ends here`);
+  const device = await commandDevice(chosen.device, precision);
   if (!state.finished) device.warmUp?.();
   const { plan, sources } = await timed('read the plan', () => openShardsOfRun(directory));
   if (state.finished) return reporter.alreadyDone(run, plan);

@@ -1,9 +1,11 @@
 /** What a training was started with: from the command line into `config.json`, and back when it goes on. */
 import { dirname, resolve } from 'node:path';
 import type { Plan, PlanTraining } from '../../spec/plan.ts';
+import { PRECISIONS, type Precision } from '../../spec/precision.ts';
 import type { RunConfig } from '../store/run-config.ts';
 import { UserError } from '../support/errors.ts';
 import { type Arguments, text } from './command.ts';
+import { precisionOf } from './command-device.ts';
 import { settings as modelSettings } from './compile-model.ts';
 import { packageVersion } from './package-root.ts';
 import { type DataSettings, rememberedData } from './training-data.ts';
@@ -16,6 +18,8 @@ export const RUN_PLAN_FILE = `${RUN_PLAN}/plan.json`;
 export interface TrainSettings extends DataSettings {
   readonly device: string;
   readonly epochs: number;
+  /** How products on a GPU read weights. */
+  readonly precision: Precision;
 }
 
 /** @param path of the model file, @param task what its train block says */
@@ -30,6 +34,7 @@ export function chosenSettings(
     folder: dirname(path),
     limit: wholeNumber(args, 'limit', 1),
     epochs: task.epochs,
+    precision: precisionOf(args),
     seed: wholeNumber(args, 'seed', 0, Number.MAX_SAFE_INTEGER) ?? task.seed ?? 1,
   };
 }
@@ -60,6 +65,7 @@ export function configOf({ plan, training, chosen, args, path, text: source }: C
       folder: resolve(chosen.folder),
       limit: chosen.limit ?? null,
       epochs: chosen.epochs,
+      precision: chosen.precision,
       batch: training.batch,
       rule: training.rule,
       set: modelSettings(args),
@@ -74,13 +80,14 @@ export function configOf({ plan, training, chosen, args, path, text: source }: C
 
 /** @param data `--data`, and `device` `--device`: they go before what the run remembers */
 export function storedSettings(config: RunConfig, data: string | undefined, device?: string): TrainSettings {
-  const { device: before, data: remembered, folder, limit, epochs } = config.settings;
+  const { device: before, data: remembered, folder, limit, epochs, precision } = config.settings;
   return {
     device: device ?? (typeof before === 'string' ? before : 'auto'),
     data: data ?? rememberedData(remembered),
     folder: typeof folder === 'string' ? folder : '.',
     limit: typeof limit === 'number' ? limit : undefined,
     epochs: typeof epochs === 'number' ? epochs : 1,
+    precision: PRECISIONS.find((name) => name === precision) ?? 'f32',
     seed: config.seed,
   };
 }

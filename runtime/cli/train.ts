@@ -1,7 +1,7 @@
 /** `nmc train`: begins what takes longest while the compiler is still being loaded. */
 
 import { type Arguments, flag, text } from './command.ts';
-import { commandDevice } from './command-device.ts';
+import { commandDevice, precisionOf } from './command-device.ts';
 import { humanReporter } from './train-report-human.ts';
 import { jsonReporter } from './train-report-json.ts';
 import { watchInterrupt } from './watch-interrupt.ts';
@@ -13,7 +13,7 @@ export default async function (args: Arguments): Promise<number> {
   try {
     if (resume !== undefined)
       return await (await import('./train-resumed.ts')).trainOn(resume, args, reporter, interrupt);
-    const device = await commandDevice(text(args, 'device') ?? 'auto');
+    const device = await commandDevice(text(args, 'device') ?? 'auto', precisionOf(args));
     device.warmUp?.();
     return await (await import('./train-new.ts')).trainNew(args, device, reporter, interrupt);
   } finally {

@@ -1,4 +1,5 @@
 /** The small interface behind which all devices stand. */
+import type { Precision } from '../../spec/precision.ts';
 import type { FieldType, Program } from '../../spec/program.ts';
 
 export type FieldData = Uint8Array | Int32Array | Float32Array;
@@ -30,6 +31,8 @@ export interface Device {
   readonly name: string;
   /** For people: `ONNX Runtime, 2 threads`. */
   readonly description: string;
+  /** How its products read weights, where that is not as they are. */
+  readonly precision?: Precision;
   /** Begins what takes time and needs no program (a thread, a library), so that `open` is quick later. */
   warmUp?(): void;
   open(executable: Executable): Promise<DeviceSession>;

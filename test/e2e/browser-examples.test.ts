@@ -4,7 +4,9 @@ import { join } from 'node:path';
 import { build } from 'esbuild';
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { planBytes } from '../../compiler/8-plan/build.ts';
+import { kernelFiles, lowerToWgsl } from '../../compiler/7-kernels/wgsl/lower.ts';
+import { type BuiltPlan, planBytes } from '../../compiler/8-plan/build.ts';
+import { withKernels } from '../../compiler/8-plan/kernels.ts';
 import { referenceDevice } from '../../runtime/device/reference/reference.ts';
 import { writePlan } from '../../runtime/plan/write-plan.ts';
 import { openBrowser } from '../support/browser.ts';
@@ -12,12 +14,25 @@ import { temporaryFolder } from '../support/nmc.ts';
 import { ROOT } from '../support/repository.ts';
 import { expectSameTraining } from '../support/same-training.ts';
 import { type ServedFolder, serveFolder } from '../support/serve-folder.ts';
-import { smallTasks } from '../support/small-examples.ts';
+import { type SmallTask, smallTasks } from '../support/small-examples.ts';
 import { type SmallTraining, trainSmall } from '../support/small-training.ts';
+import { softwareDevice } from '../support/webgpu.ts';
 
 const folder = temporaryFolder();
 const tasks = smallTasks(3);
 const BATCHES = 2;
+/** One of them with weights that products read in half precision. */
+const halves = inHalves(tasks.find(({ name }) => name.startsWith('digits')));
+
+function inHalves(task: SmallTask | undefined): BuiltPlan {
+  if (!task) throw new Error('no such example');
+  const { plan, program, files } = task.built;
+  const kernels = kernelFiles(lowerToWgsl(program, undefined, 'f16-weights'));
+  expect([...kernels.keys()].some((path) => path.startsWith('kernels/pack-'))).toBe(true);
+  const others = plan.files.filter(({ path }) => !path.startsWith('kernels/'));
+  const rest = new Map([...files].filter(([path]) => !path.startsWith('kernels/')));
+  return withKernels({ ...task.built, plan: { ...plan, files: others }, files: rest }, kernels);
+}
 
 let served: ServedFolder | undefined;
 let browser: Browser | undefined;
@@ -36,6 +51,7 @@ beforeAll(async () => {
     target: 'es2022',
     alias: { 'node:os': './runtime/browser/machine.ts' },
   });
+  writePlan(join(folder, 'halves'), planBytes(halves.plan), halves.files);
   served = await serveFolder(folder);
   browser = await openBrowser();
   page = await browser.newPage();
@@ -57,3 +73,8 @@ test.each(tasks.map(({ name, built }, i) => [name, built, i] as const))(
     expectSameTraining(found as SmallTraining, wanted);
   },
 );
+
+test('weights are read in half precision as in Node', { timeout: 180_000 }, async () => {
+  const found = await page?.evaluate(`trainPlan(new URL('halves/', location.href).href, ${BATCHES})`);
+  expectSameTraining(found as SmallTraining, await trainSmall(await softwareDevice(), halves, BATCHES));
+});

@@ -105,8 +105,18 @@ test('nmc bench measures the GPU in lines of JSON, and without one says what to 
     env: await softwareVulkanEnvironment(),
   });
   expect(outcome.code).toBe(0);
-  const [head, ...lines] = jsonLines(outcome);
+  const [head, ...found] = jsonLines(outcome);
   expect(head).toMatchObject({ event: 'device', device: 'webgpu', software: true });
+  const lines = found.filter((line) => line.event !== 'not-run');
+  // What the adapter does not offer is no figure.
+  expect(found.slice(lines.length)).toEqual(
+    ['shader-f16', 'subgroup matrices'].map((name) => ({
+      event: 'not-run',
+      name,
+      reason: 'not offered by this adapter, not run',
+      device: 'webgpu',
+    })),
+  );
   expect(lines.length).toBeGreaterThan(2);
   for (const { name, value, unit, ceiling } of lines) {
     expect(name).toMatch(/^product \d+x\d+x\d+/);
@@ -114,6 +124,33 @@ test('nmc bench measures the GPU in lines of JSON, and without one says what to 
     expect(unit).toBe('GFLOP/s');
     expect(ceiling === null || Number(ceiling) > 0, String(name)).toBe(true);
   }
+});
+
+test('half precision is a row of its own where it is asked for, and refused where it would change nothing', async () => {
+  const env = await softwareVulkanEnvironment();
+  const asked = ['--precision', 'f16-weights', '--json'];
+  const bench = await nmc(['bench', '--device', 'webgpu', '--only', 'product', ...asked], { cwd: folder, env });
+  expect(bench.code, bench.stderr).toBe(0);
+  const lines = jsonLines(bench).filter((line) => typeof line.value === 'number');
+  // The ceiling is the device's best in f32.
+  expect(lines.map((line) => line.precision)).toEqual([undefined, 'f16-weights', 'f16-weights']);
+  const train = (...args: string[]): ReturnType<typeof nmc> =>
+    nmc(['train', model, '--limit', '64', ...args], { cwd: folder, env });
+  const trained = await train('--device', 'webgpu', '--out', 'halves', ...asked);
+  expect(trained.code, trained.stderr).toBe(0);
+  expect(jsonLines(trained)[0]).toMatchObject({ event: 'start', device: 'webgpu', precision: 'f16-weights' });
+  const config = JSON.parse(readFileSync(join(folder, 'halves/config.json'), 'utf8')) as { settings: object };
+  expect(config.settings).toMatchObject({ precision: 'f16-weights' });
+  const refusals = [
+    [['--device', 'cpu'], 'precision/device'],
+    [['--device', 'webgpu', '--shards', '2'], 'precision/nothing'],
+  ] as const;
+  for (const [args, code] of refusals) {
+    const refused = await train(...args, ...asked);
+    expect([refused.code, refused.stderr]).toEqual([2, expect.stringContaining(code)]);
+  }
+  const unknown = await train('--device', 'webgpu', '--precision', 'f8');
+  expect([unknown.code, unknown.stderr]).toEqual([2, expect.stringContaining('use one of f32, f16-weights')]);
 });
 
 test('nmc bench finds the tiles that suit the GPU and keeps them for trainings', { timeout: 600_000 }, async () => {

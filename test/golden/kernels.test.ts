@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { lowerToWgsl } from '../../compiler/7-kernels/wgsl/lower.ts';
 import { productProgram } from '../../runtime/cli/measuring/programs.ts';
+import type { Precision } from '../../spec/precision.ts';
 import type { Program } from '../../spec/program.ts';
 import { sideBySide } from '../support/product-programs.ts';
 import { compileStages } from './stages.ts';
@@ -12,8 +13,10 @@ const UPDATE = process.env.UPDATE_GOLDEN === '1';
 const FOLDER = 'test/golden/kernels';
 
 /** Modules of a program whose name begins with `kind-`. */
-function modulesOf(program: Program, kind: string): string[] {
-  return [...lowerToWgsl(program).modules].flatMap(([id, text]) => (id.startsWith(`${kind}-`) ? [text] : []));
+function modulesOf(program: Program, kind: string, precision?: Precision): string[] {
+  return [...lowerToWgsl(program, undefined, precision).modules].flatMap(([id, text]) =>
+    id.startsWith(`${kind}-`) ? [text] : [],
+  );
 }
 
 const golden = (name: string): Program => {
@@ -31,6 +34,8 @@ const kinds: Readonly<Record<string, string>> = {
   'product-tiles': first(modulesOf(productProgram({ m: 64, n: 256, k: 32, tb: true }, 1), 'product')),
   'product-pages': first(modulesOf(golden('arrays'), 'product').filter((text) => text.includes('let page ='))),
   products: first(modulesOf(sideBySide([SMALL, LARGE]), 'products')),
+  'product-halves': first(modulesOf(productProgram({ m: 64, n: 256, k: 32, tb: true }, 4), 'product', 'f16-weights')),
+  pack: first(modulesOf(productProgram({ m: 64, n: 256, k: 32, tb: true }, 4), 'pack', 'f16-weights')),
   'sum-of-parts': first(modulesOf(productProgram({ m: 4, n: 8, k: 1024, ta: true }, 1), 'reduce')),
   map: first(modulesOf(rule, 'map')),
   reduce: first(modulesOf(rule, 'reduce')),

@@ -1,6 +1,9 @@
 /** A function as straight code that kernels are made from: what every operation reads, and where each value is used. */
 import type { Attributes, FieldType, ScalarExpr, Shape } from '../../../spec/program.ts';
 
+/** How elements lie in memory; `f16`: two in a word, and only products read them. */
+export type StoredType = FieldType | 'f16';
+
 /** How an operation reads a value: as a tensor of this shape, whose elements lie in order. */
 export interface Use {
   readonly base: string;
@@ -9,7 +12,10 @@ export interface Use {
 
 export interface FlatOp {
   readonly id: string;
-  /** Of the operator table, or `copy`: each element as it is, repeated where its shape says so. */
+  /**
+   * Of the operator table, or `copy`: each element as it is, repeated where its shape says so; or `pack`: pairs of
+   * elements in half precision.
+   */
   readonly op: string;
   readonly uses: readonly Use[];
   readonly attributes: Attributes;
@@ -21,8 +27,8 @@ export interface Flat {
   readonly ops: readonly FlatOp[];
   readonly constants: ReadonlyMap<string, number>;
   readonly scalars: ReadonlyMap<string, ScalarExpr>;
-  /** Of inputs that are not f32. */
-  readonly types: ReadonlyMap<string, FieldType>;
+  /** Of inputs that are not f32, and of copies in half precision. */
+  readonly types: ReadonlyMap<string, StoredType>;
   /** Elements of states and inputs. */
   readonly outside: ReadonlyMap<string, number>;
   /** State by state, the operation that makes its new value. */

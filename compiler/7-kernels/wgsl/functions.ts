@@ -59,6 +59,15 @@ fn power(a: f32, b: f32) -> f32 {
   let odd = whole && abs(b) < 16777216.0 && (i32(b) & 1) != 0;
   return select(size, -size, a < 0.0 && odd);
 }`,
+  half_bits: `// The nearest f16: rounded here, so that packing is exact however a device rounds. Beyond 65504 stays 65504; what is
+// infinite or no number stays so.
+fn half_bits(x: f32) -> u32 {
+  let bits = bitcast<u32>(x);
+  let size = bits & 0x7fffffffu;
+  if (size >= 0x7f800000u) { return ((bits >> 16u) & 0x8000u) | select(0x7c00u, 0x7e00u, size > 0x7f800000u); }
+  let near = min((size + 0xfffu + ((size >> 13u) & 1u)) & 0xffffe000u, 0x477fe000u);
+  return pack2x16float(vec2f(bitcast<f32>((bits & 0x80000000u) | near), 0.0)) & 0xffffu;
+}`,
 } as const;
 
 export type WgslFunction = keyof typeof wgslFunctions;

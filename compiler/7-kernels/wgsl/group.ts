@@ -53,10 +53,12 @@ function launchFor(buffers: ReadonlySet<string>, behind: number, launches: reado
   return -1;
 }
 
-/** Buffers that a kernel binds: one for all that is only passed on, one for each state, input and result. */
+/** Buffers that a kernel binds: one for all that is only passed on, one for all copies of weights, one for each state, input and result. */
 function buffersOf(kernel: Cluster, inputs: readonly string[], kept: ReadonlySet<string>, flat: Flat): Set<string> {
   return new Set([
-    ...inputs.map((base) => (flat.outside.has(base) || kept.has(base) ? base : '')),
+    ...inputs.map((base) =>
+      flat.outside.has(base) || kept.has(base) ? base : flat.types.get(base) === 'f16' ? 'halves' : '',
+    ),
     ...kernel.outputs.map((output) => (kept.has(output) ? output : '')),
   ]);
 }

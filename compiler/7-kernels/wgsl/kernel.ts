@@ -4,6 +4,7 @@ import type { TileChoice } from '../../../spec/tiles.ts';
 import { isOperator, operators } from '../../operators/table.ts';
 import { type Cluster, opsOf } from './cluster.ts';
 import type { Flat, FlatOp, Use } from './flat.ts';
+import { writePack } from './halves.ts';
 import type { Place } from './lowering.ts';
 import { loweringOf } from './operators.ts';
 import { matricesOf, productGroups, tileFor, writeProduct } from './product.ts';
@@ -37,10 +38,10 @@ export function writeKernel(cluster: Cluster, flat: Flat, around: Surroundings, 
     groups = linearGroups(reduceGroups(cluster.elements, lanes));
     writeReduction(w, reduction, cluster.elements, lanes, (at) => placeOf(w, cluster, anchor, at));
   } else {
-    if (anchor) kind = 'gather';
+    if (anchor) kind = lowering?.kind === 'pack' ? 'pack' : 'gather';
     writeLinear(w, cluster);
   }
-  writeFinish(w, cluster, around);
+  if (lowering?.kind !== 'pack') writeFinish(w, cluster, around);
   return {
     kind,
     ...w.written(),
@@ -67,7 +68,8 @@ function writeLinear(w: ModuleWriter, cluster: Cluster): void {
     w.line(`let at = (group.y * groups.x + group.x) * ${THREADS}u + thread;`);
     w.line(`if (at >= ${w.size(cluster.elements)}) { return; }`);
     const lowering = anchor && loweringOf(anchor.op);
-    if (anchor && lowering?.kind === 'gather')
+    if (anchor && lowering?.kind === 'pack') writePack(w, anchor);
+    else if (anchor && lowering?.kind === 'gather')
       w.line(`finish(at, ${lowering.write(placeOf(w, cluster, anchor, 'at'))});`);
     else w.line('finish(at);');
   });

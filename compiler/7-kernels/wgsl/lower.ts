@@ -11,12 +11,14 @@ import {
   modulePath,
   type Region,
 } from '../../../spec/kernels.ts';
+import type { Precision } from '../../../spec/precision.ts';
 import type { Program, ProgramFunction } from '../../../spec/program.ts';
 import { DEFAULT_TILES, type TileChoice } from '../../../spec/tiles.ts';
 import { type Cluster, clusters, inputsOf } from './cluster.ts';
 import type { Flat } from './flat.ts';
 import { flatten } from './flatten.ts';
 import { grouped } from './group.ts';
+import { withHalves } from './halves.ts';
 import { type WrittenKernel, writeKernel } from './kernel.ts';
 import { writeLaunch } from './launch.ts';
 import { Arenas, type Layout, placeStates, placeValues, type SharedArenas, ValueArena } from './place.ts';
@@ -30,10 +32,15 @@ export interface LoweredKernels {
 }
 
 /** @param tiles what was measured to be best on the device that it is for */
-export function lowerToWgsl(program: Program, tiles: TileChoice = DEFAULT_TILES): LoweredKernels {
+export function lowerToWgsl(
+  program: Program,
+  tiles: TileChoice = DEFAULT_TILES,
+  precision: Precision = 'f32',
+): LoweredKernels {
   const stateArenas = new Arenas('states');
   const states = placeStates(program, stateArenas);
   const values = new ValueArena();
+  const halves = new Arenas('halves');
   const modules = new Modules();
   const lists: SharedArenas[] = [];
   const functions = program.functions.map((f) => {
@@ -41,15 +48,19 @@ export function lowerToWgsl(program: Program, tiles: TileChoice = DEFAULT_TILES)
     const shared = {
       states: stateArenas,
       values,
+      halves,
       inputs: new Arenas(`inputs of ${f.name}`),
       results: new Arenas(`results of ${f.name}`),
     };
     lists.push(shared);
-    return lowerFunction(program, f, states, shared, modules, tiles);
+    const flat = flatten(program, f);
+    const stored = precision === 'f32' ? flat : withHalves(flat, program);
+    return lowerFunction(f, stored, states, shared, modules, tiles);
   });
   const arenas = [
     ...stateArenas.list(),
     ...values.list(),
+    ...halves.list(),
     ...lists.flatMap(({ inputs, results }) => [...inputs.list(), ...results.list()]),
   ];
   return {
@@ -57,6 +68,9 @@ export function lowerToWgsl(program: Program, tiles: TileChoice = DEFAULT_TILES)
     modules: modules.texts(),
   };
 }
+
+/** Whether some function makes copies in half precision. */
+export const readsHalves = ({ kernels }: LoweredKernels): boolean => kernels.arenas.some((a) => a.name === 'halves');
 
 /** @returns the files of a plan: `kernels/dispatches.txt` and `kernels/ID.wgsl` */
 export function kernelFiles({ kernels, modules }: LoweredKernels): Map<string, Uint8Array> {
@@ -67,14 +81,13 @@ export function kernelFiles({ kernels, modules }: LoweredKernels): Map<string, U
 }
 
 function lowerFunction(
-  program: Program,
   f: ProgramFunction,
+  flat: Flat,
   states: readonly Region[],
   shared: SharedArenas,
   modules: Modules,
   tiles: TileChoice,
 ): KernelFunction {
-  const flat = flatten(program, f);
   const launches = grouped(clusters(flat), flat);
   const layout = placeValues(f, flat, launches, states, shared);
   const blocks = new ScalarBlocks(flat, launches.flat().length, shared.inputs);
@@ -111,11 +124,11 @@ function boundArenas(
   flat: Flat,
   layout: Layout,
   blocks: ScalarBlocks,
-  { states, values, inputs, results }: SharedArenas,
+  { states, values, halves, inputs, results }: SharedArenas,
 ): string[] {
   const bases = launches.flat().flatMap((cluster) => [...inputsOf(cluster, flat), ...cluster.outputs]);
   const used = new Set([...bases.map((base) => known(layout.of, base).arena), blocks.arena]);
-  const all = [states, values, inputs, results].flatMap((arenas) => arenas.list().map((a) => a.name));
+  const all = [states, values, halves, inputs, results].flatMap((arenas) => arenas.list().map((a) => a.name));
   const bound = all.filter((name) => used.has(name));
   return bound.length <= MOST_BINDINGS ? bound : [];
 }

@@ -41,6 +41,8 @@ export type WgslLowering =
   /** Each element is put together from many terms. */
   | { readonly kind: 'reduction'; readonly claims: boolean; readonly plan: (op: FlatOp) => Reduction }
   | { readonly kind: 'product' }
+  /** Two elements of the argument as one word, in half precision. */
+  | { readonly kind: 'pack' }
   /** The same elements in the same order, or repeated. */
   | { readonly kind: 'view' }
   | { readonly kind: 'rewrite'; readonly write: (op: Op, emit: Rewrite) => string };

@@ -18,10 +18,12 @@ export const wgslLowerings: Readonly<Record<OperatorName, WgslLowering>> = {
 };
 
 const COPY: WgslLowering = { kind: 'elementwise', write: ([x = '']) => x };
+const PACK: WgslLowering = { kind: 'pack' };
 
-/** Of an operator, or of `copy`. */
+/** Of an operator, of `copy` or of `pack`. */
 export function loweringOf(op: string): WgslLowering {
   if (op === 'copy') return COPY;
+  if (op === 'pack') return PACK;
   if (isOperator(op)) return wgslLowerings[op];
   throw new Error(`${op} is no operator`);
 }

@@ -16,6 +16,7 @@ const aligned = (n: number): number => Math.ceil(n / REGION_ALIGNMENT) * REGION_
 export class Arenas {
   private readonly name: string;
   private readonly sizes: number[] = [0];
+  private readonly known = new Map<string, Region>();
 
   constructor(name: string) {
     this.name = name;
@@ -29,6 +30,13 @@ export class Arenas {
     const offset = this.sizes[last] ?? 0;
     this.sizes[last] = offset + aligned(elements);
     return { name, arena: last === 0 ? this.name : `${this.name}.${last}`, offset, elements };
+  }
+
+  /** Room that all who give it the same name share. */
+  once(name: string, elements: number): Region {
+    const region = this.known.get(name) ?? this.append(name, elements);
+    this.known.set(name, region);
+    return region;
   }
 
   list(): Arena[] {
@@ -54,6 +62,8 @@ export function placeStates(program: Program, arenas: Arenas): Region[] {
 export interface SharedArenas {
   readonly states: Arenas;
   readonly values: ValueArena;
+  /** Of weights in half precision: every function that wants them makes its own copy there. */
+  readonly halves: Arenas;
   readonly inputs: Arenas;
   readonly results: Arenas;
 }
@@ -88,6 +98,7 @@ export function placeValues(
     )) {
       const there = inPlace.get(output);
       if (there) of.set(output, there);
+      else if (flat.types.get(output) === 'f16') put(output, shared.halves.once(output, elements));
       else if (results.has(output)) put(output, shared.results.append(output, elements));
       else {
         const region = shared.values.take(output, elements);

@@ -195,15 +195,19 @@ export class ModuleWriter {
     return `${buffer.name}[${place}${at === '0u' ? '' : ` + ${at}`}]`;
   }
 
-  /** An element of a bound tensor of f32, to read. */
+  /** An element of a bound tensor of f32 or f16, to read. */
   read(name: string, at: string): string {
     const tensor = this.tensors.find((t) => t.name === name);
+    if (tensor && this.flat.types.get(tensor.base) === 'f16')
+      return `unpack2x16float(${this.slot(name, `(${at}) / 2u`)})[(${at}) % 2u]`;
     return this.isOfWords(tensor?.buffer ?? 0) ? `bitcast<f32>(${this.slot(name, at)})` : this.slot(name, at);
   }
 
-  /** A buffer in which tensors of several types lie: inputs, where some are no f32. */
+  /** A buffer in which tensors of several types lie: inputs, where some are no f32; and that of pairs in half precision. */
   private isOfWords(buffer: number): boolean {
-    return this.flat.types.size > 0 && kindOf(this.arenas[buffer] ?? '') === 'inputs';
+    const kind = kindOf(this.arenas[buffer] ?? '');
+    const packed = [...this.flat.types.values()].some((type) => type !== 'f16');
+    return kind === 'halves' || (kind === 'inputs' && packed);
   }
 
   /** One element of a value in memory, a constant or a scalar, at a linear place. */

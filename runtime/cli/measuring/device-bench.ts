@@ -1,5 +1,7 @@
 /** What one device does of the work that predictive coding asks for, against the most that it was seen to do. */
+import type { Precision } from '../../../spec/precision.ts';
 import type { Device } from '../../device/device.ts';
+import { UserError } from '../../support/errors.ts';
 import { attentionModel, convolutionModel } from './bench-models.ts';
 import { type Effort, FULL, LIGHT, productSpeed, rounded, timeOf } from './measure.ts';
 import { copyProgram, type ProductShape } from './programs.ts';
@@ -12,13 +14,16 @@ import {
   usefulWork,
 } from './reference-networks.ts';
 import { openTraining } from './training-steps.ts';
+import type { NotRun } from './variants.ts';
 
 export interface BenchLine {
   readonly name: string;
   readonly value: number;
   readonly unit: string;
-  /** The device's own ceiling in the same unit: the useful work at its best speed on products; null without one. */
+  /** The device's own ceiling in the same unit: the useful work at its best speed on products, in f32; null without one. */
   readonly ceiling: number | null;
+  /** How products read weights, where that is not as they are. */
+  readonly precision?: Precision;
 }
 
 /** Less of a processor that plays a GPU. */
@@ -76,15 +81,20 @@ export type BenchPart = (typeof BENCH_PARTS)[number];
  * @param software a processor that plays the device: fewer and smaller measurements
  * @param only one part; the ceiling is measured in any case
  */
-export async function* benchDevice(device: Device, software: boolean, only?: BenchPart): AsyncGenerator<BenchLine> {
+export async function* benchDevice(
+  device: Device,
+  software: boolean,
+  only?: BenchPart,
+): AsyncGenerator<BenchLine | NotRun> {
   const wanted = (part: BenchPart): boolean => only === undefined || only === part;
-  const amount = software ? LITTLE : WHOLE;
+  const { precision, ...inFull } = device;
+  const amount = amountOf(software, precision);
   const { square, effort, batch } = amount;
-  const ceiling = await productSpeed(device, { m: square, n: square, k: square }, effort);
+  const ceiling = await productSpeed(inFull, { m: square, n: square, k: square }, effort);
   yield { name: `product ${square}x${square}x${square}`, value: rounded(ceiling), unit: 'GFLOP/s', ceiling: null };
   if (wanted('product')) yield* productLines(device, ceiling, amount);
   if (wanted('copy')) {
-    const copy = await timeOf(device, copyProgram(effort.elements), effort.runs);
+    const copy = await timeOf(inFull, copyProgram(effort.elements), effort.runs);
     yield { name: 'copy', value: rounded((8 * effort.elements) / copy / 1e6), unit: 'GB/s', ceiling: null };
   }
   if (wanted('network'))
@@ -92,18 +102,49 @@ export async function* benchDevice(device: Device, software: boolean, only?: Ben
   for (const [name, model] of [
     ['convolution', convolutionModel],
     ['attention', attentionModel],
-  ] as const) {
-    if (!wanted(name)) continue;
-    const value = await tickOf(device, (ticks) => model({ batch, ticks }), amount);
-    yield { name: `tick, ${name}, B=${batch}`, value: rounded(value), unit: 'ms', ceiling: null };
+  ] as const)
+    if (wanted(name))
+      yield await line(device, `tick, ${name}, B=${batch}`, 'ms', null, () =>
+        tickOf(device, (ticks) => model({ batch, ticks }), amount),
+      );
+}
+
+/** A copy in half precision is made for weights that are read often: chains of products have to be long enough. */
+const READS_OF_HALVES = 4;
+
+function amountOf(software: boolean, precision: Precision | undefined): Amount {
+  const amount = software ? LITTLE : WHOLE;
+  if (precision !== 'f16-weights') return amount;
+  const { effort } = amount;
+  return { ...amount, effort: { ...effort, products: Math.max(effort.products, READS_OF_HALVES) } };
+}
+
+/** One measurement; where the precision that was asked for would change nothing, that it was not made. */
+async function line(
+  { precision }: Device,
+  name: string,
+  unit: string,
+  ceiling: number | null,
+  measured: () => Promise<number>,
+): Promise<BenchLine | NotRun> {
+  try {
+    const value = rounded(await measured());
+    return { name, value, unit, ceiling, ...(precision === undefined ? {} : { precision }) };
+  } catch (error) {
+    if (error instanceof UserError && error.code === 'precision/nothing') return { name, reason: error.message };
+    throw error;
   }
 }
 
-async function* productLines(device: Device, ceiling: number, { shapes, effort }: Amount): AsyncGenerator<BenchLine> {
-  for (const shape of shapes) {
-    const value = await productSpeed(device, shape, effort);
-    yield { name: `product ${nameOf(shape)}`, value: rounded(value), unit: 'GFLOP/s', ceiling: rounded(ceiling) };
-  }
+async function* productLines(
+  device: Device,
+  ceiling: number,
+  { shapes, effort }: Amount,
+): AsyncGenerator<BenchLine | NotRun> {
+  for (const shape of shapes)
+    yield await line(device, `product ${nameOf(shape)}`, 'GFLOP/s', rounded(ceiling), () =>
+      productSpeed(device, shape, effort),
+    );
 }
 
 async function* networkLines(
@@ -112,16 +153,18 @@ async function* networkLines(
   rule: Rule,
   gflops: number,
   amount: Amount,
-): AsyncGenerator<BenchLine> {
+): AsyncGenerator<BenchLine | NotRun> {
   const network = NETWORKS[name];
   const title = `${rule}, ${network.widths.join('-')}, B=${network.batch}`;
-  const value = await batchOf(device, referenceModel(network, rule), amount);
   const floor = usefulWork(network, rule) / gflops / 1e6;
-  yield { name: `batch, ${title}, T=${network.ticks}`, value: rounded(value), unit: 'ms', ceiling: rounded(floor) };
+  yield await line(device, `batch, ${title}, T=${network.ticks}`, 'ms', rounded(floor), () =>
+    batchOf(device, referenceModel(network, rule), amount),
+  );
   const ticks = (count: number): ReferenceNetwork => ({ ...network, ticks: count });
   const one = usefulWork(ticks(3), rule) - usefulWork(ticks(2), rule);
-  const tick = await tickOf(device, (count) => referenceModel(ticks(count), rule), amount);
-  yield { name: `tick, ${title}`, value: rounded(tick), unit: 'ms', ceiling: rounded(one / gflops / 1e6) };
+  yield await line(device, `tick, ${title}`, 'ms', rounded(one / gflops / 1e6), () =>
+    tickOf(device, (count) => referenceModel(ticks(count), rule), amount),
+  );
 }
 
 function nameOf({ m, n, k, ta, tb }: ProductShape): string {

@@ -5,6 +5,7 @@ import { type Program, sizeOf } from '../../../spec/program.ts';
 import { stream } from '../../../spec/random.ts';
 import type { TileChoice } from '../../../spec/tiles.ts';
 import type { Device, DeviceSession } from '../../device/device.ts';
+import { nothingToHalve } from '../command-device.ts';
 import { chainProgram, copyProgram, type ProductShape, productProgram } from './programs.ts';
 import { rememberedTiles } from './remembered-tiles.ts';
 
@@ -46,6 +47,7 @@ export async function fill(session: DeviceSession, program: Program): Promise<vo
 /**
  * What a device wants of a program, compiled.
  * @param tiles of a GPU; those that were remembered for it when absent
+ * @throws UserError `precision/nothing` where a precision that was asked for changes nothing
  */
 export async function formsOf(
   device: Device,
@@ -54,8 +56,10 @@ export async function formsOf(
 ): Promise<ReadonlyMap<string, Uint8Array>> {
   if (device.name === 'cpu') return (await import('../../../compiler/7-kernels/onnx/lower.ts')).lowerToCpu(program);
   if (device.name !== 'webgpu') return new Map();
-  const { kernelFiles, lowerToWgsl } = await import('../../../compiler/7-kernels/wgsl/lower.ts');
-  return kernelFiles(lowerToWgsl(program, tiles ?? rememberedTiles(device.description)));
+  const { kernelFiles, lowerToWgsl, readsHalves } = await import('../../../compiler/7-kernels/wgsl/lower.ts');
+  const lowered = lowerToWgsl(program, tiles ?? rememberedTiles(device.description), device.precision);
+  if (device.precision === 'f16-weights' && !readsHalves(lowered)) throw nothingToHalve(program.name);
+  return kernelFiles(lowered);
 }
 
 /** How much a measurement asks for: less of a processor that plays a GPU. */

@@ -51,7 +51,7 @@ export class DeviceArenas {
   /** Fills all that a run computes with what is no number. */
   poison(): void {
     for (const [name, buffer] of this.buffers)
-      if (/^(values|results)/.test(name))
+      if (/^(values|halves|results)/.test(name))
         this.device.queue.writeBuffer(buffer, 0, new Uint32Array(buffer.size / 4).fill(POISON));
   }
 

@@ -75,15 +75,21 @@ function device() {
   return gpu;
 }
 
-function bench() {
-  const { failed, why, found } = objects(process.execPath, [nmc, 'bench', '--device', 'webgpu', '--json']);
+function bench(precision, ...more) {
+  const asked = ['bench', '--device', 'webgpu', '--precision', precision, '--json', ...more];
+  const { failed, why, found } = objects(process.execPath, [nmc, ...asked]);
   if (failed) throw new Error(`nmc bench: ${why}`);
   const peak = values.peak === undefined ? undefined : Number(values.peak);
-  for (const line of found.filter((l) => l.name)) {
+  for (const line of found.filter((l) => l.value !== undefined)) {
     keep(line);
     const share =
       peak && line.unit === 'GFLOP/s' ? `${((100 * line.value) / peak).toFixed(1)} % of the datasheet's` : '';
-    row(line.name, line.value, line.unit, share || (line.ceiling === null ? '' : `best ${line.ceiling}`));
+    row(
+      line.precision ? `${line.name}, ${line.precision}` : line.name,
+      line.value,
+      line.unit,
+      share || (line.ceiling === null ? '' : `best ${line.ceiling}`),
+    );
   }
 }
 
@@ -91,6 +97,12 @@ function bench() {
 function peers() {
   const runs = [
     ['nmc', 'f32', process.execPath, [nmc, 'bench', '--device', 'webgpu', '--json', '--only', 'network']],
+    [
+      'nmc',
+      'reduced (f16-weights)',
+      process.execPath,
+      [nmc, 'bench', '--device', 'webgpu', '--json', '--only', 'network', '--precision', 'f16-weights'],
+    ],
     ['JAX', 'f32 (highest)', values.python, ['step_jax.py', 'highest']],
     ['PyTorch', 'f32 (its default)', values.python, ['step_torch.py', 'highest']],
     ['JAX', 'reduced (default)', values.python, ['step_jax.py', 'default']],
@@ -119,10 +131,10 @@ function peers() {
       row(`  ${who}, ${precision}`, value, 'ms', devices[i]);
     }
   });
-  row('  nmc in reduced precision', 'not run', '', 'no kernel has it');
 }
 
 device();
-bench();
+bench('f32');
+bench('f16-weights', '--only', 'product');
 peers();
 if (values.json) writeFileSync(values.json, lines.map((line) => `${JSON.stringify(line)}\n`).join(''));
