@@ -115,8 +115,10 @@ const READS_OF_HALVES = 4;
 function amountOf(software: boolean, precision: Precision | undefined): Amount {
   const amount = software ? LITTLE : WHOLE;
   if (precision !== 'f16-weights') return amount;
-  const { effort } = amount;
-  return { ...amount, effort: { ...effort, products: Math.max(effort.products, READS_OF_HALVES) } };
+  const { effort, shapes } = amount;
+  // A driver that is a program takes long over the code of several products in one launch.
+  const few = software ? shapes.slice(-1) : shapes;
+  return { ...amount, shapes: few, effort: { ...effort, products: Math.max(effort.products, READS_OF_HALVES) } };
 }
 
 /** One measurement; where the precision that was asked for would change nothing, that it was not made. */

@@ -115,6 +115,7 @@ const suites: readonly Suite[] = [
       'test/compliance/programs-webgpu.test.ts',
       'test/compliance/launches.test.ts',
       'test/compliance/split-products.test.ts',
+      'test/compliance/half-weights.test.ts',
       'test/e2e/browser-examples.test.ts',
     ],
   },
