@@ -45,6 +45,8 @@ export async function runTo(run: TrainingRun, job: Job, reporter: Reporter, inte
     await finish(run, job, end);
     reporter.done(run.directory, run.readMetrics(), end, (performance.now() - started) / 1000);
     return end.checks.every((c) => c.pass) ? EXIT.done : EXIT.checkFailed;
+  } catch (error) {
+    throw (await import('./lost-device.ts')).withWayOn(error, job.device.name, run);
   } finally {
     reporter.stopProgress();
     run.close();
