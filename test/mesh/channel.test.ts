@@ -4,7 +4,7 @@ import { describe, expect, test } from 'vitest';
 import type { BorderChannel, BorderFrame } from '../../runtime/wire/channel.ts';
 import { CREDIT } from '../../runtime/wire/channel.ts';
 import { hex, sha256 } from '../../runtime/wire/hash.ts';
-import { ends, frameOf } from './networked.ts';
+import { ends, frameOf, HERE, seeded, type Where } from './networked.ts';
 
 /** Carries packets both ways until nobody has any. */
 function carry(a: BorderChannel, b: BorderChannel, fromA: readonly Uint8Array[], fromB: readonly Uint8Array[] = []) {
@@ -132,9 +132,9 @@ test('each frame exactly once and in order, whatever is lost, doubled, swapped o
 });
 
 describe('refused, and nothing of it is taken:', () => {
-  function connected() {
-    const { a, b, rekey } = ends();
-    const { fromA, fromB } = rekey(0);
+  function connected(where = HERE, generation = 0) {
+    const { a, b, rekey } = ends('f32', where);
+    const { fromA, fromB } = rekey(generation);
     carry(a, b, fromA, fromB);
     return { a, b };
   }
@@ -160,7 +160,22 @@ describe('refused, and nothing of it is taken:', () => {
     expect(b.receive(packet)).toEqual({ frames: [], packets: [], refused: 'it was here before' });
   });
 
-  test('one of another border, direction, plan or length', () => {
+  // Where the keys are others it is left unread: an honest end that is behind looks the same, and sends it again itself.
+  test.each<[string, Where, number, string?]>([
+    ['another run', { ...HERE, run: 'digits-2' }, 0],
+    ['an epoch before', { ...HERE, epoch: HERE.epoch - 1 }, 0],
+    ['keys of an earlier connection', HERE, 1],
+    ['another plan', { ...HERE, plan: seeded(8) }, 0, 'its header is of something else'],
+  ])('a sound packet of %s, recorded and sent again', (_, where, generation, reason) => {
+    const [recorded] = connected(where, generation).a.send(frameOf(5, 0, 0)) as [Uint8Array];
+    const { a, b } = connected();
+    const { frames, refused } = b.receive(recorded);
+    expect({ frames, refused }).toEqual({ frames: [], refused: reason });
+    const [own] = a.send(frameOf(5, 0, 0)) as [Uint8Array];
+    expect(b.receive(own).frames).toHaveLength(1);
+  });
+
+  test('one of another border, direction or length', () => {
     const { a, b } = connected();
     for (const values of [[Float32Array.of(1)], [Float32Array.of(1, 2, 3), Float32Array.of(1, 2, 3)]]) {
       const other = connected();

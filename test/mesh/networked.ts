@@ -9,7 +9,8 @@ export const seeded = (n: number): Uint8Array => new Uint8Array(32).fill(n);
 export const RUN = 'digits-1';
 export const EPOCH = 3;
 export const PLAN = seeded(9);
-export const runTag = sha256(new TextEncoder().encode(RUN)).subarray(0, 16);
+const tagOf = (run: string): Uint8Array => sha256(new TextEncoder().encode(run)).subarray(0, 16);
+export const runTag = tagOf(RUN);
 /** Message 5 goes from shard 0 to 1 and holds 3 + 2 values, 6 comes back with 4; 7 needs two packets. */
 const LENGTHS: Readonly<Record<number, readonly number[]>> = { 5: [3, 2], 6: [4], 7: [70_000] };
 
@@ -20,15 +21,24 @@ export interface Ends {
   rekey(generation: number): { readonly fromA: Uint8Array[]; readonly fromB: Uint8Array[] };
 }
 
-export function ends(codec: Codec = 'f32'): Ends {
+/** Where a border is, apart from its two shards. */
+export interface Where {
+  readonly run: string;
+  readonly epoch: number;
+  readonly plan: Uint8Array;
+}
+
+export const HERE: Where = { run: RUN, epoch: EPOCH, plan: PLAN };
+
+export function ends(codec: Codec = 'f32', { run, epoch, plan }: Where = HERE): Ends {
   const identities = [keyPairFromSeed(seeded(1)), keyPairFromSeed(seeded(2))] as const;
-  const place = { run: RUN, epoch: EPOCH };
+  const place = { run, epoch };
   const channel = (own: 0 | 1): BorderChannel =>
     new BorderChannel({
-      run: RUN,
-      runTag,
-      plan: PLAN,
-      epoch: EPOCH,
+      run,
+      runTag: tagOf(run),
+      plan,
+      epoch,
       own,
       peer: 1 - own,
       keys: identities[own],
