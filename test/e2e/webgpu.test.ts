@@ -126,6 +126,22 @@ test('nmc bench measures the GPU in lines of JSON, and without one says what to 
   }
 });
 
+test('nmc bench times a tick with attention, at a size for the processor that plays the GPU', {
+  timeout: 300_000,
+}, async () => {
+  const outcome = await nmc(['bench', '--device', 'webgpu', '--json', '--only', 'attention'], {
+    cwd: folder,
+    env: await softwareVulkanEnvironment(),
+  });
+  expect(outcome.code, outcome.stderr).toBe(0);
+  const [tick] = jsonLines(outcome).filter((line) => String(line.name).startsWith('tick'));
+  expect(tick).toMatchObject({
+    name: 'tick, attention of 8 x 16, 2 heads, B=2',
+    unit: 'ms',
+    value: expect.any(Number),
+  });
+});
+
 test('half precision is a row of its own where it is asked for', { timeout: 300_000 }, async () => {
   const env = await softwareVulkanEnvironment();
   const asked = ['--precision', 'f16-weights', '--json'];

@@ -41,15 +41,19 @@ export function convolutionModel(sized: Sized): string {
   return around(nodes, { x: '28, 28, 1', y: '10' }, sized);
 }
 
-/** 32 tokens of 64 numbers, 4 heads, with the skip around them. */
-export function attentionModel(sized: Sized): string {
-  const nodes = `  sense x: f32[32, 64]
-  node a: f32[32, 64]
-  node b: f32[32, 64]
+/** Tokens, numbers of each, heads. */
+export type AttentionSize = readonly [tokens: number, width: number, heads: number];
+
+/** With the skip around it. */
+export function attentionModel(sized: Sized, [tokens, width, heads]: AttentionSize): string {
+  const shape = `${tokens}, ${width}`;
+  const nodes = `  sense x: f32[${shape}]
+  node a: f32[${shape}]
+  node b: f32[${shape}]
   node y: f32[10]
   link x -> a = links.identity()
-  link a -> b = links.attention(heads = 4, causal = true)
+  link a -> b = links.attention(heads = ${heads}, causal = true)
   link a -> b = links.identity()
   link b -> y = links.dense()`;
-  return around(nodes, { x: '32, 64', y: '10' }, sized);
+  return around(nodes, { x: shape, y: '10' }, sized);
 }

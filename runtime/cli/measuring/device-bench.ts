@@ -2,7 +2,7 @@
 import type { Precision } from '../../../spec/precision.ts';
 import type { Device } from '../../device/device.ts';
 import { UserError } from '../../support/errors.ts';
-import { attentionModel, convolutionModel } from './bench-models.ts';
+import { type AttentionSize, attentionModel, convolutionModel } from './bench-models.ts';
 import { type Effort, FULL, LIGHT, productSpeed, rounded, timeOf } from './measure.ts';
 import { copyProgram, type ProductShape } from './programs.ts';
 import {
@@ -33,6 +33,9 @@ interface Amount {
   readonly shapes: readonly ProductShape[];
   readonly networks: readonly (readonly [NetworkName, Rule])[];
   readonly batch: number;
+  readonly attention: AttentionSize;
+  /** Ticks at the beginning have less to do: one is the difference of many and few. */
+  readonly ticks: readonly [few: number, many: number];
   /** Batches that go to the device together, and how often. */
   readonly ahead: number;
   readonly rounds: number;
@@ -60,6 +63,8 @@ const WHOLE: Amount = {
     ['large', 'ipc'],
   ],
   batch: 64,
+  attention: [32, 64, 4],
+  ticks: [4, 8],
   ahead: 10,
   rounds: 5,
 };
@@ -68,7 +73,9 @@ const LITTLE: Amount = {
   square: 256,
   shapes: SHAPES.slice(1, 3),
   networks: [['small', 'il']],
-  batch: 8,
+  batch: 2,
+  attention: [8, 16, 2],
+  ticks: [2, 4],
   ahead: 1,
   rounds: 3,
 };
@@ -89,7 +96,7 @@ export async function* benchDevice(
   const wanted = (part: BenchPart): boolean => only === undefined || only === part;
   const { precision, ...inFull } = device;
   const amount = amountOf(software, precision);
-  const { square, effort, batch } = amount;
+  const { square, effort, attention } = amount;
   const ceiling = await productSpeed(inFull, { m: square, n: square, k: square }, effort);
   yield { name: `product ${square}x${square}x${square}`, value: rounded(ceiling), unit: 'GFLOP/s', ceiling: null };
   if (wanted('product')) yield* productLines(device, ceiling, amount);
@@ -99,14 +106,21 @@ export async function* benchDevice(
   }
   if (wanted('network'))
     for (const [name, rule] of amount.networks) yield* networkLines(device, name, rule, ceiling, amount);
-  for (const [name, model] of [
-    ['convolution', convolutionModel],
-    ['attention', attentionModel],
-  ] as const)
-    if (wanted(name))
-      yield await line(device, `tick, ${name}, B=${batch}`, 'ms', null, () =>
-        tickOf(device, (ticks) => model({ batch, ticks }), amount),
-      );
+  if (wanted('convolution')) yield await tickLine('convolution', (sized) => convolutionModel(sized), device, amount);
+  const size = `attention of ${attention[0]} x ${attention[1]}, ${attention[2]} heads`;
+  if (wanted('attention')) yield await tickLine(size, (sized) => attentionModel(sized, attention), device, amount);
+}
+
+function tickLine(
+  name: string,
+  model: (sized: { batch: number; ticks: number }) => string,
+  device: Device,
+  amount: Amount,
+): Promise<BenchLine | NotRun> {
+  const { batch } = amount;
+  return line(device, `tick, ${name}, B=${batch}`, 'ms', null, () =>
+    tickOf(device, (ticks) => model({ batch, ticks }), amount),
+  );
 }
 
 /** A copy in half precision is made for weights that are read often: chains of products have to be long enough. */
@@ -174,12 +188,10 @@ function nameOf({ m, n, k, ta, tb }: ProductShape): string {
   return `${m}x${n}x${k}${turned.length > 0 ? `, ${turned.join(' and ')} turned` : ''}`;
 }
 
-/** Ticks at the beginning have less to do: one is the difference of many and few. */
-const [FEW, MANY] = [4, 8];
-
 async function tickOf(device: Device, model: (ticks: number) => string, amount: Amount): Promise<number> {
-  const few = await batchOf(device, model(FEW), amount);
-  return Math.max(0, (await batchOf(device, model(MANY), amount)) - few) / (MANY - FEW);
+  const [few, many] = amount.ticks;
+  const short = await batchOf(device, model(few), amount);
+  return Math.max(0, (await batchOf(device, model(many), amount)) - short) / (many - few);
 }
 
 /** Median milliseconds of a batch where several go to the device without waiting for each other, as in a training. */
