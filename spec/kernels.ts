@@ -9,6 +9,8 @@ import type { FieldType, ScalarExpr, Shape } from './program.ts';
 export const REGION_ALIGNMENT = 64;
 /** Storage buffers that one kernel may bind: what every WebGPU adapter offers. */
 export const MOST_BINDINGS = 8;
+/** Elements that one of them may have: 128 MiB, what every WebGPU adapter offers. */
+export const MOST_BOUND = 32 * 1024 * 1024;
 /** Groups along one direction of a dispatch: what every WebGPU adapter offers. */
 export const MOST_GROUPS = 65535;
 /** Numbers of the host in one dispatch: 256 bytes of them. */

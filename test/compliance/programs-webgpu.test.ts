@@ -5,18 +5,23 @@
 import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
+import { kernelFiles, lowerToWgsl } from '../../compiler/7-kernels/wgsl/lower.ts';
 import { buildProgram } from '../../compiler/build-program.ts';
 import { checkFile } from '../../compiler/compile.ts';
 import { fileHost } from '../../compiler/host.ts';
 import type { Tensor } from '../../runtime/device/device.ts';
 import { referenceDevice } from '../../runtime/device/reference/reference.ts';
+import { openSession } from '../../runtime/device/webgpu/session.ts';
+import { verifyKernels } from '../../spec/kernel-verify.ts';
+import { MOST_BINDINGS } from '../../spec/kernels.ts';
 import { type Program, sizeOf } from '../../spec/program.ts';
+import { DEFAULT_TILES } from '../../spec/tiles.ts';
 import { initialise, relativeError } from '../support/networks.ts';
 import { openReference } from '../support/reference.ts';
 import { expectSameTraining } from '../support/same-training.ts';
 import { smallTasks } from '../support/small-examples.ts';
 import { fieldNumbers, trainSmall } from '../support/small-training.ts';
-import { openWebGpu, softwareDevice } from '../support/webgpu.ts';
+import { openWebGpu, softwareDevice, softwareGpu } from '../support/webgpu.ts';
 import type { Opener } from './harness.ts';
 
 /** |a - b| / |b| of each tensor after two batches. */
@@ -74,6 +79,22 @@ describe.each(golden)('%s', (path) => {
 test.each(smallTasks(3))('$name', { timeout: 180_000 }, async ({ built: { program, files } }) => {
   const found = await trainSmall(await softwareDevice(), { program, files }, BATCHES);
   expectSameTraining(found, await trainSmall(referenceDevice, { program, files }, BATCHES));
+});
+
+/** As a model of many gigabytes lies: a buffer for every tensor, more buffers than one kernel binds. */
+const lowerApart = (program: Program): ReturnType<typeof lowerToWgsl> => lowerToWgsl(program, DEFAULT_TILES, 'f32', 1);
+
+const openApart: Opener = async (program) =>
+  openSession(await softwareGpu(), kernelFiles(lowerApart(program)), { poison: true });
+
+test.each(['rule-il', 'rule-ipc-adam', 'arrays'])('%s in more buffers than can be bound at once', async (name) => {
+  const [program] = programsOf(`test/golden/${name}/model.pcn`, 3);
+  if (!program) throw new Error('nothing to train');
+  const { kernels } = lowerApart(program);
+  verifyKernels(kernels);
+  expect(kernels.arenas.length).toBeGreaterThan(MOST_BINDINGS);
+  expect(kernels.functions.map((f) => f.bound)).toEqual([[]]);
+  expect(await train(openApart, program)).toEqual(await train(openWebGpu, program));
 });
 
 test('the same seed gives the same bits, twice', async () => {

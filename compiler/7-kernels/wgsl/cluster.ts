@@ -186,7 +186,9 @@ export function inputsOf(c: Cluster, flat: Flat): string[] {
 
 function fits(c: Cluster, flat: Flat): boolean {
   const scalars = new Set(opsOf(c).flatMap((op) => op.uses.map((u) => u.base).filter((id) => flat.scalars.has(id))));
-  return inputsOf(c, flat).length + c.outputs.length <= MOST_BINDINGS && scalars.size <= MOST_SCALARS;
+  // However many buffers the tensors lie in; the host's numbers lie in one of the inputs'.
+  const tensors = inputsOf(c, flat).length + c.outputs.length + Math.min(1, scalars.size);
+  return tensors <= MOST_BINDINGS && scalars.size <= MOST_SCALARS;
 }
 
 /** The first member with which the kernel binds too much. */

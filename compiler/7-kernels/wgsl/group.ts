@@ -2,7 +2,6 @@
  * Products that do not wait for each other go to the device in one launch: all predictions of a tick, then all feedback,
  * then all weight steps. A launch costs a GPU microseconds, and its own time where it has little to do.
  */
-import { MOST_BINDINGS } from '../../../spec/kernels.ts';
 import { type Cluster, inputsOf } from './cluster.ts';
 import type { Flat } from './flat.ts';
 import { loweringOf } from './operators.ts';
@@ -12,29 +11,24 @@ const MOST_PARTS = 8;
 /** How many launches earlier than it stands a product may run: what it makes has to be kept for so long. */
 const FURTHEST = 6;
 
-/** A launch being put together, and the buffers that it binds. */
+/** A launch being put together. */
 interface Launch {
   readonly kernels: Cluster[];
   readonly ofProducts: boolean;
-  readonly bound: Set<string>;
 }
 
 /** Launches in order; all but products stay alone. */
 export function grouped(kernels: readonly Cluster[], flat: Flat): Cluster[][] {
-  const kept = new Set([...flat.updates, ...flat.results].map((each) => each.value));
   const launches: Launch[] = [];
   const made = new Map<string, number>();
   for (const kernel of kernels) {
     const ofProducts = isProduct(kernel);
     const inputs = inputsOf(kernel, flat);
-    const buffers = buffersOf(kernel, inputs, kept, flat);
     const behind = Math.max(-1, ...inputs.map((base) => made.get(base) ?? -1));
-    const at = ofProducts ? launchFor(buffers, behind, launches) : -1;
+    const at = ofProducts ? launchFor(behind, launches) : -1;
     const launch = launches[at];
-    if (launch) {
-      launch.kernels.push(kernel);
-      for (const buffer of buffers) launch.bound.add(buffer);
-    } else launches.push({ kernels: [kernel], ofProducts, bound: new Set(buffers) });
+    if (launch) launch.kernels.push(kernel);
+    else launches.push({ kernels: [kernel], ofProducts });
     for (const output of kernel.outputs) made.set(output, launch ? at : launches.length - 1);
   }
   return launches.map((launch) => launch.kernels);
@@ -43,22 +37,10 @@ export function grouped(kernels: readonly Cluster[], flat: Flat): Cluster[][] {
 const isProduct = ({ anchor }: Cluster): boolean => anchor !== undefined && loweringOf(anchor.op).kind === 'product';
 
 /** The first launch of products after `behind`, which makes the last of what is read, that has room. */
-function launchFor(buffers: ReadonlySet<string>, behind: number, launches: readonly Launch[]): number {
+function launchFor(behind: number, launches: readonly Launch[]): number {
   for (let at = Math.max(behind + 1, launches.length - FURTHEST); at < launches.length; at++) {
     const launch = launches[at];
-    if (!launch?.ofProducts || launch.kernels.length >= MOST_PARTS) continue;
-    const more = [...buffers].filter((buffer) => !launch.bound.has(buffer)).length;
-    if (launch.bound.size + more <= MOST_BINDINGS) return at;
+    if (launch?.ofProducts && launch.kernels.length < MOST_PARTS) return at;
   }
   return -1;
-}
-
-/** Buffers that a kernel binds: one for all that is only passed on, one for all copies of weights, one for each state, input and result. */
-function buffersOf(kernel: Cluster, inputs: readonly string[], kept: ReadonlySet<string>, flat: Flat): Set<string> {
-  return new Set([
-    ...inputs.map((base) =>
-      flat.outside.has(base) || kept.has(base) ? base : flat.types.get(base) === 'f16' ? 'halves' : '',
-    ),
-    ...kernel.outputs.map((output) => (kept.has(output) ? output : '')),
-  ]);
 }

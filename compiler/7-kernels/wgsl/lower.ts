@@ -8,6 +8,7 @@ import {
   type KernelModule,
   type KernelProgram,
   MOST_BINDINGS,
+  MOST_BOUND,
   modulePath,
   type Region,
 } from '../../../spec/kernels.ts';
@@ -31,16 +32,20 @@ export interface LoweredKernels {
   readonly modules: ReadonlyMap<string, string>;
 }
 
-/** @param tiles what was measured to be best on the device that it is for */
+/**
+ * @param tiles what was measured to be best on the device that it is for
+ * @param most elements of one buffer, except of one tensor that has more
+ */
 export function lowerToWgsl(
   program: Program,
   tiles: TileChoice = DEFAULT_TILES,
   precision: Precision = 'f32',
+  most: number = MOST_BOUND,
 ): LoweredKernels {
-  const stateArenas = new Arenas('states');
+  const stateArenas = new Arenas('states', most);
   const states = placeStates(program, stateArenas);
-  const values = new ValueArena();
-  const halves = new Arenas('halves');
+  const values = new ValueArena(most);
+  const halves = new Arenas('halves', most);
   const modules = new Modules();
   const lists: SharedArenas[] = [];
   const functions = program.functions.map((f) => {
@@ -49,8 +54,8 @@ export function lowerToWgsl(
       states: stateArenas,
       values,
       halves,
-      inputs: new Arenas(`inputs of ${f.name}`),
-      results: new Arenas(`results of ${f.name}`),
+      inputs: new Arenas(`inputs of ${f.name}`, most),
+      results: new Arenas(`results of ${f.name}`, most),
     };
     lists.push(shared);
     const flat = flatten(program, f);

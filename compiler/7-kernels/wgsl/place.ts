@@ -7,26 +7,26 @@ import { type Program, type ProgramFunction, sizeOf } from '../../../spec/progra
 import { type Cluster, inputsOf } from './cluster.ts';
 import type { Flat } from './flat.ts';
 
-/** Elements of one buffer that every adapter can bind as a whole (128 MiB); a larger tensor gets a buffer of its own. */
-const MOST_ELEMENTS = 32 * 1024 * 1024;
-
 const aligned = (n: number): number => Math.ceil(n / REGION_ALIGNMENT) * REGION_ALIGNMENT;
 
 /** Several buffers of limited size, named `NAME`, `NAME.1`, … */
 export class Arenas {
   private readonly name: string;
+  private readonly most: number;
   private readonly sizes: number[] = [0];
   private readonly known = new Map<string, Region>();
 
-  constructor(name: string) {
+  /** @param most elements of one; a tensor that is larger has one of its own */
+  constructor(name: string, most: number) {
     this.name = name;
+    this.most = most;
   }
 
   /** Room at the end. */
   append(name: string, elements: number): Region {
     let last = this.sizes.length - 1;
     const used = this.sizes[last] ?? 0;
-    if (used > 0 && used + elements > MOST_ELEMENTS) last = this.sizes.push(0) - 1;
+    if (used > 0 && used + elements > this.most) last = this.sizes.push(0) - 1;
     const offset = this.sizes[last] ?? 0;
     this.sizes[last] = offset + aligned(elements);
     return { name, arena: last === 0 ? this.name : `${this.name}.${last}`, offset, elements };
@@ -143,8 +143,13 @@ function canWriteInPlace(state: string, value: string, launches: readonly (reado
 
 /** Regions that come and go: the first gap that is large enough. */
 export class ValueArena {
+  private readonly most: number;
   private readonly taken: Region[][] = [];
   private readonly sizes: number[] = [];
+
+  constructor(most: number) {
+    this.most = most;
+  }
 
   take(name: string, elements: number): Region {
     const wanted = aligned(elements);
@@ -152,7 +157,7 @@ export class ValueArena {
       this.taken[i] ??= [];
       const list = this.taken[i] ?? [];
       const { at, offset } = gap(list, wanted);
-      if (offset > 0 && offset + wanted > MOST_ELEMENTS) continue;
+      if (offset > 0 && offset + wanted > this.most) continue;
       const region = { name, arena: i === 0 ? 'values' : `values.${i}`, offset, elements };
       list.splice(at, 0, region);
       this.sizes[i] = Math.max(this.sizes[i] ?? 0, offset + wanted);
