@@ -3,13 +3,14 @@
  * little about a small network: most of its time goes into calls, values handed over, operations on little data, the
  * state's hash after each step, and frames.
  */
+import { availableParallelism } from 'node:os';
 import { sizeOf } from '../../../spec/program.ts';
 import type { Device } from '../../device/device.ts';
 import { stateHash } from '../../net/shard-state.ts';
 import { saveStates } from '../../shard/shard.ts';
 import type { Costs } from '../../wire/messages.ts';
 import { borderCosts } from './border-costs.ts';
-import { fill, formsOf, medianOf, POSITION } from './measure.ts';
+import { fill, formsOf, lowerQuartile, POSITION, quartileOf } from './measure.ts';
 import {
   copyProgram,
   inOneProgram,
@@ -29,8 +30,8 @@ const RUNS = 11;
 /** Milliseconds: a shard waits for its neighbours between two pieces of work, and its thread and caches sleep. */
 const PAUSE = 2;
 
-/** In well under a second. @param large the shape by which all threads together were measured, at `rate` FLOP/s */
-export async function costsOf(device: Device, large: ProductShape, rate: number): Promise<Costs> {
+/** In well under a second. @param large a product that has work for all threads */
+export async function costsOf(device: Device, large: ProductShape): Promise<Costs> {
   const program = inOneProgram({
     call: copyProgram(1),
     values: valuesProgram(SAMPLES, NARROW, VALUES),
@@ -45,7 +46,7 @@ export async function costsOf(device: Device, large: ProductShape, rate: number)
   try {
     await fill(session, program);
     const seconds = async (name: string): Promise<number> =>
-      (await medianOf(() => session.run(name, {}, POSITION), RUNS, PAUSE)) / 1000;
+      (await quartileOf(() => session.run(name, {}, POSITION), RUNS, PAUSE)) / 1000;
     const pieces = piecesOf(
       await seconds('call'),
       await seconds('values'),
@@ -53,13 +54,32 @@ export async function costsOf(device: Device, large: ProductShape, rate: number)
       await seconds('wide'),
       await seconds('product'),
     );
-    const one = flopsOf(large) / (await seconds('large'));
     const states = program.states.reduce((sum, s) => sum + BYTES * sizeOf(s.shape), 0);
-    const hash = await medianOf(async () => stateHash(await saveStates(session, program.states)), RUNS, PAUSE);
-    const speedup = Math.max(1, rate / one);
+    const hash = await quartileOf(async () => stateHash(await saveStates(session, program.states)), RUNS, PAUSE);
+    const speedup = await speedupOf(device, large, () => session.run('large', {}, POSITION));
     return { ...pieces, stateByte: hash / 1000 / states, speedup, ...(await borderCosts()) };
   } finally {
     await session.close();
+  }
+}
+
+/**
+ * How many times as fast all threads are as one. Both are measured by turns: what else the machine does at the moment
+ * then slows them alike, and no processor is two.
+ */
+async function speedupOf(device: Device, large: ProductShape, one: () => Promise<unknown>): Promise<number> {
+  const program = productProgram(large, 1);
+  const all = await device.open({ program, files: await formsOf(device, program) });
+  try {
+    await fill(all, program);
+    const [alone, together]: [number[], number[]] = [[], []];
+    for (let run = 0; run < RUNS; run++) {
+      alone.push(await quartileOf(one, 1));
+      together.push(await quartileOf(() => all.run('run', {}, POSITION), 1));
+    }
+    return Math.min(availableParallelism(), Math.max(1, lowerQuartile(alone) / lowerQuartile(together)));
+  } finally {
+    await all.close();
   }
 }
 

@@ -6,7 +6,7 @@ import type { Device } from '../../device/device.ts';
 import { writeFileAtomic } from '../../support/atomic.ts';
 import { COSTS, type Costs } from '../../wire/messages.ts';
 import { costsOf } from './costs.ts';
-import { type Effort, productSpeed } from './measure.ts';
+import { type Effort, productSpeed, quartileOf } from './measure.ts';
 
 export interface MachineRecord {
   /** FLOP/s of all cores together. */
@@ -43,9 +43,9 @@ export async function machineRecord(device: Device, folder: string): Promise<Mac
 }
 
 async function measured(device: Device): Promise<MachineRecord> {
-  const gflops = await productSpeed(device, SQUARE, EFFORT);
+  const gflops = await productSpeed(device, SQUARE, EFFORT, undefined, quartileOf);
   const rate = Math.round(gflops * 1e9);
-  return { rate, costs: await costsOf(device, SQUARE, rate) };
+  return { rate, costs: await costsOf(device, SQUARE) };
 }
 
 function read(path: string): MachineRecord | undefined {
