@@ -13,6 +13,8 @@ export interface Work {
   readonly bytes: number;
   /** Inputs and results: handed over. */
   readonly values: number;
+  /** In these. */
+  readonly valueBytes: number;
 }
 
 export function countWork(program: Program, f: ProgramFunction): Work {
@@ -33,7 +35,15 @@ export function countWork(program: Program, f: ProgramFunction): Work {
     }
     operations += block.ops.length * block.repeat;
   }
-  return { flops, operations, bytes: BYTES * elements, values: f.inputs.length + f.results.length };
+  const given = f.inputs.reduce((sum, i) => sum + sizeOf(i.shape) * (i.type === 'u8' ? 1 : BYTES), 0);
+  const results = f.results.reduce((sum, r) => sum + sizeOf(shapes.get(r.value) ?? []) * BYTES, 0);
+  return {
+    flops,
+    operations,
+    bytes: BYTES * elements,
+    values: f.inputs.length + f.results.length,
+    valueBytes: given + results,
+  };
 }
 
 /** Floating-point operations of one run of a function, all ticks included. */

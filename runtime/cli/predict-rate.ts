@@ -97,7 +97,7 @@ export function predictRate(
   };
 }
 
-const NOTHING: Work = { flops: 0, operations: 0, bytes: 0, values: 0 };
+const NOTHING: Work = { flops: 0, operations: 0, bytes: 0, values: 0, valueBytes: 0 };
 
 /**
  * Seconds of one run, of which data are divided into `parts`. One thread runs a shard, unless it is the only one, which
@@ -105,9 +105,10 @@ const NOTHING: Work = { flops: 0, operations: 0, bytes: 0, values: 0 };
  */
 function secondsOf(work: Work, parts: number, { rate, cores, costs }: Capability, alone: boolean): number {
   if (!costs) return work.flops / parts / (alone ? rate : rate / Math.max(1, cores));
-  const { call, value, operation, byte, flop, speedup } = costs;
+  const { call, value, valueByte = 0, operation, byte, flop, speedup } = costs;
   const one = work.operations * operation + (work.bytes * byte + work.flops * flop) / parts;
-  return call + work.values * value + (alone ? one / Math.max(1, speedup) : one);
+  const handedOver = work.values * value + (work.valueBytes * valueByte) / parts;
+  return call + handedOver + (alone ? one / Math.max(1, speedup) : one);
 }
 
 /** A weight step at the end is once in either case: it stays where it is, in the last stage. */

@@ -24,6 +24,8 @@ export interface Costs {
   readonly call: number;
   /** A value handed to the device or back. */
   readonly value: number;
+  /** Each byte of it. Trainers of before it was measured do not say it. */
+  readonly valueByte?: number;
   /** One operation of a function, however little data it has. */
   readonly operation: number;
   /** A byte that an operation writes. */
@@ -42,6 +44,7 @@ export interface Costs {
 export const COSTS = [
   'call',
   'value',
+  'valueByte',
   'operation',
   'byte',
   'flop',

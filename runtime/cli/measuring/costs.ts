@@ -35,6 +35,7 @@ export async function costsOf(device: Device, large: ProductShape): Promise<Cost
   const program = inOneProgram({
     call: copyProgram(1),
     values: valuesProgram(SAMPLES, NARROW, VALUES),
+    wideValues: valuesProgram(SAMPLES, WIDE, VALUES),
     narrow: tickProgram([SAMPLES, NARROW], OPERATIONS),
     wide: tickProgram([SAMPLES, WIDE], OPERATIONS),
     product: productProgram(SMALL, PRODUCTS),
@@ -50,6 +51,7 @@ export async function costsOf(device: Device, large: ProductShape): Promise<Cost
     const pieces = piecesOf(
       await seconds('call'),
       await seconds('values'),
+      await seconds('wideValues'),
       await seconds('narrow'),
       await seconds('wide'),
       await seconds('product'),
@@ -84,16 +86,21 @@ async function speedupOf(device: Device, large: ProductShape, one: () => Promise
 }
 
 /** Each from what the ones before it leave over; none is less than nothing, whatever disturbed the measurement. */
-function piecesOf(call: number, values: number, narrow: number, wide: number, product: number) {
+function piecesOf(call: number, values: number, wideValues: number, narrow: number, wide: number, product: number) {
   const bytesOf = (columns: number): number => BYTES * SAMPLES * columns;
   const byte = Math.max(0, wide - narrow) / (OPERATIONS * (bytesOf(WIDE) - bytesOf(NARROW)));
   const operation = Math.max(0, narrow - call) / OPERATIONS - bytesOf(NARROW) * byte;
   const some = Math.max(0, operation);
-  const value = Math.max(0, values - call) / VALUES - some - bytesOf(NARROW) * byte;
+  // Each value is made by two operations.
+  const handed = (seconds: number, columns: number): number =>
+    Math.max(0, (seconds - call) / VALUES - some - 2 * bytesOf(columns) * byte);
+  const [small, large] = [handed(values, NARROW), handed(wideValues, WIDE)];
+  const valueByte = Math.max(0, large - small) / (bytesOf(WIDE) - bytesOf(NARROW));
+  const value = small - bytesOf(NARROW) * valueByte;
   // Each product is added to the others: an operation of its own.
   const beside = call + PRODUCTS * (2 * some + bytesOf(WIDE) * byte);
   const flop = Math.max(product / 4, product - beside) / (PRODUCTS * flopsOf(SMALL));
-  return { call, value: Math.max(0, value), operation: some, byte, flop };
+  return { call, value: Math.max(0, value), valueByte, operation: some, byte, flop };
 }
 
 function flopsOf({ m, n, k }: ProductShape): number {

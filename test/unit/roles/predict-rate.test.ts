@@ -30,6 +30,7 @@ const model = compileText(MODEL, 'il');
 const FREE: Costs = {
   call: 0,
   value: 0,
+  valueByte: 0,
   operation: 0,
   byte: 0,
   flop: 0,
@@ -67,6 +68,8 @@ test('one shard: a call, the values that are handed over, and the hash of its st
   const train = whole.work.get('train');
   expect(alone({ call: 1 })).toBeCloseTo(1);
   expect(alone({ value: 1 })).toBeCloseTo(train?.values ?? 0);
+  expect(alone({ valueByte: 1 })).toBeCloseTo(train?.valueBytes ?? 0);
+  expect(train?.valueBytes).toBe(4 * (8 * (4 + 2) + (model.program.functions[0]?.results.length ?? 0)));
   expect(alone({ stateByte: 1 })).toBeCloseTo(whole.state);
   expect(alone({ operation: 1 })).toBeCloseTo((train?.operations ?? 0) / 2);
   expect(alone({ flop: 1, byte: 1 })).toBeCloseTo(((train?.flops ?? 0) + (train?.bytes ?? 0)) / 2);
