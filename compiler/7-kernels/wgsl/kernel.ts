@@ -5,11 +5,12 @@ import { isOperator, operators } from '../../operators/table.ts';
 import { type Cluster, opsOf } from './cluster.ts';
 import type { Flat, FlatOp, Use } from './flat.ts';
 import { writePack } from './halves.ts';
+import { repeatedPlace } from './linear-places.ts';
 import type { Place } from './lowering.ts';
 import { loweringOf } from './operators.ts';
 import { matricesOf, productGroups, tileFor, writeProduct } from './product.ts';
 import { lanesFor, reduceGroups, writeReduction } from './reduce.ts';
-import { ModuleWriter, repeatedPlace, type Surroundings, type WrittenModule } from './writer.ts';
+import { ModuleWriter, type Surroundings, type WrittenModule } from './writer.ts';
 
 export interface WrittenKernel extends WrittenModule {
   readonly kind: string;

@@ -3,8 +3,8 @@ import { sizeOf } from '../../../spec/program.ts';
 import { permutationOf } from '../../operators/layout.ts';
 import { axisOf } from '../../operators/reduction.ts';
 import type { FlatOp } from './flat.ts';
+import { coordinates, linear, times, within } from './linear-places.ts';
 import type { Place, WgslLowering } from './lowering.ts';
-import { coordinates, linear, times, within } from './writer.ts';
 
 const shapeOf = (op: FlatOp, argument: number): readonly number[] => op.uses[argument]?.shape ?? [];
 

@@ -1,8 +1,8 @@
 /** Pages of tensors, picked and added up. Which page goes where is a table within the module. */
 import { sizeOf } from '../../../spec/program.ts';
 import type { FlatOp } from './flat.ts';
+import { times, within } from './linear-places.ts';
 import type { Place, Reduction, WgslLowering } from './lowering.ts';
-import { times, within } from './writer.ts';
 
 const indexOf = (op: FlatOp): readonly number[] => op.attributes.index as readonly number[];
 const pageSize = (op: FlatOp): number => sizeOf(op.shape.slice(1));

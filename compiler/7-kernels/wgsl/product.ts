@@ -6,7 +6,8 @@ import { type Shape, sizeOf } from '../../../spec/program.ts';
 import { TILES, type Tile, type TileChoice } from '../../../spec/tiles.ts';
 import { matrixShapes } from '../../operators/layout.ts';
 import type { FlatOp } from './flat.ts';
-import { type ModuleWriter, repeatedPlace, times } from './writer.ts';
+import { repeatedPlace, times } from './linear-places.ts';
+import type { ModuleWriter } from './writer.ts';
 
 const COLUMNS = 4;
 export const tileRows = (t: Tile): number => t.threads[0] * t.rows;

@@ -2,8 +2,8 @@
 import { type Op, type Shape, sizeOf } from '../../../spec/program.ts';
 import { axesOf, axisOf, epsilonOf } from '../../operators/reduction.ts';
 import type { FlatOp } from './flat.ts';
+import { times, within } from './linear-places.ts';
 import type { Combine, Place, Rewrite, WgslLowering } from './lowering.ts';
-import { times, within } from './writer.ts';
 
 interface Run {
   readonly reduced: boolean;

@@ -3,8 +3,8 @@
  * is in order: no two threads ever write the same place, and nothing has to be cleared first.
  */
 import type { FlatOp } from './flat.ts';
+import { coordinates, linear } from './linear-places.ts';
 import type { Place, WgslLowering } from './lowering.ts';
-import { coordinates, linear } from './writer.ts';
 
 const shapeOf = (op: FlatOp, argument: number): readonly number[] => op.uses[argument]?.shape ?? [];
 const pagesOf = (connections: readonly number[]): number => connections.slice(0, -2).reduce((a, b) => a * b, 1);

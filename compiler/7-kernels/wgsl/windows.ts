@@ -3,8 +3,9 @@ import { sizeOf } from '../../../spec/program.ts';
 import { backward, between, type Convolution, forward } from '../../operators/convolution.ts';
 import { type Pooling, poolingOf, spreadOf } from '../../operators/pooling.ts';
 import type { FlatOp } from './flat.ts';
+import { coordinates, linear } from './linear-places.ts';
 import type { Place, Reduction, WgslLowering } from './lowering.ts';
-import { coordinates, linear, type ModuleWriter } from './writer.ts';
+import type { ModuleWriter } from './writer.ts';
 
 const shapeOf = (op: FlatOp, argument: number): readonly number[] => op.uses[argument]?.shape ?? [];
 const signed = (n: number): string => `${n}`;

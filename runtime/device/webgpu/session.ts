@@ -9,11 +9,9 @@ import {
   type KernelFunction,
   type KernelInput,
   type KernelProgram,
-  type KernelScalars,
   type Region,
 } from '../../../spec/kernels.ts';
-import { type FieldType, type ScalarExpr, sizeOf } from '../../../spec/program.ts';
-import { evaluateScalar } from '../../../spec/scalars.ts';
+import { type FieldType, sizeOf } from '../../../spec/program.ts';
 import { EnvironmentError } from '../../support/errors.ts';
 import {
   type DeviceSession,
@@ -31,6 +29,7 @@ import { type KeptSamples, keepSamples } from './kept.ts';
 import { Pipelines } from './pipelines.ts';
 import { type KernelTiming, Profiler } from './profiler.ts';
 import { type BackPlan, planBack, ReadBack } from './read-back.ts';
+import { planScalars, type Scalars, type Stretch, scalarValues } from './scalars.ts';
 
 export interface SessionOptions {
   /** For tests: fills what a run computes with what is no number, before every run. */
@@ -45,19 +44,6 @@ interface Step {
   readonly arenas: GPUBindGroup;
   readonly places: GPUBindGroup | undefined;
   readonly groups: readonly [number, number, number];
-}
-
-/** Part of a buffer, in bytes. */
-interface Stretch {
-  readonly buffer: GPUBuffer;
-  readonly offset: number;
-  readonly size: number;
-}
-
-/** The numbers that are worked out before a run, and where they go together. */
-interface Scalars {
-  readonly to: Stretch;
-  readonly blocks: readonly { readonly at: number; readonly values: readonly ScalarExpr[] }[];
 }
 
 /** A function with all that its runs have in common looked up: what is left for each run costs microseconds. */
@@ -424,23 +410,4 @@ function wholeWords(given: RunInput, type: FieldType): Uint8Array<ArrayBuffer> {
 function copied(from: RunInput, to: FieldData): FieldData {
   to.set(from);
   return to;
-}
-
-/** All blocks of a function lie behind each other: they are written at once. */
-function planScalars(scalars: readonly KernelScalars[], stretch: (region: string) => Stretch): Scalars {
-  const places = scalars.map(({ region }) => stretch(region));
-  const first = Math.min(...places.map((p) => p.offset));
-  const end = Math.max(...places.map((p) => p.offset + p.size));
-  const blocks = scalars.map(({ values }, i) => ({ at: ((places[i]?.offset ?? first) - first) / 4, values }));
-  return { to: { buffer: stretch(scalars[0]?.region ?? '').buffer, offset: first, size: end - first }, blocks };
-}
-
-function scalarValues({ to, blocks }: Scalars, position: Position): Float32Array<ArrayBuffer> {
-  const numbers = new Float32Array(to.size / 4);
-  const scope = { ...position, tick: position.tick ?? 0 };
-  for (const { at, values } of blocks)
-    values.forEach((expr, i) => {
-      numbers[at + i] = evaluateScalar(expr, scope);
-    });
-  return numbers;
 }
