@@ -4,7 +4,7 @@
  * state's hash after each step, and frames.
  */
 import { availableParallelism } from 'node:os';
-import { sizeOf } from '../../../spec/program.ts';
+import { type Program, sizeOf } from '../../../spec/program.ts';
 import type { Device } from '../../device/device.ts';
 import { stateHash } from '../../net/shard-state.ts';
 import { saveStates } from '../../shard/shard.ts';
@@ -24,7 +24,7 @@ import {
 const SAMPLES = 128;
 const [NARROW, WIDE] = [16, 128] as const;
 const SMALL = { m: SAMPLES, n: WIDE, k: WIDE };
-const [PRODUCTS, OPERATIONS, VALUES] = [16, 96, 32] as const;
+const [PRODUCTS, OPERATIONS, VALUES] = [16, 96, 16] as const;
 const BYTES = 4;
 const RUNS = 11;
 /** Milliseconds: a shard waits for its neighbours between two pieces of work, and its thread and caches sleep. */
@@ -46,8 +46,10 @@ export async function costsOf(device: Device, large: ProductShape): Promise<Cost
   const session = alone ?? (await device.open(executable));
   try {
     await fill(session, program);
-    const seconds = async (name: string): Promise<number> =>
-      (await quartileOf(() => session.run(name, {}, POSITION), RUNS, PAUSE)) / 1000;
+    const seconds = async (name: string): Promise<number> => {
+      const inputs = inputsOf(program, name);
+      return (await quartileOf(() => session.run(name, inputs, POSITION), RUNS, PAUSE)) / 1000;
+    };
     const pieces = piecesOf(
       await seconds('call'),
       await seconds('values'),
@@ -63,6 +65,11 @@ export async function costsOf(device: Device, large: ProductShape): Promise<Cost
   } finally {
     await session.close();
   }
+}
+
+function inputsOf({ functions }: Program, name: string): Record<string, Float32Array> {
+  const inputs = functions.find((f) => f.name === name)?.inputs ?? [];
+  return Object.fromEntries(inputs.map(({ field, shape }) => [field, new Float32Array(sizeOf(shape)).fill(0.5)]));
 }
 
 /**
@@ -91,9 +98,9 @@ function piecesOf(call: number, values: number, wideValues: number, narrow: numb
   const byte = Math.max(0, wide - narrow) / (OPERATIONS * (bytesOf(WIDE) - bytesOf(NARROW)));
   const operation = Math.max(0, narrow - call) / OPERATIONS - bytesOf(NARROW) * byte;
   const some = Math.max(0, operation);
-  // Each value is made by two operations.
+  // One there and one back, with an operation in between.
   const handed = (seconds: number, columns: number): number =>
-    Math.max(0, (seconds - call) / VALUES - some - 2 * bytesOf(columns) * byte);
+    Math.max(0, (seconds - call) / VALUES - some - bytesOf(columns) * byte) / 2;
   const [small, large] = [handed(values, NARROW), handed(wideValues, WIDE)];
   const valueByte = Math.max(0, large - small) / (bytesOf(WIDE) - bytesOf(NARROW));
   const value = small - bytesOf(NARROW) * valueByte;

@@ -98,19 +98,23 @@ export function tickProgram(shape: Shape, operations: number): Program {
   };
 }
 
-/** `run`: so many values handed over, each a few columns of one. */
+/** `run`: so many values of a few columns handed over, and as many handed back, each made by one operation. */
 export function valuesProgram(rows: number, columns: number, count: number): Program {
-  const shape = [rows, columns * count];
+  const shape = [rows, columns];
+  const numbers = Array.from({ length: count }, (_, i) => i);
   const ops = [
     op('half', 'constant', [], [], { value: 0.5 }),
-    op('y', 'mul', ['x', 'half'], shape),
-    ...Array.from({ length: count }, (_, i) =>
-      op(`v${i}`, 'slice', ['y'], [rows, columns], { axis: 1, from: i * columns, size: columns }),
-    ),
+    ...numbers.map((i) => op(`v${i}`, 'mul', [`x${i}`, 'half'], shape)),
   ];
-  const f = straight('run', ops, 'x', 'y', 'v0');
-  const results = Array.from({ length: count }, (_, i) => ({ name: `v${i}`, value: `v${i}` }));
-  return { name: 'values', states: [state('x', shape)], functions: [{ ...f, results }] };
+  const f: ProgramFunction = {
+    name: 'run',
+    batch: rows,
+    inputs: numbers.map((i) => ({ id: `x${i}`, field: `x${i}`, type: 'f32', shape })),
+    blocks: [{ name: 'work', repeat: 1, firstTick: 0, scalars: [], carries: [], ops }],
+    updates: [],
+    results: numbers.map((i) => ({ name: `v${i}`, value: `v${i}` })),
+  };
+  return { name: 'values', states: [], functions: [f] };
 }
 
 /** Several programs as the functions of one, each by its name: one session measures them all. */
