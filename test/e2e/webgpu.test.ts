@@ -1,5 +1,5 @@
 /** `nmc train --device webgpu` and `nmc doctor`, on a software driver and on a machine without any. */
-import { mkdirSync, readFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import { expect, test } from 'vitest';
@@ -172,8 +172,20 @@ test('a training in half precision says so, and is refused where nothing would c
     const refused = await train(...args, ...asked);
     expect([refused.code, refused.stderr]).toEqual([2, expect.stringContaining(code)]);
   }
+  const resumed = await nmc(['train', '--resume', 'halves', ...asked], { cwd: folder, env });
+  expect([resumed.code, resumed.stderr]).toEqual([2, expect.stringContaining('precision cannot be given with it')]);
   const unknown = await train('--device', 'webgpu', '--precision', 'f8');
   expect([unknown.code, unknown.stderr]).toEqual([2, expect.stringContaining('use one of f32, f16-weights')]);
+});
+
+test('a plan in half precision brings such kernels', async () => {
+  const compile = (...args: string[]): ReturnType<typeof nmc> =>
+    nmc(['compile', model, '--precision', 'f16-weights', ...args], { cwd: folder });
+  const compiled = await compile('-o', 'halves.plan');
+  expect(compiled.code, compiled.stderr).toBe(0);
+  expect(readdirSync(join(folder, 'halves.plan/kernels')).some((name) => name.startsWith('pack-'))).toBe(true);
+  const cut = await compile('--partition', '2', '-o', 'cut.plan');
+  expect([cut.code, cut.stderr]).toEqual([2, expect.stringContaining('precision/shards')]);
 });
 
 test('nmc bench finds the tiles that suit the GPU and keeps them for trainings', { timeout: 600_000 }, async () => {
