@@ -168,11 +168,16 @@ test('what the model says of its schedule counts where no option does', async ()
     microbatches: 4,
   });
   await mesh.json('fetch', run, '-o', 'said');
-  const here = await nmc(['train', said, ...LIMIT, '--shards', '2', '--out', 'said-here', '--json'], { cwd: folder });
-  expect(here.code, here.stderr).toBe(0);
-  expect(weightHashes(join(folder, 'said'))).toEqual(weightHashes(join(folder, 'divided')));
-  expect(weightHashes(join(folder, 'said-here'))).toEqual(weightHashes(join(folder, 'divided')));
-}, 180_000);
+  for (const [out, file, parts] of [
+    ['said-here', said, []],
+    ['said-by-option', model, ['--microbatches', '4']],
+  ] as const) {
+    const args = ['train', file, ...LIMIT, '--shards', '2', ...parts, '--out', out, '--json'];
+    const here = await nmc(args, { cwd: folder });
+    expect(here.code, here.stderr).toBe(0);
+    expect(weightHashes(join(folder, out))).toEqual(weightHashes(join(folder, 'said')));
+  }
+}, 240_000);
 
 test('a dry run divides the batch, and says rate and limit', async () => {
   const [placement] = await mesh.json('deploy', model, '--partition', '2', '--schedule', 'pipelined', '--dry-run');
