@@ -25,6 +25,8 @@ export interface Staged extends Selected {
   readonly program: Program;
   /** Never cut a node: every tick of a cut one costs more round trips between shards. */
   readonly wholeNodes?: boolean;
+  /** Batches that begin before the weight step of the one before them, on predicted weights: 0 or 1. */
+  readonly ahead?: number;
 }
 
 /**

@@ -5,6 +5,7 @@ import { runPassesByNode } from './5-program/passes/index.ts';
 import type { Machines } from './6-partition/problem.ts';
 import { assignmentOf } from './6-partition/shards/pieces.ts';
 import { type ShardProgram, splitProgram } from './6-partition/shards/split.ts';
+import { twofold } from './6-partition/shards/twofold.ts';
 import type { Tiling } from './6-partition/tiles/tiling.ts';
 import { type CutAt, wishesOf } from './6-partition/wishes.ts';
 import { runsOf } from './8-plan/borders.ts';
@@ -44,7 +45,7 @@ const EVEN = 1.045;
 
 /** Programs of the shards, one for each machine; nothing is written for any device yet. */
 export function cutModel(
-  { checked, graph, lowered, wholeNodes = false }: Staged,
+  { checked, graph, lowered, wholeNodes = false, ahead = 0 }: Staged,
   machines: Machines,
   old?: OldPlaces,
   pinned: Pinned = new Map(),
@@ -69,18 +70,19 @@ export function cutModel(
       full ??= cut;
       break;
     }
-    const split = splitProgram(
+    const plain = splitProgram(
       cut.program,
       cut.owners,
       assignmentOf(graph, cut.pieces, cut.part),
       machines.list.length,
     );
+    const split = ahead > 0 ? plain.map(twofold) : plain;
     const tooMuch = tooLarge(graph.name, split, machines);
     full ??= tooMuch;
     if (tooMuch && (best || ++tooLargeRounds >= MEMORY_ROUNDS)) break;
     if (tooMuch) {
       // The partitioner counts what stays; the values of a batch are known only now.
-      cutting = { ...cutting, machines: { ...machines, list: roomFor(machines, split) } };
+      cutting = { ...cutting, machines: { ...machines, list: roomFor(machines, split, plain) } };
       next = undefined;
       continue;
     }
@@ -118,10 +120,12 @@ function slowest(done: readonly number[], { list }: Machines): number {
   return done.reduce((most, work, p) => Math.max(most, work / (list[p]?.rate ?? 1)), 0);
 }
 
-function roomFor(machines: Machines, split: readonly ShardProgram[]): Machines['list'] {
+/** @param plain the shards with the states that the partitioner counts, and no others */
+function roomFor(machines: Machines, split: readonly ShardProgram[], plain: readonly ShardProgram[]): Machines['list'] {
   return machines.list.map((m, i) => {
-    const shard = split[i];
-    return shard ? { ...m, memory: Math.max(0, m.memory - shardMemory(shard) + stateBytes(shard)) } : m;
+    const [shard, counted] = [split[i], plain[i]];
+    if (!shard || !counted) return m;
+    return { ...m, memory: Math.max(0, m.memory - shardMemory(shard) + stateBytes(counted)) };
   });
 }
 

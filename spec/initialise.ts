@@ -11,6 +11,7 @@ export function initialValues(state: State, seed: number): Float32Array {
       state,
       memberStates(state).map((member) => initialValues(member, seed)),
     );
+  if (state.init.kind === 'copy') return initialValues(copiedState(state), seed);
   if (state.slice) return sliceValues(state, state.slice, seed);
   const values = new Float32Array(sizeOf(state.shape));
   const { init } = state;
@@ -25,9 +26,18 @@ export function initialValues(state: State, seed: number): Float32Array {
   return init.kind === 'thinned' ? keepConnections(state, initialValues({ ...state, init: init.of }, seed)) : values;
 }
 
+/** The parameter that a state copies, as far as this state's part of it goes; any other state is itself. */
+export function copiedState(state: State): State {
+  const { init, slice } = state;
+  if (init.kind !== 'copy') return state;
+  const of = { ...state, role: 'parameter' as const, init: init.of };
+  return slice ? { ...of, slice: { ...slice, of: init.state } } : { ...of, id: init.state };
+}
+
 /** Zero where a state has no connection; everything else as it is. A state that is not thinned keeps all. */
 export function keepConnections<V extends Float32Array | Float64Array>(state: State, values: V): V {
   const { init } = state;
+  if (init.kind === 'copy') return keepConnections({ ...state, init: init.of }, values);
   if (init.kind !== 'thinned') return values;
   const joined = initialValues({ ...state, init: { kind: 'connections', sparsity: init.sparsity } }, 0);
   // Not a product: infinity times zero is no number.

@@ -82,6 +82,8 @@ export type Initializer =
   | { readonly kind: 'connections'; readonly sparsity: Sparsity }
   /** Rows and then columns of the connections that exist, [2, n] of a [target, source] matrix; -1 where there is none. */
   | { readonly kind: 'entries'; readonly sparsity: Sparsity; readonly matrix: readonly [number, number] }
+  /** As that state begins (the whole, where it is a tile): a further place for its values. */
+  | { readonly kind: 'copy'; readonly state: string; readonly of: Initializer }
   /** Taken from the training data: the mean by element, or the one scale (`standardize`). */
   | { readonly kind: 'statistic'; readonly field: string; readonly what: 'mean' | 'scale' };
 

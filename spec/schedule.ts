@@ -71,6 +71,11 @@ export interface ShardFunction {
   readonly last?: string;
   /** Once when all microbatches have settled, without a word of others: the weight step. */
   readonly after?: readonly Stage[];
+  /**
+   * Where a batch may begin before the weight step of the one before it (`ahead = 1`): what odd batches run, by the
+   * segment of even ones. Two batches are in flight, each in places of its own for weights and sums.
+   */
+  readonly odd?: Readonly<Record<string, string>>;
   /** Fields of the data that are fed to this shard; `shape` per sample. */
   readonly inputs: readonly { readonly name: string; readonly type: FieldType; readonly shape: Shape }[];
   readonly stages: readonly Stage[];

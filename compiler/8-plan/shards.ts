@@ -96,14 +96,15 @@ export function shardMemory({ program, schedule }: ShardProgram): number {
   return countMemory(program) + localBytes(schedule);
 }
 
-/** Bytes of the values that go between segments and shards: at most all messages at once, of all microbatches. */
+/** Bytes of the values that go between segments and shards: at most all messages at once, of all that is in flight. */
 function localBytes(schedule: ShardProgram['schedule']): number {
+  const batches = schedule.functions.some((f) => f.odd) ? 2 : 1;
   const microbatches = Math.max(1, ...schedule.functions.map((f) => f.microbatches ?? 1));
   const last = schedule.functions.find((f) => f.name === LAST);
   const ofLast = new Set(last?.stages.flatMap((s) => s.segments.flatMap((g) => [...g.send, ...g.receive])));
   return schedule.messages.reduce((sum, { id, values }) => {
     const bytes = values.reduce((n, v) => n + BYTES * v.shape.reduce((a, b) => a * b, 1), 0);
-    return sum + bytes * (ofLast.has(id) ? 1 : microbatches);
+    return sum + bytes * batches * (ofLast.has(id) ? 1 : microbatches);
   }, 0);
 }
 

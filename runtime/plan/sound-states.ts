@@ -77,6 +77,9 @@ function initProblem(init: Initializer, shape: Shape): string | undefined {
       return init.of?.kind === 'thinned'
         ? 'is thinned twice'
         : (sparsityProblem(init.sparsity, shape) ?? initProblem(init.of, shape));
+    case 'copy':
+      if (typeof init.state !== 'string') return 'is a copy of nothing';
+      return init.of?.kind === 'copy' ? 'is a copy of a copy' : initProblem(init.of, shape);
     case 'connections':
       return sparsityProblem(init.sparsity, shape);
     case 'entries': {

@@ -6,9 +6,9 @@
 import type { Program } from '../../spec/program.ts';
 import { sizeOf } from '../../spec/program.ts';
 import type { Message, ShardFunction, ShardSchedule } from '../../spec/schedule.ts';
-import { BatchWalk } from '../shard/batch-walk.ts';
-import { type Frame, type FrameKey, frameName } from '../shard/frames.ts';
-import { type BatchRoute, batchRouteOf } from '../shard/route.ts';
+import { BatchQueue } from '../shard/batch-queue.ts';
+import { type Frame, type FrameKey, frameName, type Part } from '../shard/frames.ts';
+import { routesOf } from '../shard/route.ts';
 import type { Walk } from '../shard/walk.ts';
 import { EventQueue } from './event-queue.ts';
 import { type Cores, Processors } from './processors.ts';
@@ -62,8 +62,7 @@ const LIMITING = 0.85;
 
 interface Runner {
   readonly shard: ModelShard;
-  readonly route: BatchRoute;
-  readonly batches: BatchWalk[];
+  readonly batches: BatchQueue;
   readonly frames: Set<string>;
   readonly results: ReadonlyMap<string, Readonly<Record<string, Float32Array>>>;
   readonly doneAt: number[];
@@ -111,11 +110,12 @@ class RateModel {
       const f = shard.schedule.functions.find((g) => g.name === name);
       if (!f) throw new Error(`shard ${shard.schedule.shard} has no function ${name}`);
       for (const message of shard.schedule.messages) this.#messages.set(message.id, message);
-      const route = batchRouteOf(f, shard.program, shard.schedule);
+      const routes = routesOf(f, shard.program, shard.schedule);
+      const batches = new BatchQueue();
+      for (let sequence = 0; sequence < BATCHES; sequence++) batches.add(routes, emptyPart(f, sequence));
       return {
         shard,
-        route,
-        batches: Array.from({ length: BATCHES }, (_, sequence) => new BatchWalk(route, emptyPart(f, sequence))),
+        batches,
         frames: new Set<string>(),
         results: emptyResults(shard.program),
         doneAt: [],
@@ -167,10 +167,8 @@ class RateModel {
   #goOn(shard: number): void {
     const runner = this.#runner(shard);
     while (!runner.busy) {
-      const [batch] = runner.batches;
-      if (!batch) return;
-      const step = batch.next((key) => runner.frames.has(frameName(key)));
-      if (step.kind === 'needs') return;
+      const step = runner.batches.next((key) => runner.frames.has(frameName(key)));
+      if (!step || step.kind === 'needs') return;
       if (step.kind === 'send') this.#send(shard, step.frames);
       else if (step.kind === 'receive') {
         for (const key of step.frames) runner.frames.delete(frameName(key));
@@ -280,7 +278,7 @@ class RateModel {
   }
 }
 
-function emptyPart(f: ShardFunction, sequence: number): ConstructorParameters<typeof BatchWalk>[1] {
+function emptyPart(f: ShardFunction, sequence: number): Part {
   const inputs = Object.fromEntries(f.inputs.map(({ name }) => [name, NONE]));
   return { name: f.name, position: { batch: sequence, batches: BATCHES }, inputs, sequence, microbatch: 0 };
 }

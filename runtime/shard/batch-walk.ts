@@ -41,8 +41,11 @@ export class BatchWalk {
     );
   }
 
-  /** @param has whether a frame is there */
-  next(has: (key: FrameKey) => boolean): BatchStep {
+  /**
+   * @param has whether a frame is there
+   * @param mayMove whether the weights may move: else it needs something that no frame brings when all has settled
+   */
+  next(has: (key: FrameKey) => boolean, mayMove = true): BatchStep {
     const needs: FrameKey[] = [];
     let chosen: Extract<BatchStep, { readonly walk: Walk }> | undefined;
     for (const walk of this.#walks) {
@@ -66,7 +69,7 @@ export class BatchWalk {
         this.#added.set(chosen.name, this.#count(chosen.name) + 1);
       return chosen;
     }
-    if (this.#walks.some((w) => !w.finished)) return { kind: 'needs', frames: needs };
+    if (this.#walks.some((w) => !w.finished) || !mayMove) return { kind: 'needs', frames: needs };
     if (this.#results) return { kind: 'done', results: this.#results };
     this.#results = summed(this.#walks.map((w) => w.finished ?? {}));
     // The weight step: a walk of its own, which waits for nobody.

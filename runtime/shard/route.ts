@@ -19,7 +19,36 @@ export interface BatchRoute extends Route {
   readonly adds: ReadonlySet<string>;
 }
 
-export function batchRouteOf(
+/** The route of each call of a function, by the number of its batch: all are alike, or even and odd ones take turns. */
+export interface Routes {
+  /** @param batch over the whole training, from 0 */
+  of(batch: number): BatchRoute;
+  /** Whether a batch may begin before the weight step of the one before it. */
+  readonly ahead: boolean;
+}
+
+export function routesOf(
+  f: ShardFunction,
+  program: Program,
+  { functions, messages }: Pick<ShardSchedule, 'functions' | 'messages'>,
+): Routes {
+  const even = batchRouteOf(f, program, { functions, messages });
+  if (!f.odd) return { of: () => even, ahead: false };
+  const odd = batchRouteOf(asOdd(f), program, { functions: functions.map(asOdd), messages });
+  return { of: (batch) => (batch % 2 === 0 ? even : odd), ahead: true };
+}
+
+/** A function as odd batches run it. */
+export function asOdd({ odd = {}, ...f }: ShardFunction): ShardFunction {
+  const renamed = (stages: readonly Stage[]): Stage[] =>
+    stages.map((stage) => ({
+      ...stage,
+      segments: stage.segments.map((s) => (s.run === undefined ? s : { ...s, run: odd[s.run] ?? s.run })),
+    }));
+  return { ...f, stages: renamed(f.stages), ...(f.after && { after: renamed(f.after) }) };
+}
+
+function batchRouteOf(
   f: ShardFunction,
   program: Program,
   { functions, messages }: Pick<ShardSchedule, 'functions' | 'messages'>,

@@ -7,9 +7,9 @@
 import { sizeOf } from '../../spec/program.ts';
 import type { Message, ShardSchedule } from '../../spec/schedule.ts';
 import type { DeviceSession, Executable, FieldData, Tensor } from '../device/device.ts';
-import { BatchWalk } from './batch-walk.ts';
+import { BatchQueue } from './batch-queue.ts';
 import { type Frame, type FrameKey, frameName, type Part, type PartKey } from './frames.ts';
-import { type BatchRoute, batchRouteOf } from './route.ts';
+import { type Routes, routesOf } from './route.ts';
 
 export type Advance =
   /** To be carried to the shards that `Message.to` names, in this order; then call `advance` again. */
@@ -46,22 +46,22 @@ export function openSession(
   executable: Executable,
   device: Pick<DeviceSession, 'run'>,
 ): ShardSession {
-  const routes = new Map(schedule.functions.map((f) => [f.name, batchRouteOf(f, executable.program, schedule)]));
+  const routes = new Map(schedule.functions.map((f) => [f.name, routesOf(f, executable.program, schedule)]));
   return new Session(schedule, routes, device);
 }
 
 class Session implements ShardSession {
   readonly shard: number;
   readonly schedule: ShardSchedule;
-  private readonly routes: ReadonlyMap<string, BatchRoute>;
+  private readonly routes: ReadonlyMap<string, Routes>;
   private readonly device: Pick<DeviceSession, 'run'>;
   private readonly messages: ReadonlyMap<number, Message>;
-  private readonly waiting: BatchWalk[] = [];
+  private readonly queue = new BatchQueue();
   private readonly frames = new Map<string, Frame>();
   /** Parts before this one are over: what still comes for them is old. */
   private past = -1;
 
-  constructor(schedule: ShardSchedule, routes: ReadonlyMap<string, BatchRoute>, device: Pick<DeviceSession, 'run'>) {
+  constructor(schedule: ShardSchedule, routes: ReadonlyMap<string, Routes>, device: Pick<DeviceSession, 'run'>) {
     this.shard = schedule.shard;
     this.schedule = schedule;
     this.routes = routes;
@@ -70,10 +70,13 @@ class Session implements ShardSession {
   }
 
   start(part: Part): void {
-    const route = this.routes.get(part.name);
-    if (!route) throw new Error(`shard ${this.shard} has no function ${part.name}`);
-    const inputs = Object.fromEntries(route.shardFunction.inputs.map(({ name }) => [name, fieldOf(part, name)]));
-    this.waiting.push(new BatchWalk(route, { ...part, inputs }));
+    const routes = this.routes.get(part.name);
+    const f = this.schedule.functions.find(({ name }) => name === part.name);
+    if (!routes || !f) throw new Error(`shard ${this.shard} has no function ${part.name}`);
+    this.queue.add(routes, {
+      ...part,
+      inputs: Object.fromEntries(f.inputs.map(({ name }) => [name, fieldOf(part, name)])),
+    });
   }
 
   deliver(frame: Frame): Refusal | undefined {
@@ -92,10 +95,9 @@ class Session implements ShardSession {
 
   async advance(): Promise<Advance> {
     for (;;) {
-      // Parts change the weights one after the other: only the first may run.
-      const walk = this.waiting[0];
-      if (!walk) return { kind: 'idle' };
-      const step = walk.next((key) => this.frames.has(frameName(key)));
+      const step = this.queue.next((key) => this.frames.has(frameName(key)));
+      const { first } = this.queue;
+      if (!step || !first) return { kind: 'idle' };
       switch (step.kind) {
         case 'needs':
           return step;
@@ -108,8 +110,8 @@ class Session implements ShardSession {
         case 'send':
           return { kind: 'send', frames: step.frames };
         case 'done': {
-          this.waiting.shift();
-          const { sequence, microbatch } = walk.part;
+          this.queue.shift();
+          const { sequence, microbatch } = first;
           this.past = sequence;
           return { kind: 'done', part: { sequence, microbatch }, results: step.results };
         }
@@ -118,7 +120,7 @@ class Session implements ShardSession {
   }
 
   reset(): void {
-    this.waiting.length = 0;
+    this.queue.clear();
     this.frames.clear();
     this.past = -1;
   }

@@ -1,6 +1,6 @@
 /** One shard on one device: its states made, saved and restored, its functions run. */
 import { totalmem } from 'node:os';
-import { initialValues, joinMembers, keepConnections } from '../../spec/initialise.ts';
+import { copiedState, initialValues, joinMembers, keepConnections } from '../../spec/initialise.ts';
 import { memberStates, type ProgramFunction, type State, sizeOf } from '../../spec/program.ts';
 import { cutFrom } from '../../spec/slices.ts';
 import type { Standardization } from '../data/statistics.ts';
@@ -112,7 +112,8 @@ export async function fillStates(
 }
 
 /** States of a device that was just opened are zero already: an optimiser's need not be sent there. */
-function beginsAtZero({ init }: State): boolean {
+function beginsAtZero(state: State): boolean {
+  const { init } = copiedState(state);
   return init.kind === 'constant' && init.value === 0;
 }
 
@@ -120,19 +121,23 @@ function beginsAtZero({ init }: State): boolean {
 function beginnings(beginning: Beginning): (state: State) => Tensor | undefined {
   if ('tensors' in beginning) {
     const found = new Map(beginning.tensors.map((t) => [t.name, t]));
-    return (state) => {
+    const tensorOf = (state: State): Tensor | undefined => {
       // A run that was only trained has no optimiser states to predict with, and needs none.
       const tensor = found.get(state.id);
       if (tensor) return keepConnections(state, valuesOf(tensor, state));
       const whole = state.slice && found.get(state.slice.of);
       if (whole) return tileOf(whole, state);
+      // A copy that nobody saved is of what there is.
+      if (state.init.kind === 'copy') return tensorOf(copiedState(state));
       if (state.role === 'memory') return beginsAtZero(state) ? undefined : initialValues(state, NO_SEED);
       if (state.role !== 'optimizer') throw missing(state);
       return undefined;
     };
+    return tensorOf;
   }
   const given = new Map((beginning.weights ?? []).map((t) => [t.name, t]));
-  return (state) => {
+  return (asked) => {
+    const state = copiedState(asked);
     const tensor = state.role === 'parameter' ? given.get(state.slice?.of ?? state.id) : undefined;
     if (tensor) return tileOf(tensor, state);
     if (beginning.weights && state.role === 'parameter') throw missing(state);

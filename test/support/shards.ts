@@ -6,6 +6,7 @@ import { verify } from '../../compiler/5-program/verify.ts';
 import { type Assignment, linkOwner, nodeOwner, ownersOf } from '../../compiler/6-partition/shards/owners.ts';
 import { assignmentOf } from '../../compiler/6-partition/shards/pieces.ts';
 import { type ShardProgram, splitProgram } from '../../compiler/6-partition/shards/split.ts';
+import { twofold } from '../../compiler/6-partition/shards/twofold.ts';
 import { tiledOwners, tiledPieces } from '../../compiler/6-partition/tiles/owners.ts';
 import { tileProgram } from '../../compiler/6-partition/tiles/tile.ts';
 import { mostTiles } from '../../compiler/6-partition/tiles/tiling.ts';
@@ -60,6 +61,11 @@ export function splitRandomly({ graph, program }: Compiled, shards: number, seed
   return splitProgram(program, ownersOf(graph), randomAssignment(graph, shards, seed), shards);
 }
 
+/** As above, for batches that begin on predicted weights. */
+export function splitAhead(compiled: Compiled, shards: number, seed: number): ShardProgram[] {
+  return splitRandomly(compiled, shards, seed).map(twofold);
+}
+
 /**
  * Every node that can be, cut into up to three tiles of unequal size; tiles and links anywhere.
  *
@@ -110,7 +116,7 @@ export interface Outcome {
   readonly states: ReadonlyMap<string, Tensor>;
 }
 
-type Step = readonly [name: string, seed: number];
+export type Step = readonly [name: string, seed: number];
 
 /** Three batches, then every prediction, then one more batch. */
 export function stepsOf(program: Program): Step[] {
@@ -127,7 +133,11 @@ export async function runWhole(program: Program): Promise<Outcome> {
   return { results, states: await statesOf(program, session) };
 }
 
-export async function runShards(program: Program, shards: readonly ShardProgram[]): Promise<Outcome> {
+export async function runShards(
+  program: Program,
+  shards: readonly ShardProgram[],
+  steps = stepsOf(program),
+): Promise<Outcome> {
   const devices = await Promise.all(shards.map((s) => openReference(s.program)));
   for (const [i, device] of devices.entries()) await fillStates(device, (shards[i] as ShardProgram).program);
   const sessions = shards.map((s, i) =>
@@ -135,7 +145,7 @@ export async function runShards(program: Program, shards: readonly ShardProgram[
   );
   const lockstep = new Lockstep(sessions);
   const results = await Promise.all(
-    stepsOf(program).map(([name, seed]) => lockstep.run(name, inputsFor(program, name, seed), positionOf(seed))),
+    steps.map(([name, seed]) => lockstep.run(name, inputsFor(program, name, seed), positionOf(seed))),
   );
   const states = new Map<string, Tensor>();
   for (const [i, device] of devices.entries()) {
@@ -155,13 +165,13 @@ export async function runShards(program: Program, shards: readonly ShardProgram[
   return { results, states };
 }
 
-const positionOf = (seed: number): { batch: number; batches: number; step: number } => ({
+export const positionOf = (seed: number): { batch: number; batches: number; step: number } => ({
   batch: seed - 1,
   batches: 20,
   step: seed % 3 === 1 ? 0 : 1,
 });
 
-function inputsFor(program: Program, name: string, seed: number): Record<string, FieldData> {
+export function inputsFor(program: Program, name: string, seed: number): Record<string, FieldData> {
   const f = program.functions.find((g) => g.name === name);
   if (!f) throw new Error(`no function ${name}`);
   return sampleOf(f, seed);

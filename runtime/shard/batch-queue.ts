@@ -1,0 +1,45 @@
+/**
+ * The calls of a shard, one after the other. Where batches settle on predicted weights, the next one may begin while
+ * the first waits for others; it goes as far as its own weight step, which is behind that of the first. Pure.
+ */
+import { type BatchStep, BatchWalk } from './batch-walk.ts';
+import type { FrameKey, Part } from './frames.ts';
+import type { Routes } from './route.ts';
+
+interface Queued {
+  readonly walk: BatchWalk;
+  /** Whether it may begin before the weight step of another that may. */
+  readonly ahead: boolean;
+}
+
+export class BatchQueue {
+  readonly #waiting: Queued[] = [];
+
+  /** @param inputs of the part, as far as this shard is fed */
+  add({ of, ahead }: Routes, part: Part): void {
+    this.#waiting.push({ walk: new BatchWalk(of(part.position.batch), part), ahead });
+  }
+
+  /** The call that ends next. */
+  get first(): Part | undefined {
+    return this.#waiting[0]?.walk.part;
+  }
+
+  /** @returns what comes next; nothing where no call is under way */
+  next(has: (key: FrameKey) => boolean): BatchStep | undefined {
+    const [first, second] = this.#waiting;
+    const step = first?.walk.next(has);
+    if (step?.kind !== 'needs' || !first?.ahead || !second?.ahead) return step;
+    const behind = second.walk.next(has, false);
+    return behind.kind === 'needs' ? { kind: 'needs', frames: [...step.frames, ...behind.frames] } : behind;
+  }
+
+  /** The first one is done. */
+  shift(): void {
+    this.#waiting.shift();
+  }
+
+  clear(): void {
+    this.#waiting.length = 0;
+  }
+}

@@ -1,0 +1,297 @@
+/**
+ * Batches that begin before the weight step of the one before them: every batch settles on the weights that equation 7a
+ * of semantics.md predicts, whatever arrives when. A loop over the undivided model, written out here, is the measure.
+ */
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { describe, expect, test, vi } from 'vitest';
+import { MOVE } from '../../../compiler/5-program/lower.ts';
+import { pipelineProblem, possibleMicrobatches } from '../../../compiler/5-program/pipeline.ts';
+import { verify } from '../../../compiler/5-program/verify.ts';
+import { predictedName, twofold } from '../../../compiler/6-partition/shards/twofold.ts';
+import type { DeviceSession, Tensor } from '../../../runtime/device/device.ts';
+import { type Frame, sharesOf } from '../../../runtime/shard/frames.ts';
+import { openSession, type ShardSession } from '../../../runtime/shard/session.ts';
+import type { Program } from '../../../spec/program.ts';
+import { parseProgram, printProgram } from '../../../spec/program-text.ts';
+import { stream } from '../../../spec/random.ts';
+import { LAST } from '../../../spec/schedule.ts';
+import { openReference } from '../../support/reference.ts';
+import {
+  type Compiled,
+  compileText,
+  fillStates,
+  inputsFor,
+  type Outcome,
+  positionOf,
+  runShards,
+  type Step,
+  splitAhead,
+  splitTiled,
+} from '../../support/shards.ts';
+
+vi.setConfig({ testTimeout: 60_000 });
+
+/** In f64 only the order of sums differs: so much of the largest element of a tensor. */
+const BOUND = 1e-12;
+
+const golden = 'test/golden';
+const cases = readdirSync(golden)
+  .filter((name) => existsSync(`${golden}/${name}/model.pcn`))
+  .flatMap((name) => {
+    const text = readFileSync(`${golden}/${name}/model.pcn`, 'utf8');
+    const others = readdirSync(`${golden}/${name}`).filter((f) => f.endsWith('.pcn') && !/^(model|ast)\.pcn$/.test(f));
+    const files = Object.fromEntries(others.map((f) => [f, readFileSync(`${golden}/${name}/${f}`, 'utf8')]));
+    return [...text.matchAll(/^train (\w+) of/gm)].map((m) => ({ name, task: m[1] ?? '', text, files }));
+  })
+  .filter(({ text, task, files }) => {
+    const { graph, task: found } = compileText(text, task, files);
+    return pipelineProblem(graph, found) === undefined && possibleMicrobatches(found.batch).length > 1;
+  });
+
+/** Batches and predictions in turns: an evaluation reads the weights as they are, and no batch passes it. */
+function stepsOf(program: Program): Step[] {
+  const predictions = program.functions.filter((f) => f.name.startsWith('predict.')).map((f) => [f.name, 9] as const);
+  const batches = (from: number, to: number): Step[] =>
+    Array.from({ length: to - from }, (_, i) => ['train', from + i + 1] as const);
+  return [...batches(0, 4), ...predictions, ...batches(4, 7), ...predictions];
+}
+
+const SGD = readFileSync(`${golden}/rule-il/model.pcn`, 'utf8');
+const ADAM = SGD.replace('learn.sgd(rate = 0.1)', 'learn.adam(rate = 0.01)');
+const SEVEN = ADAM.replace(/batch( *)= \d+/, 'batch$1= 7');
+
+test('there are models to run ahead', () => {
+  expect(cases.length).toBeGreaterThan(5);
+  expect(ADAM).not.toBe(SGD);
+});
+
+describe.each([
+  ...cases,
+  { name: 'rule-il with Adam', task: 'il', text: ADAM, files: {} },
+  { name: 'rule-il, a smaller last part', task: 'il', text: SEVEN, files: {} },
+])('$name $task', ({ text, task, files }) => {
+  const whole = compileText(text, task, files);
+  test.each(possibleMicrobatches(whole.task.batch).slice(1, 3))('%i microbatches', async (microbatches) => {
+    const steps = stepsOf(whole.program);
+    const compiled = compileText(text, task, files, microbatches);
+    const expected = await plainLoop(whole.program, compiled.program, microbatches, steps);
+    for (const [shards, seed] of [
+      [1, 0],
+      [2, 0],
+      [3, 1],
+      [8, 2],
+    ] as const) {
+      const split = splitAhead(compiled, shards, seed);
+      for (const { program } of split) {
+        verify(program);
+        expect(parseProgram(printProgram(program))).toEqual(program);
+      }
+      expectSame(await runShards(whole.program, split, steps), expected, `${shards} shards`);
+    }
+  });
+});
+
+test('tiles too', async () => {
+  const whole = compileText(ADAM, 'il');
+  const compiled = compileText(ADAM, 'il', {}, 2);
+  const steps = stepsOf(whole.program);
+  const expected = await plainLoop(whole.program, compiled.program, 2, steps);
+  const split = splitTiled(compiled, 3, 1).map(twofold);
+  for (const shard of split) verify(shard.program);
+  expectSame(await runShards(whole.program, split, steps), expected, 'tiled');
+});
+
+test('one batch late is not what it is: the weights are others than without ahead', async () => {
+  const whole = compileText(SGD, 'il');
+  const steps = stepsOf(whole.program);
+  const compiled = compileText(SGD, 'il', {}, 2);
+  const ahead = await runShards(whole.program, splitAhead(compiled, 2, 0), steps);
+  const plain = await plainLoop(whole.program, compiled.program, 2, steps, () => undefined);
+  const weight = whole.program.states.find((s) => s.role === 'parameter')?.id ?? '';
+  expect(ahead.states.get(weight)).not.toEqual(plain.states.get(weight));
+});
+
+/** With plain gradient descent the step can be read off an undivided batch that ran on the predicted weights. */
+test('equation 7a with the undivided training of the same model', async () => {
+  const { program } = compileText(SGD, 'il');
+  const session = await openReference(program);
+  await fillStates(session, program);
+  const weights = program.states.filter((s) => s.role === 'parameter').map((s) => s.id);
+  const read = (): Promise<Tensor[]> => Promise.all(weights.map((id) => session.read(id)));
+  const history = [await read()];
+  for (let batch = 0; batch < 5; batch++) {
+    const [now = [], before = [], earlier = []] = [history[batch], history[batch - 1], history[batch - 2]];
+    const guess = now.map((w, i) =>
+      batch < 2 ? (history[0]?.[i] as Tensor) : w.map((_, j) => 2 * at(before, i, j) - at(earlier, i, j)),
+    );
+    for (const [i, id] of weights.entries()) await session.write(id, guess[i] as Tensor);
+    await session.run('train', inputsFor(program, 'train', batch + 1), positionOf(batch + 1));
+    const moved = await read();
+    history.push(now.map((w, i) => w.map((value, j) => value + at(moved, i, j) - at(guess, i, j))));
+  }
+  const compiled = compileText(SGD, 'il', {}, 2);
+  const steps = [1, 2, 3, 4, 5].map((seed): Step => ['train', seed]);
+  const { states } = await runShards(program, splitAhead(compiled, 2, 0), steps);
+  for (const [i, id] of weights.entries())
+    expectClose({ [id]: states.get(id) as Tensor }, { [id]: history[5]?.[i] as Tensor }, 'undivided');
+});
+
+const at = (all: readonly Tensor[], i: number, j: number): number => all[i]?.[j] as number;
+
+test.each([1, 2, 3, 8])('whatever arrives when, the same bits: %i shards', async (shards) => {
+  for (const [text, parts] of [
+    [ADAM, 2],
+    [SEVEN, 3],
+  ] as const) {
+    const whole = compileText(text, 'il');
+    const compiled = compileText(text, 'il', {}, parts);
+    const [first, ...others] = await Promise.all(
+      [0, 1, 2, 3].map((seed) => runShuffled(whole.program, compiled, shards, seed)),
+    );
+    for (const other of others) expect(other.states).toEqual(first?.states);
+    // Otherwise nothing of this says anything of batches ahead.
+    if (shards > 1) expect(Math.max(...[first, ...others].map((o) => o?.ahead ?? 0))).toBeGreaterThan(0);
+  }
+});
+
+/** Frames are held back and delivered in an order drawn from the seed. @returns how many of a later batch came early */
+async function runShuffled(
+  whole: Program,
+  compiled: Compiled,
+  shards: number,
+  seed: number,
+): Promise<{ readonly states: Tensor[]; readonly ahead: number }> {
+  const split = splitAhead(compiled, shards, 0);
+  const devices = await Promise.all(split.map((s) => openReference(s.program)));
+  const sessions: ShardSession[] = [];
+  for (const [i, { schedule, program }] of split.entries()) {
+    const device = devices[i] as DeviceSession;
+    await fillStates(device, program);
+    sessions.push(openSession(schedule, { program, files: new Map() }, device));
+  }
+  const batches = 5;
+  for (let sequence = 0; sequence < batches; sequence++)
+    for (const session of sessions) {
+      const position = { batch: sequence, batches: 20 };
+      const inputs = inputsFor(whole, 'train', sequence);
+      session.start({ name: 'train', position, inputs, sequence, microbatch: 0 });
+    }
+  const random = stream(seed, 'order');
+  const away: Frame[] = [];
+  const finished = sessions.map(() => 0);
+  let draws = 0;
+  let ahead = 0;
+  while (finished.some((n) => n < batches)) {
+    const chosen = random.bits(draws++) % sessions.length;
+    const step = await sessions[chosen]?.advance();
+    const done = finished[chosen] ?? 0;
+    if (step?.kind === 'done') finished[chosen] = done + 1;
+    for (const frame of step?.kind === 'send' ? step.frames : []) {
+      away.push(frame);
+      expect(frame.sequence - done).toBeLessThanOrEqual(1);
+      if (frame.sequence > done) ahead++;
+    }
+    for (let n = random.bits(draws++) % 3; n > 0 && away.length > 0; n--) {
+      const [frame] = away.splice(random.bits(draws++) % away.length, 1);
+      const to = sessions.find((s) => s.schedule.messages.some((m) => m.id === frame?.message && m.to === s.shard));
+      if (frame) expect(to?.deliver(frame)).toBeUndefined();
+    }
+  }
+  const states: Tensor[] = [];
+  for (const [i, device] of devices.entries())
+    for (const { id, role } of split[i]?.program.states ?? []) if (role !== 'value') states.push(await device.read(id));
+  return { states, ahead };
+}
+
+/** What a batch settles on, from the weights before each step up to now. */
+type Predict = (history: readonly Tensor[], batch: number) => Tensor | undefined;
+
+/** Equation 7a: the last change that is known once more. */
+const lastChange: Predict = (history, batch) => {
+  const [before, earlier] = [history[batch - 1], history[batch - 2]];
+  if (!before || !earlier) return history[0];
+  return before.map((value, i) => value + (value - (earlier[i] as number)));
+};
+
+/**
+ * The undivided model, one microbatch and one batch after the other; the weights are exchanged for predicted ones while
+ * a batch settles.
+ *
+ * @param predict nothing: the weights as they are
+ */
+async function plainLoop(
+  whole: Program,
+  program: Program,
+  parts: number,
+  steps: readonly Step[],
+  predict: Predict = lastChange,
+): Promise<Outcome> {
+  const session = await openReference(program);
+  await fillStates(session, program);
+  const weights = program.states.filter((s) => s.role === 'parameter').map((s) => s.id);
+  const history = new Map<string, Tensor[]>();
+  for (const id of weights) history.set(id, [await session.read(id)]);
+  const batchOf = (name: string): number => program.functions.find((f) => f.name === name)?.batch ?? 0;
+  const last = batchOf(LAST) || batchOf('train');
+  const sizes = Array.from({ length: parts }, (_, i) => (i === parts - 1 ? last : batchOf('train')));
+  const results: Record<string, Tensor>[] = [];
+  for (const [name, seed] of steps) {
+    const inputs = inputsFor(whole, name, seed);
+    const position = positionOf(seed);
+    if (name !== 'train') {
+      results.push(await session.run(name, inputs, position));
+      continue;
+    }
+    for (const [id, known] of history) {
+      const guess = predict(known, position.batch);
+      if (guess) await session.write(id, guess);
+    }
+    const sums: Record<string, Tensor> = {};
+    for (const [i, share] of sharesOf(inputs, sizes).entries()) {
+      const own = i === parts - 1 && batchOf(LAST) > 0 ? LAST : 'train';
+      for (const [result, values] of Object.entries(await session.run(own, share, position)))
+        sums[result] = sums[result]?.map((v, j) => v + (values[j] as number)) ?? values;
+    }
+    results.push(sums);
+    for (const [id, known] of history) await session.write(id, known.at(-1) as Tensor);
+    await session.run(MOVE, {}, position);
+    for (const [id, known] of history) known.push(await session.read(id));
+  }
+  const states = new Map<string, Tensor>();
+  for (const { id } of program.states) states.set(id, await session.read(id));
+  const batch = (history.get(weights[0] ?? '')?.length ?? 0) - 1;
+  for (const [id, known] of history) {
+    // In two places, for the next batch and the one behind it.
+    for (const next of [batch, batch + 1])
+      states.set(predictedName(id, next % 2 === 0 ? 'even' : 'odd'), lastChange(known, next) as Tensor);
+  }
+  return { results, states };
+}
+
+function expectSame(found: Outcome, expected: Outcome, what: string): void {
+  for (const [i, results] of found.results.entries())
+    expectClose(results, expected.results[i] ?? {}, `result ${i}, ${what}`);
+  let compared = 0;
+  for (const [id, values] of found.states) {
+    const other = expected.states.get(id);
+    // What is held twice has nothing to be compared with: it is empty between batches, or made of the rest.
+    if (!other) continue;
+    compared++;
+    expectClose({ [id]: values }, { [id]: other }, what);
+  }
+  expect(compared).toBeGreaterThan(2);
+}
+
+function expectClose(
+  found: Readonly<Record<string, Tensor>>,
+  expected: Readonly<Record<string, Tensor>>,
+  what: string,
+): void {
+  expect(Object.keys(found).sort()).toEqual(Object.keys(expected).sort());
+  for (const [name, values] of Object.entries(found)) {
+    const other = expected[name] ?? new Float64Array();
+    const scale = Math.max(1e-9, ...Array.from(other, Math.abs));
+    const worst = Math.max(0, ...Array.from(values, (v, i) => Math.abs(v - (other[i] ?? Number.NaN))));
+    expect(worst / scale, `${name}: ${what}`).toBeLessThan(BOUND);
+  }
+}
