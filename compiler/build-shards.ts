@@ -25,14 +25,14 @@ export function draftShards(
   old?: OldPlaces,
   pinned?: Pinned,
 ): { kind: 'draft'; draft: PlanDraft } | CannotCut {
-  const { checked, graph, task, predicts } = staged;
+  const { checked, graph, task, predicts, ahead = 0 } = staged;
   const fleet = machines ?? scheduledMachines(staged, shards);
   const cut = cutModel(staged, fleet, old, pinned);
   if (cut.kind === 'impossible') return cut;
   const { program, tiling, split, nodes } = cut;
   const files = lowerShardsToCpu(split.map((s) => s.program));
   const draft = draftShardedPlan(
-    { ...inputs, checked, graph, task, predicts, program, cpu: new Map() },
+    { ...inputs, checked, graph, task, predicts, ahead, program, cpu: new Map() },
     { shards: split, nodes, tiling, files, machines: fleet },
   );
   return { kind: 'draft', draft };

@@ -47,19 +47,20 @@ export function mebibytes(bytes: number): string {
   return `${(bytes / 1024 ** 2).toFixed(1)} MiB`;
 }
 
-/** What a schedule may say but no runtime does yet: it is refused, not passed over. */
+/** What a schedule may say but no runtime does, or not so: it is refused, not passed over. */
 export function notYet(schedules: readonly ScheduleInstance[]): CannotCut | undefined {
   for (const { name, settings } of schedules) {
-    const { mode, ahead, staleness } = settings;
+    const { mode, microbatches, ahead, staleness } = settings;
     const refuse = (reason: string, repair: string): CannotCut => ({
       kind: 'impossible',
       reason: `schedule ${name}: ${reason}`,
       repair,
     });
-    if (typeof mode === 'object' && mode.kind === 'symbol' && mode.name === 'async')
-      return refuse('shards cannot run asynchronously yet', 'mode = lockstep or mode = pipelined');
-    if (typeof ahead === 'number' && ahead > 0)
-      return refuse('no batch begins before the weight step of the one before it yet', 'leave out ahead');
+    const word = typeof mode === 'object' && mode.kind === 'symbol' ? mode.name : undefined;
+    const pipelined = word === undefined ? microbatches !== undefined : word === 'pipelined';
+    if (word === 'async') return refuse('shards cannot run asynchronously yet', 'mode = lockstep or mode = pipelined');
+    if (typeof ahead === 'number' && ahead > 0 && !pipelined)
+      return refuse('only pipelined batches begin ahead', 'mode = pipelined, or leave out ahead');
     if (typeof staleness === 'number' && staleness > 0)
       return refuse('borders are never stale in lockstep and pipelined', 'leave out staleness');
   }

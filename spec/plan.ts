@@ -40,6 +40,8 @@ export interface PlanTraining {
   readonly batch: number;
   /** Equal parts of a batch that shards have in flight side by side (schedule `pipelined`); absent: one. */
   readonly microbatches?: number;
+  /** Batches that begin on predicted weights, before the weight step of the one before them: 1; absent: none. */
+  readonly ahead?: number;
   readonly epochs: number;
   /** Steps of a sequence, where samples are sequences: the function runs once for each. */
   readonly sequence?: number;

@@ -19,7 +19,7 @@ const READERS: Readonly<Record<string, Reader<Value>>> = {
   mode: word(['lockstep', 'pipelined', 'async']),
   shards: wholeNumber(1, 1_000_000),
   microbatches: wholeNumber(1, 4096),
-  ahead: wholeNumber(0, 4096),
+  ahead: wholeNumber(0, 1),
   staleness: wholeNumber(0, 1_000_000),
 };
 

@@ -50,6 +50,8 @@ export interface PlanSource {
   readonly graph: Graph;
   readonly task: TrainTask | undefined;
   readonly predicts: readonly PredictTask[];
+  /** As `Staged.ahead`. */
+  readonly ahead?: number;
   readonly program: Program;
   /** The CPU device's files, by path. */
   readonly cpu: ReadonlyMap<string, Uint8Array>;
@@ -93,7 +95,7 @@ export function draftPlan(source: PlanSource): PlanDraft {
     compiler: source.compiler,
     model: graph.name,
     source: source.modules.map((m) => ({ path: m.path, sha256: sha256(encode(m.text)) })),
-    ...(source.task && train ? { training: trainingOf(source.task, train) } : {}),
+    ...(source.task && train ? { training: trainingOf(source.task, train, source.ahead ?? 0) } : {}),
     predictions: source.predicts.flatMap((p) => predictionOf(p, program)),
     checks: source.checked.checks.filter((c) => names.has(c.task)).map(checkOf),
     shards: [shard],
@@ -123,7 +125,7 @@ export function planBytes(plan: Plan): Uint8Array {
   return canonicalJson(plan);
 }
 
-function trainingOf(task: TrainTask, f: ProgramFunction): PlanTraining {
+function trainingOf(task: TrainTask, f: ProgramFunction, ahead: number): PlanTraining {
   const method = methodOf(task);
   const epsilon = epsilonOf(task.optimizer.nextWeight);
   return {
@@ -135,6 +137,7 @@ function trainingOf(task: TrainTask, f: ProgramFunction): PlanTraining {
     ...(task.validation ? { validation: dataOf(task.validation) } : {}),
     batch: task.batch,
     ...(task.batch > f.batch * task.replicas ? { microbatches: Math.ceil(task.batch / f.batch) } : {}),
+    ...(ahead > 0 ? { ahead } : {}),
     epochs: task.epochs,
     ...(task.sequence === undefined ? {} : { sequence: task.sequence }),
     inputs: inputsOf(f, task.inputs ?? []),

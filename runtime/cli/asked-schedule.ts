@@ -20,29 +20,50 @@ export interface AskedSchedule {
   readonly schedule?: Asked<ScheduleName>;
   /** Parts of a batch, where it is pipelined and somebody said how many. */
   readonly microbatches?: Asked<number>;
+  /** Whether a batch begins before the weight step of the one before it: 1, where somebody said so. */
+  readonly ahead?: Asked<number>;
 }
 
 /**
  * Options win over the model, each by itself.
  *
  * @param schedules of the model that is trained; of several the first that says it counts
- * @throws UserError for an unknown schedule, or lockstep with microbatches
+ * @throws UserError for an unknown schedule, or what does not go with it
  */
 export function askedSchedule(args: Arguments, schedules: readonly ScheduleInstance[]): AskedSchedule {
   const parts = wholeNumber(args, 'microbatches', 1, MOST_MICROBATCHES);
+  const begun = wholeNumber(args, 'ahead', 0, 1);
   const given: Wishes = {
     schedule: optionOf(args),
     microbatches: parts === undefined ? undefined : { value: parts, by: '--microbatches' },
+    ahead: begun === undefined ? undefined : { value: begun, by: '--ahead' },
   };
-  const said = impliedBy(given) ?? impliedBy(wishesOf(schedules));
-  if (said?.value !== 'pipelined') return said ? { schedule: said } : {};
-  const microbatches = given.microbatches ?? wishesOf(schedules).microbatches;
-  return { schedule: said, ...(microbatches && { microbatches }) };
+  const wished = wishesOf(schedules);
+  const said = impliedBy(given) ?? impliedBy(wished);
+  if (said?.value !== 'pipelined') {
+    if (given.ahead?.value === 1)
+      throw notAhead(given.ahead, said ? `${said.by} asks for lockstep` : 'nobody asks for it');
+    return said ? { schedule: said } : {};
+  }
+  const microbatches = given.microbatches ?? wished.microbatches;
+  const ahead = given.ahead ?? wished.ahead;
+  if (ahead?.value === 1 && microbatches?.value === 1)
+    throw notAhead(ahead, `${microbatches.by} asks for one microbatch, which is lockstep`);
+  return { schedule: said, ...(microbatches && { microbatches }), ...(ahead?.value === 1 && { ahead }) };
+}
+
+function notAhead({ by }: Asked<number>, why: string): UserError {
+  return new UserError(
+    'deploy/ahead',
+    `${by}: a batch begins ahead of the one before it in the schedule pipelined, and ${why}`,
+    'add --schedule pipelined, or leave out ahead',
+  );
 }
 
 interface Wishes {
   readonly schedule?: Asked<ScheduleName> | undefined;
   readonly microbatches?: Asked<number> | undefined;
+  readonly ahead?: Asked<number> | undefined;
 }
 
 /** What one side says, where a number of microbatches alone means `pipelined`. */
@@ -72,7 +93,10 @@ function wishesOf(schedules: readonly ScheduleInstance[]): Wishes {
   const parts = schedules.flatMap(({ name, settings: { microbatches } }) =>
     typeof microbatches === 'number' ? [{ value: microbatches, by: `schedule ${name}` }] : [],
   );
-  return { schedule: modes[0], microbatches: parts[0] };
+  const begun = schedules.flatMap(({ name, settings: { ahead } }) =>
+    typeof ahead === 'number' ? [{ value: ahead, by: `schedule ${name}` }] : [],
+  );
+  return { schedule: modes[0], microbatches: parts[0], ahead: begun[0] };
 }
 
 /** `--partition K`, else what the model says; 1 where nobody does. */

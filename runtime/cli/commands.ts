@@ -62,6 +62,11 @@ export const commands: readonly Command[] = [
             type: 'string',
             requiresArg: true,
             describe: 'with --shards: every batch in so many parts, in flight side by side as on a mesh',
+          })
+          .option('ahead', {
+            type: 'string',
+            requiresArg: true,
+            describe: '1: with --microbatches, a batch begins on predicted weights while the one before it ends',
           }),
         ['$0 train dsl-examples/digits.pcn', 'train on generated digits'],
         ['$0 train dsl-examples/mnist.pcn ipc --data DIR --json', 'another task, as JSON lines'],
@@ -191,6 +196,11 @@ export const commands: readonly Command[] = [
             type: 'string',
             requiresArg: true,
             describe: 'K: for --schedule pipelined, with a batch in K parts in flight side by side',
+          })
+          .option('ahead', {
+            type: 'string',
+            requiresArg: true,
+            describe: '1: with --microbatches, a batch begins on predicted weights while the one before it ends',
           })
           .option('mesh', {
             type: 'string',

@@ -20,6 +20,8 @@ export interface SaidBy {
   readonly schedule: string;
   /** Where a batch is divided. */
   readonly microbatches?: string;
+  /** Where batches begin ahead of the one before them. */
+  readonly ahead?: string;
 }
 
 interface Placed {
@@ -54,7 +56,7 @@ export function showPlacement(
       ? [`${unmeasured.map((t) => t.name).join(', ')} has not measured what it can do yet`]
       : []),
   ];
-  const { microbatches = 1, batch } = training;
+  const { microbatches = 1, ahead = 0, batch } = training;
   const schedule = microbatches > 1 ? 'pipelined' : 'lockstep';
   const batchesPerSecond = predicted?.batchesPerSecond ?? null;
   const limit = predicted?.limit ?? 'not known';
@@ -64,7 +66,7 @@ export function showPlacement(
     const { model } = plan;
     const { task } = training;
     const rate = { batchesPerSecond, samplesPerSecond, processorSeconds: predicted?.processorSeconds ?? null, limit };
-    emit({ event: 'placement', model, task, schedule, microbatches, said, batch, shards, ...rate, missing });
+    emit({ event: 'placement', model, task, schedule, microbatches, ahead, said, batch, shards, ...rate, missing });
     return code;
   }
   const width = Math.max(...shards.map((s) => (s.trainer ?? 'nobody').length));
@@ -81,9 +83,10 @@ export function showPlacement(
   const left = batch - (microbatches - 1) * size;
   const smaller = left < size ? `, the last of ${left}` : '';
   const parts = microbatches > 1 ? `, ${microbatches} microbatches of ${size}${smaller}` : '';
-  const by = [...new Set([said.schedule, ...(said.microbatches === undefined ? [] : [said.microbatches])])].join(', ');
+  const begun = ahead > 0 ? ', the next batch begun on predicted weights' : '';
+  const by = [...new Set([said.schedule, said.microbatches, said.ahead].filter((who) => who !== undefined))].join(', ');
   process.stdout.write(
-    `${plan.model} ${training.task} (${training.rule}), ${schedule}${parts} (${by})\n${rows.join('\n')}\nrate     ${rate}\nlimit    ${limit}\nmissing  ${missing.join('; ') || 'nothing'}\n`,
+    `${plan.model} ${training.task} (${training.rule}), ${schedule}${parts}${begun} (${by})\n${rows.join('\n')}\nrate     ${rate}\nlimit    ${limit}\nmissing  ${missing.join('; ') || 'nothing'}\n`,
   );
   return code;
 }

@@ -103,11 +103,13 @@ function prepare(args: Arguments): Prepared {
     needsStatus: choose,
     finish: async (trainers, codec) => {
       const division = choose
-        ? chooseDivision(whole, cut.shards, trainers, codec)
+        ? chooseDivision(whole, cut.shards, trainers, codec, asked.ahead?.value)
         : { microbatches: given?.value ?? 1, wholeNodes: false };
       const { microbatches, wholeNodes } = division;
-      const staged = microbatches > 1 && cut.shards > 1 ? buildStages(selected, undefined, microbatches) : whole;
-      const { plan, files } = await planOf(model, { ...staged, wholeNodes }, cut);
+      const divided = microbatches > 1 && cut.shards > 1;
+      const staged = divided ? buildStages(selected, undefined, microbatches) : whole;
+      const ahead = divided ? (asked.ahead?.value ?? 0) : 0;
+      const { plan, files } = await planOf(model, { ...staged, wholeNodes, ahead }, cut);
       const all = new Map([[PLAN_FILE, planBytes(plan)] as const, ...files]);
       const chosen = chosenSettings(args, path, selected.task);
       const said =
@@ -116,6 +118,7 @@ function prepare(args: Arguments): Prepared {
           : {
               schedule: asked.schedule?.by ?? 'nobody said another',
               ...(pipelined ? { microbatches: given?.by ?? 'chosen for these trainers' } : {}),
+              ...(ahead > 0 && asked.ahead ? { ahead: asked.ahead.by } : {}),
             };
       return { plan, files: all, chosen, source: { path, text: model.texts.get(path) ?? '' }, said };
     },
@@ -123,7 +126,7 @@ function prepare(args: Arguments): Prepared {
 }
 
 function fromPlan(path: string, args: Arguments): Wanted {
-  for (const name of ['partition', 'microbatches'])
+  for (const name of ['partition', 'microbatches', 'ahead'])
     if (text(args, name) !== undefined)
       throw new UserError(
         `deploy/${name}`,

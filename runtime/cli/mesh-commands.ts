@@ -123,6 +123,7 @@ export const meshCommands: readonly Command[] = [
           'lockstep, or pipelined: microbatches of one batch in flight (default: what the model says, or lockstep)',
         ],
         ['microbatches', 'of pipelined; chosen for the trainers of the mesh where neither this nor the model says it'],
+        ['ahead', 'of pipelined, 1: a batch begins on predicted weights while the one before it ends (default: 0)'],
         ['borders', 'values on the wire: f32 (default) or f16'],
         ['snapshot-every', 'batches between two snapshots (default: 100, or an epoch)'],
       ] as const;
@@ -196,6 +197,7 @@ export const meshCommands: readonly Command[] = [
         ['task', 'with --rates: name of a train block (default: the first)'],
         ['batch', 'with --rates: samples per batch'],
         ['microbatches', 'with --rates: only this row'],
+        ['ahead', 'with --rates, 1: batches of pipelined begin on predicted weights while the one before them ends'],
         ['round-trip', 'with --rates: milliseconds between two machines and back'],
         ['gflops', 'with --rates: what each machine reaches (default: 50)'],
       ] as const;

@@ -56,18 +56,19 @@ export function assertPipelined({ graph, task }: Staged, { schedule, microbatche
 
 /** Of commands that cut a model themselves, with no mesh to choose for: its stages for a microbatch, where it is pipelined. */
 export function inMicrobatches(selected: Selected, whole: Staged, shards: number, args: Arguments): Staged {
-  const given = text(args, 'microbatches') !== undefined;
+  const given = text(args, 'microbatches') !== undefined || text(args, 'ahead') === '1';
   // One shard waits for nobody: what the model says of its shards is nothing to it.
   if (shards === 1 && !given) return whole;
   const asked = askedSchedule(args, schedulesOf(selected));
   if (asked.schedule?.value !== 'pipelined' || asked.microbatches?.value === 1) return whole;
   assertPipelined(whole, asked);
   const parts = asked.microbatches?.value ?? usualMicrobatches(selected.task?.batch ?? 1);
-  if (shards > 1) return parts > 1 ? buildStages(selected, undefined, parts) : whole;
+  if (shards > 1)
+    return parts > 1 ? { ...buildStages(selected, undefined, parts), ahead: asked.ahead?.value ?? 0 } : whole;
   throw new UserError(
     'deploy/microbatches',
-    'one shard waits for nobody, so its batches are not divided',
-    'leave out --microbatches, or ask for more shards',
+    'one shard waits for nobody, so its batches are not divided, and none begins ahead of another',
+    'leave out --microbatches and --ahead, or ask for more shards',
   );
 }
 
@@ -79,12 +80,14 @@ function usualMicrobatches(batch: number): number {
  * The division with the highest predicted rate; of equals the one with fewer parts.
  *
  * @param staged of the whole batch
+ * @param ahead whether batches begin before the weight step of the one before them: 0 or 1
  */
 export function chooseDivision(
   staged: Staged & { readonly task: NonNullable<Staged['task']> },
   shards: number,
   trainers: readonly RatedTrainer[],
   codec: 'f32' | 'f16',
+  ahead = 0,
 ): Division {
   const counts = evenMicrobatches(staged.task.batch);
   let best: (Division & { readonly rate: number }) | undefined;
@@ -96,7 +99,7 @@ export function chooseDivision(
     const shardsOf = cut.split.map(rated);
     for (const microbatches of counts) {
       const found: Prediction | undefined =
-        owners.length === shards ? predictRate(shardsOf, owners, trainers, codec, microbatches) : undefined;
+        owners.length === shards ? predictRate(shardsOf, owners, trainers, codec, { microbatches, ahead }) : undefined;
       if (!found) continue;
       if (!best || found.batchesPerSecond > best.rate * WORTH)
         best = { microbatches, wholeNodes, rate: found.batchesPerSecond };

@@ -49,7 +49,7 @@ export function placeOn(needs: Deployment['needs'], trainers: readonly RatedTrai
 
 /**
  * @param owners keys of trainers, by shard
- * @param microbatches the shards' whole batches divided into so many parts; absent: as their schedules have it
+ * @param division of the shards' whole batches; absent: as their schedules have it
  * @returns nothing where a trainer has not measured what it can do
  */
 export function predictRate(
@@ -57,7 +57,7 @@ export function predictRate(
   owners: readonly string[],
   trainers: readonly RatedTrainer[],
   codec: 'f32' | 'f16' = 'f32',
-  microbatches?: number,
+  division?: { readonly microbatches: number; readonly ahead: number },
 ): Prediction | undefined {
   const used = owners.map((key) => trainers.find((t) => t.key === key));
   if (used.some((t) => !t || t.capability.rate <= 0)) return undefined;
@@ -67,12 +67,12 @@ export function predictRate(
     const speedup = own?.costs && { speedup: Math.max(1, own.costs.speedup) };
     return { name, cores: Math.max(1, own?.cores ?? 1), ...speedup, ...(own?.upload ? { upload: own.upload } : {}) };
   });
-  const parts = microbatches ?? 1;
+  const parts = division?.microbatches ?? 1;
   const divided = shards.map(({ schedule, program, work, state }, i) => {
     const { capability } = used[i] as RatedTrainer;
     return {
       program,
-      schedule: microbatches === undefined ? schedule : inParts(schedule, parts),
+      schedule: division ? inParts(schedule, parts, division.ahead) : schedule,
       seconds: (segment: string) => secondsOf(work.get(segment) ?? NOTHING, parts, capability, shards.length === 1),
       closing: state * (capability.costs?.stateByte ?? 0),
       machine: names.indexOf(capability.machine),
@@ -112,8 +112,10 @@ function secondsOf(work: Work, parts: number, { rate, cores, costs }: Capability
 }
 
 /** A weight step at the end is once in either case: it stays where it is, in the last stage. */
-function inParts(schedule: ShardSchedule, microbatches: number): ShardSchedule {
-  const functions = schedule.functions.map((f) => (f.name === 'train' ? { ...f, microbatches } : f));
+function inParts(schedule: ShardSchedule, microbatches: number, ahead: number): ShardSchedule {
+  // Odd batches run what even ones run: it takes as long.
+  const odd = ahead > 0 && microbatches > 1 ? { odd: {} } : {};
+  const functions = schedule.functions.map((f) => (f.name === 'train' ? { ...f, microbatches, ...odd } : f));
   return { ...schedule, functions };
 }
 

@@ -22,16 +22,18 @@ export function simulateRates(args: Arguments): number {
   const trainers = virtualTrainers(shards, args);
   const whole = { ...buildStages(selected), task: selected.task };
   const given = wholeNumber(args, 'microbatches', 1, MOST_MICROBATCHES);
+  const ahead = wholeNumber(args, 'ahead', 0, 1) ?? 0;
   assertPipelined(whole, given === undefined ? {} : { microbatches: { value: given, by: '--microbatches' } });
-  const chosen = chooseDivision(whole, shards, trainers, 'f32');
+  const chosen = chooseDivision(whole, shards, trainers, 'f32', ahead);
   const { batch } = selected.task;
   const json = flag(args, 'json');
   if (!json)
     process.stdout.write(
-      `${whole.graph.name} ${selected.task.name} in ${shards} shards, batch ${batch}${chosen.wholeNodes ? ', nodes left whole' : ''}\n`,
+      `${whole.graph.name} ${selected.task.name} in ${shards} shards, batch ${batch}${chosen.wholeNodes ? ', nodes left whole' : ''}${ahead > 0 ? ', where pipelined the next batch begun on predicted weights' : ''}\n`,
     );
   for (const microbatches of given === undefined ? evenMicrobatches(batch) : [given]) {
-    const staged = { ...buildStages(selected, undefined, microbatches), wholeNodes: chosen.wholeNodes };
+    const begun = microbatches > 1 ? ahead : 0;
+    const staged = { ...buildStages(selected, undefined, microbatches), wholeNodes: chosen.wholeNodes, ahead: begun };
     const cut = cutModel(staged, uniformMachines(shards, { rate: ASSUMED_RATE }));
     if (cut.kind === 'impossible') throw new UserError('partition/impossible', cut.reason, cut.repair);
     const owners = trainers.map((t) => t.key);
@@ -40,6 +42,7 @@ export function simulateRates(args: Arguments): number {
     const row = {
       schedule: microbatches > 1 ? 'pipelined' : 'lockstep',
       microbatches,
+      ahead: begun,
       samplesPerSecond: found.batchesPerSecond * batch,
       busy: found.busy.reduce((sum, b) => sum + b, 0) / found.busy.length,
       busiest: Math.max(...found.busy),

@@ -31,8 +31,8 @@ function bordersText({ borders, direct }: ShardStatus): string {
   return borders === 0 ? '' : `${direct} of ${borders} direct  `;
 }
 
-function scheduleText({ schedule, microbatches }: RunStatus): string {
-  return microbatches > 1 ? `${schedule} in ${microbatches}` : schedule;
+function scheduleText({ schedule, microbatches, ahead }: RunStatus): string {
+  return `${schedule}${microbatches > 1 ? ` in ${microbatches}` : ''}${ahead > 0 ? `, ${ahead} ahead` : ''}`;
 }
 
 function statusText({ runs, trainers, refused }: MeshStatus): string {

@@ -91,6 +91,7 @@ export function makeDeployment(source: DeploymentSource): MadeDeployment {
     snapshotEvery: source.snapshotEvery ?? Math.max(1, Math.min(SNAPSHOT_BATCHES, batches)),
     schedule: (training.microbatches ?? 1) > 1 ? 'pipelined' : 'lockstep',
     microbatches: training.microbatches ?? 1,
+    ...(training.ahead === undefined ? {} : { ahead: training.ahead }),
     codec,
     source: source.source,
   };

@@ -35,6 +35,8 @@ export interface RunStatus {
   readonly schedule: string;
   /** Of one batch in flight; 1 in lockstep. */
   readonly microbatches: number;
+  /** Batches that begin before the weight step of the one before them. */
+  readonly ahead: number;
   /** Of owners. */
   readonly ownersEpoch: number;
   readonly energy: number | null;
@@ -99,6 +101,7 @@ function runStatus(state: SynchronizerState, run: RunState): RunStatus {
     epochs: deployment.epochs,
     schedule: deployment.schedule,
     microbatches: deployment.microbatches,
+    ahead: deployment.ahead ?? 0,
     ownersEpoch: run.epoch,
     energy: last?.energy ?? null,
     accuracy: last?.accuracy ?? null,

@@ -85,7 +85,7 @@ export class ShardHost {
   #totals: Record<string, number> = {};
   #closed = false;
   #awaits = '';
-  /** The last tick that a microbatch has told others of. */
+  /** The last tick that each microbatch in flight has told others of. */
   readonly #tickOf = new Map<number, string>();
   #bytes = { sent: 0, received: 0 };
 
@@ -261,10 +261,12 @@ export class ShardHost {
     return `shard ${[...senders].slice(0, 4).join(', ')}`;
   }
 
+  /** Of two batches in flight one is even, one odd. */
   #countTick({ sequence, microbatch, tick }: Frame): void {
     const at = `${sequence}/${tick}`;
-    if (this.#tickOf.get(microbatch) === at) return;
-    this.#tickOf.set(microbatch, at);
+    const of = 2 * microbatch + (sequence % 2);
+    if (this.#tickOf.get(of) === at) return;
+    this.#tickOf.set(of, at);
     this.ticks += 1 / this.deployment.microbatches;
   }
 

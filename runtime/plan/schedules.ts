@@ -6,6 +6,7 @@ import { Ajv2020, type ValidateFunction } from 'ajv/dist/2020.js';
 import type { Plan } from '../../spec/plan.ts';
 import { type Program, type ProgramFunction, type Shape, sameShape, sizeOf } from '../../spec/program.ts';
 import { LAST, type Message, type ShardFunction, type ShardSchedule, type Stage } from '../../spec/schedule.ts';
+import { asOdd } from '../shard/route.ts';
 import { readSpecJson } from '../support/spec-file.ts';
 
 let validate: ValidateFunction | undefined;
@@ -68,7 +69,8 @@ function functionsProblem(schedule: ShardSchedule, program: Program): string | u
     if (names.has(f.name)) return `${f.name} is there twice`;
     names.add(f.name);
     const states = new Map(program.states.map((s) => [s.id, s.shape]));
-    const problem = new Locals(schedule.shard, f, { functions, states, messages }, used).problem();
+    const known = { functions, states, messages };
+    const problem = new Locals(schedule.shard, f, known, used).problem() ?? oddProblem(schedule.shard, f, known);
     if (problem !== undefined) return `${f.name}: ${problem}`;
     if (f.after?.some((s) => s.segments.some((g) => g.send.length + g.receive.length > 0)))
       return `${f.name}: its weight step waits for others`;
@@ -77,6 +79,17 @@ function functionsProblem(schedule: ShardSchedule, program: Program): string | u
     if (stepProblem !== undefined) return `${f.name}: ${stepProblem}`;
   }
   return used.size === messages.size ? undefined : 'it has messages that nobody sends or awaits';
+}
+
+/** Odd batches exchange what even ones do, and run no segment of theirs. */
+function oddProblem(shard: number, f: ShardFunction, known: Known): string | undefined {
+  if (!f.odd) return undefined;
+  if (!f.after && f.name !== LAST) return 'its batches begin ahead of a weight step that it does not have';
+  const odd = asOdd(f);
+  const alone = { ...odd, stages: odd.after ?? [], inputs: [], results: [] };
+  const problem =
+    new Locals(shard, odd, known, new Set()).problem() ?? new Locals(shard, alone, known, new Set()).problem();
+  return problem === undefined ? undefined : `odd batches: ${problem}`;
 }
 
 interface Known {
@@ -189,9 +202,13 @@ function wholeProblem(plan: Plan, schedules: readonly ShardSchedule[]): string |
   ];
   for (const { name, batch, inputs, results } of wanted) {
     const parts = schedules.map((s) => s.functions.find((f) => f.name === name));
-    const [{ microbatches = 1, last } = {}] = parts;
+    const [{ microbatches = 1, last, odd } = {}] = parts;
     if (parts.some((f) => (f?.microbatches ?? 1) !== microbatches || f?.last !== last))
       return `not every shard divides ${name} alike`;
+    const begun = name === 'train' && plan.training?.ahead === 1;
+    const all = schedules.flatMap((s) => s.functions.filter((f) => f.name === name || f.name === last));
+    if (begun !== (odd !== undefined) || all.some((f) => (f.odd !== undefined) !== begun))
+      return `not every shard begins ${name} as far ahead as the plan says`;
     const taken = schedules.map((s) => samplesIn(s, name));
     if (taken.some((samples) => samples !== batch)) return `not every shard takes batches of ${batch} in ${name}`;
     const fields = new Set(inputs.map((i) => `${i.name} ${i.type} ${String(i.shape)}`));

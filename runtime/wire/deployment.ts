@@ -68,6 +68,8 @@ export interface Deployment {
   readonly schedule: 'lockstep' | 'pipelined';
   /** Microbatches of one batch in flight; 1 in lockstep. */
   readonly microbatches: number;
+  /** Batches that begin on predicted weights before the weight step of the one before them: 1; absent: none. */
+  readonly ahead?: number;
   /** Border values on the wire. */
   readonly codec: 'f32' | 'f16';
   /** For the run folder that `nmc fetch` makes: path and text of the model, the compiler's version. */

@@ -161,7 +161,7 @@ async function runShuffled(
   shards: number,
   seed: number,
 ): Promise<{ readonly states: Tensor[]; readonly ahead: number }> {
-  const split = splitAhead(compiled, shards, 0);
+  const split = splitAhead(compiled, shards, 2);
   const devices = await Promise.all(split.map((s) => openReference(s.program)));
   const sessions: ShardSession[] = [];
   for (const [i, { schedule, program }] of split.entries()) {

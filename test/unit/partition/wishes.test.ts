@@ -107,7 +107,9 @@ test('what no runtime does yet is refused, not passed over', () => {
     return cut.kind === 'impossible' ? cut.reason : 'it was cut';
   };
   expect(refusal('  mode = async')).toBe('schedule home: shards cannot run asynchronously yet');
-  expect(refusal('  ahead = 1')).toBe('schedule home: no batch begins before the weight step of the one before it yet');
+  expect(refusal('  ahead = 1')).toBe('schedule home: only pipelined batches begin ahead');
+  expect(refusal('  mode = lockstep\n  microbatches = 1\n  ahead = 1')).toContain('only pipelined');
+  expect(refusal('  mode = pipelined\n  ahead = 1')).toBe('it was cut');
   expect(refusal('  staleness = 2')).toContain('never stale');
   expect(refusal('  mode = pipelined\n  ahead = 0')).toBe('it was cut');
 });
