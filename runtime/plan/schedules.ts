@@ -85,6 +85,8 @@ function functionsProblem(schedule: ShardSchedule, program: Program): string | u
 function oddProblem(shard: number, f: ShardFunction, known: Known): string | undefined {
   if (!f.odd) return undefined;
   if (!f.after && f.name !== LAST) return 'its batches begin ahead of a weight step that it does not have';
+  const runs = [...f.stages, ...(f.after ?? [])].flatMap((s) => s.segments.flatMap(({ run }) => run ?? []));
+  if (runs.some((run) => runs.includes(f.odd?.[run] ?? run))) return 'odd batches run segments of even ones';
   const odd = asOdd(f);
   const alone = { ...odd, stages: odd.after ?? [], inputs: [], results: [] };
   const problem =

@@ -12,6 +12,7 @@ import { isActive, restoredSynchronizer, synchronizer, TICK } from './synchroniz
 import type { Step, StoredRun, SynchronizerEvent, SynchronizerState } from './synchronizer-state.ts';
 import {
   EMPTY_TRAINER,
+  type HostedShard,
   type ShardId,
   shardName,
   type TrainerEffect,
@@ -94,13 +95,16 @@ interface Node {
   state: TrainerState;
   /** By shard: calls of its neighbours that have arrived, in the epoch. */
   readonly heard: Map<string, Map<number, number>>;
-  /** Shards that wait for their neighbours' frames of a call. */
-  readonly waiting: Map<string, number>;
 }
 
 const RECONNECT = 250;
 /** Losses of a predictor's questions, as many times as those of messages: each is several. */
 const QUESTION_LOSSES = 20;
+
+/** The newest call of which a shard tells its neighbours. */
+function newestOf({ calls, begun }: HostedShard): number {
+  return Math.max(calls, begun - 1);
+}
 
 export function simulate(options: SimulationOptions): SimulationResult {
   return new Simulation(options).run();
@@ -138,7 +142,6 @@ class Simulation {
       connection: 0,
       state: EMPTY_TRAINER,
       heard: new Map(),
-      waiting: new Map(),
     }));
   }
 
@@ -246,7 +249,6 @@ class Simulation {
     node.alive = true;
     node.state = EMPTY_TRAINER;
     node.heard.clear();
-    node.waiting.clear();
     const { lives } = this.#options.faults;
     if (lives) this.#queue.add(this.#now + this.#exponential(lives), { kind: 'down', node: index, life: node.life });
     this.#queue.add(this.#now, { kind: 'connect', node: index, life: node.life });
@@ -290,7 +292,7 @@ class Simulation {
     this.#queue.add(this.#now + HEARTBEAT, { kind: 'beat', node: index, life });
     this.#up2sync(index, { type: 'heartbeat', shards: [], refused: 0 });
     // What was lost with a connection is sent again.
-    for (const shard of Object.values(this.#node(index).state.shards)) this.#sendFrames(shard, shard.calls);
+    for (const shard of Object.values(this.#node(index).state.shards)) this.#sendFrames(shard, newestOf(shard));
   }
 
   #up2sync(index: number, message: Message): void {
@@ -355,7 +357,6 @@ class Simulation {
         return;
       case 'open':
         node.heard.delete(shardName(effect.at));
-        node.waiting.delete(shardName(effect.at));
         later(200 + 300 * this.#uniform(), {
           kind: 'opened',
           at: effect.at,
@@ -368,9 +369,6 @@ class Simulation {
         later(0, { kind: 'offered', at: effect.at, exchange });
         return;
       }
-      case 'begin':
-        node.waiting.set(shardName(effect.at), effect.number);
-        return;
       case 'advance':
         later(call * (0.9 + 0.2 * this.#uniform()), {
           kind: 'advanced',
@@ -389,8 +387,10 @@ class Simulation {
   /** A call is done when the neighbours' frames of it are here; ours go out when it begins. */
   #advance(node: Node, at: ShardId): 'needs' | 'done' {
     const name = shardName(at);
-    const number = node.waiting.get(name) ?? 0;
-    this.#sendFrames(at, number);
+    const shard = node.state.shards[name];
+    if (!shard) return 'needs';
+    const number = shard.calls;
+    this.#sendFrames(at, newestOf(shard));
     const heard = node.heard.get(name);
     const { shards } = this.#options.deployment;
     const all = [at.shard - 1, at.shard + 1].filter((n) => n >= 0 && n < shards);

@@ -32,6 +32,8 @@ export interface HostedShard extends ShardId {
   readonly deployment?: Deployment;
   /** Calls done. */
   readonly calls: number;
+  /** Calls begun: more than one may be under way where a batch begins ahead of the one before it. */
+  readonly begun: number;
   /** A frame came while the device worked. */
   readonly news: boolean;
   readonly advancing: boolean;
@@ -165,7 +167,8 @@ function assign(state: TrainerState, received: Assign): TrainerStep {
     const at = { run: received.run, epoch: received.epoch, shard };
     const calls = restore?.calls ?? 0;
     const stopAt = Number.POSITIVE_INFINITY;
-    shards[shardName(at)] = { ...at, phase: 'loading', calls, news: false, advancing: false, stopAt, reason: '' };
+    const waits = { calls, begun: calls, news: false, advancing: false, stopAt, reason: '' };
+    shards[shardName(at)] = { ...at, phase: 'loading', ...waits };
     effects.push({ kind: 'open', at, deployment: received.deployment, ...(restore ? { restore } : {}) });
   }
   return { state: { ...dropped.state, shards }, effects };
@@ -213,7 +216,8 @@ function change(shard: HostedShard, event: ShardEvent): ShardStep {
   const at = idOf(shard);
   switch (event.kind) {
     case 'opened': {
-      const opened: HostedShard = { ...shard, phase: 'ready', deployment: event.deployment, calls: event.calls };
+      const { deployment, calls } = event;
+      const opened: HostedShard = { ...shard, phase: 'ready', deployment, calls, begun: calls };
       return { shard: opened, effects: [{ kind: 'offer', at }] };
     }
     case 'offered': {
@@ -285,9 +289,21 @@ function proceed(shard: HostedShard): ShardStep {
   if (!deployment) return { shard, effects: [] };
   if (calls >= allCalls(deployment)) return { shard: { ...shard, phase: 'finished' }, effects: [] };
   if (calls >= stopAt) return { shard: { ...shard, phase: 'paused', reason: 'asked to stop' }, effects: [] };
-  const begin: TrainerEffect = { kind: 'begin', at: idOf(shard), number: calls, call: callAt(deployment, calls) };
-  const step = advance(shard);
-  return { shard: step.shard, effects: [begin, ...step.effects] };
+  const until = Math.max(shard.begun, reachOf(deployment, calls, stopAt));
+  const numbers = Array.from({ length: until - shard.begun }, (_, i) => shard.begun + i);
+  const begins = numbers.map((number): TrainerEffect => {
+    return { kind: 'begin', at: idOf(shard), number, call: callAt(deployment, number) };
+  });
+  const step = advance({ ...shard, begun: until });
+  return { shard: step.shard, effects: [...begins, ...step.effects] };
+}
+
+/** Behind the calls that may be under way: the next one, and a batch that may begin ahead of it. */
+function reachOf(deployment: Deployment, calls: number, stopAt: number): number {
+  const behind = calls + 1;
+  const ends = behind >= Math.min(stopAt, allCalls(deployment));
+  const batches = !ends && [calls, behind].every((n) => callAt(deployment, n).kind === 'train');
+  return batches && deployment.ahead === 1 ? behind + 1 : behind;
 }
 
 /** Says where it can stop: at the end of the call under way. */
