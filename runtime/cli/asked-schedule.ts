@@ -56,7 +56,7 @@ function notAhead({ by }: Asked<number>, why: string): UserError {
   return new UserError(
     'deploy/ahead',
     `${by}: a batch begins ahead of the one before it in the schedule pipelined, and ${why}`,
-    'add --schedule pipelined, or leave out ahead',
+    'ask for pipelined (--microbatches K), or leave out ahead',
   );
 }
 

@@ -1,0 +1,152 @@
+/** Batches that begin ahead, over a mesh: what takes longer, who dies and when, changes no bit of what comes out. */
+import { expect, test, vi } from 'vitest';
+import { uniformMachines } from '../../compiler/6-partition/problem.ts';
+import { batchFlops } from '../../compiler/8-plan/shards.ts';
+import { buildProgram } from '../../compiler/build-program.ts';
+import { buildShards } from '../../compiler/build-shards.ts';
+import { cutModel } from '../../compiler/cut-model.ts';
+import { predictRate, rated } from '../../runtime/cli/predict-rate.ts';
+import { memoryDataset } from '../../runtime/data/dataset.ts';
+import { stream } from '../../spec/random.ts';
+import { checked } from '../support/check-source.ts';
+import { type HostedOptions, type HostedResult, trainHosted } from './hosted.ts';
+
+vi.setConfig({ testTimeout: 120_000 });
+
+const CHAIN = `pcn 1
+
+import std/nodes
+import std/links
+import std/learn
+import std/data
+
+model chain {
+  sense x: f32[6]
+  node  h: f32[5] = nodes.gaussian()
+  node  i: f32[4] = nodes.gaussian()
+  node  j: f32[4] = nodes.gaussian()
+  node  y: f32[2] = nodes.gaussian()
+  link x -> h -> i -> j = links.dense(after = tanh)
+  link j -> y = links.dense()
+}
+
+train il of chain on data.file("points.npz", x = f32[6], y = f32[2]) {
+  clamp x = sample.x
+  clamp y = sample.y
+
+  method    = learn.il(steps = 4, rate = 0.1)
+  optimizer = learn.adam(rate = 0.01)
+  batch     = 4
+  epochs    = 1
+}
+
+predict answer of chain {
+  clamp x = input.x
+  read y = y
+}
+
+check error(answer.y, data.file("points.npz", x = f32[6], y = f32[2]).y) <= 100
+`;
+
+const SAMPLES = 28;
+const random = stream(3, 'points');
+const column = (name: string, size: number) => ({
+  field: { name, type: 'f32' as const, shape: [size] },
+  data: Float32Array.from({ length: SAMPLES * size }, (_, i) => random.normal(size * 1000 + i)),
+});
+const points = memoryDataset('points', 'drawn', [column('x', 6), column('y', 2)]);
+
+function staged(microbatches: number, ahead: number) {
+  const all = checked(CHAIN);
+  const [task] = all.trains;
+  if (!task) throw new Error('no task');
+  return {
+    ...buildProgram({ checked: all, model: task.model, task, predicts: all.predicts }, undefined, microbatches),
+    ahead,
+  };
+}
+
+function planOf(shards: number, ahead: number) {
+  const result = buildShards(staged(2, ahead), { compiler: 'nmc', modules: [] }, shards);
+  if (result.kind !== 'plan') throw new Error(result.reason);
+  return result.built;
+}
+
+/** Two epochs of seven batches, each with an evaluation. */
+function trained(options: Partial<HostedOptions> & Pick<HostedOptions, 'plan'>): Promise<HostedResult> {
+  const usual = { train: points, checks: [points], trainers: 3, epochs: 2, snapshotEvery: 3, seed: 1 };
+  return trainHosted({ ...usual, ...options });
+}
+
+const outcome = ({ run, states }: HostedResult) => ({
+  states,
+  rows: run?.rows.map((r) => ({ ...r, seconds: 0, samplesPerSecond: 0 })),
+});
+
+test('whoever dies, and whoever has which shard: the weights, the predicted ones and the figures are the same bits', async () => {
+  const plan = planOf(3, 1);
+  const undisturbed = await trained({ plan });
+  expect(undisturbed.run).toMatchObject({ phase: 'done', epoch: 1 });
+  expect(undisturbed.run?.rows).toHaveLength(2);
+  // Of each epoch's seven batches all but the first begin ahead, on each of three shards.
+  expect(undisturbed.ahead).toBe(2 * 6 * 3);
+  expect([...undisturbed.states.keys()].filter((name) => /@(even|odd)$/.test(name)).length).toBeGreaterThan(6);
+  const expected = outcome(undisturbed);
+  expect(outcome(await trained({ plan, seed: 2 }))).toEqual(expected);
+  for (const trainers of [1, 2]) expect(outcome(await trained({ plan, trainers }))).toEqual(expected);
+  const middle = undisturbed.milliseconds / 2;
+  for (const at of [0.6, 0.9, 1.15, 1.4].map((share) => share * middle)) {
+    const killed = await trained({ plan, trainers: 4, kills: [{ at, trainer: 1 }] });
+    expect(killed.run?.phase, `killed at ${at}`).toBe('done');
+    expect(killed.run?.epoch, `killed at ${at}`).toBeGreaterThan(1);
+    expect(outcome(killed), `killed at ${at}`).toEqual(expected);
+  }
+});
+
+test('other weights than without it, and fewer batches begin', async () => {
+  const [ahead, plain] = [await trained({ plan: planOf(3, 1) }), await trained({ plan: planOf(3, 0) })];
+  expect(plain.ahead).toBe(0);
+  expect(plain.run?.rows[1]?.energy).not.toBe(ahead.run?.rows[1]?.energy);
+  expect(plain.run?.rows[1]?.energy ?? 0).toBeCloseTo(ahead.run?.rows[1]?.energy ?? Number.NaN, 1);
+  // The way to another shard takes longer than the work: the same batches are over sooner.
+  expect(ahead.milliseconds).toBeLessThan(plain.milliseconds);
+});
+
+/** Seconds that a shard works on a tick of a microbatch. */
+const TICK_WORK = 0.02;
+
+/** By microbatches, each shard on a machine of its own, so many milliseconds from the others and back. */
+function busyWith(
+  ahead: number,
+  microbatches: number,
+  roundTrip: number,
+): { readonly busy: number; readonly batch: number } {
+  const cut = cutModel(staged(microbatches, ahead), uniformMachines(3));
+  const shards = cut.kind === 'cut' ? cut.split : [];
+  const most = Math.max(...shards.map((s) => batchFlops(s, 'train')));
+  const rate = most / (4 * microbatches * TICK_WORK);
+  const machine = { cores: 1, memory: 1e12, rate, upload: 0, download: 0, roundTrip: roundTrip / 2 };
+  const trainers = shards.map((_, i) => ({
+    key: `t${i}`,
+    name: `t${i}`,
+    capability: { ...machine, machine: `m${i}` },
+  }));
+  const owners = trainers.map((t) => t.key);
+  const found = predictRate(shards.map(rated), owners, trainers);
+  return { busy: Math.max(...(found?.busy ?? [])), batch: 1 / (found?.batchesPerSecond ?? 0) };
+}
+
+test.each([
+  [2, 40],
+  [2, 100],
+  [4, 100],
+])('in virtual time shards work more of it: %i microbatches, %i ms there and back', (microbatches, roundTrip) => {
+  const [plain, ahead] = [busyWith(0, microbatches, roundTrip), busyWith(1, microbatches, roundTrip)];
+  expect(ahead.batch).toBeLessThan(0.95 * plain.batch);
+  expect(ahead.busy).toBeGreaterThan(1.05 * plain.busy);
+});
+
+test('where nothing takes time on its way there is nothing to gain, and nothing is lost', () => {
+  const [plain, ahead] = [busyWith(0, 4, 0), busyWith(1, 4, 0)];
+  expect(ahead.batch).toBeLessThan(1.02 * plain.batch);
+});

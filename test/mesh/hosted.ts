@@ -1,0 +1,278 @@
+/**
+ * A mesh in virtual time whose shards really train: the state machines of synchronizer and trainers, the shards' hosts
+ * with their devices, sealed borders, snapshots and take-over; only sockets and clocks are made up.
+ */
+import type { BuiltPlan } from '../../compiler/8-plan/build.ts';
+import { planBytes } from '../../compiler/8-plan/build.ts';
+import type { Dataset } from '../../runtime/data/dataset.ts';
+import type { Tensor } from '../../runtime/device/device.ts';
+import { referenceDevice } from '../../runtime/device/reference/reference.ts';
+import { type KeyPair, keyPairFromSeed } from '../../runtime/identity/ed25519.ts';
+import { keyText } from '../../runtime/identity/key-text.ts';
+import { type MadeDeployment, makeDeployment } from '../../runtime/net/make-deployment.ts';
+import { ShardHost } from '../../runtime/net/shard-host.ts';
+import { decodeState } from '../../runtime/net/shard-state.ts';
+import { EventQueue } from '../../runtime/roles/event-queue.ts';
+import { HEARTBEAT } from '../../runtime/roles/liveness.ts';
+import { restoredSynchronizer, synchronizer, TICK } from '../../runtime/roles/synchronizer.ts';
+import type { Step, StoredRun, SynchronizerEvent } from '../../runtime/roles/synchronizer-state.ts';
+import {
+  EMPTY_TRAINER,
+  type ShardId,
+  shardName,
+  type TrainerEffect,
+  type TrainerEvent,
+  type TrainerState,
+  trainer,
+} from '../../runtime/roles/trainer.ts';
+import { hex, sha256 } from '../../runtime/wire/hash.ts';
+import { decodeHead } from '../../runtime/wire/routing.ts';
+import { stream } from '../../spec/random.ts';
+import { seeded } from './networked.ts';
+
+export interface HostedOptions {
+  readonly plan: BuiltPlan;
+  readonly train: Dataset;
+  readonly checks: readonly Dataset[];
+  readonly trainers: number;
+  readonly epochs: number;
+  readonly snapshotEvery: number;
+  /** Of everything that takes time. */
+  readonly seed: number;
+  /** When trainers die for good, in virtual milliseconds. */
+  readonly kills?: readonly { readonly at: number; readonly trainer: number }[];
+}
+
+export interface HostedResult {
+  readonly run: StoredRun | undefined;
+  /** Of the last manifest, by shard and name. */
+  readonly states: ReadonlyMap<string, Tensor>;
+  /** Calls that shards began while the one before was under way. */
+  readonly ahead: number;
+  readonly milliseconds: number;
+}
+
+interface Node {
+  readonly keys: KeyPair;
+  /** Its public key, as text. */
+  readonly key: string;
+  alive: boolean;
+  state: TrainerState;
+  readonly hosts: Map<string, ShardHost>;
+  readonly agreed: Map<string, Map<number, string>>;
+}
+
+/** Milliseconds one way, and of one call of `advance`. */
+const WAY = 20;
+const WORK = 1;
+const LONGEST = 600_000;
+
+export async function trainHosted(options: HostedOptions): Promise<HostedResult> {
+  return new HostedMesh(options).run();
+}
+
+class HostedMesh {
+  readonly #options: HostedOptions;
+  readonly #made: MadeDeployment;
+  readonly #blobs: Map<string, Uint8Array>;
+  readonly #queue = new EventQueue<() => void | Promise<void>>();
+  readonly #nodes: Node[];
+  readonly #random;
+  readonly #arrival = new Map<string, number>();
+  #draws = 0;
+  #now = 0;
+  #sync = restoredSynchronizer([], 0).state;
+  #run: StoredRun | undefined;
+  #ahead = 0;
+
+  constructor(options: HostedOptions) {
+    this.#options = options;
+    const { plan, train, checks, epochs, snapshotEvery } = options;
+    const { training } = plan.plan;
+    if (!training) throw new Error('nothing is trained');
+    const files = new Map([['plan.json', planBytes(plan.plan)] as const, ...plan.files]);
+    const source = { path: '', text: '', compiler: '' };
+    const data = { train, checks };
+    const statistics = new Map();
+    const more = { epochs, seed: 1, snapshotEvery, codec: 'f32', source } as const;
+    const made = makeDeployment({ plan: plan.plan, training, files, data, statistics, ...more });
+    this.#made = { ...made, deployment: { ...made.deployment, run: 'hosted-1' } };
+    this.#blobs = new Map(made.blobs);
+    this.#random = stream(options.seed, 'hosted');
+    this.#nodes = Array.from({ length: options.trainers }, (_, i) => {
+      const keys = keyPairFromSeed(seeded(50 + i));
+      const key = keyText(keys.publicKey);
+      return { keys, key, alive: true, state: EMPTY_TRAINER, hosts: new Map(), agreed: new Map() };
+    });
+  }
+
+  async run(): Promise<HostedResult> {
+    for (const [i, node] of this.#nodes.entries()) {
+      const capability = { cores: 1, memory: 1e12, rate: 1e9, upload: 0, download: 0, machine: `machine-${i}` };
+      const from = node.key;
+      const instance = i.toString(16).padStart(16, '0');
+      this.#synchronize({
+        kind: 'message',
+        from,
+        message: { type: 'member', name: `node-${i}`, instance, capability },
+      });
+      this.#later(0, () => this.#train(node, { kind: 'connected' }));
+      this.#beat(node);
+    }
+    for (const { at, trainer: i } of this.#options.kills ?? [])
+      this.#later(at, () => this.#kill(this.#nodes[i] as Node));
+    this.#synchronize({ kind: 'deploy', deployment: this.#made.deployment, hash: '0'.repeat(64) });
+    this.#tick();
+    for (let next = this.#queue.next(); next && next.at < LONGEST; next = this.#queue.next()) {
+      this.#now = next.at;
+      await next.what();
+      if (this.#run?.phase === 'done' || this.#run?.phase === 'failed') break;
+    }
+    const states = new Map<string, Tensor>();
+    for (const [shard, blob] of (this.#run?.manifests.at(-1)?.parts ?? []).entries()) {
+      const { parameters, auxiliary } = decodeState(this.#blobs.get(blob) ?? new Uint8Array());
+      for (const { name, data } of [...parameters, ...auxiliary]) states.set(`${shard}/${name}`, data as Tensor);
+    }
+    return { run: this.#run, states, ahead: this.#ahead, milliseconds: this.#now };
+  }
+
+  #later(milliseconds: number, what: () => void | Promise<void>): void {
+    this.#queue.add(this.#now + milliseconds, what);
+  }
+
+  #chance(): number {
+    return 0.5 + this.#random.uniform(this.#draws++);
+  }
+
+  #tick(): void {
+    this.#synchronize({ kind: 'tick' });
+    this.#later(TICK, () => this.#tick());
+  }
+
+  #beat(node: Node): void {
+    if (!node.alive) return;
+    const from = node.key;
+    const beat = { kind: 'message', from, message: { type: 'heartbeat', shards: [], refused: 0 } } as const;
+    this.#later(WAY, () => this.#synchronize(beat));
+    this.#later(HEARTBEAT, () => this.#beat(node));
+  }
+
+  #kill(node: Node): void {
+    node.alive = false;
+    node.hosts.clear();
+    this.#synchronize({ kind: 'disconnected', key: node.key });
+  }
+
+  #synchronize(event: SynchronizerEvent): void {
+    const { state, effects }: Step = synchronizer(this.#sync, event, this.#now);
+    this.#sync = state;
+    for (const effect of effects) {
+      if (effect.kind === 'persist') this.#run = effect.value;
+      const node = effect.kind === 'send' ? this.#nodes.find((n) => n.key === effect.to) : undefined;
+      if (effect.kind === 'send' && node)
+        this.#later(WAY, () => this.#train(node, { kind: 'message', message: effect.message }));
+    }
+  }
+
+  async #train(node: Node, event: TrainerEvent): Promise<void> {
+    if (!node.alive) return;
+    const step = trainer(node.state, event);
+    node.state = step.state;
+    for (const effect of step.effects) await this.#carryOut(node, effect);
+  }
+
+  async #carryOut(node: Node, effect: TrainerEffect): Promise<void> {
+    const then = (milliseconds: number, event: TrainerEvent): void =>
+      this.#later(milliseconds, () => this.#train(node, event));
+    if (effect.kind === 'send') {
+      const from = node.key;
+      this.#later(WAY, () => this.#synchronize({ kind: 'message', from, message: effect.message }));
+      return;
+    }
+    if (effect.kind === 'leave') return;
+    const { at } = effect;
+    const name = shardName(at);
+    if (effect.kind === 'open') {
+      const host = node.hosts.get(name) ?? (await this.#open(node, at));
+      node.hosts.set(name, host);
+      node.agreed.delete(name);
+      await host.restore(at.epoch, effect.restore);
+      then(50, { kind: 'opened', at, deployment: host.deployment, calls: effect.restore?.calls ?? 0 });
+      return;
+    }
+    const host = node.hosts.get(name);
+    if (!host) return;
+    switch (effect.kind) {
+      case 'close':
+        node.hosts.delete(name);
+        return;
+      case 'offer':
+        then(0, { kind: 'offered', at, exchange: host.offer() });
+        return;
+      case 'peers':
+        node.agreed.set(name, host.setPeers(effect.peers, node.agreed.get(name) ?? new Map()));
+        return;
+      case 'begin':
+        if (effect.number > (node.state.shards[name]?.calls ?? 0)) this.#ahead++;
+        host.begin(effect.number, effect.call);
+        return;
+      case 'advance':
+        then(WORK * this.#chance(), { kind: 'advanced', at, outcome: await host.advance() });
+        return;
+      case 'save':
+        then(WORK, { kind: 'saved', at, calls: effect.calls, ...(await host.save(effect.calls, effect.last)) });
+        return;
+      case 'forget':
+        host.forget(effect.before);
+    }
+  }
+
+  #open(node: Node, at: ShardId): Promise<ShardHost> {
+    const part = this.#options.plan.shards?.[at.shard];
+    if (!part) throw new Error(`no shard ${at.shard}`);
+    const plan = { schedule: part.schedule, executable: { program: part.program, files: new Map() } };
+    const idOf = (): ShardId => {
+      const { run, epoch, shard } = node.state.shards[shardName(at)] ?? at;
+      return { run, epoch, shard };
+    };
+    return ShardHost.open(at.shard, this.#made.deployment, plan, {
+      device: referenceDevice,
+      keys: node.keys,
+      blob: async (hash) => this.#blobs.get(hash) ?? new Uint8Array(),
+      putBlob: async (bytes) => {
+        const hash = hex(sha256(bytes));
+        this.#blobs.set(hash, new Uint8Array(bytes));
+        return hash;
+      },
+      carry: (packet, to) => this.#carry(node, packet, to),
+      listen: undefined,
+      handOver: (to, frame, epoch) => {
+        const name = shardName({ run: at.run, shard: to });
+        const [host, state] = [node.hosts.get(name), node.state.shards[name]];
+        // Two shards of one trainer come to a new epoch one after the other: a frame of the old one is nobody's.
+        if (host?.epoch !== epoch || state?.epoch !== epoch) return undefined;
+        const refusal = host.deliver(frame);
+        this.#later(0, () => this.#train(node, { kind: 'news', at: { run: at.run, epoch, shard: to } }));
+        return refusal;
+      },
+      news: () => this.#later(0, () => this.#train(node, { kind: 'news', at: idOf() })),
+      broken: (reason) =>
+        this.#later(0, () => this.#train(node, { kind: 'failed', at: idOf(), code: 'border/broken', reason })),
+      now: () => this.#now,
+    });
+  }
+
+  /** Packets of one trainer for another arrive in the order in which they were sent, whenever that is. */
+  #carry(from: Node, packet: Uint8Array, to: string): void {
+    const way = `${from.key}/${to}`;
+    const at = Math.max(this.#now + WAY * this.#chance(), this.#arrival.get(way) ?? 0);
+    this.#arrival.set(way, at);
+    this.#queue.add(at, () => {
+      const node = this.#nodes.find((n) => n.key === to);
+      const head = decodeHead(packet);
+      if (!node?.alive || head?.kind !== 1) return;
+      const shard = Object.values(node.state.shards).find((s) => s.shard === head.to && s.epoch === head.epoch);
+      if (shard && shard.phase !== 'loading') node.hosts.get(shardName(shard))?.receive(head.from, packet, 'relay');
+    });
+  }
+}
