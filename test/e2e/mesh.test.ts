@@ -134,6 +134,24 @@ test('microbatches of which the last is smaller: the bits of the same shards in 
   expect(largestDifference(join(folder, 'uneven'), join(folder, 'local'))).toBeLessThan(1e-3);
 }, 180_000);
 
+test('batches begun on predicted weights: the bits of the same shards in one process, and a run like any other', async () => {
+  const parts = ['--microbatches', '4', '--ahead', '1'];
+  const here = ['train', model, ...LIMIT, '--shards', '2', ...parts, '--out', 'ahead-here', '--json'];
+  const local = await nmc(here, { cwd: folder });
+  expect(local.code, local.stderr).toBe(0);
+  const [placement] = await mesh.json('deploy', model, '--partition', '2', ...parts, '--dry-run');
+  expect(placement).toMatchObject({ schedule: 'pipelined', microbatches: 4, ahead: 1, said: { ahead: '--ahead' } });
+  const events = await mesh.json('deploy', model, ...LIMIT, '--partition', '2', ...parts, '--watch');
+  const run = String(events.at(-1)?.out);
+  expect((await mesh.status()).runs.find((r) => r.run === run)).toMatchObject({ microbatches: 4, ahead: 1 });
+  await mesh.json('fetch', run, '-o', 'ahead');
+  expect(weightHashes(join(folder, 'ahead'))).toEqual(weightHashes(join(folder, 'ahead-here')));
+  expect(weightHashes(join(folder, 'ahead'))).not.toEqual(weightHashes(join(folder, 'pipelined')));
+  const checksOf = async (folderOfRun: string): Promise<unknown> =>
+    jsonLines(await nmc(['eval', folderOfRun, ...LIMIT, '--json'], { cwd: folder }))[0]?.checks;
+  expect(await checksOf('ahead')).toEqual(await checksOf('ahead-here'));
+}, 180_000);
+
 test('what cannot be pipelined is refused with the reason', async () => {
   const odd = await mesh.run('deploy', model, '--partition', '2', '--schedule', 'pipelined', '--microbatches', '7');
   expect(odd).toMatchObject({ code: 2 });

@@ -48,6 +48,34 @@ test.each<[name: string, wishes: string, options: Options, expected: unknown]>([
     { schedule: 'pipelined' },
     { schedule: { value: 'pipelined', by: '--schedule' }, microbatches: { value: 2, by: 'schedule home' } },
   ],
+  [
+    'a batch ahead, as the model says',
+    `${PIPELINED}\n  ahead = 1`,
+    {},
+    {
+      schedule: { value: 'pipelined', by: 'schedule home' },
+      microbatches: { value: 8, by: 'schedule home' },
+      ahead: { value: 1, by: 'schedule home' },
+    },
+  ],
+  [
+    'a batch ahead, as an option says',
+    '  mode = pipelined',
+    { ahead: '1' },
+    { schedule: { value: 'pipelined', by: 'schedule home' }, ahead: { value: 1, by: '--ahead' } },
+  ],
+  [
+    'none ahead, whatever the model says',
+    '  mode = pipelined\n  ahead = 1',
+    { ahead: '0' },
+    { schedule: { value: 'pipelined', by: 'schedule home' } },
+  ],
+  [
+    'lockstep over a batch ahead',
+    '  mode = pipelined\n  ahead = 1',
+    { schedule: 'lockstep' },
+    { schedule: { value: 'lockstep', by: '--schedule' } },
+  ],
   ['a mode that is refused elsewhere', '  mode = async', {}, {}],
 ])('%s', (_, wishes, options, expected) => expect(asked(wishes, options)).toEqual(expected));
 
@@ -62,4 +90,12 @@ test('shards: --partition, else the model, else one', () => {
   expect(askedShards({ _: [] }, schedulesIn(''))).toBe(1);
   expect(askedShards({ _: [] }, schedulesIn('  shards = 3'))).toBe(3);
   expect(askedShards({ _: [], partition: '2' }, schedulesIn('  shards = 3'))).toBe(2);
+});
+
+test('a batch ahead is for pipelined batches of several parts; there is one at most', () => {
+  expect(() => asked('', { ahead: '1' })).toThrow('nobody asks for it');
+  expect(() => asked('', { ahead: '1', schedule: 'lockstep' })).toThrow('--schedule asks for lockstep');
+  expect(() => asked('  mode = pipelined\n  ahead = 1', { microbatches: '1' })).toThrow('one microbatch');
+  expect(() => asked('', { ahead: '2', schedule: 'pipelined' })).toThrow('from 0 to 1');
+  expect(asked('', { ahead: '0' })).toEqual({});
 });

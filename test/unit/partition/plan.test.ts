@@ -21,15 +21,15 @@ vi.setConfig({ testTimeout: 60_000 });
 const all = checked(readFileSync('dsl-examples/digits.pcn', 'utf8'), { set: { hidden: '12' } });
 const [task] = all.trains;
 
-function build(shards: number, microbatches = 1): ReturnType<typeof buildShards> {
+function build(shards: number, microbatches = 1, ahead = 0): ReturnType<typeof buildShards> {
   if (!task) throw new Error('no task');
   const selected = { checked: all, model: task.model, task, predicts: all.predicts };
-  const staged = buildProgram(selected, undefined, microbatches);
+  const staged = { ...buildProgram(selected, undefined, microbatches), ahead };
   return buildShards(staged, { compiler: 'nmc', modules: [] }, shards);
 }
 
-function built(shards: number, microbatches = 1): BuiltPlan {
-  const result = build(shards, microbatches);
+function built(shards: number, microbatches = 1, ahead = 0): BuiltPlan {
+  const result = build(shards, microbatches, ahead);
   if (result.kind !== 'plan') throw new Error(result.reason);
   return result.built;
 }
@@ -38,6 +38,8 @@ let folder = '';
 let three: BuiltPlan | undefined;
 /** A batch of 64 in seven parts: six of 10, one of 4. */
 let uneven: BuiltPlan | undefined;
+/** The same, each batch begun on predicted weights. */
+let begun: BuiltPlan | undefined;
 afterEach(() => {
   if (folder !== '') rmSync(folder, { recursive: true });
   folder = '';
@@ -140,12 +142,52 @@ test.each<[string, (s: ShardSchedule) => unknown]>([
   expect(forged(change, uneven)).toMatch(/^plan\/format/);
 });
 
+const withOdd = (change: (odd: Readonly<Record<string, string>>) => unknown, name = 'train') =>
+  ofTrain(name, ({ odd = {}, ...f }) => ({ ...f, odd: change(odd) }));
+
+test.each<[string, (s: ShardSchedule) => unknown]>([
+  ['that no segments are for', ofTrain('train', ({ odd: _, ...f }) => f)],
+  ['whose last part runs what even ones run', ofTrain('train.last', ({ odd: _, ...f }) => f)],
+  ['that run segments of even ones', withOdd(() => ({}))],
+  [
+    'that run one segment of even ones',
+    withOdd((odd) => ({ ...odd, [Object.keys(odd)[1] ?? '']: Object.keys(odd)[0] })),
+  ],
+  ['that run what is not there', withOdd((odd) => Object.fromEntries(Object.keys(odd).map((n) => [n, `${n}.rm`])))],
+  [
+    'that run other segments',
+    withOdd((odd) => Object.fromEntries(Object.keys(odd).map((n) => [n, Object.values(odd).at(-1)]))),
+  ],
+  ['that have no weight step', ofTrain('train', ({ after: _, ...f }) => f)],
+  ['of predictions', (s) => ({ ...s, functions: s.functions.map((f) => ({ ...f, odd: {} })) })],
+])('refused: odd batches %s', (_, change) => {
+  begun ??= built(3, 7, 1);
+  expect(forged(change, begun)).toMatch(/^plan\/format/);
+});
+
+test('batches ahead where the plan says nothing of them are refused', () => {
+  begun ??= built(3, 7, 1);
+  const { ahead, ...training } = begun.plan.training ?? {};
+  expect(ahead).toBe(1);
+  const plan = { ...begun.plan, training: training as NonNullable<Plan['training']> };
+  expect(forged((s) => s, { ...begun, plan })).toMatch(/^plan\/format/);
+  const memory = (of: BuiltPlan): number => of.plan.shards.reduce((sum, s) => sum + s.memory, 0);
+  uneven ??= built(3, 7);
+  // Two more places for weights, one for sums; what goes between shards twice.
+  expect(memory(begun)).toBeGreaterThan(1.2 * memory(uneven));
+  expect(memory(begun)).toBeLessThan(2.5 * memory(uneven));
+  expect(begun.plan.shards.map((s) => s.parameterCount)).toEqual(uneven.plan.shards.map((s) => s.parameterCount));
+});
+
 test('an unchanged schedule is accepted', () => {
   expect(forged((s) => s)).toBe('accepted');
   uneven ??= built(3, 7);
   rmSync(folder, { recursive: true });
   expect(uneven.plan.training?.microbatches).toBe(7);
   expect(forged((s) => s, uneven)).toBe('accepted');
+  begun ??= built(3, 7, 1);
+  rmSync(folder, { recursive: true });
+  expect(forged((s) => s, begun)).toBe('accepted');
 });
 
 test('a plan in which the weights of a tile lie with other tiles is read back', () => {
