@@ -103,6 +103,23 @@ test('whoever dies, and whoever has which shard: the weights, the predicted ones
   }
 });
 
+test('asked to stop, all stop behind one batch, with the states that an undisturbed run has there', async () => {
+  const plan = planOf(3, 1);
+  const undisturbed = await trained({ plan, snapshotEvery: 1 });
+  const middle = undisturbed.milliseconds / 2;
+  const stopped = new Set<number>();
+  for (const share of [0.8, 0.95, 1.1, 1.3]) {
+    const { run, manifests } = await trained({ plan, snapshotEvery: 100, stopAt: share * middle, seed: 2 });
+    expect(run?.phase).toBe('stopped');
+    const calls = run?.manifests.at(-1)?.calls ?? 0;
+    stopped.add(calls);
+    expect(manifests.get(calls)).toHaveLength(3);
+    // Parts are named by their hash. An epoch's evaluation changes no state.
+    expect(manifests.get(calls), `behind ${calls} calls`).toEqual(undisturbed.manifests.get(calls));
+  }
+  expect(stopped.size).toBeGreaterThan(1);
+});
+
 test('other weights than without it, and fewer batches begin', async () => {
   const [ahead, plain] = [await trained({ plan: planOf(3, 1) }), await trained({ plan: planOf(3, 0) })];
   expect(plain.ahead).toBe(0);

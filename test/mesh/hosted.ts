@@ -41,12 +41,16 @@ export interface HostedOptions {
   readonly seed: number;
   /** When trainers die for good, in virtual milliseconds. */
   readonly kills?: readonly { readonly at: number; readonly trainer: number }[];
+  /** When the run is asked to stop. */
+  readonly stopAt?: number;
 }
 
 export interface HostedResult {
   readonly run: StoredRun | undefined;
   /** Of the last manifest, by shard and name. */
   readonly states: ReadonlyMap<string, Tensor>;
+  /** Blobs of every manifest that was published, by calls. */
+  readonly manifests: ReadonlyMap<number, readonly string[]>;
   /** Calls that shards began while the one before was under way. */
   readonly ahead: number;
   readonly milliseconds: number;
@@ -83,6 +87,7 @@ class HostedMesh {
   #now = 0;
   #sync = restoredSynchronizer([], 0).state;
   #run: StoredRun | undefined;
+  readonly #manifests = new Map<number, readonly string[]>();
   #ahead = 0;
 
   constructor(options: HostedOptions) {
@@ -122,18 +127,21 @@ class HostedMesh {
     for (const { at, trainer: i } of this.#options.kills ?? [])
       this.#later(at, () => this.#kill(this.#nodes[i] as Node));
     this.#synchronize({ kind: 'deploy', deployment: this.#made.deployment, hash: '0'.repeat(64) });
+    const { run } = this.#made.deployment;
+    if (this.#options.stopAt !== undefined)
+      this.#later(this.#options.stopAt, () => this.#synchronize({ kind: 'stop', run }));
     this.#tick();
     for (let next = this.#queue.next(); next && next.at < LONGEST; next = this.#queue.next()) {
       this.#now = next.at;
       await next.what();
-      if (this.#run?.phase === 'done' || this.#run?.phase === 'failed') break;
+      if (['done', 'failed', 'stopped'].includes(this.#run?.phase ?? '')) break;
     }
     const states = new Map<string, Tensor>();
     for (const [shard, blob] of (this.#run?.manifests.at(-1)?.parts ?? []).entries()) {
       const { parameters, auxiliary } = decodeState(this.#blobs.get(blob) ?? new Uint8Array());
       for (const { name, data } of [...parameters, ...auxiliary]) states.set(`${shard}/${name}`, data as Tensor);
     }
-    return { run: this.#run, states, ahead: this.#ahead, milliseconds: this.#now };
+    return { run: this.#run, states, manifests: this.#manifests, ahead: this.#ahead, milliseconds: this.#now };
   }
 
   #later(milliseconds: number, what: () => void | Promise<void>): void {
@@ -167,11 +175,16 @@ class HostedMesh {
     const { state, effects }: Step = synchronizer(this.#sync, event, this.#now);
     this.#sync = state;
     for (const effect of effects) {
-      if (effect.kind === 'persist') this.#run = effect.value;
+      if (effect.kind === 'persist') this.#keep(effect.value);
       const node = effect.kind === 'send' ? this.#nodes.find((n) => n.key === effect.to) : undefined;
       if (effect.kind === 'send' && node)
         this.#later(WAY, () => this.#train(node, { kind: 'message', message: effect.message }));
     }
+  }
+
+  #keep(run: StoredRun): void {
+    this.#run = run;
+    for (const { calls, parts } of run.manifests) this.#manifests.set(calls, parts);
   }
 
   async #train(node: Node, event: TrainerEvent): Promise<void> {

@@ -19,6 +19,23 @@ test('with nothing wrong it ends, in one epoch of owners', () => {
   expect(result.epochs).toBeLessThanOrEqual(9);
 });
 
+test('with batches that begin ahead it ends sooner, however trainers come and go', () => {
+  const begun = { schedule: 'pipelined', microbatches: 2, ahead: 1 } as const;
+  const faults = { latency: 20, jitter: 0, loss: 0 };
+  const [ahead, plain] = [begun, {}].map((more) =>
+    simulate(options(1, { faults, deployment: { ...chain(8, 40, 2, 5), ...more }, nodes: 8 })),
+  );
+  for (const result of [ahead, plain]) expect(result).toMatchObject({ phase: 'done', kills: 0, violations: [] });
+  expect(ahead?.time).toBeLessThan(plain?.time ?? 0);
+  const deployment = { ...chain(8, 60, 20, 10), ...begun };
+  for (const seed of [1, 2, 3]) {
+    const lives = { ...CHURN, lives: 20_000 };
+    const { violations, kills } = simulate(options(seed, { faults: lives, deployment, nodes: 12, until: 90_000 }));
+    expect(kills, `seed ${seed}`).toBeGreaterThan(20);
+    expect(violations, `seed ${seed}`).toEqual([]);
+  }
+});
+
 test('the same seed gives the same trace, another one another', () => {
   const small = { nodes: 20, until: 40_000, deployment: chain(6, 20, 2, 5) };
   const [a, b, c] = [simulate(options(3, small)), simulate(options(3, small)), simulate(options(4, small))];
