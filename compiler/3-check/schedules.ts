@@ -1,4 +1,4 @@
-/** `schedule home of brain { … }`: where to run. It never changes what is computed. */
+/** `schedule home of brain { … }`: where to run. Of it only `ahead` changes what is computed. */
 import type { Schedule } from '../1-syntax/ast.ts';
 import type { ScheduleInstance, Value } from './checked.ts';
 import { type Environment, inside } from './environment.ts';

@@ -11,6 +11,7 @@ import { type Context, notRun, type Part, type Row } from '../row.ts';
 export const meshParts: readonly Part[] = [
   { name: 'mesh-rates', what: 'samples/s of 1 to 8 shards, measured and predicted', takes: '8 minutes', run: rates },
   { name: 'mesh-simulated', what: 'the same for 20 ms of work a tick, simulated', takes: '3 minutes', run: simulated },
+  { name: 'mesh-ahead', what: 'the same where batches begin ahead', takes: '2 minutes', run: ahead },
   { name: 'mesh-weights', what: 'mnist.pcn on 8 trainers against one process', takes: '5 minutes', run: weights },
   { name: 'mesh-accuracy', what: 'mnist.pcn pipelined on 8 trainers', takes: '10 minutes or more', run: accuracy },
   { name: 'mesh-cortex', what: 'cortex.pcn in 64 shards on 4 trainers', takes: '5 minutes', run: cortex },
@@ -57,6 +58,36 @@ async function simulated(context: Context): Promise<readonly Row[]> {
         holds: chosen !== undefined && (!bound || (Number(chosen.busy) >= BUSY && Number(of64?.busy) >= BUSY)),
       });
     }
+  return rows;
+}
+
+/** Four microbatches of 64: less work than the way there and back takes. */
+async function ahead(context: Context): Promise<readonly Row[]> {
+  const folder = join(context.root, '.cache', 'acceptance', 'mesh');
+  mkdirSync(folder, { recursive: true });
+  const rows: Row[] = [];
+  for (const ticks of [20, 8]) {
+    const path = join(folder, `ahead-${ticks}.pcn`);
+    writeFileSync(path, wideModel(ticks, 256));
+    const args = ['--partition', '8', '--round-trip', '100', '--gflops', String(GFLOPS), '--microbatches', '4'];
+    const nmc = join(context.root, 'dist/nmc.cjs');
+    const found: Json[] = [];
+    for (const batches of ['0', '1']) {
+      const simulate = [nmc, 'simulate', path, '--rates', ...args, '--ahead', batches, '--json'];
+      const end = await runCommand(process.execPath, simulate);
+      found.push(...jsonLines(end.lines).filter((e) => e.event === 'rate'));
+    }
+    const told = found.map(
+      (e) => `${Number(e.samplesPerSecond).toFixed(0)} samples/s, busy ${(100 * Number(e.busy)).toFixed(1)} %`,
+    );
+    rows.push({
+      name: 'mesh-ahead',
+      what: `T = ${ticks}, 100 ms, four microbatches of 64: without, with ahead = 1`,
+      target: 'busier with it',
+      measured: told.join('; '),
+      holds: found.length === 2 && Number(found[1]?.busy) > Number(found[0]?.busy),
+    });
+  }
   return rows;
 }
 
