@@ -46,7 +46,9 @@ export function askedSchedule(args: Arguments, schedules: readonly ScheduleInsta
     return said ? { schedule: said } : {};
   }
   const microbatches = given.microbatches ?? wished.microbatches;
-  const ahead = given.ahead ?? wished.ahead;
+  // One part is lockstep: who asks for it says so of what the model has of ahead, too.
+  const undivided = given.microbatches?.value === 1;
+  const ahead = given.ahead ?? (undivided ? undefined : wished.ahead);
   if (ahead?.value === 1 && microbatches?.value === 1)
     throw notAhead(ahead, `${microbatches.by} asks for one microbatch, which is lockstep`);
   return { schedule: said, ...(microbatches && { microbatches }), ...(ahead?.value === 1 && { ahead }) };

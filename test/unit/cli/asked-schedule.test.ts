@@ -95,7 +95,9 @@ test('shards: --partition, else the model, else one', () => {
 test('a batch ahead is for pipelined batches of several parts; there is one at most', () => {
   expect(() => asked('', { ahead: '1' })).toThrow('nobody asks for it');
   expect(() => asked('', { ahead: '1', schedule: 'lockstep' })).toThrow('--schedule asks for lockstep');
-  expect(() => asked('  mode = pipelined\n  ahead = 1', { microbatches: '1' })).toThrow('one microbatch');
+  expect(() => asked('  mode = pipelined\n  microbatches = 1\n  ahead = 1')).toThrow('one microbatch');
+  expect(() => asked('  mode = pipelined', { microbatches: '1', ahead: '1' })).toThrow('one microbatch');
+  expect(asked('  mode = pipelined\n  ahead = 1', { microbatches: '1' }).ahead).toBeUndefined();
   expect(() => asked('', { ahead: '2', schedule: 'pipelined' })).toThrow('from 0 to 1');
   expect(asked('', { ahead: '0' })).toEqual({});
 });
