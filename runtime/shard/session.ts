@@ -27,7 +27,7 @@ export type Refusal = 'unknown-message' | 'not-for-this-shard' | 'wrong-shape' |
 export interface ShardSession {
   readonly shard: number;
   readonly schedule: ShardSchedule;
-  /** Queues a part; parts are taken up in the order in which they were started. @throws Error for an unknown name */
+  /** Queues a part; parts end in the order in which they were started. @throws Error for an unknown name */
   start(part: Part): void;
   /**
    * Takes a frame for a part under way or still to come.
