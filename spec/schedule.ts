@@ -59,6 +59,11 @@ export interface Stage {
   readonly end: readonly Move[];
 }
 
+/** Names of the functions that segments of these stages run, in order. */
+export function runsIn(stages: readonly Stage[]): string[] {
+  return stages.flatMap((s) => s.segments.flatMap(({ run }) => run ?? []));
+}
+
 /** A shard's part in one function of the whole model. */
 export interface ShardFunction {
   /** `train`, `predict.classify`. */

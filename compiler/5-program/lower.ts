@@ -16,6 +16,7 @@ import { type Method, methodOf, numberOf, wordOf } from './method.ts';
 import { type Clamp, evaluate, freeNodes, get, type Network, nodeOf, sweep } from './network.ts';
 import { noiseStates, startNoise } from './noise.ts';
 import { optimizerStates, step } from './optimizer.ts';
+import { microbatchSizes } from './pipeline.ts';
 import { backpropagation } from './rules/bp.ts';
 import { inferenceLearning } from './rules/il.ts';
 import { incremental } from './rules/ipc.ts';
@@ -221,8 +222,7 @@ function lowerMicrobatches(
   states: readonly State[],
   microbatches: number,
 ): ProgramFunction[] {
-  const size = Math.ceil(task.batch / microbatches);
-  const left = task.batch - (microbatches - 1) * size;
+  const { size, last: left } = microbatchSizes(task.batch, microbatches);
   const { settling, weights } = lowerMicrobatch(graph, task, states, 'train', size);
   const last = left < size ? [lowerMicrobatch(graph, task, states, LAST, left).settling] : [];
   return [settling, ...last, lowerMove(task, states, weights)];

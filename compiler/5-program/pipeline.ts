@@ -22,7 +22,13 @@ export function pipelineProblem(graph: Graph, task: TrainTask): string | undefin
  * last have the same size, the last has what is left.
  */
 export function possibleMicrobatches(batch: number, most = MOST_MICROBATCHES): number[] {
-  return Array.from({ length: most }, (_, i) => i + 1).filter((k) => Math.ceil(batch / Math.ceil(batch / k)) === k);
+  return Array.from({ length: most }, (_, i) => i + 1).filter((k) => microbatchSizes(batch, k).last > 0);
+}
+
+/** Samples of each of `count` parts of a batch, and of the last one. */
+export function microbatchSizes(batch: number, count: number): { readonly size: number; readonly last: number } {
+  const size = Math.ceil(batch / count);
+  return { size, last: batch - (count - 1) * size };
 }
 
 /** Those that leave no smaller one, which is compiled by itself: what to choose from, where there are any. */

@@ -24,6 +24,14 @@ export interface AskedSchedule {
   readonly ahead?: Asked<number>;
 }
 
+/** One part is lockstep. */
+export function isPipelined({ schedule, microbatches }: AskedSchedule): boolean {
+  return schedule?.value === 'pipelined' && microbatches?.value !== 1;
+}
+
+/** Whether an option of the command said it, and no schedule of the model. */
+export const isOption = ({ by }: Asked<unknown>): boolean => by.startsWith('--');
+
 /**
  * Options win over the model, each by itself.
  *
@@ -92,19 +100,25 @@ function wishesOf(schedules: readonly ScheduleInstance[]): Wishes {
     // Others are refused where the model is cut.
     return word === 'lockstep' || word === 'pipelined' ? [{ value: word, by: `schedule ${name}` } as const] : [];
   });
-  const parts = schedules.flatMap(({ name, settings: { microbatches } }) =>
-    typeof microbatches === 'number' ? [{ value: microbatches, by: `schedule ${name}` }] : [],
-  );
-  const begun = schedules.flatMap(({ name, settings: { ahead } }) =>
-    typeof ahead === 'number' ? [{ value: ahead, by: `schedule ${name}` }] : [],
-  );
-  return { schedule: modes[0], microbatches: parts[0], ahead: begun[0] };
+  return {
+    schedule: modes[0],
+    microbatches: numberIn(schedules, 'microbatches'),
+    ahead: numberIn(schedules, 'ahead'),
+  };
+}
+
+/** Of several schedules the first that says it counts. */
+function numberIn(schedules: readonly ScheduleInstance[], setting: string): Asked<number> | undefined {
+  for (const { name, settings } of schedules) {
+    const value = settings[setting];
+    if (typeof value === 'number') return { value, by: `schedule ${name}` };
+  }
+  return undefined;
 }
 
 /** `--partition K`, else what the model says; 1 where nobody does. */
 export function askedShards(args: Arguments, schedules: readonly ScheduleInstance[]): number {
-  const wished = schedules.map(({ settings }) => settings.shards).find((n) => typeof n === 'number');
-  return wholeNumber(args, 'partition', 1, 1_000_000) ?? (typeof wished === 'number' ? wished : 1);
+  return wholeNumber(args, 'partition', 1, 1_000_000) ?? numberIn(schedules, 'shards')?.value ?? 1;
 }
 
 /** Of the model that is trained. */

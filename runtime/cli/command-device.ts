@@ -6,6 +6,7 @@ import type { Device, Executable } from '../device/device.ts';
 import { UserError } from '../support/errors.ts';
 import { type Arguments, text } from './command.ts';
 import { debugLog, timed } from './debug.ts';
+import { gpuKernels } from './gpu-kernels.ts';
 import { kernelTimes } from './kernel-times.ts';
 import { rememberedTiles } from './measuring/remembered-tiles.ts';
 
@@ -60,19 +61,10 @@ export async function commandDevice(name: string, precision: Precision = 'f32'):
 async function withKernels(executable: Executable, adapter: string, precision: Precision): Promise<Executable> {
   const { program, files } = executable;
   if (files.has(KERNEL_LIST)) return executable;
-  const { kernelFiles, lowerToWgsl, readsHalves } = await import('../../compiler/7-kernels/wgsl/lower.ts');
-  const lowered = timed('kernels', () => lowerToWgsl(program, rememberedTiles(adapter), precision));
-  if (precision === 'f16-weights' && !readsHalves(lowered)) throw nothingToHalve(program.name);
+  const { lowered, files: kernels } = await timed('kernels', () =>
+    gpuKernels(program, precision, rememberedTiles(adapter)),
+  );
   const { shows, debug } = debugLog();
   if (shows('kernels')) for (const [id, wgsl] of lowered.modules) debug('kernels', `${id}\n${wgsl}`);
-  return { program, files: new Map([...files, ...kernelFiles(lowered)]) };
-}
-
-/** Better refused than a training in f32 that says otherwise. */
-export function nothingToHalve(name: string): UserError {
-  return new UserError(
-    'precision/nothing',
-    `${name}: f16-weights would change nothing: no weight is read by four products between two of its steps`,
-    'leave --precision out: learn.il with more ticks reads weights often, learn.ipc and learn.bp do not',
-  );
+  return { program, files: new Map([...files, ...kernels]) };
 }

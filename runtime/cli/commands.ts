@@ -28,6 +28,11 @@ const precision = (y: Argv): Argv =>
     describe:
       'on webgpu: f32 (default), or f16-weights: products read weights in half precision, sums and steps in f32',
   });
+const AHEAD = {
+  type: 'string',
+  requiresArg: true,
+  describe: '1: with --microbatches, a batch begins on predicted weights while the one before it ends',
+} as const;
 /** A whole number; read and refused by `wholeNumber`, whose words are better. */
 const number = (y: Argv, name: string, describe: string): Argv =>
   y.option(name, { type: 'string', requiresArg: true, describe });
@@ -63,11 +68,7 @@ export const commands: readonly Command[] = [
             requiresArg: true,
             describe: 'with --shards: every batch in so many parts, in flight side by side as on a mesh',
           })
-          .option('ahead', {
-            type: 'string',
-            requiresArg: true,
-            describe: '1: with --microbatches, a batch begins on predicted weights while the one before it ends',
-          }),
+          .option('ahead', AHEAD),
         ['$0 train dsl-examples/digits.pcn', 'train on generated digits'],
         ['$0 train dsl-examples/mnist.pcn ipc --data DIR --json', 'another task, as JSON lines'],
         ['$0 train --resume runs/digits-20261122-1', 'go on where a run stopped; --device says on what, if it changed'],
@@ -197,11 +198,7 @@ export const commands: readonly Command[] = [
             requiresArg: true,
             describe: 'K: for --schedule pipelined, with a batch in K parts in flight side by side',
           })
-          .option('ahead', {
-            type: 'string',
-            requiresArg: true,
-            describe: '1: with --microbatches, a batch begins on predicted weights while the one before it ends',
-          })
+          .option('ahead', AHEAD)
           .option('mesh', {
             type: 'string',
             requiresArg: true,

@@ -9,7 +9,7 @@ import { emit } from '../support/emit.ts';
 import { UserError } from '../support/errors.ts';
 import { formatBytes, formatCount } from '../support/format-numbers.ts';
 import { type Arguments, EXIT, flag, text } from './command.ts';
-import { nothingToHalve, precisionOf } from './command-device.ts';
+import { precisionOf } from './command-device.ts';
 import {
   buildStages,
   type CheckedModel,
@@ -22,6 +22,7 @@ import {
   selectTask,
 } from './compile-model.ts';
 import { timed } from './debug.ts';
+import { gpuKernels } from './gpu-kernels.ts';
 import { inMicrobatches } from './microbatches.ts';
 
 export default async function (args: Arguments): Promise<number> {
@@ -70,12 +71,10 @@ async function wholePlanOf(
   precision: Precision,
 ): Promise<Pick<PlanDraft, 'plan' | 'parts'>> {
   const built = await planOf(model, staged, cut);
-  const [{ kernelFiles, lowerToWgsl, readsHalves }, { withKernels }] = await Promise.all([
-    import('../../compiler/7-kernels/wgsl/lower.ts'),
+  const [{ files: kernels }, { withKernels }] = await Promise.all([
+    timed('kernels', () => gpuKernels(built.program, precision)),
     import('../../compiler/8-plan/kernels.ts'),
   ]);
-  const lowered = timed('kernels', () => lowerToWgsl(built.program, undefined, precision));
-  if (precision === 'f16-weights' && !readsHalves(lowered)) throw nothingToHalve(built.program.name);
-  const { plan, files } = withKernels(built, kernelFiles(lowered));
+  const { plan, files } = withKernels(built, kernels);
   return { plan, parts: [...files].map(([path, bytes]) => bytesPart(path, bytes)) };
 }

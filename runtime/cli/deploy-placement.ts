@@ -1,4 +1,5 @@
 /** `nmc deploy --dry-run`: where shards would go, how fast that will be and what limits it, and what is missing. */
+import { microbatchSizes } from '../../compiler/5-program/pipeline.ts';
 import type { Plan } from '../../spec/plan.ts';
 import { parseProgram } from '../../spec/program-text.ts';
 import type { ShardSchedule } from '../../spec/schedule.ts';
@@ -79,9 +80,8 @@ export function showPlacement(
     batchesPerSecond === null || samplesPerSecond === null
       ? 'not known'
       : `${samplesPerSecond.toFixed(0)} samples/s (${batchesPerSecond.toFixed(2)} batches/s)`;
-  const size = Math.ceil(batch / microbatches);
-  const left = batch - (microbatches - 1) * size;
-  const smaller = left < size ? `, the last of ${left}` : '';
+  const { size, last } = microbatchSizes(batch, microbatches);
+  const smaller = last < size ? `, the last of ${last}` : '';
   const parts = microbatches > 1 ? `, ${microbatches} microbatches of ${size}${smaller}` : '';
   const begun = ahead > 0 ? ', the next batch begun on predicted weights' : '';
   const by = [...new Set([said.schedule, said.microbatches, said.ahead].filter((who) => who !== undefined))].join(', ');

@@ -12,7 +12,7 @@ import { isPlanFolder } from '../plan/plan-folder.ts';
 import { assertTrainable } from '../shard/trainable.ts';
 import { emit } from '../support/emit.ts';
 import { UserError } from '../support/errors.ts';
-import { askedSchedule, askedShards, schedulesOf } from './asked-schedule.ts';
+import { askedSchedule, askedShards, isOption, isPipelined, schedulesOf } from './asked-schedule.ts';
 import { type Arguments, EXIT, flag, text } from './command.ts';
 import { buildStages, checkModel, fileArgument, planOf, requireTask, selectTask } from './compile-model.ts';
 import { type SaidBy, showPlacement, trainersOf } from './deploy-placement.ts';
@@ -94,9 +94,9 @@ function prepare(args: Arguments): Prepared {
   const cut = { shards: askedShards(args, schedules) };
   const asked = askedSchedule(args, schedules);
   const whole = { ...buildStages(selected), task: selected.task };
-  const pipelined = asked.schedule?.value === 'pipelined' && asked.microbatches?.value !== 1;
+  const pipelined = isPipelined(asked);
   // One shard waits for nobody: what its model says of shards is nothing to it.
-  if (pipelined && (cut.shards > 1 || asked.schedule?.by.startsWith('--'))) assertPipelined(whole, asked);
+  if (pipelined && (cut.shards > 1 || (asked.schedule && isOption(asked.schedule)))) assertPipelined(whole, asked);
   const given = pipelined ? asked.microbatches : undefined;
   const choose = pipelined && given === undefined && cut.shards > 1;
   return {

@@ -2,6 +2,7 @@
 import {
   evenMicrobatches,
   MOST_MICROBATCHES,
+  microbatchSizes,
   pipelineProblem,
   possibleMicrobatches,
 } from '../../compiler/5-program/pipeline.ts';
@@ -11,7 +12,7 @@ import type { Selected, Staged } from '../../compiler/build-program.ts';
 import { ASSUMED_RATE } from '../../compiler/build-shards.ts';
 import { cutModel } from '../../compiler/cut-model.ts';
 import { UserError } from '../support/errors.ts';
-import { type AskedSchedule, askedSchedule, schedulesOf } from './asked-schedule.ts';
+import { type AskedSchedule, askedSchedule, isOption, isPipelined, schedulesOf } from './asked-schedule.ts';
 import { type Arguments, text } from './command.ts';
 import { buildStages } from './compile-model.ts';
 import { type Prediction, placeOn, predictRate, type RatedTrainer, rated } from './predict-rate.ts';
@@ -34,7 +35,7 @@ const WORTH = 1.01;
  */
 export function assertPipelined({ graph, task }: Staged, { schedule, microbatches }: AskedSchedule): void {
   const problem = task ? pipelineProblem(graph, task) : 'nothing is trained';
-  const asked = schedule === undefined || schedule.by.startsWith('--') ? '' : `, which ${schedule.by} asks for`;
+  const asked = schedule === undefined || isOption(schedule) ? '' : `, which ${schedule.by} asks for`;
   if (problem !== undefined || !task)
     throw new UserError(
       'deploy/pipelined',
@@ -44,12 +45,12 @@ export function assertPipelined({ graph, task }: Staged, { schedule, microbatche
   if (microbatches === undefined) return;
   const possible = possibleMicrobatches(task.batch);
   if (possible.includes(microbatches.value)) return;
-  const by = microbatches.by.startsWith('--') ? '' : `${microbatches.by}: `;
+  const by = isOption(microbatches) ? '' : `${microbatches.by}: `;
   throw new UserError(
     'deploy/microbatches',
     microbatches.value > MOST_MICROBATCHES
       ? `${by}${microbatches.value} microbatches are more than the ${MOST_MICROBATCHES} that can be in flight`
-      : `${by}a batch of ${task.batch} cannot be divided into ${microbatches.value} parts of ${Math.ceil(task.batch / microbatches.value)}: nothing is left for the last`,
+      : `${by}a batch of ${task.batch} cannot be divided into ${microbatches.value} parts of ${microbatchSizes(task.batch, microbatches.value).size}: nothing is left for the last`,
     `use ${possible.join(', ')}; or another --batch`,
   );
 }
@@ -60,7 +61,7 @@ export function inMicrobatches(selected: Selected, whole: Staged, shards: number
   // One shard waits for nobody: what the model says of its shards is nothing to it.
   if (shards === 1 && !given) return whole;
   const asked = askedSchedule(args, schedulesOf(selected));
-  if (asked.schedule?.value !== 'pipelined' || asked.microbatches?.value === 1) return whole;
+  if (!isPipelined(asked)) return whole;
   assertPipelined(whole, asked);
   const parts = asked.microbatches?.value ?? usualMicrobatches(selected.task?.batch ?? 1);
   if (shards > 1)

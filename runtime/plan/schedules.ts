@@ -5,7 +5,7 @@
 import { Ajv2020, type ValidateFunction } from 'ajv/dist/2020.js';
 import type { Plan } from '../../spec/plan.ts';
 import { type Program, type ProgramFunction, type Shape, sameShape, sizeOf } from '../../spec/program.ts';
-import { LAST, type Message, type ShardFunction, type ShardSchedule, type Stage } from '../../spec/schedule.ts';
+import { LAST, type Message, runsIn, type ShardFunction, type ShardSchedule, type Stage } from '../../spec/schedule.ts';
 import { asOdd } from '../shard/route.ts';
 import { readSpecJson } from '../support/spec-file.ts';
 
@@ -85,7 +85,7 @@ function functionsProblem(schedule: ShardSchedule, program: Program): string | u
 function oddProblem(shard: number, f: ShardFunction, known: Known): string | undefined {
   if (!f.odd) return undefined;
   if (!f.after && f.name !== LAST) return 'its batches begin ahead of a weight step that it does not have';
-  const runs = [...f.stages, ...(f.after ?? [])].flatMap((s) => s.segments.flatMap(({ run }) => run ?? []));
+  const runs = runsIn([...f.stages, ...(f.after ?? [])]);
   if (runs.some((run) => runs.includes(f.odd?.[run] ?? run))) return 'odd batches run segments of even ones';
   const odd = asOdd(f);
   const alone = { ...odd, stages: odd.after ?? [], inputs: [], results: [] };

@@ -1,14 +1,12 @@
 /** Frames that a neighbour's key signs are still not believed: refused with a reason, and nothing of them is taken. */
 import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
-import type { ShardProgram } from '../../compiler/6-partition/shards/split.ts';
 import { countBorders } from '../../compiler/8-plan/borders.ts';
 import type { Tensor } from '../../runtime/device/device.ts';
 import type { Frame } from '../../runtime/shard/frames.ts';
-import { openSession, type ShardSession } from '../../runtime/shard/session.ts';
+import type { ShardSession } from '../../runtime/shard/session.ts';
 import type { Program } from '../../spec/program.ts';
-import { openReference } from '../support/reference.ts';
-import { type Compiled, compileText, fillStates, sampleOf, splitTiled } from '../support/shards.ts';
+import { type Compiled, compileText, openShards, sampleOf, splitTiled } from '../support/shards.ts';
 
 const MODEL = readFileSync('test/golden/rule-il/model.pcn', 'utf8');
 const BATCHES = 3;
@@ -76,15 +74,8 @@ type Disturb = (sender: ShardSession, receiver: ShardSession, frame: Frame, deli
 
 /** A few batches in two shards. @returns all states */
 async function trained(whole: Program, compiled: Compiled, disturb: Disturb): Promise<Tensor[]> {
-  const split: readonly ShardProgram[] = splitTiled(compiled, 2, 1);
-  const devices = await Promise.all(split.map((s) => openReference(s.program)));
-  const sessions: ShardSession[] = [];
-  for (const [i, { schedule, program }] of split.entries()) {
-    const device = devices[i];
-    if (!device) throw new Error('no device');
-    await fillStates(device, program);
-    sessions.push(openSession(schedule, { program, files: new Map() }, device));
-  }
+  const split = splitTiled(compiled, 2, 1);
+  const { sessions, states } = await openShards(split);
   const train = whole.functions.find((f) => f.name === 'train');
   if (!train) throw new Error('no train');
   for (let sequence = 0; sequence < BATCHES; sequence++)
@@ -109,8 +100,5 @@ async function trained(whole: Program, compiled: Compiled, disturb: Disturb): Pr
         if (!delivered) deliver();
       }
     }
-  const states: Tensor[] = [];
-  for (const [i, device] of devices.entries())
-    for (const { id, role } of split[i]?.program.states ?? []) if (role !== 'value') states.push(await device.read(id));
-  return states;
+  return states();
 }

@@ -13,7 +13,7 @@ import { mostTiles } from '../../compiler/6-partition/tiles/tiling.ts';
 import { buildProgram } from '../../compiler/build-program.ts';
 import type { DeviceSession, FieldData, Tensor } from '../../runtime/device/device.ts';
 import { Lockstep } from '../../runtime/shard/lockstep.ts';
-import { openSession } from '../../runtime/shard/session.ts';
+import { openSession, type ShardSession } from '../../runtime/shard/session.ts';
 import { initialValues } from '../../spec/initialise.ts';
 import { type Program, type ProgramFunction, sizeOf } from '../../spec/program.ts';
 import { stream } from '../../spec/random.ts';
@@ -133,16 +133,38 @@ export async function runWhole(program: Program): Promise<Outcome> {
   return { results, states: await statesOf(program, session) };
 }
 
+export interface OpenShards {
+  readonly devices: readonly DeviceSession[];
+  readonly sessions: readonly ShardSession[];
+  /** All that a snapshot has, shard by shard. */
+  readonly states: () => Promise<Tensor[]>;
+}
+
+/** Each shard on a reference device of its own, its states filled. */
+export async function openShards(shards: readonly ShardProgram[]): Promise<OpenShards> {
+  const devices: DeviceSession[] = [];
+  const sessions: ShardSession[] = [];
+  for (const { schedule, program } of shards) {
+    const device = await openReference(program);
+    await fillStates(device, program);
+    devices.push(device);
+    sessions.push(openSession(schedule, { program, files: new Map() }, device));
+  }
+  const states = async (): Promise<Tensor[]> => {
+    const found: Tensor[] = [];
+    for (const [i, device] of devices.entries())
+      found.push(...(await statesOf((shards[i] as ShardProgram).program, device)).values());
+    return found;
+  };
+  return { devices, sessions, states };
+}
+
 export async function runShards(
   program: Program,
   shards: readonly ShardProgram[],
   steps = stepsOf(program),
 ): Promise<Outcome> {
-  const devices = await Promise.all(shards.map((s) => openReference(s.program)));
-  for (const [i, device] of devices.entries()) await fillStates(device, (shards[i] as ShardProgram).program);
-  const sessions = shards.map((s, i) =>
-    openSession(s.schedule, { program: s.program, files: new Map() }, devices[i] as DeviceSession),
-  );
+  const { devices, sessions } = await openShards(shards);
   const lockstep = new Lockstep(sessions);
   const results = await Promise.all(
     steps.map(([name, seed]) => lockstep.run(name, inputsFor(program, name, seed), positionOf(seed))),

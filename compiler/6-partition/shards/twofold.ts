@@ -5,7 +5,7 @@
  * else is as it was: the weights themselves, their optimiser's states, every message.
  */
 import type { Block, Op, ProgramFunction, State } from '../../../spec/program.ts';
-import { LAST, type ShardFunction, type Stage } from '../../../spec/schedule.ts';
+import { LAST, runsIn, type ShardFunction, type Stage } from '../../../spec/schedule.ts';
 import { assignSlots } from '../../5-program/passes/slots.ts';
 import type { ShardProgram } from './split.ts';
 
@@ -62,10 +62,6 @@ export function twofold({ program, schedule }: ShardProgram): ShardProgram {
 function withOdd(f: ShardFunction): ShardFunction {
   const runs = runsIn([...f.stages, ...(f.after ?? [])]);
   return { ...f, odd: Object.fromEntries(runs.map((name) => [name, oddSegment(name)])) };
-}
-
-function runsIn(stages: readonly Stage[]): string[] {
-  return stages.flatMap((s) => s.segments.flatMap(({ run }) => run ?? []));
 }
 
 function* statesOf(f: ProgramFunction): Generator<string> {

@@ -5,7 +5,7 @@ import { type Program, sizeOf } from '../../../spec/program.ts';
 import { stream } from '../../../spec/random.ts';
 import type { TileChoice } from '../../../spec/tiles.ts';
 import type { Device, DeviceSession } from '../../device/device.ts';
-import { nothingToHalve } from '../command-device.ts';
+import { gpuKernels } from '../gpu-kernels.ts';
 import { chainProgram, copyProgram, type ProductShape, productProgram } from './programs.ts';
 import { rememberedTiles } from './remembered-tiles.ts';
 
@@ -81,10 +81,8 @@ export async function formsOf(
 ): Promise<ReadonlyMap<string, Uint8Array>> {
   if (device.name === 'cpu') return (await import('../../../compiler/7-kernels/onnx/lower.ts')).lowerToCpu(program);
   if (device.name !== 'webgpu') return new Map();
-  const { kernelFiles, lowerToWgsl, readsHalves } = await import('../../../compiler/7-kernels/wgsl/lower.ts');
-  const lowered = lowerToWgsl(program, tiles ?? rememberedTiles(device.description), device.precision);
-  if (device.precision === 'f16-weights' && !readsHalves(lowered)) throw nothingToHalve(program.name);
-  return kernelFiles(lowered);
+  const { precision = 'f32', description } = device;
+  return (await gpuKernels(program, precision, tiles ?? rememberedTiles(description))).files;
 }
 
 /** How much a measurement asks for: less of a processor that plays a GPU. */

@@ -63,7 +63,7 @@ function ownBuffers(module: KernelModule, lie: readonly Region[]): Pick<BoundDis
   return { arenas: buffers.map((b) => b.arena), accesses: buffers.map((b) => b.access) };
 }
 
-function known<T>(map: ReadonlyMap<string, T>, name: string): T {
+export function known<T>(map: ReadonlyMap<string, T>, name: string): T {
   const found = map.get(name);
   if (found === undefined) throw new Error(`no ${name}`);
   return found;

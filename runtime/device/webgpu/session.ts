@@ -23,7 +23,7 @@ import {
   type Tensor,
 } from '../device.ts';
 import { DeviceArenas } from './arenas.ts';
-import { type BoundDispatch, boundDispatches } from './bindings.ts';
+import { type BoundDispatch, boundDispatches, known } from './bindings.ts';
 import type { Gpu } from './gpu.ts';
 import { type KeptSamples, keepSamples } from './kept.ts';
 import { Pipelines } from './pipelines.ts';
@@ -388,12 +388,6 @@ class WebGpuSession implements Required<DeviceSession> {
     const failure = this.gpu.failure();
     if (failure) throw failure;
   }
-}
-
-function known<T>(map: ReadonlyMap<string, T>, name: string): T {
-  const found = map.get(name);
-  if (found === undefined) throw new Error(`no ${name}`);
-  return found;
 }
 
 /** The field as the device holds it; buffers are written in words of four bytes. */

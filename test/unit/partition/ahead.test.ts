@@ -2,19 +2,19 @@
  * Batches that begin before the weight step of the one before them: every batch settles on the weights that equation 7a
  * of semantics.md predicts, whatever arrives when. A loop over the undivided model, written out here, is the measure.
  */
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { describe, expect, test, vi } from 'vitest';
 import { MOVE } from '../../../compiler/5-program/lower.ts';
-import { pipelineProblem, possibleMicrobatches } from '../../../compiler/5-program/pipeline.ts';
+import { possibleMicrobatches } from '../../../compiler/5-program/pipeline.ts';
 import { verify } from '../../../compiler/5-program/verify.ts';
 import { predictedName, twofold } from '../../../compiler/6-partition/shards/twofold.ts';
-import type { DeviceSession, Tensor } from '../../../runtime/device/device.ts';
+import type { Tensor } from '../../../runtime/device/device.ts';
 import { type Frame, sharesOf } from '../../../runtime/shard/frames.ts';
-import { openSession, type ShardSession } from '../../../runtime/shard/session.ts';
 import type { Program } from '../../../spec/program.ts';
 import { parseProgram, printProgram } from '../../../spec/program-text.ts';
 import { stream } from '../../../spec/random.ts';
 import { LAST } from '../../../spec/schedule.ts';
+import { pipelinedTrainings } from '../../support/pipelined-trainings.ts';
 import { openReference } from '../../support/reference.ts';
 import {
   type Compiled,
@@ -22,6 +22,7 @@ import {
   fillStates,
   inputsFor,
   type Outcome,
+  openShards,
   positionOf,
   runShards,
   type Step,
@@ -34,19 +35,7 @@ vi.setConfig({ testTimeout: 60_000 });
 /** In f64 only the order of sums differs: so much of the largest element of a tensor. */
 const BOUND = 1e-12;
 
-const golden = 'test/golden';
-const cases = readdirSync(golden)
-  .filter((name) => existsSync(`${golden}/${name}/model.pcn`))
-  .flatMap((name) => {
-    const text = readFileSync(`${golden}/${name}/model.pcn`, 'utf8');
-    const others = readdirSync(`${golden}/${name}`).filter((f) => f.endsWith('.pcn') && !/^(model|ast)\.pcn$/.test(f));
-    const files = Object.fromEntries(others.map((f) => [f, readFileSync(`${golden}/${name}/${f}`, 'utf8')]));
-    return [...text.matchAll(/^train (\w+) of/gm)].map((m) => ({ name, task: m[1] ?? '', text, files }));
-  })
-  .filter(({ text, task, files }) => {
-    const { graph, task: found } = compileText(text, task, files);
-    return pipelineProblem(graph, found) === undefined && possibleMicrobatches(found.batch).length > 1;
-  });
+const cases = pipelinedTrainings();
 
 /** Batches and predictions in turns: an evaluation reads the weights as they are, and no batch passes it. */
 function stepsOf(program: Program): Step[] {
@@ -56,7 +45,7 @@ function stepsOf(program: Program): Step[] {
   return [...batches(0, 4), ...predictions, ...batches(4, 7), ...predictions];
 }
 
-const SGD = readFileSync(`${golden}/rule-il/model.pcn`, 'utf8');
+const SGD = readFileSync('test/golden/rule-il/model.pcn', 'utf8');
 const ADAM = SGD.replace('learn.sgd(rate = 0.1)', 'learn.adam(rate = 0.01)');
 const SEVEN = ADAM.replace(/batch( *)= \d+/, 'batch$1= 7');
 
@@ -162,13 +151,7 @@ async function runShuffled(
   seed: number,
 ): Promise<{ readonly states: Tensor[]; readonly ahead: number }> {
   const split = splitAhead(compiled, shards, 2);
-  const devices = await Promise.all(split.map((s) => openReference(s.program)));
-  const sessions: ShardSession[] = [];
-  for (const [i, { schedule, program }] of split.entries()) {
-    const device = devices[i] as DeviceSession;
-    await fillStates(device, program);
-    sessions.push(openSession(schedule, { program, files: new Map() }, device));
-  }
+  const { sessions, states } = await openShards(split);
   const batches = 5;
   for (let sequence = 0; sequence < batches; sequence++)
     for (const session of sessions) {
@@ -203,10 +186,7 @@ async function runShuffled(
     const to = sessions.find((s) => s.schedule.messages.some((m) => m.id === frame.message && m.to === s.shard));
     expect(to?.deliver(frame)).toBeUndefined();
   }
-  const states: Tensor[] = [];
-  for (const [i, device] of devices.entries())
-    for (const { id, role } of split[i]?.program.states ?? []) if (role !== 'value') states.push(await device.read(id));
-  return { states, ahead };
+  return { states: await states(), ahead };
 }
 
 /** What a batch settles on, from the weights before each step up to now. */

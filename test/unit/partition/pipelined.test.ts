@@ -2,20 +2,19 @@
  * Microbatches of one batch in flight side by side: the same gradients as lockstep but for the order in which samples
  * are added up, and the same bits whatever arrives when.
  */
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { describe, expect, test, vi } from 'vitest';
-import { evenMicrobatches, pipelineProblem, possibleMicrobatches } from '../../../compiler/5-program/pipeline.ts';
+import { evenMicrobatches, possibleMicrobatches } from '../../../compiler/5-program/pipeline.ts';
 import { verify } from '../../../compiler/5-program/verify.ts';
-import type { DeviceSession, Tensor } from '../../../runtime/device/device.ts';
+import type { Tensor } from '../../../runtime/device/device.ts';
 import type { Frame } from '../../../runtime/shard/frames.ts';
-import { openSession } from '../../../runtime/shard/session.ts';
 import type { Program } from '../../../spec/program.ts';
 import { stream } from '../../../spec/random.ts';
-import { openReference } from '../../support/reference.ts';
+import { pipelinedTrainings } from '../../support/pipelined-trainings.ts';
 import {
   type Compiled,
   compileText,
-  fillStates,
+  openShards,
   runShards,
   runWhole,
   sampleOf,
@@ -28,22 +27,7 @@ vi.setConfig({ testTimeout: 60_000 });
 /** In f64 only the order of sums differs: so much of the largest element of a tensor, after four batches. */
 const BOUND = 1e-9;
 
-const golden = 'test/golden';
-const cases = readdirSync(golden)
-  .filter((name) => existsSync(`${golden}/${name}/model.pcn`))
-  .flatMap((name) => {
-    const text = readFileSync(`${golden}/${name}/model.pcn`, 'utf8');
-    const others = readdirSync(`${golden}/${name}`).filter((f) => f.endsWith('.pcn') && !/^(model|ast)\.pcn$/.test(f));
-    const files = Object.fromEntries(others.map((f) => [f, readFileSync(`${golden}/${name}/${f}`, 'utf8')]));
-    return [...text.matchAll(/^train (\w+) of/gm)].map((m) => ({ name, task: m[1] ?? '', text, files }));
-  })
-  .filter(({ text, task, files }) => {
-    const compiled = compileText(text, task, files);
-    return (
-      pipelineProblem(compiled.graph, compiled.task) === undefined &&
-      possibleMicrobatches(compiled.task.batch).length > 1
-    );
-  });
+const cases = pipelinedTrainings();
 
 test('there are models to pipeline', () => expect(cases.length).toBeGreaterThan(5));
 
@@ -69,7 +53,7 @@ describe.each(cases)('$name $task', ({ text, task, files }) => {
   });
 });
 
-const TILED = readFileSync(`${golden}/rule-il/model.pcn`, 'utf8');
+const TILED = readFileSync('test/golden/rule-il/model.pcn', 'utf8');
 
 test('tiles too', async () => {
   const whole = compileText(TILED, 'il');
@@ -120,11 +104,7 @@ test.each([
 /** Frames are held back and delivered in an order drawn from the seed. */
 async function runShuffled(whole: Program, compiled: Compiled, seed: number): Promise<Tensor[]> {
   const split = splitRandomly(compiled, 3, 4);
-  const devices = await Promise.all(split.map((s) => openReference(s.program)));
-  for (const [i, device] of devices.entries()) if (split[i]) await fillStates(device, split[i].program);
-  const sessions = split.map((s, i) =>
-    openSession(s.schedule, { program: s.program, files: new Map() }, devices[i] as DeviceSession),
-  );
+  const { sessions, states } = await openShards(split);
   const train = whole.functions.find((f) => f.name === 'train');
   if (!train) throw new Error('no train');
   for (const sequence of [0, 1, 2])
@@ -152,10 +132,7 @@ async function runShuffled(whole: Program, compiled: Compiled, seed: number): Pr
       if (frame) expect(to?.deliver(frame)).toBeUndefined();
     }
   }
-  const states: Tensor[] = [];
-  for (const [i, device] of devices.entries())
-    for (const { id, role } of split[i]?.program.states ?? []) if (role !== 'value') states.push(await device.read(id));
-  return states;
+  return states();
 }
 
 function expectClose(
