@@ -15,8 +15,19 @@ export class Allowance {
 
   /** Takes one. @returns milliseconds until the next one may be taken; 0 while there are some left */
   take(now: number): number {
-    this.#left = Math.min(this.#most, this.#left + (Math.max(0, now - this.#at) / 1000) * this.#perSecond) - 1;
-    this.#at = Math.max(this.#at, now);
+    this.#grow(now);
+    this.#left--;
+    return this.wait(now);
+  }
+
+  /** @returns milliseconds until one may be taken */
+  wait(now: number): number {
+    this.#grow(now);
     return this.#left >= 0 ? 0 : (-this.#left / this.#perSecond) * 1000;
+  }
+
+  #grow(now: number): void {
+    this.#left = Math.min(this.#most, this.#left + (Math.max(0, now - this.#at) / 1000) * this.#perSecond);
+    this.#at = Math.max(this.#at, now);
   }
 }

@@ -48,9 +48,12 @@ const MOST_BUFFERED = 64 * 1024 * 1024;
 /** Refused messages of one connection. */
 const MOST_REFUSED = 32;
 const MOST_CONNECTIONS = 1024;
-/** Messages that cost the gateway work, of one connection: each is a signature to check. Frames that are relayed are free. */
-const MESSAGES_PER_SECOND = 300;
-const MOST_MESSAGES = 500;
+/**
+ * Messages that cost the gateway work, of one key: each is a signature to check and one to make. Frames that are relayed
+ * are free. A trainer says something for each of its shards; a viewer only looks, and looking must cost the others
+ * little. Operators may bring as much as they like.
+ */
+const SHARES = { trainer: { perSecond: 300, most: 500 }, viewer: { perSecond: 20, most: 60 } } as const;
 /** New connections from one address: each is a handshake to check. */
 const CONNECTIONS_PER_SECOND = 50;
 const MOST_NEW_CONNECTIONS = 500;
@@ -64,7 +67,7 @@ interface Peer {
   readonly envelopes: Envelopes;
   readonly incoming: Map<string, { readonly id: number; readonly assembly: BlobAssembly }>;
   refused: number;
-  /** Operators have none: they may bring as much as they like. */
+  /** Operators have none. */
   readonly allowance: Allowance | undefined;
 }
 
@@ -76,6 +79,7 @@ export class Gateway {
   readonly #trainers = new Map<string, Peer>();
   readonly #peers = new Set<Peer>();
   readonly #arrivals = new Map<string, Allowance>();
+  readonly #allowances = new Map<string, Allowance>();
 
   constructor(options: GatewayOptions) {
     this.#options = options;
@@ -107,7 +111,16 @@ export class Gateway {
     if (wait === 0 || peer.socket.isPaused) return;
     this.#count('more messages than its share');
     peer.socket.pause();
-    setTimeout(() => peer.socket.resume(), wait).unref();
+    this.#resumeAfter(peer, wait);
+  }
+
+  /** What had been read already is handled, and charged, while it is paused: then it waits for longer. */
+  #resumeAfter(peer: Peer, wait: number): void {
+    setTimeout(() => {
+      const more = peer.allowance?.wait(performance.now()) ?? 0;
+      if (more > 0) this.#resumeAfter(peer, more);
+      else peer.socket.resume();
+    }, wait).unref();
   }
 
   /** @returns whether the trainer is connected */
@@ -147,8 +160,7 @@ export class Gateway {
 
   #open(socket: WebSocket, session: Session, visitor: Visitor): void {
     const envelopes = new Envelopes(session, this.#options.keys);
-    const allowance =
-      visitor.role === 'operator' ? undefined : new Allowance(MESSAGES_PER_SECOND, MOST_MESSAGES, performance.now());
+    const allowance = this.#allowanceOf(visitor);
     const peer: Peer = { socket, visitor, envelopes, incoming: new Map(), refused: 0, allowance };
     this.#peers.add(peer);
     this.counters.connections = this.#peers.size;
@@ -168,6 +180,16 @@ export class Gateway {
       }
       this.#options.onClosed(visitor);
     });
+  }
+
+  /** Of the key, not of the connection: who connects again has no new share. Only listed keys come so far. */
+  #allowanceOf({ key, role }: Visitor): Allowance | undefined {
+    if (role === 'operator') return undefined;
+    const name = `${role} ${key}`;
+    const { perSecond, most } = SHARES[role];
+    const allowance = this.#allowances.get(name) ?? new Allowance(perSecond, most, performance.now());
+    this.#allowances.set(name, allowance);
+    return allowance;
   }
 
   #text(peer: Peer, data: Buffer): void {

@@ -211,6 +211,26 @@ describe('whoever misbehaves is refused, counted and closed', () => {
     socket.close();
   });
 
+  test('whoever asks more than its share waits, and has no new share by connecting again', async () => {
+    const asker = keys(6);
+    await node.allow(keyText(asker.publicKey), 'viewer');
+    const overdrawn = async (): Promise<number> => {
+      const link = await connect('viewer', viewer);
+      const { refused } = (await link.ask({ what: 'status' })) as MeshStatus;
+      link.close();
+      return refused['more messages than its share'] ?? 0;
+    };
+    const before = await overdrawn();
+    const { socket, envelopes } = await raw(asker, 'viewer');
+    for (let id = 1; id <= 300; id++) socket.send(envelopes.seal({ type: 'ask', id, ask: { what: 'status' } }));
+    await expect.poll(overdrawn).toBe(before + 1);
+    socket.close();
+    const again = await raw(asker, 'viewer');
+    again.socket.send(again.envelopes.seal({ type: 'ask', id: 1, ask: { what: 'status' } }));
+    await expect.poll(overdrawn).toBe(before + 2);
+    again.socket.close();
+  });
+
   test('a trainer’s second connection, as viewer, ends without the first', async () => {
     const trainer = keys(5);
     await node.allow(keyText(trainer.publicKey), 'trainer');
