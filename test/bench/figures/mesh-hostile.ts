@@ -55,7 +55,7 @@ async function besides(kind: string, address: string, keys: string, link: Link):
   let sent = 0;
   for (let round = 0; round < ROUNDS; round++) {
     const hostile = await rateBeside([kind, address, keys, String(SECONDS)], link);
-    const control = await rateBeside(['burn', address, keys, String(SECONDS), String(hostile.cpu / SECONDS)], link);
+    const control = await rateBeside(['burn', address, keys, String(SECONDS), String(hostile.share)], link);
     kept.push(hostile.rate / control.rate);
     sent += hostile.sent;
   }
@@ -69,14 +69,16 @@ async function besides(kind: string, address: string, keys: string, link: Link):
 async function rateBeside(
   args: readonly string[],
   link: Link,
-): Promise<{ readonly rate: number; readonly cpu: number; readonly sent: number }> {
+): Promise<{ readonly rate: number; readonly share: number; readonly sent: number }> {
   const ended = runProcess(process.execPath, [child, ...args]);
   await sleep(1000);
   const [began, before] = [performance.now(), await relayed(link)];
   await sleep((SECONDS - 2) * 1000);
   const [now, after] = [performance.now(), await relayed(link)];
-  const { cpu, sent } = JSON.parse((await ended).stdout) as { cpu: number; sent: number };
-  return { rate: (after - before) / (now - began), cpu, sent };
+  const { cpu, sent } = JSON.parse((await ended).stdout) as { cpu: readonly number[]; sent: number };
+  // Of a processor, in the seconds that were measured.
+  const share = ((cpu[SECONDS - 2] ?? 0) - (cpu[0] ?? 0)) / (SECONDS - 2);
+  return { rate: (after - before) / (now - began), share, sent };
 }
 
 /** Every batch sends the same bytes: what was relayed says how far the training is. */
