@@ -3,10 +3,12 @@
 import { EnvironmentError } from '../../support/errors.ts';
 import type { Gpu } from './gpu.ts';
 import { openGpu, requestAdapter, wordsOf } from './gpu.ts';
+import { type DawnClasses, paceDawn } from './pace.ts';
 
 // Dawn ends when nobody holds what it gave: both are held for good.
 let loaded: Promise<GPU> | undefined;
 let nothing: Promise<GPU> | undefined;
+let paced = false;
 
 /** @throws EnvironmentError `device/library` where Dawn's library does not load on this system */
 export function dawn(): Promise<GPU> {
@@ -19,6 +21,8 @@ async function load(options: string[] = []): Promise<GPU> {
   try {
     const { create, globals } = await import('webgpu');
     Object.assign(globalThis, globals);
+    if (!paced) paceDawn(globals as unknown as DawnClasses);
+    paced = true;
     return create(options);
   } catch (error) {
     throw new EnvironmentError(
