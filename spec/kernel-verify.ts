@@ -8,6 +8,7 @@ import {
   MOST_GROUPS,
   MOST_SCALARS,
   packedElements,
+  partsOf,
   REGION_ALIGNMENT,
   type Region,
 } from './kernels.ts';
@@ -85,6 +86,10 @@ function verifyFunction(
     if (!region) throw new KernelFault(`${f.name} has no region ${name}`);
     return region;
   };
+  const tensor = (name: string): readonly Region[] => {
+    const parts = partsOf(name, regions);
+    return parts.length > 0 ? parts : [known(name)];
+  };
   check(f.bound.length <= MOST_BINDINGS, `${f.name} binds ${f.bound.length} buffers`);
   check(new Set(f.bound).size === f.bound.length, `${f.name} binds a buffer twice`);
   for (const name of f.bound) check(arenas.has(name), `${f.name} binds ${name}, which is not there`);
@@ -96,9 +101,10 @@ function verifyFunction(
     written.write(known(region));
   }
   for (const i of f.inputs) {
-    const region = known(i.region);
-    check(region.elements === packedElements(i.type, sizeOf(i.shape)), `${i.field} does not fit its region`);
-    written.write(region);
+    const parts = tensor(i.region);
+    const elements = parts.reduce((sum, part) => sum + part.elements, 0);
+    check(elements === packedElements(i.type, sizeOf(i.shape)), `${i.field} does not fit its region`);
+    for (const part of parts) written.write(part);
   }
   for (const d of f.dispatches) verifyDispatch(f, d, known, modules, written);
   for (const { from, to } of f.copies) {
@@ -109,7 +115,7 @@ function verifyFunction(
     );
     written.read(known(from), `${f.name}: the copy to ${to}`);
   }
-  for (const r of f.results) written.read(known(r.region), `${f.name}: the result ${r.name}`);
+  for (const r of f.results) for (const part of tensor(r.region)) written.read(part, `${f.name}: the result ${r.name}`);
 }
 
 function verifyDispatch(

@@ -22,7 +22,10 @@ export interface Arena {
   readonly elements: number;
 }
 
-/** Where a tensor lies. Names of the program: states, values, inputs; `scalars N` for numbers of the host. */
+/**
+ * Where a tensor lies, or a part of one that is larger than what a device binds at once (`partName`). Names of the
+ * program: states, values, inputs; `scalars N` for numbers of the host.
+ */
 export interface Region {
   readonly name: string;
   readonly arena: string;
@@ -68,7 +71,7 @@ export interface Dispatch {
   readonly groups: readonly [number, number, number];
   /** Overrides of the module: sizes. */
   readonly constants: Readonly<Record<string, number>>;
-  /** Regions by name, one for each tensor. */
+  /** Regions by name, one for each tensor: of a tensor in parts, one for each part. */
   readonly regions: readonly string[];
   /** Nodes, links and weights that it works for. */
   readonly serves: string;
@@ -112,6 +115,21 @@ export interface KernelProgram {
   readonly modules: readonly KernelModule[];
   readonly states: readonly Region[];
   readonly functions: readonly KernelFunction[];
+}
+
+/** The region of one part of a tensor; all parts but the last have equally many elements. */
+export const partName = (tensor: string, part: number): string => `${tensor} part ${part}`;
+
+/** The regions of a tensor in order: one of its name, or its parts; none where it is unknown. */
+export function partsOf(tensor: string, regions: ReadonlyMap<string, Region>): Region[] {
+  const whole = regions.get(tensor);
+  if (whole) return [whole];
+  const parts: Region[] = [];
+  for (;;) {
+    const part = regions.get(partName(tensor, parts.length));
+    if (!part) return parts;
+    parts.push(part);
+  }
 }
 
 /** Bytes of a field as the device holds it: bytes stay packed. */

@@ -42,7 +42,7 @@ export async function commandDevice(name: string, precision: Precision = 'f32'):
     ...device,
     ...(precision === 'f32' ? {} : { precision, description: `${device.description}, ${precision}` }),
     open: async (executable) => {
-      const session = await device.open(await withKernels(executable, device.description, precision));
+      const session = await device.open(await withKernels(executable, device, precision));
       return {
         write: (state, values) => session.write(state, values),
         read: (state) => session.read(state),
@@ -58,11 +58,15 @@ export async function commandDevice(name: string, precision: Precision = 'f32'):
   };
 }
 
-async function withKernels(executable: Executable, adapter: string, precision: Precision): Promise<Executable> {
+async function withKernels(
+  executable: Executable,
+  { description, bound }: Device,
+  precision: Precision,
+): Promise<Executable> {
   const { program, files } = executable;
   if (files.has(KERNEL_LIST)) return executable;
   const { lowered, files: kernels } = await timed('kernels', () =>
-    gpuKernels(program, precision, rememberedTiles(adapter)),
+    gpuKernels(program, precision, rememberedTiles(description), bound),
   );
   const { shows, debug } = debugLog();
   if (shows('kernels')) for (const [id, wgsl] of lowered.modules) debug('kernels', `${id}\n${wgsl}`);

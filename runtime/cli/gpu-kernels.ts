@@ -1,9 +1,10 @@
 /** Kernels for GPUs, made here; the compiler's part of it is loaded only where they are wanted. */
 import type { LoweredKernels } from '../../compiler/7-kernels/wgsl/lower.ts';
+import { MOST_BOUND } from '../../spec/kernels.ts';
 import type { Precision } from '../../spec/precision.ts';
 import type { Program } from '../../spec/program.ts';
 import type { TileChoice } from '../../spec/tiles.ts';
-import { UserError } from '../support/errors.ts';
+import { EnvironmentError, UserError } from '../support/errors.ts';
 
 export interface GpuKernels {
   readonly lowered: LoweredKernels;
@@ -13,11 +14,34 @@ export interface GpuKernels {
 
 /**
  * @param tiles those of every device when absent
- * @throws UserError `precision/nothing`: better refused than a training in f32 that says otherwise
+ * @param bound elements that the device binds at once; when absent, what every device does, or more where a tensor of the
+ *   program has more parts than a kernel can bind
+ * @throws UserError `precision/nothing`: better refused than a training in f32 that says otherwise; EnvironmentError
+ *   `device/memory` where a tensor is too large for the device in parts, too
  */
-export async function gpuKernels(program: Program, precision: Precision, tiles?: TileChoice): Promise<GpuKernels> {
-  const { kernelFiles, lowerToWgsl, readsHalves } = await import('../../compiler/7-kernels/wgsl/lower.ts');
-  const lowered = lowerToWgsl(program, tiles, precision);
+export async function gpuKernels(
+  program: Program,
+  precision: Precision,
+  tiles?: TileChoice,
+  bound?: number,
+): Promise<GpuKernels> {
+  const { kernelFiles, lowerToWgsl, readsHalves, TooManyParts } = await import(
+    '../../compiler/7-kernels/wgsl/lower.ts'
+  );
+  const lower = (size: number): LoweredKernels => {
+    try {
+      return lowerToWgsl(program, tiles, precision, MOST_BOUND, size);
+    } catch (error) {
+      if (!(error instanceof TooManyParts)) throw error;
+      if (bound === undefined) return lower(2 * size);
+      throw new EnvironmentError(
+        'device/memory',
+        `${error.message} of ${Math.floor((size * 4) / 1024 ** 2)} MiB, which is what the GPU takes at once`,
+        'use a smaller batch, cut the network into shards (--shards), or --device cpu',
+      );
+    }
+  };
+  const lowered = lower(bound ?? MOST_BOUND);
   if (precision === 'f16-weights' && !readsHalves(lowered))
     throw new UserError(
       'precision/nothing',

@@ -33,6 +33,8 @@ export interface Device {
   readonly description: string;
   /** How its products read weights, where that is not as they are. */
   readonly precision?: Precision;
+  /** Elements of a tensor that it takes at once, where larger ones have to lie in parts. */
+  readonly bound?: number;
   /** Begins what takes time and needs no program (a thread, a library), so that `open` is quick later. */
   warmUp?(): void;
   open(executable: Executable): Promise<DeviceSession>;

@@ -5,7 +5,8 @@
 import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { kernelFiles, lowerToWgsl } from '../../compiler/7-kernels/wgsl/lower.ts';
+import { kernelFiles, type LoweredKernels, lowerToWgsl } from '../../compiler/7-kernels/wgsl/lower.ts';
+import { TooManyParts } from '../../compiler/7-kernels/wgsl/parts.ts';
 import { buildProgram } from '../../compiler/build-program.ts';
 import { checkFile } from '../../compiler/compile.ts';
 import { fileHost } from '../../compiler/host.ts';
@@ -14,6 +15,7 @@ import { referenceDevice } from '../../runtime/device/reference/reference.ts';
 import { openSession } from '../../runtime/device/webgpu/session.ts';
 import { verifyKernels } from '../../spec/kernel-verify.ts';
 import { MOST_BINDINGS } from '../../spec/kernels.ts';
+import type { Precision } from '../../spec/precision.ts';
 import { type Program, sizeOf } from '../../spec/program.ts';
 import { DEFAULT_TILES } from '../../spec/tiles.ts';
 import { initialise, relativeError } from '../support/networks.ts';
@@ -22,6 +24,7 @@ import { expectSameTraining } from '../support/same-training.ts';
 import { smallTasks } from '../support/small-examples.ts';
 import { fieldNumbers, trainSmall } from '../support/small-training.ts';
 import { openWebGpu, softwareDevice, softwareGpu } from '../support/webgpu.ts';
+import { lowerInParts, partsIn } from '../support/webgpu-parts.ts';
 import type { Opener } from './harness.ts';
 
 /** |a - b| / |b| of each tensor after two batches. */
@@ -95,6 +98,46 @@ test.each(['rule-il', 'rule-ipc-adam', 'arrays'])('%s in more buffers than can b
   expect(kernels.arenas.length).toBeGreaterThan(MOST_BINDINGS);
   expect(kernels.functions.map((f) => f.bound)).toEqual([[]]);
   expect(await train(openApart, program)).toEqual(await train(openWebGpu, program));
+});
+
+/** Its largest tensor lies in three parts, in two where three are more than a kernel binds. */
+function inParts(program: Program, precision: Precision = 'f32'): LoweredKernels {
+  const { kernels } = lowerToWgsl(program, DEFAULT_TILES, precision);
+  const regions = [...kernels.states, ...kernels.functions.flatMap((f) => f.regions)];
+  const largest = Math.max(...regions.map((r) => r.elements));
+  try {
+    return lowerInParts(program, Math.ceil(largest / 3), precision);
+  } catch (error) {
+    if (!(error instanceof TooManyParts)) throw error;
+    return lowerInParts(program, Math.ceil(largest / 2), precision);
+  }
+}
+
+const openIn =
+  (lower: (program: Program) => LoweredKernels): Opener =>
+  async (program) =>
+    openSession(await softwareGpu(), kernelFiles(lower(program)), { poison: true });
+
+test.each(golden)('%s with tensors larger than one binding', { timeout: 120_000 }, async (path) => {
+  for (const program of programsOf(path, 3)) {
+    expect(partsIn(inParts(program))).toBeGreaterThan(0);
+    expect(await train(openIn(inParts), program)).toEqual(await train(openWebGpu, program));
+  }
+});
+
+test.each(smallTasks(3))('$name with tensors larger than one binding', { timeout: 180_000 }, async ({ built }) => {
+  const { program } = built;
+  const device = { ...(await softwareDevice()), open: () => openIn(inParts)(program) };
+  const wanted = await trainSmall(await softwareDevice(), built, BATCHES);
+  expect(await trainSmall(device, built, BATCHES)).toEqual(wanted);
+});
+
+test('copies of weights in half precision are larger than one binding', async () => {
+  const [program] = programsOf('test/golden/rule-il/model.pcn', 3);
+  if (!program) throw new Error('nothing to train');
+  const lower = (p: Program): LoweredKernels => inParts(p, 'f16-weights');
+  const whole = (p: Program): LoweredKernels => lowerToWgsl(p, DEFAULT_TILES, 'f16-weights');
+  expect(await train(openIn(lower), program)).toEqual(await train(openIn(whole), program));
 });
 
 test('the same seed gives the same bits, twice', async () => {

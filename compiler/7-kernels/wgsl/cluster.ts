@@ -11,6 +11,7 @@ import { MOST_BINDINGS, MOST_SCALARS } from '../../../spec/kernels.ts';
 import { sizeOf } from '../../../spec/program.ts';
 import { type Flat, type FlatOp, inMemory } from './flat.ts';
 import { loweringOf } from './operators.ts';
+import { type Parts, TooManyParts } from './parts.ts';
 
 export interface Cluster {
   /** The operation that needs many elements; nothing where all go one by one. */
@@ -35,17 +36,18 @@ interface Draft {
 /** A claim leaves room for what is done with the result. */
 const MOST_CLAIMED_INPUTS = 6;
 
-export function clusters(flat: Flat): Cluster[] {
+/** @throws TooManyParts where one operation alone binds too much */
+export function clusters(flat: Flat, parts: Parts): Cluster[] {
   const uses = usersOf(flat);
-  const claims = claim(flat, uses);
+  const claims = claim(flat, uses, parts);
   // Operations that begin a kernel of their own because the kernel they would join binds too much.
   const apart = new Set<string>();
   for (;;) {
-    const drafts = sink(join(flat, claims, apart), flat, uses);
+    const drafts = sink(join(flat, claims, apart), flat, uses, parts);
     const found = drafts.map((d) => finish(d, uses));
-    const full = found.filter((c) => !fits(c, flat));
+    const full = found.filter((c) => !fits(c, flat, parts));
     if (full.length === 0) return found;
-    for (const c of full) apart.add(tooMuch(c, flat, uses));
+    for (const c of full) apart.add(tooMuch(c, flat, uses, parts));
   }
 }
 
@@ -62,9 +64,10 @@ function usersOf(flat: Flat): Users {
 }
 
 const isElementwise = (op: FlatOp): boolean => loweringOf(op.op).kind === 'elementwise';
+const isGather = (op: FlatOp): boolean => loweringOf(op.op).kind === 'gather';
 
 /** For each operation that only serves one argument of one anchor: that anchor. */
-function claim(flat: Flat, users: Users): Map<string, FlatOp> {
+function claim(flat: Flat, users: Users, parts: Parts): Map<string, FlatOp> {
   const claimed = new Map<string, { readonly anchor: FlatOp; readonly argument: number; readonly elements: number }>();
   const inputs = new Map<string, Set<string>>();
   for (const op of [...flat.ops].reverse()) {
@@ -74,7 +77,9 @@ function claim(flat: Flat, users: Users): Map<string, FlatOp> {
     const next = new Set(inputs.get(group.anchor.id) ?? group.anchor.uses.map((u) => u.base));
     next.delete(op.id);
     for (const { base } of op.uses) if (inMemory(flat, base)) next.add(base);
-    if (next.size > MOST_CLAIMED_INPUTS) continue;
+    const result = isGather(group.anchor) ? 1 : parts.count(group.anchor.id);
+    const bound = [...next].reduce((sum, base) => sum + parts.count(base), result - 1);
+    if (bound > MOST_CLAIMED_INPUTS) continue;
     inputs.set(group.anchor.id, next);
     claimed.set(op.id, group);
   }
@@ -132,7 +137,7 @@ function join(flat: Flat, claims: ReadonlyMap<string, FlatOp>, apart: ReadonlySe
 }
 
 /** Work element by element whose results only one later kernel reads, element by element, moves into that kernel. */
-function sink(drafts: readonly Draft[], flat: Flat, users: Users): Draft[] {
+function sink(drafts: readonly Draft[], flat: Flat, users: Users, parts: Parts): Draft[] {
   const home = new Map<string, Draft>();
   for (const d of drafts) for (const op of opsOf(d)) home.set(op.id, d);
   const gone = new Set<Draft>();
@@ -141,7 +146,7 @@ function sink(drafts: readonly Draft[], flat: Flat, users: Users): Draft[] {
     const to = soleReader(draft, users, home);
     if (!to || to.elements !== draft.elements) continue;
     const both: Draft = { ...to, members: [...draft.members, ...to.members] };
-    if (!fits(finish(both, users), flat)) continue;
+    if (!fits(finish(both, users), flat, parts)) continue;
     to.members = both.members;
     for (const op of draft.members) home.set(op.id, to);
     gone.add(draft);
@@ -184,19 +189,22 @@ export function inputsOf(c: Cluster, flat: Flat): string[] {
   return [...new Set(bases)].filter((base) => !own.has(base) && inMemory(flat, base));
 }
 
-function fits(c: Cluster, flat: Flat): boolean {
+function fits(c: Cluster, flat: Flat, parts: Parts): boolean {
   const scalars = new Set(opsOf(c).flatMap((op) => op.uses.map((u) => u.base).filter((id) => flat.scalars.has(id))));
   // However many buffers the tensors lie in; the host's numbers lie in one of the inputs'.
-  const tensors = inputsOf(c, flat).length + c.outputs.length + Math.min(1, scalars.size);
+  const tensors = parts.bindings(c, inputsOf(c, flat)) + Math.min(1, scalars.size);
   return tensors <= MOST_BINDINGS && scalars.size <= MOST_SCALARS;
 }
 
 /** The first member with which the kernel binds too much. */
-function tooMuch(c: Cluster, flat: Flat, users: Users): string {
+function tooMuch(c: Cluster, flat: Flat, users: Users, parts: Parts): string {
   for (let n = 1; n <= c.members.length; n++) {
     const part = finish({ ...c, claimed: new Map(c.claimed), members: c.members.slice(0, n) }, users);
     const last = c.members[n - 1];
-    if (!fits(part, flat) && last && (n > 1 || c.anchor)) return last.id;
+    if (!fits(part, flat, parts) && last && (n > 1 || c.anchor)) return last.id;
   }
-  throw new Error(`one operation binds more than ${MOST_BINDINGS} buffers`);
+  throw new TooManyParts(
+    c.anchor?.origin ?? c.anchor?.op ?? c.members[0]?.origin ?? c.members[0]?.op ?? '',
+    MOST_BINDINGS,
+  );
 }

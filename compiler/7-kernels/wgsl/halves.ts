@@ -57,5 +57,5 @@ export function writePack(w: ModuleWriter, op: FlatOp): void {
   w.block(`if (2u * at + 1u < ${w.named('count', sizeOf(use.shape))})`, () => {
     w.line(`word |= half_bits(${w.read(from, '2u * at + 1u')}) << 16u;`);
   });
-  w.line(`${w.slot(to, 'at')} = word;`);
+  w.store(to, 'at', 'word');
 }

@@ -10,7 +10,7 @@ import type { Place } from './lowering.ts';
 import { loweringOf } from './operators.ts';
 import { matricesOf, productGroups, tileFor, writeProduct } from './product.ts';
 import { lanesFor, reduceGroups, writeReduction } from './reduce.ts';
-import { ModuleWriter, type Surroundings, type WrittenModule } from './writer.ts';
+import { ModuleWriter, type Surroundings, type Window, type WrittenModule } from './writer.ts';
 
 export interface WrittenKernel extends WrittenModule {
   readonly kind: string;
@@ -21,12 +21,37 @@ export interface WrittenKernel extends WrittenModule {
 
 const THREADS = 64;
 
-export function writeKernel(cluster: Cluster, flat: Flat, around: Surroundings, tiles: TileChoice): WrittenKernel {
-  const w = new ModuleWriter(flat, around);
+/** A kernel; one for each part of its result where that lies in parts. @param windowed see `Parts` */
+export function writeKernels(
+  cluster: Cluster,
+  flat: Flat,
+  around: Surroundings,
+  tiles: TileChoice,
+  windowed: ReadonlySet<string>,
+): WrittenKernel[] {
+  const [output] = cluster.outputs;
+  if (windowed.size === 0 || output === undefined) return [writeKernel(cluster, flat, around, tiles)];
+  const bases = new Set([...windowed].map((id) => around.regions.get(id)?.name ?? id));
+  let begin = 0;
+  return (around.regions.get(output)?.parts ?? []).map(({ elements }, part) => {
+    const window = { bases, part, begin, elements };
+    begin += elements;
+    return writeKernel(cluster, flat, around, tiles, window);
+  });
+}
+
+function writeKernel(
+  cluster: Cluster,
+  flat: Flat,
+  around: Surroundings,
+  tiles: TileChoice,
+  window?: Window,
+): WrittenKernel {
+  const w = new ModuleWriter(flat, around, window);
   const { anchor } = cluster;
   const lowering = anchor && loweringOf(anchor.op);
   let kind = 'map';
-  let groups = linearGroups(Math.ceil(cluster.elements / THREADS));
+  let groups = linearGroups(Math.ceil((window?.elements ?? cluster.elements) / THREADS));
   if (anchor && lowering?.kind === 'product') {
     kind = 'product';
     const tile = tileFor(matricesOf(anchor), tiles);
@@ -48,7 +73,7 @@ export function writeKernel(cluster: Cluster, flat: Flat, around: Surroundings, 
     ...w.written(),
     groups,
     serves: servesOf(cluster),
-    flops: flopsOf(cluster),
+    flops: Math.round((flopsOf(cluster) * (window?.elements ?? cluster.elements)) / cluster.elements),
   };
 }
 
@@ -66,8 +91,16 @@ function writeLinear(w: ModuleWriter, cluster: Cluster): void {
   const head =
     'fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) thread: u32)';
   w.block(head, () => {
-    w.line(`let at = (group.y * groups.x + group.x) * ${THREADS}u + thread;`);
-    w.line(`if (at >= ${w.size(cluster.elements)}) { return; }`);
+    const first = `(group.y * groups.x + group.x) * ${THREADS}u + thread`;
+    const { window } = w;
+    if (window) {
+      w.line(`let inside = ${first};`);
+      w.line(`if (inside >= ${w.count('window_elements', window.elements)}) { return; }`);
+      w.line(`let at = ${w.count('window', window.begin)} + inside;`);
+    } else {
+      w.line(`let at = ${first};`);
+      w.line(`if (at >= ${w.size(cluster.elements)}) { return; }`);
+    }
     const lowering = anchor && loweringOf(anchor.op);
     if (anchor && lowering?.kind === 'pack') writePack(w, anchor);
     else if (anchor && lowering?.kind === 'gather')
@@ -115,7 +148,7 @@ export function writeFinish(w: ModuleWriter, cluster: Cluster, { regions }: Surr
       const base = regions.get(id)?.name ?? id;
       const known = w.tensors.some((t) => t.base === base);
       const bound = w.bind(base, `out${i}`, known ? 'update' : 'write');
-      w.line(`${w.slot(bound, 'at')} = ${names.get(id)};`);
+      w.store(bound, 'at', names.get(id) ?? '');
     });
   });
 }

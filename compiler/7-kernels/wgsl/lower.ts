@@ -20,11 +20,14 @@ import type { Flat } from './flat.ts';
 import { flatten } from './flatten.ts';
 import { grouped } from './group.ts';
 import { withHalves } from './halves.ts';
-import { type WrittenKernel, writeKernel } from './kernel.ts';
+import { type WrittenKernel, writeKernels } from './kernel.ts';
 import { writeLaunch } from './launch.ts';
-import { Arenas, type Layout, placeStates, placeValues, type SharedArenas, ValueArena } from './place.ts';
+import { Parts, TooManyParts } from './parts.ts';
+import { Arenas, type Layout, type Placed, placeStates, placeValues, type SharedArenas, ValueArena } from './place.ts';
 import { ScalarBlocks } from './scalar-blocks.ts';
 import { SCALARS, type Surroundings } from './writer.ts';
+
+export { TooManyParts };
 
 export interface LoweredKernels {
   readonly kernels: KernelProgram;
@@ -35,17 +38,20 @@ export interface LoweredKernels {
 /**
  * @param tiles what was measured to be best on the device that it is for
  * @param most elements of one buffer, except of one tensor that has more
+ * @param bound elements that one binding may have, a multiple of `REGION_ALIGNMENT`: larger tensors lie in parts
+ * @throws TooManyParts where a tensor has more parts than one kernel can bind
  */
 export function lowerToWgsl(
   program: Program,
   tiles: TileChoice = DEFAULT_TILES,
   precision: Precision = 'f32',
   most: number = MOST_BOUND,
+  bound: number = MOST_BOUND,
 ): LoweredKernels {
-  const stateArenas = new Arenas('states', most);
+  const stateArenas = new Arenas('states', most, bound);
   const states = placeStates(program, stateArenas);
-  const values = new ValueArena(most);
-  const halves = new Arenas('halves', most);
+  const values = new ValueArena(most, bound);
+  const halves = new Arenas('halves', most, bound);
   const modules = new Modules();
   const lists: SharedArenas[] = [];
   const functions = program.functions.map((f) => {
@@ -54,13 +60,13 @@ export function lowerToWgsl(
       states: stateArenas,
       values,
       halves,
-      inputs: new Arenas(`inputs of ${f.name}`, most),
-      results: new Arenas(`results of ${f.name}`, most),
+      inputs: new Arenas(`inputs of ${f.name}`, most, bound),
+      results: new Arenas(`results of ${f.name}`, most, bound),
     };
     lists.push(shared);
     const flat = flatten(program, f);
     const stored = precision === 'f32' ? flat : withHalves(flat, program);
-    return lowerFunction(f, stored, states, shared, modules, tiles);
+    return lowerFunction(f, stored, states, shared, modules, tiles, new Parts(stored, bound));
   });
   const arenas = [
     ...stateArenas.list(),
@@ -69,7 +75,7 @@ export function lowerToWgsl(
     ...lists.flatMap(({ inputs, results }) => [...inputs.list(), ...results.list()]),
   ];
   return {
-    kernels: { name: program.name, arenas, modules: modules.list, states, functions },
+    kernels: { name: program.name, arenas, modules: modules.list, states: states.flatMap((s) => s.parts), functions },
     modules: modules.texts(),
   };
 }
@@ -88,21 +94,22 @@ export function kernelFiles({ kernels, modules }: LoweredKernels): Map<string, U
 function lowerFunction(
   f: ProgramFunction,
   flat: Flat,
-  states: readonly Region[],
+  states: readonly Placed[],
   shared: SharedArenas,
   modules: Modules,
   tiles: TileChoice,
+  parts: Parts,
 ): KernelFunction {
-  const launches = grouped(clusters(flat), flat);
+  const launches = grouped(clusters(flat, parts), flat);
   const layout = placeValues(f, flat, launches, states, shared);
   const blocks = new ScalarBlocks(flat, launches.flat().length, shared.inputs);
   const bound = boundArenas(launches, flat, layout, blocks, shared);
   const write = (places: KernelModule['places']): WrittenKernel[] => {
     const around = { regions: layout.of, bound, places, scalars: blocks.arena };
-    return launches.flatMap((launch) => writeAll(launch, flat, around, tiles));
+    return launches.flatMap((launch) => writeAll(launch, flat, around, tiles, parts));
   };
   const regionsOf = ({ tensors, scalars }: WrittenKernel): Region[] =>
-    tensors.map(({ base }) => (base === SCALARS ? blocks.region(scalars) : known(layout.of, base)));
+    tensors.map(({ base, part }) => (base === SCALARS ? blocks.region(scalars) : partOf(layout.of, base, part)));
   const moving = write('uniform');
   const places = bound.length > 0 && fewPlaces(moving, regionsOf) ? 'overrides' : 'uniform';
   const dispatches = (places === 'uniform' ? moving : write(places)).map((kernel): Dispatch => {
@@ -132,7 +139,7 @@ function boundArenas(
   { states, values, halves, inputs, results }: SharedArenas,
 ): string[] {
   const bases = launches.flat().flatMap((cluster) => [...inputsOf(cluster, flat), ...cluster.outputs]);
-  const used = new Set([...bases.map((base) => known(layout.of, base).arena), blocks.arena]);
+  const used = new Set([...bases.flatMap((base) => known(layout.of, base).parts.map((p) => p.arena)), blocks.arena]);
   const all = [states, values, halves, inputs, results].flatMap((arenas) => arenas.list().map((a) => a.name));
   const bound = all.filter((name) => used.has(name));
   return bound.length <= MOST_BINDINGS ? bound : [];
@@ -148,15 +155,29 @@ function fewPlaces(kernels: readonly WrittenKernel[], regionsOf: (kernel: Writte
   return new Set(places).size - new Set(sizes).size <= MOST_MORE;
 }
 
-/** One kernel for a launch; one for each of its parts where they cannot be together. */
-function writeAll(launch: readonly Cluster[], flat: Flat, around: Surroundings, tiles: TileChoice): WrittenKernel[] {
+/** One kernel for a launch; one for each of its products where they cannot be together, and for each window. */
+function writeAll(
+  launch: readonly Cluster[],
+  flat: Flat,
+  around: Surroundings,
+  tiles: TileChoice,
+  parts: Parts,
+): WrittenKernel[] {
   const together = launch.length > 1 ? writeLaunch(launch, flat, around, tiles) : undefined;
-  return together ? [together] : launch.map((cluster) => writeKernel(cluster, flat, around, tiles));
+  return together
+    ? [together]
+    : launch.flatMap((cluster) => writeKernels(cluster, flat, around, tiles, parts.windowed(cluster)));
 }
 
-function known(regions: ReadonlyMap<string, Region>, name: string): Region {
-  const region = regions.get(name);
-  if (!region) throw new Error(`${name} has no place`);
+function known(placed: ReadonlyMap<string, Placed>, name: string): Placed {
+  const found = placed.get(name);
+  if (!found) throw new Error(`${name} has no place`);
+  return found;
+}
+
+function partOf(placed: ReadonlyMap<string, Placed>, name: string, part: number): Region {
+  const region = known(placed, name).parts[part];
+  if (!region) throw new Error(`${name} has no part ${part}`);
   return region;
 }
 

@@ -2,24 +2,52 @@
  * Where tensors lie: states in arenas of their own for good, values in one that all functions share, each only as long
  * as somebody reads it. A state's new value goes to the state's own place where nobody reads the old one any more.
  */
-import { type Arena, packedElements, REGION_ALIGNMENT, type Region } from '../../../spec/kernels.ts';
+import { type Arena, packedElements, partName, REGION_ALIGNMENT, type Region } from '../../../spec/kernels.ts';
 import { type Program, type ProgramFunction, sizeOf } from '../../../spec/program.ts';
 import { type Cluster, inputsOf } from './cluster.ts';
 import type { Flat } from './flat.ts';
 
 const aligned = (n: number): number => Math.ceil(n / REGION_ALIGNMENT) * REGION_ALIGNMENT;
 
+/** A tensor where it lies: in one region, or in parts where it is larger than what a device binds at once. */
+export interface Placed {
+  readonly name: string;
+  readonly parts: readonly Region[];
+}
+
+/** @param bound elements of a part, at most @param put finds room for a part */
+function inParts(
+  name: string,
+  elements: number,
+  bound: number,
+  put: (name: string, elements: number) => Region,
+): Placed {
+  const count = Math.max(1, Math.ceil(elements / bound));
+  if (count === 1) return { name, parts: [put(name, elements)] };
+  const parts = Array.from({ length: count }, (_, i) => put(partName(name, i), Math.min(bound, elements - i * bound)));
+  return { name, parts };
+}
+
 /** Several buffers of limited size, named `NAME`, `NAME.1`, … */
 export class Arenas {
   private readonly name: string;
   private readonly most: number;
   private readonly sizes: number[] = [0];
-  private readonly known = new Map<string, Region>();
+  private readonly bound: number;
+  private readonly known = new Map<string, Placed>();
 
-  /** @param most elements of one; a tensor that is larger has one of its own */
-  constructor(name: string, most: number) {
+  /**
+   * @param most elements of one; a part that is larger has one of its own
+   * @param bound elements that a device binds at once, a multiple of the alignment: a larger tensor lies in parts
+   */
+  constructor(name: string, most: number, bound: number) {
     this.name = name;
     this.most = most;
+    this.bound = bound;
+  }
+
+  place(name: string, elements: number): Placed {
+    return inParts(name, elements, this.bound, (part, size) => this.append(part, size));
   }
 
   /** Room at the end. */
@@ -33,10 +61,10 @@ export class Arenas {
   }
 
   /** Room that all who give it the same name share. */
-  once(name: string, elements: number): Region {
-    const region = this.known.get(name) ?? this.append(name, elements);
-    this.known.set(name, region);
-    return region;
+  once(name: string, elements: number): Placed {
+    const placed = this.known.get(name) ?? this.place(name, elements);
+    this.known.set(name, placed);
+    return placed;
   }
 
   list(): Arena[] {
@@ -48,15 +76,15 @@ export class Arenas {
 
 export interface Layout {
   /** By name: where each value lies; a state's new value may lie where the state does. */
-  readonly of: ReadonlyMap<string, Region>;
+  readonly of: ReadonlyMap<string, Placed>;
   /** Regions of this function alone. */
   readonly own: readonly Region[];
   /** States whose new value is copied behind everything. */
   readonly copies: readonly { readonly from: string; readonly to: string }[];
 }
 
-export function placeStates(program: Program, arenas: Arenas): Region[] {
-  return program.states.map((s) => arenas.append(s.id, sizeOf(s.shape)));
+export function placeStates(program: Program, arenas: Arenas): Placed[] {
+  return program.states.map((s) => arenas.place(s.id, sizeOf(s.shape)));
 }
 
 export interface SharedArenas {
@@ -72,26 +100,27 @@ export function placeValues(
   f: ProgramFunction,
   flat: Flat,
   launches: readonly (readonly Cluster[])[],
-  states: readonly Region[],
+  states: readonly Placed[],
   shared: SharedArenas,
 ): Layout {
-  const of = new Map<string, Region>(states.map((s) => [s.name, s]));
+  const of = new Map<string, Placed>(states.map((s) => [s.name, s]));
   const own: Region[] = [];
-  const put = (value: string, region: Region): void => {
-    of.set(value, region);
-    own.push(region);
+  const put = (value: string, placed: Placed): void => {
+    of.set(value, placed);
+    own.push(...placed.parts);
   };
-  for (const i of f.inputs) put(i.id, shared.inputs.append(i.id, packedElements(i.type, sizeOf(i.shape))));
+  for (const i of f.inputs) put(i.id, shared.inputs.place(i.id, packedElements(i.type, sizeOf(i.shape))));
   const lastRead = lastReads(flat, launches);
   const copies: { from: string; to: string }[] = [];
-  const inPlace = new Map<string, Region>();
+  const inPlace = new Map<string, Placed>();
+  const copied: { readonly value: string; readonly to: Placed }[] = [];
   for (const { state, value } of flat.updates) {
-    const region = of.get(state);
-    if (region && canWriteInPlace(state, value, launches)) inPlace.set(value, region);
-    else copies.push({ from: value, to: state });
+    const to = of.get(state);
+    if (to && canWriteInPlace(state, value, launches)) inPlace.set(value, to);
+    else if (to) copied.push({ value, to });
   }
   const results = new Set(flat.results.map((r) => r.value));
-  const alive: { region: Region; until: number }[] = [];
+  const alive: { placed: Placed; until: number }[] = [];
   launches.forEach((launch, time) => {
     for (const { output, elements } of launch.flatMap((k) =>
       k.outputs.map((o) => ({ output: o, elements: k.elements })),
@@ -99,21 +128,27 @@ export function placeValues(
       const there = inPlace.get(output);
       if (there) of.set(output, there);
       else if (flat.types.get(output) === 'f16') put(output, shared.halves.once(output, elements));
-      else if (results.has(output)) put(output, shared.results.append(output, elements));
+      else if (results.has(output)) put(output, shared.results.place(output, elements));
       else {
-        const region = shared.values.take(output, elements);
-        alive.push({ region, until: lastRead.get(output) ?? time });
-        put(output, region);
+        const placed = shared.values.take(output, elements);
+        alive.push({ placed, until: lastRead.get(output) ?? time });
+        put(output, placed);
       }
     }
     for (let i = alive.length - 1; i >= 0; i--) {
       const held = alive[i];
       if (!held || held.until > time) continue;
-      shared.values.give(held.region);
+      shared.values.give(held.placed);
       alive.splice(i, 1);
     }
   });
-  for (const { region } of alive) shared.values.give(region);
+  for (const { placed } of alive) shared.values.give(placed);
+  for (const { value, to } of copied) {
+    const from = of.get(value)?.parts ?? [];
+    to.parts.forEach((part, i) => {
+      copies.push({ from: from[i]?.name ?? value, to: part.name });
+    });
+  }
   return { of, own, copies };
 }
 
@@ -144,14 +179,20 @@ function canWriteInPlace(state: string, value: string, launches: readonly (reado
 /** Regions that come and go: the first gap that is large enough. */
 export class ValueArena {
   private readonly most: number;
+  private readonly bound: number;
   private readonly taken: Region[][] = [];
   private readonly sizes: number[] = [];
 
-  constructor(most: number) {
+  constructor(most: number, bound: number) {
     this.most = most;
+    this.bound = bound;
   }
 
-  take(name: string, elements: number): Region {
+  take(name: string, elements: number): Placed {
+    return inParts(name, elements, this.bound, (part, size) => this.takePart(part, size));
+  }
+
+  private takePart(name: string, elements: number): Region {
     const wanted = aligned(elements);
     for (let i = 0; ; i++) {
       this.taken[i] ??= [];
@@ -165,10 +206,12 @@ export class ValueArena {
     }
   }
 
-  give(region: Region): void {
-    const index = region.arena === 'values' ? 0 : Number(region.arena.slice('values.'.length));
-    const list = this.taken[index];
-    list?.splice(list.indexOf(region), 1);
+  give({ parts }: Placed): void {
+    for (const region of parts) {
+      const index = region.arena === 'values' ? 0 : Number(region.arena.slice('values.'.length));
+      const list = this.taken[index];
+      list?.splice(list.indexOf(region), 1);
+    }
   }
 
   list(): Arena[] {

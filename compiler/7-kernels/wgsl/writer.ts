@@ -2,15 +2,17 @@
  * One WGSL module in the making. Buffers and sizes get names in the order in which they are met, so that kernels of the
  * same form come out as the same text, whatever they work for.
  */
-import type { KernelBuffer, KernelModule, KernelTensor, Region } from '../../../spec/kernels.ts';
+import type { KernelBuffer, KernelModule, KernelTensor } from '../../../spec/kernels.ts';
 import { sizeOf } from '../../../spec/program.ts';
 import { type Flat, inMemory, type Use } from './flat.ts';
 import { functionNeeds, literal, type WgslFunction, wgslFunctions } from './functions.ts';
+import { readPart, writePart } from './part-access.ts';
+import type { Placed } from './place.ts';
 
 /** Where what kernels read and write lies, and how they get at it. */
 export interface Surroundings {
   /** Of each value in memory; a state's new value may lie where the state does. */
-  readonly regions: ReadonlyMap<string, Region>;
+  readonly regions: ReadonlyMap<string, Placed>;
   /** Arenas that all kernels of the function bind; when empty, each binds those that it uses. */
   readonly bound: readonly string[];
   readonly places: KernelModule['places'];
@@ -21,6 +23,18 @@ export interface Surroundings {
 export interface WrittenTensor extends KernelTensor {
   /** What lies there: a name of the program, or `SCALARS`. */
   readonly base: string;
+  /** Which part of it. */
+  readonly part: number;
+}
+
+/** The part of its result that a launch works out. */
+export interface Window {
+  /** Tensors of which it binds that part alone. */
+  readonly bases: ReadonlySet<string>;
+  readonly part: number;
+  /** Linear place of its first element. */
+  readonly begin: number;
+  readonly elements: number;
 }
 
 /** What there is of a module once all is written. */
@@ -59,9 +73,15 @@ export class ModuleWriter {
   /** Behind every name of a part, where a module has several. */
   part = '';
 
-  constructor(flat: Flat, around: Surroundings) {
+  readonly window: Window | undefined;
+  /** By the name that the module gives it: a tensor of which all parts are bound. */
+  private readonly inParts = new Map<string, { readonly base: string; readonly names: readonly string[] }>();
+  private readonly accessors = new Map<string, string>();
+
+  constructor(flat: Flat, around: Surroundings, window?: Window) {
     this.flat = flat;
     this.around = around;
+    this.window = window;
   }
 
   line(text: string): void {
@@ -153,19 +173,34 @@ export class ModuleWriter {
 
   /** @returns the name of the tensor */
   bind(base: string, name: string, access: KernelTensor['access']): string {
-    const known = this.tensors.findIndex((t) => t.base === base);
-    const before = this.tensors[known];
-    const region = this.around.regions.get(base);
-    const arena = base === SCALARS ? this.around.scalars : region?.arena;
+    const parts = this.around.regions.get(base)?.parts ?? [];
+    if (base === SCALARS) return this.bindPart(base, 0, this.around.scalars, name, access);
+    const own = `${name}${this.part}`;
+    const part = this.window?.bases.has(base) ? this.window.part : parts.length > 1 ? undefined : 0;
+    if (part !== undefined) return this.bindPart(base, part, parts[part]?.arena, own, access);
+    const [known] = [...this.inParts].find(([, each]) => each.base === base) ?? [own];
+    const names = parts.map(({ arena }, i) => this.bindPart(base, i, arena, `${known}_${i}`, access));
+    this.inParts.set(known, { base, names });
+    return known;
+  }
+
+  private bindPart(
+    base: string,
+    part: number,
+    arena: string | undefined,
+    name: string,
+    access: KernelTensor['access'],
+  ): string {
     if (arena === undefined) throw new Error(`${base} has no place`);
+    const known = this.tensors.findIndex((t) => t.base === base && t.part === part);
+    const before = this.tensors[known];
     const buffer = this.buffer(arena, access);
     if (before) {
       if (before.access !== access && access !== 'read') this.tensors[known] = { ...before, access: 'update' };
       return before.name;
     }
-    const own = base === SCALARS ? name : `${name}${this.part}`;
-    this.tensors.push({ name: own, base, access, buffer });
-    return own;
+    this.tensors.push({ name, base, part, access, buffer });
+    return name;
   }
 
   /** The buffer that an arena is bound as: an arena that kernels pass values through is always read and written. */
@@ -186,21 +221,54 @@ export class ModuleWriter {
     return this.arenas.push(arena) - 1;
   }
 
-  /** An element of a bound tensor, to write. */
-  slot(name: string, at: string): string {
-    const tensor = this.tensors.find((t) => t.name === name);
+  /** Writes an element of a bound tensor. */
+  store(name: string, at: string, value: string): void {
+    const parts = this.inParts.get(name);
+    if (parts) this.line(`${this.accessor(`set_${name}`, name, writePart)}(${at}, ${value});`);
+    else this.line(`${this.slot(name, at)} = ${value};`);
+  }
+
+  /** An element of a bound tensor as it lies there, to read. */
+  private word(name: string, at: string): string {
+    const parts = this.inParts.get(name);
+    if (!parts) return this.slot(name, at);
+    return `${this.accessor(`${name}_at`, name, readPart)}(${at})`;
+  }
+
+  /** An element of a tensor, or of a part, with one binding. */
+  private slot(name: string, at: string): string {
+    const tensor = this.tensorOf(name);
     const buffer = tensor && this.buffers[tensor.buffer];
     if (!buffer) throw new Error(`${name} is not bound`);
     const place = this.around.places === 'uniform' ? `places.${name}` : name;
+    if (this.window?.bases.has(tensor.base)) return `${buffer.name}[${place} + (${at}) - window]`;
     return `${buffer.name}[${place}${at === '0u' ? '' : ` + ${at}`}]`;
+  }
+
+  private tensorOf(name: string): WrittenTensor | undefined {
+    const first = this.inParts.get(name)?.names[0] ?? name;
+    return this.tensors.find((t) => t.name === first);
+  }
+
+  /** A function that picks the part of a tensor. @returns its name */
+  private accessor(name: string, tensor: string, write: typeof readPart): string {
+    const { base = '', names = [] } = this.inParts.get(tensor) ?? {};
+    const type = this.isOfWords(this.tensorOf(tensor)?.buffer ?? 0) ? 'u32' : 'f32';
+    this.fixed.set('part_elements', this.around.regions.get(base)?.parts[0]?.elements ?? 0);
+    if (!this.accessors.has(name))
+      this.accessors.set(
+        name,
+        write(name, type, names.length, (part, at) => this.slot(names[part] ?? '', at)),
+      );
+    return name;
   }
 
   /** An element of a bound tensor of f32 or f16, to read. */
   read(name: string, at: string): string {
-    const tensor = this.tensors.find((t) => t.name === name);
+    const tensor = this.tensorOf(name);
     if (tensor && this.flat.types.get(tensor.base) === 'f16')
-      return `unpack2x16float(${this.slot(name, `(${at}) / 2u`)})[(${at}) % 2u]`;
-    return this.isOfWords(tensor?.buffer ?? 0) ? `bitcast<f32>(${this.slot(name, at)})` : this.slot(name, at);
+      return `unpack2x16float(${this.word(name, `(${at}) / 2u`)})[(${at}) % 2u]`;
+    return this.isOfWords(tensor?.buffer ?? 0) ? `bitcast<f32>(${this.word(name, at)})` : this.word(name, at);
   }
 
   /** A buffer in which tensors of several types lie: inputs, where some are no f32; and that of pairs in half precision. */
@@ -226,8 +294,8 @@ export class ModuleWriter {
 
   private element(base: string, name: string, at: string): string {
     const type = this.flat.types.get(base);
-    if (type === 'u8') return `f32((${this.slot(name, `(${at}) / 4u`)} >> (8u * ((${at}) % 4u))) & 255u)`;
-    return type === 'i32' ? `f32(bitcast<i32>(${this.slot(name, at)}))` : this.read(name, at);
+    if (type === 'u8') return `f32((${this.word(name, `(${at}) / 4u`)} >> (8u * ((${at}) % 4u))) & 255u)`;
+    return type === 'i32' ? `f32(bitcast<i32>(${this.word(name, at)}))` : this.read(name, at);
   }
 
   /** Where the number lies among those of this kernel. */
@@ -270,7 +338,7 @@ export class ModuleWriter {
       head.push(`const table${i} = ${text};`);
     });
     const functions = [...this.functions].map((name) => wgslFunctions[name]);
-    return `${[...head, ...functions, body].join('\n')}\n`;
+    return `${[...head, ...functions, ...this.accessors.values(), body].join('\n')}\n`;
   }
 }
 

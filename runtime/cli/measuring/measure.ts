@@ -81,8 +81,8 @@ export async function formsOf(
 ): Promise<ReadonlyMap<string, Uint8Array>> {
   if (device.name === 'cpu') return (await import('../../../compiler/7-kernels/onnx/lower.ts')).lowerToCpu(program);
   if (device.name !== 'webgpu') return new Map();
-  const { precision = 'f32', description } = device;
-  return (await gpuKernels(program, precision, tiles ?? rememberedTiles(description))).files;
+  const { precision = 'f32', description, bound } = device;
+  return (await gpuKernels(program, precision, tiles ?? rememberedTiles(description), bound)).files;
 }
 
 /** How much a measurement asks for: less of a processor that plays a GPU. */

@@ -44,6 +44,28 @@ export function planBack(regions: readonly Region[], arena: (name: string) => GP
   return { bytes, copied, places: regions.map((r) => ({ at: places.get(r) ?? 0, elements: r.elements })) };
 }
 
+/**
+ * Tensors in one part come back together; the parts of others each in a buffer of its own, which no device is too small
+ * for. @returns plans whose regions, one after the other, are those of the tensors in order
+ */
+export function plansBack(tensors: readonly (readonly Region[])[], arena: (name: string) => GPUBuffer): BackPlan[] {
+  const runs: Region[][] = [];
+  let together: Region[] | undefined;
+  for (const parts of tensors) {
+    if (parts.length === 1) {
+      if (together) together.push(...parts);
+      else {
+        together = [...parts];
+        runs.push(together);
+      }
+    } else {
+      together = undefined;
+      runs.push(...parts.map((part) => [part]));
+    }
+  }
+  return runs.map((regions) => planBack(regions, arena));
+}
+
 export class ReadBack {
   private readonly device: GPUDevice;
   private readonly free = new Map<number, GPUBuffer[]>();
@@ -70,9 +92,18 @@ export class ReadBack {
     };
   }
 
+  /** @returns one array for each region of all plans */
+  copyAll(encoder: GPUCommandEncoder, plans: readonly BackPlan[]): () => Promise<Float32Array[]> {
+    const [only] = plans;
+    if (only && plans.length === 1) return this.copy(encoder, only);
+    const fetches = plans.map((plan) => this.copy(encoder, plan));
+    return async () => (await Promise.all(fetches.map((fetch) => fetch()))).flat();
+  }
+
   private take(bytes: number): GPUBuffer {
     let size = SMALLEST;
     while (size < bytes) size *= 2;
+    size = Math.min(size, Math.max(bytes, this.device.limits.maxBufferSize));
     const known = this.free.get(size)?.pop();
     if (known) return known;
     const buffer = this.device.createBuffer({

@@ -9,6 +9,7 @@ import {
   type KernelFunction,
   type KernelInput,
   type KernelProgram,
+  partsOf,
   type Region,
 } from '../../../spec/kernels.ts';
 import { type FieldType, sizeOf } from '../../../spec/program.ts';
@@ -28,7 +29,7 @@ import type { Gpu } from './gpu.ts';
 import { type KeptSamples, keepSamples } from './kept.ts';
 import { Pipelines } from './pipelines.ts';
 import { type KernelTiming, Profiler } from './profiler.ts';
-import { type BackPlan, planBack, ReadBack } from './read-back.ts';
+import { type BackPlan, plansBack, ReadBack } from './read-back.ts';
 import { planScalars, type Scalars, type Stretch, scalarValues } from './scalars.ts';
 
 export interface SessionOptions {
@@ -49,11 +50,18 @@ interface Step {
 /** A function with all that its runs have in common looked up: what is left for each run costs microseconds. */
 interface Loaded {
   readonly f: KernelFunction;
-  readonly inputs: readonly { readonly input: KernelInput; readonly elements: number; readonly to: Stretch }[];
+  readonly inputs: readonly {
+    readonly input: KernelInput;
+    readonly elements: number;
+    /** One behind the other. */
+    readonly to: readonly Stretch[];
+  }[];
   readonly steps: readonly Step[];
   readonly scalars: Scalars | undefined;
   readonly copies: readonly { readonly from: Stretch; readonly to: Stretch }[];
-  readonly results: BackPlan;
+  readonly results: readonly BackPlan[];
+  /** Of each result: how many of the regions that come back are its parts. */
+  readonly parts: readonly number[];
 }
 
 /** A batch by the numbers of its samples. */
@@ -123,25 +131,27 @@ class WebGpuSession implements Required<DeviceSession> {
   }
 
   write(state: string, values: Tensor): Promise<void> {
-    const region = this.state(state);
-    if (values.length !== region.elements)
-      throw new Error(`${state} has ${region.elements} elements, not ${values.length}`);
+    const parts = this.state(state);
+    const elements = elementsOf(parts);
+    if (values.length !== elements) throw new Error(`${state} has ${elements} elements, not ${values.length}`);
     const data = Float32Array.from(values);
     return this.inTurn(async () => {
-      this.gpu.device.queue.writeBuffer(this.arenas.get(region.arena), region.offset * 4, data);
+      this.writeParts(
+        parts.map((part) => this.stretch(part)),
+        new Uint8Array(data.buffer),
+      );
     });
   }
 
   async read(state: string): Promise<Float32Array> {
-    const region = this.state(state);
+    const plans = plansBack([this.state(state)], this.arena);
     const fetch = await this.inTurn(async () => {
       const encoder = this.gpu.device.createCommandEncoder();
-      const copied = this.back.copy(encoder, planBack([region], this.arena));
+      const copied = this.back.copyAll(encoder, plans);
       this.gpu.device.queue.submit([encoder.finish()]);
       return { copied };
     });
-    const [values = new Float32Array()] = await this.orGone(fetch.copied());
-    return values;
+    return joined(await this.orGone(fetch.copied()));
   }
 
   run(
@@ -154,7 +164,10 @@ class WebGpuSession implements Required<DeviceSession> {
 
   async keep(name: string, samples: number): Promise<SampleRunner | undefined> {
     const { inputs } = await this.load(name);
-    const kept = await this.inTurn(() => keepSamples(this.gpu, inputs, samples));
+    const fields = inputs.flatMap(({ input, to }) => (to[0] && to.length === 1 ? [{ input, to: to[0] }] : []));
+    // A batch that lies in parts itself is uploaded each time.
+    if (fields.length < inputs.length) return undefined;
+    const kept = await this.inTurn(() => keepSamples(this.gpu, fields, samples));
     if (!kept) return undefined;
     this.others.push(kept);
     return {
@@ -188,9 +201,19 @@ class WebGpuSession implements Required<DeviceSession> {
     return this.fetched(await loading, finish);
   }
 
-  private async fetched({ f }: Loaded, finish: () => Promise<Float32Array[]>): Promise<Record<string, Float32Array>> {
+  private async fetched(
+    { f, parts }: Loaded,
+    finish: () => Promise<Float32Array[]>,
+  ): Promise<Record<string, Float32Array>> {
     const values = await this.orGone(finish());
-    return Object.fromEntries(f.results.map((r, i) => [r.name, values[i] ?? new Float32Array()]));
+    let next = 0;
+    return Object.fromEntries(
+      f.results.map((r, i) => {
+        const first = next;
+        next += parts[i] ?? 1;
+        return [r.name, joined(values.slice(first, next))];
+      }),
+    );
   }
 
   prepare(name: string): void {
@@ -230,7 +253,7 @@ class WebGpuSession implements Required<DeviceSession> {
     this.encode(encoder, loaded.steps, picked, profiler);
     for (const { from, to } of loaded.copies)
       encoder.copyBufferToBuffer(from.buffer, from.offset, to.buffer, to.offset, from.size);
-    const fetch = this.back.copy(encoder, loaded.results);
+    const fetch = this.back.copyAll(encoder, loaded.results);
     const timed = profiler?.resolve(encoder);
     device.queue.submit([encoder.finish()]);
     if (!timed) return fetch;
@@ -245,8 +268,20 @@ class WebGpuSession implements Required<DeviceSession> {
     for (const { input, elements, to } of inputs) {
       const data = given[input.field];
       if (data?.length !== elements) throw new Error(`${f.name} wants ${elements} elements of ${input.field}`);
-      this.gpu.device.queue.writeBuffer(to.buffer, to.offset, wholeWords(data, input.type));
+      this.writeParts(to, wholeWords(data, input.type));
     }
+  }
+
+  private writeParts(parts: readonly Stretch[], bytes: Uint8Array<ArrayBuffer>): void {
+    let from = 0;
+    for (const { buffer, offset, size } of parts) {
+      this.gpu.device.queue.writeBuffer(buffer, offset, bytes, from, size);
+      from += size;
+    }
+  }
+
+  private stretch({ arena, offset, elements }: Region): Stretch {
+    return { buffer: this.arenas.get(arena), offset: offset * 4, size: elements * 4 };
   }
 
   private encode(
@@ -311,20 +346,20 @@ class WebGpuSession implements Required<DeviceSession> {
         }),
       ),
     );
-    const stretch = (name: string): Stretch => {
-      const { arena, offset, elements } = known(regions, name);
-      return { buffer: this.arenas.get(arena), offset: offset * 4, size: elements * 4 };
-    };
+    const stretch = (name: string): Stretch => this.stretch(known(regions, name));
+    const results = f.results.map((r) => partsOf(r.region, regions));
     const loaded: Loaded = {
       f,
-      inputs: f.inputs.map((input) => ({ input, elements: sizeOf(input.shape), to: stretch(input.region) })),
+      inputs: f.inputs.map((input) => ({
+        input,
+        elements: sizeOf(input.shape),
+        to: partsOf(input.region, regions).map((part) => this.stretch(part)),
+      })),
       steps,
       scalars: f.scalars.length === 0 ? undefined : planScalars(f.scalars, (region) => stretch(region)),
       copies: f.copies.map(({ from, to }) => ({ from: stretch(from), to: stretch(to) })),
-      results: planBack(
-        f.results.map((r) => known(regions, r.region)),
-        this.arena,
-      ),
+      results: plansBack(results, this.arena),
+      parts: results.map((parts) => parts.length),
     };
     this.ready.set(name, loaded);
     return loaded;
@@ -357,8 +392,10 @@ class WebGpuSession implements Required<DeviceSession> {
     return made;
   }
 
-  private state(id: string): Region {
-    return known(this.states, id);
+  private state(id: string): Region[] {
+    const parts = partsOf(id, this.states);
+    if (parts.length === 0) throw new Error(`no ${id}`);
+    return parts;
   }
 
   /** One call after the other, each in its turn, until something failed for good. */
@@ -388,6 +425,20 @@ class WebGpuSession implements Required<DeviceSession> {
     const failure = this.gpu.failure();
     if (failure) throw failure;
   }
+}
+
+const elementsOf = (parts: readonly Region[]): number => parts.reduce((sum, part) => sum + part.elements, 0);
+
+function joined(parts: readonly Float32Array[]): Float32Array {
+  const [only = new Float32Array()] = parts;
+  if (parts.length < 2) return only;
+  const whole = new Float32Array(parts.reduce((sum, part) => sum + part.length, 0));
+  let at = 0;
+  for (const part of parts) {
+    whole.set(part, at);
+    at += part.length;
+  }
+  return whole;
 }
 
 /** The field as the device holds it; buffers are written in words of four bytes. */

@@ -1,4 +1,5 @@
 /** The WebGPU device in Node. */
+import { REGION_ALIGNMENT } from '../../../spec/kernels.ts';
 import type { Device } from '../device.ts';
 import { openBestGpu } from './dawn.ts';
 import type { Gpu } from './gpu.ts';
@@ -11,6 +12,7 @@ export async function webgpuDevice(options: SessionOptions = {}): Promise<Device
   return {
     name: 'webgpu',
     description,
+    bound: boundOf(gpu.device.limits),
     open: async ({ files }) => {
       // The first session takes the device that is open already; each has one of its own, and closes it.
       const own = gpu ?? (await openBestGpu());
@@ -29,4 +31,10 @@ export async function webgpuDevice(options: SessionOptions = {}): Promise<Device
       };
     },
   };
+}
+
+/** Elements of four bytes in one binding, and in the buffer behind it. */
+function boundOf({ maxBufferSize, maxStorageBufferBindingSize }: GPUSupportedLimits): number {
+  const bytes = Math.min(maxBufferSize, maxStorageBufferBindingSize);
+  return Math.floor(bytes / (4 * REGION_ALIGNMENT)) * REGION_ALIGNMENT;
 }

@@ -1,12 +1,15 @@
 /** What the WebGPU device does when something is wrong, and that runs do not get into each other's way. */
 import { describe, expect, test } from 'vitest';
 import { kernelFiles, lowerToWgsl } from '../../../compiler/7-kernels/wgsl/lower.ts';
+import { gpuKernels } from '../../../runtime/cli/gpu-kernels.ts';
 import { productProgram } from '../../../runtime/cli/measuring/programs.ts';
 import { openBestGpu } from '../../../runtime/device/webgpu/dawn.ts';
 import type { Gpu } from '../../../runtime/device/webgpu/gpu.ts';
 import { openSession } from '../../../runtime/device/webgpu/session.ts';
 import { EnvironmentError } from '../../../runtime/support/errors.ts';
+import { MOST_BOUND } from '../../../spec/kernels.ts';
 import type { Program } from '../../../spec/program.ts';
+import { DEFAULT_TILES } from '../../../spec/tiles.ts';
 import { useSoftwareVulkan } from '../../support/software-vulkan.ts';
 import { softwareGpu } from '../../support/webgpu.ts';
 
@@ -44,14 +47,41 @@ describe('a model that is too large', () => {
     states: [...product.states, { id: 'table', shape: [n], role: 'parameter', init: { kind: 'constant', value: 0 } }],
   });
 
-  test('one tensor larger than the GPU can bind is refused before anything is allocated', async () => {
+  test('kernels that bind one tensor at once which is larger than the GPU can bind are refused before anything is allocated', async () => {
     const gpu = await softwareGpu();
     const elements = gpu.device.limits.maxStorageBufferBindingSize / 4 + 64;
-    await expect(openSession(gpu, files(large(elements)))).rejects.toMatchObject({
+    const { kernels, modules } = lowerToWgsl(large(elements), DEFAULT_TILES, 'f32', MOST_BOUND, 2 * elements);
+    await expect(openSession(gpu, kernelFiles({ kernels, modules }))).rejects.toMatchObject({
       code: 'device/memory',
       message: expect.stringMatching(/table|states/),
       repair: expect.stringContaining('--device cpu'),
     });
+  });
+
+  test('a tensor larger than a binding lies in parts, each in a buffer of its own', () => {
+    const { kernels } = lowerToWgsl(large(2 * MOST_BOUND + 1));
+    const parts = kernels.states.filter((s) => s.name.startsWith('table'));
+    expect(parts.map((p) => [p.name, p.elements])).toEqual([
+      ['table part 0', MOST_BOUND],
+      ['table part 1', MOST_BOUND],
+      ['table part 2', 1],
+    ]);
+    expect(new Set(parts.map((p) => p.arena)).size).toBe(3);
+    expect(Math.max(...kernels.arenas.map((a) => a.elements))).toBe(MOST_BOUND);
+  });
+
+  test('where one operation takes more parts than a kernel binds, a device is refused, and a plan wants a larger one', async () => {
+    const wide = productProgram({ m: 3, n: 64, k: 7 * 64 }, 1);
+    await expect(gpuKernels(wide, 'f32', undefined, 64 * 64)).rejects.toMatchObject({
+      code: 'device/memory',
+      message: expect.stringContaining('8 buffers'),
+      repair: expect.stringContaining('--shards'),
+    });
+    const { kernels } = (await gpuKernels(productProgram({ m: 1, n: 1, k: 7 * MOST_BOUND }, 1), 'f32')).lowered;
+    expect(kernels.states.filter((s) => s.name.startsWith('b part')).map((s) => s.elements)).toEqual([
+      4 * MOST_BOUND,
+      3 * MOST_BOUND,
+    ]);
   });
 
   test('tensors that together are larger than one buffer lie in several', async () => {

@@ -1,0 +1,65 @@
+/**
+ * Tensors that are larger than what a device binds at once lie in parts, each with a binding of its own. A kernel that
+ * goes through its result element by element is launched once for each part of it (a window), and binds of whatever has
+ * as many elements only the same part; whoever reads or writes elsewhere binds all parts and picks the one.
+ */
+import { sizeOf } from '../../../spec/program.ts';
+import type { Cluster } from './cluster.ts';
+import type { Flat } from './flat.ts';
+import { loweringOf } from './operators.ts';
+
+/** A kernel binds more parts of tensors than a device can, and nothing of it can be done apart. */
+export class TooManyParts extends Error {
+  override readonly name = 'TooManyParts';
+  /** What it works for. */
+  readonly serves: string;
+
+  constructor(serves: string, most: number) {
+    super(`${serves} takes more than the ${most} buffers that one kernel binds`);
+    this.serves = serves;
+  }
+}
+
+export class Parts {
+  private readonly words: ReadonlyMap<string, number>;
+  private readonly bound: number;
+  private readonly types: Flat['types'];
+
+  /** @param bound elements of one part, at most */
+  constructor(flat: Flat, bound: number) {
+    this.words = new Map([...flat.outside, ...flat.ops.map((op) => [op.id, sizeOf(op.shape)] as const)]);
+    this.types = flat.types;
+    this.bound = bound;
+  }
+
+  /** Parts of a value in memory. */
+  count(base: string): number {
+    return Math.max(1, Math.ceil((this.words.get(base) ?? 1) / this.bound));
+  }
+
+  /** What a kernel binds the window's part of alone; empty where its result is in one part, or in no order. */
+  windowed(cluster: Cluster): ReadonlySet<string> {
+    const { anchor, claimed, members, outputs, elements } = cluster;
+    const found = new Set<string>();
+    if (elements <= this.bound || (anchor && !isLinear(anchor.op))) return found;
+    for (const id of outputs) found.add(id);
+    for (const { base } of members.flatMap((op) => op.uses))
+      if (this.words.get(base) === elements && this.types.get(base) !== 'u8') found.add(base);
+    for (const op of members) for (const { base, shape } of op.uses) if (sizeOf(shape) !== elements) found.delete(base);
+    for (const op of [...(anchor ? [anchor] : []), ...claimed.values()])
+      for (const { base } of op.uses) found.delete(base);
+    return found;
+  }
+
+  /** Bindings of a kernel for its tensors. @param inputs values in memory that it reads */
+  bindings(cluster: Cluster, inputs: readonly string[]): number {
+    const windowed = this.windowed(cluster);
+    return [...inputs, ...cluster.outputs].reduce((sum, id) => sum + (windowed.has(id) ? 1 : this.count(id)), 0);
+  }
+}
+
+/** Operations of which one thread makes one element, in order. */
+function isLinear(op: string): boolean {
+  const { kind } = loweringOf(op);
+  return kind === 'gather' || kind === 'pack';
+}

@@ -1,0 +1,33 @@
+/** The WebGPU device on the software driver, told to bind so little that tensors lie in parts. */
+import { kernelFiles, type LoweredKernels, lowerToWgsl } from '../../compiler/7-kernels/wgsl/lower.ts';
+import { openSession } from '../../runtime/device/webgpu/session.ts';
+import { verifyKernels } from '../../spec/kernel-verify.ts';
+import type { Precision } from '../../spec/precision.ts';
+import type { Program } from '../../spec/program.ts';
+import { DEFAULT_TILES } from '../../spec/tiles.ts';
+import type { Opener } from '../compliance/harness.ts';
+import { softwareGpu } from './webgpu.ts';
+
+/** A buffer for every part. @param bound elements of one */
+export function lowerInParts(program: Program, bound: number, precision: Precision = 'f32'): LoweredKernels {
+  const lowered = lowerToWgsl(program, DEFAULT_TILES, precision, 1, bound);
+  verifyKernels(lowered.kernels);
+  return lowered;
+}
+
+export function openInParts(
+  bound: number,
+  precision: Precision = 'f32',
+): { open: Opener; split: (program: Program) => boolean } {
+  return {
+    open: async (program) =>
+      openSession(await softwareGpu(), kernelFiles(lowerInParts(program, bound, precision)), { poison: true }),
+    split: (program) => partsIn(lowerInParts(program, bound, precision)) > 0,
+  };
+}
+
+/** Parts of tensors, behind the first of each. */
+export function partsIn({ kernels }: LoweredKernels): number {
+  const regions = [...kernels.states, ...kernels.functions.flatMap((f) => f.regions)];
+  return regions.filter((r) => / part [1-9]/.test(r.name)).length;
+}
