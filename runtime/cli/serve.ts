@@ -3,7 +3,7 @@ import { statSync } from 'node:fs';
 import { join } from 'node:path';
 import { type PredictorSource, ReloadingPredictor } from '../serve/predictor.ts';
 import { predictionServer } from '../serve/server.ts';
-import { MODEL_FILE } from '../store/run-folder.ts';
+import { MODEL_FILE, openRun } from '../store/run-folder.ts';
 import { emit } from '../support/emit.ts';
 import { UserError } from '../support/errors.ts';
 import { listenError } from '../support/listen-error.ts';
@@ -50,8 +50,9 @@ async function sourceOf(args: Arguments): Promise<PredictorSource> {
   return runSource(run, device);
 }
 
-/** A run folder, also while it is trained: its newest weights. */
+/** A run folder, also while it is trained: its newest weights. @throws UserError `run/not-a-run` */
 function runSource(directory: string, device: string): PredictorSource {
+  openRun(directory);
   const newest = async (): Promise<string> => {
     const { mtimeMs, size, ino } = statSync(join(directory, MODEL_FILE));
     return `${Math.round(mtimeMs)}-${size}-${ino}`;

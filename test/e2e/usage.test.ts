@@ -71,6 +71,7 @@ describe('a wrong command line is exit code 2, with what was meant', () => {
     [['predict', folder], '--input is missing'],
     [['predict'], 'nmc predict <run>'],
     [['eval', folder], 'is not a training run'],
+    [['serve', '--run', 'nowhere'], 'there is no such folder'],
     [['show', model, '--stage', 'grph'], 'did you mean graph?'],
     [['show', model, '--after', 'hoists', '--stage', 'program'], 'did you mean hoist?'],
     [['explain', 'link/shap'], 'did you mean link/shape?'],
