@@ -5,8 +5,7 @@ import { type BuiltPlan, builtOf, type PlanDraft } from './8-plan/build.ts';
 import { draftShardedPlan } from './8-plan/shards.ts';
 import type { PlanInputs, Staged } from './build-program.ts';
 import type { CannotCut } from './cannot-cut.ts';
-import { cutModel, type Pinned } from './cut-model.ts';
-import type { OldPlaces } from './cut-pieces.ts';
+import { type CutOptions, cutModel } from './cut-model.ts';
 
 /** One core of a small machine, where nobody says what the machines are. */
 export const ASSUMED_RATE = 5e10;
@@ -22,15 +21,17 @@ export function draftShards(
   inputs: PlanInputs,
   shards: number,
   machines?: Machines,
-  old?: OldPlaces,
-  pinned?: Pinned,
+  options: CutOptions = {},
 ): { kind: 'draft'; draft: PlanDraft } | CannotCut {
   const { checked, graph, task, predicts, ahead = 0 } = staged;
   const fleet = machines ?? scheduledMachines(staged, shards);
-  const cut = cutModel(staged, fleet, old, pinned);
+  const cut = cutModel(staged, fleet, options);
   if (cut.kind === 'impossible') return cut;
   const { program, tiling, split, nodes } = cut;
-  const files = lowerShardsToCpu(split.map((s) => s.program));
+  const files = lowerShardsToCpu(
+    split.map((s) => s.program),
+    options.note,
+  );
   const draft = draftShardedPlan(
     { ...inputs, checked, graph, task, predicts, ahead, program, cpu: new Map() },
     { shards: split, nodes, tiling, files, machines: fleet },

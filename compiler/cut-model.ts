@@ -33,8 +33,14 @@ export interface CutModel {
   readonly nodes: readonly (readonly string[])[];
 }
 
-/** Of the machines that a mesh file lists, those that have to hold certain nodes. */
-export type Pinned = ReadonlyMap<string, number>;
+export interface CutOptions {
+  /** Of an older plan, to move as little as is worth it. */
+  readonly old?: OldPlaces | undefined;
+  /** Of the machines that a mesh file lists, those that have to hold certain nodes. */
+  readonly pinned?: ReadonlyMap<string, number> | undefined;
+  /** Told what is being done: to cut into many shards takes a while. */
+  readonly note?: ((doing: string) => void) | undefined;
+}
 
 /** How often the room of machines is corrected by what values of a batch were found to need beside the weights. */
 const MEMORY_ROUNDS = 4;
@@ -47,8 +53,7 @@ const EVEN = 1.045;
 export function cutModel(
   { checked, graph, lowered, wholeNodes = false, ahead = 0 }: Staged,
   machines: Machines,
-  old?: OldPlaces,
-  pinned: Pinned = new Map(),
+  { old, pinned = new Map(), note }: CutOptions = {},
 ): CutModel | CannotCut {
   const schedules = checked.schedules.filter((s) => s.model === graph.name);
   const refused = notYet(schedules);
@@ -65,6 +70,7 @@ export function cutModel(
   let tooLargeRounds = 0;
   let levelled = 0;
   for (let round = 0; round < MEMORY_ROUNDS + WORK_ROUNDS; round++) {
+    note?.(`cutting ${graph.name} into ${machines.list.length} shards${round > 0 ? `, once more (${round + 1})` : ''}`);
     const cut = next ?? cutPieces(cutting);
     if (cut.kind === 'impossible') {
       full ??= cut;

@@ -3,11 +3,13 @@ import { basename } from 'node:path';
 import { bytesPart, type PlanDraft } from '../../compiler/8-plan/build.ts';
 import { writeCanonical } from '../../compiler/8-plan/canonical.ts';
 import type { Staged } from '../../compiler/build-program.ts';
+import type { PlanPart } from '../../spec/plan.ts';
 import type { Precision } from '../../spec/precision.ts';
 import { writePlanParts } from '../plan/write-plan.ts';
 import { emit } from '../support/emit.ts';
 import { UserError } from '../support/errors.ts';
 import { formatBytes, formatCount } from '../support/format-numbers.ts';
+import { createProgress } from '../support/progress.ts';
 import { type Arguments, EXIT, flag, text } from './command.ts';
 import { precisionOf } from './command-device.ts';
 import {
@@ -42,9 +44,15 @@ export default async function (args: Arguments): Promise<number> {
   const draft = cut.shards > 1 ? await cutPlanOf(model, staged, cut) : await wholePlanOf(model, staged, cut, precision);
   const { plan } = draft;
   const folder = text(args, 'out') ?? `${basename(path).replace(/\.pcn$/, '')}.plan`;
+  const progress = createProgress();
   const hash = timed('writing', () =>
-    writePlanParts(folder, draft.parts, (files, sink) => writeCanonical({ ...plan, files }, sink)),
+    writePlanParts(
+      folder,
+      told(draft.parts, (doing) => progress.busy(doing)),
+      (files, sink) => writeCanonical({ ...plan, files }, sink),
+    ),
   );
+  progress.stop();
   if (flag(args, 'json')) {
     emit({ event: 'compiled', out: folder, sha256: hash, model: plan.model, shards: plan.shards.length });
     return EXIT.done;
@@ -61,6 +69,13 @@ export default async function (args: Arguments): Promise<number> {
       `wrote   ${folder} (sha256 ${hash.slice(0, 12)}…)    next: nmc show ${folder}\n`,
   );
   return EXIT.done;
+}
+
+function* told(parts: readonly PlanPart[], note: (doing: string) => void): Generator<PlanPart> {
+  for (const [i, part] of parts.entries()) {
+    note(`writing file ${i + 1} of ${parts.length}`);
+    yield part;
+  }
 }
 
 /** A plan of one shard brings its kernels for GPUs; several shards make them where each of them runs. */

@@ -16,7 +16,7 @@ const [task] = all.trains;
 function build(machines: Machines, old?: OldPlaces): ReturnType<typeof buildShards> {
   if (!task) throw new Error('no task');
   const staged = buildProgram({ checked: all, model: task.model, task, predicts: all.predicts });
-  return buildShards(staged, { compiler: 'nmc', modules: [] }, machines.list.length, machines, old);
+  return buildShards(staged, { compiler: 'nmc', modules: [] }, machines.list.length, machines, { old });
 }
 
 function planFor(machines: Machines, old?: OldPlaces): Plan {

@@ -3,7 +3,7 @@ import { expect, test, vi } from 'vitest';
 import { uniformMachines } from '../../../compiler/6-partition/problem.ts';
 import { buildProgram } from '../../../compiler/build-program.ts';
 import { scheduledMachines } from '../../../compiler/build-shards.ts';
-import { type CutModel, cutModel, type Pinned } from '../../../compiler/cut-model.ts';
+import { type CutModel, type CutOptions, cutModel } from '../../../compiler/cut-model.ts';
 import { checked } from '../../support/check-source.ts';
 
 vi.setConfig({ testTimeout: 60_000 });
@@ -46,8 +46,8 @@ ${schedule === '' ? '' : `\nschedule home of m {\n${schedule}\n}\n`}`;
   return buildProgram({ checked: all, model: task.model, task, predicts: [] });
 }
 
-function cutInto(shards: number, schedule: string, pinned?: Pinned): CutModel {
-  const cut = cutModel(staged(schedule), uniformMachines(shards), undefined, pinned);
+function cutInto(shards: number, schedule: string, pinned?: CutOptions['pinned']): CutModel {
+  const cut = cutModel(staged(schedule), uniformMachines(shards), { pinned });
   if (cut.kind === 'impossible') throw new Error(cut.reason);
   return cut;
 }
