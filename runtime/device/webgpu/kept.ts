@@ -73,21 +73,34 @@ export class KeptSamples {
   }
 }
 
-/** @returns nothing where the GPU has no room for so many samples */
+/** Rows of a field in a buffer of their own. */
+interface Part {
+  readonly field: BatchField;
+  readonly form: RowForm;
+  readonly first: number;
+  readonly rows: number;
+}
+
+/**
+ * @param bound bytes from which on a buffer takes no more rows; of the device, but for tests
+ * @returns nothing where the GPU has no room for so many samples
+ */
 export async function keepSamples(
   { device }: Gpu,
   fields: readonly BatchField[],
   samples: number,
+  bound = bindingOf(device),
 ): Promise<KeptSamples | undefined> {
   const batch = fields[0]?.input.shape[0] ?? 0;
-  const forms = fields.map(({ input }) => formOf(input));
-  const sizes = forms.map(({ words }) => words * 4 * samples);
-  const most = Math.min(device.limits.maxStorageBufferBindingSize, device.limits.maxBufferSize);
-  const total = sizes.reduce((a, b) => a + b, 0);
-  if (batch === 0 || sizes.some((size) => size === 0 || size > most) || total > MOST_BYTES) return undefined;
+  const parts = fields.flatMap((field) => partsOf(field, samples, bound));
+  const total = parts.reduce((sum, part) => sum + bytesOf(part), 0);
+  const fits = parts.every((part) => bytesOf(part) > 0 && bytesOf(part) <= bindingOf(device));
+  if (batch === 0 || !fits || total > MOST_BYTES) return undefined;
   device.pushErrorScope('out-of-memory');
   const usage = GPUBufferUsage.STORAGE;
-  const buffers = sizes.map((size, i) => device.createBuffer({ label: `kept ${fields[i]?.input.field}`, size, usage }));
+  const buffers = parts.map((part) =>
+    device.createBuffer({ label: `kept ${part.field.input.field}`, size: bytesOf(part), usage }),
+  );
   const rows = device.createBuffer({ label: 'rows', size: batch * 4, usage: usage | GPUBufferUsage.COPY_DST });
   if (await device.popErrorScope()) {
     for (const buffer of [...buffers, rows]) buffer.destroy();
@@ -95,15 +108,14 @@ export async function keepSamples(
   }
   const launches = async (way: 'take' | 'keep'): Promise<Launch[]> =>
     Promise.all(
-      fields.map(async ({ to }, i): Promise<Launch> => {
-        const { form, bytes, words } = forms[i] ?? { form: 'words', bytes: 0, words: 0 };
+      parts.map(async ({ field: { to }, form: { form, bytes, words }, first, rows: held }, i): Promise<Launch> => {
         const pipeline = await device.createComputePipelineAsync({
           label: `${way} ${form}`,
           layout: 'auto',
           compute: {
             module: device.createShaderModule({ code: KEPT_KERNELS[form][way] }),
             entryPoint: 'main',
-            constants: { row_bytes: bytes, row_words: words, batch_rows: batch },
+            constants: { row_bytes: bytes, row_words: words, batch_rows: batch, first_row: first, part_rows: held },
           },
         });
         const size = Math.ceil((bytes * batch) / 4) * 4;
@@ -119,6 +131,20 @@ export async function keepSamples(
     rows,
     takes: await launches('take'),
     keeps: await launches('keep'),
+  });
+}
+
+const bindingOf = ({ limits }: GPUDevice): number => Math.min(limits.maxStorageBufferBindingSize, limits.maxBufferSize);
+
+const bytesOf = ({ form, rows }: Part): number => form.words * 4 * rows;
+
+/** As many rows as one buffer takes, and the next. */
+function partsOf(field: BatchField, samples: number, bound: number): Part[] {
+  const form = formOf(field.input);
+  const most = Math.max(1, Math.floor(bound / Math.max(1, form.words * 4)));
+  return Array.from({ length: Math.ceil(samples / most) }, (_, i) => {
+    const first = i * most;
+    return { field, form, first, rows: Math.min(most, samples - first) };
   });
 }
 

@@ -35,6 +35,8 @@ import { planScalars, type Scalars, type Stretch, scalarValues } from './scalars
 export interface SessionOptions {
   /** For tests: fills what a run computes with what is no number, before every run. */
   readonly poison?: boolean;
+  /** For tests: bytes of samples in one buffer. */
+  readonly keptBytes?: number;
   /** Gets the time of every dispatch of every run; slows them down. */
   readonly profile?: (timings: readonly KernelTiming[]) => void;
 }
@@ -167,7 +169,7 @@ class WebGpuSession implements Required<DeviceSession> {
     const fields = inputs.flatMap(({ input, to }) => (to[0] && to.length === 1 ? [{ input, to: to[0] }] : []));
     // A batch that lies in parts itself is uploaded each time.
     if (fields.length < inputs.length) return undefined;
-    const kept = await this.inTurn(() => keepSamples(this.gpu, fields, samples));
+    const kept = await this.inTurn(() => keepSamples(this.gpu, fields, samples, this.options.keptBytes));
     if (!kept) return undefined;
     this.others.push(kept);
     return {

@@ -67,8 +67,15 @@ function batchOf(all: Readonly<Record<string, FieldData>>, rows: Uint32Array): R
   );
 }
 
-test('a batch of known samples is what an upload of them is', async () => {
-  const session = await openSession(await softwareGpu(), kernelFiles(lowerToWgsl(doubled())), { poison: true });
+test.each([
+  ['in one buffer', {}],
+  // 68 bytes: rows of up to 4 bytes in two parts, longer ones in one for each row.
+  ['in parts', { keptBytes: 68 }],
+])('a batch of known samples %s is what an upload of them is', async (_, options) => {
+  const session = await openSession(await softwareGpu(), kernelFiles(lowerToWgsl(doubled())), {
+    poison: true,
+    ...options,
+  });
   const all = samples();
   const kept = await session.keep('train', SAMPLES);
   if (!kept) throw new Error('there is room for so few');
@@ -91,7 +98,7 @@ test('a batch of known samples is what an upload of them is', async () => {
   await session.close();
 });
 
-test('more samples than the GPU can bind are not kept, and runs go on with uploads', async () => {
+test('more samples than a GPU has room for are not kept, and runs go on with uploads', async () => {
   const gpu = await softwareGpu();
   const session = await openSession(gpu, kernelFiles(lowerToWgsl(doubled())));
   const tooMany = Math.floor(gpu.device.limits.maxStorageBufferBindingSize / (65 * 4)) + 1;
