@@ -2,6 +2,11 @@
  * Kernels as text, one line per fact, and back: `parseKernels(printKernels(k))` equals `k`.
  *
  *   dispatch product-1f0a3b9c44d2 [8, 4, 1] ["%3","pixels->h1.w","%7"] {"rows":128} flops 25690112  ; link …
+ *
+ * A persistent kernel has its parts behind its module, and its steps behind its dispatch:
+ *
+ *   part product0 {"left":"read values","right":"read states","out0":"write values"}
+ *   step product0 ["%3","pixels->h1.w","%7"] waits flops 128  ; link …
  */
 import type {
   Arena,
@@ -10,8 +15,10 @@ import type {
   KernelFunction,
   KernelInput,
   KernelModule,
+  KernelPart,
   KernelProgram,
   KernelScalars,
+  KernelStep,
   KernelTensor,
   Region,
 } from './kernels.ts';
@@ -23,7 +30,7 @@ export function printKernels(program: KernelProgram): string {
   const lines = [
     `kernels ${json(program.name)}`,
     ...program.arenas.map((a) => `arena ${json(a.name)} : ${a.elements}`),
-    ...program.modules.map(showModule),
+    ...program.modules.flatMap(showModule),
     ...program.states.map((s) => `state ${showRegion(s)}`),
     ...program.functions.flatMap((f) => ['', ...printFunction(f)]),
   ];
@@ -36,21 +43,32 @@ function printFunction(f: KernelFunction): string[] {
     ...f.inputs.map((i) => `  input ${json(i.field)} ${i.type} ${json(i.shape)} = ${json(i.region)}`),
     ...f.regions.map((r) => `  region ${showRegion(r)}`),
     ...f.scalars.map((s) => `  scalars ${json(s.region)} = ${json(s.values)}`),
-    ...f.dispatches.map(showDispatch),
+    ...f.dispatches.flatMap(showDispatch),
     ...f.copies.map((c) => `  copy ${json(c.from)} -> ${json(c.to)}`),
     ...f.results.map((r) => `  result ${json(r.name)} = ${json(r.region)}`),
   ];
 }
 
 /** Buffers as `NAME: "BINDING ACCESS"`, tensors as `NAME: "ACCESS BUFFER"`. */
-function showModule({ id, buffers, tensors, places }: KernelModule): string {
+function showModule({ id, buffers, tensors, parts, places }: KernelModule): string[] {
   const bound = Object.fromEntries(buffers.map((b) => [b.name, `${b.binding} ${b.access}`]));
-  const used = Object.fromEntries(tensors.map((t) => [t.name, `${t.access} ${buffers[t.buffer]?.name}`]));
-  return `module ${id} ${json(bound)} ${json(used)} places ${places}`;
+  const used = (those: readonly KernelTensor[]): string =>
+    json(Object.fromEntries(those.map((t) => [t.name, `${t.access} ${buffers[t.buffer]?.name}`])));
+  return [
+    `module ${id} ${json(bound)} ${used(tensors)} places ${places}`,
+    ...parts.map((part) => `  part ${part.name} ${used(part.tensors)}`),
+  ];
 }
 
-function showDispatch(d: Dispatch): string {
-  return `  dispatch ${d.module} ${json(d.groups)} ${json(d.regions)} ${json(d.constants)} flops ${d.flops}  ; ${d.serves}`;
+function showDispatch(d: Dispatch): string[] {
+  return [
+    `  dispatch ${d.module} ${json(d.groups)} ${json(d.regions)} ${json(d.constants)} flops ${d.flops}  ; ${d.serves}`,
+    ...d.steps.map(showStep),
+  ];
+}
+
+function showStep({ part, waits, regions, serves, flops }: KernelStep): string {
+  return `    step ${part} ${json(regions)} ${waits ? 'waits' : 'goes on'} flops ${flops}  ; ${serves}`;
 }
 
 /** A line of a kernel text that cannot be read. */
@@ -65,7 +83,7 @@ interface FunctionDraft {
   regions: Region[];
   bound: string[];
   scalars: KernelScalars[];
-  dispatches: Dispatch[];
+  dispatches: (Dispatch & { steps: KernelStep[] })[];
   copies: KernelFunction['copies'][number][];
   results: KernelFunction['results'][number][];
 }
@@ -73,7 +91,7 @@ interface FunctionDraft {
 interface Draft {
   name: string | undefined;
   arenas: Arena[];
-  modules: KernelModule[];
+  modules: (KernelModule & { parts: KernelPart[] })[];
   states: Region[];
   functions: FunctionDraft[];
 }
@@ -90,11 +108,18 @@ const readers: readonly (readonly [RegExp, Reader])[] = [
     (draft, [name, elements]) => draft.arenas.push({ name: parse(name), elements: Number(elements) }),
   ],
   [
-    /^module (\S+) (\{.*?\}) (\{.*\}) places (overrides|uniform)$/,
+    /^module (\S+) (\{.*?\}) (\{.*\}) places (overrides|uniform|table)$/,
     (draft, [id = '', bound, used, places]) => {
       const buffers = Object.entries(parse<Record<string, string>>(bound)).map(readBuffer);
-      const tensors = Object.entries(parse<Record<string, string>>(used)).map((entry) => readTensor(entry, buffers));
-      draft.modules.push({ id, buffers, tensors, places: places as KernelModule['places'] });
+      const tensors = readTensors(used, buffers);
+      draft.modules.push({ id, buffers, tensors, parts: [], places: places as KernelModule['places'] });
+    },
+  ],
+  [
+    /^part (\S+) (\{.*\})$/,
+    (draft, [name = '', used]) => {
+      const { buffers, parts } = lastOf(draft.modules, 'a module');
+      parts.push({ name, tensors: readTensors(used, buffers) });
     },
   ],
   [new RegExp(`^state ${REGION}$`), (draft, groups) => draft.states.push(readRegion(groups))],
@@ -136,9 +161,17 @@ const readers: readonly (readonly [RegExp, Reader])[] = [
         groups: parse(groups),
         regions: parse(regions),
         constants: parse(constants),
+        steps: [],
         serves,
         flops: Number(flops),
       }),
+  ],
+  [
+    /^step (\S+) (\[.*\]) (waits|goes on) flops (\d+) {2}; (.*)$/,
+    (draft, [part = '', regions, waits, flops, serves = '']) => {
+      const step = { part, waits: waits === 'waits', regions: parse<string[]>(regions), serves, flops: Number(flops) };
+      lastOf(current(draft).dispatches, 'a dispatch').steps.push(step);
+    },
   ],
   [
     new RegExp(`^copy ${TEXT} -> ${TEXT}$`),
@@ -187,14 +220,20 @@ function readBuffer([name, text]: readonly [string, string]): KernelBuffer {
   return { name, binding: Number(binding), access: access as KernelBuffer['access'] };
 }
 
+function readTensors(text: string | undefined, buffers: readonly KernelBuffer[]): KernelTensor[] {
+  return Object.entries(parse<Record<string, string>>(text)).map((entry) => readTensor(entry, buffers));
+}
+
 function readTensor([name, text]: readonly [string, string], buffers: readonly KernelBuffer[]): KernelTensor {
   const [access, buffer] = text.split(' ');
   return { name, access: access as KernelTensor['access'], buffer: buffers.findIndex((b) => b.name === buffer) };
 }
 
-function current(draft: Draft): FunctionDraft {
-  const last = draft.functions.at(-1);
-  if (!last) throw new Error('stands outside a function');
+const current = (draft: Draft): FunctionDraft => lastOf(draft.functions, 'a function');
+
+function lastOf<T>(list: readonly T[], what: string): T {
+  const last = list.at(-1);
+  if (last === undefined) throw new Error(`stands outside ${what}`);
   return last;
 }
 

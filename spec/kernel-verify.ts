@@ -1,16 +1,22 @@
 /** Whether kernels hold together: what is bound exists, lies within its arena, and is written before it is read. */
 import {
   type Dispatch,
+  inTheWay,
   type KernelFunction,
   type KernelModule,
   type KernelProgram,
+  type KernelTensor,
   MOST_BINDINGS,
   MOST_GROUPS,
   MOST_SCALARS,
+  MOST_STEPS,
+  MOST_WRITTEN,
+  overlap,
   packedElements,
   partsOf,
   REGION_ALIGNMENT,
   type Region,
+  type Touched,
 } from './kernels.ts';
 import { sizeOf } from './program.ts';
 
@@ -42,18 +48,31 @@ function verifyModule(m: KernelModule): void {
     m.buffers.every((b) => ['read', 'update'].includes(b.access)),
     `${m.id} has an access of its own`,
   );
+  const persistent = m.places === 'table';
+  check(persistent === m.parts.length > 0, `${m.id} ${persistent ? 'has no parts' : 'has parts and no table'}`);
+  if (!persistent) {
+    verifyTensors(m, m.tensors, m.id);
+    return;
+  }
+  check(m.tensors.length === 0, `${m.id} has tensors beside those of its parts`);
+  check(m.parts.length <= MOST_WRITTEN, `${m.id} has ${m.parts.length} parts`);
+  check(new Set(m.parts.map((p) => p.name)).size === m.parts.length, `${m.id} has two parts of one name`);
+  for (const { name, tensors } of m.parts) verifyTensors(m, tensors, `${m.id}, ${name}`);
+}
+
+function verifyTensors({ buffers }: KernelModule, tensors: readonly KernelTensor[], where: string): void {
   check(
-    m.tensors.every((t) => ['read', 'write', 'update'].includes(t.access)),
-    `${m.id} has an access of its own`,
+    tensors.every((t) => ['read', 'write', 'update'].includes(t.access)),
+    `${where} has an access of its own`,
   );
   check(
-    m.tensors.some((t) => t.access !== 'read'),
-    `${m.id} writes nothing`,
+    tensors.some((t) => t.access !== 'read'),
+    `${where} writes nothing`,
   );
-  for (const t of m.tensors) {
-    const buffer = m.buffers[t.buffer];
-    check(buffer !== undefined, `${m.id}: ${t.name} lies in no buffer`);
-    check(t.access === 'read' || buffer?.access === 'update', `${m.id} writes ${t.name}, which it may only read`);
+  for (const t of tensors) {
+    const buffer = buffers[t.buffer];
+    check(buffer !== undefined, `${where}: ${t.name} lies in no buffer`);
+    check(t.access === 'read' || buffer?.access === 'update', `${where} writes ${t.name}, which it may only read`);
   }
 }
 
@@ -136,8 +155,22 @@ function verifyDispatch(
     `${where} has a place of its own`,
   );
   const taken = d.regions.map(known);
-  verifyBound(f, module, taken, where);
-  module.tensors.forEach(({ access }, i) => {
+  verifyBound(
+    f,
+    module,
+    [...module.tensors.map((t, i) => [t, taken[i] as Region] as const), ...inSteps(module, d, known)],
+    where,
+  );
+  if (module.places === 'table') verifySteps(module, d, known, written, where);
+  else {
+    check(d.steps.length === 0, `${where} has steps and no parts`);
+    carryOut(module.tensors, taken, written, where);
+  }
+}
+
+/** Reads, then writes, of one kernel or one step. */
+function carryOut(tensors: readonly KernelTensor[], taken: readonly Region[], written: Written, where: string): void {
+  tensors.forEach(({ access }, i) => {
     const region = taken[i] as Region;
     if (access !== 'write') written.read(region, where);
     if (access === 'read') return;
@@ -145,19 +178,64 @@ function verifyDispatch(
       check(i === j || !overlap(region, other), `${where}: ${region.name} lies over ${other.name}`);
     });
   });
-  module.tensors.forEach(({ access }, i) => {
+  tensors.forEach(({ access }, i) => {
     if (access !== 'read') written.write(taken[i] as Region);
   });
 }
 
+/** Tensors of all steps, with the regions that they are. */
+function inSteps(
+  module: KernelModule,
+  d: Dispatch,
+  known: (name: string) => Region,
+): (readonly [KernelTensor, Region])[] {
+  const parts = new Map(module.parts.map((p) => [p.name, p.tensors]));
+  return d.steps.flatMap(({ part, regions }) => {
+    const tensors = parts.get(part);
+    if (!tensors) throw new KernelFault(`${module.id} has no part ${part}`);
+    check(regions.length === tensors.length, `${module.id}: a step ${part} takes ${regions.length} regions`);
+    return tensors.map((t, i) => [t, known(regions[i] ?? '')] as const);
+  });
+}
+
+/** One group carries them out, whose threads wait for each other only where a step says so. */
+function verifySteps(
+  module: KernelModule,
+  d: Dispatch,
+  known: (name: string) => Region,
+  written: Written,
+  where: string,
+): void {
+  check(d.steps.length >= 1 && d.steps.length <= MOST_STEPS, `${where} has ${d.steps.length} steps`);
+  check(
+    d.groups.every((g) => g === 1),
+    `${where} has more than one group`,
+  );
+  const parts = new Map(module.parts.map((p) => [p.name, p.tensors]));
+  let touched: Touched[] = [];
+  for (const [i, { part, waits, regions }] of d.steps.entries()) {
+    const tensors = parts.get(part) ?? [];
+    const taken = regions.map(known);
+    if (waits) touched = [];
+    const now = tensors.map(({ access }, j): Touched => ({ region: taken[j] as Region, writes: access !== 'read' }));
+    check(!now.some((t) => touched.some((before) => inTheWay(before, t))), `${where}: step ${i} does not wait`);
+    touched.push(...now);
+    carryOut(tensors, taken, written, `${where}, step ${i}`);
+  }
+}
+
 /** Each buffer of the module is one arena, of its own, and the one that the function binds there. */
-function verifyBound(f: KernelFunction, module: KernelModule, taken: readonly Region[], where: string): void {
-  const arenas = module.buffers.map((_, i) => taken[module.tensors.findIndex((t) => t.buffer === i)]?.arena);
+function verifyBound(
+  f: KernelFunction,
+  module: KernelModule,
+  taken: readonly (readonly [KernelTensor, Region])[],
+  where: string,
+): void {
+  const arenas = module.buffers.map((_, i) => taken.find(([t]) => t.buffer === i)?.[1].arena);
   check(!arenas.includes(undefined), `${where} binds a buffer that it does not use`);
   check(new Set(arenas).size === arenas.length, `${where} binds an arena twice`);
-  module.tensors.forEach(({ name, buffer }, i) => {
-    check(taken[i]?.arena === arenas[buffer], `${where}: ${name} lies in another buffer`);
-  });
+  for (const [{ name, buffer }, region] of taken)
+    check(region.arena === arenas[buffer], `${where}: ${name} lies in another buffer`);
   module.buffers.forEach(({ name, binding }, i) => {
     const expected = f.bound.length > 0 ? f.bound[binding] === arenas[i] : binding < module.buffers.length;
     check(expected, `${where}: ${name} is bound elsewhere`);
@@ -177,10 +255,6 @@ class Written {
     const found = this.held.get(region.arena)?.some((r) => r.name === region.name);
     check(found === true, `${where} reads ${region.name} before it is written`);
   }
-}
-
-function overlap(a: Region, b: Region): boolean {
-  return a.arena === b.arena && a.offset < b.offset + b.elements && b.offset < a.offset + a.elements;
 }
 
 function whole(n: number): boolean {

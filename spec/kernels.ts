@@ -16,6 +16,11 @@ export const MOST_GROUPS = 65535;
 /** Numbers of the host in one dispatch: 256 bytes of them. */
 export const MOST_SCALARS = 64;
 
+/** Steps that are written in one persistent kernel, those of a loop once: a driver compiles each of them. */
+export const MOST_WRITTEN = 64;
+/** Steps of one persistent kernel: their table stays within the 64 KiB of a uniform buffer. */
+export const MOST_STEPS = 2048;
+
 /** One buffer of the device, in elements of four bytes. */
 export interface Arena {
   readonly name: string;
@@ -58,12 +63,34 @@ export interface KernelModule {
   readonly id: string;
   /** Those that it uses. */
   readonly buffers: readonly KernelBuffer[];
+  /** None of a persistent kernel: its parts have them. */
   readonly tensors: readonly KernelTensor[];
+  /** What the steps of a persistent kernel may be; none of any other. */
+  readonly parts: readonly KernelPart[];
   /**
    * How it learns where its tensors begin, in elements: by overrides of their names, or by a uniform buffer at binding 0
-   * of group 1 with one number for each. Overrides need nothing bound for a launch, but a pipeline for each place.
+   * of group 1 with one number for each. Overrides need nothing bound for a launch, but a pipeline for each place. In the
+   * place of the numbers a persistent kernel has a row of them there for each of its steps (`stepTable`).
    */
-  readonly places: 'overrides' | 'uniform';
+  readonly places: 'overrides' | 'uniform' | 'table';
+}
+
+/** One form of step. */
+export interface KernelPart {
+  /** As the module calls its function: `product2`. */
+  readonly name: string;
+  readonly tensors: readonly KernelTensor[];
+}
+
+/** What a persistent kernel does at one time, with its one group. */
+export interface KernelStep {
+  readonly part: string;
+  /** Whether it waits until the steps before it are done: not where it touches nothing of theirs. */
+  readonly waits: boolean;
+  /** Regions by name, one for each tensor of the part. */
+  readonly regions: readonly string[];
+  readonly serves: string;
+  readonly flops: number;
 }
 
 export interface Dispatch {
@@ -73,6 +100,8 @@ export interface Dispatch {
   readonly constants: Readonly<Record<string, number>>;
   /** Regions by name, one for each tensor: of a tensor in parts, one for each part. */
   readonly regions: readonly string[];
+  /** Of a persistent kernel, in order; none of any other. */
+  readonly steps: readonly KernelStep[];
   /** Nodes, links and weights that it works for. */
   readonly serves: string;
   readonly flops: number;
@@ -132,6 +161,20 @@ export function partsOf(tensor: string, regions: ReadonlyMap<string, Region>): R
   }
 }
 
+/** Words of a step in its kernel's table; rows begin at 16 bytes. */
+export function stepWords({ parts }: Pick<KernelModule, 'parts'>): number {
+  return 4 * Math.ceil(Math.max(1, ...parts.map((p) => p.tensors.length)) / 4);
+}
+
+/** What a persistent kernel finds in its uniform buffer. @param offsetOf where a region begins */
+export function stepTable(module: KernelModule, { steps }: Dispatch, offsetOf: (region: string) => number): number[] {
+  const words = stepWords(module);
+  return steps.flatMap(({ regions }) => [
+    ...regions.map(offsetOf),
+    ...new Array<number>(words - regions.length).fill(0),
+  ]);
+}
+
 /** Bytes of a field as the device holds it: bytes stay packed. */
 export function packedElements(type: FieldType, count: number): number {
   return type === 'u8' ? Math.ceil(count / 4) : count;
@@ -139,3 +182,17 @@ export function packedElements(type: FieldType, count: number): number {
 
 export const KERNEL_LIST = 'kernels/dispatches.txt';
 export const modulePath = (id: string): string => `kernels/${id}.wgsl`;
+
+export function overlap(a: Region, b: Region): boolean {
+  return a.arena === b.arena && a.offset < b.offset + b.elements && b.offset < a.offset + a.elements;
+}
+
+/** What a step of a persistent kernel does to a region. */
+export interface Touched {
+  readonly region: Region;
+  readonly writes: boolean;
+}
+
+/** Whether a later step has to wait for an earlier one. */
+export const inTheWay = (before: Touched, now: Touched): boolean =>
+  (before.writes || now.writes) && overlap(before.region, now.region);

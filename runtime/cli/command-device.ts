@@ -66,7 +66,7 @@ async function withKernels(
   const { program, files } = executable;
   if (files.has(KERNEL_LIST)) return executable;
   const { lowered, files: kernels } = await timed('kernels', () =>
-    gpuKernels(program, precision, rememberedTiles(description), bound),
+    gpuKernels(program, precision, { tiles: rememberedTiles(description), bound }),
   );
   const { shows, debug } = debugLog();
   if (shows('kernels')) for (const [id, wgsl] of lowered.modules) debug('kernels', `${id}\n${wgsl}`);

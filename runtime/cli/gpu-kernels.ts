@@ -12,25 +12,35 @@ export interface GpuKernels {
   readonly files: ReadonlyMap<string, Uint8Array>;
 }
 
+/** What to make of a program. */
+export interface KernelChoice {
+  /** Those of every device when absent. */
+  readonly tiles?: TileChoice;
+  /**
+   * Elements that the device binds at once; when absent, what every device does, or more where a tensor of the program
+   * has more parts than a kernel can bind.
+   */
+  readonly bound?: number | undefined;
+  /** Each kernel as a launch of its own, however small. */
+  readonly apart?: boolean;
+}
+
 /**
- * @param tiles those of every device when absent
- * @param bound elements that the device binds at once; when absent, what every device does, or more where a tensor of the
- *   program has more parts than a kernel can bind
  * @throws UserError `precision/nothing`: better refused than a training in f32 that says otherwise; EnvironmentError
  *   `device/memory` where a tensor is too large for the device in parts, too
  */
 export async function gpuKernels(
   program: Program,
   precision: Precision,
-  tiles?: TileChoice,
-  bound?: number,
+  { tiles, bound, apart = false }: KernelChoice = {},
 ): Promise<GpuKernels> {
   const { kernelFiles, lowerToWgsl, readsHalves, TooManyParts } = await import(
     '../../compiler/7-kernels/wgsl/lower.ts'
   );
+  const { NOTHING_PERSISTENT, SMALL } = await import('../../compiler/7-kernels/wgsl/persistent-runs.ts');
   const lower = (size: number): LoweredKernels => {
     try {
-      return lowerToWgsl(program, tiles, precision, MOST_BOUND, size);
+      return lowerToWgsl(program, tiles, precision, MOST_BOUND, size, apart ? NOTHING_PERSISTENT : SMALL);
     } catch (error) {
       if (!(error instanceof TooManyParts)) throw error;
       if (bound === undefined) return lower(2 * size);

@@ -8,6 +8,7 @@ import { commandFigures } from './figures/commands.ts';
 import { epochFigures } from './figures/epochs.ts';
 import { firstBatchFigures } from './figures/first-batch.ts';
 import { meshHostileFigures } from './figures/mesh-hostile.ts';
+import { oneDispatchFigures } from './figures/one-dispatch.ts';
 import { partitionFigures } from './figures/partitions.ts';
 import { planWritingFigures } from './figures/plan-writing.ts';
 import { predictedTickFigures } from './figures/predicted-ticks.ts';
@@ -30,6 +31,7 @@ const MEASUREMENTS: Readonly<Record<string, Measurement>> = {
   'plan-writing': planWritingFigures,
   'predicted-ticks': predictedTickFigures,
   'sparse-links': sparseFigures,
+  'webgpu-one-dispatch': oneDispatchFigures,
   'webgpu-javascript': webgpuJavascriptFigures,
 };
 

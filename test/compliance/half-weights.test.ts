@@ -15,8 +15,8 @@ import { verifyKernels } from '../../spec/kernel-verify.ts';
 import type { Op, Program } from '../../spec/program.ts';
 import { sizeOf } from '../../spec/program.ts';
 import { stream } from '../../spec/random.ts';
-import { DEFAULT_TILES } from '../../spec/tiles.ts';
 import { nearestHalf } from '../support/half-precision.ts';
+import { launchByLaunch } from '../support/lowered.ts';
 import { initialise, relativeError } from '../support/networks.ts';
 import type { Product } from '../support/product-programs.ts';
 import { openReference } from '../support/reference.ts';
@@ -84,7 +84,7 @@ function products(cases: readonly Case[], apart: boolean): Program {
 }
 
 const openHalves: Opener = async (program) =>
-  openSession(await softwareGpu(), kernelFiles(lowerToWgsl(program, DEFAULT_TILES, 'f16-weights')), { poison: true });
+  openSession(await softwareGpu(), kernelFiles(launchByLaunch(program, 'f16-weights')), { poison: true });
 
 type Weights = ReadonlyMap<string, Float32Array>;
 
@@ -157,7 +157,7 @@ const ALONE: Readonly<Record<string, Case>> = {
 describe.each(Object.entries(ALONE))('%s', (_, product) => {
   test('alone', async () => {
     const program = products([product], true);
-    const { kernels } = lowerToWgsl(program, DEFAULT_TILES, 'f16-weights');
+    const { kernels } = launchByLaunch(program, 'f16-weights');
     verifyKernels(kernels);
     const kinds = kernels.functions[0]?.dispatches.map((d) => d.module.split('-')[0]);
     expect(kinds?.filter((kind) => kind === 'pack')).toHaveLength(1);
@@ -172,7 +172,7 @@ test('in one launch', { timeout: 180_000 }, async () => {
     { m: 3, n: 17, k: 65, tb: true },
   ];
   const program = products(parts, false);
-  const { kernels } = lowerToWgsl(program, DEFAULT_TILES, 'f16-weights');
+  const { kernels } = launchByLaunch(program, 'f16-weights');
   verifyKernels(kernels);
   expect(kernels.functions[0]?.dispatches.some((d) => d.module.startsWith('products-'))).toBe(true);
   await expectWithinBounds(program);
@@ -265,7 +265,7 @@ test('a training stays near the reference, and its weights are kept in f32', asy
 
 test('only weights that are read often before they change are copied', () => {
   const copies = (rule: Rule): number => {
-    const { kernels } = lowerToWgsl(trainingOf(rule), DEFAULT_TILES, 'f16-weights');
+    const { kernels } = launchByLaunch(trainingOf(rule), 'f16-weights');
     return kernels.functions.flatMap((f) => f.dispatches).filter((d) => d.module.startsWith('pack-')).length;
   };
   // A clamped input's prediction is worked out once a batch.

@@ -23,7 +23,7 @@ import { openReference } from '../support/reference.ts';
 import { expectSameTraining } from '../support/same-training.ts';
 import { smallTasks } from '../support/small-examples.ts';
 import { fieldNumbers, trainSmall } from '../support/small-training.ts';
-import { openWebGpu, softwareDevice, softwareGpu } from '../support/webgpu.ts';
+import { openLaunches, openWebGpu, softwareDevice, softwareGpu } from '../support/webgpu.ts';
 import { lowerInParts, partsIn } from '../support/webgpu-parts.ts';
 import type { Opener } from './harness.ts';
 
@@ -69,6 +69,8 @@ async function train(open: Opener, program: Program): Promise<Trained> {
 describe.each(golden)('%s', (path) => {
   test.each(programsOf(path, 3).map((program) => [program.name, program] as const))('%s', async (_, program) => {
     const found = await train(openWebGpu, program);
+    // Small as they are, they are one kernel: of the bits that its steps give one by one.
+    expect(found).toEqual(await train(openLaunches, program));
     const wanted = await train(openReference, program);
     expect([...found.keys()]).toEqual([...wanted.keys()]);
     for (const [name, values] of wanted) {

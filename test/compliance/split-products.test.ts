@@ -1,8 +1,8 @@
 /** Long sums into few elements, in two passes, against the reference; and the same bits each time. */
 import { expect, test } from 'vitest';
-import { lowerToWgsl } from '../../compiler/7-kernels/wgsl/lower.ts';
 import type { Tensor } from '../../runtime/device/device.ts';
 import type { Op, Program } from '../../spec/program.ts';
+import { launchByLaunch } from '../support/lowered.ts';
 import { relativeError } from '../support/networks.ts';
 import { openReference } from '../support/reference.ts';
 import { fieldNumbers } from '../support/small-training.ts';
@@ -56,7 +56,7 @@ test.each([
   [200, 130, 512, 1],
 ])('%i x %i sums of %i terms in %i passes', async (m, n, k, passes) => {
   const program = gradient(m, n, k);
-  const { kernels } = lowerToWgsl(program);
+  const { kernels } = launchByLaunch(program);
   expect(kernels.functions[0]?.dispatches.length).toBe(passes);
   const found = await run(openWebGpu, program);
   expect(relativeError(found, await run(openReference, program))).toBeLessThan(1e-5);

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { type OperatorName, operators } from '../../compiler/operators/table.ts';
 import { openReference } from '../support/reference.ts';
-import { openWebGpu } from '../support/webgpu.ts';
+import { openLaunches } from '../support/webgpu.ts';
 import { compareDevices } from './harness.ts';
 import { operatorCases } from './operators.ts';
 
@@ -11,7 +11,7 @@ test.each(Object.keys(operators) as OperatorName[])(
   '%s on the webgpu device is what the reference says',
   async (name) => {
     const cases = operatorCases().filter((c) => c.operator === name);
-    const found = await compareDevices(openWebGpu, openReference, cases);
+    const found = await compareDevices(openLaunches, openReference, cases);
     expect(found.length).toBeGreaterThan(0);
     for (const { name: what, error } of found) expect(error, what).toBeLessThanOrEqual(BOUND);
   },

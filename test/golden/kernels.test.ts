@@ -2,10 +2,11 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { lowerToWgsl } from '../../compiler/7-kernels/wgsl/lower.ts';
+import { type LoweredKernels, lowerToWgsl } from '../../compiler/7-kernels/wgsl/lower.ts';
 import { productProgram } from '../../runtime/cli/measuring/programs.ts';
 import type { Precision } from '../../spec/precision.ts';
 import type { Program } from '../../spec/program.ts';
+import { launchByLaunch } from '../support/lowered.ts';
 import { sideBySide } from '../support/product-programs.ts';
 import { compileStages } from './stages.ts';
 
@@ -14,10 +15,11 @@ const FOLDER = 'test/golden/kernels';
 
 /** Modules of a program whose name begins with `kind-`. */
 function modulesOf(program: Program, kind: string, precision?: Precision): string[] {
-  return [...lowerToWgsl(program, undefined, precision).modules].flatMap(([id, text]) =>
-    id.startsWith(`${kind}-`) ? [text] : [],
-  );
+  return ofKind(launchByLaunch(program, precision), kind);
 }
+
+const ofKind = ({ modules }: LoweredKernels, kind: string): string[] =>
+  [...modules].flatMap(([id, text]) => (id.startsWith(`${kind}-`) ? [text] : []));
 
 const golden = (name: string): Program => {
   const [staged] = compileStages(join('test/golden', name, 'model.pcn')).staged;
@@ -39,6 +41,7 @@ const kinds: Readonly<Record<string, string>> = {
   'sum-of-parts': first(modulesOf(productProgram({ m: 4, n: 8, k: 1024, ta: true }, 1), 'reduce')),
   map: first(modulesOf(rule, 'map')),
   reduce: first(modulesOf(rule, 'reduce')),
+  persistent: first(ofKind(lowerToWgsl(rule), 'persistent')),
   gather: first(modulesOf(golden('arrays'), 'gather')),
 };
 

@@ -5,6 +5,7 @@ import { openBestGpu } from '../../runtime/device/webgpu/dawn.ts';
 import type { Gpu } from '../../runtime/device/webgpu/gpu.ts';
 import { openSession } from '../../runtime/device/webgpu/session.ts';
 import type { Opener } from '../compliance/harness.ts';
+import { launchByLaunch } from './lowered.ts';
 import { useSoftwareVulkan } from './software-vulkan.ts';
 
 let gpu: Promise<Gpu> | undefined;
@@ -18,6 +19,10 @@ export function softwareGpu(): Promise<Gpu> {
 /** A program on it; whatever a run computes is no number before. */
 export const openWebGpu: Opener = async (program) =>
   openSession(await softwareGpu(), kernelFiles(lowerToWgsl(program)), { poison: true });
+
+/** The same, with each kernel as a launch of its own. */
+export const openLaunches: Opener = async (program) =>
+  openSession(await softwareGpu(), kernelFiles(launchByLaunch(program)), { poison: true });
 
 /** The same as a device, for plans with kernels in them. */
 export async function softwareDevice(): Promise<Device> {

@@ -1,5 +1,5 @@
 /** From what one kernel carries out to its module. */
-import { MOST_GROUPS } from '../../../spec/kernels.ts';
+import { type KernelPart, type KernelStep, MOST_GROUPS } from '../../../spec/kernels.ts';
 import type { TileChoice } from '../../../spec/tiles.ts';
 import { isOperator, operators } from '../../operators/table.ts';
 import { type Cluster, opsOf } from './cluster.ts';
@@ -15,6 +15,9 @@ import { ModuleWriter, type Surroundings, type Window, type WrittenModule } from
 export interface WrittenKernel extends WrittenModule {
   readonly kind: string;
   readonly groups: readonly [number, number, number];
+  /** Of a persistent kernel; none of any other. */
+  readonly parts: readonly KernelPart[];
+  readonly steps: readonly KernelStep[];
   readonly serves: string;
   readonly flops: number;
 }
@@ -67,11 +70,13 @@ function writeKernel(
     if (anchor) kind = lowering?.kind === 'pack' ? 'pack' : 'gather';
     writeLinear(w, cluster);
   }
-  if (lowering?.kind !== 'pack') writeFinish(w, cluster, around);
+  if (lowering?.kind !== 'pack') writeFinish(w, cluster);
   return {
     kind,
     ...w.written(),
     groups,
+    parts: [],
+    steps: [],
     serves: servesOf(cluster),
     flops: Math.round((flopsOf(cluster) * (window?.elements ?? cluster.elements)) / cluster.elements),
   };
@@ -86,7 +91,6 @@ export function linearGroups(count: number): [number, number, number] {
 
 /** One thread for each element: `finish(at, element)`. */
 function writeLinear(w: ModuleWriter, cluster: Cluster): void {
-  const { anchor } = cluster;
   w.line(`@compute @workgroup_size(${THREADS})`);
   const head =
     'fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) thread: u32)';
@@ -101,16 +105,23 @@ function writeLinear(w: ModuleWriter, cluster: Cluster): void {
       w.line(`let at = ${first};`);
       w.line(`if (at >= ${w.size(cluster.elements)}) { return; }`);
     }
-    const lowering = anchor && loweringOf(anchor.op);
-    if (anchor && lowering?.kind === 'pack') writePack(w, anchor);
-    else if (anchor && lowering?.kind === 'gather')
-      w.line(`finish(at, ${lowering.write(placeOf(w, cluster, anchor, 'at'))});`);
-    else w.line('finish(at);');
+    writeElement(w, cluster);
   });
 }
 
+/** What becomes of the element `at`. */
+export function writeElement(w: ModuleWriter, cluster: Cluster): void {
+  const { anchor } = cluster;
+  const lowering = anchor && loweringOf(anchor.op);
+  const finish = `finish${w.part}(${w.givesPlaces}at`;
+  if (anchor && lowering?.kind === 'pack') writePack(w, anchor);
+  else if (anchor && lowering?.kind === 'gather')
+    w.line(`${finish}, ${lowering.write(placeOf(w, cluster, anchor, 'at'))});`);
+  else w.line(`${finish});`);
+}
+
 /** How the anchor reads its arguments: from memory, or worked out from what the kernel claimed. */
-function placeOf(w: ModuleWriter, cluster: Cluster, anchor: FlatOp, at: string): Place {
+export function placeOf(w: ModuleWriter, cluster: Cluster, anchor: FlatOp, at: string): Place {
   const load = (argument: number, place: string): string => {
     const use = anchor.uses[argument];
     if (!use) throw new Error(`${anchor.op} has no argument ${argument}`);
@@ -135,9 +146,9 @@ function elementwise(w: ModuleWriter, op: FlatOp, args: readonly string[]): stri
 }
 
 /** What is done with each element of the result, and where it goes: everything is read before anything is written. */
-export function writeFinish(w: ModuleWriter, cluster: Cluster, { regions }: Surroundings): void {
+export function writeFinish(w: ModuleWriter, cluster: Cluster): void {
   const { anchor, members, outputs } = cluster;
-  w.block(`fn finish${w.part}(${anchor ? 'at: u32, value: f32' : 'at: u32'})`, () => {
+  w.block(`fn finish${w.part}(${w.takesPlaces}${anchor ? 'at: u32, value: f32' : 'at: u32'})`, () => {
     const names = new Map<string, string>(anchor ? [[anchor.id, 'value']] : []);
     for (const op of members) {
       const args = op.uses.map((u) => names.get(u.base) ?? w.load(u, repeatedPlace(w, 'at', u.shape, op.shape)));
@@ -145,7 +156,7 @@ export function writeFinish(w: ModuleWriter, cluster: Cluster, { regions }: Surr
     }
     outputs.forEach((id, i) => {
       // A new value in the place of its state takes the state's binding.
-      const base = regions.get(id)?.name ?? id;
+      const base = w.baseOf(id);
       const known = w.tensors.some((t) => t.base === base);
       const bound = w.bind(base, `out${i}`, known ? 'update' : 'write');
       w.store(bound, 'at', names.get(id) ?? '');
@@ -156,6 +167,14 @@ export function writeFinish(w: ModuleWriter, cluster: Cluster, { regions }: Surr
 export function servesOf(cluster: Cluster): string {
   const origins = new Set(opsOf(cluster).flatMap((op) => (op.origin === undefined ? [] : [op.origin])));
   return [...origins].join(', ');
+}
+
+/** Lines that say what a kernel works for. Names in it come from the model: they stay within one comment. */
+export function comment(serves: Iterable<string>): string[] {
+  const all = [...new Set(serves)];
+  const shown = all.slice(0, 8).map((text) => text.replace(/[^\x20-\x7e]/g, '?').slice(0, 200));
+  const more = all.length > shown.length ? [`and ${all.length - shown.length} more`] : [];
+  return [...shown, ...more].map((text) => `// ${text === '' ? 'serves nothing with a name' : text}`);
 }
 
 export function flopsOf(cluster: Cluster): number {

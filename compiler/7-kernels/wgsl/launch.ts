@@ -26,7 +26,7 @@ export function writeLaunch(
     const tile = tileFor(matrices, tiles) && common;
     const [across, down, pages] = productGroups(matrices, tile, partRows(common));
     writeProduct(w, anchor, tile, 'part');
-    writeFinish(w, part, around);
+    writeFinish(w, part);
     const first = total;
     total += across * down * pages;
     const names = { end: w.count('end', total), across: w.count('across', across), down: w.count('down', down) };
@@ -47,6 +47,8 @@ export function writeLaunch(
     kind: 'products',
     ...w.written(),
     groups: linearGroups(total),
+    parts: [],
+    steps: [],
     serves: parts.map(servesOf).join('; '),
     flops: parts.reduce((sum, part) => sum + flopsOf(part), 0),
   };

@@ -7,6 +7,7 @@ import {
   type KernelFunction,
   type KernelModule,
   type KernelProgram,
+  type KernelTensor,
   MOST_BINDINGS,
   MOST_BOUND,
   modulePath,
@@ -20,9 +21,11 @@ import type { Flat } from './flat.ts';
 import { flatten } from './flatten.ts';
 import { grouped } from './group.ts';
 import { withHalves } from './halves.ts';
-import { type WrittenKernel, writeKernels } from './kernel.ts';
+import { comment, type WrittenKernel, writeKernels } from './kernel.ts';
 import { writeLaunch } from './launch.ts';
 import { Parts, TooManyParts } from './parts.ts';
+import { type RegionOf, writePersistent } from './persistent.ts';
+import { type PersistentLimits, persistentRuns, type Run, SMALL } from './persistent-runs.ts';
 import { Arenas, type Layout, type Placed, placeStates, placeValues, type SharedArenas, ValueArena } from './place.ts';
 import { ScalarBlocks } from './scalar-blocks.ts';
 import { SCALARS, type Surroundings } from './writer.ts';
@@ -39,6 +42,7 @@ export interface LoweredKernels {
  * @param tiles what was measured to be best on the device that it is for
  * @param most elements of one buffer, except of one tensor that has more
  * @param bound elements that one binding may have, a multiple of `REGION_ALIGNMENT`: larger tensors lie in parts
+ * @param small launches that share a dispatch with their neighbours
  * @throws TooManyParts where a tensor has more parts than one kernel can bind
  */
 export function lowerToWgsl(
@@ -47,6 +51,7 @@ export function lowerToWgsl(
   precision: Precision = 'f32',
   most: number = MOST_BOUND,
   bound: number = MOST_BOUND,
+  small: PersistentLimits = SMALL,
 ): LoweredKernels {
   const stateArenas = new Arenas('states', most, bound);
   const states = placeStates(program, stateArenas);
@@ -66,7 +71,7 @@ export function lowerToWgsl(
     lists.push(shared);
     const flat = flatten(program, f);
     const stored = precision === 'f32' ? flat : withHalves(flat, program);
-    return lowerFunction(f, stored, states, shared, modules, tiles, new Parts(stored, bound));
+    return lowerFunction(f, stored, states, shared, modules, { tiles, small, parts: new Parts(stored, bound) });
   });
   const arenas = [
     ...stateArenas.list(),
@@ -91,32 +96,44 @@ export function kernelFiles({ kernels, modules }: LoweredKernels): Map<string, U
   return files;
 }
 
+interface Choices {
+  readonly tiles: TileChoice;
+  readonly small: PersistentLimits;
+  readonly parts: Parts;
+}
+
 function lowerFunction(
   f: ProgramFunction,
   flat: Flat,
   states: readonly Placed[],
   shared: SharedArenas,
   modules: Modules,
-  tiles: TileChoice,
-  parts: Parts,
+  { tiles, small, parts }: Choices,
 ): KernelFunction {
   const launches = grouped(clusters(flat, parts), flat);
   const layout = placeValues(f, flat, launches, states, shared);
   const blocks = new ScalarBlocks(flat, launches.flat().length, shared.inputs);
   const bound = boundArenas(launches, flat, layout, blocks, shared);
-  const write = (places: KernelModule['places']): WrittenKernel[] => {
-    const around = { regions: layout.of, bound, places, scalars: blocks.arena };
-    return launches.flatMap((launch) => writeAll(launch, flat, around, tiles, parts));
-  };
-  const regionsOf = ({ tensors, scalars }: WrittenKernel): Region[] =>
-    tensors.map(({ base, part }) => (base === SCALARS ? blocks.region(scalars) : partOf(layout.of, base, part)));
-  const moving = write('uniform');
-  const places = bound.length > 0 && fewPlaces(moving, regionsOf) ? 'overrides' : 'uniform';
-  const dispatches = (places === 'uniform' ? moving : write(places)).map((kernel): Dispatch => {
-    const { groups, constants, serves, flops } = kernel;
-    const regions = regionsOf(kernel).map((r) => r.name);
-    return { module: modules.add(kernel, places), groups, constants, regions, serves, flops };
+  const around = { regions: layout.of, bound, scalars: blocks.arena };
+  const regionOf: RegionOf = ({ base, part }, scalars) =>
+    base === SCALARS ? blocks.region(scalars) : partOf(layout.of, base, part);
+  const regionsOf = ({ tensors, scalars }: WrittenKernel): Region[] => tensors.map((t) => regionOf(t, scalars));
+  const runs = persistentRuns(launches, flat, parts, small).map(({ launches, persistent }) => {
+    const together = persistent ? writePersistent(launches.flat(), flat, around, regionOf) : undefined;
+    return { together, launches: together ? [] : launches };
   });
+  const write = (launches: Run['launches'], places: 'overrides' | 'uniform'): WrittenKernel[] =>
+    launches.flatMap((launch) => writeAll(launch, flat, { ...around, places }, tiles, parts));
+  const moving = runs.flatMap((run) => write(run.launches, 'uniform'));
+  const places = bound.length > 0 && fewPlaces(moving, regionsOf) ? 'overrides' : 'uniform';
+  const dispatch = (kernel: WrittenKernel, places: KernelModule['places']): Dispatch => {
+    const { groups, constants, steps, serves, flops } = kernel;
+    const regions = regionsOf(kernel).map((r) => r.name);
+    return { module: modules.add(kernel, places), groups, constants, regions, steps, serves, flops };
+  };
+  const dispatches = runs.flatMap(({ together, launches }) =>
+    together ? together.map((k) => dispatch(k, 'table')) : write(launches, places).map((k) => dispatch(k, places)),
+  );
   return {
     name: f.name,
     batch: f.batch,
@@ -186,27 +203,21 @@ class Modules {
   readonly list: KernelModule[] = [];
   private readonly found = new Map<string, { readonly text: string; readonly serves: Set<string> }>();
 
-  add({ kind, text, buffers, tensors: written, serves }: WrittenKernel, places: KernelModule['places']): string {
+  add({ kind, text, buffers, tensors: written, parts, serves }: WrittenKernel, places: KernelModule['places']): string {
     const tensors = written.map(({ name, access, buffer }) => ({ name, access, buffer }));
-    const accesses = tensors.map((t) => t.access).join(' ');
+    const of = (those: readonly KernelTensor[]): string => those.map((t) => t.access).join(' ');
+    const accesses = [of(tensors), ...parts.map((p) => of(p.tensors))].join('; ');
     const id = `${kind}-${createHash('sha256').update(`${accesses}\n${text}`).digest('hex').slice(0, 12)}`;
     const known = this.found.get(id);
     if (known) known.serves.add(serves);
     else {
       this.found.set(id, { text, serves: new Set([serves]) });
-      this.list.push({ id, buffers, tensors, places });
+      this.list.push({ id, buffers, tensors, parts, places });
     }
     return id;
   }
 
   texts(): Map<string, string> {
-    return new Map([...this.found].map(([id, { text, serves }]) => [id, `${comment(serves)}\n${text}`]));
+    return new Map([...this.found].map(([id, { text, serves }]) => [id, `${comment(serves).join('\n')}\n${text}`]));
   }
-}
-
-/** Names in it come from the model: they stay within one comment. */
-function comment(serves: ReadonlySet<string>): string {
-  const shown = [...serves].slice(0, 8).map((text) => text.replace(/[^\x20-\x7e]/g, '?').slice(0, 200));
-  const more = serves.size > shown.length ? [`and ${serves.size - shown.length} more`] : [];
-  return [...shown, ...more].map((text) => `// ${text === '' ? 'serves nothing with a name' : text}`).join('\n');
 }

@@ -56,7 +56,7 @@ export function productGroups(
 }
 
 /** Names that both forms of the product use. */
-interface Sides {
+export interface Sides {
   readonly paged: boolean;
   readonly rows: string;
   readonly columns: string;
@@ -68,8 +68,8 @@ interface Sides {
   readonly at: (row: string, column: string) => string;
 }
 
-/** Begins `main`: where the page of each side begins, and how their elements are read. */
-function sidesOf(w: ModuleWriter, op: FlatOp): { sides: Sides; begin: () => void } {
+/** How the elements of both sides are read; `begin` writes where the page of each begins. */
+export function sidesOf(w: ModuleWriter, op: FlatOp): { sides: Sides; begin: (page: string) => void } {
   const { m, n, k, batch, left, right, ta, tb } = matricesOf(op);
   const [leftUse, rightUse] = op.uses;
   if (!leftUse || !rightUse) throw new Error('a product has two sides');
@@ -79,9 +79,9 @@ function sidesOf(w: ModuleWriter, op: FlatOp): { sides: Sides; begin: () => void
   const page = paged ? { left: 'left_page + ', right: 'right_page + ' } : { left: '', right: '' };
   const start = (from: Shape, size: number): string =>
     times(w, repeatedPlace(w, 'page', from.slice(0, -2), batch), size);
-  const begin = (): void => {
+  const begin = (from: string): void => {
     if (!paged) return;
-    w.line('let page = group.z;');
+    w.line(`let page = ${from};`);
     w.line(`let left_page = ${start(left, m * k)};`);
     w.line(`let right_page = ${start(right, k * n)};`);
   };
@@ -110,7 +110,7 @@ export function writeProduct(w: ModuleWriter, op: FlatOp, tile: Tile | undefined
 
 const partHead = (w: ModuleWriter): string => `fn part${w.part}(group: vec3u, thread: u32)`;
 
-function writePlain(w: ModuleWriter, sides: Sides, begin: () => void, entry: Entry): void {
+function writePlain(w: ModuleWriter, sides: Sides, begin: (page: string) => void, entry: Entry): void {
   if (entry === 'main') w.line(`@compute @workgroup_size(${PLAIN[0]}, ${PLAIN[1]})`);
   const head = 'fn main(@builtin(workgroup_id) group: vec3u, @builtin(global_invocation_id) place: vec3u)';
   w.block(entry === 'main' ? head : partHead(w), () => {
@@ -118,19 +118,31 @@ function writePlain(w: ModuleWriter, sides: Sides, begin: () => void, entry: Ent
       w.line(
         `let place = vec2u(group.x * ${PLAIN[0]}u + thread % ${PLAIN[0]}u, group.y * ${PLAIN[0]}u + thread / ${PLAIN[0]}u);`,
       );
-    begin();
+    begin('group.z');
     w.line('let column = place.x;');
     w.line('let row = place.y;');
     w.line(`if (row >= ${sides.rows} || column >= ${sides.columns}) { return; }`);
-    w.line('var sum = 0.0;');
-    w.block(`for (var k = 0u; k < ${sides.depth}; k++)`, () => {
-      w.line(`sum += ${sides.left('row', 'k')} * ${sides.right('k', 'column')};`);
-    });
+    writeSum(w, sides);
     w.line(`finish${w.part}(${sides.at('row', 'column')}, sum);`);
   });
 }
 
-function writeTiled(w: ModuleWriter, op: FlatOp, tile: Tile, sides: Sides, begin: () => void, entry: Entry): void {
+/** `sum` of the terms of the result's element in `row` and `column`. */
+export function writeSum(w: ModuleWriter, sides: Sides): void {
+  w.line('var sum = 0.0;');
+  w.block(`for (var k = 0u; k < ${sides.depth}; k++)`, () => {
+    w.line(`sum += ${sides.left('row', 'k')} * ${sides.right('k', 'column')};`);
+  });
+}
+
+function writeTiled(
+  w: ModuleWriter,
+  op: FlatOp,
+  tile: Tile,
+  sides: Sides,
+  begin: (page: string) => void,
+  entry: Entry,
+): void {
   const { ta, tb } = matricesOf(op);
   const [rows, columns] = [tileRows(tile), tileColumns(tile)];
   const threads = threadsOf(tile);
@@ -141,7 +153,7 @@ function writeTiled(w: ModuleWriter, op: FlatOp, tile: Tile, sides: Sides, begin
     'fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_id) lane: vec3u, @builtin(local_invocation_index) thread: u32)';
   w.block(entry === 'main' ? head : partHead(w), () => {
     if (entry === 'part') w.line(`let lane = vec2u(thread % ${tile.threads[1]}u, thread / ${tile.threads[1]}u);`);
-    begin();
+    begin('group.z');
     w.line(`let first_row = group.y * ${rows}u;`);
     w.line(`let first_column = group.x * ${columns}u;`);
     for (let r = 0; r < tile.rows; r++) w.line(`var sum${r} = vec4f();`);

@@ -33,35 +33,53 @@ export function writeReduction(
   lanes: number,
   place: (at: string) => Place,
 ): void {
-  const { combine } = reduction;
-  const each = THREADS / lanes;
-  const position = combine === 'argmax';
-  if (lanes > 1) {
-    w.line(`var<workgroup> parts: array<f32, ${THREADS}>;`);
-    if (position) w.line(`var<workgroup> places: array<u32, ${THREADS}>;`);
-  }
+  declareParts(w, reduction, lanes, THREADS);
   w.line(`@compute @workgroup_size(${THREADS})`);
   const head =
     'fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) thread: u32)';
   w.block(head, () => {
-    const first = lanes === 1 ? 'thread' : reduction.byColumns ? `thread % ${each}u` : `thread / ${lanes}u`;
-    const lane = lanes === 1 ? '0u' : reduction.byColumns ? `thread / ${each}u` : `thread % ${lanes}u`;
-    w.line(`let lane = ${lane};`);
-    w.line(`let at = (group.y * groups.x + group.x) * ${each}u + ${first};`);
-    w.line(`var sum = ${combine === 'max' || position ? LOWEST : '0.0'};`);
-    if (position) w.line('var best = 0xffffffffu;');
-    w.block(`if (at < ${w.size(elements)})`, () => {
-      w.block(`for (var r = lane; r < ${w.size(reduction.count)}; r += ${lanes}u)`, () => {
-        const term = reduction.term(place('at'), 'r');
-        if (position) w.line(`let term = ${term};`);
-        if (position) w.line('if (best == 0xffffffffu || term > sum) { sum = term; best = r; }');
-        else w.line(combine === 'max' ? `sum = max(sum, ${term});` : `sum += ${term};`);
-      });
-    });
-    if (lanes > 1) writeTree(w, reduction, lanes, each);
-    const value = position ? 'f32(best)' : combine === 'mean' ? `sum / f32(${w.size(divisorOf(reduction))})` : 'sum';
-    w.line(`if (lane == 0u && at < ${w.size(elements)}) { finish(at, ${value}); }`);
+    writeElements(w, reduction, { elements, lanes, threads: THREADS, first: '(group.y * groups.x + group.x)' }, place);
   });
+}
+
+/** The memory through which `threads` threads put their sums together. */
+export function declareParts(w: ModuleWriter, { combine }: Reduction, lanes: number, threads: number): void {
+  if (lanes === 1) return;
+  w.once(`var<workgroup> parts: array<f32, ${threads}>;`);
+  if (combine === 'argmax') w.once(`var<workgroup> places_of_parts: array<u32, ${threads}>;`);
+}
+
+/** What a group of threads does at once. */
+interface Share {
+  readonly elements: number;
+  readonly lanes: number;
+  readonly threads: number;
+  /** Which group of elements, an expression. */
+  readonly first: string;
+}
+
+export function writeElements(w: ModuleWriter, reduction: Reduction, share: Share, place: (at: string) => Place): void {
+  const { combine } = reduction;
+  const { elements, lanes, threads } = share;
+  const each = threads / lanes;
+  const position = combine === 'argmax';
+  const inside = lanes === 1 ? 'thread' : reduction.byColumns ? `thread % ${each}u` : `thread / ${lanes}u`;
+  const lane = lanes === 1 ? '0u' : reduction.byColumns ? `thread / ${each}u` : `thread % ${lanes}u`;
+  w.line(`let lane = ${lane};`);
+  w.line(`let at = ${share.first} * ${each}u + ${inside};`);
+  w.line(`var sum = ${combine === 'max' || position ? LOWEST : '0.0'};`);
+  if (position) w.line('var best = 0xffffffffu;');
+  w.block(`if (at < ${w.size(elements)})`, () => {
+    w.block(`for (var r = lane; r < ${w.size(reduction.count)}; r += ${lanes}u)`, () => {
+      const term = reduction.term(place('at'), 'r');
+      if (position) w.line(`let term = ${term};`);
+      if (position) w.line('if (best == 0xffffffffu || term > sum) { sum = term; best = r; }');
+      else w.line(combine === 'max' ? `sum = max(sum, ${term});` : `sum += ${term};`);
+    });
+  });
+  if (lanes > 1) writeTree(w, reduction, lanes, each);
+  const value = position ? 'f32(best)' : combine === 'mean' ? `sum / f32(${w.size(divisorOf(reduction))})` : 'sum';
+  w.line(`if (lane == 0u && at < ${w.size(elements)}) { finish${w.part}(${w.givesPlaces}at, ${value}); }`);
 }
 
 const divisorOf = (r: Reduction): number => r.divisor ?? r.count;
@@ -70,17 +88,17 @@ function writeTree(w: ModuleWriter, { combine, byColumns }: Reduction, lanes: nu
   const position = combine === 'argmax';
   const stride = byColumns ? each : 1;
   w.line('parts[thread] = sum;');
-  if (position) w.line('places[thread] = best;');
+  if (position) w.line('places_of_parts[thread] = best;');
   w.line('workgroupBarrier();');
   w.block(`for (var half = ${lanes / 2}u; half > 0u; half /= 2u)`, () => {
     w.block('if (lane < half)', () => {
       w.line(`let other = thread + half * ${stride}u;`);
       if (position) {
         const better =
-          'parts[other] > parts[thread] || (parts[other] == parts[thread] && places[other] < places[thread])';
+          'parts[other] > parts[thread] || (parts[other] == parts[thread] && places_of_parts[other] < places_of_parts[thread])';
         // A lane without terms has no place, and loses against every other.
-        w.line(`if (places[other] != 0xffffffffu && (places[thread] == 0xffffffffu || ${better})) {`);
-        w.line('parts[thread] = parts[other]; places[thread] = places[other];');
+        w.line(`if (places_of_parts[other] != 0xffffffffu && (places_of_parts[thread] == 0xffffffffu || ${better})) {`);
+        w.line('parts[thread] = parts[other]; places_of_parts[thread] = places_of_parts[other];');
         w.line('}');
       } else
         w.line(
@@ -90,5 +108,5 @@ function writeTree(w: ModuleWriter, { combine, byColumns }: Reduction, lanes: nu
     w.line('workgroupBarrier();');
   });
   w.line('sum = parts[thread];');
-  if (position) w.line('best = places[thread];');
+  if (position) w.line('best = places_of_parts[thread];');
 }

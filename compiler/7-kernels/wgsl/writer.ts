@@ -57,8 +57,8 @@ export class ModuleWriter {
   readonly flat: Flat;
   readonly lines: string[] = [];
   readonly buffers: KernelBuffer[] = [];
-  readonly tensors: WrittenTensor[] = [];
-  readonly scalars: string[] = [];
+  tensors: WrittenTensor[] = [];
+  scalars: string[] = [];
   private readonly sizes = new Map<number, string>();
   private readonly fixed = new Map<string, number>();
   private unnamed = 0;
@@ -149,6 +149,22 @@ export class ModuleWriter {
     return `${name}${this.part}`;
   }
 
+  /** Begins a part of a persistent kernel: its tensors and the host's numbers are its own. */
+  beginPart(name: string): void {
+    this.part = `_${name}`;
+    this.tensors = [];
+    this.scalars = [];
+  }
+
+  /** What a function takes, and is given, in front of all else: where the tensors of a step begin. */
+  get takesPlaces(): string {
+    return this.around.places === 'table' ? `places: Places${this.part}, ` : '';
+  }
+
+  get givesPlaces(): string {
+    return this.around.places === 'table' ? 'places, ' : '';
+  }
+
   /** A line of the module itself, once however many parts want it. */
   once(text: string): void {
     if (!this.lines.includes(text)) this.line(text);
@@ -171,11 +187,16 @@ export class ModuleWriter {
     this.functions.add(name);
   }
 
+  /** What lies where this value lies: a state, where its new value takes its place. */
+  baseOf(id: string): string {
+    return this.around.regions.get(id)?.name ?? id;
+  }
+
   /** @returns the name of the tensor */
   bind(base: string, name: string, access: KernelTensor['access']): string {
     const parts = this.around.regions.get(base)?.parts ?? [];
     if (base === SCALARS) return this.bindPart(base, 0, this.around.scalars, name, access);
-    const own = `${name}${this.part}`;
+    const own = this.around.places === 'table' ? name : `${name}${this.part}`;
     const part = this.window?.bases.has(base) ? this.window.part : parts.length > 1 ? undefined : 0;
     if (part !== undefined) return this.bindPart(base, part, parts[part]?.arena, own, access);
     const [known] = [...this.inParts].find(([, each]) => each.base === base) ?? [own];
@@ -240,7 +261,7 @@ export class ModuleWriter {
     const tensor = this.tensorOf(name);
     const buffer = tensor && this.buffers[tensor.buffer];
     if (!buffer) throw new Error(`${name} is not bound`);
-    const place = this.around.places === 'uniform' ? `places.${name}` : name;
+    const place = this.around.places === 'overrides' ? name : `places.${name}`;
     if (this.window?.bases.has(tensor.base)) return `${buffer.name}[${place} + (${at}) - window]`;
     return `${buffer.name}[${place}${at === '0u' ? '' : ` + ${at}`}]`;
   }
@@ -309,23 +330,28 @@ export class ModuleWriter {
     return { text: this.text(), buffers, tensors, scalars, constants: this.constants() };
   }
 
+  private declaredPlaces(): string[] {
+    const names = this.tensors.map((t) => t.name);
+    const head = '// where in their buffers the tensors begin';
+    switch (this.around.places) {
+      case 'overrides':
+        return [head, ...names.map((name) => `override ${name}: u32;`)];
+      case 'uniform':
+        return [
+          head,
+          `struct Places { ${names.map((name) => `${name}: u32`).join(', ')} }`,
+          '@group(1) @binding(0) var<uniform> places: Places;',
+        ];
+      // Each part declares its own, and the kernel its table.
+      case 'table':
+        return [];
+    }
+  }
+
   private text(): string {
     const body = this.lines.join('\n');
-    const names = this.tensors.map((t) => t.name);
     const overrides = Object.keys(this.constants()).map((name) => `override ${name}: u32;`);
-    const head =
-      this.around.places === 'uniform'
-        ? [
-            ...overrides,
-            '// where in their buffers the tensors begin',
-            `struct Places { ${names.map((name) => `${name}: u32`).join(', ')} }`,
-            '@group(1) @binding(0) var<uniform> places: Places;',
-          ]
-        : [
-            ...overrides,
-            '// where in their buffers the tensors begin',
-            ...names.map((name) => `override ${name}: u32;`),
-          ];
+    const head = [...overrides, ...this.declaredPlaces()];
     const buffers = [...this.buffers.entries()].sort(([, a], [, b]) => a.binding - b.binding);
     for (const [i, { name, binding, access }] of buffers) {
       const mode = access === 'read' ? 'read' : 'read_write';

@@ -5,14 +5,7 @@ import { UserError } from '../../support/errors.ts';
 import { type AttentionSize, attentionModel, convolutionModel } from './bench-models.ts';
 import { type Effort, FULL, LIGHT, productSpeed, rounded, timeOf } from './measure.ts';
 import { copyProgram, type ProductShape } from './programs.ts';
-import {
-  NETWORKS,
-  type NetworkName,
-  type ReferenceNetwork,
-  type Rule,
-  referenceModel,
-  usefulWork,
-} from './reference-networks.ts';
+import { NETWORKS, type ReferenceNetwork, type Rule, referenceModel, usefulWork, XOR } from './reference-networks.ts';
 import { openTraining } from './training-steps.ts';
 import type { NotRun } from './variants.ts';
 
@@ -31,7 +24,7 @@ interface Amount {
   readonly effort: Effort;
   readonly square: number;
   readonly shapes: readonly ProductShape[];
-  readonly networks: readonly (readonly [NetworkName, Rule])[];
+  readonly networks: readonly (readonly [ReferenceNetwork, Rule])[];
   readonly batch: number;
   readonly attention: AttentionSize;
   /** Ticks at the beginning have less to do: one is the difference of many and few. */
@@ -57,10 +50,11 @@ const WHOLE: Amount = {
   square: 2048,
   shapes: SHAPES,
   networks: [
-    ['small', 'il'],
-    ['small', 'ipc'],
-    ['large', 'il'],
-    ['large', 'ipc'],
+    [XOR, 'il'],
+    [NETWORKS.small, 'il'],
+    [NETWORKS.small, 'ipc'],
+    [NETWORKS.large, 'il'],
+    [NETWORKS.large, 'ipc'],
   ],
   batch: 64,
   attention: [32, 64, 4],
@@ -72,7 +66,10 @@ const LITTLE: Amount = {
   effort: LIGHT,
   square: 256,
   shapes: SHAPES.slice(1, 3),
-  networks: [['small', 'il']],
+  networks: [
+    [XOR, 'il'],
+    [NETWORKS.small, 'il'],
+  ],
   batch: 2,
   attention: [8, 16, 2],
   ticks: [2, 4],
@@ -105,7 +102,7 @@ export async function* benchDevice(
     yield { name: 'copy', value: rounded((8 * effort.elements) / copy / 1e6), unit: 'GB/s', ceiling: null };
   }
   if (wanted('network'))
-    for (const [name, rule] of amount.networks) yield* networkLines(device, name, rule, ceiling, amount);
+    for (const [network, rule] of amount.networks) yield* networkLines(device, network, rule, ceiling, amount);
   if (wanted('convolution')) yield await tickLine('convolution', (sized) => convolutionModel(sized), device, amount);
   const size = `attention of ${attention[0]} x ${attention[1]}, ${attention[2]} heads`;
   if (wanted('attention')) yield await tickLine(size, (sized) => attentionModel(sized, attention), device, amount);
@@ -165,12 +162,11 @@ async function* productLines(
 
 async function* networkLines(
   device: Device,
-  name: NetworkName,
+  network: ReferenceNetwork,
   rule: Rule,
   gflops: number,
   amount: Amount,
 ): AsyncGenerator<BenchLine | NotRun> {
-  const network = NETWORKS[name];
   const title = `${rule}, ${network.widths.join('-')}, B=${network.batch}`;
   const floor = usefulWork(network, rule) / gflops / 1e6;
   yield await line(device, `batch, ${title}, T=${network.ticks}`, 'ms', rounded(floor), () =>

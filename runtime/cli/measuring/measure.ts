@@ -5,7 +5,7 @@ import { type Program, sizeOf } from '../../../spec/program.ts';
 import { stream } from '../../../spec/random.ts';
 import type { TileChoice } from '../../../spec/tiles.ts';
 import type { Device, DeviceSession } from '../../device/device.ts';
-import { gpuKernels } from '../gpu-kernels.ts';
+import { gpuKernels, type KernelChoice } from '../gpu-kernels.ts';
 import { chainProgram, copyProgram, type ProductShape, productProgram } from './programs.ts';
 import { rememberedTiles } from './remembered-tiles.ts';
 
@@ -19,10 +19,10 @@ export async function timeOf(
   device: Device,
   program: Program,
   runs: number,
-  tiles?: TileChoice,
+  choice: KernelChoice = {},
   timing: Timing = medianOf,
 ): Promise<number> {
-  const session = await device.open({ program, files: await formsOf(device, program, tiles) });
+  const session = await device.open({ program, files: await formsOf(device, program, choice) });
   try {
     await fill(session, program);
     return await timing(() => session.run('run', {}, POSITION), runs);
@@ -71,18 +71,18 @@ export async function fill(session: DeviceSession, program: Program): Promise<vo
 
 /**
  * What a device wants of a program, compiled.
- * @param tiles of a GPU; those that were remembered for it when absent
+ * @param choice for a GPU; tiles are those that were remembered for it when absent
  * @throws UserError `precision/nothing` where a precision that was asked for changes nothing
  */
 export async function formsOf(
   device: Device,
   program: Program,
-  tiles?: TileChoice,
+  choice: KernelChoice = {},
 ): Promise<ReadonlyMap<string, Uint8Array>> {
   if (device.name === 'cpu') return (await import('../../../compiler/7-kernels/onnx/lower.ts')).lowerToCpu(program);
   if (device.name !== 'webgpu') return new Map();
   const { precision = 'f32', description, bound } = device;
-  return (await gpuKernels(program, precision, tiles ?? rememberedTiles(description), bound)).files;
+  return (await gpuKernels(program, precision, { tiles: rememberedTiles(description), bound, ...choice })).files;
 }
 
 /** How much a measurement asks for: less of a processor that plays a GPU. */
@@ -104,7 +104,13 @@ export async function productSpeed(
   tiles?: TileChoice,
   timing?: Timing,
 ): Promise<number> {
-  const milliseconds = await timeOf(device, productProgram(shape, effort.products), effort.runs, tiles, timing);
+  const milliseconds = await timeOf(
+    device,
+    productProgram(shape, effort.products),
+    effort.runs,
+    tiles ? { tiles } : {},
+    timing,
+  );
   return (effort.products * 2 * shape.m * shape.n * shape.k) / milliseconds / 1e6;
 }
 
@@ -113,7 +119,7 @@ const SQUARE = { m: 512, n: 512, k: 512 };
 export async function measure(device: Device, effort: Effort): Promise<Measured> {
   const gflops = await productSpeed(device, SQUARE, effort);
   const copy = await timeOf(device, copyProgram(effort.elements), effort.runs);
-  const chain = await timeOf(device, chainProgram(effort.pieces), effort.runs);
+  const chain = await timeOf(device, chainProgram(effort.pieces), effort.runs, { apart: true });
   return {
     gflops: rounded(gflops),
     gigabytesPerSecond: rounded((8 * effort.elements) / copy / 1e6),

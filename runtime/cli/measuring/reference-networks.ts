@@ -15,6 +15,8 @@ export const NETWORKS = {
   small: { widths: [784, 128, 128, 128, 10], batch: 128, ticks: 8 },
   large: { widths: [784, 512, 512, 10], batch: 256, ticks: 20 },
 } as const satisfies Record<string, ReferenceNetwork>;
+/** So small that a launch costs more than what it does. */
+export const XOR: ReferenceNetwork = { widths: [2, 8, 1], batch: 4, ticks: 20 };
 export type NetworkName = keyof typeof NETWORKS;
 export const NETWORK_NAMES = Object.keys(NETWORKS) as NetworkName[];
 export const isNetworkName = (text: string): text is NetworkName => Object.hasOwn(NETWORKS, text);

@@ -7,6 +7,7 @@ import { sizeOf } from '../../../spec/program.ts';
 import { stream } from '../../../spec/random.ts';
 import type { Device, FieldData } from '../../device/device.ts';
 import { buildStages, selectTask } from '../compile-model.ts';
+import type { KernelChoice } from '../gpu-kernels.ts';
 import { formsOf } from './measure.ts';
 
 const FILE = 'bench.pcn';
@@ -20,13 +21,13 @@ export interface TrainingSteps {
 }
 
 /** @param text with one `train` block, whose fields are of f32: they are filled with normal numbers */
-export async function openTraining(text: string, device: Device): Promise<TrainingSteps> {
+export async function openTraining(text: string, device: Device, choice?: KernelChoice): Promise<TrainingSteps> {
   device.warmUp?.();
   const { value, diagnostics, texts } = checkFile(overlayHost({ [FILE]: text }, fileHost()), FILE);
   if (!value) throw new DiagnosticsError(diagnostics, texts);
   const model = { checked: value, warnings: [], texts, path: FILE };
   const { program } = buildStages(selectTask(model, undefined, {}));
-  const session = await device.open({ program, files: await formsOf(device, program) });
+  const session = await device.open({ program, files: await formsOf(device, program, choice) });
   for (const state of program.states) await session.write(state.id, initialValues(state, 1));
   const inputs: Record<string, FieldData> = {};
   const train = program.functions.find((f) => f.name === 'train');

@@ -1,11 +1,13 @@
 /** What each dispatch of a function binds, and what its pipeline is told of where its tensors lie. */
-import type {
-  Dispatch,
-  KernelBuffer,
-  KernelFunction,
-  KernelModule,
-  KernelProgram,
-  Region,
+import {
+  type Dispatch,
+  type KernelBuffer,
+  type KernelFunction,
+  type KernelModule,
+  type KernelProgram,
+  type KernelTensor,
+  type Region,
+  stepTable,
 } from '../../../spec/kernels.ts';
 
 /** Of each storage buffer of group 0, in order. */
@@ -19,7 +21,7 @@ export interface BoundDispatch {
   readonly accesses: Accesses;
   /** Overrides of the module: sizes, and places where they are none of a uniform buffer. */
   readonly constants: Readonly<Record<string, number>>;
-  /** What goes into the uniform buffer of places, if it has one. */
+  /** What goes into the uniform buffer of places or steps, if it has one. */
   readonly places: readonly number[] | undefined;
 }
 
@@ -31,19 +33,29 @@ export function boundDispatches({ modules, states }: KernelProgram, f: KernelFun
   const usual = f.bound.map((_, binding) => usualAccess(used, binding));
   return f.dispatches.map((dispatch): BoundDispatch => {
     const module = known(byId, dispatch.module);
-    const lie = dispatch.regions.map((name) => known(regions, name));
-    const offsets = lie.map((r) => r.offset);
+    const offsets = dispatch.regions.map((name) => known(regions, name).offset);
     const overridden = module.places === 'overrides' ? module.tensors.map((t, i) => [t.name, offsets[i] ?? 0]) : [];
     return {
       dispatch,
       module,
       ...(f.bound.length > 0
         ? { arenas: f.bound, accesses: usual.map((access, i) => accessOf(module, i) ?? access) }
-        : ownBuffers(module, lie)),
+        : ownBuffers(module, arenasOf(module, dispatch, regions))),
       constants: { ...dispatch.constants, ...Object.fromEntries(overridden) },
-      places: module.places === 'uniform' ? offsets : undefined,
+      places: uniformOf(module, dispatch, regions),
     };
   });
+}
+
+/** What a module finds in its uniform buffer, if it has one. */
+function uniformOf(
+  module: KernelModule,
+  dispatch: Dispatch,
+  regions: ReadonlyMap<string, Region>,
+): readonly number[] | undefined {
+  const offsetOf = (name: string): number => known(regions, name).offset;
+  if (module.places === 'table') return stepTable(module, dispatch, offsetOf);
+  return module.places === 'uniform' ? dispatch.regions.map(offsetOf) : undefined;
 }
 
 const accessOf = (m: KernelModule, binding: number): KernelBuffer['access'] | undefined =>
@@ -54,13 +66,27 @@ function usualAccess(modules: readonly KernelModule[], binding: number): KernelB
   return modules.some((m) => accessOf(m, binding) === 'read') ? 'read' : 'update';
 }
 
-function ownBuffers(module: KernelModule, lie: readonly Region[]): Pick<BoundDispatch, 'arenas' | 'accesses'> {
-  const buffers = module.buffers.map((buffer, i) => ({
-    ...buffer,
-    arena: lie[module.tensors.findIndex((t) => t.buffer === i)]?.arena ?? '',
-  }));
-  buffers.sort((a, b) => a.binding - b.binding);
-  return { arenas: buffers.map((b) => b.arena), accesses: buffers.map((b) => b.access) };
+function ownBuffers({ buffers }: KernelModule, arenas: readonly string[]): Pick<BoundDispatch, 'arenas' | 'accesses'> {
+  const placed = buffers.map((buffer, i) => ({ ...buffer, arena: arenas[i] ?? '' }));
+  placed.sort((a, b) => a.binding - b.binding);
+  return { arenas: placed.map((b) => b.arena), accesses: placed.map((b) => b.access) };
+}
+
+/** The arena of each of a module's buffers. */
+function arenasOf(
+  { buffers, tensors, parts }: KernelModule,
+  { regions: names, steps }: Dispatch,
+  regions: ReadonlyMap<string, Region>,
+): string[] {
+  const byPart = new Map(parts.map((p) => [p.name, p.tensors]));
+  const arenas = buffers.map(() => '');
+  const note = (those: readonly KernelTensor[], lie: readonly string[]): void =>
+    those.forEach((t, i) => {
+      arenas[t.buffer] = known(regions, lie[i] ?? '').arena;
+    });
+  note(tensors, names);
+  for (const step of steps) note(byPart.get(step.part) ?? [], step.regions);
+  return arenas;
 }
 
 export function known<T>(map: ReadonlyMap<string, T>, name: string): T {

@@ -23,7 +23,7 @@ export class Pipelines {
     const key = `${module.id} ${accesses} ${JSON.stringify(constants)}`;
     const known = this.pipelines.get(key);
     if (known) return known;
-    const groups = [this.arenas(accesses), ...(module.places === 'uniform' ? [this.places()] : [])];
+    const groups = [this.arenas(accesses), ...(module.places === 'overrides' ? [] : [this.places()])];
     const layout = this.device.createPipelineLayout({ bindGroupLayouts: groups });
     const made = this.module(module.id).then((shader) =>
       this.device.createComputePipelineAsync({

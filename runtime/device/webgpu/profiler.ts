@@ -58,6 +58,6 @@ function timings(f: KernelFunction, times: BigUint64Array): KernelTiming[] {
     serves: d.serves,
     milliseconds: Number((times[2 * i + 1] ?? 0n) - (times[2 * i] ?? 0n)) / 1e6,
     flops: d.flops,
-    bytes: d.regions.reduce((sum, name) => sum + 4 * (sizes.get(name) ?? 0), 0),
+    bytes: [d, ...d.steps].flatMap((each) => each.regions).reduce((sum, name) => sum + 4 * (sizes.get(name) ?? 0), 0),
   }));
 }

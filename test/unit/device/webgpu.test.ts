@@ -72,7 +72,7 @@ describe('a model that is too large', () => {
 
   test('where one operation takes more parts than a kernel binds, a device is refused, and a plan wants a larger one', async () => {
     const wide = productProgram({ m: 3, n: 64, k: 7 * 64 }, 1);
-    await expect(gpuKernels(wide, 'f32', undefined, 64 * 64)).rejects.toMatchObject({
+    await expect(gpuKernels(wide, 'f32', { bound: 64 * 64 })).rejects.toMatchObject({
       code: 'device/memory',
       message: expect.stringContaining('8 buffers'),
       repair: expect.stringContaining('--shards'),

@@ -5,14 +5,19 @@ import { describe, expect, test } from 'vitest';
 import { lowerToWgsl } from '../../../compiler/7-kernels/wgsl/lower.ts';
 import { KernelTextError, parseKernels, printKernels } from '../../../spec/kernel-text.ts';
 import { KernelFault, verifyKernels } from '../../../spec/kernel-verify.ts';
-import type { Dispatch, KernelFunction, KernelProgram } from '../../../spec/kernels.ts';
+import type { Dispatch, KernelFunction, KernelModule, KernelProgram, KernelStep } from '../../../spec/kernels.ts';
+import type { Program } from '../../../spec/program.ts';
 import { compileStages } from '../../golden/stages.ts';
+import { launchByLaunch } from '../../support/lowered.ts';
 
 const GOLDEN = 'test/golden';
 const models = readdirSync(GOLDEN).filter((name) => existsSync(join(GOLDEN, name, 'model.pcn')));
 
 describe.each(models)('%s', (name) => {
-  const lowered = compileStages(join(GOLDEN, name, 'model.pcn')).staged.map((s) => lowerToWgsl(s.program));
+  const lowered = compileStages(join(GOLDEN, name, 'model.pcn')).staged.flatMap(({ program }) => [
+    lowerToWgsl(program),
+    launchByLaunch(program),
+  ]);
 
   test('its kernels hold together and read back as they are', () => {
     for (const { kernels, modules } of lowered) {
@@ -36,7 +41,7 @@ describe.each(models)('%s', (name) => {
 });
 
 describe('kernels that somebody changed', () => {
-  const { kernels } = lowerToWgsl(compileStages(join(GOLDEN, 'rule-il', 'model.pcn')).staged[0]?.program ?? fail());
+  const { kernels } = launchByLaunch(ruleIl());
   const train = (change: (f: KernelFunction) => Partial<KernelFunction>): KernelProgram => ({
     ...kernels,
     functions: kernels.functions.map((f) => (f.name === 'train' ? { ...f, ...change(f) } : f)),
@@ -85,6 +90,49 @@ describe('kernels that somebody changed', () => {
   });
 });
 
-function fail(): never {
-  throw new Error('the model has no task');
+describe('persistent kernels that somebody changed', () => {
+  const { kernels } = lowerToWgsl(ruleIl());
+  const first = (change: (d: Dispatch) => Partial<Dispatch>): KernelProgram => ({
+    ...kernels,
+    functions: kernels.functions.map((f) => ({
+      ...f,
+      dispatches: f.dispatches.map((d, i) => (i === 0 ? { ...d, ...change(d) } : d)),
+    })),
+  });
+  const steps = (change: (s: KernelStep, i: number) => Partial<KernelStep>): KernelProgram =>
+    first((d) => ({ steps: d.steps.map((s, i) => ({ ...s, ...change(s, i) })) }));
+  const module = (change: Partial<KernelModule>): KernelProgram => ({
+    ...kernels,
+    modules: kernels.modules.map((m) => (m.parts.length > 0 ? { ...m, ...change } : m)),
+  });
+
+  test('a training is one dispatch, a prediction of two launches is not', () => {
+    const kinds = kernels.functions.map((f) => [f.name, f.dispatches.map((d) => d.module.replace(/-.*/, ''))]);
+    expect(kinds).toEqual([
+      ['train', ['persistent']],
+      ['predict.answer', ['product', 'product']],
+    ]);
+    expect(kernels.functions[0]?.dispatches[0]?.steps.length).toBeGreaterThan(10);
+  });
+
+  test.each<[string, KernelProgram, RegExp]>([
+    ['no steps', first(() => ({ steps: [] })), /binds a buffer that it does not use/],
+    ['more than one group', first(() => ({ groups: [2, 1, 1] })), /more than one group/],
+    ['a step that does not wait', steps(() => ({ waits: false })), /does not wait/],
+    ['a step of no part', steps(() => ({ part: 'map99' })), /no part map99/],
+    ['too few regions', steps(() => ({ regions: [] })), /takes 0 regions/],
+    ['a region that is not there', steps(({ regions }) => ({ regions: regions.map(() => 'x') })), /has no region x/],
+    ['what is not there yet', first((d) => ({ steps: d.steps.slice(1) })), /before it is written/],
+    ['no parts', module({ parts: [] }), /has no parts/],
+    ['parts without a table', module({ places: 'uniform' }), /has parts and no table/],
+  ])('%s: refused', (_, changed, why) => {
+    expect(() => verifyKernels(changed)).toThrow(KernelFault);
+    expect(() => verifyKernels(changed)).toThrow(why);
+  });
+});
+
+function ruleIl(): Program {
+  const [staged] = compileStages(join(GOLDEN, 'rule-il', 'model.pcn')).staged;
+  if (!staged) throw new Error('the model has no task');
+  return staged.program;
 }

@@ -14,6 +14,7 @@ import { openNothing } from '../../../runtime/device/webgpu/dawn.ts';
 import { Pipelines } from '../../../runtime/device/webgpu/pipelines.ts';
 import { verifyKernels } from '../../../spec/kernel-verify.ts';
 import type { Program } from '../../../spec/program.ts';
+import { launchByLaunch } from '../../support/lowered.ts';
 
 /** Thousands of nodes of a few forms: its small size trains in `test/compliance/programs-webgpu.test.ts`. */
 const LARGE = 'cortex.pcn';
@@ -38,12 +39,14 @@ function programsOf(path: string): Program[] {
 test.each(models)('%s', { timeout: 180_000 }, async (path) => {
   const { device, failure } = await openNothing();
   for (const program of programsOf(path)) {
-    const lowered = lowerToWgsl(program);
-    verifyKernels(lowered.kernels);
-    const pipelines = new Pipelines(device, kernelFiles(lowered));
-    const wanted = lowered.kernels.functions.flatMap((f) => boundDispatches(lowered.kernels, f));
-    const made = await Promise.all(wanted.map((bound) => pipelines.get(bound)));
-    expect(made.length).toBe(wanted.length);
+    // Small networks are one kernel, unless somebody asks for each by itself.
+    for (const lowered of [lowerToWgsl(program), launchByLaunch(program)]) {
+      verifyKernels(lowered.kernels);
+      const pipelines = new Pipelines(device, kernelFiles(lowered));
+      const wanted = lowered.kernels.functions.flatMap((f) => boundDispatches(lowered.kernels, f));
+      const made = await Promise.all(wanted.map((bound) => pipelines.get(bound)));
+      expect(made.length).toBe(wanted.length);
+    }
   }
   expect(failure()).toBeUndefined();
 });
@@ -51,7 +54,7 @@ test.each(models)('%s', { timeout: 180_000 }, async (path) => {
 test('a kernel that is no WGSL is refused with its line', async () => {
   const { device } = await openNothing();
   const files = new Map([['kernels/map-0.wgsl', new TextEncoder().encode('@compute\nfn main() { wrong; }\n')]]);
-  const module = { id: 'map-0', buffers: [], tensors: [], places: 'overrides' as const };
+  const module = { id: 'map-0', buffers: [], tensors: [], parts: [], places: 'overrides' as const };
   await expect(new Pipelines(device, files).get({ module, constants: {}, accesses: [] })).rejects.toMatchObject({
     code: 'device/kernels',
     message: expect.stringContaining('2: fn main() { wrong; }'),

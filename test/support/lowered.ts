@@ -1,0 +1,16 @@
+/** Kernels of a program, each as a launch of its own however small, or all of them as persistent ones. */
+import { type LoweredKernels, lowerToWgsl } from '../../compiler/7-kernels/wgsl/lower.ts';
+import { NOTHING_PERSISTENT } from '../../compiler/7-kernels/wgsl/persistent-runs.ts';
+import type { Precision } from '../../spec/precision.ts';
+import type { Program } from '../../spec/program.ts';
+
+const EVERYTHING = { elements: Infinity, terms: Infinity, launches: 1 };
+
+export function launchByLaunch(program: Program, precision?: Precision): LoweredKernels {
+  return lowerToWgsl(program, undefined, precision, undefined, undefined, NOTHING_PERSISTENT);
+}
+
+/** Whatever there is, in one group. */
+export function inOneGroup(program: Program, precision?: Precision): LoweredKernels {
+  return lowerToWgsl(program, undefined, precision, undefined, undefined, EVERYTHING);
+}
