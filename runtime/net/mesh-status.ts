@@ -106,7 +106,7 @@ function runStatus(state: SynchronizerState, run: RunState): RunStatus {
     energy: last?.energy ?? null,
     accuracy: last?.accuracy ?? null,
     samplesPerSecond: last?.samplesPerSecond ?? null,
-    snapshotAge: newest ? (state.now - run.manifestAt) / 1000 : null,
+    snapshotAge: newest ? (state.now - (run.manifestAt ?? run.created)) / 1000 : null,
     snapshot: newest?.calls ?? null,
     shards: deployment.needs.map((_, shard) => shardStatus(state, run, shard)),
   };

@@ -69,6 +69,8 @@ export interface StoredRun {
   readonly checks: readonly { readonly check: string; readonly value: number; readonly pass: boolean }[];
   readonly reason: string;
   readonly created: number;
+  /** When the newest manifest was complete; not there in runs of older versions, and before the first one. */
+  readonly manifestAt?: number;
 }
 
 export interface RunState extends StoredRun {
@@ -89,7 +91,6 @@ export interface RunState extends StoredRun {
   readonly haltSince: number;
   /** Since when the time of the next manifest counts. */
   readonly clock: number;
-  readonly manifestAt: number;
 }
 
 export interface SynchronizerState {
@@ -132,7 +133,8 @@ export interface Step {
 
 export function storedOf(run: RunState): StoredRun {
   const { deployment, hash, phase, epoch, owners, instances, manifests, rows, checks, reason, created } = run;
-  return { deployment, hash, phase, epoch, owners, instances, manifests, rows, checks, reason, created };
+  const at = run.manifestAt === undefined ? {} : { manifestAt: run.manifestAt };
+  return { deployment, hash, phase, epoch, owners, instances, manifests, rows, checks, reason, created, ...at };
 }
 
 export function runFrom(stored: StoredRun, now: number): RunState {
@@ -145,6 +147,5 @@ export function runFrom(stored: StoredRun, now: number): RunState {
     haltInto: 'stopped',
     haltSince: now,
     clock: now,
-    manifestAt: now,
   };
 }
