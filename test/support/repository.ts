@@ -1,10 +1,11 @@
 /** The repository as its own tests see it: which files belong to it, and who imports whom. */
 import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
-import { dirname, join, posix } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { join, posix } from 'node:path';
+import { packageRoot } from '../../runtime/cli/package-root.ts';
 
-export const ROOT = join(dirname(fileURLToPath(import.meta.url)), '..', '..');
+/** Found upwards: benchmarks run from a folder that they are built in. */
+export const ROOT = packageRoot();
 
 /** Paths that git follows and that are still there, with `/` between folders. */
 export function trackedFiles(): string[] {
