@@ -37,10 +37,10 @@ export async function gpuKernels(
   const { kernelFiles, lowerToWgsl, readsHalves, TooManyParts } = await import(
     '../../compiler/7-kernels/wgsl/lower.ts'
   );
-  const { NOTHING_PERSISTENT, SMALL } = await import('../../compiler/7-kernels/wgsl/persistent-runs.ts');
+  const { NOTHING_PERSISTENT } = await import('../../compiler/7-kernels/wgsl/persistent-runs.ts');
   const lower = (size: number): LoweredKernels => {
     try {
-      return lowerToWgsl(program, tiles, precision, MOST_BOUND, size, apart ? NOTHING_PERSISTENT : SMALL);
+      return lowerToWgsl(program, { tiles, precision, bound: size, ...(apart ? { small: NOTHING_PERSISTENT } : {}) });
     } catch (error) {
       if (!(error instanceof TooManyParts)) throw error;
       if (bound === undefined) return lower(2 * size);

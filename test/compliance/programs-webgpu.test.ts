@@ -17,7 +17,6 @@ import { verifyKernels } from '../../spec/kernel-verify.ts';
 import { MOST_BINDINGS } from '../../spec/kernels.ts';
 import type { Precision } from '../../spec/precision.ts';
 import { type Program, sizeOf } from '../../spec/program.ts';
-import { DEFAULT_TILES } from '../../spec/tiles.ts';
 import { initialise, relativeError } from '../support/networks.ts';
 import { openReference } from '../support/reference.ts';
 import { expectSameTraining } from '../support/same-training.ts';
@@ -87,7 +86,7 @@ test.each(smallTasks(3))('$name', { timeout: 180_000 }, async ({ built: { progra
 });
 
 /** As a model of many gigabytes lies: a buffer for every tensor, more buffers than one kernel binds. */
-const lowerApart = (program: Program): ReturnType<typeof lowerToWgsl> => lowerToWgsl(program, DEFAULT_TILES, 'f32', 1);
+const lowerApart = (program: Program): ReturnType<typeof lowerToWgsl> => lowerToWgsl(program, { most: 1 });
 
 const openApart: Opener = async (program) =>
   openSession(await softwareGpu(), kernelFiles(lowerApart(program)), { poison: true });
@@ -104,7 +103,7 @@ test.each(['rule-il', 'rule-ipc-adam', 'arrays'])('%s in more buffers than can b
 
 /** Its largest tensor lies in three parts, in two where three are more than a kernel binds. */
 function inParts(program: Program, precision: Precision = 'f32'): LoweredKernels {
-  const { kernels } = lowerToWgsl(program, DEFAULT_TILES, precision);
+  const { kernels } = lowerToWgsl(program, { precision });
   const regions = [...kernels.states, ...kernels.functions.flatMap((f) => f.regions)];
   const largest = Math.max(...regions.map((r) => r.elements));
   try {
@@ -138,7 +137,7 @@ test('copies of weights in half precision are larger than one binding', async ()
   const [program] = programsOf('test/golden/rule-il/model.pcn', 3);
   if (!program) throw new Error('nothing to train');
   const lower = (p: Program): LoweredKernels => inParts(p, 'f16-weights');
-  const whole = (p: Program): LoweredKernels => lowerToWgsl(p, DEFAULT_TILES, 'f16-weights');
+  const whole = (p: Program): LoweredKernels => lowerToWgsl(p, { precision: 'f16-weights' });
   expect(await train(openIn(lower), program)).toEqual(await train(openIn(whole), program));
 });
 

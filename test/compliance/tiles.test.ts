@@ -29,7 +29,9 @@ const CHOICES: readonly TileChoice[] = [
 ];
 
 async function results(program: Program, tiles: TileChoice): Promise<Record<string, Tensor>> {
-  const session = await openSession(await softwareGpu(), kernelFiles(lowerToWgsl(program, tiles)), { poison: true });
+  const session = await openSession(await softwareGpu(), kernelFiles(lowerToWgsl(program, { tiles })), {
+    poison: true,
+  });
   const [f] = program.functions;
   const found = await session.run('run', f ? fieldNumbers(f, 1) : {}, { batch: 0, batches: 1 });
   await session.close();
@@ -43,7 +45,9 @@ test.each(Object.entries(PROGRAMS))('%s', { timeout: 600_000 }, async (_, progra
   const wanted = await reference.run('run', f ? fieldNumbers(f, 1) : {}, { batch: 0, batches: 1 });
   for (const [name, values] of Object.entries(wanted))
     expect(relativeError(usual[name] ?? [], values), name).toBeLessThan(1e-5);
-  const texts = new Set([DEFAULT_TILES, ...CHOICES].map((c) => [...lowerToWgsl(program, c).modules.keys()].join()));
+  const texts = new Set(
+    [DEFAULT_TILES, ...CHOICES].map((c) => [...lowerToWgsl(program, { tiles: c }).modules.keys()].join()),
+  );
   expect(texts.size).toBeGreaterThan(1);
   for (const tiles of CHOICES) expect(await results(program, tiles), JSON.stringify(tiles)).toEqual(usual);
 });

@@ -7,10 +7,10 @@ import type { Program } from '../../spec/program.ts';
 const EVERYTHING = { elements: Infinity, terms: Infinity, launches: 1 };
 
 export function launchByLaunch(program: Program, precision?: Precision): LoweredKernels {
-  return lowerToWgsl(program, undefined, precision, undefined, undefined, NOTHING_PERSISTENT);
+  return lowerToWgsl(program, { precision, small: NOTHING_PERSISTENT });
 }
 
 /** Whatever there is, in one group. */
 export function inOneGroup(program: Program, precision?: Precision): LoweredKernels {
-  return lowerToWgsl(program, undefined, precision, undefined, undefined, EVERYTHING);
+  return lowerToWgsl(program, { precision, small: EVERYTHING });
 }

@@ -4,13 +4,12 @@ import { openSession } from '../../runtime/device/webgpu/session.ts';
 import { verifyKernels } from '../../spec/kernel-verify.ts';
 import type { Precision } from '../../spec/precision.ts';
 import type { Program } from '../../spec/program.ts';
-import { DEFAULT_TILES } from '../../spec/tiles.ts';
 import type { Opener } from '../compliance/harness.ts';
 import { softwareGpu } from './webgpu.ts';
 
 /** A buffer for every part. @param bound elements of one */
 export function lowerInParts(program: Program, bound: number, precision: Precision = 'f32'): LoweredKernels {
-  const lowered = lowerToWgsl(program, DEFAULT_TILES, precision, 1, bound);
+  const lowered = lowerToWgsl(program, { precision, most: 1, bound });
   verifyKernels(lowered.kernels);
   return lowered;
 }

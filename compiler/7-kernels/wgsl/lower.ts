@@ -38,20 +38,23 @@ export interface LoweredKernels {
   readonly modules: ReadonlyMap<string, string>;
 }
 
-/**
- * @param tiles what was measured to be best on the device that it is for
- * @param most elements of one buffer, except of one tensor that has more
- * @param bound elements that one binding may have, a multiple of `REGION_ALIGNMENT`: larger tensors lie in parts
- * @param small launches that share a dispatch with their neighbours
- * @throws TooManyParts where a tensor has more parts than one kernel can bind
- */
+/** What kernels are made for. */
+export interface WgslOptions {
+  /** What was measured to be best on the device. */
+  readonly tiles?: TileChoice | undefined;
+  readonly precision?: Precision | undefined;
+  /** Elements of one buffer, except of one tensor that has more. */
+  readonly most?: number | undefined;
+  /** Elements that one binding may have, a multiple of `REGION_ALIGNMENT`: larger tensors lie in parts. */
+  readonly bound?: number | undefined;
+  /** Launches that share a dispatch with their neighbours. */
+  readonly small?: PersistentLimits | undefined;
+}
+
+/** @throws TooManyParts where a tensor has more parts than one kernel can bind */
 export function lowerToWgsl(
   program: Program,
-  tiles: TileChoice = DEFAULT_TILES,
-  precision: Precision = 'f32',
-  most: number = MOST_BOUND,
-  bound: number = MOST_BOUND,
-  small: PersistentLimits = SMALL,
+  { tiles = DEFAULT_TILES, precision = 'f32', most = MOST_BOUND, bound = MOST_BOUND, small = SMALL }: WgslOptions = {},
 ): LoweredKernels {
   const stateArenas = new Arenas('states', most, bound);
   const states = placeStates(program, stateArenas);

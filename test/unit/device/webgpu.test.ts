@@ -9,7 +9,6 @@ import { openSession } from '../../../runtime/device/webgpu/session.ts';
 import { EnvironmentError } from '../../../runtime/support/errors.ts';
 import { MOST_BOUND } from '../../../spec/kernels.ts';
 import type { Program } from '../../../spec/program.ts';
-import { DEFAULT_TILES } from '../../../spec/tiles.ts';
 import { useSoftwareVulkan } from '../../support/software-vulkan.ts';
 import { softwareGpu } from '../../support/webgpu.ts';
 
@@ -50,7 +49,7 @@ describe('a model that is too large', () => {
   test('kernels that bind one tensor at once which is larger than the GPU can bind are refused before anything is allocated', async () => {
     const gpu = await softwareGpu();
     const elements = gpu.device.limits.maxStorageBufferBindingSize / 4 + 64;
-    const { kernels, modules } = lowerToWgsl(large(elements), DEFAULT_TILES, 'f32', MOST_BOUND, 2 * elements);
+    const { kernels, modules } = lowerToWgsl(large(elements), { bound: 2 * elements });
     await expect(openSession(gpu, kernelFiles({ kernels, modules }))).rejects.toMatchObject({
       code: 'device/memory',
       message: expect.stringMatching(/table|states/),
