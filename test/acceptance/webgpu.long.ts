@@ -1,7 +1,7 @@
 /**
- * Every example that needs no data of its own, with all its ticks and (but for the cortex) nodes, through the command: two batches on `webgpu`
- * under the software driver reach the energies that they reach on `cpu`. An interpreter in f64 would take hours for the
- * larger ones.
+ * Every example that needs no data of its own, with its own nodes and ticks (but for two of them), through the command:
+ * two batches on `webgpu` under the software driver reach the energies that they reach on `cpu`. An interpreter in f64
+ * would take hours for the larger ones.
  */
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -13,13 +13,19 @@ import { softwareVulkanEnvironment } from '../support/software-vulkan.ts';
 const BOUND = 1e-3;
 /** Samples of a batch where its own, of 17 and 52 GFLOP, would take a processor that plays a GPU more than minutes. */
 const FEWER: Readonly<Record<string, number>> = { 'cortex.pcn': 2, 'memory.pcn': 4 };
-/** With 64 columns, even two samples take a processor that plays a GPU longer than a quarter of an hour. */
-const FEWER_COLUMNS = [
-  ['column[64]', 'column[16]'],
-  ['column[0..31]', 'column[0..7]'],
-  ['column[32..47]', 'column[8..11]'],
-  ['column[48..63]', 'column[12..15]'],
-] as const;
+/** What is changed of an example. */
+const CHANGED: Readonly<Record<string, readonly (readonly [string, string])[]>> = {
+  // With 64 columns, even two samples take a processor that plays a GPU longer than a quarter of an hour.
+  'cortex.pcn': [
+    ['column[64]', 'column[16]'],
+    ['column[0..31]', 'column[0..7]'],
+    ['column[32..47]', 'column[8..11]'],
+    ['column[48..63]', 'column[12..15]'],
+  ],
+  // With four samples, behind some 150 steps of Adam their length is all that is left of the energy: on the processor
+  // alone, a rate that differs by 1e-6 of itself then changes it by a quarter.
+  'memory.pcn': [['steps = 200', 'steps = 100']],
+};
 const EXAMPLES = join(ROOT, 'dsl-examples');
 const folder = temporaryFolder();
 
@@ -31,13 +37,10 @@ function batchOf(name: string): number | undefined {
   return /on data\.(glyphs|senses|tracking)\./.test(task) && batch > 0 ? (FEWER[name] ?? batch) : undefined;
 }
 
-/**
- * A copy of the model without its checks, whose hundreds of ticks on all samples took a processor that plays a GPU longer
- * than both batches; the cortex with fewer columns.
- */
+/** A copy of the model without its checks: hundreds of ticks on all samples took longer than both batches. */
 function modelOf(name: string): string {
   let text = readFileSync(join(EXAMPLES, name), 'utf8').replaceAll(/^check .*$/gm, '');
-  for (const [from, to] of name === 'cortex.pcn' ? FEWER_COLUMNS : []) {
+  for (const [from, to] of CHANGED[name] ?? []) {
     expect(text).toContain(from);
     text = text.replaceAll(from, to);
   }
@@ -60,8 +63,7 @@ test.each(examples)('%s', { timeout: 1_800_000 }, async (name, batch) => {
       cwd: folder,
       env,
     });
-    // A check that so few samples cannot pass is no failure here.
-    expect([0, 1], outcome.stderr).toContain(outcome.code);
+    expect(outcome.code, outcome.stderr).toBe(0);
     return jsonLines(outcome).flatMap((line) => (line.event === 'epoch' ? [line.energy as number] : []));
   };
   const [found, wanted] = [await energies('webgpu'), await energies('cpu')];

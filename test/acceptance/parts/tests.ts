@@ -121,7 +121,7 @@ const suites: readonly Suite[] = [
   },
   {
     name: 'webgpu-full',
-    what: 'every example on generated data with all its ticks and, but for the cortex, nodes, two batches: webgpu reaches the energies of cpu',
+    what: 'every example on generated data, two batches (cortex with 16 columns, memory with 100 ticks): webgpu reaches the energies of cpu',
     takes: '20 minutes',
     files: () => ['test/acceptance/webgpu.long.ts'],
     config: 'test/acceptance/vitest.config.ts',
