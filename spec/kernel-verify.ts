@@ -1,6 +1,7 @@
 /** Whether kernels hold together: what is bound exists, lies within its arena, and is written before it is read. */
 import {
   type Dispatch,
+  elementsOf,
   inTheWay,
   type KernelFunction,
   type KernelModule,
@@ -121,8 +122,7 @@ function verifyFunction(
   }
   for (const i of f.inputs) {
     const parts = tensor(i.region);
-    const elements = parts.reduce((sum, part) => sum + part.elements, 0);
-    check(elements === packedElements(i.type, sizeOf(i.shape)), `${i.field} does not fit its region`);
+    check(elementsOf(parts) === packedElements(i.type, sizeOf(i.shape)), `${i.field} does not fit its region`);
     for (const part of parts) written.write(part);
   }
   for (const d of f.dispatches) verifyDispatch(f, d, known, modules, written);

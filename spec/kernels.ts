@@ -162,6 +162,8 @@ export function partsOf(tensor: string, regions: ReadonlyMap<string, Region>): R
 }
 
 /** Words of a step in its kernel's table; rows begin at 16 bytes. */
+export const elementsOf = (parts: readonly Region[]): number => parts.reduce((sum, part) => sum + part.elements, 0);
+
 export function stepWords({ parts }: Pick<KernelModule, 'parts'>): number {
   return 4 * Math.ceil(Math.max(1, ...parts.map((p) => p.tensors.length)) / 4);
 }

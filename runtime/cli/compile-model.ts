@@ -14,7 +14,7 @@ import { fileHost } from '../../compiler/host.ts';
 import { printProgram } from '../../spec/program-text.ts';
 import { UserError } from '../support/errors.ts';
 import { formatBytes } from '../support/format-numbers.ts';
-import { createProgress } from '../support/progress.ts';
+import { withProgress } from '../support/progress.ts';
 import { type Arguments, text, texts } from './command.ts';
 import { debugLog, timed } from './debug.ts';
 import { packageVersion } from './package-root.ts';
@@ -194,10 +194,9 @@ export async function cutPlanOf(model: CheckedModel, staged: Staged, cut: Cut): 
     );
   const { draftShards } = await import('../../compiler/build-shards.ts');
   const inputs = { compiler: `nmc ${packageVersion()}`, modules: modulesOf(model) };
-  const progress = createProgress();
-  const note = (doing: string): void => progress.busy(doing);
-  const result = timed('shards', () => draftShards(staged, inputs, shards, machines, { old, pinned, note }));
-  progress.stop();
+  const result = withProgress((note) =>
+    timed('shards', () => draftShards(staged, inputs, shards, machines, { old, pinned, note })),
+  );
   if (result.kind === 'draft') return result.draft;
   throw new UserError('partition/impossible', `${model.path} cannot be cut so: ${result.reason}`, result.repair);
 }

@@ -9,7 +9,7 @@ import { writePlanParts } from '../plan/write-plan.ts';
 import { emit } from '../support/emit.ts';
 import { UserError } from '../support/errors.ts';
 import { formatBytes, formatCount } from '../support/format-numbers.ts';
-import { createProgress } from '../support/progress.ts';
+import { withProgress } from '../support/progress.ts';
 import { type Arguments, EXIT, flag, text } from './command.ts';
 import { precisionOf } from './command-device.ts';
 import {
@@ -44,15 +44,11 @@ export default async function (args: Arguments): Promise<number> {
   const draft = cut.shards > 1 ? await cutPlanOf(model, staged, cut) : await wholePlanOf(model, staged, cut, precision);
   const { plan } = draft;
   const folder = text(args, 'out') ?? `${basename(path).replace(/\.pcn$/, '')}.plan`;
-  const progress = createProgress();
-  const hash = timed('writing', () =>
-    writePlanParts(
-      folder,
-      told(draft.parts, (doing) => progress.busy(doing)),
-      (files, sink) => writeCanonical({ ...plan, files }, sink),
+  const hash = withProgress((note) =>
+    timed('writing', () =>
+      writePlanParts(folder, told(draft.parts, note), (files, sink) => writeCanonical({ ...plan, files }, sink)),
     ),
   );
-  progress.stop();
   if (flag(args, 'json')) {
     emit({ event: 'compiled', out: folder, sha256: hash, model: plan.model, shards: plan.shards.length });
     return EXIT.done;

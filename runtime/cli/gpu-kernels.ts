@@ -34,10 +34,11 @@ export async function gpuKernels(
   precision: Precision,
   { tiles, bound, apart = false }: KernelChoice = {},
 ): Promise<GpuKernels> {
-  const { kernelFiles, lowerToWgsl, readsHalves, TooManyParts } = await import(
-    '../../compiler/7-kernels/wgsl/lower.ts'
-  );
-  const { NOTHING_PERSISTENT } = await import('../../compiler/7-kernels/wgsl/persistent-runs.ts');
+  const [{ kernelFiles, lowerToWgsl, readsHalves }, { TooManyParts }, { NOTHING_PERSISTENT }] = await Promise.all([
+    import('../../compiler/7-kernels/wgsl/lower.ts'),
+    import('../../compiler/7-kernels/wgsl/parts.ts'),
+    import('../../compiler/7-kernels/wgsl/persistent-runs.ts'),
+  ]);
   const lower = (size: number): LoweredKernels => {
     try {
       return lowerToWgsl(program, { tiles, precision, bound: size, ...(apart ? { small: NOTHING_PERSISTENT } : {}) });

@@ -5,7 +5,7 @@ import { partitionGraph } from '../../compiler/6-partition/cut/partition-graph.t
 import { writeFileAtomic } from '../support/atomic.ts';
 import { emit } from '../support/emit.ts';
 import { UserError } from '../support/errors.ts';
-import { createProgress } from '../support/progress.ts';
+import { withProgress } from '../support/progress.ts';
 import { type Arguments, EXIT, flag, text } from './command.ts';
 import { wholeNumber } from './whole-number.ts';
 
@@ -24,9 +24,7 @@ export default function (args: Arguments): number {
       `ask for at most --parts ${graph.count}`,
     );
   const started = performance.now();
-  const progress = createProgress();
-  const found = partitionGraph(graph, parts, { seed, progress: (line) => progress.busy(line) });
-  progress.stop();
+  const found = withProgress((busy) => partitionGraph(graph, parts, { seed, progress: busy }));
   const seconds = (performance.now() - started) / 1000;
   writeFileAtomic(out, `${found.part.join('\n')}\n`);
   const edges = graph.ends.length / 2;

@@ -119,6 +119,16 @@ export function createProgress(options: ProgressOptions = {}): Progress {
   };
 }
 
+/** Carries out work that says now and then what it is doing. */
+export function withProgress<T>(work: (busy: Progress['busy']) => T): T {
+  const progress = createProgress();
+  try {
+    return work(progress.busy);
+  } finally {
+    progress.stop();
+  }
+}
+
 function resultText({ energy, accuracy, measures = {} }: EpochResult): string {
   const parts: string[] = [];
   if (energy !== undefined) parts.push(`energy ${formatMeasure(energy)}`);

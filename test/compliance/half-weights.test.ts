@@ -4,13 +4,12 @@
  * the weights themselves within the bound that `spec/precision.ts` states.
  */
 import { describe, expect, test } from 'vitest';
-import { kernelFiles, lowerToWgsl } from '../../compiler/7-kernels/wgsl/lower.ts';
+import { lowerToWgsl } from '../../compiler/7-kernels/wgsl/lower.ts';
 import { buildProgram } from '../../compiler/build-program.ts';
 import { checkFile } from '../../compiler/compile.ts';
 import { fileHost, overlayHost } from '../../compiler/host.ts';
 import { type Rule, referenceModel } from '../../runtime/cli/measuring/reference-networks.ts';
 import type { Tensor } from '../../runtime/device/device.ts';
-import { openSession } from '../../runtime/device/webgpu/session.ts';
 import { verifyKernels } from '../../spec/kernel-verify.ts';
 import type { Op, Program } from '../../spec/program.ts';
 import { sizeOf } from '../../spec/program.ts';
@@ -21,7 +20,7 @@ import { initialise, relativeError } from '../support/networks.ts';
 import type { Product } from '../support/product-programs.ts';
 import { openReference } from '../support/reference.ts';
 import { fieldNumbers } from '../support/small-training.ts';
-import { openWebGpu, softwareGpu } from '../support/webgpu.ts';
+import { openLowered, openWebGpu } from '../support/webgpu.ts';
 import type { Opener } from './harness.ts';
 
 const F32_BOUND = 1e-5;
@@ -83,8 +82,7 @@ function products(cases: readonly Case[], apart: boolean): Program {
   };
 }
 
-const openHalves: Opener = async (program) =>
-  openSession(await softwareGpu(), kernelFiles(launchByLaunch(program, 'f16-weights')), { poison: true });
+const openHalves = openLowered((program) => launchByLaunch(program, 'f16-weights'));
 
 type Weights = ReadonlyMap<string, Float32Array>;
 

@@ -3,23 +3,22 @@
  * derivatives, and networks of odd sizes. (Golden models do so in `programs-webgpu.test.ts`.)
  */
 import { describe, expect, test } from 'vitest';
-import { kernelFiles, type LoweredKernels } from '../../compiler/7-kernels/wgsl/lower.ts';
+import type { LoweredKernels } from '../../compiler/7-kernels/wgsl/lower.ts';
 import { buildProgram } from '../../compiler/build-program.ts';
 import { checkFile } from '../../compiler/compile.ts';
 import { fileHost, overlayHost } from '../../compiler/host.ts';
 import { type OperatorName, operators } from '../../compiler/operators/table.ts';
-import { openSession } from '../../runtime/device/webgpu/session.ts';
+import type { Device } from '../../runtime/device/device.ts';
 import { verifyKernels } from '../../spec/kernel-verify.ts';
 import { MOST_WRITTEN } from '../../spec/kernels.ts';
 import { type Program, sizeOf } from '../../spec/program.ts';
 import { inOneGroup, launchByLaunch } from '../support/lowered.ts';
 import { type SmallTraining, trainSmall } from '../support/small-training.ts';
-import { openLaunches, softwareGpu } from '../support/webgpu.ts';
-import { caseProgram, type Opener, runCases } from './harness.ts';
+import { openLaunches, openLowered } from '../support/webgpu.ts';
+import { caseProgram, runCases } from './harness.ts';
 import { type OperatorCase, operatorCases } from './operators.ts';
 
-const openOneGroup: Opener = async (program) =>
-  openSession(await softwareGpu(), kernelFiles(inOneGroup(program)), { poison: true });
+const openOneGroup = openLowered((program) => inOneGroup(program));
 
 /** Of each operator the smallest, one element for each thread, more than there are threads. */
 function someCases(name: OperatorName): OperatorCase[] {
@@ -76,8 +75,7 @@ train task of odd on data.file("odd.npz", x = f32[${widths[0]}], y = f32[${width
 }
 
 async function trained(program: Program, lowered: LoweredKernels): Promise<SmallTraining> {
-  const gpu = await softwareGpu();
-  const open = (): ReturnType<typeof openSession> => openSession(gpu, kernelFiles(lowered), { poison: true });
+  const open: Device['open'] = ({ program }) => openLowered(() => lowered)(program);
   return trainSmall({ name: 'webgpu', description: '', open }, { program, files: new Map() }, 2);
 }
 

@@ -5,14 +5,13 @@
 import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { kernelFiles, type LoweredKernels, lowerToWgsl } from '../../compiler/7-kernels/wgsl/lower.ts';
+import { type LoweredKernels, lowerToWgsl } from '../../compiler/7-kernels/wgsl/lower.ts';
 import { TooManyParts } from '../../compiler/7-kernels/wgsl/parts.ts';
 import { buildProgram } from '../../compiler/build-program.ts';
 import { checkFile } from '../../compiler/compile.ts';
 import { fileHost } from '../../compiler/host.ts';
 import type { Tensor } from '../../runtime/device/device.ts';
 import { referenceDevice } from '../../runtime/device/reference/reference.ts';
-import { openSession } from '../../runtime/device/webgpu/session.ts';
 import { verifyKernels } from '../../spec/kernel-verify.ts';
 import { MOST_BINDINGS } from '../../spec/kernels.ts';
 import type { Precision } from '../../spec/precision.ts';
@@ -22,7 +21,7 @@ import { openReference } from '../support/reference.ts';
 import { expectSameTraining } from '../support/same-training.ts';
 import { smallTasks } from '../support/small-examples.ts';
 import { fieldNumbers, trainSmall } from '../support/small-training.ts';
-import { openLaunches, openWebGpu, softwareDevice, softwareGpu } from '../support/webgpu.ts';
+import { openLaunches, openLowered, openWebGpu, softwareDevice } from '../support/webgpu.ts';
 import { lowerInParts, partsIn } from '../support/webgpu-parts.ts';
 import type { Opener } from './harness.ts';
 
@@ -88,8 +87,7 @@ test.each(smallTasks(3))('$name', { timeout: 180_000 }, async ({ built: { progra
 /** As a model of many gigabytes lies: a buffer for every tensor, more buffers than one kernel binds. */
 const lowerApart = (program: Program): ReturnType<typeof lowerToWgsl> => lowerToWgsl(program, { most: 1 });
 
-const openApart: Opener = async (program) =>
-  openSession(await softwareGpu(), kernelFiles(lowerApart(program)), { poison: true });
+const openApart = openLowered(lowerApart);
 
 test.each(['rule-il', 'rule-ipc-adam', 'arrays'])('%s in more buffers than can be bound at once', async (name) => {
   const [program] = programsOf(`test/golden/${name}/model.pcn`, 3);
@@ -114,21 +112,16 @@ function inParts(program: Program, precision: Precision = 'f32'): LoweredKernels
   }
 }
 
-const openIn =
-  (lower: (program: Program) => LoweredKernels): Opener =>
-  async (program) =>
-    openSession(await softwareGpu(), kernelFiles(lower(program)), { poison: true });
-
 test.each(golden)('%s with tensors larger than one binding', { timeout: 120_000 }, async (path) => {
   for (const program of programsOf(path, 3)) {
     expect(partsIn(inParts(program))).toBeGreaterThan(0);
-    expect(await train(openIn(inParts), program)).toEqual(await train(openWebGpu, program));
+    expect(await train(openLowered(inParts), program)).toEqual(await train(openWebGpu, program));
   }
 });
 
 test.each(smallTasks(3))('$name with tensors larger than one binding', { timeout: 180_000 }, async ({ built }) => {
   const { program } = built;
-  const device = { ...(await softwareDevice()), open: () => openIn(inParts)(program) };
+  const device = { ...(await softwareDevice()), open: () => openLowered(inParts)(program) };
   const wanted = await trainSmall(await softwareDevice(), built, BATCHES);
   expect(await trainSmall(device, built, BATCHES)).toEqual(wanted);
 });
@@ -138,7 +131,7 @@ test('copies of weights in half precision are larger than one binding', async ()
   if (!program) throw new Error('nothing to train');
   const lower = (p: Program): LoweredKernels => inParts(p, 'f16-weights');
   const whole = (p: Program): LoweredKernels => lowerToWgsl(p, { precision: 'f16-weights' });
-  expect(await train(openIn(lower), program)).toEqual(await train(openIn(whole), program));
+  expect(await train(openLowered(lower), program)).toEqual(await train(openLowered(whole), program));
 });
 
 test('the same seed gives the same bits, twice', async () => {

@@ -1,15 +1,14 @@
 /** Every choice of tiles gives the bits of every other: products alone and of one launch, sizes that fit none of them. */
 import { expect, test } from 'vitest';
-import { kernelFiles, lowerToWgsl } from '../../compiler/7-kernels/wgsl/lower.ts';
+import { lowerToWgsl } from '../../compiler/7-kernels/wgsl/lower.ts';
 import type { Tensor } from '../../runtime/device/device.ts';
-import { openSession } from '../../runtime/device/webgpu/session.ts';
 import type { Program } from '../../spec/program.ts';
 import { DEFAULT_TILES, TILES, type TileChoice } from '../../spec/tiles.ts';
 import { relativeError } from '../support/networks.ts';
 import { sideBySide } from '../support/product-programs.ts';
 import { openReference } from '../support/reference.ts';
 import { fieldNumbers } from '../support/small-training.ts';
-import { softwareGpu } from '../support/webgpu.ts';
+import { openLowered } from '../support/webgpu.ts';
 
 const PROGRAMS: Readonly<Record<string, Program>> = {
   'products of one launch': sideBySide([
@@ -29,9 +28,7 @@ const CHOICES: readonly TileChoice[] = [
 ];
 
 async function results(program: Program, tiles: TileChoice): Promise<Record<string, Tensor>> {
-  const session = await openSession(await softwareGpu(), kernelFiles(lowerToWgsl(program, { tiles })), {
-    poison: true,
-  });
+  const session = await openLowered((p) => lowerToWgsl(p, { tiles }))(program);
   const [f] = program.functions;
   const found = await session.run('run', f ? fieldNumbers(f, 1) : {}, { batch: 0, batches: 1 });
   await session.close();

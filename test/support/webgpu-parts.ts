@@ -1,11 +1,10 @@
 /** The WebGPU device on the software driver, told to bind so little that tensors lie in parts. */
-import { kernelFiles, type LoweredKernels, lowerToWgsl } from '../../compiler/7-kernels/wgsl/lower.ts';
-import { openSession } from '../../runtime/device/webgpu/session.ts';
+import { type LoweredKernels, lowerToWgsl } from '../../compiler/7-kernels/wgsl/lower.ts';
 import { verifyKernels } from '../../spec/kernel-verify.ts';
 import type { Precision } from '../../spec/precision.ts';
 import type { Program } from '../../spec/program.ts';
 import type { Opener } from '../compliance/harness.ts';
-import { softwareGpu } from './webgpu.ts';
+import { openLowered } from './webgpu.ts';
 
 /** A buffer for every part. @param bound elements of one */
 export function lowerInParts(program: Program, bound: number, precision: Precision = 'f32'): LoweredKernels {
@@ -19,8 +18,7 @@ export function openInParts(
   precision: Precision = 'f32',
 ): { open: Opener; split: (program: Program) => boolean } {
   return {
-    open: async (program) =>
-      openSession(await softwareGpu(), kernelFiles(lowerInParts(program, bound, precision)), { poison: true }),
+    open: openLowered((program) => lowerInParts(program, bound, precision)),
     split: (program) => partsIn(lowerInParts(program, bound, precision)) > 0,
   };
 }

@@ -10,7 +10,10 @@ export interface ShardFile {
   readonly bytes: Uint8Array;
 }
 
-/** @param note told what is being done @returns for each shard its files: `cpu/NAME.json`, `cpu/NAME.onnx`, `cpu/NAME.wasm` for every function */
+/**
+ * @param note told what is being done
+ * @returns for each shard its files: `cpu/NAME.json`, `cpu/NAME.onnx`, `cpu/NAME.wasm` for every function
+ */
 export function lowerShardsToCpu(programs: readonly Program[], note?: (doing: string) => void): ShardFile[][] {
   const shared = new Map<string, Uint8Array>();
   const share = (bytes: Uint8Array, kind: string): { path: string; bytes: Uint8Array } => {

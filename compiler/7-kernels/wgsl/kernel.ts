@@ -10,7 +10,7 @@ import type { Place } from './lowering.ts';
 import { loweringOf } from './operators.ts';
 import { matricesOf, productGroups, tileFor, writeProduct } from './product.ts';
 import { lanesFor, reduceGroups, writeReduction } from './reduce.ts';
-import { ModuleWriter, type Surroundings, type Window, type WrittenModule } from './writer.ts';
+import { baseOf, ModuleWriter, type Surroundings, type Window, type WrittenModule } from './writer.ts';
 
 export interface WrittenKernel extends WrittenModule {
   readonly kind: string;
@@ -34,7 +34,7 @@ export function writeKernels(
 ): WrittenKernel[] {
   const [output] = cluster.outputs;
   if (windowed.size === 0 || output === undefined) return [writeKernel(cluster, flat, around, tiles)];
-  const bases = new Set([...windowed].map((id) => around.regions.get(id)?.name ?? id));
+  const bases = new Set([...windowed].map((id) => baseOf(around, id)));
   let begin = 0;
   return (around.regions.get(output)?.parts ?? []).map(({ elements }, part) => {
     const window = { bases, part, begin, elements };
@@ -53,26 +53,20 @@ function writeKernel(
   const w = new ModuleWriter(flat, around, window);
   const { anchor } = cluster;
   const lowering = anchor && loweringOf(anchor.op);
-  let kind = 'map';
   let groups = linearGroups(Math.ceil((window?.elements ?? cluster.elements) / THREADS));
   if (anchor && lowering?.kind === 'product') {
-    kind = 'product';
     const tile = tileFor(matricesOf(anchor), tiles);
     groups = productGroups(matricesOf(anchor), tile);
     writeProduct(w, anchor, tile);
   } else if (anchor && lowering?.kind === 'reduction') {
-    kind = 'reduce';
     const reduction = lowering.plan(anchor);
     const lanes = lanesFor(cluster.elements, reduction.count);
     groups = linearGroups(reduceGroups(cluster.elements, lanes));
     writeReduction(w, reduction, cluster.elements, lanes, (at) => placeOf(w, cluster, anchor, at));
-  } else {
-    if (anchor) kind = lowering?.kind === 'pack' ? 'pack' : 'gather';
-    writeLinear(w, cluster);
-  }
+  } else writeLinear(w, cluster);
   if (lowering?.kind !== 'pack') writeFinish(w, cluster);
   return {
-    kind,
+    kind: kernelKind(cluster),
     ...w.written(),
     groups,
     parts: [],
@@ -80,6 +74,12 @@ function writeKernel(
     serves: servesOf(cluster),
     flops: Math.round((flopsOf(cluster) * (window?.elements ?? cluster.elements)) / cluster.elements),
   };
+}
+
+/** What a kernel, or a step of a persistent one, is called by. */
+export function kernelKind({ anchor }: Cluster): string {
+  const kind = anchor ? loweringOf(anchor.op).kind : 'map';
+  return kind === 'reduction' ? 'reduce' : kind;
 }
 
 /** More groups than fit in a row go on in the next one. */

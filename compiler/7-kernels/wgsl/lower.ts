@@ -23,14 +23,12 @@ import { grouped } from './group.ts';
 import { withHalves } from './halves.ts';
 import { comment, type WrittenKernel, writeKernels } from './kernel.ts';
 import { writeLaunch } from './launch.ts';
-import { Parts, TooManyParts } from './parts.ts';
+import { Parts } from './parts.ts';
 import { type RegionOf, writePersistent } from './persistent.ts';
 import { type PersistentLimits, persistentRuns, type Run, SMALL } from './persistent-runs.ts';
 import { Arenas, type Layout, type Placed, placeStates, placeValues, type SharedArenas, ValueArena } from './place.ts';
 import { ScalarBlocks } from './scalar-blocks.ts';
 import { SCALARS, type Surroundings } from './writer.ts';
-
-export { TooManyParts };
 
 export interface LoweredKernels {
   readonly kernels: KernelProgram;

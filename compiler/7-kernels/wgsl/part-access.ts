@@ -4,11 +4,11 @@
 export type PartSlot = (part: number, at: string) => string;
 
 /** @param type what lies there */
-export function readPart(name: string, type: string, parts: number, slot: PartSlot): string {
+export function readsParts(name: string, type: string, parts: number, slot: PartSlot): string {
   return chosen(`fn ${name}(i: u32) -> ${type}`, parts, (part, at) => `return ${slot(part, at)};`);
 }
 
-export function writePart(name: string, type: string, parts: number, slot: PartSlot): string {
+export function writesParts(name: string, type: string, parts: number, slot: PartSlot): string {
   return chosen(`fn ${name}(i: u32, value: ${type})`, parts, (part, at) => `${slot(part, at)} = value;`);
 }
 

@@ -20,6 +20,9 @@ export class TooManyParts extends Error {
   }
 }
 
+/** Parts of a tensor of which a device binds `bound` elements at once. */
+export const partCount = (elements: number, bound: number): number => Math.max(1, Math.ceil(elements / bound));
+
 export class Parts {
   private readonly words: ReadonlyMap<string, number>;
   private readonly bound: number;
@@ -34,7 +37,7 @@ export class Parts {
 
   /** Parts of a value in memory. */
   count(base: string): number {
-    return Math.max(1, Math.ceil((this.words.get(base) ?? 1) / this.bound));
+    return partCount(this.words.get(base) ?? 1, this.bound);
   }
 
   /** What a kernel binds the window's part of alone; empty where its result is in one part, or in no order. */

@@ -10,12 +10,6 @@ import { declareParts, lanesFor, writeElements } from './reduce.ts';
 import type { Stretch } from './repeats.ts';
 import type { ModuleWriter } from './writer.ts';
 
-/** What a step of this form is called. */
-export function partKind({ anchor }: Cluster): string {
-  const kind = anchor ? loweringOf(anchor.op).kind : 'map';
-  return kind === 'reduction' ? 'reduce' : kind;
-}
-
 /** A kernel as a function that all threads of one group call: the elements of its result in turns. */
 export function writePart(w: ModuleWriter, cluster: Cluster, threads: number): void {
   const { anchor } = cluster;

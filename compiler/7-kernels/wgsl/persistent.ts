@@ -16,8 +16,8 @@ import {
 } from '../../../spec/kernels.ts';
 import type { Cluster } from './cluster.ts';
 import type { Flat } from './flat.ts';
-import { comment, flopsOf, servesOf, type WrittenKernel } from './kernel.ts';
-import { partKind, writeMain, writePart } from './persistent-parts.ts';
+import { comment, flopsOf, kernelKind, servesOf, type WrittenKernel } from './kernel.ts';
+import { writeMain, writePart } from './persistent-parts.ts';
 import { threadsFor } from './persistent-runs.ts';
 import { inGroups, repeats, type Stretch } from './repeats.ts';
 import { ModuleWriter, type Surroundings, type WrittenTensor } from './writer.ts';
@@ -122,7 +122,7 @@ function writeParts(w: ModuleWriter, drafts: readonly Draft[], threads: number):
   for (const [form, alike] of forms) {
     const [first] = alike;
     if (!first) continue;
-    const name = `${partKind(first.cluster)}${parts.size}`;
+    const name = `${kernelKind(first.cluster)}${parts.size}`;
     w.beginPart(name);
     for (const line of comment(alike.map((d) => servesOf(d.cluster)))) w.line(line);
     writePart(w, first.cluster, threads);

@@ -6,6 +6,7 @@ import { type Arena, packedElements, partName, REGION_ALIGNMENT, type Region } f
 import { type Program, type ProgramFunction, sizeOf } from '../../../spec/program.ts';
 import { type Cluster, inputsOf } from './cluster.ts';
 import type { Flat } from './flat.ts';
+import { partCount } from './parts.ts';
 
 const aligned = (n: number): number => Math.ceil(n / REGION_ALIGNMENT) * REGION_ALIGNMENT;
 
@@ -22,7 +23,7 @@ function inParts(
   bound: number,
   put: (name: string, elements: number) => Region,
 ): Placed {
-  const count = Math.max(1, Math.ceil(elements / bound));
+  const count = partCount(elements, bound);
   if (count === 1) return { name, parts: [put(name, elements)] };
   const parts = Array.from({ length: count }, (_, i) => put(partName(name, i), Math.min(bound, elements - i * bound)));
   return { name, parts };

@@ -6,7 +6,7 @@ import type { KernelBuffer, KernelModule, KernelTensor } from '../../../spec/ker
 import { sizeOf } from '../../../spec/program.ts';
 import { type Flat, inMemory, type Use } from './flat.ts';
 import { functionNeeds, literal, type WgslFunction, wgslFunctions } from './functions.ts';
-import { readPart, writePart } from './part-access.ts';
+import { readsParts, writesParts } from './part-access.ts';
 import type { Placed } from './place.ts';
 
 /** Where what kernels read and write lies, and how they get at it. */
@@ -187,9 +187,8 @@ export class ModuleWriter {
     this.functions.add(name);
   }
 
-  /** What lies where this value lies: a state, where its new value takes its place. */
   baseOf(id: string): string {
-    return this.around.regions.get(id)?.name ?? id;
+    return baseOf(this.around, id);
   }
 
   /** @returns the name of the tensor */
@@ -245,7 +244,7 @@ export class ModuleWriter {
   /** Writes an element of a bound tensor. */
   store(name: string, at: string, value: string): void {
     const parts = this.inParts.get(name);
-    if (parts) this.line(`${this.accessor(`set_${name}`, name, writePart)}(${at}, ${value});`);
+    if (parts) this.line(`${this.accessor(`set_${name}`, name, writesParts)}(${at}, ${value});`);
     else this.line(`${this.slot(name, at)} = ${value};`);
   }
 
@@ -253,7 +252,7 @@ export class ModuleWriter {
   private word(name: string, at: string): string {
     const parts = this.inParts.get(name);
     if (!parts) return this.slot(name, at);
-    return `${this.accessor(`${name}_at`, name, readPart)}(${at})`;
+    return `${this.accessor(`${name}_at`, name, readsParts)}(${at})`;
   }
 
   /** An element of a tensor, or of a part, with one binding. */
@@ -272,7 +271,7 @@ export class ModuleWriter {
   }
 
   /** A function that picks the part of a tensor. @returns its name */
-  private accessor(name: string, tensor: string, write: typeof readPart): string {
+  private accessor(name: string, tensor: string, write: typeof readsParts): string {
     const { base = '', names = [] } = this.inParts.get(tensor) ?? {};
     const type = this.isOfWords(this.tensorOf(tensor)?.buffer ?? 0) ? 'u32' : 'f32';
     this.fixed.set('part_elements', this.around.regions.get(base)?.parts[0]?.elements ?? 0);
@@ -367,6 +366,9 @@ export class ModuleWriter {
     return `${[...head, ...functions, ...this.accessors.values(), body].join('\n')}\n`;
   }
 }
+
+/** What lies where this value lies: a state, where its new value takes its place. */
+export const baseOf = ({ regions }: Surroundings, id: string): string => regions.get(id)?.name ?? id;
 
 /** `inputs` of `inputs of train.1`. */
 export function kindOf(arena: string): string {

@@ -17,6 +17,11 @@ export interface Gpu {
 /** What a kernel may want more of than every adapter has. */
 const LIMITS = ['maxBufferSize', 'maxStorageBufferBindingSize'] as const;
 
+/** Bytes of one binding, and of the buffer behind it, at most. */
+export function bindingBytes({ maxBufferSize, maxStorageBufferBindingSize }: GPUSupportedLimits): number {
+  return Math.min(maxBufferSize, maxStorageBufferBindingSize);
+}
+
 export async function requestAdapter(gpu: GPU): Promise<GPUAdapter | undefined> {
   return (await gpu.requestAdapter({ powerPreference: 'high-performance' })) ?? undefined;
 }

@@ -6,7 +6,7 @@
 import { type KernelInput, MOST_GROUPS } from '../../../spec/kernels.ts';
 import { sizeOf } from '../../../spec/program.ts';
 import { fieldArrays } from '../device.ts';
-import type { Gpu } from './gpu.ts';
+import { bindingBytes, type Gpu } from './gpu.ts';
 import { KEPT_KERNELS } from './kept-kernels.ts';
 
 /** Bytes of all samples together: nobody can ask a GPU how much of its memory is free. */
@@ -89,12 +89,12 @@ export async function keepSamples(
   { device }: Gpu,
   fields: readonly BatchField[],
   samples: number,
-  bound = bindingOf(device),
+  bound = bindingBytes(device.limits),
 ): Promise<KeptSamples | undefined> {
   const batch = fields[0]?.input.shape[0] ?? 0;
   const parts = fields.flatMap((field) => partsOf(field, samples, bound));
   const total = parts.reduce((sum, part) => sum + bytesOf(part), 0);
-  const fits = parts.every((part) => bytesOf(part) > 0 && bytesOf(part) <= bindingOf(device));
+  const fits = parts.every((part) => bytesOf(part) > 0 && bytesOf(part) <= bindingBytes(device.limits));
   if (batch === 0 || !fits || total > MOST_BYTES) return undefined;
   device.pushErrorScope('out-of-memory');
   const usage = GPUBufferUsage.STORAGE;
@@ -133,8 +133,6 @@ export async function keepSamples(
     keeps: await launches('keep'),
   });
 }
-
-const bindingOf = ({ limits }: GPUDevice): number => Math.min(limits.maxStorageBufferBindingSize, limits.maxBufferSize);
 
 const bytesOf = ({ form, rows }: Part): number => form.words * 4 * rows;
 

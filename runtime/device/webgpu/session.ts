@@ -5,6 +5,7 @@
 import { parseKernels } from '../../../spec/kernel-text.ts';
 import { verifyKernels } from '../../../spec/kernel-verify.ts';
 import {
+  elementsOf,
   KERNEL_LIST,
   type KernelFunction,
   type KernelInput,
@@ -428,8 +429,6 @@ class WebGpuSession implements Required<DeviceSession> {
     if (failure) throw failure;
   }
 }
-
-const elementsOf = (parts: readonly Region[]): number => parts.reduce((sum, part) => sum + part.elements, 0);
 
 function joined(parts: readonly Float32Array[]): Float32Array {
   const [only = new Float32Array()] = parts;

@@ -2,7 +2,7 @@
 import { REGION_ALIGNMENT } from '../../../spec/kernels.ts';
 import type { Device } from '../device.ts';
 import { openBestGpu } from './dawn.ts';
-import type { Gpu } from './gpu.ts';
+import { bindingBytes, type Gpu } from './gpu.ts';
 import { openSession, type SessionOptions } from './session.ts';
 
 /** @throws EnvironmentError `device/none` without a GPU, `device/library` where Dawn does not load */
@@ -34,7 +34,6 @@ export async function webgpuDevice(options: SessionOptions = {}): Promise<Device
 }
 
 /** Elements of four bytes in one binding, and in the buffer behind it. */
-function boundOf({ maxBufferSize, maxStorageBufferBindingSize }: GPUSupportedLimits): number {
-  const bytes = Math.min(maxBufferSize, maxStorageBufferBindingSize);
-  return Math.floor(bytes / (4 * REGION_ALIGNMENT)) * REGION_ALIGNMENT;
+function boundOf(limits: GPUSupportedLimits): number {
+  return Math.floor(bindingBytes(limits) / (4 * REGION_ALIGNMENT)) * REGION_ALIGNMENT;
 }

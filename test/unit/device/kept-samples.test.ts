@@ -5,7 +5,7 @@ import { type FieldData, fieldArrays } from '../../../runtime/device/device.ts';
 import { openSession } from '../../../runtime/device/webgpu/session.ts';
 import type { FieldType, Op, Program } from '../../../spec/program.ts';
 import { stream } from '../../../spec/random.ts';
-import { softwareGpu } from '../../support/webgpu.ts';
+import { openLowered, softwareGpu } from '../../support/webgpu.ts';
 
 const [BATCH, SAMPLES, MOST_WIDE] = [5, 23, 67];
 const POSITION = { batch: 0, batches: 1 };
@@ -72,10 +72,7 @@ test.each([
   // 68 bytes: rows of up to 4 bytes in two parts, longer ones in one for each row.
   ['in parts', { keptBytes: 68 }],
 ])('a batch of known samples %s is what an upload of them is', async (_, options) => {
-  const session = await openSession(await softwareGpu(), kernelFiles(lowerToWgsl(doubled())), {
-    poison: true,
-    ...options,
-  });
+  const session = await openLowered(lowerToWgsl, options)(doubled());
   const all = samples();
   const kept = await session.keep('train', SAMPLES);
   if (!kept) throw new Error('there is room for so few');
