@@ -3,8 +3,10 @@
  * `capability.schema.json` is the same as a schema.
  */
 
+import type { HalfUnit } from './precision.ts';
+
 /** A major version that differs is refused; unknown fields of a newer minor one are ignored. */
-export const CAPABILITY_FORMAT = '1.0';
+export const CAPABILITY_FORMAT = '1.1';
 
 export interface Capability {
   readonly format: string;
@@ -45,6 +47,8 @@ export interface AdapterCapability {
   /** A processor that plays a GPU: right, but slow. */
   readonly software: boolean;
   readonly features: readonly string[];
+  /** What it multiplies f16 with, the fastest first. */
+  readonly halves?: readonly HalfUnit[];
   readonly limits: Readonly<Record<string, number>>;
 }
 

@@ -3,9 +3,9 @@ import { chooseDevice, DEVICES } from '../device/choose.ts';
 import { emit } from '../support/emit.ts';
 import { UserError } from '../support/errors.ts';
 import { type Arguments, EXIT, flag, text } from './command.ts';
-import { assertOffers, precisionOf } from './command-device.ts';
+import { assertMultiplies, assertOffers, precisionOf } from './command-device.ts';
 import { adapterOf } from './measuring/adapters.ts';
-import { BENCH_PARTS, type BenchLine, type BenchPart, benchDevice } from './measuring/device-bench.ts';
+import { BENCH_PARTS, type BenchLine, type BenchPart, benchDevice, benchHalves } from './measuring/device-bench.ts';
 import { FULL, LIGHT } from './measuring/measure.ts';
 import { rememberedTiles, tilesPath } from './measuring/remembered-tiles.ts';
 import { tuneTiles } from './measuring/tune-tiles.ts';
@@ -22,7 +22,8 @@ export default async function (args: Arguments): Promise<number> {
     throw new UserError('usage/only', `nmc bench has no part ${only}`, `use one of ${BENCH_PARTS.join(', ')}`);
   const precision = precisionOf(args);
   assertOffers(name, precision);
-  const device = await chooseDevice(name);
+  const device = await chooseDevice(name, { matrices: true });
+  assertMultiplies(device, precision);
   const adapter = device.name === 'webgpu' ? await adapterOf() : undefined;
   const software = device.name === 'webgpu' && adapter?.software !== false;
   const json = flag(args, 'json');
@@ -42,7 +43,11 @@ export default async function (args: Arguments): Promise<number> {
   if (only === 'tiles') return EXIT.done;
   const measured = precision === 'f32' ? device : { ...device, precision };
   for await (const line of benchDevice(measured, software, only)) say(line, device.name, json);
-  for (const variant of adapter ? variantsOf(adapter.features) : []) say(variant, device.name, json);
+  for (const { name, unit, reason } of adapter ? variantsOf(adapter) : []) {
+    if (!unit) say({ name, reason }, device.name, json);
+    else if (precision === 'f32' && (only === undefined || only === 'product'))
+      for await (const line of benchHalves(device, software, { name, unit })) say(line, device.name, json);
+  }
   return EXIT.done;
 }
 

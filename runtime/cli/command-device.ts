@@ -32,11 +32,25 @@ export function assertOffers(device: string, precision: Precision): void {
     );
 }
 
+/** What a GPU is opened with for it. */
+export const gpuOptions = (precision: Precision): { matrices: boolean } => ({ matrices: precision === 'f16' });
+
+/** @throws UserError `precision/device` where the GPU does not multiply f16 */
+export function assertMultiplies({ description, halves = [] }: Device, precision: Precision): void {
+  if (precision === 'f16' && halves.length === 0)
+    throw new UserError(
+      'precision/device',
+      `${description} does not multiply f16: it has no shader-f16`,
+      'use --precision f16-weights, or leave it out',
+    );
+}
+
 /** @throws UserError `device/unknown`, `precision/…`; EnvironmentError where the device does not start */
 export async function commandDevice(name: string, precision: Precision = 'f32'): Promise<Device> {
   assertOffers(name, precision);
   const times = debugLog().shows('timing') ? kernelTimes(debugLog()) : undefined;
-  const device = await chooseDevice(name, times ? { profile: times.add } : {});
+  const device = await chooseDevice(name, { ...gpuOptions(precision), ...(times ? { profile: times.add } : {}) });
+  assertMultiplies(device, precision);
   if (device.name !== 'webgpu') return device;
   return {
     ...device,
@@ -60,13 +74,13 @@ export async function commandDevice(name: string, precision: Precision = 'f32'):
 
 async function withKernels(
   executable: Executable,
-  { description, bound }: Device,
+  { description, bound, halves }: Device,
   precision: Precision,
 ): Promise<Executable> {
   const { program, files } = executable;
   if (files.has(KERNEL_LIST)) return executable;
   const { lowered, files: kernels } = await timed('kernels', () =>
-    gpuKernels(program, precision, { tiles: rememberedTiles(description), bound }),
+    gpuKernels(program, precision, { tiles: rememberedTiles(description), bound, halves: halves?.[0] }),
   );
   const { shows, debug } = debugLog();
   if (shows('kernels')) for (const [id, wgsl] of lowered.modules) debug('kernels', `${id}\n${wgsl}`);

@@ -26,7 +26,7 @@ const precision = (y: Argv): Argv =>
     type: 'string',
     requiresArg: true,
     describe:
-      'on webgpu: f32 (default), or f16-weights: products read weights in half precision, sums and steps in f32',
+      'on webgpu: f32 (default); f16-weights: products read weights in half precision; f16: they multiply in it, where the GPU does; sums and steps are in f32',
   });
 const AHEAD = {
   type: 'string',
@@ -311,6 +311,7 @@ export const commands: readonly Command[] = [
         ['$0 bench --device webgpu', 'the GPU; exit code 3 where there is none'],
         ['$0 bench --device webgpu --only tiles', 'find the tiles that suit this GPU, and keep them for trainings'],
         ['$0 bench --device webgpu --precision f16-weights', 'the same with weights read in half precision'],
+        ['$0 bench --device webgpu --precision f16', 'the same multiplied in half precision, on a GPU that does'],
         ['$0 bench --device cpu --json', 'a line of JSON for each measurement'],
       ),
     load: () => import('./bench.ts'),

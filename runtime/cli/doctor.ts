@@ -82,7 +82,7 @@ function inWords(c: Capability): string {
     if (d.adapter)
       lines.push(
         `           features: ${d.adapter.features.join(', ') || 'none'}`,
-        ...variantsOf(d.adapter.features).map(({ name, reason }) => `           ${name}: ${reason}`),
+        ...variantsOf(d.adapter).map(({ name, reason }) => `           ${name}: ${reason}`),
         `           one buffer at most ${formatBytes(d.adapter.limits.maxBufferSize ?? 0)}, one binding ${formatBytes(d.adapter.limits.maxStorageBufferBindingSize ?? 0)}, ${d.adapter.limits.maxStorageBuffersPerShaderStage ?? 0} bindings, ${formatBytes(d.adapter.limits.maxComputeWorkgroupStorageSize ?? 0)} shared by a group`,
       );
     if (d.repair !== undefined) lines.push(`           ${d.repair}`);

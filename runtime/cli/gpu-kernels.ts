@@ -1,7 +1,7 @@
 /** Kernels for GPUs, made here; the compiler's part of it is loaded only where they are wanted. */
 import type { LoweredKernels } from '../../compiler/7-kernels/wgsl/lower.ts';
 import { MOST_BOUND } from '../../spec/kernels.ts';
-import type { Precision } from '../../spec/precision.ts';
+import type { HalfUnit, Precision } from '../../spec/precision.ts';
 import type { Program } from '../../spec/program.ts';
 import type { TileChoice } from '../../spec/tiles.ts';
 import { EnvironmentError, UserError } from '../support/errors.ts';
@@ -21,9 +21,19 @@ export interface KernelChoice {
    * has more parts than a kernel can bind.
    */
   readonly bound?: number | undefined;
+  /** What multiplies in `f16`; as any numbers when absent. */
+  readonly halves?: HalfUnit | undefined;
   /** Each kernel as a launch of its own, however small. */
   readonly apart?: boolean;
 }
+
+const CHANGES_NOTHING: Readonly<Record<Exclude<Precision, 'f32'>, readonly [why: string, repair: string]>> = {
+  'f16-weights': [
+    'no weight is read by four products between two of its steps',
+    'leave --precision out: learn.il with more ticks reads weights often, learn.ipc and learn.bp do not',
+  ],
+  f16: ['no product has more than 16 rows and columns', 'leave --precision out, or use a larger batch or wider layers'],
+};
 
 /**
  * @throws UserError `precision/nothing`: better refused than a training in f32 that says otherwise; EnvironmentError
@@ -32,16 +42,22 @@ export interface KernelChoice {
 export async function gpuKernels(
   program: Program,
   precision: Precision,
-  { tiles, bound, apart = false }: KernelChoice = {},
+  { tiles, bound, halves, apart = false }: KernelChoice = {},
 ): Promise<GpuKernels> {
-  const [{ kernelFiles, lowerToWgsl, readsHalves }, { TooManyParts }, { NOTHING_PERSISTENT }] = await Promise.all([
+  const [{ kernelFiles, lowerToWgsl, usesHalves }, { TooManyParts }, { NOTHING_PERSISTENT }] = await Promise.all([
     import('../../compiler/7-kernels/wgsl/lower.ts'),
     import('../../compiler/7-kernels/wgsl/parts.ts'),
     import('../../compiler/7-kernels/wgsl/persistent-runs.ts'),
   ]);
   const lower = (size: number): LoweredKernels => {
     try {
-      return lowerToWgsl(program, { tiles, precision, bound: size, ...(apart ? { small: NOTHING_PERSISTENT } : {}) });
+      return lowerToWgsl(program, {
+        tiles,
+        precision,
+        halves,
+        bound: size,
+        ...(apart ? { small: NOTHING_PERSISTENT } : {}),
+      });
     } catch (error) {
       if (!(error instanceof TooManyParts)) throw error;
       if (bound === undefined) return lower(2 * size);
@@ -53,11 +69,9 @@ export async function gpuKernels(
     }
   };
   const lowered = lower(bound ?? MOST_BOUND);
-  if (precision === 'f16-weights' && !readsHalves(lowered))
-    throw new UserError(
-      'precision/nothing',
-      `${program.name}: f16-weights would change nothing: no weight is read by four products between two of its steps`,
-      'leave --precision out: learn.il with more ticks reads weights often, learn.ipc and learn.bp do not',
-    );
+  if (precision !== 'f32' && !usesHalves(lowered)) {
+    const [why, repair] = CHANGES_NOTHING[precision];
+    throw new UserError('precision/nothing', `${program.name}: ${precision} would change nothing: ${why}`, repair);
+  }
   return { lowered, files: kernelFiles(lowered) };
 }

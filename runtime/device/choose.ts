@@ -1,12 +1,12 @@
 /** `--device`: which device runs, and what to do when it cannot. */
 import { UserError } from '../support/errors.ts';
 import type { Device } from './device.ts';
-import type { SessionOptions } from './webgpu/session.ts';
+import type { WebGpuOptions } from './webgpu/webgpu.ts';
 
 export const DEVICES = ['auto', 'cpu', 'webgpu', 'reference'] as const;
 
 /** @throws UserError `device/unknown`; EnvironmentError `device/failed` where the device does not start */
-export async function chooseDevice(name: string, gpu: SessionOptions = {}): Promise<Device> {
+export async function chooseDevice(name: string, gpu: WebGpuOptions = {}): Promise<Device> {
   switch (name) {
     case 'auto':
     case 'cpu':

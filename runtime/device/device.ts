@@ -1,5 +1,5 @@
 /** The small interface behind which all devices stand. */
-import type { Precision } from '../../spec/precision.ts';
+import type { HalfUnit, Precision } from '../../spec/precision.ts';
 import type { FieldType, Program } from '../../spec/program.ts';
 
 export type FieldData = Uint8Array | Int32Array | Float32Array;
@@ -31,8 +31,10 @@ export interface Device {
   readonly name: string;
   /** For people: `ONNX Runtime, 2 threads`. */
   readonly description: string;
-  /** How its products read weights, where that is not as they are. */
+  /** How its products read their sides, where that is not as they are. */
   readonly precision?: Precision;
+  /** What it multiplies f16 with, the fastest first; nothing, or none, where it does not. */
+  readonly halves?: readonly HalfUnit[];
   /** Elements of a tensor that it takes at once, where larger ones have to lie in parts. */
   readonly bound?: number;
   /** Begins what takes time and needs no program (a thread, a library), so that `open` is quick later. */

@@ -17,7 +17,7 @@ import { stream } from '../../spec/random.ts';
 import { nearestHalf } from '../support/half-precision.ts';
 import { launchByLaunch } from '../support/lowered.ts';
 import { initialise, relativeError } from '../support/networks.ts';
-import type { Product } from '../support/product-programs.ts';
+import type { PagedProduct } from '../support/product-programs.ts';
 import { openReference } from '../support/reference.ts';
 import { fieldNumbers } from '../support/small-training.ts';
 import { openLowered, openWebGpu } from '../support/webgpu.ts';
@@ -26,9 +26,7 @@ import type { Opener } from './harness.ts';
 const F32_BOUND = 1e-5;
 const POSITION = { batch: 0, batches: 1 };
 
-interface Case extends Product {
-  /** Axes in front of both sides. */
-  readonly pages?: number;
+interface Case extends PagedProduct {
   /** The weight is the left side. */
   readonly left?: true;
 }

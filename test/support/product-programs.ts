@@ -47,3 +47,29 @@ export function sideBySide(products: readonly Product[]): Program {
     functions: [{ name: 'run', batch: 1, inputs, blocks: [block], updates: [], results }],
   };
 }
+
+export interface PagedProduct extends Product {
+  /** Axes in front of both sides. */
+  readonly pages?: number;
+}
+
+/** `p0`, `p1`, … of the inputs `a0` and `b0`, `a1` and `b1`, … */
+export function products(cases: readonly PagedProduct[]): Program {
+  const inputs = cases.flatMap(({ m, n, k, ta, tb, pages }, i) =>
+    [['a', ta ? [k, m] : [m, k]] as const, ['b', tb ? [n, k] : [k, n]] as const].map(([side, shape]) => {
+      const id = `${side}${i}`;
+      return { id, field: id, type: 'f32' as const, shape: [...(pages === undefined ? [] : [pages]), ...shape] };
+    }),
+  );
+  const ops = cases.map(({ m, n, ta = false, tb = false, pages }, i): Op => {
+    const shape = [...(pages === undefined ? [] : [pages]), m, n];
+    return { id: `p${i}`, op: 'matmul', args: [`a${i}`, `b${i}`], shape, attributes: { ta, tb }, origin: 'product' };
+  });
+  const results = ops.map(({ id }) => ({ name: id, value: id }));
+  const block = { name: 'work', repeat: 1, firstTick: 0, scalars: [], carries: [], ops };
+  return {
+    name: 'products',
+    states: [],
+    functions: [{ name: 'run', batch: 1, inputs, blocks: [block], updates: [], results }],
+  };
+}

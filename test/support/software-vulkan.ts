@@ -49,10 +49,13 @@ export async function softwareVulkanEnvironment(): Promise<Record<string, string
   return { VK_DRIVER_FILES: join(folder, 'vk_swiftshader_icd.json'), LD_LIBRARY_PATH: folder };
 }
 
-/** Makes Dawn in this process find it; before `webgpu` is imported. */
+/**
+ * Makes Dawn in this process find it; before `webgpu` is imported. `NMC_TEST_DRIVER` names the ICD file of another driver
+ * to test.
+ */
 export async function useSoftwareVulkan(): Promise<void> {
   const { VK_DRIVER_FILES, LD_LIBRARY_PATH = '' } = await softwareVulkanEnvironment();
-  process.env.VK_DRIVER_FILES = VK_DRIVER_FILES;
+  process.env.VK_DRIVER_FILES = process.env.NMC_TEST_DRIVER ?? VK_DRIVER_FILES;
   const { RTLD_NOW, RTLD_GLOBAL } = constants.dlopen;
   const RTLD_NODELETE = 0x1000;
   try {

@@ -12,7 +12,7 @@ let gpu: Promise<Gpu> | undefined;
 
 /** One device for all tests of a file. */
 export function softwareGpu(): Promise<Gpu> {
-  gpu ??= useSoftwareVulkan().then(openBestGpu);
+  gpu ??= useSoftwareVulkan().then(() => openBestGpu(true));
   return gpu;
 }
 

@@ -1,6 +1,5 @@
 /** From what one kernel carries out to its module. */
 import { type KernelPart, type KernelStep, MOST_GROUPS } from '../../../spec/kernels.ts';
-import type { TileChoice } from '../../../spec/tiles.ts';
 import { isOperator, operators } from '../../operators/table.ts';
 import { type Cluster, opsOf } from './cluster.ts';
 import type { Flat, FlatOp, Use } from './flat.ts';
@@ -8,7 +7,9 @@ import { writePack } from './halves.ts';
 import { repeatedPlace } from './linear-places.ts';
 import type { Place } from './lowering.ts';
 import { loweringOf } from './operators.ts';
-import { matricesOf, productGroups, tileFor, writeProduct } from './product.ts';
+import { formFor, productGroups, writeProduct } from './product.ts';
+import type { ProductForms } from './product-forms.ts';
+import { matricesOf } from './product-sides.ts';
 import { lanesFor, reduceGroups, writeReduction } from './reduce.ts';
 import { baseOf, ModuleWriter, type Surroundings, type Window, type WrittenModule } from './writer.ts';
 
@@ -29,17 +30,17 @@ export function writeKernels(
   cluster: Cluster,
   flat: Flat,
   around: Surroundings,
-  tiles: TileChoice,
+  forms: ProductForms,
   windowed: ReadonlySet<string>,
 ): WrittenKernel[] {
   const [output] = cluster.outputs;
-  if (windowed.size === 0 || output === undefined) return [writeKernel(cluster, flat, around, tiles)];
+  if (windowed.size === 0 || output === undefined) return [writeKernel(cluster, flat, around, forms)];
   const bases = new Set([...windowed].map((id) => baseOf(around, id)));
   let begin = 0;
   return (around.regions.get(output)?.parts ?? []).map(({ elements }, part) => {
     const window = { bases, part, begin, elements };
     begin += elements;
-    return writeKernel(cluster, flat, around, tiles, window);
+    return writeKernel(cluster, flat, around, forms, window);
   });
 }
 
@@ -47,7 +48,7 @@ function writeKernel(
   cluster: Cluster,
   flat: Flat,
   around: Surroundings,
-  tiles: TileChoice,
+  forms: ProductForms,
   window?: Window,
 ): WrittenKernel {
   const w = new ModuleWriter(flat, around, window);
@@ -55,9 +56,9 @@ function writeKernel(
   const lowering = anchor && loweringOf(anchor.op);
   let groups = linearGroups(Math.ceil((window?.elements ?? cluster.elements) / THREADS));
   if (anchor && lowering?.kind === 'product') {
-    const tile = tileFor(matricesOf(anchor), tiles);
-    groups = productGroups(matricesOf(anchor), tile);
-    writeProduct(w, anchor, tile);
+    const form = formFor(matricesOf(anchor), forms);
+    groups = productGroups(matricesOf(anchor), form);
+    writeProduct(w, anchor, form);
   } else if (anchor && lowering?.kind === 'reduction') {
     const reduction = lowering.plan(anchor);
     const lanes = lanesFor(cluster.elements, reduction.count);

@@ -1,10 +1,11 @@
 /** Several products as one module: each group of threads finds the part that it belongs to. */
 import { MOST_BINDINGS, MOST_SCALARS } from '../../../spec/kernels.ts';
-import { TILES, type TileChoice } from '../../../spec/tiles.ts';
 import type { Cluster } from './cluster.ts';
 import type { Flat } from './flat.ts';
 import { flopsOf, linearGroups, servesOf, type WrittenKernel, writeFinish } from './kernel.ts';
-import { matricesOf, partRows, productGroups, threadsOf, tileFor, writeProduct } from './product.ts';
+import { formFor, partRows, productGroups, writeProduct } from './product.ts';
+import { groupOf, type ProductForms, SUBGROUP } from './product-forms.ts';
+import { matricesOf } from './product-sides.ts';
 import { ModuleWriter, type Surroundings } from './writer.ts';
 
 /** @returns nothing where the parts would bind too many buffers: then each is a launch of its own */
@@ -12,10 +13,11 @@ export function writeLaunch(
   parts: readonly Cluster[],
   flat: Flat,
   around: Surroundings,
-  tiles: TileChoice,
+  forms: ProductForms,
 ): WrittenKernel | undefined {
   const w = new ModuleWriter(flat, around);
-  const common = TILES[tiles.large];
+  const common = forms.large;
+  const inSubgroups = common.kind === 'matrices';
   const branches: string[] = [];
   let total = 0;
   parts.forEach((part, i) => {
@@ -23,21 +25,23 @@ export function writeLaunch(
     if (!anchor) throw new Error('a launch has products alone');
     w.part = `_${String.fromCharCode(97 + i)}`;
     const matrices = matricesOf(anchor);
-    const tile = tileFor(matrices, tiles) && common;
-    const [across, down, pages] = productGroups(matrices, tile, partRows(common));
-    writeProduct(w, anchor, tile, 'part');
+    const form = formFor(matrices, forms) && common;
+    const [across, down, pages] = productGroups(matrices, form, partRows(common));
+    writeProduct(w, anchor, form, 'part');
     writeFinish(w, part);
     const first = total;
     total += across * down * pages;
     const names = { end: w.count('end', total), across: w.count('across', across), down: w.count('down', down) };
     const from = first === 0 ? 'at' : `(at - end_${String.fromCharCode(96 + i)})`;
     const place = `vec3u(${from} % ${names.across}, ${from} / ${names.across} % ${names.down}, ${from} / (${names.across} * ${names.down}))`;
-    branches.push(`if (at < ${names.end}) { part${w.part}(${place}, thread); }`);
+    const subgroup = form && inSubgroups ? ', subgroup' : '';
+    branches.push(`if (at < ${names.end}) { part${w.part}(${place}, thread${subgroup}); }`);
   });
   w.part = '';
-  w.line(`@compute @workgroup_size(${threadsOf(common)})`);
-  const head =
-    'fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) thread: u32)';
+  w.line(groupOf(common));
+  const builtins =
+    '@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) thread: u32';
+  const head = `fn main(${builtins}${inSubgroups ? `, ${SUBGROUP}` : ''})`;
   w.block(head, () => {
     w.line('let at = group.y * groups.x + group.x;');
     w.line(branches.join('\n  else '));

@@ -13,7 +13,7 @@ import {
   modulePath,
   type Region,
 } from '../../../spec/kernels.ts';
-import type { Precision } from '../../../spec/precision.ts';
+import { type HalfUnit, type Precision, SCALAR_HALVES } from '../../../spec/precision.ts';
 import type { Program, ProgramFunction } from '../../../spec/program.ts';
 import { DEFAULT_TILES, type TileChoice } from '../../../spec/tiles.ts';
 import { type Cluster, clusters, inputsOf } from './cluster.ts';
@@ -27,6 +27,7 @@ import { Parts } from './parts.ts';
 import { type RegionOf, writePersistent } from './persistent.ts';
 import { type PersistentLimits, persistentRuns, type Run, SMALL } from './persistent-runs.ts';
 import { Arenas, type Layout, type Placed, placeStates, placeValues, type SharedArenas, ValueArena } from './place.ts';
+import { formsFor, type ProductForms } from './product-forms.ts';
 import { ScalarBlocks } from './scalar-blocks.ts';
 import { SCALARS, type Surroundings } from './writer.ts';
 
@@ -41,6 +42,8 @@ export interface WgslOptions {
   /** What was measured to be best on the device. */
   readonly tiles?: TileChoice | undefined;
   readonly precision?: Precision | undefined;
+  /** What multiplies where the precision is `f16`. */
+  readonly halves?: HalfUnit | undefined;
   /** Elements of one buffer, except of one tensor that has more. */
   readonly most?: number | undefined;
   /** Elements that one binding may have, a multiple of `REGION_ALIGNMENT`: larger tensors lie in parts. */
@@ -52,12 +55,20 @@ export interface WgslOptions {
 /** @throws TooManyParts where a tensor has more parts than one kernel can bind */
 export function lowerToWgsl(
   program: Program,
-  { tiles = DEFAULT_TILES, precision = 'f32', most = MOST_BOUND, bound = MOST_BOUND, small = SMALL }: WgslOptions = {},
+  {
+    tiles = DEFAULT_TILES,
+    precision = 'f32',
+    halves = SCALAR_HALVES,
+    most = MOST_BOUND,
+    bound = MOST_BOUND,
+    small = SMALL,
+  }: WgslOptions = {},
 ): LoweredKernels {
+  const forms = formsFor(tiles, precision === 'f16' ? halves : undefined);
   const stateArenas = new Arenas('states', most, bound);
   const states = placeStates(program, stateArenas);
   const values = new ValueArena(most, bound);
-  const halves = new Arenas('halves', most, bound);
+  const halfArenas = new Arenas('halves', most, bound);
   const modules = new Modules();
   const lists: SharedArenas[] = [];
   const functions = program.functions.map((f) => {
@@ -65,19 +76,19 @@ export function lowerToWgsl(
     const shared = {
       states: stateArenas,
       values,
-      halves,
+      halves: halfArenas,
       inputs: new Arenas(`inputs of ${f.name}`, most, bound),
       results: new Arenas(`results of ${f.name}`, most, bound),
     };
     lists.push(shared);
     const flat = flatten(program, f);
-    const stored = precision === 'f32' ? flat : withHalves(flat, program);
-    return lowerFunction(f, stored, states, shared, modules, { tiles, small, parts: new Parts(stored, bound) });
+    const stored = precision === 'f16-weights' ? withHalves(flat, program) : flat;
+    return lowerFunction(f, stored, states, shared, modules, { forms, small, parts: new Parts(stored, bound) });
   });
   const arenas = [
     ...stateArenas.list(),
     ...values.list(),
-    ...halves.list(),
+    ...halfArenas.list(),
     ...lists.flatMap(({ inputs, results }) => [...inputs.list(), ...results.list()]),
   ];
   return {
@@ -86,8 +97,9 @@ export function lowerToWgsl(
   };
 }
 
-/** Whether some function makes copies in half precision. */
-export const readsHalves = ({ kernels }: LoweredKernels): boolean => kernels.arenas.some((a) => a.name === 'halves');
+/** Whether some function makes copies in half precision, or multiplies in it. */
+export const usesHalves = ({ kernels, modules }: LoweredKernels): boolean =>
+  kernels.arenas.some((a) => a.name === 'halves') || [...modules.values()].some((text) => text.includes('enable f16;'));
 
 /** @returns the files of a plan: `kernels/dispatches.txt` and `kernels/ID.wgsl` */
 export function kernelFiles({ kernels, modules }: LoweredKernels): Map<string, Uint8Array> {
@@ -98,7 +110,7 @@ export function kernelFiles({ kernels, modules }: LoweredKernels): Map<string, U
 }
 
 interface Choices {
-  readonly tiles: TileChoice;
+  readonly forms: ProductForms;
   readonly small: PersistentLimits;
   readonly parts: Parts;
 }
@@ -109,7 +121,7 @@ function lowerFunction(
   states: readonly Placed[],
   shared: SharedArenas,
   modules: Modules,
-  { tiles, small, parts }: Choices,
+  { forms, small, parts }: Choices,
 ): KernelFunction {
   const launches = grouped(clusters(flat, parts), flat);
   const layout = placeValues(f, flat, launches, states, shared);
@@ -124,7 +136,7 @@ function lowerFunction(
     return { together, launches: together ? [] : launches };
   });
   const write = (launches: Run['launches'], places: 'overrides' | 'uniform'): WrittenKernel[] =>
-    launches.flatMap((launch) => writeAll(launch, flat, { ...around, places }, tiles, parts));
+    launches.flatMap((launch) => writeAll(launch, flat, { ...around, places }, forms, parts));
   const moving = runs.flatMap((run) => write(run.launches, 'uniform'));
   const places = bound.length > 0 && fewPlaces(moving, regionsOf) ? 'overrides' : 'uniform';
   const dispatch = (kernel: WrittenKernel, places: KernelModule['places']): Dispatch => {
@@ -178,13 +190,13 @@ function writeAll(
   launch: readonly Cluster[],
   flat: Flat,
   around: Surroundings,
-  tiles: TileChoice,
+  forms: ProductForms,
   parts: Parts,
 ): WrittenKernel[] {
-  const together = launch.length > 1 ? writeLaunch(launch, flat, around, tiles) : undefined;
+  const together = launch.length > 1 ? writeLaunch(launch, flat, around, forms) : undefined;
   return together
     ? [together]
-    : launch.flatMap((cluster) => writeKernels(cluster, flat, around, tiles, parts.windowed(cluster)));
+    : launch.flatMap((cluster) => writeKernels(cluster, flat, around, forms, parts.windowed(cluster)));
 }
 
 function known(placed: ReadonlyMap<string, Placed>, name: string): Placed {

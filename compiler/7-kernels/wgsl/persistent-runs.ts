@@ -6,7 +6,7 @@ import { type Cluster, inputsOf } from './cluster.ts';
 import type { Flat } from './flat.ts';
 import { loweringOf } from './operators.ts';
 import type { Parts } from './parts.ts';
-import { matricesOf } from './product.ts';
+import { matricesOf } from './product-sides.ts';
 import { lanesFor } from './reduce.ts';
 
 /** What one group takes on. */

@@ -62,6 +62,7 @@ export class ModuleWriter {
   private readonly sizes = new Map<number, string>();
   private readonly fixed = new Map<string, number>();
   private unnamed = 0;
+  private readonly extensions = new Set<string>();
   private readonly tables: string[] = [];
   private readonly functions = new Set<WgslFunction>();
   private readonly scopes: Scope[] = [new Map()];
@@ -180,6 +181,11 @@ export class ModuleWriter {
     const text = `array<u32, ${values.length}>(${values.map((n) => `${n}u`).join(', ')})`;
     const known = this.tables.indexOf(text);
     return `table${known >= 0 ? known : this.tables.push(text) - 1}`;
+  }
+
+  /** A part of the language that not every device has. */
+  enable(extension: string): void {
+    this.extensions.add(extension);
   }
 
   need(name: WgslFunction): void {
@@ -350,7 +356,8 @@ export class ModuleWriter {
   private text(): string {
     const body = this.lines.join('\n');
     const overrides = Object.keys(this.constants()).map((name) => `override ${name}: u32;`);
-    const head = [...overrides, ...this.declaredPlaces()];
+    const enabled = [...this.extensions].map((name) => `enable ${name};`);
+    const head = [...enabled, ...overrides, ...this.declaredPlaces()];
     const buffers = [...this.buffers.entries()].sort(([, a], [, b]) => a.binding - b.binding);
     for (const [i, { name, binding, access }] of buffers) {
       const mode = access === 'read' ? 'read' : 'read_write';

@@ -14,9 +14,10 @@ const LIMITS = [
 ] as const;
 
 export async function adapterOf(): Promise<AdapterCapability | undefined> {
-  const [{ findAdapter }, { isSoftware }] = await Promise.all([
+  const [{ findAdapter }, { isSoftware }, { halfUnitsOf }] = await Promise.all([
     import('../../device/webgpu/dawn.ts'),
     import('../../device/webgpu/gpu.ts'),
+    import('../../device/webgpu/half-units.ts'),
   ]);
   const adapter = await findAdapter();
   if (!adapter) return undefined;
@@ -28,6 +29,7 @@ export async function adapterOf(): Promise<AdapterCapability | undefined> {
     description,
     software: isSoftware(adapter.info),
     features: [...adapter.features].sort(),
+    halves: halfUnitsOf(adapter),
     limits: Object.fromEntries(LIMITS.map((name) => [name, adapter.limits[name]])),
   };
 }

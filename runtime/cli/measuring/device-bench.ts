@@ -1,5 +1,5 @@
 /** What one device does of the work that predictive coding asks for, against the most that it was seen to do. */
-import type { Precision } from '../../../spec/precision.ts';
+import type { HalfUnit, Precision } from '../../../spec/precision.ts';
 import type { Device } from '../../device/device.ts';
 import { UserError } from '../../support/errors.ts';
 import { type AttentionSize, attentionModel, convolutionModel } from './bench-models.ts';
@@ -15,7 +15,7 @@ export interface BenchLine {
   readonly unit: string;
   /** The device's own ceiling in the same unit: the useful work at its best speed on products, in f32; null without one. */
   readonly ceiling: number | null;
-  /** How products read weights, where that is not as they are. */
+  /** How products read their sides, where that is not as they are. */
   readonly precision?: Precision;
 }
 
@@ -106,6 +106,20 @@ export async function* benchDevice(
   if (wanted('convolution')) yield await tickLine('convolution', (sized) => convolutionModel(sized), device, amount);
   const size = `attention of ${attention[0]} x ${attention[1]}, ${attention[2]} heads`;
   if (wanted('attention')) yield await tickLine(size, (sized) => attentionModel(sized, attention), device, amount);
+}
+
+/** Products that are multiplied in f16, by one of the units that the device has for it. */
+export async function* benchHalves(
+  device: Device,
+  software: boolean,
+  { name, unit }: { readonly name: string; readonly unit: HalfUnit },
+): AsyncGenerator<BenchLine | NotRun> {
+  const { effort, square, shapes } = amountOf(software, 'f16');
+  const inHalves: Device = { ...device, precision: 'f16', halves: [unit] };
+  for (const shape of [{ m: square, n: square, k: square }, ...shapes])
+    yield await line(inHalves, `product ${nameOf(shape)}, ${name}`, 'GFLOP/s', null, () =>
+      productSpeed(inHalves, shape, effort),
+    );
 }
 
 function tickLine(

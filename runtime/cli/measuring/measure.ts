@@ -81,8 +81,10 @@ export async function formsOf(
 ): Promise<ReadonlyMap<string, Uint8Array>> {
   if (device.name === 'cpu') return (await import('../../../compiler/7-kernels/onnx/lower.ts')).lowerToCpu(program);
   if (device.name !== 'webgpu') return new Map();
-  const { precision = 'f32', description, bound } = device;
-  return (await gpuKernels(program, precision, { tiles: rememberedTiles(description), bound, ...choice })).files;
+  const { precision = 'f32', description, bound, halves } = device;
+  return (
+    await gpuKernels(program, precision, { tiles: rememberedTiles(description), bound, halves: halves?.[0], ...choice })
+  ).files;
 }
 
 /** How much a measurement asks for: less of a processor that plays a GPU. */

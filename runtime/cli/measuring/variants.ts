@@ -1,22 +1,38 @@
 /** Faster forms of arithmetic that some GPUs have, and what becomes of them here: none is claimed that did not run. */
+import type { AdapterCapability } from '../../../spec/capability.ts';
+import type { HalfUnit } from '../../../spec/precision.ts';
 
+/** What was not measured, and why. */
 export interface NotRun {
   readonly name: string;
   readonly reason: string;
 }
 
-/** By the names under which adapters offer them. */
-const VARIANTS = {
-  'shader-f16': 'shader-f16',
-  'subgroup matrices': 'chromium-experimental-subgroup-matrix',
-} as const;
+export interface Variant {
+  readonly name: string;
+  /** What it multiplies with; absent where the adapter has none that kernels can use. */
+  readonly unit?: HalfUnit;
+  /** In words. */
+  readonly reason: string;
+}
 
-/** @param features of the adapter */
-export function variantsOf(features: readonly string[]): NotRun[] {
-  return Object.entries(VARIANTS).map(([name, feature]) => ({
-    name,
-    reason: features.includes(feature)
-      ? 'offered by this adapter, but no kernel here uses it: not run'
-      : 'not offered by this adapter, not run',
-  }));
+/** By the names under which adapters offer them. */
+const VARIANTS = [
+  { name: 'shader-f16', kind: 'scalars', feature: 'shader-f16' },
+  { name: 'subgroup matrices', kind: 'matrices', feature: 'chromium-experimental-subgroup-matrix' },
+] as const;
+
+export function variantsOf({ features, halves = [] }: Pick<AdapterCapability, 'features' | 'halves'>): Variant[] {
+  return VARIANTS.map(({ name, kind, feature }) => {
+    const unit = halves.find((half) => half.kind === kind);
+    if (unit) return { name, unit, reason: `offered${sizeOf(unit)}, for --precision f16` };
+    const reason = features.includes(feature)
+      ? 'offered by this adapter, but not for f16 with sums in f32: not run'
+      : 'not offered by this adapter, not run';
+    return { name, reason };
+  });
+}
+
+function sizeOf(unit: HalfUnit): string {
+  return unit.kind === 'matrices' ? `, ${unit.m}x${unit.n}x${unit.k} by ${unit.lanes} lanes` : '';
 }

@@ -12,12 +12,15 @@ let paced = false;
 
 /** @throws EnvironmentError `device/library` where Dawn's library does not load on this system */
 export function dawn(): Promise<GPU> {
-  loaded ??= load();
+  loaded ??= load([SHOWS_HALVES]);
   return loaded;
 }
 
+/** Adapters then offer what only those get who ask for it: units for small matrices, and f16 on NVIDIA's. */
+const SHOWS_HALVES = 'enable-dawn-features=allow_unsafe_apis,vulkan_enable_f16_on_nvidia';
+
 /** @param options of Dawn, for example its backend */
-async function load(options: string[] = []): Promise<GPU> {
+async function load(options: string[]): Promise<GPU> {
   try {
     const { create, globals } = await import('webgpu');
     Object.assign(globalThis, globals);
@@ -38,8 +41,8 @@ export async function findAdapter(): Promise<GPUAdapter | undefined> {
   return requestAdapter(await dawn());
 }
 
-/** @throws EnvironmentError `device/none` without a GPU */
-export async function openBestGpu(): Promise<Gpu> {
+/** @param matrices see `openGpu` @throws EnvironmentError `device/none` without a GPU */
+export async function openBestGpu(matrices = false): Promise<Gpu> {
   const adapter = await findAdapter();
   if (!adapter)
     throw new EnvironmentError(
@@ -47,16 +50,17 @@ export async function openBestGpu(): Promise<Gpu> {
       'this machine has no GPU that can be used: no driver offers an adapter',
       'use --device cpu; nmc doctor says more',
     );
-  return openGpu(adapter);
+  return openGpu(adapter, matrices);
 }
 
 /**
  * A GPU that does nothing at all, everywhere: what a batch takes on it is the time of JavaScript and of Dawn.
+ * @param matrices see `openGpu`
  * @throws EnvironmentError `device/library` where Dawn's library does not load on this system
  */
-export async function openNothing(): Promise<Gpu> {
-  nothing ??= load(['backend=null']);
+export async function openNothing(matrices = false): Promise<Gpu> {
+  nothing ??= load(['backend=null', SHOWS_HALVES]);
   const adapter = await requestAdapter(await nothing);
   if (!adapter) throw new Error('Dawn has no null backend');
-  return openGpu(adapter);
+  return openGpu(adapter, matrices);
 }

@@ -1,5 +1,6 @@
 /** A GPU, opened: the same in Node (Dawn) and in a page. */
 import { EnvironmentError } from '../../support/errors.ts';
+import { HALF_FEATURE, MATRIX_FEATURES } from './half-units.ts';
 
 export interface Gpu {
   readonly device: GPUDevice;
@@ -26,10 +27,14 @@ export async function requestAdapter(gpu: GPU): Promise<GPUAdapter | undefined> 
   return (await gpu.requestAdapter({ powerPreference: 'high-performance' })) ?? undefined;
 }
 
-/** @throws EnvironmentError `device/failed` where the adapter gives no device */
-export async function openGpu(adapter: GPUAdapter): Promise<Gpu> {
+/**
+ * @param matrices with units for small matrices, where the adapter has them: they are experimental
+ * @throws EnvironmentError `device/failed` where the adapter gives no device
+ */
+export async function openGpu(adapter: GPUAdapter, matrices = false): Promise<Gpu> {
   const requiredLimits = Object.fromEntries(LIMITS.map((name) => [name, adapter.limits[name]]));
-  const requiredFeatures = (['timestamp-query'] as const).filter((name) => adapter.features.has(name));
+  const wanted = ['timestamp-query', HALF_FEATURE, ...(matrices ? MATRIX_FEATURES : [])] as GPUFeatureName[];
+  const requiredFeatures = wanted.filter((name) => adapter.features.has(name));
   let device: GPUDevice;
   try {
     device = await adapter.requestDevice({ requiredLimits, requiredFeatures });

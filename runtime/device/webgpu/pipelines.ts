@@ -2,6 +2,7 @@
 import { modulePath } from '../../../spec/kernels.ts';
 import { EnvironmentError } from '../../support/errors.ts';
 import type { Accesses, BoundDispatch } from './bindings.ts';
+import { HALF_FEATURE } from './half-units.ts';
 
 export class Pipelines {
   private readonly device: GPUDevice;
@@ -73,6 +74,12 @@ export class Pipelines {
     const bytes = this.files.get(modulePath(id));
     if (!bytes) throw new EnvironmentError('device/kernels', `the plan has no ${modulePath(id)}`, 'compile it again');
     const code = new TextDecoder().decode(bytes);
+    if (code.includes('enable f16;') && !this.device.features.has(HALF_FEATURE))
+      throw new EnvironmentError(
+        'device/kernels',
+        `the kernels multiply in f16, and this GPU does not (${HALF_FEATURE})`,
+        'compile them for another --precision: f32, f16-weights',
+      );
     this.device.pushErrorScope('validation');
     const shader = this.device.createShaderModule({ label: id, code });
     const refused = await this.device.popErrorScope();

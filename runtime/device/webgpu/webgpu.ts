@@ -3,19 +3,26 @@ import { REGION_ALIGNMENT } from '../../../spec/kernels.ts';
 import type { Device } from '../device.ts';
 import { openBestGpu } from './dawn.ts';
 import { bindingBytes, type Gpu } from './gpu.ts';
+import { halfUnitsOf } from './half-units.ts';
 import { openSession, type SessionOptions } from './session.ts';
 
+export interface WebGpuOptions extends SessionOptions {
+  /** See `openGpu`. */
+  readonly matrices?: boolean;
+}
+
 /** @throws EnvironmentError `device/none` without a GPU, `device/library` where Dawn does not load */
-export async function webgpuDevice(options: SessionOptions = {}): Promise<Device> {
-  let gpu: Gpu | undefined = await openBestGpu();
-  const { description } = gpu;
+export async function webgpuDevice({ matrices, ...options }: WebGpuOptions = {}): Promise<Device> {
+  let gpu: Gpu | undefined = await openBestGpu(matrices);
+  const { adapter, description } = gpu;
   return {
     name: 'webgpu',
     description,
+    halves: halfUnitsOf(adapter),
     bound: boundOf(gpu.device.limits),
     open: async ({ files }) => {
       // The first session takes the device that is open already; each has one of its own, and closes it.
-      const own = gpu ?? (await openBestGpu());
+      const own = gpu ?? (await openBestGpu(matrices));
       gpu = undefined;
       const session = await openSession(own, files, options);
       return {

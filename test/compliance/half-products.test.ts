@@ -1,0 +1,130 @@
+/**
+ * Products in half precision: both sides rounded to f16, sums in f32. The software driver of these tests multiplies no
+ * f16, so there the same text runs with f32 in its place, on numbers that f16 has; kernels for matrix units are given to
+ * Dawn's null backend, which takes modules, sizes and bindings. On a driver that has both (`NMC_TEST_DRIVER`) they run.
+ */
+import { describe, expect, test } from 'vitest';
+import { kernelFiles, type LoweredKernels } from '../../compiler/7-kernels/wgsl/lower.ts';
+import { boundDispatches } from '../../runtime/device/webgpu/bindings.ts';
+import { openNothing } from '../../runtime/device/webgpu/dawn.ts';
+import { halfUnitsOf } from '../../runtime/device/webgpu/half-units.ts';
+import { Pipelines } from '../../runtime/device/webgpu/pipelines.ts';
+import { verifyKernels } from '../../spec/kernel-verify.ts';
+import { type HalfUnit, type MatrixUnit, SCALAR_HALVES } from '../../spec/precision.ts';
+import type { Program } from '../../spec/program.ts';
+import { nearestHalf } from '../support/half-precision.ts';
+import { launchByLaunch } from '../support/lowered.ts';
+import { relativeError } from '../support/networks.ts';
+import { type PagedProduct, products } from '../support/product-programs.ts';
+import { openReference } from '../support/reference.ts';
+import { fieldNumbers } from '../support/small-training.ts';
+import { openLowered, softwareGpu } from '../support/webgpu.ts';
+import type { Opener } from './harness.ts';
+
+const F32_BOUND = 1e-5;
+const POSITION = { batch: 0, batches: 1 };
+
+/** None of them narrow: those stay in f32. */
+const CASES: Readonly<Record<string, readonly PagedProduct[]>> = {
+  'middle tiles': [{ m: 17, n: 63, k: 65 }],
+  'middle tiles, both sides turned': [{ m: 63, n: 17, k: 3, ta: true, tb: true }],
+  'large, right side turned': [{ m: 129, n: 131, k: 33, tb: true }],
+  'large, left side turned': [{ m: 131, n: 129, k: 67, ta: true }],
+  'large, in pages': [{ m: 128, n: 130, k: 31, pages: 3 }],
+  'split along what it sums over': [{ m: 32, n: 48, k: 1040, ta: true }],
+  'several in one launch': [
+    { m: 130, n: 133, k: 70 },
+    { m: 33, n: 17, k: 65, tb: true },
+    { m: 11, n: 17, k: 65 },
+  ],
+};
+
+type Numbers = Readonly<Record<string, Float32Array>>;
+
+function numbersOf(program: Program, change: (x: number) => number): Numbers {
+  const [f] = program.functions;
+  const fields = f ? fieldNumbers(f, 1) : {};
+  return Object.fromEntries(
+    Object.entries(fields).map(([name, values]) => [name, Float32Array.from(values, (x) => change(Math.fround(x)))]),
+  );
+}
+
+async function run(open: Opener, program: Program, numbers: Numbers): Promise<Record<string, ArrayLike<number>>> {
+  const session = await open(program);
+  const found = await session.run('run', numbers, POSITION);
+  await session.close();
+  return found;
+}
+
+const inHalves = (program: Program, halves: HalfUnit): LoweredKernels => launchByLaunch(program, 'f16', halves);
+
+/** The same text for a GPU that has no f16. */
+function inFull(lowered: LoweredKernels): LoweredKernels {
+  const text = (wgsl: string): string =>
+    wgsl
+      .replaceAll('enable f16;\n', '')
+      .replaceAll('vec4h', 'vec4f')
+      .replaceAll(/\bf16\b/g, 'f32');
+  return { ...lowered, modules: new Map([...lowered.modules].map(([id, wgsl]) => [id, text(wgsl)])) };
+}
+
+async function expectProducts(open: Opener, program: Program, numbers: Numbers): Promise<void> {
+  const found = await run(open, program, numbers);
+  const rounded = Object.fromEntries(Object.entries(numbers).map(([name, x]) => [name, x.map(nearestHalf)]));
+  const wanted = await run(openReference, program, rounded);
+  const exact = await run(openReference, program, numbers);
+  for (const [name, values] of Object.entries(wanted)) {
+    // Narrow products are not rounded.
+    const expected = name === 'p2' ? (exact[name] ?? []) : values;
+    expect(relativeError(found[name] ?? [], expected), name).toBeLessThan(F32_BOUND);
+  }
+  expect(await run(open, program, numbers)).toEqual(found);
+}
+
+const units = halfUnitsOf((await softwareGpu()).adapter);
+
+describe.each(Object.entries(CASES))('%s', (_, cases) => {
+  const program = products(cases);
+
+  test('as any numbers', { timeout: 180_000 }, async () => {
+    const lowered = inHalves(program, SCALAR_HALVES);
+    verifyKernels(lowered.kernels);
+    expect([...lowered.modules.values()].join()).toContain('enable f16;');
+    if (units.length > 0)
+      await expectProducts(
+        openLowered(() => lowered),
+        program,
+        numbersOf(program, (x) => x),
+      );
+    else
+      await expectProducts(
+        openLowered(() => inFull(lowered)),
+        program,
+        numbersOf(program, nearestHalf),
+      );
+  });
+
+  test.each<MatrixUnit>([
+    { kind: 'matrices', m: 8, n: 8, k: 8, lanes: 8, sized: true },
+    { kind: 'matrices', m: 16, n: 8, k: 16, lanes: 32, sized: true },
+    { kind: 'matrices', m: 16, n: 16, k: 16, lanes: 64, sized: true },
+  ])('by units of $m x $n x $k', async (unit) => {
+    const { device, failure } = await openNothing(true);
+    const lowered = inHalves(program, unit);
+    verifyKernels(lowered.kernels);
+    const large = cases.some(({ m, n }) => m * n >= 128 * 128);
+    expect([...lowered.modules.values()].join().includes('subgroup_matrix')).toBe(large);
+    const pipelines = new Pipelines(device, kernelFiles(lowered));
+    const wanted = lowered.kernels.functions.flatMap((f) => boundDispatches(lowered.kernels, f));
+    await Promise.all(wanted.map((bound) => pipelines.get(bound)));
+    expect(failure()).toBeUndefined();
+  });
+
+  test.each(units.filter((unit) => unit.kind === 'matrices'))('by the units of this driver', async (unit) => {
+    await expectProducts(
+      openLowered(() => inHalves(program, unit)),
+      program,
+      numbersOf(program, (x) => x),
+    );
+  });
+});
