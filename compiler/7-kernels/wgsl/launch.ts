@@ -27,7 +27,7 @@ export function writeLaunch(
     const matrices = matricesOf(anchor);
     const form = formFor(matrices, forms) && common;
     const [across, down, pages] = productGroups(matrices, form, partRows(common));
-    writeProduct(w, anchor, form, 'part');
+    writeProduct(w, anchor, form, partRows(common));
     writeFinish(w, part);
     const first = total;
     total += across * down * pages;

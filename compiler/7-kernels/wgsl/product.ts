@@ -29,21 +29,25 @@ export function productGroups(
   return [Math.ceil(n / across), Math.ceil(m / down), sizeOf(batch)];
 }
 
-/** Writes `main`, or `part`; `finish(at, sum)` is called for every element of the result. */
-export function writeProduct(w: ModuleWriter, op: FlatOp, form: ProductForm | undefined, entry: Entry = 'main'): void {
+/**
+ * Writes `main`; `finish(at, sum)` is called for every element of the result.
+ * @param plain makes it one of several parts: the rows of a group of it without tiles
+ */
+export function writeProduct(w: ModuleWriter, op: FlatOp, form: ProductForm | undefined, plain?: number): void {
   const { sides, begin } = sidesOf(w, op);
-  if (!form) writePlain(w, sides, begin, entry);
+  const entry: Entry = plain === undefined ? 'main' : 'part';
+  if (!form) writePlain(w, sides, begin, plain);
   else if (form.kind === 'tiles') writeTiled(w, op, form, sides, begin, entry);
   else writeMatrices(w, op, form, sides, begin, entry);
 }
 
-function writePlain(w: ModuleWriter, sides: Sides, begin: (page: string) => void, entry: Entry): void {
-  if (entry === 'main') w.line(`@compute @workgroup_size(${PLAIN[0]}, ${PLAIN[1]})`);
+function writePlain(w: ModuleWriter, sides: Sides, begin: (page: string) => void, rows?: number): void {
+  if (rows === undefined) w.line(`@compute @workgroup_size(${PLAIN[0]}, ${PLAIN[1]})`);
   const head = 'fn main(@builtin(workgroup_id) group: vec3u, @builtin(global_invocation_id) place: vec3u)';
-  w.block(entry === 'main' ? head : partHead(w), () => {
-    if (entry === 'part')
+  w.block(rows === undefined ? head : partHead(w), () => {
+    if (rows !== undefined)
       w.line(
-        `let place = vec2u(group.x * ${PLAIN[0]}u + thread % ${PLAIN[0]}u, group.y * ${PLAIN[0]}u + thread / ${PLAIN[0]}u);`,
+        `let place = vec2u(group.x * ${PLAIN[0]}u + thread % ${PLAIN[0]}u, group.y * ${rows}u + thread / ${PLAIN[0]}u);`,
       );
     begin('group.z');
     w.line('let column = place.x;');
