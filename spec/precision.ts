@@ -13,6 +13,9 @@
 export const PRECISIONS = ['f32', 'f16-weights', 'f16'] as const;
 export type Precision = (typeof PRECISIONS)[number];
 
+/** Products of fewer rows or columns are not multiplied in tiles, nor in f16. */
+export const NARROW = 16;
+
 /**
  * What a GPU multiplies f16 with: `scalars`, as it does any numbers (`shader-f16`); or units for small matrices (tensor
  * cores), m x k by k x n with sums in f32, that `lanes` threads of a subgroup work together.

@@ -1,9 +1,10 @@
 /** `nmc bench`: what a device of this machine does on the products, ticks and batches of predictive coding. */
 import { chooseDevice, DEVICES } from '../device/choose.ts';
+import type { Device } from '../device/device.ts';
 import { emit } from '../support/emit.ts';
 import { UserError } from '../support/errors.ts';
 import { type Arguments, EXIT, flag, text } from './command.ts';
-import { assertMultiplies, assertOffers, precisionOf } from './command-device.ts';
+import { assertMultiplies, assertOffers, gpuOptions, precisionOf } from './command-device.ts';
 import { adapterOf } from './measuring/adapters.ts';
 import { BENCH_PARTS, type BenchLine, type BenchPart, benchDevice, benchHalves } from './measuring/device-bench.ts';
 import { FULL, LIGHT } from './measuring/measure.ts';
@@ -22,7 +23,7 @@ export default async function (args: Arguments): Promise<number> {
     throw new UserError('usage/only', `nmc bench has no part ${only}`, `use one of ${BENCH_PARTS.join(', ')}`);
   const precision = precisionOf(args);
   assertOffers(name, precision);
-  const device = await chooseDevice(name, { matrices: true });
+  const device = await chooseDevice(name, gpuOptions(precision));
   assertMultiplies(device, precision);
   const adapter = device.name === 'webgpu' ? await adapterOf() : undefined;
   const software = device.name === 'webgpu' && adapter?.software !== false;
@@ -43,10 +44,11 @@ export default async function (args: Arguments): Promise<number> {
   if (only === 'tiles') return EXIT.done;
   const measured = precision === 'f32' ? device : { ...device, precision };
   for await (const line of benchDevice(measured, software, only)) say(line, device.name, json);
+  const inHalves = (): Promise<Device> => chooseDevice(device.name, gpuOptions('f16'));
   for (const { name, unit, reason } of adapter ? variantsOf(adapter) : []) {
     if (!unit) say({ name, reason }, device.name, json);
     else if (precision === 'f32' && (only === undefined || only === 'product'))
-      for await (const line of benchHalves(device, software, { name, unit })) say(line, device.name, json);
+      for await (const line of benchHalves(await inHalves(), software, { name, unit })) say(line, device.name, json);
   }
   return EXIT.done;
 }
@@ -58,8 +60,8 @@ function say(line: BenchLine | NotRun, device: string, json: boolean): void {
 
 const isPart = (name: string): name is BenchPart => (BENCH_PARTS as readonly string[]).includes(name);
 
-function inWords({ name, value, unit, ceiling, precision }: BenchLine): string {
+function inWords({ name, value, unit, ceiling, precision, by }: BenchLine): string {
   const beside = ceiling === null ? '' : `   (the device's best: ${ceiling})`;
-  const title = precision === undefined ? name : `${name}, ${precision}`;
+  const title = [name, precision, by && `by ${by}`].filter((part) => part !== undefined).join(', ');
   return `${title.padEnd(48)} ${String(value).padStart(9)} ${unit}${beside}\n`;
 }

@@ -5,10 +5,7 @@
  */
 import { describe, expect, test } from 'vitest';
 import { lowerToWgsl } from '../../compiler/7-kernels/wgsl/lower.ts';
-import { buildProgram } from '../../compiler/build-program.ts';
-import { checkFile } from '../../compiler/compile.ts';
-import { fileHost, overlayHost } from '../../compiler/host.ts';
-import { type Rule, referenceModel } from '../../runtime/cli/measuring/reference-networks.ts';
+import type { Rule } from '../../runtime/cli/measuring/reference-networks.ts';
 import type { Tensor } from '../../runtime/device/device.ts';
 import { verifyKernels } from '../../spec/kernel-verify.ts';
 import type { Op, Program } from '../../spec/program.ts';
@@ -16,9 +13,10 @@ import { sizeOf } from '../../spec/program.ts';
 import { stream } from '../../spec/random.ts';
 import { nearestHalf } from '../support/half-precision.ts';
 import { launchByLaunch } from '../support/lowered.ts';
-import { initialise, relativeError } from '../support/networks.ts';
+import { relativeError } from '../support/networks.ts';
 import type { PagedProduct } from '../support/product-programs.ts';
 import { openReference } from '../support/reference.ts';
+import { train, trainingOf } from '../support/reference-training.ts';
 import { fieldNumbers } from '../support/small-training.ts';
 import { openLowered, openWebGpu } from '../support/webgpu.ts';
 import type { Opener } from './harness.ts';
@@ -216,35 +214,18 @@ test('without being asked for nothing is rounded', async () => {
     expect(relativeError(found[name] ?? [], values)).toBeLessThan(1e-6);
 });
 
-/** The training function of a small network, with weights drawn. */
-function trainingOf(rule: Rule): Program {
-  const text = referenceModel({ widths: [20, 17, 13, 5], batch: 6, ticks: 8 }, rule);
-  const { value: checked } = checkFile(overlayHost({ 'm.pcn': text }, fileHost()), 'm.pcn');
-  const [task] = checked?.trains ?? [];
-  if (!checked || !task) throw new Error('nothing to train');
-  return buildProgram({ checked, model: task.model, task, predicts: [] }).program;
-}
+const trainingBy = (rule: Rule): Program => trainingOf({ widths: [20, 17, 13, 5], batch: 6, ticks: 8 }, rule);
 
 /** Of energies and weights after some batches, against the reference with weights as they are: measured 1.3e-5. */
 const TRAINING_BOUND = 2 ** -11;
-const BATCHES = 3;
 
 test('a training stays near the reference, and its weights are kept in f32', async () => {
-  const program = trainingOf('il');
-  const train = async (open: Opener): Promise<{ energies: number[]; weights: Tensor[] }> => {
-    const session = await open(program);
-    await initialise(session, program, 3);
-    const energies: number[] = [];
-    const [f] = program.functions;
-    for (let batch = 0; f && batch < BATCHES; batch++) {
-      const results = await session.run(f.name, fieldNumbers(f, batch), { batch, batches: BATCHES });
-      for (const values of Object.values(results)) energies.push(...values);
-    }
-    const weights = await Promise.all(program.states.map((s) => session.read(s.id)));
-    await session.close();
-    return { energies, weights };
-  };
-  const [halves, whole, wanted] = [await train(openHalves), await train(openWebGpu), await train(openReference)];
+  const program = trainingBy('il');
+  const [halves, whole, wanted] = [
+    await train(openHalves, program),
+    await train(openWebGpu, program),
+    await train(openReference, program),
+  ];
   const off = relativeError(halves.energies, wanted.energies);
   expect(off).toBeLessThan(TRAINING_BOUND);
   expect(off).toBeGreaterThan(10 * relativeError(whole.energies, wanted.energies));
@@ -256,12 +237,12 @@ test('a training stays near the reference, and its weights are kept in f32', asy
       wanted.weights.flatMap((w) => [...w]),
     ),
   ).toBeLessThan(TRAINING_BOUND);
-  expect(await train(openHalves)).toEqual(halves);
+  expect(await train(openHalves, program)).toEqual(halves);
 });
 
 test('only weights that are read often before they change are copied', () => {
   const copies = (rule: Rule): number => {
-    const { kernels } = launchByLaunch(trainingOf(rule), 'f16-weights');
+    const { kernels } = launchByLaunch(trainingBy(rule), 'f16-weights');
     return kernels.functions.flatMap((f) => f.dispatches).filter((d) => d.module.startsWith('pack-')).length;
   };
   // A clamped input's prediction is worked out once a batch.

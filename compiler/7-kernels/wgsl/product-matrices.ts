@@ -64,12 +64,12 @@ export function writeMatrices(
       w.block(`for (var d = 0u; d < ${MATRIX_DEPTH}u; d += ${k}u)`, () => {
         w.block(`for (var i = 0u; i < ${blocks.down}u; i++)`, () => {
           const left = `(block_row + i * ${m}u) * ${MATRIX_DEPTH}u + d`;
-          w.line(`let left = ${loaded('left', [k, m], left, MATRIX_DEPTH)};`);
+          w.line(`let left_block = ${loaded('left', [k, m], left, MATRIX_DEPTH)};`);
           w.block(`for (var j = 0u; j < ${blocks.across}u; j++)`, () => {
             const right = `d * ${columns}u + block_column + j * ${n}u`;
-            w.line(`let right = ${loaded('right', [n, k], right, columns)};`);
+            w.line(`let right_block = ${loaded('right', [n, k], right, columns)};`);
             w.line(`let block = i * ${blocks.across}u + j;`);
-            w.line('sums[block] = subgroupMatrixMultiplyAccumulate(left, right, sums[block]);');
+            w.line('sums[block] = subgroupMatrixMultiplyAccumulate(left_block, right_block, sums[block]);');
           });
         });
       });

@@ -1,4 +1,5 @@
 /** The product of matrices, in the form that suits its size. Sums run over k from first to last, matrix units aside. */
+import { NARROW } from '../../../spec/precision.ts';
 import { sizeOf } from '../../../spec/program.ts';
 import type { FlatOp } from './flat.ts';
 import { columnsOf, type ProductForm, type ProductForms, rowsOf, threadsOf } from './product-forms.ts';
@@ -16,7 +17,7 @@ export const partRows = (form: ProductForm): number => threadsOf(form) / PLAIN[0
 /** Nothing for narrow results: there each thread works out one element, straight from memory. */
 export function formFor({ m, n }: Matrices, forms: ProductForms): ProductForm | undefined {
   if (m >= 64 && n >= 64 && m * n >= 128 * 128) return forms.large;
-  return m > 16 && n > 16 ? forms.middle : undefined;
+  return Math.min(m, n) > NARROW ? forms.middle : undefined;
 }
 
 /** Groups across, down, and one for each page. @param plain rows of a group without tiles */

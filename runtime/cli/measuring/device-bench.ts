@@ -1,5 +1,5 @@
 /** What one device does of the work that predictive coding asks for, against the most that it was seen to do. */
-import type { HalfUnit, Precision } from '../../../spec/precision.ts';
+import { type HalfUnit, NARROW, type Precision } from '../../../spec/precision.ts';
 import type { Device } from '../../device/device.ts';
 import { UserError } from '../../support/errors.ts';
 import { type AttentionSize, attentionModel, convolutionModel } from './bench-models.ts';
@@ -17,6 +17,8 @@ export interface BenchLine {
   readonly ceiling: number | null;
   /** How products read their sides, where that is not as they are. */
   readonly precision?: Precision;
+  /** What multiplied, where several could have. */
+  readonly by?: string;
 }
 
 /** Less of a processor that plays a GPU. */
@@ -116,10 +118,13 @@ export async function* benchHalves(
 ): AsyncGenerator<BenchLine | NotRun> {
   const { effort, square, shapes } = amountOf(software, 'f16');
   const inHalves: Device = { ...device, precision: 'f16', halves: [unit] };
-  for (const shape of [{ m: square, n: square, k: square }, ...shapes])
-    yield await line(inHalves, `product ${nameOf(shape)}, ${name}`, 'GFLOP/s', null, () =>
+  // Narrow ones are not multiplied in f16.
+  for (const shape of [{ m: square, n: square, k: square }, ...shapes.filter((s) => Math.min(s.m, s.n) > NARROW)]) {
+    const found = await line(inHalves, `product ${nameOf(shape)}`, 'GFLOP/s', null, () =>
       productSpeed(inHalves, shape, effort),
     );
+    yield { ...found, by: name };
+  }
 }
 
 function tickLine(

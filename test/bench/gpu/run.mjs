@@ -67,11 +67,10 @@ function device() {
     process.exit(3);
   }
   process.stdout.write(`${gpu.description}${gpu.adapter.software ? ', played by the processor' : ''}\n`);
-  for (const feature of ['shader-f16', 'chromium-experimental-subgroup-matrix'])
-    process.stdout.write(
-      `${feature}: ${gpu.adapter.features.includes(feature) ? 'offered' : 'not offered'}; not run, no kernel uses it\n`,
-    );
-  process.stdout.write('\n');
+  const halves = gpu.adapter.halves.map((unit) =>
+    unit.kind === 'matrices' ? `${unit.m}x${unit.n}x${unit.k}` : unit.kind,
+  );
+  process.stdout.write(`multiplies f16 by: ${halves.join(', ') || 'nothing'}\n\n`);
   return gpu;
 }
 
@@ -85,7 +84,7 @@ function bench(precision, ...more) {
     const share =
       peak && line.unit === 'GFLOP/s' ? `${((100 * line.value) / peak).toFixed(1)} % of the datasheet's` : '';
     row(
-      line.precision ? `${line.name}, ${line.precision}` : line.name,
+      [line.name, line.precision, line.by].filter(Boolean).join(', '),
       line.value,
       line.unit,
       share || (line.ceiling === null ? '' : `best ${line.ceiling}`),
@@ -102,6 +101,12 @@ function peers() {
       'reduced (f16-weights)',
       process.execPath,
       [nmc, 'bench', '--device', 'webgpu', '--json', '--only', 'network', '--precision', 'f16-weights'],
+    ],
+    [
+      'nmc',
+      'reduced (f16)',
+      process.execPath,
+      [nmc, 'bench', '--device', 'webgpu', '--json', '--only', 'network', '--precision', 'f16'],
     ],
     ['JAX', 'f32 (highest)', values.python, ['step_jax.py', 'highest']],
     ['PyTorch', 'f32 (its default)', values.python, ['step_torch.py', 'highest']],
