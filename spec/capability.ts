@@ -47,7 +47,7 @@ export interface AdapterCapability {
   /** A processor that plays a GPU: right, but slow. */
   readonly software: boolean;
   readonly features: readonly string[];
-  /** What it multiplies f16 with, the fastest first. */
+  /** What it was seen to multiply f16 with, the fastest first. */
   readonly halves?: readonly HalfUnit[];
   readonly limits: Readonly<Record<string, number>>;
 }

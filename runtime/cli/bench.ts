@@ -4,7 +4,7 @@ import type { Device } from '../device/device.ts';
 import { emit } from '../support/emit.ts';
 import { UserError } from '../support/errors.ts';
 import { type Arguments, EXIT, flag, text } from './command.ts';
-import { assertMultiplies, assertOffers, gpuOptions, precisionOf } from './command-device.ts';
+import { assertOffers, gpuOptions, halvesFor, precisionOf } from './command-device.ts';
 import { adapterOf } from './measuring/adapters.ts';
 import { BENCH_PARTS, type BenchLine, type BenchPart, benchDevice, benchHalves } from './measuring/device-bench.ts';
 import { FULL, LIGHT } from './measuring/measure.ts';
@@ -23,8 +23,8 @@ export default async function (args: Arguments): Promise<number> {
     throw new UserError('usage/only', `nmc bench has no part ${only}`, `use one of ${BENCH_PARTS.join(', ')}`);
   const precision = precisionOf(args);
   assertOffers(name, precision);
+  const halves = await halvesFor(precision);
   const device = await chooseDevice(name, gpuOptions(precision));
-  assertMultiplies(device, precision);
   const adapter = device.name === 'webgpu' ? await adapterOf() : undefined;
   const software = device.name === 'webgpu' && adapter?.software !== false;
   const json = flag(args, 'json');
@@ -32,19 +32,20 @@ export default async function (args: Arguments): Promise<number> {
   if (json) emit({ event: 'device', device: device.name, description: device.description, software });
   else process.stdout.write(`${what}\n\n`);
   process.stderr.write('measuring…\n');
+  const inHalves = (): Promise<Device> => chooseDevice(device.name, gpuOptions('f16'));
   // A processor that plays a GPU is not worth the minutes, unless somebody asks.
   if (only === 'tiles' || (only === undefined && device.name === 'webgpu' && !software)) {
     if (device.name !== 'webgpu')
       throw new UserError('usage/only', `${device.name} has no tiles`, 'use --device webgpu');
-    for await (const line of tuneTiles(device, software ? LIGHT : FULL)) say(line, device.name, json);
+    for await (const line of tuneTiles(device, software ? LIGHT : FULL, adapter?.halves ?? [], inHalves))
+      say(line, device.name, json);
     const tiles = rememberedTiles(device.description);
     if (json) emit({ event: 'tiles', ...tiles, path: tilesPath() });
     else process.stdout.write(`trainings here take ${tiles.large} and ${tiles.middle}: kept in ${tilesPath()}\n`);
   }
   if (only === 'tiles') return EXIT.done;
-  const measured = precision === 'f32' ? device : { ...device, precision };
+  const measured = precision === 'f32' ? device : { ...device, precision, halves };
   for await (const line of benchDevice(measured, software, only)) say(line, device.name, json);
-  const inHalves = (): Promise<Device> => chooseDevice(device.name, gpuOptions('f16'));
   for (const { name, unit, reason } of adapter ? variantsOf(adapter) : []) {
     if (!unit) say({ name, reason }, device.name, json);
     else if (precision === 'f32' && (only === undefined || only === 'product'))

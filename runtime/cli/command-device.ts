@@ -1,6 +1,6 @@
 /** The device that a command was asked for, with kernels made here where a plan brings none. */
 import { KERNEL_LIST } from '../../spec/kernels.ts';
-import { PRECISIONS, type Precision } from '../../spec/precision.ts';
+import { type HalfUnit, PRECISIONS, type Precision } from '../../spec/precision.ts';
 import { chooseDevice } from '../device/choose.ts';
 import type { Device, Executable } from '../device/device.ts';
 import { UserError } from '../support/errors.ts';
@@ -9,6 +9,7 @@ import { debugLog, timed } from './debug.ts';
 import { gpuKernels } from './gpu-kernels.ts';
 import { kernelTimes } from './kernel-times.ts';
 import { rememberedTiles } from './measuring/remembered-tiles.ts';
+import { trustedHalves } from './measuring/trusted-halves.ts';
 
 /**
  * `--precision`; nothing is rounded where nobody asks.
@@ -35,28 +36,34 @@ export function assertOffers(device: string, precision: Precision): void {
 /** What a GPU is opened with for it. */
 export const gpuOptions = (precision: Precision): { matrices: boolean } => ({ matrices: precision === 'f16' });
 
-/** @throws UserError `precision/device` where the GPU does not multiply f16 */
-export function assertMultiplies({ description, halves = [] }: Device, precision: Precision): void {
-  if (precision === 'f16' && halves.length === 0)
+/**
+ * What multiplies f16, where that is asked for: the fastest first.
+ * @throws UserError `precision/device` where the GPU does not; EnvironmentError as `webgpuDevice`
+ */
+export async function halvesFor(precision: Precision): Promise<HalfUnit[]> {
+  if (precision !== 'f16') return [];
+  const halves = await trustedHalves();
+  if (halves.length === 0)
     throw new UserError(
       'precision/device',
-      `${description} does not multiply f16: it has no shader-f16`,
+      'this GPU does not multiply f16: it offers no shader-f16, or did not multiply rightly (nmc doctor)',
       'use --precision f16-weights, or leave it out',
     );
+  return halves;
 }
 
 /** @throws UserError `device/unknown`, `precision/…`; EnvironmentError where the device does not start */
 export async function commandDevice(name: string, precision: Precision = 'f32'): Promise<Device> {
   assertOffers(name, precision);
   const times = debugLog().shows('timing') ? kernelTimes(debugLog()) : undefined;
+  const halves = await halvesFor(precision);
   const device = await chooseDevice(name, { ...gpuOptions(precision), ...(times ? { profile: times.add } : {}) });
-  assertMultiplies(device, precision);
   if (device.name !== 'webgpu') return device;
   return {
     ...device,
     ...(precision === 'f32' ? {} : { precision, description: `${device.description}, ${precision}` }),
     open: async (executable) => {
-      const session = await device.open(await withKernels(executable, device, precision));
+      const session = await device.open(await withKernels(executable, { ...device, halves }, precision));
       return {
         write: (state, values) => session.write(state, values),
         read: (state) => session.read(state),

@@ -1,6 +1,7 @@
 /** The adapter that a GPU offers, in words and numbers. */
 import type { AdapterCapability, DeviceCapability } from '../../../spec/capability.ts';
 import { EnvironmentError } from '../../support/errors.ts';
+import { trustedHalves } from './trusted-halves.ts';
 
 /** What decides whether a model fits. */
 const LIMITS = [
@@ -29,7 +30,7 @@ export async function adapterOf(): Promise<AdapterCapability | undefined> {
     description,
     software: isSoftware(adapter.info),
     features: [...adapter.features].sort(),
-    halves: halfUnitsOf(adapter),
+    halves: halfUnitsOf(adapter).length > 0 ? await trustedHalves() : [],
     limits: Object.fromEntries(LIMITS.map((name) => [name, adapter.limits[name]])),
   };
 }

@@ -1,6 +1,7 @@
-/** Which tiles were measured to be best, for each adapter and driver, in a file of the user's cache that people can read. */
+/** Which tiles and units were measured to be best, for each adapter and driver, in a file of the user's cache that people can read. */
 import { mkdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import type { HalfUnit } from '../../../spec/precision.ts';
 import { DEFAULT_TILES, TILE_CANDIDATES, TILE_CLASSES, type TileChoice } from '../../../spec/tiles.ts';
 import { writeFileAtomic } from '../../support/atomic.ts';
 import { cacheFolder } from '../../support/cache-folder.ts';
@@ -10,6 +11,8 @@ const FORMAT = 1;
 
 interface Remembered {
   readonly tiles: TileChoice;
+  /** What multiplied f16 fastest, where several do. */
+  readonly halves?: HalfUnit['kind'];
   /** GFLOP/s by size and tile, as measured. */
   readonly measured: Readonly<Record<string, number>>;
 }
@@ -27,6 +30,11 @@ export function tilesPath(): string {
 /** The default where nobody measured, and where the file is damaged. */
 export function rememberedTiles(adapter: string): TileChoice {
   return read().adapters[adapter]?.tiles ?? DEFAULT_TILES;
+}
+
+/** Nothing where nobody measured. */
+export function rememberedHalves(adapter: string): HalfUnit['kind'] | undefined {
+  return read().adapters[adapter]?.halves;
 }
 
 /** @throws EnvironmentError where the cache cannot be written */

@@ -1,4 +1,9 @@
-/** Finds the tiles that suit a GPU: each candidate on a product of each size, once; trainings take what was best. */
+/**
+ * Finds the tiles that suit a GPU, and what multiplies f16 fastest: each candidate on a product of each size, once;
+ * trainings take what was best.
+ */
+
+import type { HalfUnit } from '../../../spec/precision.ts';
 import {
   DEFAULT_TILES,
   TILE_CANDIDATES,
@@ -20,7 +25,13 @@ const SHAPES: Readonly<Record<TileClass, ProductShape>> = {
 /** What is hardly better may be better by chance. */
 const WORTH = 1.05;
 
-export async function* tuneTiles(device: Device, effort: Effort): AsyncGenerator<BenchLine> {
+/** @param units what multiplies f16, the one that is taken where nobody measures first @param inHalves opens a device for them */
+export async function* tuneTiles(
+  device: Device,
+  effort: Effort,
+  units: readonly HalfUnit[],
+  inHalves: () => Promise<Device>,
+): AsyncGenerator<BenchLine> {
   const measured: Record<string, number> = {};
   const best: Record<TileClass, TileName> = { ...DEFAULT_TILES };
   for (const size of TILE_CLASSES) {
@@ -32,13 +43,22 @@ export async function* tuneTiles(device: Device, effort: Effort): AsyncGenerator
       measured[`${size} ${tile}`] = value;
       yield { name: `tile ${tile}, ${size} products`, value, unit: 'GFLOP/s', ceiling: null };
     }
-    best[size] = bestTile(speeds, DEFAULT_TILES[size]);
+    best[size] = bestOf(speeds, DEFAULT_TILES[size]);
   }
-  rememberTiles(device.description, { tiles: best, measured });
+  const halves = new Map<HalfUnit['kind'], number>();
+  for (const unit of units.length > 1 ? units : []) {
+    const own: Device = { ...(await inHalves()), precision: 'f16', halves: [unit] };
+    const value = rounded(await productSpeed(own, SHAPES.large, effort, best));
+    halves.set(unit.kind, value);
+    measured[`f16 ${unit.kind}`] = value;
+    yield { name: 'large products', value, unit: 'GFLOP/s', ceiling: null, precision: 'f16', by: unit.kind };
+  }
+  const [usual] = halves.keys();
+  rememberTiles(device.description, { tiles: best, measured, ...(usual ? { halves: bestOf(halves, usual) } : {}) });
 }
 
 /** The fastest, where it is clearly faster than the usual one. */
-export function bestTile(speeds: ReadonlyMap<TileName, number>, usual: TileName): TileName {
+export function bestOf<Name>(speeds: ReadonlyMap<Name, number>, usual: Name): Name {
   const [[fastest, speed] = [usual, 0]] = [...speeds].sort(([, a], [, b]) => b - a);
   return speed > WORTH * (speeds.get(usual) ?? 0) ? fastest : usual;
 }

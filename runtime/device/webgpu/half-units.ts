@@ -9,6 +9,8 @@ export const MATRIX_FEATURES = [MATRIX_FEATURE, 'subgroups', 'subgroup-size-cont
 
 /** Rows, columns and depth of what a subgroup works out are multiples of what its unit does at once. */
 const LARGEST = 32;
+/** Sums of four units and strips of both sides have to fit in the 16 KiB that every adapter has for a group. */
+const MOST_SUMS = 512;
 /** Four subgroups have to fit in a group of 256 threads. */
 const MOST_LANES = 64;
 
@@ -46,7 +48,7 @@ function matrixUnitOf({ features, info }: OffersHalves): MatrixUnit | undefined 
   if (lanes < 1 || lanes > MOST_LANES || (sized && !features.has('subgroup-size-control'))) return undefined;
   const [best] = [...all]
     .filter((c) => c.componentType === 'f16' && c.resultComponentType === 'f32')
-    .filter(({ M, N, K }) => [M, N, K].every((size) => LARGEST % size === 0))
+    .filter(({ M, N, K }) => [M, N, K].every((size) => LARGEST % size === 0) && M * N <= MOST_SUMS)
     .sort((a, b) => b.M * b.N * b.K - a.M * a.N * a.K);
   return best && { kind: 'matrices', m: best.M, n: best.N, k: best.K, lanes, sized };
 }

@@ -3,8 +3,13 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'no
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
-import { rememberedTiles, rememberTiles, tilesPath } from '../../../runtime/cli/measuring/remembered-tiles.ts';
-import { bestTile } from '../../../runtime/cli/measuring/tune-tiles.ts';
+import {
+  rememberedHalves,
+  rememberedTiles,
+  rememberTiles,
+  tilesPath,
+} from '../../../runtime/cli/measuring/remembered-tiles.ts';
+import { bestOf } from '../../../runtime/cli/measuring/tune-tiles.ts';
 import { DEFAULT_TILES, type TileName } from '../../../spec/tiles.ts';
 
 let cache = '';
@@ -27,6 +32,12 @@ test('what was measured on an adapter is for that adapter and its driver alone',
   expect(rememberedTiles('a GPU, driver 2')).toEqual(DEFAULT_TILES);
   // People can read it.
   expect(readFileSync(tilesPath(), 'utf8').split('\n').length).toBeGreaterThan(10);
+});
+
+test('what multiplied f16 fastest is remembered beside them', () => {
+  expect(rememberedHalves('g')).toBeUndefined();
+  rememberTiles('g', { tiles: TALL, halves: 'scalars', measured: {} });
+  expect([rememberedHalves('g'), rememberedTiles('g')]).toEqual(['scalars', TALL]);
 });
 
 test.each([
@@ -60,7 +71,7 @@ test('another tile is taken only where it is clearly faster than the usual one',
       ['deep', deep],
       ['tall', 1],
     ]);
-  expect(bestTile(speeds(100, 104), 'large')).toBe('large');
-  expect(bestTile(speeds(100, 106), 'large')).toBe('deep');
-  expect(bestTile(speeds(100, 50), 'large')).toBe('large');
+  expect(bestOf(speeds(100, 104), 'large')).toBe('large');
+  expect(bestOf(speeds(100, 106), 'large')).toBe('deep');
+  expect(bestOf(speeds(100, 50), 'large')).toBe('large');
 });
