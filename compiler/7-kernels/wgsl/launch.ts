@@ -17,7 +17,8 @@ export function writeLaunch(
 ): WrittenKernel | undefined {
   const w = new ModuleWriter(flat, around);
   const common = forms.large;
-  const inSubgroups = common.kind === 'matrices';
+  const inSubgroups =
+    common.kind === 'matrices' && parts.some(({ anchor }) => anchor && formFor(matricesOf(anchor), forms));
   const branches: string[] = [];
   let total = 0;
   parts.forEach((part, i) => {
@@ -38,7 +39,7 @@ export function writeLaunch(
     branches.push(`if (at < ${names.end}) { part${w.part}(${place}, thread${subgroup}); }`);
   });
   w.part = '';
-  w.line(groupOf(common));
+  w.line(groupOf(common, inSubgroups));
   const builtins =
     '@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) thread: u32';
   const head = `fn main(${builtins}${inSubgroups ? `, ${SUBGROUP}` : ''})`;

@@ -38,9 +38,9 @@ export const rowsOf = (form: ProductForm): number =>
 export const columnsOf = (form: ProductForm): number =>
   form.kind === 'tiles' ? form.tile.threads[1] * COLUMNS : SUBGROUPS[1] * SUBGROUP_BLOCK;
 
-/** What a group of this form has in front of its `main`. */
-export function groupOf(form: ProductForm): string {
-  const sized = form.kind === 'matrices' && form.sized ? ` @subgroup_size(${form.lanes})` : '';
+/** What a group of this form has in front of its `main`. @param inSubgroups some of its work is shared by them */
+export function groupOf(form: ProductForm, inSubgroups = true): string {
+  const sized = form.kind === 'matrices' && form.sized && inSubgroups ? ` @subgroup_size(${form.lanes})` : '';
   return `@compute @workgroup_size(${threadsOf(form)})${sized}`;
 }
 

@@ -75,15 +75,19 @@ export function writeMatrices(
       });
       w.line('workgroupBarrier();');
     });
+    // One small matrix of each subgroup at a time. Which threads are a subgroup nobody says: all share all.
     w.block(`for (var block = 0u; block < ${blocks.down * blocks.across}u; block++)`, () => {
-      w.line(`let begin = subgroup * ${m * n}u;`);
-      w.line(`subgroupMatrixStore<row_major>(&block_sums, begin, sums[block], ${n}u);`);
+      w.line(`subgroupMatrixStore<row_major>(&block_sums, subgroup * ${m * n}u, sums[block], ${n}u);`);
       w.line('workgroupBarrier();');
-      w.line(`let row = first_row + block_row + block / ${blocks.across}u * ${m}u;`);
-      w.line(`let column = first_column + block_column + block % ${blocks.across}u * ${n}u;`);
-      w.block(`for (var t = thread % ${unit.lanes}u; t < ${m * n}u; t += ${unit.lanes}u)`, () => {
-        const place = `${sides.paged ? 'page' : '0u'}, row + t / ${n}u, column + t % ${n}u`;
-        w.line(`finish_one${w.part}(${place}, block_sums[begin + t]);`);
+      w.block(`for (var t = thread; t < ${DOWN * ACROSS * m * n}u; t += ${threads}u)`, () => {
+        w.line(`let owner = t / ${m * n}u;`);
+        w.line(
+          `let row = first_row + owner / ${ACROSS}u * ${SUBGROUP_BLOCK}u + block / ${blocks.across}u * ${m}u + t % ${m * n}u / ${n}u;`,
+        );
+        w.line(
+          `let column = first_column + owner % ${ACROSS}u * ${SUBGROUP_BLOCK}u + block % ${blocks.across}u * ${n}u + t % ${n}u;`,
+        );
+        w.line(`finish_one${w.part}(${sides.paged ? 'page' : '0u'}, row, column, block_sums[t]);`);
       });
       w.line('workgroupBarrier();');
     });

@@ -54,13 +54,13 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) th
     workgroupBarrier();
   }
   for (var block = 0u; block < 4u; block++) {
-    let begin = subgroup * 256u;
-    subgroupMatrixStore<row_major>(&block_sums, begin, sums[block], 16u);
+    subgroupMatrixStore<row_major>(&block_sums, subgroup * 256u, sums[block], 16u);
     workgroupBarrier();
-    let row = first_row + block_row + block / 2u * 16u;
-    let column = first_column + block_column + block % 2u * 16u;
-    for (var t = thread % 32u; t < 256u; t += 32u) {
-      finish_one(0u, row + t / 16u, column + t % 16u, block_sums[begin + t]);
+    for (var t = thread; t < 1024u; t += 128u) {
+      let owner = t / 256u;
+      let row = first_row + owner / 2u * 32u + block / 2u * 16u + t % 256u / 16u;
+      let column = first_column + owner % 2u * 32u + block % 2u * 16u + t % 16u;
+      finish_one(0u, row, column, block_sums[t]);
     }
     workgroupBarrier();
   }
