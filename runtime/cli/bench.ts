@@ -8,7 +8,7 @@ import { assertOffers, gpuOptions, halvesFor, precisionOf } from './command-devi
 import { adapterOf } from './measuring/adapters.ts';
 import { BENCH_PARTS, type BenchLine, type BenchPart, benchDevice, benchHalves } from './measuring/device-bench.ts';
 import { FULL, LIGHT } from './measuring/measure.ts';
-import { rememberedTiles, tilesPath } from './measuring/remembered-tiles.ts';
+import { rememberedHalves, rememberedTiles, tilesPath } from './measuring/remembered-tiles.ts';
 import { tuneTiles } from './measuring/tune-tiles.ts';
 import { type NotRun, variantsOf } from './measuring/variants.ts';
 
@@ -40,7 +40,8 @@ export default async function (args: Arguments): Promise<number> {
     for await (const line of tuneTiles(device, software ? LIGHT : FULL, adapter?.halves ?? [], inHalves))
       say(line, device.name, json);
     const tiles = rememberedTiles(device.description);
-    if (json) emit({ event: 'tiles', ...tiles, path: tilesPath() });
+    const fastest = rememberedHalves(device.description);
+    if (json) emit({ event: 'tiles', ...tiles, ...(fastest ? { halves: fastest } : {}), path: tilesPath() });
     else process.stdout.write(`trainings here take ${tiles.large} and ${tiles.middle}: kept in ${tilesPath()}\n`);
   }
   if (only === 'tiles') return EXIT.done;
@@ -49,7 +50,7 @@ export default async function (args: Arguments): Promise<number> {
   for (const { name, unit, reason } of adapter ? variantsOf(adapter) : []) {
     if (!unit) say({ name, reason }, device.name, json);
     else if (precision === 'f32' && (only === undefined || only === 'product'))
-      for await (const line of benchHalves(await inHalves(), software, { name, unit })) say(line, device.name, json);
+      for await (const line of benchHalves(await inHalves(), software, unit)) say(line, device.name, json);
   }
   return EXIT.done;
 }

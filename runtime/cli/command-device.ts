@@ -28,7 +28,7 @@ export function assertOffers(device: string, precision: Precision): void {
   if (precision !== 'f32' && device !== 'webgpu')
     throw new UserError(
       'precision/device',
-      `${device} reads weights as they are: ${precision} is there on webgpu alone`,
+      `${device} computes in its own precision: ${precision} is there on webgpu alone`,
       'add --device webgpu, or leave --precision out',
     );
 }
@@ -47,7 +47,7 @@ export async function halvesFor(precision: Precision): Promise<HalfUnit[]> {
     throw new UserError(
       'precision/device',
       'this GPU does not multiply f16: it offers no shader-f16, or did not multiply rightly (nmc doctor)',
-      'use --precision f16-weights, or leave it out',
+      'use --precision f16-weights, or leave it out; a run goes on with --resume RUN --device cpu',
     );
   return halves;
 }

@@ -56,8 +56,7 @@ async function goOn(run: TrainingRun, args: Arguments, reporter: Reporter, inter
   const chosen = storedSettings(run.config, text(args, 'data'), text(args, 'device'));
   // Another device may be all that is left: it reads the same weights, as they are.
   const precision = chosen.device === 'webgpu' ? chosen.precision : 'f32';
-  if (precision !== chosen.precision)
-    reporter.note(`${chosen.device} reads weights in f32: ${chosen.precision} ends here`);
+  if (precision !== chosen.precision) reporter.note(`${chosen.device} computes in f32: ${chosen.precision} ends here`);
   const device = await commandDevice(chosen.device, precision);
   if (!state.finished) device.warmUp?.();
   const { plan, sources } = await timed('read the plan', () => openShardsOfRun(directory));

@@ -7,7 +7,7 @@ import { type Effort, FULL, LIGHT, productSpeed, rounded, timeOf } from './measu
 import { copyProgram, type ProductShape } from './programs.ts';
 import { NETWORKS, type ReferenceNetwork, type Rule, referenceModel, usefulWork, XOR } from './reference-networks.ts';
 import { openTraining } from './training-steps.ts';
-import type { NotRun } from './variants.ts';
+import { type NotRun, unitName } from './variants.ts';
 
 export interface BenchLine {
   readonly name: string;
@@ -114,7 +114,7 @@ export async function* benchDevice(
 export async function* benchHalves(
   device: Device,
   software: boolean,
-  { name, unit }: { readonly name: string; readonly unit: HalfUnit },
+  unit: HalfUnit,
 ): AsyncGenerator<BenchLine | NotRun> {
   const { effort, square, shapes } = amountOf(software, 'f16');
   const inHalves: Device = { ...device, precision: 'f16', halves: [unit] };
@@ -123,7 +123,7 @@ export async function* benchHalves(
     const found = await line(inHalves, `product ${nameOf(shape)}`, 'GFLOP/s', null, () =>
       productSpeed(inHalves, shape, effort),
     );
-    yield { ...found, by: name };
+    yield { ...found, by: unitName(unit) };
   }
 }
 

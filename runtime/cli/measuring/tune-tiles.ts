@@ -17,6 +17,7 @@ import type { BenchLine } from './device-bench.ts';
 import { type Effort, productSpeed, rounded } from './measure.ts';
 import type { ProductShape } from './programs.ts';
 import { rememberTiles } from './remembered-tiles.ts';
+import { unitName } from './variants.ts';
 
 const SHAPES: Readonly<Record<TileClass, ProductShape>> = {
   large: { m: 256, n: 512, k: 512, tb: true },
@@ -51,7 +52,7 @@ export async function* tuneTiles(
     const value = rounded(await productSpeed(own, SHAPES.large, effort, best));
     halves.set(unit.kind, value);
     measured[`f16 ${unit.kind}`] = value;
-    yield { name: 'large products', value, unit: 'GFLOP/s', ceiling: null, precision: 'f16', by: unit.kind };
+    yield { name: 'large products', value, unit: 'GFLOP/s', ceiling: null, precision: 'f16', by: unitName(unit) };
   }
   const [usual] = halves.keys();
   rememberTiles(device.description, { tiles: best, measured, ...(usual ? { halves: bestOf(halves, usual) } : {}) });

@@ -16,6 +16,9 @@ export interface Variant {
   readonly reason: string;
 }
 
+/** What people call a unit: the name under which adapters offer it. */
+export const unitName = ({ kind }: HalfUnit): string => VARIANTS.find((v) => v.kind === kind)?.name ?? kind;
+
 /** By the names under which adapters offer them. */
 const VARIANTS = [
   { name: 'shader-f16', kind: 'scalars', feature: 'shader-f16' },
