@@ -1,5 +1,6 @@
 /** The adapter that a GPU offers, in words and numbers. */
 import type { AdapterCapability, DeviceCapability } from '../../../spec/capability.ts';
+import { halfUnitsOf } from '../../device/webgpu/half-units.ts';
 import { EnvironmentError } from '../../support/errors.ts';
 import { trustedHalves } from './trusted-halves.ts';
 
@@ -15,10 +16,9 @@ const LIMITS = [
 ] as const;
 
 export async function adapterOf(): Promise<AdapterCapability | undefined> {
-  const [{ findAdapter }, { isSoftware }, { halfUnitsOf }] = await Promise.all([
+  const [{ findAdapter }, { isSoftware }] = await Promise.all([
     import('../../device/webgpu/dawn.ts'),
     import('../../device/webgpu/gpu.ts'),
-    import('../../device/webgpu/half-units.ts'),
   ]);
   const adapter = await findAdapter();
   if (!adapter) return undefined;

@@ -1,6 +1,7 @@
 /** Faster forms of arithmetic that some GPUs have, and what becomes of them here: none is claimed that did not run. */
 import type { AdapterCapability } from '../../../spec/capability.ts';
 import type { HalfUnit } from '../../../spec/precision.ts';
+import { HALF_FEATURE, MATRIX_FEATURE } from '../../device/webgpu/half-units.ts';
 
 /** What was not measured, and why. */
 export interface NotRun {
@@ -21,8 +22,8 @@ export const unitName = ({ kind }: HalfUnit): string => VARIANTS.find((v) => v.k
 
 /** By the names under which adapters offer them. */
 const VARIANTS = [
-  { name: 'shader-f16', kind: 'scalars', feature: 'shader-f16' },
-  { name: 'subgroup matrices', kind: 'matrices', feature: 'chromium-experimental-subgroup-matrix' },
+  { name: 'shader-f16', kind: 'scalars', feature: HALF_FEATURE },
+  { name: 'subgroup matrices', kind: 'matrices', feature: MATRIX_FEATURE },
 ] as const;
 
 export function variantsOf({ features, halves = [] }: Pick<AdapterCapability, 'features' | 'halves'>): Variant[] {
