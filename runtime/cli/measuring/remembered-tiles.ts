@@ -1,4 +1,7 @@
-/** Which tiles and units were measured to be best, for each adapter and driver, in a file of the user's cache that people can read. */
+/**
+ * Which tiles and units were measured to be best, for each adapter and driver, in a file of the user's cache that people
+ * can read.
+ */
 import { mkdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import type { HalfUnit } from '../../../spec/precision.ts';

@@ -26,7 +26,10 @@ const SHAPES: Readonly<Record<TileClass, ProductShape>> = {
 /** What is hardly better may be better by chance. */
 const WORTH = 1.05;
 
-/** @param units what multiplies f16, the one that is taken where nobody measures first @param inHalves opens a device for them */
+/**
+ * @param units what multiplies f16; first the one that is taken where nobody measures
+ * @param inHalves opens a device for them
+ */
 export async function* tuneTiles(
   device: Device,
   effort: Effort,
