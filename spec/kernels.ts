@@ -185,6 +185,9 @@ export function packedElements(type: FieldType, count: number): number {
 export const KERNEL_LIST = 'kernels/dispatches.txt';
 export const modulePath = (id: string): string => `kernels/${id}.wgsl`;
 
+/** Whether WGSL is for GPUs with `shader-f16` alone. */
+export const multipliesHalves = (wgsl: string): boolean => wgsl.includes('enable f16;');
+
 export function overlap(a: Region, b: Region): boolean {
   return a.arena === b.arena && a.offset < b.offset + b.elements && b.offset < a.offset + a.elements;
 }

@@ -4,7 +4,7 @@ import type { Device } from '../device/device.ts';
 import { emit } from '../support/emit.ts';
 import { UserError } from '../support/errors.ts';
 import { type Arguments, EXIT, flag, text } from './command.ts';
-import { assertOffers, gpuOptions, halvesFor, precisionOf } from './command-device.ts';
+import { assertMultiplies, assertOffers, gpuOptions, precisionOf } from './command-device.ts';
 import { adapterOf } from './measuring/adapters.ts';
 import { BENCH_PARTS, type BenchLine, type BenchPart, benchDevice, benchHalves } from './measuring/device-bench.ts';
 import { FULL, LIGHT } from './measuring/measure.ts';
@@ -23,9 +23,10 @@ export default async function (args: Arguments): Promise<number> {
     throw new UserError('usage/only', `nmc bench has no part ${only}`, `use one of ${BENCH_PARTS.join(', ')}`);
   const precision = precisionOf(args);
   assertOffers(name, precision);
-  const halves = await halvesFor(precision);
   const device = await chooseDevice(name, gpuOptions(precision));
   const adapter = device.name === 'webgpu' ? await adapterOf() : undefined;
+  const halves = adapter?.halves ?? [];
+  assertMultiplies(halves, precision);
   const software = device.name === 'webgpu' && adapter?.software !== false;
   const json = flag(args, 'json');
   const what = `${device.name}: ${device.description}${software ? ', a processor that plays a GPU' : ''}`;
@@ -37,8 +38,7 @@ export default async function (args: Arguments): Promise<number> {
   if (only === 'tiles' || (only === undefined && device.name === 'webgpu' && !software)) {
     if (device.name !== 'webgpu')
       throw new UserError('usage/only', `${device.name} has no tiles`, 'use --device webgpu');
-    for await (const line of tuneTiles(device, software ? LIGHT : FULL, adapter?.halves ?? [], inHalves))
-      say(line, device.name, json);
+    for await (const line of tuneTiles(device, software ? LIGHT : FULL, halves, inHalves)) say(line, device.name, json);
     const tiles = rememberedTiles(device.description);
     const fastest = rememberedHalves(device.description);
     if (json) emit({ event: 'tiles', ...tiles, ...(fastest ? { halves: fastest } : {}), path: tilesPath() });

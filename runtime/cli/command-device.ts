@@ -9,7 +9,6 @@ import { debugLog, timed } from './debug.ts';
 import { gpuKernels } from './gpu-kernels.ts';
 import { kernelTimes } from './kernel-times.ts';
 import { rememberedTiles } from './measuring/remembered-tiles.ts';
-import { trustedHalves } from './measuring/trusted-halves.ts';
 
 /**
  * `--precision`; nothing is rounded where nobody asks.
@@ -36,19 +35,21 @@ export function assertOffers(device: string, precision: Precision): void {
 /** What a GPU is opened with for it. */
 export const gpuOptions = (precision: Precision): { matrices: boolean } => ({ matrices: precision === 'f16' });
 
-/**
- * What multiplies f16, where that is asked for: the fastest first.
- * @throws UserError `precision/device` where the GPU does not; EnvironmentError as `webgpuDevice`
- */
-export async function halvesFor(precision: Precision): Promise<HalfUnit[]> {
-  if (precision !== 'f16') return [];
-  const halves = await trustedHalves();
-  if (halves.length === 0)
+/** @throws UserError `precision/device` where `f16` is asked for and nothing multiplies it */
+export function assertMultiplies(halves: readonly HalfUnit[], precision: Precision): void {
+  if (precision === 'f16' && halves.length === 0)
     throw new UserError(
       'precision/device',
       'this GPU does not multiply f16: it offers no shader-f16, or did not multiply rightly (nmc doctor)',
       'use --precision f16-weights, or leave it out; a run goes on with --resume RUN --device cpu',
     );
+}
+
+/** What multiplies where `f16` is asked for, the fastest first. Most commands want none, and load nothing for it. */
+async function halvesFor(precision: Precision): Promise<HalfUnit[]> {
+  if (precision !== 'f16') return [];
+  const halves = await (await import('./measuring/trusted-halves.ts')).trustedHalves();
+  assertMultiplies(halves, precision);
   return halves;
 }
 

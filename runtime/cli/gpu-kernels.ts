@@ -51,13 +51,8 @@ export async function gpuKernels(
   ]);
   const lower = (size: number): LoweredKernels => {
     try {
-      return lowerToWgsl(program, {
-        tiles,
-        precision,
-        halves,
-        bound: size,
-        ...(apart ? { small: NOTHING_PERSISTENT } : {}),
-      });
+      const small = apart ? NOTHING_PERSISTENT : undefined;
+      return lowerToWgsl(program, { tiles, precision, halves, bound: size, small });
     } catch (error) {
       if (!(error instanceof TooManyParts)) throw error;
       if (bound === undefined) return lower(2 * size);

@@ -4,26 +4,27 @@
  * Dawn's null backend, which takes modules, sizes and bindings. On a driver that has both (`NMC_TEST_DRIVER`) they run.
  */
 import { describe, expect, test } from 'vitest';
-import { kernelFiles, type LoweredKernels } from '../../compiler/7-kernels/wgsl/lower.ts';
-import { boundDispatches } from '../../runtime/device/webgpu/bindings.ts';
+import type { LoweredKernels } from '../../compiler/7-kernels/wgsl/lower.ts';
+import { referenceModel } from '../../runtime/cli/measuring/reference-networks.ts';
 import { openNothing } from '../../runtime/device/webgpu/dawn.ts';
 import { halfUnitsOf } from '../../runtime/device/webgpu/half-units.ts';
-import { Pipelines } from '../../runtime/device/webgpu/pipelines.ts';
 import { verifyKernels } from '../../spec/kernel-verify.ts';
 import { type HalfUnit, type MatrixUnit, NARROW, SCALAR_HALVES } from '../../spec/precision.ts';
 import type { Program } from '../../spec/program.ts';
 import { nearestHalf } from '../support/half-precision.ts';
 import { launchByLaunch } from '../support/lowered.ts';
 import { relativeError } from '../support/networks.ts';
+import { expectPipelines } from '../support/pipelines.ts';
 import { type PagedProduct, products } from '../support/product-programs.ts';
 import { openReference } from '../support/reference.ts';
-import { type Trained, train, trainingOf } from '../support/reference-training.ts';
+import { numbersOf, runOnce, type Trained, trainProgram } from '../support/run-program.ts';
 import { fieldNumbers } from '../support/small-training.ts';
+import { trainingProgram } from '../support/training-program.ts';
 import { openLaunches, openLowered, softwareGpu } from '../support/webgpu.ts';
 import type { Opener } from './harness.ts';
 
 const F32_BOUND = 1e-5;
-const POSITION = { batch: 0, batches: 1 };
+const BATCHES = 3;
 
 const CASES: Readonly<Record<string, readonly PagedProduct[]>> = {
   'middle tiles': [{ m: 17, n: 63, k: 65 }],
@@ -47,21 +48,12 @@ const CASES: Readonly<Record<string, readonly PagedProduct[]>> = {
   ],
 };
 
-type Numbers = Readonly<Record<string, Float32Array>>;
-
-function numbersOf(program: Program, change: (x: number) => number): Numbers {
+function inputsOf(program: Program, change: (x: number) => number): Record<string, Float32Array> {
   const [f] = program.functions;
   const fields = f ? fieldNumbers(f, 1) : {};
   return Object.fromEntries(
     Object.entries(fields).map(([name, values]) => [name, Float32Array.from(values, (x) => change(Math.fround(x)))]),
   );
-}
-
-async function run(open: Opener, program: Program, numbers: Numbers): Promise<Record<string, ArrayLike<number>>> {
-  const session = await open(program);
-  const found = await session.run('run', numbers, POSITION);
-  await session.close();
-  return found;
 }
 
 const inHalves = (program: Program, halves: HalfUnit): LoweredKernels => launchByLaunch(program, 'f16', halves);
@@ -84,16 +76,16 @@ async function expectProducts(
   change: (x: number) => number,
 ): Promise<void> {
   const program = products(cases);
-  const numbers = numbersOf(program, change);
-  const found = await run(open, program, numbers);
-  const rounded = Object.fromEntries(Object.entries(numbers).map(([name, x]) => [name, x.map(nearestHalf)]));
-  const wanted = await run(openReference, program, rounded);
-  const exact = await run(openReference, program, numbers);
+  const inputs = inputsOf(program, change);
+  const found = await runOnce(open, program, { inputs });
+  const rounded = Object.fromEntries(Object.entries(inputs).map(([name, x]) => [name, x.map(nearestHalf)]));
+  const wanted = await runOnce(openReference, program, { inputs: rounded });
+  const exact = await runOnce(openReference, program, { inputs });
   for (const [i, one] of cases.entries()) {
     const { [`p${i}`]: expected = [] } = isNarrow(one) ? exact : wanted;
     expect(relativeError(found[`p${i}`] ?? [], expected), `p${i}`).toBeLessThan(F32_BOUND);
   }
-  expect(await run(open, program, numbers)).toEqual(found);
+  expect(await runOnce(open, program, { inputs })).toEqual(found);
 }
 
 const units = halfUnitsOf((await softwareGpu()).adapter);
@@ -102,24 +94,26 @@ const units = halfUnitsOf((await softwareGpu()).adapter);
 const TRAINING_BOUND = 2 ** -14;
 
 test('a training', { timeout: 180_000 }, async () => {
-  const program = trainingOf({ widths: [70, 130, 66, 20], batch: 128, ticks: 2 }, 'il');
+  const program = trainingProgram(referenceModel({ widths: [70, 130, 66, 20], batch: 128, ticks: 2 }, 'il'));
   const lowered = inHalves(program, SCALAR_HALVES);
   verifyKernels(lowered.kernels);
   // Beside the rounding, it is the training in f32, bit for bit.
   const [whole, sameText] = [
-    await train(openLaunches, program),
-    await train(
+    await trainProgram(openLaunches, program, BATCHES),
+    await trainProgram(
       openLowered(() => inFull(lowered)),
       program,
+      BATCHES,
     ),
   ];
   expect(sameText).toEqual(whole);
-  const wanted = await train(openReference, program);
-  const off = ({ energies }: Trained): number => relativeError(energies, wanted.energies);
+  const wanted = await trainProgram(openReference, program, BATCHES);
+  const off = ({ results }: Trained): number => relativeError(numbersOf(results), numbersOf(wanted.results));
   for (const unit of units) {
-    const found = await train(
+    const found = await trainProgram(
       openLowered(() => inHalves(program, unit)),
       program,
+      BATCHES,
     );
     expect(off(found)).toBeLessThan(TRAINING_BOUND);
     expect(off(found)).toBeGreaterThan(4 * off(whole));
@@ -152,16 +146,11 @@ describe.each(Object.entries(CASES))('%s', (_, cases) => {
     { kind: 'matrices', m: 16, n: 8, k: 16, lanes: 32, sized: true },
     { kind: 'matrices', m: 16, n: 16, k: 16, lanes: 64, sized: true },
   ])('by units of $m x $n x $k', async (unit) => {
-    const { device, failure } = await openNothing(true);
     const lowered = inHalves(program, unit);
-    verifyKernels(lowered.kernels);
     // Products of one launch share the form of the large ones.
     const large = cases.some(({ m, n }) => m * n >= 128 * 128 || cases.length > 1) && !cases.every(isNarrow);
     expect([...lowered.modules.values()].join().includes('subgroup_matrix')).toBe(large);
-    const pipelines = new Pipelines(device, kernelFiles(lowered));
-    const wanted = lowered.kernels.functions.flatMap((f) => boundDispatches(lowered.kernels, f));
-    await Promise.all(wanted.map((bound) => pipelines.get(bound)));
-    expect(failure()).toBeUndefined();
+    await expectPipelines(await openNothing(true), lowered);
   });
 
   test.each(units.filter((unit) => unit.kind === 'matrices'))('by the units of this driver', async (unit) => {

@@ -5,7 +5,7 @@
  */
 import { describe, expect, test } from 'vitest';
 import { lowerToWgsl } from '../../compiler/7-kernels/wgsl/lower.ts';
-import type { Rule } from '../../runtime/cli/measuring/reference-networks.ts';
+import { type Rule, referenceModel } from '../../runtime/cli/measuring/reference-networks.ts';
 import type { Tensor } from '../../runtime/device/device.ts';
 import { verifyKernels } from '../../spec/kernel-verify.ts';
 import type { Op, Program } from '../../spec/program.ts';
@@ -16,13 +16,14 @@ import { launchByLaunch } from '../support/lowered.ts';
 import { relativeError } from '../support/networks.ts';
 import type { PagedProduct } from '../support/product-programs.ts';
 import { openReference } from '../support/reference.ts';
-import { train, trainingOf } from '../support/reference-training.ts';
+import { numbersOf, runOnce, trainProgram } from '../support/run-program.ts';
 import { fieldNumbers } from '../support/small-training.ts';
+import { trainingProgram } from '../support/training-program.ts';
 import { openLowered, openWebGpu } from '../support/webgpu.ts';
 import type { Opener } from './harness.ts';
 
 const F32_BOUND = 1e-5;
-const POSITION = { batch: 0, batches: 1 };
+const BATCHES = 3;
 
 interface Case extends PagedProduct {
   /** The weight is the left side. */
@@ -91,29 +92,17 @@ function weightsOf(program: Program, change: (x: number) => number): Weights {
   );
 }
 
-async function run(open: Opener, program: Program, weights: Weights): Promise<Record<string, Tensor>> {
-  const session = await open(program);
-  for (const [id, values] of weights) await session.write(id, values);
-  const [f] = program.functions;
-  const found = await session.run('run', f ? fieldNumbers(f, 1) : {}, POSITION);
-  await session.close();
-  return found;
-}
+const run = (open: Opener, program: Program, states: Weights): Promise<Record<string, Tensor>> =>
+  runOnce(open, program, { states });
 
 /** The same products of sizes: the terms of the bound. */
-async function bounds(program: Program, weights: Weights): Promise<Record<string, Tensor>> {
-  const session = await openReference(program);
-  for (const [id, values] of weights)
-    await session.write(
-      id,
-      values.map((w) => (2 ** -11 + F32_BOUND) * Math.abs(w) + 2 ** -14),
-    );
+function bounds(program: Program, weights: Weights): Promise<Record<string, Tensor>> {
+  const states = [...weights].map(
+    ([id, values]) => [id, values.map((w) => (2 ** -11 + F32_BOUND) * Math.abs(w) + 2 ** -14)] as const,
+  );
   const [f] = program.functions;
-  const inputs = f ? fieldNumbers(f, 1) : {};
-  const sizes = Object.fromEntries(Object.entries(inputs).map(([field, x]) => [field, x.map(Math.abs)]));
-  const found = await session.run('run', sizes, POSITION);
-  await session.close();
-  return found;
+  const inputs = Object.entries(f ? fieldNumbers(f, 1) : {}).map(([field, x]) => [field, x.map(Math.abs)] as const);
+  return runOnce(openReference, program, { inputs: Object.fromEntries(inputs), states });
 }
 
 async function expectWithinBounds(program: Program): Promise<void> {
@@ -175,11 +164,8 @@ test('in one launch', { timeout: 180_000 }, async () => {
 /** What a product reads of each weight: 1 times it. */
 async function asRead(weights: readonly number[]): Promise<number[]> {
   const program = products([{ m: 1, n: weights.length, k: 1 }], true);
-  const session = await openHalves(program);
-  await session.write('w0', Float32Array.from(weights));
-  const one = Object.fromEntries((program.functions[0]?.inputs ?? []).map((i) => [i.field, Float32Array.of(1)]));
-  const found = await session.run('run', one, POSITION);
-  await session.close();
+  const inputs = Object.fromEntries((program.functions[0]?.inputs ?? []).map((i) => [i.field, Float32Array.of(1)]));
+  const found = await runOnce(openHalves, program, { inputs, states: [['w0', Float32Array.from(weights)]] });
   return [...(found['p0.0'] ?? [])];
 }
 
@@ -214,7 +200,8 @@ test('without being asked for nothing is rounded', async () => {
     expect(relativeError(found[name] ?? [], values)).toBeLessThan(1e-6);
 });
 
-const trainingBy = (rule: Rule): Program => trainingOf({ widths: [20, 17, 13, 5], batch: 6, ticks: 8 }, rule);
+const trainingBy = (rule: Rule): Program =>
+  trainingProgram(referenceModel({ widths: [20, 17, 13, 5], batch: 6, ticks: 8 }, rule));
 
 /** Of energies and weights after some batches, against the reference with weights as they are: measured 1.3e-5. */
 const TRAINING_BOUND = 2 ** -11;
@@ -222,22 +209,18 @@ const TRAINING_BOUND = 2 ** -11;
 test('a training stays near the reference, and its weights are kept in f32', async () => {
   const program = trainingBy('il');
   const [halves, whole, wanted] = [
-    await train(openHalves, program),
-    await train(openWebGpu, program),
-    await train(openReference, program),
+    await trainProgram(openHalves, program, BATCHES),
+    await trainProgram(openWebGpu, program, BATCHES),
+    await trainProgram(openReference, program, BATCHES),
   ];
-  const off = relativeError(halves.energies, wanted.energies);
+  const energies = numbersOf(wanted.results);
+  const off = relativeError(numbersOf(halves.results), energies);
   expect(off).toBeLessThan(TRAINING_BOUND);
-  expect(off).toBeGreaterThan(10 * relativeError(whole.energies, wanted.energies));
-  const ofHalves = halves.weights.flatMap((w) => [...w]);
+  expect(off).toBeGreaterThan(10 * relativeError(numbersOf(whole.results), energies));
+  const ofHalves = numbersOf(halves.states);
   expect(ofHalves.some((w) => w !== nearestHalf(w))).toBe(true);
-  expect(
-    relativeError(
-      ofHalves,
-      wanted.weights.flatMap((w) => [...w]),
-    ),
-  ).toBeLessThan(TRAINING_BOUND);
-  expect(await train(openHalves, program)).toEqual(halves);
+  expect(relativeError(ofHalves, numbersOf(wanted.states))).toBeLessThan(TRAINING_BOUND);
+  expect(await trainProgram(openHalves, program, BATCHES)).toEqual(halves);
 });
 
 test('only weights that are read often before they change are copied', () => {

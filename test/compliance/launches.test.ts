@@ -1,15 +1,12 @@
 /** Products of one launch against the reference: odd sizes, both sides turned, everything poisoned before. */
 import { describe, expect, test } from 'vitest';
 import { lowerToWgsl } from '../../compiler/7-kernels/wgsl/lower.ts';
-import type { FieldData, Tensor } from '../../runtime/device/device.ts';
 import { verifyKernels } from '../../spec/kernel-verify.ts';
-import type { Program } from '../../spec/program.ts';
 import { relativeError } from '../support/networks.ts';
 import { type Product, sideBySide } from '../support/product-programs.ts';
 import { openReference } from '../support/reference.ts';
-import { fieldNumbers } from '../support/small-training.ts';
+import { runOnce } from '../support/run-program.ts';
 import { openWebGpu } from '../support/webgpu.ts';
-import type { Opener } from './harness.ts';
 
 const CASES: Readonly<Record<string, readonly Product[]>> = {
   'two of one size': [
@@ -26,15 +23,6 @@ const CASES: Readonly<Record<string, readonly Product[]>> = {
   'more than go together': Array.from({ length: 11 }, (_, i) => ({ m: 5 + i, n: 20 + 3 * i, k: 7 * i + 1 })),
 };
 
-async function run(open: Opener, program: Program): Promise<Record<string, Tensor>> {
-  const session = await open(program);
-  const [f] = program.functions;
-  const inputs: Record<string, FieldData> = f ? fieldNumbers(f, 1) : {};
-  const found = await session.run('run', inputs, { batch: 0, batches: 1 });
-  await session.close();
-  return found;
-}
-
 describe.each(Object.entries(CASES))('%s', (_, products) => {
   const program = sideBySide(products);
   const { kernels } = lowerToWgsl(program);
@@ -48,7 +36,7 @@ describe.each(Object.entries(CASES))('%s', (_, products) => {
   });
 
   test('they are what the reference says', async () => {
-    const [found, wanted] = [await run(openWebGpu, program), await run(openReference, program)];
+    const [found, wanted] = [await runOnce(openWebGpu, program), await runOnce(openReference, program)];
     for (const [name, values] of Object.entries(wanted))
       expect(relativeError(found[name] ?? [], values), name).toBeLessThan(1e-5);
   });

@@ -4,9 +4,6 @@
  */
 import { describe, expect, test } from 'vitest';
 import type { LoweredKernels } from '../../compiler/7-kernels/wgsl/lower.ts';
-import { buildProgram } from '../../compiler/build-program.ts';
-import { checkFile } from '../../compiler/compile.ts';
-import { fileHost, overlayHost } from '../../compiler/host.ts';
 import { type OperatorName, operators } from '../../compiler/operators/table.ts';
 import type { Device } from '../../runtime/device/device.ts';
 import { verifyKernels } from '../../spec/kernel-verify.ts';
@@ -14,6 +11,7 @@ import { MOST_WRITTEN } from '../../spec/kernels.ts';
 import { type Program, sizeOf } from '../../spec/program.ts';
 import { inOneGroup, launchByLaunch } from '../support/lowered.ts';
 import { type SmallTraining, trainSmall } from '../support/small-training.ts';
+import { trainingProgram } from '../support/training-program.ts';
 import { openLaunches, openLowered } from '../support/webgpu.ts';
 import { caseProgram, runCases } from './harness.ts';
 import { type OperatorCase, operatorCases } from './operators.ts';
@@ -45,7 +43,7 @@ interface Network {
 
 function programOf({ widths, batch, rule, ticks }: Network): Program {
   const hidden = widths.slice(1, -1).map((width, i) => ({ name: `h${i}`, width }));
-  const text = `pcn 1
+  return trainingProgram(`pcn 1
 import std/nodes
 import std/links
 import std/learn
@@ -66,12 +64,7 @@ train task of odd on data.file("odd.npz", x = f32[${widths[0]}], y = f32[${width
   batch     = ${batch}
   epochs    = 1
 }
-`;
-  const { value: checked } = checkFile(overlayHost({ 'odd.pcn': text }, fileHost()), 'odd.pcn');
-  const [task] = checked?.trains ?? [];
-  if (!checked || !task) throw new Error(text);
-  const { program } = buildProgram({ checked, model: task.model, task, predicts: [] });
-  return { ...program, functions: program.functions.filter((f) => f.name === 'train') };
+`);
 }
 
 async function trained(program: Program, lowered: LoweredKernels): Promise<SmallTraining> {

@@ -15,12 +15,13 @@ import { referenceDevice } from '../../runtime/device/reference/reference.ts';
 import { verifyKernels } from '../../spec/kernel-verify.ts';
 import { MOST_BINDINGS } from '../../spec/kernels.ts';
 import type { Precision } from '../../spec/precision.ts';
-import { type Program, sizeOf } from '../../spec/program.ts';
-import { initialise, relativeError } from '../support/networks.ts';
+import type { Program } from '../../spec/program.ts';
+import { relativeError } from '../support/networks.ts';
 import { openReference } from '../support/reference.ts';
+import { type Trained, trainProgram } from '../support/run-program.ts';
 import { expectSameTraining } from '../support/same-training.ts';
 import { smallTasks } from '../support/small-examples.ts';
-import { fieldNumbers, trainSmall } from '../support/small-training.ts';
+import { trainSmall } from '../support/small-training.ts';
 import { openLaunches, openLowered, openWebGpu, softwareDevice } from '../support/webgpu.ts';
 import { lowerInParts, partsIn } from '../support/webgpu-parts.ts';
 import type { Opener } from './harness.ts';
@@ -45,31 +46,15 @@ function programsOf(path: string, batch: number): Program[] {
   });
 }
 
-type Trained = ReadonlyMap<string, Tensor>;
-
-async function train(open: Opener, program: Program): Promise<Trained> {
-  const session = await open(program);
-  await initialise(session, program, 3);
-  for (const s of program.states)
-    if (s.init.kind === 'statistic') await session.write(s.id, new Float32Array(sizeOf(s.shape)).fill(0.75));
-  const found = new Map<string, Tensor>();
-  const [f] = program.functions;
-  if (!f) return found;
-  for (let batch = 0; batch < BATCHES; batch++) {
-    const results = await session.run(f.name, fieldNumbers(f, batch), { batch, batches: BATCHES });
-    for (const [name, values] of Object.entries(results)) found.set(`${name} of batch ${batch}`, values);
-  }
-  for (const s of program.states) found.set(s.id, await session.read(s.id));
-  await session.close();
-  return found;
-}
+const train = (open: Opener, program: Program): Promise<Trained> => trainProgram(open, program, BATCHES);
+const tensorsOf = ({ results, states }: Trained): Map<string, Tensor> => new Map([...results, ...states]);
 
 describe.each(golden)('%s', (path) => {
   test.each(programsOf(path, 3).map((program) => [program.name, program] as const))('%s', async (_, program) => {
-    const found = await train(openWebGpu, program);
+    const trained = await train(openWebGpu, program);
     // Small as they are, they are one kernel: of the bits that its steps give one by one.
-    expect(found).toEqual(await train(openLaunches, program));
-    const wanted = await train(openReference, program);
+    expect(trained).toEqual(await train(openLaunches, program));
+    const [found, wanted] = [tensorsOf(trained), tensorsOf(await train(openReference, program))];
     expect([...found.keys()]).toEqual([...wanted.keys()]);
     for (const [name, values] of wanted) {
       const size = Math.hypot(...values) + 1e-6;
@@ -137,7 +122,7 @@ test('copies of weights in half precision are larger than one binding', async ()
 test('the same seed gives the same bits, twice', async () => {
   const [program] = programsOf('test/golden/rule-ipc-adam/model.pcn', 3);
   if (!program) throw new Error('nothing to train');
-  const [once, again] = [await train(openWebGpu, program), await train(openWebGpu, program)];
+  const [once, again] = [tensorsOf(await train(openWebGpu, program)), tensorsOf(await train(openWebGpu, program))];
   for (const [name, values] of once) expect(again.get(name), name).toEqual(values);
   expect(relativeError([...once.values()][0] ?? [], [...again.values()][0] ?? [])).toBe(0);
 });

@@ -5,6 +5,7 @@ import type { Op, Program } from '../../spec/program.ts';
 import { launchByLaunch } from '../support/lowered.ts';
 import { relativeError } from '../support/networks.ts';
 import { openReference } from '../support/reference.ts';
+import { runOnce } from '../support/run-program.ts';
 import { fieldNumbers } from '../support/small-training.ts';
 import { openWebGpu } from '../support/webgpu.ts';
 import type { Opener } from './harness.ts';
@@ -38,11 +39,9 @@ function gradient(m: number, n: number, k: number): Program {
 }
 
 async function run(open: Opener, program: Program): Promise<Tensor> {
-  const session = await open(program);
   const [f] = program.functions;
-  const found = await session.run('run', f ? fieldNumbers(f, 2) : {}, { batch: 0, batches: 1 });
-  await session.close();
-  return found.t ?? new Float32Array();
+  const { t = new Float32Array() } = await runOnce(open, program, { inputs: f ? fieldNumbers(f, 2) : {} });
+  return t;
 }
 
 test.each([

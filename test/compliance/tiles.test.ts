@@ -7,7 +7,7 @@ import { DEFAULT_TILES, TILES, type TileChoice } from '../../spec/tiles.ts';
 import { relativeError } from '../support/networks.ts';
 import { sideBySide } from '../support/product-programs.ts';
 import { openReference } from '../support/reference.ts';
-import { fieldNumbers } from '../support/small-training.ts';
+import { runOnce } from '../support/run-program.ts';
 import { openLowered } from '../support/webgpu.ts';
 
 const PROGRAMS: Readonly<Record<string, Program>> = {
@@ -28,19 +28,15 @@ const CHOICES: readonly TileChoice[] = [
   { large: 'middle', middle: 'middle' },
 ];
 
-async function results(program: Program, tiles: TileChoice): Promise<Record<string, Tensor>> {
-  const session = await openLowered((p) => lowerToWgsl(p, { tiles }))(program);
-  const [f] = program.functions;
-  const found = await session.run('run', f ? fieldNumbers(f, 1) : {}, { batch: 0, batches: 1 });
-  await session.close();
-  return found;
-}
+const results = (program: Program, tiles: TileChoice): Promise<Record<string, Tensor>> =>
+  runOnce(
+    openLowered((p) => lowerToWgsl(p, { tiles })),
+    program,
+  );
 
 test.each(Object.entries(PROGRAMS))('%s', { timeout: 600_000 }, async (_, program) => {
   const usual = await results(program, DEFAULT_TILES);
-  const reference = await openReference(program);
-  const [f] = program.functions;
-  const wanted = await reference.run('run', f ? fieldNumbers(f, 1) : {}, { batch: 0, batches: 1 });
+  const wanted = await runOnce(openReference, program);
   for (const [name, values] of Object.entries(wanted))
     expect(relativeError(usual[name] ?? [], values), name).toBeLessThan(1e-5);
   const texts = new Set(

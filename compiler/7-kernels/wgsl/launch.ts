@@ -17,16 +17,17 @@ export function writeLaunch(
 ): WrittenKernel | undefined {
   const w = new ModuleWriter(flat, around);
   const common = forms.large;
-  const inSubgroups =
-    common.kind === 'matrices' && parts.some(({ anchor }) => anchor && formFor(matricesOf(anchor), forms));
-  const branches: string[] = [];
-  let total = 0;
-  parts.forEach((part, i) => {
+  const shaped = parts.map((part) => {
     const { anchor } = part;
     if (!anchor) throw new Error('a launch has products alone');
-    w.part = `_${String.fromCharCode(97 + i)}`;
     const matrices = matricesOf(anchor);
-    const form = formFor(matrices, forms) && common;
+    return { part, anchor, matrices, form: formFor(matrices, forms) && common };
+  });
+  const inSubgroups = shaped.some(({ form }) => form?.kind === 'matrices');
+  const branches: string[] = [];
+  let total = 0;
+  shaped.forEach(({ part, anchor, matrices, form }, i) => {
+    w.part = `_${String.fromCharCode(97 + i)}`;
     const [across, down, pages] = productGroups(matrices, form, partRows(common));
     writeProduct(w, anchor, form, partRows(common));
     writeFinish(w, part);
@@ -35,7 +36,7 @@ export function writeLaunch(
     const names = { end: w.count('end', total), across: w.count('across', across), down: w.count('down', down) };
     const from = first === 0 ? 'at' : `(at - end_${String.fromCharCode(96 + i)})`;
     const place = `vec3u(${from} % ${names.across}, ${from} / ${names.across} % ${names.down}, ${from} / (${names.across} * ${names.down}))`;
-    const subgroup = form && inSubgroups ? ', subgroup' : '';
+    const subgroup = form?.kind === 'matrices' ? ', subgroup' : '';
     branches.push(`if (at < ${names.end}) { part${w.part}(${place}, thread${subgroup}); }`);
   });
   w.part = '';

@@ -11,6 +11,7 @@ import {
   MOST_BINDINGS,
   MOST_BOUND,
   modulePath,
+  multipliesHalves,
   type Region,
 } from '../../../spec/kernels.ts';
 import { type HalfUnit, type Precision, SCALAR_HALVES } from '../../../spec/precision.ts';
@@ -99,7 +100,7 @@ export function lowerToWgsl(
 
 /** Whether some function makes copies in half precision, or multiplies in it. */
 export const usesHalves = ({ kernels, modules }: LoweredKernels): boolean =>
-  kernels.arenas.some((a) => a.name === 'halves') || [...modules.values()].some((text) => text.includes('enable f16;'));
+  kernels.arenas.some((a) => a.name === 'halves') || [...modules.values()].some(multipliesHalves);
 
 /** @returns the files of a plan: `kernels/dispatches.txt` and `kernels/ID.wgsl` */
 export function kernelFiles({ kernels, modules }: LoweredKernels): Map<string, Uint8Array> {

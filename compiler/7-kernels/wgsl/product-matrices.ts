@@ -15,7 +15,7 @@ import {
   SUBGROUPS,
   threadsOf,
 } from './product-forms.ts';
-import { type Entry, matricesOf, partHead, type Sides, writeLeftStrip } from './product-sides.ts';
+import { type Entry, matricesOf, partHead, type Sides, writeStrip } from './product-sides.ts';
 import type { ModuleWriter } from './writer.ts';
 
 const [DOWN, ACROSS] = SUBGROUPS;
@@ -48,16 +48,10 @@ export function writeMatrices(
     w.line(`let block_column = subgroup % ${ACROSS}u * ${SUBGROUP_BLOCK}u;`);
     w.line(`var sums: array<subgroup_matrix_result<f32, ${n}, ${m}>, ${blocks.down * blocks.across}>;`);
     w.block(`for (var k0 = 0u; k0 < ${sides.depth}; k0 += ${MATRIX_DEPTH}u)`, () => {
-      writeLeftStrip(w, sides, { turned: ta, rows, depth: MATRIX_DEPTH, threads }, () => {
+      writeStrip(w, sides, 'left', { count: rows, depth: MATRIX_DEPTH, along: !ta, threads }, () => {
         w.line(`left_strip[r * ${MATRIX_DEPTH}u + d] = f16(x);`);
       });
-      w.block(`for (var t = thread; t < ${columns * MATRIX_DEPTH}u; t += ${threads}u)`, () => {
-        w.line(tb ? `let c = t / ${MATRIX_DEPTH}u;` : `let c = t % ${columns}u;`);
-        w.line(tb ? `let d = t % ${MATRIX_DEPTH}u;` : `let d = t / ${columns}u;`);
-        w.line('let column = first_column + c;');
-        w.line('let k = k0 + d;');
-        w.line('var x = 0.0;');
-        w.line(`if (column < ${sides.columns} && k < ${sides.depth}) { x = ${sides.right('k', 'column')}; }`);
+      writeStrip(w, sides, 'right', { count: columns, depth: MATRIX_DEPTH, along: tb, threads }, () => {
         w.line(`right_strip[d * ${columns}u + c] = f16(x);`);
       });
       w.line('workgroupBarrier();');

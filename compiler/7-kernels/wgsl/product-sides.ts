@@ -72,21 +72,34 @@ export type Entry = 'main' | 'part';
 /** @param more further parameters */
 export const partHead = (w: ModuleWriter, more = ''): string => `fn part${w.part}(group: vec3u, thread: u32${more})`;
 
-/** All threads of a group read `rows` x `depth` elements of the left side; `store` writes where `x` of `r` and `d` goes. */
-export function writeLeftStrip(
+/** A part of one side that a group of threads reads at once. */
+interface Strip {
+  /** Rows of the left side, columns of the right one. */
+  readonly count: number;
+  readonly depth: number;
+  /** Neighbours along the depth lie side by side. */
+  readonly along: boolean;
+  readonly threads: number;
+}
+
+/** All threads of a group read a strip; `store` writes where `x` goes, of row `r` or column `c`, and depth `d`. */
+export function writeStrip(
   w: ModuleWriter,
   sides: Sides,
-  { turned, rows, depth, threads }: { turned: boolean; rows: number; depth: number; threads: number },
+  side: 'left' | 'right',
+  { count, depth, along, threads }: Strip,
   store: () => void,
 ): void {
-  w.block(`for (var t = thread; t < ${rows * depth}u; t += ${threads}u)`, () => {
+  const [short, long, end] = side === 'left' ? ['r', 'row', sides.rows] : ['c', 'column', sides.columns];
+  w.block(`for (var t = thread; t < ${count * depth}u; t += ${threads}u)`, () => {
     // Neighbouring threads read neighbouring elements.
-    w.line(turned ? `let r = t % ${rows}u;` : `let r = t / ${depth}u;`);
-    w.line(turned ? `let d = t / ${rows}u;` : `let d = t % ${depth}u;`);
-    w.line('let row = first_row + r;');
+    w.line(along ? `let ${short} = t / ${depth}u;` : `let ${short} = t % ${count}u;`);
+    w.line(along ? `let d = t % ${depth}u;` : `let d = t / ${count}u;`);
+    w.line(`let ${long} = first_${long} + ${short};`);
     w.line('let k = k0 + d;');
     w.line('var x = 0.0;');
-    w.line(`if (row < ${sides.rows} && k < ${sides.depth}) { x = ${sides.left('row', 'k')}; }`);
+    const element = side === 'left' ? sides.left('row', 'k') : sides.right('k', 'column');
+    w.line(`if (${long} < ${end} && k < ${sides.depth}) { x = ${element}; }`);
     store();
   });
 }

@@ -4,7 +4,7 @@
  */
 import type { FlatOp } from './flat.ts';
 import { COLUMNS, columnsOf, rowsOf, type TileForm, threadsOf } from './product-forms.ts';
-import { type Entry, matricesOf, partHead, type Sides, writeLeftStrip } from './product-sides.ts';
+import { type Entry, matricesOf, partHead, type Sides, writeStrip } from './product-sides.ts';
 import type { ModuleWriter } from './writer.ts';
 
 type Conversion = (value: string) => string;
@@ -61,7 +61,7 @@ export function writeTiled(
     w.line(`let first_column = group.x * ${columns}u;`);
     for (let r = 0; r < tile.rows; r++) w.line(`var sum${r} = vec4f();`);
     w.block(`for (var k0 = 0u; k0 < ${sides.depth}; k0 += ${tile.depth}u)`, () => {
-      writeLeftStrip(w, sides, { turned: ta, rows, depth: tile.depth, threads }, () => {
+      writeStrip(w, sides, 'left', { count: rows, depth: tile.depth, along: !ta, threads }, () => {
         w.line(`left_tile[d * ${rows}u + r] = ${put('x')};`);
       });
       w.block(`for (var t = thread; t < ${(columns / 4) * tile.depth}u; t += ${threads}u)`, () => {

@@ -119,12 +119,9 @@ export async function* benchHalves(
   const { effort, square, shapes } = amountOf(software, 'f16');
   const inHalves: Device = { ...device, precision: 'f16', halves: [unit] };
   // Narrow ones are not multiplied in f16.
-  for (const shape of [{ m: square, n: square, k: square }, ...shapes.filter((s) => Math.min(s.m, s.n) > NARROW)]) {
-    const found = await line(inHalves, `product ${nameOf(shape)}`, 'GFLOP/s', null, () =>
-      productSpeed(inHalves, shape, effort),
-    );
+  const wide = [{ m: square, n: square, k: square }, ...shapes].filter((s) => Math.min(s.m, s.n) > NARROW);
+  for await (const found of productLines(inHalves, null, { shapes: wide, effort }))
     yield { ...found, by: unitName(unit) };
-  }
 }
 
 function tickLine(
@@ -170,11 +167,11 @@ async function line(
 
 async function* productLines(
   device: Device,
-  ceiling: number,
-  { shapes, effort }: Amount,
+  ceiling: number | null,
+  { shapes, effort }: Pick<Amount, 'shapes' | 'effort'>,
 ): AsyncGenerator<BenchLine | NotRun> {
   for (const shape of shapes)
-    yield await line(device, `product ${nameOf(shape)}`, 'GFLOP/s', rounded(ceiling), () =>
+    yield await line(device, `product ${nameOf(shape)}`, 'GFLOP/s', ceiling && rounded(ceiling), () =>
       productSpeed(device, shape, effort),
     );
 }

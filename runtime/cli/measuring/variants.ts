@@ -17,14 +17,14 @@ export interface Variant {
   readonly reason: string;
 }
 
-/** What people call a unit: the name under which adapters offer it. */
-export const unitName = ({ kind }: HalfUnit): string => VARIANTS.find((v) => v.kind === kind)?.name ?? kind;
-
 /** By the names under which adapters offer them. */
 const VARIANTS = [
   { name: 'shader-f16', kind: 'scalars', feature: HALF_FEATURE },
   { name: 'subgroup matrices', kind: 'matrices', feature: MATRIX_FEATURE },
 ] as const;
+
+/** What people call a unit: the name under which adapters offer it. */
+export const unitName = ({ kind }: HalfUnit): string => VARIANTS.find((v) => v.kind === kind)?.name ?? kind;
 
 export function variantsOf({ features, halves = [] }: Pick<AdapterCapability, 'features' | 'halves'>): Variant[] {
   return VARIANTS.map(({ name, kind, feature }) => {

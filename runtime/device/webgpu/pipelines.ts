@@ -1,5 +1,5 @@
 /** WGSL modules, layouts and pipelines, each made once. */
-import { modulePath } from '../../../spec/kernels.ts';
+import { modulePath, multipliesHalves } from '../../../spec/kernels.ts';
 import { EnvironmentError } from '../../support/errors.ts';
 import type { Accesses, BoundDispatch } from './bindings.ts';
 import { HALF_FEATURE } from './half-units.ts';
@@ -74,7 +74,7 @@ export class Pipelines {
     const bytes = this.files.get(modulePath(id));
     if (!bytes) throw new EnvironmentError('device/kernels', `the plan has no ${modulePath(id)}`, 'compile it again');
     const code = new TextDecoder().decode(bytes);
-    if (code.includes('enable f16;') && !this.device.features.has(HALF_FEATURE))
+    if (multipliesHalves(code) && !this.device.features.has(HALF_FEATURE))
       throw new EnvironmentError(
         'device/kernels',
         `the kernels multiply in f16, and this GPU does not (${HALF_FEATURE})`,

@@ -5,16 +5,15 @@
 import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { kernelFiles, lowerToWgsl } from '../../../compiler/7-kernels/wgsl/lower.ts';
+import { lowerToWgsl } from '../../../compiler/7-kernels/wgsl/lower.ts';
 import { buildProgram } from '../../../compiler/build-program.ts';
 import { checkFile } from '../../../compiler/compile.ts';
 import { fileHost } from '../../../compiler/host.ts';
-import { boundDispatches } from '../../../runtime/device/webgpu/bindings.ts';
 import { openNothing } from '../../../runtime/device/webgpu/dawn.ts';
 import { Pipelines } from '../../../runtime/device/webgpu/pipelines.ts';
-import { verifyKernels } from '../../../spec/kernel-verify.ts';
 import type { Program } from '../../../spec/program.ts';
 import { launchByLaunch } from '../../support/lowered.ts';
+import { expectPipelines } from '../../support/pipelines.ts';
 
 /** Thousands of nodes of a few forms: its small size trains in `test/compliance/programs-webgpu.test.ts`. */
 const LARGE = 'cortex.pcn';
@@ -37,18 +36,10 @@ function programsOf(path: string): Program[] {
 }
 
 test.each(models)('%s', { timeout: 180_000 }, async (path) => {
-  const { device, failure } = await openNothing();
-  for (const program of programsOf(path)) {
-    // Small networks are one kernel, unless somebody asks for each by itself.
-    for (const lowered of [lowerToWgsl(program), launchByLaunch(program)]) {
-      verifyKernels(lowered.kernels);
-      const pipelines = new Pipelines(device, kernelFiles(lowered));
-      const wanted = lowered.kernels.functions.flatMap((f) => boundDispatches(lowered.kernels, f));
-      const made = await Promise.all(wanted.map((bound) => pipelines.get(bound)));
-      expect(made.length).toBe(wanted.length);
-    }
-  }
-  expect(failure()).toBeUndefined();
+  const gpu = await openNothing();
+  // Small networks are one kernel, unless somebody asks for each by itself.
+  for (const program of programsOf(path))
+    for (const lowered of [lowerToWgsl(program), launchByLaunch(program)]) await expectPipelines(gpu, lowered);
 });
 
 test('a kernel that is no WGSL is refused with its line', async () => {
