@@ -42,7 +42,7 @@ function tellAll({ at, event, effects, state, difference, fromBase }: ReplayedSt
 
 function tellPeople({ at, event, effects, state, difference, fromBase }: ReplayedStep, run: string): void {
   const now = state.runs[run];
-  const words = now ? `${now.phase} epoch ${now.epoch} snapshot ${now.manifests.at(-1)?.calls ?? '-'}` : '-';
+  const words = now ? `${now.phase} term ${now.term} snapshot ${now.manifests.at(-1)?.calls ?? '-'}` : '-';
   if (fromBase) process.stdout.write('-- from a recorded state\n');
   process.stdout.write(
     `${timeOf(at)}  ${eventName(event).padEnd(12)} ${words.padEnd(36)} ${namesOf(effects.map(nameOf))}\n`,
@@ -66,6 +66,6 @@ function namesOf(names: readonly string[]): string {
   return [...counts].map(([name, n]) => (n === 1 ? name : `${name} × ${n}`)).join(', ');
 }
 
-function summaryOf({ phase, epoch, owners, manifests, reason }: RunState): Readonly<Record<string, unknown>> {
-  return { phase, epoch, owners, snapshot: manifests.at(-1)?.calls ?? null, reason };
+function summaryOf({ phase, term, owners, manifests, reason }: RunState): Readonly<Record<string, unknown>> {
+  return { phase, epoch: term, owners, snapshot: manifests.at(-1)?.calls ?? null, reason };
 }

@@ -32,7 +32,7 @@ export interface GatewayOptions {
   readonly onMessage: (from: Visitor, message: Message) => void;
   readonly onAsk: (from: Visitor, ask: Ask['ask']) => Promise<unknown>;
   readonly onClosed: (visitor: Visitor) => void;
-  /** Who gets this packet: the owner of its target, if the sender owns its source in that epoch. */
+  /** Who gets this packet: the owner of its target, if the sender owns its source in that term. */
   readonly route: (from: string, head: BorderHead) => string | undefined;
 }
 
@@ -258,9 +258,9 @@ export class Gateway {
 
   #relay(peer: Peer, head: BorderHead, data: Buffer): void {
     const to = peer.visitor.role === 'trainer' ? this.#options.route(peer.visitor.key, head) : undefined;
-    // Of an epoch that is over, or of nobody: it was on its way when things changed, or is a lie. Both are dropped.
+    // Of a term that is over, or of nobody: it was on its way when things changed, or is a lie. Both are dropped.
     if (to === undefined) {
-      this.#count('border of another epoch or owner');
+      this.#count('border of another term or owner');
       this.#charge(peer);
       return;
     }

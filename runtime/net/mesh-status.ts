@@ -102,7 +102,7 @@ function runStatus(state: SynchronizerState, run: RunState): RunStatus {
     schedule: deployment.schedule,
     microbatches: deployment.microbatches,
     ahead: deployment.ahead ?? 0,
-    ownersEpoch: run.epoch,
+    ownersEpoch: run.term,
     energy: last?.energy ?? null,
     accuracy: last?.accuracy ?? null,
     samplesPerSecond: last?.samplesPerSecond ?? null,

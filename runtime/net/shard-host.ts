@@ -47,7 +47,7 @@ export interface HostOptions {
   /** Where this trainer can be dialled, if it can. */
   readonly listen: Omit<Listen, 'sig'> | undefined;
   /** A frame for a shard of the same trainer. @returns why it was refused */
-  readonly handOver: (to: number, frame: Frame, epoch: number) => string | undefined;
+  readonly handOver: (to: number, frame: Frame, term: number) => string | undefined;
   /** Something was delivered, or there is room again. */
   readonly news: () => void;
   readonly broken: (reason: string) => void;
@@ -71,15 +71,15 @@ export class ShardHost {
   readonly #data: ShardData;
   readonly #session: ShardSession;
   readonly #channels = new Map<number, BorderChannel>();
-  /** Owners of neighbouring shards in other processes, as of the epoch in which they were told. */
-  #owners: { readonly epoch: number; readonly of: ReadonlyMap<number, Neighbour> } = { epoch: 0, of: new Map() };
+  /** Owners of neighbouring shards in other processes, as of the term in which they were told. */
+  #owners: { readonly term: number; readonly of: ReadonlyMap<number, Neighbour> } = { term: 0, of: new Map() };
   /** Whose frames are handed over in this process. */
   readonly #local = new Set<number>();
   readonly #kept = new Map<number, SavedState>();
   readonly #calls = new Map<number, Call>();
   readonly #commits: { calls: number; hash: string; sig: string }[] = [];
   readonly #lengths: ReadonlyMap<number, readonly number[]>;
-  #epoch = 0;
+  #term = 0;
   #ephemeral: Ephemeral | undefined;
   #exchange: Exchange | undefined;
   #totals: Record<string, number> = {};
@@ -131,14 +131,14 @@ export class ShardHost {
     return new ShardHost(shard, deployment, plan, options, device, data);
   }
 
-  /** The shard of an epoch: its state as in the manifest, or as at the very beginning; no frames, no borders yet. */
+  /** The shard of a term: its state as in the manifest, or as at the very beginning; no frames, no borders yet. */
   async restore(
-    epoch: number,
+    term: number,
     from:
       | { readonly calls: number; readonly blob: string; readonly totals: Readonly<Record<string, number>> }
       | undefined,
   ): Promise<void> {
-    this.#epoch = epoch;
+    this.#term = term;
     this.#session.reset();
     this.#calls.clear();
     this.#channels.clear();
@@ -164,7 +164,7 @@ export class ShardHost {
 
   offer(): Exchange {
     this.#ephemeral = newEphemeral();
-    const place = { run: this.deployment.run, epoch: this.#epoch };
+    const place = { run: this.deployment.run, term: this.#term };
     const { keys, listen } = this.#options;
     const exchange = signExchange(place, this.shard, this.#ephemeral, keys);
     this.#exchange = listen ? withListen(place, exchange, listen, keys) : exchange;
@@ -173,7 +173,7 @@ export class ShardHost {
 
   /** Keys with all neighbours, where theirs or ours are new. */
   setPeers(peers: readonly Exchange[], previous: ReadonlyMap<number, string>): Map<number, string> {
-    const place = { run: this.deployment.run, epoch: this.#epoch };
+    const place = { run: this.deployment.run, term: this.#term };
     const own = this.#exchange;
     const agreed = new Map<number, string>();
     const owners = new Map<number, Neighbour>();
@@ -198,7 +198,7 @@ export class ShardHost {
       }
       rekeyed.push(() => this.#carry(neighbour, this.#channel(neighbour).rekey(keys, other.key)));
     }
-    this.#owners = { epoch: this.#epoch, of: owners };
+    this.#owners = { term: this.#term, of: owners };
     for (const send of rekeyed) send();
     return agreed;
   }
@@ -208,9 +208,9 @@ export class ShardHost {
     return [...this.#owners.of.values()];
   }
 
-  /** @returns nothing where that is not known in the epoch of now */
+  /** @returns nothing where that is not known in the term of now */
   ownerOf(shard: number): string | undefined {
-    return this.#owners.epoch === this.#epoch ? this.#owners.of.get(shard)?.key : undefined;
+    return this.#owners.term === this.#term ? this.#owners.of.get(shard)?.key : undefined;
   }
 
   /** What goes to this trainer takes another way from now on. */
@@ -288,8 +288,8 @@ export class ShardHost {
     else if (received.frames.length > 0 || (was && !channel.blocked)) this.#options.news();
   }
 
-  get epoch(): number {
-    return this.#epoch;
+  get term(): number {
+    return this.#term;
   }
 
   /** @returns why it was refused */
@@ -386,7 +386,7 @@ export class ShardHost {
     const state = await saveStates(this.#device, this.#plan.executable.program.states);
     const hash = stateHash(state);
     const { run } = this.deployment;
-    const text = canonicalBytes(['nmc/state/1', run, this.#epoch, this.shard, calls, hash]);
+    const text = canonicalBytes(['nmc/state/2', run, this.#term, this.shard, calls, hash]);
     this.#commits.push({ calls, hash, sig: hex(ed25519.sign(text, this.#options.keys.secretKey)) });
   }
 
@@ -397,7 +397,7 @@ export class ShardHost {
       this.#carry(to, this.#channel(to).send(frame));
       return;
     }
-    const refusal = this.#options.handOver(to, { ...frame, values: this.#rounded(frame.values) }, this.#epoch);
+    const refusal = this.#options.handOver(to, { ...frame, values: this.#rounded(frame.values) }, this.#term);
     if (refusal !== undefined) throw new Error(`shard ${to} refused a frame: ${refusal}`);
   }
 
@@ -423,7 +423,7 @@ export class ShardHost {
       run,
       runTag: runTag(run),
       plan: fromHex(plan[0]?.blob, 32) ?? new Uint8Array(32),
-      epoch: this.#epoch,
+      term: this.#term,
       own: this.shard,
       peer,
       keys: this.#options.keys,

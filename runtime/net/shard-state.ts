@@ -30,7 +30,7 @@ export function decodeState(bytes: Uint8Array): SavedState {
 
 /** SHA-256 over names, types, shapes and bytes, in the order of the names: what a shard signs after a weight step. */
 export function stateHash({ parameters, auxiliary }: SavedState): string {
-  const hash = createHash('sha256').update('nmc/state/1\n');
+  const hash = createHash('sha256').update('nmc/state/2\n');
   const ordered = [...parameters, ...auxiliary].sort((a, b) => (a.name < b.name ? -1 : 1));
   for (const tensor of ordered)
     hash.update(`\n${JSON.stringify([tensor.name, tensor.dtype, tensor.shape])}\n`).update(tensorBytes(tensor));

@@ -7,11 +7,12 @@ import type { Backplane, StreamRecord } from '../backplane/backplane.ts';
 import type { KeyPair } from '../identity/ed25519.ts';
 import { keyText } from '../identity/key-text.ts';
 import { emptySynchronizer, isActive, restoredSynchronizer, synchronizer, TICK } from '../roles/synchronizer.ts';
-import type {
-  StoredRun,
-  SynchronizerEffect,
-  SynchronizerEvent,
-  SynchronizerState,
+import {
+  type StoredRun,
+  type SynchronizerEffect,
+  type SynchronizerEvent,
+  type SynchronizerState,
+  upgraded,
 } from '../roles/synchronizer-state.ts';
 import { UserError } from '../support/errors.ts';
 import { listenError } from '../support/listen-error.ts';
@@ -144,7 +145,7 @@ export class SynchronizerNode {
     const { backplane, operator } = this.#options;
     const stored: StoredRun[] = [];
     for (const { value, revision, key } of await backplane.list('run/')) {
-      const run = JSON.parse(value) as StoredRun;
+      const run = upgraded(JSON.parse(value) as StoredRun);
       stored.push(run);
       this.#revisions.set(key, revision);
       this.#tags.set(hex(runTag(run.deployment.run)), run.deployment.run);
@@ -229,7 +230,7 @@ export class SynchronizerNode {
   #route(from: string, head: BorderHead): string | undefined {
     const id = this.#tags.get(hex(head.run));
     const run = id === undefined ? undefined : this.#state.runs[id];
-    if (!run || run.epoch !== head.epoch || run.owners[head.from] !== from) return undefined;
+    if (!run || run.term !== head.term || run.owners[head.from] !== from) return undefined;
     return run.owners[head.to];
   }
 
@@ -251,8 +252,8 @@ export class SynchronizerNode {
         this.#happen({ kind: 'stop', run: question.run });
         return {};
       case 'run': {
-        const { deployment, hash, phase, manifests, rows, checks, reason, epoch, created } = this.#known(question.run);
-        return { deployment, hash, phase, manifests, rows, checks, reason, epoch, created };
+        const { deployment, hash, phase, manifests, rows, checks, reason, term, created } = this.#known(question.run);
+        return { deployment, hash, phase, manifests, rows, checks, reason, term, created };
       }
       case 'logs': {
         this.#known(question.run);

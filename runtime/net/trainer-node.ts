@@ -240,7 +240,7 @@ export class TrainerNode {
     }
   }
 
-  /** What a shard does takes its turn, so a new epoch begins when the old one's last work has ended. */
+  /** What a shard does takes its turn, so a new term begins when the old one's last work has ended. */
   #inTurn(at: ShardId, work: () => Promise<unknown>): void {
     const name = shardName(at);
     const done = (this.#work.get(name) ?? Promise.resolve())
@@ -280,8 +280,8 @@ export class TrainerNode {
       for (const { path, blob } of deployment.plan) files.set(path, await this.#blob(blob));
       const plan = await this.#options.openPlan(files, at.shard);
       const id = (): ShardId => {
-        const { run, epoch, shard } = this.#state.shards[name] ?? at;
-        return { run, epoch, shard };
+        const { run, term, shard } = this.#state.shards[name] ?? at;
+        return { run, term, shard };
       };
       host = await ShardHost.open(at.shard, deployment, plan, {
         device: this.#options.device,
@@ -290,7 +290,7 @@ export class TrainerNode {
         putBlob: (bytes) => this.#putBlob(bytes),
         carry: (packet, to) => this.#delayed(() => this.#carry(packet, to)),
         listen: this.#direct && { address: this.#direct.address, machine: this.#options.capability.machine },
-        handOver: (to, frame, epoch) => this.#handOver(at.run, to, frame, epoch),
+        handOver: (to, frame, term) => this.#handOver(at.run, to, frame, term),
         news: () => this.#dispatch({ kind: 'news', at: id() }),
         broken: (reason) => this.#fail(id(), Object.assign(new Error(reason), { code: 'border/broken' })),
         now: () => performance.now(),
@@ -298,13 +298,13 @@ export class TrainerNode {
       this.#hosts.set(name, host);
     }
     this.#agreed.delete(name);
-    await host.restore(at.epoch, restore);
+    await host.restore(at.term, restore);
     this.#dispatch({ kind: 'opened', at, deployment, calls: restore?.calls ?? 0 });
   }
 
   async #close(at: ShardId): Promise<void> {
     const name = shardName(at);
-    // It may have come back in a newer epoch meanwhile: then it stays loaded.
+    // It may have come back in a newer term meanwhile: then it stays loaded.
     if (this.#state.shards[name]) return;
     const host = this.#hosts.get(name);
     this.#hosts.delete(name);
@@ -325,7 +325,7 @@ export class TrainerNode {
 
   /** @returns why it is refused */
   #directBorder(from: string, head: BorderHead, packet: Uint8Array): string | undefined {
-    // Of another epoch: it was on its way when things changed.
+    // Of another term: it was on its way when things changed.
     const host = this.#hostOf(head);
     const owner = host?.ownerOf(head.from);
     if (owner === undefined) return undefined;
@@ -335,16 +335,16 @@ export class TrainerNode {
   }
 
   #isCurrent(at: ShardId): boolean {
-    return this.#state.shards[shardName(at)]?.epoch === at.epoch;
+    return this.#state.shards[shardName(at)]?.term === at.term;
   }
 
-  #handOver(run: string, to: number, frame: Parameters<ShardHost['deliver']>[0], epoch: number): string | undefined {
+  #handOver(run: string, to: number, frame: Parameters<ShardHost['deliver']>[0], term: number): string | undefined {
     const host = this.#hosts.get(shardName({ run, shard: to }));
     const state = this.#state.shards[shardName({ run, shard: to })];
-    // Two shards of one trainer come to a new epoch one after the other: a frame of the old one is nobody's.
-    if (!host || !state || host.epoch !== epoch || state.epoch !== epoch) return undefined;
+    // Two shards of one trainer come to a new term one after the other: a frame of the old one is nobody's.
+    if (!host || !state || host.term !== term || state.term !== term) return undefined;
     const refusal = host.deliver(frame);
-    if (refusal === undefined) this.#dispatch({ kind: 'news', at: { run, epoch: state.epoch, shard: to } });
+    if (refusal === undefined) this.#dispatch({ kind: 'news', at: { run, term: state.term, shard: to } });
     return refusal;
   }
 
@@ -353,10 +353,10 @@ export class TrainerNode {
     if (head?.kind === BORDER) this.#hostOf(head)?.receive(head.from, packet, way);
   }
 
-  /** The shard that a border packet is for, if it is here and in that epoch. */
-  #hostOf({ run, to, epoch }: BorderHead): ShardHost | undefined {
+  /** The shard that a border packet is for, if it is here and in that term. */
+  #hostOf({ run, to, term }: BorderHead): ShardHost | undefined {
     const shard = Object.values(this.#state.shards).find(
-      (s) => s.shard === to && s.epoch === epoch && s.phase !== 'loading' && Buffer.from(runTag(s.run)).equals(run),
+      (s) => s.shard === to && s.term === term && s.phase !== 'loading' && Buffer.from(runTag(s.run)).equals(run),
     );
     return shard && this.#hosts.get(shardName(shard));
   }
@@ -438,7 +438,7 @@ export class TrainerNode {
       const { phase } = shard;
       shards.push({
         run: shard.run,
-        epoch: shard.epoch,
+        term: shard.term,
         shard: shard.shard,
         state: phase === 'saving' ? 'running' : phase === 'paused' ? 'waiting' : phase,
         calls: shard.calls,
@@ -456,8 +456,8 @@ export class TrainerNode {
       });
       const states = host.takeCommits();
       for (let i = 0; i < states.length; i += 500) {
-        const { run, epoch } = shard;
-        this.#send({ type: 'commit', run, epoch, shard: shard.shard, states: states.slice(i, i + 500) });
+        const { run, term } = shard;
+        this.#send({ type: 'commit', run, term, shard: shard.shard, states: states.slice(i, i + 500) });
       }
     }
     this.#send({ type: 'heartbeat', shards, refused });

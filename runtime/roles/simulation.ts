@@ -78,7 +78,7 @@ type Happening =
   | {
       readonly kind: 'frames';
       readonly run: string;
-      readonly epoch: number;
+      readonly term: number;
       readonly shard: number;
       readonly calls: number;
     }
@@ -93,7 +93,7 @@ interface Node {
   /** Number of its connection; 0: none. */
   connection: number;
   state: TrainerState;
-  /** By shard: calls of its neighbours that have arrived, in the epoch. */
+  /** By shard: calls of its neighbours that have arrived, in the term. */
   readonly heard: Map<string, Map<number, number>>;
 }
 
@@ -117,7 +117,7 @@ class Simulation {
   readonly #predictor: VirtualPredictor | undefined;
   readonly #random;
   readonly #stored = new Map<string, StoredRun>();
-  /** Who has held which shard in which epoch: never two. */
+  /** Who has held which shard in which term: never two. */
   readonly #holders = new Map<string, string>();
   readonly #indexOf = new Map<string, number>();
   readonly #violations: string[] = [];
@@ -166,7 +166,7 @@ class Simulation {
       ...(served ? { served } : {}),
       phase: run?.phase ?? 'none',
       time: this.#now,
-      epochs: run?.epoch ?? 0,
+      epochs: run?.term ?? 0,
       kills: this.#kills,
       longestWithoutOwner: this.#longest,
       violations: [...this.#violations, ...(served?.violations ?? [])],
@@ -397,28 +397,28 @@ class Simulation {
     return all.every((n) => (heard?.get(n) ?? -1) >= number) ? 'done' : 'needs';
   }
 
-  #sendFrames({ run, epoch, shard }: ShardId, calls: number): void {
-    this.#queue.add(this.#now + this.#delay(), { kind: 'frames', run, epoch, shard, calls });
+  #sendFrames({ run, term, shard }: ShardId, calls: number): void {
+    this.#queue.add(this.#now + this.#delay(), { kind: 'frames', run, term, shard, calls });
   }
 
-  #arrive({ run, epoch, shard, calls }: Extract<Happening, { kind: 'frames' }>): void {
+  #arrive({ run, term, shard, calls }: Extract<Happening, { kind: 'frames' }>): void {
     for (const neighbour of [shard - 1, shard + 1]) {
       // There is at most one, which is what the simulation is to show.
-      const index = this.#indexOf.get(`${run}/${epoch}/${neighbour}`) ?? -1;
+      const index = this.#indexOf.get(`${run}/${term}/${neighbour}`) ?? -1;
       const node = this.#nodes[index];
       const name = shardName({ run, shard: neighbour });
       const held = node?.state.shards[name];
-      if (!node?.alive || held?.epoch !== epoch || held.phase === 'loading') continue;
+      if (!node?.alive || held?.term !== term || held.phase === 'loading') continue;
       const heard = node.heard.get(name) ?? new Map<number, number>();
       if ((heard.get(shard) ?? -1) >= calls) continue;
       node.heard.set(name, heard.set(shard, calls));
-      this.#train(index, { kind: 'news', at: { run, epoch, shard: neighbour } });
+      this.#train(index, { kind: 'news', at: { run, term, shard: neighbour } });
     }
   }
 
   #watchHolders(node: Node): void {
-    for (const { run, epoch, shard } of Object.values(node.state.shards)) {
-      const name = `${run}/${epoch}/${shard}`;
+    for (const { run, term, shard } of Object.values(node.state.shards)) {
+      const name = `${run}/${term}/${shard}`;
       const holder = `${node.key}#${node.life}`;
       const before = this.#holders.get(name);
       if (before !== undefined && before !== holder)
@@ -428,7 +428,7 @@ class Simulation {
     }
   }
 
-  /** How long each shard is without a living owner of the newest epoch while a trainer is free. */
+  /** How long each shard is without a living owner of the newest term while a trainer is free. */
   #watchOwners(): void {
     const { deployment } = this.#options;
     const run = this.#stored.get(deployment.run);
@@ -436,7 +436,7 @@ class Simulation {
     const free = this.#nodes.some((n) => n.alive && n.connection !== 0);
     for (let shard = 0; shard < deployment.shards; shard++) {
       const owner = this.#nodes.find((n) => n.key === run.owners[shard]);
-      const held = owner?.alive && owner.state.shards[shardName({ run: deployment.run, shard })]?.epoch === run.epoch;
+      const held = owner?.alive && owner.state.shards[shardName({ run: deployment.run, shard })]?.term === run.term;
       if (held || !free) this.#orphans.delete(shard);
       else this.#orphans.set(shard, this.#orphans.get(shard) ?? this.#now);
       const since = this.#orphans.get(shard);

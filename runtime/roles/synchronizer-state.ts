@@ -58,7 +58,7 @@ export interface StoredRun {
   /** Hash of the blob that holds the deployment. */
   readonly hash: string;
   readonly phase: Phase;
-  readonly epoch: number;
+  readonly term: number;
   /** Keys by shard. */
   readonly owners: readonly string[];
   /** Their instances by key. */
@@ -74,7 +74,7 @@ export interface StoredRun {
 }
 
 export interface RunState extends StoredRun {
-  /** By shard, of this epoch. */
+  /** By shard, of this term. */
   readonly exchanges: Readonly<Record<number, Exchange>>;
   /** Parts of snapshots that are not complete: by calls, then shard. */
   readonly parts: Readonly<
@@ -132,9 +132,15 @@ export interface Step {
 }
 
 export function storedOf(run: RunState): StoredRun {
-  const { deployment, hash, phase, epoch, owners, instances, manifests, rows, checks, reason, created } = run;
+  const { deployment, hash, phase, term, owners, instances, manifests, rows, checks, reason, created } = run;
   const at = run.manifestAt === undefined ? {} : { manifestAt: run.manifestAt };
-  return { deployment, hash, phase, epoch, owners, instances, manifests, rows, checks, reason, created, ...at };
+  return { deployment, hash, phase, term, owners, instances, manifests, rows, checks, reason, created, ...at };
+}
+
+/** A run as an older version has kept it: ownership's `term` was called `epoch`. */
+export function upgraded(stored: StoredRun & { readonly epoch?: number }): StoredRun {
+  const { epoch, ...rest } = stored;
+  return epoch === undefined ? rest : { ...rest, term: rest.term ?? epoch };
 }
 
 export function runFrom(stored: StoredRun, now: number): RunState {

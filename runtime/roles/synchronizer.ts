@@ -1,9 +1,9 @@
 /**
- * The synchronizer as a pure state machine: who is there, which trainer owns which shard in which epoch, which
+ * The synchronizer as a pure state machine: who is there, which trainer owns which shard in which term, which
  * snapshot is complete. It reads no clock and touches no network; events carry the time, effects say what to do.
  *
- * A shard has one owner in an epoch. A trainer that is silent for `LAPSE` has lost what it owned: the run gets a new
- * epoch, owners of which are durable before they are told, and every shard returns to the last complete manifest.
+ * A shard has one owner in a term. A trainer that is silent for `LAPSE` has lost what it owned: the run gets a new
+ * term, owners of which are durable before they are told, and every shard returns to the last complete manifest.
  */
 import type { Deployment } from '../wire/deployment.ts';
 import type { Message } from '../wire/messages.ts';
@@ -207,35 +207,35 @@ function message(work: Work, from: string, received: Message): void {
     case 'heartbeat':
       work.setMember({ ...heardOf, refused: received.refused });
       for (const report of received.shards) {
-        const run = owned(work, from, report.run, report.epoch, report.shard);
+        const run = owned(work, from, report.run, report.term, report.shard);
         if (run) work.setRun({ ...run, reports: { ...run.reports, [report.shard]: report } });
       }
       break;
     case 'ready': {
       const { exchange } = received;
-      const run = owned(work, from, received.run, received.epoch, exchange.shard);
+      const run = owned(work, from, received.run, received.term, exchange.shard);
       if (run && exchange.key === from)
         ready(work, { ...run, exchanges: { ...run.exchanges, [exchange.shard]: exchange } }, from);
       break;
     }
     case 'part': {
-      const run = owned(work, from, received.run, received.epoch, received.shard);
+      const run = owned(work, from, received.run, received.term, received.shard);
       if (run) part(work, run, received);
       break;
     }
     case 'pausing': {
-      const run = owned(work, from, received.run, received.epoch, received.shard);
+      const run = owned(work, from, received.run, received.term, received.shard);
       if (run?.phase === 'halting')
         pausing(work, { ...run, pausing: { ...run.pausing, [received.shard]: received.calls } });
       break;
     }
     case 'commit': {
-      const run = owned(work, from, received.run, received.epoch, received.shard);
+      const run = owned(work, from, received.run, received.term, received.shard);
       if (run) commit(work, received, from);
       break;
     }
     case 'failed': {
-      const run = owned(work, from, received.run, received.epoch, received.shard);
+      const run = owned(work, from, received.run, received.term, received.shard);
       if (run) end(work, run, 'failed', `shard ${received.shard}: ${received.reason}`, received.code);
       break;
     }
@@ -248,14 +248,14 @@ function message(work: Work, from: string, received: Message): void {
 }
 
 /** Kept for audits, apart from what people read. */
-function commit(work: Work, { run, epoch, shard, states }: Message & { type: 'commit' }, key: string): void {
-  work.effects.push({ kind: 'keep', stream: `commit/${run}`, value: { epoch, shard, states, key } });
+function commit(work: Work, { run, term, shard, states }: Message & { type: 'commit' }, key: string): void {
+  work.effects.push({ kind: 'keep', stream: `commit/${run}`, value: { term, shard, states, key } });
 }
 
-/** The run, if the sender owns that shard in that epoch and the run is active. Everything else is of another time. */
-function owned(work: Work, from: string, id: string, epoch: number, shard: number): RunState | undefined {
+/** The run, if the sender owns that shard in that term and the run is active. Everything else is of another time. */
+function owned(work: Work, from: string, id: string, term: number, shard: number): RunState | undefined {
   const run = work.state.runs[id];
-  return run && isActive(run) && run.epoch === epoch && run.owners[shard] === from ? run : undefined;
+  return run && isActive(run) && run.term === term && run.owners[shard] === from ? run : undefined;
 }
 
 function joined(work: Work, key: string, received: Message & { type: 'member' }): void {
@@ -278,7 +278,7 @@ function joined(work: Work, key: string, received: Message & { type: 'member' })
   for (const run of runs(work)) {
     const owner = isActive(run) && run.owners.includes(key);
     // What it may still hold is in other hands, or over.
-    if (!owner) work.send(key, { type: 'release', run: run.deployment.run, epoch: run.epoch });
+    if (!owner) work.send(key, { type: 'release', run: run.deployment.run, term: run.term });
     if (!isActive(run)) continue;
     const lost = owner && before?.instance !== instance;
     if (lost && run.phase === 'halting') halted(work, run);
@@ -295,7 +295,7 @@ function deploy(work: Work, deployment: Deployment, hash: string): void {
     deployment,
     hash,
     phase: 'waiting',
-    epoch: 0,
+    term: 0,
     owners: [],
     instances: {},
     manifests: [],
@@ -307,7 +307,7 @@ function deploy(work: Work, deployment: Deployment, hash: string): void {
   reassign(work, work.saveRun(runFrom(stored, work.now)), '');
 }
 
-/** A new epoch of the run, with owners who are there. */
+/** A new term of the run, with owners who are there. */
 function reassign(work: Work, run: RunState, why: string): void {
   if (work.state.closing) return;
   const id = run.deployment.run;
@@ -320,7 +320,7 @@ function reassign(work: Work, run: RunState, why: string): void {
       ...run,
       ...NOTHING_YET,
       phase: 'waiting',
-      epoch: run.epoch + 1,
+      term: run.term + 1,
       owners: [],
       reason: problem,
     });
@@ -333,14 +333,14 @@ function reassign(work: Work, run: RunState, why: string): void {
     ...run,
     ...NOTHING_YET,
     phase: 'preparing',
-    epoch: run.epoch + 1,
+    term: run.term + 1,
     owners,
     instances,
     reason: why,
   });
   work.log(id, {
     event: 'epoch-of-owners',
-    epoch: next.epoch,
+    epoch: next.term,
     owners: owners.map((key) => work.state.members[key]?.name ?? key),
     why,
   });
@@ -374,21 +374,21 @@ function assignment(run: RunState, key: string): Message {
     const totals = within && shard === 0 ? manifest.totals : {};
     return [{ shard, ...(manifest && blob ? { restore: { calls: manifest.calls, blob, totals } } : {}) }];
   });
-  return { type: 'assign', run: run.deployment.run, epoch: run.epoch, deployment: run.hash, shards };
+  return { type: 'assign', run: run.deployment.run, term: run.term, deployment: run.hash, shards };
 }
 
 function release(work: Work, keys: readonly string[], run: RunState): void {
-  for (const key of new Set(keys)) work.send(key, { type: 'release', run: run.deployment.run, epoch: run.epoch });
+  for (const key of new Set(keys)) work.send(key, { type: 'release', run: run.deployment.run, term: run.term });
 }
 
 function ready(work: Work, run: RunState, from: string): void {
-  const { deployment, epoch } = run;
+  const { deployment, term } = run;
   const all = Object.keys(run.exchanges).length === deployment.shards;
   const next = work.setRun(run);
   if (!all) return;
   const calls = run.manifests.at(-1)?.calls ?? 0;
-  const peers: Message = { type: 'peers', run: deployment.run, epoch, peers: Object.values(run.exchanges) };
-  const start: Message = { type: 'start', run: deployment.run, epoch, calls };
+  const peers: Message = { type: 'peers', run: deployment.run, term, peers: Object.values(run.exchanges) };
+  const start: Message = { type: 'start', run: deployment.run, term, calls };
   work.tell(next, peers);
   if (run.phase !== 'preparing') {
     // Back after a break of its connection: it may have missed the word.
@@ -396,8 +396,8 @@ function ready(work: Work, run: RunState, from: string): void {
     return;
   }
   const running = work.saveRun({ ...next, phase: 'running', reason: '', clock: work.now });
-  if (run.manifests.length === 0) work.log(deployment.run, { event: 'start', epoch });
-  work.log(deployment.run, { event: 'running', epoch, calls });
+  if (run.manifests.length === 0) work.log(deployment.run, { event: 'start', epoch: term });
+  work.log(deployment.run, { event: 'running', epoch: term, calls });
   work.tell(running, start);
 }
 
@@ -407,10 +407,10 @@ function part(work: Work, run: RunState, received: Message & { type: 'part' }): 
     work.setRun(accepted.run);
     return;
   }
-  const { deployment, epoch } = run;
+  const { deployment, term } = run;
   const saved = work.saveRun(accepted.run);
   for (const event of accepted.events) work.log(deployment.run, event);
-  work.tell(saved, { type: 'manifest', run: deployment.run, epoch, calls: received.calls });
+  work.tell(saved, { type: 'manifest', run: deployment.run, term, calls: received.calls });
   if (saved.phase === 'done') release(work, saved.owners, saved);
   else if (saved.phase === 'halting' && received.calls >= target(saved)) halted(work, saved);
   else if (saved.phase === 'running') rebalance(work, saved);
@@ -456,7 +456,7 @@ function halt(work: Work, id: string, into: 'stopped' | 'suspended'): void {
   if (!run || !isActive(run)) return;
   const halting = work.setRun({ ...run, phase: 'halting', haltInto: into, haltSince: work.now, pausing: {} });
   if (run.phase !== 'running') halted(work, halting);
-  else work.tell(halting, { type: 'pause', run: id, epoch: run.epoch });
+  else work.tell(halting, { type: 'pause', run: id, term: run.term });
 }
 
 function target(run: RunState): number {
@@ -469,7 +469,7 @@ function pausing(work: Work, run: RunState): void {
   const calls = target(next);
   if (!Number.isFinite(calls)) return;
   if ((next.manifests.at(-1)?.calls ?? 0) >= calls) halted(work, next);
-  else work.tell(next, { type: 'halt', run: run.deployment.run, epoch: run.epoch, calls });
+  else work.tell(next, { type: 'halt', run: run.deployment.run, term: run.term, calls });
 }
 
 function halted(work: Work, run: RunState): void {

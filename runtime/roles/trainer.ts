@@ -8,7 +8,7 @@ import { allCalls, type Call, callAt, endsEpoch, isCut } from './calls.ts';
 
 export interface ShardId {
   readonly run: string;
-  readonly epoch: number;
+  readonly term: number;
   readonly shard: number;
 }
 
@@ -114,7 +114,7 @@ export function trainer(state: TrainerState, event: TrainerEvent): TrainerStep {
         ),
       };
     case 'disconnected':
-      // It goes on computing within its epoch; what it sends waits in its channels.
+      // It goes on computing within its term; what it sends waits in its channels.
       return { state: { ...state, connected: false }, effects: [] };
     case 'message':
       return message(state, event.message);
@@ -128,24 +128,24 @@ function message(state: TrainerState, received: Message): TrainerStep {
     case 'assign':
       return assign(state, received);
     case 'release':
-      return drop(state, (s) => s.run === received.run && s.epoch <= received.epoch);
+      return drop(state, (s) => s.run === received.run && s.term <= received.term);
     case 'dismissed':
       return { state, effects: [{ kind: 'leave', reason: received.reason }] };
     case 'peers':
-      return ofEpoch(state, received, (s) => ({
+      return ofTerm(state, received, (s) => ({
         shard: s,
         effects: [{ kind: 'peers', at: idOf(s), peers: received.peers }],
       }));
     case 'start':
-      return ofEpoch(state, received, (s) =>
+      return ofTerm(state, received, (s) =>
         s.phase === 'ready' && s.calls === received.calls ? proceed(s) : { shard: s, effects: [] },
       );
     case 'pause':
-      return ofEpoch(state, received, pause);
+      return ofTerm(state, received, pause);
     case 'halt':
-      return ofEpoch(state, received, (s) => haltAt(s, received.calls));
+      return ofTerm(state, received, (s) => haltAt(s, received.calls));
     case 'manifest':
-      return ofEpoch(state, received, (s) => ({
+      return ofTerm(state, received, (s) => ({
         shard: s,
         effects: [{ kind: 'forget', at: idOf(s), before: received.calls }],
       }));
@@ -156,15 +156,15 @@ function message(state: TrainerState, received: Message): TrainerStep {
 
 function assign(state: TrainerState, received: Assign): TrainerStep {
   const current = Object.values(state.shards).find((s) => s.run === received.run);
-  if (current && current.epoch > received.epoch) return { state, effects: [] };
+  if (current && current.term > received.term) return { state, effects: [] };
   // The same word twice, after a break of the connection: the shards go on.
-  if (current?.epoch === received.epoch) return { state, effects: [] };
+  if (current?.term === received.term) return { state, effects: [] };
   const wanted = new Set(received.shards.map((s) => s.shard));
   const dropped = drop(state, (s) => s.run === received.run && !wanted.has(s.shard));
   const shards: Record<string, HostedShard> = { ...dropped.state.shards };
   const effects: TrainerEffect[] = [...dropped.effects];
   for (const { shard, restore } of received.shards) {
-    const at = { run: received.run, epoch: received.epoch, shard };
+    const at = { run: received.run, term: received.term, shard };
     const calls = restore?.calls ?? 0;
     const stopAt = Number.POSITIVE_INFINITY;
     const waits = { calls, begun: calls, news: false, advancing: false, stopAt, reason: '' };
@@ -185,15 +185,15 @@ interface ShardStep {
   readonly effects: readonly TrainerEffect[];
 }
 
-function ofEpoch(
+function ofTerm(
   state: TrainerState,
-  { run, epoch }: { readonly run: string; readonly epoch: number },
+  { run, term }: { readonly run: string; readonly term: number },
   change: (shard: HostedShard) => ShardStep,
 ): TrainerStep {
   const effects: TrainerEffect[] = [];
   const shards = { ...state.shards };
   for (const [name, shard] of Object.entries(state.shards)) {
-    if (shard.run !== run || shard.epoch !== epoch) continue;
+    if (shard.run !== run || shard.term !== term) continue;
     const step = change(shard);
     shards[name] = step.shard;
     effects.push(...step.effects);
@@ -203,11 +203,11 @@ function ofEpoch(
 
 type ShardEvent = Extract<TrainerEvent, { readonly at: ShardId }>;
 
-/** Events of another epoch come from work that was given up. */
+/** Events of another term come from work that was given up. */
 function onShard(state: TrainerState, event: ShardEvent): TrainerStep {
   const name = shardName(event.at);
   const shard = state.shards[name];
-  if (!shard || shard.epoch !== event.at.epoch || shard.phase === 'failed') return { state, effects: [] };
+  if (!shard || shard.term !== event.at.term || shard.phase === 'failed') return { state, effects: [] };
   const step = change(shard, event);
   return { state: { ...state, shards: { ...state.shards, [name]: step.shard } }, effects: step.effects };
 }
@@ -221,8 +221,8 @@ function change(shard: HostedShard, event: ShardEvent): ShardStep {
       return { shard: opened, effects: [{ kind: 'offer', at }] };
     }
     case 'offered': {
-      const { run, epoch } = at;
-      const ready: Message = { type: 'ready', run, epoch, exchange: event.exchange };
+      const { run, term } = at;
+      const ready: Message = { type: 'ready', run, term, exchange: event.exchange };
       return { shard: { ...shard, exchange: event.exchange }, effects: [{ kind: 'send', message: ready }] };
     }
     case 'news':
@@ -322,6 +322,6 @@ function haltAt(shard: HostedShard, calls: number): ShardStep {
   return shard.phase === 'paused' && shard.calls < calls ? proceed(going) : { shard: going, effects: [] };
 }
 
-function idOf({ run, epoch, shard }: ShardId): ShardId {
-  return { run, epoch, shard };
+function idOf({ run, term, shard }: ShardId): ShardId {
+  return { run, term, shard };
 }

@@ -1,5 +1,5 @@
 /**
- * Keys of a border (spec/wire.md, 5): both owners' ephemeral X25519 keys, each signed by its owner for one run, epoch
+ * Keys of a border (spec/wire.md, 5): both owners' ephemeral X25519 keys, each signed by its owner for one run, term
  * and shard; the secret and the transcript give one AES-256-GCM key for each direction.
  */
 import {
@@ -40,7 +40,7 @@ export function newEphemeral(seed?: Uint8Array): Ephemeral {
 
 export interface Place {
   readonly run: string;
-  readonly epoch: number;
+  readonly term: number;
 }
 
 export function signExchange(place: Place, shard: number, ephemeral: Ephemeral, keys: KeyPair): Exchange {
@@ -70,11 +70,11 @@ export function listenOf(place: Place, exchange: Exchange): Omit<Listen, 'sig'> 
 }
 
 function listenText(place: Place, { shard, key }: Exchange, { address, machine }: Omit<Listen, 'sig'>): Uint8Array {
-  return canonicalBytes(['nmc/listen/1', place.run, place.epoch, shard, key, address, machine]);
+  return canonicalBytes(['nmc/listen/2', place.run, place.term, shard, key, address, machine]);
 }
 
-function signed({ run, epoch }: Place, shard: number, key: string, exchange: string): Uint8Array {
-  return canonicalBytes(['nmc/exchange/1', run, epoch, shard, key, exchange]);
+function signed({ run, term }: Place, shard: number, key: string, exchange: string): Uint8Array {
+  return canonicalBytes(['nmc/exchange/2', run, term, shard, key, exchange]);
 }
 
 /** One direction under one pair of ephemeral keys. */
@@ -94,7 +94,7 @@ export interface BorderKeys {
 /** @returns nothing where the other's key is no point that gives a secret */
 export function borderKeys(place: Place, ephemeral: Ephemeral, own: Exchange, other: Exchange): BorderKeys | undefined {
   const [lower, higher] = own.shard < other.shard ? [own, other] : [other, own];
-  const transcript = sha256(canonicalBytes(['nmc/border/1', place.run, place.epoch, bare(lower), bare(higher)]));
+  const transcript = sha256(canonicalBytes(['nmc/border/2', place.run, place.term, bare(lower), bare(higher)]));
   let secret: Uint8Array;
   try {
     const key = Buffer.concat([PUBLIC_HEAD, fromHex(other.exchange, 32) ?? new Uint8Array(0)]);
@@ -104,7 +104,7 @@ export function borderKeys(place: Place, ephemeral: Ephemeral, own: Exchange, ot
     return undefined;
   }
   const direction = (from: number, to: number): DirectionKey =>
-    directionKey(new Uint8Array(hkdfSync('sha256', secret, transcript, `nmc/border/1/${from}/${to}`, 32)));
+    directionKey(new Uint8Array(hkdfSync('sha256', secret, transcript, `nmc/border/2/${from}/${to}`, 32)));
   return {
     id: new DataView(transcript.buffer).getUint32(0, true),
     send: direction(own.shard, other.shard),

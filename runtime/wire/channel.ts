@@ -1,5 +1,5 @@
 /**
- * One end of the border between two shards in one epoch: frames become sealed packets and come out at the other end
+ * One end of the border between two shards in one term: frames become sealed packets and come out at the other end
  * exactly once and in order, whatever is lost, doubled or reordered on the way and however often the connection and
  * its keys are new. It does no input or output: packets go in and out of its calls.
  */
@@ -36,7 +36,7 @@ export interface ChannelOptions {
   /** First 16 bytes of the SHA-256 of the run's name. */
   readonly runTag: Uint8Array;
   readonly plan: Uint8Array;
-  readonly epoch: number;
+  readonly term: number;
   readonly own: number;
   readonly peer: number;
   readonly keys: KeyPair;
@@ -271,11 +271,11 @@ export class BorderChannel {
   }
 
   #seal(plain: Uint8Array): Uint8Array {
-    const { runTag: run, epoch, own: from, peer: to } = this.#options;
+    const { runTag: run, term, own: from, peer: to } = this.#options;
     const keys = this.#keys;
     if (!keys) throw new Error('seal: no keys yet');
     const counter = this.#counter++;
-    const head = encodeBorderHead({ run, epoch, from, to, keys: keys.id, counter });
+    const head = encodeBorderHead({ run, term, from, to, keys: keys.id, counter });
     const message = Buffer.concat([head, keys.send.seal(counter, head, plain)]);
     this.#acknowledged = this.#expected;
     this.bytesSent += message.length;
@@ -292,9 +292,9 @@ export class BorderChannel {
   }
 
   #headerOf(kind: Kind): Header {
-    const { runTag: run, plan, epoch, codec } = this.#options;
+    const { runTag: run, plan, term, codec } = this.#options;
     const rest = { border: 0, batch: 0, microbatch: 0, tick: 0, sequence: 0, chunk: 0, chunks: 1, phase: 0 };
-    return { kind, codec, direction: this.#direction(), run, plan, epoch, consumed: this.#expected, ...rest };
+    return { kind, codec, direction: this.#direction(), run, plan, term, consumed: this.#expected, ...rest };
   }
 
   #direction(): number {
@@ -302,9 +302,9 @@ export class BorderChannel {
   }
 
   #isOurs(header: Header): boolean {
-    const { runTag, plan, epoch } = this.#options;
+    const { runTag, plan, term } = this.#options;
     const theirs = header.direction !== this.#direction() && header.direction <= 1;
-    return theirs && header.epoch === epoch && equal(header.run, runTag) && equal(header.plan, plan);
+    return theirs && header.term === term && equal(header.run, runTag) && equal(header.plan, plan);
   }
 
   #signWindow(call: number, direction: number, leaves: readonly Uint8Array[]): Window {
@@ -318,9 +318,9 @@ export class BorderChannel {
   }
 
   #windowText({ call, direction, packets, root }: Omit<Window, 'sig'>): Uint8Array {
-    const { run, epoch, own, peer } = this.#options;
+    const { run, term, own, peer } = this.#options;
     const shards = [Math.min(own, peer), Math.max(own, peer)];
-    return canonicalBytes(['nmc/window/1', run, epoch, ...shards, direction, call, packets, root]);
+    return canonicalBytes(['nmc/window/2', run, term, ...shards, direction, call, packets, root]);
   }
 }
 

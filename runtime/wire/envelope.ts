@@ -12,7 +12,7 @@ import { understood, WIRE_VERSION } from './version.ts';
 
 /** Longer ones are refused before they are parsed. */
 export const MOST_MESSAGE = 1024 * 1024;
-const DOMAIN = new TextEncoder().encode('nmc/message/1\n');
+const DOMAIN = new TextEncoder().encode('nmc/message/2\n');
 
 /** Why a message was refused; it is counted and has no effect. */
 export type Refusal = 'too-long' | 'no-json' | 'version' | 'schema' | 'sequence' | 'signature';

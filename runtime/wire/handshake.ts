@@ -133,16 +133,16 @@ export function accept(
 }
 
 function sessionId(first: unknown, unsigned: unknown): Uint8Array {
-  return sha256(text('nmc/session/1\n'), canonicalBytes(first), text('\n'), canonicalBytes(unsigned));
+  return sha256(text('nmc/session/2\n'), canonicalBytes(first), text('\n'), canonicalBytes(unsigned));
 }
 
 /** What an end signs: which end it is, the session, and for whom. */
 function signed(end: 'dialler' | 'listener', session: Uint8Array, recipient: Uint8Array): Uint8Array {
-  return Buffer.concat([text(`nmc/handshake/1/${end}\n`), session, recipient]);
+  return Buffer.concat([text(`nmc/handshake/2/${end}\n`), session, recipient]);
 }
 
 function inviteProof(secret: string, session: Uint8Array): string {
-  return createHmac('sha256', Buffer.from(secret, 'hex')).update('nmc/invite/1\n').update(session).digest('hex');
+  return createHmac('sha256', Buffer.from(secret, 'hex')).update('nmc/invite/2\n').update(session).digest('hex');
 }
 
 function withoutSignature(answer: unknown): unknown {

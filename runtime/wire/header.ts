@@ -20,7 +20,7 @@ export interface Header {
   /** First 16 bytes of the SHA-256 of the run's name. */
   readonly run: Uint8Array;
   readonly plan: Uint8Array;
-  readonly epoch: number;
+  readonly term: number;
   /** Message of the schedule. */
   readonly border: number;
   /** Call of the run: a training batch, or a batch of an evaluation. */
@@ -49,7 +49,7 @@ export function encodePacket(header: Header, payload: Uint8Array): Uint8Array {
   bytes.set(header.run, 8);
   bytes.set(header.plan, 24);
   for (const [at, value] of [
-    [56, header.epoch],
+    [56, header.term],
     [60, header.border],
     [64, header.batch],
     [68, header.microbatch],
@@ -83,7 +83,7 @@ export function decodePacket(bytes: Uint8Array): { readonly header: Header; read
     phase: view.getUint8(7),
     run: bytes.subarray(8, 24),
     plan: bytes.subarray(24, 56),
-    epoch: view.getUint32(56, true),
+    term: view.getUint32(56, true),
     border: view.getUint32(60, true),
     batch: view.getUint32(64, true),
     microbatch: view.getUint32(68, true),

@@ -66,7 +66,7 @@ export interface Member {
 
 export interface ShardReport {
   readonly run: string;
-  readonly epoch: number;
+  readonly term: number;
   readonly shard: number;
   readonly state: 'loading' | 'ready' | 'running' | 'waiting' | 'finished' | 'failed';
   /** Calls done since the run began. */
@@ -99,7 +99,7 @@ export interface Exchange {
   readonly key: string;
   /** X25519, hexadecimal. */
   readonly exchange: string;
-  /** The owner's, over run, epoch, shard and exchange. */
+  /** The owner's, over run, term, shard and exchange. */
   readonly sig: string;
   /** Where the owner can be dialled by its neighbours, if it can. */
   readonly listen?: Listen;
@@ -110,14 +110,14 @@ export interface Listen {
   readonly address: string;
   /** An address of loopback concerns this machine only. */
   readonly machine: string;
-  /** The owner's, over run, epoch, shard, key, address and machine. */
+  /** The owner's, over run, term, shard, key, address and machine. */
   readonly sig: string;
 }
 
 export interface Ready {
   readonly type: 'ready';
   readonly run: string;
-  readonly epoch: number;
+  readonly term: number;
   readonly exchange: Exchange;
 }
 
@@ -125,7 +125,7 @@ export interface Ready {
 export interface Part {
   readonly type: 'part';
   readonly run: string;
-  readonly epoch: number;
+  readonly term: number;
   readonly shard: number;
   readonly calls: number;
   readonly blob: string;
@@ -137,7 +137,7 @@ export interface Part {
 export interface Commit {
   readonly type: 'commit';
   readonly run: string;
-  readonly epoch: number;
+  readonly term: number;
   readonly shard: number;
   readonly states: readonly { readonly calls: number; readonly hash: string; readonly sig: string }[];
 }
@@ -145,7 +145,7 @@ export interface Commit {
 export interface Failed {
   readonly type: 'failed';
   readonly run: string;
-  readonly epoch: number;
+  readonly term: number;
   readonly shard: number;
   readonly code: string;
   readonly reason: string;
@@ -164,11 +164,11 @@ export interface Admitted {
   readonly lapse: number;
 }
 
-/** These shards are the trainer's in this epoch; whatever else it had of the run is not. */
+/** These shards are the trainer's in this term; whatever else it had of the run is not. */
 export interface Assign {
   readonly type: 'assign';
   readonly run: string;
-  readonly epoch: number;
+  readonly term: number;
   readonly deployment: string;
   readonly shards: readonly {
     readonly shard: number;
@@ -185,7 +185,7 @@ export interface Assign {
 export interface Peers {
   readonly type: 'peers';
   readonly run: string;
-  readonly epoch: number;
+  readonly term: number;
   readonly peers: readonly Exchange[];
 }
 
@@ -193,7 +193,7 @@ export interface Peers {
 export interface Start {
   readonly type: 'start';
   readonly run: string;
-  readonly epoch: number;
+  readonly term: number;
   readonly calls: number;
 }
 
@@ -201,7 +201,7 @@ export interface Start {
 export interface Manifest {
   readonly type: 'manifest';
   readonly run: string;
-  readonly epoch: number;
+  readonly term: number;
   readonly calls: number;
 }
 
@@ -209,14 +209,14 @@ export interface Manifest {
 export interface Pause {
   readonly type: 'pause';
   readonly run: string;
-  readonly epoch: number;
+  readonly term: number;
 }
 
 /** The answer of each shard: the end of the call under way. */
 export interface Pausing {
   readonly type: 'pausing';
   readonly run: string;
-  readonly epoch: number;
+  readonly term: number;
   readonly shard: number;
   readonly calls: number;
 }
@@ -225,7 +225,7 @@ export interface Pausing {
 export interface Halt {
   readonly type: 'halt';
   readonly run: string;
-  readonly epoch: number;
+  readonly term: number;
   readonly calls: number;
 }
 
@@ -233,7 +233,7 @@ export interface Halt {
 export interface Release {
   readonly type: 'release';
   readonly run: string;
-  readonly epoch: number;
+  readonly term: number;
 }
 
 /** Go: what was yours is in other hands. */

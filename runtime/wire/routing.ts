@@ -1,6 +1,6 @@
 /**
  * The head of every binary message, in the clear, so that a relay can carry it and a reader can drop it unread:
- * border packets by run, epoch and shards, blobs by hash (spec/wire.md, 4).
+ * border packets by run, term and shards, blobs by hash (spec/wire.md, 4).
  */
 import { WIRE_MAJOR } from './version.ts';
 
@@ -15,7 +15,7 @@ export interface BorderHead {
   readonly kind: typeof BORDER;
   /** First 16 bytes of the SHA-256 of the run's name. */
   readonly run: Uint8Array;
-  readonly epoch: number;
+  readonly term: number;
   readonly from: number;
   readonly to: number;
   /** Which keys: the first bytes of their transcript. */
@@ -36,7 +36,7 @@ export function encodeBorderHead(head: Omit<BorderHead, 'kind'>): Uint8Array {
   const view = new DataView(bytes.buffer);
   bytes.set([BORDER, WIRE_MAJOR]);
   bytes.set(head.run, 2);
-  view.setUint32(18, head.epoch, true);
+  view.setUint32(18, head.term, true);
   view.setUint16(22, head.from, true);
   view.setUint16(24, head.to, true);
   view.setUint32(26, head.keys, true);
@@ -63,7 +63,7 @@ export function decodeHead(bytes: Uint8Array): BorderHead | BlobHead | undefined
     return {
       kind: BORDER,
       run: bytes.subarray(2, 18),
-      epoch: view.getUint32(18, true),
+      term: view.getUint32(18, true),
       from: view.getUint16(22, true),
       to: view.getUint16(24, true),
       keys: view.getUint32(26, true),

@@ -46,7 +46,7 @@ async function connect(): Promise<{ socket: WebSocket; envelopes: Envelopes }> {
 }
 
 async function attack(reads: boolean): Promise<void> {
-  const head = encodeBorderHead({ run: new Uint8Array(16), epoch: 1, from: 0, to: 1, keys: 0, counter: 0 });
+  const head = encodeBorderHead({ run: new Uint8Array(16), term: 1, from: 0, to: 1, keys: 0, counter: 0 });
   const frame = Buffer.concat([head, Buffer.alloc(4096)]);
   while (performance.now() < end) {
     const { socket, envelopes } = await connect();

@@ -75,7 +75,7 @@ test(`${RUNS} heads and headers`, () => {
     phase: 0,
     run: runTag,
     plan: PLAN,
-    epoch: 1,
+    term: 1,
     border: 1,
   } as const;
   const rest = { batch: 0, microbatch: 0, tick: 0, consumed: 0, sequence: 0, chunk: 0, chunks: 1 };
@@ -100,7 +100,7 @@ test(`${RUNS} control messages`, () => {
   const message: Message = {
     type: 'part',
     run: 'a',
-    epoch: 1,
+    term: 1,
     shard: 0,
     calls: 3,
     blob: '0'.repeat(64),

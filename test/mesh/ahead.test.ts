@@ -86,7 +86,7 @@ const outcome = ({ run, states }: HostedResult) => ({
 test('whoever dies, and whoever has which shard: the weights, the predicted ones and the figures are the same bits', async () => {
   const plan = planOf(3, 1);
   const undisturbed = await trained({ plan });
-  expect(undisturbed.run).toMatchObject({ phase: 'done', epoch: 1 });
+  expect(undisturbed.run).toMatchObject({ phase: 'done', term: 1 });
   expect(undisturbed.run?.rows).toHaveLength(2);
   // Of each epoch's seven batches all but the first begin ahead, on each of three shards.
   expect(undisturbed.ahead).toBe(2 * 6 * 3);
@@ -98,7 +98,7 @@ test('whoever dies, and whoever has which shard: the weights, the predicted ones
   for (const at of [0.6, 0.9, 1.15, 1.4].map((share) => share * middle)) {
     const killed = await trained({ plan, trainers: 4, kills: [{ at, trainer: 1 }] });
     expect(killed.run?.phase, `killed at ${at}`).toBe('done');
-    expect(killed.run?.epoch, `killed at ${at}`).toBeGreaterThan(1);
+    expect(killed.run?.term, `killed at ${at}`).toBeGreaterThan(1);
     expect(outcome(killed), `killed at ${at}`).toEqual(expected);
   }
 });

@@ -163,7 +163,7 @@ describe('refused, and nothing of it is taken:', () => {
   // Where the keys are others it is left unread: an honest end that is behind looks the same, and sends it again itself.
   test.each<[string, Where, number, string?]>([
     ['another run', { ...HERE, run: 'digits-2' }, 0],
-    ['an epoch before', { ...HERE, epoch: HERE.epoch - 1 }, 0],
+    ['a term before', { ...HERE, term: HERE.term - 1 }, 0],
     ['keys of an earlier connection', HERE, 1],
     ['another plan', { ...HERE, plan: seeded(8) }, 0, 'its header is of something else'],
   ])('a sound packet of %s, recorded and sent again', (_, where, generation, reason) => {

@@ -65,7 +65,7 @@ async function connected(): Promise<[End, End]> {
 }
 
 function packet(from: number, size = 100): Uint8Array {
-  const head = encodeBorderHead({ run: new Uint8Array(16), epoch: 1, from, to: 1, keys: 0, counter: 0 });
+  const head = encodeBorderHead({ run: new Uint8Array(16), term: 1, from, to: 1, keys: 0, counter: 0 });
   return Buffer.concat([head, Buffer.alloc(size)]);
 }
 
@@ -208,13 +208,13 @@ test('frames come out once and in order however often the connection between two
   expect(refused.filter((why) => why !== 'packets before it are missing')).toEqual([]);
 });
 
-test('an address is its owner’s word, for one run, epoch and shard', () => {
-  const place = { run: 'r', epoch: 1 };
+test('an address is its owner’s word, for one run, term and shard', () => {
+  const place = { run: 'r', term: 1 };
   const exchange = signExchange(place, 0, newEphemeral(seeded(9)), low);
   const listen = { address: '127.0.0.1:7', machine: 'here' };
   const told = withListen(place, exchange, listen, low);
   expect(listenOf(place, told)).toMatchObject(listen);
-  expect(listenOf({ ...place, epoch: 2 }, told)).toBeUndefined();
+  expect(listenOf({ ...place, term: 2 }, told)).toBeUndefined();
   expect(listenOf(place, { ...told, shard: 1 })).toBeUndefined();
   const forged = { ...listen, address: '10.0.0.1:22', sig: told.listen?.sig ?? '' };
   expect(listenOf(place, { ...told, listen: forged })).toBeUndefined();

@@ -166,7 +166,7 @@ describe('whoever misbehaves is refused, counted and closed', () => {
     ],
     [
       'a message of another version',
-      ({ socket, envelopes }) => socket.send(envelopes.seal(beat).replace('"v":"1.0"', '"v":"2.0"')),
+      ({ socket, envelopes }) => socket.send(envelopes.seal(beat).replace('"v":"2.0"', '"v":"1.0"')),
       'version',
     ],
     [
@@ -199,7 +199,7 @@ describe('whoever misbehaves is refused, counted and closed', () => {
 
   test('borders of shards that are not one’s own go nowhere; a blob that was not announced is refused', async () => {
     const { socket } = await raw(worker, 'trainer');
-    const head = encodeBorderHead({ run: new Uint8Array(16), epoch: 1, from: 0, to: 1, keys: 0, counter: 0 });
+    const head = encodeBorderHead({ run: new Uint8Array(16), term: 1, from: 0, to: 1, keys: 0, counter: 0 });
     socket.send(Buffer.concat([head, Buffer.alloc(50)]));
     socket.send(encodeBlobChunk(sha256(Uint8Array.of(1)), 0, 1, Uint8Array.of(2)));
     const link = await connect('viewer', viewer);
@@ -207,7 +207,7 @@ describe('whoever misbehaves is refused, counted and closed', () => {
       ((await link.ask({ what: 'status' })) as { refused: Record<string, number> }).refused;
     await expect
       .poll(counts)
-      .toMatchObject({ 'border of another epoch or owner': 1, 'a blob that was not announced': 1 });
+      .toMatchObject({ 'border of another term or owner': 1, 'a blob that was not announced': 1 });
     socket.close();
   });
 
@@ -251,7 +251,7 @@ describe('whoever misbehaves is refused, counted and closed', () => {
   });
 
   test('a handshake that says nothing sensible', async () => {
-    for (const words of ['', '[]', '{"v":"1.0"}', 'x'.repeat(5000)]) {
+    for (const words of ['', '[]', '{"v":"2.0"}', 'x'.repeat(5000)]) {
       const socket = new WebSocket(`ws://127.0.0.1:${node.port}`);
       await new Promise((resolve) => {
         socket.on('open', () => socket.send(words));

@@ -209,7 +209,7 @@ class HostedMesh {
       const host = node.hosts.get(name) ?? (await this.#open(node, at));
       node.hosts.set(name, host);
       node.agreed.delete(name);
-      await host.restore(at.epoch, effect.restore);
+      await host.restore(at.term, effect.restore);
       then(50, { kind: 'opened', at, deployment: host.deployment, calls: effect.restore?.calls ?? 0 });
       return;
     }
@@ -245,8 +245,8 @@ class HostedMesh {
     if (!part) throw new Error(`no shard ${at.shard}`);
     const plan = { schedule: part.schedule, executable: { program: part.program, files: new Map() } };
     const idOf = (): ShardId => {
-      const { run, epoch, shard } = node.state.shards[shardName(at)] ?? at;
-      return { run, epoch, shard };
+      const { run, term, shard } = node.state.shards[shardName(at)] ?? at;
+      return { run, term, shard };
     };
     return ShardHost.open(at.shard, this.#made.deployment, plan, {
       device: referenceDevice,
@@ -259,13 +259,13 @@ class HostedMesh {
       },
       carry: (packet, to) => this.#carry(node, packet, to),
       listen: undefined,
-      handOver: (to, frame, epoch) => {
+      handOver: (to, frame, term) => {
         const name = shardName({ run: at.run, shard: to });
         const [host, state] = [node.hosts.get(name), node.state.shards[name]];
-        // Two shards of one trainer come to a new epoch one after the other: a frame of the old one is nobody's.
-        if (host?.epoch !== epoch || state?.epoch !== epoch) return undefined;
+        // Two shards of one trainer come to a new term one after the other: a frame of the old one is nobody's.
+        if (host?.term !== term || state?.term !== term) return undefined;
         const refusal = host.deliver(frame);
-        this.#later(0, () => this.#train(node, { kind: 'news', at: { run: at.run, epoch, shard: to } }));
+        this.#later(0, () => this.#train(node, { kind: 'news', at: { run: at.run, term, shard: to } }));
         return refusal;
       },
       news: () => this.#later(0, () => this.#train(node, { kind: 'news', at: idOf() })),
@@ -284,7 +284,7 @@ class HostedMesh {
       const node = this.#nodes.find((n) => n.key === to);
       const head = decodeHead(packet);
       if (!node?.alive || head?.kind !== 1) return;
-      const shard = Object.values(node.state.shards).find((s) => s.shard === head.to && s.epoch === head.epoch);
+      const shard = Object.values(node.state.shards).find((s) => s.shard === head.to && s.term === head.term);
       if (shard && shard.phase !== 'loading') node.hosts.get(shardName(shard))?.receive(head.from, packet, 'relay');
     });
   }

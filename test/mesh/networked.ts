@@ -7,7 +7,7 @@ import { sha256 } from '../../runtime/wire/hash.ts';
 
 export const seeded = (n: number): Uint8Array => new Uint8Array(32).fill(n);
 export const RUN = 'digits-1';
-export const EPOCH = 3;
+export const TERM = 3;
 export const PLAN = seeded(9);
 const tagOf = (run: string): Uint8Array => sha256(new TextEncoder().encode(run)).subarray(0, 16);
 export const runTag = tagOf(RUN);
@@ -24,21 +24,21 @@ export interface Ends {
 /** Where a border is, apart from its two shards. */
 export interface Where {
   readonly run: string;
-  readonly epoch: number;
+  readonly term: number;
   readonly plan: Uint8Array;
 }
 
-export const HERE: Where = { run: RUN, epoch: EPOCH, plan: PLAN };
+export const HERE: Where = { run: RUN, term: TERM, plan: PLAN };
 
-export function ends(codec: Codec = 'f32', { run, epoch, plan }: Where = HERE): Ends {
+export function ends(codec: Codec = 'f32', { run, term, plan }: Where = HERE): Ends {
   const identities = [keyPairFromSeed(seeded(1)), keyPairFromSeed(seeded(2))] as const;
-  const place = { run, epoch };
+  const place = { run, term };
   const channel = (own: 0 | 1): BorderChannel =>
     new BorderChannel({
       run,
       runTag: tagOf(run),
       plan,
-      epoch,
+      term,
       own,
       peer: 1 - own,
       keys: identities[own],

@@ -58,8 +58,8 @@ describe('the handshake', () => {
 
   test('refuses another major version and takes fields of a newer minor one', () => {
     const first = hello('viewer', dialler, seeded(1));
-    expect(challenge({ ...first, v: '2.0' }, listener, seeded(2))).toContain('2.0 is not understood');
-    expect(challenge({ ...first, v: '1.7', news: [1] }, listener, seeded(2))).toHaveProperty('challenge');
+    expect(challenge({ ...first, v: '1.0' }, listener, seeded(2))).toContain('1.0 is not understood');
+    expect(challenge({ ...first, v: '2.7', news: [1] }, listener, seeded(2))).toHaveProperty('challenge');
     for (const wrong of [null, 3, [], {}, { ...first, role: 'king' }, { ...first, key: 'x' }, { ...first, nonce: '' }])
       expect(typeof challenge(wrong, listener, seeded(2))).toBe('string');
   });
@@ -88,14 +88,14 @@ describe('a control message', () => {
     const text = from.seal({ ...BEAT, news: 'later' } as Message);
     for (const changed of [text.replace('"refused":0', '"refused":1'), text.replace('later', 'never')])
       expect(to.open(changed)).toBe('signature');
-    expect(to.open(text.replace('"1.0"', '"2.0"'))).toBe('version');
+    expect(to.open(text.replace('"2.0"', '"1.0"'))).toBe('version');
     expect(to.open(text)).toMatchObject(BEAT);
     expect(to.open(from.seal({ type: 'heartbeat', shards: 3 } as unknown as Message))).toBe('schema');
     expect(to.open('x'.repeat(2 ** 21))).toBe('too-long');
     expect(to.open('[['.repeat(200_000))).toBe('no-json');
     expect(
       to.open(
-        `{"v":"1.0","seq":2,"type":"heartbeat","sig":"${'00'.repeat(64)}","a":${'['.repeat(9000)}${']'.repeat(9000)}}`,
+        `{"v":"2.0","seq":2,"type":"heartbeat","sig":"${'00'.repeat(64)}","a":${'['.repeat(9000)}${']'.repeat(9000)}}`,
       ),
     ).toBe('sequence');
   });

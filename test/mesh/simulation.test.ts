@@ -12,7 +12,7 @@ function options(seed: number, more: Partial<SimulationOptions> = {}): Simulatio
   return { deployment: chain(50, 40, 3, 10), nodes: 200, seed, faults: CHURN, call: 30, until: 180_000, ...more };
 }
 
-test('with nothing wrong it ends, in one epoch of owners', () => {
+test('with nothing wrong it ends, in one term of owners', () => {
   const faults = { latency: 20, jitter: 0, loss: 0 };
   const result = simulate(options(1, { faults, deployment: chain(8, 20, 2, 5), nodes: 8 }));
   expect(result).toMatchObject({ phase: 'done', kills: 0, violations: [] });

@@ -11,7 +11,7 @@ import { accept, challenge, hello, prove } from '../../runtime/wire/handshake.ts
 import { hex } from '../../runtime/wire/hash.ts';
 import { leafOf, rootOf } from '../../runtime/wire/merkle.ts';
 import { ROOT } from '../support/repository.ts';
-import { EPOCH, ends, frameOf, RUN, seeded } from './networked.ts';
+import { ends, frameOf, RUN, seeded, TERM } from './networked.ts';
 
 const FILE = join(ROOT, 'spec/vectors/wire.json');
 const INVITE = { id: 'a1', secret: 'ab'.repeat(32) };
@@ -38,7 +38,7 @@ function handshake(): Record<string, unknown> {
 }
 
 function border(): Record<string, unknown> {
-  const place = { run: RUN, epoch: EPOCH };
+  const place = { run: RUN, term: TERM };
   const keys = [keyPairFromSeed(seeded(1)), keyPairFromSeed(seeded(2))];
   const ephemerals = [newEphemeral(seeded(100)), newEphemeral(seeded(101))];
   const exchanges = ephemerals.map((e, i) => signExchange(place, i, e, keys[i] as never));

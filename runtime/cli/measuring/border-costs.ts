@@ -9,7 +9,7 @@ import type { Costs } from '../../wire/messages.ts';
 import { MOST_BINARY } from '../../wire/routing.ts';
 import { quartileOf } from './measure.ts';
 
-const PLACE = { run: 'measuring', epoch: 1 };
+const PLACE = { run: 'measuring', term: 1 };
 /** Values in the frames of each message. */
 const LENGTHS = [64, 32 * 1024] as const;
 const BYTES = 4;
@@ -70,7 +70,7 @@ function twoEnds(): { readonly sender: BorderChannel; readonly receiver: BorderC
       run: PLACE.run,
       runTag: new Uint8Array(16),
       plan: new Uint8Array(32),
-      epoch: PLACE.epoch,
+      term: PLACE.term,
       own,
       peer: 1 - own,
       keys: identities[own],
