@@ -17,6 +17,28 @@ export interface StreamRecord {
   readonly value: string;
 }
 
+export interface KeptBlob {
+  readonly hash: string;
+  readonly bytes: number;
+  /** Milliseconds: when it was last brought or asked about. */
+  readonly touched: number;
+}
+
+export interface BlobSink {
+  write(piece: Uint8Array): void;
+  /** @returns whether it was what its name says, and is kept now */
+  finish(): Promise<boolean>;
+  /** Nothing of it stays. */
+  abandon(): void;
+}
+
+export interface BlobSource {
+  readonly bytes: number;
+  /** @returns nothing behind the last one; whether all was what its name says, the receiver finds by its hash */
+  next(): Promise<Uint8Array | undefined>;
+  close(): Promise<void>;
+}
+
 /** Everything that a call has confirmed survives a kill at any moment. */
 export interface Backplane {
   get(key: string): Promise<Entry | undefined>;
@@ -35,6 +57,21 @@ export interface Backplane {
   /** @returns nothing where it is not there, or is not what its name says */
   getBlob(hash: string): Promise<Uint8Array | undefined>;
   hasBlob(hash: string): Promise<boolean>;
+  /**
+   * Takes a blob in pieces.
+   * @throws EnvironmentError `disk/full`, as its `write` and `finish` do; nothing of it is left then
+   */
+  writeBlob(hash: string, bytes: number): Promise<BlobSink>;
+  /** Gives a blob in pieces. @returns nothing where it is not there */
+  readBlob(hash: string): Promise<BlobSource | undefined>;
+  /** Whoever asks counts on it from now. @returns whether it is there */
+  touchBlob(hash: string): Promise<boolean>;
+  /** In no order. */
+  listBlobs(): Promise<readonly KeptBlob[]>;
+  /** Gone when the call has returned, not when it is answered: nobody can ask for it in between. */
+  removeBlob(hash: string): Promise<void>;
+  /** Told of each blob that was found to be not what its name says. @returns what ends it */
+  onDamagedBlob(listener: (hash: string) => void): () => void;
 
   /** @returns its sequence */
   append(stream: string, value: string): Promise<number>;

@@ -1,33 +1,53 @@
 /** Blobs as files named by their SHA-256: written beside, flushed, renamed; read back only if they still have it. */
-import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, fsyncSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, utimesSync } from 'node:fs';
+import { open } from 'node:fs/promises';
 import { join } from 'node:path';
-import { removeLeftovers, writeFileAtomic } from '../support/atomic.ts';
+import { errorCode, removeLeftovers } from '../support/atomic.ts';
+import { wallNow } from '../support/clock.ts';
 import { hex, sha256 } from '../wire/hash.ts';
+import type { KeptBlob } from './backplane.ts';
+import { BlobReader } from './blob-reader.ts';
+import { BlobWriter } from './blob-writer.ts';
+import type { DiskRoom } from './disk-room.ts';
+
+const HASH = /^[0-9a-f]{64}$/;
 
 export class BlobFiles {
   readonly #folder: string;
   readonly #durable: boolean;
+  readonly #room: DiskRoom | undefined;
 
-  /** @param durable flushed to the disk; a cache needs that not, since what a power cut has torn fails its hash */
-  constructor(folder: string, durable = true) {
+  /**
+   * @param durable flushed to the disk; a cache needs that not, since what a power cut has torn fails its hash
+   * @param room what the disk must have left
+   */
+  constructor(folder: string, durable = true, room?: DiskRoom) {
     this.#folder = folder;
     this.#durable = durable;
-    mkdirSync(folder, { recursive: true });
+    this.#room = room;
+    mkdirSync(folder, { recursive: true, mode: 0o700 });
     removeLeftovers(folder);
+    // Of versions that wrote beside the blob itself.
+    for (const part of this.#parts()) removeLeftovers(join(folder, part));
   }
 
   put(bytes: Uint8Array): string {
     const hash = hex(sha256(bytes));
-    const path = this.#path(hash);
-    if (!existsSync(path)) {
-      mkdirSync(join(path, '..'), { recursive: true });
-      if (this.#durable) writeFileAtomic(path, bytes);
-      else {
-        writeFileSync(`${path}.${process.pid}`, bytes);
-        renameSync(`${path}.${process.pid}`, path);
-      }
+    // One that the disk has damaged since is replaced.
+    if (this.get(hash)) this.touch(hash);
+    else {
+      const writer = this.write(hash, bytes.length);
+      writer.write(bytes);
+      writer.finishAtOnce(fsyncSync);
     }
     return hash;
+  }
+
+  /** @throws EnvironmentError `disk/full` and others of the disk */
+  write(hash: string, bytes: number): BlobWriter {
+    if (!HASH.test(hash)) throw new Error(`no hash: ${hash}`);
+    const beside = join(this.#folder, hash);
+    return new BlobWriter({ hash, bytes, path: this.#path(hash), beside, durable: this.#durable, room: this.#room });
   }
 
   get(hash: string): Uint8Array | undefined {
@@ -35,12 +55,56 @@ export class BlobFiles {
     const bytes = readFileSync(this.#path(hash));
     if (hex(sha256(bytes)) === hash) return bytes;
     // A disk that lies: better missing than wrong.
-    rmSync(this.#path(hash), { force: true });
+    this.remove(hash);
     return undefined;
   }
 
+  /** In pieces; one that turns out damaged is gone behind its last piece. */
+  async read(hash: string, damaged: () => void): Promise<BlobReader | undefined> {
+    if (!this.has(hash)) return undefined;
+    try {
+      const file = await open(this.#path(hash), 'r');
+      const { size } = await file.stat();
+      return new BlobReader(file, hash, size, () => {
+        this.remove(hash);
+        damaged();
+      });
+    } catch (error) {
+      // Removed between our look and now.
+      if (errorCode(error) === 'ENOENT') return undefined;
+      throw error;
+    }
+  }
+
   has(hash: string): boolean {
-    return /^[0-9a-f]{64}$/.test(hash) && existsSync(this.#path(hash));
+    return HASH.test(hash) && existsSync(this.#path(hash));
+  }
+
+  /** @returns whether it is there: then it counts as brought just now */
+  touch(hash: string): boolean {
+    if (!this.has(hash)) return false;
+    const seconds = wallNow() / 1000;
+    utimesSync(this.#path(hash), seconds, seconds);
+    return true;
+  }
+
+  remove(hash: string): void {
+    if (HASH.test(hash)) rmSync(this.#path(hash), { force: true });
+  }
+
+  list(): KeptBlob[] {
+    return this.#parts().flatMap((part) =>
+      readdirSync(join(this.#folder, part))
+        .filter((name) => HASH.test(name))
+        .flatMap((hash) => {
+          const found = statSync(this.#path(hash), { throwIfNoEntry: false });
+          return found ? [{ hash, bytes: found.size, touched: found.mtimeMs }] : [];
+        }),
+    );
+  }
+
+  #parts(): string[] {
+    return readdirSync(this.#folder).filter((name) => /^[0-9a-f]{2}$/.test(name));
   }
 
   #path(hash: string): string {

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import Database from 'libsql';
 import type { Backplane, Entry, StreamRecord } from './backplane.ts';
 import { BlobFiles } from './blob-files.ts';
+import { diskRoom } from './disk-room.ts';
 
 const TABLES = `
   PRAGMA journal_mode = WAL;
@@ -16,13 +17,27 @@ const TABLES = `
   ) WITHOUT ROWID;
 `;
 
+export interface EmbeddedOptions {
+  /** Bytes that stay free for the database. */
+  readonly headroom?: number;
+  /** What the disk has left; asked of the system unless said. */
+  readonly freeBytes?: () => number;
+}
+
+/** Beside the subjects of messages, which begin otherwise. */
+const DAMAGED = 'damaged blob';
+
 /** @param folder made where it is not there */
-export function embeddedBackplane(folder: string): Backplane {
-  mkdirSync(folder, { recursive: true });
-  const blobs = new BlobFiles(join(folder, 'blobs'));
+export function embeddedBackplane(folder: string, options: EmbeddedOptions = {}): Backplane {
+  mkdirSync(folder, { recursive: true, mode: 0o700 });
+  const blobs = new BlobFiles(join(folder, 'blobs'), true, diskRoom(folder, options.headroom, options.freeBytes));
   const database = new Database(join(folder, 'state.db'));
   database.exec(TABLES);
   const subjects = new EventEmitter().setMaxListeners(0);
+  const listen = (name: string, listener: (message: string) => void): (() => void) => {
+    subjects.on(name, listener);
+    return () => subjects.off(name, listener);
+  };
   const sql = {
     get: database.prepare('SELECT key, value, revision FROM entry WHERE key = ?'),
     insert: database.prepare('INSERT INTO entry VALUES (?, ?, 1) ON CONFLICT DO NOTHING'),
@@ -50,8 +65,19 @@ export function embeddedBackplane(folder: string): Backplane {
     list: async (prefix) =>
       (sql.list.all(prefix, `${prefix}\u{10ffff}`) as unknown[]).flatMap((row) => entryOf(row) ?? []),
     putBlob: async (bytes) => blobs.put(bytes),
-    getBlob: async (hash) => blobs.get(hash),
+    getBlob: async (hash) => {
+      const there = blobs.has(hash);
+      const bytes = blobs.get(hash);
+      if (there && !bytes) subjects.emit(DAMAGED, hash);
+      return bytes;
+    },
     hasBlob: async (hash) => blobs.has(hash),
+    writeBlob: async (hash, bytes) => blobs.write(hash, bytes),
+    readBlob: (hash) => blobs.read(hash, () => subjects.emit(DAMAGED, hash)),
+    touchBlob: async (hash) => blobs.touch(hash),
+    listBlobs: async () => blobs.list(),
+    removeBlob: async (hash) => blobs.remove(hash),
+    onDamagedBlob: (listener) => listen(DAMAGED, listener),
     append: async (stream, value) => (sql.append.get(stream, value, stream) as { sequence: number }).sequence,
     read: async (stream, from, limit) =>
       (sql.read.all(stream, from, limit) as StreamRecord[]).map(({ sequence, value }) => ({ sequence, value })),
@@ -59,12 +85,9 @@ export function embeddedBackplane(folder: string): Backplane {
       sql.trim.run(stream, before, stream);
     },
     publish: async (subject, message) => {
-      subjects.emit(subject, message);
+      subjects.emit(`subject ${subject}`, message);
     },
-    subscribe: (subject, listener) => {
-      subjects.on(subject, listener);
-      return () => subjects.off(subject, listener);
-    },
+    subscribe: (subject, listener) => listen(`subject ${subject}`, listener),
     close: async () => {
       subjects.removeAllListeners();
       database.close();

@@ -12,7 +12,7 @@ import { BLOB, BLOB_HEAD, BORDER, decodeHead, MOST_BINARY } from '../wire/routin
 import { type Address, addressText, addressUrl } from './address.ts';
 import { BlobAssembly } from './blob-assembly.ts';
 import { parsedJson } from './parsed-json.ts';
-import { sendBlob } from './send-blob.ts';
+import { piecesOf, sendBlob } from './send-blob.ts';
 
 export interface DialOptions {
   readonly address: Address;
@@ -229,10 +229,14 @@ function openLink(socket: WebSocket, options: DialOptions, envelopes: Envelopes,
     },
     putBlob: async (hash, bytes) => {
       const stored = ask({ what: 'put', blob: hash, bytes: bytes.length });
-      stored.catch(() => undefined);
+      let wanted = true;
+      stored.catch(() => {
+        wanted = false;
+      });
       // One after the other: chunks of two blobs never mix.
-      last = last.then(() => sendBlob(socket, hash, bytes));
-      await last;
+      const sent = last.then(() => sendBlob(socket, hash, piecesOf(bytes), () => wanted));
+      last = sent.then(() => undefined);
+      await sent;
       await stored;
     },
     closed,

@@ -13,8 +13,7 @@ import { hex } from '../wire/hash.ts';
 import type { Ask, Message } from '../wire/messages.ts';
 import { BLOB, BLOB_HEAD, BORDER, type BorderHead, decodeHead, MOST_BINARY } from '../wire/routing.ts';
 import { Allowance } from './allowance.ts';
-import { BlobAssembly } from './blob-assembly.ts';
-import { sendBlob } from './send-blob.ts';
+import { type BlobBounds, type BlobPeer, BlobTransfers } from './blob-transfer.ts';
 import { welcome } from './welcome.ts';
 
 export interface Visitor {
@@ -32,6 +31,7 @@ export interface GatewayOptions {
   readonly onMessage: (from: Visitor, message: Message) => void;
   readonly onAsk: (from: Visitor, ask: Ask['ask']) => Promise<unknown>;
   readonly onClosed: (visitor: Visitor) => void;
+  readonly blobBounds?: Partial<BlobBounds>;
   /** Who gets this packet: the owner of its target, if the sender owns its source in that term. */
   readonly route: (from: string, head: BorderHead) => string | undefined;
 }
@@ -58,14 +58,12 @@ const SHARES = { trainer: { perSecond: 300, most: 500 }, viewer: { perSecond: 20
 const CONNECTIONS_PER_SECOND = 50;
 const MOST_NEW_CONNECTIONS = 500;
 const MOST_ADDRESSES = 10_000;
-/** Of one blob that somebody brings. */
-const MOST_BLOB = 2 ** 31;
 
 interface Peer {
   readonly socket: WebSocket;
   readonly visitor: Visitor;
   readonly envelopes: Envelopes;
-  readonly incoming: Map<string, { readonly id: number; readonly assembly: BlobAssembly }>;
+  readonly blobs: BlobPeer;
   refused: number;
   /** Operators have none. */
   readonly allowance: Allowance | undefined;
@@ -73,6 +71,7 @@ interface Peer {
 
 export class Gateway {
   readonly counters: GatewayCounters = { refused: {}, relayedBytes: 0, relayedPackets: 0, connections: 0 };
+  readonly blobs: BlobTransfers;
   readonly #options: GatewayOptions;
   readonly #sockets = new WebSocketServer({ noServer: true, maxPayload: 1024 * 1024 + 1024, perMessageDeflate: false });
   /** The newest connection of each trainer's key. */
@@ -83,6 +82,7 @@ export class Gateway {
 
   constructor(options: GatewayOptions) {
     this.#options = options;
+    this.blobs = new BlobTransfers(options.backplane, options.blobBounds);
   }
 
   attach(server: Server): void {
@@ -161,7 +161,14 @@ export class Gateway {
   #open(socket: WebSocket, session: Session, visitor: Visitor): void {
     const envelopes = new Envelopes(session, this.#options.keys);
     const allowance = this.#allowanceOf(visitor);
-    const peer: Peer = { socket, visitor, envelopes, incoming: new Map(), refused: 0, allowance };
+    const blobs: BlobPeer = {
+      ...visitor,
+      socket,
+      answer: (id, answer) => this.#seal(peer, { type: 'answer', id, answer }),
+      fail: (id, error) => this.#seal(peer, { type: 'answer', id, error }),
+      offend: (reason) => this.#refuse(peer, reason),
+    };
+    const peer: Peer = { socket, visitor, envelopes, blobs, refused: 0, allowance };
     this.#peers.add(peer);
     this.counters.connections = this.#peers.size;
     if (visitor.role === 'trainer') {
@@ -172,6 +179,7 @@ export class Gateway {
       binary ? this.#binary(peer, data) : this.#text(peer, data),
     );
     socket.on('close', () => {
+      this.blobs.closed(blobs);
       this.#peers.delete(peer);
       this.counters.connections = this.#peers.size;
       if (visitor.role === 'trainer') {
@@ -220,26 +228,15 @@ export class Gateway {
   }
 
   async #answer(peer: Peer, id: number, ask: Ask['ask']): Promise<unknown> {
-    const { backplane } = this.#options;
-    const { role } = peer.visitor;
     switch (ask.what) {
-      case 'get': {
-        if (role === 'viewer') throw forbidden('get blobs');
-        const bytes = await backplane.getBlob(ask.blob);
-        if (!bytes) throw Object.assign(new Error(`there is no blob ${ask.blob}`), { code: 'mesh/blob' });
-        this.#seal(peer, { type: 'answer', id, answer: { bytes: bytes.length } });
-        await sendBlob(peer.socket, ask.blob, bytes);
+      case 'get':
+        await this.blobs.get(peer.blobs, id, ask.blob);
         return LATER;
-      }
-      case 'missing': {
-        if (role === 'viewer') throw forbidden('bring blobs');
-        const there = await Promise.all(ask.blobs.map((hash) => backplane.hasBlob(hash)));
-        return { missing: ask.blobs.filter((_, i) => !there[i]) };
-      }
+      case 'missing':
+        await this.blobs.missing(peer.blobs, id, ask.blobs);
+        return LATER;
       case 'put':
-        if (role === 'viewer') throw forbidden('bring blobs');
-        if (ask.bytes > MOST_BLOB) throw Object.assign(new Error('the blob is too large'), { code: 'mesh/blob' });
-        peer.incoming.set(ask.blob, { id, assembly: new BlobAssembly(ask.blob, ask.bytes) });
+        this.blobs.put(peer.blobs, id, ask.blob, ask.bytes);
         return LATER;
       default:
         return this.#options.onAsk(peer.visitor, ask);
@@ -252,7 +249,8 @@ export class Gateway {
       this.#refuse(peer, 'no binary message');
       return;
     }
-    if (head.kind === BLOB) this.#blob(peer, hex(head.hash), head.offset, head.total, data.subarray(BLOB_HEAD));
+    if (head.kind === BLOB)
+      this.blobs.chunk(peer.blobs, hex(head.hash), head.offset, head.total, data.subarray(BLOB_HEAD));
     else if (head.kind === BORDER) this.#relay(peer, head, data);
   }
 
@@ -269,27 +267,6 @@ export class Gateway {
     this.counters.relayedPackets++;
     this.counters.relayedBytes += data.length;
     if (this.#hasRoom(target)) target.socket.send(data);
-  }
-
-  #blob(peer: Peer, hash: string, offset: number, total: number, data: Uint8Array): void {
-    const incoming = peer.incoming.get(hash);
-    if (!incoming) {
-      this.#refuse(peer, 'a blob that was not announced');
-      return;
-    }
-    const { id, assembly } = incoming;
-    const problem = assembly.add(offset, total, data);
-    if (problem === undefined && !assembly.complete) return;
-    peer.incoming.delete(hash);
-    const bytes = problem === undefined ? assembly.finish() : undefined;
-    if (!bytes) {
-      this.#refuse(peer, problem ?? 'a blob that is not what its name says');
-      return;
-    }
-    this.#options.backplane.putBlob(bytes).then(
-      () => this.#seal(peer, { type: 'answer', id, answer: { stored: hash } }),
-      (error: Error) => this.#seal(peer, { type: 'answer', id, error: { code: 'mesh/blob', message: error.message } }),
-    );
   }
 
   #seal(peer: Peer, message: Message): void {
@@ -322,7 +299,3 @@ export class Gateway {
 }
 
 const LATER = Symbol('answered when it is there');
-
-function forbidden(what: string): Error {
-  return Object.assign(new Error(`a viewer may not ${what}`), { code: 'mesh/forbidden' });
-}

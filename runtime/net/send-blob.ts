@@ -4,19 +4,65 @@ import { fromHex } from '../wire/hash.ts';
 import { encodeBlobChunk } from '../wire/routing.ts';
 
 const CHUNK = 256 * 1024;
+/** Milliseconds for one piece: whoever does not take it in this time does not read. */
+const MAX_STALL = 30_000;
 
-/** Ends early when the socket closes. */
-export async function sendBlob(socket: WebSocket, hash: string, bytes: Uint8Array): Promise<void> {
+/** What a blob is read from, piece by piece. */
+export interface Pieces {
+  readonly bytes: number;
+  /** @returns nothing behind the last one */
+  next(): Promise<Uint8Array | undefined>;
+}
+
+export function piecesOf(bytes: Uint8Array): Pieces {
+  let offset = 0;
+  return {
+    bytes: bytes.length,
+    next: async () => {
+      if (offset >= bytes.length) return undefined;
+      offset += CHUNK;
+      return bytes.subarray(offset - CHUNK, offset);
+    },
+  };
+}
+
+/**
+ * One piece at a time, each when the socket has taken the one before it. Ends early when the socket closes, or where
+ * the blob is no longer wanted. @returns whether all of it went out
+ */
+export async function sendBlob(
+  socket: WebSocket,
+  hash: string,
+  pieces: Pieces,
+  wanted: () => boolean = () => true,
+): Promise<boolean> {
   const name = fromHex(hash, 32);
   if (!name) throw new Error(`no hash: ${hash}`);
   let offset = 0;
   do {
-    const chunk = encodeBlobChunk(name, offset, bytes.length, bytes.subarray(offset, offset + CHUNK));
-    const sent = await new Promise<boolean>((resolve) => {
-      if (socket.readyState === socket.OPEN) socket.send(chunk, (error) => resolve(!error));
-      else resolve(false);
-    });
-    if (!sent) return;
-    offset += CHUNK;
-  } while (offset < bytes.length);
+    const piece = (await pieces.next()) ?? new Uint8Array(0);
+    if (piece.length === 0 && offset < pieces.bytes) return false;
+    if (!wanted() || !(await sendOne(socket, encodeBlobChunk(name, offset, pieces.bytes, piece)))) return false;
+    offset += piece.length;
+  } while (offset < pieces.bytes);
+  return true;
+}
+
+/** @returns when the socket has taken it; false where it has closed before */
+function sendOne(socket: WebSocket, chunk: Uint8Array): Promise<boolean> {
+  return new Promise((resolve) => {
+    if (socket.readyState !== socket.OPEN) {
+      resolve(false);
+      return;
+    }
+    const timer = setTimeout(() => socket.terminate(), MAX_STALL);
+    const end = (sent: boolean): void => {
+      clearTimeout(timer);
+      socket.off('close', closed);
+      resolve(sent);
+    };
+    const closed = (): void => end(false);
+    socket.once('close', closed);
+    socket.send(chunk, (error) => end(!error));
+  });
 }

@@ -179,7 +179,8 @@ function withPlain(path: string, flags: string, use: (descriptor: number) => voi
   }
 }
 
-function writeFully(descriptor: number, bytes: Uint8Array): void {
+/** Writes all of it, however often it takes. */
+export function writeFully(descriptor: number, bytes: Uint8Array): void {
   let written = 0;
   while (written < bytes.byteLength) {
     written += writeSync(descriptor, bytes, written, Math.min(LARGEST_WRITE, bytes.byteLength - written));

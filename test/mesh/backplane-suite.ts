@@ -1,4 +1,5 @@
 /** What every backplane has to pass. */
+import { createHash } from 'node:crypto';
 import { beforeEach, expect, test } from 'vitest';
 import type { Backplane } from '../../runtime/backplane/backplane.ts';
 
@@ -51,6 +52,62 @@ export function backplaneSuite(subject: Subject): void {
     expect(await backplane.hasBlob(missing)).toBe(false);
     for (const name of [missing, '../../state.db', '', 'x'.repeat(64)])
       expect(await backplane.getBlob(name)).toBeUndefined();
+  });
+
+  test('a blob comes and goes in pieces, and is kept when it is whole and what its name says', async () => {
+    const bytes = Uint8Array.from({ length: 700_000 }, (_, i) => (i * 7) % 251);
+    const hash = createHash('sha256').update(bytes).digest('hex');
+    const sink = await backplane.writeBlob(hash, bytes.length);
+    sink.write(bytes.subarray(0, 300_000));
+    expect(await backplane.hasBlob(hash)).toBe(false);
+    sink.write(bytes.subarray(300_000));
+    expect(() => sink.write(Uint8Array.of(1))).toThrow();
+    expect(await sink.finish()).toBe(true);
+    const source = await backplane.readBlob(hash);
+    const pieces: Uint8Array[] = [];
+    for (let piece = await source?.next(); piece; piece = await source?.next()) pieces.push(piece);
+    await source?.close();
+    expect(source?.bytes).toBe(bytes.length);
+    expect(Math.max(...pieces.map((p) => p.length))).toBeLessThan(bytes.length);
+    expect(Buffer.concat(pieces).equals(bytes)).toBe(true);
+
+    const [short, wrong, left] = [0, 1, 2].map((i) => createHash('sha256').update(String(i)).digest('hex'));
+    const tooShort = await backplane.writeBlob(String(short), 5);
+    tooShort.write(Uint8Array.of(1));
+    expect(await tooShort.finish()).toBe(false);
+    const other = await backplane.writeBlob(String(wrong), 1);
+    other.write(Uint8Array.of(9));
+    expect(await other.finish()).toBe(false);
+    const abandoned = await backplane.writeBlob(String(left), 1);
+    abandoned.write(Uint8Array.of(50));
+    abandoned.abandon();
+    expect((await backplane.listBlobs()).map((b) => b.hash)).toEqual([hash]);
+    expect(await backplane.readBlob(String(left))).toBeUndefined();
+  });
+
+  test('blobs are listed, touched and removed', async () => {
+    const [a, b] = [await backplane.putBlob(Uint8Array.of(1)), await backplane.putBlob(Uint8Array.of(2, 3))];
+    const listed = await backplane.listBlobs();
+    expect(listed.map(({ hash, bytes }) => [hash, bytes]).sort()).toEqual(
+      [
+        [a, 1],
+        [b, 2],
+      ].sort(),
+    );
+    const before = listed.find((k) => k.hash === a)?.touched ?? 0;
+    expect(await backplane.touchBlob(a)).toBe(true);
+    expect((await backplane.listBlobs()).find((k) => k.hash === a)?.touched).toBeGreaterThanOrEqual(Math.floor(before));
+    const source = await backplane.readBlob(b);
+    const gone = backplane.removeBlob(b);
+    expect(await backplane.hasBlob(b)).toBe(false);
+    await gone;
+    expect(await backplane.touchBlob(b)).toBe(false);
+    // Whoever has begun to read it reads it to its end.
+    expect(await source?.next()).toEqual(Uint8Array.of(2, 3));
+    await source?.close();
+    await backplane.removeBlob(b);
+    expect(await backplane.putBlob(Uint8Array.of(2, 3))).toBe(b);
+    expect(await backplane.hasBlob(b)).toBe(true);
   });
 
   test('a stream numbers its records without gaps, apart from others', async () => {

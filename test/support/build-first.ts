@@ -9,7 +9,8 @@ const BUILD = join(ROOT, '.config', 'build.mjs');
 export default function buildFirst(): void {
   // Asked for other tests only: they run from source.
   const asked = process.argv.slice(2).filter((word) => word.startsWith('test/'));
-  if (asked.length > 0 && !asked.some((path) => path.startsWith('test/e2e'))) return;
+  const real = (path: string): boolean => /^test\/(e2e|mesh\/hostile)/.test(path);
+  if (asked.length > 0 && !asked.some(real)) return;
   const built = statSync(join(ROOT, 'dist/nmc.cjs'), { throwIfNoEntry: false })?.mtimeMs ?? 0;
   const newest = Math.max(...['compiler', 'runtime', 'spec'].map((folder) => newestIn(join(ROOT, folder))));
   if (newest <= built) return;

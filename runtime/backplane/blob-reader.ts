@@ -1,0 +1,39 @@
+/** A blob read in pieces; the hash is computed on the way, so that its end says whether it was what its name says. */
+import { createHash, type Hash } from 'node:crypto';
+import type { FileHandle } from 'node:fs/promises';
+
+export const PIECE_BYTES = 256 * 1024;
+
+export class BlobReader {
+  readonly bytes: number;
+  readonly #file: FileHandle;
+  readonly #name: string;
+  readonly #hash: Hash = createHash('sha256');
+  readonly #damaged: () => void;
+  #read = 0;
+
+  /** @param damaged what was read to its end is not what its name says */
+  constructor(file: FileHandle, name: string, bytes: number, damaged: () => void) {
+    this.bytes = bytes;
+    this.#file = file;
+    this.#name = name;
+    this.#damaged = damaged;
+  }
+
+  /** @returns nothing behind the last one */
+  async next(): Promise<Uint8Array | undefined> {
+    if (this.#read >= this.bytes) return undefined;
+    const piece = new Uint8Array(Math.min(PIECE_BYTES, this.bytes - this.#read));
+    const { bytesRead } = await this.#file.read(piece, 0, piece.length, this.#read);
+    if (bytesRead === 0) throw new Error(`blob ${this.#name} has become shorter`);
+    const read = piece.subarray(0, bytesRead);
+    this.#hash.update(read);
+    this.#read += bytesRead;
+    if (this.#read === this.bytes && this.#hash.digest('hex') !== this.#name) this.#damaged();
+    return read;
+  }
+
+  close(): Promise<void> {
+    return this.#file.close();
+  }
+}

@@ -1,0 +1,122 @@
+/** A blob on its way to the disk: a file beside, written in pieces, in its place when its hash is what was announced. */
+import { createHash } from 'node:crypto';
+import { closeSync, fsync, mkdirSync, openSync, renameSync, rmSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { promisify } from 'node:util';
+import { diskError, flushFolder, temporaryFor, writeFully } from '../support/atomic.ts';
+import type { DiskRoom } from './disk-room.ts';
+
+/** Bytes written between two looks at what the disk has left. */
+const LOOK_EVERY = 16 * 1024 * 1024;
+
+export interface BlobWriterOptions {
+  readonly hash: string;
+  readonly bytes: number;
+  /** Where it comes to lie. */
+  readonly path: string;
+  /** Where it lies until then is beside this one. */
+  readonly beside: string;
+  readonly durable: boolean;
+  readonly room: DiskRoom | undefined;
+}
+
+export class BlobWriter {
+  readonly #options: BlobWriterOptions;
+  readonly #temporary: string;
+  readonly #hash = createHash('sha256');
+  #descriptor: number | undefined;
+  #finishing = false;
+  #written = 0;
+  #looked = 0;
+
+  /** @throws EnvironmentError `disk/full` and others of the disk */
+  constructor(options: BlobWriterOptions) {
+    this.#options = options;
+    this.#temporary = temporaryFor(options.beside);
+    options.room?.assertRoom(options.bytes);
+    this.#guarded(() => {
+      this.#descriptor = openSync(this.#temporary, 'wx', 0o600);
+    });
+  }
+
+  /** @throws EnvironmentError `disk/full` and others of the disk; then nothing of it is left */
+  write(piece: Uint8Array): void {
+    const { bytes, room } = this.#options;
+    if (this.#written + piece.length > bytes) throw new RangeError('more than was announced');
+    this.#guarded(() => {
+      if (this.#written - this.#looked >= LOOK_EVERY) {
+        room?.assertRoom(bytes - this.#written);
+        this.#looked = this.#written;
+      }
+      if (this.#descriptor === undefined) throw new Error('the blob was given up');
+      writeFully(this.#descriptor, piece);
+    });
+    this.#hash.update(piece);
+    this.#written += piece.length;
+  }
+
+  /** @returns whether it was what its name says, and is now kept */
+  async finish(): Promise<boolean> {
+    if (!this.#complete()) return false;
+    this.#finishing = true;
+    try {
+      if (this.#options.durable && this.#descriptor !== undefined) await promisify(fsync)(this.#descriptor);
+    } catch (error) {
+      this.#giveUp();
+      throw diskError(error, this.#options.path);
+    }
+    this.#guarded(() => this.#intoPlace());
+    return true;
+  }
+
+  /** The same without giving way to others meanwhile: for what is small. */
+  finishAtOnce(flush: (descriptor: number) => void): boolean {
+    if (!this.#complete()) return false;
+    this.#guarded(() => {
+      if (this.#options.durable && this.#descriptor !== undefined) flush(this.#descriptor);
+      this.#intoPlace();
+    });
+    return true;
+  }
+
+  /** Nothing of it stays, unless it is complete and only has to be flushed. */
+  abandon(): void {
+    if (!this.#finishing) this.#giveUp();
+  }
+
+  #giveUp(): void {
+    if (this.#descriptor === undefined) return;
+    closeSync(this.#descriptor);
+    this.#descriptor = undefined;
+    rmSync(this.#temporary, { force: true });
+  }
+
+  #complete(): boolean {
+    const { hash, bytes } = this.#options;
+    const holds = this.#descriptor !== undefined && this.#written === bytes && this.#hash.digest('hex') === hash;
+    if (!holds) this.#giveUp();
+    return holds;
+  }
+
+  #intoPlace(): void {
+    if (this.#descriptor === undefined) throw new Error('the blob was given up');
+    const folder = dirname(this.#options.path);
+    const made = mkdirSync(folder, { recursive: true, mode: 0o700 });
+    closeSync(this.#descriptor);
+    this.#descriptor = undefined;
+    renameSync(this.#temporary, this.#options.path);
+    if (!this.#options.durable) return;
+    flushFolder(folder);
+    if (made !== undefined) flushFolder(dirname(folder));
+  }
+
+  #guarded(work: () => void): void {
+    try {
+      work();
+    } catch (error) {
+      this.#giveUp();
+      rmSync(this.#temporary, { force: true });
+      throw diskError(error, this.#options.path);
+    }
+  }
+}

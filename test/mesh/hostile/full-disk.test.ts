@@ -1,0 +1,101 @@
+/** A full disk refuses blobs, in words, and everything else goes on; nothing of a refused blob is left. */
+import fs, { mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { syncBuiltinESMExports } from 'node:module';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { embeddedBackplane } from '../../../runtime/backplane/embedded.ts';
+import { keyPairFromSeed } from '../../../runtime/identity/ed25519.ts';
+import { keyText } from '../../../runtime/identity/key-text.ts';
+import { dial, type Link } from '../../../runtime/net/dial.ts';
+import { SynchronizerNode } from '../../../runtime/net/synchronizer-node.ts';
+import { hex, sha256 } from '../../../runtime/wire/hash.ts';
+import { seeded } from '../networked.ts';
+
+const operator = keyPairFromSeed(seeded(1));
+let folder = '';
+let free = 10e9;
+let freeBytes = (): number => free;
+let node: SynchronizerNode;
+let link: Link;
+
+beforeEach(async () => {
+  folder = mkdtempSync(join(tmpdir(), 'nmc-full-'));
+  free = 10e9;
+  freeBytes = () => free;
+  node = await SynchronizerNode.open({
+    keys: keyPairFromSeed(seeded(9)),
+    backplane: embeddedBackplane(folder, { freeBytes: () => freeBytes() }),
+    host: '127.0.0.1',
+    port: 0,
+    operator: keyText(operator.publicKey),
+    log: () => undefined,
+    onShutdown: () => undefined,
+  });
+  link = await dial({
+    address: { host: '127.0.0.1', port: node.port, secure: false },
+    role: 'operator',
+    keys: operator,
+  });
+});
+afterEach(async () => {
+  link.close();
+  await node.close();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+function put(bytes: Uint8Array): Promise<void> {
+  return link.putBlob(hex(sha256(bytes)), bytes);
+}
+
+/** Every file below the folder of blobs. */
+function kept(): string[] {
+  return readdirSync(join(folder, 'blobs'), { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map((entry) => entry.name);
+}
+
+test('below 600 MB no blob is begun, and records are written as before', async () => {
+  const bytes = new Uint8Array(40 * 2 ** 20).fill(3);
+  free = 600e6 + bytes.length - 1;
+  await expect(put(bytes)).rejects.toMatchObject({ code: 'disk/full' });
+  expect(kept()).toEqual([]);
+  await link.ask({ what: 'allow', key: keyText(keyPairFromSeed(seeded(5)).publicKey), role: 'viewer' });
+  await put(Uint8Array.of(1, 2, 3));
+  free += 1;
+  await put(bytes);
+  expect(kept()).toHaveLength(2);
+});
+
+test('a disk that fills up under a blob', async () => {
+  const bytes = new Uint8Array(40 * 2 ** 20).fill(4);
+  let looks = 0;
+  // Enough when it begins, and at the next look, 16 MB later, no more.
+  freeBytes = () => (++looks === 1 ? 1e9 : 610e6);
+  const putting = put(bytes);
+  await expect(putting).rejects.toMatchObject({ code: 'disk/full' });
+  expect(looks).toBe(2);
+  expect(kept()).toEqual([]);
+  expect(await link.ask({ what: 'status' })).toMatchObject({ runs: [] });
+});
+
+test('a write that finds no space', async () => {
+  const { writeSync } = fs;
+  let writes = 0;
+  fs.writeSync = ((descriptor: number, data: Uint8Array, ...more: [number, number]) => {
+    if (data.length > 1000 && ++writes > 3) throw Object.assign(new Error('ENOSPC: no space left'), { code: 'ENOSPC' });
+    return writeSync(descriptor, data, ...more);
+  }) as typeof fs.writeSync;
+  syncBuiltinESMExports();
+  try {
+    const bytes = new Uint8Array(2 ** 20).fill(5);
+    await expect(put(bytes)).rejects.toMatchObject({ code: 'disk/full' });
+    await expect(put(bytes)).rejects.toMatchObject({ code: 'disk/full' });
+    expect(kept()).toEqual([]);
+  } finally {
+    fs.writeSync = writeSync;
+    syncBuiltinESMExports();
+  }
+  await put(new Uint8Array(2 ** 20).fill(5));
+  expect(kept()).toHaveLength(1);
+});
