@@ -16,6 +16,7 @@ import { type Arguments, EXIT, flag, text } from './command.ts';
 import { machineRecord } from './measuring/machine-record.ts';
 import { assertSecure, pinnedKey } from './mesh-link.ts';
 import { openShardPlan } from './open-shard-plan.ts';
+import { packageVersion } from './package-root.ts';
 import { watchInterrupt } from './watch-interrupt.ts';
 import { wholeNumber } from './whole-number.ts';
 import { hasParent, heedParent } from './with-parent.ts';
@@ -41,6 +42,7 @@ export default async function (args: Arguments): Promise<number> {
     address,
     keys,
     name,
+    version: packageVersion(),
     device,
     ...(pinned ? { pinned } : {}),
     ...(invite ? { invite } : {}),

@@ -1,12 +1,16 @@
 /** A deployment from a plan and its data: everything in blobs, and the record that names them. */
 import { randomBytes } from 'node:crypto';
-import type { Plan, PlanTraining } from '../../spec/plan.ts';
+import type { Plan, PlanCheck, PlanShard, PlanTraining } from '../../spec/plan.ts';
+import { parseProgram } from '../../spec/program-text.ts';
+import type { ShardSchedule } from '../../spec/schedule.ts';
 import { allocate, type Dataset, findField, sizeOf } from '../data/dataset.ts';
 import type { Standardization } from '../data/statistics.ts';
 import { predictionOf } from '../shard/checks.ts';
 import type { TrainingData } from '../shard/trainable.ts';
-import type { BlobRef, ColumnRef, DataRef, Deployment } from '../wire/deployment.ts';
+import { wholeSchedule } from '../shard/whole.ts';
+import type { BlobRef, ColumnRef, DataRef, Deployment, Evaluation } from '../wire/deployment.ts';
 import { hex, sha256 } from '../wire/hash.ts';
+import { readsOf, totalsOf } from './shard-data.ts';
 
 export interface DeploymentSource {
   readonly plan: Plan;
@@ -44,6 +48,7 @@ export function makeDeployment(source: DeploymentSource): MadeDeployment {
     ([a], [b]) => Number(b === 'plan.json') - Number(a === 'plan.json') || (a < b ? -1 : 1),
   );
   const batches = Math.floor(data.train.length / training.batch);
+  const evaluations = plan.checks.map((check) => evaluationOf(plan, check));
   const deployment: Deployment = {
     run: `${
       plan.model
@@ -56,7 +61,16 @@ export function makeDeployment(source: DeploymentSource): MadeDeployment {
     task: training.task,
     plan: planFirst.map(([path, bytes]) => ({ path, ...blobOf(bytes) })),
     shards: plan.shards.length,
-    needs: plan.shards.map((s) => ({ memory: s.memory, flops: s.flopsPerBatch, bytes: 0 })),
+    needs: plan.shards.map((s) => {
+      const schedule = scheduleOf(s, files);
+      return {
+        memory: s.memory,
+        flops: s.flopsPerBatch,
+        bytes: 0,
+        reads: readsOf(schedule, evaluations),
+        totals: totalsOf(schedule, evaluations),
+      };
+    }),
     train: dataRef(
       data.train,
       training.inputs.map((f) => f.name),
@@ -72,20 +86,7 @@ export function makeDeployment(source: DeploymentSource): MadeDeployment {
       scale,
     })),
     batch: training.batch,
-    evaluations: plan.checks.map((check) => {
-      const prediction = predictionOf(plan, check);
-      const { text, metric, comparison, bound, read, field } = check;
-      return {
-        check: text,
-        metric,
-        comparison,
-        bound,
-        read,
-        field,
-        function: prediction?.function ?? '',
-        batch: prediction?.batch ?? 1,
-      };
-    }),
+    evaluations,
     epochs,
     seed,
     snapshotEvery: source.snapshotEvery ?? Math.max(1, Math.min(SNAPSHOT_BATCHES, batches)),
@@ -96,6 +97,27 @@ export function makeDeployment(source: DeploymentSource): MadeDeployment {
     source: source.source,
   };
   return { deployment, blobs };
+}
+
+function evaluationOf(plan: Plan, check: PlanCheck): Evaluation {
+  const prediction = predictionOf(plan, check);
+  const { text, metric, comparison, bound, read, field } = check;
+  return {
+    check: text,
+    metric,
+    comparison,
+    bound,
+    read,
+    field,
+    function: prediction?.function ?? '',
+    batch: prediction?.batch ?? 1,
+  };
+}
+
+/** A plan of one shard has no schedule: its functions run as a whole. */
+function scheduleOf({ schedule, program }: PlanShard, files: ReadonlyMap<string, Uint8Array>): ShardSchedule {
+  const text = new TextDecoder().decode(files.get(schedule ?? program));
+  return schedule === undefined ? wholeSchedule(parseProgram(text)) : (JSON.parse(text) as ShardSchedule);
 }
 
 function dataRef(dataset: Dataset, names: readonly string[], blobOf: (bytes: Uint8Array) => BlobRef): DataRef {

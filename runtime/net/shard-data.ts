@@ -5,7 +5,7 @@ import { type Column, type Dataset, findField, memoryDataset, sizeOf } from '../
 import { batchOrder } from '../data/order.ts';
 import { type FieldData, fieldArrays } from '../device/device.ts';
 import { batchesOf, type Call } from '../roles/calls.ts';
-import type { DataRef, Deployment } from '../wire/deployment.ts';
+import type { DataRef, Deployment, ShardNeeds } from '../wire/deployment.ts';
 
 export interface ShardData {
   /** One whole batch of each field of the call that the shard reads. */
@@ -21,18 +21,10 @@ export async function openShardData(
   schedule: ShardSchedule,
   blob: (hash: string) => Promise<Uint8Array>,
 ): Promise<ShardData> {
-  const inputsOf = (name: string): string[] =>
-    schedule.functions.find((f) => f.name === name)?.inputs.map((i) => i.name) ?? [];
-  const trainFields = inputsOf('train');
-  const train = await datasetOf(deployment.train, trainFields, blob);
-  const checks = await Promise.all(
-    deployment.checks.map((ref, i) => {
-      const evaluation = deployment.evaluations[i];
-      if (!evaluation) return datasetOf(ref, [], blob);
-      const compares = givesRead(schedule, evaluation.function, evaluation.read);
-      return datasetOf(ref, [...inputsOf(evaluation.function), ...(compares ? [evaluation.field] : [])], blob);
-    }),
-  );
+  const reads = readsOf(schedule, deployment.evaluations);
+  const trainFields = inputsOf(schedule, 'train');
+  const train = await datasetOf(deployment.train, reads.train, blob);
+  const checks = await Promise.all(deployment.checks.map((ref, i) => datasetOf(ref, reads.checks[i] ?? [], blob)));
   const order = orderOf(deployment);
   const range = (evaluation: number, batch: number): number[] => {
     const size = deployment.evaluations[evaluation]?.batch ?? 1;
@@ -46,7 +38,7 @@ export async function openShardData(
       const rows = range(call.evaluation, call.batch);
       // A last batch that is not full is filled up with its own first sample.
       while (rows.length < size) rows.push(rows[0] ?? 0);
-      return gathered(checks[call.evaluation] as Dataset, inputsOf(name), rows);
+      return gathered(checks[call.evaluation] as Dataset, inputsOf(schedule, name), rows);
     },
     answers(evaluation, batch) {
       const field = deployment.evaluations[evaluation]?.field ?? '';
@@ -54,6 +46,34 @@ export async function openShardData(
     },
     count: (evaluation, batch) => range(evaluation, batch).length,
   };
+}
+
+function inputsOf(schedule: ShardSchedule, name: string): string[] {
+  return schedule.functions.find((f) => f.name === name)?.inputs.map((i) => i.name) ?? [];
+}
+
+/** Columns that a shard reads: what it is fed, and the answers where it compares. */
+export function readsOf(
+  schedule: ShardSchedule,
+  evaluations: Deployment['evaluations'],
+): NonNullable<ShardNeeds['reads']> {
+  return {
+    train: inputsOf(schedule, 'train'),
+    checks: evaluations.map(({ function: name, read, field }) => [
+      ...new Set([...inputsOf(schedule, name), ...(givesRead(schedule, name, read) ? [field] : [])]),
+    ]),
+  };
+}
+
+/** Names of the sums that a shard reports: energies of its nodes, and of evaluations whose read it gives. */
+export function totalsOf(schedule: ShardSchedule, evaluations: Deployment['evaluations']): string[] {
+  const results = schedule.functions.find((f) => f.name === 'train')?.results.map((r) => r.name) ?? [];
+  return [
+    ...results.filter((name) => name.startsWith('energy.')),
+    ...evaluations.flatMap(({ function: name, read }, i) =>
+      givesRead(schedule, name, read) ? [`sum.${i}`, `count.${i}`] : [],
+    ),
+  ];
 }
 
 export function givesRead(schedule: ShardSchedule, name: string, read: string): boolean {

@@ -9,7 +9,7 @@ import type { Device, DeviceSession, Executable, Tensor } from '../device/device
 import type { KeyPair } from '../identity/ed25519.ts';
 import { ed25519 } from '../identity/ed25519.ts';
 import { batchesOf, type Call } from '../roles/calls.ts';
-import type { ShardId } from '../roles/trainer.ts';
+import type { SavedPart, ShardId } from '../roles/trainer.ts';
 import type { Frame, FrameKey } from '../shard/frames.ts';
 import { openSession, type ShardSession } from '../shard/session.ts';
 import { fillStates, saveStates } from '../shard/shard.ts';
@@ -28,6 +28,7 @@ import { decodeValues, encodeValues } from '../wire/codec.ts';
 import type { Deployment } from '../wire/deployment.ts';
 import { fromHex, hex, sha256 } from '../wire/hash.ts';
 import type { Commit, Exchange, Listen } from '../wire/messages.ts';
+import { signPart } from '../wire/part.ts';
 import type { Neighbour } from './direct.ts';
 import { openShardData, type ShardData } from './shard-data.ts';
 import { decodeState, encodeState, type SavedState, stateHash } from './shard-state.ts';
@@ -85,6 +86,7 @@ export class ShardHost {
   #totals: Record<string, number> = {};
   #closed = false;
   #awaits = '';
+  #waits: readonly number[] = [];
   /** The last tick that each microbatch in flight has told others of. */
   readonly #tickOf = new Map<number, string>();
   #bytes = { sent: 0, received: 0 };
@@ -234,11 +236,15 @@ export class ShardHost {
   async advance(): Promise<'send' | 'needs' | 'done' | 'idle'> {
     // Nobody reads: more would only lie here.
     const full = [...this.#channels].find(([, c]) => c.blocked);
+    this.#waits = full ? [full[0]] : [];
     this.#awaits = full ? `the reader of shard ${full[0]} or the way there` : '';
     if (full) return 'needs';
     const step = await watched(this.#session.advance());
     if (this.#closed) return 'idle';
-    if (step.kind === 'needs') this.#awaits = this.#sendersOf(step.frames);
+    if (step.kind === 'needs') {
+      this.#waits = this.#sendersOf(step.frames);
+      this.#awaits = `shard ${this.#waits.slice(0, 4).join(', ')}`;
+    }
     if (step.kind === 'send') {
       for (const frame of step.frames) {
         this.#countTick(frame);
@@ -255,10 +261,14 @@ export class ShardHost {
     return this.#awaits;
   }
 
-  #sendersOf(frames: readonly FrameKey[]): string {
+  /** Shards that hold it up now. */
+  get waits(): readonly number[] {
+    return this.#waits;
+  }
+
+  #sendersOf(frames: readonly FrameKey[]): number[] {
     const { messages } = this.#plan.schedule;
-    const senders = new Set(frames.map((f) => messages.find((m) => m.id === f.message)?.from));
-    return `shard ${[...senders].slice(0, 4).join(', ')}`;
+    return [...new Set(frames.flatMap((f) => messages.find((m) => m.id === f.message)?.from ?? []))];
   }
 
   /** Of two batches in flight one is even, one odd. */
@@ -305,15 +315,14 @@ export class ShardHost {
   }
 
   /** The state of now, kept here and stored in the mesh. @param last the sums end with it */
-  async save(
-    calls: number,
-    last: boolean,
-  ): Promise<{ readonly blob: string; readonly totals: Record<string, number> }> {
+  async save(calls: number, last: boolean): Promise<SavedPart> {
     const state = await saveStates(this.#device, this.#plan.executable.program.states);
     const totals = { ...this.#totals };
     if (last) this.#totals = {};
     this.#kept.set(calls, state);
-    return { blob: await this.#options.putBlob(encodeState(state)), totals };
+    const blob = await this.#options.putBlob(encodeState(state));
+    const place = { run: this.deployment.run, term: this.#term, shard: this.shard, calls };
+    return signPart(place, { blob, hash: stateHash(state), totals }, this.#options.keys);
   }
 
   forget(before: number): void {
@@ -374,6 +383,13 @@ export class ShardHost {
       const difference = (predicted[i] as number) - (answers[i] as number);
       sum += evaluation.metric === 'accuracy' ? Number(difference === 0) : difference * difference;
     }
+    if (!Number.isFinite(sum))
+      throw Object.assign(
+        new Error(
+          `${evaluation.check} is no longer a finite number (epoch ${call.epoch + 1}, batch ${call.batch + 1})`,
+        ),
+        { code: 'check/not-finite' },
+      );
     this.#add(`sum.${call.evaluation}`, sum);
     this.#add(`count.${call.evaluation}`, answers.length);
   }

@@ -32,6 +32,8 @@ export interface TrainerOptions {
   readonly pinned?: Uint8Array;
   readonly invite?: Invite;
   readonly name: string;
+  /** Of the program. */
+  readonly version?: string;
   readonly capability: Capability;
   readonly device: Device;
   readonly cache: BlobFiles;
@@ -130,10 +132,11 @@ export class TrainerNode {
   }
 
   #introduce(link: Link): void {
-    const { name } = this.#options;
+    const { name, version } = this.#options;
+    const known = version === undefined ? {} : { version };
     const roundTrip = this.#roundTrip === undefined ? {} : { roundTrip: this.#roundTrip };
     const capability = { ...this.#options.capability, ...roundTrip };
-    link.send({ type: 'member', name, instance: this.instance, pid: process.pid, capability });
+    link.send({ type: 'member', name, instance: this.instance, pid: process.pid, ...known, capability });
   }
 
   /** The way to the mesh and back, the quickest of some; then it says again what it is. */
@@ -231,7 +234,10 @@ export class TrainerNode {
       case 'save':
         this.#inTurn(at, async () => {
           const { calls, last } = effect;
-          this.#dispatch({ kind: 'saved', at, calls, ...(await host.save(calls, last)) });
+          const part = await host.save(calls, last);
+          // What it has signed on the way comes before what is held against it.
+          this.#sendCommits(at, host);
+          this.#dispatch({ kind: 'saved', at, calls, part });
         });
         break;
       case 'forget':
@@ -453,14 +459,18 @@ export class TrainerNode {
           300,
         ),
         limit: limitOf(busy, host.awaits),
+        waits: shard.phase === 'waiting' ? host.waits : [],
       });
-      const states = host.takeCommits();
-      for (let i = 0; i < states.length; i += 500) {
-        const { run, term } = shard;
-        this.#send({ type: 'commit', run, term, shard: shard.shard, states: states.slice(i, i + 500) });
-      }
+      this.#sendCommits(shard, host);
     }
     this.#send({ type: 'heartbeat', shards, refused });
+  }
+
+  #sendCommits({ run, term, shard }: ShardId, host: ShardHost): void {
+    if (term !== host.term) return;
+    const states = host.takeCommits();
+    for (let i = 0; i < states.length; i += 500)
+      this.#send({ type: 'commit', run, term, shard, states: states.slice(i, i + 500) });
   }
 }
 

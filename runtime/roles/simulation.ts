@@ -98,6 +98,7 @@ interface Node {
 }
 
 const RECONNECT = 250;
+const NO_PART = { blob: '0'.repeat(64), hash: '0'.repeat(64), totals: {}, signature: '0'.repeat(128) };
 /** Losses of a predictor's questions, as many times as those of messages: each is several. */
 const QUESTION_LOSSES = 20;
 
@@ -377,7 +378,7 @@ class Simulation {
         });
         return;
       case 'save':
-        later(50, { kind: 'saved', at: effect.at, calls: effect.calls, blob: '0'.repeat(64), totals: {} });
+        later(50, { kind: 'saved', at: effect.at, calls: effect.calls, part: NO_PART });
         return;
       default:
         return;

@@ -3,7 +3,7 @@
  * sockets and files are effects; their outcomes come back as events. The same code runs for real and simulated.
  */
 import type { Deployment } from '../wire/deployment.ts';
-import type { Assign, Exchange, Message } from '../wire/messages.ts';
+import type { Assign, Exchange, Message, Part } from '../wire/messages.ts';
 import { allCalls, type Call, callAt, endsEpoch, isCut } from './calls.ts';
 
 export interface ShardId {
@@ -43,6 +43,9 @@ export interface HostedShard extends ShardId {
   readonly reason: string;
 }
 
+/** Stored, and signed by this trainer. */
+export type SavedPart = Pick<Part, 'blob' | 'hash' | 'totals' | 'signature'>;
+
 export interface TrainerState {
   readonly connected: boolean;
   readonly shards: Readonly<Record<string, HostedShard>>;
@@ -63,8 +66,7 @@ export type TrainerEvent =
       readonly kind: 'saved';
       readonly at: ShardId;
       readonly calls: number;
-      readonly blob: string;
-      readonly totals: Readonly<Record<string, number>>;
+      readonly part: SavedPart;
     }
   | { readonly kind: 'failed'; readonly at: ShardId; readonly code: string; readonly reason: string };
 
@@ -277,9 +279,9 @@ function callDone(shard: HostedShard): ShardStep {
 }
 
 /** The part is kept; on to the next call, if there is one and nobody asked to stop. */
-function saved(shard: HostedShard, { calls, blob, totals }: Extract<ShardEvent, { kind: 'saved' }>): ShardStep {
-  const part: Message = { type: 'part', ...idOf(shard), calls, blob, totals };
-  const send: TrainerEffect = { kind: 'send', message: part };
+function saved(shard: HostedShard, { calls, part }: Extract<ShardEvent, { kind: 'saved' }>): ShardStep {
+  const message: Message = { type: 'part', ...idOf(shard), calls, ...part };
+  const send: TrainerEffect = { kind: 'send', message };
   const next = proceed(shard);
   return { shard: next.shard, effects: [send, ...next.effects] };
 }

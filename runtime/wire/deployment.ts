@@ -43,6 +43,20 @@ export interface Evaluation {
   readonly batch: number;
 }
 
+/** What a shard takes, for placement, and what it may know and say. */
+export interface ShardNeeds {
+  /** Bytes, in f32. */
+  readonly memory: number;
+  /** FLOP of a batch. */
+  readonly flops: number;
+  /** Out of it, for a batch. */
+  readonly bytes: number;
+  /** Columns of the data that it reads, for each check those that it feeds or compares. */
+  readonly reads?: { readonly train: readonly string[]; readonly checks: readonly (readonly string[])[] };
+  /** Names of the sums that it may report. */
+  readonly totals?: readonly string[];
+}
+
 export interface Deployment {
   readonly run: string;
   readonly model: string;
@@ -50,8 +64,8 @@ export interface Deployment {
   /** `plan.json` first. */
   readonly plan: readonly PlanFileRef[];
   readonly shards: number;
-  /** Of each shard, in order: f32 bytes, FLOP a batch, bytes out a batch; for placement. */
-  readonly needs: readonly { readonly memory: number; readonly flops: number; readonly bytes: number }[];
+  /** Of each shard, in order. */
+  readonly needs: readonly ShardNeeds[];
   readonly train: DataRef;
   /** For each check of the plan, in its order. */
   readonly checks: readonly DataRef[];

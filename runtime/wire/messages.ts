@@ -61,6 +61,8 @@ export interface Member {
   /** Drawn when the process begins: another one under the same key has lost what it computed. */
   readonly instance: string;
   readonly pid?: number;
+  /** Of the program: shards of one run go to one version only. */
+  readonly version?: string;
   readonly capability: Capability;
 }
 
@@ -83,6 +85,8 @@ export interface ShardReport {
   readonly direct?: number;
   /** What limits its rate: `work`, or what it waits for most of the time. */
   readonly limit?: string;
+  /** Shards whose frames it waits for; empty while its device works. */
+  readonly waits?: readonly number[];
 }
 
 export interface Heartbeat {
@@ -129,8 +133,12 @@ export interface Part {
   readonly shard: number;
   readonly calls: number;
   readonly blob: string;
+  /** Of the state, as in the commitment after the last weight step. */
+  readonly hash: string;
   /** Sums since the training epoch began, by name. */
   readonly totals: Readonly<Record<string, number>>;
+  /** The owner's, over all of it (`part.ts`): it holds beyond the connection, whose `sig` is another one. */
+  readonly signature: string;
 }
 
 /** State hashes after weight steps, each signed for itself. */
@@ -149,6 +157,42 @@ export interface Failed {
   readonly shard: number;
   readonly code: string;
   readonly reason: string;
+}
+
+/** The root over one direction's packets of one call, as one end has signed it. */
+export interface SignedWindow {
+  readonly call: number;
+  readonly direction: number;
+  readonly packets: number;
+  readonly root: string;
+  readonly sig: string;
+}
+
+/** What the neighbour has signed: everybody can see from it who lied. */
+export interface Evidence {
+  /** Hashes of the call's data packets from the first one, hexadecimal, up to the one that `chain` signs. */
+  readonly leaves: readonly string[];
+  /** The neighbour's signature over the hash chain of these leaves. */
+  readonly chain: string;
+  /** Of `values`: header and payload of the packet that breaks a rule, base64, and which of the leaves is its. */
+  readonly packet?: string;
+  readonly index?: number;
+  /** Of `root`: the window that the neighbour has signed over the same packets. */
+  readonly window?: SignedWindow;
+}
+
+/** The border with a neighbour cannot go on; the shard waits for the next term. */
+export interface Dispute {
+  readonly type: 'dispute';
+  readonly run: string;
+  readonly term: number;
+  readonly shard: number;
+  /** The shard beyond the border. */
+  readonly peer: number;
+  readonly call: number;
+  /** Values that no honest shard sends; a window of other packets; packets that cannot be read, which proves nothing. */
+  readonly what: 'values' | 'root' | 'border';
+  readonly evidence?: Evidence;
 }
 
 /** A trainer wants to go: its shards are handed over first. */
@@ -273,6 +317,6 @@ export interface Answer {
   readonly error?: { readonly code: string; readonly message: string; readonly repair?: string };
 }
 
-export type FromTrainer = Member | Heartbeat | Ready | Part | Pausing | Commit | Failed | Leave;
+export type FromTrainer = Member | Heartbeat | Ready | Part | Pausing | Commit | Failed | Dispute | Leave;
 export type ToTrainer = Admitted | Assign | Peers | Start | Manifest | Pause | Halt | Release | Dismissed;
 export type Message = FromTrainer | ToTrainer | Ask | Answer;

@@ -104,7 +104,9 @@ test(`${RUNS} control messages`, () => {
     shard: 0,
     calls: 3,
     blob: '0'.repeat(64),
+    hash: '1'.repeat(64),
     totals: { 'energy.h': 1.5 },
+    signature: '2'.repeat(128),
   };
   const sound = from.seal(message);
   const bytes = new TextEncoder().encode(sound);

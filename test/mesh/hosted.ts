@@ -233,7 +233,7 @@ class HostedMesh {
         then(WORK * this.#chance(), { kind: 'advanced', at, outcome: await host.advance() });
         return;
       case 'save':
-        then(WORK, { kind: 'saved', at, calls: effect.calls, ...(await host.save(effect.calls, effect.last)) });
+        then(WORK, { kind: 'saved', at, calls: effect.calls, part: await host.save(effect.calls, effect.last) });
         return;
       case 'forget':
         host.forget(effect.before);
