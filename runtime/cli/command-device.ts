@@ -5,10 +5,9 @@ import { chooseDevice } from '../device/choose.ts';
 import type { Device, Executable } from '../device/device.ts';
 import { UserError } from '../support/errors.ts';
 import { type Arguments, text } from './command.ts';
-import { debugLog, timed } from './debug.ts';
-import { gpuKernels } from './gpu-kernels.ts';
+import { debugLog } from './debug.ts';
 import { kernelTimes } from './kernel-times.ts';
-import { rememberedTiles } from './measuring/remembered-tiles.ts';
+import { lowerHere } from './lower-here.ts';
 
 /**
  * `--precision`; nothing is rounded where nobody asks.
@@ -82,15 +81,11 @@ export async function commandDevice(name: string, precision: Precision = 'f32'):
 
 async function withKernels(
   executable: Executable,
-  { description, bound, halves }: Device,
+  device: Device & { readonly halves: readonly HalfUnit[] },
   precision: Precision,
 ): Promise<Executable> {
   const { program, files } = executable;
   if (files.has(KERNEL_LIST)) return executable;
-  const { lowered, files: kernels } = await timed('kernels', () =>
-    gpuKernels(program, precision, { tiles: rememberedTiles(description), bound, halves: halves?.[0] }),
-  );
-  const { shows, debug } = debugLog();
-  if (shows('kernels')) for (const [id, wgsl] of lowered.modules) debug('kernels', `${id}\n${wgsl}`);
+  const kernels = await lowerHere()(program, { ...device, precision });
   return { program, files: new Map([...files, ...kernels]) };
 }

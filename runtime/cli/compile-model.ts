@@ -17,7 +17,7 @@ import { formatBytes } from '../support/format-numbers.ts';
 import { withProgress } from '../support/progress.ts';
 import { type Arguments, text, texts } from './command.ts';
 import { debugLog, timed } from './debug.ts';
-import { packageVersion } from './package-root.ts';
+import { compilerName } from './package-root.ts';
 import { wholeNumber } from './whole-number.ts';
 
 export interface CheckedModel {
@@ -121,7 +121,7 @@ export async function planOf(model: CheckedModel, staged: Staged, cut?: Cut): Pr
   const cpu = timed('onnx', () => lowerToCpu(staged.program));
   if (debugLog().shows('kernels')) await debugKernels(cpu);
   const modules = modulesOf(model);
-  const built = timed('plan', () => finishPlan(staged, { compiler: `nmc ${packageVersion()}`, modules }, cpu));
+  const built = timed('plan', () => finishPlan(staged, { compiler: compilerName(), modules }, cpu));
   assertFits(model.path, built.plan, cut?.machines);
   return built;
 }
@@ -193,7 +193,7 @@ export async function cutPlanOf(model: CheckedModel, staged: Staged, cut: Cut): 
       'name nodes as `nmc show FILE --stage graph` does',
     );
   const { draftShards } = await import('../../compiler/build-shards.ts');
-  const inputs = { compiler: `nmc ${packageVersion()}`, modules: modulesOf(model) };
+  const inputs = { compiler: compilerName(), modules: modulesOf(model) };
   const result = withProgress((note) =>
     timed('shards', () => draftShards(staged, inputs, shards, machines, { old, pinned, note })),
   );

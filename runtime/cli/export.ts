@@ -6,20 +6,20 @@ import { EnvironmentError } from '../support/errors.ts';
 import { formatBytes } from '../support/format-numbers.ts';
 import { checkExport } from './check-export.ts';
 import { type Arguments, EXIT, flag, text } from './command.ts';
-import { openPlanOfRun } from './open-plan.ts';
+import { openProgramOfRun } from './open-plan.ts';
 import { openPredictor, selectPrediction } from './run-predictor.ts';
 
 export default async function (args: Arguments): Promise<number> {
   const directory = text(args, 'run') ?? '';
-  const { executable } = openPlanOfRun(directory);
+  const program = openProgramOfRun(directory);
   const { run, plan, shard } = await openPredictor(directory, 'reference');
   try {
     const prediction = selectPrediction(plan, text(args, 'task'));
     const weights = new Map<string, Float32Array>();
     for (const tensor of run.readParameters())
       if (tensor.dtype === 'F32' || tensor.dtype === 'F64') weights.set(tensor.name, Float32Array.from(tensor.data));
-    const bytes = buildExport(executable.program, prediction.function, weights);
-    const difference = await checkExport(bytes, executable.program, prediction, shard);
+    const bytes = buildExport(program, prediction.function, weights);
+    const difference = await checkExport(bytes, program, prediction, shard);
     if (!(difference < 1e-4))
       throw new EnvironmentError(
         'export/differs',

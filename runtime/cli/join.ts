@@ -3,7 +3,6 @@ import { mkdirSync } from 'node:fs';
 import { availableParallelism, freemem, hostname } from 'node:os';
 import { join } from 'node:path';
 import { BlobFiles } from '../backplane/blob-files.ts';
-import { chooseDevice } from '../device/choose.ts';
 import { configFolder, ensureKey } from '../identity/key-file.ts';
 import { keyText } from '../identity/key-text.ts';
 import { type Address, addressText, parseAddress } from '../net/address.ts';
@@ -13,6 +12,7 @@ import { emit, jsonLine } from '../support/emit.ts';
 import { UserError } from '../support/errors.ts';
 import type { Invite } from '../wire/handshake.ts';
 import { type Arguments, EXIT, flag, text } from './command.ts';
+import { commandDevice } from './command-device.ts';
 import { machineRecord } from './measuring/machine-record.ts';
 import { assertSecure, pinnedKey } from './mesh-link.ts';
 import { openShardPlan } from './open-shard-plan.ts';
@@ -32,7 +32,7 @@ export default async function (args: Arguments): Promise<number> {
   const folder = text(args, 'state') ?? join(configFolder(), 'trainers', name);
   mkdirSync(folder, { recursive: true });
   const keys = ensureKey(join(folder, 'key.json'));
-  const device = await chooseDevice(text(args, 'device') ?? 'auto');
+  const device = await commandDevice(text(args, 'device') ?? 'auto');
   const record = await machineRecord(device, configFolder());
   device.warmUp?.();
   const invite = inviteOf(text(args, 'invite') ?? process.env.NMC_INVITE);
@@ -56,7 +56,7 @@ export default async function (args: Arguments): Promise<number> {
       machine: hostname().slice(0, 100),
     },
     cache: new BlobFiles(join(folder, 'blobs'), false),
-    openPlan: openShardPlan(join(folder, 'plans'), maxMemory === undefined ? undefined : maxMemory * MEGABYTE),
+    openPlan: openShardPlan(join(folder, 'plans'), device, maxMemory === undefined ? undefined : maxMemory * MEGABYTE),
     ...listening,
     delay: wholeNumber(args, 'delay', 0, 60_000) ?? 0,
     log: (event) => process.stderr.write(`${jsonLine(event)}\n`),

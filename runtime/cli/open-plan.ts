@@ -1,38 +1,47 @@
-/** A plan for the commands: read, distrusted, and for this machine alone. */
+/** A plan for the commands: read and distrusted. */
 import { join } from 'node:path';
 import { verify } from '../../compiler/5-program/verify.ts';
 import { isOperator, operators } from '../../compiler/operators/table.ts';
 import type { Plan } from '../../spec/plan.ts';
 import type { Program } from '../../spec/program.ts';
-import type { ShardSchedule } from '../../spec/schedule.ts';
-import type { Executable } from '../device/device.ts';
+import type { Device } from '../device/device.ts';
 import { type LoadedPlan, loadPlan } from '../plan/plan-folder.ts';
 import type { ShardSource } from '../shard/shards.ts';
 import { UserError } from '../support/errors.ts';
+import { executablesOf } from './plan-executables.ts';
 import { RUN_PLAN } from './train-settings.ts';
 
 export function openPlan(folder: string): LoadedPlan {
   return loadPlan(folder, verifyForeign);
 }
 
-/** The plan within a run, with its shards. */
-export function openShardsOfRun(directory: string): { plan: Plan; sources: ShardSource[] } {
-  const { plan, executables, schedules } = openPlan(join(directory, RUN_PLAN));
-  const sources = executables.map((executable, i) => ({ executable, schedule: schedules[i] as ShardSchedule }));
-  return { plan, sources };
+/**
+ * The plan within a run, with its shards, lowered here for the device.
+ * @param called functions of the model that the command calls; all when absent
+ * @throws UserError `plan/…`
+ */
+export async function openShardsOfRun(
+  directory: string,
+  device: Device,
+  called?: (plan: Plan) => readonly string[],
+): Promise<{ plan: Plan; sources: ShardSource[] }> {
+  const folder = join(directory, RUN_PLAN);
+  const loaded = openPlan(folder);
+  const { plan } = loaded;
+  return { plan, sources: await executablesOf(folder, loaded, device, called?.(plan)) };
 }
 
-/** The plan within a run, for what needs the whole network in one program. @throws UserError `plan/shards` */
-export function openPlanOfRun(directory: string): { plan: Plan; executable: Executable } {
-  const { plan, executables } = openPlan(join(directory, RUN_PLAN));
-  const [executable] = executables;
-  if (!executable || executables.length > 1)
+/** The program of a run, for what needs the whole network in one. @throws UserError `plan/shards` */
+export function openProgramOfRun(directory: string): Program {
+  const { programs } = openPlan(join(directory, RUN_PLAN));
+  const [program] = programs;
+  if (!program || programs.length > 1)
     throw new UserError(
       'plan/shards',
-      `${directory} was trained in ${executables.length} shards; this needs the network in one`,
+      `${directory} was trained in ${programs.length} shards; this needs the network in one`,
       'train it without --shards',
     );
-  return { plan, executable };
+  return program;
 }
 
 /** Operators take their arguments' number for granted where our own compiler wrote the program; here nobody knows. */

@@ -1,16 +1,26 @@
 /** The plan of a deployment on a trainer: written to its cache, then loaded as any plan of strangers, trusting nothing. */
 import { join } from 'node:path';
+import type { Lowering } from '../../spec/lowering.ts';
+import type { Device } from '../device/device.ts';
 import type { ShardPlan } from '../net/shard-host.ts';
 import { PLAN_FILE } from '../plan/plan-files.ts';
 import type { LoadedPlan } from '../plan/plan-folder.ts';
 import { writePlan } from '../plan/write-plan.ts';
 import { UserError } from '../support/errors.ts';
 import { hex, sha256 } from '../wire/hash.ts';
+import { lowerHere } from './lower-here.ts';
 import { openPlan } from './open-plan.ts';
+import { executableOf } from './plan-executables.ts';
+
+interface Opened {
+  readonly hash: string;
+  readonly loaded: LoadedPlan;
+  readonly lowering: Lowering;
+}
 
 /** @param most bytes of memory that a shard may use */
-export function openShardPlan(folder: string, most: number | undefined) {
-  let opened: { readonly hash: string; readonly loaded: LoadedPlan } | undefined;
+export function openShardPlan(folder: string, device: Device, most: number | undefined) {
+  let opened: Opened | undefined;
   return async (files: ReadonlyMap<string, Uint8Array>, shard: number): Promise<ShardPlan> => {
     const planJson = files.get(PLAN_FILE);
     if (!planJson) throw new UserError('plan/format', `the deployment has no ${PLAN_FILE}`);
@@ -19,15 +29,14 @@ export function openShardPlan(folder: string, most: number | undefined) {
     if (opened?.hash !== hash) {
       const place = join(folder, hash);
       writePlan(place, planJson, new Map([...files].filter(([path]) => path !== PLAN_FILE)));
-      opened = { hash, loaded: openPlan(place) };
+      opened = { hash, loaded: openPlan(place), lowering: lowerHere() };
     }
-    const { plan, executables, schedules } = opened.loaded;
-    const executable = executables[shard];
-    const schedule = schedules[shard];
-    const memory = plan.shards[shard]?.memory ?? 0;
-    if (!executable || !schedule) throw new UserError('plan/format', `the plan has no shard ${shard}`);
+    const { loaded, lowering } = opened;
+    const schedule = loaded.schedules[shard];
+    const memory = loaded.plan.shards[shard]?.memory ?? 0;
+    if (!schedule) throw new UserError('plan/format', `the plan has no shard ${shard}`);
     if (most !== undefined && memory > most)
       throw new UserError('plan/memory', `shard ${shard} needs ${memory} bytes, --max-memory allows ${most}`);
-    return { executable, schedule };
+    return { executable: await executableOf('the plan', loaded, shard, device, lowering), schedule };
   };
 }

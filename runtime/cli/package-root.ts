@@ -17,3 +17,6 @@ export function packageVersion(): string {
   const text = readFileSync(join(packageRoot(), 'package.json'), 'utf8');
   return (JSON.parse(text) as { version: string }).version;
 }
+
+/** How a plan names the compiler that made it. */
+export const compilerName = (): string => `nmc ${packageVersion()}`;

@@ -18,10 +18,13 @@ export async function openPredictor(directory: string, deviceName: string): Prom
   const run = openRun(directory);
   const device = await commandDevice(deviceName);
   device.warmUp?.();
-  const { plan, sources } = openShardsOfRun(directory);
+  const { plan, sources } = await openShardsOfRun(directory, device, predictionsOf);
   const shard = await openShards(device, sources, () => ({ tensors: run.readParameters() }));
   return { run, plan, shard };
 }
+
+/** The functions that predict: nothing else of a plan is lowered for a predictor. */
+export const predictionsOf = (plan: Plan): string[] => plan.predictions.map((p) => p.function);
 
 /** The predict block of that name, or the first. */
 export function selectPrediction(plan: Plan, name: string | undefined): PlanPrediction {

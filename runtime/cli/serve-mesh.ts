@@ -2,20 +2,21 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { ShardSchedule } from '../../spec/schedule.ts';
-import { chooseDevice } from '../device/choose.ts';
 import type { Link } from '../net/dial.ts';
 import type { MeshStatus } from '../net/mesh-status.ts';
 import { PLAN_FILE } from '../plan/plan-files.ts';
 import type { LoadedPlan } from '../plan/plan-folder.ts';
 import { writePlan } from '../plan/write-plan.ts';
 import type { PredictorSource } from '../serve/predictor.ts';
-import { openShards } from '../shard/shards.ts';
+import { openShards, type ShardSource } from '../shard/shards.ts';
 import { UserError } from '../support/errors.ts';
 import type { Arguments } from './command.ts';
+import { commandDevice } from './command-device.ts';
 import { askRun, fetchFiles, fetchState } from './fetch-run.ts';
 import { openMesh, wentAway } from './mesh-link.ts';
 import { openPlan } from './open-plan.ts';
+import { executablesOf } from './plan-executables.ts';
+import { predictionsOf } from './run-predictor.ts';
 
 /** @param run its name; the newest one with a snapshot where it is not said */
 export async function meshSource(
@@ -38,9 +39,10 @@ export async function meshSource(
     }
   };
   const name = run ?? (await asking(newestRun));
-  const device = await chooseDevice(deviceName);
+  const device = await commandDevice(deviceName);
   let files: Map<string, Uint8Array> | undefined;
   let plan: LoadedPlan | undefined;
+  let sources: readonly ShardSource[] | undefined;
   return {
     name: `run ${name} of the mesh`,
     newest: () => asking(async (l) => String((await askRun(l, name)).manifests.at(-1)?.calls ?? 0)),
@@ -50,8 +52,7 @@ export async function meshSource(
         files ??= await fetchFiles(l, fetched);
         plan ??= loadedPlan(files);
         const state = await fetchState(l, fetched, files);
-        const { executables, schedules } = plan;
-        const sources = executables.map((executable, i) => ({ executable, schedule: schedules[i] as ShardSchedule }));
+        sources ??= await executablesOf('the plan', plan, device, predictionsOf(plan.plan));
         const shard = await openShards(device, sources, () => ({ tensors: state.parameters }));
         return { version: String(fetched.manifests.at(-1)?.calls ?? 0), plan: plan.plan, shard };
       }),

@@ -59,7 +59,7 @@ async function goOn(run: TrainingRun, args: Arguments, reporter: Reporter, inter
   if (precision !== chosen.precision) reporter.note(`${chosen.device} computes in f32: ${chosen.precision} ends here`);
   const device = await commandDevice(chosen.device, precision);
   if (!state.finished) device.warmUp?.();
-  const { plan, sources } = await timed('read the plan', () => openShardsOfRun(directory));
+  const { plan, sources } = await timed('read the plan', () => openShardsOfRun(directory, device));
   if (state.finished) return reporter.alreadyDone(run, plan);
   const training = trainingOf(plan);
   reporter.start(plan, training, device);

@@ -5,13 +5,9 @@ import { PLAN_FORMAT, PLAN_FORMATS_READ, type Plan } from '../../spec/plan.ts';
 import type { Program } from '../../spec/program.ts';
 import { ProgramTextError, parseProgram } from '../../spec/program-text.ts';
 import type { ShardSchedule } from '../../spec/schedule.ts';
-import type { Executable } from '../device/device.ts';
 import { wholeSchedule } from '../shard/whole.ts';
 import { UserError } from '../support/errors.ts';
 import { agreementProblem } from './agreement.ts';
-import { kernelProblem } from './kernels-agree.ts';
-import { manifestProblem } from './manifests.ts';
-import { readsOutside } from './onnx-outside.ts';
 import { broken, PLAN_FILE, readPlanFiles } from './plan-files.ts';
 import { referencesProblem } from './references.ts';
 import { scheduleFormatProblem, schedulesProblem } from './schedules.ts';
@@ -25,9 +21,14 @@ const MOST_BYTES = 256 * 1024 ** 2;
 export interface LoadedPlan {
   readonly plan: Plan;
   /** One for each shard. */
-  readonly executables: readonly Executable[];
+  readonly programs: readonly Program[];
   /** What each of them does when. */
   readonly schedules: readonly ShardSchedule[];
+  /**
+   * SHA-256 of what the plan brings for the CPU, of each shard, by the device's names. Compiled forms from outside are
+   * never run: they may only be compared with what is lowered here.
+   */
+  readonly brought: readonly ReadonlyMap<string, string>[];
 }
 
 /**
@@ -38,16 +39,28 @@ export interface LoadedPlan {
 export function loadPlan(folder: string, verify: (program: Program) => void): LoadedPlan {
   const plan = parsePlan(readPlanText(folder), folder);
   const files = readPlanFiles(folder, plan.files);
-  const executables = plan.shards.map((shard) => loadShard(folder, plan, shard, files, verify));
-  const schedules = plan.shards.map((shard, i) => {
-    const program = executables[i]?.program as Program;
-    return shard.schedule === undefined ? wholeSchedule(program) : loadSchedule(folder, shard.schedule, files);
-  });
-  const programs = executables.map((e) => e.program);
+  const programs = plan.shards.map((shard) => loadShard(folder, plan, shard, files, verify));
+  const schedules = plan.shards.map((shard, i) =>
+    shard.schedule === undefined ? wholeSchedule(programs[i] as Program) : loadSchedule(folder, shard.schedule, files),
+  );
   const problem =
     (plan.shards.length > 1 ? schedulesProblem(plan, schedules, programs) : undefined) ?? tilesProblem(programs);
   if (problem !== undefined) throw broken(folder, problem);
-  return { plan, executables, schedules };
+  const hashes = new Map(plan.files.map((f) => [f.path, f.sha256]));
+  const brought = plan.shards.map((shard) => broughtBy(folder, shard, hashes));
+  return { plan, programs, schedules, brought };
+}
+
+function broughtBy(
+  folder: string,
+  shard: Plan['shards'][number],
+  hashes: ReadonlyMap<string, string>,
+): ReadonlyMap<string, string> {
+  if (shard.cpuNames && shard.cpuNames.length !== shard.cpu.length)
+    throw broken(folder, `shard ${shard.id} names ${shard.cpu.length} files by ${shard.cpuNames.length} names`);
+  const missing = [...shard.cpu, ...(shard.kernels ?? [])].find((path) => !hashes.has(path));
+  if (missing !== undefined) throw broken(folder, `shard ${shard.id} names a file that is not there: ${missing}`);
+  return new Map(shard.cpu.map((path, i) => [shard.cpuNames?.[i] ?? path, hashes.get(path) ?? '']));
 }
 
 function loadSchedule(folder: string, path: string, files: ReadonlyMap<string, Uint8Array>): ShardSchedule {
@@ -74,23 +87,9 @@ function loadShard(
   shard: Plan['shards'][number],
   files: ReadonlyMap<string, Uint8Array>,
   verify: (program: Program) => void,
-): Executable {
+): Program {
   const text = files.get(shard.program);
   if (!text) throw broken(folder, `shard ${shard.id} names a program that is not among the files: ${shard.program}`);
-  const wanted = new Map<string, Uint8Array>();
-  if (shard.cpuNames && shard.cpuNames.length !== shard.cpu.length)
-    throw broken(folder, `shard ${shard.id} names ${shard.cpu.length} files by ${shard.cpuNames.length} names`);
-  for (const [i, path] of shard.cpu.entries()) {
-    const bytes = files.get(path);
-    if (!bytes) throw broken(folder, `shard ${shard.id} names a file that is not there: ${path}`);
-    if (path.endsWith('.onnx') && readsOutside(bytes)) throw broken(folder, `${path} takes weights from other files`);
-    wanted.set(shard.cpuNames?.[i] ?? path, bytes);
-  }
-  for (const path of shard.kernels ?? []) {
-    const bytes = files.get(path);
-    if (!bytes) throw broken(folder, `shard ${shard.id} names a file that is not there: ${path}`);
-    wanted.set(path, bytes);
-  }
   const program = parseText(folder, shard.program, text);
   const problem = programProblem(program, shard.memory) ?? agreementProblem(plan, shard, program);
   if (problem !== undefined) throw broken(folder, `${shard.program}: ${problem}`);
@@ -99,9 +98,7 @@ function loadShard(
   } catch (error) {
     throw broken(folder, `${shard.program}: ${error instanceof Error ? error.message : String(error)}`);
   }
-  const mismatch = manifestProblem(program, wanted) ?? kernelProblem(program, wanted);
-  if (mismatch !== undefined) throw broken(folder, mismatch);
-  return { program, files: wanted };
+  return program;
 }
 
 function readPlanText(folder: string): string {

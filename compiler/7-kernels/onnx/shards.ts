@@ -1,6 +1,6 @@
 /** The CPU's files of several shards: equal graphs and kernels are there once. */
 import { createHash } from 'node:crypto';
-import type { Program } from '../../../spec/program.ts';
+import type { Program, ProgramFunction } from '../../../spec/program.ts';
 import { type Lowered, lowerAnonymously } from './anonymous.ts';
 
 /** A file of a plan, and the name by which a shard's device knows it. */
@@ -25,15 +25,38 @@ export function lowerShardsToCpu(programs: readonly Program[], note?: (doing: st
   const known: Lowered = new Map();
   return programs.map((program, shard) => {
     note?.(`kernels of shard ${shard + 1} of ${programs.length}`);
-    return program.functions.flatMap((f) => {
-      const { manifest, graph, module } = lowerAnonymously(program, f, known);
-      const description = new TextEncoder().encode(JSON.stringify(manifest));
-      const own = { name: `cpu/${f.name}.json`, path: `shards/${shard}/cpu/${f.name}.json`, bytes: description };
-      return [
-        own,
-        ...(graph ? [{ name: `cpu/${f.name}.onnx`, ...share(graph, 'onnx') }] : []),
-        ...(module ? [{ name: `cpu/${f.name}.wasm`, ...share(module, 'wasm') }] : []),
-      ];
-    });
+    return program.functions.flatMap((f) =>
+      filesOf(program, f, known).map(({ name, kind, bytes }): ShardFile => {
+        if (kind === 'json') return { name, path: `shards/${shard}/${name}`, bytes };
+        return { name, ...share(bytes, kind) };
+      }),
+    );
   });
+}
+
+/** The files of one shard by the names that its device knows. @param known from the lowering of shards alike */
+export function lowerShardToCpu(program: Program, known: Lowered): Map<string, Uint8Array> {
+  return new Map(
+    program.functions.flatMap((f) => filesOf(program, f, known).map(({ name, bytes }) => [name, bytes] as const)),
+  );
+}
+
+interface FunctionFile {
+  readonly name: string;
+  readonly kind: 'json' | 'onnx' | 'wasm';
+  readonly bytes: Uint8Array;
+}
+
+function filesOf(program: Program, f: ProgramFunction, known: Lowered): FunctionFile[] {
+  const { manifest, graph, module } = lowerAnonymously(program, f, known);
+  const file = (kind: FunctionFile['kind'], bytes: Uint8Array): FunctionFile => ({
+    name: `cpu/${f.name}.${kind}`,
+    kind,
+    bytes,
+  });
+  return [
+    file('json', new TextEncoder().encode(JSON.stringify(manifest))),
+    ...(graph ? [file('onnx', graph)] : []),
+    ...(module ? [file('wasm', module)] : []),
+  ];
 }

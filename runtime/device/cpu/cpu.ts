@@ -1,7 +1,7 @@
 /** The CPU device: ONNX Runtime in threads of its own. */
 import { availableParallelism } from 'node:os';
 import type { Device, DeviceSession, Executable } from '../device.ts';
-import { hasLanes, openInLanes } from './lanes.ts';
+import { hasLanes, openInLanes, openInTurns, trains } from './lanes.ts';
 import type { WorkerStart } from './messages.ts';
 import { runOn, startThread, type Thread, warmThreads } from './thread.ts';
 
@@ -18,7 +18,8 @@ export const cpuDevice: Device = {
   open: async (executable) => {
     if (FROM_SOURCE) return (await import('./here.ts')).openHere(executable, THREADS);
     if (!hasLanes(executable)) return openInThread(executable);
-    return openInLanes(executable, startOf(executable, Math.max(1, Math.floor(THREADS / 2))));
+    const half = startOf(executable, Math.max(1, Math.floor(THREADS / 2)));
+    return trains(executable) ? openInLanes(executable, half) : openInTurns(half);
   },
   openAll: async (executables) => {
     if (!FROM_SOURCE) return openTogether(executables);

@@ -6,14 +6,37 @@ import type { DeviceSession, Executable, Position, RunInput, Tensor } from '../d
 import { padded } from './memory.ts';
 import { buffersOf, copied, type WorkerStart } from './messages.ts';
 import { CONTROL, CONTROL_BYTES, fillSlot, resultsIn, SLOTS, type Slot, slotBytes, slotsIn } from './slots.ts';
-import { startThread, type Thread } from './thread.ts';
+import { runOn, startThread, type Thread } from './thread.ts';
 
 /**
  * Lanes put their gradients together in memory: the step has to be vector kernels alone, without a graph. They are used
  * on one core too, so that the same plan gives the same bits there.
  */
-export function hasLanes({ files }: Executable): boolean {
-  return files.has(`cpu/${LANE}.onnx`) && !files.has(`cpu/${STEP}.onnx`);
+export function hasLanes({ program, files }: Executable): boolean {
+  const inProgram = program.functions.some((f) => f.name === LANE);
+  return inProgram && files.has(`cpu/${STEP}.json`) && !files.has(`cpu/${STEP}.onnx`);
+}
+
+/** Whether it can be trained, too: what only predicts brings no graph for a share of a batch. */
+export const trains = ({ files }: Executable): boolean => files.has(`cpu/${LANE}.onnx`);
+
+/** The same two threads where nothing is trained: predictions give the same bits. */
+export function openInTurns(start: WorkerStart): DeviceSession {
+  const threads = [startThread(start), startThread(start)] as const;
+  let turn = 0;
+  return {
+    write: async (state, values) => {
+      await Promise.all(threads.map(({ ask }) => ask({ kind: 'write', state, values })));
+    },
+    read: (state) => threads[0].ask<Float32Array>({ kind: 'read', state }),
+    run: (name, inputs, position) => runOn(threads[turn++ % 2 ? 1 : 0], name, inputs, position),
+    prepare: (name) => {
+      for (const { tell } of threads) tell({ kind: 'prepare', name });
+    },
+    close: async () => {
+      await Promise.all(threads.map(({ close }) => close()));
+    },
+  };
 }
 
 /** @param start what each of the threads runs */

@@ -9,6 +9,7 @@ import { buildProgram, finishPlan } from '../../../compiler/build-program.ts';
 import { checkFile } from '../../../compiler/compile.ts';
 import { fileHost, overlayHost } from '../../../compiler/host.ts';
 import { openPlan } from '../../../runtime/cli/open-plan.ts';
+import { compilerName } from '../../../runtime/cli/package-root.ts';
 import { writePlan } from '../../../runtime/plan/write-plan.ts';
 import { UserError } from '../../../runtime/support/errors.ts';
 import type { Plan } from '../../../spec/plan.ts';
@@ -20,14 +21,14 @@ export interface MadePlan {
   readonly files: ReadonlyMap<string, Uint8Array>;
 }
 
-export function makePlan(): MadePlan {
-  const checked = checkFile(overlayHost({ 'tiny.pcn': tinyModel() }, fileHost()), 'tiny.pcn');
+export function makePlan(text = tinyModel()): MadePlan {
+  const checked = checkFile(overlayHost({ 'tiny.pcn': text }, fileHost()), 'tiny.pcn');
   if (!checked.value) throw new Error('the tiny model has mistakes');
   const { trains, predicts } = checked.value;
   const [task] = trains;
   if (!task) throw new Error('the tiny model has no task');
   const staged = buildProgram({ checked: checked.value, model: task.model, task, predicts });
-  const { plan, files } = finishPlan(staged, { compiler: 'test', modules: [] }, lowerToCpu(staged.program));
+  const { plan, files } = finishPlan(staged, { compiler: compilerName(), modules: [] }, lowerToCpu(staged.program));
   return { plan, json: planBytes(plan), files };
 }
 

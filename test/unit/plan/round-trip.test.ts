@@ -25,5 +25,5 @@ test.each(checked?.trains ?? [])('$name', (task) => {
   writePlan(place, planBytes(plan), files);
   const loaded = openPlan(place);
   expect(loaded.plan).toEqual(plan);
-  expect(loaded.executables.map((e) => e.program)).toEqual([staged.program]);
+  expect(loaded.programs).toEqual([staged.program]);
 });

@@ -1,0 +1,109 @@
+/**
+ * What a device runs of a plan that was read: its programs, lowered here. A plan brings compiled forms too; they are
+ * only held against ours, where the same compiler says that it made them.
+ */
+import { LANE, STEP } from '../../spec/lanes.ts';
+import type { Lowering } from '../../spec/lowering.ts';
+import type { Program, ProgramFunction } from '../../spec/program.ts';
+import type { ShardSchedule } from '../../spec/schedule.ts';
+import type { Device, Executable } from '../device/device.ts';
+import { otherKernel } from '../plan/own-kernels.ts';
+import type { LoadedPlan } from '../plan/plan-folder.ts';
+import type { ShardSource } from '../shard/shards.ts';
+import { UserError } from '../support/errors.ts';
+import { lowerHere } from './lower-here.ts';
+import { compilerName } from './package-root.ts';
+
+/** Operations of a function with its ticks written out: what a graph for the CPU has. */
+const MOST_OPERATIONS = 1_000_000;
+
+/** @param called functions of the model that will be called; all when absent */
+export async function executablesOf(
+  folder: string,
+  loaded: LoadedPlan,
+  device: Device,
+  called?: readonly string[],
+): Promise<ShardSource[]> {
+  const lowering = lowerHere();
+  const sources: ShardSource[] = [];
+  for (const [shard, schedule] of loaded.schedules.entries()) {
+    const executable = await executableOf(folder, loaded, shard, device, lowering, called);
+    sources.push({ executable, schedule });
+  }
+  return sources;
+}
+
+/**
+ * @param folder of the plan, for people
+ * @throws UserError `plan/kernels` where the plan brings other forms than its program has, or has none that can be made
+ */
+export async function executableOf(
+  folder: string,
+  loaded: LoadedPlan,
+  shard: number,
+  device: Device,
+  lowering: Lowering,
+  called?: readonly string[],
+): Promise<Executable> {
+  const program = loaded.programs[shard];
+  const schedule = loaded.schedules[shard];
+  if (!program || !schedule) throw new UserError('plan/format', `${folder} has no shard ${shard}`);
+  // Kernels of a GPU follow from what it is: they are made when it opens the program.
+  if (device.name !== 'cpu') return { program, files: new Map() };
+  const wanted = called ? functionsOf(program, schedule, called) : program.functions;
+  assertLowerable(folder, wanted);
+  const files = await lowered({ ...program, functions: wanted }, folder, loaded.plan.shards.length, device, lowering);
+  const brought = loaded.brought[shard];
+  if (loaded.plan.compiler === compilerName() && brought !== undefined && brought.size > 0) {
+    const other = otherKernel(program, new Set(wanted.map((f) => f.name)), files, brought);
+    if (other !== undefined)
+      throw new UserError(
+        'plan/kernels',
+        `${folder}: ${other} of shard ${shard} is not what its program is lowered to: it was changed, or another compiler made it`,
+        'do not run this plan where it is not yours; else compile the model again with this nmc',
+      );
+  }
+  return { program, files };
+}
+
+async function lowered(
+  program: Program,
+  folder: string,
+  shards: number,
+  device: Device,
+  lowering: Lowering,
+): Promise<ReadonlyMap<string, Uint8Array>> {
+  try {
+    return await lowering(program, { name: device.name, description: device.description, shards });
+  } catch (error) {
+    throw new UserError(
+      'plan/kernels',
+      `${folder}: its program cannot be lowered for ${device.description}: ${(error as Error).message.slice(0, 300)}`,
+      'compile the model again with this nmc',
+    );
+  }
+}
+
+function assertLowerable(folder: string, functions: readonly ProgramFunction[]): void {
+  for (const f of functions) {
+    const operations = f.blocks.reduce((sum, b) => sum + b.repeat * (b.ops.length + b.scalars.length), 0);
+    if (operations > MOST_OPERATIONS)
+      throw new UserError(
+        'plan/kernels',
+        `${folder}: ${f.name} would be ${operations} operations one after the other, more than ${MOST_OPERATIONS}`,
+        'use fewer ticks, or --device reference',
+      );
+  }
+}
+
+/** Functions of the program behind those of the model, and the step by which the device knows whether it has lanes. */
+function functionsOf(program: Program, schedule: ShardSchedule, called: readonly string[]): ProgramFunction[] {
+  const runs = new Set<string>();
+  for (const { name, stages, after } of schedule.functions) {
+    if (!called.includes(name)) continue;
+    for (const { run } of [...stages.flatMap((stage) => stage.segments), ...(after ?? []).flatMap((s) => s.segments)])
+      if (run !== undefined) runs.add(run);
+  }
+  const lanes = program.functions.some((f) => f.name === LANE);
+  return program.functions.filter((f) => runs.has(f.name) || (lanes && f.name === STEP));
+}

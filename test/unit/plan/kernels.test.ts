@@ -1,0 +1,168 @@
+/** Compiled forms of a plan from outside: never run, and refused where they are not what the program is lowered to. */
+import { readdirSync } from 'node:fs';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { lowerToCpu } from '../../../compiler/7-kernels/onnx/lower.ts';
+import type { BuiltPlan } from '../../../compiler/8-plan/build.ts';
+import { planBytes } from '../../../compiler/8-plan/build.ts';
+import { buildProgram, finishPlan } from '../../../compiler/build-program.ts';
+import { buildShards } from '../../../compiler/build-shards.ts';
+import { checkFile } from '../../../compiler/compile.ts';
+import { fileHost } from '../../../compiler/host.ts';
+import { openPlan } from '../../../runtime/cli/open-plan.ts';
+import { compilerName } from '../../../runtime/cli/package-root.ts';
+import { executablesOf } from '../../../runtime/cli/plan-executables.ts';
+import { cpuDevice } from '../../../runtime/device/cpu/cpu.ts';
+import type { Executable } from '../../../runtime/device/device.ts';
+import { referenceDevice } from '../../../runtime/device/reference/reference.ts';
+import { UserError } from '../../../runtime/support/errors.ts';
+import { tinyModel } from '../../support/nmc.ts';
+import { shardedPlan, THINNED } from '../../support/sharded-plans.ts';
+import { SMALL_MEMORY } from '../../support/small-memory.ts';
+import { changePlan, forge, makePlan, remove, writeMade } from './make-plan.ts';
+
+const made = makePlan();
+let folder = '';
+beforeEach(() => {
+  folder = writeMade(made);
+});
+afterEach(() => remove(folder));
+
+async function opened(called?: readonly string[]): Promise<Executable> {
+  const [source] = await executablesOf(folder, openPlan(folder), cpuDevice, called);
+  if (!source) throw new Error('a plan has a shard');
+  return source.executable;
+}
+
+async function refusal(called?: readonly string[]): Promise<string> {
+  try {
+    await opened(called);
+    return 'accepted';
+  } catch (error) {
+    if (!(error instanceof UserError)) throw error;
+    return error.code;
+  }
+}
+
+/** A model that repeats its body for so long that nothing else is ever done: `Loop` of ONNX, whose condition holds. */
+const ENDLESS = Uint8Array.from([8, 8, 58, 8, 10, 6, 34, 4, 76, 111, 111, 112]);
+
+test('what the plan brings is what is lowered here', async () => {
+  const { files } = await opened();
+  for (const [name, bytes] of files)
+    expect(Buffer.from(bytes).equals(made.files.get(name) ?? Buffer.of()), name).toBe(true);
+  expect(files.size).toBe(made.plan.shards[0]?.cpu.length);
+});
+
+test.each(['cpu/train.onnx', 'cpu/predict.classify.onnx', 'cpu/train.wasm'])('another %s is refused', async (path) => {
+  forge(folder, path, ENDLESS);
+  expect(await refusal()).toBe('plan/kernels');
+});
+
+test('another description is refused', async () => {
+  const text = new TextDecoder().decode(made.files.get('cpu/train.json'));
+  forge(folder, 'cpu/train.json', text.replace('[16,28,28]', '[16,28,29]'));
+  expect(await refusal()).toBe('plan/kernels');
+});
+
+test('a file of no function, or one too few, is refused', async () => {
+  changePlan(folder, (plan) => ({
+    ...plan,
+    shards: plan.shards.map((s) => ({ ...s, cpu: s.cpu.filter((path) => path !== 'cpu/train.onnx') })),
+  }));
+  expect(await refusal()).toBe('plan/kernels');
+  changePlan(folder, (plan) => ({
+    ...plan,
+    shards: plan.shards.map((s) => ({ ...s, cpu: [...(made.plan.shards[0]?.cpu ?? []), s.program] })),
+  }));
+  expect(await refusal()).toBe('plan/kernels');
+});
+
+test('another program under the same kernels is refused', async () => {
+  const path = 'shards/0/program.txt';
+  const text = new TextDecoder().decode(made.files.get(path));
+  const changed = text.replace(/= tanh\(/, '= exp(');
+  expect(changed).not.toBe(text);
+  forge(folder, path, changed);
+  expect(await refusal()).toBe('plan/kernels');
+});
+
+test('of another compiler, what the plan brings is not looked at, and not run', async () => {
+  forge(folder, 'cpu/train.onnx', ENDLESS);
+  changePlan(folder, (plan) => ({ ...plan, compiler: 'nmc 0.0.0-other' }));
+  const { files } = await opened();
+  expect(Buffer.from(files.get('cpu/train.onnx') ?? []).equals(made.files.get('cpu/train.onnx') ?? Buffer.of())).toBe(
+    true,
+  );
+});
+
+test('a plan without kernels is lowered, one for another device is run as it is', async () => {
+  changePlan(folder, (plan) => ({ ...plan, shards: plan.shards.map((s) => ({ ...s, cpu: [] })) }));
+  expect((await opened()).files.size).toBeGreaterThan(0);
+  const [source] = await executablesOf(folder, openPlan(folder), referenceDevice);
+  expect(source?.executable.files.size).toBe(0);
+});
+
+test('only what is called is lowered and held against the plan', async () => {
+  const { files } = await opened(['predict.classify']);
+  expect([...files.keys()].filter((name) => name.includes('train'))).toEqual(
+    [...made.files.keys()].filter((name) => name.startsWith('cpu/train.step.')),
+  );
+  forge(folder, 'cpu/train.onnx', ENDLESS);
+  expect(await refusal(['predict.classify'])).toBe('accepted');
+  forge(folder, 'cpu/predict.classify.onnx', ENDLESS);
+  expect(await refusal(['predict.classify'])).toBe('plan/kernels');
+});
+
+test('a program that would fill the memory when its ticks are written out is refused', async () => {
+  remove(folder);
+  const settling = makePlan(tinyModel().replace('steps = 3', 'steps = 8'));
+  folder = writeMade(settling);
+  const path = 'shards/0/program.txt';
+  const text = new TextDecoder().decode(settling.files.get(path));
+  const changed = text.replace(/repeat \d+ from/, 'repeat 1000000 from');
+  expect(changed).not.toBe(text);
+  forge(folder, path, changed);
+  expect(await refusal()).toBe('plan/kernels');
+});
+
+/** Brought and lowered are the same, whatever the model. */
+async function expectSame({ plan, files }: BuiltPlan): Promise<void> {
+  const place = writeMade({ plan, json: planBytes({ ...plan, compiler: compilerName() }), files });
+  try {
+    const loaded = openPlan(place);
+    const sources = await executablesOf(place, loaded, cpuDevice);
+    expect(sources.map((s) => [...s.executable.files.keys()].sort())).toEqual(
+      plan.shards.map((s) => [...(s.cpuNames ?? s.cpu)].sort()),
+    );
+  } finally {
+    remove(place);
+  }
+}
+
+const inputs = { compiler: compilerName(), modules: [] };
+const golden = readdirSync('test/golden', { withFileTypes: true })
+  .filter((entry) => entry.isDirectory())
+  .flatMap(({ name }) => readdirSync(`test/golden/${name}`).map((file) => `test/golden/${name}/${file}`))
+  .filter((path) => path.endsWith('.pcn') && !path.endsWith('ast.pcn'));
+const examples = readdirSync('dsl-examples')
+  .filter((file) => file.endsWith('.pcn'))
+  .map((file) => `dsl-examples/${file}`);
+
+test.each([...golden, ...examples])('%s, read back from its text, is lowered to the same bytes', async (path) => {
+  const { value: checked } = checkFile(fileHost(), path);
+  if (!checked) throw new Error('it has errors');
+  for (const task of checked.trains) {
+    const predicts = checked.predicts.filter((p) => p.model.name === task.model.name);
+    const staged = buildProgram({ checked, model: task.model, task, predicts });
+    await expectSame(finishPlan(staged, inputs, lowerToCpu(staged.program)));
+    const cut = path.startsWith('test/') ? buildShards(staged, inputs, 2) : undefined;
+    if (cut?.kind === 'plan') await expectSame(cut.built);
+  }
+});
+
+test.each([
+  ['tiles', SMALL_MEMORY, 5],
+  ['thinned links', THINNED, 3],
+] as const)('shards with %s are lowered to the same bytes', async (_, source, shards) => {
+  await expectSame(shardedPlan(source, shards));
+});
