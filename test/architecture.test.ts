@@ -129,6 +129,13 @@ describe('the compiler', () => {
   });
 });
 
+describe('the mesh', () => {
+  test('waits and counts by a clock that is never set', () => {
+    const mesh = files.filter((file) => /^runtime\/(backplane|net|roles|wire)\/.*\.ts$/.test(file));
+    expect(matches([...mesh, 'runtime/cli/up.ts'], /\bDate\.now\b|\bnew Date\(\)/)).toEqual([]);
+  });
+});
+
 describe('files', () => {
   /** Longer than they should be, each for a reason; above 800 lines there is none. */
   const LONG: readonly string[] = [];

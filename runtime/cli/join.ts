@@ -1,5 +1,4 @@
 /** `nmc join`: this machine becomes a trainer of a mesh. */
-import { mkdirSync } from 'node:fs';
 import { availableParallelism, freemem, hostname } from 'node:os';
 import { join } from 'node:path';
 import { BlobFiles } from '../backplane/blob-files.ts';
@@ -17,6 +16,7 @@ import { machineRecord } from './measuring/machine-record.ts';
 import { assertSecure, pinnedKey } from './mesh-link.ts';
 import { openShardPlan } from './open-shard-plan.ts';
 import { packageVersion } from './package-root.ts';
+import { holdTrainerFolder } from './state-folder.ts';
 import { watchInterrupt } from './watch-interrupt.ts';
 import { wholeNumber } from './whole-number.ts';
 import { hasParent, heedParent } from './with-parent.ts';
@@ -30,7 +30,8 @@ export default async function (args: Arguments): Promise<number> {
   const pinned = pinnedKey(address, args);
   const name = text(args, 'name') ?? nameOfMachine();
   const folder = text(args, 'state') ?? join(configFolder(), 'trainers', name);
-  mkdirSync(folder, { recursive: true });
+  // Of one that `nmc up` starts again, the one before may need a moment to end.
+  const giveBack = await holdTrainerFolder(folder, hasParent() ? 10_000 : 0);
   const keys = ensureKey(join(folder, 'key.json'));
   const device = await commandDevice(text(args, 'device') ?? 'auto');
   const record = await machineRecord(device, configFolder());
@@ -77,6 +78,7 @@ export default async function (args: Arguments): Promise<number> {
   } finally {
     endPulse();
     interrupt?.release();
+    giveBack();
   }
 }
 

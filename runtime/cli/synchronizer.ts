@@ -1,5 +1,5 @@
 /** `nmc synchronizer`: keeps a mesh together: members, plans, snapshots. */
-import { mkdirSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { embeddedBackplane } from '../backplane/embedded.ts';
 import { ensureKey, userKeyPath } from '../identity/key-file.ts';
@@ -12,6 +12,7 @@ import { UserError } from '../support/errors.ts';
 import { acquireLock } from '../support/process-lock.ts';
 import { type Arguments, EXIT, flag, text } from './command.ts';
 import { assertSecure } from './mesh-link.ts';
+import { ownFolder } from './state-folder.ts';
 import { watchInterrupt } from './watch-interrupt.ts';
 import { hasParent, heedParent } from './with-parent.ts';
 
@@ -22,7 +23,7 @@ export default async function (args: Arguments): Promise<number> {
   const tls = certificateOf(args);
   assertSecure({ ...address, secure: address.secure || tls !== undefined }, args);
   const state = text(args, 'state') ?? DEFAULT_STATE;
-  mkdirSync(state, { recursive: true });
+  ownFolder(state);
   const release = lockState(state);
   let stop = (): void => undefined;
   const stopped = new Promise<void>((resolve) => {

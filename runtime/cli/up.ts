@@ -1,5 +1,4 @@
 /** `nmc up`: a whole mesh on this machine: one synchronizer and trainers, each a process of its own, kept alive. */
-import { mkdirSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ensureKey, userKeyPath } from '../identity/key-file.ts';
@@ -7,11 +6,13 @@ import { keyBytes } from '../identity/key-text.ts';
 import { addressText, parseAddress } from '../net/address.ts';
 import { dial, type Link } from '../net/dial.ts';
 import type { MeshStatus } from '../net/mesh-status.ts';
+import { wallNow } from '../support/clock.ts';
 import { emit } from '../support/emit.ts';
 import { EnvironmentError } from '../support/errors.ts';
 import { onInterrupt } from '../support/interrupt.ts';
 import { type Arguments, EXIT, flag, text } from './command.ts';
 import { assertSecure } from './mesh-link.ts';
+import { ownFolder } from './state-folder.ts';
 import { DEFAULT_STATE } from './synchronizer.ts';
 import { Child } from './up-child.ts';
 import { wholeNumber } from './whole-number.ts';
@@ -34,7 +35,8 @@ export default async function (args: Arguments): Promise<number> {
   const state = resolve(text(args, 'state') ?? DEFAULT_STATE);
   const asked = parseAddress(text(args, 'listen') ?? '127.0.0.1');
   assertSecure(asked, args);
-  mkdirSync(join(state, 'logs'), { recursive: true });
+  ownFolder(state);
+  ownFolder(join(state, 'logs'));
   const mesh = new Mesh(args, state, { ...asked, port });
   let stopping = false;
   const release = onInterrupt(
@@ -103,11 +105,11 @@ class Mesh {
       const name = `trainer-${i}`;
       this.#trainers.push({ name, child: this.#startTrainer(name), diedAt: 0 });
     }
-    const end = Date.now() + UP_WITHIN;
+    const end = wallNow() + UP_WITHIN;
     while (!stopped() && (await this.members()).length < trainers) {
       const dead = this.#trainers.find((t) => t.child.ended);
       if (dead) throw new EnvironmentError('mesh/trainer', `${dead.name} has ended: ${dead.child.lastWords()}`);
-      if (Date.now() > end)
+      if (wallNow() > end)
         throw new EnvironmentError(
           'mesh/slow',
           'not all trainers have joined within a minute',
@@ -133,10 +135,10 @@ class Mesh {
     }
     for (const trainer of this.#trainers) {
       if (!trainer.child.ended) continue;
-      trainer.diedAt ||= Date.now();
+      trainer.diedAt ||= wallNow();
       const status = await this.#status();
       const handedOver = status?.trainers.every((t) => t.name !== trainer.name) ?? false;
-      if (!handedOver && Date.now() - trainer.diedAt < BACK_AFTER) continue;
+      if (!handedOver && wallNow() - trainer.diedAt < BACK_AFTER) continue;
       trainer.child = this.#startTrainer(trainer.name);
       trainer.diedAt = 0;
     }

@@ -3,18 +3,19 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { workerData } from 'node:worker_threads';
 import { HEARTBEAT } from '../roles/liveness.ts';
+import { monotonicNanoseconds } from '../support/clock.ts';
 import { dial, type Link } from './dial.ts';
 import type { PulseStart } from './pulse.ts';
 
-/** A trainer whose own thread has not come by for so long is not busy, it hangs. */
-const MOST_SILENCE = 120_000;
+/** Nanoseconds. A trainer whose own thread has not come by for so long is not busy, it hangs. */
+const MOST_SILENCE = 120_000_000_000n;
 
 const { address, keys, pinned, instance, beats } = workerData as PulseStart;
 const beat = new BigInt64Array(beats);
 let link: Link | undefined;
 
 async function beatOn(): Promise<void> {
-  while (Date.now() - Number(Atomics.load(beat, 0)) < MOST_SILENCE) {
+  while (monotonicNanoseconds() - Atomics.load(beat, 0) < MOST_SILENCE) {
     try {
       // A trainer's key may look as a viewer, and a second connection as trainer would end the first.
       link ??= await dial({ address, role: 'viewer', keys, ...(pinned ? { pinned } : {}) });

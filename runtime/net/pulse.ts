@@ -1,6 +1,7 @@
 /** A trainer's sign of life from a thread of its own: whoever computes, loads or verifies for long is not dead. */
 import { Worker } from 'node:worker_threads';
 import type { KeyPair } from '../identity/ed25519.ts';
+import { monotonicNanoseconds } from '../support/clock.ts';
 import type { Address } from './address.ts';
 
 export interface PulseStart {
@@ -20,7 +21,7 @@ export function startPulse(start: Omit<PulseStart, 'beats'>): () => void {
   const beats = new SharedArrayBuffer(BigInt64Array.BYTES_PER_ELEMENT);
   const beat = new BigInt64Array(beats);
   const come = (): void => {
-    Atomics.store(beat, 0, BigInt(Date.now()));
+    Atomics.store(beat, 0, monotonicNanoseconds());
   };
   come();
   const timer = setInterval(come, LOOK_EVERY);

@@ -14,6 +14,7 @@ import {
   type SynchronizerState,
   upgraded,
 } from '../roles/synchronizer-state.ts';
+import { wallNow } from '../support/clock.ts';
 import { UserError } from '../support/errors.ts';
 import { listenError } from '../support/listen-error.ts';
 import { canonicalBytes } from '../wire/canonical.ts';
@@ -55,7 +56,7 @@ export class SynchronizerNode {
   readonly #roles = new Map<string, Role>();
   readonly #invites = new Map<string, { readonly secret: string; readonly until: number }>();
   readonly #tags = new Map<string, string>();
-  #state: SynchronizerState = emptySynchronizer(Date.now());
+  #state: SynchronizerState = emptySynchronizer(wallNow());
   /** Effects of one event are carried out before those of the next. */
   #turn: Promise<void> = Promise.resolve();
   #timer: NodeJS.Timeout | undefined;
@@ -73,7 +74,7 @@ export class SynchronizerNode {
       backplane,
       secretOf: (id) => {
         const invite = this.#invites.get(id);
-        return invite && invite.until > Date.now() ? invite.secret : undefined;
+        return invite && invite.until > wallNow() ? invite.secret : undefined;
       },
       refuse: (key, role, invite) => this.#refuse(key, role, invite),
       onMessage: ({ key }, message) => this.#happen({ kind: 'message', from: key, message }),
@@ -112,7 +113,7 @@ export class SynchronizerNode {
   /** For a trainer that is not listed; good for a day. */
   async invite(): Promise<Invite> {
     const invite = { id: randomBytes(6).toString('hex'), secret: randomBytes(32).toString('hex') };
-    const until = Date.now() + INVITE_MILLISECONDS;
+    const until = wallNow() + INVITE_MILLISECONDS;
     await this.#options.backplane.put(`invite/${invite.id}`, JSON.stringify({ secret: invite.secret, until }), 0);
     this.#invites.set(invite.id, { secret: invite.secret, until });
     return invite;
@@ -128,8 +129,8 @@ export class SynchronizerNode {
   /** Runs save where they are, then everything ends. */
   async close(): Promise<void> {
     this.#happen({ kind: 'close' });
-    const end = Date.now() + 10_000;
-    while (Object.values(this.#state.runs).some(isActive) && Date.now() < end)
+    const end = wallNow() + 10_000;
+    while (Object.values(this.#state.runs).some(isActive) && wallNow() < end)
       await new Promise((r) => setTimeout(r, 50));
     this.#gateway.dismissAll('the mesh is going down');
     clearInterval(this.#timer);
@@ -155,7 +156,7 @@ export class SynchronizerNode {
     for (const { key, value } of await backplane.list('invite/'))
       this.#invites.set(key.slice('invite/'.length), JSON.parse(value) as { secret: string; until: number });
     await this.allow(operator, 'operator');
-    const step = restoredSynchronizer(stored, Date.now());
+    const step = restoredSynchronizer(stored, wallNow());
     this.#state = step.state;
     for (const effect of step.effects) await this.#carryOut(effect);
   }
@@ -171,7 +172,7 @@ export class SynchronizerNode {
   }
 
   #happen(event: SynchronizerEvent): void {
-    const now = Date.now();
+    const now = wallNow();
     const step = synchronizer(this.#state, event, now);
     this.#events.note(this.#state, event, now, step);
     this.#state = step.state;
