@@ -1,0 +1,28 @@
+/** What a value on a border may be: whoever sends another one has broken a rule that needs no computing to check. */
+import type { Codec, Tensor } from './codec.ts';
+
+/** No larger amount crosses a border: far above what a training reaches that has not come apart. */
+export const MAX_BORDER_VALUE = 1e12;
+/** The largest f32 that f16 does not round to infinity. */
+const MAX_HALF_VALUE = 65_519.99609375;
+
+export type ValueProblem = 'not-finite' | 'range';
+
+/** Values as they came out of a packet. @returns nothing where they may cross */
+export function valueProblem(values: Tensor): ValueProblem | undefined {
+  return beyond(values, MAX_BORDER_VALUE);
+}
+
+/** Values before they are encoded: none that the codec itself makes infinite, either. */
+export function sendProblem(values: Tensor, codec: Codec): ValueProblem | undefined {
+  return beyond(values, codec === 'f16' ? MAX_HALF_VALUE : MAX_BORDER_VALUE);
+}
+
+function beyond(values: Tensor, most: number): ValueProblem | undefined {
+  for (const value of values) {
+    // A NaN is not within any range.
+    if (Math.abs(value) <= most) continue;
+    return Number.isFinite(value) ? 'range' : 'not-finite';
+  }
+  return undefined;
+}

@@ -1,0 +1,50 @@
+/**
+ * What a sender signs with each frame (spec/wire.md, 5): a hash chain over the packets of one call in one direction. A
+ * signature over its newest link is one over every packet before it, so a receiver keeps one signature a call.
+ */
+import { ed25519, type KeyPair } from '../identity/ed25519.ts';
+import { canonicalBytes } from './canonical.ts';
+import { sha256 } from './hash.ts';
+
+/** One direction of a border in one call. */
+export interface Stretch {
+  readonly run: string;
+  readonly term: number;
+  readonly from: number;
+  readonly to: number;
+  readonly call: number;
+}
+
+export const SIGNATURE_BYTES = 64;
+
+export function chainStart({ run, term, from, to, call }: Stretch): Uint8Array {
+  return sha256(canonicalBytes(['nmc/frames/2', run, term, from, to, call]));
+}
+
+export function chainNext(chain: Uint8Array, leaf: Uint8Array): Uint8Array {
+  return sha256(chain, leaf);
+}
+
+/** @param start of the stretch: with it the signature is good for no other one */
+export function signChain(start: Uint8Array, packets: number, chain: Uint8Array, keys: KeyPair): Uint8Array {
+  return ed25519.sign(textOf(start, packets, chain), keys.secretKey);
+}
+
+/** @param sender its public key */
+export function chainHolds(
+  start: Uint8Array,
+  packets: number,
+  chain: Uint8Array,
+  signature: Uint8Array,
+  sender: Uint8Array,
+): boolean {
+  return ed25519.verify(textOf(start, packets, chain), signature, sender);
+}
+
+const DOMAIN = new TextEncoder().encode('nmc/frame/2\n');
+
+function textOf(start: Uint8Array, packets: number, chain: Uint8Array): Uint8Array {
+  const number = new Uint8Array(8);
+  new DataView(number.buffer).setBigUint64(0, BigInt(packets));
+  return Buffer.concat([DOMAIN, start, number, chain]);
+}
