@@ -1,5 +1,6 @@
 /** Control messages by type (spec/message.schema.json has the same as schemas). */
 import type { Deployment } from './deployment.ts';
+import type { RootEvidence, ValuesEvidence } from './evidence.ts';
 
 /** What a trainer offers. Measured where it can be; 0 where it is not known. */
 export interface Capability {
@@ -159,28 +160,6 @@ export interface Failed {
   readonly reason: string;
 }
 
-/** The root over one direction's packets of one call, as one end has signed it. */
-export interface SignedWindow {
-  readonly call: number;
-  readonly direction: number;
-  readonly packets: number;
-  readonly root: string;
-  readonly sig: string;
-}
-
-/** What the neighbour has signed: everybody can see from it who lied. */
-export interface Evidence {
-  /** Hashes of the call's data packets from the first one, hexadecimal, up to the one that `chain` signs. */
-  readonly leaves: readonly string[];
-  /** The neighbour's signature over the hash chain of these leaves. */
-  readonly chain: string;
-  /** Of `values`: header and payload of the packet that breaks a rule, base64, and which of the leaves is its. */
-  readonly packet?: string;
-  readonly index?: number;
-  /** Of `root`: the window that the neighbour has signed over the same packets. */
-  readonly window?: SignedWindow;
-}
-
 /** The border with a neighbour cannot go on; the shard waits for the next term. */
 export interface Dispute {
   readonly type: 'dispute';
@@ -192,7 +171,8 @@ export interface Dispute {
   readonly call: number;
   /** Values that no honest shard sends; a window of other packets; packets that cannot be read, which proves nothing. */
   readonly what: 'values' | 'root' | 'border';
-  readonly evidence?: Evidence;
+  /** What the peer has signed: everybody can see from it who lied. */
+  readonly evidence?: ValuesEvidence | RootEvidence;
 }
 
 /** A trainer wants to go: its shards are handed over first. */
