@@ -248,11 +248,23 @@ export const commands: readonly Command[] = [
             describe: 'a mesh: serves its newest run, or --run RUN',
           })
           .option('fingerprint', { type: 'string', requiresArg: true, describe: 'key of the mesh; remembered' })
-          .option('insecure', { type: 'boolean', describe: 'allow a mesh beyond this machine without encryption' })
+          .option('insecure', { type: 'boolean', describe: 'allow connections beyond this machine without encryption' })
           .option('listen', {
             type: 'string',
             requiresArg: true,
             describe: 'address to listen on (default: 127.0.0.1)',
+          })
+          .option('cert', { type: 'string', requiresArg: true, describe: 'certificate (PEM): then it speaks https' })
+          .option('cert-key', { type: 'string', requiresArg: true, describe: 'its private key (PEM)' })
+          .option('host', {
+            type: 'string',
+            requiresArg: true,
+            describe: 'a name that others call this machine by; may be given several times',
+          })
+          .option('tokens', {
+            type: 'string',
+            requiresArg: true,
+            describe: 'file of `nmc keys token new`: then every request needs a token',
           }),
         ['$0 serve --run runs/digits-20261122-1 --port 8080', 'then curl 127.0.0.1:8080/predict --json @sample.json'],
       ),

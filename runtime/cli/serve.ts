@@ -1,6 +1,8 @@
 /** `nmc serve`: a predictor over HTTP. */
 import { statSync } from 'node:fs';
 import { join } from 'node:path';
+import type { FastifyInstance } from 'fastify';
+import { isLoopback } from '../net/address.ts';
 import { type PredictorSource, ReloadingPredictor } from '../serve/predictor.ts';
 import { predictionServer } from '../serve/server.ts';
 import { MODEL_FILE, openRun } from '../store/run-folder.ts';
@@ -8,6 +10,7 @@ import { emit } from '../support/emit.ts';
 import { UserError } from '../support/errors.ts';
 import { listenError } from '../support/listen-error.ts';
 import { type Arguments, EXIT, flag, text } from './command.ts';
+import { assertSecureHttp, certificateOf, hostsOf, tokensOf } from './listening.ts';
 import { packageVersion } from './package-root.ts';
 import { openPredictor } from './run-predictor.ts';
 import { watchInterrupt } from './watch-interrupt.ts';
@@ -15,11 +18,24 @@ import { wholeNumber } from './whole-number.ts';
 
 /** How often it is asked whether it is time to look for newer weights. */
 const TICK = 100;
+/** From the wish to end to the end of connections. */
+const CLOSE_WITHIN = 5000;
 
 export default async function (args: Arguments): Promise<number> {
+  const host = text(args, 'listen') ?? '127.0.0.1';
+  const port = wholeNumber(args, 'port', 0, 65_535) ?? 8080;
+  const certificate = certificateOf(args);
+  assertSecureHttp(host, certificate, args);
+  const tokens = tokensOf(args);
   const source = await sourceOf(args);
   const predictor = await ReloadingPredictor.open(source);
-  const app = await predictionServer(predictor, packageVersion());
+  const app = await predictionServer(predictor, {
+    version: packageVersion(),
+    hosts: hostsOf(host, args),
+    ...(tokens ? { tokens } : {}),
+    ...(certificate ? { certificate } : {}),
+    log: (error) => process.stderr.write(`${error instanceof Error ? error.stack : String(error)}\n`),
+  });
   let stop = (): void => undefined;
   const stopped = new Promise<void>((resolve) => {
     stop = resolve;
@@ -27,19 +43,35 @@ export default async function (args: Arguments): Promise<number> {
   const interrupt = watchInterrupt(stop);
   const timer = setInterval(() => predictor.tick(), TICK);
   try {
-    const host = text(args, 'listen') ?? '127.0.0.1';
-    const port = wholeNumber(args, 'port', 0, 65_535) ?? 8080;
-    const address = await listen(() => app.listen({ host, port }), host, port);
+    const listening = await listen(() => app.listen({ host, port }), host, port);
+    const address = certificate ? listening.replace(/^http:/, 'https:') : listening;
     announce(args, address, source, predictor);
+    warnOfOpenDoor(host, tokens !== undefined);
     await stopped;
     return EXIT.done;
   } finally {
     clearInterval(timer);
     interrupt.release();
-    // Requests under way are answered first.
-    await app.close();
+    await closeServer(app);
     await predictor.close();
   }
+}
+
+/** Requests under way are answered first; whoever sends or reads too slowly for that is closed. */
+async function closeServer(app: FastifyInstance): Promise<void> {
+  const timer = setTimeout(() => app.server.closeAllConnections(), CLOSE_WITHIN);
+  try {
+    await app.close();
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+function warnOfOpenDoor(host: string, withTokens: boolean): void {
+  if (!isLoopback(host) && !withTokens)
+    process.stderr.write(
+      `open to other machines at ${host}: whoever reaches it may predict; --tokens FILE asks for a token\n`,
+    );
 }
 
 async function sourceOf(args: Arguments): Promise<PredictorSource> {

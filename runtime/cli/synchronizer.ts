@@ -1,5 +1,4 @@
 /** `nmc synchronizer`: keeps a mesh together: members, plans, snapshots. */
-import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { embeddedBackplane } from '../backplane/embedded.ts';
 import { ensureKey, userKeyPath } from '../identity/key-file.ts';
@@ -11,6 +10,7 @@ import { emit, jsonLine } from '../support/emit.ts';
 import { UserError } from '../support/errors.ts';
 import { acquireLock } from '../support/process-lock.ts';
 import { type Arguments, EXIT, flag, text } from './command.ts';
+import { certificateOf } from './listening.ts';
 import { assertSecure } from './mesh-link.ts';
 import { ownFolder } from './state-folder.ts';
 import { watchInterrupt } from './watch-interrupt.ts';
@@ -70,14 +70,6 @@ function lockState(state: string): () => void {
     `${state} is in use by process ${result.holder.pid}`,
     'stop that mesh, or use another --state',
   );
-}
-
-function certificateOf(args: Arguments): { readonly cert: string; readonly key: string } | undefined {
-  const [cert, key] = [text(args, 'cert'), text(args, 'cert-key')];
-  if (cert === undefined && key === undefined) return undefined;
-  if (cert === undefined || key === undefined)
-    throw new UserError('usage', 'wss needs a certificate and its key', '--cert FILE --cert-key FILE');
-  return { cert: readFileSync(cert, 'utf8'), key: readFileSync(key, 'utf8') };
 }
 
 function warnOfOpenDoor(host: string): void {

@@ -38,7 +38,7 @@ export function addressUrl(address: Address): string {
 
 /** This machine only: nothing of what is sent can be read elsewhere. */
 export function isLoopback(host: string): boolean {
-  return host === 'localhost' || host === '::1' || /^127\./.test(host);
+  return host === 'localhost' || host === '::1' || /^127(\.\d{1,3}){3}$/.test(host);
 }
 
 function wrong(text: string): UserError {

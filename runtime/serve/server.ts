@@ -1,7 +1,7 @@
 /**
  * The predictor over HTTP:
  *
- *     POST /predict, /predict/TASK   one sample or a list of them, as JSON
+ *     POST /predict, /predict/TASK   one sample or a list of them, as application/json
  *     GET  /healthz                  200 once predictions are possible
  *     GET  /metrics                  for Prometheus
  *     GET  /openapi.json             what the fields are
@@ -9,80 +9,142 @@
 import swagger from '@fastify/swagger';
 import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
 import type { PlanPrediction } from '../../spec/plan.ts';
+import { type Certificate, limitedServer, refuseConnection } from '../http/limited-server.ts';
 import { predictAll } from '../shard/evaluate.ts';
 import { predictedRow } from '../shard/rows.ts';
 import { UserError } from '../support/errors.ts';
+import { BodyBudget, type Hold } from './body-budget.ts';
+import { checkedJson } from './checked-json.ts';
+import { FairQueue } from './fair-queue.ts';
+import { clientOf, type GuardOptions, guard } from './guard.ts';
+import { SERVE_LIMITS, type ServeLimits } from './limits.ts';
 import { type ServeMetrics, serveMetrics } from './metrics.ts';
 import { taskSchema } from './openapi.ts';
 import type { ReloadingPredictor } from './predictor.ts';
+import { readBody } from './read-body.ts';
+import { answerFailure, answerNoPath } from './refusals.ts';
 import { readSamples } from './samples.ts';
+import { whenOver } from './when-over.ts';
 
-/** Of one request's body. */
-const MOST_BYTES = 32 * 1024 ** 2;
-const MOST_SAMPLES = 4096;
+export interface ServeOptions extends GuardOptions {
+  /** Of the program, for the description. */
+  readonly version: string;
+  /** Then it speaks https. */
+  readonly certificate?: Certificate;
+  readonly limits?: ServeLimits;
+  /** Hears of what should not have happened. */
+  readonly log: (error: unknown) => void;
+}
+
+const MAX_SAMPLES = 4096;
 
 /** Nothing listens yet: call `listen`. */
-export async function predictionServer(predictor: ReloadingPredictor, version: string): Promise<FastifyInstance> {
-  const app = fastify({ bodyLimit: MOST_BYTES, logger: false });
-  // Bodies are checked by `readSamples`, in words that name the sample and the field.
+export async function predictionServer(predictor: ReloadingPredictor, options: ServeOptions): Promise<FastifyInstance> {
+  const { limits = SERVE_LIMITS, certificate, log } = options;
+  const metrics = serveMetrics(predictor);
+  const app = fastify({
+    logger: false,
+    serverFactory: (listener) => limitedServer(certificate, limits.server, listener),
+    clientErrorHandler: (error, socket) => {
+      metrics.refused.inc();
+      refuseConnection(error, socket);
+    },
+    frameworkErrors: (error, _request, reply) => answerFailure(error, reply, log),
+  });
+  // Bodies are read by `readBody` and checked by `readSamples`, in words that name the sample and the field.
+  app.removeAllContentTypeParsers();
+  app.addContentTypeParser('*', (_request, _body, done) => done(null));
   app.setValidatorCompiler(() => () => true);
   app.setSerializerCompiler(() => (data) => JSON.stringify(data));
-  app.removeContentTypeParser('text/plain');
-  // `curl -d` sends forms unless told otherwise: what is JSON is read as JSON.
-  app.addContentTypeParser('*', { parseAs: 'string' }, (_request, body, done) => {
-    try {
-      done(null, JSON.parse(String(body)));
-    } catch {
-      done(new UserError('serve/body', 'the body is not JSON', 'send {"field": […]}'));
-    }
-  });
-  const metrics = serveMetrics(predictor);
-  await app.register(swagger, { openapi: { info: { title: predictor.plan.model, version } } });
+  await app.register(swagger, { openapi: { info: { title: predictor.plan.model, version: options.version } } });
   app.setErrorHandler((error, _request, reply) => {
     metrics.refused.inc();
-    answerFailure(error, reply);
+    answerFailure(error, reply, log);
   });
-  app.setNotFoundHandler((request, reply) =>
-    reply.code(404).send({ error: { code: 'serve/path', message: `there is no ${request.method} ${request.url}` } }),
-  );
-  addTasks(app, predictor, metrics);
+  app.setNotFoundHandler(answerNoPath);
+  guard(app, options);
+  const predictions = new Predictions(predictor, metrics, limits);
+  app.addHook('preClose', async () => predictions.close());
+  addTasks(app, predictions);
   addInsight(app, predictor, metrics);
   return app;
 }
 
-function addTasks(app: FastifyInstance, predictor: ReloadingPredictor, metrics: ServeMetrics): void {
+function addTasks(app: FastifyInstance, predictions: Predictions): void {
   // Routes wait until the plug-ins are there, so that the description knows of them.
   app.after(() => {
-    for (const [i, { task }] of predictor.plan.predictions.entries()) {
-      const handle = (request: FastifyRequest, reply: FastifyReply) =>
-        predict(predictor, metrics, task, request, reply);
-      const schema = taskSchema(predictionOf(predictor.plan.predictions, task));
+    for (const [i, prediction] of predictions.all.entries()) {
+      const { task } = prediction;
+      const handle = (request: FastifyRequest, reply: FastifyReply) => predictions.answer(task, request, reply);
+      const schema = taskSchema(prediction);
       app.post(`/predict/${encodeURIComponent(task)}`, { schema }, handle);
       if (i === 0) app.post('/predict', { schema }, handle);
     }
   });
 }
 
-async function predict(
-  predictor: ReloadingPredictor,
-  metrics: ServeMetrics,
-  task: string,
-  request: FastifyRequest,
-  reply: FastifyReply,
-): Promise<void> {
-  const stop = metrics.seconds.startTimer({ task });
-  const answer = await predictor.use(async ({ plan, shard, version }) => {
-    const prediction = predictionOf(plan.predictions, task);
-    const { dataset, single } = readSamples(request.body, prediction, MOST_SAMPLES);
-    const rows: unknown[] = [];
-    for await (const batch of predictAll(shard, prediction, dataset))
-      for (let i = 0; i < batch.count; i++) rows.push(predictedRow(prediction, batch, i));
-    metrics.predictions.inc({ task }, rows.length);
-    return { body: single ? rows[0] : rows, version };
-  });
-  stop();
-  // Which weights answered: a client can see a reload.
-  await reply.header('nmc-weights', answer.version).type('application/json').send(JSON.stringify(answer.body));
+/** Bodies within their budget, clients in turn, each request with the weights of one moment. */
+class Predictions {
+  readonly #predictor: ReloadingPredictor;
+  readonly #metrics: ServeMetrics;
+  readonly #limits: ServeLimits;
+  readonly #budget: BodyBudget;
+  readonly #queue: FairQueue;
+  readonly #closing = new AbortController();
+
+  constructor(predictor: ReloadingPredictor, metrics: ServeMetrics, limits: ServeLimits) {
+    this.#predictor = predictor;
+    this.#metrics = metrics;
+    this.#limits = limits;
+    this.#budget = new BodyBudget(limits.budget);
+    this.#queue = new FairQueue(limits.queue);
+  }
+
+  get all(): readonly PlanPrediction[] {
+    return this.#predictor.plan.predictions;
+  }
+
+  async answer(task: string, request: FastifyRequest, reply: FastifyReply): Promise<void> {
+    const stop = this.#metrics.seconds.startTimer({ task });
+    const client = clientOf(request);
+    const hold = this.#budget.open(client);
+    const left = new AbortController();
+    whenOver(request.raw, reply.raw, () => {
+      hold.release();
+      left.abort();
+    });
+    const bytes = await readBody(request.raw, reply.raw, hold, this.#limits.body, this.#closing.signal);
+    // Parsed when it is its turn: what waits is no larger than what was sent.
+    const { body, version } = await this.#queue.run(client, left.signal, () => this.#predict(task, bytes));
+    stop();
+    this.#watchAnswer(request, reply, hold, body);
+    // Which weights answered: a client can see a reload.
+    await reply.header('nmc-weights', version).type('application/json').send(body);
+  }
+
+  /** What has been sent is answered, no more is read. */
+  close(): void {
+    this.#closing.abort();
+  }
+
+  #predict(task: string, bytes: Uint8Array): Promise<{ readonly body: string; readonly version: string }> {
+    return this.#predictor.use(async ({ plan, shard, version }) => {
+      const prediction = predictionOf(plan.predictions, task);
+      const { dataset, single } = readSamples(checkedJson(bytes), prediction, MAX_SAMPLES);
+      const rows: unknown[] = [];
+      for await (const batch of predictAll(shard, prediction, dataset))
+        for (let i = 0; i < batch.count; i++) rows.push(predictedRow(prediction, batch, i));
+      this.#metrics.predictions.inc({ task }, rows.length);
+      return { body: JSON.stringify(single ? rows[0] : rows), version };
+    });
+  }
+
+  /** Whoever does not read its answer is closed, and until then what it holds is counted. */
+  #watchAnswer(request: FastifyRequest, reply: FastifyReply, hold: Hold, body: string): void {
+    hold.force(body.length);
+    const timer = setTimeout(() => request.raw.socket.destroy(), this.#limits.answerMilliseconds);
+    whenOver(request.raw, reply.raw, () => clearTimeout(timer));
+  }
 }
 
 function predictionOf(predictions: readonly PlanPrediction[], task: string): PlanPrediction {
@@ -105,16 +167,4 @@ function addInsight(app: FastifyInstance, predictor: ReloadingPredictor, metrics
     );
     app.get('/openapi.json', { schema: { hide: true } }, () => app.swagger());
   });
-}
-
-function answerFailure(error: unknown, reply: FastifyReply): void {
-  if (error instanceof UserError) {
-    const { code, message, repair } = error;
-    void reply.code(400).send({ error: { code, message, ...(repair === undefined ? {} : { repair }) } });
-    return;
-  }
-  const status = (error as { statusCode?: unknown } | null)?.statusCode;
-  const message = error instanceof Error ? error.message : String(error);
-  const code = typeof status === 'number' && status < 500 ? status : 500;
-  void reply.code(code).send({ error: { code: code < 500 ? 'serve/body' : 'internal', message } });
 }

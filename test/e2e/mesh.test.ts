@@ -225,6 +225,7 @@ test('serve follows a run of the mesh', async () => {
   });
   const answer = await fetch(`${address}/predict`, {
     method: 'POST',
+    headers: { 'content-type': 'application/json' },
     body: JSON.stringify({ image: new Array(784).fill(0) }),
   });
   expect(answer.status).toBe(200);

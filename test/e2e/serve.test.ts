@@ -16,6 +16,8 @@ const samples = Array.from({ length: COUNT }, (_, i) => {
   return { image: [...image] };
 });
 
+const JSON_BODY = { 'content-type': 'application/json' };
+
 let address = '';
 let server: ChildProcess | undefined;
 let ended: Promise<Outcome> | undefined;
@@ -50,7 +52,7 @@ afterAll(() => {
 });
 
 async function post(path: string, body: unknown): Promise<{ status: number; weights: string | null; body: unknown }> {
-  const response = await fetch(address + path, { method: 'POST', body: JSON.stringify(body) });
+  const response = await fetch(address + path, { method: 'POST', headers: JSON_BODY, body: JSON.stringify(body) });
   return { status: response.status, weights: response.headers.get('nmc-weights'), body: await response.json() };
 }
 
@@ -81,7 +83,7 @@ describe('a request that cannot be understood is refused with the reason', () =>
   });
 
   test('what is no JSON', async () => {
-    const response = await fetch(`${address}/predict`, { method: 'POST', body: '{"image": [' });
+    const response = await fetch(`${address}/predict`, { method: 'POST', headers: JSON_BODY, body: '{"image": [' });
     expect(response.status).toBe(400);
     expect(await response.text()).toContain('not JSON');
   });

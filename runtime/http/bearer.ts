@@ -1,0 +1,23 @@
+/** `Authorization: Bearer TOKEN`. */
+import { HttpError } from './http-error.ts';
+
+/** Who holds a token that is good now. */
+export interface Tokens {
+  /** @returns the token's name, or nothing */
+  nameOf(token: string): string | undefined;
+}
+
+/** @returns the name of the token that was shown. @throws HttpError 401 `http/token` */
+export function checkBearer(header: string | undefined, tokens: Tokens | undefined): string {
+  const token = /^bearer +([!-~]{1,512})$/i.exec(header ?? '')?.[1];
+  const name = token === undefined ? undefined : tokens?.nameOf(token);
+  if (name !== undefined) return name;
+  const challenge = token === undefined ? 'Bearer realm="nmc"' : 'Bearer realm="nmc", error="invalid_token"';
+  throw new HttpError(401, 'http/token', token === undefined ? 'a token is needed here' : 'the token is not good', {
+    repair: tokens
+      ? 'send Authorization: Bearer TOKEN; nmc keys token new makes one'
+      : 'ask on the machine itself, or start the server with --tokens FILE (nmc keys token new makes one)',
+    headers: { 'www-authenticate': challenge },
+    closes: true,
+  });
+}

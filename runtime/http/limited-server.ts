@@ -1,0 +1,84 @@
+/** An HTTP server that no slow, silent or numerous client can hold: times, sizes and connections have limits. */
+import { createServer, type RequestListener, type Server } from 'node:http';
+import { createServer as createSecureServer } from 'node:https';
+import type { Socket } from 'node:net';
+import { errorCode } from '../support/atomic.ts';
+import { clientAddress } from './hosts.ts';
+import { rawRefusal } from './http-error.ts';
+
+/** Certificate and key in PEM. */
+export interface Certificate {
+  readonly cert: string;
+  readonly key: string;
+}
+
+export interface ServerLimits {
+  /** From the connection, or the end of the answer before, to the end of the headers. */
+  readonly headersMilliseconds: number;
+  /** To the end of the body. */
+  readonly requestMilliseconds: number;
+  /** Between two requests. */
+  readonly idleMilliseconds: number;
+  readonly connections: number;
+  readonly connectionsPerClient: number;
+}
+
+export const SERVER_LIMITS: ServerLimits = {
+  headersMilliseconds: 10_000,
+  requestMilliseconds: 60_000,
+  idleMilliseconds: 10_000,
+  connections: 1024,
+  connectionsPerClient: 256,
+};
+
+const MAX_HEADER_BYTES = 16 * 1024;
+
+export function limitedServer(
+  certificate: Certificate | undefined,
+  limits: ServerLimits,
+  listener?: RequestListener,
+): Server {
+  const options = {
+    headersTimeout: limits.headersMilliseconds,
+    requestTimeout: limits.requestMilliseconds,
+    connectionsCheckingInterval: Math.min(1000, Math.ceil(limits.headersMilliseconds / 4)),
+    keepAliveTimeout: limits.idleMilliseconds,
+    maxHeaderSize: MAX_HEADER_BYTES,
+  };
+  const server = certificate
+    ? (createSecureServer(
+        { ...options, ...certificate, handshakeTimeout: limits.headersMilliseconds },
+        listener,
+      ) as unknown as Server)
+    : createServer(options, listener);
+  server.maxConnections = limits.connections;
+  limitEachClient(server, limits.connectionsPerClient);
+  // A body that was announced is asked for by whoever reads it, after everything that may refuse it.
+  if (listener) server.on('checkContinue', listener);
+  return server;
+}
+
+/** What Node could not read as a request is answered, where that is possible, and its connection closed. */
+export function refuseConnection(error: Error, socket: Socket): void {
+  if (socket.writable && errorCode(error) !== 'ECONNRESET') socket.end(rawRefusal(errorCode(error)));
+  socket.destroySoon();
+}
+
+/** Everybody else keeps room when one address opens as many connections as it can. */
+function limitEachClient(server: Server, most: number): void {
+  const open = new Map<string, number>();
+  server.on('connection', (socket: Socket) => {
+    const client = clientAddress(socket.remoteAddress);
+    const count = (open.get(client) ?? 0) + 1;
+    if (count > most) {
+      socket.destroy();
+      return;
+    }
+    open.set(client, count);
+    socket.once('close', () => {
+      const left = (open.get(client) ?? 1) - 1;
+      if (left > 0) open.set(client, left);
+      else open.delete(client);
+    });
+  });
+}

@@ -1,0 +1,48 @@
+/** Every answer that is no prediction: JSON with code, message and repair. */
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { errorBody, HttpError } from '../http/http-error.ts';
+import { EnvironmentError, UserError } from '../support/errors.ts';
+
+/** Of a path that is shown again. */
+const MAX_SHOWN = 100;
+
+/** @param log what nobody could have foreseen; its words stay on this machine */
+export function answerFailure(error: unknown, reply: FastifyReply, log: (error: unknown) => void): void {
+  if (error instanceof HttpError) {
+    const { status, code, message, repair, headers } = error;
+    void reply
+      .code(status)
+      .headers(headers)
+      .send(errorBody(code, message, repair));
+  } else if (error instanceof UserError) {
+    void reply.code(400).send(errorBody(error.code, error.message, error.repair));
+  } else if (error instanceof EnvironmentError) {
+    void reply
+      .code(503)
+      .header('retry-after', '1')
+      .send(errorBody(error.code, error.message, error.repair));
+  } else answerUnknown(error, reply, log);
+}
+
+export function answerNoPath({ method, url }: FastifyRequest, reply: FastifyReply): void {
+  // Its body, if there is one, is read by nobody.
+  if (method !== 'GET' && method !== 'HEAD') void reply.header('connection', 'close');
+  const path = url.length > MAX_SHOWN ? `${url.slice(0, MAX_SHOWN)}…` : url;
+  void reply
+    .code(404)
+    .send(errorBody('serve/path', `there is no ${method} ${path}`, 'GET /openapi.json lists what there is'));
+}
+
+/** Errors of the framework have a status; others are ours. */
+function answerUnknown(error: unknown, reply: FastifyReply, log: (error: unknown) => void): void {
+  const status = (error as { statusCode?: unknown } | null)?.statusCode;
+  if (error instanceof Error && typeof status === 'number' && status >= 400 && status < 500) {
+    void reply
+      .code(status)
+      .header('connection', 'close')
+      .send(errorBody('http/request', error.message, 'GET /openapi.json says what is understood'));
+    return;
+  }
+  log(error);
+  void reply.code(500).send(errorBody('internal', 'the prediction failed', 'the server’s standard error says why'));
+}
