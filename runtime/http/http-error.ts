@@ -1,5 +1,7 @@
 /** What a server refuses, as every answer of ours says it: a status, and JSON with code, message and repair. */
 
+import { STATUS_CODES } from 'node:http';
+
 export interface HttpErrorOptions {
   readonly repair?: string;
   readonly headers?: Readonly<Record<string, string>>;
@@ -34,38 +36,32 @@ export function errorBody(code: string, message: string, repair?: string): objec
   return { error: { code, message, ...(repair === undefined ? {} : { repair }) } };
 }
 
-/** A whole answer for a connection whose request could not even be read. @param code of Node's parser */
-export function rawRefusal(code: string | undefined): string {
-  const { status, name, message, repair } = refusalOf(code);
-  const body = JSON.stringify(errorBody(name, message, repair));
-  const head = [
-    `HTTP/1.1 ${status}`,
-    'content-type: application/json',
-    `content-length: ${Buffer.byteLength(body)}`,
-    'connection: close',
-  ];
-  return `${head.join('\r\n')}\r\n\r\n${body}`;
+/** A whole answer, for a connection whose request nothing else answers. */
+export function rawAnswer({ status, code, message, repair, headers }: HttpError): string {
+  const body = JSON.stringify(errorBody(code, message, repair));
+  const all: Readonly<Record<string, string>> = {
+    ...HARDENED,
+    ...headers,
+    'content-type': 'application/json',
+    'content-length': String(Buffer.byteLength(body)),
+    connection: 'close',
+  };
+  const lines = Object.entries(all).map(([name, value]) => `${name}: ${value}`);
+  return `${[`HTTP/1.1 ${status} ${STATUS_CODES[status]}`, ...lines].join('\r\n')}\r\n\r\n${body}`;
 }
 
-function refusalOf(code: string | undefined): { status: string; name: string; message: string; repair: string } {
-  if (code === 'ERR_HTTP_REQUEST_TIMEOUT')
-    return {
-      status: '408 Request Timeout',
-      name: 'http/slow',
-      message: 'the request did not arrive in time',
-      repair: 'send it in one go, or a smaller one',
-    };
-  if (code === 'HPE_HEADER_OVERFLOW')
-    return {
-      status: '431 Request Header Fields Too Large',
-      name: 'http/headers',
-      message: 'the headers are too large',
-      repair: 'send fewer or shorter headers',
-    };
-  return {
-    status: '400 Bad Request',
-    name: 'http/request',
-    message: 'this is no HTTP request',
-    repair: 'speak HTTP/1.1',
-  };
+/** What Node's parser found wrong. @param code of its error */
+export function unreadable(code: string | undefined): HttpError {
+  switch (code) {
+    case 'ERR_HTTP_REQUEST_TIMEOUT':
+      return new HttpError(408, 'http/slow', 'the request did not arrive in time', {
+        repair: 'send it in one go, or a smaller one',
+      });
+    case 'HPE_HEADER_OVERFLOW':
+      return new HttpError(431, 'http/headers', 'the headers are too large', {
+        repair: 'send fewer or shorter headers',
+      });
+    default:
+      return new HttpError(400, 'http/request', 'this is no HTTP request', { repair: 'speak HTTP/1.1' });
+  }
 }

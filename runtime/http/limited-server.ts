@@ -4,7 +4,7 @@ import { createServer as createSecureServer } from 'node:https';
 import type { Socket } from 'node:net';
 import { errorCode } from '../support/atomic.ts';
 import { clientAddress } from './hosts.ts';
-import { rawRefusal } from './http-error.ts';
+import { rawAnswer, unreadable } from './http-error.ts';
 
 /** Certificate and key in PEM. */
 export interface Certificate {
@@ -60,7 +60,7 @@ export function limitedServer(
 
 /** What Node could not read as a request is answered, where that is possible, and its connection closed. */
 export function refuseConnection(error: Error, socket: Socket): void {
-  if (socket.writable && errorCode(error) !== 'ECONNRESET') socket.end(rawRefusal(errorCode(error)));
+  if (socket.writable && errorCode(error) !== 'ECONNRESET') socket.end(rawAnswer(unreadable(errorCode(error))));
   socket.destroySoon();
 }
 

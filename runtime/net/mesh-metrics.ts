@@ -3,58 +3,88 @@ import type { SynchronizerState } from '../roles/synchronizer-state.ts';
 import type { GatewayCounters } from './gateway.ts';
 import { meshStatus, type RunStatus, type ShardStatus } from './mesh-status.ts';
 
+type Labels = Readonly<Record<string, string | number>>;
+type Row = readonly [labels: Labels, value: number];
+
 export function metricsText(state: SynchronizerState, counters: GatewayCounters): string {
   const { runs, trainers } = meshStatus(state, counters);
+  const shards = (rows: (shard: ShardStatus) => readonly Row[]): Row[] => perShard(runs, rows);
   const lines = [
-    ...gauge('nmc_trainers', 'Trainers by state', countBy(trainers.map((t) => t.state)), 'state'),
-    ...gauge('nmc_runs', 'Runs by state', countBy(runs.map((r) => r.state)), 'state'),
-    ...gauge('nmc_refused_total', 'Messages refused, by reason', counters.refused, 'reason'),
-    '# TYPE nmc_relayed_bytes_total counter',
-    `nmc_relayed_bytes_total ${counters.relayedBytes}`,
-    ...perShard('nmc_shard_ticks_per_second', 'Ticks of whole batches', runs, (s) => ({ '': s.ticksPerSecond })),
-    ...perShard('nmc_shard_busy', 'Share of time in device work', runs, (s) => ({ '': s.busy })),
-    ...perShard(
+    ...metric('nmc_trainers', 'Trainers by state', counted('state', countBy(trainers.map((t) => t.state)))),
+    ...metric('nmc_runs', 'Runs by state', counted('state', countBy(runs.map((r) => r.state)))),
+    ...metric('nmc_refused_total', 'Messages refused, by reason', counted('reason', counters.refused)),
+    ...metric('nmc_relayed_bytes_total', 'Bytes of border packets that went through the relay', [
+      [{}, counters.relayedBytes],
+    ]),
+    ...metric(
+      'nmc_shard_ticks_per_second',
+      'Ticks of whole batches',
+      shards((s) => [[{}, s.ticksPerSecond]]),
+    ),
+    ...metric(
+      'nmc_shard_busy',
+      'Share of time in device work',
+      shards((s) => [[{}, s.busy]]),
+    ),
+    ...metric(
       'nmc_shard_borders',
       'Borders with shards of other trainers, by the way of their frames',
-      runs,
-      (s) => ({
-        'way="direct"': s.direct,
-        'way="relay"': s.borders - s.direct,
-      }),
+      shards((s) => [
+        [{ way: 'direct' }, s.direct],
+        [{ way: 'relay' }, s.borders - s.direct],
+      ]),
     ),
-    ...perShard('nmc_shard_border_bytes_total', 'Bytes of border packets', runs, (s) => ({
-      'direction="sent"': s.bytesSent,
-      'direction="received"': s.bytesReceived,
-    })),
+    ...metric(
+      'nmc_shard_border_bytes_total',
+      'Bytes of border packets',
+      shards((s) => [
+        [{ direction: 'sent' }, s.bytesSent],
+        [{ direction: 'received' }, s.bytesReceived],
+      ]),
+    ),
   ];
   return `${lines.join('\n')}\n`;
 }
 
-/** @param values by further labels */
-function perShard(
-  name: string,
-  help: string,
-  runs: readonly RunStatus[],
-  values: (shard: ShardStatus) => Readonly<Record<string, number>>,
-): string[] {
-  const rows = runs.flatMap(({ run, shards }) =>
+/** One metric; its kind follows from its name. What is no number is left out. */
+function metric(name: string, help: string, rows: readonly Row[]): string[] {
+  const lines = rows
+    .filter(([, value]) => Number.isFinite(value))
+    .map(([labels, value]) => `${name}${labelsText(labels)} ${value}`);
+  return [`# HELP ${name} ${help}`, `# TYPE ${name} ${name.endsWith('_total') ? 'counter' : 'gauge'}`, ...lines];
+}
+
+function perShard(runs: readonly RunStatus[], rowsOf: (shard: ShardStatus) => readonly Row[]): Row[] {
+  return runs.flatMap(({ run, shards }) =>
     shards.flatMap((shard) =>
-      Object.entries(values(shard)).map(([labels, value]) => {
-        const all = [`run="${run}"`, `shard="${shard.shard}"`, ...(labels === '' ? [] : [labels])];
-        return `${name}{${all.join(',')}} ${value}`;
-      }),
+      rowsOf(shard).map(([labels, value]): Row => [{ run, shard: shard.shard, ...labels }, value]),
     ),
   );
-  return [...head(name, help), ...rows];
 }
 
-function head(name: string, help: string): string[] {
-  return [`# HELP ${name} ${help}`, `# TYPE ${name} ${name.endsWith('_total') ? 'counter' : 'gauge'}`];
+/** In one line each, whatever names from outside hold: those of runs are chosen by operators, words by trainers. */
+export function labelsText(labels: Labels): string {
+  const entries = Object.entries(labels).map(([name, value]) => `${name}="${escapedLabel(String(value))}"`);
+  return entries.length === 0 ? '' : `{${entries.join(',')}}`;
 }
 
-function gauge(name: string, help: string, values: Readonly<Record<string, number>>, label: string): string[] {
-  const rows = Object.entries(values).map(([key, value]) => `${name}{${label}=${JSON.stringify(key)}} ${value}`);
-  return [...head(name, help), ...rows];
+const MAX_LABEL_LENGTH = 128;
+
+/** The three escapes of the format; other control characters have none. */
+function escapedLabel(value: string): string {
+  return (
+    value
+      .slice(0, MAX_LABEL_LENGTH)
+      // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what must not get through
+      .replace(/[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u2028\u2029]/g, '\ufffd')
+      .replace(/\\/g, '\\\\')
+      .replace(/"/g, '\\"')
+      .replace(/\n/g, '\\n')
+  );
+}
+
+function counted(label: string, counts: Readonly<Record<string, number>>): Row[] {
+  return Object.entries(counts).map(([key, value]) => [{ [label]: key }, value]);
 }
 
 function countBy(words: readonly string[]): Record<string, number> {

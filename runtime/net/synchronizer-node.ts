@@ -1,9 +1,9 @@
 /** A synchronizer's process: the state machine with the backplane, the gateway and a clock behind its effects. */
 import { randomBytes } from 'node:crypto';
-import { createServer, type Server } from 'node:http';
-import { createServer as createSecureServer } from 'node:https';
-import type { AddressInfo } from 'node:net';
 import type { Backplane, StreamRecord } from '../backplane/backplane.ts';
+import type { Tokens } from '../http/bearer.ts';
+import { Hosts } from '../http/hosts.ts';
+import type { Certificate } from '../http/limited-server.ts';
 import type { KeyPair } from '../identity/ed25519.ts';
 import { keyText } from '../identity/key-text.ts';
 import { emptySynchronizer, isActive, restoredSynchronizer, synchronizer, TICK } from '../roles/synchronizer.ts';
@@ -16,7 +16,6 @@ import {
 } from '../roles/synchronizer-state.ts';
 import { wallNow } from '../support/clock.ts';
 import { UserError } from '../support/errors.ts';
-import { listenError } from '../support/listen-error.ts';
 import { canonicalBytes } from '../wire/canonical.ts';
 import type { Deployment } from '../wire/deployment.ts';
 import type { Invite, Role } from '../wire/handshake.ts';
@@ -25,6 +24,7 @@ import type { Question } from '../wire/messages.ts';
 import type { BorderHead } from '../wire/routing.ts';
 import { EventLog, eventStream } from './event-log.ts';
 import { Gateway, type Visitor } from './gateway.ts';
+import { HttpDoor } from './http-door.ts';
 import { metricsText } from './mesh-metrics.ts';
 import { meshStatus } from './mesh-status.ts';
 import { runTag } from './shard-host.ts';
@@ -34,8 +34,12 @@ export interface SynchronizerOptions {
   readonly backplane: Backplane;
   readonly host: string;
   readonly port: number;
-  /** Certificate and key in PEM: then it speaks wss. */
-  readonly tls?: { readonly cert: string; readonly key: string };
+  /** Then it speaks wss. */
+  readonly tls?: Certificate;
+  /** The names that it answers to; without them its address. */
+  readonly hosts?: Hosts;
+  /** Who may read `/metrics` from elsewhere. */
+  readonly tokens?: Tokens;
   /** Of the user who started it. */
   readonly operator: string;
   readonly log: (event: Readonly<Record<string, unknown>>) => void;
@@ -51,7 +55,7 @@ export class SynchronizerNode {
   readonly #options: SynchronizerOptions;
   readonly #gateway: Gateway;
   readonly #events: EventLog;
-  readonly #server: Server;
+  readonly #door: HttpDoor;
   readonly #revisions = new Map<string, number>();
   readonly #roles = new Map<string, Role>();
   readonly #invites = new Map<string, { readonly secret: string; readonly until: number }>();
@@ -68,7 +72,6 @@ export class SynchronizerNode {
     this.#events = new EventLog(backplane, (run, error) =>
       options.log({ event: 'recording-ends', run, message: String(error) }),
     );
-    this.#server = tls ? (createSecureServer({ cert: tls.cert, key: tls.key }) as unknown as Server) : createServer();
     this.#gateway = new Gateway({
       keys,
       backplane,
@@ -84,20 +87,20 @@ export class SynchronizerNode {
       },
       route: (from, head) => this.#route(from, head),
     });
-    this.#server.on('request', (request, response) => {
-      const body = request.url === '/metrics' ? metricsText(this.#state, this.#gateway.counters) : undefined;
-      if (request.method === 'GET' && request.url === '/healthz') response.end('{"ok":true}\n');
-      else if (request.method === 'GET' && body !== undefined) response.end(body);
-      else response.writeHead(404).end();
+    this.#door = new HttpDoor({
+      hosts: options.hosts ?? new Hosts([options.host]),
+      ...(tls ? { certificate: tls } : {}),
+      ...(options.tokens ? { tokens: options.tokens } : {}),
+      metrics: () => metricsText(this.#state, this.#gateway.counters),
     });
-    this.#gateway.attach(this.#server);
+    this.#gateway.attach(this.#door.server);
   }
 
   /** @throws EnvironmentError `port/busy` */
   static async open(options: SynchronizerOptions): Promise<SynchronizerNode> {
     const node = new SynchronizerNode(options);
     await node.#restore();
-    await node.#listen();
+    node.port = await node.#door.listen(options.host, options.port);
     node.#timer = setInterval(() => node.#happen({ kind: 'tick' }), TICK);
     return node;
   }
@@ -138,7 +141,7 @@ export class SynchronizerNode {
     await this.#events.close();
     await new Promise((r) => setTimeout(r, 100));
     this.#gateway.close();
-    await new Promise((resolve) => this.#server.close(resolve));
+    await this.#door.close();
     await this.#options.backplane.close();
   }
 
@@ -159,16 +162,6 @@ export class SynchronizerNode {
     const step = restoredSynchronizer(stored, wallNow());
     this.#state = step.state;
     for (const effect of step.effects) await this.#carryOut(effect);
-  }
-
-  async #listen(): Promise<void> {
-    const { host, port } = this.#options;
-    await new Promise<void>((resolve, reject) => {
-      const repairs = { busy: 'use another --port, or stop that mesh' };
-      this.#server.once('error', (error) => reject(listenError(error, host, port, repairs)));
-      this.#server.listen(port, host, resolve);
-    });
-    this.port = (this.#server.address() as AddressInfo).port;
   }
 
   #happen(event: SynchronizerEvent): void {

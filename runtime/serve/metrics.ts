@@ -7,19 +7,29 @@ export interface ServeMetrics {
   readonly predictions: Counter<'task'>;
   readonly refused: Counter;
   readonly seconds: Histogram<'task'>;
+  watch(load: ServeLoad): void;
+}
+
+/** What is held at the moment. */
+export interface ServeLoad {
+  readonly waiting: () => number;
+  readonly bytes: () => number;
 }
 
 export function serveMetrics(predictor: ReloadingPredictor): ServeMetrics {
   const registry = new Registry();
   const registers = [registry];
-  new Gauge({
-    name: 'nmc_predictor_reloads',
-    help: 'How often newer weights took over',
-    registers,
-    collect() {
-      this.set(predictor.reloads);
-    },
-  });
+  const gauge = (name: string, help: string, value: () => number): void => {
+    new Gauge({
+      name,
+      help,
+      registers,
+      collect() {
+        this.set(value());
+      },
+    });
+  };
+  gauge('nmc_predictor_reloads', 'How often newer weights took over', () => predictor.reloads);
   return {
     registry,
     predictions: new Counter({
@@ -36,5 +46,9 @@ export function serveMetrics(predictor: ReloadingPredictor): ServeMetrics {
       buckets: [0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1, 3],
       registers,
     }),
+    watch: ({ waiting, bytes }) => {
+      gauge('nmc_requests_waiting', 'Requests whose turn has not come', waiting);
+      gauge('nmc_request_bytes', 'Bytes of bodies in memory', bytes);
+    },
   };
 }

@@ -6,6 +6,7 @@
  *     GET  /metrics                  for Prometheus
  *     GET  /openapi.json             what the fields are
  */
+import { setMaxListeners } from 'node:events';
 import swagger from '@fastify/swagger';
 import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
 import type { PlanPrediction } from '../../spec/plan.ts';
@@ -98,6 +99,9 @@ class Predictions {
     this.#limits = limits;
     this.#budget = new BodyBudget(limits.budget);
     this.#queue = new FairQueue(limits.queue);
+    // One listener for each body under way.
+    setMaxListeners(0, this.#closing.signal);
+    metrics.watch({ waiting: () => this.#queue.waiting, bytes: () => this.#budget.total });
   }
 
   get all(): readonly PlanPrediction[] {
