@@ -9,9 +9,9 @@ import { startPulse } from '../net/pulse.ts';
 import { TrainerNode } from '../net/trainer-node.ts';
 import { emit, jsonLine } from '../support/emit.ts';
 import { UserError } from '../support/errors.ts';
-import type { Invite } from '../wire/handshake.ts';
 import { type Arguments, EXIT, flag, text } from './command.ts';
 import { commandDevice } from './command-device.ts';
+import { inviteOf } from './invite-argument.ts';
 import { machineRecord } from './measuring/machine-record.ts';
 import { assertSecure, pinnedKey } from './mesh-link.ts';
 import { openShardPlan } from './open-shard-plan.ts';
@@ -28,6 +28,7 @@ export default async function (args: Arguments): Promise<number> {
   assertSecure(address, args);
   const listening = listenOf(args);
   const pinned = pinnedKey(address, args);
+  const invite = await inviteOf(args);
   const name = text(args, 'name') ?? nameOfMachine();
   const folder = text(args, 'state') ?? join(configFolder(), 'trainers', name);
   // Of one that `nmc up` starts again, the one before may need a moment to end.
@@ -36,7 +37,6 @@ export default async function (args: Arguments): Promise<number> {
   const device = await commandDevice(text(args, 'device') ?? 'auto');
   const record = await machineRecord(device, configFolder());
   device.warmUp?.();
-  const invite = inviteOf(text(args, 'invite') ?? process.env.NMC_INVITE);
   const megabytes = (option: string): number | undefined => wholeNumber(args, option, 1);
   const maxMemory = megabytes('max-memory');
   const node = new TrainerNode({
@@ -106,12 +106,4 @@ function nameOfMachine(): string {
       .replace(/^[^A-Za-z0-9]+/, '')
       .slice(0, 60) || 'trainer'
   );
-}
-
-function inviteOf(given: string | undefined): Invite | undefined {
-  if (given === undefined || given === '') return undefined;
-  const [, id, secret] = /^([0-9a-f]{1,64})\.([0-9a-f]{64})$/.exec(given) ?? [];
-  if (id === undefined || secret === undefined)
-    throw new UserError('mesh/invite', 'that is no invite', 'copy all of what nmc up printed behind --invite');
-  return { id, secret };
 }

@@ -1,50 +1,39 @@
 /** `nmc keys`: this user's key, and who may do what in a mesh. */
 import { existsSync } from 'node:fs';
 import { readKey, userKeyPath, writeNewKey } from '../identity/key-file.ts';
-import { keyBytes, keyText } from '../identity/key-text.ts';
+import { keyText } from '../identity/key-text.ts';
 import { emit } from '../support/emit.ts';
 import { UserError } from '../support/errors.ts';
 import { type Arguments, EXIT, flag, text } from './command.ts';
-import { openMesh } from './mesh-link.ts';
+import { inviteSomebody } from './keys-invite.ts';
+import { listKeys } from './keys-list.ts';
+import { allowKey, expireKey, revokeKey } from './keys-members.ts';
 
-const ROLES = ['operator', 'trainer', 'viewer'] as const;
+const ACTIONS: Readonly<Record<string, (args: Arguments) => Promise<number> | number>> = {
+  new: (args) => show(args, keyText(writeNewKey(userKeyPath()).publicKey)),
+  show: (args) => show(args, keyText(ownKey().publicKey)),
+  allow: allowKey,
+  list: listKeys,
+  revoke: revokeKey,
+  expire: expireKey,
+  invite: inviteSomebody,
+};
 
 export default async function (args: Arguments): Promise<number> {
-  const path = userKeyPath();
-  switch (text(args, 'action')) {
-    case 'new':
-      return show(args, keyText(writeNewKey(path).publicKey), path);
-    case 'allow':
-      return allow(args);
-    default:
-      if (!existsSync(path)) throw new UserError('key/none', 'there is no key yet', 'nmc keys new makes one');
-      return show(args, keyText(readKey(path).publicKey), path);
-  }
+  const action = ACTIONS[text(args, 'action') ?? 'show'];
+  if (!action) throw new UserError('usage', 'there is no such action', `nmc keys ${Object.keys(ACTIONS).join('|')}`);
+  return action(args);
 }
 
-function show(args: Arguments, key: string, file: string): number {
+function ownKey(): ReturnType<typeof readKey> {
+  const path = userKeyPath();
+  if (!existsSync(path)) throw new UserError('key/none', 'there is no key yet', 'nmc keys new makes one');
+  return readKey(path);
+}
+
+function show(args: Arguments, key: string): number {
+  const file = userKeyPath();
   if (flag(args, 'json')) emit({ key, file });
   else process.stdout.write(`${key}\n  kept in ${file}\n`);
   return EXIT.done;
-}
-
-async function allow(args: Arguments): Promise<number> {
-  const key = text(args, 'key') ?? '';
-  const role = ROLES.find((r) => r === text(args, 'role'));
-  if (!keyBytes(key))
-    throw new UserError(
-      'key/format',
-      `${key || 'nothing'} is no key`,
-      'nmc keys show prints one, on the machine that it is of',
-    );
-  if (!role) throw new UserError('usage/role', 'say what the key may do', `--role ${ROLES.join(', --role ')}`);
-  const link = await openMesh(args);
-  try {
-    await link.ask({ what: 'allow', key, role });
-    if (flag(args, 'json')) emit({ event: 'allowed', key, role });
-    else process.stdout.write(`${key} is ${role === 'operator' ? 'an' : 'a'} ${role} now\n`);
-    return EXIT.done;
-  } finally {
-    link.close();
-  }
 }

@@ -76,7 +76,7 @@ export const meshCommands: readonly Command[] = [
       const rows = [
         ['name', 'name of this trainer (default: that of the machine)'],
         ['fingerprint', 'key of the mesh, as nmc up printed it'],
-        ['invite', 'as nmc up printed it; needed once'],
+        ['invite', '-: from standard input; FILE: from a file of your own (default: $NMC_INVITE); needed once'],
         ['device', 'auto (default), cpu or reference'],
         ['listen', 'HOST:PORT where neighbours dial this trainer (default: on this machine, any port)'],
         ['max-memory', 'MB that shards may use'],
@@ -91,7 +91,7 @@ export const meshCommands: readonly Command[] = [
         .option('relay', { type: 'boolean', describe: RELAY })
         .example([
           ['$0 join 192.168.0.2 --listen 192.168.0.3:7421 --insecure …', 'neighbours reach it without the relay'],
-          ['$0 join mesh.example.org --fingerprint KEY --invite INVITE', 'Ctrl-C hands the shards over, then goes'],
+          ['$0 join mesh.example.org --fingerprint KEY --invite -', 'Ctrl-C hands the shards over, then goes'],
         ]);
     },
     load: () => import('./join.ts'),
@@ -222,14 +222,28 @@ export const meshCommands: readonly Command[] = [
   {
     usage: 'keys <action> [key]',
     summary: 'this user’s key; who may do what in a mesh',
-    options: (y) =>
-      value(mesh(y), 'role', 'operator, trainer or viewer')
-        .positional('action', { choices: ['new', 'show', 'allow'] as const, describe: 'new, show, or allow KEY' })
+    options: (y) => {
+      const rows = [
+        ['role', 'of allow: operator, trainer or viewer'],
+        ['uses', 'of invite: how many trainers it lets in (default: 1)'],
+        ['expires', 'of invite: how long it is good, 90m, 2h, 7d (default: 24h)'],
+        ['in', 'of expire: how long the key is still good, 90m, 2h, 7d'],
+        ['at', 'of expire: until when, 2027-01-31T12:00Z'],
+      ] as const;
+      return rows
+        .reduce((all, [name, describe]) => value(all, name, describe), mesh(y))
+        .positional('action', {
+          choices: ['new', 'show', 'list', 'allow', 'revoke', 'expire', 'invite'] as const,
+          describe: 'new, show, list, invite; allow, revoke or expire KEY',
+        })
         .positional('key', { type: 'string', describe: 'as `nmc keys show` prints it' })
         .example([
           ['$0 keys show', 'the public key'],
           ['$0 keys allow KEY --role viewer', 'let someone look'],
-        ]),
+          ['$0 keys invite --uses 3 --expires 2h', 'let three trainers in'],
+          ['$0 keys revoke KEY', 'its connections, its shards and the invite that let it in end now'],
+        ]);
+    },
     load: () => import('./keys.ts'),
   },
 ];

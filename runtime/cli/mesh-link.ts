@@ -51,6 +51,16 @@ export async function openMesh(args: Arguments, role: Role = 'operator'): Promis
   return link;
 }
 
+/** What an operator asks on a connection of its own. */
+export async function withMesh<T>(args: Arguments, use: (link: Link) => Promise<T>): Promise<T> {
+  const link = await openMesh(args);
+  try {
+    return await use(link);
+  } finally {
+    link.close();
+  }
+}
+
 /** As an operator where the key may, else as a viewer. */
 export async function openMeshToLook(args: Arguments): Promise<Link> {
   try {

@@ -10,6 +10,8 @@ import { emit, jsonLine } from '../support/emit.ts';
 import { UserError } from '../support/errors.ts';
 import { acquireLock } from '../support/process-lock.ts';
 import { type Arguments, EXIT, flag, text } from './command.ts';
+import { inviteText } from './invite-argument.ts';
+import { joinLine, PRINTED } from './join-line.ts';
 import { certificateOf } from './listening.ts';
 import { assertSecure } from './mesh-link.ts';
 import { ownFolder } from './state-folder.ts';
@@ -45,12 +47,11 @@ export default async function (args: Arguments): Promise<number> {
   try {
     const listening = addressText({ ...address, port: node.port, secure: tls !== undefined });
     rememberMesh(listening, node.key);
-    const { id, secret } = await node.invite();
-    const invite = `${id}.${secret}`;
+    const invite = inviteText(await node.invite());
     if (flag(args, 'json')) emit({ event: 'synchronizer', address: listening, key: node.key, invite });
     else
       process.stdout.write(
-        `synchronizer at ${listening}\n  nmc join ${listening} --fingerprint ${node.key} --invite ${invite}\n`,
+        `synchronizer at ${listening}\n${joinLine({ address: listening, key: node.key, invite, ...PRINTED })}`,
       );
     warnOfOpenDoor(address.host);
     await stopped;

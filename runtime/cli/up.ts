@@ -2,15 +2,16 @@
 import { join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ensureKey, userKeyPath } from '../identity/key-file.ts';
-import { keyBytes } from '../identity/key-text.ts';
+import { keyBytes, keyText } from '../identity/key-text.ts';
 import { addressText, parseAddress } from '../net/address.ts';
 import { dial, type Link } from '../net/dial.ts';
 import type { MeshStatus } from '../net/mesh-status.ts';
 import { wallNow } from '../support/clock.ts';
 import { emit } from '../support/emit.ts';
-import { EnvironmentError } from '../support/errors.ts';
+import { EnvironmentError, UserError } from '../support/errors.ts';
 import { onInterrupt } from '../support/interrupt.ts';
 import { type Arguments, EXIT, flag, text } from './command.ts';
+import { joinLine, PRINTED } from './join-line.ts';
 import { assertSecure } from './mesh-link.ts';
 import { ownFolder } from './state-folder.ts';
 import { DEFAULT_STATE } from './synchronizer.ts';
@@ -80,7 +81,7 @@ function announce(args: Arguments, { address, key, invite }: Announced, trainers
     return;
   }
   process.stdout.write(
-    `mesh at ${address}: ${trainers.length} trainers\n  nmc deploy FILE --watch --mesh ${address}\n  nmc status --mesh ${address}\nanother machine joins with\n  nmc join ${address} --fingerprint ${key} --invite ${invite}\n`,
+    `mesh at ${address}: ${trainers.length} trainers\n  nmc deploy FILE --watch --mesh ${address}\n  nmc status --mesh ${address}\nanother machine joins with\n${joinLine({ address, key, invite, ...PRINTED })}`,
   );
 }
 
@@ -89,7 +90,7 @@ class Mesh {
   readonly #args: Arguments;
   #listen: ReturnType<typeof parseAddress>;
   #synchronizer: Child | undefined;
-  readonly #trainers: { readonly name: string; child: Child; diedAt: number }[] = [];
+  #trainers: readonly { readonly name: string; child: Child; diedAt: number }[] = [];
   #announced: Announced = { address: '', key: '', invite: '' };
   #link: Link | undefined;
 
@@ -103,7 +104,8 @@ class Mesh {
     await this.#startSynchronizer();
     for (let i = 1; i <= trainers; i++) {
       const name = `trainer-${i}`;
-      this.#trainers.push({ name, child: this.#startTrainer(name), diedAt: 0 });
+      await this.#list(name);
+      this.#trainers = [...this.#trainers, { name, child: this.#startTrainer(name), diedAt: 0 }];
     }
     const end = wallNow() + UP_WITHIN;
     while (!stopped() && (await this.members()).length < trainers) {
@@ -139,9 +141,38 @@ class Mesh {
       const status = await this.#status();
       const handedOver = status?.trainers.every((t) => t.name !== trainer.name) ?? false;
       if (!handedOver && wallNow() - trainer.diedAt < BACK_AFTER) continue;
-      trainer.child = this.#startTrainer(trainer.name);
-      trainer.diedAt = 0;
+      if (await this.#mayComeBack(trainer.name)) {
+        trainer.child = this.#startTrainer(trainer.name);
+        trainer.diedAt = 0;
+      }
     }
+  }
+
+  /** Where an operator has revoked its key it is let go. */
+  async #mayComeBack(name: string): Promise<boolean> {
+    try {
+      await this.#list(name);
+      return true;
+    } catch (error) {
+      // The mesh is away for a moment.
+      if (!(error instanceof UserError) || error.code !== 'keys/ended') this.#link = undefined;
+      else {
+        this.#trainers = this.#trainers.filter((t) => t.name !== name);
+        process.stderr.write(`${name} does not come back: ${error.message}\n`);
+      }
+      return false;
+    }
+  }
+
+  /** So that this mesh's own trainers need no invite. @throws UserError `keys/ended` */
+  async #list(name: string): Promise<void> {
+    const key = keyText(ensureKey(join(this.#folderOf(name), 'key.json')).publicKey);
+    this.#link ??= await this.#dial();
+    await this.#link.ask({ what: 'allow', key, role: 'trainer', fresh: true });
+  }
+
+  #folderOf(name: string): string {
+    return join(this.#state, 'trainers', name);
   }
 
   async stop(): Promise<void> {
@@ -180,15 +211,14 @@ class Mesh {
   }
 
   #startTrainer(name: string): Child {
-    const { address, key, invite } = this.#announced;
+    const { address, key } = this.#announced;
     const device = text(this.#args, 'device');
     const delay = text(this.#args, 'delay');
-    const folder = join(this.#state, 'trainers', name);
     const options = [
       '--name',
       name,
       '--state',
-      folder,
+      this.#folderOf(name),
       '--fingerprint',
       key,
       '--insecure',
@@ -196,7 +226,7 @@ class Mesh {
       ...(delay === undefined ? [] : ['--delay', delay]),
       ...(flag(this.#args, 'relay') ? ['--relay'] : []),
     ];
-    return new Child(['join', address, ...options], join(this.#state, 'logs', `${name}.log`), { NMC_INVITE: invite });
+    return new Child(['join', address, ...options], join(this.#state, 'logs', `${name}.log`), { NMC_INVITE: '' });
   }
 
   async #status(): Promise<MeshStatus | undefined> {

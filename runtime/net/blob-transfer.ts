@@ -5,6 +5,7 @@
 import type { WebSocket } from 'ws';
 import type { Backplane, BlobSink } from '../backplane/backplane.ts';
 import type { Role } from '../wire/handshake.ts';
+import type { BlobRights } from './blob-rights.ts';
 import { sendBlob } from './send-blob.ts';
 import { Slots } from './slots.ts';
 
@@ -77,6 +78,7 @@ const MAX_WAITING = 4 * 1024 * 1024;
 
 export class BlobTransfers {
   readonly #backplane: Backplane;
+  readonly #rights: BlobRights;
   readonly #bounds: BlobBounds;
   readonly #gets: Slots;
   /** By connection, then hash. */
@@ -85,15 +87,16 @@ export class BlobTransfers {
   readonly #owners = new Map<string, { readonly key: string; readonly bytes: number }>();
   readonly #stored = new Map<string, number>();
 
-  constructor(backplane: Backplane, bounds: Partial<BlobBounds> = {}) {
+  constructor(backplane: Backplane, rights: BlobRights, bounds: Partial<BlobBounds> = {}) {
     this.#backplane = backplane;
+    this.#rights = rights;
     this.#bounds = { ...BLOB_BOUNDS, ...bounds };
     this.#gets = new Slots(this.#bounds.gets, this.#bounds.allGets, this.#bounds.waitingGets);
   }
 
   /** Answers with its size, then sends it. */
   async get(peer: BlobPeer, id: number, hash: string): Promise<void> {
-    if (!maySee(peer)) return peer.fail(id, forbidden('get blobs'));
+    if (!this.#rights.mayGet(peer, hash)) return peer.fail(id, forbidden(peer, 'get this blob'));
     const release = await this.#gets.take(peer.key);
     if (!release) return peer.fail(id, busy('too many blobs are asked for at once'));
     try {
@@ -116,7 +119,7 @@ export class BlobTransfers {
 
   /** Which of these the mesh does not have; the others stay for a while, whatever else names them. */
   async missing(peer: BlobPeer, id: number, hashes: readonly string[]): Promise<void> {
-    if (!maySee(peer)) return peer.fail(id, forbidden('bring blobs'));
+    if (peer.role !== 'operator') return peer.fail(id, forbidden(peer, 'ask for what is missing'));
     const missing: string[] = [];
     for (const hash of hashes) if (!(await this.#backplane.touchBlob(hash))) missing.push(hash);
     peer.answer(id, { missing });
@@ -168,7 +171,7 @@ export class BlobTransfers {
   }
 
   #refusalOf(peer: BlobPeer, announced: ReadonlyMap<string, Incoming>, bytes: number): BlobRefusal | undefined {
-    if (!maySee(peer)) return forbidden('bring blobs');
+    if (!this.#rights.mayPut(peer, bytes)) return forbidden(peer, 'bring this blob');
     const { blobBytes, storedBytes, announced: most } = this.#bounds;
     if (bytes > blobBytes) return { code: 'mesh/blob', message: 'the blob is too large' };
     if (announced.size >= most) return busy('too many blobs are announced at once');
@@ -230,12 +233,8 @@ export class BlobTransfers {
   }
 }
 
-function maySee({ role }: BlobPeer): boolean {
-  return role !== 'viewer';
-}
-
-function forbidden(what: string): BlobRefusal {
-  return { code: 'mesh/forbidden', message: `a viewer may not ${what}` };
+function forbidden({ role }: BlobPeer, what: string): BlobRefusal {
+  return { code: 'mesh/forbidden', message: `${role === 'operator' ? 'an' : 'a'} ${role} may not ${what}` };
 }
 
 function busy(message: string): BlobRefusal {

@@ -179,7 +179,7 @@ export class DirectBorders {
     }
     welcome(socket, {
       keys: this.#options.keys,
-      secretOf: () => undefined,
+      inviteKey: () => undefined,
       refuse: (key, role) => (role === 'trainer' && this.#neighbours.has(key) ? undefined : 'not a neighbour'),
       refused: (reason) => this.#count(`handshake: ${reason}`),
       open: (_session, key) => this.#serve(socket, key),

@@ -13,8 +13,9 @@ import { hex } from '../wire/hash.ts';
 import type { Ask, Message } from '../wire/messages.ts';
 import { BLOB, BLOB_HEAD, BORDER, type BorderHead, decodeHead, MOST_BINARY } from '../wire/routing.ts';
 import { Allowance } from './allowance.ts';
+import type { BlobRights } from './blob-rights.ts';
 import { type BlobBounds, type BlobPeer, BlobTransfers } from './blob-transfer.ts';
-import { welcome } from './welcome.ts';
+import { type Refuse, welcome } from './welcome.ts';
 
 export interface Visitor {
   readonly key: string;
@@ -24,10 +25,13 @@ export interface Visitor {
 export interface GatewayOptions {
   readonly keys: KeyPair;
   readonly backplane: Backplane;
-  /** The secret of an invite that is good now. */
-  readonly secretOf: (invite: string) => string | undefined;
+  /** The public key of an invite that is good now. */
+  readonly inviteKey: (invite: string) => Uint8Array | undefined;
   /** @returns why this key may not have this role, or nothing. @param invite that was shown */
-  readonly refuse: (key: string, role: Role, invite: string | undefined) => string | undefined;
+  readonly refuse: Refuse;
+  /** Whether this key may have this role now; who may not any more is let go by `review`. */
+  readonly mayBe: (key: string, role: Role) => boolean;
+  readonly blobRights: BlobRights;
   readonly onMessage: (from: Visitor, message: Message) => void;
   readonly onAsk: (from: Visitor, ask: Ask['ask']) => Promise<unknown>;
   readonly onClosed: (visitor: Visitor) => void;
@@ -58,6 +62,9 @@ const SHARES = { trainer: { perSecond: 300, most: 500 }, viewer: { perSecond: 20
 const CONNECTIONS_PER_SECOND = 50;
 const MOST_NEW_CONNECTIONS = 500;
 const MOST_ADDRESSES = 10_000;
+/** Code of a connection that ends because its key may not have it any more, and how long its end may take. */
+const EXPELLED = 4004;
+const FAREWELL_MILLISECONDS = 1000;
 
 interface Peer {
   readonly socket: WebSocket;
@@ -82,7 +89,7 @@ export class Gateway {
 
   constructor(options: GatewayOptions) {
     this.#options = options;
-    this.blobs = new BlobTransfers(options.backplane, options.blobBounds);
+    this.blobs = new BlobTransfers(options.backplane, options.blobRights, options.blobBounds);
   }
 
   attach(server: Server): void {
@@ -142,16 +149,36 @@ export class Gateway {
     }
   }
 
+  /** Ends all connections of a key in roles that it may not have any more, and takes nothing more from them. */
+  review(key: string, reason: string): void {
+    for (const peer of this.#peers)
+      if (peer.visitor.key === key && !this.#options.mayBe(key, peer.visitor.role)) this.#expel(peer, reason);
+  }
+
+  #expel(peer: Peer, reason: string): void {
+    const { socket, visitor } = peer;
+    if (visitor.role === 'trainer') {
+      this.#seal(peer, { type: 'dismissed', reason });
+      if (this.#trainers.get(visitor.key) === peer) this.#trainers.delete(visitor.key);
+    }
+    this.#peers.delete(peer);
+    this.blobs.closed(peer.blobs);
+    socket.removeAllListeners('message');
+    socket.close(EXPELLED, reason.slice(0, 120));
+    // Whoever does not close its end is not waited for.
+    setTimeout(() => socket.terminate(), FAREWELL_MILLISECONDS).unref();
+  }
+
   close(): void {
     for (const socket of this.#sockets.clients) socket.terminate();
     this.#sockets.close();
   }
 
   #welcome(socket: WebSocket): void {
-    const { keys, secretOf, refuse } = this.#options;
+    const { keys, inviteKey, refuse } = this.#options;
     welcome(socket, {
       keys,
-      secretOf,
+      inviteKey,
       refuse,
       refused: (reason) => this.#count(`handshake: ${reason}`),
       open: (session, key) => this.#open(socket, session, { key, role: session.role }),
@@ -188,6 +215,8 @@ export class Gateway {
       }
       this.#options.onClosed(visitor);
     });
+    // It may have been revoked while it was let in.
+    if (!this.#options.mayBe(visitor.key, visitor.role)) this.#expel(peer, 'its key may not do that any more');
   }
 
   /** Of the key, not of the connection: who connects again has no new share. Only listed keys come so far. */

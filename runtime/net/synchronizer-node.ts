@@ -1,5 +1,4 @@
 /** A synchronizer's process: the state machine with the backplane, the gateway and a clock behind its effects. */
-import { randomBytes } from 'node:crypto';
 import type { Backplane, StreamRecord } from '../backplane/backplane.ts';
 import type { Tokens } from '../http/bearer.ts';
 import { Hosts } from '../http/hosts.ts';
@@ -22,9 +21,12 @@ import type { Invite, Role } from '../wire/handshake.ts';
 import { hex } from '../wire/hash.ts';
 import type { Question } from '../wire/messages.ts';
 import type { BorderHead } from '../wire/routing.ts';
+import { blobRights } from './blob-rights.ts';
 import { EventLog, eventStream } from './event-log.ts';
 import { Gateway, type Visitor } from './gateway.ts';
 import { HttpDoor } from './http-door.ts';
+import { answerKeys } from './keys-questions.ts';
+import { Membership } from './membership.ts';
 import { metricsText } from './mesh-metrics.ts';
 import { meshStatus } from './mesh-status.ts';
 import { runTag } from './shard-host.ts';
@@ -49,7 +51,6 @@ export interface SynchronizerOptions {
 
 /** Characters of a recording in one answer. */
 const MOST_RECORDED = 768 * 1024;
-const INVITE_MILLISECONDS = 24 * 3600 * 1000;
 
 export class SynchronizerNode {
   readonly #options: SynchronizerOptions;
@@ -57,8 +58,7 @@ export class SynchronizerNode {
   readonly #events: EventLog;
   readonly #door: HttpDoor;
   readonly #revisions = new Map<string, number>();
-  readonly #roles = new Map<string, Role>();
-  readonly #invites = new Map<string, { readonly secret: string; readonly until: number }>();
+  readonly #membership: Membership;
   readonly #tags = new Map<string, string>();
   #state: SynchronizerState = emptySynchronizer(wallNow());
   /** Effects of one event are carried out before those of the next. */
@@ -66,8 +66,9 @@ export class SynchronizerNode {
   #timer: NodeJS.Timeout | undefined;
   port = 0;
 
-  private constructor(options: SynchronizerOptions) {
+  private constructor(options: SynchronizerOptions, membership: Membership) {
     this.#options = options;
+    this.#membership = membership;
     const { tls, keys, backplane } = options;
     this.#events = new EventLog(backplane, (run, error) =>
       options.log({ event: 'recording-ends', run, message: String(error) }),
@@ -75,11 +76,10 @@ export class SynchronizerNode {
     this.#gateway = new Gateway({
       keys,
       backplane,
-      secretOf: (id) => {
-        const invite = this.#invites.get(id);
-        return invite && invite.until > wallNow() ? invite.secret : undefined;
-      },
-      refuse: (key, role, invite) => this.#refuse(key, role, invite),
+      inviteKey: (id) => membership.inviteKey(id),
+      refuse: (key, role, invite) => membership.admit(key, role, invite),
+      mayBe: (key, role) => membership.mayBe(key, role),
+      blobRights: blobRights(() => this.#state),
       onMessage: ({ key }, message) => this.#happen({ kind: 'message', from: key, message }),
       onAsk: (visitor, question) => this.#answer(visitor, question),
       onClosed: ({ key, role }) => {
@@ -98,10 +98,13 @@ export class SynchronizerNode {
 
   /** @throws EnvironmentError `port/busy` */
   static async open(options: SynchronizerOptions): Promise<SynchronizerNode> {
-    const node = new SynchronizerNode(options);
+    const node = new SynchronizerNode(options, await Membership.open(options.backplane));
     await node.#restore();
     node.port = await node.#door.listen(options.host, options.port);
-    node.#timer = setInterval(() => node.#happen({ kind: 'tick' }), TICK);
+    node.#timer = setInterval(() => {
+      node.#happen({ kind: 'tick' });
+      for (const key of node.#membership.takeExpired()) node.#review(key, 'its key has expired');
+    }, TICK);
     return node;
   }
 
@@ -113,20 +116,22 @@ export class SynchronizerNode {
     return keyText(this.#options.keys.publicKey);
   }
 
-  /** For a trainer that is not listed; good for a day. */
-  async invite(): Promise<Invite> {
-    const invite = { id: randomBytes(6).toString('hex'), secret: randomBytes(32).toString('hex') };
-    const until = wallNow() + INVITE_MILLISECONDS;
-    await this.#options.backplane.put(`invite/${invite.id}`, JSON.stringify({ secret: invite.secret, until }), 0);
-    this.#invites.set(invite.id, { secret: invite.secret, until });
-    return invite;
+  /** For one trainer that is not listed; good for a day. */
+  invite(): Promise<Invite> {
+    return this.#membership.invite();
   }
 
-  async allow(key: string, role: Role): Promise<void> {
-    const { backplane } = this.#options;
-    this.#roles.set(key, role);
-    const before = await backplane.get(`role/${key}`);
-    await backplane.put(`role/${key}`, role, before?.revision ?? 0);
+  /** @param by key of the operator who says so; nothing: it is said here */
+  async allow(key: string, role: Role, by = 'start'): Promise<void> {
+    await this.#membership.allow(key, role, by);
+    this.#review(key, `its key is ${role} now`);
+  }
+
+  /** What a key may not have any more ends at once: its connections, and its shards are reassigned. */
+  #review(key: string, reason: string): void {
+    if (this.#state.members[key] && !this.#membership.mayBe(key, 'trainer'))
+      this.#happen({ kind: 'expelled', key, reason });
+    this.#gateway.review(key, reason);
   }
 
   /** Runs save where they are, then everything ends. */
@@ -154,11 +159,8 @@ export class SynchronizerNode {
       this.#revisions.set(key, revision);
       this.#tags.set(hex(runTag(run.deployment.run)), run.deployment.run);
     }
-    for (const { key, value } of await backplane.list('role/'))
-      this.#roles.set(key.slice('role/'.length), value as Role);
-    for (const { key, value } of await backplane.list('invite/'))
-      this.#invites.set(key.slice('invite/'.length), JSON.parse(value) as { secret: string; until: number });
-    await this.allow(operator, 'operator');
+    if (!(await this.#membership.allowStarter(operator)))
+      this.#options.log({ event: 'not-operator', key: operator, message: 'operators have taken this role from it' });
     const step = restoredSynchronizer(stored, wallNow());
     this.#state = step.state;
     for (const effect of step.effects) await this.#carryOut(effect);
@@ -209,18 +211,6 @@ export class SynchronizerNode {
     }
   }
 
-  /** Who may what: listed keys; trainers also by invite. */
-  #refuse(key: string, role: Role, invite: string | undefined): string | undefined {
-    const listed = this.#roles.get(key);
-    if (listed === 'operator' || listed === role) return undefined;
-    if (role === 'viewer' && listed !== undefined) return undefined;
-    if (role === 'trainer' && invite !== undefined) {
-      void this.allow(key, 'trainer');
-      return undefined;
-    }
-    return `the key is not listed as ${role}: an operator has to allow it (nmc keys allow ${key} --role ${role})`;
-  }
-
   #route(from: string, head: BorderHead): string | undefined {
     const id = this.#tags.get(hex(head.run));
     const run = id === undefined ? undefined : this.#state.runs[id];
@@ -235,8 +225,7 @@ export class SynchronizerNode {
       this.#happen({ kind: 'alive', key, instance: question.instance });
       return {};
     }
-    const operator = role === 'operator' && this.#roles.get(key) === 'operator';
-    if (!operator)
+    if (role !== 'operator' || !this.#membership.mayBe(key, role))
       throw new UserError('mesh/forbidden', `a ${role} may not ask for ${question.what}`, 'ask as an operator');
     switch (question.what) {
       case 'deploy':
@@ -257,9 +246,17 @@ export class SynchronizerNode {
       case 'events':
         this.#known(question.run);
         return this.#recorded(question.run, question.from);
+      case 'keys':
       case 'allow':
-        await this.allow(question.key, question.role);
-        return {};
+      case 'revoke':
+      case 'expire':
+      case 'invite':
+        return answerKeys(question, {
+          by: key,
+          membership: this.#membership,
+          state: this.#state,
+          review: (changed, reason) => this.#review(changed, reason),
+        });
       case 'drain':
         this.#happen({ kind: 'drain', name: question.trainer });
         return {};

@@ -112,6 +112,8 @@ export type SynchronizerEvent =
   | { readonly kind: 'deploy'; readonly deployment: Deployment; readonly hash: string }
   | { readonly kind: 'stop'; readonly run: string }
   | { readonly kind: 'drain'; readonly name: string }
+  /** The key may not train any more: what it owns is in other hands at once. */
+  | { readonly kind: 'expelled'; readonly key: string; readonly reason: string }
   | { readonly kind: 'close' };
 
 export type SynchronizerEffect =

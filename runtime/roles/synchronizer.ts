@@ -81,6 +81,11 @@ export function synchronizer(state: SynchronizerState, event: SynchronizerEvent,
       for (const member of members(work))
         if (member.name === event.name || member.key === event.name) drain(work, member.key);
       break;
+    case 'expelled': {
+      const member = work.state.members[event.key];
+      if (member) gone(work, member, event.reason);
+      break;
+    }
     case 'close':
       work.state = { ...work.state, closing: true };
       for (const run of runs(work)) if (isActive(run)) halt(work, run.deployment.run, 'suspended');

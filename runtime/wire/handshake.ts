@@ -6,11 +6,11 @@
  *     dialler -> listener   proof     signature, invite
  *
  * The session id is the hash of hello and challenge; both signatures cover it, so each end has proved its key to
- * someone who chose the other nonce just now. An invite is shown by a keyed hash of the session id: the secret itself
- * never travels.
+ * someone who chose the other nonce just now. An invite's secret is the seed of an ed25519 key: it is shown by a signature
+ * over the session id, so it never travels, and the listener knows its public key only.
  */
-import { createHmac, timingSafeEqual } from 'node:crypto';
-import { ed25519, type KeyPair } from '../identity/ed25519.ts';
+import { timingSafeEqual } from 'node:crypto';
+import { ed25519, type KeyPair, keyPairFromSeed } from '../identity/ed25519.ts';
 import { keyBytes, keyText } from '../identity/key-text.ts';
 import { canonicalBytes } from './canonical.ts';
 import { fromHex, hex, sha256 } from './hash.ts';
@@ -38,13 +38,13 @@ export interface Proof {
   readonly v: string;
   readonly type: 'proof';
   readonly sig: string;
-  /** Which invite, and the keyed hash that shows that its secret is known. */
+  /** Which invite, and the signature that shows that its secret is known. */
   readonly invite?: { readonly id: string; readonly proof: string };
 }
 
 export interface Invite {
   readonly id: string;
-  /** 32 bytes, hexadecimal. */
+  /** 32 bytes, hexadecimal: the seed of an ed25519 key. */
   readonly secret: string;
 }
 
@@ -111,13 +111,24 @@ export function prove(
   return { proof, session: { id, role: first.role, peer } };
 }
 
-/** @returns the id of the invite that came along, or why the proof is refused */
+/** What a proof has shown beside the dialler's key. */
+export interface Accepted {
+  /** The invite whose secret the dialler knows. */
+  readonly invite?: string;
+  /** It named one that is not good: it is let in where it is listed, and else told so. */
+  readonly badInvite?: true;
+}
+
+/**
+ * @param inviteKey the public key of an invite that is good now
+ * @returns what was shown, or why the proof is refused
+ */
 export function accept(
   session: Session,
   third: unknown,
   listener: Uint8Array,
-  secretOf: (invite: string) => string | undefined,
-): { readonly invite?: string } | string {
+  inviteKey: (invite: string) => Uint8Array | undefined,
+): Accepted | string {
   const { v, type, sig, invite } = fieldsOf(third);
   if (type !== 'proof' || !understood(v)) return 'not a proof';
   const signature = fromHex(sig, 64);
@@ -125,11 +136,10 @@ export function accept(
     return 'its signature is wrong';
   if (invite === undefined) return {};
   const { id, proof } = fieldsOf(invite);
-  const shown = fromHex(proof, 32);
-  const secret = typeof id === 'string' && id.length <= 64 ? secretOf(id) : undefined;
-  if (!shown || secret === undefined) return 'the invite is unknown, used up or expired';
-  const expected = fromHex(inviteProof(secret, session.id), 32);
-  return expected && timingSafeEqual(shown, expected) ? { invite: id as string } : 'the invite is wrong';
+  const shown = fromHex(proof, 64);
+  const key = typeof id === 'string' && id.length <= 64 ? inviteKey(id) : undefined;
+  if (!shown || !key) return { badInvite: true };
+  return ed25519.verify(inviteBytes(session.id), shown, key) ? { invite: id as string } : 'the invite is wrong';
 }
 
 function sessionId(first: unknown, unsigned: unknown): Uint8Array {
@@ -142,7 +152,12 @@ function signed(end: 'dialler' | 'listener', session: Uint8Array, recipient: Uin
 }
 
 function inviteProof(secret: string, session: Uint8Array): string {
-  return createHmac('sha256', Buffer.from(secret, 'hex')).update('nmc/invite/2\n').update(session).digest('hex');
+  const { secretKey } = keyPairFromSeed(new Uint8Array(Buffer.from(secret, 'hex')));
+  return hex(ed25519.sign(inviteBytes(session), secretKey));
+}
+
+function inviteBytes(session: Uint8Array): Uint8Array {
+  return Buffer.concat([text('nmc/invite/2\n'), session]);
 }
 
 function withoutSignature(answer: unknown): unknown {

@@ -281,7 +281,26 @@ export type Question =
   | { readonly what: 'logs'; readonly run: string; readonly from: number }
   /** Pieces of the recording of what entered the synchronizer while the run was active. */
   | { readonly what: 'events'; readonly run: string; readonly from: number }
-  | { readonly what: 'allow'; readonly key: string; readonly role: 'operator' | 'trainer' | 'viewer' }
+  /** Listed keys and open invites, those behind `after` in the order of their keys. */
+  | { readonly what: 'keys'; readonly after: string }
+  /** @property fresh: not where it was revoked or has expired */
+  | {
+      readonly what: 'allow';
+      readonly key: string;
+      readonly role: 'operator' | 'trainer' | 'viewer';
+      readonly fresh?: boolean;
+    }
+  | { readonly what: 'revoke'; readonly key: string }
+  /** So many milliseconds from now it may nothing any more. */
+  | { readonly what: 'expire'; readonly key: string; readonly milliseconds: number }
+  /** Its secret stays with whoever asks: this is its public key. */
+  | {
+      readonly what: 'invite';
+      readonly id: string;
+      readonly key: string;
+      readonly uses: number;
+      readonly milliseconds: number;
+    }
   | { readonly what: 'drain'; readonly trainer: string }
   | { readonly what: 'shutdown' }
   /** Of a trainer, beside its own connection: the process that drew this instance lives. */

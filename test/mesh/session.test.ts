@@ -13,7 +13,8 @@ const [dialler, listener, stranger] = [1, 2, 3].map((n) => keyPairFromSeed(seede
   ReturnType<typeof keyPairFromSeed>,
 ];
 const INVITE = { id: 'i1', secret: 'ab'.repeat(32) };
-const secretOf = (id: string): string | undefined => (id === INVITE.id ? INVITE.secret : undefined);
+const inviteKey = (id: string): Uint8Array | undefined =>
+  id === INVITE.id ? keyPairFromSeed(new Uint8Array(32).fill(0xab)).publicKey : undefined;
 
 function connect(nonce = 5, invite?: typeof INVITE) {
   const first = hello('trainer', dialler, seeded(nonce));
@@ -21,7 +22,7 @@ function connect(nonce = 5, invite?: typeof INVITE) {
   if (typeof second === 'string') throw new Error(second);
   const third = prove(first, second.challenge, dialler, listener.publicKey, invite);
   if (typeof third === 'string') throw new Error(third);
-  const accepted = accept(second.session, third.proof, listener.publicKey, secretOf);
+  const accepted = accept(second.session, third.proof, listener.publicKey, inviteKey);
   return { first, second, third, accepted };
 }
 
@@ -49,11 +50,13 @@ describe('the handshake', () => {
     expect(prove(first, { ...second.challenge, sig: forged.challenge.sig }, dialler)).toContain('signature');
     const later = challenge(first, listener, seeded(77));
     if (typeof later === 'string') throw new Error(later);
-    expect(accept(later.session, third.proof, listener.publicKey, secretOf)).toContain('signature');
-    const wrong = { ...third.proof, invite: { id: 'i1', proof: '00'.repeat(32) } };
-    expect(accept(second.session, wrong, listener.publicKey, secretOf)).toContain('invite is wrong');
-    const unknown = { ...third.proof, invite: { id: 'i2', proof: '00'.repeat(32) } };
-    expect(accept(second.session, unknown, listener.publicKey, secretOf)).toContain('unknown');
+    expect(accept(later.session, third.proof, listener.publicKey, inviteKey)).toContain('signature');
+    const wrong = { ...third.proof, invite: { id: 'i1', proof: '00'.repeat(64) } };
+    expect(accept(second.session, wrong, listener.publicKey, inviteKey)).toContain('invite is wrong');
+    const elsewhere = { ...third.proof, invite: connect(50, INVITE).third.proof.invite };
+    expect(accept(second.session, elsewhere, listener.publicKey, inviteKey)).toContain('invite is wrong');
+    const unknown = { ...third.proof, invite: { id: 'i2', proof: '00'.repeat(64) } };
+    expect(accept(second.session, unknown, listener.publicKey, inviteKey)).toEqual({ badInvite: true });
   });
 
   test('refuses another major version and takes fields of a newer minor one', () => {

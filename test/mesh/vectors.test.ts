@@ -23,7 +23,8 @@ function handshake(): Record<string, unknown> {
   if (typeof second === 'string') throw new Error(second);
   const third = prove(first, second.challenge, dialler, listener.publicKey, INVITE);
   if (typeof third === 'string') throw new Error(third);
-  expect(accept(second.session, third.proof, listener.publicKey, () => INVITE.secret)).toEqual({ invite: 'a1' });
+  const { publicKey } = keyPairFromSeed(new Uint8Array(Buffer.from(INVITE.secret, 'hex')));
+  expect(accept(second.session, third.proof, listener.publicKey, () => publicKey)).toEqual({ invite: 'a1' });
   const message = new Envelopes(third.session, dialler).seal({ type: 'heartbeat', shards: [], refused: 0 });
   return {
     seeds: { dialler: hex(seeded(1)), listener: hex(seeded(2)) },

@@ -1,0 +1,338 @@
+/**
+ * Who may what in a mesh: the registry of keys with their roles, and of invites. Every change is durable, by
+ * compare-and-set, before anyone is told of it. An invite is known by its public key alone: its secret, the seed of that
+ * key, stays with whoever made it and whoever joins with it.
+ */
+import { randomBytes } from 'node:crypto';
+import type { Backplane, Entry } from '../backplane/backplane.ts';
+import { keyPairFromSeed } from '../identity/ed25519.ts';
+import { keyBytes, keyText } from '../identity/key-text.ts';
+import { wallNow } from '../support/clock.ts';
+import { UserError } from '../support/errors.ts';
+import type { Invite, Role } from '../wire/handshake.ts';
+import { hex } from '../wire/hash.ts';
+
+/** What is kept of a key. Times are milliseconds of the synchronizer's clock. */
+export interface KeyRecord {
+  readonly role: Role;
+  readonly added?: number;
+  /** Key of the operator who listed it, `invite`, or `start`: who started the synchronizer. */
+  readonly by?: string;
+  /** Which invite let it in. */
+  readonly invite?: string;
+  /** From then on it may nothing any more. */
+  readonly expires?: number;
+  /** It may nothing since then, and no invite lets it in again. */
+  readonly revoked?: number;
+}
+
+export interface InviteRecord {
+  /** Public; its secret is the invite. */
+  readonly key: string;
+  /** How many keys it still lets in. */
+  readonly uses: number;
+  readonly until: number;
+  readonly by: string;
+}
+
+export interface ListedKey extends KeyRecord {
+  readonly key: string;
+}
+
+export interface ListedInvite extends Omit<InviteRecord, 'key'> {
+  readonly id: string;
+}
+
+export interface Revoked {
+  /** Invites that ended with it: the one that let it in, and those that it has made; with their unused uses. */
+  readonly invites: readonly { readonly id: string; readonly unused: number }[];
+}
+
+export const INVITE_MILLISECONDS = 24 * 3600 * 1000;
+export const MAX_INVITE_USES = 10_000;
+/** Invites that are good at one time. */
+export const MAX_INVITES = 1000;
+const ROLES: readonly string[] = ['operator', 'trainer', 'viewer'];
+const [KEYS, INVITES] = ['role/', 'invite/'];
+
+export class Membership {
+  readonly #backplane: Backplane;
+  readonly #now: () => number;
+  readonly #keys = new Map<string, KeyRecord>();
+  readonly #invites = new Map<string, InviteRecord>();
+  /** Keys whose time is set and not over. */
+  readonly #expiring = new Set<string>();
+  /** Changes come one after the other: what one has checked holds until it is written. */
+  #turn: Promise<unknown> = Promise.resolve();
+
+  private constructor(backplane: Backplane, now: () => number) {
+    this.#backplane = backplane;
+    this.#now = now;
+  }
+
+  /** As it was kept. @param now milliseconds of the wall clock: expiry has to mean the same after a restart */
+  static async open(backplane: Backplane, now: () => number = wallNow): Promise<Membership> {
+    const membership = new Membership(backplane, now);
+    for (const { key, value } of await backplane.list(KEYS)) {
+      const record = keyRecordOf(value);
+      if (record) membership.#setKey(key.slice(KEYS.length), record);
+    }
+    for (const entry of await backplane.list(INVITES)) await membership.#restoreInvite(entry);
+    return membership;
+  }
+
+  /** What the key may be now; nothing for unknown, expired and revoked ones. */
+  roleOf(key: string): Role | undefined {
+    const record = this.#keys.get(key);
+    return record && this.#isGood(record) ? record.role : undefined;
+  }
+
+  /** An operator may be anything, and whoever is listed may look. */
+  mayBe(key: string, role: Role): boolean {
+    const listed = this.roleOf(key);
+    return listed === 'operator' || listed === role || (role === 'viewer' && listed !== undefined);
+  }
+
+  /** Public key of an invite that is good now. */
+  inviteKey(id: string): Uint8Array | undefined {
+    const invite = this.#invites.get(id);
+    return invite && this.#isOpen(invite) ? keyBytes(invite.key) : undefined;
+  }
+
+  /**
+   * Lets a key in that is listed, or that has shown an invite as a trainer: then a use of it is taken first.
+   * @param invite whose secret it has proved to know
+   * @returns why it may not have this role
+   */
+  admit(key: string, role: Role, invite: string | undefined): Promise<string | undefined> | string | undefined {
+    if (this.mayBe(key, role)) return undefined;
+    if (role !== 'trainer' || invite === undefined) return this.#refusal(key, role);
+    return this.#inTurn(async () => {
+      if (this.mayBe(key, role)) return undefined;
+      // Only an operator takes back what an operator has ended.
+      if (this.#keys.has(key) && this.roleOf(key) === undefined) return this.#refusal(key, role);
+      if (!(await this.#takeUse(invite))) return 'the invite is unknown, used up or expired';
+      await this.#putKey(key, () => ({ role, added: this.#now(), by: 'invite', invite }));
+      return undefined;
+    });
+  }
+
+  /**
+   * @param by key of an operator, or `start`
+   * @param fresh not where it was revoked or has expired; and what is listed already stays as it is
+   * @throws UserError `keys/last-operator`, `keys/ended`
+   */
+  allow(key: string, role: Role, by: string, fresh = false): Promise<void> {
+    return this.#inTurn(async () => {
+      const before = this.#keys.get(key);
+      if (fresh && this.mayBe(key, role)) return;
+      if (fresh && before && !this.#isGood(before))
+        throw new UserError('keys/ended', this.#refusal(key, role), `nmc keys allow ${key} --role ${role}`);
+      if (role !== 'operator') this.#assertNotLast(key, 'given another role');
+      if (before?.role === role && before.expires === undefined && before.revoked === undefined) return;
+      const origin = before?.invite === undefined ? {} : { invite: before.invite };
+      await this.#putKey(key, () => ({ role, added: this.#now(), by, ...origin }));
+    });
+  }
+
+  /** Whoever starts the synchronizer is an operator, unless other operators have said otherwise. */
+  async allowStarter(key: string): Promise<boolean> {
+    if (this.#keys.has(key) && this.#lastingOperators().length > 0) return this.roleOf(key) === 'operator';
+    await this.allow(key, 'operator', 'start');
+    return true;
+  }
+
+  /** @throws UserError `keys/unknown`, `keys/last-operator` */
+  revoke(key: string): Promise<Revoked> {
+    return this.#inTurn(async () => {
+      const { invite } = this.#known(key);
+      this.#assertNotLast(key, 'revoked');
+      const made = [...this.#invites].filter(([, { by }]) => by === key).map(([id]) => id);
+      const ids = new Set([...(invite === undefined ? [] : [invite]), ...made]);
+      await this.#putKey(key, (record) => ({ ...record, revoked: this.#now() }));
+      const invites: { id: string; unused: number }[] = [];
+      for (const id of ids) invites.push({ id, unused: await this.#endInvite(id) });
+      return { invites };
+    });
+  }
+
+  /** @returns when, in milliseconds of this clock. @throws UserError `keys/unknown`, `keys/last-operator` */
+  expire(key: string, milliseconds: number): Promise<number> {
+    return this.#inTurn(async () => {
+      const record = this.#known(key);
+      if (record.revoked !== undefined)
+        throw new UserError('keys/ended', `the key ${key} was revoked`, 'nmc keys allow lists it again');
+      this.#assertNotLast(key, 'made to expire');
+      const expires = this.#now() + milliseconds;
+      await this.#putKey(key, (before) => ({ ...before, expires }));
+      return expires;
+    });
+  }
+
+  /** An invite of which somebody else keeps the secret. @returns until when it is good. @throws UserError `keys/invites` */
+  addInvite(id: string, key: string, uses: number, milliseconds: number, by: string): Promise<number> {
+    return this.#inTurn(async () => {
+      await this.#forgetSpent();
+      if (this.#invites.size >= MAX_INVITES)
+        throw new UserError('keys/invites', `there are ${MAX_INVITES} open invites`, 'wait until some of them expire');
+      const record: InviteRecord = { key, uses, until: this.#now() + milliseconds, by };
+      if ((await this.#backplane.put(INVITES + id, JSON.stringify(record), 0)) === undefined)
+        throw new UserError('keys/invites', `there is an invite ${id} already`, 'make another one');
+      this.#invites.set(id, record);
+      return record.until;
+    });
+  }
+
+  /** A new one, whose secret is nowhere but in what comes back. */
+  async invite(uses = 1, milliseconds = INVITE_MILLISECONDS): Promise<Invite> {
+    const invite = newInvite();
+    await this.addInvite(invite.id, inviteKeyText(invite), uses, milliseconds, 'start');
+    return invite;
+  }
+
+  /** In the order of their keys, those that were revoked too. */
+  list(after = '', limit = Number.POSITIVE_INFINITY): readonly ListedKey[] {
+    const keys = [...this.#keys.keys()].filter((key) => key > after).sort();
+    return keys.slice(0, limit).map((key) => ({ key, ...(this.#keys.get(key) as KeyRecord) }));
+  }
+
+  openInvites(): readonly ListedInvite[] {
+    return [...this.#invites]
+      .filter(([, invite]) => this.#isOpen(invite))
+      .map(([id, { uses, until, by }]) => ({ id, uses, until, by }));
+  }
+
+  /** Keys that have expired since this was asked last. */
+  takeExpired(): readonly string[] {
+    const expired = [...this.#expiring].filter((key) => (this.#keys.get(key)?.expires ?? 0) <= this.#now());
+    for (const key of expired) this.#expiring.delete(key);
+    return expired;
+  }
+
+  #refusal(key: string, role: Role): string {
+    const record = this.#keys.get(key);
+    const repair = `an operator has to allow it (nmc keys allow ${key} --role ${role})`;
+    if (record?.revoked !== undefined) return `the key was revoked: ${repair}`;
+    if (record && !this.#isGood(record)) return `the key has expired: ${repair}`;
+    return `the key is not listed as ${role}: ${repair}`;
+  }
+
+  #isGood({ revoked, expires }: KeyRecord): boolean {
+    return revoked === undefined && (expires === undefined || expires > this.#now());
+  }
+
+  #isOpen({ uses, until }: InviteRecord): boolean {
+    return uses > 0 && until > this.#now();
+  }
+
+  #known(key: string): KeyRecord {
+    const record = this.#keys.get(key);
+    if (record) return record;
+    throw new UserError('keys/unknown', `the key ${key} is not listed`, 'nmc keys list shows those that are');
+  }
+
+  /** Who will still be one, whatever the time. */
+  #lastingOperators(): readonly string[] {
+    return [...this.#keys]
+      .filter(([, r]) => r.role === 'operator' && r.revoked === undefined && r.expires === undefined)
+      .map(([key]) => key);
+  }
+
+  #assertNotLast(key: string, what: string): void {
+    const lasting = this.#lastingOperators();
+    if (lasting.length !== 1 || lasting[0] !== key) return;
+    throw new UserError(
+      'keys/last-operator',
+      `the last operator cannot be ${what}: nobody could change anything any more`,
+      'list another operator first: nmc keys allow KEY --role operator',
+    );
+  }
+
+  /** Of two who want the last use one gets it, in whichever process they ask. */
+  async #takeUse(id: string): Promise<boolean> {
+    for (;;) {
+      const entry = await this.#backplane.get(INVITES + id);
+      const invite = entry && inviteRecordOf(entry.value);
+      if (!entry || !invite || !this.#isOpen(invite)) return false;
+      const left = { ...invite, uses: invite.uses - 1 };
+      if ((await this.#backplane.put(entry.key, JSON.stringify(left), entry.revision)) === undefined) continue;
+      this.#invites.set(id, left);
+      return true;
+    }
+  }
+
+  /** @returns the uses that nobody has taken */
+  async #endInvite(id: string): Promise<number> {
+    for (;;) {
+      const entry = await this.#backplane.get(INVITES + id);
+      if (entry && !(await this.#backplane.remove(entry.key, entry.revision))) continue;
+      this.#invites.delete(id);
+      const invite = entry && inviteRecordOf(entry.value);
+      return invite && this.#isOpen(invite) ? invite.uses : 0;
+    }
+  }
+
+  async #forgetSpent(): Promise<void> {
+    for (const [id, invite] of this.#invites) if (!this.#isOpen(invite)) await this.#endInvite(id);
+  }
+
+  async #restoreInvite({ key, value, revision }: Entry): Promise<void> {
+    const invite = inviteRecordOf(value);
+    if (invite && this.#isOpen(invite)) this.#invites.set(key.slice(INVITES.length), invite);
+    // Spent, or of a version that kept the secret itself.
+    else await this.#backplane.remove(key, revision);
+  }
+
+  async #putKey(key: string, change: (before: KeyRecord) => KeyRecord): Promise<void> {
+    for (;;) {
+      const entry = await this.#backplane.get(KEYS + key);
+      const record = change((entry && keyRecordOf(entry.value)) ?? { role: 'viewer' });
+      const put = await this.#backplane.put(KEYS + key, JSON.stringify(record), entry?.revision ?? 0);
+      if (put === undefined) continue;
+      this.#setKey(key, record);
+      return;
+    }
+  }
+
+  #setKey(key: string, record: KeyRecord): void {
+    this.#keys.set(key, record);
+    if (record.expires === undefined) this.#expiring.delete(key);
+    else this.#expiring.add(key);
+  }
+
+  #inTurn<T>(work: () => Promise<T>): Promise<T> {
+    const done = this.#turn.then(work);
+    this.#turn = done.catch(() => undefined);
+    return done;
+  }
+}
+
+export function newInvite(): Invite {
+  return { id: randomBytes(6).toString('hex'), secret: hex(randomBytes(32)) };
+}
+
+/** What a synchronizer may know of an invite. */
+export function inviteKeyText({ secret }: Invite): string {
+  return keyText(keyPairFromSeed(new Uint8Array(Buffer.from(secret, 'hex'))).publicKey);
+}
+
+/** A record, or a bare role as earlier versions have kept it. */
+function keyRecordOf(value: string): KeyRecord | undefined {
+  if (ROLES.includes(value)) return { role: value as Role };
+  const record = parsed(value) as KeyRecord | undefined;
+  return record && ROLES.includes(record.role) ? record : undefined;
+}
+
+function inviteRecordOf(value: string): InviteRecord | undefined {
+  const record = parsed(value) as InviteRecord | undefined;
+  return record && typeof record.key === 'string' && Number.isInteger(record.uses) ? record : undefined;
+}
+
+function parsed(value: string): unknown {
+  try {
+    const object: unknown = JSON.parse(value);
+    return typeof object === 'object' && object !== null ? object : undefined;
+  } catch {
+    return undefined;
+  }
+}
