@@ -6,6 +6,9 @@ export const PLAN_FORMAT = '2.0';
 /** Older major versions that are still read: plans of one shard, whose functions run as a whole. */
 export const PLAN_FORMATS_READ: readonly string[] = ['1', '2'];
 
+/** All files of one plan together; graphs and texts, not weights. */
+export const MOST_PLAN_BYTES = 2 * 1024 ** 3;
+
 export interface PlanField {
   readonly name: string;
   readonly type: FieldType;

@@ -1,9 +1,11 @@
 /** Blobs as files named by their SHA-256: written beside, flushed, renamed; read back only if they still have it. */
-import { existsSync, fsyncSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, utimesSync } from 'node:fs';
-import { open } from 'node:fs/promises';
+import { existsSync, fsyncSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { errorCode, removeLeftovers } from '../support/atomic.ts';
+import { boundedCount } from '../support/bounded.ts';
 import { wallNow } from '../support/clock.ts';
+import { makePrivateFolder, openForReadingSoon, removeFile, setTimes } from '../support/safe-files.ts';
+import { ownPath, type SafePath } from '../support/safe-path.ts';
 import { hex, sha256 } from '../wire/hash.ts';
 import type { KeptBlob } from './backplane.ts';
 import { BlobReader } from './blob-reader.ts';
@@ -13,7 +15,7 @@ import type { DiskRoom } from './disk-room.ts';
 const HASH = /^[0-9a-f]{64}$/;
 
 export class BlobFiles {
-  readonly #folder: string;
+  readonly #folder: SafePath;
   readonly #durable: boolean;
   readonly #room: DiskRoom | undefined;
 
@@ -22,13 +24,13 @@ export class BlobFiles {
    * @param room what the disk must have left
    */
   constructor(folder: string, durable = true, room?: DiskRoom) {
-    this.#folder = folder;
+    this.#folder = ownPath(folder);
     this.#durable = durable;
     this.#room = room;
-    mkdirSync(folder, { recursive: true, mode: 0o700 });
-    removeLeftovers(folder);
+    makePrivateFolder(this.#folder);
+    removeLeftovers(this.#folder);
     // Of versions that wrote beside the blob itself.
-    for (const part of this.#parts()) removeLeftovers(join(folder, part));
+    for (const part of this.#parts()) removeLeftovers(ownPath(folder, part));
   }
 
   put(bytes: Uint8Array): string {
@@ -45,13 +47,14 @@ export class BlobFiles {
 
   /** @throws EnvironmentError `disk/full` and others of the disk */
   write(hash: string, bytes: number): BlobWriter {
-    if (!HASH.test(hash)) throw new Error(`no hash: ${hash}`);
-    const beside = join(this.#folder, hash);
+    const beside = ownPath(this.#folder, assertHash(hash));
     return new BlobWriter({ hash, bytes, path: this.#path(hash), beside, durable: this.#durable, room: this.#room });
   }
 
-  get(hash: string): Uint8Array | undefined {
+  /** @param most bytes: a longer one is not read. @throws SizeError */
+  get(hash: string, most = Number.POSITIVE_INFINITY): Uint8Array | undefined {
     if (!this.has(hash)) return undefined;
+    boundedCount(statSync(this.#path(hash)).size, most, `blob ${hash}`);
     const bytes = readFileSync(this.#path(hash));
     if (hex(sha256(bytes)) === hash) return bytes;
     // A disk that lies: better missing than wrong.
@@ -63,7 +66,7 @@ export class BlobFiles {
   async read(hash: string, damaged: () => void): Promise<BlobReader | undefined> {
     if (!this.has(hash)) return undefined;
     try {
-      const file = await open(this.#path(hash), 'r');
+      const file = await openForReadingSoon(this.#path(hash));
       const { size } = await file.stat();
       return new BlobReader(file, hash, size, () => {
         this.remove(hash);
@@ -84,12 +87,12 @@ export class BlobFiles {
   touch(hash: string): boolean {
     if (!this.has(hash)) return false;
     const seconds = wallNow() / 1000;
-    utimesSync(this.#path(hash), seconds, seconds);
+    setTimes(this.#path(hash), seconds);
     return true;
   }
 
   remove(hash: string): void {
-    if (HASH.test(hash)) rmSync(this.#path(hash), { force: true });
+    if (HASH.test(hash)) removeFile(this.#path(hash));
   }
 
   list(): KeptBlob[] {
@@ -107,7 +110,13 @@ export class BlobFiles {
     return readdirSync(this.#folder).filter((name) => /^[0-9a-f]{2}$/.test(name));
   }
 
-  #path(hash: string): string {
-    return join(this.#folder, hash.slice(0, 2), hash);
+  #path(hash: string): SafePath {
+    return ownPath(this.#folder, assertHash(hash).slice(0, 2), hash);
   }
+}
+
+/** A name from outside becomes a path here, and is no other than this. */
+function assertHash(hash: string): string {
+  if (!HASH.test(hash)) throw new Error(`no hash: ${hash.slice(0, 100)}`);
+  return hash;
 }

@@ -1,9 +1,10 @@
 /** A blob on its way to the disk: a file beside, written in pieces, in its place when its hash is what was announced. */
 import { createHash } from 'node:crypto';
-import { closeSync, fsync, mkdirSync, openSync, renameSync, rmSync } from 'node:fs';
-import { dirname } from 'node:path';
+import { closeSync, fsync } from 'node:fs';
 import { promisify } from 'node:util';
 import { diskError, flushFolder, temporaryFor, writeFully } from '../support/atomic.ts';
+import { makePrivateFolder, moveFile, openNewPrivate, removeFile } from '../support/safe-files.ts';
+import { folderOf, type SafePath } from '../support/safe-path.ts';
 import type { DiskRoom } from './disk-room.ts';
 
 /** Bytes written between two looks at what the disk has left. */
@@ -13,16 +14,16 @@ export interface BlobWriterOptions {
   readonly hash: string;
   readonly bytes: number;
   /** Where it comes to lie. */
-  readonly path: string;
+  readonly path: SafePath;
   /** Where it lies until then is beside this one. */
-  readonly beside: string;
+  readonly beside: SafePath;
   readonly durable: boolean;
   readonly room: DiskRoom | undefined;
 }
 
 export class BlobWriter {
   readonly #options: BlobWriterOptions;
-  readonly #temporary: string;
+  readonly #temporary: SafePath;
   readonly #hash = createHash('sha256');
   #descriptor: number | undefined;
   #finishing = false;
@@ -35,7 +36,7 @@ export class BlobWriter {
     this.#temporary = temporaryFor(options.beside);
     options.room?.assertRoom(options.bytes);
     this.#guarded(() => {
-      this.#descriptor = openSync(this.#temporary, 'wx', 0o600);
+      this.#descriptor = openNewPrivate(this.#temporary);
     });
   }
 
@@ -88,7 +89,7 @@ export class BlobWriter {
     if (this.#descriptor === undefined) return;
     closeSync(this.#descriptor);
     this.#descriptor = undefined;
-    rmSync(this.#temporary, { force: true });
+    removeFile(this.#temporary);
   }
 
   #complete(): boolean {
@@ -100,14 +101,14 @@ export class BlobWriter {
 
   #intoPlace(): void {
     if (this.#descriptor === undefined) throw new Error('the blob was given up');
-    const folder = dirname(this.#options.path);
-    const made = mkdirSync(folder, { recursive: true, mode: 0o700 });
+    const folder = folderOf(this.#options.path);
+    const made = makePrivateFolder(folder);
     closeSync(this.#descriptor);
     this.#descriptor = undefined;
-    renameSync(this.#temporary, this.#options.path);
+    moveFile(this.#temporary, this.#options.path);
     if (!this.#options.durable) return;
     flushFolder(folder);
-    if (made !== undefined) flushFolder(dirname(folder));
+    if (made) flushFolder(folderOf(folder));
   }
 
   #guarded(work: () => void): void {
@@ -115,7 +116,7 @@ export class BlobWriter {
       work();
     } catch (error) {
       this.#giveUp();
-      rmSync(this.#temporary, { force: true });
+      removeFile(this.#temporary);
       throw diskError(error, this.#options.path);
     }
   }

@@ -1,8 +1,9 @@
 /** The backplane of one synchronizer without any server: SQLite (each commit flushed) and files. */
 import { EventEmitter } from 'node:events';
-import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import Database from 'libsql';
+import { makePrivateFolder } from '../support/safe-files.ts';
+import { ownPath } from '../support/safe-path.ts';
 import type { Backplane, Entry, StreamRecord } from './backplane.ts';
 import { BlobFiles } from './blob-files.ts';
 import { diskRoom } from './disk-room.ts';
@@ -29,7 +30,7 @@ const DAMAGED = 'damaged blob';
 
 /** @param folder made where it is not there */
 export function embeddedBackplane(folder: string, options: EmbeddedOptions = {}): Backplane {
-  mkdirSync(folder, { recursive: true, mode: 0o700 });
+  makePrivateFolder(ownPath(folder));
   const blobs = new BlobFiles(join(folder, 'blobs'), true, diskRoom(folder, options.headroom, options.freeBytes));
   const database = new Database(join(folder, 'state.db'));
   database.exec(TABLES);

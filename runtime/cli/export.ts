@@ -4,6 +4,7 @@ import { writeFileAtomic } from '../support/atomic.ts';
 import { emit } from '../support/emit.ts';
 import { EnvironmentError } from '../support/errors.ts';
 import { formatBytes } from '../support/format-numbers.ts';
+import { ownPath } from '../support/safe-path.ts';
 import { checkExport } from './check-export.ts';
 import { type Arguments, EXIT, flag, text } from './command.ts';
 import { openProgramOfRun } from './open-plan.ts';
@@ -27,7 +28,7 @@ export default async function (args: Arguments): Promise<number> {
         'please report this model',
       );
     const path = text(args, 'onnx') ?? '';
-    writeFileAtomic(path, bytes);
+    writeFileAtomic(ownPath(path), bytes);
     if (flag(args, 'json')) emit({ event: 'exported', onnx: path, bytes: bytes.length, largestDifference: difference });
     else
       process.stdout.write(

@@ -1,35 +1,32 @@
 /** A run of the mesh as a run folder: its newest snapshot, metrics and plan, in the layout of a local run. */
-import type { Plan } from '../../spec/plan.ts';
-import { parseProgram } from '../../spec/program-text.ts';
 import type { Link } from '../net/dial.ts';
+import { soundDeployment } from '../net/read-deployment.ts';
+import { mostPartBytes } from '../net/shard-memory.ts';
 import { decodeState } from '../net/shard-state.ts';
+import type { LoadedPlan } from '../plan/plan-folder.ts';
 import { batchesOf, callsPerEpoch } from '../roles/calls.ts';
 import type { StoredRun } from '../roles/synchronizer-state.ts';
 import { joinTiles } from '../shard/tiles.ts';
 import { createRun } from '../store/create-run.ts';
 import type { RunState } from '../store/run-folder.ts';
 import { UserError } from '../support/errors.ts';
+import { fetchPlanFiles } from './fetched-plan.ts';
 import { RUN_PLAN, RUN_PLAN_FILE } from './train-settings.ts';
 
 export type FetchedRun = Pick<StoredRun, 'deployment' | 'manifests' | 'rows' | 'checks' | 'phase'>;
 
-/** @throws UserError `mesh/no-snapshot`, `mesh/run` */
+/** @throws UserError `mesh/run`, `mesh/deployment` */
 export async function askRun(link: Link, run: string): Promise<FetchedRun> {
-  return (await link.ask({ what: 'run', run })) as FetchedRun;
+  const answer = (await link.ask({ what: 'run', run })) as FetchedRun;
+  const deployment = soundDeployment(answer.deployment, run);
+  for (const { parts } of answer.manifests)
+    if (parts.length !== deployment.shards)
+      throw new UserError('mesh/run', `a snapshot of ${run} has ${parts.length} parts for ${deployment.shards} shards`);
+  return answer;
 }
 
-export async function fetchFiles(link: Link, { deployment }: FetchedRun): Promise<Map<string, Uint8Array>> {
-  const files = new Map<string, Uint8Array>();
-  for (const { path, blob } of deployment.plan) files.set(path, await link.getBlob(blob));
-  return files;
-}
-
-/** The state of the newest manifest, of all shards together. */
-export async function fetchState(
-  link: Link,
-  run: FetchedRun,
-  files: ReadonlyMap<string, Uint8Array>,
-): Promise<RunState> {
+/** The state of the newest manifest, of all shards together. @throws UserError `mesh/no-snapshot` */
+export async function fetchState(link: Link, run: FetchedRun, { programs }: LoadedPlan): Promise<RunState> {
   const manifest = run.manifests.at(-1);
   if (!manifest)
     throw new UserError(
@@ -39,12 +36,13 @@ export async function fetchState(
     );
   const parameters: RunState['parameters'][number][] = [];
   const auxiliary: RunState['auxiliary'][number][] = [];
-  for (const blob of manifest.parts) {
-    const state = decodeState(await link.getBlob(blob));
+  for (const [shard, blob] of manifest.parts.entries()) {
+    const most = mostPartBytes(programs[shard]?.states ?? []);
+    const state = decodeState(await link.getBlob(blob, most));
     parameters.push(...state.parameters);
     auxiliary.push(...state.auxiliary);
   }
-  const states = planOf(files).shards.flatMap(({ program }) => parseProgram(textOf(files, program)).states);
+  const states = programs.flatMap((p) => p.states);
   const perEpoch = callsPerEpoch(run.deployment);
   const batches = batchesOf(run.deployment);
   const epoch = Math.floor(manifest.calls / perEpoch);
@@ -65,19 +63,11 @@ function once<T extends { readonly name: string }>(tensors: readonly T[]): T[] {
   return [...new Map(tensors.map((t) => [t.name, t])).values()];
 }
 
-function planOf(files: ReadonlyMap<string, Uint8Array>): Plan {
-  return JSON.parse(textOf(files, 'plan.json')) as Plan;
-}
-
-function textOf(files: ReadonlyMap<string, Uint8Array>, path: string): string {
-  return new TextDecoder().decode(files.get(path));
-}
-
 export async function writeFetchedRun(link: Link, run: FetchedRun, directory: string): Promise<void> {
   const { deployment, rows, phase } = run;
-  const files = await fetchFiles(link, run);
-  const state = await fetchState(link, run, files);
-  const plan = planOf(files);
+  const { files, loaded } = await fetchPlanFiles(link, deployment);
+  const state = await fetchState(link, run, loaded);
+  const { plan } = loaded;
   const inRun = new Map([...files].map(([path, bytes]) => [`${RUN_PLAN}/${path}`, bytes]));
   const config = {
     model: deployment.model,

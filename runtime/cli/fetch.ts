@@ -1,5 +1,6 @@
 /** `nmc fetch RUN -o DIR`: a run of the mesh as a run folder here. */
 import { emit } from '../support/emit.ts';
+import { insideFolder, ownPath } from '../support/safe-path.ts';
 import { type Arguments, EXIT, flag, text } from './command.ts';
 import { askRun, writeFetchedRun } from './fetch-run.ts';
 import { openMesh } from './mesh-link.ts';
@@ -8,7 +9,8 @@ export default async function (args: Arguments): Promise<number> {
   const link = await openMesh(args);
   try {
     const name = text(args, 'run') ?? '';
-    const out = text(args, 'out') ?? `runs/${name}`;
+    // A name that the mesh made up is no path: only what the user chose is one.
+    const out = text(args, 'out') ?? insideFolder(ownPath('runs'), name);
     const run = await askRun(link, name);
     await writeFetchedRun(link, run, out);
     if (flag(args, 'json'))

@@ -5,6 +5,7 @@ import { DiagnosticsError } from '../../compiler/diagnostics/diagnostics-error.t
 import { writeFileAtomic } from '../support/atomic.ts';
 import { emit } from '../support/emit.ts';
 import { UserError } from '../support/errors.ts';
+import { ownPath } from '../support/safe-path.ts';
 import { type Arguments, EXIT, flag, texts } from './command.ts';
 
 export default function (args: Arguments): number {
@@ -17,7 +18,7 @@ export default function (args: Arguments): number {
     const changed = value !== text;
     if (changed) wouldChange++;
     if (file === '-' && !onlyCheck) process.stdout.write(value);
-    else if (changed && !onlyCheck) writeFileAtomic(file, value);
+    else if (changed && !onlyCheck) writeFileAtomic(ownPath(file), value);
     if (flag(args, 'json')) emit({ file, changed });
     else if (changed && file !== '-') process.stderr.write(`${onlyCheck ? 'would change' : 'formatted'}  ${file}\n`);
   }

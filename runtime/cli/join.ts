@@ -1,6 +1,5 @@
 /** `nmc join`: this machine becomes a trainer of a mesh. */
-import { availableParallelism, freemem, hostname } from 'node:os';
-import { join } from 'node:path';
+import { availableParallelism, freemem, hostname, totalmem } from 'node:os';
 import { BlobFiles } from '../backplane/blob-files.ts';
 import { configFolder, ensureKey } from '../identity/key-file.ts';
 import { keyText } from '../identity/key-text.ts';
@@ -9,6 +8,7 @@ import { startPulse } from '../net/pulse.ts';
 import { TrainerNode } from '../net/trainer-node.ts';
 import { emit, jsonLine } from '../support/emit.ts';
 import { UserError } from '../support/errors.ts';
+import { insideFolder, ownPath } from '../support/safe-path.ts';
 import { type Arguments, EXIT, flag, text } from './command.ts';
 import { commandDevice } from './command-device.ts';
 import { inviteOf } from './invite-argument.ts';
@@ -30,10 +30,11 @@ export default async function (args: Arguments): Promise<number> {
   const pinned = pinnedKey(address, args);
   const invite = await inviteOf(args);
   const name = text(args, 'name') ?? nameOfMachine();
-  const folder = text(args, 'state') ?? join(configFolder(), 'trainers', name);
+  const said = text(args, 'state');
+  const folder = said === undefined ? insideFolder(ownPath(configFolder(), 'trainers'), name) : ownPath(said);
   // Of one that `nmc up` starts again, the one before may need a moment to end.
   const giveBack = await holdTrainerFolder(folder, hasParent() ? 10_000 : 0);
-  const keys = ensureKey(join(folder, 'key.json'));
+  const keys = ensureKey(ownPath(folder, 'key.json'));
   const device = await commandDevice(text(args, 'device') ?? 'auto');
   const record = await machineRecord(device, configFolder());
   device.warmUp?.();
@@ -56,8 +57,9 @@ export default async function (args: Arguments): Promise<number> {
       download: (megabytes('max-download') ?? 0) * MEGABYTE,
       machine: hostname().slice(0, 100),
     },
-    cache: new BlobFiles(join(folder, 'blobs'), false),
-    openPlan: openShardPlan(join(folder, 'plans'), device, maxMemory === undefined ? undefined : maxMemory * MEGABYTE),
+    cache: new BlobFiles(ownPath(folder, 'blobs'), false),
+    openPlan: openShardPlan(ownPath(folder, 'plans'), device),
+    mostMemory: maxMemory === undefined ? totalmem() : maxMemory * MEGABYTE,
     ...listening,
     delay: wholeNumber(args, 'delay', 0, 60_000) ?? 0,
     log: (event) => process.stderr.write(`${jsonLine(event)}\n`),

@@ -4,6 +4,7 @@ import { writeFileAtomic } from '../support/atomic.ts';
 import { emit } from '../support/emit.ts';
 import { UserError } from '../support/errors.ts';
 import { formatBytes } from '../support/format-numbers.ts';
+import { ownPath } from '../support/safe-path.ts';
 import { type Arguments, EXIT, flag, text, texts } from './command.ts';
 
 export default function (args: Arguments): number {
@@ -12,7 +13,7 @@ export default function (args: Arguments): number {
     throw new UserError('usage/records', 'no record is named', 'run `nmc doctor --json > NAME.json` on each machine');
   const out = text(args, 'out') ?? 'mesh.json';
   const mesh = meshOf(paths.map((path) => ({ path, record: readCapability(path) })));
-  writeFileAtomic(out, `${JSON.stringify(mesh, null, 2)}\n`);
+  writeFileAtomic(ownPath(out), `${JSON.stringify(mesh, null, 2)}\n`);
   const rate = mesh.machines.reduce((sum, machine) => sum + machine.rate, 0);
   const unbounded = mesh.machines.filter(({ upload }) => upload === undefined).map(({ name }) => name);
   if (flag(args, 'json')) {

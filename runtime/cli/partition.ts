@@ -6,6 +6,7 @@ import { writeFileAtomic } from '../support/atomic.ts';
 import { emit } from '../support/emit.ts';
 import { UserError } from '../support/errors.ts';
 import { withProgress } from '../support/progress.ts';
+import { ownPath } from '../support/safe-path.ts';
 import { type Arguments, EXIT, flag, text } from './command.ts';
 import { wholeNumber } from './whole-number.ts';
 
@@ -26,7 +27,7 @@ export default function (args: Arguments): number {
   const started = performance.now();
   const found = withProgress((busy) => partitionGraph(graph, parts, { seed, progress: busy }));
   const seconds = (performance.now() - started) / 1000;
-  writeFileAtomic(out, `${found.part.join('\n')}\n`);
+  writeFileAtomic(ownPath(out), `${found.part.join('\n')}\n`);
   const edges = graph.ends.length / 2;
   if (flag(args, 'json')) {
     const { cut, imbalance, balanced } = found;

@@ -9,6 +9,7 @@ import { contactSheet, pictureShape, type SmallPicture } from '../data/formats/c
 import { type PredictedBatch, predictAll } from '../shard/evaluate.ts';
 import { writeFileAtomic } from '../support/atomic.ts';
 import { UserError } from '../support/errors.ts';
+import { ownPath } from '../support/safe-path.ts';
 import type { Predictor } from './run-predictor.ts';
 
 /** Columns of a sheet, and sequences on one, where `--limit` says nothing. */
@@ -47,7 +48,7 @@ export async function predictSheet(
         strips[at] = strip;
         strip.push(...picturesOf(row === 0 ? batch.fields : batch.results, name, i, batch, layout));
       });
-  writeFileAtomic(path, contactSheet(strips));
+  writeFileAtomic(ownPath(path), contactSheet(strips));
   return { rows: names, samples: count };
 }
 

@@ -1,20 +1,15 @@
 /** The predictor of a mesh: plan and weights of a run's newest snapshot, followed as it is trained. */
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import type { Link } from '../net/dial.ts';
 import type { MeshStatus } from '../net/mesh-status.ts';
-import { PLAN_FILE } from '../plan/plan-files.ts';
 import type { LoadedPlan } from '../plan/plan-folder.ts';
-import { writePlan } from '../plan/write-plan.ts';
 import type { PredictorSource } from '../serve/predictor.ts';
 import { openShards, type ShardSource } from '../shard/shards.ts';
 import { UserError } from '../support/errors.ts';
 import type { Arguments } from './command.ts';
 import { commandDevice } from './command-device.ts';
-import { askRun, fetchFiles, fetchState } from './fetch-run.ts';
+import { askRun, fetchState } from './fetch-run.ts';
+import { fetchPlanFiles } from './fetched-plan.ts';
 import { openMesh, wentAway } from './mesh-link.ts';
-import { openPlan } from './open-plan.ts';
 import { executablesOf } from './plan-executables.ts';
 import { predictionsOf } from './run-predictor.ts';
 
@@ -40,7 +35,6 @@ export async function meshSource(
   };
   const name = run ?? (await asking(newestRun));
   const device = await commandDevice(deviceName);
-  let files: Map<string, Uint8Array> | undefined;
   let plan: LoadedPlan | undefined;
   let sources: readonly ShardSource[] | undefined;
   return {
@@ -49,9 +43,8 @@ export async function meshSource(
     load: () =>
       asking(async (l) => {
         const fetched = await askRun(l, name);
-        files ??= await fetchFiles(l, fetched);
-        plan ??= loadedPlan(files);
-        const state = await fetchState(l, fetched, files);
+        plan ??= (await fetchPlanFiles(l, fetched.deployment)).loaded;
+        const state = await fetchState(l, fetched, plan);
         sources ??= await executablesOf('the plan', plan, device, predictionsOf(plan.plan));
         const shard = await openShards(device, sources, () => ({ tensors: state.parameters }));
         return { version: String(fetched.manifests.at(-1)?.calls ?? 0), plan: plan.plan, shard };
@@ -64,18 +57,4 @@ async function newestRun(link: Link): Promise<string> {
   const found = runs.filter((r) => r.snapshot !== null).at(-1);
   if (found) return found.run;
   throw new UserError('mesh/no-snapshot', 'no run of the mesh has a snapshot yet', 'nmc status says when there is one');
-}
-
-function loadedPlan(files: ReadonlyMap<string, Uint8Array>): LoadedPlan {
-  const folder = mkdtempSync(join(tmpdir(), 'nmc-serve-'));
-  try {
-    writePlan(
-      folder,
-      files.get(PLAN_FILE) ?? new Uint8Array(0),
-      new Map([...files].filter(([path]) => path !== PLAN_FILE)),
-    );
-    return openPlan(folder);
-  } finally {
-    rmSync(folder, { recursive: true, force: true });
-  }
 }

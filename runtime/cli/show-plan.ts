@@ -3,6 +3,7 @@ import type { Plan } from '../../spec/plan.ts';
 import { writeFileAtomic } from '../support/atomic.ts';
 import { emit } from '../support/emit.ts';
 import { formatBytes, formatCount } from '../support/format-numbers.ts';
+import { ownPath } from '../support/safe-path.ts';
 import { EXIT } from './command.ts';
 import { openPlan } from './open-plan.ts';
 import { figuresOf, type PlanFigures, type ShardFigures } from './plan-figures.ts';
@@ -41,7 +42,7 @@ async function draw(
   const written: Record<string, string> = {};
   for (const [kind, path, make] of wanted) {
     if (path === undefined) continue;
-    if (path !== '') writeFileAtomic(path, make());
+    if (path !== '') writeFileAtomic(ownPath(path), make());
     else if (!json) process.stdout.write(make());
     written[kind] = path === '' ? make() : path;
   }

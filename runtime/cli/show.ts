@@ -13,6 +13,7 @@ import { isPlanFolder } from '../plan/plan-folder.ts';
 import { writeFileAtomic } from '../support/atomic.ts';
 import { emit } from '../support/emit.ts';
 import { UserError } from '../support/errors.ts';
+import { ownPath } from '../support/safe-path.ts';
 import { type Arguments, EXIT, flag, text } from './command.ts';
 import { buildStages, checkModel, fileArgument, planOf, selectTask } from './compile-model.ts';
 
@@ -79,7 +80,7 @@ async function drawGraph(staged: Staged, target: unknown, asJson: boolean): Prom
   const { graphSvg } = await import('../../compiler/4-graph/svg.ts');
   const svg = await graphSvg(staged.graph);
   const path = typeof target === 'string' && target !== '' ? target : undefined;
-  if (path !== undefined) writeFileAtomic(path, svg);
+  if (path !== undefined) writeFileAtomic(ownPath(path), svg);
   if (asJson) emit({ stage: 'graph', ...(path === undefined ? { svg } : { path }) });
   else if (path === undefined) process.stdout.write(svg);
   return EXIT.done;

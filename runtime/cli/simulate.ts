@@ -6,6 +6,7 @@ import type { Served } from '../roles/virtual-predictor.ts';
 import { writeFileAtomic } from '../support/atomic.ts';
 import { emit } from '../support/emit.ts';
 import { UserError } from '../support/errors.ts';
+import { ownPath } from '../support/safe-path.ts';
 import { type Arguments, EXIT, flag, text } from './command.ts';
 import { openPlan } from './open-plan.ts';
 import { replayRun } from './replay-run.ts';
@@ -62,7 +63,7 @@ export default async function (args: Arguments): Promise<number> {
   });
   if (recording && recordTo !== undefined)
     writeFileAtomic(
-      recordTo,
+      ownPath(recordTo),
       `${recording
         .take()
         .map((piece) => JSON.stringify(piece))

@@ -4,6 +4,7 @@ import { homedir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { writeFileAtomic } from '../support/atomic.ts';
 import { EnvironmentError, UserError } from '../support/errors.ts';
+import { ownPath } from '../support/safe-path.ts';
 import { type KeyPair, keyPairFromSeed, newKeyPair } from './ed25519.ts';
 import { keyText } from './key-text.ts';
 
@@ -39,7 +40,10 @@ export function writeNewKey(path: string): KeyPair {
   // The mode is set by the mask before anything is in the file, and again for whoever changed the mask.
   const mask = process.umask(0o077);
   try {
-    writeFileAtomic(path, `${JSON.stringify({ format: FORMAT, publicKey: keyText(pair.publicKey), seed: secret })}\n`);
+    writeFileAtomic(
+      ownPath(path),
+      `${JSON.stringify({ format: FORMAT, publicKey: keyText(pair.publicKey), seed: secret })}\n`,
+    );
   } finally {
     process.umask(mask);
   }

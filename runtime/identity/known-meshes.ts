@@ -2,6 +2,7 @@
 import { existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { writeFileAtomic } from '../support/atomic.ts';
+import { ownPath } from '../support/safe-path.ts';
 import { configFolder } from './key-file.ts';
 
 const path = (): string => join(configFolder(), 'meshes.json');
@@ -15,7 +16,7 @@ export function knownMesh(address: string): string | undefined {
 export function rememberMesh(address: string, key: string): void {
   if (knownMesh(address) === key) return;
   mkdirSync(dirname(path()), { recursive: true, mode: 0o700 });
-  writeFileAtomic(path(), `${JSON.stringify({ ...readAll(), [address]: key }, null, 2)}\n`);
+  writeFileAtomic(ownPath(path()), `${JSON.stringify({ ...readAll(), [address]: key }, null, 2)}\n`);
 }
 
 function readAll(): Record<string, unknown> {

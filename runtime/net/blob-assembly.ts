@@ -1,4 +1,5 @@
 /** A blob that arrives in chunks, one after the other: nothing larger than was agreed, nothing but what its name says. */
+import { type BoundedCount, zeroedBytes } from '../support/bounded.ts';
 import { hex, sha256 } from '../wire/hash.ts';
 
 export class BlobAssembly {
@@ -7,9 +8,9 @@ export class BlobAssembly {
   #filled = 0;
 
   /** @param bytes agreed before; memory for as many is taken at once */
-  constructor(hash: string, bytes: number) {
+  constructor(hash: string, bytes: BoundedCount) {
     this.#hash = hash;
-    this.#bytes = new Uint8Array(bytes);
+    this.#bytes = zeroedBytes(bytes);
   }
 
   get complete(): boolean {

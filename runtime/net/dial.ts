@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { WebSocket } from 'ws';
 import type { KeyPair } from '../identity/ed25519.ts';
 import { keyText } from '../identity/key-text.ts';
+import { boundedCount } from '../support/bounded.ts';
 import { EnvironmentError, UserError } from '../support/errors.ts';
 import { Envelopes } from '../wire/envelope.ts';
 import { hello, type Invite, MOST_HANDSHAKE, prove, type Role } from '../wire/handshake.ts';
@@ -39,7 +40,8 @@ export interface Link {
   ask(question: Question): Promise<unknown>;
   /** Milliseconds there and back, of the connection alone: nobody thinks about it. */
   ping(): Promise<number>;
-  getBlob(hash: string): Promise<Uint8Array>;
+  /** @param most bytes that were agreed: a longer one is refused before there is room for it */
+  getBlob(hash: string, most: number): Promise<Uint8Array>;
   putBlob(hash: string, bytes: Uint8Array): Promise<void>;
   /** Why it has ended. */
   readonly closed: Promise<string>;
@@ -120,11 +122,10 @@ interface Waiting {
 interface Incoming {
   readonly promise: Promise<Uint8Array>;
   readonly done: Waiting;
+  /** Bytes. */
+  most: number;
   assembly?: BlobAssembly;
 }
-
-/** Of one blob: states of shards, columns of data. */
-const MOST_BLOB = 2 ** 32;
 
 function openLink(socket: WebSocket, options: DialOptions, envelopes: Envelopes, peer: string): Link {
   const questions = new Map<number, Waiting>();
@@ -173,8 +174,14 @@ function openLink(socket: WebSocket, options: DialOptions, envelopes: Envelopes,
     if (head?.kind !== BLOB) return;
     const hash = hex(head.hash);
     const blob = blobs.get(hash);
-    if (!blob || head.total > MOST_BLOB) return;
-    blob.assembly ??= new BlobAssembly(hash, head.total);
+    if (!blob) return;
+    try {
+      blob.assembly ??= new BlobAssembly(hash, boundedCount(head.total, blob.most, `blob ${hash}`));
+    } catch (error) {
+      blobs.delete(hash);
+      blob.done.reject(error as Error);
+      return;
+    }
     const problem = blob.assembly.add(head.offset, head.total, bytes.subarray(BLOB_HEAD));
     if (problem === undefined && !blob.assembly.complete) return;
     blobs.delete(hash);
@@ -212,15 +219,18 @@ function openLink(socket: WebSocket, options: DialOptions, envelopes: Envelopes,
           if (error) reject(lost(error.message));
         });
       }),
-    getBlob: (hash) => {
+    getBlob: (hash, most) => {
       const known = blobs.get(hash);
-      if (known) return known.promise;
+      if (known) {
+        known.most = Math.max(known.most, most);
+        return known.promise;
+      }
       let done: Waiting | undefined;
       const promise = new Promise<Uint8Array>((resolve, reject) => {
         done = { resolve: resolve as (a: unknown) => void, reject };
       });
       promise.catch(() => undefined);
-      if (done) blobs.set(hash, { promise, done });
+      if (done) blobs.set(hash, { promise, done, most });
       ask({ what: 'get', blob: hash }).catch((error: Error) => {
         blobs.delete(hash);
         done?.reject(error);

@@ -1,11 +1,12 @@
 /** The data of one shard: only the columns that its senses and labels read, as blobs named in the deployment. */
 
 import type { ShardSchedule } from '../../spec/schedule.ts';
-import { type Column, type Dataset, findField, memoryDataset, sizeOf } from '../data/dataset.ts';
+import { allocate, type Column, type Dataset, findField, memoryDataset, sizeOf } from '../data/dataset.ts';
 import { batchOrder } from '../data/order.ts';
 import { type FieldData, fieldArrays } from '../device/device.ts';
 import { batchesOf, type Call } from '../roles/calls.ts';
-import type { DataRef, Deployment, ShardNeeds } from '../wire/deployment.ts';
+import { boundedCount, zeroed } from '../support/bounded.ts';
+import { type ColumnRef, type DataRef, type Deployment, ELEMENT_BYTES, type ShardNeeds } from '../wire/deployment.ts';
 
 export interface ShardData {
   /** One whole batch of each field of the call that the shard reads. */
@@ -16,10 +17,13 @@ export interface ShardData {
   count(evaluation: number, batch: number): number;
 }
 
+/** Brings a blob. @param most bytes that were agreed */
+export type BlobSource = (hash: string, most: number) => Promise<Uint8Array>;
+
 export async function openShardData(
   deployment: Deployment,
   schedule: ShardSchedule,
-  blob: (hash: string) => Promise<Uint8Array>,
+  blob: BlobSource,
 ): Promise<ShardData> {
   const reads = readsOf(schedule, deployment.evaluations);
   const trainFields = inputsOf(schedule, 'train');
@@ -98,28 +102,25 @@ function gathered(dataset: Dataset, names: readonly string[], rows: ArrayLike<nu
   return Object.fromEntries(
     names.map((name) => {
       const field = findField(dataset, name);
-      const out = new fieldArrays[field.type](rows.length * sizeOf(field));
+      const out = allocate(field, rows.length);
       dataset.gather(name, rows, out);
       return [name, out];
     }),
   );
 }
 
-async function datasetOf(
-  ref: DataRef,
-  names: readonly string[],
-  blob: (hash: string) => Promise<Uint8Array>,
-): Promise<Dataset> {
+async function datasetOf(ref: DataRef, names: readonly string[], blob: BlobSource): Promise<Dataset> {
   const columns: Column[] = [];
   for (const name of new Set(names)) {
     const found = ref.columns.find((c) => c.name === name);
     if (!found) throw new Error(`the deployment has no column ${name} of ${ref.name}`);
     const field = { name, type: found.type, shape: found.shape };
-    const data = new fieldArrays[found.type](ref.length * sizeOf(field));
+    const what = `elements of column ${name} of ${ref.name}`;
+    const data = zeroed(fieldArrays[found.type], boundedCount(ref.length * sizeOf(field), elementsIn(found), what));
     const bytes = new Uint8Array(data.buffer);
     let at = 0;
     for (const part of found.blobs) {
-      const piece = await blob(part.blob);
+      const piece = await blob(part.blob, part.bytes);
       if (at + piece.length > bytes.length) throw new Error(`column ${name} of ${ref.name} is longer than its rows`);
       bytes.set(piece, at);
       at += piece.length;
@@ -128,4 +129,9 @@ async function datasetOf(
     columns.push({ field, data });
   }
   return memoryDataset(ref.name, ref.name, columns);
+}
+
+/** As many as its blobs hold: what was agreed, and counted, before room is made. */
+function elementsIn({ type, blobs }: ColumnRef): number {
+  return blobs.reduce((sum, b) => sum + b.bytes, 0) / ELEMENT_BYTES[type];
 }

@@ -30,7 +30,8 @@ import { fromHex, hex, sha256 } from '../wire/hash.ts';
 import type { Commit, Exchange, Listen } from '../wire/messages.ts';
 import { signPart } from '../wire/part.ts';
 import type { Neighbour } from './direct.ts';
-import { openShardData, type ShardData } from './shard-data.ts';
+import { type BlobSource, openShardData, type ShardData } from './shard-data.ts';
+import { mostPartBytes } from './shard-memory.ts';
 import { decodeState, encodeState, type SavedState, stateHash } from './shard-state.ts';
 
 export interface ShardPlan {
@@ -41,7 +42,7 @@ export interface ShardPlan {
 export interface HostOptions {
   readonly device: Device;
   readonly keys: KeyPair;
-  readonly blob: (hash: string) => Promise<Uint8Array>;
+  readonly blob: BlobSource;
   readonly putBlob: (bytes: Uint8Array) => Promise<string>;
   /** A packet for another trainer. @param to its key */
   readonly carry: (packet: Uint8Array, to: string) => void;
@@ -148,7 +149,8 @@ export class ShardHost {
     this.#exchange = undefined;
     const { states } = this.#plan.executable.program;
     if (from) {
-      const state = this.#kept.get(from.calls) ?? decodeState(await this.#options.blob(from.blob));
+      const state =
+        this.#kept.get(from.calls) ?? decodeState(await this.#options.blob(from.blob, mostPartBytes(states)));
       await fillStates(this.#device, states, { tensors: [...state.parameters, ...state.auxiliary] }, false);
       // Sums start again where an epoch of training has just ended.
       this.#totals = { ...from.totals };
@@ -156,7 +158,7 @@ export class ShardHost {
       const statistics = new Map<string, { mean: Float32Array; scale: number }>();
       for (const { field, mean, scale } of this.deployment.statistics) {
         if (!states.some((s) => s.init.kind === 'statistic' && s.init.field === field)) continue;
-        const bytes = new Uint8Array(await this.#options.blob(mean.blob));
+        const bytes = new Uint8Array(await this.#options.blob(mean.blob, mean.bytes));
         statistics.set(field, { mean: new Float32Array(bytes.buffer), scale });
       }
       await fillStates(this.#device, states, { seed: this.deployment.seed, statistics }, false);

@@ -17,6 +17,7 @@ import { wallNow } from '../support/clock.ts';
 import { UserError } from '../support/errors.ts';
 import { canonicalBytes } from '../wire/canonical.ts';
 import type { Deployment } from '../wire/deployment.ts';
+import { blobsOf } from '../wire/deployment-problem.ts';
 import type { Invite, Role } from '../wire/handshake.ts';
 import { hex } from '../wire/hash.ts';
 import type { Question } from '../wire/messages.ts';
@@ -29,6 +30,7 @@ import { answerKeys } from './keys-questions.ts';
 import { Membership } from './membership.ts';
 import { metricsText } from './mesh-metrics.ts';
 import { meshStatus } from './mesh-status.ts';
+import { soundDeployment } from './read-deployment.ts';
 import { runTag } from './shard-host.ts';
 
 export interface SynchronizerOptions {
@@ -280,13 +282,9 @@ export class SynchronizerNode {
     return { records: end < 0 ? records : records.slice(0, end) };
   }
 
-  async #deploy(deployment: Deployment): Promise<unknown> {
-    const blobs = [
-      ...deployment.plan,
-      ...deployment.statistics.map((s) => s.mean),
-      ...[deployment.train, ...deployment.checks].flatMap((d) => d.columns.flatMap((c) => c.blobs)),
-    ];
-    for (const { blob } of blobs)
+  async #deploy(asked: Deployment): Promise<unknown> {
+    const deployment = soundDeployment(asked, asked.run);
+    for (const { blob } of blobsOf(deployment))
       if (!(await this.#options.backplane.hasBlob(blob)))
         throw new UserError('mesh/blob', `the mesh has no blob ${blob}`, 'deploy again: it brings what is missing');
     const before = this.#state.runs[deployment.run];

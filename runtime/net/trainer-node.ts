@@ -16,7 +16,6 @@ import {
 } from '../roles/trainer.ts';
 import { EnvironmentError, UserError } from '../support/errors.ts';
 import type { Way } from '../wire/channel.ts';
-import type { Deployment } from '../wire/deployment.ts';
 import type { Invite } from '../wire/handshake.ts';
 import { hex, sha256 } from '../wire/hash.ts';
 import type { Capability, Message, ShardReport } from '../wire/messages.ts';
@@ -24,7 +23,11 @@ import { BORDER, type BorderHead, decodeHead } from '../wire/routing.ts';
 import type { Address } from './address.ts';
 import { dial, type Link } from './dial.ts';
 import { DirectBorders } from './direct.ts';
-import { runTag, ShardHost, type ShardPlan } from './shard-host.ts';
+import { fetchPlan, type PlanFetch } from './fetch-plan.ts';
+import { readDeployment } from './read-deployment.ts';
+import type { BlobSource } from './shard-data.ts';
+import { runTag, ShardHost } from './shard-host.ts';
+import { MemoryLedger, MOST_RECORD_BYTES } from './shard-memory.ts';
 
 export interface TrainerOptions {
   readonly address: Address;
@@ -38,7 +41,9 @@ export interface TrainerOptions {
   readonly device: Device;
   readonly cache: BlobFiles;
   /** The shard's program and schedule, from the files of a plan, trusting none of them. */
-  readonly openPlan: (files: ReadonlyMap<string, Uint8Array>, shard: number) => Promise<ShardPlan>;
+  readonly openPlan: PlanFetch['openPlan'];
+  /** Bytes that all shards may hold here. */
+  readonly mostMemory?: number;
   /** Milliseconds of an emulated round trip of border packets between two trainers that both emulate it. */
   readonly delay?: number;
   /** Where neighbours can dial it; nothing: all borders go through the relay. */
@@ -62,6 +67,7 @@ export class TrainerNode {
   /** Opening and restoring of one shard, one after the other. */
   readonly #work = new Map<string, Promise<unknown>>();
   readonly #meters = new Map<string, { ticks: number; busy: number; at: number; since: number; calls: number }>();
+  readonly #memory: MemoryLedger;
   readonly #queue: TrainerEvent[] = [];
   readonly #unsent: Message[] = [];
   #state: TrainerState = EMPTY_TRAINER;
@@ -74,6 +80,7 @@ export class TrainerNode {
 
   constructor(options: TrainerOptions) {
     this.#options = options;
+    this.#memory = new MemoryLedger(options.mostMemory);
   }
 
   /**
@@ -264,6 +271,7 @@ export class TrainerNode {
   }
 
   #fail(at: ShardId, error: unknown): void {
+    if (!this.#hosts.has(shardName(at))) this.#memory.free(at);
     if (this.#stopped) return;
     const { code = 'internal', message } = error as { code?: string; message: string };
     this.#options.log({
@@ -279,12 +287,11 @@ export class TrainerNode {
   async #open({ at, deployment: hash, restore }: Extract<TrainerEffect, { readonly kind: 'open' }>): Promise<void> {
     if (!this.#isCurrent(at)) return;
     const name = shardName(at);
-    const deployment = JSON.parse(new TextDecoder().decode(await this.#blob(hash))) as Deployment;
+    const deployment = readDeployment(await this.#blob(hash, MOST_RECORD_BYTES), at.run);
     let host = this.#hosts.get(name);
     if (!host) {
-      const files = new Map<string, Uint8Array>();
-      for (const { path, blob } of deployment.plan) files.set(path, await this.#blob(blob));
-      const plan = await this.#options.openPlan(files, at.shard);
+      const blob: BlobSource = (wanted, most) => this.#blob(wanted, most);
+      const plan = await fetchPlan(at, deployment, { ...this.#options, blob, ledger: this.#memory });
       const id = (): ShardId => {
         const { run, term, shard } = this.#state.shards[name] ?? at;
         return { run, term, shard };
@@ -292,7 +299,7 @@ export class TrainerNode {
       host = await ShardHost.open(at.shard, deployment, plan, {
         device: this.#options.device,
         keys: this.#options.keys,
-        blob: (blob) => this.#blob(blob),
+        blob,
         putBlob: (bytes) => this.#putBlob(bytes),
         carry: (packet, to) => this.#delayed(() => this.#carry(packet, to)),
         listen: this.#direct && { address: this.#direct.address, machine: this.#options.capability.machine },
@@ -318,6 +325,7 @@ export class TrainerNode {
     this.#agreed.delete(name);
     this.#meetNeighbours();
     await host?.close();
+    this.#memory.free(at);
   }
 
   #meetNeighbours(): void {
@@ -374,15 +382,15 @@ export class TrainerNode {
     else work();
   }
 
-  async #blob(hash: string): Promise<Uint8Array> {
+  async #blob(hash: string, most: number): Promise<Uint8Array> {
     const { cache } = this.#options;
     for (;;) {
-      const known = cache.get(hash);
+      const known = cache.get(hash, most);
       if (known) return known;
       const link = this.#link;
       try {
         if (link) {
-          const bytes = await link.getBlob(hash);
+          const bytes = await link.getBlob(hash, most);
           cache.put(bytes);
           return bytes;
         }

@@ -1,10 +1,13 @@
 /** Writes a plan as a folder, a piece at a time: no file of it is ever in memory for its writing. */
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, renameSync, rmSync } from 'node:fs';
-import { dirname, join, resolve } from 'node:path';
+import { existsSync } from 'node:fs';
+import { resolve } from 'node:path';
 import type { Plan, PlanPart, Sink } from '../../spec/plan.ts';
 import { diskError, flushFolder, writePieces } from '../support/atomic.ts';
-import { PLAN_FILE } from './plan-files.ts';
+import { PathSet } from '../support/path-names.ts';
+import { makeFolder, makeNewFolder, moveFile, removeAll } from '../support/safe-files.ts';
+import { assertInside, folderOf, insideFolder, madeInside, ownPath, type SafePath } from '../support/safe-path.ts';
+import { outside, PLAN_FILE } from './plan-files.ts';
 import { removeAbandoned, scratchFor } from './scratch.ts';
 
 /** A file that was written, as a plan lists it. */
@@ -17,30 +20,36 @@ type Entry = Plan['files'][number];
  *
  * @param writeJson `plan.json`, from the entries of all other files
  * @returns the SHA-256 of `plan.json`
- * @throws EnvironmentError `disk/…`
+ * @throws EnvironmentError `disk/…`; UserError `plan/path` and `path/unsafe` for a file that is not to lie in the folder
  */
 export function writePlanParts(
   folder: string,
   parts: Iterable<PlanPart>,
   writeJson: (files: readonly Entry[], sink: Sink) => void,
 ): string {
-  const place = resolve(folder);
+  const place = ownPath(resolve(folder));
   const scratch = scratchFor(place);
   try {
-    mkdirSync(dirname(place), { recursive: true });
+    makeFolder(folderOf(place));
     removeAbandoned(place);
-    mkdirSync(scratch);
+    makeNewFolder(scratch);
     const files: Entry[] = [];
-    for (const { path, write } of parts) files.push(writeEntry(scratch, path, write, false));
+    const paths = new PathSet();
+    paths.add(PLAN_FILE);
+    for (const { path, write } of parts) {
+      const problem = paths.add(path);
+      if (problem !== undefined) throw outside(folder, path, problem);
+      files.push(writeEntry(scratch, path, write, false));
+    }
     const { sha256 } = writeEntry(scratch, PLAN_FILE, (sink) => writeJson(files, sink), true);
     if (existsSync(place)) moveInto(scratch, place, [...files.map((f) => f.path), PLAN_FILE]);
-    else renameSync(scratch, place);
-    flushFolder(dirname(place));
+    else moveFile(scratch, place);
+    flushFolder(folderOf(place));
     return sha256;
   } catch (error) {
     throw diskError(error, folder);
   } finally {
-    if (existsSync(scratch)) rmSync(scratch, { recursive: true, force: true });
+    if (existsSync(scratch)) removeAll(scratch);
   }
 }
 
@@ -51,29 +60,25 @@ export function writePlan(folder: string, planJson: Uint8Array, files: ReadonlyM
 }
 
 /** @param flushed survives a power cut; the others' hashes stand in the one that does */
-function writeEntry(folder: string, path: string, write: (sink: Sink) => void, flushed: boolean): Entry {
+function writeEntry(folder: SafePath, path: string, write: (sink: Sink) => void, flushed: boolean): Entry {
   const hash = createHash('sha256');
   let bytes = 0;
-  const target = join(folder, path);
-  mkdirSync(dirname(target), { recursive: true });
   writePieces(
-    target,
-    (sink) =>
+    madeInside(folder, path),
+    (sink) => {
+      assertInside(folder, path);
       write((piece) => {
         hash.update(piece);
         bytes += piece.byteLength;
         sink(piece);
-      }),
+      });
+    },
     flushed,
   );
   return { path, sha256: hash.digest('hex'), bytes };
 }
 
-function moveInto(from: string, to: string, paths: readonly string[]): void {
-  for (const path of paths) {
-    const target = join(to, path);
-    mkdirSync(dirname(target), { recursive: true });
-    renameSync(join(from, path), target);
-  }
+function moveInto(from: SafePath, to: SafePath, paths: readonly string[]): void {
+  for (const path of paths) moveFile(insideFolder(from, path), madeInside(to, path));
   flushFolder(to);
 }

@@ -1,11 +1,14 @@
 /** Makes the folder of a new run. It appears with all its parts at once, or not at all, and never over another's files. */
 
 import { randomBytes } from 'node:crypto';
-import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, statSync } from 'node:fs';
-import { basename, dirname, join, resolve } from 'node:path';
+import { existsSync, readdirSync, statSync } from 'node:fs';
+import { basename, join, resolve } from 'node:path';
 import { diskError, errorCode, flushFolder, isLeftover, removeLeftovers, writeFileAtomic } from '../support/atomic.ts';
 import { UserError } from '../support/errors.ts';
+import { PathSet, shownPath } from '../support/path-names.ts';
 import { acquireLock, type Release } from '../support/process-lock.ts';
+import { makeFolder, makeNewFolder, moveFile, removeAll } from '../support/safe-files.ts';
+import { assertInside, folderOf, madeInside, ownPath, type SafePath } from '../support/safe-path.ts';
 import { createMetrics, isEventsFile, METRICS_FILE } from './metrics.ts';
 import { modelCard } from './model-card.ts';
 import { printRunConfig, type RunConfig } from './run-config.ts';
@@ -26,13 +29,14 @@ import { type RunState, STATE_FOLDER } from './snapshots.ts';
 export type RunPlace = { readonly directory: string } | { readonly parent: string };
 
 export interface CreateOptions extends RunOptions {
-  /** Further files of the run by path within it (`plan/plan.json`). */
+  /** Further files of the run by path within it (`plan/plan.json`), whoever named them. */
   readonly files?: ReadonlyMap<string, string | Uint8Array>;
 }
 
 /**
  * Creates the run with its first snapshot and takes its lock.
- * @throws UserError `run/exists` when the directory has something in it, `run/busy` when another process creates it
+ * @throws UserError `run/exists` when the directory has something in it, `run/busy` when another process creates it,
+ * `path/unsafe` for a further file that is not to lie within it
  */
 export function createRun(
   place: RunPlace,
@@ -42,14 +46,15 @@ export function createRun(
 ): TrainingRun {
   const time = (options.now ?? Date.now)();
   const files = options.files ?? new Map();
-  const fill = (directory: string): void => writeParts(directory, config, initial, files, time / 1000);
-  const chosen = 'directory' in place ? place.directory : undefined;
-  const parent = 'parent' in place ? place.parent : dirname(resolve(place.directory));
+  assertFurther(files);
+  const fill = (directory: SafePath): void => writeParts(directory, config, initial, files, time / 1000);
+  const chosen = 'directory' in place ? ownPath(place.directory) : undefined;
+  const parent = 'parent' in place ? ownPath(place.parent) : folderOf(ownPath(resolve(place.directory)));
   try {
     if (chosen !== undefined && existsSync(chosen)) {
       return trainingRun(chosen, initial, fillEmptyFolder(chosen, partNames(files), fill), [], options);
     }
-    mkdirSync(parent, { recursive: true });
+    makeFolder(parent);
     const names = chosen === undefined ? defaultNames(config.model, new Date(time)) : [basename(resolve(chosen))];
     const { directory, release } = publishNewFolder(parent, names, fill);
     return trainingRun(chosen ?? directory, initial, release, [], options);
@@ -60,54 +65,69 @@ export function createRun(
 
 /** `config.json` comes last: a folder without it is no run. */
 function writeParts(
-  directory: string,
+  directory: SafePath,
   config: RunConfig,
   initial: RunState,
   files: ReadonlyMap<string, string | Uint8Array>,
   time: number,
 ): void {
-  mkdirSync(join(directory, STATE_FOLDER), { recursive: true });
+  makeFolder(ownPath(directory, STATE_FOLDER));
   saveState(directory, initial);
   createMetrics(directory, time);
-  writeFileAtomic(join(directory, CARD_FILE), modelCard(config));
+  writeFileAtomic(ownPath(directory, CARD_FILE), modelCard(config));
   for (const [path, content] of files) {
-    mkdirSync(dirname(join(directory, path)), { recursive: true });
-    writeFileAtomic(join(directory, path), content);
+    writeFileAtomic(madeInside(directory, path), content);
+    assertInside(directory, path);
   }
-  writeFileAtomic(join(directory, CONFIG_FILE), printRunConfig(config));
+  writeFileAtomic(ownPath(directory, CONFIG_FILE), printRunConfig(config));
+}
+
+/** A folder that someone else has named holds what this program writes there beside no second file of that name. */
+function assertFurther(files: ReadonlyMap<string, unknown>): void {
+  const paths = new PathSet();
+  for (const own of [MODEL_FILE, METRICS_FILE, CARD_FILE, CONFIG_FILE, LOCK_FILE]) paths.add(own);
+  for (const path of files.keys()) {
+    const problem = paths.add(path);
+    if (problem !== undefined)
+      throw new UserError(
+        'path/unsafe',
+        `a run is to hold the file ${shownPath(path)}: ${problem}`,
+        'do not use this run',
+      );
+  }
 }
 
 const STAGE_PREFIX = '.nmc-new-';
 
 /** Fills a hidden folder, then renames it to the first name that is free: nobody sees a run that is half there. */
 function publishNewFolder(
-  parent: string,
+  parent: SafePath,
   names: Iterable<string>,
-  fill: (directory: string) => void,
-): { directory: string; release: Release } {
+  fill: (directory: SafePath) => void,
+): { directory: SafePath; release: Release } {
   removeAbandoned(parent);
-  const stage = join(parent, `${STAGE_PREFIX}${process.pid}-${randomBytes(4).toString('hex')}`);
-  mkdirSync(stage);
+  const stage = ownPath(parent, `${STAGE_PREFIX}${process.pid}-${randomBytes(4).toString('hex')}`);
+  makeNewFolder(stage);
   try {
     const release = lockRun(stage);
     fill(stage);
     let directory = parent;
     for (const name of names) {
-      directory = join(parent, name);
+      directory = ownPath(parent, name);
       if (existsSync(directory) || !renameIfFree(stage, directory)) continue;
       flushFolder(parent);
       return { directory, release };
     }
     throw alreadyThere(directory);
   } catch (error) {
-    rmSync(stage, { recursive: true, force: true });
+    removeAll(stage);
     throw error;
   }
 }
 
-function renameIfFree(from: string, to: string): boolean {
+function renameIfFree(from: SafePath, to: SafePath): boolean {
   try {
-    renameSync(from, to);
+    moveFile(from, to);
     return true;
   } catch (error) {
     // Windows says EPERM for a target that is there.
@@ -117,16 +137,16 @@ function renameIfFree(from: string, to: string): boolean {
 }
 
 /** A folder that is there already (perhaps a mount, or where the user stands) is filled in place. */
-function fillEmptyFolder(directory: string, parts: readonly string[], fill: (directory: string) => void): Release {
+function fillEmptyFolder(directory: SafePath, parts: readonly string[], fill: (directory: SafePath) => void): Release {
   if (!statSync(directory).isDirectory()) throw alreadyThere(directory);
   assertEmpty(directory, parts);
   const release = lockRun(directory);
   try {
     // Again, now that nobody else can begin a run here.
     assertEmpty(directory, parts);
-    rmSync(join(directory, STATE_FOLDER), { recursive: true, force: true });
+    removeAll(ownPath(directory, STATE_FOLDER));
     removeLeftovers(directory);
-    for (const name of readdirSync(directory).filter(isEventsFile)) rmSync(join(directory, name));
+    for (const name of readdirSync(directory).filter(isEventsFile)) removeAll(ownPath(directory, name));
     fill(directory);
     return release;
   } catch (error) {
@@ -165,11 +185,11 @@ function alreadyThere(directory: string): UserError {
 }
 
 /** Hidden folders of creations that were killed; those of living processes are locked. */
-function removeAbandoned(parent: string): void {
+function removeAbandoned(parent: SafePath): void {
   for (const name of readdirSync(parent).filter((entry) => entry.startsWith(STAGE_PREFIX))) {
     const lock = join(parent, name, LOCK_FILE);
     try {
-      if (existsSync(lock) && acquireLock(lock).ok) rmSync(join(parent, name), { recursive: true, force: true });
+      if (existsSync(lock) && acquireLock(lock).ok) removeAll(ownPath(parent, name));
     } catch (error) {
       // Published under its own name since it was listed: a creation that lives, and no business of this one.
       if (existsSync(join(parent, name))) throw error;

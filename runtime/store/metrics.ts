@@ -3,6 +3,7 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { appendDurably, appendLineDurably, truncateDurably, writeFileAtomic } from '../support/atomic.ts';
+import { ownPath, type SafePath } from '../support/safe-path.ts';
 import { encodeFileHeader, encodeScalars } from './tfevents.ts';
 
 /** Measures of one epoch. A measure is a number, or a group of numbers by name (energy by node). */
@@ -31,33 +32,33 @@ export function readMetrics(directory: string): StoredRow[] {
   return lines.flatMap((line) => parseRow(line) ?? []);
 }
 
-export function appendRow(directory: string, row: StoredRow): void {
-  appendLineDurably(join(directory, METRICS_FILE), JSON.stringify(row));
-  appendDurably(join(directory, eventsFile(directory)), encodeRow(row));
+export function appendRow(directory: SafePath, row: StoredRow): void {
+  appendLineDurably(ownPath(directory, METRICS_FILE), JSON.stringify(row));
+  appendDurably(ownPath(directory, eventsFile(directory)), encodeRow(row));
 }
 
 /**
  * Makes both files hold exactly the rows up to `epoch`: what a run did after its last snapshot will be done again, and
  * must not be there twice. Returns the rows kept.
  */
-export function rewindMetrics(directory: string, epoch: number): StoredRow[] {
+export function rewindMetrics(directory: SafePath, epoch: number): StoredRow[] {
   const rows: StoredRow[] = [];
   for (const row of readMetrics(directory)) {
     if (row.epoch <= epoch && row.epoch > (rows.at(-1)?.epoch ?? 0)) rows.push(row);
   }
   const text = rows.map((row) => `${JSON.stringify(row)}\n`).join('');
-  makeContent(join(directory, METRICS_FILE), Buffer.from(text, 'utf8'));
+  makeContent(ownPath(directory, METRICS_FILE), Buffer.from(text, 'utf8'));
   const name = eventsFile(directory);
   const events = Buffer.concat([encodeFileHeader(secondsInName(name)), ...rows.map(encodeRow)]);
-  makeContent(join(directory, name), events);
+  makeContent(ownPath(directory, name), events);
   return rows;
 }
 
 /** @param time seconds since 1970 */
-export function createMetrics(directory: string, time: number): void {
+export function createMetrics(directory: SafePath, time: number): void {
   const seconds = Math.floor(time);
-  writeFileAtomic(join(directory, METRICS_FILE), '');
-  writeFileAtomic(join(directory, `${EVENTS_PREFIX}${seconds}.nmc`), encodeFileHeader(seconds));
+  writeFileAtomic(ownPath(directory, METRICS_FILE), '');
+  writeFileAtomic(ownPath(directory, `${EVENTS_PREFIX}${seconds}.nmc`), encodeFileHeader(seconds));
 }
 
 /** TensorBoard takes any file with "tfevents" in its name; the number is when it was begun. */
@@ -90,7 +91,7 @@ function encodeRow(row: StoredRow): Uint8Array {
 }
 
 /** Cuts the file where that is all it needs, so that a TensorBoard that follows it keeps its place. */
-function makeContent(path: string, content: Uint8Array): void {
+function makeContent(path: SafePath, content: Uint8Array): void {
   const present = existsSync(path) ? readFileSync(path) : undefined;
   if (present === undefined || !present.subarray(0, content.length).equals(content)) writeFileAtomic(path, content);
   else if (present.length > content.length) truncateDurably(path, content.length);

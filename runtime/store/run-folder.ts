@@ -15,6 +15,7 @@ import { join } from 'node:path';
 import { errorCode, removeLeftovers, writeFileAtomic } from '../support/atomic.ts';
 import { EnvironmentError, UserError } from '../support/errors.ts';
 import { acquireLock, type Release } from '../support/process-lock.ts';
+import { ownPath, type SafePath } from '../support/safe-path.ts';
 import { appendRow, type MetricsRow, readMetrics, rewindMetrics, type StoredRow } from './metrics.ts';
 import { modelCard, type TrainingReport } from './model-card.ts';
 import { parseRunConfig, type RunConfig } from './run-config.ts';
@@ -91,12 +92,13 @@ export function openRun(directory: string): Run {
  * too long metrics file, weights of the snapshot before).
  * @throws UserError `run/not-a-run`, `run/busy`, `run/no-snapshot`, `run/config-corrupt`
  */
-export function resumeRun(directory: string, options: RunOptions = {}): TrainingRun {
+export function resumeRun(place: string, options: RunOptions = {}): TrainingRun {
+  const directory = ownPath(place);
   readConfig(directory);
   const release = lockRun(directory);
   try {
     removeLeftovers(directory);
-    removeLeftovers(join(directory, STATE_FOLDER));
+    removeLeftovers(ownPath(directory, STATE_FOLDER));
     const { state, checksum, unsound } = newestSound(directory);
     for (const { update } of unsound) setAside(directory, update);
     const repairs = unsound.map(({ reason }) => `${reason}; going on from update ${state.update}`);
@@ -116,7 +118,7 @@ export function resumeRun(directory: string, options: RunOptions = {}): Training
 
 /** @internal for create-run.ts: a run whose files are in place and whose lock is held */
 export function trainingRun(
-  directory: string,
+  directory: SafePath,
   resumedFrom: RunState,
   release: Release,
   repairs: readonly string[],
@@ -143,8 +145,8 @@ export function trainingRun(
     async finish(state, report) {
       // A drawing library of half a second's loading, needed by finished runs only.
       const { curveSvg } = await import('./curve.ts');
-      writeFileAtomic(join(directory, CURVE_FILE), curveSvg(run.readMetrics()));
-      writeFileAtomic(join(directory, CARD_FILE), modelCard(run.config, report));
+      writeFileAtomic(ownPath(directory, CURVE_FILE), curveSvg(run.readMetrics()));
+      writeFileAtomic(ownPath(directory, CARD_FILE), modelCard(run.config, report));
       saveSnapshot({ ...state, finished: true });
     },
     close: () => release(join(directory, LOCK_FILE)),
@@ -152,7 +154,7 @@ export function trainingRun(
 }
 
 /** @internal Snapshot first, then the weights that must match a complete snapshot, then the old ones go. */
-export function saveState(directory: string, state: RunState): void {
+export function saveState(directory: SafePath, state: RunState): void {
   const checksum = writeSnapshot(directory, state);
   writeModel(directory, state, checksum);
   pruneSnapshots(directory);
@@ -226,9 +228,9 @@ function newestSound(directory: string): { state: RunState; checksum: string; un
   );
 }
 
-function writeModel(directory: string, state: RunState, checksum: string): void {
+function writeModel(directory: SafePath, state: RunState, checksum: string): void {
   const { epoch, batch, update } = state;
-  writeSafetensors(join(directory, MODEL_FILE), state.parameters, {
+  writeSafetensors(ownPath(directory, MODEL_FILE), state.parameters, {
     format: 'nmc-model-1',
     epoch: String(epoch),
     batch: String(batch),

@@ -3,9 +3,11 @@
  * data. Little-endian throughout, as is every machine that Node runs our devices on.
  */
 
-import { closeSync, fstatSync, openSync } from 'node:fs';
+import { closeSync, fstatSync } from 'node:fs';
 import { errorCode, readAt, writeFileAtomic } from '../support/atomic.ts';
 import { EnvironmentError, UserError } from '../support/errors.ts';
+import { openForReading } from '../support/safe-files.ts';
+import type { SafePath } from '../support/safe-path.ts';
 import { parseHeader, type TensorEntry } from './safetensors-header.ts';
 import { ELEMENT_BYTES, elementCount, type NamedTensor, type TensorFile, tensorBytes } from './safetensors-types.ts';
 
@@ -16,7 +18,7 @@ const LARGEST_HEADER = 100_000_000;
 
 /** Writes the tensors to `path`, all or nothing. Same tensors and metadata, same bytes. */
 export function writeSafetensors(
-  path: string,
+  path: SafePath,
   tensors: readonly NamedTensor[],
   metadata: Readonly<Record<string, string>> = {},
 ): void {
@@ -70,7 +72,7 @@ export function readSafetensors(source: string | Uint8Array, label = 'weights'):
   }
   let descriptor: number;
   try {
-    descriptor = openSync(source, 'r');
+    descriptor = openForReading(source);
   } catch (error) {
     throw openingError(error, source);
   }

@@ -4,10 +4,12 @@
  */
 
 import { createHash } from 'node:crypto';
-import { existsSync, readdirSync, renameSync, rmSync } from 'node:fs';
+import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { flushFolder } from '../support/atomic.ts';
 import { UserError } from '../support/errors.ts';
+import { moveFile, removeFile } from '../support/safe-files.ts';
+import { ownPath, type SafePath } from '../support/safe-path.ts';
 import { type NamedTensor, readSafetensors, writeSafetensors } from './safetensors.ts';
 import { tensorBytes } from './safetensors-types.ts';
 
@@ -35,7 +37,7 @@ const PARAMETER = 'parameter/';
 const AUXILIARY = 'auxiliary/';
 
 /** Writes the snapshot, all or nothing. Returns its checksum. */
-export function writeSnapshot(directory: string, state: RunState): string {
+export function writeSnapshot(directory: SafePath, state: RunState): string {
   const { epoch, batch, update, finished, totals } = state;
   const tensors = [...renamed(state.parameters, PARAMETER), ...renamed(state.auxiliary, AUXILIARY)];
   const position = JSON.stringify({ epoch, batch, update, finished, totals: encodeNumbers(totals) });
@@ -76,19 +78,19 @@ export function listSnapshots(directory: string): number[] {
 }
 
 /** Removes all snapshots but the newest two. */
-export function pruneSnapshots(directory: string): void {
-  for (const update of listSnapshots(directory).slice(KEPT)) rmSync(snapshotPath(directory, update), { force: true });
+export function pruneSnapshots(directory: SafePath): void {
+  for (const update of listSnapshots(directory).slice(KEPT)) removeFile(snapshotPath(directory, update));
 }
 
 /** Puts a snapshot that cannot be read out of the way, but keeps it for whoever wants to look. */
-export function setAside(directory: string, update: number): void {
+export function setAside(directory: SafePath, update: number): void {
   const path = snapshotPath(directory, update);
-  renameSync(path, `${path}.corrupt`);
-  flushFolder(join(directory, STATE_FOLDER));
+  moveFile(path, ownPath(`${path}.corrupt`));
+  flushFolder(ownPath(directory, STATE_FOLDER));
 }
 
-export function snapshotPath(directory: string, update: number): string {
-  return join(directory, STATE_FOLDER, `update-${String(update).padStart(10, '0')}.safetensors`);
+export function snapshotPath(directory: string, update: number): SafePath {
+  return ownPath(directory, STATE_FOLDER, `update-${String(update).padStart(10, '0')}.safetensors`);
 }
 
 /** Covers the position and every name, type, shape and byte: the file format itself has no check of its content. */

@@ -15,6 +15,7 @@ import {
 } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { EnvironmentError } from './errors.ts';
+import { folderOf, ownPath, type SafePath } from './safe-path.ts';
 
 export type FileContent = string | Uint8Array | Iterable<Uint8Array>;
 
@@ -27,7 +28,7 @@ let temporaryCounter = 0;
  * Replaces the file at `path` by `content`, all or nothing: written beside it, flushed, renamed over it, folder flushed.
  * @throws EnvironmentError `disk/full`, `disk/denied`, `disk/gone` or `disk/failed`
  */
-export function writeFileAtomic(path: string, content: FileContent): void {
+export function writeFileAtomic(path: SafePath, content: FileContent): void {
   const temporary = temporaryFor(path);
   try {
     const descriptor = openSync(temporary, 'wx');
@@ -38,7 +39,7 @@ export function writeFileAtomic(path: string, content: FileContent): void {
       closeSync(descriptor);
     }
     renameSync(temporary, path);
-    flushFolder(dirname(path));
+    flushFolder(folderOf(path));
   } catch (error) {
     rmSync(temporary, { force: true });
     throw diskError(error, path);
@@ -46,7 +47,11 @@ export function writeFileAtomic(path: string, content: FileContent): void {
 }
 
 /** Makes a file that is not there yet of pieces as they come. Errors of the file system come as they are. */
-export function writePieces(path: string, write: (sink: (piece: Uint8Array) => void) => void, flushed: boolean): void {
+export function writePieces(
+  path: SafePath,
+  write: (sink: (piece: Uint8Array) => void) => void,
+  flushed: boolean,
+): void {
   withPlain(path, 'wx', (descriptor) => {
     write((piece) => writeFully(descriptor, piece));
     if (flushed) fsyncSync(descriptor);
@@ -54,22 +59,22 @@ export function writePieces(path: string, write: (sink: (piece: Uint8Array) => v
 }
 
 /** A name beside `path` for what is to take its place: see `removeLeftovers`. */
-export function temporaryFor(path: string): string {
+export function temporaryFor(path: SafePath): SafePath {
   temporaryCounter += 1;
-  return join(dirname(path), `.${basename(path)}.${process.pid}-${temporaryCounter}${TEMPORARY_SUFFIX}`);
+  return ownPath(dirname(path), `.${basename(path)}.${process.pid}-${temporaryCounter}${TEMPORARY_SUFFIX}`);
 }
 
 /**
  * Appends one line and flushes it. A crash may leave a part of the line at the end of the file, nothing else; whoever
  * reads the file back drops a last line without its newline (`truncateDurably`).
  */
-export function appendLineDurably(path: string, line: string): void {
+export function appendLineDurably(path: SafePath, line: string): void {
   if (line.includes('\n')) throw new Error('appendLineDurably: one line at a time');
   appendDurably(path, Buffer.from(`${line}\n`, 'utf8'));
 }
 
 /** Appends bytes and flushes them; the whole of them goes into one write call where the platform allows. */
-export function appendDurably(path: string, bytes: Uint8Array): void {
+export function appendDurably(path: SafePath, bytes: Uint8Array): void {
   withDescriptor(path, 'a', (descriptor) => {
     writeFully(descriptor, bytes);
     fsyncSync(descriptor);
@@ -77,7 +82,7 @@ export function appendDurably(path: string, bytes: Uint8Array): void {
 }
 
 /** Cuts the file at `length` bytes and flushes it. */
-export function truncateDurably(path: string, length: number): void {
+export function truncateDurably(path: SafePath, length: number): void {
   withDescriptor(path, 'r+', (descriptor) => {
     ftruncateSync(descriptor, length);
     fsyncSync(descriptor);
@@ -85,7 +90,7 @@ export function truncateDurably(path: string, length: number): void {
 }
 
 /** Makes renames and removals in a folder survive a power cut. Windows cannot open folders and does it by itself. */
-export function flushFolder(folder: string): void {
+export function flushFolder(folder: SafePath): void {
   if (process.platform === 'win32') return;
   const descriptor = openSync(folder, 'r');
   try {
@@ -99,7 +104,7 @@ export function flushFolder(folder: string): void {
 }
 
 /** Removes what killed writers left beside the files of `folder`. Call only while no other process writes there. */
-export function removeLeftovers(folder: string): void {
+export function removeLeftovers(folder: SafePath): void {
   if (!existsSync(folder)) return;
   for (const name of readdirSync(folder)) {
     if (isLeftover(name)) rmSync(join(folder, name), { recursive: true, force: true });
@@ -162,7 +167,7 @@ export function errorCode(error: unknown): string | undefined {
   return typeof error.code === 'string' ? error.code : undefined;
 }
 
-function withDescriptor(path: string, flags: string, use: (descriptor: number) => void): void {
+function withDescriptor(path: SafePath, flags: string, use: (descriptor: number) => void): void {
   try {
     withPlain(path, flags, use);
   } catch (error) {
@@ -170,7 +175,7 @@ function withDescriptor(path: string, flags: string, use: (descriptor: number) =
   }
 }
 
-function withPlain(path: string, flags: string, use: (descriptor: number) => void): void {
+function withPlain(path: SafePath, flags: string, use: (descriptor: number) => void): void {
   const descriptor = openSync(path, flags);
   try {
     use(descriptor);

@@ -22,6 +22,9 @@ export interface ColumnRef {
   readonly blobs: readonly BlobRef[];
 }
 
+/** Of one element of a column. */
+export const ELEMENT_BYTES: Readonly<Record<ColumnRef['type'], number>> = { u8: 1, i32: 4, f32: 4 };
+
 export interface DataRef {
   readonly name: string;
   readonly length: number;

@@ -15,6 +15,29 @@ export function messageProblem(value: unknown): string | undefined {
   return first ? `${first.instancePath} ${first.message ?? 'is wrong'}`.trim() : 'it does not follow the schema';
 }
 
+let deploymentValidator: ValidateFunction | undefined;
+
+/** Of a deployment by itself, as `deploy` brings it. @returns what is wrong, or nothing */
+export function deploymentFormatProblem(value: unknown): string | undefined {
+  deploymentValidator ??= new Ajv2020({ allErrors: false, strict: false }).compile(deploymentSchema());
+  if (deploymentValidator(value)) return undefined;
+  const [first] = deploymentValidator.errors ?? [];
+  return `${first?.instancePath ?? ''} ${first?.message ?? 'it does not follow the schema'}`.trim();
+}
+
+function deploymentSchema(): object {
+  const { $defs } = readSpecJson('message.schema.json') as {
+    readonly $defs: { readonly ask: { readonly properties: { readonly ask: { readonly oneOf: readonly Asked[] } } } };
+  };
+  const found = $defs.ask.properties.ask.oneOf.find((asked) => asked.properties.deployment)?.properties.deployment;
+  if (!found) throw new Error('the schema of messages has no deployment');
+  return found;
+}
+
+interface Asked {
+  readonly properties: { readonly deployment?: object };
+}
+
 function compile(): ReadonlyMap<string, ValidateFunction> {
   const schema = readSpecJson('message.schema.json') as { readonly $defs: Readonly<Record<string, object>> };
   const ajv = new Ajv2020({ allErrors: false, strict: false });

@@ -110,9 +110,9 @@ describe('blobs', () => {
     expect(await link.ask({ what: 'missing', blobs: [hash] })).toEqual({ missing: [hash] });
     await link.putBlob(hash, bytes);
     await link.putBlob(hex(sha256(new Uint8Array(0))), new Uint8Array(0)).catch(() => undefined);
-    const [a, b] = await Promise.all([link.getBlob(hash), link.getBlob(hash)]);
+    const [a, b] = await Promise.all([link.getBlob(hash, bytes.length), link.getBlob(hash, bytes.length)]);
     expect(Buffer.from(a).equals(bytes) && Buffer.from(b).equals(bytes)).toBe(true);
-    await expect(link.getBlob('0'.repeat(64))).rejects.toThrow('no blob');
+    await expect(link.getBlob('0'.repeat(64), 1)).rejects.toThrow('no blob');
   });
 });
 

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Device } from '../../device/device.ts';
 import { writeFileAtomic } from '../../support/atomic.ts';
+import { ownPath } from '../../support/safe-path.ts';
 import { COSTS, type Costs } from '../../wire/messages.ts';
 import { costsOf } from './costs.ts';
 import { type Effort, productSpeed, quartileOf } from './measure.ts';
@@ -35,7 +36,7 @@ export async function machineRecord(device: Device, folder: string): Promise<Mac
   }
   try {
     const record = await measured(device);
-    writeFileAtomic(path, JSON.stringify(record));
+    writeFileAtomic(ownPath(path), JSON.stringify(record));
     return record;
   } finally {
     rmSync(lock, { force: true });

@@ -8,6 +8,7 @@ import type { HalfUnit } from '../../../spec/precision.ts';
 import { DEFAULT_TILES, TILE_CANDIDATES, TILE_CLASSES, type TileChoice } from '../../../spec/tiles.ts';
 import { writeFileAtomic } from '../../support/atomic.ts';
 import { cacheFolder } from '../../support/cache-folder.ts';
+import { ownPath } from '../../support/safe-path.ts';
 
 /** A file of another form is ignored, and written anew when somebody measures. */
 const FORMAT = 1;
@@ -45,7 +46,7 @@ export function rememberTiles(adapter: string, remembered: Remembered): void {
   const path = tilesPath();
   mkdirSync(dirname(path), { recursive: true });
   const file: TilesFile = { format: FORMAT, adapters: { ...read().adapters, [adapter]: remembered } };
-  writeFileAtomic(path, `${JSON.stringify(file, null, 2)}\n`);
+  writeFileAtomic(ownPath(path), `${JSON.stringify(file, null, 2)}\n`);
 }
 
 function read(): TilesFile {

@@ -9,6 +9,7 @@ import {
   writeSafetensors,
 } from '../../../runtime/store/safetensors.ts';
 import { UserError } from '../../../runtime/support/errors.ts';
+import { ownPath } from '../../../runtime/support/safe-path.ts';
 import { codeOf, temporaryFolder } from './fixtures.ts';
 
 const shapes = fc.array(fc.nat(4), { maxLength: 3 });
@@ -63,7 +64,7 @@ describe('safetensors', () => {
         const back = readSafetensors(bytes);
         expect(byName(back.tensors)).toEqual(byName(list));
         expect(back.metadata).toEqual(texts);
-        writeSafetensors(path, list, texts);
+        writeSafetensors(ownPath(path), list, texts);
         expect(readSafetensors(path)).toEqual(back);
       }),
       { seed: 1, numRuns: 150 },

@@ -11,6 +11,7 @@ import {
   writePieces,
 } from '../../../runtime/support/atomic.ts';
 import { EnvironmentError } from '../../../runtime/support/errors.ts';
+import { ownPath } from '../../../runtime/support/safe-path.ts';
 
 const newFolder = (): string => mkdtempSync(join(tmpdir(), 'nmc-atomic-'));
 
@@ -28,14 +29,14 @@ describe('writePieces', () => {
   it('makes a file of pieces, and replaces none', () => {
     const path = join(newFolder(), 'file');
     writePieces(
-      path,
+      ownPath(path),
       (sink) => {
         for (const byte of [1, 2]) sink(Uint8Array.of(byte));
       },
       true,
     );
     expect([...readFileSync(path)]).toEqual([1, 2]);
-    expect(() => writePieces(path, (sink) => sink(Uint8Array.of(3)), false)).toThrow('EEXIST');
+    expect(() => writePieces(ownPath(path), (sink) => sink(Uint8Array.of(3)), false)).toThrow('EEXIST');
   });
 });
 
@@ -44,7 +45,7 @@ describe('writeFileAtomic', () => {
     const folder = newFolder();
     const path = join(folder, 'file');
     for (const content of ['text é', Uint8Array.of(1, 2), [Uint8Array.of(1), Uint8Array.of(2, 3)], '']) {
-      writeFileAtomic(path, content);
+      writeFileAtomic(ownPath(path), content);
       const expected =
         typeof content === 'string'
           ? Buffer.from(content)
@@ -57,21 +58,21 @@ describe('writeFileAtomic', () => {
   it('keeps the old content, and no rest of the new, when the new one fails halfway', () => {
     const folder = newFolder();
     const path = join(folder, 'file');
-    writeFileAtomic(path, 'old');
+    writeFileAtomic(ownPath(path), 'old');
     function* failing(): Generator<Uint8Array> {
       yield Uint8Array.of(1);
       throw new Error('no more');
     }
-    expect(() => writeFileAtomic(path, failing())).toThrow('no more');
+    expect(() => writeFileAtomic(ownPath(path), failing())).toThrow('no more');
     expect(readFileSync(path, 'utf8')).toBe('old');
     expect(readdirSync(folder)).toEqual(['file']);
   });
 
   it('says that the folder has gone, or that a folder is in the way', () => {
     const folder = newFolder();
-    expect(failure(() => writeFileAtomic(join(folder, 'gone', 'file'), '')).code).toBe('disk/gone');
+    expect(failure(() => writeFileAtomic(ownPath(folder, 'gone', 'file'), '')).code).toBe('disk/gone');
     mkdirSync(join(folder, 'taken'));
-    expect(failure(() => writeFileAtomic(join(folder, 'taken'), '')).code).toBe('disk/failed');
+    expect(failure(() => writeFileAtomic(ownPath(folder, 'taken'), '')).code).toBe('disk/failed');
     expect(readdirSync(folder)).toEqual(['taken']);
   });
 });
@@ -79,16 +80,16 @@ describe('writeFileAtomic', () => {
 describe('appending and cutting', () => {
   it('adds one line, cuts at a byte', () => {
     const path = join(newFolder(), 'lines');
-    appendLineDurably(path, '{"a":1}');
-    appendLineDurably(path, 'é');
+    appendLineDurably(ownPath(path), '{"a":1}');
+    appendLineDurably(ownPath(path), 'é');
     expect(readFileSync(path, 'utf8')).toBe('{"a":1}\né\n');
-    truncateDurably(path, 8);
+    truncateDurably(ownPath(path), 8);
     expect(readFileSync(path, 'utf8')).toBe('{"a":1}\n');
-    expect(() => appendLineDurably(path, 'two\nlines')).toThrow('one line');
+    expect(() => appendLineDurably(ownPath(path), 'two\nlines')).toThrow('one line');
   });
 
   it.runIf(existsSync('/dev/full'))('says that the disk is full', () => {
-    const error = failure(() => appendLineDurably('/dev/full', 'x'));
+    const error = failure(() => appendLineDurably(ownPath('/dev/full'), 'x'));
     expect(error.code).toBe('disk/full');
     expect(error.message).toContain('/dev/full');
     expect(error.repair).toContain('--out');
@@ -127,7 +128,7 @@ it('removeLeftovers takes temporary files only', () => {
   const folder = newFolder();
   for (const name of ['.model.safetensors.123-4.tmp', 'mine.tmp', '.hidden', '.a.tmp'])
     writeFileSync(join(folder, name), '');
-  removeLeftovers(folder);
+  removeLeftovers(ownPath(folder));
   expect(readdirSync(folder).sort()).toEqual(['.a.tmp', '.hidden', 'mine.tmp']);
-  removeLeftovers(join(folder, 'gone'));
+  removeLeftovers(ownPath(folder, 'gone'));
 });

@@ -1,0 +1,157 @@
+/**
+ * What a deployment makes a trainer hold, counted from the record, the plan and the schedule alone: before a column, a
+ * snapshot or a batch is there.
+ */
+import { type State, sizeOf } from '../../spec/program.ts';
+import type { ShardSchedule } from '../../spec/schedule.ts';
+import { UserError } from '../support/errors.ts';
+import { formatBytes } from '../support/format-numbers.ts';
+import type { ColumnRef, DataRef, Deployment } from '../wire/deployment.ts';
+import { MOST_MESSAGE } from '../wire/envelope.ts';
+import { readsOf } from './shard-data.ts';
+
+export interface Need {
+  readonly what: string;
+  readonly bytes: number;
+}
+
+/** A record came in one message, so it is no longer than one, whatever its letters. */
+export const MOST_RECORD_BYTES = 3 * MOST_MESSAGE;
+/** Of a shard's state: two that are kept for snapshots, one that is hashed, one on its way into the mesh. */
+const STATES_HELD = 4;
+const WIDEST_ELEMENT = Float64Array.BYTES_PER_ELEMENT;
+const ROW_NUMBER_BYTES = 8;
+/** A tensor's line in the head of a part, without its name. */
+const HEAD_LINE_BYTES = 512;
+
+/** What all shards of one run share: the record, and the plan's files, as they come and as they are loaded. */
+export function planNeeds(deployment: Deployment): Need[] {
+  const files = deployment.plan.reduce((sum, f) => sum + f.bytes, 0);
+  return [
+    { what: 'the record of the deployment', bytes: 2 * MOST_RECORD_BYTES },
+    { what: 'the files of the plan', bytes: 2 * files },
+  ];
+}
+
+/** What one shard takes. @param memory that the plan says of it: its states and the values of one batch */
+export function shardNeeds(
+  deployment: Deployment,
+  schedule: ShardSchedule,
+  states: readonly State[],
+  memory: number,
+  elementBytes = Float32Array.BYTES_PER_ELEMENT,
+): Need[] {
+  const { train, checks, batch, evaluations } = deployment;
+  const wanted = readsOf(schedule, evaluations);
+  const columns = (ref: DataRef, names: readonly string[]): number =>
+    columnsOf(ref, names).reduce((sum, c) => sum + blobBytes(c), 0);
+  const rowBytes = (ref: DataRef, names: readonly string[]): number =>
+    columnsOf(ref, names).reduce((sum, c) => sum + blobBytes(c) / Math.max(1, ref.length), ROW_NUMBER_BYTES);
+  const ofChecks = checks.reduce((sum, ref, i) => sum + columns(ref, wanted.checks[i] ?? []), 0);
+  const batches = checks.map((ref, i) => (evaluations[i]?.batch ?? 0) * rowBytes(ref, wanted.checks[i] ?? []));
+  const largest = columnsOf(train, wanted.train)
+    .concat(checks.flatMap((ref, i) => columnsOf(ref, wanted.checks[i] ?? [])))
+    .reduce((most, c) => c.blobs.reduce((m, b) => Math.max(m, b.bytes), most), 0);
+  const fields = new Set(states.flatMap(({ init }) => (init.kind === 'statistic' ? [init.field] : [])));
+  const means = deployment.statistics.filter((s) => fields.has(s.field)).reduce((sum, s) => sum + s.mean.bytes, 0);
+  return [
+    { what: 'states and values as the plan says', bytes: memory },
+    { what: 'columns of the training data', bytes: columns(train, wanted.train) },
+    { what: 'columns of the checks', bytes: ofChecks },
+    { what: 'the order of the rows', bytes: train.length * Uint32Array.BYTES_PER_ELEMENT },
+    { what: 'one batch', bytes: Math.max(batch * rowBytes(train, wanted.train), ...batches) },
+    { what: 'a piece of a column on its way', bytes: 2 * largest },
+    { what: 'statistics', bytes: 2 * means },
+    { what: 'snapshots', bytes: STATES_HELD * elementsOf(states) * elementBytes },
+  ];
+}
+
+/** No part of a snapshot of these states is longer. */
+export function mostPartBytes(states: readonly State[]): number {
+  const tensors = states.flatMap((s) => s.members ?? [s]);
+  const heads = tensors.reduce((sum, t) => sum + HEAD_LINE_BYTES + 6 * t.id.length, 1024);
+  return heads + WIDEST_ELEMENT * elementsOf(states);
+}
+
+export function sumOfNeeds(needs: readonly Need[]): number {
+  return needs.reduce((sum, n) => sum + n.bytes, 0);
+}
+
+interface Place {
+  readonly run: string;
+  readonly shard: number;
+}
+
+/** What the shards of one process hold, against what they may in all. */
+export class MemoryLedger {
+  readonly #most: number;
+  /** By run: what its shards share, and what each of them has. */
+  readonly #held = new Map<string, { plan: number; readonly shards: Map<number, number> }>();
+
+  /** @param most bytes; nothing: as many as there are */
+  constructor(most = Number.POSITIVE_INFINITY) {
+    this.#most = most;
+  }
+
+  /** Before the plan is fetched for this shard. @throws UserError `plan/memory` */
+  holdPlan(at: Place, deployment: Deployment): void {
+    const run = this.#held.get(at.run) ?? { plan: 0, shards: new Map<number, number>() };
+    const needs = planNeeds(deployment);
+    this.#assertRoom(`run ${at.run}`, needs, run.plan);
+    run.plan = sumOfNeeds(needs);
+    run.shards.set(at.shard, run.shards.get(at.shard) ?? 0);
+    this.#held.set(at.run, run);
+  }
+
+  /** Before the data of the shard are fetched. @throws UserError `plan/memory` */
+  holdShard(at: Place, needs: readonly Need[]): void {
+    const shards = this.#held.get(at.run)?.shards;
+    this.#assertRoom(`shard ${at.shard} of ${at.run}`, needs, shards?.get(at.shard) ?? 0);
+    shards?.set(at.shard, sumOfNeeds(needs));
+  }
+
+  free({ run, shard }: Place): void {
+    const held = this.#held.get(run);
+    held?.shards.delete(shard);
+    if (held?.shards.size === 0) this.#held.delete(run);
+  }
+
+  get bytes(): number {
+    return [...this.#held.values()].reduce(
+      (sum, { plan, shards }) => sum + [...shards.values()].reduce((n, bytes) => n + bytes, plan),
+      0,
+    );
+  }
+
+  /** @param before bytes that these needs take the place of */
+  #assertRoom(name: string, needs: readonly Need[], before: number): void {
+    const others = this.bytes - before;
+    const bytes = sumOfNeeds(needs);
+    if (!(others + bytes <= this.#most)) throw this.#tooMuch(name, needs, bytes, others);
+  }
+
+  #tooMuch(name: string, needs: readonly Need[], bytes: number, others: number): UserError {
+    const parts = [...needs]
+      .filter((n) => n.bytes > 0)
+      .sort((a, b) => b.bytes - a.bytes)
+      .map((n) => `${n.what} ${formatBytes(n.bytes)}`);
+    const taken = others > 0 ? `, of which others have ${formatBytes(others)}` : '';
+    return new UserError(
+      'plan/memory',
+      `${name} needs ${formatBytes(bytes)} (${parts.join(', ')}); --max-memory allows ${formatBytes(this.#most)}${taken}`,
+      'cut the model into more shards, or join with more --max-memory',
+    );
+  }
+}
+
+function columnsOf(ref: DataRef, names: readonly string[]): ColumnRef[] {
+  return ref.columns.filter((c) => names.includes(c.name));
+}
+
+function blobBytes(column: ColumnRef): number {
+  return column.blobs.reduce((sum, b) => sum + b.bytes, 0);
+}
+
+function elementsOf(states: readonly State[]): number {
+  return states.reduce((sum, s) => sum + sizeOf(s.shape), 0);
+}

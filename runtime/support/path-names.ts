@@ -1,0 +1,63 @@
+/** Whether a path that someone else wrote is a plain name below a folder, on every system that may come to read it. */
+
+/** Of one component in bytes, and of a whole path in characters: what all file systems take. */
+const MOST_NAME_BYTES = 255;
+const MOST_PATH = 1000;
+const MOST_DEPTH = 32;
+/** Devices of Windows, whatever ending they have. */
+const RESERVED = /^(con|prn|aux|nul|conin\$|conout\$|com[0-9¹²³]|lpt[0-9¹²³])$/i;
+/** Control and format characters, halves of characters, and ends of lines. */
+const UNSEEN = /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/u;
+
+/** @returns what is wrong with it, or nothing. Components are divided by `/`. */
+export function pathProblem(path: unknown): string | undefined {
+  if (typeof path !== 'string') return 'it is no text';
+  if (path.length > MOST_PATH) return `it has more than ${MOST_PATH} characters`;
+  const names = path.split('/');
+  if (names.length > MOST_DEPTH) return `it lies in more than ${MOST_DEPTH} folders`;
+  for (const name of names) {
+    const problem = nameProblem(name);
+    if (problem !== undefined) return problem;
+  }
+  return undefined;
+}
+
+function nameProblem(name: string): string | undefined {
+  if (name === '') return 'a name in it is empty';
+  if (name === '.' || name === '..') return 'it leaves its folder';
+  if (UNSEEN.test(name)) return 'a character in it cannot be seen';
+  if (/[\\:<>"|?*]/.test(name)) return 'a character in it has a meaning of its own to some systems';
+  if (/[. ]$/.test(name)) return 'a name in it ends with a dot or a space';
+  if (RESERVED.test(name.split('.')[0]?.trimEnd() ?? '')) return 'a name in it is that of a device';
+  if (Buffer.byteLength(name) > MOST_NAME_BYTES) return `a name in it has more than ${MOST_NAME_BYTES} bytes`;
+  return undefined;
+}
+
+/** Files that one folder is to hold: each plain, none twice where small and capital letters are the same. */
+export class PathSet {
+  readonly #files = new Set<string>();
+  readonly #folders = new Set<string>();
+
+  /** @returns what is wrong with the path beside those before it, or nothing */
+  add(path: unknown): string | undefined {
+    const problem = pathProblem(path);
+    if (problem !== undefined) return problem;
+    const names = (path as string).normalize('NFC').toLowerCase().split('/');
+    const whole = names.join('/');
+    if (this.#files.has(whole)) return 'it is there twice';
+    if (this.#folders.has(whole)) return 'it is a file and a folder';
+    for (let depth = 1; depth < names.length; depth++) {
+      const folder = names.slice(0, depth).join('/');
+      if (this.#files.has(folder)) return 'it is a file and a folder';
+      this.#folders.add(folder);
+    }
+    this.#files.add(whole);
+    return undefined;
+  }
+}
+
+/** For a message: quoted, nothing that a terminal would obey, and short. */
+export function shownPath(path: unknown): string {
+  const text = typeof path === 'string' ? path : String(path);
+  return JSON.stringify(text.slice(0, 120).replace(/[\p{C}\p{Zl}\p{Zp}]/gu, '\u{fffd}'));
+}

@@ -1,0 +1,99 @@
+/**
+ * Whether a deployment is one that anybody should act on: what the synchronizer asks before it takes one, and whoever
+ * is told of one before a byte of it is fetched or written.
+ */
+import { MOST_PLAN_BYTES } from '../../spec/plan.ts';
+import { PathSet, shownPath } from '../support/path-names.ts';
+import { type BlobRef, type DataRef, type Deployment, ELEMENT_BYTES } from './deployment.ts';
+import { deploymentFormatProblem } from './message-schema.ts';
+
+/** Of one column, and of one blob. */
+const MOST_COLUMN_BYTES = 2 ** 33;
+const MOST_BLOB_BYTES = 2 ** 32;
+
+/** @returns what is wrong with it, or nothing */
+export function deploymentProblem(value: unknown): string | undefined {
+  const format = deploymentFormatProblem(value);
+  if (format !== undefined) return format;
+  const deployment = value as Deployment;
+  const { shards, needs, checks, evaluations, train } = deployment;
+  // A run is a folder where it is fetched.
+  const named = new PathSet().add(deployment.run);
+  if (named !== undefined) return `the run cannot be called ${deployment.run}: ${named}`;
+  if (needs.length !== shards) return `it says the needs of ${needs.length} shards and has ${shards}`;
+  if (checks.length !== evaluations.length) return `it has data of ${checks.length} checks for ${evaluations.length}`;
+  return (
+    planFilesProblem(deployment.plan) ??
+    dataProblem(train) ??
+    firstProblem(checks, dataProblem) ??
+    statisticsProblem(deployment.statistics) ??
+    sizesProblem(blobsOf(deployment))
+  );
+}
+
+/** Every blob that it names, as often as it names it. */
+export function blobsOf({ plan, statistics, train, checks }: Deployment): BlobRef[] {
+  return [
+    ...plan,
+    ...statistics.map((s) => s.mean),
+    ...[train, ...checks].flatMap((d) => d.columns.flatMap((c) => c.blobs)),
+  ];
+}
+
+function planFilesProblem(plan: Deployment['plan']): string | undefined {
+  if (plan[0]?.path !== 'plan.json') return 'the first file of its plan is not plan.json';
+  const paths = new PathSet();
+  for (const { path } of plan) {
+    const problem = paths.add(path);
+    if (problem !== undefined) return `its plan has the file ${shownPath(path)}: ${problem}`;
+  }
+  const total = sumOf(plan);
+  return total > MOST_PLAN_BYTES ? `the files of its plan are ${total} bytes in all` : undefined;
+}
+
+/** Rows times their size is what its blobs have, so nobody can make room for more than is there. */
+function dataProblem({ name, length, columns }: DataRef): string | undefined {
+  const repeated = repeatedOf(columns.map((c) => c.name));
+  if (repeated !== undefined) return `${shownPath(name)} has a second column ${shownPath(repeated)}`;
+  return firstProblem(columns, (column) => {
+    const bytes = column.shape.reduce((product, n) => product * n, length * ELEMENT_BYTES[column.type]);
+    const what = `column ${shownPath(column.name)} of ${shownPath(name)}`;
+    if (!(bytes <= MOST_COLUMN_BYTES)) return `${what} has more than ${MOST_COLUMN_BYTES} bytes`;
+    const given = sumOf(column.blobs);
+    return given === bytes ? undefined : `${what} is ${bytes} bytes by its shape and ${given} by its blobs`;
+  });
+}
+
+function statisticsProblem(statistics: Deployment['statistics']): string | undefined {
+  const repeated = repeatedOf(statistics.map((s) => s.field));
+  if (repeated !== undefined) return `it has the statistics of ${shownPath(repeated)} twice`;
+  const torn = statistics.find((s) => s.mean.bytes % 4 !== 0);
+  return torn && `the mean of ${shownPath(torn.field)} is no row of f32`;
+}
+
+/** A blob has one size, whoever names it. */
+function sizesProblem(blobs: readonly BlobRef[]): string | undefined {
+  const sizes = new Map<string, number>();
+  for (const { blob, bytes } of blobs) {
+    if (bytes > MOST_BLOB_BYTES) return `blob ${blob} has more than ${MOST_BLOB_BYTES} bytes`;
+    if ((sizes.get(blob) ?? bytes) !== bytes) return `it says two sizes of blob ${blob}`;
+    sizes.set(blob, bytes);
+  }
+  return undefined;
+}
+
+function sumOf(blobs: readonly BlobRef[]): number {
+  return blobs.reduce((sum, b) => sum + b.bytes, 0);
+}
+
+function repeatedOf(names: readonly string[]): string | undefined {
+  return names.find((name, i) => names.indexOf(name) !== i);
+}
+
+function firstProblem<T>(all: readonly T[], problemOf: (one: T) => string | undefined): string | undefined {
+  for (const one of all) {
+    const problem = problemOf(one);
+    if (problem !== undefined) return problem;
+  }
+  return undefined;
+}
