@@ -7,6 +7,7 @@ import { chmodSync, existsSync, mkdirSync, readFileSync, statSync } from 'node:f
 import { dirname, join } from 'node:path';
 import { writeFileAtomic } from '../support/atomic.ts';
 import { EnvironmentError, UserError } from '../support/errors.ts';
+import { ownPath } from '../support/safe-path.ts';
 import { configFolder } from './key-file.ts';
 
 const FORMAT = 'nmc-tokens-1';
@@ -122,7 +123,7 @@ function writeTokens(path: string, tokens: readonly StoredToken[]): void {
   mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
   const mask = process.umask(0o077);
   try {
-    writeFileAtomic(path, `${JSON.stringify({ format: FORMAT, tokens }, undefined, 1)}\n`);
+    writeFileAtomic(ownPath(path), `${JSON.stringify({ format: FORMAT, tokens }, undefined, 1)}\n`);
   } finally {
     process.umask(mask);
   }
