@@ -8,6 +8,7 @@ import { type Arguments, EXIT, flag, text } from './command.ts';
 import { inviteSomebody } from './keys-invite.ts';
 import { listKeys } from './keys-list.ts';
 import { allowKey, expireKey, revokeKey } from './keys-members.ts';
+import { keysToken } from './keys-token.ts';
 
 const ACTIONS: Readonly<Record<string, (args: Arguments) => Promise<number> | number>> = {
   new: (args) => show(args, keyText(writeNewKey(userKeyPath()).publicKey)),
@@ -17,6 +18,7 @@ const ACTIONS: Readonly<Record<string, (args: Arguments) => Promise<number> | nu
   revoke: revokeKey,
   expire: expireKey,
   invite: inviteSomebody,
+  token: keysToken,
 };
 
 export default async function (args: Arguments): Promise<number> {

@@ -19,14 +19,15 @@ const secure = (y: Argv): Argv =>
   y.option('insecure', { type: 'boolean', describe: 'allow a connection beyond this machine without encryption' });
 const RELAY = 'borders go through the synchronizer only, never straight from trainer to trainer';
 const run = (y: Argv): Argv => y.positional('run', { type: 'string', describe: 'as `nmc status` names it' });
-const listen = (y: Argv): Argv =>
-  secure(
-    value(
-      value(json(y), 'listen', 'address to listen on (default: 127.0.0.1)'),
-      'state',
-      'folder for keys and everything kept (default: mesh-state)',
-    ),
-  );
+const listen = (y: Argv): Argv => {
+  const rows = [
+    ['listen', 'address to listen on (default: 127.0.0.1)'],
+    ['state', 'folder for keys and everything kept (default: mesh-state)'],
+    ['host', 'a name that others call this machine by, for /metrics; may be given several times'],
+    ['tokens', 'file of `nmc keys token new`: then /metrics needs one, and may be read from elsewhere'],
+  ] as const;
+  return secure(rows.reduce((all, [name, describe]) => value(all, name, describe), json(y)));
+};
 
 export const meshCommands: readonly Command[] = [
   {
@@ -220,7 +221,7 @@ export const meshCommands: readonly Command[] = [
     load: () => import('./simulate.ts'),
   },
   {
-    usage: 'keys <action> [key]',
+    usage: 'keys <action> [key] [name]',
     summary: 'this user’s key; who may do what in a mesh',
     options: (y) => {
       const rows = [
@@ -229,19 +230,22 @@ export const meshCommands: readonly Command[] = [
         ['expires', 'of invite: how long it is good, 90m, 2h, 7d (default: 24h)'],
         ['in', 'of expire: how long the key is still good, 90m, 2h, 7d'],
         ['at', 'of expire: until when, 2027-01-31T12:00Z'],
+        ['tokens', 'of token: the file (default: one of this user’s own)'],
       ] as const;
       return rows
         .reduce((all, [name, describe]) => value(all, name, describe), mesh(y))
         .positional('action', {
-          choices: ['new', 'show', 'list', 'allow', 'revoke', 'expire', 'invite'] as const,
-          describe: 'new, show, list, invite; allow, revoke or expire KEY',
+          choices: ['new', 'show', 'list', 'allow', 'revoke', 'expire', 'invite', 'token'] as const,
+          describe: 'new, show, list, invite; allow, revoke or expire KEY; token new|list|revoke NAME',
         })
         .positional('key', { type: 'string', describe: 'as `nmc keys show` prints it' })
+        .positional('name', { type: 'string', describe: 'of a token' })
         .example([
           ['$0 keys show', 'the public key'],
           ['$0 keys allow KEY --role viewer', 'let someone look'],
           ['$0 keys invite --uses 3 --expires 2h', 'let three trainers in'],
           ['$0 keys revoke KEY', 'its connections, its shards and the invite that let it in end now'],
+          ['$0 keys token new laptop', 'a bearer token for nmc serve --tokens FILE'],
         ]);
     },
     load: () => import('./keys.ts'),

@@ -12,7 +12,7 @@ import { acquireLock } from '../support/process-lock.ts';
 import { type Arguments, EXIT, flag, text } from './command.ts';
 import { inviteText } from './invite-argument.ts';
 import { joinLine, PRINTED } from './join-line.ts';
-import { certificateOf } from './listening.ts';
+import { certificateOf, hostsOf, tokensOf } from './listening.ts';
 import { assertSecure } from './mesh-link.ts';
 import { ownFolder } from './state-folder.ts';
 import { watchInterrupt } from './watch-interrupt.ts';
@@ -24,6 +24,7 @@ export default async function (args: Arguments): Promise<number> {
   const address = parseAddress(text(args, 'listen') ?? '127.0.0.1');
   const tls = certificateOf(args);
   assertSecure({ ...address, secure: address.secure || tls !== undefined }, args);
+  const tokens = tokensOf(args);
   const state = text(args, 'state') ?? DEFAULT_STATE;
   ownFolder(state);
   const release = lockState(state);
@@ -40,6 +41,8 @@ export default async function (args: Arguments): Promise<number> {
     host: address.host,
     port: address.port,
     ...(tls ? { tls } : {}),
+    hosts: hostsOf(address.host, args),
+    ...(tokens ? { tokens } : {}),
     operator,
     log: (event) => process.stderr.write(`${jsonLine(event)}\n`),
     onShutdown: stop,

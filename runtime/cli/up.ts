@@ -10,7 +10,7 @@ import { wallNow } from '../support/clock.ts';
 import { emit } from '../support/emit.ts';
 import { EnvironmentError, UserError } from '../support/errors.ts';
 import { onInterrupt } from '../support/interrupt.ts';
-import { type Arguments, EXIT, flag, text } from './command.ts';
+import { type Arguments, EXIT, flag, text, texts } from './command.ts';
 import { joinLine, PRINTED } from './join-line.ts';
 import { assertSecure } from './mesh-link.ts';
 import { ownFolder } from './state-folder.ts';
@@ -190,8 +190,13 @@ class Mesh {
   async #startSynchronizer(): Promise<void> {
     const listen = addressText(this.#listen);
     const insecure = flag(this.#args, 'insecure') ? ['--insecure'] : [];
+    const tokens = text(this.#args, 'tokens');
+    const door = [
+      ...texts(this.#args, 'host').flatMap((host) => ['--host', host]),
+      ...(tokens === undefined ? [] : ['--tokens', tokens]),
+    ];
     const child = new Child(
-      ['synchronizer', '--listen', listen, '--state', this.#state, '--json', ...insecure],
+      ['synchronizer', '--listen', listen, '--state', this.#state, '--json', ...insecure, ...door],
       join(this.#state, 'logs', 'synchronizer.log'),
       {},
     );

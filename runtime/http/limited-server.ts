@@ -52,6 +52,8 @@ export function limitedServer(
       ) as unknown as Server)
     : createServer(options, listener);
   server.maxConnections = limits.connections;
+  // A connection that could not be accepted (no descriptors left) ends nothing else; who listens hears of it as well.
+  server.on('error', () => undefined);
   limitEachClient(server, limits.connectionsPerClient);
   // A body that was announced is asked for by whoever reads it, after everything that may refuse it.
   if (listener) server.on('checkContinue', listener);

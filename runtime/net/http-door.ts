@@ -69,12 +69,12 @@ export class HttpDoor {
   #answer(request: IncomingMessage, response: ServerResponse): void {
     try {
       const { type, body } = this.#page(request);
-      response.writeHead(200, { ...HARDENED, 'content-type': type }).end(body);
+      send(response, 200, { 'content-type': type }, body);
     } catch (error) {
       const { status, headers, code, message, repair } =
         error instanceof HttpError ? error : new HttpError(500, 'internal', 'this should not have happened');
-      response.writeHead(status, { ...HARDENED, ...headers, 'content-type': 'application/json' });
-      response.end(`${JSON.stringify(errorBody(code, message, repair))}\n`);
+      const body = `${JSON.stringify(errorBody(code, message, repair))}\n`;
+      send(response, status, { ...headers, 'content-type': 'application/json' }, body);
     }
   }
 
@@ -106,6 +106,11 @@ export class HttpDoor {
       socket.destroy();
     }
   }
+}
+
+function send(response: ServerResponse, status: number, headers: Readonly<Record<string, string>>, body: string): void {
+  const length = String(Buffer.byteLength(body));
+  response.writeHead(status, { ...HARDENED, ...headers, 'content-length': length }).end(body);
 }
 
 /** A GET without a body; nothing else is read here. */
