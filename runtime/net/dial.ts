@@ -5,15 +5,19 @@ import type { KeyPair } from '../identity/ed25519.ts';
 import { keyText } from '../identity/key-text.ts';
 import { boundedCount } from '../support/bounded.ts';
 import { EnvironmentError, UserError } from '../support/errors.ts';
-import { Envelopes } from '../wire/envelope.ts';
+import { printable } from '../support/printable.ts';
+import { Envelopes, MOST_MESSAGE } from '../wire/envelope.ts';
 import { hello, type Invite, MOST_HANDSHAKE, prove, type Role } from '../wire/handshake.ts';
 import { hex } from '../wire/hash.ts';
-import type { Message, Question } from '../wire/messages.ts';
+import type { Answer, Message, Question } from '../wire/messages.ts';
+import { type HandshakeRefusal, handshakeWords } from '../wire/refusals.ts';
 import { BLOB, BLOB_HEAD, BORDER, decodeHead, MOST_BINARY } from '../wire/routing.ts';
 import { type Address, addressText, addressUrl } from './address.ts';
 import { BlobAssembly } from './blob-assembly.ts';
+import { guarded } from './guarded.ts';
 import { parsedJson } from './parsed-json.ts';
 import { piecesOf, sendBlob } from './send-blob.ts';
+import { closeReason, reasonText, SOCKET_LIMITS, setMaxPayload } from './socket-limits.ts';
 
 export interface DialOptions {
   readonly address: Address;
@@ -24,6 +28,8 @@ export interface DialOptions {
   readonly invite?: Invite;
   readonly onMessage?: (message: Message) => void;
   readonly onBorder?: (packet: Uint8Array) => void;
+  /** Something of the other end was more than the handlers can take: the connection ends. */
+  readonly caught?: (error: unknown) => void;
   /** Seconds without a word of the other end, which pings every second, after which the connection ends. */
   readonly silence?: number;
   /** Nothing but packets that are sealed already goes out behind the handshake: they look like chance without a mask. */
@@ -49,12 +55,14 @@ export interface Link {
 }
 
 const HANDSHAKE_MILLISECONDS = 5000;
+/** Questions that wait for their answers: a listener that never answers makes this end hold no more. */
+const MAX_ASKED = 10_000;
 
 /** @throws EnvironmentError `mesh/unreachable`; UserError `mesh/key`, `mesh/refused` */
 export function dial(options: DialOptions): Promise<Link> {
   const socket = new WebSocket(addressUrl(options.address), {
-    maxPayload: 2 * 1024 * 1024,
-    perMessageDeflate: false,
+    maxPayload: MOST_HANDSHAKE,
+    ...SOCKET_LIMITS,
     ...(options.sealed === true ? { generateMask: noMask } : {}),
   });
   const where = addressText(options.address);
@@ -72,6 +80,8 @@ export function dial(options: DialOptions): Promise<Link> {
       socket.terminate();
       reject(error);
     };
+    const caught = (error: unknown): void =>
+      fail(new EnvironmentError('mesh/unreachable', `${where} is no gateway: ${printable(error)}`));
     socket.on('open', () => socket.send(JSON.stringify(first)));
     socket.once('error', () =>
       fail(
@@ -83,29 +93,52 @@ export function dial(options: DialOptions): Promise<Link> {
       ),
     );
     socket.once('close', (_code, reason) =>
-      fail(new UserError('mesh/refused', `${where} refused the connection: ${String(reason) || 'no reason given'}`)),
+      fail(
+        new UserError('mesh/refused', `${where} refused the connection: ${reasonText(reason) || 'no reason given'}`),
+      ),
     );
-    socket.on('message', (data, binary) => {
+    const onMessage = (data: unknown, binary: boolean): void => {
       const text = binary ? '' : String(data);
-      if (text === '' || text.length > MOST_HANDSHAKE)
-        return fail(new UserError('mesh/refused', `${where} is no gateway`));
+      if (text === '' || text.length > MOST_HANDSHAKE) {
+        fail(new UserError('mesh/refused', `${where} is no gateway`));
+        return;
+      }
       if (proved) {
         // Let in: what was proved has been checked and is listed.
         clearTimeout(timer);
         socket.removeAllListeners();
+        setMaxPayload(socket, options.sealed === true ? MOST_BINARY : MOST_MESSAGE + 1024);
         const { session } = proved;
         resolve(openLink(socket, options, new Envelopes(session, options.keys), keyText(session.peer)));
         return;
       }
       const answer = prove(first, parsedJson(text), options.keys, options.pinned, options.invite);
       if (typeof answer === 'string') {
-        fail(new UserError('mesh/key', `${where}: ${answer}`, 'is it the mesh you mean? --fingerprint KEY names it'));
+        fail(refusalOf(where, answer, parsedJson(text), options.pinned));
         return;
       }
       proved = answer;
       socket.send(JSON.stringify(answer.proof));
-    });
+    };
+    socket.on('message', guarded({ end: () => socket.terminate(), caught }, onMessage));
   });
+}
+
+function refusalOf(where: string, code: HandshakeRefusal, answer: unknown, pinned?: Uint8Array): UserError {
+  if (code === 'version')
+    return new UserError(
+      'mesh/version',
+      `${where}: ${handshakeWords(code, answer)}`,
+      'install the same release on both',
+    );
+  const { key } = (answer ?? {}) as { readonly key?: unknown };
+  const words = code === 'another key' && pinned ? `it has the key ${printable(key)}, not ${keyText(pinned)}` : code;
+  return new UserError('mesh/key', `${where}: ${words}`, 'is it the mesh you mean? --fingerprint KEY names it');
+}
+
+/** What a gateway says about a question that it does not answer. */
+function answerError({ code, message, repair }: NonNullable<Answer['error']>): UserError {
+  return new UserError(printable(code, 60), printable(message), repair === undefined ? undefined : printable(repair));
 }
 
 /** A mask guards against bytes that a stranger chose for a proxy to take for its own: a sealed packet holds none. */
@@ -142,19 +175,26 @@ function openLink(socket: WebSocket, options: DialOptions, envelopes: Envelopes,
   socket.on('error', () => undefined);
   socket.on('close', (_code, data) => {
     endWatch();
-    const reason = String(data) || 'closed by the other end';
+    const reason = reasonText(data) || 'closed by the other end';
     for (const { reject } of questions.values()) reject(lost(reason));
     for (const { done } of blobs.values()) done.reject(lost(reason));
     end(reason);
   });
-  socket.on('message', (data, binary) => {
-    if (binary) takeBinary(data as Buffer);
-    else takeText(String(data));
-  });
+  const guard = {
+    end: () => socket.terminate(),
+    caught: (error: unknown) => options.caught?.(error),
+  };
+  socket.on(
+    'message',
+    guarded(guard, (data: Buffer, binary: boolean) => {
+      if (binary) takeBinary(data);
+      else takeText(String(data));
+    }),
+  );
   const takeText = (text: string): void => {
     const message = envelopes.open(text);
     if (typeof message === 'string') {
-      socket.close(4000, `message refused: ${message}`);
+      socket.close(4000, closeReason(`message refused: ${message}`));
       return;
     }
     if (message.type !== 'answer') {
@@ -164,7 +204,7 @@ function openLink(socket: WebSocket, options: DialOptions, envelopes: Envelopes,
     const waiting = questions.get(message.id);
     questions.delete(message.id);
     const { error } = message;
-    if (error) waiting?.reject(new UserError(error.code, error.message, error.repair));
+    if (error) waiting?.reject(answerError(error));
     else waiting?.resolve(message.answer);
   };
   const takeBinary = (bytes: Buffer): void => {
@@ -196,6 +236,10 @@ function openLink(socket: WebSocket, options: DialOptions, envelopes: Envelopes,
     new Promise((resolve, reject) => {
       if (socket.readyState !== WebSocket.OPEN) {
         reject(lost('it is closed'));
+        return;
+      }
+      if (questions.size >= MAX_ASKED) {
+        reject(lost('too many questions wait for their answers'));
         return;
       }
       const id = ++count;

@@ -3,16 +3,19 @@
  * by the handshake of the gateway; only border packets go through, sealed as they are for the relay. What it carries is
  * not its business: where there is no connection, or it breaks, packets take the relay again.
  */
+import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { type WebSocket, WebSocketServer } from 'ws';
+import type { WebSocket } from 'ws';
 import type { KeyPair } from '../identity/ed25519.ts';
 import { keyBytes, keyText } from '../identity/key-text.ts';
 import { listenError } from '../support/listen-error.ts';
+import { countRefusal, type Refusal, type RefusalCounts } from '../wire/refusals.ts';
 import { BORDER, type BorderHead, decodeHead, MOST_BINARY } from '../wire/routing.ts';
 import { type Address, addressText, isLoopback, parseAddress } from './address.ts';
-import { Allowance } from './allowance.ts';
 import { dial, watchSilence } from './dial.ts';
-import { welcome } from './welcome.ts';
+import { type DoorLimits, FrontDoor } from './front-door.ts';
+import { caughtEvent, guarded } from './guarded.ts';
+import { REQUEST_LIMITS } from './socket-limits.ts';
 
 export interface DirectOptions {
   readonly keys: KeyPair;
@@ -20,9 +23,13 @@ export interface DirectOptions {
   readonly listen: Address;
   readonly machine: string;
   /** A packet of a neighbour. @returns why it is refused, where it belongs to nobody */
-  readonly onPacket: (from: string, head: BorderHead, packet: Uint8Array) => string | undefined;
+  readonly onPacket: (from: string, head: BorderHead, packet: Uint8Array) => Refusal | undefined;
   /** There is a way to this trainer now, or none any more. */
   readonly onChange: (key: string) => void;
+  readonly doorLimits?: Partial<DoorLimits>;
+  /** Of web pages that may connect. */
+  readonly origins?: readonly string[];
+  readonly log?: (event: Readonly<Record<string, unknown>>) => void;
 }
 
 /** Owner of a neighbouring shard. */
@@ -34,8 +41,7 @@ export interface Neighbour {
 
 /** Refused packets of one connection. */
 const MOST_REFUSED = 32;
-const MOST_CONNECTIONS = 256;
-const CONNECTIONS_PER_SECOND = 20;
+const DOOR: Partial<DoorLimits> = { arrivalsPerSecond: 20, arrivalsAtOnce: 256 };
 const PING_MILLISECONDS = 1000;
 const SILENT_SECONDS = 5;
 /** Who is to be dialled by the other end is dialled by us after this. */
@@ -57,22 +63,34 @@ interface Dialling {
 }
 
 export class DirectBorders {
-  readonly refused: Record<string, number> = {};
+  readonly refused: RefusalCounts = {};
   readonly #options: DirectOptions;
   readonly #own: string;
-  readonly #server: WebSocketServer;
+  readonly #server: Server;
+  readonly #door: FrontDoor;
   readonly #connections = new Map<string, Connection>();
   readonly #dialling = new Map<string, Dialling>();
-  readonly #arrivals = new Allowance(CONNECTIONS_PER_SECOND, MOST_CONNECTIONS, performance.now());
   #neighbours: ReadonlyMap<string, Neighbour> = new Map();
   #timer: NodeJS.Timeout | undefined;
   #closed = false;
 
-  private constructor(options: DirectOptions, server: WebSocketServer) {
+  private constructor(options: DirectOptions, server: Server) {
     this.#options = options;
     this.#own = keyText(options.keys.publicKey);
     this.#server = server;
-    server.on('connection', (socket) => this.#welcome(socket));
+    this.#door = new FrontDoor({
+      keys: options.keys,
+      inviteKey: () => undefined,
+      refuse: (key, role) => (role === 'trainer' && this.#neighbours.has(key) ? undefined : 'not a neighbour'),
+      unlisted: 'not a neighbour',
+      origins: options.origins ?? [],
+      limits: { ...DOOR, ...options.doorLimits },
+      maxPayload: MOST_BINARY,
+      count: (code) => this.#count(code),
+      open: (socket, _session, key) => this.#serve(socket, key),
+      caught: (error) => this.#caught(error),
+    });
+    this.#door.attach(server);
     this.#timer = setInterval(() => this.#dialAll(), FIRST_RETRY);
     this.#timer.unref();
   }
@@ -80,10 +98,11 @@ export class DirectBorders {
   /** @throws EnvironmentError `port/busy`; UserError `port/address` */
   static async open(options: DirectOptions): Promise<DirectBorders> {
     const { host, port } = options.listen;
-    const server = new WebSocketServer({ host, port, maxPayload: MOST_BINARY, perMessageDeflate: false });
+    const server = createServer(REQUEST_LIMITS, (_request, response) => response.writeHead(426).end());
     await new Promise<void>((resolve, reject) => {
       server.once('listening', resolve);
       server.once('error', (error) => reject(listenError(error, host, port, LISTEN_REPAIRS)));
+      server.listen(port, host);
     });
     return new DirectBorders(options, server);
   }
@@ -115,7 +134,8 @@ export class DirectBorders {
     this.#closed = true;
     clearInterval(this.#timer);
     for (const connection of this.#connections.values()) connection.close();
-    for (const socket of this.#server.clients) socket.terminate();
+    this.#door.close();
+    this.#server.closeAllConnections();
     await new Promise((resolve) => this.#server.close(resolve));
   }
 
@@ -171,21 +191,6 @@ export class DirectBorders {
     }
   }
 
-  #welcome(socket: WebSocket): void {
-    if (this.#server.clients.size > MOST_CONNECTIONS || this.#arrivals.take(performance.now()) > 0) {
-      this.#count('too many connections');
-      socket.terminate();
-      return;
-    }
-    welcome(socket, {
-      keys: this.#options.keys,
-      inviteKey: () => undefined,
-      refuse: (key, role) => (role === 'trainer' && this.#neighbours.has(key) ? undefined : 'not a neighbour'),
-      refused: (reason) => this.#count(`handshake: ${reason}`),
-      open: (_session, key) => this.#serve(socket, key),
-    });
-  }
-
   #serve(socket: WebSocket, key: string): void {
     const take = this.#taker(key, () => socket.close(4003, 'refused'));
     const endWatch = watchSilence(socket, SILENT_SECONDS);
@@ -214,13 +219,13 @@ export class DirectBorders {
   /** Of one connection; so many refused ones end it. */
   #taker(key: string, end: () => void): (packet: Uint8Array) => void {
     let refused = 0;
-    return (packet) => {
+    return guarded({ end, caught: (error) => this.#caught(error) }, (packet: Uint8Array) => {
       const head = decodeHead(packet);
       const refusal = head?.kind === BORDER ? this.#options.onPacket(key, head, packet) : 'not a border packet';
       if (refusal === undefined) return;
       this.#count(refusal);
       if (++refused >= MOST_REFUSED) end();
-    };
+    });
   }
 
   /** Of two connections that cross, the one stays that the smaller key has dialled. @returns whether this one does */
@@ -243,7 +248,12 @@ export class DirectBorders {
     if (!this.#closed) this.#options.onChange(key);
   }
 
-  #count(reason: string): void {
-    this.refused[reason] = (this.refused[reason] ?? 0) + 1;
+  #count(reason: Refusal): void {
+    countRefusal(this.refused, reason);
+  }
+
+  #caught(error: unknown): void {
+    this.#count('internal');
+    this.#options.log?.(caughtEvent('direct', error));
   }
 }

@@ -2,20 +2,24 @@
  * The gateway: WebSocket in front of a synchronizer. It proves who is there, checks and counts every message, carries
  * border packets between owners, and gives and takes blobs. What messages mean is not its business.
  */
-import type { IncomingMessage, Server } from 'node:http';
-import type { Duplex } from 'node:stream';
-import { type WebSocket, WebSocketServer } from 'ws';
+import type { Server } from 'node:http';
+import type { WebSocket } from 'ws';
 import type { Backplane } from '../backplane/backplane.ts';
 import type { KeyPair } from '../identity/ed25519.ts';
-import { Envelopes } from '../wire/envelope.ts';
+import { Envelopes, MessageTooLong, MOST_MESSAGE } from '../wire/envelope.ts';
 import type { Role, Session } from '../wire/handshake.ts';
 import { hex } from '../wire/hash.ts';
 import type { Ask, Message } from '../wire/messages.ts';
+import { countRefusal, MESSAGE_REFUSALS, type Refusal, type RefusalCounts } from '../wire/refusals.ts';
 import { BLOB, BLOB_HEAD, BORDER, type BorderHead, decodeHead, MOST_BINARY } from '../wire/routing.ts';
 import { Allowance } from './allowance.ts';
 import type { BlobRights } from './blob-rights.ts';
 import { type BlobBounds, type BlobPeer, BlobTransfers } from './blob-transfer.ts';
-import { type Refuse, welcome } from './welcome.ts';
+import { type DoorLimits, FrontDoor } from './front-door.ts';
+import { caughtEvent, guarded } from './guarded.ts';
+import { type PlaceLimits, Places } from './places.ts';
+import { closeReason } from './socket-limits.ts';
+import type { Refuse } from './welcome.ts';
 
 export interface Visitor {
   readonly key: string;
@@ -36,12 +40,18 @@ export interface GatewayOptions {
   readonly onAsk: (from: Visitor, ask: Ask['ask']) => Promise<unknown>;
   readonly onClosed: (visitor: Visitor) => void;
   readonly blobBounds?: Partial<BlobBounds>;
+  readonly doorLimits?: Partial<DoorLimits>;
+  readonly places?: PlaceLimits;
+  readonly shares?: Shares;
+  /** Of web pages that may connect. */
+  readonly origins?: readonly string[];
+  readonly log?: (event: Readonly<Record<string, unknown>>) => void;
   /** Who gets this packet: the owner of its target, if the sender owns its source in that term. */
   readonly route: (from: string, head: BorderHead) => string | undefined;
 }
 
 export interface GatewayCounters {
-  refused: Record<string, number>;
+  refused: RefusalCounts;
   relayedBytes: number;
   relayedPackets: number;
   connections: number;
@@ -51,70 +61,75 @@ export interface GatewayCounters {
 const MOST_BUFFERED = 64 * 1024 * 1024;
 /** Refused messages of one connection. */
 const MOST_REFUSED = 32;
-const MOST_CONNECTIONS = 1024;
+/** Questions of one connection that are not answered yet; blobs have bounds of their own. */
+const MAX_ASKED = 128;
 /**
  * Messages that cost the gateway work, of one key: each is a signature to check and one to make. Frames that are relayed
  * are free. A trainer says something for each of its shards; a viewer only looks, and looking must cost the others
- * little. Operators may bring as much as they like.
+ * little. An operator's share is one that no command comes near.
  */
-const SHARES = { trainer: { perSecond: 300, most: 500 }, viewer: { perSecond: 20, most: 60 } } as const;
-/** New connections from one address: each is a handshake to check. */
-const CONNECTIONS_PER_SECOND = 50;
-const MOST_NEW_CONNECTIONS = 500;
-const MOST_ADDRESSES = 10_000;
+export type Shares = Readonly<Record<Role, { readonly perSecond: number; readonly most: number }>>;
+const SHARES: Shares = {
+  operator: { perSecond: 1000, most: 3000 },
+  trainer: { perSecond: 300, most: 500 },
+  viewer: { perSecond: 20, most: 60 },
+};
+/** Processes that begin anew under one key: a dozen at once, then one every five seconds. */
+const INSTANCES = { perSecond: 0.2, most: 12 };
 /** Code of a connection that ends because its key may not have it any more, and how long its end may take. */
 const EXPELLED = 4004;
 const FAREWELL_MILLISECONDS = 1000;
 
-interface Peer {
+interface Peer extends Visitor {
   readonly socket: WebSocket;
-  readonly visitor: Visitor;
   readonly envelopes: Envelopes;
   readonly blobs: BlobPeer;
   refused: number;
-  /** Operators have none. */
-  readonly allowance: Allowance | undefined;
+  /** Asked and not answered. */
+  asked: number;
+  readonly allowance: Allowance;
 }
 
 export class Gateway {
   readonly counters: GatewayCounters = { refused: {}, relayedBytes: 0, relayedPackets: 0, connections: 0 };
   readonly blobs: BlobTransfers;
   readonly #options: GatewayOptions;
-  readonly #sockets = new WebSocketServer({ noServer: true, maxPayload: 1024 * 1024 + 1024, perMessageDeflate: false });
+  readonly #door: FrontDoor;
+  readonly #places: Places<Peer>;
   /** The newest connection of each trainer's key. */
   readonly #trainers = new Map<string, Peer>();
-  readonly #peers = new Set<Peer>();
-  readonly #arrivals = new Map<string, Allowance>();
+  /** By socket, from its proof to its end. */
+  readonly #peers = new Map<WebSocket, Peer>();
   readonly #allowances = new Map<string, Allowance>();
+  readonly #instances = new Map<string, { last: string; readonly allowance: Allowance }>();
 
   constructor(options: GatewayOptions) {
     this.#options = options;
     this.blobs = new BlobTransfers(options.backplane, options.blobRights, options.blobBounds);
-  }
-
-  attach(server: Server): void {
-    server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
-      if (this.#sockets.clients.size >= MOST_CONNECTIONS || !this.#mayConnect(request.socket.remoteAddress ?? '')) {
-        socket.destroy();
-        return;
-      }
-      this.#sockets.handleUpgrade(request, socket, head, (connection) => this.#welcome(connection));
+    this.#places = new Places(options.places);
+    const { keys, inviteKey, refuse, origins = [], doorLimits = {} } = options;
+    this.#door = new FrontDoor({
+      keys,
+      inviteKey,
+      refuse,
+      unlisted: 'not listed',
+      origins,
+      limits: doorLimits,
+      maxPayload: MOST_MESSAGE + 1024,
+      count: (code) => this.#count(code),
+      enter: (socket, session, key) => this.#enter(socket, session, key),
+      open: (socket) => this.#open(socket),
+      caught: (error) => this.#caught(error),
     });
   }
 
-  #mayConnect(address: string): boolean {
-    const now = performance.now();
-    if (this.#arrivals.size > MOST_ADDRESSES) this.#arrivals.clear();
-    const allowance = this.#arrivals.get(address) ?? new Allowance(CONNECTIONS_PER_SECOND, MOST_NEW_CONNECTIONS, now);
-    this.#arrivals.set(address, allowance);
-    if (allowance.take(now) === 0) return true;
-    this.#count('too many connections at once');
-    return false;
+  attach(server: Server): void {
+    this.#door.attach(server);
   }
 
   /** Whoever sends more than its share is not read for a while: what it sends then waits on its own machine. */
   #charge(peer: Peer): void {
-    const wait = peer.allowance?.take(performance.now()) ?? 0;
+    const wait = peer.allowance.take(performance.now());
     if (wait === 0 || peer.socket.isPaused) return;
     this.#count('more messages than its share');
     peer.socket.pause();
@@ -124,7 +139,7 @@ export class Gateway {
   /** What had been read already is handled, and charged, while it is paused: then it waits for longer. */
   #resumeAfter(peer: Peer, wait: number): void {
     setTimeout(() => {
-      const more = peer.allowance?.wait(performance.now()) ?? 0;
+      const more = peer.allowance.wait(performance.now());
       if (more > 0) this.#resumeAfter(peer, more);
       else peer.socket.resume();
     }, wait).unref();
@@ -139,7 +154,7 @@ export class Gateway {
 
   /** Ends a trainer's connection, when what was sent has gone out. */
   dismiss(key: string, reason: string): void {
-    this.#trainers.get(key)?.socket.close(1000, reason);
+    this.#trainers.get(key)?.socket.close(1000, closeReason(reason));
   }
 
   dismissAll(reason: string): void {
@@ -151,43 +166,32 @@ export class Gateway {
 
   /** Ends all connections of a key in roles that it may not have any more, and takes nothing more from them. */
   review(key: string, reason: string): void {
-    for (const peer of this.#peers)
-      if (peer.visitor.key === key && !this.#options.mayBe(key, peer.visitor.role)) this.#expel(peer, reason);
+    for (const peer of this.#peers.values())
+      if (peer.key === key && !this.#options.mayBe(key, peer.role)) this.#expel(peer, reason);
   }
 
   #expel(peer: Peer, reason: string): void {
-    const { socket, visitor } = peer;
-    if (visitor.role === 'trainer') {
+    const { socket, key, role } = peer;
+    if (role === 'trainer') {
       this.#seal(peer, { type: 'dismissed', reason });
-      if (this.#trainers.get(visitor.key) === peer) this.#trainers.delete(visitor.key);
+      if (this.#trainers.get(key) === peer) this.#trainers.delete(key);
     }
-    this.#peers.delete(peer);
+    this.#peers.delete(socket);
+    this.#places.leave(peer);
     this.blobs.closed(peer.blobs);
     socket.removeAllListeners('message');
-    socket.close(EXPELLED, reason.slice(0, 120));
+    socket.close(EXPELLED, closeReason(reason));
     // Whoever does not close its end is not waited for.
     setTimeout(() => socket.terminate(), FAREWELL_MILLISECONDS).unref();
   }
 
   close(): void {
-    for (const socket of this.#sockets.clients) socket.terminate();
-    this.#sockets.close();
+    this.#door.close();
   }
 
-  #welcome(socket: WebSocket): void {
-    const { keys, inviteKey, refuse } = this.#options;
-    welcome(socket, {
-      keys,
-      inviteKey,
-      refuse,
-      refused: (reason) => this.#count(`handshake: ${reason}`),
-      open: (session, key) => this.#open(socket, session, { key, role: session.role }),
-    });
-  }
-
-  #open(socket: WebSocket, session: Session, visitor: Visitor): void {
-    const envelopes = new Envelopes(session, this.#options.keys);
-    const allowance = this.#allowanceOf(visitor);
+  #enter(socket: WebSocket, session: Session, key: string): boolean {
+    const { role } = session;
+    const visitor: Visitor = { key, role };
     const blobs: BlobPeer = {
       ...visitor,
       socket,
@@ -195,35 +199,61 @@ export class Gateway {
       fail: (id, error) => this.#seal(peer, { type: 'answer', id, error }),
       offend: (reason) => this.#refuse(peer, reason),
     };
-    const peer: Peer = { socket, visitor, envelopes, blobs, refused: 0, allowance };
-    this.#peers.add(peer);
-    this.counters.connections = this.#peers.size;
-    if (visitor.role === 'trainer') {
-      this.#trainers.get(visitor.key)?.socket.close(4002, 'the same key has connected again');
-      this.#trainers.set(visitor.key, peer);
+    const peer: Peer = {
+      ...visitor,
+      socket,
+      envelopes: new Envelopes(session, this.#options.keys),
+      blobs,
+      refused: 0,
+      asked: 0,
+      allowance: this.#allowanceOf(visitor),
+    };
+    const place = this.#places.enter(peer);
+    if (place === false) return false;
+    if (place.instead) {
+      this.#count('too many connections of one key');
+      place.instead.socket.terminate();
     }
-    socket.on('message', (data: Buffer, binary: boolean) =>
-      binary ? this.#binary(peer, data) : this.#text(peer, data),
-    );
+    this.#peers.set(socket, peer);
+    return true;
+  }
+
+  #open(socket: WebSocket): void {
+    const peer = this.#peers.get(socket);
+    if (!peer) throw new Error('open: nobody has entered');
+    const { key, role, blobs } = peer;
+    this.counters.connections = this.#peers.size;
     socket.on('close', () => {
       this.blobs.closed(blobs);
-      this.#peers.delete(peer);
+      this.#peers.delete(socket);
+      this.#places.leave(peer);
       this.counters.connections = this.#peers.size;
-      if (visitor.role === 'trainer') {
-        if (this.#trainers.get(visitor.key) !== peer) return;
-        this.#trainers.delete(visitor.key);
+      if (role === 'trainer') {
+        if (this.#trainers.get(key) !== peer) return;
+        this.#trainers.delete(key);
       }
-      this.#options.onClosed(visitor);
+      this.#options.onClosed({ key, role });
     });
+    if (role === 'trainer') {
+      this.#trainers.get(key)?.socket.close(4002, 'the same key has connected again');
+      this.#trainers.set(key, peer);
+    }
+    const guard = { end: () => socket.terminate(), caught: (error: unknown) => this.#caught(error) };
+    const charge = guarded(guard, () => this.#charge(peer));
+    socket.on('ping', charge);
+    socket.on('pong', charge);
+    socket.on(
+      'message',
+      guarded(guard, (data: Buffer, binary: boolean) => (binary ? this.#binary(peer, data) : this.#text(peer, data))),
+    );
     // It may have been revoked while it was let in.
-    if (!this.#options.mayBe(visitor.key, visitor.role)) this.#expel(peer, 'its key may not do that any more');
+    if (!this.#options.mayBe(key, role)) this.#expel(peer, 'its key may not do that any more');
   }
 
   /** Of the key, not of the connection: who connects again has no new share. Only listed keys come so far. */
-  #allowanceOf({ key, role }: Visitor): Allowance | undefined {
-    if (role === 'operator') return undefined;
+  #allowanceOf({ key, role }: Visitor): Allowance {
     const name = `${role} ${key}`;
-    const { perSecond, most } = SHARES[role];
+    const { perSecond, most } = (this.#options.shares ?? SHARES)[role];
     const allowance = this.#allowances.get(name) ?? new Allowance(perSecond, most, performance.now());
     this.#allowances.set(name, allowance);
     return allowance;
@@ -237,23 +267,47 @@ export class Gateway {
       return;
     }
     if (message.type === 'ask') this.#ask(peer, message);
-    else if (peer.visitor.role === 'trainer') this.#options.onMessage(peer.visitor, message);
-    else this.#refuse(peer, 'role');
+    else if (peer.role !== 'trainer') this.#refuse(peer, 'role');
+    else if (message.type === 'member' && !this.#mayBegin(peer.key, message.instance))
+      this.#refuse(peer, 'more instances than its share');
+    else this.#options.onMessage(peer, message);
+  }
+
+  /** Each new process of a trainer costs the runs that it had a part in. */
+  #mayBegin(key: string, instance: string): boolean {
+    const now = performance.now();
+    const known = this.#instances.get(key);
+    if (known?.last === instance) return true;
+    const { allowance } = known ?? { allowance: new Allowance(INSTANCES.perSecond, INSTANCES.most, now) };
+    if (allowance.wait(now) > 0) return false;
+    allowance.take(now);
+    this.#instances.set(key, { last: instance, allowance });
+    return true;
   }
 
   #ask(peer: Peer, { id, ask }: Ask): void {
-    const answer = this.#answer(peer, id, ask);
-    answer.then(
-      (value) => value !== LATER && this.#seal(peer, { type: 'answer', id, answer: value }),
-      (error: unknown) => {
-        const {
-          code = 'internal',
-          message = String(error),
-          repair,
-        } = error as { code?: string; message?: string; repair?: string };
-        this.#seal(peer, { type: 'answer', id, error: { code, message, ...(repair === undefined ? {} : { repair }) } });
-      },
-    );
+    if (peer.asked >= MAX_ASKED && !['get', 'put', 'missing'].includes(ask.what)) {
+      this.#count('more questions than its share');
+      const error = { code: 'mesh/busy', message: 'too many questions wait for their answers' };
+      this.#seal(peer, { type: 'answer', id, error });
+      return;
+    }
+    peer.asked++;
+    this.#answer(peer, id, ask)
+      .then(
+        (value) => value !== LATER && this.#seal(peer, { type: 'answer', id, answer: value }),
+        (error: unknown) => this.#seal(peer, { type: 'answer', id, error: this.#errorOf(error) }),
+      )
+      .finally(() => peer.asked--);
+  }
+
+  /** What the other end is told; a bug's own words are for the log of this one. */
+  #errorOf(error: unknown): { readonly code: string; readonly message: string; readonly repair?: string } {
+    const { code, message, repair } = error as { code?: unknown; message?: unknown; repair?: unknown };
+    if (typeof code === 'string' && /^[a-z]+\/[a-z-]+$/.test(code) && typeof message === 'string')
+      return { code, message, ...(typeof repair === 'string' ? { repair } : {}) };
+    this.#caught(error);
+    return { code: 'internal', message: 'the mesh could not answer' };
   }
 
   async #answer(peer: Peer, id: number, ask: Ask['ask']): Promise<unknown> {
@@ -268,7 +322,7 @@ export class Gateway {
         this.blobs.put(peer.blobs, id, ask.blob, ask.bytes);
         return LATER;
       default:
-        return this.#options.onAsk(peer.visitor, ask);
+        return this.#options.onAsk(peer, ask);
     }
   }
 
@@ -284,7 +338,7 @@ export class Gateway {
   }
 
   #relay(peer: Peer, head: BorderHead, data: Buffer): void {
-    const to = peer.visitor.role === 'trainer' ? this.#options.route(peer.visitor.key, head) : undefined;
+    const to = peer.role === 'trainer' ? this.#options.route(peer.key, head) : undefined;
     // Of a term that is over, or of nobody: it was on its way when things changed, or is a lie. Both are dropped.
     if (to === undefined) {
       this.#count('border of another term or owner');
@@ -299,7 +353,24 @@ export class Gateway {
   }
 
   #seal(peer: Peer, message: Message): void {
-    if (this.#hasRoom(peer)) peer.socket.send(peer.envelopes.seal(message));
+    if (!this.#hasRoom(peer)) return;
+    try {
+      peer.socket.send(this.#sealed(peer, message));
+    } catch (error) {
+      this.#caught(error);
+      peer.socket.terminate();
+    }
+  }
+
+  #sealed({ envelopes }: Peer, message: Message): string {
+    try {
+      return envelopes.seal(message);
+    } catch (error) {
+      if (!(error instanceof MessageTooLong) || message.type !== 'answer') throw error;
+      const { id } = message;
+      const told = { code: 'mesh/too-large', message: 'the answer is longer than a message may be' };
+      return envelopes.seal({ type: 'answer', id, error: told });
+    }
   }
 
   /** Whoever does not read is closed, and others never wait for it. */
@@ -311,20 +382,24 @@ export class Gateway {
     return false;
   }
 
-  #refuse(peer: Peer, reason: string): void {
+  #refuse(peer: Peer, reason: Refusal): void {
     this.#count(reason);
     peer.refused++;
     // A control message that is refused leaves a gap in the numbers: the connection begins again.
-    if (
-      peer.refused >= MOST_REFUSED ||
-      ['sequence', 'signature', 'too-long', 'no-json', 'version', 'schema'].includes(reason)
-    )
-      peer.socket.close(4003, `refused: ${reason}`.slice(0, 120));
+    if (peer.refused >= MOST_REFUSED || ENDING.includes(reason))
+      peer.socket.close(4003, closeReason(`refused: ${reason}`));
   }
 
-  #count(reason: string): void {
-    this.counters.refused[reason] = (this.counters.refused[reason] ?? 0) + 1;
+  #count(reason: Refusal): void {
+    countRefusal(this.counters.refused, reason);
+  }
+
+  #caught(error: unknown): void {
+    this.#count('internal');
+    this.#options.log?.(caughtEvent('gateway', error));
   }
 }
 
+/** Behind these nothing more of the connection is taken. */
+const ENDING: readonly Refusal[] = [...MESSAGE_REFUSALS, 'more instances than its share'];
 const LATER = Symbol('answered when it is there');

@@ -24,7 +24,7 @@ import type { Question } from '../wire/messages.ts';
 import type { BorderHead } from '../wire/routing.ts';
 import { blobRights } from './blob-rights.ts';
 import { EventLog, eventStream } from './event-log.ts';
-import { Gateway, type Visitor } from './gateway.ts';
+import { Gateway, type GatewayOptions, type Visitor } from './gateway.ts';
 import { HttpDoor } from './http-door.ts';
 import { answerKeys } from './keys-questions.ts';
 import { Membership } from './membership.ts';
@@ -46,6 +46,7 @@ export interface SynchronizerOptions {
   readonly tokens?: Tokens;
   /** Of the user who started it. */
   readonly operator: string;
+  readonly gateway?: Pick<GatewayOptions, 'origins' | 'doorLimits' | 'places' | 'shares'>;
   readonly log: (event: Readonly<Record<string, unknown>>) => void;
   /** Somebody with the right to do so has asked for the end. */
   readonly onShutdown: () => void;
@@ -88,6 +89,8 @@ export class SynchronizerNode {
         if (role === 'trainer') this.#happen({ kind: 'disconnected', key });
       },
       route: (from, head) => this.#route(from, head),
+      log: options.log,
+      ...options.gateway,
     });
     this.#door = new HttpDoor({
       hosts: options.hosts ?? new Hosts([options.host]),

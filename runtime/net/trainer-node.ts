@@ -19,11 +19,13 @@ import type { Way } from '../wire/channel.ts';
 import type { Invite } from '../wire/handshake.ts';
 import { hex, sha256 } from '../wire/hash.ts';
 import type { Capability, Message, ShardReport } from '../wire/messages.ts';
+import type { Refusal } from '../wire/refusals.ts';
 import { BORDER, type BorderHead, decodeHead } from '../wire/routing.ts';
 import type { Address } from './address.ts';
 import { dial, type Link } from './dial.ts';
 import { DirectBorders } from './direct.ts';
 import { fetchPlan, type PlanFetch } from './fetch-plan.ts';
+import { caughtEvent } from './guarded.ts';
 import { readDeployment } from './read-deployment.ts';
 import type { BlobSource } from './shard-data.ts';
 import { runTag, ShardHost } from './shard-host.ts';
@@ -51,6 +53,8 @@ export interface TrainerOptions {
   readonly log: (event: Readonly<Record<string, unknown>>) => void;
 }
 
+/** The mesh is not there, or somebody else is. */
+const AWAY: readonly string[] = ['mesh/refused', 'mesh/key', 'mesh/version'];
 /** Between two attempts to connect. */
 const RETRY_MILLISECONDS = 250;
 const ROUND_TRIPS = 5;
@@ -131,6 +135,7 @@ export class TrainerNode {
       keys,
       listen,
       machine: capability.machine,
+      log: this.#options.log,
       onPacket: (from, head, packet) => this.#directBorder(from, head, packet),
       onChange: (key) => {
         for (const host of this.#hosts.values()) host.reroute(key);
@@ -177,10 +182,12 @@ export class TrainerNode {
         ...(invite ? { invite } : {}),
         onMessage: (message) => this.#dispatch({ kind: 'message', message }),
         onBorder: (packet) => this.#delayed(() => this.#border(packet, 'relay')),
+        caught: (error) => this.#options.log(caughtEvent('dial', error)),
       });
     } catch (error) {
       const away =
-        error instanceof EnvironmentError || (error instanceof UserError && error.code === 'mesh/refused' && before);
+        // Once it knows the mesh, whoever answers in its place does not end it.
+        error instanceof EnvironmentError || (error instanceof UserError && AWAY.includes(error.code));
       if (before && away) return undefined;
       throw error;
     }
@@ -338,7 +345,7 @@ export class TrainerNode {
   }
 
   /** @returns why it is refused */
-  #directBorder(from: string, head: BorderHead, packet: Uint8Array): string | undefined {
+  #directBorder(from: string, head: BorderHead, packet: Uint8Array): Refusal | undefined {
     // Of another term: it was on its way when things changed.
     const host = this.#hostOf(head);
     const owner = host?.ownerOf(head.from);

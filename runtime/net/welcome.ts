@@ -4,10 +4,15 @@ import type { WebSocket } from 'ws';
 import type { KeyPair } from '../identity/ed25519.ts';
 import { keyText } from '../identity/key-text.ts';
 import { type Accepted, accept, challenge, MOST_HANDSHAKE, type Role, type Session } from '../wire/handshake.ts';
+import { type HandshakeRefusal, handshakeWords } from '../wire/refusals.ts';
 import { WIRE_VERSION } from '../wire/version.ts';
+import { guarded } from './guarded.ts';
 import { parsedJson } from './parsed-json.ts';
+import { closeReason } from './socket-limits.ts';
 
 export const HANDSHAKE_MILLISECONDS = 5000;
+/** Pings and pongs before the proof: nobody needs one. */
+const MAX_CONTROL = 8;
 const BAD_INVITE = 'the invite is unknown, used up or expired';
 
 /** What it takes to let somebody in may have to be durable first. */
@@ -23,63 +28,91 @@ export interface Welcoming {
   readonly inviteKey: (invite: string) => Uint8Array | undefined;
   /** @returns why this key may not have this role, or nothing. @param invite that was shown */
   readonly refuse: Refuse;
+  /** What that counts as. */
+  readonly unlisted: 'not listed' | 'not a neighbour';
   /** Somebody was not let in. */
-  readonly refused: (reason: string) => void;
+  readonly refused: (reason: HandshakeRefusal) => void;
+  /** @returns whether there is a place for it */
+  readonly enter?: (session: Session, key: string) => boolean;
   /** Somebody was; nothing listens to the socket yet but for errors. */
   readonly open: (session: Session, key: string) => void;
+  readonly caught: (error: unknown) => void;
 }
 
-export function welcome(socket: WebSocket, { keys, inviteKey, refuse, refused, open }: Welcoming): void {
+interface Refused {
+  readonly code: HandshakeRefusal;
+  /** For the other end, where the code says too little. */
+  readonly words?: string;
+}
+
+export function welcome(
+  socket: WebSocket,
+  { keys, inviteKey, refuse, unlisted, refused, enter, open, caught }: Welcoming,
+): void {
   const timer = setTimeout(() => {
     refused('too slow');
     socket.terminate();
   }, HANDSHAKE_MILLISECONDS);
-  const close = (reason: string): void => {
+  const end = (words: string): void => {
     clearTimeout(timer);
-    refused(reason.slice(0, 60));
     socket.removeAllListeners('message');
-    socket.close(4001, reason.slice(0, 120));
+    socket.close(4001, closeReason(words));
+  };
+  const close = ({ code, words = code }: Refused): void => {
+    refused(code);
+    end(words);
   };
   let session: Session | undefined;
-  socket.on('error', () => undefined);
-  socket.on('close', () => clearTimeout(timer));
-  socket.on('message', (data: Buffer, binary: boolean) => {
-    if (binary || data.length > MOST_HANDSHAKE) {
-      close('no handshake');
-      return;
-    }
+  let control = 0;
+  const onControl = (): void => {
+    if (++control > MAX_CONTROL) socket.terminate();
+  };
+  const take = (data: Buffer, binary: boolean): Refused | undefined => {
+    if (binary || data.length > MOST_HANDSHAKE) return { code: 'no handshake' };
     const value = parsedJson(String(data));
     if (!session) {
       const answer = challenge(value, keys, randomBytes(32));
-      if (typeof answer === 'string') {
-        close(answer);
-        return;
-      }
+      if (typeof answer === 'string') return { code: answer, words: handshakeWords(answer, value) };
       session = answer.session;
       socket.send(JSON.stringify(answer.challenge));
-      return;
+      return undefined;
     }
     const accepted = accept(session, value, keys.publicKey, inviteKey);
-    if (typeof accepted === 'string') {
-      close(accepted);
-      return;
-    }
+    if (typeof accepted === 'string') return { code: accepted, words: handshakeWords(accepted, value) };
     // Nothing more is to be said before it is let in.
     socket.removeAllListeners('message');
-    socket.on('message', () => close('no handshake'));
-    judge(session, accepted).catch(() => close('that could not be kept: try again'));
-  });
+    socket.on('message', () => close({ code: 'no handshake' }));
+    judge(session, accepted).catch((error: unknown) => {
+      caught(error);
+      end('that could not be kept: try again');
+    });
+    return undefined;
+  };
   const judge = async (proved: Session, { invite, badInvite }: Accepted): Promise<void> => {
     const key = keyText(proved.peer);
     const problem = await refuse(key, proved.role, invite);
     if (socket.readyState !== socket.OPEN) return;
     if (problem !== undefined) {
-      close(badInvite === true ? `${problem.split(':')[0]}, and ${BAD_INVITE}` : problem);
+      const words = badInvite === true ? `${problem.split(':')[0]}, and ${BAD_INVITE}` : problem;
+      close({ code: unlisted, words });
+      return;
+    }
+    if (enter && !enter(proved, key)) {
+      close({ code: 'no place' });
       return;
     }
     clearTimeout(timer);
-    socket.removeAllListeners('message');
+    for (const event of ['message', 'ping', 'pong']) socket.removeAllListeners(event);
     socket.send(JSON.stringify({ v: WIRE_VERSION, type: 'welcome' }));
     open(proved, key);
   };
+  const onMessage = (data: Buffer, binary: boolean): void => {
+    const problem = take(data, binary);
+    if (problem) close(problem);
+  };
+  socket.on('error', () => undefined);
+  socket.on('close', () => clearTimeout(timer));
+  socket.on('ping', onControl);
+  socket.on('pong', onControl);
+  socket.on('message', guarded({ end: () => end('refused'), caught }, onMessage));
 }

@@ -1,4 +1,5 @@
 /** JSON lines on standard output: the machine-readable side of every command. */
+import { printableJson } from './printable.ts';
 
 /**
  * One object on one line. Numbers that JSON does not know (NaN, Infinity) become null, typed arrays lists, big integers
@@ -10,8 +11,9 @@ export function emit(object: Readonly<Record<string, unknown>>): void {
 
 /** What `emit` writes, without the line's end. */
 export function jsonLine(object: Readonly<Record<string, unknown>>): string {
-  return JSON.stringify(object, (_key, value: unknown) => {
+  const json = JSON.stringify(object, (_key, value: unknown) => {
     if (typeof value === 'bigint') return Number.isSafeInteger(Number(value)) ? Number(value) : String(value);
     return ArrayBuffer.isView(value) && !(value instanceof DataView) ? [...(value as Uint8Array)] : value;
   });
+  return printableJson(json);
 }

@@ -14,7 +14,7 @@ import {
 } from 'node:crypto';
 import { ed25519, type KeyPair } from '../identity/ed25519.ts';
 import { keyBytes, keyText } from '../identity/key-text.ts';
-import { canonicalBytes } from './canonical.ts';
+import { canonicalBytes, canonicalOf } from './canonical.ts';
 import { fromHex, hex, sha256 } from './hash.ts';
 import type { Exchange, Listen } from './messages.ts';
 
@@ -46,18 +46,24 @@ export interface Place {
 export function signExchange(place: Place, shard: number, ephemeral: Ephemeral, keys: KeyPair): Exchange {
   const { exchange } = ephemeral;
   const key = keyText(keys.publicKey);
-  return { shard, key, exchange, sig: hex(ed25519.sign(signed(place, shard, key, exchange), keys.secretKey)) };
+  return {
+    shard,
+    key,
+    exchange,
+    sig: hex(ed25519.sign(canonicalBytes(exchangeText(place, shard, key, exchange)), keys.secretKey)),
+  };
 }
 
 export function exchangeHolds(place: Place, { shard, key, exchange, sig }: Exchange): boolean {
   const [publicKey, signature] = [keyBytes(key), fromHex(sig, 64)];
   if (!publicKey || !signature || !fromHex(exchange, 32)) return false;
-  return ed25519.verify(signed(place, shard, key, exchange), signature, publicKey);
+  const text = canonicalOf(exchangeText(place, shard, key, exchange));
+  return text !== undefined && ed25519.verify(text, signature, publicKey);
 }
 
 /** The exchange with the place where its owner can be dialled, signed for itself: older readers take it without. */
 export function withListen(place: Place, exchange: Exchange, listen: Omit<Listen, 'sig'>, keys: KeyPair): Exchange {
-  const sig = hex(ed25519.sign(listenText(place, exchange, listen), keys.secretKey));
+  const sig = hex(ed25519.sign(canonicalBytes(listenText(place, exchange, listen)), keys.secretKey));
   return { ...exchange, listen: { address: listen.address, machine: listen.machine, sig } };
 }
 
@@ -66,15 +72,16 @@ export function listenOf(place: Place, exchange: Exchange): Omit<Listen, 'sig'> 
   const { key, listen } = exchange;
   const [publicKey, signature] = [keyBytes(key), fromHex(listen?.sig, 64)];
   if (!listen || !publicKey || !signature) return undefined;
-  return ed25519.verify(listenText(place, exchange, listen), signature, publicKey) ? listen : undefined;
+  const text = canonicalOf(listenText(place, exchange, listen));
+  return text && ed25519.verify(text, signature, publicKey) ? listen : undefined;
 }
 
-function listenText(place: Place, { shard, key }: Exchange, { address, machine }: Omit<Listen, 'sig'>): Uint8Array {
-  return canonicalBytes(['nmc/listen/2', place.run, place.term, shard, key, address, machine]);
+function listenText(place: Place, { shard, key }: Exchange, { address, machine }: Omit<Listen, 'sig'>): unknown {
+  return ['nmc/listen/2', place.run, place.term, shard, key, address, machine];
 }
 
-function signed({ run, term }: Place, shard: number, key: string, exchange: string): Uint8Array {
-  return canonicalBytes(['nmc/exchange/2', run, term, shard, key, exchange]);
+function exchangeText({ run, term }: Place, shard: number, key: string, exchange: string): unknown {
+  return ['nmc/exchange/2', run, term, shard, key, exchange];
 }
 
 /** One direction under one pair of ephemeral keys. */

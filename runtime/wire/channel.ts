@@ -331,10 +331,11 @@ function windowBytes({ call, direction, packets, root, sig }: Window): Uint8Arra
 function parseWindow(bytes: Uint8Array): Window | undefined {
   if (bytes.length > 1024) return undefined;
   try {
-    const value = JSON.parse(new TextDecoder().decode(bytes)) as Record<string, unknown>;
+    const value = JSON.parse(new TextDecoder().decode(bytes)) as Window | null;
+    if (value === null) return undefined;
     const { call, direction, packets, root, sig } = value;
     if (![call, direction, packets].every((n) => Number.isSafeInteger(n))) return undefined;
-    return fromHex(root, 32) && fromHex(sig, 64) ? (value as unknown as Window) : undefined;
+    return fromHex(root, 32) && fromHex(sig, 64) ? { call, direction, packets, root, sig } : undefined;
   } catch {
     return undefined;
   }

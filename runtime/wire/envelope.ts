@@ -3,19 +3,17 @@
  * recipient and the message's number, so that a message is good once, for one reader, in one connection.
  */
 import { ed25519, type KeyPair } from '../identity/ed25519.ts';
-import { canonicalBytes } from './canonical.ts';
+import { canonicalBytes, canonicalOf } from './canonical.ts';
 import type { Session } from './handshake.ts';
 import { fromHex, hex } from './hash.ts';
 import { messageProblem } from './message-schema.ts';
 import type { Message } from './messages.ts';
+import type { MessageRefusal } from './refusals.ts';
 import { understood, WIRE_VERSION } from './version.ts';
 
 /** Longer ones are refused before they are parsed. */
 export const MOST_MESSAGE = 1024 * 1024;
 const DOMAIN = new TextEncoder().encode('nmc/message/2\n');
-
-/** Why a message was refused; it is counted and has no effect. */
-export type Refusal = 'too-long' | 'no-json' | 'version' | 'schema' | 'sequence' | 'signature';
 
 export class Envelopes {
   readonly #session: Session;
@@ -29,15 +27,27 @@ export class Envelopes {
     this.#keys = keys;
   }
 
+  /**
+   * What is no JSON in it becomes some: numbers beyond all numbers null, halves of characters U+FFFD.
+   * @throws MessageTooLong, and nothing was numbered
+   */
   seal(message: Message): string {
-    const seq = this.#sent++;
-    const signed = { v: WIRE_VERSION, seq, ...message };
-    const sig = hex(ed25519.sign(this.#signed(signed, seq, this.#session.peer), this.#keys.secretKey));
-    return JSON.stringify({ ...signed, sig });
+    const seq = this.#sent;
+    let signed: unknown = { v: WIRE_VERSION, seq, ...message };
+    let bytes = canonicalOf(signed);
+    if (!bytes) {
+      signed = JSON.parse(JSON.stringify(signed, (_key, value) => wellFormed(value)));
+      bytes = canonicalBytes(signed);
+    }
+    const sig = hex(ed25519.sign(this.#signed(bytes, seq, this.#session.peer), this.#keys.secretKey));
+    const text = JSON.stringify({ ...(signed as object), sig });
+    if (Buffer.byteLength(text) > MOST_MESSAGE) throw new MessageTooLong(message.type);
+    this.#sent++;
+    return text;
   }
 
   /** @returns the message, or why it is refused */
-  open(text: string): Message | Refusal {
+  open(text: string): Message | MessageRefusal {
     if (text.length > MOST_MESSAGE) return 'too-long';
     let value: unknown;
     try {
@@ -57,17 +67,26 @@ export class Envelopes {
   }
 
   #verifies(signed: Record<string, unknown>, signature: Uint8Array): boolean {
-    try {
-      const bytes = this.#signed(signed, this.#received, this.#keys.publicKey);
-      return ed25519.verify(bytes, signature, this.#session.peer);
-    } catch {
-      return false; // too deep, or text that has no canonical form
-    }
+    const bytes = canonicalOf(signed);
+    if (!bytes) return false;
+    return ed25519.verify(this.#signed(bytes, this.#received, this.#keys.publicKey), signature, this.#session.peer);
   }
 
-  #signed(message: unknown, seq: number, recipient: Uint8Array): Uint8Array {
+  #signed(message: Uint8Array, seq: number, recipient: Uint8Array): Uint8Array {
     const number = new Uint8Array(8);
     new DataView(number.buffer).setBigUint64(0, BigInt(seq));
-    return Buffer.concat([DOMAIN, this.#session.id, recipient, number, canonicalBytes(message)]);
+    return Buffer.concat([DOMAIN, this.#session.id, recipient, number, message]);
   }
+}
+
+/** A message of our own that nobody would take. */
+export class MessageTooLong extends Error {
+  constructor(type: string) {
+    super(`a message ${type} is longer than ${MOST_MESSAGE} bytes`);
+  }
+}
+
+/** Halves of characters come of texts that were cut. */
+function wellFormed(value: unknown): unknown {
+  return typeof value === 'string' ? value.replace(/\p{Cs}/gu, '\ufffd') : value;
 }

@@ -12,8 +12,9 @@
 import { timingSafeEqual } from 'node:crypto';
 import { ed25519, type KeyPair, keyPairFromSeed } from '../identity/ed25519.ts';
 import { keyBytes, keyText } from '../identity/key-text.ts';
-import { canonicalBytes } from './canonical.ts';
+import { canonicalOf } from './canonical.ts';
 import { fromHex, hex, sha256 } from './hash.ts';
+import type { HandshakeRefusal } from './refusals.ts';
 import { understood, WIRE_VERSION } from './version.ts';
 
 export type Role = 'operator' | 'trainer' | 'viewer';
@@ -68,16 +69,17 @@ export function challenge(
   first: unknown,
   keys: KeyPair,
   nonce: Uint8Array,
-): { readonly challenge: Challenge; readonly session: Session } | string {
+): { readonly challenge: Challenge; readonly session: Session } | HandshakeRefusal {
   const { v, type, role, key, nonce: theirs } = fieldsOf(first);
   if (type !== 'hello') return 'not a hello';
-  if (!understood(v)) return `version ${String(v).slice(0, 12)} is not understood, this is ${WIRE_VERSION}`;
+  if (!understood(v)) return 'version';
   if (typeof role !== 'string' || !ROLES.includes(role)) return 'no such role';
   const peer = typeof key === 'string' ? keyBytes(key) : undefined;
   if (!peer) return 'not a key';
   if (!fromHex(theirs, 32)) return 'not a nonce';
   const unsigned = { v: WIRE_VERSION, type: 'challenge' as const, key: keyText(keys.publicKey), nonce: hex(nonce) };
   const id = sessionId(first, unsigned);
+  if (!id) return 'no canonical form';
   const sig = hex(ed25519.sign(signed('listener', id, peer), keys.secretKey));
   return { challenge: { ...unsigned, sig }, session: { id, role: role as Role, peer } };
 }
@@ -92,15 +94,16 @@ export function prove(
   keys: KeyPair,
   pinned?: Uint8Array,
   invite?: Invite,
-): { readonly proof: Proof; readonly session: Session } | string {
+): { readonly proof: Proof; readonly session: Session } | HandshakeRefusal {
   const { v, type, key, nonce, sig } = fieldsOf(answer);
   if (type !== 'challenge') return 'not a challenge';
-  if (!understood(v)) return `version ${String(v).slice(0, 12)} is not understood, this is ${WIRE_VERSION}`;
+  if (!understood(v)) return 'version';
   const peer = typeof key === 'string' ? keyBytes(key) : undefined;
   const signature = fromHex(sig, 64);
   if (!peer || !signature || !fromHex(nonce, 32)) return 'not a challenge';
-  if (pinned && !same(peer, pinned)) return `it has the key ${key}, not ${keyText(pinned)}`;
+  if (pinned && !same(peer, pinned)) return 'another key';
   const id = sessionId(first, withoutSignature(answer));
+  if (!id) return 'no canonical form';
   if (!ed25519.verify(signed('listener', id, keys.publicKey), signature, peer)) return 'its signature is wrong';
   const proof: Proof = {
     v: WIRE_VERSION,
@@ -128,9 +131,10 @@ export function accept(
   third: unknown,
   listener: Uint8Array,
   inviteKey: (invite: string) => Uint8Array | undefined,
-): Accepted | string {
+): Accepted | HandshakeRefusal {
   const { v, type, sig, invite } = fieldsOf(third);
-  if (type !== 'proof' || !understood(v)) return 'not a proof';
+  if (type !== 'proof') return 'not a proof';
+  if (!understood(v)) return 'version';
   const signature = fromHex(sig, 64);
   if (!signature || !ed25519.verify(signed('dialler', session.id, listener), signature, session.peer))
     return 'its signature is wrong';
@@ -142,8 +146,10 @@ export function accept(
   return ed25519.verify(inviteBytes(session.id), shown, key) ? { invite: id as string } : 'the invite is wrong';
 }
 
-function sessionId(first: unknown, unsigned: unknown): Uint8Array {
-  return sha256(text('nmc/session/2\n'), canonicalBytes(first), text('\n'), canonicalBytes(unsigned));
+/** @returns nothing where what the other end said has no canonical form */
+function sessionId(first: unknown, unsigned: unknown): Uint8Array | undefined {
+  const [hello, challenge] = [canonicalOf(first), canonicalOf(unsigned)];
+  return hello && challenge ? sha256(text('nmc/session/2\n'), hello, text('\n'), challenge) : undefined;
 }
 
 /** What an end signs: which end it is, the session, and for whom. */

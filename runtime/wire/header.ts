@@ -3,6 +3,7 @@
  * newer minor version may append fields, which `headerBytes` lets an older reader skip.
  */
 import { CODECS, type Codec } from './codec.ts';
+import { safe } from './routing.ts';
 import { WIRE_MAJOR, WIRE_MINOR } from './version.ts';
 
 /** `data`: values; `ack`: credit alone; `resume`: what is expected next, after new keys; `again`: the same after a
@@ -76,6 +77,8 @@ export function decodePacket(bytes: Uint8Array): { readonly header: Header; read
   if (kind === undefined || codec === undefined || headerBytes < HEADER_BYTES || length > MOST_PAYLOAD)
     return undefined;
   if (headerBytes + length !== bytes.length) return undefined;
+  const [consumed, sequence] = [safe(view.getBigUint64(76, true)), safe(view.getBigUint64(84, true))];
+  if (consumed === undefined || sequence === undefined) return undefined;
   const header: Header = {
     kind,
     codec,
@@ -88,8 +91,8 @@ export function decodePacket(bytes: Uint8Array): { readonly header: Header; read
     batch: view.getUint32(64, true),
     microbatch: view.getUint32(68, true),
     tick: view.getUint32(72, true),
-    consumed: Number(view.getBigUint64(76, true)),
-    sequence: Number(view.getBigUint64(84, true)),
+    consumed,
+    sequence,
     chunk: view.getUint32(92, true),
     chunks: view.getUint32(96, true),
   };

@@ -59,7 +59,9 @@ export function encodeBlobChunk(hash: Uint8Array, offset: number, total: number,
 export function decodeHead(bytes: Uint8Array): BorderHead | BlobHead | undefined {
   if (bytes.length < BORDER_HEAD || bytes.length > MOST_BINARY || bytes[1] !== WIRE_MAJOR) return undefined;
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  if (bytes[0] === BORDER)
+  if (bytes[0] === BORDER) {
+    const counter = safe(view.getBigUint64(30, true));
+    if (counter === undefined) return undefined;
     return {
       kind: BORDER,
       run: bytes.subarray(2, 18),
@@ -67,13 +69,16 @@ export function decodeHead(bytes: Uint8Array): BorderHead | BlobHead | undefined
       from: view.getUint16(22, true),
       to: view.getUint16(24, true),
       keys: view.getUint32(26, true),
-      counter: Number(view.getBigUint64(30, true)),
+      counter,
     };
+  }
   if (bytes[0] !== BLOB || bytes.length < BLOB_HEAD) return undefined;
-  return {
-    kind: BLOB,
-    hash: bytes.subarray(2, 34),
-    offset: Number(view.getBigUint64(34, true)),
-    total: Number(view.getBigUint64(42, true)),
-  };
+  const [offset, total] = [safe(view.getBigUint64(34, true)), safe(view.getBigUint64(42, true))];
+  if (offset === undefined || total === undefined) return undefined;
+  return { kind: BLOB, hash: bytes.subarray(2, 34), offset, total };
+}
+
+/** @returns nothing beyond the whole numbers that are told apart */
+export function safe(value: bigint): number | undefined {
+  return value <= BigInt(Number.MAX_SAFE_INTEGER) ? Number(value) : undefined;
 }

@@ -290,7 +290,7 @@ describe('whoever is not meant is refused, counted and closed', () => {
     const { socket, closed } = await raw(a, high);
     for (let i = 0; i < 40; i++) misbehave(socket);
     expect(await closed).toBe('refused');
-    expect(a.borders.refused[reason]).toBeGreaterThanOrEqual(32);
+    expect((a.borders.refused as Record<string, number>)[reason]).toBeGreaterThanOrEqual(32);
     expect(a.packets).toEqual([]);
     await expect.poll(() => a.borders.has(text(high))).toBe(false);
   });

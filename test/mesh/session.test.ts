@@ -5,6 +5,7 @@ import { keyPairFromSeed } from '../../runtime/identity/ed25519.ts';
 import { Envelopes } from '../../runtime/wire/envelope.ts';
 import { accept, challenge, hello, prove, type Session } from '../../runtime/wire/handshake.ts';
 import type { Message } from '../../runtime/wire/messages.ts';
+import { handshakeWords } from '../../runtime/wire/refusals.ts';
 import { seeded } from './networked.ts';
 
 const [dialler, listener, stranger] = [1, 2, 3].map((n) => keyPairFromSeed(seeded(n))) as [
@@ -44,7 +45,7 @@ describe('the handshake', () => {
 
   test('refuses another key than the one pinned, a signature of someone else, an old proof', () => {
     const { first, second, third } = connect();
-    expect(prove(first, second.challenge, dialler, stranger.publicKey)).toContain('it has the key');
+    expect(prove(first, second.challenge, dialler, stranger.publicKey)).toBe('another key');
     const forged = challenge(first, stranger, seeded(6));
     if (typeof forged === 'string') throw new Error(forged);
     expect(prove(first, { ...second.challenge, sig: forged.challenge.sig }, dialler)).toContain('signature');
@@ -61,7 +62,11 @@ describe('the handshake', () => {
 
   test('refuses another major version and takes fields of a newer minor one', () => {
     const first = hello('viewer', dialler, seeded(1));
-    expect(challenge({ ...first, v: '1.0' }, listener, seeded(2))).toContain('1.0 is not understood');
+    const old = { ...first, v: '1.0' };
+    const refusal = challenge(old, listener, seeded(2));
+    expect(refusal).toBe('version');
+    expect(handshakeWords('version', old)).toContain('wire 1.0 is not understood here, this is wire 2.0');
+    expect(handshakeWords('version', { v: '\u001b[2J' })).not.toContain('\u001b');
     expect(challenge({ ...first, v: '2.7', news: [1] }, listener, seeded(2))).toHaveProperty('challenge');
     for (const wrong of [null, 3, [], {}, { ...first, role: 'king' }, { ...first, key: 'x' }, { ...first, nonce: '' }])
       expect(typeof challenge(wrong, listener, seeded(2))).toBe('string');
