@@ -3,7 +3,6 @@
  * asks for; what it does not know is when.
  */
 
-import { sizeOf } from '../../spec/program.ts';
 import type { ShardSchedule } from '../../spec/schedule.ts';
 import type { Device, DeviceSession, Executable, Tensor } from '../device/device.ts';
 import type { KeyPair } from '../identity/ed25519.ts';
@@ -13,23 +12,15 @@ import type { SavedPart, ShardId } from '../roles/trainer.ts';
 import type { Frame, FrameKey } from '../shard/frames.ts';
 import { openSession, type ShardSession } from '../shard/session.ts';
 import { fillStates, saveStates } from '../shard/shard.ts';
-import {
-  borderKeys,
-  type Ephemeral,
-  exchangeHolds,
-  listenOf,
-  newEphemeral,
-  signExchange,
-  withListen,
-} from '../wire/border-keys.ts';
+import { sendProblem } from '../wire/border-values.ts';
 import { canonicalBytes } from '../wire/canonical.ts';
-import { BorderChannel, type Way } from '../wire/channel.ts';
+import type { Way } from '../wire/channel.ts';
 import { decodeValues, encodeValues } from '../wire/codec.ts';
 import type { Deployment } from '../wire/deployment.ts';
-import { fromHex, hex, sha256 } from '../wire/hash.ts';
-import type { Commit, Exchange, Listen } from '../wire/messages.ts';
+import { hex } from '../wire/hash.ts';
+import type { Commit, Listen } from '../wire/messages.ts';
 import { signPart } from '../wire/part.ts';
-import type { Neighbour } from './direct.ts';
+import { type BorderDispute, ShardBorders } from './shard-borders.ts';
 import { type BlobSource, openShardData, type ShardData } from './shard-data.ts';
 import { mostPartBytes } from './shard-memory.ts';
 import { decodeState, encodeState, type SavedState, stateHash } from './shard-state.ts';
@@ -52,7 +43,8 @@ export interface HostOptions {
   readonly handOver: (to: number, frame: Frame, term: number) => string | undefined;
   /** Something was delivered, or there is room again. */
   readonly news: () => void;
-  readonly broken: (reason: string) => void;
+  /** The border with a neighbour cannot go on: the shard waits for the next term. */
+  readonly dispute: (dispute: BorderDispute) => void;
   readonly now: () => number;
 }
 
@@ -62,7 +54,6 @@ const WATCHDOG_MILLISECONDS = 120_000;
 export class ShardHost {
   readonly deployment: Deployment;
   readonly shard: number;
-  refused = 0;
   /** Ticks of whole batches: a microbatch's counts for its share. */
   ticks = 0;
   /** Of device work. */
@@ -72,25 +63,17 @@ export class ShardHost {
   readonly #device: DeviceSession;
   readonly #data: ShardData;
   readonly #session: ShardSession;
-  readonly #channels = new Map<number, BorderChannel>();
-  /** Owners of neighbouring shards in other processes, as of the term in which they were told. */
-  #owners: { readonly term: number; readonly of: ReadonlyMap<number, Neighbour> } = { term: 0, of: new Map() };
-  /** Whose frames are handed over in this process. */
-  readonly #local = new Set<number>();
+  readonly #borders: ShardBorders;
   readonly #kept = new Map<number, SavedState>();
   readonly #calls = new Map<number, Call>();
   readonly #commits: { calls: number; hash: string; sig: string }[] = [];
-  readonly #lengths: ReadonlyMap<number, readonly number[]>;
-  #term = 0;
-  #ephemeral: Ephemeral | undefined;
-  #exchange: Exchange | undefined;
+  #refused = 0;
   #totals: Record<string, number> = {};
   #closed = false;
   #awaits = '';
   #waits: readonly number[] = [];
   /** The last tick that each microbatch in flight has told others of. */
   readonly #tickOf = new Map<number, string>();
-  #bytes = { sent: 0, received: 0 };
 
   private constructor(
     shard: number,
@@ -107,9 +90,11 @@ export class ShardHost {
     this.#device = device;
     this.#data = data;
     this.#session = openSession(plan.schedule, plan.executable, this.#timed(device));
-    this.#lengths = new Map(
-      plan.schedule.messages.filter((m) => m.to === shard).map((m) => [m.id, m.values.map((v) => sizeOf(v.shape))]),
-    );
+    const { keys, listen, carry, news, dispute } = options;
+    this.#borders = new ShardBorders({
+      ...{ deployment, schedule: plan.schedule, keys, codec: this.#codec(), listen, carry, news, dispute },
+      deliver: (frame) => this.deliver(frame),
+    });
   }
 
   #timed(device: DeviceSession): Pick<DeviceSession, 'run'> {
@@ -141,12 +126,9 @@ export class ShardHost {
       | { readonly calls: number; readonly blob: string; readonly totals: Readonly<Record<string, number>> }
       | undefined,
   ): Promise<void> {
-    this.#term = term;
+    this.#borders.begin(term);
     this.#session.reset();
     this.#calls.clear();
-    this.#channels.clear();
-    this.#local.clear();
-    this.#exchange = undefined;
     const { states } = this.#plan.executable.program;
     if (from) {
       const state =
@@ -166,61 +148,9 @@ export class ShardHost {
     }
   }
 
-  offer(): Exchange {
-    this.#ephemeral = newEphemeral();
-    const place = { run: this.deployment.run, term: this.#term };
-    const { keys, listen } = this.#options;
-    const exchange = signExchange(place, this.shard, this.#ephemeral, keys);
-    this.#exchange = listen ? withListen(place, exchange, listen, keys) : exchange;
-    return this.#exchange;
-  }
-
-  /** Keys with all neighbours, where theirs or ours are new. */
-  setPeers(peers: readonly Exchange[], previous: ReadonlyMap<number, string>): Map<number, string> {
-    const place = { run: this.deployment.run, term: this.#term };
-    const own = this.#exchange;
-    const agreed = new Map<number, string>();
-    const owners = new Map<number, Neighbour>();
-    const rekeyed: (() => void)[] = [];
-    // The word is of before our newest key: another one follows.
-    if (!own || !this.#ephemeral || peers.find((p) => p.shard === this.shard)?.exchange !== own.exchange) return agreed;
-    for (const neighbour of this.#neighbours()) {
-      const other = peers.find((p) => p.shard === neighbour);
-      if (!other) continue;
-      const name = `${own.exchange}/${other.exchange}`;
-      agreed.set(neighbour, name);
-      if (other.key === own.key) {
-        this.#local.add(neighbour);
-        continue;
-      }
-      owners.set(neighbour, { key: other.key, ...listenOf(place, other) });
-      if (previous.get(neighbour) === name && this.#channels.has(neighbour)) continue;
-      const keys = exchangeHolds(place, other) ? borderKeys(place, this.#ephemeral, own, other) : undefined;
-      if (!keys) {
-        this.#options.broken(`the key of shard ${neighbour} is not signed by its owner`);
-        continue;
-      }
-      rekeyed.push(() => this.#carry(neighbour, this.#channel(neighbour).rekey(keys, other.key)));
-    }
-    this.#owners = { term: this.#term, of: owners };
-    for (const send of rekeyed) send();
-    return agreed;
-  }
-
-  /** Of the shards beyond its borders. */
-  get owners(): readonly Neighbour[] {
-    return [...this.#owners.of.values()];
-  }
-
-  /** @returns nothing where that is not known in the term of now */
-  ownerOf(shard: number): string | undefined {
-    return this.#owners.term === this.#term ? this.#owners.of.get(shard)?.key : undefined;
-  }
-
-  /** What goes to this trainer takes another way from now on. */
-  reroute(owner: string): void {
-    for (const [peer, channel] of this.#channels)
-      if (this.ownerOf(peer) === owner) this.#carry(peer, channel.reroute());
+  /** Keys, owners and ways of its borders. */
+  get borders(): Pick<ShardBorders, 'offer' | 'setPeers' | 'owners' | 'ownerOf' | 'reroute' | 'nudge' | 'traffic'> {
+    return this.#borders;
   }
 
   begin(number: number, call: Call): void {
@@ -236,11 +166,10 @@ export class ShardHost {
   }
 
   async advance(): Promise<'send' | 'needs' | 'done' | 'idle'> {
-    // Nobody reads: more would only lie here.
-    const full = [...this.#channels].find(([, c]) => c.blocked);
-    this.#waits = full ? [full[0]] : [];
-    this.#awaits = full ? `the reader of shard ${full[0]} or the way there` : '';
-    if (full) return 'needs';
+    const reader = this.#borders.blockedBy;
+    this.#waits = reader === undefined ? [] : [reader];
+    this.#awaits = reader === undefined ? '' : `the reader of shard ${reader} or the way there`;
+    if (reader !== undefined) return 'needs';
     const step = await watched(this.#session.advance());
     if (this.#closed) return 'idle';
     if (step.kind === 'needs') {
@@ -265,7 +194,8 @@ export class ShardHost {
 
   /** Shards that hold it up now. */
   get waits(): readonly number[] {
-    return this.#waits;
+    const { disputes } = this.#borders;
+    return disputes === undefined ? this.#waits : [disputes];
   }
 
   #sendersOf(frames: readonly FrameKey[]): number[] {
@@ -284,36 +214,23 @@ export class ShardHost {
 
   /** A packet of a border of this shard. */
   receive(from: number, packet: Uint8Array, way: Way): void {
-    const channel = this.#channels.get(from);
-    if (!channel) return;
-    const was = channel.blocked;
-    const received = channel.receive(packet, way);
-    if (received.refused !== undefined) this.refused++;
-    this.#carry(from, received.packets);
-    for (const frame of received.frames) {
-      const refusal = this.deliver(frame);
-      if (refusal === undefined) continue;
-      this.#options.broken(`a frame of shard ${from} was refused: ${refusal}`);
-      return;
-    }
-    if (received.broken !== undefined) this.#options.broken(`border with shard ${from}: ${received.broken}`);
-    else if (received.frames.length > 0 || (was && !channel.blocked)) this.#options.news();
+    this.#borders.receive(from, packet, way);
   }
 
   get term(): number {
-    return this.#term;
+    return this.#borders.term;
+  }
+
+  /** Frames, packets and keys. */
+  get refused(): number {
+    return this.#refused + this.#borders.refused;
   }
 
   /** @returns why it was refused */
   deliver(frame: Frame): string | undefined {
     const refusal = this.#session.deliver(frame);
-    if (refusal !== undefined) this.refused++;
+    if (refusal !== undefined) this.#refused++;
     return refusal;
-  }
-
-  /** Nothing has come for long: perhaps it was lost. */
-  nudge(): void {
-    for (const [peer, channel] of this.#channels) this.#carry(peer, channel.nudge());
   }
 
   /** The state of now, kept here and stored in the mesh. @param last the sums end with it */
@@ -323,27 +240,19 @@ export class ShardHost {
     if (last) this.#totals = {};
     this.#kept.set(calls, state);
     const blob = await this.#options.putBlob(encodeState(state));
-    const place = { run: this.deployment.run, term: this.#term, shard: this.shard, calls };
+    const place = { run: this.deployment.run, term: this.term, shard: this.shard, calls };
     return signPart(place, { blob, hash: stateHash(state), totals }, this.#options.keys);
   }
 
   forget(before: number): void {
     const kept = [...this.#kept.keys()].sort((a, b) => b - a).filter((calls) => calls < before);
     for (const calls of kept.slice(1)) this.#kept.delete(calls);
-    for (const channel of this.#channels.values()) channel.forgetWindows(kept[0] ?? 0);
+    this.#borders.forgetWindows(kept[0] ?? 0);
   }
 
   /** Signed hashes since they were last taken. */
   takeCommits(): Commit['states'] {
     return this.#commits.splice(0);
-  }
-
-  get traffic(): { readonly sent: number; readonly received: number } {
-    const all = [...this.#channels.values()];
-    return {
-      sent: this.#bytes.sent + all.reduce((sum, c) => sum + c.bytesSent, 0),
-      received: this.#bytes.received + all.reduce((sum, c) => sum + c.bytesReceived, 0),
-    };
   }
 
   async close(): Promise<void> {
@@ -354,7 +263,7 @@ export class ShardHost {
   async #finish(number: number, results: Readonly<Record<string, Tensor>>): Promise<void> {
     const call = this.#calls.get(number);
     this.#calls.delete(number);
-    for (const [peer, channel] of this.#channels) this.#carry(peer, channel.closeWindow(number));
+    this.#borders.closeWindows(number);
     if (!call) return;
     if (call.kind === 'evaluate') {
       this.#measure(call, results);
@@ -404,19 +313,33 @@ export class ShardHost {
     const state = await saveStates(this.#device, this.#plan.executable.program.states);
     const hash = stateHash(state);
     const { run } = this.deployment;
-    const text = canonicalBytes(['nmc/state/2', run, this.#term, this.shard, calls, hash]);
+    const text = canonicalBytes(['nmc/state/2', run, this.term, this.shard, calls, hash]);
     this.#commits.push({ calls, hash, sig: hex(ed25519.sign(text, this.#options.keys.secretKey)) });
   }
 
   #send(frame: Frame): void {
     const to = this.#plan.schedule.messages.find((m) => m.id === frame.message)?.to;
     if (to === undefined) throw new Error(`no message ${frame.message}`);
-    if (!this.#local.has(to)) {
-      this.#carry(to, this.#channel(to).send(frame));
+    this.#check(frame, to);
+    if (!this.#borders.isLocal(to)) {
+      this.#borders.send(frame, to);
       return;
     }
-    const refusal = this.#options.handOver(to, { ...frame, values: this.#rounded(frame.values) }, this.#term);
+    const refusal = this.#options.handOver(to, { ...frame, values: this.#rounded(frame.values) }, this.term);
     if (refusal !== undefined) throw new Error(`shard ${to} refused a frame: ${refusal}`);
+  }
+
+  /** The neighbour would hold against this trainer what it has signed: it fails here, by itself, and says why. */
+  #check({ values, sequence }: Frame, to: number): void {
+    const codec = this.#codec();
+    const problem = values.map((v) => sendProblem(v, codec)).find((p) => p !== undefined);
+    if (problem === undefined) return;
+    const call = this.#calls.get(sequence);
+    const where = call ? ` (epoch ${call.epoch + 1}, batch ${call.batch + 1})` : '';
+    const what = problem === 'range' ? `too large for ${codec}` : 'no longer a finite number';
+    throw Object.assign(new Error(`a value of shard ${this.shard} for shard ${to} is ${what}${where}`), {
+      code: problem === 'range' ? 'border/range' : 'energy/not-finite',
+    });
   }
 
   /** Values that stay in the process lose what they would lose on the way: the placement changes no result. */
@@ -432,41 +355,6 @@ export class ShardHost {
   #codec(): 'f32' | 'f16' | 'f64' {
     return this.#options.device.name === 'reference' && this.deployment.codec === 'f32' ? 'f64' : this.deployment.codec;
   }
-
-  #channel(peer: number): BorderChannel {
-    const known = this.#channels.get(peer);
-    if (known) return known;
-    const { run, plan } = this.deployment;
-    const made = new BorderChannel({
-      run,
-      runTag: runTag(run),
-      plan: fromHex(plan[0]?.blob, 32) ?? new Uint8Array(32),
-      term: this.#term,
-      own: this.shard,
-      peer,
-      keys: this.#options.keys,
-      codec: this.#codec(),
-      lengthsOf: (message) => this.#lengths.get(message),
-    });
-    this.#channels.set(peer, made);
-    return made;
-  }
-
-  #neighbours(): Set<number> {
-    const { messages } = this.#plan.schedule;
-    return new Set(messages.map((m) => (m.from === this.shard ? m.to : m.from)));
-  }
-
-  #carry(to: number, packets: readonly Uint8Array[]): void {
-    const owner = this.ownerOf(to);
-    // Nothing is sealed before the owner and its key are known.
-    if (owner !== undefined) for (const packet of packets) this.#options.carry(packet, owner);
-  }
-}
-
-/** How a run is named in border packets. */
-export function runTag(run: string): Uint8Array {
-  return sha256(new TextEncoder().encode(run)).subarray(0, 16);
 }
 
 /** A device that never answers must not look like a slow neighbour. */

@@ -31,7 +31,7 @@ import { Membership } from './membership.ts';
 import { metricsText } from './mesh-metrics.ts';
 import { meshStatus } from './mesh-status.ts';
 import { soundDeployment } from './read-deployment.ts';
-import { runTag } from './shard-host.ts';
+import { runTag } from './shard-borders.ts';
 
 export interface SynchronizerOptions {
   readonly keys: KeyPair;

@@ -27,9 +27,11 @@ import { DirectBorders } from './direct.ts';
 import { fetchPlan, type PlanFetch } from './fetch-plan.ts';
 import { caughtEvent } from './guarded.ts';
 import { readDeployment } from './read-deployment.ts';
+import { type BorderDispute, runTag } from './shard-borders.ts';
 import type { BlobSource } from './shard-data.ts';
-import { runTag, ShardHost } from './shard-host.ts';
+import { ShardHost } from './shard-host.ts';
 import { MemoryLedger, MOST_RECORD_BYTES } from './shard-memory.ts';
+import { type Meter, measured } from './shard-meter.ts';
 
 export interface TrainerOptions {
   readonly address: Address;
@@ -58,6 +60,8 @@ const AWAY: readonly string[] = ['mesh/refused', 'mesh/key', 'mesh/version'];
 /** Between two attempts to connect. */
 const RETRY_MILLISECONDS = 250;
 const ROUND_TRIPS = 5;
+/** On a new connection: the state machine says them itself, or the next ones are as good. */
+const SAID_AGAIN: ReadonlySet<Message['type']> = new Set(['heartbeat', 'ready', 'dispute']);
 /** A shard that waits for so long asks whether something was lost. */
 const NUDGE_MILLISECONDS = 2000;
 
@@ -66,11 +70,9 @@ export class TrainerNode {
   /** Drawn when the process begins. */
   readonly instance = randomBytes(8).toString('hex');
   readonly #hosts = new Map<string, ShardHost>();
-  /** Which keys a shard has agreed on with whom. */
-  readonly #agreed = new Map<string, ReadonlyMap<number, string>>();
   /** Opening and restoring of one shard, one after the other. */
   readonly #work = new Map<string, Promise<unknown>>();
-  readonly #meters = new Map<string, { ticks: number; busy: number; at: number; since: number; calls: number }>();
+  readonly #meters = new Map<string, Meter>();
   readonly #memory: MemoryLedger;
   readonly #queue: TrainerEvent[] = [];
   readonly #unsent: Message[] = [];
@@ -138,7 +140,7 @@ export class TrainerNode {
       log: this.#options.log,
       onPacket: (from, head, packet) => this.#directBorder(from, head, packet),
       onChange: (key) => {
-        for (const host of this.#hosts.values()) host.reroute(key);
+        for (const host of this.#hosts.values()) host.borders.reroute(key);
       },
     });
   }
@@ -233,10 +235,10 @@ export class TrainerNode {
     if (!host) return;
     switch (effect.kind) {
       case 'offer':
-        this.#dispatch({ kind: 'offered', at, exchange: host.offer() });
+        this.#dispatch({ kind: 'offered', at, exchange: host.borders.offer() });
         break;
       case 'peers':
-        this.#agreed.set(shardName(at), host.setPeers(effect.peers, this.#agreed.get(shardName(at)) ?? new Map()));
+        host.borders.setPeers(effect.peers);
         this.#meetNeighbours();
         break;
       case 'begin':
@@ -291,6 +293,11 @@ export class TrainerNode {
     this.#dispatch({ kind: 'failed', at, code: String(code), reason: message });
   }
 
+  #dispute(at: ShardId, { peer, call, what, evidence, reason }: BorderDispute): void {
+    this.#options.log({ event: 'dispute', ...at, peer, call, what, reason });
+    this.#dispatch({ kind: 'disputed', at, dispute: { peer, call, what, ...(evidence ? { evidence } : {}) } });
+  }
+
   async #open({ at, deployment: hash, restore }: Extract<TrainerEffect, { readonly kind: 'open' }>): Promise<void> {
     if (!this.#isCurrent(at)) return;
     const name = shardName(at);
@@ -312,12 +319,11 @@ export class TrainerNode {
         listen: this.#direct && { address: this.#direct.address, machine: this.#options.capability.machine },
         handOver: (to, frame, term) => this.#handOver(at.run, to, frame, term),
         news: () => this.#dispatch({ kind: 'news', at: id() }),
-        broken: (reason) => this.#fail(id(), Object.assign(new Error(reason), { code: 'border/broken' })),
+        dispute: (dispute) => this.#dispute(id(), dispute),
         now: () => performance.now(),
       });
       this.#hosts.set(name, host);
     }
-    this.#agreed.delete(name);
     await host.restore(at.term, restore);
     this.#dispatch({ kind: 'opened', at, deployment, calls: restore?.calls ?? 0 });
   }
@@ -329,14 +335,13 @@ export class TrainerNode {
     const host = this.#hosts.get(name);
     this.#hosts.delete(name);
     this.#meters.delete(name);
-    this.#agreed.delete(name);
     this.#meetNeighbours();
     await host?.close();
     this.#memory.free(at);
   }
 
   #meetNeighbours(): void {
-    this.#direct?.setNeighbours([...this.#hosts.values()].flatMap((host) => host.owners));
+    this.#direct?.setNeighbours([...this.#hosts.values()].flatMap((host) => host.borders.owners));
   }
 
   /** Straight where there is a connection: what is lost when that ends goes out again through the relay. */
@@ -348,7 +353,7 @@ export class TrainerNode {
   #directBorder(from: string, head: BorderHead, packet: Uint8Array): Refusal | undefined {
     // Of another term: it was on its way when things changed.
     const host = this.#hostOf(head);
-    const owner = host?.ownerOf(head.from);
+    const owner = host?.borders.ownerOf(head.from);
     if (owner === undefined) return undefined;
     if (owner !== from) return 'border of another owner';
     this.#delayed(() => this.#border(packet, 'direct'));
@@ -431,7 +436,7 @@ export class TrainerNode {
   /** What must arrive waits for the next connection; reports of the moment do not. */
   #send(message: Message): void {
     if (this.#link) this.#link.send(message);
-    else if (message.type !== 'heartbeat' && message.type !== 'ready') this.#unsent.push(message);
+    else if (!SAID_AGAIN.has(message.type)) this.#unsent.push(message);
   }
 
   #beat(): void {
@@ -443,39 +448,16 @@ export class TrainerNode {
       const host = this.#hosts.get(name);
       if (!host) continue;
       refused += host.refused;
-      const before = this.#meters.get(name) ?? {
-        ticks: host.ticks,
-        busy: host.busyMilliseconds,
-        at: now - HEARTBEAT,
-        since: now,
-        calls: shard.calls,
-      };
-      const seconds = Math.max(1e-3, (now - before.at) / 1000);
-      const moved = before.calls !== shard.calls || before.ticks !== host.ticks;
-      const since = moved ? now : before.since;
-      if (shard.phase === 'waiting' && now - since > NUDGE_MILLISECONDS) host.nudge();
-      this.#meters.set(name, { ticks: host.ticks, busy: host.busyMilliseconds, at: now, since, calls: shard.calls });
-      const busy = Math.min(1, (host.busyMilliseconds - before.busy) / 1000 / seconds);
-      const { phase } = shard;
-      shards.push({
-        run: shard.run,
-        term: shard.term,
-        shard: shard.shard,
-        state: phase === 'saving' ? 'running' : phase === 'paused' ? 'waiting' : phase,
-        calls: shard.calls,
-        ticksPerSecond: (host.ticks - before.ticks) / seconds,
-        busy,
-        bytesSent: host.traffic.sent,
-        bytesReceived: host.traffic.received,
-        borders: host.owners.length,
-        direct: host.owners.filter(({ key }) => this.#direct?.has(key)).length,
-        reason: (shard.phase === 'waiting' && host.awaits !== '' ? `waits for ${host.awaits}` : shard.reason).slice(
-          0,
-          300,
-        ),
-        limit: limitOf(busy, host.awaits),
-        waits: shard.phase === 'waiting' ? host.waits : [],
-      });
+      const { report, meter } = measured(
+        shard,
+        host,
+        this.#meters.get(name),
+        now,
+        (key) => this.#direct?.has(key) ?? false,
+      );
+      this.#meters.set(name, meter);
+      if (shard.phase === 'waiting' && now - meter.since > NUDGE_MILLISECONDS) host.borders.nudge();
+      shards.push(report);
       this.#sendCommits(shard, host);
     }
     this.#send({ type: 'heartbeat', shards, refused });
@@ -487,12 +469,4 @@ export class TrainerNode {
     for (let i = 0; i < states.length; i += 500)
       this.#send({ type: 'commit', run, term, shard, states: states.slice(i, i + 500) });
   }
-}
-
-/** Of its time in device work, a shard that is so busy is held up by nothing else. */
-const BUSY = 0.8;
-
-function limitOf(busy: number, awaits: string): string {
-  if (busy >= BUSY || awaits === '') return 'work';
-  return `waits for ${awaits}`.slice(0, 300);
 }

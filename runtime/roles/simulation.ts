@@ -366,7 +366,7 @@ class Simulation {
         });
         return;
       case 'offer': {
-        const exchange = { shard: effect.at.shard, key: node.key, exchange: '', sig: '' };
+        const exchange = { shard: effect.at.shard, key: node.key, number: 0, exchange: '', sig: '' };
         later(0, { kind: 'offered', at: effect.at, exchange });
         return;
       }

@@ -3,7 +3,7 @@
  * sockets and files are effects; their outcomes come back as events. The same code runs for real and simulated.
  */
 import type { Deployment } from '../wire/deployment.ts';
-import type { Assign, Exchange, Message, Part } from '../wire/messages.ts';
+import type { Assign, Dispute, Exchange, Message, Part } from '../wire/messages.ts';
 import { allCalls, type Call, callAt, endsEpoch, isCut } from './calls.ts';
 
 export interface ShardId {
@@ -41,7 +41,12 @@ export interface HostedShard extends ShardId {
   readonly stopAt: number;
   readonly exchange?: Exchange;
   readonly reason: string;
+  /** A border cannot go on: the shard neither works nor fails before a new term begins. */
+  readonly dispute?: Grievance;
 }
+
+/** With whom, about what, and the proof of it. */
+export type Grievance = Pick<Dispute, 'peer' | 'call' | 'what' | 'evidence'>;
 
 /** Stored, and signed by this trainer. */
 export type SavedPart = Pick<Part, 'blob' | 'hash' | 'totals' | 'signature'>;
@@ -68,6 +73,8 @@ export type TrainerEvent =
       readonly calls: number;
       readonly part: SavedPart;
     }
+  /** A neighbour has broken a rule of the border. */
+  | { readonly kind: 'disputed'; readonly at: ShardId; readonly dispute: Grievance }
   | { readonly kind: 'failed'; readonly at: ShardId; readonly code: string; readonly reason: string };
 
 export type TrainerEffect =
@@ -111,9 +118,11 @@ export function trainer(state: TrainerState, event: TrainerEvent): TrainerStep {
       // Whoever loads offers a key when it is done; all others need a fresh one for the new connection.
       return {
         state: { ...state, connected: true },
-        effects: Object.values(state.shards).flatMap((at): TrainerEffect[] =>
-          at.deployment && at.phase !== 'failed' ? [{ kind: 'offer', at: idOf(at) }] : [],
-        ),
+        effects: Object.values(state.shards).flatMap((at): TrainerEffect[] => [
+          ...(at.deployment && at.phase !== 'failed' ? [{ kind: 'offer' as const, at: idOf(at) }] : []),
+          // It must arrive, and whether it did is not known: in the next term nobody listens to it any more.
+          ...(at.dispute ? [accuse(idOf(at), at.dispute)] : []),
+        ]),
       };
     case 'disconnected':
       // It goes on computing within its term; what it sends waits in its channels.
@@ -234,6 +243,12 @@ function change(shard: HostedShard, event: ShardEvent): ShardStep {
       return advanced({ ...shard, advancing: false }, event.outcome);
     case 'saved':
       return saved(shard, event);
+    case 'disputed':
+      if (shard.dispute) return { shard, effects: [] };
+      return {
+        shard: held({ ...shard, dispute: event.dispute }),
+        effects: [accuse(at, event.dispute)],
+      };
     case 'failed': {
       const { code, reason } = event;
       const failed: Message = { type: 'failed', ...at, code: code.slice(0, 100), reason: reason.slice(0, 1000) };
@@ -248,7 +263,16 @@ function change(shard: HostedShard, event: ShardEvent): ShardStep {
   }
 }
 
+function accuse(at: ShardId, dispute: Grievance): TrainerEffect {
+  return { kind: 'send', message: { type: 'dispute', ...at, ...dispute } };
+}
+
+function held(shard: HostedShard): HostedShard {
+  return { ...shard, phase: 'waiting', reason: `disputes with shard ${shard.dispute?.peer}` };
+}
+
 function advance(shard: HostedShard): ShardStep {
+  if (shard.dispute) return { shard: held(shard), effects: [] };
   const running: HostedShard = { ...shard, phase: 'running', news: false, advancing: true, reason: '' };
   return { shard: running, effects: [{ kind: 'advance', at: idOf(shard) }] };
 }
@@ -258,7 +282,7 @@ function advanced(shard: HostedShard, outcome: 'send' | 'needs' | 'done' | 'idle
     case 'send':
       return advance(shard);
     case 'needs':
-      return shard.news
+      return shard.news || shard.dispute
         ? advance(shard)
         : { shard: { ...shard, phase: 'waiting', reason: 'waits for a neighbour' }, effects: [] };
     case 'done':
@@ -288,6 +312,7 @@ function saved(shard: HostedShard, { calls, part }: Extract<ShardEvent, { kind: 
 
 function proceed(shard: HostedShard): ShardStep {
   const { deployment, calls, stopAt } = shard;
+  if (shard.dispute) return { shard: held(shard), effects: [] };
   if (!deployment) return { shard, effects: [] };
   if (calls >= allCalls(deployment)) return { shard: { ...shard, phase: 'finished' }, effects: [] };
   if (calls >= stopAt) return { shard: { ...shard, phase: 'paused', reason: 'asked to stop' }, effects: [] };

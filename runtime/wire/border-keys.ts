@@ -24,18 +24,20 @@ const TAG_BYTES = 16;
 
 export interface Ephemeral {
   readonly secret: KeyObject;
+  /** Counts its owner's keys for one shard: a newer one replaces all before it, for ever. */
+  readonly number: number;
   /** Hexadecimal. */
   readonly exchange: string;
 }
 
 /** @param seed 32 bytes, for tests; drawn where it is missing */
-export function newEphemeral(seed?: Uint8Array): Ephemeral {
+export function newEphemeral(number: number, seed?: Uint8Array): Ephemeral {
   const secret =
     seed === undefined
       ? generateKeyPairSync('x25519').privateKey
       : createPrivateKey({ key: Buffer.concat([PRIVATE_HEAD, seed]), format: 'der', type: 'pkcs8' });
   const spki = createPublicKey(secret).export({ format: 'der', type: 'spki' });
-  return { secret, exchange: hex(spki.subarray(PUBLIC_HEAD.length)) };
+  return { secret, number, exchange: hex(spki.subarray(PUBLIC_HEAD.length)) };
 }
 
 export interface Place {
@@ -44,21 +46,33 @@ export interface Place {
 }
 
 export function signExchange(place: Place, shard: number, ephemeral: Ephemeral, keys: KeyPair): Exchange {
-  const { exchange } = ephemeral;
+  const { exchange, number } = ephemeral;
   const key = keyText(keys.publicKey);
-  return {
-    shard,
-    key,
-    exchange,
-    sig: hex(ed25519.sign(canonicalBytes(exchangeText(place, shard, key, exchange)), keys.secretKey)),
-  };
+  const unsigned = { shard, key, number, exchange };
+  const sig = hex(ed25519.sign(canonicalBytes(exchangeText(place, unsigned)), keys.secretKey));
+  return { ...unsigned, sig };
 }
 
-export function exchangeHolds(place: Place, { shard, key, exchange, sig }: Exchange): boolean {
-  const [publicKey, signature] = [keyBytes(key), fromHex(sig, 64)];
-  if (!publicKey || !signature || !fromHex(exchange, 32)) return false;
-  const text = canonicalOf(exchangeText(place, shard, key, exchange));
+export function exchangeHolds(place: Place, exchange: Exchange): boolean {
+  const [publicKey, signature] = [keyBytes(exchange.key), fromHex(exchange.sig, 64)];
+  if (!publicKey || !signature || !fromHex(exchange.exchange, 32) || !isNumber(exchange.number)) return false;
+  const text = canonicalOf(exchangeText(place, exchange));
   return text !== undefined && ed25519.verify(text, signature, publicKey);
+}
+
+function isNumber(value: unknown): boolean {
+  return Number.isSafeInteger(value) && (value as number) >= 0;
+}
+
+/**
+ * Of one shard in one term: the newest exchange counts, one that was replaced never again, whoever says it once more.
+ * @param known the newest so far
+ * @returns whether `told` may be used; it may be the known one
+ */
+export function isNewest(place: Place, known: Exchange | undefined, told: Exchange): boolean {
+  if (known && (told.key !== known.key || told.number < known.number)) return false;
+  if (known && told.number === known.number) return told.exchange === known.exchange;
+  return exchangeHolds(place, told);
 }
 
 /** The exchange with the place where its owner can be dialled, signed for itself: older readers take it without. */
@@ -80,8 +94,8 @@ function listenText(place: Place, { shard, key }: Exchange, { address, machine }
   return ['nmc/listen/2', place.run, place.term, shard, key, address, machine];
 }
 
-function exchangeText({ run, term }: Place, shard: number, key: string, exchange: string): unknown {
-  return ['nmc/exchange/2', run, term, shard, key, exchange];
+function exchangeText({ run, term }: Place, { shard, key, number, exchange }: Omit<Exchange, 'sig'>): unknown {
+  return ['nmc/exchange/2', run, term, shard, key, number, exchange];
 }
 
 /** One direction under one pair of ephemeral keys. */
@@ -94,6 +108,10 @@ export interface DirectionKey {
 export interface BorderKeys {
   /** First bytes of the transcript: packets under other keys are dropped unread. */
   readonly id: number;
+  /** The whole transcript, hexadecimal. */
+  readonly name: string;
+  /** Of both ends' keys the numbers together: it grows with each of them that is new. */
+  readonly order: number;
   readonly send: DirectionKey;
   readonly receive: DirectionKey;
 }
@@ -114,13 +132,15 @@ export function borderKeys(place: Place, ephemeral: Ephemeral, own: Exchange, ot
     directionKey(new Uint8Array(hkdfSync('sha256', secret, transcript, `nmc/border/2/${from}/${to}`, 32)));
   return {
     id: new DataView(transcript.buffer).getUint32(0, true),
+    name: hex(transcript),
+    order: own.number + other.number,
     send: direction(own.shard, other.shard),
     receive: direction(other.shard, own.shard),
   };
 }
 
-function bare({ shard, key, exchange }: Exchange): unknown {
-  return { shard, key, exchange };
+function bare({ shard, key, number, exchange }: Exchange): unknown {
+  return { shard, key, number, exchange };
 }
 
 function directionKey(key: Uint8Array): DirectionKey {

@@ -3,15 +3,18 @@
  * exactly once and in order, whatever is lost, doubled or reordered on the way and however often the connection and
  * its keys are new. It does no input or output: packets go in and out of its calls.
  */
-import { ed25519, type KeyPair } from '../identity/ed25519.ts';
+import type { KeyPair } from '../identity/ed25519.ts';
 import { keyBytes } from '../identity/key-text.ts';
 import type { BorderKeys } from './border-keys.ts';
-import { canonicalBytes } from './canonical.ts';
+import { valueProblem } from './border-values.ts';
 import { CODEC_BYTES, type Codec, decodeValues, encodeValues, type Tensor } from './codec.ts';
-import { fromHex, hex } from './hash.ts';
-import { decodePacket, encodePacket, type Header, type Kind, MOST_PAYLOAD } from './header.ts';
+import { type Accusation, type RootEvidence, rootEvidence, type ValuesEvidence, valuesEvidence } from './evidence.ts';
+import { CallPackets, chainNext, SIGNATURE_BYTES } from './frame-chain.ts';
+import { hex } from './hash.ts';
+import { decodePacket, encodePacket, type Header, type Kind, MOST_PAYLOAD, splitSealed } from './header.ts';
 import { leafOf, rootOf } from './merkle.ts';
 import { BORDER_HEAD, decodeHead, encodeBorderHead } from './routing.ts';
+import { directionOf, parseWindow, signWindow, type Window, windowBytes, windowHolds } from './window.ts';
 
 /** A message of the schedule in one tick of one call. */
 export interface BorderFrame {
@@ -20,15 +23,6 @@ export interface BorderFrame {
   readonly microbatch: number;
   readonly tick: number;
   readonly values: readonly Tensor[];
-}
-
-/** The root over one direction's packets of one call, as an end has signed it. */
-export interface Window {
-  readonly call: number;
-  readonly direction: number;
-  readonly packets: number;
-  readonly root: string;
-  readonly sig: string;
 }
 
 export interface ChannelOptions {
@@ -54,13 +48,21 @@ export interface Received {
   readonly packets: readonly Uint8Array[];
   /** Why the packet was refused: it is counted, nothing of it was taken. */
   readonly refused?: string;
-  /** The border cannot go on: the same packet was refused twice, or roots differ. */
-  readonly broken?: string;
+  /** The border cannot go on in this term. */
+  readonly broken?: Broken;
+}
+
+/** Why not, and what proves it, if anything does. */
+export interface Broken extends Pick<Accusation, 'call' | 'what'> {
+  readonly evidence?: ValuesEvidence | RootEvidence;
+  readonly reason: string;
 }
 
 /** Packets that may be on their way unconsumed; then the sender keeps its own. */
 export const CREDIT = 256;
 const ACK_EVERY = 32;
+/** Calls of which packets have come and no window: an honest end has two. */
+const MAX_OPEN_CALLS = 4096;
 const NOTHING: Received = { frames: [], packets: [] };
 
 export class BorderChannel {
@@ -79,9 +81,14 @@ export class BorderChannel {
   #askedFor = -1;
   /** Counters of the newest packets, by the way that they came: one way may overtake the other, none itself. */
   #seen: Record<Way, number> = { relay: -1, direct: -1 };
-  #chunks: Uint8Array[] = [];
-  readonly #leavesOut = new Map<number, Uint8Array[]>();
-  readonly #leavesIn = new Map<number, Uint8Array[]>();
+  /** Of the frame that is coming: packets so far, and the chain before them. */
+  #frame: { readonly first: Header; readonly before: Uint8Array; readonly packets: Uint8Array[] } | undefined;
+  #lastCall = 0;
+  readonly #callsOut = new Map<number, CallPackets>();
+  readonly #callsIn = new Map<number, CallPackets>();
+  /** Closed and not yet answered. */
+  readonly #unanswered = new Map<number, Window>();
+  #forgotten = 0;
   readonly #windows: Window[] = [];
   bytesSent = 0;
   bytesReceived = 0;
@@ -100,8 +107,14 @@ export class BorderChannel {
     return this.#windows;
   }
 
-  /** New keys: of a first connection, or after a break. @param peer identity of the other end */
+  /**
+   * New keys: of a first connection, or after a break. Those of now go on where they are: no counter goes back.
+   * @param peer identity of the other end
+   * @throws Error for keys of before: under them a counter would begin again
+   */
   rekey(keys: BorderKeys, peer: string): Uint8Array[] {
+    if (this.#keys?.name === keys.name) return [];
+    if (this.#keys && keys.order <= this.#keys.order) throw new Error('rekey: these keys were replaced');
     this.#keys = keys;
     this.#peerKey = keyBytes(peer);
     this.#counter = 0;
@@ -114,10 +127,16 @@ export class BorderChannel {
     const { codec } = this.#options;
     const bytes = encodeValues(frame.values, codec);
     const chunks = Math.max(1, Math.ceil(bytes.length / MOST_PAYLOAD));
+    const { message: border, sequence: batch, microbatch, tick } = frame;
+    const call = this.#callOf(this.#callsOut, batch, this.#options.own, this.#options.peer);
     for (let chunk = 0; chunk < chunks; chunk++) {
       const payload = bytes.subarray(chunk * MOST_PAYLOAD, (chunk + 1) * MOST_PAYLOAD);
-      const { message: border, sequence: batch, microbatch, tick } = frame;
-      this.#keep(this.#packet('data', payload, { codec, border, batch, microbatch, tick, chunk, chunks }), batch);
+      const phase = Number(chunk + 1 === chunks);
+      const fields = { codec, border, batch, microbatch, tick, chunk, chunks, phase };
+      const plain = this.#packet('data', payload, fields, phase * SIGNATURE_BYTES);
+      call.add(leafOf(splitSealed(plain).packet));
+      if (phase === 1) plain.set(call.sign(this.#options.keys), plain.length - SIGNATURE_BYTES);
+      this.#kept.push(plain);
     }
     return this.#flush();
   }
@@ -129,11 +148,12 @@ export class BorderChannel {
 
   /** The call is over: the other end gets the root of what it was sent, and signs it too. */
   closeWindow(call: number): Uint8Array[] {
-    const leaves = this.#leavesOut.get(call);
-    if (!leaves) return [];
-    this.#leavesOut.delete(call);
-    const window = this.#signWindow(call, this.#direction(), leaves);
-    this.#keep(this.#packet('window', windowBytes(window), { batch: call }), undefined);
+    const sent = this.#callsOut.get(call);
+    if (!sent) return [];
+    this.#callsOut.delete(call);
+    const window = signWindow(this.#options, call, this.#direction(), sent.leaves, this.#options.keys);
+    this.#unanswered.set(call, window);
+    this.#kept.push(this.#packet('window', windowBytes(window), { batch: call }));
     return this.#flush();
   }
 
@@ -153,7 +173,8 @@ export class BorderChannel {
     if (head.keys !== keys?.id) return NOTHING;
     const plain = keys.receive.open(head.counter, message.subarray(0, BORDER_HEAD), message.subarray(BORDER_HEAD));
     if (!plain) return this.#again('it was not sealed by the other end');
-    const packet = decodePacket(plain);
+    const { packet: signed, signature } = splitSealed(plain);
+    const packet = decodePacket(signed);
     if (!packet || !this.#isOurs(packet.header)) return this.#again('its header is of something else');
     if (head.counter <= this.#seen[way]) return refuse('it was here before');
     this.#seen[way] = head.counter;
@@ -166,65 +187,129 @@ export class BorderChannel {
       case 'resume':
         return this.#resume(packet.header);
       default:
-        return this.#take(packet.header, packet.payload, plain);
+        return this.#take(packet.header, packet.payload, signed, signature);
     }
   }
 
-  #take(header: Header, payload: Uint8Array, plain: Uint8Array): Received {
+  #take(header: Header, payload: Uint8Array, packet: Uint8Array, signature: Uint8Array | undefined): Received {
     if (header.sequence < this.#expected) return NOTHING;
     if (header.sequence > this.#expected) return this.#again('packets before it are missing', false);
+    this.#lastCall = header.batch;
     if (header.kind === 'window') return this.#takeWindow(header, payload);
-    const problem = this.#dataProblem(header, payload);
+    const problem = this.#dataProblem(header, payload, signature !== undefined);
     if (problem !== undefined) return this.#again(problem);
-    append(this.#leavesIn, header.batch, leafOf(plain));
+    const call = this.#callOf(this.#callsIn, header.batch, this.#options.peer, this.#options.own);
+    this.#frame ??= { first: header, before: call.chain, packets: [] };
+    this.#frame.packets.push(packet);
+    call.add(leafOf(packet));
+    call.signature = signature;
     this.#expected++;
-    this.#chunks.push(payload.slice());
     if (header.chunk + 1 < header.chunks) return { frames: [], packets: this.#acks() };
-    const bytes = Buffer.concat(this.#chunks);
-    this.#chunks = [];
+    return this.#takeFrame(header, call, this.#frame.packets, this.#frame.before);
+  }
+
+  #takeFrame(header: Header, call: CallPackets, packets: readonly Uint8Array[], before: Uint8Array): Received {
+    this.#frame = undefined;
+    const payloads = packets.map((p) => decodePacket(p)?.payload ?? new Uint8Array(0));
+    const [only] = payloads;
+    const bytes = only && payloads.length === 1 ? only : Buffer.concat(payloads);
     const values = decodeValues(bytes, this.#options.lengthsOf(header.border) ?? [], header.codec);
+    if (values.some((v) => valueProblem(v) !== undefined)) return this.#badValues(header, call, packets, before);
     const { border: message, batch: sequence, microbatch, tick } = header;
     return { frames: [{ message, sequence, microbatch, tick, values }], packets: this.#acks() };
   }
 
-  #dataProblem(header: Header, payload: Uint8Array): string | undefined {
+  /** No honest end sends such values: its signature over them proves who did. */
+  #badValues(
+    { batch: call, border, codec }: Header,
+    taken: CallPackets,
+    packets: readonly Uint8Array[],
+    before: Uint8Array,
+  ): Received {
+    const reason = `a value of message ${border} in call ${call} is not finite or too large`;
+    const key = this.#peerKey;
+    if (!key || !taken.isSignedBy(key)) return ends({ what: 'border', call, reason: `${reason}, and is not signed` });
+    const bad = packets.findIndex((packet) => {
+      const payload = decodePacket(packet)?.payload ?? new Uint8Array(0);
+      const [values] = decodeValues(payload, [payload.length / CODEC_BYTES[codec]], codec);
+      return values !== undefined && valueProblem(values) !== undefined;
+    });
+    const leaves = packets.map(leafOf);
+    const link = leaves.slice(0, bad).reduce(chainNext, before);
+    const { leaves: all, signature } = taken;
+    const evidence =
+      signature && valuesEvidence(link, packets[bad] as Uint8Array, leaves.slice(bad + 1), all.length, signature);
+    return ends({ what: evidence ? 'values' : 'border', call, reason, ...(evidence ? { evidence } : {}) });
+  }
+
+  #dataProblem(header: Header, payload: Uint8Array, signed: boolean): string | undefined {
     const lengths = this.#options.lengthsOf(header.border);
     if (!lengths) return 'there is no such border';
     if (header.codec !== this.#options.codec) return `its codec is ${header.codec}`;
     const bytes = lengths.reduce((sum, n) => sum + n, 0) * CODEC_BYTES[header.codec];
     const chunks = Math.max(1, Math.ceil(bytes / MOST_PAYLOAD));
-    if (header.chunks !== chunks || header.chunk !== this.#chunks.length) return 'its chunks do not follow each other';
+    if (header.chunks !== chunks || !this.#follows(header)) return 'its chunks do not follow each other';
     const length = header.chunk + 1 < chunks ? MOST_PAYLOAD : bytes - (chunks - 1) * MOST_PAYLOAD;
-    return payload.length === length ? undefined : `it has ${payload.length} bytes, not ${length}`;
+    if (payload.length !== length) return `it has ${payload.length} bytes, not ${length}`;
+    if (signed !== (header.chunk + 1 === chunks)) return 'its frame is not signed where it ends';
+    const open = this.#callsIn;
+    return open.size >= MAX_OPEN_CALLS && !open.has(header.batch) ? 'too many calls have no window' : undefined;
+  }
+
+  /** All chunks of a frame belong to one message at one point. */
+  #follows(header: Header): boolean {
+    if (!this.#frame) return header.chunk === 0;
+    const { first, packets } = this.#frame;
+    const fields = ['border', 'batch', 'microbatch', 'tick'] as const;
+    return header.chunk === packets.length && fields.every((name) => header[name] === first[name]);
   }
 
   /** The other end has closed a window: its root has to be ours; then it gets our signature. */
   #takeWindow(header: Header, payload: Uint8Array): Received {
     this.#expected++;
+    const { batch: call } = header;
     const window = parseWindow(payload);
-    const broken = (why: string): Received => ({
-      frames: [],
-      packets: [],
-      broken: `window of call ${header.batch}: ${why}`,
-    });
-    if (!window || window.call !== header.batch || !this.#windowHolds(window)) return broken('its signature is wrong');
-    if (header.phase === 1) {
-      this.#windows.push(window);
-      return { frames: [], packets: this.#acks() };
+    const key = this.#peerKey;
+    const broken = (why: string, evidence?: RootEvidence): Received => {
+      const reason = `window of call ${call}: ${why}`;
+      return ends({ what: evidence ? 'root' : 'border', call, reason, ...(evidence ? { evidence } : {}) });
+    };
+    if (!window || !key || window.call !== call || !windowHolds(this.#options, window, key))
+      return broken('its signature is wrong');
+    if (header.phase === 1) return this.#takeAnswer(window) ?? broken('its answer is not what was sent');
+    const taken = this.#callsIn.get(call);
+    this.#callsIn.delete(call);
+    if (!taken || this.#frame || window.direction === this.#direction()) return broken('nothing of it has come');
+    // One look at the newest signature is one at all: from here on what was taken is proved to be the sender's.
+    if (!taken.isSignedBy(key)) return broken('its frames are not signed by their sender');
+    const { leaves, signature } = taken;
+    if (window.packets !== leaves.length || window.root !== hex(rootOf(leaves))) {
+      const short = window.packets <= leaves.length && signature;
+      return broken('it is over other packets', short ? rootEvidence(leaves, signature, window) : undefined);
     }
-    const leaves = this.#leavesIn.get(window.call) ?? [];
-    this.#leavesIn.delete(window.call);
-    if (window.packets !== leaves.length || window.root !== hex(rootOf(leaves))) return broken('roots differ');
     this.#windows.push(window);
-    const signed = this.#signWindow(window.call, window.direction, leaves);
-    this.#keep(this.#packet('window', windowBytes(signed), { batch: window.call, phase: 1 }), undefined);
+    const signed = signWindow(this.#options, call, window.direction, leaves, this.#options.keys);
+    this.#kept.push(this.#packet('window', windowBytes(signed), { batch: call, phase: 1 }));
     return { frames: [], packets: [...this.#flush(), ...this.#acks()] };
+  }
+
+  /** @returns nothing for an answer to something else than was asked */
+  #takeAnswer(window: Window): Received | undefined {
+    if (window.call < this.#forgotten) return { frames: [], packets: this.#acks() };
+    const ours = this.#unanswered.get(window.call);
+    this.#unanswered.delete(window.call);
+    const { direction, packets, root } = window;
+    if (ours?.direction !== direction || ours.packets !== packets || ours.root !== root) return undefined;
+    this.#windows.push(window);
+    return { frames: [], packets: this.#acks() };
   }
 
   /** Windows before this call belong to a snapshot that is no longer kept. */
   forgetWindows(before: number): void {
     const kept = this.#windows.filter((w) => w.call >= before);
     this.#windows.splice(0, this.#windows.length, ...kept);
+    this.#forgotten = before;
+    for (const call of this.#unanswered.keys()) if (call < before) this.#unanswered.delete(call);
   }
 
   #resume(header: Header): Received {
@@ -237,7 +322,14 @@ export class BorderChannel {
   /** Asked for once more; a second time in the same place ends the border. @param counts a gap may close by itself */
   #again(why: string, counts = true): Received {
     if (counts && this.#refusedAt === this.#expected)
-      return { frames: [], packets: [], refused: why, broken: `packet ${this.#expected} was refused twice: ${why}` };
+      return {
+        ...ends({
+          what: 'border',
+          call: this.#lastCall,
+          reason: `packet ${this.#expected} was refused twice: ${why}`,
+        }),
+        refused: why,
+      };
     if (counts) this.#refusedAt = this.#expected;
     // One gap shows itself in every packet behind it: asked for once.
     else if (this.#askedFor === this.#expected) return NOTHING;
@@ -258,9 +350,13 @@ export class BorderChannel {
     this.#out = Math.max(0, this.#out - count);
   }
 
-  #keep(plain: Uint8Array, call: number | undefined): void {
-    if (call !== undefined) append(this.#leavesOut, call, leafOf(plain));
-    this.#kept.push(plain);
+  #callOf(calls: Map<number, CallPackets>, call: number, from: number, to: number): CallPackets {
+    const known = calls.get(call);
+    if (known) return known;
+    const { run, term } = this.#options;
+    const made = new CallPackets({ run, term, from, to, call });
+    calls.set(call, made);
+    return made;
   }
 
   #flush(): Uint8Array[] {
@@ -287,8 +383,9 @@ export class BorderChannel {
     return encodePacket({ ...this.#headerOf(kind), phase, sequence: this.#expected }, new Uint8Array(0));
   }
 
-  #packet(kind: Kind, payload: Uint8Array, fields: Partial<Header>): Uint8Array {
-    return encodePacket({ ...this.#headerOf(kind), ...fields, sequence: this.#first + this.#kept.length }, payload);
+  #packet(kind: Kind, payload: Uint8Array, fields: Partial<Header>, room = 0): Uint8Array {
+    const sequence = this.#first + this.#kept.length;
+    return encodePacket({ ...this.#headerOf(kind), ...fields, sequence }, payload, room);
   }
 
   #headerOf(kind: Kind): Header {
@@ -298,7 +395,7 @@ export class BorderChannel {
   }
 
   #direction(): number {
-    return this.#options.own < this.#options.peer ? 0 : 1;
+    return directionOf(this.#options.own, this.#options.peer);
   }
 
   #isOurs(header: Header): boolean {
@@ -306,49 +403,14 @@ export class BorderChannel {
     const theirs = header.direction !== this.#direction() && header.direction <= 1;
     return theirs && header.term === term && equal(header.run, runTag) && equal(header.plan, plan);
   }
-
-  #signWindow(call: number, direction: number, leaves: readonly Uint8Array[]): Window {
-    const unsigned = { call, direction, packets: leaves.length, root: hex(rootOf(leaves)) };
-    return { ...unsigned, sig: hex(ed25519.sign(this.#windowText(unsigned), this.#options.keys.secretKey)) };
-  }
-
-  #windowHolds(window: Window): boolean {
-    const [signature, key] = [fromHex(window.sig, 64), this.#peerKey];
-    return signature !== undefined && key !== undefined && ed25519.verify(this.#windowText(window), signature, key);
-  }
-
-  #windowText({ call, direction, packets, root }: Omit<Window, 'sig'>): Uint8Array {
-    const { run, term, own, peer } = this.#options;
-    const shards = [Math.min(own, peer), Math.max(own, peer)];
-    return canonicalBytes(['nmc/window/2', run, term, ...shards, direction, call, packets, root]);
-  }
 }
 
-function windowBytes({ call, direction, packets, root, sig }: Window): Uint8Array {
-  return canonicalBytes({ call, direction, packets, root, sig });
-}
-
-function parseWindow(bytes: Uint8Array): Window | undefined {
-  if (bytes.length > 1024) return undefined;
-  try {
-    const value = JSON.parse(new TextDecoder().decode(bytes)) as Window | null;
-    if (value === null) return undefined;
-    const { call, direction, packets, root, sig } = value;
-    if (![call, direction, packets].every((n) => Number.isSafeInteger(n))) return undefined;
-    return fromHex(root, 32) && fromHex(sig, 64) ? { call, direction, packets, root, sig } : undefined;
-  } catch {
-    return undefined;
-  }
+function ends(broken: Broken): Received {
+  return { frames: [], packets: [], broken };
 }
 
 function refuse(refused: string): Received {
   return { ...NOTHING, refused };
-}
-
-function append(map: Map<number, Uint8Array[]>, key: number, leaf: Uint8Array): void {
-  const list = map.get(key);
-  if (list) list.push(leaf);
-  else map.set(key, [leaf]);
 }
 
 function equal(a: Uint8Array, b: Uint8Array): boolean {

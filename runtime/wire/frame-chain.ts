@@ -41,6 +41,35 @@ export function chainHolds(
   return ed25519.verify(textOf(start, packets, chain), signature, sender);
 }
 
+/** The data packets of one call in one direction, as an end has sent or taken them. */
+export class CallPackets {
+  readonly start: Uint8Array;
+  readonly leaves: Uint8Array[] = [];
+  chain: Uint8Array;
+  /** The sender's, over all packets up to the end of the newest frame. */
+  signature: Uint8Array | undefined;
+
+  constructor(stretch: Stretch) {
+    this.start = chainStart(stretch);
+    this.chain = this.start;
+  }
+
+  add(leaf: Uint8Array): void {
+    this.leaves.push(leaf);
+    this.chain = chainNext(this.chain, leaf);
+  }
+
+  sign(keys: KeyPair): Uint8Array {
+    return signChain(this.start, this.leaves.length, this.chain, keys);
+  }
+
+  /** Where the newest packet ends a frame. @param sender its public key */
+  isSignedBy(sender: Uint8Array): boolean {
+    const { start, leaves, chain, signature } = this;
+    return signature !== undefined && chainHolds(start, leaves.length, chain, signature, sender);
+  }
+}
+
 const DOMAIN = new TextEncoder().encode('nmc/frame/2\n');
 
 function textOf(start: Uint8Array, packets: number, chain: Uint8Array): Uint8Array {

@@ -3,6 +3,7 @@
  * newer minor version may append fields, which `headerBytes` lets an older reader skip.
  */
 import { CODECS, type Codec } from './codec.ts';
+import { SIGNATURE_BYTES } from './frame-chain.ts';
 import { safe } from './routing.ts';
 import { WIRE_MAJOR, WIRE_MINOR } from './version.ts';
 
@@ -16,7 +17,7 @@ export interface Header {
   readonly codec: Codec;
   /** 0 from the lower shard to the higher one, 1 back. */
   readonly direction: number;
-  /** Of a `resume` and a `window`: 1 where it answers another one. */
+  /** Of a `resume` and a `window`: 1 where it answers another one. Of data: 1 where it ends a frame and is signed. */
   readonly phase: number;
   /** First 16 bytes of the SHA-256 of the run's name. */
   readonly run: Uint8Array;
@@ -40,8 +41,9 @@ export const HEADER_BYTES = 104;
 /** Of one packet. */
 export const MOST_PAYLOAD = 256 * 1024;
 
-export function encodePacket(header: Header, payload: Uint8Array): Uint8Array {
-  const bytes = new Uint8Array(HEADER_BYTES + payload.length);
+/** @param room bytes left free behind the payload */
+export function encodePacket(header: Header, payload: Uint8Array, room = 0): Uint8Array {
+  const bytes = new Uint8Array(HEADER_BYTES + payload.length + room);
   const view = new DataView(bytes.buffer);
   bytes.set([WIRE_MAJOR, WIRE_MINOR, KINDS.indexOf(header.kind), CODECS.indexOf(header.codec)]);
   view.setUint16(4, HEADER_BYTES, true);
@@ -64,6 +66,13 @@ export function encodePacket(header: Header, payload: Uint8Array): Uint8Array {
   view.setBigUint64(84, BigInt(header.sequence), true);
   bytes.set(payload, HEADER_BYTES);
   return bytes;
+}
+
+/** What was sealed: a packet, and behind the last one of a frame the sender's signature, which the packet announces. */
+export function splitSealed(plain: Uint8Array): { readonly packet: Uint8Array; readonly signature?: Uint8Array } {
+  const end = plain.length - SIGNATURE_BYTES;
+  if (plain[2] !== KINDS.indexOf('data') || plain[7] !== 1 || end < HEADER_BYTES) return { packet: plain };
+  return { packet: plain.subarray(0, end), signature: plain.subarray(end) };
 }
 
 /** @returns header and payload (a view), or nothing for what is no sound packet */

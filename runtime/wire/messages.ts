@@ -102,9 +102,11 @@ export interface Exchange {
   readonly shard: number;
   /** Of the owner. */
   readonly key: string;
+  /** Counts the owner's keys for this shard: one of a lower number was replaced. */
+  readonly number: number;
   /** X25519, hexadecimal. */
   readonly exchange: string;
-  /** The owner's, over run, term, shard and exchange. */
+  /** The owner's, over run, term, shard, number and exchange. */
   readonly sig: string;
   /** Where the owner can be dialled by its neighbours, if it can. */
   readonly listen?: Listen;

@@ -22,7 +22,8 @@ function carry(a: BorderChannel, b: BorderChannel, fromA: readonly Uint8Array[],
       const received = end.receive(packet);
       frames.push(...received.frames);
       other.push(...received.packets);
-      for (const problem of [received.refused, received.broken]) if (problem !== undefined) problems.push(problem);
+      for (const problem of [received.refused, received.broken?.reason])
+        if (problem !== undefined) problems.push(problem);
     }
   }
   return { atA, atB, problems };
@@ -149,7 +150,7 @@ describe('refused, and nothing of it is taken:', () => {
     }
     const bent = Uint8Array.from(packet);
     bent[packet.length - 1] = (bent[packet.length - 1] as number) ^ 1;
-    expect(b.receive(bent).broken).toContain('refused twice');
+    expect(b.receive(bent).broken?.reason).toContain('refused twice');
     expect(b.receive(packet).frames).toHaveLength(1);
   });
 
@@ -239,7 +240,8 @@ class TwoWays {
     const to = (1 - from) as 0 | 1;
     const received = this.#ends[to].receive(packet, way);
     this.got[to].push(...received.frames);
-    for (const problem of [received.refused, received.broken]) if (problem !== undefined) this.problems.push(problem);
+    for (const problem of [received.refused, received.broken?.reason])
+      if (problem !== undefined) this.problems.push(problem);
     this.carry(to, received.packets);
     return true;
   }

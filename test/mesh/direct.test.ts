@@ -160,7 +160,7 @@ test('frames come out once and in order however often the connection between two
   const take = (end: 0 | 1, packet: Uint8Array, way: 'direct' | 'relay'): void => {
     const received = channels[end].receive(packet, way);
     got[end].push(...received.frames);
-    for (const problem of [received.refused, received.broken]) if (problem !== undefined) refused.push(problem);
+    for (const problem of [received.refused, received.broken?.reason]) if (problem !== undefined) refused.push(problem);
     carry(end, received.packets);
   };
   const carry = (end: 0 | 1, packets: readonly Uint8Array[]): void => {
@@ -210,7 +210,7 @@ test('frames come out once and in order however often the connection between two
 
 test('an address is its owner’s word, for one run, term and shard', () => {
   const place = { run: 'r', term: 1 };
-  const exchange = signExchange(place, 0, newEphemeral(seeded(9)), low);
+  const exchange = signExchange(place, 0, newEphemeral(0, seeded(9)), low);
   const listen = { address: '127.0.0.1:7', machine: 'here' };
   const told = withListen(place, exchange, listen, low);
   expect(listenOf(place, told)).toMatchObject(listen);

@@ -63,7 +63,6 @@ interface Node {
   alive: boolean;
   state: TrainerState;
   readonly hosts: Map<string, ShardHost>;
-  readonly agreed: Map<string, Map<number, string>>;
 }
 
 /** Milliseconds one way, and of one call of `advance`. */
@@ -107,7 +106,7 @@ class HostedMesh {
     this.#nodes = Array.from({ length: options.trainers }, (_, i) => {
       const keys = keyPairFromSeed(seeded(50 + i));
       const key = keyText(keys.publicKey);
-      return { keys, key, alive: true, state: EMPTY_TRAINER, hosts: new Map(), agreed: new Map() };
+      return { keys, key, alive: true, state: EMPTY_TRAINER, hosts: new Map() };
     });
   }
 
@@ -208,7 +207,6 @@ class HostedMesh {
     if (effect.kind === 'open') {
       const host = node.hosts.get(name) ?? (await this.#open(node, at));
       node.hosts.set(name, host);
-      node.agreed.delete(name);
       await host.restore(at.term, effect.restore);
       then(50, { kind: 'opened', at, deployment: host.deployment, calls: effect.restore?.calls ?? 0 });
       return;
@@ -220,10 +218,10 @@ class HostedMesh {
         node.hosts.delete(name);
         return;
       case 'offer':
-        then(0, { kind: 'offered', at, exchange: host.offer() });
+        then(0, { kind: 'offered', at, exchange: host.borders.offer() });
         return;
       case 'peers':
-        node.agreed.set(name, host.setPeers(effect.peers, node.agreed.get(name) ?? new Map()));
+        host.borders.setPeers(effect.peers);
         return;
       case 'begin':
         if (effect.number > (node.state.shards[name]?.calls ?? 0)) this.#ahead++;
@@ -269,8 +267,14 @@ class HostedMesh {
         return refusal;
       },
       news: () => this.#later(0, () => this.#train(node, { kind: 'news', at: idOf() })),
-      broken: (reason) =>
-        this.#later(0, () => this.#train(node, { kind: 'failed', at: idOf(), code: 'border/broken', reason })),
+      dispute: ({ peer, call, what, evidence }) =>
+        this.#later(0, () =>
+          this.#train(node, {
+            kind: 'disputed',
+            at: idOf(),
+            dispute: { peer, call, what, ...(evidence && { evidence }) },
+          }),
+        ),
       now: () => this.#now,
     });
   }

@@ -50,7 +50,7 @@ export function ends(codec: Codec = 'f32', { run, term, plan }: Where = HERE): E
     a,
     b,
     rekey(generation) {
-      const ephemerals = [0, 1].map((i) => newEphemeral(seeded(100 + 2 * generation + i)));
+      const ephemerals = [0, 1].map((i) => newEphemeral(generation, seeded(100 + 2 * generation + i)));
       const exchanges = ephemerals.map((e, i) => signExchange(place, i, e, identities[i as 0 | 1]));
       const [first, second] = [0, 1].map((own) => {
         const keys = borderKeys(place, ephemerals[own] as never, exchanges[own] as never, exchanges[1 - own] as never);

@@ -41,7 +41,7 @@ function handshake(): Record<string, unknown> {
 function border(): Record<string, unknown> {
   const place = { run: RUN, term: TERM };
   const keys = [keyPairFromSeed(seeded(1)), keyPairFromSeed(seeded(2))];
-  const ephemerals = [newEphemeral(seeded(100)), newEphemeral(seeded(101))];
+  const ephemerals = [newEphemeral(0, seeded(100)), newEphemeral(0, seeded(101))];
   const exchanges = ephemerals.map((e, i) => signExchange(place, i, e, keys[i] as never));
   const agreed = borderKeys(place, ephemerals[0] as never, exchanges[0] as never, exchanges[1] as never);
   const { a, rekey } = ends();

@@ -63,7 +63,7 @@ async function times(out: WebSocket, incoming: WebSocket): Promise<[number, numb
 
 function twoEnds(): { readonly sender: BorderChannel; readonly receiver: BorderChannel } {
   const identities = [newKeyPair(), newKeyPair()] as const;
-  const ephemerals = [newEphemeral(), newEphemeral()] as const;
+  const ephemerals = [newEphemeral(0), newEphemeral(0)] as const;
   const exchanges = [0, 1].map((i) => signExchange(PLACE, i, ephemerals[i as 0 | 1], identities[i as 0 | 1]));
   const [sender, receiver] = ([0, 1] as const).map((own) => {
     const channel = new BorderChannel({

@@ -1,0 +1,272 @@
+/**
+ * The borders of one shard with those of other trainers: keys agreed with their owners, frames out and in, and what
+ * becomes of a neighbour that breaks the rules. A term begins with none of them.
+ */
+import { sizeOf } from '../../spec/program.ts';
+import type { ShardSchedule } from '../../spec/schedule.ts';
+import type { KeyPair } from '../identity/ed25519.ts';
+import { allCalls } from '../roles/calls.ts';
+import type { Frame } from '../shard/frames.ts';
+import {
+  borderKeys,
+  type Ephemeral,
+  isNewest,
+  listenOf,
+  newEphemeral,
+  type Place,
+  signExchange,
+  withListen,
+} from '../wire/border-keys.ts';
+import { BorderChannel, type Broken, type Way } from '../wire/channel.ts';
+import type { Codec } from '../wire/codec.ts';
+import type { Deployment } from '../wire/deployment.ts';
+import { fromHex, sha256 } from '../wire/hash.ts';
+import type { Exchange, Listen } from '../wire/messages.ts';
+import type { Neighbour } from './direct.ts';
+
+/** Why a border cannot go on in this term, and with whom. */
+export interface BorderDispute extends Broken {
+  readonly peer: number;
+}
+
+export interface BordersOptions {
+  readonly deployment: Deployment;
+  readonly schedule: ShardSchedule;
+  readonly keys: KeyPair;
+  readonly codec: Codec;
+  readonly listen: Omit<Listen, 'sig'> | undefined;
+  /** A packet for another trainer. @param to its key */
+  readonly carry: (packet: Uint8Array, to: string) => void;
+  /** @returns why the shard refuses it */
+  readonly deliver: (frame: Frame) => string | undefined;
+  /** Something was delivered, or there is room again. */
+  readonly news: () => void;
+  /** Once a term: after it nothing of any border is taken. */
+  readonly dispute: (dispute: BorderDispute) => void;
+}
+
+export class ShardBorders {
+  /** Packets, and exchanges that were replaced or are not their owner's. */
+  refused = 0;
+  readonly #options: BordersOptions;
+  readonly #channels = new Map<number, BorderChannel>();
+  /** Of each neighbour the newest exchange of this term: none before it is used again. */
+  readonly #newest = new Map<number, Exchange>();
+  /** Whose frames are handed over in this process. */
+  readonly #local = new Set<number>();
+  readonly #lengths: ReadonlyMap<number, readonly number[]>;
+  readonly #repeats: ReadonlyMap<number, number>;
+  /** Owners of neighbouring shards in other processes, as of the term in which they were told. */
+  #owners: { readonly term: number; readonly of: ReadonlyMap<number, Neighbour> } = { term: 0, of: new Map() };
+  #term = 0;
+  #ephemeral: Ephemeral | undefined;
+  #exchange: Exchange | undefined;
+  #offers = 0;
+  #disputes: number | undefined;
+
+  constructor(options: BordersOptions) {
+    this.#options = options;
+    const { schedule } = options;
+    this.#lengths = new Map(
+      schedule.messages.filter((m) => m.to === schedule.shard).map((m) => [m.id, m.values.map((v) => sizeOf(v.shape))]),
+    );
+    this.#repeats = repeatsOf(schedule);
+  }
+
+  /** A new term: what was agreed before it is forgotten. */
+  begin(term: number): void {
+    this.#term = term;
+    this.#channels.clear();
+    this.#newest.clear();
+    this.#local.clear();
+    this.#exchange = undefined;
+    this.#disputes = undefined;
+  }
+
+  get term(): number {
+    return this.#term;
+  }
+
+  /** A fresh key for all borders of the shard. */
+  offer(): Exchange {
+    this.#ephemeral = newEphemeral(++this.#offers);
+    const { keys, listen, schedule } = this.#options;
+    const exchange = signExchange(this.#place, schedule.shard, this.#ephemeral, keys);
+    this.#exchange = listen ? withListen(this.#place, exchange, listen, keys) : exchange;
+    return this.#exchange;
+  }
+
+  /** Keys with all neighbours, where theirs or ours are new. */
+  setPeers(peers: readonly Exchange[]): void {
+    const [own, ephemeral] = [this.#exchange, this.#ephemeral];
+    const owners = new Map<number, Neighbour>();
+    const rekeyed: (() => void)[] = [];
+    const told = new Map(peers.map((p) => [p.shard, p]));
+    // The word is of before our newest key: another one follows.
+    if (!own || !ephemeral || told.get(this.#options.schedule.shard)?.exchange !== own.exchange) return;
+    for (const neighbour of this.#neighbours()) {
+      const other = this.#exchangeOf(neighbour, told.get(neighbour));
+      if (!other) continue;
+      if (other.key === own.key) {
+        this.#local.add(neighbour);
+        continue;
+      }
+      owners.set(neighbour, { key: other.key, ...listenOf(this.#place, other) });
+      const keys = borderKeys(this.#place, ephemeral, own, other);
+      if (keys) rekeyed.push(() => this.#carry(neighbour, this.#channel(neighbour).rekey(keys, other.key)));
+      else this.refused++;
+    }
+    this.#owners = { term: this.#term, of: owners };
+    for (const send of rekeyed) send();
+  }
+
+  /** Whoever carries the word may say an old one again: then what is known goes on. */
+  #exchangeOf(neighbour: number, told: Exchange | undefined): Exchange | undefined {
+    const known = this.#newest.get(neighbour);
+    if (!told) return known;
+    if (!isNewest(this.#place, known, told)) {
+      this.refused++;
+      return known;
+    }
+    this.#newest.set(neighbour, told);
+    return told;
+  }
+
+  /** Of the shards beyond its borders. */
+  get owners(): readonly Neighbour[] {
+    return [...this.#owners.of.values()];
+  }
+
+  /** @returns nothing where that is not known in the term of now */
+  ownerOf(shard: number): string | undefined {
+    return this.#owners.term === this.#term ? this.#owners.of.get(shard)?.key : undefined;
+  }
+
+  isLocal(shard: number): boolean {
+    return this.#local.has(shard);
+  }
+
+  /** The neighbour with whom the border cannot go on. */
+  get disputes(): number | undefined {
+    return this.#disputes;
+  }
+
+  /** A neighbour that does not read what is for it: more would only lie here. */
+  get blockedBy(): number | undefined {
+    return [...this.#channels].find(([, channel]) => channel.blocked)?.[0];
+  }
+
+  /** What goes to this trainer takes another way from now on. */
+  reroute(owner: string): void {
+    for (const [peer, channel] of this.#channels)
+      if (this.ownerOf(peer) === owner) this.#carry(peer, channel.reroute());
+  }
+
+  send(frame: Frame, to: number): void {
+    this.#carry(to, this.#channel(to).send(frame));
+  }
+
+  /** A packet of a border of this shard. */
+  receive(from: number, packet: Uint8Array, way: Way): void {
+    const channel = this.#channels.get(from);
+    if (!channel || this.#disputes !== undefined) return;
+    const was = channel.blocked;
+    const received = channel.receive(packet, way);
+    if (received.refused !== undefined) this.refused++;
+    this.#carry(from, received.packets);
+    for (const frame of received.frames) {
+      const refusal = this.#outsideSchedule(frame) ?? this.#options.deliver(frame);
+      if (refusal === undefined) continue;
+      // The schedule is not the judge's, and the frame before it is not kept: nobody can see who is right.
+      const reason = `a frame of shard ${from} was refused: ${refusal}`;
+      this.#dispute({ peer: from, what: 'border', call: frame.sequence, reason });
+      return;
+    }
+    if (received.broken !== undefined) this.#dispute({ peer: from, ...received.broken });
+    else if (received.frames.length > 0 || (was && !channel.blocked)) this.#options.news();
+  }
+
+  #dispute(dispute: BorderDispute): void {
+    this.#disputes = dispute.peer;
+    this.#options.dispute(dispute);
+  }
+
+  /** What no neighbour ever has to say would wait here for ever. */
+  #outsideSchedule({ message, sequence, microbatch, tick }: Frame): string | undefined {
+    const { deployment } = this.#options;
+    if (sequence >= allCalls(deployment)) return 'after-the-end';
+    if (microbatch >= Math.max(1, deployment.microbatches)) return 'no-such-microbatch';
+    return tick < (this.#repeats.get(message) ?? 0) ? undefined : 'no-such-tick';
+  }
+
+  /** The call is over. */
+  closeWindows(call: number): void {
+    for (const [peer, channel] of this.#channels) this.#carry(peer, channel.closeWindow(call));
+  }
+
+  /** Nothing has come for long: perhaps it was lost. */
+  nudge(): void {
+    for (const [peer, channel] of this.#channels) this.#carry(peer, channel.nudge());
+  }
+
+  forgetWindows(before: number): void {
+    for (const channel of this.#channels.values()) channel.forgetWindows(before);
+  }
+
+  get traffic(): { readonly sent: number; readonly received: number } {
+    const all = [...this.#channels.values()];
+    return {
+      sent: all.reduce((sum, c) => sum + c.bytesSent, 0),
+      received: all.reduce((sum, c) => sum + c.bytesReceived, 0),
+    };
+  }
+
+  get #place(): Place {
+    return { run: this.#options.deployment.run, term: this.#term };
+  }
+
+  #channel(peer: number): BorderChannel {
+    const known = this.#channels.get(peer);
+    if (known) return known;
+    const { deployment, keys, codec, schedule } = this.#options;
+    const { run, plan } = deployment;
+    const made = new BorderChannel({
+      run,
+      runTag: runTag(run),
+      plan: fromHex(plan[0]?.blob, 32) ?? new Uint8Array(32),
+      term: this.#term,
+      own: schedule.shard,
+      peer,
+      keys,
+      codec,
+      lengthsOf: (message) => this.#lengths.get(message),
+    });
+    this.#channels.set(peer, made);
+    return made;
+  }
+
+  #neighbours(): Set<number> {
+    const { messages, shard } = this.#options.schedule;
+    return new Set(messages.map((m) => (m.from === shard ? m.to : m.from)));
+  }
+
+  #carry(to: number, packets: readonly Uint8Array[]): void {
+    const owner = this.ownerOf(to);
+    // Nothing is sealed before the owner and its key are known.
+    if (owner !== undefined) for (const packet of packets) this.#options.carry(packet, owner);
+  }
+}
+
+/** How often in a call each message comes. */
+function repeatsOf(schedule: ShardSchedule): ReadonlyMap<number, number> {
+  const repeats = new Map<number, number>();
+  for (const { stages, after = [] } of schedule.functions)
+    for (const { repeat, segments } of [...stages, ...after])
+      for (const id of segments.flatMap((s) => s.receive)) repeats.set(id, Math.max(repeat, repeats.get(id) ?? 0));
+  return repeats;
+}
+
+/** How a run is named in border packets. */
+export function runTag(run: string): Uint8Array {
+  return sha256(new TextEncoder().encode(run)).subarray(0, 16);
+}
