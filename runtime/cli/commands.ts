@@ -1,7 +1,7 @@
 /** The commands of `nmc`. Adding one: a row here, a file beside this one. */
 import type { Argv } from 'yargs';
 import type { Command } from './command.ts';
-import { meshCommands } from './mesh-commands.ts';
+import { meshCommands, mesh as reach } from './mesh-commands.ts';
 
 const json = (y: Argv): Argv =>
   y.option('json', { type: 'boolean', describe: 'print JSON on standard output, nothing else' });
@@ -273,14 +273,19 @@ export const commands: readonly Command[] = [
   ...meshCommands,
   {
     usage: 'mesh <action> [records..]',
-    summary: 'put records of machines together into a file for --mesh',
+    summary: 'put records of machines together into a file for --mesh; free what a mesh keeps for nothing',
     options: (y) =>
       example(
-        json(y)
-          .positional('action', { choices: ['record'] as const, describe: 'record: make the file' })
+        reach(y)
+          .positional('action', {
+            choices: ['record', 'gc'] as const,
+            describe: 'record: make the file; gc: remove blobs of a mesh that no run names any more',
+          })
           .positional('records', { type: 'string', array: true, describe: 'what `nmc doctor --json` wrote' })
-          .option('out', { alias: 'o', type: 'string', requiresArg: true, describe: 'file (default: mesh.json)' }),
+          .option('out', { alias: 'o', type: 'string', requiresArg: true, describe: 'file (default: mesh.json)' })
+          .option('dry-run', { type: 'boolean', describe: 'gc: only say what would go' }),
         ['$0 mesh record a.json b.json -o mesh.json', 'two machines, by what `nmc doctor --json` found on them'],
+        ['$0 mesh gc --dry-run', 'what nothing needs any more, and how much it is'],
       ),
     load: () => import('./mesh.ts'),
   },

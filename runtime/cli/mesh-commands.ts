@@ -7,7 +7,7 @@ const value = (y: Argv, name: string, describe: string): Argv =>
 const json = (y: Argv): Argv =>
   y.option('json', { type: 'boolean', describe: 'print JSON on standard output, nothing else' });
 /** Options of whoever connects. */
-const mesh = (y: Argv): Argv =>
+export const mesh = (y: Argv): Argv =>
   secure(
     value(
       value(json(y), 'mesh', 'HOST, HOST:PORT, ws:// or wss:// (default: $NMC_MESH, or this machine)'),

@@ -1,4 +1,4 @@
-/** `nmc mesh record`: puts what `nmc doctor --json` said on each machine together into a file for `--mesh`. */
+/** `nmc mesh gc`, and `nmc mesh record`: puts what `nmc doctor --json` said on each machine together into a file for `--mesh`. */
 import { meshOf, readCapability } from '../plan/mesh-file.ts';
 import { writeFileAtomic } from '../support/atomic.ts';
 import { emit } from '../support/emit.ts';
@@ -6,8 +6,13 @@ import { UserError } from '../support/errors.ts';
 import { formatBytes } from '../support/format-numbers.ts';
 import { ownPath } from '../support/safe-path.ts';
 import { type Arguments, EXIT, flag, text, texts } from './command.ts';
+import { collectGarbage } from './mesh-gc.ts';
 
-export default function (args: Arguments): number {
+export default function (args: Arguments): Promise<number> | number {
+  return text(args, 'action') === 'gc' ? collectGarbage(args) : record(args);
+}
+
+function record(args: Arguments): number {
   const paths = texts(args, 'records');
   if (paths.length === 0)
     throw new UserError('usage/records', 'no record is named', 'run `nmc doctor --json > NAME.json` on each machine');

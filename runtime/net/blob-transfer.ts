@@ -35,8 +35,16 @@ export const BLOB_BOUNDS: BlobBounds = {
   announced: 4096,
 };
 
+/** Whoever brought blobs, or was told that they are there, counts on it. */
+export interface Holding {
+  hold(holder: object, hashes: Iterable<string>): void;
+  letGo(holder: object, hashes: Iterable<string>): void;
+}
+
 /** One connection, as far as blobs concern it. */
 export interface BlobPeer {
+  /** Who brought what is held. */
+  readonly holder: object;
   readonly key: string;
   readonly role: Role;
   readonly socket: WebSocket;
@@ -81,15 +89,17 @@ export class BlobTransfers {
   readonly #rights: BlobRights;
   readonly #bounds: BlobBounds;
   readonly #gets: Slots;
+  readonly #holding: Holding;
   /** By connection, then hash. */
   readonly #incoming = new Map<BlobPeer, Map<string, Incoming>>();
   readonly #turns = new Map<BlobPeer, Turn>();
   readonly #owners = new Map<string, { readonly key: string; readonly bytes: number }>();
   readonly #stored = new Map<string, number>();
 
-  constructor(backplane: Backplane, rights: BlobRights, bounds: Partial<BlobBounds> = {}) {
+  constructor(backplane: Backplane, rights: BlobRights, holding: Holding, bounds: Partial<BlobBounds> = {}) {
     this.#backplane = backplane;
     this.#rights = rights;
+    this.#holding = holding;
     this.#bounds = { ...BLOB_BOUNDS, ...bounds };
     this.#gets = new Slots(this.#bounds.gets, this.#bounds.allGets, this.#bounds.waitingGets);
   }
@@ -121,7 +131,13 @@ export class BlobTransfers {
   async missing(peer: BlobPeer, id: number, hashes: readonly string[]): Promise<void> {
     if (peer.role !== 'operator') return peer.fail(id, forbidden(peer, 'ask for what is missing'));
     const missing: string[] = [];
-    for (const hash of hashes) if (!(await this.#backplane.touchBlob(hash))) missing.push(hash);
+    for (const hash of hashes) {
+      // Held before the look: what is there stays there.
+      this.#holding.hold(peer.holder, [hash]);
+      if (await this.#backplane.touchBlob(hash)) continue;
+      this.#holding.letGo(peer.holder, [hash]);
+      missing.push(hash);
+    }
     peer.answer(id, { missing });
   }
 
@@ -220,7 +236,9 @@ export class BlobTransfers {
   }
 
   async #finish(peer: BlobPeer, hash: string, { id, bytes }: Incoming, sink: BlobSink): Promise<void> {
+    this.#holding.hold(peer.holder, [hash]);
     if (!(await sink.finish())) {
+      this.#holding.letGo(peer.holder, [hash]);
       peer.fail(id, { code: 'mesh/blob', message: 'it is not what its name says' });
       peer.offend('a wrong hash');
       return;

@@ -14,7 +14,7 @@ import { countRefusal, MESSAGE_REFUSALS, type Refusal, type RefusalCounts } from
 import { BLOB, BLOB_HEAD, BORDER, type BorderHead, decodeHead, MOST_BINARY } from '../wire/routing.ts';
 import { Allowance } from './allowance.ts';
 import type { BlobRights } from './blob-rights.ts';
-import { type BlobBounds, type BlobPeer, BlobTransfers } from './blob-transfer.ts';
+import { type BlobBounds, type BlobPeer, BlobTransfers, type Holding } from './blob-transfer.ts';
 import { type DoorLimits, FrontDoor } from './front-door.ts';
 import { caughtEvent, guarded } from './guarded.ts';
 import { type PlaceLimits, Places } from './places.ts';
@@ -46,6 +46,8 @@ export interface GatewayOptions {
   /** Of web pages that may connect. */
   readonly origins?: readonly string[];
   readonly log?: (event: Readonly<Record<string, unknown>>) => void;
+  /** Its holders are visitors, the same objects as elsewhere here. */
+  readonly holding: Holding;
   /** Who gets this packet: the owner of its target, if the sender owns its source in that term. */
   readonly route: (from: string, head: BorderHead) => string | undefined;
 }
@@ -105,7 +107,7 @@ export class Gateway {
 
   constructor(options: GatewayOptions) {
     this.#options = options;
-    this.blobs = new BlobTransfers(options.backplane, options.blobRights, options.blobBounds);
+    this.blobs = new BlobTransfers(options.backplane, options.blobRights, options.holding, options.blobBounds);
     this.#places = new Places(options.places);
     const { keys, inviteKey, refuse, origins = [], doorLimits = {} } = options;
     this.#door = new FrontDoor({
@@ -194,6 +196,7 @@ export class Gateway {
     const visitor: Visitor = { key, role };
     const blobs: BlobPeer = {
       ...visitor,
+      holder: visitor,
       socket,
       answer: (id, answer) => this.#seal(peer, { type: 'answer', id, answer }),
       fail: (id, error) => this.#seal(peer, { type: 'answer', id, error }),

@@ -5,6 +5,7 @@ import { Hosts } from '../http/hosts.ts';
 import type { Certificate } from '../http/limited-server.ts';
 import type { KeyPair } from '../identity/ed25519.ts';
 import { keyText } from '../identity/key-text.ts';
+import { blobsOfDeployment } from '../roles/named-blobs.ts';
 import { emptySynchronizer, isActive, restoredSynchronizer, synchronizer, TICK } from '../roles/synchronizer.ts';
 import {
   type StoredRun,
@@ -17,13 +18,14 @@ import { wallNow } from '../support/clock.ts';
 import { UserError } from '../support/errors.ts';
 import { canonicalBytes } from '../wire/canonical.ts';
 import type { Deployment } from '../wire/deployment.ts';
-import { blobsOf } from '../wire/deployment-problem.ts';
 import type { Invite, Role } from '../wire/handshake.ts';
 import { hex } from '../wire/hash.ts';
-import type { Question } from '../wire/messages.ts';
+import type { Message, Question } from '../wire/messages.ts';
 import type { BorderHead } from '../wire/routing.ts';
 import { blobRights } from './blob-rights.ts';
+import { appendBounded, MAX_COMMITS, MAX_LOG } from './bounded-stream.ts';
 import { EventLog, eventStream } from './event-log.ts';
+import { Garbage } from './garbage.ts';
 import { Gateway, type GatewayOptions, type Visitor } from './gateway.ts';
 import { HttpDoor } from './http-door.ts';
 import { answerKeys } from './keys-questions.ts';
@@ -54,12 +56,15 @@ export interface SynchronizerOptions {
 
 /** Characters of a recording in one answer. */
 const MOST_RECORDED = 768 * 1024;
+/** Milliseconds between two looks for blobs that nothing names. */
+const COLLECT_EVERY = 600_000;
 
 export class SynchronizerNode {
   readonly #options: SynchronizerOptions;
   readonly #gateway: Gateway;
   readonly #events: EventLog;
   readonly #door: HttpDoor;
+  readonly #garbage: Garbage;
   readonly #revisions = new Map<string, number>();
   readonly #membership: Membership;
   readonly #tags = new Map<string, string>();
@@ -67,6 +72,7 @@ export class SynchronizerNode {
   /** Effects of one event are carried out before those of the next. */
   #turn: Promise<void> = Promise.resolve();
   #timer: NodeJS.Timeout | undefined;
+  #sweeps: NodeJS.Timeout | undefined;
   port = 0;
 
   private constructor(options: SynchronizerOptions, membership: Membership) {
@@ -76,16 +82,25 @@ export class SynchronizerNode {
     this.#events = new EventLog(backplane, (run, error) =>
       options.log({ event: 'recording-ends', run, message: String(error) }),
     );
+    this.#garbage = new Garbage({
+      backplane,
+      runs: () => Object.values(this.#state.runs),
+      now: wallNow,
+      removed: (hash) => this.#gateway.blobs.removed(hash),
+    });
     this.#gateway = new Gateway({
       keys,
       backplane,
+      holding: this.#garbage,
       inviteKey: (id) => membership.inviteKey(id),
       refuse: (key, role, invite) => membership.admit(key, role, invite),
       mayBe: (key, role) => membership.mayBe(key, role),
       blobRights: blobRights(() => this.#state),
-      onMessage: ({ key }, message) => this.#happen({ kind: 'message', from: key, message }),
+      onMessage: (visitor, message) => this.#heard(visitor, message),
       onAsk: (visitor, question) => this.#answer(visitor, question),
-      onClosed: ({ key, role }) => {
+      onClosed: (visitor) => {
+        const { key, role } = visitor;
+        this.#garbage.letGo(visitor);
         if (role === 'trainer') this.#happen({ kind: 'disconnected', key });
       },
       route: (from, head) => this.#route(from, head),
@@ -110,6 +125,8 @@ export class SynchronizerNode {
       node.#happen({ kind: 'tick' });
       for (const key of node.#membership.takeExpired()) node.#review(key, 'its key has expired');
     }, TICK);
+    node.#collect();
+    node.#sweeps = setInterval(() => node.#collect(), COLLECT_EVERY);
     return node;
   }
 
@@ -147,6 +164,7 @@ export class SynchronizerNode {
       await new Promise((r) => setTimeout(r, 50));
     this.#gateway.dismissAll('the mesh is going down');
     clearInterval(this.#timer);
+    clearInterval(this.#sweeps);
     await this.#turn;
     await this.#events.close();
     await new Promise((r) => setTimeout(r, 100));
@@ -163,12 +181,32 @@ export class SynchronizerNode {
       stored.push(run);
       this.#revisions.set(key, revision);
       this.#tags.set(hex(runTag(run.deployment.run)), run.deployment.run);
+      await this.#garbage.persisted(run);
     }
     if (!(await this.#membership.allowStarter(operator)))
       this.#options.log({ event: 'not-operator', key: operator, message: 'operators have taken this role from it' });
     const step = restoredSynchronizer(stored, wallNow());
     this.#state = step.state;
     for (const effect of step.effects) await this.#carryOut(effect);
+  }
+
+  #heard(visitor: Visitor, message: Message): void {
+    this.#happen({ kind: 'message', from: visitor.key, message });
+    if (message.type !== 'part' || !this.#state.runs[message.run]) return;
+    this.#garbage.part(message.run, message.blob);
+    this.#garbage.letGo(visitor, [message.blob]);
+  }
+
+  #collect(): void {
+    this.#garbage.collect().then(
+      ({ removed }) => removed.blobs > 0 && this.#options.log({ event: 'garbage', ...removed }),
+      (error: unknown) => this.#notCollected(error),
+    );
+  }
+
+  /** Then it stays for now, which harms nobody. */
+  #notCollected(error: unknown): void {
+    this.#options.log({ event: 'garbage-failed', message: String(error) });
   }
 
   #happen(event: SynchronizerEvent): void {
@@ -196,17 +234,18 @@ export class SynchronizerNode {
         // Somebody else has changed the run: whoever that is owns it, and we must not go on.
         if (revision === undefined) throw new Error(`${key} was changed by another synchronizer`);
         this.#revisions.set(key, revision);
+        await this.#garbage.persisted(effect.value).catch((error: unknown) => this.#notCollected(error));
         return;
       }
       case 'send':
         this.#gateway.send(effect.to, effect.message);
         return;
       case 'log':
-        await backplane.append(`log/${effect.run}`, JSON.stringify(effect.event));
+        await appendBounded(backplane, `log/${effect.run}`, JSON.stringify(effect.event), MAX_LOG);
         this.#options.log({ run: effect.run, ...effect.event });
         return;
       case 'keep':
-        await backplane.append(effect.stream, JSON.stringify(effect.value));
+        await appendBounded(backplane, effect.stream, JSON.stringify(effect.value), MAX_COMMITS);
         return;
       case 'reconnect':
         this.#gateway.dismiss(effect.key, 'say again what you are');
@@ -223,7 +262,8 @@ export class SynchronizerNode {
     return run.owners[head.to];
   }
 
-  async #answer({ key, role }: Visitor, question: Question): Promise<unknown> {
+  async #answer(visitor: Visitor, question: Question): Promise<unknown> {
+    const { key, role } = visitor;
     if (question.what === 'status')
       return { ...meshStatus(this.#state, this.#gateway.counters), synchronizer: { pid: process.pid } };
     if (question.what === 'alive') {
@@ -234,13 +274,15 @@ export class SynchronizerNode {
       throw new UserError('mesh/forbidden', `a ${role} may not ask for ${question.what}`, 'ask as an operator');
     switch (question.what) {
       case 'deploy':
-        return this.#deploy(question.deployment);
+        return this.#deploy(visitor, question.deployment);
       case 'stop':
         this.#known(question.run);
         this.#happen({ kind: 'stop', run: question.run });
         return {};
       case 'run': {
-        const { deployment, hash, phase, manifests, rows, checks, reason, term, created } = this.#known(question.run);
+        const run = this.#known(question.run);
+        this.#garbage.holdRun(visitor, run);
+        const { deployment, hash, phase, manifests, rows, checks, reason, term, created } = run;
         return { deployment, hash, phase, manifests, rows, checks, reason, term, created };
       }
       case 'logs': {
@@ -265,6 +307,8 @@ export class SynchronizerNode {
       case 'drain':
         this.#happen({ kind: 'drain', name: question.trainer });
         return {};
+      case 'gc':
+        return this.#garbage.collect(question.dryRun);
       case 'shutdown':
         this.#options.onShutdown();
         return {};
@@ -285,10 +329,12 @@ export class SynchronizerNode {
     return { records: end < 0 ? records : records.slice(0, end) };
   }
 
-  async #deploy(asked: Deployment): Promise<unknown> {
+  async #deploy(visitor: Visitor, asked: Deployment): Promise<unknown> {
     const deployment = soundDeployment(asked, asked.run);
-    for (const { blob } of blobsOf(deployment))
-      if (!(await this.#options.backplane.hasBlob(blob)))
+    const blobs = blobsOfDeployment(deployment);
+    this.#garbage.hold(visitor, blobs);
+    for (const blob of blobs)
+      if (!(await this.#options.backplane.touchBlob(blob)))
         throw new UserError('mesh/blob', `the mesh has no blob ${blob}`, 'deploy again: it brings what is missing');
     const before = this.#state.runs[deployment.run];
     const hash = await this.#options.backplane.putBlob(canonicalBytes(deployment));
@@ -296,6 +342,7 @@ export class SynchronizerNode {
       throw new UserError('mesh/run', `there is another run ${deployment.run}`, 'deploy under another name');
     this.#happen({ kind: 'deploy', deployment, hash });
     await this.#turn;
+    this.#garbage.letGo(visitor, blobs);
     return { run: deployment.run };
   }
 

@@ -305,6 +305,8 @@ export type Question =
     }
   | { readonly what: 'drain'; readonly trainer: string }
   | { readonly what: 'shutdown' }
+  /** Removes the blobs that nothing names any more, or only says which. */
+  | { readonly what: 'gc'; readonly dryRun: boolean }
   /** Of a trainer, beside its own connection: the process that drew this instance lives. */
   | { readonly what: 'alive'; readonly instance: string }
   | { readonly what: 'missing'; readonly blobs: readonly string[] }
