@@ -5,7 +5,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { nmc, temporaryFolder } from '../../support/nmc.ts';
 
 const folder = temporaryFolder();
-const env = { NMC_CONFIG: join(folder, 'config') };
+const env: Record<string, string> = { NMC_CONFIG: join(folder, 'config') };
 const stops: (() => void)[] = [];
 let up: { readonly address: string; readonly key: string; readonly invite: string };
 
@@ -34,8 +34,9 @@ afterAll(() => {
 const mode = (...path: string[]): number => statSync(join(folder, ...path)).mode & 0o777;
 
 test('the second process on a trainer’s folder is refused at once', async () => {
+  env.NMC_INVITE = up.invite;
   const join2 = ['join', up.address, '--name', 'a', '--state', 'trainer', '--fingerprint', up.key];
-  const first = await started<{ event: string }>(...join2, '--invite', up.invite);
+  const first = await started<{ event: string }>(...join2);
   expect(first.event).toBe('join');
   const second = await nmc([...join2, '--json'], { cwd: folder, env });
   expect(second.code).toBe(2);
