@@ -99,7 +99,13 @@ describe('bodies half sent', () => {
   test.runIf(process.platform === 'linux')(
     'hold a bounded part of memory, and end with the server; metrics stay here',
     async () => {
-      const { port, child, ended } = await serving();
+      const { port, child, ended } = await serving('--host', 'mesh.test');
+      // Without tokens, what it has done is told to this machine only.
+      const metrics = (host: string) => ask(port, requestText('GET /metrics', { host }));
+      expect(await metrics('127.0.0.1')).toMatchObject({ status: 200 });
+      expect(await metrics('mesh.test')).toMatchObject({ status: 401 });
+      expect(await metrics('evil.example')).toMatchObject({ status: 421 });
+      expect(await ask(port, requestText('GET /healthz', { host: 'mesh.test' }))).toMatchObject({ status: 200 });
       expect(await ask(port, requestText('POST /predict', {}, sample))).toMatchObject({ status: 200 });
       const resident = (): number =>
         Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${child.pid}/status`, 'utf8'))?.[1]) * 1024;
