@@ -20,7 +20,7 @@ const MB = 1024 ** 2;
 export const SERVE_LIMITS: ServeLimits = {
   server: SERVER_LIMITS,
   body: { bytes: 32 * MB, stalledMilliseconds: 10_000 },
-  budget: { bytes: 256 * MB, bytesPerClient: 128 * MB },
+  budget: { bytes: 256 * MB, bytesPerClient: 64 * MB },
   queue: { width: 2, waiting: 1024, waitingPerClient: 256 },
   answerMilliseconds: 60_000,
 };

@@ -117,10 +117,10 @@ describe('bodies half sent', () => {
       const refused = await Promise.race(answers);
       expect(refused).toMatchObject({ status: 503, headers: { 'retry-after': '1' } });
       expect(codeOf(refused)).toBe('http/busy');
-      // Four fill the share of one client, 128 MB; all of them would be 496 MB.
-      await expect.poll(() => all.filter((c) => c.ended).length, EVENTUALLY).toBe(12);
+      // Two fill the share of one client, 64 MB; all of them would be 496 MB.
+      await expect.poll(() => all.filter((c) => c.ended).length, EVENTUALLY).toBe(14);
       await expect.poll(() => all.filter((c) => !c.ended && c.socket.writableLength > 0).length, EVENTUALLY).toBe(0);
-      expect(resident() - before).toBeLessThan(256 * MB);
+      expect(resident() - before).toBeLessThan(192 * MB);
       // Ctrl-C does not wait for what will never come.
       child.kill('SIGINT');
       expect(await ended).toMatchObject({ code: 0, signal: null });
