@@ -1,4 +1,6 @@
 /** What the trainer sees of any data: rows addressed by number, each with the same named fields. */
+
+import { boundedCount, MOST_ELEMENTS, ofPresent, zeroed, zeroedBytes } from '../support/bounded.ts';
 import { UserError } from '../support/errors.ts';
 
 export type FieldType = 'u8' | 'i32' | 'f32';
@@ -39,9 +41,9 @@ export function sizeOf(field: Field): number {
 
 /** A zeroed array of the field's type for `rows` samples. */
 export function allocate(field: Field, rows: number): FieldArray {
-  const length = rows * sizeOf(field);
-  if (field.type === 'u8') return new Uint8Array(length);
-  return field.type === 'i32' ? new Int32Array(length) : new Float32Array(length);
+  const length = boundedCount(rows * sizeOf(field), MOST_ELEMENTS, `elements of ${field.name}`);
+  if (field.type === 'u8') return zeroedBytes(length);
+  return field.type === 'i32' ? zeroed(Int32Array, length) : zeroed(Float32Array, length);
 }
 
 export function findField(dataset: Dataset, name: string): Field {
@@ -124,7 +126,7 @@ export function slice(dataset: Dataset, from: number, to: number): Dataset {
     fields: dataset.fields,
     origin: dataset.origin,
     gather(field, indices, out) {
-      const shifted = new Float64Array(indices.length);
+      const shifted = zeroed(Float64Array, ofPresent(indices.length));
       for (let k = 0; k < indices.length; k++) {
         const index = indices[k] as number;
         if (!(index >= 0 && index <= to - from)) throw new RangeError(`row ${index} of ${to - from + 1}`);

@@ -1,12 +1,13 @@
 /** `nmc data list` and `nmc data get NAME`. */
-import { createReadStream, createWriteStream } from 'node:fs';
-import { mkdir, rename, rm } from 'node:fs/promises';
+import { createReadStream } from 'node:fs';
 import { basename, join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { createGunzip } from 'node:zlib';
 import { extract } from 'tar-stream';
 import { diskError } from '../support/atomic.ts';
 import { EnvironmentError, UserError } from '../support/errors.ts';
+import { makeFolderSoon, moveFileSoon, removeFileSoon, writeStream } from '../support/safe-files.ts';
+import { ownPath, type SafePath } from '../support/safe-path.ts';
 import { exists } from './directory.ts';
 import { type FetchOptions, fetchFile } from './fetch-file.ts';
 import { KNOWN_SETS, type KnownFile, type KnownSet } from './known-sets.ts';
@@ -64,9 +65,9 @@ export async function getDataset(
     const known = sets.map((s) => s.name).join(', ');
     throw new UserError('data/unknown', `there is no data set \`${name}\` to download`, `there are: ${known}`);
   }
-  const folder = join(directory, set.folder);
+  const folder = ownPath(directory, set.folder);
   try {
-    await mkdir(folder, { recursive: true });
+    await makeFolderSoon(folder);
   } catch (failure) {
     throw diskError(failure, folder);
   }
@@ -77,7 +78,7 @@ export async function getDataset(
     const done = before;
     const report = (received: number): void => onProgress({ file: file.name, received: done + received, total });
     if (!(await isPresent(folder, file))) {
-      await fetchFile(file, join(folder, file.name), { ...options, onProgress: report });
+      await fetchFile(file, ownPath(folder, file.name), { ...options, onProgress: report });
       if (file.members) await unpackMembers(folder, file, file.members);
       fetched.push(...(file.members ?? [file.name]));
     }
@@ -99,8 +100,8 @@ async function isPresent(folder: string, file: KnownFile): Promise<boolean> {
 }
 
 /** Takes `members` out of the archive, whatever folder they are in there, and removes it. */
-async function unpackMembers(folder: string, file: KnownFile, members: readonly string[]): Promise<void> {
-  const archive = join(folder, file.name);
+async function unpackMembers(folder: SafePath, file: KnownFile, members: readonly string[]): Promise<void> {
+  const archive = ownPath(folder, file.name);
   const missing = new Set(members);
   try {
     const entries = extract();
@@ -108,8 +109,10 @@ async function unpackMembers(folder: string, file: KnownFile, members: readonly 
     for await (const entry of entries) {
       const name = basename(entry.header.name);
       if (missing.has(name) && entry.header.type === 'file') {
-        await pipeline(entry, createWriteStream(join(folder, `${name}.part`)));
-        await rename(join(folder, `${name}.part`), join(folder, name));
+        // One of the names that we look for: the archive cannot choose another.
+        const part = ownPath(folder, `${name}.part`);
+        await pipeline(entry, writeStream(part));
+        await moveFileSoon(part, ownPath(folder, name));
         missing.delete(name);
       } else {
         entry.resume();
@@ -126,5 +129,5 @@ async function unpackMembers(folder: string, file: KnownFile, members: readonly 
     const names = [...missing].join(', ');
     throw new EnvironmentError('data/archive', `${archive} holds no ${names}`, 'get the set elsewhere');
   }
-  await rm(archive, { force: true });
+  await removeFileSoon(archive);
 }

@@ -1,9 +1,11 @@
 /** One file over HTTP: goes on where an earlier try stopped, checked before it takes its name. */
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { type FileHandle, open, rename, rm, stat } from 'node:fs/promises';
+import { stat } from 'node:fs/promises';
 import { diskError } from '../support/atomic.ts';
 import { EnvironmentError } from '../support/errors.ts';
+import { moveFileSoon, openForWriting, removeFileSoon } from '../support/safe-files.ts';
+import { ownPath, type SafePath } from '../support/safe-path.ts';
 import type { KnownFile } from './known-sets.ts';
 
 export interface FetchOptions {
@@ -19,8 +21,8 @@ export interface FetchOptions {
  * Downloads to `path`; what is here of it meanwhile is `path` + `.part` and stays when the network fails.
  * EnvironmentError: `data/network` (nothing answers, 404, cut off), `data/checksum` (another file arrived), `disk/…`.
  */
-export async function fetchFile(file: KnownFile, path: string, options: FetchOptions = {}): Promise<void> {
-  const part = `${path}.part`;
+export async function fetchFile(file: KnownFile, path: SafePath, options: FetchOptions = {}): Promise<void> {
+  const part = ownPath(`${path}.part`);
   const problems: string[] = [];
   let mismatched = false;
   for (const url of file.urls) {
@@ -28,11 +30,11 @@ export async function fetchFile(file: KnownFile, path: string, options: FetchOpt
       const outcome = await attemptFetch(file, url, part, options);
       if (outcome.done) {
         if ((await sha256Of(part)) === file.sha256) {
-          await rename(part, path);
+          await moveFileSoon(part, path);
           return;
         }
         // What lies there is of no use: a try that goes on from it would fail again.
-        await rm(part, { force: true });
+        await removeFileSoon(part);
         mismatched = true;
         problems.push(`${url}: the checksum does not agree`);
         break;
@@ -63,7 +65,7 @@ const unique = (problems: readonly string[]): string => [...new Set(problems)].j
 type Outcome = { readonly done: true } | { readonly done: false; readonly problem: string; readonly again: boolean };
 
 /** One request, appended to what is there of the file. */
-async function attemptFetch(file: KnownFile, url: string, part: string, options: FetchOptions): Promise<Outcome> {
+async function attemptFetch(file: KnownFile, url: string, part: SafePath, options: FetchOptions): Promise<Outcome> {
   const here = await sizeOf(part);
   if (here === file.bytes) return { done: true };
   const from = here < file.bytes ? here : 0;
@@ -76,7 +78,7 @@ async function attemptFetch(file: KnownFile, url: string, part: string, options:
     });
     if (!response.ok || !response.body) {
       await response.body?.cancel();
-      if (response.status === 416) await rm(part, { force: true });
+      if (response.status === 416) await removeFileSoon(part);
       const again = response.status >= 500 || response.status === 416;
       return { done: false, problem: `the server answers ${response.status} ${response.statusText}`.trim(), again };
     }
@@ -107,12 +109,12 @@ function startOf(response: Response, wished: number): number {
 /** Writes from `start` on; returns the bytes that are there at the end. More than `most` is cut off: a wrong file. */
 async function store(
   body: AsyncIterable<Uint8Array>,
-  part: string,
+  part: SafePath,
   start: number,
   most: number,
   onBytes: (bytes: number) => void,
 ): Promise<number> {
-  const file: FileHandle = await open(part, start > 0 ? 'r+' : 'w');
+  const file = await openForWriting(part, start === 0);
   let at = start;
   try {
     for await (const chunk of body) {

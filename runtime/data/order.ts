@@ -1,5 +1,6 @@
 /** The order of samples: a function of (seed, epoch) alone, so a resumed run continues exactly where it stopped. */
 import { permutation, stream } from '../../spec/random.ts';
+import { boundedCount, MOST_ELEMENTS, rowNumbers } from '../support/bounded.ts';
 
 export interface OrderOptions {
   readonly seed: number;
@@ -28,10 +29,9 @@ export function batchCount(length: number, batch: number, dropLast = false): num
 
 /** The batches of one epoch: batch `b` is the b-th slice of `permutation(stream(seed, 'order/' + epoch), length)`. */
 export function batchOrder(options: OrderOptions): BatchOrder {
-  const { seed, epoch, length, batch, dropLast = false, shuffle = true } = options;
-  const order = shuffle
-    ? permutation(stream(seed, `order/${epoch}`), length)
-    : Uint32Array.from({ length }, (_, i) => i);
+  const { seed, epoch, batch, dropLast = false, shuffle = true } = options;
+  const length = boundedCount(options.length, MOST_ELEMENTS, 'samples');
+  const order = shuffle ? permutation(stream(seed, `order/${epoch}`), length) : rowNumbers(length);
   const batches = batchCount(length, batch, dropLast);
   return {
     batches,

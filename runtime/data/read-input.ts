@@ -1,4 +1,6 @@
 /** What `nmc predict --input FILE` is given: rows with the fields that a model clamps. */
+
+import { listOf, ofPresent } from '../support/bounded.ts';
 import type { Dataset, Field } from './dataset.ts';
 import { badData } from './formats/bad-data.ts';
 import { MOST_TEXT } from './formats/bytes.ts';
@@ -26,7 +28,7 @@ export async function readInput(
   const table =
     path === '-' ? parseJsonLines(name, await readAll(name, standardInput), wanted) : await readTable(path, wanted);
   const dataset = tableDataset(name, table, wanted);
-  return { dataset, names: table.rowNames ?? Array.from({ length: dataset.length }, (_, row) => String(row + 1)) };
+  return { dataset, names: table.rowNames ?? listOf(ofPresent(dataset.length), (row) => String(row + 1)) };
 }
 
 async function readAll(name: string, source: AsyncIterable<Uint8Array | string>): Promise<string> {

@@ -1,4 +1,6 @@
 /** Samples in a row as one: `data.mnist.train[0..99].sequences(10)` has ten sequences of ten pictures. */
+
+import { boundedCount, MOST_ELEMENTS, zeroed } from '../support/bounded.ts';
 import { UserError } from '../support/errors.ts';
 import type { Dataset, FieldArray } from './dataset.ts';
 
@@ -20,7 +22,7 @@ export function sequences(dataset: Dataset, steps: number): Dataset {
     fields: dataset.fields.map((field) => ({ ...field, shape: [steps, ...field.shape] })),
     origin: dataset.origin,
     gather(field: string, indices: ArrayLike<number>, out: FieldArray): void {
-      const rows = new Float64Array(indices.length * steps);
+      const rows = zeroed(Float64Array, boundedCount(indices.length * steps, MOST_ELEMENTS, 'rows of sequences'));
       for (let k = 0; k < indices.length; k++) {
         const index = indices[k] as number;
         if (!(index >= 0 && index < length)) throw new RangeError(`sequence ${index} of ${length}`);

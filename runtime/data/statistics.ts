@@ -1,5 +1,6 @@
 /** What `standardize(sample.image)` needs to know of the training set. */
 import { sizeOf as elementsOf, type State } from '../../spec/program.ts';
+import { boundedCount, MOST_ELEMENTS, rowNumbers, zeroed } from '../support/bounded.ts';
 import { allocate, type Dataset, type FieldArray, findField, sizeOf } from './dataset.ts';
 
 export interface Standardization {
@@ -22,7 +23,7 @@ export function standardization(
   size: number = sizeOf(findField(dataset, fieldName)),
 ): Standardization {
   const rows = (dataset.length * sizeOf(findField(dataset, fieldName))) / size;
-  const sum = new Float64Array(size);
+  const sum = zeroed(Float64Array, boundedCount(size, MOST_ELEMENTS, `elements of ${fieldName}`));
   for (const values of pieces(dataset, fieldName)) addRows(sum, values);
   const mean = sum.map((s) => s / Math.max(1, rows));
   let squares = 0;
@@ -53,7 +54,7 @@ function* pieces(dataset: Dataset, fieldName: string): Generator<FieldArray> {
   for (let from = 0; from < dataset.length; from += ROWS) {
     const rows = Math.min(ROWS, dataset.length - from);
     const values = buffer.subarray(0, rows * sizeOf(field));
-    const indices = Uint32Array.from({ length: rows }, (_, k) => from + k);
+    const indices = rowNumbers(boundedCount(rows, ROWS, 'rows'), from);
     dataset.gather(fieldName, indices, values);
     yield values;
   }

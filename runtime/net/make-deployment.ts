@@ -8,9 +8,11 @@ import type { Standardization } from '../data/statistics.ts';
 import { predictionOf } from '../shard/checks.ts';
 import type { TrainingData } from '../shard/trainable.ts';
 import { wholeSchedule } from '../shard/whole.ts';
+import { boundedCount, MOST_ELEMENTS, rowNumbers } from '../support/bounded.ts';
 import type { BlobRef, ColumnRef, DataRef, Deployment, Evaluation } from '../wire/deployment.ts';
 import { hex, sha256 } from '../wire/hash.ts';
 import { readsOf, totalsOf } from './shard-data.ts';
+import { planNeeds, shardNeeds, sumOfNeeds } from './shard-memory.ts';
 
 export interface DeploymentSource {
   readonly plan: Plan;
@@ -96,7 +98,18 @@ export function makeDeployment(source: DeploymentSource): MadeDeployment {
     codec,
     source: source.source,
   };
-  return { deployment, blobs };
+  return { deployment: { ...deployment, needs: countedNeeds(deployment, plan, files) }, blobs };
+}
+
+/** With everything that a trainer counts, so that no shard is placed where it would be refused. */
+function countedNeeds(deployment: Deployment, plan: Plan, files: ReadonlyMap<string, Uint8Array>): Deployment['needs'] {
+  const shared = sumOfNeeds(planNeeds(deployment));
+  return deployment.needs.map((need, i) => {
+    const shard = plan.shards[i] as PlanShard;
+    const { states } = parseProgram(new TextDecoder().decode(files.get(shard.program)));
+    const own = shardNeeds(deployment, scheduleOf(shard, files), states, shard.memory);
+    return { ...need, memory: shared + sumOfNeeds(own) };
+  });
 }
 
 function evaluationOf(plan: Plan, check: PlanCheck): Evaluation {
@@ -121,7 +134,7 @@ function scheduleOf({ schedule, program }: PlanShard, files: ReadonlyMap<string,
 }
 
 function dataRef(dataset: Dataset, names: readonly string[], blobOf: (bytes: Uint8Array) => BlobRef): DataRef {
-  const rows = Uint32Array.from({ length: dataset.length }, (_, i) => i);
+  const rows = rowNumbers(boundedCount(dataset.length, MOST_ELEMENTS, dataset.name));
   const columns = [...new Set(names)].map((name): ColumnRef => {
     const field = findField(dataset, name);
     const values = allocate(field, dataset.length);

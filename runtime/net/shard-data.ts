@@ -5,7 +5,7 @@ import { allocate, type Column, type Dataset, findField, memoryDataset, sizeOf }
 import { batchOrder } from '../data/order.ts';
 import { type FieldData, fieldArrays } from '../device/device.ts';
 import { batchesOf, type Call } from '../roles/calls.ts';
-import { boundedCount, zeroed } from '../support/bounded.ts';
+import { boundedCount, listOf, zeroed } from '../support/bounded.ts';
 import { type ColumnRef, type DataRef, type Deployment, ELEMENT_BYTES, type ShardNeeds } from '../wire/deployment.ts';
 
 export interface ShardData {
@@ -33,7 +33,8 @@ export async function openShardData(
   const range = (evaluation: number, batch: number): number[] => {
     const size = deployment.evaluations[evaluation]?.batch ?? 1;
     const length = deployment.checks[evaluation]?.length ?? 0;
-    return Array.from({ length: Math.min(size, length - batch * size) }, (_, i) => batch * size + i);
+    const rows = Math.max(0, Math.min(size, length - batch * size));
+    return listOf(boundedCount(rows, length, 'rows of a batch'), (i) => batch * size + i);
   };
   return {
     inputs(call) {

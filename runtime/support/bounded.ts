@@ -21,11 +21,15 @@ export function boundedCount(count: number, most: number, what: string): Bounded
   return count as BoundedCount;
 }
 
-/** What lies in memory already bounds what is made of it. */
-export function countOf(present: { readonly length: number }): BoundedCount {
-  return present.length as BoundedCount;
+/** No array of this program has more elements: what is asked for beyond it is a lie or a mistake. */
+export const MOST_ELEMENTS = 2 ** 32;
+
+/** A size that follows from what lies in memory already. Never give it one that somebody has only said. */
+export function ofPresent(count: number): BoundedCount {
+  return count as BoundedCount;
 }
 
+/** Zeroed, as all that is made here. */
 export function zeroedBytes(count: BoundedCount): Uint8Array<ArrayBuffer> {
   return new Uint8Array(count);
 }

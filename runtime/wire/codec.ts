@@ -1,4 +1,6 @@
 /** Border values as bytes, little-endian. */
+
+import { ofPresent, zeroedBytes } from '../support/bounded.ts';
 import { fromHalf, toHalf } from './half.ts';
 
 export type Tensor = Float32Array | Float64Array;
@@ -9,7 +11,7 @@ export const CODEC_BYTES: Readonly<Record<Codec, number>> = { f32: 4, f16: 2, f6
 
 export function encodeValues(values: readonly Tensor[], codec: Codec): Uint8Array {
   const count = values.reduce((sum, v) => sum + v.length, 0);
-  const bytes = new Uint8Array(count * CODEC_BYTES[codec]);
+  const bytes = zeroedBytes(ofPresent(count * CODEC_BYTES[codec]));
   const array = arrayOf(bytes.buffer, codec);
   let at = 0;
   for (const tensor of values) {

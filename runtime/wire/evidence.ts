@@ -3,6 +3,7 @@
  * the border's keys nor its other packets. Nothing that an honest sender signs can be made into a proof against it.
  */
 import { keyBytes } from '../identity/key-text.ts';
+import { listOf, ofPresent } from '../support/bounded.ts';
 import { valueProblem } from './border-values.ts';
 import { CODEC_BYTES, decodeValues } from './codec.ts';
 import { chainHolds, chainNext, chainStart, type Stretch } from './frame-chain.ts';
@@ -128,9 +129,7 @@ function rootShown(stretch: Stretch, key: Uint8Array, evidence: Record<string, u
 function leavesOf(text: unknown): Uint8Array[] | undefined {
   const bytes = bytesOf(text, LEAF_BYTES * MAX_EVIDENCE_LEAVES);
   if (!bytes || bytes.length % LEAF_BYTES !== 0) return undefined;
-  return Array.from({ length: bytes.length / LEAF_BYTES }, (_, i) =>
-    bytes.subarray(i * LEAF_BYTES, (i + 1) * LEAF_BYTES),
-  );
+  return listOf(ofPresent(bytes.length / LEAF_BYTES), (i) => bytes.subarray(i * LEAF_BYTES, (i + 1) * LEAF_BYTES));
 }
 
 function bytesOf(text: unknown, most: number): Uint8Array | undefined {

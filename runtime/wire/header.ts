@@ -2,6 +2,8 @@
  * The header of a border packet inside its encryption (spec/wire.md, 5): fixed places, little-endian, 104 bytes; a
  * newer minor version may append fields, which `headerBytes` lets an older reader skip.
  */
+
+import { ofPresent, zeroedBytes } from '../support/bounded.ts';
 import { CODECS, type Codec } from './codec.ts';
 import { SIGNATURE_BYTES } from './frame-chain.ts';
 import { safe } from './routing.ts';
@@ -43,7 +45,7 @@ export const MOST_PAYLOAD = 256 * 1024;
 
 /** @param room bytes left free behind the payload */
 export function encodePacket(header: Header, payload: Uint8Array, room = 0): Uint8Array {
-  const bytes = new Uint8Array(HEADER_BYTES + payload.length + room);
+  const bytes = zeroedBytes(ofPresent(HEADER_BYTES + payload.length + room));
   const view = new DataView(bytes.buffer);
   bytes.set([WIRE_MAJOR, WIRE_MINOR, KINDS.indexOf(header.kind), CODECS.indexOf(header.codec)]);
   view.setUint16(4, HEADER_BYTES, true);

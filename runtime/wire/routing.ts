@@ -2,6 +2,8 @@
  * The head of every binary message, in the clear, so that a relay can carry it and a reader can drop it unread:
  * border packets by run, term and shards, blobs by hash (spec/wire.md, 4).
  */
+
+import { ofPresent, zeroedBytes } from '../support/bounded.ts';
 import { WIRE_MAJOR } from './version.ts';
 
 export const BORDER = 1;
@@ -45,7 +47,7 @@ export function encodeBorderHead(head: Omit<BorderHead, 'kind'>): Uint8Array {
 }
 
 export function encodeBlobChunk(hash: Uint8Array, offset: number, total: number, data: Uint8Array): Uint8Array {
-  const bytes = new Uint8Array(BLOB_HEAD + data.length);
+  const bytes = zeroedBytes(ofPresent(BLOB_HEAD + data.length));
   const view = new DataView(bytes.buffer);
   bytes.set([BLOB, WIRE_MAJOR]);
   bytes.set(hash, 2);

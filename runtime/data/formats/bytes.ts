@@ -1,9 +1,11 @@
 /** Whole files in memory, `.gz` unpacked on the way, never more than a bounded number of bytes. */
 import { constants } from 'node:buffer';
-import { type FileHandle, open } from 'node:fs/promises';
+import type { FileHandle } from 'node:fs/promises';
 import { promisify } from 'node:util';
 import { gunzip } from 'node:zlib';
+import { boundedCount, zeroedBytes } from '../../support/bounded.ts';
 import { EnvironmentError, UserError } from '../../support/errors.ts';
+import { openForReadingSoon } from '../../support/safe-files.ts';
 import { badData, looksLike } from './bad-data.ts';
 
 /** The most a file may hold, packed or unpacked. */
@@ -34,7 +36,7 @@ export async function readBytes(path: string, { limit = MOST_BYTES }: ReadOption
 async function readRaw(path: string, limit: number): Promise<Uint8Array> {
   let file: FileHandle;
   try {
-    file = await open(path, 'r');
+    file = await openForReadingSoon(path);
   } catch (failure) {
     throw unreadable(path, failure);
   }
@@ -42,7 +44,7 @@ async function readRaw(path: string, limit: number): Promise<Uint8Array> {
     const status = await file.stat();
     if (!status.isFile()) throw badData(path, '', 'a file was expected here, not a folder or a device');
     if (status.size > limit) throw tooLarge(path, `it has ${status.size} bytes`, limit);
-    const bytes = new Uint8Array(status.size);
+    const bytes = zeroedBytes(boundedCount(status.size, limit, path));
     let filled = 0;
     while (filled < bytes.length) {
       const { bytesRead } = await file.read(bytes, filled, Math.min(READ_AT_ONCE, bytes.length - filled));

@@ -1,6 +1,7 @@
 /** CSV: a row of names, then rows of numbers. Columns `x[0]`, `x[1]`, … make one field `x`. */
 import { CsvError } from 'csv-parse';
 import { parse } from 'csv-parse/sync';
+import { ofPresent, zeroed } from '../../support/bounded.ts';
 import { type Column, type Field, sizeOf } from '../dataset.ts';
 import { badData } from './bad-data.ts';
 import { type Grouping, groupColumns } from './csv-names.ts';
@@ -79,7 +80,7 @@ function store(path: string, cell: Cells, text: string, row: number, line: numbe
     throw badData(path, `row ${line}, column \`${cell.name}\``, found);
   }
   if (row === cell.values.length) {
-    const larger = new Float64Array(2 * row);
+    const larger = zeroed(Float64Array, ofPresent(2 * row));
     larger.set(cell.values);
     cell.values = larger;
   }
@@ -106,7 +107,8 @@ function toColumn({ name, shape, members }: Grouping, cells: readonly Cells[], r
   const whole = parts.every((values) => values.every((value) => value === (value | 0)));
   const field: Field = { name, type: whole ? 'i32' : 'f32', shape };
   const size = sizeOf(field);
-  const data = whole ? new Int32Array(rows * size) : new Float32Array(rows * size);
+  const length = ofPresent(rows * members.length);
+  const data = whole ? zeroed(Int32Array, length) : zeroed(Float32Array, length);
   parts.forEach((values, m) => {
     for (let row = 0; row < rows; row++) data[row * size + m] = values[row] as number;
   });

@@ -1,6 +1,8 @@
 /**
  * IDX, the format of MNIST: two zero bytes, a type, the rank, the sizes as big-endian u32, then the elements, big-endian.
  */
+
+import { boundedCount, listOf, zeroed } from '../../support/bounded.ts';
 import type { FieldArray, FieldType } from '../dataset.ts';
 import { badData, looksLike } from './bad-data.ts';
 
@@ -44,7 +46,7 @@ export function parseIdx(path: string, bytes: Uint8Array): NumberArray {
     throw badData(path, `byte ${bytes.length}`, `the file ends inside its header, which has ${start} bytes`);
   }
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  const sizes = Array.from({ length: rank }, (_, d) => view.getUint32(4 + 4 * d));
+  const sizes = listOf(boundedCount(rank, 255, 'the rank'), (d) => view.getUint32(4 + 4 * d));
   sizes.forEach((size, d) => {
     if (size === 0) throw badData(path, `byte ${4 + 4 * d}`, `size ${d + 1} of ${rank} is 0`);
   });
@@ -66,7 +68,8 @@ function readElements(
   bytes: Uint8Array,
 ): FieldArray {
   if (element.type === 'u8') return bytes.subarray(start, start + count);
-  const out = element.type === 'i32' ? new Int32Array(count) : new Float32Array(count);
+  const length = boundedCount(count, bytes.length, 'elements of the file');
+  const out = element.type === 'i32' ? zeroed(Int32Array, length) : zeroed(Float32Array, length);
   for (let i = 0; i < count; i++) out[i] = element.read(view, start + i * element.bytes);
   return out;
 }

@@ -1,4 +1,5 @@
 /** JSON lines: one object per sample, with the fields' names and their numbers, nested or flat. */
+import { ofPresent, zeroed } from '../../support/bounded.ts';
 import { type Field, sizeOf } from '../dataset.ts';
 import { badData } from './bad-data.ts';
 import { convert, type Table } from './table.ts';
@@ -11,7 +12,7 @@ export function parseJsonLines(path: string, text: string, wanted: readonly Fiel
   if (!first) throw badData(path, '', 'no line holds a sample', '{"image": [0, 0, …]} on each line');
   const fields = wanted ?? inferFields(first.object);
   if (fields.length === 0) throw badData(path, `line ${first.number}`, 'the object has no field of numbers');
-  return { columns: fields.map((field) => ({ field, data: readField(path, objects, field) })) };
+  return { columns: fields.map((field) => ({ field, data: readField(path, objects, field, text.length) })) };
 }
 
 interface Line {
@@ -45,17 +46,19 @@ function inferFields(object: Readonly<Record<string, unknown>>): Field[] {
   });
 }
 
-function readField(path: string, lines: readonly Line[], field: Field) {
+/** @param most numbers that the text can hold: one a character. Where more are claimed, a line is short and is told. */
+function readField(path: string, lines: readonly Line[], field: Field, most: number) {
   const size = sizeOf(field);
-  const values = new Float64Array(lines.length * size);
+  const claimed = lines.length * size;
+  const values = claimed <= most ? zeroed(Float64Array, ofPresent(claimed)) : undefined;
   lines.forEach(({ object, number }, row) => {
     const place = `line ${number}, \`${field.name}\``;
     if (!Object.hasOwn(object, field.name)) throw badData(path, `line ${number}`, `\`${field.name}\` is missing`);
     const flat = flatten(path, place, object[field.name]);
     if (flat.length !== size) throw badData(path, place, `${flat.length} numbers, but ${size} are needed`);
-    values.set(flat, row * size);
+    values?.set(flat, row * size);
   });
-  return convert(values, field, (i) => {
+  return convert(values ?? [], field, (i) => {
     const line = lines[Math.floor(i / size)];
     return [path, `line ${line?.number}, \`${field.name}\`, element ${(i % size) + 1}`];
   });

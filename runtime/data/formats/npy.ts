@@ -1,4 +1,6 @@
 /** NPY, one numpy array: a signature, a Python dictionary that describes it, then the elements. */
+
+import { boundedCount, zeroed } from '../../support/bounded.ts';
 import type { FieldArray, FieldType } from '../dataset.ts';
 import { badData, looksLike } from './bad-data.ts';
 import type { NumberArray } from './idx.ts';
@@ -103,7 +105,8 @@ function readElements(
   if (element.type === 'u8') return bytes.subarray(start, start + count);
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const little = !descr.startsWith('>');
-  const out = element.type === 'i32' ? new Int32Array(count) : new Float32Array(count);
+  const length = boundedCount(count, bytes.length, 'elements of the file');
+  const out = element.type === 'i32' ? zeroed(Int32Array, length) : zeroed(Float32Array, length);
   for (let i = 0; i < count; i++) {
     const at = start + i * element.bytes;
     const value = element.read(view, at, little);
@@ -116,7 +119,7 @@ function readElements(
 /** Numpy's Fortran order has the first index fastest; here the last one is. */
 function toRowMajor(data: FieldArray, sizes: readonly number[]): FieldArray {
   const out = data.slice();
-  const index = new Array<number>(sizes.length).fill(0);
+  const index = sizes.map(() => 0);
   const strides = sizes.map((_, d) => sizes.slice(0, d).reduce((product, size) => product * size, 1));
   let from = 0;
   for (let to = 0; to < out.length; to++) {

@@ -1,4 +1,6 @@
 /** Parquet: each column of numbers, of lists of numbers or of PNG pictures is a field. */
+
+import { boundedCount, zeroed, zeroedBytes } from '../../support/bounded.ts';
 import { type Column, type Field, type FieldType, sizeOf } from '../dataset.ts';
 import { badData, looksLike } from './bad-data.ts';
 import { type ParquetValues, readParquetColumns } from './parquet-process.ts';
@@ -35,7 +37,7 @@ function toColumn(path: string, name: string, chunks: readonly ParquetValues[]):
   const size = shape.reduce((product, n) => product * n, 1);
   if (size === 0) throw badData(path, `row 1, column \`${name}\``, 'the list is empty');
   const rows = chunks.reduce((sum, chunk) => sum + chunk.length, 0);
-  const values = new Float64Array(rows * size);
+  const values = zeroed(Float64Array, boundedCount(rows * size, MOST_BYTES, `numbers of column ${name}`));
   let row = 0;
   for (const chunk of chunks) {
     for (let k = 0; k < chunk.length; k++, row++) {
@@ -93,7 +95,7 @@ function pictureColumn(path: string, name: string, chunks: readonly ParquetValue
   const grey = pictures.every((picture) => picture.grey);
   const field: Field = { name, type: 'u8', shape: grey ? [height, width] : [height, width, 3] };
   const size = sizeOf(field);
-  const data = new Uint8Array(pictures.length * size);
+  const data = zeroedBytes(boundedCount(pictures.length * size, 4 * MOST_BYTES, `pixels of column ${name}`));
   pictures.forEach((picture, row) => {
     if (picture.width !== width || picture.height !== height) {
       const problem = `${picture.width} x ${picture.height} pixels, but row 1 has ${width} x ${height}`;

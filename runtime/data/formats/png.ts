@@ -3,6 +3,7 @@ import type { Dirent } from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { PNG } from 'pngjs';
+import { boundedCount, ofPresent, zeroedBytes } from '../../support/bounded.ts';
 import type { Column, Field } from '../dataset.ts';
 import { badData, looksLike } from './bad-data.ts';
 import { DEFLATE_RATIO, MOST_BYTES, readBytes } from './bytes.ts';
@@ -59,7 +60,7 @@ function checkHeader(path: string, bytes: Uint8Array): void {
 
 function onWhite(png: PNG): Picture {
   const { width, height, data } = png;
-  const colours = new Uint8Array(width * height * 3);
+  const colours = zeroedBytes(boundedCount(width * height * 3, 3 * MOST_PIXELS, 'pixels of a picture'));
   let grey = true;
   for (let p = 0; p < width * height; p++) {
     const alpha = data[4 * p + 3] as number;
@@ -74,8 +75,8 @@ function onWhite(png: PNG): Picture {
 
 /** Luma of ITU-R BT.601 for colour pictures. */
 export function toGrey(picture: Picture): Uint8Array {
-  const { width, height, colours } = picture;
-  const out = new Uint8Array(width * height);
+  const { colours } = picture;
+  const out = zeroedBytes(ofPresent(colours.length / 3));
   for (let p = 0; p < out.length; p++) {
     const [r = 0, g = 0, b = 0] = colours.subarray(3 * p, 3 * p + 3);
     out[p] = picture.grey ? r : Math.round(0.299 * r + 0.587 * g + 0.114 * b);
@@ -165,7 +166,7 @@ function imageColumn(path: string, pictures: readonly Picture[], wanted: readonl
   }
   const grey = size === undefined ? pictures.every((picture) => picture.grey) : size === width * height;
   const pixels = width * height * (grey ? 1 : 3);
-  const data = new Uint8Array(pictures.length * pixels);
+  const data = zeroedBytes(boundedCount(pictures.length * pixels, MOST_BYTES, `pixels of ${path}`));
   for (const [p, picture] of pictures.entries()) data.set(grey ? toGrey(picture) : picture.colours, p * pixels);
   return { field: { name: 'image', type: 'u8', shape: grey ? [height, width] : [height, width, 3] }, data };
 }

@@ -1,4 +1,6 @@
 /** What every reader of a file returns, and how its columns become the fields that a model asks for. */
+
+import { ofPresent, zeroed, zeroedBytes } from '../../support/bounded.ts';
 import { UserError } from '../../support/errors.ts';
 import {
   type Column,
@@ -73,7 +75,8 @@ export function convert(data: ArrayLike<number>, field: Field, where: (i: number
   const bytes = field.type === 'u8';
   if (bytes ? data instanceof Uint8Array : data instanceof Int32Array) return data as FieldArray;
   const [least, most] = bytes ? [0, 255] : [-2147483648, 2147483647];
-  const out = bytes ? new Uint8Array(data.length) : new Int32Array(data.length);
+  const length = ofPresent(data.length);
+  const out = bytes ? zeroedBytes(length) : zeroed(Int32Array, length);
   for (let i = 0; i < data.length; i++) {
     const value = data[i] as number;
     if (!Number.isInteger(value) || value < least || value > most) {

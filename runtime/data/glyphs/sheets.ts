@@ -1,5 +1,6 @@
 /** Sheets in memory that threads may share: drawn once, by whoever comes first. */
 import { stream } from '../../../spec/random.ts';
+import { boundedCount, MOST_ELEMENTS, ofPresent, sharedBytes, zeroedBytes } from '../../support/bounded.ts';
 import { type Drawer, glyphDrawer } from './draw.ts';
 import type { Sheets } from './draw-ahead.ts';
 import { SIDE } from './painter.ts';
@@ -10,14 +11,14 @@ const PIXELS = SIDE * SIDE;
 export function emptySheets(count: number, kind: Pick<Sheets, 'seed' | 'stream' | 'rotated'>): Sheets {
   return {
     ...kind,
-    images: new Uint8Array(new SharedArrayBuffer(count * PIXELS)),
-    drawn: new Uint8Array(new SharedArrayBuffer(count)),
+    images: sharedBytes(boundedCount(count * PIXELS, MOST_ELEMENTS, 'pixels of the sheets')),
+    drawn: sharedBytes(boundedCount(count, MOST_ELEMENTS, 'sheets')),
   };
 }
 
 /** Sheets that have been drawn already. */
 export function fullSheets(images: Uint8Array, kind: Pick<Sheets, 'seed' | 'stream' | 'rotated'>): Sheets {
-  return { ...kind, images, drawn: new Uint8Array(images.length / PIXELS).fill(1) };
+  return { ...kind, images, drawn: zeroedBytes(ofPresent(images.length / PIXELS)).fill(1) };
 }
 
 export function sheetDrawer({ seed, stream: name, rotated }: Sheets): Drawer {

@@ -1,5 +1,6 @@
 /** CIFAR-10 in the binary format: records of a label byte and 3 planes of 32 × 32 bytes, in up to five batches. */
 import { join } from 'node:path';
+import { ofPresent, zeroed, zeroedBytes } from '../../support/bounded.ts';
 import { type Dataset, type Field, memoryDataset } from '../dataset.ts';
 import { exists, missing } from '../directory.ts';
 import { badData } from '../formats/bad-data.ts';
@@ -22,8 +23,8 @@ export async function openCifar10(directory: string, split: string, fields: read
   const batches = await Promise.all(files.map(async (path) => ({ path, bytes: await readBytes(path) })));
   for (const { path, bytes } of batches) checkBatch(path, bytes);
   const records = batches.reduce((sum, { bytes }) => sum + bytes.length / RECORD, 0);
-  const images = new Uint8Array(records * CHANNELS * PIXELS);
-  const labels = new Int32Array(records);
+  const images = zeroedBytes(ofPresent(records * CHANNELS * PIXELS));
+  const labels = zeroed(Int32Array, ofPresent(records));
   let record = 0;
   for (const { bytes } of batches) {
     for (let at = 0; at < bytes.length; at += RECORD, record++) {

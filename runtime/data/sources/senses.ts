@@ -4,6 +4,15 @@
  * and feels is the same for all seeds.
  */
 import { stream } from '../../../spec/random.ts';
+import {
+  type BoundedCount,
+  boundedCount,
+  MOST_ELEMENTS,
+  ofPresent,
+  rowNumbers,
+  zeroed,
+  zeroedBytes,
+} from '../../support/bounded.ts';
 import { type Column, type Dataset, memoryDataset } from '../dataset.ts';
 import { glyphs } from './glyphs.ts';
 
@@ -31,14 +40,10 @@ export interface SenseOptions {
 }
 
 export function senses(split: SenseSplit, { seed, samples, drawn: sheets }: SenseOptions): Dataset {
-  const length = samples ?? SAMPLES[split];
+  const length = boundedCount(samples ?? SAMPLES[split], MOST_ELEMENTS, 'samples of data.senses');
   const drawn = glyphs(split, { seed, samples: length, drawn: sheets });
-  const digits = new Int32Array(length);
-  drawn.gather(
-    'digit',
-    Uint32Array.from({ length }, (_, i) => i),
-    digits,
-  );
+  const digits = zeroed(Int32Array, length);
+  drawn.gather('digit', rowNumbers(length), digits);
   const column = (name: string, shape: readonly number[], data: Float32Array | Int32Array | Uint8Array): Column => ({
     field: { name, type: data instanceof Float32Array ? 'f32' : data instanceof Int32Array ? 'i32' : 'u8', shape },
     data,
@@ -61,8 +66,8 @@ type Random = ReturnType<typeof stream>;
 /** The glyph at half its size, under noise. */
 function images(drawn: Dataset, random: Random): Uint8Array {
   const side = 2 * IMAGE_SIDE;
-  const out = new Uint8Array(drawn.length * IMAGE_SIDE * IMAGE_SIDE);
-  const sheet = new Uint8Array(side * side);
+  const out = zeroedBytes(boundedCount(drawn.length * IMAGE_SIDE * IMAGE_SIDE, MOST_ELEMENTS, 'pixels of data.senses'));
+  const sheet = zeroedBytes(ofPresent(side * side));
   for (let i = 0, at = 0; i < drawn.length; i++) {
     drawn.gather('image', [i], sheet);
     for (let y = 0; y < side; y += 2)
@@ -78,7 +83,7 @@ function images(drawn: Dataset, random: Random): Uint8Array {
 /** A spectrum: three formants a digit, moved together by the voice, under noise. */
 function sounds(digits: Int32Array, random: Random): Float32Array {
   const words = stream(0, 'senses/words');
-  const out = new Float32Array(digits.length * TONES);
+  const out = zeroed(Float32Array, boundedCount(digits.length * TONES, MOST_ELEMENTS, 'tones of data.senses'));
   const draws = TONES + 1;
   digits.forEach((digit, i) => {
     const voice = VOICE * random.normal(i * draws + TONES);
@@ -97,7 +102,7 @@ function sounds(digits: Int32Array, random: Random): Float32Array {
 /** Pressures on a few sensors: a pattern a digit, pressed harder or softer, under noise. */
 function touches(digits: Int32Array, random: Random): Float32Array {
   const shapes = stream(0, 'senses/shapes');
-  const out = new Float32Array(digits.length * SENSORS);
+  const out = zeroed(Float32Array, boundedCount(digits.length * SENSORS, MOST_ELEMENTS, 'sensors of data.senses'));
   const draws = SENSORS + 1;
   digits.forEach((digit, i) => {
     const force = 1 + 0.25 * random.normal(i * draws + SENSORS);
@@ -110,11 +115,11 @@ function touches(digits: Int32Array, random: Random): Float32Array {
 }
 
 /** Which senses are there: each in two of three samples, and always at least one. */
-function presence(length: number, random: Random): [Int32Array, Int32Array, Int32Array] {
+function presence(length: BoundedCount, random: Random): [Int32Array, Int32Array, Int32Array] {
   const present: [Int32Array, Int32Array, Int32Array] = [
-    new Int32Array(length),
-    new Int32Array(length),
-    new Int32Array(length),
+    zeroed(Int32Array, length),
+    zeroed(Int32Array, length),
+    zeroed(Int32Array, length),
   ];
   for (let i = 0; i < length; i++) {
     present.forEach((flags, sense) => {

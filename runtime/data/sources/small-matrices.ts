@@ -1,8 +1,10 @@
 /** Matrices of a few rows, in f64, for generated data. */
+import { boundedCount, listOf } from '../../support/bounded.ts';
 export type Matrix = readonly (readonly number[])[];
 
 export function identity(n: number): number[][] {
-  return Array.from({ length: n }, (_, i) => Array.from({ length: n }, (_, j) => (i === j ? 1 : 0)));
+  const size = boundedCount(n, 64, 'rows of a matrix');
+  return listOf(size, (i) => listOf(size, (j) => (i === j ? 1 : 0)));
 }
 
 export function times(a: Matrix, v: readonly number[]): number[] {

@@ -5,6 +5,7 @@
  * A turns slowly and shrinks.
  */
 import { stream } from '../../../spec/random.ts';
+import { boundedCount, MOST_ELEMENTS, zeroed } from '../../support/bounded.ts';
 import { type Dataset, memoryDataset } from '../dataset.ts';
 import { add, identity, inverse, type Matrix, multiply, subtract, times, transpose } from './small-matrices.ts';
 
@@ -32,9 +33,9 @@ export const OBSERVATION: Matrix = [
 export function tracking(split: TrackingSplit, { seed, steps }: { seed: number; steps: number }): Dataset {
   const length = SAMPLES[split];
   const random = stream(seed, `tracking/${split}`);
-  const hidden = new Float32Array(length * steps * HIDDEN);
-  const seen = new Float32Array(length * steps * SEEN);
-  const kalman = new Float32Array(length * steps * HIDDEN);
+  const room = (width: number): Float32Array =>
+    zeroed(Float32Array, boundedCount(length * steps * width, MOST_ELEMENTS, 'elements of data.tracking'));
+  const [hidden, seen, kalman] = [room(HIDDEN), room(SEEN), room(HIDDEN)];
   let draw = 0;
   for (let i = 0; i < length; i++) {
     let state = new Array<number>(HIDDEN).fill(0);
