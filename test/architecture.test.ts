@@ -136,6 +136,145 @@ describe('the mesh', () => {
   });
 });
 
+/** Where names and sizes that somebody else has chosen come in: what they may reach, by type (`SafePath`, `BoundedCount`). */
+describe('what comes from outside', () => {
+  const FOLDERS = ['wire', 'net', 'plan', 'data', 'backplane', 'store'];
+  const COMMANDS = ['fetch', 'fetch-run', 'fetched-plan', 'serve-mesh', 'open-shard-plan', 'join'];
+  const guarded = modules.filter(
+    (file) =>
+      FOLDERS.some((folder) => file.startsWith(`runtime/${folder}/`)) ||
+      COMMANDS.some((command) => file === `runtime/cli/${command}.ts`),
+  );
+  /** Of `node:fs`: what changes nothing, or only what a descriptor has open. */
+  const READERS = new Set([
+    ...['access', 'close', 'closeSync', 'createReadStream', 'existsSync', 'fstatSync', 'fsync', 'fsyncSync'],
+    ...['lstatSync', 'readFileSync', 'readSync', 'readdir', 'readdirSync', 'realpathSync', 'stat', 'statSync'],
+    'statfsSync',
+  ]);
+
+  function writersOf(file: string, text = readText(file)): string[] {
+    const names = [...text.matchAll(/^import (type )?([^;]*?) from 'node:fs(?:\/promises)?';/gm)];
+    return names
+      .filter(([, typeOnly]) => typeOnly === undefined)
+      .flatMap(([, , clause = '']) => (clause.startsWith('{') ? clause.slice(1, -1).split(',') : [clause]))
+      .map((name) => name.trim())
+      .filter((name) => name !== '' && !name.startsWith('type ') && !READERS.has(name));
+  }
+
+  test('reaches the disk through paths that were looked at alone', () => {
+    expect(guarded.flatMap((file) => writersOf(file).map((name) => `${file}: ${name}`))).toEqual([]);
+    expect(matches(guarded, /import\('node:fs/)).toEqual([]);
+    expect(writersOf('', "import { statSync, writeFileSync } from 'node:fs';")).toEqual(['writeFileSync']);
+    expect(writersOf('', "import fs from 'node:fs';")).toEqual(['fs']);
+    const wrappers = matches(['runtime/support/safe-files.ts', 'runtime/support/atomic.ts'], /^export .*\(\w+: string/);
+    // The first takes a beginning of ours, the last looks at a name alone.
+    const readers = ['makeTemporaryFolder', 'openForReading', 'openForReadingSoon', 'isLeftover'];
+    expect(wrappers.map((line) => /function (\w+)/.exec(line)?.[1])).toEqual(readers);
+  });
+
+  test('makes such paths and sizes in one module each', () => {
+    const own = ['runtime/support/safe-path.ts', 'runtime/support/bounded.ts', 'test/architecture.test.ts'];
+    expect(
+      matches(
+        sources.filter((file) => !own.includes(file)),
+        /\bas (SafePath|BoundedCount)\b/,
+      ),
+    ).toEqual([]);
+  });
+
+  /** Files that take a text for a path of this program's or the user's own, or a number for a size of what is there. */
+  const TRUSTING: Readonly<Record<string, readonly string[]>> = {
+    ownPath: [
+      ...['backplane/blob-files.ts', 'backplane/embedded.ts', 'cli/fetch.ts', 'cli/join.ts', 'cli/open-shard-plan.ts'],
+      ...['data/download.ts', 'data/fetch-file.ts', 'plan/scratch.ts', 'plan/write-plan.ts', 'store/create-run.ts'],
+      ...['store/metrics.ts', 'store/run-folder.ts', 'store/snapshots.ts'],
+    ],
+    ofPresent: [
+      ...['data/dataset.ts', 'data/formats/csv.ts', 'data/formats/json-lines.ts', 'data/formats/png.ts'],
+      ...['data/formats/table.ts', 'data/glyphs/sheets.ts', 'data/read-input.ts', 'data/sources/cifar10.ts'],
+      ...['data/sources/senses.ts', 'wire/codec.ts', 'wire/evidence.ts', 'wire/header.ts', 'wire/routing.ts'],
+    ],
+  };
+  /** Files that hold a name or a size from outside against a bound. */
+  const CHECKING: Readonly<Record<string, readonly string[]>> = {
+    insideFolder: ['cli/fetch.ts', 'cli/join.ts', 'plan/write-plan.ts'],
+    madeInside: ['plan/write-plan.ts', 'store/create-run.ts'],
+    boundedCount: [
+      ...['backplane/blob-files.ts', 'data/dataset.ts', 'data/formats/bytes.ts', 'data/formats/idx.ts'],
+      ...['data/formats/npy.ts', 'data/formats/parquet.ts', 'data/formats/png.ts', 'data/glyphs/sheets.ts'],
+      ...['data/order.ts', 'data/sequences.ts', 'data/sources/senses.ts', 'data/sources/small-matrices.ts'],
+      ...['data/sources/tracking.ts', 'data/statistics.ts', 'net/dial.ts', 'net/make-deployment.ts'],
+      'net/shard-data.ts',
+    ],
+  };
+
+  test.each(Object.entries({ ...TRUSTING, ...CHECKING }))('%s stands where it is listed', (call, listed) => {
+    const found = guarded
+      .filter((file) => new RegExp(`\\b${call}\\(`).test(readText(file)))
+      .map((file) => file.slice('runtime/'.length));
+    expect(found.sort()).toEqual([...listed].sort());
+  });
+
+  /** Arrays over bytes that are there, or copies of them: nothing in them is a size. */
+  const VIEWS: readonly string[] = [
+    'runtime/data/formats/bytes.ts: new Uint8Array(content.buffer, content.byteOffset, content.length)',
+    'runtime/data/formats/npz.ts: new Uint8Array(content.buffer, content.byteOffset, content.length)',
+    // In a process of its own, whose memory is bounded, and behind a check of each length.
+    'runtime/data/formats/parquet-process.ts: new Uint8Array(bytes)',
+    'runtime/data/formats/parquet-process.ts: new Uint8Array(length)',
+    'runtime/data/formats/parquet-process.ts: new Uint8Array(unpack(input, { maxOutputLength: Math.max(1, length) }))',
+    'runtime/net/make-deployment.ts: new Uint8Array(values.buffer, values.byteOffset, values.byteLength)',
+    "runtime/net/membership.ts: new Uint8Array(Buffer.from(secret, 'hex'))",
+    'runtime/net/pulse-thread.ts: new BigInt64Array(beats)',
+    'runtime/net/pulse.ts: new BigInt64Array(beats)',
+    'runtime/net/shard-data.ts: new Uint8Array(data.buffer)',
+    'runtime/net/shard-host.ts: new Float32Array(bytes.buffer)',
+    'runtime/net/shard-host.ts: new Uint8Array(await this.#options.blob(mean.blob, mean.bytes))',
+    'runtime/net/shard-state.ts: new Uint8Array(bytes)',
+    'runtime/wire/border-keys.ts: new Uint8Array(hkdfSync(…))',
+    'runtime/wire/codec.ts: new Float32Array(buffer)',
+    'runtime/wire/codec.ts: new Float64Array(buffer)',
+    'runtime/wire/codec.ts: new Uint16Array(buffer)',
+    'runtime/wire/codec.ts: new Uint8Array(bytes)',
+    "runtime/wire/evidence.ts: new Uint8Array(Buffer.from(text, 'base64'))",
+    'runtime/wire/half.ts: new Uint32Array(float.buffer)',
+    "runtime/wire/handshake.ts: new Uint8Array(Buffer.from(secret, 'hex'))",
+    "runtime/wire/hash.ts: new Uint8Array(Buffer.from(text, 'hex'))",
+    'runtime/wire/hash.ts: new Uint8Array(hash.digest())',
+  ];
+  /** A number, or constants of this program. */
+  const CONSTANT = /^(BigInt64Array\.BYTES_PER_ELEMENT|[A-Z0-9_ *+-]*)$/;
+
+  /** Every `new …Array(…)` and the like whose size is no constant. */
+  function allocationsIn(text: string): string[] {
+    const heads = text.matchAll(/(?:\bnew \w*Array(?:Buffer)?|\b\w*Array\.from|\bBuffer\.alloc\w*)(?:<[^>()]*>)?\(/g);
+    return [...heads].flatMap((head) => {
+      const from = head.index + head[0].length;
+      let open = 1;
+      let end = from;
+      while (open > 0) open += { '(': 1, ')': -1 }[text[end++] ?? ')'] ?? 0;
+      const inside = text.slice(from, end - 1);
+      if (!head[0].includes('.from')) return CONSTANT.test(inside) ? [] : [`${head[0]}${inside})`];
+      const length = /^\{ length(?:: ([^,}]*))?[ ,}]/.exec(inside);
+      return !length || (length[1] !== undefined && CONSTANT.test(length[1].trim())) ? [] : [`${head[0]}${inside})`];
+    });
+  }
+
+  test('makes room through sizes that were held against a bound alone', () => {
+    const found = guarded
+      .filter((file) => /^runtime\/(wire|net|plan|data)\//.test(file))
+      .flatMap((file) => allocationsIn(readText(file)).map((call) => `${file}: ${call}`))
+      .map((call) => call.replace(/hkdfSync\(.*\)\)$/, 'hkdfSync(…))'));
+    expect([...new Set(found)].sort()).toEqual([...VIEWS].sort());
+    const text = 'new Float32Array(n); new Uint8Array(16); Array.from({ length: n }, f); Buffer.alloc(a(b)); new Map()';
+    expect(allocationsIn(text)).toEqual(['new Float32Array(n)', 'Array.from({ length: n }, f)', 'Buffer.alloc(a(b))']);
+    expect(allocationsIn('new Array<number>(n); Uint32Array.from({ length }, f); Float32Array.from(values)')).toEqual([
+      'new Array<number>(n)',
+      'Uint32Array.from({ length }, f)',
+    ]);
+  });
+});
+
 describe('files', () => {
   /** Longer than they should be, each for a reason; above 800 lines there is none. */
   const LONG: readonly string[] = [];
