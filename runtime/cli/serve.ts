@@ -9,6 +9,7 @@ import { MODEL_FILE, openRun } from '../store/run-folder.ts';
 import { emit } from '../support/emit.ts';
 import { UserError } from '../support/errors.ts';
 import { listenError } from '../support/listen-error.ts';
+import { printableLines } from '../support/printable.ts';
 import { type Arguments, EXIT, flag, text } from './command.ts';
 import { assertSecureHttp, certificateOf, hostsOf, tokensOf } from './listening.ts';
 import { packageVersion } from './package-root.ts';
@@ -34,7 +35,7 @@ export default async function (args: Arguments): Promise<number> {
     hosts: hostsOf(host, args),
     ...(tokens ? { tokens } : {}),
     ...(certificate ? { certificate } : {}),
-    log: (error) => process.stderr.write(`${error instanceof Error ? error.stack : String(error)}\n`),
+    log: (error) => process.stderr.write(`${printableLines(error instanceof Error ? error.stack : error)}\n`),
   });
   let stop = (): void => undefined;
   const stopped = new Promise<void>((resolve) => {

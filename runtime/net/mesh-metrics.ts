@@ -1,5 +1,6 @@
 /** `/metrics` of a synchronizer, in the text form of Prometheus. */
 import type { SynchronizerState } from '../roles/synchronizer-state.ts';
+import { printable } from '../support/printable.ts';
 import type { GatewayCounters } from './gateway.ts';
 import { meshStatus, type RunStatus, type ShardStatus } from './mesh-status.ts';
 
@@ -70,17 +71,9 @@ export function labelsText(labels: Labels): string {
 
 const MAX_LABEL_LENGTH = 128;
 
-/** The three escapes of the format; other control characters have none. */
+/** Of the three escapes of the format the one of a newline is never needed. */
 function escapedLabel(value: string): string {
-  return (
-    value
-      .slice(0, MAX_LABEL_LENGTH)
-      // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what must not get through
-      .replace(/[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u2028\u2029]/g, '\ufffd')
-      .replace(/\\/g, '\\\\')
-      .replace(/"/g, '\\"')
-      .replace(/\n/g, '\\n')
-  );
+  return printable(value, MAX_LABEL_LENGTH).replace(/[\\"]/g, '\\$&');
 }
 
 function counted(label: string, counts: Readonly<Record<string, number>>): Row[] {

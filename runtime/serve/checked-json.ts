@@ -8,14 +8,15 @@ const MAX_PARTS = 1_000_000;
 const QUOTE = 0x22;
 const BACKSLASH = 0x5c;
 const COLON = 0x3a;
+const COMMA = 0x2c;
 /** `[` and `{`, as `]` and `}`, are apart in this bit only. */
 const CURLY = 0x20;
 const OPEN = 0x7b;
 const CLOSE = 0x7d;
 
-/** @throws UserError `serve/body` */
-export function checkedJson(bytes: Uint8Array): unknown {
-  checkStructure(bytes);
+/** @param mostValues in all lists and objects together. @throws UserError `serve/body` */
+export function checkedJson(bytes: Uint8Array, mostValues: number): unknown {
+  checkStructure(bytes, mostValues);
   const text = decoded(bytes);
   if (POISON.test(text))
     throw wrong('the body names a prototype', 'leave __proto__ and constructor out: they are no fields');
@@ -27,8 +28,9 @@ export function checkedJson(bytes: Uint8Array): unknown {
 }
 
 /** One pass over the bytes; whatever is no JSON passes here and is found by the parser. */
-function checkStructure(bytes: Uint8Array): void {
+function checkStructure(bytes: Uint8Array, mostValues: number): void {
   let depth = 0;
+  let values = 1;
   let parts = 0;
   for (let i = 0; i < bytes.length; i++) {
     const byte = bytes[i] as number;
@@ -38,11 +40,14 @@ function checkStructure(bytes: Uint8Array): void {
       if (++depth > MAX_DEPTH) throw wrong(`the body is nested deeper than ${MAX_DEPTH} levels`);
     } else if ((byte | CURLY) === CLOSE) depth--;
     else if (byte === COLON) parts++;
+    else if (byte === COMMA) values++;
     if (parts > MAX_PARTS)
       throw wrong(
         `the body has more than ${MAX_PARTS} lists, objects and names`,
         'send fewer samples, or flat lists of numbers',
       );
+    if (values > mostValues)
+      throw wrong(`the body has more than ${mostValues} values: no samples need so many`, 'send several requests');
   }
 }
 

@@ -3,7 +3,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { errorBody, HttpError } from '../http/http-error.ts';
 import { EnvironmentError, UserError } from '../support/errors.ts';
 
-/** Of a path that is shown again. */
+/** Of words from outside that are shown again. */
 const MAX_SHOWN = 100;
 
 /** @param log what nobody could have foreseen; its words stay on this machine */
@@ -27,10 +27,13 @@ export function answerFailure(error: unknown, reply: FastifyReply, log: (error: 
 export function answerNoPath({ method, url }: FastifyRequest, reply: FastifyReply): void {
   // Its body, if there is one, is read by nobody.
   if (method !== 'GET' && method !== 'HEAD') void reply.header('connection', 'close');
-  const path = url.length > MAX_SHOWN ? `${url.slice(0, MAX_SHOWN)}…` : url;
   void reply
     .code(404)
-    .send(errorBody('serve/path', `there is no ${method} ${path}`, 'GET /openapi.json lists what there is'));
+    .send(errorBody('serve/path', `there is no ${method} ${shown(url)}`, 'GET /openapi.json lists what there is'));
+}
+
+function shown(text: string): string {
+  return text.length > MAX_SHOWN ? `${text.slice(0, MAX_SHOWN)}…` : text;
 }
 
 /** Errors of the framework have a status; others are ours. */
@@ -40,7 +43,7 @@ function answerUnknown(error: unknown, reply: FastifyReply, log: (error: unknown
     void reply
       .code(status)
       .header('connection', 'close')
-      .send(errorBody('http/request', error.message, 'GET /openapi.json says what is understood'));
+      .send(errorBody('http/request', shown(error.message), 'GET /openapi.json says what is understood'));
     return;
   }
   log(error);

@@ -1,10 +1,15 @@
 /** The body of a prediction request: one sample, or a list of them, checked field by field. */
 import type { PlanPrediction } from '../../spec/plan.ts';
-import type { Dataset } from '../data/dataset.ts';
+import { type Dataset, sizeOf } from '../data/dataset.ts';
 import { parseJsonLines } from '../data/formats/json-lines.ts';
 import { tableDataset } from '../data/formats/table.ts';
 import { wholeFields } from '../shard/steps.ts';
 import { UserError } from '../support/errors.ts';
+
+/** Of one request. */
+const MAX_SAMPLES = 4096;
+/** Of one sample beyond its fields: what it holds besides is not read. */
+const MAX_OTHER_VALUES = 64;
 
 export interface Samples {
   readonly dataset: Dataset;
@@ -14,18 +19,17 @@ export interface Samples {
 
 /**
  * @param body `{"image": …}`, or a list of such
- * @param most samples of one request
  * @throws UserError `serve/body`, `data/…` naming sample and field
  */
-export function readSamples(body: unknown, prediction: PlanPrediction, most: number): Samples {
+export function readSamples(body: unknown, prediction: PlanPrediction): Samples {
   const single = !Array.isArray(body);
   const list: unknown[] = Array.isArray(body) ? body : [body];
   if (list.length === 0)
     throw new UserError('serve/body', 'the list holds no samples', `send ${exampleOf(prediction)}`);
-  if (list.length > most)
+  if (list.length > MAX_SAMPLES)
     throw new UserError(
       'serve/body',
-      `${list.length} samples in one request, more than ${most}`,
+      `${list.length} samples in one request, more than ${MAX_SAMPLES}`,
       'send several requests',
     );
   const wrong = list.findIndex((sample) => typeof sample !== 'object' || sample === null || Array.isArray(sample));
@@ -35,6 +39,12 @@ export function readSamples(body: unknown, prediction: PlanPrediction, most: num
   const fields = wholeFields(prediction.inputs);
   const table = parseJsonLines('request', text, fields);
   return { dataset: tableDataset('request', table, fields), single };
+}
+
+/** How many numbers, lists and the like a request may hold. */
+export function mostValues(prediction: PlanPrediction): number {
+  const sizes = wholeFields(prediction.inputs).map(sizeOf);
+  return MAX_SAMPLES * sizes.reduce((sum, size) => sum + size, MAX_OTHER_VALUES);
 }
 
 function exampleOf(prediction: PlanPrediction): string {

@@ -10,6 +10,7 @@ import { setMaxListeners } from 'node:events';
 import swagger from '@fastify/swagger';
 import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
 import type { PlanPrediction } from '../../spec/plan.ts';
+import { isLocal } from '../http/hosts.ts';
 import { type Certificate, limitedServer, refuseConnection } from '../http/limited-server.ts';
 import { predictAll } from '../shard/evaluate.ts';
 import { predictedRow } from '../shard/rows.ts';
@@ -24,7 +25,7 @@ import { taskSchema } from './openapi.ts';
 import type { ReloadingPredictor } from './predictor.ts';
 import { readBody } from './read-body.ts';
 import { answerFailure, answerNoPath } from './refusals.ts';
-import { readSamples } from './samples.ts';
+import { mostValues, readSamples } from './samples.ts';
 import { whenOver } from './when-over.ts';
 
 export interface ServeOptions extends GuardOptions {
@@ -37,8 +38,6 @@ export interface ServeOptions extends GuardOptions {
   readonly log: (error: unknown) => void;
 }
 
-const MAX_SAMPLES = 4096;
-
 /** Nothing listens yet: call `listen`. */
 export async function predictionServer(predictor: ReloadingPredictor, options: ServeOptions): Promise<FastifyInstance> {
   const { limits = SERVE_LIMITS, certificate, log } = options;
@@ -50,7 +49,10 @@ export async function predictionServer(predictor: ReloadingPredictor, options: S
       metrics.refused.inc();
       refuseConnection(error, socket);
     },
-    frameworkErrors: (error, _request, reply) => answerFailure(error, reply, log),
+    frameworkErrors: (error, _request, reply) => {
+      metrics.refused.inc();
+      answerFailure(error, reply, log);
+    },
   });
   // Bodies are read by `readBody` and checked by `readSamples`, in words that name the sample and the field.
   app.removeAllContentTypeParsers();
@@ -134,7 +136,7 @@ class Predictions {
   #predict(task: string, bytes: Uint8Array): Promise<{ readonly body: string; readonly version: string }> {
     return this.#predictor.use(async ({ plan, shard, version }) => {
       const prediction = predictionOf(plan.predictions, task);
-      const { dataset, single } = readSamples(checkedJson(bytes), prediction, MAX_SAMPLES);
+      const { dataset, single } = readSamples(checkedJson(bytes, mostValues(prediction)), prediction);
       const rows: unknown[] = [];
       for await (const batch of predictAll(shard, prediction, dataset))
         for (let i = 0; i < batch.count; i++) rows.push(predictedRow(prediction, batch, i));
@@ -159,12 +161,14 @@ function predictionOf(predictions: readonly PlanPrediction[], task: string): Pla
 
 function addInsight(app: FastifyInstance, predictor: ReloadingPredictor, metrics: ServeMetrics): void {
   app.after(() => {
-    app.get('/healthz', { schema: { summary: 'Whether predictions are possible' } }, () => ({
+    app.get('/healthz', { schema: { summary: 'Whether predictions are possible' } }, ({ raw }) => ({
       ok: true,
       model: predictor.plan.model,
       weights: predictor.version,
       reloads: predictor.reloads,
-      ...(predictor.failure === undefined ? {} : { newerWeights: predictor.failure }),
+      ...(predictor.failure === undefined
+        ? {}
+        : { newerWeights: isLocal(raw) ? predictor.failure : 'cannot be loaded' }),
     }));
     app.get('/metrics', { schema: { summary: 'For Prometheus' } }, async (_request, reply) =>
       reply.type(metrics.registry.contentType).send(await metrics.registry.metrics()),

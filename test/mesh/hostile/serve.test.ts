@@ -99,6 +99,13 @@ describe('requests that never end', () => {
     await sent.closed;
   });
 
+  test('a connection that goes on holds nothing of what was answered', async () => {
+    const { port } = await start();
+    const connection = open(port);
+    for (let i = 0; i < 3; i++) expect(await connection.send(predict(SAMPLE)).answer()).toMatchObject({ status: 200 });
+    await expect.poll(() => gauge(port, 'nmc_request_bytes'), EVENTUALLY).toBe(0);
+  });
+
   test('a body in pieces of one byte is read as any other', async () => {
     const { port } = await start();
     const chunked = { 'content-length': '', 'transfer-encoding': 'chunked' };
@@ -250,6 +257,7 @@ describe('JSON that costs more than it says', () => {
     ['objects in objects', `${'{"x":'.repeat(100_000)}1${'}'.repeat(100_000)}`],
     ['lists in a field', `{"x": ${deep(100_000)}}`],
     ['a million empty objects', `[${'{},'.repeat(1_000_000)}{}]`],
+    ['more numbers than any samples have', `{"x": [${'0,'.repeat(1_000_000)}0]}`, 'serve/body'],
     ['a prototype', '{"x": [1], "__proto__": {"y": 1}}'],
     ['a prototype by numbers', '{"x": [1], "\\u005f_pr\\u006Fto__" : {"y": 1}}'],
     ['a constructor', '{"x": [1], "constructor": {"prototype": {}}}'],
@@ -257,11 +265,11 @@ describe('JSON that costs more than it says', () => {
     ['nothing', ''],
     ['a number beyond all', '{"x": [1e999]}'],
     ['too many samples', `[${Array(4097).fill(SAMPLE).join(',')}]`],
-  ])('%s: 400, and why', async (_name, body) => {
+  ])('%s: 400, and why', async (_name, body, code = '') => {
     const { port, begun } = await start();
     const answer = await ask(port, predict(body));
     expect(answer).toMatchObject({ status: 400, headers: { 'content-type': expect.stringContaining('json') } });
-    expect(codeOf(answer)).toMatch(/^(serve\/body|data\/)/);
+    expect(codeOf(answer)).toMatch(code || /^(serve\/body|data\/)/);
     expect(begun).toEqual([]);
   });
 
@@ -284,6 +292,7 @@ test.each([
   ['headers without end', `GET / HTTP/1.1\r\nx: ${'y'.repeat(40_000)}\r\n\r\n`, 431],
   ['an address that cannot be read', requestText('GET /%zz'), 400],
   ['no such path', requestText(`GET /${'x'.repeat(5000)}`), 404],
+  ['a long address that cannot be read', requestText(`GET /%zz${'x'.repeat(5000)}`), 400],
   ['another method', requestText('DELETE /predict'), 404],
 ])('%s is answered in JSON', async (_name, request, status) => {
   const { port } = await start();

@@ -139,7 +139,8 @@ describe('the door alone', () => {
 test('words from outside stay inside of their label', () => {
   const run = 'a"} 1\nnmc_runs{state="running"} 99\\\r\u001b[2J\u2028';
   const text = labelsText({ run, shard: 0 });
-  expect(text).toBe('{run="a\\"} 1\\nnmc_runs{state=\\"running\\"} 99\\\\\ufffd\ufffd[2J\ufffd",shard="0"}');
+  const escaped = String.raw`a\"} 1\\x0anmc_runs{state=\"running\"} 99\\\\x0d\\x1b[2J\\u2028`;
+  expect(text).toBe(`{run="${escaped}",shard="0"}`);
   expect(labelsText({ reason: 'x'.repeat(100_000) }).length).toBeLessThan(200);
   expect(labelsText({})).toBe('');
 });
