@@ -190,7 +190,8 @@ describe('what comes from outside', () => {
       ...['store/metrics.ts', 'store/run-folder.ts', 'store/snapshots.ts'],
     ],
     ofPresent: [
-      ...['data/dataset.ts', 'data/formats/csv.ts', 'data/formats/json-lines.ts', 'data/formats/png.ts'],
+      ...['data/dataset.ts', 'data/fingerprint.ts', 'data/formats/csv.ts', 'data/formats/csv-column.ts'],
+      ...['data/formats/json-lines.ts', 'data/formats/png.ts', 'data/formats/wide-columns.ts'],
       ...['data/formats/table.ts', 'data/glyphs/sheets.ts', 'data/read-input.ts', 'data/sources/cifar10.ts'],
       ...['data/sources/senses.ts', 'wire/codec.ts', 'wire/evidence.ts', 'wire/header.ts', 'wire/routing.ts'],
     ],
@@ -217,6 +218,7 @@ describe('what comes from outside', () => {
 
   /** Arrays over bytes that are there, or copies of them: nothing in them is a size. */
   const VIEWS: readonly string[] = [
+    'runtime/data/fingerprint.ts: new Uint8Array(values.buffer, values.byteOffset, values.byteLength)',
     'runtime/data/formats/bytes.ts: new Uint8Array(content.buffer, content.byteOffset, content.length)',
     'runtime/data/formats/npz.ts: new Uint8Array(content.buffer, content.byteOffset, content.length)',
     // In a process of its own, whose memory is bounded, and behind a check of each length.

@@ -44,7 +44,14 @@ export function settings(args: Arguments): Record<string, string> {
   for (const item of texts(args, 'set')) {
     const at = item.indexOf('=');
     if (at < 1) throw new UserError('usage/set', `--set needs name=value, not ${item}`, 'for example --set hidden=256');
-    found[item.slice(0, at).trim()] = item.slice(at + 1).trim();
+    const [name, value] = [item.slice(0, at).trim(), item.slice(at + 1).trim()];
+    if (found[name] !== undefined && found[name] !== value)
+      throw new UserError(
+        'usage/set',
+        `--set gives ${name} two values, ${found[name]} and ${value}`,
+        'leave one of them out; to try several values, train once for each',
+      );
+    found[name] = value;
   }
   return found;
 }

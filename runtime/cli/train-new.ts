@@ -20,7 +20,7 @@ import { probe } from './probe.ts';
 import { runTo } from './train-loop.ts';
 import type { Reporter } from './train-report.ts';
 import { chosenSettings, configOf, RUN_PLAN, trainingOf } from './train-settings.ts';
-import { dataOpener, openTrainingData } from './training-data.ts';
+import { dataOpener, dataRecord, openTrainingData } from './training-data.ts';
 import type { Interrupt } from './watch-interrupt.ts';
 
 /** Enough for a file to be found and its reading to begin, in other threads, before compiling takes this one. */
@@ -67,7 +67,7 @@ export async function trainNew(
       async () => {
         const data = await opening;
         assertTrainable(plan, training, data);
-        reporter.data(data);
+        reporter.data(data, training);
         const statistics = timed('statistics of the data', () => statisticsOf(states, data.train));
         const drawn = drawing && (await drawing);
         const begin = {
@@ -93,13 +93,14 @@ export async function trainNew(
       [...files, [PLAN_FILE, planBytes(plan)] as const].map(([name, bytes]) => [`${RUN_PLAN}/${name}`, bytes]),
     );
     const out = text(args, 'out');
-    const source = { plan, training, chosen, args, path, text: model.texts.get(path) ?? '' };
+    const data = await opening;
+    const record = dataRecord(training, data);
+    const source = { plan, training, chosen, args, path, text: model.texts.get(path) ?? '', data: record };
     const run = timed('create the run folder', () =>
       createRun(out === undefined ? { parent: 'runs' } : { directory: out }, configOf(source), initial, {
         files: parts,
       }),
     );
-    const data = await opening;
     return await runTo(run, { plan, training, chosen, data, shard, device }, reporter, interrupt);
   } finally {
     await shard.close();

@@ -1,7 +1,7 @@
 /** A training for people: what begins, a bar for each epoch, a plot, the checks and the next command. */
-import type { Plan } from '../../spec/plan.ts';
+import type { Plan, PlanTraining } from '../../spec/plan.ts';
 import type { CheckResult } from '../shard/checks.ts';
-import type { TrainingData } from '../shard/trainable.ts';
+import { leftOutOf, type TrainingData } from '../shard/trainable.ts';
 import type { EpochReport } from '../shard/training.ts';
 import { formatCount, formatMeasure, formatPercent } from '../support/format-numbers.ts';
 import { createProgress } from '../support/progress.ts';
@@ -48,7 +48,7 @@ export function humanReporter(): Reporter {
       out(
         `${plan.model} (${training.task}) · ${parametersText(plan)} · ${training.rule} · ${device.name} (${device.description})`,
       ),
-    data: (data) => out(`data   ${dataText(data)}`),
+    data: (data, training) => out(`data   ${dataText(data)}${leftOutText(data, training)}`),
     probed: (found) => out(probeText(found)),
     waiting: async (what, work) => {
       const timer = setTimeout(() => progress.note(`${what} …`), QUIET_MILLISECONDS);
@@ -93,6 +93,7 @@ function idleText(nodes: readonly string[]): string {
 export function checkLines(checks: readonly CheckResult[]): string[] {
   const width = Math.max(0, ...checks.map((c) => c.check.length));
   return checks.map(({ check, value, pass }) => {
+    if (Number.isNaN(value)) return `check  ${check.padEnd(width)}   FAILS: what is read is not a finite number`;
     const shown = check.startsWith('accuracy') ? formatPercent(value) : formatMeasure(value);
     return `check  ${check.padEnd(width)}   ${shown}   ${pass ? 'holds' : 'FAILS'}`;
   });
@@ -112,6 +113,13 @@ function dataText({ train, validation, checks }: TrainingData): string {
   const sets = [train, ...(validation ? [validation] : []), ...checks];
   const counts = new Set(sets.map((set) => `${set.name} ${formatCount(set.length)}`));
   return [...counts, ...new Set(sets.map((set) => set.origin))].join(' · ');
+}
+
+function leftOutText({ train }: TrainingData, training: PlanTraining): string {
+  const samples = leftOutOf(train, training);
+  if (samples === 0) return '';
+  const [left, all, batch] = [samples, train.length, training.batch].map(formatCount);
+  return `\n       each epoch leaves out ${left} of ${all} samples, others each time: they do not fill a batch of ${batch}`;
 }
 
 /** A path as it can be pasted into a shell. */

@@ -2,6 +2,7 @@
 import type { Plan } from '../../spec/plan.ts';
 import type { CheckResult } from '../shard/checks.ts';
 import { holds } from '../shard/evaluate.ts';
+import { leftOutOf } from '../shard/trainable.ts';
 import type { RunState } from '../store/run-folder.ts';
 import { emit } from '../support/emit.ts';
 import { EXIT } from './command.ts';
@@ -10,6 +11,7 @@ import type { Reporter } from './train-report.ts';
 import { checkTotal } from './train-settings.ts';
 
 export function jsonReporter(): Reporter {
+  let leftOut = 0;
   return {
     observer: {
       epochStarted: () => undefined,
@@ -26,6 +28,7 @@ export function jsonReporter(): Reporter {
           ...(validation === null ? {} : { validation }),
           energyByNode,
           ...(idle.length > 0 ? { learnsNothing: idle } : {}),
+          ...(leftOut > 0 ? { leftOut } : {}),
         }),
     },
     warnings: (warnings, texts) => showDiagnostics(process.stderr, warnings, texts),
@@ -40,7 +43,9 @@ export function jsonReporter(): Reporter {
         parameters: plan.shards.reduce((sum, s) => sum + s.parameterCount, 0),
         flopsPerBatch: plan.shards.reduce((sum, s) => sum + s.flopsPerBatch, 0),
       }),
-    data: () => undefined,
+    data: ({ train }, training) => {
+      leftOut = leftOutOf(train, training);
+    },
     probed: ({ curvature, limit, rate }) => emit({ event: 'probe', curvature, limit, rate, stable: rate <= limit }),
     waiting: (_what, work) => work,
     begins: () => undefined,

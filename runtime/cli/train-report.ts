@@ -13,7 +13,7 @@ export interface Reporter {
   note(line: string): void;
   /** What is trained, by what, on which device: as soon as it is known. */
   start(plan: Plan, training: PlanTraining, device: Device): void;
-  data(data: TrainingData): void;
+  data(data: TrainingData, training: PlanTraining): void;
   /** What `--probe` found. */
   probed(probe: Probe): void;
   /** Says so where the wait is long enough to be noticed. */

@@ -1,5 +1,6 @@
 /** `nmc train --resume DIR`: goes on with a run, with its own settings; on another device where one is named. */
 
+import { assertUnchanged } from '../data/fingerprint.ts';
 import { openShards } from '../shard/shards.ts';
 import { assertTrainable } from '../shard/trainable.ts';
 import { resumeRun, type TrainingRun } from '../store/run-folder.ts';
@@ -11,7 +12,7 @@ import { openShardsOfRun } from './open-plan.ts';
 import { runTo } from './train-loop.ts';
 import type { Reporter } from './train-report.ts';
 import { storedSettings, trainingOf } from './train-settings.ts';
-import { dataOpener, openTrainingData } from './training-data.ts';
+import { dataOpener, openTrainingData, storedDataRecord } from './training-data.ts';
 import type { Interrupt } from './watch-interrupt.ts';
 
 /** All that belongs to the run; `--data` may say where the data are now, `--device` what is there to work with. */
@@ -75,7 +76,10 @@ async function goOn(run: TrainingRun, args: Arguments, reporter: Reporter, inter
   try {
     const data = await opening;
     assertTrainable(plan, training, data);
-    reporter.data(data);
+    const record = storedDataRecord(run.config.settings.trainedOn);
+    if (record) assertUnchanged(data.train, record.train);
+    else reporter.note('the run does not say what its data were: whether they are the same is not known');
+    reporter.data(data, training);
     return await runTo(run, { plan, training, chosen, data, shard, device }, reporter, interrupt);
   } finally {
     await shard.close();

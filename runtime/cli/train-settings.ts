@@ -2,13 +2,13 @@
 import { dirname, resolve } from 'node:path';
 import type { Plan, PlanTraining } from '../../spec/plan.ts';
 import { PRECISIONS, type Precision } from '../../spec/precision.ts';
-import type { RunConfig } from '../store/run-config.ts';
+import type { JsonValue, RunConfig } from '../store/run-config.ts';
 import { UserError } from '../support/errors.ts';
 import { type Arguments, text } from './command.ts';
 import { precisionOf } from './command-device.ts';
 import { settings as modelSettings } from './compile-model.ts';
 import { packageVersion } from './package-root.ts';
-import { type DataSettings, rememberedData } from './training-data.ts';
+import { type DataRecord, type DataSettings, rememberedData } from './training-data.ts';
 import { wholeNumber } from './whole-number.ts';
 
 /** Where a plan lies within its run. */
@@ -52,10 +52,11 @@ export interface ConfigSource {
   readonly args: Arguments;
   readonly path: string;
   readonly text: string;
+  readonly data: DataRecord;
 }
 
 /** Folders are stored as absolute paths: a run may go on from another working directory. */
-export function configOf({ plan, training, chosen, args, path, text: source }: ConfigSource): RunConfig {
+export function configOf({ plan, training, chosen, args, path, text: source, data }: ConfigSource): RunConfig {
   return {
     model: plan.model,
     task: training.task,
@@ -70,6 +71,7 @@ export function configOf({ plan, training, chosen, args, path, text: source }: C
       rule: training.rule,
       set: modelSettings(args),
       plan: RUN_PLAN_FILE,
+      trainedOn: data as unknown as JsonValue,
     },
     compilerVersion: packageVersion(),
     seed: chosen.seed,

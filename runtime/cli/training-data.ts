@@ -2,9 +2,11 @@
 import { existsSync } from 'node:fs';
 import { isAbsolute, join } from 'node:path';
 import type { Plan, PlanData, PlanTraining } from '../../spec/plan.ts';
-import { type Dataset, slice } from '../data/dataset.ts';
+import { alignClasses } from '../data/classes.ts';
+import { type Classes, type Dataset, slice } from '../data/dataset.ts';
+import { type Fingerprint, fingerprintOf } from '../data/fingerprint.ts';
 import { openDataset } from '../data/open.ts';
-import type { TrainingData } from '../shard/trainable.ts';
+import { leftOutOf, type TrainingData } from '../shard/trainable.ts';
 
 export interface DataSettings {
   readonly seed: number;
@@ -46,7 +48,27 @@ export async function openTrainingData(plan: Plan, training: PlanTraining, open:
     training.validation ? open(training.validation) : undefined,
     Promise.all(plan.checks.map((c) => open(c.data))),
   ]);
-  return { train, checks, ...(validation ? { validation } : {}) };
+  const aligned = (dataset: Dataset): Dataset => alignClasses(dataset, train.classes);
+  return { train, checks: checks.map(aligned), ...(validation ? { validation: aligned(validation) } : {}) };
+}
+
+/** What a run keeps of its data, so that every later reading is held to it. */
+export interface DataRecord {
+  readonly train: Fingerprint;
+  /** Samples that each epoch leaves out, since they do not fill a batch. */
+  readonly leftOut: number;
+  readonly classes?: Classes;
+}
+
+export function dataRecord(training: PlanTraining, { train }: TrainingData): DataRecord {
+  const names = training.inputs.map((field) => field.name);
+  const leftOut = leftOutOf(train, training);
+  return { train: fingerprintOf(train, names), leftOut, ...(train.classes ? { classes: train.classes } : {}) };
+}
+
+/** @returns nothing for a run that was made before runs kept it */
+export function storedDataRecord(stored: unknown): DataRecord | undefined {
+  return typeof stored === 'object' && stored !== null && 'train' in stored ? (stored as DataRecord) : undefined;
 }
 
 /** The folder that a run remembers, if it is still there; without it the environment decides. */

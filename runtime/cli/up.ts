@@ -3,7 +3,7 @@ import { join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ensureKey, userKeyPath } from '../identity/key-file.ts';
 import { keyBytes, keyText } from '../identity/key-text.ts';
-import { addressText, parseAddress } from '../net/address.ts';
+import { type Address, addressText, parseAddress } from '../net/address.ts';
 import { dial, type Link } from '../net/dial.ts';
 import type { MeshStatus } from '../net/mesh-status.ts';
 import { wallNow } from '../support/clock.ts';
@@ -32,13 +32,12 @@ interface Announced {
 
 export default async function (args: Arguments): Promise<number> {
   const trainers = wholeNumber(args, 'trainers', 0, 256) ?? 2;
-  const port = wholeNumber(args, 'port', 0, 65_535) ?? 7420;
   const state = resolve(text(args, 'state') ?? DEFAULT_STATE);
-  const asked = parseAddress(text(args, 'listen') ?? '127.0.0.1');
+  const asked = listenAddress(args);
   assertSecure(asked, args);
   ownFolder(state);
   ownFolder(join(state, 'logs'));
-  const mesh = new Mesh(args, state, { ...asked, port });
+  const mesh = new Mesh(args, state, asked);
   let stopping = false;
   const release = onInterrupt(
     () => {
@@ -67,6 +66,20 @@ export default async function (args: Arguments): Promise<number> {
     mesh.kill();
     release();
   }
+}
+
+/** `--listen HOST:PORT`, or `--listen HOST` with `--port`. @throws UserError `usage/port` for two ports */
+function listenAddress(args: Arguments): Address {
+  const said = text(args, 'listen') ?? '127.0.0.1';
+  const asked = parseAddress(said);
+  const port = wholeNumber(args, 'port', 0, 65_535);
+  if (
+    port !== undefined &&
+    port !== asked.port &&
+    /:\d+\/?$/.test(said.replace(/^wss?:\/\//, '').replace(/^\[.*\]/, ''))
+  )
+    throw new UserError('usage/port', `--listen ${said} and --port ${port} name two ports`, 'leave --port out');
+  return { ...asked, port: port ?? asked.port };
 }
 
 function announce(args: Arguments, { address, key, invite }: Announced, trainers: MeshStatus['trainers']): void {

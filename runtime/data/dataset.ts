@@ -26,7 +26,12 @@ export interface Dataset {
   gather(field: string, indices: ArrayLike<number>, out: FieldArray): void;
   /** "generated from seed 1", or the folder read: printed to people. */
   readonly origin: string;
+  /** Names of the classes that the numbers of a field stand for, in their order, where the data have names for them. */
+  readonly classes?: Classes;
 }
+
+/** By field. */
+export type Classes = Readonly<Record<string, readonly string[]>>;
 
 /** All rows of one field, one after the other. */
 export interface Column {
@@ -68,13 +73,14 @@ export function checkGather(field: Field, rows: number, out: FieldArray): void {
 }
 
 /** A data set that lies in memory; all columns must have the same number of rows. */
-export function memoryDataset(name: string, origin: string, columns: readonly Column[]): Dataset {
+export function memoryDataset(name: string, origin: string, columns: readonly Column[], classes?: Classes): Dataset {
   const length = rowsOf(columns);
   const byName = new Map(columns.map((column) => [column.field.name, column]));
   return {
     name,
     length,
     origin,
+    ...(classes ? { classes } : {}),
     fields: columns.map((column) => column.field),
     gather(fieldName, indices, out) {
       const column = byName.get(fieldName);
@@ -125,6 +131,7 @@ export function slice(dataset: Dataset, from: number, to: number): Dataset {
     length: to - from + 1,
     fields: dataset.fields,
     origin: dataset.origin,
+    ...(dataset.classes ? { classes: dataset.classes } : {}),
     gather(field, indices, out) {
       const shifted = zeroed(Float64Array, ofPresent(indices.length));
       for (let k = 0; k < indices.length; k++) {

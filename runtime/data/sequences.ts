@@ -21,6 +21,7 @@ export function sequences(dataset: Dataset, steps: number): Dataset {
     length,
     fields: dataset.fields.map((field) => ({ ...field, shape: [steps, ...field.shape] })),
     origin: dataset.origin,
+    ...(dataset.classes ? { classes: dataset.classes } : {}),
     gather(field: string, indices: ArrayLike<number>, out: FieldArray): void {
       const rows = zeroed(Float64Array, boundedCount(indices.length * steps, MOST_ELEMENTS, 'rows of sequences'));
       for (let k = 0; k < indices.length; k++) {

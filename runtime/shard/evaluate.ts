@@ -74,7 +74,8 @@ function padded(data: FieldData, count: number, batch: number): FieldData {
 }
 
 /**
- * @returns the metric over the whole set: accuracy in 0 … 1, or the mean squared error of an element
+ * Returns the metric over the whole set: accuracy in 0 … 1, or the mean squared error of an element; NaN where a sample's
+ * read, or the numbers that its class was chosen from, are not finite (`argmax` of them would still be a class).
  * @throws Stopped
  */
 export async function measure(
@@ -91,6 +92,7 @@ export async function measure(
   for await (const batch of predictAll(shard, prediction, dataset, [check.field])) {
     const answers = batch.fields[check.field] as FieldData;
     const predicted = batch.results[check.read] as Tensor;
+    if (!allFinite(predicted) || !allFinite(batch.results[`${check.read}.scores`])) return Number.NaN;
     for (let i = 0; i < batch.count * size; i++) {
       const difference = (predicted[i] as number) - (answers[i] as number);
       sum += check.metric === 'accuracy' ? Number(difference === 0) : difference * difference;
@@ -100,6 +102,10 @@ export async function measure(
     if (watch.stopRequested()) throw new Stopped();
   }
   return sum / Math.max(1, count);
+}
+
+function allFinite(values: Tensor | undefined): boolean {
+  return values?.every((value) => Number.isFinite(value)) ?? true;
 }
 
 export function holds(check: PlanCheck, value: number): boolean {

@@ -11,6 +11,11 @@ export interface TrainingData {
   readonly checks: readonly Dataset[];
 }
 
+/** Samples of each epoch that do not fill a last batch: which ones, the order of the epoch draws anew. */
+export function leftOutOf(train: Dataset, { batch }: PlanTraining): number {
+  return train.length % batch;
+}
+
 /** @throws UserError `data/too-small`, `data/field` before anything is written that training on these data needs */
 export function assertTrainable(plan: Plan, training: PlanTraining, data: TrainingData): void {
   const { train } = data;

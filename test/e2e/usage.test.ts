@@ -181,3 +181,12 @@ test('a reader that goes away is no failure', async () => {
   expect(outcome.stderr).toBe('');
   expect(outcome.code).toBe(0);
 });
+
+test('two values for one parameter, or two ports for one mesh, are refused', async () => {
+  const twice = await nmc(['check', model, '--set', 'hidden=8', '--set', 'hidden=9']);
+  expect(twice.code).toBe(2);
+  expect(twice.stderr).toContain('--set gives hidden two values, 8 and 9');
+  const ports = await nmc(['up', '--listen', '127.0.0.1:17433', '--port', '17434'], { cwd: folder });
+  expect(ports.code).toBe(2);
+  expect(ports.stderr).toContain('name two ports');
+});

@@ -4,35 +4,14 @@ import { parse } from 'csv-parse/sync';
 import { ofPresent, zeroed } from '../../support/bounded.ts';
 import { type Column, type Field, sizeOf } from '../dataset.ts';
 import { badData } from './bad-data.ts';
-import { type Grouping, groupColumns } from './csv-names.ts';
-import type { Table } from './table.ts';
-
-/** The cells of one column, as they grow. */
-interface Cells {
-  readonly name: string;
-  readonly at: number;
-  values: Float64Array;
-}
+import { CsvColumn } from './csv-column.ts';
+import { isHeader } from './csv-header.ts';
+import { exactAsF32, INEXACT, type Table } from './table.ts';
+import { allNamed, type Grouping, groupColumns } from './wide-columns.ts';
 
 /** Columns of text are left out, unless a wanted field needs them (then it is an error). */
 export function parseCsv(path: string, bytes: Uint8Array, wanted: readonly Field[] | undefined): Table {
-  let names: readonly string[] | undefined;
-  let cells: Cells[] = [];
-  let rows = 0;
-  let line = 0;
-  const needed = wanted && new Set(wanted.map((field) => field.name));
-  const onRecord = (record: readonly string[]): null => {
-    line++;
-    if (!names) {
-      const headed = record.some((cell) => toNumber(cell) === undefined);
-      names = headed ? uniqueNames(path, record) : record.map((_, c) => `column${c + 1}`);
-      if (headed) return null;
-    }
-    if (rows === 0) cells = numericCells(names, record, needed);
-    for (const cell of cells) store(path, cell, record[cell.at] as string, rows, line);
-    rows++;
-    return null;
-  };
+  const rows = new CsvRows(path);
   try {
     parse(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength), {
       bom: true,
@@ -40,19 +19,56 @@ export function parseCsv(path: string, bytes: Uint8Array, wanted: readonly Field
       skip_empty_lines: true,
       trim: true,
       max_record_size: 16 * 1024 ** 2,
-      on_record: onRecord,
+      on_record: (record: readonly string[]) => rows.take(record),
     });
   } catch (failure) {
     if (!(failure instanceof CsvError)) throw failure;
     throw badData(path, '', failure.message);
   }
-  const full = cells.map((cell) => ({ ...cell, values: cell.values.subarray(0, rows) }));
-  return {
-    columns: groupColumns(
-      full.map((cell) => cell.name),
-      wanted,
-    ).map((group) => toColumn(group, full, rows)),
-  };
+  rows.end();
+  return { columns: fieldsOf(path, rows, wanted) };
+}
+
+/** Rows as they come. The first one is held back until the second tells whether it holds names. */
+class CsvRows {
+  readonly #path: string;
+  #first: readonly string[] | undefined;
+  columns: readonly CsvColumn[] | undefined;
+  /** Of samples. */
+  count = 0;
+  #line = 0;
+
+  constructor(path: string) {
+    this.#path = path;
+  }
+
+  take(record: readonly string[]): null {
+    if (this.columns) this.#store(record);
+    else if (this.#first) this.#begin(this.#first, record);
+    else this.#first = record;
+    return null;
+  }
+
+  end(): void {
+    if (!this.columns && this.#first) this.#begin(this.#first, undefined);
+  }
+
+  #begin(first: readonly string[], second: readonly string[] | undefined): void {
+    const headed = isHeader(this.#path, first, second);
+    const names = headed ? uniqueNames(this.#path, first) : first.map((_, c) => `column${c + 1}`);
+    this.columns = names.map((name) => new CsvColumn(name));
+    if (headed) this.#line++;
+    else this.#store(first);
+    if (second) this.#store(second);
+  }
+
+  #store(record: readonly string[]): void {
+    this.#line++;
+    this.columns?.forEach((column, c) => {
+      column.add(record[c] ?? '', this.#line);
+    });
+    this.count++;
+  }
 }
 
 function uniqueNames(path: string, record: readonly string[]): string[] {
@@ -65,33 +81,23 @@ function uniqueNames(path: string, record: readonly string[]): string[] {
   return names;
 }
 
-/** The first row of numbers tells which columns are text. */
-function numericCells(names: readonly string[], record: readonly string[], needed: Set<string> | undefined): Cells[] {
-  return names.flatMap((name, at) => {
-    const numeric = toNumber(record[at] ?? '') !== undefined;
-    return numeric || needed?.has(name) === true ? [{ name, at, values: new Float64Array(64) }] : [];
-  });
+function fieldsOf(path: string, { columns = [], count }: CsvRows, wanted: readonly Field[] | undefined): Column[] {
+  const needed = new Set(wanted?.map((field) => field.name));
+  const usable = columns.filter((c) => c.kind === 'number' || needed.has(c.name));
+  const named = usable.map(({ name }) => ({ name, shape: [] }));
+  const groups = groupColumns(path, named, wanted);
+  // Found by its position, a column that is half text could be meant, too.
+  const doubtful = allNamed(path, named, wanted) ? undefined : columns.find((c) => c.kind === 'text' && c.number);
+  if (doubtful?.number) throw badData(path, placeOf(doubtful, doubtful.gap?.line ?? 1), doubtful.problem);
+  const used = groups.flatMap(({ members }) => members.map((m) => usable[m] as CsvColumn));
+  const gaps = used.flatMap((column) => (column.gap ? [{ column, line: column.gap.line }] : []));
+  const [earliest] = gaps.sort((a, b) => a.line - b.line);
+  if (earliest) throw badData(path, placeOf(earliest.column, earliest.line), earliest.column.problem);
+  return groups.map((group) => toColumn(path, group, usable, count));
 }
 
-function store(path: string, cell: Cells, text: string, row: number, line: number): void {
-  const value = toNumber(text);
-  if (value === undefined) {
-    const found = text === '' ? 'the cell is empty' : `"${text.slice(0, 40)}" is no number`;
-    throw badData(path, `row ${line}, column \`${cell.name}\``, found);
-  }
-  if (row === cell.values.length) {
-    const larger = zeroed(Float64Array, ofPresent(2 * row));
-    larger.set(cell.values);
-    cell.values = larger;
-  }
-  cell.values[row] = value;
-}
-
-/** A decimal number; `undefined` for anything else, also for nan and inf. */
-function toNumber(text: string): number | undefined {
-  if (!/^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i.test(text)) return undefined;
-  const value = Number(text);
-  return Number.isFinite(value) ? value : undefined;
+function placeOf({ name }: CsvColumn, line: number): string {
+  return `row ${line}, column \`${name}\``;
 }
 
 /** Whichever of comma, tab and semicolon occurs most in the first line. */
@@ -102,15 +108,21 @@ function delimiterOf(bytes: Uint8Array): string {
   return [',', '\t', ';'].reduce((best, mark) => (count(mark) > count(best) ? mark : best));
 }
 
-function toColumn({ name, shape, members }: Grouping, cells: readonly Cells[], rows: number): Column {
-  const parts = members.map((m) => (cells[m] as Cells).values);
-  const whole = parts.every((values) => values.every((value) => value === (value | 0)));
+function toColumn(path: string, { name, shape, members }: Grouping, cells: readonly CsvColumn[], rows: number): Column {
+  const parts = members.map((m) => cells[m] as CsvColumn);
+  const values = parts.map((part) => part.values);
+  const whole = values.every((all) => all.every((value) => value === (value | 0)));
   const field: Field = { name, type: whole ? 'i32' : 'f32', shape };
   const size = sizeOf(field);
   const length = ofPresent(rows * members.length);
   const data = whole ? zeroed(Int32Array, length) : zeroed(Float32Array, length);
-  parts.forEach((values, m) => {
-    for (let row = 0; row < rows; row++) data[row * size + m] = values[row] as number;
-  });
+  for (const [m, all] of values.entries()) {
+    const integers = !whole && all.every(Number.isSafeInteger);
+    for (const [row, value] of all.entries()) {
+      if (integers && !exactAsF32(value))
+        throw badData(path, `sample ${row + 1}, column \`${parts[m]?.name}\``, `${value} ${INEXACT}`);
+      data[row * size + m] = value;
+    }
+  }
   return { field, data };
 }

@@ -2,7 +2,8 @@
 import { ofPresent, zeroed } from '../../support/bounded.ts';
 import { type Field, sizeOf } from '../dataset.ts';
 import { badData } from './bad-data.ts';
-import { convert, type Table } from './table.ts';
+import { convert, sameLayout, type Table } from './table.ts';
+import { allNamed, groupColumns } from './wide-columns.ts';
 
 /** @param wanted the fields to read; without it, those of the first line, as f32 */
 export function parseJsonLines(path: string, text: string, wanted: readonly Field[] | undefined): Table {
@@ -51,17 +52,45 @@ function readField(path: string, lines: readonly Line[], field: Field, most: num
   const size = sizeOf(field);
   const claimed = lines.length * size;
   const values = claimed <= most ? zeroed(Float64Array, ofPresent(claimed)) : undefined;
+  const names = memberNames(path, lines[0]?.object ?? {}, field);
   lines.forEach(({ object, number }, row) => {
     const place = `line ${number}, \`${field.name}\``;
-    if (!Object.hasOwn(object, field.name)) throw badData(path, `line ${number}`, `\`${field.name}\` is missing`);
-    const flat = flatten(path, place, object[field.name]);
+    const missing = names.find((name) => !Object.hasOwn(object, name));
+    if (missing !== undefined) throw badData(path, `line ${number}`, `\`${missing}\` is missing`);
+    const [only = ''] = names;
+    const value = names.length === 1 && only === field.name ? object[only] : names.map((name) => object[name]);
+    const flat = flatten(path, place, value);
     if (flat.length !== size) throw badData(path, place, `${flat.length} numbers, but ${size} are needed`);
+    const shape = shapeOf(value);
+    if (!shape) throw badData(path, place, 'its lists are not all of one length');
+    if (!sameLayout(shape, field.shape))
+      throw badData(path, place, `lists of [${shape.join(', ')}], but [${field.shape.join(', ')}] are needed`);
     values?.set(flat, row * size);
   });
   return convert(values ?? [], field, (i) => {
     const line = lines[Math.floor(i / size)];
     return [path, `line ${line?.number}, \`${field.name}\`, element ${(i % size) + 1}`];
   });
+}
+
+/** What the first line calls the elements of a field: its name, or `x[0]`, `x[1]`, …, one number each. */
+function memberNames(path: string, object: Readonly<Record<string, unknown>>, field: Field): readonly string[] {
+  if (Object.hasOwn(object, field.name)) return [field.name];
+  const flat = Object.keys(object).filter((name) => !Array.isArray(object[name]));
+  const columns = flat.map((name) => ({ name, shape: [] }));
+  const [group] = allNamed(path, columns, [field]) ? groupColumns(path, columns, [field]) : [];
+  return group?.members.map((m) => flat[m] ?? '') ?? [field.name];
+}
+
+/** Lengths of nested lists from the outermost one; nothing where they differ. */
+function shapeOf(value: unknown): number[] | undefined {
+  const shape: number[] = [];
+  for (let level: unknown[] = [value]; Array.isArray(level[0]); level = level.flat() as unknown[]) {
+    const { length } = level[0];
+    if (!level.every((list) => Array.isArray(list) && list.length === length)) return undefined;
+    shape.push(length);
+  }
+  return shape;
 }
 
 /** All numbers inside, in order; without recursion, so deep nesting cannot overflow the stack. */

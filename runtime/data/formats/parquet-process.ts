@@ -4,6 +4,7 @@
  * there cannot hurt this one.
  */
 import { spawn } from 'node:child_process';
+import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { pathToFileURL } from 'node:url';
 
@@ -20,26 +21,48 @@ export interface ParquetReply {
 }
 
 type Message =
-  | { readonly kind: 'ready' }
+  | { readonly kind: 'ready'; readonly need: Need }
+  /** Not read: the process has less memory than its values may take. */
+  | { readonly kind: 'larger'; readonly need: Need }
   | { readonly kind: 'values'; readonly name: string; readonly values: ParquetValues }
   | { readonly kind: 'done'; readonly rows: number }
   | { readonly kind: 'problem'; readonly problem: string };
+
+/** What reading all values takes, by the sizes that the file announces. */
+interface Need {
+  /** Bytes of the heap. */
+  readonly heap: number;
+  /** Seconds of processor. */
+  readonly seconds: number;
+}
+
+const MEGABYTE = 1024 ** 2;
+const FIRST_HEAP = 256 * MEGABYTE;
+/** However much a file announces. */
+const MAX_HEAP = 8 * 1024 * MEGABYTE;
 
 /** What the process runs: plain JavaScript, so that it starts from text on every supported Node. */
 const PROGRAM = `
 const zlib = require('node:zlib');
 const send = (message) => new Promise((resolve) => process.send(message, resolve));
 process.once('disconnect', () => process.exit());
-process.once('message', async ({ bytes, library, most }) => {
+process.once('message', async ({ bytes, library, most, heap, maxHeap }) => {
   try {
     const { parquetMetadata, parquetRead, snappyUncompress } = await import(library);
-    await send({ kind: 'ready' });
     const file = new Uint8Array(bytes).buffer;
     const metadata = parquetMetadata(file);
     const rows = Number(metadata.num_rows);
     if (!(rows <= most)) throw new Error('it announces ' + rows + ' rows');
+    const columns = metadata.row_groups.flatMap((group) => group.columns.map((column) => column.meta_data));
+    const sum = (name) => columns.reduce((total, column) => total + Number(column?.[name] ?? 0), 0);
+    const [unpacked, values] = [sum('total_uncompressed_size'), sum('num_values')];
+    // An element of a list is a number in an array of its own; bytes lie there twice while they are unpacked.
+    const need = { heap: 64 * 2 ** 20 + 3 * unpacked + 24 * values, seconds: 5 + unpacked / 2e7 + values / 2e6 };
+    if (!(need.heap <= maxHeap)) throw new Error('it announces ' + values + ' values in ' + unpacked + ' bytes');
+    if (need.heap > heap) return await send({ kind: 'larger', need });
+    await send({ kind: 'ready', need });
     const bounded = (unpack) => (input, length) => {
-      if (!(length >= 0 && length <= 16 * most)) throw new Error('a page announces ' + length + ' bytes');
+      if (!(length >= 0 && length <= unpacked)) throw new Error('a page announces ' + length + ' bytes');
       return unpack(input, length);
     };
     const native = (unpack) =>
@@ -67,34 +90,65 @@ process.once('message', async ({ bytes, library, most }) => {
 
 /** Reads all columns. Never rejects for what is in the file: that comes back as `problem`. */
 export async function readParquetColumns(bytes: Uint8Array): Promise<ParquetReply> {
+  const first = await readWith(bytes, FIRST_HEAP + 3 * bytes.length);
+  return 'need' in first ? ((await readWith(bytes, first.need.heap)) as ParquetReply) : first;
+}
+
+/** @returns what it needs where that is more than it was given */
+async function readWith(bytes: Uint8Array, heap: number): Promise<ParquetReply | { readonly need: Need }> {
   const library = pathToFileURL(createRequire(import.meta.url).resolve('hyparquet')).href;
-  const megabytes = Math.ceil(bytes.length / 1024 ** 2);
   const { NODE_OPTIONS: _, ...environment } = process.env;
-  const child = spawn(process.execPath, [`--max-old-space-size=${64 * (1 + megabytes)}`, '-e', PROGRAM], {
+  const child = spawn(process.execPath, [`--max-old-space-size=${Math.ceil(heap / MEGABYTE)}`, '-e', PROGRAM], {
     stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
     serialization: 'advanced',
     env: environment,
   });
   const columns = new Map<string, ParquetValues[]>();
-  let timer: NodeJS.Timeout | undefined;
+  let endWatch = (): void => undefined;
   try {
-    return await new Promise<ParquetReply>((resolve) => {
+    return await new Promise((resolve) => {
       const fail = (problem: string): void => resolve({ rows: 0, columns, problem });
       child.on('message', (message: Message) => {
         if (message.kind === 'problem') fail(message.problem);
+        else if (message.kind === 'larger') resolve({ need: message.need });
         else if (message.kind === 'done') resolve({ rows: message.rows, columns });
         else if (message.kind === 'values') {
           const pieces = columns.get(message.name) ?? [];
           pieces.push(message.values);
           columns.set(message.name, pieces);
-        } else timer = setTimeout(() => fail('reading it takes too long'), 1_000 + bytes.length / 500);
+        } else endWatch = watchProcessor(child.pid, message.need.seconds, () => fail('reading it takes too long'));
       });
       child.on('error', (failure) => fail(failure.message));
       child.on('exit', () => fail('reading it takes too much memory'));
-      child.send({ bytes, library, most: 1_000_000 + 1000 * bytes.length });
+      child.send({ bytes, library, most: 1_000_000 + 1000 * bytes.length, heap, maxHeap: MAX_HEAP });
     });
   } finally {
-    clearTimeout(timer);
+    endWatch();
     child.kill('SIGKILL');
+  }
+}
+
+const LOOK_MS = 250;
+/** Where the system does not say how much processor a process has used: so many times as long by the clock. */
+const PATIENCE = 20;
+
+/** Calls `late` once a process has used so many seconds of processor: a busy machine makes no file too long. */
+function watchProcessor(pid: number | undefined, seconds: number, late: () => void): () => void {
+  const began = performance.now();
+  const timer = setInterval(() => {
+    const used = processorSeconds(pid) ?? (performance.now() - began) / 1000 / PATIENCE;
+    if (used > seconds) late();
+  }, LOOK_MS);
+  return () => clearInterval(timer);
+}
+
+/** Fields 14 and 15 of /proc/PID/stat on Linux, in hundredths of a second. */
+function processorSeconds(pid: number | undefined): number | undefined {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
+    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+    return (Number(fields[11]) + Number(fields[12])) / 100;
+  } catch {
+    return undefined;
   }
 }

@@ -5,13 +5,18 @@ import { type Column, type Field, type FieldType, sizeOf } from '../dataset.ts';
 import { badData, looksLike } from './bad-data.ts';
 import { type ParquetValues, readParquetColumns } from './parquet-process.ts';
 import { isPng, parsePng, toGrey } from './png.ts';
-import { rowCount, type Table } from './table.ts';
+import { exactAsF32, INEXACT, rowCount, type Table } from './table.ts';
+import { joinColumns } from './wide-columns.ts';
 
 /** It is handed to another process, in one message. */
 const MOST_BYTES = 1024 ** 3;
 
 /** Columns of text and other things are left out. */
-export async function parseParquet(path: string, bytes: Uint8Array): Promise<Table> {
+export async function parseParquet(
+  path: string,
+  bytes: Uint8Array,
+  wanted: readonly Field[] | undefined,
+): Promise<Table> {
   const magic = new TextDecoder('latin1');
   if (magic.decode(bytes.subarray(0, 4)) !== 'PAR1') {
     throw badData(path, 'byte 0', `Parquet begins with PAR1, but this is ${looksLike(bytes)}`);
@@ -26,7 +31,7 @@ export async function parseParquet(path: string, bytes: Uint8Array): Promise<Tab
   const table = { columns };
   const rows = rowCount(path, table);
   if (rows !== reply.rows) throw badData(path, '', `it announces ${reply.rows} rows and holds ${rows}`);
-  return table;
+  return { columns: joinColumns(path, columns, wanted) };
 }
 
 function toColumn(path: string, name: string, chunks: readonly ParquetValues[]): Column | undefined {
@@ -47,6 +52,10 @@ function toColumn(path: string, name: string, chunks: readonly ParquetValues[]):
     }
   }
   const field: Field = { name, type: typeOf(chunks, values), shape };
+  const rounded =
+    field.type === 'f32' && values.every(Number.isSafeInteger) ? values.findIndex((v) => !exactAsF32(v)) : -1;
+  if (rounded >= 0)
+    throw badData(path, `row ${Math.floor(rounded / size) + 1}, column \`${name}\``, `${values[rounded]} ${INEXACT}`);
   return { field, data: field.type === 'i32' ? Int32Array.from(values) : Float32Array.from(values) };
 }
 

@@ -53,6 +53,10 @@ function checkHeader(path: string, bytes: Uint8Array): void {
   if (pixels / 8 > bytes.length * DEFLATE_RATIO) {
     throw badData(path, 'byte 16', `${width} x ${height} pixels cannot lie in ${bytes.length} bytes`);
   }
+  if (bytes[24] === 16) {
+    const problem = 'a picture with 16 bits of each colour, of which pixels of a field have 8';
+    throw badData(path, 'byte 24', problem, 'save it with 8 bits, or as NPZ with the numbers that are meant');
+  }
   if (bytes[28] === 1 && bytes.length > MOST_INTERLACED) {
     throw badData(path, 'byte 28', 'interlaced pictures are only read up to 256 KiB', 'save it without interlacing');
   }
@@ -90,7 +94,7 @@ export async function readPictures(
   folder: boolean,
   wanted: readonly Field[] | undefined,
 ): Promise<Table> {
-  const files = folder ? await listPictures(path) : [{ name: path, label: undefined }];
+  const { files, classes } = folder ? await listPictures(path) : { files: [{ name: path, label: undefined }] };
   if (files.length === 0) throw badData(path, '', 'the folder holds no .png file');
   const pictures: Picture[] = [];
   let bytes = 0;
@@ -107,26 +111,43 @@ export async function readPictures(
   const label: Column = { field: { name: 'label', type: 'i32', shape: [] }, data: labels };
   const labelled = files[0]?.label !== undefined;
   return {
+    ...(classes ? { classes } : {}),
     columns: labelled ? [image, label] : [image],
     rowNames: files.map(({ name }) => name),
     unnamed: !labelled,
   };
 }
 
-async function listPictures(path: string): Promise<{ name: string; label: number | undefined }[]> {
+interface Listed {
+  readonly files: readonly { readonly name: string; readonly label: number | undefined }[];
+  readonly classes?: readonly string[];
+}
+
+/** @throws UserError `data/format` for a sub-folder without pictures: counted, it would move every class behind it */
+async function listPictures(path: string): Promise<Listed> {
   const own = await picturesIn(path);
-  if (own.length > 0) return own.map((name) => ({ name, label: undefined }));
-  const classes = (await list(path)).filter((entry) => entry.isDirectory()).map((entry) => entry.name);
+  if (own.length > 0) return { files: own.map((name) => ({ name, label: undefined })) };
+  const folders = (await list(path)).filter((entry) => entry.isDirectory() && !isBookkeeping(entry.name));
+  const classes = sortNames(folders.map((entry) => entry.name));
   const files: { name: string; label: number }[] = [];
-  for (const [label, name] of sortNames(classes).entries()) {
-    for (const file of await picturesIn(join(path, name))) files.push({ name: join(name, file), label });
+  for (const [label, name] of classes.entries()) {
+    const pictures = await picturesIn(join(path, name));
+    if (pictures.length === 0)
+      throw badData(join(path, name), '', 'the folder of a class holds no .png file', 'fill it, or move it away');
+    for (const file of pictures) files.push({ name: join(name, file), label });
   }
-  return files;
+  return { files, classes };
+}
+
+/** Folders that programs leave beside the data: of Jupyter, of macOS, of version control. */
+function isBookkeeping(name: string): boolean {
+  return name.startsWith('.') || name === '__MACOSX' || name === '__pycache__';
 }
 
 async function picturesIn(path: string): Promise<string[]> {
   const names = (await list(path)).filter((entry) => !entry.isDirectory()).map((entry) => entry.name);
-  return sortNames(names.filter((name) => name.toLowerCase().endsWith('.png')));
+  // macOS keeps what it knows of `a.png` in `._a.png`.
+  return sortNames(names.filter((name) => name.toLowerCase().endsWith('.png') && !name.startsWith('.')));
 }
 
 async function list(path: string): Promise<Dirent[]> {

@@ -17,6 +17,8 @@ export interface Table {
   readonly columns: readonly Column[];
   /** What to call each row when printing (file names); absent where a number serves. */
   readonly rowNames?: readonly string[];
+  /** Names of the classes that the numbers of `label` stand for. */
+  readonly classes?: readonly string[];
   /** The only column's name is ours, not the file's: it may stand for any field. */
   readonly unnamed?: boolean;
 }
@@ -38,8 +40,9 @@ export function rowCount(path: string, table: Table): number {
 export function tableDataset(path: string, table: Table, wanted: readonly Field[] | undefined): Dataset {
   const alone = wanted?.length === 1 && table.unnamed === true;
   const rows = rowCount(path, wanted && !alone ? usedOf(table, wanted) : table);
-  const columns = wanted ? wanted.map((field) => serve(path, table, field, rows, alone)) : table.columns;
-  return memoryDataset(path, path, columns);
+  const fields = wanted ?? table.columns.map(({ field }) => field);
+  const columns = fields.map((field) => serve(path, table, field, rows, alone));
+  return memoryDataset(path, path, columns, table.classes && { label: table.classes });
 }
 
 /** A file may hold more than is asked for, and of another length: `x_train` beside `x_test`. */
@@ -57,11 +60,37 @@ function serve(path: string, table: Table, wanted: Field, rows: number, anyName:
     throw new UserError('data/field', `${path}: it has no \`${wanted.name}\`, only ${names}`, 'rename one of them');
   }
   const size = sizeOf(wanted);
-  if (sizeOf(column.field) !== size) {
+  if (!sameLayout(column.field.shape, wanted.shape)) {
     const found = describeField(column.field);
-    throw badData(path, '', `\`${wanted.name}\` is ${found} per sample, but ${describeField(wanted)} is needed`);
+    const problem = `\`${wanted.name}\` is ${found} per sample, but ${describeField(wanted)} is needed`;
+    throw badData(path, '', problem, transposition(column.field.shape, wanted.shape));
   }
   return { field: wanted, data: convert(column.data, wanted, (i) => [path, place(wanted, i, size, rows)]) };
+}
+
+/**
+ * Whether elements in the order of one shape are those of the other: axes of length 1 say nothing, and a flat list is
+ * read row by row. Two shapes of the same size are not: `[3, 32, 32]` holds its colours apart, `[32, 32, 3]` side by side.
+ */
+export function sameLayout(found: readonly number[], wanted: readonly number[]): boolean {
+  const [from, to] = [found, wanted].map((shape) => shape.filter((n) => n !== 1)) as [number[], number[]];
+  const size = (shape: readonly number[]): number => shape.reduce((product, n) => product * n, 1);
+  if (from.length <= 1 || to.length <= 1) return size(from) === size(to);
+  return from.join() === to.join();
+}
+
+/** The axes that make the wanted shape of the one that is there, if any do. */
+function transposition(found: readonly number[], wanted: readonly number[]): string | undefined {
+  const left = found.map((n, axis) => ({ n, axis }));
+  const order = wanted.map(
+    (n) =>
+      left.splice(
+        left.findIndex((each) => each.n === n),
+        1,
+      )[0]?.axis,
+  );
+  if (found.length !== wanted.length || [...found].sort().join() !== [...wanted].sort().join()) return undefined;
+  return `transpose it: numpy.transpose(x, (0, ${order.map((axis) => (axis ?? 0) + 1).join(', ')}))`;
 }
 
 function place(field: Field, index: number, size: number, rows: number): string {
@@ -69,20 +98,43 @@ function place(field: Field, index: number, size: number, rows: number): string 
   return size === 1 ? row : `${row}, element ${(index % size) + 1}`;
 }
 
-/** Numbers as the field's type: UserError where one does not fit (a fraction for an integer, 300 for a byte). */
+/** Whether 32 bits of floating point, in which devices compute, hold a number as it is. */
+export function exactAsF32(value: number): boolean {
+  return Math.fround(value) === value;
+}
+
+/** Of a whole number: why it is refused. */
+export const INEXACT =
+  'is a whole number that 32 bits of floating point, in which devices compute, cannot hold exactly';
+
+/**
+ * Numbers as the field's type.
+ * @throws UserError `data/format` where one does not fit: a fraction for an integer, 300 for a byte, a whole number that
+ *   would be rounded, NaN or an infinity anywhere
+ */
 export function convert(data: ArrayLike<number>, field: Field, where: (i: number) => [string, string]): FieldArray {
-  if (field.type === 'f32') return data instanceof Float32Array ? data : Float32Array.from(data);
+  const refuse = (i: number, problem: string): never => {
+    throw badData(...where(i), `${data[i]} ${problem}`);
+  };
+  if (field.type === 'f32') {
+    const whole = data instanceof Int32Array || (data instanceof Float64Array && data.every(Number.isSafeInteger));
+    for (let i = 0; i < data.length; i++) {
+      const value = data[i] as number;
+      if (!Number.isFinite(value)) refuse(i, 'is no finite number');
+      if (whole && !exactAsF32(value)) refuse(i, INEXACT);
+    }
+    return data instanceof Float32Array ? data : Float32Array.from(data);
+  }
   const bytes = field.type === 'u8';
-  if (bytes ? data instanceof Uint8Array : data instanceof Int32Array) return data as FieldArray;
+  if (bytes && data instanceof Uint8Array) return data;
   const [least, most] = bytes ? [0, 255] : [-2147483648, 2147483647];
   const length = ofPresent(data.length);
   const out = bytes ? zeroedBytes(length) : zeroed(Int32Array, length);
   for (let i = 0; i < data.length; i++) {
     const value = data[i] as number;
-    if (!Number.isInteger(value) || value < least || value > most) {
-      const [path, at] = where(i);
-      throw badData(path, at, `${value} is no whole number from ${least} to ${most}, as ${field.type} needs`);
-    }
+    if (!Number.isInteger(value) || value < least || value > most)
+      refuse(i, `is no whole number from ${least} to ${most}, as ${field.type} needs`);
+    if (!exactAsF32(value)) refuse(i, INEXACT);
     out[i] = value;
   }
   return out;

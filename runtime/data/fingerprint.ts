@@ -1,0 +1,57 @@
+/** What tells whether data are still those of a training: their lengths and sums of all their values. */
+import { crc32 } from 'node:zlib';
+import { ofPresent, rowNumbers } from '../support/bounded.ts';
+import { UserError } from '../support/errors.ts';
+import { allocate, type Dataset, findField, sizeOf } from './dataset.ts';
+
+/** As a run keeps it, in JSON. */
+export interface Fingerprint {
+  readonly name: string;
+  readonly samples: number;
+  /** CRC-32 of all values of a field, by name. */
+  readonly sums: Readonly<Record<string, number>>;
+}
+
+const PIECE_BYTES = 1024 * 1024;
+
+/** @param names of the fields that are read */
+export function fingerprintOf(dataset: Dataset, names: readonly string[]): Fingerprint {
+  const sums = Object.fromEntries([...new Set(names)].map((name) => [name, sumOf(dataset, name)]));
+  return { name: dataset.name, samples: dataset.length, sums };
+}
+
+function sumOf(dataset: Dataset, name: string): number {
+  const field = findField(dataset, name);
+  const rows = Math.max(1, Math.min(dataset.length, Math.floor(PIECE_BYTES / (4 * Math.max(1, sizeOf(field))))));
+  const buffer = allocate(field, rows);
+  let sum = 0;
+  for (let from = 0; from < dataset.length; from += rows) {
+    const count = Math.min(rows, dataset.length - from);
+    const values = buffer.subarray(0, count * sizeOf(field));
+    dataset.gather(name, rowNumbers(ofPresent(count), from), values);
+    sum = crc32(new Uint8Array(values.buffer, values.byteOffset, values.byteLength), sum);
+  }
+  return sum;
+}
+
+/**
+ * @param before as the run has kept it
+ * @throws UserError `data/changed`
+ */
+export function assertUnchanged(dataset: Dataset, before: Fingerprint): void {
+  const repair = 'put the data back as they were, or begin another training: nmc train FILE --weights RUN';
+  if (dataset.length !== before.samples)
+    throw new UserError(
+      'data/changed',
+      `${dataset.name} has ${dataset.length} samples now; the run began with ${before.samples}`,
+      repair,
+    );
+  const { sums } = fingerprintOf(dataset, Object.keys(before.sums));
+  const changed = Object.keys(sums).find((name) => sums[name] !== before.sums[name]);
+  if (changed !== undefined)
+    throw new UserError(
+      'data/changed',
+      `${dataset.name}: the values of \`${changed}\` have changed since the run began`,
+      repair,
+    );
+}

@@ -1,0 +1,66 @@
+/** One column of a CSV file as it grows: numbers, or text, told by the first cell that is not empty. */
+import { ofPresent, zeroed } from '../../support/bounded.ts';
+
+export class CsvColumn {
+  readonly name: string;
+  /** `open` while all its cells are empty or say that a value is missing. */
+  kind: 'open' | 'number' | 'text' = 'open';
+  /** The first cell that holds no number, and its line. */
+  gap: { readonly line: number; readonly text: string } | undefined;
+  /** Of a column of text: the first cell that holds a number. */
+  number: { readonly line: number; readonly text: string } | undefined;
+  #values = new Float64Array(64);
+  #count = 0;
+
+  constructor(name: string) {
+    this.name = name;
+  }
+
+  /** Up to the first gap. */
+  get values(): Float64Array {
+    return this.#values.subarray(0, this.#count);
+  }
+
+  /** What the first cell without a number is, in words. */
+  get problem(): string {
+    const text = this.gap?.text ?? '';
+    const found = text === '' ? 'the cell is empty' : `"${text.slice(0, 40)}" is no number`;
+    return this.kind === 'text' && this.number
+      ? `${found}, but row ${this.number.line} has ${this.number.text}`
+      : found;
+  }
+
+  /** @param line from 1, the row of names included */
+  add(text: string, line: number): void {
+    const value = toNumber(text);
+    if (value === undefined) {
+      this.gap ??= { line, text };
+      if (this.kind === 'open' && !isMissing(text)) this.kind = 'text';
+      return;
+    }
+    if (this.kind === 'open') this.kind = 'number';
+    if (this.kind === 'text') this.number ??= { line, text };
+    else if (!this.gap) this.#push(value);
+  }
+
+  #push(value: number): void {
+    if (this.#count === this.#values.length) {
+      const larger = zeroed(Float64Array, ofPresent(2 * this.#count));
+      larger.set(this.#values);
+      this.#values = larger;
+    }
+    this.#values[this.#count++] = value;
+  }
+}
+
+/** A decimal number; `undefined` for anything else, also for nan and inf. */
+export function toNumber(text: string): number | undefined {
+  if (!/^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i.test(text)) return undefined;
+  const value = Number(text);
+  return Number.isFinite(value) ? value : undefined;
+}
+
+/** What programs write where a number is missing. */
+export function isMissing(text: string): boolean {
+  return /^(|nan|na|n\/a|null|none|nil|\?|-|[+-]?inf(inity)?)$/i.test(text);
+}

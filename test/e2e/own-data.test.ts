@@ -1,0 +1,112 @@
+/** Trainings on files of one's own: what a run says and keeps of its data, and what later readings are held to. */
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { jsonLines, nmc, temporaryFolder } from '../support/nmc.ts';
+import { greyPng } from '../unit/data/fixtures.ts';
+
+const folder = temporaryFolder();
+
+const MODEL = `pcn 1
+
+import std/nodes
+import std/links
+import std/learn
+import std/data
+
+model m {
+  sense x: f32[4]
+  node  y: f32[2] = nodes.gaussian()
+  link x -> y = links.dense()
+}
+
+train il of m on data.file("SOURCE") {
+  clamp x = CLAMP
+  clamp y = one_hot(sample.label, 2)
+  method    = learn.il(steps = 2, rate = 0.1)
+  optimizer = learn.adam(rate = 0.05)
+  batch     = 7
+  epochs    = 40
+}
+
+predict classify of m {
+  clamp x = INPUT
+  read label = argmax(y)
+}
+CHECK`;
+
+function write(name: string, source: string, field: string, check = ''): string {
+  const text = MODEL.replace('"SOURCE"', source)
+    .replace('CLAMP', `sample.${field}`)
+    .replace('INPUT', `input.${field}`)
+    .replace('CHECK', check);
+  writeFileSync(join(folder, name), text);
+  return name;
+}
+
+const ROWS = ', x = f32[4], label = int';
+const PICTURES = ', image = u8[2, 2], label = int';
+
+function csv(rows: number, shift: number): string {
+  const lines = Array.from({ length: rows }, (_, i) => [i / rows, (i + shift) / rows, 1, -i / rows, i % 2].join());
+  return `x[0],x[1],x[2],x[3],label\n${lines.join('\n')}\n`;
+}
+
+test('samples that fill no batch are said, told to programs, and kept in the run', async () => {
+  writeFileSync(join(folder, 'rows.csv'), csv(24, 0));
+  const model = write('rows.pcn', `"rows.csv"${ROWS}`, 'x');
+  const told = await nmc(['train', model, '--epochs', '1', '--out', 'told'], { cwd: folder });
+  expect(told.stdout).toContain(
+    'each epoch leaves out 3 of 24 samples, others each time: they do not fill a batch of 7',
+  );
+  const lines = jsonLines(await nmc(['train', model, '--epochs', '1', '--out', 'json', '--json'], { cwd: folder }));
+  expect(lines[1]).toMatchObject({ event: 'epoch', leftOut: 3 });
+  const config = JSON.parse(readFileSync(join(folder, 'json/config.json'), 'utf8')) as { settings: unknown };
+  expect(config.settings).toMatchObject({ trainedOn: { leftOut: 3, train: { samples: 24 } } });
+});
+
+test('a run whose data have changed does not go on', async () => {
+  writeFileSync(join(folder, 'changes.csv'), csv(700, 0));
+  const model = write('changes.pcn', `"changes.csv"${ROWS}`, 'x');
+  let stopped = false;
+  const first = await nmc(['train', model, '--epochs', '4000', '--out', 'run', '--json'], {
+    cwd: folder,
+    onLine: (line, child) => {
+      if (stopped || !line.includes('"epoch"')) return;
+      stopped = true;
+      child.kill('SIGINT');
+    },
+  });
+  expect(first.code).toBe(130);
+  for (const [rows, shift] of [
+    [800, 0],
+    [700, 1],
+  ] as const) {
+    writeFileSync(join(folder, 'changes.csv'), csv(rows, shift));
+    const resumed = await nmc(['train', '--resume', 'run', '--json'], { cwd: folder });
+    expect(resumed.code).toBe(2);
+    expect(jsonLines(resumed).at(-1)).toMatchObject({ event: 'error', code: 'data/changed' });
+  }
+});
+
+test('classes of a check are numbered as those of training, whatever its folder lacks', async () => {
+  const grey = { dark: 20, bright: 230 } as const;
+  for (const [root, classes] of [
+    ['train', ['bright', 'dark']],
+    ['test', ['dark']],
+  ] as const)
+    for (const name of classes) {
+      mkdirSync(join(folder, root, name), { recursive: true });
+      for (let i = 0; i < 8; i++)
+        writeFileSync(
+          join(folder, root, name, `${i}.png`),
+          greyPng(2, 2, () => grey[name] + i),
+        );
+    }
+  const check = `check accuracy(classify.label, data.file("test"${PICTURES}).label) >= 0.99`;
+  write('classes.pcn', `"train"${PICTURES}`, 'image / 255', check);
+  const trained = await nmc(['train', 'classes.pcn', '--batch', '4', '--out', 'classes', '--json'], { cwd: folder });
+  expect(trained.code, trained.stderr).toBe(0);
+  const evaluated = await nmc(['eval', 'classes', '--json'], { cwd: folder });
+  expect(jsonLines(evaluated)[0]).toMatchObject({ checks: [{ value: 1, pass: true }] });
+});

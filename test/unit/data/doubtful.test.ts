@@ -1,0 +1,204 @@
+/** Files that can be read in two ways, or hold what no device can: readers refuse them and say what to write. */
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { alignClasses } from '../../../runtime/data/classes.ts';
+import type { Dataset, Field } from '../../../runtime/data/dataset.ts';
+import { assertUnchanged, fingerprintOf } from '../../../runtime/data/fingerprint.ts';
+import { openFile } from '../../../runtime/data/sources/file.ts';
+import { greyPng, npy, npyF32, npz, parquet, temporaryFolder } from './fixtures.ts';
+
+const folder = temporaryFolder();
+const f32 = (name: string, ...shape: number[]): Field => ({ name, type: 'f32', shape });
+const i32 = (name: string): Field => ({ name, type: 'i32', shape: [] });
+
+function write(name: string, content: string | Uint8Array): string {
+  const path = join(folder, name);
+  writeFileSync(path, content);
+  return path;
+}
+
+function values(dataset: Dataset, name: string): number[] {
+  const field = dataset.fields.find((f) => f.name === name) as Field;
+  const length = dataset.length * field.shape.reduce((a, b) => a * b, 1);
+  const out = field.type === 'f32' ? new Float32Array(length) : new Int32Array(length);
+  dataset.gather(
+    name,
+    Uint32Array.from({ length: dataset.length }, (_, i) => i),
+    out,
+  );
+  return [...out];
+}
+
+const csv = async (text: string, ...fields: Field[]): Promise<number[]> =>
+  values(await openFile(write('t.csv', text), fields, 1), fields[0]?.name ?? '');
+const csvProblem = (text: string, ...fields: Field[]): Promise<unknown> =>
+  openFile(write('t.csv', text), fields.length > 0 ? fields : undefined, 1);
+
+describe('a first row of CSV', () => {
+  it('of words holds names, of numbers a sample', async () => {
+    expect(await csv('a,b\n1,2\n', f32('a'))).toEqual([1]);
+    expect(await csv('1,2\n3,4\n', f32('x', 2))).toEqual([1, 2, 3, 4]);
+    expect(await csv('name,1990,1991\n7,1,2\n', f32('name'))).toEqual([7]);
+  });
+
+  it.each([
+    ['numbers of columns, as pandas writes them', '0,1,2\n.5,.6,.7\n'],
+    ['an index of rows beside them', ',0,1\n0,.5,.6\n'],
+    ['one column 0', '0\n.5\n'],
+    ['a sample with a label of text', '5.1,3.5,setosa\n4.9,3.0,setosa\n'],
+  ])('that could be either is refused: %s', async (_, text) => {
+    await expect(csvProblem(text, f32('x', 2))).rejects.toThrow(/row 1: `.*` are names, or a sample/);
+  });
+});
+
+describe('a column of CSV', () => {
+  it('with its first cell empty is refused where that cell is, not taken for text', async () => {
+    await expect(csvProblem('a,b,label\n,2,0\n1,2,1\n', f32('x', 2))).rejects.toThrow(
+      'row 2, column `a`: the cell is empty',
+    );
+    await expect(csvProblem('a,b\nNaN,2\n1,2\n', f32('x', 2))).rejects.toThrow('row 2, column `a`: "NaN" is no number');
+  });
+
+  it('that begins with text and goes on with numbers is refused where it could be meant', async () => {
+    await expect(csvProblem('a,b,c\nlow,1,2\n3,1,2\n', f32('x', 2))).rejects.toThrow(
+      'row 2, column `a`: "low" is no number, but row 3 has 3',
+    );
+    expect(await csv('a,b,c\nlow,1,2\n3,1,2\n', f32('b'))).toEqual([1, 1]);
+  });
+
+  it('of whole numbers beyond what devices hold exactly is refused', async () => {
+    await expect(csvProblem('t\n16777217\n', i32('t'))).rejects.toThrow('16777217 is a whole number that 32 bits');
+    await expect(csvProblem('t\n3000000001\n', f32('t'))).rejects.toThrow('3000000001 is a whole number that 32 bits');
+    expect(await csv('t\n16777216\n', i32('t'))).toEqual([16777216]);
+    expect(await csv('t\n3000000001.5\n1\n', f32('t'))).toEqual([Math.fround(3000000001.5), 1]);
+  });
+});
+
+describe('wide columns', () => {
+  const wanted = f32('x', 3);
+  const columns = [2, 0, 1].map((i) => ({ name: `x[${i}]`, data: [i + 0.5, i + 10.5] }));
+  const rows = [0, 1].map((r) => Object.fromEntries(columns.map(({ name, data }) => [name, data[r]])));
+
+  it('are one field in every format, by their numbers', async () => {
+    const text = `${columns.map((c) => c.name).join()}\n2.5,0.5,1.5\n12.5,10.5,11.5\n`;
+    const files = [
+      write('w.csv', text),
+      write('w.jsonl', rows.map((row) => JSON.stringify(row)).join('\n')),
+      write('w.parquet', parquet(columns)),
+    ];
+    for (const file of files) {
+      const dataset = await openFile(file, [wanted], 1);
+      expect(values(dataset, 'x'), file).toEqual([0.5, 1.5, 2.5, 10.5, 11.5, 12.5]);
+    }
+  });
+
+  it.each([
+    ['a gap', 'x[0],x[2],x[3]', '`x` has no column 1'],
+    ['none at the beginning', 'x[2],x[3],x[4]', '`x` has no column 0'],
+    ['a number twice', 'x_0,x0,x1', '`x` has two columns 0'],
+  ])('with %s are refused', async (_, header, problem) => {
+    await expect(csvProblem(`${header}\n1,2,3\n`, wanted)).rejects.toThrow(problem);
+  });
+});
+
+describe('shapes', () => {
+  const u1 = (shape: number[]): Uint8Array =>
+    npy('|u1', [1, ...shape], new Uint8Array(shape.reduce((a, b) => a * b, 1)));
+  const open = (shape: number[], ...to: number[]): Promise<Dataset> =>
+    openFile(write('s.npz', npz({ x: u1(shape) })), [{ name: 'x', type: 'u8', shape: to }], 1);
+
+  it('of the same size in another order are refused, with the transposition that is needed', async () => {
+    await expect(open([3, 4, 4], 4, 4, 3)).rejects.toThrow('`x` is u8[3, 4, 4] per sample, but u8[4, 4, 3] is needed');
+    await expect(open([3, 4, 4], 4, 4, 3)).rejects.toMatchObject({
+      repair: expect.stringContaining('numpy.transpose(x, (0, 2, 3, 1))'),
+    });
+    await expect(open([2, 6], 3, 4)).rejects.toThrow('but u8[3, 4] is needed');
+  });
+
+  it('that mean the same are taken: flat lists, axes of length 1', async () => {
+    for (const [from, to] of [
+      [[16], [4, 4]],
+      [[4, 4], [16]],
+      [
+        [4, 4, 1],
+        [4, 4],
+      ],
+      [
+        [1, 4, 4],
+        [4, 4, 1],
+      ],
+    ] as const)
+      expect((await open([...from], ...to)).length).toBe(1);
+  });
+
+  it('of nested lists of JSON count, too', async () => {
+    const json = (value: unknown): Promise<Dataset> =>
+      openFile(write('s.jsonl', JSON.stringify({ x: value })), [f32('x', 2, 3)], 1);
+    expect(values(await json([[1, 2, 3], [4, 5, 6]]), 'x')).toEqual([1, 2, 3, 4, 5, 6]); // biome-ignore format: as nested
+    await expect(json([[1, 2], [3, 4], [5, 6]])).rejects.toThrow('lists of [3, 2], but [2, 3] are needed'); // biome-ignore format: as nested
+    await expect(json([[1], [2, 3, 4, 5, 6]])).rejects.toThrow('not all of one length');
+  });
+});
+
+describe('numbers that are not finite', () => {
+  it.each([
+    ['NPZ', 'n.npz', npz({ x: npyF32([3], [1, Number.NaN, 2]) }), 'row 2 of 3, `x`: NaN is no finite number'],
+    ['NPY', 'n.npy', npyF32([2], [1, -Infinity]), 'row 2 of 2, `x`: -Infinity is no finite number'],
+    ['Parquet', 'n.parquet', parquet([{ name: 'x', data: [0.5, Infinity] }]), 'row 2 of 2, `x`: Infinity is no finite'],
+  ])('are refused where they are: %s', async (_, name, bytes, problem) => {
+    await expect(openFile(write(name, bytes), [f32('x')], 1)).rejects.toThrow(problem);
+  });
+});
+
+describe('folders of classes', () => {
+  function pictures(root: string, classes: Readonly<Record<string, number>>): string {
+    for (const [name, count] of Object.entries(classes)) {
+      mkdirSync(join(folder, root, name), { recursive: true });
+      for (let i = 0; i < count; i++)
+        write(
+          join(root, name, `${i}.png`),
+          greyPng(2, 2, () => i),
+        );
+    }
+    return join(folder, root);
+  }
+
+  it('are numbered without what other programs keep beside them', async () => {
+    const path = pictures('train', { cat: 1, dog: 2, owl: 1, '.ipynb_checkpoints': 0, __MACOSX: 1 });
+    const dataset = await openFile(path, undefined, 1);
+    expect(values(dataset, 'label')).toEqual([0, 1, 1, 2]);
+    expect(dataset.classes).toEqual({ label: ['cat', 'dog', 'owl'] });
+  });
+
+  it('with an empty class are refused', async () => {
+    await expect(openFile(pictures('empty', { cat: 1, dog: 0 }), undefined, 1)).rejects.toThrow(
+      'the folder of a class holds no .png file',
+    );
+  });
+
+  it('that lack a class are numbered as training has them; a class that training had not is refused', async () => {
+    const train = await openFile(pictures('all', { cat: 1, dog: 1, owl: 1 }), undefined, 1);
+    const test = await openFile(pictures('some', { cat: 1, owl: 2 }), undefined, 1);
+    expect(values(test, 'label')).toEqual([0, 1, 1]);
+    expect(values(alignClasses(test, train.classes), 'label')).toEqual([0, 2, 2]);
+    const other = await openFile(pictures('other', { cat: 1, cow: 1 }), undefined, 1);
+    expect(() => alignClasses(other, train.classes)).toThrow('has the class cow, which the training data do not have');
+  });
+});
+
+it('pictures with 16 bits of a colour are refused rather than cut to 8', async () => {
+  const bytes = greyPng(2, 2, () => 7);
+  bytes[24] = 16;
+  await expect(openFile(write('deep.png', bytes), [f32('x', 2, 2)], 1)).rejects.toThrow('16 bits of each colour');
+});
+
+it('a fingerprint tells other rows and another number of them', async () => {
+  const open = (text: string): Promise<Dataset> => openFile(write('f.csv', text), [f32('x')], 1);
+  const before = fingerprintOf(await open('x\n1\n2\n3\n'), ['x']);
+  assertUnchanged(await open('x\n1\n2\n3\n'), before);
+  const other = await open('x\n1\n2\n4\n');
+  expect(() => assertUnchanged(other, before)).toThrow('the values of `x` have changed');
+  const longer = await open('x\n1\n2\n3\n4\n');
+  expect(() => assertUnchanged(longer, before)).toThrow('has 4 samples now; the run began with 3');
+});
