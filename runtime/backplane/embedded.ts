@@ -1,39 +1,36 @@
 /** The backplane of one synchronizer without any server: SQLite (each commit flushed) and files. */
 import { EventEmitter } from 'node:events';
 import { join } from 'node:path';
-import Database from 'libsql';
 import { makePrivateFolder } from '../support/safe-files.ts';
 import { ownPath } from '../support/safe-path.ts';
 import type { Backplane, Entry, StreamRecord } from './backplane.ts';
 import { BlobFiles } from './blob-files.ts';
 import { diskRoom } from './disk-room.ts';
-
-const TABLES = `
-  PRAGMA journal_mode = WAL;
-  PRAGMA synchronous = FULL;
-  PRAGMA busy_timeout = 5000;
-  CREATE TABLE IF NOT EXISTS entry (key TEXT PRIMARY KEY, value TEXT NOT NULL, revision INTEGER NOT NULL) WITHOUT ROWID;
-  CREATE TABLE IF NOT EXISTS record (
-    stream TEXT NOT NULL, sequence INTEGER NOT NULL, value TEXT NOT NULL, PRIMARY KEY (stream, sequence)
-  ) WITHOUT ROWID;
-`;
+import { openDatabase } from './open-database.ts';
 
 export interface EmbeddedOptions {
   /** Bytes that stay free for the database. */
   readonly headroom?: number;
   /** What the disk has left; asked of the system unless said. */
   readonly freeBytes?: () => number;
+  /** A database that has stepped back is no reason to stop. */
+  readonly acceptOlder?: boolean;
+  /** It has, and that is accepted. */
+  readonly onOlder?: (message: string) => void;
 }
 
 /** Beside the subjects of messages, which begin otherwise. */
 const DAMAGED = 'damaged blob';
 
-/** @param folder made where it is not there */
+/**
+ * @param folder made where it is not there
+ * @throws EnvironmentError `mesh/state-damaged`, `mesh/state-older`
+ */
 export function embeddedBackplane(folder: string, options: EmbeddedOptions = {}): Backplane {
   makePrivateFolder(ownPath(folder));
   const blobs = new BlobFiles(join(folder, 'blobs'), true, diskRoom(folder, options.headroom, options.freeBytes));
-  const database = new Database(join(folder, 'state.db'));
-  database.exec(TABLES);
+  const opened = openDatabase(folder, options.acceptOlder ?? false, options.onOlder ?? (() => undefined));
+  const { database } = opened;
   const subjects = new EventEmitter().setMaxListeners(0);
   const listen = (name: string, listener: (message: string) => void): (() => void) => {
     subjects.on(name, listener);
@@ -60,9 +57,15 @@ export function embeddedBackplane(folder: string, options: EmbeddedOptions = {})
     get: async (key) => entryOf(sql.get.get(key)),
     put: async (key, value, expected) => {
       const { changes } = expected === 0 ? sql.insert.run(key, value) : sql.replace.run(value, key, expected);
-      return changes === 1 ? expected + 1 : undefined;
+      if (changes !== 1) return undefined;
+      opened.confirm();
+      return expected + 1;
     },
-    remove: async (key, expected) => sql.remove.run(key, expected).changes === 1,
+    remove: async (key, expected) => {
+      const removed = sql.remove.run(key, expected).changes === 1;
+      if (removed) opened.confirm();
+      return removed;
+    },
     list: async (prefix) =>
       (sql.list.all(prefix, `${prefix}\u{10ffff}`) as unknown[]).flatMap((row) => entryOf(row) ?? []),
     putBlob: async (bytes) => blobs.put(bytes),
@@ -91,7 +94,7 @@ export function embeddedBackplane(folder: string, options: EmbeddedOptions = {})
     subscribe: (subject, listener) => listen(`subject ${subject}`, listener),
     close: async () => {
       subjects.removeAllListeners();
-      database.close();
+      opened.close();
     },
   };
 }

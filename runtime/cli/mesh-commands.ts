@@ -26,7 +26,10 @@ const listen = (y: Argv): Argv => {
     ['host', 'a name that others call this machine by, for /metrics; may be given several times'],
     ['tokens', 'file of `nmc keys token new`: then /metrics needs one, and may be read from elsewhere'],
   ] as const;
-  return secure(rows.reduce((all, [name, describe]) => value(all, name, describe), json(y)));
+  return secure(rows.reduce((all, [name, describe]) => value(all, name, describe), json(y))).option(
+    'accept-older-state',
+    { type: 'boolean', describe: 'go on where the records in the folder have stepped back, with what is there' },
+  );
 };
 
 export const meshCommands: readonly Command[] = [

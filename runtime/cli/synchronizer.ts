@@ -37,7 +37,10 @@ export default async function (args: Arguments): Promise<number> {
   const operator = keyText(ensureKey(userKeyPath()).publicKey);
   const node = await SynchronizerNode.open({
     keys: ensureKey(join(state, 'key.json')),
-    backplane: embeddedBackplane(join(state, 'backplane')),
+    backplane: embeddedBackplane(join(state, 'backplane'), {
+      acceptOlder: flag(args, 'accept-older-state'),
+      onOlder: (message) => process.stderr.write(`warning: ${message}; going on with what is there\n`),
+    }),
     host: address.host,
     port: address.port,
     ...(tls ? { tls } : {}),

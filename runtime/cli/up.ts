@@ -24,6 +24,12 @@ const BACK_AFTER = 8000;
 const UP_WITHIN = 60_000;
 const DOWN_WITHIN = 15_000;
 
+const REPAIRS: Readonly<Record<string, string>> = {
+  'mesh/state-damaged': 'restore the folder from a copy, or begin anew with another --state',
+  'mesh/state-older': 'restore the folder from a copy, or go on with what is there: --accept-older-state',
+};
+const REPAIR = 'use another --port, or look into the state folder’s logs';
+
 interface Announced {
   readonly address: string;
   readonly key: string;
@@ -204,12 +210,14 @@ class Mesh {
     const listen = addressText(this.#listen);
     const insecure = flag(this.#args, 'insecure') ? ['--insecure'] : [];
     const tokens = text(this.#args, 'tokens');
+    // Once: started again, it has to find what it has confirmed since.
+    const accept = flag(this.#args, 'accept-older-state') && !this.#synchronizer ? ['--accept-older-state'] : [];
     const door = [
       ...texts(this.#args, 'host').flatMap((host) => ['--host', host]),
       ...(tokens === undefined ? [] : ['--tokens', tokens]),
     ];
     const child = new Child(
-      ['synchronizer', '--listen', listen, '--state', this.#state, '--json', ...insecure, ...door],
+      ['synchronizer', '--listen', listen, '--state', this.#state, '--json', ...insecure, ...accept, ...door],
       join(this.#state, 'logs', 'synchronizer.log'),
       {},
     );
@@ -220,8 +228,7 @@ class Mesh {
     const said = JSON.parse(line) as
       | Announced
       | { readonly event: 'error'; readonly code: string; readonly message: string };
-    if ('code' in said)
-      throw new EnvironmentError(said.code, said.message, 'use another --port, or look into the state folder’s logs');
+    if ('code' in said) throw new EnvironmentError(said.code, said.message, REPAIRS[said.code] ?? REPAIR);
     const { address, key, invite } = said;
     this.#announced = { address, key, invite };
     // A port that was drawn stays the same when it is started again.
