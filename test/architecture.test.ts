@@ -185,8 +185,16 @@ describe('what comes from outside', () => {
   /** Files that take a text for a path of this program's or the user's own, or a number for a size of what is there. */
   const TRUSTING: Readonly<Record<string, readonly string[]>> = {
     ownPath: [
-      ...['backplane/blob-files.ts', 'backplane/embedded.ts', 'cli/fetch.ts', 'cli/join.ts', 'cli/open-shard-plan.ts'],
-      ...['data/download.ts', 'data/fetch-file.ts', 'plan/scratch.ts', 'plan/write-plan.ts', 'store/create-run.ts'],
+      ...['backplane/blob-files.ts', 'backplane/embedded.ts', 'backplane/open-database.ts', 'cli/fetch.ts'],
+      ...[
+        'cli/join.ts',
+        'cli/open-shard-plan.ts',
+        'data/download.ts',
+        'data/fetch-file.ts',
+        'plan/scratch.ts',
+        'plan/write-plan.ts',
+        'store/create-run.ts',
+      ],
       ...['store/metrics.ts', 'store/run-folder.ts', 'store/snapshots.ts'],
     ],
     ofPresent: [
