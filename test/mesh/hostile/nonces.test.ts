@@ -161,6 +161,7 @@ describe('the ends of a border', () => {
         const next = (from: Side): void => {
           const n = sent[from]++;
           border.send(from, Math.floor(n / TICKS), n % TICKS);
+          if (n % TICKS === TICKS - 1) border.ends[from].closeWindows(Math.floor(n / TICKS));
         };
         for (const each of steps) {
           if (each.what === 'honest') border.tellAll();
