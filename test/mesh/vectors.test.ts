@@ -5,13 +5,18 @@ import { expect, test } from 'vitest';
 import { keyPairFromSeed } from '../../runtime/identity/ed25519.ts';
 import { keyText } from '../../runtime/identity/key-text.ts';
 import { borderKeys, newEphemeral, signExchange, withListen } from '../../runtime/wire/border-keys.ts';
+import { encodeValues } from '../../runtime/wire/codec.ts';
 import { Envelopes } from '../../runtime/wire/envelope.ts';
+import { rootEvidence, valuesEvidence, verdictOn } from '../../runtime/wire/evidence.ts';
+import { CallPackets } from '../../runtime/wire/frame-chain.ts';
 import { toHalf } from '../../runtime/wire/half.ts';
 import { accept, challenge, hello, prove } from '../../runtime/wire/handshake.ts';
 import { hex } from '../../runtime/wire/hash.ts';
+import { encodePacket } from '../../runtime/wire/header.ts';
 import { leafOf, rootOf } from '../../runtime/wire/merkle.ts';
+import { signWindow } from '../../runtime/wire/window.ts';
 import { ROOT } from '../support/repository.ts';
-import { ends, frameOf, RUN, seeded, TERM } from './networked.ts';
+import { ends, frameOf, PLAN, RUN, runTag, seeded, TERM } from './networked.ts';
 
 const FILE = join(ROOT, 'spec/vectors/wire.json');
 const INVITE = { id: 'a1', secret: 'ab'.repeat(32) };
@@ -66,6 +71,41 @@ function border(): Record<string, unknown> {
   };
 }
 
+/** What shard 0 has signed in call 2, and what proves from it that it lied. */
+function proofs(): Record<string, unknown> {
+  const [place, keys] = [{ run: RUN, term: TERM }, keyPairFromSeed(seeded(1))];
+  const call = new CallPackets({ ...place, from: 0, to: 1, call: 2 });
+  const header = { kind: 'data', codec: 'f32', direction: 0, phase: 1, run: runTag, plan: PLAN, term: TERM } as const;
+  const rest = { border: 5, batch: 2, microbatch: 0, consumed: 0, chunk: 0, chunks: 1 };
+  const packets = [0.5, Number.NaN, 0.25].map((value, tick) =>
+    encodePacket({ ...header, ...rest, tick, sequence: tick }, encodeValues([Float32Array.of(value)], 'f32')),
+  );
+  const chains = packets.map((packet) => {
+    call.add(leafOf(packet));
+    return call.chain;
+  });
+  const { start, leaves } = call;
+  const signature = call.sign(keys);
+  const between = { ...place, own: 0, peer: 1 };
+  const evidence = {
+    values: valuesEvidence(chains[0] as never, packets[1] as never, leaves.slice(2), 3, signature),
+    root: rootEvidence(leaves, signature, signWindow(between, 2, 0, leaves.toReversed(), keys)),
+  };
+  for (const what of ['values', 'root'] as const)
+    expect(
+      verdictOn(place, keyText(keys.publicKey), { shard: 1, peer: 0, call: 2, what, evidence: evidence[what] }),
+    ).toBe('proved');
+  const window = signWindow(between, 2, 0, leaves, keys);
+  return {
+    packets: packets.map(hex),
+    start: hex(start),
+    chain: hex(call.chain),
+    sig: hex(signature),
+    window,
+    ...evidence,
+  };
+}
+
 function smallThings(): Record<string, unknown> {
   const leaves = ['a', 'b', 'c'].map((t) => leafOf(new TextEncoder().encode(t)));
   const halves = [0, 1, -2, 0.1, 65504, 65520, 6e-8, 1 / 3].map((x) => [x, toHalf(x)]);
@@ -73,7 +113,13 @@ function smallThings(): Record<string, unknown> {
 }
 
 test('handshake, message, border and codecs are as the vectors have them', () => {
-  const made = { format: 'nmc-wire-vectors-1', handshake: handshake(), border: border(), ...smallThings() };
+  const made = {
+    format: 'nmc-wire-vectors-1',
+    handshake: handshake(),
+    border: border(),
+    proofs: proofs(),
+    ...smallThings(),
+  };
   const text = `${JSON.stringify(made, null, 2)}\n`;
   if (process.env.UPDATE_GOLDEN) writeFileSync(FILE, text);
   expect(JSON.parse(readFileSync(FILE, 'utf8'))).toEqual(JSON.parse(text));
