@@ -112,7 +112,14 @@ export class Membership {
       // Only an operator takes back what an operator has ended.
       if (this.#keys.has(key) && this.roleOf(key) === undefined) return this.#refusal(key, role);
       if (!(await this.#takeUse(invite))) return 'the invite is unknown, used up or expired';
-      await this.#putKey(key, () => ({ role, added: this.#now(), by: 'invite', invite }));
+      // What was to end still ends.
+      await this.#putKey(key, ({ expires }) => ({
+        role,
+        added: this.#now(),
+        by: 'invite',
+        invite,
+        ...(expires === undefined ? {} : { expires }),
+      }));
       return undefined;
     });
   }
