@@ -157,7 +157,7 @@ function columnOf(data: DataRef | undefined, name: string): string {
 async function gets(link: Link, wanted: Readonly<Record<string, string>>): Promise<string[]> {
   const got: string[] = [];
   for (const [name, blob] of Object.entries(wanted))
-    await link.getBlob(blob).then(
+    await link.getBlob(blob, 2 ** 20).then(
       () => got.push(name),
       (error: unknown) => expect(error, name).toMatchObject({ code: 'mesh/forbidden' }),
     );

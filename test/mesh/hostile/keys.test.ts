@@ -13,6 +13,7 @@ import { Membership } from '../../../runtime/net/membership.ts';
 import type { MeshStatus } from '../../../runtime/net/mesh-status.ts';
 import { SynchronizerNode } from '../../../runtime/net/synchronizer-node.ts';
 import type { Role } from '../../../runtime/wire/handshake.ts';
+import { hex, sha256 } from '../../../runtime/wire/hash.ts';
 import type { Message } from '../../../runtime/wire/messages.ts';
 import { seeded } from '../networked.ts';
 import { chain } from '../simulated.ts';
@@ -74,7 +75,10 @@ describe('a key that is revoked', () => {
     const honest = await trainer(HONEST, { invite });
     const liar = await trainer(LIAR, { invite: wide });
     const pulse = await connect('viewer', LIAR);
-    await operator.ask({ what: 'deploy', deployment: chain(2, 4, 1, 1) });
+    const bytes = new TextEncoder().encode('{}');
+    const plan = [{ path: 'plan.json', blob: hex(sha256(bytes)), bytes: bytes.length }];
+    await operator.putBlob(hex(sha256(bytes)), bytes);
+    await operator.ask({ what: 'deploy', deployment: { ...chain(2, 4, 1, 1), plan } });
     await expect.poll(() => liar.told.map((m) => m.type), { timeout: 10_000 }).toContain('assign');
     expect(await rowOf(LIAR)).toMatchObject({ role: 'trainer', by: 'invite', invite: 'aa', trainer: 'trainer-2' });
 
