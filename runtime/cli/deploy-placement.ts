@@ -7,6 +7,7 @@ import type { MeshStatus } from '../net/mesh-status.ts';
 import { wholeSchedule } from '../shard/whole.ts';
 import { emit } from '../support/emit.ts';
 import { formatBytes } from '../support/format-numbers.ts';
+import { printed } from '../support/printable.ts';
 import { EXIT } from './command.ts';
 import { placeOn, predictRate, type RatedShard, type RatedTrainer, rated } from './predict-rate.ts';
 import { trainingOf } from './train-settings.ts';
@@ -74,7 +75,7 @@ export function showPlacement(
   const rows = shards.map((s) => {
     const busy = s.busy === null ? '' : `  busy ${Math.round(100 * s.busy)} %`;
     const work = `${(s.flopsPerBatch / 1e6).toFixed(1)} MFLOP a batch`;
-    return `  shard ${s.shard}  ${(s.trainer ?? 'nobody').padEnd(width)}  ${formatBytes(s.memory)}  ${work}${busy}`;
+    return printed`  shard ${s.shard}  ${(s.trainer ?? 'nobody').padEnd(width)}  ${formatBytes(s.memory)}  ${work}${busy}`;
   });
   const rate =
     batchesPerSecond === null || samplesPerSecond === null
@@ -86,7 +87,9 @@ export function showPlacement(
   const begun = ahead > 0 ? ', the next batch begun on predicted weights' : '';
   const by = [...new Set([said.schedule, said.microbatches, said.ahead].filter((who) => who !== undefined))].join(', ');
   process.stdout.write(
-    `${plan.model} ${training.task} (${training.rule}), ${schedule}${parts}${begun} (${by})\n${rows.join('\n')}\nrate     ${rate}\nlimit    ${limit}\nmissing  ${missing.join('; ') || 'nothing'}\n`,
+    printed`${plan.model} ${training.task} (${training.rule}), ${schedule}${parts}${begun} (${by})\n` +
+      `${rows.join('\n')}\n` +
+      printed`rate     ${rate}\nlimit    ${limit}\nmissing  ${missing.join('; ') || 'nothing'}\n`,
   );
   return code;
 }

@@ -1,17 +1,16 @@
 /** Follows a run from afar: the events of a training, as `nmc train` tells them. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Plan, PlanTraining } from '../../spec/plan.ts';
+import { askLog, type LogRecord } from '../net/ask-log.ts';
 import type { Link } from '../net/dial.ts';
 import { emit } from '../support/emit.ts';
+import { printed } from '../support/printable.ts';
 import { EXIT } from './command.ts';
 import { watchInterrupt } from './watch-interrupt.ts';
 
 const LOOK_EVERY = 150;
 
-interface LogRecord extends Readonly<Record<string, unknown>> {
-  readonly sequence: number;
-  readonly event: string;
-}
+type Check = { readonly check: string; readonly value: number; readonly pass: boolean } | null;
 
 /** @returns the exit code, as `nmc train` has it. Ctrl-C ends watching; the run goes on. */
 export async function watchRun(
@@ -27,17 +26,17 @@ export async function watchRun(
   const start = { event: 'start', model: plan.model, task: training.task, device: 'mesh', parameters, flopsPerBatch };
   let from = 1;
   if (asJson) emit({ ...start, run });
-  else process.stdout.write(`${run}: ${plan.model} ${training.task} in ${plan.shards.length} shards\n`);
+  else process.stdout.write(printed`${run}: ${plan.model} ${training.task} in ${plan.shards.length} shards\n`);
   try {
     for (;;) {
-      const { records } = (await link.ask({ what: 'logs', run, from })) as { records: LogRecord[] };
+      const records = await askLog(link, run, from);
       for (const record of records) {
         from = record.sequence + 1;
         const code = tell(record, run, asJson);
         if (code !== undefined) return code;
       }
       if (interrupt.requested()) {
-        process.stderr.write(`${run} goes on without being watched; nmc stop ${run} ends it\n`);
+        process.stderr.write(printed`${run} goes on without being watched; nmc stop ${run} ends it\n`);
         return EXIT.interrupted;
       }
       if (records.length === 0) await sleep(LOOK_EVERY);
@@ -54,29 +53,31 @@ function tell(record: LogRecord, run: string, asJson: boolean): number | undefin
       if (asJson) emit(event);
       else
         process.stdout.write(
-          `epoch ${record.epoch}  energy ${Number(record.energy).toPrecision(5)}  ${record.accuracy === null ? '' : `accuracy ${(Number(record.accuracy) * 100).toFixed(2)} %  `}${Number(record.samplesPerSecond).toFixed(0)} samples/s\n`,
+          printed`epoch ${record.epoch}  energy ${Number(record.energy).toPrecision(5)}  ${record.accuracy === null ? '' : `accuracy ${(Number(record.accuracy) * 100).toFixed(2)} %  `}${Number(record.samplesPerSecond).toFixed(0)} samples/s\n`,
         );
       return undefined;
     case 'done': {
-      const checks = record.checks as { check: string; value: number; pass: boolean }[];
+      const checks = (Array.isArray(record.checks) ? record.checks : []) as readonly Check[];
       if (asJson) emit({ ...event, out: run });
-      else for (const c of checks) process.stdout.write(`${c.pass ? 'holds ' : 'MISSES'} ${c.check}: ${c.value}\n`);
-      return checks.every((c) => c.pass) ? EXIT.done : EXIT.checkFailed;
+      else
+        for (const c of checks)
+          if (c) process.stdout.write(printed`${c.pass ? 'holds ' : 'MISSES'} ${c.check}: ${c.value}\n`);
+      return checks.every((c) => c?.pass === true) ? EXIT.done : EXIT.checkFailed;
     }
     case 'interrupted':
     case 'suspended':
       if (asJson) emit({ event: 'interrupted', out: run });
-      else process.stdout.write(`${run} was stopped\n`);
+      else process.stdout.write(printed`${run} was stopped\n`);
       return EXIT.interrupted;
     case 'error':
       if (asJson) emit(event);
-      process.stderr.write(`error[${record.code}]: ${record.message}\n`);
+      process.stderr.write(printed`error[${record.code}]: ${record.message}\n`);
       return EXIT.environment;
     case 'waiting':
-      process.stderr.write(`waiting: ${record.reason}\n`);
+      process.stderr.write(printed`waiting: ${record.reason}\n`);
       return undefined;
     case 'lost':
-      process.stderr.write(`${record.trainer} is gone (${record.why}); its shards move\n`);
+      process.stderr.write(printed`${record.trainer} is gone (${record.why}); its shards move\n`);
       return undefined;
     default:
       return undefined;

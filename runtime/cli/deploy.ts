@@ -5,13 +5,14 @@ import { planBytes } from '../../compiler/8-plan/build.ts';
 import type { Plan } from '../../spec/plan.ts';
 import { parseProgram } from '../../spec/program-text.ts';
 import { statisticsOf } from '../data/statistics.ts';
+import { askStatus } from '../net/ask-status.ts';
 import { makeDeployment } from '../net/make-deployment.ts';
-import type { MeshStatus } from '../net/mesh-status.ts';
 import { PLAN_FILE } from '../plan/plan-files.ts';
 import { isPlanFolder } from '../plan/plan-folder.ts';
 import { assertTrainable } from '../shard/trainable.ts';
 import { emit } from '../support/emit.ts';
 import { UserError } from '../support/errors.ts';
+import { printed } from '../support/printable.ts';
 import { askedSchedule, askedShards, isOption, isPipelined, schedulesOf } from './asked-schedule.ts';
 import { type Arguments, EXIT, flag, text } from './command.ts';
 import { buildStages, checkModel, fileArgument, planOf, requireTask, selectTask } from './compile-model.ts';
@@ -40,7 +41,7 @@ export default async function (args: Arguments): Promise<number> {
   const link = await openMesh(args);
   try {
     const asked = model.needsStatus || flag(args, 'dry-run');
-    const trainers = asked ? trainersOf((await link.ask({ what: 'status' })) as MeshStatus) : [];
+    const trainers = asked ? trainersOf(await askStatus(link)) : [];
     const { plan, files, chosen, source, said } = await model.finish(trainers, codec);
     const training = trainingOf(plan);
     if (flag(args, 'dry-run')) return showPlacement({ plan, files, said }, trainers, codec, flag(args, 'json'));
@@ -68,7 +69,7 @@ export default async function (args: Arguments): Promise<number> {
     if (flag(args, 'json')) emit({ event: 'deployed', run: deployment.run, shards: deployment.shards });
     else
       process.stdout.write(
-        `${deployment.run} is deployed in ${deployment.shards} shard${deployment.shards === 1 ? '' : 's'}\n  nmc status   nmc logs ${deployment.run}   nmc fetch ${deployment.run} -o DIR\n`,
+        printed`${deployment.run} is deployed in ${deployment.shards} shard${deployment.shards === 1 ? '' : 's'}\n  nmc status   nmc logs ${deployment.run}   nmc fetch ${deployment.run} -o DIR\n`,
       );
     return EXIT.done;
   } finally {

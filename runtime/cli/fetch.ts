@@ -1,5 +1,6 @@
 /** `nmc fetch RUN -o DIR`: a run of the mesh as a run folder here. */
 import { emit } from '../support/emit.ts';
+import { printed } from '../support/printable.ts';
 import { insideFolder, ownPath } from '../support/safe-path.ts';
 import { type Arguments, EXIT, flag, text } from './command.ts';
 import { askRun, writeFetchedRun } from './fetch-run.ts';
@@ -15,7 +16,7 @@ export default async function (args: Arguments): Promise<number> {
     await writeFetchedRun(link, run, out);
     if (flag(args, 'json'))
       emit({ event: 'fetched', run: name, out, state: run.phase, snapshot: run.manifests.at(-1)?.calls ?? null });
-    else process.stdout.write(`${out}    next: nmc predict ${out} --input FILE\n`);
+    else process.stdout.write(printed`${out}    next: nmc predict ${out} --input FILE\n`);
     return EXIT.done;
   } finally {
     link.close();

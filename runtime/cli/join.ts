@@ -8,6 +8,7 @@ import { startPulse } from '../net/pulse.ts';
 import { TrainerNode } from '../net/trainer-node.ts';
 import { emit, jsonLine } from '../support/emit.ts';
 import { UserError } from '../support/errors.ts';
+import { printed } from '../support/printable.ts';
 import { insideFolder, ownPath } from '../support/safe-path.ts';
 import { type Arguments, EXIT, flag, text } from './command.ts';
 import { commandDevice } from './command-device.ts';
@@ -70,12 +71,12 @@ export default async function (args: Arguments): Promise<number> {
   if (flag(args, 'json')) emit({ event: 'join', name, key: keyText(keys.publicKey), address: addressText(address) });
   else
     process.stdout.write(
-      `${name} (${keyText(keys.publicKey)}) joins ${addressText(address)} with ${device.description}\n`,
+      printed`${name} (${keyText(keys.publicKey)}) joins ${addressText(address)} with ${device.description}\n`,
     );
   try {
     const reason = await node.run();
     if (flag(args, 'json')) emit({ event: 'left', name, reason });
-    else process.stdout.write(`${name} has left: ${reason}\n`);
+    else process.stdout.write(printed`${name} has left: ${reason}\n`);
     return EXIT.done;
   } finally {
     endPulse();

@@ -3,6 +3,7 @@
 import { addressText } from '../net/address.ts';
 import { inviteKeyText, MAX_INVITE_USES, newInvite } from '../net/membership.ts';
 import { emit } from '../support/emit.ts';
+import { printableLines } from '../support/printable.ts';
 import { type Arguments, EXIT, flag, text } from './command.ts';
 import { inviteText } from './invite-argument.ts';
 import { joinLine } from './join-line.ts';
@@ -23,6 +24,8 @@ export async function inviteSomebody(args: Arguments): Promise<number> {
   const expires = new Date(until).toISOString();
   if (flag(args, 'json')) emit({ event: 'invite', address, key: mesh, invite, id: made.id, uses, expires });
   else
-    process.stdout.write(`another machine joins with\n${joinLine({ address, key: mesh, invite, uses, milliseconds })}`);
+    process.stdout.write(
+      printableLines(`another machine joins with\n${joinLine({ address, key: mesh, invite, uses, milliseconds })}`),
+    );
   return EXIT.done;
 }

@@ -2,6 +2,7 @@
 import type { KeysPage } from '../net/keys-questions.ts';
 import { wallNow } from '../support/clock.ts';
 import { emit } from '../support/emit.ts';
+import { printed } from '../support/printable.ts';
 import { type Arguments, EXIT, flag } from './command.ts';
 import { withMesh } from './mesh-link.ts';
 
@@ -33,9 +34,10 @@ export async function listKeys(args: Arguments): Promise<number> {
     });
     return EXIT.done;
   }
-  for (const listed of keys) process.stdout.write(`${listed.key}  ${listed.role.padEnd(8)}  ${wordsOf(listed)}\n`);
+  for (const listed of keys)
+    process.stdout.write(printed`${listed.key}  ${listed.role.padEnd(8)}  ${wordsOf(listed)}\n`);
   for (const { id, uses, until } of invites)
-    process.stdout.write(`invite ${id}  lets ${uses} more in until ${timeOf(until)}\n`);
+    process.stdout.write(printed`invite ${id}  lets ${uses} more in until ${timeOf(until)}\n`);
   return EXIT.done;
 }
 

@@ -5,6 +5,7 @@ import { wallNow } from '../support/clock.ts';
 import { emit } from '../support/emit.ts';
 import { UserError } from '../support/errors.ts';
 import { parseDuration } from '../support/parse-duration.ts';
+import { printed } from '../support/printable.ts';
 import { type Arguments, EXIT, flag, text } from './command.ts';
 import { withMesh } from './mesh-link.ts';
 
@@ -18,7 +19,7 @@ export async function allowKey(args: Arguments): Promise<number> {
   if (!role) throw new UserError('usage/role', 'say what the key may do', `--role ${ROLES.join(', --role ')}`);
   await withMesh(args, (link) => link.ask({ what: 'allow', key, role }));
   if (flag(args, 'json')) emit({ event: 'allowed', key, role });
-  else process.stdout.write(`${key} is ${role === 'operator' ? 'an' : 'a'} ${role} now\n`);
+  else process.stdout.write(printed`${key} is ${role === 'operator' ? 'an' : 'a'} ${role} now\n`);
   return EXIT.done;
 }
 
@@ -29,10 +30,10 @@ export async function revokeKey(args: Arguments): Promise<number> {
     emit({ event: 'revoked', key, invites });
     return EXIT.done;
   }
-  process.stdout.write(`${key} was revoked: its connections have ended, its shards go to others\n`);
+  process.stdout.write(printed`${key} was revoked: its connections have ended, its shards go to others\n`);
   for (const { id, unused } of invites) {
     const rest = unused === 0 ? 'it was used up' : `${unused} unused ${unused === 1 ? 'use' : 'uses'} of it`;
-    process.stdout.write(`  with it invite ${id}: ${rest}\n`);
+    process.stdout.write(printed`  with it invite ${id}: ${rest}\n`);
   }
   return EXIT.done;
 }
@@ -44,7 +45,7 @@ export async function expireKey(args: Arguments): Promise<number> {
   const { expires } = answer as { expires: number };
   const at = new Date(expires).toISOString();
   if (flag(args, 'json')) emit({ event: 'expires', key, expires: at });
-  else process.stdout.write(`${key} expires at ${at}; nmc keys allow takes that back\n`);
+  else process.stdout.write(printed`${key} expires at ${at}; nmc keys allow takes that back\n`);
   return EXIT.done;
 }
 

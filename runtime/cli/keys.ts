@@ -4,6 +4,7 @@ import { readKey, userKeyPath, writeNewKey } from '../identity/key-file.ts';
 import { keyText } from '../identity/key-text.ts';
 import { emit } from '../support/emit.ts';
 import { UserError } from '../support/errors.ts';
+import { printed } from '../support/printable.ts';
 import { type Arguments, EXIT, flag, text } from './command.ts';
 import { inviteSomebody } from './keys-invite.ts';
 import { listKeys } from './keys-list.ts';
@@ -36,6 +37,6 @@ function ownKey(): ReturnType<typeof readKey> {
 function show(args: Arguments, key: string): number {
   const file = userKeyPath();
   if (flag(args, 'json')) emit({ key, file });
-  else process.stdout.write(`${key}\n  kept in ${file}\n`);
+  else process.stdout.write(printed`${key}\n  kept in ${file}\n`);
   return EXIT.done;
 }

@@ -1,7 +1,8 @@
 /** `nmc leave NAME`: a trainer hands its shards over, then goes. */
-import type { MeshStatus } from '../net/mesh-status.ts';
+import { askStatus } from '../net/ask-status.ts';
 import { emit } from '../support/emit.ts';
 import { UserError } from '../support/errors.ts';
+import { printed } from '../support/printable.ts';
 import { type Arguments, EXIT, flag, text } from './command.ts';
 import { openMesh } from './mesh-link.ts';
 
@@ -9,7 +10,7 @@ export default async function (args: Arguments): Promise<number> {
   const link = await openMesh(args);
   try {
     const trainer = text(args, 'trainer') ?? '';
-    const { trainers } = (await link.ask({ what: 'status' })) as MeshStatus;
+    const { trainers } = await askStatus(link);
     if (!trainers.some((t) => t.name === trainer))
       throw new UserError(
         'mesh/trainer',
@@ -18,7 +19,7 @@ export default async function (args: Arguments): Promise<number> {
       );
     await link.ask({ what: 'drain', trainer });
     if (flag(args, 'json')) emit({ event: 'leaving', trainer });
-    else process.stdout.write(`${trainer} goes when its shards are in other hands\n`);
+    else process.stdout.write(printed`${trainer} goes when its shards are in other hands\n`);
     return EXIT.done;
   } finally {
     link.close();

@@ -44,3 +44,12 @@ export function tokensOf(args: Arguments): TokenFile | undefined {
   const path = text(args, 'tokens');
   return path === undefined ? undefined : new TokenFile(path);
 }
+
+/** Each `--origin URL`, as browsers say it. @throws UserError `mesh/origin` */
+export function originsOf(args: Arguments): string[] {
+  return texts(args, 'origin').map((said) => {
+    const origin = URL.canParse(said) ? new URL(said).origin : 'null';
+    if (/^https?:/.test(origin)) return origin;
+    throw new UserError('mesh/origin', `${said} is no origin of a page`, '--origin https://HOST, or http://HOST:PORT');
+  });
+}

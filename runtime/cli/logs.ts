@@ -1,8 +1,9 @@
 /** `nmc logs RUN`: everything that happened to a run, in order; or what entered the synchronizer, gone through again. */
-import type { StreamRecord } from '../backplane/backplane.ts';
+import { askLog, askRecording } from '../net/ask-log.ts';
 import type { Link } from '../net/dial.ts';
 import { decodePieces } from '../net/event-log.ts';
-import { emit } from '../support/emit.ts';
+import { emit, jsonLine } from '../support/emit.ts';
+import { printed } from '../support/printable.ts';
 import { type Arguments, EXIT, flag, text } from './command.ts';
 import { openMesh } from './mesh-link.ts';
 import { replayRun } from './replay-run.ts';
@@ -13,7 +14,7 @@ export default async function (args: Arguments): Promise<number> {
     const run = text(args, 'run') ?? '';
     if (!flag(args, 'replay')) return await showLog(link, run, flag(args, 'json'));
     const records: string[] = [];
-    for await (const { value } of recordsOf<StreamRecord>(link, 'events', run)) records.push(value);
+    for await (const { value } of pages((from) => askRecording(link, run, from))) records.push(value);
     return replayRun(await decodePieces(records), run, flag(args, 'json'));
   } finally {
     link.close();
@@ -21,26 +22,24 @@ export default async function (args: Arguments): Promise<number> {
 }
 
 async function showLog(link: Link, run: string, json: boolean): Promise<number> {
-  for await (const record of recordsOf<Record<string, unknown> & { sequence: number }>(link, 'logs', run)) {
+  for await (const record of pages((from) => askLog(link, run, from))) {
     if (json) emit(record);
     else {
       const { sequence: _sequence, time, event, ...rest } = record;
-      process.stdout.write(
-        `${new Date(Number(time)).toISOString()}  ${String(event).padEnd(16)} ${JSON.stringify(rest)}\n`,
-      );
+      // Lists of shards may be long: they are JSON, and whole.
+      process.stdout.write(printed`${new Date(time).toISOString()}  ${event.padEnd(16)} `);
+      process.stdout.write(`${jsonLine(rest)}\n`);
     }
   }
   return EXIT.done;
 }
 
-/** Of a stream of the run, page by page. */
-async function* recordsOf<T extends { readonly sequence: number }>(
-  link: Link,
-  what: 'logs' | 'events',
-  run: string,
+/** Page after page, to the end. */
+async function* pages<T extends { readonly sequence: number }>(
+  ask: (from: number) => Promise<readonly T[]>,
 ): AsyncGenerator<T> {
   for (let from = 1; ; ) {
-    const { records } = (await link.ask({ what, run, from })) as { records: T[] };
+    const records = await ask(from);
     if (records.length === 0) return;
     yield* records;
     from = (records.at(-1)?.sequence ?? from) + 1;

@@ -24,6 +24,7 @@ const listen = (y: Argv): Argv => {
     ['listen', 'address to listen on (default: 127.0.0.1)'],
     ['state', 'folder for keys and everything kept (default: mesh-state)'],
     ['host', 'a name that others call this machine by, for /metrics; may be given several times'],
+    ['origin', 'a web page’s origin (https://HOST) that may connect; may be given several times (default: none)'],
     ['tokens', 'file of `nmc keys token new`: then /metrics needs one, and may be read from elsewhere'],
   ] as const;
   return secure(rows.reduce((all, [name, describe]) => value(all, name, describe), json(y))).option(

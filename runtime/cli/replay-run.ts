@@ -3,6 +3,7 @@ import { nameOf, type RecordedPiece, type ReplayedStep, replay } from '../roles/
 import type { RunState, SynchronizerEvent } from '../roles/synchronizer-state.ts';
 import { emit } from '../support/emit.ts';
 import { UserError } from '../support/errors.ts';
+import { printed } from '../support/printable.ts';
 import { EXIT } from './command.ts';
 
 /** @param run shown of each state. @returns exit code: 1 where anything differs from what was recorded */
@@ -23,7 +24,7 @@ export function replayRun(pieces: Iterable<RecordedPiece>, run: string, json: bo
   if (json) emit({ event: 'replayed', run, events, effects, differences, state: end ?? null });
   else
     process.stdout.write(
-      `${events} events, ${effects} effects: ${differences === 0 ? 'all as recorded' : `${differences} differ from the recording`}\n`,
+      printed`${events} events, ${effects} effects: ${differences === 0 ? 'all as recorded' : `${differences} differ from the recording`}\n`,
     );
   return differences === 0 ? EXIT.done : EXIT.checkFailed;
 }
@@ -45,9 +46,9 @@ function tellPeople({ at, event, effects, state, difference, fromBase }: Replaye
   const words = now ? `${now.phase} term ${now.term} snapshot ${now.manifests.at(-1)?.calls ?? '-'}` : '-';
   if (fromBase) process.stdout.write('-- from a recorded state\n');
   process.stdout.write(
-    `${timeOf(at)}  ${eventName(event).padEnd(12)} ${words.padEnd(36)} ${namesOf(effects.map(nameOf))}\n`,
+    printed`${timeOf(at)}  ${eventName(event).padEnd(12)} ${words.padEnd(36)} ${namesOf(effects.map(nameOf))}\n`,
   );
-  if (difference !== undefined) process.stdout.write(`    differs: ${difference}\n`);
+  if (difference !== undefined) process.stdout.write(printed`    differs: ${difference}\n`);
 }
 
 /** Virtual time counts from 0. */

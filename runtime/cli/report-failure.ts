@@ -1,6 +1,8 @@
 /** A failure becomes words on standard error, one JSON line where asked, and an exit code. */
 import { DiagnosticsError } from '../../compiler/diagnostics/diagnostics-error.ts';
+import { jsonLine } from '../support/emit.ts';
 import { EnvironmentError, UserError } from '../support/errors.ts';
+import { printableLines, printed } from '../support/printable.ts';
 import { EXIT } from './command.ts';
 import { UsageError } from './usage-error.ts';
 
@@ -10,19 +12,22 @@ export async function reportFailure(error: unknown, asJson: boolean): Promise<nu
     emit(asJson, error.code, error.message);
     const repair = error.repair ? `  = try: ${error.repair}\n` : '';
     const help = error instanceof UsageError ? error.help : undefined;
-    process.stderr.write(help === undefined ? `error[${error.code}]: ${error.message}\n${repair}` : `${help}\n`);
+    // Part of it may be the words of another process.
+    process.stderr.write(
+      help === undefined ? printableLines(`error[${error.code}]: ${error.message}\n${repair}`) : `${help}\n`,
+    );
     return error instanceof UserError ? EXIT.wrongInput : EXIT.environment;
   }
   const system = systemFailure(error);
   if (system) {
     emit(asJson, system.code, system.message);
-    process.stderr.write(`error[${system.code}]: ${system.message}\n`);
+    process.stderr.write(printed`error[${system.code}]: ${system.message}\n`);
     return EXIT.environment;
   }
   const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
   emit(asJson, 'internal', error instanceof Error ? error.message : String(error));
   process.stderr.write(
-    `${text}\n\nThis should not have happened: it is a bug in nmc, not in your model. Please report it with the text above.\n`,
+    `${printableLines(text)}\n\nThis should not have happened: it is a bug in nmc, not in your model. Please report it with the text above.\n`,
   );
   return 70;
 }
@@ -54,5 +59,5 @@ function systemFailure(error: unknown): { code: string; message: string } | unde
 }
 
 function emit(asJson: boolean, code: string, message: string): void {
-  if (asJson) process.stdout.write(`${JSON.stringify({ event: 'error', code, message })}\n`);
+  if (asJson) process.stdout.write(`${jsonLine({ event: 'error', code, message })}\n`);
 }

@@ -1,6 +1,6 @@
 /** The predictor of a mesh: plan and weights of a run's newest snapshot, followed as it is trained. */
+import { askStatus } from '../net/ask-status.ts';
 import type { Link } from '../net/dial.ts';
-import type { MeshStatus } from '../net/mesh-status.ts';
 import type { LoadedPlan } from '../plan/plan-folder.ts';
 import type { PredictorSource } from '../serve/predictor.ts';
 import { openShards, type ShardSource } from '../shard/shards.ts';
@@ -53,7 +53,7 @@ export async function meshSource(
 }
 
 async function newestRun(link: Link): Promise<string> {
-  const { runs } = (await link.ask({ what: 'status' })) as MeshStatus;
+  const { runs } = await askStatus(link);
   const found = runs.filter((r) => r.snapshot !== null).at(-1);
   if (found) return found.run;
   throw new UserError('mesh/no-snapshot', 'no run of the mesh has a snapshot yet', 'nmc status says when there is one');

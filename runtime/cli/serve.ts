@@ -9,7 +9,7 @@ import { MODEL_FILE, openRun } from '../store/run-folder.ts';
 import { emit } from '../support/emit.ts';
 import { UserError } from '../support/errors.ts';
 import { listenError } from '../support/listen-error.ts';
-import { printableLines } from '../support/printable.ts';
+import { printableLines, printed } from '../support/printable.ts';
 import { type Arguments, EXIT, flag, text } from './command.ts';
 import { assertSecureHttp, certificateOf, hostsOf, tokensOf } from './listening.ts';
 import { packageVersion } from './package-root.ts';
@@ -35,7 +35,7 @@ export default async function (args: Arguments): Promise<number> {
     hosts: hostsOf(host, args),
     ...(tokens ? { tokens } : {}),
     ...(certificate ? { certificate } : {}),
-    log: (error) => process.stderr.write(`${printableLines(error instanceof Error ? error.stack : error)}\n`),
+    log: (error) => process.stderr.write(printableLines(`${error instanceof Error ? error.stack : String(error)}\n`)),
   });
   let stop = (): void => undefined;
   const stopped = new Promise<void>((resolve) => {
@@ -71,7 +71,7 @@ async function closeServer(app: FastifyInstance): Promise<void> {
 function warnOfOpenDoor(host: string, withTokens: boolean): void {
   if (!isLoopback(host) && !withTokens)
     process.stderr.write(
-      `open to other machines at ${host}: whoever reaches it may predict; --tokens FILE asks for a token\n`,
+      printed`open to other machines at ${host}: whoever reaches it may predict; --tokens FILE asks for a token\n`,
     );
 }
 
@@ -111,7 +111,7 @@ function announce(args: Arguments, address: string, source: PredictorSource, pre
   const [first] = predictor.plan.predictions;
   const body = `{${(first?.inputs ?? []).map((f) => `"${f.name}": […]`).join(', ')}}`;
   process.stdout.write(
-    `serving ${predictor.plan.model} from ${source.name} at ${address}\n  curl ${address}/predict --json '${body}'\n  ${address}/openapi.json  ${address}/metrics  ${address}/healthz\n`,
+    printed`serving ${predictor.plan.model} from ${source.name} at ${address}\n  curl ${address}/predict --json '${body}'\n  ${address}/openapi.json  ${address}/metrics  ${address}/healthz\n`,
   );
 }
 

@@ -1,8 +1,10 @@
 /** `nmc status`: what a mesh is doing, and why not where it is not. */
 import { setTimeout as sleep } from 'node:timers/promises';
+import { askStatus } from '../net/ask-status.ts';
 import type { MeshStatus, RunStatus, ShardStatus } from '../net/mesh-status.ts';
 import { emit } from '../support/emit.ts';
 import { formatBytes } from '../support/format-numbers.ts';
+import { printed } from '../support/printable.ts';
 import { type Arguments, EXIT, flag } from './command.ts';
 import { openMeshToLook } from './mesh-link.ts';
 import { watchInterrupt } from './watch-interrupt.ts';
@@ -14,7 +16,7 @@ export default async function (args: Arguments): Promise<number> {
   const interrupt = watchInterrupt(() => undefined);
   try {
     do {
-      const status = (await link.ask({ what: 'status' })) as MeshStatus;
+      const status = await askStatus(link);
       if (flag(args, 'json')) emit({ ...status });
       else process.stdout.write(statusText(status));
       if (flag(args, 'watch')) await sleep(LOOK_EVERY);
@@ -35,7 +37,7 @@ function scheduleText({ schedule, microbatches, ahead }: RunStatus): string {
   return `${schedule}${microbatches > 1 ? ` in ${microbatches}` : ''}${ahead > 0 ? `, ${ahead} ahead` : ''}`;
 }
 
-function statusText({ runs, trainers, refused }: MeshStatus): string {
+function statusText({ runs, trainers, refused, more }: MeshStatus): string {
   const lines: string[] = [];
   for (const run of runs) {
     const result = [
@@ -45,17 +47,18 @@ function statusText({ runs, trainers, refused }: MeshStatus): string {
       run.snapshotAge === null ? 'no snapshot yet' : `snapshot ${run.snapshotAge.toFixed(0)} s ago`,
     ].filter((part) => part !== '');
     lines.push(
-      `${run.run}  ${run.state}${run.reason === '' ? '' : ` (${run.reason})`}  ${scheduleText(run)}  epoch ${run.epoch} of ${run.epochs}  ${result.join('  ')}`,
+      printed`${run.run}  ${run.state}${run.reason === '' ? '' : ` (${run.reason})`}  ${scheduleText(run)}  epoch ${run.epoch} of ${run.epochs}  ${result.join('  ')}`,
     );
     for (const s of run.shards)
       lines.push(
-        `  shard ${String(s.shard).padStart(2)}  ${s.state.padEnd(9)} ${(s.trainer ?? '-').padEnd(14)} batch ${String(s.batch).padStart(5)}  ${s.ticksPerSecond.toFixed(0).padStart(5)} ticks/s  busy ${(s.busy * 100).toFixed(0).padStart(3)} %  out ${formatBytes(s.bytesSent)}  in ${formatBytes(s.bytesReceived)}  ${bordersText(s)}${s.limit === '' ? s.reason : `limited by ${s.limit}`}`.trimEnd(),
+        printed`  shard ${String(s.shard).padStart(2)}  ${s.state.padEnd(9)} ${(s.trainer ?? '-').padEnd(14)} batch ${String(s.batch).padStart(5)}  ${s.ticksPerSecond.toFixed(0).padStart(5)} ticks/s  busy ${(s.busy * 100).toFixed(0).padStart(3)} %  out ${formatBytes(s.bytesSent)}  in ${formatBytes(s.bytesReceived)}  ${bordersText(s)}${s.limit === '' ? s.reason : `limited by ${s.limit}`}`.trimEnd(),
       );
   }
   if (runs.length === 0) lines.push('no runs yet: nmc deploy FILE');
   for (const t of trainers)
-    lines.push(`${t.name.padEnd(14)} ${t.state.padEnd(8)} ${t.key}${t.pid === null ? '' : `  pid ${t.pid}`}`);
+    lines.push(printed`${t.name.padEnd(14)} ${t.state.padEnd(8)} ${t.key}${t.pid === null ? '' : `  pid ${t.pid}`}`);
   const counted = Object.entries(refused).map(([why, n]) => `${n} ${why}`);
-  if (counted.length > 0) lines.push(`refused: ${counted.join(', ')}`);
+  if (counted.length > 0) lines.push(printed`refused: ${counted.join(', ')}`);
+  if (more > 0) lines.push(printed`and ${more} more`);
   return `${lines.join('\n')}\n`;
 }

@@ -1,7 +1,8 @@
 /** `nmc stop RUN`: a last snapshot, then the end. */
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { MeshStatus } from '../net/mesh-status.ts';
+import { askStatus } from '../net/ask-status.ts';
 import { emit } from '../support/emit.ts';
+import { printed } from '../support/printable.ts';
 import { type Arguments, EXIT, flag, text } from './command.ts';
 import { openMesh } from './mesh-link.ts';
 
@@ -13,7 +14,7 @@ export default async function (args: Arguments): Promise<number> {
     const run = text(args, 'run') ?? '';
     await link.ask({ what: 'stop', run });
     for (;;) {
-      const { runs } = (await link.ask({ what: 'status' })) as MeshStatus;
+      const { runs } = await askStatus(link);
       const found = runs.find((r) => r.run === run);
       if (found && !ENDED.includes(found.state)) {
         await sleep(100);
@@ -21,7 +22,7 @@ export default async function (args: Arguments): Promise<number> {
       }
       if (flag(args, 'json'))
         emit({ event: 'stopped', run, state: found?.state ?? null, snapshot: found?.snapshot ?? null });
-      else process.stdout.write(`${run} is ${found?.state ?? 'gone'}\n`);
+      else process.stdout.write(printed`${run} is ${found?.state ?? 'gone'}\n`);
       return EXIT.done;
     }
   } finally {

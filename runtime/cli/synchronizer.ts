@@ -8,11 +8,12 @@ import { addressText, isLoopback, parseAddress } from '../net/address.ts';
 import { SynchronizerNode } from '../net/synchronizer-node.ts';
 import { emit, jsonLine } from '../support/emit.ts';
 import { UserError } from '../support/errors.ts';
+import { printed } from '../support/printable.ts';
 import { acquireLock } from '../support/process-lock.ts';
 import { type Arguments, EXIT, flag, text } from './command.ts';
 import { inviteText } from './invite-argument.ts';
 import { joinLine, PRINTED } from './join-line.ts';
-import { certificateOf, hostsOf, tokensOf } from './listening.ts';
+import { certificateOf, hostsOf, originsOf, tokensOf } from './listening.ts';
 import { assertSecure } from './mesh-link.ts';
 import { ownFolder } from './state-folder.ts';
 import { watchInterrupt } from './watch-interrupt.ts';
@@ -25,6 +26,7 @@ export default async function (args: Arguments): Promise<number> {
   const tls = certificateOf(args);
   assertSecure({ ...address, secure: address.secure || tls !== undefined }, args);
   const tokens = tokensOf(args);
+  const origins = originsOf(args);
   const state = text(args, 'state') ?? DEFAULT_STATE;
   ownFolder(state);
   const release = lockState(state);
@@ -45,6 +47,7 @@ export default async function (args: Arguments): Promise<number> {
     port: address.port,
     ...(tls ? { tls } : {}),
     hosts: hostsOf(address.host, args),
+    gateway: { origins },
     ...(tokens ? { tokens } : {}),
     operator,
     log: (event) => process.stderr.write(`${jsonLine(event)}\n`),
@@ -57,7 +60,7 @@ export default async function (args: Arguments): Promise<number> {
     if (flag(args, 'json')) emit({ event: 'synchronizer', address: listening, key: node.key, invite });
     else
       process.stdout.write(
-        `synchronizer at ${listening}\n${joinLine({ address: listening, key: node.key, invite, ...PRINTED })}`,
+        printed`synchronizer at ${listening}\n` + joinLine({ address: listening, key: node.key, invite, ...PRINTED }),
       );
     warnOfOpenDoor(address.host);
     await stopped;
@@ -81,5 +84,5 @@ function lockState(state: string): () => void {
 
 function warnOfOpenDoor(host: string): void {
   if (!isLoopback(host))
-    process.stderr.write(`open to other machines at ${host}; only listed keys and invites are let in\n`);
+    process.stderr.write(printed`open to other machines at ${host}; only listed keys and invites are let in\n`);
 }

@@ -4,12 +4,14 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { ensureKey, userKeyPath } from '../identity/key-file.ts';
 import { keyBytes, keyText } from '../identity/key-text.ts';
 import { type Address, addressText, parseAddress } from '../net/address.ts';
+import { askStatus } from '../net/ask-status.ts';
 import { dial, type Link } from '../net/dial.ts';
 import type { MeshStatus } from '../net/mesh-status.ts';
 import { wallNow } from '../support/clock.ts';
 import { emit } from '../support/emit.ts';
 import { EnvironmentError, UserError } from '../support/errors.ts';
 import { onInterrupt } from '../support/interrupt.ts';
+import { printed } from '../support/printable.ts';
 import { type Arguments, EXIT, flag, text, texts } from './command.ts';
 import { joinLine, PRINTED } from './join-line.ts';
 import { assertSecure } from './mesh-link.ts';
@@ -100,7 +102,8 @@ function announce(args: Arguments, { address, key, invite }: Announced, trainers
     return;
   }
   process.stdout.write(
-    `mesh at ${address}: ${trainers.length} trainers\n  nmc deploy FILE --watch --mesh ${address}\n  nmc status --mesh ${address}\nanother machine joins with\n${joinLine({ address, key, invite, ...PRINTED })}`,
+    printed`mesh at ${address}: ${trainers.length} trainers\n  nmc deploy FILE --watch --mesh ${address}\n  nmc status --mesh ${address}\nanother machine joins with\n` +
+      joinLine({ address, key, invite, ...PRINTED }),
   );
 }
 
@@ -177,7 +180,7 @@ class Mesh {
       if (!(error instanceof UserError) || error.code !== 'keys/ended') this.#link = undefined;
       else {
         this.#trainers = this.#trainers.filter((t) => t.name !== name);
-        process.stderr.write(`${name} does not come back: ${error.message}\n`);
+        process.stderr.write(printed`${name} does not come back: ${error.message}\n`);
       }
       return false;
     }
@@ -214,6 +217,7 @@ class Mesh {
     const accept = flag(this.#args, 'accept-older-state') && !this.#synchronizer ? ['--accept-older-state'] : [];
     const door = [
       ...texts(this.#args, 'host').flatMap((host) => ['--host', host]),
+      ...texts(this.#args, 'origin').flatMap((origin) => ['--origin', origin]),
       ...(tokens === undefined ? [] : ['--tokens', tokens]),
     ];
     const child = new Child(
@@ -257,7 +261,7 @@ class Mesh {
   async #status(): Promise<MeshStatus | undefined> {
     try {
       this.#link ??= await this.#dial();
-      return (await this.#link.ask({ what: 'status' })) as MeshStatus;
+      return await askStatus(this.#link);
     } catch {
       // Away for a moment; whoever asked asks again.
       this.#link = undefined;

@@ -62,31 +62,44 @@ export interface MeshStatus {
   readonly relayedBytes: number;
   /** Who answered. */
   readonly synchronizer?: { readonly pid: number };
+  /** Runs, shards and trainers that are on pages behind this one. */
+  readonly more: number;
+  /** Where the next page begins. */
+  readonly next?: number;
 }
 
+/** All of it, for this process; what goes over the wire goes in pages. */
 export function meshStatus(state: SynchronizerState, counters: GatewayCounters): MeshStatus {
+  return {
+    runs: Object.values(state.runs).map((run) => ({
+      ...runHeader(state, run),
+      shards: run.deployment.needs.map((_, shard) => shardStatus(state, run, shard)),
+    })),
+    trainers: trainersStatus(state),
+    refused: counters.refused,
+    relayedBytes: counters.relayedBytes,
+    more: 0,
+  };
+}
+
+export function trainersStatus(state: SynchronizerState): MeshStatus['trainers'] {
   const members = Object.values(state.members).filter((m) => m.name !== '');
   const busy = new Set(
     Object.values(state.runs)
       .filter(isActive)
       .flatMap((run) => run.owners),
   );
-  return {
-    runs: Object.values(state.runs).map((run) => runStatus(state, run)),
-    trainers: members.map(({ name, key, pid, connected, draining, refused, capability }) => ({
-      name,
-      key,
-      state: !connected ? 'silent' : draining ? 'leaving' : busy.has(key) ? 'training' : 'idle',
-      pid: pid ?? null,
-      refused,
-      capability,
-    })),
-    refused: counters.refused,
-    relayedBytes: counters.relayedBytes,
-  };
+  return members.map(({ name, key, pid, connected, draining, refused, capability }) => ({
+    name,
+    key,
+    state: !connected ? 'silent' : draining ? 'leaving' : busy.has(key) ? 'training' : 'idle',
+    pid: pid ?? null,
+    refused,
+    capability,
+  }));
 }
 
-function runStatus(state: SynchronizerState, run: RunState): RunStatus {
+export function runHeader(state: SynchronizerState, run: RunState): Omit<RunStatus, 'shards'> {
   const { deployment, manifests, rows, phase, reason } = run;
   const last = rows.at(-1);
   const newest = manifests.at(-1);
@@ -108,11 +121,10 @@ function runStatus(state: SynchronizerState, run: RunState): RunStatus {
     samplesPerSecond: last?.samplesPerSecond ?? null,
     snapshotAge: newest ? (state.now - (run.manifestAt ?? run.created)) / 1000 : null,
     snapshot: newest?.calls ?? null,
-    shards: deployment.needs.map((_, shard) => shardStatus(state, run, shard)),
   };
 }
 
-function shardStatus(state: SynchronizerState, run: RunState, shard: number): ShardStatus {
+export function shardStatus(state: SynchronizerState, run: RunState, shard: number): ShardStatus {
   const report = run.reports[shard];
   const trainer = state.members[run.owners[shard] ?? ''];
   const active = isActive(run);

@@ -31,9 +31,9 @@ import { HttpDoor } from './http-door.ts';
 import { answerKeys } from './keys-questions.ts';
 import { Membership } from './membership.ts';
 import { metricsText } from './mesh-metrics.ts';
-import { meshStatus } from './mesh-status.ts';
 import { soundDeployment } from './read-deployment.ts';
 import { runTag } from './shard-borders.ts';
+import { statusPage } from './status-page.ts';
 
 export interface SynchronizerOptions {
   readonly keys: KeyPair;
@@ -54,7 +54,7 @@ export interface SynchronizerOptions {
   readonly onShutdown: () => void;
 }
 
-/** Characters of a recording in one answer. */
+/** Bytes of records in one answer. */
 const MOST_RECORDED = 768 * 1024;
 /** Milliseconds between two looks for blobs that nothing names. */
 const COLLECT_EVERY = 600_000;
@@ -265,7 +265,7 @@ export class SynchronizerNode {
   async #answer(visitor: Visitor, question: Question): Promise<unknown> {
     const { key, role } = visitor;
     if (question.what === 'status')
-      return { ...meshStatus(this.#state, this.#gateway.counters), synchronizer: { pid: process.pid } };
+      return { ...statusPage(this.#state, this.#gateway.counters, question.from), synchronizer: { pid: process.pid } };
     if (question.what === 'alive') {
       this.#happen({ kind: 'alive', key, instance: question.instance });
       return {};
@@ -287,7 +287,7 @@ export class SynchronizerNode {
       }
       case 'logs': {
         this.#known(question.run);
-        const records = await this.#options.backplane.read(`log/${question.run}`, question.from, 1000);
+        const records = fitting(await this.#options.backplane.read(`log/${question.run}`, question.from, 1000));
         return { records: records.map(({ sequence, value }) => ({ sequence, ...(JSON.parse(value) as object) })) };
       }
       case 'events':
@@ -317,16 +317,10 @@ export class SynchronizerNode {
     }
   }
 
-  /** As much as fits into one message. */
   async #recorded(run: string, from: number): Promise<{ readonly records: readonly StreamRecord[] }> {
     if (from <= 1) await this.#events.flush();
     const records = await this.#options.backplane.read(eventStream(run), from, 64);
-    let size = 0;
-    const end = records.findIndex(({ value }) => {
-      size += value.length;
-      return size > MOST_RECORDED;
-    });
-    return { records: end < 0 ? records : records.slice(0, end) };
+    return { records: fitting(records) };
   }
 
   async #deploy(visitor: Visitor, asked: Deployment): Promise<unknown> {
@@ -356,4 +350,14 @@ export class SynchronizerNode {
       names.length > 0 ? `there are: ${names.join(', ')}` : 'nothing was deployed yet',
     );
   }
+}
+
+/** The first of them, as many as fit into one message; one at least. */
+function fitting(records: readonly StreamRecord[]): readonly StreamRecord[] {
+  let size = 0;
+  const end = records.findIndex(({ value }) => {
+    size += Buffer.byteLength(value);
+    return size > MOST_RECORDED;
+  });
+  return end < 0 ? records : records.slice(0, Math.max(1, end));
 }

@@ -276,7 +276,8 @@ export interface Ask {
 }
 
 export type Question =
-  | { readonly what: 'status' }
+  /** @param from runs, shards and trainers that earlier pages had */
+  | { readonly what: 'status'; readonly from?: number }
   | { readonly what: 'deploy'; readonly deployment: Deployment }
   | { readonly what: 'stop'; readonly run: string }
   | { readonly what: 'run'; readonly run: string }
