@@ -217,10 +217,15 @@ class FunctionBatcher {
       single.push(r);
       return undefined;
     });
+    const valueOf = new Map(all.map((r) => [r.name, r.value]));
     const packed = [...groups].map(([key, members]): Result => {
-      const value = this.before(() => this.stack.stack(members.map((m) => m.value)));
-      const pack = key.startsWith('gradient ') ? key.slice('gradient '.length) : undefined;
-      if (pack !== undefined) return { name: gradientName(pack), value };
+      const pack = this.packs.find((p) => key === `gradient ${p.id}`);
+      // Pages in the order of the weights' own: a rule may reach the last layer first.
+      const values = pack
+        ? memberStates(pack).map((m) => valueOf.get(gradientName(m.id)) as string)
+        : members.map((m) => m.value);
+      const value = this.before(() => this.stack.stack(values));
+      if (pack) return { name: gradientName(pack.id), value };
       const first = members[0] as Result;
       return { name: first.name, value, members: members.map((m) => m.name) };
     });
