@@ -133,6 +133,13 @@ const suites: readonly Suite[] = [
     files: () => ['test/e2e/webgpu.test.ts', 'test/unit/device/webgpu.test.ts'],
   },
   {
+    name: 'mesh-kills',
+    what: 'kill -9 during garbage collection, deploy, fetch and snapshot, 200 times: nothing lost that a manifest names',
+    takes: '3 minutes',
+    files: () => ['test/mesh/hostile/kills.test.ts'],
+    environment: { NMC_TEST_KILLS: '200' },
+  },
+  {
     name: 'glyphs',
     what: 'data.glyphs: a linear classifier < 0.93, a good network > 0.97',
     takes: '2 minutes',
