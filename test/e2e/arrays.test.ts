@@ -31,10 +31,10 @@ import std/topology
 model m {
   sense x: f32[784]
   node  y: f32[10] = nodes.gaussian()
-  node  h[4]: f32[16] = nodes.gaussian()
+  node  h[6]: f32[64] = nodes.gaussian()
   link x -> h[0] = links.dense(after = tanh, init = normal(0.05))
-  link h[0..2] -> h[1..3] = links.dense(after = tanh, init = normal(0.3)) along topology.one_to_one()
-  link h[3] -> y = links.dense(init = normal(0.1))
+  link h[0..4] -> h[1..5] = links.dense(after = tanh, init = normal(0.15)) along topology.one_to_one()
+  link h[5] -> y = links.dense(init = normal(0.1))
 }
 
 ${block('z_il', 'learn.z_il()')}

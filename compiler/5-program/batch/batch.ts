@@ -217,12 +217,12 @@ class FunctionBatcher {
       single.push(r);
       return undefined;
     });
-    const valueOf = new Map(all.map((r) => [r.name, r.value]));
+    const valueByName = new Map(all.map((r) => [r.name, r.value]));
     const packed = [...groups].map(([key, members]): Result => {
       const pack = this.packs.find((p) => key === `gradient ${p.id}`);
       // Pages in the order of the weights' own: a rule may reach the last layer first.
       const values = pack
-        ? memberStates(pack).map((m) => valueOf.get(gradientName(m.id)) as string)
+        ? memberStates(pack).map((m) => valueByName.get(gradientName(m.id)) as string)
         : members.map((m) => m.value);
       const value = this.before(() => this.stack.stack(values));
       if (pack) return { name: gradientName(pack.id), value };
