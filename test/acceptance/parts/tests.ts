@@ -56,6 +56,13 @@ const suites: readonly Suite[] = [
     environment: { NMC_FUZZ: '100000' },
   },
   {
+    name: 'mesh-raw-fuzz',
+    what: '100,000 hostile packets over raw sockets: no process ends, holds much, or keeps its operator out',
+    takes: '15 minutes',
+    files: () => ['test/mesh/hostile/raw-sockets.test.ts'],
+    environment: { NMC_RAW_FUZZ: '100000' },
+  },
+  {
     name: 'mesh-chaos',
     what: 'kill -9 of a trainer and of the synchronizer, 50 times each: the weights as undisturbed',
     takes: '20 minutes or more',

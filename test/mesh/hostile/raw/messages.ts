@@ -1,0 +1,132 @@
+/** Control messages of every type: as their schemas have them, and then with something wrong. */
+import canonicalize from 'canonicalize';
+import { readSpecJson } from '../../../../runtime/support/spec-file.ts';
+import type { Chance } from './chance.ts';
+
+type Json = Record<string, unknown>;
+
+const { $defs: SCHEMAS } = readSpecJson('message.schema.json') as { readonly $defs: Readonly<Record<string, Json>> };
+export const MESSAGE_TYPES: readonly string[] = Object.keys(SCHEMAS);
+
+const hexOf = (length: number) => (chance: Chance) => chance.bytes(length / 2).toString('hex');
+const PATTERNS: Readonly<Record<string, (chance: Chance) => string>> = {
+  '^[A-Za-z0-9_-]{43}$': (chance) => chance.bytes(32).toString('base64url'),
+  '^2\\.[0-9]{1,6}$': () => '2.0',
+  '^[0-9a-f]{128}$': hexOf(128),
+  '^[0-9a-f]{64}$': hexOf(64),
+  '^[0-9a-f]{16}$': hexOf(16),
+  '^[0-9a-f]{1,64}$': hexOf(12),
+};
+
+/** One that follows its schema. */
+export function soundMessage(chance: Chance, type = chance.of(MESSAGE_TYPES)): Json {
+  return sampleOf(SCHEMAS[type] ?? {}, chance) as Json;
+}
+
+function sampleOf(schema: Json, chance: Chance): unknown {
+  if ('const' in schema) return schema.const;
+  const choices = (schema.enum ?? schema.oneOf ?? schema.anyOf) as readonly unknown[] | undefined;
+  if (choices) return schema.enum ? chance.of(choices) : sampleOf(chance.of(choices) as Json, chance);
+  const { type } = schema;
+  switch (Array.isArray(type) ? chance.of(type as readonly string[]) : type) {
+    case 'object': {
+      const { properties = {}, required = [] } = schema as { properties?: Record<string, Json>; required?: string[] };
+      const names = Object.keys(properties).filter((name) => required.includes(name) || chance.below(2) === 0);
+      return Object.fromEntries(names.map((name) => [name, sampleOf(properties[name] ?? {}, chance)]));
+    }
+    case 'array':
+      return Array.from({ length: chance.below(3) }, () => sampleOf((schema.items ?? {}) as Json, chance));
+    case 'integer':
+    case 'number':
+      return chance.below(4);
+    case 'boolean':
+      return chance.below(2) === 0;
+    case 'null':
+      return null;
+    default:
+      return (PATTERNS[String(schema.pattern)] ?? (() => 'a1'))(chance);
+  }
+}
+
+/** What JSON.stringify cannot say stands between these marks and is put in as it is. */
+const RAW = /"@@(.*?)@@"/g;
+const raw = (text: string): string => `@@${text}@@`;
+
+/** Values that somebody forgot to think of. */
+const WRONG: readonly ((chance: Chance) => unknown)[] = [
+  () => raw('1e999'),
+  () => raw('-1e999'),
+  () => raw("'\\ud800'".replaceAll("'", '\u0001')),
+  () => raw('9007199254740993'),
+  () => raw('['.repeat(3000) + ']'.repeat(3000)),
+  () => raw(`${'{\u0001a\u0001:'.repeat(500)}1${'}'.repeat(500)}`),
+  () => raw('{\u0001__proto__\u0001:{\u0001role\u0001:\u0001operator\u0001}}'),
+  () => raw('{\u0001constructor\u0001:{\u0001prototype\u0001:{}},\u0001toString\u0001:1,\u0001toJSON\u0001:2}'),
+  () => raw('\u0001\\u0000\\u001b[2J\\u202e\\u009b\\u2028\u0001'),
+  () => null,
+  () => true,
+  () => -1,
+  () => 0.5,
+  () => 2 ** 53,
+  () => 1e308,
+  () => '',
+  () => 'constructor',
+  () => '__proto__',
+  () => '../../../../etc/passwd',
+  (chance) => 'x'.repeat(chance.below(20_000)),
+  () => [],
+  () => ({}),
+  () => Array.from({ length: 5000 }, () => 0),
+  (chance) => chance.bytes(40).toString('latin1'),
+];
+const VERSIONS = ['1.0', '3.0', '2', '2.0.0', '', '\u001b[31m', 2, null, '2.999999', '2.9999999'];
+
+/** The same with some of its fields dropped, doubled, of other types or sizes, or of another version. */
+export function mutated(message: Json, chance: Chance): Json {
+  const copy = structuredClone(message);
+  for (let times = 1 + chance.below(3); times > 0; times--) {
+    const [place, name] = placeIn(copy, chance);
+    switch (chance.below(6)) {
+      case 0:
+        delete place[name];
+        break;
+      case 1:
+        place[`${name}${chance.below(3)}`] = chance.of(WRONG)(chance);
+        break;
+      case 2:
+        copy.v = chance.of(VERSIONS);
+        break;
+      case 3:
+        copy.type = chance.of([...MESSAGE_TYPES, 'hello', 'proof', 'constructor', '__proto__']);
+        break;
+      default:
+        place[name] = chance.of(WRONG)(chance);
+    }
+  }
+  return copy;
+}
+
+function placeIn(value: Json, chance: Chance): [Json, string] {
+  let place = value;
+  for (;;) {
+    const name = chance.of([...Object.keys(place), 'more']);
+    const inner = place[name];
+    if (typeof inner !== 'object' || inner === null || chance.below(3) === 0) return [place, name];
+    place = inner as Json;
+  }
+}
+
+/** As text, and as what it says where that can be said at all. */
+export function textOf(message: Json): string {
+  return JSON.stringify(message).replace(RAW, (_all, text: string) =>
+    JSON.parse(`"${text}"`).replaceAll('\u0001', '"'),
+  );
+}
+
+export function canonicalText(text: string): string | undefined {
+  try {
+    return canonicalize(JSON.parse(text));
+  } catch {
+    return undefined;
+  }
+}
