@@ -19,6 +19,8 @@ export interface ServerLimits {
   readonly requestMilliseconds: number;
   /** Between two requests. */
   readonly idleMilliseconds: number;
+  /** Without a byte in either direction, also while an answer is awaited or not read. */
+  readonly silentMilliseconds: number;
   readonly connections: number;
   readonly connectionsPerClient: number;
 }
@@ -27,6 +29,7 @@ export const SERVER_LIMITS: ServerLimits = {
   headersMilliseconds: 10_000,
   requestMilliseconds: 60_000,
   idleMilliseconds: 10_000,
+  silentMilliseconds: 300_000,
   connections: 1024,
   connectionsPerClient: 256,
 };
@@ -51,6 +54,7 @@ export function limitedServer(
         listener,
       ) as unknown as Server)
     : createServer(options, listener);
+  server.timeout = limits.silentMilliseconds;
   server.maxConnections = limits.connections;
   // A connection that could not be accepted (no descriptors left) ends nothing else; who listens hears of it as well.
   server.on('error', () => undefined);
@@ -60,9 +64,19 @@ export function limitedServer(
   return server;
 }
 
-/** What Node could not read as a request is answered, where that is possible, and its connection closed. */
+/** From the answer to the end of a connection whose client may not read it. */
+const FAREWELL_MILLISECONDS = 1000;
+
+/** What Node could not read as a request is answered, and its connection closed; where TLS failed nothing can be said. */
 export function refuseConnection(error: Error, socket: Socket): void {
-  if (socket.writable && errorCode(error) !== 'ECONNRESET') socket.end(rawAnswer(unreadable(errorCode(error))));
+  const code = errorCode(error) ?? '';
+  if (!socket.writable || !/^(HPE|ERR_HTTP)_/.test(code)) {
+    socket.destroy();
+    return;
+  }
+  const timer = setTimeout(() => socket.destroy(), FAREWELL_MILLISECONDS);
+  socket.once('close', () => clearTimeout(timer));
+  socket.end(rawAnswer(unreadable(code)));
   socket.destroySoon();
 }
 

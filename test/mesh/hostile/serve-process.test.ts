@@ -5,6 +5,7 @@ import { request } from 'node:https';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { addToken, readTokens } from '../../../runtime/identity/token-file.ts';
+import { hostileRequest } from '../../support/hostile-requests.ts';
 import { jsonLines, nmc, type Outcome, temporaryFolder, writeTiny } from '../../support/nmc.ts';
 import { ask, codeOf, RawConnection, requestText } from '../../support/raw-http.ts';
 import { TEST_CERTIFICATE, TEST_CERTIFICATE_KEY } from '../../support/test-certificate.ts';
@@ -12,6 +13,9 @@ import { TEST_CERTIFICATE, TEST_CERTIFICATE_KEY } from '../../support/test-certi
 const MB = 1024 ** 2;
 /** Only to give up. */
 const EVENTUALLY = { timeout: 60_000, interval: 20 };
+/** `NMC_FUZZ=100000` for the long form; a failure names its seed. */
+const REQUESTS = Number(process.env.NMC_FUZZ ?? 400);
+const FIRST_SEED = Number(process.env.NMC_FUZZ_SEED ?? 1);
 const folder = temporaryFolder();
 const env = { NMC_CONFIG: join(folder, 'config') };
 const sample = JSON.stringify({ image: Array(784).fill(0) });
@@ -129,6 +133,36 @@ describe('bodies half sent', () => {
     60_000,
   );
 });
+
+test('requests that nobody should send end nothing, and leave nothing behind', async () => {
+  const { port, child, ended } = await serving();
+  const statuses = new Set<number>();
+  const attack = async (seed: number): Promise<void> => {
+    const { pieces, whole } = hostileRequest(seed, 'image', 784);
+    const connection = new RawConnection(port).send(...pieces);
+    // A server that waits for the rest of a request is not waited for.
+    const gone = new Promise<undefined>((resolve) => setTimeout(resolve, 20));
+    const answer = await (whole ? connection.answer() : Promise.race([connection.answer(), gone]));
+    connection.end();
+    if (answer === undefined) return;
+    statuses.add(answer.status);
+    if (answer.status >= 400 && answer.body !== '') expect(codeOf(answer), `seed ${seed}`).not.toBe('');
+    expect(answer.status, `seed ${seed}`).not.toBe(500);
+  };
+  let seed = FIRST_SEED;
+  const worker = async (): Promise<void> => {
+    while (seed < FIRST_SEED + REQUESTS) await attack(seed++);
+  };
+  await Promise.all(Array.from({ length: 32 }, worker));
+  expect([...statuses]).toEqual(expect.arrayContaining([200, 400]));
+  expect(await ask(port, requestText('POST /predict', {}, sample))).toMatchObject({ status: 200 });
+  const held = async (): Promise<string> => (await ask(port, requestText('GET /metrics')))?.body ?? '';
+  await expect.poll(held, EVENTUALLY).toMatch(/^nmc_request_bytes 0$/m);
+  expect(await held()).toMatch(/^nmc_requests_waiting 0$/m);
+  child.kill('SIGINT');
+  // It has had nothing to complain about.
+  expect(await ended).toMatchObject({ code: 0, stderr: '' });
+}, 600_000);
 
 describe('tokens', () => {
   const bearer = (token: string): Readonly<Record<string, string>> => ({ authorization: `Bearer ${token}` });

@@ -1,4 +1,5 @@
 /** What a stranger can do to a prediction server over raw sockets: each is answered or closed, and others are served. */
+import { once } from 'node:events';
 import { afterEach, describe, expect, test } from 'vitest';
 import { startPredictionServer, type TestServer, type TestServerOptions } from '../../support/prediction-server.ts';
 import { ask, codeOf, RawConnection, requestText } from '../../support/raw-http.ts';
@@ -32,6 +33,9 @@ async function gauge(port: number, name: string): Promise<number> {
   const { body = '' } = (await ask(port, requestText('GET /metrics'))) ?? {};
   return Number(new RegExp(`^${name} (\\d+)$`, 'm').exec(body)?.[1]);
 }
+
+const connectionsOf = (app: TestServer['app']): Promise<number> =>
+  new Promise((resolve) => app.server.getConnections((_error, count) => resolve(count)));
 
 const waiting = (port: number): Promise<number> => gauge(port, 'nmc_requests_waiting');
 
@@ -117,12 +121,21 @@ describe('requests that never end', () => {
 
   test('a client that does not read its answer is closed', async () => {
     const { port, app } = await start({ wide: 3_000_000, limits: { answerMilliseconds: 300 } });
+    const accepted = once(app.server, 'connection');
     const connection = open(port).send(predict([{ x: [1] }, { x: [2] }, { x: [3] }, { x: [4] }]));
     connection.socket.pause();
-    const count = (): Promise<number> =>
-      new Promise((resolve) => app.server.getConnections((_error, found) => resolve(found)));
-    await expect.poll(count, EVENTUALLY).toBe(1);
-    await expect.poll(count, EVENTUALLY).toBe(0);
+    await accepted;
+    await expect.poll(() => connectionsOf(app), EVENTUALLY).toBe(0);
+  });
+
+  test('a client that asks again and again and reads nothing is closed', async () => {
+    const { port, app } = await start({ limits: { server: { silentMilliseconds: 300 } } });
+    const accepted = once(app.server, 'connection');
+    const connection = open(port);
+    connection.socket.pause();
+    connection.send(requestText('GET /openapi.json').repeat(20_000));
+    await accepted;
+    await expect.poll(() => connectionsOf(app), EVENTUALLY).toBe(0);
   });
 });
 

@@ -1,5 +1,6 @@
 /** The HTTP side of a synchronizer, attacked over raw sockets. */
 import type { ChildProcess } from 'node:child_process';
+import { request } from 'node:https';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { Hosts } from '../../../runtime/http/hosts.ts';
@@ -9,6 +10,7 @@ import { HttpDoor, type HttpDoorOptions } from '../../../runtime/net/http-door.t
 import { labelsText } from '../../../runtime/net/mesh-metrics.ts';
 import { nmc, type Outcome, temporaryFolder } from '../../support/nmc.ts';
 import { ask, codeOf, RawConnection, requestText } from '../../support/raw-http.ts';
+import { TEST_CERTIFICATE, TEST_CERTIFICATE_KEY } from '../../support/test-certificate.ts';
 
 const folder = temporaryFolder();
 const UPGRADE = {
@@ -122,6 +124,20 @@ describe('the door alone', () => {
     const limits = { ...SERVER_LIMITS, headersMilliseconds: 200, requestMilliseconds: 200 };
     const port = await open({ limits });
     await new RawConnection(port).send(bytes).closed;
+  });
+
+  test('with a certificate speaks TLS, and closes whoever does not', async () => {
+    const limits = { ...SERVER_LIMITS, headersMilliseconds: 500, requestMilliseconds: 500 };
+    const port = await open({ limits, certificate: { cert: TEST_CERTIFICATE, key: TEST_CERTIFICATE_KEY } });
+    const status = await new Promise((resolve, reject) => {
+      const asked = request({ port, path: '/healthz', ca: TEST_CERTIFICATE, agent: false }, (response) => {
+        response.resume();
+        resolve(response.statusCode);
+      });
+      asked.on('error', reject).end();
+    });
+    expect(status).toBe(200);
+    for (const bytes of ['', 'GET /healthz HTTP/1.1\r\n\r\n']) await new RawConnection(port).send(bytes).closed;
   });
 
   test('with tokens, /metrics needs one from everywhere, and no other', async () => {
