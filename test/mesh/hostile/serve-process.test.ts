@@ -65,7 +65,7 @@ afterAll(() => {
   for (const child of children) child.kill('SIGKILL');
 });
 
-describe('listening beyond this machine', () => {
+describe.concurrent('listening beyond this machine', () => {
   const encrypted = ['--cert', 'mesh.crt', '--cert-key', 'mesh.key'];
 
   test.each([
