@@ -117,7 +117,7 @@ export class RawSocket {
   }
 }
 
-/** Signs what it is given as this session's next message, whatever it is. */
+/** Signs what it is given as the next message of its connection, whatever it is. */
 export class Signer {
   readonly #session: Session;
   readonly #keys: KeyPair;
