@@ -3,6 +3,7 @@
  * is told of one before a byte of it is fetched or written.
  */
 import { MOST_PLAN_BYTES } from '../../spec/plan.ts';
+import { MOST_ELEMENTS } from '../support/bounded.ts';
 import { PathSet, shownPath } from '../support/path-names.ts';
 import { type BlobRef, type DataRef, type Deployment, ELEMENT_BYTES } from './deployment.ts';
 import { deploymentFormatProblem } from './message-schema.ts';
@@ -53,6 +54,7 @@ function planFilesProblem(plan: Deployment['plan']): string | undefined {
 
 /** Rows times their size is what its blobs have, so nobody can make room for more than is there. */
 function dataProblem({ name, length, columns }: DataRef): string | undefined {
+  if (length > MOST_ELEMENTS) return `${shownPath(name)} has more than ${MOST_ELEMENTS} rows`;
   const repeated = repeatedOf(columns.map((c) => c.name));
   if (repeated !== undefined) return `${shownPath(name)} has a second column ${shownPath(repeated)}`;
   return firstProblem(columns, (column) => {
