@@ -1,5 +1,4 @@
 /** Names that somebody else has chosen: whatever they are, nothing is written outside the folder that was meant. */
-import type { ChildProcess } from 'node:child_process';
 import {
   existsSync,
   lstatSync,
@@ -27,6 +26,7 @@ import { createRun } from '../../../runtime/store/create-run.ts';
 import { EnvironmentError, UserError } from '../../../runtime/support/errors.ts';
 import { canonicalBytes } from '../../../runtime/wire/canonical.ts';
 import { nmc, temporaryFolder } from '../../support/nmc.ts';
+import { type JoinedTrainer, joinedTrainer } from './joined-trainer.ts';
 import { tinyDeployment, tinyPart, withFile } from './tiny-deployment.ts';
 
 const root = mkdtempSync(join(tmpdir(), 'nmc-paths-'));
@@ -150,7 +150,7 @@ describe('a mesh that means harm', () => {
   const trainer = ensureKey(join(folder, 'deep', 'down', 'trainer', 'key.json'));
   const env = { NMC_CONFIG: join(folder, 'config') };
   let node: SynchronizerNode;
-  let joined: ChildProcess | undefined;
+  let joined: JoinedTrainer | undefined;
 
   /** All that has come to lie anywhere here under a name that only a hostile plan has. */
   const escaped = (): string[] =>
@@ -194,7 +194,7 @@ describe('a mesh that means harm', () => {
     await node.allow(keyText(trainer.publicKey), 'trainer');
   });
   afterAll(async () => {
-    joined?.kill('SIGKILL');
+    joined?.kill();
     await node.close();
   });
 
@@ -207,25 +207,11 @@ describe('a mesh that means harm', () => {
   });
 
   test('a trainer writes nothing outside its folder, and says why', async () => {
-    const failed = await new Promise<Record<string, unknown>>((resolve, reject) => {
-      let text = '';
-      nmc(
-        ['join', `127.0.0.1:${node.port}`, '--state', 'deep/down/trainer', '--device', 'reference', '--name', 'one'],
-        {
-          ...{ cwd: folder, env },
-          onStart: (child) => {
-            joined = child;
-          },
-          onError: (piece) => {
-            text += piece;
-            const line = text.split('\n').find((one) => one.includes('"shard-failed"'));
-            if (line !== undefined) resolve(JSON.parse(line) as Record<string, unknown>);
-          },
-        },
-      ).then((end) => reject(new Error(end.stdout + end.stderr)), reject);
-    });
+    joined = await joinedTrainer(node.port, 'deep/down/trainer', { cwd: folder, env });
+    const { failures } = joined;
+    await expect.poll(() => failures().length + escaped().length, { timeout: 50_000 }).toBeGreaterThan(0);
     expect(escaped()).toEqual([]);
-    expect(failed).toMatchObject({ run: 'to-train', code: 'mesh/deployment' });
+    expect(failures()[0]).toMatchObject({ run: 'to-train', code: 'mesh/deployment' });
   }, 60_000);
 
   test('nmc fetch writes nothing outside its folder, and says why', async () => {
