@@ -16,5 +16,10 @@ export const PRINTED = { uses: 1, milliseconds: INVITE_MILLISECONDS } as const;
 
 export function joinLine({ address, key, invite, uses, milliseconds }: JoinLine): string {
   const whom = uses === 1 ? 'one trainer' : `${uses} trainers`;
-  return `  nmc join ${address} --fingerprint ${key} --invite -\nwith this invite on its standard input; it lets ${whom} in, within ${formatDuration(milliseconds / 1000)}${uses === 1 ? '\n(more with nmc keys invite --uses N)' : ''}:\n  ${invite}\n`;
+  return `  nmc join ${address} --fingerprint ${key} --invite -\nwith this invite on its standard input; it lets ${whom} in, within ${spanText(milliseconds)}${uses === 1 ? '\n(more with nmc keys invite --uses N)' : ''}:\n  ${invite}\n`;
+}
+
+function spanText(milliseconds: number): string {
+  const hours = milliseconds / 3_600_000;
+  return Number.isInteger(hours) ? `${hours} h` : formatDuration(milliseconds / 1000);
 }
