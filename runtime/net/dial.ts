@@ -18,6 +18,7 @@ import { guarded } from './guarded.ts';
 import { parsedJson } from './parsed-json.ts';
 import { piecesOf, sendBlob } from './send-blob.ts';
 import { closeReason, reasonText, SOCKET_LIMITS, setMaxPayload } from './socket-limits.ts';
+import { EXPELLED } from './welcome.ts';
 
 export interface DialOptions {
   readonly address: Address;
@@ -58,7 +59,7 @@ const HANDSHAKE_MILLISECONDS = 5000;
 /** Questions that wait for their answers: a listener that never answers makes this end hold no more. */
 const MAX_ASKED = 10_000;
 
-/** @throws EnvironmentError `mesh/unreachable`; UserError `mesh/key`, `mesh/refused` */
+/** @throws EnvironmentError `mesh/unreachable`; UserError `mesh/key`, `mesh/refused`, `mesh/expelled` */
 export function dial(options: DialOptions): Promise<Link> {
   const socket = new WebSocket(addressUrl(options.address), {
     maxPayload: MOST_HANDSHAKE,
@@ -92,9 +93,12 @@ export function dial(options: DialOptions): Promise<Link> {
         ),
       ),
     );
-    socket.once('close', (_code, reason) =>
+    socket.once('close', (code, reason) =>
       fail(
-        new UserError('mesh/refused', `${where} refused the connection: ${reasonText(reason) || 'no reason given'}`),
+        new UserError(
+          code === EXPELLED ? 'mesh/expelled' : 'mesh/refused',
+          `${where} refused the connection: ${reasonText(reason) || 'no reason given'}`,
+        ),
       ),
     );
     const onMessage = (data: unknown, binary: boolean): void => {

@@ -81,7 +81,8 @@ export class DirectBorders {
     this.#door = new FrontDoor({
       keys: options.keys,
       inviteKey: () => undefined,
-      refuse: (key, role) => (role === 'trainer' && this.#neighbours.has(key) ? undefined : 'not a neighbour'),
+      refuse: (key, role) =>
+        role === 'trainer' && this.#neighbours.has(key) ? undefined : { words: 'not a neighbour' },
       unlisted: 'not a neighbour',
       origins: options.origins ?? [],
       limits: { ...DOOR, ...options.doorLimits },

@@ -19,7 +19,7 @@ import { type DoorLimits, FrontDoor } from './front-door.ts';
 import { caughtEvent, guarded } from './guarded.ts';
 import { type PlaceLimits, Places } from './places.ts';
 import { closeReason } from './socket-limits.ts';
-import type { Refuse } from './welcome.ts';
+import { EXPELLED, type Refuse } from './welcome.ts';
 
 export interface Visitor {
   readonly key: string;
@@ -78,8 +78,7 @@ const SHARES: Shares = {
 };
 /** Processes that begin anew under one key: a dozen at once, then one every five seconds. */
 const INSTANCES = { perSecond: 0.2, most: 12 };
-/** Code of a connection that ends because its key may not have it any more, and how long its end may take. */
-const EXPELLED = 4004;
+/** How long the end of a connection may take whose key may not have it any more. */
 const FAREWELL_MILLISECONDS = 1000;
 
 interface Peer extends Visitor {

@@ -11,6 +11,7 @@ import { wallNow } from '../support/clock.ts';
 import { UserError } from '../support/errors.ts';
 import type { Invite, Role } from '../wire/handshake.ts';
 import { hex } from '../wire/hash.ts';
+import type { Refuse, Unwelcome } from './welcome.ts';
 
 /** What is kept of a key. Times are milliseconds of the synchronizer's clock. */
 export interface KeyRecord {
@@ -104,14 +105,14 @@ export class Membership {
    * @param invite whose secret it has proved to know
    * @returns why it may not have this role
    */
-  admit(key: string, role: Role, invite: string | undefined): Promise<string | undefined> | string | undefined {
+  admit(key: string, role: Role, invite: string | undefined): ReturnType<Refuse> {
     if (this.mayBe(key, role)) return undefined;
-    if (role !== 'trainer' || invite === undefined) return this.#refusal(key, role);
+    if (role !== 'trainer' || invite === undefined) return this.#unwelcome(key, role);
     return this.#inTurn(async () => {
       if (this.mayBe(key, role)) return undefined;
       // Only an operator takes back what an operator has ended.
-      if (this.#keys.has(key) && this.roleOf(key) === undefined) return this.#refusal(key, role);
-      if (!(await this.#takeUse(invite))) return 'the invite is unknown, used up or expired';
+      if (this.#isEnded(key)) return this.#unwelcome(key, role);
+      if (!(await this.#takeUse(invite))) return { words: 'the invite is unknown, used up or expired' };
       // What was to end still ends.
       await this.#putKey(key, ({ expires }) => ({
         role,
@@ -133,7 +134,7 @@ export class Membership {
     return this.#inTurn(async () => {
       const before = this.#keys.get(key);
       if (fresh && this.mayBe(key, role)) return;
-      if (fresh && before && !this.#isGood(before))
+      if (fresh && this.#isEnded(key))
         throw new UserError('keys/ended', this.#refusal(key, role), `nmc keys allow ${key} --role ${role}`);
       if (role !== 'operator') this.#assertNotLast(key, 'given another role');
       if (before?.role === role && before.expires === undefined && before.revoked === undefined) return;
@@ -214,6 +215,15 @@ export class Membership {
     const expired = [...this.#expiring].filter((key) => (this.#keys.get(key)?.expires ?? 0) <= this.#now());
     for (const key of expired) this.#expiring.delete(key);
     return expired;
+  }
+
+  /** It was listed, and is no more. */
+  #isEnded(key: string): boolean {
+    return this.#keys.has(key) && this.roleOf(key) === undefined;
+  }
+
+  #unwelcome(key: string, role: Role): Unwelcome {
+    return { words: this.#refusal(key, role), expelled: this.#isEnded(key) };
   }
 
   #refusal(key: string, role: Role): string {

@@ -15,12 +15,21 @@ export const HANDSHAKE_MILLISECONDS = 5000;
 const MAX_CONTROL = 8;
 const BAD_INVITE = 'the invite is unknown, used up or expired';
 
+/** Codes of connections that end: refused, and of a key that was put out and need not come again. */
+const REFUSED = 4001;
+export const EXPELLED = 4004;
+
+/** Why somebody is not let in. */
+export interface Unwelcome {
+  readonly words: string;
+  /** The key was put out. */
+  readonly expelled?: boolean;
+}
+
+type MaybeUnwelcome = Unwelcome | undefined;
+
 /** What it takes to let somebody in may have to be durable first. */
-export type Refuse = (
-  key: string,
-  role: Role,
-  invite: string | undefined,
-) => Promise<string | undefined> | string | undefined;
+export type Refuse = (key: string, role: Role, invite: string | undefined) => Promise<MaybeUnwelcome> | MaybeUnwelcome;
 
 export interface Welcoming {
   readonly keys: KeyPair;
@@ -43,6 +52,7 @@ interface Refused {
   readonly code: HandshakeRefusal;
   /** For the other end, where the code says too little. */
   readonly words?: string;
+  readonly expelled?: boolean;
 }
 
 export function welcome(
@@ -53,14 +63,14 @@ export function welcome(
     refused('too slow');
     socket.terminate();
   }, HANDSHAKE_MILLISECONDS);
-  const end = (words: string): void => {
+  const end = (words: string, code = REFUSED): void => {
     clearTimeout(timer);
     socket.removeAllListeners('message');
-    socket.close(4001, closeReason(words));
+    socket.close(code, closeReason(words));
   };
-  const close = ({ code, words = code }: Refused): void => {
+  const close = ({ code, words = code, expelled = false }: Refused): void => {
     refused(code);
-    end(words);
+    end(words, expelled ? EXPELLED : REFUSED);
   };
   let session: Session | undefined;
   let control = 0;
@@ -93,8 +103,8 @@ export function welcome(
     const problem = await refuse(key, proved.role, invite);
     if (socket.readyState !== socket.OPEN) return;
     if (problem !== undefined) {
-      const words = badInvite === true ? `${problem.split(':')[0]}, and ${BAD_INVITE}` : problem;
-      close({ code: unlisted, words });
+      const words = badInvite === true ? `${problem.words.split(':')[0]}, and ${BAD_INVITE}` : problem.words;
+      close({ ...problem, code: unlisted, words });
       return;
     }
     if (enter && !enter(proved, key)) {
