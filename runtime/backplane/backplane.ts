@@ -70,7 +70,7 @@ export interface Backplane {
   listBlobs(): Promise<readonly KeptBlob[]>;
   /** Gone when the call has returned, not when it is answered: nobody can ask for it in between. */
   removeBlob(hash: string): Promise<void>;
-  /** Told of each blob that was found to be not what its name says. @returns what ends it */
+  /** Told of each blob that was to be read and is not there, or is not what its name says. @returns what ends it */
   onDamagedBlob(listener: (hash: string) => void): () => void;
 
   /** @returns its sequence */

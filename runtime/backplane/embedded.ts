@@ -70,14 +70,17 @@ export function embeddedBackplane(folder: string, options: EmbeddedOptions = {})
       (sql.list.all(prefix, `${prefix}\u{10ffff}`) as unknown[]).flatMap((row) => entryOf(row) ?? []),
     putBlob: async (bytes) => blobs.put(bytes),
     getBlob: async (hash) => {
-      const there = blobs.has(hash);
       const bytes = blobs.get(hash);
-      if (there && !bytes) subjects.emit(DAMAGED, hash);
+      if (!bytes) subjects.emit(DAMAGED, hash);
       return bytes;
     },
     hasBlob: async (hash) => blobs.has(hash),
     writeBlob: async (hash, bytes) => blobs.write(hash, bytes),
-    readBlob: (hash) => blobs.read(hash, () => subjects.emit(DAMAGED, hash)),
+    readBlob: async (hash) => {
+      const source = await blobs.read(hash, () => subjects.emit(DAMAGED, hash));
+      if (!source) subjects.emit(DAMAGED, hash);
+      return source;
+    },
     touchBlob: async (hash) => blobs.touch(hash),
     listBlobs: async () => blobs.list(),
     removeBlob: async (hash) => blobs.remove(hash),

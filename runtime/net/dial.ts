@@ -231,7 +231,14 @@ function openLink(socket: WebSocket, options: DialOptions, envelopes: Envelopes,
     blobs.delete(hash);
     const whole = problem === undefined ? blob.assembly.finish() : undefined;
     if (whole) blob.done.resolve(whole);
-    else blob.done.reject(new Error(`blob ${hash}: ${problem ?? 'it is not what its name says'}`));
+    else
+      blob.done.reject(
+        new UserError(
+          'mesh/blob-damaged',
+          `blob ${hash}: ${problem ?? 'it is not what its name says'}`,
+          'ask again: where it was of a snapshot, the run goes on from the one before it',
+        ),
+      );
   };
   const send = (message: Message): void => {
     if (socket.readyState === WebSocket.OPEN) socket.send(envelopes.seal(message));

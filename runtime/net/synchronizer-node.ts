@@ -24,6 +24,7 @@ import type { Message, Question } from '../wire/messages.ts';
 import type { BorderHead } from '../wire/routing.ts';
 import { blobRights } from './blob-rights.ts';
 import { appendBounded, MAX_COMMITS, MAX_LOG } from './bounded-stream.ts';
+import { manifestsWith, readParts } from './damaged-parts.ts';
 import { EventLog, eventStream } from './event-log.ts';
 import { Garbage } from './garbage.ts';
 import { Gateway, type GatewayOptions, type Visitor } from './gateway.ts';
@@ -82,6 +83,10 @@ export class SynchronizerNode {
     this.#events = new EventLog(backplane, (run, error) =>
       options.log({ event: 'recording-ends', run, message: String(error) }),
     );
+    backplane.onDamagedBlob((hash) => {
+      for (const damaged of manifestsWith(Object.values(this.#state.runs), hash))
+        this.#happen({ kind: 'manifest-damaged', ...damaged });
+    });
     this.#garbage = new Garbage({
       backplane,
       runs: () => Object.values(this.#state.runs),
@@ -120,6 +125,7 @@ export class SynchronizerNode {
   static async open(options: SynchronizerOptions): Promise<SynchronizerNode> {
     const node = new SynchronizerNode(options, await Membership.open(options.backplane));
     await node.#restore();
+    await readParts(options.backplane, () => Object.values(node.#state.runs));
     node.port = await node.#door.listen(options.host, options.port);
     node.#timer = setInterval(() => {
       node.#happen({ kind: 'tick' });

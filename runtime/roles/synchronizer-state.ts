@@ -114,6 +114,8 @@ export type SynchronizerEvent =
   | { readonly kind: 'drain'; readonly name: string }
   /** The key may not train any more: what it owns is in other hands at once. */
   | { readonly kind: 'expelled'; readonly key: string; readonly reason: string }
+  /** A part of this manifest is gone, or is not what its name says. */
+  | { readonly kind: 'manifest-damaged'; readonly run: string; readonly calls: number }
   | { readonly kind: 'close' };
 
 export type SynchronizerEffect =
@@ -155,5 +157,22 @@ export function runFrom(stored: StoredRun, now: number): RunState {
     haltInto: 'stopped',
     haltSince: now,
     clock: now,
+  };
+}
+
+/** After a restart an owner is expected back before it is known what it can do. */
+export function absentMember(key: string, instance: string, now: number): MemberState {
+  const capability = { cores: 0, memory: 0, rate: 0, upload: 0, download: 0, machine: '' };
+  return {
+    key,
+    name: '',
+    instance,
+    capability,
+    connected: false,
+    seen: now,
+    gap: 0,
+    pulses: 0,
+    draining: false,
+    refused: 0,
   };
 }

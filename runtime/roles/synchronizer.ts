@@ -8,10 +8,12 @@
 import type { Deployment } from '../wire/deployment.ts';
 import type { Message } from '../wire/messages.ts';
 import { endsEpoch } from './calls.ts';
+import { withoutManifest } from './damaged-manifest.ts';
 import { HEARTBEAT, heard, LAPSE, patienceWith } from './liveness.ts';
 import { acceptPart } from './manifest.ts';
 import { place } from './place.ts';
 import {
+  absentMember,
   type MemberState,
   type Phase,
   type RunState,
@@ -47,7 +49,7 @@ export function restoredSynchronizer(stored: readonly StoredRun[], now: number):
     );
     if (!isActive(run)) continue;
     for (const key of new Set(run.owners))
-      if (!work.state.members[key]) work.setMember(absent(key, run.instances[key] ?? '', now));
+      if (!work.state.members[key]) work.setMember(absentMember(key, run.instances[key] ?? '', now));
   }
   return work.step();
 }
@@ -86,6 +88,9 @@ export function synchronizer(state: SynchronizerState, event: SynchronizerEvent,
       if (member) gone(work, member, event.reason);
       break;
     }
+    case 'manifest-damaged':
+      dropManifest(work, event.run, event.calls);
+      break;
     case 'close':
       work.state = { ...work.state, closing: true };
       for (const run of runs(work)) if (isActive(run)) halt(work, run.deployment.run, 'suspended');
@@ -153,23 +158,6 @@ function runs(work: Work): RunState[] {
 
 function members(work: Work): MemberState[] {
   return Object.values(work.state.members);
-}
-
-/** After a restart an owner is expected back before it is known what it can do. */
-function absent(key: string, instance: string, now: number): MemberState {
-  const capability = { cores: 0, memory: 0, rate: 0, upload: 0, download: 0, machine: '' };
-  return {
-    key,
-    name: '',
-    instance,
-    capability,
-    connected: false,
-    seen: now,
-    gap: 0,
-    pulses: 0,
-    draining: false,
-    refused: 0,
-  };
 }
 
 function tick(work: Work): void {
@@ -310,6 +298,15 @@ function deploy(work: Work, deployment: Deployment, hash: string): void {
     created: work.now,
   };
   reassign(work, work.saveRun(runFrom(stored, work.now)), '');
+}
+
+function dropManifest(work: Work, id: string, calls: number): void {
+  const run = work.state.runs[id];
+  const dropped = run && withoutManifest(run, calls);
+  if (!dropped) return;
+  const saved = work.saveRun(dropped.again ? { ...dropped.run, phase: 'waiting' } : dropped.run);
+  work.log(id, dropped.event);
+  if (dropped.again) reassign(work, saved, dropped.reason);
 }
 
 /** A new term of the run, with owners who are there. */

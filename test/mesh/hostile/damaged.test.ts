@@ -1,0 +1,140 @@
+/** A byte of the newest part that a disk has changed costs a run one snapshot, not the run. */
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, describe, expect, test } from 'vitest';
+import { embeddedBackplane } from '../../../runtime/backplane/embedded.ts';
+import { keyPairFromSeed } from '../../../runtime/identity/ed25519.ts';
+import { keyText } from '../../../runtime/identity/key-text.ts';
+import { dial } from '../../../runtime/net/dial.ts';
+import { SynchronizerNode } from '../../../runtime/net/synchronizer-node.ts';
+import { withoutManifest } from '../../../runtime/roles/damaged-manifest.ts';
+import { emptySynchronizer, synchronizer } from '../../../runtime/roles/synchronizer.ts';
+import { type Phase, type RunState, runFrom, type StoredRun } from '../../../runtime/roles/synchronizer-state.ts';
+import { TestMesh, weightHashes } from '../../support/mesh.ts';
+import { nmc, temporaryFolder, writeTiny } from '../../support/nmc.ts';
+import { seeded } from '../networked.ts';
+import { chain } from '../simulated.ts';
+
+function storedRun(parts: readonly (readonly string[])[], phase: Phase = 'preparing'): StoredRun {
+  const manifests = parts.map((p, i) => ({ calls: 10 * (i + 1), parts: p, totals: {}, milliseconds: 1 }));
+  const rows = manifests.map(({ calls }) => ({
+    ...{ epoch: calls / 10, energy: 1, energyByNode: {}, accuracy: null, seconds: 1, samplesPerSecond: 1 },
+  }));
+  return {
+    ...{ deployment: chain(2, 10, 9, 10), hash: '0'.repeat(64), phase, term: 3, owners: ['a', 'b'], instances: {} },
+    ...{ manifests, rows, checks: [], reason: '', created: 0, manifestAt: 5 },
+  };
+}
+
+describe('the state machine', () => {
+  const two = [
+    ['p', 'q'],
+    ['r', 's'],
+  ];
+  const run = (phase: Phase, parts = two): RunState => runFrom(storedRun(parts, phase), 0);
+
+  test('goes on from the manifest before, or from the beginning, and says so', () => {
+    const first = withoutManifest(run('preparing'), 20);
+    expect(first?.run.manifests.map((m) => m.calls)).toEqual([10]);
+    expect(first?.run.rows.map((r) => r.epoch)).toEqual([1]);
+    expect(first?.reason).toContain('goes on from call 10');
+    const second = first && withoutManifest(first.run, 10);
+    expect(second?.run).toMatchObject({ manifests: [], rows: [] });
+    expect(second?.run.manifestAt).toBeUndefined();
+    expect(second?.reason).toContain('its beginning');
+    expect(second && withoutManifest(second.run, 10)).toBeUndefined();
+  });
+
+  test('gives shards out again where somebody needs what was lost, and lets others compute on', () => {
+    const stepped = (phase: Phase) =>
+      synchronizer(
+        { ...emptySynchronizer(0), runs: { 'chain-1': run(phase) } },
+        { kind: 'manifest-damaged', run: 'chain-1', calls: 20 },
+        1,
+      );
+    for (const phase of ['preparing', 'done'] as const)
+      expect(stepped(phase).state.runs['chain-1']).toMatchObject({ phase: 'waiting', term: 4 });
+    expect(stepped('running').state.runs['chain-1']).toMatchObject({ phase: 'running', term: 3 });
+    expect(stepped('stopped').state.runs['chain-1']).toMatchObject({ phase: 'stopped', term: 3 });
+    const kinds = stepped('running').effects.map((e) => e.kind);
+    expect(kinds).toEqual(['persist', 'log']);
+  });
+});
+
+function flip(path: string): void {
+  const bytes = readFileSync(path);
+  bytes[bytes.length >> 1] = (bytes[bytes.length >> 1] ?? 0) ^ 1;
+  writeFileSync(path, bytes);
+}
+
+const blobPath = (backplane: string, hash: string): string => join(backplane, 'blobs', hash.slice(0, 2), hash);
+
+test('a synchronizer that begins looks at what active runs go on from, and one that serves at what it sends', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'nmc-damaged-'));
+  afterAll(() => rmSync(folder, { recursive: true, force: true }));
+  const before = embeddedBackplane(folder);
+  const parts = await Promise.all([1, 2, 3, 4, 5, 6].map((n) => before.putBlob(new Uint8Array(400_000).fill(n))));
+  const [a = '', b = '', c = '', d = '', e = '', f = ''] = parts;
+  const stored = storedRun([[a, b], [c, d], [e, f]], 'running'); // biome-ignore format: one line
+  await before.put('run/chain-1', JSON.stringify(stored), 0);
+  await before.close();
+  flip(blobPath(folder, f));
+
+  const operator = keyPairFromSeed(seeded(1));
+  const events: Readonly<Record<string, unknown>>[] = [];
+  const node = await SynchronizerNode.open({
+    ...{ keys: keyPairFromSeed(seeded(9)), backplane: embeddedBackplane(folder), host: '127.0.0.1', port: 0 },
+    ...{ operator: keyText(operator.publicKey), onShutdown: () => undefined, log: (event) => events.push(event) },
+  });
+  const calls = (): number[] | undefined => node.state.runs['chain-1']?.manifests.map((m) => m.calls);
+  expect(calls()).toEqual([10, 20]);
+  const address = { host: '127.0.0.1', port: node.port, secure: false };
+  const link = await dial({ address, role: 'operator', keys: operator });
+  flip(blobPath(folder, c));
+  await expect(link.getBlob(c, 400_000)).rejects.toMatchObject({ code: 'mesh/blob-damaged' });
+  await expect.poll(calls).toEqual([10]);
+  rmSync(blobPath(folder, a));
+  await expect(link.getBlob(a, 400_000)).rejects.toThrow('there is no blob');
+  await expect.poll(calls).toEqual([]);
+  const said = events.filter((event) => event.event === 'manifest-damaged').map((event) => event.message);
+  expect(said).toEqual([
+    'the snapshot of call 30 is damaged: the run goes on from call 20',
+    'the snapshot of call 20 is damaged: the run goes on from call 10',
+    'the snapshot of call 10 is damaged: the run goes on from its beginning',
+  ]);
+  link.close();
+  await node.close();
+});
+
+describe('with real trainers', () => {
+  const folder = temporaryFolder();
+  const mesh = new TestMesh(folder);
+  afterAll(() => mesh.kill());
+
+  test('the run ends with the weights that it would have had', async () => {
+    const model = writeTiny(folder, { epochs: 2 });
+    const size = ['--limit', '160', '--epochs', '16'];
+    const alone = nmc(['train', model, ...size, '--shards', '2', '--out', 'local', '--json'], { cwd: folder });
+    await mesh.start(1);
+    const [first] = await mesh.json('deploy', model, ...size, '--partition', '2', '--snapshot-every', '5');
+    const run = String(first?.run);
+    const found = async () => (await mesh.status()).runs.find((r) => r.run === run);
+    await expect.poll(async () => (await found())?.snapshot ?? 0, { timeout: 30_000 }).toBeGreaterThan(5);
+    await mesh.stop();
+    const state = join(folder, 'state', 'backplane');
+    const backplane = embeddedBackplane(state);
+    const { manifests, phase } = JSON.parse((await backplane.get(`run/${run}`))?.value ?? '{}') as StoredRun;
+    await backplane.close();
+    expect([phase, manifests.length]).toEqual(['suspended', 2]);
+    flip(blobPath(state, manifests[1]?.parts[1] ?? ''));
+    await mesh.start(1);
+    await expect.poll(async () => (await found())?.state, { timeout: 40_000 }).toBe('done');
+    const log = await mesh.json('logs', run);
+    expect(log).toContainEqual(expect.objectContaining({ event: 'manifest-damaged', calls: manifests[1]?.calls }));
+    await mesh.json('fetch', run, '-o', 'fetched');
+    await alone;
+    expect(weightHashes(join(folder, 'fetched'))).toEqual(weightHashes(join(folder, 'local')));
+    await mesh.stop();
+  }, 120_000);
+});
