@@ -213,6 +213,8 @@ export class TrainerNode {
   #carryOut(effect: TrainerEffect): void {
     switch (effect.kind) {
       case 'send':
+        // A part says where its shard is: what was committed, and how it got there, is known before it.
+        if (effect.message.type === 'part') this.#beat();
         this.#send(effect.message);
         return;
       case 'leave':
