@@ -2,6 +2,7 @@
 import type { Amount, GarbageReport } from '../net/garbage.ts';
 import { emit } from '../support/emit.ts';
 import { formatBytes } from '../support/format-numbers.ts';
+import { printableLines } from '../support/printable.ts';
 import { type Arguments, EXIT, flag } from './command.ts';
 import { openMesh } from './mesh-link.ts';
 
@@ -11,7 +12,7 @@ export async function collectGarbage(args: Arguments): Promise<number> {
   try {
     const report = (await link.ask({ what: 'gc', dryRun })) as GarbageReport;
     if (flag(args, 'json')) emit({ event: 'gc', dryRun, ...report });
-    else process.stdout.write(textOf(report, dryRun));
+    else process.stdout.write(printableLines(textOf(report, dryRun)));
     return EXIT.done;
   } finally {
     link.close();

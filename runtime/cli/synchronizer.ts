@@ -41,7 +41,7 @@ export default async function (args: Arguments): Promise<number> {
     keys: ensureKey(join(state, 'key.json')),
     backplane: embeddedBackplane(join(state, 'backplane'), {
       acceptOlder: flag(args, 'accept-older-state'),
-      onOlder: (message) => process.stderr.write(`warning: ${message}; going on with what is there\n`),
+      onOlder: (message) => process.stderr.write(printed`warning: ${message}; going on with what is there\n`),
     }),
     host: address.host,
     port: address.port,

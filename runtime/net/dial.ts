@@ -1,8 +1,10 @@
 /** One connection to a gateway: handshake, signed messages, questions with answers, blobs. */
 import { randomBytes } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { WebSocket } from 'ws';
 import type { KeyPair } from '../identity/ed25519.ts';
 import { keyText } from '../identity/key-text.ts';
+import { errorCode } from '../support/atomic.ts';
 import { boundedCount } from '../support/bounded.ts';
 import { EnvironmentError, UserError } from '../support/errors.ts';
 import { printable } from '../support/printable.ts';
@@ -59,8 +61,35 @@ const HANDSHAKE_MILLISECONDS = 5000;
 /** Questions that wait for their answers: a listener that never answers makes this end hold no more. */
 const MAX_ASKED = 10_000;
 
-/** @throws EnvironmentError `mesh/unreachable`; UserError `mesh/key`, `mesh/refused`, `mesh/expelled` */
-export function dial(options: DialOptions): Promise<Link> {
+/** Dropped without a word: where many come at once, the next attempt gets through. */
+const ATTEMPTS = 4;
+const BETWEEN_ATTEMPTS = 100;
+/** RFC 6455, 7.4.1: the connection ended without a close. */
+const ABNORMAL = 1006;
+
+class Dropped extends EnvironmentError {
+  constructor(where: string) {
+    super(
+      'mesh/unreachable',
+      `${where} closed the connection before it answered`,
+      'try again: it may have many at once',
+    );
+  }
+}
+
+/** @throws EnvironmentError `mesh/unreachable`; UserError `mesh/key`, `mesh/version`, `mesh/refused`, `mesh/expelled` */
+export async function dial(options: DialOptions): Promise<Link> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await dialOnce(options);
+    } catch (error) {
+      if (!(error instanceof Dropped) || attempt === ATTEMPTS) throw error;
+      await sleep(attempt * BETWEEN_ATTEMPTS);
+    }
+  }
+}
+
+function dialOnce(options: DialOptions): Promise<Link> {
   const socket = new WebSocket(addressUrl(options.address), {
     maxPayload: MOST_HANDSHAKE,
     ...SOCKET_LIMITS,
@@ -84,23 +113,18 @@ export function dial(options: DialOptions): Promise<Link> {
     const caught = (error: unknown): void =>
       fail(new EnvironmentError('mesh/unreachable', `${where} is no gateway: ${printable(error)}`));
     socket.on('open', () => socket.send(JSON.stringify(first)));
-    socket.once('error', () =>
+    socket.once('error', (error) => {
+      const repair = 'is the mesh up? nmc up starts one here';
+      const dropped = errorCode(error) === 'ECONNRESET';
       fail(
-        new EnvironmentError(
-          'mesh/unreachable',
-          `nobody answers at ${where}`,
-          'is the mesh up? nmc up starts one here',
-        ),
-      ),
-    );
-    socket.once('close', (code, reason) =>
-      fail(
-        new UserError(
-          code === EXPELLED ? 'mesh/expelled' : 'mesh/refused',
-          `${where} refused the connection: ${reasonText(reason) || 'no reason given'}`,
-        ),
-      ),
-    );
+        dropped ? new Dropped(where) : new EnvironmentError('mesh/unreachable', `nobody answers at ${where}`, repair),
+      );
+    });
+    socket.once('close', (code, reason) => {
+      const words = `${where} refused the connection: ${reasonText(reason) || 'no reason given'}`;
+      if (code === ABNORMAL && reason.length === 0) fail(new Dropped(where));
+      else fail(new UserError(code === EXPELLED ? 'mesh/expelled' : 'mesh/refused', words));
+    });
     const onMessage = (data: unknown, binary: boolean): void => {
       const text = binary ? '' : String(data);
       if (text === '' || text.length > MOST_HANDSHAKE) {
