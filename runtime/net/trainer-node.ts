@@ -17,11 +17,11 @@ import {
 import { EnvironmentError, UserError } from '../support/errors.ts';
 import type { Way } from '../wire/channel.ts';
 import type { Invite } from '../wire/handshake.ts';
-import { hex, sha256 } from '../wire/hash.ts';
 import type { Capability, Message, ShardReport } from '../wire/messages.ts';
 import type { Refusal } from '../wire/refusals.ts';
 import { BORDER, type BorderHead, decodeHead } from '../wire/routing.ts';
 import type { Address } from './address.ts';
+import { bringBlob } from './bring-blob.ts';
 import { dial, type Link } from './dial.ts';
 import { DirectBorders } from './direct.ts';
 import { fetchPlan, type PlanFetch } from './fetch-plan.ts';
@@ -59,6 +59,8 @@ export interface TrainerOptions {
 const AWAY: readonly string[] = ['mesh/refused', 'mesh/key', 'mesh/version'];
 /** Between two attempts to connect. */
 const RETRY_MILLISECONDS = 250;
+/** While the mesh has no room for a part. */
+const RETRY_FULL_MILLISECONDS = 5000;
 const ROUND_TRIPS = 5;
 /** On a new connection: the state machine says them itself, or the next ones are as good. */
 const SAID_AGAIN: ReadonlySet<Message['type']> = new Set(['heartbeat', 'ready', 'dispute']);
@@ -405,7 +407,7 @@ export class TrainerNode {
       try {
         if (link) {
           const bytes = await link.getBlob(hash, most);
-          cache.put(bytes);
+          this.#keep(bytes);
           return bytes;
         }
       } catch (error) {
@@ -417,22 +419,24 @@ export class TrainerNode {
     }
   }
 
-  /** Into the mesh, as often as it takes: the part of a snapshot must not be lost with a connection. */
-  async #putBlob(bytes: Uint8Array): Promise<string> {
-    const hash = hex(sha256(bytes));
-    for (;;) {
-      try {
-        const link = this.#link;
-        if (link) {
-          await link.putBlob(hash, bytes);
-          return hash;
-        }
-      } catch (error) {
-        if (!(error instanceof EnvironmentError)) throw error;
-      }
-      if (this.#stopped) throw new Error('stopped');
-      await sleep(RETRY_MILLISECONDS);
+  /** A cache that cannot be written costs a download, nothing else. */
+  #keep(bytes: Uint8Array): void {
+    try {
+      this.#options.cache.put(bytes);
+    } catch (error) {
+      if (!(error instanceof EnvironmentError)) throw error;
+      this.#options.log({ event: 'not-cached', code: error.code });
     }
+  }
+
+  #putBlob(bytes: Uint8Array): Promise<string> {
+    return bringBlob(bytes, {
+      link: () => this.#link,
+      stopped: () => this.#stopped,
+      log: this.#options.log,
+      retry: RETRY_MILLISECONDS,
+      retryFull: RETRY_FULL_MILLISECONDS,
+    });
   }
 
   /** What must arrive waits for the next connection; reports of the moment do not. */

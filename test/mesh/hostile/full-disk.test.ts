@@ -7,6 +7,7 @@ import { afterEach, beforeEach, expect, test } from 'vitest';
 import { embeddedBackplane } from '../../../runtime/backplane/embedded.ts';
 import { keyPairFromSeed } from '../../../runtime/identity/ed25519.ts';
 import { keyText } from '../../../runtime/identity/key-text.ts';
+import { bringBlob } from '../../../runtime/net/bring-blob.ts';
 import { dial, type Link } from '../../../runtime/net/dial.ts';
 import { SynchronizerNode } from '../../../runtime/net/synchronizer-node.ts';
 import { hex, sha256 } from '../../../runtime/wire/hash.ts';
@@ -77,6 +78,18 @@ test('a disk that fills up under a blob', async () => {
   expect(looks).toBe(2);
   expect(kept()).toEqual([]);
   expect(await link.ask({ what: 'status' })).toMatchObject({ runs: [] });
+});
+
+test('a part of a snapshot waits until there is room', async () => {
+  free = 0;
+  const events: unknown[] = [];
+  const brought = bringBlob(Uint8Array.of(7, 8), {
+    ...{ link: () => link, stopped: () => false, log: (event) => events.push(event), retry: 5, retryFull: 5 },
+  });
+  await expect.poll(() => events).toEqual([{ event: 'blob-refused', code: 'disk/full', bytes: 2 }]);
+  free = 10e9;
+  expect(await brought).toBe(hex(sha256(Uint8Array.of(7, 8))));
+  expect(kept()).toHaveLength(1);
 });
 
 test('a write that finds no space', async () => {
