@@ -12,15 +12,16 @@ import { printed } from '../support/printable.ts';
 import { insideFolder, ownPath } from '../support/safe-path.ts';
 import { type Arguments, EXIT, flag, text } from './command.ts';
 import { commandDevice } from './command-device.ts';
+import { guardTrainer } from './guard-trainer.ts';
 import { inviteOf } from './invite-argument.ts';
 import { machineRecord } from './measuring/machine-record.ts';
 import { assertSecure, pinnedKey } from './mesh-link.ts';
 import { openShardPlan } from './open-shard-plan.ts';
 import { packageVersion } from './package-root.ts';
 import { holdTrainerFolder } from './state-folder.ts';
-import { watchInterrupt } from './watch-interrupt.ts';
+import { watchDevice } from './stuck-device.ts';
 import { wholeNumber } from './whole-number.ts';
-import { hasParent, heedParent } from './with-parent.ts';
+import { hasParent, heedParent, startedByUp, tellParent } from './with-parent.ts';
 
 const MEGABYTE = 1e6;
 
@@ -29,18 +30,28 @@ export default async function (args: Arguments): Promise<number> {
   assertSecure(address, args);
   const listening = listenOf(args);
   const pinned = pinnedKey(address, args);
-  const invite = await inviteOf(args);
+  // A child gets it by the environment, whatever way its parent got it.
+  const invite = await inviteOf(hasParent() ? {} : args);
   const name = text(args, 'name') ?? nameOfMachine();
   const said = text(args, 'state');
   const folder = said === undefined ? insideFolder(ownPath(configFolder(), 'trainers'), name) : ownPath(said);
-  // Of one that `nmc up` starts again, the one before may need a moment to end.
-  const giveBack = await holdTrainerFolder(folder, hasParent() ? 10_000 : 0);
-  const keys = ensureKey(ownPath(folder, 'key.json'));
-  const device = await commandDevice(text(args, 'device') ?? 'auto');
-  const record = await machineRecord(device, configFolder());
-  device.warmUp?.();
   const megabytes = (option: string): number | undefined => wholeNumber(args, option, 1);
   const maxMemory = megabytes('max-memory');
+  const allowed = maxMemory === undefined ? undefined : maxMemory * MEGABYTE;
+  const rates = {
+    upload: (megabytes('max-upload') ?? 0) * MEGABYTE,
+    download: (megabytes('max-download') ?? 0) * MEGABYTE,
+  };
+  const delay = wholeNumber(args, 'delay', 0, 60_000) ?? 0;
+  // What is wrong with the command line has been said: from here on the work is a child's.
+  if (!hasParent()) return guardTrainer(allowed, invite);
+  // Of one that `nmc up` starts again, the one before may need a moment to end.
+  const giveBack = await holdTrainerFolder(folder, startedByUp() ? 10_000 : 0);
+  const keys = ensureKey(ownPath(folder, 'key.json'));
+  const watched = watchDevice(await commandDevice(text(args, 'device') ?? 'auto'));
+  const { device } = watched;
+  const record = await machineRecord(device, configFolder());
+  device.warmUp?.();
   const node = new TrainerNode({
     address,
     keys,
@@ -51,23 +62,25 @@ export default async function (args: Arguments): Promise<number> {
     ...(invite ? { invite } : {}),
     capability: {
       cores: availableParallelism(),
-      memory: maxMemory === undefined ? freemem() : maxMemory * MEGABYTE,
+      memory: allowed ?? freemem(),
       rate: record?.rate ?? 0,
       ...(record ? { costs: record.costs } : {}),
-      upload: (megabytes('max-upload') ?? 0) * MEGABYTE,
-      download: (megabytes('max-download') ?? 0) * MEGABYTE,
+      ...rates,
       machine: hostname().slice(0, 100),
     },
     cache: new BlobFiles(ownPath(folder, 'blobs'), false),
     openPlan: openShardPlan(ownPath(folder, 'plans'), device),
-    mostMemory: maxMemory === undefined ? totalmem() : maxMemory * MEGABYTE,
+    mostMemory: allowed ?? totalmem(),
     ...listening,
-    delay: wholeNumber(args, 'delay', 0, 60_000) ?? 0,
+    delay,
     log: (event) => process.stderr.write(`${jsonLine(event)}\n`),
   });
   const endPulse = startPulse({ address, keys, ...(pinned ? { pinned } : {}), instance: node.instance });
-  const interrupt = hasParent() ? undefined : watchInterrupt(() => node.leave());
-  if (hasParent()) heedParent(() => node.leave());
+  heedParent(() => {
+    watched.leaving();
+    node.leave();
+  });
+  tellParent({ event: 'runtime', bytes: process.memoryUsage.rss() });
   if (flag(args, 'json')) emit({ event: 'join', name, key: keyText(keys.publicKey), address: addressText(address) });
   else
     process.stdout.write(
@@ -80,7 +93,7 @@ export default async function (args: Arguments): Promise<number> {
     return EXIT.done;
   } finally {
     endPulse();
-    interrupt?.release();
+    watched.release();
     giveBack();
   }
 }

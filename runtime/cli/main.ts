@@ -1,4 +1,5 @@
 /** `nmc`, the process: one command line, its exit code, and what happens when the reader goes away. */
+import { hasStuckDevice } from '../device/stuck.ts';
 import { EXIT } from './command.ts';
 import { runCommandLine } from './run-command-line.ts';
 
@@ -17,13 +18,18 @@ runCommandLine(process.argv.slice(2)).then(
   (code) => {
     process.exitCode = code;
     // Worker threads and sockets of a command that has ended keep nothing alive; what is still to be read does.
-    void Promise.all([flushed(process.stdout), flushed(process.stderr)]).then(() => process.exit(code));
+    void Promise.all([flushed(process.stdout), flushed(process.stderr)]).then(() => end(code));
   },
   (error: unknown) => {
     console.error(error);
     process.exit(70);
   },
 );
+
+function end(code: number): void {
+  if (hasStuckDevice()) process.kill(process.pid, 'SIGKILL');
+  else process.exit(code);
+}
 
 /** A pipe takes 64 KiB at a time: the rest is written while the reader reads. */
 function flushed(stream: NodeJS.WriteStream): Promise<void> {

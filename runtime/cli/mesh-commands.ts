@@ -51,6 +51,7 @@ export const meshCommands: readonly Command[] = [
         'delay',
         'emulated round trip of border frames, in milliseconds',
       )
+        .option('max-memory', { type: 'string', describe: 'MB that shards may use, of each trainer' })
         .option('relay', { type: 'boolean', describe: RELAY })
         .example([
           ['$0 up --trainers 4', 'then nmc deploy FILE --watch'],
@@ -84,7 +85,7 @@ export const meshCommands: readonly Command[] = [
         ['invite', '-: from standard input; FILE: from a file of your own (default: $NMC_INVITE); needed once'],
         ['device', 'auto (default), cpu or reference'],
         ['listen', 'HOST:PORT where neighbours dial this trainer (default: on this machine, any port)'],
-        ['max-memory', 'MB that shards may use'],
+        ['max-memory', 'MB that shards may use; one that takes more is ended'],
         ['max-upload', 'MB a second'],
         ['max-download', 'MB a second'],
         ['state', 'folder for its key and what it keeps'],

@@ -2,6 +2,9 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { createWriteStream } from 'node:fs';
 import { createInterface } from 'node:readline';
+import { jsonLine } from '../support/emit.ts';
+import { type Ending, TrainerGuard } from './trainer-guard.ts';
+import { BY_UP, PARENT } from './with-parent.ts';
 
 export class Child {
   /** Undefined where it ended without a word. */
@@ -9,14 +12,19 @@ export class Child {
   readonly exit: Promise<void>;
   ended = false;
   readonly #process: ChildProcess;
+  readonly #guard: TrainerGuard;
   #last = '';
 
-  /** @param args of `nmc`, @param log file that its messages go to */
-  constructor(args: readonly string[], log: string, env: Readonly<Record<string, string>>) {
+  /**
+   * @param args of `nmc`
+   * @param log file that its messages go to
+   * @param allowed bytes that shards of a trainer may use; no bound when absent
+   */
+  constructor(args: readonly string[], log: string, env: Readonly<Record<string, string>>, allowed?: number) {
     const program = process.argv[1] ?? '';
     this.#process = spawn(process.execPath, [program, ...args], {
-      env: { ...process.env, ...env, NMC_PARENT: '1' },
-      stdio: ['pipe', 'pipe', 'pipe'],
+      env: { ...process.env, ...env, [PARENT]: BY_UP },
+      stdio: ['pipe', 'pipe', 'pipe', 'ipc'],
     });
     const words = createWriteStream(log, { flags: 'a' });
     words.on('error', () => undefined);
@@ -24,6 +32,7 @@ export class Child {
       this.#last = (this.#last + String(data)).slice(-2000);
       words.write(data);
     });
+    this.#guard = new TrainerGuard(this.#process, { allowed, log: (event) => words.write(`${jsonLine(event)}\n`) });
     this.exit = new Promise((resolve) => {
       this.#process.on('exit', () => {
         this.ended = true;
@@ -45,6 +54,11 @@ export class Child {
 
   get pid(): number | undefined {
     return this.#process.pid;
+  }
+
+  /** Why it was ended, or has ended itself; nothing where it just died. */
+  get ending(): Ending | undefined {
+    return this.#guard.ending;
   }
 
   /** Of what it said on standard error. */

@@ -20,10 +20,13 @@ import { DEFAULT_STATE } from './synchronizer.ts';
 import { Child } from './up-child.ts';
 import { wholeNumber } from './whole-number.ts';
 
+const MEGABYTE = 1e6;
 const LOOK_EVERY = 150;
 /** A dead trainer comes back when its shards are in other hands, at the latest after this. */
 const BACK_AFTER = 8000;
 const UP_WITHIN = 60_000;
+/** A trainer that was ended so often, for its memory or a device that does not answer, stays away. */
+const MOST_OVERRUNS = 3;
 const DOWN_WITHIN = 15_000;
 
 const REPAIRS: Readonly<Record<string, string>> = {
@@ -40,6 +43,7 @@ interface Announced {
 
 export default async function (args: Arguments): Promise<number> {
   const trainers = wholeNumber(args, 'trainers', 0, 256) ?? 2;
+  wholeNumber(args, 'max-memory', 1);
   const state = resolve(text(args, 'state') ?? DEFAULT_STATE);
   const asked = listenAddress(args);
   assertSecure(asked, args);
@@ -112,7 +116,7 @@ class Mesh {
   readonly #args: Arguments;
   #listen: ReturnType<typeof parseAddress>;
   #synchronizer: Child | undefined;
-  #trainers: readonly { readonly name: string; child: Child; diedAt: number }[] = [];
+  #trainers: readonly { readonly name: string; child: Child; diedAt: number; overruns: number }[] = [];
   #announced: Announced = { address: '', key: '', invite: '' };
   #link: Link | undefined;
 
@@ -127,7 +131,7 @@ class Mesh {
     for (let i = 1; i <= trainers; i++) {
       const name = `trainer-${i}`;
       await this.#list(name);
-      this.#trainers = [...this.#trainers, { name, child: this.#startTrainer(name), diedAt: 0 }];
+      this.#trainers = [...this.#trainers, { name, child: this.#startTrainer(name), diedAt: 0, overruns: 0 }];
     }
     const end = wallNow() + UP_WITHIN;
     while (!stopped() && (await this.members()).length < trainers) {
@@ -159,7 +163,15 @@ class Mesh {
     }
     for (const trainer of this.#trainers) {
       if (!trainer.child.ended) continue;
+      const { ending } = trainer.child;
+      if (trainer.diedAt === 0 && ending) {
+        trainer.overruns++;
+        const again = trainer.overruns < MOST_OVERRUNS ? 'it is started again' : 'it is not started again';
+        process.stderr.write(`${trainer.name}: ${ending.message}; ${again}\n`);
+      }
       trainer.diedAt ||= wallNow();
+      // What fills the memory, or never answers, would be given to it again.
+      if (trainer.overruns >= MOST_OVERRUNS) continue;
       const status = await this.#status();
       const handedOver = status?.trainers.every((t) => t.name !== trainer.name) ?? false;
       if (!handedOver && wallNow() - trainer.diedAt < BACK_AFTER) continue;
@@ -243,6 +255,7 @@ class Mesh {
     const { address, key } = this.#announced;
     const device = text(this.#args, 'device');
     const delay = text(this.#args, 'delay');
+    const megabytes = wholeNumber(this.#args, 'max-memory', 1);
     const options = [
       '--name',
       name,
@@ -253,9 +266,12 @@ class Mesh {
       '--insecure',
       ...(device === undefined ? [] : ['--device', device]),
       ...(delay === undefined ? [] : ['--delay', delay]),
+      ...(megabytes === undefined ? [] : ['--max-memory', String(megabytes)]),
       ...(flag(this.#args, 'relay') ? ['--relay'] : []),
     ];
-    return new Child(['join', address, ...options], join(this.#state, 'logs', `${name}.log`), { NMC_INVITE: '' });
+    const log = join(this.#state, 'logs', `${name}.log`);
+    const allowed = megabytes === undefined ? undefined : megabytes * MEGABYTE;
+    return new Child(['join', address, ...options], log, { NMC_INVITE: '' }, allowed);
   }
 
   async #status(): Promise<MeshStatus | undefined> {

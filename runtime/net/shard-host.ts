@@ -49,7 +49,7 @@ export interface HostOptions {
 }
 
 /** Without any sign of life from the device for so long, its shard fails. */
-const WATCHDOG_MILLISECONDS = 120_000;
+export const WATCHDOG_MILLISECONDS = 120_000;
 
 export class ShardHost {
   readonly deployment: Deployment;

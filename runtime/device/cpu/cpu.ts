@@ -1,6 +1,7 @@
 /** The CPU device: ONNX Runtime in threads of its own. */
 import { availableParallelism } from 'node:os';
 import type { Device, DeviceSession, Executable } from '../device.ts';
+import { inTime, markStuck } from '../stuck.ts';
 import { hasLanes, openInLanes, openInTurns, trains } from './lanes.ts';
 import type { WorkerStart } from './messages.ts';
 import { runOn, startThread, type Thread, warmThreads } from './thread.ts';
@@ -52,7 +53,7 @@ function openTogether(executables: readonly Executable[]): DeviceSession[] {
       run: (name, inputs, position) => runOn(thread, name, inputs, position, engine),
       prepare: (name) => thread.tell({ kind: 'prepare', name, engine }),
       close: async () => {
-        await thread.ask({ kind: 'close', engine }).catch(() => undefined);
+        if (!(await inTime(thread.ask({ kind: 'close', engine })))) markStuck();
         open--;
         if (open === 0) await Promise.all(threads.map((t) => t.close()));
       },

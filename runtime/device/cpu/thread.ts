@@ -2,6 +2,7 @@
 import { Worker } from 'node:worker_threads';
 import { EnvironmentError } from '../../support/errors.ts';
 import type { Position, RunInput, Tensor } from '../device.ts';
+import { inTime, markStuck } from '../stuck.ts';
 import { buffersOf, copied, type Reply, type Request, type WorkerStart } from './messages.ts';
 
 type DistributiveOmit<T, K extends PropertyKey> = T extends unknown ? Omit<T, K> : never;
@@ -35,6 +36,8 @@ function startWorker(): Worker {
 export function startThread(start?: WorkerStart): Thread {
   const worker = idle.pop() ?? startWorker();
   worker.ref();
+  /** Of those that wait, what computes. */
+  const runs = new Set<number>();
   const waiting = new Map<number, { resolve: (value: unknown) => void; reject: (error: Error) => void }>();
   let count = 0;
   let dead: Error | undefined;
@@ -46,6 +49,7 @@ export function startThread(start?: WorkerStart): Thread {
   worker.on('message', (reply: Reply) => {
     const call = waiting.get(reply.id);
     waiting.delete(reply.id);
+    runs.delete(reply.id);
     if ('failure' in reply)
       call?.reject(
         new EnvironmentError('device/failed', `the cpu device failed: ${reply.failure}`, 'try --device reference'),
@@ -65,6 +69,7 @@ export function startThread(start?: WorkerStart): Thread {
         return;
       }
       const id = count++;
+      if (request.kind === 'run') runs.add(id);
       waiting.set(id, { resolve: resolve as (value: unknown) => void, reject });
       worker.postMessage({ ...request, id }, transfer);
     });
@@ -76,7 +81,13 @@ export function startThread(start?: WorkerStart): Thread {
     ask,
     tell,
     close: async () => {
-      if (!dead && start) await ask({ kind: 'close' }).catch(() => undefined);
+      const asked = start ? ask({ kind: 'close' }) : Promise.resolve();
+      if (!dead && !((await inTime(asked)) && runs.size === 0)) {
+        // It would end the process when its product is done.
+        markStuck();
+        worker.unref();
+        return;
+      }
       await worker.terminate();
     },
   };

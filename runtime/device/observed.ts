@@ -1,0 +1,45 @@
+/** A device under observation: since when it has not answered. */
+import type { Device, DeviceSession, Executable } from './device.ts';
+
+export interface Observed {
+  readonly device: Device;
+  /** When the oldest call began that has no answer yet, in milliseconds of the clock; nothing where all have one. */
+  readonly waitingSince: () => number | undefined;
+}
+
+/** @param closed a session of it was closed */
+export function observed(device: Device, now: () => number, closed: () => void): Observed {
+  const waiting = new Map<number, number>();
+  let count = 0;
+  const during = async <T>(work: Promise<T>): Promise<T> => {
+    const id = count++;
+    waiting.set(id, now());
+    try {
+      return await work;
+    } finally {
+      waiting.delete(id);
+    }
+  };
+  const watch = (session: DeviceSession): DeviceSession => ({
+    write: (state, values) => during(session.write(state, values)),
+    read: (state) => during(session.read(state)),
+    run: (name, inputs, position) => during(session.run(name, inputs, position)),
+    prepare: (name) => session.prepare(name),
+    close: async () => {
+      await during(session.close());
+      closed();
+    },
+  });
+  const { openAll } = device;
+  return {
+    device: {
+      ...device,
+      open: async (executable) => watch(await device.open(executable)),
+      ...(openAll
+        ? { openAll: async (all: readonly Executable[]) => (await openAll.call(device, all)).map(watch) }
+        : {}),
+    },
+    // Calls are kept in the order in which they were made.
+    waitingSince: () => waiting.values().next().value,
+  };
+}

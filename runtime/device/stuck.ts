@@ -1,0 +1,35 @@
+/**
+ * A thread in the middle of a product cannot be ended: ONNX Runtime answers nobody meanwhile, and ends the whole process
+ * when its thread is gone. Whoever closes such a device does not wait for it; the process then ends the hard way, since
+ * a usual exit waits for all threads.
+ */
+let stuck = false;
+
+/** Milliseconds that a device may take to end. */
+export const END_WITHIN = Number(process.env.NMC_DEVICE_ENDS_WITHIN ?? 10_000);
+
+export function markStuck(): void {
+  stuck = true;
+}
+
+/** Whether a device of this process was closed and has not ended. */
+export const hasStuckDevice = (): boolean => stuck;
+
+/** @returns whether it was done in time */
+export async function inTime(work: Promise<unknown>, milliseconds = END_WITHIN): Promise<boolean> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<boolean>((resolve) => {
+    timer = setTimeout(() => resolve(false), milliseconds);
+  });
+  try {
+    return await Promise.race([
+      work.then(
+        () => true,
+        () => true,
+      ),
+      late,
+    ]);
+  } finally {
+    clearTimeout(timer);
+  }
+}

@@ -1,0 +1,129 @@
+/** Trainers in whose process something goes wrong for good: the one who lent the machine gets it back, and is told why. */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { TrainerGuard } from '../../../runtime/cli/trainer-guard.ts';
+import { isProcessAlive } from '../../../runtime/support/process-alive.ts';
+import { TestMesh } from '../../support/mesh.ts';
+import { nmc, type Outcome, writeTiny } from '../../support/nmc.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'nmc-ended-'));
+const mesh = new TestMesh(folder);
+const HOSTILE = resolve('test/support/stuck-or-hungry.cjs');
+const started: ChildProcess[] = [];
+
+beforeAll(async () => {
+  writeTiny(folder, { epochs: 500 });
+  await mesh.start(0);
+}, 120_000);
+
+afterAll(async () => {
+  for (const child of started) child.kill('SIGKILL');
+  await mesh.stop();
+  mesh.kill();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+interface Joined {
+  readonly parent: ChildProcess;
+  /** Of the process that computes. */
+  readonly pid: number;
+  readonly ended: Promise<Outcome>;
+}
+
+async function joined(name: string, env: Readonly<Record<string, string>>, ...options: string[]): Promise<Joined> {
+  let parent: ChildProcess | undefined;
+  const { address, key, invite } = mesh.up;
+  const ended = nmc(['join', address, '--fingerprint', key, '--name', name, '--json', ...options], {
+    cwd: folder,
+    env: { ...mesh.env, NMC_CONFIG: join(folder, 'config', name), NMC_INVITE: invite, ...env },
+    onStart: (child) => {
+      parent = child;
+      started.push(child);
+    },
+  });
+  for (;;) {
+    const found = (await mesh.status()).trainers.find((t) => t.name === name);
+    if (found?.pid && parent) return { parent, pid: found.pid, ended };
+    const outcome = await Promise.race([ended, sleep(50)]);
+    if (outcome) throw new Error(`${name} has ended: ${outcome.stdout}${outcome.stderr}`);
+  }
+}
+
+async function gone(pid: number): Promise<void> {
+  while (isProcessAlive(pid)) await sleep(20);
+}
+
+test('one that computes is a child of the one that was started; kill -9 of that ends both', async () => {
+  const { parent, pid, ended } = await joined('alone', {});
+  expect(pid).not.toBe(parent.pid);
+  parent.kill('SIGKILL');
+  await ended;
+  await gone(pid);
+}, 60_000);
+
+test('one that computes is killed: its parent says so', async () => {
+  const { pid, ended } = await joined('killed', {});
+  process.kill(pid, 'SIGKILL');
+  const { code, stderr } = await ended;
+  expect([code, stderr]).toEqual([3, expect.stringContaining('error[trainer/ended]')]);
+}, 60_000);
+
+test('one that takes more memory than was lent is ended, and its parent says so', async () => {
+  const env = { HOSTILE: 'hungry', NODE_OPTIONS: `--require ${HOSTILE}` };
+  const { key, address, invite } = mesh.up;
+  const { code, stdout, stderr } = await nmc(
+    ['join', address, '--fingerprint', key, '--name', 'hungry', '--max-memory', '50', '--json'],
+    { cwd: folder, env: { ...mesh.env, NMC_CONFIG: join(folder, 'config', 'hungry'), NMC_INVITE: invite, ...env } },
+  );
+  expect(code).toBe(3);
+  expect(stderr).toContain('"event":"memory"');
+  expect(stderr).toContain('error[trainer/memory]: the trainer was ended: it held');
+  expect(stdout).toContain('"code":"trainer/memory"');
+}, 60_000);
+
+test('a bound without the runtime and the margin is watched ten times a second', async () => {
+  const grow =
+    'process.send({ event: "runtime", bytes: 0 }); const held = []; setInterval(() => held.push(Buffer.alloc(1e6, 1)), 5)';
+  const child = spawn(process.execPath, ['-e', grow], { stdio: ['ignore', 'ignore', 'ignore', 'ipc'] });
+  started.push(child);
+  const seen: number[] = [];
+  const events: unknown[] = [];
+  const guard = new TrainerGuard(child, {
+    allowed: 100,
+    margin: 20,
+    // What it holds grows by 10 bytes each time somebody looks.
+    resident: async () => {
+      seen.push(seen.length * 10);
+      return seen.at(-1);
+    },
+    log: (event) => events.push(event),
+  });
+  await new Promise((ended) => child.on('exit', ended));
+  expect(seen.at(-1)).toBe(130);
+  expect(guard.ending?.code).toBe('trainer/memory');
+  expect(events).toEqual([{ event: 'memory', pid: child.pid, bytes: 130, limit: 120 }]);
+}, 60_000);
+
+test('Ctrl-C ends a trainer whose device never answers', async () => {
+  const [armed, says] = [join(folder, 'armed'), join(folder, 'says')];
+  const env = {
+    HOSTILE: 'stuck',
+    HOSTILE_ARMED: armed,
+    HOSTILE_SAYS: says,
+    NODE_OPTIONS: `--require ${HOSTILE}`,
+    NMC_DEVICE_ENDS_WITHIN: '300',
+  };
+  const { parent, pid, ended } = await joined('stuck', env);
+  writeFileSync(armed, '');
+  await mesh.json('deploy', 'tiny.pcn', '--partition', '1');
+  while (!existsSync(says)) await sleep(20);
+  parent.kill('SIGINT');
+  const { code, stderr } = await ended;
+  expect(code).toBe(3);
+  expect(stderr).toContain('error[device/stuck]');
+  await gone(pid);
+}, 60_000);
