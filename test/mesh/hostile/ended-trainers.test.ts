@@ -14,10 +14,13 @@ const folder = mkdtempSync(join(tmpdir(), 'nmc-ended-'));
 const mesh = new TestMesh(folder);
 const HOSTILE = resolve('test/support/stuck-or-hungry.cjs');
 const started: ChildProcess[] = [];
+let invite = '';
 
 beforeAll(async () => {
   writeTiny(folder, { epochs: 500 });
   await mesh.start(0);
+  const [made] = await mesh.json('keys', 'invite', '--uses', '9');
+  invite = String(made?.invite);
 }, 120_000);
 
 afterAll(async () => {
@@ -36,7 +39,7 @@ interface Joined {
 
 async function joined(name: string, env: Readonly<Record<string, string>>, ...options: string[]): Promise<Joined> {
   let parent: ChildProcess | undefined;
-  const { address, key, invite } = mesh.up;
+  const { address, key } = mesh.up;
   const ended = nmc(['join', address, '--fingerprint', key, '--name', name, '--json', ...options], {
     cwd: folder,
     env: { ...mesh.env, NMC_CONFIG: join(folder, 'config', name), NMC_INVITE: invite, ...env },
@@ -74,7 +77,7 @@ test('one that computes is killed: its parent says so', async () => {
 
 test('one that takes more memory than was lent is ended, and its parent says so', async () => {
   const env = { HOSTILE: 'hungry', NODE_OPTIONS: `--require ${HOSTILE}` };
-  const { key, address, invite } = mesh.up;
+  const { address, key } = mesh.up;
   const { code, stdout, stderr } = await nmc(
     ['join', address, '--fingerprint', key, '--name', 'hungry', '--max-memory', '50', '--json'],
     { cwd: folder, env: { ...mesh.env, NMC_CONFIG: join(folder, 'config', 'hungry'), NMC_INVITE: invite, ...env } },
