@@ -52,6 +52,8 @@ export class ShardBorders {
   readonly #channels = new Map<number, BorderChannel>();
   /** Of each neighbour the newest exchange of this term: none before it is used again. */
   readonly #newest = new Map<number, Exchange>();
+  /** With each neighbour, whose keys of which numbers are in use. */
+  readonly #agreed = new Map<number, string>();
   /** Whose frames are handed over in this process. */
   readonly #local = new Set<number>();
   readonly #lengths: ReadonlyMap<number, readonly number[]>;
@@ -78,6 +80,7 @@ export class ShardBorders {
     this.#term = term;
     this.#channels.clear();
     this.#newest.clear();
+    this.#agreed.clear();
     this.#local.clear();
     this.#exchange = undefined;
     this.#disputes = undefined;
@@ -112,6 +115,9 @@ export class ShardBorders {
         continue;
       }
       owners.set(neighbour, { key: other.key, ...listenOf(this.#place, other) });
+      const pair = `${own.number}/${other.number}`;
+      if (this.#agreed.get(neighbour) === pair) continue;
+      this.#agreed.set(neighbour, pair);
       const keys = borderKeys(this.#place, ephemeral, own, other);
       if (keys) rekeyed.push(() => this.#carry(neighbour, this.#channel(neighbour).rekey(keys, other.key)));
       else this.refused++;

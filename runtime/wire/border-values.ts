@@ -19,7 +19,9 @@ export function sendProblem(values: Tensor, codec: Codec): ValueProblem | undefi
 }
 
 function beyond(values: Tensor, most: number): ValueProblem | undefined {
-  for (const value of values) {
+  // Over each frame's values: an iterator would take twenty times as long.
+  for (let i = 0; i < values.length; i++) {
+    const value = values[i] as number;
     // A NaN is not within any range.
     if (Math.abs(value) <= most) continue;
     return Number.isFinite(value) ? 'range' : 'not-finite';

@@ -108,16 +108,19 @@ function wrongFrom(call: number, value: number): Device {
   return { ...referenceDevice, open };
 }
 
-test.each([
+describe.each([
   [Number.NaN, 'energy/not-finite', 'no longer a finite number'],
   [1e13, 'border/range', 'too large'],
-])(
-  'a trainer whose own device makes %s fails by itself, and its neighbour has nothing to hold against it',
-  async (value, code, words) => {
-    pair = new TwoTrainers();
+])('a trainer whose own device makes %s', (value, code, words) => {
+  test.each([
+    ['another trainer', 1],
+    ['the same one', 0],
+  ])('fails by itself, and its neighbour, on %s, has nothing to hold against it', async (_, neighbour) => {
+    pair = new TwoTrainers([0, neighbour]);
     await pair.begin([wrongFrom(20, value), referenceDevice]);
-    await expect.poll(() => pair.failed.length, patience).toBe(1);
-    expect(pair.failed[0]).toMatchObject({ shard: 0, code, reason: expect.stringContaining(words) });
+    await expect.poll(() => pair.failed.length, patience).toBeGreaterThan(0);
+    expect(pair.failed[0]).toMatchObject({ code, reason: expect.stringContaining(words) });
+    if (neighbour === 1) expect(pair.failed).toMatchObject([{ shard: 0 }]);
     expect(pair.disputes).toEqual([]);
-  },
-);
+  });
+});

@@ -39,6 +39,7 @@ export class TwoTrainers {
   readonly failed: Failed[] = [];
   /** The newest of each shard. */
   readonly reports: ShardReport[] = [];
+  readonly #owners: readonly [number, number];
   readonly #folder = mkdtempSync(join(tmpdir(), 'nmc-relay-'));
   readonly #server: Server = createServer();
   readonly #gateway: Gateway;
@@ -50,7 +51,9 @@ export class TwoTrainers {
   readonly #nodes: TrainerNode[] = [];
   readonly #ended: Promise<unknown>[] = [];
 
-  constructor() {
+  /** @param owners which trainer has which shard */
+  constructor(owners: readonly [number, number] = [0, 1]) {
+    this.#owners = owners;
     const { plan, files } = this.#plan;
     const column = (name: string, size: number) => ({
       field: { name, type: 'f32' as const, shape: [size] },
@@ -125,39 +128,38 @@ export class TwoTrainers {
   }
 
   /** Says who the owners are: the newest keys, unless others are named. */
-  tell(shard: number, exchanges = this.exchanges.map((all) => all.at(-1))): void {
+  tell(node: number, exchanges = this.exchanges.map((all) => all.at(-1))): void {
     const peers = exchanges.filter((e) => e !== undefined);
-    this.#gateway.send(keys[shard] as string, { type: 'peers', run: RUN, term: this.term, peers });
+    this.#gateway.send(keys[node] as string, { type: 'peers', run: RUN, term: this.term, peers });
   }
 
   /** Ends a trainer's connection: it connects again by itself. */
-  cut(shard: number): void {
-    this.#gateway.dismiss(keys[shard] as string, 'cut');
+  cut(node: number): void {
+    this.#gateway.dismiss(keys[node] as string, 'cut');
   }
 
   /** As after a dispute: the same owners, from the beginning. */
   newTerm(): void {
     this.term++;
     this.exchanges = [[], []];
-    for (const shard of [0, 1]) this.#assign(shard);
+    for (const node of [0, 1]) this.#assign(node);
   }
 
-  #assign(shard: number): void {
-    const shards = [{ shard }];
+  #assign(node: number): void {
+    const shards = [0, 1].filter((shard) => this.#owners[shard] === node).map((shard) => ({ shard }));
     const { term } = this;
-    this.#gateway.send(keys[shard] as string, { type: 'assign', run: RUN, term, deployment: this.#record, shards });
+    this.#gateway.send(keys[node] as string, { type: 'assign', run: RUN, term, deployment: this.#record, shards });
   }
 
   #hear(key: string, message: Message): void {
-    const shard = keys.indexOf(key);
     switch (message.type) {
       case 'member':
         this.#gateway.send(key, { type: 'admitted', name: message.name, heartbeat: 500, lapse: 5000 });
-        this.#assign(shard);
+        this.#assign(keys.indexOf(key));
         break;
       case 'ready': {
         if (message.term !== this.term) return;
-        this.exchanges[shard]?.push(message.exchange);
+        this.exchanges[message.exchange.shard]?.push(message.exchange);
         if (this.exchanges.some((all) => all.length === 0)) return;
         for (const to of [0, 1]) {
           this.tell(to);
