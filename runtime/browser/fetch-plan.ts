@@ -6,6 +6,7 @@ import type { Executable } from '../device/device.ts';
 import { kernelProblem } from '../plan/kernels-agree.ts';
 import { programProblem } from '../plan/sound-program.ts';
 import { UserError } from '../support/errors.ts';
+import { pathProblem, shownPath } from '../support/path-names.ts';
 
 /** @param base address of the plan's folder, with the `/` at its end */
 export async function fetchPlan(base: string): Promise<{ plan: Plan; executable: Executable }> {
@@ -20,7 +21,9 @@ export async function fetchPlan(base: string): Promise<{ plan: Plan; executable:
   const files = new Map<string, Uint8Array>();
   await Promise.all(
     [shard.program, ...shard.kernels].map(async (path) => {
-      if (/^[/.]|\.\.|[\\:?#]/.test(path)) throw new UserError('plan/path', `the plan names ${path}`);
+      // Of an address, these would say something else than a file.
+      if (pathProblem(path) !== undefined || /[#%]/.test(path))
+        throw new UserError('plan/path', `the plan names ${shownPath(path)}`);
       const bytes = await fetchBytes(base + path);
       if ((await sha256(bytes)) !== known.get(path))
         throw new UserError('plan/hash', `${path} does not have its hash: it was changed after the plan was made`);

@@ -1,5 +1,7 @@
 /** Whether a path that someone else wrote is a plain name below a folder, on every system that may come to read it. */
 
+import { printable } from './printable.ts';
+
 /** Of one component in bytes, and of a whole path in characters: what all file systems take. */
 const MOST_NAME_BYTES = 255;
 const MOST_PATH = 1000;
@@ -7,7 +9,7 @@ const MOST_DEPTH = 32;
 /** Devices of Windows, whatever ending they have. */
 const RESERVED = /^(con|prn|aux|nul|conin\$|conout\$|com[0-9¹²³]|lpt[0-9¹²³])$/i;
 /** Control and format characters, halves of characters, and ends of lines. */
-const UNSEEN = /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/u;
+const UNSEEN = /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}]/u;
 
 /** @returns what is wrong with it, or nothing. Components are divided by `/`. */
 export function pathProblem(path: unknown): string | undefined {
@@ -29,7 +31,8 @@ function nameProblem(name: string): string | undefined {
   if (/[\\:<>"|?*]/.test(name)) return 'a character in it has a meaning of its own to some systems';
   if (/[. ]$/.test(name)) return 'a name in it ends with a dot or a space';
   if (RESERVED.test(name.split('.')[0]?.trimEnd() ?? '')) return 'a name in it is that of a device';
-  if (Buffer.byteLength(name) > MOST_NAME_BYTES) return `a name in it has more than ${MOST_NAME_BYTES} bytes`;
+  if (new TextEncoder().encode(name).length > MOST_NAME_BYTES)
+    return `a name in it has more than ${MOST_NAME_BYTES} bytes`;
   return undefined;
 }
 
@@ -58,6 +61,5 @@ export class PathSet {
 
 /** For a message: quoted, nothing that a terminal would obey, and short. */
 export function shownPath(path: unknown): string {
-  const text = typeof path === 'string' ? path : String(path);
-  return JSON.stringify(text.slice(0, 120).replace(/[\p{C}\p{Zl}\p{Zp}]/gu, '\u{fffd}'));
+  return `"${printable(path, 120)}"`;
 }
