@@ -38,7 +38,8 @@ export const BLOB_BOUNDS: BlobBounds = {
 /** Whoever brought blobs, or was told that they are there, counts on it. */
 export interface Holding {
   hold(holder: object, hashes: Iterable<string>): void;
-  letGo(holder: object, hashes: Iterable<string>): void;
+  /** @param hashes all where none are named */
+  letGo(holder: object, hashes?: Iterable<string>): void;
 }
 
 /** One connection, as far as blobs concern it. */
@@ -138,6 +139,7 @@ export class BlobTransfers {
       this.#holding.letGo(peer.holder, [hash]);
       missing.push(hash);
     }
+    if (peer.socket.readyState !== peer.socket.OPEN) this.#holding.letGo(peer.holder);
     peer.answer(id, { missing });
   }
 
@@ -176,6 +178,7 @@ export class BlobTransfers {
     for (const { sink } of this.#incoming.get(peer)?.values() ?? []) sink?.abandon();
     this.#incoming.delete(peer);
     this.#turns.delete(peer);
+    this.#holding.letGo(peer.holder);
   }
 
   /** The blob is no longer kept: it no longer counts to whoever brought it. */

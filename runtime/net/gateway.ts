@@ -46,7 +46,7 @@ export interface GatewayOptions {
   /** Of web pages that may connect. */
   readonly origins?: readonly string[];
   readonly log?: (event: Readonly<Record<string, unknown>>) => void;
-  /** Its holders are visitors, the same objects as elsewhere here. */
+  /** Its holders are visitors: the objects that messages and questions come from, until they are closed. */
   readonly holding: Holding;
   /** Who gets this packet: the owner of its target, if the sender owns its source in that term. */
   readonly route: (from: string, head: BorderHead) => string | undefined;
@@ -195,7 +195,9 @@ export class Gateway {
     const visitor: Visitor = { key, role };
     const blobs: BlobPeer = {
       ...visitor,
-      holder: visitor,
+      get holder() {
+        return peer;
+      },
       socket,
       answer: (id, answer) => this.#seal(peer, { type: 'answer', id, answer }),
       fail: (id, error) => this.#seal(peer, { type: 'answer', id, error }),

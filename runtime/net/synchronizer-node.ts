@@ -103,9 +103,7 @@ export class SynchronizerNode {
       blobRights: blobRights(() => this.#state),
       onMessage: (visitor, message) => this.#heard(visitor, message),
       onAsk: (visitor, question) => this.#answer(visitor, question),
-      onClosed: (visitor) => {
-        const { key, role } = visitor;
-        this.#garbage.letGo(visitor);
+      onClosed: ({ key, role }) => {
         if (role === 'trainer') this.#happen({ kind: 'disconnected', key });
       },
       route: (from, head) => this.#route(from, head),
