@@ -5,6 +5,7 @@
 import { type ChildProcess, execFile } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
 import { formatBytes } from '../support/format-numbers.ts';
+import { type MemoryGroup, memoryGroup } from './memory-group.ts';
 import type { ToParent } from './with-parent.ts';
 
 /**
@@ -35,12 +36,18 @@ export class TrainerGuard {
   readonly #options: GuardOptions;
   #timer: NodeJS.Timeout | undefined;
   #ending: Ending | undefined;
+  #limit = 0;
+  #group: MemoryGroup | undefined;
 
   constructor(child: ChildProcess, options: GuardOptions) {
     this.#child = child;
     this.#options = options;
     child.on('message', (message: ToParent) => this.#hear(message));
-    child.on('exit', () => clearInterval(this.#timer));
+    child.on('exit', () => {
+      clearInterval(this.#timer);
+      if (this.#group?.ranOut()) this.#tell(undefined, this.#limit);
+      this.#group?.remove();
+    });
   }
 
   /** Known when the process has ended; nothing where it ended by itself, or by somebody else. */
@@ -58,7 +65,11 @@ export class TrainerGuard {
       return;
     }
     const { allowed, margin = MARGIN_BYTES } = this.#options;
-    if (allowed !== undefined && this.#timer === undefined) this.#watch(allowed + message.bytes + margin);
+    if (allowed === undefined || this.#timer !== undefined) return;
+    this.#limit = allowed + message.bytes + margin;
+    const { pid } = this.#child;
+    if (pid !== undefined) this.#group = memoryGroup(pid, allowed + margin);
+    this.#watch(this.#limit);
   }
 
   #watch(limit: number): void {
@@ -77,12 +88,19 @@ export class TrainerGuard {
   #end(bytes: number, limit: number): void {
     if (this.#ending) return;
     clearInterval(this.#timer);
-    const { allowed = 0, log } = this.#options;
     this.#child.kill('SIGKILL');
-    log({ event: 'memory', pid: this.#child.pid, bytes, limit });
+    this.#tell(bytes, limit);
+  }
+
+  /** @param bytes that it held; not known where the kernel has ended it */
+  #tell(bytes: number | undefined, limit: number): void {
+    if (this.#ending) return;
+    const { allowed = 0, margin = MARGIN_BYTES, log } = this.#options;
+    log({ event: 'memory', pid: this.#child.pid, ...(bytes === undefined ? {} : { bytes }), limit });
+    const held = bytes === undefined ? 'more than it may' : formatBytes(bytes);
     this.#ending = {
       code: 'trainer/memory',
-      message: `the trainer was ended: it held ${formatBytes(bytes)}, and ${formatBytes(limit)} is the most (--max-memory ${formatBytes(allowed)}, the runtime itself and ${formatBytes(this.#options.margin ?? MARGIN_BYTES)} beside)`,
+      message: `the trainer was ended: it held ${held}, and ${formatBytes(limit)} is the most (--max-memory ${formatBytes(allowed)}, the runtime itself and ${formatBytes(margin)} beside)`,
       repair: 'nmc logs RUN says what it worked on; a plan that says less than it needs is not to be trusted',
     };
   }
