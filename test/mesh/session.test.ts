@@ -2,7 +2,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { keyPairFromSeed } from '../../runtime/identity/ed25519.ts';
-import { Envelopes } from '../../runtime/wire/envelope.ts';
+import { Envelopes, MessageTooLong } from '../../runtime/wire/envelope.ts';
 import { accept, challenge, hello, prove, type Session } from '../../runtime/wire/handshake.ts';
 import type { Message } from '../../runtime/wire/messages.ts';
 import { handshakeWords } from '../../runtime/wire/refusals.ts';
@@ -60,6 +60,17 @@ describe('the handshake', () => {
     expect(accept(second.session, unknown, listener.publicKey, inviteKey)).toEqual({ badInvite: true });
   });
 
+  test('refuses what has no canonical form, and does not throw', () => {
+    const first = hello('viewer', dialler, seeded(1));
+    const deep = JSON.parse(`${'['.repeat(5000)}${']'.repeat(5000)}`) as unknown;
+    for (const news of [Number.POSITIVE_INFINITY, JSON.parse('1e999'), '\ud800', { '\udc00': 1 }, deep]) {
+      expect(challenge({ ...first, news }, listener, seeded(2))).toBe('no canonical form');
+      const second = challenge(first, listener, seeded(2));
+      if (typeof second === 'string') throw new Error(second);
+      expect(prove(first, { ...second.challenge, news }, dialler)).toBe('no canonical form');
+    }
+  });
+
   test('refuses another major version and takes fields of a newer minor one', () => {
     const first = hello('viewer', dialler, seeded(1));
     const old = { ...first, v: '1.0' };
@@ -106,6 +117,16 @@ describe('a control message', () => {
         `{"v":"2.0","seq":2,"type":"heartbeat","sig":"${'00'.repeat(64)}","a":${'['.repeat(9000)}${']'.repeat(9000)}}`,
       ),
     ).toBe('sequence');
+  });
+
+  test('can be sealed whatever others have put into it, and is not numbered where it is too long', () => {
+    const { from, to } = envelopes();
+    const answer = { energy: Number.POSITIVE_INFINITY, reason: 'cut \ud83d'.slice(0, 5), rate: Number.NaN };
+    expect(to.open(from.seal({ type: 'answer', id: 1, answer }))).toMatchObject({
+      answer: { energy: null, reason: 'cut \ufffd', rate: null },
+    });
+    expect(() => from.seal({ type: 'answer', id: 2, answer: 'ж'.repeat(600_000) })).toThrow(MessageTooLong);
+    expect(to.open(from.seal(BEAT))).toMatchObject(BEAT);
   });
 
   test('damaged in any way never ends the program and has no effect', () => {
