@@ -214,6 +214,7 @@ describe('what comes from outside', () => {
       ...['data/order.ts', 'data/sequences.ts', 'data/sources/senses.ts', 'data/sources/small-matrices.ts'],
       ...['data/sources/tracking.ts', 'data/statistics.ts', 'net/dial.ts', 'net/make-deployment.ts'],
       'net/shard-data.ts',
+      'net/verify-part.ts',
     ],
   };
 

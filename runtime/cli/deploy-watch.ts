@@ -79,6 +79,22 @@ function tell(record: LogRecord, run: string, asJson: boolean): number | undefin
     case 'lost':
       process.stderr.write(printed`${record.trainer} is gone (${record.why}); its shards move\n`);
       return undefined;
+    case 'fault':
+      process.stderr.write(printed`shard ${record.shard} has failed on ${record.trainer} (${record.reason})
+`);
+      return undefined;
+    case 'liar':
+      process.stderr.write(printed`${record.trainer} has lied (${record.what}), and trains no more of this run
+`);
+      return undefined;
+    case 'excluded':
+      process.stderr.write(printed`${record.trainer} trains no more of this run: ${record.why}
+`);
+      return undefined;
+    case 'unchecked':
+      process.stderr.write(printed`nobody has computed the checks again (${record.reason}): trust the trainers' word
+`);
+      return undefined;
     default:
       return undefined;
   }

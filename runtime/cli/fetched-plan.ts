@@ -28,7 +28,7 @@ export async function fetchPlanFiles(link: Link, deployment: Deployment): Promis
   return { files, loaded };
 }
 
-function loadedPlan(files: ReadonlyMap<string, Uint8Array>): LoadedPlan {
+export function loadedPlan(files: ReadonlyMap<string, Uint8Array>): LoadedPlan {
   const folder = makeTemporaryFolder('nmc-fetched-');
   try {
     const others = new Map([...files].filter(([path]) => path !== PLAN_FILE));

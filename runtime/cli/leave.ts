@@ -1,4 +1,4 @@
-/** `nmc leave NAME`: a trainer hands its shards over, then goes. */
+/** `nmc leave NAME|KEY`: a trainer hands its shards over, then goes. */
 import { askStatus } from '../net/ask-status.ts';
 import { emit } from '../support/emit.ts';
 import { UserError } from '../support/errors.ts';
@@ -11,7 +11,7 @@ export default async function (args: Arguments): Promise<number> {
   try {
     const trainer = text(args, 'trainer') ?? '';
     const { trainers } = await askStatus(link);
-    if (!trainers.some((t) => t.name === trainer))
+    if (!trainers.some((t) => t.name === trainer || t.key === trainer))
       throw new UserError(
         'mesh/trainer',
         `there is no trainer ${trainer}`,

@@ -107,7 +107,7 @@ export const meshCommands: readonly Command[] = [
     summary: 'let a trainer go when its shards are in other hands',
     options: (y) =>
       mesh(y)
-        .positional('trainer', { type: 'string', describe: 'its name' })
+        .positional('trainer', { type: 'string', describe: 'its name, or its key' })
         .example([['$0 leave trainer-2', 'drain it']]),
     load: () => import('./leave.ts'),
   },

@@ -47,7 +47,7 @@ function statusText({ runs, trainers, refused, more }: MeshStatus): string {
       run.snapshotAge === null ? 'no snapshot yet' : `snapshot ${run.snapshotAge.toFixed(0)} s ago`,
     ].filter((part) => part !== '');
     lines.push(
-      printed`${run.run}  ${run.state}${run.reason === '' ? '' : ` (${run.reason})`}  ${scheduleText(run)}  epoch ${run.epoch} of ${run.epochs}  ${result.join('  ')}`,
+      printed`${run.run}  ${run.state}${run.reason === '' ? '' : ` (${run.reason})`}${run.checked === 'unchecked' ? ', unchecked' : ''}  ${scheduleText(run)}  epoch ${run.epoch} of ${run.epochs}  ${result.join('  ')}`,
     );
     for (const s of run.shards)
       lines.push(

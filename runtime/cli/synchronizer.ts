@@ -10,6 +10,7 @@ import { emit, jsonLine } from '../support/emit.ts';
 import { UserError } from '../support/errors.ts';
 import { printed } from '../support/printable.ts';
 import { acquireLock } from '../support/process-lock.ts';
+import { CheckProcess } from './check-process.ts';
 import { type Arguments, EXIT, flag, text } from './command.ts';
 import { inviteText } from './invite-argument.ts';
 import { joinLine, PRINTED } from './join-line.ts';
@@ -50,6 +51,7 @@ export default async function (args: Arguments): Promise<number> {
     gateway: { origins },
     ...(tokens ? { tokens } : {}),
     operator,
+    checker: new CheckProcess(join(state, 'backplane', 'blobs')),
     log: (event) => process.stderr.write(`${jsonLine(event)}\n`),
     onShutdown: stop,
   });

@@ -8,7 +8,7 @@ import { deflateRaw, inflateRaw } from 'node:zlib';
 import type { Backplane } from '../backplane/backplane.ts';
 import { type RecordedPiece, Recording } from '../roles/recording.ts';
 import { isActive } from '../roles/synchronizer.ts';
-import type { Step, SynchronizerEvent, SynchronizerState } from '../roles/synchronizer-state.ts';
+import type { Step, StoredRun, SynchronizerEvent, SynchronizerState } from '../roles/synchronizer-state.ts';
 
 const FLUSH_MILLISECONDS = 1000;
 /** Characters of one record of the stream. */
@@ -37,6 +37,11 @@ export interface Limits {
   readonly part: number;
 }
 
+/** While anything can come of an event for the run. */
+function isRecorded(run: StoredRun): boolean {
+  return isActive(run) || run.phase === 'checking';
+}
+
 export class EventLog {
   readonly #backplane: Backplane;
   readonly #failed: (run: string, error: unknown) => void;
@@ -63,7 +68,7 @@ export class EventLog {
     for (const run of Object.values(step.state.runs)) {
       const id = run.deployment.run;
       const was = before.runs[id];
-      if (!isActive(run) && !(was && isActive(was))) continue;
+      if (!isRecorded(run) && !(was && isRecorded(was))) continue;
       const log = this.#runs.get(id) ?? { recording: new Recording() };
       this.#runs.set(id, log);
       log.recording.note(before, event, at, step);

@@ -1,7 +1,7 @@
 /** What `nmc status` shows. */
 import { allCalls, batchesOf, callAt } from '../roles/calls.ts';
 import { isActive } from '../roles/synchronizer.ts';
-import type { RunState, SynchronizerState } from '../roles/synchronizer-state.ts';
+import type { Checked, RunState, SynchronizerState } from '../roles/synchronizer-state.ts';
 import type { Capability } from '../wire/messages.ts';
 import type { GatewayCounters } from './gateway.ts';
 
@@ -29,6 +29,8 @@ export interface RunStatus {
   readonly task: string;
   readonly state: string;
   readonly reason: string;
+  /** Of a run that is done: whether its checks were computed again from the weights, and by whom. */
+  readonly checked: Checked | null;
   /** Of training, from 1. */
   readonly epoch: number;
   readonly epochs: number;
@@ -108,8 +110,10 @@ export function runHeader(state: SynchronizerState, run: RunState): Omit<RunStat
     run: deployment.run,
     model: deployment.model,
     task: deployment.task,
-    state: phase,
+    // Trainers may be asked to do it: it is trained in any case.
+    state: run.checkingFrom !== undefined && isActive(run) ? 'checking' : phase,
     reason,
+    checked: run.checked ?? null,
     epoch: Math.min(deployment.epochs, positionOf(run, calls).epoch + 1),
     epochs: deployment.epochs,
     schedule: deployment.schedule,

@@ -110,7 +110,7 @@ function gathered(dataset: Dataset, names: readonly string[], rows: ArrayLike<nu
   );
 }
 
-async function datasetOf(ref: DataRef, names: readonly string[], blob: BlobSource): Promise<Dataset> {
+export async function datasetOf(ref: DataRef, names: readonly string[], blob: BlobSource): Promise<Dataset> {
   const columns: Column[] = [];
   for (const name of new Set(names)) {
     const found = ref.columns.find((c) => c.name === name);

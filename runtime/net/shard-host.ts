@@ -128,6 +128,7 @@ export class ShardHost {
   ): Promise<void> {
     this.#borders.begin(term);
     this.#session.reset();
+    this.#commits.length = 0;
     this.#calls.clear();
     const { states } = this.#plan.executable.program;
     if (from) {

@@ -1,6 +1,6 @@
 /** A shard's state on the way between device, snapshot blob and hash. */
 import { createHash } from 'node:crypto';
-import { encodeSafetensors, type NamedTensor, readSafetensors } from '../store/safetensors.ts';
+import { encodeSafetensors, inFileOrder, type NamedTensor, readSafetensors } from '../store/safetensors.ts';
 import { tensorBytes } from '../store/safetensors-types.ts';
 
 export interface SavedState {
@@ -11,13 +11,8 @@ export interface SavedState {
 const PARAMETER = 'parameter/';
 const AUXILIARY = 'auxiliary/';
 
-export function encodeState({ parameters, auxiliary }: SavedState): Uint8Array {
-  const named = (tensors: readonly NamedTensor[], prefix: string): NamedTensor[] =>
-    tensors.map((t) => ({ ...t, name: prefix + t.name }));
-  const pieces = encodeSafetensors([...named(parameters, PARAMETER), ...named(auxiliary, AUXILIARY)], {
-    format: 'nmc-part-1',
-  });
-  return Buffer.concat(pieces);
+export function encodeState(state: SavedState): Uint8Array {
+  return Buffer.concat(encodeSafetensors(named(state), { format: 'nmc-part-1' }));
 }
 
 /** @throws UserError `weights/…` for bytes that are no state */
@@ -28,11 +23,26 @@ export function decodeState(bytes: Uint8Array): SavedState {
   return { parameters: withPrefix(PARAMETER), auxiliary: withPrefix(AUXILIARY) };
 }
 
-/** SHA-256 over names, types, shapes and bytes, in the order of the names: what a shard signs after a weight step. */
-export function stateHash({ parameters, auxiliary }: SavedState): string {
-  const hash = createHash('sha256').update('nmc/state/2\n');
-  const ordered = [...parameters, ...auxiliary].sort((a, b) => (a.name < b.name ? -1 : 1));
-  for (const tensor of ordered)
-    hash.update(`\n${JSON.stringify([tensor.name, tensor.dtype, tensor.shape])}\n`).update(tensorBytes(tensor));
+/** What the hash of a state begins with. */
+export const STATE_HASH = 'nmc/state/2\n';
+
+/** What stands before the bytes of a tensor in the hash. */
+export function tensorHead({ name, dtype, shape }: Omit<NamedTensor, 'data'>): string {
+  return `\n${JSON.stringify([name, dtype, shape])}\n`;
+}
+
+/**
+ * SHA-256 over names, types, shapes and bytes: what a shard signs after a weight step. Tensors have the names and the
+ * order that they have in a part, so that a part can be hashed while it is read.
+ */
+export function stateHash(state: SavedState): string {
+  const hash = createHash('sha256').update(STATE_HASH);
+  for (const tensor of inFileOrder(named(state))) hash.update(tensorHead(tensor)).update(tensorBytes(tensor));
   return hash.digest('hex');
+}
+
+function named({ parameters, auxiliary }: SavedState): NamedTensor[] {
+  const under = (tensors: readonly NamedTensor[], prefix: string): NamedTensor[] =>
+    tensors.map((t) => ({ ...t, name: prefix + t.name }));
+  return [...under(parameters, PARAMETER), ...under(auxiliary, AUXILIARY)];
 }

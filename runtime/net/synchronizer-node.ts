@@ -24,7 +24,9 @@ import type { Message, Question } from '../wire/messages.ts';
 import type { BorderHead } from '../wire/routing.ts';
 import { blobRights } from './blob-rights.ts';
 import { appendBounded, MAX_COMMITS, MAX_LOG } from './bounded-stream.ts';
+import type { Checker } from './checker.ts';
 import { manifestsWith, readParts } from './damaged-parts.ts';
+import { entered } from './entered.ts';
 import { EventLog, eventStream } from './event-log.ts';
 import { Garbage } from './garbage.ts';
 import { Gateway, type GatewayOptions, type Visitor } from './gateway.ts';
@@ -32,6 +34,7 @@ import { HttpDoor } from './http-door.ts';
 import { answerKeys } from './keys-questions.ts';
 import { Membership } from './membership.ts';
 import { metricsText } from './mesh-metrics.ts';
+import { OwnWork } from './own-work.ts';
 import { soundDeployment } from './read-deployment.ts';
 import { runTag } from './shard-borders.ts';
 import { statusPage } from './status-page.ts';
@@ -50,6 +53,8 @@ export interface SynchronizerOptions {
   /** Of the user who started it. */
   readonly operator: string;
   readonly gateway?: Pick<GatewayOptions, 'origins' | 'doorLimits' | 'places' | 'shares'>;
+  /** Computes checks again; without it trainers do. */
+  readonly checker?: Checker;
   readonly log: (event: Readonly<Record<string, unknown>>) => void;
   /** Somebody with the right to do so has asked for the end. */
   readonly onShutdown: () => void;
@@ -69,6 +74,7 @@ export class SynchronizerNode {
   readonly #revisions = new Map<string, number>();
   readonly #membership: Membership;
   readonly #tags = new Map<string, string>();
+  readonly #work: OwnWork;
   #state: SynchronizerState = emptySynchronizer(wallNow());
   /** Effects of one event are carried out before those of the next. */
   #turn: Promise<void> = Promise.resolve();
@@ -79,6 +85,11 @@ export class SynchronizerNode {
   private constructor(options: SynchronizerOptions, membership: Membership) {
     this.#options = options;
     this.#membership = membership;
+    this.#work = new OwnWork(options.backplane, options.checker, {
+      deployment: (run) => this.#state.runs[run]?.deployment,
+      done: (event) => this.#happen(event),
+      failed: (error) => this.#fatal(error),
+    });
     const { tls, keys, backplane } = options;
     this.#events = new EventLog(backplane, (run, error) =>
       options.log({ event: 'recording-ends', run, message: String(error) }),
@@ -166,6 +177,7 @@ export class SynchronizerNode {
     const end = wallNow() + 10_000;
     while (Object.values(this.#state.runs).some(isActive) && wallNow() < end)
       await new Promise((r) => setTimeout(r, 50));
+    await this.#work.close();
     this.#gateway.dismissAll('the mesh is going down');
     clearInterval(this.#timer);
     clearInterval(this.#sweeps);
@@ -195,7 +207,7 @@ export class SynchronizerNode {
   }
 
   #heard(visitor: Visitor, message: Message): void {
-    this.#happen({ kind: 'message', from: visitor.key, message });
+    this.#happen(entered(this.#state, visitor.key, message));
     if (message.type !== 'part' || !this.#state.runs[message.run]) return;
     this.#garbage.part(message.run, message.blob);
     this.#garbage.letGo(visitor, [message.blob]);
@@ -222,10 +234,12 @@ export class SynchronizerNode {
     this.#turn = this.#turn.then(async () => {
       for (const effect of step.effects) await this.#carryOut(effect);
     });
-    this.#turn.catch((error: unknown) => {
-      this.#options.log({ event: 'fatal', message: String(error) });
-      process.exit(70);
-    });
+    this.#turn.catch((error: unknown) => this.#fatal(error));
+  }
+
+  #fatal(error: unknown): void {
+    this.#options.log({ event: 'fatal', message: String(error) });
+    process.exit(70);
   }
 
   async #carryOut(effect: SynchronizerEffect): Promise<void> {
@@ -256,6 +270,10 @@ export class SynchronizerNode {
         return;
       case 'dismiss':
         this.#gateway.dismiss(effect.key, 'dismissed');
+        return;
+      case 'verify':
+      case 'check':
+        this.#work.take(effect);
     }
   }
 
@@ -286,8 +304,8 @@ export class SynchronizerNode {
       case 'run': {
         const run = this.#known(question.run);
         this.#garbage.holdRun(visitor, run);
-        const { deployment, hash, phase, manifests, rows, checks, reason, term, created } = run;
-        return { deployment, hash, phase, manifests, rows, checks, reason, term, created };
+        const { deployment, hash, phase, manifests, rows, checks, reason, term, created, checked = null } = run;
+        return { deployment, hash, phase, manifests, rows, checks, reason, term, created, checked };
       }
       case 'logs': {
         this.#known(question.run);
@@ -339,6 +357,7 @@ export class SynchronizerNode {
     if (before && before.hash !== hash)
       throw new UserError('mesh/run', `there is another run ${deployment.run}`, 'deploy under another name');
     this.#happen({ kind: 'deploy', deployment, hash });
+    if (deployment.evaluations.length > 0) this.#options.checker?.prepare();
     await this.#turn;
     this.#garbage.letGo(visitor, blobs);
     return { run: deployment.run };

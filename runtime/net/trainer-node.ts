@@ -22,6 +22,7 @@ import type { Refusal } from '../wire/refusals.ts';
 import { BORDER, type BorderHead, decodeHead } from '../wire/routing.ts';
 import type { Address } from './address.ts';
 import { bringBlob } from './bring-blob.ts';
+import { Commitments } from './commitments.ts';
 import { dial, type Link } from './dial.ts';
 import { DirectBorders } from './direct.ts';
 import { fetchPlan, type PlanFetch } from './fetch-plan.ts';
@@ -75,6 +76,7 @@ export class TrainerNode {
   /** Opening and restoring of one shard, one after the other. */
   readonly #work = new Map<string, Promise<unknown>>();
   readonly #meters = new Map<string, Meter>();
+  readonly #commitments = new Commitments();
   readonly #memory: MemoryLedger;
   readonly #queue: TrainerEvent[] = [];
   readonly #unsent: Message[] = [];
@@ -184,7 +186,11 @@ export class TrainerNode {
         keys,
         ...(pinned ? { pinned } : {}),
         ...(invite ? { invite } : {}),
-        onMessage: (message) => this.#dispatch({ kind: 'message', message }),
+        onMessage: (message) => {
+          if (message.type === 'admitted' && message.name !== this.#options.name)
+            this.#options.log({ event: 'named', name: message.name });
+          this.#dispatch({ kind: 'message', message });
+        },
         onBorder: (packet) => this.#delayed(() => this.#border(packet, 'relay')),
         caught: (error) => this.#options.log(caughtEvent('dial', error)),
       });
@@ -215,9 +221,7 @@ export class TrainerNode {
   #carryOut(effect: TrainerEffect): void {
     switch (effect.kind) {
       case 'send':
-        // A part says where its shard is: what was committed, and how it got there, is known before it.
-        if (effect.message.type === 'part') this.#beat();
-        this.#send(effect.message);
+        this.#tell(effect.message);
         return;
       case 'leave':
         this.#end(effect.reason);
@@ -339,6 +343,7 @@ export class TrainerNode {
     const host = this.#hosts.get(name);
     this.#hosts.delete(name);
     this.#meters.delete(name);
+    this.#commitments.forget(name);
     this.#meetNeighbours();
     await host?.close();
     this.#memory.free(at);
@@ -439,6 +444,16 @@ export class TrainerNode {
     });
   }
 
+  #tell(message: Message): void {
+    if (message.type === 'part') {
+      // A part says where its shard is: what was committed, and how it got there, is known before it.
+      this.#beat();
+      const commit = this.#commitments.before(message);
+      if (commit) this.#send(commit);
+    }
+    this.#send(message);
+  }
+
   /** What must arrive waits for the next connection; reports of the moment do not. */
   #send(message: Message): void {
     if (this.#link) this.#link.send(message);
@@ -469,10 +484,7 @@ export class TrainerNode {
     this.#send({ type: 'heartbeat', shards, refused });
   }
 
-  #sendCommits({ run, term, shard }: ShardId, host: ShardHost): void {
-    if (term !== host.term) return;
-    const states = host.takeCommits();
-    for (let i = 0; i < states.length; i += 500)
-      this.#send({ type: 'commit', run, term, shard, states: states.slice(i, i + 500) });
+  #sendCommits(at: ShardId, host: ShardHost): void {
+    for (const commit of this.#commitments.take(at, host)) this.#send(commit);
   }
 }

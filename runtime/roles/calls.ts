@@ -50,6 +50,13 @@ export function isCut(run: Lengths, calls: number): boolean {
   return rest === 0 || (rest <= batchesOf(run) && rest % run.snapshotEvery === 0);
 }
 
+/** Calls up to the last training batch among the first `calls`: nothing behind it has changed a state. */
+export function lastWeightStep(run: Lengths, calls: number): number {
+  if (calls === 0) return 0;
+  const rest = ((calls - 1) % callsPerEpoch(run)) + 1;
+  return calls - rest + Math.min(rest, batchesOf(run));
+}
+
 /** Whether an epoch ends there, with its evaluations. */
 export function endsEpoch(run: Lengths, calls: number): boolean {
   return calls > 0 && calls % callsPerEpoch(run) === 0;

@@ -24,7 +24,7 @@ export function withoutManifest(run: RunState, calls: number): Dropped | undefin
     run: newest ? backTo(run, manifests) : { ...run, manifests },
     event: { event: 'manifest-damaged', calls, from, message: reason },
     reason,
-    again: newest && ['waiting', 'preparing', 'done'].includes(run.phase),
+    again: newest && ['waiting', 'preparing', 'checking', 'done'].includes(run.phase),
   };
 }
 
@@ -33,6 +33,8 @@ function backTo(run: RunState, manifests: readonly ManifestState[]): RunState {
   const epochs = Math.floor((manifests.at(-1)?.calls ?? 0) / Math.max(1, callsPerEpoch(run.deployment)));
   const rows = run.phase === 'running' ? run.rows : run.rows.filter((row) => row.epoch <= epochs);
   const checks = rows.length === run.rows.length ? run.checks : [];
-  const { manifestAt: _, ...older } = run;
-  return { ...(manifests.length > 0 ? run : older), manifests, rows, checks };
+  // Where its checks were computed again, they are of what was lost.
+  const { checkingFrom: _from, checked: _checked, ...training } = run;
+  const { manifestAt: _, ...older } = training;
+  return { ...(manifests.length > 0 ? training : older), manifests, rows, checks };
 }

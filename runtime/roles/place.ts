@@ -22,17 +22,21 @@ const SOME_RATE = 1e9;
 /**
  * @param candidates in the order in which they are preferred where they are alike
  * @param previous owners by shard; those who are still candidates keep what they have
+ * @param reluctance how unwillingly a shard is given to a key: whoever it is given least unwillingly
+ *   comes first, and infinite means never
  */
 export function place(
   needs: Deployment['needs'],
   candidates: readonly Candidate[],
   previous: readonly string[] = [],
+  reluctance: (key: string, shard: number) => number = () => 0,
 ): Placement {
   if (candidates.length === 0) return { owners: [], problem: 'no trainer is there' };
   const state = new Map(candidates.map((c) => [c.key, { ...c, used: 0, flops: c.load, rate: rateOf(c, candidates) }]));
   const owners: (string | undefined)[] = needs.map((need, shard) => {
     const kept = state.get(previous[shard] ?? '');
     if (!kept || kept.used + need.memory > kept.capability.memory) return undefined;
+    if (reluctance(kept.key, shard) > 0) return undefined;
     take(kept, need);
     return kept.key;
   });
@@ -41,7 +45,11 @@ export function place(
   const speed = [...state.values()].reduce((sum, c) => sum + c.rate, 0);
   for (const [shard, need] of needs.entries()) {
     if (owners[shard] !== undefined) continue;
-    const fitting = [...state.values()].filter((c) => c.used + need.memory <= c.capability.memory);
+    const able = [...state.values()].filter(
+      (c) => c.used + need.memory <= c.capability.memory && reluctance(c.key, shard) < Number.POSITIVE_INFINITY,
+    );
+    const smallest = Math.min(...able.map((c) => reluctance(c.key, shard)));
+    const fitting = able.filter((c) => reluctance(c.key, shard) === smallest);
     const before = fitting.find((c) => c.key === owners[shard - 1]);
     const share = (c: { readonly rate: number }): number => (total * c.rate) / speed;
     const roomy = before && before.flops + weight(need) / 2 <= share(before);

@@ -96,6 +96,8 @@ export function nameOf(effect: SynchronizerEffect): string {
       return `send ${effect.message.type}`;
     case 'log':
       return `log ${String(effect.event.event)}`;
+    case 'verify':
+      return `verify part ${effect.part.calls} of shard ${effect.part.shard}`;
     default:
       return effect.kind;
   }

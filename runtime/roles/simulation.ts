@@ -20,6 +20,7 @@ import {
   type TrainerState,
   trainer,
 } from './trainer.ts';
+import { answerTo, commitmentFor, NO_PART, reportOf } from './virtual-devices.ts';
 import { type PredictorHappening, type Served, VirtualPredictor } from './virtual-predictor.ts';
 
 export interface Faults {
@@ -82,6 +83,8 @@ type Happening =
       readonly shard: number;
       readonly calls: number;
     }
+  /** Of what the synchronizer has asked its own machine. */
+  | { readonly kind: 'answer'; readonly event: SynchronizerEvent }
   | { readonly kind: 'predictor'; readonly what: PredictorHappening }
   | { readonly kind: 'synchronizer-down' }
   | { readonly kind: 'synchronizer-up' };
@@ -93,12 +96,15 @@ interface Node {
   /** Number of its connection; 0: none. */
   connection: number;
   state: TrainerState;
+  /** When the newest message on its connection arrives. */
+  readonly arrival: Record<'up' | 'down', number>;
   /** By shard: calls of its neighbours that have arrived, in the term. */
   readonly heard: Map<string, Map<number, number>>;
 }
 
 const RECONNECT = 250;
-const NO_PART = { blob: '0'.repeat(64), hash: '0'.repeat(64), totals: {}, signature: '0'.repeat(128) };
+/** Milliseconds in which the synchronizer's machine looks at a blob. */
+const LOOK = 5;
 /** Losses of a predictor's questions, as many times as those of messages: each is several. */
 const QUESTION_LOSSES = 20;
 
@@ -141,6 +147,7 @@ class Simulation {
       life: 0,
       alive: false,
       connection: 0,
+      arrival: { up: 0, down: 0 },
       state: EMPTY_TRAINER,
       heard: new Map(),
     }));
@@ -208,6 +215,9 @@ class Simulation {
       case 'to-trainer':
         if (this.#node(what.node).connection === what.connection)
           this.#train(what.node, { kind: 'message', message: what.message });
+        return;
+      case 'answer':
+        this.#synchronize(what.event);
         return;
       case 'predictor':
         this.#predictor?.happen(what.what);
@@ -291,16 +301,26 @@ class Simulation {
 
   #beat(index: number, life: number): void {
     this.#queue.add(this.#now + HEARTBEAT, { kind: 'beat', node: index, life });
-    this.#up2sync(index, { type: 'heartbeat', shards: [], refused: 0 });
+    const node = this.#node(index);
+    const hosted = Object.values(node.state.shards);
+    const shards = hosted.map((shard) => reportOf(shard, this.#missing(node, shard)));
+    this.#up2sync(index, { type: 'heartbeat', shards, refused: 0 });
     // What was lost with a connection is sent again.
-    for (const shard of Object.values(this.#node(index).state.shards)) this.#sendFrames(shard, newestOf(shard));
+    for (const shard of hosted) this.#sendFrames(shard, newestOf(shard));
   }
 
   #up2sync(index: number, message: Message): void {
     const { connection } = this.#node(index);
     if (connection === 0) return;
     if (this.#uniform() < this.#options.faults.loss) this.#break(index);
-    else this.#queue.add(this.#now + this.#delay(), { kind: 'to-synchronizer', node: index, connection, message });
+    else this.#queue.add(this.#inOrder(index, 'up'), { kind: 'to-synchronizer', node: index, connection, message });
+  }
+
+  /** When a message arrives: none overtakes another on one connection. */
+  #inOrder(index: number, way: 'up' | 'down'): number {
+    const { arrival } = this.#node(index);
+    arrival[way] = Math.max(arrival[way], this.#now + this.#delay());
+    return arrival[way];
   }
 
   #synchronize(event: SynchronizerEvent): void {
@@ -314,6 +334,8 @@ class Simulation {
     this.#sync = state;
     for (const effect of effects) {
       if (effect.kind === 'persist') this.#stored.set(effect.run, structuredClone(effect.value));
+      const answer = answerTo(effect);
+      if (answer) this.#queue.add(this.#now + LOOK, { kind: 'answer', event: answer });
       const key =
         effect.kind === 'send'
           ? effect.to
@@ -326,14 +348,9 @@ class Simulation {
       if (effect.kind !== 'send') continue;
       const { connection } = this.#node(index);
       if (connection === 0) continue;
+      const arriving: Happening = { kind: 'to-trainer', node: index, connection, message: effect.message };
       if (this.#uniform() < this.#options.faults.loss) this.#break(index);
-      else
-        this.#queue.add(this.#now + this.#delay(), {
-          kind: 'to-trainer',
-          node: index,
-          connection,
-          message: effect.message,
-        });
+      else this.#queue.add(this.#inOrder(index, 'down'), arriving);
     }
   }
 
@@ -354,6 +371,7 @@ class Simulation {
     const { deployment, call } = this.#options;
     switch (effect.kind) {
       case 'send':
+        if (effect.message.type === 'part') this.#up2sync(index, commitmentFor(effect.message, deployment));
         this.#up2sync(index, effect.message);
         return;
       case 'open':
@@ -390,12 +408,15 @@ class Simulation {
     const name = shardName(at);
     const shard = node.state.shards[name];
     if (!shard) return 'needs';
-    const number = shard.calls;
     this.#sendFrames(at, newestOf(shard));
-    const heard = node.heard.get(name);
-    const { shards } = this.#options.deployment;
-    const all = [at.shard - 1, at.shard + 1].filter((n) => n >= 0 && n < shards);
-    return all.every((n) => (heard?.get(n) ?? -1) >= number) ? 'done' : 'needs';
+    return this.#missing(node, shard).length === 0 ? 'done' : 'needs';
+  }
+
+  /** Neighbours whose frames of the call under way have not come. */
+  #missing(node: Node, shard: HostedShard): number[] {
+    const heard = node.heard.get(shardName(shard));
+    const all = [shard.shard - 1, shard.shard + 1].filter((n) => n >= 0 && n < this.#options.deployment.shards);
+    return all.filter((n) => (heard?.get(n) ?? -1) < shard.calls);
   }
 
   #sendFrames({ run, term, shard }: ShardId, calls: number): void {

@@ -1,12 +1,15 @@
 /** What a synchronizer knows. The part of a run that `StoredRun` names is durable before anyone is told of it. */
 import type { Deployment } from '../wire/deployment.ts';
-import type { Capability, Exchange, Message, ShardReport } from '../wire/messages.ts';
+import type { Capability, Exchange, Message, Part, ShardReport } from '../wire/messages.ts';
+import type { Limits } from './limits.ts';
 
 export interface MemberState {
   readonly key: string;
   readonly name: string;
   readonly instance: string;
   readonly pid?: number;
+  /** Of its program. */
+  readonly version?: string;
   readonly capability: Capability;
   readonly connected: boolean;
   /** When it was last heard. */
@@ -26,6 +29,8 @@ export interface ManifestState {
   readonly parts: readonly string[];
   /** Sums of all shards since the epoch of training began. */
   readonly totals: Readonly<Record<string, number>>;
+  /** The same by shard, and the hash of each one's state; older versions have not kept them. */
+  readonly byShard?: readonly { readonly hash: string; readonly totals: Readonly<Record<string, number>> }[];
   /** Milliseconds of work in the epoch so far. */
   readonly milliseconds: number;
 }
@@ -49,9 +54,38 @@ export type Phase =
   | 'halting'
   /** Stopped with the mesh; goes on when it is up again. */
   | 'suspended'
+  /** All is trained; the checks are computed again from the weights. */
+  | 'checking'
   | 'stopped'
   | 'done'
   | 'failed';
+
+/** What a trainer has not done, or not well; it proves nothing against it. */
+export interface Fault {
+  readonly key: string;
+  readonly shard: number;
+  readonly code: string;
+  readonly reason: string;
+  readonly at: number;
+  /** Of the newest manifest at that time. */
+  readonly calls: number;
+}
+
+/** Two keys say of each other that they broke the border between them, and nobody can tell. */
+export interface Undecided {
+  readonly accuser: string;
+  readonly accused: string;
+  readonly at: number;
+}
+
+/** How the checks of a finished run were found. */
+export type Checked =
+  /** Computed again by the synchronizer. */
+  | 'recomputed'
+  /** Computed again by trainers, on shards that they had not trained. */
+  | 'by-others'
+  /** Nobody could: it is what the trainers say of their own work. */
+  | 'unchecked';
 
 export interface StoredRun {
   readonly deployment: Deployment;
@@ -71,18 +105,48 @@ export interface StoredRun {
   readonly created: number;
   /** When the newest manifest was complete; not there in runs of older versions, and before the first one. */
   readonly manifestAt?: number;
+  readonly faults: readonly Fault[];
+  /** Keys that have lied in this run. */
+  readonly excluded: readonly string[];
+  readonly disputes: readonly Undecided[];
+  /** Keys that have trained each shard, as far as it is in a manifest. */
+  readonly trained: readonly (readonly string[])[];
+  /** Of the programs that train it; nothing before it has begun. */
+  readonly version?: string;
+  /** Set while trainers compute the checks again: the call that they begin behind. */
+  readonly checkingFrom?: number;
+  /** So often the checks came out otherwise. */
+  readonly differences: number;
+  readonly checked?: Checked;
+}
+
+export interface PendingPart extends Pick<Part, 'blob' | 'hash' | 'totals' | 'signature'> {
+  /** The blob is there, and is what the part says. */
+  readonly verified: boolean;
+}
+
+/** How fast calls are, and when each shard has last ended one. */
+export interface Progress {
+  /** Since when the phase of now lasts. */
+  readonly since: number;
+  /** By shard: calls that it had ended, and when that was first heard. */
+  readonly shards: Readonly<Record<number, { readonly calls: number; readonly at: number }>>;
+  /** Calls that all shards had ended, and when that was first seen. */
+  readonly slowest: { readonly calls: number; readonly at: number };
+  /** By kind of call: so many took so long. */
+  readonly measured: Readonly<Record<string, { readonly calls: number; readonly milliseconds: number }>>;
 }
 
 export interface RunState extends StoredRun {
   /** By shard, of this term. */
   readonly exchanges: Readonly<Record<number, Exchange>>;
   /** Parts of snapshots that are not complete: by calls, then shard. */
-  readonly parts: Readonly<
-    Record<
-      number,
-      Readonly<Record<number, { readonly blob: string; readonly totals: Readonly<Record<string, number>> }>>
-    >
-  >;
+  readonly parts: Readonly<Record<number, Readonly<Record<number, PendingPart>>>>;
+  /** The cut whose parts are looked at now: one at a time. */
+  readonly verifying: number;
+  /** The newest hash of its state that each shard has signed in this term. */
+  readonly commits: Readonly<Record<number, { readonly calls: number; readonly hash: string }>>;
+  readonly progress: Progress;
   readonly reports: Readonly<Record<number, ShardReport>>;
   /** While halting: the call behind which each shard can stop. */
   readonly pausing: Readonly<Record<number, number>>;
@@ -101,16 +165,62 @@ export interface SynchronizerState {
   readonly runs: Readonly<Record<string, RunState>>;
   /** No new work: the mesh goes down. */
   readonly closing: boolean;
+  readonly limits: Limits;
 }
+
+/** What the signatures in a message prove; checked by whoever hands it in. */
+export type Proof = 'proved' | 'false' | 'undecided';
+
+/** Why a message has no effect. */
+export type Refusal =
+  | 'unknown-run'
+  | 'not-active'
+  | 'another-term'
+  | 'not-the-owner'
+  | 'not-a-member'
+  | 'not-halting'
+  | 'not-a-cut'
+  | 'behind-the-manifest'
+  | 'not-comparable'
+  | 'known-already'
+  | 'not-a-neighbour'
+  | 'not-asked'
+  | 'a-fault'
+  | 'a-lie';
 
 export type SynchronizerEvent =
   | { readonly kind: 'tick' }
-  | { readonly kind: 'message'; readonly from: string; readonly message: Message }
+  | {
+      readonly kind: 'message';
+      readonly from: string;
+      readonly message: Message;
+      /** Of `ready`: `false` where the signature does not hold; of `dispute`: what its evidence says. */
+      readonly proof?: Proof;
+      /** Hash of the evidence of a dispute, which itself is left out. */
+      readonly evidence?: string;
+    }
   | { readonly kind: 'disconnected'; readonly key: string }
   /** The trainer's process lives, however busy it is. */
   | { readonly kind: 'alive'; readonly key: string; readonly instance: string }
   | { readonly kind: 'deploy'; readonly deployment: Deployment; readonly hash: string }
   | { readonly kind: 'stop'; readonly run: string }
+  /** Of a part that was to be verified. @param problem what is wrong with it; it proves that its owner lied */
+  | {
+      readonly kind: 'verified';
+      readonly run: string;
+      readonly term: number;
+      readonly shard: number;
+      readonly calls: number;
+      readonly problem?: string;
+    }
+  /** The checks from the weights of that manifest: values in the deployment's order, or why there are none. */
+  | {
+      readonly kind: 'checked';
+      readonly run: string;
+      readonly calls: number;
+      readonly values?: readonly number[];
+      readonly problem?: string;
+    }
   | { readonly kind: 'drain'; readonly name: string }
   /** The key may not train any more: what it owns is in other hands at once. */
   | { readonly kind: 'expelled'; readonly key: string; readonly reason: string }
@@ -123,6 +233,10 @@ export type SynchronizerEffect =
   | { readonly kind: 'persist'; readonly run: string; readonly value: StoredRun }
   | { readonly kind: 'send'; readonly to: string; readonly message: Message }
   | { readonly kind: 'log'; readonly run: string; readonly event: Readonly<Record<string, unknown>> }
+  /** Look whether the blob of a part is what the part says, and is the owner's word: `verified` answers. */
+  | { readonly kind: 'verify'; readonly owner: string; readonly part: Omit<Part, 'type'> }
+  /** Compute the checks from these weights: `checked` answers. */
+  | { readonly kind: 'check'; readonly run: string; readonly calls: number; readonly parts: readonly string[] }
   /** Kept without being told. */
   | { readonly kind: 'keep'; readonly stream: string; readonly value: unknown }
   /** The trainer has to begin its connection again. */
@@ -133,31 +247,40 @@ export type SynchronizerEffect =
 export interface Step {
   readonly state: SynchronizerState;
   readonly effects: readonly SynchronizerEffect[];
+  /** Why the message had no effect of its own. */
+  readonly refused?: Refusal;
 }
 
 export function storedOf(run: RunState): StoredRun {
   const { deployment, hash, phase, term, owners, instances, manifests, rows, checks, reason, created } = run;
-  const at = run.manifestAt === undefined ? {} : { manifestAt: run.manifestAt };
-  return { deployment, hash, phase, term, owners, instances, manifests, rows, checks, reason, created, ...at };
+  const { faults, excluded, disputes, trained, differences, manifestAt, version, checkingFrom, checked } = run;
+  return {
+    ...{ deployment, hash, phase, term, owners, instances, manifests, rows, checks, reason, created },
+    ...{ faults, excluded, disputes, trained, differences },
+    ...(manifestAt === undefined ? {} : { manifestAt }),
+    ...(version === undefined ? {} : { version }),
+    ...(checkingFrom === undefined ? {} : { checkingFrom }),
+    ...(checked === undefined ? {} : { checked }),
+  };
 }
+
+/** What a run begins with, and what older versions have not written down. */
+export const UNTROUBLED = { faults: [], excluded: [], disputes: [], trained: [], differences: 0 } as const;
 
 /** A run as an older version has kept it: ownership's `term` was called `epoch`. */
 export function upgraded(stored: StoredRun & { readonly epoch?: number }): StoredRun {
   const { epoch, ...rest } = stored;
-  return epoch === undefined ? rest : { ...rest, term: rest.term ?? epoch };
+  return { ...UNTROUBLED, ...rest, term: rest.term ?? epoch ?? 0 };
+}
+
+/** What is known of a term when it begins. */
+export function freshTerm(now: number) {
+  const progress: Progress = { since: now, shards: {}, slowest: { calls: 0, at: now }, measured: {} };
+  return { exchanges: {}, parts: {}, verifying: 0, commits: {}, reports: {}, pausing: {}, progress } as const;
 }
 
 export function runFrom(stored: StoredRun, now: number): RunState {
-  return {
-    ...stored,
-    exchanges: {},
-    parts: {},
-    reports: {},
-    pausing: {},
-    haltInto: 'stopped',
-    haltSince: now,
-    clock: now,
-  };
+  return { ...stored, ...freshTerm(now), haltInto: 'stopped', haltSince: now, clock: now };
 }
 
 /** After a restart an owner is expected back before it is known what it can do. */

@@ -40,6 +40,8 @@ export interface HostedShard extends ShardId {
   /** Behind this call it stops. */
   readonly stopAt: number;
   readonly exchange?: Exchange;
+  /** The newest one that is in no manifest yet: it may be lost with a connection. */
+  readonly part?: Message;
   readonly reason: string;
   /** A border cannot go on: the shard neither works nor fails before a new term begins. */
   readonly dispute?: Grievance;
@@ -118,10 +120,11 @@ export function trainer(state: TrainerState, event: TrainerEvent): TrainerStep {
       // Whoever loads offers a key when it is done; all others need a fresh one for the new connection.
       return {
         state: { ...state, connected: true },
-        effects: Object.values(state.shards).flatMap((at): TrainerEffect[] => [
-          ...(at.deployment && at.phase !== 'failed' ? [{ kind: 'offer' as const, at: idOf(at) }] : []),
+        effects: Object.values(state.shards).flatMap((shard): TrainerEffect[] => [
+          ...(shard.part ? [{ kind: 'send' as const, message: shard.part }] : []),
+          ...(shard.deployment && shard.phase !== 'failed' ? [{ kind: 'offer' as const, at: idOf(shard) }] : []),
           // It must arrive, and whether it did is not known: in the next term nobody listens to it any more.
-          ...(at.dispute ? [accuse(idOf(at), at.dispute)] : []),
+          ...(shard.dispute ? [accuse(idOf(shard), shard.dispute)] : []),
         ]),
       };
     case 'disconnected':
@@ -157,7 +160,7 @@ function message(state: TrainerState, received: Message): TrainerStep {
       return ofTerm(state, received, (s) => haltAt(s, received.calls));
     case 'manifest':
       return ofTerm(state, received, (s) => ({
-        shard: s,
+        shard: withoutPart(s, received.calls),
         effects: [{ kind: 'forget', at: idOf(s), before: received.calls }],
       }));
     default:
@@ -306,8 +309,12 @@ function callDone(shard: HostedShard): ShardStep {
 function saved(shard: HostedShard, { calls, part }: Extract<ShardEvent, { kind: 'saved' }>): ShardStep {
   const message: Message = { type: 'part', ...idOf(shard), calls, ...part };
   const send: TrainerEffect = { kind: 'send', message };
-  const next = proceed(shard);
+  const next = proceed({ ...shard, part: message });
   return { shard: next.shard, effects: [send, ...next.effects] };
+}
+
+function withoutPart({ part, ...shard }: HostedShard, saved: number): HostedShard {
+  return part?.type === 'part' && part.calls > saved ? { ...shard, part } : shard;
 }
 
 function proceed(shard: HostedShard): ShardStep {

@@ -33,9 +33,7 @@ export function encodeSafetensors(
   tensors: readonly NamedTensor[],
   metadata: Readonly<Record<string, string>> = {},
 ): Uint8Array[] {
-  const ordered = [...tensors].sort(
-    (a, b) => ELEMENT_BYTES[b.dtype] - ELEMENT_BYTES[a.dtype] || (a.name < b.name ? -1 : 1),
-  );
+  const ordered = inFileOrder(tensors);
   // Entries, not an object: an object would put names that look like numbers first, and lose one named __proto__.
   const entries: string[] = [];
   if (Object.keys(metadata).length > 0) entries.push(`"__metadata__":${JSON.stringify(sorted(metadata))}`);
@@ -59,6 +57,11 @@ export function encodeSafetensors(
   head.writeBigUInt64LE(BigInt(head.length - 8), 0);
   json.copy(head, 8);
   return [head, ...ordered.map(tensorBytes)];
+}
+
+/** Wider elements first, then by name. */
+export function inFileOrder(tensors: readonly NamedTensor[]): NamedTensor[] {
+  return [...tensors].sort((a, b) => ELEMENT_BYTES[b.dtype] - ELEMENT_BYTES[a.dtype] || (a.name < b.name ? -1 : 1));
 }
 
 /**

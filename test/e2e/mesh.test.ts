@@ -66,7 +66,7 @@ test('two shards on two trainers end with the weights of one process, bit for bi
     jsonLines(await nmc(['eval', folderOfRun, ...LIMIT, '--json'], { cwd: folder }))[0]?.checks;
   expect(await checksOf('fetched')).toEqual(await checksOf('local'));
   const [status] = (await mesh.status()).runs;
-  expect(status).toMatchObject({ run, state: 'done', epochs: 2 });
+  expect(status).toMatchObject({ run, state: 'done', epochs: 2, checked: 'recomputed' });
   // Both can be dialled: what goes through the relay is what was said before they had met.
   expect(status?.shards).toMatchObject([
     { borders: 1, direct: 1 },

@@ -8,7 +8,7 @@ import { embeddedBackplane } from '../../runtime/backplane/embedded.ts';
 import { appendBounded } from '../../runtime/net/bounded-stream.ts';
 import { Garbage, GRACE } from '../../runtime/net/garbage.ts';
 import { blobsOfRun } from '../../runtime/roles/named-blobs.ts';
-import { type RunState, runFrom } from '../../runtime/roles/synchronizer-state.ts';
+import { type RunState, runFrom, UNTROUBLED } from '../../runtime/roles/synchronizer-state.ts';
 import { wallNow } from '../../runtime/support/clock.ts';
 import { hex, sha256 } from '../../runtime/wire/hash.ts';
 import { seeded } from '../fuzz/mutate.ts';
@@ -64,6 +64,7 @@ function runWith(id: string, manifests: readonly string[], pending: readonly str
     checks: [],
     reason: '',
     created: 0,
+    ...UNTROUBLED,
   };
   const parts = Object.fromEntries(pending.map((blob, i) => [100 + i, { 0: { blob, totals: {} } }]));
   return { ...runFrom(stored, 0), parts } as unknown as RunState;

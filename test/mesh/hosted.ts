@@ -4,18 +4,23 @@
  */
 import type { BuiltPlan } from '../../compiler/8-plan/build.ts';
 import { planBytes } from '../../compiler/8-plan/build.ts';
+import type { BlobSource } from '../../runtime/backplane/backplane.ts';
 import type { Dataset } from '../../runtime/data/dataset.ts';
 import type { Tensor } from '../../runtime/device/device.ts';
 import { referenceDevice } from '../../runtime/device/reference/reference.ts';
 import { type KeyPair, keyPairFromSeed } from '../../runtime/identity/ed25519.ts';
 import { keyText } from '../../runtime/identity/key-text.ts';
+import { entered } from '../../runtime/net/entered.ts';
 import { type MadeDeployment, makeDeployment } from '../../runtime/net/make-deployment.ts';
+import { recompute } from '../../runtime/net/recompute.ts';
 import { ShardHost } from '../../runtime/net/shard-host.ts';
 import { decodeState } from '../../runtime/net/shard-state.ts';
+import { PartVerifier } from '../../runtime/net/verify-part.ts';
 import { EventQueue } from '../../runtime/roles/event-queue.ts';
+import { LIMITS, type Limits } from '../../runtime/roles/limits.ts';
 import { HEARTBEAT } from '../../runtime/roles/liveness.ts';
 import { restoredSynchronizer, synchronizer, TICK } from '../../runtime/roles/synchronizer.ts';
-import type { Step, StoredRun, SynchronizerEvent } from '../../runtime/roles/synchronizer-state.ts';
+import type { Step, StoredRun, SynchronizerEffect, SynchronizerEvent } from '../../runtime/roles/synchronizer-state.ts';
 import {
   EMPTY_TRAINER,
   type ShardId,
@@ -25,7 +30,9 @@ import {
   type TrainerState,
   trainer,
 } from '../../runtime/roles/trainer.ts';
+import { reportOf } from '../../runtime/roles/virtual-devices.ts';
 import { hex, sha256 } from '../../runtime/wire/hash.ts';
+import type { Message } from '../../runtime/wire/messages.ts';
 import { decodeHead } from '../../runtime/wire/routing.ts';
 import { stream } from '../../spec/random.ts';
 import { seeded } from './networked.ts';
@@ -43,7 +50,22 @@ export interface HostedOptions {
   readonly kills?: readonly { readonly at: number; readonly trainer: number }[];
   /** When the run is asked to stop. */
   readonly stopAt?: number;
+  /** What becomes of a message of a trainer on its way; nothing: it goes as it is. */
+  readonly lie?: Lie;
+  /** What the synchronizer computes itself; nothing: it does. */
+  readonly checking?: 'not-here';
+  readonly limits?: Partial<Limits>;
 }
+
+export interface Liar {
+  readonly trainer: number;
+  readonly keys: KeyPair;
+  readonly now: number;
+  readonly putBlob: (bytes: Uint8Array) => string;
+  readonly blob: (hash: string) => Uint8Array;
+}
+
+export type Lie = (message: Message, liar: Liar) => readonly Message[] | undefined;
 
 export interface HostedResult {
   readonly run: StoredRun | undefined;
@@ -54,6 +76,8 @@ export interface HostedResult {
   /** Calls that shards began while the one before was under way. */
   readonly ahead: number;
   readonly milliseconds: number;
+  /** What the run's log says. */
+  readonly log: readonly Readonly<Record<string, unknown>>[];
 }
 
 interface Node {
@@ -70,6 +94,12 @@ const WAY = 20;
 const WORK = 1;
 const LONGEST = 600_000;
 
+function sourceOf(bytes: Uint8Array | undefined): BlobSource | undefined {
+  if (!bytes) return undefined;
+  const pieces = [bytes.subarray(0, 100), bytes.subarray(100)].filter((p) => p.length > 0);
+  return { bytes: bytes.length, next: async () => pieces.shift(), close: async () => undefined };
+}
+
 export async function trainHosted(options: HostedOptions): Promise<HostedResult> {
   return new HostedMesh(options).run();
 }
@@ -84,7 +114,9 @@ class HostedMesh {
   readonly #arrival = new Map<string, number>();
   #draws = 0;
   #now = 0;
-  #sync = restoredSynchronizer([], 0).state;
+  #sync;
+  readonly #log: Readonly<Record<string, unknown>>[] = [];
+  readonly #verifier: PartVerifier;
   #run: StoredRun | undefined;
   readonly #manifests = new Map<number, readonly string[]>();
   #ahead = 0;
@@ -103,6 +135,11 @@ class HostedMesh {
     this.#made = { ...made, deployment: { ...made.deployment, run: 'hosted-1' } };
     this.#blobs = new Map(made.blobs);
     this.#random = stream(options.seed, 'hosted');
+    this.#sync = restoredSynchronizer([], 0, { ...LIMITS, ...options.limits }).state;
+    this.#verifier = new PartVerifier({
+      getBlob: async (hash) => this.#blobs.get(hash),
+      readBlob: async (hash) => sourceOf(this.#blobs.get(hash)),
+    });
     this.#nodes = Array.from({ length: options.trainers }, (_, i) => {
       const keys = keyPairFromSeed(seeded(50 + i));
       const key = keyText(keys.publicKey);
@@ -140,7 +177,8 @@ class HostedMesh {
       const { parameters, auxiliary } = decodeState(this.#blobs.get(blob) ?? new Uint8Array());
       for (const { name, data } of [...parameters, ...auxiliary]) states.set(`${shard}/${name}`, data as Tensor);
     }
-    return { run: this.#run, states, manifests: this.#manifests, ahead: this.#ahead, milliseconds: this.#now };
+    const [manifests, ahead, log] = [this.#manifests, this.#ahead, this.#log];
+    return { run: this.#run, states, manifests, ahead, milliseconds: this.#now, log };
   }
 
   #later(milliseconds: number, what: () => void | Promise<void>): void {
@@ -158,9 +196,10 @@ class HostedMesh {
 
   #beat(node: Node): void {
     if (!node.alive) return;
-    const from = node.key;
-    const beat = { kind: 'message', from, message: { type: 'heartbeat', shards: [], refused: 0 } } as const;
-    this.#later(WAY, () => this.#synchronize(beat));
+    const shards = Object.values(node.state.shards).map((shard) =>
+      reportOf(shard, node.hosts.get(shardName(shard))?.waits ?? []),
+    );
+    this.#say(node, { type: 'heartbeat', shards, refused: 0 });
     this.#later(HEARTBEAT, () => this.#beat(node));
   }
 
@@ -175,10 +214,51 @@ class HostedMesh {
     this.#sync = state;
     for (const effect of effects) {
       if (effect.kind === 'persist') this.#keep(effect.value);
+      if (effect.kind === 'log') this.#log.push(effect.event);
+      if (effect.kind === 'verify' || effect.kind === 'check') this.#later(WORK, () => this.#own(effect));
       const node = effect.kind === 'send' ? this.#nodes.find((n) => n.key === effect.to) : undefined;
       if (effect.kind === 'send' && node)
         this.#later(WAY, () => this.#train(node, { kind: 'message', message: effect.message }));
     }
+  }
+
+  async #own(effect: SynchronizerEffect & { kind: 'verify' | 'check' }): Promise<void> {
+    const { deployment } = this.#made;
+    if (effect.kind === 'verify') {
+      const { run, term, shard, calls } = effect.part;
+      const problem = await this.#verifier.problemOf(deployment, effect.part, effect.owner);
+      const event = { kind: 'verified', run, term, shard, calls } as const;
+      this.#synchronize(problem === undefined ? event : { ...event, problem });
+      return;
+    }
+    const { run, calls, parts } = effect;
+    if (this.#options.checking === 'not-here') {
+      this.#synchronize({ kind: 'checked', run, calls, problem: 'it does not fit' });
+      return;
+    }
+    const { plan, shards = [] } = this.#options.plan;
+    const sources = shards.map(({ program, schedule }) => ({ executable: { program, files: new Map() }, schedule }));
+    const blob = async (hash: string): Promise<Uint8Array> => this.#blobs.get(hash) ?? new Uint8Array();
+    const values = await recompute({ deployment, parts }, plan, sources, referenceDevice, blob);
+    this.#synchronize({ kind: 'checked', run, calls, values });
+  }
+
+  /** To the synchronizer. */
+  #say(node: Node, message: Message): void {
+    const blob = (hash: string): Uint8Array => this.#blobs.get(hash) ?? new Uint8Array();
+    const putBlob = (bytes: Uint8Array): string => {
+      const hash = hex(sha256(bytes));
+      this.#blobs.set(hash, bytes);
+      return hash;
+    };
+    const liar = { trainer: this.#nodes.indexOf(node), keys: node.keys, now: this.#now, putBlob, blob };
+    const said = this.#options.lie?.(message, liar) ?? [message];
+    for (const one of said) this.#later(WAY, () => this.#synchronize(entered(this.#sync, node.key, one)));
+  }
+
+  #sayCommits(node: Node, { run, term, shard }: ShardId, host: ShardHost): void {
+    const states = host.takeCommits();
+    if (states.length > 0) this.#say(node, { type: 'commit', run, term, shard, states });
   }
 
   #keep(run: StoredRun): void {
@@ -197,8 +277,7 @@ class HostedMesh {
     const then = (milliseconds: number, event: TrainerEvent): void =>
       this.#later(milliseconds, () => this.#train(node, event));
     if (effect.kind === 'send') {
-      const from = node.key;
-      this.#later(WAY, () => this.#synchronize({ kind: 'message', from, message: effect.message }));
+      this.#say(node, effect.message);
       return;
     }
     if (effect.kind === 'leave') return;
@@ -230,9 +309,12 @@ class HostedMesh {
       case 'advance':
         then(WORK * this.#chance(), { kind: 'advanced', at, outcome: await host.advance() });
         return;
-      case 'save':
-        then(WORK, { kind: 'saved', at, calls: effect.calls, part: await host.save(effect.calls, effect.last) });
+      case 'save': {
+        const part = await host.save(effect.calls, effect.last);
+        this.#sayCommits(node, at, host);
+        then(WORK, { kind: 'saved', at, calls: effect.calls, part });
         return;
+      }
       case 'forget':
         host.forget(effect.before);
     }

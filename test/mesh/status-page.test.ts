@@ -5,7 +5,8 @@ import { askStatus } from '../../runtime/net/ask-status.ts';
 import type { GatewayCounters } from '../../runtime/net/gateway.ts';
 import { meshStatus } from '../../runtime/net/mesh-status.ts';
 import { statusPage } from '../../runtime/net/status-page.ts';
-import { runFrom, type SynchronizerState } from '../../runtime/roles/synchronizer-state.ts';
+import { LIMITS } from '../../runtime/roles/limits.ts';
+import { runFrom, type SynchronizerState, UNTROUBLED } from '../../runtime/roles/synchronizer-state.ts';
 import { Envelopes, MOST_MESSAGE } from '../../runtime/wire/envelope.ts';
 import { seeded } from './networked.ts';
 import { chain } from './simulated.ts';
@@ -31,7 +32,7 @@ function stateOf(runs: number, shards: number, trainers: number): SynchronizerSt
     const deployment = { ...chain(shards, 1, 1, 1), run: `run-${r}` };
     const owners = deployment.needs.map((_n, i) => members[i % trainers]?.key ?? '');
     const stored = { deployment, hash: '', phase: 'running' as const, term: 1, owners, instances: {}, manifests: [] };
-    const run = runFrom({ ...stored, rows: [], checks: [], reason: LONG, created: 0 }, 0);
+    const run = runFrom({ ...stored, rows: [], checks: [], reason: LONG, created: 0, ...UNTROUBLED }, 0);
     const report = { run: `run-${r}`, term: 1, state: 'waiting' as const, calls: 0, ticksPerSecond: 1, busy: 1 };
     const rest = { bytesSent: 1, bytesReceived: 1, reason: LONG, limit: LONG };
     return { ...run, reports: owners.map((_o, shard) => ({ ...report, ...rest, shard })) };
@@ -42,6 +43,7 @@ function stateOf(runs: number, shards: number, trainers: number): SynchronizerSt
     members: Object.fromEntries(members.map((m) => [m.key, m])),
     runs: Object.fromEntries(all.map((run) => [run.deployment.run, run])),
     closing: false,
+    limits: LIMITS,
   };
 }
 

@@ -14,7 +14,7 @@ import { dial, type Link } from '../../../runtime/net/dial.ts';
 import { type MadeDeployment, makeDeployment } from '../../../runtime/net/make-deployment.ts';
 import { SynchronizerNode } from '../../../runtime/net/synchronizer-node.ts';
 import { HEARTBEAT } from '../../../runtime/roles/liveness.ts';
-import type { StoredRun } from '../../../runtime/roles/synchronizer-state.ts';
+import { type StoredRun, UNTROUBLED } from '../../../runtime/roles/synchronizer-state.ts';
 import { canonicalBytes } from '../../../runtime/wire/canonical.ts';
 import type { DataRef } from '../../../runtime/wire/deployment.ts';
 import type { Role } from '../../../runtime/wire/handshake.ts';
@@ -85,6 +85,7 @@ beforeAll(async () => {
     checks: [],
     reason: '',
     created: 1,
+    ...UNTROUBLED,
   };
   await backplane.put(`run/${deployment.run}`, JSON.stringify(stored), 0);
   node = await SynchronizerNode.open({

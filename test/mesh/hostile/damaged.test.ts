@@ -11,7 +11,13 @@ import { SynchronizerNode } from '../../../runtime/net/synchronizer-node.ts';
 import { withoutManifest } from '../../../runtime/roles/damaged-manifest.ts';
 import { blobsOfRun } from '../../../runtime/roles/named-blobs.ts';
 import { emptySynchronizer, synchronizer } from '../../../runtime/roles/synchronizer.ts';
-import { type Phase, type RunState, runFrom, type StoredRun } from '../../../runtime/roles/synchronizer-state.ts';
+import {
+  type Phase,
+  type RunState,
+  runFrom,
+  type StoredRun,
+  UNTROUBLED,
+} from '../../../runtime/roles/synchronizer-state.ts';
 import { TestMesh, weightHashes } from '../../support/mesh.ts';
 import { nmc, temporaryFolder, writeTiny } from '../../support/nmc.ts';
 import { seeded } from '../networked.ts';
@@ -24,7 +30,7 @@ function storedRun(parts: readonly (readonly string[])[], phase: Phase = 'prepar
   }));
   return {
     ...{ deployment: chain(2, 10, 9, 10), hash: '0'.repeat(64), phase, term: 3, owners: ['a', 'b'], instances: {} },
-    ...{ manifests, rows, checks: [], reason: '', created: 0, manifestAt: 5 },
+    ...{ manifests, rows, checks: [], reason: '', created: 0, manifestAt: 5, ...UNTROUBLED },
   };
 }
 

@@ -9,7 +9,13 @@ import type { Backplane } from '../../../runtime/backplane/backplane.ts';
 import { embeddedBackplane } from '../../../runtime/backplane/embedded.ts';
 import { Garbage } from '../../../runtime/net/garbage.ts';
 import { blobsOfDeployment } from '../../../runtime/roles/named-blobs.ts';
-import { type RunState, runFrom, type StoredRun, storedOf } from '../../../runtime/roles/synchronizer-state.ts';
+import {
+  type RunState,
+  runFrom,
+  type StoredRun,
+  storedOf,
+  UNTROUBLED,
+} from '../../../runtime/roles/synchronizer-state.ts';
 import { wallNow } from '../../../runtime/support/clock.ts';
 import { hex, sha256 } from '../../../runtime/wire/hash.ts';
 import { seeded } from '../../fuzz/mutate.ts';
@@ -119,7 +125,7 @@ class Child {
       runFrom(
         {
           ...{ deployment, hash, phase: 'waiting', term: 0, owners: [], instances: {}, manifests: [] },
-          ...{ rows: [], checks: [], reason: '', created: 0 },
+          ...{ rows: [], checks: [], reason: '', created: 0, ...UNTROUBLED },
         },
         0,
       ),

@@ -1,0 +1,21 @@
+/** Computes the checks of a finished run again from its weights: a port, as it needs the plan's compiler and a device. */
+import type { Deployment } from '../wire/deployment.ts';
+
+export interface CheckRequest {
+  readonly deployment: Deployment;
+  /** Blobs of the last manifest, by shard. */
+  readonly parts: readonly string[];
+}
+
+export type CheckAnswer =
+  /** In the order of the deployment's evaluations. */
+  | { readonly values: readonly number[] }
+  /** Why there are none: it does not fit here, or it takes too long. */
+  | { readonly problem: string };
+
+export interface Checker {
+  /** A run is coming that will be checked. */
+  prepare(): void;
+  check(request: CheckRequest): Promise<CheckAnswer>;
+  close(): Promise<void>;
+}

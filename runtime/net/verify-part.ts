@@ -1,0 +1,173 @@
+/**
+ * Whether the blob of a part is what the part says: there, a state of that shard, with the hash that its owner has
+ * signed. It is read in pieces, and nothing of it is kept.
+ */
+import { createHash } from 'node:crypto';
+import type { Plan } from '../../spec/plan.ts';
+import { memberStates, type Program, type Shape, sameShape } from '../../spec/program.ts';
+import { parseProgram } from '../../spec/program-text.ts';
+import type { Backplane, BlobSource } from '../backplane/backplane.ts';
+import { parseHeader, type TensorEntry } from '../store/safetensors-header.ts';
+import { type BoundedCount, boundedCount, zeroedBytes } from '../support/bounded.ts';
+import { UserError } from '../support/errors.ts';
+import type { Deployment } from '../wire/deployment.ts';
+import type { Part } from '../wire/messages.ts';
+import { partHolds } from '../wire/part.ts';
+import { STATE_HASH, tensorHead } from './shard-state.ts';
+
+/** Why a part is none: what its owner has signed and what is there do not agree. */
+export type PartProblem = 'signature' | 'blob' | 'format' | 'shapes' | 'hash';
+
+/** The disk has not kept it: nobody has lied. */
+export const DAMAGED = 'damaged';
+
+/** Of the states of a shard, by the names that its parts give them. */
+export type StateShapes = ReadonlyMap<string, Shape>;
+
+/** Bytes of the head of a part for one tensor, beside its name. */
+const HEAD_BYTES = 400;
+
+export class PartVerifier {
+  readonly #backplane: Pick<Backplane, 'getBlob' | 'readBlob'>;
+  /** Of one run: there are few at a time, and a plan can be large. */
+  #known: { readonly run: string; readonly shapes: Map<number, StateShapes> } = { run: '', shapes: new Map() };
+
+  constructor(backplane: Pick<Backplane, 'getBlob' | 'readBlob'>) {
+    this.#backplane = backplane;
+  }
+
+  /** @returns nothing where all is as it is said */
+  async problemOf(
+    deployment: Deployment,
+    part: Omit<Part, 'type'>,
+    owner: string,
+  ): Promise<PartProblem | typeof DAMAGED | undefined> {
+    if (!partHolds(part, owner)) return 'signature';
+    const shapes = await this.#shapesOf(deployment, part.shard);
+    const source = await this.#backplane.readBlob(part.blob);
+    if (!source) return 'blob';
+    const pieces = new Pieces(source);
+    try {
+      const problem = await problemIn(pieces, shapes, part.hash);
+      return problem === undefined || (await pieces.hashOfAll()) === part.blob ? problem : DAMAGED;
+    } finally {
+      await source.close();
+    }
+  }
+
+  async #shapesOf(deployment: Deployment, shard: number): Promise<StateShapes> {
+    if (this.#known.run !== deployment.run) this.#known = { run: deployment.run, shapes: new Map() };
+    const known = this.#known.shapes.get(shard);
+    if (known) return known;
+    const plan = JSON.parse(await this.#text(deployment.plan[0]?.blob)) as Plan;
+    const path = plan.shards[shard]?.program;
+    const file = deployment.plan.find((f) => f.path === path);
+    const shapes = stateShapes(parseProgram(await this.#text(file?.blob)));
+    this.#known.shapes.set(shard, shapes);
+    return shapes;
+  }
+
+  async #text(blob: string | undefined): Promise<string> {
+    const bytes = blob === undefined ? undefined : await this.#backplane.getBlob(blob);
+    if (!bytes) throw new Error(`a file of a plan is lost: ${blob}`);
+    return new TextDecoder().decode(bytes);
+  }
+}
+
+/** As `saveStates` and `encodeState` name them. */
+export function stateShapes({ states }: Program): StateShapes {
+  const kept = states.filter((s) => s.role !== 'value' && s.role !== 'sum').flatMap(memberStates);
+  return new Map(
+    kept.map(({ id, role, shape }) => {
+      const prefix = role === 'parameter' || role === 'statistic' ? 'parameter/' : 'auxiliary/';
+      return [prefix + id, shape];
+    }),
+  );
+}
+
+async function problemIn(pieces: Pieces, shapes: StateShapes, hash: string): Promise<PartProblem | undefined> {
+  const most = [...shapes.keys()].reduce((sum, name) => sum + 6 * name.length + HEAD_BYTES, HEAD_BYTES);
+  const length = await pieces.take(boundedCount(8, 8, 'the length of a head'));
+  if (!length) return 'format';
+  const headBytes = Number(new DataView(length.buffer, length.byteOffset).getBigUint64(0, true));
+  if (headBytes > most || headBytes > pieces.bytes) return 'format';
+  const head = await pieces.take(boundedCount(headBytes, most, 'the head of a part'));
+  if (!head) return 'format';
+  let entries: readonly TensorEntry[];
+  try {
+    entries = parseHeader(head, pieces.bytes - 8 - headBytes, corrupt, 'a part').entries;
+  } catch (error) {
+    if (error instanceof UserError) return 'format';
+    throw error;
+  }
+  if (entries.length !== shapes.size) return 'shapes';
+  for (const { name, shape, dtype } of entries) {
+    const expected = shapes.get(name);
+    if (!expected || !sameShape(expected, shape) || !['F32', 'F64'].includes(dtype)) return 'shapes';
+  }
+  const found = createHash('sha256').update(STATE_HASH);
+  for (const { name, dtype, shape, begin, end } of entries) {
+    found.update(tensorHead({ name, dtype, shape }));
+    if (!(await pieces.each(end - begin, (piece) => found.update(piece)))) return 'format';
+  }
+  return found.digest('hex') === hash ? undefined : 'hash';
+}
+
+function corrupt(place: string, expectation: string): UserError {
+  return new UserError('weights/corrupt', `${place}: ${expectation}`);
+}
+
+/** A blob from its beginning, in pieces of the lengths that are asked for. */
+class Pieces {
+  readonly #source: BlobSource;
+  #rest: Uint8Array = new Uint8Array(0);
+
+  readonly #hash = createHash('sha256');
+
+  constructor(source: BlobSource) {
+    this.#source = source;
+  }
+
+  get bytes(): number {
+    return this.#source.bytes;
+  }
+
+  /** Reads to the end. */
+  async hashOfAll(): Promise<string> {
+    for (let next = await this.#next(); next; next = await this.#next());
+    return this.#hash.digest('hex');
+  }
+
+  async #next(): Promise<Uint8Array | undefined> {
+    const piece = await this.#source.next();
+    if (piece) this.#hash.update(piece);
+    return piece;
+  }
+
+  /** @returns nothing where it ends before */
+  async take(length: BoundedCount): Promise<Uint8Array | undefined> {
+    const whole = zeroedBytes(length);
+    let at = 0;
+    const enough = await this.each(length, (piece) => {
+      whole.set(piece, at);
+      at += piece.length;
+    });
+    return enough ? whole : undefined;
+  }
+
+  async each(length: number, tell: (piece: Uint8Array) => void): Promise<boolean> {
+    let left = length;
+    while (left > 0) {
+      if (this.#rest.length === 0) {
+        const next = await this.#next();
+        if (!next) return false;
+        this.#rest = next;
+      }
+      const piece = this.#rest.subarray(0, left);
+      this.#rest = this.#rest.subarray(piece.length);
+      left -= piece.length;
+      tell(piece);
+    }
+    return true;
+  }
+}

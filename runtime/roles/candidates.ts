@@ -1,0 +1,50 @@
+/** Who may have which shard of a run, after what has gone wrong with whom. */
+import type { Limits } from './limits.ts';
+import type { Fault, RunState } from './synchronizer-state.ts';
+import type { Work } from './work.ts';
+
+/** How unwillingly a shard is given to a key: 0 where nothing is against it. Others come first, if there are any. */
+export type Reluctance = (key: string, shard: number) => number;
+
+/** A dispute that nobody can decide counts against both, and more against the accused; a fault of the shard, more. */
+const ACCUSER = 1;
+const ACCUSED = 2;
+const FAILED_IT = 10;
+const FAILS_OFTEN = 100;
+
+export function reluctanceOf(work: Work, run: RunState): Reluctance {
+  const faults = recent(run.faults, work);
+  const disputes = recent(run.disputes, work);
+  return (key, shard) => {
+    // Nobody checks what is his own work.
+    if (run.checkingFrom !== undefined && run.trained[shard]?.includes(key)) return Number.POSITIVE_INFINITY;
+    const own = faults.filter((f) => f.key === key);
+    return (
+      (own.length >= work.state.limits.keyFaults ? FAILS_OFTEN : 0) +
+      FAILED_IT * own.filter((f) => f.shard === shard).length +
+      ACCUSER * disputes.filter((d) => d.accuser === key).length +
+      ACCUSED * disputes.filter((d) => d.accused === key).length
+    );
+  };
+}
+
+/** Left out whoever else is there. */
+export function isBarred(work: Work, run: RunState, key: string): boolean {
+  if (run.excluded.includes(key)) return true;
+  const { limits } = work.state;
+  // While the checks are computed again, nobody may do it on what is his own work: the placement looks to that.
+  const others = run.trained.flat().some((k) => k !== key);
+  const since = faultsSince(run, limits, work.now).filter((f) => f.key === key);
+  const newest = since.at(-1);
+  return others && newest !== undefined && since.length >= limits.shardFaults && work.now - newest.at < limits.barred;
+}
+
+/** Faults without a new manifest behind them. */
+export function faultsSince(run: RunState, limits: Limits, now: number): Fault[] {
+  const calls = run.manifests.at(-1)?.calls ?? 0;
+  return run.faults.filter((f) => f.calls === calls && now - f.at < limits.forget);
+}
+
+function recent<T extends { readonly at: number }>(all: readonly T[], { state, now }: Work): T[] {
+  return all.filter((one) => now - one.at < state.limits.forget);
+}

@@ -1,0 +1,112 @@
+/**
+ * What a finished run has reached is computed again from its weights: by the synchronizer where the model fits there,
+ * else by trainers on shards that they have not trained; else the run says that nobody has.
+ */
+import { allCalls, batchesOf, callsPerEpoch } from './calls.ts';
+import { end } from './ending.ts';
+import { exclude } from './faults.ts';
+import { holds, meanOf, summed } from './manifest.ts';
+import { candidates, canPlace, reassign, release } from './ownership.ts';
+import type { Checked, PendingPart, Refusal, RunState, SynchronizerEvent } from './synchronizer-state.ts';
+import type { Work } from './work.ts';
+
+/** Another device rounds otherwise: so many samples of a data set, or such a share of it, may fall on the other side. */
+const SAMPLES = 3;
+const SHARE_OF_SAMPLES = 0.01;
+/** The same of an error, relative to it. */
+const SHARE_OF_ERROR = 0.05;
+
+export function firstCheck(work: Work, run: RunState): void {
+  const manifest = run.manifests.at(-1);
+  if (run.phase !== 'checking' || !manifest) return;
+  work.log(run.deployment.run, { event: 'checking', calls: manifest.calls });
+  work.effects.push({ kind: 'check', run: run.deployment.run, calls: manifest.calls, parts: manifest.parts });
+}
+
+export function checked(work: Work, event: SynchronizerEvent & { kind: 'checked' }): Refusal | undefined {
+  const run = work.state.runs[event.run];
+  if (!run) return 'unknown-run';
+  if (run.phase !== 'checking' || run.manifests.at(-1)?.calls !== event.calls) return 'not-asked';
+  if (event.values) judge(work, run, event.values, 'recomputed');
+  else byOthers(work, run, event.problem ?? 'the synchronizer does not compute it');
+  return undefined;
+}
+
+function byOthers(work: Work, run: RunState, why: string): void {
+  const { deployment } = run;
+  const checkingFrom = allCalls(deployment) - callsPerEpoch(deployment) + batchesOf(deployment);
+  const asked = { ...run, checkingFrom };
+  if (canPlace(work, asked)) reassign(work, asked, `its checks are computed again by others: ${why}`);
+  else unchecked(work, run, why);
+}
+
+/** Nobody computes the checks again. */
+export function unchecked(work: Work, run: RunState, why: string): void {
+  work.log(run.deployment.run, { event: 'unchecked', reason: why });
+  finish(work, run, run.checks, 'unchecked', why);
+}
+
+/** All others have brought what they found. */
+export function checkingOver(work: Work, run: RunState, parts: Readonly<Record<number, PendingPart>>): void {
+  release(work, run.owners, run);
+  const totals = summed(Object.values(parts).map((p) => p.totals));
+  judge(
+    work,
+    run,
+    run.deployment.evaluations.map((_, i) => meanOf(totals, i)),
+    'by-others',
+  );
+}
+
+function judge(work: Work, run: RunState, values: readonly number[], how: 'recomputed' | 'by-others'): void {
+  const { evaluations } = run.deployment;
+  const found = evaluations.map((e, i) => {
+    const value = values[i] ?? Number.NaN;
+    return { check: e.check, value, pass: holds(e.comparison, value, e.bound) };
+  });
+  const wrong = found.findIndex((f, i) => differs(run, i, run.checks[i]?.value ?? Number.NaN, f.value));
+  if (wrong < 0) {
+    finish(work, run, found, how, '');
+    return;
+  }
+  const [claimed, computed] = [run.checks[wrong]?.value, found[wrong]?.value];
+  const said = `${evaluations[wrong]?.check}: the trainers say ${claimed}, their weights give ${computed}`;
+  const shard = Math.max(
+    0,
+    run.deployment.needs.findIndex((n) => n.totals?.includes(`count.${wrong}`)),
+  );
+  const key = run.owners[shard] ?? '';
+  const next = { ...run, differences: run.differences + 1 };
+  const others = candidates(work, run).some((c) => c.key !== key);
+  // Who is right of several trainers, nobody knows; and once more would be no better.
+  if (how === 'by-others' || !others || next.differences >= work.state.limits.differences)
+    end(work, next, 'failed', said, 'check/differs');
+  else exclude(work, wentBack(next), { key, shard, what: 'check/differs', evidence: said });
+}
+
+/** To the snapshot before the last one, as the end cannot be trusted. */
+function wentBack(run: RunState): RunState {
+  const manifests = run.manifests.slice(0, -1);
+  const epochs = Math.floor((manifests.at(-1)?.calls ?? 0) / callsPerEpoch(run.deployment));
+  return { ...run, phase: 'preparing', manifests, rows: run.rows.filter((r) => r.epoch <= epochs), checks: [] };
+}
+
+function differs({ deployment }: RunState, i: number, claimed: number, computed: number): boolean {
+  if (!Number.isFinite(computed) || !Number.isFinite(claimed)) return true;
+  const difference = Math.abs(claimed - computed);
+  if (deployment.evaluations[i]?.metric !== 'accuracy')
+    return difference > SHARE_OF_ERROR * Math.max(Math.abs(claimed), Math.abs(computed)) + 1e-9;
+  const count = Math.max(1, deployment.checks[i]?.length ?? 1);
+  return difference * count > Math.max(SAMPLES, SHARE_OF_SAMPLES * count);
+}
+
+function finish(work: Work, run: RunState, checks: RunState['checks'], how: Checked, reason: string): void {
+  const { checkingFrom: _, ...rest } = run;
+  const { deployment } = run;
+  const first = deployment.evaluations.findIndex((e) => e.metric === 'accuracy');
+  const accuracy = first < 0 ? null : (checks[first]?.value ?? null);
+  const rows = run.rows.map((row, i) => (i < run.rows.length - 1 ? row : { ...row, accuracy }));
+  work.saveRun({ ...rest, phase: 'done', reason, rows, checks, checked: how });
+  const seconds = rows.reduce((sum, r) => sum + r.seconds, 0);
+  work.log(deployment.run, { event: 'done', accuracy, seconds, checks, checked: how });
+}

@@ -1,0 +1,64 @@
+/** How a run comes to rest: asked to stop, all shards go on to a common call and save there; or it ends where it is. */
+import type { Message } from '../wire/messages.ts';
+import { release } from './ownership.ts';
+import type { Refusal, RunState } from './synchronizer-state.ts';
+import { isActive, type Work } from './work.ts';
+
+/** Shards that do not come to a common end in this time stop at the last manifest. */
+const HALT_AT_MOST = 10_000;
+/** The same where all have saved, and their parts are being looked at. */
+const VERIFY_AT_MOST = 60_000;
+
+export function halt(work: Work, id: string, into: 'stopped' | 'suspended'): void {
+  const run = work.state.runs[id];
+  if (!run) return;
+  // Its checks begin again when the mesh does.
+  if (run.phase === 'checking' && into === 'stopped') end(work, run, 'stopped', 'stopped by an operator');
+  if (!isActive(run)) return;
+  const halting = work.setRun({ ...run, phase: 'halting', haltInto: into, haltSince: work.now, pausing: {} });
+  if (run.phase !== 'running') halted(work, halting);
+  else work.tell(halting, { type: 'pause', run: id, term: run.term });
+}
+
+/** The call at which all stop; infinite until all have said where they can. */
+export function haltTarget(run: RunState): number {
+  const all = Object.values(run.pausing);
+  return all.length === run.deployment.shards ? Math.max(...all) : Number.POSITIVE_INFINITY;
+}
+
+export function pausing(
+  work: Work,
+  run: RunState,
+  { shard, calls }: Message & { type: 'pausing' },
+): Refusal | undefined {
+  if (run.phase !== 'halting') return 'not-halting';
+  const next = work.setRun({ ...run, pausing: { ...run.pausing, [shard]: calls } });
+  const target = haltTarget(next);
+  if (!Number.isFinite(target)) return undefined;
+  if ((next.manifests.at(-1)?.calls ?? 0) >= target) halted(work, next);
+  else work.tell(next, { type: 'halt', run: run.deployment.run, term: run.term, calls: target });
+  return undefined;
+}
+
+export function isHaltedTooLong(run: RunState, now: number): boolean {
+  return now - run.haltSince > (run.verifying > 0 ? VERIFY_AT_MOST : HALT_AT_MOST);
+}
+
+export function halted(work: Work, run: RunState): void {
+  if (run.haltInto === 'stopped') {
+    end(work, run, 'stopped', 'stopped by an operator');
+    return;
+  }
+  const saved = work.saveRun({ ...run, phase: 'suspended', reason: 'the mesh was stopped' });
+  work.log(run.deployment.run, { event: 'suspended', calls: run.manifests.at(-1)?.calls ?? 0 });
+  release(work, run.owners, saved);
+}
+
+export function end(work: Work, run: RunState, phase: 'stopped' | 'failed', reason: string, code?: string): void {
+  const saved = work.saveRun({ ...run, phase, reason });
+  work.log(
+    run.deployment.run,
+    phase === 'failed' ? { event: 'error', code: code ?? 'run/failed', message: reason } : { event: 'interrupted' },
+  );
+  release(work, run.owners, saved);
+}

@@ -1,0 +1,108 @@
+/**
+ * What goes wrong with a shard, and what is proved against whom. A fault moves the shard; only a shard that nobody can
+ * do ends the run. A lie that its own signature proves excludes a key from the run; what nobody can decide moves both.
+ */
+import type { Dispute } from '../wire/messages.ts';
+import { faultsSince } from './candidates.ts';
+import { end, halted } from './ending.ts';
+import { candidates, reassign } from './ownership.ts';
+import type { Fault, Proof, Refusal, RunState } from './synchronizer-state.ts';
+import { nameOf, type Work } from './work.ts';
+
+const FAULTS_KEPT = 64;
+const DISPUTES_KEPT = 64;
+
+export type Happened = Pick<Fault, 'key' | 'shard' | 'code' | 'reason'>;
+
+/** The shards move, or the run fails where nobody can do one of them. */
+export function fault(work: Work, run: RunState, happened: readonly Happened[]): void {
+  const calls = run.manifests.at(-1)?.calls ?? 0;
+  const faults = [...run.faults, ...happened.map((h) => ({ ...h, at: work.now, calls }))].slice(-FAULTS_KEPT);
+  const saved = work.saveRun({ ...run, faults });
+  for (const { key, shard, code, reason } of happened)
+    work.log(run.deployment.run, { event: 'fault', key, trainer: nameOf(work, key), shard, code, reason });
+  const hopeless = happened.find((h) => isHopeless(work, saved, h.shard));
+  if (hopeless && run.checkingFrom !== undefined)
+    // It is trained: only nobody can check it.
+    work.saveRun({ ...saved, phase: 'waiting', owners: [], reason: `nobody can check it: ${hopeless.reason}` });
+  else if (hopeless) end(work, saved, 'failed', `shard ${hopeless.shard}: ${hopeless.reason}`, hopeless.code);
+  // Where all stop anyway nothing moves any more.
+  else if (run.phase === 'halting') halted(work, saved);
+  else reassign(work, saved, `shard ${happened.map((h) => h.shard).join(', ')} has failed (${happened[0]?.code})`);
+}
+
+/** Enough keys have failed the shard, or all who are there; those who were there before may come back meanwhile. */
+function isHopeless(work: Work, run: RunState, shard: number): boolean {
+  const { limits } = work.state;
+  const faults = faultsSince(run, limits, work.now).filter((f) => f.shard === shard);
+  if (faults.length < limits.shardFaults) return false;
+  const keys = new Set(faults.map((f) => f.key));
+  if (keys.size >= limits.shardKeys) return true;
+  if (candidates(work, run).some((c) => !keys.has(c.key))) return false;
+  return run.trained.flat().every((key) => keys.has(key)) || faults.length > limits.shardFaults;
+}
+
+export interface Lie {
+  readonly key: string;
+  readonly shard: number;
+  readonly what: string;
+  /** What shows it: a hash, or the two things that do not agree. */
+  readonly evidence: string;
+}
+
+/** Nothing of this key's is taken in this run any more. */
+export function exclude(work: Work, run: RunState, { key, shard, what, evidence }: Lie): void {
+  const id = run.deployment.run;
+  const excluded = run.excluded.includes(key) ? run.excluded : [...run.excluded, key];
+  const saved = work.saveRun({ ...run, excluded });
+  work.log(id, { event: 'liar', key, trainer: nameOf(work, key), shard, what, evidence });
+  if (run.phase === 'halting') halted(work, saved);
+  else reassign(work, saved, `${nameOf(work, key)} has lied (${what})`);
+}
+
+/** @param proof of the evidence against the accused's own signatures, @param evidence its hash */
+export function dispute(
+  work: Work,
+  run: RunState,
+  { shard, peer, call, what }: Dispute,
+  proof: Proof,
+  evidence: string,
+): Refusal | undefined {
+  const [accuser, accused] = [run.owners[shard], run.owners[peer]];
+  if (accuser === undefined || accused === undefined || accuser === accused) return 'not-a-neighbour';
+  const names = { trainer: nameOf(work, accuser), accused: nameOf(work, accused) };
+  work.log(run.deployment.run, { event: 'dispute', ...names, shard, peer, call, what, verdict: proof, evidence });
+  if (proof === 'proved') exclude(work, run, { key: accused, shard: peer, what: `border/${what}`, evidence });
+  else if (proof === 'false') exclude(work, run, { key: accuser, shard, what: 'false-accusation', evidence });
+  else undecided(work, run, [{ accuser, accused }]);
+  return undefined;
+}
+
+/** Both move where others can take their shards; who has such disputes with two others is excluded. */
+export function undecided(
+  work: Work,
+  run: RunState,
+  pairs: readonly { readonly accuser: string; readonly accused: string }[],
+): void {
+  const disputes = [...run.disputes, ...pairs.map((pair) => ({ ...pair, at: work.now }))].slice(-DISPUTES_KEPT);
+  const before = new Set(run.excluded);
+  const quarrelsome = [...new Set(pairs.flatMap((p) => [p.accuser, p.accused]))].filter(
+    (key) => !before.has(key) && opponents({ ...run, disputes }, key).size > 1,
+  );
+  const saved = work.saveRun({ ...run, disputes, excluded: [...run.excluded, ...quarrelsome] });
+  for (const key of quarrelsome)
+    work.log(run.deployment.run, {
+      event: 'excluded',
+      key,
+      trainer: nameOf(work, key),
+      why: 'it has disputes that nobody can decide, with more than one other',
+    });
+  if (run.phase === 'halting') halted(work, saved);
+  else reassign(work, saved, 'a border cannot go on, and nobody can tell by whom');
+}
+
+function opponents({ disputes }: RunState, key: string): Set<string> {
+  return new Set(
+    disputes.flatMap(({ accuser, accused }) => (accuser === key ? [accused] : accused === key ? [accuser] : [])),
+  );
+}

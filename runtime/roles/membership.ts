@@ -1,0 +1,65 @@
+/** Who is there: trainers come, are silent, begin anew, want to go. */
+import type { Message } from '../wire/messages.ts';
+import { halted } from './ending.ts';
+import { HEARTBEAT, LAPSE } from './liveness.ts';
+import { assignment, dismissIfFree, reassign } from './ownership.ts';
+import type { MemberState } from './synchronizer-state.ts';
+import { isActive, members, runs, type Work } from './work.ts';
+
+const LONGEST_NAME = 63;
+
+export function joined(work: Work, key: string, received: Message & { type: 'member' }): void {
+  const before = work.state.members[key];
+  const { instance, pid, version, capability } = received;
+  const name = uniqueName(work, key, received.name);
+  work.setMember({
+    ...{ key, name, instance, capability, connected: true, seen: work.now, gap: 0 },
+    pulses: before?.instance === instance ? before.pulses : 0,
+    draining: false,
+    refused: 0,
+    ...(pid === undefined ? {} : { pid }),
+    ...(version === undefined ? {} : { version }),
+  });
+  work.send(key, { type: 'admitted', name, heartbeat: HEARTBEAT, lapse: LAPSE });
+  for (const run of runs(work)) {
+    const owner = isActive(run) && run.owners.includes(key);
+    // What it may still hold is in other hands, or over.
+    if (!owner) work.send(key, { type: 'release', run: run.deployment.run, term: run.term });
+    if (!isActive(run)) continue;
+    const lost = owner && before?.instance !== instance;
+    if (lost && run.phase === 'halting') halted(work, run);
+    else if (lost) reassign(work, run, `${name} has begun anew`);
+    else if (owner) work.send(key, assignment(run, key));
+    else if (run.phase === 'waiting' && run.checkingFrom === undefined) reassign(work, run, '');
+  }
+}
+
+/** A second `trainer` is `trainer-2`: whoever says a name means one of them. */
+function uniqueName(work: Work, key: string, asked: string): string {
+  const taken = new Set(members(work).flatMap((m) => (m.key === key ? [] : [m.name])));
+  let name = asked;
+  for (let n = 2; taken.has(name); n++) name = `${asked.slice(0, LONGEST_NAME - `-${n}`.length)}-${n}`;
+  return name;
+}
+
+export function gone(work: Work, member: MemberState, why: string): void {
+  work.removeMember(member.key);
+  for (const run of runs(work)) {
+    if (!isActive(run) || !run.owners.includes(member.key)) continue;
+    work.log(run.deployment.run, { event: 'lost', trainer: member.name, key: member.key, why });
+    if (run.phase === 'halting') halted(work, run);
+    else reassign(work, run, `${member.name || member.key.slice(0, 8)} is gone`);
+  }
+}
+
+/** @param asked a name or a key */
+export function drainNamed(work: Work, asked: string): void {
+  for (const member of members(work)) if (member.name === asked || member.key === asked) drain(work, member.key);
+}
+
+export function drain(work: Work, key: string): void {
+  const member = work.state.members[key];
+  if (!member) return;
+  work.setMember({ ...member, draining: true });
+  dismissIfFree(work, key);
+}

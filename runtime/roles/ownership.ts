@@ -1,0 +1,174 @@
+/** Terms of a run: who gets which shard, who is told so, and who may leave. */
+import type { Message } from '../wire/messages.ts';
+import { endsEpoch } from './calls.ts';
+import { isBarred, reluctanceOf } from './candidates.ts';
+import { type Candidate, type Placement, place } from './place.ts';
+import { freshTerm, type MemberState, type RunState } from './synchronizer-state.ts';
+import { isActive, members, nameOf, runs, type Work } from './work.ts';
+
+/** A new term of the run, with owners who are there. */
+export function reassign(work: Work, run: RunState, why: string): void {
+  if (work.state.closing) return;
+  const id = run.deployment.run;
+  const { placement, version } = placed(work, run, run.owners);
+  const { owners, problem } = placement;
+  if (problem !== undefined) {
+    if (run.phase === 'waiting' && run.reason === problem) return;
+    const term = run.term + 1;
+    const waiting = work.saveRun({ ...beginning(work, run), phase: 'waiting', term, owners: [], reason: problem });
+    work.log(id, { event: 'waiting', reason: problem });
+    release(work, run.owners, waiting);
+    return;
+  }
+  const instances = Object.fromEntries(
+    members(work)
+      .filter((m) => owners.includes(m.key))
+      .map((m) => [m.key, m.instance]),
+  );
+  const next = work.saveRun({
+    ...beginning(work, run),
+    phase: 'preparing',
+    term: run.term + 1,
+    owners,
+    instances,
+    ...(version === '' ? {} : { version }),
+    reason: why,
+  });
+  work.log(id, { event: 'epoch-of-owners', epoch: next.term, owners: owners.map((key) => nameOf(work, key)), why });
+  release(
+    work,
+    run.owners.filter((key) => !owners.includes(key)),
+    next,
+  );
+  for (const key of new Set(owners)) work.send(key, assignment(next, key));
+}
+
+/** What was measured stays, all else begins anew. */
+function beginning(work: Work, run: RunState): RunState {
+  const fresh = freshTerm(work.now);
+  return { ...run, ...fresh, progress: { ...fresh.progress, measured: run.progress.measured } };
+}
+
+interface Placed {
+  readonly placement: Placement;
+  readonly version: string;
+}
+
+/**
+ * All shards go to trainers of one version: the one that the run has begun with, else the one that its plan was made
+ * by, else the one that most have. Another one takes over only where nobody of that one can: with all shards at once.
+ */
+function placed(work: Work, run: RunState, previous: readonly string[]): Placed {
+  const able = candidates(work, run);
+  const counts = new Map<string, number>();
+  for (const { version = '' } of able) counts.set(version, (counts.get(version) ?? 0) + 1);
+  const byCount = [...counts].sort(([a, n], [b, m]) => m - n || (a < b ? 1 : -1)).map(([version]) => version);
+  const wanted = [run.version, run.deployment.source.compiler, ...byCount].filter((v) => v !== undefined);
+  let first: Placed | undefined;
+  for (const version of wanted.filter((v) => counts.has(v))) {
+    const some = able.filter((c) => (c.version ?? '') === version);
+    const placement = place(run.deployment.needs, some, previous, reluctanceOf(work, run));
+    if (placement.problem === undefined) return { placement, version };
+    first ??= { placement, version };
+  }
+  const problem =
+    free(work).length === 0 ? 'no trainer is there' : 'no trainer is there that may train it: nmc logs says why';
+  return first ?? { placement: { owners: [], problem }, version: '' };
+}
+
+export function canPlace(work: Work, run: RunState): boolean {
+  return placed(work, run, []).placement.problem === undefined;
+}
+
+export function candidates(work: Work, run: RunState): (Candidate & { readonly version: string | undefined })[] {
+  return free(work)
+    .filter((m) => !isBarred(work, run, m.key))
+    .map(({ key, capability, version }) => ({
+      key,
+      capability,
+      version,
+      load: loadOf(work, key, run.deployment.run),
+    }));
+}
+
+function free(work: Work): MemberState[] {
+  return members(work).filter((m) => m.connected && m.name !== '' && !m.draining);
+}
+
+function loadOf(work: Work, key: string, except: string): number {
+  return runs(work)
+    .filter((run) => isActive(run) && run.deployment.run !== except)
+    .reduce(
+      (sum, run) =>
+        sum + run.owners.reduce((s, o, i) => s + (o === key ? (run.deployment.needs[i]?.flops ?? 0) : 0), 0),
+      0,
+    );
+}
+
+/** Calls done of the state that a term begins from. */
+export function beginsBehind(run: RunState): number {
+  return run.checkingFrom ?? run.manifests.at(-1)?.calls ?? 0;
+}
+
+export function assignment(run: RunState, key: string): Message {
+  const shards = run.owners.flatMap((owner, shard) => {
+    if (owner !== key) return [];
+    const restore = restoreOf(run, shard);
+    return [{ shard, ...(restore ? { restore } : {}) }];
+  });
+  return { type: 'assign', run: run.deployment.run, term: run.term, deployment: run.hash, shards };
+}
+
+function restoreOf(run: RunState, shard: number) {
+  const manifest = run.manifests.at(-1);
+  const blob = manifest?.parts[shard];
+  if (!manifest || !blob) return undefined;
+  // An evaluation changes no state: it may begin from the weights at its end.
+  if (run.checkingFrom !== undefined) return { calls: run.checkingFrom, blob, totals: {} };
+  const within = !endsEpoch(run.deployment, manifest.calls);
+  return { calls: manifest.calls, blob, totals: within ? totalsOf(run, shard) : {} };
+}
+
+/** Sums of the epoch so far, as this shard has reported them. */
+function totalsOf(run: RunState, shard: number): Readonly<Record<string, number>> {
+  const manifest = run.manifests.at(-1);
+  if (!manifest) return {};
+  if (manifest.byShard) return manifest.byShard[shard]?.totals ?? {};
+  // An older version has kept the sums of all shards only: each goes to the first shard that may report it.
+  const { needs } = run.deployment;
+  return Object.fromEntries(
+    Object.entries(manifest.totals).filter(
+      ([name]) =>
+        Math.max(
+          0,
+          needs.findIndex((n) => n.totals?.includes(name)),
+        ) === shard,
+    ),
+  );
+}
+
+export function release(work: Work, keys: readonly string[], run: RunState): void {
+  for (const key of new Set(keys)) work.send(key, { type: 'release', run: run.deployment.run, term: run.term });
+}
+
+/** Nothing is lost right behind a manifest: an idle trainer takes shards from one who has several. */
+export function rebalance(work: Work, run: RunState): void {
+  const owners = new Set(run.owners);
+  const leaving = members(work).some((m) => m.draining && owners.has(m.key));
+  const idle = free(work).some((m) => !owners.has(m.key));
+  const crowded = run.owners.length > owners.size;
+  if (!leaving && !(idle && crowded)) return;
+  const { owners: fresh, problem } = placed(work, run, []).placement;
+  if (problem !== undefined) return;
+  if (!leaving && new Set(fresh).size <= owners.size) return;
+  reassign(work, { ...run, owners: run.owners.map((o, i) => (o === fresh[i] ? o : '')) }, 'shards spread anew');
+  for (const member of members(work)) if (member.draining) dismissIfFree(work, member.key);
+}
+
+/** Of a trainer that wants to go: at once where it owns nothing, else behind the next manifest. */
+export function dismissIfFree(work: Work, key: string): void {
+  if (runs(work).some((run) => isActive(run) && run.owners.includes(key))) return;
+  work.send(key, { type: 'dismissed', reason: 'its shards are in other hands' });
+  work.effects.push({ kind: 'dismiss', key });
+  work.removeMember(key);
+}

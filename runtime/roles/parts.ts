@@ -1,0 +1,149 @@
+/**
+ * Parts of snapshots: only where all shards save, only what was signed before, only sums that the shard may report. When
+ * all shards have brought one, each blob is looked at, and then it is a manifest.
+ */
+import type { Message, Part } from '../wire/messages.ts';
+import { checkingOver, firstCheck } from './checking.ts';
+import { halted, haltTarget } from './ending.ts';
+import { exclude, fault } from './faults.ts';
+import { manifestOf } from './manifest.ts';
+import { reassign, rebalance, release } from './ownership.ts';
+import { commitmentProblem, isExpected, totalsProblem } from './sound-part.ts';
+import type { PendingPart, Refusal, RunState, SynchronizerEvent } from './synchronizer-state.ts';
+import { isActive, type Work } from './work.ts';
+
+export function commit(
+  work: Work,
+  run: RunState,
+  { run: id, term, shard, states }: Message & { type: 'commit' },
+  key: string,
+): Refusal | undefined {
+  let newest = run.commits[shard];
+  const before = newest?.calls ?? -1;
+  for (const { calls, hash } of states) {
+    if (newest?.calls === calls && newest.hash !== hash) {
+      const evidence = `${newest.hash} and ${hash} after ${calls} calls`;
+      exclude(work, run, { key, shard, what: 'commit/two-states', evidence });
+      return 'a-lie';
+    }
+    if (calls > (newest?.calls ?? -1)) newest = { calls, hash };
+  }
+  // Said again, after a break of the connection.
+  if (!newest || newest.calls === before) return 'known-already';
+  // Kept for audits, apart from what people read.
+  work.effects.push({ kind: 'keep', stream: `commit/${id}`, value: { term, shard, states, key } });
+  work.setRun({ ...run, commits: { ...run.commits, [shard]: newest } });
+  return undefined;
+}
+
+export function part(
+  work: Work,
+  run: RunState,
+  received: Message & { type: 'part' },
+  key: string,
+): Refusal | undefined {
+  const { shard, calls } = received;
+  if (!isExpected(run, received)) return 'not-a-cut';
+  if (calls <= (run.manifests.at(-1)?.calls ?? 0) && run.checkingFrom === undefined) return 'behind-the-manifest';
+  // It was on its way twice.
+  if (run.parts[calls]?.[shard]) return 'known-already';
+  const lie = totalsProblem(run, received);
+  if (lie !== undefined) {
+    exclude(work, run, { key, shard, what: lie.what, evidence: lie.evidence });
+    return 'a-lie';
+  }
+  const commitment = commitmentProblem(run, received);
+  if (commitment === 'later') return 'not-comparable';
+  if (commitment === 'missing') {
+    const reason = 'it has brought a part of which it has not signed the state';
+    fault(work, run, [{ key, shard, code: 'part/no-commitment', reason }]);
+    return 'a-fault';
+  }
+  if (commitment !== undefined) {
+    exclude(work, run, { key, shard, what: 'part/commitment', evidence: commitment.evidence });
+    return 'a-lie';
+  }
+  const { blob, hash, totals, signature } = received;
+  const pending = { blob, hash, totals, signature, verified: false };
+  const parts = { ...run.parts, [calls]: { ...run.parts[calls], [shard]: pending } };
+  verifyNext(work, work.setRun({ ...run, parts: bounded(parts, shard, work.state.limits.parts) }));
+  return undefined;
+}
+
+type Parts = RunState['parts'];
+
+/** Of one shard the oldest ones wait, and the newest: what is in between is a snapshot less. */
+function bounded(parts: Parts, shard: number, most: number): Parts {
+  const own = Object.keys(parts)
+    .map(Number)
+    .filter((calls) => parts[calls]?.[shard])
+    .sort((a, b) => a - b);
+  const extra = own.length > most ? own.at(-2) : undefined;
+  if (extra === undefined) return parts;
+  const { [shard]: _dropped, ...others } = parts[extra] ?? {};
+  const { [extra]: _cut, ...left } = parts;
+  return Object.keys(others).length === 0 ? left : { ...left, [extra]: others };
+}
+
+/** The first cut of which all parts are there: each of them is looked at. */
+function verifyNext(work: Work, run: RunState): void {
+  if (run.verifying > 0) return;
+  const complete = Object.entries(run.parts).find(([, of]) => Object.keys(of).length === run.deployment.shards);
+  if (!complete) return;
+  const calls = Number(complete[0]);
+  work.setRun({ ...run, verifying: calls });
+  for (const [shard, { blob, hash, totals, signature }] of Object.entries(complete[1])) {
+    const { run: id } = run.deployment;
+    const wanted: Omit<Part, 'type'> = {
+      ...{ run: id, term: run.term, shard: Number(shard), calls },
+      ...{ blob, hash, totals, signature },
+    };
+    work.effects.push({ kind: 'verify', owner: run.owners[Number(shard)] ?? '', part: wanted });
+  }
+}
+
+export function verified(work: Work, event: SynchronizerEvent & { kind: 'verified' }): Refusal | undefined {
+  const { run: id, term, shard, calls, problem } = event;
+  const run = work.state.runs[id];
+  if (!run) return 'unknown-run';
+  if (!isActive(run)) return 'not-active';
+  if (run.term !== term) return 'another-term';
+  const known = run.parts[calls]?.[shard];
+  if (run.verifying !== calls || !known) return 'not-asked';
+  if (problem === 'damaged') {
+    // On the disk here: its owner has kept its word, and computes it again.
+    reassign(work, run, `a part of shard ${shard} was damaged on the disk`);
+    return undefined;
+  }
+  if (problem !== undefined) {
+    const key = run.owners[shard] ?? '';
+    exclude(work, run, { key, shard, what: `part/${problem}`, evidence: `blob ${known.blob}, state ${known.hash}` });
+    return 'a-lie';
+  }
+  const parts = { ...run.parts, [calls]: { ...run.parts[calls], [shard]: { ...known, verified: true } } };
+  const next = work.setRun({ ...run, parts });
+  const all: PendingPart[] = Object.values(parts[calls] ?? {});
+  if (all.every((p) => p.verified)) completed(work, { ...next, verifying: 0 }, calls);
+  return undefined;
+}
+
+function completed(work: Work, run: RunState, calls: number): void {
+  if (run.checkingFrom !== undefined) {
+    checkingOver(work, run, run.parts[calls] ?? {});
+    return;
+  }
+  const { deployment, term } = run;
+  const made = manifestOf(run, calls, work.now);
+  const saved = work.saveRun(made.run);
+  for (const event of made.events) work.log(deployment.run, event);
+  work.tell(saved, { type: 'manifest', run: deployment.run, term, calls });
+  if (saved.phase === 'done' || saved.phase === 'checking') {
+    release(work, saved.owners, saved);
+    firstCheck(work, saved);
+  } else if (saved.phase === 'halting' && calls >= haltTarget(saved)) halted(work, saved);
+  else {
+    if (saved.phase === 'running') rebalance(work, saved);
+    const now = work.state.runs[deployment.run];
+    if (now && now.term === term && isActive(now)) verifyNext(work, now);
+  }
+}

@@ -1,0 +1,95 @@
+/** The state of a synchronizer on its way from one event to its effects, and what all handlers ask of it. */
+import type { Message } from '../wire/messages.ts';
+import {
+  type MemberState,
+  type Phase,
+  type Refusal,
+  type RunState,
+  type Step,
+  type StoredRun,
+  type SynchronizerEffect,
+  type SynchronizerState,
+  storedOf,
+} from './synchronizer-state.ts';
+
+/** In these a run has owners who work, or waits for some. */
+const ACTIVE: readonly Phase[] = ['waiting', 'preparing', 'running', 'halting'];
+
+export class Work {
+  state: SynchronizerState;
+  readonly now: number;
+  readonly effects: SynchronizerEffect[] = [];
+  refused: Refusal | undefined;
+
+  constructor(state: SynchronizerState, now: number) {
+    this.state = state;
+    this.now = now;
+  }
+
+  setMember(member: MemberState): void {
+    this.state = { ...this.state, members: { ...this.state.members, [member.key]: member } };
+  }
+
+  removeMember(key: string): void {
+    const { [key]: _gone, ...members } = this.state.members;
+    this.state = { ...this.state, members };
+  }
+
+  setRun(run: RunState): RunState {
+    this.state = { ...this.state, runs: { ...this.state.runs, [run.deployment.run]: run } };
+    return run;
+  }
+
+  /** A change that has to be durable before anyone hears of it. */
+  saveRun(run: RunState): RunState {
+    this.effects.push({ kind: 'persist', run: run.deployment.run, value: storedOf(run) });
+    return this.setRun(run);
+  }
+
+  send(to: string, message: Message): void {
+    this.effects.push({ kind: 'send', to, message });
+  }
+
+  /** To every owner of the run who is there. */
+  tell(run: RunState, message: Message): void {
+    for (const key of new Set(run.owners)) this.send(key, message);
+  }
+
+  log(run: string, event: Readonly<Record<string, unknown>>): void {
+    this.effects.push({ kind: 'log', run, event: { ...event, time: this.now } });
+  }
+
+  step(): Step {
+    const { state, effects, refused } = this;
+    return { state, effects, ...(refused === undefined ? {} : { refused }) };
+  }
+}
+
+export function isActive(run: StoredRun): boolean {
+  return ACTIVE.includes(run.phase);
+}
+
+export function runs(work: Work): RunState[] {
+  return Object.values(work.state.runs);
+}
+
+export function members(work: Work): MemberState[] {
+  return Object.values(work.state.members);
+}
+
+export function nameOf(work: Work, key: string): string {
+  return work.state.members[key]?.name || key.slice(0, 8);
+}
+
+/** The run, if the sender owns that shard in that term and the run is active. Everything else is of another time. */
+export function owned(
+  work: Work,
+  from: string,
+  { run: id, term, shard }: { readonly run: string; readonly term: number; readonly shard: number },
+): RunState | Refusal {
+  const run = work.state.runs[id];
+  if (!run) return 'unknown-run';
+  if (!isActive(run)) return 'not-active';
+  if (run.term !== term) return 'another-term';
+  return run.owners[shard] === from ? run : 'not-the-owner';
+}
