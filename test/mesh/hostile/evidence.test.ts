@@ -176,6 +176,33 @@ describe('an honest sender is never convicted', () => {
       { numRuns: 400, seed: 3 },
     );
   });
+
+  test('by a window or leaves that were changed in any place', () => {
+    const call = said([packet([1], 0), packet([3], 1), packet([2], 2)]);
+    const honest = call.against(call.window);
+    expect(verdict('root', call.against(said(call.packets.slice(1)).window))).toBe('proved');
+    const change = fc.record({ at: fc.nat(), letter: fc.constantFrom(...'0aF/9z'), packets: fc.nat(5) });
+    fc.assert(
+      fc.property(
+        change,
+        fc.constantFrom('leaves', 'sig', 'root', 'windowSig', 'packets'),
+        ({ at, letter, packets }, field) => {
+          const bent = (text: string): string =>
+            text.slice(0, at % text.length) + letter + text.slice((at % text.length) + 1);
+          const { leaves, sig, window } = honest;
+          const changed: Readonly<Record<string, object>> = {
+            leaves: { ...honest, leaves: bent(leaves) },
+            sig: { ...honest, sig: bent(sig) },
+            root: { ...honest, window: { ...window, root: bent(window.root) } },
+            windowSig: { ...honest, window: { ...window, sig: bent(window.sig) } },
+            packets: { ...honest, window: { ...window, packets } },
+          };
+          expect(verdict('root', changed[field])).toBe('false');
+        },
+      ),
+      { numRuns: 300, seed: 6 },
+    );
+  });
 });
 
 test('whatever the evidence is, there is a verdict, and nothing made up is a proof', () => {
