@@ -1,6 +1,6 @@
 /** `nmc join`: this machine becomes a trainer of a mesh. */
 import { availableParallelism, freemem, hostname, totalmem } from 'node:os';
-import { BlobFiles } from '../backplane/blob-files.ts';
+import { BlobCache } from '../backplane/blob-cache.ts';
 import { configFolder, ensureKey } from '../identity/key-file.ts';
 import { keyText } from '../identity/key-text.ts';
 import { type Address, addressText, parseAddress } from '../net/address.ts';
@@ -68,7 +68,7 @@ export default async function (args: Arguments): Promise<number> {
       ...rates,
       machine: hostname().slice(0, 100),
     },
-    cache: new BlobFiles(ownPath(folder, 'blobs'), false),
+    cache: new BlobCache(ownPath(folder, 'blobs')),
     openPlan: openShardPlan(ownPath(folder, 'plans'), device),
     mostMemory: allowed ?? totalmem(),
     ...listening,

@@ -1,7 +1,7 @@
 /** A trainer's process: the state machine with real devices, files and sockets behind its effects. */
 import { randomBytes } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { BlobFiles } from '../backplane/blob-files.ts';
+import type { BlobCache } from '../backplane/blob-cache.ts';
 import type { Device } from '../device/device.ts';
 import type { KeyPair } from '../identity/ed25519.ts';
 import { HEARTBEAT } from '../roles/liveness.ts';
@@ -44,7 +44,7 @@ export interface TrainerOptions {
   readonly version?: string;
   readonly capability: Capability;
   readonly device: Device;
-  readonly cache: BlobFiles;
+  readonly cache: Pick<BlobCache, 'get' | 'put'>;
   /** The shard's program and schedule, from the files of a plan, trusting none of them. */
   readonly openPlan: PlanFetch['openPlan'];
   /** Bytes that all shards may hold here. */

@@ -1,0 +1,44 @@
+/** Blobs that can be fetched again: so many bytes of them, those that were used last. Nothing is flushed to the disk. */
+import { BlobFiles } from './blob-files.ts';
+
+/** What a trainer keeps of plans, data and states that it has met. */
+export const MAX_CACHE = 4e9;
+/** Looked at again when so much of the bound has been added. */
+const SLACK = 0.1;
+
+export class BlobCache {
+  readonly #files: BlobFiles;
+  readonly #most: number;
+  #added = 0;
+
+  constructor(folder: string, most: number = MAX_CACHE) {
+    this.#files = new BlobFiles(folder, false);
+    this.#most = most;
+    this.#trim();
+  }
+
+  /** @param most bytes: a longer one is not read. @throws SizeError */
+  get(hash: string, most?: number): Uint8Array | undefined {
+    const bytes = this.#files.get(hash, most);
+    if (bytes) this.#files.touch(hash);
+    return bytes;
+  }
+
+  put(bytes: Uint8Array): string {
+    const hash = this.#files.put(bytes);
+    this.#added += bytes.length;
+    if (this.#added > SLACK * this.#most) this.#trim();
+    return hash;
+  }
+
+  #trim(): void {
+    this.#added = 0;
+    const oldestFirst = this.#files.list().sort((a, b) => a.touched - b.touched);
+    let bytes = oldestFirst.reduce((sum, b) => sum + b.bytes, 0);
+    for (const blob of oldestFirst) {
+      if (bytes <= this.#most) return;
+      this.#files.remove(blob.hash);
+      bytes -= blob.bytes;
+    }
+  }
+}
