@@ -27,7 +27,7 @@ const gateway = new Gateway({
   },
   onAsk: async (_from, ask) => {
     if (ask.what === 'logs') return 'x'.repeat(2 ** 21);
-    if (ask.what === 'run') throw new TypeError('of /home/somebody');
+    if (ask.what === 'run') throw new TypeError('of a folder of somebody');
     if (ask.what === 'stop') await new Promise<void>((resolve) => waiting.push(resolve));
     return {};
   },
