@@ -12,6 +12,7 @@ import { askStatus } from '../../../runtime/net/ask-status.ts';
 import { dial } from '../../../runtime/net/dial.ts';
 import type { MeshStatus } from '../../../runtime/net/mesh-status.ts';
 import type { Role } from '../../../runtime/wire/handshake.ts';
+import { CONNECTION_REFUSALS, HANDSHAKE_REFUSALS, MESSAGE_REFUSALS } from '../../../runtime/wire/refusals.ts';
 import { nmc, temporaryFolder, writeTiny } from '../../support/nmc.ts';
 import { ROOT } from '../../support/repository.ts';
 import { seeded } from '../networked.ts';
@@ -32,6 +33,12 @@ const [viewer, trainer, second] = [
   keyPairFromSeed(seeded(63)),
 ];
 const running: Watched[] = [];
+/** Nothing else is ever counted. */
+const CODES: readonly string[] = [
+  ...MESSAGE_REFUSALS,
+  ...CONNECTION_REFUSALS,
+  ...HANDSHAKE_REFUSALS.map((code) => `handshake: ${code}`),
+];
 
 function start(...args: readonly string[]): Watched {
   const watched = new Watched(args, folder);
@@ -88,6 +95,7 @@ describe('with the limits that everybody has', () => {
     expect(letIn).toBeGreaterThan(0.05 * LIMITED);
     const { refused } = await statusOf(port);
     expect(Object.keys(refused)).not.toContain('internal');
+    expect(Object.keys(refused).filter((code) => !CODES.includes(code))).toEqual([]);
     for (const code of ['schema', 'signature', 'no binary message', 'handshake: not a hello'])
       expect(refused[code], code).toBeGreaterThan(0);
     expectSound(synchronizer);
