@@ -13,10 +13,10 @@ export class Allowance {
     this.#at = now;
   }
 
-  /** Takes one. @returns milliseconds until the next one may be taken; 0 while there are some left */
-  take(now: number): number {
+  /** Takes one, or so many. @returns milliseconds until the next one may be taken; 0 while there are some left */
+  take(now: number, count = 1): number {
     this.#grow(now);
-    this.#left--;
+    this.#left -= count;
     return this.wait(now);
   }
 

@@ -76,6 +76,8 @@ const SHARES: Shares = {
   trainer: { perSecond: 300, most: 500 },
   viewer: { perSecond: 20, most: 60 },
 };
+/** What a message costs grows with it: so many bytes count as one. */
+const MESSAGE_BYTES = 16 * 1024;
 /** Processes that begin anew under one key: a dozen at once, then one every five seconds. */
 const INSTANCES = { perSecond: 0.2, most: 12 };
 /** How long the end of a connection may take whose key may not have it any more. */
@@ -129,8 +131,8 @@ export class Gateway {
   }
 
   /** Whoever sends more than its share is not read for a while: what it sends then waits on its own machine. */
-  #charge(peer: Peer): void {
-    const wait = peer.allowance.take(performance.now());
+  #charge(peer: Peer, messages = 1): void {
+    const wait = peer.allowance.take(performance.now(), messages);
     if (wait === 0 || peer.socket.isPaused) return;
     this.#count('more messages than its share');
     peer.socket.pause();
@@ -227,7 +229,8 @@ export class Gateway {
     if (!peer) throw new Error('open: nobody has entered');
     const { key, role, blobs } = peer;
     this.counters.connections = this.#peers.size;
-    socket.on('close', () => {
+    const guard = { end: () => socket.terminate(), caught: (error: unknown) => this.#caught(error) };
+    const onClose = (): void => {
       this.blobs.closed(blobs);
       this.#peers.delete(socket);
       this.#places.leave(peer);
@@ -237,12 +240,12 @@ export class Gateway {
         this.#trainers.delete(key);
       }
       this.#options.onClosed({ key, role });
-    });
+    };
+    socket.on('close', guarded(guard, onClose));
     if (role === 'trainer') {
       this.#trainers.get(key)?.socket.close(4002, 'the same key has connected again');
       this.#trainers.set(key, peer);
     }
-    const guard = { end: () => socket.terminate(), caught: (error: unknown) => this.#caught(error) };
     const charge = guarded(guard, () => this.#charge(peer));
     socket.on('ping', charge);
     socket.on('pong', charge);
@@ -264,7 +267,7 @@ export class Gateway {
   }
 
   #text(peer: Peer, data: Buffer): void {
-    this.#charge(peer);
+    this.#charge(peer, Math.ceil((data.length + 1) / MESSAGE_BYTES));
     const message = peer.envelopes.open(String(data));
     if (typeof message === 'string') {
       this.#refuse(peer, message);

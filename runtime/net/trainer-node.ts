@@ -26,7 +26,7 @@ import { Commitments } from './commitments.ts';
 import { dial, type Link } from './dial.ts';
 import { DirectBorders } from './direct.ts';
 import { fetchPlan, type PlanFetch } from './fetch-plan.ts';
-import { caughtEvent } from './guarded.ts';
+import { caughtEvent, guarded } from './guarded.ts';
 import { readDeployment } from './read-deployment.ts';
 import { type BorderDispute, runTag } from './shard-borders.ts';
 import type { BlobSource } from './shard-data.ts';
@@ -399,7 +399,9 @@ export class TrainerNode {
   #delayed(work: () => void): void {
     const { delay = 0 } = this.#options;
     // A quarter of the round trip at each of the two ends of each of its two ways.
-    if (delay > 0) setTimeout(work, delay / 4);
+    // Behind a timer nobody else catches what a packet does.
+    const caught = (error: unknown): void => this.#options.log(caughtEvent('delayed', error));
+    if (delay > 0) setTimeout(guarded({ end: () => undefined, caught }, work), delay / 4);
     else work();
   }
 

@@ -83,3 +83,15 @@ test('so many questions of one connection wait for their answers, and no more', 
   expect(answers.filter((a) => a instanceof Error)).toHaveLength(200 - 128);
   expect(await link.ask({ what: 'status' })).toEqual({});
 });
+
+test('a long message counts as many: it costs as much to check', async () => {
+  const link = await connect('viewer', keyPairFromSeed(seeded(4)));
+  const counted = (): number => gateway.counters.refused['more messages than its share'] ?? 0;
+  const before = counted();
+  const long = { what: 'status', news: 'x'.repeat(900_000) } as const;
+  await link.ask({ what: 'status' });
+  expect(counted()).toBe(before);
+  await link.ask(long);
+  await link.ask(long);
+  expect(counted()).toBe(before + 1);
+});
