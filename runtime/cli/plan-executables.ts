@@ -15,7 +15,7 @@ import { lowerHere } from './lower-here.ts';
 import { compilerName } from './package-root.ts';
 
 /** Operations of a function with its ticks written out: what a graph for the CPU has. */
-const MOST_OPERATIONS = 1_000_000;
+const MOST_OPERATIONS = 250_000;
 
 /** @param called functions of the model that will be called; all when absent */
 export async function executablesOf(
@@ -86,7 +86,7 @@ async function lowered(
 
 function assertLowerable(folder: string, functions: readonly ProgramFunction[]): void {
   for (const f of functions) {
-    const operations = f.blocks.reduce((sum, b) => sum + b.repeat * (b.ops.length + b.scalars.length), 0);
+    const operations = f.blocks.reduce((sum, b) => sum + b.repeat * Math.max(1, b.ops.length + b.scalars.length), 0);
     if (operations > MOST_OPERATIONS)
       throw new UserError(
         'plan/kernels',

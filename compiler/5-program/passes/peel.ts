@@ -49,17 +49,20 @@ export function peel(f: ProgramFunction, stateShapes: ReadonlyMap<string, Shape>
 /** All ticks written out, for devices that run straight code. */
 export function unroll(f: ProgramFunction): ProgramFunction {
   let current = f;
+  // Looked for once: a look at all that is written out already, for each tick, would take the square of their number.
+  const fresh = freshNames(f);
+  let index = 0;
   for (;;) {
-    const index = current.blocks.findIndex((b) => b.repeat > 1 || b.carries.length > 0);
-    if (index < 0) return current;
-    current = peelOnce(current, index);
+    const block = current.blocks[index];
+    if (!block) return current;
+    if (block.repeat > 1 || block.carries.length > 0) current = peelOnce(current, index, fresh);
+    else index++;
   }
 }
 
 /** The first iteration of block `index` as straight code in front of the rest of the loop. */
-export function peelOnce(f: ProgramFunction, index: number): ProgramFunction {
+export function peelOnce(f: ProgramFunction, index: number, fresh = freshNames(f)): ProgramFunction {
   const block = f.blocks[index] as Block;
-  const fresh = freshNames(f);
   const rename = new Map<string, string>(block.carries.map((c) => [c.id, c.init]));
   for (const op of block.ops) rename.set(op.id, fresh());
   const scalars = block.scalars.map((s) => {
