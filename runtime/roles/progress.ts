@@ -89,7 +89,7 @@ export function callDeadline({ state }: Work, run: RunState): number {
     ({ flops }, i) => flops / Math.max(SOME_RATE, state.members[owners[i] ?? '']?.capability.rate ?? 0),
   );
   const expected = mean(kind) ?? Math.max(mean('train') ?? 0, 1000 * Math.max(...seconds));
-  const first = kind !== 'train' && mean(kind) === undefined ? limits.firstEvaluation : 0;
+  const first = kind.startsWith('evaluate') && mean(kind) === undefined ? limits.firstEvaluation : 0;
   const saved = isCut(deployment, calls) ? Math.max(...deployment.needs.map((n) => n.memory)) : 0;
   return Math.max(limits.call, first, limits.slow * expected) + (saved / limits.bytesPerSecond) * 1000;
 }

@@ -1,0 +1,396 @@
+/** What one trainer says cannot end a run, nor bend it: the synchronizer's state machine, event by event. */
+import { describe, expect, test } from 'vitest';
+import { restoredSynchronizer } from '../../../runtime/roles/synchronizer.ts';
+import { storedOf, upgraded } from '../../../runtime/roles/synchronizer-state.ts';
+import { checkedChain, Driver, hash, RUN } from './role-driver.ts';
+
+const DONE = (shard: number): Record<string, number> => (shard === 0 ? { 'sum.0': 1, 'count.0': 2 } : {});
+const other = (mesh: Driver, key: string): string[] => Object.keys(mesh.state.members).filter((k) => k !== key);
+
+describe('failures', () => {
+  test('move the shard to another, and are remembered', () => {
+    const mesh = new Driver(['a', 'b', 'c']).start();
+    const [owner] = mesh.run.owners;
+    mesh.failed(0);
+    expect(mesh.run).toMatchObject({ phase: 'preparing', term: 2, faults: [{ key: owner, shard: 0, code: 'x/y' }] });
+    expect(mesh.run.owners[0]).not.toBe(owner);
+    expect(mesh.events('fault')).toMatchObject([{ key: owner, shard: 0, code: 'x/y', reason: 'no good x/y' }]);
+    // A restart knows of them.
+    const stored = JSON.parse(JSON.stringify(storedOf(mesh.run)));
+    expect(restoredSynchronizer([stored], mesh.now).state.runs[RUN]?.faults).toEqual(mesh.run.faults);
+  });
+
+  test('of one key, however often, end no run', () => {
+    const mesh = new Driver(['liar', 'b', 'c']);
+    for (let i = 0; i < 40; i++) {
+      const shard = mesh.run.owners.indexOf('liar');
+      if (shard >= 0) mesh.failed(shard);
+    }
+    expect(mesh.run).toMatchObject({ phase: 'preparing' });
+    expect(mesh.run.owners).not.toContain('liar');
+    expect(mesh.run.faults.length).toBeLessThanOrEqual(2);
+  });
+
+  test('of all who are there end the run with the reason of the last one, after three', () => {
+    for (const trainers of [['a'], ['a', 'b'], ['a', 'b', 'c', 'd', 'e']]) {
+      const mesh = new Driver(trainers);
+      let tries = 0;
+      for (; mesh.run.phase !== 'failed' && tries < 20; tries++) mesh.failed(1, 'energy/not-finite');
+      expect(tries).toBe(3);
+      expect(mesh.events('error')).toMatchObject([
+        { code: 'energy/not-finite', message: 'shard 1: no good energy/not-finite' },
+      ]);
+    }
+  });
+
+  test('of the last one who is there wait for those who were there', () => {
+    const mesh = new Driver(['a', 'b'], checkedChain(), { barred: 5000 }).start().snapshot(2);
+    mesh.enter({ kind: 'expelled', key: 'b', reason: 'gone' });
+    for (let i = 0; i < 3; i++) mesh.failed(0);
+    expect(mesh.run).toMatchObject({ phase: 'waiting' });
+    mesh.join('b');
+    expect(mesh.run).toMatchObject({ phase: 'preparing', owners: ['b', 'b'] });
+    mesh.enter({ kind: 'expelled', key: 'b', reason: 'gone' }).pass(6000);
+    expect(mesh.run).toMatchObject({ phase: 'preparing', owners: ['a', 'a'] });
+    mesh.failed(0);
+    expect(mesh.run.phase).toBe('failed');
+  });
+
+  test('a key for borders that its owner has not signed is its fault, and nobody hears of it', () => {
+    for (const [key, proof] of [
+      ['a', 'false'],
+      ['b', undefined],
+    ] as const) {
+      const mesh = new Driver(['a', 'b', 'c']);
+      const [owner = ''] = mesh.run.owners;
+      mesh.ready(0, key === 'a' ? owner : (other(mesh, owner)[0] ?? ''), proof);
+      expect(mesh.refused).toBe('a-fault');
+      expect(mesh.events('fault')).toMatchObject([{ key: owner, code: 'border/key' }]);
+      expect(mesh.sent.filter((s) => s.message.type === 'peers')).toEqual([]);
+      expect(mesh.run.owners[0]).not.toBe(owner);
+    }
+  });
+});
+
+describe('disputes', () => {
+  const dispute = (mesh: Driver, proof: 'proved' | 'false' | 'undecided', shard = 0): Driver =>
+    mesh.ofShard(shard, { type: 'dispute', peer: 1 - shard, call: 3, what: 'values' }, proof, hash('f'));
+
+  test('with a proof exclude the accused, without one that holds the accuser', () => {
+    for (const [proof, shard, what] of [
+      ['proved', 1, 'border/values'],
+      ['false', 0, 'false-accusation'],
+    ] as const) {
+      const mesh = new Driver(['a', 'b', 'c']).start();
+      const liar = mesh.run.owners[shard];
+      dispute(mesh, proof);
+      expect(mesh.run).toMatchObject({ phase: 'preparing', excluded: [liar], term: 2 });
+      expect(mesh.run.owners).not.toContain(liar);
+      expect(mesh.events('liar')).toMatchObject([{ key: liar, shard, what, evidence: hash('f') }]);
+      expect(mesh.events('dispute')).toMatchObject([{ verdict: proof, shard: 0, peer: 1 }]);
+    }
+  });
+
+  test('that nobody can decide move both, and exclude who has them with two others', () => {
+    const mesh = new Driver(['a', 'b', 'c', 'd']).start();
+    const before = [...mesh.run.owners];
+    dispute(mesh, 'undecided');
+    expect(mesh.run.excluded).toEqual([]);
+    expect(mesh.run.owners.filter((key) => before.includes(key))).toEqual([]);
+    // The next neighbour of the same one.
+    const [accuser = ''] = before;
+    const quarrel = new Driver(['a', 'b', 'c']);
+    const run = { ...quarrel.run, owners: [accuser, 'c'], disputes: [{ accuser, accused: 'b', at: quarrel.now }] };
+    quarrel.state = { ...quarrel.state, runs: { [RUN]: run } };
+    dispute(quarrel, 'undecided');
+    expect(quarrel.run.excluded).toEqual([accuser]);
+    expect(quarrel.events('excluded')).toHaveLength(1);
+  });
+
+  test('between two who are alone end in one hand', () => {
+    const mesh = new Driver(['a', 'b']).start();
+    dispute(mesh, 'undecided');
+    expect(new Set(mesh.run.owners).size).toBe(1);
+  });
+
+  test('of a shard with itself are refused', () => {
+    const mesh = new Driver(['a']).start();
+    dispute(mesh, 'undecided');
+    expect(mesh.refused).toBe('not-a-neighbour');
+    expect(mesh.run.term).toBe(1);
+  });
+});
+
+describe('parts', () => {
+  const mesh = (): Driver => new Driver(['a', 'b', 'c']).start();
+
+  test.each([
+    ['where no shard saves', 3, 'not-a-cut'],
+    ['of calls that never are', 1e9, 'not-a-cut'],
+  ])('%s are refused', (_, calls, why) => {
+    const one = mesh().commit(0, calls).part(0, calls);
+    expect(one.refused).toBe(why);
+    expect(one.run.parts).toEqual({});
+    expect(one.run.term).toBe(1);
+  });
+
+  test('many of one shard alone take no more room than a few', () => {
+    const one = new Driver(['a', 'b'], { ...checkedChain(), epochs: 1000 }).start();
+    for (let epoch = 0; epoch < 500; epoch++)
+      one
+        .commit(1, 5 * epoch + 2)
+        .part(1, 5 * epoch + 2)
+        .commit(1, 5 * epoch + 4)
+        .part(1, 5 * epoch + 4);
+    expect(Object.keys(one.run.parts)).toHaveLength(8);
+    // The first ones are there, which the others come to next, and the last.
+    expect(Object.keys(one.run.parts).map(Number)).toEqual([2, 4, 7, 9, 12, 14, 17, 2499]);
+    expect(one.wanted).toEqual([]);
+  });
+
+  test.each([
+    ['a state that was not signed before', 2, { hash: hash('c') }, 'part/commitment'],
+    ['a sum that the shard does not have', 2, { totals: { 'energy.n1': 1 } }, 'totals/name'],
+    ['a sum of another shard’s check', 2, { totals: { 'sum.7': 1 } }, 'totals/name'],
+    ['a sum that is no number', 2, { totals: { 'energy.n0': Number.NaN } }, 'totals/number'],
+    ['a count before anything was counted', 2, { totals: { 'count.0': 2, 'sum.0': 2 } }, 'totals/count'],
+    ['a wrong count', 5, { totals: { 'count.0': 4, 'sum.0': 2 } }, 'totals/count'],
+    ['no count', 5, {}, 'totals/count'],
+    ['more hits than samples', 5, { totals: { 'count.0': 2, 'sum.0': 3 } }, 'totals/sum'],
+  ])('with %s prove a lie', (_, calls, more, what) => {
+    const one = mesh();
+    const [liar] = one.run.owners;
+    one.commit(0, calls === 5 ? 4 : calls).part(0, calls, more);
+    expect(one.refused).toBe('a-lie');
+    expect(one.events('liar')).toMatchObject([{ key: liar, shard: 0, what }]);
+    expect(one.events('liar')[0]?.evidence).not.toBe('');
+    expect(one.run).toMatchObject({ phase: 'preparing', excluded: [liar], manifests: [] });
+    expect(one.run.owners).not.toContain(liar);
+  });
+
+  test('that are not what their blob is prove a lie, and what the disk has damaged does not', () => {
+    for (const [problem, lies] of [
+      ['blob', 1],
+      ['hash', 1],
+      ['damaged', 0],
+    ] as const) {
+      const one = mesh();
+      one.commit(0, 2).part(0, 2).commit(1, 2).part(1, 2);
+      expect(one.wanted.map((w) => w.kind)).toEqual(['verify', 'verify']);
+      one.lookedAt(problem);
+      expect(one.events('liar')).toHaveLength(lies);
+      expect(one.run).toMatchObject({ term: 2, manifests: [] });
+    }
+  });
+
+  test('two states for the same step prove a lie', () => {
+    const one = mesh().commit(1, 3).commit(1, 3, hash('c'));
+    expect(one.events('liar')).toMatchObject([{ shard: 1, what: 'commit/two-states' }]);
+  });
+
+  test('without a commitment are a fault, as a word may be lost', () => {
+    const one = mesh().part(0, 2);
+    expect(one.refused).toBe('a-fault');
+    expect(one.events('fault')).toMatchObject([{ code: 'part/no-commitment' }]);
+  });
+
+  test('go on from sums that each shard has reported itself', () => {
+    const one = mesh().snapshot(2, (shard) => ({ [`energy.n${shard}`]: shard + 1 }));
+    expect(one.run.manifests).toMatchObject([{ calls: 2, totals: { 'energy.n0': 1, 'energy.n1': 2 } }]);
+    one.failed(0);
+    const restored = one.sent
+      .filter(({ message }) => message.type === 'assign' && message.term === 2)
+      .flatMap(({ message }) => (message.type === 'assign' ? message.shards : []));
+    for (const { shard, restore } of restored) expect(restore?.totals).toEqual({ [`energy.n${shard}`]: shard + 1 });
+    // The state that they begin with is the one that they may bring next.
+    expect(one.start().commit(0, 4).part(0, 4).refused).toBeUndefined();
+  });
+
+  test('answers that nobody waits for change nothing', () => {
+    const one = mesh();
+    one.enter({ kind: 'verified', run: RUN, term: 1, shard: 0, calls: 2 });
+    expect(one.refused).toBe('not-asked');
+    one.enter({ kind: 'checked', run: RUN, calls: 10, values: [1] });
+    expect(one.refused).toBe('not-asked');
+    expect(one.run.phase).toBe('running');
+  });
+});
+
+describe('deadlines', () => {
+  test('a shard that loads for ever moves', () => {
+    const mesh = new Driver(['a', 'b', 'c']);
+    const [ready = '', late = ''] = mesh.run.owners;
+    mesh.ready(0, ready).pass(70_000, () => mesh.report(1, { state: 'loading' }));
+    expect(mesh.events('fault')).toMatchObject([{ key: late, shard: 1, code: 'progress/late' }]);
+    expect(mesh.run.owners).not.toContain(late);
+    expect(mesh.run.owners[0]).toBe(ready);
+  });
+
+  const stuck = (say: (mesh: Driver) => void): Driver => {
+    const mesh = new Driver(['a', 'b', 'c']).start();
+    mesh.report(0, { calls: 1 }).report(1, { calls: 1 });
+    return mesh.pass(29_000, () => say(mesh));
+  };
+
+  test('who works for ever is late, not who waits for it', () => {
+    const say = (m: Driver): void => {
+      m.report(0, { calls: 1, state: 'waiting', waits: [1] }).report(1, { calls: 1 });
+    };
+    const mesh = stuck(say);
+    expect(mesh.events('fault')).toEqual([]);
+    const [patient, late] = mesh.run.owners;
+    mesh.pass(2000, () => mesh.run.term === 1 && say(mesh));
+    expect(mesh.events('fault')).toMatchObject([{ key: late, shard: 1, code: 'progress/late' }]);
+    expect(mesh.run.owners).toContain(patient);
+  });
+
+  test('calls that it says it has done do not help who sends nothing', () => {
+    let calls = 1;
+    const say = (m: Driver): void => {
+      m.report(0, { calls: 1, state: 'waiting', waits: [1] }).report(1, { calls: ++calls });
+    };
+    const mesh = stuck(say);
+    const late = mesh.run.owners[1];
+    mesh.pass(2000, () => mesh.run.term === 1 && say(mesh));
+    expect(mesh.events('fault')).toMatchObject([{ key: late, shard: 1 }]);
+  });
+
+  test('who say that they wait for each other both move', () => {
+    const say = (m: Driver): void => {
+      m.report(0, { calls: 1, state: 'waiting', waits: [1] }).report(1, { calls: 1, state: 'waiting', waits: [0] });
+    };
+    const mesh = stuck(say);
+    const before = [...mesh.run.owners];
+    mesh.pass(2000, () => mesh.run.term === 1 && say(mesh));
+    expect(mesh.events('dispute')).toMatchObject([{ what: 'waiting', verdict: 'undecided' }]);
+    expect(mesh.run.owners).not.toEqual(before);
+    expect(mesh.run.disputes).toHaveLength(1);
+  });
+
+  test('a machine as slow as its calls have been so far has time', () => {
+    const mesh = new Driver(['a', 'b', 'c'], { ...checkedChain(), epochs: 100 }).start();
+    for (let calls = 1; calls <= 3; calls++) mesh.pass(20_000).report(0, { calls }).report(1, { calls });
+    mesh.pass(60_000);
+    expect(mesh.events('fault')).toEqual([]);
+  });
+
+  test('a last part that never comes moves its shard', () => {
+    const mesh = new Driver(['a', 'b', 'c']).start();
+    const late = mesh.run.owners[1];
+    for (let calls = 1; calls <= 10; calls++) mesh.report(0, { calls }).report(1, { calls });
+    mesh.commit(0, 9).part(0, 10, { totals: DONE(0) });
+    mesh.pass(35_000, () => {
+      if (mesh.run.term > 1) return;
+      for (const shard of [0, 1]) mesh.report(shard, { calls: 10, state: 'finished' });
+    });
+    expect(mesh.events('fault')).toMatchObject([{ key: late, shard: 1, code: 'progress/late' }]);
+  });
+});
+
+describe('checks', () => {
+  const trained = (trainers = ['a', 'b', 'c']): Driver =>
+    new Driver(trainers).start().snapshot(2).snapshot(4).snapshot(5, DONE).snapshot(7).snapshot(9).snapshot(10, DONE);
+
+  test('are computed again before the run is done', () => {
+    const mesh = trained();
+    expect(mesh.run.phase).toBe('checking');
+    expect(mesh.events('done')).toEqual([]);
+    expect(mesh.wanted).toMatchObject([{ kind: 'check', calls: 10, parts: [hash('b'), hash('b')] }]);
+    mesh.enter({ kind: 'checked', run: RUN, calls: 10, values: [0.5] });
+    expect(mesh.run).toMatchObject({ phase: 'done', checked: 'recomputed' });
+    expect(mesh.events('done')).toMatchObject([{ accuracy: 0.5, checked: 'recomputed' }]);
+  });
+
+  test('are computed again after a restart', () => {
+    const stored = upgraded(JSON.parse(JSON.stringify(storedOf(trained().run))));
+    const { effects, state } = restoredSynchronizer([stored], 2_000_000);
+    expect(effects.filter((e) => e.kind === 'check')).toHaveLength(1);
+    expect(state.runs[RUN]?.phase).toBe('checking');
+  });
+
+  const wrong = (): Driver => {
+    const mesh = new Driver(['a', 'b', 'c'], { ...checkedChain(), checks: longChecks() }).start();
+    const all = (shard: number): Record<string, number> => (shard === 0 ? { 'sum.0': 1000, 'count.0': 1000 } : {});
+    const last = (n: number): number => n * (4 + 500);
+    for (const shard of [0, 1]) mesh.commit(shard, 4).part(shard, last(1), { totals: all(shard) });
+    mesh.lookedAt();
+    for (const shard of [0, 1]) mesh.commit(shard, last(1) + 4).part(shard, last(2), { totals: all(shard) });
+    return mesh.lookedAt();
+  };
+  const longChecks = () => checkedChain().checks.map((c) => ({ ...c, length: 1000 }));
+
+  test('that differ from what was said exclude who has said it, and the end is trained again', () => {
+    const mesh = wrong();
+    expect(mesh.run.phase).toBe('checking');
+    const [liar] = mesh.run.owners;
+    mesh.enter({ kind: 'checked', run: RUN, calls: 1008, values: [0.1] });
+    expect(mesh.events('liar')).toMatchObject([{ key: liar, shard: 0, what: 'check/differs' }]);
+    expect(String(mesh.events('liar')[0]?.evidence)).toContain('the trainers say 1, their weights give 0.1');
+    expect(mesh.run).toMatchObject({ phase: 'preparing', manifests: [{ calls: 504 }], differences: 1, checks: [] });
+    expect(mesh.run.rows).toHaveLength(1);
+    expect(mesh.run.owners).not.toContain(liar);
+  });
+
+  test('that differ twice fail the run, and its snapshots stay', () => {
+    const mesh = wrong();
+    mesh.state = { ...mesh.state, runs: { [RUN]: { ...mesh.run, differences: 1 } } };
+    mesh.enter({ kind: 'checked', run: RUN, calls: 1008, values: [0.1] });
+    expect(mesh.run).toMatchObject({ phase: 'failed', manifests: [{ calls: 504 }, { calls: 1008 }] });
+    expect(mesh.events('error')).toMatchObject([{ code: 'check/differs' }]);
+  });
+
+  test('that the synchronizer cannot compute are computed by others, each on a shard that it has not trained', () => {
+    const mesh = trained();
+    const before = [...mesh.run.owners];
+    mesh.wanted.length = 0;
+    mesh.enter({ kind: 'checked', run: RUN, calls: 10, problem: 'too large' });
+    expect(mesh.run).toMatchObject({ phase: 'preparing', checkingFrom: 9 });
+    for (const [shard, owner] of mesh.run.owners.entries()) expect(mesh.run.trained[shard]).not.toContain(owner);
+    expect(mesh.run.owners).not.toEqual(before);
+    mesh.start();
+    expect(mesh.sent.at(-1)?.message).toMatchObject({ type: 'start', calls: 9 });
+    for (const shard of [0, 1]) mesh.part(shard, 10, { totals: DONE(shard) });
+    mesh.lookedAt();
+    expect(mesh.run).toMatchObject({ phase: 'done', checked: 'by-others' });
+  });
+
+  test('that nobody else can compute are said not to be', () => {
+    const mesh = trained(['a']);
+    mesh.enter({ kind: 'checked', run: RUN, calls: 10, problem: 'too large' });
+    expect(mesh.run).toMatchObject({ phase: 'done', checked: 'unchecked', reason: 'too large' });
+    expect(mesh.events('unchecked')).toHaveLength(1);
+  });
+});
+
+describe('names and versions', () => {
+  test('a second trainer of a name has another one, and leaves by name or key', () => {
+    const mesh = new Driver(['a']);
+    mesh.join('b', { name: 'a' }).join('c', { name: 'a' });
+    expect(Object.values(mesh.state.members).map((m) => m.name)).toEqual(['a', 'a-2', 'a-3']);
+    expect(mesh.sent.filter((s) => s.to === 'b').map((s) => s.message)).toContainEqual(
+      expect.objectContaining({ type: 'admitted', name: 'a-2' }),
+    );
+    mesh.enter({ kind: 'drain', name: 'a-2' });
+    expect(Object.keys(mesh.state.members)).toEqual(['a', 'c']);
+    mesh.enter({ kind: 'drain', name: 'c' });
+    expect(Object.keys(mesh.state.members)).toEqual(['a']);
+    // The same key keeps its name.
+    mesh.join('a');
+    expect(mesh.state.members.a?.name).toBe('a');
+  });
+
+  test('all shards of a run are of trainers of one version', () => {
+    const plan = { ...checkedChain(), source: { path: '', text: '', compiler: '1.1.0' } };
+    const mesh = new Driver([], plan);
+    mesh.join('old', { version: '1.0.0' });
+    expect(mesh.run).toMatchObject({ owners: ['old', 'old'], version: '1.0.0' });
+    mesh.join('new', { version: '1.1.0' }).start().snapshot(2);
+    // One that is idle, but of another version, takes nothing over.
+    expect(mesh.run.owners).toEqual(['old', 'old']);
+    mesh.enter({ kind: 'expelled', key: 'old', reason: 'gone' });
+    expect(mesh.run).toMatchObject({ owners: ['new', 'new'], version: '1.1.0' });
+    const fresh = new Driver([], plan);
+    fresh.join('x', { version: '1.0.0' }).join('y', { version: '1.0.0' }).join('z', { version: '1.1.0' });
+    expect(new Set(fresh.run.owners.map((key) => fresh.state.members[key]?.version)).size).toBe(1);
+  });
+});
