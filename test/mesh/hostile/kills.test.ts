@@ -16,7 +16,7 @@ import { isLeftover } from '../../../runtime/support/atomic.ts';
 import { seeded } from '../../fuzz/mutate.ts';
 import { ROOT } from '../../support/repository.ts';
 
-const KILLS = Number(process.env.NMC_TEST_KILLS ?? 12);
+const KILLS = Number(process.env.NMC_TEST_KILLS ?? 10);
 const KINDS = ['gc', 'deploy', 'fetch', 'snapshot'] as const;
 const folder = mkdtempSync(join(tmpdir(), 'nmc-kills-'));
 const program = join(ROOT, '.cache', `kill-child-${process.pid}.mjs`);
