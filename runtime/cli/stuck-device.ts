@@ -6,6 +6,7 @@ import type { Device } from '../device/device.ts';
 import { observed } from '../device/observed.ts';
 import { END_WITHIN, hasStuckDevice } from '../device/stuck.ts';
 import { WATCHDOG_MILLISECONDS } from '../net/shard-host.ts';
+import { printed } from '../support/printable.ts';
 import { tellParent } from './with-parent.ts';
 
 const LOOK_EVERY = 200;
@@ -42,7 +43,7 @@ export function watchDevice(given: Device, end: (reason: string) => void = endNo
 }
 
 function endNow(reason: string): void {
-  process.stderr.write(`error[device/stuck]: this trainer ends: ${reason}\n`);
+  process.stderr.write(printed`error[device/stuck]: this trainer ends: ${reason}\n`);
   tellParent({ event: 'stuck', reason });
   // What was written is with the kernel by then; a usual exit would wait for the thread that does not answer.
   setImmediate(() => process.kill(process.pid, 'SIGKILL'));

@@ -167,7 +167,7 @@ class Mesh {
       if (trainer.diedAt === 0 && ending) {
         trainer.overruns++;
         const again = trainer.overruns < MOST_OVERRUNS ? 'it is started again' : 'it is not started again';
-        process.stderr.write(`${trainer.name}: ${ending.message}; ${again}\n`);
+        process.stderr.write(printed`${trainer.name}: ${ending.message}; ${again}\n`);
       }
       trainer.diedAt ||= wallNow();
       // What fills the memory, or never answers, would be given to it again.
