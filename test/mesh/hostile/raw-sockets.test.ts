@@ -3,6 +3,7 @@
  * live, hold little, and let their operator in. `NMC_RAW_FUZZ=100000` for the long form; the seed is always the same.
  */
 import { rmSync } from 'node:fs';
+import { type AddressInfo, createServer } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { keyPairFromSeed } from '../../../runtime/identity/ed25519.ts';
@@ -63,13 +64,23 @@ async function asOperator<T>(port: number, work: (link: Awaited<ReturnType<typeo
 
 const statusOf = (port: number): Promise<MeshStatus> => asOperator(port, askStatus);
 
+/** That nobody listened on a moment ago. */
+async function freePort(): Promise<number> {
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const { port } = server.address() as AddressInfo;
+  await new Promise((resolve) => server.close(resolve));
+  return port;
+}
+
 function expectSound(watched: Watched): void {
   expect(watched.ended).toBeUndefined();
   expect(watched.errors).not.toContain('"event":"caught"');
   expect(watched.growth).toBeLessThan(MAX_GROWTH);
 }
 
-describe('with the limits that everybody has', () => {
+// Each of them waits for its processes most of the time.
+describe.concurrent('hostile packets at', () => {
   let synchronizer: Watched;
   let port = 0;
 
@@ -87,7 +98,7 @@ describe('with the limits that everybody has', () => {
     });
   }, 60_000);
 
-  test('a synchronizer', { timeout: LONG }, async () => {
+  test('a synchronizer', { timeout: LONG }, async ({ expect }) => {
     const operator = readKey(join(folder, 'config', 'key.json'));
     const roles: [Role, typeof operator][] = [['viewer', viewer], ['trainer', trainer], ['operator', operator]]; // biome-ignore format: one line
     const keys = roles.map(([role, pair]) => ({ role, keys: pair }));
@@ -101,7 +112,9 @@ describe('with the limits that everybody has', () => {
     expectSound(synchronizer);
   });
 
-  test('a trainer: its direct listener, and its dialler when somebody else answers', { timeout: LONG }, async () => {
+  test('a trainer: its direct listener, and its dialler when somebody else answers', { timeout: LONG }, async ({
+    expect,
+  }) => {
     const mesh = await hostileListener(keyPairFromSeed(seeded(64)), 2);
     const args = [
       'join',
@@ -113,7 +126,7 @@ describe('with the limits that everybody has', () => {
       '--name',
       'volunteer',
     ];
-    const direct = 17_000 + (process.pid % 10_000);
+    const direct = await freePort();
     const trainerProcess = start(NMC, ...args, '--listen', `127.0.0.1:${direct}`, '--json');
     await trainerProcess.firstLine;
     await expect.poll(() => mesh.connections(), { timeout: 20_000 }).toBeGreaterThan(1);
@@ -147,36 +160,38 @@ describe('with the limits that everybody has', () => {
     expect((await fetch(`${address}/healthz`)).status).toBe(200);
     expectSound(serve);
   });
-});
 
-test('with limits of arrival that nobody reaches: gateway and direct listener', { timeout: LONG }, async () => {
-  const script = await scriptOf('open-doors');
-  const operator = readKey(join(folder, 'config', 'key.json'));
-  const listed = [viewer, trainer, operator].map((pair) => keyText(pair.publicKey));
-  const doors = start(script, 'doors', listed[2] ?? '', 'viewer', listed[0] ?? '', 'trainer', listed[1] ?? '');
-  const ports = JSON.parse(await doors.firstLine) as { readonly gateway: number; readonly direct: number };
-  const packets = PACKETS - LIMITED;
-  const together = 24;
-  const gateway = attackListener({
-    port: ports.gateway,
-    packets: 0.7 * packets,
-    seed: 5,
-    together,
-    keys: [
-      { role: 'viewer', keys: viewer },
-      { role: 'trainer', keys: trainer },
-      { role: 'operator', keys: operator },
-    ],
+  test('both listeners, with limits of arrival that nobody reaches', { timeout: LONG }, async () => {
+    const script = await scriptOf('open-doors');
+    const operator = readKey(join(folder, 'config', 'key.json'));
+    const listed = [viewer, trainer, operator].map((pair) => keyText(pair.publicKey));
+    const doors = start(script, 'doors', listed[2] ?? '', 'viewer', listed[0] ?? '', 'trainer', listed[1] ?? '');
+    const ports = JSON.parse(await doors.firstLine) as { readonly gateway: number; readonly direct: number };
+    const packets = PACKETS - LIMITED;
+    const together = 24;
+    const gateway = attackListener({
+      port: ports.gateway,
+      packets: 0.7 * packets,
+      seed: 5,
+      together,
+      keys: [
+        { role: 'viewer', keys: viewer },
+        { role: 'trainer', keys: trainer },
+        { role: 'operator', keys: operator },
+      ],
+    });
+    const neighbour = { role: 'trainer' as const, keys: trainer };
+    const direct = attackListener({ port: ports.direct, packets: 0.3 * packets, seed: 6, together, keys: [neighbour] });
+    expect(await gateway).toBeGreaterThan(0.05 * packets);
+    expect(await direct).toBeGreaterThan(0.01 * packets);
+    const { refused } = await statusOf(ports.gateway);
+    expect(Object.keys(refused)).not.toContain('internal');
+    const counted = new Promise<Record<string, number>>((resolve) =>
+      doors.child.once('message', resolve as () => void),
+    );
+    doors.child.send('refused');
+    expect(Object.keys(await counted)).not.toContain('internal');
+    expectSound(doors);
+    rmSync(script, { force: true });
   });
-  const neighbour = { role: 'trainer' as const, keys: trainer };
-  const direct = attackListener({ port: ports.direct, packets: 0.3 * packets, seed: 6, together, keys: [neighbour] });
-  expect(await gateway).toBeGreaterThan(0.05 * packets);
-  expect(await direct).toBeGreaterThan(0.01 * packets);
-  const { refused } = await statusOf(ports.gateway);
-  expect(Object.keys(refused)).not.toContain('internal');
-  const counted = new Promise<Record<string, number>>((resolve) => doors.child.once('message', resolve as () => void));
-  doors.child.send('refused');
-  expect(Object.keys(await counted)).not.toContain('internal');
-  expectSound(doors);
-  rmSync(script, { force: true });
 });
