@@ -1,0 +1,185 @@
+/** One model trained on a device and by the interpreter, and how far they may be apart. */
+import type { TrainTask } from '../../compiler/3-check/checked.ts';
+import type { Graph } from '../../compiler/4-graph/graph.ts';
+import { buildProgram, type Staged } from '../../compiler/build-program.ts';
+import { type FieldData, fieldArrays, type Tensor } from '../../runtime/device/device.ts';
+import type { Shard } from '../../runtime/shard/shard.ts';
+import { type ProgramFunction, sizeOf } from '../../spec/program.ts';
+import { stream } from '../../spec/random.ts';
+import { unitConnections } from '../../spec/topologies.ts';
+import { checked } from '../support/check-source.ts';
+import { Interpreter, type Position, type Rounding, type Start } from './interpreter.ts';
+
+export interface Model {
+  readonly text: string;
+  readonly graph: Graph;
+  readonly task: TrainTask;
+  readonly staged: Staged;
+}
+
+/** Numbers by name: energies of each batch, then weights, gradients and the optimiser's states. */
+export type Outcome = ReadonlyMap<string, ArrayLike<number>>;
+
+const BATCHES = 2;
+const SEED = 5;
+export const beginning = { seed: SEED, statistics: new Map() };
+
+export function compiled(text: string): Model {
+  const all = checked(text);
+  const [task] = all.trains;
+  if (!task) throw new Error('no train block');
+  const staged = buildProgram({ checked: all, model: task.model, task, predicts: [] });
+  return { text, graph: staged.graph, task, staged };
+}
+
+/** Two batches, or two batches of sequences. */
+function positions({ sequence = 1 }: TrainTask): Position[] {
+  const batches = BATCHES * sequence;
+  return Array.from({ length: batches }, (_, batch) => ({ batch, batches, step: batch % sequence }));
+}
+
+/** Of one batch or step: normal numbers, or small whole ones. */
+function fieldsOf({ inputs }: Pick<ProgramFunction, 'inputs'>, batch: number): Record<string, FieldData> {
+  const fields: Record<string, FieldData> = {};
+  for (const { field, type, shape } of inputs) {
+    const random = stream(SEED, `${field}/${batch}`);
+    const data = new fieldArrays[type](sizeOf(shape));
+    for (let i = 0; i < data.length; i++) data[i] = type === 'f32' ? random.normal(i) : random.bits(i) % 3;
+    fields[field] = data;
+  }
+  return fields;
+}
+
+const trainOf = ({ staged }: Model): ProgramFunction => {
+  const found = staged.lowered.functions.find((f) => f.name === 'train');
+  if (!found) throw new Error('nothing to train');
+  return found;
+};
+
+export async function trainedOn(shard: Shard, model: Model): Promise<Outcome> {
+  const found = new Map<string, ArrayLike<number>>();
+  for (const position of positions(model.task)) {
+    const results: Record<string, Tensor> = await shard.run(
+      'train',
+      fieldsOf(trainOf(model), position.batch),
+      position,
+    );
+    for (const [name, values] of Object.entries(results)) found.set(`${name} of ${position.batch}`, values);
+  }
+  const { parameters, auxiliary } = await shard.save();
+  for (const { name, data } of [...parameters, ...auxiliary]) found.set(name, data as Tensor);
+  return found;
+}
+
+/** The weights that a device began with, as whole matrices where it keeps connections alone. */
+export async function startOf(shard: Shard, { graph }: Model): Promise<Start> {
+  const { parameters } = await shard.save('start');
+  const weights = new Map<string, readonly number[]>();
+  const connections = new Map<string, readonly boolean[]>();
+  for (const owner of [...graph.links, ...graph.nodes])
+    for (const { name, shape } of owner.weights) {
+      const id = `${owner.name}.${name}`;
+      const data = [...((parameters.find((p) => p.name === id)?.data as Tensor | undefined) ?? [])];
+      const joined = 'source' in owner && owner.sparsity && name === 'w' ? connectionsOf(owner, shape) : undefined;
+      if (joined)
+        connections.set(
+          id,
+          Array.from({ length: sizeOf(shape) }, (_, i) => joined.includes(i)),
+        );
+      weights.set(id, joined && data.length === joined.length ? scattered(data, joined, sizeOf(shape)) : data);
+    }
+  return { weights, connections };
+}
+
+/** Places in the matrix, in the order in which a list has them. */
+function connectionsOf({ sparsity }: Graph['links'][number], [targets = 1, sources = 1]: readonly number[]): number[] {
+  if (!sparsity) return [];
+  const joined = unitConnections(sparsity, sources, targets);
+  return Array.from(joined.targets, (target, i) => target * sources + (joined.sources[i] ?? 0));
+}
+
+function scattered(list: readonly number[], places: readonly number[], size: number): number[] {
+  const whole = Array.from({ length: size }, () => 0);
+  places.forEach((place, i) => {
+    whole[place] = list[i] ?? 0;
+  });
+  return whole;
+}
+
+/** By the equations. @param disturbance what fields, weights and values become on their way */
+export function interpreted(model: Model, start: Start, disturbance?: Rounding): Outcome {
+  const disturbed = (values: readonly number[]): readonly number[] => (disturbance ? values.map(disturbance) : values);
+  const weights = new Map([...start.weights].map(([id, values]) => [id, disturbed(values)]));
+  const interpreter = new Interpreter(model.graph, model.task, { ...start, weights }, disturbance);
+  const found = new Map<string, ArrayLike<number>>();
+  const { inputs } = trainOf(model);
+  for (const position of positions(model.task)) {
+    const fields = Object.entries(fieldsOf({ inputs }, position.batch)).map(([name, data]) => {
+      const exact = inputs.find((i) => i.field === name)?.type !== 'f32';
+      return [name, exact ? data : disturbed([...data])] as const;
+    });
+    const energies = interpreter.run(Object.fromEntries(fields), position);
+    for (const [node, energy] of energies) found.set(`energy.${node} of ${position.batch}`, [energy]);
+  }
+  for (const [id, values] of [...interpreter.weights, ...interpreter.states]) found.set(id, values);
+  return found;
+}
+
+/** One unit in the last place, up or down. @param unit relative: 2^-23 in f32 */
+function shaken(unit: number, seed: number): Rounding {
+  const random = stream(seed, 'disturbance');
+  let i = 0;
+  return (x) => x * (1 + (random.bits(i++) % 2 === 0 ? unit : -unit));
+}
+
+const DRAWS = 3;
+/** How much further than a disturbed interpreter a device may be. */
+const FACTOR = 10;
+
+export interface Wanted {
+  readonly outcome: Outcome;
+  /** By name: the largest distance, as the norm of the difference. */
+  readonly bounds: ReadonlyMap<string, number>;
+}
+
+export function wantedOf(model: Model, start: Start, unit: number): Wanted {
+  const outcome = interpreted(model, start);
+  const others = Array.from({ length: DRAWS }, (_, seed) => interpreted(model, start, shaken(unit, seed)));
+  const bounds = new Map<string, number>();
+  for (const [name, values] of outcome) {
+    const largest = Math.max(...others.map((other) => distance(other.get(name) ?? [], values)));
+    // A sum that happens to stay as it was is still rounded once.
+    bounds.set(name, FACTOR * (largest + unit * Math.hypot(...Array.from(values))));
+  }
+  return { outcome, bounds };
+}
+
+/** What differs by more than it may, in words. */
+export function differences(found: Outcome, { outcome, bounds }: Wanted, model: Model): string[] {
+  const wrong = [...found.keys()].filter((name) => !outcome.has(name)).map((name) => `${name} has no equation`);
+  for (const [name, values] of outcome) {
+    const given = found.get(name);
+    if (!given) {
+      if (Array.from(values).some((v) => v !== 0)) wrong.push(`${name} is missing`);
+      continue;
+    }
+    const whole = given.length === values.length ? given : inMatrix(name, given, values.length, model);
+    const apart = distance(whole, values);
+    const bound = bounds.get(name) ?? 0;
+    if (!(apart <= bound)) wrong.push(`${name}: ${apart} apart, at most ${bound}: ${show(whole)}, not ${show(values)}`);
+  }
+  return wrong;
+}
+
+function inMatrix(name: string, list: ArrayLike<number>, size: number, { graph }: Model): ArrayLike<number> {
+  const link = graph.links.find((l) => name.startsWith(`${l.name}.w`));
+  const shape = link?.weights.find((w) => w.name === 'w')?.shape ?? [];
+  return link?.sparsity ? scattered(Array.from(list), connectionsOf(link, shape), size) : list;
+}
+
+function distance(a: ArrayLike<number>, b: ArrayLike<number>): number {
+  if (a.length !== b.length) return Number.NaN;
+  return Math.hypot(...Array.from(b, (v, i) => (a[i] ?? Number.NaN) - v));
+}
+
+const show = (values: ArrayLike<number>): string => `[${Array.from(values).slice(0, 6).join(', ')}]`;

@@ -1,0 +1,220 @@
+/** The value of a typed expression on a tape, by definitions of the operators that are written here once more. */
+import type { Attributes, Expr } from '../../compiler/operators/expr.ts';
+import type { Cell, Cells, Tape } from './tape.ts';
+
+type Shape = readonly number[];
+type Leaves = (name: string) => Cells;
+
+const sizeOf = (shape: Shape): number => shape.reduce((size, n) => size * n, 1);
+
+/** Value and slope. */
+type Unary = (x: number, attributes: Attributes) => readonly [number, number];
+/** Value, and slopes by both. */
+type Binary = (a: number, b: number) => readonly [number, number, number];
+
+const sigmoid = (x: number): number => 1 / (1 + Math.exp(-x));
+const number = (value: unknown, fallback: number): number => (typeof value === 'number' ? value : fallback);
+const numbers = (value: unknown): readonly number[] | undefined =>
+  Array.isArray(value) ? (value as readonly number[]) : undefined;
+
+/** 0.5 x (1 + tanh(k (x + c x³))), the form of section 4. */
+function gelu(x: number): readonly [number, number] {
+  const [k, c] = [Math.sqrt(2 / Math.PI), 0.044715];
+  const t = Math.tanh(k * (x + c * x ** 3));
+  return [0.5 * x * (1 + t), 0.5 * (1 + t) + 0.5 * x * (1 - t * t) * k * (1 + 3 * c * x * x)];
+}
+
+const unary: Readonly<Record<string, Unary>> = {
+  neg: (x) => [-x, -1],
+  abs: (x) => [Math.abs(x), Math.sign(x)],
+  sign: (x) => [Math.sign(x), 0],
+  exp: (x) => [Math.exp(x), Math.exp(x)],
+  log: (x) => [Math.log(x), 1 / x],
+  sqrt: (x) => [Math.sqrt(x), 0.5 / Math.sqrt(x)],
+  square: (x) => [x * x, 2 * x],
+  sin: (x) => [Math.sin(x), Math.cos(x)],
+  cos: (x) => [Math.cos(x), -Math.sin(x)],
+  tanh: (x) => [Math.tanh(x), 1 - Math.tanh(x) ** 2],
+  sigmoid: (x) => [sigmoid(x), sigmoid(x) * (1 - sigmoid(x))],
+  relu: (x) => (x > 0 ? [x, 1] : [0, 0]),
+  leaky_relu: (x, { slope }) => (x > 0 ? [x, 1] : [number(slope, 0.01) * x, number(slope, 0.01)]),
+  gelu,
+  silu: (x) => [x * sigmoid(x), sigmoid(x) * (1 + x * (1 - sigmoid(x)))],
+  step: (x) => [x > 0 ? 1 : 0, 0],
+};
+
+const test = (holds: boolean): readonly [number, number, number] => [holds ? 1 : 0, 0, 0];
+
+const binary: Readonly<Record<string, Binary>> = {
+  add: (a, b) => [a + b, 1, 1],
+  sub: (a, b) => [a - b, 1, -1],
+  mul: (a, b) => [a * b, b, a],
+  div: (a, b) => [a / b, 1 / b, -a / (b * b)],
+  // The exponent is a number in every energy and link of the library: its slope is asked for by nobody.
+  pow: (a, b) => [a ** b, b * a ** (b - 1), 0],
+  max: (a, b) => (a >= b ? [a, 1, 0] : [b, 0, 1]),
+  min: (a, b) => (a <= b ? [a, 1, 0] : [b, 0, 1]),
+  greater: (a, b) => test(a > b),
+  greater_equal: (a, b) => test(a >= b),
+  less: (a, b) => test(a < b),
+  less_equal: (a, b) => test(a <= b),
+  equal: (a, b) => test(a === b),
+};
+
+/** @param leaves what stands for each name; of any shape that broadcasts as the expression's own would */
+export function evaluate(tape: Tape, expr: Expr, leaves: Leaves): Cells {
+  if (expr.kind === 'constant') return tape.leaves([], [expr.value]);
+  if (expr.kind === 'leaf') return leaves(expr.name);
+  const { op, attributes } = expr;
+  const args = expr.args.map((arg) => evaluate(tape, arg, leaves));
+  const [first, second] = args as [Cells, Cells];
+  const one = unary[op];
+  if (one) {
+    const at = first.at.map((cell) => tape.unary(cell, ...one(tape.read(cell), attributes)));
+    return { shape: first.shape, at };
+  }
+  const two = binary[op];
+  if (two)
+    return together(args, ([a, b]) =>
+      tape.binary(a as Cell, b as Cell, ...two(tape.read(a as Cell), tape.read(b as Cell))),
+    );
+  switch (op) {
+    case 'select':
+      return together(args, ([c, a, b]) => (tape.read(c as Cell) !== 0 ? (a as Cell) : (b as Cell)));
+    case 'matmul':
+      return matmul(tape, first, second, attributes);
+    case 'reshape':
+      return { shape: expr.shape, at: attributes.oneWay === true ? tape.leaves([], tape.numbers(first)).at : first.at };
+    case 'broadcast':
+      return { shape: expr.shape, at: spread(first, expr.shape) };
+    case 'transpose':
+      return transpose(first, attributes);
+    case 'sum':
+    case 'mean':
+    case 'amax':
+      return reduce(tape, op, first, attributes);
+    case 'softmax':
+    case 'log_softmax':
+      return shares(tape, op, first, attributes);
+    case 'range':
+      return tape.leaves(
+        expr.shape,
+        Array.from({ length: sizeOf(expr.shape) }, (_, i) => i),
+      );
+    case 'one_hot': {
+      const depth = number(attributes.depth, 1);
+      const rows = tape
+        .numbers(first)
+        .map((id) => Array.from({ length: depth }, (_, i) => (Math.floor(id) === i ? 1 : 0)));
+      return tape.leaves([...first.shape, depth], rows.flat());
+    }
+    default:
+      throw new Error(`the interpreter of the models knows no ${op}`);
+  }
+}
+
+/** Elements of tensors that broadcast to one shape, met one by one. */
+function together(args: readonly Cells[], meet: (cells: readonly Cell[]) => Cell): Cells {
+  const shape = args.map((a) => a.shape).reduce(common);
+  const wide = args.map((a) => spread(a, shape));
+  return { shape, at: Array.from({ length: sizeOf(shape) }, (_, i) => meet(wide.map((w) => w[i] as Cell))) };
+}
+
+function common(a: Shape, b: Shape): Shape {
+  const rank = Math.max(a.length, b.length);
+  const from = (shape: Shape, axis: number): number => shape[axis - rank + shape.length] ?? 1;
+  return Array.from({ length: rank }, (_, axis) => Math.max(from(a, axis), from(b, axis)));
+}
+
+function spread({ shape, at }: Cells, wide: Shape): Cell[] {
+  return Array.from({ length: sizeOf(wide) }, (_, element) => {
+    let [rest, from, stride] = [element, 0, 1];
+    for (let axis = wide.length - 1; axis >= 0; axis--) {
+      const own = shape[axis - wide.length + shape.length] ?? 1;
+      const index = rest % (wide[axis] as number);
+      rest = Math.floor(rest / (wide[axis] as number));
+      if (own > 1) from += index * stride;
+      stride *= own;
+    }
+    return at[from] as Cell;
+  });
+}
+
+/** Of two matrices; nothing here has more axes. */
+function matmul(tape: Tape, a: Cells, b: Cells, { ta, tb }: Attributes): Cells {
+  if (a.shape.length !== 2 || b.shape.length !== 2) throw new Error('the interpreter multiplies matrices alone');
+  const [left, right] = [ta === true ? transpose(a, {}) : a, tb === true ? transpose(b, {}) : b];
+  const [m, k] = left.shape as [number, number];
+  const n = right.shape[1] as number;
+  const at: Cell[] = [];
+  for (let i = 0; i < m; i++)
+    for (let j = 0; j < n; j++) {
+      const terms = Array.from({ length: k }, (_, l) =>
+        tape.mul(left.at[i * k + l] as Cell, right.at[l * n + j] as Cell),
+      );
+      at.push(tape.sum(terms));
+    }
+  return { shape: [m, n], at };
+}
+
+function transpose({ shape, at }: Cells, { order }: Attributes): Cells {
+  if (shape.length !== 2 || (numbers(order) ?? [1, 0]).join() !== '1,0') throw new Error('no such transposition');
+  const [rows, columns] = shape as [number, number];
+  return {
+    shape: [columns, rows],
+    at: at.map((_, i) => at[(i % rows) * columns + Math.floor(i / rows)] as Cell),
+  };
+}
+
+/** Numbers of the elements that each element of the shape without these axes stands for. */
+function groups(shape: Shape, axes: readonly number[]): number[][] {
+  const found = new Map<string, number[]>();
+  for (let element = 0; element < sizeOf(shape); element++) {
+    let rest = element;
+    const index = shape.map(() => 0);
+    for (let axis = shape.length - 1; axis >= 0; axis--) {
+      index[axis] = axes.includes(axis) ? 0 : rest % (shape[axis] as number);
+      rest = Math.floor(rest / (shape[axis] as number));
+    }
+    const key = index.join();
+    found.set(key, [...(found.get(key) ?? []), element]);
+  }
+  return [...found.values()];
+}
+
+const axisOf = (axis: number, rank: number): number => (axis < 0 ? axis + rank : axis);
+
+function reduce(tape: Tape, op: 'sum' | 'mean' | 'amax', { shape, at }: Cells, { axes, keep }: Attributes): Cells {
+  const gone = (numbers(axes) ?? shape.map((_, i) => i)).map((axis) => axisOf(axis, shape.length));
+  const cells = groups(shape, gone).map((group) => {
+    const members = group.map((i) => at[i] as Cell);
+    if (op === 'sum') return tape.sum(members);
+    if (op === 'mean') return tape.mul(tape.sum(members), tape.leaf(1 / members.length));
+    const top = Math.max(...members.map((cell) => tape.read(cell)));
+    // Of equal ones all pass the gradient: the value of the first, the slopes of the rest.
+    const [first, ...rest] = members.filter((cell) => tape.read(cell) === top) as [Cell, ...Cell[]];
+    return rest.reduce((found, cell) => tape.binary(found, cell, top, 1, 1), first);
+  });
+  const left = shape.flatMap((n, axis) => (gone.includes(axis) ? (keep === true ? [1] : []) : [n]));
+  return { shape: left, at: cells };
+}
+
+function shares(tape: Tape, op: 'softmax' | 'log_softmax', { shape, at }: Cells, { axis }: Attributes): Cells {
+  const found: Cell[] = [];
+  for (const group of groups(shape, [axisOf(number(axis, -1), shape.length)])) {
+    const top = tape.leaf(-Math.max(...group.map((i) => tape.read(at[i] as Cell))));
+    const less = group.map((i) => tape.add(at[i] as Cell, top));
+    const exp = less.map((cell) => tape.unary(cell, Math.exp(tape.read(cell)), Math.exp(tape.read(cell))));
+    const total = tape.sum(exp);
+    const sum = tape.read(total);
+    group.forEach((element, i) => {
+      const [e, l] = [exp[i] as Cell, less[i] as Cell];
+      const value = tape.read(e) / sum;
+      found[element] =
+        op === 'softmax'
+          ? tape.binary(e, total, value, 1 / sum, -value / sum)
+          : tape.binary(l, total, tape.read(l) - Math.log(sum), 1, -1 / sum);
+    });
+  }
+  return { shape, at: found };
+}

@@ -1,0 +1,313 @@
+/**
+ * `spec/semantics.md` once more, in f64, word by word and as slow as that is: what a training does to the weights of a
+ * checked model. Of the compiler it knows the graph, the task and the typed expressions in them, and nothing behind.
+ * Numbers in brackets are the equations.
+ */
+import type { TrainTask } from '../../compiler/3-check/checked.ts';
+import type { Graph, GraphLink, GraphNode } from '../../compiler/4-graph/graph.ts';
+import { evaluate } from './expressions.ts';
+import { type Levelled, levelled } from './levels.ts';
+import { type Clamped, clampsOf, type Fields } from './model-clamps.ts';
+import { type Memory, type Network, Settling, type Values } from './settling.ts';
+import { type Cells, Tape } from './tape.ts';
+
+export interface Position {
+  readonly batch: number;
+  readonly batches: number;
+  /** Of a sequence. */
+  readonly step: number;
+}
+
+export interface Start {
+  /** By `OWNER.WEIGHT`. */
+  readonly weights: ReadonlyMap<string, readonly number[]>;
+  /** Which elements of a thinned weight exist. */
+  readonly connections: ReadonlyMap<string, readonly boolean[]>;
+}
+
+/** What a number becomes in a machine whose numbers are shorter. */
+export type Rounding = (x: number) => number;
+const exactly: Rounding = (x) => x;
+
+interface Method {
+  readonly rule: string;
+  readonly steps: number;
+  readonly rate: number;
+  readonly momentum: number;
+  readonly beta: number;
+  readonly sign: string;
+}
+
+/** Gradients and energies at one state of values and weights. */
+interface Found {
+  readonly ofValues: Values;
+  readonly ofWeights: ReadonlyMap<string, readonly number[]>;
+  /** ∂F/∂mu by node: whether any element of any sample is not 0. */
+  readonly arrived: ReadonlySet<string>;
+  /** By node, mean over the samples (16). */
+  readonly energies: ReadonlyMap<string, number>;
+}
+
+type Weights = Map<string, readonly number[]>;
+
+export class Interpreter {
+  weights: Weights;
+  /** Of the optimiser, by `OWNER.WEIGHT:STATE`. */
+  readonly states: Weights = new Map();
+  /** g_theta of the last weight step (6). */
+  readonly gradients: Weights = new Map();
+  private readonly network: Network;
+  private readonly method: Method;
+  private readonly task: TrainTask;
+  private readonly rounding: Rounding;
+  private readonly start: Start;
+  private readonly levels: Levelled | undefined;
+  private memory: Memory = [];
+
+  constructor(graph: Graph, task: TrainTask, start: Start, rounding: Rounding = exactly) {
+    this.task = task;
+    this.start = start;
+    this.rounding = rounding;
+    this.method = methodOf(task);
+    this.weights = new Map(start.weights);
+    const zeroDivergence = this.method.rule === 'z_il' || this.method.rule === 'fa_z_il';
+    this.levels = zeroDivergence ? levelled(graph, new Set(task.clamps.map((c) => c.node))) : undefined;
+    this.network = { graph: this.levels?.graph ?? graph, bp: this.method.rule === 'bp' };
+    for (const id of this.weights.keys())
+      for (const { name, init } of task.optimizer.states)
+        this.states.set(
+          `${id}:${name}`,
+          (this.weights.get(id) ?? []).map(() => init),
+        );
+  }
+
+  /** One batch, or one step of a batch of sequences (17). @returns the energy of each node (16) */
+  run(fields: Fields, position: Position): ReadonlyMap<string, number> {
+    if (position.step === 0) this.memory = [];
+    const { clamps, samples } = clampsOf(this.task, this.network.graph, fields, position.step);
+    const settling = new Settling(this.network, clamps, samples, this.memory);
+    const { rule } = this.method;
+    const [ended, energies] =
+      rule === 'bp'
+        ? this.backpropagation(settling, position)
+        : rule === 'z_il' || rule === 'fa_z_il'
+          ? this.zeroDivergence(settling, position)
+          : this.inference(settling, clamps, position);
+    this.memory = [...this.memory, ended];
+    return energies;
+  }
+
+  /** (7), (8) and (9). */
+  private inference(plain: Settling, clamps: Clamped, { batch, batches }: Position): Ended {
+    const { rule, steps, beta, sign } = this.method;
+    const incremental = rule === 'ipc';
+    // (9)
+    const nudge =
+      rule === 'nudged' ? (sign === 'negative' || (sign === 'centred' && batch % 2 === 1) ? -beta : beta) : 1;
+    const settling = rule === 'nudged' ? plain.nudged(clamps, this.weights, nudge) : plain;
+    let z = settling.sweep(this.weights);
+    let velocity: Values = new Map();
+    let energies: Found['energies'] = new Map();
+    for (let tick = 0; tick < steps; tick++) {
+      const found = this.found(settling, z);
+      if (incremental) {
+        energies = found.energies;
+        this.step(found.ofWeights, batch * steps + tick, batches * steps, 1, () => true);
+      }
+      ({ z, velocity } = this.tick(settling, z, velocity, found.ofValues, this.method));
+    }
+    if (incremental) return [z, energies];
+    const found = this.found(settling, z);
+    this.step(found.ofWeights, batch, batches, nudge, () => true);
+    return [z, found.energies];
+  }
+
+  /** (10b) and (10c). */
+  private zeroDivergence(settling: Settling, { batch, batches }: Position): Ended {
+    const { levels = new Map<string, number>() } = this.levels ?? {};
+    const last = Math.max(0, ...levels.values());
+    const before = this.weights;
+    const after: Weights = new Map(before);
+    const latched = new Set<string>();
+    let z = settling.sweep(before);
+    for (let t = 0; t < last; t++) {
+      const found = this.found(settling, z);
+      const due = (node: string): boolean =>
+        this.method.rule === 'z_il' ? levels.get(node) === t : found.arrived.has(node) && !latched.has(node);
+      this.step(found.ofWeights, batch, batches, 1, due);
+      // The next ticks are on the weights from before the batch.
+      for (const [id, weight] of this.weights) if (weight !== before.get(id)) after.set(id, weight);
+      this.weights = before;
+      for (const node of found.arrived) latched.add(node);
+      ({ z } = this.tick(settling, z, new Map(), found.ofValues, { rate: 1, momentum: 0 }, exactly));
+    }
+    const { energies } = this.found(settling, z);
+    this.weights = after;
+    return [z, energies];
+  }
+
+  /** (11): the sweep and the energies of the outputs on one tape, and the whole derivative. */
+  private backpropagation(settling: Settling, { batch, batches }: Position): Ended {
+    const tape = new Tape();
+    const weights = onTape(tape, this.weights, this.network.graph);
+    const z = settling.sweepOn(tape, weights);
+    const { total, energies } = settling.energyOn(tape, weights, z);
+    const slopes = tape.derivatives(total);
+    const ofWeights = new Map([...weights].map(([id, { at }]) => [id, at.map((cell) => slopes[cell] ?? 0)]));
+    this.step(ofWeights, batch, batches, 1, (node) => settling.teaches(node));
+    const ended = new Map([...z].map(([node, samples]) => [node, samples.map((cells) => tape.numbers(cells))]));
+    return [ended, energies];
+  }
+
+  /** (4), for every value and every weight at once. */
+  private found(settling: Settling, values: Values): Found {
+    const tape = new Tape();
+    const weights = onTape(tape, this.weights, this.network.graph);
+    const z = new Map(
+      this.network.graph.nodes.map(({ name, shape }) => [
+        name,
+        (values.get(name) ?? []).map((sample) => tape.leaves(shape, sample)),
+      ]),
+    );
+    const { total, energies, predictions } = settling.energyOn(tape, weights, z);
+    const slopes = tape.derivatives(total);
+    const slope = ({ at }: Cells): number[] => at.map((cell) => slopes[cell] ?? 0);
+    const arrived = [...predictions].filter(([, samples]) =>
+      samples.some((cells) => slope(cells).some((g) => g !== 0)),
+    );
+    return {
+      ofValues: new Map([...z].map(([node, samples]) => [node, samples.map(slope)])),
+      ofWeights: new Map([...weights].map(([id, cells]) => [id, slope(cells)])),
+      arrived: new Set(arrived.map(([node]) => node)),
+      energies,
+    };
+  }
+
+  /** (5) */
+  private tick(
+    settling: Settling,
+    z: Values,
+    velocity: Values,
+    slopes: Values,
+    { rate, momentum }: Pick<Method, 'rate' | 'momentum'>,
+    rounding = this.rounding,
+  ): { z: Values; velocity: Values } {
+    const moved = new Map<string, number[][]>();
+    const speeds = new Map<string, number[][]>();
+    for (const [node, samples] of z) {
+      const speed = samples.map((values, s) =>
+        values.map((_, i) => momentum * (velocity.get(node)?.[s]?.[i] ?? 0) + (slopes.get(node)?.[s]?.[i] ?? 0)),
+      );
+      speeds.set(node, speed);
+      const next = samples.map((values, s) =>
+        values.map((value, i) => (settling.isHeld(node, s, i) ? value : rounding(value - rate * (speed[s]?.[i] ?? 0)))),
+      );
+      moved.set(node, next);
+    }
+    return { z: moved, velocity: speeds };
+  }
+
+  /** (6), for the weights of links into the nodes that are due, and of these nodes. */
+  private step(
+    slopes: Found['ofWeights'],
+    update: number,
+    updates: number,
+    nudge: number,
+    due: (node: string) => boolean,
+  ): void {
+    const { graph } = this.network;
+    const samples = this.task.batch / this.task.replicas;
+    const { optimizer } = this.task;
+    const tape = new Tape();
+    const scalar = (value: number): Cells => tape.leaves([], [value]);
+    const [rate = 0] = tape.numbers(
+      evaluate(tape, optimizer.rate, (name) => scalar(name === 'update' ? update : updates)),
+    );
+    const next: Weights = new Map(this.weights);
+    const owners = [
+      ...graph.links.map((link) => ({ owner: link, node: link.target })),
+      ...graph.nodes.map((node) => ({ owner: node, node: node.name })),
+    ];
+    for (const { owner, node } of owners)
+      for (const { name } of owner.weights) {
+        const id = `${owner.name}.${name}`;
+        if (!due(node) || !hasEnergy(graph, owner, this.task)) continue;
+        const joined = this.start.connections.get(id);
+        const mean = (slopes.get(id) ?? []).map((g, i) =>
+          joined?.[i] === false ? 0 : g / (this.replicated(samples) * nudge),
+        );
+        this.gradients.set(id, mean);
+        const vector = (values: readonly number[]): Cells => tape.leaves([values.length], values);
+        const leaves: Record<string, Cells> = {
+          weight: vector(this.weights.get(id) ?? []),
+          gradient: vector(mean),
+          rate: scalar(rate),
+          step: scalar(update + 1),
+          update: scalar(update),
+          updates: scalar(updates),
+        };
+        const read = (leaf: string): Cells => {
+          const found = leaves[leaf];
+          if (!found) throw new Error(`an optimiser reads no ${leaf}`);
+          return found;
+        };
+        for (const state of optimizer.states) leaves[state.name] = vector(this.states.get(`${id}:${state.name}`) ?? []);
+        const states = optimizer.nextStates.map((s) => [s.name, evaluate(tape, s.value, read)] as const);
+        for (const [state, cells] of states) {
+          leaves[state] = cells;
+          this.states.set(`${id}:${state}`, wide(tape.numbers(cells), mean.length));
+        }
+        const weight = wide(tape.numbers(evaluate(tape, optimizer.nextWeight, read)), mean.length);
+        next.set(
+          id,
+          weight.map((w, i) => (joined?.[i] === false ? 0 : this.rounding(w))),
+        );
+      }
+    this.weights = next;
+  }
+
+  /** With a fan-out of replicas B counts the samples over the replicas. */
+  private replicated(samples: number): number {
+    return samples * this.task.replicas;
+  }
+}
+
+type Ended = readonly [values: Values, energies: ReadonlyMap<string, number>];
+
+/** A state that became a plain number is that number everywhere. */
+function wide(values: readonly number[], length: number): readonly number[] {
+  return values.length === length ? values : Array.from({ length }, () => values[0] ?? 0);
+}
+
+/** A weight that no energy depends on does not change. A link's target always has an energy: it is predicted. */
+function hasEnergy(graph: Graph, owner: GraphNode | GraphLink, task: TrainTask): boolean {
+  if ('source' in owner || graph.links.some((l) => l.target === owner.name)) return true;
+  const clamp = task.clamps.find((c) => c.node === owner.name);
+  return clamp ? clamp.when !== undefined : owner.prior === 'zero';
+}
+
+export function onTape(tape: Tape, weights: Weights, { links, nodes }: Graph): Map<string, Cells> {
+  const found = new Map<string, Cells>();
+  for (const owner of [...links, ...nodes])
+    for (const { name, shape } of owner.weights) {
+      const id = `${owner.name}.${name}`;
+      found.set(id, tape.leaves(shape, weights.get(id) ?? []));
+    }
+  return found;
+}
+
+function methodOf({ method }: TrainTask): Method {
+  const number = (name: string, otherwise: number): number => {
+    const value = method.arguments[name];
+    return typeof value === 'number' ? value : otherwise;
+  };
+  const sign = method.arguments.sign;
+  return {
+    rule: method.name.split('.').at(-1) ?? '',
+    steps: number('steps', 0),
+    rate: number('rate', 0),
+    momentum: number('momentum', 0),
+    beta: number('beta', 1),
+    sign: typeof sign === 'object' && 'name' in sign ? sign.name : String(sign ?? 'positive'),
+  };
+}
