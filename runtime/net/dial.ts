@@ -282,6 +282,19 @@ function openLink(socket: WebSocket, options: DialOptions, envelopes: Envelopes,
       questions.set(id, { resolve, reject });
       send({ type: 'ask', id, ask: question });
     });
+  const puts = new Map<string, Promise<void>>();
+  const put = async (hash: string, bytes: Uint8Array): Promise<void> => {
+    const stored = ask({ what: 'put', blob: hash, bytes: bytes.length });
+    let wanted = true;
+    stored.catch(() => {
+      wanted = false;
+    });
+    // One after the other: chunks of two blobs never mix.
+    const sent = last.then(() => sendBlob(socket, hash, piecesOf(bytes), () => wanted));
+    last = sent.then(() => undefined);
+    await sent;
+    await stored;
+  };
   return {
     peer,
     send,
@@ -317,17 +330,11 @@ function openLink(socket: WebSocket, options: DialOptions, envelopes: Envelopes,
       });
       return promise;
     },
-    putBlob: async (hash, bytes) => {
-      const stored = ask({ what: 'put', blob: hash, bytes: bytes.length });
-      let wanted = true;
-      stored.catch(() => {
-        wanted = false;
-      });
-      // One after the other: chunks of two blobs never mix.
-      const sent = last.then(() => sendBlob(socket, hash, piecesOf(bytes), () => wanted));
-      last = sent.then(() => undefined);
-      await sent;
-      await stored;
+    putBlob: (hash, bytes) => {
+      // Two shards may have the same state at once: it goes up once, and both hear when it is there.
+      const known = puts.get(hash) ?? put(hash, bytes).finally(() => puts.delete(hash));
+      puts.set(hash, known);
+      return known;
     },
     closed,
     close: () => socket.close(1000, 'done'),

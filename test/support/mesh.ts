@@ -9,6 +9,7 @@ import { dial, type Link } from '../../runtime/net/dial.ts';
 import type { MeshStatus } from '../../runtime/net/mesh-status.ts';
 import { readSafetensors } from '../../runtime/store/safetensors.ts';
 import { tensorBytes } from '../../runtime/store/safetensors-types.ts';
+import type { Question } from '../../runtime/wire/messages.ts';
 import { type JsonLine, jsonLines, nmc, type Outcome } from './nmc.ts';
 
 export interface UpEvent {
@@ -64,13 +65,17 @@ export class TestMesh {
 
   /** Asked on a connection of its own: starting a command takes longer than some of what is to be seen. */
   async status(): Promise<MeshStatus> {
+    return (await this.ask({ what: 'status' })) as MeshStatus;
+  }
+
+  async ask(question: Question): Promise<unknown> {
     try {
       this.#link ??= await dial({
         address: parseAddress(this.up.address),
         role: 'operator',
         keys: readKey(join(this.folder, 'config', 'key.json')),
       });
-      return (await this.#link.ask({ what: 'status' })) as MeshStatus;
+      return await this.#link.ask(question);
     } catch (error) {
       this.#link = undefined;
       throw error;
