@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vitest/config';
 
@@ -8,5 +9,7 @@ export default defineConfig({
     globalSetup: ['test/support/build-first.ts'],
     testTimeout: 60_000,
     pool: 'forks',
+    // Half of the files wait for processes or clocks: on two cores one at a time would leave a core idle.
+    maxWorkers: Math.max(2, availableParallelism() - 1),
   },
 });
