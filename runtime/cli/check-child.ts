@@ -7,6 +7,8 @@ import { join } from 'node:path';
 import { chooseDevice } from '../device/choose.ts';
 import type { CheckAnswer, CheckRequest } from '../net/checker.ts';
 import { recompute } from '../net/recompute.ts';
+import { removeAll } from '../support/safe-files.ts';
+import { ownPath } from '../support/safe-path.ts';
 import { hex, sha256 } from '../wire/hash.ts';
 import { loadedPlan } from './fetched-plan.ts';
 import { executablesOf } from './plan-executables.ts';
@@ -19,7 +21,12 @@ export interface CheckTask extends CheckRequest {
 const device = chooseDevice('auto');
 device.then((d) => d.warmUp?.()).catch(() => undefined);
 process.on('SIGINT', () => undefined);
-process.on('disconnect', () => process.exit());
+process.on('disconnect', () => {
+  // Its parent was killed, and cleans up no more.
+  const scratch = process.env.NMC_SCRATCH;
+  if (scratch !== undefined) removeAll(ownPath(scratch));
+  process.exit();
+});
 process.on('message', (task: CheckTask) => {
   answerTo(task).then(
     (answer) => process.send?.(answer),

@@ -81,7 +81,7 @@ export class CheckProcess implements Checker {
     const child = fork(new URL('./check-child.js', import.meta.url), {
       stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
       serialization: 'advanced',
-      env: { ...process.env, TMPDIR: scratch, TEMP: scratch, TMP: scratch },
+      env: { ...process.env, NMC_SCRATCH: scratch, TMPDIR: scratch, TEMP: scratch, TMP: scratch },
     });
     const ended = new Promise<void>((resolve) => {
       const gone = (): void => {

@@ -4,6 +4,7 @@
  */
 import type { WebSocket } from 'ws';
 import type { Backplane, BlobSink } from '../backplane/backplane.ts';
+import { wallNow } from '../support/clock.ts';
 import type { Role } from '../wire/handshake.ts';
 import type { BlobRights } from './blob-rights.ts';
 import { sendBlob } from './send-blob.ts';
@@ -96,6 +97,7 @@ export class BlobTransfers {
   readonly #turns = new Map<BlobPeer, Turn>();
   readonly #owners = new Map<string, { readonly key: string; readonly bytes: number }>();
   readonly #stored = new Map<string, number>();
+  #fullAt = Number.NEGATIVE_INFINITY;
 
   constructor(backplane: Backplane, rights: BlobRights, holding: Holding, bounds: Partial<BlobBounds> = {}) {
     this.#backplane = backplane;
@@ -103,6 +105,11 @@ export class BlobTransfers {
     this.#holding = holding;
     this.#bounds = { ...BLOB_BOUNDS, ...bounds };
     this.#gets = new Slots(this.#bounds.gets, this.#bounds.allGets, this.#bounds.waitingGets);
+  }
+
+  /** Whether a blob was refused lately because the disk is full: nobody is late who waits for that. */
+  get full(): boolean {
+    return wallNow() - this.#fullAt < FULL_MILLISECONDS;
   }
 
   /** Answers with its size, then sends it. */
@@ -232,7 +239,9 @@ export class BlobTransfers {
     } catch (error) {
       incoming.sink?.abandon();
       incoming.dropped = true;
-      peer.fail(incoming.id, refusalFrom(error));
+      const refusal = refusalFrom(error);
+      if (refusal.code === 'disk/full') this.#fullAt = wallNow();
+      peer.fail(incoming.id, refusal);
     }
     // Ended while the file was made.
     if (!this.#incoming.has(peer)) incoming.sink?.abandon();
@@ -263,6 +272,9 @@ function busy(message: string): BlobRefusal {
 }
 
 /** Paths of the synchronizer's machine are nobody else's business. */
+/** Trainers try again more often than that. */
+const FULL_MILLISECONDS = 15_000;
+
 function refusalFrom(error: unknown): BlobRefusal {
   const { code = '' } = error as { code?: string };
   if (code === 'disk/full')

@@ -137,7 +137,7 @@ export class SynchronizerNode {
     await readParts(options.backplane, () => Object.values(node.#state.runs));
     node.port = await node.#door.listen(options.host, options.port);
     node.#timer = setInterval(() => {
-      node.#happen({ kind: 'tick' });
+      node.#happen(node.#gateway.blobs.full ? { kind: 'tick', full: true } : { kind: 'tick' });
       for (const key of node.#membership.takeExpired()) node.#review(key, 'its key has expired');
     }, TICK);
     node.#collect();

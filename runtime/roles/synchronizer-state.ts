@@ -189,7 +189,8 @@ export type Refusal =
   | 'a-lie';
 
 export type SynchronizerEvent =
-  | { readonly kind: 'tick' }
+  /** @param full there is no room for parts of snapshots: nobody is late who waits for it */
+  | { readonly kind: 'tick'; readonly full?: boolean }
   | {
       readonly kind: 'message';
       readonly from: string;

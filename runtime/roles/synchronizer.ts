@@ -70,7 +70,7 @@ export function synchronizer(state: SynchronizerState, event: SynchronizerEvent,
 function happen(work: Work, event: SynchronizerEvent): Refusal | undefined {
   switch (event.kind) {
     case 'tick':
-      tick(work);
+      tick(work, event.full ?? false);
       return undefined;
     case 'message':
       return message(work, event);
@@ -112,18 +112,19 @@ function happen(work: Work, event: SynchronizerEvent): Refusal | undefined {
   }
 }
 
-function tick(work: Work): void {
+function tick(work: Work, full: boolean): void {
   // Where we ourselves were held up, what others said meanwhile lies unread: nobody was silent or late for that time.
-  const away = Math.max(0, work.now - work.state.tickAt - 2 * TICK);
+  const passed = work.now - work.state.tickAt;
+  const away = Math.max(0, passed - 2 * TICK);
   work.state = { ...work.state, tickAt: work.now };
-  if (away > 0) forgive(work, away);
+  if (away > 0) for (const member of members(work)) work.setMember({ ...member, seen: member.seen + away });
+  if (away > 0 || full) forgive(work, full ? passed : away);
   for (const member of members(work))
     if (work.now - member.seen > patienceWith(member)) gone(work, member, 'it was silent for too long');
   for (const run of runs(work)) look(work, run);
 }
 
 function forgive(work: Work, away: number): void {
-  for (const member of members(work)) work.setMember({ ...member, seen: member.seen + away });
   for (const run of runs(work)) if (isActive(run)) work.setRun({ ...run, progress: forgiven(run.progress, away) });
 }
 

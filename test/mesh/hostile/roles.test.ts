@@ -274,6 +274,18 @@ describe('deadlines', () => {
     expect(mesh.events('fault')).toEqual([]);
   });
 
+  test('nobody is late while the disk of the mesh is full', () => {
+    const mesh = new Driver(['a', 'b', 'c']).start();
+    for (let i = 0; i < 400; i++) {
+      mesh.now += 250;
+      for (const shard of [0, 1]) mesh.report(shard, { calls: 2 });
+      mesh.enter({ kind: 'tick', full: true });
+    }
+    expect(mesh.events('fault')).toEqual([]);
+    mesh.pass(31_000, () => mesh.run.term === 1 && mesh.report(0, { calls: 2 }).report(1, { calls: 2 }));
+    expect(mesh.events('fault').length).toBeGreaterThan(0);
+  });
+
   test('a last part that never comes moves its shard', () => {
     const mesh = new Driver(['a', 'b', 'c']).start();
     const late = mesh.run.owners[1];
