@@ -157,17 +157,23 @@ export interface TrainTask {
 }
 
 /**
- * An optimiser as expressions, element by element: all leaves have shape [] and stand for tensors of the weight's shape
- * (`weight`, `gradient`, the states) or for numbers (`rate`, `step` = 1, 2, …). The next states read
- * the old states; the next weight reads the new ones.
+ * One weight's update. Leaves are tensors of the weight's shape (`weight`, `gradient`, the states; of a thinned link
+ * also `connection`) and numbers (`rate`, `step` = 1, 2, …). The next states read the old states; the next weight reads
+ * the new ones.
  */
-export interface OptimizerInstance {
+export interface WeightStep {
+  readonly nextStates: readonly { readonly name: string; readonly value: Expr }[];
+  readonly nextWeight: Expr;
+}
+
+/** An optimiser as expressions. Element by element, one `WeightStep` is for all weights: its leaves have shape []. */
+export interface OptimizerInstance extends WeightStep {
   readonly name: string;
   /** Of leaves `update` (updates before this one: 0, 1, …) and `updates` (of the whole training). */
   readonly rate: Expr;
   readonly states: readonly { readonly name: string; readonly init: number }[];
-  readonly nextStates: readonly { readonly name: string; readonly value: Expr }[];
-  readonly nextWeight: Expr;
+  /** By the weight's name, where an update depends on the weight's shape. */
+  readonly ofWeights?: ReadonlyMap<string, WeightStep>;
 }
 
 export interface PredictTask {

@@ -273,7 +273,8 @@ function perSample(
   x: Expr,
 ): Record<string, AttributeValue> {
   const rank = x.shape.length;
-  const fromEnd = (axis: number): number => (axis >= 0 ? axis - rank : axis);
+  // An axis that is not there stays as it is, to be refused.
+  const fromEnd = (axis: number): number => (axis >= 0 && axis < rank ? axis - rank : axis);
   const { axis, ...rest } = attributes;
   const names = operators[op].attributes;
   if (Object.hasOwn(names, 'axes')) {

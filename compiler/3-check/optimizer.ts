@@ -1,51 +1,152 @@
-/** Optimisers and rates as expressions, element by element. */
-import { constant, type Expr, leaf } from '../operators/expr.ts';
+/** Optimisers and rates as expressions. */
+import type { Definition } from '../1-syntax/ast.ts';
+import type { Span } from '../diagnostics/diagnostic.ts';
+import { constant, type Expr, leaf, type Shape } from '../operators/expr.ts';
+import { ShapeError, showShape } from '../operators/operator.ts';
 import { toExpr } from './arithmetic.ts';
-import type { CallValue, OptimizerInstance, Value } from './checked.ts';
-import { atHome, type Environment, inside } from './environment.ts';
+import type { CallValue, ModelInstance, OptimizerInstance, Value, WeightStep } from './checked.ts';
+import { atHome, type Environment, inside, shapeMistake } from './environment.ts';
 import { evaluate } from './evaluate.ts';
+import { dependsOnShape, overConnections } from './reductions.ts';
 import { evaluateRules } from './rules-of-definition.ts';
 import { isPoison, type Term, tensor } from './term.ts';
+import { weightName } from './weight-name.ts';
 
 const scalar = (name: string): Term => tensor(leaf(name, [], false));
 
-/** Undefined after a report. */
-export function elaborateOptimizer(call: CallValue, environment: Environment): OptimizerInstance | undefined {
+/**
+ * The expressions of an optimizer that works element by element are the same for all weights. One that reduces, or asks
+ * for a size, is worked out for each shape of the model's weights.
+ *
+ * @returns undefined after a report
+ */
+export function elaborateOptimizer(
+  call: CallValue,
+  model: ModelInstance,
+  environment: Environment,
+): OptimizerInstance | undefined {
   const { definition } = call;
-  const { session } = environment;
-  const module = session.program.homes.get(definition);
+  const module = environment.session.program.homes.get(definition);
   const rate = rateExpr(call.arguments.rate, environment);
   if (module === undefined || rate === undefined) return undefined;
-  const names = new Map<string, Term>(Object.entries(call.arguments));
-  for (const name of ['weight', 'gradient', 'rate', 'step', 'update', 'updates']) names.set(name, scalar(name));
-  const home = atHome(environment, module, names);
-  const rules = definition.rules ?? [];
-  const states: OptimizerInstance['states'][number][] = [];
+  const home = atHome(environment, module, new Map<string, Term>(Object.entries(call.arguments)));
+  const states = statesOf(definition, home);
+  if (states === undefined) return undefined;
+  if (!dependsOnShape(definition)) {
+    const step = weightStepOf(definition, states, [], home);
+    return step && { name: call.name, rate, states, ...step };
+  }
+  const ofWeights = stepsOfWeights(definition, states, model, home);
+  const [first] = ofWeights?.values() ?? [];
+  return first && ofWeights && { name: call.name, rate, states, ...first, ofWeights };
+}
+
+type States = OptimizerInstance['states'];
+
+function statesOf({ rules = [] }: Definition, home: Environment): States | undefined {
+  const states: States[number][] = [];
   for (const rule of rules) {
     if (rule.kind !== 'state') continue;
-    const init = evaluate(rule.init, home);
+    const init = evaluate(rule.init, inside(home, leaves([])));
     if (isPoison(init)) return undefined;
     if (typeof init !== 'number') {
-      session.reporter.report('definition/formula', rule.init.span, 'a state begins at a number');
+      home.session.reporter.report('definition/formula', rule.init.span, 'a state begins at a number');
       return undefined;
     }
     states.push({ name: rule.name.text, init });
-    names.set(rule.name.text, scalar(rule.name.text));
   }
+  return states;
+}
+
+/** What the statements read: tensors of the weight's shape, and numbers. */
+function leaves(shape: Shape): Map<string, Term> {
+  const names = new Map<string, Term>();
+  for (const name of ['weight', 'gradient']) names.set(name, tensor(leaf(name, shape, false)));
+  for (const name of ['rate', 'step', 'update', 'updates']) names.set(name, tensor(leaf(name, [], false)));
+  return names;
+}
+
+/** The statements for a weight of the shape. */
+function weightStepOf(
+  { rules = [] }: Definition,
+  states: States,
+  shape: Shape,
+  home: Environment,
+): WeightStep | undefined {
+  const names = leaves(shape);
+  for (const { name } of states) names.set(name, tensor(leaf(name, shape, false)));
   const lets = new Map<string, Term>();
-  const scope = inside(home, lets);
-  const nextStates: OptimizerInstance['nextStates'][number][] = [];
+  const scope = inside(inside(home, names), lets);
+  const nextStates: WeightStep['nextStates'][number][] = [];
   let nextWeight: Expr | undefined;
   for (const rule of rules) {
     if (rule.kind === 'let') lets.set(rule.name.text, evaluate(rule.value, scope));
     if (rule.kind !== 'next') continue;
     const value = toExpr(evaluate(rule.value, scope));
     if (value === undefined) return undefined;
+    if (!fits(value.shape, shape)) {
+      const reason = `this gives ${showShape(value.shape)} where a tensor of ${showShape(shape)} goes on`;
+      shapeMistake(home, rule.value.span, reason);
+      return undefined;
+    }
     if (rule.name.text === 'weight') nextWeight = value;
     else nextStates.push({ name: rule.name.text, value });
   }
-  if (nextWeight === undefined) return undefined;
-  return { name: call.name, rate, states, nextStates, nextWeight };
+  return nextWeight && { nextStates, nextWeight };
+}
+
+/** Whether a value of the shape fills a tensor of the other one by repetition. */
+function fits(shape: Shape, whole: Shape): boolean {
+  const skipped = whole.length - shape.length;
+  return skipped >= 0 && shape.every((n, i) => n === 1 || n === whole[skipped + i]);
+}
+
+/** By the name of the weight; weights of one shape share what is worked out. The first mistake ends it. */
+function stepsOfWeights(
+  definition: Definition,
+  states: States,
+  model: ModelInstance,
+  home: Environment,
+): Map<string, WeightStep> | undefined {
+  const byShape = new Map<string, WeightStep>();
+  const steps = new Map<string, WeightStep>();
+  for (const owner of [...model.links, ...model.nodes])
+    for (const { name, shape } of owner.weights) {
+      const weight = weightName(owner.name, name);
+      const thinned = 'sparsity' in owner && owner.sparsity?.weight === name;
+      const key = `${thinned ? 'thinned ' : ''}${shape.join('x')}`;
+      const onShape = (span: Span, reason: string): void =>
+        home.session.reporter.report(
+          'shape/mismatch',
+          span,
+          `${reason}, for the weight \`${weight}\` of ${showShape(shape)}`,
+        );
+      const step =
+        byShape.get(key) ??
+        (thinned
+          ? thinnedStep(definition, states, shape, { ...home, onShape })
+          : weightStepOf(definition, states, shape, { ...home, onShape }));
+      if (step === undefined) return undefined;
+      byShape.set(key, step);
+      steps.set(weight, step);
+    }
+  return steps;
+}
+
+/** Of a thinned link only the connections that exist count, and they have no axes. */
+function thinnedStep(definition: Definition, states: States, shape: Shape, home: Environment): WeightStep | undefined {
+  const step = weightStepOf(definition, states, shape, home);
+  if (step === undefined) return undefined;
+  try {
+    return {
+      nextStates: step.nextStates.map((s) => ({ ...s, value: overConnections(s.value, shape) })),
+      nextWeight: overConnections(step.nextWeight, shape),
+    };
+  } catch (error) {
+    if (!(error instanceof ShapeError)) throw error;
+    shapeMistake(home, definition.name.span, error.message);
+    return undefined;
+  }
 }
 
 /** A learning rate: a number, or the `value` of a rate definition over the leaves `update` and `updates`. */

@@ -74,7 +74,7 @@ export function elaborateTrain(
     );
   const rule = method?.value ?? (settings.has('method') ? undefined : defaults.method);
   const step = optimizer?.value ?? (settings.has('optimizer') ? undefined : defaults.optimizer);
-  const instance = step && elaborateOptimizer(step, environment);
+  const instance = step && elaborateOptimizer(step, model.instance, environment);
   if (rule === undefined || instance === undefined) {
     session.dropped++;
     return undefined;

@@ -43,7 +43,4 @@ export interface Graph {
   readonly links: readonly GraphLink[];
 }
 
-/** The name of a weight anywhere: in programs, in checkpoints, in the stream that draws it. */
-export function weightName(owner: string, weight: string): string {
-  return `${owner}.${weight}`;
-}
+export { weightName } from '../3-check/weight-name.ts';

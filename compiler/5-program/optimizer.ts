@@ -1,9 +1,12 @@
 /** A weight step: the optimiser's expressions applied to every weight that has a gradient. */
-import type { ScalarExpr, State } from '../../spec/program.ts';
+import { type ScalarExpr, type Shape, type State, sameShape } from '../../spec/program.ts';
 import type { OptimizerInstance } from '../3-check/checked.ts';
+import { CONNECTION } from '../3-check/reductions.ts';
+import type { Expr } from '../operators/expr.ts';
 import type { Value } from '../operators/operator.ts';
 import type { BlockBuilder } from './builder.ts';
 import { type Bindings, lowerExpression, lowerScalar } from './lower-expression.ts';
+import { connectionsName } from './sparse-weights.ts';
 
 /** The id of an optimiser's tensor for one weight: `pixels->h1.w:m`. */
 export function stateName(weight: string, state: string): string {
@@ -42,13 +45,35 @@ export function step(
     gradient: { value: weight.mask ? builder.op('mul', [weight.gradient, weight.mask]) : weight.gradient },
   };
   for (const s of optimizer.states) bindings[s.name] = { value: stateValue(stateName(weight.name, s.name)) };
+  const own = optimizer.ofWeights?.get(weight.name) ?? optimizer;
+  if (optimizer.ofWeights && [own.nextWeight, ...own.nextStates.map((s) => s.value)].some(readsConnections))
+    bindings[CONNECTION] = { value: weight.mask ?? connections(builder, weight) };
+  const { shape } = weight.value;
+  const whole = (value: Expr): Value => fill(builder, lowerExpression(builder, value, bindings, 0), shape);
   const next = new Map<string, Value>();
   // The states move first, all from their old values; the weight then reads the new ones.
-  const moved = optimizer.nextStates.map((s) => [s.name, lowerExpression(builder, s.value, bindings, 0)] as const);
+  const moved = own.nextStates.map((s) => [s.name, whole(s.value)] as const);
   for (const [name, value] of moved) {
     bindings[name] = { value };
     next.set(stateName(weight.name, name), value);
   }
-  next.set(weight.name, lowerExpression(builder, optimizer.nextWeight, bindings, 0));
+  next.set(weight.name, whole(own.nextWeight));
   return next;
+}
+
+function readsConnections(expr: Expr): boolean {
+  return expr.kind === 'leaf' ? expr.name === CONNECTION : expr.kind === 'apply' && expr.args.some(readsConnections);
+}
+
+/** 1 where the list of a thinned weight has a connection, 0 where it only has room for one. */
+function connections(builder: BlockBuilder, { name, value }: { name: string; value: Value }): Value {
+  const [room = 1] = value.shape;
+  const places = { id: connectionsName(name), shape: [2, room] };
+  const targets = builder.op('slice', [places], { axis: 0, from: 0, size: 1 });
+  return builder.op('greater_equal', [builder.reshape(targets, [room]), builder.constant(0)]);
+}
+
+/** A number, or a row, stands for a whole tensor of it. */
+function fill(builder: BlockBuilder, value: Value, shape: Shape): Value {
+  return sameShape(value.shape, shape) ? value : builder.op('broadcast', [value], { shape: [...shape] });
 }

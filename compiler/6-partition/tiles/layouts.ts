@@ -95,7 +95,9 @@ function findWishes(f: ProgramFunction, { layouts, shapes, wishes, weights }: Co
     for (const carry of block.carries) wish(carry.init, layouts.get(carry.id));
     for (const op of [...block.ops].reverse()) {
       const weight = weightOf(op);
-      const own = weight === undefined ? (wishes.get(op.id) ?? layouts.get(op.id)) : (weights.get(weight) ?? 'whole');
+      // What is reduced is no longer as large as the weight.
+      const likeWeight = weight !== undefined && sameShape(op.shape, shapes.get(weight) ?? op.shape);
+      const own = !likeWeight ? (wishes.get(op.id) ?? layouts.get(op.id)) : (weights.get(weight) ?? 'whole');
       if (!own || !isOperator(op.op)) continue;
       const application = applicationOf(op, op.op, shapes);
       wishedReads(application, own).forEach((read, j) => {

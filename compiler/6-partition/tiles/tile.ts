@@ -40,6 +40,7 @@ class Tiler {
   private readonly f: ProgramFunction;
   private readonly layouts: Layouts;
   private readonly shapes = new Map<string, Shape>();
+  private readonly states: ReadonlySet<string>;
   private readonly origins = new Map<string, string | undefined>();
   /** What was put together or cut already, by name; what a loop's body made is forgotten behind it. */
   private made = new Set<string>();
@@ -50,6 +51,7 @@ class Tiler {
   constructor(program: Program, f: ProgramFunction, layouts: Layouts) {
     this.f = f;
     this.layouts = layouts;
+    this.states = new Set(program.states.map((s) => s.id));
     for (const { id, shape } of [...program.states, ...f.inputs]) this.shapes.set(id, shape);
     for (const block of f.blocks) {
       for (const { id } of block.scalars) this.shapes.set(id, []);
@@ -208,10 +210,23 @@ class Tiler {
     const layout = this.layouts.of(id);
     if (!layout) return id;
     const name = this.free(`${id}/whole`);
-    const args = tilesOf(layout).map((_, i) => tileName(id, i));
     const shape = this.shapes.get(id) ?? [];
-    this.once(id, name, () => joinOps(name, args, shape, layout, `${nodeOwner(layout.node)}/0`));
+    this.once(id, name, () => {
+      const tiles = this.states.has(id) ? this.told(id, layout) : [];
+      const args = tilesOf(layout).map((_, i) => tiles[i]?.id ?? tileName(id, i));
+      return [...tiles, ...joinOps(name, args, shape, layout, `${nodeOwner(layout.node)}/0`)];
+    });
     return name;
+  }
+
+  /** The tiles of a state as values: only these are told to other shards. */
+  private told(id: string, layout: Layout): Op[] {
+    return tilesOf(layout).map(({ size }, i) => {
+      const shape = tileShape(this.shapes.get(id) ?? [], layout, size);
+      const args = [tileName(id, i)];
+      const origin = `${nodeOwner(layout.node)}/${i}`;
+      return { id: this.free(`${tileName(id, i)}/told`), op: 'reshape', args, attributes: { shape }, shape, origin };
+    });
   }
 
   /** A value cut as wanted. */

@@ -1,0 +1,153 @@
+/** Optimizers that look at a weight as a whole: sums over its elements, on every device, of every kind of link. */
+import { expect, test } from 'vitest';
+import { lowerGraph } from '../../compiler/4-graph/lower.ts';
+import { lowerProgram } from '../../compiler/5-program/lower.ts';
+import { runPasses } from '../../compiler/5-program/passes/index.ts';
+import { lowerToCpu } from '../../compiler/7-kernels/onnx/lower.ts';
+import { cpuDevice } from '../../runtime/device/cpu/cpu.ts';
+import type { Tensor } from '../../runtime/device/device.ts';
+import { memberStates, type Program } from '../../spec/program.ts';
+import type { Opener } from '../compliance/harness.ts';
+import { checked, checkSource } from '../support/check-source.ts';
+import { openReference } from '../support/reference.ts';
+import { trainProgram } from '../support/run-program.ts';
+import { compileText, runShards, runWhole, splitRandomly, splitTiled } from '../support/shards.ts';
+import { openWebGpu } from '../support/webgpu.ts';
+
+const WHOLE = `
+  state seen = 0
+  next seen = seen + sum(gradient ^ 2)
+  next weight = weight - rate * (gradient / sqrt(seen + 1) + 0.1 * mean(weight) + 0.01 * amax(abs(gradient)))`;
+const PLAIN = 'next weight = weight - rate * gradient';
+
+/** A dense link, an array run as one, a link kept as a list and one kept as a matrix with a mask. */
+const LINKS = `
+  node b: f32[5]
+  node c[4]: f32[3]
+  node d: f32[20]
+  node e: f32[20]
+  link a -> b = links.dense()
+  link a -> c[*] = links.dense()
+  link a -> d = links.sparse(density = 0.15)
+  link a -> e = links.sparse(density = 0.6)`;
+
+function source(rules: string, links = LINKS, method = 'learn.il(steps = 2, rate = 0.1)'): string {
+  const held = [...links.matchAll(/node (\w+)(?:\[(\d+)\])?: f32\[(\d+)\]/g)];
+  return `pcn 1
+import std/links
+import std/learn
+import std/data
+optimizer own(rate: rate = 0.5) { ${rules} }
+model m {
+  sense a: f32[24]
+  ${links}
+}
+train t of m on data.file("x.npz", a = f32[24], ${held.map(([, name, , n]) => `${name} = f32[${n}]`).join(', ')}) {
+  clamp a = sample.a
+  ${held.flatMap(([, name, count]) => (count ? [0, 1, 2, 3].map((i) => `clamp ${name}[${i}] = sample.${name}`) : [`clamp ${name} = sample.${name}`])).join('\n  ')}
+  method = ${method}
+  optimizer = own()
+  batch = 6
+  epochs = 1
+}
+`;
+}
+
+function programOf(text: string): Program {
+  const [task] = checked(text).trains;
+  if (!task) throw new Error('no task');
+  return runPasses(lowerProgram(lowerGraph(task.model), task, [], { predictBatch: 1 }));
+}
+
+const openCpu: Opener = (program) => cpuDevice.open({ program, files: lowerToCpu(program) });
+
+/** All states after so many batches, members of arrays by their own names. */
+async function statesOf(open: Opener, text: string, batches: number): Promise<Map<string, Tensor>> {
+  const program = programOf(text);
+  const train = { ...program, functions: program.functions.filter((f) => f.name === 'train') };
+  const { states } = await trainProgram(open, train, batches);
+  return new Map(
+    program.states.flatMap((s) => {
+      const values = states.get(s.id) ?? new Float32Array();
+      const members = s.members ? memberStates(s) : [{ id: s.id }];
+      const size = values.length / members.length;
+      return members.map((m, i) => [m.id, values.slice(i * size, (i + 1) * size)] as const);
+    }),
+  );
+}
+
+const WEIGHTS = ['a->b.w', 'a->b.c', 'a->c[1].w', 'a->c[3].c', 'a->d.w', 'a->e.w'];
+
+test.each([
+  ['reference', openReference, 6],
+  ['cpu', openCpu, 4],
+  ['webgpu', openWebGpu, 4],
+] as const)('a reduction is over all elements of one weight: %s', async (_, open, digits) => {
+  const before = await statesOf(openReference, source(PLAIN), 0);
+  const plain = await statesOf(openReference, source(PLAIN), 1);
+  const after = await statesOf(open, source(WHOLE), 1);
+  for (const name of WEIGHTS) {
+    const weight = [...(before.get(name) ?? [])];
+    const mask = before.get(`${name}:mask`);
+    const places = before.get(`${name}:connections`);
+    const exists = weight.map((_, i) => (mask ? mask[i] === 1 : !places || (places[i] as number) >= 0));
+    const gradient = weight.map((w, i) => (w - (plain.get(name)?.[i] as number)) / 0.5);
+    const of = (values: number[]): number[] => values.filter((_, i) => exists[i]);
+    const seen = of(gradient).reduce((sum, g) => sum + g * g, 0);
+    const mean = of(weight).reduce((sum, w) => sum + w, 0) / of(weight).length;
+    const most = Math.max(...of(gradient).map(Math.abs));
+    expect(after.get(`${name}:seen`)?.[0], `${name}:seen`).toBeCloseTo(seen, digits - 2);
+    weight.forEach((w, i) => {
+      if (!exists[i]) return;
+      const wanted = w - 0.5 * ((gradient[i] as number) / Math.sqrt(seen + 1) + 0.1 * mean + 0.01 * most);
+      expect(after.get(name)?.[i], `${name} ${i}`).toBeCloseTo(wanted, digits);
+    });
+  }
+});
+
+const MATRICES = '\n  node b: f32[5]\n  node c[4]: f32[3]\n  link a -> [b, c[*]] = links.dense(bias = false)';
+
+test('with an axis it is along that axis, of a matrix of an array too', async () => {
+  const rules = 'next weight = weight - rate * (gradient - mean(gradient, axis = 1, keep = true))';
+  const before = await statesOf(openReference, source(PLAIN, MATRICES), 0);
+  const plain = await statesOf(openReference, source(PLAIN, MATRICES), 1);
+  for (const open of [openReference, openCpu]) {
+    const after = await statesOf(open, source(rules, MATRICES), 1);
+    for (const name of ['a->b.w', 'a->c[2].w']) {
+      const step = (to: Map<string, Tensor>): number[] =>
+        [...(before.get(name) ?? [])].map((w, i) => w - (to.get(name)?.[i] as number));
+      const rows = step(plain).map((g, i, all) => {
+        const row = all.slice(24 * Math.floor(i / 24), 24 * Math.floor(i / 24) + 24);
+        return g - row.reduce((sum, v) => sum + v, 0) / 24;
+      });
+      step(after).forEach((g, i) => {
+        expect(g, `${name} ${i}`).toBeCloseTo(rows[i] as number, 4);
+      });
+    }
+  }
+});
+
+test.each([
+  ['an axis that a bias does not have', 'sum(gradient, axis = 1, keep = true)', 'links.dense()', 'a->b.c'],
+  ['rows of a thinned link', 'softmax(gradient)', 'links.sparse(density = 0.15)', 'a->b.w'],
+  ['a matrix that lies down', 'transpose(gradient)', 'links.dense()', 'a->b.w'],
+])('%s is refused, and the weight is named', (_, step, link, name) => {
+  const links = `node b: f32[5]\n  link a -> b = ${link}`;
+  const { diagnostics } = checkSource(source(`next weight = weight - rate * (${step})`, links));
+  const errors = diagnostics.filter((d) => d.severity === 'error');
+  expect(errors.map((d) => d.code)).toEqual(['shape/mismatch']);
+  expect(errors[0]?.reason).toContain(`\`${name}\``);
+});
+
+test('shards and tiles of a model reduce over whole weights', async () => {
+  const links = '\n  node b: f32[12]\n  node c: f32[8]\n  link a -> b -> c = links.dense()';
+  const compiled = compileText(source(WHOLE, links).replace('batch = 6', 'batch = 2'));
+  const whole = await runWhole(compiled.program);
+  for (const split of [splitRandomly(compiled, 3, 1), splitTiled(compiled, 3, 2)]) {
+    const { states } = await runShards(compiled.program, split);
+    for (const [id, values] of states)
+      [...values].forEach((v, i) => {
+        expect(v, `${id} ${i}`).toBeCloseTo(whole.states.get(id)?.[i] as number, 10);
+      });
+  }
+});
