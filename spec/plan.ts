@@ -16,6 +16,8 @@ export interface PlanField {
   readonly shape: Shape;
   /** Elements over the whole sequence: step `s` of `S` reads element `floor(s · steps / S)`. */
   readonly steps?: number;
+  /** First and last number that it may hold: what `one_hot` has places for. Absent: any. */
+  readonly labels?: readonly [number, number];
 }
 
 /** `data.mnist.train[0..54999]` */

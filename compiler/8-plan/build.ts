@@ -19,6 +19,7 @@ import { methodOf } from '../5-program/method.ts';
 import type { Expr } from '../operators/expr.ts';
 import { canonicalJson, collected, sha256, textInto } from './canonical.ts';
 import { countFlops, countMemory } from './cost.ts';
+import { labelsOf } from './labels.ts';
 
 export interface BuiltPlan {
   readonly plan: Plan;
@@ -140,7 +141,7 @@ function trainingOf(task: TrainTask, f: ProgramFunction, ahead: number): PlanTra
     ...(ahead > 0 ? { ahead } : {}),
     epochs: task.epochs,
     ...(task.sequence === undefined ? {} : { sequence: task.sequence }),
-    inputs: inputsOf(f, task.inputs ?? []),
+    inputs: inputsOf(f, task.inputs ?? [], task.clamps),
   };
 }
 
@@ -174,7 +175,8 @@ function predictionOf(task: PredictTask, program: Program): PlanPrediction[] {
     scores: f.results.some((result) => result.name === `${r.name}.scores`),
   }));
   const sequence = task.sequence === undefined ? {} : { sequence: task.sequence };
-  return [{ task: task.name, function: f.name, batch: f.batch, ...sequence, inputs: inputsOf(f, task.inputs), reads }];
+  const inputs = inputsOf(f, task.inputs, [...task.clamps, ...task.reads]);
+  return [{ task: task.name, function: f.name, batch: f.batch, ...sequence, inputs, reads }];
 }
 
 function checkOf(check: CheckInstance): PlanCheck {
@@ -188,10 +190,22 @@ export function dataOf(reference: DataReference): PlanData {
   return data;
 }
 
-function inputsOf(f: ProgramFunction, fields: readonly DataField[]): PlanField[] {
+function inputsOf(
+  f: ProgramFunction,
+  fields: readonly DataField[],
+  readers: Parameters<typeof labelsOf>[0],
+): PlanField[] {
+  const known = labelsOf(readers);
   return f.inputs.map((i) => {
-    const steps = fields.find((known) => known.name === i.field)?.steps;
-    return { name: i.field, type: i.type, shape: i.shape.slice(1), ...(steps === undefined ? {} : { steps }) };
+    const steps = fields.find((field) => field.name === i.field)?.steps;
+    const labels = known.get(i.field);
+    return {
+      name: i.field,
+      type: i.type,
+      shape: i.shape.slice(1),
+      ...(steps === undefined ? {} : { steps }),
+      ...(labels === undefined ? {} : { labels }),
+    };
   });
 }
 

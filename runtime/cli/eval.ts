@@ -1,5 +1,6 @@
 /** `nmc eval`: a run against the checks of its model, on the data and with the limit that it was trained with. */
 import { alignClasses } from '../data/classes.ts';
+import { checkLabels } from '../data/labels.ts';
 import { runChecks } from '../shard/checks.ts';
 import { Stopped } from '../shard/watch.ts';
 import { emit } from '../support/emit.ts';
@@ -9,7 +10,7 @@ import { type Arguments, EXIT, flag, text } from './command.ts';
 import { openPredictor } from './run-predictor.ts';
 import { checkLines } from './train-report-human.ts';
 import { storedSettings } from './train-settings.ts';
-import { dataOpener, storedDataRecord } from './training-data.ts';
+import { dataOpener, labelledOf, storedDataRecord } from './training-data.ts';
 import { watchInterrupt } from './watch-interrupt.ts';
 import { wholeNumber } from './whole-number.ts';
 
@@ -24,6 +25,9 @@ export default async function (args: Arguments): Promise<number> {
     const open = dataOpener({ ...stored, limit });
     const classes = storedDataRecord(run.config.settings.trainedOn)?.classes;
     const datasets = await Promise.all(plan.checks.map(async (c) => alignClasses(await open(c.data), classes)));
+    datasets.forEach((dataset, i) => {
+      checkLabels(dataset, labelledOf(plan, plan.checks[i]));
+    });
     if (limit !== undefined && !asJson) progress.note(`on the first ${formatCount(limit)} samples of each set`);
     const results = await runChecks(plan, shard, datasets, (name) => ({
       stopRequested: interrupt.requested,

@@ -3,6 +3,7 @@ import type { PlanPrediction } from '../../spec/plan.ts';
 import { type Dataset, sizeOf } from '../data/dataset.ts';
 import { parseJsonLines } from '../data/formats/json-lines.ts';
 import { tableDataset } from '../data/formats/table.ts';
+import { checkLabels } from '../data/labels.ts';
 import { wholeFields } from '../shard/steps.ts';
 import { UserError } from '../support/errors.ts';
 
@@ -38,7 +39,9 @@ export function readSamples(body: unknown, prediction: PlanPrediction): Samples 
   const text = list.map((sample) => JSON.stringify(sample)).join('\n');
   const fields = wholeFields(prediction.inputs);
   const table = parseJsonLines('request', text, fields);
-  return { dataset: tableDataset('request', table, fields), single };
+  const dataset = tableDataset('request', table, fields);
+  checkLabels(dataset, prediction.inputs);
+  return { dataset, single };
 }
 
 /** How many numbers, lists and the like a request may hold. */

@@ -2,6 +2,7 @@
 import type { PlanCheck, PlanPrediction } from '../../spec/plan.ts';
 import { type Dataset, findField, sizeOf } from '../data/dataset.ts';
 import { feedBatches } from '../data/feed.ts';
+import { checkLabels } from '../data/labels.ts';
 import type { FieldData, Tensor } from '../device/device.ts';
 import type { Shard } from './shard.ts';
 import { inputsOfStep } from './steps.ts';
@@ -17,7 +18,10 @@ export interface PredictedBatch {
 
 const AT_ANY_TIME = { batch: 0, batches: 1 };
 
-/** @param extra fields to carry along besides the prediction's inputs (the right answers) */
+/**
+ * @param extra fields to carry along besides the prediction's inputs (the right answers)
+ * @throws UserError `data/label` before anything is predicted
+ */
 export async function* predictAll(
   shard: Shard,
   prediction: PlanPrediction,
@@ -26,6 +30,7 @@ export async function* predictAll(
 ): AsyncGenerator<PredictedBatch> {
   const inputs = prediction.inputs.map((f) => f.name);
   const names = [...new Set([...inputs, ...extra])];
+  checkLabels(dataset, prediction.inputs);
   const order = { seed: 0, batch: prediction.batch, epochs: 1, shuffle: false };
   for await (const batch of feedBatches(dataset, order, names)) {
     const fed: Record<string, FieldData> = {};
