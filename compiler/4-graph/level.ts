@@ -26,7 +26,7 @@ export function levels(graph: Graph, outputs: ReadonlySet<string>): Map<string, 
   return level;
 }
 
-/** The same network with identity nodes wherever a link from a free node skips levels. */
+/** The same network with identity nodes wherever a link from a free node skips levels; nothing is sent back through a delay. */
 export function levelGraph(graph: Graph, outputs: ReadonlySet<string>, clamped: ReadonlySet<string>): Graph {
   const level = levels(graph, outputs);
   const nodes: GraphNode[] = [...graph.nodes];
@@ -34,7 +34,7 @@ export function levelGraph(graph: Graph, outputs: ReadonlySet<string>, clamped: 
   for (const link of graph.links) {
     const gap = (level.get(link.source) ?? -1) - (level.get(link.target) ?? -1) - 1;
     const source = graph.nodes.find((n) => n.name === link.source);
-    if (gap < 1 || clamped.has(link.source) || (level.get(link.target) ?? -1) < 0 || !source) {
+    if (gap < 1 || link.delay > 0 || clamped.has(link.source) || (level.get(link.target) ?? -1) < 0 || !source) {
       links.push(link);
       continue;
     }

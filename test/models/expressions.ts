@@ -126,7 +126,8 @@ function common(a: Shape, b: Shape): Shape {
   return Array.from({ length: rank }, (_, axis) => Math.max(from(a, axis), from(b, axis)));
 }
 
-function spread({ shape, at }: Cells, wide: Shape): Cell[] {
+function spread({ shape, at }: Cells, wide: Shape): readonly Cell[] {
+  if (at.length === sizeOf(wide)) return at;
   return Array.from({ length: sizeOf(wide) }, (_, element) => {
     let [rest, from, stride] = [element, 0, 1];
     for (let axis = wide.length - 1; axis >= 0; axis--) {

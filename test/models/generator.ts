@@ -1,84 +1,154 @@
-/** Random models as texts: a description that shrinks towards a chain of small gaussian nodes, and its printer. */
+/** Random models: descriptions, which shrink towards a chain of small gaussian nodes. `print-model.ts` writes them. */
 import fc from 'fast-check';
 
 export interface Description {
   readonly input: number;
   readonly output: number;
-  readonly hidden: readonly HiddenNode[];
-  readonly outputKind: string;
-  readonly rule: string;
+  readonly outputNode: OutputNode;
+  /** From the input to the output, each predicting the next. */
+  readonly stages: readonly Stage[];
+  readonly further: readonly FurtherLink[];
+  /** A node that nothing predicts, which predicts one of the stages. */
+  readonly cause?: Cause | undefined;
+  readonly rule: Rule;
   readonly optimizer: string;
   readonly batch: number;
+  /** Steps of a sequence. */
+  readonly sequence?: number | undefined;
+  /** Samples that a batch divides into, as a pipelined schedule has them; with predicted weights (7a). */
+  readonly microbatches: number;
+  readonly ahead: boolean;
 }
 
-export interface HiddenNode {
+export interface Stage {
+  /** One node; an array that is predicted as one; one whose elements predict each other in turn; an array of clusters. */
+  readonly form: 'node' | 'row' | 'chain' | 'clusters';
+  /** Of arrays. */
+  readonly count: number;
   readonly width: number;
-  readonly kind: string;
-  readonly after: string;
-  readonly bias: boolean;
+  readonly node: string;
+  /** Of the link into it. */
+  readonly link: string;
+  readonly along: string;
 }
 
-const activations = ['identity', 'tanh', 'sigmoid', 'relu', 'gelu', 'silu'];
+export interface OutputNode {
+  readonly node: string;
+  readonly clamp: 'always' | 'known samples' | 'first elements';
+}
 
-const hiddenNodes: fc.Arbitrary<HiddenNode> = fc.record({
-  width: fc.integer({ min: 1, max: 6 }),
-  kind: fc.constantFrom(...activations).map((act) => (act === 'identity' ? '' : `act = ${act}`)),
-  after: fc.constantFrom(...activations),
-  bias: fc.boolean(),
+export interface FurtherLink {
+  readonly from: number;
+  readonly to: number;
+  readonly kind: string;
+  /** 0 where it closes no cycle, or the rule allows one. */
+  readonly delay: number;
+}
+
+export interface Cause {
+  readonly width: number;
+  readonly node: string;
+  readonly into: number;
+}
+
+export interface Rule {
+  readonly text: string;
+  /** Whether a cycle can be settled. */
+  readonly settles: boolean;
+}
+
+const functions = fc.constantFrom('identity', 'tanh', 'sigmoid', 'relu', 'gelu', 'silu');
+
+const options = (given: fc.Arbitrary<readonly string[]>): fc.Arbitrary<string> => given.map((all) => all.join(', '));
+const activation = functions.map((f) => (f === 'identity' ? [] : [`act = ${f}`]));
+const start = fc.constantFrom<readonly string[][]>([], ['start = constant(0.2)']);
+const precision = fc.constantFrom<readonly string[][]>([], ['precision = 2'], ['precision = learned']);
+
+const freeNodes: fc.Arbitrary<string> = fc.oneof(
+  {
+    weight: 5,
+    arbitrary: options(fc.tuple(activation, precision, start).map((all) => all.flat())).map((o) => `gaussian(${o})`),
+  },
+  options(fc.tuple(activation, start).map((all) => all.flat())).map((o) => `correlated(${o})`),
+  fc.constantFrom('categorical()', 'categorical(act = tanh)'),
+);
+
+const denseLinks: fc.Arbitrary<string> = fc.oneof(
+  fc.tuple(functions, fc.boolean()).map(([after, bias]) => `dense(after = ${after}, bias = ${bias})`),
+  fc
+    .tuple(functions, fc.constantFrom('0.2', '0.6'))
+    .map(([after, density]) => `sparse(after = ${after}, density = ${density})`),
+  functions.map((act) => `scaled(act = ${act})`),
+);
+
+const stages: fc.Arbitrary<Stage> = fc.record({
+  form: fc.constantFrom('node', 'row', 'chain', 'clusters'),
+  count: fc.integer({ min: 2, max: 5 }),
+  width: fc.oneof({ weight: 12, arbitrary: fc.integer({ min: 1, max: 5 }) }, fc.constant(16)),
+  node: freeNodes,
+  link: denseLinks,
+  along: fc.constantFrom('one_to_one()', 'all()', 'ring()', 'fixed_indegree(1)', 'random(density = 0.5)'),
 });
 
-const rules: fc.Arbitrary<string> = fc
-  .record({ steps: fc.integer({ min: 1, max: 5 }), rate: fc.constantFrom('0.05', '0.1', '0.2') })
-  .map(({ steps, rate }) => `learn.il(steps = ${steps}, rate = ${rate})`);
+const settling = fc
+  .record({
+    name: fc.constantFrom('il', 'ipc', 'nudged'),
+    steps: fc.integer({ min: 1, max: 5 }),
+    rate: fc.constantFrom('0.05', '0.1', '0.2'),
+    momentum: fc.constantFrom('0', '0.5'),
+    nudge: fc.constantFrom('beta = 0.5', 'beta = 1, sign = negative', 'beta = 0.25, sign = centred'),
+  })
+  .map(({ name, steps, rate, momentum, nudge }): Rule => {
+    const further = name === 'nudged' ? `, ${nudge}` : '';
+    return { text: `learn.${name}(steps = ${steps}, rate = ${rate}, momentum = ${momentum}${further})`, settles: true };
+  });
+const rules: fc.Arbitrary<Rule> = fc.oneof(
+  { weight: 3, arbitrary: settling },
+  fc.constantFrom('z_il', 'fa_z_il', 'bp').map((name): Rule => ({ text: `learn.${name}()`, settles: false })),
+);
+
+const optimizers = fc.constantFrom(
+  'recorded(rate = 0.1)',
+  'learn.sgd(rate = 0.1)',
+  'learn.momentum(rate = 0.05)',
+  'learn.adam(rate = 0.01, epsilon = 0.01)',
+  'learn.adamw(rate = learn.warmup_cosine(0.01), epsilon = 0.01)',
+);
+
+const outputs: fc.Arbitrary<OutputNode> = fc.record({
+  node: fc.oneof(freeNodes, fc.constantFrom('bernoulli()', 'cross_entropy()')),
+  clamp: fc.constantFrom('always', 'known samples', 'first elements'),
+});
 
 export const descriptions: fc.Arbitrary<Description> = fc.record({
   input: fc.integer({ min: 1, max: 6 }),
   output: fc.integer({ min: 1, max: 5 }),
-  hidden: fc.array(hiddenNodes, { maxLength: 4 }),
-  outputKind: fc.constant(''),
+  outputNode: outputs,
+  stages: fc.array(stages, { maxLength: 3 }),
+  further: fc.array(
+    fc.record({
+      from: fc.nat({ max: 6 }),
+      to: fc.nat({ max: 6 }),
+      kind: fc.oneof(
+        denseLinks,
+        fc.constantFrom('one_to_one()', 'identity(scale = 0.5)', 'lateral(feedback = false)', 'lateral()'),
+      ),
+      delay: fc.constantFrom(0, 0, 1, 2),
+    }),
+    { maxLength: 3 },
+  ),
+  cause: fc.option(
+    fc.record({
+      width: fc.integer({ min: 1, max: 4 }),
+      node: fc.constantFrom('gaussian()', 'gaussian(act = tanh, start = constant(0.3))', 'gaussian(prior = none)'),
+      into: fc.nat({ max: 5 }),
+    }),
+    { nil: undefined, freq: 4 },
+  ),
   rule: rules,
-  optimizer: fc.constantFrom('recorded(rate = 0.1)', 'learn.sgd(rate = 0.1)'),
+  optimizer: optimizers,
   batch: fc.integer({ min: 1, max: 4 }),
+  sequence: fc.option(fc.integer({ min: 2, max: 3 }), { nil: undefined, freq: 4 }),
+  microbatches: fc.constantFrom(1, 2),
+  ahead: fc.boolean(),
 });
-
-/** Steepest descent that remembers its last gradient, so that a test can read it. */
-const RECORDED = `optimizer recorded(rate: rate = 0.1) {
-  state seen = 0
-  next seen = gradient
-  next weight = weight - rate * gradient
-}`;
-
-export function textOf(model: Description): string {
-  const names = ['x', ...model.hidden.map((_, i) => `h${i}`), 'y'];
-  const nodes = model.hidden.map((node, i) => `  node h${i}: f32[${node.width}] = nodes.gaussian(${node.kind})`);
-  const links = names.slice(1).map((name, i) => {
-    const { after = 'identity', bias = true } = model.hidden[i] ?? {};
-    return `  link ${names[i]} -> ${name} = links.dense(after = ${after}, bias = ${bias})`;
-  });
-  return `pcn 1
-
-import std/nodes
-import std/links
-import std/learn
-import std/data
-import std/topology
-
-${RECORDED}
-
-model m {
-  sense x: f32[${model.input}]
-${nodes.join('\n')}
-  node y: f32[${model.output}] = nodes.gaussian(${model.outputKind})
-${links.join('\n')}
-}
-
-train t of m on data.file("m.npz", x = f32[${model.input}], y = f32[${model.output}]) {
-  clamp x = sample.x
-  clamp y = sample.y
-  method = ${model.rule}
-  optimizer = ${model.optimizer}
-  batch = ${model.batch}
-  epochs = 1
-}
-`;
-}

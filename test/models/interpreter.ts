@@ -27,6 +27,8 @@ export interface Start {
 
 /** What a number becomes in a machine whose numbers are shorter. */
 export type Rounding = (x: number) => number;
+/** Of an error that is 0 as algebra says, numbers of about 1 leave no more. */
+const NOTHING = 1e-14;
 const exactly: Rounding = (x) => x;
 
 interface Method {
@@ -173,7 +175,7 @@ export class Interpreter {
     const slopes = tape.derivatives(total);
     const slope = ({ at }: Cells): number[] => at.map((cell) => slopes[cell] ?? 0);
     const arrived = [...predictions].filter(([, samples]) =>
-      samples.some((cells) => slope(cells).some((g) => g !== 0)),
+      samples.some((cells) => slope(cells).some((g) => Math.abs(g) > NOTHING)),
     );
     return {
       ofValues: new Map([...z].map(([node, samples]) => [node, samples.map(slope)])),

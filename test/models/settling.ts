@@ -144,7 +144,7 @@ export class Settling {
   }
 
   private mayHaveEnergy(node: GraphNode, predicted: boolean): boolean {
-    if (this.network.bp) return predicted && this.clamps.has(node.name);
+    if (this.network.bp && !this.clamps.has(node.name)) return false;
     return predicted || (this.clamps.has(node.name) ? false : node.prior === 'zero');
   }
 
@@ -152,7 +152,7 @@ export class Settling {
   private counts(node: GraphNode, predicted: boolean, sample: number, element: number | 'all'): boolean {
     const held = this.clamps.get(node.name)?.held[sample];
     const isHeld = (held && (element === 'all' ? held.every((h) => h) : held[element])) ?? false;
-    if (this.network.bp) return predicted && isHeld;
+    if (this.network.bp && !this.clamps.has(node.name)) return false;
     if (node.clampedOnly) return isHeld && predicted;
     if (predicted) return true;
     return !isHeld && (this.clamps.has(node.name) || node.prior === 'zero');

@@ -6,7 +6,7 @@
 import type { State } from '../../../spec/program.ts';
 import { levels } from '../../4-graph/level.ts';
 import type { Value } from '../../operators/operator.ts';
-import { evaluate, get } from '../network.ts';
+import { evaluate, freeNodes, get, hold } from '../network.ts';
 import { afterValues, insideValues, moveValues } from '../settle.ts';
 import {
   after,
@@ -59,11 +59,12 @@ function stepValues(
   rate: number,
 ): Map<string, Value> {
   const moved = new Map(z);
-  for (const node of training.network.graph.nodes) {
+  for (const node of freeNodes(training.network)) {
     const gradient = found.get(get(z, node.name).id);
-    if (!gradient || training.network.clamps.has(node.name)) continue;
+    if (!gradient) continue;
     block.origin = `node ${node.name}`;
-    moved.set(node.name, block.op('sub', [get(z, node.name), block.op('mul', [gradient, block.constant(rate)])]));
+    const next = block.op('sub', [get(z, node.name), block.op('mul', [gradient, block.constant(rate)])]);
+    moved.set(node.name, hold(block, training.network, node, next));
   }
   block.origin = undefined;
   return moved;
