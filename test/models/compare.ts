@@ -162,12 +162,15 @@ export function wantedOf(model: Model, start: Start): Wanted | undefined {
 
 const LARGEST = 1e6;
 
-/** With a tenth of all tensors of its kind: weights, gradients, or one of the optimiser's states. */
+/**
+ * With a tenth of all tensors of its kind (weights, or one of the optimiser's states) and of 1: shares and errors that it
+ * is a difference of are of that size.
+ */
 function sizeAmong(outcome: Outcome, name: string, values: ArrayLike<number>): number {
   const kindOf = (of: string): string => (of.startsWith('energy.') ? 'energy' : (/:\w+$/.exec(of)?.[0] ?? 'weight'));
   const alike = [...outcome].filter(([other]) => kindOf(other) === kindOf(name));
   const all = Math.hypot(...alike.map(([, others]) => Math.hypot(...Array.from(others))));
-  return Math.hypot(...Array.from(values)) + 0.1 * all;
+  return Math.hypot(...Array.from(values)) + 0.1 * (1 + all);
 }
 
 /** Of all nodes, in the batch of one energy. */

@@ -59,17 +59,16 @@ export interface Rule {
 
 const functions = fc.constantFrom('identity', 'tanh', 'sigmoid', 'relu', 'gelu', 'silu');
 
-const options = (given: fc.Arbitrary<readonly string[]>): fc.Arbitrary<string> => given.map((all) => all.join(', '));
-const activation = functions.map((f) => (f === 'identity' ? [] : [`act = ${f}`]));
-const start = fc.constantFrom<readonly string[][]>([], ['start = constant(0.2)']);
-const precision = fc.constantFrom<readonly string[][]>([], ['precision = 2'], ['precision = learned']);
+/** Arguments of a call, each given or not. */
+const options = (...all: readonly fc.Arbitrary<string>[]): fc.Arbitrary<string> =>
+  fc.tuple(...all).map((given) => given.filter((option) => option !== '').join(', '));
+const activation = functions.map((f) => (f === 'identity' ? '' : `act = ${f}`));
+const start = fc.constantFrom('', 'start = constant(0.2)');
+const precision = fc.constantFrom('', 'precision = 2', 'precision = learned');
 
 const freeNodes: fc.Arbitrary<string> = fc.oneof(
-  {
-    weight: 5,
-    arbitrary: options(fc.tuple(activation, precision, start).map((all) => all.flat())).map((o) => `gaussian(${o})`),
-  },
-  options(fc.tuple(activation, start).map((all) => all.flat())).map((o) => `correlated(${o})`),
+  { weight: 5, arbitrary: options(activation, precision, start).map((o) => `gaussian(${o})`) },
+  options(activation, start).map((o) => `correlated(${o})`),
   fc.constantFrom('categorical()', 'categorical(act = tanh)'),
 );
 
