@@ -7,7 +7,7 @@ import { type Classes, type Dataset, slice } from '../data/dataset.ts';
 import { type Fingerprint, fingerprintOf } from '../data/fingerprint.ts';
 import { checkLabels } from '../data/labels.ts';
 import { openDataset } from '../data/open.ts';
-import { predictionOf } from '../shard/checks.ts';
+import { predictionOf, validatedBy } from '../shard/checks.ts';
 import { leftOutOf, type TrainingData } from '../shard/trainable.ts';
 
 export interface DataSettings {
@@ -56,7 +56,7 @@ export async function openTrainingData(plan: Plan, training: PlanTraining, open:
   data.checks.forEach((dataset, i) => {
     checkLabels(dataset, labelledOf(plan, plan.checks[i]));
   });
-  if (data.validation) checkLabels(data.validation, labelledOf(plan, plan.checks[0]));
+  if (data.validation) checkLabels(data.validation, labelledOf(plan, validatedBy(plan)));
   return data;
 }
 

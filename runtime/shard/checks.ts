@@ -43,6 +43,11 @@ export function predictionOf(plan: Plan, check: PlanCheck): PlanPrediction | und
   return plan.predictions.find((p) => p.task === check.task);
 }
 
+/** What a validation is measured by: the first accuracy, else the first check there is. */
+export function validatedBy({ checks }: Plan): PlanCheck | undefined {
+  return checks.find((c) => c.metric === 'accuracy') ?? checks[0];
+}
+
 /** Of the first accuracy check; null where the model has none. */
 export function accuracyOf(plan: Plan, results: readonly CheckResult[]): number | null {
   const first = plan.checks.find((c) => c.metric === 'accuracy');

@@ -2,7 +2,7 @@
 import type { Plan, PlanTraining } from '../../spec/plan.ts';
 import { type Dataset, findField } from '../data/dataset.ts';
 import { UserError } from '../support/errors.ts';
-import { predictionOf } from './checks.ts';
+import { predictionOf, validatedBy } from './checks.ts';
 
 export interface TrainingData {
   readonly train: Dataset;
@@ -26,8 +26,10 @@ export function assertTrainable(plan: Plan, training: PlanTraining, data: Traini
       `${train.name} has ${train.length} samples, fewer than one batch of ${training.batch}`,
       train.length > 0 ? `use a smaller batch (--batch ${train.length}), or more data` : 'give it some data',
     );
-  plan.checks.forEach((check, i) => {
-    const dataset = data.checks[i];
+  const measured = plan.checks.map((check, i) => [check, data.checks[i]] as const);
+  const by = validatedBy(plan);
+  if (by) measured.push([by, data.validation]);
+  measured.forEach(([check, dataset]) => {
     const prediction = predictionOf(plan, check);
     if (!dataset || !prediction) return;
     for (const name of [check.field, ...prediction.inputs.map((f) => f.name)]) findField(dataset, name);

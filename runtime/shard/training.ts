@@ -2,14 +2,14 @@
  * The training loop of one shard: batches go to the device a few ahead of their results, epochs end with a
  * measurement and a snapshot, a stop is taken between two batches.
  */
-import type { Plan, PlanTraining } from '../../spec/plan.ts';
+import type { Plan, PlanCheck, PlanTraining } from '../../spec/plan.ts';
 import type { Dataset } from '../data/dataset.ts';
 import { feedBatches } from '../data/feed.ts';
 import { batchCount } from '../data/order.ts';
 import type { FieldData, Position, SampleRunner, Tensor } from '../device/device.ts';
 import type { RunState, TrainingRun } from '../store/run-folder.ts';
 import { UserError } from '../support/errors.ts';
-import { accuracyOf, type CheckResult, predictionOf, runChecks } from './checks.ts';
+import { accuracyOf, type CheckResult, predictionOf, runChecks, validatedBy } from './checks.ts';
 import { holds, measure } from './evaluate.ts';
 import type { Shard } from './shard.ts';
 import { inputsOfStep } from './steps.ts';
@@ -57,6 +57,7 @@ export interface EpochReport {
   readonly idle: readonly string[];
   /** First accuracy check of the model on its own data; null where the model has none. */
   readonly accuracy: number | null;
+  /** The check of `validatedBy` on the validation's data; null without either. */
   readonly validation: number | null;
   /** Of training alone. */
   readonly seconds: number;
@@ -217,11 +218,12 @@ async function endEpoch(options: TrainingOptions, epoch: number, totals: Totals)
   const { plan, shard, data } = options;
   const index = plan.checks.findIndex((c) => c.metric === 'accuracy');
   const check = plan.checks[index];
-  const prediction = check && predictionOf(plan, check);
-  const measureOn = async (dataset: Dataset | undefined): Promise<number | null> =>
-    check && prediction && dataset ? measure(shard, prediction, check, dataset, watchOf(options, dataset.name)) : null;
-  const accuracy = await measureOn(data.checks[index]);
-  const validation = await measureOn(data.validation);
+  const measureOn = async (by: PlanCheck | undefined, dataset: Dataset | undefined): Promise<number | null> => {
+    const prediction = by && predictionOf(plan, by);
+    return prediction && dataset ? measure(shard, prediction, by, dataset, watchOf(options, dataset.name)) : null;
+  };
+  const accuracy = await measureOn(check, data.checks[index]);
+  const validation = await measureOn(validatedBy(plan), data.validation);
   const measured =
     check && accuracy !== null ? [{ check: check.text, value: accuracy, pass: holds(check, accuracy) }] : [];
   const energyByNode: Record<string, number> = {};
