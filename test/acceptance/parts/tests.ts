@@ -19,6 +19,7 @@ const fuzzTests = (root: string): string[] =>
   readdirSync(join(root, 'test/fuzz'))
     .filter((file) => file.endsWith('.test.ts'))
     .map((file) => `test/fuzz/${file}`);
+const hostile = (name: string): string => `test/mesh/hostile/${name}.test.ts`;
 const isData = (file: string): boolean => file.endsWith('/data.test.ts');
 
 const suites: readonly Suite[] = [
@@ -145,6 +146,18 @@ const suites: readonly Suite[] = [
     takes: '3 minutes',
     files: () => ['test/mesh/hostile/kills.test.ts'],
     environment: { NMC_TEST_KILLS: '200' },
+  },
+  {
+    name: 'mesh-liars',
+    what: 'a trainer that fails, stalls, sends NaN, bends parts and sums: honest weights, true checks, the liar named in the log',
+    takes: '2 minutes',
+    files: () => ['liars', 'border-liars', 'part-liars', 'roles', 'evidence', 'disputes'].map(hostile),
+  },
+  {
+    name: 'mesh-doors',
+    what: 'strangers, browsers, relays, keys, plans, paths, sizes and disks: every attack that is known is refused',
+    takes: '3 minutes',
+    files: () => ['test/mesh/hostile', 'test/unit/plan/kernels.test.ts', 'test/architecture.test.ts'],
   },
   {
     name: 'glyphs',
