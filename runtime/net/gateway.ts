@@ -253,6 +253,13 @@ export class Gateway {
       'message',
       guarded(guard, (data: Buffer, binary: boolean) => (binary ? this.#binary(peer, data) : this.#text(peer, data))),
     );
+    // What a connection before has taken too much of is paid for first: else each new one brings a first burst.
+    const owed = peer.allowance.wait(performance.now());
+    if (owed > 0) {
+      this.#count('more messages than its share');
+      socket.pause();
+      this.#resumeAfter(peer, owed);
+    }
     // It may have been revoked while it was let in.
     if (!this.#options.mayBe(key, role)) this.#expel(peer, 'its key may not do that any more');
   }

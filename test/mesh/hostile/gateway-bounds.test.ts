@@ -14,6 +14,7 @@ const backplane = embeddedBackplane(temporaryFolder());
 const server: Server = createServer();
 const events: unknown[] = [];
 const waiting: (() => void)[] = [];
+let statuses = 0;
 const gateway = new Gateway({
   keys: keyPairFromSeed(seeded(9)),
   backplane,
@@ -26,6 +27,7 @@ const gateway = new Gateway({
     throw new Error('a bug');
   },
   onAsk: async (_from, ask) => {
+    if (ask.what === 'status') statuses++;
     if (ask.what === 'logs') return 'x'.repeat(2 ** 21);
     if (ask.what === 'run') throw new TypeError('of a folder of somebody');
     if (ask.what === 'stop') await new Promise<void>((resolve) => waiting.push(resolve));
@@ -94,4 +96,27 @@ test('a long message counts as many: it costs as much to check', async () => {
   await link.ask(long);
   await link.ask(long);
   expect(counted()).toBe(before + 1);
+});
+
+test('a connection of a key that has taken more than its share is not read, however many it begins', async () => {
+  const keys = keyPairFromSeed(seeded(5));
+  const ask = (link: Link, times: number): Promise<unknown> =>
+    Promise.allSettled(Array.from({ length: times }, () => link.ask({ what: 'status' })));
+  const counted = (): number => gateway.counters.refused['more messages than its share'] ?? 0;
+  const share = counted();
+  void ask(await connect('viewer', keys), 1000);
+  await expect.poll(counted).toBe(share + 1);
+  // What had been read before its share was gone is handled, and charged all the same.
+  let before = -1;
+  while (before !== statuses) {
+    before = statuses;
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
+  for (let i = 0; i < 5; i++) {
+    const link = await connect('viewer', keys);
+    void ask(link, 20);
+    // The answer to a ping comes behind what was sent before it, where that is read.
+    await Promise.race([link.ping(), new Promise((resolve) => setTimeout(resolve, 100))]);
+  }
+  expect(statuses).toBe(before);
 });
