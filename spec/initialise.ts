@@ -26,11 +26,12 @@ export function initialValues(state: State, seed: number): Float32Array {
   return init.kind === 'thinned' ? keepConnections(state, initialValues({ ...state, init: init.of }, seed)) : values;
 }
 
-/** The parameter that a state copies, as far as this state's part of it goes; any other state is itself. */
+/** The parameter or the memory that a state copies, as far as this state's part of it goes; any other state is itself. */
 export function copiedState(state: State): State {
   const { init, slice } = state;
   if (init.kind !== 'copy') return state;
-  const of = { ...state, role: 'parameter' as const, init: init.of };
+  const role = state.role === 'memory' ? state.role : 'parameter';
+  const of = { ...state, role, init: init.of } as const;
   return slice ? { ...of, slice: { ...slice, of: init.state } } : { ...of, id: init.state };
 }
 

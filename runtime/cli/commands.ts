@@ -40,6 +40,13 @@ const task = (y: Argv): Argv =>
   y.option('task', { type: 'string', requiresArg: true, describe: 'which predict block (default: the first)' });
 const limit = (y: Argv): Argv => number(y, 'limit', 'at most this many samples');
 const example = (y: Argv, ...lines: [string, string][]): Argv => y.example(lines);
+const EXPORTED_NAMES = `Inputs are called as the fields of the predict block, outputs as its reads.
+  NAME.read         the read NAME, where an input has that name too
+  NAME.scores       what the read NAME = argmax(...) chose from
+  memory.NODE.K     values of NODE K steps before: zeros at first, then what the call before gave as memory.NODE.K.next
+  noise.NODE        normal draws that NODE settles from (settle(start = noise))
+  sequence.step     the step of a sequence, from 0: one call is one step, with the element of every field for it
+All operators are of the ONNX standard. The file's metadata says the same of each input and output.`;
 
 export const commands: readonly Command[] = [
   {
@@ -115,8 +122,15 @@ export const commands: readonly Command[] = [
       example(
         task(json(y))
           .positional('run', { type: 'string', describe: 'run folder' })
-          .option('onnx', { type: 'string', requiresArg: true, demandOption: true, describe: 'file to write' }),
+          .option('onnx', { type: 'string', requiresArg: true, demandOption: true, describe: 'file to write' })
+          .option('batch', {
+            type: 'string',
+            requiresArg: true,
+            describe: 'samples of one call; any number where this is absent and the model allows it',
+          })
+          .epilogue(EXPORTED_NAMES),
         ['$0 export runs/digits-20261122-1 --onnx digits.onnx', 'checked against ONNX Runtime'],
+        ['$0 export runs/digits-20261122-1 --onnx one.onnx --batch 1', 'exactly one sample in a call'],
       ),
     load: () => import('./export.ts'),
   },

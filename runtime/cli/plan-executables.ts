@@ -84,14 +84,18 @@ async function lowered(
   }
 }
 
-function assertLowerable(folder: string, functions: readonly ProgramFunction[]): void {
+export function assertLowerable(
+  folder: string,
+  functions: readonly ProgramFunction[],
+  repair = 'use fewer ticks, or --device reference',
+): void {
   for (const f of functions) {
     const operations = f.blocks.reduce((sum, b) => sum + b.repeat * Math.max(1, b.ops.length + b.scalars.length), 0);
     if (operations > MOST_OPERATIONS)
       throw new UserError(
         'plan/kernels',
         `${folder}: ${f.name} would be ${operations} operations one after the other, more than ${MOST_OPERATIONS}`,
-        'use fewer ticks, or --device reference',
+        repair,
       );
   }
 }

@@ -90,7 +90,7 @@ export function assertFits(states: readonly State[]): void {
  * @param fresh the session has just been opened: its states are zero
  */
 export async function fillStates(
-  session: DeviceSession,
+  session: Pick<DeviceSession, 'write'>,
   all: readonly State[],
   beginning: Beginning,
   fresh = true,

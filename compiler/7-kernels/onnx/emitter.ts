@@ -8,6 +8,8 @@ export class OnnxEmitter {
   readonly constants = new Map<string, OnnxTensor>();
   /** By the names of the inputs. */
   readonly laidOut = new Map<string, LaidOut>();
+  /** Whether only operators of the ONNX standard may be written. */
+  readonly standard: boolean;
   private readonly given: ReadonlySet<string>;
   private readonly shapes = new Map<string, Shape>();
   private readonly aliases = new Map<string, string>();
@@ -15,8 +17,9 @@ export class OnnxEmitter {
   private count = 0;
 
   /** @param given states that the device may lay out for the graph */
-  constructor(given: ReadonlySet<string> = new Set()) {
+  constructor(given: ReadonlySet<string> = new Set(), standard = false) {
     this.given = given;
+    this.standard = standard;
   }
 
   /** Whether the device, which holds them, can make something of these before the graph runs. */

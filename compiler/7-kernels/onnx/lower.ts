@@ -42,7 +42,7 @@ interface Straight {
   readonly elements: (id: string) => number;
 }
 
-/** @param kernels whether chains may leave the graph; an exported model has to be whole */
+/** @param kernels whether chains may leave the graph; an exported model has to be whole, and of standard operators */
 export function lowerFunction(
   program: Program,
   f: ProgramFunction,
@@ -61,7 +61,7 @@ export function lowerFunction(
     ...straight.f.results.map((r) => ({ value: r.value, to: { result: r.name } })),
     ...gradients.map((value) => ({ value, to: { gradient: value } })),
   ];
-  const e = new OnnxEmitter(kernels ? states : new Set());
+  const e = new OnnxEmitter(kernels ? states : new Set(), !kernels);
   const inputs = declareInputs(program, f, ops, wanted, straight, e);
   emitOps(ops, new Set(wanted.map((w) => w.value)), e);
   const outputs = nameOutputs(wanted, inputs, e);

@@ -22,33 +22,45 @@ export interface OnnxValue {
   readonly shape: readonly number[];
 }
 
+/** An input or output of the graph. */
+export interface OnnxPort {
+  readonly name: string;
+  readonly type: OnnxType;
+  /** Sizes, and names of sizes that are open. */
+  readonly shape: readonly (number | string)[];
+  /** What it is, for people. */
+  readonly about?: string;
+}
+
 export interface OnnxTensor extends OnnxValue {
   readonly data: Float32Array | BigInt64Array | Int32Array;
 }
 
-export interface OnnxGraph {
+export interface OnnxGraph<Port extends OnnxPort = OnnxValue> {
   readonly name: string;
-  readonly inputs: readonly OnnxValue[];
-  readonly outputs: readonly OnnxValue[];
+  readonly inputs: readonly Port[];
+  readonly outputs: readonly Port[];
   readonly initializers: readonly OnnxTensor[];
   readonly nodes: readonly OnnxNode[];
+  /** Shapes of values between, where they help to load it. */
+  readonly values?: readonly OnnxPort[];
 }
 
-export function encodeModel(graph: OnnxGraph): Uint8Array {
+/** @param metadata for whoever reads the file: names and texts */
+export function encodeModel(graph: OnnxGraph<OnnxPort>, metadata?: ReadonlyMap<string, string>): Uint8Array {
   const body = new ProtoWriter();
   for (const node of graph.nodes) body.message(1, encodeNode(node));
   body.text(2, graph.name);
   for (const tensor of graph.initializers) body.message(5, encodeTensor(tensor));
   for (const value of graph.inputs) body.message(11, encodeValue(value));
   for (const value of graph.outputs) body.message(12, encodeValue(value));
+  for (const value of graph.values ?? []) body.message(13, encodeValue(value));
   const opset = (domain: string, version: number): ProtoWriter => new ProtoWriter().text(1, domain).varint(2, version);
-  return new ProtoWriter()
-    .varint(1, IR_VERSION)
-    .text(2, 'nmc')
-    .message(7, body)
-    .message(8, opset('', OPSET))
-    .message(8, opset('com.microsoft', 1))
-    .finish();
+  const model = new ProtoWriter().varint(1, IR_VERSION).text(2, 'nmc').message(7, body).message(8, opset('', OPSET));
+  // What is exported says which operators it needs; a plan's own graphs are run by one library only.
+  if (!metadata || graph.nodes.some((node) => node.domain !== undefined)) model.message(8, opset('com.microsoft', 1));
+  for (const [key, value] of metadata ?? []) model.message(14, new ProtoWriter().text(1, key).text(2, value));
+  return model.finish();
 }
 
 function encodeNode(node: OnnxNode): ProtoWriter {
@@ -80,9 +92,11 @@ function encodeTensor(tensor: OnnxTensor): ProtoWriter {
     .raw(9, new Uint8Array(buffer, byteOffset, byteLength));
 }
 
-function encodeValue(value: OnnxValue): ProtoWriter {
+function encodeValue(value: OnnxPort): ProtoWriter {
   const shape = new ProtoWriter();
-  for (const n of value.shape) shape.message(1, new ProtoWriter().varint(1, n));
+  for (const n of value.shape)
+    shape.message(1, typeof n === 'number' ? new ProtoWriter().varint(1, n) : new ProtoWriter().text(2, n));
   const tensor = new ProtoWriter().varint(1, TYPE_CODES[value.type]).message(2, shape);
-  return new ProtoWriter().text(1, value.name).message(2, new ProtoWriter().message(1, tensor));
+  const writer = new ProtoWriter().text(1, value.name).message(2, new ProtoWriter().message(1, tensor));
+  return value.about === undefined ? writer : writer.text(3, value.about);
 }
