@@ -76,9 +76,10 @@ async function follow(session: ort.InferenceSession, count: number): Promise<Rec
       'noise.s': noiseOf('s', 3),
       'noise.at': noiseOf('at', 2),
     });
+    const numbers = (output: string): number[] => [...((found[output] as ort.Tensor).data as Float32Array)];
     memory = found['memory.s.1.next'] as ort.Tensor;
-    read.at?.push([...(found['at.read']?.data as Float32Array)]);
-    read.s?.push([...(found.s?.data as Float32Array)]);
+    read.at?.push(numbers('at.read'));
+    read.s?.push(numbers('s'));
   }
   return read;
 }
