@@ -7,6 +7,7 @@ import { type Expr, leaf, type Shape, sizeOf } from '../operators/expr.ts';
 import { ShapeError } from '../operators/operator.ts';
 import { toExpr } from './arithmetic.ts';
 import type { CallValue, Initializer, WeightInstance } from './checked.ts';
+import { ownKind } from './energy-kinds.ts';
 import { atHome, type Environment, shapeMistake } from './environment.ts';
 import { evaluate } from './evaluate.ts';
 import { makeInitializer } from './initializers.ts';
@@ -54,7 +55,7 @@ function makeNodePart(call: CallValue, shape: Shape, span: Span, environment: En
   return {
     activation,
     energy: expr,
-    energyKind: module.standard ? definition.name.text : call.name,
+    energyKind: module.standard ? definition.name.text : ownKind(call.name),
     clampedOnly: degreeIn(expr, 'z') <= 1,
     weights,
     start: startOf(names.get('start')),

@@ -8,6 +8,7 @@ import { levelGraph } from '../4-graph/level.ts';
 import { components } from '../4-graph/order.ts';
 import type { Expr } from '../operators/expr.ts';
 import type { Value } from '../operators/operator.ts';
+import { masked } from './arrivals.ts';
 import { BlockBuilder, createNames } from './builder.ts';
 import { inputsOf, leavesOf, lowerClamps, statisticsOf } from './clamps.ts';
 import { type Bindings, lowerExpression } from './lower-expression.ts';
@@ -305,7 +306,10 @@ export function openTraining(
     past: readMemory(start, graph, 'train', batch),
   };
   const nudged = nudge ? nudgeOutputs(start, clamped, weights, outputs, nudge) : undefined;
-  const network: Network = { ...clamped, clamps: nudged?.clamps ?? clamps };
+  const resting = method.rule === 'bp' ? new Map<string, number>() : masked(graph, clamps);
+  // Weights that move from tick to tick move by themselves too, as they decay, and all predictions with them.
+  if (method.rule === 'ipc') for (const [name, tick] of resting) resting.set(name, Math.min(tick, 1));
+  const network: Network = { ...clamped, clamps: nudged?.clamps ?? clamps, resting };
   const z = sweep(start, network, weights);
   const { optimizer } = task;
   const masks = masksOf(states);

@@ -9,6 +9,7 @@ import type { WeightInstance } from '../3-check/checked.ts';
 import { type Graph, type GraphLink, type GraphNode, weightName } from '../4-graph/graph.ts';
 import { components } from '../4-graph/order.ts';
 import type { Value } from '../operators/operator.ts';
+import { atRest } from './arrivals.ts';
 import type { BlockBuilder } from './builder.ts';
 import { type Bindings, lowerExpression } from './lower-expression.ts';
 import { connectionsName, isCompressed, matrixOf } from './sparse-weights.ts';
@@ -31,6 +32,8 @@ export interface Network {
   readonly starts: Values;
   /** What delayed links read: the values of n steps before, by `pastName`. */
   readonly past: Values;
+  /** Nodes that are at rest until this tick; asked where it is said which tick it is. */
+  readonly resting?: ReadonlyMap<string, number>;
 }
 
 /** The values of a node, so many steps before. */
@@ -61,8 +64,18 @@ export function zeros(builder: BlockBuilder, shape: readonly number[]): Value {
   return builder.op('broadcast', [builder.constant(0)], { shape: [...shape] });
 }
 
-/** Predictions and energies at the values `z` (equations 1 and 2). All links read the same old values. */
-export function evaluate(builder: BlockBuilder, network: Network, z: Values, weights: Values): Evaluation {
+/**
+ * Predictions and energies at the values `z` (equations 1 and 2). All links read the same old values.
+ *
+ * @param now which tick after the sweep it is, where it is one
+ */
+export function evaluate(
+  builder: BlockBuilder,
+  network: Network,
+  z: Values,
+  weights: Values,
+  now?: number | 'tick',
+): Evaluation {
   const activated = new Map<string, Value>();
   const mu = new Map<string, Value>();
   const energies = new Map<string, Value>();
@@ -71,7 +84,7 @@ export function evaluate(builder: BlockBuilder, network: Network, z: Values, wei
     if (prediction) mu.set(node.name, prediction);
   }
   for (const node of network.graph.nodes) {
-    const energy = energyOf(builder, network, node, z, mu.get(node.name), weights);
+    const energy = energyOf(builder, network, node, z, mu.get(node.name), weights, now);
     if (energy) energies.set(node.name, energy);
   }
   return { mu, energies };
@@ -169,14 +182,22 @@ function energyOf(
   z: Values,
   mu: Value | undefined,
   weights: Values,
+  now: number | 'tick' | undefined,
 ): Value | undefined {
   const clamp = network.clamps.get(node.name);
   const held = clamp !== undefined && clamp.when === undefined;
   if (!mu && (held || node.prior === 'none')) return undefined;
   if (node.clampedOnly && !clamp) return undefined;
   builder.origin = `node ${node.name}`;
-  const prediction = mu ?? zeros(builder, batchedShape(network, node));
-  const energy = lowerExpression(builder, node.energy, nodeBindings(node, z, prediction, weights), network.batch);
+  const arrival = now === undefined ? undefined : network.resting?.get(node.name);
+  let read = z;
+  let prediction = mu ?? zeros(builder, batchedShape(network, node));
+  if (arrival !== undefined && now !== undefined) {
+    const alone = atRest(builder, { z: get(z, node.name), mu: prediction }, arrival, now);
+    read = new Map([[node.name, alone.z]]);
+    prediction = alone.mu;
+  }
+  const energy = lowerExpression(builder, node.energy, nodeBindings(node, read, prediction, weights), network.batch);
   const masked = maskEnergy(builder, node, energy, clamp?.when, mu !== undefined);
   builder.origin = undefined;
   return masked;

@@ -18,6 +18,7 @@ import {
   type State,
   type Update,
 } from '../../../spec/program.ts';
+import { arrivalTick } from '../arrivals.ts';
 import { removeDeadCode } from '../passes/dead-code.ts';
 import { freshNames } from '../passes/definitions.ts';
 import { Classes, type Unit, unitsOf } from './classes.ts';
@@ -102,7 +103,11 @@ class FunctionBatcher {
 
   private block(block: Block): void {
     for (const op of block.ops) this.shapes.set(op.id, op.shape);
-    for (const scalar of block.scalars) this.declare(scalar.id, []);
+    for (const scalar of block.scalars) {
+      this.declare(scalar.id, []);
+      // Elements that the error reaches at different ticks are alike but for this.
+      if (arrivalTick(scalar.expr) !== undefined) this.classes.set(scalar.id, this.classes.named('arrival', false));
+    }
     if (block.repeat === 1 && block.carries.length === 0) {
       this.blocks.push({ ...block, ops: this.straight(block, this.seen) });
       return;

@@ -4,9 +4,10 @@
  */
 import type { Block, Op, ProgramFunction, Shape } from '../../../spec/program.ts';
 import { evaluateScalar } from '../../../spec/scalars.ts';
+import { arrivalTick } from '../arrivals.ts';
 import { commonSubexpressions } from './cse.ts';
 import { removeDeadCode } from './dead-code.ts';
-import { freshNames, substitute } from './definitions.ts';
+import { freshNames, substitute, withArguments } from './definitions.ts';
 import { fold, type Settled } from './fold.ts';
 
 /** A peeled tick has to save a tenth of the body's operations. */
@@ -30,7 +31,11 @@ export function simplify(
 }
 
 export function peel(f: ProgramFunction, stateShapes: ReadonlyMap<string, Shape>): ProgramFunction {
-  let current = f;
+  const fresh = freshNames(f);
+  let current: ProgramFunction = {
+    ...f,
+    blocks: f.blocks.map((block) => ({ ...block, ...withoutArrived(block, fresh) })),
+  };
   let last = Number.POSITIVE_INFINITY;
   const settled: Settled = new WeakSet();
   for (;;) {
@@ -65,13 +70,17 @@ export function peelOnce(f: ProgramFunction, index: number, fresh = freshNames(f
   const block = f.blocks[index] as Block;
   const rename = new Map<string, string>(block.carries.map((c) => [c.id, c.init]));
   for (const op of block.ops) rename.set(op.id, fresh());
-  const scalars = block.scalars.map((s) => {
-    const id = `${fresh()}s`;
+  const known: Op[] = [];
+  const scalars = block.scalars.flatMap((s) => {
+    const arrival = arrivalTick(s.expr);
+    const id = arrival === undefined ? `${fresh()}s` : fresh();
     rename.set(s.id, id);
-    return { id, expr: atTick(s.expr, block.firstTick) };
+    if (arrival === undefined) return [{ id, expr: atTick(s.expr, block.firstTick) }];
+    known.push(constant(id, block.firstTick >= arrival ? 1 : 0));
+    return [];
   });
   const name = (id: string): string => rename.get(id) ?? id;
-  const ops: Op[] = block.ops.map((op) => ({ ...op, id: name(op.id), args: op.args.map(name) }));
+  const ops: Op[] = [...known, ...block.ops.map((op) => ({ ...op, id: name(op.id), args: op.args.map(name) }))];
   const first: Block = {
     name: `${block.name}-${block.firstTick}`,
     repeat: 1,
@@ -84,11 +93,35 @@ export function peelOnce(f: ProgramFunction, index: number, fresh = freshNames(f
     ...block,
     repeat: block.repeat - 1,
     firstTick: block.firstTick + 1,
+    ...withoutArrived(block, fresh, block.firstTick + 1),
     carries: block.carries.map((c) => ({ ...c, init: name(c.next) })),
   };
   if (rest.repeat > 0) return { ...f, blocks: f.blocks.toSpliced(index, 1, first, rest) };
   const results = new Map(block.carries.map((c) => [c.result, name(c.next)]));
   return substitute({ ...f, blocks: f.blocks.toSpliced(index, 1, first) }, results);
+}
+
+function constant(id: string, value: number): Op {
+  return { id, op: 'constant', args: [], attributes: { value }, shape: [] };
+}
+
+/** Errors that have come by a tick are no longer asked for; in straight code, those that have not either. */
+function withoutArrived(
+  block: Block,
+  fresh: () => string,
+  firstTick = block.firstTick,
+): Pick<Block, 'scalars' | 'ops'> {
+  const { scalars, ops, repeat, carries } = block;
+  const straight = repeat === 1 && carries.length === 0;
+  const known = new Map<string, Op>();
+  for (const { id, expr } of scalars) {
+    const arrival = arrivalTick(expr);
+    if (arrival !== undefined && (straight || arrival <= firstTick))
+      known.set(id, constant(fresh(), firstTick >= arrival ? 1 : 0));
+  }
+  if (known.size === 0) return { scalars, ops };
+  const renamed = ops.map((op) => withArguments(op, (id) => known.get(id)?.id ?? id));
+  return { scalars: scalars.filter((s) => !known.has(s.id)), ops: [...known.values(), ...renamed] };
 }
 
 type ScalarExpr = Block['scalars'][number]['expr'];

@@ -35,6 +35,8 @@ const constants: Rule = (op, r) => {
     return r.filled(row.reference(tensors, op.attributes, [])[0] as number, op.shape);
   }
   const value = values[0] as number;
+  if (op.op === 'concatenate' || op.op === 'pages')
+    return values.every((v) => v === value) ? r.filled(value, op.shape) : undefined;
   if (op.op === 'amax' || op.op === 'mean') return r.filled(value, op.shape);
   if (op.op === 'reshape' || op.op === 'transpose' || op.op === 'slice') return r.filled(value, op.shape);
   if (op.op === 'sum') {

@@ -23,13 +23,13 @@ export function inferenceLearning(
   const { network, weights, z } = training;
   const body = newBlock(training);
   const inner = insideValues(network, z);
-  const found = energyGradients(body, evaluate(body, network, inner, weights), [...inner.values()]);
+  const found = energyGradients(body, evaluate(body, network, inner, weights, 'tick'), [...inner.values()]);
   const carries = moveValues(body, training.start, network, z, found, settling);
   const tick = closeBlock(body, 'tick', settling.steps, 0, carries);
 
   const learn = newBlock(training);
   const settled = afterValues(network, z);
-  const evaluation = evaluate(learn, network, settled, weights);
+  const evaluation = evaluate(learn, network, settled, weights, 'tick');
   const energies = reportEnergies(learn, network, evaluation);
   const slopes = energyGradients(learn, evaluation, [...weights.values()]);
   const next = weightStep(learn, training, weights, stateValue, slopes, { update: 'batch', updates: 'batches' });

@@ -28,7 +28,7 @@ export function incremental(
   const weights = new Map([...training.weights.keys()].map((name) => [name, get(inner, name)]));
   const body = newBlock(training);
   const values = insideValues(network, z);
-  const evaluation = evaluate(body, network, values, weights);
+  const evaluation = evaluate(body, network, values, weights, 'tick');
   const energies = reportEnergies(body, network, evaluation);
   const found = energyGradients(body, evaluation, [...values.values(), ...weights.values()]);
   const carries: Carry[] = moveValues(body, training.start, network, z, found, settling);

@@ -40,14 +40,14 @@ export function zeroDivergence(
   const block = training.start;
   const next = new Map<string, Value>();
   for (let t = 0; t < last; t++) {
-    const evaluation = evaluate(block, network, z, weights);
+    const evaluation = evaluate(block, network, z, weights, t);
     const found = energyGradients(block, evaluation, [...z.values(), ...weights.values()]);
     const due = new Set([...level].filter(([, distance]) => distance === t).map(([node]) => node));
     const moved = weightStep(block, training, weights, stateValue, found, COUNTERS, weightsInto(training, due));
     for (const [id, value] of moved) next.set(id, value);
     z = stepValues(block, training, z, found, rate);
   }
-  const energies = reportEnergies(block, network, evaluate(block, network, z, weights));
+  const energies = reportEnergies(block, network, evaluate(block, network, z, weights, last));
   return { settled: z, blocks: [], updates: toUpdates(next), results: energyResults(energies) };
 }
 
@@ -82,7 +82,7 @@ export function firstArrival(training: Training, outputs: ReadonlySet<string>, s
   const body = newBlock(training);
   const values = insideValues(network, z);
   // Values settle on the weights from before the batch; the weights that fire are kept aside until its end.
-  const evaluation = evaluate(body, network, values, training.weights);
+  const evaluation = evaluate(body, network, values, training.weights, 'tick');
   const found = energyGradients(body, evaluation, [...values.values(), ...training.weights.values()]);
   const carries = moveValues(body, training.start, network, z, found, { rate: 1, momentum: 0 });
   const moved = new Set<string>();
@@ -108,7 +108,7 @@ export function firstArrival(training: Training, outputs: ReadonlySet<string>, s
   const energies = reportEnergies(
     report,
     network,
-    evaluate(report, network, afterValues(network, z), training.weights),
+    evaluate(report, network, afterValues(network, z), training.weights, 'tick'),
   );
   const updates = [...moved].map((state) => ({ state, value: after(state, get(outer, state)).id }));
   return {

@@ -1,0 +1,104 @@
+/**
+ * When the first error can reach each node, counted in ticks since the forward sweep: by the links alone, never by
+ * numbers. Until then its error is zero (semantics.md, equation 3). Where algebra sees `z - mu = 0` nothing has to be
+ * said; equal elements of an array, whose sums are taken in another order than the sweep's, and divergences of softmax
+ * would leave rounding instead, of which Adam makes steps of full size.
+ */
+import type { ScalarExpr } from '../../spec/program.ts';
+import { LEAST_AT_PREDICTION } from '../3-check/energy-kinds.ts';
+import type { Graph, GraphNode } from '../4-graph/graph.ts';
+import { components } from '../4-graph/order.ts';
+import type { Value } from '../operators/operator.ts';
+import { patternOf, SMALLEST_PACK } from './batch/pattern.ts';
+import type { BlockBuilder } from './builder.ts';
+import type { Clamp } from './network.ts';
+
+type Held = ReadonlyMap<string, Pick<Clamp, 'when'>>;
+
+/**
+ * Ticks before which the errors of free predicted nodes outside cycles are zero; other nodes are left out.
+ *
+ * @param clamps with a condition they leave the node free in some samples
+ */
+export function arrivals(graph: Graph, clamps: Held): Map<string, number> {
+  const links = graph.links.filter((l) => l.delay === 0);
+  const predicted = new Set(graph.links.map((l) => l.target));
+  const cyclic = new Set(components(graph).flatMap((c) => (c.cyclic ? c.nodes : [])));
+  const rests = (n: GraphNode): boolean =>
+    !clamps.has(n.name) && predicted.has(n.name) && !cyclic.has(n.name) && LEAST_AT_PREDICTION.has(n.energyKind);
+  const held = new Set([...clamps].filter(([, clamp]) => !clamp.when).map(([name]) => name));
+  const resting = new Set(graph.nodes.filter(rests).map((n) => n.name));
+  const sources = new Map<string, string[]>();
+  const targets = new Map<string, string[]>();
+  for (const { source, target } of links) {
+    sources.set(target, [...(sources.get(target) ?? []), source]);
+    targets.set(source, [...(targets.get(source) ?? []), target]);
+  }
+  const arrived = new Map<string, number>();
+  const moved = new Set<string>();
+  // A sense that is held and predicted by nothing has no error, and never moves.
+  let front = graph.nodes.map((n) => n.name).filter((name) => !resting.has(name));
+  for (let tick = 0; front.length > 0; tick++) {
+    for (const name of front) arrived.set(name, tick);
+    // An error moves the node and those that predict it; whoever has moved, or is predicted by it, has an error next.
+    const moving = front.flatMap((name) =>
+      predicted.has(name) || !held.has(name) ? [name, ...(sources.get(name) ?? [])] : [],
+    );
+    const fresh = new Set(moving.filter((name) => !held.has(name) && !moved.has(name)));
+    for (const name of fresh) moved.add(name);
+    const next = [...fresh].flatMap((name) => [name, ...(targets.get(name) ?? [])]);
+    front = [...new Set(next)].filter((name) => !arrived.has(name));
+  }
+  return new Map([...resting].map((name) => [name, arrived.get(name) ?? Number.POSITIVE_INFINITY]));
+}
+
+/** As `arrivals`, of nodes whose rounding has to be kept away. */
+export function masked(graph: Graph, clamps: Held): Map<string, number> {
+  const counts = new Map<string, number>();
+  const arrayOf = ({ name, shape }: GraphNode): string | undefined => {
+    const pattern = patternOf(name);
+    return pattern === undefined ? undefined : `${pattern} ${shape.join('x')}`;
+  };
+  for (const node of graph.nodes) {
+    const array = arrayOf(node);
+    if (array !== undefined) counts.set(array, (counts.get(array) ?? 0) + 1);
+  }
+  const found = arrivals(graph, clamps);
+  const wanted = graph.nodes.filter(
+    (n) => n.energyKind === 'categorical' || (counts.get(arrayOf(n) ?? '') ?? 0) >= SMALLEST_PACK,
+  );
+  return new Map(wanted.flatMap(({ name }) => (found.has(name) ? [[name, found.get(name) ?? 0] as const] : [])));
+}
+
+/** 1 from a tick on, 0 before: a host scalar whose form `arrivalTick` knows again. */
+function since(tick: number): ScalarExpr {
+  return { op: 'greater_equal', args: ['tick', tick] };
+}
+
+/** The tick of such a scalar. */
+export function arrivalTick(expr: ScalarExpr): number | undefined {
+  if (typeof expr !== 'object' || expr.op !== 'greater_equal') return undefined;
+  const [tick, from] = expr.args;
+  return tick === 'tick' && typeof from === 'number' ? from : undefined;
+}
+
+/** Ticks beyond any training's, for nodes that no error ever reaches. */
+const NEVER = 2 ** 31;
+
+/**
+ * The values that a node's energy reads: its own alone, without a way back, until an error can have come.
+ *
+ * @param now which tick it is
+ */
+export function atRest(
+  builder: BlockBuilder,
+  { z, mu }: { readonly z: Value; readonly mu: Value },
+  arrival: number,
+  now: number | 'tick',
+): { readonly z: Value; readonly mu: Value } {
+  if (typeof now === 'number' && now >= arrival) return { z, mu };
+  const alone = builder.op('reshape', [z], { shape: [...z.shape], oneWay: true });
+  if (typeof now === 'number') return { z: alone, mu: alone };
+  const come = builder.scalar(since(Math.min(arrival, NEVER)));
+  return { z: builder.op('select', [come, z, alone]), mu: builder.op('select', [come, mu, alone]) };
+}
