@@ -9,6 +9,7 @@ import { type LoadedPlan, loadPlan } from '../plan/plan-folder.ts';
 import type { ShardSource } from '../shard/shards.ts';
 import { UserError } from '../support/errors.ts';
 import { executablesOf } from './plan-executables.ts';
+import type { Sized } from './sized-functions.ts';
 import { RUN_PLAN } from './train-settings.ts';
 
 export function openPlan(folder: string): LoadedPlan {
@@ -17,18 +18,18 @@ export function openPlan(folder: string): LoadedPlan {
 
 /**
  * The plan within a run, with its shards, lowered here for the device.
- * @param called functions of the model that the command calls; all when absent
+ * @param calls what the command calls, of the plan as it is or with functions besides; all when absent
  * @throws UserError `plan/…`
  */
 export async function openShardsOfRun(
   directory: string,
   device: Device,
-  called?: (plan: Plan) => readonly string[],
+  calls?: (loaded: LoadedPlan, device: Device) => Sized | Promise<Sized>,
 ): Promise<{ plan: Plan; sources: ShardSource[] }> {
   const folder = join(directory, RUN_PLAN);
-  const loaded = openPlan(folder);
-  const { plan } = loaded;
-  return { plan, sources: await executablesOf(folder, loaded, device, called?.(plan)) };
+  const opened = openPlan(folder);
+  const { loaded, called } = (await calls?.(opened, device)) ?? { loaded: opened };
+  return { plan: loaded.plan, sources: await executablesOf(folder, loaded, device, called) };
 }
 
 /** The program of a run, for what needs the whole network in one. @throws UserError `plan/shards` */

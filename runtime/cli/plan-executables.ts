@@ -35,6 +35,7 @@ export async function executablesOf(
 
 /**
  * @param folder of the plan, for people
+ * @param called functions of the model, and of the program where the plan's schedule does not know them
  * @throws UserError `plan/kernels` where the plan brings other forms than its program has, or has none that can be made
  */
 export async function executableOf(
@@ -50,12 +51,16 @@ export async function executableOf(
   if (!program || !schedule) throw new UserError('plan/format', `${folder} has no shard ${shard}`);
   // Kernels of a GPU follow from what it is: they are made when it opens the program.
   if (device.name !== 'cpu') return { program, files: new Map() };
-  const wanted = called ? functionsOf(program, schedule, called) : program.functions;
+  const planned = new Set(schedule.functions.map((f) => f.name));
+  const made = new Set(called?.filter((name) => !planned.has(name)));
+  const wanted = called ? functionsOf(program, schedule, called, made) : program.functions;
   assertLowerable(folder, wanted);
   const files = await lowered({ ...program, functions: wanted }, folder, loaded.plan.shards.length, device, lowering);
   const brought = loaded.brought[shard];
   if (loaded.plan.compiler === compilerName() && brought !== undefined && brought.size > 0) {
-    const other = otherKernel(program, new Set(wanted.map((f) => f.name)), files, brought);
+    // A plan brings nothing for sizes that were made here.
+    const planned = wanted.filter((f) => !made.has(f.name));
+    const other = otherKernel(program, new Set(planned.map((f) => f.name)), files, brought);
     if (other !== undefined)
       throw new UserError(
         'plan/kernels',
@@ -100,9 +105,17 @@ export function assertLowerable(
   }
 }
 
-/** Functions of the program behind those of the model, and the step by which the device knows whether it has lanes. */
-function functionsOf(program: Program, schedule: ShardSchedule, called: readonly string[]): ProgramFunction[] {
-  const runs = new Set<string>();
+/**
+ * Functions of the program behind those of the model, those made here, and the step by which the device knows whether it
+ * has lanes.
+ */
+function functionsOf(
+  program: Program,
+  schedule: ShardSchedule,
+  called: readonly string[],
+  made: ReadonlySet<string>,
+): ProgramFunction[] {
+  const runs = new Set(made);
   for (const { name, stages, after } of schedule.functions) {
     if (!called.includes(name)) continue;
     for (const { run } of [...stages.flatMap((stage) => stage.segments), ...(after ?? []).flatMap((s) => s.segments)])

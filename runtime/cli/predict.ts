@@ -1,6 +1,6 @@
 /** `nmc predict`: what a run makes of given inputs. */
-import type { PlanPrediction } from '../../spec/plan.ts';
-import { slice } from '../data/dataset.ts';
+import type { Plan, PlanPrediction } from '../../spec/plan.ts';
+import { type Dataset, slice } from '../data/dataset.ts';
 import { readInput } from '../data/read-input.ts';
 import { predictAll } from '../shard/evaluate.ts';
 import { type PredictedRow, predictedRow } from '../shard/rows.ts';
@@ -10,6 +10,7 @@ import { UserError } from '../support/errors.ts';
 import { type Arguments, EXIT, flag, text } from './command.ts';
 import { predictSheet } from './predict-sheet.ts';
 import { openPredictor, type Predictor, selectPrediction } from './run-predictor.ts';
+import { sizesFor } from './sized-functions.ts';
 import { storedSettings } from './train-settings.ts';
 import { dataOpener } from './training-data.ts';
 import { watchInterrupt } from './watch-interrupt.ts';
@@ -24,18 +25,25 @@ export default async function (args: Arguments): Promise<number> {
     );
   // A stop asked for while the device works is taken between two batches.
   const interrupt = watchInterrupt(() => undefined);
-  const predictor = await openPredictor(text(args, 'run') ?? '', text(args, 'device') ?? 'auto');
+  const png = text(args, 'png');
+  let asked: Asked | undefined;
+  const predictor = await openPredictor(
+    text(args, 'run') ?? '',
+    text(args, 'device') ?? 'auto',
+    png === undefined
+      ? async (loaded, device) => {
+          asked = await askedFor(args, loaded.plan);
+          return sizesFor(loaded, device, asked.prediction, asked.dataset.length);
+        }
+      : undefined,
+  );
   try {
-    const prediction = selectPrediction(predictor.plan, text(args, 'task'));
-    const png = text(args, 'png');
-    if (png !== undefined) return await writeSheet(args, predictor, prediction, png);
-    const input = await readInput(text(args, 'input') ?? '', wholeFields(prediction.inputs));
-    const limit = wholeNumber(args, 'limit', 1);
-    const dataset =
-      limit !== undefined && limit < input.dataset.length ? slice(input.dataset, 0, limit - 1) : input.dataset;
+    if (png !== undefined)
+      return await writeSheet(args, predictor, selectPrediction(predictor.plan, text(args, 'task')), png);
+    const { prediction, dataset, names } = asked ?? (await askedFor(args, predictor.plan));
     for await (const batch of predictAll(predictor.shard, prediction, dataset)) {
       for (let i = 0; i < batch.count; i++) {
-        const name = input.names[batch.first + i] ?? String(batch.first + i + 1);
+        const name = names[batch.first + i] ?? String(batch.first + i + 1);
         printRow(name, predictedRow(prediction, batch, i), flag(args, 'json'));
       }
       if (interrupt.requested()) return EXIT.interrupted;
@@ -45,6 +53,21 @@ export default async function (args: Arguments): Promise<number> {
     await predictor.shard.close();
   }
   return EXIT.done;
+}
+
+interface Asked {
+  readonly prediction: PlanPrediction;
+  readonly dataset: Dataset;
+  readonly names: readonly string[];
+}
+
+/** Read before anything is made for the device: how many samples there are says what is wanted of it. */
+async function askedFor(args: Arguments, plan: Plan): Promise<Asked> {
+  const prediction = selectPrediction(plan, text(args, 'task'));
+  const { dataset, names } = await readInput(text(args, 'input') ?? '', wholeFields(prediction.inputs));
+  const limit = wholeNumber(args, 'limit', 1);
+  const some = limit !== undefined && limit < dataset.length ? slice(dataset, 0, limit - 1) : dataset;
+  return { prediction, dataset: some, names };
 }
 
 async function writeSheet(

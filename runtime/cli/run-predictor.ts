@@ -1,12 +1,15 @@
 /** A trained run, ready to predict: its plan and its weights on a device. */
 import { closest } from '../../compiler/diagnostics/suggest.ts';
 import type { Plan, PlanPrediction } from '../../spec/plan.ts';
+import type { Device } from '../device/device.ts';
+import type { LoadedPlan } from '../plan/plan-folder.ts';
 import type { Shard } from '../shard/shard.ts';
 import { openShards } from '../shard/shards.ts';
 import { openRun, type Run } from '../store/run-folder.ts';
 import { UserError } from '../support/errors.ts';
 import { commandDevice } from './command-device.ts';
 import { openShardsOfRun } from './open-plan.ts';
+import type { Sized } from './sized-functions.ts';
 
 export interface Predictor {
   readonly run: Run;
@@ -14,17 +17,25 @@ export interface Predictor {
   readonly shard: Shard;
 }
 
-export async function openPredictor(directory: string, deviceName: string): Promise<Predictor> {
+/** @param calls what will be predicted; every prediction in the plan's batch when absent */
+export async function openPredictor(
+  directory: string,
+  deviceName: string,
+  calls: (loaded: LoadedPlan, device: Device) => Sized | Promise<Sized> = asPlanned,
+): Promise<Predictor> {
   const run = openRun(directory);
   const device = await commandDevice(deviceName);
   device.warmUp?.();
-  const { plan, sources } = await openShardsOfRun(directory, device, predictionsOf);
+  const { plan, sources } = await openShardsOfRun(directory, device, calls);
   const shard = await openShards(device, sources, () => ({ tensors: run.readParameters() }));
   return { run, plan, shard };
 }
 
 /** The functions that predict: nothing else of a plan is lowered for a predictor. */
-export const predictionsOf = (plan: Plan): string[] => plan.predictions.map((p) => p.function);
+const asPlanned = (loaded: LoadedPlan): Sized => ({
+  loaded,
+  called: loaded.plan.predictions.map((p) => p.function),
+});
 
 /** The predict block of that name, or the first. */
 export function selectPrediction(plan: Plan, name: string | undefined): PlanPrediction {

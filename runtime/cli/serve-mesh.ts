@@ -1,4 +1,5 @@
 /** The predictor of a mesh: plan and weights of a run's newest snapshot, followed as it is trained. */
+import type { Device } from '../device/device.ts';
 import { askStatus } from '../net/ask-status.ts';
 import type { Link } from '../net/dial.ts';
 import type { LoadedPlan } from '../plan/plan-folder.ts';
@@ -11,7 +12,7 @@ import { askRun, fetchState } from './fetch-run.ts';
 import { fetchPlanFiles } from './fetched-plan.ts';
 import { openMesh, wentAway } from './mesh-link.ts';
 import { executablesOf } from './plan-executables.ts';
-import { predictionsOf } from './run-predictor.ts';
+import { allSizes, prepareSizes } from './sized-functions.ts';
 
 /** @param run its name; the newest one with a snapshot where it is not said */
 export async function meshSource(
@@ -45,11 +46,17 @@ export async function meshSource(
         const fetched = await askRun(l, name);
         plan ??= (await fetchPlanFiles(l, fetched.deployment)).loaded;
         const state = await fetchState(l, fetched, plan);
-        sources ??= await executablesOf('the plan', plan, device, predictionsOf(plan.plan));
+        sources ??= await sourcesOf(plan, device);
         const shard = await openShards(device, sources, () => ({ tensors: state.parameters }));
+        prepareSizes(shard);
         return { version: String(fetched.manifests.at(-1)?.calls ?? 0), plan: plan.plan, shard };
       }),
   };
+}
+
+function sourcesOf(plan: LoadedPlan, device: Device): Promise<ShardSource[]> {
+  const { loaded, called } = allSizes(plan, device);
+  return executablesOf('the plan', loaded, device, called);
 }
 
 async function newestRun(link: Link): Promise<string> {

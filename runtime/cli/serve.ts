@@ -14,6 +14,7 @@ import { type Arguments, EXIT, flag, text } from './command.ts';
 import { assertSecureHttp, certificateOf, hostsOf, tokensOf } from './listening.ts';
 import { packageVersion } from './package-root.ts';
 import { openPredictor } from './run-predictor.ts';
+import { allSizes, prepareSizes } from './sized-functions.ts';
 import { watchInterrupt } from './watch-interrupt.ts';
 import { wholeNumber } from './whole-number.ts';
 
@@ -96,7 +97,8 @@ function runSource(directory: string, device: string): PredictorSource {
     load: async () => {
       // Asked first: weights replaced while they are read are loaded once more, never missed.
       const version = await newest();
-      const { plan, shard } = await openPredictor(directory, device);
+      const { plan, shard } = await openPredictor(directory, device, allSizes);
+      prepareSizes(shard);
       return { version, plan, shard };
     },
   };

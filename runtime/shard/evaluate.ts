@@ -5,6 +5,7 @@ import { feedBatches } from '../data/feed.ts';
 import { checkLabels } from '../data/labels.ts';
 import type { FieldData, Tensor } from '../device/device.ts';
 import type { Shard } from './shard.ts';
+import { smallestFor } from './sizes.ts';
 import { inputsOfStep } from './steps.ts';
 import { Stopped, UNWATCHED, type Watch } from './watch.ts';
 
@@ -33,14 +34,15 @@ export async function* predictAll(
   checkLabels(dataset, prediction.inputs);
   const order = { seed: 0, batch: prediction.batch, epochs: 1, shuffle: false };
   for await (const batch of feedBatches(dataset, order, names)) {
+    const sized = smallestFor(shard.sizes, prediction, batch.count);
     const fed: Record<string, FieldData> = {};
-    for (const name of inputs) fed[name] = padded(batch.fields[name] as FieldData, batch.count, prediction.batch);
+    for (const name of inputs) fed[name] = padded(batch.fields[name] as FieldData, batch.count, sized.batch);
     const carried: Record<string, FieldData> = {};
     for (const name of extra) carried[name] = (batch.fields[name] as FieldData).slice();
-    const results = await runPrediction(shard, prediction, fed);
+    const results = await runPrediction(shard, sized, fed);
     const cut: Record<string, Tensor> = {};
     for (const [name, values] of Object.entries(results))
-      cut[name] = values.subarray(0, (values.length / prediction.batch) * batch.count) as Tensor;
+      cut[name] = values.subarray(0, (values.length / sized.batch) * batch.count) as Tensor;
     batch.release();
     yield { count: batch.count, first: batch.batch * prediction.batch, results: cut, fields: carried };
   }

@@ -9,10 +9,15 @@ import type { NamedTensor } from '../store/safetensors.ts';
 import { EnvironmentError, UserError } from '../support/errors.ts';
 import { formatBytes } from '../support/format-numbers.ts';
 import type { Drawn } from './draw-states.ts';
+import { type Sizes, sizesIn } from './sizes.ts';
 
 export interface Shard {
   readonly executable: Executable;
+  /** Smaller batches that functions can be run with. */
+  readonly sizes?: Sizes;
   run(name: string, inputs: Readonly<Record<string, FieldData>>, position: Position): Promise<Record<string, Tensor>>;
+  /** As `DeviceSession.prepare`. */
+  prepare?(name: string): void;
   /** As `DeviceSession.keep`. */
   keep?(name: string, samples: number): Promise<SampleRunner | undefined>;
   /**
@@ -63,7 +68,9 @@ export async function openShard(
   const functions = new Map(executable.program.functions.map((f) => [f.name, f]));
   return {
     executable,
+    sizes: sizesIn(executable.program),
     run: async (name, inputs, position) => separate(functions.get(name), await session.run(name, inputs, position)),
+    prepare: (name) => session.prepare(name),
     keep: async (name, samples) => {
       const kept = await session.keep?.(name, samples);
       return kept && { ...kept, run: async (...call) => separate(functions.get(name), await kept.run(...call)) };

@@ -66,7 +66,11 @@ test('one sample, or many, as nmc predict has them', async () => {
   const expected = await predicted('run');
   const all = await post('/predict', samples);
   expect(all).toMatchObject({ status: 200, body: expected });
-  expect(await post('/predict/classify', samples[0])).toMatchObject({ status: 200, body: expected[0] });
+  // Alone it runs in a batch of one, whose products may be added up in another order.
+  const alone = await post('/predict/classify', samples[0]);
+  const [first] = expected as { digit: number; digit_scores: number[] }[];
+  const close = first?.digit_scores.map((score) => expect.closeTo(score, 6));
+  expect(alone).toMatchObject({ status: 200, body: { digit: first?.digit, digit_scores: close } });
 });
 
 describe('a request that cannot be understood is refused with the reason', () => {
