@@ -96,6 +96,7 @@ export function explain(error: IRecognitionException, before: readonly IToken[],
     roundSizes(token, previous, rule) ??
     reservedName(token, rules, error.name) ??
     bareValidate(error, rule) ??
+    backwards(token, previous, rule) ??
     general(error, rule, next)
   );
 }
@@ -112,6 +113,14 @@ function assignment(token: IToken, before: readonly IToken[], rule: string): Pro
   const inCondition = before.some((one) => [t.When, t.Where, t.CheckWord].includes(one.tokenType));
   if (!inCondition && rule !== 'operand') return undefined;
   return { code: 'syntax/assignment', reason: 'a condition compares with `==`', repair: '`==`' };
+}
+
+/** `link y <- h`. */
+function backwards(token: IToken, previous: IToken | undefined, rule: string): Problem | undefined {
+  if (token.tokenType !== t.Less || rule !== 'linkStatement') return undefined;
+  const target = previous?.image ?? 'b';
+  const reason = 'a link goes from its source to its target';
+  return { code: 'syntax/expected', reason, repair: `\`link … -> ${target} = links.dense()\`` };
 }
 
 function roundSizes(token: IToken, previous: IToken | undefined, rule: string): Problem | undefined {

@@ -15,7 +15,7 @@ import { type Lexed, NO_SEMICOLON } from './lex.ts';
 import { explain } from './messages.ts';
 import { Lines } from './statement-lines.ts';
 import * as t from './tokens.ts';
-import { correctWord, unknownWord } from './unknown-word.ts';
+import { correctWord, isLoop, unknownWord } from './unknown-word.ts';
 
 export { isTooDeep };
 
@@ -204,7 +204,10 @@ class Recovery {
       const end = this.lines.statementEnd(start, kind, margin);
       this.next = end;
       const first = this.checkFirstWord(start, kind);
-      if (first === undefined) continue;
+      if (first === undefined) {
+        this.skipLoop(start);
+        continue;
+      }
       if (kind === 'model') model.push(...(this.parseChunk(start, end, () => this.parser.modelBody(), first) ?? []));
       else if (kind === 'task') task.push(...(this.parseChunk(start, end, () => this.parser.taskBody(), first) ?? []));
       else definition.push(...(this.parseChunk(start, end, () => this.parser.definitionBody(), first) ?? []));
@@ -220,6 +223,13 @@ class Recovery {
       repair: 'close it with `}`',
       labels: last > brace ? [{ span: this.endOf(this.next), text: 'no `}` up to here' }] : undefined,
     });
+  }
+
+  /** The braces of a loop, which has been reported. */
+  private skipLoop(start: number): void {
+    const word = this.token(start);
+    if (word !== undefined && isLoop(word) && this.token(this.next)?.tokenType === t.LeftBrace)
+      this.next = this.lines.blockEnd(this.next);
   }
 
   private strayBlock(): void {

@@ -70,6 +70,8 @@ export function unknownWord(
       repair: `did you mean \`${corrected.image}\`?`,
     });
   }
+  const habit = place === 'model' ? habitOf(token, shown, next) : undefined;
+  if (habit !== undefined) return diagnostic('syntax/unknown-word', span, habit.reason, { repair: habit.repair });
   const home = elsewhere(token, place);
   if (home !== undefined) return diagnostic('syntax/unknown-word', span, home.reason, { repair: home.repair });
   if (place === 'model' && next?.tokenType === t.Equals) {
@@ -85,6 +87,25 @@ export function unknownWord(
   return diagnostic('syntax/unknown-word', span, `here stand ${allowed}${settings}`, {
     repair: 'begin the statement with one of these words',
   });
+}
+
+/** `for i in …`, and `y <- h`. */
+function habitOf(token: IToken, shown: string, next?: IToken): { reason: string; repair: string } | undefined {
+  if (isLoop(token))
+    return {
+      reason: 'nothing is repeated here: arrays have many elements, and links join ranges of them',
+      repair: '`node h[3]: f32[16]`, `link h[0..1] -> h[1..2] = links.dense() along topology.one_to_one()`',
+    };
+  if (next?.tokenType !== t.Less && next?.tokenType !== t.Arrow) return undefined;
+  return {
+    reason: 'a link begins with its word, and goes from its source to its target',
+    repair:
+      next.tokenType === t.Less ? `\`link … -> ${shown} = links.dense()\`` : `\`link ${shown} -> … = links.dense()\``,
+  };
+}
+
+export function isLoop(token: IToken): boolean {
+  return token.image === 'for' || token.image === 'while';
 }
 
 /** A word of ours in the wrong place. */

@@ -1,6 +1,7 @@
 /** Follows every name in an expression; one that points nowhere is reported, with the nearest that would. */
 import type { Call, Expression, Member } from '../1-syntax/ast.ts';
 import type { Span } from '../diagnostics/diagnostic.ts';
+import { meant } from '../diagnostics/habits.ts';
 import { listNames, type Reporter } from '../diagnostics/reporter.ts';
 import { closest } from '../diagnostics/suggest.ts';
 import { BUILTIN_NAMES } from './builtins.ts';
@@ -215,7 +216,7 @@ function checkArguments(
   const { unknown, surplus, twice, missing } = matchArguments(definition, call.arguments);
   const known = definition.parameters.map((p) => p.name.text);
   for (const argument of takesFields(definition) ? [] : unknown) {
-    const near = argument.name && closest(argument.name.text, known);
+    const near = argument.name && meant(argument.name.text, known);
     reporter.report(
       'argument/unknown',
       argument.name?.span ?? argument.span,

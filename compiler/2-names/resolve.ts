@@ -197,6 +197,8 @@ function resolveTask(task: Train | Predict | Schedule, scope: Scope, module: Mod
   for (const statement of task.body) {
     if (statement.kind === 'read') declare(statement.name, seen, resolver);
     if (inModel) resolveTaskStatement(statement, task, inModel, resolver);
+    // Of a model that is not there only the imports are looked for: they are used, whatever the model is.
+    else resolveTaskStatement(statement, task, scope, { ...resolver, reporter: new Reporter(), references: [] });
   }
 }
 

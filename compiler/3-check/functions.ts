@@ -1,7 +1,7 @@
 /** Calls of what is built in: operators by name, functions of shapes, initialisers, and statistics of the data. */
 import type { Call } from '../1-syntax/ast.ts';
+import { meant } from '../diagnostics/habits.ts';
 import { listNames } from '../diagnostics/reporter.ts';
-import { closest } from '../diagnostics/suggest.ts';
 import { type AttributeValue, type Expr, leaf, sizeOf } from '../operators/expr.ts';
 import { ShapeError, showShape } from '../operators/operator.ts';
 import { apply, isCallable, type OperatorName, operators } from '../operators/table.ts';
@@ -327,7 +327,7 @@ function unknownArgument(
   environment: Environment,
 ): Term {
   const argument = call.arguments.find((a) => a.name?.text === given);
-  const near = closest(given, known);
+  const near = meant(given, known);
   const reason = known.length === 0 ? `\`${name}\` has no such argument` : `\`${name}\` has ${listNames(known)}`;
   environment.session.reporter.report('argument/unknown', argument?.span ?? call.span, reason, {
     repair: near === undefined ? undefined : `did you mean \`${near}\`?`,

@@ -62,6 +62,7 @@ function makeLinkPart(
     onShape: (at, reason) =>
       session.reporter.report('link/shape', span, `${name} does not fit: ${reason}`, {
         labels: [{ span: at, text: 'in this formula' }],
+        repair: missingAxis(reason, source, target),
       }),
   };
   const weights: WeightInstance[] = [];
@@ -98,4 +99,12 @@ function repairShape(name: string, source: End, target: End, made?: Shape): stri
 export function readsLeaf(expr: Expr, name: string): boolean {
   if (expr.kind === 'leaf') return expr.name === name;
   return expr.kind === 'apply' && expr.args.some((arg) => readsLeaf(arg, name));
+}
+
+/** A formula that asks for an axis that one end does not have, such as the width of the tokens of a vector. */
+function missingAxis(reason: string, source: End, target: End): string | undefined {
+  const asked = /^`shape\((source|target)\)`/.exec(reason)?.[1];
+  if (asked === undefined) return undefined;
+  const { name, shape } = asked === 'source' ? source : target;
+  return `give \`${name}\` one axis more: \`f32[1, ${shape.join(', ')}]\` holds the same numbers`;
 }

@@ -1,5 +1,6 @@
 /** Gives parameters their values: arguments, defaults, types and conditions. */
 import type { Argument, Call, Definition, Expression, Parameter, TypeExpression } from '../1-syntax/ast.ts';
+import { BUILTIN_NAMES } from '../2-names/builtins.ts';
 import { matchArguments } from '../2-names/match-arguments.ts';
 import type { Module } from '../2-names/program.ts';
 import type { Code } from '../diagnostics/codes.ts';
@@ -151,8 +152,13 @@ function describeType(type: TypeExpression | undefined): string {
   return type.sizes.length === 0 ? one : `a list of ${type.sizes.map(showExpression).join(' x ')}, each ${one}`;
 }
 
+/** What has a name, and stands without quotes. */
+const NAMED: ReadonlySet<string> = new Set(['function', 'word', 'init', 'bool']);
+
 function repairType(type: TypeExpression | undefined, value: Term): string | undefined {
   const [size] = type?.sizes ?? [];
+  if (typeof value === 'string' && NAMED.has(type?.element.text ?? '') && BUILTIN_NAMES.has(value))
+    return `\`${value}\`, without quotes`;
   if (size?.kind === 'number' && size.value <= 4 && typeof value === 'number')
     return `\`[${Array(size.value).fill(value).join(', ')}]\``;
   if (type?.element.text === 'int' && typeof value === 'number') {

@@ -2,8 +2,8 @@
 import type { TaskStatement } from '../1-syntax/ast.ts';
 import type { Dimension } from '../1-syntax/units.ts';
 import type { Span } from '../diagnostics/diagnostic.ts';
+import { meant } from '../diagnostics/habits.ts';
 import { listNames } from '../diagnostics/reporter.ts';
-import { closest } from '../diagnostics/suggest.ts';
 import type { CallValue, Value } from './checked.ts';
 import type { Environment } from './environment.ts';
 import { evaluate } from './evaluate.ts';
@@ -37,9 +37,9 @@ export class Settings {
       const name = statement.name.text;
       const before = this.#given.get(name);
       if (!known.includes(name)) {
-        const near = closest(name, known);
+        const near = meant(name, known);
         reporter.report('setting/unknown', statement.name.span, `${owner} has ${listNames(known)}`, {
-          repair: near === undefined ? undefined : `did you mean \`${near}\`?`,
+          repair: near === undefined ? argumentOf(name, known) : `did you mean \`${near}\`?`,
         });
       } else if (before) {
         reporter.report('setting/twice', statement.name.span, `\`${name}\` is set above already`, {
@@ -102,4 +102,12 @@ export function callOf(what: CallValue['definition']['what'], example: string): 
     wants: `${what === 'optimizer' ? 'an' : 'a'} ${what} such as \`${example}\``,
     read: (term) => (isKind(term, 'call') && term.definition.what === what ? term : undefined),
   };
+}
+
+/** A setting elsewhere, which here is an argument of the optimizer. */
+function argumentOf(name: string, known: readonly string[]): string | undefined {
+  if (!known.includes('optimizer')) return undefined;
+  const argument = meant(name, ['rate', 'decay']);
+  if (argument === undefined) return undefined;
+  return `an argument of the optimizer: \`optimizer = learn.${argument === 'rate' ? 'adam' : 'adamw'}(${argument} = …)\``;
 }

@@ -184,7 +184,7 @@ describe('shapes that cannot meet', () => {
       '[16]',
       '[16, 32]',
       'links.attention()',
-      'link/shape: attention does not fit: `shape(source)` has 1 element, 0 to 0; 1 is outside',
+      'link/shape: attention does not fit: `shape(source)` has 1 element, 0 to 0; 1 is outside = try: give `a` one axis more: `f32[1, 16]` holds the same numbers',
     ],
   ])('%s to %s by %s', (source, target, link, message) => {
     expect(messageOf(source, target, link)).toBe(message);
