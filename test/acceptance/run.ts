@@ -16,6 +16,7 @@ import { gpuPart } from './parts/gpu.ts';
 import { memoryParts } from './parts/memory.ts';
 import { meshParts } from './parts/mesh.ts';
 import { mnistParts } from './parts/mnist.ts';
+import { modelsPart } from './parts/models.ts';
 import { shardsPart } from './parts/shards.ts';
 import { testParts } from './parts/tests.ts';
 import { type Context, type Part, type Row, renderTable } from './row.ts';
@@ -24,6 +25,7 @@ const parts: readonly Part[] = [
   ...freshCloneParts,
   freshMeshPart,
   ...testParts,
+  modelsPart,
   shardsPart,
   cutsPart,
   benchPart,

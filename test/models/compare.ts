@@ -1,6 +1,7 @@
 /** One model trained on a device and by the interpreter, and how far they may be apart. */
 import type { TrainTask } from '../../compiler/3-check/checked.ts';
 import type { Graph } from '../../compiler/4-graph/graph.ts';
+import { pipelineProblem, possibleMicrobatches } from '../../compiler/5-program/pipeline.ts';
 import { buildProgram, type Staged } from '../../compiler/build-program.ts';
 import { type FieldData, fieldArrays, type Tensor } from '../../runtime/device/device.ts';
 import type { Shard } from '../../runtime/shard/shard.ts';
@@ -14,6 +15,9 @@ export interface Model {
   readonly text: string;
   readonly graph: Graph;
   readonly task: TrainTask;
+  /** As one machine trains it. */
+  readonly whole: Staged;
+  /** As shards do: in microbatches, and with `ahead`, where a schedule says so. */
   readonly staged: Staged;
 }
 
@@ -28,13 +32,18 @@ export function compiled(text: string): Model {
   const all = checked(text);
   const [task] = all.trains;
   if (!task) throw new Error('no train block');
-  const staged = buildProgram({ checked: all, model: task.model, task, predicts: [] });
-  return { text, graph: staged.graph, task, staged };
+  const selected = { checked: all, model: task.model, task, predicts: [] };
+  const whole = buildProgram(selected);
+  const { microbatches, ahead } = all.schedules[0]?.settings ?? {};
+  const possible = typeof microbatches === 'number' && possibleMicrobatches(task.batch).includes(microbatches);
+  if (!possible || pipelineProblem(whole.graph, task)) return { text, graph: whole.graph, task, whole, staged: whole };
+  const staged = { ...buildProgram(selected, undefined, microbatches), ahead: ahead === 1 ? 1 : 0 };
+  return { text, graph: whole.graph, task, whole, staged };
 }
 
-/** Two batches, or two batches of sequences. */
-function positions({ sequence = 1 }: TrainTask): Position[] {
-  const batches = BATCHES * sequence;
+/** Two batches, or two batches of sequences; one more where the third begins on weights that were predicted. */
+function positions({ task: { sequence = 1 }, staged: { ahead } }: Model): Position[] {
+  const batches = (ahead ? BATCHES + 1 : BATCHES) * sequence;
   return Array.from({ length: batches }, (_, batch) => ({ batch, batches, step: batch % sequence }));
 }
 
@@ -50,15 +59,15 @@ function fieldsOf({ inputs }: Pick<ProgramFunction, 'inputs'>, batch: number): R
   return fields;
 }
 
-const trainOf = ({ staged }: Model): ProgramFunction => {
-  const found = staged.lowered.functions.find((f) => f.name === 'train');
+const trainOf = ({ whole }: Model): ProgramFunction => {
+  const found = whole.lowered.functions.find((f) => f.name === 'train');
   if (!found) throw new Error('nothing to train');
   return found;
 };
 
 export async function trainedOn(shard: Shard, model: Model): Promise<Outcome> {
   const found = new Map<string, ArrayLike<number>>();
-  for (const position of positions(model.task)) {
+  for (const position of positions(model)) {
     const results: Record<string, Tensor> = await shard.run(
       'train',
       fieldsOf(trainOf(model), position.batch),
@@ -107,13 +116,13 @@ function scattered(list: readonly number[], places: readonly number[], size: num
 }
 
 /** By the equations. @param disturbance what fields, weights and values become on their way */
-export function interpreted(model: Model, start: Start, disturbance?: Rounding): Outcome {
+export function interpreted(model: Model, start: Start, ahead: boolean, disturbance?: Rounding): Outcome {
   const disturbed = (values: readonly number[]): readonly number[] => (disturbance ? values.map(disturbance) : values);
   const weights = new Map([...start.weights].map(([id, values]) => [id, disturbed(values)]));
-  const interpreter = new Interpreter(model.graph, model.task, { ...start, weights }, disturbance);
+  const interpreter = new Interpreter(model.graph, model.task, { ...start, weights }, { ahead, rounding: disturbance });
   const found = new Map<string, ArrayLike<number>>();
   const { inputs } = trainOf(model);
-  for (const position of positions(model.task)) {
+  for (const position of positions(model)) {
     const fields = Object.entries(fieldsOf({ inputs }, position.batch)).map(([name, data]) => {
       const exact = inputs.find((i) => i.field === name)?.type !== 'f32';
       return [name, exact ? data : disturbed([...data])] as const;
@@ -145,11 +154,11 @@ export interface Wanted {
 }
 
 /** @returns nothing where values run away: there is nothing to compare then */
-export function wantedOf(model: Model, start: Start): Wanted | undefined {
-  const outcome = interpreted(model, start);
+export function wantedOf(model: Model, start: Start, ahead: boolean): Wanted | undefined {
+  const outcome = interpreted(model, start, ahead);
   if ([...outcome.values()].some((values) => Array.from(values).some((v) => !(Math.abs(v) < LARGEST))))
     return undefined;
-  const others = Array.from({ length: DRAWS }, (_, seed) => interpreted(model, start, shaken(seed)));
+  const others = Array.from({ length: DRAWS }, (_, seed) => interpreted(model, start, ahead, shaken(seed)));
   const bounds = new Map<string, number>();
   for (const [name, values] of outcome) {
     const largest = Math.max(...others.map((other) => distance(other.get(name) ?? [], values)));
@@ -180,8 +189,8 @@ function energyOf(outcome: Outcome, name: string): number {
   return all.reduce((sum, [, values]) => sum + Math.abs(values[0] ?? 0), 0);
 }
 
-/** States that say which connections there are, or what delayed links remember. */
-const NO_RESULT = /:(mask|entries)$|^memory:/;
+/** States that say which connections there are, what delayed links remember, or what the next batches will begin on. */
+const NO_RESULT = /:(mask|entries)$|^memory:|@(even|odd)$/;
 
 /**
  * What differs by more than it may, in words.

@@ -146,8 +146,9 @@ export const descriptions: fc.Arbitrary<Description> = fc.record({
   ),
   rule: rules,
   optimizer: optimizers,
-  batch: fc.integer({ min: 1, max: 4 }),
+  // Lanes divide batches of 32.
+  batch: fc.oneof({ weight: 20, arbitrary: fc.integer({ min: 1, max: 4 }) }, fc.constant(32)),
   sequence: fc.option(fc.integer({ min: 2, max: 3 }), { nil: undefined, freq: 4 }),
-  microbatches: fc.constantFrom(1, 2),
+  microbatches: fc.constantFrom(1, 2, 3),
   ahead: fc.boolean(),
 });

@@ -31,6 +31,12 @@ export type Rounding = (x: number) => number;
 const NOTHING = 1e-14;
 const exactly: Rounding = (x) => x;
 
+interface Options {
+  readonly rounding?: Rounding | undefined;
+  /** Batches begin on predicted weights (7a). */
+  readonly ahead?: boolean;
+}
+
 interface Method {
   readonly rule: string;
   readonly steps: number;
@@ -63,13 +69,17 @@ export class Interpreter {
   private readonly task: TrainTask;
   private readonly rounding: Rounding;
   private readonly start: Start;
+  private readonly ahead: boolean;
+  /** theta_b, the weights before the step of each batch (7a). */
+  private readonly thetas: Weights[] = [];
   private readonly levels: Levelled | undefined;
   private memory: Memory = [];
 
-  constructor(graph: Graph, task: TrainTask, start: Start, rounding: Rounding = exactly) {
+  constructor(graph: Graph, task: TrainTask, start: Start, options: Options = {}) {
     this.task = task;
     this.start = start;
-    this.rounding = rounding;
+    this.rounding = options.rounding ?? exactly;
+    this.ahead = options.ahead ?? false;
     this.method = methodOf(task);
     this.weights = new Map(start.weights);
     const zeroDivergence = this.method.rule === 'z_il' || this.method.rule === 'fa_z_il';
@@ -102,6 +112,9 @@ export class Interpreter {
   /** (7), (8) and (9). */
   private inference(plain: Settling, clamps: Clamped, { batch, batches }: Position): Ended {
     const { rule, steps, beta, sign } = this.method;
+    const theta = this.weights;
+    this.thetas.push(theta);
+    if (this.ahead) this.weights = this.guess(batch);
     const incremental = rule === 'ipc';
     // (9)
     const nudge =
@@ -120,8 +133,22 @@ export class Interpreter {
     }
     if (incremental) return [z, energies];
     const found = this.found(settling, z);
+    this.weights = theta;
     this.step(found.ofWeights, batch, batches, nudge, () => true);
     return [z, found.energies];
+  }
+
+  /** (7a) */
+  private guess(batch: number): Weights {
+    const [first, last, before] = [this.thetas[0], this.thetas[batch - 1], this.thetas[batch - 2]] as [
+      Weights,
+      Weights,
+      Weights,
+    ];
+    if (batch < 2) return first;
+    const next = (id: string, values: readonly number[]): readonly number[] =>
+      values.map((value, i) => value + (value - (before.get(id)?.[i] ?? 0)));
+    return new Map([...last].map(([id, values]) => [id, next(id, values)]));
   }
 
   /** (10b) and (10c). */
@@ -141,7 +168,7 @@ export class Interpreter {
       for (const [id, weight] of this.weights) if (weight !== before.get(id)) after.set(id, weight);
       this.weights = before;
       for (const node of found.arrived) latched.add(node);
-      ({ z } = this.tick(settling, z, new Map(), found.ofValues, { rate: 1, momentum: 0 }, exactly));
+      ({ z } = this.tick(settling, z, new Map(), found.ofValues, { rate: 1, momentum: 0 }));
     }
     const { energies } = this.found(settling, z);
     this.weights = after;
@@ -192,7 +219,6 @@ export class Interpreter {
     velocity: Values,
     slopes: Values,
     { rate, momentum }: Pick<Method, 'rate' | 'momentum'>,
-    rounding = this.rounding,
   ): { z: Values; velocity: Values } {
     const moved = new Map<string, number[][]>();
     const speeds = new Map<string, number[][]>();
@@ -202,7 +228,11 @@ export class Interpreter {
       );
       speeds.set(node, speed);
       const next = samples.map((values, s) =>
-        values.map((value, i) => (settling.isHeld(node, s, i) ? value : rounding(value - rate * (speed[s]?.[i] ?? 0)))),
+        values.map((value, i) => {
+          const step = settling.isHeld(node, s, i) ? 0 : rate * (speed[s]?.[i] ?? 0);
+          // What stays is exactly as it was: section 10 rests on that.
+          return step === 0 ? value : this.rounding(value - step);
+        }),
       );
       moved.set(node, next);
     }
