@@ -40,7 +40,7 @@ export default async function (args: Arguments): Promise<number> {
       throw new EnvironmentError(
         'export/differs',
         `ONNX Runtime computes something else than the reference device (by ${difference})`,
-        'please report this model',
+        'look whether its training has diverged (nmc eval): f32 has no room for weights of billions; else please report this model',
       );
     const path = text(args, 'onnx') ?? '';
     writeFileAtomic(ownPath(path), bytes);

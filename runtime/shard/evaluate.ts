@@ -56,17 +56,18 @@ export async function runPrediction(
 ): Promise<Record<string, Tensor>> {
   const { sequence, inputs, batch } = prediction;
   if (sequence === undefined) return shard.run(prediction.function, fed, AT_ANY_TIME);
+  // All calls are made at once, so that no other prediction's steps come between: what is remembered is the device's.
+  const steps = Array.from({ length: sequence }, (_, step) =>
+    shard.run(prediction.function, inputsOfStep(inputs, fed, step, sequence), { ...AT_ANY_TIME, step }),
+  );
   const joined: Record<string, Tensor> = {};
-  for (let step = 0; step < sequence; step++) {
-    const position = { ...AT_ANY_TIME, step };
-    const results = await shard.run(prediction.function, inputsOfStep(inputs, fed, step, sequence), position);
+  for (const [step, results] of (await Promise.all(steps)).entries())
     for (const [name, values] of Object.entries(results)) {
       const size = values.length / batch;
       joined[name] ??= new (values.constructor as new (n: number) => Tensor)(values.length * sequence);
       for (let row = 0; row < batch; row++)
         joined[name].set(values.subarray(row * size, (row + 1) * size), (row * sequence + step) * size);
     }
-  }
   return joined;
 }
 

@@ -109,6 +109,13 @@ test.each([
   await Promise.all([whole.shard.close(), sized.shard.close()]);
 });
 
+test('sequences that are predicted at the same time do not disturb each other', async () => {
+  const { shard } = await opened(cpuDevice, allSizes(loaded, cpuDevice));
+  const [few, more] = [await predicted(shard, 2), await predicted(shard, 7)];
+  expect(await Promise.all([predicted(shard, 2), predicted(shard, 7)])).toEqual([few, more]);
+  await shard.close();
+});
+
 test('one call makes the size that its last batch needs, and no other', async () => {
   const made = (count: number): readonly string[] => sizesFor(loaded, cpuDevice, prediction, count).called;
   expect(made(1)).toEqual([`${f}@1`, f]);
