@@ -70,6 +70,6 @@ export const BUILTIN_NAMES: ReadonlySet<string> = new Set([
 export const LEAVES: Readonly<Record<string, readonly string[]>> = {
   link: ['source', 'target'],
   node: ['z', 'mu'],
-  optimizer: ['weight', 'gradient', 'rate', 'step', 'update', 'updates'],
+  optimizer: ['weight', 'gradient', 'rate', 'step', 'update', 'updates', 'sum_over_weights'],
   rate: ['update', 'updates'],
 };

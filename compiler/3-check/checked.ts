@@ -164,6 +164,8 @@ export interface TrainTask {
 export interface WeightStep {
   readonly nextStates: readonly { readonly name: string; readonly value: Expr }[];
   readonly nextWeight: Expr;
+  /** What this weight adds to the sums over all weights: leaves `total:0`, `total:1`, … of the others; of `weight` and `gradient`. */
+  readonly totals?: readonly Expr[];
 }
 
 /** An optimiser as expressions. Element by element, one `WeightStep` is for all weights: its leaves have shape []. */

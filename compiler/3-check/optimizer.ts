@@ -3,11 +3,12 @@ import type { Definition } from '../1-syntax/ast.ts';
 import type { Span } from '../diagnostics/diagnostic.ts';
 import { constant, type Expr, leaf, type Shape } from '../operators/expr.ts';
 import { ShapeError, showShape } from '../operators/operator.ts';
+import { apply } from '../operators/table.ts';
 import { toExpr } from './arithmetic.ts';
 import type { CallValue, ModelInstance, OptimizerInstance, Value, WeightStep } from './checked.ts';
 import { atHome, type Environment, inside, shapeMistake } from './environment.ts';
 import { evaluate } from './evaluate.ts';
-import { dependsOnShape, overConnections } from './reductions.ts';
+import { dependsOnShape, overConnections, totalName } from './reductions.ts';
 import { evaluateRules } from './rules-of-definition.ts';
 import { isPoison, type Term, tensor } from './term.ts';
 import { weightName } from './weight-name.ts';
@@ -75,6 +76,8 @@ function weightStepOf(
 ): WeightStep | undefined {
   const names = leaves(shape);
   for (const { name } of states) names.set(name, tensor(leaf(name, shape, false)));
+  const totals: Expr[] = [];
+  names.set('sum_over_weights', overWeights(totals, states));
   const lets = new Map<string, Term>();
   const scope = inside(inside(home, names), lets);
   const nextStates: WeightStep['nextStates'][number][] = [];
@@ -92,7 +95,23 @@ function weightStepOf(
     if (rule.name.text === 'weight') nextWeight = value;
     else nextStates.push({ name: rule.name.text, value });
   }
-  return nextWeight && { nextStates, nextWeight };
+  return nextWeight && { nextStates, nextWeight, ...(totals.length > 0 ? { totals } : {}) };
+}
+
+/** A sum over all elements of all weights, of what is known before any of them moves. */
+function overWeights(totals: Expr[], states: States): Term {
+  const own = new Set(states.map((s) => s.name));
+  const readsState = (e: Expr): boolean =>
+    e.kind === 'leaf' ? own.has(e.name) : e.kind === 'apply' && e.args.some(readsState);
+  return {
+    kind: 'function',
+    name: 'sum_over_weights',
+    apply: (x) => {
+      if (readsState(x)) throw new ShapeError('a sum over all weights reads `weight` and `gradient`, not the states');
+      totals.push(apply('sum', [x], { axes: x.shape.map((_, i) => i - x.shape.length) }));
+      return leaf(totalName(totals.length - 1), [], false);
+    },
+  };
 }
 
 /** Whether a value of the shape fills a tensor of the other one by repetition. */
@@ -141,6 +160,7 @@ function thinnedStep(definition: Definition, states: States, shape: Shape, home:
     return {
       nextStates: step.nextStates.map((s) => ({ ...s, value: overConnections(s.value, shape) })),
       nextWeight: overConnections(step.nextWeight, shape),
+      ...(step.totals ? { totals: step.totals.map((x) => overConnections(x, shape)) } : {}),
     };
   } catch (error) {
     if (!(error instanceof ShapeError)) throw error;

@@ -29,6 +29,9 @@ function looksAtWhole(expression: Expression): boolean {
   }
 }
 
+/** The leaf of the n-th sum over all weights. */
+export const totalName = (n: number): string => `total:${n}`;
+
 /** The leaf of a thinned weight's shape that is 1 where a connection exists. */
 export const CONNECTION = 'connection';
 

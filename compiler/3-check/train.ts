@@ -79,6 +79,13 @@ export function elaborateTrain(
     session.dropped++;
     return undefined;
   }
+  if (instance.totals && ['z_il', 'fa_z_il'].includes(rule.definition.name.text)) {
+    const reason = `\`${rule.definition.name.text}\` moves weights one after the other, and \`${instance.name}\` sums over all of them`;
+    reporter.report('setting/type', (method ?? optimizer)?.span ?? train.name.span, reason, {
+      repair: '`learn.il(…)`',
+    });
+    return undefined;
+  }
   const task: TrainTask = {
     kind: 'train',
     name: train.name.text,

@@ -16,7 +16,7 @@ import { memoryStates, moveMemory, readMemory } from './memory.ts';
 import { type Method, methodOf, numberOf, wordOf } from './method.ts';
 import { type Clamp, evaluate, freeNodes, get, type Network, nodeOf, sweep } from './network.ts';
 import { noiseStates, startNoise } from './noise.ts';
-import { optimizerStates, step } from './optimizer.ts';
+import { optimizerStates, step, totalsOf } from './optimizer.ts';
 import { microbatchSizes } from './pipeline.ts';
 import { backpropagation } from './rules/bp.ts';
 import { inferenceLearning } from './rules/il.ts';
@@ -172,11 +172,12 @@ function lowerStep(task: TrainTask, states: readonly State[], weights: readonly 
   const masks = masksOf(states);
   const inputs: Input[] = [];
   const updates: Update[] = [];
-  for (const name of weights) {
-    const value = reader(name);
-    const id = gradientName(name);
-    inputs.push({ id, field: id, type: 'f32', shape: value.shape });
-    updates.push(...moveBy(builder, task, reader, masks, name, { id, shape: value.shape }));
+  const moving = weights.map((name) => ({ name, gradient: { id: gradientName(name), shape: reader(name).shape } }));
+  const totals = totalsBy(builder, task, reader, masks, moving);
+  for (const { name, gradient } of moving) {
+    const { id, shape } = gradient;
+    inputs.push({ id, field: id, type: 'f32', shape });
+    updates.push(...moveBy(builder, task, reader, masks, name, gradient, totals));
   }
   return {
     name: STEP,
@@ -196,10 +197,23 @@ function moveBy(
   masks: ReadonlyMap<string, Value>,
   name: string,
   gradient: Value,
+  totals: Bindings,
 ): Update[] {
   builder.origin = `weight ${name}`;
   const weight = { name, value: reader(name), gradient, mask: masks.get(name) };
-  return toUpdates(step(builder, task.optimizer, weight, reader, 'batch', 'batches'));
+  return toUpdates(step(builder, task.optimizer, weight, reader, 'batch', 'batches', totals));
+}
+
+/** What the optimiser asks of all weights together. */
+function totalsBy(
+  builder: BlockBuilder,
+  task: TrainTask,
+  reader: (id: string) => Value,
+  masks: ReadonlyMap<string, Value>,
+  moving: readonly { readonly name: string; readonly gradient: Value }[],
+): Bindings {
+  const weights = moving.map(({ name, gradient }) => ({ name, value: reader(name), gradient, mask: masks.get(name) }));
+  return totalsOf(builder, task.optimizer, weights, 'batch', 'batches');
 }
 
 /** What the microbatches of a batch have added up of one weight's mean gradient. */
@@ -259,10 +273,11 @@ function lowerMove(task: TrainTask, states: readonly State[], weights: readonly 
   const masks = masksOf(states);
   const builder = new BlockBuilder(createNames());
   const updates: Update[] = [];
-  for (const name of weights) {
+  const moving = weights.map((name) => ({ name, gradient: reader(sumName(name)) }));
+  const totals = totalsBy(builder, task, reader, masks, moving);
+  for (const { name, gradient: sum } of moving) {
     const state = sumName(name);
-    const sum = reader(state);
-    updates.push(...moveBy(builder, task, reader, masks, name, sum));
+    updates.push(...moveBy(builder, task, reader, masks, name, sum, totals));
     const zero = builder.op('broadcast', [builder.constant(0)], { shape: [...sum.shape] });
     updates.push({ state, value: zero.id });
   }

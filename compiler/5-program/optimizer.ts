@@ -1,7 +1,7 @@
 /** A weight step: the optimiser's expressions applied to every weight that has a gradient. */
 import { type ScalarExpr, type Shape, type State, sameShape } from '../../spec/program.ts';
 import type { OptimizerInstance } from '../3-check/checked.ts';
-import { CONNECTION } from '../3-check/reductions.ts';
+import { CONNECTION, totalName } from '../3-check/reductions.ts';
 import type { Expr } from '../operators/expr.ts';
 import type { Value } from '../operators/operator.ts';
 import type { BlockBuilder } from './builder.ts';
@@ -31,23 +31,15 @@ export function optimizerStates(optimizer: OptimizerInstance, weight: State): St
 export function step(
   builder: BlockBuilder,
   optimizer: OptimizerInstance,
-  weight: { name: string; value: Value; gradient: Value; mask: Value | undefined },
+  weight: MovingWeight,
   stateValue: (id: string) => Value,
   update: ScalarExpr,
   updates: ScalarExpr,
+  totals: Bindings = {},
 ): Map<string, Value> {
-  const counters: Bindings = { update: { scalar: update }, updates: { scalar: updates } };
-  const bindings: Record<string, Bindings[string]> = {
-    ...counters,
-    step: { scalar: { op: 'add', args: [update, 1] } },
-    rate: { scalar: lowerScalar(optimizer.rate, counters) },
-    weight: { value: weight.value },
-    gradient: { value: weight.mask ? builder.op('mul', [weight.gradient, weight.mask]) : weight.gradient },
-  };
+  const bindings = { ...bindingsOf(builder, optimizer, weight, update, updates), ...totals };
   for (const s of optimizer.states) bindings[s.name] = { value: stateValue(stateName(weight.name, s.name)) };
   const own = optimizer.ofWeights?.get(weight.name) ?? optimizer;
-  if (optimizer.ofWeights && [own.nextWeight, ...own.nextStates.map((s) => s.value)].some(readsConnections))
-    bindings[CONNECTION] = { value: weight.mask ?? connections(builder, weight) };
   const { shape } = weight.value;
   const whole = (value: Expr): Value => fill(builder, lowerExpression(builder, value, bindings, 0), shape);
   const next = new Map<string, Value>();
@@ -59,6 +51,60 @@ export function step(
   }
   next.set(weight.name, whole(own.nextWeight));
   return next;
+}
+
+export interface MovingWeight {
+  readonly name: string;
+  readonly value: Value;
+  readonly gradient: Value;
+  readonly mask: Value | undefined;
+}
+
+function bindingsOf(
+  builder: BlockBuilder,
+  optimizer: OptimizerInstance,
+  weight: MovingWeight,
+  update: ScalarExpr,
+  updates: ScalarExpr,
+): Record<string, Bindings[string]> {
+  const counters: Bindings = { update: { scalar: update }, updates: { scalar: updates } };
+  const bindings: Record<string, Bindings[string]> = {
+    ...counters,
+    step: { scalar: { op: 'add', args: [update, 1] } },
+    rate: { scalar: lowerScalar(optimizer.rate, counters) },
+    weight: { value: weight.value },
+    gradient: { value: weight.mask ? builder.op('mul', [weight.gradient, weight.mask]) : weight.gradient },
+  };
+  const own = optimizer.ofWeights?.get(weight.name);
+  const read = own && [own.nextWeight, ...own.nextStates.map((s) => s.value), ...(own.totals ?? [])];
+  if (read?.some(readsConnections)) bindings[CONNECTION] = { value: weight.mask ?? connections(builder, weight) };
+  return bindings;
+}
+
+/** The sums over all weights that move together, by their leaves; each may read those before it. */
+export function totalsOf(
+  builder: BlockBuilder,
+  optimizer: OptimizerInstance,
+  weights: readonly MovingWeight[],
+  update: ScalarExpr,
+  updates: ScalarExpr,
+): Bindings {
+  const found: Record<string, Bindings[string]> = {};
+  (optimizer.totals ?? []).forEach((_, n) => {
+    let sum: Value | undefined;
+    for (const weight of weights) {
+      builder.origin = `weight ${weight.name}`;
+      const expr = (optimizer.ofWeights?.get(weight.name) ?? optimizer).totals?.[n];
+      if (!expr) continue;
+      const bindings = { ...bindingsOf(builder, optimizer, weight, update, updates), ...found };
+      const part = lowerExpression(builder, expr, bindings, 0);
+      builder.origin = undefined;
+      sum = sum ? builder.op('add', [sum, part]) : part;
+    }
+    found[totalName(n)] = { value: sum ?? builder.constant(0) };
+  });
+  builder.origin = undefined;
+  return found;
 }
 
 function readsConnections(expr: Expr): boolean {

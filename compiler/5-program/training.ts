@@ -4,8 +4,9 @@ import type { OptimizerInstance } from '../3-check/checked.ts';
 import type { Value } from '../operators/operator.ts';
 import { BlockBuilder, type Names } from './builder.ts';
 import { gradients } from './gradient.ts';
+import type { Bindings } from './lower-expression.ts';
 import { type Evaluation, get, type Network, type Values } from './network.ts';
-import { step } from './optimizer.ts';
+import { type MovingWeight, step, totalsOf } from './optimizer.ts';
 
 export interface Training {
   readonly network: Network;
@@ -87,6 +88,13 @@ export function weightStep(
   only?: ReadonlySet<string>,
 ): Map<string, Value> {
   const next = new Map<string, Value>();
+  const moving: MovingWeight[] = [];
+  const { optimizer } = training;
+  const { update, updates } = counters;
+  const move = (weight: MovingWeight, totals: Bindings): void => {
+    builder.origin = `weight ${weight.name}`;
+    for (const [id, v] of step(builder, optimizer, weight, stateValue, update, updates, totals)) next.set(id, v);
+  };
   for (const [name, value] of weights) {
     const gradient = found.get(value.id);
     if (!gradient || (only && !only.has(name))) continue;
@@ -97,16 +105,12 @@ export function weightStep(
       training.lane.set(name, mean);
       continue;
     }
-    const moved = step(
-      builder,
-      training.optimizer,
-      { name, value, gradient: mean, mask: training.masks.get(name) },
-      stateValue,
-      counters.update,
-      counters.updates,
-    );
-    for (const [id, v] of moved) next.set(id, v);
+    const weight = { name, value, gradient: mean, mask: training.masks.get(name) };
+    if (optimizer.totals) moving.push(weight);
+    else move(weight, {});
   }
+  const totals = totalsOf(builder, optimizer, moving, update, updates);
+  for (const weight of moving) move(weight, totals);
   builder.origin = undefined;
   return next;
 }

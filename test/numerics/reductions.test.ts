@@ -151,3 +151,73 @@ test('shards and tiles of a model reduce over whole weights', async () => {
       });
   }
 });
+
+const CLIPPED = `
+  let norm = sqrt(sum_over_weights(gradient ^ 2))
+  next weight = weight - rate * gradient * min(1, 0.01 / norm)`;
+
+test.each([
+  ['reference', openReference, 6],
+  ['cpu', openCpu, 5],
+] as const)('a sum over all weights clips all of them by one norm: %s', async (_, open, digits) => {
+  const before = await statesOf(openReference, source(PLAIN), 0);
+  const plain = await statesOf(openReference, source(PLAIN), 1);
+  const after = await statesOf(open, source(CLIPPED), 1);
+  const names = [...before.keys()].filter((name) => /\.[wc]$/.test(name));
+  const gradients = names.map((name) =>
+    [...(before.get(name) ?? [])].map((w, i) => (w - (plain.get(name)?.[i] as number)) / 0.5),
+  );
+  const norm = Math.sqrt(gradients.flat().reduce((sum, g) => sum + g * g, 0));
+  expect(names.length).toBe(14);
+  expect(norm).toBeGreaterThan(0.1);
+  names.forEach((name, k) => {
+    gradients[k]?.forEach((g, i) => {
+      const wanted = (before.get(name)?.[i] as number) - (0.5 * g * 0.01) / norm;
+      expect(after.get(name)?.[i], `${name} ${i}`).toBeCloseTo(wanted, digits);
+    });
+  });
+});
+
+test('so it is over shards, tiles and microbatches', async () => {
+  const links = '\n  node b: f32[12]\n  node c: f32[8]\n  link a -> b -> c = links.dense()';
+  const text = source(CLIPPED, links).replace('batch = 6', 'batch = 4');
+  const compiled = compileText(text);
+  const whole = await runWhole(compiled.program);
+  const divided = splitRandomly(compileText(text, undefined, {}, 2), 3, 1);
+  for (const split of [splitRandomly(compiled, 3, 1), splitTiled(compiled, 3, 2), divided]) {
+    const { states } = await runShards(compiled.program, split);
+    for (const [id, wanted] of whole.states)
+      [...wanted].forEach((v, i) => {
+        expect(states.get(id)?.[i], `${id} ${i}`).toBeCloseTo(v, 10);
+      });
+  }
+});
+
+test('what cannot be summed over all weights is refused', () => {
+  const codes = (text: string): string[] =>
+    checkSource(text)
+      .diagnostics.filter((d) => d.severity === 'error')
+      .map((d) => d.code);
+  expect(codes(source(CLIPPED))).toEqual([]);
+  expect(codes(source(CLIPPED, LINKS, 'learn.z_il()'))).toEqual(['setting/type']);
+  const ofState = 'state m = 0\n next m = m + gradient\n next weight = weight - rate * m / sum_over_weights(m)';
+  expect(codes(source(ofState))).toEqual(['shape/mismatch']);
+});
+
+test.each([
+  CLIPPED,
+  'next weight = weight - rate * gradient / sqrt(1 + sum(gradient ^ 2))',
+  'next weight = weight - rate * gradient * (1 + 0.001 * sum(weight ^ 2))',
+])('passes change nothing of it where weights move in every tick: %s', async (rules) => {
+  const links = '\n  node b: f32[12]\n  node c: f32[8]\n  link a -> b -> c = links.dense(bias = false)';
+  const [task] = checked(source(rules, links, 'learn.ipc(steps = 3, rate = 0.1)')).trains;
+  if (!task) throw new Error('no task');
+  const lowered = lowerProgram(lowerGraph(task.model), task, [], { predictBatch: 1 });
+  const only = { ...lowered, functions: lowered.functions.filter((f) => f.name === 'train') };
+  const wanted = await trainProgram(openReference, only, 2);
+  const found = await trainProgram(openReference, runPasses(only), 2);
+  for (const [id, values] of wanted.states)
+    [...values].forEach((v, i) => {
+      expect(found.states.get(id)?.[i], `${id} ${i}`).toBeCloseTo(v, 6);
+    });
+});
