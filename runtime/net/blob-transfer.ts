@@ -232,7 +232,13 @@ export class BlobTransfers {
       if (!incoming.sink) {
         const begun = [...announced.values()].filter((b) => b.sink).length;
         if (begun >= this.#bounds.puts) throw Object.assign(new Error('too many blobs at once'), { code: 'mesh/busy' });
-        incoming.sink = await this.#backplane.writeBlob(hash, bytes);
+        const sink = await this.#backplane.writeBlob(hash, bytes);
+        // Its connection has ended, or has announced the blob anew, while the file was made: nobody else gives it up.
+        if (this.#incoming.get(peer) !== announced || (!complete && announced.get(hash) !== incoming)) {
+          sink.abandon();
+          return;
+        }
+        incoming.sink = sink;
       }
       incoming.sink.write(data);
       if (complete) await this.#finish(peer, hash, incoming, incoming.sink);
@@ -243,8 +249,6 @@ export class BlobTransfers {
       if (refusal.code === 'disk/full') this.#fullAt = wallNow();
       peer.fail(incoming.id, refusal);
     }
-    // Ended while the file was made.
-    if (!this.#incoming.has(peer)) incoming.sink?.abandon();
   }
 
   async #finish(peer: BlobPeer, hash: string, { id, bytes }: Incoming, sink: BlobSink): Promise<void> {
@@ -271,10 +275,10 @@ function busy(message: string): BlobRefusal {
   return { code: 'mesh/busy', message, repair: 'ask for fewer, and for the others when these are there' };
 }
 
-/** Paths of the synchronizer's machine are nobody else's business. */
 /** Trainers try again more often than that. */
 const FULL_MILLISECONDS = 15_000;
 
+/** Paths of the synchronizer's machine are nobody else's business. */
 function refusalFrom(error: unknown): BlobRefusal {
   const { code = '' } = error as { code?: string };
   if (code === 'disk/full')

@@ -1,5 +1,5 @@
 /** One key has so many transfers, announcements and bytes; what it does beyond that is refused to it alone. */
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
@@ -113,9 +113,11 @@ test('a key keeps so many bytes, and has them back when they are removed', async
   const bring = async (peer: Peer, fill: number, size: number): Promise<string> => {
     const bytes = new Uint8Array(size).fill(fill);
     const hash = hex(sha256(bytes));
+    const told = (): number => peer.answers.length + peer.refusals.length;
+    const before = told();
     blobs.put(peer, fill, hash, size);
     blobs.chunk(peer, hash, 0, size, bytes);
-    await settled();
+    await expect.poll(told).toBe(before + 1);
     return hash;
   };
   const first = await bring(greedy, 1, 600);
@@ -146,4 +148,46 @@ test('announcements take no memory and are bounded; what was not finished leaves
   expect(peer.offences).toEqual(['chunks that do not follow each other', 'a blob that was not announced']);
   blobs.closed(peer);
   expect(await backplane.listBlobs()).toEqual([]);
+});
+
+test('a file that is made for a connection that has ended, or that has begun anew, is given up', async () => {
+  const slow: Backplane = {
+    ...backplane,
+    writeBlob: async (hash, bytes) => {
+      await settled();
+      return backplane.writeBlob(hash, bytes);
+    },
+  };
+  const held = new Set<object>();
+  const holding = {
+    hold: (holder: object) => void held.add(holder),
+    letGo: (holder: object) => void held.delete(holder),
+  };
+  const blobs = new BlobTransfers(slow, { mayGet: () => true, mayPut: () => true }, holding);
+  const files = () =>
+    readdirSync(folder, { recursive: true, withFileTypes: true }).filter(
+      (f) => f.isFile() && /^[0-9a-f]{64}/.test(f.name),
+    );
+  const bytes = Uint8Array.of(1, 2, 3, 4);
+  const hash = hex(sha256(bytes));
+
+  const gone = new Peer('gone');
+  blobs.put(gone, 1, hash, 4);
+  blobs.chunk(gone, hash, 0, 4, bytes);
+  await Promise.resolve();
+  gone.close();
+  blobs.closed(gone);
+  await settled();
+  await settled();
+  expect([files().length, held.size]).toEqual([0, 0]);
+
+  const anew = new Peer('anew');
+  blobs.put(anew, 1, hash, 4);
+  blobs.chunk(anew, hash, 0, 4, bytes.subarray(0, 2));
+  await Promise.resolve();
+  await Promise.resolve();
+  blobs.put(anew, 2, hash, 4);
+  blobs.chunk(anew, hash, 0, 4, bytes);
+  await expect.poll(() => anew.answers).toEqual([{ stored: hash }]);
+  expect(files().map((f) => f.name)).toEqual([hash]);
 });
