@@ -88,7 +88,7 @@ interface Peer extends Visitor {
   readonly envelopes: Envelopes;
   readonly blobs: BlobPeer;
   refused: number;
-  /** Asked and not answered. */
+  /** Asked and not answered, but for blobs. */
   asked: number;
   readonly allowance: Allowance;
 }
@@ -300,19 +300,22 @@ export class Gateway {
   }
 
   #ask(peer: Peer, { id, ask }: Ask): void {
-    if (peer.asked >= MAX_ASKED && !['get', 'put', 'missing'].includes(ask.what)) {
+    const counts = !['get', 'put', 'missing'].includes(ask.what);
+    if (counts && peer.asked >= MAX_ASKED) {
       this.#count('more questions than its share');
       const error = { code: 'mesh/busy', message: 'too many questions wait for their answers' };
       this.#seal(peer, { type: 'answer', id, error });
       return;
     }
-    peer.asked++;
+    if (counts) peer.asked++;
     this.#answer(peer, id, ask)
       .then(
         (value) => value !== LATER && this.#seal(peer, { type: 'answer', id, answer: value }),
         (error: unknown) => this.#seal(peer, { type: 'answer', id, error: this.#errorOf(error) }),
       )
-      .finally(() => peer.asked--);
+      .finally(() => {
+        if (counts) peer.asked--;
+      });
   }
 
   /** What the other end is told; a bug's own words are for the log of this one. */

@@ -23,6 +23,8 @@ const gateway = new Gateway({
   mayBe: () => true,
   blobRights: { mayGet: () => true, mayPut: () => true } as never,
   holding: { hold: () => undefined, letGo: () => undefined },
+  // All who ask for a blob wait for ever.
+  blobBounds: { gets: 0 },
   onMessage: () => {
     throw new Error('a bug');
   },
@@ -83,6 +85,12 @@ test('so many questions of one connection wait for their answers, and no more', 
   for (const answer of waiting) answer();
   const answers = await Promise.all(asked);
   expect(answers.filter((a) => a instanceof Error)).toHaveLength(200 - 128);
+  expect(await link.ask({ what: 'status' })).toEqual({});
+});
+
+test('blobs that are asked for and wait keep no other question out', async () => {
+  const link = await connect('operator', keyPairFromSeed(seeded(6)));
+  for (let i = 0; i < 200; i++) link.ask({ what: 'get', blob: '0'.repeat(64) }).catch(() => undefined);
   expect(await link.ask({ what: 'status' })).toEqual({});
 });
 
