@@ -5,7 +5,7 @@
 import type { Dispute } from '../wire/messages.ts';
 import { faultsSince } from './candidates.ts';
 import { end, halted } from './ending.ts';
-import { candidates, reassign } from './ownership.ts';
+import { candidates, reassign, release } from './ownership.ts';
 import type { Fault, Proof, Refusal, RunState } from './synchronizer-state.ts';
 import { nameOf, type Work } from './work.ts';
 
@@ -22,10 +22,11 @@ export function fault(work: Work, run: RunState, happened: readonly Happened[]):
   for (const { key, shard, code, reason } of happened)
     work.log(run.deployment.run, { event: 'fault', key, trainer: nameOf(work, key), shard, code, reason });
   const hopeless = happened.find((h) => isHopeless(work, saved, h.shard));
-  if (hopeless && run.checkingFrom !== undefined)
+  if (hopeless && run.checkingFrom !== undefined) {
     // It is trained: only nobody can check it.
-    work.saveRun({ ...saved, phase: 'waiting', owners: [], reason: `nobody can check it: ${hopeless.reason}` });
-  else if (hopeless) end(work, saved, 'failed', `shard ${hopeless.shard}: ${hopeless.reason}`, hopeless.code);
+    const reason = `nobody can check it: ${hopeless.reason}`;
+    release(work, run.owners, work.saveRun({ ...saved, phase: 'waiting', owners: [], reason }));
+  } else if (hopeless) end(work, saved, 'failed', `shard ${hopeless.shard}: ${hopeless.reason}`, hopeless.code);
   // Where all stop anyway nothing moves any more.
   else if (run.phase === 'halting') halted(work, saved);
   else reassign(work, saved, `shard ${happened.map((h) => h.shard).join(', ')} has failed (${happened[0]?.code})`);

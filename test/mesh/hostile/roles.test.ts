@@ -366,6 +366,19 @@ describe('checks', () => {
     expect(mesh.run).toMatchObject({ phase: 'done', checked: 'by-others' });
   });
 
+  test('that others fail to compute are given up, and so are their shards', () => {
+    const mesh = new Driver(['a', 'b', 'c'], checkedChain(), { shardFaults: 1, shardKeys: 1 }).start();
+    mesh.snapshot(2).snapshot(4).snapshot(5, DONE).snapshot(7).snapshot(9).snapshot(10, DONE);
+    mesh.enter({ kind: 'checked', run: RUN, calls: 10, problem: 'too large' });
+    const owners = [...new Set(mesh.run.owners)];
+    mesh.sent.length = 0;
+    mesh.failed(0);
+    const released = mesh.sent.filter((s) => s.message.type === 'release').map((s) => s.to);
+    expect(released.sort()).toEqual(owners.sort());
+    mesh.pass(250);
+    expect(mesh.run).toMatchObject({ phase: 'done', checked: 'unchecked' });
+  });
+
   test('that nobody else can compute are said not to be', () => {
     const mesh = trained(['a']);
     mesh.enter({ kind: 'checked', run: RUN, calls: 10, problem: 'too large' });
