@@ -84,15 +84,15 @@ function tell(record: LogRecord, run: string, asJson: boolean): number | undefin
 `);
       return undefined;
     case 'liar':
-      process.stderr.write(printed`${record.trainer} has lied (${record.what}), and trains no more of this run
+      process.stderr.write(printed`${record.trainer} has lied (${record.what}) and no longer takes part in this run
 `);
       return undefined;
     case 'excluded':
-      process.stderr.write(printed`${record.trainer} trains no more of this run: ${record.why}
+      process.stderr.write(printed`${record.trainer} no longer takes part in this run: ${record.why}
 `);
       return undefined;
     case 'unchecked':
-      process.stderr.write(printed`nobody has computed the checks again (${record.reason}): trust the trainers' word
+      process.stderr.write(printed`nobody has computed the checks again (${record.reason}): they are the trainers' word alone
 `);
       return undefined;
     default:

@@ -34,7 +34,7 @@ export function parseInvite(given: string): Invite {
   if (id === undefined || secret === undefined)
     throw new UserError(
       'mesh/invite',
-      'that is no invite',
+      'that is not an invite',
       'copy the whole line that nmc up or nmc keys invite printed',
     );
   return { id, secret };

@@ -54,8 +54,8 @@ function keyOf(args: Arguments): string {
   if (keyBytes(key)) return key;
   throw new UserError(
     'key/format',
-    `${key || 'nothing'} is no key`,
-    'nmc keys show prints one, on the machine that it is of; nmc keys list those of the mesh',
+    key === '' ? 'no key was given' : `${key} is not a key`,
+    'nmc keys show prints the key of the machine it runs on; nmc keys list prints those of the mesh',
   );
 }
 
@@ -70,7 +70,7 @@ function remaining(args: Arguments): number {
   if (milliseconds >= 1 && milliseconds <= MAX_MILLISECONDS) return milliseconds;
   throw new UserError(
     'usage/time',
-    Number.isNaN(at) ? `${moment} is no time` : `${moment} is past, or too far away`,
+    Number.isNaN(at) ? `${moment} is not a time` : `${moment} is in the past or too far away`,
     '--at 2027-01-31T12:00Z; nmc keys revoke ends it now',
   );
 }
@@ -81,7 +81,7 @@ export function durationOf(option: string, given: string): number {
   if (milliseconds !== undefined && milliseconds >= 1 && milliseconds <= MAX_MILLISECONDS) return milliseconds;
   throw new UserError(
     'usage/duration',
-    `--${option} ${given} is no span of time`,
+    `--${option} ${given} is not a length of time`,
     `for example --${option} 90m, 2h, 7d`,
   );
 }

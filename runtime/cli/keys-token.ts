@@ -39,7 +39,7 @@ function list(args: Arguments, path: string): number {
 function revoke(args: Arguments, path: string, name: string): number {
   removeToken(path, name);
   if (flag(args, 'json')) emit({ event: 'revoked', name, file: path });
-  else process.stdout.write(`${name} is good no more, also for servers that run\n`);
+  else process.stdout.write(`${name} is no longer valid, not even for servers that are running\n`);
   return EXIT.done;
 }
 

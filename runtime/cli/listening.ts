@@ -19,7 +19,7 @@ export function certificateOf(args: Arguments): Certificate | undefined {
     createSecureContext(certificate);
   } catch (error) {
     const why = error instanceof Error ? error.message : String(error);
-    throw new UserError('tls/certificate', `${cert} and ${key} are no certificate and its key in PEM (${why})`);
+    throw new UserError('tls/certificate', `${cert} and ${key} are not a certificate and its key in PEM (${why})`);
   }
   return certificate;
 }
@@ -50,6 +50,10 @@ export function originsOf(args: Arguments): string[] {
   return texts(args, 'origin').map((said) => {
     const origin = URL.canParse(said) ? new URL(said).origin : 'null';
     if (/^https?:/.test(origin)) return origin;
-    throw new UserError('mesh/origin', `${said} is no origin of a page`, '--origin https://HOST, or http://HOST:PORT');
+    throw new UserError(
+      'mesh/origin',
+      `${said} is not the origin of a page`,
+      '--origin https://HOST, or http://HOST:PORT',
+    );
   });
 }

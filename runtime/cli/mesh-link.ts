@@ -31,7 +31,7 @@ export function pinnedKey(address: Address, args: Arguments): Uint8Array | undef
   if (said !== undefined) {
     const key = keyBytes(said);
     if (key) return key;
-    throw new UserError('mesh/fingerprint', `${said} is no key`, 'copy the 43 characters that nmc up printed');
+    throw new UserError('mesh/fingerprint', `${said} is not a key`, 'copy the 43 characters that nmc up printed');
   }
   if (isLoopback(address.host)) return undefined;
   throw new UserError(

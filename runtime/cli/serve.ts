@@ -72,7 +72,7 @@ async function closeServer(app: FastifyInstance): Promise<void> {
 function warnOfOpenDoor(host: string, withTokens: boolean): void {
   if (!isLoopback(host) && !withTokens)
     process.stderr.write(
-      printed`open to other machines at ${host}: whoever reaches it may predict; --tokens FILE asks for a token\n`,
+      printed`open to other machines at ${host}: anyone who can reach it may ask for predictions; --tokens FILE asks for a token\n`,
     );
 }
 

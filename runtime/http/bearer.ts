@@ -13,7 +13,7 @@ export function checkBearer(header: string | undefined, tokens: Tokens | undefin
   const name = token === undefined ? undefined : tokens?.nameOf(token);
   if (name !== undefined) return name;
   const challenge = token === undefined ? 'Bearer realm="nmc"' : 'Bearer realm="nmc", error="invalid_token"';
-  throw new HttpError(401, 'http/token', token === undefined ? 'a token is needed here' : 'the token is not good', {
+  throw new HttpError(401, 'http/token', token === undefined ? 'a token is needed here' : 'the token is not valid', {
     repair: tokens
       ? 'send Authorization: Bearer TOKEN; nmc keys token new makes one'
       : 'ask on the machine itself, or start the server with --tokens FILE (nmc keys token new makes one)',

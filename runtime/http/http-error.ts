@@ -62,6 +62,6 @@ export function unreadable(code: string | undefined): HttpError {
         repair: 'send fewer or shorter headers',
       });
     default:
-      return new HttpError(400, 'http/request', 'this is no HTTP request', { repair: 'speak HTTP/1.1' });
+      return new HttpError(400, 'http/request', 'this is not an HTTP request', { repair: 'speak HTTP/1.1' });
   }
 }

@@ -72,7 +72,7 @@ export function readKey(path: string): KeyPair {
 function damaged(path: string, why: string): UserError {
   return new UserError(
     'key/format',
-    `${path} is no key: ${why}`,
+    `${path} is not a key: ${why}`,
     'restore it from a copy, or make another: nmc keys new',
   );
 }

@@ -32,7 +32,7 @@ export function userTokensPath(): string {
 /** @returns the token, which is kept nowhere. @throws UserError `token/name`, `token/exists`, `token/many` */
 export function addToken(path: string, name: string, now: Date): string {
   if (!NAME.test(name))
-    throw new UserError('token/name', 'that is no name of a token', 'up to 64 letters, digits, dots and dashes');
+    throw new UserError('token/name', 'a token cannot have that name', 'up to 64 letters, digits, dots and dashes');
   const tokens = existsSync(path) ? readTokens(path) : [];
   if (tokens.some((token) => token.name === name))
     throw new UserError(
@@ -147,5 +147,5 @@ function isToken(value: unknown): value is StoredToken {
 }
 
 function damaged(path: string): UserError {
-  return new UserError('token/format', `${path} is no file of tokens`, 'move it away, then nmc keys token new NAME');
+  return new UserError('token/format', `${path} is not a file of tokens`, 'move it away, then nmc keys token new NAME');
 }

@@ -54,5 +54,5 @@ function isPiece(value: unknown): value is { readonly sequence: number; readonly
 }
 
 function noRecords(): EnvironmentError {
-  return new EnvironmentError('mesh/answer', 'what answers there says no log of a run', 'is it the mesh you mean?');
+  return new EnvironmentError('mesh/answer', 'the answer is not the log of a run', 'is it the mesh you mean?');
 }

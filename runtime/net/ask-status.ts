@@ -36,7 +36,7 @@ let validate: ((value: unknown) => boolean) | undefined;
 function pageOf(answer: unknown): MeshStatus {
   validate ??= new Ajv2020({ strict: false }).compile(PAGE);
   if (validate(answer)) return answer as MeshStatus;
-  throw new EnvironmentError('mesh/answer', 'what answers there says no status of a mesh', 'is it the mesh you mean?');
+  throw new EnvironmentError('mesh/answer', 'the answer is not the status of a mesh', 'is it the mesh you mean?');
 }
 
 const text = { type: 'string' };

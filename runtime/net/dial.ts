@@ -112,7 +112,7 @@ function dialOnce(options: DialOptions): Promise<Link> {
       reject(error);
     };
     const caught = (error: unknown): void =>
-      fail(new EnvironmentError('mesh/unreachable', `${where} is no gateway: ${printable(error)}`));
+      fail(new EnvironmentError('mesh/unreachable', `${where} is not a gateway: ${printable(error)}`));
     socket.on('open', () => socket.send(JSON.stringify(first)));
     socket.once('error', (error) => {
       const repair = 'is the mesh up? nmc up starts one here';
@@ -129,7 +129,7 @@ function dialOnce(options: DialOptions): Promise<Link> {
     const onMessage = (data: unknown, binary: boolean): void => {
       const text = binary ? '' : String(data);
       if (text === '' || text.length > MOST_HANDSHAKE) {
-        fail(new UserError('mesh/refused', `${where} is no gateway`));
+        fail(new UserError('mesh/refused', `${where} is not a gateway`));
         return;
       }
       if (proved) {

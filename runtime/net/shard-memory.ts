@@ -135,7 +135,7 @@ export class MemoryLedger {
       .filter((n) => n.bytes > 0)
       .sort((a, b) => b.bytes - a.bytes)
       .map((n) => `${n.what} ${formatBytes(n.bytes)}`);
-    const taken = others > 0 ? `, of which others have ${formatBytes(others)}` : '';
+    const taken = others > 0 ? `; other shards hold ${formatBytes(others)} of it` : '';
     return new UserError(
       'plan/memory',
       `${name} needs ${formatBytes(bytes)} (${parts.join(', ')}); --max-memory allows ${formatBytes(this.#most)}${taken}`,

@@ -94,7 +94,7 @@ export function welcome(
     socket.on('message', () => close({ code: 'no handshake' }));
     judge(session, accepted).catch((error: unknown) => {
       caught(error);
-      end('that could not be kept: try again');
+      end('the mesh could not save that: try again');
     });
     return undefined;
   };

@@ -19,7 +19,7 @@ export function checkedJson(bytes: Uint8Array, mostValues: number): unknown {
   checkStructure(bytes, mostValues);
   const text = decoded(bytes);
   if (POISON.test(text))
-    throw wrong('the body names a prototype', 'leave __proto__ and constructor out: they are no fields');
+    throw wrong('the body names a prototype', 'leave __proto__ and constructor out: they are not fields');
   try {
     return JSON.parse(text);
   } catch {

@@ -16,7 +16,7 @@ export class SizeError extends UserError {}
  * @throws SizeError `size/bound`
  */
 export function boundedCount(count: number, most: number, what: string): BoundedCount {
-  if (!Number.isSafeInteger(count) || count < 0) throw new SizeError('size/bound', `${what}: ${count} is no size`);
+  if (!Number.isSafeInteger(count) || count < 0) throw new SizeError('size/bound', `${what}: ${count} is not a size`);
   if (count > most) throw new SizeError('size/bound', `${what}: ${count} is more than ${most}`);
   return count as BoundedCount;
 }

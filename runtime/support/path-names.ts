@@ -13,7 +13,7 @@ const UNSEEN = /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}]
 
 /** @returns what is wrong with it, or nothing. Components are divided by `/`. */
 export function pathProblem(path: unknown): string | undefined {
-  if (typeof path !== 'string') return 'it is no text';
+  if (typeof path !== 'string') return 'it is not text';
   if (path.length > MOST_PATH) return `it has more than ${MOST_PATH} characters`;
   const names = path.split('/');
   if (names.length > MOST_DEPTH) return `it lies in more than ${MOST_DEPTH} folders`;

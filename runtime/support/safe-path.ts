@@ -49,7 +49,7 @@ export function madeInside(folder: SafePath, relative: string): SafePath {
     at = join(at, name);
     const found = lstatSync(at, { throwIfNoEntry: false });
     if (!found) mkdirSync(at);
-    else if (!found.isDirectory()) throw unsafe(folder, relative, 'what lies on the way is no folder');
+    else if (!found.isDirectory()) throw unsafe(folder, relative, 'something on the way is not a folder');
   }
   assertInside(folder, relative);
   return path;
@@ -73,7 +73,7 @@ export function isBelow(folder: string, path: string): boolean {
 function unsafe(folder: string, relative: string, problem: string): UserError {
   return new UserError(
     'path/unsafe',
-    `${shownPath(relative)} is no name of a file below ${folder}: ${problem}`,
+    `${shownPath(relative)} cannot name a file in ${folder}: ${problem}`,
     'do not use what came with it: whoever made it may mean harm',
   );
 }

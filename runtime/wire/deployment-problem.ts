@@ -70,7 +70,7 @@ function statisticsProblem(statistics: Deployment['statistics']): string | undef
   const repeated = repeatedOf(statistics.map((s) => s.field));
   if (repeated !== undefined) return `it has the statistics of ${shownPath(repeated)} twice`;
   const torn = statistics.find((s) => s.mean.bytes % 4 !== 0);
-  return torn && `the mean of ${shownPath(torn.field)} is no row of f32`;
+  return torn && `the mean of ${shownPath(torn.field)} is not a row of f32`;
 }
 
 /** A blob has one size, whoever names it. */

@@ -24,7 +24,7 @@ export class CsvColumn {
   /** What the first cell without a number is, in words. */
   get problem(): string {
     const text = this.gap?.text ?? '';
-    const found = text === '' ? 'the cell is empty' : `"${text.slice(0, 40)}" is no number`;
+    const found = text === '' ? 'the cell is empty' : `"${text.slice(0, 40)}" is not a number`;
     return this.kind === 'text' && this.number
       ? `${found}, but row ${this.number.line} has ${this.number.text}`
       : found;

@@ -102,7 +102,7 @@ function flatten(path: string, place: string, value: unknown): number[] {
     if (Array.isArray(next)) for (let i = next.length - 1; i >= 0; i--) open.push(next[i]);
     else if (typeof next === 'number') out.push(next);
     else if (typeof next === 'boolean') out.push(next ? 1 : 0);
-    else throw badData(path, place, `${JSON.stringify(next)?.slice(0, 40) ?? 'nothing'} is no number`);
+    else throw badData(path, place, `${JSON.stringify(next)?.slice(0, 40) ?? 'nothing'} is not a number`);
   }
   return out;
 }

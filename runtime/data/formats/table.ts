@@ -120,7 +120,7 @@ export function convert(data: ArrayLike<number>, field: Field, where: (i: number
     const whole = data instanceof Int32Array || (data instanceof Float64Array && data.every(Number.isSafeInteger));
     for (let i = 0; i < data.length; i++) {
       const value = data[i] as number;
-      if (!Number.isFinite(value)) refuse(i, 'is no finite number');
+      if (!Number.isFinite(value)) refuse(i, 'is not a finite number');
       if (whole && !exactAsF32(value)) refuse(i, INEXACT);
     }
     return data instanceof Float32Array ? data : Float32Array.from(data);
@@ -133,7 +133,7 @@ export function convert(data: ArrayLike<number>, field: Field, where: (i: number
   for (let i = 0; i < data.length; i++) {
     const value = data[i] as number;
     if (!Number.isInteger(value) || value < least || value > most)
-      refuse(i, `is no whole number from ${least} to ${most}, as ${field.type} needs`);
+      refuse(i, `is not a whole number from ${least} to ${most}, as ${field.type} needs`);
     if (!exactAsF32(value)) refuse(i, INEXACT);
     out[i] = value;
   }

@@ -110,7 +110,7 @@ describe('memory is counted before the first byte', () => {
     const others = new MemoryLedger(one + 1);
     others.holdPlan({ run: 'other-1', shard: 0 }, deployment);
     expect(() => others.holdShard({ run: 'other-1', shard: 0 }, [{ what: 'data', bytes: one }])).toThrow(
-      'of which others have',
+      'other shards hold',
     );
     ledger.free(at);
     expect(ledger.bytes).toBe(0);

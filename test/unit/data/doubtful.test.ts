@@ -57,12 +57,14 @@ describe('a column of CSV', () => {
     await expect(csvProblem('a,b,label\n,2,0\n1,2,1\n', f32('x', 2))).rejects.toThrow(
       'row 2, column `a`: the cell is empty',
     );
-    await expect(csvProblem('a,b\nNaN,2\n1,2\n', f32('x', 2))).rejects.toThrow('row 2, column `a`: "NaN" is no number');
+    await expect(csvProblem('a,b\nNaN,2\n1,2\n', f32('x', 2))).rejects.toThrow(
+      'row 2, column `a`: "NaN" is not a number',
+    );
   });
 
   it('that begins with text and goes on with numbers is refused where it could be meant', async () => {
     await expect(csvProblem('a,b,c\nlow,1,2\n3,1,2\n', f32('x', 2))).rejects.toThrow(
-      'row 2, column `a`: "low" is no number, but row 3 has 3',
+      'row 2, column `a`: "low" is not a number, but row 3 has 3',
     );
     expect(await csv('a,b,c\nlow,1,2\n3,1,2\n', f32('b'))).toEqual([1, 1]);
   });
@@ -143,9 +145,14 @@ describe('shapes', () => {
 
 describe('numbers that are not finite', () => {
   it.each([
-    ['NPZ', 'n.npz', npz({ x: npyF32([3], [1, Number.NaN, 2]) }), 'row 2 of 3, `x`: NaN is no finite number'],
-    ['NPY', 'n.npy', npyF32([2], [1, -Infinity]), 'row 2 of 2, `x`: -Infinity is no finite number'],
-    ['Parquet', 'n.parquet', parquet([{ name: 'x', data: [0.5, Infinity] }]), 'row 2 of 2, `x`: Infinity is no finite'],
+    ['NPZ', 'n.npz', npz({ x: npyF32([3], [1, Number.NaN, 2]) }), 'row 2 of 3, `x`: NaN is not a finite number'],
+    ['NPY', 'n.npy', npyF32([2], [1, -Infinity]), 'row 2 of 2, `x`: -Infinity is not a finite number'],
+    [
+      'Parquet',
+      'n.parquet',
+      parquet([{ name: 'x', data: [0.5, Infinity] }]),
+      'row 2 of 2, `x`: Infinity is not a finite',
+    ],
   ])('are refused where they are: %s', async (_, name, bytes, problem) => {
     await expect(openFile(write(name, bytes), [f32('x')], 1)).rejects.toThrow(problem);
   });

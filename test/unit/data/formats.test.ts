@@ -166,7 +166,7 @@ describe('NPZ', () => {
   it('names row and element of a number that does not fit', async () => {
     const fraction = npz({ x: npyF32([2, 3], [1, 2, 3, 4, 5.5, 6]) });
     const read = open('f.npz', fraction, [{ name: 'x', type: 'i32', shape: [3] }]);
-    expect(await problem(read)).toContain('row 2 of 2, `x`, element 2: 5.5 is no whole number');
+    expect(await problem(read)).toContain('row 2 of 2, `x`, element 2: 5.5 is not a whole number');
   });
 
   it('says what is wrong', async () => {
@@ -213,8 +213,8 @@ describe('CSV', () => {
   });
 
   it.each([
-    ['a word', 'x,y\n1,2\n3,oops\n', 'row 3, column `y`: "oops" is no number'],
-    ['nan', 'x,y\n1,2\n3,nan\n', '"nan" is no number'],
+    ['a word', 'x,y\n1,2\n3,oops\n', 'row 3, column `y`: "oops" is not a number'],
+    ['nan', 'x,y\n1,2\n3,nan\n', '"nan" is not a number'],
     ['a gap', 'x,y\n1,2\n,4\n', 'row 3, column `x`: the cell is empty'],
     ['a missing cell', 'x,y\n1,2\n3\n', 'Invalid Record Length'],
     ['a double name', 'x,x\n1,2\n', 'row 1, column 2: a second column is called `x`'],
@@ -228,7 +228,7 @@ describe('CSV', () => {
 
   it('names a wanted column that is text', async () => {
     const read = open('t.csv', 'x,y\n1,a\n', [{ name: 'y', type: 'f32', shape: [] }]);
-    expect(await problem(read)).toContain('row 2, column `y`: "a" is no number');
+    expect(await problem(read)).toContain('row 2, column `y`: "a" is not a number');
   });
 });
 
@@ -372,7 +372,7 @@ describe('text, JSON lines and the rest', () => {
       ['x: f32[1, 2]', 'y: f32[]'],
       [1, 2, 4, 5],
     ]);
-    expect(await problem(open('b.jsonl', '{"x": 1}\n{"x": "a"}\n'))).toContain('line 2, `x`: "a" is no number');
+    expect(await problem(open('b.jsonl', '{"x": 1}\n{"x": "a"}\n'))).toContain('line 2, `x`: "a" is not a number');
   });
 
   it('says what is missing or unknown', async () => {

@@ -76,7 +76,11 @@ describe('readInput', () => {
   it.each([
     ['too few', '{"image": [1, 2, 3]}', 'standard input: line 1, `image`: 3 numbers, but 4 are needed'],
     ['a wrong name', '{"image": [1, 2, 3, 4]}\n{"imgae": [1, 2, 3, 4]}', 'line 2: `image` is missing'],
-    ['a large number', '{"image": [1, 2, 3, 256]}', 'line 1, `image`, element 4: 256 is no whole number from 0 to 255'],
+    [
+      'a large number',
+      '{"image": [1, 2, 3, 256]}',
+      'line 1, `image`, element 4: 256 is not a whole number from 0 to 255',
+    ],
     ['no object', '[1, 2]', 'line 1: an object is needed'],
     ['no JSON', '{"image": ', 'line 1: no JSON'],
     ['nothing', '', 'no line holds a sample'],
