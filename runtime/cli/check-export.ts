@@ -8,6 +8,7 @@ import { type Program, type State, sizeOf } from '../../spec/program.ts';
 import { stream } from '../../spec/random.ts';
 import { type FieldData, fieldArrays, type Tensor } from '../device/device.ts';
 import type { Shard } from '../shard/shard.ts';
+import { smallestFor } from '../shard/sizes.ts';
 import { EnvironmentError } from '../support/errors.ts';
 
 /** What the exported model was made of, on the reference device. */
@@ -21,6 +22,8 @@ export interface ExportedFrom {
 
 /** Numbers of samples with which a model for any number is checked, besides that of the plan. */
 const CHECKED = [1, 3];
+/** Samples of the reference device, which interprets: where it has no smaller batch, those of the plan. */
+const REFERENCE = 8;
 /** Steps of a sequence: one that begins with memory, and one that the first does not reach. */
 const MOST_STEPS = 3;
 
@@ -55,23 +58,24 @@ export async function checkExport(bytes: Uint8Array, exported: Exported, from: E
   return largest;
 }
 
-/** Inputs of some steps, for as many samples as the plan takes at once, and what becomes of them. */
+/** Inputs of some steps, and what becomes of them. */
 async function runReference({ program, prediction, shard }: ExportedFrom): Promise<Step[]> {
   const f = program.functions.find((g) => g.name === prediction.function);
   if (!f) throw new Error(`no function ${prediction.function}`);
   const { sequence } = prediction;
   const steps: Step[] = [];
+  const sized = smallestFor(shard.sizes, prediction, REFERENCE);
   for (let step = 0; step < Math.min(sequence ?? 1, MOST_STEPS); step++) {
     const inputs: Record<string, FieldData> = {};
     for (const { field, type, shape } of f.inputs) {
       const random = stream(1, `export/${field}/${step}`);
-      const data = new fieldArrays[type](sizeOf(shape));
+      const data = new fieldArrays[type]((sizeOf(shape) / prediction.batch) * sized.batch);
       for (let i = 0; i < data.length; i++)
         data[i] = type === 'f32' ? random.normal(i) : Math.floor(random.uniform(i) * 256);
       inputs[field] = data;
     }
     const position = { batch: 0, batches: 1, ...(sequence === undefined ? {} : { step }) };
-    steps.push({ inputs, expected: await shard.run(prediction.function, inputs, position) });
+    steps.push({ inputs, expected: await shard.run(sized.function, inputs, position) });
   }
   return steps;
 }
@@ -81,9 +85,9 @@ async function checkSize(
   count: number,
   steps: readonly Step[],
   { inputs, outputOf, kept }: Exported,
-  { prediction, values }: ExportedFrom,
+  { prediction, shard, values }: ExportedFrom,
 ): Promise<number> {
-  const all = prediction.batch;
+  const all = smallestFor(shard.sizes, prediction, REFERENCE).batch;
   const dimsOf = ({ shape }: OnnxPort): number[] => shape.map((n) => (typeof n === 'number' ? n : count));
   const remembered = new Map<string, ArrayLike<number>>();
   for (const port of inputs) {
@@ -91,7 +95,7 @@ async function checkSize(
     if (!found) continue;
     const { output, state, member = 0 } = found;
     const size = values(state).length / (state.members?.length ?? 1);
-    const drawn = values(state).subarray(member * size, (member + 1) * size);
+    const drawn = values(state).subarray(member * size, member * size + (size / prediction.batch) * all);
     remembered.set(
       port.name,
       output === undefined ? rowsOf(drawn, all, count) : new Float32Array(sizeOf(dimsOf(port))),

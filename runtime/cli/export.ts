@@ -16,6 +16,7 @@ import { type Arguments, EXIT, flag, text } from './command.ts';
 import { openProgramOfRun } from './open-plan.ts';
 import { assertLowerable } from './plan-executables.ts';
 import { openPredictor, selectPrediction } from './run-predictor.ts';
+import { allSizes } from './sized-functions.ts';
 import { wholeNumber } from './whole-number.ts';
 
 /** An ONNX file is one message of Protocol Buffers. */
@@ -29,7 +30,7 @@ export default async function (args: Arguments): Promise<number> {
   const directory = text(args, 'run') ?? '';
   const batch = wholeNumber(args, 'batch', 1, MOST_SAMPLES);
   const program = openProgramOfRun(directory);
-  const { run, plan, shard } = await openPredictor(directory, 'reference');
+  const { run, plan, shard } = await openPredictor(directory, 'reference', allSizes);
   try {
     const prediction = selectPrediction(plan, text(args, 'task'));
     const exported = exportOf(directory, program, prediction, batch);
