@@ -146,9 +146,18 @@ export const descriptions: fc.Arbitrary<Description> = fc.record({
   ),
   rule: rules,
   optimizer: optimizers,
-  // Lanes divide batches of 32.
-  batch: fc.oneof({ weight: 20, arbitrary: fc.integer({ min: 1, max: 4 }) }, fc.constant(32)),
+  batch: fc.integer({ min: 1, max: 4 }),
   sequence: fc.option(fc.integer({ min: 2, max: 3 }), { nil: undefined, freq: 4 }),
   microbatches: fc.constantFrom(1, 2, 3),
   ahead: fc.boolean(),
 });
+
+/** Small ones of batches that two lanes can divide. */
+export const divisible: fc.Arbitrary<Description> = descriptions.map(({ stages, ...model }) => ({
+  ...model,
+  stages: stages.slice(0, 1),
+  further: [],
+  sequence: undefined,
+  batch: 32,
+  microbatches: 1,
+}));
