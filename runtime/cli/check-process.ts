@@ -1,19 +1,17 @@
 /** Computes checks in a process beside the synchronizer, with a bound on its memory and time. */
 import { type ChildProcess, fork } from 'node:child_process';
-import { readFileSync } from 'node:fs';
 import { freemem } from 'node:os';
 import type { CheckAnswer, Checker, CheckRequest } from '../net/checker.ts';
 import { formatBytes } from '../support/format-numbers.ts';
 import { makeTemporaryFolder, removeAll } from '../support/safe-files.ts';
 import type { Deployment } from '../wire/deployment.ts';
+import { watchMemory } from './watch-memory.ts';
 
 /** What the program itself takes, with its device. */
 const OWN_BYTES = 400e6;
 /** Of what is free, the process may take so much. */
 const SHARE = 0.5;
 const MOST_BYTES = 8e9;
-const PAGE_BYTES = 4096;
-const LOOK_EVERY = 100;
 const MOST_MILLISECONDS = 600_000;
 /** A process that has nothing to do ends then: the next check starts another one. */
 const IDLE_MILLISECONDS = 30_000;
@@ -99,9 +97,9 @@ export class CheckProcess implements Checker {
 
 function answerOf(child: ChildProcess, task: object, most: number): Promise<CheckAnswer> {
   return new Promise((resolve) => {
-    const began = performance.now();
     const done = (answer: CheckAnswer): void => {
-      clearInterval(timer);
+      clearTimeout(timer);
+      endWatch();
       child.off('message', told);
       child.off('exit', gone);
       resolve(answer);
@@ -112,10 +110,8 @@ function answerOf(child: ChildProcess, task: object, most: number): Promise<Chec
     };
     const told = (answer: unknown): void => done(answer as CheckAnswer);
     const gone = (): void => done({ problem: 'the process that computes it has ended' });
-    const timer = setInterval(() => {
-      if (residentBytes(child.pid) > most + OWN_BYTES) stopped(`it takes more than ${formatBytes(most)}`);
-      else if (performance.now() - began > MOST_MILLISECONDS) stopped('it takes too long here');
-    }, LOOK_EVERY);
+    const timer = setTimeout(() => stopped('it takes too long here'), MOST_MILLISECONDS);
+    const endWatch = watchMemory(child.pid, most + OWN_BYTES, () => stopped(`it takes more than ${formatBytes(most)}`));
     child.on('message', told);
     child.on('exit', gone);
     child.send(task, (error) => {
@@ -129,14 +125,4 @@ function bytesFor({ plan, needs, checks }: Deployment): number {
   const sum = (all: readonly { readonly bytes: number }[]): number => all.reduce((n, { bytes }) => n + bytes, 0);
   const memory = needs.reduce((n, need) => n + need.memory, 0);
   return 3 * memory + 2 * sum(plan) + sum(checks.flatMap((d) => d.columns.flatMap((c) => c.blobs)));
-}
-
-/** Where the system tells it; elsewhere what was counted before has to do. */
-function residentBytes(pid: number | undefined): number {
-  if (process.platform !== 'linux' || pid === undefined) return 0;
-  try {
-    return Number(readFileSync(`/proc/${pid}/statm`, 'utf8').split(' ')[1]) * PAGE_BYTES;
-  } catch {
-    return 0; // it has just ended
-  }
 }

@@ -2,10 +2,10 @@
  * Watches over the process of a trainer from outside: what runs there is the work of others, and one that holds more
  * memory than was lent is ended before the machine suffers.
  */
-import { type ChildProcess, execFile } from 'node:child_process';
-import { readFile } from 'node:fs/promises';
+import type { ChildProcess } from 'node:child_process';
 import { formatBytes } from '../support/format-numbers.ts';
 import { type MemoryGroup, memoryGroup } from './memory-group.ts';
+import { watchMemory } from './watch-memory.ts';
 import type { ToParent } from './with-parent.ts';
 
 /**
@@ -13,7 +13,6 @@ import type { ToParent } from './with-parent.ts';
  * and to hold messages on their way.
  */
 export const MARGIN_BYTES = 256e6;
-const LOOK_EVERY = 100;
 
 /** Why a trainer did not end in good order, as an error says it. */
 export interface Ending {
@@ -34,7 +33,7 @@ export interface GuardOptions {
 export class TrainerGuard {
   readonly #child: ChildProcess;
   readonly #options: GuardOptions;
-  #timer: NodeJS.Timeout | undefined;
+  #endWatch: (() => void) | undefined;
   #ending: Ending | undefined;
   #limit = 0;
   #group: MemoryGroup | undefined;
@@ -44,7 +43,7 @@ export class TrainerGuard {
     this.#options = options;
     child.on('message', (message: ToParent) => this.#hear(message));
     child.on('exit', () => {
-      clearInterval(this.#timer);
+      this.#endWatch?.();
       if (this.#group?.ranOut()) this.#tell(undefined, this.#limit);
       this.#group?.remove();
     });
@@ -65,29 +64,16 @@ export class TrainerGuard {
       return;
     }
     const { allowed, margin = MARGIN_BYTES } = this.#options;
-    if (allowed === undefined || this.#timer !== undefined) return;
+    if (allowed === undefined || this.#endWatch !== undefined) return;
     this.#limit = allowed + message.bytes + margin;
     const { pid } = this.#child;
     if (pid !== undefined) this.#group = memoryGroup(pid, allowed + margin);
-    this.#watch(this.#limit);
-  }
-
-  #watch(limit: number): void {
-    const { resident = residentBytes } = this.#options;
-    const { pid } = this.#child;
-    let looking = false;
-    this.#timer = setInterval(async () => {
-      if (looking || pid === undefined) return;
-      looking = true;
-      const bytes = await resident(pid);
-      looking = false;
-      if (bytes !== undefined && bytes > limit) this.#end(bytes, limit);
-    }, LOOK_EVERY);
+    this.#endWatch = watchMemory(pid, this.#limit, (bytes) => this.#end(bytes, this.#limit), this.#options.resident);
   }
 
   #end(bytes: number, limit: number): void {
     if (this.#ending) return;
-    clearInterval(this.#timer);
+    this.#endWatch?.();
     this.#child.kill('SIGKILL');
     this.#tell(bytes, limit);
   }
@@ -104,22 +90,4 @@ export class TrainerGuard {
       repair: 'nmc logs RUN says what it worked on; a plan that says less than it needs is not to be trusted',
     };
   }
-}
-
-/** What a process holds in memory now. */
-export async function residentBytes(pid: number): Promise<number | undefined> {
-  if (process.platform === 'linux') {
-    try {
-      const [, kilobytes] = /^VmRSS:\s+(\d+) kB$/m.exec(await readFile(`/proc/${pid}/status`, 'utf8')) ?? [];
-      return kilobytes === undefined ? undefined : Number(kilobytes) * 1024;
-    } catch {
-      return undefined;
-    }
-  }
-  if (process.platform === 'win32') return undefined;
-  return new Promise((resolve) => {
-    execFile('ps', ['-o', 'rss=', '-p', String(pid)], (error, output) => {
-      resolve(error || !/^\s*\d+\s*$/.test(output) ? undefined : Number(output) * 1024);
-    });
-  });
 }
