@@ -21,6 +21,9 @@ export type PartProblem = 'signature' | 'blob' | 'format' | 'shapes' | 'hash';
 /** The disk has not kept it: nobody has lied. */
 export const DAMAGED = 'damaged';
 
+/** The plan of the run cannot be read: nobody knows what a part has to be. */
+export const NO_PLAN = 'plan';
+
 /** Of the states of a shard, by the names that its parts give them. */
 export type StateShapes = ReadonlyMap<string, Shape>;
 
@@ -41,9 +44,10 @@ export class PartVerifier {
     deployment: Deployment,
     part: Omit<Part, 'type'>,
     owner: string,
-  ): Promise<PartProblem | typeof DAMAGED | undefined> {
+  ): Promise<PartProblem | typeof DAMAGED | typeof NO_PLAN | undefined> {
     if (!partHolds(part, owner)) return 'signature';
     const shapes = await this.#shapesOf(deployment, part.shard);
+    if (!shapes) return NO_PLAN;
     const source = await this.#backplane.readBlob(part.blob);
     if (!source) return 'blob';
     const pieces = new Pieces(source);
@@ -55,22 +59,33 @@ export class PartVerifier {
     }
   }
 
-  async #shapesOf(deployment: Deployment, shard: number): Promise<StateShapes> {
+  /** @returns nothing where the disk has lost a file of the plan, or an operator has brought one that is none */
+  async #shapesOf(deployment: Deployment, shard: number): Promise<StateShapes | undefined> {
     if (this.#known.run !== deployment.run) this.#known = { run: deployment.run, shapes: new Map() };
     const known = this.#known.shapes.get(shard);
     if (known) return known;
-    const plan = JSON.parse(await this.#text(deployment.plan[0]?.blob)) as Plan;
-    const path = plan.shards[shard]?.program;
+    const path = read(
+      await this.#text(deployment.plan[0]?.blob),
+      (t) => (JSON.parse(t) as Plan).shards[shard]?.program,
+    );
     const file = deployment.plan.find((f) => f.path === path);
-    const shapes = stateShapes(parseProgram(await this.#text(file?.blob)));
-    this.#known.shapes.set(shard, shapes);
+    const shapes = read(await this.#text(file?.blob), (text) => stateShapes(parseProgram(text)));
+    if (shapes) this.#known.shapes.set(shard, shapes);
     return shapes;
   }
 
-  async #text(blob: string | undefined): Promise<string> {
+  async #text(blob: string | undefined): Promise<string | undefined> {
     const bytes = blob === undefined ? undefined : await this.#backplane.getBlob(blob);
-    if (!bytes) throw new Error(`a file of a plan is lost: ${blob}`);
-    return new TextDecoder().decode(bytes);
+    return bytes && new TextDecoder().decode(bytes);
+  }
+}
+
+function read<T>(text: string | undefined, parse: (text: string) => T): T | undefined {
+  if (text === undefined) return undefined;
+  try {
+    return parse(text);
+  } catch {
+    return undefined;
   }
 }
 

@@ -4,7 +4,7 @@
  */
 import type { Message, Part } from '../wire/messages.ts';
 import { checkingOver, firstCheck } from './checking.ts';
-import { halted, haltTarget } from './ending.ts';
+import { end, halted, haltTarget } from './ending.ts';
 import { exclude, fault } from './faults.ts';
 import { manifestOf } from './manifest.ts';
 import { reassign, rebalance, release } from './ownership.ts';
@@ -113,6 +113,10 @@ export function verified(work: Work, event: SynchronizerEvent & { kind: 'verifie
   if (problem === 'damaged') {
     // On the disk here: its owner has kept its word, and computes it again.
     reassign(work, run, `a part of shard ${shard} was damaged on the disk`);
+    return undefined;
+  }
+  if (problem === 'plan') {
+    end(work, run, 'failed', 'a file of its plan is lost or cannot be read', 'plan/damaged');
     return undefined;
   }
   if (problem !== undefined) {

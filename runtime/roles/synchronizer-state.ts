@@ -205,7 +205,7 @@ export type SynchronizerEvent =
   | { readonly kind: 'alive'; readonly key: string; readonly instance: string }
   | { readonly kind: 'deploy'; readonly deployment: Deployment; readonly hash: string }
   | { readonly kind: 'stop'; readonly run: string }
-  /** Of a part that was to be verified. @param problem what is wrong with it; it proves that its owner lied */
+  /** Of a part that was to be verified. @param problem what is wrong with it; its owner lied, unless it is `damaged` or `plan` */
   | {
       readonly kind: 'verified';
       readonly run: string;

@@ -8,6 +8,7 @@ import { keyPairFromSeed } from '../../../runtime/identity/ed25519.ts';
 import { keyText } from '../../../runtime/identity/key-text.ts';
 import { dial } from '../../../runtime/net/dial.ts';
 import { SynchronizerNode } from '../../../runtime/net/synchronizer-node.ts';
+import { PartVerifier } from '../../../runtime/net/verify-part.ts';
 import { withoutManifest } from '../../../runtime/roles/damaged-manifest.ts';
 import { blobsOfRun } from '../../../runtime/roles/named-blobs.ts';
 import { emptySynchronizer, synchronizer } from '../../../runtime/roles/synchronizer.ts';
@@ -18,6 +19,7 @@ import {
   type StoredRun,
   UNTROUBLED,
 } from '../../../runtime/roles/synchronizer-state.ts';
+import { signPart } from '../../../runtime/wire/part.ts';
 import { TestMesh, weightHashes } from '../../support/mesh.ts';
 import { nmc, temporaryFolder, writeTiny } from '../../support/nmc.ts';
 import { seeded } from '../networked.ts';
@@ -112,6 +114,20 @@ test('a synchronizer that begins looks at what active runs go on from, and one t
   ]);
   link.close();
   await node.close();
+});
+
+test('a plan that is lost, is no plan or has no program is told of, and stops no synchronizer', async () => {
+  const keys = keyPairFromSeed(seeded(3));
+  const deployment = { ...chain(2, 10, 9, 10), plan: [{ path: 'plan.json', blob: 'a'.repeat(64), bytes: 1 }] };
+  const place = { run: deployment.run, term: 1, shard: 0, calls: 10 };
+  const said = signPart(place, { blob: 'b'.repeat(64), hash: 'c'.repeat(64), totals: {} }, keys);
+  for (const text of [undefined, 'no JSON', '{}', '{"shards":[{"program":"0.txt"}]}']) {
+    const verifier = new PartVerifier({
+      getBlob: async () => (text === undefined ? undefined : new TextEncoder().encode(text)),
+      readBlob: async () => undefined,
+    });
+    expect(await verifier.problemOf(deployment, { ...place, ...said }, keyText(keys.publicKey))).toBe('plan');
+  }
 });
 
 describe('with real trainers', () => {

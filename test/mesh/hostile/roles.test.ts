@@ -299,6 +299,15 @@ describe('deadlines', () => {
   });
 });
 
+test('a run whose plan cannot be read any more fails alone, and nobody has lied', () => {
+  const mesh = new Driver(['a', 'b']).start();
+  for (const shard of [0, 1]) mesh.commit(shard, 2).part(shard, 2);
+  mesh.lookedAt('plan');
+  expect(mesh.run).toMatchObject({ phase: 'failed', excluded: [] });
+  expect(mesh.events('error')).toMatchObject([{ code: 'plan/damaged' }]);
+  expect(mesh.sent.at(-1)?.message.type).toBe('release');
+});
+
 describe('checks', () => {
   const trained = (trainers = ['a', 'b', 'c']): Driver =>
     new Driver(trainers).start().snapshot(2).snapshot(4).snapshot(5, DONE).snapshot(7).snapshot(9).snapshot(10, DONE);
