@@ -22,11 +22,8 @@ const GOOD = rows('good.csv', [0, 1, 2, 0, 1, 2]);
 const BAD = rows('bad.csv', [0, 1, 2, 0, 3, 2]);
 const NEGATIVE = rows('negative.csv', [0, -1, 2, 0, 1, 2]);
 
-function model(name: string, train: string, check: string, clamp = 'one_hot(sample.label, 3)'): string {
-  const path = join(folder, name);
-  writeFileSync(
-    path,
-    `pcn 1
+/** A model up to the training, whose block is still open. */
+const begun = (train: string, clamp: string): string => `pcn 1
 import std/links
 import std/learn
 import std/data
@@ -39,7 +36,13 @@ train t of m on ${train} {
   clamp x = sample.x
   clamp y = ${clamp}
   method = learn.il(steps = 1)
-  batch = 2
+`;
+
+function model(name: string, train: string, check: string, clamp = 'one_hot(sample.label, 3)'): string {
+  const path = join(folder, name);
+  writeFileSync(
+    path,
+    `${begun(train, clamp)}  batch = 2
   epochs = 1
 }
 predict classify of m {
@@ -96,24 +99,7 @@ test('a served request is refused before anything is predicted', () => {
 });
 
 test('with a condition the model says itself which samples have a label; labels may begin at 1', () => {
-  const inputs = (clamp: string) => {
-    const text = `pcn 1
-import std/links
-import std/learn
-import std/data
-model m {
-  sense x: f32[2]
-  node y: f32[3]
-  link x -> y = links.dense()
-}
-train t of m on ${GOOD} {
-  clamp x = sample.x
-  clamp y = ${clamp}
-  method = learn.il(steps = 1)
-}
-`;
-    return labelsOf(checked(text).trains[0]?.clamps ?? []).get('label');
-  };
+  const inputs = (clamp: string) => labelsOf(checked(`${begun(GOOD, clamp)}}\n`).trains[0]?.clamps ?? []).get('label');
   expect(inputs('one_hot(sample.label, 3)')).toEqual([0, 2]);
   expect(inputs('0.9 * one_hot(sample.label - 1, 3) + 0.05')).toEqual([1, 3]);
   expect(inputs('one_hot(sample.label, 3) when sample.label >= 0')).toBeUndefined();

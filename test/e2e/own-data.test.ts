@@ -1,4 +1,4 @@
-/** Trainings on files of one's own: what a run says and keeps of its data, and what later readings are held to. */
+/** Training on your own files: what a run says and keeps of its data, and what later readings are held to. */
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';

@@ -1,4 +1,4 @@
-/** `validate on` measures what the model's checks measure, be it no accuracy. */
+/** `validate on` measures what the model's checks measure, even where that is not an accuracy. */
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
@@ -12,11 +12,11 @@ function rows(name: string, shift: number): void {
   writeFileSync(join(folder, name), `x[0],x[1],y\n${lines.join('\n')}\n`);
 }
 
-test('a model that is measured by an error alone is validated by it, with the bits of the check', async () => {
-  rows('learn.csv', 0);
-  rows('held.csv', 1);
-  const path = join(folder, 'm.pcn');
-  const held = 'data.file("held.csv", x = f32[2], y = float)';
+const LEARN = 'data.file("learn.csv", x = f32[2], y = float)';
+const HELD = 'data.file("held.csv", x = f32[2], y = float)';
+
+function model(name: string, validation: string, checks: string): string {
+  const path = join(folder, name);
   writeFileSync(
     path,
     `pcn 1
@@ -28,10 +28,10 @@ model m {
   node y: f32[1]
   link x -> y = links.dense()
 }
-train t of m on data.file("learn.csv", x = f32[2], y = float) {
+train t of m on ${LEARN} {
   clamp x = sample.x
   clamp y = sample.y
-  validate on ${held}
+  validate on ${validation}
   method = learn.il(steps = 1)
   batch = 4
   epochs = 2
@@ -40,10 +40,18 @@ predict guess of m {
   clamp x = input.x
   read y = sum(y)
 }
-check error(guess.y, ${held}.y) <= 100
+check error(guess.y, ${checks}.y) <= 100
 `,
   );
-  const told = await nmcInProcess('train', path, '--device', 'reference', '--out', `${path}.run`, '--json');
+  return path;
+}
+
+const train = (path: string) => nmcInProcess('train', path, '--device', 'reference', '--out', `${path}.run`, '--json');
+
+test('a model that is measured by an error alone is validated by it, with the bits of the check', async () => {
+  rows('learn.csv', 0);
+  rows('held.csv', 1);
+  const told = await train(model('m.pcn', HELD, HELD));
   expect(told.stderr).toBe('');
   const events = jsonLines({ ...told, signal: null }) as {
     event: string;
@@ -57,34 +65,7 @@ check error(guess.y, ${held}.y) <= 100
 });
 
 test('data for it that lack a field are refused before anything is trained', async () => {
-  const path = join(folder, 'lacks.pcn');
-  writeFileSync(
-    path,
-    `pcn 1
-import std/links
-import std/learn
-import std/data
-model m {
-  sense x: f32[2]
-  node y: f32[1]
-  link x -> y = links.dense()
-}
-train t of m on data.file("learn.csv", x = f32[2], y = float) {
-  clamp x = sample.x
-  clamp y = sample.y
-  validate on data.file("held.csv", x = f32[2])
-  method = learn.il(steps = 1)
-  batch = 4
-  epochs = 1
-}
-predict guess of m {
-  clamp x = input.x
-  read y = sum(y)
-}
-check error(guess.y, data.file("learn.csv", x = f32[2], y = float).y) <= 100
-`,
-  );
-  const told = await nmcInProcess('train', path, '--device', 'reference', '--out', `${path}.run`, '--json');
+  const told = await train(model('lacks.pcn', 'data.file("held.csv", x = f32[2])', LEARN));
   expect(told.code).toBe(2);
   expect(told.stderr).toContain('held.csv has no field `y`');
 });
