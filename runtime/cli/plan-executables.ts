@@ -65,7 +65,7 @@ export async function executableOf(
       throw new UserError(
         'plan/kernels',
         `${folder}: ${other} of shard ${shard} is not what its program is lowered to: it was changed, or another compiler made it`,
-        'do not run this plan where it is not yours; else compile the model again with this nmc',
+        'do not run this plan if it is not yours; otherwise compile the model again with this nmc',
       );
   }
   return { program, files };

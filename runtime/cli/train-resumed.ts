@@ -78,7 +78,7 @@ async function goOn(run: TrainingRun, args: Arguments, reporter: Reporter, inter
     assertTrainable(plan, training, data);
     const record = storedDataRecord(run.config.settings.trainedOn);
     if (record) assertUnchanged(data.train, record.train);
-    else reporter.note('the run does not say what its data were: whether they are the same is not known');
+    else reporter.note('the run does not say what its data were, so nobody can tell whether they are the same');
     reporter.data(data, training);
     return await runTo(run, { plan, training, chosen, data, shard, device }, reporter, interrupt);
   } finally {

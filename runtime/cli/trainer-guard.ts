@@ -83,11 +83,12 @@ export class TrainerGuard {
     if (this.#ending) return;
     const { allowed = 0, margin = MARGIN_BYTES, log } = this.#options;
     log({ event: 'memory', pid: this.#child.pid, ...(bytes === undefined ? {} : { bytes }), limit });
-    const held = bytes === undefined ? 'more than it may' : formatBytes(bytes);
+    const held = bytes === undefined ? '' : `${formatBytes(bytes)}, `;
+    const parts = `--max-memory ${formatBytes(allowed)}, the runtime itself and ${formatBytes(margin)} on top`;
     this.#ending = {
       code: 'trainer/memory',
-      message: `the trainer was ended: it held ${held}, and ${formatBytes(limit)} is the most (--max-memory ${formatBytes(allowed)}, the runtime itself and ${formatBytes(margin)} beside)`,
-      repair: 'nmc logs RUN says what it worked on; a plan that says less than it needs is not to be trusted',
+      message: `the trainer was ended: it held ${held}more than the ${formatBytes(limit)} it may (${parts})`,
+      repair: 'nmc logs RUN says what it worked on; do not trust a plan that needs more than it says',
     };
   }
 }

@@ -206,7 +206,7 @@ export class BlobTransfers {
     if ((this.#stored.get(peer.key) ?? 0) + underWay + bytes <= storedBytes) return undefined;
     return {
       code: 'mesh/quota',
-      message: 'this key keeps as many bytes in the mesh as it may',
+      message: 'this key already keeps as many bytes in the mesh as it may',
       repair: 'wait until older snapshots are removed',
     };
   }

@@ -261,7 +261,7 @@ function openLink(socket: WebSocket, options: DialOptions, envelopes: Envelopes,
         new UserError(
           'mesh/blob-damaged',
           `blob ${hash}: ${problem ?? 'it is not what its name says'}`,
-          'ask again: where it was of a snapshot, the run goes on from the one before it',
+          'ask again: if it was part of a snapshot, the run goes on from the one before',
         ),
       );
   };

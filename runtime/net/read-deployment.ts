@@ -19,7 +19,7 @@ export function soundDeployment(value: unknown, run: string): Deployment {
   const problem = deploymentProblem(value);
   if (problem !== undefined) throw unsound(problem);
   const deployment = value as Deployment;
-  if (deployment.run !== run) throw unsound(`it is of the run ${deployment.run}`);
+  if (deployment.run !== run) throw unsound(`it belongs to the run ${deployment.run}`);
   return deployment;
 }
 

@@ -61,7 +61,7 @@ function realPath(path: string): string | undefined {
 export function outside(folder: string, path: string, problem: string): UserError {
   return new UserError(
     'plan/path',
-    `${folder}: the plan names a file that is not to lie in its folder: ${shownPath(path)}: ${problem}`,
+    `${folder}: the plan names a file that may not lie in its folder: ${shownPath(path)}: ${problem}`,
     'do not run this plan',
   );
 }

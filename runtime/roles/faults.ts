@@ -96,10 +96,10 @@ export function undecided(
       event: 'excluded',
       key,
       trainer: nameOf(work, key),
-      why: 'it has disputes that nobody can decide, with more than one other',
+      why: 'it has disputes with several others that nobody can decide',
     });
   if (run.phase === 'halting') halted(work, saved);
-  else reassign(work, saved, 'a border cannot go on, and nobody can tell by whom');
+  else reassign(work, saved, 'a border cannot go on, and nobody can tell whose fault it is');
 }
 
 function opponents({ disputes }: RunState, key: string): Set<string> {

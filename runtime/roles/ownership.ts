@@ -72,7 +72,7 @@ function placed(work: Work, run: RunState, previous: readonly string[]): Placed 
     first ??= { placement, version };
   }
   const problem =
-    free(work).length === 0 ? 'no trainer is there' : 'no trainer is there that may train it: nmc logs says why';
+    free(work).length === 0 ? 'no trainer is there' : 'none of the trainers may train it: nmc logs says why';
   return first ?? { placement: { owners: [], problem }, version: '' };
 }
 

@@ -55,7 +55,7 @@ export function part(
   const commitment = commitmentProblem(run, received);
   if (commitment === 'later') return 'not-comparable';
   if (commitment === 'missing') {
-    const reason = 'it has brought a part of which it has not signed the state';
+    const reason = 'it brought a part whose state it had not signed';
     fault(work, run, [{ key, shard, code: 'part/no-commitment', reason }]);
     return 'a-fault';
   }

@@ -243,7 +243,7 @@ function ready(
   const { deployment, term } = run;
   if (!holds || exchange.key !== from) {
     // Nobody else hears of it: they would only see that it does not hold.
-    const reason = 'its key for the borders is not signed by itself';
+    const reason = 'it has not signed its key for the borders';
     fault(work, run, [{ key: from, shard: exchange.shard, code: 'border/key', reason }]);
     return 'a-fault';
   }

@@ -21,7 +21,7 @@ export function deploymentProblem(value: unknown): string | undefined {
   // A run is a folder where it is fetched.
   const named = new PathSet().add(deployment.run);
   if (named !== undefined) return `the run cannot be called ${deployment.run}: ${named}`;
-  if (needs.length !== shards) return `it says the needs of ${needs.length} shards and has ${shards}`;
+  if (needs.length !== shards) return `it states the needs of ${needs.length} shards and has ${shards}`;
   if (checks.length !== evaluations.length) return `it has data of ${checks.length} checks for ${evaluations.length}`;
   return (
     planFilesProblem(deployment.plan) ??
@@ -78,7 +78,7 @@ function sizesProblem(blobs: readonly BlobRef[]): string | undefined {
   const sizes = new Map<string, number>();
   for (const { blob, bytes } of blobs) {
     if (bytes > MOST_BLOB_BYTES) return `blob ${blob} has more than ${MOST_BLOB_BYTES} bytes`;
-    if ((sizes.get(blob) ?? bytes) !== bytes) return `it says two sizes of blob ${blob}`;
+    if ((sizes.get(blob) ?? bytes) !== bytes) return `it gives two sizes for blob ${blob}`;
     sizes.set(blob, bytes);
   }
   return undefined;

@@ -54,7 +54,7 @@ function checkHeader(path: string, bytes: Uint8Array): void {
     throw badData(path, 'byte 16', `${width} x ${height} pixels cannot lie in ${bytes.length} bytes`);
   }
   if (bytes[24] === 16) {
-    const problem = 'a picture with 16 bits of each colour, of which pixels of a field have 8';
+    const problem = 'a picture with 16 bits per colour, while a field takes 8';
     throw badData(path, 'byte 24', problem, 'save it with 8 bits, or as NPZ with the numbers that are meant');
   }
   if (bytes[28] === 1 && bytes.length > MOST_INTERLACED) {

@@ -197,7 +197,7 @@ describe('folders of classes', () => {
 it('pictures with 16 bits of a colour are refused rather than cut to 8', async () => {
   const bytes = greyPng(2, 2, () => 7);
   bytes[24] = 16;
-  await expect(openFile(write('deep.png', bytes), [f32('x', 2, 2)], 1)).rejects.toThrow('16 bits of each colour');
+  await expect(openFile(write('deep.png', bytes), [f32('x', 2, 2)], 1)).rejects.toThrow('16 bits per colour');
 });
 
 it('a fingerprint tells other rows and another number of them', async () => {
