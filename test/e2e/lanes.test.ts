@@ -1,18 +1,14 @@
 /** The two threads of the cpu device with what the command sends them: batches ahead, other requests between, failures. */
-import { mkdirSync } from 'node:fs';
-import { join } from 'node:path';
-import { pathToFileURL } from 'node:url';
-import { build } from 'esbuild';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { lowerProgram } from '../../compiler/5-program/lower.ts';
 import { runPasses } from '../../compiler/5-program/passes/index.ts';
 import { lowerToCpu } from '../../compiler/7-kernels/onnx/lower.ts';
 import type { Device, DeviceSession, Tensor } from '../../runtime/device/device.ts';
 import { referenceDevice } from '../../runtime/device/reference/reference.ts';
+import { bundledCpu } from '../support/bundled-cpu.ts';
 import { call, chain, initialise, randomInputs, relativeError, tanh, trainTask } from '../support/networks.ts';
 
 const BATCHES = 14;
-const folder = join('.cache', 'lanes');
 const graph = chain([19, 11, 9, 3], { act: tanh });
 const method = call('learn.il', { steps: 6, rate: 0.1, momentum: 0 });
 const task = trainTask(graph, { method, batch: 32, clamped: ['l0', 'l3'] });
@@ -25,20 +21,7 @@ let device: Device;
 const opened: DeviceSession[] = [];
 
 beforeAll(async () => {
-  // Threads load built files alone.
-  mkdirSync(folder, { recursive: true });
-  const entryPoints = ['cpu', 'worker'].map((name) => `runtime/device/cpu/${name}.ts`);
-  await build({
-    entryPoints,
-    outdir: folder,
-    bundle: true,
-    platform: 'node',
-    format: 'esm',
-    packages: 'external',
-    logLevel: 'error',
-  });
-  const path = pathToFileURL(join(process.cwd(), folder, 'cpu.js')).href;
-  device = ((await import(path)) as { cpuDevice: Device }).cpuDevice;
+  device = await bundledCpu('lanes');
 }, 60_000);
 
 afterAll(async () => {

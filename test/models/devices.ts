@@ -1,8 +1,4 @@
 /** The devices that a model is trained on, whole and in shards. */
-import { mkdirSync } from 'node:fs';
-import { join } from 'node:path';
-import { pathToFileURL } from 'node:url';
-import { build } from 'esbuild';
 import type { Graph } from '../../compiler/4-graph/graph.ts';
 import { lowerToCpu } from '../../compiler/7-kernels/onnx/lower.ts';
 import { lowerShardsToCpu } from '../../compiler/7-kernels/onnx/shards.ts';
@@ -14,7 +10,7 @@ import { referenceDevice } from '../../runtime/device/reference/reference.ts';
 import { openShard, type Shard } from '../../runtime/shard/shard.ts';
 import { openShards } from '../../runtime/shard/shards.ts';
 import { LANE } from '../../spec/lanes.ts';
-import { ROOT } from '../support/repository.ts';
+import { bundledCpu } from '../support/bundled-cpu.ts';
 import { beginning, type Model, UNIT } from './compare.ts';
 
 export interface Machine {
@@ -54,30 +50,14 @@ export const lanes: Machine = {
   unit: UNIT,
   open: async ({ whole: { program } }) => {
     if (!program.functions.some((f) => f.name === LANE)) return undefined;
-    return openShard(await bundledCpu(), { program, files: lowerToCpu(program) }, () => beginning);
+    return openShard(await threads(), { program, files: lowerToCpu(program) }, () => beginning);
   },
 };
 
 let bundled: Promise<Device> | undefined;
 
-/** Threads load built files alone. */
-function bundledCpu(): Promise<Device> {
-  bundled ??= (async () => {
-    const folder = join(ROOT, '.cache', 'models');
-    mkdirSync(folder, { recursive: true });
-    const entryPoints = ['cpu', 'worker'].map((name) => join(ROOT, `runtime/device/cpu/${name}.ts`));
-    await build({
-      entryPoints,
-      outdir: folder,
-      bundle: true,
-      platform: 'node',
-      format: 'esm',
-      packages: 'external',
-      logLevel: 'error',
-    });
-    const { cpuDevice } = (await import(pathToFileURL(join(folder, 'cpu.js')).href)) as { cpuDevice: Device };
-    return cpuDevice;
-  })();
+function threads(): Promise<Device> {
+  bundled ??= bundledCpu('models');
   return bundled;
 }
 

@@ -6,7 +6,7 @@ import { type Column, type Field, sizeOf } from '../dataset.ts';
 import { badData } from './bad-data.ts';
 import { CsvColumn } from './csv-column.ts';
 import { isHeader } from './csv-header.ts';
-import { exactAsF32, INEXACT, type Table } from './table.ts';
+import { INEXACT, roundedWhole, type Table } from './table.ts';
 import { allNamed, type Grouping, groupColumns } from './wide-columns.ts';
 
 /** Columns of text are left out, unless a wanted field needs them (then it is an error). */
@@ -117,12 +117,10 @@ function toColumn(path: string, { name, shape, members }: Grouping, cells: reado
   const length = ofPresent(rows * members.length);
   const data = whole ? zeroed(Int32Array, length) : zeroed(Float32Array, length);
   for (const [m, all] of values.entries()) {
-    const integers = !whole && all.every(Number.isSafeInteger);
-    for (const [row, value] of all.entries()) {
-      if (integers && !exactAsF32(value))
-        throw badData(path, `sample ${row + 1}, column \`${parts[m]?.name}\``, `${value} ${INEXACT}`);
-      data[row * size + m] = value;
-    }
+    const rounded = whole ? -1 : roundedWhole(all);
+    if (rounded >= 0)
+      throw badData(path, `sample ${rounded + 1}, column \`${parts[m]?.name}\``, `${all[rounded]} ${INEXACT}`);
+    for (let row = 0; row < rows; row++) data[row * size + m] = all[row] as number;
   }
   return { field, data };
 }

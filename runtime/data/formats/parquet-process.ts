@@ -4,9 +4,9 @@
  * there cannot hurt this one.
  */
 import { spawn } from 'node:child_process';
-import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { pathToFileURL } from 'node:url';
+import { processorSeconds } from '../../support/processor-seconds.ts';
 
 /** Values of one column: typed arrays, or arrays of numbers, booleans, nested arrays, byte arrays, objects. */
 export type ParquetValues = ArrayLike<unknown>;
@@ -140,15 +140,4 @@ function watchProcessor(pid: number | undefined, seconds: number, late: () => vo
     if (used > seconds) late();
   }, LOOK_MS);
   return () => clearInterval(timer);
-}
-
-/** Fields 14 and 15 of /proc/PID/stat on Linux, in hundredths of a second. */
-function processorSeconds(pid: number | undefined): number | undefined {
-  try {
-    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
-    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-    return (Number(fields[11]) + Number(fields[12])) / 100;
-  } catch {
-    return undefined;
-  }
 }

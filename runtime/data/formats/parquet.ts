@@ -5,7 +5,7 @@ import { type Column, type Field, type FieldType, sizeOf } from '../dataset.ts';
 import { badData, looksLike } from './bad-data.ts';
 import { type ParquetValues, readParquetColumns } from './parquet-process.ts';
 import { isPng, parsePng, toGrey } from './png.ts';
-import { exactAsF32, INEXACT, rowCount, type Table } from './table.ts';
+import { INEXACT, roundedWhole, rowCount, type Table } from './table.ts';
 import { joinColumns } from './wide-columns.ts';
 
 /** It is handed to another process, in one message. */
@@ -52,8 +52,7 @@ function toColumn(path: string, name: string, chunks: readonly ParquetValues[]):
     }
   }
   const field: Field = { name, type: typeOf(chunks, values), shape };
-  const rounded =
-    field.type === 'f32' && values.every(Number.isSafeInteger) ? values.findIndex((v) => !exactAsF32(v)) : -1;
+  const rounded = field.type === 'f32' ? roundedWhole(values) : -1;
   if (rounded >= 0)
     throw badData(path, `row ${Math.floor(rounded / size) + 1}, column \`${name}\``, `${values[rounded]} ${INEXACT}`);
   return { field, data: field.type === 'i32' ? Int32Array.from(values) : Float32Array.from(values) };

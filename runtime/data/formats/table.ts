@@ -99,8 +99,14 @@ function place(field: Field, index: number, size: number, rows: number): string 
 }
 
 /** Whether 32 bits of floating point, in which devices compute, hold a number as it is. */
-export function exactAsF32(value: number): boolean {
+function exactAsF32(value: number): boolean {
   return Math.fround(value) === value;
+}
+
+/** Index of the first number that would be rounded, where all are whole; -1 where none is, or fractions are meant. */
+export function roundedWhole(values: Int32Array | Float64Array): number {
+  const whole = values instanceof Int32Array || values.every(Number.isSafeInteger);
+  return whole ? values.findIndex((value) => !exactAsF32(value)) : -1;
 }
 
 /** Of a whole number: why it is refused. */
@@ -117,12 +123,9 @@ export function convert(data: ArrayLike<number>, field: Field, where: (i: number
     throw badData(...where(i), `${data[i]} ${problem}`);
   };
   if (field.type === 'f32') {
-    const whole = data instanceof Int32Array || (data instanceof Float64Array && data.every(Number.isSafeInteger));
-    for (let i = 0; i < data.length; i++) {
-      const value = data[i] as number;
-      if (!Number.isFinite(value)) refuse(i, 'is not a finite number');
-      if (whole && !exactAsF32(value)) refuse(i, INEXACT);
-    }
+    for (let i = 0; i < data.length; i++) if (!Number.isFinite(data[i])) refuse(i, 'is not a finite number');
+    const rounded = data instanceof Int32Array || data instanceof Float64Array ? roundedWhole(data) : -1;
+    if (rounded >= 0) refuse(rounded, INEXACT);
     return data instanceof Float32Array ? data : Float32Array.from(data);
   }
   const bytes = field.type === 'u8';

@@ -3,7 +3,7 @@
  * without a shard, and as the owner of the neighbouring shard.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
-import { readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -14,6 +14,7 @@ import { parseAddress } from '../../../runtime/net/address.ts';
 import { dial, type Link } from '../../../runtime/net/dial.ts';
 import type { MeshStatus } from '../../../runtime/net/mesh-status.ts';
 import { batchesOf } from '../../../runtime/roles/calls.ts';
+import { processorSeconds } from '../../../runtime/support/processor-seconds.ts';
 import type { Deployment } from '../../../runtime/wire/deployment.ts';
 import { atLeast, type Figure, told } from '../figure.ts';
 import { nmc, runProcess } from '../processes.ts';
@@ -162,7 +163,7 @@ interface Progress {
 async function progressOf(mesh: BenchMesh, name: string): Promise<Progress> {
   const pid = await ownerPid(mesh, name);
   const { deployment } = (await mesh.link.ask({ what: 'run', run: mesh.run })) as { deployment: Deployment };
-  const [began, first, cpu] = [performance.now(), await batchesDone(mesh, deployment), processorSecondsOf(pid)];
+  const [began, first, cpu] = [performance.now(), await batchesDone(mesh, deployment), processorSeconds(pid) ?? 0];
   let [seconds, batches, used] = [0, 0, 0];
   while (seconds < SECONDS - 2) {
     await sleep(100);
@@ -171,7 +172,7 @@ async function progressOf(mesh: BenchMesh, name: string): Promise<Progress> {
       return { rate: batches / seconds, share: used / seconds, seconds, moved: true };
     seconds = (performance.now() - began) / 1000;
     batches = now - first;
-    used = processorSecondsOf(pid) - cpu;
+    used = (processorSeconds(pid) ?? 0) - cpu;
   }
   return { rate: batches / seconds, share: used / seconds, seconds, moved: false };
 }
@@ -180,17 +181,6 @@ async function batchesDone({ link, run }: BenchMesh, deployment: Deployment): Pr
   const status = (await link.ask({ what: 'status' })) as MeshStatus;
   const found = status.runs.find((r) => r.run === run);
   return ((found?.epoch ?? 1) - 1) * batchesOf(deployment) + (found?.shards[0]?.batch ?? 0);
-}
-
-/** Field 14 and 15 of /proc/PID/stat, in hundredths of a second; 0 where there is no such file. */
-function processorSecondsOf(pid: number | undefined): number {
-  try {
-    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
-    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-    return (Number(fields[11]) + Number(fields[12])) / 100;
-  } catch {
-    return 0;
-  }
 }
 
 /** In turns: the hostile peer, then a process that uses the same processor time and does not connect. */
