@@ -64,7 +64,7 @@ export interface Backplane {
   writeBlob(hash: string, bytes: number): Promise<BlobSink>;
   /** Gives a blob in pieces. @returns nothing where it is not there */
   readBlob(hash: string): Promise<BlobSource | undefined>;
-  /** Whoever asks counts on it from now. @returns whether it is there */
+  /** The caller counts on the blob from now on. @returns whether it is there */
   touchBlob(hash: string): Promise<boolean>;
   /** In no order. */
   listBlobs(): Promise<readonly KeptBlob[]>;

@@ -59,7 +59,7 @@ export function limitedServer(
   // A connection that could not be accepted (no descriptors left) ends nothing else; who listens hears of it as well.
   server.on('error', () => undefined);
   limitEachClient(server, limits.connectionsPerClient);
-  // A body that was announced is asked for by whoever reads it, after everything that may refuse it.
+  // The reader of an announced body asks for it, once nothing can refuse it any more.
   if (listener) server.on('checkContinue', listener);
   return server;
 }

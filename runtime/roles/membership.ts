@@ -34,7 +34,7 @@ export function joined(work: Work, key: string, received: Message & { type: 'mem
   }
 }
 
-/** A second `trainer` is `trainer-2`: whoever says a name means one of them. */
+/** Returns a name that no other member has: a second `trainer` becomes `trainer-2`. */
 function uniqueName(work: Work, key: string, asked: string): string {
   const taken = new Set(members(work).flatMap((m) => (m.key === key ? [] : [m.name])));
   let name = asked;

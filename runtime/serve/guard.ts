@@ -10,7 +10,7 @@ export interface GuardOptions {
   readonly tokens?: Tokens;
 }
 
-/** For whoever asks whether the server is there. */
+/** The path of health checks, which need no token. */
 const OPEN = '/healthz';
 /** Tells what others do: without a token on this machine only. */
 const INSIGHT = '/metrics';

@@ -89,7 +89,7 @@ export function busy(message: string): HttpError {
   });
 }
 
-/** Its client has gone: nobody reads this. */
+/** The client has gone: this answer reaches nobody. */
 export function gone(): HttpError {
   return new HttpError(400, 'http/gone', 'the request was not sent to its end', { closes: true });
 }

@@ -46,7 +46,7 @@ export interface OnnxGraph<Port extends OnnxPort = OnnxValue> {
   readonly values?: readonly OnnxPort[];
 }
 
-/** @param metadata for whoever reads the file: names and texts */
+/** @param metadata names and texts, for readers of the file */
 export function encodeModel(graph: OnnxGraph<OnnxPort>, metadata?: ReadonlyMap<string, string>): Uint8Array {
   const body = new ProtoWriter();
   for (const node of graph.nodes) body.message(1, encodeNode(node));
