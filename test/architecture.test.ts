@@ -131,8 +131,8 @@ describe('the compiler', () => {
 
 describe('the mesh', () => {
   test('waits and counts by a clock that is never set', () => {
-    const mesh = files.filter((file) => /^runtime\/(backplane|net|roles|wire)\/.*\.ts$/.test(file));
-    expect(matches([...mesh, 'runtime/cli/up.ts'], /\bDate\.now\b|\bnew Date\(\)/)).toEqual([]);
+    const mesh = files.filter((file) => /^runtime\/(backplane|net|roles|simulation|wire)\/.*\.ts$/.test(file));
+    expect(matches([...mesh, 'runtime/cli/mesh/up.ts'], /\bDate\.now\b|\bnew Date\(\)/)).toEqual([]);
   });
 });
 
@@ -143,7 +143,7 @@ describe('what comes from outside', () => {
   const guarded = modules.filter(
     (file) =>
       FOLDERS.some((folder) => file.startsWith(`runtime/${folder}/`)) ||
-      COMMANDS.some((command) => file === `runtime/cli/${command}.ts`),
+      COMMANDS.some((command) => file === `runtime/cli/mesh/${command}.ts`),
   );
   /** Of `node:fs`: what changes nothing, or only what a descriptor has open. */
   const READERS = new Set([
@@ -185,10 +185,10 @@ describe('what comes from outside', () => {
   /** Files that take a text for a path of this program's or the user's own, or a number for a size of what is there. */
   const TRUSTING: Readonly<Record<string, readonly string[]>> = {
     ownPath: [
-      ...['backplane/blob-files.ts', 'backplane/embedded.ts', 'backplane/open-database.ts', 'cli/fetch.ts'],
+      ...['backplane/blob-files.ts', 'backplane/embedded.ts', 'backplane/open-database.ts', 'cli/mesh/fetch.ts'],
       ...[
-        'cli/join.ts',
-        'cli/open-shard-plan.ts',
+        'cli/mesh/join.ts',
+        'cli/mesh/open-shard-plan.ts',
         'data/download.ts',
         'data/fetch-file.ts',
         'plan/scratch.ts',
@@ -206,7 +206,7 @@ describe('what comes from outside', () => {
   };
   /** Files that hold a name or a size from outside against a bound. */
   const CHECKING: Readonly<Record<string, readonly string[]>> = {
-    insideFolder: ['cli/fetch.ts', 'cli/join.ts', 'plan/write-plan.ts'],
+    insideFolder: ['cli/mesh/fetch.ts', 'cli/mesh/join.ts', 'plan/write-plan.ts'],
     madeInside: ['plan/write-plan.ts', 'store/create-run.ts'],
     boundedCount: [
       ...['backplane/blob-files.ts', 'data/dataset.ts', 'data/formats/bytes.ts', 'data/formats/idx.ts'],

@@ -1,7 +1,7 @@
 /** The commands of `nmc`. Adding one: a row here, a file beside this one. */
 import type { Argv } from 'yargs';
-import type { Command } from './command.ts';
 import { meshCommands, mesh as reach } from './mesh-commands.ts';
+import type { Command } from './shell/command.ts';
 
 const json = (y: Argv): Argv =>
   y.option('json', { type: 'boolean', describe: 'print JSON on standard output, nothing else' });
@@ -80,7 +80,7 @@ export const commands: readonly Command[] = [
         ['$0 train dsl-examples/mnist.pcn ipc --data DIR --json', 'another task, as JSON lines'],
         ['$0 train --resume runs/digits-20261122-1', 'go on where a run stopped; --device says on what, if it changed'],
       ),
-    load: () => import('./train.ts'),
+    load: () => import('./training/train.ts'),
   },
   {
     usage: 'predict <run>',
@@ -103,7 +103,7 @@ export const commands: readonly Command[] = [
         ['$0 predict runs/memory-20261122-1 --png memory.png', 'originals, cues and recalls'],
         ['$0 predict runs/digits-20261122-1 --input - --json', 'samples as JSON lines: {"image": [[0, …], …]}'],
       ),
-    load: () => import('./predict.ts'),
+    load: () => import('./training/predict.ts'),
   },
   {
     usage: 'eval <run>',
@@ -113,7 +113,7 @@ export const commands: readonly Command[] = [
         '$0 eval runs/digits-20261122-1',
         'every check with its value; exit code 1 if one fails',
       ]),
-    load: () => import('./eval.ts'),
+    load: () => import('./training/eval.ts'),
   },
   {
     usage: 'export <run>',
@@ -132,7 +132,7 @@ export const commands: readonly Command[] = [
         ['$0 export runs/digits-20261122-1 --onnx digits.onnx', 'checked against ONNX Runtime'],
         ['$0 export runs/digits-20261122-1 --onnx one.onnx --batch 1', 'exactly one sample in a call'],
       ),
-    load: () => import('./export.ts'),
+    load: () => import('./training/export.ts'),
   },
   {
     usage: 'check <files..>',
@@ -144,7 +144,7 @@ export const commands: readonly Command[] = [
           .option('sarif', { type: 'boolean', describe: 'print SARIF 2.1.0' }),
         ['$0 check model.pcn', 'messages with places and repairs'],
       ),
-    load: () => import('./check.ts'),
+    load: () => import('./compiling/check.ts'),
   },
   {
     usage: 'fmt <files..>',
@@ -156,7 +156,7 @@ export const commands: readonly Command[] = [
           .option('check', { type: 'boolean', describe: 'change nothing, exit with 1 if anything would change' }),
         ['$0 fmt model.pcn', 'rewrite the file in place'],
       ),
-    load: () => import('./fmt.ts'),
+    load: () => import('./compiling/fmt.ts'),
   },
   {
     usage: 'explain [code]',
@@ -166,7 +166,7 @@ export const commands: readonly Command[] = [
         '$0 explain link/shape',
         'why, with an example and the repair',
       ]),
-    load: () => import('./explain.ts'),
+    load: () => import('./shell/explain.ts'),
   },
   {
     usage: 'show <file> [task]',
@@ -192,7 +192,7 @@ export const commands: readonly Command[] = [
         ['$0 show model.pcn --svg model.svg', 'a picture of the graph'],
         ['$0 show model.plan --html plan.html', 'shards, borders, and what limits them'],
       ),
-    load: () => import('./show.ts'),
+    load: () => import('./planning/show.ts'),
   },
   {
     usage: 'compile <file> [task]',
@@ -234,7 +234,7 @@ export const commands: readonly Command[] = [
         ['$0 compile model.pcn --partition 8', 'eight shards, with what crosses between them'],
         ['$0 compile model.pcn --mesh mesh.json', 'a shard for each machine of the file'],
       ),
-    load: () => import('./compile.ts'),
+    load: () => import('./compiling/compile.ts'),
   },
   {
     usage: 'plan <action> <a> <b>',
@@ -247,7 +247,7 @@ export const commands: readonly Command[] = [
           .positional('b', { type: 'string', describe: 'plan folder' }),
         ['$0 plan diff old.plan new.plan', 'pieces that move, machines that changed, the tick before and after'],
       ),
-    load: () => import('./plan.ts'),
+    load: () => import('./planning/plan.ts'),
   },
   {
     usage: 'serve',
@@ -282,7 +282,7 @@ export const commands: readonly Command[] = [
           }),
         ['$0 serve --run runs/digits-20261122-1 --port 8080', 'then curl 127.0.0.1:8080/predict --json @sample.json'],
       ),
-    load: () => import('./serve.ts'),
+    load: () => import('./training/serve.ts'),
   },
   ...meshCommands,
   {
@@ -301,7 +301,7 @@ export const commands: readonly Command[] = [
         ['$0 mesh record a.json b.json -o mesh.json', 'two machines, by what `nmc doctor --json` found on them'],
         ['$0 mesh gc --dry-run', 'what nothing needs any more, and how much it is'],
       ),
-    load: () => import('./mesh.ts'),
+    load: () => import('./mesh/mesh.ts'),
   },
   {
     usage: 'partition <graph>',
@@ -320,14 +320,14 @@ export const commands: readonly Command[] = [
           }),
         ['$0 partition mesh.graph --parts 8 -o mesh.part.8', 'parts at most 5 % over the mean, a small edge cut'],
       ),
-    load: () => import('./partition.ts'),
+    load: () => import('./planning/partition.ts'),
   },
   {
     usage: 'doctor',
     summary: 'say what this machine can do, and which device a training takes',
     options: (y) =>
       example(json(y), ['$0 doctor --json', 'adapter, driver, limits and measured speeds, one object on one line']),
-    load: () => import('./doctor.ts'),
+    load: () => import('./measuring/doctor.ts'),
   },
   {
     usage: 'bench',
@@ -345,7 +345,7 @@ export const commands: readonly Command[] = [
         ['$0 bench --device webgpu --precision f16', 'the same multiplied in half precision, on a GPU that does'],
         ['$0 bench --device cpu --json', 'a line of JSON for each measurement'],
       ),
-    load: () => import('./bench.ts'),
+    load: () => import('./measuring/bench.ts'),
   },
   {
     usage: 'data <action> [name]',
@@ -358,7 +358,7 @@ export const commands: readonly Command[] = [
         ['$0 data list', 'what there is, and what is here already'],
         ['$0 data get mnist', 'download with a checksum, resumed after a break'],
       ),
-    load: () => import('./data.ts'),
+    load: () => import('./training/data.ts'),
   },
 ];
 

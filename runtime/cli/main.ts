@@ -1,7 +1,7 @@
 /** `nmc`, the process: one command line, its exit code, and what happens when the reader goes away. */
 import { hasStuckDevice } from '../device/stuck.ts';
-import { EXIT } from './command.ts';
-import { runCommandLine } from './run-command-line.ts';
+import { EXIT } from './shell/command.ts';
+import { runCommandLine } from './shell/run-command-line.ts';
 
 // `nmc … | head`: what a training has done is saved, everything else has nobody left to tell.
 let told = false;

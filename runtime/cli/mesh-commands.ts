@@ -1,6 +1,6 @@
 /** The commands of the mesh; rows as in commands.ts. */
 import type { Argv } from 'yargs';
-import type { Command } from './command.ts';
+import type { Command } from './shell/command.ts';
 
 const value = (y: Argv, name: string, describe: string): Argv =>
   y.option(name, { type: 'string', requiresArg: true, describe });
@@ -57,7 +57,7 @@ export const meshCommands: readonly Command[] = [
           ['$0 up --trainers 4', 'then nmc deploy FILE --watch'],
           ['$0 up --state DIR', 'again: goes on with every run that was not stopped'],
         ]),
-    load: () => import('./up.ts'),
+    load: () => import('./mesh/up.ts'),
   },
   {
     usage: 'synchronizer',
@@ -73,7 +73,7 @@ export const meshCommands: readonly Command[] = [
           'open to other machines',
         ],
       ]),
-    load: () => import('./synchronizer.ts'),
+    load: () => import('./mesh/synchronizer.ts'),
   },
   {
     usage: 'join <address>',
@@ -100,7 +100,7 @@ export const meshCommands: readonly Command[] = [
           ['$0 join mesh.example.org --fingerprint KEY --invite -', 'Ctrl-C hands the shards over, then goes'],
         ]);
     },
-    load: () => import('./join.ts'),
+    load: () => import('./mesh/join.ts'),
   },
   {
     usage: 'leave <trainer>',
@@ -109,7 +109,7 @@ export const meshCommands: readonly Command[] = [
       mesh(y)
         .positional('trainer', { type: 'string', describe: 'its name, or its key' })
         .example([['$0 leave trainer-2', 'drain it']]),
-    load: () => import('./leave.ts'),
+    load: () => import('./mesh/leave.ts'),
   },
   {
     usage: 'deploy <file>',
@@ -144,7 +144,7 @@ export const meshCommands: readonly Command[] = [
           ['$0 deploy FILE --partition 4 --schedule pipelined --dry-run', 'placement, memory, rate, what limits it'],
         ]);
     },
-    load: () => import('./deploy.ts'),
+    load: () => import('./mesh/deploy.ts'),
   },
   {
     usage: 'status',
@@ -153,7 +153,7 @@ export const meshCommands: readonly Command[] = [
       mesh(y)
         .option('watch', { type: 'boolean', describe: 'again every second' })
         .example([['$0 status --watch', 'runs, shards, trainers, rates']]),
-    load: () => import('./status.ts'),
+    load: () => import('./mesh/status.ts'),
   },
   {
     usage: 'logs <run>',
@@ -168,13 +168,13 @@ export const meshCommands: readonly Command[] = [
           ['$0 logs digits-3f2a1c', 'epochs, owners, snapshots'],
           ['$0 logs digits-3f2a1c --replay', 'each event with its effects; exit code 1 where they differ'],
         ]),
-    load: () => import('./logs.ts'),
+    load: () => import('./mesh/logs.ts'),
   },
   {
     usage: 'stop <run>',
     summary: 'end a run of a mesh with a last snapshot',
     options: (y) => run(mesh(y)).example([['$0 stop digits-3f2a1c', 'nmc fetch still has its weights']]),
-    load: () => import('./stop.ts'),
+    load: () => import('./mesh/stop.ts'),
   },
   {
     usage: 'fetch <run>',
@@ -183,7 +183,7 @@ export const meshCommands: readonly Command[] = [
       value(run(mesh(y)), 'out', 'folder to write (default: runs/RUN)')
         .alias('o', 'out')
         .example([['$0 fetch digits-3f2a1c -o runs/digits', 'then nmc predict runs/digits --input FILE']]),
-    load: () => import('./fetch.ts'),
+    load: () => import('./mesh/fetch.ts'),
   },
   {
     usage: 'simulate [plan]',
@@ -223,7 +223,7 @@ export const meshCommands: readonly Command[] = [
           ['$0 simulate --replay events.jsonl', 'what nmc simulate PLAN --record events.jsonl has written'],
         ]);
     },
-    load: () => import('./simulate.ts'),
+    load: () => import('./mesh/simulate.ts'),
   },
   {
     usage: 'keys <action> [key] [name]',
@@ -253,6 +253,6 @@ export const meshCommands: readonly Command[] = [
           ['$0 keys token new laptop', 'a bearer token for nmc serve --tokens FILE'],
         ]);
     },
-    load: () => import('./keys.ts'),
+    load: () => import('./mesh/keys.ts'),
   },
 ];

@@ -2,7 +2,7 @@
 import { spawn } from 'node:child_process';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { packageRoot } from '../../runtime/cli/package-root.ts';
+import { packageRoot } from '../../runtime/cli/shell/package-root.ts';
 
 /** The command line as its users have it. */
 export const nmc = join(packageRoot(), 'dist/nmc.cjs');

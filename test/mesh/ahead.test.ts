@@ -5,7 +5,7 @@ import { batchFlops } from '../../compiler/8-plan/shards.ts';
 import { buildProgram } from '../../compiler/build-program.ts';
 import { buildShards } from '../../compiler/build-shards.ts';
 import { cutModel } from '../../compiler/cut-model.ts';
-import { predictRate, rated } from '../../runtime/cli/predict-rate.ts';
+import { predictRate, rated } from '../../runtime/cli/planning/predict-rate.ts';
 import { memoryDataset } from '../../runtime/data/dataset.ts';
 import { stream } from '../../spec/random.ts';
 import { checked } from '../support/check-source.ts';

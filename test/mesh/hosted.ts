@@ -30,7 +30,7 @@ import {
   type TrainerState,
   trainer,
 } from '../../runtime/roles/trainer.ts';
-import { reportOf } from '../../runtime/roles/virtual-devices.ts';
+import { reportOf } from '../../runtime/simulation/virtual-devices.ts';
 import { hex, sha256 } from '../../runtime/wire/hash.ts';
 import type { Message } from '../../runtime/wire/messages.ts';
 import { decodeHead } from '../../runtime/wire/routing.ts';

@@ -6,9 +6,9 @@ import { afterAll, expect, test } from 'vitest';
 import { embeddedBackplane } from '../../runtime/backplane/embedded.ts';
 import { decodePieces, EventLog, eventStream, type Limits } from '../../runtime/net/event-log.ts';
 import { type RecordedPiece, Recording, replay } from '../../runtime/roles/recording.ts';
-import { type SimulationOptions, simulate } from '../../runtime/roles/simulation.ts';
 import { synchronizer } from '../../runtime/roles/synchronizer.ts';
 import type { SynchronizerEvent, SynchronizerState } from '../../runtime/roles/synchronizer-state.ts';
+import { type SimulationOptions, simulate } from '../../runtime/simulation/simulation.ts';
 import { chain } from './simulated.ts';
 
 const folders: string[] = [];

@@ -1,7 +1,7 @@
 /** Two hundred trainers that come and go, in virtual time: one owner a shard, no shard forgotten, and each run again. */
 import { describe, expect, test } from 'vitest';
 import { LONGEST_WAIT } from '../../runtime/roles/predictor.ts';
-import { type SimulationOptions, simulate } from '../../runtime/roles/simulation.ts';
+import { type SimulationOptions, simulate } from '../../runtime/simulation/simulation.ts';
 import { chain } from './simulated.ts';
 
 /** `NMC_SEEDS=200` for the long form. */

@@ -1,6 +1,6 @@
 /** `nmc` in this process: what it prints, and its exit code. */
 import { vi } from 'vitest';
-import { runCommandLine } from '../../runtime/cli/run-command-line.ts';
+import { runCommandLine } from '../../runtime/cli/shell/run-command-line.ts';
 
 export interface Printed {
   readonly code: number;

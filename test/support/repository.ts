@@ -2,7 +2,7 @@
 import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join, posix } from 'node:path';
-import { packageRoot } from '../../runtime/cli/package-root.ts';
+import { packageRoot } from '../../runtime/cli/shell/package-root.ts';
 
 /** Found upwards: benchmarks run from a folder that they are built in. */
 export const ROOT = packageRoot();

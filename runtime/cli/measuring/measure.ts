@@ -5,7 +5,7 @@ import { type Program, sizeOf } from '../../../spec/program.ts';
 import { stream } from '../../../spec/random.ts';
 import type { TileChoice } from '../../../spec/tiles.ts';
 import type { Device, DeviceSession } from '../../device/device.ts';
-import { gpuKernels, type KernelChoice } from '../gpu-kernels.ts';
+import { gpuKernels, type KernelChoice } from '../compiling/gpu-kernels.ts';
 import { chainProgram, copyProgram, type ProductShape, productProgram } from './programs.ts';
 import { rememberedTiles } from './remembered-tiles.ts';
 

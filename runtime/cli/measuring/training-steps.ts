@@ -6,8 +6,8 @@ import { initialValues } from '../../../spec/initialise.ts';
 import { sizeOf } from '../../../spec/program.ts';
 import { stream } from '../../../spec/random.ts';
 import type { Device, FieldData } from '../../device/device.ts';
-import { buildStages, selectTask } from '../compile-model.ts';
-import type { KernelChoice } from '../gpu-kernels.ts';
+import { buildStages, selectTask } from '../compiling/compile-model.ts';
+import type { KernelChoice } from '../compiling/gpu-kernels.ts';
 import { formsOf } from './measure.ts';
 
 const FILE = 'bench.pcn';

@@ -1,7 +1,7 @@
 /** How long `nmc check` and `nmc compile` take, as their user sees it. */
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { packageRoot } from '../../../runtime/cli/package-root.ts';
+import { packageRoot } from '../../../runtime/cli/shell/package-root.ts';
 import { generateModel } from '../../support/generate-model.ts';
 import { atMost, type Figure, told } from '../figure.ts';
 import { nmc, runProcess } from '../processes.ts';

@@ -1,7 +1,7 @@
 /** Seconds of an epoch of inference learning and of backpropagation on the network of `mnist.pcn`, by `nmc train`. */
 import { join } from 'node:path';
 import { usefulWork } from '../../../runtime/cli/measuring/reference-networks.ts';
-import { packageRoot } from '../../../runtime/cli/package-root.ts';
+import { packageRoot } from '../../../runtime/cli/shell/package-root.ts';
 import { atCeiling, measureCeiling } from '../ceiling.ts';
 import { atMost, type Figure, told } from '../figure.ts';
 import { nmc, runProcess } from '../processes.ts';

@@ -1,6 +1,6 @@
 /** Seconds from the command to the end of the first batch. */
 import { join } from 'node:path';
-import { packageRoot } from '../../../runtime/cli/package-root.ts';
+import { packageRoot } from '../../../runtime/cli/shell/package-root.ts';
 import { atMost, type Figure } from '../figure.ts';
 import { nmc, runProcess, untilLine } from '../processes.ts';
 import { median } from '../statistics.ts';

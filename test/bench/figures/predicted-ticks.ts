@@ -5,7 +5,7 @@
  */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { packageRoot } from '../../../runtime/cli/package-root.ts';
+import { packageRoot } from '../../../runtime/cli/shell/package-root.ts';
 import type { Plan } from '../../../spec/plan.ts';
 import { type Figure, told } from '../figure.ts';
 import { nmc, runProcess } from '../processes.ts';

@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, test } from 'vitest';
-import { CheckProcess } from '../../../runtime/cli/check-process.ts';
+import { CheckProcess } from '../../../runtime/cli/compiling/check-process.ts';
 import { checkedChain } from './role-driver.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'nmc-check-'));

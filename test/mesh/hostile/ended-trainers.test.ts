@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { TrainerGuard } from '../../../runtime/cli/trainer-guard.ts';
+import { TrainerGuard } from '../../../runtime/cli/mesh/trainer-guard.ts';
 import { isProcessAlive } from '../../../runtime/support/process-alive.ts';
 import { TestMesh } from '../../support/mesh.ts';
 import { nmc, type Outcome, writeTiny } from '../../support/nmc.ts';

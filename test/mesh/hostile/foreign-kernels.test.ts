@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { lowerToCpu } from '../../../compiler/7-kernels/onnx/lower.ts';
-import { openShardPlan } from '../../../runtime/cli/open-shard-plan.ts';
+import { openShardPlan } from '../../../runtime/cli/mesh/open-shard-plan.ts';
 import { cpuDevice } from '../../../runtime/device/cpu/cpu.ts';
 import { ownPath } from '../../../runtime/support/safe-path.ts';
 import { parseProgram } from '../../../spec/program-text.ts';

@@ -2,9 +2,9 @@
 import { join } from 'node:path';
 import { afterAll, expect, test, vi } from 'vitest';
 import { BlobCache } from '../../../runtime/backplane/blob-cache.ts';
-import { parseInvite } from '../../../runtime/cli/invite-argument.ts';
-import { openShardPlan } from '../../../runtime/cli/open-shard-plan.ts';
-import { packageVersion } from '../../../runtime/cli/package-root.ts';
+import { parseInvite } from '../../../runtime/cli/mesh/invite-argument.ts';
+import { openShardPlan } from '../../../runtime/cli/mesh/open-shard-plan.ts';
+import { packageVersion } from '../../../runtime/cli/shell/package-root.ts';
 import { cpuDevice } from '../../../runtime/device/cpu/cpu.ts';
 import { keyPairFromSeed } from '../../../runtime/identity/ed25519.ts';
 import { keyText } from '../../../runtime/identity/key-text.ts';

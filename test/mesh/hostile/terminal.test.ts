@@ -96,10 +96,10 @@ test('words of a hostile mesh are shown, and not obeyed', { timeout: 60_000 }, a
 });
 
 test('commands that talk to a mesh print nothing but through that function', () => {
-  const talks = readdirSync(join(ROOT, 'runtime/cli'), { withFileTypes: true })
-    .filter((entry) => entry.isFile())
-    .map(({ name }) => `runtime/cli/${name}`)
-    .filter((file) => /from '\.\.\/net\/|mesh-link/.test(readText(file)));
+  const talks = readdirSync(join(ROOT, 'runtime/cli'), { recursive: true, encoding: 'utf8' })
+    .filter((file) => file.endsWith('.ts'))
+    .map((file) => `runtime/cli/${file}`)
+    .filter((file) => /from '(\.\.\/)+net\/|mesh-link/.test(readText(file)));
   expect(talks.length).toBeGreaterThan(10);
   const allowed = /^(printed`|printableLines\(|'|`\$\{(jsonLine|printableLines)\(|statusText\()/;
   const wrong = talks.flatMap((file) =>

@@ -3,7 +3,7 @@ import { mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, describe, expect, test, vi } from 'vitest';
-import check from '../../../runtime/cli/check.ts';
+import check from '../../../runtime/cli/compiling/check.ts';
 import { checkSource, modelOf } from '../../support/check-source.ts';
 
 const COLUMN = `pcn 1

@@ -1,6 +1,6 @@
 /** Options win over what a model's schedule says, each by itself. */
 import { expect, test } from 'vitest';
-import { askedSchedule, askedShards } from '../../../runtime/cli/asked-schedule.ts';
+import { askedSchedule, askedShards } from '../../../runtime/cli/planning/asked-schedule.ts';
 import { checked } from '../../support/check-source.ts';
 import { tinyModel } from '../../support/nmc.ts';
 

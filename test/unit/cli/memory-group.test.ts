@@ -3,7 +3,7 @@ import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { memoryGroup } from '../../../runtime/cli/memory-group.ts';
+import { memoryGroup } from '../../../runtime/cli/mesh/memory-group.ts';
 
 let root = '';
 let parent = '';

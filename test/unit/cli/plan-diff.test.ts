@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, expect, test, vi } from 'vitest';
 import { diffPlans, type PlanDiff } from '../../../compiler/8-plan/diff.ts';
-import { openPlan } from '../../../runtime/cli/open-plan.ts';
+import { openPlan } from '../../../runtime/cli/planning/open-plan.ts';
 import type { Plan } from '../../../spec/plan.ts';
 import { nmcInProcess as nmc } from '../../support/nmc-in-process.ts';
 

@@ -3,7 +3,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, expect, test, vi } from 'vitest';
-import type { PlanFigures } from '../../../runtime/cli/plan-figures.ts';
+import type { PlanFigures } from '../../../runtime/cli/planning/plan-figures.ts';
 import type { Plan } from '../../../spec/plan.ts';
 import { nmcInProcess as nmc } from '../../support/nmc-in-process.ts';
 

@@ -1,8 +1,8 @@
 /** Few samples run in a small batch, and are predicted as they are among many. */
 import { afterAll, expect, test, vi } from 'vitest';
-import { openPlan } from '../../../runtime/cli/open-plan.ts';
-import { executablesOf } from '../../../runtime/cli/plan-executables.ts';
-import { allSizes, type Sized, sizesFor } from '../../../runtime/cli/sized-functions.ts';
+import { executablesOf } from '../../../runtime/cli/compiling/plan-executables.ts';
+import { allSizes, type Sized, sizesFor } from '../../../runtime/cli/compiling/sized-functions.ts';
+import { openPlan } from '../../../runtime/cli/planning/open-plan.ts';
 import { memoryDataset } from '../../../runtime/data/dataset.ts';
 import { cpuDevice } from '../../../runtime/device/cpu/cpu.ts';
 import type { Device } from '../../../runtime/device/device.ts';

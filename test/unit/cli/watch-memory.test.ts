@@ -1,6 +1,6 @@
 /** The memory of a process is seen from outside, and only what is over its bound is told. */
 import { expect, test } from 'vitest';
-import { watchMemory } from '../../../runtime/cli/watch-memory.ts';
+import { watchMemory } from '../../../runtime/cli/mesh/watch-memory.ts';
 
 test.skipIf(process.platform === 'win32')(
   'a process over its bound is told of, in bytes, until the watch ends',

@@ -1,7 +1,7 @@
 /** What the WebGPU device does when something is wrong, and that runs do not get into each other's way. */
 import { describe, expect, test } from 'vitest';
 import { kernelFiles, lowerToWgsl } from '../../../compiler/7-kernels/wgsl/lower.ts';
-import { gpuKernels } from '../../../runtime/cli/gpu-kernels.ts';
+import { gpuKernels } from '../../../runtime/cli/compiling/gpu-kernels.ts';
 import { productProgram } from '../../../runtime/cli/measuring/programs.ts';
 import { openBestGpu } from '../../../runtime/device/webgpu/dawn.ts';
 import type { Gpu } from '../../../runtime/device/webgpu/gpu.ts';

@@ -7,7 +7,7 @@ import { afterEach, expect, test, vi } from 'vitest';
 import { type BuiltPlan, planBytes } from '../../../compiler/8-plan/build.ts';
 import { buildProgram } from '../../../compiler/build-program.ts';
 import { buildShards } from '../../../compiler/build-shards.ts';
-import { openPlan } from '../../../runtime/cli/open-plan.ts';
+import { openPlan } from '../../../runtime/cli/planning/open-plan.ts';
 import { writePlan } from '../../../runtime/plan/write-plan.ts';
 import type { Plan } from '../../../spec/plan.ts';
 import type { ShardSchedule } from '../../../spec/schedule.ts';

@@ -8,7 +8,7 @@ import { planBytes } from '../../../compiler/8-plan/build.ts';
 import { buildProgram, finishPlan } from '../../../compiler/build-program.ts';
 import { checkFile } from '../../../compiler/compile.ts';
 import { fileHost } from '../../../compiler/host.ts';
-import { openPlan } from '../../../runtime/cli/open-plan.ts';
+import { openPlan } from '../../../runtime/cli/planning/open-plan.ts';
 import { writePlan } from '../../../runtime/plan/write-plan.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'nmc-plan-'));

@@ -5,7 +5,7 @@ import { lowerProgram } from '../../../compiler/5-program/lower.ts';
 import { runPasses } from '../../../compiler/5-program/passes/index.ts';
 import { rebatchable } from '../../../compiler/5-program/rebatch.ts';
 import { buildExport } from '../../../compiler/7-kernels/onnx/export.ts';
-import { checkExport } from '../../../runtime/cli/check-export.ts';
+import { checkExport } from '../../../runtime/cli/training/check-export.ts';
 import type { FieldData } from '../../../runtime/device/device.ts';
 import { referenceDevice } from '../../../runtime/device/reference/reference.ts';
 import { type Beginning, fillStates, openShard } from '../../../runtime/shard/shard.ts';

@@ -1,7 +1,7 @@
 /** What a dry run predicts, from what trainers have measured: every piece of a shard's work counts. */
 import { expect, test } from 'vitest';
 import { countBorders } from '../../../compiler/8-plan/borders.ts';
-import { predictRate, type RatedTrainer, rated } from '../../../runtime/cli/predict-rate.ts';
+import { predictRate, type RatedTrainer, rated } from '../../../runtime/cli/planning/predict-rate.ts';
 import { wholeSchedule } from '../../../runtime/shard/whole.ts';
 import type { Costs } from '../../../runtime/wire/messages.ts';
 import { compileText, splitTiled } from '../../support/shards.ts';

@@ -1,0 +1,227 @@
+/** From a file on disk to a plan in memory, for every command that needs one. */
+import { basename } from 'node:path';
+import type { Checked, TrainTask } from '../../../compiler/3-check/checked.ts';
+import { passes } from '../../../compiler/5-program/passes/index.ts';
+import type { Machines } from '../../../compiler/6-partition/problem.ts';
+import { type BuiltPlan, builtOf, type PlanDraft } from '../../../compiler/8-plan/build.ts';
+import { buildProgram, finishPlan, type Selected, type Staged } from '../../../compiler/build-program.ts';
+import { checkFile } from '../../../compiler/compile.ts';
+import type { OldPlaces } from '../../../compiler/cut-pieces.ts';
+import type { Diagnostic } from '../../../compiler/diagnostics/diagnostic.ts';
+import { DiagnosticsError } from '../../../compiler/diagnostics/diagnostics-error.ts';
+import { closest } from '../../../compiler/diagnostics/suggest.ts';
+import { fileHost } from '../../../compiler/host.ts';
+import { printProgram } from '../../../spec/program-text.ts';
+import { UserError } from '../../support/errors.ts';
+import { formatBytes } from '../../support/format-numbers.ts';
+import { withProgress } from '../../support/progress.ts';
+import { type Arguments, text, texts } from '../shell/command.ts';
+import { debugLog, timed } from '../shell/debug.ts';
+import { compilerName } from '../shell/package-root.ts';
+import { wholeNumber } from '../shell/whole-number.ts';
+
+export interface CheckedModel {
+  readonly checked: Checked;
+  readonly warnings: readonly Diagnostic[];
+  readonly texts: ReadonlyMap<string, string>;
+  readonly path: string;
+}
+
+/** @throws DiagnosticsError when the model has errors */
+export function checkModel(path: string, args: Arguments): CheckedModel {
+  const {
+    value,
+    diagnostics,
+    texts: sources,
+  } = timed('parse and check', () => checkFile(fileHost(), path, { set: settings(args) }));
+  if (!value || diagnostics.some((d) => d.severity === 'error')) throw new DiagnosticsError(diagnostics, sources);
+  return { checked: value, warnings: diagnostics.filter((d) => d.severity === 'warning'), texts: sources, path };
+}
+
+/** `--set name=value`, as a record. */
+export function settings(args: Arguments): Record<string, string> {
+  const found: Record<string, string> = {};
+  for (const item of texts(args, 'set')) {
+    const at = item.indexOf('=');
+    if (at < 1) throw new UserError('usage/set', `--set needs name=value, not ${item}`, 'for example --set hidden=256');
+    const [name, value] = [item.slice(0, at).trim(), item.slice(at + 1).trim()];
+    if (found[name] !== undefined && found[name] !== value)
+      throw new UserError(
+        'usage/set',
+        `--set gives ${name} two values, ${found[name]} and ${value}`,
+        'leave one of them out; to try several values, train once for each',
+      );
+    found[name] = value;
+  }
+  return found;
+}
+
+/** The task to train, its model and all ways of predicting with it; `--epochs` and `--batch` applied. */
+export function selectTask(model: CheckedModel, name: string | undefined, args: Arguments): Selected {
+  const { trains, predicts, models } = model.checked;
+  const found = name === undefined ? trains[0] : trains.find((t) => t.name === name);
+  if (name !== undefined && !found) {
+    const names = trains.map((t) => t.name);
+    const close = closest(name, names);
+    throw new UserError(
+      'task/unknown',
+      `${model.path} has no train block called ${name}`,
+      close ? `did you mean ${close}?` : names.length > 0 ? `there are: ${names.join(', ')}` : 'it has none at all',
+    );
+  }
+  const instance = found?.model ?? models.at(-1);
+  if (!instance) throw new UserError('model/none', `${model.path} has no model`, 'write `model NAME { … }`');
+  const epochs = wholeNumber(args, 'epochs', 1);
+  const batch = wholeNumber(args, 'batch', 1, 1_000_000);
+  const task: TrainTask | undefined = found && {
+    ...found,
+    epochs: epochs ?? found.epochs,
+    batch: batch ?? found.batch,
+  };
+  if (task && task.batch % task.replicas !== 0)
+    throw new UserError(
+      'task/batch',
+      `a batch of ${task.batch} cannot be shared among ${task.replicas} replicas`,
+      `use a multiple of ${task.replicas}`,
+    );
+  return {
+    checked: model.checked,
+    model: instance,
+    task,
+    predicts: predicts.filter((p) => p.model.name === instance.name),
+  };
+}
+
+/** A task that can be trained. @throws UserError when the file has no train block */
+export function requireTask(selected: Selected, path: string): Selected & { task: TrainTask } {
+  const { task } = selected;
+  if (!task)
+    throw new UserError(
+      'task/none',
+      `${path} has no train block`,
+      'write `train NAME of MODEL on data.… { … }`, or use `nmc show`',
+    );
+  return { ...selected, task };
+}
+
+export function modulesOf(model: CheckedModel): { path: string; text: string }[] {
+  // The folder in which the model lies is nobody's business and differs between machines.
+  return [...model.texts].map(([file, content]) => ({
+    path: file.startsWith('std:') ? file : basename(file),
+    text: content,
+  }));
+}
+
+/** Graph, program and passes; NMC_DEBUG shows the program after each of them. */
+export function buildStages(selected: Selected, after?: string, microbatches = 1): Staged {
+  const { shows, debug } = debugLog();
+  if (shows('graph'))
+    for (const pass of ['none', ...passes.map((p) => p.name)])
+      debug('graph', () => `after ${pass}\n${printProgram(buildProgram(selected, pass).program)}`);
+  return timed('graph and program', () => buildProgram(selected, after, microbatches));
+}
+
+/** @param cut how to cut it; one shard when absent @throws UserError `partition/…` where it cannot be cut so */
+export async function planOf(model: CheckedModel, staged: Staged, cut?: Cut): Promise<BuiltPlan> {
+  if (cut !== undefined && cut.shards > 1) return builtOf(await cutPlanOf(model, staged, cut));
+  const { lowerToCpu } = await import('../../../compiler/7-kernels/onnx/lower.ts');
+  const cpu = timed('onnx', () => lowerToCpu(staged.program));
+  if (debugLog().shows('kernels')) await debugKernels(cpu);
+  const modules = modulesOf(model);
+  const built = timed('plan', () => finishPlan(staged, { compiler: compilerName(), modules }, cpu));
+  assertFits(model.path, built.plan, cut?.machines);
+  return built;
+}
+
+/** Into how many shards, on which machines. */
+export interface Cut {
+  readonly shards: number;
+  readonly machines?: Machines;
+  /** Machines of nodes that a mesh file keeps on one. */
+  readonly pinned?: ReadonlyMap<string, number>;
+  /** Of an older plan, to move as little as is worth it. */
+  readonly old?: OldPlaces;
+}
+
+/** `--mesh FILE`, or `--partition K`: a shard for each machine, in the order of the file. */
+export async function meshCutOf(args: Arguments): Promise<Cut> {
+  const path = text(args, 'mesh');
+  const older = text(args, 'from');
+  const old = older === undefined ? {} : { old: await oldPlaces(older) };
+  const asked = { ...cutOf(args, 'partition'), ...old };
+  if (path === undefined) return asked;
+  const [{ readMesh }, { machinesOf }] = await Promise.all([
+    import('../../plan/mesh-file.ts'),
+    import('../../../compiler/6-partition/machines-of.ts'),
+  ]);
+  const mesh = readMesh(path);
+  const machines = machinesOf(mesh);
+  const pinned = new Map(mesh.machines.flatMap(({ nodes = [] }, i) => nodes.map((name) => [name, i] as const)));
+  const shards = machines.list.length;
+  if (text(args, 'partition') !== undefined && asked.shards !== shards)
+    throw new UserError(
+      'partition/machines',
+      `${path} has ${shards} machines, --partition asks for ${asked.shards} shards`,
+      'leave out --partition: every machine of the file gets a shard',
+    );
+  return { shards, machines, pinned, ...old };
+}
+
+/** `--from PLAN`: where its pieces are, by the names of machines. */
+async function oldPlaces(folder: string): Promise<OldPlaces> {
+  const [{ openPlan }, { placesIn }] = await Promise.all([
+    import('../planning/open-plan.ts'),
+    import('../../../compiler/cut-pieces.ts'),
+  ]);
+  return placesIn(openPlan(folder).plan);
+}
+
+/** A model that is not cut has to fit the one machine. */
+function assertFits(path: string, plan: BuiltPlan['plan'], machines: Machines | undefined): void {
+  const [machine] = machines?.list ?? [];
+  const [shard] = plan.shards;
+  if (!machine || !shard || shard.memory <= machine.memory) return;
+  throw new UserError(
+    'partition/impossible',
+    `${path} cannot be placed so: ${machine.name} has ${formatBytes(machine.memory)}, ${plan.model} needs ${formatBytes(shard.memory)}`,
+    'add machines or memory, or make the batch smaller',
+  );
+}
+
+/** A plan of several shards, whose files are made when they are written. @throws UserError `partition/…`, `mesh/node` */
+export async function cutPlanOf(model: CheckedModel, staged: Staged, cut: Cut): Promise<PlanDraft> {
+  const { shards, machines, old, pinned = new Map<string, number>() } = cut;
+  const known = new Set(staged.graph.nodes.map((n) => n.name));
+  const unknown = [...pinned.keys()].find((name) => !known.has(name));
+  if (unknown !== undefined)
+    throw new UserError(
+      'mesh/node',
+      `${staged.graph.name} has no node ${unknown}, which the mesh file keeps on ${machines?.list[pinned.get(unknown) ?? 0]?.name}`,
+      'name nodes as `nmc show FILE --stage graph` does',
+    );
+  const { draftShards } = await import('../../../compiler/build-shards.ts');
+  const inputs = { compiler: compilerName(), modules: modulesOf(model) };
+  const result = withProgress((note) =>
+    timed('shards', () => draftShards(staged, inputs, shards, machines, { old, pinned, note })),
+  );
+  if (result.kind === 'draft') return result.draft;
+  throw new UserError('partition/impossible', `${model.path} cannot be cut so: ${result.reason}`, result.repair);
+}
+
+/** `--partition K`, `--shards K`: 1 where it is not given. */
+export function cutOf(args: Arguments, name: string): Cut {
+  return { shards: wholeNumber(args, name, 1, 1_000_000) ?? 1 };
+}
+
+async function debugKernels(files: ReadonlyMap<string, Uint8Array>): Promise<void> {
+  const { printOnnx } = await import('../../../compiler/7-kernels/onnx/text.ts');
+  for (const [name, bytes] of files)
+    if (name.endsWith('.onnx')) debugLog().debug('kernels', () => `${name}\n${printOnnx(bytes)}`);
+}
+
+export function fileArgument(args: Arguments): string {
+  const file = text(args, 'file');
+  if (file === undefined)
+    throw new UserError('usage/file', 'name a model file', 'for example nmc train dsl-examples/digits.pcn');
+  return file;
+}

@@ -1,0 +1,91 @@
+/** `nmc compile`: writes the plan of a model. */
+import { basename } from 'node:path';
+import { bytesPart, type PlanDraft } from '../../../compiler/8-plan/build.ts';
+import { writeCanonical } from '../../../compiler/8-plan/canonical.ts';
+import type { Staged } from '../../../compiler/build-program.ts';
+import type { PlanPart } from '../../../spec/plan.ts';
+import type { Precision } from '../../../spec/precision.ts';
+import { writePlanParts } from '../../plan/write-plan.ts';
+import { emit } from '../../support/emit.ts';
+import { UserError } from '../../support/errors.ts';
+import { formatBytes, formatCount } from '../../support/format-numbers.ts';
+import { withProgress } from '../../support/progress.ts';
+import { type Arguments, EXIT, flag, text } from '../shell/command.ts';
+import { precisionOf } from '../shell/command-device.ts';
+import { timed } from '../shell/debug.ts';
+import {
+  buildStages,
+  type CheckedModel,
+  type Cut,
+  checkModel,
+  cutPlanOf,
+  fileArgument,
+  meshCutOf,
+  planOf,
+  selectTask,
+} from './compile-model.ts';
+import { gpuKernels } from './gpu-kernels.ts';
+import { inMicrobatches } from './microbatches.ts';
+
+export default async function (args: Arguments): Promise<number> {
+  const path = fileArgument(args);
+  const model = checkModel(path, args);
+  const selected = selectTask(model, text(args, 'task'), args);
+  const whole = buildStages(selected);
+  const cut = await meshCutOf(args);
+  const precision = precisionOf(args);
+  if (precision !== 'f32' && cut.shards > 1)
+    throw new UserError(
+      'precision/shards',
+      `the kernels of several shards are made where each of them runs: ${precision} is there for one`,
+      'leave --partition or --precision out',
+    );
+  const staged = inMicrobatches(selected, whole, cut.shards, args);
+  const draft = cut.shards > 1 ? await cutPlanOf(model, staged, cut) : await wholePlanOf(model, staged, cut, precision);
+  const { plan } = draft;
+  const folder = text(args, 'out') ?? `${basename(path).replace(/\.pcn$/, '')}.plan`;
+  const hash = withProgress((note) =>
+    timed('writing', () =>
+      writePlanParts(folder, told(draft.parts, note), (files, sink) => writeCanonical({ ...plan, files }, sink)),
+    ),
+  );
+  if (flag(args, 'json')) {
+    emit({ event: 'compiled', out: folder, sha256: hash, model: plan.model, shards: plan.shards.length });
+    return EXIT.done;
+  }
+  const parameters = plan.shards.reduce((sum, s) => sum + s.parameterCount, 0);
+  const memory = plan.shards.reduce((sum, s) => sum + s.memory, 0);
+  const flops = plan.shards.reduce((sum, s) => sum + s.flopsPerBatch, 0);
+  process.stdout.write(
+    `${plan.model}  ${plan.shards.reduce((sum, s) => sum + s.nodes.length, 0)} ${plan.shards.length > 1 ? 'pieces' : 'nodes'}, ${formatCount(parameters)} parameters → ${plan.shards.length} shard${plan.shards.length > 1 ? 's' : ''}\n` +
+      `memory  ${formatBytes(memory)}\n` +
+      (plan.training
+        ? `work    ${(flops / 1e6).toFixed(1)} MFLOP a batch of ${plan.training.batch} (${plan.training.rule})\n`
+        : '') +
+      `wrote   ${folder} (sha256 ${hash.slice(0, 12)}…)    next: nmc show ${folder}\n`,
+  );
+  return EXIT.done;
+}
+
+function* told(parts: readonly PlanPart[], note: (doing: string) => void): Generator<PlanPart> {
+  for (const [i, part] of parts.entries()) {
+    note(`writing file ${i + 1} of ${parts.length}`);
+    yield part;
+  }
+}
+
+/** A plan of one shard brings its kernels for GPUs; several shards make them where each of them runs. */
+async function wholePlanOf(
+  model: CheckedModel,
+  staged: Staged,
+  cut: Cut,
+  precision: Precision,
+): Promise<Pick<PlanDraft, 'plan' | 'parts'>> {
+  const built = await planOf(model, staged, cut);
+  const [{ files: kernels }, { withKernels }] = await Promise.all([
+    timed('kernels', () => gpuKernels(built.program, precision)),
+    import('../../../compiler/8-plan/kernels.ts'),
+  ]);
+  const { plan, files } = withKernels(built, kernels);
+  return { plan, parts: [...files].map(([path, bytes]) => bytesPart(path, bytes)) };
+}

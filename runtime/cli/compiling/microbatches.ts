@@ -1,0 +1,110 @@
+/** `--schedule pipelined`: into how many microbatches a batch is divided, given or chosen for the trainers of a mesh. */
+import {
+  evenMicrobatches,
+  MOST_MICROBATCHES,
+  microbatchSizes,
+  pipelineProblem,
+  possibleMicrobatches,
+} from '../../../compiler/5-program/pipeline.ts';
+import { uniformMachines } from '../../../compiler/6-partition/problem.ts';
+import { batchFlops, shardMemory } from '../../../compiler/8-plan/shards.ts';
+import type { Selected, Staged } from '../../../compiler/build-program.ts';
+import { ASSUMED_RATE } from '../../../compiler/build-shards.ts';
+import { cutModel } from '../../../compiler/cut-model.ts';
+import { UserError } from '../../support/errors.ts';
+import { type AskedSchedule, askedSchedule, isOption, isPipelined, schedulesOf } from '../planning/asked-schedule.ts';
+import { type Prediction, placeOn, predictRate, type RatedTrainer, rated } from '../planning/predict-rate.ts';
+import { type Arguments, text } from '../shell/command.ts';
+import { buildStages } from './compile-model.ts';
+
+export interface Division {
+  readonly microbatches: number;
+  /** Nodes are not cut: each tick then costs one way between shards, not several. */
+  readonly wholeNodes: boolean;
+}
+
+/** Where nobody has measured what the trainers can do. */
+const USUAL = 8;
+/** More microbatches, or nodes left whole, have to be worth so much. */
+const WORTH = 1.01;
+
+/**
+ * That a training can be pipelined, and into so many parts.
+ *
+ * @throws UserError for a training that cannot be pipelined, or not so
+ */
+export function assertPipelined({ graph, task }: Staged, { schedule, microbatches }: AskedSchedule): void {
+  const problem = task ? pipelineProblem(graph, task) : 'nothing is trained';
+  const asked = schedule === undefined || isOption(schedule) ? '' : `, which ${schedule.by} asks for`;
+  if (problem !== undefined || !task)
+    throw new UserError(
+      'deploy/pipelined',
+      `${task?.name ?? graph.name} cannot be pipelined${asked}: ${problem}`,
+      'use --schedule lockstep, or --microbatches 1',
+    );
+  if (microbatches === undefined) return;
+  const possible = possibleMicrobatches(task.batch);
+  if (possible.includes(microbatches.value)) return;
+  const by = isOption(microbatches) ? '' : `${microbatches.by}: `;
+  throw new UserError(
+    'deploy/microbatches',
+    microbatches.value > MOST_MICROBATCHES
+      ? `${by}${microbatches.value} microbatches are more than the ${MOST_MICROBATCHES} that can be in flight`
+      : `${by}a batch of ${task.batch} cannot be divided into ${microbatches.value} parts of ${microbatchSizes(task.batch, microbatches.value).size}: nothing is left for the last`,
+    `use ${possible.join(', ')}; or another --batch`,
+  );
+}
+
+/** Of commands that cut a model themselves, with no mesh to choose for: its stages for a microbatch, where it is pipelined. */
+export function inMicrobatches(selected: Selected, whole: Staged, shards: number, args: Arguments): Staged {
+  const given = text(args, 'microbatches') !== undefined || text(args, 'ahead') === '1';
+  // One shard waits for nobody: what the model says of its shards is nothing to it.
+  if (shards === 1 && !given) return whole;
+  const asked = askedSchedule(args, schedulesOf(selected));
+  if (!isPipelined(asked)) return whole;
+  assertPipelined(whole, asked);
+  const parts = asked.microbatches?.value ?? usualMicrobatches(selected.task?.batch ?? 1);
+  if (shards > 1)
+    return parts > 1 ? { ...buildStages(selected, undefined, parts), ahead: asked.ahead?.value ?? 0 } : whole;
+  throw new UserError(
+    'deploy/microbatches',
+    'one shard waits for nobody, so its batches are not divided, and none begins ahead of another',
+    'leave out --microbatches and --ahead, or ask for more shards',
+  );
+}
+
+function usualMicrobatches(batch: number): number {
+  return evenMicrobatches(batch, USUAL).at(-1) ?? 1;
+}
+
+/**
+ * The division with the highest predicted rate; of equals the one with fewer parts.
+ *
+ * @param staged of the whole batch
+ * @param ahead whether batches begin before the weight step of the one before them: 0 or 1
+ */
+export function chooseDivision(
+  staged: Staged & { readonly task: NonNullable<Staged['task']> },
+  shards: number,
+  trainers: readonly RatedTrainer[],
+  codec: 'f32' | 'f16',
+  ahead = 0,
+): Division {
+  const counts = evenMicrobatches(staged.task.batch);
+  let best: (Division & { readonly rate: number }) | undefined;
+  for (const wholeNodes of [false, true]) {
+    const cut = cutModel({ ...staged, wholeNodes }, uniformMachines(shards, { rate: ASSUMED_RATE }));
+    if (cut.kind === 'impossible') continue;
+    const needs = cut.split.map((s) => ({ memory: shardMemory(s), flops: batchFlops(s, 'train'), bytes: 0 }));
+    const { owners } = placeOn(needs, trainers);
+    const shardsOf = cut.split.map(rated);
+    for (const microbatches of counts) {
+      const found: Prediction | undefined =
+        owners.length === shards ? predictRate(shardsOf, owners, trainers, codec, { microbatches, ahead }) : undefined;
+      if (!found) continue;
+      if (!best || found.batchesPerSecond > best.rate * WORTH)
+        best = { microbatches, wholeNodes, rate: found.batchesPerSecond };
+    }
+  }
+  return best ?? { microbatches: usualMicrobatches(staged.task.batch), wholeNodes: false };
+}

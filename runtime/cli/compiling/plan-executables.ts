@@ -1,0 +1,126 @@
+/**
+ * What a device runs of a plan that was read: its programs, lowered here. A plan brings compiled forms too; they are
+ * only held against ours, where the same compiler says that it made them.
+ */
+import { LANE, STEP } from '../../../spec/lanes.ts';
+import type { Lowering } from '../../../spec/lowering.ts';
+import type { Program, ProgramFunction } from '../../../spec/program.ts';
+import type { ShardSchedule } from '../../../spec/schedule.ts';
+import type { Device, Executable } from '../../device/device.ts';
+import { otherKernel } from '../../plan/own-kernels.ts';
+import type { LoadedPlan } from '../../plan/plan-folder.ts';
+import type { ShardSource } from '../../shard/shards.ts';
+import { UserError } from '../../support/errors.ts';
+import { compilerName } from '../shell/package-root.ts';
+import { lowerHere } from './lower-here.ts';
+
+/** Operations of a function with its ticks written out: what a graph for the CPU has. */
+const MOST_OPERATIONS = 250_000;
+
+/** @param called functions of the model that will be called; all when absent */
+export async function executablesOf(
+  folder: string,
+  loaded: LoadedPlan,
+  device: Device,
+  called?: readonly string[],
+): Promise<ShardSource[]> {
+  const lowering = lowerHere();
+  const sources: ShardSource[] = [];
+  for (const [shard, schedule] of loaded.schedules.entries()) {
+    const executable = await executableOf(folder, loaded, shard, device, lowering, called);
+    sources.push({ executable, schedule });
+  }
+  return sources;
+}
+
+/**
+ * @param folder of the plan, for people
+ * @param called functions of the model, and of the program where the plan's schedule does not know them
+ * @throws UserError `plan/kernels` where the plan brings other forms than its program has, or has none that can be made
+ */
+export async function executableOf(
+  folder: string,
+  loaded: LoadedPlan,
+  shard: number,
+  device: Device,
+  lowering: Lowering,
+  called?: readonly string[],
+): Promise<Executable> {
+  const program = loaded.programs[shard];
+  const schedule = loaded.schedules[shard];
+  if (!program || !schedule) throw new UserError('plan/format', `${folder} has no shard ${shard}`);
+  // Kernels of a GPU follow from what it is: they are made when it opens the program.
+  if (device.name !== 'cpu') return { program, files: new Map() };
+  const planned = new Set(schedule.functions.map((f) => f.name));
+  const made = new Set(called?.filter((name) => !planned.has(name)));
+  const wanted = called ? functionsOf(program, schedule, called, made) : program.functions;
+  assertLowerable(folder, wanted);
+  const files = await lowered({ ...program, functions: wanted }, folder, loaded.plan.shards.length, device, lowering);
+  const brought = loaded.brought[shard];
+  if (loaded.plan.compiler === compilerName() && brought !== undefined && brought.size > 0) {
+    // A plan brings nothing for sizes that were made here.
+    const planned = wanted.filter((f) => !made.has(f.name));
+    const other = otherKernel(program, new Set(planned.map((f) => f.name)), files, brought);
+    if (other !== undefined)
+      throw new UserError(
+        'plan/kernels',
+        `${folder}: ${other} of shard ${shard} is not what its program is lowered to: it was changed, or another compiler made it`,
+        'do not run this plan if it is not yours; otherwise compile the model again with this nmc',
+      );
+  }
+  return { program, files };
+}
+
+async function lowered(
+  program: Program,
+  folder: string,
+  shards: number,
+  device: Device,
+  lowering: Lowering,
+): Promise<ReadonlyMap<string, Uint8Array>> {
+  try {
+    return await lowering(program, { name: device.name, description: device.description, shards });
+  } catch (error) {
+    throw new UserError(
+      'plan/kernels',
+      `${folder}: its program cannot be lowered for ${device.description}: ${(error as Error).message.slice(0, 300)}`,
+      'compile the model again with this nmc',
+    );
+  }
+}
+
+export function assertLowerable(
+  folder: string,
+  functions: readonly ProgramFunction[],
+  repair = 'use fewer ticks, or --device reference',
+): void {
+  for (const f of functions) {
+    const operations = f.blocks.reduce((sum, b) => sum + b.repeat * Math.max(1, b.ops.length + b.scalars.length), 0);
+    if (operations > MOST_OPERATIONS)
+      throw new UserError(
+        'plan/kernels',
+        `${folder}: ${f.name} would be ${operations} operations one after the other, more than ${MOST_OPERATIONS}`,
+        repair,
+      );
+  }
+}
+
+/**
+ * Functions of the program behind those of the model, those made here, and the step by which the device knows whether it
+ * has lanes.
+ */
+function functionsOf(
+  program: Program,
+  schedule: ShardSchedule,
+  called: readonly string[],
+  made: ReadonlySet<string>,
+): ProgramFunction[] {
+  const runs = new Set(made);
+  for (const { name, stages, after } of schedule.functions) {
+    if (!called.includes(name)) continue;
+    for (const { run } of [...stages.flatMap((stage) => stage.segments), ...(after ?? []).flatMap((s) => s.segments)])
+      if (run !== undefined) runs.add(run);
+  }
+  const lanes = program.functions.some((f) => f.name === LANE);
+  return program.functions.filter((f) => runs.has(f.name) || (lanes && f.name === STEP));
+}

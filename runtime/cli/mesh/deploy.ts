@@ -1,0 +1,166 @@
+/** `nmc deploy`: a plan, with its data, onto the trainers of a mesh. */
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { planBytes } from '../../../compiler/8-plan/build.ts';
+import type { Plan } from '../../../spec/plan.ts';
+import { parseProgram } from '../../../spec/program-text.ts';
+import { statisticsOf } from '../../data/statistics.ts';
+import { askStatus } from '../../net/ask-status.ts';
+import { makeDeployment } from '../../net/make-deployment.ts';
+import { PLAN_FILE } from '../../plan/plan-files.ts';
+import { isPlanFolder } from '../../plan/plan-folder.ts';
+import { assertTrainable } from '../../shard/trainable.ts';
+import { emit } from '../../support/emit.ts';
+import { UserError } from '../../support/errors.ts';
+import { printed } from '../../support/printable.ts';
+import { buildStages, checkModel, fileArgument, planOf, requireTask, selectTask } from '../compiling/compile-model.ts';
+import { assertPipelined, chooseDivision } from '../compiling/microbatches.ts';
+import { askedSchedule, askedShards, isOption, isPipelined, schedulesOf } from '../planning/asked-schedule.ts';
+import { openPlan } from '../planning/open-plan.ts';
+import type { RatedTrainer } from '../planning/predict-rate.ts';
+import { type Arguments, EXIT, flag, text } from '../shell/command.ts';
+import { packageVersion } from '../shell/package-root.ts';
+import { wholeNumber } from '../shell/whole-number.ts';
+import { chosenSettings, type TrainSettings, trainingOf } from '../training/train-settings.ts';
+import { dataOpener, openTrainingData } from '../training/training-data.ts';
+import { type SaidBy, showPlacement, trainersOf } from './deploy-placement.ts';
+import { watchRun } from './deploy-watch.ts';
+import { openMesh } from './mesh-link.ts';
+
+interface Wanted {
+  readonly plan: Plan;
+  readonly files: ReadonlyMap<string, Uint8Array>;
+  readonly chosen: TrainSettings;
+  readonly source: { readonly path: string; readonly text: string };
+  readonly said: SaidBy;
+}
+
+export default async function (args: Arguments): Promise<number> {
+  const codec = codecOf(args);
+  const model = prepare(args);
+  const link = await openMesh(args);
+  try {
+    const asked = model.needsStatus || flag(args, 'dry-run');
+    const trainers = asked ? trainersOf(await askStatus(link)) : [];
+    const { plan, files, chosen, source, said } = await model.finish(trainers, codec);
+    const training = trainingOf(plan);
+    if (flag(args, 'dry-run')) return showPlacement({ plan, files, said }, trainers, codec, flag(args, 'json'));
+    const data = await openTrainingData(plan, training, dataOpener(chosen));
+    assertTrainable(plan, training, data);
+    const { deployment, blobs } = makeDeployment({
+      plan,
+      training,
+      files,
+      data,
+      statistics: statisticsOf(
+        plan.shards.flatMap((s) => statisticStates(files, s.program)),
+        data.train,
+      ),
+      epochs: chosen.epochs,
+      seed: chosen.seed,
+      snapshotEvery: wholeNumber(args, 'snapshot-every', 1),
+      codec,
+      source: { ...source, compiler: packageVersion() },
+    });
+    const { missing } = (await link.ask({ what: 'missing', blobs: [...blobs.keys()] })) as { missing: string[] };
+    for (const hash of missing) await link.putBlob(hash, blobs.get(hash) ?? new Uint8Array(0));
+    await link.ask({ what: 'deploy', deployment });
+    if (flag(args, 'watch')) return await watchRun(link, deployment.run, plan, training, flag(args, 'json'));
+    if (flag(args, 'json')) emit({ event: 'deployed', run: deployment.run, shards: deployment.shards });
+    else
+      process.stdout.write(
+        printed`${deployment.run} is deployed in ${deployment.shards} shard${deployment.shards === 1 ? '' : 's'}\n  nmc status   nmc logs ${deployment.run}   nmc fetch ${deployment.run} -o DIR\n`,
+      );
+    return EXIT.done;
+  } finally {
+    link.close();
+  }
+}
+
+/** What can be told before anybody is asked, and the rest. */
+interface Prepared {
+  readonly needsStatus: boolean;
+  readonly finish: (trainers: readonly RatedTrainer[], codec: 'f32' | 'f16') => Promise<Wanted>;
+}
+
+function prepare(args: Arguments): Prepared {
+  const path = fileArgument(args);
+  if (isPlanFolder(path)) {
+    const wanted = fromPlan(path, args);
+    return { needsStatus: false, finish: () => Promise.resolve(wanted) };
+  }
+  const model = checkModel(path, args);
+  const selected = requireTask(selectTask(model, text(args, 'task'), args), path);
+  const schedules = schedulesOf(selected);
+  const cut = { shards: askedShards(args, schedules) };
+  const asked = askedSchedule(args, schedules);
+  const whole = { ...buildStages(selected), task: selected.task };
+  const pipelined = isPipelined(asked);
+  // One shard waits for nobody: what its model says of shards is nothing to it.
+  if (pipelined && (cut.shards > 1 || (asked.schedule && isOption(asked.schedule)))) assertPipelined(whole, asked);
+  const given = pipelined ? asked.microbatches : undefined;
+  const choose = pipelined && given === undefined && cut.shards > 1;
+  return {
+    needsStatus: choose,
+    finish: async (trainers, codec) => {
+      const division = choose
+        ? chooseDivision(whole, cut.shards, trainers, codec, asked.ahead?.value)
+        : { microbatches: given?.value ?? 1, wholeNodes: false };
+      const { microbatches, wholeNodes } = division;
+      const divided = microbatches > 1 && cut.shards > 1;
+      const staged = divided ? buildStages(selected, undefined, microbatches) : whole;
+      const ahead = divided ? (asked.ahead?.value ?? 0) : 0;
+      const { plan, files } = await planOf(model, { ...staged, wholeNodes, ahead }, cut);
+      const all = new Map([[PLAN_FILE, planBytes(plan)] as const, ...files]);
+      const chosen = chosenSettings(args, path, selected.task);
+      const said =
+        cut.shards === 1
+          ? { schedule: 'one shard' }
+          : {
+              schedule: asked.schedule?.by ?? 'nobody said another',
+              ...(pipelined ? { microbatches: given?.by ?? 'chosen for these trainers' } : {}),
+              ...(ahead > 0 && asked.ahead ? { ahead: asked.ahead.by } : {}),
+            };
+      return { plan, files: all, chosen, source: { path, text: model.texts.get(path) ?? '' }, said };
+    },
+  };
+}
+
+function fromPlan(path: string, args: Arguments): Wanted {
+  for (const name of ['partition', 'microbatches', 'ahead'])
+    if (text(args, name) !== undefined)
+      throw new UserError(
+        `deploy/${name}`,
+        `${path} is a plan, which is cut already`,
+        `compile it again with --${name}, or deploy the model file`,
+      );
+  const { plan } = openPlan(path);
+  const training = trainingOf(plan);
+  const schedule = askedSchedule(args, []).schedule?.value;
+  const compiled = (training.microbatches ?? 1) > 1 ? 'pipelined' : 'lockstep';
+  if (schedule !== undefined && schedule !== compiled && plan.shards.length > 1)
+    throw new UserError(
+      'deploy/schedule',
+      `${path} was compiled for --schedule ${compiled}`,
+      'compile it again, with --microbatches K for pipelined and without for lockstep',
+    );
+  const names = [PLAN_FILE, ...plan.files.map((f) => f.path)];
+  const files = new Map(names.map((name) => [name, new Uint8Array(readFileSync(join(path, name)))] as const));
+  const epochs = wholeNumber(args, 'epochs', 1) ?? training.epochs;
+  const said = { schedule: 'the plan', ...(compiled === 'pipelined' ? { microbatches: 'the plan' } : {}) };
+  return { plan, files, chosen: chosenSettings(args, path, { epochs }), source: { path, text: '' }, said };
+}
+
+function codecOf(args: Arguments): 'f32' | 'f16' {
+  const codec = text(args, 'borders') ?? 'f32';
+  if (codec === 'f32' || codec === 'f16') return codec;
+  throw new UserError('deploy/codec', `there is no codec ${codec}`, 'use --borders f32 or --borders f16');
+}
+
+/** States that begin from the data, found in the programs' texts. */
+function statisticStates(
+  files: ReadonlyMap<string, Uint8Array>,
+  path: string,
+): ReturnType<typeof parseProgram>['states'] {
+  return parseProgram(new TextDecoder().decode(files.get(path) ?? new Uint8Array(0))).states;
+}

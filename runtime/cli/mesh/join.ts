@@ -1,0 +1,125 @@
+/** `nmc join`: this machine becomes a trainer of a mesh. */
+import { availableParallelism, freemem, hostname, totalmem } from 'node:os';
+import { BlobCache } from '../../backplane/blob-cache.ts';
+import { configFolder, ensureKey } from '../../identity/key-file.ts';
+import { keyText } from '../../identity/key-text.ts';
+import { type Address, addressText, parseAddress } from '../../net/address.ts';
+import { startPulse } from '../../net/pulse.ts';
+import { TrainerNode } from '../../net/trainer-node.ts';
+import { emit, jsonLine } from '../../support/emit.ts';
+import { UserError } from '../../support/errors.ts';
+import { printed } from '../../support/printable.ts';
+import { insideFolder, ownPath } from '../../support/safe-path.ts';
+import { machineRecord } from '../measuring/machine-record.ts';
+import { type Arguments, EXIT, flag, text } from '../shell/command.ts';
+import { commandDevice } from '../shell/command-device.ts';
+import { packageVersion } from '../shell/package-root.ts';
+import { watchDevice } from '../shell/stuck-device.ts';
+import { wholeNumber } from '../shell/whole-number.ts';
+import { hasParent, heedParent, startedByUp, tellParent } from '../shell/with-parent.ts';
+import { guardTrainer } from './guard-trainer.ts';
+import { inviteOf } from './invite-argument.ts';
+import { assertSecure, pinnedKey } from './mesh-link.ts';
+import { openShardPlan } from './open-shard-plan.ts';
+import { holdTrainerFolder } from './state-folder.ts';
+
+const MEGABYTE = 1e6;
+
+export default async function (args: Arguments): Promise<number> {
+  const address = parseAddress(text(args, 'address') ?? '127.0.0.1');
+  assertSecure(address, args);
+  const listening = listenOf(args);
+  const pinned = pinnedKey(address, args);
+  // A child gets it by the environment, whatever way its parent got it.
+  const invite = await inviteOf(hasParent() ? {} : args);
+  const name = text(args, 'name') ?? nameOfMachine();
+  const said = text(args, 'state');
+  const folder = said === undefined ? insideFolder(ownPath(configFolder(), 'trainers'), name) : ownPath(said);
+  const megabytes = (option: string): number | undefined => wholeNumber(args, option, 1);
+  const maxMemory = megabytes('max-memory');
+  const allowed = maxMemory === undefined ? undefined : maxMemory * MEGABYTE;
+  const rates = {
+    upload: (megabytes('max-upload') ?? 0) * MEGABYTE,
+    download: (megabytes('max-download') ?? 0) * MEGABYTE,
+  };
+  const delay = wholeNumber(args, 'delay', 0, 60_000) ?? 0;
+  // What is wrong with the command line has been said: from here on the work is a child's.
+  if (!hasParent()) return guardTrainer(allowed, invite);
+  // Of one that `nmc up` starts again, the one before may need a moment to end.
+  const giveBack = await holdTrainerFolder(folder, startedByUp() ? 10_000 : 0);
+  const keys = ensureKey(ownPath(folder, 'key.json'));
+  const watched = watchDevice(await commandDevice(text(args, 'device') ?? 'auto'));
+  const { device } = watched;
+  const record = await machineRecord(device, configFolder());
+  device.warmUp?.();
+  const node = new TrainerNode({
+    address,
+    keys,
+    name,
+    version: packageVersion(),
+    device,
+    ...(pinned ? { pinned } : {}),
+    ...(invite ? { invite } : {}),
+    capability: {
+      cores: availableParallelism(),
+      memory: allowed ?? freemem(),
+      rate: record?.rate ?? 0,
+      ...(record ? { costs: record.costs } : {}),
+      ...rates,
+      machine: hostname().slice(0, 100),
+    },
+    cache: new BlobCache(ownPath(folder, 'blobs')),
+    openPlan: openShardPlan(ownPath(folder, 'plans'), device),
+    mostMemory: allowed ?? totalmem(),
+    ...listening,
+    delay,
+    log: (event) => process.stderr.write(`${jsonLine(event)}\n`),
+  });
+  const endPulse = startPulse({ address, keys, ...(pinned ? { pinned } : {}), instance: node.instance });
+  heedParent(() => {
+    watched.leaving();
+    node.leave();
+  });
+  tellParent({ event: 'runtime', bytes: process.memoryUsage.rss() });
+  if (flag(args, 'json')) emit({ event: 'join', name, key: keyText(keys.publicKey), address: addressText(address) });
+  else
+    process.stdout.write(
+      printed`${name} (${keyText(keys.publicKey)}) joins ${addressText(address)} with ${device.description}\n`,
+    );
+  try {
+    const reason = await node.run();
+    if (flag(args, 'json')) emit({ event: 'left', name, reason });
+    else process.stdout.write(printed`${name} has left: ${reason}\n`);
+    return EXIT.done;
+  } finally {
+    endPulse();
+    watched.release();
+    giveBack();
+  }
+}
+
+/** Where neighbours dial this trainer: on this machine unless said; nowhere with `--relay`. */
+function listenOf(args: Arguments): { readonly listen?: Address } {
+  const said = text(args, 'listen');
+  if (flag(args, 'relay')) {
+    if (said === undefined) return {};
+    throw new UserError('usage', '--relay and --listen exclude each other', 'leave one of them out');
+  }
+  if (said === undefined) return { listen: { host: '127.0.0.1', port: 0, secure: false } };
+  const address = parseAddress(said);
+  if (!['0.0.0.0', '::'].includes(address.host) && !address.secure) return { listen: address };
+  throw new UserError(
+    'mesh/listen',
+    `${said} is nothing that neighbours can dial`,
+    '--listen HOST:PORT, with an address of this machine; border packets are sealed by themselves',
+  );
+}
+
+function nameOfMachine(): string {
+  return (
+    hostname()
+      .replace(/[^A-Za-z0-9._-]/g, '-')
+      .replace(/^[^A-Za-z0-9]+/, '')
+      .slice(0, 60) || 'trainer'
+  );
+}

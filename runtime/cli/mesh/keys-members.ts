@@ -1,0 +1,87 @@
+/** `nmc keys allow|revoke|expire`: what an operator changes about a key of a mesh. */
+import { keyBytes } from '../../identity/key-text.ts';
+import type { Revoked } from '../../net/membership.ts';
+import { wallNow } from '../../support/clock.ts';
+import { emit } from '../../support/emit.ts';
+import { UserError } from '../../support/errors.ts';
+import { parseDuration } from '../../support/parse-duration.ts';
+import { printed } from '../../support/printable.ts';
+import { type Arguments, EXIT, flag, text } from '../shell/command.ts';
+import { withMesh } from './mesh-link.ts';
+
+const ROLES = ['operator', 'trainer', 'viewer'] as const;
+/** Ten years. */
+const MAX_MILLISECONDS = 315_360_000_000;
+
+export async function allowKey(args: Arguments): Promise<number> {
+  const key = keyOf(args);
+  const role = ROLES.find((r) => r === text(args, 'role'));
+  if (!role) throw new UserError('usage/role', 'say what the key may do', `--role ${ROLES.join(', --role ')}`);
+  await withMesh(args, (link) => link.ask({ what: 'allow', key, role }));
+  if (flag(args, 'json')) emit({ event: 'allowed', key, role });
+  else process.stdout.write(printed`${key} is ${role === 'operator' ? 'an' : 'a'} ${role} now\n`);
+  return EXIT.done;
+}
+
+export async function revokeKey(args: Arguments): Promise<number> {
+  const key = keyOf(args);
+  const { invites } = (await withMesh(args, (link) => link.ask({ what: 'revoke', key }))) as Revoked;
+  if (flag(args, 'json')) {
+    emit({ event: 'revoked', key, invites });
+    return EXIT.done;
+  }
+  process.stdout.write(printed`${key} was revoked: its connections have ended, its shards go to others\n`);
+  for (const { id, unused } of invites) {
+    const rest = unused === 0 ? 'it was used up' : `${unused} unused ${unused === 1 ? 'use' : 'uses'} of it`;
+    process.stdout.write(printed`  with it invite ${id}: ${rest}\n`);
+  }
+  return EXIT.done;
+}
+
+export async function expireKey(args: Arguments): Promise<number> {
+  const key = keyOf(args);
+  const milliseconds = remaining(args);
+  const answer = await withMesh(args, (link) => link.ask({ what: 'expire', key, milliseconds }));
+  const { expires } = answer as { expires: number };
+  const at = new Date(expires).toISOString();
+  if (flag(args, 'json')) emit({ event: 'expires', key, expires: at });
+  else process.stdout.write(printed`${key} expires at ${at}; nmc keys allow takes that back\n`);
+  return EXIT.done;
+}
+
+function keyOf(args: Arguments): string {
+  const key = text(args, 'key') ?? '';
+  if (keyBytes(key)) return key;
+  throw new UserError(
+    'key/format',
+    key === '' ? 'no key was given' : `${key} is not a key`,
+    'nmc keys show prints the key of the machine it runs on; nmc keys list prints those of the mesh',
+  );
+}
+
+/** `--in` or `--at`, in milliseconds from now. */
+function remaining(args: Arguments): number {
+  const [span, moment] = [text(args, 'in'), text(args, 'at')];
+  if ((span === undefined) === (moment === undefined))
+    throw new UserError('usage', 'say when the key expires', '--in 2h, or --at 2027-01-31T12:00Z');
+  if (span !== undefined) return durationOf('in', span);
+  const at = /^\d{4}-\d{2}-\d{2}/.test(moment ?? '') ? Date.parse(moment ?? '') : Number.NaN;
+  const milliseconds = at - wallNow();
+  if (milliseconds >= 1 && milliseconds <= MAX_MILLISECONDS) return milliseconds;
+  throw new UserError(
+    'usage/time',
+    Number.isNaN(at) ? `${moment} is not a time` : `${moment} is in the past or too far away`,
+    '--at 2027-01-31T12:00Z; nmc keys revoke ends it now',
+  );
+}
+
+/** @throws UserError `usage/duration` */
+export function durationOf(option: string, given: string): number {
+  const milliseconds = parseDuration(given);
+  if (milliseconds !== undefined && milliseconds >= 1 && milliseconds <= MAX_MILLISECONDS) return milliseconds;
+  throw new UserError(
+    'usage/duration',
+    `--${option} ${given} is not a length of time`,
+    `for example --${option} 90m, 2h, 7d`,
+  );
+}

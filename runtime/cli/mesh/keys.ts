@@ -1,0 +1,42 @@
+/** `nmc keys`: this user's key, and who may do what in a mesh. */
+import { existsSync } from 'node:fs';
+import { readKey, userKeyPath, writeNewKey } from '../../identity/key-file.ts';
+import { keyText } from '../../identity/key-text.ts';
+import { emit } from '../../support/emit.ts';
+import { UserError } from '../../support/errors.ts';
+import { printed } from '../../support/printable.ts';
+import { type Arguments, EXIT, flag, text } from '../shell/command.ts';
+import { inviteSomebody } from './keys-invite.ts';
+import { listKeys } from './keys-list.ts';
+import { allowKey, expireKey, revokeKey } from './keys-members.ts';
+import { keysToken } from './keys-token.ts';
+
+const ACTIONS: Readonly<Record<string, (args: Arguments) => Promise<number> | number>> = {
+  new: (args) => show(args, keyText(writeNewKey(userKeyPath()).publicKey)),
+  show: (args) => show(args, keyText(ownKey().publicKey)),
+  allow: allowKey,
+  list: listKeys,
+  revoke: revokeKey,
+  expire: expireKey,
+  invite: inviteSomebody,
+  token: keysToken,
+};
+
+export default async function (args: Arguments): Promise<number> {
+  const action = ACTIONS[text(args, 'action') ?? 'show'];
+  if (!action) throw new UserError('usage', 'there is no such action', `nmc keys ${Object.keys(ACTIONS).join('|')}`);
+  return action(args);
+}
+
+function ownKey(): ReturnType<typeof readKey> {
+  const path = userKeyPath();
+  if (!existsSync(path)) throw new UserError('key/none', 'there is no key yet', 'nmc keys new makes one');
+  return readKey(path);
+}
+
+function show(args: Arguments, key: string): number {
+  const file = userKeyPath();
+  if (flag(args, 'json')) emit({ key, file });
+  else process.stdout.write(printed`${key}\n  kept in ${file}\n`);
+  return EXIT.done;
+}

@@ -1,0 +1,27 @@
+/** `nmc leave NAME|KEY`: a trainer hands its shards over, then goes. */
+import { askStatus } from '../../net/ask-status.ts';
+import { emit } from '../../support/emit.ts';
+import { UserError } from '../../support/errors.ts';
+import { printed } from '../../support/printable.ts';
+import { type Arguments, EXIT, flag, text } from '../shell/command.ts';
+import { openMesh } from './mesh-link.ts';
+
+export default async function (args: Arguments): Promise<number> {
+  const link = await openMesh(args);
+  try {
+    const trainer = text(args, 'trainer') ?? '';
+    const { trainers } = await askStatus(link);
+    if (!trainers.some((t) => t.name === trainer || t.key === trainer))
+      throw new UserError(
+        'mesh/trainer',
+        `there is no trainer ${trainer}`,
+        trainers.length === 0 ? 'the mesh has none' : `there are: ${trainers.map((t) => t.name).join(', ')}`,
+      );
+    await link.ask({ what: 'drain', trainer });
+    if (flag(args, 'json')) emit({ event: 'leaving', trainer });
+    else process.stdout.write(printed`${trainer} goes when its shards are in other hands\n`);
+    return EXIT.done;
+  } finally {
+    link.close();
+  }
+}

@@ -1,0 +1,30 @@
+/** `nmc mesh gc`: removes what a mesh keeps for no run any more, or says what that would be. */
+import type { Amount, GarbageReport } from '../../net/garbage.ts';
+import { emit } from '../../support/emit.ts';
+import { formatBytes } from '../../support/format-numbers.ts';
+import { printableLines } from '../../support/printable.ts';
+import { type Arguments, EXIT, flag } from '../shell/command.ts';
+import { openMesh } from './mesh-link.ts';
+
+export async function collectGarbage(args: Arguments): Promise<number> {
+  const dryRun = flag(args, 'dry-run');
+  const link = await openMesh(args);
+  try {
+    const report = (await link.ask({ what: 'gc', dryRun })) as GarbageReport;
+    if (flag(args, 'json')) emit({ event: 'gc', dryRun, ...report });
+    else process.stdout.write(printableLines(textOf(report, dryRun)));
+    return EXIT.done;
+  } finally {
+    link.close();
+  }
+}
+
+function textOf({ removed, waiting, kept }: GarbageReport, dryRun: boolean): string {
+  const line = (word: string, { blobs, bytes }: Amount, why: string): string =>
+    `${word.padEnd(12)}  ${blobs} blob${blobs === 1 ? '' : 's'}, ${formatBytes(bytes)}${why}\n`;
+  return (
+    line(dryRun ? 'would remove' : 'removed', removed, '') +
+    line('later', waiting, ': nothing names them, and they came within the last hour') +
+    line('kept', kept, ': a run or a transfer names them')
+  );
+}

@@ -1,0 +1,76 @@
+/** A connection of a user's command to a mesh. */
+import { ensureKey, userKeyPath } from '../../identity/key-file.ts';
+import { keyBytes } from '../../identity/key-text.ts';
+import { knownMesh, rememberMesh } from '../../identity/known-meshes.ts';
+import { type Address, addressText, isLoopback, parseAddress } from '../../net/address.ts';
+import { dial, type Link } from '../../net/dial.ts';
+import { EnvironmentError, UserError } from '../../support/errors.ts';
+import type { Role } from '../../wire/handshake.ts';
+import { type Arguments, flag, text } from '../shell/command.ts';
+
+const HERE = '127.0.0.1';
+
+/** `--mesh`, else `$NMC_MESH`, else the one on this machine. */
+export function meshAddress(args: Arguments): Address {
+  return parseAddress(text(args, 'mesh') ?? (process.env.NMC_MESH || HERE));
+}
+
+/** @throws UserError `mesh/insecure` where what is sent could be read on the way */
+export function assertSecure(address: Address, args: Arguments): void {
+  if (address.secure || isLoopback(address.host) || flag(args, 'insecure')) return;
+  throw new UserError(
+    'mesh/insecure',
+    `${addressText(address)} is beyond this machine and its connection is not encrypted`,
+    'use wss://, or say --insecure where the network between is your own',
+  );
+}
+
+/** The mesh's key: as said, or as it was last time; on this machine the first answer is believed. */
+export function pinnedKey(address: Address, args: Arguments): Uint8Array | undefined {
+  const said = text(args, 'fingerprint') ?? knownMesh(addressText(address));
+  if (said !== undefined) {
+    const key = keyBytes(said);
+    if (key) return key;
+    throw new UserError('mesh/fingerprint', `${said} is not a key`, 'copy the 43 characters that nmc up printed');
+  }
+  if (isLoopback(address.host)) return undefined;
+  throw new UserError(
+    'mesh/unknown',
+    `the key of the mesh at ${addressText(address)} is not known`,
+    'say it once: --fingerprint KEY, as nmc up printed it there',
+  );
+}
+
+export async function openMesh(args: Arguments, role: Role = 'operator'): Promise<Link> {
+  const address = meshAddress(args);
+  assertSecure(address, args);
+  const pinned = pinnedKey(address, args);
+  const keys = ensureKey(userKeyPath());
+  const link = await dial({ address, role, keys, ...(pinned ? { pinned } : {}) });
+  rememberMesh(addressText(address), link.peer);
+  return link;
+}
+
+/** What an operator asks on a connection of its own. */
+export async function withMesh<T>(args: Arguments, use: (link: Link) => Promise<T>): Promise<T> {
+  const link = await openMesh(args);
+  try {
+    return await use(link);
+  } finally {
+    link.close();
+  }
+}
+
+/** As an operator where the key may, else as a viewer. */
+export async function openMeshToLook(args: Arguments): Promise<Link> {
+  try {
+    return await openMesh(args);
+  } catch (error) {
+    if (error instanceof UserError && error.code === 'mesh/refused') return openMesh(args, 'viewer');
+    throw error;
+  }
+}
+
+export function wentAway(error: unknown): boolean {
+  return error instanceof EnvironmentError && ['mesh/lost', 'mesh/unreachable'].includes(error.code);
+}

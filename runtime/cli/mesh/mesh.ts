@@ -1,0 +1,38 @@
+/** `nmc mesh gc`, and `nmc mesh record`: puts what `nmc doctor --json` said on each machine together into a file for `--mesh`. */
+import { meshOf, readCapability } from '../../plan/mesh-file.ts';
+import { writeFileAtomic } from '../../support/atomic.ts';
+import { emit } from '../../support/emit.ts';
+import { UserError } from '../../support/errors.ts';
+import { formatBytes } from '../../support/format-numbers.ts';
+import { ownPath } from '../../support/safe-path.ts';
+import { type Arguments, EXIT, flag, text, texts } from '../shell/command.ts';
+import { collectGarbage } from './mesh-gc.ts';
+
+export default function (args: Arguments): Promise<number> | number {
+  return text(args, 'action') === 'gc' ? collectGarbage(args) : record(args);
+}
+
+function record(args: Arguments): number {
+  const paths = texts(args, 'records');
+  if (paths.length === 0)
+    throw new UserError('usage/records', 'no record is named', 'run `nmc doctor --json > NAME.json` on each machine');
+  const out = text(args, 'out') ?? 'mesh.json';
+  const mesh = meshOf(paths.map((path) => ({ path, record: readCapability(path) })));
+  writeFileAtomic(ownPath(out), `${JSON.stringify(mesh, null, 2)}\n`);
+  const rate = mesh.machines.reduce((sum, machine) => sum + machine.rate, 0);
+  const unbounded = mesh.machines.filter(({ upload }) => upload === undefined).map(({ name }) => name);
+  if (flag(args, 'json')) {
+    emit({ event: 'recorded', out, machines: mesh.machines.length, rate, uploadUnknown: unbounded });
+    return EXIT.done;
+  }
+  for (const { name, rate: own, memory, upload } of mesh.machines)
+    process.stdout.write(
+      `${name}  ${(own / 1e9).toFixed(1)} GFLOP/s  ${formatBytes(memory)}${upload === undefined ? '' : `  ${formatBytes(upload)}/s up`}\n`,
+    );
+  process.stdout.write(`wrote  ${out}  ${mesh.machines.length} machines, ${(rate / 1e9).toFixed(1)} GFLOP/s in all\n`);
+  if (unbounded.length > 0)
+    process.stdout.write(
+      `the uplink of ${unbounded.join(', ')} is not known and counts as unbounded: write upload and download there\n`,
+    );
+  return EXIT.done;
+}

@@ -1,0 +1,67 @@
+/** The predictor of a mesh: plan and weights of a run's newest snapshot, followed as it is trained. */
+import type { Device } from '../../device/device.ts';
+import { askStatus } from '../../net/ask-status.ts';
+import type { Link } from '../../net/dial.ts';
+import type { LoadedPlan } from '../../plan/plan-folder.ts';
+import type { PredictorSource } from '../../serve/predictor.ts';
+import { openShards, type ShardSource } from '../../shard/shards.ts';
+import { UserError } from '../../support/errors.ts';
+import { executablesOf } from '../compiling/plan-executables.ts';
+import { allSizes, prepareSizes } from '../compiling/sized-functions.ts';
+import type { Arguments } from '../shell/command.ts';
+import { commandDevice } from '../shell/command-device.ts';
+import { askRun, fetchState } from './fetch-run.ts';
+import { fetchPlanFiles } from './fetched-plan.ts';
+import { openMesh, wentAway } from './mesh-link.ts';
+
+/** @param run its name; the newest one with a snapshot where it is not said */
+export async function meshSource(
+  args: Arguments,
+  run: string | undefined,
+  deviceName: string,
+): Promise<PredictorSource> {
+  let link: Link | undefined;
+  const connected = async (): Promise<Link> => {
+    link ??= await openMesh(args);
+    return link;
+  };
+  const asking = async <T>(work: (link: Link) => Promise<T>): Promise<T> => {
+    try {
+      return await work(await connected());
+    } catch (error) {
+      // The mesh is away: the weights that are loaded go on serving, and the next look connects again.
+      if (wentAway(error)) link = undefined;
+      throw error;
+    }
+  };
+  const name = run ?? (await asking(newestRun));
+  const device = await commandDevice(deviceName);
+  let plan: LoadedPlan | undefined;
+  let sources: readonly ShardSource[] | undefined;
+  return {
+    name: `run ${name} of the mesh`,
+    newest: () => asking(async (l) => String((await askRun(l, name)).manifests.at(-1)?.calls ?? 0)),
+    load: () =>
+      asking(async (l) => {
+        const fetched = await askRun(l, name);
+        plan ??= (await fetchPlanFiles(l, fetched.deployment)).loaded;
+        const state = await fetchState(l, fetched, plan);
+        sources ??= await sourcesOf(plan, device);
+        const shard = await openShards(device, sources, () => ({ tensors: state.parameters }));
+        prepareSizes(shard);
+        return { version: String(fetched.manifests.at(-1)?.calls ?? 0), plan: plan.plan, shard };
+      }),
+  };
+}
+
+function sourcesOf(plan: LoadedPlan, device: Device): Promise<ShardSource[]> {
+  const { loaded, called } = allSizes(plan, device);
+  return executablesOf('the plan', loaded, device, called);
+}
+
+async function newestRun(link: Link): Promise<string> {
+  const { runs } = await askStatus(link);
+  const found = runs.filter((r) => r.snapshot !== null).at(-1);
+  if (found) return found.run;
+  throw new UserError('mesh/no-snapshot', 'no run of the mesh has a snapshot yet', 'nmc status says when there is one');
+}

@@ -1,0 +1,80 @@
+/** `nmc simulate FILE --rates`: how fast a model trains in shards on machines that nobody has to own. */
+import { evenMicrobatches, MOST_MICROBATCHES } from '../../../compiler/5-program/pipeline.ts';
+import { uniformMachines } from '../../../compiler/6-partition/problem.ts';
+import { ASSUMED_RATE } from '../../../compiler/build-shards.ts';
+import { cutModel } from '../../../compiler/cut-model.ts';
+import { emit } from '../../support/emit.ts';
+import { UserError } from '../../support/errors.ts';
+import { buildStages, checkModel, cutOf, fileArgument, requireTask, selectTask } from '../compiling/compile-model.ts';
+import { assertPipelined, chooseDivision } from '../compiling/microbatches.ts';
+import { predictRate, type RatedTrainer, rated } from '../planning/predict-rate.ts';
+import { type Arguments, EXIT, flag, text } from '../shell/command.ts';
+import { wholeNumber } from '../shell/whole-number.ts';
+
+const GIGA = 1e9;
+
+/** A row for lockstep and for every number of microbatches; the one that `nmc deploy` would take is marked. */
+export function simulateRates(args: Arguments): number {
+  const path = fileArgument({ ...args, file: args.plan });
+  const selected = requireTask(selectTask(checkModel(path, args), text(args, 'task'), args), path);
+  const { shards } = cutOf(args, 'partition');
+  if (shards < 2) throw new UserError('simulate/shards', 'one shard has no borders', 'add --partition K');
+  const trainers = virtualTrainers(shards, args);
+  const whole = { ...buildStages(selected), task: selected.task };
+  const given = wholeNumber(args, 'microbatches', 1, MOST_MICROBATCHES);
+  const ahead = wholeNumber(args, 'ahead', 0, 1) ?? 0;
+  assertPipelined(whole, given === undefined ? {} : { microbatches: { value: given, by: '--microbatches' } });
+  const chosen = chooseDivision(whole, shards, trainers, 'f32', ahead);
+  const { batch } = selected.task;
+  const json = flag(args, 'json');
+  if (!json)
+    process.stdout.write(
+      `${whole.graph.name} ${selected.task.name} in ${shards} shards, batch ${batch}${chosen.wholeNodes ? ', nodes left whole' : ''}${ahead > 0 ? ', where pipelined the next batch begun on predicted weights' : ''}\n`,
+    );
+  for (const microbatches of given === undefined ? evenMicrobatches(batch) : [given]) {
+    const begun = microbatches > 1 ? ahead : 0;
+    const staged = { ...buildStages(selected, undefined, microbatches), wholeNodes: chosen.wholeNodes, ahead: begun };
+    const cut = cutModel(staged, uniformMachines(shards, { rate: ASSUMED_RATE }));
+    if (cut.kind === 'impossible') throw new UserError('partition/impossible', cut.reason, cut.repair);
+    const owners = trainers.map((t) => t.key);
+    const found = predictRate(cut.split.map(rated), owners, trainers);
+    if (!found) continue;
+    const row = {
+      schedule: microbatches > 1 ? 'pipelined' : 'lockstep',
+      microbatches,
+      ahead: begun,
+      samplesPerSecond: found.batchesPerSecond * batch,
+      busy: found.busy.reduce((sum, b) => sum + b, 0) / found.busy.length,
+      busiest: Math.max(...found.busy),
+      limit: found.limit,
+      chosen: microbatches === chosen.microbatches,
+    };
+    if (json) emit({ event: 'rate', shards, ...row, busyByShard: found.busy });
+    else
+      process.stdout.write(
+        `  ${row.schedule.padEnd(9)} ${String(microbatches).padStart(2)}  ${row.samplesPerSecond.toFixed(1).padStart(9)} samples/s  busy ${percent(row.busy)}, busiest ${percent(row.busiest)}  ${row.limit}${row.chosen ? '  <- nmc deploy takes this' : ''}\n`,
+      );
+  }
+  return EXIT.done;
+}
+
+const percent = (share: number): string => `${(100 * share).toFixed(1)} %`;
+
+/** Each a machine of its own with one core. */
+function virtualTrainers(count: number, args: Arguments): RatedTrainer[] {
+  const rate = (wholeNumber(args, 'gflops', 1) ?? ASSUMED_RATE / GIGA) * GIGA;
+  const roundTrip = (wholeNumber(args, 'round-trip', 0, 60_000) ?? 0) / 2;
+  return Array.from({ length: count }, (_, i) => {
+    const name = `machine-${i}`;
+    const capability = {
+      cores: 1,
+      memory: Number.MAX_SAFE_INTEGER,
+      rate,
+      upload: 0,
+      download: 0,
+      machine: name,
+      roundTrip,
+    };
+    return { key: name, name, capability };
+  });
+}

@@ -1,0 +1,126 @@
+/** `nmc simulate`: the state machines of the mesh on a virtual network, for a plan's shards; recorded, and again. */
+import { readFileSync } from 'node:fs';
+import { type RecordedPiece, Recording } from '../../roles/recording.ts';
+import { type Faults, simulate } from '../../simulation/simulation.ts';
+import type { Served } from '../../simulation/virtual-predictor.ts';
+import { writeFileAtomic } from '../../support/atomic.ts';
+import { emit } from '../../support/emit.ts';
+import { UserError } from '../../support/errors.ts';
+import { ownPath } from '../../support/safe-path.ts';
+import { openPlan } from '../planning/open-plan.ts';
+import { type Arguments, EXIT, flag, text } from '../shell/command.ts';
+import { wholeNumber } from '../shell/whole-number.ts';
+import { trainingOf } from '../training/train-settings.ts';
+import { replayRun } from './replay-run.ts';
+
+const CALM: Faults = { latency: 20, jitter: 10, loss: 0 };
+const NUMBERS = ['latency', 'jitter', 'loss', 'lives', 'away', 'synchronizerLives'] as const;
+const RUN = 'simulated';
+const HOUR = 3600 * 1000;
+/** Of a call, where nobody says it. */
+const CALL_MILLISECONDS = 20;
+
+export default async function (args: Arguments): Promise<number> {
+  if (flag(args, 'rates')) return (await import('./simulate-rates.ts')).simulateRates(args);
+  const recorded = text(args, 'replay');
+  if (recorded !== undefined) return replayRun(readRecording(recorded), RUN, flag(args, 'json'));
+  const recordTo = text(args, 'record');
+  const recording = recordTo === undefined ? undefined : new Recording();
+  const { plan } = openPlan(planOf(args));
+  const training = trainingOf(plan);
+  const seed = wholeNumber(args, 'seed', 0) ?? 1;
+  const nodes = wholeNumber(args, 'nodes', 1, 10_000) ?? plan.shards.length;
+  const batches = wholeNumber(args, 'batches', 1) ?? 100;
+  const requests = wholeNumber(args, 'requests', 1, 1000);
+  const result = simulate({
+    ...(requests === undefined ? {} : { requests }),
+    nodes,
+    seed,
+    faults: faultsOf(text(args, 'faults')),
+    call: CALL_MILLISECONDS,
+    until: HOUR,
+    ...(recording ? { note: (...noted) => recording.note(...noted) } : {}),
+    deployment: {
+      run: RUN,
+      model: plan.model,
+      task: training.task,
+      plan: [],
+      shards: plan.shards.length,
+      needs: plan.shards.map((s) => ({ memory: s.memory, flops: s.flopsPerBatch, bytes: 0 })),
+      train: { name: 'none', length: batches * training.batch, columns: [] },
+      checks: [],
+      statistics: [],
+      batch: training.batch,
+      evaluations: [],
+      epochs: wholeNumber(args, 'epochs', 1) ?? training.epochs,
+      seed,
+      snapshotEvery: wholeNumber(args, 'snapshot-every', 1) ?? Math.max(1, Math.floor(batches / 4)),
+      schedule: 'lockstep',
+      microbatches: 1,
+      codec: 'f32',
+      source: { path: '', text: '', compiler: '' },
+    },
+  });
+  if (recording && recordTo !== undefined)
+    writeFileAtomic(
+      ownPath(recordTo),
+      `${recording
+        .take()
+        .map((piece) => JSON.stringify(piece))
+        .join('\n')}\n`,
+    );
+  if (flag(args, 'json')) emit({ event: 'simulated', seed, nodes, ...result });
+  else {
+    const { phase, time, epochs, kills, longestWithoutOwner, violations, trace, events, served } = result;
+    process.stdout.write(
+      `seed ${seed}: ${phase} after ${(time / 1000).toFixed(1)} s of virtual time, ${events} events (trace ${trace})\n${kills} kills, ${epochs} epochs of owners, a shard without an owner for ${(longestWithoutOwner / 1000).toFixed(1)} s at most\n${served ? servedText(served) : ''}${violations.length === 0 ? 'never two owners of a shard' : violations.join('\n')}\n`,
+    );
+  }
+  return result.phase === 'done' && result.violations.length === 0 ? EXIT.done : EXIT.checkFailed;
+}
+
+function servedText({ asked, answered, refused, reloads, longest }: Served): string {
+  const refusals = Object.entries(refused).map(([reason, count]) => `${count} refused: ${reason}`);
+  return `${asked} requests, ${[`${answered} answered`, ...refusals].join(', ')}; ${reloads} reloads; ${(longest / 1000).toFixed(1)} s for one at most\n`;
+}
+
+function planOf(args: Arguments): string {
+  const plan = text(args, 'plan');
+  if (plan !== undefined) return plan;
+  throw new UserError('usage', 'say which plan', 'nmc simulate PLAN, or --replay FILE');
+}
+
+function readRecording(path: string): RecordedPiece[] {
+  try {
+    const lines = readFileSync(path, 'utf8').split('\n');
+    return lines.filter((line) => line !== '').map((line) => JSON.parse(line) as RecordedPiece);
+  } catch (error) {
+    throw new UserError(
+      'simulate/recording',
+      `${path} is no recording: ${error instanceof Error ? error.message : ''}`,
+      'nmc simulate PLAN --record FILE makes one',
+    );
+  }
+}
+
+function faultsOf(path: string | undefined): Faults {
+  if (path === undefined) return CALM;
+  let value: unknown;
+  try {
+    value = JSON.parse(readFileSync(path, 'utf8'));
+  } catch (error) {
+    throw new UserError(
+      'simulate/faults',
+      `${path} cannot be read as JSON: ${error instanceof Error ? error.message : ''}`,
+    );
+  }
+  const given = typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : {};
+  for (const [name, number] of Object.entries(given))
+    if (!NUMBERS.some((n) => n === name) || typeof number !== 'number' || !(number >= 0))
+      throw new UserError(
+        'simulate/faults',
+        `${path}: ${name} is no fault, or no number`,
+        `there are: ${NUMBERS.join(', ')}`,
+      );
+  return { ...CALM, ...given };
+}

@@ -1,0 +1,31 @@
+/** `nmc stop RUN`: a last snapshot, then the end. */
+import { setTimeout as sleep } from 'node:timers/promises';
+import { askStatus } from '../../net/ask-status.ts';
+import { emit } from '../../support/emit.ts';
+import { printed } from '../../support/printable.ts';
+import { type Arguments, EXIT, flag, text } from '../shell/command.ts';
+import { openMesh } from './mesh-link.ts';
+
+const ENDED = ['stopped', 'done', 'failed', 'suspended'];
+
+export default async function (args: Arguments): Promise<number> {
+  const link = await openMesh(args);
+  try {
+    const run = text(args, 'run') ?? '';
+    await link.ask({ what: 'stop', run });
+    for (;;) {
+      const { runs } = await askStatus(link);
+      const found = runs.find((r) => r.run === run);
+      if (found && !ENDED.includes(found.state)) {
+        await sleep(100);
+        continue;
+      }
+      if (flag(args, 'json'))
+        emit({ event: 'stopped', run, state: found?.state ?? null, snapshot: found?.snapshot ?? null });
+      else process.stdout.write(printed`${run} is ${found?.state ?? 'gone'}\n`);
+      return EXIT.done;
+    }
+  } finally {
+    link.close();
+  }
+}

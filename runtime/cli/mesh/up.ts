@@ -1,0 +1,293 @@
+/** `nmc up`: a whole mesh on this machine: one synchronizer and trainers, each a process of its own, kept alive. */
+import { join, resolve } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { ensureKey, userKeyPath } from '../../identity/key-file.ts';
+import { keyBytes, keyText } from '../../identity/key-text.ts';
+import { type Address, addressText, parseAddress } from '../../net/address.ts';
+import { askStatus } from '../../net/ask-status.ts';
+import { dial, type Link } from '../../net/dial.ts';
+import type { MeshStatus } from '../../net/mesh-status.ts';
+import { wallNow } from '../../support/clock.ts';
+import { emit } from '../../support/emit.ts';
+import { EnvironmentError, UserError } from '../../support/errors.ts';
+import { onInterrupt } from '../../support/interrupt.ts';
+import { printed } from '../../support/printable.ts';
+import { type Arguments, EXIT, flag, text, texts } from '../shell/command.ts';
+import { wholeNumber } from '../shell/whole-number.ts';
+import { joinLine, PRINTED } from './join-line.ts';
+import { assertSecure } from './mesh-link.ts';
+import { ownFolder } from './state-folder.ts';
+import { DEFAULT_STATE } from './synchronizer.ts';
+import { Child } from './up-child.ts';
+
+const MEGABYTE = 1e6;
+const LOOK_EVERY = 150;
+/** A dead trainer comes back when its shards are in other hands, at the latest after this. */
+const BACK_AFTER = 8000;
+const UP_WITHIN = 60_000;
+/** A trainer that was ended so often, for its memory or a device that does not answer, stays away. */
+const MOST_OVERRUNS = 3;
+const DOWN_WITHIN = 15_000;
+
+const REPAIRS: Readonly<Record<string, string>> = {
+  'mesh/state-damaged': 'restore the folder from a copy, or begin anew with another --state',
+  'mesh/state-older': 'restore the folder from a copy, or go on with what is there: --accept-older-state',
+};
+const REPAIR = 'use another --port, or look into the state folder’s logs';
+
+interface Announced {
+  readonly address: string;
+  readonly key: string;
+  readonly invite: string;
+}
+
+export default async function (args: Arguments): Promise<number> {
+  const trainers = wholeNumber(args, 'trainers', 0, 256) ?? 2;
+  wholeNumber(args, 'max-memory', 1);
+  const state = resolve(text(args, 'state') ?? DEFAULT_STATE);
+  const asked = listenAddress(args);
+  assertSecure(asked, args);
+  ownFolder(state);
+  ownFolder(join(state, 'logs'));
+  const mesh = new Mesh(args, state, asked);
+  let stopping = false;
+  const release = onInterrupt(
+    () => {
+      stopping = true;
+      if (!flag(args, 'json')) process.stderr.write('stopping with a last snapshot; once more to stop at once\n');
+    },
+    {
+      on: (signal, listener) => process.on(signal, listener),
+      off: (signal, listener) => process.off(signal, listener),
+      exit: () => {
+        mesh.kill();
+        process.exit(EXIT.interrupted);
+      },
+    },
+  );
+  try {
+    const announced = await mesh.start(trainers, () => stopping);
+    if (!stopping) announce(args, announced, await mesh.members());
+    while (!stopping) {
+      await mesh.lookAfter();
+      await sleep(LOOK_EVERY);
+    }
+    await mesh.stop();
+    return EXIT.done;
+  } finally {
+    mesh.kill();
+    release();
+  }
+}
+
+/** `--listen HOST:PORT`, or `--listen HOST` with `--port`. @throws UserError `usage/port` for two ports */
+function listenAddress(args: Arguments): Address {
+  const said = text(args, 'listen') ?? '127.0.0.1';
+  const asked = parseAddress(said);
+  const port = wholeNumber(args, 'port', 0, 65_535);
+  if (
+    port !== undefined &&
+    port !== asked.port &&
+    /:\d+\/?$/.test(said.replace(/^wss?:\/\//, '').replace(/^\[.*\]/, ''))
+  )
+    throw new UserError('usage/port', `--listen ${said} and --port ${port} name two ports`, 'leave --port out');
+  return { ...asked, port: port ?? asked.port };
+}
+
+function announce(args: Arguments, { address, key, invite }: Announced, trainers: MeshStatus['trainers']): void {
+  if (flag(args, 'json')) {
+    emit({
+      event: 'up',
+      address,
+      trainers: trainers.map(({ name, key: own, pid }) => ({ name, key: own, pid })),
+      key,
+      invite,
+    });
+    return;
+  }
+  process.stdout.write(
+    printed`mesh at ${address}: ${trainers.length} trainers\n  nmc deploy FILE --watch --mesh ${address}\n  nmc status --mesh ${address}\nanother machine joins with\n` +
+      joinLine({ address, key, invite, ...PRINTED }),
+  );
+}
+
+class Mesh {
+  readonly #state: string;
+  readonly #args: Arguments;
+  #listen: ReturnType<typeof parseAddress>;
+  #synchronizer: Child | undefined;
+  #trainers: readonly { readonly name: string; child: Child; diedAt: number; overruns: number }[] = [];
+  #announced: Announced = { address: '', key: '', invite: '' };
+  #link: Link | undefined;
+
+  constructor(args: Arguments, state: string, listen: ReturnType<typeof parseAddress>) {
+    this.#args = args;
+    this.#state = state;
+    this.#listen = listen;
+  }
+
+  async start(trainers: number, stopped: () => boolean): Promise<Announced> {
+    await this.#startSynchronizer();
+    for (let i = 1; i <= trainers; i++) {
+      const name = `trainer-${i}`;
+      await this.#list(name);
+      this.#trainers = [...this.#trainers, { name, child: this.#startTrainer(name), diedAt: 0, overruns: 0 }];
+    }
+    const end = wallNow() + UP_WITHIN;
+    while (!stopped() && (await this.members()).length < trainers) {
+      const dead = this.#trainers.find((t) => t.child.ended);
+      if (dead) throw new EnvironmentError('mesh/trainer', `${dead.name} has ended: ${dead.child.lastWords()}`);
+      if (wallNow() > end)
+        throw new EnvironmentError(
+          'mesh/slow',
+          'not all trainers have joined within a minute',
+          `look into ${join(this.#state, 'logs')}`,
+        );
+      await sleep(LOOK_EVERY);
+    }
+    return this.#announced;
+  }
+
+  /** Trainers of this process that are members now. */
+  async members(): Promise<MeshStatus['trainers']> {
+    const status = await this.#status();
+    const pids = this.#trainers.map((t) => t.child.pid);
+    return (status?.trainers ?? []).filter((t) => pids.includes(t.pid ?? -1));
+  }
+
+  /** Starts again what has died. */
+  async lookAfter(): Promise<void> {
+    if (this.#synchronizer?.ended) {
+      this.#link = undefined;
+      await this.#startSynchronizer();
+    }
+    for (const trainer of this.#trainers) {
+      if (!trainer.child.ended) continue;
+      const { ending } = trainer.child;
+      if (trainer.diedAt === 0 && ending) {
+        trainer.overruns++;
+        const again = trainer.overruns < MOST_OVERRUNS ? 'it is started again' : 'it is not started again';
+        process.stderr.write(printed`${trainer.name}: ${ending.message}; ${again}\n`);
+      }
+      trainer.diedAt ||= wallNow();
+      // What fills the memory, or never answers, would be given to it again.
+      if (trainer.overruns >= MOST_OVERRUNS) continue;
+      const status = await this.#status();
+      const handedOver = status?.trainers.every((t) => t.name !== trainer.name) ?? false;
+      if (!handedOver && wallNow() - trainer.diedAt < BACK_AFTER) continue;
+      if (await this.#mayComeBack(trainer.name)) {
+        trainer.child = this.#startTrainer(trainer.name);
+        trainer.diedAt = 0;
+      }
+    }
+  }
+
+  /** Where an operator has revoked its key it is let go. */
+  async #mayComeBack(name: string): Promise<boolean> {
+    try {
+      await this.#list(name);
+      return true;
+    } catch (error) {
+      // The mesh is away for a moment.
+      if (!(error instanceof UserError) || error.code !== 'keys/ended') this.#link = undefined;
+      else {
+        this.#trainers = this.#trainers.filter((t) => t.name !== name);
+        process.stderr.write(printed`${name} does not come back: ${error.message}\n`);
+      }
+      return false;
+    }
+  }
+
+  /** So that this mesh's own trainers need no invite. @throws UserError `keys/ended` */
+  async #list(name: string): Promise<void> {
+    const key = keyText(ensureKey(join(this.#folderOf(name), 'key.json')).publicKey);
+    this.#link ??= await this.#dial();
+    await this.#link.ask({ what: 'allow', key, role: 'trainer', fresh: true });
+  }
+
+  #folderOf(name: string): string {
+    return join(this.#state, 'trainers', name);
+  }
+
+  async stop(): Promise<void> {
+    this.#link?.close();
+    this.#synchronizer?.tell('stop\n');
+    const all = [...this.#trainers.map((t) => t.child), ...(this.#synchronizer ? [this.#synchronizer] : [])];
+    await Promise.race([Promise.all(all.map((child) => child.exit)), sleep(DOWN_WITHIN, undefined, { ref: false })]);
+  }
+
+  kill(): void {
+    for (const { child } of this.#trainers) child.kill();
+    this.#synchronizer?.kill();
+  }
+
+  async #startSynchronizer(): Promise<void> {
+    const listen = addressText(this.#listen);
+    const insecure = flag(this.#args, 'insecure') ? ['--insecure'] : [];
+    const tokens = text(this.#args, 'tokens');
+    // Once: started again, it has to find what it has confirmed since.
+    const accept = flag(this.#args, 'accept-older-state') && !this.#synchronizer ? ['--accept-older-state'] : [];
+    const door = [
+      ...texts(this.#args, 'host').flatMap((host) => ['--host', host]),
+      ...texts(this.#args, 'origin').flatMap((origin) => ['--origin', origin]),
+      ...(tokens === undefined ? [] : ['--tokens', tokens]),
+    ];
+    const child = new Child(
+      ['synchronizer', '--listen', listen, '--state', this.#state, '--json', ...insecure, ...accept, ...door],
+      join(this.#state, 'logs', 'synchronizer.log'),
+      {},
+    );
+    this.#synchronizer = child;
+    const line = await child.firstLine;
+    if (line === undefined)
+      throw new EnvironmentError('mesh/synchronizer', `the synchronizer has not started: ${child.lastWords()}`);
+    const said = JSON.parse(line) as
+      | Announced
+      | { readonly event: 'error'; readonly code: string; readonly message: string };
+    if ('code' in said) throw new EnvironmentError(said.code, said.message, REPAIRS[said.code] ?? REPAIR);
+    const { address, key, invite } = said;
+    this.#announced = { address, key, invite };
+    // A port that was drawn stays the same when it is started again.
+    this.#listen = { ...this.#listen, port: parseAddress(address).port };
+  }
+
+  #startTrainer(name: string): Child {
+    const { address, key } = this.#announced;
+    const device = text(this.#args, 'device');
+    const delay = text(this.#args, 'delay');
+    const megabytes = wholeNumber(this.#args, 'max-memory', 1);
+    const options = [
+      '--name',
+      name,
+      '--state',
+      this.#folderOf(name),
+      '--fingerprint',
+      key,
+      '--insecure',
+      ...(device === undefined ? [] : ['--device', device]),
+      ...(delay === undefined ? [] : ['--delay', delay]),
+      ...(megabytes === undefined ? [] : ['--max-memory', String(megabytes)]),
+      ...(flag(this.#args, 'relay') ? ['--relay'] : []),
+    ];
+    const log = join(this.#state, 'logs', `${name}.log`);
+    const allowed = megabytes === undefined ? undefined : megabytes * MEGABYTE;
+    return new Child(['join', address, ...options], log, { NMC_INVITE: '' }, allowed);
+  }
+
+  async #status(): Promise<MeshStatus | undefined> {
+    try {
+      this.#link ??= await this.#dial();
+      return await askStatus(this.#link);
+    } catch {
+      // Away for a moment; whoever asked asks again.
+      this.#link = undefined;
+      return undefined;
+    }
+  }
+
+  #dial(): Promise<Link> {
+    const pinned = keyBytes(this.#announced.key);
+    const address = parseAddress(this.#announced.address);
+    return dial({ address, role: 'operator', keys: ensureKey(userKeyPath()), ...(pinned ? { pinned } : {}) });
+  }
+}

@@ -1,0 +1,127 @@
+/** Which schedule a training in shards has: what the command line says, else what the model's `schedule` blocks say. */
+import type { ScheduleInstance } from '../../../compiler/3-check/checked.ts';
+import { MOST_MICROBATCHES } from '../../../compiler/5-program/pipeline.ts';
+import type { Selected } from '../../../compiler/build-program.ts';
+import { UserError } from '../../support/errors.ts';
+import { type Arguments, text } from '../shell/command.ts';
+import { wholeNumber } from '../shell/whole-number.ts';
+
+export type ScheduleName = 'lockstep' | 'pipelined';
+
+/** Who said something: an option, a schedule of the model, or nobody. */
+export interface Asked<T> {
+  readonly value: T;
+  /** `--schedule`, `schedule home`. */
+  readonly by: string;
+}
+
+export interface AskedSchedule {
+  /** Absent: nobody said it. A plan knows, a model is trained in lockstep. */
+  readonly schedule?: Asked<ScheduleName>;
+  /** Parts of a batch, where it is pipelined and somebody said how many. */
+  readonly microbatches?: Asked<number>;
+  /** Whether a batch begins before the weight step of the one before it: 1, where somebody said so. */
+  readonly ahead?: Asked<number>;
+}
+
+/** One part is lockstep. */
+export function isPipelined({ schedule, microbatches }: AskedSchedule): boolean {
+  return schedule?.value === 'pipelined' && microbatches?.value !== 1;
+}
+
+/** Whether an option of the command said it, and no schedule of the model. */
+export const isOption = ({ by }: Asked<unknown>): boolean => by.startsWith('--');
+
+/**
+ * Options win over the model, each by itself.
+ *
+ * @param schedules of the model that is trained; of several the first that says it counts
+ * @throws UserError for an unknown schedule, or what does not go with it
+ */
+export function askedSchedule(args: Arguments, schedules: readonly ScheduleInstance[]): AskedSchedule {
+  const parts = wholeNumber(args, 'microbatches', 1, MOST_MICROBATCHES);
+  const begun = wholeNumber(args, 'ahead', 0, 1);
+  const given: Wishes = {
+    schedule: optionOf(args),
+    microbatches: parts === undefined ? undefined : { value: parts, by: '--microbatches' },
+    ahead: begun === undefined ? undefined : { value: begun, by: '--ahead' },
+  };
+  const wished = wishesOf(schedules);
+  const said = impliedBy(given) ?? impliedBy(wished);
+  if (said?.value !== 'pipelined') {
+    if (given.ahead?.value === 1)
+      throw notAhead(given.ahead, said ? `${said.by} asks for lockstep` : 'nobody asks for it');
+    return said ? { schedule: said } : {};
+  }
+  const microbatches = given.microbatches ?? wished.microbatches;
+  // One part is lockstep: who asks for it says so of what the model has of ahead, too.
+  const undivided = given.microbatches?.value === 1;
+  const ahead = given.ahead ?? (undivided ? undefined : wished.ahead);
+  if (ahead?.value === 1 && microbatches?.value === 1)
+    throw notAhead(ahead, `${microbatches.by} asks for one microbatch, which is lockstep`);
+  return { schedule: said, ...(microbatches && { microbatches }), ...(ahead?.value === 1 && { ahead }) };
+}
+
+function notAhead({ by }: Asked<number>, why: string): UserError {
+  return new UserError(
+    'deploy/ahead',
+    `${by}: a batch begins ahead of the one before it in the schedule pipelined, and ${why}`,
+    'ask for pipelined (--microbatches K), or leave out ahead',
+  );
+}
+
+interface Wishes {
+  readonly schedule?: Asked<ScheduleName> | undefined;
+  readonly microbatches?: Asked<number> | undefined;
+  readonly ahead?: Asked<number> | undefined;
+}
+
+/** What one side says, where a number of microbatches alone means `pipelined`. */
+function impliedBy({ schedule, microbatches }: Wishes): Asked<ScheduleName> | undefined {
+  if (schedule?.value === 'lockstep' && (microbatches?.value ?? 1) > 1)
+    throw new UserError(
+      'deploy/schedule',
+      `${schedule.by} asks for lockstep, which does not divide a batch, and ${microbatches?.by} for ${microbatches?.value} microbatches`,
+      'ask for pipelined, or leave out the microbatches',
+    );
+  return schedule ?? (microbatches && { value: 'pipelined', by: microbatches.by });
+}
+
+function optionOf(args: Arguments): Asked<ScheduleName> | undefined {
+  const name = text(args, 'schedule');
+  if (name === undefined) return undefined;
+  if (name === 'lockstep' || name === 'pipelined') return { value: name, by: '--schedule' };
+  throw new UserError('deploy/schedule', `there is no schedule ${name}`, 'use --schedule lockstep or pipelined');
+}
+
+function wishesOf(schedules: readonly ScheduleInstance[]): Wishes {
+  const modes = schedules.flatMap(({ name, settings: { mode } }) => {
+    const word = typeof mode === 'object' && mode.kind === 'symbol' ? mode.name : undefined;
+    // Others are refused where the model is cut.
+    return word === 'lockstep' || word === 'pipelined' ? [{ value: word, by: `schedule ${name}` } as const] : [];
+  });
+  return {
+    schedule: modes[0],
+    microbatches: numberIn(schedules, 'microbatches'),
+    ahead: numberIn(schedules, 'ahead'),
+  };
+}
+
+/** Of several schedules the first that says it counts. */
+function numberIn(schedules: readonly ScheduleInstance[], setting: string): Asked<number> | undefined {
+  for (const { name, settings } of schedules) {
+    const value = settings[setting];
+    if (typeof value === 'number') return { value, by: `schedule ${name}` };
+  }
+  return undefined;
+}
+
+/** `--partition K`, else what the model says; 1 where nobody does. */
+export function askedShards(args: Arguments, schedules: readonly ScheduleInstance[]): number {
+  return wholeNumber(args, 'partition', 1, 1_000_000) ?? numberIn(schedules, 'shards')?.value ?? 1;
+}
+
+/** Of the model that is trained. */
+export function schedulesOf({ checked, model }: Selected): readonly ScheduleInstance[] {
+  return checked.schedules.filter((s) => s.model === model.name);
+}

@@ -1,0 +1,59 @@
+/** A plan for the commands: read and distrusted. */
+import { join } from 'node:path';
+import { verify } from '../../../compiler/5-program/verify.ts';
+import { isOperator, operators } from '../../../compiler/operators/table.ts';
+import type { Plan } from '../../../spec/plan.ts';
+import type { Program } from '../../../spec/program.ts';
+import type { Device } from '../../device/device.ts';
+import { type LoadedPlan, loadPlan } from '../../plan/plan-folder.ts';
+import type { ShardSource } from '../../shard/shards.ts';
+import { UserError } from '../../support/errors.ts';
+import { executablesOf } from '../compiling/plan-executables.ts';
+import type { Sized } from '../compiling/sized-functions.ts';
+import { RUN_PLAN } from '../training/train-settings.ts';
+
+export function openPlan(folder: string): LoadedPlan {
+  return loadPlan(folder, verifyForeign);
+}
+
+/**
+ * The plan within a run, with its shards, lowered here for the device.
+ * @param calls what the command calls, of the plan as it is or with functions besides; all when absent
+ * @throws UserError `plan/…`
+ */
+export async function openShardsOfRun(
+  directory: string,
+  device: Device,
+  calls?: (loaded: LoadedPlan, device: Device) => Sized | Promise<Sized>,
+): Promise<{ plan: Plan; sources: ShardSource[] }> {
+  const folder = join(directory, RUN_PLAN);
+  const opened = openPlan(folder);
+  const { loaded, called } = (await calls?.(opened, device)) ?? { loaded: opened };
+  return { plan: loaded.plan, sources: await executablesOf(folder, loaded, device, called) };
+}
+
+/** The program of a run, for what needs the whole network in one. @throws UserError `plan/shards` */
+export function openProgramOfRun(directory: string): Program {
+  const { programs } = openPlan(join(directory, RUN_PLAN));
+  const [program] = programs;
+  if (!program || programs.length > 1)
+    throw new UserError(
+      'plan/shards',
+      `${directory} was trained in ${programs.length} shards; this needs the network in one`,
+      'train it without --shards',
+    );
+  return program;
+}
+
+/** Operators take their arguments' number for granted where our own compiler wrote the program; here nobody knows. */
+function verifyForeign(program: Program): void {
+  for (const f of program.functions)
+    for (const block of f.blocks)
+      for (const { id, op, args } of block.ops) {
+        const arity = op === 'constant' ? 0 : isOperator(op) ? operators[op].arity : undefined;
+        if (arity === undefined) throw new Error(`${op} is no operator`);
+        if (arity === 'many' ? args.length === 0 : args.length !== arity)
+          throw new Error(`${id} = ${op}(…) has ${args.length} arguments`);
+      }
+  verify(program);
+}

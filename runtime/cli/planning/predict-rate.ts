@@ -1,0 +1,129 @@
+/** How fast a training in shards will go on the trainers of a mesh, from what they have measured of themselves. */
+import { countWork, type Work } from '../../../compiler/8-plan/cost.ts';
+import { type Program, sizeOf } from '../../../spec/program.ts';
+import type { ShardSchedule } from '../../../spec/schedule.ts';
+import { type Placement, place } from '../../roles/place.ts';
+import { type Modelled, type ModelMachine, modelRate } from '../../roles/rate-model.ts';
+import type { Deployment } from '../../wire/deployment.ts';
+import type { Capability } from '../../wire/messages.ts';
+
+export interface RatedShard {
+  readonly program: Program;
+  readonly schedule: ShardSchedule;
+  /** Of each function of the program. */
+  readonly work: ReadonlyMap<string, Work>;
+  /** Bytes of its state. */
+  readonly state: number;
+}
+
+export interface RatedTrainer {
+  readonly key: string;
+  readonly name: string;
+  readonly capability: Capability;
+}
+
+export interface Prediction {
+  readonly batchesPerSecond: number;
+  /** Of processors for a batch, of all trainers together; absent for one shard, whose threads share its work. */
+  readonly processorSeconds?: number;
+  /** By shard, device work over time. */
+  readonly busy: readonly number[];
+  /** In words. */
+  readonly limit: string;
+}
+
+const BYTES = { f32: 4, f16: 2 } as const;
+
+export function rated({ program, schedule }: Pick<RatedShard, 'program' | 'schedule'>): RatedShard {
+  const work = new Map(program.functions.map((f) => [f.name, countWork(program, f)]));
+  return { program, schedule, work, state: BYTES.f32 * program.states.reduce((sum, s) => sum + sizeOf(s.shape), 0) };
+}
+
+/** As the mesh would place them, if it had nothing else to do. */
+export function placeOn(needs: Deployment['needs'], trainers: readonly RatedTrainer[]): Placement {
+  return place(
+    needs,
+    trainers.map(({ key, capability }) => ({ key, capability, load: 0 })),
+  );
+}
+
+/**
+ * @param owners keys of trainers, by shard
+ * @param division of the shards' whole batches; absent: as their schedules have it
+ * @returns nothing where a trainer has not measured what it can do
+ */
+export function predictRate(
+  shards: readonly RatedShard[],
+  owners: readonly string[],
+  trainers: readonly RatedTrainer[],
+  codec: 'f32' | 'f16' = 'f32',
+  division?: { readonly microbatches: number; readonly ahead: number },
+): Prediction | undefined {
+  const used = owners.map((key) => trainers.find((t) => t.key === key));
+  if (used.some((t) => !t || t.capability.rate <= 0)) return undefined;
+  const names = [...new Set(used.map((t) => t?.capability.machine ?? ''))];
+  const machines = names.map((name): ModelMachine => {
+    const own = trainers.find((t) => t.capability.machine === name)?.capability;
+    const speedup = own?.costs && { speedup: Math.max(1, own.costs.speedup) };
+    return { name, cores: Math.max(1, own?.cores ?? 1), ...speedup, ...(own?.upload ? { upload: own.upload } : {}) };
+  });
+  const parts = division?.microbatches ?? 1;
+  const divided = shards.map(({ schedule, program, work, state }, i) => {
+    const { capability } = used[i] as RatedTrainer;
+    return {
+      program,
+      schedule: division ? inParts(schedule, parts, division.ahead) : schedule,
+      seconds: (segment: string) => secondsOf(work.get(segment) ?? NOTHING, parts, capability, shards.length === 1),
+      closing: state * (capability.costs?.stateByte ?? 0),
+      machine: names.indexOf(capability.machine),
+      trainer: trainers.findIndex((t) => t.key === owners[i]),
+    };
+  });
+  const roundTrip = (trainer: number): number => (trainers[trainer]?.capability.roundTrip ?? 0) / 1000;
+  const costs = used.map((t) => t?.capability.costs);
+  const frame = Math.max(...costs.map((c) => c?.frame ?? 0));
+  const frameByte = Math.max(...costs.map((c) => c?.frameByte ?? 0));
+  const modelled = modelRate(divided, machines, {
+    delay: (from, to) => (roundTrip(from) + roundTrip(to)) / 2,
+    frame: (bytes) => frame + bytes * frameByte,
+    bytesPerValue: BYTES[codec] / parts,
+  });
+  const processors = shards.length > 1 ? { processorSeconds: modelled.processors } : {};
+  return {
+    batchesPerSecond: 1 / modelled.batch,
+    ...processors,
+    busy: modelled.busy,
+    limit: limitIn(modelled, machines),
+  };
+}
+
+const NOTHING: Work = { flops: 0, operations: 0, bytes: 0, values: 0, valueBytes: 0 };
+
+/**
+ * Seconds of one run, of which data are divided into `parts`. One thread runs a shard, unless it is the only one, which
+ * has them all.
+ */
+function secondsOf(work: Work, parts: number, { rate, cores, costs }: Capability, alone: boolean): number {
+  if (!costs) return work.flops / parts / (alone ? rate : rate / Math.max(1, cores));
+  const { call, value, valueByte = 0, operation, byte, flop, speedup } = costs;
+  const one = work.operations * operation + (work.bytes * byte + work.flops * flop) / parts;
+  const handedOver = work.values * value + (work.valueBytes * valueByte) / parts;
+  return call + handedOver + (alone ? one / Math.max(1, speedup) : one);
+}
+
+/** A weight step at the end is once in either case: it stays where it is, in the last stage. */
+function inParts(schedule: ShardSchedule, microbatches: number, ahead: number): ShardSchedule {
+  // Odd batches run what even ones run: it takes as long.
+  const odd = ahead > 0 && microbatches > 1 ? { odd: {} } : {};
+  const functions = schedule.functions.map((f) => (f.name === 'train' ? { ...f, microbatches, ...odd } : f));
+  return { ...schedule, functions };
+}
+
+function limitIn({ limit, busy }: Modelled, machines: readonly ModelMachine[]): string {
+  const { name } = machines[limit.machine] ?? { name: 'nobody' };
+  if (limit.by === 'work') return `work of ${name}`;
+  if (limit.by === 'upload') return `upload of ${name}`;
+  if (limit.by === 'frames') return `frames that ${name} seals and opens`;
+  const mean = busy.reduce((a, b) => a + b, 0) / Math.max(1, busy.length);
+  return `delay between shards: they work ${Math.round(100 * mean)} % of the time`;
+}

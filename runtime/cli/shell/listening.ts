@@ -1,0 +1,59 @@
+/** What commands that listen have in common: certificates, tokens, and no open door without a word. */
+import { readFileSync } from 'node:fs';
+import { createSecureContext } from 'node:tls';
+import { Hosts } from '../../http/hosts.ts';
+import type { Certificate } from '../../http/limited-server.ts';
+import { TokenFile } from '../../identity/token-file.ts';
+import { isLoopback } from '../../net/address.ts';
+import { UserError } from '../../support/errors.ts';
+import { type Arguments, flag, text, texts } from './command.ts';
+
+/** `--cert FILE --cert-key FILE`. @throws UserError `usage`, `tls/certificate` */
+export function certificateOf(args: Arguments): Certificate | undefined {
+  const [cert, key] = [text(args, 'cert'), text(args, 'cert-key')];
+  if (cert === undefined && key === undefined) return undefined;
+  if (cert === undefined || key === undefined)
+    throw new UserError('usage', 'TLS needs a certificate and its key', '--cert FILE --cert-key FILE');
+  const certificate = { cert: readFileSync(cert, 'utf8'), key: readFileSync(key, 'utf8') };
+  try {
+    createSecureContext(certificate);
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error);
+    throw new UserError('tls/certificate', `${cert} and ${key} are not a certificate and its key in PEM (${why})`);
+  }
+  return certificate;
+}
+
+/** @throws UserError `serve/insecure` where what is sent could be read on the way */
+export function assertSecureHttp(host: string, certificate: Certificate | undefined, args: Arguments): void {
+  if (certificate || isLoopback(host) || flag(args, 'insecure')) return;
+  throw new UserError(
+    'serve/insecure',
+    `${host || 'every address'} is beyond this machine and connections to it would not be encrypted`,
+    'say --cert FILE --cert-key FILE, or --insecure where the network between is your own',
+  );
+}
+
+/** The names that a server answers to: its address, and each `--host NAME`. */
+export function hostsOf(address: string, args: Arguments): Hosts {
+  return new Hosts([address, ...texts(args, 'host')]);
+}
+
+/** `--tokens FILE`. @throws as `readTokens` */
+export function tokensOf(args: Arguments): TokenFile | undefined {
+  const path = text(args, 'tokens');
+  return path === undefined ? undefined : new TokenFile(path);
+}
+
+/** Each `--origin URL`, as browsers say it. @throws UserError `mesh/origin` */
+export function originsOf(args: Arguments): string[] {
+  return texts(args, 'origin').map((said) => {
+    const origin = URL.canParse(said) ? new URL(said).origin : 'null';
+    if (/^https?:/.test(origin)) return origin;
+    throw new UserError(
+      'mesh/origin',
+      `${said} is not the origin of a page`,
+      '--origin https://HOST, or http://HOST:PORT',
+    );
+  });
+}

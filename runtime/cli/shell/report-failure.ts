@@ -1,0 +1,63 @@
+/** A failure becomes words on standard error, one JSON line where asked, and an exit code. */
+import { DiagnosticsError } from '../../../compiler/diagnostics/diagnostics-error.ts';
+import { jsonLine } from '../../support/emit.ts';
+import { EnvironmentError, UserError } from '../../support/errors.ts';
+import { printableLines, printed } from '../../support/printable.ts';
+import { EXIT } from './command.ts';
+import { UsageError } from './usage-error.ts';
+
+export async function reportFailure(error: unknown, asJson: boolean): Promise<number> {
+  if (error instanceof DiagnosticsError) return reportDiagnostics(error, asJson);
+  if (error instanceof UserError || error instanceof EnvironmentError) {
+    emit(asJson, error.code, error.message);
+    const repair = error.repair ? `  = try: ${error.repair}\n` : '';
+    const help = error instanceof UsageError ? error.help : undefined;
+    // Part of it may be the words of another process.
+    process.stderr.write(
+      help === undefined ? printableLines(`error[${error.code}]: ${error.message}\n${repair}`) : `${help}\n`,
+    );
+    return error instanceof UserError ? EXIT.wrongInput : EXIT.environment;
+  }
+  const system = systemFailure(error);
+  if (system) {
+    emit(asJson, system.code, system.message);
+    process.stderr.write(printed`error[${system.code}]: ${system.message}\n`);
+    return EXIT.environment;
+  }
+  const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
+  emit(asJson, 'internal', error instanceof Error ? error.message : String(error));
+  process.stderr.write(
+    `${printableLines(text)}\n\nThis should not have happened: it is a bug in nmc, not in your model. Please report it with the text above.\n`,
+  );
+  return 70;
+}
+
+async function reportDiagnostics(error: DiagnosticsError, asJson: boolean): Promise<number> {
+  const { showDiagnostics } = await import('./show-diagnostics.ts');
+  const first = error.diagnostics.find((d) => d.severity === 'error');
+  emit(asJson, first?.code ?? 'error', first ? `${first.message}: ${first.reason}` : error.message);
+  showDiagnostics(process.stderr, error.diagnostics, error.sources);
+  return EXIT.wrongInput;
+}
+
+/** What the operating system refused, in words. */
+function systemFailure(error: unknown): { code: string; message: string } | undefined {
+  if (!(error instanceof Error) || !('code' in error)) return undefined;
+  const { code, message } = error as NodeJS.ErrnoException;
+  const known: Readonly<Record<string, string>> = {
+    ENOSPC: 'disk/full',
+    EACCES: 'disk/denied',
+    EPERM: 'disk/denied',
+    EROFS: 'disk/denied',
+    EMFILE: 'disk/too-many-files',
+    ENOENT: 'file/missing',
+    EISDIR: 'file/is-folder',
+    ENOTDIR: 'file/is-no-folder',
+  };
+  const name = code === undefined ? undefined : known[code];
+  return name === undefined ? undefined : { code: name, message };
+}
+
+function emit(asJson: boolean, code: string, message: string): void {
+  if (asJson) process.stdout.write(`${jsonLine({ event: 'error', code, message })}\n`);
+}

@@ -1,0 +1,21 @@
+/** Numbers on the command line, refused with the option's name when they are none. */
+import { UserError } from '../../support/errors.ts';
+import type { Arguments } from './command.ts';
+
+export function wholeNumber(args: Arguments, name: string, least: number, most = 2 ** 31): number | undefined {
+  const value = args[name];
+  if (value === undefined) return undefined;
+  const single: unknown = Array.isArray(value) ? value.at(-1) : value;
+  const number =
+    typeof single === 'number'
+      ? single
+      : typeof single === 'string' && single.trim() !== ''
+        ? Number(single)
+        : Number.NaN;
+  if (Number.isInteger(number) && number >= least && number <= most) return number;
+  throw new UserError(
+    'usage/number',
+    `--${name} needs a whole number from ${least} to ${most}, not ${String(single)}`,
+    `for example --${name} ${Math.max(least, 1)}`,
+  );
+}

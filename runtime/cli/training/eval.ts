@@ -1,0 +1,49 @@
+/** `nmc eval`: a run against the checks of its model, on the data and with the limit that it was trained with. */
+import { alignClasses } from '../../data/classes.ts';
+import { checkLabels } from '../../data/labels.ts';
+import { runChecks } from '../../shard/checks.ts';
+import { Stopped } from '../../shard/watch.ts';
+import { emit } from '../../support/emit.ts';
+import { formatCount, formatPercent } from '../../support/format-numbers.ts';
+import { createProgress } from '../../support/progress.ts';
+import { type Arguments, EXIT, flag, text } from '../shell/command.ts';
+import { watchInterrupt } from '../shell/watch-interrupt.ts';
+import { wholeNumber } from '../shell/whole-number.ts';
+import { openPredictor } from './run-predictor.ts';
+import { checkLines } from './train-report-human.ts';
+import { storedSettings } from './train-settings.ts';
+import { dataOpener, labelledOf, storedDataRecord } from './training-data.ts';
+
+export default async function (args: Arguments): Promise<number> {
+  const asJson = flag(args, 'json');
+  const { run, plan, shard } = await openPredictor(text(args, 'run') ?? '', text(args, 'device') ?? 'auto');
+  const progress = createProgress();
+  const interrupt = watchInterrupt(() => undefined);
+  try {
+    const stored = storedSettings(run.config, text(args, 'data'));
+    const limit = wholeNumber(args, 'limit', 1) ?? stored.limit;
+    const open = dataOpener({ ...stored, limit });
+    const classes = storedDataRecord(run.config.settings.trainedOn)?.classes;
+    const datasets = await Promise.all(plan.checks.map(async (c) => alignClasses(await open(c.data), classes)));
+    datasets.forEach((dataset, i) => {
+      checkLabels(dataset, labelledOf(plan, plan.checks[i]));
+    });
+    if (limit !== undefined && !asJson) progress.note(`on the first ${formatCount(limit)} samples of each set`);
+    const results = await runChecks(plan, shard, datasets, (name) => ({
+      stopRequested: interrupt.requested,
+      progress: (done, total) => (asJson ? undefined : progress.busy(`${name} ${formatPercent(done / total)}`)),
+    }));
+    progress.stop();
+    if (asJson) emit({ event: 'eval', run: run.directory, checks: results });
+    else if (results.length === 0) process.stdout.write(`${plan.model} has no checks\n`);
+    else process.stdout.write(`${checkLines(results).join('\n')}\n`);
+    return results.every((c) => c.pass) ? EXIT.done : EXIT.checkFailed;
+  } catch (error) {
+    if (error instanceof Stopped) return EXIT.interrupted;
+    throw error;
+  } finally {
+    interrupt.release();
+    progress.stop();
+    await shard.close();
+  }
+}

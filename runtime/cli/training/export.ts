@@ -1,0 +1,122 @@
+/** `nmc export`: the predictor with its weights inside, as one ONNX file. */
+import { FixedBatch } from '../../../compiler/5-program/batch-axes.ts';
+import { buildExport, type Exported } from '../../../compiler/7-kernels/onnx/export.ts';
+import type { OnnxPort } from '../../../compiler/7-kernels/onnx/model.ts';
+import type { PlanPrediction } from '../../../spec/plan.ts';
+import { type Program, type State, sizeOf } from '../../../spec/program.ts';
+import { fillStates } from '../../shard/shard.ts';
+import type { Run } from '../../store/run-folder.ts';
+import { writeFileAtomic } from '../../support/atomic.ts';
+import { emit } from '../../support/emit.ts';
+import { EnvironmentError, UserError } from '../../support/errors.ts';
+import { formatBytes } from '../../support/format-numbers.ts';
+import { ownPath } from '../../support/safe-path.ts';
+import { assertLowerable } from '../compiling/plan-executables.ts';
+import { allSizes } from '../compiling/sized-functions.ts';
+import { openProgramOfRun } from '../planning/open-plan.ts';
+import { type Arguments, EXIT, flag, text } from '../shell/command.ts';
+import { wholeNumber } from '../shell/whole-number.ts';
+import { checkExport } from './check-export.ts';
+import { openPredictor, selectPrediction } from './run-predictor.ts';
+
+/** An ONNX file is one message of Protocol Buffers. */
+const MOST_BYTES = 2 ** 31 - 1;
+/** Samples of a model that takes a fixed number of them. */
+const MOST_SAMPLES = 1 << 16;
+/** Relative to the largest value: what f32 and f64 may differ by. */
+const MOST_DIFFERENCE = 1e-4;
+
+export default async function (args: Arguments): Promise<number> {
+  const directory = text(args, 'run') ?? '';
+  const batch = wholeNumber(args, 'batch', 1, MOST_SAMPLES);
+  const program = openProgramOfRun(directory);
+  const { run, plan, shard } = await openPredictor(directory, 'reference', allSizes);
+  try {
+    const prediction = selectPrediction(plan, text(args, 'task'));
+    const exported = exportOf(directory, program, prediction, batch);
+    const values = await valuesOfStates(run, program);
+    const bytes = exported.encode(values);
+    const difference = await checkExport(bytes, exported, { prediction, program, shard, values });
+    if (!(difference < MOST_DIFFERENCE))
+      throw new EnvironmentError(
+        'export/differs',
+        `ONNX Runtime computes something else than the reference device (by ${difference})`,
+        'look whether its training has diverged (nmc eval): f32 has no room for weights of billions; else please report this model',
+      );
+    const path = text(args, 'onnx') ?? '';
+    writeFileAtomic(ownPath(path), bytes);
+    tell(args, path, bytes.length, exported, prediction, difference);
+    return EXIT.done;
+  } finally {
+    await shard.close();
+  }
+}
+
+/** @throws UserError `export/batch`, `export/too-large`, `plan/kernels` */
+function exportOf(
+  directory: string,
+  program: Program,
+  prediction: PlanPrediction,
+  batch: number | undefined,
+): Exported {
+  const called = program.functions.filter((f) => f.name === prediction.function);
+  assertLowerable(directory, called, 'use fewer ticks: an exported model has all of them written out');
+  const { sequence } = prediction;
+  let exported: Exported;
+  try {
+    exported = buildExport(program, prediction.function, {
+      ...(batch === undefined ? {} : { batch }),
+      ...(sequence === undefined ? {} : { sequence }),
+    });
+  } catch (error) {
+    if (!(error instanceof FixedBatch)) throw error;
+    throw new UserError(
+      'export/batch',
+      `${prediction.task} predicts ${prediction.batch} samples at once, and no other number: ${error.message}`,
+      `leave --batch out, or give --batch ${prediction.batch}`,
+    );
+  }
+  const size = exported.weights.reduce((sum, { shape }) => sum + Float32Array.BYTES_PER_ELEMENT * sizeOf(shape), 0);
+  if (size > MOST_BYTES)
+    throw new UserError(
+      'export/too-large',
+      `the weights of ${prediction.task} take ${formatBytes(size)}, and an ONNX file holds no more than ${formatBytes(MOST_BYTES)}`,
+      'export a smaller model; nmc predict and nmc serve use this one as it is',
+    );
+  return exported;
+}
+
+/** The values of all states of a run's program as a predictor begins with them, in f32. */
+async function valuesOfStates(run: Run, program: Program): Promise<(state: State) => Float32Array> {
+  const values = new Map<string, Float32Array>();
+  const write = async (id: string, data: ArrayLike<number>): Promise<void> => {
+    values.set(id, Float32Array.from(data));
+  };
+  await fillStates({ write }, program.states, { tensors: run.readParameters() });
+  return ({ id, shape }) => values.get(id) ?? new Float32Array(sizeOf(shape));
+}
+
+function tell(
+  args: Arguments,
+  path: string,
+  bytes: number,
+  { batch, reason, inputs, outputs }: Exported,
+  { sequence }: PlanPrediction,
+  difference: number,
+): void {
+  if (flag(args, 'json')) {
+    const shown = ({ name, type, shape, about }: OnnxPort) => ({ name, type, shape, ...(about ? { about } : {}) });
+    const named = { inputs: inputs.map(shown), outputs: outputs.map(shown) };
+    const why = reason === undefined ? {} : { reason };
+    emit({ event: 'exported', onnx: path, bytes, largestDifference: difference, batch, ...why, ...named });
+    return;
+  }
+  const lines = [
+    `wrote ${path} (${formatBytes(bytes)}), checked against the reference device: differs by at most ${difference.toExponential(1)}`,
+    batch === 'any' ? 'one call takes any number of samples' : `one call takes exactly ${batch} samples`,
+    ...(reason === undefined ? [] : [`it cannot take any number: ${reason}`]),
+    ...(sequence === undefined ? [] : [`one call is one step of a sequence of ${sequence}`]),
+    ...[...inputs, ...outputs].flatMap(({ name, about }) => (about === undefined ? [] : [`  ${name}: ${about}`])),
+  ];
+  process.stdout.write(`${lines.join('\n')}\n`);
+}

@@ -1,0 +1,106 @@
+/** `nmc predict`: what a run makes of given inputs. */
+import type { Plan, PlanPrediction } from '../../../spec/plan.ts';
+import { type Dataset, slice } from '../../data/dataset.ts';
+import { readInput } from '../../data/read-input.ts';
+import { predictAll } from '../../shard/evaluate.ts';
+import { type PredictedRow, predictedRow } from '../../shard/rows.ts';
+import { wholeFields } from '../../shard/steps.ts';
+import { emit } from '../../support/emit.ts';
+import { UserError } from '../../support/errors.ts';
+import { sizesFor } from '../compiling/sized-functions.ts';
+import { type Arguments, EXIT, flag, text } from '../shell/command.ts';
+import { watchInterrupt } from '../shell/watch-interrupt.ts';
+import { wholeNumber } from '../shell/whole-number.ts';
+import { predictSheet } from './predict-sheet.ts';
+import { openPredictor, type Predictor, selectPrediction } from './run-predictor.ts';
+import { storedSettings } from './train-settings.ts';
+import { dataOpener } from './training-data.ts';
+
+export default async function (args: Arguments): Promise<number> {
+  if (text(args, 'input') === undefined && text(args, 'png') === undefined)
+    throw new UserError(
+      'usage/input',
+      '--input is missing',
+      'name what to predict from; or --png FILE, for a picture of what it makes of the data of its check',
+    );
+  // A stop asked for while the device works is taken between two batches.
+  const interrupt = watchInterrupt(() => undefined);
+  const png = text(args, 'png');
+  let asked: Asked | undefined;
+  const predictor = await openPredictor(
+    text(args, 'run') ?? '',
+    text(args, 'device') ?? 'auto',
+    png === undefined
+      ? async (loaded, device) => {
+          asked = await askedFor(args, loaded.plan);
+          return sizesFor(loaded, device, asked.prediction, asked.dataset.length);
+        }
+      : undefined,
+  );
+  try {
+    if (png !== undefined)
+      return await writeSheet(args, predictor, selectPrediction(predictor.plan, text(args, 'task')), png);
+    const { prediction, dataset, names } = asked ?? (await askedFor(args, predictor.plan));
+    for await (const batch of predictAll(predictor.shard, prediction, dataset)) {
+      for (let i = 0; i < batch.count; i++) {
+        const name = names[batch.first + i] ?? String(batch.first + i + 1);
+        printRow(name, predictedRow(prediction, batch, i), flag(args, 'json'));
+      }
+      if (interrupt.requested()) return EXIT.interrupted;
+    }
+  } finally {
+    interrupt.release();
+    await predictor.shard.close();
+  }
+  return EXIT.done;
+}
+
+interface Asked {
+  readonly prediction: PlanPrediction;
+  readonly dataset: Dataset;
+  readonly names: readonly string[];
+}
+
+/** Read before anything is made for the device: how many samples there are says what is wanted of it. */
+async function askedFor(args: Arguments, plan: Plan): Promise<Asked> {
+  const prediction = selectPrediction(plan, text(args, 'task'));
+  const { dataset, names } = await readInput(text(args, 'input') ?? '', wholeFields(prediction.inputs));
+  const limit = wholeNumber(args, 'limit', 1);
+  const some = limit !== undefined && limit < dataset.length ? slice(dataset, 0, limit - 1) : dataset;
+  return { prediction, dataset: some, names };
+}
+
+async function writeSheet(
+  args: Arguments,
+  predictor: Predictor,
+  prediction: PlanPrediction,
+  path: string,
+): Promise<number> {
+  const stored = storedSettings(predictor.run.config, text(args, 'data'));
+  const open = dataOpener(stored);
+  const { rows, samples } = await predictSheet(predictor, prediction, open, path, wholeNumber(args, 'limit', 1));
+  if (flag(args, 'json')) emit({ event: 'picture', file: path, rows, samples });
+  else process.stdout.write(`${path}   ${samples} samples, rows: ${rows.join(', ')}\n`);
+  return EXIT.done;
+}
+
+function printRow(name: string, row: PredictedRow, asJson: boolean): void {
+  if (asJson) {
+    emit({ input: name, ...row });
+    return;
+  }
+  const parts = Object.entries(row).map(([read, value]) => {
+    if (read.endsWith('_scores') && Array.isArray(value)) return bestScores(value as number[]);
+    return `${read} ${Array.isArray(value) ? JSON.stringify(value) : String(value)}`;
+  });
+  process.stdout.write(`${name}   ${parts.join('   ')}\n`);
+}
+
+/** The three best classes: `7 0.98  9 0.02  1 0.00`. */
+function bestScores(scores: readonly number[]): string {
+  const ranked = scores.map((score, label) => ({ score, label })).sort((a, b) => b.score - a.score);
+  return `(${ranked
+    .slice(0, 3)
+    .map(({ score, label }) => `${label}: ${score.toFixed(3)}`)
+    .join('  ')})`;
+}

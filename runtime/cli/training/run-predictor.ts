@@ -1,0 +1,55 @@
+/** A trained run, ready to predict: its plan and its weights on a device. */
+import { closest } from '../../../compiler/diagnostics/suggest.ts';
+import type { Plan, PlanPrediction } from '../../../spec/plan.ts';
+import type { Device } from '../../device/device.ts';
+import type { LoadedPlan } from '../../plan/plan-folder.ts';
+import type { Shard } from '../../shard/shard.ts';
+import { openShards } from '../../shard/shards.ts';
+import { openRun, type Run } from '../../store/run-folder.ts';
+import { UserError } from '../../support/errors.ts';
+import type { Sized } from '../compiling/sized-functions.ts';
+import { openShardsOfRun } from '../planning/open-plan.ts';
+import { commandDevice } from '../shell/command-device.ts';
+
+export interface Predictor {
+  readonly run: Run;
+  readonly plan: Plan;
+  readonly shard: Shard;
+}
+
+/** @param calls what will be predicted; every prediction in the plan's batch when absent */
+export async function openPredictor(
+  directory: string,
+  deviceName: string,
+  calls: (loaded: LoadedPlan, device: Device) => Sized | Promise<Sized> = asPlanned,
+): Promise<Predictor> {
+  const run = openRun(directory);
+  const device = await commandDevice(deviceName);
+  device.warmUp?.();
+  const { plan, sources } = await openShardsOfRun(directory, device, calls);
+  const shard = await openShards(device, sources, () => ({ tensors: run.readParameters() }));
+  return { run, plan, shard };
+}
+
+/** The functions that predict: nothing else of a plan is lowered for a predictor. */
+const asPlanned = (loaded: LoadedPlan): Sized => ({
+  loaded,
+  called: loaded.plan.predictions.map((p) => p.function),
+});
+
+/** The predict block of that name, or the first. */
+export function selectPrediction(plan: Plan, name: string | undefined): PlanPrediction {
+  const found = name === undefined ? plan.predictions[0] : plan.predictions.find((p) => p.task === name);
+  if (found) return found;
+  const names = plan.predictions.map((p) => p.task);
+  const near = name === undefined ? undefined : closest(name, names);
+  throw new UserError(
+    'task/unknown',
+    name === undefined ? `${plan.model} has no predict block` : `${plan.model} has no predict block called ${name}`,
+    near !== undefined
+      ? `did you mean ${near}?`
+      : names.length > 0
+        ? `there are: ${names.join(', ')}`
+        : 'write `predict NAME of MODEL { … }` and train again',
+  );
+}

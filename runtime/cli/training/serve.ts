@@ -1,0 +1,126 @@
+/** `nmc serve`: a predictor over HTTP. */
+import { statSync } from 'node:fs';
+import { join } from 'node:path';
+import type { FastifyInstance } from 'fastify';
+import { isLoopback } from '../../net/address.ts';
+import { type PredictorSource, ReloadingPredictor } from '../../serve/predictor.ts';
+import { predictionServer } from '../../serve/server.ts';
+import { MODEL_FILE, openRun } from '../../store/run-folder.ts';
+import { emit } from '../../support/emit.ts';
+import { UserError } from '../../support/errors.ts';
+import { listenError } from '../../support/listen-error.ts';
+import { printableLines, printed } from '../../support/printable.ts';
+import { allSizes, prepareSizes } from '../compiling/sized-functions.ts';
+import { type Arguments, EXIT, flag, text } from '../shell/command.ts';
+import { assertSecureHttp, certificateOf, hostsOf, tokensOf } from '../shell/listening.ts';
+import { packageVersion } from '../shell/package-root.ts';
+import { watchInterrupt } from '../shell/watch-interrupt.ts';
+import { wholeNumber } from '../shell/whole-number.ts';
+import { openPredictor } from './run-predictor.ts';
+
+/** How often it is asked whether it is time to look for newer weights. */
+const TICK = 100;
+/** From the wish to end to the end of connections. */
+const CLOSE_WITHIN = 5000;
+
+export default async function (args: Arguments): Promise<number> {
+  const host = text(args, 'listen') ?? '127.0.0.1';
+  const port = wholeNumber(args, 'port', 0, 65_535) ?? 8080;
+  const certificate = certificateOf(args);
+  assertSecureHttp(host, certificate, args);
+  const tokens = tokensOf(args);
+  const source = await sourceOf(args);
+  const predictor = await ReloadingPredictor.open(source);
+  const app = await predictionServer(predictor, {
+    version: packageVersion(),
+    hosts: hostsOf(host, args),
+    ...(tokens ? { tokens } : {}),
+    ...(certificate ? { certificate } : {}),
+    log: (error) => process.stderr.write(printableLines(`${error instanceof Error ? error.stack : String(error)}\n`)),
+  });
+  let stop = (): void => undefined;
+  const stopped = new Promise<void>((resolve) => {
+    stop = resolve;
+  });
+  const interrupt = watchInterrupt(stop);
+  const timer = setInterval(() => predictor.tick(), TICK);
+  try {
+    const listening = await listen(() => app.listen({ host, port }), host, port);
+    const address = certificate ? listening.replace(/^http:/, 'https:') : listening;
+    announce(args, address, source, predictor);
+    warnOfOpenDoor(host, tokens !== undefined);
+    await stopped;
+    return EXIT.done;
+  } finally {
+    clearInterval(timer);
+    interrupt.release();
+    await closeServer(app);
+    await predictor.close();
+  }
+}
+
+/** Requests under way are answered first; whoever sends or reads too slowly for that is closed. */
+async function closeServer(app: FastifyInstance): Promise<void> {
+  const timer = setTimeout(() => app.server.closeAllConnections(), CLOSE_WITHIN);
+  try {
+    await app.close();
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+function warnOfOpenDoor(host: string, withTokens: boolean): void {
+  if (!isLoopback(host) && !withTokens)
+    process.stderr.write(
+      printed`open to other machines at ${host}: anyone who can reach it may ask for predictions; --tokens FILE asks for a token\n`,
+    );
+}
+
+async function sourceOf(args: Arguments): Promise<PredictorSource> {
+  const run = text(args, 'run');
+  const device = text(args, 'device') ?? 'auto';
+  if (text(args, 'mesh') !== undefined) return (await import('../mesh/serve-mesh.ts')).meshSource(args, run, device);
+  if (run === undefined) throw new UserError('usage', 'say what to serve', 'nmc serve --run DIR, or --mesh ADDR');
+  return runSource(run, device);
+}
+
+/** A run folder, also while it is trained: its newest weights. @throws UserError `run/not-a-run` */
+function runSource(directory: string, device: string): PredictorSource {
+  openRun(directory);
+  const newest = async (): Promise<string> => {
+    const { mtimeMs, size, ino } = statSync(join(directory, MODEL_FILE));
+    return `${Math.round(mtimeMs)}-${size}-${ino}`;
+  };
+  return {
+    name: directory,
+    newest,
+    load: async () => {
+      // Asked first: weights replaced while they are read are loaded once more, never missed.
+      const version = await newest();
+      const { plan, shard } = await openPredictor(directory, device, allSizes);
+      prepareSizes(shard);
+      return { version, plan, shard };
+    },
+  };
+}
+
+function announce(args: Arguments, address: string, source: PredictorSource, predictor: ReloadingPredictor): void {
+  const tasks = predictor.plan.predictions.map((p) => p.task);
+  if (flag(args, 'json')) {
+    emit({ event: 'serve', address, model: predictor.plan.model, tasks, weights: predictor.version });
+    return;
+  }
+  const [first] = predictor.plan.predictions;
+  const body = `{${(first?.inputs ?? []).map((f) => `"${f.name}": […]`).join(', ')}}`;
+  process.stdout.write(
+    printed`serving ${predictor.plan.model} from ${source.name} at ${address}\n  curl ${address}/predict --json '${body}'\n  ${address}/openapi.json  ${address}/metrics  ${address}/healthz\n`,
+  );
+}
+
+async function listen(work: () => Promise<string>, host: string, port: number): Promise<string> {
+  try {
+    return await work();
+  } catch (error) {
+    throw listenError(error, host, port, { busy: 'use another --port', address: 'use --listen 127.0.0.1' });
+  }
+}

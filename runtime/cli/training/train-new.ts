@@ -1,0 +1,116 @@
+/** A training from the beginning: compile, open everything at once, make the run folder, go. */
+import { setImmediate, setTimeout } from 'node:timers/promises';
+import { lowerGraph } from '../../../compiler/4-graph/lower.ts';
+import { parameterStates } from '../../../compiler/5-program/lower.ts';
+import { dataOf, planBytes } from '../../../compiler/8-plan/build.ts';
+import { statisticsOf } from '../../data/statistics.ts';
+import type { Device } from '../../device/device.ts';
+import { PLAN_FILE } from '../../plan/plan-files.ts';
+import { drawStates } from '../../shard/draw-states.ts';
+import { openShards } from '../../shard/shards.ts';
+import { assertTrainable } from '../../shard/trainable.ts';
+import { wholeSchedule } from '../../shard/whole.ts';
+import { createRun } from '../../store/create-run.ts';
+import { openRun } from '../../store/run-folder.ts';
+import {
+  buildStages,
+  checkModel,
+  cutOf,
+  fileArgument,
+  planOf,
+  requireTask,
+  selectTask,
+} from '../compiling/compile-model.ts';
+import { inMicrobatches } from '../compiling/microbatches.ts';
+import { probe } from '../compiling/probe.ts';
+import { type Arguments, flag, text } from '../shell/command.ts';
+import { flopCounter, timed, timedShard } from '../shell/debug.ts';
+import type { Interrupt } from '../shell/watch-interrupt.ts';
+import { runTo } from './train-loop.ts';
+import type { Reporter } from './train-report.ts';
+import { chosenSettings, configOf, RUN_PLAN, trainingOf } from './train-settings.ts';
+import { dataOpener, dataRecord, openTrainingData } from './training-data.ts';
+
+/** Enough for a file to be found and its reading to begin, in other threads, before compiling takes this one. */
+const HEAD_START_MS = 10;
+
+export async function trainNew(
+  args: Arguments,
+  device: Device,
+  reporter: Reporter,
+  interrupt: Interrupt,
+): Promise<number> {
+  const path = fileArgument(args);
+  const model = checkModel(path, args);
+  reporter.warnings(model.warnings, model.texts);
+  const selected = requireTask(selectTask(model, text(args, 'task'), args), path);
+  const chosen = chosenSettings(args, path, selected.task);
+  const weights = text(args, 'weights');
+  const given = weights === undefined ? undefined : openRun(weights).readParameters();
+  // Reading and drawing go on beside compiling, which leaves gaps for what has been read.
+  const open = dataOpener(chosen);
+  const early = open(dataOf(selected.task.data));
+  await Promise.race([early.catch(() => undefined), setTimeout(HEAD_START_MS)]);
+  const drawing = given ? undefined : drawStates(parameterStates(lowerGraph(selected.model)), chosen.seed);
+  const staged = buildStages(selected);
+  await setImmediate();
+  const cut = cutOf(args, 'shards');
+  const divided = inMicrobatches(selected, staged, cut.shards, args);
+  const { plan, program, files, shards } = await planOf(model, divided, cut);
+  const sources = shards
+    ? shards.map(({ schedule, ...executable }) => ({ executable, schedule }))
+    : [{ executable: { program, files }, schedule: wholeSchedule(program) }];
+  const states = sources.flatMap((s) => s.executable.program.states);
+  const training = trainingOf(plan);
+  reporter.start(plan, training, device);
+  const opening = reporter.waiting(
+    'reading data',
+    timed('open data', () => openTrainingData(plan, training, open)),
+  );
+  opening.catch(() => undefined);
+  const opened = await timed('open device', () =>
+    openShards(
+      device,
+      sources,
+      async () => {
+        const data = await opening;
+        assertTrainable(plan, training, data);
+        reporter.data(data, training);
+        const statistics = timed('statistics of the data', () => statisticsOf(states, data.train));
+        const drawn = drawing && (await drawing);
+        const begin = {
+          seed: chosen.seed,
+          statistics,
+          ...(given ? { weights: given } : {}),
+          ...(drawn ? { drawn } : {}),
+        };
+        if (flag(args, 'probe')) {
+          const found = await probe({ staged, training, data, device, begin, seed: chosen.seed });
+          reporter.probed(found);
+        }
+        return begin;
+      },
+      'train',
+    ),
+  );
+  const shard = timedShard(opened, await flopCounter(sources.map((s) => s.executable.program)));
+  try {
+    const saved = await reporter.waiting('preparing the device', shard.save('start'));
+    const initial = { epoch: 0, batch: 0, update: 0, finished: false, totals: {}, ...saved };
+    const parts = new Map(
+      [...files, [PLAN_FILE, planBytes(plan)] as const].map(([name, bytes]) => [`${RUN_PLAN}/${name}`, bytes]),
+    );
+    const out = text(args, 'out');
+    const data = await opening;
+    const record = dataRecord(training, data);
+    const source = { plan, training, chosen, args, path, text: model.texts.get(path) ?? '', data: record };
+    const run = timed('create the run folder', () =>
+      createRun(out === undefined ? { parent: 'runs' } : { directory: out }, configOf(source), initial, {
+        files: parts,
+      }),
+    );
+    return await runTo(run, { plan, training, chosen, data, shard, device }, reporter, interrupt);
+  } finally {
+    await shard.close();
+  }
+}

@@ -1,0 +1,100 @@
+/** What a training was started with: from the command line into `config.json`, and back when it goes on. */
+import { dirname, resolve } from 'node:path';
+import type { Plan, PlanTraining } from '../../../spec/plan.ts';
+import { PRECISIONS, type Precision } from '../../../spec/precision.ts';
+import type { JsonValue, RunConfig } from '../../store/run-config.ts';
+import { UserError } from '../../support/errors.ts';
+import { settings as modelSettings } from '../compiling/compile-model.ts';
+import { type Arguments, text } from '../shell/command.ts';
+import { precisionOf } from '../shell/command-device.ts';
+import { packageVersion } from '../shell/package-root.ts';
+import { wholeNumber } from '../shell/whole-number.ts';
+import { type DataRecord, type DataSettings, rememberedData } from './training-data.ts';
+
+/** Where a plan lies within its run. */
+export const RUN_PLAN = 'plan';
+export const RUN_PLAN_FILE = `${RUN_PLAN}/plan.json`;
+
+export interface TrainSettings extends DataSettings {
+  readonly device: string;
+  readonly epochs: number;
+  /** How products on a GPU read weights. */
+  readonly precision: Precision;
+}
+
+/** @param path of the model file, @param task what its train block says */
+export function chosenSettings(
+  args: Arguments,
+  path: string,
+  task: { readonly epochs: number; readonly seed?: number },
+): TrainSettings {
+  return {
+    device: text(args, 'device') ?? 'auto',
+    data: text(args, 'data') ?? (process.env.NMC_DATA || undefined),
+    folder: dirname(path),
+    limit: wholeNumber(args, 'limit', 1),
+    epochs: task.epochs,
+    precision: precisionOf(args),
+    seed: wholeNumber(args, 'seed', 0, Number.MAX_SAFE_INTEGER) ?? task.seed ?? 1,
+  };
+}
+
+export function trainingOf(plan: Plan): PlanTraining {
+  if (!plan.training)
+    throw new UserError('task/none', 'this plan trains nothing', 'compile a model with a train block');
+  return plan.training;
+}
+
+export interface ConfigSource {
+  readonly plan: Plan;
+  readonly training: PlanTraining;
+  readonly chosen: TrainSettings;
+  readonly args: Arguments;
+  readonly path: string;
+  readonly text: string;
+  readonly data: DataRecord;
+}
+
+/** Folders are stored as absolute paths: a run may go on from another working directory. */
+export function configOf({ plan, training, chosen, args, path, text: source, data }: ConfigSource): RunConfig {
+  return {
+    model: plan.model,
+    task: training.task,
+    settings: {
+      device: chosen.device,
+      data: chosen.data === undefined ? null : resolve(chosen.data),
+      folder: resolve(chosen.folder),
+      limit: chosen.limit ?? null,
+      epochs: chosen.epochs,
+      precision: chosen.precision,
+      batch: training.batch,
+      rule: training.rule,
+      set: modelSettings(args),
+      plan: RUN_PLAN_FILE,
+      trainedOn: data as unknown as JsonValue,
+    },
+    compilerVersion: packageVersion(),
+    seed: chosen.seed,
+    parameterCount: plan.shards.reduce((sum, s) => sum + s.parameterCount, 0),
+    source: { path, text: source },
+  };
+}
+
+/** @param data `--data`, and `device` `--device`: they go before what the run remembers */
+export function storedSettings(config: RunConfig, data: string | undefined, device?: string): TrainSettings {
+  const { device: before, data: remembered, folder, limit, epochs, precision } = config.settings;
+  return {
+    device: device ?? (typeof before === 'string' ? before : 'auto'),
+    data: data ?? rememberedData(remembered),
+    folder: typeof folder === 'string' ? folder : '.',
+    limit: typeof limit === 'number' ? limit : undefined,
+    epochs: typeof epochs === 'number' ? epochs : 1,
+    precision: PRECISIONS.find((name) => name === precision) ?? 'f32',
+    seed: config.seed,
+  };
+}
+
+/** The name of the i-th check's value among the totals of a finished run's last snapshot. */
+export function checkTotal(i: number): string {
+  return `check.${i}`;
+}

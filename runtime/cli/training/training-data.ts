@@ -1,0 +1,92 @@
+/** The data that a plan names, opened with the settings of a run. */
+import { existsSync } from 'node:fs';
+import { isAbsolute, join } from 'node:path';
+import type { Plan, PlanCheck, PlanData, PlanField, PlanTraining } from '../../../spec/plan.ts';
+import { alignClasses } from '../../data/classes.ts';
+import { type Classes, type Dataset, slice } from '../../data/dataset.ts';
+import { type Fingerprint, fingerprintOf } from '../../data/fingerprint.ts';
+import { checkLabels } from '../../data/labels.ts';
+import { openDataset } from '../../data/open.ts';
+import { predictionOf, validatedBy } from '../../shard/checks.ts';
+import { leftOutOf, type TrainingData } from '../../shard/trainable.ts';
+
+export interface DataSettings {
+  readonly seed: number;
+  /** Folder of the public sets. */
+  readonly data: string | undefined;
+  /** Folder from which the paths of `data.file(…)` are meant: that of the model file. */
+  readonly folder: string;
+  /** At most so many samples of each set. */
+  readonly limit: number | undefined;
+}
+
+export type DataOpener = (reference: PlanData) => Promise<Dataset>;
+
+/** Opens a set; the same one named twice is opened once. */
+export function dataOpener(settings: DataSettings): DataOpener {
+  const { seed, data, folder, limit } = settings;
+  const opened = new Map<string, Promise<Dataset>>();
+  const open = async (reference: PlanData): Promise<Dataset> => {
+    const { path } = reference;
+    const placed = path === undefined || isAbsolute(path) ? reference : { ...reference, path: join(folder, path) };
+    const dataset = await openDataset(placed, { seed, ...(data === undefined ? {} : { dataDirectory: data }) });
+    return limitTo(dataset, limit);
+  };
+  return (reference) => {
+    const key = JSON.stringify(reference);
+    const known = opened.get(key) ?? open(reference);
+    opened.set(key, known);
+    return known;
+  };
+}
+
+export function limitTo(dataset: Dataset, limit: number | undefined): Dataset {
+  return limit !== undefined && limit < dataset.length ? slice(dataset, 0, limit - 1) : dataset;
+}
+
+export async function openTrainingData(plan: Plan, training: PlanTraining, open: DataOpener): Promise<TrainingData> {
+  const [train, validation, checks] = await Promise.all([
+    open(training.data),
+    training.validation ? open(training.validation) : undefined,
+    Promise.all(plan.checks.map((c) => open(c.data))),
+  ]);
+  const aligned = (dataset: Dataset): Dataset => alignClasses(dataset, train.classes);
+  const data = { train, checks: checks.map(aligned), ...(validation ? { validation: aligned(validation) } : {}) };
+  checkLabels(train, training.inputs);
+  data.checks.forEach((dataset, i) => {
+    checkLabels(dataset, labelledOf(plan, plan.checks[i]));
+  });
+  if (data.validation) checkLabels(data.validation, labelledOf(plan, validatedBy(plan)));
+  return data;
+}
+
+/** What a check reads: the fields of its prediction, and the right answers, which are what training had places for. */
+export function labelledOf(plan: Plan, check: PlanCheck | undefined): PlanField[] {
+  if (!check) return [];
+  const answers = plan.training?.inputs.filter((field) => field.name === check.field) ?? [];
+  return [...(predictionOf(plan, check)?.inputs ?? []), ...answers];
+}
+
+/** What a run keeps of its data, so that every later reading is held to it. */
+export interface DataRecord {
+  readonly train: Fingerprint;
+  /** Samples that each epoch leaves out, since they do not fill a batch. */
+  readonly leftOut: number;
+  readonly classes?: Classes;
+}
+
+export function dataRecord(training: PlanTraining, { train }: TrainingData): DataRecord {
+  const names = training.inputs.map((field) => field.name);
+  const leftOut = leftOutOf(train, training);
+  return { train: fingerprintOf(train, names), leftOut, ...(train.classes ? { classes: train.classes } : {}) };
+}
+
+/** @returns nothing for a run that was made before runs kept it */
+export function storedDataRecord(stored: unknown): DataRecord | undefined {
+  return typeof stored === 'object' && stored !== null && 'train' in stored ? (stored as DataRecord) : undefined;
+}
+
+/** The folder that a run remembers, if it is still there; without it the environment decides. */
+export function rememberedData(folder: unknown): string | undefined {
+  return typeof folder === 'string' && existsSync(folder) ? folder : undefined;
+}

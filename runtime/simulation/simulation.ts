@@ -1,0 +1,497 @@
+/**
+ * A mesh in virtual time: the state machines of the real one, with a network, a clock, kills and returns that follow
+ * from a seed alone. Devices are times, frames are counts; membership, leases, epochs, snapshots and take-over are the
+ * real thing. The same seed gives the same trace, event by event.
+ */
+import { stream } from '../../spec/random.ts';
+import { EventQueue } from '../roles/event-queue.ts';
+import { HEARTBEAT } from '../roles/liveness.ts';
+import { isActive, restoredSynchronizer, synchronizer, TICK } from '../roles/synchronizer.ts';
+import type { Step, StoredRun, SynchronizerEvent, SynchronizerState } from '../roles/synchronizer-state.ts';
+import {
+  EMPTY_TRAINER,
+  type HostedShard,
+  type ShardId,
+  shardName,
+  type TrainerEffect,
+  type TrainerEvent,
+  type TrainerState,
+  trainer,
+} from '../roles/trainer.ts';
+import type { Deployment } from '../wire/deployment.ts';
+import type { Message } from '../wire/messages.ts';
+import { answerTo, commitmentFor, NO_PART, reportOf } from './virtual-devices.ts';
+import { type PredictorHappening, type Served, VirtualPredictor } from './virtual-predictor.ts';
+
+export interface Faults {
+  /** Milliseconds one way, and how much more at most. */
+  readonly latency: number;
+  readonly jitter: number;
+  /** Chance that a message breaks its connection instead of arriving. */
+  readonly loss: number;
+  /** Mean milliseconds that a trainer lives, and that it is away; nothing: it lives for ever. */
+  readonly lives?: number;
+  readonly away?: number;
+  /** Mean milliseconds between two kills of the synchronizer. */
+  readonly synchronizerLives?: number;
+}
+
+export interface SimulationOptions {
+  readonly deployment: Deployment;
+  readonly nodes: number;
+  readonly seed: number;
+  readonly faults: Faults;
+  /** Milliseconds of a call on a trainer. */
+  readonly call: number;
+  /** Virtual milliseconds after which it ends in any case. */
+  readonly until: number;
+  /** That a predictor is asked in a second; nothing: there is none. */
+  readonly requests?: number;
+  /** Hears of everything that enters the synchronizer's machine. */
+  readonly note?: (before: SynchronizerState, event: SynchronizerEvent, at: number, step: Step) => void;
+}
+
+export interface SimulationResult {
+  readonly phase: string;
+  /** Virtual milliseconds. */
+  readonly time: number;
+  readonly epochs: number;
+  readonly kills: number;
+  /** Longest time in which a shard had no owner while a trainer was free. */
+  readonly longestWithoutOwner: number;
+  /** What must never be: in words. Empty in a sound run. */
+  readonly violations: readonly string[];
+  /** Hash over everything that happened, in order. */
+  readonly trace: string;
+  readonly events: number;
+  readonly served?: Served;
+}
+
+type Happening =
+  | { readonly kind: 'tick' }
+  | { readonly kind: 'beat'; readonly node: number; readonly life: number }
+  | { readonly kind: 'up'; readonly node: number }
+  | { readonly kind: 'down'; readonly node: number; readonly life: number }
+  | { readonly kind: 'connect'; readonly node: number; readonly life: number }
+  | { readonly kind: 'to-synchronizer'; readonly node: number; readonly connection: number; readonly message: Message }
+  | { readonly kind: 'to-trainer'; readonly node: number; readonly connection: number; readonly message: Message }
+  | { readonly kind: 'trainer'; readonly node: number; readonly life: number; readonly event: TrainerEvent }
+  | {
+      readonly kind: 'frames';
+      readonly run: string;
+      readonly term: number;
+      readonly shard: number;
+      readonly calls: number;
+    }
+  /** Of what the synchronizer has asked its own machine. */
+  | { readonly kind: 'answer'; readonly event: SynchronizerEvent }
+  | { readonly kind: 'predictor'; readonly what: PredictorHappening }
+  | { readonly kind: 'synchronizer-down' }
+  | { readonly kind: 'synchronizer-up' };
+
+interface Node {
+  readonly key: string;
+  life: number;
+  alive: boolean;
+  /** Number of its connection; 0: none. */
+  connection: number;
+  state: TrainerState;
+  /** When the newest message on its connection arrives. */
+  readonly arrival: Record<'up' | 'down', number>;
+  /** By shard: calls of its neighbours that have arrived, in the term. */
+  readonly heard: Map<string, Map<number, number>>;
+}
+
+const RECONNECT = 250;
+/** Milliseconds in which the synchronizer's machine looks at a blob. */
+const LOOK = 5;
+/** Losses of a predictor's questions, as many times as those of messages: each is several. */
+const QUESTION_LOSSES = 20;
+
+/** The newest call of which a shard tells its neighbours. */
+function newestOf({ calls, begun }: HostedShard): number {
+  return Math.max(calls, begun - 1);
+}
+
+export function simulate(options: SimulationOptions): SimulationResult {
+  return new Simulation(options).run();
+}
+
+class Simulation {
+  readonly #options: SimulationOptions;
+  readonly #queue = new EventQueue<Happening>();
+  readonly #nodes: Node[];
+  readonly #predictor: VirtualPredictor | undefined;
+  readonly #random;
+  readonly #stored = new Map<string, StoredRun>();
+  /** Who has held which shard in which term: never two. */
+  readonly #holders = new Map<string, string>();
+  readonly #indexOf = new Map<string, number>();
+  readonly #violations: string[] = [];
+  readonly #orphans = new Map<number, number>();
+  #draws = 0;
+  #now = 0;
+  #connections = 0;
+  #sync: SynchronizerState | undefined;
+  #kills = 0;
+  #longest = 0;
+  #trace = 0x811c9dc5;
+  #events = 0;
+
+  constructor(options: SimulationOptions) {
+    this.#options = options;
+    this.#random = stream(options.seed, 'simulation');
+    this.#predictor = options.requests ? this.#openPredictor(options.requests) : undefined;
+    this.#nodes = Array.from({ length: options.nodes }, (_, i) => ({
+      key: `node-${i}`,
+      life: 0,
+      alive: false,
+      connection: 0,
+      arrival: { up: 0, down: 0 },
+      state: EMPTY_TRAINER,
+      heard: new Map(),
+    }));
+  }
+
+  run(): SimulationResult {
+    const { faults, until, deployment } = this.#options;
+    this.#take(restoredSynchronizer([], 0));
+    for (const node of this.#nodes.keys()) this.#queue.add(this.#uniform() * 1000, { kind: 'up', node });
+    if (faults.synchronizerLives)
+      this.#queue.add(this.#exponential(faults.synchronizerLives), { kind: 'synchronizer-down' });
+    this.#queue.add(TICK, { kind: 'tick' });
+    this.#synchronize({ kind: 'deploy', deployment, hash: '0'.repeat(64) });
+    for (let next = this.#queue.next(); next && next.at <= until; next = this.#queue.next()) {
+      this.#now = next.at;
+      this.#note(`${next.at.toFixed(3)} ${next.what.kind} ${'node' in next.what ? next.what.node : ''}`);
+      this.#happen(next.what);
+      const phase = this.#stored.get(deployment.run)?.phase;
+      if (phase === 'done' || phase === 'failed') break;
+    }
+    const run = this.#stored.get(deployment.run);
+    const served = this.#predictor?.end();
+    return {
+      ...(served ? { served } : {}),
+      phase: run?.phase ?? 'none',
+      time: this.#now,
+      epochs: run?.term ?? 0,
+      kills: this.#kills,
+      longestWithoutOwner: this.#longest,
+      violations: [...this.#violations, ...(served?.violations ?? [])],
+      trace: (this.#trace >>> 0).toString(16).padStart(8, '0'),
+      events: this.#events,
+    };
+  }
+
+  #happen(what: Happening): void {
+    switch (what.kind) {
+      case 'tick':
+        this.#queue.add(this.#now + TICK, { kind: 'tick' });
+        if (this.#sync) this.#synchronize({ kind: 'tick' });
+        this.#watchOwners();
+        return;
+      case 'up':
+        this.#up(what.node);
+        return;
+      case 'down':
+        if (this.#is(what.node, what.life)) this.#down(what.node);
+        return;
+      case 'connect':
+        if (this.#is(what.node, what.life)) this.#connect(what.node);
+        return;
+      case 'beat':
+        if (this.#is(what.node, what.life)) this.#beat(what.node, what.life);
+        return;
+      case 'trainer':
+        if (this.#is(what.node, what.life)) this.#train(what.node, what.event);
+        return;
+      case 'frames':
+        this.#arrive(what);
+        return;
+      case 'to-synchronizer':
+        if (this.#sync && this.#node(what.node).connection === what.connection)
+          this.#synchronize({ kind: 'message', from: this.#node(what.node).key, message: what.message });
+        return;
+      case 'to-trainer':
+        if (this.#node(what.node).connection === what.connection)
+          this.#train(what.node, { kind: 'message', message: what.message });
+        return;
+      case 'answer':
+        this.#synchronize(what.event);
+        return;
+      case 'predictor':
+        this.#predictor?.happen(what.what);
+        return;
+      case 'synchronizer-down':
+        this.#kills++;
+        this.#sync = undefined;
+        for (const node of this.#nodes.keys()) this.#break(node);
+        this.#queue.add(this.#now + 500 + 1000 * this.#uniform(), { kind: 'synchronizer-up' });
+        return;
+      case 'synchronizer-up': {
+        this.#take(restoredSynchronizer([...this.#stored.values()], this.#now));
+        const { synchronizerLives } = this.#options.faults;
+        if (synchronizerLives)
+          this.#queue.add(this.#now + this.#exponential(synchronizerLives), { kind: 'synchronizer-down' });
+      }
+    }
+  }
+
+  #openPredictor(requests: number): VirtualPredictor {
+    const { deployment, faults, seed } = this.#options;
+    return new VirtualPredictor({
+      requests,
+      loss: QUESTION_LOSSES * faults.loss,
+      latency: faults.latency,
+      // Chance of its own: the training goes as it would without a predictor.
+      random: stream(seed, 'predictor'),
+      now: () => this.#now,
+      later: (milliseconds, what) => this.#queue.add(this.#now + milliseconds, { kind: 'predictor', what }),
+      newest: () => {
+        if (!this.#sync) return 'the mesh is away';
+        return this.#stored.get(deployment.run)?.manifests.at(-1)?.calls ?? 'there is no snapshot yet';
+      },
+    });
+  }
+
+  #up(index: number): void {
+    const node = this.#node(index);
+    node.life++;
+    node.alive = true;
+    node.state = EMPTY_TRAINER;
+    node.heard.clear();
+    const { lives } = this.#options.faults;
+    if (lives) this.#queue.add(this.#now + this.#exponential(lives), { kind: 'down', node: index, life: node.life });
+    this.#queue.add(this.#now, { kind: 'connect', node: index, life: node.life });
+    this.#queue.add(this.#now + HEARTBEAT, { kind: 'beat', node: index, life: node.life });
+  }
+
+  #down(index: number): void {
+    const node = this.#node(index);
+    this.#kills++;
+    node.alive = false;
+    this.#break(index);
+    this.#queue.add(this.#now + this.#exponential(this.#options.faults.away ?? 5000), { kind: 'up', node: index });
+  }
+
+  #connect(index: number): void {
+    const node = this.#node(index);
+    if (node.connection !== 0) return;
+    if (!this.#sync) {
+      this.#queue.add(this.#now + RECONNECT, { kind: 'connect', node: index, life: node.life });
+      return;
+    }
+    node.connection = ++this.#connections;
+    const capability = { cores: 2, memory: 1e12, rate: 1e9, upload: 0, download: 0, machine: node.key };
+    const instance = node.life.toString(16).padStart(16, '0');
+    this.#up2sync(index, { type: 'member', name: node.key, instance, capability });
+    this.#train(index, { kind: 'connected' });
+  }
+
+  /** The connection is gone with everything on its way. */
+  #break(index: number): void {
+    const node = this.#node(index);
+    if (node.connection === 0) return;
+    node.connection = 0;
+    if (this.#sync) this.#synchronize({ kind: 'disconnected', key: node.key });
+    if (!node.alive) return;
+    this.#train(index, { kind: 'disconnected' });
+    this.#queue.add(this.#now + RECONNECT, { kind: 'connect', node: index, life: node.life });
+  }
+
+  #beat(index: number, life: number): void {
+    this.#queue.add(this.#now + HEARTBEAT, { kind: 'beat', node: index, life });
+    const node = this.#node(index);
+    const hosted = Object.values(node.state.shards);
+    const shards = hosted.map((shard) => reportOf(shard, this.#missing(node, shard)));
+    this.#up2sync(index, { type: 'heartbeat', shards, refused: 0 });
+    // What was lost with a connection is sent again.
+    for (const shard of hosted) this.#sendFrames(shard, newestOf(shard));
+  }
+
+  #up2sync(index: number, message: Message): void {
+    const { connection } = this.#node(index);
+    if (connection === 0) return;
+    if (this.#uniform() < this.#options.faults.loss) this.#break(index);
+    else this.#queue.add(this.#inOrder(index, 'up'), { kind: 'to-synchronizer', node: index, connection, message });
+  }
+
+  /** When a message arrives: none overtakes another on one connection. */
+  #inOrder(index: number, way: 'up' | 'down'): number {
+    const { arrival } = this.#node(index);
+    arrival[way] = Math.max(arrival[way], this.#now + this.#delay());
+    return arrival[way];
+  }
+
+  #synchronize(event: SynchronizerEvent): void {
+    if (!this.#sync) return;
+    const step = synchronizer(this.#sync, event, this.#now);
+    this.#options.note?.(this.#sync, event, this.#now, step);
+    this.#take(step);
+  }
+
+  #take({ state, effects }: Step): void {
+    this.#sync = state;
+    for (const effect of effects) {
+      if (effect.kind === 'persist') this.#stored.set(effect.run, structuredClone(effect.value));
+      const answer = answerTo(effect);
+      if (answer) this.#queue.add(this.#now + LOOK, { kind: 'answer', event: answer });
+      const key =
+        effect.kind === 'send'
+          ? effect.to
+          : effect.kind === 'reconnect' || effect.kind === 'dismiss'
+            ? effect.key
+            : undefined;
+      const index = key === undefined ? -1 : this.#nodes.findIndex((n) => n.key === key);
+      if (index < 0) continue;
+      if (effect.kind === 'reconnect') this.#break(index);
+      if (effect.kind !== 'send') continue;
+      const { connection } = this.#node(index);
+      if (connection === 0) continue;
+      const arriving: Happening = { kind: 'to-trainer', node: index, connection, message: effect.message };
+      if (this.#uniform() < this.#options.faults.loss) this.#break(index);
+      else this.#queue.add(this.#inOrder(index, 'down'), arriving);
+    }
+  }
+
+  #train(index: number, event: TrainerEvent): void {
+    const node = this.#node(index);
+    if (!node.alive) return;
+    const step = trainer(node.state, event);
+    node.state = step.state;
+    this.#watchHolders(node);
+    for (const effect of step.effects) this.#carryOut(index, effect);
+  }
+
+  /** Devices take their time; everything else is at once. */
+  #carryOut(index: number, effect: TrainerEffect): void {
+    const node = this.#node(index);
+    const later = (milliseconds: number, event: TrainerEvent): void =>
+      this.#queue.add(this.#now + milliseconds, { kind: 'trainer', node: index, life: node.life, event });
+    const { deployment, call } = this.#options;
+    switch (effect.kind) {
+      case 'send':
+        if (effect.message.type === 'part') this.#up2sync(index, commitmentFor(effect.message, deployment));
+        this.#up2sync(index, effect.message);
+        return;
+      case 'open':
+        node.heard.delete(shardName(effect.at));
+        later(200 + 300 * this.#uniform(), {
+          kind: 'opened',
+          at: effect.at,
+          deployment,
+          calls: effect.restore?.calls ?? 0,
+        });
+        return;
+      case 'offer': {
+        const exchange = { shard: effect.at.shard, key: node.key, number: 0, exchange: '', sig: '' };
+        later(0, { kind: 'offered', at: effect.at, exchange });
+        return;
+      }
+      case 'advance':
+        later(call * (0.9 + 0.2 * this.#uniform()), {
+          kind: 'advanced',
+          at: effect.at,
+          outcome: this.#advance(node, effect.at),
+        });
+        return;
+      case 'save':
+        later(50, { kind: 'saved', at: effect.at, calls: effect.calls, part: NO_PART });
+        return;
+      default:
+        return;
+    }
+  }
+
+  /** A call is done when the neighbours' frames of it are here; ours go out when it begins. */
+  #advance(node: Node, at: ShardId): 'needs' | 'done' {
+    const name = shardName(at);
+    const shard = node.state.shards[name];
+    if (!shard) return 'needs';
+    this.#sendFrames(at, newestOf(shard));
+    return this.#missing(node, shard).length === 0 ? 'done' : 'needs';
+  }
+
+  /** Neighbours whose frames of the call under way have not come. */
+  #missing(node: Node, shard: HostedShard): number[] {
+    const heard = node.heard.get(shardName(shard));
+    const all = [shard.shard - 1, shard.shard + 1].filter((n) => n >= 0 && n < this.#options.deployment.shards);
+    return all.filter((n) => (heard?.get(n) ?? -1) < shard.calls);
+  }
+
+  #sendFrames({ run, term, shard }: ShardId, calls: number): void {
+    this.#queue.add(this.#now + this.#delay(), { kind: 'frames', run, term, shard, calls });
+  }
+
+  #arrive({ run, term, shard, calls }: Extract<Happening, { kind: 'frames' }>): void {
+    for (const neighbour of [shard - 1, shard + 1]) {
+      // There is at most one, which is what the simulation is to show.
+      const index = this.#indexOf.get(`${run}/${term}/${neighbour}`) ?? -1;
+      const node = this.#nodes[index];
+      const name = shardName({ run, shard: neighbour });
+      const held = node?.state.shards[name];
+      if (!node?.alive || held?.term !== term || held.phase === 'loading') continue;
+      const heard = node.heard.get(name) ?? new Map<number, number>();
+      if ((heard.get(shard) ?? -1) >= calls) continue;
+      node.heard.set(name, heard.set(shard, calls));
+      this.#train(index, { kind: 'news', at: { run, term, shard: neighbour } });
+    }
+  }
+
+  #watchHolders(node: Node): void {
+    for (const { run, term, shard } of Object.values(node.state.shards)) {
+      const name = `${run}/${term}/${shard}`;
+      const holder = `${node.key}#${node.life}`;
+      const before = this.#holders.get(name);
+      if (before !== undefined && before !== holder)
+        this.#violations.push(`${name} has two owners: ${before} and ${holder}`);
+      this.#holders.set(name, holder);
+      this.#indexOf.set(name, this.#nodes.indexOf(node));
+    }
+  }
+
+  /** How long each shard is without a living owner of the newest term while a trainer is free. */
+  #watchOwners(): void {
+    const { deployment } = this.#options;
+    const run = this.#stored.get(deployment.run);
+    if (!run || !isActive(run)) return;
+    const free = this.#nodes.some((n) => n.alive && n.connection !== 0);
+    for (let shard = 0; shard < deployment.shards; shard++) {
+      const owner = this.#nodes.find((n) => n.key === run.owners[shard]);
+      const held = owner?.alive && owner.state.shards[shardName({ run: deployment.run, shard })]?.term === run.term;
+      if (held || !free) this.#orphans.delete(shard);
+      else this.#orphans.set(shard, this.#orphans.get(shard) ?? this.#now);
+      const since = this.#orphans.get(shard);
+      if (since !== undefined) this.#longest = Math.max(this.#longest, this.#now - since);
+    }
+  }
+
+  #node(index: number): Node {
+    const node = this.#nodes[index];
+    if (!node) throw new Error(`no node ${index}`);
+    return node;
+  }
+
+  #is(index: number, life: number): boolean {
+    const node = this.#node(index);
+    return node.alive && node.life === life;
+  }
+
+  #delay(): number {
+    const { latency, jitter } = this.#options.faults;
+    return latency + jitter * this.#uniform();
+  }
+
+  #uniform(): number {
+    return this.#random.uniform(this.#draws++);
+  }
+
+  #exponential(mean: number): number {
+    return -mean * Math.log(1 - this.#uniform());
+  }
+
+  #note(text: string): void {
+    this.#events++;
+    for (let i = 0; i < text.length; i++) this.#trace = Math.imul(this.#trace ^ text.charCodeAt(i), 0x01000193);
+  }
+}
