@@ -66,7 +66,7 @@ const SPREAD_ROUNDS = 3;
 /** Tiles in a shard, of the tilings that are searched. */
 const GRAINS = [1, 2, 3];
 /** More tiles than this would take longer to be searched than they save. */
-const MOST_TILES = 400;
+const MAX_TILES = 400;
 /** So does a search among more needs of tiles. */
 const MANY_PINS = 3000;
 
@@ -207,7 +207,7 @@ function search(
   let costs = firstCosts;
   for (const tiles of GRAINS) {
     const wanted = machines.list.length * tiles;
-    if (tiles > 1 && wanted > MOST_TILES) break;
+    if (tiles > 1 && wanted > MAX_TILES) break;
     const tiling = chooseTiling(graph, portions.most, workByNode(portions, costs), wanted);
     if (!tiling || tiling.size === 0) continue;
     const tiled = tiledBy(cutting, tiling);

@@ -7,11 +7,11 @@ import {
   type KernelModule,
   type KernelProgram,
   type KernelTensor,
-  MOST_BINDINGS,
-  MOST_GROUPS,
-  MOST_SCALARS,
-  MOST_STEPS,
-  MOST_WRITTEN,
+  MAX_BINDINGS,
+  MAX_GROUPS,
+  MAX_SCALARS,
+  MAX_STEPS,
+  MAX_WRITTEN_STEPS,
   overlap,
   packedElements,
   partsOf,
@@ -41,7 +41,7 @@ export function verifyKernels(program: KernelProgram): void {
 
 function verifyModule(m: KernelModule): void {
   check(/^[a-z][a-z0-9-]*$/.test(m.id), `${m.id} is no name of a module`);
-  check(m.buffers.length >= 1 && m.buffers.length <= MOST_BINDINGS, `${m.id} binds ${m.buffers.length} buffers`);
+  check(m.buffers.length >= 1 && m.buffers.length <= MAX_BINDINGS, `${m.id} binds ${m.buffers.length} buffers`);
   const bindings = new Set(m.buffers.map((b) => b.binding));
   check(bindings.size === m.buffers.length, `${m.id} binds two buffers in one place`);
   check([...bindings].every(whole), `${m.id} has a binding of its own`);
@@ -56,7 +56,7 @@ function verifyModule(m: KernelModule): void {
     return;
   }
   check(m.tensors.length === 0, `${m.id} has tensors beside those of its parts`);
-  check(m.parts.length <= MOST_WRITTEN, `${m.id} has ${m.parts.length} parts`);
+  check(m.parts.length <= MAX_WRITTEN_STEPS, `${m.id} has ${m.parts.length} parts`);
   check(new Set(m.parts.map((p) => p.name)).size === m.parts.length, `${m.id} has two parts of one name`);
   for (const { name, tensors } of m.parts) verifyTensors(m, tensors, `${m.id}, ${name}`);
 }
@@ -110,14 +110,14 @@ function verifyFunction(
     const parts = partsOf(name, regions);
     return parts.length > 0 ? parts : [known(name)];
   };
-  check(f.bound.length <= MOST_BINDINGS, `${f.name} binds ${f.bound.length} buffers`);
+  check(f.bound.length <= MAX_BINDINGS, `${f.name} binds ${f.bound.length} buffers`);
   check(new Set(f.bound).size === f.bound.length, `${f.name} binds a buffer twice`);
   for (const name of f.bound) check(arenas.has(name), `${f.name} binds ${name}, which is not there`);
   const written = new Written();
   for (const s of states) written.write(s);
   for (const { region, values } of f.scalars) {
     check(known(region).elements === values.length, `${region} of ${f.name} has no room for its scalars`);
-    check(values.length <= MOST_SCALARS, `${f.name} has ${values.length} scalars in one place`);
+    check(values.length <= MAX_SCALARS, `${f.name} has ${values.length} scalars in one place`);
     written.write(known(region));
   }
   for (const i of f.inputs) {
@@ -148,7 +148,7 @@ function verifyDispatch(
   if (!module) throw new KernelFault(`${f.name} runs ${d.module}, which is not there`);
   const where = `${f.name}: ${d.module}`;
   check(d.regions.length === module.tensors.length, `${where} takes ${d.regions.length} regions`);
-  check(d.groups.length === 3 && d.groups.every((g) => whole(g) && g >= 1 && g <= MOST_GROUPS), `${where} has no size`);
+  check(d.groups.length === 3 && d.groups.every((g) => whole(g) && g >= 1 && g <= MAX_GROUPS), `${where} has no size`);
   check(Object.values(d.constants).every(Number.isFinite), `${where} has a constant that is no number`);
   check(
     module.tensors.every((t) => !Object.hasOwn(d.constants, t.name)),
@@ -206,7 +206,7 @@ function verifySteps(
   written: Written,
   where: string,
 ): void {
-  check(d.steps.length >= 1 && d.steps.length <= MOST_STEPS, `${where} has ${d.steps.length} steps`);
+  check(d.steps.length >= 1 && d.steps.length <= MAX_STEPS, `${where} has ${d.steps.length} steps`);
   check(
     d.groups.every((g) => g === 1),
     `${where} has more than one group`,

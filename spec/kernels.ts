@@ -8,18 +8,18 @@ import type { FieldType, ScalarExpr, Shape } from './program.ts';
 /** Regions begin at multiples of this many elements: the 256 bytes that every adapter can bind at. */
 export const REGION_ALIGNMENT = 64;
 /** Storage buffers that one kernel may bind: what every WebGPU adapter offers. */
-export const MOST_BINDINGS = 8;
+export const MAX_BINDINGS = 8;
 /** Elements that one of them may have: 128 MiB, what every WebGPU adapter offers. */
-export const MOST_BOUND = 32 * 1024 * 1024;
+export const MAX_BOUND_ELEMENTS = 32 * 1024 * 1024;
 /** Groups along one direction of a dispatch: what every WebGPU adapter offers. */
-export const MOST_GROUPS = 65535;
+export const MAX_GROUPS = 65535;
 /** Numbers of the host in one dispatch: 256 bytes of them. */
-export const MOST_SCALARS = 64;
+export const MAX_SCALARS = 64;
 
 /** Steps that are written in one persistent kernel, those of a loop once: a driver compiles each of them. */
-export const MOST_WRITTEN = 64;
+export const MAX_WRITTEN_STEPS = 64;
 /** Steps of one persistent kernel: their table stays within the 64 KiB of a uniform buffer. */
-export const MOST_STEPS = 2048;
+export const MAX_STEPS = 2048;
 
 /** One buffer of the device, in elements of four bytes. */
 export interface Arena {

@@ -7,7 +7,7 @@ export const PLAN_FORMAT = '2.0';
 export const PLAN_FORMATS_READ: readonly string[] = ['1', '2'];
 
 /** All files of one plan together; graphs and texts, not weights. */
-export const MOST_PLAN_BYTES = 2 * 1024 ** 3;
+export const MAX_PLAN_BYTES = 2 * 1024 ** 3;
 
 export interface PlanField {
   readonly name: string;

@@ -3,7 +3,7 @@ import type { Graph } from './graph.ts';
 import { type Box, LIMITS, type Limits, type Picture, pictureOf } from './picture.ts';
 
 /** A larger inside is not drawn: nobody could read it. */
-const MOST_BOXES = 60;
+const MAX_BOXES = 60;
 const WHOLE: Limits = { arrays: Number.POSITIVE_INFINITY, clusters: Number.POSITIVE_INFINITY };
 
 export interface Inside {
@@ -43,7 +43,7 @@ function insideOf(graph: Graph, box: Box): Picture | undefined {
   const links = graph.links.filter((l) => names.has(l.source) && names.has(l.target));
   const picture = pictureOf({ ...graph, nodes, links }, element === undefined ? LIMITS : WHOLE);
   // One box is the one that was to be opened.
-  return picture.boxes.length > 1 && picture.boxes.length <= MOST_BOXES ? picture : undefined;
+  return picture.boxes.length > 1 && picture.boxes.length <= MAX_BOXES ? picture : undefined;
 }
 
 /** The first element of a folded array: `cortex.v1[0]` of `cortex.v1[*]`. */

@@ -9,7 +9,7 @@ import { LEAST_AT_PREDICTION } from '../3-check/energy-kinds.ts';
 import type { Graph, GraphNode } from '../4-graph/graph.ts';
 import { components } from '../4-graph/order.ts';
 import type { Value } from '../operators/operator.ts';
-import { patternOf, SMALLEST_PACK } from './batch/pattern.ts';
+import { MIN_PACK, patternOf } from './batch/pattern.ts';
 import type { BlockBuilder } from './builder.ts';
 import type { Clamp } from './network.ts';
 
@@ -65,7 +65,7 @@ export function masked(graph: Graph, clamps: Held): Map<string, number> {
   }
   const found = arrivals(graph, clamps);
   const wanted = graph.nodes.filter(
-    (n) => n.energyKind === 'categorical' || (counts.get(arrayOf(n) ?? '') ?? 0) >= SMALLEST_PACK,
+    (n) => n.energyKind === 'categorical' || (counts.get(arrayOf(n) ?? '') ?? 0) >= MIN_PACK,
   );
   return new Map(wanted.flatMap(({ name }) => (found.has(name) ? [[name, found.get(name) ?? 0] as const] : [])));
 }

@@ -137,9 +137,9 @@ function lowerTrain(graph: Graph, task: TrainTask, states: readonly State[]): Pr
 }
 
 /** Samples below which a lane's products are too small to be worth their own thread. */
-const SMALLEST_LANE = 16;
+const MIN_LANE = 16;
 /** In larger models a product has work for all threads, and every lane would hold a copy of all weights. */
-const MOST_LANE_LINKS = 256;
+const MAX_LANE_LINKS = 256;
 /** Lanes of one batch: fixed, so that results do not depend on the machine. */
 export const LANES = 2;
 
@@ -152,11 +152,11 @@ function lowerLanes(graph: Graph, task: TrainTask, states: readonly State[]): Pr
   const { rule } = methodOf(task);
   const batch = task.batch / LANES;
   const seam =
-    graph.links.length <= MOST_LANE_LINKS &&
+    graph.links.length <= MAX_LANE_LINKS &&
     task.replicas === 1 &&
     (rule === 'il' || rule === 'z_il' || rule === 'bp') &&
     graph.links.every((l) => l.delay === 0);
-  if (!seam || !Number.isInteger(batch) || batch < SMALLEST_LANE) return [];
+  if (!seam || !Number.isInteger(batch) || batch < MIN_LANE) return [];
   const { training, inputs, outputs } = openTraining(graph, task, states, batch);
   const gradients = new Map<string, Value>();
   const rest = lowerRule(methodOf(task), { ...training, lane: gradients }, outputs, states);

@@ -4,7 +4,7 @@ import type { Graph } from '../4-graph/graph.ts';
 import { methodOf } from './method.ts';
 
 /** No machine gains from more, and each holds all its values at once. */
-export const MOST_MICROBATCHES = 16;
+export const MAX_MICROBATCHES = 16;
 
 /** @returns why this training cannot be pipelined, in words, or nothing */
 export function pipelineProblem(graph: Graph, task: TrainTask): string | undefined {
@@ -21,7 +21,7 @@ export function pipelineProblem(graph: Graph, task: TrainTask): string | undefin
  * Numbers of microbatches into which a batch can be divided, at most `most`, increasing: 1 is not divided. All but the
  * last have the same size, the last has what is left.
  */
-export function possibleMicrobatches(batch: number, most = MOST_MICROBATCHES): number[] {
+export function possibleMicrobatches(batch: number, most = MAX_MICROBATCHES): number[] {
   return Array.from({ length: most }, (_, i) => i + 1).filter((k) => microbatchSizes(batch, k).last > 0);
 }
 
@@ -32,7 +32,7 @@ export function microbatchSizes(batch: number, count: number): { readonly size: 
 }
 
 /** Those that leave no smaller one, which is compiled by itself: what to choose from, where there are any. */
-export function evenMicrobatches(batch: number, most = MOST_MICROBATCHES): number[] {
+export function evenMicrobatches(batch: number, most = MAX_MICROBATCHES): number[] {
   const even = possibleMicrobatches(batch, most).filter((k) => batch % k === 0);
   return even.length > 1 ? even : possibleMicrobatches(batch, most);
 }

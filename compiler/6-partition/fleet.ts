@@ -44,7 +44,7 @@ export function leastCompute(work: Float64Array, { rate }: Fleet): number {
 }
 
 /** With more pieces a machine, whole pieces make no difference. */
-const MOST_WHOLE = 64;
+const MAX_WHOLE = 64;
 
 /**
  * A better bound for machines of one rate: of the j · K + 1 largest pieces some machine holds j + 1, at least the smallest
@@ -56,7 +56,7 @@ export function leastWithWholePieces(work: Float64Array, fleet: Fleet): number {
   if (!rate.every((r) => r === rate[0])) return bound;
   const sorted = work.slice().sort().reverse();
   let most = bound;
-  for (let j = 1; j <= MOST_WHOLE && j * count < sorted.length; j++)
+  for (let j = 1; j <= MAX_WHOLE && j * count < sorted.length; j++)
     most = Math.max(most, sum(sorted.subarray(j * count - j, j * count + 1)) / (rate[0] as number));
   return most;
 }

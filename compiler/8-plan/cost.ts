@@ -52,12 +52,12 @@ export function countFlops(program: Program, f: ProgramFunction): number {
 }
 
 /** More FLOPs for each value written are those of a product. */
-const MOST_PASSES = 32;
+const MAX_PASSES = 32;
 
 /** Values times how often they are gone over: a function of each value is made of several operations on all of them. */
 function passesOver({ shape }: Op, flops: number): number {
   const size = sizeOf(shape);
-  return flops > MOST_PASSES * size ? size : Math.max(size, flops);
+  return flops > MAX_PASSES * size ? size : Math.max(size, flops);
 }
 
 function flopsOf(op: Op, shapes: ReadonlyMap<string, Shape>): number {

@@ -6,15 +6,15 @@ import type { Plan, PlanBorder, PlanShard } from '../../spec/plan.ts';
 import { quote } from '../4-graph/svg.ts';
 
 /** Lines beyond this would be a ball of wool: the widest are drawn, the others are counted. */
-const MOST_LINES = 160;
-const WIDEST = 9;
+const MAX_LINES = 160;
+const MAX_WIDTH = 9;
 
 export function planToDot(plan: Plan): string {
   const lines = plan.borders
     .map((border) => ({ border, bytes: bytesOf(border) }))
     .sort((a, b) => b.bytes - a.bytes || a.border.shards[0] - b.border.shards[0]);
-  const shown = lines.slice(0, MOST_LINES);
-  const left = lines.slice(MOST_LINES);
+  const shown = lines.slice(0, MAX_LINES);
+  const left = lines.slice(MAX_LINES);
   const most = Math.max(1, ...shown.map((l) => l.bytes));
   const note =
     left.length === 0
@@ -58,7 +58,7 @@ function boxLine({ predicted }: Plan, shard: PlanShard, i: number): string {
 }
 
 function borderLine({ shards, flows }: PlanBorder, bytes: number, most: number, lines: number): string {
-  const width = Math.max(0.3, (WIDEST * bytes) / most).toFixed(2);
+  const width = Math.max(0.3, (MAX_WIDTH * bytes) / most).toFixed(2);
   const perTick = flows.some((f) => f.bytesPerTick.f32 > 0);
   const label = lines <= 40 ? ` label=${quote(`${kib(bytes)} a ${perTick ? 'tick' : 'batch'}`)}` : '';
   return `s${shards[0]} -- s${shards[1]} [penwidth=${width}${perTick ? '' : ' style=dashed'}${label}];`;

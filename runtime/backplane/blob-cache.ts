@@ -2,7 +2,7 @@
 import { BlobFiles } from './blob-files.ts';
 
 /** What a trainer keeps of plans, data and states that it has met. */
-export const MAX_CACHE = 4e9;
+export const MAX_CACHE_BYTES = 4e9;
 /** Looked at again when so much of the bound has been added. */
 const SLACK = 0.1;
 
@@ -11,7 +11,7 @@ export class BlobCache {
   readonly #most: number;
   #added = 0;
 
-  constructor(folder: string, most: number = MAX_CACHE) {
+  constructor(folder: string, most: number = MAX_CACHE_BYTES) {
     this.#files = new BlobFiles(folder, false);
     this.#most = most;
     this.#trim();

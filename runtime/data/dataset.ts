@@ -1,6 +1,6 @@
 /** What the trainer sees of any data: rows addressed by number, each with the same named fields. */
 
-import { boundedCount, MOST_ELEMENTS, ofPresent, zeroed, zeroedBytes } from '../support/bounded.ts';
+import { boundedCount, MAX_ELEMENTS, ofPresent, zeroed, zeroedBytes } from '../support/bounded.ts';
 import { UserError } from '../support/errors.ts';
 
 export type FieldType = 'u8' | 'i32' | 'f32';
@@ -46,7 +46,7 @@ export function sizeOf(field: Field): number {
 
 /** A zeroed array of the field's type for `rows` samples. */
 export function allocate(field: Field, rows: number): FieldArray {
-  const length = boundedCount(rows * sizeOf(field), MOST_ELEMENTS, `elements of ${field.name}`);
+  const length = boundedCount(rows * sizeOf(field), MAX_ELEMENTS, `elements of ${field.name}`);
   if (field.type === 'u8') return zeroedBytes(length);
   return field.type === 'i32' ? zeroed(Int32Array, length) : zeroed(Float32Array, length);
 }

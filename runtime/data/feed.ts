@@ -40,7 +40,7 @@ export interface FeedOptions {
 
 /** Rows copied between two looks at the clock, and how long one turn may take before others get theirs. */
 const ROWS_PER_STEP = 32;
-const TURN_MS = 4;
+const TURN_MILLISECONDS = 4;
 
 /** A batch being filled: `done` of its rows are there. */
 interface Draft extends FeedPosition {
@@ -169,7 +169,7 @@ class Feed implements AsyncIterableIterator<Batch> {
   /** One turn: rows until the time is up or a batch is complete. The clock decides when, never what. */
   #work(): void {
     try {
-      const end = performance.now() + TURN_MS;
+      const end = performance.now() + TURN_MILLISECONDS;
       while (this.#hasWork()) {
         this.#draft ??= this.#begin();
         const complete = this.#step(this.#draft);

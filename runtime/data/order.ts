@@ -1,6 +1,6 @@
 /** The order of samples: a function of (seed, epoch) alone, so a resumed run continues exactly where it stopped. */
 import { permutation, stream } from '../../spec/random.ts';
-import { boundedCount, MOST_ELEMENTS, rowNumbers } from '../support/bounded.ts';
+import { boundedCount, MAX_ELEMENTS, rowNumbers } from '../support/bounded.ts';
 
 export interface OrderOptions {
   readonly seed: number;
@@ -30,7 +30,7 @@ export function batchCount(length: number, batch: number, dropLast = false): num
 /** The batches of one epoch: batch `b` is the b-th slice of `permutation(stream(seed, 'order/' + epoch), length)`. */
 export function batchOrder(options: OrderOptions): BatchOrder {
   const { seed, epoch, batch, dropLast = false, shuffle = true } = options;
-  const length = boundedCount(options.length, MOST_ELEMENTS, 'samples');
+  const length = boundedCount(options.length, MAX_ELEMENTS, 'samples');
   const order = shuffle ? permutation(stream(seed, `order/${epoch}`), length) : rowNumbers(length);
   const batches = batchCount(length, batch, dropLast);
   return {

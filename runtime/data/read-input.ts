@@ -3,7 +3,7 @@
 import { listOf, ofPresent } from '../support/bounded.ts';
 import type { Dataset, Field } from './dataset.ts';
 import { badData } from './formats/bad-data.ts';
-import { MOST_TEXT } from './formats/bytes.ts';
+import { MAX_TEXT_BYTES } from './formats/bytes.ts';
 import { parseJsonLines } from './formats/json-lines.ts';
 import { readTable } from './formats/read-table.ts';
 import { tableDataset } from './formats/table.ts';
@@ -37,7 +37,7 @@ async function readAll(name: string, source: AsyncIterable<Uint8Array | string>)
   for await (const piece of source) {
     const chunk = typeof piece === 'string' ? new TextEncoder().encode(piece) : piece;
     bytes += chunk.length;
-    if (bytes > MOST_TEXT) throw badData(name, `byte ${MOST_TEXT}`, 'more than this is not read at once');
+    if (bytes > MAX_TEXT_BYTES) throw badData(name, `byte ${MAX_TEXT_BYTES}`, 'more than this is not read at once');
     pieces.push(chunk);
   }
   return Buffer.concat(pieces).toString('utf8');

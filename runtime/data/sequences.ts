@@ -1,6 +1,6 @@
 /** Samples in a row as one: `data.mnist.train[0..99].sequences(10)` has ten sequences of ten pictures. */
 
-import { boundedCount, MOST_ELEMENTS, zeroed } from '../support/bounded.ts';
+import { boundedCount, MAX_ELEMENTS, zeroed } from '../support/bounded.ts';
 import { UserError } from '../support/errors.ts';
 import type { Dataset, FieldArray } from './dataset.ts';
 
@@ -23,7 +23,7 @@ export function sequences(dataset: Dataset, steps: number): Dataset {
     origin: dataset.origin,
     ...(dataset.classes ? { classes: dataset.classes } : {}),
     gather(field: string, indices: ArrayLike<number>, out: FieldArray): void {
-      const rows = zeroed(Float64Array, boundedCount(indices.length * steps, MOST_ELEMENTS, 'rows of sequences'));
+      const rows = zeroed(Float64Array, boundedCount(indices.length * steps, MAX_ELEMENTS, 'rows of sequences'));
       for (let k = 0; k < indices.length; k++) {
         const index = indices[k] as number;
         if (!(index >= 0 && index < length)) throw new RangeError(`sequence ${index} of ${length}`);

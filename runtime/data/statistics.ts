@@ -1,6 +1,6 @@
 /** What `standardize(sample.image)` needs to know of the training set. */
 import { sizeOf as elementsOf, type State } from '../../spec/program.ts';
-import { boundedCount, MOST_ELEMENTS, rowNumbers, zeroed } from '../support/bounded.ts';
+import { boundedCount, MAX_ELEMENTS, rowNumbers, zeroed } from '../support/bounded.ts';
 import { allocate, type Dataset, type FieldArray, findField, sizeOf } from './dataset.ts';
 
 export interface Standardization {
@@ -23,7 +23,7 @@ export function standardization(
   size: number = sizeOf(findField(dataset, fieldName)),
 ): Standardization {
   const rows = (dataset.length * sizeOf(findField(dataset, fieldName))) / size;
-  const sum = zeroed(Float64Array, boundedCount(size, MOST_ELEMENTS, `elements of ${fieldName}`));
+  const sum = zeroed(Float64Array, boundedCount(size, MAX_ELEMENTS, `elements of ${fieldName}`));
   for (const values of pieces(dataset, fieldName)) addRows(sum, values);
   const mean = sum.map((s) => s / Math.max(1, rows));
   let squares = 0;

@@ -84,7 +84,7 @@ interface Turn {
 }
 
 /** Bytes of one connection that wait for the disk before it is no longer read, and when it is read again. */
-const MAX_WAITING = 4 * 1024 * 1024;
+const MAX_WAITING_BYTES = 4 * 1024 * 1024;
 
 export class BlobTransfers {
   readonly #backplane: Backplane;
@@ -165,7 +165,7 @@ export class BlobTransfers {
     const turn = this.#turns.get(peer) ?? { last: Promise.resolve(), waiting: 0, paused: false };
     this.#turns.set(peer, turn);
     turn.waiting += data.length;
-    if (turn.waiting > MAX_WAITING && !turn.paused) {
+    if (turn.waiting > MAX_WAITING_BYTES && !turn.paused) {
       turn.paused = true;
       peer.socket.pause();
     }
@@ -174,7 +174,7 @@ export class BlobTransfers {
       .catch(() => undefined)
       .then(() => {
         turn.waiting -= data.length;
-        if (!turn.paused || turn.waiting > MAX_WAITING / 2) return;
+        if (!turn.paused || turn.waiting > MAX_WAITING_BYTES / 2) return;
         turn.paused = false;
         peer.socket.resume();
       });

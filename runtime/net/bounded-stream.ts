@@ -2,7 +2,7 @@
 import type { Backplane } from '../backplane/backplane.ts';
 
 /** What people read of one run. */
-export const MAX_LOG = 100_000;
+export const MAX_LOG_ENTRIES = 100_000;
 /** State hashes of one run, kept for audits. */
 export const MAX_COMMITS = 20_000;
 /** So much more than the bound may be there: trimming costs a transaction. */

@@ -8,12 +8,12 @@ import { errorCode } from '../support/atomic.ts';
 import { boundedCount } from '../support/bounded.ts';
 import { EnvironmentError, UserError } from '../support/errors.ts';
 import { printable } from '../support/printable.ts';
-import { Envelopes, MOST_MESSAGE } from '../wire/envelope.ts';
-import { hello, type Invite, MOST_HANDSHAKE, prove, type Role } from '../wire/handshake.ts';
+import { Envelopes, MAX_MESSAGE_BYTES } from '../wire/envelope.ts';
+import { hello, type Invite, MAX_HANDSHAKE_BYTES, prove, type Role } from '../wire/handshake.ts';
 import { hex } from '../wire/hash.ts';
 import type { Answer, Message, Question } from '../wire/messages.ts';
 import { type HandshakeRefusal, handshakeWords } from '../wire/refusals.ts';
-import { BLOB, BLOB_HEAD, BORDER, decodeHead, MOST_BINARY } from '../wire/routing.ts';
+import { BLOB, BLOB_HEAD, BORDER, decodeHead, MAX_BINARY_BYTES } from '../wire/routing.ts';
 import { type Address, addressText, addressUrl } from './address.ts';
 import { BlobAssembly } from './blob-assembly.ts';
 import { guarded } from './guarded.ts';
@@ -92,7 +92,7 @@ export async function dial(options: DialOptions): Promise<Link> {
 
 function dialOnce(options: DialOptions): Promise<Link> {
   const socket = new WebSocket(addressUrl(options.address), {
-    maxPayload: MOST_HANDSHAKE,
+    maxPayload: MAX_HANDSHAKE_BYTES,
     ...SOCKET_LIMITS,
     ...(options.sealed === true ? { generateMask: noMask } : {}),
   });
@@ -128,7 +128,7 @@ function dialOnce(options: DialOptions): Promise<Link> {
     });
     const onMessage = (data: unknown, binary: boolean): void => {
       const text = binary ? '' : String(data);
-      if (text === '' || text.length > MOST_HANDSHAKE) {
+      if (text === '' || text.length > MAX_HANDSHAKE_BYTES) {
         fail(new UserError('mesh/refused', `${where} is not a gateway`));
         return;
       }
@@ -136,7 +136,7 @@ function dialOnce(options: DialOptions): Promise<Link> {
         // Let in: what was proved has been checked and is listed.
         clearTimeout(timer);
         socket.removeAllListeners();
-        setMaxPayload(socket, options.sealed === true ? MOST_BINARY : MOST_MESSAGE + 1024);
+        setMaxPayload(socket, options.sealed === true ? MAX_BINARY_BYTES : MAX_MESSAGE_BYTES + 1024);
         const { session } = proved;
         resolve(openLink(socket, options, new Envelopes(session, options.keys), keyText(session.peer)));
         return;
@@ -237,7 +237,7 @@ function openLink(socket: WebSocket, options: DialOptions, envelopes: Envelopes,
     else waiting?.resolve(message.answer);
   };
   const takeBinary = (bytes: Buffer): void => {
-    if (bytes.length > MOST_BINARY) return;
+    if (bytes.length > MAX_BINARY_BYTES) return;
     const head = decodeHead(bytes);
     if (head?.kind === BORDER) options.onBorder?.(bytes);
     if (head?.kind !== BLOB) return;

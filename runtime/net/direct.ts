@@ -10,7 +10,7 @@ import type { KeyPair } from '../identity/ed25519.ts';
 import { keyBytes, keyText } from '../identity/key-text.ts';
 import { listenError } from '../support/listen-error.ts';
 import { countRefusal, type Refusal, type RefusalCounts } from '../wire/refusals.ts';
-import { BORDER, type BorderHead, decodeHead, MOST_BINARY } from '../wire/routing.ts';
+import { BORDER, type BorderHead, decodeHead, MAX_BINARY_BYTES } from '../wire/routing.ts';
 import { type Address, addressText, isLoopback, parseAddress } from './address.ts';
 import { dial, watchSilence } from './dial.ts';
 import { type DoorLimits, FrontDoor } from './front-door.ts';
@@ -40,7 +40,7 @@ export interface Neighbour {
 }
 
 /** Refused packets of one connection. */
-const MOST_REFUSED = 32;
+const MAX_REFUSED = 32;
 const DOOR: Partial<DoorLimits> = { arrivalsPerSecond: 20, arrivalsAtOnce: 256 };
 const PING_MILLISECONDS = 1000;
 const SILENT_SECONDS = 5;
@@ -86,7 +86,7 @@ export class DirectBorders {
       unlisted: 'not a neighbour',
       origins: options.origins ?? [],
       limits: { ...DOOR, ...options.doorLimits },
-      maxPayload: MOST_BINARY,
+      maxPayload: MAX_BINARY_BYTES,
       count: (code) => this.#count(code),
       open: (socket, _session, key) => this.#serve(socket, key),
       caught: (error) => this.#caught(error),
@@ -225,7 +225,7 @@ export class DirectBorders {
       const refusal = head?.kind === BORDER ? this.#options.onPacket(key, head, packet) : 'not a border packet';
       if (refusal === undefined) return;
       this.#count(refusal);
-      if (++refused >= MOST_REFUSED) end();
+      if (++refused >= MAX_REFUSED) end();
     });
   }
 

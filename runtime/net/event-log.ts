@@ -12,9 +12,9 @@ import type { Step, StoredRun, SynchronizerEvent, SynchronizerState } from '../r
 
 const FLUSH_MILLISECONDS = 1000;
 /** Characters of one record of the stream. */
-const MOST_RECORD = 256 * 1024;
+const MAX_RECORD_BYTES = 256 * 1024;
 /** Of all that is kept of one run, in characters; behind a part of this size a new base begins. */
-export const MOST_KEPT = 32 * 1024 * 1024;
+export const MAX_KEPT_BYTES = 32 * 1024 * 1024;
 const PART = 4 * 1024 * 1024;
 /** How a record begins: pieces with a base first, pieces that go on, or the rest of the record before it. */
 const BASE = 'B';
@@ -54,7 +54,7 @@ export class EventLog {
   constructor(
     backplane: Backplane,
     failed: (run: string, error: unknown) => void,
-    limits: Limits = { kept: MOST_KEPT, part: PART },
+    limits: Limits = { kept: MAX_KEPT_BYTES, part: PART },
   ) {
     this.#backplane = backplane;
     this.#failed = failed;
@@ -143,9 +143,9 @@ function addTo(parts: Part[], sequence: number, record: string): void {
 async function encodePieces(pieces: readonly RecordedPiece[]): Promise<string[]> {
   const text = (await promisify(deflateRaw)(JSON.stringify(pieces))).toString('base64');
   const records: string[] = [];
-  for (let at = 0; at < text.length; at += MOST_RECORD) {
+  for (let at = 0; at < text.length; at += MAX_RECORD_BYTES) {
     const mark = at > 0 ? REST : pieces[0]?.base ? BASE : ON;
-    records.push(mark + text.slice(at, at + MOST_RECORD));
+    records.push(mark + text.slice(at, at + MAX_RECORD_BYTES));
   }
   return records;
 }

@@ -6,7 +6,7 @@ import type { IncomingMessage, Server } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { type WebSocket, WebSocketServer } from 'ws';
-import { MOST_HANDSHAKE, type Session } from '../wire/handshake.ts';
+import { MAX_HANDSHAKE_BYTES, type Session } from '../wire/handshake.ts';
 import type { Refusal } from '../wire/refusals.ts';
 import { Arrivals } from './arrivals.ts';
 import { guarded } from './guarded.ts';
@@ -43,7 +43,7 @@ export interface DoorOptions extends Pick<Welcoming, 'keys' | 'inviteKey' | 'ref
 
 export class FrontDoor {
   readonly #options: DoorOptions;
-  readonly #sockets = new WebSocketServer({ noServer: true, maxPayload: MOST_HANDSHAKE, ...SOCKET_LIMITS });
+  readonly #sockets = new WebSocketServer({ noServer: true, maxPayload: MAX_HANDSHAKE_BYTES, ...SOCKET_LIMITS });
   readonly #unproved: Unproved;
   readonly #arrivals: Arrivals;
 

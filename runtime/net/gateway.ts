@@ -6,12 +6,12 @@ import type { Server } from 'node:http';
 import type { WebSocket } from 'ws';
 import type { Backplane } from '../backplane/backplane.ts';
 import type { KeyPair } from '../identity/ed25519.ts';
-import { Envelopes, MessageTooLong, MOST_MESSAGE } from '../wire/envelope.ts';
+import { Envelopes, MAX_MESSAGE_BYTES, MessageTooLong } from '../wire/envelope.ts';
 import type { Role, Session } from '../wire/handshake.ts';
 import { hex } from '../wire/hash.ts';
 import type { Ask, Message } from '../wire/messages.ts';
 import { countRefusal, MESSAGE_REFUSALS, type Refusal, type RefusalCounts } from '../wire/refusals.ts';
-import { BLOB, BLOB_HEAD, BORDER, type BorderHead, decodeHead, MOST_BINARY } from '../wire/routing.ts';
+import { BLOB, BLOB_HEAD, BORDER, type BorderHead, decodeHead, MAX_BINARY_BYTES } from '../wire/routing.ts';
 import { Allowance } from './allowance.ts';
 import type { BlobRights } from './blob-rights.ts';
 import { type BlobBounds, type BlobPeer, BlobTransfers, type Holding } from './blob-transfer.ts';
@@ -60,9 +60,9 @@ export interface GatewayCounters {
 }
 
 /** Of one connection that never reads: then it is closed, and others are not kept waiting. */
-const MOST_BUFFERED = 64 * 1024 * 1024;
+const MAX_BUFFERED_BYTES = 64 * 1024 * 1024;
 /** Refused messages of one connection. */
-const MOST_REFUSED = 32;
+const MAX_REFUSED = 32;
 /** Questions of one connection that are not answered yet; blobs have bounds of their own. */
 const MAX_ASKED = 128;
 /**
@@ -118,7 +118,7 @@ export class Gateway {
       unlisted: 'not listed',
       origins,
       limits: doorLimits,
-      maxPayload: MOST_MESSAGE + 1024,
+      maxPayload: MAX_MESSAGE_BYTES + 1024,
       count: (code) => this.#count(code),
       enter: (socket, session, key) => this.#enter(socket, session, key),
       open: (socket) => this.#open(socket),
@@ -344,7 +344,7 @@ export class Gateway {
   }
 
   #binary(peer: Peer, data: Buffer): void {
-    const head = data.length <= MOST_BINARY ? decodeHead(data) : undefined;
+    const head = data.length <= MAX_BINARY_BYTES ? decodeHead(data) : undefined;
     if (!head) {
       this.#refuse(peer, 'no binary message');
       return;
@@ -393,7 +393,7 @@ export class Gateway {
   /** Whoever does not read is closed, and others never wait for it. */
   #hasRoom(peer: Peer): boolean {
     if (peer.socket.readyState !== peer.socket.OPEN) return false;
-    if (peer.socket.bufferedAmount <= MOST_BUFFERED) return true;
+    if (peer.socket.bufferedAmount <= MAX_BUFFERED_BYTES) return true;
     this.#count('a reader that does not read');
     peer.socket.terminate();
     return false;
@@ -403,7 +403,7 @@ export class Gateway {
     this.#count(reason);
     peer.refused++;
     // A control message that is refused leaves a gap in the numbers: the connection begins again.
-    if (peer.refused >= MOST_REFUSED || ENDING.includes(reason))
+    if (peer.refused >= MAX_REFUSED || ENDING.includes(reason))
       peer.socket.close(4003, closeReason(`refused: ${reason}`));
   }
 

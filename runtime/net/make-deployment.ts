@@ -8,7 +8,7 @@ import type { Standardization } from '../data/statistics.ts';
 import { predictionOf } from '../shard/checks.ts';
 import type { TrainingData } from '../shard/trainable.ts';
 import { wholeSchedule } from '../shard/whole.ts';
-import { boundedCount, MOST_ELEMENTS, rowNumbers } from '../support/bounded.ts';
+import { boundedCount, MAX_ELEMENTS, rowNumbers } from '../support/bounded.ts';
 import type { BlobRef, ColumnRef, DataRef, Deployment, Evaluation } from '../wire/deployment.ts';
 import { hex, sha256 } from '../wire/hash.ts';
 import { readsOf, totalsOf } from './shard-data.ts';
@@ -134,7 +134,7 @@ function scheduleOf({ schedule, program }: PlanShard, files: ReadonlyMap<string,
 }
 
 function dataRef(dataset: Dataset, names: readonly string[], blobOf: (bytes: Uint8Array) => BlobRef): DataRef {
-  const rows = rowNumbers(boundedCount(dataset.length, MOST_ELEMENTS, dataset.name));
+  const rows = rowNumbers(boundedCount(dataset.length, MAX_ELEMENTS, dataset.name));
   const columns = [...new Set(names)].map((name): ColumnRef => {
     const field = findField(dataset, name);
     const values = allocate(field, dataset.length);

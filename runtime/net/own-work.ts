@@ -17,7 +17,7 @@ export interface OwnWorkOptions {
   readonly failed: (error: unknown) => void;
 }
 
-const MAX_REASON = 300;
+const MAX_REASON_CHARACTERS = 300;
 
 export class OwnWork {
   readonly #verifier: PartVerifier;
@@ -66,7 +66,7 @@ export class OwnWork {
     try {
       return await this.#checker.check({ deployment, parts });
     } catch (error) {
-      return { problem: (error instanceof Error ? error.message : String(error)).slice(0, MAX_REASON) };
+      return { problem: (error instanceof Error ? error.message : String(error)).slice(0, MAX_REASON_CHARACTERS) };
     }
   }
 

@@ -8,14 +8,14 @@ import { dial, type Link } from './dial.ts';
 import type { PulseStart } from './pulse.ts';
 
 /** Nanoseconds. A trainer whose own thread has not come by for so long is not busy, it hangs. */
-const MOST_SILENCE = 120_000_000_000n;
+const MAX_SILENCE_NANOSECONDS = 120_000_000_000n;
 
 const { address, keys, pinned, instance, beats } = workerData as PulseStart;
 const beat = new BigInt64Array(beats);
 let link: Link | undefined;
 
 async function beatOn(): Promise<void> {
-  while (monotonicNanoseconds() - Atomics.load(beat, 0) < MOST_SILENCE) {
+  while (monotonicNanoseconds() - Atomics.load(beat, 0) < MAX_SILENCE_NANOSECONDS) {
     try {
       // A trainer's key may look as a viewer, and a second connection as trainer would end the first.
       link ??= await dial({ address, role: 'viewer', keys, ...(pinned ? { pinned } : {}) });

@@ -10,7 +10,7 @@ import { type BlobSource, datasetOf } from './shard-data.ts';
 import { decodeState } from './shard-state.ts';
 
 /** So much a part of a snapshot may be longer than the states that it holds. */
-const MOST_HEAD = 1024 * 1024;
+const MAX_HEAD_BYTES = 1024 * 1024;
 
 /** @returns values in the order of the plan's checks */
 export async function recompute(
@@ -23,7 +23,7 @@ export async function recompute(
   const tensors: NamedTensor[] = [];
   for (const [i, part] of parts.entries()) {
     // Twice, as a device may keep its states in f64.
-    const { parameters, auxiliary } = decodeState(await blob(part, 2 * (plan.shards[i]?.memory ?? 0) + MOST_HEAD));
+    const { parameters, auxiliary } = decodeState(await blob(part, 2 * (plan.shards[i]?.memory ?? 0) + MAX_HEAD_BYTES));
     tensors.push(...parameters, ...auxiliary);
   }
   const shard = await openShards(device, sources, () => ({ tensors }));

@@ -5,7 +5,7 @@ import { encodeBlobChunk } from '../wire/routing.ts';
 
 const CHUNK = 256 * 1024;
 /** Milliseconds for one piece: whoever does not take it in this time does not read. */
-const MAX_STALL = 30_000;
+const MAX_STALL_MILLISECONDS = 30_000;
 
 /** What a blob is read from, piece by piece. */
 export interface Pieces {
@@ -55,7 +55,7 @@ function sendOne(socket: WebSocket, chunk: Uint8Array): Promise<boolean> {
       resolve(false);
       return;
     }
-    const timer = setTimeout(() => socket.terminate(), MAX_STALL);
+    const timer = setTimeout(() => socket.terminate(), MAX_STALL_MILLISECONDS);
     const end = (sent: boolean): void => {
       clearTimeout(timer);
       socket.off('close', closed);

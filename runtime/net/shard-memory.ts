@@ -7,7 +7,7 @@ import type { ShardSchedule } from '../../spec/schedule.ts';
 import { UserError } from '../support/errors.ts';
 import { formatBytes } from '../support/format-numbers.ts';
 import type { ColumnRef, DataRef, Deployment } from '../wire/deployment.ts';
-import { MOST_MESSAGE } from '../wire/envelope.ts';
+import { MAX_MESSAGE_BYTES } from '../wire/envelope.ts';
 import { readsOf } from './shard-data.ts';
 
 export interface Need {
@@ -16,10 +16,10 @@ export interface Need {
 }
 
 /** A record came in one message, so it is no longer than one, whatever its letters. */
-export const MOST_RECORD_BYTES = 3 * MOST_MESSAGE;
+export const MAX_RECORD_BYTES = 3 * MAX_MESSAGE_BYTES;
 /** Of a shard's state: two that are kept for snapshots, one that is hashed, one on its way into the mesh. */
 const STATES_HELD = 4;
-const WIDEST_ELEMENT = Float64Array.BYTES_PER_ELEMENT;
+const MAX_ELEMENT_BYTES = Float64Array.BYTES_PER_ELEMENT;
 const ROW_NUMBER_BYTES = 8;
 /** A tensor's line in the head of a part, without its name. */
 const HEAD_LINE_BYTES = 512;
@@ -28,7 +28,7 @@ const HEAD_LINE_BYTES = 512;
 export function planNeeds(deployment: Deployment): Need[] {
   const files = deployment.plan.reduce((sum, f) => sum + f.bytes, 0);
   return [
-    { what: 'the record of the deployment', bytes: 2 * MOST_RECORD_BYTES },
+    { what: 'the record of the deployment', bytes: 2 * MAX_RECORD_BYTES },
     { what: 'the files of the plan', bytes: 2 * files },
   ];
 }
@@ -70,7 +70,7 @@ export function shardNeeds(
 export function mostPartBytes(states: readonly State[]): number {
   const tensors = states.flatMap((s) => s.members ?? [s]);
   const heads = tensors.reduce((sum, t) => sum + HEAD_LINE_BYTES + 6 * t.id.length, 1024);
-  return heads + WIDEST_ELEMENT * elementsOf(states);
+  return heads + MAX_ELEMENT_BYTES * elementsOf(states);
 }
 
 export function sumOfNeeds(needs: readonly Need[]): number {

@@ -16,7 +16,7 @@ export interface Meter {
 
 /** Of its time in device work, a shard that is so busy is held up by nothing else. */
 const BUSY = 0.8;
-const LONGEST_REASON = 300;
+const MAX_REASON_CHARACTERS = 300;
 
 /** @param isDirect whether there is a straight way to a neighbour's key */
 export function measured(
@@ -41,7 +41,7 @@ export function measured(
     bytesReceived: borders.traffic.received,
     borders: borders.owners.length,
     direct: borders.owners.filter(({ key }) => isDirect(key)).length,
-    reason: (held ? `waits for ${awaits}` : shard.reason).slice(0, LONGEST_REASON),
+    reason: (held ? `waits for ${awaits}` : shard.reason).slice(0, MAX_REASON_CHARACTERS),
     limit: limitOf(busy, awaits),
     waits: phase === 'waiting' ? host.waits : [],
   };
@@ -50,5 +50,5 @@ export function measured(
 
 function limitOf(busy: number, awaits: string): string {
   if (busy >= BUSY || awaits === '') return 'work';
-  return `waits for ${awaits}`.slice(0, LONGEST_REASON);
+  return `waits for ${awaits}`.slice(0, MAX_REASON_CHARACTERS);
 }

@@ -22,16 +22,16 @@ export function setMaxPayload(socket: WebSocket, bytes: number): void {
   receiver._maxPayload = bytes;
 }
 
-const MAX_REASON = 123;
+const MAX_REASON_BYTES = 123;
 
 /** Why a connection ends, as short as RFC 6455 wants it. */
 export function closeReason(text: string): string {
   let short = text;
-  while (Buffer.byteLength(short) > MAX_REASON) short = short.slice(0, -1);
+  while (Buffer.byteLength(short) > MAX_REASON_BYTES) short = short.slice(0, -1);
   return short;
 }
 
 /** The other end's words, for people of this one. */
 export function reasonText(reason: Buffer | string): string {
-  return printable(String(reason), MAX_REASON);
+  return printable(String(reason), MAX_REASON_BYTES);
 }

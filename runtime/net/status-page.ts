@@ -15,7 +15,7 @@ import {
 } from './mesh-status.ts';
 
 /** Bytes of its JSON, about. */
-const MAX_PAGE = 512 * 1024;
+const MAX_PAGE_BYTES = 512 * 1024;
 
 /** @param from runs, shards and trainers that were on pages before */
 export function statusPage(state: SynchronizerState, counters: GatewayCounters, from = 0): MeshStatus {
@@ -91,7 +91,7 @@ class Page {
   /** The first of a page always fits. */
   #take(size: number): boolean {
     const first = this.next === this.#from;
-    if (this.more === 0 && (first || this.#bytes + size <= MAX_PAGE)) {
+    if (this.more === 0 && (first || this.#bytes + size <= MAX_PAGE_BYTES)) {
       this.#bytes += size;
       this.next = this.#at;
       return true;

@@ -23,7 +23,7 @@ import { hex } from '../wire/hash.ts';
 import type { Message, Question } from '../wire/messages.ts';
 import type { BorderHead } from '../wire/routing.ts';
 import { blobRights } from './blob-rights.ts';
-import { appendBounded, MAX_COMMITS, MAX_LOG } from './bounded-stream.ts';
+import { appendBounded, MAX_COMMITS, MAX_LOG_ENTRIES } from './bounded-stream.ts';
 import type { Checker } from './checker.ts';
 import { manifestsWith, readParts } from './damaged-parts.ts';
 import { entered } from './entered.ts';
@@ -61,7 +61,7 @@ export interface SynchronizerOptions {
 }
 
 /** Bytes of records in one answer. */
-const MOST_RECORDED = 768 * 1024;
+const MAX_RECORDED_BYTES = 768 * 1024;
 /** Milliseconds between two looks for blobs that nothing names. */
 const COLLECT_EVERY = 600_000;
 
@@ -259,7 +259,7 @@ export class SynchronizerNode {
         this.#gateway.send(effect.to, effect.message);
         return;
       case 'log':
-        await appendBounded(backplane, `log/${effect.run}`, JSON.stringify(effect.event), MAX_LOG);
+        await appendBounded(backplane, `log/${effect.run}`, JSON.stringify(effect.event), MAX_LOG_ENTRIES);
         this.#options.log({ run: effect.run, ...effect.event });
         return;
       case 'keep':
@@ -380,7 +380,7 @@ function fitting(records: readonly StreamRecord[]): readonly StreamRecord[] {
   let size = 0;
   const end = records.findIndex(({ value }) => {
     size += Buffer.byteLength(value);
-    return size > MOST_RECORDED;
+    return size > MAX_RECORDED_BYTES;
   });
   return end < 0 ? records : records.slice(0, Math.max(1, end));
 }

@@ -31,7 +31,7 @@ import { readDeployment } from './read-deployment.ts';
 import { type BorderDispute, runTag } from './shard-borders.ts';
 import type { BlobSource } from './shard-data.ts';
 import { ShardHost } from './shard-host.ts';
-import { MemoryLedger, MOST_RECORD_BYTES } from './shard-memory.ts';
+import { MAX_RECORD_BYTES, MemoryLedger } from './shard-memory.ts';
 import { type Meter, measured } from './shard-meter.ts';
 
 export interface TrainerOptions {
@@ -309,7 +309,7 @@ export class TrainerNode {
   async #open({ at, deployment: hash, restore }: Extract<TrainerEffect, { readonly kind: 'open' }>): Promise<void> {
     if (!this.#isCurrent(at)) return;
     const name = shardName(at);
-    const deployment = readDeployment(await this.#blob(hash, MOST_RECORD_BYTES), at.run);
+    const deployment = readDeployment(await this.#blob(hash, MAX_RECORD_BYTES), at.run);
     let host = this.#hosts.get(name);
     if (!host) {
       const blob: BlobSource = (wanted, most) => this.#blob(wanted, most);

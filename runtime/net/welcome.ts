@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto';
 import type { WebSocket } from 'ws';
 import type { KeyPair } from '../identity/ed25519.ts';
 import { keyText } from '../identity/key-text.ts';
-import { type Accepted, accept, challenge, MOST_HANDSHAKE, type Role, type Session } from '../wire/handshake.ts';
+import { type Accepted, accept, challenge, MAX_HANDSHAKE_BYTES, type Role, type Session } from '../wire/handshake.ts';
 import { type HandshakeRefusal, handshakeWords } from '../wire/refusals.ts';
 import { WIRE_VERSION } from '../wire/version.ts';
 import { guarded } from './guarded.ts';
@@ -78,7 +78,7 @@ export function welcome(
     if (++control > MAX_CONTROL) socket.terminate();
   };
   const take = (data: Buffer, binary: boolean): Refused | undefined => {
-    if (binary || data.length > MOST_HANDSHAKE) return { code: 'no handshake' };
+    if (binary || data.length > MAX_HANDSHAKE_BYTES) return { code: 'no handshake' };
     const value = parsedJson(String(data));
     if (!session) {
       const answer = challenge(value, keys, randomBytes(32));

@@ -5,7 +5,7 @@ import { KERNEL_LIST, type KernelFunction, type KernelProgram, modulePath } from
 import { type Program, type ProgramFunction, sizeOf } from '../../spec/program.ts';
 
 /** Elements of all arenas: what a device would allocate (32 GiB). */
-const MOST_ELEMENTS = 2 ** 33;
+const MAX_ELEMENTS = 2 ** 33;
 
 /** @returns what does not agree, or nothing; a plan without kernels runs on other devices */
 export function kernelProblem(program: Program, files: ReadonlyMap<string, Uint8Array>): string | undefined {
@@ -24,7 +24,7 @@ export function kernelProblem(program: Program, files: ReadonlyMap<string, Uint8
 }
 
 function compare(k: KernelProgram, program: Program, files: ReadonlyMap<string, Uint8Array>): string | undefined {
-  if (k.arenas.reduce((sum, a) => sum + a.elements, 0) > MOST_ELEMENTS) return 'it wants more memory than there is';
+  if (k.arenas.reduce((sum, a) => sum + a.elements, 0) > MAX_ELEMENTS) return 'it wants more memory than there is';
   const missing = k.modules.find((m) => !files.has(modulePath(m.id)));
   if (missing) return `it has no ${modulePath(missing.id)}`;
   const states = new Map(k.states.map((s) => [s.name, s.elements]));

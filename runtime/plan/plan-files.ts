@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto';
 import { lstatSync, readFileSync, realpathSync } from 'node:fs';
 import { join } from 'node:path';
-import { MOST_PLAN_BYTES, type Plan } from '../../spec/plan.ts';
+import { MAX_PLAN_BYTES, type Plan } from '../../spec/plan.ts';
 import { errorCode } from '../support/atomic.ts';
 import { UserError } from '../support/errors.ts';
 import { PathSet, shownPath } from '../support/path-names.ts';
@@ -17,7 +17,7 @@ export function broken(folder: string, what: string): UserError {
 /** @throws UserError `plan/path`, `plan/hash`, `plan/format` */
 export function readPlanFiles(folder: string, files: Plan['files']): Map<string, Uint8Array> {
   const total = files.reduce((sum, f) => sum + f.bytes, 0);
-  if (total > MOST_PLAN_BYTES) throw broken(folder, `its files are ${total} bytes in all`);
+  if (total > MAX_PLAN_BYTES) throw broken(folder, `its files are ${total} bytes in all`);
   const root = realpathSync(folder);
   const found = new Map<string, Uint8Array>();
   const paths = new PathSet();

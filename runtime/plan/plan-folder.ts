@@ -16,7 +16,7 @@ import { programProblem } from './sound-program.ts';
 import { tilesProblem } from './whole-tiles.ts';
 
 /** Of `plan.json` alone. */
-const MOST_BYTES = 256 * 1024 ** 2;
+const MAX_BYTES = 256 * 1024 ** 2;
 
 export interface LoadedPlan {
   readonly plan: Plan;
@@ -107,7 +107,7 @@ function readPlanText(folder: string): string {
     throw new UserError('plan/missing', `${folder} is not a plan: it has no ${PLAN_FILE}`, 'make one with nmc compile');
   const stat = statSync(path);
   if (!stat.isFile()) throw broken(folder, `${PLAN_FILE} is not a file`);
-  if (stat.size > MOST_BYTES) throw broken(folder, `${PLAN_FILE} has ${stat.size} bytes, more than ${MOST_BYTES}`);
+  if (stat.size > MAX_BYTES) throw broken(folder, `${PLAN_FILE} has ${stat.size} bytes, more than ${MAX_BYTES}`);
   return readFileSync(path, 'utf8');
 }
 

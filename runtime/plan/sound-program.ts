@@ -10,10 +10,10 @@ import { stateProblem } from './sound-states.ts';
 
 const BYTES = 4;
 /** Attributes name pages too: one number for each link of an array. */
-const MOST_PAGES = 1_000_000;
-const MOST_REPEATS = 1_000_000;
+const MAX_PAGES = 1_000_000;
+const MAX_REPEATS = 1_000_000;
 /** A batch of a field is held by the feed, not by the plan's count of memory. */
-const MOST_INPUT_ELEMENTS = 2 ** 30;
+const MAX_INPUT_ELEMENTS = 2 ** 30;
 
 /**
  * @param memory bytes that the plan says its values and states need
@@ -51,7 +51,7 @@ function functionProblem(f: ProgramFunction, states: readonly State[], memory: n
     // What another function of the shard has made is as large as it is: shapes of values are checked where it is made.
     if (!isGradient(input, states) && input.id !== input.field && input.shape[0] !== f.batch)
       return `input ${input.id} is not a batch of ${f.batch}`;
-    if (elements(input.shape) > MOST_INPUT_ELEMENTS) return `input ${input.id} is too large`;
+    if (elements(input.shape) > MAX_INPUT_ELEMENTS) return `input ${input.id} is too large`;
   }
   for (const block of f.blocks) {
     const problem = blockProblem(block, memory);
@@ -61,7 +61,7 @@ function functionProblem(f: ProgramFunction, states: readonly State[], memory: n
 }
 
 function blockProblem(block: Block, memory: number): string | undefined {
-  if (!(isCount(block.repeat) && block.repeat <= MOST_REPEATS)) return `repeats ${block.repeat} times`;
+  if (!(isCount(block.repeat) && block.repeat <= MAX_REPEATS)) return `repeats ${block.repeat} times`;
   if (!Number.isSafeInteger(block.firstTick)) return `begins with tick ${block.firstTick}`;
   for (const { id, expr } of block.scalars) if (!isScalar(expr)) return `scalar ${id} is made by an unknown function`;
   for (const { id, shape } of [...block.carries, ...block.ops]) {
@@ -79,6 +79,6 @@ function blockProblem(block: Block, memory: number): string | undefined {
 }
 
 function isAttribute(value: unknown): boolean {
-  if (Array.isArray(value)) return value.length <= MOST_PAGES && value.every((n) => Number.isSafeInteger(n));
+  if (Array.isArray(value)) return value.length <= MAX_PAGES && value.every((n) => Number.isSafeInteger(n));
   return typeof value === 'number' || typeof value === 'string' || typeof value === 'boolean';
 }

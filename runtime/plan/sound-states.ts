@@ -5,7 +5,7 @@ import { isCount, shapeProblem } from './sound-shape.ts';
 
 const ROLES = ['parameter', 'optimizer', 'statistic', 'memory', 'value', 'sum'];
 /** Pairs of units that are drawn from for one link: minutes of work. */
-const MOST_PAIRS = 2 ** 33;
+const MAX_PAIRS = 2 ** 33;
 
 /** @returns what is wrong, or nothing */
 export function stateProblem(state: State): string | undefined {
@@ -114,7 +114,7 @@ function sparsityProblem(sparsity: Sparsity, matrix: Shape): string | undefined 
     matrix.length === 2 &&
     offset + sources <= total;
   if (!sound) return 'is drawn from nothing';
-  if (targets * total > MOST_PAIRS) return `is drawn from ${targets * total} connections`;
+  if (targets * total > MAX_PAIRS) return `is drawn from ${targets * total} connections`;
   return refusal(topology, options, { sources: total, targets, same: false });
 }
 

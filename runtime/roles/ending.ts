@@ -5,9 +5,9 @@ import type { Refusal, RunState } from './synchronizer-state.ts';
 import { isActive, type Work } from './work.ts';
 
 /** Shards that do not come to a common end in this time stop at the last manifest. */
-const HALT_AT_MOST = 10_000;
+const MAX_HALT_MILLISECONDS = 10_000;
 /** The same where all have saved, and their parts are being looked at. */
-const VERIFY_AT_MOST = 60_000;
+const MAX_VERIFY_MILLISECONDS = 60_000;
 
 export function halt(work: Work, id: string, into: 'stopped' | 'suspended'): void {
   const run = work.state.runs[id];
@@ -41,7 +41,7 @@ export function pausing(
 }
 
 export function isHaltedTooLong(run: RunState, now: number): boolean {
-  return now - run.haltSince > (run.verifying > 0 ? VERIFY_AT_MOST : HALT_AT_MOST);
+  return now - run.haltSince > (run.verifying > 0 ? MAX_VERIFY_MILLISECONDS : MAX_HALT_MILLISECONDS);
 }
 
 export function halted(work: Work, run: RunState): void {

@@ -6,7 +6,7 @@ import { assignment, dismissIfFree, reassign } from './ownership.ts';
 import type { MemberState } from './synchronizer-state.ts';
 import { isActive, members, runs, type Work } from './work.ts';
 
-const LONGEST_NAME = 63;
+const MAX_NAME_CHARACTERS = 63;
 
 export function joined(work: Work, key: string, received: Message & { type: 'member' }): void {
   const before = work.state.members[key];
@@ -38,7 +38,7 @@ export function joined(work: Work, key: string, received: Message & { type: 'mem
 function uniqueName(work: Work, key: string, asked: string): string {
   const taken = new Set(members(work).flatMap((m) => (m.key === key ? [] : [m.name])));
   let name = asked;
-  for (let n = 2; taken.has(name); n++) name = `${asked.slice(0, LONGEST_NAME - `-${n}`.length)}-${n}`;
+  for (let n = 2; taken.has(name); n++) name = `${asked.slice(0, MAX_NAME_CHARACTERS - `-${n}`.length)}-${n}`;
   return name;
 }
 

@@ -53,11 +53,11 @@ export interface PredictorStep {
 
 /** Milliseconds between two looks; after failures twice as long each time, up to the longest. */
 export const LOOK_EVERY = 500;
-export const LONGEST_WAIT = 8000;
+export const MAX_WAIT_MILLISECONDS = 8000;
 /** Of a look or a load: what has not ended by then counts as failed, and comes too late. */
-export const MOST_BUSY = 120_000;
+export const MAX_BUSY_MILLISECONDS = 120_000;
 /** Requests that wait for the first weights. */
-export const MOST_WAITING = 1024;
+export const MAX_WAITING = 1024;
 
 export const EMPTY_PREDICTOR: PredictorState = {
   requests: {},
@@ -94,7 +94,8 @@ function just(state: PredictorState): PredictorStep {
 
 function tick(state: PredictorState, now: number): PredictorStep {
   const { busy } = state;
-  if (busy && now - busy.since > MOST_BUSY) return failed(state, `no answer for ${MOST_BUSY / 1000} s`, now);
+  if (busy && now - busy.since > MAX_BUSY_MILLISECONDS)
+    return failed(state, `no answer for ${MAX_BUSY_MILLISECONDS / 1000} s`, now);
   return busy || state.closing || now < state.lookAt ? just(state) : look(state, now);
 }
 
@@ -133,7 +134,7 @@ function loaded(
 /** The old weights go on answering; who waited for the first ones hears why there are none. */
 function failed(state: PredictorState, reason: string, now: number): PredictorStep {
   const { busy: _busy, ...rest } = state;
-  const wait = Math.min(LONGEST_WAIT, LOOK_EVERY * 2 ** state.failures);
+  const wait = Math.min(MAX_WAIT_MILLISECONDS, LOOK_EVERY * 2 ** state.failures);
   return {
     state: { ...rest, failures: state.failures + 1, failure: reason, lookAt: now + wait, waiting: [] },
     effects: state.waiting.map((waiting) => ({ kind: 'refuse', request: waiting, reason })),
@@ -156,7 +157,7 @@ function request(state: PredictorState, id: number): PredictorStep {
     const requests = { ...state.requests, [id]: current.slot };
     return { state: { ...state, requests }, effects: [{ kind: 'answer', request: id, slot: current.slot }] };
   }
-  if (state.waiting.length >= MOST_WAITING) return refuse('too many requests wait for the first weights');
+  if (state.waiting.length >= MAX_WAITING) return refuse('too many requests wait for the first weights');
   return just({ ...state, waiting: [...state.waiting, id] });
 }
 

@@ -15,7 +15,7 @@ export interface Drawing {
 }
 
 /** Fewer are drawn before a thread has started. */
-const FEWEST = 1_000_000;
+const MIN_DRAWN = 1_000_000;
 /** From source there is nothing that a thread could load. */
 const FROM_SOURCE = import.meta.url.endsWith('.ts');
 
@@ -24,7 +24,7 @@ export function drawStates(states: readonly State[], seed: number): Promise<Draw
   const drawn = new Map<string, Float32Array>();
   const random = states.filter(({ init: { kind } }) => kind === 'uniform' || kind === 'normal' || kind === 'thinned');
   const count = random.reduce((sum, s) => sum + sizeOf(s.shape), 0);
-  if (FROM_SOURCE || count < FEWEST || availableParallelism() < 2) return Promise.resolve(drawn);
+  if (FROM_SOURCE || count < MIN_DRAWN || availableParallelism() < 2) return Promise.resolve(drawn);
   const drawing: Drawing = { seed, states: random };
   const worker = new Worker(new URL('./draw-states-thread.js', import.meta.url), { workerData: drawing });
   worker.unref();

@@ -22,15 +22,15 @@ export interface Header {
 /** Makes the error for a broken rule: where, and what was expected and found there. */
 export type Corrupt = (place: string, expectation: string) => UserError;
 
-const LARGEST_RANK = 32;
-const LARGEST_COUNT = 1_000_000;
+const MAX_RANK = 32;
+const MAX_COUNT = 1_000_000;
 /** Types of the format that we do not read: the file is sound, only not for us. */
 const OTHER_TYPES = ['BOOL', 'I8', 'I16', 'U16', 'U32', 'U64', 'F16', 'BF16', 'F8_E4M3', 'F8_E5M2', 'F8_E8M0', 'C64'];
 
 /** @param dataLength bytes that follow the header in the file */
 export function parseHeader(bytes: Uint8Array, dataLength: number, corrupt: Corrupt, fileName: string): Header {
   const fields = Object.entries(parseObject(bytes, corrupt));
-  if (fields.length > LARGEST_COUNT) throw corrupt('header', `expected at most ${LARGEST_COUNT} tensors`);
+  if (fields.length > MAX_COUNT) throw corrupt('header', `expected at most ${MAX_COUNT} tensors`);
   let metadata: Readonly<Record<string, string>> = {};
   const entries: TensorEntry[] = [];
   for (const [name, value] of fields) {
@@ -90,8 +90,8 @@ function parseEntry(name: string, value: unknown, dataLength: number, corrupt: C
   if (unexpected !== undefined) throw corrupt(place(name), `does not know "${printable(unexpected)}"`);
   const dtype = parseType(name, value.dtype, corrupt, file);
   const shape = value.shape;
-  if (!isSizes(shape) || shape.length > LARGEST_RANK) {
-    throw corrupt(place(name), `expected a shape of at most ${LARGEST_RANK} whole numbers`);
+  if (!isSizes(shape) || shape.length > MAX_RANK) {
+    throw corrupt(place(name), `expected a shape of at most ${MAX_RANK} whole numbers`);
   }
   const offsets = value.data_offsets;
   if (!isSizes(offsets) || offsets.length !== 2) throw corrupt(place(name), 'expected data_offsets [begin, end]');

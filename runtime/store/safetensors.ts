@@ -14,7 +14,7 @@ import { ELEMENT_BYTES, elementCount, type NamedTensor, type TensorFile, tensorB
 export type { NamedTensor, TensorFile, TensorType } from './safetensors-types.ts';
 
 /** The format's own bound on the header. */
-const LARGEST_HEADER = 100_000_000;
+const MAX_HEADER_BYTES = 100_000_000;
 
 /** Writes the tensors to `path`, all or nothing. Same tensors and metadata, same bytes. */
 export function writeSafetensors(
@@ -105,8 +105,8 @@ function readFrom(source: ByteSource): TensorFile {
   if (source.size < 8) throw corrupt('byte 0', `expected 8 bytes of header length, the file has ${source.size}`);
   const lengthBytes = source.read(0, 8);
   const headerLength = Number(new DataView(lengthBytes.buffer, lengthBytes.byteOffset).getBigUint64(0, true));
-  if (headerLength > LARGEST_HEADER || headerLength > source.size - 8) {
-    const bound = Math.min(LARGEST_HEADER, source.size - 8);
+  if (headerLength > MAX_HEADER_BYTES || headerLength > source.size - 8) {
+    const bound = Math.min(MAX_HEADER_BYTES, source.size - 8);
     throw corrupt('byte 0', `expected a header length of at most ${bound}, found ${headerLength}`);
   }
   const header = parseHeader(source.read(8, headerLength), source.size - 8 - headerLength, corrupt, source.name);

@@ -20,7 +20,7 @@ import { folderOf, ownPath, type SafePath } from './safe-path.ts';
 export type FileContent = string | Uint8Array | Iterable<Uint8Array>;
 
 /** One write call is kept below the 2 GiB that some platforms accept. */
-const LARGEST_WRITE = 256 * 1024 * 1024;
+const MAX_WRITE_BYTES = 256 * 1024 * 1024;
 const TEMPORARY_SUFFIX = '.tmp';
 let temporaryCounter = 0;
 
@@ -121,7 +121,7 @@ export function readAt(descriptor: number, position: number, length: number): Ui
   const bytes = new Uint8Array(length);
   let filled = 0;
   while (filled < length) {
-    const wanted = Math.min(LARGEST_WRITE, length - filled);
+    const wanted = Math.min(MAX_WRITE_BYTES, length - filled);
     const count = readSync(descriptor, bytes, filled, wanted, position + filled);
     if (count === 0) return bytes.slice(0, filled);
     filled += count;
@@ -188,7 +188,7 @@ function withPlain(path: SafePath, flags: string, use: (descriptor: number) => v
 export function writeFully(descriptor: number, bytes: Uint8Array): void {
   let written = 0;
   while (written < bytes.byteLength) {
-    written += writeSync(descriptor, bytes, written, Math.min(LARGEST_WRITE, bytes.byteLength - written));
+    written += writeSync(descriptor, bytes, written, Math.min(MAX_WRITE_BYTES, bytes.byteLength - written));
   }
 }
 

@@ -22,7 +22,7 @@ export function boundedCount(count: number, most: number, what: string): Bounded
 }
 
 /** No array of this program has more elements: what is asked for beyond it is a lie or a mistake. */
-export const MOST_ELEMENTS = 2 ** 32;
+export const MAX_ELEMENTS = 2 ** 32;
 
 /** A size that follows from what lies in memory already. Never give it one that somebody has only said. */
 export function ofPresent(count: number): BoundedCount {

@@ -3,9 +3,9 @@
 import { printable } from './printable.ts';
 
 /** Of one component in bytes, and of a whole path in characters: what all file systems take. */
-const MOST_NAME_BYTES = 255;
-const MOST_PATH = 1000;
-const MOST_DEPTH = 32;
+const MAX_NAME_BYTES = 255;
+const MAX_PATH_CHARACTERS = 1000;
+const MAX_DEPTH = 32;
 /** Devices of Windows, whatever ending they have. */
 const RESERVED = /^(con|prn|aux|nul|conin\$|conout\$|com[0-9¹²³]|lpt[0-9¹²³])$/i;
 /** Control and format characters, halves of characters, and ends of lines. */
@@ -14,9 +14,9 @@ const UNSEEN = /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}]
 /** @returns what is wrong with it, or nothing. Components are divided by `/`. */
 export function pathProblem(path: unknown): string | undefined {
   if (typeof path !== 'string') return 'it is not text';
-  if (path.length > MOST_PATH) return `it has more than ${MOST_PATH} characters`;
+  if (path.length > MAX_PATH_CHARACTERS) return `it has more than ${MAX_PATH_CHARACTERS} characters`;
   const names = path.split('/');
-  if (names.length > MOST_DEPTH) return `it lies in more than ${MOST_DEPTH} folders`;
+  if (names.length > MAX_DEPTH) return `it lies in more than ${MAX_DEPTH} folders`;
   for (const name of names) {
     const problem = nameProblem(name);
     if (problem !== undefined) return problem;
@@ -31,8 +31,8 @@ function nameProblem(name: string): string | undefined {
   if (/[\\:<>"|?*]/.test(name)) return 'a character in it has a meaning of its own to some systems';
   if (/[. ]$/.test(name)) return 'a name in it ends with a dot or a space';
   if (RESERVED.test(name.split('.')[0]?.trimEnd() ?? '')) return 'a name in it is that of a device';
-  if (new TextEncoder().encode(name).length > MOST_NAME_BYTES)
-    return `a name in it has more than ${MOST_NAME_BYTES} bytes`;
+  if (new TextEncoder().encode(name).length > MAX_NAME_BYTES)
+    return `a name in it has more than ${MAX_NAME_BYTES} bytes`;
   return undefined;
 }
 

@@ -11,7 +11,7 @@ import { CODEC_BYTES, type Codec, decodeValues, encodeValues, type Tensor } from
 import { type Accusation, type RootEvidence, rootEvidence, type ValuesEvidence, valuesEvidence } from './evidence.ts';
 import { CallPackets, chainNext, SIGNATURE_BYTES } from './frame-chain.ts';
 import { hex } from './hash.ts';
-import { decodePacket, encodePacket, type Header, type Kind, MOST_PAYLOAD, splitSealed } from './header.ts';
+import { decodePacket, encodePacket, type Header, type Kind, MAX_PAYLOAD_BYTES, splitSealed } from './header.ts';
 import { leafOf, rootOf } from './merkle.ts';
 import { BORDER_HEAD, decodeHead, encodeBorderHead } from './routing.ts';
 import { directionOf, parseWindow, signWindow, type Window, windowBytes, windowHolds } from './window.ts';
@@ -126,11 +126,11 @@ export class BorderChannel {
   send(frame: BorderFrame): Uint8Array[] {
     const { codec } = this.#options;
     const bytes = encodeValues(frame.values, codec);
-    const chunks = Math.max(1, Math.ceil(bytes.length / MOST_PAYLOAD));
+    const chunks = Math.max(1, Math.ceil(bytes.length / MAX_PAYLOAD_BYTES));
     const { message: border, sequence: batch, microbatch, tick } = frame;
     const call = this.#callOf(this.#callsOut, batch, this.#options.own, this.#options.peer);
     for (let chunk = 0; chunk < chunks; chunk++) {
-      const payload = bytes.subarray(chunk * MOST_PAYLOAD, (chunk + 1) * MOST_PAYLOAD);
+      const payload = bytes.subarray(chunk * MAX_PAYLOAD_BYTES, (chunk + 1) * MAX_PAYLOAD_BYTES);
       const phase = Number(chunk + 1 === chunks);
       const fields = { codec, border, batch, microbatch, tick, chunk, chunks, phase };
       const plain = this.#packet('data', payload, fields, phase * SIGNATURE_BYTES);
@@ -247,9 +247,9 @@ export class BorderChannel {
     if (!lengths) return 'there is no such border';
     if (header.codec !== this.#options.codec) return `its codec is ${header.codec}`;
     const bytes = lengths.reduce((sum, n) => sum + n, 0) * CODEC_BYTES[header.codec];
-    const chunks = Math.max(1, Math.ceil(bytes / MOST_PAYLOAD));
+    const chunks = Math.max(1, Math.ceil(bytes / MAX_PAYLOAD_BYTES));
     if (header.chunks !== chunks || !this.#follows(header)) return 'its chunks do not follow each other';
-    const length = header.chunk + 1 < chunks ? MOST_PAYLOAD : bytes - (chunks - 1) * MOST_PAYLOAD;
+    const length = header.chunk + 1 < chunks ? MAX_PAYLOAD_BYTES : bytes - (chunks - 1) * MAX_PAYLOAD_BYTES;
     if (payload.length !== length) return `it has ${payload.length} bytes, not ${length}`;
     if (signed !== (header.chunk + 1 === chunks)) return 'its frame is not signed where it ends';
     const open = this.#callsIn;

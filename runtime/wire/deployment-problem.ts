@@ -2,15 +2,15 @@
  * Whether a deployment is one that anybody should act on: what the synchronizer asks before it takes one, and whoever
  * is told of one before a byte of it is fetched or written.
  */
-import { MOST_PLAN_BYTES } from '../../spec/plan.ts';
-import { MOST_ELEMENTS } from '../support/bounded.ts';
+import { MAX_PLAN_BYTES } from '../../spec/plan.ts';
+import { MAX_ELEMENTS } from '../support/bounded.ts';
 import { PathSet, shownPath } from '../support/path-names.ts';
 import { type BlobRef, type DataRef, type Deployment, ELEMENT_BYTES } from './deployment.ts';
 import { deploymentFormatProblem } from './message-schema.ts';
 
 /** Of one column, and of one blob. */
-const MOST_COLUMN_BYTES = 2 ** 33;
-const MOST_BLOB_BYTES = 2 ** 32;
+const MAX_COLUMN_BYTES = 2 ** 33;
+const MAX_BLOB_BYTES = 2 ** 32;
 
 /** @returns what is wrong with it, or nothing */
 export function deploymentProblem(value: unknown): string | undefined {
@@ -49,18 +49,18 @@ function planFilesProblem(plan: Deployment['plan']): string | undefined {
     if (problem !== undefined) return `its plan has the file ${shownPath(path)}: ${problem}`;
   }
   const total = sumOf(plan);
-  return total > MOST_PLAN_BYTES ? `the files of its plan are ${total} bytes in all` : undefined;
+  return total > MAX_PLAN_BYTES ? `the files of its plan are ${total} bytes in all` : undefined;
 }
 
 /** Rows times their size is what its blobs have, so nobody can make room for more than is there. */
 function dataProblem({ name, length, columns }: DataRef): string | undefined {
-  if (length > MOST_ELEMENTS) return `${shownPath(name)} has more than ${MOST_ELEMENTS} rows`;
+  if (length > MAX_ELEMENTS) return `${shownPath(name)} has more than ${MAX_ELEMENTS} rows`;
   const repeated = repeatedOf(columns.map((c) => c.name));
   if (repeated !== undefined) return `${shownPath(name)} has a second column ${shownPath(repeated)}`;
   return firstProblem(columns, (column) => {
     const bytes = column.shape.reduce((product, n) => product * n, length * ELEMENT_BYTES[column.type]);
     const what = `column ${shownPath(column.name)} of ${shownPath(name)}`;
-    if (!(bytes <= MOST_COLUMN_BYTES)) return `${what} has more than ${MOST_COLUMN_BYTES} bytes`;
+    if (!(bytes <= MAX_COLUMN_BYTES)) return `${what} has more than ${MAX_COLUMN_BYTES} bytes`;
     const given = sumOf(column.blobs);
     return given === bytes ? undefined : `${what} is ${bytes} bytes by its shape and ${given} by its blobs`;
   });
@@ -77,7 +77,7 @@ function statisticsProblem(statistics: Deployment['statistics']): string | undef
 function sizesProblem(blobs: readonly BlobRef[]): string | undefined {
   const sizes = new Map<string, number>();
   for (const { blob, bytes } of blobs) {
-    if (bytes > MOST_BLOB_BYTES) return `blob ${blob} has more than ${MOST_BLOB_BYTES} bytes`;
+    if (bytes > MAX_BLOB_BYTES) return `blob ${blob} has more than ${MAX_BLOB_BYTES} bytes`;
     if ((sizes.get(blob) ?? bytes) !== bytes) return `it gives two sizes for blob ${blob}`;
     sizes.set(blob, bytes);
   }

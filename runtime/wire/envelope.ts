@@ -12,7 +12,7 @@ import type { MessageRefusal } from './refusals.ts';
 import { understood, WIRE_VERSION } from './version.ts';
 
 /** Longer ones are refused before they are parsed. */
-export const MOST_MESSAGE = 1024 * 1024;
+export const MAX_MESSAGE_BYTES = 1024 * 1024;
 const DOMAIN = new TextEncoder().encode('nmc/message/2\n');
 
 export class Envelopes {
@@ -41,14 +41,14 @@ export class Envelopes {
     }
     const sig = hex(ed25519.sign(this.#signed(bytes, seq, this.#session.peer), this.#keys.secretKey));
     const text = JSON.stringify({ ...(signed as object), sig });
-    if (Buffer.byteLength(text) > MOST_MESSAGE) throw new MessageTooLong(message.type);
+    if (Buffer.byteLength(text) > MAX_MESSAGE_BYTES) throw new MessageTooLong(message.type);
     this.#sent++;
     return text;
   }
 
   /** @returns the message, or why it is refused */
   open(text: string): Message | MessageRefusal {
-    if (text.length > MOST_MESSAGE) return 'too-long';
+    if (text.length > MAX_MESSAGE_BYTES) return 'too-long';
     let value: unknown;
     try {
       value = JSON.parse(text);
@@ -82,7 +82,7 @@ export class Envelopes {
 /** A message of our own that nobody would take. */
 export class MessageTooLong extends Error {
   constructor(type: string) {
-    super(`a message ${type} is longer than ${MOST_MESSAGE} bytes`);
+    super(`a message ${type} is longer than ${MAX_MESSAGE_BYTES} bytes`);
   }
 }
 

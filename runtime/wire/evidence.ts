@@ -10,7 +10,7 @@ import { chainHolds, chainNext, chainStart, type Stretch } from './frame-chain.t
 import { fromHex, hex, sha256 } from './hash.ts';
 import { decodePacket } from './header.ts';
 import { leafOf, rootOf } from './merkle.ts';
-import { MOST_BINARY } from './routing.ts';
+import { MAX_BINARY_BYTES } from './routing.ts';
 import { directionOf, type Window, windowHolds, windowOf } from './window.ts';
 
 /** A packet with a value that may not cross a border, and the sender's signature over it. */
@@ -79,7 +79,7 @@ export function verdictOn(
 /** The chain names its packets by their hashes, so one link before the packet stands for all that came earlier. */
 function valuesShown(stretch: Stretch, key: Uint8Array, evidence: Record<string, unknown>): boolean {
   const [before, signature] = [fromHex(evidence.before, 32), fromHex(evidence.sig, 64)];
-  const packet = bytesOf(evidence.packet, MOST_BINARY);
+  const packet = bytesOf(evidence.packet, MAX_BINARY_BYTES);
   const after = leavesOf(evidence.after);
   const { packets } = evidence;
   if (!before || !signature || !packet || !after || typeof packets !== 'number') return false;

@@ -57,7 +57,7 @@ export interface Session {
 }
 
 /** No message of a handshake is longer. */
-export const MOST_HANDSHAKE = 2048;
+export const MAX_HANDSHAKE_BYTES = 2048;
 const ROLES: readonly string[] = ['operator', 'trainer', 'viewer'];
 
 export function hello(role: Role, keys: KeyPair, nonce: Uint8Array): Hello {

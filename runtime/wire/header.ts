@@ -41,7 +41,7 @@ export interface Header {
 
 export const HEADER_BYTES = 104;
 /** Of one packet. */
-export const MOST_PAYLOAD = 256 * 1024;
+export const MAX_PAYLOAD_BYTES = 256 * 1024;
 
 /** @param room bytes left free behind the payload */
 export function encodePacket(header: Header, payload: Uint8Array, room = 0): Uint8Array {
@@ -85,7 +85,7 @@ export function decodePacket(bytes: Uint8Array): { readonly header: Header; read
   const codec = CODECS[bytes[3] as number];
   const headerBytes = view.getUint16(4, true);
   const length = view.getUint32(100, true);
-  if (kind === undefined || codec === undefined || headerBytes < HEADER_BYTES || length > MOST_PAYLOAD)
+  if (kind === undefined || codec === undefined || headerBytes < HEADER_BYTES || length > MAX_PAYLOAD_BYTES)
     return undefined;
   if (headerBytes + length !== bytes.length) return undefined;
   const [consumed, sequence] = [safe(view.getBigUint64(76, true)), safe(view.getBigUint64(84, true))];

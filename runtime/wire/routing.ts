@@ -11,7 +11,7 @@ export const BLOB = 2;
 export const BORDER_HEAD = 38;
 export const BLOB_HEAD = 50;
 /** No binary message is longer. */
-export const MOST_BINARY = 256 * 1024 + 512;
+export const MAX_BINARY_BYTES = 256 * 1024 + 512;
 
 export interface BorderHead {
   readonly kind: typeof BORDER;
@@ -59,7 +59,7 @@ export function encodeBlobChunk(hash: Uint8Array, offset: number, total: number,
 
 /** @returns nothing for what is no message of this version */
 export function decodeHead(bytes: Uint8Array): BorderHead | BlobHead | undefined {
-  if (bytes.length < BORDER_HEAD || bytes.length > MOST_BINARY || bytes[1] !== WIRE_MAJOR) return undefined;
+  if (bytes.length < BORDER_HEAD || bytes.length > MAX_BINARY_BYTES || bytes[1] !== WIRE_MAJOR) return undefined;
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   if (bytes[0] === BORDER) {
     const counter = safe(view.getBigUint64(30, true));

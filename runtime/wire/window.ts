@@ -21,7 +21,7 @@ export interface Between {
   readonly peer: number;
 }
 
-const LONGEST_WINDOW = 1024;
+const MAX_WINDOW_BYTES = 1024;
 
 export function directionOf(from: number, to: number): number {
   return from < to ? 0 : 1;
@@ -48,7 +48,7 @@ export function windowBytes({ call, direction, packets, root, sig }: Window): Ui
 }
 
 export function parseWindow(bytes: Uint8Array): Window | undefined {
-  if (bytes.length > LONGEST_WINDOW) return undefined;
+  if (bytes.length > MAX_WINDOW_BYTES) return undefined;
   try {
     return windowOf(JSON.parse(new TextDecoder().decode(bytes)));
   } catch {

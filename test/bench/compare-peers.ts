@@ -68,7 +68,7 @@ interface Sandwich {
 }
 
 /** Rounds beyond those wanted that replace disturbed ones. */
-const MOST_ROUNDS = 3;
+const MAX_ROUNDS = 3;
 
 export async function comparePeers(options: PeerOptions): Promise<number> {
   const started = performance.now();
@@ -80,7 +80,7 @@ export async function comparePeers(options: PeerOptions): Promise<number> {
   const measured = new Map<Comparison, Round<Sandwich>[]>(chosen.map((c) => [c, []]));
   const missing = (c: Comparison): boolean => calmOf(measured.get(c) ?? []).length < options.rounds;
   // Each round goes once through everything that still lacks calm rounds, so all are spread over the whole time.
-  for (let round = 0; round < options.rounds * MOST_ROUNDS && chosen.some(missing); round++)
+  for (let round = 0; round < options.rounds * MAX_ROUNDS && chosen.some(missing); round++)
     for (const comparison of chosen.filter(missing)) {
       const { peer } = comparison;
       const found = await sandwich(comparison, pythons.get(peer) ?? '', join(options.scripts, peer.script));

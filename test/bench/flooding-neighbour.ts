@@ -9,14 +9,14 @@ import { BORDER } from '../../runtime/wire/routing.ts';
 const COPIES = 16;
 /** Bytes that wait in a socket: more would only fill this machine's memory. */
 const MAX_WAITING_BYTES = 4 * 1024 * 1024;
-const LOOK_EVERY_MS = 100;
+const LOOK_EVERY_MILLISECONDS = 100;
 
 const file = process.env.NMC_FLOOD ?? '';
 const send = WebSocket.prototype.send as unknown as (this: WebSocket, ...args: unknown[]) => void;
 let flooding = false;
 setInterval(() => {
   flooding = existsSync(file);
-}, LOOK_EVERY_MS).unref();
+}, LOOK_EVERY_MILLISECONDS).unref();
 
 WebSocket.prototype.send = function (this: WebSocket, data: unknown, ...rest: unknown[]): void {
   send.call(this, data, ...rest);

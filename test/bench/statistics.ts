@@ -20,8 +20,8 @@ export interface Round<T> {
 }
 
 /** A round counts when the ceiling moved by no more than this, and no more was stolen than that. */
-const MOST_DRIFT = 0.1;
-const MOST_STOLEN = 0.03;
+const MAX_DRIFT = 0.1;
+const MAX_STOLEN = 0.03;
 
 export function driftOf({ before, after }: Round<unknown>): number {
   return Math.max(before, after) / Math.min(before, after) - 1;
@@ -29,7 +29,7 @@ export function driftOf({ before, after }: Round<unknown>): number {
 
 /** 1 for a round that only just counts, more for one that does not. */
 export function disturbanceOf(round: Round<unknown>): number {
-  return Math.max(driftOf(round) / MOST_DRIFT, (round.stolen ?? 0) / MOST_STOLEN);
+  return Math.max(driftOf(round) / MAX_DRIFT, (round.stolen ?? 0) / MAX_STOLEN);
 }
 
 export const isCalm = (round: Round<unknown>): boolean => disturbanceOf(round) <= 1;
@@ -52,7 +52,7 @@ export interface RoundsWanted {
 }
 
 /** Even the impatient measure so often. */
-const LEAST_ROUNDS = 3;
+const MIN_ROUNDS = 3;
 
 /** Measures until enough rounds were calm, or patience is at its end. */
 export async function calmRounds<T>(
@@ -64,7 +64,7 @@ export async function calmRounds<T>(
   const end = performance.now() + wanted.patience;
   const rounds: Round<T>[] = [];
   const calm = (): number => rounds.filter(isCalm).length;
-  while (calm() < wanted.rounds && (rounds.length < LEAST_ROUNDS || performance.now() < end)) {
+  while (calm() < wanted.rounds && (rounds.length < MIN_ROUNDS || performance.now() < end)) {
     const before = await ceiling();
     const stolen = watch();
     const value = await measure(rounds.length);

@@ -13,7 +13,7 @@ import { fileHost } from '../../compiler/host.ts';
 import type { Tensor } from '../../runtime/device/device.ts';
 import { referenceDevice } from '../../runtime/device/reference/reference.ts';
 import { verifyKernels } from '../../spec/kernel-verify.ts';
-import { MOST_BINDINGS } from '../../spec/kernels.ts';
+import { MAX_BINDINGS } from '../../spec/kernels.ts';
 import type { Precision } from '../../spec/precision.ts';
 import type { Program } from '../../spec/program.ts';
 import { relativeError } from '../support/networks.ts';
@@ -79,7 +79,7 @@ test.each(['rule-il', 'rule-ipc-adam', 'arrays'])('%s in more buffers than can b
   if (!program) throw new Error('nothing to train');
   const { kernels } = lowerApart(program);
   verifyKernels(kernels);
-  expect(kernels.arenas.length).toBeGreaterThan(MOST_BINDINGS);
+  expect(kernels.arenas.length).toBeGreaterThan(MAX_BINDINGS);
   expect(kernels.functions.map((f) => f.bound)).toEqual([[]]);
   expect(await train(openApart, program)).toEqual(await train(openWebGpu, program));
 });

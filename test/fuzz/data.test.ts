@@ -18,8 +18,8 @@ const RUNS = Number(process.env.NMC_FUZZ ?? 300);
 /** Parquet is read in a process of its own, which takes a tenth of a second to start. */
 const PARQUET_RUNS = Math.ceil(RUNS / 10);
 /** Of processor time: a second of work, with room for a slow machine and the start of a thread. */
-const LONGEST_MS = 2_500;
-const MOST_BYTES = 512 * 1024 ** 2;
+const MAX_MILLISECONDS = 2_500;
+const MAX_BYTES = 512 * 1024 ** 2;
 
 const folder = mkdtempSync(join(tmpdir(), 'nmc-fuzz-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -214,10 +214,10 @@ describe('damaged files', () => {
         expect(
           (spent.user + spent.system) / 1000,
           `run ${run}: time\nhex ${broken?.toString('hex').slice(0, 4000)}`,
-        ).toBeLessThan(LONGEST_MS);
+        ).toBeLessThan(MAX_MILLISECONDS);
       }
       expect(refused).toBeGreaterThan(runs / 20);
-      expect((process.resourceUsage().maxRSS - before) * 1024, 'memory').toBeLessThan(MOST_BYTES);
+      expect((process.resourceUsage().maxRSS - before) * 1024, 'memory').toBeLessThan(MAX_BYTES);
     });
   }
 });

@@ -1,5 +1,5 @@
 /** No damaged model may keep the compiler busy for longer. */
-export const LONGEST_MS = 1000;
+export const MAX_MILLISECONDS = 1000;
 
 /** @returns milliseconds of processor time since `before`: a busy machine is no hang */
 export function processorTime(before: NodeJS.CpuUsage): number {

@@ -92,7 +92,7 @@ interface Node {
 /** Milliseconds one way, and of one call of `advance`. */
 const WAY = 20;
 const WORK = 1;
-const LONGEST = 600_000;
+const MAX_MILLISECONDS = 600_000;
 
 function sourceOf(bytes: Uint8Array | undefined): BlobSource | undefined {
   if (!bytes) return undefined;
@@ -167,7 +167,7 @@ class HostedMesh {
     if (this.#options.stopAt !== undefined)
       this.#later(this.#options.stopAt, () => this.#synchronize({ kind: 'stop', run }));
     this.#tick();
-    for (let next = this.#queue.next(); next && next.at < LONGEST; next = this.#queue.next()) {
+    for (let next = this.#queue.next(); next && next.at < MAX_MILLISECONDS; next = this.#queue.next()) {
       this.#now = next.at;
       await next.what();
       if (['done', 'failed', 'stopped'].includes(this.#run?.phase ?? '')) break;

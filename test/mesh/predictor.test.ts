@@ -4,10 +4,10 @@ import { describe, expect, test } from 'vitest';
 import { EventQueue } from '../../runtime/roles/event-queue.ts';
 import {
   EMPTY_PREDICTOR,
-  LONGEST_WAIT,
   LOOK_EVERY,
-  MOST_BUSY,
-  MOST_WAITING,
+  MAX_BUSY_MILLISECONDS,
+  MAX_WAIT_MILLISECONDS,
+  MAX_WAITING,
   type PredictorEffect,
   type PredictorEvent,
   type PredictorState,
@@ -89,7 +89,7 @@ describe('one after the other', () => {
       now = state.lookAt;
     }
     expect(waits).toEqual([500, 1000, 2000, 4000, 8000, 8000, 8000, 8000]);
-    expect(Math.max(...waits)).toBe(LONGEST_WAIT);
+    expect(Math.max(...waits)).toBe(MAX_WAIT_MILLISECONDS);
     expect(state.failure).toBe('away');
     const { state: looked } = predictor(state, { kind: 'tick' }, now);
     const well = predictor(looked, { kind: 'found', slot: looked.busy?.slot ?? -1, version: 'a' }, now).state;
@@ -108,7 +108,7 @@ describe('one after the other', () => {
 
   test('more than so many do not wait', () => {
     let state = EMPTY_PREDICTOR;
-    for (let i = 0; i < MOST_WAITING; i++) state = predictor(state, { kind: 'request', request: i }, 0).state;
+    for (let i = 0; i < MAX_WAITING; i++) state = predictor(state, { kind: 'request', request: i }, 0).state;
     expect(predictor(state, { kind: 'request', request: -1 }, 0).effects).toMatchObject([{ kind: 'refuse' }]);
   });
 
@@ -117,8 +117,8 @@ describe('one after the other', () => {
       ...FIRST,
       [600, { kind: 'tick' }],
       [601, { kind: 'found', slot: 2, version: 'b' }],
-      [602 + MOST_BUSY, { kind: 'tick' }],
-      [603 + MOST_BUSY, { kind: 'loaded', slot: 3, version: 'b' }],
+      [602 + MAX_BUSY_MILLISECONDS, { kind: 'tick' }],
+      [603 + MAX_BUSY_MILLISECONDS, { kind: 'loaded', slot: 3, version: 'b' }],
     );
     expect(effects.at(-1)).toEqual([{ kind: 'free', slot: 3 }]);
     expect(state).toMatchObject({ current: { version: 'a' }, failures: 1 });

@@ -1,6 +1,6 @@
 /** Two hundred trainers that come and go, in virtual time: one owner a shard, no shard forgotten, and each run again. */
 import { describe, expect, test } from 'vitest';
-import { LONGEST_WAIT } from '../../runtime/roles/predictor.ts';
+import { MAX_WAIT_MILLISECONDS } from '../../runtime/roles/predictor.ts';
 import { type SimulationOptions, simulate } from '../../runtime/simulation/simulation.ts';
 import { chain } from './simulated.ts';
 
@@ -69,7 +69,7 @@ describe('a predictor that is asked while the mesh comes and goes', () => {
       expect(answered + Object.values(refused).reduce((sum, n) => sum + n, 0), `seed ${seed}`).toBe(asked);
       expect(reloads, `seed ${seed}`).toBeGreaterThan(2);
       // Once there are weights they answer at once, whatever the mesh does; before, a look fails or a load ends.
-      expect(longest, `seed ${seed}`).toBeLessThan(LONGEST_WAIT + 2000);
+      expect(longest, `seed ${seed}`).toBeLessThan(MAX_WAIT_MILLISECONDS + 2000);
     },
   );
 

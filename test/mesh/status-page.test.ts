@@ -7,7 +7,7 @@ import { meshStatus } from '../../runtime/net/mesh-status.ts';
 import { statusPage } from '../../runtime/net/status-page.ts';
 import { LIMITS } from '../../runtime/roles/limits.ts';
 import { runFrom, type SynchronizerState, UNTROUBLED } from '../../runtime/roles/synchronizer-state.ts';
-import { Envelopes, MOST_MESSAGE } from '../../runtime/wire/envelope.ts';
+import { Envelopes, MAX_MESSAGE_BYTES } from '../../runtime/wire/envelope.ts';
 import { seeded } from './networked.ts';
 import { chain } from './simulated.ts';
 
@@ -60,7 +60,7 @@ test.each([
     ask: async (question: unknown) => {
       const page = statusPage(state, COUNTERS, (question as { from?: number }).from);
       const sealed = new Envelopes(session, keyPairFromSeed(seeded(2))).seal({ type: 'answer', id: 1, answer: page });
-      expect(Buffer.byteLength(sealed)).toBeLessThan(MOST_MESSAGE);
+      expect(Buffer.byteLength(sealed)).toBeLessThan(MAX_MESSAGE_BYTES);
       pages++;
       return JSON.parse(JSON.stringify(page)) as unknown;
     },

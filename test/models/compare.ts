@@ -156,7 +156,7 @@ export interface Wanted {
 /** @returns nothing where values run away: there is nothing to compare then */
 export function wantedOf(model: Model, start: Start, ahead: boolean): Wanted | undefined {
   const outcome = interpreted(model, start, ahead);
-  if ([...outcome.values()].some((values) => Array.from(values).some((v) => !(Math.abs(v) < LARGEST))))
+  if ([...outcome.values()].some((values) => Array.from(values).some((v) => !(Math.abs(v) < MAX_VALUE))))
     return undefined;
   const others = Array.from({ length: DRAWS }, (_, seed) => interpreted(model, start, ahead, shaken(seed)));
   const bounds = new Map<string, number>();
@@ -169,7 +169,7 @@ export function wantedOf(model: Model, start: Start, ahead: boolean): Wanted | u
   return { outcome, bounds };
 }
 
-const LARGEST = 1e6;
+const MAX_VALUE = 1e6;
 
 /**
  * With a tenth of all tensors of its kind (weights, or one of the optimiser's states) and of 1: shares and errors that it

@@ -22,7 +22,7 @@ import { arrivalTick } from '../arrivals.ts';
 import { removeDeadCode } from '../passes/dead-code.ts';
 import { freshNames } from '../passes/definitions.ts';
 import { Classes, type Unit, unitsOf } from './classes.ts';
-import { groupBy, packStates, patternOf, SMALLEST_PACK } from './pattern.ts';
+import { groupBy, MIN_PACK, packStates, patternOf } from './pattern.ts';
 import { Stack } from './stack.ts';
 import { emitUnit } from './units.ts';
 
@@ -116,7 +116,7 @@ class FunctionBatcher {
       const pattern = patternOf(c.id);
       return pattern === undefined ? undefined : `${pattern} ${c.shape.join('x')}`;
     });
-    const groups = [...alike.values()].filter((members) => members.length >= SMALLEST_PACK);
+    const groups = [...alike.values()].filter((members) => members.length >= MIN_PACK);
     const grouped = new Set(groups.flat());
     const packs = groups.map((members) => this.openCarries(members));
     const single = block.carries

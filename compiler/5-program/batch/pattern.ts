@@ -9,7 +9,7 @@ export function patternOf(name: string): string | undefined {
 }
 
 /** Fewer elements than this are quicker one by one: their products are large beside what stacking costs. */
-export const SMALLEST_PACK = 4;
+export const MIN_PACK = 4;
 
 /** Items under one key each, in the order in which they come. */
 export function groupBy<T>(items: Iterable<T>, key: (item: T) => string | undefined): Map<string, T[]> {
@@ -31,7 +31,7 @@ export function packStates(program: Program): State[] {
   const taken = new Set(program.states.map((s) => s.id));
   for (const members of alike.values()) {
     const first = members[0];
-    if (!first || members.length < SMALLEST_PACK) continue;
+    if (!first || members.length < MIN_PACK) continue;
     let id = patternOf(first.id) ?? first.id;
     while (taken.has(id)) id = `${id}'`;
     taken.add(id);

@@ -21,7 +21,7 @@ export interface Rewriter {
 /** Gives the name of an equal, simpler value, or nothing. */
 export type Rule = (op: Op, rewriter: Rewriter) => string | undefined;
 
-const MOST_ROUNDS = 8;
+const MAX_ROUNDS = 8;
 /** How far rules look: at definitions of arguments, and at theirs. A chain of broadcasts and reshapes counts as one. */
 const SIGHT = 2;
 
@@ -39,7 +39,7 @@ export function fold(
 ): ProgramFunction {
   const folding: Folding = { known: new Definitions(f, stateShapes), fresh: freshNames(f), settled };
   let current = f;
-  for (let round = 0; round < MOST_ROUNDS; round++) {
+  for (let round = 0; round < MAX_ROUNDS; round++) {
     const { result, changed } = foldOnce(current, folding);
     current = result;
     if (!changed) break;

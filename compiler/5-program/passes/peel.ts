@@ -13,7 +13,7 @@ import { fold, type Settled } from './fold.ts';
 /** A peeled tick has to save a tenth of the body's operations. */
 const WORTH = 0.9;
 /** Bodies larger than this are left alone: the code would grow faster than it gets. */
-const LARGEST_BODY = 500;
+const MAX_BODY_OPERATIONS = 500;
 
 /** @param settled what is known to be simple from an earlier run over this function */
 export function simplify(
@@ -39,7 +39,7 @@ export function peel(f: ProgramFunction, stateShapes: ReadonlyMap<string, Shape>
   let last = Number.POSITIVE_INFINITY;
   const settled: Settled = new WeakSet();
   for (;;) {
-    const index = current.blocks.findIndex((b) => b.repeat > 1 && b.ops.length <= LARGEST_BODY);
+    const index = current.blocks.findIndex((b) => b.repeat > 1 && b.ops.length <= MAX_BODY_OPERATIONS);
     const block = current.blocks[index];
     if (!block) return current;
     const candidate = simplify(peelOnce(current, index), stateShapes, settled);

@@ -15,7 +15,7 @@ export interface Matching {
 }
 
 /** Largest degree whose neighbours are paired through it: above, pairing through a hub says little. */
-const MOST_HUB_DEGREE = 500;
+const MAX_HUB_DEGREE = 500;
 
 /**
  * Pairs each vertex, in random order, with the neighbour of the best rating w² / (weight · weight): heavy edges first,
@@ -69,7 +69,7 @@ function pairThroughHubs(graph: Graph, mate: Int32Array, order: Int32Array, most
         heaviest = edge[e] as number;
         hub = ends[e] as number;
       }
-    if (hub < 0 || (start[hub + 1] as number) - (start[hub] as number) > MOST_HUB_DEGREE) continue;
+    if (hub < 0 || (start[hub + 1] as number) - (start[hub] as number) > MAX_HUB_DEGREE) continue;
     const other = waiting[hub] as number;
     if (other < 0) {
       waiting[hub] = v;

@@ -37,7 +37,7 @@ interface Header {
   readonly edgeWeights: boolean;
 }
 
-const MOST = 2 ** 30;
+const MAX_NUMBER = 2 ** 30;
 
 function parse(text: string): Graph {
   const lines = scanLines(text);
@@ -127,7 +127,7 @@ function readHeader(numbers: readonly number[], line: number): Header {
   const repair = 'write VERTICES EDGES [FORMAT [CONSTRAINTS]], as the METIS manual does';
   if (vertices === undefined || edges === undefined || numbers.length > 4)
     throw new Wrong(line, 'this is no line of sizes', repair);
-  if (vertices < 1 || vertices >= MOST || edges >= MOST)
+  if (vertices < 1 || vertices >= MAX_NUMBER || edges >= MAX_NUMBER)
     throw new Wrong(line, `${vertices} vertices and ${edges} edges are too few or too many`, 'from 1 to 2^30');
   const digits = String(format).padStart(3, '0');
   if (!/^[01]{3}$/.test(digits))
@@ -180,7 +180,7 @@ function scanNumbers(text: string, { number, from, to }: Line): number[] {
     const code = i < to ? text.charCodeAt(i) : 32;
     if (code >= 48 && code <= 57) {
       value = Math.max(value, 0) * 10 + (code - 48);
-      if (value > MOST) throw new Wrong(number, 'a number is larger than 2^30', 'divide the weights');
+      if (value > MAX_NUMBER) throw new Wrong(number, 'a number is larger than 2^30', 'divide the weights');
     } else if (code === 32 || code === 9 || code === 13) {
       if (value >= 0) found.push(value);
       value = -1;

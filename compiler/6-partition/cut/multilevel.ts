@@ -28,7 +28,7 @@ export interface Effort {
 
 /** How many vertices a part has on the coarsest graph. */
 const COARSEST_PER_PART = 25;
-const COARSEST_LEAST = 120;
+const MIN_COARSEST = 120;
 
 export function multilevel(graph: Graph, balance: Balance, effort: Effort, dice: Dice): Int32Array {
   const levels = coarsened(graph, balance, dice);
@@ -63,7 +63,7 @@ export function vCycle(
 }
 
 function coarsened(graph: Graph, { shares }: Balance, dice: Dice, labels?: Int32Array): Level[] {
-  const until = Math.max(COARSEST_LEAST, COARSEST_PER_PART * shares.length);
+  const until = Math.max(MIN_COARSEST, COARSEST_PER_PART * shares.length);
   return coarsen(graph, until, (1.5 * totalWeight(graph)) / until, dice, labels);
 }
 

@@ -21,8 +21,8 @@ export interface GraphOptions {
 
 /** Edges that all searches together look at before no more partitions are made: a bound on time without a clock. */
 const VISITS = 5e8;
-const FEWEST = 2;
-const MOST = 8;
+const MIN_STARTS = 2;
+const MAX_STARTS = 8;
 
 /**
  * Several partitions from several seeds; then pairs of them are combined: contraction only where both agree, so that
@@ -43,7 +43,7 @@ export function partitionGraph(graph: Graph, parts: number, options: GraphOption
     population.sort((a, b) => (better(graph, a, b, balance.caps) ? -1 : better(graph, b, a, balance.caps) ? 1 : 0));
     options.progress?.(`${what}: cut ${edgeCut(graph, population[0] as Int32Array)}`);
   };
-  for (let i = 0; i < MOST && (i < FEWEST || meter.visits < VISITS / 2); i++)
+  for (let i = 0; i < MAX_STARTS && (i < MIN_STARTS || meter.visits < VISITS / 2); i++)
     consider(multilevel(graph, balance, effort, dice), `start ${i + 1}`);
   const members = population.length;
   for (let i = 0; i < 2 * members && meter.visits < VISITS; i++) {

@@ -9,7 +9,7 @@ import { type DraftSegment, type DraftStage, newSegment } from './stages.ts';
 import type { FunctionValues } from './values.ts';
 
 /** FLOP that are worth a place of their own; what is made of a large mask may itself be small. */
-const LEAST_WORK = 256;
+const MIN_WORK = 256;
 
 /** Adds operations to the drafts of one shard. */
 export function makeAhead(values: FunctionValues, stages: readonly DraftStage[]): void {
@@ -48,7 +48,7 @@ function costlyArgs(values: FunctionValues, ops: readonly Op[], { loop }: DraftS
     for (const id of args) {
       if (!values.isCommon(id)) continue;
       const origin = values.origin(id);
-      if (origin.kind === 'op' && origin.block !== loop && workOf(values, id) >= LEAST_WORK) found.add(id);
+      if (origin.kind === 'op' && origin.block !== loop && workOf(values, id) >= MIN_WORK) found.add(id);
     }
   return found;
 }

@@ -17,7 +17,7 @@ export interface ShardPart {
 }
 
 /** More operations than this are not repeated to save a message's delay. */
-const MOST_REPEATED = 48;
+const MAX_REPEATED = 48;
 
 /** @param wanted values that a shard has to have whatever its operations read: carries, updates, results */
 export function partsOf(
@@ -129,7 +129,7 @@ function repetition(
     const origin = values.origin(value);
     const inside = (origin.kind === 'op' || origin.kind === 'carry') && origin.block === block;
     if (origin.kind === 'op' && inside && may(origin.op)) {
-      if (ops.size >= MOST_REPEATED) return false;
+      if (ops.size >= MAX_REPEATED) return false;
       ops.set(value, origin.op);
       return origin.op.args.every(visit);
     }

@@ -17,7 +17,7 @@ export interface Packed {
 }
 
 /** More ways than this to deal two machines' units are not tried. */
-const MOST_WAYS = 4096;
+const MAX_WAYS = 4096;
 /** A gain of less is none. */
 const WORTH = 1e-6;
 
@@ -62,7 +62,7 @@ function bestDeal(packed: Packed, busiest: number, machines: readonly number[], 
 function dealOf({ counts, each, stays, capacity, room }: Packed, p: number, q: number): Deal | undefined {
   const both = counts.map((own) => (own[p] as number) + (own[q] as number));
   const kinds = [...both.keys()].filter((kind) => (both[kind] as number) > 0 && (each[kind] as number) > 0);
-  if (kinds.reduce((ways, kind) => ways * ((both[kind] as number) + 1), 1) > MOST_WAYS) return undefined;
+  if (kinds.reduce((ways, kind) => ways * ((both[kind] as number) + 1), 1) > MAX_WAYS) return undefined;
   const worth = (machine: number): number =>
     kinds.reduce((sum, kind) => sum + (counts[kind]?.[machine] as number) * (each[kind] as number), 0);
   // What a machine does beside these units stays with it.

@@ -16,8 +16,8 @@ export interface SpreadOut extends Placed {
 /** Units that are a smaller part of a share can be handed out whole. */
 const COARSE = 0.05;
 /** Fewer machines have no use for it, nor has a node that most machines have no part of. */
-const LEAST_MACHINES = 3;
-const LEAST_SHARE = 0.5;
+const MIN_MACHINES = 3;
+const MIN_SHARE = 0.5;
 
 /**
  * @param done FLOP of a tick of each machine, all machines alike
@@ -36,7 +36,7 @@ export function spreadOut(
   const tiles = nodes[node] ?? [];
   const cost = each[node] as number;
   const machines = [...new Set(tiles.map((t) => t.machine))];
-  if (machines.length < Math.max(LEAST_MACHINES, LEAST_SHARE * done.length) || !(cost > 0)) return undefined;
+  if (machines.length < Math.max(MIN_MACHINES, MIN_SHARE * done.length) || !(cost > 0)) return undefined;
   const held = machines.map((machine) => unitsOn(tiles, machine));
   const rest = machines.map((machine, i) => (done[machine] as number) - (held[i] as number) * cost);
   const all = sum(held);

@@ -4,7 +4,7 @@ import type { OnnxEmitter } from './emitter.ts';
 import type { Lowering } from './lowering.ts';
 
 /** Up to this many entries a table of who goes where is the quickest way to add up: one product of two matrices. */
-const LARGEST_TABLE = 1 << 16;
+const MAX_TABLE_ENTRIES = 1 << 16;
 
 const pages: Lowering = (op, e) => {
   const index = op.attributes.index as readonly number[];
@@ -26,7 +26,7 @@ const pagesSum: Lowering = (op, e) => {
   if (inOrder) {
     const grouped = e.node('Reshape', [x, e.integers([count, each, ...rest])]);
     e.node('ReduceSum', [grouped, e.integers([1])], { keepdims: 0 }, op.id);
-  } else if (index.length * count <= LARGEST_TABLE) byTable(op.id, x, index, op.shape, e);
+  } else if (index.length * count <= MAX_TABLE_ENTRIES) byTable(op.id, x, index, op.shape, e);
   else {
     const zeros = e.node('Expand', [e.number(0), e.integers(op.shape)]);
     const places = e.node('Reshape', [e.integers(index), e.integers([index.length, 1])]);

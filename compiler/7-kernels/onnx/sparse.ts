@@ -55,10 +55,10 @@ function entriesOf(
 }
 
 /** Places are counted in 32 bits. */
-const MOST_ELEMENTS = 2 ** 31;
+const MAX_ELEMENTS = 2 ** 31;
 
 function canLayOut(e: OnnxEmitter, shape: Shape, ...states: readonly string[]): boolean {
-  return e.isGiven(...states) && sizeOf(shape) < MOST_ELEMENTS;
+  return e.isGiven(...states) && sizeOf(shape) < MAX_ELEMENTS;
 }
 
 function laidOut(kind: 'places' | 'exist', connections: string, shape: Shape): LaidOut {

@@ -7,9 +7,9 @@ import { type Op, type ProgramFunction, type ScalarExpr, sizeOf } from '../../..
 import { isVectorOperator } from '../wasm/elementwise.ts';
 
 /** Shorter chains are better as part of the product that they follow (Gemm with C). */
-const SHORTEST = 4;
+const MIN_OPERATIONS = 4;
 /** Below this many elements a call costs more than it saves. */
-const SMALLEST = 64;
+const MIN_ELEMENTS = 64;
 
 export interface TailChain {
   readonly ops: readonly Op[];
@@ -31,8 +31,8 @@ export interface TailContext {
 export function elementwiseTails(ops: readonly Op[], f: ProgramFunction, context: TailContext): TailChain[] {
   // Where everything is element-wise, a weight step on its own, there is no product to join and no graph worth having.
   const alone = ops.every((op) => isVectorOperator(op.op) || op.op === 'constant');
-  const tail = tailOps(ops, f, context, alone ? 1 : SMALLEST);
-  const shortest = alone ? 1 : SHORTEST;
+  const tail = tailOps(ops, f, context, alone ? 1 : MIN_ELEMENTS);
+  const shortest = alone ? 1 : MIN_OPERATIONS;
   const chains: TailChain[] = [];
   const updates = updatesByValue(f);
   for (const members of components(tail)) {

@@ -7,7 +7,7 @@
  * all its other arguments are there by then.
  */
 import { append } from '../../../spec/append.ts';
-import { MOST_BINDINGS, MOST_SCALARS } from '../../../spec/kernels.ts';
+import { MAX_BINDINGS, MAX_SCALARS } from '../../../spec/kernels.ts';
 import { sizeOf } from '../../../spec/program.ts';
 import { type Flat, type FlatOp, inMemory } from './flat.ts';
 import { loweringOf } from './operators.ts';
@@ -34,7 +34,7 @@ interface Draft {
 }
 
 /** A claim leaves room for what is done with the result. */
-const MOST_CLAIMED_INPUTS = 6;
+const MAX_CLAIMED_INPUTS = 6;
 
 /** @throws TooManyParts where one operation alone binds too much */
 export function clusters(flat: Flat, parts: Parts): Cluster[] {
@@ -79,7 +79,7 @@ function claim(flat: Flat, users: Users, parts: Parts): Map<string, FlatOp> {
     for (const { base } of op.uses) if (inMemory(flat, base)) next.add(base);
     const result = isGather(group.anchor) ? 1 : parts.count(group.anchor.id);
     const bound = [...next].reduce((sum, base) => sum + parts.count(base), result - 1);
-    if (bound > MOST_CLAIMED_INPUTS) continue;
+    if (bound > MAX_CLAIMED_INPUTS) continue;
     inputs.set(group.anchor.id, next);
     claimed.set(op.id, group);
   }
@@ -193,7 +193,7 @@ function fits(c: Cluster, flat: Flat, parts: Parts): boolean {
   const scalars = new Set(opsOf(c).flatMap((op) => op.uses.map((u) => u.base).filter((id) => flat.scalars.has(id))));
   // However many buffers the tensors lie in; the host's numbers lie in one of the inputs'.
   const tensors = parts.bindings(c, inputsOf(c, flat)) + Math.min(1, scalars.size);
-  return tensors <= MOST_BINDINGS && scalars.size <= MOST_SCALARS;
+  return tensors <= MAX_BINDINGS && scalars.size <= MAX_SCALARS;
 }
 
 /** The first member with which the kernel binds too much. */
@@ -205,6 +205,6 @@ function tooMuch(c: Cluster, flat: Flat, users: Users, parts: Parts): string {
   }
   throw new TooManyParts(
     c.anchor?.origin ?? c.anchor?.op ?? c.members[0]?.origin ?? c.members[0]?.op ?? '',
-    MOST_BINDINGS,
+    MAX_BINDINGS,
   );
 }

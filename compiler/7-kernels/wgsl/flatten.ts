@@ -41,17 +41,17 @@ export function flatten(program: Program, f: ProgramFunction): Flat {
 }
 
 /** Values that one kernel joins: they and the result have to be bound at once. */
-const MOST_JOINED = 6;
+const MAX_JOINED = 6;
 
 /** A `concatenate` of many values as one of several. @param shapes of what is defined so far */
 function* inParts(ops: readonly Op[], shapes: ReadonlyMap<string, Shape>): Generator<Op> {
   for (const whole of ops) {
     let op = whole;
-    while (op.op === 'concatenate' && op.args.length > MOST_JOINED) {
+    while (op.op === 'concatenate' && op.args.length > MAX_JOINED) {
       const axis = axisOf(op.attributes, op.shape.length);
       const joined: string[] = [];
-      for (let i = 0; i < op.args.length; i += MOST_JOINED) {
-        const args = op.args.slice(i, i + MOST_JOINED);
+      for (let i = 0; i < op.args.length; i += MAX_JOINED) {
+        const args = op.args.slice(i, i + MAX_JOINED);
         const size = args.reduce((sum, arg) => sum + (shapes.get(arg)?.[axis] ?? 0), 0);
         const id = `${op.id}:${op.args.length}.${i}`;
         joined.push(id);

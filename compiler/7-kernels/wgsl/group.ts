@@ -7,7 +7,7 @@ import type { Flat } from './flat.ts';
 import { loweringOf } from './operators.ts';
 
 /** Products in one launch. */
-const MOST_PARTS = 8;
+const MAX_PARTS = 8;
 /** How many launches earlier than it stands a product may run: what it makes has to be kept for so long. */
 const FURTHEST = 6;
 
@@ -40,7 +40,7 @@ const isProduct = ({ anchor }: Cluster): boolean => anchor !== undefined && lowe
 function launchFor(behind: number, launches: readonly Launch[]): number {
   for (let at = Math.max(behind + 1, launches.length - FURTHEST); at < launches.length; at++) {
     const launch = launches[at];
-    if (launch?.ofProducts && launch.kernels.length < MOST_PARTS) return at;
+    if (launch?.ofProducts && launch.kernels.length < MAX_PARTS) return at;
   }
   return -1;
 }

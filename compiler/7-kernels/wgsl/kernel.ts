@@ -1,5 +1,5 @@
 /** From what one kernel carries out to its module. */
-import { type KernelPart, type KernelStep, MOST_GROUPS } from '../../../spec/kernels.ts';
+import { type KernelPart, type KernelStep, MAX_GROUPS } from '../../../spec/kernels.ts';
 import { isOperator, operators } from '../../operators/table.ts';
 import { type Cluster, opsOf } from './cluster.ts';
 import type { Flat, FlatOp, Use } from './flat.ts';
@@ -85,8 +85,8 @@ export function kernelKind({ anchor }: Cluster): string {
 
 /** More groups than fit in a row go on in the next one. */
 export function linearGroups(count: number): [number, number, number] {
-  if (count <= MOST_GROUPS) return [count, 1, 1];
-  const rows = Math.ceil(count / MOST_GROUPS);
+  if (count <= MAX_GROUPS) return [count, 1, 1];
+  const rows = Math.ceil(count / MAX_GROUPS);
   return [Math.ceil(count / rows), rows, 1];
 }
 

@@ -1,5 +1,5 @@
 /** Several products as one module: each group of threads finds the part that it belongs to. */
-import { MOST_BINDINGS, MOST_SCALARS } from '../../../spec/kernels.ts';
+import { MAX_BINDINGS, MAX_SCALARS } from '../../../spec/kernels.ts';
 import type { Cluster } from './cluster.ts';
 import type { Flat } from './flat.ts';
 import { flopsOf, linearGroups, servesOf, type WrittenKernel, writeFinish } from './kernel.ts';
@@ -48,7 +48,7 @@ export function writeLaunch(
     w.line('let at = group.y * groups.x + group.x;');
     w.line(branches.join('\n  else '));
   });
-  if (w.buffers.length > MOST_BINDINGS || w.scalars.length > MOST_SCALARS) return undefined;
+  if (w.buffers.length > MAX_BINDINGS || w.scalars.length > MAX_SCALARS) return undefined;
   return {
     kind: 'products',
     ...w.written(),

@@ -8,8 +8,8 @@ import {
   type KernelModule,
   type KernelProgram,
   type KernelTensor,
-  MOST_BINDINGS,
-  MOST_BOUND,
+  MAX_BINDINGS,
+  MAX_BOUND_ELEMENTS,
   modulePath,
   multipliesHalves,
   type Region,
@@ -60,8 +60,8 @@ export function lowerToWgsl(
     tiles = DEFAULT_TILES,
     precision = 'f32',
     halves = SCALAR_HALVES,
-    most = MOST_BOUND,
-    bound = MOST_BOUND,
+    most = MAX_BOUND_ELEMENTS,
+    bound = MAX_BOUND_ELEMENTS,
     small = SMALL,
   }: WgslOptions = {},
 ): LoweredKernels {
@@ -173,17 +173,17 @@ function boundArenas(
   const used = new Set([...bases.flatMap((base) => known(layout.of, base).parts.map((p) => p.arena)), blocks.arena]);
   const all = [states, values, halves, inputs, results].flatMap((arenas) => arenas.list().map((a) => a.name));
   const bound = all.filter((name) => used.has(name));
-  return bound.length <= MOST_BINDINGS ? bound : [];
+  return bound.length <= MAX_BINDINGS ? bound : [];
 }
 
 /** Pipelines more than without places in them: each takes a device milliseconds to make, before the first batch. */
-const MOST_MORE = 16;
+const MAX_MORE = 16;
 
 /** Ticks soon use the same places again and again: few pipelines know them all, and a launch binds nothing. */
 function fewPlaces(kernels: readonly WrittenKernel[], regionsOf: (kernel: WrittenKernel) => Region[]): boolean {
   const sizes = kernels.map(({ text, constants }) => `${text}${JSON.stringify(constants)}`);
   const places = kernels.map((kernel, i) => `${sizes[i]}${regionsOf(kernel).map((r) => r.offset)}`);
-  return new Set(places).size - new Set(sizes).size <= MOST_MORE;
+  return new Set(places).size - new Set(sizes).size <= MAX_MORE;
 }
 
 /** One kernel for a launch; one for each of its products where they cannot be together, and for each window. */

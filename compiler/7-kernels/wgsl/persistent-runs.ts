@@ -29,7 +29,7 @@ export const SMALL: PersistentLimits = { elements: 2048, terms: 32768, launches:
 export const NOTHING_PERSISTENT: PersistentLimits = { elements: 0, terms: 0, launches: 2 };
 
 /** Threads of the group, at most: what every adapter has. */
-export const MOST_THREADS = 256;
+export const MAX_THREADS = 256;
 
 /** Neighbouring launches, and whether one group carries them out. */
 export interface Run {
@@ -58,7 +58,7 @@ function isSmall(launch: readonly Cluster[], { elements, terms }: PersistentLimi
   return (
     total((c) => c.elements) <= elements &&
     total((c) => c.elements * termsOf(c)) <= terms &&
-    launch.every((c) => lanesOf(c) <= MOST_THREADS)
+    launch.every((c) => lanesOf(c) <= MAX_THREADS)
   );
 }
 
@@ -84,5 +84,5 @@ function lanesOf({ anchor, elements }: Cluster): number {
 /** Threads of the group that carries out all of these. */
 export function threadsFor(clusters: readonly Cluster[]): number {
   const most = Math.max(...clusters.map((c) => Math.max(c.elements, lanesOf(c))));
-  return most <= 32 ? 32 : most <= 64 ? 64 : most <= 128 ? 128 : MOST_THREADS;
+  return most <= 32 ? 32 : most <= 64 ? 64 : most <= 128 ? 128 : MAX_THREADS;
 }

@@ -8,9 +8,9 @@ import {
   inTheWay,
   type KernelPart,
   type KernelStep,
-  MOST_BINDINGS,
-  MOST_STEPS,
-  MOST_WRITTEN,
+  MAX_BINDINGS,
+  MAX_STEPS,
+  MAX_WRITTEN_STEPS,
   type Region,
   type Touched,
 } from '../../../spec/kernels.ts';
@@ -51,14 +51,14 @@ export function writePersistent(
   const surroundings: Surroundings = { ...around, places: 'table' };
   const threads = threadsFor(clusters);
   const drafts = clusters.map((cluster) => draftOf(cluster, flat, surroundings, threads));
-  if (new Set(drafts.flatMap((d) => d.arenas)).size > MOST_BINDINGS) return undefined;
+  if (new Set(drafts.flatMap((d) => d.arenas)).size > MAX_BINDINGS) return undefined;
   const order = new Order();
   const placed = drafts.map((draft): Placed => {
     const regions = draft.tensors.map((t) => regionOf(t, draft.scalars));
     return { ...draft, regions, waits: order.waits(draft.tensors, regions) };
   });
   const stretches = repeats(placed.map(({ form, waits }) => `${waits} ${form}`));
-  return inGroups(stretches, MOST_WRITTEN, MOST_STEPS).map((group) => {
+  return inGroups(stretches, MAX_WRITTEN_STEPS, MAX_STEPS).map((group) => {
     const w = new ModuleWriter(flat, surroundings);
     return writeGroup(w, placed, group, threads);
   });

@@ -8,14 +8,14 @@ export interface Stretch {
 }
 
 /** Items of a tick, at most. */
-const LONGEST = 64;
+const MAX_PERIOD = 64;
 
 /** All of a sequence in order: at each place the repetition that says most at once. */
 export function repeats(items: readonly unknown[]): Stretch[] {
   const found: Stretch[] = [];
   for (let first = 0; first < items.length; ) {
     let best: Stretch = { first, period: 1, times: 1 };
-    for (let period = 1; period <= Math.min(LONGEST, (items.length - first) / 2); period++) {
+    for (let period = 1; period <= Math.min(MAX_PERIOD, (items.length - first) / 2); period++) {
       const times = timesOf(items, first, period);
       if ((times - 1) * period > (best.times - 1) * best.period) best = { first, period, times };
     }

@@ -9,7 +9,7 @@ import { type Op, type Shape, sizeOf } from '../../../spec/program.ts';
 const ENOUGH = 16384;
 /** Terms that stay in one part, at least; and what is worth two passes. */
 const [TERMS, LONG] = [64, 512];
-const MOST_PARTS = 64;
+const MAX_PARTS = 64;
 
 /** @param shapes of what is defined so far; of what is made here too */
 export function* splitProducts(ops: Iterable<Op>, shapes: Map<string, Shape>): Generator<Op> {
@@ -28,7 +28,7 @@ function partsOf({ op, args, attributes, shape }: Op, shapes: ReadonlyMap<string
   if (left?.length !== 2 || right?.length !== 2 || terms < LONG) return 1;
   let parts = 1;
   while (
-    parts < MOST_PARTS &&
+    parts < MAX_PARTS &&
     terms % (2 * parts) === 0 &&
     terms / (2 * parts) >= TERMS &&
     sizeOf(shape) * parts < ENOUGH

@@ -11,8 +11,8 @@ import { watchMemory } from '../mesh/watch-memory.ts';
 const OWN_BYTES = 400e6;
 /** Of what is free, the process may take so much. */
 const SHARE = 0.5;
-const MOST_BYTES = 8e9;
-const MOST_MILLISECONDS = 600_000;
+const MAX_BYTES = 8e9;
+const MAX_MILLISECONDS = 600_000;
 /** A process that has nothing to do ends then: the next check starts another one. */
 const IDLE_MILLISECONDS = 30_000;
 
@@ -55,7 +55,7 @@ export class CheckProcess implements Checker {
   }
 
   async #check(request: CheckRequest): Promise<CheckAnswer> {
-    const most = Math.min(MOST_BYTES, SHARE * freemem());
+    const most = Math.min(MAX_BYTES, SHARE * freemem());
     const needed = bytesFor(request.deployment);
     if (needed > most)
       return { problem: `it needs ${formatBytes(needed)}, the synchronizer has ${formatBytes(most)} for it` };
@@ -110,7 +110,7 @@ function answerOf(child: ChildProcess, task: object, most: number): Promise<Chec
     };
     const told = (answer: unknown): void => done(answer as CheckAnswer);
     const gone = (): void => done({ problem: 'the process that computes it has ended' });
-    const timer = setTimeout(() => stopped('it takes too long here'), MOST_MILLISECONDS);
+    const timer = setTimeout(() => stopped('it takes too long here'), MAX_MILLISECONDS);
     const endWatch = watchMemory(child.pid, most + OWN_BYTES, () => stopped(`it takes more than ${formatBytes(most)}`));
     child.on('message', told);
     child.on('exit', gone);

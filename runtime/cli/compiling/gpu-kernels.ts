@@ -1,6 +1,6 @@
 /** Kernels for GPUs, made here; the compiler's part of it is loaded only where they are wanted. */
 import type { LoweredKernels } from '../../../compiler/7-kernels/wgsl/lower.ts';
-import { MOST_BOUND } from '../../../spec/kernels.ts';
+import { MAX_BOUND_ELEMENTS } from '../../../spec/kernels.ts';
 import type { HalfUnit, Precision } from '../../../spec/precision.ts';
 import type { Program } from '../../../spec/program.ts';
 import type { TileChoice } from '../../../spec/tiles.ts';
@@ -63,7 +63,7 @@ export async function gpuKernels(
       );
     }
   };
-  const lowered = lower(bound ?? MOST_BOUND);
+  const lowered = lower(bound ?? MAX_BOUND_ELEMENTS);
   if (precision !== 'f32' && !usesHalves(lowered)) {
     const [why, repair] = CHANGES_NOTHING[precision];
     throw new UserError('precision/nothing', `${program.name}: ${precision} would change nothing: ${why}`, repair);

@@ -1,7 +1,7 @@
 /** `--schedule pipelined`: into how many microbatches a batch is divided, given or chosen for the trainers of a mesh. */
 import {
   evenMicrobatches,
-  MOST_MICROBATCHES,
+  MAX_MICROBATCHES,
   microbatchSizes,
   pipelineProblem,
   possibleMicrobatches,
@@ -48,8 +48,8 @@ export function assertPipelined({ graph, task }: Staged, { schedule, microbatche
   const by = isOption(microbatches) ? '' : `${microbatches.by}: `;
   throw new UserError(
     'deploy/microbatches',
-    microbatches.value > MOST_MICROBATCHES
-      ? `${by}${microbatches.value} microbatches are more than the ${MOST_MICROBATCHES} that can be in flight`
+    microbatches.value > MAX_MICROBATCHES
+      ? `${by}${microbatches.value} microbatches are more than the ${MAX_MICROBATCHES} that can be in flight`
       : `${by}a batch of ${task.batch} cannot be divided into ${microbatches.value} parts of ${microbatchSizes(task.batch, microbatches.value).size}: nothing is left for the last`,
     `use ${possible.join(', ')}; or another --batch`,
   );

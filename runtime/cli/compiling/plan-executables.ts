@@ -15,7 +15,7 @@ import { compilerName } from '../shell/package-root.ts';
 import { lowerHere } from './lower-here.ts';
 
 /** Operations of a function with its ticks written out: what a graph for the CPU has. */
-const MOST_OPERATIONS = 250_000;
+const MAX_OPERATIONS = 250_000;
 
 /** @param called functions of the model that will be called; all when absent */
 export async function executablesOf(
@@ -96,10 +96,10 @@ export function assertLowerable(
 ): void {
   for (const f of functions) {
     const operations = f.blocks.reduce((sum, b) => sum + b.repeat * Math.max(1, b.ops.length + b.scalars.length), 0);
-    if (operations > MOST_OPERATIONS)
+    if (operations > MAX_OPERATIONS)
       throw new UserError(
         'plan/kernels',
-        `${folder}: ${f.name} would be ${operations} operations one after the other, more than ${MOST_OPERATIONS}`,
+        `${folder}: ${f.name} would be ${operations} operations one after the other, more than ${MAX_OPERATIONS}`,
         repair,
       );
   }

@@ -6,7 +6,7 @@ import { noMask } from '../../net/dial.ts';
 import { borderKeys, newEphemeral, signExchange } from '../../wire/border-keys.ts';
 import { BorderChannel } from '../../wire/channel.ts';
 import type { Costs } from '../../wire/messages.ts';
-import { MOST_BINARY } from '../../wire/routing.ts';
+import { MAX_BINARY_BYTES } from '../../wire/routing.ts';
 import { quartileOf } from './measure.ts';
 
 const PLACE = { run: 'measuring', term: 1 };
@@ -19,7 +19,12 @@ const PAUSE = 2;
 
 /** Both ends' share together. */
 export async function borderCosts(): Promise<Pick<Costs, 'frame' | 'frameByte'>> {
-  const server = new WebSocketServer({ host: '127.0.0.1', port: 0, maxPayload: MOST_BINARY, perMessageDeflate: false });
+  const server = new WebSocketServer({
+    host: '127.0.0.1',
+    port: 0,
+    maxPayload: MAX_BINARY_BYTES,
+    perMessageDeflate: false,
+  });
   try {
     await new Promise((resolve) => server.once('listening', resolve));
     const { port } = server.address() as AddressInfo;

@@ -1,5 +1,5 @@
 /** `nmc simulate FILE --rates`: how fast a model trains in shards on machines that nobody has to own. */
-import { evenMicrobatches, MOST_MICROBATCHES } from '../../../compiler/5-program/pipeline.ts';
+import { evenMicrobatches, MAX_MICROBATCHES } from '../../../compiler/5-program/pipeline.ts';
 import { uniformMachines } from '../../../compiler/6-partition/problem.ts';
 import { ASSUMED_RATE } from '../../../compiler/build-shards.ts';
 import { cutModel } from '../../../compiler/cut-model.ts';
@@ -21,7 +21,7 @@ export function simulateRates(args: Arguments): number {
   if (shards < 2) throw new UserError('simulate/shards', 'one shard has no borders', 'add --partition K');
   const trainers = virtualTrainers(shards, args);
   const whole = { ...buildStages(selected), task: selected.task };
-  const given = wholeNumber(args, 'microbatches', 1, MOST_MICROBATCHES);
+  const given = wholeNumber(args, 'microbatches', 1, MAX_MICROBATCHES);
   const ahead = wholeNumber(args, 'ahead', 0, 1) ?? 0;
   assertPipelined(whole, given === undefined ? {} : { microbatches: { value: given, by: '--microbatches' } });
   const chosen = chooseDivision(whole, shards, trainers, 'f32', ahead);

@@ -26,7 +26,7 @@ const LOOK_EVERY = 150;
 const BACK_AFTER = 8000;
 const UP_WITHIN = 60_000;
 /** A trainer that was ended so often, for its memory or a device that does not answer, stays away. */
-const MOST_OVERRUNS = 3;
+const MAX_OVERRUNS = 3;
 const DOWN_WITHIN = 15_000;
 
 const REPAIRS: Readonly<Record<string, string>> = {
@@ -166,12 +166,12 @@ class Mesh {
       const { ending } = trainer.child;
       if (trainer.diedAt === 0 && ending) {
         trainer.overruns++;
-        const again = trainer.overruns < MOST_OVERRUNS ? 'it is started again' : 'it is not started again';
+        const again = trainer.overruns < MAX_OVERRUNS ? 'it is started again' : 'it is not started again';
         process.stderr.write(printed`${trainer.name}: ${ending.message}; ${again}\n`);
       }
       trainer.diedAt ||= wallNow();
       // What fills the memory, or never answers, would be given to it again.
-      if (trainer.overruns >= MOST_OVERRUNS) continue;
+      if (trainer.overruns >= MAX_OVERRUNS) continue;
       const status = await this.#status();
       const handedOver = status?.trainers.every((t) => t.name !== trainer.name) ?? false;
       if (!handedOver && wallNow() - trainer.diedAt < BACK_AFTER) continue;

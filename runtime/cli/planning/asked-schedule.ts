@@ -1,6 +1,6 @@
 /** Which schedule a training in shards has: what the command line says, else what the model's `schedule` blocks say. */
 import type { ScheduleInstance } from '../../../compiler/3-check/checked.ts';
-import { MOST_MICROBATCHES } from '../../../compiler/5-program/pipeline.ts';
+import { MAX_MICROBATCHES } from '../../../compiler/5-program/pipeline.ts';
 import type { Selected } from '../../../compiler/build-program.ts';
 import { UserError } from '../../support/errors.ts';
 import { type Arguments, text } from '../shell/command.ts';
@@ -39,7 +39,7 @@ export const isOption = ({ by }: Asked<unknown>): boolean => by.startsWith('--')
  * @throws UserError for an unknown schedule, or what does not go with it
  */
 export function askedSchedule(args: Arguments, schedules: readonly ScheduleInstance[]): AskedSchedule {
-  const parts = wholeNumber(args, 'microbatches', 1, MOST_MICROBATCHES);
+  const parts = wholeNumber(args, 'microbatches', 1, MAX_MICROBATCHES);
   const begun = wholeNumber(args, 'ahead', 0, 1);
   const given: Wishes = {
     schedule: optionOf(args),

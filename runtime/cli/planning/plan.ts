@@ -15,7 +15,7 @@ export default function (args: Arguments): number {
 }
 
 /** More moves than a person reads are counted by reason. */
-const MOST_LINES = 40;
+const MAX_LINES = 40;
 
 function textOf(diff: PlanDiff): string {
   const { model, before, after, machines, moves, recut, nodes, parameterBytes } = diff;
@@ -33,7 +33,7 @@ function textOf(diff: PlanDiff): string {
       (r) =>
         `cut anew    ${r.node}: ${tiles(r.tilesBefore)} on ${r.before.join(', ')} → ${tiles(r.tilesAfter)} on ${r.after.join(', ')}`,
     ),
-    ...(moves.length <= MOST_LINES
+    ...(moves.length <= MAX_LINES
       ? moves.map((m) => `moves       ${m.piece}: ${m.from} → ${m.to} (${m.why})`)
       : byReason(moves).map(([why, count]) => `moves       ${count} pieces (${why})`)),
     `weights     ${formatBytes(parameterBytes.moved)} of ${formatBytes(parameterBytes.all)} move${parameterBytes.recut > 0 ? `, ${formatBytes(parameterBytes.recut)} are cut anew` : ''}`,

@@ -7,7 +7,7 @@ import { packageVersion } from './package-root.ts';
 import { reportFailure } from './report-failure.ts';
 import { readUsage, UsageError } from './usage-error.ts';
 
-const WIDEST = 110;
+const MAX_COLUMNS = 110;
 const DEFAULT_COLUMNS = 100;
 
 /** @param argv without the program's own name. @returns the exit code */
@@ -67,7 +67,7 @@ function baseParser(argv: readonly string[]): Argv {
       .locale('en')
       .strict()
       .demandCommand(1)
-      .wrap(Math.min(WIDEST, process.stdout.columns ?? DEFAULT_COLUMNS))
+      .wrap(Math.min(MAX_COLUMNS, process.stdout.columns ?? DEFAULT_COLUMNS))
       .exitProcess(false)
       .showHelpOnFail(false)
       .example([

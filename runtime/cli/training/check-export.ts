@@ -25,7 +25,7 @@ const CHECKED = [1, 3];
 /** Samples of the reference device, which interprets: where it has no smaller batch, those of the plan. */
 const REFERENCE = 8;
 /** Steps of a sequence: one that begins with memory, and one that the first does not reach. */
-const MOST_STEPS = 3;
+const MAX_STEPS = 3;
 
 interface Step {
   readonly inputs: Readonly<Record<string, FieldData>>;
@@ -65,7 +65,7 @@ async function runReference({ program, prediction, shard }: ExportedFrom): Promi
   const { sequence } = prediction;
   const steps: Step[] = [];
   const sized = smallestFor(shard.sizes, prediction, REFERENCE);
-  for (let step = 0; step < Math.min(sequence ?? 1, MOST_STEPS); step++) {
+  for (let step = 0; step < Math.min(sequence ?? 1, MAX_STEPS); step++) {
     const inputs: Record<string, FieldData> = {};
     for (const { field, type, shape } of f.inputs) {
       const random = stream(1, `export/${field}/${step}`);

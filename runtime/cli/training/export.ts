@@ -20,15 +20,15 @@ import { checkExport } from './check-export.ts';
 import { openPredictor, selectPrediction } from './run-predictor.ts';
 
 /** An ONNX file is one message of Protocol Buffers. */
-const MOST_BYTES = 2 ** 31 - 1;
+const MAX_BYTES = 2 ** 31 - 1;
 /** Samples of a model that takes a fixed number of them. */
-const MOST_SAMPLES = 1 << 16;
+const MAX_SAMPLES = 1 << 16;
 /** Relative to the largest value: what f32 and f64 may differ by. */
-const MOST_DIFFERENCE = 1e-4;
+const MAX_DIFFERENCE = 1e-4;
 
 export default async function (args: Arguments): Promise<number> {
   const directory = text(args, 'run') ?? '';
-  const batch = wholeNumber(args, 'batch', 1, MOST_SAMPLES);
+  const batch = wholeNumber(args, 'batch', 1, MAX_SAMPLES);
   const program = openProgramOfRun(directory);
   const { run, plan, shard } = await openPredictor(directory, 'reference', allSizes);
   try {
@@ -37,7 +37,7 @@ export default async function (args: Arguments): Promise<number> {
     const values = await valuesOfStates(run, program);
     const bytes = exported.encode(values);
     const difference = await checkExport(bytes, exported, { prediction, program, shard, values });
-    if (!(difference < MOST_DIFFERENCE))
+    if (!(difference < MAX_DIFFERENCE))
       throw new EnvironmentError(
         'export/differs',
         `ONNX Runtime computes something else than the reference device (by ${difference})`,
@@ -77,10 +77,10 @@ function exportOf(
     );
   }
   const size = exported.weights.reduce((sum, { shape }) => sum + Float32Array.BYTES_PER_ELEMENT * sizeOf(shape), 0);
-  if (size > MOST_BYTES)
+  if (size > MAX_BYTES)
     throw new UserError(
       'export/too-large',
-      `the weights of ${prediction.task} take ${formatBytes(size)}, and an ONNX file holds no more than ${formatBytes(MOST_BYTES)}`,
+      `the weights of ${prediction.task} take ${formatBytes(size)}, and an ONNX file holds no more than ${formatBytes(MAX_BYTES)}`,
       'export a smaller model; nmc predict and nmc serve use this one as it is',
     );
   return exported;

@@ -32,7 +32,7 @@ import { chosenSettings, configOf, RUN_PLAN, trainingOf } from './train-settings
 import { dataOpener, dataRecord, openTrainingData } from './training-data.ts';
 
 /** Enough for a file to be found and its reading to begin, in other threads, before compiling takes this one. */
-const HEAD_START_MS = 10;
+const HEAD_START_MILLISECONDS = 10;
 
 export async function trainNew(
   args: Arguments,
@@ -50,7 +50,7 @@ export async function trainNew(
   // Reading and drawing go on beside compiling, which leaves gaps for what has been read.
   const open = dataOpener(chosen);
   const early = open(dataOf(selected.task.data));
-  await Promise.race([early.catch(() => undefined), setTimeout(HEAD_START_MS)]);
+  await Promise.race([early.catch(() => undefined), setTimeout(HEAD_START_MILLISECONDS)]);
   const drawing = given ? undefined : drawStates(parameterStates(lowerGraph(selected.model)), chosen.seed);
   const staged = buildStages(selected);
   await setImmediate();

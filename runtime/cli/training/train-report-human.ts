@@ -15,7 +15,7 @@ import { storedChecks } from './train-report-json.ts';
 /** A wait shorter than this is not mentioned. */
 const QUIET_MILLISECONDS = 1000;
 /** More nodes than these would be a page of numbers. */
-const MOST_NODES = 12;
+const MAX_NODES = 12;
 const DEFAULT_COLUMNS = 80;
 const PLOT_COLUMNS = 60;
 
@@ -69,7 +69,7 @@ export function humanReporter(): Reporter {
       const plot = smallPlot(rows, Math.min(PLOT_COLUMNS, process.stdout.columns ?? DEFAULT_COLUMNS));
       if (plot !== '') out(`${plot}\n`);
       const nodes = Object.entries(energies).map(([node, energy]) => `${node} ${formatMeasure(energy)}`);
-      if (nodes.length > 0 && nodes.length <= MOST_NODES) out(`energy by node   ${nodes.join('   ')}`);
+      if (nodes.length > 0 && nodes.length <= MAX_NODES) out(`energy by node   ${nodes.join('   ')}`);
       if (idleNodes.length > 0) out(idleText(idleNodes));
       for (const line of checkLines(end.checks)) out(line);
       out(`saved  ${directory}    next: nmc predict ${shellWord(directory)} --input my.png`);
@@ -84,8 +84,8 @@ export function humanReporter(): Reporter {
 }
 
 function idleText(nodes: readonly string[]): string {
-  const shown = nodes.slice(0, MOST_NODES).join(', ');
-  const more = nodes.length > MOST_NODES ? ` and ${nodes.length - MOST_NODES} more` : '';
+  const shown = nodes.slice(0, MAX_NODES).join(', ');
+  const more = nodes.length > MAX_NODES ? ` and ${nodes.length - MAX_NODES} more` : '';
   return `nothing learnt   ${shown}${more}: the error there is below the optimizer's epsilon (more ticks, or a higher rate, let it arrive)`;
 }
 

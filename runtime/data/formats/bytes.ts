@@ -9,9 +9,9 @@ import { openForReadingSoon } from '../../support/safe-files.ts';
 import { badData, looksLike } from './bad-data.ts';
 
 /** The most a file may hold, packed or unpacked. */
-export const MOST_BYTES = Math.min(4 * 1024 ** 3, constants.MAX_LENGTH);
+export const MAX_BYTES = Math.min(4 * 1024 ** 3, constants.MAX_LENGTH);
 /** The most that is made one string; longer ones are refused by the engine. */
-export const MOST_TEXT = 256 * 1024 ** 2;
+export const MAX_TEXT_BYTES = 256 * 1024 ** 2;
 /** Deflate cannot do better than this ratio, so a larger claim is a lie. */
 export const DEFLATE_RATIO = 1032;
 
@@ -25,7 +25,7 @@ export interface ReadOptions {
 }
 
 /** The bytes of a file, unpacked where they are gzip. UserError: `data/missing`, `data/format`, `data/too-large`. */
-export async function readBytes(path: string, { limit = MOST_BYTES }: ReadOptions = {}): Promise<Uint8Array> {
+export async function readBytes(path: string, { limit = MAX_BYTES }: ReadOptions = {}): Promise<Uint8Array> {
   const bytes = await readRaw(path, limit);
   const packed = bytes[0] === 0x1f && bytes[1] === 0x8b;
   if (packed) return unpack(path, bytes, limit);

@@ -4,7 +4,7 @@
  */
 import { crc32, inflateRawSync } from 'node:zlib';
 import { badData, looksLike } from './bad-data.ts';
-import { DEFLATE_RATIO, MOST_BYTES } from './bytes.ts';
+import { DEFLATE_RATIO, MAX_BYTES } from './bytes.ts';
 import type { NumberArray } from './idx.ts';
 import { parseNpy } from './npy.ts';
 
@@ -27,7 +27,7 @@ export function parseNpz(path: string, bytes: Uint8Array): Map<string, NumberArr
   const arrays = new Map<string, NumberArray>();
   const entries = listEntries(path, bytes).filter((entry) => entry.name.endsWith('.npy'));
   const total = entries.reduce((sum, entry) => sum + entry.unpacked, 0);
-  if (total > MOST_BYTES) throw badData(path, '', `its arrays take ${total} bytes; at most ${MOST_BYTES} are read`);
+  if (total > MAX_BYTES) throw badData(path, '', `its arrays take ${total} bytes; at most ${MAX_BYTES} are read`);
   for (const entry of entries) {
     arrays.set(entry.name.slice(0, -4), parseNpy(`${path}:${entry.name}`, unpack(path, bytes, entry)));
   }

@@ -39,7 +39,7 @@ interface Need {
 const MEGABYTE = 1024 ** 2;
 const FIRST_HEAP = 256 * MEGABYTE;
 /** However much a file announces. */
-const MAX_HEAP = 8 * 1024 * MEGABYTE;
+const MAX_HEAP_BYTES = 8 * 1024 * MEGABYTE;
 
 /** What the process runs: plain JavaScript, so that it starts from text on every supported Node. */
 const PROGRAM = `
@@ -120,7 +120,7 @@ async function readWith(bytes: Uint8Array, heap: number): Promise<ParquetReply |
       });
       child.on('error', (failure) => fail(failure.message));
       child.on('exit', () => fail('reading it takes too much memory'));
-      child.send({ bytes, library, most: 1_000_000 + 1000 * bytes.length, heap, maxHeap: MAX_HEAP });
+      child.send({ bytes, library, most: 1_000_000 + 1000 * bytes.length, heap, maxHeap: MAX_HEAP_BYTES });
     });
   } finally {
     endWatch();
@@ -128,7 +128,7 @@ async function readWith(bytes: Uint8Array, heap: number): Promise<ParquetReply |
   }
 }
 
-const LOOK_MS = 250;
+const LOOK_MILLISECONDS = 250;
 /** Where the system does not say how much processor a process has used: so many times as long by the clock. */
 const PATIENCE = 20;
 
@@ -138,6 +138,6 @@ function watchProcessor(pid: number | undefined, seconds: number, late: () => vo
   const timer = setInterval(() => {
     const used = processorSeconds(pid) ?? (performance.now() - began) / 1000 / PATIENCE;
     if (used > seconds) late();
-  }, LOOK_MS);
+  }, LOOK_MILLISECONDS);
   return () => clearInterval(timer);
 }

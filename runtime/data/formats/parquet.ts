@@ -9,7 +9,7 @@ import { INEXACT, roundedWhole, rowCount, type Table } from './table.ts';
 import { joinColumns } from './wide-columns.ts';
 
 /** It is handed to another process, in one message. */
-const MOST_BYTES = 1024 ** 3;
+const MAX_BYTES = 1024 ** 3;
 
 /** Columns of text and other things are left out. */
 export async function parseParquet(
@@ -24,7 +24,7 @@ export async function parseParquet(
   if (bytes.length < 12 || magic.decode(bytes.subarray(-4)) !== 'PAR1') {
     throw badData(path, `byte ${bytes.length}`, 'Parquet ends with PAR1: the file is cut off or damaged');
   }
-  if (bytes.length > MOST_BYTES) throw badData(path, '', `at most ${MOST_BYTES} bytes of Parquet are read at once`);
+  if (bytes.length > MAX_BYTES) throw badData(path, '', `at most ${MAX_BYTES} bytes of Parquet are read at once`);
   const reply = await readParquetColumns(bytes);
   if (reply.problem !== undefined) throw badData(path, '', `the file cannot be read (${reply.problem})`);
   const columns = [...reply.columns].flatMap(([name, chunks]) => toColumn(path, name, chunks) ?? []);
@@ -42,7 +42,7 @@ function toColumn(path: string, name: string, chunks: readonly ParquetValues[]):
   const size = shape.reduce((product, n) => product * n, 1);
   if (size === 0) throw badData(path, `row 1, column \`${name}\``, 'the list is empty');
   const rows = chunks.reduce((sum, chunk) => sum + chunk.length, 0);
-  const values = zeroed(Float64Array, boundedCount(rows * size, MOST_BYTES, `numbers of column ${name}`));
+  const values = zeroed(Float64Array, boundedCount(rows * size, MAX_BYTES, `numbers of column ${name}`));
   let row = 0;
   for (const chunk of chunks) {
     for (let k = 0; k < chunk.length; k++, row++) {
@@ -103,7 +103,7 @@ function pictureColumn(path: string, name: string, chunks: readonly ParquetValue
   const grey = pictures.every((picture) => picture.grey);
   const field: Field = { name, type: 'u8', shape: grey ? [height, width] : [height, width, 3] };
   const size = sizeOf(field);
-  const data = zeroedBytes(boundedCount(pictures.length * size, 4 * MOST_BYTES, `pixels of column ${name}`));
+  const data = zeroedBytes(boundedCount(pictures.length * size, 4 * MAX_BYTES, `pixels of column ${name}`));
   pictures.forEach((picture, row) => {
     if (picture.width !== width || picture.height !== height) {
       const problem = `${picture.width} x ${picture.height} pixels, but row 1 has ${width} x ${height}`;

@@ -6,7 +6,7 @@ import { PNG } from 'pngjs';
 import { boundedCount, ofPresent, zeroedBytes } from '../../support/bounded.ts';
 import type { Column, Field } from '../dataset.ts';
 import { badData, looksLike } from './bad-data.ts';
-import { DEFLATE_RATIO, MOST_BYTES, readBytes } from './bytes.ts';
+import { DEFLATE_RATIO, MAX_BYTES, readBytes } from './bytes.ts';
 import type { Table } from './table.ts';
 
 export interface Picture {
@@ -20,8 +20,8 @@ export interface Picture {
 
 const SIGNATURE = [0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a];
 /** The most pixels of one picture; and interlaced files are unpacked with no bound, so they must be small. */
-const MOST_PIXELS = 64 * 1024 ** 2;
-const MOST_INTERLACED = 256 * 1024;
+const MAX_PIXELS = 64 * 1024 ** 2;
+const MAX_INTERLACED_PIXELS = 256 * 1024;
 
 export function isPng(bytes: Uint8Array): boolean {
   return SIGNATURE.every((byte, i) => bytes[i] === byte);
@@ -47,8 +47,8 @@ function checkHeader(path: string, bytes: Uint8Array): void {
   const width = view.getUint32(16);
   const height = view.getUint32(20);
   const pixels = width * height;
-  if (pixels === 0 || pixels > MOST_PIXELS) {
-    throw badData(path, 'byte 16', `a picture of ${width} x ${height} pixels; 1 to ${MOST_PIXELS} pixels are read`);
+  if (pixels === 0 || pixels > MAX_PIXELS) {
+    throw badData(path, 'byte 16', `a picture of ${width} x ${height} pixels; 1 to ${MAX_PIXELS} pixels are read`);
   }
   if (pixels / 8 > bytes.length * DEFLATE_RATIO) {
     throw badData(path, 'byte 16', `${width} x ${height} pixels cannot lie in ${bytes.length} bytes`);
@@ -57,14 +57,14 @@ function checkHeader(path: string, bytes: Uint8Array): void {
     const problem = 'a picture with 16 bits per colour, while a field takes 8';
     throw badData(path, 'byte 24', problem, 'save it with 8 bits, or as NPZ with the numbers that are meant');
   }
-  if (bytes[28] === 1 && bytes.length > MOST_INTERLACED) {
+  if (bytes[28] === 1 && bytes.length > MAX_INTERLACED_PIXELS) {
     throw badData(path, 'byte 28', 'interlaced pictures are only read up to 256 KiB', 'save it without interlacing');
   }
 }
 
 function onWhite(png: PNG): Picture {
   const { width, height, data } = png;
-  const colours = zeroedBytes(boundedCount(width * height * 3, 3 * MOST_PIXELS, 'pixels of a picture'));
+  const colours = zeroedBytes(boundedCount(width * height * 3, 3 * MAX_PIXELS, 'pixels of a picture'));
   let grey = true;
   for (let p = 0; p < width * height; p++) {
     const alpha = data[4 * p + 3] as number;
@@ -102,7 +102,7 @@ export async function readPictures(
     const file = folder ? join(path, name) : name;
     const picture = parsePng(file, await readBytes(file));
     bytes += picture.colours.length;
-    if (bytes > MOST_BYTES) throw badData(path, '', `its pictures take more than ${MOST_BYTES} bytes`);
+    if (bytes > MAX_BYTES) throw badData(path, '', `its pictures take more than ${MAX_BYTES} bytes`);
     checkSize(file, picture, pictures[0], files[0]?.name ?? '');
     pictures.push(picture);
   }
@@ -187,7 +187,7 @@ function imageColumn(path: string, pictures: readonly Picture[], wanted: readonl
   }
   const grey = size === undefined ? pictures.every((picture) => picture.grey) : size === width * height;
   const pixels = width * height * (grey ? 1 : 3);
-  const data = zeroedBytes(boundedCount(pictures.length * pixels, MOST_BYTES, `pixels of ${path}`));
+  const data = zeroedBytes(boundedCount(pictures.length * pixels, MAX_BYTES, `pixels of ${path}`));
   for (const [p, picture] of pictures.entries()) data.set(grey ? toGrey(picture) : picture.colours, p * pixels);
   return { field: { name: 'image', type: 'u8', shape: grey ? [height, width] : [height, width, 3] }, data };
 }

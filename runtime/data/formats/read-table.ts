@@ -4,7 +4,7 @@ import { basename } from 'node:path';
 import { UserError } from '../../support/errors.ts';
 import type { Column, Field } from '../dataset.ts';
 import { badData, looksLike } from './bad-data.ts';
-import { MOST_TEXT, readBytes } from './bytes.ts';
+import { MAX_TEXT_BYTES, readBytes } from './bytes.ts';
 import { parseCsv } from './csv.ts';
 import { isIdx, type NumberArray, parseIdx } from './idx.ts';
 import { parseJsonLines } from './json-lines.ts';
@@ -69,8 +69,8 @@ function readNpz(path: string, bytes: Uint8Array): Table {
 }
 
 function readJsonLines(path: string, bytes: Uint8Array, wanted: readonly Field[] | undefined): Table {
-  if (bytes.length > MOST_TEXT)
-    throw badData(path, '', `at most ${MOST_TEXT} bytes of JSON are read`, 'use NPZ or CSV');
+  if (bytes.length > MAX_TEXT_BYTES)
+    throw badData(path, '', `at most ${MAX_TEXT_BYTES} bytes of JSON are read`, 'use NPZ or CSV');
   return parseJsonLines(path, new TextDecoder().decode(bytes), wanted);
 }
 

@@ -17,12 +17,12 @@ export interface Sheets {
 }
 
 /** Fewer are drawn before a thread has started. */
-const FEWEST = 2_000;
+const MIN_DRAWN = 2_000;
 /** From source there is nothing that a thread could load. */
 const FROM_SOURCE = import.meta.url.endsWith('.ts');
 
 export function drawAhead(sheets: Sheets, needed: number): void {
-  if (FROM_SOURCE || needed < FEWEST || availableParallelism() < 2) return;
+  if (FROM_SOURCE || needed < MIN_DRAWN || availableParallelism() < 2) return;
   const worker = new Worker(new URL('./draw-thread.js', import.meta.url), { workerData: { ...sheets, needed } });
   worker.unref();
   // Without it everything is drawn where it is asked for.

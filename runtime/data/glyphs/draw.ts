@@ -147,7 +147,7 @@ function formOf(
 
 const spread01 = (uniform: () => number): number => 2 * uniform() - 1;
 
-const MOST_OF_FOUR_BYTES = 4 * 255;
+const MAX_SUM_OF_FOUR_BYTES = 4 * 255;
 
 /** 0 … 1020. */
 function sumOfBytes(bits: number): number {
@@ -156,7 +156,7 @@ function sumOfBytes(bits: number): number {
 }
 
 function bellOf(sum: number): number {
-  return (sum - MOST_OF_FOUR_BYTES / 2) / 147.8;
+  return (sum - MAX_SUM_OF_FOUR_BYTES / 2) / 147.8;
 }
 
 /** A byte as `Math.round` gives it, which is slow. */
@@ -174,7 +174,7 @@ interface Grain {
 }
 
 function grainOf(noise: number): Grain {
-  const added = Float64Array.from({ length: MOST_OF_FOUR_BYTES + 1 }, (_, sum) => noise * bellOf(sum));
+  const added = Float64Array.from({ length: MAX_SUM_OF_FOUR_BYTES + 1 }, (_, sum) => noise * bellOf(sum));
   return { added, blank: Uint8Array.from(added, toByte) };
 }
 

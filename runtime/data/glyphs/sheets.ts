@@ -1,6 +1,6 @@
 /** Sheets in memory that threads may share: drawn once, by whoever comes first. */
 import { stream } from '../../../spec/random.ts';
-import { boundedCount, MOST_ELEMENTS, ofPresent, sharedBytes, zeroedBytes } from '../../support/bounded.ts';
+import { boundedCount, MAX_ELEMENTS, ofPresent, sharedBytes, zeroedBytes } from '../../support/bounded.ts';
 import { type Drawer, glyphDrawer } from './draw.ts';
 import type { Sheets } from './draw-ahead.ts';
 import { SIDE } from './painter.ts';
@@ -11,8 +11,8 @@ const PIXELS = SIDE * SIDE;
 export function emptySheets(count: number, kind: Pick<Sheets, 'seed' | 'stream' | 'rotated'>): Sheets {
   return {
     ...kind,
-    images: sharedBytes(boundedCount(count * PIXELS, MOST_ELEMENTS, 'pixels of the sheets')),
-    drawn: sharedBytes(boundedCount(count, MOST_ELEMENTS, 'sheets')),
+    images: sharedBytes(boundedCount(count * PIXELS, MAX_ELEMENTS, 'pixels of the sheets')),
+    drawn: sharedBytes(boundedCount(count, MAX_ELEMENTS, 'sheets')),
   };
 }
 

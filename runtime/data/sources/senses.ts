@@ -7,7 +7,7 @@ import { stream } from '../../../spec/random.ts';
 import {
   type BoundedCount,
   boundedCount,
-  MOST_ELEMENTS,
+  MAX_ELEMENTS,
   ofPresent,
   rowNumbers,
   zeroed,
@@ -40,7 +40,7 @@ export interface SenseOptions {
 }
 
 export function senses(split: SenseSplit, { seed, samples, drawn: sheets }: SenseOptions): Dataset {
-  const length = boundedCount(samples ?? SAMPLES[split], MOST_ELEMENTS, 'samples of data.senses');
+  const length = boundedCount(samples ?? SAMPLES[split], MAX_ELEMENTS, 'samples of data.senses');
   const drawn = glyphs(split, { seed, samples: length, drawn: sheets });
   const digits = zeroed(Int32Array, length);
   drawn.gather('digit', rowNumbers(length), digits);
@@ -66,7 +66,7 @@ type Random = ReturnType<typeof stream>;
 /** The glyph at half its size, under noise. */
 function images(drawn: Dataset, random: Random): Uint8Array {
   const side = 2 * IMAGE_SIDE;
-  const out = zeroedBytes(boundedCount(drawn.length * IMAGE_SIDE * IMAGE_SIDE, MOST_ELEMENTS, 'pixels of data.senses'));
+  const out = zeroedBytes(boundedCount(drawn.length * IMAGE_SIDE * IMAGE_SIDE, MAX_ELEMENTS, 'pixels of data.senses'));
   const sheet = zeroedBytes(ofPresent(side * side));
   for (let i = 0, at = 0; i < drawn.length; i++) {
     drawn.gather('image', [i], sheet);
@@ -83,7 +83,7 @@ function images(drawn: Dataset, random: Random): Uint8Array {
 /** A spectrum: three formants a digit, moved together by the voice, under noise. */
 function sounds(digits: Int32Array, random: Random): Float32Array {
   const words = stream(0, 'senses/words');
-  const out = zeroed(Float32Array, boundedCount(digits.length * TONES, MOST_ELEMENTS, 'tones of data.senses'));
+  const out = zeroed(Float32Array, boundedCount(digits.length * TONES, MAX_ELEMENTS, 'tones of data.senses'));
   const draws = TONES + 1;
   digits.forEach((digit, i) => {
     const voice = VOICE * random.normal(i * draws + TONES);
@@ -102,7 +102,7 @@ function sounds(digits: Int32Array, random: Random): Float32Array {
 /** Pressures on a few sensors: a pattern a digit, pressed harder or softer, under noise. */
 function touches(digits: Int32Array, random: Random): Float32Array {
   const shapes = stream(0, 'senses/shapes');
-  const out = zeroed(Float32Array, boundedCount(digits.length * SENSORS, MOST_ELEMENTS, 'sensors of data.senses'));
+  const out = zeroed(Float32Array, boundedCount(digits.length * SENSORS, MAX_ELEMENTS, 'sensors of data.senses'));
   const draws = SENSORS + 1;
   digits.forEach((digit, i) => {
     const force = 1 + 0.25 * random.normal(i * draws + SENSORS);

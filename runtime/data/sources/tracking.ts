@@ -5,7 +5,7 @@
  * A turns slowly and shrinks.
  */
 import { stream } from '../../../spec/random.ts';
-import { boundedCount, MOST_ELEMENTS, zeroed } from '../../support/bounded.ts';
+import { boundedCount, MAX_ELEMENTS, zeroed } from '../../support/bounded.ts';
 import { type Dataset, memoryDataset } from '../dataset.ts';
 import { add, identity, inverse, type Matrix, multiply, subtract, times, transpose } from './small-matrices.ts';
 
@@ -34,7 +34,7 @@ export function tracking(split: TrackingSplit, { seed, steps }: { seed: number; 
   const length = SAMPLES[split];
   const random = stream(seed, `tracking/${split}`);
   const room = (width: number): Float32Array =>
-    zeroed(Float32Array, boundedCount(length * steps * width, MOST_ELEMENTS, 'elements of data.tracking'));
+    zeroed(Float32Array, boundedCount(length * steps * width, MAX_ELEMENTS, 'elements of data.tracking'));
   const [hidden, seen, kalman] = [room(HIDDEN), room(SEEN), room(HIDDEN)];
   let draw = 0;
   for (let i = 0; i < length; i++) {

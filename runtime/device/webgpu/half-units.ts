@@ -8,11 +8,11 @@ export const MATRIX_FEATURE = 'chromium-experimental-subgroup-matrix';
 export const MATRIX_FEATURES = [MATRIX_FEATURE, 'subgroups', 'subgroup-size-control'] as const;
 
 /** Rows, columns and depth of what a subgroup works out are multiples of what its unit does at once. */
-const LARGEST = 32;
+const MAX_UNIT = 32;
 /** Sums of four units and strips of both sides have to fit in the 16 KiB that every adapter has for a group. */
-const MOST_SUMS = 512;
+const MAX_SUMS = 512;
 /** Four subgroups have to fit in a group of 256 threads. */
-const MOST_LANES = 64;
+const MAX_LANES = 64;
 
 /** As Dawn describes one size of its units. */
 export interface MatrixConfiguration {
@@ -45,10 +45,10 @@ function matrixUnitOf({ features, info }: OffersHalves): MatrixUnit | undefined 
   const { subgroupMinSize: least = 0, subgroupMaxSize: lanes = 0, subgroupMatrixConfigs: all = [] } = info;
   const sized = least !== lanes;
   if (!features.has(MATRIX_FEATURE) || !features.has('subgroups')) return undefined;
-  if (lanes < 1 || lanes > MOST_LANES || (sized && !features.has('subgroup-size-control'))) return undefined;
+  if (lanes < 1 || lanes > MAX_LANES || (sized && !features.has('subgroup-size-control'))) return undefined;
   const [best] = [...all]
     .filter((c) => c.componentType === 'f16' && c.resultComponentType === 'f32')
-    .filter(({ M, N, K }) => [M, N, K].every((size) => LARGEST % size === 0) && M * N <= MOST_SUMS)
+    .filter(({ M, N, K }) => [M, N, K].every((size) => MAX_UNIT % size === 0) && M * N <= MAX_SUMS)
     .sort((a, b) => b.M * b.N * b.K - a.M * a.N * a.K);
   return best && { kind: 'matrices', m: best.M, n: best.N, k: best.K, lanes, sized };
 }

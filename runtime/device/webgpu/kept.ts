@@ -3,14 +3,14 @@
  * known samples is a list of their numbers. The batch is put together where an upload would have put it, so all that
  * follows reads the same bytes.
  */
-import { type KernelInput, MOST_GROUPS } from '../../../spec/kernels.ts';
+import { type KernelInput, MAX_GROUPS } from '../../../spec/kernels.ts';
 import { sizeOf } from '../../../spec/program.ts';
 import { fieldArrays } from '../device.ts';
 import { bindingBytes, type Gpu } from './gpu.ts';
 import { KEPT_KERNELS } from './kept-kernels.ts';
 
 /** Bytes of all samples together: nobody can ask a GPU how much of its memory is free. */
-const MOST_BYTES = 1024 ** 3;
+const MAX_BYTES = 1024 ** 3;
 
 /** Where a run reads a field of the batch. */
 export interface BatchField {
@@ -95,7 +95,7 @@ export async function keepSamples(
   const parts = fields.flatMap((field) => partsOf(field, samples, bound));
   const total = parts.reduce((sum, part) => sum + bytesOf(part), 0);
   const fits = parts.every((part) => bytesOf(part) > 0 && bytesOf(part) <= bindingBytes(device.limits));
-  if (batch === 0 || !fits || total > MOST_BYTES) return undefined;
+  if (batch === 0 || !fits || total > MAX_BYTES) return undefined;
   device.pushErrorScope('out-of-memory');
   const usage = GPUBufferUsage.STORAGE;
   const buffers = parts.map((part) =>
@@ -158,7 +158,7 @@ function formOf({ type, shape }: KernelInput): RowForm {
 }
 
 function groupsFor(count: number): [number, number] {
-  const down = Math.ceil(count / MOST_GROUPS);
+  const down = Math.ceil(count / MAX_GROUPS);
   return [Math.ceil(count / down), down];
 }
 

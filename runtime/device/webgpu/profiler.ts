@@ -12,7 +12,7 @@ export interface KernelTiming {
 }
 
 /** Timestamps that one set holds. */
-const MOST = 4096;
+const MAX_TIMESTAMPS = 4096;
 
 export class Profiler {
   private readonly device: GPUDevice;
@@ -22,7 +22,7 @@ export class Profiler {
   /** Beyond the first two thousand dispatches nothing is timed. */
   constructor(device: GPUDevice, dispatches: number) {
     this.device = device;
-    this.count = Math.min(2 * dispatches, MOST);
+    this.count = Math.min(2 * dispatches, MAX_TIMESTAMPS);
     this.set = device.createQuerySet({ type: 'timestamp', count: Math.max(2, this.count) });
   }
 

@@ -2,9 +2,9 @@
 import type { Region } from '../../../spec/kernels.ts';
 
 /** Bytes that go into the small classes of the ring; larger ones are made to measure. */
-const SMALLEST = 256;
+const MIN_BYTES = 256;
 /** Each copy is a call of its own: neighbours come back together where no more than this lies between them. */
-const MOST_BETWEEN = 1024;
+const MAX_BETWEEN_BYTES = 1024;
 
 /** Part of an arena, in bytes, and where it lies in what comes back. */
 interface Copied {
@@ -31,7 +31,7 @@ export function planBack(regions: readonly Region[], arena: (name: string) => GP
     const last = copied.findIndex((c) => c.buffer === buffer && c.at + c.size === bytes);
     const before = copied[last];
     const end = before ? before.offset + before.size : Number.NaN;
-    if (before && offset >= end && offset - end <= MOST_BETWEEN) {
+    if (before && offset >= end && offset - end <= MAX_BETWEEN_BYTES) {
       copied[last] = { ...before, size: offset + size - before.offset };
       places.set(r, before.at + offset - before.offset);
       bytes = before.at + offset + size - before.offset;
@@ -101,7 +101,7 @@ export class ReadBack {
   }
 
   private take(bytes: number): GPUBuffer {
-    let size = SMALLEST;
+    let size = MIN_BYTES;
     while (size < bytes) size *= 2;
     size = Math.min(size, Math.max(bytes, this.device.limits.maxBufferSize));
     const known = this.free.get(size)?.pop();

@@ -6,8 +6,8 @@ import { gunzipSync } from 'node:zlib';
 import { jsonLines, runCommand } from '../process.ts';
 import { type Context, notRun, type Part, type Row } from '../row.ts';
 
-const LONGEST_SECONDS = 60;
-const MOST_IMBALANCE = 0.05;
+const MAX_SECONDS = 60;
+const MAX_IMBALANCE = 0.05;
 /** Parts, the column of `cuts.json` and the most that the geometric mean of the ratios may be. */
 const COMPARISONS = [
   { parts: 2, against: 'bestKnownCut2', name: 'the best known bisection', most: 1.1 },
@@ -60,16 +60,14 @@ async function measure(context: Context): Promise<readonly Row[]> {
 
 type Comparison = (typeof COMPARISONS)[number];
 const whatOf = ({ parts, name }: Comparison): string => `edge cut of ${parts} parts against ${name}`;
-const targetOf = ({ most }: Comparison): string =>
-  `<= ${most} in the mean, <= 5 % uneven, <= ${LONGEST_SECONDS} s each`;
+const targetOf = ({ most }: Comparison): string => `<= ${most} in the mean, <= 5 % uneven, <= ${MAX_SECONDS} s each`;
 
 function rowOf(comparison: Comparison, found: readonly Found[]): Row {
   const mean = Math.exp(found.reduce((sum, { ratio }) => sum + Math.log(ratio), 0) / found.length);
   const uneven = Math.max(...found.map(({ imbalance }) => imbalance));
   const longest = Math.max(...found.map(({ seconds }) => seconds));
   const measured = `${mean.toFixed(3)}, ${(100 * uneven).toFixed(2)} % uneven at most, ${longest.toFixed(0)} s at most, ${found.length} graphs`;
-  const holds =
-    found.length > 0 && mean <= comparison.most && uneven <= MOST_IMBALANCE + 1e-9 && longest <= LONGEST_SECONDS;
+  const holds = found.length > 0 && mean <= comparison.most && uneven <= MAX_IMBALANCE + 1e-9 && longest <= MAX_SECONDS;
   return { name: `cuts ${comparison.parts}`, what: whatOf(comparison), target: targetOf(comparison), measured, holds };
 }
 

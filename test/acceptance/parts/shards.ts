@@ -17,7 +17,7 @@ interface Plan {
 
 const MODELS = ['cortex', 'mnist', 'memory'] as const;
 const COUNTS = [1, 2, 3, 7, 64, 256] as const;
-const MOST_UNEVEN = 1.05;
+const MAX_UNEVEN = 1.05;
 
 export const shardsPart: Part = {
   name: 'shards',
@@ -26,7 +26,7 @@ export const shardsPart: Part = {
   run: measure,
 };
 
-const target = `K shards, heaviest <= ${MOST_UNEVEN} of max(mean, largest atom), read back, equal bytes`;
+const target = `K shards, heaviest <= ${MAX_UNEVEN} of max(mean, largest atom), read back, equal bytes`;
 const whatOf = (model: string, shards: number): string => `${model}.pcn into ${shards}`;
 
 async function measure(context: Context): Promise<readonly Row[]> {
@@ -72,7 +72,7 @@ async function compiled(context: Context, model: string, shards: number, folder:
     what: whatOf(model, shards),
     target,
     measured: `${count} shards, ${uneven.toFixed(3)}, ${read}, ${equal ? 'equal bytes' : 'OTHER BYTES'}, ${seconds.toFixed(0)} s`,
-    holds: count === shards && uneven <= MOST_UNEVEN && shown.code === 0 && equal,
+    holds: count === shards && uneven <= MAX_UNEVEN && shown.code === 0 && equal,
   };
 }
 

@@ -13,7 +13,7 @@ const WANTED = { rounds: 5, patience: 75_000 };
 const EPOCHS = 2;
 const BATCHES = Math.floor(60_000 / 128);
 const NETWORK = { widths: [784, 128, 128, 128, 10], batch: 128, ticks: 8 };
-const MOST_TIMES_BACKPROPAGATION = 3;
+const MAX_TIMES_BACKPROPAGATION = 3;
 
 export async function epochFigures(folder: string): Promise<readonly Figure[]> {
   writeDigits(folder);
@@ -36,7 +36,7 @@ export async function epochFigures(folder: string): Promise<readonly Figure[]> {
       'epoch of il over epoch of bp, mnist.pcn',
       median(rounds.map(({ value }) => value.il / value.bp)),
       'times',
-      MOST_TIMES_BACKPROPAGATION,
+      MAX_TIMES_BACKPROPAGATION,
       usefulWork(NETWORK, 'il') / usefulWork(NETWORK, 'bp'),
     ),
   ];

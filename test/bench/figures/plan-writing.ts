@@ -7,7 +7,7 @@ const child = fileURLToPath(new URL('../plan-child.js', import.meta.url));
 const TILES = 1_000_000;
 const SHARDS = 64;
 /** Of the plan's bytes: pieces of it are in memory, and never a second copy. */
-const MOST_EXTRA = 0.2;
+const MAX_EXTRA = 0.2;
 
 export async function planWritingFigures(): Promise<readonly Figure[]> {
   const { stdout } = await runProcess(process.execPath, [child, String(TILES), String(SHARDS)]);
@@ -24,7 +24,7 @@ export async function planWritingFigures(): Promise<readonly Figure[]> {
       `${what}, memory while it is written, of its size`,
       Math.max(0, extraBytes) / planBytes,
       'times',
-      MOST_EXTRA,
+      MAX_EXTRA,
       null,
     ),
   ];

@@ -15,7 +15,7 @@ import {
   verdictOn,
 } from '../../../runtime/wire/evidence.ts';
 import { chainNext, chainStart, signChain } from '../../../runtime/wire/frame-chain.ts';
-import { encodePacket, type Header, MOST_PAYLOAD } from '../../../runtime/wire/header.ts';
+import { encodePacket, type Header, MAX_PAYLOAD_BYTES } from '../../../runtime/wire/header.ts';
 import { leafOf } from '../../../runtime/wire/merkle.ts';
 import { signWindow, type Window } from '../../../runtime/wire/window.ts';
 import { PLAN, RUN, runTag, seeded, TERM } from '../networked.ts';
@@ -98,7 +98,7 @@ describe('a lie is proved by the liar’s own signatures:', () => {
   });
 
   test('in a call of the greatest length, within the size of a message', () => {
-    const full = new Float32Array(MOST_PAYLOAD / 4).fill(Number.NaN);
+    const full = new Float32Array(MAX_PAYLOAD_BYTES / 4).fill(Number.NaN);
     const call = said([packet([...full], 0)]);
     const leaves = Array.from({ length: MAX_EVIDENCE_LEAVES }, () => seeded(3));
     const signature = call.signatures[1] as Uint8Array;

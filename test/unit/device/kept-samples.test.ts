@@ -7,13 +7,13 @@ import type { FieldType, Op, Program } from '../../../spec/program.ts';
 import { stream } from '../../../spec/random.ts';
 import { openLowered, softwareGpu } from '../../support/webgpu.ts';
 
-const [BATCH, SAMPLES, MOST_WIDE] = [5, 23, 67];
+const [BATCH, SAMPLES, MAX_WIDE] = [5, 23, 67];
 const POSITION = { batch: 0, batches: 1 };
 const FIELDS: readonly (readonly [FieldType, number])[] = [
   ['u8', 1],
   ['u8', 3],
   ['u8', 4],
-  ['u8', MOST_WIDE],
+  ['u8', MAX_WIDE],
   ['i32', 1],
   ['f32', 1],
   ['f32', 65],

@@ -7,7 +7,7 @@ import { openBestGpu } from '../../../runtime/device/webgpu/dawn.ts';
 import type { Gpu } from '../../../runtime/device/webgpu/gpu.ts';
 import { openSession } from '../../../runtime/device/webgpu/session.ts';
 import { EnvironmentError } from '../../../runtime/support/errors.ts';
-import { MOST_BOUND } from '../../../spec/kernels.ts';
+import { MAX_BOUND_ELEMENTS } from '../../../spec/kernels.ts';
 import type { Program } from '../../../spec/program.ts';
 import { useSoftwareVulkan } from '../../support/software-vulkan.ts';
 import { softwareGpu } from '../../support/webgpu.ts';
@@ -58,15 +58,15 @@ describe('a model that is too large', () => {
   });
 
   test('a tensor larger than a binding lies in parts, each in a buffer of its own', () => {
-    const { kernels } = lowerToWgsl(large(2 * MOST_BOUND + 1));
+    const { kernels } = lowerToWgsl(large(2 * MAX_BOUND_ELEMENTS + 1));
     const parts = kernels.states.filter((s) => s.name.startsWith('table'));
     expect(parts.map((p) => [p.name, p.elements])).toEqual([
-      ['table part 0', MOST_BOUND],
-      ['table part 1', MOST_BOUND],
+      ['table part 0', MAX_BOUND_ELEMENTS],
+      ['table part 1', MAX_BOUND_ELEMENTS],
       ['table part 2', 1],
     ]);
     expect(new Set(parts.map((p) => p.arena)).size).toBe(3);
-    expect(Math.max(...kernels.arenas.map((a) => a.elements))).toBe(MOST_BOUND);
+    expect(Math.max(...kernels.arenas.map((a) => a.elements))).toBe(MAX_BOUND_ELEMENTS);
   });
 
   test('where one operation takes more parts than a kernel binds, a device is refused, and a plan wants a larger one', async () => {
@@ -76,10 +76,10 @@ describe('a model that is too large', () => {
       message: expect.stringContaining('8 buffers'),
       repair: expect.stringContaining('--shards'),
     });
-    const { kernels } = (await gpuKernels(productProgram({ m: 1, n: 1, k: 7 * MOST_BOUND }, 1), 'f32')).lowered;
+    const { kernels } = (await gpuKernels(productProgram({ m: 1, n: 1, k: 7 * MAX_BOUND_ELEMENTS }, 1), 'f32')).lowered;
     expect(kernels.states.filter((s) => s.name.startsWith('b part')).map((s) => s.elements)).toEqual([
-      4 * MOST_BOUND,
-      3 * MOST_BOUND,
+      4 * MAX_BOUND_ELEMENTS,
+      3 * MAX_BOUND_ELEMENTS,
     ]);
   });
 

@@ -11,7 +11,7 @@ import { SMALL_MEMORY } from '../../support/small-memory.ts';
 
 vi.setConfig({ testTimeout: 60_000 });
 
-const MOST_UNEVEN = 1.05;
+const MAX_UNEVEN = 1.05;
 
 function unevenness(source: string, shards: number, options = {}): number {
   const all = checked(source, options);
@@ -29,17 +29,17 @@ function unevenness(source: string, shards: number, options = {}): number {
 const mnist = readFileSync('dsl-examples/mnist.pcn', 'utf8');
 
 test.each([2, 3, 5, 7])('mnist.pcn into %i', (shards) => {
-  expect(unevenness(mnist, shards)).toBeLessThanOrEqual(MOST_UNEVEN);
+  expect(unevenness(mnist, shards)).toBeLessThanOrEqual(MAX_UNEVEN);
 });
 
 test.each([3, 6])('a narrow network into %i', (shards) => {
-  expect(unevenness(mnist, shards, { set: { hidden: '40' } })).toBeLessThanOrEqual(MOST_UNEVEN);
+  expect(unevenness(mnist, shards, { set: { hidden: '40' } })).toBeLessThanOrEqual(MAX_UNEVEN);
 });
 
 test.each([11, 15])('49 pixels that predict each other into %i, where a unit is a large part of a share', (shards) => {
-  expect(unevenness(SMALL_MEMORY, shards)).toBeLessThanOrEqual(MOST_UNEVEN);
+  expect(unevenness(SMALL_MEMORY, shards)).toBeLessThanOrEqual(MAX_UNEVEN);
 });
 
 test('memory.pcn into 64, where weights are spread in a program whose pixels are sliced already', () => {
-  expect(unevenness(readFileSync('dsl-examples/memory.pcn', 'utf8'), 64)).toBeLessThanOrEqual(MOST_UNEVEN);
+  expect(unevenness(readFileSync('dsl-examples/memory.pcn', 'utf8'), 64)).toBeLessThanOrEqual(MAX_UNEVEN);
 });

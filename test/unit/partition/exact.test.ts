@@ -22,7 +22,7 @@ function instance(seed: number): Problem {
 }
 
 /** The optimum itself is found up to so many pieces: none of ours may be below it. */
-const MOST_OPTIMAL = 8;
+const MAX_OPTIMAL = 8;
 
 type Verdict = 'proven' | 'open' | { readonly wrong: string };
 
@@ -50,7 +50,7 @@ async function judged(problem: Problem, ours: PartitionResult): Promise<Verdict>
   const better = await isPossible(problem, bottleneck / WITHIN, SOLVER_SECONDS);
   if (better === undefined) return 'open';
   if (better) return { wrong: `${bottleneck} s, and 5 % less is possible` };
-  if (problem.pieces.count > MOST_OPTIMAL) return 'proven';
+  if (problem.pieces.count > MAX_OPTIMAL) return 'proven';
   const exact = await exactBottleneck(problem, SOLVER_SECONDS);
   if (exact.kind === 'infeasible') return { wrong: 'a partition where there is none' };
   const below = exact.kind === 'optimal' && bottleneck < exact.bottleneck * (1 - 1e-5);
