@@ -2,6 +2,7 @@
 import { describe, expect, test } from 'vitest';
 import { DEBUG_LEVELS } from '../runtime/support/log.ts';
 import { findCycle, importsOf, readText, trackedFiles } from './support/repository.ts';
+import { IMPURE, LAYERS, layerProblem, PURE, PURE_MODULES } from './support/runtime-layers.ts';
 
 const files = trackedFiles();
 const modules = files.filter((file) => /^(compiler|runtime|spec)\/.*\.ts$/.test(file));
@@ -126,6 +127,68 @@ describe('the compiler', () => {
     expect(
       matches(compiler, /\bnew Date\b|\bDate\.|\bMath\.random\b|\bperformance\.|\brandom(Bytes|UUID|Int)\b/),
     ).toEqual([]);
+  });
+});
+
+describe('the runtime', () => {
+  const runtime = files.filter((file) => /^runtime\/.*\.ts$/.test(file));
+  const inPure = runtime.filter((file) => PURE.some((folder) => file.startsWith(`runtime/${folder}/`)));
+  /** The program's own files, which are the same wherever it runs. */
+  const CONSTANT = 'runtime/support/spec-file.ts';
+
+  test('stands in layers: each folder imports those below it alone', () => {
+    const wrong = runtime.flatMap((from) =>
+      importsOf(from).flatMap(({ target }) => {
+        const problem = layerProblem(from, target);
+        return problem === undefined ? [] : [`${from} imports ${target}: ${problem}`];
+      }),
+    );
+    expect(wrong).toEqual([]);
+    const order = Object.keys(LAYERS);
+    const upwards = Object.entries(LAYERS).flatMap(([folder, below]) =>
+      below.filter((other) => order.indexOf(other) >= order.indexOf(folder)).map((other) => `${folder} on ${other}`),
+    );
+    expect(upwards).toEqual([]);
+    expect(layerProblem('runtime/roles/a.ts', 'runtime/net/b.ts')).toBeDefined();
+    expect(layerProblem('runtime/shed/a.ts', 'runtime/support/b.ts')).toBeDefined();
+  });
+
+  test('has roles and a wire format without a clock, without chance, without input and output', () => {
+    const reached = new Set(inPure);
+    // A set that grows while it is gone through.
+    for (const file of reached)
+      for (const { target, typeOnly } of importsOf(file))
+        if (!typeOnly && target.startsWith('runtime/') && target !== CONSTANT) reached.add(target);
+    const wrong = [...reached].flatMap((file) =>
+      importsOf(file)
+        .filter(({ target, typeOnly }) => !typeOnly && target.startsWith('node:') && !PURE_MODULES.includes(target))
+        .map(({ target }) => `${file} imports ${target}`),
+    );
+    expect(wrong).toEqual([]);
+    expect(matches(inPure, IMPURE)).toEqual([]);
+    for (const text of [
+      'const now = Date.now();',
+      'randomBytes(8)',
+      "generateKeyPairSync('x25519')",
+      'setTimeout(f, 1)',
+    ])
+      expect(IMPURE.test(text), text).toBe(true);
+    for (const text of ['createHash(name)', 'the newest Date', 'work.now - member.seen', 'sign(bytes, key)'])
+      expect(IMPURE.test(text), text).toBe(false);
+  });
+});
+
+describe('tests', () => {
+  const tests = files.filter((file) => /^test\/.*\.ts$/.test(file) && file !== 'test/architecture.test.ts');
+
+  test('end processes through one function, which refuses a process that is not there', () => {
+    const found = matches(tests, /\bprocess\.kill\(\s*(?!'SIG)\w/);
+    expect(found.map((at) => at.split(':')[0])).toEqual(['test/support/end-process.ts']);
+  });
+
+  test('have no loop without an end, and wait a bounded time', () => {
+    const endless = /\bfor \([^;]*; *;|\bwhile \(true\)|\bwhile \(.*\) await (sleep|new Promise)\b/;
+    expect(matches(tests, endless)).toEqual([]);
   });
 });
 

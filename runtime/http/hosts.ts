@@ -3,7 +3,7 @@
  * (DNS rebinding) and then counts as the server's own page for a browser; its requests still carry its name.
  */
 import type { IncomingMessage } from 'node:http';
-import { isLoopback } from '../net/address.ts';
+import { isLoopback } from '../support/loopback.ts';
 import { HttpError } from './http-error.ts';
 
 /** Listening on all addresses is no name: the address that a connection came to is one. */

@@ -36,11 +36,6 @@ export function addressUrl(address: Address): string {
   return address.secure ? text : `ws://${text}`;
 }
 
-/** This machine only: nothing of what is sent can be read elsewhere. */
-export function isLoopback(host: string): boolean {
-  return host === 'localhost' || host === '::1' || /^127(\.\d{1,3}){3}$/.test(host);
-}
-
 function wrong(text: string): UserError {
   return new UserError('mesh/address', `${text} is no address`, 'HOST, HOST:PORT, ws://HOST:PORT or wss://HOST:PORT');
 }

@@ -2,6 +2,7 @@
  * The borders of one shard with those of other trainers: keys agreed with their owners, frames out and in, and what
  * becomes of a neighbour that breaks the rules. A term begins with none of them.
  */
+import { randomBytes } from 'node:crypto';
 import { sizeOf } from '../../spec/program.ts';
 import type { ShardSchedule } from '../../spec/schedule.ts';
 import type { KeyPair } from '../identity/ed25519.ts';
@@ -92,7 +93,7 @@ export class ShardBorders {
 
   /** A fresh key for all borders of the shard. */
   offer(): Exchange {
-    this.#ephemeral = newEphemeral(++this.#offers);
+    this.#ephemeral = newEphemeral(++this.#offers, randomBytes(32));
     const { keys, listen, schedule } = this.#options;
     const exchange = signExchange(this.#place, schedule.shard, this.#ephemeral, keys);
     this.#exchange = listen ? withListen(this.#place, exchange, listen, keys) : exchange;

@@ -4,7 +4,6 @@
  * real thing. The same seed gives the same trace, event by event.
  */
 import { stream } from '../../spec/random.ts';
-import { EventQueue } from '../roles/event-queue.ts';
 import { HEARTBEAT } from '../roles/liveness.ts';
 import { isActive, restoredSynchronizer, synchronizer, TICK } from '../roles/synchronizer.ts';
 import type { Step, StoredRun, SynchronizerEvent, SynchronizerState } from '../roles/synchronizer-state.ts';
@@ -20,6 +19,7 @@ import {
 } from '../roles/trainer.ts';
 import type { Deployment } from '../wire/deployment.ts';
 import type { Message } from '../wire/messages.ts';
+import { EventQueue } from './event-queue.ts';
 import { answerTo, commitmentFor, NO_PART, reportOf } from './virtual-devices.ts';
 import { type PredictorHappening, type Served, VirtualPredictor } from './virtual-predictor.ts';
 

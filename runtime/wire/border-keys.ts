@@ -8,7 +8,6 @@ import {
   createPrivateKey,
   createPublicKey,
   diffieHellman,
-  generateKeyPairSync,
   hkdfSync,
   type KeyObject,
 } from 'node:crypto';
@@ -30,12 +29,9 @@ export interface Ephemeral {
   readonly exchange: string;
 }
 
-/** @param seed 32 bytes, for tests; drawn where it is missing */
-export function newEphemeral(number: number, seed?: Uint8Array): Ephemeral {
-  const secret =
-    seed === undefined
-      ? generateKeyPairSync('x25519').privateKey
-      : createPrivateKey({ key: Buffer.concat([PRIVATE_HEAD, seed]), format: 'der', type: 'pkcs8' });
+/** @param seed 32 random bytes; tests have others */
+export function newEphemeral(number: number, seed: Uint8Array): Ephemeral {
+  const secret = createPrivateKey({ key: Buffer.concat([PRIVATE_HEAD, seed]), format: 'der', type: 'pkcs8' });
   const spki = createPublicKey(secret).export({ format: 'der', type: 'spki' });
   return { secret, number, exchange: hex(spki.subarray(PUBLIC_HEAD.length)) };
 }

@@ -8,8 +8,10 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { RunStatus } from '../../runtime/net/mesh-status.ts';
 import { stream } from '../../spec/random.ts';
+import { signalProcess } from '../support/end-process.ts';
 import { TestMesh, weightHashes } from '../support/mesh.ts';
 import { nmc, temporaryFolder, writeTiny } from '../support/nmc.ts';
+import { waitFor } from '../support/wait-for.ts';
 
 const KILLS = Number(process.env.NMC_CHAOS ?? 1);
 /** Long enough for the last one on a machine that has nothing else to do. */
@@ -40,11 +42,11 @@ async function runOf(name: string): Promise<RunStatus | undefined> {
 }
 
 async function until(name: string, holds: (run: RunStatus) => boolean): Promise<RunStatus> {
-  for (;;) {
+  const found = async (): Promise<RunStatus | undefined> => {
     const run = await runOf(name);
-    if (run && (holds(run) || ['done', 'failed'].includes(run.state))) return run;
-    await sleep(50);
-  }
+    return run && (holds(run) || ['done', 'failed'].includes(run.state)) ? run : undefined;
+  };
+  return waitFor(`state of ${name} that the test waits for`, found, { within: 600_000 });
 }
 
 /**
@@ -91,7 +93,7 @@ test.each([
       if (before.state !== 'running' || !pid) break;
       const started = performance.now();
       kills.push({ at: Date.now(), snapshot: before.snapshot ?? 0 });
-      process.kill(pid, signal);
+      signalProcess(pid, signal);
       const after = await until(
         name,
         (r) => r.state === 'running' && (victim === 'synchronizer' || r.ownersEpoch > before.ownersEpoch),
@@ -99,7 +101,7 @@ test.each([
       expect(after.state).not.toBe('failed');
       mended.push((performance.now() - started) / 1000);
       // It still believes that the shard is its own: nobody takes anything of that epoch, and it joins again.
-      if (victim === 'silent') process.kill(pid, 'SIGCONT');
+      if (victim === 'silent') signalProcess(pid, 'SIGCONT');
     }
     expect(mended.length).toBeGreaterThan(0);
     const end = await until(name, (r) => r.state === 'done');

@@ -16,7 +16,6 @@ import { recompute } from '../../runtime/net/recompute.ts';
 import { ShardHost } from '../../runtime/net/shard-host.ts';
 import { decodeState } from '../../runtime/net/shard-state.ts';
 import { PartVerifier } from '../../runtime/net/verify-part.ts';
-import { EventQueue } from '../../runtime/roles/event-queue.ts';
 import { LIMITS, type Limits } from '../../runtime/roles/limits.ts';
 import { HEARTBEAT } from '../../runtime/roles/liveness.ts';
 import { restoredSynchronizer, synchronizer, TICK } from '../../runtime/roles/synchronizer.ts';
@@ -30,6 +29,7 @@ import {
   type TrainerState,
   trainer,
 } from '../../runtime/roles/trainer.ts';
+import { EventQueue } from '../../runtime/simulation/event-queue.ts';
 import { reportOf } from '../../runtime/simulation/virtual-devices.ts';
 import { hex, sha256 } from '../../runtime/wire/hash.ts';
 import type { Message } from '../../runtime/wire/messages.ts';

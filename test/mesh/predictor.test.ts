@@ -1,7 +1,6 @@
 /** The predictor's state machine: no request is dropped by a reload, no weights are closed under one, none are leaked. */
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { EventQueue } from '../../runtime/roles/event-queue.ts';
 import {
   EMPTY_PREDICTOR,
   LOOK_EVERY,
@@ -13,6 +12,7 @@ import {
   type PredictorState,
   predictor,
 } from '../../runtime/roles/predictor.ts';
+import { EventQueue } from '../../runtime/simulation/event-queue.ts';
 import { stream } from '../../spec/random.ts';
 
 /** Events with their times, one after the other. */

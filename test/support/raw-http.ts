@@ -43,15 +43,14 @@ export class RawConnection {
 
   /** The next whole answer; undefined where the connection ended before one. */
   async answer(): Promise<RawAnswer | undefined> {
-    for (;;) {
-      const found = wholeAnswer(this.#received);
-      if (found) {
-        this.#received = this.#received.slice(found.length);
-        return found.answer;
-      }
-      if (this.#ended) return undefined;
+    let found = wholeAnswer(this.#received);
+    while (!found && !this.#ended) {
       await new Promise<void>((resolve) => this.#heard.push(resolve));
+      found = wholeAnswer(this.#received);
     }
+    if (!found) return undefined;
+    this.#received = this.#received.slice(found.length);
+    return found.answer;
   }
 
   end(): void {

@@ -1,4 +1,5 @@
 /** What a border frame costs: sealed, through a socket of this machine, opened and acknowledged. */
+import { randomBytes } from 'node:crypto';
 import type { AddressInfo } from 'node:net';
 import { WebSocket, WebSocketServer } from 'ws';
 import { newKeyPair } from '../../identity/ed25519.ts';
@@ -68,7 +69,7 @@ async function times(out: WebSocket, incoming: WebSocket): Promise<[number, numb
 
 function twoEnds(): { readonly sender: BorderChannel; readonly receiver: BorderChannel } {
   const identities = [newKeyPair(), newKeyPair()] as const;
-  const ephemerals = [newEphemeral(0), newEphemeral(0)] as const;
+  const ephemerals = [newEphemeral(0, randomBytes(32)), newEphemeral(0, randomBytes(32))] as const;
   const exchanges = [0, 1].map((i) => signExchange(PLACE, i, ephemerals[i as 0 | 1], identities[i as 0 | 1]));
   const [sender, receiver] = ([0, 1] as const).map((own) => {
     const channel = new BorderChannel({

@@ -2,9 +2,10 @@
 import { ensureKey, userKeyPath } from '../../identity/key-file.ts';
 import { keyBytes } from '../../identity/key-text.ts';
 import { knownMesh, rememberMesh } from '../../identity/known-meshes.ts';
-import { type Address, addressText, isLoopback, parseAddress } from '../../net/address.ts';
+import { type Address, addressText, parseAddress } from '../../net/address.ts';
 import { dial, type Link } from '../../net/dial.ts';
 import { EnvironmentError, UserError } from '../../support/errors.ts';
+import { isLoopback } from '../../support/loopback.ts';
 import type { Role } from '../../wire/handshake.ts';
 import { type Arguments, flag, text } from '../shell/command.ts';
 

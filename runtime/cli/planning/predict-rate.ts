@@ -3,7 +3,7 @@ import { countWork, type Work } from '../../../compiler/8-plan/cost.ts';
 import { type Program, sizeOf } from '../../../spec/program.ts';
 import type { ShardSchedule } from '../../../spec/schedule.ts';
 import { type Placement, place } from '../../roles/place.ts';
-import { type Modelled, type ModelMachine, modelRate } from '../../roles/rate-model.ts';
+import { type Modelled, type ModelMachine, modelRate } from '../../simulation/rate-model.ts';
 import type { Deployment } from '../../wire/deployment.ts';
 import type { Capability } from '../../wire/messages.ts';
 

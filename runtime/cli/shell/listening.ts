@@ -4,8 +4,8 @@ import { createSecureContext } from 'node:tls';
 import { Hosts } from '../../http/hosts.ts';
 import type { Certificate } from '../../http/limited-server.ts';
 import { TokenFile } from '../../identity/token-file.ts';
-import { isLoopback } from '../../net/address.ts';
 import { UserError } from '../../support/errors.ts';
+import { isLoopback } from '../../support/loopback.ts';
 import { type Arguments, flag, text, texts } from './command.ts';
 
 /** `--cert FILE --cert-key FILE`. @throws UserError `usage`, `tls/certificate` */

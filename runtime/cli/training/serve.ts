@@ -2,13 +2,13 @@
 import { statSync } from 'node:fs';
 import { join } from 'node:path';
 import type { FastifyInstance } from 'fastify';
-import { isLoopback } from '../../net/address.ts';
 import { type PredictorSource, ReloadingPredictor } from '../../serve/predictor.ts';
 import { predictionServer } from '../../serve/server.ts';
 import { MODEL_FILE, openRun } from '../../store/run-folder.ts';
 import { emit } from '../../support/emit.ts';
 import { UserError } from '../../support/errors.ts';
 import { listenError } from '../../support/listen-error.ts';
+import { isLoopback } from '../../support/loopback.ts';
 import { printableLines, printed } from '../../support/printable.ts';
 import { allSizes, prepareSizes } from '../compiling/sized-functions.ts';
 import { type Arguments, EXIT, flag, text } from '../shell/command.ts';

@@ -121,7 +121,7 @@ interface Progress {
 /** Of the shard that is furthest behind. */
 async function progressOf(mesh: RunningMesh, name: string, enough: (p: Progress) => boolean): Promise<Progress> {
   const end = Date.now() + 240_000;
-  for (;;) {
+  while (Date.now() < end) {
     const runs = ((await mesh.status()).runs ?? []) as Json[];
     const run = runs.find((r) => r.run === name);
     const shards = (run?.shards ?? []) as { batch: number; busy: number; state: string }[];
@@ -133,9 +133,9 @@ async function progressOf(mesh: RunningMesh, name: string, enough: (p: Progress)
       busy: shards.reduce((sum, s) => sum + s.busy, 0) / Math.max(1, shards.length),
     };
     if (run?.state === 'running' && enough(progress)) return progress;
-    if (Date.now() > end) throw new Error(`${name} does not get on`);
     await sleep(200);
   }
+  throw new Error(`${name} does not get on`);
 }
 
 export function lineOf(row: RateRow): string {

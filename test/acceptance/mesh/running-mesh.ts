@@ -57,14 +57,16 @@ export class RunningMesh {
 
   /** On a crowded machine the mesh may not answer in time: then it is asked again. */
   async status(): Promise<Json> {
-    for (let attempt = 1; ; attempt++) {
+    let last: unknown;
+    for (let attempt = 0; attempt < 5; attempt++) {
       try {
         const [status = {}] = await this.json('status');
         return status;
       } catch (error) {
-        if (attempt === 5) throw error;
+        last = error;
       }
     }
+    throw last;
   }
 
   async down(): Promise<void> {

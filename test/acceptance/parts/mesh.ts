@@ -2,6 +2,7 @@
 import { createHash } from 'node:crypto';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { waitFor, waitUntil } from '../../support/wait-for.ts';
 import { lineOf, measureRates } from '../mesh/rates.ts';
 import { type Json, RunningMesh } from '../mesh/running-mesh.ts';
 import { GFLOPS, wideModel } from '../mesh/wide.ts';
@@ -141,12 +142,12 @@ async function weights(context: Context): Promise<readonly Row[]> {
 async function deployed(mesh: RunningMesh, args: readonly string[], out: string): Promise<string> {
   const [first = {}] = await mesh.json('deploy', ...args);
   const run = String(first.run);
-  for (;;) {
+  const isDone = async (): Promise<boolean> => {
     const found = (((await mesh.status()).runs ?? []) as Json[]).find((r) => r.run === run);
-    if (found?.state === 'done') break;
     if (found?.state === 'failed') throw new Error(`${run}: ${String(found.reason)}`);
-    await new Promise((resolve) => setTimeout(resolve, 1000));
-  }
+    return found?.state === 'done';
+  };
+  await waitUntil(`end of ${run}`, isDone, { within: 3_600_000, every: 1000 });
   await mesh.json('fetch', run, '-o', out);
   return join(mesh.folder, out);
 }
@@ -186,8 +187,7 @@ async function cortex(context: Context): Promise<readonly Row[]> {
     const [first = {}] = await mesh.json('deploy', model, ...data, '--limit', '640', '--partition', '64');
     const placed = (performance.now() - started) / 1000;
     const end = Date.now() + 900_000;
-    for (;;) {
-      await new Promise((resolve) => setTimeout(resolve, 1000));
+    const looked = async (): Promise<readonly Row[] | undefined> => {
       const run = (((await mesh.status()).runs ?? []) as Json[]).find((r) => r.run === first.run);
       const shards = (run?.shards ?? []) as {
         batch: number;
@@ -198,11 +198,12 @@ async function cortex(context: Context): Promise<readonly Row[]> {
       const least = Math.min(...shards.map((s) => s.batch));
       const told = shards.every((s) => s.limit !== '' && s.bytesSent > 0);
       const done = run?.state === 'done' || (least >= 3 && told);
-      if (!done && run?.state !== 'failed' && Date.now() < end) continue;
+      if (!done && run?.state !== 'failed' && Date.now() < end) return undefined;
       const rate = shards.reduce((sum, s) => sum + s.ticksPerSecond, 0) / Math.max(1, shards.length);
       const measured = `${String(run?.state)}, ${least} batches, ${rate.toFixed(1)} ticks/s, deployed in ${placed.toFixed(0)} s`;
       return [{ name: 'mesh-cortex', what, target, measured, holds: done && run?.state !== 'failed' }];
-    }
+    };
+    return await waitFor('word of the shards', looked, { within: 1_000_000, every: 1000 });
   } finally {
     await mesh.down();
   }

@@ -16,6 +16,7 @@ import type { MeshStatus } from '../../../runtime/net/mesh-status.ts';
 import { batchesOf } from '../../../runtime/roles/calls.ts';
 import { processorSeconds } from '../../../runtime/support/processor-seconds.ts';
 import type { Deployment } from '../../../runtime/wire/deployment.ts';
+import { waitFor, waitUntil } from '../../support/wait-for.ts';
 import { atLeast, type Figure, told } from '../figure.ts';
 import { nmc, runProcess } from '../processes.ts';
 import { median } from '../statistics.ts';
@@ -45,7 +46,7 @@ async function besidePeers(folder: string): Promise<Figure[]> {
   const mesh = await startMesh(folder, 2, '--relay');
   try {
     const { link, address } = mesh;
-    while ((await relayed(link)) === 0) await sleep(200);
+    await waitUntil('packet through the relay', async () => (await relayed(link)) > 0);
     const figures: Figure[] = [];
     for (const [kind, role, name] of PEERS) {
       const keys = join(folder, `${kind}.json`);
@@ -112,7 +113,7 @@ async function besideNeighbour(folder: string): Promise<Figure[]> {
     stdio: ['ignore', 'ignore', 'inherit'],
   });
   try {
-    while ((await ownerPid(mesh, 'neighbour')) === undefined) await sleep(200);
+    await waitFor('owner beside the trainer', () => ownerPid(mesh, 'neighbour'));
     const kept: number[] = [];
     let movedAfter: number | undefined;
     for (let round = 0; round < ROUNDS && movedAfter === undefined; round++) {

@@ -3,12 +3,13 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { TrainerGuard } from '../../../runtime/cli/mesh/trainer-guard.ts';
 import { isProcessAlive } from '../../../runtime/support/process-alive.ts';
+import { signalProcess } from '../../support/end-process.ts';
 import { TestMesh } from '../../support/mesh.ts';
 import { nmc, type Outcome, writeTiny } from '../../support/nmc.ts';
+import { waitFor, waitUntil } from '../../support/wait-for.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'nmc-ended-'));
 const mesh = new TestMesh(folder);
@@ -48,16 +49,19 @@ async function joined(name: string, env: Readonly<Record<string, string>>, ...op
       started.push(child);
     },
   });
-  for (;;) {
-    const found = (await mesh.status()).trainers.find((t) => t.name === name);
-    if (found?.pid && parent) return { parent, pid: found.pid, ended };
-    const outcome = await Promise.race([ended, sleep(50)]);
+  let outcome: Outcome | undefined;
+  void ended.then((found) => {
+    outcome = found;
+  });
+  return waitFor(`trainer ${name}`, async () => {
     if (outcome) throw new Error(`${name} has ended: ${outcome.stdout}${outcome.stderr}`);
-  }
+    const found = (await mesh.status()).trainers.find((t) => t.name === name);
+    return found?.pid && parent ? { parent, pid: found.pid, ended } : undefined;
+  });
 }
 
-async function gone(pid: number): Promise<void> {
-  while (isProcessAlive(pid)) await sleep(20);
+function gone(pid: number): Promise<void> {
+  return waitUntil(`end of process ${pid}`, () => !isProcessAlive(pid));
 }
 
 test('one that computes is a child of the one that was started; kill -9 of that ends both', async () => {
@@ -70,7 +74,7 @@ test('one that computes is a child of the one that was started; kill -9 of that 
 
 test('one that computes is killed: its parent says so', async () => {
   const { pid, ended } = await joined('killed', {});
-  process.kill(pid, 'SIGKILL');
+  signalProcess(pid, 'SIGKILL');
   const { code, stderr } = await ended;
   expect([code, stderr]).toEqual([3, expect.stringContaining('error[trainer/ended]')]);
 }, 60_000);
@@ -123,7 +127,7 @@ test('Ctrl-C ends a trainer whose device never answers', async () => {
   const { parent, pid, ended } = await joined('stuck', env);
   writeFileSync(armed, '');
   await mesh.json('deploy', 'tiny.pcn', '--partition', '1');
-  while (!existsSync(says)) await sleep(20);
+  await waitUntil('word of the device that hangs', () => existsSync(says));
   parent.kill('SIGINT');
   const { code, stderr } = await ended;
   expect(code).toBe(3);

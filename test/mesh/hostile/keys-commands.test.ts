@@ -3,6 +3,7 @@ import type { ChildProcess } from 'node:child_process';
 import { chmodSync, existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { isProcessAlive } from '../../../runtime/support/process-alive.ts';
 import { TestMesh } from '../../support/mesh.ts';
 import { jsonLines, nmc, type Outcome, temporaryFolder } from '../../support/nmc.ts';
 
@@ -100,17 +101,11 @@ test('an invite comes by standard input or a file of one’s own, never as a wor
 }, 120_000);
 
 test('a trainer of `nmc up` that is revoked ends and stays away; the last operator stays', async () => {
-  const { key = '', pid = 0 } = mesh.up.trainers[0] ?? {};
+  const { key = '', pid } = mesh.up.trainers[0] ?? {};
+  if (pid === undefined) throw new Error('the trainer has no process');
   await mesh.json('keys', 'revoke', key);
   await expect.poll(namesOf, { timeout: 30_000 }).toEqual([]);
-  const alive = (): boolean => {
-    try {
-      return process.kill(pid, 0);
-    } catch {
-      return false;
-    }
-  };
-  await expect.poll(alive, { timeout: 30_000 }).toBe(false);
+  await expect.poll(() => isProcessAlive(pid), { timeout: 30_000 }).toBe(false);
   const [list] = await mesh.json('keys', 'list');
   const rows = list?.keys as { key: string; role: string; state: string }[];
   expect(rows.find((row) => row.key === key)).toMatchObject({ state: 'revoked', trainer: null });

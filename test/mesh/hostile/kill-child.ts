@@ -163,8 +163,10 @@ function lost(hash: string): void {
 const child = new Child(embeddedBackplane(folder));
 await child.restore();
 const kinds = ['snapshot', 'deploy', 'fetch', 'gc'] as const;
-const again = async (kind: (typeof kinds)[number], pause: number): Promise<never> => {
-  for (;;) {
+/** Long after whoever has started this child has ended it. */
+const end = performance.now() + 300_000;
+const again = async (kind: (typeof kinds)[number], pause: number): Promise<void> => {
+  while (performance.now() < end) {
     await child[kind]();
     await sleep(below(pause));
   }

@@ -11,7 +11,8 @@ process.stdout.write('begun\n');
 const run = existsSync(directory)
   ? resumeRun(directory)
   : createRun({ directory }, CONFIG, stateAt(0, 0, SIZE), { files: new Map([['program.txt', 'x'.repeat(1000)]]) });
-for (let update = run.resumedFrom.update + 1; ; update += 1) {
+const first = run.resumedFrom.update + 1;
+for (let update = first; update < first + 1e6; update += 1) {
   // Two updates an epoch, so that snapshots within an epoch are killed too.
   const state = stateAt(update, Math.floor(update / 2), SIZE);
   if (update % 2 === 0) run.finishEpoch({ epoch: state.epoch, energy: 1 / update, accuracy: 0.5 }, state);

@@ -65,9 +65,10 @@ function fields(data: Buffer): { field: number; value: Buffer }[] {
 
 function readVarint(data: Buffer, start: number): { value: number; next: number } {
   let value = 0;
-  for (let at = start, scale = 1; ; at += 1, scale *= 128) {
+  for (let at = start, scale = 1; at < data.length; at += 1, scale *= 128) {
     const byte = data.readUInt8(at);
     value += (byte % 128) * scale;
     if (byte < 128) return { value, next: at + 1 };
   }
+  throw new Error('a number without an end');
 }

@@ -67,13 +67,12 @@ export class RawSocket {
 
   /** @returns the payload of the next text or close frame */
   async read(): Promise<Buffer | undefined> {
-    for (;;) {
-      const frame = await this.#take(frameEnd);
-      if (!frame) return undefined;
+    for (let frame = await this.#take(frameEnd); frame; frame = await this.#take(frameEnd)) {
       const at = [126, 127].indexOf((frame[1] as number) & 127);
       const payload = frame.subarray(at < 0 ? 2 : at === 0 ? 4 : 10);
       if ([TEXT, 8].includes((frame[0] as number) & 15)) return payload;
     }
+    return undefined;
   }
 
   /** Shakes hands as somebody who is listed. @returns nothing where it is not let in */
@@ -99,18 +98,17 @@ export class RawSocket {
       this.#heard();
     }, GIVE_UP);
     try {
-      for (;;) {
-        const end = endOf(this.#received);
-        if (end !== undefined) {
-          const taken = this.#received.subarray(0, end);
-          this.#received = this.#received.subarray(end);
-          return taken;
-        }
-        if (this.isClosed || late) return undefined;
+      let end = endOf(this.#received);
+      while (end === undefined && !this.isClosed && !late) {
         await new Promise<void>((resolve) => {
           this.#heard = resolve;
         });
+        end = endOf(this.#received);
       }
+      if (end === undefined) return undefined;
+      const taken = this.#received.subarray(0, end);
+      this.#received = this.#received.subarray(end);
+      return taken;
     } finally {
       clearTimeout(timer);
     }

@@ -107,13 +107,10 @@ export function mutated(message: Json, chance: Chance): Json {
 }
 
 function placeIn(value: Json, chance: Chance): [Json, string] {
-  let place = value;
-  for (;;) {
-    const name = chance.of([...Object.keys(place), 'more']);
-    const inner = place[name];
-    if (typeof inner !== 'object' || inner === null || chance.below(3) === 0) return [place, name];
-    place = inner as Json;
-  }
+  const name = chance.of([...Object.keys(value), 'more']);
+  const inner = value[name];
+  if (typeof inner !== 'object' || inner === null || chance.below(3) === 0) return [value, name];
+  return placeIn(inner as Json, chance);
 }
 
 /** As text, and as what it says where that can be said at all. */

@@ -1,7 +1,7 @@
 /** Cores of a modelled machine: who waits for whom, and how they slow each other down. */
 import { expect, test } from 'vitest';
-import { EventQueue } from '../../../runtime/roles/event-queue.ts';
-import { type Cores, Processors } from '../../../runtime/roles/processors.ts';
+import { EventQueue } from '../../../runtime/simulation/event-queue.ts';
+import { type Cores, Processors } from '../../../runtime/simulation/processors.ts';
 
 /** @returns when each job ends; jobs are `[seconds, thread]` of one machine, all asked for at once */
 function endsOf(machine: Cores, jobs: readonly (readonly [number, number?])[]): number[] {

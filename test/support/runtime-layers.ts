@@ -1,0 +1,55 @@
+/** Which folder of `runtime/` may import which others: each stands on those that are listed, and on none above it. */
+
+/** From the lowest to the highest. */
+export const LAYERS: Readonly<Record<string, readonly string[]>> = {
+  support: [],
+  store: ['support'],
+  identity: ['support'],
+  device: ['support'],
+  data: ['support'],
+  http: ['support'],
+  wire: ['support', 'identity'],
+  backplane: ['support', 'wire'],
+  shard: ['support', 'store', 'device', 'data'],
+  training: ['support', 'store', 'device', 'data', 'shard'],
+  plan: ['support', 'device', 'shard'],
+  roles: ['wire', 'training'],
+  simulation: ['wire', 'shard', 'roles'],
+  serve: ['support', 'device', 'data', 'http', 'shard', 'training', 'roles'],
+  net: [
+    ...['support', 'store', 'identity', 'device', 'data', 'http', 'wire', 'backplane', 'shard', 'training', 'plan'],
+    'roles',
+  ],
+  browser: ['support', 'device', 'data', 'shard', 'training', 'plan'],
+  // All commands: they put the rest together.
+  cli: [
+    ...['support', 'store', 'identity', 'device', 'data', 'http', 'wire', 'backplane', 'shard', 'training', 'plan'],
+    ...['roles', 'simulation', 'serve', 'net', 'browser'],
+  ],
+};
+
+const folderOf = (file: string): string | undefined => /^runtime\/([^/]+)\//.exec(file)?.[1];
+
+/** Why a file of `runtime/` may not import another one; nothing where it may. */
+export function layerProblem(from: string, to: string): string | undefined {
+  const [own, other] = [folderOf(from), folderOf(to)];
+  if (own === undefined || other === undefined || own === other) return undefined;
+  const below = LAYERS[own];
+  if (!below) return `runtime/${own}/ is in no layer`;
+  return below.includes(other) ? undefined : `runtime/${own}/ does not stand on runtime/${other}/`;
+}
+
+/** Folders whose code gives the same for the same input: what they are told is all that they know. */
+export const PURE: readonly string[] = ['roles', 'wire'];
+
+/** Modules of Node that such code may use: they compute. */
+export const PURE_MODULES: readonly string[] = ['node:buffer', 'node:crypto', 'node:util'];
+
+/** Of `node:crypto`: what draws a number, or lets somebody else draw it. */
+const DRAWING = 'random(?:Bytes|UUID|Int|Fill|FillSync)|generateKey\\w*|getRandomValues|newKeyPair';
+const CLOCKS = 'new Date\\b|Date\\.|performance\\.|hrtime|wallNow\\(|process\\.';
+const TIMERS = 'set(?:Timeout|Interval|Immediate)\\b';
+const OUTSIDE = 'fetch\\(|console\\.|new Worker\\b|new WebSocket\\b';
+
+/** What pure code does not say. */
+export const IMPURE = new RegExp(`\\b(?:Math\\.random|${DRAWING}|${CLOCKS}|${TIMERS}|${OUTSIDE})`);
