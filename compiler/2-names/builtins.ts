@@ -51,6 +51,8 @@ export const SHAPE_FUNCTIONS: readonly string[] = [
   'round',
 ];
 export const DATA_FUNCTIONS: readonly string[] = ['standardize', 'unstandardize'];
+/** What the reads of a predict task may ask of a node besides its values. */
+export const NODE_READS = ['prediction', 'error', 'energy'] as const;
 export const METRICS: readonly string[] = ['accuracy', 'error'];
 
 /** Element types of fields; `data.file` takes them as arguments. */
@@ -62,6 +64,7 @@ export const BUILTIN_NAMES: ReadonlySet<string> = new Set([
   ...INITIALIZER_NAMES,
   ...SHAPE_FUNCTIONS,
   ...DATA_FUNCTIONS,
+  ...NODE_READS,
   ...FIELD_TYPES,
   ...Object.keys(operators).filter(isCallable),
 ]);

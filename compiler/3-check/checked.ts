@@ -183,7 +183,10 @@ export interface PredictTask {
   readonly name: string;
   readonly model: ModelInstance;
   readonly clamps: readonly ClampInstance[];
-  /** Of leaves `node:NAME` (the settled values), `sample.FIELD`, and statistics as in clamps. */
+  /**
+   * Of leaves `node:NAME` (the settled values), `prediction:NAME` and `energy:NAME` there, `sample.FIELD`, and statistics
+   * as in clamps.
+   */
   readonly reads: readonly { readonly name: string; readonly value: Expr; readonly span: Span }[];
   readonly settle?: CallValue;
   /** Steps of a sequence, where samples are sequences: each read is then one value a step. */

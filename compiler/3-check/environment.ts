@@ -3,7 +3,7 @@ import type { Definition } from '../1-syntax/ast.ts';
 import type { Module, Program } from '../2-names/program.ts';
 import type { Span } from '../diagnostics/diagnostic.ts';
 import type { Reporter } from '../diagnostics/reporter.ts';
-import type { CallValue } from './checked.ts';
+import type { CallValue, ClampInstance, ModelInstance } from './checked.ts';
 import type { LinkPart, MadeLink, NodePart } from './part.ts';
 import type { Term } from './term.ts';
 
@@ -30,6 +30,14 @@ export interface Session {
   dropped: number;
 }
 
+/** What of a predict task says which nodes have a prediction and an energy in it. */
+export interface ReadableTask {
+  readonly model: ModelInstance;
+  readonly clamps: readonly ClampInstance[];
+  /** All clamps could be worked out. */
+  readonly complete: boolean;
+}
+
 export interface Environment {
   readonly session: Session;
   readonly module: Module;
@@ -39,6 +47,8 @@ export interface Environment {
   readonly onShape?: (span: Span, reason: string) => void;
   /** The places of a model read as tensors (`read digit = argmax(label)`). */
   readonly placesAreTensors?: boolean;
+  /** Of reads: the task whose predictions and energies they may name. */
+  readonly readable?: ReadableTask;
 }
 
 export function lookup(environment: Environment, name: string): Term | undefined {

@@ -7,7 +7,7 @@
  */
 import type { Call, Definition, Expression, Index, Member, NameReference } from '../1-syntax/ast.ts';
 import { UNITS } from '../1-syntax/units.ts';
-import { BUILTIN_NAMES, CONSTANTS, FIELD_TYPES, INITIALIZER_NAMES, WORDS } from '../2-names/builtins.ts';
+import { BUILTIN_NAMES, CONSTANTS, FIELD_TYPES, INITIALIZER_NAMES, NODE_READS, WORDS } from '../2-names/builtins.ts';
 import { type Module, qualifiedName } from '../2-names/program.ts';
 import { listNames } from '../diagnostics/reporter.ts';
 import { closest } from '../diagnostics/suggest.ts';
@@ -22,6 +22,7 @@ import { builtinFunction, callBuiltin } from './functions.ts';
 import { groupRows } from './group-rows.ts';
 import { indexTerm } from './index-term.ts';
 import { withFans } from './initializers.ts';
+import { callNodeRead } from './node-reads.ts';
 import { bindParameters } from './parameters.ts';
 import { memberOf, placesAsTensor } from './places.ts';
 import { type DataTerm, describe, isKind, isPoison, POISON, type Term, tensor, toValue } from './term.ts';
@@ -163,6 +164,8 @@ function evaluateCall(call: Call, environment: Environment): Term {
   const { callee } = call;
   const bound = callee.kind === 'name' ? lookup(environment, callee.name) : undefined;
   if (callee.kind === 'name' && bound === undefined) {
+    const read = NODE_READS.find((name) => name === callee.name);
+    if (read !== undefined) return callNodeRead(read, call, environment, evaluate);
     const positional = call.arguments.filter((a) => a.name === undefined).map((a) => evaluate(a.value, environment));
     const named = new Map<string, Term>();
     for (const a of call.arguments) if (a.name !== undefined) named.set(a.name.text, evaluate(a.value, environment));

@@ -33,7 +33,7 @@ export function elaboratePredict(
   const given = settings.read('sequence', stepCount);
   const sequence = given?.value ?? (settings.has('sequence') ? undefined : trained);
   const inputs = fieldsOfStep(sample.fields, sequence, model.instance);
-  const { clamps, replicas } = elaborateClamps(
+  const { clamps, replicas, complete } = elaborateClamps(
     predict,
     { ...sample, fields: inputs, steps: sequence !== undefined },
     scope,
@@ -48,7 +48,11 @@ export function elaboratePredict(
       ['sample', input],
     ]),
   );
-  const reads = elaborateReads(predict, { ...readable, placesAreTensors: true });
+  const reads = elaborateReads(predict, {
+    ...readable,
+    placesAreTensors: true,
+    readable: { model: model.instance, clamps, complete },
+  });
   if (reads.length === 0 && !predict.body.some((statement) => statement.kind === 'read'))
     session.reporter.report('task/reads', predict.name.span, 'it settles the model and reads nothing', {
       repair: '`read answer = argmax(label)`, with one of your nodes',

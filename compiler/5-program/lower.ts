@@ -15,6 +15,7 @@ import { type Bindings, lowerExpression } from './lower-expression.ts';
 import { memoryStates, moveMemory, readMemory } from './memory.ts';
 import { type Method, methodOf, numberOf, wordOf } from './method.ts';
 import { type Clamp, evaluate, freeNodes, get, type Network, nodeOf, sweep } from './network.ts';
+import { bindNodeReads } from './node-reads.ts';
 import { noiseStates, startNoise } from './noise.ts';
 import { optimizerStates, step, totalsOf } from './optimizer.ts';
 import { microbatchSizes } from './pipeline.ts';
@@ -442,7 +443,9 @@ function lowerPredict(
     settled = afterValues(network, z);
     read = newBlock({ names });
   }
-  const results = task.reads.flatMap((r) => lowerRead(read, graph, r, { z: settled, inputs, statistics }, batch));
+  const asked = bindNodeReads(read, network, settled, weights, task.reads);
+  const readable = { z: settled, asked, inputs, statistics };
+  const results = task.reads.flatMap((r) => lowerRead(read, graph, r, readable, batch));
   const behind = read === start ? [] : [closeBlock(read, 'read', 1, settling.steps)];
   return {
     name,
@@ -457,6 +460,8 @@ function lowerPredict(
 /** What a read may be made of. */
 interface Readable {
   readonly z: ReadonlyMap<string, Value>;
+  /** Predictions and energies that some read asks for. */
+  readonly asked: Bindings;
   readonly inputs: readonly Input[];
   readonly statistics: readonly State[];
 }
@@ -466,10 +471,10 @@ function lowerRead(
   builder: BlockBuilder,
   graph: Graph,
   read: { name: string; value: Expr },
-  { z, inputs, statistics }: Readable,
+  { z, asked, inputs, statistics }: Readable,
   batch: number,
 ): Result[] {
-  const bindings: Record<string, Bindings[string]> = {};
+  const bindings: Record<string, Bindings[string]> = { ...asked };
   for (const { id, shape } of [...inputs, ...statistics]) bindings[id] = { value: { id, shape } };
   for (const [name, value] of z) bindings[`node:${name}`] = { value };
   const results = [{ name: read.name, value: lowerExpression(builder, read.value, bindings, batch).id }];
@@ -477,8 +482,8 @@ function lowerRead(
   const [chosen] = read.value.args;
   if (!chosen) return results;
   const scores = lowerExpression(builder, chosen, bindings, batch);
-  const [first] = [...leavesOf(chosen)].filter((leaf) => leaf.startsWith('node:'));
-  const node = first === undefined ? undefined : nodeOf(graph, first.slice('node:'.length));
+  const [first] = [...leavesOf(chosen)].flatMap((leaf) => /^(?:node|prediction):(.+)$/.exec(leaf)?.[1] ?? []);
+  const node = first === undefined ? undefined : nodeOf(graph, first);
   const isLogit = node?.energyKind === 'categorical' || node?.energyKind === 'cross_entropy';
   return [
     ...results,

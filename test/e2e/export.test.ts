@@ -46,6 +46,8 @@ predict go_on of walk {
   settle = learn.settle(steps = 5, rate = 0.1, start = noise)
   read at = at
   read s  = s
+  read off = error(at)
+  read surprise = energy(at) + energy(s)
 }
 `,
 );
@@ -66,7 +68,7 @@ async function follow(session: ort.InferenceSession, count: number): Promise<Rec
     return float(initialValues({ id, shape, role: 'memory', init: { kind: 'normal', std: 1 } }, 0), shape);
   };
   let memory = float(new Float32Array(count * 3).fill(9), [count, 3]);
-  const read: Record<string, number[][]> = { at: [], s: [] };
+  const read: Record<string, number[][]> = { at: [], s: [], off: [], surprise: [] };
   for (let step = 0; step < STEPS; step++) {
     const at = Array.from({ length: count * 2 }, (_, i) => walks[(i >> 1) * STEPS * 2 + step * 2 + (i & 1)] as number);
     const found = await session.run({
@@ -80,6 +82,8 @@ async function follow(session: ort.InferenceSession, count: number): Promise<Rec
     memory = found['memory.s.1.next'] as ort.Tensor;
     read.at?.push(numbers('at.read'));
     read.s?.push(numbers('s'));
+    read.off?.push(numbers('off'));
+    read.surprise?.push(numbers('surprise'));
   }
   return read;
 }
@@ -96,11 +100,12 @@ test('a predictor that remembers and begins at noise predicts the same in anothe
   for (const count of [1, 3, COUNT]) {
     const read = await follow(session, count);
     for (let sample = 0; sample < count; sample++)
-      for (const [name, width] of [['at', 2] as const, ['s', 3] as const])
+      for (const [name, width] of Object.entries({ at: 2, s: 3, off: 2, surprise: 1 }))
         for (let step = 0; step < STEPS; step++) {
           const own = read[name]?.[step]?.slice(sample * width, (sample + 1) * width) ?? [];
           own.forEach((value, i) => {
-            expect(value).toBeCloseTo(expected[sample]?.[name]?.[step]?.[i] ?? Number.NaN, 4);
+            const wanted = [expected[sample]?.[name]?.[step]].flat();
+            expect(value).toBeCloseTo(wanted[i] ?? Number.NaN, 4);
           });
         }
   }

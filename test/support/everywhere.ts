@@ -1,0 +1,85 @@
+/** A text's program on every device, and cut over shards: what the language says is the same on all of them. */
+import { lowerGraph } from '../../compiler/4-graph/lower.ts';
+import { lowerProgram } from '../../compiler/5-program/lower.ts';
+import { runPasses } from '../../compiler/5-program/passes/index.ts';
+import { lowerToCpu } from '../../compiler/7-kernels/onnx/lower.ts';
+import { lowerToWgsl } from '../../compiler/7-kernels/wgsl/lower.ts';
+import type { Staged } from '../../compiler/build-program.ts';
+import { scheduledMachines } from '../../compiler/build-shards.ts';
+import { cutModel } from '../../compiler/cut-model.ts';
+import { openHere } from '../../runtime/device/cpu/here.ts';
+import type { Device, FieldData, Position, Tensor } from '../../runtime/device/device.ts';
+import { referenceDevice } from '../../runtime/device/reference/reference.ts';
+import { openShard, type Shard } from '../../runtime/shard/shard.ts';
+import { openShards } from '../../runtime/shard/shards.ts';
+import { checked } from './check-source.ts';
+import { openLowered } from './webgpu.ts';
+
+export interface Place {
+  readonly name: string;
+  readonly shard: Shard;
+}
+
+const cpu: Device = {
+  name: 'cpu',
+  description: 'one thread',
+  open: async (executable) => openHere(executable, 1),
+};
+const webgpu: Device = {
+  name: 'webgpu',
+  description: 'software',
+  open: ({ program }) => openLowered((p) => lowerToWgsl(p))(program),
+};
+
+/** The first train block of a text with all predictions, lowered for `predictBatch` samples. */
+export function stagedText(text: string, predictBatch = 4): Staged {
+  const all = checked(text);
+  const [task] = all.trains;
+  if (!task) throw new Error('no train block');
+  const predicts = all.predicts.filter((p) => p.model.name === task.model.name);
+  const graph = lowerGraph(task.model);
+  const lowered = lowerProgram(graph, task, predicts, { predictBatch });
+  return { checked: all, model: task.model, task, predicts, graph, lowered, program: runPasses(lowered) };
+}
+
+/** The reference device comes first. All begin with the same weights. */
+export async function openEverywhere(text: string, predictBatch = 4, shards = 2): Promise<Place[]> {
+  const staged = stagedText(text, predictBatch);
+  const { program } = staged;
+  const begin = () => ({ seed: 3, statistics: new Map() });
+  const cut = cutModel(staged, scheduledMachines(staged, shards));
+  if (cut.kind === 'impossible') throw new Error('the model cannot be cut');
+  const sources = cut.split.map((s) => ({
+    executable: { program: s.program, files: new Map<string, Uint8Array>() },
+    schedule: s.schedule,
+  }));
+  return [
+    { name: 'reference', shard: await openShard(referenceDevice, { program, files: new Map() }, begin) },
+    { name: 'cpu', shard: await openShard(cpu, { program, files: lowerToCpu(program) }, begin) },
+    { name: 'webgpu', shard: await openShard(webgpu, { program, files: new Map() }, begin) },
+    { name: 'shards', shard: await openShards(referenceDevice, sources, begin) },
+  ];
+}
+
+/** Runs one function at every place, checks that all say the same as the first, and gives what that said. */
+export async function runEverywhere(
+  places: readonly Place[],
+  name: string,
+  inputs: Readonly<Record<string, FieldData>>,
+  position: Position,
+  compare: (place: string, result: string, found: number[], wanted: number[]) => void,
+): Promise<Record<string, Tensor>> {
+  const [first, ...others] = places;
+  if (!first) throw new Error('no place');
+  const wanted = await first.shard.run(name, inputs, position);
+  for (const { name: place, shard } of others) {
+    const found = await shard.run(name, inputs, position);
+    for (const [result, values] of Object.entries(wanted))
+      compare(place, result, [...(found[result] ?? [])], [...values]);
+  }
+  return wanted;
+}
+
+export async function closeAll(places: readonly Place[]): Promise<void> {
+  for (const { shard } of places) await shard.close();
+}
