@@ -15,11 +15,11 @@ export function initialValues(state: State, seed: number): Float32Array {
   if (state.slice) return sliceValues(state, state.slice, seed);
   const values = new Float32Array(sizeOf(state.shape));
   const { init } = state;
-  const random = stream(seed, state.id);
+  const rng = stream(seed, state.id);
   if (init.kind === 'constant') values.fill(init.value);
   if (init.kind === 'uniform')
-    for (let i = 0; i < values.length; i++) values[i] = (2 * random.uniform(i) - 1) * init.bound;
-  if (init.kind === 'normal') for (let i = 0; i < values.length; i++) values[i] = random.normal(i) * init.std;
+    for (let i = 0; i < values.length; i++) values[i] = (2 * rng.uniform(i) - 1) * init.bound;
+  if (init.kind === 'normal') for (let i = 0; i < values.length; i++) values[i] = rng.normal(i) * init.std;
   if (init.kind === 'identity') fillIdentity(values, state.shape.slice(-2), init.scale);
   if (init.kind === 'connections') fillConnections(values, state.shape, init.sparsity);
   if (init.kind === 'entries') fillEntries(values, init.matrix, init.sparsity);
@@ -48,13 +48,12 @@ export function keepConnections<V extends Float32Array | Float64Array>(state: St
 /** A tile's elements are those of the whole, drawn by their places in it. */
 function sliceValues({ shape, init, role }: State, slice: Slice, seed: number): Float32Array {
   const values = new Float32Array(sizeOf(shape));
-  const random = stream(seed, slice.of);
+  const rng = stream(seed, slice.of);
   if (init.kind === 'constant') return values.fill(init.value);
   if (init.kind !== 'uniform' && init.kind !== 'normal')
     return cutFrom(initialValues({ id: slice.of, shape: slice.shape, role, init }, seed), slice, shape);
   eachElement(slice, shape, (i, whole) => {
-    values[i] =
-      init.kind === 'uniform' ? (2 * random.uniform(whole) - 1) * init.bound : random.normal(whole) * init.std;
+    values[i] = init.kind === 'uniform' ? (2 * rng.uniform(whole) - 1) * init.bound : rng.normal(whole) * init.std;
   });
   return values;
 }

@@ -29,11 +29,11 @@ export function stream(seed: number, name: string): RandomStream {
 }
 
 /** A permutation of 0 … n-1 (Fisher and Yates), the same for the same stream. */
-export function permutation(random: RandomStream, n: number): Uint32Array {
+export function permutation(rng: RandomStream, n: number): Uint32Array {
   const order = new Uint32Array(n);
   for (let i = 0; i < n; i++) order[i] = i;
   for (let i = n - 1; i > 0; i--) {
-    const j = Math.floor(random.uniform(i) * (i + 1));
+    const j = Math.floor(rng.uniform(i) * (i + 1));
     const kept = order[i] as number;
     order[i] = order[j] as number;
     order[j] = kept;

@@ -32,7 +32,7 @@ export interface Population {
 }
 
 /** Sources of one target, in increasing order. */
-type Incoming = (target: number, population: Population, options: Options, random: RandomStream) => number[];
+type Incoming = (target: number, population: Population, options: Options, rng: RandomStream) => number[];
 type Options = Readonly<Record<string, number>>;
 
 interface Topology {
@@ -78,7 +78,7 @@ const TOPOLOGIES: Readonly<Record<string, Topology>> = {
   },
   /** Exactly `n` sources for every target, drawn without repetition. */
   fixed_indegree: {
-    incoming: (target, population, options, random) => sample(target, population, option(options, 'n'), random),
+    incoming: (target, population, options, rng) => sample(target, population, option(options, 'n'), rng),
     refuse: (population, options) => tooMany(option(options, 'n'), available(population), 'sources'),
   },
   /** The `degree` nearest on a ring, each replaced by a random one with probability `rewire` (Watts and Strogatz 1998). */
@@ -93,21 +93,21 @@ const TOPOLOGIES: Readonly<Record<string, Topology>> = {
   },
   /** Every pair with probability `density`. */
   random: {
-    incoming: (target, population, options, random) =>
+    incoming: (target, population, options, rng) =>
       range(population.sources).filter(
         (i) =>
           (!population.same || i !== target) &&
-          random.uniform(target * population.sources + i) < option(options, 'density'),
+          rng.uniform(target * population.sources + i) < option(options, 'density'),
       ),
   },
   /** Every pair with probability exp(-d / scale); d is the distance around a ring of length 1. */
   distance: {
-    incoming: (target, population, options, random) =>
+    incoming: (target, population, options, rng) =>
       range(population.sources).filter((i) => {
         if (population.same && i === target) return false;
         const apart = Math.abs(i / population.sources - target / population.targets);
         const d = Math.min(apart, 1 - apart);
-        return random.uniform(target * population.sources + i) < Math.exp(-d / option(options, 'scale'));
+        return rng.uniform(target * population.sources + i) < Math.exp(-d / option(options, 'scale'));
       }),
   },
 };
@@ -125,11 +125,11 @@ export function incomingOf(
   topology: string,
   options: Options,
   population: Population,
-  random: RandomStream,
+  rng: RandomStream,
 ): (target: number) => number[] {
   const made = TOPOLOGIES[topology];
   if (!made) throw new Error(`no topology ${topology}`);
-  return (target) => made.incoming(target, population, options, random);
+  return (target) => made.incoming(target, population, options, rng);
 }
 
 /** Pairs of units, by target and then by source. */
@@ -141,8 +141,8 @@ export interface Connections {
 /** The unit-level connections of one link of `sourceSize` by `targetSize` units. */
 export function unitConnections(sparsity: Sparsity, sourceSize: number, targetSize: number): Connections {
   const population = { sources: sparsity.total, targets: targetSize, same: false };
-  const random = stream(sparsity.seed, sparsity.stream);
-  const incoming = incomingOf(sparsity.topology, sparsity.arguments, population, random);
+  const rng = stream(sparsity.seed, sparsity.stream);
+  const incoming = incomingOf(sparsity.topology, sparsity.arguments, population, rng);
   const sources: number[] = [];
   const targets: number[] = [];
   for (let target = 0; target < targetSize; target++)
@@ -178,8 +178,8 @@ export function densityOf(topology: string, options: Options, population: Popula
   if (topology === 'small_world') return option(options, 'degree') / population.sources;
   if (topology === 'one_to_one') return 1 / population.sources;
   if (topology === 'all') return 1;
-  const random = stream(0, 'density');
-  const incoming = incomingOf(topology, options, population, random);
+  const rng = stream(0, 'density');
+  const incoming = incomingOf(topology, options, population, rng);
   const step = Math.max(1, Math.floor(population.targets / 64)); // an estimate from some of the targets
   let joined = 0;
   let asked = 0;
@@ -217,23 +217,18 @@ function gridNeighbours(target: number, count: number, width: number, reach: num
 }
 
 /** Floyd's sampling without repetition (Bentley and Floyd 1987): n draws, whatever the number of sources. */
-function sample(target: number, population: Population, n: number, random: RandomStream): number[] {
+function sample(target: number, population: Population, n: number, rng: RandomStream): number[] {
   const count = available(population);
   const chosen = new Set<number>();
   for (let k = 0; k < n; k++) {
     const top = count - n + k;
-    const drawn = Math.floor(random.uniform(target * n + k) * (top + 1));
+    const drawn = Math.floor(rng.uniform(target * n + k) * (top + 1));
     chosen.add(chosen.has(drawn) ? top : drawn);
   }
   return sorted(population.same ? [...chosen].map((i) => (i >= target ? i + 1 : i)) : chosen);
 }
 
-function smallWorld(
-  target: number,
-  { sources, targets }: Population,
-  options: Options,
-  random: RandomStream,
-): number[] {
+function smallWorld(target: number, { sources, targets }: Population, options: Options, rng: RandomStream): number[] {
   const degree = option(options, 'degree');
   const own = sources === targets ? target : -1;
   const centre = Math.floor((target * sources) / targets);
@@ -244,8 +239,8 @@ function smallWorld(
   }
   for (const [k, neighbour] of [...chosen].entries()) {
     const draw = DRAWS * (target * degree + k);
-    if (random.uniform(draw) >= option(options, 'rewire')) continue;
-    const other = drawOther(sources, random, draw + 1, (i) => i === own || chosen.has(i));
+    if (rng.uniform(draw) >= option(options, 'rewire')) continue;
+    const other = drawOther(sources, rng, draw + 1, (i) => i === own || chosen.has(i));
     if (other === undefined) continue;
     chosen.delete(neighbour);
     chosen.add(other);
@@ -259,13 +254,13 @@ const DRAWS = 32;
 /** A random element that is not taken; the nearest free one after it when chance keeps hitting taken ones. */
 function drawOther(
   sources: number,
-  random: RandomStream,
+  rng: RandomStream,
   first: number,
   taken: (i: number) => boolean,
 ): number | undefined {
   let drawn = 0;
   for (let attempt = 0; attempt < DRAWS - 1; attempt++) {
-    drawn = Math.floor(random.uniform(first + attempt) * sources);
+    drawn = Math.floor(rng.uniform(first + attempt) * sources);
     if (!taken(drawn)) return drawn;
   }
   for (let step = 1; step < sources; step++) if (!taken((drawn + step) % sources)) return (drawn + step) % sources;

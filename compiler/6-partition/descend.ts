@@ -1,5 +1,5 @@
 /** Moves that lower the cost, until there are none: the step that every search ends with. */
-import type { Dice } from './dice.ts';
+import type { Rng } from './rng.ts';
 import type { State } from './state.ts';
 
 /** Below this a change is rounding. */
@@ -14,13 +14,13 @@ const THOROUGH = 5000;
  * @param keepAll machines keep their last vertex
  * @returns whether anything moved
  */
-export function descend(state: State, dice: Dice, rounds: number, keepAll: boolean): boolean {
+export function descend(state: State, rng: Rng, rounds: number, keepAll: boolean): boolean {
   const { h, part, members } = state;
   const thorough = h.count <= THOROUGH;
   let any = false;
   for (let round = 0; round < rounds; round++) {
     let moves = 0;
-    const order = dice.order(h.count);
+    const order = rng.order(h.count);
     for (let k = 0; k < h.count; k++) {
       const v = order[k] as number;
       const own = part[v] as number;

@@ -3,10 +3,10 @@ import type { Level } from './cut/coarsen.ts';
 import { coarsen } from './cut/coarsen.ts';
 import type { Graph } from './cut/graph.ts';
 import { multilevel } from './cut/multilevel.ts';
-import type { Dice } from './dice.ts';
 import { type Fleet, sum } from './fleet.ts';
 import type { Hypergraph } from './hypergraph.ts';
 import { netGraph } from './net-graph.ts';
+import type { Rng } from './rng.ts';
 
 /** How much parts may exceed their shares here; the search that follows makes them even. */
 const SLACK = 0.02;
@@ -20,7 +20,7 @@ export function workGraph(h: Hypergraph): Graph {
 }
 
 /** @param machines those that get a part */
-export function firstParts(h: Hypergraph, graph: Graph, fleet: Fleet, machines: Int32Array, dice: Dice): Int32Array {
+export function firstParts(h: Hypergraph, graph: Graph, fleet: Fleet, machines: Int32Array, rng: Rng): Int32Array {
   const shares = sharesOf(h, fleet, machines);
   const caps = shares.map((share) => share * (1 + SLACK));
   const large = h.count > 50_000;
@@ -32,7 +32,7 @@ export function firstParts(h: Hypergraph, graph: Graph, fleet: Fleet, machines: 
     greedyAbove: 30_000,
     meter: { visits: 0 },
   };
-  const part = machines.length === 1 ? new Int32Array(h.count) : multilevel(graph, { shares, caps }, effort, dice);
+  const part = machines.length === 1 ? new Int32Array(h.count) : multilevel(graph, { shares, caps }, effort, rng);
   return placed(h, fleet, part, machines);
 }
 
@@ -91,6 +91,6 @@ function placed(h: Hypergraph, fleet: Fleet, part: Int32Array, machines: Int32Ar
 }
 
 /** Levels of the graph that keep an assignment whole. */
-export function levelsWithin(graph: Graph, part: Int32Array, until: number, dice: Dice): Level[] {
-  return coarsen(graph, until, 1.5 / until, dice, part);
+export function levelsWithin(graph: Graph, part: Int32Array, until: number, rng: Rng): Level[] {
+  return coarsen(graph, until, 1.5 / until, rng, part);
 }

@@ -1,11 +1,11 @@
 /** Pieces onto machines: the smallest bottleneck, then staleness, then bytes, then frames, under memory. */
 import { atomsOf, clustersOf } from './atoms.ts';
 import { measureCosts } from './costs.ts';
-import { dice as createDice, type Dice } from './dice.ts';
 import { firstParts, workGraph } from './first-parts.ts';
 import { type Fleet, fleetOf, leastCompute, leastWithWholePieces } from './fleet.ts';
 import { contractHypergraph, type Hypergraph } from './hypergraph.ts';
 import type { Costs, PartitionOptions, PartitionResult, Problem } from './problem.ts';
+import { createRng, type Rng } from './rng.ts';
 import { improve, type Search, SMALL } from './search.ts';
 
 export function partition(problem: Problem, options: PartitionOptions = {}): PartitionResult {
@@ -14,7 +14,7 @@ export function partition(problem: Problem, options: PartitionOptions = {}): Par
   if (atoms.kind === 'impossible') return atoms;
   const { h, into } = atoms;
   const fleet = fleetOf(problem.machines);
-  const dice = createDice(options.seed ?? 0, 'partition');
+  const rng = createRng(options.seed ?? 0, 'partition');
   const assignments: Int32Array[] = [];
   const { cluster } = problem.pieces;
   if (cluster) {
@@ -24,12 +24,12 @@ export function partition(problem: Problem, options: PartitionOptions = {}): Par
     const whole = clustersOf(h, cluster, into, share * fastest, largest);
     if (!useAll || whole.count >= fleet.count) {
       const clusters = contractHypergraph(h, whole.into, whole.count);
-      for (const part of solve(clusters, fleet, dice.named('clusters'), options))
+      for (const part of solve(clusters, fleet, rng.named('clusters'), options))
         assignments.push(whole.into.map((c) => part[c] as number));
     }
   }
   const fits = (part: Int32Array): boolean => spilled(h, fleet, part) === undefined;
-  if (!assignments.some(fits)) assignments.push(...solve(h, fleet, dice, options));
+  if (!assignments.some(fits)) assignments.push(...solve(h, fleet, rng, options));
   const fitting = assignments.filter(fits);
   const [first] = assignments;
   if (fitting.length === 0 && first) {
@@ -46,7 +46,7 @@ export function partition(problem: Problem, options: PartitionOptions = {}): Par
 const TOLERANCE = 0.02;
 
 /** Assignments of a small choice of machines and of several starts, each as good as the search makes it. */
-function solve(h: Hypergraph, fleet: Fleet, dice: Dice, options: PartitionOptions): Int32Array[] {
+function solve(h: Hypergraph, fleet: Fleet, rng: Rng, options: PartitionOptions): Int32Array[] {
   const tolerance = options.tolerance ?? TOLERANCE;
   const keepAll = options.useAll ?? false;
   const bound = Math.max(leastWithWholePieces(h.work, fleet), 1e-300);
@@ -55,8 +55,8 @@ function solve(h: Hypergraph, fleet: Fleet, dice: Dice, options: PartitionOption
   const found: Int32Array[] = [];
   const say = options.progress ?? (() => undefined);
   for (let i = 0; i < starts; i++) {
-    const own = dice.named(`start ${i}`);
-    const search: Search = { fleet, dice: own, keepAll, bound, tolerance };
+    const own = rng.named(`start ${i}`);
+    const search: Search = { fleet, rng: own, keepAll, bound, tolerance };
     say(`start ${i + 1} of ${starts}`);
     // Where traffic binds, fewer machines may be faster: small problems try, large ones leave it to the search.
     const machines = choice(fleet, keepAll || h.count > SMALL ? fleet.count : fleet.count - (i % fleet.count));

@@ -6,10 +6,10 @@
 import { atomsOf } from './atoms.ts';
 import { measureCosts } from './costs.ts';
 import { descend } from './descend.ts';
-import { dice as createDice } from './dice.ts';
 import { fleetOf, leastCompute } from './fleet.ts';
 import { partition } from './partition.ts';
 import type { Costs, Impossible, PartitionOptions, Problem } from './problem.ts';
+import { createRng } from './rng.ts';
 import { createState } from './state.ts';
 
 export interface RebalanceOptions extends PartitionOptions {
@@ -43,7 +43,7 @@ export function rebalance(problem: Problem, old: Int32Array, options: RebalanceO
   const { h, into } = atoms;
   const fleet = fleetOf(problem.machines);
   const leastGain = options.leastGain ?? 0.1;
-  const dice = createDice(options.seed ?? 0, 'rebalance');
+  const rng = createRng(options.seed ?? 0, 'rebalance');
   const finish = (part: Int32Array, outcome: 'kept' | 'repaired' | 'improved' | 'anew'): Rebalanced => {
     const moved = Int32Array.from(part.keys()).filter((v) => part[v] !== old[v]);
     let movedBytes = 0;
@@ -74,7 +74,7 @@ export function rebalance(problem: Problem, old: Int32Array, options: RebalanceO
   const fits = state.overMemory() === 0;
 
   // From there downhill: only what helps moves. Then the bytes' small gains are taken back.
-  descend(state, dice, 8, options.useAll ?? false);
+  descend(state, rng, 8, options.useAll ?? false);
   undoIdle(state, kept);
   const repairedTime = state.bottleneck();
   const repairedFits = state.overMemory() === 0;

@@ -2,10 +2,10 @@
 
 import type { Graph } from './cut/graph.ts';
 import { descend } from './descend.ts';
-import type { Dice } from './dice.ts';
 import { levelsWithin } from './first-parts.ts';
 import type { Fleet } from './fleet.ts';
 import { contractHypergraph, type Hypergraph } from './hypergraph.ts';
+import type { Rng } from './rng.ts';
 import { createState, type State } from './state.ts';
 import { bestRelabelling, swapOffWorst } from './swap.ts';
 import { wander } from './wander.ts';
@@ -18,7 +18,7 @@ const HALVINGS = 6;
 
 export interface Search {
   readonly fleet: Fleet;
-  readonly dice: Dice;
+  readonly rng: Rng;
   readonly keepAll: boolean;
   /** No assignment has a smaller bottleneck, seconds. */
   readonly bound: number;
@@ -32,14 +32,14 @@ function stepsFor({ h }: State): number {
 }
 
 /** Down, exchanges, down, … at the state's cap. */
-function settle(state: State, { dice, keepAll }: Search): void {
+function settle(state: State, { rng, keepAll }: Search): void {
   const { count } = state.h;
-  if (count <= SMALL) wander(state, dice, stepsFor(state), keepAll);
+  if (count <= SMALL) wander(state, rng, stepsFor(state), keepAll);
   const rounds = count <= MEDIUM ? 8 : 3;
   for (let turn = 0; turn < 4; turn++) {
-    descend(state, dice, rounds, keepAll);
+    descend(state, rng, rounds, keepAll);
     if (count > MEDIUM) break;
-    if (!swapOffWorst(state, dice, count <= SMALL ? count : 60)) break;
+    if (!swapOffWorst(state, rng, count <= SMALL ? count : 60)) break;
   }
 }
 
@@ -82,12 +82,12 @@ export function tighten(h: Hypergraph, start: Int32Array, search: Search): Int32
 
 /** Contracts what is together, moves groups at every level back, then tightens. */
 export function improve(h: Hypergraph, graph: Graph, start: Int32Array, search: Search): Int32Array {
-  const { fleet, dice } = search;
+  const { fleet, rng } = search;
   let part = start;
   const near = bottleneckOf(h, fleet, part) <= 1.1 * search.bound;
   // Where computing binds, the first parts are good; where traffic does, whole groups have to move.
   if (h.count > SMALL && !(near && h.count > MEDIUM)) {
-    const levels = levelsWithin(graph, part, Math.max(SMALL, 12 * fleet.count), dice);
+    const levels = levelsWithin(graph, part, Math.max(SMALL, 12 * fleet.count), rng);
     const coarse: Hypergraph[] = [];
     let small: Int32Array = part;
     for (const { into, graph: level } of levels) {

@@ -1,6 +1,6 @@
 /** Exchanges: two vertices where no single move helps, and the whole contents of two machines. */
 import { NOTHING } from './descend.ts';
-import type { Dice } from './dice.ts';
+import type { Rng } from './rng.ts';
 import type { State } from './state.ts';
 
 /**
@@ -10,7 +10,7 @@ import type { State } from './state.ts';
  * @param looks partners tried for each vertex
  * @returns whether any were exchanged
  */
-export function swapOffWorst(state: State, dice: Dice, looks: number): boolean {
+export function swapOffWorst(state: State, rng: Rng, looks: number): boolean {
   const { h, part } = state;
   const worst = slowest(state);
   let any = false;
@@ -19,7 +19,7 @@ export function swapOffWorst(state: State, dice: Dice, looks: number): boolean {
     if (h.fixed[v] !== -1 || (own !== worst && !state.isOver(own))) continue;
     const all = looks >= h.count;
     for (let k = 0; k < Math.min(looks, h.count); k++) {
-      const u = all ? k : dice.below(h.count);
+      const u = all ? k : rng.below(h.count);
       if (h.fixed[u] !== -1 || part[u] === part[v] || !exchange(state, v, u)) continue;
       any = true;
       break;

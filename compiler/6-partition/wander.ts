@@ -4,7 +4,7 @@
  * whose last bits differ between machines.
  */
 import { NOTHING } from './descend.ts';
-import type { Dice } from './dice.ts';
+import type { Rng } from './rng.ts';
 import type { State } from './state.ts';
 
 const PHASES = 24;
@@ -12,7 +12,7 @@ const PHASES = 24;
 const EXCHANGES = 3;
 
 /** Leaves the best assignment that was met in `state`. @param steps moves tried in all */
-export function wander(state: State, dice: Dice, steps: number, keepAll: boolean): void {
+export function wander(state: State, rng: Rng, steps: number, keepAll: boolean): void {
   const { h, part, members, fleet } = state;
   const free: number[] = [];
   for (let v = 0; v < h.count; v++) if (h.fixed[v] === -1) free.push(v);
@@ -20,15 +20,15 @@ export function wander(state: State, dice: Dice, steps: number, keepAll: boolean
   const best = part.slice();
   let now = state.cost();
   let least = now;
-  const threshold = firstThreshold(state, dice, free);
+  const threshold = firstThreshold(state, rng, free);
   for (let phase = 0; phase < PHASES; phase++) {
     // Falls as a power, to zero in the last phase.
     const limit = threshold * (1 - phase / (PHASES - 1)) ** 3;
     for (let step = 0; step < steps / PHASES; step++) {
-      const v = free[dice.below(free.length)] as number;
+      const v = free[rng.below(free.length)] as number;
       const a = part[v] as number;
-      if (dice.below(EXCHANGES) === 0) {
-        const u = free[dice.below(free.length)] as number;
+      if (rng.below(EXCHANGES) === 0) {
+        const u = free[rng.below(free.length)] as number;
         const b = part[u] as number;
         if (a === b) continue;
         const first = state.delta(v, b);
@@ -42,7 +42,7 @@ export function wander(state: State, dice: Dice, steps: number, keepAll: boolean
         now += change;
       } else {
         if (keepAll && members[a] === 1) continue;
-        const b = dice.below(fleet.count);
+        const b = rng.below(fleet.count);
         if (a === b) continue;
         const change = state.delta(v, b);
         if (change > limit) continue;
@@ -60,10 +60,10 @@ export function wander(state: State, dice: Dice, steps: number, keepAll: boolean
 }
 
 /** The mean size of a change by a random move. */
-function firstThreshold(state: State, dice: Dice, free: readonly number[]): number {
+function firstThreshold(state: State, rng: Rng, free: readonly number[]): number {
   let sum = 0;
   const samples = 100;
   for (let i = 0; i < samples; i++)
-    sum += Math.abs(state.delta(free[dice.below(free.length)] as number, dice.below(state.fleet.count)));
+    sum += Math.abs(state.delta(free[rng.below(free.length)] as number, rng.below(state.fleet.count)));
   return sum / samples;
 }

@@ -122,7 +122,7 @@ class Simulation {
   readonly #queue = new EventQueue<Happening>();
   readonly #nodes: Node[];
   readonly #predictor: VirtualPredictor | undefined;
-  readonly #random;
+  readonly #rng;
   readonly #stored = new Map<string, StoredRun>();
   /** Who has held which shard in which term: never two. */
   readonly #holders = new Map<string, string>();
@@ -140,7 +140,7 @@ class Simulation {
 
   constructor(options: SimulationOptions) {
     this.#options = options;
-    this.#random = stream(options.seed, 'simulation');
+    this.#rng = stream(options.seed, 'simulation');
     this.#predictor = options.requests ? this.#openPredictor(options.requests) : undefined;
     this.#nodes = Array.from({ length: options.nodes }, (_, i) => ({
       key: `node-${i}`,
@@ -244,7 +244,7 @@ class Simulation {
       loss: QUESTION_LOSSES * faults.loss,
       latency: faults.latency,
       // Chance of its own: the training goes as it would without a predictor.
-      random: stream(seed, 'predictor'),
+      rng: stream(seed, 'predictor'),
       now: () => this.#now,
       later: (milliseconds, what) => this.#queue.add(this.#now + milliseconds, { kind: 'predictor', what }),
       newest: () => {
@@ -483,7 +483,7 @@ class Simulation {
   }
 
   #uniform(): number {
-    return this.#random.uniform(this.#draws++);
+    return this.#rng.uniform(this.#draws++);
   }
 
   #exponential(mean: number): number {

@@ -24,7 +24,7 @@ export interface PredictorWorld {
   readonly requests: number;
   /** Chance that a look or a load breaks its connection. */
   readonly loss: number;
-  readonly random: RandomStream;
+  readonly rng: RandomStream;
   readonly later: (milliseconds: number, what: PredictorHappening) => void;
   readonly now: () => number;
   /** Calls in the newest snapshot of the run; in words why nobody can say. */
@@ -201,6 +201,6 @@ export class VirtualPredictor {
   }
 
   #uniform(): number {
-    return this.#world.random.uniform(this.#draws++);
+    return this.#world.rng.uniform(this.#draws++);
   }
 }

@@ -57,9 +57,9 @@ export function trainClassifier(train: Labelled, test: Labelled, options: TrainO
 }
 
 function createLayer(from: number, to: number, seed: number, l: number): Layer {
-  const random = stream(seed, `classifier/weights/${l}`);
+  const rng = stream(seed, `classifier/weights/${l}`);
   const scale = Math.sqrt(1 / from);
-  const weights = Float32Array.from({ length: from * to }, (_, i) => scale * random.normal(i));
+  const weights = Float32Array.from({ length: from * to }, (_, i) => scale * rng.normal(i));
   return { from, to, weights, bias: new Float32Array(to) };
 }
 

@@ -31,11 +31,11 @@ export async function measureCeiling(): Promise<number> {
       Float32Array.from({ length: rows * WIDTH }, (_, i) => value(i)),
       [rows, WIDTH],
     );
-  const random = stream(0, 'ceiling');
+  const rng = stream(0, 'ceiling');
   // Values keep their size along the chain: products of denormal numbers would be three times as slow.
   const feeds = {
-    a: tensor(ROWS, (i) => random.normal(i)),
-    w: tensor(WIDTH, (i) => random.normal(i) / Math.sqrt(WIDTH)),
+    a: tensor(ROWS, (i) => rng.normal(i)),
+    w: tensor(WIDTH, (i) => rng.normal(i) / Math.sqrt(WIDTH)),
   };
   const fetches = { y: tensor(ROWS, () => 0) };
   const times: number[] = [];

@@ -2,13 +2,14 @@
  * One large partition in a process of its own, so that its memory is its own: `node partition-child.js PIECES MACHINES`.
  * Prints `{seconds, gigabytes, bottleneck, volume}`; `bottleneck` relative to the least that computing takes.
  */
-import { dice } from '../../compiler/6-partition/dice.ts';
+
 import { partition } from '../../compiler/6-partition/partition.ts';
 import { type Problem, uniformMachines } from '../../compiler/6-partition/problem.ts';
+import { createRng } from '../../compiler/6-partition/rng.ts';
 
 /** Tiles on a square, each needed by up to four others: nearly all near by, one in twenty anywhere. */
 function tiles(count: number, machines: number): Problem {
-  const { below } = dice(1, 'tiles');
+  const { below } = createRng(1, 'tiles');
   const side = Math.ceil(Math.sqrt(count));
   const near = (x: number): number => Math.min(side - 1, Math.max(0, x + below(7) - 3));
   const work = Float64Array.from({ length: count }, () => 1e5 * (1 + below(3)));

@@ -86,8 +86,8 @@ type Weights = ReadonlyMap<string, Float32Array>;
 function weightsOf(program: Program, change: (x: number) => number): Weights {
   return new Map(
     program.states.map((s) => {
-      const random = stream(5, s.id);
-      return [s.id, Float32Array.from({ length: sizeOf(s.shape) }, (_, i) => change(Math.fround(random.normal(i))))];
+      const rng = stream(5, s.id);
+      return [s.id, Float32Array.from({ length: sizeOf(s.shape) }, (_, i) => change(Math.fround(rng.normal(i))))];
     }),
   );
 }

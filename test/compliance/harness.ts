@@ -54,8 +54,8 @@ export function gradientSeed(c: OperatorCase): Float32Array {
     c.args.map((a) => a.shape),
     c.attributes,
   );
-  const random = stream(7, c.name);
-  return Float32Array.from({ length: sizeOf(shape) }, (_, i) => random.normal(i));
+  const rng = stream(7, c.name);
+  return Float32Array.from({ length: sizeOf(shape) }, (_, i) => rng.normal(i));
 }
 
 export type CaseResults = Readonly<Record<string, Tensor>>;

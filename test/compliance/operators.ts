@@ -22,7 +22,7 @@ export interface OperatorCase {
   readonly smooth: boolean;
 }
 
-type Draw = (random: RandomStream, i: number) => number;
+type Draw = (rng: RandomStream, i: number) => number;
 
 const normal: Draw = (r, i) => r.normal(i);
 const positive: Draw = (r, i) => 0.2 + 2 * r.uniform(i);
@@ -120,8 +120,8 @@ function make(
     ...shown,
   ].join(' ');
   const made = args.map(([shape, draw], position) => {
-    const random = stream(seed, `${name}/${position}`);
-    return { shape, data: Float32Array.from({ length: sizeOf(shape) }, (_, i) => draw(random, i)) };
+    const rng = stream(seed, `${name}/${position}`);
+    return { shape, data: Float32Array.from({ length: sizeOf(shape) }, (_, i) => draw(rng, i)) };
   });
   return { operator, name: smooth ? name : `${name} with ties`, args: made, attributes, smooth };
 }

@@ -20,7 +20,7 @@ const folder = temporaryFolder();
 const model = writeTiny(folder, { epochs: EPOCHS });
 const mesh = new TestMesh(folder);
 const LIMIT = ['--limit', '320'];
-const random = stream(1, 'chaos');
+const rng = stream(1, 'chaos');
 let draws = 0;
 
 beforeAll(async () => {
@@ -85,7 +85,7 @@ test.each([
     const kills: { readonly at: number; readonly snapshot: number }[] = [];
     for (let kill = 0; kill < KILLS; kill++) {
       const before = await until(name, (r) => r.state === 'running' && r.snapshot !== null);
-      await sleep(1000 * random.uniform(draws++));
+      await sleep(1000 * rng.uniform(draws++));
       const status = await mesh.status();
       const owner = before.shards[kill % 2]?.trainer;
       const pid =

@@ -11,8 +11,8 @@ import { npyF32, npz } from '../unit/data/fixtures.ts';
 const STEPS = 3;
 const COUNT = 5;
 const folder = temporaryFolder();
-const random = stream(11, 'walks');
-const walks = Float32Array.from({ length: COUNT * STEPS * 2 }, (_, i) => random.normal(i));
+const rng = stream(11, 'walks');
+const walks = Float32Array.from({ length: COUNT * STEPS * 2 }, (_, i) => rng.normal(i));
 
 writeFileSync(
   join(folder, 'walk.pcn'),

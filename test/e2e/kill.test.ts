@@ -12,7 +12,7 @@ const folder = temporaryFolder();
 const model = writeTiny(folder, { epochs: 3, batch: 16 });
 const PRELOAD = `--import=${pathToFileURL(join(ROOT, 'test/support/die-at-write.mjs'))}`;
 const BEGIN = ['train', model, '--limit', '48', '--json'];
-const random = seeded(9);
+const rng = seeded(9);
 
 function dieAt(args: readonly string[], change: number): Promise<Outcome> {
   return nmc(args, { cwd: folder, env: { NODE_OPTIONS: PRELOAD, NMC_TEST_DIE_AT: String(change) } });
@@ -45,7 +45,7 @@ test.each([0, 1, 2, 3, 4, 5, 6, 7])('killed while it writes (%i of 8)', async (p
   const { weights: expected, changes } = await undisturbed;
   expect(changes).toBeGreaterThan(100);
   // A folder that is there already saves the few changes of making one appear.
-  const change = 1 + Math.floor(((part + random()) / 8) * (changes - 5));
+  const change = 1 + Math.floor(((part + rng()) / 8) * (changes - 5));
   const run = `killed-${part}`;
   // Every second one in a folder that is there already, which cannot appear all at once.
   if (part % 2 === 1) mkdirSync(join(folder, run));
@@ -67,7 +67,7 @@ test('killed again and again while it goes on', async () => {
 test.each([0, 1])('killed at any time (%i)', async (round) => {
   const { weights: expected } = await undisturbed;
   const run = `any-${round}`;
-  const wait = 300 + 1500 * random();
+  const wait = 300 + 1500 * rng();
   await nmc([...BEGIN, '--out', run], {
     cwd: folder,
     onStart: (child) => setTimeout(() => child.kill('SIGKILL'), wait),

@@ -10,8 +10,8 @@ import { npyF32, npz } from '../unit/data/fixtures.ts';
 const folder = temporaryFolder();
 const N = 8;
 const STEPS = 6;
-const random = stream(1, 'sequences');
-const floats = (count: number): number[] => Array.from({ length: count }, (_, i) => Math.fround(random.normal(i)));
+const rng = stream(1, 'sequences');
+const floats = (count: number): number[] => Array.from({ length: count }, (_, i) => Math.fround(rng.normal(i)));
 
 function write(name: string, text: string): string {
   writeFileSync(join(folder, name), text);

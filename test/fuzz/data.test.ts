@@ -150,9 +150,9 @@ const WORDS = [
 ];
 const text = (r: () => number): Buffer => Buffer.from(WORDS[Math.floor(WORDS.length * r())] ?? '', 'utf8');
 
-function damage(original: Uint8Array, random: RandomStream, run: number): Buffer {
+function damage(original: Uint8Array, rng: RandomStream, run: number): Buffer {
   let counter = run * 64;
-  const r = (): number => random.uniform(counter++);
+  const r = (): number => rng.uniform(counter++);
   let bytes = Buffer.from(original);
   const times = 1 + Math.floor(3 * r());
   for (let k = 0; k < times; k++) {
@@ -186,7 +186,7 @@ describe('damaged files', () => {
   for (const subject of SUBJECTS) {
     it(`of ${subject.name} are refused with a message or read`, { timeout: 60_000 + 100 * RUNS }, async () => {
       const runs = subject.name.endsWith('.parquet') ? PARQUET_RUNS : RUNS;
-      const random = stream(7, `fuzz/${subject.name}`);
+      const rng = stream(7, `fuzz/${subject.name}`);
       const under = join(folder, subject.name.replace(/\W/g, '-'));
       const names = Object.keys(subject.files);
       const before = process.resourceUsage().maxRSS;
@@ -195,7 +195,7 @@ describe('damaged files', () => {
         const victim = names[run % names.length];
         let broken: Buffer | undefined;
         for (const [name, original] of Object.entries(subject.files)) {
-          const bytes = name === victim ? damage(original, random, run) : original;
+          const bytes = name === victim ? damage(original, rng, run) : original;
           if (name === victim) broken = Buffer.from(bytes);
           mkdirSync(dirname(join(under, name)), { recursive: true });
           writeFileSync(join(under, name), bytes);

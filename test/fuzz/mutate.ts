@@ -79,40 +79,40 @@ const CHARACTERS = [
   '\u{10ffff}',
 ];
 
-type Random = () => number;
-type Mutation = (text: string, random: Random) => string;
+type Rng = () => number;
+type Mutation = (text: string, rng: Rng) => string;
 
-function pick<T>(random: Random, from: readonly T[]): T | undefined {
-  return from[Math.floor(random() * from.length)];
+function pick<T>(rng: Rng, from: readonly T[]): T | undefined {
+  return from[Math.floor(rng() * from.length)];
 }
-function place(random: Random, text: string): number {
-  return Math.floor(random() * (text.length + 1));
+function place(rng: Rng, text: string): number {
+  return Math.floor(rng() * (text.length + 1));
 }
 
 /** Takes the tokens of a text (blanks too), changes the list, and joins them again. */
-function onTokens(change: (tokens: string[], random: Random) => void): Mutation {
-  return (text, random) => {
+function onTokens(change: (tokens: string[], rng: Rng) => void): Mutation {
+  return (text, rng) => {
     const tokens = text.match(TOKENS) ?? [];
-    change(tokens, random);
+    change(tokens, rng);
     return tokens.join('');
   };
 }
 function insertOneOf(words: readonly string[], around: string): Mutation {
-  return (text, random) => {
-    const at = place(random, text);
-    return `${text.slice(0, at)}${around}${pick(random, words) ?? ''}${around}${text.slice(at)}`;
+  return (text, rng) => {
+    const at = place(rng, text);
+    return `${text.slice(0, at)}${around}${pick(rng, words) ?? ''}${around}${text.slice(at)}`;
   };
 }
 
 export const MUTATIONS: Readonly<Record<string, Mutation>> = {
-  deleteToken: onTokens((tokens, random) => tokens.splice(Math.floor(random() * tokens.length), 1)),
-  duplicateToken: onTokens((tokens, random) => {
-    const at = Math.floor(random() * tokens.length);
+  deleteToken: onTokens((tokens, rng) => tokens.splice(Math.floor(rng() * tokens.length), 1)),
+  duplicateToken: onTokens((tokens, rng) => {
+    const at = Math.floor(rng() * tokens.length);
     tokens.splice(at, 0, tokens[at] ?? '');
   }),
-  swapTokens: onTokens((tokens, random) => {
-    const a = Math.floor(random() * tokens.length);
-    const b = Math.floor(random() * tokens.length);
+  swapTokens: onTokens((tokens, rng) => {
+    const a = Math.floor(rng() * tokens.length);
+    const b = Math.floor(rng() * tokens.length);
     const kept = tokens[a] ?? '';
     tokens[a] = tokens[b] ?? '';
     tokens[b] = kept;
@@ -120,43 +120,43 @@ export const MUTATIONS: Readonly<Record<string, Mutation>> = {
   insertSign: insertOneOf(SIGNS, ''),
   insertWord: insertOneOf(WORDS, ' '),
   insertCharacter: insertOneOf(CHARACTERS, ''),
-  deleteCharacter: (text, random) => {
-    const at = place(random, text);
+  deleteCharacter: (text, rng) => {
+    const at = place(rng, text);
     return text.slice(0, at) + text.slice(at + 1);
   },
-  deleteStretch: (text, random) => {
-    const at = place(random, text);
-    return text.slice(0, at) + text.slice(at + Math.floor(random() * 80));
+  deleteStretch: (text, rng) => {
+    const at = place(rng, text);
+    return text.slice(0, at) + text.slice(at + Math.floor(rng() * 80));
   },
-  duplicateStretch: (text, random) => {
-    const at = place(random, text);
-    return text.slice(0, at) + text.slice(Math.max(0, at - Math.floor(random() * 200)));
+  duplicateStretch: (text, rng) => {
+    const at = place(rng, text);
+    return text.slice(0, at) + text.slice(Math.max(0, at - Math.floor(rng() * 200)));
   },
-  truncate: (text, random) => text.slice(0, place(random, text)),
-  joinLines: (text, random) => {
-    const at = text.indexOf('\n', place(random, text));
+  truncate: (text, rng) => text.slice(0, place(rng, text)),
+  joinLines: (text, rng) => {
+    const at = text.indexOf('\n', place(rng, text));
     return at === -1 ? text : `${text.slice(0, at)} ${text.slice(at + 1)}`;
   },
-  flipCharacter: (text, random) => {
-    const at = place(random, text);
-    const flipped = text.charCodeAt(at) ^ (1 << Math.floor(random() * 8));
+  flipCharacter: (text, rng) => {
+    const at = place(rng, text);
+    const flipped = text.charCodeAt(at) ^ (1 << Math.floor(rng() * 8));
     return Number.isNaN(flipped) ? text : text.slice(0, at) + String.fromCharCode(flipped) + text.slice(at + 1);
   },
-  repeatSign: (text, random) => {
-    const at = place(random, text);
-    return text.slice(0, at) + (pick(random, SIGNS) ?? '').repeat(1 + Math.floor(random() * 300)) + text.slice(at);
+  repeatSign: (text, rng) => {
+    const at = place(rng, text);
+    return text.slice(0, at) + (pick(rng, SIGNS) ?? '').repeat(1 + Math.floor(rng() * 300)) + text.slice(at);
   },
 };
 
 /** The text with one to six kinds of damage, the same for the same seed. */
 export function mutate(text: string, seed: number): string {
-  const random = seeded(seed);
+  const rng = seeded(seed);
   const names = Object.keys(MUTATIONS);
   let result = text;
-  const rounds = 1 + Math.floor(random() * 6);
+  const rounds = 1 + Math.floor(rng() * 6);
   for (let i = 0; i < rounds; i++) {
-    const mutation = MUTATIONS[pick(random, names) ?? ''];
-    if (mutation !== undefined) result = mutation(result, random);
+    const mutation = MUTATIONS[pick(rng, names) ?? ''];
+    if (mutation !== undefined) result = mutation(result, rng);
   }
   return result;
 }

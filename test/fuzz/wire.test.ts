@@ -13,7 +13,7 @@ import { ends, frameOf, PLAN, runTag, seeded } from '../mesh/networked.ts';
 /** `NMC_FUZZ=100000` for the long form. */
 const RUNS = Number(process.env.NMC_FUZZ ?? 2000);
 
-class Chance {
+class Rng {
   readonly #stream: RandomStream;
   #at = 0;
   constructor(seed: number) {
@@ -25,38 +25,38 @@ class Chance {
 }
 
 /** Bits changed, bytes cut, doubled, made up. */
-function damaged(bytes: Uint8Array, chance: Chance): Uint8Array {
+function damaged(bytes: Uint8Array, rng: Rng): Uint8Array {
   const copy = [...bytes];
-  for (let times = 1 + chance.below(4); times > 0; times--) {
-    const at = chance.below(copy.length + 1);
-    switch (chance.below(5)) {
+  for (let times = 1 + rng.below(4); times > 0; times--) {
+    const at = rng.below(copy.length + 1);
+    switch (rng.below(5)) {
       case 0:
-        copy[at % Math.max(1, copy.length)] = chance.below(256);
+        copy[at % Math.max(1, copy.length)] = rng.below(256);
         break;
       case 1:
-        copy.splice(at, 1 + chance.below(20));
+        copy.splice(at, 1 + rng.below(20));
         break;
       case 2:
-        copy.splice(at, 0, ...copy.slice(at, at + chance.below(40)));
+        copy.splice(at, 0, ...copy.slice(at, at + rng.below(40)));
         break;
       case 3:
         copy.length = at;
         break;
       default:
-        copy.splice(at, 0, ...Array.from({ length: chance.below(8) }, () => chance.below(256)));
+        copy.splice(at, 0, ...Array.from({ length: rng.below(8) }, () => rng.below(256)));
     }
   }
   return Uint8Array.from(copy);
 }
 
 test(`${RUNS} border packets`, () => {
-  const chance = new Chance(1);
+  const rng = new Rng(1);
   const { a, b, rekey } = ends();
   const begin = rekey(0);
   for (const packet of begin.fromA) b.receive(packet);
   const [sound] = a.send(frameOf(5, 0, 0)) as [Uint8Array];
   for (let i = 0; i < RUNS; i++) {
-    const packet = damaged(sound, chance);
+    const packet = damaged(sound, rng);
     if (Buffer.from(packet).equals(sound)) continue;
     const received = b.receive(packet);
     expect(received.frames).toEqual([]);
@@ -67,7 +67,7 @@ test(`${RUNS} border packets`, () => {
 });
 
 test(`${RUNS} heads and headers`, () => {
-  const chance = new Chance(2);
+  const rng = new Rng(2);
   const header = {
     kind: 'data',
     codec: 'f32',
@@ -81,7 +81,7 @@ test(`${RUNS} heads and headers`, () => {
   const rest = { batch: 0, microbatch: 0, tick: 0, consumed: 0, sequence: 0, chunk: 0, chunks: 1 };
   const sound = encodePacket({ ...header, ...rest }, Uint8Array.of(1, 2, 3, 4));
   for (let i = 0; i < RUNS; i++) {
-    const bytes = damaged(sound, chance);
+    const bytes = damaged(sound, rng);
     const packet = decodePacket(bytes);
     if (packet) expect(packet.payload.length).toBeLessThanOrEqual(bytes.length);
     decodeHead(bytes);
@@ -89,7 +89,7 @@ test(`${RUNS} heads and headers`, () => {
 });
 
 test(`${RUNS} control messages`, () => {
-  const chance = new Chance(3);
+  const rng = new Rng(3);
   const [dialler, listener] = [keyPairFromSeed(seeded(1)), keyPairFromSeed(seeded(2))];
   const first = hello('trainer', dialler, seeded(5));
   const second = challenge(first, listener, seeded(6));
@@ -111,15 +111,13 @@ test(`${RUNS} control messages`, () => {
   const sound = from.seal(message);
   const bytes = new TextEncoder().encode(sound);
   for (let i = 0; i < RUNS; i++) {
-    const text = new TextDecoder().decode(damaged(bytes, chance));
+    const text = new TextDecoder().decode(damaged(bytes, rng));
     // The same in other words is the same.
     if (canonical(text) !== canonical(sound)) expect(typeof to.open(text)).toBe('string');
   }
   expect(to.open(sound)).toMatchObject(message);
   for (let i = 0; i < Math.min(RUNS, 5000); i++) {
-    const value = parsed(
-      new TextDecoder().decode(damaged(new TextEncoder().encode(JSON.stringify(third.proof)), chance)),
-    );
+    const value = parsed(new TextDecoder().decode(damaged(new TextEncoder().encode(JSON.stringify(third.proof)), rng)));
     if (JSON.stringify(value) !== JSON.stringify(third.proof)) {
       const verdict = accept(second.session, value, listener.publicKey, () => undefined);
       // Fields of a newer version may be added, but the signature has to hold.

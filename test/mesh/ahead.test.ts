@@ -49,10 +49,10 @@ check error(answer.y, data.file("points.npz", x = f32[6], y = f32[2]).y) <= 100
 `;
 
 const SAMPLES = 28;
-const random = stream(3, 'points');
+const rng = stream(3, 'points');
 const column = (name: string, size: number) => ({
   field: { name, type: 'f32' as const, shape: [size] },
-  data: Float32Array.from({ length: SAMPLES * size }, (_, i) => random.normal(size * 1000 + i)),
+  data: Float32Array.from({ length: SAMPLES * size }, (_, i) => rng.normal(size * 1000 + i)),
 });
 const points = memoryDataset('points', 'drawn', [column('x', 6), column('y', 2)]);
 

@@ -134,8 +134,8 @@ test('what nothing has named goes an hour after it was brought or asked about', 
 });
 
 test('nothing is lost that a run names or somebody holds, in any order', async () => {
-  const random = seeded(11);
-  const pick = (n: number): number => Math.floor(random() * n);
+  const rng = seeded(11);
+  const pick = (n: number): number => Math.floor(rng() * n);
   const holders = [{}, {}];
   const held = [new Set<string>(), new Set<string>()];
   const words = Array.from({ length: 12 }, (_, i) => `w${i}`);
@@ -175,7 +175,7 @@ test('nothing is lost that a run names or somebody holds, in any order', async (
         break;
       case 5:
         later += GRACE / 2;
-        work.push(garbage.collect(random() < 0.2));
+        work.push(garbage.collect(rng() < 0.2));
     }
     const named = [...Object.values(runs).flatMap(blobsOfRun), ...held.flatMap((set) => [...set])];
     for (const hash of named) expect(await backplane.hasBlob(hash), `step ${step}`).toBe(true);

@@ -110,7 +110,7 @@ class HostedMesh {
   readonly #blobs: Map<string, Uint8Array>;
   readonly #queue = new EventQueue<() => void | Promise<void>>();
   readonly #nodes: Node[];
-  readonly #random;
+  readonly #rng;
   readonly #arrival = new Map<string, number>();
   #draws = 0;
   #now = 0;
@@ -134,7 +134,7 @@ class HostedMesh {
     const made = makeDeployment({ plan: plan.plan, training, files, data, statistics, ...more });
     this.#made = { ...made, deployment: { ...made.deployment, run: 'hosted-1' } };
     this.#blobs = new Map(made.blobs);
-    this.#random = stream(options.seed, 'hosted');
+    this.#rng = stream(options.seed, 'hosted');
     this.#sync = restoredSynchronizer([], 0, { ...LIMITS, ...options.limits }).state;
     this.#verifier = new PartVerifier({
       getBlob: async (hash) => this.#blobs.get(hash),
@@ -186,7 +186,7 @@ class HostedMesh {
   }
 
   #chance(): number {
-    return 0.5 + this.#random.uniform(this.#draws++);
+    return 0.5 + this.#rng.uniform(this.#draws++);
   }
 
   #tick(): void {

@@ -158,14 +158,14 @@ class World {
   newest = 1;
   versionAtEnd = '';
   readonly #queue = new EventQueue<() => void>();
-  readonly #random;
+  readonly #rng;
   readonly #weather: Weather;
   #draws = 0;
   #now = 0;
 
   constructor(weather: Weather) {
     this.#weather = weather;
-    this.#random = stream(weather.seed, 'predictor');
+    this.#rng = stream(weather.seed, 'predictor');
   }
 
   run(requests: number): void {
@@ -236,7 +236,7 @@ class World {
   }
 
   #uniform(): number {
-    return this.#random.uniform(this.#draws++);
+    return this.#rng.uniform(this.#draws++);
   }
 }
 

@@ -51,9 +51,9 @@ function positions({ task: { sequence = 1 }, staged: { ahead } }: Model): Positi
 function fieldsOf({ inputs }: Pick<ProgramFunction, 'inputs'>, batch: number): Record<string, FieldData> {
   const fields: Record<string, FieldData> = {};
   for (const { field, type, shape } of inputs) {
-    const random = stream(SEED, `${field}/${batch}`);
+    const rng = stream(SEED, `${field}/${batch}`);
     const data = new fieldArrays[type](sizeOf(shape));
-    for (let i = 0; i < data.length; i++) data[i] = type === 'f32' ? random.normal(i) : random.bits(i) % 3;
+    for (let i = 0; i < data.length; i++) data[i] = type === 'f32' ? rng.normal(i) : rng.bits(i) % 3;
     fields[field] = data;
   }
   return fields;
@@ -136,9 +136,9 @@ export function interpreted(model: Model, start: Start, ahead: boolean, disturba
 
 /** One unit in the last place, up or down. */
 function shaken(seed: number): Rounding {
-  const random = stream(seed, 'disturbance');
+  const rng = stream(seed, 'disturbance');
   let i = 0;
-  return (x) => x * (1 + (random.bits(i++) % 2 === 0 ? UNIT : -UNIT));
+  return (x) => x * (1 + (rng.bits(i++) % 2 === 0 ? UNIT : -UNIT));
 }
 
 const DRAWS = 2;

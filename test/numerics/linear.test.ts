@@ -12,8 +12,8 @@ const BATCH = 3;
 const long = { steps: 800, rate: 0.2, momentum: 0 };
 
 function normal(name: string, length: number): Float32Array {
-  const random = stream(21, name);
-  return Float32Array.from({ length }, (_, i) => random.normal(i));
+  const rng = stream(21, name);
+  return Float32Array.from({ length }, (_, i) => rng.normal(i));
 }
 
 /** A matrix drawn at random, and small enough to settle soon. */

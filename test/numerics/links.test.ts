@@ -81,8 +81,8 @@ describe.each(Object.entries(cases))('%s', (_, { nodes, link, clamped = {} }) =>
       await openReference(program),
     ] as const;
     for (const s of program.states) {
-      const random = stream(5, s.id);
-      const values = Float32Array.from({ length: sizeOf(s.shape) }, (_, i) => random.normal(i));
+      const rng = stream(5, s.id);
+      const values = Float32Array.from({ length: sizeOf(s.shape) }, (_, i) => rng.normal(i));
       for (const device of devices) await device.write(s.id, values);
     }
     const [found, wanted] = [await energyAt(devices[0]), await energyAt(devices[1])];

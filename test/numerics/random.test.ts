@@ -20,10 +20,10 @@ const vectors = JSON.parse(readFileSync(new URL('../../spec/vectors/random.json'
 
 describe('known answers', () => {
   test.each(vectors.streams)('seed $seed, stream $stream, from $first', (v) => {
-    const random = stream(v.seed, v.stream);
-    expect(v.bits.map((_, i) => random.bits(v.first + i))).toEqual(v.bits);
-    expect(v.bits.map((_, i) => random.uniform(v.first + i))).toEqual(v.bits.map((b) => b / 2 ** 32));
-    expect(v.normal.map((_, i) => random.normal(v.first + i))).toEqual(v.normal);
+    const rng = stream(v.seed, v.stream);
+    expect(v.bits.map((_, i) => rng.bits(v.first + i))).toEqual(v.bits);
+    expect(v.bits.map((_, i) => rng.uniform(v.first + i))).toEqual(v.bits.map((b) => b / 2 ** 32));
+    expect(v.normal.map((_, i) => rng.normal(v.first + i))).toEqual(v.normal);
   });
 
   test.each(vectors.permutations)('permutation of $n, seed $seed, stream $stream', (v) => {
@@ -33,9 +33,9 @@ describe('known answers', () => {
 
 describe('statistics', () => {
   const N = 100_000;
-  const random = stream(3, 'pixels->h1.w');
-  const uniform = Float64Array.from({ length: N }, (_, i) => random.uniform(i));
-  const normal = Float64Array.from({ length: N }, (_, i) => random.normal(i));
+  const rng = stream(3, 'pixels->h1.w');
+  const uniform = Float64Array.from({ length: N }, (_, i) => rng.uniform(i));
+  const normal = Float64Array.from({ length: N }, (_, i) => rng.normal(i));
   const mean = (values: Float64Array): number => values.reduce((a, b) => a + b, 0) / values.length;
 
   test('uniform numbers fill [0, 1) evenly', () => {
@@ -55,9 +55,9 @@ describe('statistics', () => {
 
   test('normal numbers are those of the library functions, to the last digits', () => {
     for (let i = 0; i < 1000; i++) {
-      const u = (random.bits(2 * i) + 1) / 2 ** 32;
-      const wanted = Math.sqrt(-2 * Math.log(u)) * Math.cos((2 * Math.PI * random.bits(2 * i + 1)) / 2 ** 32);
-      expect(Math.abs(random.normal(i) - wanted)).toBeLessThan(1e-13);
+      const u = (rng.bits(2 * i) + 1) / 2 ** 32;
+      const wanted = Math.sqrt(-2 * Math.log(u)) * Math.cos((2 * Math.PI * rng.bits(2 * i + 1)) / 2 ** 32);
+      expect(Math.abs(rng.normal(i) - wanted)).toBeLessThan(1e-13);
     }
   });
 
@@ -72,15 +72,15 @@ describe('statistics', () => {
     expect(
       Math.abs(
         correlation(
-          (i) => random.uniform(i),
-          (i) => random.uniform(i + lag),
+          (i) => rng.uniform(i),
+          (i) => rng.uniform(i + lag),
         ),
       ),
     ).toBeLessThan(0.0125);
     expect(
       Math.abs(
         correlation(
-          (i) => random.uniform(i),
+          (i) => rng.uniform(i),
           (i) => other.uniform(i),
         ),
       ),
@@ -88,7 +88,7 @@ describe('statistics', () => {
     expect(
       Math.abs(
         correlation(
-          (i) => random.uniform(i),
+          (i) => rng.uniform(i),
           (i) => similar.uniform(i),
         ),
       ),

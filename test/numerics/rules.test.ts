@@ -293,6 +293,6 @@ test('nodes in a cycle begin at their start: a number, or values drawn once for 
   expect([...(await begun({ kind: 'constant', value: 0.25 }))]).toEqual(new Array(12).fill(0.25));
   const drawn = await begun({ kind: 'normal', std: 0.5 });
   expect(drawn.slice(0, 6)).toEqual(drawn.slice(6));
-  const random = stream(5, 'b:start');
-  expect([...drawn.slice(0, 6)]).toEqual(Array.from({ length: 6 }, (_, i) => random.normal(i) * 0.5));
+  const rng = stream(5, 'b:start');
+  expect([...drawn.slice(0, 6)]).toEqual(Array.from({ length: 6 }, (_, i) => rng.normal(i) * 0.5));
 });

@@ -46,8 +46,8 @@ async function settle(x: Float32Array, batch: number, tolerance: number): Promis
 }
 
 test('samples stop one by one, each at its own time', async () => {
-  const random = stream(2, 'x');
-  const x = Float32Array.from({ length: 3 * SEEN }, (_, i) => random.normal(i) * (1 + Math.floor(i / SEEN)));
+  const rng = stream(2, 'x');
+  const x = Float32Array.from({ length: 3 * SEEN }, (_, i) => rng.normal(i) * (1 + Math.floor(i / SEEN)));
   const together = await settle(x, 3, 1e-3);
   const exact = await settle(x, 3, 0);
   for (let sample = 0; sample < 3; sample++) {

@@ -49,8 +49,8 @@ const inputs = Object.fromEntries(
     ['a', 24],
     ['b', 20],
   ].map(([name, width]) => {
-    const random = stream(5, String(name));
-    return [name, Float32Array.from({ length: 6 * Number(width) }, (_, i) => random.normal(i))];
+    const rng = stream(5, String(name));
+    return [name, Float32Array.from({ length: 6 * Number(width) }, (_, i) => rng.normal(i))];
   }),
 ) as Record<'a' | 'b', Float32Array>;
 

@@ -21,8 +21,8 @@ async function weightStep(method: CallValue, options: Parameters<typeof chain>[1
   const session = openHere({ program, files: lowerToCpu(program) }, 1);
   await initialise(session, program, 1);
   const before = await readParameters(session, program);
-  const random = stream(1, 'batch');
-  const l0 = Float32Array.from({ length: BATCH * 60 }, (_, i) => random.normal(i));
+  const rng = stream(1, 'batch');
+  const l0 = Float32Array.from({ length: BATCH * 60 }, (_, i) => rng.normal(i));
   const l4 = new Float32Array(BATCH * 10);
   for (let i = 0; i < BATCH; i++) l4[i * 10 + (i % 10)] = 1;
   await session.run('train', { l0, l4 }, { batch: 0, batches: 1 });

@@ -23,11 +23,11 @@ export async function checkGraph(graph: Graph, clamped: Clamps): Promise<void> {
   const session = await openReference(program);
   await initialise(session, program, 3);
   for (const s of program.states) {
-    const random = stream(11, s.id);
+    const rng = stream(11, s.id);
     if (s.id.startsWith('z.') || s.id.startsWith('past.'))
       await session.write(
         s.id,
-        Float64Array.from({ length: sizeOf(s.shape) }, (_, i) => random.normal(i)),
+        Float64Array.from({ length: sizeOf(s.shape) }, (_, i) => rng.normal(i)),
       );
     if (s.id.startsWith('when.'))
       await session.write(

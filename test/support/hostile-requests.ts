@@ -41,11 +41,11 @@ const VALUES = [
 
 /** @param seed the same one gives the same request. @param field of the model, @param size its numbers */
 export function hostileRequest(seed: number, field: string, size: number): HostileRequest {
-  const random = stream(seed, 'hostile-request');
+  const rng = stream(seed, 'hostile-request');
   let draws = 0;
-  const below = (n: number): number => Math.floor(random.uniform(draws++) * n);
+  const below = (n: number): number => Math.floor(rng.uniform(draws++) * n);
   const one = <T>(list: readonly T[]): T => list[below(list.length)] as T;
-  const often = (share: number): boolean => random.uniform(draws++) < share;
+  const often = (share: number): boolean => rng.uniform(draws++) < share;
   const body = (): string => {
     const numbers = Array.from({ length: often(0.7) ? size : below(2 * size) }, () => String(below(256)));
     if (often(0.6)) numbers[below(numbers.length)] = one(VALUES);

@@ -139,8 +139,8 @@ export function trainTask(graph: Graph, options: TaskOptions): TrainTask {
 export function randomInputs(f: ProgramFunction, seed: number): Record<string, FieldData> {
   const inputs: Record<string, FieldData> = {};
   for (const input of f.inputs) {
-    const random = stream(seed, `input/${input.field}`);
-    inputs[input.field] = Float32Array.from({ length: sizeOf(input.shape) }, (_, i) => random.normal(i));
+    const rng = stream(seed, `input/${input.field}`);
+    inputs[input.field] = Float32Array.from({ length: sizeOf(input.shape) }, (_, i) => rng.normal(i));
   }
   return inputs;
 }
@@ -157,11 +157,11 @@ export async function initialise(session: DeviceSession, program: Program, seed:
       await session.write(state.id, initialValues(state, seed));
       continue;
     }
-    const random = stream(seed, state.id);
+    const rng = stream(seed, state.id);
     const { init } = state;
     const draw = (i: number): number => {
-      if (init.kind === 'uniform') return (2 * random.uniform(i) - 1) * init.bound;
-      if (init.kind === 'normal') return random.normal(i) * init.std;
+      if (init.kind === 'uniform') return (2 * rng.uniform(i) - 1) * init.bound;
+      if (init.kind === 'normal') return rng.normal(i) * init.std;
       return init.kind === 'constant' ? init.value : 0;
     };
     await session.write(

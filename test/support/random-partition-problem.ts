@@ -1,6 +1,7 @@
 /** Seeded problems for the partitioner: small networks with hubs and fan-out, machines that differ. */
-import { dice } from '../../compiler/6-partition/dice.ts';
+
 import type { Machine, Problem } from '../../compiler/6-partition/problem.ts';
+import { createRng } from '../../compiler/6-partition/rng.ts';
 
 export interface Shape {
   readonly pieces: number;
@@ -18,7 +19,7 @@ export interface Shape {
 /** Whole numbers everywhere, so that sums in any order are the same. */
 export function randomProblem(seed: number, shape: Shape): Problem {
   const { pieces: count, machines: K, pins: mostPins = 3 } = shape;
-  const { below } = dice(seed, 'random-problem');
+  const { below } = createRng(seed, 'random-problem');
   const work = Float64Array.from({ length: count }, () => 1 + below(10));
   const memory = Float64Array.from({ length: count }, () => 1 + below(10));
   const hub: number[] = [];

@@ -45,13 +45,13 @@ export function compileText(
 
 /** Nodes anywhere, links with their source or their target. */
 export function randomAssignment(graph: Graph, shards: number, seed: number): Assignment {
-  const random = stream(seed, 'assignment');
+  const rng = stream(seed, 'assignment');
   const found = new Map<string, number>();
   graph.nodes.forEach((n, i) => {
-    found.set(nodeOwner(n.name), i < shards ? i : random.bits(i) % shards);
+    found.set(nodeOwner(n.name), i < shards ? i : rng.bits(i) % shards);
   });
   graph.links.forEach((l, i) => {
-    const end = random.bits(1000 + i) % 2 === 0 ? l.source : l.target;
+    const end = rng.bits(1000 + i) % 2 === 0 ? l.source : l.target;
     found.set(linkOwner(l.name), found.get(nodeOwner(end)) ?? 0);
   });
   return found;
@@ -72,17 +72,17 @@ export function splitAhead(compiled: Compiled, shards: number, seed: number): Sh
  * @param spread whether the weights of a node's last tile lie with its other tiles
  */
 export function splitTiled({ graph, program }: Compiled, shards: number, seed: number, spread = false): ShardProgram[] {
-  const random = stream(seed, 'tiling');
+  const rng = stream(seed, 'tiling');
   const tiling = new Map<string, number[]>();
   graph.nodes.forEach((node, i) => {
     const most = mostTiles(graph, node);
-    const cuts = [random.bits(3 * i) % most, random.bits(3 * i + 1) % most];
+    const cuts = [rng.bits(3 * i) % most, rng.bits(3 * i + 1) % most];
     const offsets = [...new Set([0, ...cuts, most])].sort((a, b) => a - b);
     if (offsets.length > 2) tiling.set(node.name, offsets);
   });
   if (tiling.size === 0) throw new Error('nothing is cut');
   const pieces = tiledPieces(graph, tiling);
-  const part = Int32Array.from(pieces, (_, i) => (i < shards ? i : random.bits(500 + i) % shards));
+  const part = Int32Array.from(pieces, (_, i) => (i < shards ? i : rng.bits(500 + i) % shards));
   const spreads = new Map([...tiling].map(([name, { length }]) => [name, evenly(length - 2)] as const));
   const tiled = tileProgram(graph, program, tiling, spread ? spreads : undefined);
   verify(tiled);
@@ -92,11 +92,11 @@ export function splitTiled({ graph, program }: Compiled, shards: number, seed: n
 export function sampleOf(f: ProgramFunction, seed: number): Record<string, FieldData> {
   const inputs: Record<string, FieldData> = {};
   for (const { field, type, shape } of f.inputs) {
-    const random = stream(seed, `field/${field}`);
+    const rng = stream(seed, `field/${field}`);
     const size = sizeOf(shape);
-    if (type === 'f32') inputs[field] = Float32Array.from({ length: size }, (_, i) => random.normal(i));
-    else if (type === 'u8') inputs[field] = Uint8Array.from({ length: size }, (_, i) => random.bits(i) % 256);
-    else inputs[field] = Int32Array.from({ length: size }, (_, i) => random.bits(i) % 3);
+    if (type === 'f32') inputs[field] = Float32Array.from({ length: size }, (_, i) => rng.normal(i));
+    else if (type === 'u8') inputs[field] = Uint8Array.from({ length: size }, (_, i) => rng.bits(i) % 256);
+    else inputs[field] = Int32Array.from({ length: size }, (_, i) => rng.bits(i) % 3);
   }
   return inputs;
 }

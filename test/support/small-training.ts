@@ -17,10 +17,10 @@ const SEED = 3;
 export function fieldNumbers(f: ProgramFunction, seed: number): Record<string, FieldData> {
   const inputs: Record<string, FieldData> = {};
   for (const { field, type, shape } of f.inputs) {
-    const random = stream(seed, `input/${field}`);
+    const rng = stream(seed, `input/${field}`);
     const data = new fieldArrays[type](sizeOf(shape));
     for (let i = 0; i < data.length; i++)
-      data[i] = type === 'f32' ? random.normal(i) : Math.abs(Math.round(4 * random.normal(i)));
+      data[i] = type === 'f32' ? rng.normal(i) : Math.abs(Math.round(4 * rng.normal(i)));
     inputs[field] = data;
   }
   return inputs;

@@ -50,13 +50,13 @@ export interface Trained {
 export function sampleInputs(program: Program, seed: number, oneHot: readonly string[]): Record<string, FieldData> {
   const inputs: Record<string, FieldData> = {};
   for (const input of program.functions[0]?.inputs ?? []) {
-    const random = stream(seed, `sample/${input.field}`);
-    const data = Float32Array.from({ length: sizeOf(input.shape) }, (_, i) => random.normal(i));
+    const rng = stream(seed, `sample/${input.field}`);
+    const data = Float32Array.from({ length: sizeOf(input.shape) }, (_, i) => rng.normal(i));
     if (oneHot.includes(input.field)) {
       const classes = input.shape.at(-1) ?? 1;
       const rows = data.length / classes;
       data.fill(0);
-      for (let row = 0; row < rows; row++) data[row * classes + (random.bits(row) % classes)] = 1;
+      for (let row = 0; row < rows; row++) data[row * classes + (rng.bits(row) % classes)] = 1;
     }
     inputs[input.field] = data;
   }

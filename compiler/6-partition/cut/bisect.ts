@@ -1,6 +1,7 @@
 /** Two parts of a graph: grown from a vertex where the graph is small, refined on the way back to the full one. */
-import type { Dice } from '../dice.ts';
+
 import { createHeap } from '../heap.ts';
+import type { Rng } from '../rng.ts';
 import { coarsen } from './coarsen.ts';
 import { edgeCut, type Graph, overload, partWeights, totalWeight } from './graph.ts';
 import { createRefiner, type Meter } from './refine.ts';
@@ -13,48 +14,34 @@ const PATIENCE = 60;
  * @param slack parts may exceed their share of the weight by this factor less one
  * @param tries growths from which the best is kept, on the coarsest graph
  */
-export function bisect(
-  graph: Graph,
-  share: number,
-  slack: number,
-  tries: number,
-  dice: Dice,
-  meter: Meter,
-): Int32Array {
+export function bisect(graph: Graph, share: number, slack: number, tries: number, rng: Rng, meter: Meter): Int32Array {
   const total = totalWeight(graph);
-  const levels = coarsen(graph, COARSEST, (1.5 * total) / COARSEST, dice);
+  const levels = coarsen(graph, COARSEST, (1.5 * total) / COARSEST, rng);
   const coarsest = levels.at(-1)?.graph ?? graph;
   const caps = Float64Array.of(share * total * (1 + slack), (1 - share) * total * (1 + slack));
-  let part: Int32Array = bestGrowth(coarsest, share * total, caps, tries, dice, meter);
+  let part: Int32Array = bestGrowth(coarsest, share * total, caps, tries, rng, meter);
   for (let level = levels.length - 1; level >= 0; level--) {
     const { into } = levels[level] as (typeof levels)[number];
     part = into.map((c) => part[c] as number);
     const fine = levels[level - 1]?.graph ?? graph;
-    polish(fine, part, caps, dice, meter);
+    polish(fine, part, caps, rng, meter);
   }
   return part;
 }
 
-function polish(graph: Graph, part: Int32Array, caps: Float64Array, dice: Dice, meter: Meter): void {
-  const refiner = createRefiner(graph, part, caps, dice, meter);
+function polish(graph: Graph, part: Int32Array, caps: Float64Array, rng: Rng, meter: Meter): void {
+  const refiner = createRefiner(graph, part, caps, rng, meter);
   refiner.balance();
   for (let round = 0; round < 4; round++) if (refiner.wide(PATIENCE + graph.count / 50) <= 0) break;
 }
 
-function bestGrowth(
-  graph: Graph,
-  goal: number,
-  caps: Float64Array,
-  tries: number,
-  dice: Dice,
-  meter: Meter,
-): Int32Array {
+function bestGrowth(graph: Graph, goal: number, caps: Float64Array, tries: number, rng: Rng, meter: Meter): Int32Array {
   let best: Int32Array | undefined;
   let bestOver = Infinity;
   let bestCut = Infinity;
   for (let i = 0; i < tries; i++) {
-    const part = grow(graph, goal, dice);
-    polish(graph, part, caps, dice, meter);
+    const part = grow(graph, goal, rng);
+    polish(graph, part, caps, rng, meter);
     const cut = edgeCut(graph, part);
     const over = overload(partWeights(graph, part, 2), caps);
     if (!best || over < bestOver - 1e-9 || (over < bestOver + 1e-9 && cut < bestCut)) {
@@ -67,7 +54,7 @@ function bestGrowth(
 }
 
 /** Part 0 grows from a random vertex, always by the vertex that costs the cut least, until it weighs enough. */
-function grow(graph: Graph, goal: number, dice: Dice): Int32Array {
+function grow(graph: Graph, goal: number, rng: Rng): Int32Array {
   const { count, start, ends, edge, weight } = graph;
   const part = new Int32Array(count).fill(1);
   const gain = new Float64Array(count);
@@ -75,7 +62,7 @@ function grow(graph: Graph, goal: number, dice: Dice): Int32Array {
     for (let e = start[v] as number, end = start[v + 1] as number; e < end; e++)
       gain[v] = (gain[v] as number) - (edge[e] as number);
   const heap = createHeap(count);
-  const order = dice.order(count);
+  const order = rng.order(count);
   let next = 0;
   let grown = 0;
   while (grown < goal) {

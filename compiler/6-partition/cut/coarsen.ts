@@ -1,5 +1,5 @@
 /** Smaller graphs of the same shape: vertices that belong together become one. */
-import type { Dice } from '../dice.ts';
+import type { Rng } from '../rng.ts';
 import type { Graph } from './graph.ts';
 
 export interface Level {
@@ -25,10 +25,10 @@ const MAX_HUB_DEGREE = 500;
  * @param most weight that no pair may exceed
  * @param labels pairs only within the same label: what keeps a partition whole in the smaller graph
  */
-export function match(graph: Graph, most: number, dice: Dice, labels?: Int32Array): Matching {
+export function match(graph: Graph, most: number, rng: Rng, labels?: Int32Array): Matching {
   const { count, start, ends, edge, weight } = graph;
   const mate = new Int32Array(count).fill(-1);
-  const order = dice.order(count);
+  const order = rng.order(count);
   for (let i = 0; i < count; i++) {
     const v = order[i] as number;
     if (mate[v] !== -1) continue;
@@ -142,12 +142,12 @@ export function contract(graph: Graph, { into, count }: Matching): Graph {
 }
 
 /** Levels from fine to coarse, until `until` vertices are left or pairing no longer helps. */
-export function coarsen(graph: Graph, until: number, mostWeight: number, dice: Dice, labels?: Int32Array): Level[] {
+export function coarsen(graph: Graph, until: number, mostWeight: number, rng: Rng, labels?: Int32Array): Level[] {
   const levels: Level[] = [];
   let fine = graph;
   let label = labels;
   while (fine.count > until) {
-    const matching = match(fine, mostWeight, dice, label);
+    const matching = match(fine, mostWeight, rng, label);
     if (matching.count > 0.95 * fine.count) break;
     const smaller = contract(fine, matching);
     levels.push({ graph: smaller, into: matching.into });

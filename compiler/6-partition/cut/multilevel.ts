@@ -1,5 +1,5 @@
 /** K parts of a graph by contraction, a first partition of the small graph, and refinement on every level back. */
-import type { Dice } from '../dice.ts';
+import type { Rng } from '../rng.ts';
 import { carried, coarsen, type Level } from './coarsen.ts';
 import { edgeCut, type Graph, overload, partWeights, totalWeight } from './graph.ts';
 import { recursiveBisection } from './recursive.ts';
@@ -30,17 +30,17 @@ export interface Effort {
 const COARSEST_PER_PART = 25;
 const MIN_COARSEST = 120;
 
-export function multilevel(graph: Graph, balance: Balance, effort: Effort, dice: Dice): Int32Array {
-  const levels = coarsened(graph, balance, dice);
+export function multilevel(graph: Graph, balance: Balance, effort: Effort, rng: Rng): Int32Array {
+  const levels = coarsened(graph, balance, rng);
   const coarsest = levels.at(-1)?.graph ?? graph;
   const slack = slackOf(graph, balance);
   let best: Int32Array | undefined;
   for (let i = 0; i < effort.starts; i++) {
-    const part = recursiveBisection(coarsest, balance.shares, slack, effort.tries, dice, effort.meter);
-    refine(coarsest, part, balance, effort, dice);
+    const part = recursiveBisection(coarsest, balance.shares, slack, effort.tries, rng, effort.meter);
+    refine(coarsest, part, balance, effort, rng);
     if (!best || better(coarsest, part, best, balance.caps)) best = part;
   }
-  return uncoarsen(graph, levels, best ?? new Int32Array(coarsest.count), balance, effort, dice);
+  return uncoarsen(graph, levels, best ?? new Int32Array(coarsest.count), balance, effort, rng);
 }
 
 /**
@@ -53,18 +53,18 @@ export function vCycle(
   kept: Int32Array,
   balance: Balance,
   effort: Effort,
-  dice: Dice,
+  rng: Rng,
 ): Int32Array {
-  const levels = coarsened(graph, balance, dice, kept);
+  const levels = coarsened(graph, balance, rng, kept);
   let small: Int32Array = part.slice();
   for (const { into, graph: level } of levels) small = carried(small, { into, count: level.count });
-  refine(levels.at(-1)?.graph ?? graph, small, balance, effort, dice);
-  return uncoarsen(graph, levels, small, balance, effort, dice);
+  refine(levels.at(-1)?.graph ?? graph, small, balance, effort, rng);
+  return uncoarsen(graph, levels, small, balance, effort, rng);
 }
 
-function coarsened(graph: Graph, { shares }: Balance, dice: Dice, labels?: Int32Array): Level[] {
+function coarsened(graph: Graph, { shares }: Balance, rng: Rng, labels?: Int32Array): Level[] {
   const until = Math.max(MIN_COARSEST, COARSEST_PER_PART * shares.length);
-  return coarsen(graph, until, (1.5 * totalWeight(graph)) / until, dice, labels);
+  return coarsen(graph, until, (1.5 * totalWeight(graph)) / until, rng, labels);
 }
 
 function uncoarsen(
@@ -73,19 +73,19 @@ function uncoarsen(
   coarsest: Int32Array,
   balance: Balance,
   effort: Effort,
-  dice: Dice,
+  rng: Rng,
 ): Int32Array {
   let part: Int32Array = coarsest;
   for (let level = levels.length - 1; level >= 0; level--) {
     const { into } = levels[level] as Level;
     part = into.map((c) => part[c] as number);
-    refine(levels[level - 1]?.graph ?? graph, part, balance, effort, dice);
+    refine(levels[level - 1]?.graph ?? graph, part, balance, effort, rng);
   }
   return part;
 }
 
-function refine(graph: Graph, part: Int32Array, { caps }: Balance, effort: Effort, dice: Dice): void {
-  const refiner = createRefiner(graph, part, caps, dice, effort.meter);
+function refine(graph: Graph, part: Int32Array, { caps }: Balance, effort: Effort, rng: Rng): void {
+  const refiner = createRefiner(graph, part, caps, rng, effort.meter);
   refiner.balance();
   if (graph.count > effort.greedyAbove) {
     for (let round = 0; round < effort.rounds; round++) if (refiner.greedy() <= 0) break;

@@ -1,5 +1,5 @@
 /** The plain problem, to compare with other partitioners: K parts of equal weight, the smallest edge cut. */
-import { dice as createDice } from '../dice.ts';
+import { createRng } from '../rng.ts';
 import { edgeCut, type Graph, overload, partWeights, totalWeight } from './graph.ts';
 import { type Balance, better, type Effort, multilevel, vCycle } from './multilevel.ts';
 
@@ -36,7 +36,7 @@ export function partitionGraph(graph: Graph, parts: number, options: GraphOption
   const balance: Balance = { shares: new Float64Array(parts).fill(1 / parts), caps: new Float64Array(parts).fill(cap) };
   const meter = { visits: 0 };
   const effort: Effort = { starts: 4, tries: 8, rounds: 6, patience: 60, greedyAbove: Infinity, meter };
-  const dice = createDice(options.seed ?? 0, 'partition-graph');
+  const rng = createRng(options.seed ?? 0, 'partition-graph');
   const population: Int32Array[] = [];
   const consider = (part: Int32Array, what: string): void => {
     population.push(part);
@@ -44,13 +44,13 @@ export function partitionGraph(graph: Graph, parts: number, options: GraphOption
     options.progress?.(`${what}: cut ${edgeCut(graph, population[0] as Int32Array)}`);
   };
   for (let i = 0; i < MAX_STARTS && (i < MIN_STARTS || meter.visits < VISITS / 2); i++)
-    consider(multilevel(graph, balance, effort, dice), `start ${i + 1}`);
+    consider(multilevel(graph, balance, effort, rng), `start ${i + 1}`);
   const members = population.length;
   for (let i = 0; i < 2 * members && meter.visits < VISITS; i++) {
-    const a = population[dice.below(members)] as Int32Array;
-    const b = population[dice.below(members)] as Int32Array;
+    const a = population[rng.below(members)] as Int32Array;
+    const b = population[rng.below(members)] as Int32Array;
     const first = better(graph, b, a, balance.caps) ? b : a;
-    consider(vCycle(graph, first, agreement(a, b, parts), balance, effort, dice), `crossing ${i + 1}`);
+    consider(vCycle(graph, first, agreement(a, b, parts), balance, effort, rng), `crossing ${i + 1}`);
     population.length = members;
   }
   const part = population[0] as Int32Array;

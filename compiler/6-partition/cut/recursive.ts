@@ -1,5 +1,5 @@
 /** Parts of given shares by halving, and halving the halves. */
-import type { Dice } from '../dice.ts';
+import type { Rng } from '../rng.ts';
 import { bisect } from './bisect.ts';
 import type { Graph } from './graph.ts';
 import type { Meter } from './refine.ts';
@@ -13,7 +13,7 @@ export function recursiveBisection(
   shares: Float64Array,
   slack: number,
   tries: number,
-  dice: Dice,
+  rng: Rng,
   meter: Meter,
 ): Int32Array {
   const part = new Int32Array(graph.count);
@@ -31,7 +31,7 @@ export function recursiveBisection(
     const middle = wanted.length >> 1;
     const sum = (from: number, to: number): number => wanted.subarray(from, to).reduce((a, b) => a + b, 0);
     const share = sum(0, middle) / sum(0, wanted.length);
-    const side = bisect(piece, share, each, tries, dice, meter);
+    const side = bisect(piece, share, each, tries, rng, meter);
     for (const half of [0, 1]) {
       const { graph: inner, vertices } = subgraph(piece, side, half);
       const names = vertices.map((v) => original[v] as number);

@@ -3,8 +3,9 @@
  * from all boundary vertices, or from one at a time (Sanders and Schulz 2011, "multi-try FM"), go on through moves that
  * make the cut larger, and are taken back to their best moment.
  */
-import type { Dice } from '../dice.ts';
+
 import { createHeap, type Heap } from '../heap.ts';
+import type { Rng } from '../rng.ts';
 import { type Graph, partWeights } from './graph.ts';
 
 /** Counts edges looked at: what a search costs, the same on every machine. */
@@ -32,7 +33,7 @@ const FEW_EDGES = 24;
  * @param part changed in place
  * @param caps most weight of each part; moves never go over, nor does what was over grow
  */
-export function createRefiner(graph: Graph, part: Int32Array, caps: Float64Array, dice: Dice, meter: Meter): Refiner {
+export function createRefiner(graph: Graph, part: Int32Array, caps: Float64Array, rng: Rng, meter: Meter): Refiner {
   const { count, start, ends, edge, weight } = graph;
   const parts = caps.length;
   const weights = partWeights(graph, part, parts);
@@ -186,14 +187,14 @@ export function createRefiner(graph: Graph, part: Int32Array, caps: Float64Array
     weights,
     wide(patience) {
       round++;
-      const order = dice.order(count);
+      const order = rng.order(count);
       for (let i = 0; i < count; i++) if (isBoundary(order[i] as number)) offer(order[i] as number);
       return search(patience);
     },
     local(patience) {
       round++;
       let sum = 0;
-      const order = dice.order(count);
+      const order = rng.order(count);
       for (let i = 0; i < count; i++) {
         const v = order[i] as number;
         if (moved[v] === round || !isBoundary(v)) continue;
@@ -204,7 +205,7 @@ export function createRefiner(graph: Graph, part: Int32Array, caps: Float64Array
     },
     greedy() {
       let sum = 0;
-      const order = dice.order(count);
+      const order = rng.order(count);
       for (let i = 0; i < count; i++) {
         const v = order[i] as number;
         const gain = bestMove(v, false);

@@ -63,8 +63,8 @@ async function timesOf(work: () => Promise<unknown>, runs: number, pause: number
 /** Numbers in all states. */
 export async function fill(session: DeviceSession, program: Program): Promise<void> {
   for (const s of program.states) {
-    const random = stream(0, s.id);
-    const values = new Float32Array(sizeOf(s.shape)).map((_, i) => random.uniform(i % 4096) - 0.5);
+    const rng = stream(0, s.id);
+    const values = new Float32Array(sizeOf(s.shape)).map((_, i) => rng.uniform(i % 4096) - 0.5);
     await session.write(s.id, values);
   }
 }

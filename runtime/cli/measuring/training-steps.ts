@@ -32,8 +32,8 @@ export async function openTraining(text: string, device: Device, choice?: Kernel
   const inputs: Record<string, FieldData> = {};
   const train = program.functions.find((f) => f.name === 'train');
   for (const { field, shape } of train?.inputs ?? []) {
-    const random = stream(0, field);
-    inputs[field] = Float32Array.from({ length: sizeOf(shape) }, (_, i) => random.normal(i));
+    const rng = stream(0, field);
+    inputs[field] = Float32Array.from({ length: sizeOf(shape) }, (_, i) => rng.normal(i));
   }
   const rows = Uint32Array.from({ length: train?.batch ?? 0 }, (_, i) => i);
   const kept = await session.keep?.('train', rows.length);

@@ -48,8 +48,8 @@ async function errorOf(device: Device, unit: HalfUnit): Promise<number> {
   const { files } = await gpuKernels(program, 'f16', { bound: device.bound, halves: unit });
   // From -1 to 1, with all the digits that f16 has.
   const numbers = (name: string, count: number): Float32Array => {
-    const random = stream(0, name);
-    return Float32Array.from({ length: count }, (_, i) => Math.round(2048 * random.uniform(i) - 1024) / 1024);
+    const rng = stream(0, name);
+    return Float32Array.from({ length: count }, (_, i) => Math.round(2048 * rng.uniform(i) - 1024) / 1024);
   };
   const [a, b] = [numbers('a', M * K), numbers('b', K * N)];
   const session = await device.open({ program, files });

@@ -68,10 +68,9 @@ async function runReference({ program, prediction, shard }: ExportedFrom): Promi
   for (let step = 0; step < Math.min(sequence ?? 1, MAX_STEPS); step++) {
     const inputs: Record<string, FieldData> = {};
     for (const { field, type, shape } of f.inputs) {
-      const random = stream(1, `export/${field}/${step}`);
+      const rng = stream(1, `export/${field}/${step}`);
       const data = new fieldArrays[type]((sizeOf(shape) / prediction.batch) * sized.batch);
-      for (let i = 0; i < data.length; i++)
-        data[i] = type === 'f32' ? random.normal(i) : Math.floor(random.uniform(i) * 256);
+      for (let i = 0; i < data.length; i++) data[i] = type === 'f32' ? rng.normal(i) : Math.floor(rng.uniform(i) * 256);
       inputs[field] = data;
     }
     const position = { batch: 0, batches: 1, ...(sequence === undefined ? {} : { step }) };

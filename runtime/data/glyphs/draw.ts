@@ -38,8 +38,8 @@ export const HAND: Hand = {
 export const DRAWS = 128;
 
 /** The digit written on sheet `i`: its first random number. */
-export function digitOf(random: RandomStream, i: number): number {
-  return Math.floor(random.uniform(i * DRAWS) * 10);
+export function digitOf(rng: RandomStream, i: number): number {
+  return Math.floor(rng.uniform(i * DRAWS) * 10);
 }
 
 export interface Drawer {
@@ -48,16 +48,16 @@ export interface Drawer {
 }
 
 /** @param rotated turn every glyph by any angle up to a sixth of a turn either way */
-export function glyphDrawer(random: RandomStream, rotated: boolean, hand: Hand = HAND): Drawer {
+export function glyphDrawer(rng: RandomStream, rotated: boolean, hand: Hand = HAND): Drawer {
   const painter = new Painter();
   const sheet = new Float64Array(SIDE * SIDE);
   const points = new Float64Array(64);
   const grain = grainOf(hand.noise);
   let counter = 0;
-  const uniform = (): number => random.uniform(counter++);
+  const uniform = (): number => rng.uniform(counter++);
   const between = ([low, high]: readonly [number, number]): number => low + (high - low) * uniform();
   /** Nearly normal with variance 1: the sum of the four bytes of one number. */
-  const spread = (): number => bellOf(sumOfBytes(random.bits(counter++)));
+  const spread = (): number => bellOf(sumOfBytes(rng.bits(counter++)));
 
   function place(stroke: Stroke, form: Form): number {
     let x = 0;
@@ -86,7 +86,7 @@ export function glyphDrawer(random: RandomStream, rotated: boolean, hand: Hand =
 
   function draw(i: number, out: Uint8Array, offset: number): void {
     counter = i * DRAWS;
-    const digit = digitOf(random, i);
+    const digit = digitOf(rng, i);
     counter++;
     const shapes = SHAPES[digit] as (typeof SHAPES)[number];
     const shape = shapes[Math.floor(uniform() * shapes.length)] as (typeof shapes)[number];
@@ -101,7 +101,7 @@ export function glyphDrawer(random: RandomStream, rotated: boolean, hand: Hand =
     }
     painter.ink(sheet, between(hand.ink), softness);
     if (uniform() < hand.clutter) stray(softness);
-    develop(sheet, random.bits(i * DRAWS + DRAWS - 1), grain, out, offset);
+    develop(sheet, rng.bits(i * DRAWS + DRAWS - 1), grain, out, offset);
   }
 
   return { draw };

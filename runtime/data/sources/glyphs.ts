@@ -28,7 +28,7 @@ export interface GlyphOptions {
 export function glyphs(split: GlyphSplit, { seed, rotated = false, samples, drawn, needed }: GlyphOptions): Dataset {
   const length = samples ?? SAMPLES[split];
   const name = `glyphs/${split}`;
-  const random = stream(seed, name);
+  const rng = stream(seed, name);
   const pixels = SIDE * SIDE;
   const there = drawn !== undefined && drawn.length >= length * pixels;
   const kind = { seed, stream: name, rotated };
@@ -50,7 +50,7 @@ export function glyphs(split: GlyphSplit, { seed, rotated = false, samples, draw
         const index = indices[k] as number;
         if (!(index >= 0 && index < length)) throw new RangeError(`row ${index} of ${length}`);
         if (name === 'image') out.set(drawSheet(sheets, drawer, index), k * pixels);
-        else out[k] = digitOf(random, index);
+        else out[k] = digitOf(rng, index);
       }
     },
   };

@@ -61,10 +61,10 @@ export function senses(split: SenseSplit, { seed, samples, drawn: sheets }: Sens
   ]);
 }
 
-type Random = ReturnType<typeof stream>;
+type Rng = ReturnType<typeof stream>;
 
 /** The glyph at half its size, under noise. */
-function images(drawn: Dataset, random: Random): Uint8Array {
+function images(drawn: Dataset, rng: Rng): Uint8Array {
   const side = 2 * IMAGE_SIDE;
   const out = zeroedBytes(boundedCount(drawn.length * IMAGE_SIDE * IMAGE_SIDE, MAX_ELEMENTS, 'pixels of data.senses'));
   const sheet = zeroedBytes(ofPresent(side * side));
@@ -74,48 +74,48 @@ function images(drawn: Dataset, random: Random): Uint8Array {
       for (let x = 0; x < side; x += 2, at++) {
         const from = y * side + x;
         const four = [from, from + 1, from + side, from + side + 1].reduce((sum, p) => sum + (sheet[p] as number), 0);
-        out[at] = Math.max(0, Math.min(255, Math.round(four / 4 + NOISE.image * random.normal(at))));
+        out[at] = Math.max(0, Math.min(255, Math.round(four / 4 + NOISE.image * rng.normal(at))));
       }
   }
   return out;
 }
 
 /** A spectrum: three formants a digit, moved together by the voice, under noise. */
-function sounds(digits: Int32Array, random: Random): Float32Array {
+function sounds(digits: Int32Array, rng: Rng): Float32Array {
   const words = stream(0, 'senses/words');
   const out = zeroed(Float32Array, boundedCount(digits.length * TONES, MAX_ELEMENTS, 'tones of data.senses'));
   const draws = TONES + 1;
   digits.forEach((digit, i) => {
-    const voice = VOICE * random.normal(i * draws + TONES);
+    const voice = VOICE * rng.normal(i * draws + TONES);
     for (let tone = 0; tone < TONES; tone++) {
       let loudness = 0;
       for (let f = 0; f < FORMANTS; f++) {
         const centre = ((f + words.uniform(digit * FORMANTS + f)) * TONES) / FORMANTS;
         loudness += Math.exp(-(((tone - centre - voice) / 2.5) ** 2));
       }
-      out[i * TONES + tone] = loudness + NOISE.sound * random.normal(i * draws + tone);
+      out[i * TONES + tone] = loudness + NOISE.sound * rng.normal(i * draws + tone);
     }
   });
   return out;
 }
 
 /** Pressures on a few sensors: a pattern a digit, pressed harder or softer, under noise. */
-function touches(digits: Int32Array, random: Random): Float32Array {
+function touches(digits: Int32Array, rng: Rng): Float32Array {
   const shapes = stream(0, 'senses/shapes');
   const out = zeroed(Float32Array, boundedCount(digits.length * SENSORS, MAX_ELEMENTS, 'sensors of data.senses'));
   const draws = SENSORS + 1;
   digits.forEach((digit, i) => {
-    const force = 1 + 0.25 * random.normal(i * draws + SENSORS);
+    const force = 1 + 0.25 * rng.normal(i * draws + SENSORS);
     for (let s = 0; s < SENSORS; s++) {
       const pattern = shapes.normal((digit % DIGITS) * SENSORS + s) > 0.3 ? 1 : 0;
-      out[i * SENSORS + s] = force * pattern + NOISE.touch * random.normal(i * draws + s);
+      out[i * SENSORS + s] = force * pattern + NOISE.touch * rng.normal(i * draws + s);
     }
   });
   return out;
 }
 
 /** Which senses are there: each in two of three samples, and always at least one. */
-function presence(length: BoundedCount, random: Random): [Int32Array, Int32Array, Int32Array] {
+function presence(length: BoundedCount, rng: Rng): [Int32Array, Int32Array, Int32Array] {
   const present: [Int32Array, Int32Array, Int32Array] = [
     zeroed(Int32Array, length),
     zeroed(Int32Array, length),
@@ -123,10 +123,10 @@ function presence(length: BoundedCount, random: Random): [Int32Array, Int32Array
   ];
   for (let i = 0; i < length; i++) {
     present.forEach((flags, sense) => {
-      flags[i] = random.uniform(i * 4 + sense) < PRESENT ? 1 : 0;
+      flags[i] = rng.uniform(i * 4 + sense) < PRESENT ? 1 : 0;
     });
     if (present.every((flags) => flags[i] === 0))
-      (present[Math.floor(random.uniform(i * 4 + 3) * 3)] as Int32Array)[i] = 1;
+      (present[Math.floor(rng.uniform(i * 4 + 3) * 3)] as Int32Array)[i] = 1;
   }
   return present;
 }

@@ -32,7 +32,7 @@ export const OBSERVATION: Matrix = [
 
 export function tracking(split: TrackingSplit, { seed, steps }: { seed: number; steps: number }): Dataset {
   const length = SAMPLES[split];
-  const random = stream(seed, `tracking/${split}`);
+  const rng = stream(seed, `tracking/${split}`);
   const room = (width: number): Float32Array =>
     zeroed(Float32Array, boundedCount(length * steps * width, MAX_ELEMENTS, 'elements of data.tracking'));
   const [hidden, seen, kalman] = [room(HIDDEN), room(SEEN), room(HIDDEN)];
@@ -41,8 +41,8 @@ export function tracking(split: TrackingSplit, { seed, steps }: { seed: number; 
     let state = new Array<number>(HIDDEN).fill(0);
     const filter = kalmanFilter();
     for (let t = 0; t < steps; t++) {
-      state = times(DYNAMICS, state).map((v) => v + random.normal(draw++));
-      const sight = times(OBSERVATION, state).map((v) => v + random.normal(draw++));
+      state = times(DYNAMICS, state).map((v) => v + rng.normal(draw++));
+      const sight = times(OBSERVATION, state).map((v) => v + rng.normal(draw++));
       hidden.set(state, (i * steps + t) * HIDDEN);
       seen.set(sight, (i * steps + t) * SEEN);
       kalman.set(filter(sight), (i * steps + t) * HIDDEN);

@@ -22,8 +22,8 @@ import { seeded } from '../../fuzz/mutate.ts';
 import { chain } from '../simulated.ts';
 
 const [folder = '', seed = '1', first = 'snapshot'] = process.argv.slice(2);
-const random = seeded(Number(seed));
-const below = (n: number): number => Math.floor(random() * n);
+const rng = seeded(Number(seed));
+const below = (n: number): number => Math.floor(rng() * n);
 const SHARDS = 2;
 /** Few enough that deployments share them with others, and with garbage. */
 const POOL = 12;
@@ -114,7 +114,7 @@ class Child {
     }
     // Some are given up, and some wait: few runs, and much garbage.
     await sleep(below(5));
-    if (random() < 0.5 || Object.keys(this.runs).length > 30) return this.#garbage.letGo(operator);
+    if (rng() < 0.5 || Object.keys(this.runs).length > 30) return this.#garbage.letGo(operator);
     const deployment = { ...chain(SHARDS, 10, 1, 1), run: `run-${process.pid}-${below(1e6)}`, plan };
     for (const blob of blobsOfDeployment(deployment)) if (!(await this.#backplane.hasBlob(blob))) lost(blob);
     const record = new TextEncoder().encode(JSON.stringify(deployment));

@@ -21,7 +21,7 @@ const KINDS = ['gc', 'deploy', 'fetch', 'snapshot'] as const;
 const folder = mkdtempSync(join(tmpdir(), 'nmc-kills-'));
 const program = join(ROOT, '.cache', `kill-child-${process.pid}.mjs`);
 const preload = `--import=${pathToFileURL(join(ROOT, 'test/support/die-at-write.mjs'))}`;
-const random = seeded(42);
+const rng = seeded(42);
 
 beforeAll(async () => {
   mkdirSync(join(ROOT, '.cache'), { recursive: true });
@@ -40,8 +40,8 @@ interface End {
 
 /** Every second one dies in the middle of a change to the file system, the others whenever it hits them. */
 function killed(state: string, round: number): Promise<End> {
-  const atChange = round % 2 === 0 ? 20 + Math.floor(300 * random()) : 0;
-  const wait = 20 + 250 * random();
+  const atChange = round % 2 === 0 ? 20 + Math.floor(300 * rng()) : 0;
+  const wait = 20 + 250 * rng();
   const child = spawn(process.execPath, [program, state, String(round), KINDS[round % 4] ?? 'gc'], {
     env: { ...process.env, NODE_OPTIONS: preload, NMC_TEST_DIE_AT: String(atChange) },
     stdio: ['ignore', 'pipe', 'inherit'],

@@ -58,8 +58,8 @@ const [prediction] = loaded.plan.predictions as [PlanPrediction];
 function samples(count: number) {
   const [field] = wholeFields(prediction.inputs);
   if (!field) throw new Error('it has an input');
-  const random = stream(5, 'walks');
-  const data = Float32Array.from({ length: count * 6 }, (_, i) => random.normal(i));
+  const rng = stream(5, 'walks');
+  const data = Float32Array.from({ length: count * 6 }, (_, i) => rng.normal(i));
   return memoryDataset('walks', 'a test', [{ field, data }]);
 }
 

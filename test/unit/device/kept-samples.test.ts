@@ -43,12 +43,12 @@ function doubled(): Program {
 }
 
 function samples(): Record<string, FieldData> {
-  const random = stream(5, 'kept samples');
+  const rng = stream(5, 'kept samples');
   return Object.fromEntries(
     FIELDS.map(([type, width], i) => {
       const data = new fieldArrays[type](SAMPLES * width);
       for (let e = 0; e < data.length; e++)
-        data[e] = type === 'f32' ? random.normal(e) : Math.floor(256 * random.uniform(1000 * i + e));
+        data[e] = type === 'f32' ? rng.normal(e) : Math.floor(256 * rng.uniform(1000 * i + e));
       return [nameOf(type, width), data];
     }),
   );

@@ -159,14 +159,14 @@ async function runShuffled(
       const inputs = inputsFor(whole, 'train', sequence);
       session.start({ name: 'train', position, inputs, sequence, microbatch: 0 });
     }
-  const random = stream(seed, 'order');
+  const rng = stream(seed, 'order');
   const away: Frame[] = [];
   const finished = sessions.map(() => 0);
   let draws = 0;
   let ahead = 0;
   let idle = 0;
   while (finished.some((n) => n < batches)) {
-    const chosen = random.bits(draws++) % sessions.length;
+    const chosen = rng.bits(draws++) % sessions.length;
     const step = await sessions[chosen]?.advance();
     const done = finished[chosen] ?? 0;
     idle = step?.kind === 'needs' || step?.kind === 'idle' ? idle + 1 : 0;
@@ -177,10 +177,10 @@ async function runShuffled(
       if (frame.sequence > done) ahead++;
     }
     // Frames stay away until hardly anybody can go on; of later batches come first as often as not.
-    if (idle <= 2 * sessions.length && random.bits(draws++) % 8 > 0) continue;
+    if (idle <= 2 * sessions.length && rng.bits(draws++) % 8 > 0) continue;
     const newest = Math.max(...away.map((f) => f.sequence));
-    const open = away.filter((f) => random.bits(draws++) % 2 === 0 || f.sequence === newest);
-    const frame = open[random.bits(draws++) % Math.max(1, open.length)];
+    const open = away.filter((f) => rng.bits(draws++) % 2 === 0 || f.sequence === newest);
+    const frame = open[rng.bits(draws++) % Math.max(1, open.length)];
     if (!frame) continue;
     away.splice(away.indexOf(frame), 1);
     const to = sessions.find((s) => s.schedule.messages.some((m) => m.id === frame.message && m.to === s.shard));

@@ -2,13 +2,13 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { measureCosts } from '../../../compiler/6-partition/costs.ts';
-import { dice } from '../../../compiler/6-partition/dice.ts';
 import { fleetOf } from '../../../compiler/6-partition/fleet.ts';
 import { hypergraph } from '../../../compiler/6-partition/hypergraph.ts';
 import { partition } from '../../../compiler/6-partition/partition.ts';
 import type { PartitionResult, Problem } from '../../../compiler/6-partition/problem.ts';
 import { uniformMachines } from '../../../compiler/6-partition/problem.ts';
 import { rebalance } from '../../../compiler/6-partition/rebalance.ts';
+import { createRng } from '../../../compiler/6-partition/rng.ts';
 import { createState } from '../../../compiler/6-partition/state.ts';
 import { randomProblem } from '../../support/random-partition-problem.ts';
 
@@ -96,7 +96,7 @@ test('costs kept up to date over moves are those counted from nothing', () => {
       const h = hypergraph({ count, work, memory, fixed: new Int32Array(count).fill(-1) }, problem.nets);
       const state = createState(h, fleetOf(problem.machines), new Int32Array(count));
       state.setCap(1);
-      const { below } = dice(seed, 'moves');
+      const { below } = createRng(seed, 'moves');
       for (let i = 0; i < 100; i++) {
         const [v, b] = [below(count), below(K)];
         const before = state.cost();

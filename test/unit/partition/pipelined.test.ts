@@ -116,17 +116,17 @@ async function runShuffled(whole: Program, compiled: Compiled, seed: number): Pr
         sequence,
         microbatch: 0,
       });
-  const random = stream(seed, 'order');
+  const rng = stream(seed, 'order');
   const away: Frame[] = [];
   let draws = 0;
   let done = 0;
   while (done < 3 * sessions.length) {
-    const session = sessions[random.bits(draws++) % sessions.length];
+    const session = sessions[rng.bits(draws++) % sessions.length];
     const step = await session?.advance();
     if (step?.kind === 'send') away.push(...step.frames);
     if (step?.kind === 'done') done++;
-    for (let n = random.bits(draws++) % 3; n > 0 && away.length > 0; n--) {
-      const [frame] = away.splice(random.bits(draws++) % away.length, 1);
+    for (let n = rng.bits(draws++) % 3; n > 0 && away.length > 0; n--) {
+      const [frame] = away.splice(rng.bits(draws++) % away.length, 1);
       const to =
         split[0] && sessions.find((s) => s.schedule.messages.some((m) => m.id === frame?.message && m.to === s.shard));
       if (frame) expect(to?.deliver(frame)).toBeUndefined();

@@ -125,8 +125,8 @@ async function runThree(device: Device, program: Program): Promise<Outcome> {
     const f = program.functions.find((g) => g.name === name);
     const inputs: Record<string, FieldData> = {};
     for (const { field, shape } of f?.inputs ?? []) {
-      const random = stream(results.size, field);
-      inputs[field] = Float32Array.from({ length: sizeOf(shape) }, (_, i) => random.normal(i));
+      const rng = stream(results.size, field);
+      inputs[field] = Float32Array.from({ length: sizeOf(shape) }, (_, i) => rng.normal(i));
     }
     const found = await shard.run(name, inputs, { batch: results.size, batches: 9 });
     for (const [key, values] of Object.entries(found)) results.set(`${name} ${key}`, values);

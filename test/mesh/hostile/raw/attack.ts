@@ -5,10 +5,10 @@ import { createServer, type Server, type Socket } from 'node:net';
 import { type WebSocket, WebSocketServer } from 'ws';
 import type { KeyPair } from '../../../../runtime/identity/ed25519.ts';
 import { accept, challenge, hello, type Role } from '../../../../runtime/wire/handshake.ts';
-import { Chance } from './chance.ts';
 import { RawSocket, Signer, upgradeText } from './connection.ts';
 import { BINARY, frameOf, TEXT, wrongBinary, wrongFrames } from './frames.ts';
 import { mutated, soundMessage, textOf } from './messages.ts';
+import { Rng } from './rng.ts';
 
 export interface Attack {
   readonly port: number;
@@ -34,13 +34,13 @@ export async function attackListener(attack: Attack): Promise<number> {
   let [left, task, letIn] = [attack.packets, 0, 0];
   const worker = async (): Promise<void> => {
     while (left > 0) {
-      const chance = new Chance(attack.seed, `connection ${task++}`);
-      const budget = Math.min(left, 1 + chance.below(MAX_PACKETS));
+      const rng = new Rng(attack.seed, `connection ${task++}`);
+      const budget = Math.min(left, 1 + rng.below(MAX_PACKETS));
       left -= budget;
-      const socket = new RawSocket(attack.port, `127.0.0.${2 + chance.below(SOURCES)}`);
-      if (attack.http === true) sendHttp(socket, chance, budget);
-      else if (attack.keys.length === 0 || chance.below(5) < 2) await asStranger(socket, chance, budget);
-      else if (await asListed(socket, chance, budget, attack)) letIn++;
+      const socket = new RawSocket(attack.port, `127.0.0.${2 + rng.below(SOURCES)}`);
+      if (attack.http === true) sendHttp(socket, rng, budget);
+      else if (attack.keys.length === 0 || rng.below(5) < 2) await asStranger(socket, rng, budget);
+      else if (await asListed(socket, rng, budget, attack)) letIn++;
       if (!socket.isClosed) socket.socket.end();
       await Promise.race([socket.closed, new Promise((resolve) => setTimeout(resolve, FAREWELL).unref())]);
       socket.end();
@@ -50,52 +50,52 @@ export async function attackListener(attack: Attack): Promise<number> {
   return letIn;
 }
 
-async function asStranger(socket: RawSocket, chance: Chance, packets: number): Promise<void> {
-  if (chance.below(6) === 0) {
-    sendHttp(socket, chance, packets);
+async function asStranger(socket: RawSocket, rng: Rng, packets: number): Promise<void> {
+  if (rng.below(6) === 0) {
+    sendHttp(socket, rng, packets);
     return;
   }
   if (!(await socket.upgrade())) return;
-  const role = chance.of(['operator', 'trainer', 'viewer'] as const);
+  const role = rng.of(['operator', 'trainer', 'viewer'] as const);
   for (let i = 0; i < packets && !socket.isClosed; i++) {
-    const first = { ...hello(role, { publicKey: chance.bytes(32), secretKey: chance.bytes(64) }, chance.bytes(32)) };
-    const proof = { v: '2.0', type: 'proof', sig: chance.bytes(64).toString('hex'), invite: { id: 'a', proof: 'b' } };
-    switch (chance.below(5)) {
+    const first = { ...hello(role, { publicKey: rng.bytes(32), secretKey: rng.bytes(64) }, rng.bytes(32)) };
+    const proof = { v: '2.0', type: 'proof', sig: rng.bytes(64).toString('hex'), invite: { id: 'a', proof: 'b' } };
+    switch (rng.below(5)) {
       case 0:
         // The proof follows without having read the challenge.
         socket.sendText(JSON.stringify(first));
-        socket.sendText(textOf(mutated(proof, chance)));
+        socket.sendText(textOf(mutated(proof, rng)));
         break;
       case 1:
-        socket.send(frameOf({ opcode: BINARY, payload: wrongBinary(chance) }));
+        socket.send(frameOf({ opcode: BINARY, payload: wrongBinary(rng) }));
         break;
       case 2:
-        socket.send(wrongFrames(chance, true));
+        socket.send(wrongFrames(rng, true));
         break;
       default:
-        socket.sendText(textOf(mutated(chance.below(4) === 0 ? soundMessage(chance) : first, chance)));
+        socket.sendText(textOf(mutated(rng.below(4) === 0 ? soundMessage(rng) : first, rng)));
     }
   }
 }
 
-async function asListed(socket: RawSocket, chance: Chance, packets: number, { keys }: Attack): Promise<boolean> {
-  const who = chance.of(keys);
+async function asListed(socket: RawSocket, rng: Rng, packets: number, { keys }: Attack): Promise<boolean> {
+  const who = rng.of(keys);
   const signer = await socket.shakeHands(who.role, who.keys);
   if (!signer) return false;
-  for (let i = 0; i < packets && !socket.isClosed; i++) socket.send(packetOf(chance, signer, true));
+  for (let i = 0; i < packets && !socket.isClosed; i++) socket.send(packetOf(rng, signer, true));
   return true;
 }
 
 /** Behind the handshake: sound and unsound messages, signed or not, and everything else. */
-function packetOf(chance: Chance, signer: Signer, masked: boolean): Buffer {
-  const kind = chance.below(10);
-  if (kind === 0) return wrongFrames(chance, masked);
-  if (kind < 3) return frameOf({ opcode: BINARY, payload: wrongBinary(chance), masked });
-  const sound = soundMessage(chance);
-  const message = kind < 6 ? sound : mutated(sound, chance);
+function packetOf(rng: Rng, signer: Signer, masked: boolean): Buffer {
+  const kind = rng.below(10);
+  if (kind === 0) return wrongFrames(rng, masked);
+  if (kind < 3) return frameOf({ opcode: BINARY, payload: wrongBinary(rng), masked });
+  const sound = soundMessage(rng);
+  const message = kind < 6 ? sound : mutated(sound, rng);
   const textFor = (seq: number): string => textOf({ ...message, ...('seq' in message ? { seq } : {}) });
-  if (ASKED_FOR.test(textFor(0))) return frameOf({ opcode: TEXT, payload: chance.bytes(9), masked });
-  const text = kind === 9 ? textFor(chance.below(3)) : signer.seal(textFor);
+  if (ASKED_FOR.test(textFor(0))) return frameOf({ opcode: TEXT, payload: rng.bytes(9), masked });
+  const text = kind === 9 ? textFor(rng.below(3)) : signer.seal(textFor);
   return frameOf({ opcode: TEXT, payload: Buffer.from(text), masked });
 }
 
@@ -114,30 +114,30 @@ const HEADERS = [
   'Authorization: Bearer \u00ff',
 ] as const;
 
-function sendHttp(socket: RawSocket, chance: Chance, packets: number): void {
+function sendHttp(socket: RawSocket, rng: Rng, packets: number): void {
   for (let i = 0; i < packets; i++) {
-    switch (chance.below(6)) {
+    switch (rng.below(6)) {
       case 0:
-        socket.send(chance.bytes(chance.below(600)));
+        socket.send(rng.bytes(rng.below(600)));
         break;
       case 1:
-        socket.send(upgradeText(...Array.from({ length: chance.below(4) }, () => chance.of(HEADERS))));
+        socket.send(upgradeText(...Array.from({ length: rng.below(4) }, () => rng.of(HEADERS))));
         break;
       case 2:
-        socket.send(`GET /${'a'.repeat(chance.below(30_000))} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n`);
+        socket.send(`GET /${'a'.repeat(rng.below(30_000))} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n`);
         break;
       case 3:
         socket.send(`POST /predict HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n`);
-        socket.send(bodyOf(textOf(mutated({ inputs: { x: [[1, 2]] }, samples: [[0]], v: 1 }, chance))));
+        socket.send(bodyOf(textOf(mutated({ inputs: { x: [[1, 2]] }, samples: [[0]], v: 1 }, rng))));
         break;
       case 4:
         socket.send(
-          `POST /predict HTTP/1.1\r\nHost: 127.0.0.1\r\n${chance.of(HEADERS)}\r\n\r\n${'x'.repeat(chance.below(99))}`,
+          `POST /predict HTTP/1.1\r\nHost: 127.0.0.1\r\n${rng.of(HEADERS)}\r\n\r\n${'x'.repeat(rng.below(99))}`,
         );
         break;
       default:
         socket.send(
-          `${chance.of(['GET', 'PUT', 'TRACE', 'CONNECT', '\u0000'])} ${chance.of(['*', '/metrics', '//', 'x'])} HTTP/1.${chance.below(3)}\r\n\r\n`,
+          `${rng.of(['GET', 'PUT', 'TRACE', 'CONNECT', '\u0000'])} ${rng.of(['*', '/metrics', '//', 'x'])} HTTP/1.${rng.below(3)}\r\n\r\n`,
         );
     }
   }
@@ -165,32 +165,32 @@ export async function hostileListener(keys: KeyPair, seed: number): Promise<Host
     sockets.add(socket);
     socket.on('error', () => undefined);
     socket.on('close', () => sockets.delete(socket));
-    const chance = new Chance(seed, `dialler ${connections++}`);
-    const stage = hostile ? chance.below(5) : 4;
+    const rng = new Rng(seed, `dialler ${connections++}`);
+    const stage = hostile ? rng.below(5) : 4;
     if (stage > 0) {
       http.emit('connection', socket);
-      stages.set(socket, { stage, chance });
+      stages.set(socket, { stage, rng });
       return;
     }
     sent++;
     socket.end(
       Buffer.concat([
-        Buffer.from(chance.of(['HTTP/1.1 101 \r\n\r\n', 'HTTP/1.1 302 Found\r\nLocation: /\r\n\r\n', ''])),
-        chance.bytes(300),
+        Buffer.from(rng.of(['HTTP/1.1 101 \r\n\r\n', 'HTTP/1.1 302 Found\r\nLocation: /\r\n\r\n', ''])),
+        rng.bytes(300),
       ]),
     );
   });
-  const stages = new WeakMap<Socket, { readonly stage: number; readonly chance: Chance }>();
+  const stages = new WeakMap<Socket, { readonly stage: number; readonly rng: Rng }>();
   const { createServer: createHttp } = await import('node:http');
   const http = createHttp();
   http.on('upgrade', (request, socket, head) => {
     meshes.handleUpgrade(request, socket, head, (connection) => {
-      const { stage = 4, chance = new Chance(seed, 'lost') } = stages.get(request.socket) ?? {};
+      const { stage = 4, rng = new Rng(seed, 'lost') } = stages.get(request.socket) ?? {};
       meet(
         connection,
         keys,
         stage,
-        chance,
+        rng,
         () => hostile,
         (count) => {
           sent += count;
@@ -218,7 +218,7 @@ function meet(
   socket: WebSocket,
   keys: KeyPair,
   stage: number,
-  chance: Chance,
+  rng: Rng,
   hostile: () => boolean,
   count: (packets: number) => void,
 ): void {
@@ -226,15 +226,15 @@ function meet(
   let steps = 0;
   let session: Exclude<ReturnType<typeof challenge>, string>['session'] | undefined;
   const strike = (signer: Signer | undefined): void => {
-    const packets = 1 + chance.below(MAX_PACKETS);
+    const packets = 1 + rng.below(MAX_PACKETS);
     for (let i = 0; i < packets; i++) {
       const packet = signer
-        ? packetOf(chance, signer, false)
-        : chance.below(2) === 0
-          ? wrongFrames(chance, false)
+        ? packetOf(rng, signer, false)
+        : rng.below(2) === 0
+          ? wrongFrames(rng, false)
           : frameOf({
               opcode: TEXT,
-              payload: Buffer.from(textOf(mutated(soundMessage(chance), chance))),
+              payload: Buffer.from(textOf(mutated(soundMessage(rng), rng))),
               masked: false,
             });
       if (tcp.writable) tcp.write(packet);
@@ -250,7 +250,7 @@ function meet(
       const answer = challenge(JSON.parse(String(data)), keys, randomBytes(32));
       if (typeof answer === 'string') return socket.terminate();
       session = answer.session;
-      const told = stage === 2 ? textOf(mutated({ ...answer.challenge }, chance)) : JSON.stringify(answer.challenge);
+      const told = stage === 2 ? textOf(mutated({ ...answer.challenge }, rng)) : JSON.stringify(answer.challenge);
       if (stage === 2) count(1);
       return socket.send(told);
     }

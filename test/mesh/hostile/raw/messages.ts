@@ -1,16 +1,16 @@
 /** Control messages of every type: as their schemas have them, and then with something wrong. */
 import canonicalize from 'canonicalize';
 import { readSpecJson } from '../../../../runtime/support/spec-file.ts';
-import type { Chance } from './chance.ts';
+import type { Rng } from './rng.ts';
 
 type Json = Record<string, unknown>;
 
 const { $defs: SCHEMAS } = readSpecJson('message.schema.json') as { readonly $defs: Readonly<Record<string, Json>> };
 export const MESSAGE_TYPES: readonly string[] = Object.keys(SCHEMAS);
 
-const hexOf = (length: number) => (chance: Chance) => chance.bytes(length / 2).toString('hex');
-const PATTERNS: Readonly<Record<string, (chance: Chance) => string>> = {
-  '^[A-Za-z0-9_-]{43}$': (chance) => chance.bytes(32).toString('base64url'),
+const hexOf = (length: number) => (rng: Rng) => rng.bytes(length / 2).toString('hex');
+const PATTERNS: Readonly<Record<string, (rng: Rng) => string>> = {
+  '^[A-Za-z0-9_-]{43}$': (rng) => rng.bytes(32).toString('base64url'),
   '^2\\.[0-9]{1,6}$': () => '2.0',
   '^[0-9a-f]{128}$': hexOf(128),
   '^[0-9a-f]{64}$': hexOf(64),
@@ -19,32 +19,32 @@ const PATTERNS: Readonly<Record<string, (chance: Chance) => string>> = {
 };
 
 /** One that follows its schema. */
-export function soundMessage(chance: Chance, type = chance.of(MESSAGE_TYPES)): Json {
-  return sampleOf(SCHEMAS[type] ?? {}, chance) as Json;
+export function soundMessage(rng: Rng, type = rng.of(MESSAGE_TYPES)): Json {
+  return sampleOf(SCHEMAS[type] ?? {}, rng) as Json;
 }
 
-function sampleOf(schema: Json, chance: Chance): unknown {
+function sampleOf(schema: Json, rng: Rng): unknown {
   if ('const' in schema) return schema.const;
   const choices = (schema.enum ?? schema.oneOf ?? schema.anyOf) as readonly unknown[] | undefined;
-  if (choices) return schema.enum ? chance.of(choices) : sampleOf(chance.of(choices) as Json, chance);
+  if (choices) return schema.enum ? rng.of(choices) : sampleOf(rng.of(choices) as Json, rng);
   const { type } = schema;
-  switch (Array.isArray(type) ? chance.of(type as readonly string[]) : type) {
+  switch (Array.isArray(type) ? rng.of(type as readonly string[]) : type) {
     case 'object': {
       const { properties = {}, required = [] } = schema as { properties?: Record<string, Json>; required?: string[] };
-      const names = Object.keys(properties).filter((name) => required.includes(name) || chance.below(2) === 0);
-      return Object.fromEntries(names.map((name) => [name, sampleOf(properties[name] ?? {}, chance)]));
+      const names = Object.keys(properties).filter((name) => required.includes(name) || rng.below(2) === 0);
+      return Object.fromEntries(names.map((name) => [name, sampleOf(properties[name] ?? {}, rng)]));
     }
     case 'array':
-      return Array.from({ length: chance.below(3) }, () => sampleOf((schema.items ?? {}) as Json, chance));
+      return Array.from({ length: rng.below(3) }, () => sampleOf((schema.items ?? {}) as Json, rng));
     case 'integer':
     case 'number':
-      return chance.below(4);
+      return rng.below(4);
     case 'boolean':
-      return chance.below(2) === 0;
+      return rng.below(2) === 0;
     case 'null':
       return null;
     default:
-      return (PATTERNS[String(schema.pattern)] ?? (() => 'a1'))(chance);
+      return (PATTERNS[String(schema.pattern)] ?? (() => 'a1'))(rng);
   }
 }
 
@@ -53,7 +53,7 @@ const RAW = /"@@(.*?)@@"/g;
 const raw = (text: string): string => `@@${text}@@`;
 
 /** Values that somebody forgot to think of. */
-const WRONG: readonly ((chance: Chance) => unknown)[] = [
+const WRONG: readonly ((rng: Rng) => unknown)[] = [
   () => raw('1e999'),
   () => raw('-1e999'),
   () => raw("'\\ud800'".replaceAll("'", '\u0001')),
@@ -73,44 +73,44 @@ const WRONG: readonly ((chance: Chance) => unknown)[] = [
   () => 'constructor',
   () => '__proto__',
   () => '../../../../etc/passwd',
-  (chance) => 'x'.repeat(chance.below(20_000)),
+  (rng) => 'x'.repeat(rng.below(20_000)),
   () => [],
   () => ({}),
   () => Array.from({ length: 5000 }, () => 0),
-  (chance) => chance.bytes(40).toString('latin1'),
+  (rng) => rng.bytes(40).toString('latin1'),
 ];
 const VERSIONS = ['1.0', '3.0', '2', '2.0.0', '', '\u001b[31m', 2, null, '2.999999', '2.9999999'];
 
 /** The same with some of its fields dropped, doubled, of other types or sizes, or of another version. */
-export function mutated(message: Json, chance: Chance): Json {
+export function mutated(message: Json, rng: Rng): Json {
   const copy = structuredClone(message);
-  for (let times = 1 + chance.below(3); times > 0; times--) {
-    const [place, name] = placeIn(copy, chance);
-    switch (chance.below(6)) {
+  for (let times = 1 + rng.below(3); times > 0; times--) {
+    const [place, name] = placeIn(copy, rng);
+    switch (rng.below(6)) {
       case 0:
         delete place[name];
         break;
       case 1:
-        place[`${name}${chance.below(3)}`] = chance.of(WRONG)(chance);
+        place[`${name}${rng.below(3)}`] = rng.of(WRONG)(rng);
         break;
       case 2:
-        copy.v = chance.of(VERSIONS);
+        copy.v = rng.of(VERSIONS);
         break;
       case 3:
-        copy.type = chance.of([...MESSAGE_TYPES, 'hello', 'proof', 'constructor', '__proto__']);
+        copy.type = rng.of([...MESSAGE_TYPES, 'hello', 'proof', 'constructor', '__proto__']);
         break;
       default:
-        place[name] = chance.of(WRONG)(chance);
+        place[name] = rng.of(WRONG)(rng);
     }
   }
   return copy;
 }
 
-function placeIn(value: Json, chance: Chance): [Json, string] {
-  const name = chance.of([...Object.keys(value), 'more']);
+function placeIn(value: Json, rng: Rng): [Json, string] {
+  const name = rng.of([...Object.keys(value), 'more']);
   const inner = value[name];
-  if (typeof inner !== 'object' || inner === null || chance.below(3) === 0) return [value, name];
-  return placeIn(inner as Json, chance);
+  if (typeof inner !== 'object' || inner === null || rng.below(3) === 0) return [value, name];
+  return placeIn(inner as Json, rng);
 }
 
 /** As text, and as what it says where that can be said at all. */

@@ -1,7 +1,7 @@
 /** A seeded source of choices. */
 import { type RandomStream, stream } from '../../../../spec/random.ts';
 
-export class Chance {
+export class Rng {
   readonly #stream: RandomStream;
   #at = 0;
 

@@ -1,25 +1,25 @@
-/** Chance by seed for the partitioner's loops: the same on every machine. */
+/** Pseudo-random numbers by seed for the partitioner's loops: the same on every machine. */
 import { stream } from '../../spec/random.ts';
 
-export interface Dice {
+export interface Rng {
   /** A whole number from 0 to n - 1. */
   below(n: number): number;
   /** A permutation of 0 … n - 1; of many, in whole blocks, because neighbours in memory are read several times as fast. */
   order(n: number): Int32Array;
-  /** Dice of their own, independent of what these have thrown so far. */
-  named(name: string): Dice;
+  /** A generator of its own, independent of what this one has drawn so far. */
+  named(name: string): Rng;
 }
 
 const LARGE = 30_000;
 const BLOCK = 64;
 
-export function dice(seed: number, name: string): Dice {
+export function createRng(seed: number, name: string): Rng {
   // Philox once for the seed; xorshift128 (Marsaglia 2003, "Xorshift RNGs") in the loops, for its speed.
-  const random = stream(seed, name);
-  let x = random.bits(0) | 0;
-  let y = random.bits(1) | 0;
-  let z = random.bits(2) | 0;
-  let w = random.bits(3) | 1;
+  const rng = stream(seed, name);
+  let x = rng.bits(0) | 0;
+  let y = rng.bits(1) | 0;
+  let z = rng.bits(2) | 0;
+  let w = rng.bits(3) | 1;
   const below = (n: number): number => {
     const t = x ^ (x << 11);
     x = y;
@@ -47,6 +47,6 @@ export function dice(seed: number, name: string): Dice {
         for (let i = block * BLOCK, end = Math.min(n, i + BLOCK); i < end; i++) order[size++] = i;
       return order;
     },
-    named: (inner) => dice(seed, `${name}/${inner}`),
+    named: (inner) => createRng(seed, `${name}/${inner}`),
   };
 }
