@@ -160,7 +160,7 @@ export const commands: readonly Command[] = [
   },
   {
     usage: 'explain [code]',
-    summary: 'explain a diagnostic; without CODE, list them all',
+    summary: 'explain a diagnostic or a failure; without CODE, list them all',
     options: (y) =>
       example(json(y).positional('code', { type: 'string', describe: 'as a message names it' }), [
         '$0 explain link/shape',

@@ -1,6 +1,7 @@
 /** What a server refuses, as every answer of ours says it: a status, and JSON with code, message and repair. */
 
 import { STATUS_CODES } from 'node:http';
+import type { ErrorCode } from '../support/error-codes.ts';
 
 export interface HttpErrorOptions {
   readonly repair?: string;
@@ -12,11 +13,11 @@ export interface HttpErrorOptions {
 export class HttpError extends Error {
   override readonly name = 'HttpError';
   readonly status: number;
-  readonly code: string;
+  readonly code: ErrorCode;
   readonly repair: string | undefined;
   readonly headers: Readonly<Record<string, string>>;
 
-  constructor(status: number, code: string, message: string, options: HttpErrorOptions = {}) {
+  constructor(status: number, code: ErrorCode, message: string, options: HttpErrorOptions = {}) {
     super(message);
     this.status = status;
     this.code = code;

@@ -6,7 +6,7 @@ import type { KeyPair } from '../identity/ed25519.ts';
 import { keyText } from '../identity/key-text.ts';
 import { errorCode } from '../support/atomic.ts';
 import { boundedCount } from '../support/bounded.ts';
-import { EnvironmentError, UserError } from '../support/errors.ts';
+import { EnvironmentError, RelayedCode, UserError } from '../support/errors.ts';
 import { printable } from '../support/printable.ts';
 import { Envelopes, MAX_MESSAGE_BYTES } from '../wire/envelope.ts';
 import { hello, type Invite, MAX_HANDSHAKE_BYTES, prove, type Role } from '../wire/handshake.ts';
@@ -167,7 +167,8 @@ function refusalOf(where: string, code: HandshakeRefusal, answer: unknown, pinne
 
 /** What a gateway says about a question that it does not answer. */
 function answerError({ code, message, repair }: NonNullable<Answer['error']>): UserError {
-  return new UserError(printable(code, 60), printable(message), repair === undefined ? undefined : printable(repair));
+  const words = repair === undefined ? undefined : printable(repair);
+  return new UserError(new RelayedCode(printable(code, 60)), printable(message), words);
 }
 
 /** A mask guards against bytes that a stranger chose for a proxy to take for its own: a sealed packet holds none. */

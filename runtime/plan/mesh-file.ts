@@ -104,7 +104,7 @@ export function meshOf(records: readonly { readonly path: string; readonly recor
   return { format: MESH_FORMAT, machines };
 }
 
-function readJson(path: string, topic: string, repair: string): unknown {
+function readJson(path: string, topic: 'mesh' | 'capability', repair: string): unknown {
   let text: string;
   try {
     text = readFileSync(path, 'utf8');

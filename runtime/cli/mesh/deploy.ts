@@ -127,7 +127,7 @@ function prepare(args: Arguments): Prepared {
 }
 
 function fromPlan(path: string, args: Arguments): Wanted {
-  for (const name of ['partition', 'microbatches', 'ahead'])
+  for (const name of ['partition', 'microbatches', 'ahead'] as const)
     if (text(args, name) !== undefined)
       throw new UserError(
         `deploy/${name}`,

@@ -3,6 +3,7 @@
  * memory than was lent is ended before the machine suffers.
  */
 import type { ChildProcess } from 'node:child_process';
+import type { ErrorCode } from '../../support/error-codes.ts';
 import { formatBytes } from '../../support/format-numbers.ts';
 import type { ToParent } from '../shell/with-parent.ts';
 import { type MemoryGroup, memoryGroup } from './memory-group.ts';
@@ -16,7 +17,7 @@ export const MARGIN_BYTES = 256e6;
 
 /** Why a trainer did not end in good order, as an error says it. */
 export interface Ending {
-  readonly code: string;
+  readonly code: ErrorCode;
   readonly message: string;
   readonly repair: string;
 }

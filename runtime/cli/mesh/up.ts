@@ -9,7 +9,7 @@ import { dial, type Link } from '../../net/dial.ts';
 import type { MeshStatus } from '../../net/mesh-status.ts';
 import { wallNow } from '../../support/clock.ts';
 import { emit } from '../../support/emit.ts';
-import { EnvironmentError, UserError } from '../../support/errors.ts';
+import { EnvironmentError, RelayedCode, UserError } from '../../support/errors.ts';
 import { onInterrupt } from '../../support/interrupt.ts';
 import { printed } from '../../support/printable.ts';
 import { type Arguments, EXIT, flag, text, texts } from '../shell/command.ts';
@@ -244,7 +244,8 @@ class Mesh {
     const said = JSON.parse(line) as
       | Announced
       | { readonly event: 'error'; readonly code: string; readonly message: string };
-    if ('code' in said) throw new EnvironmentError(said.code, said.message, REPAIRS[said.code] ?? REPAIR);
+    if ('code' in said)
+      throw new EnvironmentError(new RelayedCode(said.code), said.message, REPAIRS[said.code] ?? REPAIR);
     const { address, key, invite } = said;
     this.#announced = { address, key, invite };
     // A port that was drawn stays the same when it is started again.

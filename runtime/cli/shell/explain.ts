@@ -1,34 +1,53 @@
-/** `nmc explain CODE`: the page of a diagnostic. */
+/** `nmc explain CODE`: the page of a diagnostic, or of a failure at run time. */
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { CODES } from '../../../compiler/diagnostics/codes.ts';
 import { closest } from '../../../compiler/diagnostics/suggest.ts';
 import { emit } from '../../support/emit.ts';
+import { ERROR_CODES } from '../../support/error-codes.ts';
 import { UserError } from '../../support/errors.ts';
 import { type Arguments, EXIT, flag, text } from './command.ts';
 import { packageRoot } from './package-root.ts';
 
+interface Explained {
+  readonly code: string;
+  readonly severity: string;
+  readonly title: string;
+  /** Within `spec/`. */
+  readonly folder: string;
+}
+
 export default function (args: Arguments): number {
   const code = text(args, 'code');
+  const known = explained();
   if (code === undefined) {
-    for (const [name, row] of Object.entries(CODES)) {
-      if (flag(args, 'json')) emit({ code: name, severity: row.severity, title: row.title });
-      else process.stdout.write(`${name.padEnd(28)} ${row.title}\n`);
-    }
+    for (const { code: name, severity, title } of known)
+      if (flag(args, 'json')) emit({ code: name, severity, title });
+      else process.stdout.write(`${name.padEnd(28)} ${title}\n`);
     return EXIT.done;
   }
-  const known = Object.keys(CODES);
-  const path = join(packageRoot(), 'spec', 'diagnostics', `${code}.md`);
-  if (!known.includes(code) || !existsSync(path)) {
-    const close = closest(code, known);
+  const found = known.find((row) => row.code === code);
+  const path = join(packageRoot(), 'spec', found?.folder ?? '', `${found?.code ?? ''}.md`);
+  if (!found || !existsSync(path)) {
+    const names = known.map((row) => row.code);
+    const close = closest(code, names);
     throw new UserError(
       'explain/unknown',
-      `there is no diagnostic ${code}`,
+      `there is no code ${code}`,
       close ? `did you mean ${close}?` : 'nmc explain lists them all',
     );
   }
   const page = readFileSync(path, 'utf8');
-  if (flag(args, 'json')) emit({ code, ...CODES[code as keyof typeof CODES], page });
+  if (flag(args, 'json')) emit({ code, severity: found.severity, title: found.title, page });
   else process.stdout.write(page);
   return EXIT.done;
+}
+
+/** First those of the compiler. A code that both have is explained on one page. */
+function explained(): Explained[] {
+  const diagnostics = Object.entries(CODES).map(([code, row]) => ({ code, ...row, folder: 'diagnostics' }));
+  const failures = Object.entries(ERROR_CODES)
+    .filter(([code]) => !Object.hasOwn(CODES, code))
+    .map(([code, title]) => ({ code, severity: 'error', title, folder: 'errors' }));
+  return [...diagnostics, ...failures];
 }

@@ -1,6 +1,6 @@
 /** A GPU that fails under a training: what is saved stays, and the processor goes on from there. */
 import type { TrainingRun } from '../../store/run-folder.ts';
-import { EnvironmentError } from '../../support/errors.ts';
+import { EnvironmentError, RelayedCode } from '../../support/errors.ts';
 import { shellWord } from '../training/train-report-human.ts';
 
 /** @returns the failure with the command that goes on; any other failure as it is */
@@ -9,5 +9,9 @@ export function withWayOn(error: unknown, device: string, run: TrainingRun): unk
   const { epoch, batch } = run.latestSnapshot();
   const saved = batch === 0 ? `${epoch} epochs` : `${epoch} epochs and ${batch} batches`;
   const command = `nmc train --resume ${shellWord(run.directory)} --device cpu`;
-  return new EnvironmentError(error.code, error.message, `${saved} are saved: ${command} goes on without the GPU`);
+  return new EnvironmentError(
+    new RelayedCode(error.code),
+    error.message,
+    `${saved} are saved: ${command} goes on without the GPU`,
+  );
 }

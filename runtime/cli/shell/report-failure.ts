@@ -1,27 +1,31 @@
 /** A failure becomes words on standard error, one JSON line where asked, and an exit code. */
 import { DiagnosticsError } from '../../../compiler/diagnostics/diagnostics-error.ts';
 import { jsonLine } from '../../support/emit.ts';
+import { ERROR_CODES, type ErrorCode } from '../../support/error-codes.ts';
 import { EnvironmentError, UserError } from '../../support/errors.ts';
-import { printableLines, printed } from '../../support/printable.ts';
+import { printableLines } from '../../support/printable.ts';
 import { EXIT } from './command.ts';
 import { UsageError } from './usage-error.ts';
+
+interface Failure {
+  readonly code: string;
+  readonly message: string;
+  readonly repair?: string | undefined;
+}
 
 export async function reportFailure(error: unknown, asJson: boolean): Promise<number> {
   if (error instanceof DiagnosticsError) return reportDiagnostics(error, asJson);
   if (error instanceof UserError || error instanceof EnvironmentError) {
     emit(asJson, error.code, error.message);
-    const repair = error.repair ? `  = try: ${error.repair}\n` : '';
     const help = error instanceof UsageError ? error.help : undefined;
     // Part of it may be the words of another process.
-    process.stderr.write(
-      help === undefined ? printableLines(`error[${error.code}]: ${error.message}\n${repair}`) : `${help}\n`,
-    );
+    process.stderr.write(help === undefined ? printableLines(failureText(error)) : `${help}\n`);
     return error instanceof UserError ? EXIT.wrongInput : EXIT.environment;
   }
   const system = systemFailure(error);
   if (system) {
     emit(asJson, system.code, system.message);
-    process.stderr.write(printed`error[${system.code}]: ${system.message}\n`);
+    process.stderr.write(printableLines(failureText(system)));
     return EXIT.environment;
   }
   const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
@@ -30,6 +34,13 @@ export async function reportFailure(error: unknown, asJson: boolean): Promise<nu
     `${printableLines(text)}\n\nThis should not have happened: it is a bug in nmc, not in your model. Please report it with the text above.\n`,
   );
   return 70;
+}
+
+/** @param code of another version, it may have no page here */
+function failureText({ code, message, repair }: Failure): string {
+  const help = repair === undefined || repair === '' ? '' : `  = try: ${repair}\n`;
+  const more = Object.hasOwn(ERROR_CODES, code) && code !== 'usage' ? `  = more: nmc explain ${code}\n` : '';
+  return `error[${code}]: ${message}\n${help}${more}`;
 }
 
 async function reportDiagnostics(error: DiagnosticsError, asJson: boolean): Promise<number> {
@@ -41,10 +52,10 @@ async function reportDiagnostics(error: DiagnosticsError, asJson: boolean): Prom
 }
 
 /** What the operating system refused, in words. */
-function systemFailure(error: unknown): { code: string; message: string } | undefined {
+function systemFailure(error: unknown): Failure | undefined {
   if (!(error instanceof Error) || !('code' in error)) return undefined;
   const { code, message } = error as NodeJS.ErrnoException;
-  const known: Readonly<Record<string, string>> = {
+  const known: Readonly<Record<string, ErrorCode>> = {
     ENOSPC: 'disk/full',
     EACCES: 'disk/denied',
     EPERM: 'disk/denied',
