@@ -2,12 +2,12 @@
 import { type Program, sizeOf } from '../spec/program.ts';
 import type { ScheduleInstance } from './3-check/checked.ts';
 import { runPassesByNode } from './5-program/passes/index.ts';
+import { type CutAt, constraintsOf } from './6-partition/constraints.ts';
 import type { Machines } from './6-partition/problem.ts';
 import { assignmentOf } from './6-partition/shards/pieces.ts';
 import { type ShardProgram, splitProgram } from './6-partition/shards/split.ts';
 import { twofold } from './6-partition/shards/twofold.ts';
 import type { Tiling } from './6-partition/tiles/tiling.ts';
-import { type CutAt, wishesOf } from './6-partition/wishes.ts';
 import { runsOf } from './8-plan/borders.ts';
 import { shardMemory, shardWork } from './8-plan/shards.ts';
 import type { Staged } from './build-program.ts';
@@ -61,8 +61,8 @@ export function cutModel(
   const together = schedules.flatMap((s) => s.keepTogether);
   const cutAt = cutAtOf(schedules);
   const whole = runPassesByNode(lowered);
-  const wishes = wishesOf(graph, wholeNodes && cutAt !== 'clusters' ? 'nodes' : cutAt, together, pinned);
-  let cutting: Cutting = { graph, whole, machines, wishes };
+  const constraints = constraintsOf(graph, wholeNodes && cutAt !== 'clusters' ? 'nodes' : cutAt, together, pinned);
+  let cutting: Cutting = { graph, whole, machines, constraints };
   const kept = old && keepPlaces(cutting, old);
   let best: { readonly split: ShardProgram[]; readonly cut: CutPieces; readonly time: number } | undefined;
   let full: CannotCut | undefined;

@@ -2,6 +2,7 @@
 import type { Plan } from '../spec/plan.ts';
 import type { Program } from '../spec/program.ts';
 import type { Graph } from './4-graph/graph.ts';
+import type { Constraints } from './6-partition/constraints.ts';
 import { measureCosts } from './6-partition/costs.ts';
 import { sum } from './6-partition/fleet.ts';
 import { partition } from './6-partition/partition.ts';
@@ -27,7 +28,6 @@ import type { Spreads } from './6-partition/tiles/spread.ts';
 import { spreadOut } from './6-partition/tiles/spread-out.ts';
 import { tileProgram } from './6-partition/tiles/tile.ts';
 import type { Tiling } from './6-partition/tiles/tiling.ts';
-import type { Wishes } from './6-partition/wishes.ts';
 import { type CannotCut, explain } from './cannot-cut.ts';
 
 export interface CutPieces {
@@ -49,7 +49,7 @@ export interface Cutting {
   readonly graph: Graph;
   readonly whole: Program;
   readonly machines: Machines;
-  readonly wishes: Wishes;
+  readonly constraints: Constraints;
 }
 
 /** The shares of machines may miss the best that there can be by so much. */
@@ -82,9 +82,9 @@ interface Candidate {
 }
 
 export function cutPieces(cutting: Cutting): CutPieces | CannotCut {
-  const { graph, machines, wishes } = cutting;
+  const { graph, machines, constraints } = cutting;
   const shards = machines.list.length;
-  const portions = portionsOf(graph, wishes);
+  const portions = portionsOf(graph, constraints);
   const most = mostParts(portions);
   const nodes = tiledBy(cutting, new Map());
   if (most < shards) return explain({ reason: 'too-few', most }, graph.name, nodes.cut.pieces, machines);
@@ -119,9 +119,9 @@ export function cutPieces(cutting: Cutting): CutPieces | CannotCut {
 
 /** The same pieces with units moved between them, so that what shards were found to do is even. */
 export function levelPieces(cutting: Cutting, cut: CutPieces, done: readonly number[]): CutPieces | undefined {
-  const { graph, machines, wishes } = cutting;
+  const { graph, machines, constraints } = cutting;
   if (cut.spreads.size > 0) return undefined;
-  const portions = portionsOf(graph, wishes);
+  const portions = portionsOf(graph, constraints);
   const costs = unitCosts(graph, portions, cut.tiling, cut.work);
   const rates = machines.list.map((m) => m.rate);
   const placed = level(graph, portions, cut, costs, done, rates);
@@ -132,9 +132,9 @@ export function levelPieces(cutting: Cutting, cut: CutPieces, done: readonly num
 
 /** The same shares, but for units that are too coarse to be handed out: the weights of those are spread over all. */
 export function spreadPieces(cutting: Cutting, cut: CutPieces, done: readonly number[]): CutPieces | undefined {
-  const { graph, machines, wishes } = cutting;
+  const { graph, machines, constraints } = cutting;
   if (cut.spreads.size > 0 || !isFree(machines)) return undefined;
-  const portions = portionsOf(graph, wishes);
+  const portions = portionsOf(graph, constraints);
   const costs = unitCosts(graph, portions, cut.tiling, cut.work);
   let tiled: Tiled | undefined;
   let part = cut.part;
@@ -149,11 +149,15 @@ export function spreadPieces(cutting: Cutting, cut: CutPieces, done: readonly nu
   return tiled && candidate(tiled, part).cut;
 }
 
-function tiledBy({ graph, whole, machines, wishes }: Cutting, tiling: Tiling, spreads: Spreads = new Map()): Tiled {
+function tiledBy(
+  { graph, whole, machines, constraints }: Cutting,
+  tiling: Tiling,
+  spreads: Spreads = new Map(),
+): Tiled {
   const owners = tiledOwners(graph, tiling);
   const pieces = tiledPieces(graph, tiling);
   const program = tiling.size > 0 ? tileProgram(graph, whole, tiling, spreads) : whole;
-  const { problem } = piecesOf(graph, program, owners, pieces, machines, wishes);
+  const { problem } = piecesOf(graph, program, owners, pieces, machines, constraints);
   return { cut: { kind: 'cut', tiling, spreads, program, owners, pieces, work: problem.pieces.work }, problem };
 }
 
@@ -282,8 +286,8 @@ export function placesIn({ shards, predicted }: Pick<Plan, 'shards' | 'predicted
  * where the model is no longer as it was, or a machine would stay without a piece.
  */
 export function keepPlaces(cutting: Cutting, old: OldPlaces): CutPieces | undefined {
-  const { graph, machines, wishes } = cutting;
-  const { most } = portionsOf(graph, wishes);
+  const { graph, machines, constraints } = cutting;
+  const { most } = portionsOf(graph, constraints);
   if (old.spread) return undefined;
   const known = graph.nodes.every((node, i) => {
     const offsets = old.tiling.get(node.name);

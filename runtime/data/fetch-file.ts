@@ -98,12 +98,12 @@ async function attemptFetch(file: KnownFile, url: string, part: SafePath, option
   }
 }
 
-/** Where the server begins: it may ignore the wish to go on and send everything. */
-function startOf(response: Response, wished: number): number {
+/** Where the server begins: it may ignore the request to continue and send everything. */
+function startOf(response: Response, requested: number): number {
   if (response.status !== 206) return 0;
   const range = /^bytes (\d+)-/.exec(response.headers.get('content-range') ?? '');
-  if (Number(range?.[1]) !== wished) throw new Error('the server sent another part of the file');
-  return wished;
+  if (Number(range?.[1]) !== requested) throw new Error('the server sent another part of the file');
+  return requested;
 }
 
 /** Writes from `start` on; returns the bytes that are there at the end. More than `most` is cut off: a wrong file. */

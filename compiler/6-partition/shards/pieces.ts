@@ -6,8 +6,8 @@ import { type Program, type ProgramFunction, type Shape, sizeOf } from '../../..
 import type { Graph, GraphLink } from '../../4-graph/graph.ts';
 import type { Expr } from '../../operators/expr.ts';
 import { isOperator, operators } from '../../operators/table.ts';
+import type { Constraints } from '../constraints.ts';
 import type { Machines, Problem } from '../problem.ts';
-import type { Wishes } from '../wishes.ts';
 import { type Assignment, linkOwner, nodeOwner, type Owner, type Owners } from './owners.ts';
 
 const BYTES = 4;
@@ -50,7 +50,7 @@ export function piecesOf(
   owners: Owners,
   pieces: readonly Owner[],
   machines: Machines,
-  { together: groups, pinned }: Wishes,
+  { together: groups, pinned }: Constraints,
 ): PieceList {
   const index = new Map(pieces.map((owner, i) => [owner, i]));
   const home = homeOfOwner(graph, index);

@@ -40,9 +40,9 @@ export function findLayouts(cuts: StateCuts, states: readonly State[], f: Progra
     for (const carry of block.carries) for (const id of [carry.id, carry.result]) shapes.set(id, carry.shape);
   }
   const weightLike = new Set([...weights.keys()]);
-  const wishes = new Map<string, Layout | 'whole'>();
+  const preferences = new Map<string, Layout | 'whole'>();
   const ways = new Map<string, Way>();
-  const context: Context = { layouts, shapes, wishes, weightLike, weights };
+  const context: Context = { layouts, shapes, preferences, weightLike, weights };
   const forward = (): void => {
     for (const block of f.blocks) {
       for (const carry of block.carries) {
@@ -59,7 +59,7 @@ export function findLayouts(cuts: StateCuts, states: readonly State[], f: Progra
     }
   };
   forward();
-  findWishes(f, context);
+  findPreferences(f, context);
   forward();
   return { of: (id) => layouts.get(id), way: (op) => ways.get(op.id) ?? WHOLE };
 }
@@ -74,7 +74,7 @@ interface Context {
   readonly layouts: ReadonlyMap<string, Layout | undefined>;
   readonly shapes: ReadonlyMap<string, Shape>;
   /** How those who read a value want it. */
-  readonly wishes: Map<string, Layout | 'whole'>;
+  readonly preferences: Map<string, Layout | 'whole'>;
   readonly weightLike: ReadonlySet<string>;
   readonly weights: ReadonlyMap<string, Layout>;
 }
@@ -85,30 +85,30 @@ function weightOf(op: Op): string | undefined {
 }
 
 /** How those who read a value would like it. */
-function findWishes(f: ProgramFunction, { layouts, shapes, wishes, weights }: Context): void {
-  const wish = (id: string, layout: Layout | 'whole' | undefined): void => {
-    if (layout && !wishes.has(id)) wishes.set(id, layout);
+function findPreferences(f: ProgramFunction, { layouts, shapes, preferences, weights }: Context): void {
+  const prefer = (id: string, layout: Layout | 'whole' | undefined): void => {
+    if (layout && !preferences.has(id)) preferences.set(id, layout);
   };
-  for (const { state, value } of f.updates) wish(value, layouts.get(state));
+  for (const { state, value } of f.updates) prefer(value, layouts.get(state));
   for (const block of [...f.blocks].reverse()) {
-    for (const carry of block.carries) wish(carry.next, layouts.get(carry.id));
-    for (const carry of block.carries) wish(carry.init, layouts.get(carry.id));
+    for (const carry of block.carries) prefer(carry.next, layouts.get(carry.id));
+    for (const carry of block.carries) prefer(carry.init, layouts.get(carry.id));
     for (const op of [...block.ops].reverse()) {
       const weight = weightOf(op);
       // What is reduced is no longer as large as the weight.
       const likeWeight = weight !== undefined && sameShape(op.shape, shapes.get(weight) ?? op.shape);
-      const own = !likeWeight ? (wishes.get(op.id) ?? layouts.get(op.id)) : (weights.get(weight) ?? 'whole');
+      const own = !likeWeight ? (preferences.get(op.id) ?? layouts.get(op.id)) : (weights.get(weight) ?? 'whole');
       if (!own || !isOperator(op.op)) continue;
       const application = applicationOf(op, op.op, shapes);
-      wishedReads(application, own).forEach((read, j) => {
-        wish(op.args[j] ?? '', read);
+      preferredReads(application, own).forEach((read, j) => {
+        prefer(op.args[j] ?? '', read);
       });
     }
   }
 }
 
 /** How a result that is wanted so would have its arguments: those that are as large as it is. */
-function wishedReads(application: Application, wanted: Layout | 'whole'): readonly (Read | 'whole')[] {
+function preferredReads(application: Application, wanted: Layout | 'whole'): readonly (Read | 'whole')[] {
   const { op, args, shape } = application;
   if (operators[op].elementwise) return args.map((arg) => (sameShape(arg, shape) ? wanted : undefined));
   if (wanted === 'whole') return op === 'reshape' ? [wanted] : [];
@@ -133,11 +133,11 @@ function applicationOf(
 }
 
 function wayOf(op: Op, context: Context): Way {
-  const { layouts, shapes, wishes } = context;
+  const { layouts, shapes, preferences } = context;
   if (!isOperator(op.op)) return WHOLE;
   const cut = op.args.map((a) => layouts.get(a));
-  const wished = op.op === 'matmul' && layoutIn(wishes.get(op.id)) !== undefined;
-  if (!wished && cut.every((l) => l === undefined)) return WHOLE;
+  const isPreferred = op.op === 'matmul' && layoutIn(preferences.get(op.id)) !== undefined;
+  if (!isPreferred && cut.every((l) => l === undefined)) return WHOLE;
   const weight = weightOf(op);
   if (weight !== undefined && !context.weights.has(weight)) return WHOLE;
   const application = applicationOf(op, op.op, shapes);
@@ -149,7 +149,7 @@ function wayOf(op: Op, context: Context): Way {
     first &&
     axesOf(op.attributes, application.args[0]?.length ?? 0).includes(first.axis)
   )
-    return { kind: 'parts', over: first, args: [first], layout: layoutIn(wishes.get(op.id)) };
+    return { kind: 'parts', over: first, args: [first], layout: layoutIn(preferences.get(op.id)) };
   for (const [j, own] of cut.entries()) {
     const layout = own && resultOf(application, j, own);
     if (layout) return inTiles(application, layout);
@@ -162,35 +162,35 @@ function inTiles(application: Application, layout: Layout): Way {
 }
 
 function wayOfProduct(op: Op, application: Application, { inner }: Product, context: Context): Way {
-  const { layouts, wishes, weightLike } = context;
+  const { layouts, preferences, weightLike } = context;
   const [a = '', b = ''] = op.args;
   const [la, lb] = [layouts.get(a), layouts.get(b)];
-  const wished = wishes.get(op.id);
-  const wish = layoutIn(wished);
+  const preference = preferences.get(op.id);
+  const preferred = layoutIn(preference);
   const left = inner && la?.axis === inner[0] ? la : undefined;
   const right = inner && lb?.axis === inner[1] ? lb : undefined;
   const over = (l: Layout): Way => ({
     kind: 'parts',
     over: l,
     args: (inner ?? []).map((axis) => ({ ...l, axis })),
-    layout: wish,
+    layout: preferred,
   });
   if (left && right && sameCuts(left, right)) return over(right);
   // The change of a weight that is not cut: its factors come together, it never does.
-  if (wished === 'whole') return WHOLE;
+  if (preference === 'whole') return WHOLE;
   const byFirst = la && resultOf(application, 0, la);
   const bySecond = lb && resultOf(application, 1, lb);
-  if (byFirst && sameLayout(byFirst, wish)) return inTiles(application, byFirst);
+  if (byFirst && sameLayout(byFirst, preferred)) return inTiles(application, byFirst);
   if (bySecond) return inTiles(application, bySecond);
   // A weight is never moved: what it is multiplied with is cut as it is.
   if (right && weightLike.has(b)) return over(right);
   if (left && weightLike.has(a)) return over(left);
   // The change of a weight that is cut, a sum over samples: each tile makes its own part.
-  if (wish && op.op === 'matmul' && inner?.[0] === 0 && inner[1] === 0 && readsFor(application, wish))
-    return inTiles(application, wish);
+  if (preferred && op.op === 'matmul' && inner?.[0] === 0 && inner[1] === 0 && readsFor(application, preferred))
+    return inTiles(application, preferred);
   return byFirst ? inTiles(application, byFirst) : WHOLE;
 }
 
-function layoutIn(wish: Layout | 'whole' | undefined): Layout | undefined {
-  return wish === 'whole' ? undefined : wish;
+function layoutIn(preferred: Layout | 'whole' | undefined): Layout | undefined {
+  return preferred === 'whole' ? undefined : preferred;
 }

@@ -1,6 +1,6 @@
 /** What a graph can be cut into at most: units of nodes, and nodes that have to stay whole or together. */
 import type { Graph } from '../../4-graph/graph.ts';
-import type { Wishes } from '../wishes.ts';
+import type { Constraints } from '../constraints.ts';
 import { handOut } from './shares.ts';
 import { mostTiles, type Tiling } from './tiling.ts';
 
@@ -14,7 +14,7 @@ export interface Portions {
   readonly machine: Int32Array;
 }
 
-export function portionsOf(graph: Graph, { together, whole, pinned }: Wishes): Portions {
+export function portionsOf(graph: Graph, { together, whole, pinned }: Constraints): Portions {
   const groupOf = new Map(together.flatMap((names, group) => names.map((name) => [name, group] as const)));
   const numbers = new Map<string, number>();
   const portion = Int32Array.from(graph.nodes, ({ name }) => {

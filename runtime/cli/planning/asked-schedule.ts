@@ -41,22 +41,22 @@ export const isOption = ({ by }: Asked<unknown>): boolean => by.startsWith('--')
 export function askedSchedule(args: Arguments, schedules: readonly ScheduleInstance[]): AskedSchedule {
   const parts = wholeNumber(args, 'microbatches', 1, MAX_MICROBATCHES);
   const begun = wholeNumber(args, 'ahead', 0, 1);
-  const given: Wishes = {
+  const given: Requested = {
     schedule: optionOf(args),
     microbatches: parts === undefined ? undefined : { value: parts, by: '--microbatches' },
     ahead: begun === undefined ? undefined : { value: begun, by: '--ahead' },
   };
-  const wished = wishesOf(schedules);
-  const said = impliedBy(given) ?? impliedBy(wished);
+  const declared = declaredBy(schedules);
+  const said = impliedBy(given) ?? impliedBy(declared);
   if (said?.value !== 'pipelined') {
     if (given.ahead?.value === 1)
       throw notAhead(given.ahead, said ? `${said.by} asks for lockstep` : 'nobody asks for it');
     return said ? { schedule: said } : {};
   }
-  const microbatches = given.microbatches ?? wished.microbatches;
+  const microbatches = given.microbatches ?? declared.microbatches;
   // One part is lockstep: who asks for it says so of what the model has of ahead, too.
   const undivided = given.microbatches?.value === 1;
-  const ahead = given.ahead ?? (undivided ? undefined : wished.ahead);
+  const ahead = given.ahead ?? (undivided ? undefined : declared.ahead);
   if (ahead?.value === 1 && microbatches?.value === 1)
     throw notAhead(ahead, `${microbatches.by} asks for one microbatch, which is lockstep`);
   return { schedule: said, ...(microbatches && { microbatches }), ...(ahead?.value === 1 && { ahead }) };
@@ -70,14 +70,14 @@ function notAhead({ by }: Asked<number>, why: string): UserError {
   );
 }
 
-interface Wishes {
+interface Requested {
   readonly schedule?: Asked<ScheduleName> | undefined;
   readonly microbatches?: Asked<number> | undefined;
   readonly ahead?: Asked<number> | undefined;
 }
 
 /** What one side says, where a number of microbatches alone means `pipelined`. */
-function impliedBy({ schedule, microbatches }: Wishes): Asked<ScheduleName> | undefined {
+function impliedBy({ schedule, microbatches }: Requested): Asked<ScheduleName> | undefined {
   if (schedule?.value === 'lockstep' && (microbatches?.value ?? 1) > 1)
     throw new UserError(
       'deploy/schedule',
@@ -94,7 +94,7 @@ function optionOf(args: Arguments): Asked<ScheduleName> | undefined {
   throw new UserError('deploy/schedule', `there is no schedule ${name}`, 'use --schedule lockstep or pipelined');
 }
 
-function wishesOf(schedules: readonly ScheduleInstance[]): Wishes {
+function declaredBy(schedules: readonly ScheduleInstance[]): Requested {
   const modes = schedules.flatMap(({ name, settings: { mode } }) => {
     const word = typeof mode === 'object' && mode.kind === 'symbol' ? mode.name : undefined;
     // Others are refused where the model is cut.

@@ -20,7 +20,7 @@ import { openPredictor } from './run-predictor.ts';
 
 /** How often it is asked whether it is time to look for newer weights. */
 const TICK = 100;
-/** From the wish to end to the end of connections. */
+/** From the request to stop to the end of connections. */
 const CLOSE_WITHIN = 5000;
 
 export default async function (args: Arguments): Promise<number> {

@@ -6,16 +6,16 @@ import { tinyModel } from '../../support/nmc.ts';
 
 type Options = Readonly<Record<string, string>>;
 
-const schedulesIn = (wishes: string) =>
-  wishes === '' ? [] : checked(`${tinyModel()}\nschedule home of tiny {\n${wishes}\n}\n`).schedules;
+const schedulesIn = (settings: string) =>
+  settings === '' ? [] : checked(`${tinyModel()}\nschedule home of tiny {\n${settings}\n}\n`).schedules;
 
-const asked = (wishes: string, options: Options = {}) => askedSchedule({ _: [], ...options }, schedulesIn(wishes));
+const asked = (settings: string, options: Options = {}) => askedSchedule({ _: [], ...options }, schedulesIn(settings));
 
 const PIPELINED = '  mode = pipelined\n  microbatches = 8';
 
-test.each<[name: string, wishes: string, options: Options, expected: unknown]>([
+test.each<[name: string, settings: string, options: Options, expected: unknown]>([
   ['nobody says it', '', {}, {}],
-  ['wishes of another kind', '  latency = 40ms', {}, {}],
+  ['settings of another kind', '  latency = 40ms', {}, {}],
   ['the model', '  mode = pipelined', {}, { schedule: { value: 'pipelined', by: 'schedule home' } }],
   [
     'the model, with a number',
@@ -77,7 +77,7 @@ test.each<[name: string, wishes: string, options: Options, expected: unknown]>([
     { schedule: { value: 'lockstep', by: '--schedule' } },
   ],
   ['a mode that is refused elsewhere', '  mode = async', {}, {}],
-])('%s', (_, wishes, options, expected) => expect(asked(wishes, options)).toEqual(expected));
+])('%s', (_, settings, options, expected) => expect(asked(settings, options)).toEqual(expected));
 
 test('lockstep and microbatches together are refused, by whoever says it', () => {
   expect(() => asked('', { schedule: 'lockstep', microbatches: '4' })).toThrow('--schedule asks for lockstep');

@@ -2,7 +2,7 @@
 import { append } from '../../spec/append.ts';
 import type { Graph } from '../4-graph/graph.ts';
 
-export interface Wishes {
+export interface Constraints {
   /** Names of nodes that stay on one machine, whole; no node is in two groups. */
   readonly together: readonly (readonly string[])[];
   /** No node is cut into tiles. */
@@ -11,18 +11,18 @@ export interface Wishes {
   readonly pinned: ReadonlyMap<string, number>;
 }
 
-export const NO_WISHES: Wishes = { together: [], whole: false, pinned: new Map() };
+export const NO_CONSTRAINTS: Constraints = { together: [], whole: false, pinned: new Map() };
 
 /** Between what a model may be cut. */
 export type CutAt = 'clusters' | 'nodes' | 'anywhere';
 
 /** @param cutAt `clusters`: each cluster at the top of the model stays together */
-export function wishesOf(
+export function constraintsOf(
   graph: Graph,
   cutAt: CutAt,
   keepTogether: readonly (readonly string[])[],
   pinned: ReadonlyMap<string, number>,
-): Wishes {
+): Constraints {
   const groups = cutAt === 'clusters' ? [...keepTogether, ...topClusters(graph)] : keepTogether;
   return { together: joined(groups), whole: cutAt !== 'anywhere', pinned };
 }
