@@ -1,10 +1,10 @@
 /** The checks of a run from the weights of a manifest, on one device. */
 import type { Plan } from '../../spec/plan.ts';
 import type { Device } from '../device/device.ts';
-import { predictionOf } from '../shard/checks.ts';
 import { measure } from '../shard/evaluate.ts';
 import { openShards, type ShardSource } from '../shard/shards.ts';
 import type { NamedTensor } from '../store/safetensors.ts';
+import { predictionOf } from '../training/evaluations.ts';
 import type { CheckRequest } from './checker.ts';
 import { type BlobSource, datasetOf } from './shard-data.ts';
 import { decodeState } from './shard-state.ts';

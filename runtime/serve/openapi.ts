@@ -1,6 +1,6 @@
 /** The schemas from which the server's OpenAPI description is made: they follow the plan's predict blocks. */
 import type { PlanField, PlanPrediction } from '../../spec/plan.ts';
-import { wholeFields } from '../shard/steps.ts';
+import { wholeFields } from '../training/steps.ts';
 
 export function taskSchema(prediction: PlanPrediction): object {
   const sample = {

@@ -4,8 +4,8 @@ import { type Dataset, sizeOf } from '../data/dataset.ts';
 import { parseJsonLines } from '../data/formats/json-lines.ts';
 import { tableDataset } from '../data/formats/table.ts';
 import { checkLabels } from '../data/labels.ts';
-import { wholeFields } from '../shard/steps.ts';
 import { UserError } from '../support/errors.ts';
+import { wholeFields } from '../training/steps.ts';
 
 /** Of one request. */
 const MAX_SAMPLES = 4096;

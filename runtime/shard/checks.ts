@@ -1,7 +1,9 @@
 /** The checks of a model, measured on their data. */
-import type { Plan, PlanCheck, PlanPrediction } from '../../spec/plan.ts';
+import type { Plan } from '../../spec/plan.ts';
 import type { Dataset } from '../data/dataset.ts';
-import { holds, measure } from './evaluate.ts';
+import { predictionOf } from '../training/evaluations.ts';
+import { holds } from '../training/metrics.ts';
+import { measure } from './evaluate.ts';
 import type { Shard } from './shard.ts';
 import { UNWATCHED, type Watch } from './watch.ts';
 
@@ -37,15 +39,6 @@ export async function runChecks(
     results.push({ check: check.text, value, pass: holds(check, value) });
   }
   return results;
-}
-
-export function predictionOf(plan: Plan, check: PlanCheck): PlanPrediction | undefined {
-  return plan.predictions.find((p) => p.task === check.task);
-}
-
-/** What a validation is measured by: the first accuracy, else the first check there is. */
-export function validatedBy({ checks }: Plan): PlanCheck | undefined {
-  return checks.find((c) => c.metric === 'accuracy') ?? checks[0];
 }
 
 /** Of the first accuracy check; null where the model has none. */

@@ -1,12 +1,13 @@
 /** Runs a prediction over a whole data set, and measures it against a field. */
 import type { PlanCheck, PlanPrediction } from '../../spec/plan.ts';
-import { type Dataset, findField, sizeOf } from '../data/dataset.ts';
+import { type Dataset, findField } from '../data/dataset.ts';
 import { feedBatches } from '../data/feed.ts';
 import { checkLabels } from '../data/labels.ts';
 import type { FieldData, Tensor } from '../device/device.ts';
+import { compare, isSound, meanOf, NOTHING } from '../training/metrics.ts';
+import { inputsOfStep } from '../training/steps.ts';
 import type { Shard } from './shard.ts';
 import { smallestFor } from './sizes.ts';
-import { inputsOfStep } from './steps.ts';
 import { Stopped, UNWATCHED, type Watch } from './watch.ts';
 
 /** Results of one batch, cut to the samples that were really there. */
@@ -89,44 +90,17 @@ function padded(data: FieldData, count: number, batch: number): FieldData {
 export async function measure(
   shard: Shard,
   prediction: PlanPrediction,
-  check: PlanCheck,
+  { metric, read, field }: Pick<PlanCheck, 'metric' | 'read' | 'field'>,
   dataset: Dataset,
   watch: Watch = UNWATCHED,
 ): Promise<number> {
-  const field = findField(dataset, check.field);
-  const size = sizeOf(field);
-  let sum = 0;
-  let count = 0;
-  for await (const batch of predictAll(shard, prediction, dataset, [check.field])) {
-    const answers = batch.fields[check.field] as FieldData;
-    const predicted = batch.results[check.read] as Tensor;
-    if (!allFinite(predicted) || !allFinite(batch.results[`${check.read}.scores`])) return Number.NaN;
-    for (let i = 0; i < batch.count * size; i++) {
-      const difference = (predicted[i] as number) - (answers[i] as number);
-      sum += check.metric === 'accuracy' ? Number(difference === 0) : difference * difference;
-    }
-    count += batch.count * size;
+  findField(dataset, field);
+  let compared = NOTHING;
+  for await (const batch of predictAll(shard, prediction, dataset, [field])) {
+    if (!isSound(batch.results, read)) return Number.NaN;
+    compared = compare(metric, batch.results[read] as Tensor, batch.fields[field] as FieldData, compared);
     watch.progress(batch.first + batch.count, dataset.length);
     if (watch.stopRequested()) throw new Stopped();
   }
-  return sum / Math.max(1, count);
-}
-
-function allFinite(values: Tensor | undefined): boolean {
-  return values?.every((value) => Number.isFinite(value)) ?? true;
-}
-
-export function holds(check: PlanCheck, value: number): boolean {
-  switch (check.comparison) {
-    case '>=':
-      return value >= check.bound;
-    case '>':
-      return value > check.bound;
-    case '<=':
-      return value <= check.bound;
-    case '<':
-      return value < check.bound;
-    case '==':
-      return value === check.bound;
-  }
+  return meanOf(compared);
 }

@@ -1,19 +1,15 @@
 /** The data of a training, and whether they can be trained on. */
-import type { Plan, PlanTraining } from '../../spec/plan.ts';
+import type { Plan, PlanCheck, PlanField, PlanTraining } from '../../spec/plan.ts';
 import { type Dataset, findField } from '../data/dataset.ts';
+import { checkLabels } from '../data/labels.ts';
 import { UserError } from '../support/errors.ts';
-import { predictionOf, validatedBy } from './checks.ts';
+import { predictionOf, validatedBy } from '../training/evaluations.ts';
 
 export interface TrainingData {
   readonly train: Dataset;
   readonly validation?: Dataset;
   /** Data of each check of the plan, in its order. */
   readonly checks: readonly Dataset[];
-}
-
-/** Samples of each epoch that do not fill a last batch: which ones, the order of the epoch draws anew. */
-export function leftOutOf(train: Dataset, { batch }: PlanTraining): number {
-  return train.length % batch;
 }
 
 /** @throws UserError `data/too-small`, `data/field` before anything is written that training on these data needs */
@@ -36,4 +32,20 @@ export function assertTrainable(plan: Plan, training: PlanTraining, data: Traini
     if (dataset.length === 0)
       throw new UserError('data/too-small', `${dataset.name} has no samples to check \`${check.text}\` on`);
   });
+}
+
+/** @throws UserError `data/label` for a label that the model has no place for */
+export function assertLabels(plan: Plan, training: PlanTraining, { train, validation, checks }: TrainingData): void {
+  checkLabels(train, training.inputs);
+  checks.forEach((dataset, i) => {
+    checkLabels(dataset, labelledOf(plan, plan.checks[i]));
+  });
+  if (validation) checkLabels(validation, labelledOf(plan, validatedBy(plan)));
+}
+
+/** What a check reads: the fields of its prediction, and the right answers, which are what training had places for. */
+export function labelledOf(plan: Plan, check: PlanCheck | undefined): PlanField[] {
+  if (!check) return [];
+  const answers = plan.training?.inputs.filter((field) => field.name === check.field) ?? [];
+  return [...(predictionOf(plan, check)?.inputs ?? []), ...answers];
 }

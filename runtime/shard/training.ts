@@ -2,26 +2,21 @@
  * The training loop of one shard: batches go to the device a few ahead of their results, epochs end with a
  * measurement and a snapshot, a stop is taken between two batches.
  */
-import type { Plan, PlanCheck, PlanTraining } from '../../spec/plan.ts';
-import type { Dataset } from '../data/dataset.ts';
-import { feedBatches } from '../data/feed.ts';
-import { batchCount } from '../data/order.ts';
-import type { FieldData, Position, SampleRunner, Tensor } from '../device/device.ts';
+import type { Plan, PlanTraining } from '../../spec/plan.ts';
+import { type Batch, type FeedPosition, feedBatches } from '../data/feed.ts';
+import type { FieldData, SampleRunner, Tensor } from '../device/device.ts';
 import type { RunState, TrainingRun } from '../store/run-folder.ts';
 import { UserError } from '../support/errors.ts';
-import { accuracyOf, type CheckResult, predictionOf, runChecks, validatedBy } from './checks.ts';
-import { holds, measure } from './evaluate.ts';
+import { batchesOf, callsOfBatch, positionOf, samplesOf } from '../training/calls.ts';
+import { type EpochReport, epochReport, metricsOf } from '../training/epoch-report.ts';
+import { accuracyIn, isCheck, validationIn } from '../training/evaluations.ts';
+import { holds } from '../training/metrics.ts';
+import { evaluatedOn, type Run, runOf } from '../training/run.ts';
+import { inputsOfStep } from '../training/steps.ts';
+import { type Totals, unsoundEnergy, withEnergies } from '../training/totals.ts';
+import { accuracyOf, type CheckResult, runChecks } from './checks.ts';
+import { measure } from './evaluate.ts';
 import type { Shard } from './shard.ts';
-import { inputsOfStep } from './steps.ts';
-import {
-  addResults,
-  divergedRepair,
-  emptyTotals,
-  learningNothing,
-  type Totals,
-  totalsAsNumbers,
-  totalsFrom,
-} from './totals.ts';
 import type { TrainingData } from './trainable.ts';
 import { Stopped, type Watch } from './watch.ts';
 
@@ -30,7 +25,7 @@ export interface TrainingOptions {
   readonly training: PlanTraining;
   readonly shard: Shard;
   readonly data: TrainingData;
-  readonly run: TrainingRun;
+  readonly run: KeptRun;
   readonly epochs: number;
   readonly seed: number;
   /** Asked between batches. */
@@ -38,6 +33,13 @@ export interface TrainingOptions {
   readonly observer: TrainingObserver;
   /** Milliseconds of a clock that only goes forward. */
   readonly now: () => number;
+}
+
+/** Where a training began, and what is kept of it. */
+export interface KeptRun extends Pick<TrainingRun, 'finishEpoch' | 'saveSnapshot'> {
+  /** For messages: what holds the last good state. */
+  readonly directory: string;
+  readonly resumedFrom: Pick<RunState, 'epoch' | 'batch' | 'totals'>;
 }
 
 export interface TrainingObserver {
@@ -48,22 +50,6 @@ export interface TrainingObserver {
   epochDone(report: EpochReport): void;
 }
 
-export interface EpochReport {
-  /** From 1. */
-  readonly epoch: number;
-  readonly energy: number;
-  readonly energyByNode: Readonly<Record<string, number>>;
-  /** Nodes whose error is below the optimiser's epsilon: what predicts them learns nothing. */
-  readonly idle: readonly string[];
-  /** First accuracy check of the model on its own data; null where the model has none. */
-  readonly accuracy: number | null;
-  /** The check of `validatedBy` on the validation's data; null without either. */
-  readonly validation: number | null;
-  /** Of training alone. */
-  readonly seconds: number;
-  readonly samplesPerSecond: number;
-}
-
 export type TrainingEnd =
   | { readonly kind: 'done'; readonly accuracy: number | null; readonly checks: readonly CheckResult[] }
   | { readonly kind: 'interrupted' };
@@ -72,45 +58,47 @@ export type TrainingEnd =
 const IN_FLIGHT = 2;
 /** A snapshot at least this often, so that a long epoch loses little. */
 const SNAPSHOT_MILLISECONDS = 60_000;
+/** Sums of an epoch that has not begun. */
+const EMPTY: Totals = { samples: 0, seconds: 0 };
 
 export async function train(options: TrainingOptions): Promise<TrainingEnd> {
-  const { training, data, epochs, observer, run, shard } = options;
-  const batches = batchCount(data.train.length, training.batch, true);
-  const from = run.resumedFrom;
-  let totals = totalsFrom(from.totals);
-  const save = async (epoch: number, batch: number): Promise<void> =>
-    run.saveSnapshot(
-      await stateOf(options, { epoch, batch, update: epoch * batches + batch, finished: false }, totals),
-    );
+  const { plan, training, data, epochs, observer, shard } = options;
+  const run = runOf(plan, training, data, epochs);
+  const batches = batchesOf(run);
+  const from = options.run.resumedFrom;
+  const epochTotals = new EpochTotals({ ...EMPTY, ...from.totals });
+  const stateAt = async (epoch: number, batch: number): Promise<RunState> =>
+    stateOf(options, { epoch, batch, update: epoch * batches + batch, finished: false }, epochTotals.now);
+  const saveAt = async (epoch: number, batch: number): Promise<void> =>
+    options.run.saveSnapshot(await stateAt(epoch, batch));
   // Steps of a sequence are cut from what was fed.
   const kept = training.sequence === undefined ? await shard.keep?.('train', data.train.length) : undefined;
+  const job = { options, run, totals: epochTotals, kept, saveAt };
   let measured: CheckResult[] = [];
   for (let epoch = from.epoch; epoch < epochs; epoch++) {
     const firstBatch = epoch === from.epoch ? from.batch : 0;
     observer.epochStarted(epoch + 1, epochs, batches, firstBatch);
-    const stoppedAt = await trainEpoch(options, epoch, firstBatch, batches, totals, kept);
+    const stoppedAt = await trainEpoch(job, epoch, firstBatch);
     if (stoppedAt < batches) {
-      await save(epoch, stoppedAt);
+      await saveAt(epoch, stoppedAt);
       return { kind: 'interrupted' };
     }
-    const ended = await unlessStopped(endEpoch(options, epoch + 1, totals));
-    if (!ended) {
+    const values = await unlessStopped(measureOnTheWay(options, run));
+    if (!values) {
       // Resuming begins with what was left to do: measuring.
-      await save(epoch, batches);
+      await saveAt(epoch, batches);
       return { kind: 'interrupted' };
     }
-    const { report } = ended;
-    measured = ended.measured;
-    totals = emptyTotals();
-    const state = await stateOf(
-      options,
-      { epoch: epoch + 1, batch: 0, update: (epoch + 1) * batches, finished: false },
-      totals,
-    );
-    run.finishEpoch({ epoch: report.epoch, energy: report.energy, ...extraMetrics(report) }, state);
+    const { samples = 0, seconds = 0 } = epochTotals.now;
+    const report = epochReport(run, { epoch: epoch + 1, totals: epochTotals.now, samples, seconds, values });
+    measured = run.evaluations.flatMap((e, i) => {
+      const value = isCheck(e) ? values[i] : undefined;
+      return value === undefined ? [] : [{ check: e.check, value, pass: holds(e, value) }];
+    });
+    epochTotals.now = EMPTY;
+    options.run.finishEpoch(metricsOf(report), await stateAt(epoch + 1, 0));
     observer.epochDone(report);
   }
-  const { plan } = options;
   const checks = await unlessStopped(runChecks(plan, shard, data.checks, (name) => watchOf(options, name), measured));
   // The last epoch's snapshot is there already.
   if (!checks) return { kind: 'interrupted' };
@@ -130,16 +118,37 @@ async function unlessStopped<T>(work: Promise<T>): Promise<T | undefined> {
   }
 }
 
-/** @returns the batch to go on from: `batches` when the epoch is complete */
-async function trainEpoch(
-  options: TrainingOptions,
-  epoch: number,
-  firstBatch: number,
-  batches: number,
-  totals: Totals,
-  kept: SampleRunner | undefined,
-): Promise<number> {
-  const { training, shard, data, seed, epochs, observer, stopRequested, now, run } = options;
+/** Sums of the epoch under way: batches end while others are fed. */
+class EpochTotals {
+  now: Totals;
+
+  constructor(totals: Totals) {
+    this.now = totals;
+  }
+
+  add(results: Readonly<Record<string, Tensor>>, samples: number): void {
+    this.now = withEnergies({ ...this.now, samples: (this.now.samples ?? 0) + samples }, results, samples);
+  }
+
+  addSeconds(seconds: number): void {
+    this.now = { ...this.now, seconds: (this.now.seconds ?? 0) + seconds };
+  }
+}
+
+interface Job {
+  readonly options: TrainingOptions;
+  readonly run: Run;
+  readonly totals: EpochTotals;
+  /** Samples that the device keeps. */
+  readonly kept: SampleRunner | undefined;
+  readonly saveAt: (epoch: number, batch: number) => Promise<void>;
+}
+
+/** @returns the batch to go on from: all batches when the epoch is complete */
+async function trainEpoch(job: Job, epoch: number, firstBatch: number): Promise<number> {
+  const { run, totals, kept } = job;
+  const { training, data, seed, observer, stopRequested, now } = job.options;
+  const batches = batchesOf(run);
   const names = training.inputs.map((f) => f.name);
   const order = { seed, batch: training.batch, epochs: epoch + 1, dropLast: true };
   const pending: Promise<void>[] = [];
@@ -151,19 +160,7 @@ async function trainEpoch(
   if (firstBatch >= batches) return batches;
   const known = kept ? { known: (rows: Uint32Array) => kept.has(rows) } : {};
   for await (const fed of feedBatches(data.train, order, names, { epoch, batch: firstBatch }, known)) {
-    const inputs: Record<string, FieldData> = {};
-    for (const name of names) inputs[name] = fed.fields[name] as FieldData;
-    const { ticks } = training;
-    const at = { epoch, batch, directory: run.directory, ...(ticks === undefined ? {} : { ticks }) };
-    const runOf = (fields: Record<string, FieldData>, position: Position): Promise<Record<string, Tensor>> =>
-      kept ? kept.run(fed.rows, fields, position) : shard.run('train', fields, position);
-    const steps = stepsOf(training, inputs, { batch: epoch * batches + batch, batches: epochs * batches });
-    // Of a sequence each step counts as its share of the samples.
-    const share = training.batch / steps.length;
-    const runs = steps.map(({ fields, position }) =>
-      runOf(fields, position).then((results) => addResults(totals, results, share, at)),
-    );
-    const done = Promise.all(runs).then(() => {
+    const done = runBatch(job, { epoch, batch }, fed).then(() => {
       samples += training.batch;
       finished++;
       observer.batchDone(finished, samples);
@@ -177,74 +174,62 @@ async function trainEpoch(
     if (stopRequested()) break;
     if (now() - saved > SNAPSHOT_MILLISECONDS && batch < batches) {
       await Promise.all(pending.splice(0));
-      totals.seconds += (now() - started) / 1000;
-      const at = { epoch, batch, update: epoch * batches + batch, finished: false };
-      run.saveSnapshot(await stateOf(options, at, totals));
+      totals.addSeconds((now() - started) / 1000);
+      await job.saveAt(epoch, batch);
       started = now();
       saved = started;
     }
   }
   await Promise.all(pending);
-  totals.seconds += (now() - started) / 1000;
+  totals.addSeconds((now() - started) / 1000);
   return batch;
 }
 
-interface Step {
-  readonly fields: Record<string, FieldData>;
-  readonly position: Position;
+/** All calls of one batch are made before this returns: what was fed may be released. */
+function runBatch({ options, run, totals, kept }: Job, at: FeedPosition, fed: Batch): Promise<unknown> {
+  const { training, shard } = options;
+  const inputs: Record<string, FieldData> = {};
+  for (const { name } of training.inputs) inputs[name] = fed.fields[name] as FieldData;
+  const runs = callsOfBatch(run, at.epoch, at.batch).map(async (call) => {
+    const position = positionOf(run, call);
+    const fields =
+      call.step === undefined ? inputs : inputsOfStep(training.inputs, inputs, call.step, run.sequence ?? 1);
+    const results = await (kept ? kept.run(fed.rows, fields, position) : shard.run('train', fields, position));
+    const node = unsoundEnergy(results);
+    if (node !== undefined) throw diverged(options, at, node);
+    totals.add(results, samplesOf(run));
+  });
+  return Promise.all(runs);
 }
 
-/** The runs of one batch: one, or one for each step of its sequences. Every step is an update of its own. */
-function stepsOf(
-  { inputs, sequence }: PlanTraining,
-  fed: Record<string, FieldData>,
-  { batch, batches }: { batch: number; batches: number },
-): Step[] {
-  if (sequence === undefined) return [{ fields: fed, position: { batch, batches } }];
-  return Array.from({ length: sequence }, (_, step) => ({
-    fields: inputsOfStep(inputs, fed, step, sequence),
-    position: { batch: batch * sequence + step, batches: batches * sequence, step },
-  }));
+function diverged({ training: { ticks }, run }: TrainingOptions, { epoch, batch }: FeedPosition, node: string): Error {
+  const tick = ticks === undefined ? '' : `tick ${ticks}, the last, of `;
+  return new UserError(
+    'energy/not-finite',
+    `the energy of node ${node} is no longer a finite number after ${tick}batch ${batch + 1} of epoch ${epoch + 1}`,
+    divergedRepair(run.directory),
+  );
 }
 
-interface EpochEnd {
-  readonly report: EpochReport;
-  /** The check that was measured on the way. */
-  readonly measured: CheckResult[];
+function divergedRepair(directory: string): string {
+  return `lower the rates (method and optimizer; \`--probe\` says how far), then train again; ${directory} holds the last good state`;
 }
 
-/** @throws Stopped */
-async function endEpoch(options: TrainingOptions, epoch: number, totals: Totals): Promise<EpochEnd> {
+/**
+ * What every epoch reports: an accuracy, and the validation. Other checks are measured at the end alone.
+ * @throws Stopped
+ */
+async function measureOnTheWay(options: TrainingOptions, run: Run): Promise<(number | undefined)[]> {
   const { plan, shard, data } = options;
-  const index = plan.checks.findIndex((c) => c.metric === 'accuracy');
-  const check = plan.checks[index];
-  const measureOn = async (by: PlanCheck | undefined, dataset: Dataset | undefined): Promise<number | null> => {
-    const prediction = by && predictionOf(plan, by);
-    return prediction && dataset ? measure(shard, prediction, by, dataset, watchOf(options, dataset.name)) : null;
-  };
-  const accuracy = await measureOn(check, data.checks[index]);
-  const validation = await measureOn(validatedBy(plan), data.validation);
-  const measured =
-    check && accuracy !== null ? [{ check: check.text, value: accuracy, pass: holds(check, accuracy) }] : [];
-  const energyByNode: Record<string, number> = {};
-  for (const [node, sum] of Object.entries(totals.energy)) energyByNode[node] = sum / Math.max(1, totals.samples);
-  const energy = Object.values(energyByNode).reduce((a, b) => a + b, 0);
-  const samplesPerSecond = totals.samples / Math.max(1e-9, totals.seconds);
-  const idle = learningNothing(energyByNode, options.training.epsilon);
-  const { seconds } = totals;
-  const report = { epoch, energy, energyByNode, idle, accuracy, validation, seconds, samplesPerSecond };
-  return { report, measured };
-}
-
-function extraMetrics(report: EpochReport): Record<string, number | Record<string, number>> {
-  const { seconds, samplesPerSecond, validation, accuracy, energyByNode } = report;
-  return {
-    ...(accuracy === null ? {} : { accuracy }),
-    seconds,
-    samplesPerSecond,
-    energyByNode: { ...energyByNode },
-    ...(validation === null ? {} : { validation }),
-  };
+  const datasets = evaluatedOn(run, data);
+  const values: (number | undefined)[] = [];
+  for (const i of [accuracyIn(run.evaluations), validationIn(run.evaluations)]) {
+    const [evaluation, dataset] = [run.evaluations[i], datasets[i]];
+    const prediction = plan.predictions.find((p) => p.function === evaluation?.function);
+    if (evaluation && dataset && prediction)
+      values[i] = await measure(shard, prediction, evaluation, dataset, watchOf(options, dataset.name));
+  }
+  return values;
 }
 
 /** @throws UserError `weights/not-finite`: a state that nobody could go on from is never saved */
@@ -261,7 +246,7 @@ async function stateOf(
         `${name} is no longer finite (epoch ${at.epoch + 1}, batch ${at.batch})`,
         divergedRepair(run.directory),
       );
-  return { ...at, totals: totalsAsNumbers(totals), ...saved };
+  return { ...at, totals, ...saved };
 }
 
 function allFinite(values: Tensor): boolean {

@@ -8,13 +8,13 @@ export const LAYERS: Readonly<Record<string, readonly string[]>> = {
   device: ['support'],
   data: ['support'],
   http: ['support'],
-  wire: ['support', 'identity'],
+  training: ['device'],
+  wire: ['support', 'identity', 'training'],
   backplane: ['support', 'wire'],
-  shard: ['support', 'store', 'device', 'data'],
-  training: ['support', 'store', 'device', 'data', 'shard'],
+  shard: ['support', 'store', 'device', 'data', 'training'],
   plan: ['support', 'device', 'shard'],
   roles: ['wire', 'training'],
-  simulation: ['wire', 'shard', 'roles'],
+  simulation: ['training', 'wire', 'shard', 'roles'],
   serve: ['support', 'device', 'data', 'http', 'shard', 'training', 'roles'],
   net: [
     ...['support', 'store', 'identity', 'device', 'data', 'http', 'wire', 'backplane', 'shard', 'training', 'plan'],
@@ -40,7 +40,7 @@ export function layerProblem(from: string, to: string): string | undefined {
 }
 
 /** Folders whose code gives the same for the same input: what they are told is all that they know. */
-export const PURE: readonly string[] = ['roles', 'wire'];
+export const PURE: readonly string[] = ['training', 'roles', 'wire'];
 
 /** Modules of Node that such code may use: they compute. */
 export const PURE_MODULES: readonly string[] = ['node:buffer', 'node:crypto', 'node:util'];

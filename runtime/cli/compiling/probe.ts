@@ -7,9 +7,9 @@ import type { PlanTraining } from '../../../spec/plan.ts';
 import { feedBatches } from '../../data/feed.ts';
 import type { Device, FieldData } from '../../device/device.ts';
 import { type Beginning, openShard } from '../../shard/shard.ts';
-import { inputsOfStep } from '../../shard/steps.ts';
 import type { TrainingData } from '../../shard/trainable.ts';
 import { UserError } from '../../support/errors.ts';
+import { inputsOfStep } from '../../training/steps.ts';
 
 export interface Probe {
   /** Largest eigenvalue of the energy's Hessian in the values, over the samples of the first batch. */

@@ -2,6 +2,7 @@
 import { alignClasses } from '../../data/classes.ts';
 import { checkLabels } from '../../data/labels.ts';
 import { runChecks } from '../../shard/checks.ts';
+import { labelledOf } from '../../shard/trainable.ts';
 import { Stopped } from '../../shard/watch.ts';
 import { emit } from '../../support/emit.ts';
 import { formatCount, formatPercent } from '../../support/format-numbers.ts';
@@ -12,7 +13,7 @@ import { wholeNumber } from '../shell/whole-number.ts';
 import { openPredictor } from './run-predictor.ts';
 import { checkLines } from './train-report-human.ts';
 import { storedSettings } from './train-settings.ts';
-import { dataOpener, labelledOf, storedDataRecord } from './training-data.ts';
+import { dataOpener, storedDataRecord } from './training-data.ts';
 
 export default async function (args: Arguments): Promise<number> {
   const asJson = flag(args, 'json');

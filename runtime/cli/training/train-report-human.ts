@@ -1,11 +1,12 @@
 /** A training for people: what begins, a bar for each epoch, a plot, the checks and the next command. */
 import type { Plan, PlanTraining } from '../../../spec/plan.ts';
 import type { CheckResult } from '../../shard/checks.ts';
-import { leftOutOf, type TrainingData } from '../../shard/trainable.ts';
-import type { EpochReport } from '../../shard/training.ts';
+import type { TrainingData } from '../../shard/trainable.ts';
 import { formatCount, formatMeasure, formatPercent } from '../../support/format-numbers.ts';
 import { createProgress } from '../../support/progress.ts';
 import { smallPlot } from '../../support/sparkline.ts';
+import { leftOutOf } from '../../training/calls.ts';
+import type { EpochReport } from '../../training/epoch-report.ts';
 import { probeText } from '../compiling/probe.ts';
 import { EXIT } from '../shell/command.ts';
 import { showDiagnostics } from '../shell/show-diagnostics.ts';
@@ -32,13 +33,13 @@ export function humanReporter(): Reporter {
         progress.startEpoch({ epoch, epochs, batches, batchesDone: done }),
       batchDone: (batch, samples) => progress.update(batch, samples),
       measuring: (data, done, total) => progress.status(`${data} ${formatPercent(done / total)}`),
-      epochDone: ({ energyByNode, idle, energy, accuracy, validation }) => {
+      epochDone: ({ energyByNode, learnsNothing = [], energy, accuracy, validation }) => {
         energies = energyByNode;
-        idleNodes = idle;
+        idleNodes = learnsNothing;
         progress.finishEpoch({
           energy,
           ...(accuracy === null ? {} : { accuracy }),
-          ...(validation === null ? {} : { measures: { validation } }),
+          ...(validation === undefined ? {} : { measures: { validation } }),
         });
       },
     },
@@ -116,7 +117,7 @@ function dataText({ train, validation, checks }: TrainingData): string {
 }
 
 function leftOutText({ train }: TrainingData, training: PlanTraining): string {
-  const samples = leftOutOf(train, training);
+  const samples = leftOutOf({ train, batch: training.batch });
   if (samples === 0) return '';
   const [left, all, batch] = [samples, train.length, training.batch].map(formatCount);
   return `\n       each epoch leaves out ${left} of ${all} samples, others each time: they do not fill a batch of ${batch}`;

@@ -1,35 +1,21 @@
 /** A training as JSON lines; their names and order are a contract with other programs. */
 import type { Plan } from '../../../spec/plan.ts';
 import type { CheckResult } from '../../shard/checks.ts';
-import { holds } from '../../shard/evaluate.ts';
-import { leftOutOf } from '../../shard/trainable.ts';
 import type { RunState } from '../../store/run-folder.ts';
 import { emit } from '../../support/emit.ts';
+import { holds } from '../../training/metrics.ts';
 import { EXIT } from '../shell/command.ts';
 import { showDiagnostics } from '../shell/show-diagnostics.ts';
 import type { Reporter } from './train-report.ts';
 import { checkTotal } from './train-settings.ts';
 
 export function jsonReporter(): Reporter {
-  let leftOut = 0;
   return {
     observer: {
       epochStarted: () => undefined,
       batchDone: () => undefined,
       measuring: () => undefined,
-      epochDone: ({ epoch, energy, accuracy, seconds, samplesPerSecond, validation, energyByNode, idle }) =>
-        emit({
-          event: 'epoch',
-          epoch,
-          energy,
-          accuracy,
-          seconds,
-          samplesPerSecond,
-          ...(validation === null ? {} : { validation }),
-          energyByNode,
-          ...(idle.length > 0 ? { learnsNothing: idle } : {}),
-          ...(leftOut > 0 ? { leftOut } : {}),
-        }),
+      epochDone: (report) => emit({ event: 'epoch', ...report }),
     },
     warnings: (warnings, texts) => showDiagnostics(process.stderr, warnings, texts),
     note: (line) => process.stderr.write(`${line}\n`),
@@ -43,9 +29,7 @@ export function jsonReporter(): Reporter {
         parameters: plan.shards.reduce((sum, s) => sum + s.parameterCount, 0),
         flopsPerBatch: plan.shards.reduce((sum, s) => sum + s.flopsPerBatch, 0),
       }),
-    data: ({ train }, training) => {
-      leftOut = leftOutOf(train, training);
-    },
+    data: () => undefined,
     probed: ({ curvature, limit, rate }) => emit({ event: 'probe', curvature, limit, rate, stable: rate <= limit }),
     waiting: (_what, work) => work,
     begins: () => undefined,

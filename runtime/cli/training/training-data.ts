@@ -1,14 +1,13 @@
 /** The data that a plan names, opened with the settings of a run. */
 import { existsSync } from 'node:fs';
 import { isAbsolute, join } from 'node:path';
-import type { Plan, PlanCheck, PlanData, PlanField, PlanTraining } from '../../../spec/plan.ts';
+import type { Plan, PlanData, PlanTraining } from '../../../spec/plan.ts';
 import { alignClasses } from '../../data/classes.ts';
 import { type Classes, type Dataset, slice } from '../../data/dataset.ts';
 import { type Fingerprint, fingerprintOf } from '../../data/fingerprint.ts';
-import { checkLabels } from '../../data/labels.ts';
 import { openDataset } from '../../data/open.ts';
-import { predictionOf, validatedBy } from '../../shard/checks.ts';
-import { leftOutOf, type TrainingData } from '../../shard/trainable.ts';
+import { assertLabels, type TrainingData } from '../../shard/trainable.ts';
+import { leftOutOf } from '../../training/calls.ts';
 
 export interface DataSettings {
   readonly seed: number;
@@ -52,19 +51,8 @@ export async function openTrainingData(plan: Plan, training: PlanTraining, open:
   ]);
   const aligned = (dataset: Dataset): Dataset => alignClasses(dataset, train.classes);
   const data = { train, checks: checks.map(aligned), ...(validation ? { validation: aligned(validation) } : {}) };
-  checkLabels(train, training.inputs);
-  data.checks.forEach((dataset, i) => {
-    checkLabels(dataset, labelledOf(plan, plan.checks[i]));
-  });
-  if (data.validation) checkLabels(data.validation, labelledOf(plan, validatedBy(plan)));
+  assertLabels(plan, training, data);
   return data;
-}
-
-/** What a check reads: the fields of its prediction, and the right answers, which are what training had places for. */
-export function labelledOf(plan: Plan, check: PlanCheck | undefined): PlanField[] {
-  if (!check) return [];
-  const answers = plan.training?.inputs.filter((field) => field.name === check.field) ?? [];
-  return [...(predictionOf(plan, check)?.inputs ?? []), ...answers];
 }
 
 /** What a run keeps of its data, so that every later reading is held to it. */
@@ -77,7 +65,7 @@ export interface DataRecord {
 
 export function dataRecord(training: PlanTraining, { train }: TrainingData): DataRecord {
   const names = training.inputs.map((field) => field.name);
-  const leftOut = leftOutOf(train, training);
+  const leftOut = leftOutOf({ train, batch: training.batch });
   return { train: fingerprintOf(train, names), leftOut, ...(train.classes ? { classes: train.classes } : {}) };
 }
 

@@ -1,13 +1,12 @@
 /** `data.glyphs`: digits drawn by code. Image i of a split depends on (seed, split, i) only. */
 import { stream } from '../../../spec/random.ts';
 import { checkGather, type Dataset, type FieldArray } from '../dataset.ts';
-import { digitOf } from '../glyphs/draw.ts';
+import { digitOf, GLYPH_SAMPLES } from '../glyphs/draw.ts';
 import { drawAhead } from '../glyphs/draw-ahead.ts';
 import { SIDE } from '../glyphs/painter.ts';
 import { drawSheet, emptySheets, fullSheets, sheetDrawer } from '../glyphs/sheets.ts';
 
-const SAMPLES = { train: 10_000, test: 2_000 } as const;
-export type GlyphSplit = keyof typeof SAMPLES;
+export type GlyphSplit = keyof typeof GLYPH_SAMPLES;
 
 export interface GlyphOptions {
   readonly seed: number;
@@ -26,7 +25,7 @@ export interface GlyphOptions {
  * set a second thread draws as well.
  */
 export function glyphs(split: GlyphSplit, { seed, rotated = false, samples, drawn, needed }: GlyphOptions): Dataset {
-  const length = samples ?? SAMPLES[split];
+  const length = samples ?? GLYPH_SAMPLES[split];
   const name = `glyphs/${split}`;
   const rng = stream(seed, name);
   const pixels = SIDE * SIDE;

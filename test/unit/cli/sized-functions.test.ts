@@ -10,7 +10,7 @@ import { referenceDevice } from '../../../runtime/device/reference/reference.ts'
 import { predictAll } from '../../../runtime/shard/evaluate.ts';
 import type { Shard } from '../../../runtime/shard/shard.ts';
 import { openShards } from '../../../runtime/shard/shards.ts';
-import { wholeFields } from '../../../runtime/shard/steps.ts';
+import { wholeFields } from '../../../runtime/training/steps.ts';
 import type { PlanPrediction } from '../../../spec/plan.ts';
 import { stream } from '../../../spec/random.ts';
 import { makePlan, remove, writeMade } from '../plan/make-plan.ts';

@@ -1,8 +1,9 @@
 /** Checks over reads that are no finite numbers. */
 import { expect, test } from 'vitest';
 import { memoryDataset } from '../../../runtime/data/dataset.ts';
-import { holds, measure } from '../../../runtime/shard/evaluate.ts';
+import { measure } from '../../../runtime/shard/evaluate.ts';
 import type { Shard } from '../../../runtime/shard/shard.ts';
+import { holds } from '../../../runtime/training/metrics.ts';
 import type { PlanCheck, PlanPrediction } from '../../../spec/plan.ts';
 
 const prediction = {

@@ -1,0 +1,54 @@
+/**
+ * What is summed over an epoch, by name: `energy.NODE` over samples, `sum.I` and `count.I` of what evaluation I has
+ * compared; on one machine `samples` and `seconds` of training too. Kept in snapshots, so that a resumed epoch ends with
+ * the same numbers. Pure.
+ */
+import type { Tensor } from '../device/device.ts';
+import { type Compared, NOTHING } from './metrics.ts';
+
+export type Totals = Readonly<Record<string, number>>;
+
+const ENERGY = 'energy.';
+
+/** The names of energies among results, or among sums. */
+export function energiesIn<T>(results: Readonly<Record<string, T>>): { readonly node: string; readonly value: T }[] {
+  return Object.entries(results)
+    .filter(([name]) => name.startsWith(ENERGY))
+    .map(([name, value]) => ({ node: name.slice(ENERGY.length), value }));
+}
+
+/** The first node whose energy is no finite number. */
+export function unsoundEnergy(results: Readonly<Record<string, Tensor>>): string | undefined {
+  return energiesIn(results).find(({ value }) => !Number.isFinite(value[0]))?.node;
+}
+
+/** With the energies of one call, which counts for so many samples. */
+export function withEnergies(totals: Totals, results: Readonly<Record<string, Tensor>>, samples: number): Totals {
+  const added = { ...totals };
+  for (const { node, value } of energiesIn(results)) {
+    const name = `${ENERGY}${node}`;
+    added[name] = (added[name] ?? 0) + (value[0] ?? Number.NaN) * samples;
+  }
+  return added;
+}
+
+/** Of evaluation `i`. */
+export function comparedIn(totals: Totals, i: number): Compared {
+  return { sum: totals[`sum.${i}`] ?? NOTHING.sum, count: totals[`count.${i}`] ?? NOTHING.count };
+}
+
+export function withCompared(totals: Totals, i: number, { sum, count }: Compared): Totals {
+  return { ...totals, [`sum.${i}`]: sum, [`count.${i}`]: count };
+}
+
+/** Names of the sums of evaluation `i`. */
+export function comparedNames(i: number): string[] {
+  return [`sum.${i}`, `count.${i}`];
+}
+
+/** Sums of several shards, together. */
+export function summed(all: readonly Totals[]): Totals {
+  const sums: Record<string, number> = {};
+  for (const totals of all) for (const [name, value] of Object.entries(totals)) sums[name] = (sums[name] ?? 0) + value;
+  return sums;
+}
