@@ -212,8 +212,8 @@ export class ShardBorders {
   }
 
   /** Nothing has come for long: perhaps it was lost. */
-  nudge(): void {
-    for (const [peer, channel] of this.#channels) this.#carry(peer, channel.nudge());
+  requestResume(): void {
+    for (const [peer, channel] of this.#channels) this.#carry(peer, channel.requestResume());
   }
 
   forgetWindows(before: number): void {

@@ -66,7 +66,7 @@ const ROUND_TRIPS = 5;
 /** On a new connection: the state machine says them itself, or the next ones are as good. */
 const SAID_AGAIN: ReadonlySet<Message['type']> = new Set(['heartbeat', 'ready', 'dispute']);
 /** A shard that waits for so long asks whether something was lost. */
-const NUDGE_MILLISECONDS = 2000;
+const RESUME_MILLISECONDS = 2000;
 
 export class TrainerNode {
   readonly #options: TrainerOptions;
@@ -479,7 +479,7 @@ export class TrainerNode {
         (key) => this.#direct?.has(key) ?? false,
       );
       this.#meters.set(name, meter);
-      if (shard.phase === 'waiting' && now - meter.since > NUDGE_MILLISECONDS) host.borders.nudge();
+      if (shard.phase === 'waiting' && now - meter.since > RESUME_MILLISECONDS) host.borders.requestResume();
       shards.push(report);
       this.#sendCommits(shard, host);
     }

@@ -142,7 +142,7 @@ export class BorderChannel {
   }
 
   /** Nothing has come for long: asks for what is expected next, and says what has come. */
-  nudge(): Uint8Array[] {
+  requestResume(): Uint8Array[] {
     return this.#keys ? [this.#seal(this.#control('resume', 0))] : [];
   }
 
@@ -172,10 +172,10 @@ export class BorderChannel {
     // Under keys that are not ours any more, or not yet: the other end will send it again.
     if (head.keys !== keys?.id) return NOTHING;
     const plain = keys.receive.open(head.counter, message.subarray(0, BORDER_HEAD), message.subarray(BORDER_HEAD));
-    if (!plain) return this.#again('it was not sealed by the other end');
+    if (!plain) return this.#nack('it was not sealed by the other end');
     const { packet: signed, signature } = splitSealed(plain);
     const packet = decodePacket(signed);
-    if (!packet || !this.#isOurs(packet.header)) return this.#again('its header is of something else');
+    if (!packet || !this.#isOurs(packet.header)) return this.#nack('its header is of something else');
     if (head.counter <= this.#seen[way]) return refuse('it was here before');
     this.#seen[way] = head.counter;
     this.bytesReceived += message.length;
@@ -183,7 +183,7 @@ export class BorderChannel {
     switch (packet.header.kind) {
       case 'ack':
         return { frames: [], packets: this.#flush() };
-      case 'again':
+      case 'nack':
       case 'resume':
         return this.#resume(packet.header);
       default:
@@ -193,11 +193,11 @@ export class BorderChannel {
 
   #take(header: Header, payload: Uint8Array, packet: Uint8Array, signature: Uint8Array | undefined): Received {
     if (header.sequence < this.#expected) return NOTHING;
-    if (header.sequence > this.#expected) return this.#again('packets before it are missing', false);
+    if (header.sequence > this.#expected) return this.#nack('packets before it are missing', false);
     this.#lastCall = header.batch;
     if (header.kind === 'window') return this.#takeWindow(header, payload);
     const problem = this.#dataProblem(header, payload, signature !== undefined);
-    if (problem !== undefined) return this.#again(problem);
+    if (problem !== undefined) return this.#nack(problem);
     const call = this.#callOf(this.#callsIn, header.batch, this.#options.peer, this.#options.own);
     this.#frame ??= { first: header, before: call.chain, packets: [] };
     this.#frame.packets.push(packet);
@@ -320,7 +320,7 @@ export class BorderChannel {
   }
 
   /** Asked for once more; a second time in the same place ends the border. @param counts a gap may close by itself */
-  #again(why: string, counts = true): Received {
+  #nack(why: string, counts = true): Received {
     if (counts && this.#refusedAt === this.#expected)
       return {
         ...ends({
@@ -334,7 +334,7 @@ export class BorderChannel {
     // One gap shows itself in every packet behind it: asked for once.
     else if (this.#askedFor === this.#expected) return NOTHING;
     this.#askedFor = this.#expected;
-    return { frames: [], packets: [this.#seal(this.#control('again', 0))], refused: why };
+    return { frames: [], packets: [this.#seal(this.#control('nack', 0))], refused: why };
   }
 
   #acks(): Uint8Array[] {

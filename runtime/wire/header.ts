@@ -9,9 +9,9 @@ import { SIGNATURE_BYTES } from './frame-chain.ts';
 import { safe } from './routing.ts';
 import { WIRE_MAJOR, WIRE_MINOR } from './version.ts';
 
-/** `data`: values; `ack`: credit alone; `resume`: what is expected next, after new keys; `again`: the same after a
+/** `data`: values; `ack`: credit alone; `resume`: what is expected next, after new keys; `nack`: the same after a
  * refusal; `window`: the root over all packets of one batch. */
-export const KINDS = ['data', 'ack', 'resume', 'again', 'window'] as const;
+export const KINDS = ['data', 'ack', 'resume', 'nack', 'window'] as const;
 export type Kind = (typeof KINDS)[number];
 
 export interface Header {

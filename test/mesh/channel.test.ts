@@ -123,7 +123,7 @@ test('each frame exactly once and in order, whatever is lost, doubled, swapped o
       while (next < frames.length) toB.push(...a.send(frames[next++] as BorderFrame));
       // At the end the network is sound; what was lost last is asked for when nothing comes.
       for (let round = 0; round < 3; round++) {
-        toA.push(...b.nudge());
+        toA.push(...b.requestResume());
         while (toA.length + toB.length > 0) step();
       }
       expect(got.map(digest)).toEqual(frames.map(digest));
@@ -302,8 +302,8 @@ test('whenever a direct way comes and goes beside the relay, frames come out onc
       ways.break();
       ways.settle();
       // A packet may have been lost behind the last word of a way that broke: somebody asks.
-      ways.carry(0, a.nudge());
-      ways.carry(1, b.nudge());
+      ways.carry(0, a.requestResume());
+      ways.carry(1, b.requestResume());
       ways.settle();
       expect(ways.got[1].map(digest)).toEqual(sent[0].map(digest));
       expect(ways.got[0].map(digest)).toEqual(sent[1].map(digest));

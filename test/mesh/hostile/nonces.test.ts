@@ -47,7 +47,7 @@ describe('a channel', () => {
   test('whichever keys it is given again, and whatever it sends between: no key and counter twice', () => {
     const step = fc.oneof(
       fc.record({ what: fc.constant('rekey' as const), which: fc.nat(keys.length - 1) }),
-      fc.record({ what: fc.constantFrom('send' as const, 'nudge' as const, 'reroute' as const, 'close' as const) }),
+      fc.record({ what: fc.constantFrom('send' as const, 'requestResume' as const, 'reroute' as const, 'close' as const) }),
     );
     fc.assert(
       fc.property(fc.array(step, { maxLength: 60 }), (steps) => {
@@ -85,7 +85,7 @@ describe('a channel', () => {
     const [first, second] = [keys[0] as BorderKeys, keys[1] as BorderKeys];
     const before = channel.rekey(first, '');
     expect(channel.rekey(first, '')).toEqual([]);
-    const [next] = channel.nudge();
+    const [next] = channel.requestResume();
     expect(nonceOf(next as Uint8Array)).toBe(`0/${first.id}/${before.length}`);
     channel.rekey(second, '');
     expect(() => channel.rekey(first, '')).toThrow('these keys were replaced');
@@ -189,7 +189,7 @@ describe('the ends of a border', () => {
         for (const at of [0, 1] as const) border.offer(at);
         border.tellAll();
         for (let round = 0; round < 3; round++) {
-          for (const end of border.ends) end.nudge();
+          for (const end of border.ends) end.requestResume();
           border.settle();
         }
         expect(usedTwice(border.sealed)).toEqual([]);
