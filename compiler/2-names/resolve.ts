@@ -5,6 +5,8 @@
 import type {
   Declaration,
   Definition,
+  Expression,
+  Model,
   ModelStatement,
   Name,
   Parameter,
@@ -50,7 +52,7 @@ function resolveDeclaration(declaration: Declaration, scope: Scope, module: Modu
       resolveTask(declaration, scope, module, resolver);
       return;
     case 'check': {
-      const names = new Map<string, Meaning>();
+      const names = parametersOf(modelOfCheck(declaration.condition, module), module);
       for (const task of module.source.declarations)
         if (task.kind === 'predict') names.set(task.name.text, { kind: 'task', task });
       // Which metrics there are is said with the form of checks, in stage 3.
@@ -60,6 +62,15 @@ function resolveDeclaration(declaration: Declaration, scope: Scope, module: Modu
       resolveExpression(declaration.condition, within(scope, names), resolver);
     }
   }
+}
+
+/** The model whose task a check reads: `accuracy(TASK.READ, …)`. */
+function modelOfCheck(condition: Expression, { source: { declarations } }: Module): Model | undefined {
+  const read = condition.kind === 'binary' && condition.left.kind === 'call' ? condition.left.arguments[0] : undefined;
+  const of = read?.value.kind === 'member' ? read.value.of : undefined;
+  const task = declarations.find((d) => d.kind === 'predict' && of?.kind === 'name' && d.name.text === of.name);
+  const name = task?.kind === 'predict' ? task.model.text : undefined;
+  return declarations.find((d): d is Model => d.kind === 'model' && d.name.text === name);
 }
 
 // ---------------------------------------------------------------- names at the top of a file
@@ -190,16 +201,28 @@ function parameterNames(definition: Definition): Map<string, Meaning> {
 
 // ---------------------------------------------------------------- tasks
 function resolveTask(task: Train | Predict | Schedule, scope: Scope, module: Module, resolver: Resolver): void {
-  if (task.kind !== 'schedule' && task.on) resolveExpression(task.on, scope, resolver);
   const model = modelOf(task, module, resolver);
+  const ofData = within(scope, parametersOf(model, module));
+  if (task.kind !== 'schedule' && task.on) resolveExpression(task.on, ofData, resolver);
   const inModel = model && bodyScope(model.body, [], scope, resolver);
   const seen = new Map<string, Name>();
   for (const statement of task.body) {
     if (statement.kind === 'read') declare(statement.name, seen, resolver);
-    if (inModel) resolveTaskStatement(statement, task, inModel, resolver);
+    if (statement.kind === 'validate') resolveExpression(statement.on, ofData, resolver);
+    else if (inModel) resolveTaskStatement(statement, task, inModel, resolver);
     // Of a model that is not there only the imports are looked for: they are used, whatever the model is.
     else resolveTaskStatement(statement, task, scope, { ...resolver, reporter: new Reporter(), references: [] });
   }
+}
+
+/** What a model's parameters mean where data are named: `data.mnist.train[0..samples]`. Imports keep their names there. */
+function parametersOf(model: Model | undefined, module: Module): Map<string, Meaning> {
+  const names = (model?.body ?? []).flatMap((s) => (s.kind === 'param' ? [s.name] : []));
+  return new Map(
+    names
+      .filter((name) => !module.imports.has(name.text))
+      .map((name): [string, Meaning] => [name.text, { kind: 'value', span: name.span }]),
+  );
 }
 
 function modelOf(task: Train | Predict | Schedule, module: Module, resolver: Resolver) {
@@ -216,7 +239,7 @@ function modelOf(task: Train | Predict | Schedule, module: Module, resolver: Res
 }
 
 function resolveTaskStatement(
-  statement: TaskStatement,
+  statement: Exclude<TaskStatement, { kind: 'validate' }>,
   task: Train | Predict | Schedule,
   scope: Scope,
   resolver: Resolver,
@@ -234,8 +257,5 @@ function resolveTaskStatement(
       return;
     case 'setting':
       resolveExpression(statement.value, scope, resolver);
-      return;
-    case 'validate':
-      resolveExpression(statement.on, scope, resolver);
   }
 }

@@ -8,12 +8,12 @@ import type { Result, Span } from '../diagnostics/diagnostic.ts';
 import { hasErrors } from '../diagnostics/diagnostic.ts';
 import { Reporter } from '../diagnostics/reporter.ts';
 import type { CallValue, Checked, DataField, PredictTask, TrainTask } from './checked.ts';
-import { elaborateCheck, metricOf } from './checks.ts';
+import { elaborateCheck, metricOf, taskRead } from './checks.ts';
 import type { SampleFields } from './clamps.ts';
 import { dataOf } from './data.ts';
 import type { Environment, Session } from './environment.ts';
 import { evaluate } from './evaluate.ts';
-import { type ElaboratedModel, elaborateModel } from './model.ts';
+import { type ElaboratedModel, elaborateModel, withParameters } from './model.ts';
 import { overridesOf } from './overrides.ts';
 import { elaboratePredict } from './predict.ts';
 import { checkCycleRule, findCycle, noteCycle } from './rules/cycles.ts';
@@ -46,7 +46,10 @@ export function check(program: Program, options: CheckOptions = {}): Result<Chec
   const trains = trainAll(only('train'), models, environment);
   const predicts = predictAll(only('predict'), only('check'), trains, models, environment);
   const byName = new Map(predicts.map((task) => [task.name, task]));
-  const checks = only('check').flatMap((one) => elaborateCheck(one, byName, environment) ?? []);
+  const checks = only('check').flatMap((one) => {
+    const model = models.get(byName.get(taskRead(one) ?? '')?.model.name ?? '');
+    return elaborateCheck(one, byName, withParameters(environment, model)) ?? [];
+  });
   const schedules = only('schedule').flatMap((one) => scheduleOf(one, models, environment) ?? []);
   if (options.namesResolved !== false) checkModels(models, program, reporter);
   const value: Checked = { models: [...models.values()].map((m) => m.instance), trains, predicts, checks, schedules };
@@ -123,7 +126,7 @@ function predictAll(
         elaboratePredict(
           predict,
           model,
-          sampleFields(predict, checks, trains, environment),
+          sampleFields(predict, checks, trains, withParameters(environment, model)),
           trains.find((t) => t.model.name === predict.model.text)?.sequence,
           environment,
         ),
@@ -151,9 +154,8 @@ function sampleFields(
   };
   for (const train of trains) if (train.model.name === predict.model.text) add(train.data.source, train.data.fields);
   for (const check of checks) {
-    const [read, data] = metricOf(check.condition)?.call.arguments ?? [];
-    if (read?.value.kind !== 'member' || read.value.of.kind !== 'name' || read.value.of.name !== predict.name.text)
-      continue;
+    const [, data] = metricOf(check.condition)?.call.arguments ?? [];
+    if (taskRead(check) !== predict.name.text) continue;
     const reference = data && dataOf(data.value, environment, evaluate)?.reference;
     if (reference) add(reference.source, reference.fields);
   }

@@ -28,6 +28,12 @@ export function metricOf(
   return { comparison, call: left, metric: left.callee.name, bound: right };
 }
 
+/** The predict task whose read a check measures, when it has that form. */
+export function taskRead(check: Check): string | undefined {
+  const read = metricOf(check.condition)?.call.arguments[0]?.value;
+  return read?.kind === 'member' && read.of.kind === 'name' ? read.of.name : undefined;
+}
+
 /** @param predicts the tasks that could be worked out, by name; others have been reported */
 export function elaborateCheck(
   check: Check,
@@ -46,7 +52,7 @@ export function elaborateCheck(
     return undefined;
   }
   const [first, second] = found.call.arguments.map((a) => a.value);
-  const taskName = first?.kind === 'member' && first.of.kind === 'name' ? first.of.name : undefined;
+  const taskName = taskRead(check);
   if (first?.kind !== 'member' || taskName === undefined || second === undefined || found.call.arguments.length !== 2) {
     reporter.report(
       'check/form',

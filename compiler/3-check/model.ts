@@ -7,7 +7,7 @@ import { type Environment, inside } from './environment.ts';
 import { evaluate } from './evaluate.ts';
 import { settleParameter } from './parameters.ts';
 import { baseRate } from './rules/rates.ts';
-import { isPoison, POISON, type Term, toValue } from './term.ts';
+import { isKind, isPoison, POISON, type Term, toValue } from './term.ts';
 
 export interface ElaboratedModel {
   readonly instance: ModelInstance;
@@ -44,6 +44,13 @@ export function elaborateModel(
     span: model.name.span,
   };
   return { instance, names };
+}
+
+/** Where data are named, the model's parameters are known and its nodes are not; imports keep their names. */
+export function withParameters(environment: Environment, model: ElaboratedModel | undefined): Environment {
+  const { imports } = environment.module;
+  const names = [...(model?.names ?? [])].filter(([name, term]) => !isKind(term, 'places') && !imports.has(name));
+  return inside(environment, new Map(names));
 }
 
 function parameterValue(

@@ -5,7 +5,7 @@ import { elaborateClamps } from './clamps.ts';
 import { dataOf } from './data.ts';
 import { type Environment, inside } from './environment.ts';
 import { evaluate } from './evaluate.ts';
-import type { ElaboratedModel } from './model.ts';
+import { type ElaboratedModel, withParameters } from './model.ts';
 import { elaborateOptimizer } from './optimizer.ts';
 import { checkRates, fieldsOfStep, stepCount } from './sequence.ts';
 import { callOf, type Given, Settings, wholeNumber } from './settings.ts';
@@ -38,12 +38,13 @@ export function elaborateTrain(
   const { session } = environment;
   const { reporter } = session;
   refuseStatements(train.body, ['clamp', 'validate', 'setting'], 'a train task', reporter);
-  const data = train.on && dataOf(train.on, environment, evaluate);
+  const ofData = withParameters(environment, model);
+  const data = train.on && dataOf(train.on, ofData, evaluate);
   if (train.on === undefined)
     reporter.report('task/data', train.name.span, 'a train task says what it trains on', {
       repair: `\`train ${train.name.text} of ${train.model.text} on data.mnist.train\``,
     });
-  const validation = validationOf(train, environment);
+  const validation = validationOf(train, ofData);
   const scope = inside(environment, model.names);
   const settings = new Settings(train.body, SETTINGS, 'a train task', scope);
   const method = settings.read('method', callOf('method', 'learn.il(steps = 8, rate = 0.05)'));

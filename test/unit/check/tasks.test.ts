@@ -29,6 +29,42 @@ describe('data', () => {
     expect(task.validation?.range).toEqual([55000, 59999]);
   });
 
+  test('parameters of the model say which rows, wherever data are named', () => {
+    const text = `pcn 1
+      import std/links
+      import std/data
+      model m {
+        param samples: int = 100
+        param bound: float = 0.5
+        // A node of this name hides no data set.
+        node data: f32[10]
+        sense x: f32[784]
+        link x -> data = links.dense()
+      }
+      train t of m on data.mnist.train[0..samples - 1] {
+        clamp x = sample.image
+        clamp data = one_hot(sample.digit, 10)
+        validate on data.mnist.train[samples..2 * samples - 1]
+      }
+      predict p of m on data.mnist.test[0..samples] {
+        clamp x = input.image
+        read digit = argmax(data)
+      }
+      check accuracy(p.digit, data.mnist.test[0..samples - 1].digit) >= bound`;
+    const rows = (options: Parameters<typeof checked>[1]) => {
+      const { trains, checks } = checked(text, options);
+      return [trains[0]?.data.range, trains[0]?.validation?.range, checks[0]?.data.range, checks[0]?.bound];
+    };
+    expect(rows({})).toEqual([[0, 99], [100, 199], [0, 99], 0.5]);
+    expect(rows({ set: { samples: 20, bound: 0.75 } })).toEqual([[0, 19], [20, 39], [0, 19], 0.75]);
+  });
+
+  test('a node is no number of rows', () => {
+    expect(codesOf(`${PLAIN}train t of m on data.mnist.train[0..y] { clamp x = sample.image }`)).toEqual([
+      'name/unknown',
+    ]);
+  });
+
   test('options of a data set', () => {
     const task = trainOf(`${PLAIN}train t of m on data.glyphs(rotated = true).train { clamp x = sample.image }`);
     expect(task.data).toMatchObject({ source: 'glyphs', split: 'train', options: { rotated: true } });
