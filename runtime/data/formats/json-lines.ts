@@ -11,7 +11,7 @@ export function parseJsonLines(path: string, text: string, wanted: readonly Fiel
   const objects = lines.filter(({ line }) => line !== '').map(({ line, number }) => parseLine(path, line, number));
   const [first] = objects;
   if (!first) throw badData(path, '', 'no line holds a sample', '{"image": [0, 0, …]} on each line');
-  const fields = wanted ?? inferFields(first.object);
+  const fields = wanted ?? inferFields(path, first.object);
   if (fields.length === 0) throw badData(path, `line ${first.number}`, 'the object has no field of numbers');
   return { columns: fields.map((field) => ({ field, data: readField(path, objects, field, text.length) })) };
 }
@@ -35,16 +35,18 @@ function parseLine(path: string, line: string, number: number): Line {
   return { number, object: value as Record<string, unknown> };
 }
 
-function inferFields(object: Readonly<Record<string, unknown>>): Field[] {
-  return Object.entries(object).flatMap(([name, value]) => {
+/** The fields of numbers; `x[0]`, `x[1]`, … make one field here too. */
+function inferFields(path: string, object: Readonly<Record<string, unknown>>): Field[] {
+  const found = Object.entries(object).flatMap(([name, value]) => {
     const shape: number[] = [];
     let inner: unknown = value;
     while (Array.isArray(inner)) {
       shape.push(inner.length);
       inner = inner[0];
     }
-    return typeof inner === 'number' ? [{ name, type: 'f32' as const, shape }] : [];
+    return typeof inner === 'number' ? [{ name, shape }] : [];
   });
+  return groupColumns(path, found, undefined).map(({ name, shape }) => ({ name, type: 'f32', shape }));
 }
 
 /** @param most numbers that the text can hold: one a character. Where more are claimed, a line is short and is told. */

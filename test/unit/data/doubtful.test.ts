@@ -5,6 +5,7 @@ import { describe, expect, it } from 'vitest';
 import { alignClasses } from '../../../runtime/data/classes.ts';
 import type { Dataset, Field } from '../../../runtime/data/dataset.ts';
 import { assertUnchanged, fingerprintOf } from '../../../runtime/data/fingerprint.ts';
+import { parseJsonLines } from '../../../runtime/data/formats/json-lines.ts';
 import { openFile } from '../../../runtime/data/sources/file.ts';
 import { greyPng, npy, npyF32, npz, parquet, temporaryFolder } from './fixtures.ts';
 
@@ -93,6 +94,14 @@ describe('wide columns', () => {
       const dataset = await openFile(file, [wanted], 1);
       expect(values(dataset, 'x'), file).toEqual([0.5, 1.5, 2.5, 10.5, 11.5, 12.5]);
     }
+  });
+
+  it('are one field where nobody says which fields are wanted, too', async () => {
+    const lines = rows.map((row) => JSON.stringify({ ...row, k: 1 })).join('\n');
+    const table = parseJsonLines('w.jsonl', lines, undefined);
+    expect(table.columns.map(({ field }) => field)).toEqual([f32('x', 3), f32('k')]);
+    expect([...(table.columns[0]?.data ?? [])]).toEqual([0.5, 1.5, 2.5, 10.5, 11.5, 12.5]);
+    expect(() => parseJsonLines('w.jsonl', '{"x": 1, "x[0]": 2}', undefined)).toThrow('there are a column `x`');
   });
 
   it.each([
