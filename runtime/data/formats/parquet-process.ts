@@ -44,9 +44,10 @@ const MAX_HEAP_BYTES = 8 * 1024 * MEGABYTE;
 /** What the process runs: plain JavaScript, so that it starts from text on every supported Node. */
 const PROGRAM = `
 const zlib = require('node:zlib');
+const { createRequire } = require('node:module');
 const send = (message) => new Promise((resolve) => process.send(message, resolve));
 process.once('disconnect', () => process.exit());
-process.once('message', async ({ bytes, library, most, heap, maxHeap }) => {
+process.once('message', async ({ bytes, library, from, most, heap, maxHeap }) => {
   try {
     const { parquetMetadata, parquetRead, snappyUncompress } = await import(library);
     const file = new Uint8Array(bytes).buffer;
@@ -63,8 +64,23 @@ process.once('message', async ({ bytes, library, most, heap, maxHeap }) => {
     await send({ kind: 'ready', need });
     const bounded = (unpack) => (input, length) => {
       if (!(length >= 0 && length <= unpacked)) throw new Error('a page announces ' + length + ' bytes');
-      return unpack(input, length);
+      const output = unpack(input, length);
+      if (output.length !== length) throw new Error('a page announces ' + length + ' bytes and holds ' + output.length);
+      return output;
     };
+    // Piece by piece, so that what a page announces bounds what it can take. Older versions of Node have none of their own.
+    const unpackZstd = bounded((input, length) => {
+      const { Decompress } = createRequire(from)('fzstd');
+      const output = new Uint8Array(length);
+      let filled = 0;
+      const stream = new Decompress((piece) => {
+        if (filled + piece.length > length) throw new Error('a page announces ' + length + ' bytes and holds more');
+        output.set(piece, filled);
+        filled += piece.length;
+      });
+      stream.push(input, true);
+      return output.subarray(0, filled);
+    });
     const native = (unpack) =>
       bounded((input, length) => new Uint8Array(unpack(input, { maxOutputLength: Math.max(1, length) })));
     const compressors = {
@@ -75,7 +91,7 @@ process.once('message', async ({ bytes, library, most, heap, maxHeap }) => {
       }),
       GZIP: native(zlib.gunzipSync),
       BROTLI: native(zlib.brotliDecompressSync),
-      ...(zlib.zstdDecompressSync ? { ZSTD: native(zlib.zstdDecompressSync) } : {}),
+      ZSTD: zlib.zstdDecompressSync ? native(zlib.zstdDecompressSync) : unpackZstd,
     };
     const pieces = [];
     const onChunk = ({ columnName, columnData }) => pieces.push([columnName, columnData]);
@@ -120,7 +136,8 @@ async function readWith(bytes: Uint8Array, heap: number): Promise<ParquetReply |
       });
       child.on('error', (failure) => fail(failure.message));
       child.on('exit', () => fail('reading it takes too much memory'));
-      child.send({ bytes, library, most: 1_000_000 + 1000 * bytes.length, heap, maxHeap: MAX_HEAP_BYTES });
+      const most = 1_000_000 + 1000 * bytes.length;
+      child.send({ bytes, library, from: import.meta.url, most, heap, maxHeap: MAX_HEAP_BYTES });
     });
   } finally {
     endWatch();

@@ -2,6 +2,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { zipSync } from 'fflate';
+import { parquetWriteBuffer } from 'hyparquet-writer';
 import { beforeAll, describe, expect, it } from 'vitest';
 import type { Dataset, Field } from '../../../runtime/data/dataset.ts';
 import { readBytes } from '../../../runtime/data/formats/bytes.ts';
@@ -249,6 +250,29 @@ describe('Parquet', () => {
       [1, -2, 3],
       [0.5, 1, 2],
     ]);
+  });
+
+  it('reads pages packed by zstd, on every version of Node, and believes no page that unpacks to more than it says', async () => {
+    const numbers = Array.from({ length: 1000 }, (_, i) => (i % 50) * 0.25);
+    const packed = (frame: Buffer): Uint8Array =>
+      new Uint8Array(
+        parquetWriteBuffer({
+          columnData: [{ name: 'x', data: numbers, type: 'FLOAT', encoding: 'PLAIN' }],
+          codec: 'ZSTD',
+          compressors: { ZSTD: () => new Uint8Array(frame) },
+        }),
+      );
+    // What `zstd -19 --no-check` makes of these 4000 bytes.
+    const frame =
+      'KLUv/QBovQMAggwbIJAb0hiz3qXe7tJe71hvd/2vXv2DumW2rm3d2rZ1bcQUBbl2Oa7GxbgWl+JKXIjrcBmuwkW4BpfgClyA6xs90Qs90Ps8z' +
+      '+s8zts8zcs8zLs8y6s8yps8yYu8vcU7vMF7Ap04J8yJctrpD8ofAQDIai99IwU=';
+    const set = await open('z.parquet', packed(Buffer.from(frame, 'base64')));
+    expect([shapes(set), all(set, 'x')]).toEqual([['x: f32[]'], numbers]);
+    // One block of 131,071 zeros, in a frame that does not say how many.
+    const bomb = Buffer.from([0x28, 0xb5, 0x2f, 0xfd, 0, 0x50, 0xfb, 0xff, 0x0f, 0]);
+    expect(await problem(open('z.parquet', packed(bomb)))).toContain('cannot be read');
+    const short = Buffer.from([0x28, 0xb5, 0x2f, 0xfd, 0, 0x50, 0x53, 0, 0, 0]);
+    expect(await problem(open('z.parquet', packed(short)))).toMatch(/announces 4000 bytes and holds 10\b/);
   });
 
   it('reads pictures', async () => {
