@@ -64,7 +64,9 @@ function largest(x: ReferenceTensor, attributes: Attributes): Int32Array {
   const best = new Int32Array(sizeOf(pooledShape(pooling))).fill(-1);
   eachPair(pooling, (iy, ix) => {
     const known = best[iy] as number;
-    if (known < 0 || (x.data[ix] as number) > (x.data[known] as number)) best[iy] = ix;
+    const [found, top] = [x.data[ix] as number, x.data[known] as number];
+    // What is no number is the largest.
+    if (known < 0 || found > top || (Number.isNaN(found) && !Number.isNaN(top))) best[iy] = ix;
   });
   return best;
 }

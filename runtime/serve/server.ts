@@ -11,9 +11,10 @@ import swagger from '@fastify/swagger';
 import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
 import type { PlanPrediction } from '../../spec/plan.ts';
 import { isLocal } from '../http/hosts.ts';
+import { HttpError } from '../http/http-error.ts';
 import { type Certificate, limitedServer, refuseConnection } from '../http/limited-server.ts';
 import { predictAll } from '../shard/evaluate.ts';
-import { predictedRow } from '../shard/rows.ts';
+import { notFiniteRead, predictedRow } from '../shard/rows.ts';
 import { UserError } from '../support/errors.ts';
 import { BodyBudget, type Hold } from './body-budget.ts';
 import { checkedJson } from './checked-json.ts';
@@ -139,7 +140,10 @@ class Predictions {
       const { dataset, single } = readSamples(checkedJson(bytes, mostValues(prediction)), prediction);
       const rows: unknown[] = [];
       for await (const batch of predictAll(shard, prediction, dataset))
-        for (let i = 0; i < batch.count; i++) rows.push(predictedRow(prediction, batch, i));
+        for (let i = 0; i < batch.count; i++) {
+          refuseNotFinite(notFiniteRead(prediction, batch, i), single ? undefined : batch.first + i);
+          rows.push(predictedRow(prediction, batch, i));
+        }
       this.#metrics.predictions.inc({ task }, rows.length);
       return { body: JSON.stringify(single ? rows[0] : rows), version };
     });
@@ -151,6 +155,15 @@ class Predictions {
     const timer = setTimeout(() => request.raw.socket.destroy(), this.#limits.answerMilliseconds);
     whenOver(request.raw, reply.raw, () => clearTimeout(timer));
   }
+}
+
+/** JSON has no word for such a number, and a client would take `null` for an answer. */
+function refuseNotFinite(read: string | undefined, sample: number | undefined): void {
+  if (read === undefined) return;
+  const where = sample === undefined ? '' : ` of sample ${sample}`;
+  throw new HttpError(422, 'predict/not-finite', `the prediction${where} is not finite: ${read} has no number`, {
+    repair: 'send values like those that the model was trained on',
+  });
 }
 
 function predictionOf(predictions: readonly PlanPrediction[], task: string): PlanPrediction {

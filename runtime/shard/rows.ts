@@ -18,6 +18,13 @@ export function predictedRow(prediction: PlanPrediction, batch: PredictedBatch, 
   return row;
 }
 
+/** The first read of a sample that is not finite, or whose class was chosen from such numbers. */
+export function notFiniteRead(prediction: PlanPrediction, batch: PredictedBatch, i: number): string | undefined {
+  const wrong = (name: string): boolean =>
+    sampleOf(batch.results[name], i, batch.count).some((value) => !Number.isFinite(value));
+  return prediction.reads.find(({ name }) => wrong(name) || wrong(`${name}.scores`))?.name;
+}
+
 function sampleOf(values: Tensor | undefined, sample: number, count: number): number[] {
   if (!values) return [];
   const size = values.length / count;

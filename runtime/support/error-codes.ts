@@ -144,6 +144,7 @@ export const ERROR_CODES = {
   'precision/nothing': 'this precision would change nothing',
   'precision/shards': 'precision cannot be chosen for several shards here',
   'precision/unknown': 'there is no such precision',
+  'predict/not-finite': 'an answer of a prediction server is not a finite number',
   'predict/png': 'there is nothing to show as a picture',
   'probe/rule': 'this rule has no rate of inference',
   'progress/late': 'a trainer took too long',

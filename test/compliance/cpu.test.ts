@@ -1,12 +1,10 @@
 import { expect, test } from 'vitest';
-import { lowerToCpu } from '../../compiler/7-kernels/onnx/lower.ts';
 import { type OperatorName, operators } from '../../compiler/operators/table.ts';
-import { openHere } from '../../runtime/device/cpu/here.ts';
 import { openReference } from '../support/reference.ts';
-import { compareDevices, type Opener } from './harness.ts';
+import { openCpu } from './cpu-device.ts';
+import { compareDevices } from './harness.ts';
 import { operatorCases } from './operators.ts';
 
-const openCpu: Opener = async (program) => openHere({ program, files: lowerToCpu(program) }, 1);
 const BOUND = 1e-5;
 
 test.each(Object.keys(operators) as OperatorName[])('%s on the cpu device is what the reference says', async (name) => {

@@ -26,11 +26,13 @@ export interface TestServerOptions extends Partial<Omit<ServeOptions, 'limits'>>
   readonly gated?: boolean;
   /** Numbers of an answer. */
   readonly wide?: number;
+  /** What a sample is answered with: zeros, unless something else is given. */
+  readonly answer?: (x: number) => number;
 }
 
 /** Its samples are `{"x": [NUMBER]}`. */
 export async function startPredictionServer(options: TestServerOptions = {}): Promise<TestServer> {
-  const { limits = {}, gated = false, wide = 1, ...rest } = options;
+  const { limits = {}, gated = false, wide = 1, answer = () => 0, ...rest } = options;
   const begun: number[] = [];
   const failures: unknown[] = [];
   const waiting: (() => void)[] = [];
@@ -42,7 +44,7 @@ export async function startPredictionServer(options: TestServerOptions = {}): Pr
     begun.push(fed.x?.[0] ?? Number.NaN);
     if (free > 0) free--;
     else await new Promise<void>((resolve) => waiting.push(resolve));
-    return { y: new Float32Array(wide) };
+    return { y: new Float32Array(wide).fill(answer(fed.x?.[0] ?? Number.NaN)) };
   };
   const predictor = await ReloadingPredictor.open({
     name: 'test',

@@ -7,6 +7,7 @@ import { CAST } from './casts.ts';
 import { convolutionLowerings } from './convolution.ts';
 import { indexingLowerings } from './indexing.ts';
 import type { Lowering } from './lowering.ts';
+import { orNotANumber } from './not-a-number.ts';
 import { pageLowerings } from './pages.ts';
 import { poolingLowerings } from './pooling.ts';
 import { emitProduct } from './product.ts';
@@ -35,6 +36,18 @@ const reduction =
     if (axes.length === 0) e.node('Identity', op.args, {}, op.id);
     else e.node(name, [arg(op, 0), e.integers(axes)], { keepdims: op.attributes.keep === true ? 1 : 0 }, op.id);
   };
+
+const largest: Lowering = (op, e) => {
+  const x = arg(op, 0);
+  const axes = axesOf(op.attributes, e.shapeOf(x).length);
+  if (axes.length === 0) {
+    e.node('Identity', op.args, {}, op.id);
+    return;
+  }
+  const over = (of: string): string =>
+    e.node('ReduceMax', [of, e.integers(axes)], { keepdims: op.attributes.keep === true ? 1 : 0 });
+  orNotANumber(e, x, over, op.id);
+};
 
 const normalisation =
   (name: string): Lowering =>
@@ -103,7 +116,7 @@ export const onnxLowerings: Readonly<Record<OperatorName, Lowering>> = {
   },
   sum: reduction('ReduceSum'),
   mean: reduction('ReduceMean'),
-  amax: reduction('ReduceMax'),
+  amax: largest,
   softmax: normalisation('Softmax'),
   log_softmax: normalisation('LogSoftmax'),
   layer_norm: (op, e) => {

@@ -3,12 +3,15 @@ import { sizeOf } from '../../../spec/program.ts';
 import { poolingOf, spreadOf } from '../../operators/pooling.ts';
 import { pictureOf } from '../../operators/window.ts';
 import type { Lowering } from './lowering.ts';
+import { orNotANumber } from './not-a-number.ts';
 import { channelsFirst, finishPicture, leftOver, paged, windowAttributes } from './pictures.ts';
 
 const maxPool: Lowering = (op, e) => {
   const [x] = op.args as [string];
   const { x: picture, windows } = poolingOf(e.shapeOf(x), op.attributes);
-  finishPicture(e, op, e.node('MaxPool', [channelsFirst(e, x, picture)], windowAttributes(windows)));
+  const turned = channelsFirst(e, x, picture);
+  const over = (of: string): string => e.node('MaxPool', [of], windowAttributes(windows));
+  finishPicture(e, op, orNotANumber(e, turned, over));
 };
 
 /** ONNX's MaxPool tells where its results stand in the whole input, the first of equals. */

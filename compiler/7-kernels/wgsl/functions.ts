@@ -1,15 +1,40 @@
 /**
  * Functions that WGSL has not, or has with too little care: its tanh may overflow, its sin and cos may be wrong in the
- * fourth digit (WGSL, section 15.7.4), its pow knows no negative base.
+ * fourth digit (WGSL, section 15.7.4), its pow knows no negative base. An implementation may assume that no value is
+ * infinite or no number (section 15.7.2), and drivers do: `log(-8)` is `log(8)`, `max(x, 0)` of no number is 0. So what
+ * must stay no number is told by its bits, and passed on as it is.
  */
 export const wgslFunctions = {
+  is_nan: `fn is_nan(x: f32) -> bool {
+  return (bitcast<u32>(x) & 0x7fffffffu) > 0x7f800000u;
+}`,
+  larger: `fn larger(a: f32, b: f32) -> f32 {
+  return select(select(max(a, b), b, is_nan(b)), a, is_nan(a));
+}`,
+  smaller: `fn smaller(a: f32, b: f32) -> f32 {
+  return select(select(min(a, b), b, is_nan(b)), a, is_nan(a));
+}`,
+  positive: `// 1 where x > 0, else 0
+fn positive(x: f32) -> f32 {
+  return select(select(0.0, 1.0, x > 0.0), x, is_nan(x));
+}`,
+  signed: `fn signed(x: f32) -> f32 {
+  return select(sign(x), x, is_nan(x));
+}`,
+  exponential: `fn exponential(x: f32) -> f32 {
+  return select(exp(x), x, is_nan(x));
+}`,
+  logarithm: `fn logarithm(x: f32) -> f32 {
+  let some = select(log(x), -bitcast<f32>(infinite), x == 0.0);
+  return select(select(some, bitcast<f32>(not_a_number), x < 0.0), x, is_nan(x));
+}`,
   hyperbolic: `// tanh; a series near 0, where the quotient would cancel.
 fn hyperbolic(x: f32) -> f32 {
   let a = min(abs(x), 20.0);
   let q = x * x;
   let near = x * (1.0 + q * (-0.33333333 + q * (0.13333333 - q * 0.053968254)));
   let e = exp(-2.0 * a);
-  return select(sign(x) * (1.0 - e) / (1.0 + e), near, a < 0.15);
+  return select(select(sign(x) * (1.0 - e) / (1.0 + e), near, a < 0.15), x, is_nan(x));
 }`,
   logistic: `fn logistic(x: f32) -> f32 {
   let e = exp(-abs(x));
@@ -23,7 +48,8 @@ fn gelu(x: f32) -> f32 {
   // Beyond 10 it is 0 or 1, and x^2 would outgrow its factor of 0.
   let y = clamp(x, -10.0, 10.0);
   let t = hyperbolic(0.7978845608 * (y + 0.044715 * y * y * y));
-  return 0.5 * (1.0 + t) + 0.5 * y * (1.0 - t * t) * 0.7978845608 * (1.0 + 0.134145 * y * y);
+  let slope = 0.5 * (1.0 + t) + 0.5 * y * (1.0 - t * t) * 0.7978845608 * (1.0 + 0.134145 * y * y);
+  return select(slope, bitcast<f32>(not_a_number), (bitcast<u32>(x) & 0x7fffffffu) >= 0x7f800000u);
 }`,
   reduced: `// x - q pi/2 with the q nearest to it (Cody and Waite 1980, chapter 8): three parts of pi/2.
 fn reduced(x: f32, q: f32) -> f32 {
@@ -40,14 +66,18 @@ fn cosine_near(x: f32) -> f32 {
 // sine of x + turns * pi/2
 fn sine_from(x: f32, turns: i32) -> f32 {
   let q = round(x * 0.6366197724);
-  let r = reduced(x, q);
+  // Where an f32 has lost the turns, the answer is some sine; of what is infinite, it is no number.
+  let rest = reduced(x, q);
+  let r = select(clamp(rest, -0.8, 0.8), rest, is_nan(rest));
   let quadrant = (i32(q) + turns) & 3;
   let y = select(sine_near(r), cosine_near(r), (quadrant & 1) == 1);
   return select(y, -y, quadrant >= 2);
 }`,
   power: `// a to the power of b; negative bases have whole powers.
 fn power(a: f32, b: f32) -> f32 {
-  if (b == 0.0) { return 1.0; }
+  if (b == 0.0 || a == 1.0 || (a == -1.0 && abs(b) > 3.4028234e38)) { return 1.0; }
+  if (is_nan(a)) { return a; }
+  if (is_nan(b)) { return b; }
   if (a == 0.0) { return select(1.0 / a, 0.0, b > 0.0); }
   let whole = floor(b) == b;
   if (whole && abs(b) <= 16.0) {
@@ -55,6 +85,7 @@ fn power(a: f32, b: f32) -> f32 {
     for (var i = 0; i < i32(abs(b)); i++) { product *= a; }
     return select(1.0 / product, product, b > 0.0);
   }
+  if (a < 0.0 && a >= -3.4028234e38 && !whole) { return bitcast<f32>(not_a_number); }
   let size = exp2(b * log2(abs(a)));
   let odd = whole && abs(b) < 16777216.0 && (i32(b) & 1) != 0;
   return select(size, -size, a < 0.0 && odd);
@@ -74,6 +105,15 @@ export type WgslFunction = keyof typeof wgslFunctions;
 
 /** Functions that one needs, before itself. */
 export const functionNeeds: Partial<Record<WgslFunction, readonly WgslFunction[]>> = {
+  larger: ['is_nan'],
+  smaller: ['is_nan'],
+  positive: ['is_nan'],
+  signed: ['is_nan'],
+  exponential: ['is_nan'],
+  logarithm: ['is_nan'],
+  hyperbolic: ['is_nan'],
+  reduced: ['is_nan'],
+  power: ['is_nan'],
   gelu: ['hyperbolic'],
   gelu_slope: ['hyperbolic'],
 };

@@ -63,6 +63,7 @@ export function writeElements(w: ModuleWriter, reduction: Reduction, share: Shar
   const { elements, lanes, threads } = share;
   const each = threads / lanes;
   const position = combine === 'argmax';
+  if (combine === 'max') w.need('larger');
   const inside = lanes === 1 ? 'thread' : reduction.byColumns ? `thread % ${each}u` : `thread / ${lanes}u`;
   const lane = lanes === 1 ? '0u' : reduction.byColumns ? `thread / ${each}u` : `thread % ${lanes}u`;
   w.line(`let lane = ${lane};`);
@@ -74,7 +75,7 @@ export function writeElements(w: ModuleWriter, reduction: Reduction, share: Shar
       const term = reduction.term(place('at'), 'r');
       if (position) w.line(`let term = ${term};`);
       if (position) w.line('if (best == 0xffffffffu || term > sum) { sum = term; best = r; }');
-      else w.line(combine === 'max' ? `sum = max(sum, ${term});` : `sum += ${term};`);
+      else w.line(combine === 'max' ? `sum = larger(sum, ${term});` : `sum += ${term};`);
     });
   });
   if (lanes > 1) writeTree(w, reduction, lanes, each);
@@ -102,7 +103,7 @@ function writeTree(w: ModuleWriter, { combine, byColumns }: Reduction, lanes: nu
         w.line('}');
       } else
         w.line(
-          combine === 'max' ? 'parts[thread] = max(parts[thread], parts[other]);' : 'parts[thread] += parts[other];',
+          combine === 'max' ? 'parts[thread] = larger(parts[thread], parts[other]);' : 'parts[thread] += parts[other];',
         );
     });
     w.line('workgroupBarrier();');

@@ -364,12 +364,13 @@ export class ModuleWriter {
       const type = this.isOfWords(i) ? 'u32' : 'f32';
       head.push(`@group(0) @binding(${binding}) var<storage, ${mode}> ${name}: array<${type}>;`);
     }
-    if (body.includes('bitcast<f32>(infinite)')) head.push('var<private> infinite: u32 = 0x7f800000u;');
-    if (body.includes('bitcast<f32>(not_a_number)')) head.push('var<private> not_a_number: u32 = 0x7fc00000u;');
+    const functions = [...this.functions].map((name) => wgslFunctions[name]);
+    const all = [...functions, body].join('\n');
+    if (all.includes('bitcast<f32>(infinite)')) head.push('var<private> infinite: u32 = 0x7f800000u;');
+    if (all.includes('bitcast<f32>(not_a_number)')) head.push('var<private> not_a_number: u32 = 0x7fc00000u;');
     this.tables.forEach((text, i) => {
       head.push(`const table${i} = ${text};`);
     });
-    const functions = [...this.functions].map((name) => wgslFunctions[name]);
     return `${[...head, ...functions, ...this.accessors.values(), body].join('\n')}\n`;
   }
 }

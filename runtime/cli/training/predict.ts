@@ -3,7 +3,7 @@ import type { Plan, PlanPrediction } from '../../../spec/plan.ts';
 import { type Dataset, slice } from '../../data/dataset.ts';
 import { readInput } from '../../data/read-input.ts';
 import { predictAll } from '../../shard/evaluate.ts';
-import { type PredictedRow, predictedRow } from '../../shard/rows.ts';
+import { notFiniteRead, type PredictedRow, predictedRow } from '../../shard/rows.ts';
 import { emit } from '../../support/emit.ts';
 import { UserError } from '../../support/errors.ts';
 import { wholeFields } from '../../training/steps.ts';
@@ -41,13 +41,17 @@ export default async function (args: Arguments): Promise<number> {
     if (png !== undefined)
       return await writeSheet(args, predictor, selectPrediction(predictor.plan, text(args, 'task')), png);
     const { prediction, dataset, names } = asked ?? (await askedFor(args, predictor.plan));
+    const wrong: NotFinite[] = [];
     for await (const batch of predictAll(predictor.shard, prediction, dataset)) {
       for (let i = 0; i < batch.count; i++) {
         const name = names[batch.first + i] ?? String(batch.first + i + 1);
         printRow(name, predictedRow(prediction, batch, i), flag(args, 'json'));
+        const read = notFiniteRead(prediction, batch, i);
+        if (read !== undefined) wrong.push({ name, read });
       }
       if (interrupt.requested()) return EXIT.interrupted;
     }
+    sayNotFinite(wrong, dataset.length);
   } finally {
     interrupt.release();
     await predictor.shard.close();
@@ -82,6 +86,21 @@ async function writeSheet(
   if (flag(args, 'json')) emit({ event: 'picture', file: path, rows, samples });
   else process.stdout.write(`${path}   ${samples} samples, rows: ${rows.join(', ')}\n`);
   return EXIT.done;
+}
+
+interface NotFinite {
+  /** Of the input. */
+  readonly name: string;
+  readonly read: string;
+}
+
+/** On standard error: what was predicted is there all the same, and shows where it goes wrong. */
+function sayNotFinite(wrong: readonly NotFinite[], samples: number): void {
+  const [first] = wrong;
+  if (!first) return;
+  process.stderr.write(
+    `warning: ${wrong.length} of ${samples} predictions are not finite, the first in ${first.read} of ${first.name} (null in --json)\n`,
+  );
 }
 
 function printRow(name: string, row: PredictedRow, asJson: boolean): void {

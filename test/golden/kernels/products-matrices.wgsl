@@ -23,13 +23,16 @@ override left_b: u32;
 override right_b: u32;
 override out0_b: u32;
 @group(0) @binding(0) var<storage, read_write> values: array<f32>;
+fn is_nan(x: f32) -> bool {
+  return (bitcast<u32>(x) & 0x7fffffffu) > 0x7f800000u;
+}
 // tanh; a series near 0, where the quotient would cancel.
 fn hyperbolic(x: f32) -> f32 {
   let a = min(abs(x), 20.0);
   let q = x * x;
   let near = x * (1.0 + q * (-0.33333333 + q * (0.13333333 - q * 0.053968254)));
   let e = exp(-2.0 * a);
-  return select(sign(x) * (1.0 - e) / (1.0 + e), near, a < 0.15);
+  return select(select(sign(x) * (1.0 - e) / (1.0 + e), near, a < 0.15), x, is_nan(x));
 }
 fn part_a(group: vec3u, thread: u32) {
   let place = vec2u(group.x * 16u + thread % 16u, group.y * 8u + thread / 16u);
