@@ -150,7 +150,10 @@ export class ShardHost {
   }
 
   /** Keys, owners and ways of its borders. */
-  get borders(): Pick<ShardBorders, 'offer' | 'setPeers' | 'owners' | 'ownerOf' | 'reroute' | 'requestResume' | 'traffic'> {
+  get borders(): Pick<
+    ShardBorders,
+    'offer' | 'setPeers' | 'owners' | 'ownerOf' | 'reroute' | 'requestResume' | 'traffic'
+  > {
     return this.#borders;
   }
 

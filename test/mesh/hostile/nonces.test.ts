@@ -47,7 +47,9 @@ describe('a channel', () => {
   test('whichever keys it is given again, and whatever it sends between: no key and counter twice', () => {
     const step = fc.oneof(
       fc.record({ what: fc.constant('rekey' as const), which: fc.nat(keys.length - 1) }),
-      fc.record({ what: fc.constantFrom('send' as const, 'requestResume' as const, 'reroute' as const, 'close' as const) }),
+      fc.record({
+        what: fc.constantFrom('send' as const, 'requestResume' as const, 'reroute' as const, 'close' as const),
+      }),
     );
     fc.assert(
       fc.property(fc.array(step, { maxLength: 60 }), (steps) => {
