@@ -39,6 +39,12 @@ const number = (y: Argv, name: string, describe: string): Argv =>
 const task = (y: Argv): Argv =>
   y.option('task', { type: 'string', requiresArg: true, describe: 'which predict block (default: the first)' });
 const limit = (y: Argv): Argv => number(y, 'limit', 'at most this many samples');
+const otherFile = (y: Argv): Argv =>
+  y.option('model', {
+    type: 'string',
+    requiresArg: true,
+    describe: 'file with the same model and other tasks, to use instead of those that it was trained with',
+  });
 const example = (y: Argv, ...lines: [string, string][]): Argv => y.example(lines);
 const EXPORTED_NAMES = `Inputs are called as the fields of the predict block, outputs as its reads.
   NAME.read         the read NAME, where an input has that name too
@@ -87,7 +93,7 @@ export const commands: readonly Command[] = [
     summary: 'predict with a trained run',
     options: (y) =>
       example(
-        limit(task(device(data(json(y)))))
+        otherFile(limit(task(device(data(json(y))))))
           .positional('run', { type: 'string', describe: 'run folder' })
           .option('input', {
             type: 'string',
@@ -109,7 +115,7 @@ export const commands: readonly Command[] = [
     usage: 'eval <run>',
     summary: "measure a run against its model's checks",
     options: (y) =>
-      example(limit(device(data(json(y)))).positional('run', { type: 'string', describe: 'run folder' }), [
+      example(otherFile(limit(device(data(json(y))))).positional('run', { type: 'string', describe: 'run folder' }), [
         '$0 eval runs/digits-20261122-1',
         'every check with its value; exit code 1 if one fails',
       ]),

@@ -122,6 +122,7 @@ export const ERROR_CODES = {
   'mesh/unreachable': 'nobody answers at this address',
   'mesh/unreadable': 'the file of machines cannot be read',
   'mesh/version': 'the other side has another version',
+  'model/differs': 'the file describes another network than the run has trained',
   'model/none': 'the file has no model',
   'part/commitment': 'a part of a snapshot is not the state that was signed',
   'part/no-commitment': 'a part of a snapshot came without a signature',

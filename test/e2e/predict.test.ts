@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import * as ort from 'onnxruntime-node';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { glyphs } from '../../runtime/data/sources/glyphs.ts';
-import { hashes, type JsonLine, jsonLines, nmc, temporaryFolder, writeTiny } from '../support/nmc.ts';
+import { hashes, type JsonLine, jsonLines, nmc, temporaryFolder, tinyModel, writeTiny } from '../support/nmc.ts';
 import { greyPng, idx, npy, npz } from '../unit/data/fixtures.ts';
 
 const COUNT = 40;
@@ -195,5 +195,82 @@ describe('is refused with exit code 2 and a message:', () => {
     const outcome = await nmc(['predict', 'run', '--input', 'images.npy', '--task', 'clasify'], { cwd: folder });
     expect(outcome).toMatchObject({ code: 2, stdout: '' });
     expect(outcome.stderr).toContain('did you mean classify?');
+  });
+});
+
+describe('tasks of another file, for the weights of this run:', () => {
+  const tasks = `
+predict other of tiny {
+  clamp pixels = standardize(input.image)
+  read digit = argmax(label)
+  read cost  = energy(h) + energy(label)
+}
+
+check accuracy(other.digit, data.glyphs.test.digit) >= 0
+check accuracy(other.digit, data.glyphs.test.digit) > 1
+`;
+  /** The tiny model with other tasks, after some edits. */
+  const other = (name: string, ...edits: [from: string, to: string][]): string => {
+    const whole = tinyModel();
+    const text = edits.reduce(
+      (all, [from, to]) => {
+        expect(all).toContain(from);
+        return all.replace(from, to);
+      },
+      whole.slice(0, whole.indexOf('train il')) + tasks,
+    );
+    return write(name, text);
+  };
+
+  test('they predict as its own do, and read what its own did not', async () => {
+    const model = other('other.pcn');
+    const outcome = await nmc(['predict', 'run', '--model', model, '--input', 'images.npy', '--json'], { cwd: folder });
+    expect(outcome).toMatchObject({ code: 0, stderr: '' });
+    const lines = jsonLines(outcome);
+    expect(lines.map(({ cost: _, ...line }) => line)).toEqual(expected);
+    // Nothing below a clamp is free: every node is its prediction.
+    expect(lines.map((line) => line.cost)).toEqual(lines.map(() => 0));
+  });
+
+  test('eval measures the checks of that file', async () => {
+    const model = other('other.pcn');
+    const outcome = await nmc(['eval', 'run', '--model', model, '--limit', '50', '--json'], { cwd: folder });
+    expect(outcome).toMatchObject({ code: 1, stderr: '' });
+    expect(jsonLines(outcome)[0]).toMatchObject({ checks: [{ pass: true }, { pass: false }] });
+  });
+
+  test.each<[string, [string, string][], string]>([
+    ['other sizes', [['hidden: int = 12', 'hidden: int = 13']], 'node h has another shape or kind'],
+    ['another energy', [['nodes.gaussian()', 'nodes.gaussian(precision = 2)']], 'node h has another energy'],
+    ['another link', [['after = tanh', 'after = relu']], 'link pixels->h has another body'],
+    ['a link less', [['  link h -> label  = links.dense()\n', '']], 'link h->label is missing'],
+    [
+      'another name',
+      [
+        ['model tiny', 'model small'],
+        ['of tiny', 'of small'],
+        ['  node  h: ', '  node  g: '],
+        ['-> h =', '-> g ='],
+        ['link h', 'link g'],
+        ['energy(h)', 'energy(g)'],
+      ],
+      'node h is missing',
+    ],
+    [
+      'what was never standardized',
+      [
+        ['standardize(input.image)', 'standardize(input.other)'],
+        ['of tiny {\n  clamp', 'of tiny on data.file("x.npz", other = u8[28, 28]) {\n  clamp'],
+        ['check accuracy(other.digit, data.glyphs.test.digit) >= 0\n', ''],
+        ['check accuracy(other.digit, data.glyphs.test.digit) > 1\n', ''],
+      ],
+      'standardizes other',
+    ],
+  ])('%s are refused by name', async (_, edits, words) => {
+    const model = other('changed.pcn', ...edits);
+    const outcome = await nmc(['predict', 'run', '--model', model, '--input', 'images.npy'], { cwd: folder });
+    expect(outcome).toMatchObject({ code: 2, stdout: '' });
+    expect(outcome.stderr).toContain('error[model/differs]');
+    expect(outcome.stderr).toContain(words);
   });
 });

@@ -27,7 +27,16 @@ export async function openShardsOfRun(
   calls?: (loaded: LoadedPlan, device: Device) => Sized | Promise<Sized>,
 ): Promise<{ plan: Plan; sources: ShardSource[] }> {
   const folder = join(directory, RUN_PLAN);
-  const opened = openPlan(folder);
+  return openShardsOf(folder, openPlan(folder), device, calls);
+}
+
+/** @param folder of the plan, for people */
+export async function openShardsOf(
+  folder: string,
+  opened: LoadedPlan,
+  device: Device,
+  calls?: (loaded: LoadedPlan, device: Device) => Sized | Promise<Sized>,
+): Promise<{ plan: Plan; sources: ShardSource[] }> {
   const { loaded, called } = (await calls?.(opened, device)) ?? { loaded: opened };
   return { plan: loaded.plan, sources: await executablesOf(folder, loaded, device, called) };
 }

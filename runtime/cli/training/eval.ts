@@ -1,4 +1,5 @@
 /** `nmc eval`: a run against the checks of its model, on the data and with the limit that it was trained with. */
+import { dirname } from 'node:path';
 import { alignClasses } from '../../data/classes.ts';
 import { checkLabels } from '../../data/labels.ts';
 import { runChecks } from '../../shard/checks.ts';
@@ -10,6 +11,7 @@ import { createProgress } from '../../support/progress.ts';
 import { type Arguments, EXIT, flag, text } from '../shell/command.ts';
 import { watchInterrupt } from '../shell/watch-interrupt.ts';
 import { wholeNumber } from '../shell/whole-number.ts';
+import { otherModel } from './other-model.ts';
 import { openPredictor } from './run-predictor.ts';
 import { checkLines } from './train-report-human.ts';
 import { storedSettings } from './train-settings.ts';
@@ -17,11 +19,18 @@ import { dataOpener, storedDataRecord } from './training-data.ts';
 
 export default async function (args: Arguments): Promise<number> {
   const asJson = flag(args, 'json');
-  const { run, plan, shard } = await openPredictor(text(args, 'run') ?? '', text(args, 'device') ?? 'auto');
+  const model = text(args, 'model');
+  const { run, plan, shard } = await openPredictor(
+    text(args, 'run') ?? '',
+    text(args, 'device') ?? 'auto',
+    undefined,
+    model === undefined ? undefined : (trained) => otherModel(trained, model, args),
+  );
   const progress = createProgress();
   const interrupt = watchInterrupt(() => undefined);
   try {
-    const stored = storedSettings(run.config, text(args, 'data'));
+    const remembered = storedSettings(run.config, text(args, 'data'));
+    const stored = model === undefined ? remembered : { ...remembered, folder: dirname(model) };
     const limit = wholeNumber(args, 'limit', 1) ?? stored.limit;
     const open = dataOpener({ ...stored, limit });
     const classes = storedDataRecord(run.config.settings.trainedOn)?.classes;

@@ -1,4 +1,5 @@
 /** `nmc predict`: what a run makes of given inputs. */
+import { dirname } from 'node:path';
 import type { Plan, PlanPrediction } from '../../../spec/plan.ts';
 import { type Dataset, slice } from '../../data/dataset.ts';
 import { readInput } from '../../data/read-input.ts';
@@ -11,6 +12,7 @@ import { sizesFor } from '../compiling/sized-functions.ts';
 import { type Arguments, EXIT, flag, text } from '../shell/command.ts';
 import { watchInterrupt } from '../shell/watch-interrupt.ts';
 import { wholeNumber } from '../shell/whole-number.ts';
+import { otherModel } from './other-model.ts';
 import { predictSheet } from './predict-sheet.ts';
 import { openPredictor, type Predictor, selectPrediction } from './run-predictor.ts';
 import { storedSettings } from './train-settings.ts';
@@ -27,6 +29,7 @@ export default async function (args: Arguments): Promise<number> {
   const interrupt = watchInterrupt(() => undefined);
   const png = text(args, 'png');
   let asked: Asked | undefined;
+  const model = text(args, 'model');
   const predictor = await openPredictor(
     text(args, 'run') ?? '',
     text(args, 'device') ?? 'auto',
@@ -36,6 +39,7 @@ export default async function (args: Arguments): Promise<number> {
           return sizesFor(loaded, device, asked.prediction, asked.dataset.length);
         }
       : undefined,
+    model === undefined ? undefined : (run) => otherModel(run, model, args),
   );
   try {
     if (png !== undefined)
@@ -81,7 +85,8 @@ async function writeSheet(
   path: string,
 ): Promise<number> {
   const stored = storedSettings(predictor.run.config, text(args, 'data'));
-  const open = dataOpener(stored);
+  const model = text(args, 'model');
+  const open = dataOpener(model === undefined ? stored : { ...stored, folder: dirname(model) });
   const { rows, samples } = await predictSheet(predictor, prediction, open, path, wholeNumber(args, 'limit', 1));
   if (flag(args, 'json')) emit({ event: 'picture', file: path, rows, samples });
   else process.stdout.write(`${path}   ${samples} samples, rows: ${rows.join(', ')}\n`);

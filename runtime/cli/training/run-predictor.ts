@@ -8,7 +8,7 @@ import { openShards } from '../../shard/shards.ts';
 import { openRun, type Run } from '../../store/run-folder.ts';
 import { UserError } from '../../support/errors.ts';
 import type { Sized } from '../compiling/sized-functions.ts';
-import { openShardsOfRun } from '../planning/open-plan.ts';
+import { openShardsOf, openShardsOfRun } from '../planning/open-plan.ts';
 import { commandDevice } from '../shell/command-device.ts';
 
 export interface Predictor {
@@ -17,16 +17,25 @@ export interface Predictor {
   readonly shard: Shard;
 }
 
-/** @param calls what will be predicted; every prediction in the plan's batch when absent */
+type Calls = (loaded: LoadedPlan, device: Device) => Sized | Promise<Sized>;
+
+/**
+ * @param calls what will be predicted; every prediction in the plan's batch when absent
+ * @param other another file's tasks instead of those that the run was trained with
+ */
 export async function openPredictor(
   directory: string,
   deviceName: string,
-  calls: (loaded: LoadedPlan, device: Device) => Sized | Promise<Sized> = asPlanned,
+  calls: Calls = asPlanned,
+  other?: (run: Run) => Promise<LoadedPlan>,
 ): Promise<Predictor> {
   const run = openRun(directory);
+  const loaded = await other?.(run);
   const device = await commandDevice(deviceName);
   device.warmUp?.();
-  const { plan, sources } = await openShardsOfRun(directory, device, calls);
+  const { plan, sources } = loaded
+    ? await openShardsOf(directory, loaded, device, calls)
+    : await openShardsOfRun(directory, device, calls);
   const shard = await openShards(device, sources, () => ({ tensors: run.readParameters() }));
   return { run, plan, shard };
 }
