@@ -10,7 +10,7 @@ const out = join(ROOT, 'dist/browser');
 mkdirSync(out, { recursive: true });
 await build({
   absWorkingDir: ROOT,
-  entryPoints: [{ in: 'runtime/browser/train.ts', out: 'page' }],
+  entryPoints: [{ in: 'runtime/cli/training/page.ts', out: 'page' }],
   outdir: out,
   bundle: true,
   format: 'esm',

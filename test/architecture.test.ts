@@ -251,7 +251,6 @@ describe('what comes from outside', () => {
       ...['backplane/blob-files.ts', 'backplane/embedded.ts', 'backplane/open-database.ts', 'cli/mesh/fetch.ts'],
       ...[
         'cli/mesh/join.ts',
-        'cli/mesh/open-shard-plan.ts',
         'data/download.ts',
         'data/fetch-file.ts',
         'plan/scratch.ts',

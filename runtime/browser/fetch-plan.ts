@@ -1,45 +1,62 @@
 /** A plan of one shard, fetched from a server and distrusted as one from a folder is. */
 import { KERNEL_LIST } from '../../spec/kernels.ts';
-import { PLAN_FORMAT, type Plan } from '../../spec/plan.ts';
-import { parseProgram } from '../../spec/program-text.ts';
+import type { Plan } from '../../spec/plan.ts';
 import type { Executable } from '../device/device.ts';
-import { kernelProblem } from '../plan/kernels-agree.ts';
-import { programProblem } from '../plan/sound-program.ts';
+import { filesOf, MAX_LIST_BYTES, readPlanList } from '../plan/plan-list.ts';
+import { PLAN_FILE, type PlanBytes } from '../plan/plan-source.ts';
+import { type VerifyProgram, verifyPlan } from '../plan/verify-plan.ts';
 import { UserError } from '../support/errors.ts';
-import { pathProblem, shownPath } from '../support/path-names.ts';
 
-/** @param base address of the plan's folder, with the `/` at its end */
-export async function fetchPlan(base: string): Promise<{ plan: Plan; executable: Executable }> {
-  const plan = JSON.parse(new TextDecoder().decode(await fetchBytes(`${base}plan.json`))) as Plan;
-  if (String(plan.format).split('.')[0] !== PLAN_FORMAT.split('.')[0])
-    throw new UserError('plan/version', `the plan has format ${plan.format}, this page reads ${PLAN_FORMAT}`);
-  const [shard, ...others] = plan.shards;
+/**
+ * @param base address of the plan's folder, with the `/` at its end
+ * @throws UserError `plan/…`
+ */
+export async function fetchPlan(base: string, verify: VerifyProgram): Promise<{ plan: Plan; executable: Executable }> {
+  const name = `the plan at ${base}`;
+  const list = await fetchBytes(base, PLAN_FILE, MAX_LIST_BYTES);
+  const [shard, ...others] = readPlanList(name, list.bytes).shards;
   if (!shard || others.length > 0) throw new UserError('plan/shards', 'this page runs plans of one shard');
   if (!shard.kernels?.includes(KERNEL_LIST))
     throw new UserError('plan/kernels', 'the plan has no kernels', 'make it with nmc compile');
-  const known = new Map(plan.files.map((f) => [f.path, f.sha256]));
-  const files = new Map<string, Uint8Array>();
+  const listed = filesOf(readPlanList(name, list.bytes), false);
+  const fetched = new Map([[PLAN_FILE, list]]);
   await Promise.all(
-    [shard.program, ...shard.kernels].map(async (path) => {
-      // Of an address, these would say something else than a file.
-      if (pathProblem(path) !== undefined || /[#%]/.test(path))
-        throw new UserError('plan/path', `the plan names ${shownPath(path)}`);
-      const bytes = await fetchBytes(base + path);
-      if ((await sha256(bytes)) !== known.get(path))
-        throw new UserError('plan/hash', `${path} does not have its hash: it was changed after the plan was made`);
-      files.set(path, bytes);
+    listed.map(async ({ path, bytes }) => {
+      fetched.set(path, await fetchBytes(base, path, bytes));
     }),
   );
-  const program = parseProgram(new TextDecoder().decode(files.get(shard.program)));
-  const problem = programProblem(program, shard.memory) ?? kernelProblem(program, files);
-  if (problem !== undefined) throw new UserError('plan/format', `the plan is not sound: ${problem}`);
+  const find = (path: string) => {
+    const file = fetched.get(path);
+    return file && { size: file.bytes.length, read: () => file };
+  };
+  const { plan, programs } = verifyPlan({ name, find }, verify, { withCpu: false });
+  const [program] = programs;
+  if (!program) throw new UserError('plan/shards', 'this page runs plans of one shard');
+  const files = new Map([...fetched].map(([path, { bytes }]) => [path, bytes]));
   return { plan, executable: { program, files } };
 }
 
-async function fetchBytes(address: string): Promise<Uint8Array<ArrayBuffer>> {
+/** @param path a plain name: of an address, `#` and `%` would say something else than a file. @param most that is read */
+async function fetchBytes(base: string, path: string, most: number): Promise<PlanBytes> {
+  const address = base + path.split('/').map(encodeURIComponent).join('/');
   const response = await fetch(address);
   if (!response.ok) throw new UserError('plan/missing', `${address}: ${response.status} ${response.statusText}`);
-  return new Uint8Array(await response.arrayBuffer());
+  const bytes = await readAtMost(response, most);
+  return { bytes, sha256: await sha256(bytes) };
+}
+
+/** One byte more than the most is enough to be refused. */
+async function readAtMost(response: Response, most: number): Promise<Uint8Array<ArrayBuffer>> {
+  const pieces: Uint8Array<ArrayBuffer>[] = [];
+  let length = 0;
+  for (const reader = response.body?.getReader(); reader && length <= most; ) {
+    const { done, value } = await reader.read();
+    if (done) break;
+    pieces.push(value);
+    length += value.length;
+    if (length > most) await reader.cancel();
+  }
+  return new Uint8Array(await new Blob(pieces).arrayBuffer());
 }
 
 async function sha256(bytes: Uint8Array<ArrayBuffer>): Promise<string> {

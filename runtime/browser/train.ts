@@ -3,6 +3,7 @@ import { statisticsOf } from '../data/statistics.ts';
 import type { Device } from '../device/device.ts';
 import { openGpu, requestAdapter } from '../device/webgpu/gpu.ts';
 import { openSession } from '../device/webgpu/session.ts';
+import type { VerifyProgram } from '../plan/verify-plan.ts';
 import { openShard } from '../shard/shard.ts';
 import { assertLabels, assertTrainable } from '../shard/trainable.ts';
 import { train } from '../shard/training.ts';
@@ -23,9 +24,13 @@ export interface PageSettings extends PageDataSettings {
   readonly epochs: number;
 }
 
-/** @param report after every epoch @returns the device, for people */
-export async function trainInPage(settings: PageSettings, report: (epoch: EpochReport) => void): Promise<string> {
-  const { plan, executable } = await fetchPlan(settings.plan);
+/** @param verify what a compiler knows of a program @param report after every epoch @returns the device, for people */
+export async function trainInPage(
+  settings: PageSettings,
+  verify: VerifyProgram,
+  report: (epoch: EpochReport) => void,
+): Promise<string> {
+  const { plan, executable } = await fetchPlan(settings.plan, verify);
   const { training } = plan;
   if (!training) throw new UserError('task/none', 'this plan trains nothing');
   const { seed, epochs } = settings;

@@ -5,16 +5,16 @@
 import { Ajv2020, type ValidateFunction } from 'ajv/dist/2020.js';
 import type { Plan } from '../../spec/plan.ts';
 import { type Program, type ProgramFunction, type Shape, sameShape, sizeOf } from '../../spec/program.ts';
+import schema from '../../spec/schedule.schema.json' with { type: 'json' };
 import { LAST, type Message, runsIn, type ShardFunction, type ShardSchedule, type Stage } from '../../spec/schedule.ts';
 import { asOdd } from '../shard/route.ts';
-import { readSpecJson } from '../support/spec-file.ts';
 
-let validate: ValidateFunction | undefined;
+let validate: ValidateFunction<ShardSchedule> | undefined;
 
-/** @returns what is wrong with the form, or nothing */
-export function scheduleFormatProblem(value: unknown): string | undefined {
-  validate ??= new Ajv2020({ strict: false }).compile(readSpecJson('schedule.schema.json'));
-  if (validate(value)) return undefined;
+/** @returns the schedule, or what is wrong with its form */
+export function scheduleOf(value: unknown): ShardSchedule | string {
+  validate ??= new Ajv2020({ strict: false }).compile<ShardSchedule>(schema);
+  if (validate(value)) return value;
   const [first] = validate.errors ?? [];
   return `${first?.instancePath ?? ''} ${first?.message ?? 'is no schedule'}`.trim();
 }

@@ -1,13 +1,14 @@
 /** A plan against `spec/plan.schema.json`, the first fault in words. */
 import { Ajv2020, type ValidateFunction } from 'ajv/dist/2020.js';
-import { readSpecJson } from '../support/spec-file.ts';
+import schema from '../../spec/plan.schema.json' with { type: 'json' };
+import type { Plan } from '../../spec/plan.ts';
 
-let validate: ValidateFunction | undefined;
+let validate: ValidateFunction<Plan> | undefined;
 
-/** @returns what is wrong, or nothing */
-export function planProblem(value: unknown): string | undefined {
-  validate ??= new Ajv2020({ allErrors: false, strict: false }).compile(readSpecJson('plan.schema.json'));
-  if (validate(value)) return undefined;
+/** @returns the plan, or what is wrong with it */
+export function planOf(value: unknown): Plan | string {
+  validate ??= new Ajv2020({ allErrors: false, strict: false }).compile<Plan>(schema);
+  if (validate(value)) return value;
   const [first] = validate.errors ?? [];
   return first
     ? `${first.instancePath === '' ? 'the plan' : first.instancePath} ${first.message ?? 'is wrong'}`

@@ -7,7 +7,8 @@ import { diskError, flushFolder, writePieces } from '../support/atomic.ts';
 import { PathSet } from '../support/path-names.ts';
 import { makeFolder, makeNewFolder, moveFile, removeAll } from '../support/safe-files.ts';
 import { assertInside, folderOf, insideFolder, madeInside, ownPath, type SafePath } from '../support/safe-path.ts';
-import { outside, PLAN_FILE } from './plan-files.ts';
+import { outside } from './plan-errors.ts';
+import { PLAN_FILE } from './plan-source.ts';
 import { removeAbandoned, scratchFor } from './scratch.ts';
 
 /** A file that was written, as a plan lists it. */

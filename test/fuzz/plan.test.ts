@@ -14,7 +14,7 @@ import { textOf } from '../../runtime/cli/planning/show-plan.ts';
 import { cpuDevice } from '../../runtime/device/cpu/cpu.ts';
 import { fieldArrays } from '../../runtime/device/device.ts';
 import { referenceDevice } from '../../runtime/device/reference/reference.ts';
-import type { LoadedPlan } from '../../runtime/plan/plan-folder.ts';
+import type { VerifiedPlan } from '../../runtime/plan/verify-plan.ts';
 import { UserError } from '../../runtime/support/errors.ts';
 import { type Program, sizeOf } from '../../spec/program.ts';
 import { shardedPlan, THINNED } from '../support/sharded-plans.ts';
@@ -107,7 +107,7 @@ function mutateLine(text: string, seed: number): string {
 }
 
 /** An accepted plan. */
-function open(place: string, seed: number, damaged: string): LoadedPlan | undefined {
+function open(place: string, seed: number, damaged: string): VerifiedPlan | undefined {
   try {
     return openPlan(place);
   } catch (error) {
@@ -126,7 +126,7 @@ async function runOnce(program: Program): Promise<void> {
 }
 
 /** To kernels of our own, or refused: those that the plan brings are of the program as it was. */
-async function lowerOnce(loaded: LoadedPlan, seed: number, damaged: string): Promise<void> {
+async function lowerOnce(loaded: VerifiedPlan, seed: number, damaged: string): Promise<void> {
   try {
     await executablesOf(folder, { ...loaded, brought: [] }, cpuDevice);
   } catch (error) {

@@ -1,6 +1,7 @@
 /** Put into a page by a test: trains plans that lie beside the page on the browser's own WebGPU. */
 import { fetchPlan } from '../../runtime/browser/fetch-plan.ts';
 import { pageDevice } from '../../runtime/browser/train.ts';
+import { verifyForeign } from '../../runtime/cli/planning/verify-foreign.ts';
 import type { Device } from '../../runtime/device/device.ts';
 import { type SmallTraining, trainSmall } from './small-training.ts';
 
@@ -8,7 +9,7 @@ let device: Promise<Device> | undefined;
 
 export async function trainPlan(base: string, batches: number): Promise<SmallTraining> {
   device ??= pageDevice();
-  const { executable } = await fetchPlan(base);
+  const { executable } = await fetchPlan(base, verifyForeign);
   return trainSmall(await device, executable, batches);
 }
 

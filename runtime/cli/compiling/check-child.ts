@@ -10,7 +10,7 @@ import { recompute } from '../../net/recompute.ts';
 import { removeAll } from '../../support/safe-files.ts';
 import { ownPath } from '../../support/safe-path.ts';
 import { hex, sha256 } from '../../wire/hash.ts';
-import { loadedPlan } from '../mesh/fetched-plan.ts';
+import { deployedPlan } from '../mesh/fetched-plan.ts';
 import { executablesOf } from './plan-executables.ts';
 
 export interface CheckTask extends CheckRequest {
@@ -43,7 +43,7 @@ async function answerTo(task: CheckTask): Promise<CheckAnswer> {
   };
   const files = new Map<string, Uint8Array>();
   for (const file of deployment.plan) files.set(file.path, await blob(file.blob));
-  const loaded = loadedPlan(files);
+  const loaded = deployedPlan(deployment, files);
   const called = deployment.evaluations.map((e) => e.function);
   const sources = await executablesOf('the plan', loaded, await device, called);
   return { values: await recompute(task, loaded.plan, sources, await device, blob) };

@@ -8,7 +8,7 @@ import type { Program, ProgramFunction } from '../../../spec/program.ts';
 import type { ShardSchedule } from '../../../spec/schedule.ts';
 import type { Device, Executable } from '../../device/device.ts';
 import { otherKernel } from '../../plan/own-kernels.ts';
-import type { LoadedPlan } from '../../plan/plan-folder.ts';
+import type { VerifiedPlan } from '../../plan/verify-plan.ts';
 import type { ShardSource } from '../../shard/shards.ts';
 import { UserError } from '../../support/errors.ts';
 import { compilerName } from '../shell/package-root.ts';
@@ -20,7 +20,7 @@ const MAX_OPERATIONS = 250_000;
 /** @param called functions of the model that will be called; all when absent */
 export async function executablesOf(
   folder: string,
-  loaded: LoadedPlan,
+  loaded: VerifiedPlan,
   device: Device,
   called?: readonly string[],
 ): Promise<ShardSource[]> {
@@ -40,7 +40,7 @@ export async function executablesOf(
  */
 export async function executableOf(
   folder: string,
-  loaded: LoadedPlan,
+  loaded: VerifiedPlan,
   shard: number,
   device: Device,
   lowering: Lowering,

@@ -7,7 +7,7 @@ import { rebatchable } from '../../../compiler/5-program/rebatch.ts';
 import type { PlanPrediction } from '../../../spec/plan.ts';
 import type { Program, ProgramFunction, State } from '../../../spec/program.ts';
 import type { Device } from '../../device/device.ts';
-import type { LoadedPlan } from '../../plan/plan-folder.ts';
+import type { VerifiedPlan } from '../../plan/verify-plan.ts';
 import type { Shard } from '../../shard/shard.ts';
 import { sizedName } from '../../shard/sizes.ts';
 
@@ -16,12 +16,12 @@ const SIZES = [1, 8, 64];
 
 /** Functions of the model that will be called, and where some of them are for fewer samples, the plan with those. */
 export interface Sized {
-  readonly loaded: LoadedPlan;
+  readonly loaded: VerifiedPlan;
   readonly called: readonly string[];
 }
 
 /** What predicts so many samples, batch by batch. */
-export function sizesFor(loaded: LoadedPlan, device: Device, prediction: PlanPrediction, samples: number): Sized {
+export function sizesFor(loaded: VerifiedPlan, device: Device, prediction: PlanPrediction, samples: number): Sized {
   const { batch, function: whole } = prediction;
   const left = samples % batch;
   const size = left === 0 ? undefined : SIZES.find((n) => n >= left && n < batch);
@@ -31,7 +31,7 @@ export function sizesFor(loaded: LoadedPlan, device: Device, prediction: PlanPre
 }
 
 /** Every prediction for any number of samples. */
-export function allSizes(loaded: LoadedPlan, device: Device): Sized {
+export function allSizes(loaded: VerifiedPlan, device: Device): Sized {
   const { predictions } = loaded.plan;
   const wanted = predictions.map((prediction) => ({ prediction, sizes: SIZES.filter((n) => n < prediction.batch) }));
   const sized = withSizes(loaded, device, wanted);
@@ -48,7 +48,7 @@ interface Wanted {
   readonly sizes: readonly number[];
 }
 
-function withSizes(loaded: LoadedPlan, device: Device, wanted: readonly Wanted[]): Sized {
+function withSizes(loaded: VerifiedPlan, device: Device, wanted: readonly Wanted[]): Sized {
   const [program] = loaded.programs;
   // A GPU has room for a whole batch, and makes its kernels of all functions that a program has.
   if (!program || loaded.programs.length > 1 || device.name === 'webgpu') return { loaded, called: [] };

@@ -3,7 +3,7 @@ import type { Link } from '../../net/dial.ts';
 import { soundDeployment } from '../../net/read-deployment.ts';
 import { mostPartBytes } from '../../net/shard-memory.ts';
 import { decodeState } from '../../net/shard-state.ts';
-import type { LoadedPlan } from '../../plan/plan-folder.ts';
+import type { VerifiedPlan } from '../../plan/verify-plan.ts';
 import { batchesOf, callsPerEpoch } from '../../roles/calls.ts';
 import type { StoredRun } from '../../roles/synchronizer-state.ts';
 import { joinTiles } from '../../shard/tiles.ts';
@@ -26,7 +26,7 @@ export async function askRun(link: Link, run: string): Promise<FetchedRun> {
 }
 
 /** The state of the newest manifest, of all shards together. @throws UserError `mesh/no-snapshot` */
-export async function fetchState(link: Link, run: FetchedRun, { programs }: LoadedPlan): Promise<RunState> {
+export async function fetchState(link: Link, run: FetchedRun, { programs }: VerifiedPlan): Promise<RunState> {
   const manifest = run.manifests.at(-1);
   if (!manifest)
     throw new UserError(

@@ -69,7 +69,7 @@ export default async function (args: Arguments): Promise<number> {
       machine: hostname().slice(0, 100),
     },
     cache: new BlobCache(ownPath(folder, 'blobs')),
-    openPlan: openShardPlan(ownPath(folder, 'plans'), device),
+    openPlan: openShardPlan(device),
     mostMemory: allowed ?? totalmem(),
     ...listening,
     delay,

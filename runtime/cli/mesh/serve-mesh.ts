@@ -2,7 +2,7 @@
 import type { Device } from '../../device/device.ts';
 import { askStatus } from '../../net/ask-status.ts';
 import type { Link } from '../../net/dial.ts';
-import type { LoadedPlan } from '../../plan/plan-folder.ts';
+import type { VerifiedPlan } from '../../plan/verify-plan.ts';
 import type { PredictorSource } from '../../serve/predictor.ts';
 import { openShards, type ShardSource } from '../../shard/shards.ts';
 import { UserError } from '../../support/errors.ts';
@@ -36,7 +36,7 @@ export async function meshSource(
   };
   const name = run ?? (await asking(newestRun));
   const device = await commandDevice(deviceName);
-  let plan: LoadedPlan | undefined;
+  let plan: VerifiedPlan | undefined;
   let sources: readonly ShardSource[] | undefined;
   return {
     name: `run ${name} of the mesh`,
@@ -54,7 +54,7 @@ export async function meshSource(
   };
 }
 
-function sourcesOf(plan: LoadedPlan, device: Device): Promise<ShardSource[]> {
+function sourcesOf(plan: VerifiedPlan, device: Device): Promise<ShardSource[]> {
   const { loaded, called } = allSizes(plan, device);
   return executablesOf('the plan', loaded, device, called);
 }

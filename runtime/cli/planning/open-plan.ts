@@ -1,19 +1,19 @@
 /** A plan for the commands: read and distrusted. */
 import { join } from 'node:path';
-import { verify } from '../../../compiler/5-program/verify.ts';
-import { isOperator, operators } from '../../../compiler/operators/table.ts';
 import type { Plan } from '../../../spec/plan.ts';
 import type { Program } from '../../../spec/program.ts';
 import type { Device } from '../../device/device.ts';
-import { type LoadedPlan, loadPlan } from '../../plan/plan-folder.ts';
+import { planFolder } from '../../plan/plan-folder.ts';
+import { type VerifiedPlan, verifyPlan } from '../../plan/verify-plan.ts';
 import type { ShardSource } from '../../shard/shards.ts';
 import { UserError } from '../../support/errors.ts';
 import { executablesOf } from '../compiling/plan-executables.ts';
 import type { Sized } from '../compiling/sized-functions.ts';
 import { RUN_PLAN } from '../training/train-settings.ts';
+import { verifyForeign } from './verify-foreign.ts';
 
-export function openPlan(folder: string): LoadedPlan {
-  return loadPlan(folder, verifyForeign);
+export function openPlan(folder: string): VerifiedPlan {
+  return verifyPlan(planFolder(folder), verifyForeign);
 }
 
 /**
@@ -24,7 +24,7 @@ export function openPlan(folder: string): LoadedPlan {
 export async function openShardsOfRun(
   directory: string,
   device: Device,
-  calls?: (loaded: LoadedPlan, device: Device) => Sized | Promise<Sized>,
+  calls?: (loaded: VerifiedPlan, device: Device) => Sized | Promise<Sized>,
 ): Promise<{ plan: Plan; sources: ShardSource[] }> {
   const folder = join(directory, RUN_PLAN);
   return openShardsOf(folder, openPlan(folder), device, calls);
@@ -33,9 +33,9 @@ export async function openShardsOfRun(
 /** @param folder of the plan, for people */
 export async function openShardsOf(
   folder: string,
-  opened: LoadedPlan,
+  opened: VerifiedPlan,
   device: Device,
-  calls?: (loaded: LoadedPlan, device: Device) => Sized | Promise<Sized>,
+  calls?: (loaded: VerifiedPlan, device: Device) => Sized | Promise<Sized>,
 ): Promise<{ plan: Plan; sources: ShardSource[] }> {
   const { loaded, called } = (await calls?.(opened, device)) ?? { loaded: opened };
   return { plan: loaded.plan, sources: await executablesOf(folder, loaded, device, called) };
@@ -52,17 +52,4 @@ export function openProgramOfRun(directory: string): Program {
       'train it without --shards',
     );
   return program;
-}
-
-/** Operators take their arguments' number for granted where our own compiler wrote the program; here nobody knows. */
-function verifyForeign(program: Program): void {
-  for (const f of program.functions)
-    for (const block of f.blocks)
-      for (const { id, op, args } of block.ops) {
-        const arity = op === 'constant' ? 0 : isOperator(op) ? operators[op].arity : undefined;
-        if (arity === undefined) throw new Error(`${op} is no operator`);
-        if (arity === 'many' ? args.length === 0 : args.length !== arity)
-          throw new Error(`${id} = ${op}(…) has ${args.length} arguments`);
-      }
-  verify(program);
 }

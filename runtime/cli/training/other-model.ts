@@ -12,7 +12,7 @@ import { checkFile } from '../../../compiler/compile.ts';
 import { listNames } from '../../../compiler/diagnostics/reporter.ts';
 import { fileHost, overlayHost } from '../../../compiler/host.ts';
 import { memberStates, type Program, type Shape, type State } from '../../../spec/program.ts';
-import type { LoadedPlan } from '../../plan/plan-folder.ts';
+import type { VerifiedPlan } from '../../plan/verify-plan.ts';
 import { wholeSchedule } from '../../shard/whole.ts';
 import type { RunConfig } from '../../store/run-config.ts';
 import type { Run } from '../../store/run-folder.ts';
@@ -26,7 +26,7 @@ import { RUN_PLAN } from './train-settings.ts';
  * The file's predictions and checks as a plan for the run's weights, with the parameters that the run was trained with.
  * @throws DiagnosticsError; UserError `model/none`, `model/differs`
  */
-export async function otherModel(run: Run, path: string, args: Arguments): Promise<LoadedPlan> {
+export async function otherModel(run: Run, path: string, args: Arguments): Promise<VerifiedPlan> {
   const set = Object.entries(settingsOf(run.config)).map(([name, value]) => `${name}=${value}`);
   const file = checkModel(path, { ...args, set });
   const model = modelIn(file.checked, run.config.model, path);

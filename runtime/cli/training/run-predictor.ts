@@ -2,7 +2,7 @@
 import { closest } from '../../../compiler/diagnostics/suggest.ts';
 import type { Plan, PlanPrediction } from '../../../spec/plan.ts';
 import type { Device } from '../../device/device.ts';
-import type { LoadedPlan } from '../../plan/plan-folder.ts';
+import type { VerifiedPlan } from '../../plan/verify-plan.ts';
 import type { Shard } from '../../shard/shard.ts';
 import { openShards } from '../../shard/shards.ts';
 import { openRun, type Run } from '../../store/run-folder.ts';
@@ -17,7 +17,7 @@ export interface Predictor {
   readonly shard: Shard;
 }
 
-type Calls = (loaded: LoadedPlan, device: Device) => Sized | Promise<Sized>;
+type Calls = (loaded: VerifiedPlan, device: Device) => Sized | Promise<Sized>;
 
 /**
  * @param calls what will be predicted; every prediction in the plan's batch when absent
@@ -27,7 +27,7 @@ export async function openPredictor(
   directory: string,
   deviceName: string,
   calls: Calls = asPlanned,
-  other?: (run: Run) => Promise<LoadedPlan>,
+  other?: (run: Run) => Promise<VerifiedPlan>,
 ): Promise<Predictor> {
   const run = openRun(directory);
   const loaded = await other?.(run);
@@ -41,7 +41,7 @@ export async function openPredictor(
 }
 
 /** The functions that predict: nothing else of a plan is lowered for a predictor. */
-const asPlanned = (loaded: LoadedPlan): Sized => ({
+const asPlanned = (loaded: VerifiedPlan): Sized => ({
   loaded,
   called: loaded.plan.predictions.map((p) => p.function),
 });

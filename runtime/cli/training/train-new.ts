@@ -5,7 +5,7 @@ import { parameterStates } from '../../../compiler/5-program/lower.ts';
 import { dataOf, planBytes } from '../../../compiler/8-plan/build.ts';
 import { statisticsOf } from '../../data/statistics.ts';
 import type { Device } from '../../device/device.ts';
-import { PLAN_FILE } from '../../plan/plan-files.ts';
+import { PLAN_FILE } from '../../plan/plan-source.ts';
 import { drawStates } from '../../shard/draw-states.ts';
 import { openShards } from '../../shard/shards.ts';
 import { assertTrainable } from '../../shard/trainable.ts';

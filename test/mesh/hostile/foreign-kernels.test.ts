@@ -6,7 +6,6 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { lowerToCpu } from '../../../compiler/7-kernels/onnx/lower.ts';
 import { openShardPlan } from '../../../runtime/cli/mesh/open-shard-plan.ts';
 import { cpuDevice } from '../../../runtime/device/cpu/cpu.ts';
-import { ownPath } from '../../../runtime/support/safe-path.ts';
 import { parseProgram } from '../../../spec/program-text.ts';
 import { nmc, writeTiny } from '../../support/nmc.ts';
 import { changePlan, forge } from '../../unit/plan/make-plan.ts';
@@ -44,7 +43,7 @@ test('a trainer refuses it, too', async () => {
       return [path.slice(plan.length + 1), new Uint8Array(readFileSync(path))] as const;
     }),
   );
-  const opened = await openShardPlan(ownPath(folder, 'plans'), cpuDevice)(files, 0);
+  const opened = await openShardPlan(cpuDevice)(files, 0);
   await expect(opened.lower()).rejects.toMatchObject({ code: 'plan/kernels' });
 });
 

@@ -13,7 +13,6 @@ import { ShardHost } from '../../../runtime/net/shard-host.ts';
 import { TrainerNode } from '../../../runtime/net/trainer-node.ts';
 import type { StoredRun } from '../../../runtime/roles/synchronizer-state.ts';
 import type { SavedPart } from '../../../runtime/roles/trainer.ts';
-import { ownPath } from '../../../runtime/support/safe-path.ts';
 import { signPart } from '../../../runtime/wire/part.ts';
 import { TestMesh } from '../../support/mesh.ts';
 import { jsonLines, temporaryFolder, writeTiny } from '../../support/nmc.ts';
@@ -70,7 +69,7 @@ async function joinMesh(): Promise<void> {
     mostMemory: 1e9,
     device: cpuDevice,
     cache: new BlobCache(join(folder, 'liar-blobs')),
-    openPlan: openShardPlan(ownPath(folder, 'liar-plans'), cpuDevice),
+    openPlan: openShardPlan(cpuDevice),
     log: () => undefined,
   });
   node.run().catch(() => undefined);

@@ -7,8 +7,9 @@ import canonicalize from 'canonicalize';
 import fc from 'fast-check';
 import { afterAll, expect, test, vi } from 'vitest';
 import { canonicalJson, collected, textInto, writeCanonical } from '../../../compiler/8-plan/canonical.ts';
-import { readPlanFiles } from '../../../runtime/plan/plan-files.ts';
+import { planFolder } from '../../../runtime/plan/plan-folder.ts';
 import { scratchFor } from '../../../runtime/plan/scratch.ts';
+import { readListed } from '../../../runtime/plan/verify-plan.ts';
 import { writePlanParts } from '../../../runtime/plan/write-plan.ts';
 import { EnvironmentError, UserError } from '../../../runtime/support/errors.ts';
 import type { Plan, PlanPart } from '../../../spec/plan.ts';
@@ -93,7 +94,7 @@ function plannedByte(place: string): string {
   if (!existsSync(join(place, 'plan.json'))) return 'none';
   const { byte, files } = JSON.parse(readFileSync(join(place, 'plan.json'), 'utf8')) as { byte: string } & Plan;
   try {
-    const bytes = [...readPlanFiles(place, files).values()];
+    const bytes = [...readListed(planFolder(place), files).values()];
     expect(bytes.every((b) => b.every((n) => n === Number(byte)))).toBe(true);
     return byte;
   } catch (error) {
