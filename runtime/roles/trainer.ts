@@ -230,6 +230,7 @@ function change(shard: HostedShard, event: ShardEvent): ShardStep {
   const at = idOf(shard);
   switch (event.kind) {
     case 'opened': {
+      if (shard.phase !== 'loading') return { shard, effects: [] };
       const { deployment, calls } = event;
       const opened: HostedShard = { ...shard, phase: 'ready', deployment, calls, begun: calls };
       return { shard: opened, effects: [{ kind: 'offer', at }] };
@@ -243,9 +244,10 @@ function change(shard: HostedShard, event: ShardEvent): ShardStep {
       if (shard.advancing) return { shard: { ...shard, news: true }, effects: [] };
       return shard.phase === 'waiting' ? advance(shard) : { shard: { ...shard, news: true }, effects: [] };
     case 'advanced':
-      return advanced({ ...shard, advancing: false }, event.outcome);
+      return shard.advancing ? advanced({ ...shard, advancing: false }, event.outcome) : { shard, effects: [] };
     case 'saved':
-      return saved(shard, event);
+      // A dispute does not undo what was being saved.
+      return shard.phase === 'saving' || shard.dispute ? saved(shard, event) : { shard, effects: [] };
     case 'disputed':
       if (shard.dispute) return { shard, effects: [] };
       return {

@@ -30,6 +30,7 @@ export class Driver {
   state;
   now = 1_000_000;
   refused: Refusal | undefined;
+  readonly effects: Step['effects'][number][] = [];
   readonly log: Logged[] = [];
   readonly sent: { readonly to: string; readonly message: Message }[] = [];
   /** What the synchronizer's machine is asked to do. */
@@ -49,6 +50,7 @@ export class Driver {
     const step = synchronizer(this.state, event, this.now);
     this.state = step.state;
     this.refused = step.refused;
+    this.effects.push(...step.effects);
     for (const effect of step.effects) {
       if (effect.kind === 'log') this.log.push(effect.event);
       if (effect.kind === 'send') this.sent.push(effect);

@@ -1,0 +1,57 @@
+/** What a run does, call by call, and where its shards save. */
+import { describe, expect, test } from 'vitest';
+import {
+  allCalls,
+  batchesOf,
+  callAt,
+  callsPerEpoch,
+  endsEpoch,
+  isCut,
+  lastWeightStep,
+} from '../../../runtime/roles/calls.ts';
+
+const column = { name: 'y', type: 'i32' as const, shape: [], blobs: [] };
+const evaluation = { check: 'c', metric: 'accuracy', comparison: '>=', bound: 0, function: 'p', read: 'y', field: 'y' };
+const set = (length: number) => ({ name: 'some', length, columns: [column] });
+
+/** Ten samples in batches of four: two and a rest; then two checks of three batches and one; twice. */
+const run = {
+  train: set(10),
+  checks: [set(5), set(2)],
+  batch: 4,
+  evaluations: [
+    { ...evaluation, batch: 2 },
+    { ...evaluation, batch: 2 },
+  ] as never,
+  epochs: 2,
+  snapshotEvery: 1,
+};
+const PER_EPOCH = 2 + 3 + 1;
+const behind = Array.from({ length: 2 * PER_EPOCH + 1 }, (_, calls) => calls);
+
+describe('the calls of a run', () => {
+  test('are its whole batches, then those of its checks, epoch after epoch', () => {
+    expect([batchesOf(run), callsPerEpoch(run), allCalls(run)]).toEqual([2, PER_EPOCH, 2 * PER_EPOCH]);
+    const words = behind.slice(0, -1).map((n) => {
+      const call = callAt(run, n);
+      return `${call.epoch} ${call.kind === 'train' ? 'train' : `check ${call.evaluation}`} ${call.batch}`;
+    });
+    const epoch = (n: number): string[] =>
+      ['train 0', 'train 1', 'check 0 0', 'check 0 1', 'check 0 2', 'check 1 0'].map((word) => `${n} ${word}`);
+    expect(words).toEqual([...epoch(0), ...epoch(1)]);
+  });
+
+  test('are cut behind every so many batches, and behind an epoch, never within its checks', () => {
+    expect(behind.filter((calls) => isCut(run, calls))).toEqual([1, 2, 6, 7, 8, 12]);
+    expect(behind.filter((calls) => isCut({ ...run, snapshotEvery: 2 }, calls))).toEqual([2, 6, 8, 12]);
+    expect(behind.filter((calls) => isCut({ ...run, snapshotEvery: 100 }, calls))).toEqual([6, 12]);
+  });
+
+  test('change no weights in a check', () => {
+    expect(behind.map((calls) => lastWeightStep(run, calls))).toEqual([0, 1, 2, 2, 2, 2, 2, 7, 8, 8, 8, 8, 8]);
+  });
+
+  test('end an epoch behind its last check', () => {
+    expect(behind.filter((calls) => endsEpoch(run, calls))).toEqual([6, 12]);
+  });
+});
