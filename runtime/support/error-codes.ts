@@ -80,7 +80,7 @@ export const ERROR_CODES = {
   'key/exists': 'there is a key already',
   'key/format': 'this is not a key',
   'key/mode': 'others may read the key',
-  'key/none': 'there is no key yet',
+  'key/none': 'no key has been made yet',
   'keys/ended': 'the key was revoked or has expired',
   'keys/invites': 'another invite cannot be made',
   'keys/last-operator': 'the last operator cannot be removed',

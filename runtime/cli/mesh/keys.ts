@@ -30,7 +30,7 @@ export default async function (args: Arguments): Promise<number> {
 
 function ownKey(): ReturnType<typeof readKey> {
   const path = userKeyPath();
-  if (!existsSync(path)) throw new UserError('key/none', 'there is no key yet', 'nmc keys new makes one');
+  if (!existsSync(path)) throw new UserError('key/none', 'no key has been made yet', 'nmc keys new makes one');
   return readKey(path);
 }
 

@@ -37,7 +37,7 @@ export const HAND: Hand = {
 /** Random numbers reserved for one glyph: glyph i uses i × DRAWS … (i + 1) × DRAWS - 1. */
 export const DRAWS = 128;
 
-/** Digits of each split, where nobody asks for another number. */
+/** Digits of each split, unless another number is asked for. */
 export const GLYPH_SAMPLES = { train: 10_000, test: 2_000 } as const;
 
 /** The digit written on sheet `i`: its first random number. */

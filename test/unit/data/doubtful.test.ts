@@ -96,7 +96,7 @@ describe('wide columns', () => {
     }
   });
 
-  it('are one field where nobody says which fields are wanted, too', async () => {
+  it('are one field even where no fields are asked for', async () => {
     const lines = rows.map((row) => JSON.stringify({ ...row, k: 1 })).join('\n');
     const table = parseJsonLines('w.jsonl', lines, undefined);
     expect(table.columns.map(({ field }) => field)).toEqual([f32('x', 3), f32('k')]);

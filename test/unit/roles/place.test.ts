@@ -54,7 +54,7 @@ describe('a placement', () => {
     expect(place(needs(9, 9, 9, 9), [small, large]).problem).toContain('shard 3');
   });
 
-  test('of nobody says so', () => {
+  test('says so where no trainer is there', () => {
     expect(place(needs(9), [])).toEqual({ owners: [], problem: 'no trainer is there' });
   });
 });
