@@ -1,7 +1,8 @@
 /** What `nmc status` shows. */
-import { allCalls, batchesOf, callAt } from '../roles/calls.ts';
+
 import { isActive } from '../roles/synchronizer.ts';
 import type { Checked, RunState, SynchronizerState } from '../roles/synchronizer-state.ts';
+import { allCalls, batchesOf, callAt } from '../training/calls.ts';
 import type { Capability } from '../wire/messages.ts';
 import type { GatewayCounters } from './gateway.ts';
 

@@ -6,8 +6,8 @@ import { randomBytes } from 'node:crypto';
 import { sizeOf } from '../../spec/program.ts';
 import type { ShardSchedule } from '../../spec/schedule.ts';
 import type { KeyPair } from '../identity/ed25519.ts';
-import { allCalls } from '../roles/calls.ts';
 import type { Frame } from '../shard/frames.ts';
+import { allCalls } from '../training/calls.ts';
 import {
   borderKeys,
   type Ephemeral,

@@ -4,8 +4,8 @@ import type { ShardSchedule } from '../../spec/schedule.ts';
 import { allocate, type Column, type Dataset, findField, memoryDataset, sizeOf } from '../data/dataset.ts';
 import { batchOrder } from '../data/order.ts';
 import { type FieldData, fieldArrays } from '../device/device.ts';
-import { batchesOf, type Call } from '../roles/calls.ts';
 import { boundedCount, listOf, zeroed } from '../support/bounded.ts';
+import { batchesOf, type Call } from '../training/calls.ts';
 import { type ColumnRef, type DataRef, type Deployment, ELEMENT_BYTES, type ShardNeeds } from '../wire/deployment.ts';
 
 export interface ShardData {

@@ -2,10 +2,11 @@
  * What a finished run has reached is computed again from its weights: by the synchronizer where the model fits there,
  * else by trainers on shards that they have not trained; else the run says that nobody has.
  */
-import { allCalls, batchesOf, callsPerEpoch } from './calls.ts';
+import { allCalls, batchesOf, callsPerEpoch } from '../training/calls.ts';
+import { holds, meanOf } from '../training/metrics.ts';
+import { comparedIn, summed } from '../training/totals.ts';
 import { end } from './ending.ts';
 import { exclude } from './faults.ts';
-import { holds, meanOf, summed } from './manifest.ts';
 import { candidates, canPlace, reassign, release } from './ownership.ts';
 import type { Checked, PendingPart, Refusal, RunState, SynchronizerEvent } from './synchronizer-state.ts';
 import type { Work } from './work.ts';
@@ -53,7 +54,7 @@ export function checkingOver(work: Work, run: RunState, parts: Readonly<Record<n
   judge(
     work,
     run,
-    run.deployment.evaluations.map((_, i) => meanOf(totals, i)),
+    run.deployment.evaluations.map((_, i) => meanOf(comparedIn(totals, i))),
     'by-others',
   );
 }
@@ -62,7 +63,7 @@ function judge(work: Work, run: RunState, values: readonly number[], how: 'recom
   const { evaluations } = run.deployment;
   const found = evaluations.map((e, i) => {
     const value = values[i] ?? Number.NaN;
-    return { check: e.check, value, pass: holds(e.comparison, value, e.bound) };
+    return { check: e.check, value, pass: holds(e, value) };
   });
   const wrong = found.findIndex((f, i) => differs(run, i, run.checks[i]?.value ?? Number.NaN, f.value));
   if (wrong < 0) {

@@ -1,5 +1,5 @@
 /** A manifest whose parts cannot be had, or are not what their names say: the run goes on from the one before it. */
-import { callsPerEpoch } from './calls.ts';
+import { callsPerEpoch } from '../training/calls.ts';
 import type { ManifestState, RunState } from './synchronizer-state.ts';
 
 export interface Dropped {

@@ -1,5 +1,7 @@
 /** Parts of a snapshot come together: when all shards have saved the same call, it is a manifest. */
-import { allCalls, batchesOf, callsPerEpoch, endsEpoch } from './calls.ts';
+import { allCalls, batchesOf, callsPerEpoch, endsEpoch } from '../training/calls.ts';
+import { holds, meanOf } from '../training/metrics.ts';
+import { comparedIn, energiesIn, summed } from '../training/totals.ts';
 import type { EpochRow, ManifestState, RunState } from './synchronizer-state.ts';
 
 export interface Made {
@@ -39,8 +41,8 @@ function withEpoch(run: RunState, manifest: ManifestState, saved: Readonly<Recor
   const { deployment } = run;
   const row = rowOf(run, manifest);
   const checks = deployment.evaluations.map((e, i) => {
-    const value = meanOf(manifest.totals, i);
-    return { check: e.check, value, pass: holds(e.comparison, value, e.bound) };
+    const value = meanOf(comparedIn(manifest.totals, i));
+    return { check: e.check, value, pass: holds(e, value) };
   });
   const rows = [...run.rows, row];
   const events = [saved, { event: 'epoch', ...row }];
@@ -54,9 +56,8 @@ function withEpoch(run: RunState, manifest: ManifestState, saved: Readonly<Recor
 
 function rowOf({ deployment }: RunState, { calls, totals, milliseconds }: ManifestState): EpochRow {
   const samples = batchesOf(deployment) * deployment.batch;
-  const nodes = Object.entries(totals).filter(([name]) => name.startsWith('energy.'));
   const energyByNode = Object.fromEntries(
-    nodes.map(([name, sum]) => [name.slice('energy.'.length), sum / Math.max(1, samples)]),
+    energiesIn(totals).map(({ node, value }) => [node, value / Math.max(1, samples)]),
   );
   const first = deployment.evaluations.findIndex((e) => e.metric === 'accuracy');
   const seconds = milliseconds / 1000;
@@ -64,26 +65,8 @@ function rowOf({ deployment }: RunState, { calls, totals, milliseconds }: Manife
     epoch: calls / callsPerEpoch(deployment),
     energy: Object.values(energyByNode).reduce((a, b) => a + b, 0),
     energyByNode,
-    accuracy: first < 0 ? null : meanOf(totals, first),
+    accuracy: first < 0 ? null : meanOf(comparedIn(totals, first)),
     seconds,
     samplesPerSecond: samples / Math.max(1e-9, seconds),
   };
-}
-
-/** Sums of evaluation `i`, over what was counted. */
-export function meanOf(totals: Readonly<Record<string, number>>, i: number): number {
-  return (totals[`sum.${i}`] ?? 0) / Math.max(1, totals[`count.${i}`] ?? 0);
-}
-
-export function holds(comparison: string, value: number, bound: number): boolean {
-  if (comparison === '>=') return value >= bound;
-  if (comparison === '>') return value > bound;
-  if (comparison === '<=') return value <= bound;
-  return comparison === '<' ? value < bound : value === bound;
-}
-
-export function summed(all: readonly Readonly<Record<string, number>>[]): Record<string, number> {
-  const sums: Record<string, number> = {};
-  for (const totals of all) for (const [name, value] of Object.entries(totals)) sums[name] = (sums[name] ?? 0) + value;
-  return sums;
 }

@@ -1,6 +1,7 @@
 /** Terms of a run: who gets which shard, who is told so, and who may leave. */
+
+import { endsEpoch } from '../training/calls.ts';
 import type { Message } from '../wire/messages.ts';
-import { endsEpoch } from './calls.ts';
 import { isBarred, reluctanceOf } from './candidates.ts';
 import { type Candidate, type Placement, place } from './place.ts';
 import { freshTerm, type MemberState, type RunState } from './synchronizer-state.ts';

@@ -2,8 +2,9 @@
  * Deadlines: a shard that loads or computes for too long moves. How long a call may take follows from what such calls
  * have taken in this run, and from what the plan expects; who is late follows from what each shard says it waits for.
  */
+
+import { allCalls, callAt, isCut } from '../training/calls.ts';
 import type { ShardReport } from '../wire/messages.ts';
-import { allCalls, callAt, isCut } from './calls.ts';
 import { fault, undecided } from './faults.ts';
 import type { Limits } from './limits.ts';
 import { beginsBehind } from './ownership.ts';

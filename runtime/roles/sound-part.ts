@@ -1,7 +1,8 @@
 /** Whether a part of a snapshot is one that an honest owner of the shard may bring. */
+
+import { allCalls, batchesOf, callsPerEpoch, isCut, lastChange } from '../training/calls.ts';
 import type { DataRef, Evaluation } from '../wire/deployment.ts';
 import type { Part } from '../wire/messages.ts';
-import { allCalls, batchesOf, callsPerEpoch, isCut, lastWeightStep } from './calls.ts';
 import { haltTarget } from './ending.ts';
 import { beginsBehind } from './ownership.ts';
 import type { RunState } from './synchronizer-state.ts';
@@ -29,7 +30,7 @@ export function commitmentProblem(
   run: RunState,
   { shard, calls, hash }: Brought,
 ): Lie | 'missing' | 'later' | undefined {
-  const steps = lastWeightStep(run.deployment, calls);
+  const steps = lastChange(run.deployment, calls);
   const known = steps <= beginsBehind(run) ? beganWith(run, shard) : run.commits[shard];
   // A manifest of an older version says no hashes.
   if (known === 'unknown') return undefined;
@@ -41,7 +42,7 @@ export function commitmentProblem(
 
 function beganWith(run: RunState, shard: number): { readonly calls: number; readonly hash: string } | 'unknown' {
   const manifest = run.manifests.at(-1);
-  const steps = lastWeightStep(run.deployment, beginsBehind(run));
+  const steps = lastChange(run.deployment, beginsBehind(run));
   const known = manifest?.byShard?.[shard];
   return known ? { calls: steps, hash: known.hash } : 'unknown';
 }

@@ -2,9 +2,10 @@
  * The trainer as a pure state machine: which shards it has, how far each has come, what each does next. Devices,
  * sockets and files are effects; their outcomes come back as events. The same code runs for real and simulated.
  */
+
+import { allCalls, type Call, callAt, endsEpoch, isCut } from '../training/calls.ts';
 import type { Deployment } from '../wire/deployment.ts';
 import type { Assign, Dispute, Exchange, Message, Part } from '../wire/messages.ts';
-import { allCalls, type Call, callAt, endsEpoch, isCut } from './calls.ts';
 
 export interface ShardId {
   readonly run: string;

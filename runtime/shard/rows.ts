@@ -1,6 +1,7 @@
 /** Predictions of a batch, sample by sample, as plain values that print as JSON. */
 import type { PlanPrediction } from '../../spec/plan.ts';
 import type { Tensor } from '../device/device.ts';
+import { isSound } from '../training/metrics.ts';
 import type { PredictedBatch } from './evaluate.ts';
 
 /** Reads by name, and `NAME_scores` where the read is an argmax. */
@@ -20,15 +21,19 @@ export function predictedRow(prediction: PlanPrediction, batch: PredictedBatch, 
 
 /** The first read of a sample that is not finite, or whose class was chosen from such numbers. */
 export function notFiniteRead(prediction: PlanPrediction, batch: PredictedBatch, i: number): string | undefined {
-  const wrong = (name: string): boolean =>
-    sampleOf(batch.results[name], i, batch.count).some((value) => !Number.isFinite(value));
-  return prediction.reads.find(({ name }) => wrong(name) || wrong(`${name}.scores`))?.name;
+  const sample = Object.fromEntries(
+    Object.entries(batch.results).map(([name, values]) => [name, sliceOf(values, i, batch.count)]),
+  );
+  return prediction.reads.find(({ name }) => !isSound(sample, name))?.name;
 }
 
 function sampleOf(values: Tensor | undefined, sample: number, count: number): number[] {
-  if (!values) return [];
+  return values ? Array.from(sliceOf(values, sample, count)) : [];
+}
+
+function sliceOf(values: Tensor, sample: number, count: number): Tensor {
   const size = values.length / count;
-  return Array.from(values.subarray(sample * size, (sample + 1) * size));
+  return values.subarray(sample * size, (sample + 1) * size);
 }
 
 /** A scalar as a number, a tensor as nested lists. */

@@ -7,6 +7,7 @@
 import { sizeOf } from '../../spec/program.ts';
 import type { Message, ShardSchedule } from '../../spec/schedule.ts';
 import type { DeviceSession, Executable, FieldData, Tensor } from '../device/device.ts';
+import { allFinite } from '../training/metrics.ts';
 import { BatchQueue } from './batch-queue.ts';
 import { type Frame, type FrameKey, frameName, type Part, type PartKey } from './frames.ts';
 import { type Routes, routesOf } from './route.ts';
@@ -138,10 +139,4 @@ function fieldOf(part: Part, field: string): FieldData {
   const data = part.inputs[field];
   if (!data) throw new Error(`${part.name} wants the field ${field}`);
   return data;
-}
-
-function allFinite(values: Tensor): boolean {
-  // An iterator would take many times as long.
-  for (let i = 0; i < values.length; i++) if (!Number.isFinite(values[i])) return false;
-  return true;
 }

@@ -10,7 +10,7 @@ import { UserError } from '../support/errors.ts';
 import { batchesOf, callsOfBatch, positionOf, samplesOf } from '../training/calls.ts';
 import { type EpochReport, epochReport, metricsOf } from '../training/epoch-report.ts';
 import { accuracyIn, isCheck, validationIn } from '../training/evaluations.ts';
-import { holds } from '../training/metrics.ts';
+import { allFinite, holds } from '../training/metrics.ts';
 import { evaluatedOn, type Run, runOf } from '../training/run.ts';
 import { inputsOfStep } from '../training/steps.ts';
 import { type Totals, unsoundEnergy, withEnergies } from '../training/totals.ts';
@@ -247,9 +247,4 @@ async function stateOf(
         divergedRepair(run.directory),
       );
   return { ...at, totals, ...saved };
-}
-
-function allFinite(values: Tensor): boolean {
-  for (const value of values) if (!Number.isFinite(value)) return false;
-  return true;
 }

@@ -1,8 +1,8 @@
 /** What devices and disks of a simulated mesh say: all states are the same there, and every part is sound. */
 
-import { lastWeightStep } from '../roles/calls.ts';
 import type { SynchronizerEffect, SynchronizerEvent } from '../roles/synchronizer-state.ts';
 import type { HostedShard, SavedPart } from '../roles/trainer.ts';
+import { lastChange } from '../training/calls.ts';
 import type { Deployment } from '../wire/deployment.ts';
 import type { Message, Part, ShardReport } from '../wire/messages.ts';
 
@@ -23,7 +23,7 @@ export function reportOf(shard: HostedShard, missing: readonly number[]): ShardR
 
 /** All states are the same here. */
 export function commitmentFor({ run, term, shard, calls, hash }: Part, deployment: Deployment): Message {
-  const states = [{ calls: lastWeightStep(deployment, calls), hash, sig: '' }];
+  const states = [{ calls: lastChange(deployment, calls), hash, sig: '' }];
   return { type: 'commit', run, term, shard, states };
 }
 

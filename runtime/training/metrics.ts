@@ -34,9 +34,15 @@ export function meanOf({ sum, count }: Compared): number {
   return sum / Math.max(1, count);
 }
 
+export function allFinite(values: ArrayLike<number>): boolean {
+  // An iterator would take many times as long.
+  for (let i = 0; i < values.length; i++) if (!Number.isFinite(values[i])) return false;
+  return true;
+}
+
 /** Whether a read is made of finite numbers: `argmax` of others would still be a class, so its scores are looked at. */
-export function isSound(results: Readonly<Record<string, Tensor>>, read: string): boolean {
-  return [results[read], results[`${read}.scores`]].every((values) => values?.every(Number.isFinite) ?? true);
+export function isSound(results: Readonly<Record<string, ArrayLike<number>>>, read: string): boolean {
+  return [results[read], results[`${read}.scores`]].every((values) => values === undefined || allFinite(values));
 }
 
 export function holds({ comparison, bound }: Pick<Evaluation, 'comparison' | 'bound'>, value: number): boolean {

@@ -2,6 +2,7 @@
  * What a run is: a long-lived record, idempotent by its id. Everything that a shard needs to compute is in it or is a
  * blob that it names by hash; nothing in it is a path of anybody's machine.
  */
+import type { Evaluation as RunEvaluation } from '../training/evaluations.ts';
 
 /** A content-addressed blob: SHA-256 in hexadecimal, and its size. */
 export interface BlobRef {
@@ -31,20 +32,8 @@ export interface DataRef {
   readonly columns: readonly ColumnRef[];
 }
 
-export interface Evaluation {
-  /** As written in the model. */
-  readonly check: string;
-  /** `accuracy` or `error`. */
-  readonly metric: string;
-  readonly comparison: '>=' | '>' | '<=' | '<' | '==';
-  readonly bound: number;
-  /** Of the program: `predict.classify`. */
-  readonly function: string;
-  /** What is read, and the field that it is compared with. */
-  readonly read: string;
-  readonly field: string;
-  readonly batch: number;
-}
+/** A check of the model: its data are with the others. */
+export type Evaluation = Omit<RunEvaluation, 'sequence' | 'of'>;
 
 /** What a shard takes, for placement, and what it may know and say. */
 export interface ShardNeeds {

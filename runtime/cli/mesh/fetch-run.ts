@@ -4,12 +4,12 @@ import { soundDeployment } from '../../net/read-deployment.ts';
 import { mostPartBytes } from '../../net/shard-memory.ts';
 import { decodeState } from '../../net/shard-state.ts';
 import type { VerifiedPlan } from '../../plan/verify-plan.ts';
-import { batchesOf, callsPerEpoch } from '../../roles/calls.ts';
 import type { StoredRun } from '../../roles/synchronizer-state.ts';
 import { joinTiles } from '../../shard/tiles.ts';
 import { createRun } from '../../store/create-run.ts';
 import type { RunState } from '../../store/run-folder.ts';
 import { UserError } from '../../support/errors.ts';
+import { batchesOf, callsPerEpoch } from '../../training/calls.ts';
 import { RUN_PLAN, RUN_PLAN_FILE } from '../training/train-settings.ts';
 import { fetchPlanFiles } from './fetched-plan.ts';
 

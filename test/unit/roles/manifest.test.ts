@@ -1,7 +1,9 @@
 /** A manifest: parts of all shards behind the same call, the sums of an epoch, and what is kept. */
 import { describe, expect, test } from 'vitest';
-import { holds, manifestOf, meanOf, summed } from '../../../runtime/roles/manifest.ts';
+import { manifestOf } from '../../../runtime/roles/manifest.ts';
 import { type PendingPart, type RunState, runFrom, UNTROUBLED } from '../../../runtime/roles/synchronizer-state.ts';
+import { holds, meanOf } from '../../../runtime/training/metrics.ts';
+import { comparedIn, summed } from '../../../runtime/training/totals.ts';
 import { checkedChain } from '../../mesh/hostile/role-driver.ts';
 
 /** Four batches and a check an epoch, two epochs. */
@@ -92,8 +94,8 @@ describe('sums', () => {
   test('add up by name', () => expect(summed([{ a: 1, b: 2 }, {}, { b: 3 }])).toEqual({ a: 1, b: 5 }));
 
   test('give a mean over what was counted, and 0 where nothing was', () => {
-    expect(meanOf({ 'sum.1': 3, 'count.1': 4 }, 1)).toBe(0.75);
-    expect(meanOf({}, 0)).toBe(0);
+    expect(meanOf(comparedIn({ 'sum.1': 3, 'count.1': 4 }, 1))).toBe(0.75);
+    expect(meanOf(comparedIn({}, 0))).toBe(0);
   });
 
   test.each([
@@ -104,7 +106,7 @@ describe('sums', () => {
     ['==', 1, 1, true],
     ['==', 2, 1, false],
     ['>=', Number.NaN, 1, false],
-  ])('hold a bound: %s of %d and %d is %s', (comparison, value, bound, expected) => {
-    expect(holds(comparison, value, bound)).toBe(expected);
+  ] as const)('hold a bound: %s of %d and %d is %s', (comparison, value, bound, expected) => {
+    expect(holds({ comparison, bound }, value)).toBe(expected);
   });
 });

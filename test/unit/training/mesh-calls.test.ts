@@ -7,8 +7,8 @@ import {
   callsPerEpoch,
   endsEpoch,
   isCut,
-  lastWeightStep,
-} from '../../../runtime/roles/calls.ts';
+  lastChange,
+} from '../../../runtime/training/calls.ts';
 
 const column = { name: 'y', type: 'i32' as const, shape: [], blobs: [] };
 const evaluation = { check: 'c', metric: 'accuracy', comparison: '>=', bound: 0, function: 'p', read: 'y', field: 'y' };
@@ -48,7 +48,7 @@ describe('the calls of a run', () => {
   });
 
   test('change no weights in a check', () => {
-    expect(behind.map((calls) => lastWeightStep(run, calls))).toEqual([0, 1, 2, 2, 2, 2, 2, 7, 8, 8, 8, 8, 8]);
+    expect(behind.map((calls) => lastChange(run, calls))).toEqual([0, 1, 2, 2, 2, 2, 2, 7, 8, 8, 8, 8, 8]);
   });
 
   test('end an epoch behind its last check', () => {
