@@ -22,6 +22,8 @@ export interface Cluster {
   readonly members: readonly FlatOp[];
   /** Elements of the result. */
   readonly elements: number;
+  /** Values in memory that it reads. */
+  readonly inputs: readonly string[];
   /** Values that others want. */
   readonly outputs: readonly string[];
 }
@@ -44,7 +46,7 @@ export function clusters(flat: Flat, parts: Parts): Cluster[] {
   const apart = new Set<string>();
   for (;;) {
     const drafts = sink(join(flat, claims, apart), flat, uses, parts);
-    const found = drafts.map((d) => finish(d, uses));
+    const found = drafts.map((d) => finish(d, uses, flat));
     const full = found.filter((c) => !fits(c, flat, parts));
     if (full.length === 0) return found;
     for (const c of full) apart.add(tooMuch(c, flat, uses, parts));
@@ -146,7 +148,7 @@ function sink(drafts: readonly Draft[], flat: Flat, users: Users, parts: Parts):
     const to = soleReader(draft, users, home);
     if (!to || to.elements !== draft.elements) continue;
     const both: Draft = { ...to, members: [...draft.members, ...to.members] };
-    if (!fits(finish(both, users), flat, parts)) continue;
+    if (!fits(finish(both, users, flat), flat, parts)) continue;
     to.members = both.members;
     for (const op of draft.members) home.set(op.id, to);
     gone.add(draft);
@@ -172,34 +174,29 @@ export function opsOf(d: Draft | Cluster): FlatOp[] {
   return [...d.claimed.values(), ...(d.anchor ? [d.anchor] : []), ...d.members];
 }
 
-function finish(d: Draft, users: Users): Cluster {
-  const own = new Set(opsOf(d).map((op) => op.id));
-  const results = [...(d.anchor ? [d.anchor] : []), ...d.members];
-  const outputs = results.filter(
-    (op) => users.wanted.has(op.id) || (users.of.get(op.id) ?? []).some((user) => !own.has(user.id)),
-  );
-  return { ...d, outputs: outputs.map((op) => op.id) };
-}
-
-/** Values in memory that a kernel reads. */
-export function inputsOf(c: Cluster, flat: Flat): string[] {
-  const ops = opsOf(c);
+function finish(d: Draft, users: Users, flat: Flat): Cluster {
+  const ops = opsOf(d);
   const own = new Set(ops.map((op) => op.id));
-  const bases = ops.flatMap((op) => op.uses.map((u) => u.base));
-  return [...new Set(bases)].filter((base) => !own.has(base) && inMemory(flat, base));
+  const inputs = new Set<string>();
+  for (const op of ops) for (const { base } of op.uses) if (!own.has(base) && inMemory(flat, base)) inputs.add(base);
+  const isWanted = ({ id }: FlatOp): boolean =>
+    users.wanted.has(id) || (users.of.get(id)?.some((user) => !own.has(user.id)) ?? false);
+  const results = d.anchor ? [d.anchor, ...d.members] : d.members;
+  return { ...d, inputs: [...inputs], outputs: results.filter(isWanted).map((op) => op.id) };
 }
 
 function fits(c: Cluster, flat: Flat, parts: Parts): boolean {
-  const scalars = new Set(opsOf(c).flatMap((op) => op.uses.map((u) => u.base).filter((id) => flat.scalars.has(id))));
+  const scalars = new Set<string>();
+  for (const op of opsOf(c)) for (const { base } of op.uses) if (flat.scalars.has(base)) scalars.add(base);
   // However many buffers the tensors lie in; the host's numbers lie in one of the inputs'.
-  const tensors = parts.bindings(c, inputsOf(c, flat)) + Math.min(1, scalars.size);
+  const tensors = parts.bindings(c) + Math.min(1, scalars.size);
   return tensors <= MAX_BINDINGS && scalars.size <= MAX_SCALARS;
 }
 
 /** The first member with which the kernel binds too much. */
 function tooMuch(c: Cluster, flat: Flat, users: Users, parts: Parts): string {
   for (let n = 1; n <= c.members.length; n++) {
-    const part = finish({ ...c, claimed: new Map(c.claimed), members: c.members.slice(0, n) }, users);
+    const part = finish({ ...c, claimed: new Map(c.claimed), members: c.members.slice(0, n) }, users, flat);
     const last = c.members[n - 1];
     if (!fits(part, flat, parts) && last && (n > 1 || c.anchor)) return last.id;
   }

@@ -2,8 +2,7 @@
  * Products that do not wait for each other go to the device in one launch: all predictions of a tick, then all feedback,
  * then all weight steps. A launch costs a GPU microseconds, and its own time where it has little to do.
  */
-import { type Cluster, inputsOf } from './cluster.ts';
-import type { Flat } from './flat.ts';
+import type { Cluster } from './cluster.ts';
 import { loweringOf } from './operators.ts';
 
 /** Products in one launch. */
@@ -18,13 +17,12 @@ interface Launch {
 }
 
 /** Launches in order; all but products stay alone. */
-export function grouped(kernels: readonly Cluster[], flat: Flat): Cluster[][] {
+export function grouped(kernels: readonly Cluster[]): Cluster[][] {
   const launches: Launch[] = [];
   const made = new Map<string, number>();
   for (const kernel of kernels) {
     const ofProducts = isProduct(kernel);
-    const inputs = inputsOf(kernel, flat);
-    const behind = Math.max(-1, ...inputs.map((base) => made.get(base) ?? -1));
+    const behind = Math.max(-1, ...kernel.inputs.map((base) => made.get(base) ?? -1));
     const at = ofProducts ? launchFor(behind, launches) : -1;
     const launch = launches[at];
     if (launch) launch.kernels.push(kernel);

@@ -17,7 +17,7 @@ import {
 import { type HalfUnit, type Precision, SCALAR_HALVES } from '../../../spec/precision.ts';
 import type { Program, ProgramFunction } from '../../../spec/program.ts';
 import { DEFAULT_TILES, type TileChoice } from '../../../spec/tiles.ts';
-import { type Cluster, clusters, inputsOf } from './cluster.ts';
+import { type Cluster, clusters } from './cluster.ts';
 import type { Flat } from './flat.ts';
 import { flatten } from './flatten.ts';
 import { grouped } from './group.ts';
@@ -124,30 +124,32 @@ function lowerFunction(
   modules: Modules,
   { forms, small, parts }: Choices,
 ): KernelFunction {
-  const launches = grouped(clusters(flat, parts), flat);
+  const launches = grouped(clusters(flat, parts));
   const layout = placeValues(f, flat, launches, states, shared);
   const blocks = new ScalarBlocks(flat, launches.flat().length, shared.inputs);
-  const bound = boundArenas(launches, flat, layout, blocks, shared);
+  const bound = boundArenas(launches, layout, blocks, shared);
   const around = { regions: layout.of, bound, scalars: blocks.arena };
   const regionOf: RegionOf = ({ base, part }, scalars) =>
     base === SCALARS ? blocks.region(scalars) : partOf(layout.of, base, part);
   const regionsOf = ({ tensors, scalars }: WrittenKernel): Region[] => tensors.map((t) => regionOf(t, scalars));
-  const runs = persistentRuns(launches, flat, parts, small).map(({ launches, persistent }) => {
+  const runs = persistentRuns(launches, parts, small).map(({ launches, persistent }) => {
     const together = persistent ? writePersistent(launches.flat(), flat, around, regionOf) : undefined;
     return { together, launches: together ? [] : launches };
   });
   const write = (launches: Run['launches'], places: 'overrides' | 'uniform'): WrittenKernel[] =>
     launches.flatMap((launch) => writeAll(launch, flat, { ...around, places }, forms, parts));
-  const moving = runs.flatMap((run) => write(run.launches, 'uniform'));
-  const places = bound.length > 0 && fewPlaces(moving, regionsOf) ? 'overrides' : 'uniform';
+  const moving = runs.map((run) => write(run.launches, 'uniform'));
+  const places = bound.length > 0 && fewPlaces(moving.flat(), regionsOf) ? 'overrides' : 'uniform';
   const dispatch = (kernel: WrittenKernel, places: KernelModule['places']): Dispatch => {
     const { groups, constants, steps, serves, flops } = kernel;
     const regions = regionsOf(kernel).map((r) => r.name);
     return { module: modules.add(kernel, places), groups, constants, regions, steps, serves, flops };
   };
-  const dispatches = runs.flatMap(({ together, launches }) =>
-    together ? together.map((k) => dispatch(k, 'table')) : write(launches, places).map((k) => dispatch(k, places)),
-  );
+  const dispatches = runs.flatMap(({ together, launches }, i) => {
+    if (together) return together.map((k) => dispatch(k, 'table'));
+    const apart = places === 'uniform' ? moving[i] : write(launches, places);
+    return (apart ?? []).map((k) => dispatch(k, places));
+  });
   return {
     name: f.name,
     batch: f.batch,
@@ -164,12 +166,11 @@ function lowerFunction(
 /** All that the function's kernels touch, where every kernel can bind so many. */
 function boundArenas(
   launches: readonly (readonly Cluster[])[],
-  flat: Flat,
   layout: Layout,
   blocks: ScalarBlocks,
   { states, values, halves, inputs, results }: SharedArenas,
 ): string[] {
-  const bases = launches.flat().flatMap((cluster) => [...inputsOf(cluster, flat), ...cluster.outputs]);
+  const bases = launches.flat().flatMap((cluster) => [...cluster.inputs, ...cluster.outputs]);
   const used = new Set([...bases.flatMap((base) => known(layout.of, base).parts.map((p) => p.arena)), blocks.arena]);
   const all = [states, values, halves, inputs, results].flatMap((arenas) => arenas.list().map((a) => a.name));
   const bound = all.filter((name) => used.has(name));

@@ -54,10 +54,14 @@ export class Parts {
     return found;
   }
 
-  /** Bindings of a kernel for its tensors. @param inputs values in memory that it reads */
-  bindings(cluster: Cluster, inputs: readonly string[]): number {
+  /** Bindings of a kernel for its tensors. */
+  bindings(cluster: Cluster): number {
     const windowed = this.windowed(cluster);
-    return [...inputs, ...cluster.outputs].reduce((sum, id) => sum + (windowed.has(id) ? 1 : this.count(id)), 0);
+    const of = (id: string): number => (windowed.has(id) ? 1 : this.count(id));
+    let bindings = 0;
+    for (const id of cluster.inputs) bindings += of(id);
+    for (const id of cluster.outputs) bindings += of(id);
+    return bindings;
   }
 }
 

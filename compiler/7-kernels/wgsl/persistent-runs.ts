@@ -2,8 +2,7 @@
  * Which launches one group of threads carries out as well as many would: those with so little to do that a launch costs
  * more than the work. Neighbouring ones become one dispatch (`persistent.ts`).
  */
-import { type Cluster, inputsOf } from './cluster.ts';
-import type { Flat } from './flat.ts';
+import type { Cluster } from './cluster.ts';
 import { loweringOf } from './operators.ts';
 import type { Parts } from './parts.ts';
 import { matricesOf } from './product-sides.ts';
@@ -39,13 +38,12 @@ export interface Run {
 
 export function persistentRuns(
   launches: readonly (readonly Cluster[])[],
-  flat: Flat,
   parts: Parts,
   limits: PersistentLimits,
 ): Run[] {
   const runs: { launches: (readonly Cluster[])[]; persistent: boolean }[] = [];
   for (const launch of launches) {
-    const persistent = isSmall(launch, limits) && launch.every((c) => isWhole(c, flat, parts));
+    const persistent = isSmall(launch, limits) && launch.every((c) => isWhole(c, parts));
     const last = runs.at(-1);
     if (last?.persistent === persistent) last.launches.push(launch);
     else runs.push({ launches: [launch], persistent });
@@ -63,8 +61,8 @@ function isSmall(launch: readonly Cluster[], { elements, terms }: PersistentLimi
 }
 
 /** Whether no tensor of it lies in parts. */
-function isWhole(cluster: Cluster, flat: Flat, parts: Parts): boolean {
-  return [...inputsOf(cluster, flat), ...cluster.outputs].every((base) => parts.count(base) === 1);
+function isWhole(cluster: Cluster, parts: Parts): boolean {
+  return [...cluster.inputs, ...cluster.outputs].every((base) => parts.count(base) === 1);
 }
 
 /** Of the sum that an element of the result is. */

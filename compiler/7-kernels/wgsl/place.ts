@@ -2,9 +2,10 @@
  * Where tensors lie: states in arenas of their own for good, values in one that all functions share, each only as long
  * as somebody reads it. A state's new value goes to the state's own place where nobody reads the old one any more.
  */
+import { append } from '../../../spec/append.ts';
 import { type Arena, packedElements, partName, REGION_ALIGNMENT, type Region } from '../../../spec/kernels.ts';
 import { type Program, type ProgramFunction, sizeOf } from '../../../spec/program.ts';
-import { type Cluster, inputsOf } from './cluster.ts';
+import type { Cluster } from './cluster.ts';
 import type { Flat } from './flat.ts';
 import { partCount } from './parts.ts';
 
@@ -114,10 +115,11 @@ export function placeValues(
   const lastRead = lastReads(flat, launches);
   const copies: { from: string; to: string }[] = [];
   const inPlace = new Map<string, Placed>();
+  const canWriteInPlace = placesFree(flat, launches);
   const copied: { readonly value: string; readonly to: Placed }[] = [];
   for (const { state, value } of flat.updates) {
     const to = of.get(state);
-    if (to && canWriteInPlace(state, value, launches)) inPlace.set(value, to);
+    if (to && canWriteInPlace(state, value)) inPlace.set(value, to);
     else if (to) copied.push({ value, to });
   }
   const results = new Set(flat.results.map((r) => r.value));
@@ -157,24 +159,40 @@ export function placeValues(
 function lastReads(flat: Flat, launches: readonly (readonly Cluster[])[]): Map<string, number> {
   const last = new Map<string, number>();
   launches.forEach((launch, time) => {
-    for (const kernel of launch) for (const base of inputsOf(kernel, flat)) last.set(base, time);
+    for (const kernel of launch) for (const base of kernel.inputs) last.set(base, time);
   });
   for (const { value } of flat.updates) last.set(value, launches.length);
   return last;
 }
 
-/** Nobody reads the old value at that time or later, and the kernel that writes the new one reads the old one place by place. */
-function canWriteInPlace(state: string, value: string, launches: readonly (readonly Cluster[])[]): boolean {
-  const writer = launches.findIndex((launch) => launch.some((k) => k.outputs.includes(value)));
-  const kernel = launches[writer]?.find((k) => k.outputs.includes(value));
-  if (!kernel) return false;
-  const reads = (k: Cluster): boolean =>
-    [k.anchor, ...k.claimed.values(), ...k.members].some((op) => op?.uses.some((u) => u.base === state));
-  const others = launches.slice(writer).flat();
-  if (others.some((k) => k !== kernel && reads(k))) return false;
-  const otherwise = [kernel.anchor, ...kernel.claimed.values()];
-  if (otherwise.some((op) => op?.uses.some((u) => u.base === state))) return false;
-  return kernel.members.every((op) => op.uses.every((u) => u.base !== state || sizeOf(u.shape) === kernel.elements));
+interface Placing {
+  readonly kernel: Cluster;
+  /** Of its launch. */
+  readonly time: number;
+}
+
+/**
+ * Whether a state's new value may go to the state's own place: nobody reads the old value at that time or later, and the
+ * kernel that writes the new one reads the old one place by place.
+ */
+function placesFree(flat: Flat, launches: readonly (readonly Cluster[])[]): (state: string, value: string) => boolean {
+  const states = new Set(flat.updates.map((u) => u.state));
+  const writers = new Map<string, Placing>();
+  const readers = new Map<string, Placing[]>();
+  for (const [time, launch] of launches.entries())
+    for (const kernel of launch) {
+      for (const output of kernel.outputs) if (!writers.has(output)) writers.set(output, { kernel, time });
+      for (const base of kernel.inputs) if (states.has(base)) append(readers, base, { kernel, time });
+    }
+  return (state, value) => {
+    const writer = writers.get(value);
+    if (!writer) return false;
+    const { kernel, time } = writer;
+    if (readers.get(state)?.some((r) => r.time >= time && r.kernel !== kernel)) return false;
+    const otherwise = [kernel.anchor, ...kernel.claimed.values()];
+    if (otherwise.some((op) => op?.uses.some((u) => u.base === state))) return false;
+    return kernel.members.every((op) => op.uses.every((u) => u.base !== state || sizeOf(u.shape) === kernel.elements));
+  };
 }
 
 /** Regions that come and go: the first gap that is large enough. */
