@@ -244,15 +244,15 @@ function verifyBound(
 
 /** Which tensor each stretch of the arenas holds: a value whose place another one took cannot be read any more. */
 class Written {
-  private readonly held = new Map<string, Region[]>();
+  readonly #held = new Map<string, Region[]>();
 
   write(region: Region): void {
-    const others = (this.held.get(region.arena) ?? []).filter((r) => !overlap(r, region));
-    this.held.set(region.arena, [...others, region]);
+    const others = (this.#held.get(region.arena) ?? []).filter((r) => !overlap(r, region));
+    this.#held.set(region.arena, [...others, region]);
   }
 
   read(region: Region, where: string): void {
-    const found = this.held.get(region.arena)?.some((r) => r.name === region.name);
+    const found = this.#held.get(region.arena)?.some((r) => r.name === region.name);
     check(found === true, `${where} reads ${region.name} before it is written`);
   }
 }

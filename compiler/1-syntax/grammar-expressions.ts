@@ -41,17 +41,17 @@ export class ExpressionParser extends EmbeddedActionsParser {
   protected docAt(start: number): string {
     return this.docs.get(start) ?? '';
   }
-  private readonly tooDeep = (span: Span): void => {
+  readonly #tooDeep = (span: Span): void => {
     if (this.found.some((d) => d.code === 'syntax/too-deep')) return;
     const reason = `an expression may be ${MAX_DEPTH} levels deep`;
     this.found.push(diagnostic('syntax/too-deep', span, reason, { repair: 'split it into several' }));
   };
-  private readonly chained = (span: Span): void => {
+  readonly #chained = (span: Span): void => {
     const repair = 'join two comparisons with `and`: `a < b and b < c`';
     this.found.push(diagnostic('syntax/chained-comparison', span, 'the left side is a comparison already', { repair }));
   };
   protected limited<T extends Expression>(expression: T, children: readonly Expression[]): Expression {
-    return limitDepth(expression, children, this.tooDeep);
+    return limitDepth(expression, children, this.#tooDeep);
   }
 
   // ---------------------------------------------------------------- names and types
@@ -92,24 +92,24 @@ export class ExpressionParser extends EmbeddedActionsParser {
   /** Flat, so that a deep nest of brackets uses few stack frames; `fold` makes the tree. */
   readonly expression = this.RULE('expression', (): Expression => {
     const parts: Part[] = [];
-    this.MANY(() => this.addPrefix(parts, this.CONSUME(t.PrefixOperatorToken)));
+    this.MANY(() => this.#addPrefix(parts, this.CONSUME(t.PrefixOperatorToken)));
     parts.push({ kind: 'operand', value: this.SUBRULE(this.operand) });
     this.MANY2(() => {
       const operator = this.CONSUME(t.BinaryOperatorToken);
       this.ACTION(() => parts.push(build.toBinaryPart(operator, this.file)));
-      this.MANY3(() => this.addPrefix(parts, this.CONSUME2(t.PrefixOperatorToken)));
+      this.MANY3(() => this.#addPrefix(parts, this.CONSUME2(t.PrefixOperatorToken)));
       parts.push({ kind: 'operand', value: this.SUBRULE2(this.operand) });
     });
     return this.ACTION(
       () =>
-        fold(parts, { chained: this.chained, tooDeep: this.tooDeep }) ?? {
+        fold(parts, { chained: this.#chained, tooDeep: this.#tooDeep }) ?? {
           kind: 'name',
           name: '_',
           span: this.spanFrom(0),
         },
     );
   });
-  private addPrefix(parts: Part[], token: IToken): void {
+  #addPrefix(parts: Part[], token: IToken): void {
     this.ACTION(() => parts.push(build.toPrefixPart(token)));
   }
 
@@ -117,9 +117,9 @@ export class ExpressionParser extends EmbeddedActionsParser {
     const start = this.LA(1).startOffset;
     let value = this.OR({
       DEF: [
-        { ALT: () => this.toNumber(this.CONSUME(t.NumberToken)) },
-        { ALT: () => this.toText(this.CONSUME(t.StringToken)) },
-        { ALT: () => this.toReference(this.CONSUME(t.Name)) },
+        { ALT: () => this.#toNumber(this.CONSUME(t.NumberToken)) },
+        { ALT: () => this.#toText(this.CONSUME(t.StringToken)) },
+        { ALT: () => this.#toReference(this.CONSUME(t.Name)) },
         {
           ALT: () => {
             this.CONSUME(t.LeftParen);
@@ -137,13 +137,13 @@ export class ExpressionParser extends EmbeddedActionsParser {
         {
           ALT: () => {
             this.CONSUME(t.Dot);
-            return this.toMember(value, this.CONSUME(t.AnyWord), start);
+            return this.#toMember(value, this.CONSUME(t.AnyWord), start);
           },
         },
         {
           ALT: () => {
             const items = this.SUBRULE(this.indexItems);
-            return this.ACTION(() => this.toIndex(value, items, start));
+            return this.ACTION(() => this.#toIndex(value, items, start));
           },
         },
         {
@@ -164,19 +164,19 @@ export class ExpressionParser extends EmbeddedActionsParser {
   /** What can be linked or clamped: a name with members and indices. */
   readonly place = this.RULE('place', (): Expression => {
     const start = this.LA(1).startOffset;
-    let value = this.toReference(this.CONSUME(t.Name));
+    let value = this.#toReference(this.CONSUME(t.Name));
     this.MANY(() => {
       value = this.OR([
         {
           ALT: () => {
             this.CONSUME(t.Dot);
-            return this.toMember(value, this.CONSUME(t.AnyWord), start);
+            return this.#toMember(value, this.CONSUME(t.AnyWord), start);
           },
         },
         {
           ALT: () => {
             const items = this.SUBRULE(this.indexItems);
-            return this.ACTION(() => this.toIndex(value, items, start));
+            return this.ACTION(() => this.#toIndex(value, items, start));
           },
         },
       ]);
@@ -184,22 +184,22 @@ export class ExpressionParser extends EmbeddedActionsParser {
     return value;
   });
 
-  private toNumber(token: IToken): Expression {
+  #toNumber(token: IToken): Expression {
     return this.ACTION(() => build.toNumber(token, this.file));
   }
-  private toText(token: IToken): Expression {
+  #toText(token: IToken): Expression {
     return this.ACTION(() => build.toText(token, this.file));
   }
-  private toReference(token: IToken): Expression {
+  #toReference(token: IToken): Expression {
     return this.ACTION(() => ({ kind: 'name', name: token.image, span: build.tokenSpan(token, this.file) }));
   }
-  private toMember(of: Expression, name: IToken, start: number): Expression {
+  #toMember(of: Expression, name: IToken, start: number): Expression {
     return this.ACTION(() => {
       const member = { kind: 'member', of, name: build.toName(name, this.file), span: this.spanFrom(start) } as const;
       return this.limited(member, [of]);
     });
   }
-  private toIndex(of: Expression, items: readonly IndexItem[], start: number): Expression {
+  #toIndex(of: Expression, items: readonly IndexItem[], start: number): Expression {
     const inside = items.flatMap((item) =>
       item.kind === 'at' ? [item.value] : item.kind === 'range' ? [item.from, item.to] : [],
     );

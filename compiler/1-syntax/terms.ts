@@ -14,36 +14,36 @@ export interface Item {
 }
 
 export class Terms {
-  private readonly layout: Layout;
+  readonly #layout: Layout;
 
   constructor(layout: Layout) {
-    this.layout = layout;
+    this.#layout = layout;
   }
 
   /** On one line, whatever its length. */
   flat(e: Expression): string {
     switch (e.kind) {
       case 'number':
-        return this.layout.number(e);
+        return this.#layout.number(e);
       case 'string':
         return quote(e.value);
       case 'name':
         return e.name;
       case 'member':
-        return `${this.operandFlat(e.of)}.${e.name.text}`;
+        return `${this.#operandFlat(e.of)}.${e.name.text}`;
       case 'index':
-        return `${this.operandFlat(e.of)}[${e.items.map((item) => this.indexItem(item)).join(', ')}]`;
+        return `${this.#operandFlat(e.of)}[${e.items.map((item) => this.#indexItem(item)).join(', ')}]`;
       case 'call':
-        return `${this.operandFlat(e.callee)}(${e.arguments.map((one) => this.argument(one)).join(', ')})`;
+        return `${this.#operandFlat(e.callee)}(${e.arguments.map((one) => this.#argument(one)).join(', ')})`;
       case 'list':
         return `[${e.items.map((item) => this.flat(item)).join(', ')}]`;
       case 'unary': {
-        const operand = this.guarded(e.operand, UNARY_POWER[e.operator]);
+        const operand = this.#guarded(e.operand, UNARY_POWER[e.operator]);
         return e.operator === 'not' ? `not ${operand}` : `-${operand}`;
       }
       case 'binary': {
         const [left, right] = sides(e);
-        return `${this.guarded(e.left, left)} ${e.operator} ${this.guarded(e.right, right)}`;
+        return `${this.#guarded(e.left, left)} ${e.operator} ${this.#guarded(e.right, right)}`;
       }
     }
   }
@@ -56,30 +56,30 @@ export class Terms {
   /** Beginning at `column` of a line indented by `indent`; `reserve` characters follow on its last line. */
   at(e: Expression, indent: string, column: number, reserve = 0): string {
     const flat = this.flat(e);
-    if (!this.mustBreak(e) && column + flat.length + reserve <= WIDTH) return flat;
+    if (!this.#mustBreak(e) && column + flat.length + reserve <= WIDTH) return flat;
     if (e.kind === 'call') {
       const callee = isOperand(e.callee)
         ? this.at(e.callee, indent, column, 1)
         : `(${this.at(e.callee, indent, column + 1, 1)})`;
       if (e.arguments.length === 0) return `${callee}()`;
-      const inner = this.argumentsFlat(e, lastLine(callee, column));
-      if (inner !== undefined && this.mustBreak(e.callee)) return `${callee}${inner}`;
-      const items = e.arguments.map((one) => this.argumentItem(one));
-      return `${callee}${this.broken('(', items, ')', indent, this.layout.gaps(e))}`;
+      const inner = this.#argumentsFlat(e, lastLine(callee, column));
+      if (inner !== undefined && this.#mustBreak(e.callee)) return `${callee}${inner}`;
+      const items = e.arguments.map((one) => this.#argumentItem(one));
+      return `${callee}${this.broken('(', items, ')', indent, this.#layout.gaps(e))}`;
     }
     if (e.kind === 'list' && e.items.length > 0) {
       const items = e.items.map((one): Item => ({ print: (inside, start) => this.at(one, inside, start, 1) }));
-      return this.broken('[', items, ']', indent, this.layout.gaps(e));
+      return this.broken('[', items, ']', indent, this.#layout.gaps(e));
     }
-    if (e.kind === 'binary') return this.brokenBinary(e, indent, column, reserve);
+    if (e.kind === 'binary') return this.#brokenBinary(e, indent, column, reserve);
     if (e.kind === 'unary') {
       const sign = e.operator === 'not' ? 'not ' : '-';
-      return sign + this.guardedAt(e.operand, UNARY_POWER[e.operator], indent, column + sign.length, reserve);
+      return sign + this.#guardedAt(e.operand, UNARY_POWER[e.operator], indent, column + sign.length, reserve);
     }
-    if (e.kind === 'member') return `${this.guardedAt(e.of, OPERAND_POWER, indent, column, 0)}.${e.name.text}`;
+    if (e.kind === 'member') return `${this.#guardedAt(e.of, OPERAND_POWER, indent, column, 0)}.${e.name.text}`;
     if (e.kind === 'index') {
-      const items = e.items.map((item) => this.indexItem(item)).join(', ');
-      return `${this.guardedAt(e.of, OPERAND_POWER, indent, column, 0)}[${items}]`;
+      const items = e.items.map((item) => this.#indexItem(item)).join(', ');
+      return `${this.#guardedAt(e.of, OPERAND_POWER, indent, column, 0)}[${items}]`;
     }
     return flat;
   }
@@ -98,47 +98,47 @@ export class Terms {
     return `${lines.join('\n')}\n${indent}${close}`;
   }
 
-  private argumentsFlat(e: Expression & { kind: 'call' }, column: number): string | undefined {
-    if (this.layout.gaps(e) !== undefined || e.arguments.some((one) => this.mustBreak(one.value))) return undefined;
-    const flat = `(${e.arguments.map((one) => this.argument(one)).join(', ')})`;
+  #argumentsFlat(e: Expression & { kind: 'call' }, column: number): string | undefined {
+    if (this.#layout.gaps(e) !== undefined || e.arguments.some((one) => this.#mustBreak(one.value))) return undefined;
+    const flat = `(${e.arguments.map((one) => this.#argument(one)).join(', ')})`;
     return column + flat.length <= WIDTH ? flat : undefined;
   }
 
-  private brokenBinary(e: Expression & { kind: 'binary' }, indent: string, column: number, reserve: number): string {
+  #brokenBinary(e: Expression & { kind: 'binary' }, indent: string, column: number, reserve: number): string {
     const [leftPower, rightPower] = sides(e);
-    const left = this.guardedAt(e.left, leftPower, indent, column, e.operator.length + 2);
+    const left = this.#guardedAt(e.left, leftPower, indent, column, e.operator.length + 2);
     const start = lastLine(left, column) + e.operator.length + 2;
-    return `${left} ${e.operator} ${this.guardedAt(e.right, rightPower, indent, start, reserve)}`;
+    return `${left} ${e.operator} ${this.#guardedAt(e.right, rightPower, indent, start, reserve)}`;
   }
 
   /** Comments between items need lines of their own. */
-  private mustBreak(e: Expression): boolean {
-    if (this.layout.gaps(e) !== undefined) return true;
-    if (e.kind === 'call') return this.mustBreak(e.callee) || e.arguments.some((one) => this.mustBreak(one.value));
-    if (e.kind === 'list') return e.items.some((one) => this.mustBreak(one));
-    if (e.kind === 'binary') return this.mustBreak(e.left) || this.mustBreak(e.right);
-    if (e.kind === 'unary') return this.mustBreak(e.operand);
-    return (e.kind === 'member' || e.kind === 'index') && this.mustBreak(e.of);
+  #mustBreak(e: Expression): boolean {
+    if (this.#layout.gaps(e) !== undefined) return true;
+    if (e.kind === 'call') return this.#mustBreak(e.callee) || e.arguments.some((one) => this.#mustBreak(one.value));
+    if (e.kind === 'list') return e.items.some((one) => this.#mustBreak(one));
+    if (e.kind === 'binary') return this.#mustBreak(e.left) || this.#mustBreak(e.right);
+    if (e.kind === 'unary') return this.#mustBreak(e.operand);
+    return (e.kind === 'member' || e.kind === 'index') && this.#mustBreak(e.of);
   }
 
-  private argument(one: Argument): string {
+  #argument(one: Argument): string {
     return `${one.name === undefined ? '' : `${one.name.text} = `}${this.flat(one.value)}`;
   }
-  private argumentItem(one: Argument): Item {
+  #argumentItem(one: Argument): Item {
     const name = one.name === undefined ? '' : `${one.name.text} = `;
     return { print: (indent, column) => name + this.at(one.value, indent, column + name.length, 1) };
   }
-  private indexItem(item: IndexItem): string {
+  #indexItem(item: IndexItem): string {
     if (item.kind === 'all') return '*';
     return item.kind === 'at' ? this.flat(item.value) : `${this.flat(item.from)}..${this.flat(item.to)}`;
   }
-  private operandFlat(e: Expression): string {
-    return this.guarded(e, OPERAND_POWER);
+  #operandFlat(e: Expression): string {
+    return this.#guarded(e, OPERAND_POWER);
   }
-  private guarded(e: Expression, least: number): string {
+  #guarded(e: Expression, least: number): string {
     return powerOf(e) < least ? `(${this.flat(e)})` : this.flat(e);
   }
-  private guardedAt(e: Expression, least: number, indent: string, column: number, reserve: number): string {
+  #guardedAt(e: Expression, least: number, indent: string, column: number, reserve: number): string {
     if (powerOf(e) >= least) return this.at(e, indent, column, reserve);
     return `(${this.at(e, indent, column + 1, reserve + 1)})`;
   }

@@ -17,15 +17,15 @@ export function createNames(): Names {
 export class BlockBuilder implements Emit {
   readonly ops: Op[] = [];
   readonly scalars: Scalar[] = [];
-  private readonly names: Names;
-  private readonly scalarIds = new Map<string, Value>();
-  private readonly constants = new Map<number, Value>();
-  private readonly shapes = new Map<string, Shape>();
+  readonly #names: Names;
+  readonly #scalarIds = new Map<string, Value>();
+  readonly #constants = new Map<number, Value>();
+  readonly #shapes = new Map<string, Shape>();
   /** Stands behind every operation written from now on: the node or link that it serves. */
   origin: string | undefined;
 
   constructor(names: Names) {
-    this.names = names;
+    this.#names = names;
   }
 
   op(name: string, args: readonly Value[], attributes: Attributes = {}): Value {
@@ -34,24 +34,24 @@ export class BlockBuilder implements Emit {
       args.map((a) => a.shape),
       attributes,
     );
-    for (const a of args) if (!this.shapes.has(a.id)) this.shapes.set(a.id, a.shape);
-    return this.append(name, args, attributes, shape);
+    for (const a of args) if (!this.#shapes.has(a.id)) this.#shapes.set(a.id, a.shape);
+    return this.#append(name, args, attributes, shape);
   }
 
   /** Shape of a value that this block makes or reads. */
   shapeOf(id: string): Shape {
-    const shape = this.shapes.get(id);
+    const shape = this.#shapes.get(id);
     if (!shape) throw new Error(`${id} is not used in this block`);
     return shape;
   }
 
   /** A number that never changes: one operation for all who use it here. */
   constant(value: number): Value {
-    const known = this.constants.get(value);
+    const known = this.#constants.get(value);
     // A map takes both zeros for one.
     if (known && !Object.is(value, -0)) return known;
-    const made = this.append('constant', [], { value }, []);
-    if (!Object.is(value, -0)) this.constants.set(value, made);
+    const made = this.#append('constant', [], { value }, []);
+    if (!Object.is(value, -0)) this.#constants.set(value, made);
     return made;
   }
 
@@ -64,20 +64,20 @@ export class BlockBuilder implements Emit {
   scalar(expr: ScalarExpr): Value {
     if (typeof expr === 'number') return this.constant(expr);
     const key = JSON.stringify(expr);
-    const known = this.scalarIds.get(key);
+    const known = this.#scalarIds.get(key);
     if (known) return known;
-    const value = { id: `${this.names.fresh()}${dependsOn(expr, 'tick') ? 't' : 's'}`, shape: [] };
+    const value = { id: `${this.#names.fresh()}${dependsOn(expr, 'tick') ? 't' : 's'}`, shape: [] };
     this.scalars.push({ id: value.id, expr });
-    this.scalarIds.set(key, value);
+    this.#scalarIds.set(key, value);
     return value;
   }
 
-  private append(op: string, args: readonly Value[], attributes: Attributes, shape: Shape): Value {
-    const id = this.names.fresh();
+  #append(op: string, args: readonly Value[], attributes: Attributes, shape: Shape): Value {
+    const id = this.#names.fresh();
     const { origin } = this;
     const ids = args.map((a) => a.id);
     const canonical = canonicalAttributes(attributes);
-    this.shapes.set(id, shape);
+    this.#shapes.set(id, shape);
     this.ops.push(
       origin === undefined
         ? { id, op, args: ids, attributes: canonical, shape }

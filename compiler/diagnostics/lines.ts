@@ -9,34 +9,34 @@ export interface Position {
 
 /** The lines of one text; `\n`, `\r\n` and `\r` end a line. */
 export class LineTable {
-  private readonly text: string;
-  private readonly starts: readonly number[];
+  readonly #text: string;
+  readonly #starts: readonly number[];
 
   constructor(text: string) {
-    this.text = text;
+    this.#text = text;
     const starts = [0];
     for (const match of text.matchAll(/\r\n|\n|\r/g)) starts.push(match.index + match[0].length);
-    this.starts = starts;
+    this.#starts = starts;
   }
 
   /** Offsets beyond the text count as its end. */
   position(offset: number): Position {
-    const at = Math.max(0, Math.min(offset, this.text.length));
+    const at = Math.max(0, Math.min(offset, this.#text.length));
     let low = 0;
-    let high = this.starts.length - 1;
+    let high = this.#starts.length - 1;
     while (low < high) {
       const middle = (low + high + 1) >> 1;
-      if ((this.starts[middle] ?? 0) <= at) low = middle;
+      if ((this.#starts[middle] ?? 0) <= at) low = middle;
       else high = middle - 1;
     }
-    return { line: low + 1, column: at - (this.starts[low] ?? 0) + 1 };
+    return { line: low + 1, column: at - (this.#starts[low] ?? 0) + 1 };
   }
 
   /** The text of a line, without what ends it. */
   line(number: number): string {
-    const start = this.starts[number - 1];
+    const start = this.#starts[number - 1];
     if (start === undefined) return '';
-    return this.text.slice(start, this.starts[number] ?? this.text.length).replace(/[\r\n]+$/, '');
+    return this.#text.slice(start, this.#starts[number] ?? this.#text.length).replace(/[\r\n]+$/, '');
   }
 }
 

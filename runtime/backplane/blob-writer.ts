@@ -8,7 +8,7 @@ import { folderOf, type SafePath } from '../support/safe-path.ts';
 import type { DiskRoom } from './disk-room.ts';
 
 /** Bytes written between two looks at what the disk has left. */
-const LOOK_EVERY = 16 * 1024 * 1024;
+const LOOK_EVERY_BYTES = 16 * 1024 * 1024;
 
 export interface BlobWriterOptions {
   readonly hash: string;
@@ -45,7 +45,7 @@ export class BlobWriter {
     const { bytes, room } = this.#options;
     if (this.#written + piece.length > bytes) throw new RangeError('more than was announced');
     this.#guarded(() => {
-      if (this.#written - this.#looked >= LOOK_EVERY) {
+      if (this.#written - this.#looked >= LOOK_EVERY_BYTES) {
         room?.assertRoom(bytes - this.#written);
         this.#looked = this.#written;
       }

@@ -6,7 +6,7 @@
 let stuck = false;
 
 /** Milliseconds that a device may take to end. */
-export const END_WITHIN = Number(process.env.NMC_DEVICE_ENDS_WITHIN ?? 10_000);
+export const END_WITHIN_MS = Number(process.env.NMC_DEVICE_ENDS_WITHIN ?? 10_000);
 
 export function markStuck(): void {
   stuck = true;
@@ -16,7 +16,7 @@ export function markStuck(): void {
 export const hasStuckDevice = (): boolean => stuck;
 
 /** @returns whether it was done in time */
-export async function inTime(work: Promise<unknown>, milliseconds = END_WITHIN): Promise<boolean> {
+export async function inTime(work: Promise<unknown>, milliseconds = END_WITHIN_MS): Promise<boolean> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<boolean>((resolve) => {
     timer = setTimeout(() => resolve(false), milliseconds);

@@ -63,7 +63,7 @@ const MAX_ASKED = 10_000;
 
 /** Dropped without a word: where many come at once, the next attempt gets through. */
 const ATTEMPTS = 4;
-const BETWEEN_ATTEMPTS = 100;
+const BETWEEN_ATTEMPTS_MS = 100;
 /** RFC 6455, 7.4.1: the connection ended without a close. */
 const ABNORMAL = 1006;
 
@@ -85,7 +85,7 @@ export async function dial(options: DialOptions): Promise<Link> {
     } catch (error) {
       // A neighbour has a relay beside it, and is dialled again by itself.
       if (!(error instanceof Dropped) || attempt === ATTEMPTS || options.sealed === true) throw error;
-      await sleep(attempt * BETWEEN_ATTEMPTS);
+      await sleep(attempt * BETWEEN_ATTEMPTS_MS);
     }
   }
 }

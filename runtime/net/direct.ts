@@ -46,7 +46,7 @@ const DOOR: Partial<DoorLimits> = { arrivalsPerSecond: 20, arrivalsAtOnce: 256 }
 const PING_MILLISECONDS = 1000;
 const SILENT_SECONDS = 5;
 /** Who is to be dialled by the other end is dialled by us after this. */
-const OTHERS_TURN = 3000;
+const OTHERS_TURN_MS = 3000;
 const LISTEN_REPAIRS = { busy: 'use another --listen', address: 'it is what neighbours dial: --listen HOST:PORT' };
 const [FIRST_RETRY, LAST_RETRY] = [250, 30_000];
 
@@ -148,7 +148,7 @@ export class DirectBorders {
       const address = this.#addressOf(neighbour);
       if (!address || this.#connections.has(key)) continue;
       // Of two who can dial each other one begins, so that there is one connection.
-      const first = now + (this.#own < key ? 0 : OTHERS_TURN);
+      const first = now + (this.#own < key ? 0 : OTHERS_TURN_MS);
       const dialling = this.#dialling.get(key) ?? { at: first, wait: FIRST_RETRY, under: false };
       this.#dialling.set(key, dialling);
       if (!dialling.under && now >= dialling.at) void this.#dial(key, address, dialling);

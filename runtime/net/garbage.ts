@@ -12,7 +12,7 @@ import { blobsOfRun, partsOfRun } from '../roles/named-blobs.ts';
 import type { RunState, StoredRun } from '../roles/synchronizer-state.ts';
 
 /** Milliseconds. */
-export const GRACE = 3_600_000;
+export const GRACE_MS = 3_600_000;
 
 /** Removed between two turns of everything else. */
 const BATCH = 64;
@@ -99,7 +99,7 @@ export class Garbage {
 
   /** @param dryRun only says what would go */
   async collect(dryRun = false): Promise<GarbageReport> {
-    const { backplane, now, grace = GRACE } = this.#options;
+    const { backplane, now, grace = GRACE_MS } = this.#options;
     const report = { removed: none(), waiting: none(), kept: none() };
     const blobs = await backplane.listBlobs();
     const unnamed = this.#withoutNamed(blobs.map((b) => b.hash));

@@ -2,7 +2,7 @@
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import { workerData } from 'node:worker_threads';
-import { HEARTBEAT } from '../roles/liveness.ts';
+import { HEARTBEAT_MS } from '../roles/liveness.ts';
 import { monotonicNanoseconds } from '../support/clock.ts';
 import { dial, type Link } from './dial.ts';
 import type { PulseStart } from './pulse.ts';
@@ -25,7 +25,7 @@ async function beatOn(): Promise<void> {
       link?.close();
       link = undefined;
     }
-    await sleep(HEARTBEAT);
+    await sleep(HEARTBEAT_MS);
   }
   link?.close();
 }

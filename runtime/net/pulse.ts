@@ -14,7 +14,7 @@ export interface PulseStart {
   readonly beats: SharedArrayBuffer;
 }
 
-const LOOK_EVERY = 1000;
+const LOOK_EVERY_MS = 1000;
 
 /** @returns ends it */
 export function startPulse(start: Omit<PulseStart, 'beats'>): () => void {
@@ -24,7 +24,7 @@ export function startPulse(start: Omit<PulseStart, 'beats'>): () => void {
     Atomics.store(beat, 0, monotonicNanoseconds());
   };
   come();
-  const timer = setInterval(come, LOOK_EVERY);
+  const timer = setInterval(come, LOOK_EVERY_MS);
   timer.unref();
   const worker = new Worker(new URL('./pulse-thread.js', import.meta.url), { workerData: { ...start, beats } });
   worker.unref();

@@ -1,5 +1,5 @@
 /** What a heartbeat says of a shard: how far it is, how fast since the last one, and what holds it up. */
-import { HEARTBEAT } from '../roles/liveness.ts';
+import { HEARTBEAT_MS } from '../roles/liveness.ts';
 import type { HostedShard } from '../roles/trainer.ts';
 import type { ShardReport } from '../wire/messages.ts';
 import type { ShardHost } from './shard-host.ts';
@@ -28,7 +28,7 @@ export function measured(
 ): { readonly report: ShardReport; readonly meter: Meter } {
   const { run, term, calls, phase } = shard;
   const { ticks, busyMilliseconds, awaits, borders } = host;
-  const before = known ?? { ticks, busy: busyMilliseconds, at: now - HEARTBEAT, since: now, calls };
+  const before = known ?? { ticks, busy: busyMilliseconds, at: now - HEARTBEAT_MS, since: now, calls };
   const seconds = Math.max(1e-3, (now - before.at) / 1000);
   const moved = before.calls !== calls || before.ticks !== ticks;
   const busy = Math.min(1, (busyMilliseconds - before.busy) / 1000 / seconds);

@@ -6,7 +6,7 @@ import type { Certificate } from '../http/limited-server.ts';
 import type { KeyPair } from '../identity/ed25519.ts';
 import { keyText } from '../identity/key-text.ts';
 import { blobsOfDeployment } from '../roles/named-blobs.ts';
-import { emptySynchronizer, isActive, restoredSynchronizer, synchronizer, TICK } from '../roles/synchronizer.ts';
+import { emptySynchronizer, isActive, restoredSynchronizer, synchronizer, TICK_MS } from '../roles/synchronizer.ts';
 import {
   type StoredRun,
   type SynchronizerEffect,
@@ -63,7 +63,7 @@ export interface SynchronizerOptions {
 /** Bytes of records in one answer. */
 const MAX_RECORDED_BYTES = 768 * 1024;
 /** Milliseconds between two looks for blobs that nothing names. */
-const COLLECT_EVERY = 600_000;
+const COLLECT_EVERY_MS = 600_000;
 
 export class SynchronizerNode {
   readonly #options: SynchronizerOptions;
@@ -139,9 +139,9 @@ export class SynchronizerNode {
     node.#timer = setInterval(() => {
       node.#happen(node.#gateway.blobs.full ? { kind: 'tick', full: true } : { kind: 'tick' });
       for (const key of node.#membership.takeExpired()) node.#review(key, 'its key has expired');
-    }, TICK);
+    }, TICK_MS);
     node.#collect();
-    node.#sweeps = setInterval(() => node.#collect(), COLLECT_EVERY);
+    node.#sweeps = setInterval(() => node.#collect(), COLLECT_EVERY_MS);
     return node;
   }
 

@@ -4,7 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { BlobCache } from '../backplane/blob-cache.ts';
 import type { Device } from '../device/device.ts';
 import type { KeyPair } from '../identity/ed25519.ts';
-import { HEARTBEAT } from '../roles/liveness.ts';
+import { HEARTBEAT_MS } from '../roles/liveness.ts';
 import {
   EMPTY_TRAINER,
   type ShardId,
@@ -102,7 +102,7 @@ export class TrainerNode {
       this.#end = resolve;
     });
     await this.#listen();
-    const timer = setInterval(() => this.#beat(), HEARTBEAT);
+    const timer = setInterval(() => this.#beat(), HEARTBEAT_MS);
     let connectedBefore = false;
     try {
       for (;;) {

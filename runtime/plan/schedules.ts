@@ -102,86 +102,86 @@ interface Known {
 
 /** Goes through a function once, with the shapes of its locals instead of their values. */
 class Locals {
-  private readonly shapes = new Map<string, Shape>();
-  private readonly shard: number;
-  private readonly f: ShardFunction;
-  private readonly known: Known;
-  private readonly used: Set<number>;
+  readonly #shapes = new Map<string, Shape>();
+  readonly #shard: number;
+  readonly #f: ShardFunction;
+  readonly #known: Known;
+  readonly #used: Set<number>;
 
   /** @param used messages that were sent or awaited already */
   constructor(shard: number, f: ShardFunction, known: Known, used: Set<number>) {
-    this.shard = shard;
-    this.f = f;
-    this.known = known;
-    this.used = used;
+    this.#shard = shard;
+    this.#f = f;
+    this.#known = known;
+    this.#used = used;
   }
 
   problem(): string | undefined {
-    for (const stage of this.f.stages) {
-      const problem = this.stageProblem(stage);
+    for (const stage of this.#f.stages) {
+      const problem = this.#stageProblem(stage);
       if (problem !== undefined) return `stage ${stage.name}: ${problem}`;
     }
-    const missing = this.f.results.find((r) => !this.shapes.has(r.value));
+    const missing = this.#f.results.find((r) => !this.#shapes.has(r.value));
     return missing && `it has no ${missing.value} to give`;
   }
 
-  private stageProblem(stage: Stage): string | undefined {
-    const begun = this.move(stage.begin);
+  #stageProblem(stage: Stage): string | undefined {
+    const begun = this.#move(stage.begin);
     if (begun !== undefined) return begun;
     for (const { receive, run, send } of stage.segments) {
-      const problem = this.receive(receive) ?? (run === undefined ? undefined : this.run(run)) ?? this.send(send);
+      const problem = this.#receive(receive) ?? (run === undefined ? undefined : this.#run(run)) ?? this.#send(send);
       if (problem !== undefined) return problem;
     }
     for (const { from, to } of stage.next)
-      if (!same(this.shapes.get(from), this.shapes.get(to))) return `${to} becomes ${from}, which does not fit`;
-    return this.move(stage.end);
+      if (!same(this.#shapes.get(from), this.#shapes.get(to))) return `${to} becomes ${from}, which does not fit`;
+    return this.#move(stage.end);
   }
 
-  private move(moves: Stage['begin']): string | undefined {
+  #move(moves: Stage['begin']): string | undefined {
     for (const { from, to } of moves) {
-      const found = this.shapes.get(from);
+      const found = this.#shapes.get(from);
       if (!found) return `${from} is not there`;
-      this.shapes.set(to, found);
+      this.#shapes.set(to, found);
     }
     return undefined;
   }
 
-  private receive(ids: readonly number[]): string | undefined {
+  #receive(ids: readonly number[]): string | undefined {
     for (const id of ids) {
-      const message = this.known.messages.get(id);
-      if (message?.to !== this.shard || this.used.has(id)) return `it cannot await message ${id} here`;
-      this.used.add(id);
-      for (const value of message.values) this.shapes.set(value.name, value.shape);
+      const message = this.#known.messages.get(id);
+      if (message?.to !== this.#shard || this.#used.has(id)) return `it cannot await message ${id} here`;
+      this.#used.add(id);
+      for (const value of message.values) this.#shapes.set(value.name, value.shape);
     }
     return undefined;
   }
 
-  private send(ids: readonly number[]): string | undefined {
+  #send(ids: readonly number[]): string | undefined {
     for (const id of ids) {
-      const message = this.known.messages.get(id);
-      if (message?.from !== this.shard || this.used.has(id)) return `it cannot send message ${id} here`;
-      this.used.add(id);
+      const message = this.#known.messages.get(id);
+      if (message?.from !== this.#shard || this.#used.has(id)) return `it cannot send message ${id} here`;
+      this.#used.add(id);
       for (const value of message.values)
-        if (!same(this.shapes.get(value.name), value.shape)) return `message ${id} has no ${value.name} of its shape`;
+        if (!same(this.#shapes.get(value.name), value.shape)) return `message ${id} has no ${value.name} of its shape`;
     }
     return undefined;
   }
 
-  private run(name: string): string | undefined {
-    const f = this.known.functions.get(name);
+  #run(name: string): string | undefined {
+    const f = this.#known.functions.get(name);
     if (!f) return `there is no segment ${name}`;
-    const fields = new Map(this.f.inputs.map((i) => [i.name, i]));
+    const fields = new Map(this.#f.inputs.map((i) => [i.name, i]));
     for (const input of f.inputs) {
       const field = input.id === input.field ? undefined : fields.get(input.field);
       const fits = field
-        ? field.type === input.type && same([this.f.batch, ...field.shape], input.shape)
-        : same(this.shapes.get(input.field), input.shape);
+        ? field.type === input.type && same([this.#f.batch, ...field.shape], input.shape)
+        : same(this.#shapes.get(input.field), input.shape);
       if (!fits) return `${name} reads ${input.field}, which is not there in this shape`;
     }
     const shapes = shapesWithin(f);
     for (const { name: local, value } of f.results) {
-      const found = shapes.get(value) ?? this.known.states.get(value);
-      if (found) this.shapes.set(local, found);
+      const found = shapes.get(value) ?? this.#known.states.get(value);
+      if (found) this.#shapes.set(local, found);
     }
     return undefined;
   }

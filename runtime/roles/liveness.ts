@@ -2,10 +2,10 @@
 import type { MemberState } from './synchronizer-state.ts';
 
 /** Milliseconds. */
-export const HEARTBEAT = 500;
-export const LAPSE = 2500;
+export const HEARTBEAT_MS = 500;
+export const LAPSE_MS = 2500;
 /** The same for one whose connection stands and that has no pulse: it may be busy, a killed process closes its sockets. */
-export const SILENT = 10_000;
+export const SILENT_MS = 10_000;
 /** With a pulse, so many of its own longest gaps, between the two: no computation holds a pulse up, only its machine. */
 const GAPS = 4;
 /** A pulse has to have come so often: while a process starts on a busy machine it may stay away for seconds. */
@@ -15,8 +15,8 @@ const FORGET = 0.99;
 
 /** Milliseconds of silence after which it counts as gone. */
 export function patienceWith({ connected, pulses, gap }: MemberState): number {
-  if (!connected) return LAPSE;
-  return pulses >= PROVEN ? Math.min(SILENT, Math.max(LAPSE, GAPS * gap)) : SILENT;
+  if (!connected) return LAPSE_MS;
+  return pulses >= PROVEN ? Math.min(SILENT_MS, Math.max(LAPSE_MS, GAPS * gap)) : SILENT_MS;
 }
 
 /** A sign of it has come. */

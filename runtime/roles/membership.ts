@@ -1,7 +1,7 @@
 /** Who is there: trainers come, are silent, begin anew, want to go. */
 import type { Message } from '../wire/messages.ts';
 import { halted } from './ending.ts';
-import { HEARTBEAT, LAPSE } from './liveness.ts';
+import { HEARTBEAT_MS, LAPSE_MS } from './liveness.ts';
 import { assignment, dismissIfFree, reassign } from './ownership.ts';
 import type { MemberState } from './synchronizer-state.ts';
 import { isActive, members, runs, type Work } from './work.ts';
@@ -20,7 +20,7 @@ export function joined(work: Work, key: string, received: Message & { type: 'mem
     ...(pid === undefined ? {} : { pid }),
     ...(version === undefined ? {} : { version }),
   });
-  work.send(key, { type: 'admitted', name, heartbeat: HEARTBEAT, lapse: LAPSE });
+  work.send(key, { type: 'admitted', name, heartbeat: HEARTBEAT_MS, lapse: LAPSE_MS });
   for (const run of runs(work)) {
     const owner = isActive(run) && run.owners.includes(key);
     // What it may still hold is in other hands, or over.

@@ -52,7 +52,7 @@ export interface PredictorStep {
 }
 
 /** Milliseconds between two looks; after failures twice as long each time, up to the longest. */
-export const LOOK_EVERY = 500;
+export const LOOK_EVERY_MS = 500;
 export const MAX_WAIT_MILLISECONDS = 8000;
 /** Of a look or a load: what has not ended by then counts as failed, and comes too late. */
 export const MAX_BUSY_MILLISECONDS = 120_000;
@@ -134,7 +134,7 @@ function loaded(
 /** The old weights go on answering; who waited for the first ones hears why there are none. */
 function failed(state: PredictorState, reason: string, now: number): PredictorStep {
   const { busy: _busy, ...rest } = state;
-  const wait = Math.min(MAX_WAIT_MILLISECONDS, LOOK_EVERY * 2 ** state.failures);
+  const wait = Math.min(MAX_WAIT_MILLISECONDS, LOOK_EVERY_MS * 2 ** state.failures);
   return {
     state: { ...rest, failures: state.failures + 1, failure: reason, lookAt: now + wait, waiting: [] },
     effects: state.waiting.map((waiting) => ({ kind: 'refuse', request: waiting, reason })),
@@ -143,7 +143,7 @@ function failed(state: PredictorState, reason: string, now: number): PredictorSt
 
 function wentWell(state: PredictorState, now: number): PredictorState {
   const { busy: _busy, failure: _failure, ...rest } = state;
-  return { ...rest, failures: 0, lookAt: now + LOOK_EVERY };
+  return { ...rest, failures: 0, lookAt: now + LOOK_EVERY_MS };
 }
 
 function request(state: PredictorState, id: number): PredictorStep {

@@ -2,7 +2,7 @@
  * The synchronizer as a pure state machine: who is there, which trainer owns which shard in which term, which
  * snapshot is complete. It reads no clock and touches no network; events carry the time, effects say what to do.
  *
- * A shard has one owner in a term. A trainer that is silent for `LAPSE` has lost what it owned: the run gets a new
+ * A shard has one owner in a term. A trainer that is silent for `LAPSE_MS` has lost what it owned: the run gets a new
  * term, owners of which are durable before they are told, and every shard returns to the last complete manifest.
  */
 import type { Deployment } from '../wire/deployment.ts';
@@ -34,7 +34,7 @@ import { isActive, members, owned, runs, Work } from './work.ts';
 export { isActive } from './work.ts';
 
 /** Milliseconds: how often the synchronizer looks. */
-export const TICK = 250;
+export const TICK_MS = 250;
 
 export function emptySynchronizer(now: number, limits: Limits = LIMITS): SynchronizerState {
   return { now, tickAt: now, members: {}, runs: {}, closing: false, limits };
@@ -115,7 +115,7 @@ function happen(work: Work, event: SynchronizerEvent): Refusal | undefined {
 function tick(work: Work, full: boolean): void {
   // Where we ourselves were held up, what others said meanwhile lies unread: nobody was silent or late for that time.
   const passed = work.now - work.state.tickAt;
-  const away = Math.max(0, passed - 2 * TICK);
+  const away = Math.max(0, passed - 2 * TICK_MS);
   work.state = { ...work.state, tickAt: work.now };
   if (away > 0) for (const member of members(work)) work.setMember({ ...member, seen: member.seen + away });
   if (away > 0 || full) forgive(work, full ? passed : away);

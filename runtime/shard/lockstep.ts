@@ -21,18 +21,18 @@ interface Runner {
 }
 
 export class Lockstep {
-  private readonly runners: readonly Runner[];
-  private readonly receivers = new Map<number, Runner>();
-  private readonly calls = new Map<number, Call>();
-  private count = 0;
-  private failure: { readonly error: unknown } | undefined;
+  readonly #runners: readonly Runner[];
+  readonly #receivers = new Map<number, Runner>();
+  readonly #calls = new Map<number, Call>();
+  #count = 0;
+  #failure: { readonly error: unknown } | undefined;
 
   /** @param sessions of all shards of one plan */
   constructor(sessions: readonly ShardSession[]) {
-    this.runners = sessions.map((session) => ({ session, busy: false, news: false }));
-    for (const runner of this.runners)
+    this.#runners = sessions.map((session) => ({ session, busy: false, news: false }));
+    for (const runner of this.#runners)
       for (const message of runner.session.schedule.messages)
-        if (message.to === runner.session.shard) this.receivers.set(message.id, runner);
+        if (message.to === runner.session.shard) this.#receivers.set(message.id, runner);
   }
 
   /**
@@ -41,60 +41,60 @@ export class Lockstep {
    */
   run(name: string, inputs: Readonly<Record<string, FieldData>>, position: Position): Promise<Results> {
     return new Promise<Results>((resolve, reject) => {
-      if (this.failure) {
-        reject(this.failure.error);
+      if (this.#failure) {
+        reject(this.#failure.error);
         return;
       }
-      const sequence = this.count++;
-      this.calls.set(sequence, { resolve, reject, results: {}, left: this.runners.length });
-      for (const { session } of this.runners) session.start({ name, position, inputs, sequence, microbatch: 0 });
-      for (const runner of this.runners) this.goOn(runner);
+      const sequence = this.#count++;
+      this.#calls.set(sequence, { resolve, reject, results: {}, left: this.#runners.length });
+      for (const { session } of this.#runners) session.start({ name, position, inputs, sequence, microbatch: 0 });
+      for (const runner of this.#runners) this.#goOn(runner);
     });
   }
 
   /** Goes on with one shard until it has to wait for another. */
-  private goOn(runner: Runner): void {
+  #goOn(runner: Runner): void {
     runner.news = true;
-    if (runner.busy || this.failure) return;
+    if (runner.busy || this.#failure) return;
     runner.busy = true;
-    this.untilItWaits(runner).catch((error) => this.fail(error));
+    this.#untilItWaits(runner).catch((error) => this.#fail(error));
   }
 
-  private async untilItWaits(runner: Runner): Promise<void> {
-    while (runner.news && !this.failure) {
+  async #untilItWaits(runner: Runner): Promise<void> {
+    while (runner.news && !this.#failure) {
       runner.news = false;
       const step = await runner.session.advance();
-      if (step.kind === 'send') this.carry(step.frames);
-      if (step.kind === 'done') this.finish(step.part.sequence, step.results);
+      if (step.kind === 'send') this.#carry(step.frames);
+      if (step.kind === 'done') this.#finish(step.part.sequence, step.results);
       if (step.kind === 'send' || step.kind === 'done') runner.news = true;
     }
     // In the same turn as the last look: news from now on start it again.
     runner.busy = false;
   }
 
-  private carry(frames: readonly Frame[]): void {
+  #carry(frames: readonly Frame[]): void {
     for (const frame of frames) {
-      const receiver = this.receivers.get(frame.message);
+      const receiver = this.#receivers.get(frame.message);
       const refusal = receiver ? receiver.session.deliver(frame) : 'unknown-message';
       if (refusal !== undefined)
         throw new Error(`message ${frame.message} of tick ${frame.tick} was refused: ${refusal}`);
-      if (receiver) this.goOn(receiver);
+      if (receiver) this.#goOn(receiver);
     }
   }
 
-  private finish(sequence: number, results: Readonly<Record<string, Tensor>>): void {
-    const call = this.calls.get(sequence);
+  #finish(sequence: number, results: Readonly<Record<string, Tensor>>): void {
+    const call = this.#calls.get(sequence);
     if (!call) return;
     Object.assign(call.results, results);
     call.left--;
     if (call.left > 0) return;
-    this.calls.delete(sequence);
+    this.#calls.delete(sequence);
     call.resolve(call.results);
   }
 
-  private fail(error: unknown): void {
-    this.failure ??= { error };
-    for (const call of this.calls.values()) call.reject(error);
-    this.calls.clear();
+  #fail(error: unknown): void {
+    this.#failure ??= { error };
+    for (const call of this.#calls.values()) call.reject(error);
+    this.#calls.clear();
   }
 }

@@ -54,66 +54,66 @@ export function openSession(
 class Session implements ShardSession {
   readonly shard: number;
   readonly schedule: ShardSchedule;
-  private readonly routes: ReadonlyMap<string, Routes>;
-  private readonly device: Pick<DeviceSession, 'run'>;
-  private readonly messages: ReadonlyMap<number, Message>;
-  private readonly queue = new BatchQueue();
-  private readonly frames = new Map<string, Frame>();
+  readonly #routes: ReadonlyMap<string, Routes>;
+  readonly #device: Pick<DeviceSession, 'run'>;
+  readonly #messages: ReadonlyMap<number, Message>;
+  readonly #queue = new BatchQueue();
+  readonly #frames = new Map<string, Frame>();
   /** Parts before this one are over: what still comes for them is old. */
-  private past = -1;
+  #past = -1;
 
   constructor(schedule: ShardSchedule, routes: ReadonlyMap<string, Routes>, device: Pick<DeviceSession, 'run'>) {
     this.shard = schedule.shard;
     this.schedule = schedule;
-    this.routes = routes;
-    this.device = device;
-    this.messages = new Map(schedule.messages.map((m) => [m.id, m]));
+    this.#routes = routes;
+    this.#device = device;
+    this.#messages = new Map(schedule.messages.map((m) => [m.id, m]));
   }
 
   start(part: Part): void {
-    const routes = this.routes.get(part.name);
+    const routes = this.#routes.get(part.name);
     const f = this.schedule.functions.find(({ name }) => name === part.name);
     if (!routes || !f) throw new Error(`shard ${this.shard} has no function ${part.name}`);
-    this.queue.add(routes, {
+    this.#queue.add(routes, {
       ...part,
       inputs: Object.fromEntries(f.inputs.map(({ name }) => [name, fieldOf(part, name)])),
     });
   }
 
   deliver(frame: Frame): Refusal | undefined {
-    const message = this.messages.get(frame.message);
+    const message = this.#messages.get(frame.message);
     if (!message) return 'unknown-message';
     if (message.to !== this.shard) return 'not-for-this-shard';
-    if (frame.sequence <= this.past) return 'past';
+    if (frame.sequence <= this.#past) return 'past';
     if (frame.values.length !== message.values.length) return 'wrong-shape';
     if (frame.values.some((v, i) => v.length !== sizeOf(message.values[i]?.shape ?? []))) return 'wrong-shape';
     if (!frame.values.every(allFinite)) return 'not-finite';
     const key = frameName(frame);
-    if (this.frames.has(key)) return 'twice';
-    this.frames.set(key, frame);
+    if (this.#frames.has(key)) return 'twice';
+    this.#frames.set(key, frame);
     return undefined;
   }
 
   async advance(): Promise<Advance> {
     for (;;) {
-      const step = this.queue.next((key) => this.frames.has(frameName(key)));
-      const { first } = this.queue;
+      const step = this.#queue.next((key) => this.#frames.has(frameName(key)));
+      const { first } = this.#queue;
       if (!step || !first) return { kind: 'idle' };
       switch (step.kind) {
         case 'needs':
           return step;
         case 'receive':
-          step.walk.received(step.frames.map((key) => this.take(key)));
+          step.walk.received(step.frames.map((key) => this.#take(key)));
           break;
         case 'run':
-          step.walk.ran(await this.device.run(step.name, step.inputs, step.position));
+          step.walk.ran(await this.#device.run(step.name, step.inputs, step.position));
           break;
         case 'send':
           return { kind: 'send', frames: step.frames };
         case 'done': {
-          this.queue.shift();
+          this.#queue.shift();
           const { sequence, microbatch } = first;
-          this.past = sequence;
+          this.#past = sequence;
           return { kind: 'done', part: { sequence, microbatch }, results: step.results };
         }
       }
@@ -121,16 +121,16 @@ class Session implements ShardSession {
   }
 
   reset(): void {
-    this.queue.clear();
-    this.frames.clear();
-    this.past = -1;
+    this.#queue.clear();
+    this.#frames.clear();
+    this.#past = -1;
   }
 
-  private take(key: FrameKey): Frame {
+  #take(key: FrameKey): Frame {
     const name = frameName(key);
-    const frame = this.frames.get(name);
+    const frame = this.#frames.get(name);
     if (!frame) throw new Error(`no frame ${name}`);
-    this.frames.delete(name);
+    this.#frames.delete(name);
     return frame;
   }
 }

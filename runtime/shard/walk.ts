@@ -23,123 +23,123 @@ export class Walk {
   readonly part: Part;
   /** Its results, for whoever has taken them. */
   finished: Readonly<Record<string, Tensor>> | undefined;
-  private readonly route: Route;
-  private readonly locals = new Map<string, Tensor>();
-  private stage = 0;
-  private repetition = 0;
-  private segment = 0;
-  private hasReceived = false;
-  private hasRun = false;
+  readonly #route: Route;
+  readonly #locals = new Map<string, Tensor>();
+  #stage = 0;
+  #repetition = 0;
+  #segment = 0;
+  #hasReceived = false;
+  #hasRun = false;
 
   constructor(route: Route, part: Part) {
-    this.route = route;
+    this.#route = route;
     this.part = part;
-    this.enter();
+    this.#enter();
   }
 
   /** What has to happen now. The same answer until `received` or `ran` has been called. */
   next(): WalkStep {
     for (;;) {
-      const stage = this.current();
-      if (!stage) return { kind: 'done', results: this.results() };
-      const segment = stage.segments[this.segment];
+      const stage = this.#current();
+      if (!stage) return { kind: 'done', results: this.#results() };
+      const segment = stage.segments[this.#segment];
       if (!segment) {
-        this.turn(stage);
+        this.#turn(stage);
         continue;
       }
-      if (!this.hasReceived) {
-        if (segment.receive.length > 0) return { kind: 'receive', frames: segment.receive.map((id) => this.key(id)) };
-        this.hasReceived = true;
+      if (!this.#hasReceived) {
+        if (segment.receive.length > 0) return { kind: 'receive', frames: segment.receive.map((id) => this.#key(id)) };
+        this.#hasReceived = true;
       }
-      if (!this.hasRun) {
-        if (segment.run !== undefined) return this.runStep(segment.run);
-        this.hasRun = true;
+      if (!this.#hasRun) {
+        if (segment.run !== undefined) return this.#runStep(segment.run);
+        this.#hasRun = true;
       }
-      this.segment++;
-      this.hasReceived = false;
-      this.hasRun = false;
-      if (segment.send.length > 0) return { kind: 'send', frames: segment.send.map((id) => this.frame(id)) };
+      this.#segment++;
+      this.#hasReceived = false;
+      this.#hasRun = false;
+      if (segment.send.length > 0) return { kind: 'send', frames: segment.send.map((id) => this.#frame(id)) };
     }
   }
 
   /** Of two walks through the same stages. */
   isBehind(other: Walk): boolean {
-    if (this.stage !== other.stage) return this.stage < other.stage;
-    if (this.repetition !== other.repetition) return this.repetition < other.repetition;
-    return this.segment < other.segment;
+    if (this.#stage !== other.#stage) return this.#stage < other.#stage;
+    if (this.#repetition !== other.#repetition) return this.#repetition < other.#repetition;
+    return this.#segment < other.#segment;
   }
 
   received(frames: readonly Frame[]): void {
     for (const frame of frames) {
-      const { values = [] } = this.route.messages.get(frame.message) ?? {};
+      const { values = [] } = this.#route.messages.get(frame.message) ?? {};
       values.forEach(({ name }, i) => {
-        this.locals.set(name, frame.values[i] as Tensor);
+        this.#locals.set(name, frame.values[i] as Tensor);
       });
     }
-    this.hasReceived = true;
+    this.#hasReceived = true;
   }
 
   ran(results: Readonly<Record<string, Tensor>>): void {
-    for (const [name, values] of Object.entries(results)) this.locals.set(name, values);
-    this.hasRun = true;
+    for (const [name, values] of Object.entries(results)) this.#locals.set(name, values);
+    this.#hasRun = true;
   }
 
-  private current(): Stage | undefined {
-    return this.route.shardFunction.stages[this.stage];
+  #current(): Stage | undefined {
+    return this.#route.shardFunction.stages[this.#stage];
   }
 
-  private enter(): void {
-    this.repetition = 0;
-    this.segment = 0;
-    const stage = this.current();
-    if (stage) this.move(stage.begin);
+  #enter(): void {
+    this.#repetition = 0;
+    this.#segment = 0;
+    const stage = this.#current();
+    if (stage) this.#move(stage.begin);
   }
 
   /** Behind the last segment of a repetition. */
-  private turn(stage: Stage): void {
-    this.move(stage.next);
-    this.segment = 0;
-    this.repetition++;
-    if (this.repetition < stage.repeat) return;
-    this.move(stage.end);
-    for (const name of this.route.dropped[this.stage] ?? []) this.locals.delete(name);
-    this.stage++;
-    this.enter();
+  #turn(stage: Stage): void {
+    this.#move(stage.next);
+    this.#segment = 0;
+    this.#repetition++;
+    if (this.#repetition < stage.repeat) return;
+    this.#move(stage.end);
+    for (const name of this.#route.dropped[this.#stage] ?? []) this.#locals.delete(name);
+    this.#stage++;
+    this.#enter();
   }
 
-  private move(moves: readonly Move[]): void {
-    const values = moves.map((m) => this.local(m.from));
+  #move(moves: readonly Move[]): void {
+    const values = moves.map((m) => this.#local(m.from));
     moves.forEach((m, i) => {
-      this.locals.set(m.to, values[i] as Tensor);
+      this.#locals.set(m.to, values[i] as Tensor);
     });
   }
 
-  private runStep(name: string): WalkStep {
-    const f = this.route.segments.get(name) as ProgramFunction;
+  #runStep(name: string): WalkStep {
+    const f = this.#route.segments.get(name) as ProgramFunction;
     const inputs: Record<string, RunInput> = {};
-    for (const { field } of f.inputs) inputs[field] = this.part.inputs[field] ?? this.local(field);
-    const tick = (this.current()?.firstTick ?? 0) + this.repetition;
+    for (const { field } of f.inputs) inputs[field] = this.part.inputs[field] ?? this.#local(field);
+    const tick = (this.#current()?.firstTick ?? 0) + this.#repetition;
     return { kind: 'run', name, inputs, position: { ...this.part.position, tick } };
   }
 
-  private key(message: number): FrameKey {
+  #key(message: number): FrameKey {
     const { sequence, microbatch } = this.part;
-    return { message, sequence, microbatch, tick: this.repetition };
+    return { message, sequence, microbatch, tick: this.#repetition };
   }
 
-  private frame(id: number): Frame {
-    const { values = [] } = this.route.messages.get(id) ?? {};
-    return { ...this.key(id), values: values.map(({ name }) => this.local(name)) };
+  #frame(id: number): Frame {
+    const { values = [] } = this.#route.messages.get(id) ?? {};
+    return { ...this.#key(id), values: values.map(({ name }) => this.#local(name)) };
   }
 
-  private results(): Record<string, Tensor> {
+  #results(): Record<string, Tensor> {
     return Object.fromEntries(
-      this.route.shardFunction.results.map(({ name, value }) => [name, this.local(value)] as const),
+      this.#route.shardFunction.results.map(({ name, value }) => [name, this.#local(value)] as const),
     );
   }
 
-  private local(name: string): Tensor {
-    const value = this.locals.get(name);
+  #local(name: string): Tensor {
+    const value = this.#locals.get(name);
     if (!value) throw new Error(`${this.part.name}: ${name} has no value on this shard`);
     return value;
   }

@@ -4,8 +4,8 @@
  * real thing. The same seed gives the same trace, event by event.
  */
 import { stream } from '../../spec/random.ts';
-import { HEARTBEAT } from '../roles/liveness.ts';
-import { isActive, restoredSynchronizer, synchronizer, TICK } from '../roles/synchronizer.ts';
+import { HEARTBEAT_MS } from '../roles/liveness.ts';
+import { isActive, restoredSynchronizer, synchronizer, TICK_MS } from '../roles/synchronizer.ts';
 import type { Step, StoredRun, SynchronizerEvent, SynchronizerState } from '../roles/synchronizer-state.ts';
 import {
   EMPTY_TRAINER,
@@ -159,7 +159,7 @@ class Simulation {
     for (const node of this.#nodes.keys()) this.#queue.add(this.#uniform() * 1000, { kind: 'up', node });
     if (faults.synchronizerLives)
       this.#queue.add(this.#exponential(faults.synchronizerLives), { kind: 'synchronizer-down' });
-    this.#queue.add(TICK, { kind: 'tick' });
+    this.#queue.add(TICK_MS, { kind: 'tick' });
     this.#synchronize({ kind: 'deploy', deployment, hash: '0'.repeat(64) });
     for (let next = this.#queue.next(); next && next.at <= until; next = this.#queue.next()) {
       this.#now = next.at;
@@ -186,7 +186,7 @@ class Simulation {
   #happen(what: Happening): void {
     switch (what.kind) {
       case 'tick':
-        this.#queue.add(this.#now + TICK, { kind: 'tick' });
+        this.#queue.add(this.#now + TICK_MS, { kind: 'tick' });
         if (this.#sync) this.#synchronize({ kind: 'tick' });
         this.#watchOwners();
         return;
@@ -263,7 +263,7 @@ class Simulation {
     const { lives } = this.#options.faults;
     if (lives) this.#queue.add(this.#now + this.#exponential(lives), { kind: 'down', node: index, life: node.life });
     this.#queue.add(this.#now, { kind: 'connect', node: index, life: node.life });
-    this.#queue.add(this.#now + HEARTBEAT, { kind: 'beat', node: index, life: node.life });
+    this.#queue.add(this.#now + HEARTBEAT_MS, { kind: 'beat', node: index, life: node.life });
   }
 
   #down(index: number): void {
@@ -300,7 +300,7 @@ class Simulation {
   }
 
   #beat(index: number, life: number): void {
-    this.#queue.add(this.#now + HEARTBEAT, { kind: 'beat', node: index, life });
+    this.#queue.add(this.#now + HEARTBEAT_MS, { kind: 'beat', node: index, life });
     const node = this.#node(index);
     const hosted = Object.values(node.state.shards);
     const shards = hosted.map((shard) => reportOf(shard, this.#missing(node, shard)));

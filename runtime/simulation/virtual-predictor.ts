@@ -45,7 +45,7 @@ export interface Served {
   readonly violations: readonly string[];
 }
 
-const TICK = 100;
+const TICK_MS = 100;
 /** Milliseconds that an answer and a load take, at least, and how much more at most. */
 const ANSWER = [5, 50] as const;
 const LOAD = [200, 800] as const;
@@ -74,7 +74,7 @@ export class VirtualPredictor {
   happen(what: PredictorHappening): void {
     switch (what.kind) {
       case 'tick':
-        this.#world.later(TICK, what);
+        this.#world.later(TICK_MS, what);
         this.#take({ kind: 'tick' });
         return;
       case 'ask': {

@@ -1,5 +1,5 @@
 /** What a metric is: sums over the elements that were compared, and whether their mean holds. Pure. */
-import type { FieldData, Tensor } from '../device/device.ts';
+import type { FieldData } from '../device/device.ts';
 import type { Evaluation } from './evaluations.ts';
 
 export interface Compared {

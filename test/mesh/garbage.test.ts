@@ -6,7 +6,7 @@ import { afterEach, beforeEach, expect, test } from 'vitest';
 import type { Backplane } from '../../runtime/backplane/backplane.ts';
 import { embeddedBackplane } from '../../runtime/backplane/embedded.ts';
 import { appendBounded } from '../../runtime/net/bounded-stream.ts';
-import { Garbage, GRACE } from '../../runtime/net/garbage.ts';
+import { Garbage, GRACE_MS } from '../../runtime/net/garbage.ts';
 import { blobsOfRun } from '../../runtime/roles/named-blobs.ts';
 import { type RunState, runFrom, UNTROUBLED } from '../../runtime/roles/synchronizer-state.ts';
 import { wallNow } from '../../runtime/support/clock.ts';
@@ -110,7 +110,7 @@ test('what is held stays until it is let go', async () => {
   const deploying = {};
   const loose = await put('loose');
   garbage.hold(deploying, [loose]);
-  later = 2 * GRACE;
+  later = 2 * GRACE_MS;
   expect((await garbage.collect()).removed.blobs).toBe(0);
   garbage.letGo(deploying);
   expect((await garbage.collect()).removed).toEqual({ blobs: 1, bytes: 5 });
@@ -126,7 +126,7 @@ test('what nothing has named goes an hour after it was brought or asked about', 
     waiting: { blobs: 1, bytes: 5 },
     kept: { blobs: 3, bytes: 18 },
   });
-  later = GRACE + 1000;
+  later = GRACE_MS + 1000;
   expect((await garbage.collect(true)).removed).toEqual({ blobs: 1, bytes: 5 });
   expect(await backplane.hasBlob(loose)).toBe(true);
   expect((await garbage.collect()).removed).toEqual({ blobs: 1, bytes: 5 });
@@ -174,7 +174,7 @@ test('nothing is lost that a run names or somebody holds, in any order', async (
         held[who]?.clear();
         break;
       case 5:
-        later += GRACE / 2;
+        later += GRACE_MS / 2;
         work.push(garbage.collect(rng() < 0.2));
     }
     const named = [...Object.values(runs).flatMap(blobsOfRun), ...held.flatMap((set) => [...set])];
@@ -182,7 +182,7 @@ test('nothing is lost that a run names or somebody holds, in any order', async (
   }
   await Promise.all(work);
   for (const holder of holders) garbage.letGo(holder);
-  later += 2 * GRACE;
+  later += 2 * GRACE_MS;
   await garbage.collect();
   expect(await there()).toEqual([...new Set(Object.values(runs).flatMap(blobsOfRun))].sort());
 });

@@ -17,8 +17,8 @@ import { ShardHost } from '../../runtime/net/shard-host.ts';
 import { decodeState } from '../../runtime/net/shard-state.ts';
 import { PartVerifier } from '../../runtime/net/verify-part.ts';
 import { LIMITS, type Limits } from '../../runtime/roles/limits.ts';
-import { HEARTBEAT } from '../../runtime/roles/liveness.ts';
-import { restoredSynchronizer, synchronizer, TICK } from '../../runtime/roles/synchronizer.ts';
+import { HEARTBEAT_MS } from '../../runtime/roles/liveness.ts';
+import { restoredSynchronizer, synchronizer, TICK_MS } from '../../runtime/roles/synchronizer.ts';
 import type { Step, StoredRun, SynchronizerEffect, SynchronizerEvent } from '../../runtime/roles/synchronizer-state.ts';
 import {
   EMPTY_TRAINER,
@@ -191,7 +191,7 @@ class HostedMesh {
 
   #tick(): void {
     this.#synchronize({ kind: 'tick' });
-    this.#later(TICK, () => this.#tick());
+    this.#later(TICK_MS, () => this.#tick());
   }
 
   #beat(node: Node): void {
@@ -200,7 +200,7 @@ class HostedMesh {
       reportOf(shard, node.hosts.get(shardName(shard))?.waits ?? []),
     );
     this.#say(node, { type: 'heartbeat', shards, refused: 0 });
-    this.#later(HEARTBEAT, () => this.#beat(node));
+    this.#later(HEARTBEAT_MS, () => this.#beat(node));
   }
 
   #kill(node: Node): void {

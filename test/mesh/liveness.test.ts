@@ -1,7 +1,7 @@
 /** Who is gone: a trainer that is busy is not, one whose connection broke is, within the lapse. */
 import { expect, test } from 'vitest';
-import { LAPSE, SILENT } from '../../runtime/roles/liveness.ts';
-import { emptySynchronizer, synchronizer, TICK } from '../../runtime/roles/synchronizer.ts';
+import { LAPSE_MS, SILENT_MS } from '../../runtime/roles/liveness.ts';
+import { emptySynchronizer, synchronizer, TICK_MS } from '../../runtime/roles/synchronizer.ts';
 import type { SynchronizerEvent, SynchronizerState } from '../../runtime/roles/synchronizer-state.ts';
 import type { Message } from '../../runtime/wire/messages.ts';
 
@@ -18,7 +18,7 @@ function after(
 ): SynchronizerState {
   let { state } = synchronizer(emptySynchronizer(0), { kind: 'message', from: key, message: member }, 0);
   for (const event of first) state = synchronizer(state, event, 0).state;
-  for (let now = TICK; now <= milliseconds; now += TICK) {
+  for (let now = TICK_MS; now <= milliseconds; now += TICK_MS) {
     if (every && now % 500 === 0) state = synchronizer(state, every, now).state;
     state = synchronizer(state, { kind: 'tick' }, now).state;
   }
@@ -32,7 +32,7 @@ test('a trainer that computes for a minute without a word lives, while its other
 });
 
 test('the word of another process under the same key is none of its', () => {
-  expect(isThere(after(SILENT + 1000, { kind: 'alive', key, instance: 'f'.repeat(16) }))).toBe(false);
+  expect(isThere(after(SILENT_MS + 1000, { kind: 'alive', key, instance: 'f'.repeat(16) }))).toBe(false);
 });
 
 test('with a pulse that has come regularly, silence on both connections is found within the lapse', () => {
@@ -42,8 +42,8 @@ test('with a pulse that has come regularly, silence on both connections is found
     state = synchronizer(state, { kind: 'tick' }, now).state;
     return state;
   };
-  for (let now = 10_000; now <= 10_000 + LAPSE; now += TICK) expect(isThere(silentAt(now))).toBe(true);
-  expect(isThere(silentAt(10_000 + LAPSE + TICK))).toBe(false);
+  for (let now = 10_000; now <= 10_000 + LAPSE_MS; now += TICK_MS) expect(isThere(silentAt(now))).toBe(true);
+  expect(isThere(silentAt(10_000 + LAPSE_MS + TICK_MS))).toBe(false);
 });
 
 test('a process that has just begun may be silent for longer: its pulse says nothing yet', () => {
@@ -52,8 +52,8 @@ test('a process that has just begun may be silent for longer: its pulse says not
     state = synchronizer(state, { kind: 'tick' }, now).state;
     return state;
   };
-  for (let now = 1000; now <= 1000 + SILENT; now += TICK) expect(isThere(silentAt(now))).toBe(true);
-  expect(isThere(silentAt(1000 + SILENT + TICK))).toBe(false);
+  for (let now = 1000; now <= 1000 + SILENT_MS; now += TICK_MS) expect(isThere(silentAt(now))).toBe(true);
+  expect(isThere(silentAt(1000 + SILENT_MS + TICK_MS))).toBe(false);
 });
 
 test('where a machine lets even the pulse wait for seconds, its silence says less, for a while', () => {
@@ -62,7 +62,7 @@ test('where a machine lets even the pulse wait for seconds, its silence says les
   const found = (every: number): number => {
     let state = after(1000, pulsed);
     let seen = 1000;
-    for (let now = 1000 + TICK; now <= 60_000; now += TICK) {
+    for (let now = 1000 + TICK_MS; now <= 60_000; now += TICK_MS) {
       if (now <= 21_000 && now - seen >= every) {
         state = synchronizer(state, pulsed, now).state;
         seen = now;
@@ -72,15 +72,15 @@ test('where a machine lets even the pulse wait for seconds, its silence says les
     }
     throw new Error('it is there for ever');
   };
-  expect(found(500)).toBe(LAPSE + TICK);
-  expect(found(1500)).toBe(6000 + TICK);
-  expect(found(2250)).toBe(9000 + TICK);
+  expect(found(500)).toBe(LAPSE_MS + TICK_MS);
+  expect(found(1500)).toBe(6000 + TICK_MS);
+  expect(found(2250)).toBe(9000 + TICK_MS);
 });
 
 test('silent on both connections, it is gone; sooner where its connection broke', () => {
-  expect(isThere(after(SILENT, undefined))).toBe(true);
-  expect(isThere(after(SILENT + 1000, undefined))).toBe(false);
+  expect(isThere(after(SILENT_MS, undefined))).toBe(true);
+  expect(isThere(after(SILENT_MS + 1000, undefined))).toBe(false);
   const broken: SynchronizerEvent = { kind: 'disconnected', key };
-  expect(isThere(after(LAPSE, undefined, [broken]))).toBe(true);
-  expect(isThere(after(LAPSE + 2 * TICK, undefined, [broken]))).toBe(false);
+  expect(isThere(after(LAPSE_MS, undefined, [broken]))).toBe(true);
+  expect(isThere(after(LAPSE_MS + 2 * TICK_MS, undefined, [broken]))).toBe(false);
 });

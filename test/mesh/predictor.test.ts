@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import {
   EMPTY_PREDICTOR,
-  LOOK_EVERY,
+  LOOK_EVERY_MS,
   MAX_BUSY_MILLISECONDS,
   MAX_WAIT_MILLISECONDS,
   MAX_WAITING,
@@ -51,12 +51,12 @@ describe('one after the other', () => {
     const { state, effects } = told(
       ...FIRST,
       [3, { kind: 'request', request: 1 }],
-      [LOOK_EVERY + 2, { kind: 'tick' }],
-      [LOOK_EVERY + 3, { kind: 'found', slot: 2, version: 'b' }],
-      [LOOK_EVERY + 4, { kind: 'loaded', slot: 3, version: 'b' }],
-      [LOOK_EVERY + 5, { kind: 'request', request: 2 }],
-      [LOOK_EVERY + 6, { kind: 'ended', request: 1 }],
-      [LOOK_EVERY + 7, { kind: 'ended', request: 2 }],
+      [LOOK_EVERY_MS + 2, { kind: 'tick' }],
+      [LOOK_EVERY_MS + 3, { kind: 'found', slot: 2, version: 'b' }],
+      [LOOK_EVERY_MS + 4, { kind: 'loaded', slot: 3, version: 'b' }],
+      [LOOK_EVERY_MS + 5, { kind: 'request', request: 2 }],
+      [LOOK_EVERY_MS + 6, { kind: 'ended', request: 1 }],
+      [LOOK_EVERY_MS + 7, { kind: 'ended', request: 2 }],
     );
     expect(effects.slice(6)).toEqual([[], [{ kind: 'answer', request: 2, slot: 3 }], [{ kind: 'free', slot: 1 }], []]);
     expect(state).toMatchObject({ current: { slot: 3, version: 'b' }, reloads: 1, requests: {} });
@@ -70,7 +70,7 @@ describe('one after the other', () => {
       [602, { kind: 'tick' }],
     );
     expect(effects.slice(4)).toEqual([[], []]);
-    expect(state).toMatchObject({ reloads: 0, failures: 0, lookAt: 601 + LOOK_EVERY });
+    expect(state).toMatchObject({ reloads: 0, failures: 0, lookAt: 601 + LOOK_EVERY_MS });
   });
 
   test('after failures it looks ever less often, up to a bound, and the old weights answer', () => {
@@ -93,7 +93,7 @@ describe('one after the other', () => {
     expect(state.failure).toBe('away');
     const { state: looked } = predictor(state, { kind: 'tick' }, now);
     const well = predictor(looked, { kind: 'found', slot: looked.busy?.slot ?? -1, version: 'a' }, now).state;
-    expect(well).toMatchObject({ failures: 0, lookAt: now + LOOK_EVERY });
+    expect(well).toMatchObject({ failures: 0, lookAt: now + LOOK_EVERY_MS });
     expect(well.failure).toBeUndefined();
   });
 

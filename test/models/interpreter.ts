@@ -64,27 +64,27 @@ export class Interpreter {
   readonly states: Weights = new Map();
   /** g_theta of the last weight step (6). */
   readonly gradients: Weights = new Map();
-  private readonly network: Network;
-  private readonly method: Method;
-  private readonly task: TrainTask;
-  private readonly rounding: Rounding;
-  private readonly start: Start;
-  private readonly ahead: boolean;
+  readonly #network: Network;
+  readonly #method: Method;
+  readonly #task: TrainTask;
+  readonly #rounding: Rounding;
+  readonly #start: Start;
+  readonly #ahead: boolean;
   /** theta_b, the weights before the step of each batch (7a). */
-  private readonly thetas: Weights[] = [];
-  private readonly levels: Levelled | undefined;
-  private memory: Memory = [];
+  readonly #thetas: Weights[] = [];
+  readonly #levels: Levelled | undefined;
+  #memory: Memory = [];
 
   constructor(graph: Graph, task: TrainTask, start: Start, options: Options = {}) {
-    this.task = task;
-    this.start = start;
-    this.rounding = options.rounding ?? exactly;
-    this.ahead = options.ahead ?? false;
-    this.method = methodOf(task);
+    this.#task = task;
+    this.#start = start;
+    this.#rounding = options.rounding ?? exactly;
+    this.#ahead = options.ahead ?? false;
+    this.#method = methodOf(task);
     this.weights = new Map(start.weights);
-    const zeroDivergence = this.method.rule === 'z_il' || this.method.rule === 'fa_z_il';
-    this.levels = zeroDivergence ? levelled(graph, new Set(task.clamps.map((c) => c.node))) : undefined;
-    this.network = { graph: this.levels?.graph ?? graph, bp: this.method.rule === 'bp' };
+    const zeroDivergence = this.#method.rule === 'z_il' || this.#method.rule === 'fa_z_il';
+    this.#levels = zeroDivergence ? levelled(graph, new Set(task.clamps.map((c) => c.node))) : undefined;
+    this.#network = { graph: this.#levels?.graph ?? graph, bp: this.#method.rule === 'bp' };
     for (const id of this.weights.keys())
       for (const { name, init } of task.optimizer.states)
         this.states.set(
@@ -95,26 +95,26 @@ export class Interpreter {
 
   /** One batch, or one step of a batch of sequences (17). @returns the energy of each node (16) */
   run(fields: Fields, position: Position): ReadonlyMap<string, number> {
-    if (position.step === 0) this.memory = [];
-    const { clamps, samples } = clampsOf(this.task, this.network.graph, fields, position.step);
-    const settling = new Settling(this.network, clamps, samples, this.memory);
-    const { rule } = this.method;
+    if (position.step === 0) this.#memory = [];
+    const { clamps, samples } = clampsOf(this.#task, this.#network.graph, fields, position.step);
+    const settling = new Settling(this.#network, clamps, samples, this.#memory);
+    const { rule } = this.#method;
     const [ended, energies] =
       rule === 'bp'
-        ? this.backpropagation(settling, position)
+        ? this.#backpropagation(settling, position)
         : rule === 'z_il' || rule === 'fa_z_il'
-          ? this.zeroDivergence(settling, position)
-          : this.inference(settling, clamps, position);
-    this.memory = [...this.memory, ended];
+          ? this.#zeroDivergence(settling, position)
+          : this.#inference(settling, clamps, position);
+    this.#memory = [...this.#memory, ended];
     return energies;
   }
 
   /** (7), (8) and (9). */
-  private inference(plain: Settling, clamps: Clamped, { batch, batches }: Position): Ended {
-    const { rule, steps, beta, sign } = this.method;
+  #inference(plain: Settling, clamps: Clamped, { batch, batches }: Position): Ended {
+    const { rule, steps, beta, sign } = this.#method;
     const theta = this.weights;
-    this.thetas.push(theta);
-    if (this.ahead) this.weights = this.guess(batch);
+    this.#thetas.push(theta);
+    if (this.#ahead) this.weights = this.#guess(batch);
     const incremental = rule === 'ipc';
     // (9)
     const nudge =
@@ -124,23 +124,23 @@ export class Interpreter {
     let velocity: Values = new Map();
     let energies: Found['energies'] = new Map();
     for (let tick = 0; tick < steps; tick++) {
-      const found = this.found(settling, z);
+      const found = this.#found(settling, z);
       if (incremental) {
         energies = found.energies;
-        this.step(found.ofWeights, batch * steps + tick, batches * steps, 1, () => true);
+        this.#step(found.ofWeights, batch * steps + tick, batches * steps, 1, () => true);
       }
-      ({ z, velocity } = this.tick(settling, z, velocity, found.ofValues, this.method));
+      ({ z, velocity } = this.#tick(settling, z, velocity, found.ofValues, this.#method));
     }
     if (incremental) return [z, energies];
-    const found = this.found(settling, z);
+    const found = this.#found(settling, z);
     this.weights = theta;
-    this.step(found.ofWeights, batch, batches, nudge, () => true);
+    this.#step(found.ofWeights, batch, batches, nudge, () => true);
     return [z, found.energies];
   }
 
   /** (7a) */
-  private guess(batch: number): Weights {
-    const [first, last, before] = [this.thetas[0], this.thetas[batch - 1], this.thetas[batch - 2]] as [
+  #guess(batch: number): Weights {
+    const [first, last, before] = [this.#thetas[0], this.#thetas[batch - 1], this.#thetas[batch - 2]] as [
       Weights,
       Weights,
       Weights,
@@ -152,48 +152,48 @@ export class Interpreter {
   }
 
   /** (10b) and (10c). */
-  private zeroDivergence(settling: Settling, { batch, batches }: Position): Ended {
-    const { levels = new Map<string, number>() } = this.levels ?? {};
+  #zeroDivergence(settling: Settling, { batch, batches }: Position): Ended {
+    const { levels = new Map<string, number>() } = this.#levels ?? {};
     const last = Math.max(0, ...levels.values());
     const before = this.weights;
     const after: Weights = new Map(before);
     const latched = new Set<string>();
     let z = settling.sweep(before);
     for (let t = 0; t < last; t++) {
-      const found = this.found(settling, z);
+      const found = this.#found(settling, z);
       const due = (node: string): boolean =>
-        this.method.rule === 'z_il' ? levels.get(node) === t : found.arrived.has(node) && !latched.has(node);
-      this.step(found.ofWeights, batch, batches, 1, due);
+        this.#method.rule === 'z_il' ? levels.get(node) === t : found.arrived.has(node) && !latched.has(node);
+      this.#step(found.ofWeights, batch, batches, 1, due);
       // The next ticks are on the weights from before the batch.
       for (const [id, weight] of this.weights) if (weight !== before.get(id)) after.set(id, weight);
       this.weights = before;
       for (const node of found.arrived) latched.add(node);
-      ({ z } = this.tick(settling, z, new Map(), found.ofValues, { rate: 1, momentum: 0 }));
+      ({ z } = this.#tick(settling, z, new Map(), found.ofValues, { rate: 1, momentum: 0 }));
     }
-    const { energies } = this.found(settling, z);
+    const { energies } = this.#found(settling, z);
     this.weights = after;
     return [z, energies];
   }
 
   /** (11): the sweep and the energies of the outputs on one tape, and the whole derivative. */
-  private backpropagation(settling: Settling, { batch, batches }: Position): Ended {
+  #backpropagation(settling: Settling, { batch, batches }: Position): Ended {
     const tape = new Tape();
-    const weights = onTape(tape, this.weights, this.network.graph);
+    const weights = onTape(tape, this.weights, this.#network.graph);
     const z = settling.sweepOn(tape, weights);
     const { total, energies } = settling.energyOn(tape, weights, z);
     const slopes = tape.derivatives(total);
     const ofWeights = new Map([...weights].map(([id, { at }]) => [id, at.map((cell) => slopes[cell] ?? 0)]));
-    this.step(ofWeights, batch, batches, 1, (node) => settling.teaches(node));
+    this.#step(ofWeights, batch, batches, 1, (node) => settling.teaches(node));
     const ended = new Map([...z].map(([node, samples]) => [node, samples.map((cells) => tape.numbers(cells))]));
     return [ended, energies];
   }
 
   /** (4), for every value and every weight at once. */
-  private found(settling: Settling, values: Values): Found {
+  #found(settling: Settling, values: Values): Found {
     const tape = new Tape();
-    const weights = onTape(tape, this.weights, this.network.graph);
+    const weights = onTape(tape, this.weights, this.#network.graph);
     const z = new Map(
-      this.network.graph.nodes.map(({ name, shape }) => [
+      this.#network.graph.nodes.map(({ name, shape }) => [
         name,
         (values.get(name) ?? []).map((sample) => tape.leaves(shape, sample)),
       ]),
@@ -213,7 +213,7 @@ export class Interpreter {
   }
 
   /** (5) */
-  private tick(
+  #tick(
     settling: Settling,
     z: Values,
     velocity: Values,
@@ -231,7 +231,7 @@ export class Interpreter {
         values.map((value, i) => {
           const step = settling.isHeld(node, s, i) ? 0 : rate * (speed[s]?.[i] ?? 0);
           // What stays is exactly as it was: section 10 rests on that.
-          return step === 0 ? value : this.rounding(value - step);
+          return step === 0 ? value : this.#rounding(value - step);
         }),
       );
       moved.set(node, next);
@@ -240,16 +240,16 @@ export class Interpreter {
   }
 
   /** (6), for the weights of links into the nodes that are due, and of these nodes. */
-  private step(
+  #step(
     slopes: Found['ofWeights'],
     update: number,
     updates: number,
     nudge: number,
     due: (node: string) => boolean,
   ): void {
-    const { graph } = this.network;
-    const samples = this.task.batch / this.task.replicas;
-    const { optimizer } = this.task;
+    const { graph } = this.#network;
+    const samples = this.#task.batch / this.#task.replicas;
+    const { optimizer } = this.#task;
     const tape = new Tape();
     const scalar = (value: number): Cells => tape.leaves([], [value]);
     const [rate = 0] = tape.numbers(
@@ -263,10 +263,10 @@ export class Interpreter {
     for (const { owner, node } of owners)
       for (const { name } of owner.weights) {
         const id = `${owner.name}.${name}`;
-        if (!due(node) || !hasEnergy(graph, owner, this.task)) continue;
-        const joined = this.start.connections.get(id);
+        if (!due(node) || !hasEnergy(graph, owner, this.#task)) continue;
+        const joined = this.#start.connections.get(id);
         const mean = (slopes.get(id) ?? []).map((g, i) =>
-          joined?.[i] === false ? 0 : g / (this.replicated(samples) * nudge),
+          joined?.[i] === false ? 0 : g / (this.#replicated(samples) * nudge),
         );
         this.gradients.set(id, mean);
         const vector = (values: readonly number[]): Cells => tape.leaves([values.length], values);
@@ -292,15 +292,15 @@ export class Interpreter {
         const weight = wide(tape.numbers(evaluate(tape, optimizer.nextWeight, read)), mean.length);
         next.set(
           id,
-          weight.map((w, i) => (joined?.[i] === false ? 0 : this.rounding(w))),
+          weight.map((w, i) => (joined?.[i] === false ? 0 : this.#rounding(w))),
         );
       }
     this.weights = next;
   }
 
   /** With a fan-out of replicas B counts the samples over the replicas. */
-  private replicated(samples: number): number {
-    return samples * this.task.replicas;
+  #replicated(samples: number): number {
+    return samples * this.#task.replicas;
   }
 }
 

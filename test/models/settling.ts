@@ -26,28 +26,28 @@ export interface Energies {
 }
 
 export class Settling {
-  private readonly network: Network;
-  private readonly clamps: Clamped;
-  private readonly samples: number;
-  private readonly memory: Memory;
+  readonly #network: Network;
+  readonly #clamps: Clamped;
+  readonly #samples: number;
+  readonly #memory: Memory;
 
   constructor(network: Network, clamps: Clamped, samples: number, memory: Memory) {
-    this.network = network;
-    this.clamps = clamps;
-    this.samples = samples;
-    this.memory = memory;
+    this.#network = network;
+    this.#clamps = clamps;
+    this.#samples = samples;
+    this.#memory = memory;
   }
 
   isHeld(node: string, sample: number, element: number): boolean {
-    return this.clamps.get(node)?.held[sample]?.[element] === true;
+    return this.#clamps.get(node)?.held[sample]?.[element] === true;
   }
 
   /** (9): the outputs held between their predictions and their clamps. */
   nudged(clamps: Clamped, weights: ReadonlyMap<string, readonly number[]>, beta: number): Settling {
-    const { links } = this.network.graph;
+    const { links } = this.#network.graph;
     const isOutput = (node: string): boolean => links.some((l) => l.target === node);
     const free = new Map([...clamps].filter(([node]) => !isOutput(node)));
-    const u0 = new Settling(this.network, free, this.samples, this.memory).sweep(weights);
+    const u0 = new Settling(this.#network, free, this.#samples, this.#memory).sweep(weights);
     const held = new Map(
       [...clamps].map(([node, clamp]) => {
         if (!isOutput(node)) return [node, clamp];
@@ -60,12 +60,12 @@ export class Settling {
         return [node, { ...clamp, values }];
       }),
     );
-    return new Settling(this.network, held, this.samples, this.memory);
+    return new Settling(this.#network, held, this.#samples, this.#memory);
   }
 
   sweep(weights: ReadonlyMap<string, readonly number[]>): Values {
     const tape = new Tape();
-    const { nodes, links } = this.network.graph;
+    const { nodes, links } = this.#network.graph;
     const given = new Map<string, Cells>();
     for (const owner of [...links, ...nodes])
       for (const { name, shape } of owner.weights) {
@@ -78,7 +78,7 @@ export class Settling {
 
   /** (3) */
   sweepOn(tape: Tape, weights: Weights): OnTape {
-    const { graph } = this.network;
+    const { graph } = this.#network;
     const z = new Map<string, Cells[]>();
     const guessed = (node: GraphNode): boolean =>
       graph.links.some((l) => l.target === node.name) && !inCycle(graph, node.name);
@@ -87,10 +87,10 @@ export class Settling {
       if (guessed(node))
         for (const link of graph.links)
           if (link.target === node.name && link.delay === 0) visit(nodeOf(graph, link.source));
-      const samples = Array.from({ length: this.samples }, (_, sample) => {
+      const samples = Array.from({ length: this.#samples }, (_, sample) => {
         const start = (): Cells => tape.leaves(node.shape, filled(node));
-        const free = guessed(node) ? this.predict(tape, weights, z, node, sample) : start();
-        const values = this.clamps.get(node.name)?.values[sample];
+        const free = guessed(node) ? this.#predict(tape, weights, z, node, sample) : start();
+        const values = this.#clamps.get(node.name)?.values[sample];
         const at = free.at.map((cell, i) =>
           this.isHeld(node.name, sample, i) ? tape.leaf(values?.[i] ?? Number.NaN) : cell,
         );
@@ -104,17 +104,17 @@ export class Settling {
 
   /** (2) */
   energyOn(tape: Tape, weights: Weights, z: OnTape): Energies {
-    const { graph } = this.network;
+    const { graph } = this.#network;
     const energies = new Map<string, number>();
     const predictions = new Map<string, Cells[]>();
     const all: Cell[] = [];
     for (const node of graph.nodes) {
       const predicted = graph.links.some((l) => l.target === node.name);
       const own: Cell[] = [];
-      for (let sample = 0; sample < this.samples; sample++) {
+      for (let sample = 0; sample < this.#samples; sample++) {
         const values = z.get(node.name)?.[sample] as Cells;
         const mu = predicted
-          ? this.predict(tape, weights, z, node, sample)
+          ? this.#predict(tape, weights, z, node, sample)
           : tape.leaves(
               node.shape,
               values.at.map(() => 0),
@@ -125,42 +125,42 @@ export class Settling {
         const cells = evaluate(tape, node.energy, leaves);
         own.push(
           ...cells.at.filter((_, i) =>
-            this.counts(node, predicted, sample, cells.at.length === values.at.length ? i : 'all'),
+            this.#counts(node, predicted, sample, cells.at.length === values.at.length ? i : 'all'),
           ),
         );
       }
-      if (own.length === 0 && !this.mayHaveEnergy(node, predicted)) continue;
+      if (own.length === 0 && !this.#mayHaveEnergy(node, predicted)) continue;
       const total = tape.sum(own);
       all.push(total);
-      energies.set(node.name, tape.read(total) / this.samples);
+      energies.set(node.name, tape.read(total) / this.#samples);
     }
     return { total: tape.sum(all), energies, predictions };
   }
 
   /** Whether the outputs depend on what predicts a node (11). */
   teaches(node: string): boolean {
-    if (this.clamps.has(node)) return true;
-    return this.network.graph.links.some((l) => l.delay === 0 && l.source === node && this.teaches(l.target));
+    if (this.#clamps.has(node)) return true;
+    return this.#network.graph.links.some((l) => l.delay === 0 && l.source === node && this.teaches(l.target));
   }
 
-  private mayHaveEnergy(node: GraphNode, predicted: boolean): boolean {
-    if (this.network.bp && !this.clamps.has(node.name)) return false;
-    return predicted || (this.clamps.has(node.name) ? false : node.prior === 'zero');
+  #mayHaveEnergy(node: GraphNode, predicted: boolean): boolean {
+    if (this.#network.bp && !this.#clamps.has(node.name)) return false;
+    return predicted || (this.#clamps.has(node.name) ? false : node.prior === 'zero');
   }
 
   /** The table of section 2. @param element one of the node's, or `all` where an energy is of several together */
-  private counts(node: GraphNode, predicted: boolean, sample: number, element: number | 'all'): boolean {
-    const held = this.clamps.get(node.name)?.held[sample];
+  #counts(node: GraphNode, predicted: boolean, sample: number, element: number | 'all'): boolean {
+    const held = this.#clamps.get(node.name)?.held[sample];
     const isHeld = (held && (element === 'all' ? held.every((h) => h) : held[element])) ?? false;
-    if (this.network.bp && !this.clamps.has(node.name)) return false;
+    if (this.#network.bp && !this.#clamps.has(node.name)) return false;
     if (node.clampedOnly) return isHeld && predicted;
     if (predicted) return true;
-    return !isHeld && (this.clamps.has(node.name) || node.prior === 'zero');
+    return !isHeld && (this.#clamps.has(node.name) || node.prior === 'zero');
   }
 
   /** (1) and (17) */
-  private predict(tape: Tape, weights: Weights, z: OnTape, node: GraphNode, sample: number): Cells {
-    const { graph } = this.network;
+  #predict(tape: Tape, weights: Weights, z: OnTape, node: GraphNode, sample: number): Cells {
+    const { graph } = this.#network;
     const parts = graph.links
       .filter((l) => l.target === node.name)
       .map((link) => {
@@ -168,7 +168,7 @@ export class Settling {
         const values =
           link.delay === 0
             ? (z.get(source.name)?.[sample] as Cells)
-            : tape.leaves(source.shape, this.remembered(source, sample, link.delay));
+            : tape.leaves(source.shape, this.#remembered(source, sample, link.delay));
         const read = evaluate(tape, source.activation, () => values);
         return evaluate(tape, link.body, (name) => (name === 'source' ? read : weightOf(weights, link.name, name)));
       });
@@ -176,9 +176,9 @@ export class Settling {
     return { shape: node.shape, at: at.map((i) => tape.sum(parts.map((part) => part.at[i] as Cell))) };
   }
 
-  private remembered(node: GraphNode, sample: number, delay: number): readonly number[] {
+  #remembered(node: GraphNode, sample: number, delay: number): readonly number[] {
     const size = node.shape.reduce((a, b) => a * b, 1);
-    return this.memory[this.memory.length - delay]?.get(node.name)?.[sample] ?? Array.from({ length: size }, () => 0);
+    return this.#memory[this.#memory.length - delay]?.get(node.name)?.[sample] ?? Array.from({ length: size }, () => 0);
   }
 }
 

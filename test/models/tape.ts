@@ -13,26 +13,26 @@ export interface Cells {
 }
 
 export class Tape {
-  private readonly values: number[] = [];
+  readonly #values: number[] = [];
   /** Two parents and two derivatives for each number; -1 where there is no parent. */
-  private readonly parents: number[] = [];
-  private readonly slopes: number[] = [];
+  readonly #parents: number[] = [];
+  readonly #slopes: number[] = [];
 
   /** A number that came from nothing: an input, a weight, a constant. */
   leaf(value: number): Cell {
-    return this.push(value, -1, 0, -1, 0);
+    return this.#push(value, -1, 0, -1, 0);
   }
 
   unary(x: Cell, value: number, slope: number): Cell {
-    return this.push(value, x, slope, -1, 0);
+    return this.#push(value, x, slope, -1, 0);
   }
 
   binary(a: Cell, b: Cell, value: number, slopeA: number, slopeB: number): Cell {
-    return this.push(value, a, slopeA, b, slopeB);
+    return this.#push(value, a, slopeA, b, slopeB);
   }
 
   read(cell: Cell): number {
-    return this.values[cell] as number;
+    return this.#values[cell] as number;
   }
 
   add(a: Cell, b: Cell): Cell {
@@ -66,16 +66,16 @@ export class Tape {
       const slope = found[cell] as number;
       if (slope === 0) continue;
       for (let i = 2 * cell; i < 2 * cell + 2; i++) {
-        const parent = this.parents[i] as number;
-        if (parent >= 0) found[parent] = (found[parent] as number) + slope * (this.slopes[i] as number);
+        const parent = this.#parents[i] as number;
+        if (parent >= 0) found[parent] = (found[parent] as number) + slope * (this.#slopes[i] as number);
       }
     }
     return found;
   }
 
-  private push(value: number, a: Cell, slopeA: number, b: Cell, slopeB: number): Cell {
-    this.parents.push(a, b);
-    this.slopes.push(slopeA, slopeB);
-    return this.values.push(value) - 1;
+  #push(value: number, a: Cell, slopeA: number, b: Cell, slopeB: number): Cell {
+    this.#parents.push(a, b);
+    this.#slopes.push(slopeA, slopeB);
+    return this.#values.push(value) - 1;
   }
 }

@@ -23,45 +23,45 @@ export interface Unit {
 
 /** Numbers classes; one for all blocks of a function. */
 export class Classes {
-  private count = 0;
-  private readonly keys = new Map<string, Class>();
-  private readonly of = new Map<string, Class>();
-  private readonly replaced = new Map<string, string>();
+  #count = 0;
+  readonly #keys = new Map<string, Class>();
+  readonly #of = new Map<string, Class>();
+  readonly #replaced = new Map<string, string>();
 
   /** The class of values that nothing else is like, or that `pack` holds. */
   declare(id: string, pack?: string): void {
-    this.of.set(id, pack === undefined ? this.alone() : this.named(`pack ${pack}`, true));
+    this.#of.set(id, pack === undefined ? this.alone() : this.named(`pack ${pack}`, true));
   }
 
   classOf(id: string): Class {
-    const found = this.of.get(id);
+    const found = this.#of.get(id);
     if (!found) throw new Error(`${id} has no class`);
     return found;
   }
 
   set(id: string, found: Class): void {
-    this.of.set(id, found);
+    this.#of.set(id, found);
   }
 
   /** The value that this one equals. */
   final(id: string): string {
-    return this.replaced.get(id) ?? id;
+    return this.#replaced.get(id) ?? id;
   }
 
   replace(id: string, by: string): void {
-    this.replaced.set(id, by);
+    this.#replaced.set(id, by);
   }
 
   /** A class that nothing else is of. */
   alone(): Class {
-    return { key: this.count++, wide: false };
+    return { key: this.#count++, wide: false };
   }
 
   named(key: string, wide: boolean): Class {
-    const known = this.keys.get(key);
+    const known = this.#keys.get(key);
     if (known) return known;
-    const made = { key: this.count++, wide };
-    this.keys.set(key, made);
+    const made = { key: this.#count++, wide };
+    this.#keys.set(key, made);
     return made;
   }
 }
@@ -147,29 +147,29 @@ function isShare(op: Op): boolean {
 
 /** Chains of additions of one shape, whose partial sums nobody else reads, as sums of many terms. */
 class Sums {
-  private readonly terms = new Map<string, string[]>();
-  private readonly inner = new Set<string>();
+  readonly #terms = new Map<string, string[]>();
+  readonly #inner = new Set<string>();
 
   constructor(block: Block, shapeOf: (id: string) => Shape, uses: ReadonlyMap<string, number>) {
     for (const op of block.ops) {
       if (op.op !== 'add' || !op.args.every((a) => sameShape(shapeOf(a), op.shape))) continue;
       const [a, b] = op.args as [string, string];
-      const take = (id: string): string[] | undefined => (uses.get(id) === 1 ? this.terms.get(id) : undefined);
+      const take = (id: string): string[] | undefined => (uses.get(id) === 1 ? this.#terms.get(id) : undefined);
       const left = take(a);
       const right = a === b ? undefined : take(b);
       const all = left ?? [a];
-      if (left) this.inner.add(a);
-      if (right) this.inner.add(b);
+      if (left) this.#inner.add(a);
+      if (right) this.#inner.add(b);
       all.push(...(right ?? [b]));
-      this.terms.set(op.id, all);
+      this.#terms.set(op.id, all);
     }
   }
 
   isInner(id: string): boolean {
-    return this.inner.has(id);
+    return this.#inner.has(id);
   }
 
   termsOf(id: string): readonly string[] | undefined {
-    return this.terms.get(id);
+    return this.#terms.get(id);
   }
 }

@@ -2,31 +2,31 @@
 import type { Op, ProgramFunction, Shape } from '../../../spec/program.ts';
 
 export class Definitions {
-  private readonly ops = new Map<string, Op>();
-  private readonly shapes = new Map<string, Shape>();
+  readonly #ops = new Map<string, Op>();
+  readonly #shapes = new Map<string, Shape>();
 
   constructor(f: ProgramFunction, stateShapes: ReadonlyMap<string, Shape>) {
-    for (const [id, shape] of stateShapes) this.shapes.set(id, shape);
-    for (const input of f.inputs) this.shapes.set(input.id, input.shape);
+    for (const [id, shape] of stateShapes) this.#shapes.set(id, shape);
+    for (const input of f.inputs) this.#shapes.set(input.id, input.shape);
     for (const block of f.blocks) {
-      for (const scalar of block.scalars) this.shapes.set(scalar.id, []);
+      for (const scalar of block.scalars) this.#shapes.set(scalar.id, []);
       for (const carry of block.carries) {
-        this.shapes.set(carry.id, carry.shape);
-        this.shapes.set(carry.result, carry.shape);
+        this.#shapes.set(carry.id, carry.shape);
+        this.#shapes.set(carry.result, carry.shape);
       }
     }
   }
 
   add(op: Op): void {
-    this.ops.set(op.id, op);
+    this.#ops.set(op.id, op);
   }
 
   get(id: string | undefined): Op | undefined {
-    return id === undefined ? undefined : this.ops.get(id);
+    return id === undefined ? undefined : this.#ops.get(id);
   }
 
   shape(id: string): Shape {
-    const shape = this.ops.get(id)?.shape ?? this.shapes.get(id);
+    const shape = this.#ops.get(id)?.shape ?? this.#shapes.get(id);
     if (!shape) throw new Error(`${id} is not defined`);
     return shape;
   }

@@ -91,27 +91,27 @@ function foldOnce(
 
 /** How far from every operation the next one is that has not been looked at yet. */
 class News {
-  private readonly settled: Settled;
-  private readonly distances = new Map<string, number>();
+  readonly #settled: Settled;
+  readonly #distances = new Map<string, number>();
 
   constructor(settled: Settled) {
-    this.settled = settled;
+    this.#settled = settled;
   }
 
   /** Whether something that rules see from here is new. */
   near(op: Op): boolean {
-    return this.distance(op) <= SIGHT;
+    return this.#distance(op) <= SIGHT;
   }
 
   see(op: Op): void {
-    const distance = this.distance(op);
-    if (distance <= SIGHT) this.distances.set(op.id, distance);
+    const distance = this.#distance(op);
+    if (distance <= SIGHT) this.#distances.set(op.id, distance);
   }
 
-  private distance(op: Op): number {
-    if (!this.settled.has(op)) return 0;
+  #distance(op: Op): number {
+    if (!this.#settled.has(op)) return 0;
     let nearest = Number.POSITIVE_INFINITY;
-    for (const arg of op.args) nearest = Math.min(nearest, this.distances.get(arg) ?? nearest);
+    for (const arg of op.args) nearest = Math.min(nearest, this.#distances.get(arg) ?? nearest);
     return op.op === 'broadcast' || op.op === 'reshape' ? nearest : nearest + 1;
   }
 }
@@ -127,35 +127,35 @@ function simplify(op: Op, rewriter: Rewriter): string | undefined {
 /** What rules write stands for `at`. */
 class Writer implements Rewriter {
   readonly known: Definitions;
-  private readonly fresh: () => string;
-  private readonly write: (op: Op) => void;
+  readonly #fresh: () => string;
+  readonly #write: (op: Op) => void;
   at: Op | undefined;
 
   constructor(known: Definitions, fresh: () => string, write: (op: Op) => void) {
     this.known = known;
-    this.fresh = fresh;
-    this.write = write;
+    this.#fresh = fresh;
+    this.#write = write;
   }
 
   emit(op: string, args: readonly string[], attributes: Attributes = NO_ATTRIBUTES): string {
     if (!isOperator(op)) throw new Error(`${op} is no operator`);
     const shapes = args.map((a) => this.known.shape(a));
-    return this.append(op, args, attributes, operators[op].shape(shapes, attributes));
+    return this.#append(op, args, attributes, operators[op].shape(shapes, attributes));
   }
 
   constant(value: number): string {
-    return this.append('constant', [], { value }, []);
+    return this.#append('constant', [], { value }, []);
   }
 
   filled(value: number, shape: Shape): string {
     if (shape.length === 0) return this.constant(value);
-    return this.append('broadcast', [this.constant(value)], { shape: [...shape] }, shape);
+    return this.#append('broadcast', [this.constant(value)], { shape: [...shape] }, shape);
   }
 
-  private append(op: string, args: readonly string[], attributes: Attributes, shape: Shape): string {
-    const id = this.fresh();
+  #append(op: string, args: readonly string[], attributes: Attributes, shape: Shape): string {
+    const id = this.#fresh();
     const plain: Op = { id, op, args, attributes: canonicalAttributes(attributes), shape };
-    this.write(this.at?.origin === undefined ? plain : { ...plain, origin: this.at.origin });
+    this.#write(this.at?.origin === undefined ? plain : { ...plain, origin: this.at.origin });
     return id;
   }
 }

@@ -105,46 +105,46 @@ class SegmentWriter {
   readonly inputs: Input[] = [];
   readonly scalars: Scalar[] = [];
   readonly ops: Op[] = [];
-  private readonly values: FunctionValues;
-  private readonly stage: DraftStage;
-  private readonly held: Held;
-  private readonly here = new Set<string>();
-  private readonly own: ReadonlySet<string>;
+  readonly #values: FunctionValues;
+  readonly #stage: DraftStage;
+  readonly #held: Held;
+  readonly #here = new Set<string>();
+  readonly #own: ReadonlySet<string>;
 
   constructor(values: FunctionValues, stage: DraftStage, held: Held, own: readonly Op[]) {
-    this.values = values;
-    this.stage = stage;
-    this.held = held;
-    this.own = new Set(own.map((op) => op.id));
+    this.#values = values;
+    this.#stage = stage;
+    this.#held = held;
+    this.#own = new Set(own.map((op) => op.id));
   }
 
   add(op: Op): void {
     const { slot: _slot, ...rest } = op;
     const args = op.args.map((a) => this.read(a));
     this.ops.push({ ...rest, args });
-    this.here.add(op.id);
+    this.#here.add(op.id);
   }
 
   /** The name by which this segment reads a value. */
   read(id: string): string {
-    if (this.here.has(id) || this.own.has(id)) return id;
-    const kept = this.held.names.get(id);
+    if (this.#here.has(id) || this.#own.has(id)) return id;
+    const kept = this.#held.names.get(id);
     if (kept !== undefined) return kept;
-    const origin = this.values.origin(id);
+    const origin = this.#values.origin(id);
     if (origin.kind === 'state') return id;
-    this.here.add(id);
+    this.#here.add(id);
     if (origin.kind === 'scalar') {
       const { block, scalar } = origin;
-      const within = this.stage.loop === block;
-      const firstTick = this.values.f.blocks[block]?.firstTick ?? 0;
+      const within = this.#stage.loop === block;
+      const firstTick = this.#values.f.blocks[block]?.firstTick ?? 0;
       this.scalars.push(within ? scalar : { ...scalar, expr: atTick(scalar.expr, firstTick) });
-    } else if (origin.kind === 'op' && this.values.isCommon(id)) this.add(origin.op);
-    else this.inputs.push(this.inputOf(id));
+    } else if (origin.kind === 'op' && this.#values.isCommon(id)) this.add(origin.op);
+    else this.inputs.push(this.#inputOf(id));
     return id;
   }
 
-  private inputOf(id: string): Input {
-    const given = this.values.f.inputs.find((i) => i.id === id);
-    return given ?? { id, field: id, type: 'f32', shape: this.values.shape(id) };
+  #inputOf(id: string): Input {
+    const given = this.#values.f.inputs.find((i) => i.id === id);
+    return given ?? { id, field: id, type: 'f32', shape: this.#values.shape(id) };
   }
 }

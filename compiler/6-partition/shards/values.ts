@@ -24,39 +24,39 @@ export type Origin =
 
 export class FunctionValues {
   readonly f: ProgramFunction;
-  private readonly origins = new Map<string, Origin>();
-  private readonly shapes = new Map<string, Shape>();
+  readonly #origins = new Map<string, Origin>();
+  readonly #shapes = new Map<string, Shape>();
   /** Operations that read a value, in order. */
-  private readonly reading = new Map<string, Op[]>();
-  private readonly places = new Map<Op, number>();
-  private readonly common = new Map<string, boolean>();
+  readonly #reading = new Map<string, Op[]>();
+  readonly #places = new Map<Op, number>();
+  readonly #common = new Map<string, boolean>();
 
   constructor(program: Program, f: ProgramFunction) {
     this.f = f;
-    for (const state of program.states) this.define(state.id, { kind: 'state', state }, state.shape);
-    for (const input of f.inputs) this.define(input.id, { kind: 'input' }, input.shape);
+    for (const state of program.states) this.#define(state.id, { kind: 'state', state }, state.shape);
+    for (const input of f.inputs) this.#define(input.id, { kind: 'input' }, input.shape);
     f.blocks.forEach((b, block) => {
-      for (const scalar of b.scalars) this.define(scalar.id, { kind: 'scalar', scalar, block }, []);
+      for (const scalar of b.scalars) this.#define(scalar.id, { kind: 'scalar', scalar, block }, []);
       for (const carry of b.carries) {
-        this.define(carry.id, { kind: 'carry', carry, block }, carry.shape);
-        this.define(carry.result, { kind: 'carried', carry, block }, carry.shape);
+        this.#define(carry.id, { kind: 'carry', carry, block }, carry.shape);
+        this.#define(carry.result, { kind: 'carried', carry, block }, carry.shape);
       }
       for (const op of b.ops) {
-        this.define(op.id, { kind: 'op', op, block }, op.shape);
-        this.places.set(op, this.places.size);
-        for (const arg of new Set(op.args)) append(this.reading, arg, op);
+        this.#define(op.id, { kind: 'op', op, block }, op.shape);
+        this.#places.set(op, this.#places.size);
+        for (const arg of new Set(op.args)) append(this.#reading, arg, op);
       }
     });
   }
 
   origin(id: string): Origin {
-    const origin = this.origins.get(id);
+    const origin = this.#origins.get(id);
     if (!origin) throw new Error(`${this.f.name}: ${id} is not defined`);
     return origin;
   }
 
   shape(id: string): Shape {
-    const shape = this.shapes.get(id);
+    const shape = this.#shapes.get(id);
     if (!shape) throw new Error(`${this.f.name}: ${id} is not defined`);
     return shape;
   }
@@ -66,27 +66,27 @@ export class FunctionValues {
   }
 
   readers(id: string): readonly Op[] {
-    return this.reading.get(id) ?? [];
+    return this.#reading.get(id) ?? [];
   }
 
   /** Where an operation stands among all of the function. */
   place(op: Op): number {
-    return this.places.get(op) ?? 0;
+    return this.#places.get(op) ?? 0;
   }
 
   /** Made of constants and host scalars alone: any shard can make it for itself. */
   isCommon(id: string): boolean {
-    const known = this.common.get(id);
+    const known = this.#common.get(id);
     if (known !== undefined) return known;
     const origin = this.origin(id);
     const common = origin.kind === 'scalar' || (origin.kind === 'op' && origin.op.args.every((a) => this.isCommon(a)));
-    this.common.set(id, common);
+    this.#common.set(id, common);
     return common;
   }
 
-  private define(id: string, origin: Origin, shape: Shape): void {
-    this.origins.set(id, origin);
-    this.shapes.set(id, shape);
+  #define(id: string, origin: Origin, shape: Shape): void {
+    this.#origins.set(id, origin);
+    this.#shapes.set(id, shape);
   }
 }
 

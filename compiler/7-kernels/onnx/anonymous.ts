@@ -32,27 +32,27 @@ function lowerBare(bare: Program): LoweredFunction {
 }
 
 class Names {
-  private readonly given = new Map<string, string>();
-  private readonly counts = new Map<string, number>();
-  private readonly back = new Map<string, string>();
+  readonly #given = new Map<string, string>();
+  readonly #counts = new Map<string, number>();
+  readonly #back = new Map<string, string>();
 
   short(kind: string, name: string): string {
-    const known = this.given.get(`${kind}:${name}`);
+    const known = this.#given.get(`${kind}:${name}`);
     if (known !== undefined) return known;
-    const count = this.counts.get(kind) ?? 0;
-    this.counts.set(kind, count + 1);
+    const count = this.#counts.get(kind) ?? 0;
+    this.#counts.set(kind, count + 1);
     const short = `${kind}${count}`;
-    this.given.set(`${kind}:${name}`, short);
-    this.back.set(short, name);
+    this.#given.set(`${kind}:${name}`, short);
+    this.#back.set(short, name);
     return short;
   }
 
   has(kind: string, name: string): boolean {
-    return this.given.has(`${kind}:${name}`);
+    return this.#given.has(`${kind}:${name}`);
   }
 
   long(short: string): string {
-    return this.back.get(short) ?? short;
+    return this.#back.get(short) ?? short;
   }
 }
 

@@ -10,21 +10,21 @@ export class OnnxEmitter {
   readonly laidOut = new Map<string, LaidOut>();
   /** Whether only operators of the ONNX standard may be written. */
   readonly standard: boolean;
-  private readonly given: ReadonlySet<string>;
-  private readonly shapes = new Map<string, Shape>();
-  private readonly aliases = new Map<string, string>();
-  private readonly made = new Map<string, string>();
-  private count = 0;
+  readonly #given: ReadonlySet<string>;
+  readonly #shapes = new Map<string, Shape>();
+  readonly #aliases = new Map<string, string>();
+  readonly #made = new Map<string, string>();
+  #count = 0;
 
   /** @param given states that the device may lay out for the graph */
   constructor(given: ReadonlySet<string> = new Set(), standard = false) {
-    this.given = given;
+    this.#given = given;
     this.standard = standard;
   }
 
   /** Whether the device, which holds them, can make something of these before the graph runs. */
   isGiven(...ids: readonly string[]): boolean {
-    return ids.every((id) => this.given.has(id));
+    return ids.every((id) => this.#given.has(id));
   }
 
   /** An input that the device lays out. */
@@ -35,21 +35,21 @@ export class OnnxEmitter {
 
   /** `id` is the value `name`, with nothing to compute. */
   alias(id: string, name: string): void {
-    this.aliases.set(id, name);
-    const shape = this.shapes.get(id);
-    if (shape && !this.shapes.has(name)) this.shapes.set(name, shape);
+    this.#aliases.set(id, name);
+    const shape = this.#shapes.get(id);
+    if (shape && !this.#shapes.has(name)) this.#shapes.set(name, shape);
   }
 
   resolve(id: string): string {
-    return this.aliases.get(id) ?? id;
+    return this.#aliases.get(id) ?? id;
   }
 
   declare(name: string, shape: Shape): void {
-    this.shapes.set(name, shape);
+    this.#shapes.set(name, shape);
   }
 
   shapeOf(name: string): Shape {
-    const shape = this.shapes.get(name);
+    const shape = this.#shapes.get(name);
     if (!shape) throw new Error(`${name} is not in the graph`);
     return shape;
   }
@@ -62,7 +62,7 @@ export class OnnxEmitter {
     output?: string,
     domain?: string,
   ): string {
-    const name = output ?? `t${this.count++}`;
+    const name = output ?? `t${this.#count++}`;
     const node: OnnxNode = { op, inputs, outputs: [name], attributes };
     this.nodes.push(domain === undefined ? node : { ...node, domain });
     return name;
@@ -75,38 +75,38 @@ export class OnnxEmitter {
     outputs: number,
     attributes: Readonly<Record<string, OnnxAttribute>>,
   ): string[] {
-    const names = Array.from({ length: outputs }, () => `t${this.count++}`);
+    const names = Array.from({ length: outputs }, () => `t${this.#count++}`);
     this.nodes.push({ op, inputs, outputs: names, attributes });
     return names;
   }
 
   /** The same values in another layout, made once: neighbours that want the same one share it. */
   once(key: string, make: () => string): string {
-    const known = this.made.get(key);
+    const known = this.#made.get(key);
     if (known !== undefined) return known;
     const name = make();
-    this.made.set(key, name);
+    this.#made.set(key, name);
     return name;
   }
 
   /** A tensor that is one number throughout, as a constant of the graph. */
   filled(value: number, shape: Shape): string {
     const size = shape.reduce((product, n) => product * n, 1);
-    return this.constant(`f:${value}:${shape.join(',')}`, 'float', shape, new Float32Array(size).fill(value));
+    return this.#constant(`f:${value}:${shape.join(',')}`, 'float', shape, new Float32Array(size).fill(value));
   }
 
   number(value: number): string {
-    return this.constant(`c:${Object.is(value, -0) ? 0 : value}`, 'float', [], Float32Array.of(value));
+    return this.#constant(`c:${Object.is(value, -0) ? 0 : value}`, 'float', [], Float32Array.of(value));
   }
 
   /** A list of whole numbers: shapes, axes, starts and ends. */
   integers(values: readonly number[]): string {
-    return this.constant(`i:${values.join(',')}`, 'int64', [values.length], BigInt64Array.from(values, BigInt));
+    return this.#constant(`i:${values.join(',')}`, 'int64', [values.length], BigInt64Array.from(values, BigInt));
   }
 
   /** 0, 1, … n-1 as floats. */
   range(n: number): string {
-    return this.constant(
+    return this.#constant(
       `r:${n}`,
       'float',
       [n],
@@ -116,14 +116,14 @@ export class OnnxEmitter {
 
   /** A matrix of numbers known when compiling. @param name says what is in it */
   table(name: string, shape: Shape, data: Float32Array): string {
-    return this.constant(name, 'float', shape, data);
+    return this.#constant(name, 'float', shape, data);
   }
 
   index(value: number): string {
-    return this.constant(`x:${value}`, 'int64', [], BigInt64Array.of(BigInt(value)));
+    return this.#constant(`x:${value}`, 'int64', [], BigInt64Array.of(BigInt(value)));
   }
 
-  private constant(name: string, type: OnnxType, shape: Shape, data: OnnxTensor['data']): string {
+  #constant(name: string, type: OnnxType, shape: Shape, data: OnnxTensor['data']): string {
     if (!this.constants.has(name)) this.constants.set(name, { name, type, shape, data });
     return name;
   }

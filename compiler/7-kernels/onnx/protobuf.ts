@@ -9,22 +9,22 @@ const PLAIN = /^[\x20-\x7e]*$/;
  * load than all of compiling does.
  */
 export class ProtoWriter {
-  private bytes = new Uint8Array(FIRST_BYTES);
-  private length = 0;
+  #bytes = new Uint8Array(FIRST_BYTES);
+  #length = 0;
 
   /** Wire type 0. */
   varint(field: number, value: number): this {
-    this.tag(field, 0);
-    this.number(value);
+    this.#tag(field, 0);
+    this.#number(value);
     return this;
   }
 
   /** Wire type 5, IEEE single precision. */
   float(field: number, value: number): this {
-    this.tag(field, 5);
-    this.reserve(4);
-    new DataView(this.bytes.buffer).setFloat32(this.length, value, true);
-    this.length += 4;
+    this.#tag(field, 5);
+    this.#reserve(4);
+    new DataView(this.#bytes.buffer).setFloat32(this.#length, value, true);
+    this.#length += 4;
     return this;
   }
 
@@ -32,53 +32,53 @@ export class ProtoWriter {
     const { length } = value;
     // Names are short and plain: written as they are they take a fifth of the encoder's time.
     if (length > SHORT || !PLAIN.test(value)) return this.raw(field, encoder.encode(value));
-    this.tag(field, 2);
-    this.number(length);
-    this.reserve(length);
-    for (let i = 0; i < length; i++) this.bytes[this.length++] = value.charCodeAt(i);
+    this.#tag(field, 2);
+    this.#number(length);
+    this.#reserve(length);
+    for (let i = 0; i < length; i++) this.#bytes[this.#length++] = value.charCodeAt(i);
     return this;
   }
 
   message(field: number, value: ProtoWriter): this {
-    return this.raw(field, value.bytes.subarray(0, value.length));
+    return this.raw(field, value.#bytes.subarray(0, value.#length));
   }
 
   raw(field: number, value: Uint8Array): this {
-    this.tag(field, 2);
-    this.number(value.length);
-    this.reserve(value.length);
-    this.bytes.set(value, this.length);
-    this.length += value.length;
+    this.#tag(field, 2);
+    this.#number(value.length);
+    this.#reserve(value.length);
+    this.#bytes.set(value, this.#length);
+    this.#length += value.length;
     return this;
   }
 
   finish(): Uint8Array {
-    return this.bytes.slice(0, this.length);
+    return this.#bytes.slice(0, this.#length);
   }
 
-  private tag(field: number, wire: number): void {
-    this.number(field * 8 + wire);
+  #tag(field: number, wire: number): void {
+    this.#number(field * 8 + wire);
   }
 
   /** Negative numbers take the ten bytes of a 64-bit two's complement. */
-  private number(value: number): void {
-    this.reserve(10);
+  #number(value: number): void {
+    this.#reserve(10);
     if (value >= 0 && value < 128) {
-      this.bytes[this.length++] = value;
+      this.#bytes[this.#length++] = value;
       return;
     }
     let rest = value < 0 ? BigInt.asUintN(64, BigInt(value)) : BigInt(value);
     while (rest >= 128n) {
-      this.bytes[this.length++] = Number(rest & 127n) | 128;
+      this.#bytes[this.#length++] = Number(rest & 127n) | 128;
       rest >>= 7n;
     }
-    this.bytes[this.length++] = Number(rest);
+    this.#bytes[this.#length++] = Number(rest);
   }
 
-  private reserve(count: number): void {
-    if (this.length + count <= this.bytes.length) return;
-    const larger = new Uint8Array(Math.max(this.bytes.length * 2, this.length + count));
-    larger.set(this.bytes.subarray(0, this.length));
-    this.bytes = larger;
+  #reserve(count: number): void {
+    if (this.#length + count <= this.#bytes.length) return;
+    const larger = new Uint8Array(Math.max(this.#bytes.length * 2, this.#length + count));
+    larger.set(this.#bytes.subarray(0, this.#length));
+    this.#bytes = larger;
   }
 }

@@ -16,28 +16,28 @@ export class Slopes {
    * Whether any slope of gelu is wanted. Then all of the function's values of gelu are of one form: an error of exactly
    * zero must not become one of rounding, which Adam would blow up to a whole step.
    */
-  private readonly oneForm: boolean;
-  private readonly gelus = new Map<string, { square: string; sigmoid: string; value: string }>();
+  readonly #oneForm: boolean;
+  readonly #gelus = new Map<string, { square: string; sigmoid: string; value: string }>();
   /** What `step` was asked of, by the step's own name. */
-  private readonly steps = new Map<string, string>();
-  private readonly masks = new Map<string, string>();
-  private readonly e: OnnxEmitter;
+  readonly #steps = new Map<string, string>();
+  readonly #masks = new Map<string, string>();
+  readonly #e: OnnxEmitter;
 
   constructor(ops: readonly Op[], e: OnnxEmitter) {
-    this.e = e;
-    this.oneForm = ops.some((op) => op.op === 'gelu_slope');
+    this.#e = e;
+    this.#oneForm = ops.some((op) => op.op === 'gelu_slope');
   }
 
   gelu(op: Op): void {
     const u = op.args[0] ?? '';
-    if (!this.oneForm) this.e.node('Gelu', [u], { approximate: 'tanh' }, op.id);
-    else this.e.alias(op.id, this.geluParts(u).value);
+    if (!this.#oneForm) this.#e.node('Gelu', [u], { approximate: 'tanh' }, op.id);
+    else this.#e.alias(op.id, this.#geluParts(u).value);
   }
 
   geluSlope(op: Op): void {
-    const { e } = this;
+    const e = this.#e;
     const u = op.args[0] ?? '';
-    const { square, sigmoid, value } = this.geluParts(u);
+    const { square, sigmoid, value } = this.#geluParts(u);
     const bend = e.node('Add', [e.node('Mul', [square, e.number(6 * K * C)]), e.number(2 * K)]);
     const rest = e.node('Mul', [e.node('Sub', [u, value]), bend]);
     e.node('Mul', [sigmoid, e.node('Add', [rest, e.number(1)])], {}, op.id);
@@ -46,38 +46,38 @@ export class Slopes {
   /** 1 where u > 0, else 0; only written down when something reads it as it is. */
   step(op: Op): void {
     const u = op.args[0] ?? '';
-    this.steps.set(op.id, u);
+    this.#steps.set(op.id, u);
     this.mask(u, 0, 1, op.id);
   }
 
   steppedBy(id: string | undefined): string | undefined {
-    return id === undefined ? undefined : this.steps.get(id);
+    return id === undefined ? undefined : this.#steps.get(id);
   }
 
   /** `high` where u > 0, else `low`, for high > low. */
   mask(u: string, low: number, high: number, output?: string): string {
     const key = `${u} ${low} ${high}`;
-    const known = this.masks.get(key);
+    const known = this.#masks.get(key);
     if (known !== undefined) {
-      if (output !== undefined) this.e.alias(output, known);
+      if (output !== undefined) this.#e.alias(output, known);
       return known;
     }
-    const scaled = this.e.node('Mul', [u, this.e.number(HUGE)]);
-    const made = this.e.node('Clip', [scaled, this.e.number(low), this.e.number(high)], {}, output);
-    this.masks.set(key, made);
+    const scaled = this.#e.node('Mul', [u, this.#e.number(HUGE)]);
+    const made = this.#e.node('Clip', [scaled, this.#e.number(low), this.#e.number(high)], {}, output);
+    this.#masks.set(key, made);
     return made;
   }
 
-  private geluParts(u: string): { square: string; sigmoid: string; value: string } {
-    const known = this.gelus.get(u);
+  #geluParts(u: string): { square: string; sigmoid: string; value: string } {
+    const known = this.#gelus.get(u);
     if (known) return known;
-    const { e } = this;
+    const e = this.#e;
     const square = e.node('Mul', [u, u]);
     const q = e.node('Add', [e.node('Mul', [square, e.number(2 * K * C)]), e.number(2 * K)]);
     const sigmoid = e.node('Sigmoid', [e.node('Mul', [u, q])]);
     const value = e.node('Mul', [u, sigmoid]);
     const parts = { square, sigmoid, value };
-    this.gelus.set(u, parts);
+    this.#gelus.set(u, parts);
     return parts;
   }
 }

@@ -95,70 +95,70 @@ function rewritten(ops: readonly Op[], shapes: Map<string, Shape>): Op[] {
 class Flattener {
   readonly ops: FlatOp[] = [];
   readonly constants = new Map<string, number>();
-  private readonly views = new Map<string, string>();
+  readonly #views = new Map<string, string>();
   /** What broadcasts repeat: elementwise operators repeat by themselves. */
-  private readonly repeats = new Map<string, Use>();
-  private readonly copies = new Map<string, string>();
-  private readonly shapes: ReadonlyMap<string, Shape>;
-  private readonly types: Flat['types'];
+  readonly #repeats = new Map<string, Use>();
+  readonly #copies = new Map<string, string>();
+  readonly #shapes: ReadonlyMap<string, Shape>;
+  readonly #types: Flat['types'];
 
   constructor(ops: readonly Op[], shapes: ReadonlyMap<string, Shape>, types: Flat['types']) {
-    this.shapes = shapes;
-    this.types = types;
-    for (const op of ops) this.add(op);
+    this.#shapes = shapes;
+    this.#types = types;
+    for (const op of ops) this.#add(op);
   }
 
-  private add(op: Op): void {
+  #add(op: Op): void {
     if (op.op === 'constant') {
       this.constants.set(op.id, op.attributes.value as number);
       return;
     }
     const lowering = loweringOf(op.op);
     if (lowering.kind === 'view') {
-      const [use = { base: '', shape: [] }] = this.usesOf(op, true);
-      if (sizeOf(use.shape) === sizeOf(op.shape)) this.views.set(op.id, use.base);
+      const [use = { base: '', shape: [] }] = this.#usesOf(op, true);
+      if (sizeOf(use.shape) === sizeOf(op.shape)) this.#views.set(op.id, use.base);
       else {
-        this.repeats.set(op.id, use);
-        this.views.set(op.id, op.id);
+        this.#repeats.set(op.id, use);
+        this.#views.set(op.id, op.id);
       }
       return;
     }
-    const uses = this.usesOf(op, lowering.kind === 'elementwise').map((use) => {
-      const typed = lowering.kind === 'product' && (this.types.has(use.base) || this.constants.has(use.base));
-      return typed ? { ...use, base: this.copy(use, op.origin) } : use;
+    const uses = this.#usesOf(op, lowering.kind === 'elementwise').map((use) => {
+      const typed = lowering.kind === 'product' && (this.#types.has(use.base) || this.constants.has(use.base));
+      return typed ? { ...use, base: this.#copy(use, op.origin) } : use;
     });
     this.ops.push({ id: op.id, op: op.op, uses, attributes: op.attributes, shape: op.shape, origin: op.origin });
   }
 
-  private usesOf(op: Op, repeating: boolean): Use[] {
+  #usesOf(op: Op, repeating: boolean): Use[] {
     return op.args.map((arg): Use => {
-      const base = this.views.get(arg) ?? arg;
-      const shape = this.shapes.get(arg) ?? [];
-      const repeated = this.repeats.get(base);
+      const base = this.#views.get(arg) ?? arg;
+      const shape = this.#shapes.get(arg) ?? [];
+      const repeated = this.#repeats.get(base);
       if (!repeated) return { base, shape };
-      const whole = this.shapes.get(base) ?? [];
+      const whole = this.#shapes.get(base) ?? [];
       const same = shape.length === whole.length && shape.every((n, i) => n === whole[i]);
       if (repeating && same) return repeated;
-      return { base: this.repeatedWhole(base, repeated, op.origin), shape };
+      return { base: this.#repeatedWhole(base, repeated, op.origin), shape };
     });
   }
 
   /** A broadcast that somebody wants in memory. */
-  private repeatedWhole(id: string, use: Use, origin: string | undefined): string {
-    const shape = this.shapes.get(id) ?? [];
-    return this.known(`${id} repeated`, () => ({ op: 'copy', uses: [use], attributes: {}, shape, origin }));
+  #repeatedWhole(id: string, use: Use, origin: string | undefined): string {
+    const shape = this.#shapes.get(id) ?? [];
+    return this.#known(`${id} repeated`, () => ({ op: 'copy', uses: [use], attributes: {}, shape, origin }));
   }
 
-  private copy(use: Use, origin: string | undefined, as = ''): string {
+  #copy(use: Use, origin: string | undefined, as = ''): string {
     const { shape } = use;
-    return this.known(`${use.base} copied${as}`, () => ({ op: 'copy', uses: [use], attributes: {}, shape, origin }));
+    return this.#known(`${use.base} copied${as}`, () => ({ op: 'copy', uses: [use], attributes: {}, shape, origin }));
   }
 
-  private known(id: string, make: () => Omit<FlatOp, 'id'>): string {
-    const known = this.copies.get(id);
+  #known(id: string, make: () => Omit<FlatOp, 'id'>): string {
+    const known = this.#copies.get(id);
     if (known !== undefined) return known;
     this.ops.push({ id, ...make() });
-    this.copies.set(id, id);
+    this.#copies.set(id, id);
     return id;
   }
 
@@ -167,17 +167,17 @@ class Flattener {
     const taken = new Set<string>();
     /** What a run gives back is the result of an operation of its own. */
     const given = (value: string, origin: string, own: boolean): string => {
-      const base = this.views.get(value) ?? value;
-      const repeated = this.repeats.get(base);
-      const whole = repeated ? this.repeatedWhole(base, repeated, origin) : base;
-      if ((made.has(whole) || this.copies.has(whole)) && !(own && taken.has(whole))) {
+      const base = this.#views.get(value) ?? value;
+      const repeated = this.#repeats.get(base);
+      const whole = repeated ? this.#repeatedWhole(base, repeated, origin) : base;
+      if ((made.has(whole) || this.#copies.has(whole)) && !(own && taken.has(whole))) {
         if (own) taken.add(whole);
         return whole;
       }
-      return this.copy({ base: whole, shape: this.shapes.get(value) ?? [] }, origin, own ? ` for ${origin}` : '');
+      return this.#copy({ base: whole, shape: this.#shapes.get(value) ?? [] }, origin, own ? ` for ${origin}` : '');
     };
     const updates = f.updates.map((u) => ({ state: u.state, value: given(u.value, `weight ${u.state}`, true) }));
     const results = f.results.map((r) => ({ name: r.name, value: given(r.value, `result ${r.name}`, false) }));
-    return { ops: this.ops, constants: this.constants, types: this.types, updates, results };
+    return { ops: this.ops, constants: this.constants, types: this.#types, updates, results };
   }
 }

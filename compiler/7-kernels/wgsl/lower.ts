@@ -216,23 +216,23 @@ function partOf(placed: ReadonlyMap<string, Placed>, name: string, part: number)
 /** Modules of the same text are one. */
 class Modules {
   readonly list: KernelModule[] = [];
-  private readonly found = new Map<string, { readonly text: string; readonly serves: Set<string> }>();
+  readonly #found = new Map<string, { readonly text: string; readonly serves: Set<string> }>();
 
   add({ kind, text, buffers, tensors: written, parts, serves }: WrittenKernel, places: KernelModule['places']): string {
     const tensors = written.map(({ name, access, buffer }) => ({ name, access, buffer }));
     const of = (those: readonly KernelTensor[]): string => those.map((t) => t.access).join(' ');
     const accesses = [of(tensors), ...parts.map((p) => of(p.tensors))].join('; ');
     const id = `${kind}-${createHash('sha256').update(`${accesses}\n${text}`).digest('hex').slice(0, 12)}`;
-    const known = this.found.get(id);
+    const known = this.#found.get(id);
     if (known) known.serves.add(serves);
     else {
-      this.found.set(id, { text, serves: new Set([serves]) });
+      this.#found.set(id, { text, serves: new Set([serves]) });
       this.list.push({ id, buffers, tensors, parts, places });
     }
     return id;
   }
 
   texts(): Map<string, string> {
-    return new Map([...this.found].map(([id, { text, serves }]) => [id, `${comment(serves).join('\n')}\n${text}`]));
+    return new Map([...this.#found].map(([id, { text, serves }]) => [id, `${comment(serves).join('\n')}\n${text}`]));
   }
 }

@@ -24,30 +24,30 @@ export class TooManyParts extends Error {
 export const partCount = (elements: number, bound: number): number => Math.max(1, Math.ceil(elements / bound));
 
 export class Parts {
-  private readonly words: ReadonlyMap<string, number>;
-  private readonly bound: number;
-  private readonly types: Flat['types'];
+  readonly #words: ReadonlyMap<string, number>;
+  readonly #bound: number;
+  readonly #types: Flat['types'];
 
   /** @param bound elements of one part, at most */
   constructor(flat: Flat, bound: number) {
-    this.words = new Map([...flat.outside, ...flat.ops.map((op) => [op.id, sizeOf(op.shape)] as const)]);
-    this.types = flat.types;
-    this.bound = bound;
+    this.#words = new Map([...flat.outside, ...flat.ops.map((op) => [op.id, sizeOf(op.shape)] as const)]);
+    this.#types = flat.types;
+    this.#bound = bound;
   }
 
   /** Parts of a value in memory. */
   count(base: string): number {
-    return partCount(this.words.get(base) ?? 1, this.bound);
+    return partCount(this.#words.get(base) ?? 1, this.#bound);
   }
 
   /** What a kernel binds the window's part of alone; empty where its result is in one part, or in no order. */
   windowed(cluster: Cluster): ReadonlySet<string> {
     const { anchor, claimed, members, outputs, elements } = cluster;
     const found = new Set<string>();
-    if (elements <= this.bound || (anchor && !isLinear(anchor.op))) return found;
+    if (elements <= this.#bound || (anchor && !isLinear(anchor.op))) return found;
     for (const id of outputs) found.add(id);
     for (const { base } of members.flatMap((op) => op.uses))
-      if (this.words.get(base) === elements && this.types.get(base) !== 'u8') found.add(base);
+      if (this.#words.get(base) === elements && this.#types.get(base) !== 'u8') found.add(base);
     for (const op of members) for (const { base, shape } of op.uses) if (sizeOf(shape) !== elements) found.delete(base);
     for (const op of [...(anchor ? [anchor] : []), ...claimed.values()])
       for (const { base } of op.uses) found.delete(base);

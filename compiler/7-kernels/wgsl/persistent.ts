@@ -75,13 +75,13 @@ function draftOf(cluster: Cluster, flat: Flat, around: Surroundings, threads: nu
 
 /** Which steps have to wait for those before them. */
 class Order {
-  private since: Touched[] = [];
+  #since: Touched[] = [];
 
   waits(tensors: readonly WrittenTensor[], regions: readonly Region[]): boolean {
     const now = regions.map((region, i): Touched => ({ region, writes: tensors[i]?.access !== 'read' }));
-    const found = now.some((t) => this.since.some((before) => inTheWay(before, t)));
-    if (found) this.since = [];
-    this.since.push(...now);
+    const found = now.some((t) => this.#since.some((before) => inTheWay(before, t)));
+    if (found) this.#since = [];
+    this.#since.push(...now);
     return found;
   }
 }

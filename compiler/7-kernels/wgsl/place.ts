@@ -32,46 +32,46 @@ function inParts(
 
 /** Several buffers of limited size, named `NAME`, `NAME.1`, … */
 export class Arenas {
-  private readonly name: string;
-  private readonly most: number;
-  private readonly sizes: number[] = [0];
-  private readonly bound: number;
-  private readonly known = new Map<string, Placed>();
+  readonly #name: string;
+  readonly #most: number;
+  readonly #sizes: number[] = [0];
+  readonly #bound: number;
+  readonly #known = new Map<string, Placed>();
 
   /**
    * @param most elements of one; a part that is larger has one of its own
    * @param bound elements that a device binds at once, a multiple of the alignment: a larger tensor lies in parts
    */
   constructor(name: string, most: number, bound: number) {
-    this.name = name;
-    this.most = most;
-    this.bound = bound;
+    this.#name = name;
+    this.#most = most;
+    this.#bound = bound;
   }
 
   place(name: string, elements: number): Placed {
-    return inParts(name, elements, this.bound, (part, size) => this.append(part, size));
+    return inParts(name, elements, this.#bound, (part, size) => this.append(part, size));
   }
 
   /** Room at the end. */
   append(name: string, elements: number): Region {
-    let last = this.sizes.length - 1;
-    const used = this.sizes[last] ?? 0;
-    if (used > 0 && used + elements > this.most) last = this.sizes.push(0) - 1;
-    const offset = this.sizes[last] ?? 0;
-    this.sizes[last] = offset + aligned(elements);
-    return { name, arena: last === 0 ? this.name : `${this.name}.${last}`, offset, elements };
+    let last = this.#sizes.length - 1;
+    const used = this.#sizes[last] ?? 0;
+    if (used > 0 && used + elements > this.#most) last = this.#sizes.push(0) - 1;
+    const offset = this.#sizes[last] ?? 0;
+    this.#sizes[last] = offset + aligned(elements);
+    return { name, arena: last === 0 ? this.#name : `${this.#name}.${last}`, offset, elements };
   }
 
   /** Room that all who give it the same name share. */
   once(name: string, elements: number): Placed {
-    const placed = this.known.get(name) ?? this.place(name, elements);
-    this.known.set(name, placed);
+    const placed = this.#known.get(name) ?? this.place(name, elements);
+    this.#known.set(name, placed);
     return placed;
   }
 
   list(): Arena[] {
-    return this.sizes.flatMap((elements, i) =>
-      elements > 0 ? [{ name: i === 0 ? this.name : `${this.name}.${i}`, elements }] : [],
+    return this.#sizes.flatMap((elements, i) =>
+      elements > 0 ? [{ name: i === 0 ? this.#name : `${this.#name}.${i}`, elements }] : [],
     );
   }
 }
@@ -197,30 +197,30 @@ function placesFree(flat: Flat, launches: readonly (readonly Cluster[])[]): (sta
 
 /** Regions that come and go: the first gap that is large enough. */
 export class ValueArena {
-  private readonly most: number;
-  private readonly bound: number;
-  private readonly taken: Region[][] = [];
-  private readonly sizes: number[] = [];
+  readonly #most: number;
+  readonly #bound: number;
+  readonly #taken: Region[][] = [];
+  readonly #sizes: number[] = [];
 
   constructor(most: number, bound: number) {
-    this.most = most;
-    this.bound = bound;
+    this.#most = most;
+    this.#bound = bound;
   }
 
   take(name: string, elements: number): Placed {
-    return inParts(name, elements, this.bound, (part, size) => this.takePart(part, size));
+    return inParts(name, elements, this.#bound, (part, size) => this.#takePart(part, size));
   }
 
-  private takePart(name: string, elements: number): Region {
+  #takePart(name: string, elements: number): Region {
     const wanted = aligned(elements);
     for (let i = 0; ; i++) {
-      this.taken[i] ??= [];
-      const list = this.taken[i] ?? [];
+      this.#taken[i] ??= [];
+      const list = this.#taken[i] ?? [];
       const { at, offset } = gap(list, wanted);
-      if (offset > 0 && offset + wanted > this.most) continue;
+      if (offset > 0 && offset + wanted > this.#most) continue;
       const region = { name, arena: i === 0 ? 'values' : `values.${i}`, offset, elements };
       list.splice(at, 0, region);
-      this.sizes[i] = Math.max(this.sizes[i] ?? 0, offset + wanted);
+      this.#sizes[i] = Math.max(this.#sizes[i] ?? 0, offset + wanted);
       return region;
     }
   }
@@ -228,13 +228,13 @@ export class ValueArena {
   give({ parts }: Placed): void {
     for (const region of parts) {
       const index = region.arena === 'values' ? 0 : Number(region.arena.slice('values.'.length));
-      const list = this.taken[index];
+      const list = this.#taken[index];
       list?.splice(list.indexOf(region), 1);
     }
   }
 
   list(): Arena[] {
-    return this.sizes.map((elements, i) => ({ name: i === 0 ? 'values' : `values.${i}`, elements }));
+    return this.#sizes.map((elements, i) => ({ name: i === 0 ? 'values' : `values.${i}`, elements }));
   }
 }
 

@@ -59,49 +59,49 @@ export class ModuleWriter {
   readonly buffers: KernelBuffer[] = [];
   tensors: WrittenTensor[] = [];
   scalars: string[] = [];
-  private readonly sizes = new Map<number, string>();
-  private readonly fixed = new Map<string, number>();
-  private unnamed = 0;
-  private readonly extensions = new Set<string>();
-  private readonly tables: string[] = [];
-  private readonly functions = new Set<WgslFunction>();
-  private readonly scopes: Scope[] = [new Map()];
-  private names = 0;
-  private depth = 0;
-  private readonly around: Surroundings;
+  readonly #sizes = new Map<number, string>();
+  readonly #fixed = new Map<string, number>();
+  #unnamed = 0;
+  readonly #extensions = new Set<string>();
+  readonly #tables: string[] = [];
+  readonly #functions = new Set<WgslFunction>();
+  readonly #scopes: Scope[] = [new Map()];
+  #names = 0;
+  #depth = 0;
+  readonly #around: Surroundings;
   /** The arena of each of `buffers`. */
-  private readonly arenas: string[] = [];
+  readonly #arenas: string[] = [];
   /** Behind every name of a part, where a module has several. */
   part = '';
 
   readonly window: Window | undefined;
   /** By the name that the module gives it: a tensor of which all parts are bound. */
-  private readonly inParts = new Map<string, { readonly base: string; readonly names: readonly string[] }>();
-  private readonly accessors = new Map<string, string>();
+  readonly #inParts = new Map<string, { readonly base: string; readonly names: readonly string[] }>();
+  readonly #accessors = new Map<string, string>();
 
   constructor(flat: Flat, around: Surroundings, window?: Window) {
     this.flat = flat;
-    this.around = around;
+    this.#around = around;
     this.window = window;
   }
 
   line(text: string): void {
-    if (text.startsWith('}')) this.depth--;
-    this.lines.push(`${'  '.repeat(this.depth)}${text}`);
-    if (text.endsWith('{')) this.depth++;
+    if (text.startsWith('}')) this.#depth--;
+    this.lines.push(`${'  '.repeat(this.#depth)}${text}`);
+    if (text.endsWith('{')) this.#depth++;
   }
 
   /** Lines between braces: what is computed there is unknown behind them. */
   block(head: string, inside: () => void, tail = '}'): void {
     this.line(`${head} {`);
-    this.scopes.push(new Map());
+    this.#scopes.push(new Map());
     inside();
-    this.scopes.pop();
+    this.#scopes.pop();
     this.line(tail);
   }
 
   name(prefix: string): string {
-    return `${prefix}${this.names++}`;
+    return `${prefix}${this.#names++}`;
   }
 
   /** The same expression is written once for each scope. */
@@ -114,39 +114,39 @@ export class ModuleWriter {
   }
 
   known(key: string, make: () => string): string {
-    for (const scope of this.scopes) {
+    for (const scope of this.#scopes) {
       const found = scope.get(key);
       if (found !== undefined) return found;
     }
     const made = make();
-    this.scopes.at(-1)?.set(key, made);
+    this.#scopes.at(-1)?.set(key, made);
     return made;
   }
 
   remember(key: string, name: string): void {
-    this.scopes.at(-1)?.set(key, name);
+    this.#scopes.at(-1)?.set(key, name);
   }
 
   /** A size, as an override constant: modules differ by their form alone. */
   size(n: number): string {
     if (n <= 1) return `${n}u`;
-    const known = this.sizes.get(n);
+    const known = this.#sizes.get(n);
     if (known !== undefined) return known;
-    const name = `size${this.unnamed++}`;
-    this.sizes.set(n, name);
+    const name = `size${this.#unnamed++}`;
+    this.#sizes.set(n, name);
     return name;
   }
 
   /** A size with a name of its own. */
   named(name: string, n: number): string {
     const own = this.count(name, n);
-    if (n > 1 && !this.sizes.has(n)) this.sizes.set(n, own);
+    if (n > 1 && !this.#sizes.has(n)) this.#sizes.set(n, own);
     return own;
   }
 
   /** A number of the dispatch that is no size of a tensor. */
   count(name: string, n: number): string {
-    this.fixed.set(`${name}${this.part}`, n);
+    this.#fixed.set(`${name}${this.part}`, n);
     return `${name}${this.part}`;
   }
 
@@ -159,11 +159,11 @@ export class ModuleWriter {
 
   /** What a function takes, and is given, in front of all else: where the tensors of a step begin. */
   get takesPlaces(): string {
-    return this.around.places === 'table' ? `places: Places${this.part}, ` : '';
+    return this.#around.places === 'table' ? `places: Places${this.part}, ` : '';
   }
 
   get givesPlaces(): string {
-    return this.around.places === 'table' ? 'places, ' : '';
+    return this.#around.places === 'table' ? 'places, ' : '';
   }
 
   /** A line of the module itself, once however many parts want it. */
@@ -173,44 +173,44 @@ export class ModuleWriter {
 
   /** Values of all overrides. */
   constants(): Record<string, number> {
-    return Object.fromEntries([...this.fixed, ...[...this.sizes].map(([n, name]) => [name, n] as const)]);
+    return Object.fromEntries([...this.#fixed, ...[...this.#sizes].map(([n, name]) => [name, n] as const)]);
   }
 
   /** Whole numbers that are part of the module. */
   table(values: readonly number[]): string {
     const text = `array<u32, ${values.length}>(${values.map((n) => `${n}u`).join(', ')})`;
-    const known = this.tables.indexOf(text);
-    return `table${known >= 0 ? known : this.tables.push(text) - 1}`;
+    const known = this.#tables.indexOf(text);
+    return `table${known >= 0 ? known : this.#tables.push(text) - 1}`;
   }
 
   /** A part of the language that not every device has. */
   enable(extension: string): void {
-    this.extensions.add(extension);
+    this.#extensions.add(extension);
   }
 
   need(name: WgslFunction): void {
     for (const other of functionNeeds[name] ?? []) this.need(other);
-    this.functions.add(name);
+    this.#functions.add(name);
   }
 
   baseOf(id: string): string {
-    return baseOf(this.around, id);
+    return baseOf(this.#around, id);
   }
 
   /** @returns the name of the tensor */
   bind(base: string, name: string, access: KernelTensor['access']): string {
-    const parts = this.around.regions.get(base)?.parts ?? [];
-    if (base === SCALARS) return this.bindPart(base, 0, this.around.scalars, name, access);
-    const own = this.around.places === 'table' ? name : `${name}${this.part}`;
+    const parts = this.#around.regions.get(base)?.parts ?? [];
+    if (base === SCALARS) return this.#bindPart(base, 0, this.#around.scalars, name, access);
+    const own = this.#around.places === 'table' ? name : `${name}${this.part}`;
     const part = this.window?.bases.has(base) ? this.window.part : parts.length > 1 ? undefined : 0;
-    if (part !== undefined) return this.bindPart(base, part, parts[part]?.arena, own, access);
-    const [known] = [...this.inParts].find(([, each]) => each.base === base) ?? [own];
-    const names = parts.map(({ arena }, i) => this.bindPart(base, i, arena, `${known}_${i}`, access));
-    this.inParts.set(known, { base, names });
+    if (part !== undefined) return this.#bindPart(base, part, parts[part]?.arena, own, access);
+    const [known] = [...this.#inParts].find(([, each]) => each.base === base) ?? [own];
+    const names = parts.map(({ arena }, i) => this.#bindPart(base, i, arena, `${known}_${i}`, access));
+    this.#inParts.set(known, { base, names });
     return known;
   }
 
-  private bindPart(
+  #bindPart(
     base: string,
     part: number,
     arena: string | undefined,
@@ -220,7 +220,7 @@ export class ModuleWriter {
     if (arena === undefined) throw new Error(`${base} has no place`);
     const known = this.tensors.findIndex((t) => t.base === base && t.part === part);
     const before = this.tensors[known];
-    const buffer = this.buffer(arena, access);
+    const buffer = this.#buffer(arena, access);
     if (before) {
       if (before.access !== access && access !== 'read') this.tensors[known] = { ...before, access: 'update' };
       return before.name;
@@ -230,76 +230,76 @@ export class ModuleWriter {
   }
 
   /** The buffer that an arena is bound as: an arena that kernels pass values through is always read and written. */
-  private buffer(arena: string, access: KernelTensor['access']): number {
+  #buffer(arena: string, access: KernelTensor['access']): number {
     const passing = /^(values|results)/.test(arena);
     const needed = access === 'read' && !passing ? 'read' : 'update';
-    const known = this.arenas.indexOf(arena);
+    const known = this.#arenas.indexOf(arena);
     const before = this.buffers[known];
     if (before) {
       if (needed === 'update') this.buffers[known] = { ...before, access: needed };
       return known;
     }
-    const { bound } = this.around;
-    const binding = bound.length > 0 ? bound.indexOf(arena) : this.arenas.length;
+    const { bound } = this.#around;
+    const binding = bound.length > 0 ? bound.indexOf(arena) : this.#arenas.length;
     const kind = kindOf(arena);
-    const others = (bound.length > 0 ? bound.slice(0, binding) : this.arenas).filter((a) => kindOf(a) === kind).length;
+    const others = (bound.length > 0 ? bound.slice(0, binding) : this.#arenas).filter((a) => kindOf(a) === kind).length;
     this.buffers.push({ name: others === 0 ? kind : `${kind}${others}`, binding, access: needed });
-    return this.arenas.push(arena) - 1;
+    return this.#arenas.push(arena) - 1;
   }
 
   /** Writes an element of a bound tensor. */
   store(name: string, at: string, value: string): void {
-    const parts = this.inParts.get(name);
-    if (parts) this.line(`${this.accessor(`set_${name}`, name, writesParts)}(${at}, ${value});`);
-    else this.line(`${this.slot(name, at)} = ${value};`);
+    const parts = this.#inParts.get(name);
+    if (parts) this.line(`${this.#accessor(`set_${name}`, name, writesParts)}(${at}, ${value});`);
+    else this.line(`${this.#slot(name, at)} = ${value};`);
   }
 
   /** An element of a bound tensor as it lies there, to read. */
-  private word(name: string, at: string): string {
-    const parts = this.inParts.get(name);
-    if (!parts) return this.slot(name, at);
-    return `${this.accessor(`${name}_at`, name, readsParts)}(${at})`;
+  #word(name: string, at: string): string {
+    const parts = this.#inParts.get(name);
+    if (!parts) return this.#slot(name, at);
+    return `${this.#accessor(`${name}_at`, name, readsParts)}(${at})`;
   }
 
   /** An element of a tensor, or of a part, with one binding. */
-  private slot(name: string, at: string): string {
-    const tensor = this.tensorOf(name);
+  #slot(name: string, at: string): string {
+    const tensor = this.#tensorOf(name);
     const buffer = tensor && this.buffers[tensor.buffer];
     if (!buffer) throw new Error(`${name} is not bound`);
-    const place = this.around.places === 'overrides' ? name : `places.${name}`;
+    const place = this.#around.places === 'overrides' ? name : `places.${name}`;
     if (this.window?.bases.has(tensor.base)) return `${buffer.name}[${place} + (${at}) - window]`;
     return `${buffer.name}[${place}${at === '0u' ? '' : ` + ${at}`}]`;
   }
 
-  private tensorOf(name: string): WrittenTensor | undefined {
-    const first = this.inParts.get(name)?.names[0] ?? name;
+  #tensorOf(name: string): WrittenTensor | undefined {
+    const first = this.#inParts.get(name)?.names[0] ?? name;
     return this.tensors.find((t) => t.name === first);
   }
 
   /** A function that picks the part of a tensor. @returns its name */
-  private accessor(name: string, tensor: string, write: typeof readsParts): string {
-    const { base = '', names = [] } = this.inParts.get(tensor) ?? {};
-    const type = this.isOfWords(this.tensorOf(tensor)?.buffer ?? 0) ? 'u32' : 'f32';
-    this.fixed.set('part_elements', this.around.regions.get(base)?.parts[0]?.elements ?? 0);
-    if (!this.accessors.has(name))
-      this.accessors.set(
+  #accessor(name: string, tensor: string, write: typeof readsParts): string {
+    const { base = '', names = [] } = this.#inParts.get(tensor) ?? {};
+    const type = this.#isOfWords(this.#tensorOf(tensor)?.buffer ?? 0) ? 'u32' : 'f32';
+    this.#fixed.set('part_elements', this.#around.regions.get(base)?.parts[0]?.elements ?? 0);
+    if (!this.#accessors.has(name))
+      this.#accessors.set(
         name,
-        write(name, type, names.length, (part, at) => this.slot(names[part] ?? '', at)),
+        write(name, type, names.length, (part, at) => this.#slot(names[part] ?? '', at)),
       );
     return name;
   }
 
   /** An element of a bound tensor of f32 or f16, to read. */
   read(name: string, at: string): string {
-    const tensor = this.tensorOf(name);
+    const tensor = this.#tensorOf(name);
     if (tensor && this.flat.types.get(tensor.base) === 'f16')
-      return `unpack2x16float(${this.word(name, `(${at}) / 2u`)})[(${at}) % 2u]`;
-    return this.isOfWords(tensor?.buffer ?? 0) ? `bitcast<f32>(${this.word(name, at)})` : this.word(name, at);
+      return `unpack2x16float(${this.#word(name, `(${at}) / 2u`)})[(${at}) % 2u]`;
+    return this.#isOfWords(tensor?.buffer ?? 0) ? `bitcast<f32>(${this.#word(name, at)})` : this.#word(name, at);
   }
 
   /** A buffer in which tensors of several types lie: inputs, where some are no f32; and that of pairs in half precision. */
-  private isOfWords(buffer: number): boolean {
-    const kind = kindOf(this.arenas[buffer] ?? '');
+  #isOfWords(buffer: number): boolean {
+    const kind = kindOf(this.#arenas[buffer] ?? '');
     const packed = [...this.flat.types.values()].some((type) => type !== 'f16');
     return kind === 'halves' || (kind === 'inputs' && packed);
   }
@@ -310,35 +310,35 @@ export class ModuleWriter {
     if (constant !== undefined) return literal(constant);
     if (!inMemory(this.flat, use.base)) {
       const scalars = this.bind(SCALARS, SCALARS, 'read');
-      return this.let('s', this.read(scalars, `${this.scalar(use.base)}u`));
+      return this.let('s', this.read(scalars, `${this.#scalar(use.base)}u`));
     }
     const place = sizeOf(use.shape) === 1 ? '0u' : at;
     const inputs = this.tensors.filter((t) => t.name.startsWith('in')).length;
     const name = this.bind(use.base, `in${inputs}`, 'read');
-    return this.let('x', this.element(use.base, name, place));
+    return this.let('x', this.#element(use.base, name, place));
   }
 
-  private element(base: string, name: string, at: string): string {
+  #element(base: string, name: string, at: string): string {
     const type = this.flat.types.get(base);
-    if (type === 'u8') return `f32((${this.word(name, `(${at}) / 4u`)} >> (8u * ((${at}) % 4u))) & 255u)`;
-    return type === 'i32' ? `f32(bitcast<i32>(${this.word(name, at)}))` : this.read(name, at);
+    if (type === 'u8') return `f32((${this.#word(name, `(${at}) / 4u`)} >> (8u * ((${at}) % 4u))) & 255u)`;
+    return type === 'i32' ? `f32(bitcast<i32>(${this.#word(name, at)}))` : this.read(name, at);
   }
 
   /** Where the number lies among those of this kernel. */
-  private scalar(id: string): number {
+  #scalar(id: string): number {
     const at = this.scalars.indexOf(id);
     return at >= 0 ? at : this.scalars.push(id) - 1;
   }
 
   written(): WrittenModule {
     const { buffers, tensors, scalars } = this;
-    return { text: this.text(), buffers, tensors, scalars, constants: this.constants() };
+    return { text: this.#text(), buffers, tensors, scalars, constants: this.constants() };
   }
 
-  private declaredPlaces(): string[] {
+  #declaredPlaces(): string[] {
     const names = this.tensors.map((t) => t.name);
     const head = '// where in their buffers the tensors begin';
-    switch (this.around.places) {
+    switch (this.#around.places) {
       case 'overrides':
         return [head, ...names.map((name) => `override ${name}: u32;`)];
       case 'uniform':
@@ -353,25 +353,25 @@ export class ModuleWriter {
     }
   }
 
-  private text(): string {
+  #text(): string {
     const body = this.lines.join('\n');
     const overrides = Object.keys(this.constants()).map((name) => `override ${name}: u32;`);
-    const enabled = [...this.extensions].map((name) => `enable ${name};`);
-    const head = [...enabled, ...overrides, ...this.declaredPlaces()];
+    const enabled = [...this.#extensions].map((name) => `enable ${name};`);
+    const head = [...enabled, ...overrides, ...this.#declaredPlaces()];
     const buffers = [...this.buffers.entries()].sort(([, a], [, b]) => a.binding - b.binding);
     for (const [i, { name, binding, access }] of buffers) {
       const mode = access === 'read' ? 'read' : 'read_write';
-      const type = this.isOfWords(i) ? 'u32' : 'f32';
+      const type = this.#isOfWords(i) ? 'u32' : 'f32';
       head.push(`@group(0) @binding(${binding}) var<storage, ${mode}> ${name}: array<${type}>;`);
     }
-    const functions = [...this.functions].map((name) => wgslFunctions[name]);
+    const functions = [...this.#functions].map((name) => wgslFunctions[name]);
     const all = [...functions, body].join('\n');
     if (all.includes('bitcast<f32>(infinite)')) head.push('var<private> infinite: u32 = 0x7f800000u;');
     if (all.includes('bitcast<f32>(not_a_number)')) head.push('var<private> not_a_number: u32 = 0x7fc00000u;');
-    this.tables.forEach((text, i) => {
+    this.#tables.forEach((text, i) => {
       head.push(`const table${i} = ${text};`);
     });
-    return `${[...head, ...functions, ...this.accessors.values(), body].join('\n')}\n`;
+    return `${[...head, ...functions, ...this.#accessors.values(), body].join('\n')}\n`;
   }
 }
 

@@ -8,7 +8,7 @@ import { printed } from '../../support/printable.ts';
 import { EXIT } from '../shell/command.ts';
 import { watchInterrupt } from '../shell/watch-interrupt.ts';
 
-const LOOK_EVERY = 150;
+const LOOK_EVERY_MS = 150;
 
 type Check = { readonly check: string; readonly value: number; readonly pass: boolean } | null;
 
@@ -39,7 +39,7 @@ export async function watchRun(
         process.stderr.write(printed`${run} goes on without being watched; nmc stop ${run} ends it\n`);
         return EXIT.interrupted;
       }
-      if (records.length === 0) await sleep(LOOK_EVERY);
+      if (records.length === 0) await sleep(LOOK_EVERY_MS);
     }
   } finally {
     interrupt.release();

@@ -7,7 +7,7 @@ import { wallNow } from '../../support/clock.ts';
 import { EnvironmentError, UserError } from '../../support/errors.ts';
 import { acquireLock } from '../../support/process-lock.ts';
 
-const LOOK_EVERY = 100;
+const LOOK_EVERY_MS = 100;
 
 /**
  * Makes the folder with mode 0700, or makes it so.
@@ -37,7 +37,7 @@ export function ownFolder(folder: string): void {
  */
 export async function holdTrainerFolder(folder: string, patience: number): Promise<() => void> {
   ownFolder(folder);
-  for (const end = wallNow() + patience; ; await sleep(LOOK_EVERY)) {
+  for (const end = wallNow() + patience; ; await sleep(LOOK_EVERY_MS)) {
     const result = acquireLock(join(folder, 'lock'));
     if (result.ok) return () => result.release();
     if (wallNow() < end) continue;

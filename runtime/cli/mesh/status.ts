@@ -9,7 +9,7 @@ import { type Arguments, EXIT, flag } from '../shell/command.ts';
 import { watchInterrupt } from '../shell/watch-interrupt.ts';
 import { openMeshToLook } from './mesh-link.ts';
 
-const LOOK_EVERY = 1000;
+const LOOK_EVERY_MS = 1000;
 
 export default async function (args: Arguments): Promise<number> {
   const link = await openMeshToLook(args);
@@ -19,7 +19,7 @@ export default async function (args: Arguments): Promise<number> {
       const status = await askStatus(link);
       if (flag(args, 'json')) emit({ ...status });
       else process.stdout.write(statusText(status));
-      if (flag(args, 'watch')) await sleep(LOOK_EVERY);
+      if (flag(args, 'watch')) await sleep(LOOK_EVERY_MS);
     } while (flag(args, 'watch') && !interrupt.requested());
     return EXIT.done;
   } finally {

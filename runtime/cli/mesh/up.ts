@@ -21,13 +21,13 @@ import { DEFAULT_STATE } from './synchronizer.ts';
 import { Child } from './up-child.ts';
 
 const MEGABYTE = 1e6;
-const LOOK_EVERY = 150;
+const LOOK_EVERY_MS = 150;
 /** A dead trainer comes back when its shards are in other hands, at the latest after this. */
-const BACK_AFTER = 8000;
-const UP_WITHIN = 60_000;
+const BACK_AFTER_MS = 8000;
+const UP_WITHIN_MS = 60_000;
 /** A trainer that was ended so often, for its memory or a device that does not answer, stays away. */
 const MAX_OVERRUNS = 3;
-const DOWN_WITHIN = 15_000;
+const DOWN_WITHIN_MS = 15_000;
 
 const REPAIRS: Readonly<Record<string, string>> = {
   'mesh/state-damaged': 'restore the folder from a copy, or begin anew with another --state',
@@ -70,7 +70,7 @@ export default async function (args: Arguments): Promise<number> {
     if (!stopping) announce(args, announced, await mesh.members());
     while (!stopping) {
       await mesh.lookAfter();
-      await sleep(LOOK_EVERY);
+      await sleep(LOOK_EVERY_MS);
     }
     await mesh.stop();
     return EXIT.done;
@@ -133,7 +133,7 @@ class Mesh {
       await this.#list(name);
       this.#trainers = [...this.#trainers, { name, child: this.#startTrainer(name), diedAt: 0, overruns: 0 }];
     }
-    const end = wallNow() + UP_WITHIN;
+    const end = wallNow() + UP_WITHIN_MS;
     while (!stopped() && (await this.members()).length < trainers) {
       const dead = this.#trainers.find((t) => t.child.ended);
       if (dead) throw new EnvironmentError('mesh/trainer', `${dead.name} has ended: ${dead.child.lastWords()}`);
@@ -143,7 +143,7 @@ class Mesh {
           'not all trainers have joined within a minute',
           `look into ${join(this.#state, 'logs')}`,
         );
-      await sleep(LOOK_EVERY);
+      await sleep(LOOK_EVERY_MS);
     }
     return this.#announced;
   }
@@ -174,7 +174,7 @@ class Mesh {
       if (trainer.overruns >= MAX_OVERRUNS) continue;
       const status = await this.#status();
       const handedOver = status?.trainers.every((t) => t.name !== trainer.name) ?? false;
-      if (!handedOver && wallNow() - trainer.diedAt < BACK_AFTER) continue;
+      if (!handedOver && wallNow() - trainer.diedAt < BACK_AFTER_MS) continue;
       if (await this.#mayComeBack(trainer.name)) {
         trainer.child = this.#startTrainer(trainer.name);
         trainer.diedAt = 0;
@@ -213,7 +213,7 @@ class Mesh {
     this.#link?.close();
     this.#synchronizer?.tell('stop\n');
     const all = [...this.#trainers.map((t) => t.child), ...(this.#synchronizer ? [this.#synchronizer] : [])];
-    await Promise.race([Promise.all(all.map((child) => child.exit)), sleep(DOWN_WITHIN, undefined, { ref: false })]);
+    await Promise.race([Promise.all(all.map((child) => child.exit)), sleep(DOWN_WITHIN_MS, undefined, { ref: false })]);
   }
 
   kill(): void {

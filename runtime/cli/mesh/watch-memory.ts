@@ -3,7 +3,7 @@ import { execFile } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
 
 /** Milliseconds. */
-const LOOK_EVERY = 100;
+const LOOK_EVERY_MS = 100;
 
 /**
  * Calls `over` each time that the process is seen to hold more than `limit` bytes.
@@ -23,7 +23,7 @@ export function watchMemory(
     const bytes = await resident(pid);
     looking = false;
     if (!ended && bytes !== undefined && bytes > limit) over(bytes);
-  }, LOOK_EVERY);
+  }, LOOK_EVERY_MS);
   return () => {
     ended = true;
     clearInterval(timer);

@@ -4,12 +4,12 @@
  */
 import type { Device } from '../../device/device.ts';
 import { observed } from '../../device/observed.ts';
-import { END_WITHIN, hasStuckDevice } from '../../device/stuck.ts';
+import { END_WITHIN_MS, hasStuckDevice } from '../../device/stuck.ts';
 import { WATCHDOG_MILLISECONDS } from '../../net/shard-host.ts';
 import { printed } from '../../support/printable.ts';
 import { tellParent } from './with-parent.ts';
 
-const LOOK_EVERY = 200;
+const LOOK_EVERY_MS = 200;
 
 export interface WatchedDevice {
   readonly device: Device;
@@ -28,11 +28,11 @@ export function watchDevice(given: Device, end: (reason: string) => void = endNo
   const look = (): void => {
     const since = waitingSince();
     if (since === undefined) return;
-    if (now() - since > WATCHDOG_MILLISECONDS + END_WITHIN) end('its device does not answer');
-    else if (leavingSince !== undefined && now() - Math.max(since, leavingSince) > END_WITHIN)
+    if (now() - since > WATCHDOG_MILLISECONDS + END_WITHIN_MS) end('its device does not answer');
+    else if (leavingSince !== undefined && now() - Math.max(since, leavingSince) > END_WITHIN_MS)
       end('its device does not answer, and it was to leave');
   };
-  const timer = setInterval(look, LOOK_EVERY);
+  const timer = setInterval(look, LOOK_EVERY_MS);
   return {
     device,
     leaving: () => {

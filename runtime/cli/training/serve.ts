@@ -19,9 +19,9 @@ import { wholeNumber } from '../shell/whole-number.ts';
 import { openPredictor } from './run-predictor.ts';
 
 /** How often it is asked whether it is time to look for newer weights. */
-const TICK = 100;
+const TICK_MS = 100;
 /** From the request to stop to the end of connections. */
-const CLOSE_WITHIN = 5000;
+const CLOSE_WITHIN_MS = 5000;
 
 export default async function (args: Arguments): Promise<number> {
   const host = text(args, 'listen') ?? '127.0.0.1';
@@ -43,7 +43,7 @@ export default async function (args: Arguments): Promise<number> {
     stop = resolve;
   });
   const interrupt = watchInterrupt(stop);
-  const timer = setInterval(() => predictor.tick(), TICK);
+  const timer = setInterval(() => predictor.tick(), TICK_MS);
   try {
     const listening = await listen(() => app.listen({ host, port }), host, port);
     const address = certificate ? listening.replace(/^http:/, 'https:') : listening;
@@ -61,7 +61,7 @@ export default async function (args: Arguments): Promise<number> {
 
 /** Requests under way are answered first; whoever sends or reads too slowly for that is closed. */
 async function closeServer(app: FastifyInstance): Promise<void> {
-  const timer = setTimeout(() => app.server.closeAllConnections(), CLOSE_WITHIN);
+  const timer = setTimeout(() => app.server.closeAllConnections(), CLOSE_WITHIN_MS);
   try {
     await app.close();
   } finally {

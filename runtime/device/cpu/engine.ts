@@ -80,71 +80,71 @@ const OPTIMISE_BELOW = 4 * 1024 * 1024;
 const ORT_TYPES = { u8: 'uint8', i32: 'int32', f32: 'float32' } as const;
 
 export class CpuEngine {
-  private readonly states = new Map<string, StatePlaces>();
-  private readonly manifests = new Map<string, CpuManifest>();
-  private readonly functions = new Map<string, Promise<Loaded>>();
-  private readonly files: ReadonlyMap<string, Uint8Array>;
-  private readonly options: EngineOptions;
-  private readonly memory: SharedMemory;
-  private readonly places = new Map<string, Places>();
-  private readonly versions = new Map<string, number>();
-  private readonly layouts = new Layouts({
-    values: (id) => dataOf(this.state(id).current),
-    version: (id) => this.versions.get(id) ?? 0,
+  readonly #states = new Map<string, StatePlaces>();
+  readonly #manifests = new Map<string, CpuManifest>();
+  readonly #functions = new Map<string, Promise<Loaded>>();
+  readonly #files: ReadonlyMap<string, Uint8Array>;
+  readonly #options: EngineOptions;
+  readonly #memory: SharedMemory;
+  readonly #places = new Map<string, Places>();
+  readonly #versions = new Map<string, number>();
+  readonly #layouts = new Layouts({
+    values: (id) => dataOf(this.#state(id).current),
+    version: (id) => this.#versions.get(id) ?? 0,
   });
 
   constructor(states: readonly EngineState[], files: ReadonlyMap<string, Uint8Array>, options: EngineOptions) {
-    this.files = files;
-    this.options = options;
+    this.#files = files;
+    this.#options = options;
     for (const [path, bytes] of files) {
       if (!path.endsWith('.json')) continue;
       const manifest = JSON.parse(new TextDecoder().decode(bytes)) as CpuManifest;
-      this.manifests.set(manifest.function, manifest);
+      this.#manifests.set(manifest.function, manifest);
     }
     const rewritten = new Set<string>();
-    for (const manifest of this.manifests.values())
+    for (const manifest of this.#manifests.values())
       for (const output of manifest.outputs) if ('state' in output) rewritten.add(output.state);
     const placesOf = (s: EngineState): number => (rewritten.has(s.id) ? 2 : 1);
-    const others = [...this.manifests.values()].flatMap((m) => m.outputs.filter((o) => !('state' in o)));
-    this.memory = createMemory([
+    const others = [...this.#manifests.values()].flatMap((m) => m.outputs.filter((o) => !('state' in o)));
+    this.#memory = createMemory([
       ...states.flatMap((s) => new Array<number>(placesOf(s)).fill(sizeOf(s.shape))),
       ...others.map((o) => sizeOf(o.shape)),
-      ...[...this.manifests.values()].flatMap((m) => m.kernelFields.map((k) => sizeOf(k.shape))),
+      ...[...this.#manifests.values()].flatMap((m) => m.kernelFields.map((k) => sizeOf(k.shape))),
       // Behind all else: the results of another lane.
-      ...(this.manifests.get(LANE)?.outputs ?? []).map((o) => sizeOf(o.shape)),
+      ...(this.#manifests.get(LANE)?.outputs ?? []).map((o) => sizeOf(o.shape)),
     ]);
     for (const s of states) {
-      const current = this.memory.place(s.shape);
-      this.states.set(s.id, { current, spare: rewritten.has(s.id) ? this.memory.place(s.shape) : undefined });
+      const current = this.#memory.place(s.shape);
+      this.#states.set(s.id, { current, spare: rewritten.has(s.id) ? this.#memory.place(s.shape) : undefined });
     }
-    for (const [name, manifest] of this.manifests) {
+    for (const [name, manifest] of this.#manifests) {
       const placed = manifest.outputs.flatMap((o) => {
         if ('state' in o) return [];
-        const place = this.memory.place(o.shape);
+        const place = this.#memory.place(o.shape);
         // Kernels name a gradient as the program does; the graph may call it otherwise where a state gets it, too.
         return 'gradient' in o
           ? [[o.output, place] as const, [o.gradient, place] as const]
           : [[o.output, place] as const];
       });
-      const fields = manifest.kernelFields.map((k) => [k.field, this.memory.place(k.shape)] as const);
-      this.places.set(name, { outputs: new Map(placed), fields: new Map(fields) });
+      const fields = manifest.kernelFields.map((k) => [k.field, this.#memory.place(k.shape)] as const);
+      this.#places.set(name, { outputs: new Map(placed), fields: new Map(fields) });
     }
   }
 
   write(id: string, values: Float32Array | Float64Array): void {
-    const data = dataOf(this.state(id).current);
+    const data = dataOf(this.#state(id).current);
     if (data.length !== values.length) throw new Error(`${id} has ${data.length} elements, not ${values.length}`);
     data.set(values);
-    this.changed(id);
+    this.#changed(id);
   }
 
   read(id: string): Float32Array {
-    return dataOf(this.state(id).current).slice();
+    return dataOf(this.#state(id).current).slice();
   }
 
   /** Begins to load a function before it is wanted. */
   prepare(name: string): Promise<unknown> {
-    return this.load(name);
+    return this.#load(name);
   }
 
   /** Runs a function; its results, copied. */
@@ -153,32 +153,32 @@ export class CpuEngine {
     inputs: Readonly<Record<string, RunInput>>,
     position: Position,
   ): Promise<Record<string, Float32Array>> {
-    const loaded = await this.load(name);
+    const loaded = await this.#load(name);
     const { fields } = loaded.places;
     for (const [field, placed] of fields) dataOf(placed).set(inputs[field] ?? []);
-    await this.runGraph(this.bind(loaded, inputs), position);
-    this.runKernels(loaded, position, (field) => [placeOf(fields, field).address]);
+    await this.#runGraph(this.#bind(loaded, inputs), position);
+    this.#runKernels(loaded, position, (field) => [placeOf(fields, field).address]);
     const results: Record<string, Float32Array> = {};
     for (const [result, placed] of loaded.results) results[result] = dataOf(placed).slice();
     return results;
   }
 
   laneManifest(): CpuManifest {
-    const manifest = this.manifests.get(LANE);
+    const manifest = this.#manifests.get(LANE);
     if (!manifest) throw new Error('the plan has no lanes');
     return manifest;
   }
 
   /** @param inputs of a lane's share: the same memory for every batch */
   async lane(inputs: Readonly<Record<string, RunInput>>): Promise<LaneRun> {
-    const [graph, step] = [await this.load(LANE), await this.load(STEP)];
-    const bound = this.bind(graph, inputs);
-    const { address } = this.laneResults();
+    const [graph, step] = [await this.#load(LANE), await this.#load(STEP)];
+    const bound = this.#bind(graph, inputs);
+    const { address } = this.#laneResults();
     const sums = [...graph.results].filter(([result]) => !isGradientName(result));
     return {
-      own: this.part(0),
-      other: this.part(this.memory.end() - address),
-      share: (position) => this.runGraph(bound, position),
+      own: this.#part(0),
+      other: this.#part(this.#memory.end() - address),
+      share: (position) => this.#runGraph(bound, position),
       sum: (first, second, results) => {
         for (const [result, placed] of sums) {
           const at = (placed.address - address) / 4;
@@ -188,27 +188,27 @@ export class CpuEngine {
         }
       },
       step: (first, second, position) =>
-        this.runKernels(step, position, (field) => {
+        this.#runKernels(step, position, (field) => {
           const offset = placeOf(graph.results, field).address - address;
           return [first.byteOffset + offset, second.byteOffset + offset];
         }),
     };
   }
 
-  private laneResults(): { readonly address: number; readonly floats: number } {
-    const placed = [...(this.places.get(LANE)?.outputs.values() ?? [])];
+  #laneResults(): { readonly address: number; readonly floats: number } {
+    const placed = [...(this.#places.get(LANE)?.outputs.values() ?? [])];
     const bytes = placed.reduce((sum, p) => sum + padded(dataOf(p).length), 0);
     return { address: placed[0]?.address ?? 0, floats: bytes / 4 };
   }
 
   /** Memory as large as the results of a lane, so many bytes behind them. */
-  private part(behind: number): Float32Array {
-    const { address, floats } = this.laneResults();
-    return new Float32Array(this.memory.memory.buffer, address + behind, floats);
+  #part(behind: number): Float32Array {
+    const { address, floats } = this.#laneResults();
+    return new Float32Array(this.#memory.memory.buffer, address + behind, floats);
   }
 
   /** @param inputs by field; what a run reads is in them then */
-  private bind(loaded: Loaded, inputs: Readonly<Record<string, RunInput>>): Bound {
+  #bind(loaded: Loaded, inputs: Readonly<Record<string, RunInput>>): Bound {
     const { manifest, places } = loaded;
     const feeds: Record<string, ort.Tensor> = {};
     for (const { field, type, shape } of manifest.fields) {
@@ -224,15 +224,15 @@ export class CpuEngine {
     return { loaded, feeds, fetches };
   }
 
-  private async runGraph({ loaded, feeds, fetches }: Bound, position: Position): Promise<void> {
+  async #runGraph({ loaded, feeds, fetches }: Bound, position: Position): Promise<void> {
     const { manifest, session } = loaded;
     if (!session) return;
     const scope = { ...position, tick: position.tick ?? 0 };
     // States change places.
-    for (const id of manifest.states) feeds[nameIn(manifest, id)] = this.state(id).current.tensor;
-    for (const wanted of manifest.laidOut ?? []) feeds[wanted.input] = this.layouts.tensor(wanted);
+    for (const id of manifest.states) feeds[nameIn(manifest, id)] = this.#state(id).current.tensor;
+    for (const wanted of manifest.laidOut ?? []) feeds[wanted.input] = this.#layouts.tensor(wanted);
     for (const o of manifest.outputs)
-      if ('state' in o) fetches[o.output] = spareOf(this.state(o.state), o.state).tensor;
+      if ('state' in o) fetches[o.output] = spareOf(this.#state(o.state), o.state).tensor;
     const scalars = feeds.scalars?.data as Float32Array | undefined;
     manifest.scalars.forEach((s, i) => {
       if (scalars) scalars[i] = evaluateScalar(s, scope);
@@ -240,13 +240,13 @@ export class CpuEngine {
     await session.run(feeds, fetches);
     for (const o of manifest.outputs)
       if ('state' in o) {
-        swap(this.state(o.state));
-        this.changed(o.state);
+        swap(this.#state(o.state));
+        this.#changed(o.state);
       }
   }
 
   /** @param fieldAddresses where a field lies: one place, or two parts of a sum */
-  private runKernels(
+  #runKernels(
     { kernels, places }: Loaded,
     position: Position,
     fieldAddresses: (field: string) => readonly number[],
@@ -255,52 +255,54 @@ export class CpuEngine {
     for (const { kernel, call, callPair } of kernels) {
       let parts = 1;
       const tensors = kernel.tensors.flatMap((t) => {
-        if ('state' in t) return this.state(t.state).current.address;
+        if ('state' in t) return this.#state(t.state).current.address;
         if ('gradient' in t) return placeOf(places.outputs, t.gradient).address;
         const addresses = fieldAddresses(t.field);
         parts = addresses.length;
         return addresses;
       });
-      const results = kernel.results.map((id) => this.state(id).current.address);
+      const results = kernel.results.map((id) => this.#state(id).current.address);
       const scalars = kernel.scalars.map((expr) => evaluateScalar(expr, scope));
       const run = parts === 2 && callPair ? callPair : call;
       run(padded(kernel.elements), ...tensors, ...results, ...scalars);
-      for (const id of kernel.results) this.changed(id);
+      for (const id of kernel.results) this.#changed(id);
     }
   }
 
   async close(): Promise<void> {
-    for (const loaded of this.functions.values()) await (await loaded).session?.release();
+    for (const loaded of this.#functions.values()) await (await loaded).session?.release();
   }
 
-  private changed(id: string): void {
-    this.versions.set(id, (this.versions.get(id) ?? 0) + 1);
+  #changed(id: string): void {
+    this.#versions.set(id, (this.#versions.get(id) ?? 0) + 1);
   }
 
-  private state(id: string): StatePlaces {
-    const state = this.states.get(id);
+  #state(id: string): StatePlaces {
+    const state = this.#states.get(id);
     if (!state) throw new Error(`no state ${id}`);
     return state;
   }
 
-  private load(name: string): Promise<Loaded> {
-    const known = this.functions.get(name);
+  #load(name: string): Promise<Loaded> {
+    const known = this.#functions.get(name);
     if (known) return known;
-    const loading = this.open(name);
-    this.functions.set(name, loading);
+    const loading = this.#open(name);
+    this.#functions.set(name, loading);
     return loading;
   }
 
-  private async open(name: string): Promise<Loaded> {
-    const graph = this.files.get(`cpu/${name}.onnx`);
-    const manifest = this.manifests.get(name);
-    const places = this.places.get(name);
+  async #open(name: string): Promise<Loaded> {
+    const graph = this.#files.get(`cpu/${name}.onnx`);
+    const manifest = this.#manifests.get(name);
+    const places = this.#places.get(name);
     if (!manifest || !places) throw new Error(`the plan has no cpu form of ${name}`);
-    const session = graph && (await this.openSession(graph));
-    const module = this.files.get(`cpu/${name}.wasm`);
+    const session = graph && (await this.#openSession(graph));
+    const module = this.#files.get(`cpu/${name}.wasm`);
     const results = resultsOf(manifest, places);
     if (!module) return { manifest, session, places, results, kernels: [] };
-    const { instance } = await WebAssembly.instantiate(new Uint8Array(module), { env: { memory: this.memory.memory } });
+    const { instance } = await WebAssembly.instantiate(new Uint8Array(module), {
+      env: { memory: this.#memory.memory },
+    });
     const { exports } = instance;
     const kernels = manifest.kernels.map((kernel) => ({
       kernel,
@@ -310,9 +312,9 @@ export class CpuEngine {
     return { manifest, session, places, results, kernels };
   }
 
-  private openSession(graph: Uint8Array): Promise<ort.InferenceSession> {
+  #openSession(graph: Uint8Array): Promise<ort.InferenceSession> {
     return ort.InferenceSession.create(graph, {
-      intraOpNumThreads: this.options.threads,
+      intraOpNumThreads: this.#options.threads,
       interOpNumThreads: 1,
       executionMode: 'sequential',
       graphOptimizationLevel: graph.length < OPTIMISE_BELOW ? 'all' : 'disabled',

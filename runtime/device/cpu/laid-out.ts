@@ -25,12 +25,12 @@ interface Places {
 }
 
 export class Layouts {
-  private readonly states: States;
-  private readonly kept = new Map<string, Kept>();
-  private readonly places = new Map<string, Places>();
+  readonly #states: States;
+  readonly #kept = new Map<string, Kept>();
+  readonly #places = new Map<string, Places>();
 
   constructor(states: States) {
-    this.states = states;
+    this.#states = states;
   }
 
   /** The input as it is now. */
@@ -38,36 +38,36 @@ export class Layouts {
     const { connections, kind, shape } = wanted;
     const key = `${kind} ${connections} ${shape.join('x')} ${kind === 'matrix' ? wanted.values : ''}`;
     const versions = [
-      this.states.version(connections),
-      kind === 'matrix' ? this.states.version(wanted.values) : 0,
+      this.#states.version(connections),
+      kind === 'matrix' ? this.#states.version(wanted.values) : 0,
     ] as const;
-    const known = this.kept.get(key);
+    const known = this.#kept.get(key);
     if (known && known.made[0] === versions[0] && known.made[1] === versions[1]) return known.tensor;
-    const { at } = this.placesOf(wanted);
+    const { at } = this.#placesOf(wanted);
     if (known && kind === 'matrix' && known.made[0] === versions[0]) {
-      fill(known.tensor.data as Float32Array, at, this.states.values(wanted.values));
+      fill(known.tensor.data as Float32Array, at, this.#states.values(wanted.values));
       known.made = versions;
       return known.tensor;
     }
-    const tensor = kind === 'matrix' ? this.matrix(wanted, at) : listOf(kind, at);
-    this.kept.set(key, { tensor, made: versions });
+    const tensor = kind === 'matrix' ? this.#matrix(wanted, at) : listOf(kind, at);
+    this.#kept.set(key, { tensor, made: versions });
     return tensor;
   }
 
-  private matrix(wanted: LaidOut & { kind: 'matrix' }, at: Int32Array): ort.Tensor {
+  #matrix(wanted: LaidOut & { kind: 'matrix' }, at: Int32Array): ort.Tensor {
     const data = new Float32Array(sizeOf(wanted.shape));
-    fill(data, at, this.states.values(wanted.values));
+    fill(data, at, this.#states.values(wanted.values));
     return new ort.Tensor('float32', data, wanted.shape);
   }
 
-  private placesOf({ connections, shape }: LaidOut): Places {
-    const version = this.states.version(connections);
+  #placesOf({ connections, shape }: LaidOut): Places {
+    const version = this.#states.version(connections);
     const key = `${connections} ${shape.join('x')}`;
-    const known = this.places.get(key);
+    const known = this.#places.get(key);
     if (known?.version === version) return known;
     const [pages = 1, rows = 1, columns = 1] = shape;
-    const made = { version, at: placesIn(this.states.values(connections), pages, rows, columns) };
-    this.places.set(key, made);
+    const made = { version, at: placesIn(this.#states.values(connections), pages, rows, columns) };
+    this.#places.set(key, made);
     return made;
   }
 }

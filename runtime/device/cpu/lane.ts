@@ -17,24 +17,24 @@ const LINGER_MILLISECONDS = 1;
 export class OtherLaneFailed extends Error {}
 
 export class Lane {
-  private readonly engine: CpuEngine;
-  private readonly index: 0 | 1;
-  private readonly control: Int32Array;
-  private readonly exchange: Float32Array;
-  private readonly slots: readonly Slot[];
-  private readonly inputs: Record<string, RunInput>;
-  private meetings = 0;
-  private finished = 0;
-  private work: LaneRun | undefined;
+  readonly #engine: CpuEngine;
+  readonly #index: 0 | 1;
+  readonly #control: Int32Array;
+  readonly #exchange: Float32Array;
+  readonly #slots: readonly Slot[];
+  readonly #inputs: Record<string, RunInput>;
+  #meetings = 0;
+  #finished = 0;
+  #work: LaneRun | undefined;
 
   constructor(engine: CpuEngine, start: LaneStart) {
-    this.engine = engine;
-    this.index = start.index;
-    this.control = new Int32Array(start.control);
-    this.exchange = new Float32Array(start.exchange);
+    this.#engine = engine;
+    this.#index = start.index;
+    this.#control = new Int32Array(start.control);
+    this.#exchange = new Float32Array(start.exchange);
     const manifest = engine.laneManifest();
-    this.slots = slotsIn(start.slots, manifest);
-    this.inputs = halvesOf(manifest);
+    this.#slots = slotsIn(start.slots, manifest);
+    this.#inputs = halvesOf(manifest);
   }
 
   /**
@@ -43,51 +43,52 @@ export class Lane {
    */
   async serve(handled: number): Promise<void> {
     const { posted, awake } = CONTROL;
-    Atomics.store(this.control, awake[this.index], 1);
+    Atomics.store(this.#control, awake[this.#index], 1);
     try {
       for (let lingers = false; ; lingers = true) {
-        while (this.finished < Atomics.load(this.control, posted)) {
-          const slot = this.slots[this.finished % SLOTS] as Slot;
-          if ((slot.messages[this.index] as number) > handled) return;
-          await this.run(slot);
+        while (this.#finished < Atomics.load(this.#control, posted)) {
+          const slot = this.#slots[this.#finished % SLOTS] as Slot;
+          if ((slot.messages[this.#index] as number) > handled) return;
+          await this.#run(slot);
           lingers = true;
         }
-        if (lingers && Atomics.wait(this.control, posted, this.finished, LINGER_MILLISECONDS) !== 'timed-out') continue;
+        if (lingers && Atomics.wait(this.#control, posted, this.#finished, LINGER_MILLISECONDS) !== 'timed-out')
+          continue;
         // Whoever sends a batch after this line sends a message, too; one that came before it is there now.
-        Atomics.store(this.control, awake[this.index], 0);
-        if (Atomics.load(this.control, posted) === this.finished) return;
-        Atomics.store(this.control, awake[this.index], 1);
+        Atomics.store(this.#control, awake[this.#index], 0);
+        if (Atomics.load(this.#control, posted) === this.#finished) return;
+        Atomics.store(this.#control, awake[this.#index], 1);
       }
     } catch (error) {
-      Atomics.store(this.control, CONTROL.failed, 1);
-      Atomics.notify(this.control, CONTROL.arrived);
+      Atomics.store(this.#control, CONTROL.failed, 1);
+      Atomics.notify(this.#control, CONTROL.arrived);
       throw error;
     } finally {
-      Atomics.store(this.control, awake[this.index], 0);
+      Atomics.store(this.#control, awake[this.#index], 0);
     }
   }
 
   /** The results are known before the weights have moved: the next batch is on its way meanwhile. */
-  private async run(slot: Slot): Promise<void> {
+  async #run(slot: Slot): Promise<void> {
     const position = positionOf(slot);
-    takeHalf(slot, this.index, this.inputs);
-    this.work ??= await this.engine.lane(this.inputs);
-    const { own, other, share, sum, step } = this.work;
+    takeHalf(slot, this.#index, this.#inputs);
+    this.#work ??= await this.#engine.lane(this.#inputs);
+    const { own, other, share, sum, step } = this.#work;
     await share(position);
     // Two halves of the exchange take turns, so that one meeting a batch is enough.
-    const turn = (this.meetings % 2) * 2 * own.length;
+    const turn = (this.#meetings % 2) * 2 * own.length;
     const part = (lane: number): Float32Array =>
-      this.exchange.subarray(turn + lane * own.length, turn + (lane + 1) * own.length);
-    part(this.index).set(own);
-    this.meet();
-    this.finished++;
-    if (this.index === 0) {
+      this.#exchange.subarray(turn + lane * own.length, turn + (lane + 1) * own.length);
+    part(this.#index).set(own);
+    this.#meet();
+    this.#finished++;
+    if (this.#index === 0) {
       sum(part(0), part(1), slot.results);
-      Atomics.store(this.control, CONTROL.done, this.finished);
-      Atomics.notify(this.control, CONTROL.done);
+      Atomics.store(this.#control, CONTROL.done, this.#finished);
+      Atomics.notify(this.#control, CONTROL.done);
     }
-    other.set(part(1 - this.index));
-    if (this.index === 0) step(own, other, position);
+    other.set(part(1 - this.#index));
+    if (this.#index === 0) step(own, other, position);
     else step(other, own, position);
   }
 
@@ -95,19 +96,19 @@ export class Lane {
    * Waits until both lanes have come here as often. Asleep at once: a loop that looks first gets hot, and is compiled
    * once more on the cores that both lanes need.
    */
-  private meet(): void {
+  #meet(): void {
     const { arrived, failed } = CONTROL;
-    this.meetings++;
-    const all = this.meetings * 2;
-    if (Atomics.add(this.control, arrived, 1) + 1 === all) {
-      Atomics.notify(this.control, arrived);
+    this.#meetings++;
+    const all = this.#meetings * 2;
+    if (Atomics.add(this.#control, arrived, 1) + 1 === all) {
+      Atomics.notify(this.#control, arrived);
       return;
     }
     for (;;) {
-      const come = Atomics.load(this.control, arrived);
+      const come = Atomics.load(this.#control, arrived);
       if (come >= all) return;
-      if (Atomics.load(this.control, failed) === 1) throw new OtherLaneFailed();
-      Atomics.wait(this.control, arrived, come, LOOK_MILLISECONDS);
+      if (Atomics.load(this.#control, failed) === 1) throw new OtherLaneFailed();
+      Atomics.wait(this.#control, arrived, come, LOOK_MILLISECONDS);
     }
   }
 }

@@ -108,85 +108,85 @@ interface Batch {
 
 /** Batches in the order in which they were sent. */
 class Batches {
-  private readonly lanes: readonly OpenLane[];
-  private readonly control: Int32Array;
-  private readonly slots: readonly Slot[];
-  private readonly sent: Batch[] = [];
+  readonly #lanes: readonly OpenLane[];
+  readonly #control: Int32Array;
+  readonly #slots: readonly Slot[];
+  readonly #sent: Batch[] = [];
   /** There was no slot for these, or they came behind such. */
-  private readonly late: (() => void)[] = [];
-  private posted = 0;
-  private finished = 0;
-  private watching = false;
-  private failure: unknown;
+  readonly #late: (() => void)[] = [];
+  #posted = 0;
+  #finished = 0;
+  #watching = false;
+  #failure: unknown;
 
   constructor(lanes: readonly OpenLane[], control: Int32Array, slots: readonly Slot[]) {
-    this.lanes = lanes;
-    this.control = control;
-    this.slots = slots;
+    this.#lanes = lanes;
+    this.#control = control;
+    this.#slots = slots;
     // Answered only when a lane fails, or its thread ends.
-    for (const { ask } of lanes) ask({ kind: 'failure' }).catch((error: unknown) => this.fail(error));
+    for (const { ask } of lanes) ask({ kind: 'failure' }).catch((error: unknown) => this.#fail(error));
   }
 
   /** The inputs may be changed as soon as this returns. */
   run(inputs: Batch['inputs'], position: Position): Promise<Record<string, Tensor>> {
     return new Promise((resolve, reject) => {
-      if (this.late.length === 0 && this.sent.length < SLOTS) this.send({ inputs, position, resolve, reject });
+      if (this.#late.length === 0 && this.#sent.length < SLOTS) this.#send({ inputs, position, resolve, reject });
       else {
         const copies = copied(inputs);
-        this.late.push(() => this.send({ inputs: copies, position, resolve, reject }));
+        this.#late.push(() => this.#send({ inputs: copies, position, resolve, reject }));
       }
     });
   }
 
   /** Another request, when all batches that came before it have been sent. */
   behind<T>(request: () => Promise<T>): Promise<T> {
-    if (this.late.length === 0) return request();
-    return new Promise((resolve, reject) => this.late.push(() => request().then(resolve, reject)));
+    if (this.#late.length === 0) return request();
+    return new Promise((resolve, reject) => this.#late.push(() => request().then(resolve, reject)));
   }
 
-  private send(batch: Batch): void {
-    const slot = this.slots[this.posted % SLOTS] as Slot;
+  #send(batch: Batch): void {
+    const slot = this.#slots[this.#posted % SLOTS] as Slot;
     try {
-      if (this.failure !== undefined) throw this.failure;
+      if (this.#failure !== undefined) throw this.#failure;
       fillSlot(slot, batch.inputs, batch.position);
     } catch (error) {
       batch.reject(error);
       return;
     }
-    slot.messages.set(this.lanes.map((lane) => lane.sent()));
-    this.posted++;
-    this.sent.push(batch);
-    Atomics.store(this.control, CONTROL.posted, this.posted);
-    Atomics.notify(this.control, CONTROL.posted);
-    this.lanes.forEach((lane, i) => {
-      if (Atomics.load(this.control, CONTROL.awake[i as 0 | 1]) === 0) lane.wake();
+    slot.messages.set(this.#lanes.map((lane) => lane.sent()));
+    this.#posted++;
+    this.#sent.push(batch);
+    Atomics.store(this.#control, CONTROL.posted, this.#posted);
+    Atomics.notify(this.#control, CONTROL.posted);
+    this.#lanes.forEach((lane, i) => {
+      if (Atomics.load(this.#control, CONTROL.awake[i as 0 | 1]) === 0) lane.wake();
     });
-    if (!this.watching) void this.watch();
+    if (!this.#watching) void this.#watch();
   }
 
-  private async watch(): Promise<void> {
-    this.watching = true;
-    while (this.sent.length > 0) {
-      const done = Atomics.load(this.control, CONTROL.done);
-      while (this.finished < done) this.finish();
-      if (this.sent.length > 0) await Atomics.waitAsync(this.control, CONTROL.done, done).value;
+  async #watch(): Promise<void> {
+    this.#watching = true;
+    while (this.#sent.length > 0) {
+      const done = Atomics.load(this.#control, CONTROL.done);
+      while (this.#finished < done) this.#finish();
+      if (this.#sent.length > 0) await Atomics.waitAsync(this.#control, CONTROL.done, done).value;
     }
-    this.watching = false;
+    this.#watching = false;
   }
 
-  private finish(): void {
-    const slot = this.slots[this.finished % SLOTS] as Slot;
-    this.finished++;
-    this.sent.shift()?.resolve(resultsIn(slot));
-    while (this.sent.length < SLOTS && this.late.length > 0) this.late.shift()?.();
+  #finish(): void {
+    const slot = this.#slots[this.#finished % SLOTS] as Slot;
+    this.#finished++;
+    this.#sent.shift()?.resolve(resultsIn(slot));
+    while (this.#sent.length < SLOTS && this.#late.length > 0) this.#late.shift()?.();
   }
 
-  private fail(error: unknown): void {
-    this.failure ??= error;
+  #fail(error: unknown): void {
+    this.#failure ??= error;
     // A lane that waits for one that is gone would wait for ever.
-    Atomics.store(this.control, CONTROL.failed, 1);
-    Atomics.notify(this.control, CONTROL.arrived);
-    for (const { reject } of this.sent.splice(0)) reject(error);
-    for (const go of this.late.splice(0)) go();
+    Atomics.store(this.#control, CONTROL.failed, 1);
+    Atomics.notify(this.#control, CONTROL.arrived);
+    for (const { reject } of this.#sent.splice(0)) reject(error);
+    for (const go of this.#late.splice(0)) go();
   }
 }

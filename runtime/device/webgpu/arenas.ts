@@ -7,16 +7,16 @@ import type { Gpu } from './gpu.ts';
 const POISON = 0x7fc0dead;
 
 export class DeviceArenas {
-  private readonly device: GPUDevice;
-  private readonly buffers = new Map<string, GPUBuffer>();
+  readonly #device: GPUDevice;
+  readonly #buffers = new Map<string, GPUBuffer>();
 
   constructor(device: GPUDevice) {
-    this.device = device;
+    this.#device = device;
   }
 
   /** @throws EnvironmentError `device/memory` where the GPU has not as much, or cannot bind a tensor at once */
   async create(gpu: Gpu, kernels: KernelProgram): Promise<void> {
-    const { maxBufferSize, maxStorageBufferBindingSize } = this.device.limits;
+    const { maxBufferSize, maxStorageBufferBindingSize } = this.#device.limits;
     for (const arena of kernels.arenas)
       if (arena.elements * 4 > maxBufferSize) throw tooLarge(arena.name, arena.elements * 4, maxBufferSize, gpu);
     // Kernels bind arenas as a whole. One is larger than what every adapter binds only where a single tensor is.
@@ -26,12 +26,12 @@ export class DeviceArenas {
     for (const { name, elements } of kernels.arenas)
       if (elements * 4 > maxStorageBufferBindingSize)
         throw tooLarge(largest.get(name)?.name ?? name, elements * 4, maxStorageBufferBindingSize, gpu);
-    this.device.pushErrorScope('out-of-memory');
+    this.#device.pushErrorScope('out-of-memory');
     for (const { name, elements } of kernels.arenas) {
       const usage = GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST;
-      this.buffers.set(name, this.device.createBuffer({ label: name, size: elements * 4, usage }));
+      this.#buffers.set(name, this.#device.createBuffer({ label: name, size: elements * 4, usage }));
     }
-    const refused = await this.device.popErrorScope();
+    const refused = await this.#device.popErrorScope();
     if (!refused) return;
     const total = kernels.arenas.reduce((sum, a) => sum + a.elements * 4, 0);
     this.destroy();
@@ -43,20 +43,20 @@ export class DeviceArenas {
   }
 
   get(name: string): GPUBuffer {
-    const buffer = this.buffers.get(name);
+    const buffer = this.#buffers.get(name);
     if (!buffer) throw new Error(`no arena ${name}`);
     return buffer;
   }
 
   /** Fills all that a run computes with what is no number. */
   poison(): void {
-    for (const [name, buffer] of this.buffers)
+    for (const [name, buffer] of this.#buffers)
       if (/^(values|halves|results)/.test(name))
-        this.device.queue.writeBuffer(buffer, 0, new Uint32Array(buffer.size / 4).fill(POISON));
+        this.#device.queue.writeBuffer(buffer, 0, new Uint32Array(buffer.size / 4).fill(POISON));
   }
 
   destroy(): void {
-    for (const buffer of this.buffers.values()) buffer.destroy();
+    for (const buffer of this.#buffers.values()) buffer.destroy();
   }
 }
 

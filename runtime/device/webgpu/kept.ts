@@ -25,51 +25,51 @@ interface Launch {
 }
 
 export class KeptSamples {
-  private readonly device: GPUDevice;
-  private readonly buffers: readonly GPUBuffer[];
-  private readonly rows: GPUBuffer;
-  private readonly takes: readonly Launch[];
-  private readonly keeps: readonly Launch[];
-  private readonly known: Uint8Array;
+  readonly #device: GPUDevice;
+  readonly #buffers: readonly GPUBuffer[];
+  readonly #rows: GPUBuffer;
+  readonly #takes: readonly Launch[];
+  readonly #keeps: readonly Launch[];
+  readonly #known: Uint8Array;
 
   constructor(
     device: GPUDevice,
     samples: number,
     made: { buffers: readonly GPUBuffer[]; rows: GPUBuffer; takes: readonly Launch[]; keeps: readonly Launch[] },
   ) {
-    this.device = device;
-    this.buffers = made.buffers;
-    this.rows = made.rows;
-    this.takes = made.takes;
-    this.keeps = made.keeps;
-    this.known = new Uint8Array(samples);
+    this.#device = device;
+    this.#buffers = made.buffers;
+    this.#rows = made.rows;
+    this.#takes = made.takes;
+    this.#keeps = made.keeps;
+    this.#known = new Uint8Array(samples);
   }
 
   has(rows: Uint32Array): boolean {
-    return rows.every((row) => this.known[row] === 1);
+    return rows.every((row) => this.#known[row] === 1);
   }
 
   /** From now on they are there: what runs later finds them. */
   note(rows: Uint32Array): void {
-    for (const row of rows) this.known[row] = 1;
+    for (const row of rows) this.#known[row] = 1;
   }
 
   write(rows: Uint32Array): void {
-    this.device.queue.writeBuffer(this.rows, 0, rows as Uint32Array<ArrayBuffer>);
+    this.#device.queue.writeBuffer(this.#rows, 0, rows as Uint32Array<ArrayBuffer>);
   }
 
   /** Puts the batch together. */
   take(pass: GPUComputePassEncoder): void {
-    for (const launch of this.takes) carryOut(pass, launch);
+    for (const launch of this.#takes) carryOut(pass, launch);
   }
 
   /** Puts the samples of a batch that was uploaded where they stay. */
   keep(pass: GPUComputePassEncoder): void {
-    for (const launch of this.keeps) carryOut(pass, launch);
+    for (const launch of this.#keeps) carryOut(pass, launch);
   }
 
   destroy(): void {
-    for (const buffer of [...this.buffers, this.rows]) buffer.destroy();
+    for (const buffer of [...this.#buffers, this.#rows]) buffer.destroy();
   }
 }
 

@@ -15,36 +15,36 @@ export interface KernelTiming {
 const MAX_TIMESTAMPS = 4096;
 
 export class Profiler {
-  private readonly device: GPUDevice;
-  private readonly set: GPUQuerySet;
-  private readonly count: number;
+  readonly #device: GPUDevice;
+  readonly #set: GPUQuerySet;
+  readonly #count: number;
 
   /** Beyond the first two thousand dispatches nothing is timed. */
   constructor(device: GPUDevice, dispatches: number) {
-    this.device = device;
-    this.count = Math.min(2 * dispatches, MAX_TIMESTAMPS);
-    this.set = device.createQuerySet({ type: 'timestamp', count: Math.max(2, this.count) });
+    this.#device = device;
+    this.#count = Math.min(2 * dispatches, MAX_TIMESTAMPS);
+    this.#set = device.createQuerySet({ type: 'timestamp', count: Math.max(2, this.#count) });
   }
 
   pass(i: number): GPUComputePassDescriptor {
-    if (2 * i + 1 >= this.count) return {};
-    const writes = { querySet: this.set, beginningOfPassWriteIndex: 2 * i, endOfPassWriteIndex: 2 * i + 1 };
+    if (2 * i + 1 >= this.#count) return {};
+    const writes = { querySet: this.#set, beginningOfPassWriteIndex: 2 * i, endOfPassWriteIndex: 2 * i + 1 };
     return { timestampWrites: writes };
   }
 
   /** Records the copy of all times. @returns what fetches them */
   resolve(encoder: GPUCommandEncoder): (f: KernelFunction) => Promise<KernelTiming[]> {
-    const size = Math.max(2, this.count) * 8;
+    const size = Math.max(2, this.#count) * 8;
     const { QUERY_RESOLVE, COPY_SRC, COPY_DST, MAP_READ } = GPUBufferUsage;
-    const resolved = this.device.createBuffer({ size, usage: QUERY_RESOLVE | COPY_SRC });
-    const back = this.device.createBuffer({ size, usage: COPY_DST | MAP_READ });
-    encoder.resolveQuerySet(this.set, 0, Math.max(2, this.count), resolved, 0);
+    const resolved = this.#device.createBuffer({ size, usage: QUERY_RESOLVE | COPY_SRC });
+    const back = this.#device.createBuffer({ size, usage: COPY_DST | MAP_READ });
+    encoder.resolveQuerySet(this.#set, 0, Math.max(2, this.#count), resolved, 0);
     encoder.copyBufferToBuffer(resolved, 0, back, 0, size);
     return async (f) => {
       await back.mapAsync(GPUMapMode.READ);
       const times = new BigUint64Array(back.getMappedRange().slice(0));
       for (const buffer of [resolved, back]) buffer.destroy();
-      this.set.destroy();
+      this.#set.destroy();
       return timings(f, times);
     };
   }

@@ -67,12 +67,12 @@ export function plansBack(tensors: readonly (readonly Region[])[], arena: (name:
 }
 
 export class ReadBack {
-  private readonly device: GPUDevice;
-  private readonly free = new Map<number, GPUBuffer[]>();
-  private readonly made: GPUBuffer[] = [];
+  readonly #device: GPUDevice;
+  readonly #free = new Map<number, GPUBuffer[]>();
+  readonly #made: GPUBuffer[] = [];
 
   constructor(device: GPUDevice) {
-    this.device = device;
+    this.#device = device;
   }
 
   /**
@@ -80,14 +80,14 @@ export class ReadBack {
    * @returns one array for each region
    */
   copy(encoder: GPUCommandEncoder, { bytes, copied, places }: BackPlan): () => Promise<Float32Array[]> {
-    const buffer = this.take(bytes);
+    const buffer = this.#take(bytes);
     for (const c of copied) encoder.copyBufferToBuffer(c.buffer, c.offset, buffer, c.at, c.size);
     return async () => {
       await buffer.mapAsync(GPUMapMode.READ);
       const mapped = buffer.getMappedRange(0, bytes);
       const values = places.map(({ at, elements }) => new Float32Array(mapped, at, elements).slice());
       buffer.unmap();
-      this.give(buffer);
+      this.#give(buffer);
       return values;
     };
   }
@@ -100,28 +100,28 @@ export class ReadBack {
     return async () => (await Promise.all(fetches.map((fetch) => fetch()))).flat();
   }
 
-  private take(bytes: number): GPUBuffer {
+  #take(bytes: number): GPUBuffer {
     let size = MIN_BYTES;
     while (size < bytes) size *= 2;
-    size = Math.min(size, Math.max(bytes, this.device.limits.maxBufferSize));
-    const known = this.free.get(size)?.pop();
+    size = Math.min(size, Math.max(bytes, this.#device.limits.maxBufferSize));
+    const known = this.#free.get(size)?.pop();
     if (known) return known;
-    const buffer = this.device.createBuffer({
+    const buffer = this.#device.createBuffer({
       label: 'read back',
       size,
       usage: GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST,
     });
-    this.made.push(buffer);
+    this.#made.push(buffer);
     return buffer;
   }
 
-  private give(buffer: GPUBuffer): void {
-    const free = this.free.get(buffer.size);
+  #give(buffer: GPUBuffer): void {
+    const free = this.#free.get(buffer.size);
     if (free) free.push(buffer);
-    else this.free.set(buffer.size, [buffer]);
+    else this.#free.set(buffer.size, [buffer]);
   }
 
   destroy(): void {
-    for (const buffer of this.made) buffer.destroy();
+    for (const buffer of this.#made) buffer.destroy();
   }
 }

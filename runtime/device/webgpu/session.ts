@@ -101,21 +101,21 @@ function readKernels(files: ReadonlyMap<string, Uint8Array>): KernelProgram {
 }
 
 class WebGpuSession implements Required<DeviceSession> {
-  private readonly gpu: Gpu;
-  private readonly kernels: KernelProgram;
-  private readonly arenas: DeviceArenas;
-  private readonly options: SessionOptions;
-  private readonly pipelines: Pipelines;
-  private readonly back: ReadBack;
-  private readonly states: ReadonlyMap<string, Region>;
-  private readonly functions = new Map<string, Promise<Loaded>>();
-  private readonly others: { destroy(): void }[] = [];
-  private readonly arena = (name: string): GPUBuffer => this.arenas.get(name);
-  private readonly groups = new Map<string, GPUBindGroup>();
-  private readonly ready = new Map<string, Loaded>();
-  private queue: Promise<unknown> = Promise.resolve();
+  readonly #gpu: Gpu;
+  readonly #kernels: KernelProgram;
+  readonly #arenas: DeviceArenas;
+  readonly #options: SessionOptions;
+  readonly #pipelines: Pipelines;
+  readonly #back: ReadBack;
+  readonly #states: ReadonlyMap<string, Region>;
+  readonly #functions = new Map<string, Promise<Loaded>>();
+  readonly #others: { destroy(): void }[] = [];
+  readonly #arena = (name: string): GPUBuffer => this.#arenas.get(name);
+  readonly #groups = new Map<string, GPUBindGroup>();
+  readonly #ready = new Map<string, Loaded>();
+  #queue: Promise<unknown> = Promise.resolve();
   /** Calls that wait in the queue. */
-  private waiting = 0;
+  #waiting = 0;
 
   constructor(
     gpu: Gpu,
@@ -124,37 +124,37 @@ class WebGpuSession implements Required<DeviceSession> {
     arenas: DeviceArenas,
     options: SessionOptions,
   ) {
-    this.gpu = gpu;
-    this.kernels = kernels;
-    this.arenas = arenas;
-    this.options = options;
-    this.pipelines = new Pipelines(gpu.device, files);
-    this.back = new ReadBack(gpu.device);
-    this.states = new Map(kernels.states.map((s) => [s.name, s]));
+    this.#gpu = gpu;
+    this.#kernels = kernels;
+    this.#arenas = arenas;
+    this.#options = options;
+    this.#pipelines = new Pipelines(gpu.device, files);
+    this.#back = new ReadBack(gpu.device);
+    this.#states = new Map(kernels.states.map((s) => [s.name, s]));
   }
 
   write(state: string, values: Tensor): Promise<void> {
-    const parts = this.state(state);
+    const parts = this.#state(state);
     const elements = elementsOf(parts);
     if (values.length !== elements) throw new Error(`${state} has ${elements} elements, not ${values.length}`);
     const data = Float32Array.from(values);
-    return this.inTurn(async () => {
-      this.writeParts(
-        parts.map((part) => this.stretch(part)),
+    return this.#inTurn(async () => {
+      this.#writeParts(
+        parts.map((part) => this.#stretch(part)),
         new Uint8Array(data.buffer),
       );
     });
   }
 
   async read(state: string): Promise<Float32Array> {
-    const plans = plansBack([this.state(state)], this.arena);
-    const fetch = await this.inTurn(async () => {
-      const encoder = this.gpu.device.createCommandEncoder();
-      const copied = this.back.copyAll(encoder, plans);
-      this.gpu.device.queue.submit([encoder.finish()]);
+    const plans = plansBack([this.#state(state)], this.#arena);
+    const fetch = await this.#inTurn(async () => {
+      const encoder = this.#gpu.device.createCommandEncoder();
+      const copied = this.#back.copyAll(encoder, plans);
+      this.#gpu.device.queue.submit([encoder.finish()]);
       return { copied };
     });
-    return joined(await this.orGone(fetch.copied()));
+    return joined(await this.#orGone(fetch.copied()));
   }
 
   run(
@@ -162,53 +162,50 @@ class WebGpuSession implements Required<DeviceSession> {
     inputs: Readonly<Record<string, RunInput>>,
     position: Position,
   ): Promise<Record<string, Float32Array>> {
-    return this.start(name, inputs, position);
+    return this.#start(name, inputs, position);
   }
 
   async keep(name: string, samples: number): Promise<SampleRunner | undefined> {
-    const { inputs } = await this.load(name);
+    const { inputs } = await this.#load(name);
     const fields = inputs.flatMap(({ input, to }) => (to[0] && to.length === 1 ? [{ input, to: to[0] }] : []));
     // A batch that lies in parts itself is uploaded each time.
     if (fields.length < inputs.length) return undefined;
-    const kept = await this.inTurn(() => keepSamples(this.gpu, fields, samples, this.options.keptBytes));
+    const kept = await this.#inTurn(() => keepSamples(this.#gpu, fields, samples, this.#options.keptBytes));
     if (!kept) return undefined;
-    this.others.push(kept);
+    this.#others.push(kept);
     return {
       has: (rows) => kept.has(rows),
       run: (rows, given, position) => {
         const known = kept.has(rows);
         if (!known && !given) throw new Error(`${name} is given numbers of samples that the device has not seen`);
         kept.note(rows);
-        return this.start(name, known || !given ? {} : given, position, { samples: kept, rows, known });
+        return this.#start(name, known || !given ? {} : given, position, { samples: kept, rows, known });
       },
     };
   }
 
-  private async start(
+  async #start(
     name: string,
     inputs: Readonly<Record<string, RunInput>>,
     position: Position,
     picked?: Picked,
   ): Promise<Record<string, Float32Array>> {
-    const ready = this.ready.get(name);
+    const ready = this.#ready.get(name);
     // Nothing is in front of it: the inputs go straight to the device, without a copy that waits for its turn.
-    if (ready && this.waiting === 0) {
-      this.assertAlive();
-      return this.fetched(ready, this.submit(ready, inputs, position, picked));
+    if (ready && this.#waiting === 0) {
+      this.#assertAlive();
+      return this.#fetched(ready, this.#submit(ready, inputs, position, picked));
     }
     const copies = Object.fromEntries(Object.entries(inputs).map(([field, data]) => [field, data.slice()]));
-    const loading = this.load(name);
-    const { finish } = await this.inTurn(async () => ({
-      finish: this.submit(await loading, copies, position, picked),
+    const loading = this.#load(name);
+    const { finish } = await this.#inTurn(async () => ({
+      finish: this.#submit(await loading, copies, position, picked),
     }));
-    return this.fetched(await loading, finish);
+    return this.#fetched(await loading, finish);
   }
 
-  private async fetched(
-    { f, parts }: Loaded,
-    finish: () => Promise<Float32Array[]>,
-  ): Promise<Record<string, Float32Array>> {
-    const values = await this.orGone(finish());
+  async #fetched({ f, parts }: Loaded, finish: () => Promise<Float32Array[]>): Promise<Record<string, Float32Array>> {
+    const values = await this.#orGone(finish());
     let next = 0;
     return Object.fromEntries(
       f.results.map((r, i) => {
@@ -220,27 +217,27 @@ class WebGpuSession implements Required<DeviceSession> {
   }
 
   prepare(name: string): void {
-    this.load(name).catch(() => undefined);
+    this.#load(name).catch(() => undefined);
   }
 
   async close(): Promise<void> {
-    await this.queue.catch(() => undefined);
-    await this.gpu.device.queue.onSubmittedWorkDone().catch(() => undefined);
-    this.arenas.destroy();
-    this.back.destroy();
-    for (const each of this.others) each.destroy();
+    await this.#queue.catch(() => undefined);
+    await this.#gpu.device.queue.onSubmittedWorkDone().catch(() => undefined);
+    this.#arenas.destroy();
+    this.#back.destroy();
+    for (const each of this.#others) each.destroy();
   }
 
   /** Writes, dispatches and copies of one run: what stays is to fetch its results. */
-  private submit(
+  #submit(
     loaded: Loaded,
     inputs: Readonly<Record<string, RunInput>>,
     position: Position,
     picked: Picked | undefined,
   ): () => Promise<Float32Array[]> {
-    const { device } = this.gpu;
-    if (this.options.poison) this.arenas.poison();
-    if (!picked?.known) this.upload(loaded, inputs);
+    const { device } = this.#gpu;
+    if (this.#options.poison) this.#arenas.poison();
+    if (!picked?.known) this.#upload(loaded, inputs);
     picked?.samples.write(picked.rows);
     if (loaded.scalars)
       device.queue.writeBuffer(
@@ -250,44 +247,44 @@ class WebGpuSession implements Required<DeviceSession> {
       );
     const encoder = device.createCommandEncoder();
     const profiler =
-      this.options.profile && device.features.has('timestamp-query')
+      this.#options.profile && device.features.has('timestamp-query')
         ? new Profiler(device, loaded.steps.length)
         : undefined;
-    this.encode(encoder, loaded.steps, picked, profiler);
+    this.#encode(encoder, loaded.steps, picked, profiler);
     for (const { from, to } of loaded.copies)
       encoder.copyBufferToBuffer(from.buffer, from.offset, to.buffer, to.offset, from.size);
-    const fetch = this.back.copyAll(encoder, loaded.results);
+    const fetch = this.#back.copyAll(encoder, loaded.results);
     const timed = profiler?.resolve(encoder);
     device.queue.submit([encoder.finish()]);
     if (!timed) return fetch;
     return async () => {
       const values = await fetch();
-      this.options.profile?.(await timed(loaded.f));
+      this.#options.profile?.(await timed(loaded.f));
       return values;
     };
   }
 
-  private upload({ f, inputs }: Loaded, given: Readonly<Record<string, RunInput>>): void {
+  #upload({ f, inputs }: Loaded, given: Readonly<Record<string, RunInput>>): void {
     for (const { input, elements, to } of inputs) {
       const data = given[input.field];
       if (data?.length !== elements) throw new Error(`${f.name} wants ${elements} elements of ${input.field}`);
-      this.writeParts(to, wholeWords(data, input.type));
+      this.#writeParts(to, wholeWords(data, input.type));
     }
   }
 
-  private writeParts(parts: readonly Stretch[], bytes: Uint8Array<ArrayBuffer>): void {
+  #writeParts(parts: readonly Stretch[], bytes: Uint8Array<ArrayBuffer>): void {
     let from = 0;
     for (const { buffer, offset, size } of parts) {
-      this.gpu.device.queue.writeBuffer(buffer, offset, bytes, from, size);
+      this.#gpu.device.queue.writeBuffer(buffer, offset, bytes, from, size);
       from += size;
     }
   }
 
-  private stretch({ arena, offset, elements }: Region): Stretch {
-    return { buffer: this.arenas.get(arena), offset: offset * 4, size: elements * 4 };
+  #stretch({ arena, offset, elements }: Region): Stretch {
+    return { buffer: this.#arenas.get(arena), offset: offset * 4, size: elements * 4 };
   }
 
-  private encode(
+  #encode(
     encoder: GPUCommandEncoder,
     steps: readonly Step[],
     picked: Picked | undefined,
@@ -327,105 +324,105 @@ class WebGpuSession implements Required<DeviceSession> {
     pass.end();
   }
 
-  private load(name: string): Promise<Loaded> {
-    const known = this.functions.get(name);
+  #load(name: string): Promise<Loaded> {
+    const known = this.#functions.get(name);
     if (known) return known;
-    const loading = this.open(name);
-    this.functions.set(name, loading);
+    const loading = this.#open(name);
+    this.#functions.set(name, loading);
     return loading;
   }
 
-  private async open(name: string): Promise<Loaded> {
-    const f = this.kernels.functions.find((g) => g.name === name);
+  async #open(name: string): Promise<Loaded> {
+    const f = this.#kernels.functions.find((g) => g.name === name);
     if (!f) throw new Error(`no function ${name}`);
-    const regions = new Map([...this.kernels.states, ...f.regions].map((r) => [r.name, r]));
+    const regions = new Map([...this.#kernels.states, ...f.regions].map((r) => [r.name, r]));
     const steps = await Promise.all(
-      boundDispatches(this.kernels, f).map(
+      boundDispatches(this.#kernels, f).map(
         async (bound): Promise<Step> => ({
-          pipeline: await this.pipelines.get(bound),
-          arenas: this.arenaGroup(bound),
-          places: bound.places && this.placesGroup(bound.places),
+          pipeline: await this.#pipelines.get(bound),
+          arenas: this.#arenaGroup(bound),
+          places: bound.places && this.#placesGroup(bound.places),
           groups: bound.dispatch.groups,
         }),
       ),
     );
-    const stretch = (name: string): Stretch => this.stretch(known(regions, name));
+    const stretch = (name: string): Stretch => this.#stretch(known(regions, name));
     const results = f.results.map((r) => partsOf(r.region, regions));
     const loaded: Loaded = {
       f,
       inputs: f.inputs.map((input) => ({
         input,
         elements: sizeOf(input.shape),
-        to: partsOf(input.region, regions).map((part) => this.stretch(part)),
+        to: partsOf(input.region, regions).map((part) => this.#stretch(part)),
       })),
       steps,
       scalars: f.scalars.length === 0 ? undefined : planScalars(f.scalars, (region) => stretch(region)),
       copies: f.copies.map(({ from, to }) => ({ from: stretch(from), to: stretch(to) })),
-      results: plansBack(results, this.arena),
+      results: plansBack(results, this.#arena),
       parts: results.map((parts) => parts.length),
     };
-    this.ready.set(name, loaded);
+    this.#ready.set(name, loaded);
     return loaded;
   }
 
-  private arenaGroup({ arenas, accesses }: BoundDispatch): GPUBindGroup {
-    return this.group(`${accesses} ${arenas.join('\n')}`, this.pipelines.arenas(accesses), () =>
-      arenas.map((name) => ({ buffer: this.arenas.get(name) })),
+  #arenaGroup({ arenas, accesses }: BoundDispatch): GPUBindGroup {
+    return this.#group(`${accesses} ${arenas.join('\n')}`, this.#pipelines.arenas(accesses), () =>
+      arenas.map((name) => ({ buffer: this.#arenas.get(name) })),
     );
   }
 
-  private placesGroup(places: readonly number[]): GPUBindGroup {
-    return this.group(`places ${places}`, this.pipelines.places(), () => {
+  #placesGroup(places: readonly number[]): GPUBindGroup {
+    return this.#group(`places ${places}`, this.#pipelines.places(), () => {
       const size = Math.ceil(places.length / 4) * 16;
       const usage = GPUBufferUsage.UNIFORM;
-      const buffer = this.gpu.device.createBuffer({ label: 'places', size, usage, mappedAtCreation: true });
+      const buffer = this.#gpu.device.createBuffer({ label: 'places', size, usage, mappedAtCreation: true });
       new Uint32Array(buffer.getMappedRange()).set(places);
       buffer.unmap();
-      this.others.push(buffer);
+      this.#others.push(buffer);
       return [{ buffer }];
     });
   }
 
-  private group(key: string, layout: GPUBindGroupLayout, bound: () => GPUBufferBinding[]): GPUBindGroup {
-    const known = this.groups.get(key);
+  #group(key: string, layout: GPUBindGroupLayout, bound: () => GPUBufferBinding[]): GPUBindGroup {
+    const known = this.#groups.get(key);
     if (known) return known;
     const entries = bound().map((resource, binding) => ({ binding, resource }));
-    const made = this.gpu.device.createBindGroup({ layout, entries });
-    this.groups.set(key, made);
+    const made = this.#gpu.device.createBindGroup({ layout, entries });
+    this.#groups.set(key, made);
     return made;
   }
 
-  private state(id: string): Region[] {
-    const parts = partsOf(id, this.states);
+  #state(id: string): Region[] {
+    const parts = partsOf(id, this.#states);
     if (parts.length === 0) throw new Error(`no ${id}`);
     return parts;
   }
 
   /** One call after the other, each in its turn, until something failed for good. */
-  private inTurn<T>(work: () => Promise<T>): Promise<T> {
-    this.waiting++;
-    const done = this.queue
+  #inTurn<T>(work: () => Promise<T>): Promise<T> {
+    this.#waiting++;
+    const done = this.#queue
       .then(async () => {
-        this.assertAlive();
+        this.#assertAlive();
         return await work();
       })
       .finally(() => {
-        this.waiting--;
+        this.#waiting--;
       });
-    this.queue = done.catch(() => undefined);
+    this.#queue = done.catch(() => undefined);
     return done;
   }
 
-  private async orGone<T>(work: Promise<T>): Promise<T> {
-    const result = await Promise.race([work, this.gpu.gone]).catch((error: unknown) => {
-      throw this.gpu.failure() ?? error;
+  async #orGone<T>(work: Promise<T>): Promise<T> {
+    const result = await Promise.race([work, this.#gpu.gone]).catch((error: unknown) => {
+      throw this.#gpu.failure() ?? error;
     });
-    this.assertAlive();
+    this.#assertAlive();
     return result;
   }
 
-  private assertAlive(): void {
-    const failure = this.gpu.failure();
+  #assertAlive(): void {
+    const failure = this.#gpu.failure();
     if (failure) throw failure;
   }
 }

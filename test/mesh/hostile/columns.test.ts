@@ -13,7 +13,7 @@ import { keyText } from '../../../runtime/identity/key-text.ts';
 import { dial, type Link } from '../../../runtime/net/dial.ts';
 import { type MadeDeployment, makeDeployment } from '../../../runtime/net/make-deployment.ts';
 import { SynchronizerNode } from '../../../runtime/net/synchronizer-node.ts';
-import { HEARTBEAT } from '../../../runtime/roles/liveness.ts';
+import { HEARTBEAT_MS } from '../../../runtime/roles/liveness.ts';
 import { type StoredRun, UNTROUBLED } from '../../../runtime/roles/synchronizer-state.ts';
 import { canonicalBytes } from '../../../runtime/wire/canonical.ts';
 import type { DataRef } from '../../../runtime/wire/deployment.ts';
@@ -145,7 +145,7 @@ async function connect(n: number, role: Role = 'trainer'): Promise<Link> {
   if (role !== 'trainer') return link;
   const capability = { cores: 1, memory: 1e12, rate: 1e9, upload: 0, download: 0, machine: 'm' };
   link.send({ type: 'member', name: `trainer-${n}`, instance: String(n).repeat(16), capability });
-  beats.push(setInterval(() => link.send({ type: 'heartbeat', shards: [], refused: 0 }), HEARTBEAT));
+  beats.push(setInterval(() => link.send({ type: 'heartbeat', shards: [], refused: 0 }), HEARTBEAT_MS));
   await expect.poll(() => told.map((m) => m.type), { timeout: 10_000 }).toContain('admitted');
   return link;
 }

@@ -2,7 +2,7 @@
 import { describe, expect, test } from 'vitest';
 import {
   EMPTY_PREDICTOR,
-  LOOK_EVERY,
+  LOOK_EVERY_MS,
   type PredictorEffect,
   type PredictorEvent,
   type PredictorState,
@@ -15,7 +15,7 @@ const tick: PredictorEvent = { kind: 'tick' };
 const LOOKING = [tick] as const;
 const LOADING = [...LOOKING, { kind: 'found', slot: 0, version: 'a' }] as const;
 const SERVING = [...LOADING, { kind: 'loaded', slot: 1, version: 'a' }] as const;
-const LATER = NOW + LOOK_EVERY;
+const LATER = NOW + LOOK_EVERY_MS;
 
 /** How each state is reached; a request, number 1, came at its beginning. */
 const STATES = {
