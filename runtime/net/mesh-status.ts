@@ -1,7 +1,7 @@
 /** What `nmc status` shows. */
-
+import type { Checked } from '../../spec/run-events.ts';
 import { isActive } from '../roles/synchronizer.ts';
-import type { Checked, RunState, SynchronizerState } from '../roles/synchronizer-state.ts';
+import type { RunState, SynchronizerState } from '../roles/synchronizer-state.ts';
 import { allCalls, batchesOf, callAt } from '../training/calls.ts';
 import type { Capability } from '../wire/messages.ts';
 import type { GatewayCounters } from './gateway.ts';

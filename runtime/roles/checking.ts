@@ -2,13 +2,14 @@
  * What a finished run has reached is computed again from its weights: by the synchronizer where the model fits there,
  * else by trainers on shards that they have not trained; else the run says that nobody has.
  */
+import type { Checked } from '../../spec/run-events.ts';
 import { allCalls, batchesOf, callsPerEpoch } from '../training/calls.ts';
 import { holds, meanOf } from '../training/metrics.ts';
 import { comparedIn, summed } from '../training/totals.ts';
 import { end } from './ending.ts';
 import { exclude } from './faults.ts';
 import { candidates, canPlace, reassign, release } from './ownership.ts';
-import type { Checked, PendingPart, Refusal, RunState, SynchronizerEvent } from './synchronizer-state.ts';
+import type { PendingPart, Refusal, RunState, SynchronizerEvent } from './synchronizer-state.ts';
 import type { Work } from './work.ts';
 
 /** Another device rounds otherwise: so many samples of a data set, or such a share of it, may fall on the other side. */

@@ -1,11 +1,12 @@
 /** A manifest whose parts cannot be had, or are not what their names say: the run goes on from the one before it. */
+import type { RunEvent } from '../../spec/run-events.ts';
 import { callsPerEpoch } from '../training/calls.ts';
 import type { ManifestState, RunState } from './synchronizer-state.ts';
 
 export interface Dropped {
   readonly run: RunState;
   /** For the log of the run. */
-  readonly event: Readonly<Record<string, unknown>>;
+  readonly event: RunEvent;
   /** In words. */
   readonly reason: string;
   /** Its shards have to be given out again: who computes on has what was lost. */

@@ -1,4 +1,5 @@
 /** Parts of a snapshot come together: when all shards have saved the same call, it is a manifest. */
+import type { RunEvent } from '../../spec/run-events.ts';
 import { allCalls, batchesOf, callsPerEpoch, endsEpoch } from '../training/calls.ts';
 import { holds, meanOf } from '../training/metrics.ts';
 import { comparedIn, energiesIn, summed } from '../training/totals.ts';
@@ -6,7 +7,7 @@ import type { EpochRow, ManifestState, RunState } from './synchronizer-state.ts'
 
 export interface Made {
   readonly run: RunState;
-  readonly events: readonly Readonly<Record<string, unknown>>[];
+  readonly events: readonly RunEvent[];
 }
 
 const KEPT = 2;
@@ -33,11 +34,11 @@ export function manifestOf(run: RunState, calls: number, now: number): Made {
     clock: now,
     manifestAt: now,
   };
-  const saved = { event: 'manifest', calls };
+  const saved: RunEvent = { event: 'manifest', calls };
   return endsEpoch(deployment, calls) ? withEpoch(next, manifest, saved) : { run: next, events: [saved] };
 }
 
-function withEpoch(run: RunState, manifest: ManifestState, saved: Readonly<Record<string, unknown>>): Made {
+function withEpoch(run: RunState, manifest: ManifestState, saved: RunEvent): Made {
   const { deployment } = run;
   const row = rowOf(run, manifest);
   const checks = deployment.evaluations.map((e, i) => {
@@ -45,12 +46,12 @@ function withEpoch(run: RunState, manifest: ManifestState, saved: Readonly<Recor
     return { check: e.check, value, pass: holds(e, value) };
   });
   const rows = [...run.rows, row];
-  const events = [saved, { event: 'epoch', ...row }];
+  const events: RunEvent[] = [saved, { event: 'epoch', ...row }];
   if (manifest.calls < allCalls(deployment)) return { run: { ...run, rows, checks }, events };
   // What is checked is computed again before it counts.
   if (checks.length > 0) return { run: { ...run, rows, checks, phase: 'checking', reason: '' }, events };
   const seconds = rows.reduce((sum, r) => sum + r.seconds, 0);
-  const done = { event: 'done', accuracy: row.accuracy, seconds, checks };
+  const done: RunEvent = { event: 'done', accuracy: row.accuracy, seconds, checks };
   return { run: { ...run, rows, checks, phase: 'done', reason: '' }, events: [...events, done] };
 }
 

@@ -125,8 +125,12 @@ function blameForCall(work: Work, run: RunState): void {
   );
   if (between.length === 0) blame(work, run, [...reached], 'its shards wait for each other');
   else {
-    const event = { event: 'dispute', what: 'waiting', verdict: 'undecided', shards: [...reached] };
-    work.log(run.deployment.run, event);
+    work.log(run.deployment.run, {
+      event: 'dispute',
+      what: 'waiting',
+      verdict: 'undecided',
+      shards: [...reached],
+    });
     undecided(work, run, between);
   }
 }

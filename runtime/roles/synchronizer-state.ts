@@ -1,4 +1,5 @@
 /** What a synchronizer knows. The part of a run that `StoredRun` names is durable before anyone is told of it. */
+import type { Checked, RunEvent } from '../../spec/run-events.ts';
 import type { Deployment } from '../wire/deployment.ts';
 import type { Capability, Exchange, Message, Part, ShardReport } from '../wire/messages.ts';
 import type { Limits } from './limits.ts';
@@ -77,15 +78,6 @@ export interface Undecided {
   readonly accused: string;
   readonly at: number;
 }
-
-/** How the checks of a finished run were found. */
-export type Checked =
-  /** Computed again by the synchronizer. */
-  | 'recomputed'
-  /** Computed again by trainers, on shards that they had not trained. */
-  | 'by-others'
-  /** Nobody could: it is what the trainers say of their own work. */
-  | 'unchecked';
 
 export interface StoredRun {
   readonly deployment: Deployment;
@@ -233,7 +225,7 @@ export type SynchronizerEffect =
   /** Durable before the effects behind it. */
   | { readonly kind: 'persist'; readonly run: string; readonly value: StoredRun }
   | { readonly kind: 'send'; readonly to: string; readonly message: Message }
-  | { readonly kind: 'log'; readonly run: string; readonly event: Readonly<Record<string, unknown>> }
+  | { readonly kind: 'log'; readonly run: string; readonly event: RunEvent & { readonly time: number } }
   /** Look whether the blob of a part is what the part says, and is the owner's word: `verified` answers. */
   | { readonly kind: 'verify'; readonly owner: string; readonly part: Omit<Part, 'type'> }
   /** Compute the checks from these weights: `checked` answers. */

@@ -1,4 +1,5 @@
 /** The state of a synchronizer on its way from one event to its effects, and what all handlers ask of it. */
+import type { RunEvent } from '../../spec/run-events.ts';
 import type { Message } from '../wire/messages.ts';
 import {
   type MemberState,
@@ -55,7 +56,7 @@ export class Work {
     for (const key of new Set(run.owners)) this.send(key, message);
   }
 
-  log(run: string, event: Readonly<Record<string, unknown>>): void {
+  log(run: string, event: RunEvent): void {
     this.effects.push({ kind: 'log', run, event: { ...event, time: this.now } });
   }
 

@@ -1,0 +1,87 @@
+/** What happens to a run in a mesh, as its log keeps it. `run-event.schema.json` is the same as a schema. */
+
+/** How the checks of a finished run were found. */
+export type Checked =
+  /** Computed again by the synchronizer. */
+  | 'recomputed'
+  /** Computed again by trainers, on shards that they had not trained. */
+  | 'by-others'
+  /** Nobody could: it is what the trainers say of their own work. */
+  | 'unchecked';
+
+export interface CheckResult {
+  readonly check: string;
+  /** JSON has no numbers that are not finite: there it is null. */
+  readonly value: number | null;
+  readonly pass: boolean;
+}
+
+/** `epoch` of ownership is a term; a key is that of a trainer, whose name stands beside it. */
+export type RunEvent =
+  | { readonly event: 'start'; readonly epoch: number }
+  | { readonly event: 'running'; readonly epoch: number; readonly calls: number }
+  | { readonly event: 'waiting'; readonly reason: string }
+  | {
+      readonly event: 'epoch-of-owners';
+      readonly epoch: number;
+      /** Names by shard. */
+      readonly owners: readonly string[];
+      readonly why: string;
+    }
+  | { readonly event: 'lost'; readonly trainer: string; readonly key: string; readonly why: string }
+  | {
+      readonly event: 'fault';
+      readonly key: string;
+      readonly trainer: string;
+      readonly shard: number;
+      readonly code: string;
+      readonly reason: string;
+    }
+  | {
+      readonly event: 'liar';
+      readonly key: string;
+      readonly trainer: string;
+      readonly shard: number;
+      readonly what: string;
+      readonly evidence: string;
+    }
+  | { readonly event: 'excluded'; readonly key: string; readonly trainer: string; readonly why: string }
+  | DisputeEvent
+  | { readonly event: 'manifest'; readonly calls: number }
+  | { readonly event: 'manifest-damaged'; readonly calls: number; readonly from: number; readonly message: string }
+  | {
+      readonly event: 'epoch';
+      readonly epoch: number;
+      readonly energy: number;
+      readonly energyByNode: Readonly<Record<string, number>>;
+      readonly accuracy: number | null;
+      readonly seconds: number;
+      readonly samplesPerSecond: number;
+    }
+  | { readonly event: 'checking'; readonly calls: number }
+  | { readonly event: 'unchecked'; readonly reason: string }
+  | {
+      readonly event: 'done';
+      readonly accuracy: number | null;
+      readonly seconds: number;
+      readonly checks: readonly CheckResult[];
+      readonly checked?: Checked;
+    }
+  | { readonly event: 'suspended'; readonly calls: number }
+  | { readonly event: 'interrupted' }
+  | { readonly event: 'error'; readonly code: string; readonly message: string };
+
+/** Between two trainers, or of several that wait for each other. */
+export type DisputeEvent = {
+  readonly event: 'dispute';
+  readonly what: string;
+  readonly verdict: 'proved' | 'false' | 'undecided';
+  readonly shards?: readonly number[];
+  readonly trainer?: string;
+  readonly accused?: string;
+  readonly shard?: number;
+  readonly peer?: number;
+  readonly call?: number;
+  /** Hash of what was brought forward. */
+  readonly evidence?: string;
+};
