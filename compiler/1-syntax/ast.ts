@@ -240,15 +240,22 @@ export interface Schedule extends Documented {
   readonly model: Name;
   readonly body: readonly TaskStatement[];
 }
+interface ValueStatement extends Documented {
+  readonly target: Expression;
+  readonly value: Expression;
+  readonly when?: Expression;
+}
+/** `clamp pixels = sample.image / 255` */
+export interface ClampStatement extends ValueStatement {
+  readonly kind: 'clamp';
+}
+/** `start h = sample.guess`: where the values of a free node begin. */
+export interface StartStatement extends ValueStatement {
+  readonly kind: 'start';
+}
 export type TaskStatement =
-  | {
-      readonly kind: 'clamp';
-      readonly target: Expression;
-      readonly value: Expression;
-      readonly when?: Expression;
-      readonly doc: string;
-      readonly span: Span;
-    }
+  | ClampStatement
+  | StartStatement
   | {
       readonly kind: 'read';
       readonly name: Name;

@@ -323,11 +323,12 @@ export class StatementParser extends ExpressionParser {
       this.OR({
         DEF: [
           { ALT: () => this.SUBRULE(this.clampStatement) },
+          { ALT: () => this.SUBRULE(this.startStatement) },
           { ALT: () => this.SUBRULE(this.readStatement) },
           { ALT: () => this.SUBRULE(this.validateStatement) },
           { ALT: () => this.SUBRULE(this.settingStatement) },
         ],
-        ERR_MSG: '`clamp`, `read`, `validate on` or a setting such as `batch = 128`',
+        ERR_MSG: '`clamp`, `start`, `read`, `validate on` or a setting such as `batch = 128`',
       }),
   );
 
@@ -340,6 +341,23 @@ export class StatementParser extends ExpressionParser {
     const start = first.startOffset;
     return this.ACTION(() => ({
       kind: 'clamp',
+      target,
+      value,
+      ...(when === undefined ? {} : { when }),
+      doc: this.docAt(start),
+      span: this.spanFrom(start),
+    }));
+  });
+
+  readonly startStatement = this.RULE('startStatement', (): TaskStatement => {
+    const first = this.CONSUME(t.Start);
+    const target = this.SUBRULE(this.place);
+    this.CONSUME(t.Equals);
+    const value = this.SUBRULE(this.expression);
+    const when = this.SUBRULE(this.condition);
+    const start = first.startOffset;
+    return this.ACTION(() => ({
+      kind: 'start',
       target,
       value,
       ...(when === undefined ? {} : { when }),

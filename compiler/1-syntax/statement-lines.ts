@@ -32,7 +32,7 @@ export const STATEMENT_WORDS = {
     t.FunctionWord,
   ],
   model: [t.Param, t.Sense, t.NodeWord, t.LinkWord, t.ClusterWord, t.Expose],
-  task: [t.Clamp, t.Read, t.Validate],
+  task: [t.Clamp, t.Start, t.Read, t.Validate],
   definition: [t.Weight, t.State, t.Let, t.Next, t.PredictWord, t.Energy, t.ValueWord, t.Field, t.Split],
 } as const;
 

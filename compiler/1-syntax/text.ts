@@ -185,10 +185,11 @@ class Printer {
 
   #taskLine(one: TaskStatement): Line {
     if (one.kind === 'validate') return line('validate', this.#flow('validate on ', one.on, INDENT, 0));
-    const when = one.kind === 'clamp' && one.when !== undefined ? ` when ${this.#terms.flat(one.when)}` : '';
+    const held = one.kind === 'clamp' || one.kind === 'start' ? one : undefined;
+    const when = held?.when === undefined ? '' : ` when ${this.#terms.flat(held.when)}`;
     const left =
-      one.kind === 'clamp'
-        ? `clamp ${this.#terms.flat(one.target)}`
+      one.kind === 'clamp' || one.kind === 'start'
+        ? `${one.kind} ${this.#terms.flat(one.target)}`
         : one.kind === 'read'
           ? `read ${one.name.text}`
           : one.name.text;

@@ -70,6 +70,7 @@ export const ValueWord = keyword('value');
 export const Field = keyword('field');
 export const Split = keyword('split');
 export const Clamp = keyword('clamp');
+export const Start = keyword('start');
 export const Read = keyword('read');
 export const Validate = keyword('validate');
 export const Of = keyword('of');
@@ -228,6 +229,7 @@ export const KEYWORDS: readonly TokenType[] = [
   Field,
   Split,
   Clamp,
+  Start,
   Read,
   Validate,
   Of,

@@ -249,6 +249,7 @@ function resolveTaskStatement(
   const inSample = within(scope, sample);
   switch (statement.kind) {
     case 'clamp':
+    case 'start':
       resolveExpression(statement.target, scope, resolver);
       for (const part of [statement.value, statement.when]) if (part) resolveExpression(part, inSample, resolver);
       return;

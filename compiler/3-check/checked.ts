@@ -144,6 +144,8 @@ export interface TrainTask {
   /** The fields of the data as clamps read them; those of `data` where samples are no sequences. */
   readonly inputs?: readonly DataField[];
   readonly clamps: readonly ClampInstance[];
+  /** Where free nodes begin, instead of at their predictions. */
+  readonly starts?: readonly ClampInstance[];
   readonly method: CallValue;
   /** Rate of the optimiser is a number or a call of a `rate` definition. */
   readonly optimizer: OptimizerInstance;
@@ -183,6 +185,8 @@ export interface PredictTask {
   readonly name: string;
   readonly model: ModelInstance;
   readonly clamps: readonly ClampInstance[];
+  /** As in `TrainTask`. */
+  readonly starts?: readonly ClampInstance[];
   /**
    * Of leaves `node:NAME` (the settled values), `prediction:NAME` and `energy:NAME` there, `sample.FIELD`, and statistics
    * as in clamps.

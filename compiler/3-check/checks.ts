@@ -1,4 +1,5 @@
 /** `check accuracy(classify.digit, data.mnist.test.digit) >= 0.98` */
+
 import type { Binary, Call, Check, Expression } from '../1-syntax/ast.ts';
 import { METRICS } from '../2-names/builtins.ts';
 import { listNames } from '../diagnostics/reporter.ts';
@@ -11,6 +12,7 @@ import { evaluate } from './evaluate.ts';
 import { showType } from './link-part.ts';
 import { wholeShape } from './sequence.ts';
 import { showExpression } from './show.ts';
+import { readersOf } from './starts.ts';
 import { describe, isPoison } from './term.ts';
 
 const COMPARISONS = ['>=', '>', '<=', '<', '=='] as const;
@@ -125,6 +127,6 @@ function readsField(task: PredictTask, field: string): boolean {
   const named = new RegExp(`^sample(\\[\\d+\\])?\\.${field}$`);
   const reads = (expr: PredictTask['clamps'][number]['value']): boolean =>
     expr.kind === 'leaf' ? named.test(expr.name) : expr.kind === 'apply' && expr.args.some(reads);
-  const clamps = task.clamps.some((clamp) => reads(clamp.value) || (clamp.when !== undefined && reads(clamp.when)));
+  const clamps = readersOf(task).some((clamp) => reads(clamp.value) || (clamp.when !== undefined && reads(clamp.when)));
   return clamps || task.reads.some((read) => reads(read.value));
 }

@@ -4,7 +4,7 @@
  */
 
 import { sameShape } from '../../spec/program.ts';
-import type { Predict, TaskStatement, Train } from '../1-syntax/ast.ts';
+import type { ClampStatement, Predict, StartStatement, Train } from '../1-syntax/ast.ts';
 import { type Expr, isBatched, leaf, sizeOf } from '../operators/expr.ts';
 import { apply } from '../operators/table.ts';
 import { toExpr } from './arithmetic.ts';
@@ -15,7 +15,18 @@ import { showType } from './link-part.ts';
 import { missingIndex } from './places.ts';
 import { describe, isKind, isPoison, type PlacesTerm, type SampleTerm, type Term, tensor } from './term.ts';
 
-type ClampStatement = Extract<TaskStatement, { kind: 'clamp' }>;
+type Statement = ClampStatement | StartStatement;
+
+/** The two statements in words; a code's own title speaks of clamps. */
+const WORDS = {
+  clamp: { done: 'clamped', at: 'to', place: {}, value: {} },
+  start: {
+    done: 'started',
+    at: 'at',
+    place: { message: 'this cannot be started' },
+    value: { message: 'a node cannot be started at this' },
+  },
+} as const;
 
 export interface Clamps {
   readonly clamps: readonly ClampInstance[];
@@ -98,7 +109,7 @@ export function elaborateClamps(task: Train | Predict, sample: SampleFields, env
   return { clamps, replicas, complete: session.dropped === droppedBefore };
 }
 
-function withSample(
+export function withSample(
   task: Train | Predict,
   { fields, source, steps }: SampleFields,
   name: string,
@@ -112,16 +123,22 @@ function withSample(
 }
 
 /** The nodes of a place; undefined after a report. */
-function clampTarget(
-  statement: ClampStatement,
+export function clampTarget(
+  statement: Statement,
   environment: Environment,
 ): { nodes: readonly NodeInstance[]; plural: boolean } | undefined {
   const { reporter } = environment.session;
   const { span } = statement.target;
+  const words = WORDS[statement.kind];
   const term = evaluate(statement.target, environment);
   if (isPoison(term)) return undefined;
   if (!isKind(term, 'places')) {
-    reporter.report('clamp/place', span, `this is ${describe(term)}; only nodes and senses are clamped`);
+    reporter.report(
+      'clamp/place',
+      span,
+      `this is ${describe(term)}; only nodes and senses are ${words.done}`,
+      words.place,
+    );
     return undefined;
   }
   if (term.whole) {
@@ -133,7 +150,7 @@ function clampTarget(
 
 function nodesOf(
   term: PlacesTerm,
-  statement: ClampStatement,
+  statement: Statement,
   environment: Environment,
 ): { nodes: NodeInstance[]; plural: boolean } | undefined {
   const nodes: NodeInstance[] = [];
@@ -142,8 +159,9 @@ function nodesOf(
       environment.session.reporter.report(
         'clamp/place',
         statement.target.span,
-        `\`${place.cluster.name}\` is a cluster; only nodes and senses are clamped`,
+        `\`${place.cluster.name}\` is a cluster; only nodes and senses are ${WORDS[statement.kind].done}`,
         {
+          ...WORDS[statement.kind].place,
           repair: 'name one of its exposed nodes',
         },
       );
@@ -154,7 +172,11 @@ function nodesOf(
   return { nodes, plural: term.plural };
 }
 
-function makeClamp(statement: ClampStatement, node: NodeInstance, environment: Environment): ClampInstance | undefined {
+export function makeClamp(
+  statement: Statement,
+  node: NodeInstance,
+  environment: Environment,
+): ClampInstance | undefined {
   const value = clampValue(statement, node, environment);
   if (value === undefined) return undefined;
   if (statement.when === undefined) return { node: node.name, value, span: statement.target.span };
@@ -186,7 +208,7 @@ function conditionOf(given: Expr, node: NodeInstance): Expr | undefined {
 }
 
 /** The value in the node's shape: flattened or unfolded where the number of elements agrees, a number repeated. */
-function clampValue(statement: ClampStatement, node: NodeInstance, environment: Environment): Expr | undefined {
+function clampValue(statement: Statement, node: NodeInstance, environment: Environment): Expr | undefined {
   const { reporter } = environment.session;
   const { span } = statement.value;
   const term = evaluate(statement.value, {
@@ -199,7 +221,9 @@ function clampValue(statement: ClampStatement, node: NodeInstance, environment: 
     const repair = isKind(term, 'sample')
       ? `name a field: ${term.fields.map((f) => `\`sample.${f.name}\``).join(', ')}`
       : undefined;
-    reporter.report('clamp/value', span, `a node is clamped to a tensor, not to ${describe(term)}`, { repair });
+    const { done, at, value } = WORDS[statement.kind];
+    const reason = `a node is ${done} ${at} a tensor, not ${at} ${describe(term)}`;
+    reporter.report('clamp/value', span, reason, { ...value, repair });
     return undefined;
   }
   if (sameShape(expr.shape, node.shape)) return expr;

@@ -9,6 +9,7 @@ import { evaluate } from './evaluate.ts';
 import type { ElaboratedModel } from './model.ts';
 import { checkRates, fieldsOfStep, stepCount } from './sequence.ts';
 import { callOf, Settings } from './settings.ts';
+import { elaborateStarts } from './starts.ts';
 import { refuseStatements } from './statements.ts';
 import { describe, isPoison, type Term } from './term.ts';
 
@@ -26,18 +27,17 @@ export function elaboratePredict(
   environment: Environment,
 ): PredictTask {
   const { session } = environment;
-  refuseStatements(predict.body, ['clamp', 'read', 'setting'], 'a predict task', session.reporter);
+  refuseStatements(predict.body, ['clamp', 'start', 'read', 'setting'], 'a predict task', session.reporter);
   const scope = inside(environment, model.names);
   const settings = new Settings(predict.body, SETTINGS, 'a predict task', scope);
   const settle = settings.read('settle', callOf('method', 'learn.settle(steps = 20, rate = 0.05)'));
   const given = settings.read('sequence', stepCount);
   const sequence = given?.value ?? (settings.has('sequence') ? undefined : trained);
   const inputs = fieldsOfStep(sample.fields, sequence, model.instance);
-  const { clamps, replicas, complete } = elaborateClamps(
-    predict,
-    { ...sample, fields: inputs, steps: sequence !== undefined },
-    scope,
-  );
+  const ofStep = { ...sample, fields: inputs, steps: sequence !== undefined };
+  const held = elaborateClamps(predict, ofStep, scope);
+  const { clamps, replicas, complete } = held;
+  const starts = elaborateStarts(predict, ofStep, held, scope);
   const at = sequence === undefined ? undefined : { value: sequence, span: given?.span ?? predict.name.span };
   checkRates(clamps, inputs, at, model.instance, environment);
   const input: Term = { kind: 'sample', fields: inputs, leaf: 'sample', source: sample.source };
@@ -62,6 +62,7 @@ export function elaboratePredict(
     name: predict.name.text,
     model: model.instance,
     clamps,
+    ...(starts.length === 0 ? {} : { starts }),
     reads,
     ...(settle === undefined ? {} : { settle: settle.value }),
     ...(sequence === undefined ? {} : { sequence }),

@@ -9,6 +9,7 @@ import { type ElaboratedModel, withParameters } from './model.ts';
 import { elaborateOptimizer } from './optimizer.ts';
 import { checkRates, fieldsOfStep, stepCount } from './sequence.ts';
 import { callOf, type Given, Settings, wholeNumber } from './settings.ts';
+import { elaborateStarts } from './starts.ts';
 import { refuseStatements } from './statements.ts';
 
 /** Samples per weight step, and passes over the data, where a task does not say. */
@@ -37,7 +38,7 @@ export function elaborateTrain(
 ): ElaboratedTrain | undefined {
   const { session } = environment;
   const { reporter } = session;
-  refuseStatements(train.body, ['clamp', 'validate', 'setting'], 'a train task', reporter);
+  refuseStatements(train.body, ['clamp', 'start', 'validate', 'setting'], 'a train task', reporter);
   const ofData = withParameters(environment, model);
   const data = train.on && dataOf(train.on, ofData, evaluate);
   if (train.on === undefined)
@@ -62,7 +63,9 @@ export function elaborateTrain(
   if (data === undefined) return undefined;
   const inputs = fieldsOfStep(data.reference.fields, sequence?.value, model.instance);
   const sample = { fields: inputs, source: data.reference.source, steps: sequence !== undefined };
-  const { clamps, replicas, complete } = elaborateClamps(train, sample, scope);
+  const held = elaborateClamps(train, sample, scope);
+  const { clamps, replicas, complete } = held;
+  const starts = elaborateStarts(train, sample, held, scope);
   checkRates(clamps, inputs, sequence, model.instance, environment);
   if (batch && batch.value % replicas !== 0)
     reporter.report(
@@ -95,6 +98,7 @@ export function elaborateTrain(
     ...(validation === undefined ? {} : { validation }),
     ...(sequence === undefined ? {} : { sequence: sequence.value, inputs }),
     clamps,
+    ...(starts.length === 0 ? {} : { starts }),
     method: rule,
     optimizer: instance,
     replicas,

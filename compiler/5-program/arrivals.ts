@@ -19,13 +19,18 @@ type Held = ReadonlyMap<string, Pick<Clamp, 'when'>>;
  * Ticks before which the errors of free predicted nodes outside cycles are zero; other nodes are left out.
  *
  * @param clamps with a condition they leave the node free in some samples
+ * @param begun nodes that the task starts elsewhere than at their prediction
  */
-export function arrivals(graph: Graph, clamps: Held): Map<string, number> {
+export function arrivals(graph: Graph, clamps: Held, begun: Held = new Map()): Map<string, number> {
   const links = graph.links.filter((l) => l.delay === 0);
   const predicted = new Set(graph.links.map((l) => l.target));
   const cyclic = new Set(components(graph).flatMap((c) => (c.cyclic ? c.nodes : [])));
   const rests = (n: GraphNode): boolean =>
-    !clamps.has(n.name) && predicted.has(n.name) && !cyclic.has(n.name) && LEAST_AT_PREDICTION.has(n.energyKind);
+    !clamps.has(n.name) &&
+    !begun.has(n.name) &&
+    predicted.has(n.name) &&
+    !cyclic.has(n.name) &&
+    LEAST_AT_PREDICTION.has(n.energyKind);
   const held = new Set([...clamps].filter(([, clamp]) => !clamp.when).map(([name]) => name));
   const resting = new Set(graph.nodes.filter(rests).map((n) => n.name));
   const sources = new Map<string, string[]>();
@@ -53,7 +58,7 @@ export function arrivals(graph: Graph, clamps: Held): Map<string, number> {
 }
 
 /** As `arrivals`, of nodes whose rounding has to be kept away. */
-export function masked(graph: Graph, clamps: Held): Map<string, number> {
+export function masked(graph: Graph, clamps: Held, begun: Held = new Map()): Map<string, number> {
   const counts = new Map<string, number>();
   const arrayOf = ({ name, shape }: GraphNode): string | undefined => {
     const pattern = patternOf(name);
@@ -63,7 +68,7 @@ export function masked(graph: Graph, clamps: Held): Map<string, number> {
     const array = arrayOf(node);
     if (array !== undefined) counts.set(array, (counts.get(array) ?? 0) + 1);
   }
-  const found = arrivals(graph, clamps);
+  const found = arrivals(graph, clamps, begun);
   const wanted = graph.nodes.filter(
     (n) => n.energyKind === 'categorical' || (counts.get(arrayOf(n) ?? '') ?? 0) >= MIN_PACK,
   );

@@ -1,8 +1,10 @@
 /** Tasks become programs: one function that trains on a batch, one for each way of predicting. */
+
 import { gradientName, LANE, STEP } from '../../spec/lanes.ts';
 import type { Block, Input, Program, ProgramFunction, Result, State, Update } from '../../spec/program.ts';
 import { LAST } from '../../spec/schedule.ts';
 import type { PredictTask, TrainTask, WeightInstance } from '../3-check/checked.ts';
+import { readersOf } from '../3-check/starts.ts';
 import { type Graph, type GraphLink, weightName } from '../4-graph/graph.ts';
 import { levelGraph } from '../4-graph/level.ts';
 import { components } from '../4-graph/order.ts';
@@ -50,8 +52,8 @@ export function lowerProgram(
 ): Program {
   const parameters = parameterStates(graph);
   const statistics = new Map<string, State>();
-  const known = train ? statisticsOf(train.clamps, train.inputs ?? train.data.fields) : [];
-  for (const task of predicts) known.push(...statisticsOf([...task.clamps, ...task.reads], task.inputs));
+  const known = train ? statisticsOf(readersOf(train), train.inputs ?? train.data.fields) : [];
+  for (const task of predicts) known.push(...statisticsOf([...readersOf(task), ...task.reads], task.inputs));
   for (const state of known) statistics.set(state.id, state);
   const optimizer = train ? parameters.flatMap((p) => optimizerStates(train.optimizer, p)) : [];
   const states = [...parameters, ...optimizer, ...statistics.values(), ...startStates(graph), ...maskStates(graph)];
@@ -302,9 +304,10 @@ export function openTraining(
   const method = methodOf(task);
   const names = createNames();
   const start = new BlockBuilder(names);
-  const inputs = inputsOf(task.clamps, task.inputs ?? task.data.fields, batch * task.replicas);
+  const inputs = inputsOf(readersOf(task), task.inputs ?? task.data.fields, batch * task.replicas);
   const statistics = states.filter((s) => s.role === 'statistic');
   const clamps = lowerClamps(start, written, task.clamps, inputs, statistics, { batch, replicas: task.replicas });
+  const begun = lowerClamps(start, written, task.starts ?? [], inputs, statistics, { batch, replicas: task.replicas });
   const predicted = new Set(written.links.map((l) => l.target));
   const outputs = new Set([...clamps.keys()].filter((name) => predicted.has(name)));
   const levelled = method.rule === 'z_il' || method.rule === 'fa_z_il';
@@ -322,10 +325,10 @@ export function openTraining(
     past: readMemory(start, graph, 'train', batch),
   };
   const nudged = nudge ? nudgeOutputs(start, clamped, weights, outputs, nudge) : undefined;
-  const resting = method.rule === 'bp' ? new Map<string, number>() : masked(graph, clamps);
+  const resting = method.rule === 'bp' ? new Map<string, number>() : masked(graph, clamps, begun);
   // Weights that move from tick to tick move by themselves too, as they decay, and all predictions with them.
   if (method.rule === 'ipc') for (const [name, tick] of resting) resting.set(name, Math.min(tick, 1));
-  const network: Network = { ...clamped, clamps: nudged?.clamps ?? clamps, resting };
+  const network: Network = { ...clamped, clamps: nudged?.clamps ?? clamps, begun, resting };
   const z = sweep(start, network, weights);
   const { optimizer } = task;
   const masks = masksOf(states);
@@ -418,13 +421,14 @@ function lowerPredict(
 ): ProgramFunction {
   const names = createNames();
   const start = new BlockBuilder(names);
-  const inputs = inputsOf([...task.clamps, ...task.reads], task.inputs, batch);
+  const inputs = inputsOf([...readersOf(task), ...task.reads], task.inputs, batch);
   const statistics = states.filter((s) => s.role === 'statistic');
   // Every replica sees the same sample: what they answer can be put to a vote.
   const clamps = lowerClamps(start, graph, task.clamps, inputs, statistics, { batch, replicas: 1 });
+  const begun = lowerClamps(start, graph, task.starts ?? [], inputs, statistics, { batch, replicas: 1 });
   const name = `predict.${task.name}`;
   const past = readMemory(start, graph, name, batch);
-  const network: Network = { graph, batch, samples: batch, clamps, starts: startsOf(graph, states), past };
+  const network: Network = { graph, batch, samples: batch, clamps, begun, starts: startsOf(graph, states), past };
   const weights = new Map(
     states.filter((s) => s.role === 'parameter').map((s) => [s.id, { id: s.id, shape: s.shape }]),
   );
@@ -433,7 +437,7 @@ function lowerPredict(
   const blocks: Block[] = [];
   let settled: ReadonlyMap<string, Value> = z;
   let read = start;
-  const open = settling.noise || needsSettling(graph, new Set(clamps.keys()));
+  const open = settling.noise || begun.size > 0 || needsSettling(graph, new Set(clamps.keys()));
   if (open && freeNodes(network).length > 0) {
     const body = newBlock({ names });
     const inner = insideValues(network, z);

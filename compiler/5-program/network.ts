@@ -30,6 +30,8 @@ export interface Network {
   readonly clamps: ReadonlyMap<string, Clamp>;
   /** Where nodes begin that no forward sweep reaches, drawn once for all samples; the others' are constants. */
   readonly starts: Values;
+  /** Where the task lets nodes begin that are free, for all samples or some. */
+  readonly begun?: ReadonlyMap<string, Clamp>;
   /** What delayed links read: the values of n steps before, by `pastName`. */
   readonly past: Values;
   /** Nodes that are at rest until this tick; asked where it is said which tick it is. */
@@ -254,7 +256,8 @@ export function sweep(builder: BlockBuilder, network: Network, weights: Values):
       const begin = component.cyclic ? undefined : predict(builder, network, node, z, weights, activated);
       // The value is not the prediction: it moves away from it, and has a gradient of its own.
       const value = begin && own(builder, begin, batchedShape(network, node));
-      z.set(node.name, hold(builder, network, node, value ?? startValue(builder, network, node)));
+      const first = value ?? startValue(builder, network, node);
+      z.set(node.name, hold(builder, network, node, beginAt(builder, network, node, first)));
     }
   }
   return z;
@@ -265,6 +268,13 @@ function startValue(builder: BlockBuilder, network: Network, node: GraphNode): V
   const drawn = network.starts.get(node.name);
   const start = drawn ?? builder.constant(node.start.kind === 'constant' ? node.start.value : 0);
   return builder.op('broadcast', [start], { shape: batchedShape(network, node) });
+}
+
+/** Where a node begins: at the task's `start`, for the samples or elements that it is about. */
+export function beginAt(builder: BlockBuilder, network: Network, node: GraphNode, value: Value): Value {
+  const begun = network.begun?.get(node.name);
+  if (!begun?.when) return begun?.value ?? value;
+  return builder.op('select', [alignMask(builder, begun.when, value.shape.length), begun.value, value]);
 }
 
 /** The value that a node takes: the clamp's for the samples in which it holds. */

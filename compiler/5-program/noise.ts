@@ -4,7 +4,7 @@ import type { PredictTask } from '../3-check/checked.ts';
 import type { Graph } from '../4-graph/graph.ts';
 import type { Value } from '../operators/operator.ts';
 import type { BlockBuilder } from './builder.ts';
-import { freeNodes, get, hold, type Network, type Values } from './network.ts';
+import { beginAt, freeNodes, get, hold, type Network, type Values } from './network.ts';
 
 const noiseName = (f: string, node: string): string => `noise:${f}:${node}`;
 
@@ -33,7 +33,8 @@ export function startNoise(
   const z = new Map(swept);
   for (const node of freeNodes(network)) {
     builder.origin = `node ${node.name}`;
-    z.set(node.name, hold(builder, network, node, get(drawn, noiseName(f, node.name))));
+    const draw = get(drawn, noiseName(f, node.name));
+    z.set(node.name, hold(builder, network, node, beginAt(builder, network, node, draw)));
   }
   builder.origin = undefined;
   return z;

@@ -1,4 +1,5 @@
 /** A plan in memory: everything the runtime needs of a model and one of its tasks, for one shard. */
+
 import type {
   Plan,
   PlanCheck,
@@ -14,6 +15,7 @@ import { memberStates, type Program, type ProgramFunction, sizeOf } from '../../
 import { printLines } from '../../spec/program-text.ts';
 import type { ShardSchedule } from '../../spec/schedule.ts';
 import type { Checked, CheckInstance, DataField, DataReference, PredictTask, TrainTask } from '../3-check/checked.ts';
+import { readersOf } from '../3-check/starts.ts';
 import type { Graph } from '../4-graph/graph.ts';
 import { methodOf } from '../5-program/method.ts';
 import type { Expr } from '../operators/expr.ts';
@@ -141,7 +143,7 @@ function trainingOf(task: TrainTask, f: ProgramFunction, ahead: number): PlanTra
     ...(ahead > 0 ? { ahead } : {}),
     epochs: task.epochs,
     ...(task.sequence === undefined ? {} : { sequence: task.sequence }),
-    inputs: inputsOf(f, task.inputs ?? [], task.clamps),
+    inputs: inputsOf(f, task.inputs ?? [], readersOf(task)),
   };
 }
 
@@ -175,7 +177,7 @@ function predictionOf(task: PredictTask, program: Program): PlanPrediction[] {
     scores: f.results.some((result) => result.name === `${r.name}.scores`),
   }));
   const sequence = task.sequence === undefined ? {} : { sequence: task.sequence };
-  const inputs = inputsOf(f, task.inputs, [...task.clamps, ...task.reads]);
+  const inputs = inputsOf(f, task.inputs, [...readersOf(task), ...task.reads]);
   return [{ task: task.name, function: f.name, batch: f.batch, ...sequence, inputs, reads }];
 }
 

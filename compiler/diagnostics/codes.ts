@@ -107,6 +107,8 @@ export const CODES = {
   'setting/twice': { severity: 'error', title: 'this is set twice' },
   'setting/type': { severity: 'error', title: 'this setting wants another value' },
   'setting/unknown': { severity: 'error', title: 'there is no such setting' },
+  'start/rule': { severity: 'error', title: 'this rule begins at the forward sweep' },
+  'start/twice': { severity: 'error', title: 'a node begins at one value' },
   'task/data': { severity: 'error', title: 'the task has no data' },
   'task/reads': { severity: 'warning', title: 'this task reads nothing' },
 } as const satisfies Readonly<Record<string, CodeRow>>;

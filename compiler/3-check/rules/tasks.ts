@@ -65,3 +65,15 @@ export function checkDelays(task: TrainTask, reporter: Reporter): void {
     },
   );
 }
+
+/** Rules that rest on a forward sweep in which every free node is its prediction. */
+export function checkStarts(task: TrainTask, reporter: Reporter): void {
+  const rule = task.method.definition.name.text;
+  const [first] = task.starts ?? [];
+  if (first === undefined || !['bp', 'z_il', 'fa_z_il'].includes(rule)) return;
+  const reason = `with \`${rule}\` every free node begins at its prediction, so \`${first.node}\` cannot begin elsewhere`;
+  reporter.report('start/rule', first.span, reason, {
+    repair: 'leave it out, or take a rule that settles: `learn.il(…)`',
+    labels: [{ span: task.method.span, text: 'the rule' }],
+  });
+}
