@@ -389,7 +389,7 @@ describe('files', () => {
 
   test('lie where the architecture says', () => {
     const top = new Set(files.map((file) => file.split('/')[0] ?? ''));
-    const fixed = ['compiler', 'dsl-examples', 'runtime', 'spec', 'stdlib', 'test'];
+    const fixed = ['compiler', 'docs', 'dsl-examples', 'runtime', 'spec', 'stdlib', 'test'];
     const allowed = [
       ...fixed,
       'package.json',
@@ -436,14 +436,14 @@ describe('what is written', () => {
     expect(matches(others, new RegExp(words.join('|'), 'i'))).toEqual([]);
   });
 
-  test.runIf(files.includes('README.md'))('lists the debug levels in README.md as they are', () => {
-    const [paragraph = ''] = /NMC_DEBUG[\s\S]*?(\n\n|$)/.exec(readText('README.md')) ?? [];
+  test.runIf(files.includes('docs/commands.md'))('lists the debug levels in docs/commands.md as they are', () => {
+    const [paragraph = ''] = /NMC_DEBUG[\s\S]*?(\n\n|$)/.exec(readText('docs/commands.md')) ?? [];
     const listed = [...paragraph.matchAll(/`(?:NMC_DEBUG=)?(\d)`([^`]*)/g)].map(([, level, text = '']) => ({
       level,
       text,
     }));
     expect(listed.map(({ level }) => Number(level))).toEqual(DEBUG_LEVELS.map(({ level }) => level));
-    // In the README's words, yet about the same thing.
+    // In the page's words, yet about the same thing.
     const words = (text: string): string[] => (text.match(/[a-z]{5,}/g) ?? []).map((word) => word.replace(/s$/, ''));
     for (const [i, { topic, shows }] of DEBUG_LEVELS.entries()) {
       const known = words(`${topic} ${shows}`);

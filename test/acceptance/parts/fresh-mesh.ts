@@ -31,7 +31,7 @@ async function tour(run: Command, context: Context, clone: string): Promise<Row>
 
 /** The first block of commands under `## A mesh`. */
 function tourOf(readme: string): string[] {
-  const block = /^## A mesh\n+```\n([\s\S]*?)^```/m.exec(readme)?.[1] ?? '';
+  const block = /^## A mesh\n[^`]*```\n([\s\S]*?)^```/m.exec(readme)?.[1] ?? '';
   const lines = block.split('\n').filter((line) => line !== '');
   if (!lines.some((line) => line.includes('nmc up')) || !lines.some((line) => line.startsWith('curl')))
     throw new Error('README.md has no tour of a mesh');
