@@ -280,7 +280,7 @@ describe('what comes from outside', () => {
         'data/sources/senses.ts',
         'data/sources/small-matrices.ts',
       ],
-      ...['data/sources/tracking.ts', 'data/statistics.ts', 'net/dial.ts', 'net/make-deployment.ts'],
+      ...['data/sources/tracking.ts', 'data/statistics.ts', 'net/incoming-blobs.ts', 'net/make-deployment.ts'],
       'net/shard-data.ts',
       'net/verify-part.ts',
     ],

@@ -10,7 +10,7 @@ import { fleetOf, leastCompute } from './fleet.ts';
 import { partition } from './partition.ts';
 import type { Costs, Impossible, PartitionOptions, Problem } from './problem.ts';
 import { createRng } from './rng.ts';
-import { createState } from './state.ts';
+import { State } from './state.ts';
 
 export interface RebalanceOptions extends PartitionOptions {
   /** Share by which the bottleneck must fall before anything moves; default 0.1. */
@@ -53,7 +53,7 @@ export function rebalance(problem: Problem, old: Int32Array, options: RebalanceO
 
   // Orphans, and pieces pinned elsewhere, go where they cost least; everything else stays.
   const { part: start, orphans } = adopted(h.fixed, into, old, h.count);
-  const state = createState(h, fleet, start);
+  const state = new State(h, fleet, start);
   const bound = leastCompute(h.work, fleet);
   state.setCap(bound);
   for (const atom of orphans) {

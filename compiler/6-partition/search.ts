@@ -6,7 +6,7 @@ import { levelsWithin } from './first-parts.ts';
 import type { Fleet } from './fleet.ts';
 import { contractHypergraph, type Hypergraph } from './hypergraph.ts';
 import type { Rng } from './rng.ts';
-import { createState, type State } from './state.ts';
+import { State } from './state.ts';
 import { bestRelabelling, swapOffWorst } from './swap.ts';
 import { wander } from './wander.ts';
 
@@ -49,7 +49,7 @@ function settle(state: State, { rng, keepAll }: Search): void {
  */
 export function tighten(h: Hypergraph, start: Int32Array, search: Search): Int32Array {
   const { fleet, bound, tolerance } = search;
-  const state = createState(h, fleet, start.slice());
+  const state = new State(h, fleet, start.slice());
   let low = bound;
   state.setCap(bound * (1 + tolerance));
   settle(state, search);
@@ -74,7 +74,7 @@ export function tighten(h: Hypergraph, start: Int32Array, search: Search): Int32
     }
     if (now > cap) low = cap;
   }
-  const last = createState(h, fleet, best);
+  const last = new State(h, fleet, best);
   last.setCap(Math.max(reached, bound * (1 + tolerance)));
   settle(last, search);
   return last.part;
@@ -98,7 +98,7 @@ export function improve(h: Hypergraph, graph: Graph, start: Int32Array, search: 
     }
     const wanted = Math.max(search.bound * (1 + search.tolerance), 0.8 * bottleneckOf(h, fleet, part));
     for (let i = levels.length - 1; i >= 0; i--) {
-      const state = createState(coarse[i] as Hypergraph, fleet, small);
+      const state = new State(coarse[i] as Hypergraph, fleet, small);
       state.setCap(wanted);
       settle(state, search);
       coarse.length = i; // what is done is not kept in memory
@@ -112,12 +112,12 @@ export function improve(h: Hypergraph, graph: Graph, start: Int32Array, search: 
 }
 
 function bottleneckOf(h: Hypergraph, fleet: Fleet, part: Int32Array): number {
-  return createState(h, fleet, part).bottleneck();
+  return new State(h, fleet, part).bottleneck();
 }
 
 /** Exchanges whole machines, where they differ. */
 function relabelled(h: Hypergraph, fleet: Fleet, part: Int32Array): Int32Array {
   if (fleet.uniform) return part;
-  const at = bestRelabelling(createState(h, fleet, part));
+  const at = bestRelabelling(new State(h, fleet, part));
   return at ? part.map((p, v) => ((h.fixed[v] as number) >= 0 ? p : (at[p] as number))) : part;
 }

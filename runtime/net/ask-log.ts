@@ -1,6 +1,6 @@
 /** What happened to a run, page by page; what is no record is not taken for one. */
 import { EnvironmentError } from '../support/errors.ts';
-import type { Link } from './dial.ts';
+import type { Link } from './link.ts';
 
 export interface LogRecord extends Readonly<Record<string, unknown>> {
   readonly sequence: number;

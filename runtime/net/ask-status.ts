@@ -1,7 +1,7 @@
 /** The status of a mesh, whole, from its pages; what another process says of itself is held to what is shown of it. */
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import { EnvironmentError } from '../support/errors.ts';
-import type { Link } from './dial.ts';
+import type { Link } from './link.ts';
 import type { MeshStatus, RunStatus, ShardStatus } from './mesh-status.ts';
 
 /** Of one status: more than any mesh has, and an end where somebody goes on for ever. */

@@ -2,7 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { EnvironmentError, UserError } from '../support/errors.ts';
 import { hex, sha256 } from '../wire/hash.ts';
-import type { Link } from './dial.ts';
+import type { Link } from './link.ts';
 
 export interface Bringing {
   readonly link: () => Pick<Link, 'putBlob'> | undefined;

@@ -13,10 +13,11 @@ import { isLoopback } from '../support/loopback.ts';
 import { countRefusal, type Refusal, type RefusalCounts } from '../wire/refusals.ts';
 import { BORDER, type BorderHead, decodeHead, MAX_BINARY_BYTES } from '../wire/routing.ts';
 import { type Address, addressText, parseAddress } from './address.ts';
-import { dial, watchSilence } from './dial.ts';
+import { dial } from './dial.ts';
 import { type DoorLimits, FrontDoor } from './front-door.ts';
 import { caughtEvent, guarded } from './guarded.ts';
 import { REQUEST_LIMITS } from './socket-limits.ts';
+import { watchSilence } from './watch-silence.ts';
 
 export interface DirectOptions {
   readonly keys: KeyPair;

@@ -4,7 +4,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { workerData } from 'node:worker_threads';
 import { HEARTBEAT_MS } from '../roles/liveness.ts';
 import { monotonicNanoseconds } from '../support/clock.ts';
-import { dial, type Link } from './dial.ts';
+import { dial } from './dial.ts';
+import type { Link } from './link.ts';
 import type { PulseStart } from './pulse.ts';
 
 /** Nanoseconds. A trainer whose own thread has not come by for so long is not busy, it hangs. */

@@ -1,10 +1,10 @@
 /** Two parts of a graph: grown from a vertex where the graph is small, refined on the way back to the full one. */
 
-import { createHeap } from '../heap.ts';
+import { Heap } from '../heap.ts';
 import type { Rng } from '../rng.ts';
 import { coarsen } from './coarsen.ts';
 import { edgeCut, type Graph, overload, partWeights, totalWeight } from './graph.ts';
-import { createRefiner, type Meter } from './refine.ts';
+import { type Meter, Refiner } from './refine.ts';
 
 const COARSEST = 60;
 const PATIENCE = 60;
@@ -30,7 +30,7 @@ export function bisect(graph: Graph, share: number, slack: number, tries: number
 }
 
 function polish(graph: Graph, part: Int32Array, caps: Float64Array, rng: Rng, meter: Meter): void {
-  const refiner = createRefiner(graph, part, caps, rng, meter);
+  const refiner = new Refiner(graph, part, caps, rng, meter);
   refiner.balance();
   for (let round = 0; round < 4; round++) if (refiner.wide(PATIENCE + graph.count / 50) <= 0) break;
 }
@@ -61,7 +61,7 @@ function grow(graph: Graph, goal: number, rng: Rng): Int32Array {
   for (let v = 0; v < count; v++)
     for (let e = start[v] as number, end = start[v + 1] as number; e < end; e++)
       gain[v] = (gain[v] as number) - (edge[e] as number);
-  const heap = createHeap(count);
+  const heap = new Heap(count);
   const order = rng.order(count);
   let next = 0;
   let grown = 0;

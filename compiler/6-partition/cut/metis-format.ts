@@ -30,6 +30,8 @@ export function readMetis(text: string): MetisText {
 }
 
 interface Header {
+  /** Where it stands, from 1. */
+  readonly line: number;
   readonly vertices: number;
   readonly edges: number;
   readonly sizes: boolean;
@@ -37,20 +39,24 @@ interface Header {
   readonly edgeWeights: boolean;
 }
 
+/** Above all numbers of a file. */
 const MAX_NUMBER = 2 ** 30;
+const COUNTED_ONCE = 'each edge stands at both of its ends and counts once';
 
 function parse(text: string): Graph {
   const lines = scanLines(text);
   const first = lines.next();
   if (!first) throw new Wrong(1, 'the file has no line of sizes', 'begin with the numbers of vertices and edges');
-  const header = readHeader(numbersOf(first), first.number);
-  const { vertices, edges, sizes, vertexWeights, edgeWeights } = header;
-  const start = new Int32Array(vertices + 1);
-  const ends = new Int32Array(2 * edges);
-  const edge = new Float64Array(2 * edges).fill(1);
-  const weight = new Float64Array(vertices).fill(1);
+  const header = readHeader(scanNumbers(text, first), first.number);
+  const { vertices, edges } = header;
+  const rows: Rows = {
+    start: new Int32Array(vertices + 1),
+    ends: new Int32Array(2 * edges),
+    edge: new Float64Array(2 * edges).fill(1),
+    weight: new Float64Array(vertices).fill(1),
+    size: 0,
+  };
   const lineOf = new Int32Array(vertices);
-  let size = 0;
   for (let v = 0; v < vertices; v++) {
     const line = lines.next();
     if (!line)
@@ -60,66 +66,59 @@ function parse(text: string): Graph {
         'add a line for each vertex, an empty one where it has no neighbours',
       );
     lineOf[v] = line.number;
-    const numbers = numbersOf(line);
-    let i = sizes ? 1 : 0;
-    if (vertexWeights) {
-      const w = numbers[i++];
-      if (w === undefined)
-        throw new Wrong(
-          line.number,
-          `vertex ${v + 1} has no weight`,
-          `the format of line ${first.number} says that each has one`,
-        );
-      weight[v] = w;
-    }
-    for (; i < numbers.length; i += edgeWeights ? 2 : 1) {
-      const u = numbers[i] as number;
-      const w = edgeWeights ? numbers[i + 1] : 1;
-      if (u < 1 || u > vertices)
-        throw new Wrong(
-          line.number,
-          `vertex ${v + 1} has the neighbour ${u}; there are ${vertices} vertices`,
-          'count vertices from 1',
-        );
-      if (u === v + 1) throw new Wrong(line.number, `vertex ${u} is its own neighbour`, 'leave loops out');
-      if (w === undefined)
-        throw new Wrong(
-          line.number,
-          `the edge to ${u} has no weight`,
-          `the format of line ${first.number} says that each has one`,
-        );
-      if (w < 1) throw new Wrong(line.number, `the edge to ${u} has the weight ${w}`, 'weights of edges are 1 or more');
-      if (size === ends.length)
-        throw new Wrong(
-          line.number,
-          `there are more than the ${edges} edges that line ${first.number} names`,
-          'each edge stands at both of its ends and counts once',
-        );
-      ends[size] = u - 1;
-      edge[size++] = w;
-    }
-    start[v + 1] = size;
+    readVertex(v, scanNumbers(text, line), line.number, header, rows);
+    rows.start[v + 1] = rows.size;
   }
-  const more = lines.next();
+  checkEnd(lines.next(), header, rows);
+  const { start, ends, edge, weight } = rows;
+  const graph = { count: vertices, start, ends, edge, weight };
+  checkSymmetric(graph, lineOf);
+  return graph;
+}
+
+/** A graph whose vertices are read one after the other. */
+interface Rows extends Omit<Graph, 'count'> {
+  /** Entries of `ends` so far. */
+  size: number;
+}
+
+function readVertex(v: number, numbers: readonly number[], line: number, header: Header, rows: Rows): void {
+  const { vertices, edges, sizes, vertexWeights, edgeWeights } = header;
+  const missing = `the format of line ${header.line} says that each has one`;
+  let i = sizes ? 1 : 0;
+  if (vertexWeights) {
+    const w = numbers[i++];
+    if (w === undefined) throw new Wrong(line, `vertex ${v + 1} has no weight`, missing);
+    rows.weight[v] = w;
+  }
+  for (; i < numbers.length; i += edgeWeights ? 2 : 1) {
+    const u = numbers[i] as number;
+    const w = edgeWeights ? numbers[i + 1] : 1;
+    if (u < 1 || u > vertices)
+      throw new Wrong(
+        line,
+        `vertex ${v + 1} has the neighbour ${u}; there are ${vertices} vertices`,
+        'count vertices from 1',
+      );
+    if (u === v + 1) throw new Wrong(line, `vertex ${u} is its own neighbour`, 'leave loops out');
+    if (w === undefined) throw new Wrong(line, `the edge to ${u} has no weight`, missing);
+    if (w < 1) throw new Wrong(line, `the edge to ${u} has the weight ${w}`, 'weights of edges are 1 or more');
+    if (rows.size === rows.ends.length)
+      throw new Wrong(line, `there are more than the ${edges} edges that line ${header.line} names`, COUNTED_ONCE);
+    rows.ends[rows.size] = u - 1;
+    rows.edge[rows.size++] = w;
+  }
+}
+
+/** @param more what stands after the line of the last vertex */
+function checkEnd(more: Line | undefined, { line, vertices, edges }: Header, { size, ends }: Rows): void {
   if (more && more.from < more.to)
     throw new Wrong(
       more.number,
       `there is a line after the last of ${vertices} vertices`,
-      `line ${first.number} names the number of vertices`,
+      `line ${line} names the number of vertices`,
     );
-  if (size !== ends.length)
-    throw new Wrong(
-      first.number,
-      `it names ${edges} edges, the lines hold ${size / 2}`,
-      'each edge stands at both of its ends and counts once',
-    );
-  const graph = { count: vertices, start, ends, edge, weight };
-  checkSymmetric(graph, lineOf);
-  return graph;
-
-  function numbersOf(line: Line): number[] {
-    return scanNumbers(text, line);
-  }
+  if (size !== ends.length) throw new Wrong(line, `it names ${edges} edges, the lines hold ${size / 2}`, COUNTED_ONCE);
 }
 
 function readHeader(numbers: readonly number[], line: number): Header {
@@ -139,6 +138,7 @@ function readHeader(numbers: readonly number[], line: number): Header {
   if (constraints !== 1)
     throw new Wrong(line, `${constraints} weights a vertex`, 'only one weight a vertex is understood');
   return {
+    line,
     vertices,
     edges,
     sizes: digits[0] === '1',

@@ -3,7 +3,7 @@ import type { Rng } from '../rng.ts';
 import { carried, coarsen, type Level } from './coarsen.ts';
 import { edgeCut, type Graph, overload, partWeights, totalWeight } from './graph.ts';
 import { recursiveBisection } from './recursive.ts';
-import { createRefiner, type Meter } from './refine.ts';
+import { type Meter, Refiner } from './refine.ts';
 
 export interface Balance {
   /** Wanted share of the weight of each part, summing to 1. */
@@ -85,7 +85,7 @@ function uncoarsen(
 }
 
 function refine(graph: Graph, part: Int32Array, { caps }: Balance, effort: Effort, rng: Rng): void {
-  const refiner = createRefiner(graph, part, caps, rng, effort.meter);
+  const refiner = new Refiner(graph, part, caps, rng, effort.meter);
   refiner.balance();
   if (graph.count > effort.greedyAbove) {
     for (let round = 0; round < effort.rounds; round++) if (refiner.greedy() <= 0) break;

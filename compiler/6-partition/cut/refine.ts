@@ -4,7 +4,7 @@
  * make the cut larger, and are taken back to their best moment.
  */
 
-import { createHeap, type Heap } from '../heap.ts';
+import { Heap } from '../heap.ts';
 import type { Rng } from '../rng.ts';
 import { type Graph, partWeights } from './graph.ts';
 
@@ -13,49 +13,48 @@ export interface Meter {
   visits: number;
 }
 
-export interface Refiner {
-  /** One search from all boundary vertices. @returns by how much the cut fell */
-  wide(patience: number): number;
-  /** Searches from each boundary vertex alone. @returns by how much the cut fell */
-  local(patience: number): number;
-  /** One round of moves that make the cut smaller, or parts more even at the same cut: fast, climbs no hills. */
-  greedy(): number;
-  /** Moves vertices out of parts over their cap, the cheapest first. @returns whether all are within */
-  balance(): boolean;
-  /** Weight of each part. */
-  readonly weights: Float64Array;
-}
-
 /** Vertices of fewer edges look for their best target anew whenever a neighbour moves. */
 const FEW_EDGES = 24;
 
-/**
- * @param part changed in place
- * @param caps most weight of each part; moves never go over, nor does what was over grow
- */
-export function createRefiner(graph: Graph, part: Int32Array, caps: Float64Array, rng: Rng, meter: Meter): Refiner {
-  const { count, start, ends, edge, weight } = graph;
-  const parts = caps.length;
-  const weights = partWeights(graph, part, parts);
-  const heap: Heap = createHeap(count);
-  const target = new Int32Array(count);
-  const moved = new Int32Array(count);
-  let round = 0;
-  let path = new Int32Array(1024);
-  let pathFrom = new Int32Array(1024);
-  const towards = new Float64Array(parts);
-  const seen = new Int32Array(parts);
+/** The weights of parts, and what single moves between them would gain. */
+class Moves {
+  readonly weights: Float64Array;
+  /** Part to which each vertex would best go, as `bestOf` last found it; -1: none. */
+  readonly target: Int32Array;
+  readonly #graph: Graph;
+  readonly #part: Int32Array;
+  readonly #caps: Float64Array;
+  readonly #meter: Meter;
+  readonly #towards: Float64Array;
+  readonly #seen: Int32Array;
 
-  const degreeStart = (v: number): number => start[v] as number;
+  constructor(graph: Graph, part: Int32Array, caps: Float64Array, meter: Meter) {
+    this.#graph = graph;
+    this.#part = part;
+    this.#caps = caps;
+    this.#meter = meter;
+    this.weights = partWeights(graph, part, caps.length);
+    this.target = new Int32Array(graph.count);
+    this.#towards = new Float64Array(caps.length);
+    this.#seen = new Int32Array(caps.length);
+  }
 
-  /** The best part to move to, into `target`; -1 where there is none. @returns its gain */
-  function bestMove(v: number, anywhere: boolean): number {
+  /** Finds the best part to move to, into `target`. @param anywhere parts without a neighbour too @returns its gain */
+  bestOf(v: number, anywhere: boolean): number {
+    const { start, ends, edge, weight } = this.#graph;
+    const part = this.#part;
+    const caps = this.#caps;
+    const weights = this.weights;
+    const towards = this.#towards;
+    const seen = this.#seen;
     const own = part[v] as number;
     const wv = weight[v] as number;
+    const first = start[v] as number;
+    const end = start[v + 1] as number;
     let touched = 0;
     let internal = 0;
-    meter.visits += (start[v + 1] as number) - degreeStart(v);
-    for (let e = degreeStart(v), end = start[v + 1] as number; e < end; e++) {
+    this.#meter.visits += end - first;
+    for (let e = first; e < end; e++) {
       const p = part[ends[e] as number] as number;
       const w = edge[e] as number;
       if (p === own) internal += w;
@@ -79,37 +78,165 @@ export function createRefiner(graph: Graph, part: Int32Array, caps: Float64Array
       bestRoom = room;
     }
     if (best < 0 && anywhere) {
-      for (let p = 0; p < parts; p++) {
-        const room = (caps[p] as number) - (weights[p] as number) - wv;
-        if (p === own || room < 0 || (best >= 0 && room <= bestRoom)) continue;
-        best = p;
-        bestRoom = room;
-      }
+      best = this.#roomiest(own, wv);
       bestTowards = 0;
     }
-    target[v] = best;
+    this.target[v] = best;
     return bestTowards - internal;
   }
 
-  function isBoundary(v: number): boolean {
+  /** The part with the most room for a weight, other than `own`; -1: none has enough. */
+  #roomiest(own: number, wv: number): number {
+    const caps = this.#caps;
+    const weights = this.weights;
+    let best = -1;
+    let bestRoom = 0;
+    for (let p = 0; p < caps.length; p++) {
+      const room = (caps[p] as number) - (weights[p] as number) - wv;
+      if (p === own || room < 0 || (best >= 0 && room <= bestRoom)) continue;
+      best = p;
+      bestRoom = room;
+    }
+    return best;
+  }
+
+  isBoundary(v: number): boolean {
+    const { start, ends } = this.#graph;
+    const part = this.#part;
     const own = part[v];
-    for (let e = degreeStart(v), end = start[v + 1] as number; e < end; e++)
+    for (let e = start[v] as number, end = start[v + 1] as number; e < end; e++)
       if (part[ends[e] as number] !== own) return true;
     return false;
   }
 
-  function move(v: number, to: number): void {
-    const from = part[v] as number;
-    const wv = weight[v] as number;
+  move(v: number, to: number): void {
+    const weights = this.weights;
+    const from = this.#part[v] as number;
+    const wv = this.#graph.weight[v] as number;
     weights[from] = (weights[from] as number) - wv;
     weights[to] = (weights[to] as number) + wv;
-    part[v] = to;
+    this.#part[v] = to;
   }
 
-  function offer(v: number): void {
-    const gain = bestMove(v, false);
-    if (target[v] === -1) heap.remove(v);
-    else heap.set(v, gain);
+  isOver(p: number): boolean {
+    return (this.weights[p] as number) > (this.#caps[p] as number) + 1e-9;
+  }
+}
+
+export class Refiner {
+  readonly #graph: Graph;
+  readonly #part: Int32Array;
+  readonly #caps: Float64Array;
+  readonly #rng: Rng;
+  readonly #moves: Moves;
+  readonly #heap: Heap;
+  /** Round in which each vertex last moved. */
+  readonly #moved: Int32Array;
+  #round = 0;
+  /** Vertices that the running search has moved, and where they were. */
+  #path = new Int32Array(1024);
+  #pathFrom = new Int32Array(1024);
+
+  /**
+   * @param part changed in place
+   * @param caps most weight of each part; moves never go over, nor does what was over grow
+   */
+  constructor(graph: Graph, part: Int32Array, caps: Float64Array, rng: Rng, meter: Meter) {
+    this.#graph = graph;
+    this.#part = part;
+    this.#caps = caps;
+    this.#rng = rng;
+    this.#moves = new Moves(graph, part, caps, meter);
+    this.#heap = new Heap(graph.count);
+    this.#moved = new Int32Array(graph.count);
+  }
+
+  /** One search from all boundary vertices. @returns by how much the cut fell */
+  wide(patience: number): number {
+    const { count } = this.#graph;
+    this.#round++;
+    const order = this.#rng.order(count);
+    for (let i = 0; i < count; i++) {
+      const v = order[i] as number;
+      if (this.#moves.isBoundary(v)) this.#offer(v);
+    }
+    return this.#search(patience);
+  }
+
+  /** Searches from each boundary vertex alone. @returns by how much the cut fell */
+  local(patience: number): number {
+    const { count } = this.#graph;
+    this.#round++;
+    let sum = 0;
+    const order = this.#rng.order(count);
+    for (let i = 0; i < count; i++) {
+      const v = order[i] as number;
+      if (this.#moved[v] === this.#round || !this.#moves.isBoundary(v)) continue;
+      this.#offer(v);
+      if (this.#heap.size() > 0) sum += this.#search(patience);
+    }
+    return sum;
+  }
+
+  /** One round of moves that make the cut smaller, or parts more even at the same cut: fast, climbs no hills. */
+  greedy(): number {
+    const { count, weight } = this.#graph;
+    const moves = this.#moves;
+    const { weights, target } = moves;
+    let sum = 0;
+    const order = this.#rng.order(count);
+    for (let i = 0; i < count; i++) {
+      const v = order[i] as number;
+      const gain = moves.bestOf(v, false);
+      const to = target[v] as number;
+      if (to < 0 || gain < 0) continue;
+      const from = this.#part[v] as number;
+      if (gain === 0 && (weights[to] as number) + (weight[v] as number) >= (weights[from] as number)) continue;
+      moves.move(v, to);
+      sum += gain;
+    }
+    return sum;
+  }
+
+  /** Moves vertices out of parts over their cap, the cheapest first. @returns whether all are within */
+  balance(): boolean {
+    const parts = this.#caps.length;
+    for (let p = 0; p < parts; p++) if (this.#moves.isOver(p)) this.#relieve(p);
+    for (let p = 0; p < parts; p++) if (this.#moves.isOver(p)) return false;
+    return true;
+  }
+
+  #relieve(p: number): void {
+    const { count, start, ends, weight } = this.#graph;
+    const moves = this.#moves;
+    const heap = this.#heap;
+    const { target } = moves;
+    for (let v = 0; v < count; v++)
+      if (this.#part[v] === p && (weight[v] as number) > 0) {
+        const gain = moves.bestOf(v, true);
+        if (target[v] !== -1) heap.set(v, gain);
+      }
+    while (moves.isOver(p) && heap.size() > 0) {
+      const v = heap.pop();
+      const now = moves.bestOf(v, true);
+      if (target[v] === -1) continue;
+      if (heap.size() > 0 && now < heap.topKey()) {
+        heap.set(v, now);
+        continue;
+      }
+      moves.move(v, target[v] as number);
+      for (let e = start[v] as number, end = start[v + 1] as number; e < end; e++) {
+        const u = ends[e] as number;
+        if (heap.has(u)) heap.set(u, moves.bestOf(u, true));
+      }
+    }
+    heap.clear();
+  }
+
+  #offer(v: number): void {
+    const gain = this.#moves.bestOf(v, false);
+    if (this.#moves.target[v] === -1) this.#heap.remove(v);
+    else this.#heap.set(v, gain);
   }
 
   /**
@@ -117,13 +244,16 @@ export function createRefiner(graph: Graph, part: Int32Array, caps: Float64Array
    * more, another target may have become better, which vertices of few edges find out by looking at all of them, and
    * others when they are taken from the heap.
    */
-  function follow(u: number, w: number, from: number, to: number): void {
-    if (!heap.has(u) || (parts > 2 && (start[u + 1] as number) - degreeStart(u) <= FEW_EDGES)) {
-      offer(u);
+  #follow(u: number, w: number, from: number, to: number): void {
+    const { start } = this.#graph;
+    const heap = this.#heap;
+    const isSmall = (start[u + 1] as number) - (start[u] as number) <= FEW_EDGES;
+    if (!heap.has(u) || (this.#caps.length > 2 && isSmall)) {
+      this.#offer(u);
       return;
     }
-    const own = part[u] as number;
-    const wanted = target[u] as number;
+    const own = this.#part[u] as number;
+    const wanted = this.#moves.target[u] as number;
     let change = 0;
     if (own === from) change += w;
     else if (own === to) change -= w;
@@ -133,7 +263,13 @@ export function createRefiner(graph: Graph, part: Int32Array, caps: Float64Array
   }
 
   /** Runs what is in the heap. @returns the gain kept */
-  function search(patience: number): number {
+  #search(patience: number): number {
+    const { start, ends, edge } = this.#graph;
+    const part = this.#part;
+    const moves = this.#moves;
+    const heap = this.#heap;
+    const moved = this.#moved;
+    const round = this.#round;
     let gain = 0;
     let best = 0;
     let bestSpread = 0;
@@ -142,8 +278,8 @@ export function createRefiner(graph: Graph, part: Int32Array, caps: Float64Array
     let kept = 0;
     while (heap.size() > 0 && length - kept < patience) {
       const v = heap.pop();
-      const now = bestMove(v, false);
-      const to = target[v] as number;
+      const now = moves.bestOf(v, false);
+      const to = moves.target[v] as number;
       if (to < 0) continue;
       // Room may have gone since it was offered: its gain is not what it was.
       if (heap.size() > 0 && now < heap.topKey()) {
@@ -151,18 +287,12 @@ export function createRefiner(graph: Graph, part: Int32Array, caps: Float64Array
         continue;
       }
       const from = part[v] as number;
-      if (length === path.length) {
-        path = doubled(path);
-        pathFrom = doubled(pathFrom);
-      }
-      path[length] = v;
-      pathFrom[length++] = from;
-      const wv = weight[v] as number;
+      if (length === this.#path.length) this.#lengthenPath();
+      this.#path[length] = v;
+      this.#pathFrom[length++] = from;
       // Of equal cuts the more even one: room for later moves.
-      spread +=
-        wv *
-        ((weights[to] as number) / (caps[to] as number) - ((weights[from] as number) - wv) / (caps[from] as number));
-      move(v, to);
+      spread += this.#spreadOf(v, from, to);
+      moves.move(v, to);
       moved[v] = round;
       gain += now;
       if (gain > best + 1e-9 || (gain > best - 1e-9 && spread < bestSpread - 1e-9)) {
@@ -170,83 +300,33 @@ export function createRefiner(graph: Graph, part: Int32Array, caps: Float64Array
         bestSpread = spread;
         kept = length;
       }
-      for (let e = degreeStart(v), end = start[v + 1] as number; e < end; e++) {
+      for (let e = start[v] as number, end = start[v + 1] as number; e < end; e++) {
         const u = ends[e] as number;
-        if (moved[u] !== round) follow(u, edge[e] as number, from, to);
+        if (moved[u] !== round) this.#follow(u, edge[e] as number, from, to);
       }
     }
     while (length > kept) {
       length--;
-      move(path[length] as number, pathFrom[length] as number);
+      moves.move(this.#path[length] as number, this.#pathFrom[length] as number);
     }
     heap.clear();
     return best;
   }
 
-  return {
-    weights,
-    wide(patience) {
-      round++;
-      const order = rng.order(count);
-      for (let i = 0; i < count; i++) if (isBoundary(order[i] as number)) offer(order[i] as number);
-      return search(patience);
-    },
-    local(patience) {
-      round++;
-      let sum = 0;
-      const order = rng.order(count);
-      for (let i = 0; i < count; i++) {
-        const v = order[i] as number;
-        if (moved[v] === round || !isBoundary(v)) continue;
-        offer(v);
-        if (heap.size() > 0) sum += search(patience);
-      }
-      return sum;
-    },
-    greedy() {
-      let sum = 0;
-      const order = rng.order(count);
-      for (let i = 0; i < count; i++) {
-        const v = order[i] as number;
-        const gain = bestMove(v, false);
-        const to = target[v] as number;
-        if (to < 0 || gain < 0) continue;
-        if (gain === 0 && (weights[to] as number) + (weight[v] as number) >= (weights[part[v] as number] as number))
-          continue;
-        move(v, to);
-        sum += gain;
-      }
-      return sum;
-    },
-    balance() {
-      const over = (p: number): boolean => (weights[p] as number) > (caps[p] as number) + 1e-9;
-      for (let p = 0; p < parts; p++) {
-        if (!over(p)) continue;
-        for (let v = 0; v < count; v++)
-          if (part[v] === p && (weight[v] as number) > 0) {
-            const gain = bestMove(v, true);
-            if (target[v] !== -1) heap.set(v, gain);
-          }
-        while (over(p) && heap.size() > 0) {
-          const v = heap.pop();
-          const now = bestMove(v, true);
-          if (target[v] === -1) continue;
-          if (heap.size() > 0 && now < heap.topKey()) {
-            heap.set(v, now);
-            continue;
-          }
-          move(v, target[v] as number);
-          for (let e = degreeStart(v), end = start[v + 1] as number; e < end; e++) {
-            const u = ends[e] as number;
-            if (heap.has(u)) heap.set(u, bestMove(u, true));
-          }
-        }
-        heap.clear();
-      }
-      for (let p = 0; p < parts; p++) if (over(p)) return false;
-      return true;
-    },
-  };
+  /** By how much less even the parts become when v moves. */
+  #spreadOf(v: number, from: number, to: number): number {
+    const { weights } = this.#moves;
+    const caps = this.#caps;
+    const wv = this.#graph.weight[v] as number;
+    return (
+      wv * ((weights[to] as number) / (caps[to] as number) - ((weights[from] as number) - wv) / (caps[from] as number))
+    );
+  }
+
+  #lengthenPath(): void {
+    this.#path = doubled(this.#path);
+    this.#pathFrom = doubled(this.#pathFrom);
+  }
 }
 
 function doubled(array: Int32Array): Int32Array<ArrayBuffer> {

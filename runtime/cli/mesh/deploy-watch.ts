@@ -2,7 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Plan, PlanTraining } from '../../../spec/plan.ts';
 import { askLog, type LogRecord } from '../../net/ask-log.ts';
-import type { Link } from '../../net/dial.ts';
+import type { Link } from '../../net/link.ts';
 import { emit } from '../../support/emit.ts';
 import { printed } from '../../support/printable.ts';
 import { EXIT } from '../shell/command.ts';

@@ -1,5 +1,5 @@
 /** A run of the mesh as a run folder: its newest snapshot, metrics and plan, in the layout of a local run. */
-import type { Link } from '../../net/dial.ts';
+import type { Link } from '../../net/link.ts';
 import { soundDeployment } from '../../net/read-deployment.ts';
 import { mostPartBytes } from '../../net/shard-memory.ts';
 import { decodeState } from '../../net/shard-state.ts';

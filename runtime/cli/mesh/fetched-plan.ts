@@ -1,5 +1,5 @@
 /** The plan of a run of the mesh, read as any plan of strangers: whoever keeps the mesh may have written it. */
-import type { Link } from '../../net/dial.ts';
+import type { Link } from '../../net/link.ts';
 import { planInMemory } from '../../plan/plan-memory.ts';
 import { type VerifiedPlan, verifyPlan } from '../../plan/verify-plan.ts';
 import { UserError } from '../../support/errors.ts';

@@ -1,7 +1,7 @@
 /** `nmc logs RUN`: everything that happened to a run, in order; or what entered the synchronizer, gone through again. */
 import { askLog, askRecording } from '../../net/ask-log.ts';
-import type { Link } from '../../net/dial.ts';
 import { decodePieces } from '../../net/event-log.ts';
+import type { Link } from '../../net/link.ts';
 import { emit, jsonLine } from '../../support/emit.ts';
 import { printed } from '../../support/printable.ts';
 import { type Arguments, EXIT, flag, text } from '../shell/command.ts';

@@ -1,7 +1,7 @@
 /** The predictor of a mesh: plan and weights of a run's newest snapshot, followed as it is trained. */
 import type { Device } from '../../device/device.ts';
 import { askStatus } from '../../net/ask-status.ts';
-import type { Link } from '../../net/dial.ts';
+import type { Link } from '../../net/link.ts';
 import type { VerifiedPlan } from '../../plan/verify-plan.ts';
 import type { PredictorSource } from '../../serve/predictor.ts';
 import { openShards, type ShardSource } from '../../shard/shards.ts';

@@ -5,7 +5,8 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { readKey } from '../../../runtime/identity/key-file.ts';
 import { parseAddress } from '../../../runtime/net/address.ts';
-import { dial, type Link } from '../../../runtime/net/dial.ts';
+import { dial } from '../../../runtime/net/dial.ts';
+import type { Link } from '../../../runtime/net/link.ts';
 import { nmc, temporaryFolder } from '../../support/nmc.ts';
 
 const MEGABYTE = 2 ** 20;

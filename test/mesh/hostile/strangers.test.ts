@@ -7,8 +7,9 @@ import { type KeyPair, keyPairFromSeed } from '../../../runtime/identity/ed25519
 import { readKey } from '../../../runtime/identity/key-file.ts';
 import { keyText } from '../../../runtime/identity/key-text.ts';
 import { askStatus } from '../../../runtime/net/ask-status.ts';
-import { dial, type Link } from '../../../runtime/net/dial.ts';
+import { dial } from '../../../runtime/net/dial.ts';
 import { DOOR_LIMITS, FrontDoor } from '../../../runtime/net/front-door.ts';
+import type { Link } from '../../../runtime/net/link.ts';
 import { PLACES, Places } from '../../../runtime/net/places.ts';
 import { hello, type Role } from '../../../runtime/wire/handshake.ts';
 import { temporaryFolder } from '../../support/nmc.ts';

@@ -9,7 +9,7 @@ import type { PartitionResult, Problem } from '../../../compiler/6-partition/pro
 import { uniformMachines } from '../../../compiler/6-partition/problem.ts';
 import { rebalance } from '../../../compiler/6-partition/rebalance.ts';
 import { createRng } from '../../../compiler/6-partition/rng.ts';
-import { createState } from '../../../compiler/6-partition/state.ts';
+import { State } from '../../../compiler/6-partition/state.ts';
 import { randomProblem } from '../../support/random-partition-problem.ts';
 
 const RUNS = { numRuns: 25, seed: 6 };
@@ -94,7 +94,7 @@ test('costs kept up to date over moves are those counted from nothing', () => {
       const { count, work, memory } = problem.pieces;
       const K = problem.machines.list.length;
       const h = hypergraph({ count, work, memory, fixed: new Int32Array(count).fill(-1) }, problem.nets);
-      const state = createState(h, fleetOf(problem.machines), new Int32Array(count));
+      const state = new State(h, fleetOf(problem.machines), new Int32Array(count));
       state.setCap(1);
       const { below } = createRng(seed, 'moves');
       for (let i = 0; i < 100; i++) {

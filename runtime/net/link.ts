@@ -1,0 +1,160 @@
+/** A connection that a gateway has let in: signed messages, questions with answers, blobs. */
+import type { WebSocket } from 'ws';
+import { EnvironmentError } from '../support/errors.ts';
+import type { Envelopes } from '../wire/envelope.ts';
+import { hex } from '../wire/hash.ts';
+import type { Message, Question } from '../wire/messages.ts';
+import { BLOB, BLOB_HEAD, BORDER, decodeHead, MAX_BINARY_BYTES } from '../wire/routing.ts';
+import { guarded } from './guarded.ts';
+import { IncomingBlobs } from './incoming-blobs.ts';
+import { Questions } from './questions.ts';
+import { piecesOf, sendBlob } from './send-blob.ts';
+import { closeReason, reasonText } from './socket-limits.ts';
+import { watchSilence } from './watch-silence.ts';
+
+export interface LinkOptions {
+  readonly onMessage?: (message: Message) => void;
+  readonly onBorder?: (packet: Uint8Array) => void;
+  /** Something of the other end was more than the handlers can take: the connection ends. */
+  readonly caught?: (error: unknown) => void;
+  /** Seconds without a word of the other end, which pings every second, after which the connection ends. */
+  readonly silence?: number;
+}
+
+export interface Link {
+  /** The gateway's key. */
+  readonly peer: string;
+  send(message: Message): void;
+  /** @returns whether the socket took it */
+  sendBorder(packet: Uint8Array): boolean;
+  /** @throws UserError as the gateway answered; EnvironmentError `mesh/lost` */
+  ask(question: Question): Promise<unknown>;
+  /** Milliseconds there and back, of the connection alone: nobody thinks about it. */
+  ping(): Promise<number>;
+  /** @param most bytes that were agreed: a longer one is refused before there is room for it */
+  getBlob(hash: string, most: number): Promise<Uint8Array>;
+  putBlob(hash: string, bytes: Uint8Array): Promise<void>;
+  /** Why it has ended. */
+  readonly closed: Promise<string>;
+  close(): void;
+}
+
+export class GatewayLink implements Link {
+  readonly peer: string;
+  readonly closed: Promise<string>;
+  readonly #socket: WebSocket;
+  readonly #options: LinkOptions;
+  readonly #envelopes: Envelopes;
+  readonly #questions = new Questions();
+  readonly #incoming = new IncomingBlobs();
+  readonly #puts = new Map<string, Promise<void>>();
+  /** Ends with the last blob that is on its way out. */
+  #sent = Promise.resolve();
+
+  /** @param peer the gateway's key */
+  constructor(socket: WebSocket, options: LinkOptions, envelopes: Envelopes, peer: string) {
+    this.peer = peer;
+    this.#socket = socket;
+    this.#options = options;
+    this.#envelopes = envelopes;
+    const endWatch = watchSilence(socket, options.silence);
+    socket.on('error', () => undefined);
+    this.closed = new Promise((resolve) => {
+      socket.on('close', (_code, data) => {
+        endWatch();
+        const reason = reasonText(data) || 'closed by the other end';
+        this.#questions.rejectAll(lost(reason));
+        this.#incoming.rejectAll(lost(reason));
+        resolve(reason);
+      });
+    });
+    const guard = { end: () => socket.terminate(), caught: (error: unknown) => options.caught?.(error) };
+    const take = (data: Buffer, binary: boolean): void => {
+      if (binary) this.#takeBinary(data);
+      else this.#takeText(String(data));
+    };
+    socket.on('message', guarded(guard, take));
+  }
+
+  send(message: Message): void {
+    if (this.#isOpen()) this.#socket.send(this.#envelopes.seal(message));
+  }
+
+  sendBorder(packet: Uint8Array): boolean {
+    if (!this.#isOpen()) return false;
+    this.#socket.send(packet);
+    return true;
+  }
+
+  ask(question: Question): Promise<unknown> {
+    if (!this.#isOpen()) return Promise.reject(lost('it is closed'));
+    if (this.#questions.isFull()) return Promise.reject(lost('too many questions wait for their answers'));
+    const { id, answer } = this.#questions.open();
+    this.send({ type: 'ask', id, ask: question });
+    return answer;
+  }
+
+  ping(): Promise<number> {
+    return new Promise((resolve, reject) => {
+      const began = performance.now();
+      this.#socket.once('pong', () => resolve(performance.now() - began));
+      this.#socket.ping(undefined, undefined, (error?: Error) => {
+        if (error) reject(lost(error.message));
+      });
+    });
+  }
+
+  getBlob(hash: string, most: number): Promise<Uint8Array> {
+    const known = this.#incoming.widen(hash, most);
+    if (known) return known;
+    const blob = this.#incoming.expect(hash, most);
+    this.ask({ what: 'get', blob: hash }).catch((error: Error) => this.#incoming.reject(hash, error));
+    return blob;
+  }
+
+  putBlob(hash: string, bytes: Uint8Array): Promise<void> {
+    // Two shards may have the same state at once: it goes up once, and both hear when it is there.
+    const known = this.#puts.get(hash) ?? this.#put(hash, bytes).finally(() => this.#puts.delete(hash));
+    this.#puts.set(hash, known);
+    return known;
+  }
+
+  close(): void {
+    this.#socket.close(1000, 'done');
+  }
+
+  #isOpen(): boolean {
+    return this.#socket.readyState === this.#socket.OPEN;
+  }
+
+  #takeText(text: string): void {
+    const message = this.#envelopes.open(text);
+    if (typeof message === 'string') this.#socket.close(4000, closeReason(`message refused: ${message}`));
+    else if (message.type === 'answer') this.#questions.settle(message);
+    else this.#options.onMessage?.(message);
+  }
+
+  #takeBinary(bytes: Buffer): void {
+    if (bytes.length > MAX_BINARY_BYTES) return;
+    const head = decodeHead(bytes);
+    if (head?.kind === BORDER) this.#options.onBorder?.(bytes);
+    if (head?.kind === BLOB) this.#incoming.add(hex(head.hash), head.offset, head.total, bytes.subarray(BLOB_HEAD));
+  }
+
+  async #put(hash: string, bytes: Uint8Array): Promise<void> {
+    const stored = this.ask({ what: 'put', blob: hash, bytes: bytes.length });
+    let wanted = true;
+    stored.catch(() => {
+      wanted = false;
+    });
+    // One after the other: chunks of two blobs never mix.
+    const sent = this.#sent.then(() => sendBlob(this.#socket, hash, piecesOf(bytes), () => wanted));
+    this.#sent = sent.then(() => undefined);
+    await sent;
+    await stored;
+  }
+}
+
+function lost(reason: string): EnvironmentError {
+  return new EnvironmentError('mesh/lost', `the connection to the mesh ended: ${reason}`, 'try again when it is up');
+}
