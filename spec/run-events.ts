@@ -16,7 +16,7 @@ export interface CheckResult {
   readonly pass: boolean;
 }
 
-/** `epoch` of ownership is a term; a key is that of a trainer, whose name stands beside it. */
+/** Numbers that are not finite are null in JSON. `epoch` of ownership is a term; a key is that of a trainer, whose name stands beside it. */
 export type RunEvent =
   | { readonly event: 'start'; readonly epoch: number }
   | { readonly event: 'running'; readonly epoch: number; readonly calls: number }
@@ -52,11 +52,11 @@ export type RunEvent =
   | {
       readonly event: 'epoch';
       readonly epoch: number;
-      readonly energy: number;
-      readonly energyByNode: Readonly<Record<string, number>>;
+      readonly energy: number | null;
+      readonly energyByNode: Readonly<Record<string, number | null>>;
       readonly accuracy: number | null;
       readonly seconds: number;
-      readonly samplesPerSecond: number;
+      readonly samplesPerSecond: number | null;
     }
   | { readonly event: 'checking'; readonly calls: number }
   | { readonly event: 'unchecked'; readonly reason: string }

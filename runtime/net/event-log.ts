@@ -9,6 +9,10 @@ import type { Backplane } from '../backplane/backplane.ts';
 import { type RecordedPiece, Recording } from '../roles/recording.ts';
 import { isActive } from '../roles/synchronizer.ts';
 import type { Step, StoredRun, SynchronizerEvent, SynchronizerState } from '../roles/synchronizer-state.ts';
+import { follows, list, shapeProblem } from '../support/shape.ts';
+import { unlike } from './ask.ts';
+import { parsedJson } from './parsed-json.ts';
+import { RECORDED_PIECE } from './recording-shapes.ts';
 
 const FLUSH_MILLISECONDS = 1000;
 /** Characters of one record of the stream. */
@@ -20,6 +24,8 @@ const PART = 4 * 1024 * 1024;
 const BASE = 'B';
 const ON = 'E';
 const REST = '+';
+
+const PIECES = list(RECORDED_PIECE);
 
 interface Part {
   readonly from: number;
@@ -153,6 +159,7 @@ async function encodePieces(pieces: readonly RecordedPiece[]): Promise<string[]>
 /**
  * @param records in the order of their stream; what was written in part only, as a kill leaves it, and the rest of
  * what is forgotten are left out: behind them a base follows
+ * @throws EnvironmentError `mesh/answer` where they are no recording, or that of another version
  */
 export async function decodePieces(records: readonly string[]): Promise<RecordedPiece[]> {
   const texts: string[] = [];
@@ -166,9 +173,17 @@ export async function decodePieces(records: readonly string[]): Promise<Recorded
 }
 
 async function decoded(text: string): Promise<RecordedPiece[]> {
+  const value = parsedJson(await inflated(text));
+  if (value === undefined) return [];
+  if (follows(PIECES, value)) return [...value];
+  throw unlike(`the recording of a run: ${shapeProblem(PIECES, value)}`);
+}
+
+/** @returns nothing of what was cut off */
+async function inflated(text: string): Promise<string> {
   try {
-    return JSON.parse(String(await promisify(inflateRaw)(Buffer.from(text, 'base64')))) as RecordedPiece[];
+    return String(await promisify(inflateRaw)(Buffer.from(text, 'base64')));
   } catch {
-    return [];
+    return '';
   }
 }

@@ -31,7 +31,7 @@ export interface RunStatus {
   readonly state: string;
   readonly reason: string;
   /** Of a run that is done: whether its checks were computed again from the weights, and by whom. */
-  readonly checked: Checked | null;
+  readonly checked?: Checked | null;
   /** Of training, from 1. */
   readonly epoch: number;
   readonly epochs: number;

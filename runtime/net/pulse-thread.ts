@@ -4,6 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { workerData } from 'node:worker_threads';
 import { HEARTBEAT_MS } from '../roles/liveness.ts';
 import { monotonicNanoseconds } from '../support/clock.ts';
+import { ask } from './ask.ts';
 import { dial } from './dial.ts';
 import type { Link } from './link.ts';
 import type { PulseStart } from './pulse.ts';
@@ -20,7 +21,7 @@ async function beatOn(): Promise<void> {
     try {
       // A trainer's key may look as a viewer, and a second connection as trainer would end the first.
       link ??= await dial({ address, role: 'viewer', keys, ...(pinned ? { pinned } : {}) });
-      await link.ask({ what: 'alive', instance });
+      await ask(link, { what: 'alive', instance });
     } catch {
       // The mesh is away for a moment, or does not know this key yet.
       link?.close();

@@ -7,12 +7,11 @@ import type { KeyPair } from '../identity/ed25519.ts';
 import { keyText } from '../identity/key-text.ts';
 import { blobsOfDeployment } from '../roles/named-blobs.ts';
 import { emptySynchronizer, isActive, restoredSynchronizer, synchronizer, TICK_MS } from '../roles/synchronizer.ts';
-import {
-  type StoredRun,
-  type SynchronizerEffect,
-  type SynchronizerEvent,
-  type SynchronizerState,
-  upgraded,
+import type {
+  StoredRun,
+  SynchronizerEffect,
+  SynchronizerEvent,
+  SynchronizerState,
 } from '../roles/synchronizer-state.ts';
 import { wallNow } from '../support/clock.ts';
 import { UserError } from '../support/errors.ts';
@@ -36,6 +35,7 @@ import { Membership } from './membership.ts';
 import { metricsText } from './mesh-metrics.ts';
 import { OwnWork } from './own-work.ts';
 import { soundDeployment } from './read-deployment.ts';
+import { readLogEntry, readStoredRun } from './run-shapes.ts';
 import { runTag } from './shard-borders.ts';
 import { statusPage } from './status-page.ts';
 
@@ -193,7 +193,7 @@ export class SynchronizerNode {
     const { backplane, operator } = this.#options;
     const stored: StoredRun[] = [];
     for (const { value, revision, key } of await backplane.list('run/')) {
-      const run = upgraded(JSON.parse(value) as StoredRun);
+      const run = readStoredRun(key, value);
       stored.push(run);
       this.#revisions.set(key, revision);
       this.#tags.set(hex(runTag(run.deployment.run)), run.deployment.run);
@@ -310,7 +310,7 @@ export class SynchronizerNode {
       case 'logs': {
         this.#known(question.run);
         const records = fitting(await this.#options.backplane.read(`log/${question.run}`, question.from, 1000));
-        return { records: records.map(({ sequence, value }) => ({ sequence, ...(JSON.parse(value) as object) })) };
+        return { records: records.map(({ sequence, value }) => ({ sequence, ...readLogEntry(question.run, value) })) };
       }
       case 'events':
         this.#known(question.run);

@@ -1,5 +1,5 @@
 /** What a synchronizer knows. The part of a run that `StoredRun` names is durable before anyone is told of it. */
-import type { Checked, RunEvent } from '../../spec/run-events.ts';
+import type { Checked, CheckResult, RunEvent } from '../../spec/run-events.ts';
 import type { Deployment } from '../wire/deployment.ts';
 import type { Capability, Exchange, Message, Part, ShardReport } from '../wire/messages.ts';
 import type { Limits } from './limits.ts';
@@ -36,13 +36,14 @@ export interface ManifestState {
   readonly milliseconds: number;
 }
 
+/** A number that is not finite is null once it was kept. */
 export interface EpochRow {
   readonly epoch: number;
-  readonly energy: number;
-  readonly energyByNode: Readonly<Record<string, number>>;
+  readonly energy: number | null;
+  readonly energyByNode: Readonly<Record<string, number | null>>;
   readonly accuracy: number | null;
   readonly seconds: number;
-  readonly samplesPerSecond: number;
+  readonly samplesPerSecond: number | null;
 }
 
 export type Phase =
@@ -92,7 +93,7 @@ export interface StoredRun {
   /** The newest last; two are kept. */
   readonly manifests: readonly ManifestState[];
   readonly rows: readonly EpochRow[];
-  readonly checks: readonly { readonly check: string; readonly value: number; readonly pass: boolean }[];
+  readonly checks: readonly CheckResult[];
   readonly reason: string;
   readonly created: number;
   /** When the newest manifest was complete; not there in runs of older versions, and before the first one. */
@@ -261,7 +262,7 @@ export function storedOf(run: RunState): StoredRun {
 export const UNTROUBLED = { faults: [], excluded: [], disputes: [], trained: [], differences: 0 } as const;
 
 /** A run as an older version has kept it: ownership's `term` was called `epoch`. */
-export function upgraded(stored: StoredRun & { readonly epoch?: number }): StoredRun {
+export function upgraded(stored: { readonly epoch?: unknown; readonly term?: unknown }): object {
   const { epoch, ...rest } = stored;
   return { ...UNTROUBLED, ...rest, term: rest.term ?? epoch ?? 0 };
 }

@@ -25,7 +25,32 @@ export function deploymentFormatProblem(value: unknown): string | undefined {
   return `${first?.instancePath ?? ''} ${first?.message ?? 'it does not follow the schema'}`.trim();
 }
 
-function deploymentSchema(): object {
+/** Of a message of any type as a recording has it: without what its envelope says, and keys of a simulation are no keys. */
+export function messageSchema(): object {
+  const { $defs } = readSpecJson('message.schema.json') as { readonly $defs: Readonly<Record<string, Definition>> };
+  return {
+    type: 'object',
+    required: ['type'],
+    discriminator: { propertyName: 'type' },
+    oneOf: Object.values($defs).map((definition) => ({
+      ...withoutPatterns(definition),
+      required: definition.required.filter((name) => name !== 'v' && name !== 'seq'),
+    })),
+  };
+}
+
+function withoutPatterns(schema: object): object {
+  const text = JSON.stringify(schema, (name, value: unknown) =>
+    name === 'pattern' && typeof value === 'string' ? undefined : value,
+  );
+  return JSON.parse(text) as object;
+}
+
+interface Definition {
+  readonly required: readonly string[];
+}
+
+export function deploymentSchema(): object {
   const { $defs } = readSpecJson('message.schema.json') as {
     readonly $defs: { readonly ask: { readonly properties: { readonly ask: { readonly oneOf: readonly Asked[] } } } };
   };

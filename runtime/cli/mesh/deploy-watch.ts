@@ -1,6 +1,7 @@
 /** Follows a run from afar: the events of a training, as `nmc train` tells them. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Plan, PlanTraining } from '../../../spec/plan.ts';
+import type { RunEvent } from '../../../spec/run-events.ts';
 import { askLog, type LogRecord } from '../../net/ask-log.ts';
 import type { Link } from '../../net/link.ts';
 import { emit } from '../../support/emit.ts';
@@ -9,8 +10,6 @@ import { EXIT } from '../shell/command.ts';
 import { watchInterrupt } from '../shell/watch-interrupt.ts';
 
 const LOOK_EVERY_MS = 150;
-
-type Check = { readonly check: string; readonly value: number; readonly pass: boolean } | null;
 
 /** @returns the exit code, as `nmc train` has it. Ctrl-C ends watching; the run goes on. */
 export async function watchRun(
@@ -46,55 +45,59 @@ export async function watchRun(
   }
 }
 
-function tell(record: LogRecord, run: string, asJson: boolean): number | undefined {
-  const { sequence: _sequence, time: _time, ...event } = record;
-  switch (record.event) {
+function tell({ record, event }: LogRecord, run: string, asJson: boolean): number | undefined {
+  // Another version knows it.
+  if (!event) return undefined;
+  const { sequence: _sequence, time: _time, ...fields } = record;
+  switch (event.event) {
     case 'epoch':
-      if (asJson) emit(event);
-      else
-        process.stdout.write(
-          printed`epoch ${record.epoch}  energy ${Number(record.energy).toPrecision(5)}  ${record.accuracy === null ? '' : `accuracy ${(Number(record.accuracy) * 100).toFixed(2)} %  `}${Number(record.samplesPerSecond).toFixed(0)} samples/s\n`,
-        );
+      if (asJson) emit(fields);
+      else process.stdout.write(epochText(event));
       return undefined;
-    case 'done': {
-      const checks = (Array.isArray(record.checks) ? record.checks : []) as readonly Check[];
-      if (asJson) emit({ ...event, out: run });
+    case 'done':
+      if (asJson) emit({ ...fields, out: run });
       else
-        for (const c of checks)
-          if (c) process.stdout.write(printed`${c.pass ? 'holds ' : 'MISSES'} ${c.check}: ${c.value}\n`);
-      return checks.every((c) => c?.pass === true) ? EXIT.done : EXIT.checkFailed;
-    }
+        for (const c of event.checks)
+          process.stdout.write(printed`${c.pass ? 'holds ' : 'MISSES'} ${c.check}: ${c.value}\n`);
+      return event.checks.every((c) => c.pass) ? EXIT.done : EXIT.checkFailed;
     case 'interrupted':
     case 'suspended':
       if (asJson) emit({ event: 'interrupted', out: run });
       else process.stdout.write(printed`${run} was stopped\n`);
       return EXIT.interrupted;
     case 'error':
-      if (asJson) emit(event);
-      process.stderr.write(printed`error[${record.code}]: ${record.message}\n`);
+      if (asJson) emit(fields);
+      process.stderr.write(printed`error[${event.code}]: ${event.message}\n`);
       return EXIT.environment;
+    default: {
+      const words = trouble(event);
+      if (words !== undefined) process.stderr.write(`${words}\n`);
+      return undefined;
+    }
+  }
+}
+
+function epochText(e: Extract<RunEvent, { event: 'epoch' }>): string {
+  const accuracy = e.accuracy === null ? '' : `accuracy ${(e.accuracy * 100).toFixed(2)} %  `;
+  const rate = Number(e.samplesPerSecond).toFixed(0);
+  return printed`epoch ${e.epoch}  energy ${Number(e.energy).toPrecision(5)}  ${accuracy}${rate} samples/s\n`;
+}
+
+/** What somebody may want to look at; nothing for what goes as it should. */
+function trouble(event: RunEvent): string | undefined {
+  switch (event.event) {
     case 'waiting':
-      process.stderr.write(printed`waiting: ${record.reason}\n`);
-      return undefined;
+      return printed`waiting: ${event.reason}`;
     case 'lost':
-      process.stderr.write(printed`${record.trainer} is gone (${record.why}); its shards move\n`);
-      return undefined;
+      return printed`${event.trainer} is gone (${event.why}); its shards move`;
     case 'fault':
-      process.stderr.write(printed`shard ${record.shard} has failed on ${record.trainer} (${record.reason})
-`);
-      return undefined;
+      return printed`shard ${event.shard} has failed on ${event.trainer} (${event.reason})`;
     case 'liar':
-      process.stderr.write(printed`${record.trainer} has lied (${record.what}) and no longer takes part in this run
-`);
-      return undefined;
+      return printed`${event.trainer} has lied (${event.what}) and no longer takes part in this run`;
     case 'excluded':
-      process.stderr.write(printed`${record.trainer} no longer takes part in this run: ${record.why}
-`);
-      return undefined;
+      return printed`${event.trainer} no longer takes part in this run: ${event.why}`;
     case 'unchecked':
-      process.stderr.write(printed`nobody has computed the checks again (${record.reason}): they are the trainers' word alone
-`);
-      return undefined;
+      return printed`nobody has computed the checks again (${event.reason}): they are the trainers' word alone`;
     default:
       return undefined;
   }

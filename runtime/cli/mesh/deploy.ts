@@ -5,6 +5,7 @@ import { planBytes } from '../../../compiler/8-plan/build.ts';
 import type { Plan } from '../../../spec/plan.ts';
 import { parseProgram } from '../../../spec/program-text.ts';
 import { statisticsOf } from '../../data/statistics.ts';
+import { ask } from '../../net/ask.ts';
 import { askStatus } from '../../net/ask-status.ts';
 import { makeDeployment } from '../../net/make-deployment.ts';
 import { isPlanFolder } from '../../plan/plan-folder.ts';
@@ -62,9 +63,9 @@ export default async function (args: Arguments): Promise<number> {
       codec,
       source: { ...source, compiler: packageVersion() },
     });
-    const { missing } = (await link.ask({ what: 'missing', blobs: [...blobs.keys()] })) as { missing: string[] };
+    const { missing } = await ask(link, { what: 'missing', blobs: [...blobs.keys()] });
     for (const hash of missing) await link.putBlob(hash, blobs.get(hash) ?? new Uint8Array(0));
-    await link.ask({ what: 'deploy', deployment });
+    await ask(link, { what: 'deploy', deployment });
     if (flag(args, 'watch')) return await watchRun(link, deployment.run, plan, training, flag(args, 'json'));
     if (flag(args, 'json')) emit({ event: 'deployed', run: deployment.run, shards: deployment.shards });
     else

@@ -1,4 +1,5 @@
 /** A run of the mesh as a run folder: its newest snapshot, metrics and plan, in the layout of a local run. */
+import { ask } from '../../net/ask.ts';
 import type { Link } from '../../net/link.ts';
 import { soundDeployment } from '../../net/read-deployment.ts';
 import { mostPartBytes } from '../../net/shard-memory.ts';
@@ -17,7 +18,7 @@ export type FetchedRun = Pick<StoredRun, 'deployment' | 'manifests' | 'rows' | '
 
 /** @throws UserError `mesh/run`, `mesh/deployment` */
 export async function askRun(link: Link, run: string): Promise<FetchedRun> {
-  const answer = (await link.ask({ what: 'run', run })) as FetchedRun;
+  const answer = await ask(link, { what: 'run', run });
   const deployment = soundDeployment(answer.deployment, run);
   for (const { parts } of answer.manifests)
     if (parts.length !== deployment.shards)
@@ -91,7 +92,12 @@ export async function writeFetchedRun(link: Link, run: FetchedRun, directory: st
   const folder = createRun({ directory }, config, state, { files: inRun });
   try {
     for (const { accuracy, energyByNode, ...row } of rows)
-      folder.appendMetrics({ ...row, energyByNode: { ...energyByNode }, ...(accuracy === null ? {} : { accuracy }) });
+      folder.appendMetrics({
+        ...row,
+        energy: row.energy ?? Number.NaN,
+        energyByNode: { ...energyByNode },
+        ...(accuracy === null ? {} : { accuracy }),
+      });
     if (phase !== 'done') return;
     const results = deployment.evaluations.map((e, i) => {
       const found = run.checks[i];

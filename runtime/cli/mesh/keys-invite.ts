@@ -1,6 +1,7 @@
 /** `nmc keys invite`: lets so many trainers in. The mesh hears of the public half alone. */
 
 import { addressText } from '../../net/address.ts';
+import { ask } from '../../net/ask.ts';
 import { inviteKeyText, MAX_INVITE_USES, newInvite } from '../../net/membership.ts';
 import { emit } from '../../support/emit.ts';
 import { printableLines } from '../../support/printable.ts';
@@ -17,7 +18,7 @@ export async function inviteSomebody(args: Arguments): Promise<number> {
   const made = newInvite();
   const [mesh, until] = await withMesh(args, async (link) => {
     const question = { what: 'invite', id: made.id, key: inviteKeyText(made), uses, milliseconds } as const;
-    return [link.peer, ((await link.ask(question)) as { until: number }).until] as const;
+    return [link.peer, (await ask(link, question)).until] as const;
   });
   const address = addressText(meshAddress(args));
   const invite = inviteText(made);

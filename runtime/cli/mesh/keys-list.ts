@@ -1,4 +1,5 @@
 /** `nmc keys list`: who may do what in a mesh, and which invites are open. */
+import { ask } from '../../net/ask.ts';
 import type { KeysPage } from '../../net/keys-questions.ts';
 import { wallNow } from '../../support/clock.ts';
 import { emit } from '../../support/emit.ts';
@@ -13,7 +14,7 @@ export async function listKeys(args: Arguments): Promise<number> {
     const pages: KeysPage[] = [];
     for (let more = true; more; more = pages.at(-1)?.more ?? false) {
       const after = pages.at(-1)?.keys.at(-1)?.key ?? '';
-      pages.push((await link.ask({ what: 'keys', after })) as KeysPage);
+      pages.push(await ask(link, { what: 'keys', after }));
     }
     return { keys: pages.flatMap((p) => p.keys), invites: pages.flatMap((p) => p.invites) };
   });

@@ -1,6 +1,6 @@
 /** `nmc keys allow|revoke|expire`: what an operator changes about a key of a mesh. */
 import { keyBytes } from '../../identity/key-text.ts';
-import type { Revoked } from '../../net/membership.ts';
+import { ask } from '../../net/ask.ts';
 import { wallNow } from '../../support/clock.ts';
 import { emit } from '../../support/emit.ts';
 import { UserError } from '../../support/errors.ts';
@@ -17,7 +17,7 @@ export async function allowKey(args: Arguments): Promise<number> {
   const key = keyOf(args);
   const role = ROLES.find((r) => r === text(args, 'role'));
   if (!role) throw new UserError('usage/role', 'say what the key may do', `--role ${ROLES.join(', --role ')}`);
-  await withMesh(args, (link) => link.ask({ what: 'allow', key, role }));
+  await withMesh(args, (link) => ask(link, { what: 'allow', key, role }));
   if (flag(args, 'json')) emit({ event: 'allowed', key, role });
   else process.stdout.write(printed`${key} is ${role === 'operator' ? 'an' : 'a'} ${role} now\n`);
   return EXIT.done;
@@ -25,7 +25,7 @@ export async function allowKey(args: Arguments): Promise<number> {
 
 export async function revokeKey(args: Arguments): Promise<number> {
   const key = keyOf(args);
-  const { invites } = (await withMesh(args, (link) => link.ask({ what: 'revoke', key }))) as Revoked;
+  const { invites } = await withMesh(args, (link) => ask(link, { what: 'revoke', key }));
   if (flag(args, 'json')) {
     emit({ event: 'revoked', key, invites });
     return EXIT.done;
@@ -41,8 +41,7 @@ export async function revokeKey(args: Arguments): Promise<number> {
 export async function expireKey(args: Arguments): Promise<number> {
   const key = keyOf(args);
   const milliseconds = remaining(args);
-  const answer = await withMesh(args, (link) => link.ask({ what: 'expire', key, milliseconds }));
-  const { expires } = answer as { expires: number };
+  const { expires } = await withMesh(args, (link) => ask(link, { what: 'expire', key, milliseconds }));
   const at = new Date(expires).toISOString();
   if (flag(args, 'json')) emit({ event: 'expires', key, expires: at });
   else process.stdout.write(printed`${key} expires at ${at}; nmc keys allow takes that back\n`);

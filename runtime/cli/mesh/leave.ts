@@ -1,4 +1,5 @@
 /** `nmc leave NAME|KEY`: a trainer hands its shards over, then goes. */
+import { ask } from '../../net/ask.ts';
 import { askStatus } from '../../net/ask-status.ts';
 import { emit } from '../../support/emit.ts';
 import { UserError } from '../../support/errors.ts';
@@ -17,7 +18,7 @@ export default async function (args: Arguments): Promise<number> {
         `there is no trainer ${trainer}`,
         trainers.length === 0 ? 'the mesh has none' : `there are: ${trainers.map((t) => t.name).join(', ')}`,
       );
-    await link.ask({ what: 'drain', trainer });
+    await ask(link, { what: 'drain', trainer });
     if (flag(args, 'json')) emit({ event: 'leaving', trainer });
     else process.stdout.write(printed`${trainer} goes when its shards are in other hands\n`);
     return EXIT.done;

@@ -22,7 +22,7 @@ export default async function (args: Arguments): Promise<number> {
 }
 
 async function showLog(link: Link, run: string, json: boolean): Promise<number> {
-  for await (const record of pages((from) => askLog(link, run, from))) {
+  for await (const { record } of pages((from) => askLog(link, run, from))) {
     if (json) emit(record);
     else {
       const { sequence: _sequence, time, event, ...rest } = record;

@@ -1,4 +1,5 @@
 /** `nmc mesh gc`: removes what a mesh keeps for no run any more, or says what that would be. */
+import { ask } from '../../net/ask.ts';
 import type { Amount, GarbageReport } from '../../net/garbage.ts';
 import { emit } from '../../support/emit.ts';
 import { formatBytes } from '../../support/format-numbers.ts';
@@ -10,7 +11,7 @@ export async function collectGarbage(args: Arguments): Promise<number> {
   const dryRun = flag(args, 'dry-run');
   const link = await openMesh(args);
   try {
-    const report = (await link.ask({ what: 'gc', dryRun })) as GarbageReport;
+    const report = await ask(link, { what: 'gc', dryRun });
     if (flag(args, 'json')) emit({ event: 'gc', dryRun, ...report });
     else process.stdout.write(printableLines(textOf(report, dryRun)));
     return EXIT.done;

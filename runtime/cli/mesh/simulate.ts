@@ -1,5 +1,6 @@
 /** `nmc simulate`: the state machines of the mesh on a virtual network, for a plan's shards; recorded, and again. */
 import { readFileSync } from 'node:fs';
+import { RECORDED_PIECE } from '../../net/recording-shapes.ts';
 import { type RecordedPiece, Recording } from '../../roles/recording.ts';
 import { type Faults, simulate } from '../../simulation/simulation.ts';
 import type { Served } from '../../simulation/virtual-predictor.ts';
@@ -7,6 +8,7 @@ import { writeFileAtomic } from '../../support/atomic.ts';
 import { emit } from '../../support/emit.ts';
 import { UserError } from '../../support/errors.ts';
 import { ownPath } from '../../support/safe-path.ts';
+import { follows, shapeProblem } from '../../support/shape.ts';
 import { openPlan } from '../planning/open-plan.ts';
 import { type Arguments, EXIT, flag, text } from '../shell/command.ts';
 import { wholeNumber } from '../shell/whole-number.ts';
@@ -91,16 +93,19 @@ function planOf(args: Arguments): string {
 }
 
 function readRecording(path: string): RecordedPiece[] {
+  const unlike = (why: string): UserError =>
+    new UserError('simulate/recording', `${path} is no recording: ${why}`, 'nmc simulate PLAN --record FILE makes one');
+  let values: readonly unknown[];
   try {
     const lines = readFileSync(path, 'utf8').split('\n');
-    return lines.filter((line) => line !== '').map((line) => JSON.parse(line) as RecordedPiece);
+    values = lines.filter((line) => line !== '').map((line): unknown => JSON.parse(line));
   } catch (error) {
-    throw new UserError(
-      'simulate/recording',
-      `${path} is no recording: ${error instanceof Error ? error.message : ''}`,
-      'nmc simulate PLAN --record FILE makes one',
-    );
+    throw unlike(error instanceof Error ? error.message : '');
   }
+  return values.map((piece, i) => {
+    if (follows(RECORDED_PIECE, piece)) return piece;
+    throw unlike(`piece ${i + 1}: ${shapeProblem(RECORDED_PIECE, piece)}`);
+  });
 }
 
 function faultsOf(path: string | undefined): Faults {
@@ -114,7 +119,7 @@ function faultsOf(path: string | undefined): Faults {
       `${path} cannot be read as JSON: ${error instanceof Error ? error.message : ''}`,
     );
   }
-  const given = typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : {};
+  const given = typeof value === 'object' && value !== null ? value : {};
   for (const [name, number] of Object.entries(given))
     if (!NUMBERS.some((n) => n === name) || typeof number !== 'number' || !(number >= 0))
       throw new UserError(

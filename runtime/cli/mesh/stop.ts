@@ -1,5 +1,6 @@
 /** `nmc stop RUN`: a last snapshot, then the end. */
 import { setTimeout as sleep } from 'node:timers/promises';
+import { ask } from '../../net/ask.ts';
 import { askStatus } from '../../net/ask-status.ts';
 import { emit } from '../../support/emit.ts';
 import { printed } from '../../support/printable.ts';
@@ -12,7 +13,7 @@ export default async function (args: Arguments): Promise<number> {
   const link = await openMesh(args);
   try {
     const run = text(args, 'run') ?? '';
-    await link.ask({ what: 'stop', run });
+    await ask(link, { what: 'stop', run });
     for (;;) {
       const { runs } = await askStatus(link);
       const found = runs.find((r) => r.run === run);

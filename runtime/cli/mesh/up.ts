@@ -4,6 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { ensureKey, userKeyPath } from '../../identity/key-file.ts';
 import { keyBytes, keyText } from '../../identity/key-text.ts';
 import { type Address, addressText, parseAddress } from '../../net/address.ts';
+import { ask } from '../../net/ask.ts';
 import { askStatus } from '../../net/ask-status.ts';
 import { dial } from '../../net/dial.ts';
 import type { Link } from '../../net/link.ts';
@@ -203,7 +204,7 @@ class Mesh {
   async #list(name: string): Promise<void> {
     const key = keyText(ensureKey(join(this.#folderOf(name), 'key.json')).publicKey);
     this.#link ??= await this.#dial();
-    await this.#link.ask({ what: 'allow', key, role: 'trainer', fresh: true });
+    await ask(this.#link, { what: 'allow', key, role: 'trainer', fresh: true });
   }
 
   #folderOf(name: string): string {

@@ -1,7 +1,8 @@
 /** What one trainer says cannot end a run, nor bend it: the synchronizer's state machine, event by event. */
 import { describe, expect, test } from 'vitest';
+import { readStoredRun } from '../../../runtime/net/run-shapes.ts';
 import { restoredSynchronizer } from '../../../runtime/roles/synchronizer.ts';
-import { storedOf, upgraded } from '../../../runtime/roles/synchronizer-state.ts';
+import { storedOf } from '../../../runtime/roles/synchronizer-state.ts';
 import { checkedChain, Driver, hash, RUN } from './role-driver.ts';
 
 const DONE = (shard: number): Record<string, number> => (shard === 0 ? { 'sum.0': 1, 'count.0': 2 } : {});
@@ -323,7 +324,7 @@ describe('checks', () => {
   });
 
   test('are computed again after a restart', () => {
-    const stored = upgraded(JSON.parse(JSON.stringify(storedOf(trained().run))));
+    const stored = readStoredRun('run/chain-1', JSON.stringify(storedOf(trained().run)));
     const { effects, state } = restoredSynchronizer([stored], 2_000_000);
     expect(effects.filter((e) => e.kind === 'check')).toHaveLength(1);
     expect(state.runs[RUN]?.phase).toBe('checking');

@@ -1,0 +1,144 @@
+/** What each question of the wire is answered with: one table, from which asking and answering have their types. */
+import {
+  anything,
+  count,
+  dictionary,
+  flag,
+  list,
+  number,
+  object,
+  oneOf,
+  optional,
+  orNull,
+  type Shape,
+  type TypeOf,
+  text,
+  time,
+  withMore,
+} from '../support/shape.ts';
+import type { Question } from '../wire/messages.ts';
+import type { Amount } from './garbage.ts';
+import type { KeysPage } from './keys-questions.ts';
+import type { MeshStatus, RunStatus, ShardStatus } from './mesh-status.ts';
+import { CHECKED, TOLD_RUN } from './run-shapes.ts';
+
+export type Answers = { readonly [What in keyof typeof ANSWERS]: TypeOf<(typeof ANSWERS)[What]> };
+
+export type AnswerOf<Asked extends Pick<Question, 'what'>> = Answers[Asked['what']];
+
+const SHARD: Shape<ShardStatus> = object({
+  shard: number,
+  state: text,
+  trainer: orNull(text),
+  batch: number,
+  ticksPerSecond: number,
+  busy: number,
+  bytesSent: number,
+  bytesReceived: number,
+  borders: number,
+  direct: number,
+  reason: text,
+  limit: text,
+});
+
+const RUN: Shape<RunStatus> = object({
+  run: text,
+  model: text,
+  task: text,
+  state: text,
+  reason: text,
+  checked: optional(orNull(CHECKED)),
+  epoch: number,
+  epochs: number,
+  schedule: text,
+  microbatches: number,
+  ahead: number,
+  ownersEpoch: number,
+  energy: orNull(number),
+  accuracy: orNull(number),
+  samplesPerSecond: orNull(number),
+  snapshotAge: orNull(number),
+  snapshot: orNull(number),
+  shards: list(SHARD),
+});
+
+const COSTS = {
+  call: number,
+  value: number,
+  valueByte: optional(number),
+  operation: number,
+  byte: number,
+  flop: number,
+  stateByte: number,
+  frame: number,
+  frameByte: number,
+  speedup: number,
+};
+
+export const CAPABILITY = object({
+  cores: number,
+  memory: number,
+  rate: number,
+  upload: number,
+  download: number,
+  machine: text,
+  costs: optional(object(COSTS)),
+  roundTrip: optional(number),
+});
+
+const STATUS: Shape<MeshStatus> = object({
+  runs: list(RUN),
+  trainers: list(
+    object({ name: text, key: text, state: text, pid: orNull(number), refused: number, capability: CAPABILITY }),
+  ),
+  refused: dictionary(number),
+  relayedBytes: number,
+  synchronizer: optional(object({ pid: number })),
+  more: number,
+  next: optional(count),
+});
+
+const ROLE = oneOf('operator', 'trainer', 'viewer');
+
+const KEYS: Shape<KeysPage> = object({
+  keys: list(
+    object({
+      key: text,
+      role: ROLE,
+      added: optional(time),
+      by: optional(text),
+      invite: optional(text),
+      expires: optional(time),
+      revoked: optional(time),
+      trainer: optional(text),
+    }),
+  ),
+  invites: list(object({ id: text, uses: count, until: time, by: text })),
+  more: flag,
+});
+
+const AMOUNT: Shape<Amount> = object({ blobs: count, bytes: count });
+/** It is done. */
+const DONE = object({});
+
+export const ANSWERS = {
+  status: STATUS,
+  deploy: object({ run: text }),
+  stop: DONE,
+  run: object({ ...TOLD_RUN, checked: optional(orNull(CHECKED)) }),
+  /** Of each record, what stands beside its event; `askLog` reads the rest. */
+  logs: object({ records: list(withMore(object({ sequence: count, time, event: text }))) }),
+  events: object({ records: list(object({ sequence: count, value: text })) }),
+  keys: KEYS,
+  allow: DONE,
+  revoke: object({ invites: list(object({ id: text, unused: count })) }),
+  expire: object({ expires: time }),
+  invite: object({ until: time }),
+  drain: DONE,
+  shutdown: DONE,
+  gc: object({ removed: AMOUNT, waiting: AMOUNT, kept: AMOUNT }),
+  alive: DONE,
+  missing: object({ missing: list(text) }),
+  get: object({ bytes: count }),
+  put: object({ stored: anything }),
+} satisfies Readonly<Record<Question['what'], Shape<unknown>>>;

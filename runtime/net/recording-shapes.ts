@@ -1,0 +1,160 @@
+/** What has entered a synchronizer, as its recording keeps it: what is held to before it is gone through again. */
+import type { RecordedEvent, RecordedPiece } from '../roles/recording.ts';
+import type {
+  MemberState,
+  PendingPart,
+  Progress,
+  RunState,
+  SynchronizerEvent,
+  SynchronizerState,
+} from '../roles/synchronizer-state.ts';
+import {
+  count,
+  dictionary,
+  flag,
+  list,
+  number,
+  object,
+  oneOf,
+  optional,
+  type Shape,
+  text,
+  variants,
+} from '../support/shape.ts';
+import { messageSchema } from '../wire/message-schema.ts';
+import type { Exchange, Message, ShardReport } from '../wire/messages.ts';
+import { CAPABILITY } from './answers.ts';
+import { DEPLOYMENT, STORED_FIELDS } from './run-shapes.ts';
+
+const MESSAGE: Shape<Message> = { schema: messageSchema };
+
+const MEMBER: Shape<MemberState> = object({
+  key: text,
+  name: text,
+  instance: text,
+  pid: optional(number),
+  version: optional(text),
+  capability: CAPABILITY,
+  connected: flag,
+  seen: number,
+  gap: number,
+  pulses: number,
+  draining: flag,
+  refused: number,
+});
+
+const EXCHANGE: Shape<Exchange> = object({
+  shard: count,
+  key: text,
+  number: count,
+  exchange: text,
+  sig: text,
+  listen: optional(object({ address: text, machine: text, sig: text })),
+});
+
+const PART: Shape<PendingPart> = object({
+  blob: text,
+  hash: text,
+  totals: dictionary(number),
+  signature: text,
+  verified: flag,
+});
+
+const AT = object({ calls: number, at: number });
+
+const PROGRESS: Shape<Progress> = object({
+  since: number,
+  shards: dictionary(AT),
+  slowest: AT,
+  measured: dictionary(object({ calls: number, milliseconds: number })),
+});
+
+const REPORT: Shape<ShardReport> = object({
+  run: text,
+  term: count,
+  shard: count,
+  state: oneOf('loading', 'ready', 'running', 'waiting', 'finished', 'failed'),
+  calls: count,
+  ticksPerSecond: number,
+  busy: number,
+  bytesSent: number,
+  bytesReceived: number,
+  reason: text,
+  borders: optional(number),
+  direct: optional(number),
+  limit: optional(text),
+  waits: optional(list(number)),
+});
+
+const RUN: Shape<RunState> = object({
+  ...STORED_FIELDS,
+  exchanges: dictionary(EXCHANGE),
+  parts: dictionary(dictionary(PART)),
+  verifying: number,
+  commits: dictionary(object({ calls: number, hash: text })),
+  progress: PROGRESS,
+  reports: dictionary(REPORT),
+  pausing: dictionary(number),
+  haltInto: oneOf('stopped', 'suspended'),
+  haltSince: number,
+  clock: number,
+});
+
+const STATE: Shape<SynchronizerState> = object({
+  now: number,
+  tickAt: number,
+  members: dictionary(MEMBER),
+  runs: dictionary(RUN),
+  closing: flag,
+  limits: object({
+    call: number,
+    firstEvaluation: number,
+    slow: number,
+    loading: number,
+    bytesPerSecond: number,
+    keyFaults: number,
+    shardFaults: number,
+    shardKeys: number,
+    forget: number,
+    barred: number,
+    parts: number,
+    differences: number,
+  }),
+});
+
+const OF_RUN = { run: text, calls: count };
+
+const EVENT: Shape<SynchronizerEvent> = variants('kind', {
+  tick: { full: optional(flag) },
+  message: {
+    from: text,
+    message: MESSAGE,
+    proof: optional(oneOf('proved', 'false', 'undecided')),
+    evidence: optional(text),
+  },
+  disconnected: { key: text },
+  alive: { key: text, instance: text },
+  deploy: { deployment: DEPLOYMENT, hash: text },
+  stop: { run: text },
+  verified: { ...OF_RUN, term: count, shard: count, problem: optional(text) },
+  checked: { ...OF_RUN, values: optional(list(number)), problem: optional(text) },
+  drain: { name: text },
+  expelled: { key: text, reason: text },
+  'manifest-damaged': OF_RUN,
+  close: {},
+});
+
+const RECORDED: Shape<RecordedEvent> = {
+  schema: () => ({
+    type: 'array',
+    minItems: 2,
+    maxItems: 3,
+    prefixItems: [{ type: 'number' }, EVENT.schema(), { type: 'string' }],
+  }),
+};
+
+export const RECORDED_PIECE: Shape<RecordedPiece> = object({
+  base: optional(STATE),
+  events: list(RECORDED),
+  state: text,
+});
