@@ -1,7 +1,8 @@
 /** What crosses between shards, counted from their schedules. */
 import type { PlanBorder, PlanFlow } from '../../spec/plan.ts';
 import { sizeOf } from '../../spec/program.ts';
-import type { ShardFunction, ShardSchedule, Stage } from '../../spec/schedule.ts';
+import type { ShardSchedule } from '../../spec/schedule.ts';
+import { runsOf, tickOf } from '../6-partition/shards/runs.ts';
 
 /** Of one value, by the codecs that frames have (wire.md). */
 const BYTES = { f32: 4, f16: 2, f64: 8 };
@@ -55,24 +56,4 @@ function flowsFrom(schedule: ShardSchedule, name: string): PlanFlow[] {
     const bytesPerTick = { f32: n * BYTES.f32, f16: n * BYTES.f16, f64: n * BYTES.f64 };
     return { from: schedule.shard, to, ...flow, bytesPerTick };
   });
-}
-
-/** What a shard runs for one batch of a function, and how often: its microbatches, a smaller last one by itself. */
-export function runsOf(schedule: ShardSchedule, name: string): { readonly f: ShardFunction; readonly times: number }[] {
-  const f = schedule.functions.find((g) => g.name === name);
-  if (!f) return [];
-  const last = schedule.functions.find((g) => g.name === f.last);
-  const { microbatches = 1 } = f;
-  return last
-    ? [
-        { f, times: microbatches - 1 },
-        { f: last, times: 1 },
-      ]
-    : [{ f, times: microbatches }];
-}
-
-/** The longest loop; rules without one have no ticks. */
-export function tickOf(f: ShardFunction): Stage | undefined {
-  const loops = f.stages.filter((s) => s.repeat > 1 || s.next.length > 0);
-  return loops.sort((a, b) => b.repeat - a.repeat)[0];
 }

@@ -17,10 +17,10 @@ import type { ShardSchedule } from '../../spec/schedule.ts';
 import type { Checked, CheckInstance, DataField, DataReference, PredictTask, TrainTask } from '../3-check/checked.ts';
 import { readersOf } from '../3-check/starts.ts';
 import type { Graph } from '../4-graph/graph.ts';
+import { countFlops, countMemory } from '../5-program/cost.ts';
 import { methodOf } from '../5-program/method.ts';
 import type { Expr } from '../operators/expr.ts';
 import { canonicalJson, collected, sha256, textInto } from './canonical.ts';
-import { countFlops, countMemory } from './cost.ts';
 import { labelsOf } from './labels.ts';
 
 export interface BuiltPlan {

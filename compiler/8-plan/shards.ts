@@ -1,14 +1,13 @@
 /** A plan of several shards: their programs, schedules and files, what crosses between them, and how fast that will be. */
 import type { Plan, PlanPart, PlanPredicted, PlanShard, Sink } from '../../spec/plan.ts';
-import { LAST, type Stage } from '../../spec/schedule.ts';
 import type { Machines } from '../6-partition/problem.ts';
 import type { ShardProgram } from '../6-partition/shards/split.ts';
+import { batchFlops, shardMemory, ticksIn } from '../6-partition/shards/work.ts';
 import type { Tiling } from '../6-partition/tiles/tiling.ts';
 import type { ShardFile } from '../7-kernels/onnx/shards.ts';
-import { countBorders, runsOf, tickOf } from './borders.ts';
+import { countBorders } from './borders.ts';
 import { bytesPart, draftPlan, type PlanDraft, type PlanSource, programPart } from './build.ts';
 import { writeCanonical } from './canonical.ts';
-import { countFlops, countMemory } from './cost.ts';
 
 const BYTES = 4;
 
@@ -91,53 +90,6 @@ function shardOf(
   };
 }
 
-/** Bytes of parameters, optimiser state, values of one batch and all messages at once, in f32. */
-export function shardMemory({ program, schedule }: ShardProgram): number {
-  return countMemory(program) + localBytes(schedule);
-}
-
-/** Bytes of the values that go between segments and shards: at most all messages at once, of all that is in flight. */
-function localBytes(schedule: ShardProgram['schedule']): number {
-  const batches = schedule.functions.some((f) => f.odd) ? 2 : 1;
-  const microbatches = Math.max(1, ...schedule.functions.map((f) => f.microbatches ?? 1));
-  const last = schedule.functions.find((f) => f.name === LAST);
-  const ofLast = new Set(last?.stages.flatMap((s) => s.segments.flatMap((g) => [...g.send, ...g.receive])));
-  return schedule.messages.reduce((sum, { id, values }) => {
-    const bytes = values.reduce((n, v) => n + BYTES * v.shape.reduce((a, b) => a * b, 1), 0);
-    return sum + bytes * batches * (ofLast.has(id) ? 1 : microbatches);
-  }, 0);
-}
-
-/** FLOP of a tick of each shard: those of a batch over its ticks. */
-export function shardWork(shards: readonly ShardProgram[]): number[] {
-  const name = mainName(shards);
-  const ticks = Math.max(1, ...shards.map((shard) => ticksIn(shard, name)));
-  return shards.map((shard) => batchFlops(shard, name) / ticks);
-}
-
-/** What a plan's figures are of: training, or the first prediction where nothing is trained. */
-function mainName(shards: readonly ShardProgram[]): string {
-  const names = shards.flatMap(({ schedule }) => schedule.functions.map((f) => f.name));
-  return names.find((name) => name === 'train') ?? names[0] ?? '';
-}
-
-/** FLOP of one batch in a function of the model. */
-export function batchFlops({ program, schedule }: ShardProgram, name: string): number {
-  const functions = new Map(program.functions.map((g) => [g.name, g]));
-  const after = schedule.functions.find((g) => g.name === name)?.after ?? [];
-  const flopsIn = (stages: readonly Stage[]): number => {
-    let flops = 0;
-    for (const { repeat, segments } of stages)
-      for (const { run } of segments) {
-        const segment = run === undefined ? undefined : functions.get(run);
-        if (segment) flops += countFlops(program, segment) * repeat;
-      }
-    return flops;
-  };
-  const settling = runsOf(schedule, name).reduce((sum, { f, times }) => sum + flopsIn(f.stages) * times, 0);
-  return settling + flopsIn(after);
-}
-
 /**
  * A machine's time for a tick is the largest of its work and what it sends and gets: all three go on side by side. What
  * a batch does once, before its ticks and after them, is spread over them, as the partitioner has it.
@@ -194,11 +146,4 @@ function predict(
     tick,
     limit,
   };
-}
-
-/** Ticks of a batch, those that were written out in front of the loop included. */
-function ticksIn({ schedule }: ShardProgram, name: string): number {
-  const f = schedule.functions.find((g) => g.name === name);
-  const tick = f && tickOf(f);
-  return tick ? tick.firstTick + tick.repeat : 1;
 }

@@ -1,10 +1,10 @@
 /** Batches that begin ahead, over a mesh: what takes longer, who dies and when, changes no bit of what comes out. */
 import { expect, test, vi } from 'vitest';
+import { cutModel } from '../../compiler/6-partition/cut-model.ts';
 import { uniformMachines } from '../../compiler/6-partition/problem.ts';
-import { batchFlops } from '../../compiler/8-plan/shards.ts';
+import { batchFlops } from '../../compiler/6-partition/shards/work.ts';
 import { buildProgram } from '../../compiler/build-program.ts';
 import { buildShards } from '../../compiler/build-shards.ts';
-import { cutModel } from '../../compiler/cut-model.ts';
 import { predictRate, rated } from '../../runtime/cli/planning/predict-rate.ts';
 import { memoryDataset } from '../../runtime/data/dataset.ts';
 import { stream } from '../../spec/random.ts';

@@ -1,9 +1,9 @@
 /** The devices that a model is trained on, whole and in shards. */
 import type { Graph } from '../../compiler/4-graph/graph.ts';
+import { cutModel } from '../../compiler/6-partition/cut-model.ts';
+import { scheduledMachines } from '../../compiler/6-partition/scheduled-machines.ts';
 import { lowerToCpu } from '../../compiler/7-kernels/onnx/lower.ts';
 import { lowerShardsToCpu } from '../../compiler/7-kernels/onnx/shards.ts';
-import { scheduledMachines } from '../../compiler/build-shards.ts';
-import { cutModel } from '../../compiler/cut-model.ts';
 import { openHere } from '../../runtime/device/cpu/here.ts';
 import type { Device } from '../../runtime/device/device.ts';
 import { referenceDevice } from '../../runtime/device/reference/reference.ts';

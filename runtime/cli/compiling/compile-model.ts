@@ -2,11 +2,11 @@
 import { basename } from 'node:path';
 import type { Checked, TrainTask } from '../../../compiler/3-check/checked.ts';
 import { passes } from '../../../compiler/5-program/passes/index.ts';
+import type { OldPlaces } from '../../../compiler/6-partition/cut-pieces.ts';
 import type { Machines } from '../../../compiler/6-partition/problem.ts';
 import { type BuiltPlan, builtOf, type PlanDraft } from '../../../compiler/8-plan/build.ts';
 import { buildProgram, finishPlan, type Selected, type Staged } from '../../../compiler/build-program.ts';
 import { checkFile } from '../../../compiler/compile.ts';
-import type { OldPlaces } from '../../../compiler/cut-pieces.ts';
 import type { Diagnostic } from '../../../compiler/diagnostics/diagnostic.ts';
 import { DiagnosticsError } from '../../../compiler/diagnostics/diagnostics-error.ts';
 import { closest } from '../../../compiler/diagnostics/suggest.ts';
@@ -171,7 +171,7 @@ export async function meshCutOf(args: Arguments): Promise<Cut> {
 async function oldPlaces(folder: string): Promise<OldPlaces> {
   const [{ openPlan }, { placesIn }] = await Promise.all([
     import('../planning/open-plan.ts'),
-    import('../../../compiler/cut-pieces.ts'),
+    import('../../../compiler/6-partition/cut-pieces.ts'),
   ]);
   return placesIn(openPlan(folder).plan);
 }

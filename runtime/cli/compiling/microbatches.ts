@@ -6,11 +6,11 @@ import {
   pipelineProblem,
   possibleMicrobatches,
 } from '../../../compiler/5-program/pipeline.ts';
+import { cutModel } from '../../../compiler/6-partition/cut-model.ts';
 import { uniformMachines } from '../../../compiler/6-partition/problem.ts';
-import { batchFlops, shardMemory } from '../../../compiler/8-plan/shards.ts';
+import { ASSUMED_RATE } from '../../../compiler/6-partition/scheduled-machines.ts';
+import { batchFlops, shardMemory } from '../../../compiler/6-partition/shards/work.ts';
 import type { Selected, Staged } from '../../../compiler/build-program.ts';
-import { ASSUMED_RATE } from '../../../compiler/build-shards.ts';
-import { cutModel } from '../../../compiler/cut-model.ts';
 import { UserError } from '../../support/errors.ts';
 import { type AskedSchedule, askedSchedule, isOption, isPipelined, schedulesOf } from '../planning/asked-schedule.ts';
 import { type Prediction, placeOn, predictRate, type RatedTrainer, rated } from '../planning/predict-rate.ts';

@@ -1,8 +1,8 @@
 /** `nmc simulate FILE --rates`: how fast a model trains in shards on machines that nobody has to own. */
 import { evenMicrobatches, MAX_MICROBATCHES } from '../../../compiler/5-program/pipeline.ts';
+import { cutModel } from '../../../compiler/6-partition/cut-model.ts';
 import { uniformMachines } from '../../../compiler/6-partition/problem.ts';
-import { ASSUMED_RATE } from '../../../compiler/build-shards.ts';
-import { cutModel } from '../../../compiler/cut-model.ts';
+import { ASSUMED_RATE } from '../../../compiler/6-partition/scheduled-machines.ts';
 import { emit } from '../../support/emit.ts';
 import { UserError } from '../../support/errors.ts';
 import { buildStages, checkModel, cutOf, fileArgument, requireTask, selectTask } from '../compiling/compile-model.ts';

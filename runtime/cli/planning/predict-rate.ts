@@ -1,5 +1,5 @@
 /** How fast a training in shards will go on the trainers of a mesh, from what they have measured of themselves. */
-import { countWork, type Work } from '../../../compiler/8-plan/cost.ts';
+import { countWork, type Work } from '../../../compiler/5-program/cost.ts';
 import { type Program, sizeOf } from '../../../spec/program.ts';
 import type { ShardSchedule } from '../../../spec/schedule.ts';
 import { type Placement, place } from '../../roles/place.ts';

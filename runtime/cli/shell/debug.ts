@@ -81,7 +81,7 @@ export function timedShard(shard: Shard, flopsOf: (functionName: string) => numb
 /** Work of one run of a function, counted over the program. */
 export async function flopCounter(programs: readonly Program[]): Promise<(functionName: string) => number> {
   if (!debugLog().shows('timing')) return () => 0;
-  const { countFlops } = await import('../../../compiler/8-plan/cost.ts');
+  const { countFlops } = await import('../../../compiler/5-program/cost.ts');
   return (name) =>
     programs.reduce((sum, program) => {
       const f = program.functions.find((g) => g.name === name);

@@ -2,10 +2,10 @@
 import { readFileSync } from 'node:fs';
 import { expect, test, vi } from 'vitest';
 import { verify } from '../../../compiler/5-program/verify.ts';
-import { shardWork } from '../../../compiler/8-plan/shards.ts';
+import { cutModel } from '../../../compiler/6-partition/cut-model.ts';
+import { scheduledMachines } from '../../../compiler/6-partition/scheduled-machines.ts';
+import { shardWork } from '../../../compiler/6-partition/shards/work.ts';
 import { buildProgram } from '../../../compiler/build-program.ts';
-import { scheduledMachines } from '../../../compiler/build-shards.ts';
-import { cutModel } from '../../../compiler/cut-model.ts';
 import { checked } from '../../support/check-source.ts';
 import { SMALL_MEMORY } from '../../support/small-memory.ts';
 

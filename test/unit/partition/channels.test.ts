@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { expect, test, vi } from 'vitest';
+import { cutModel } from '../../../compiler/6-partition/cut-model.ts';
 import { uniformMachines } from '../../../compiler/6-partition/problem.ts';
 import { assignmentOf, sideOf } from '../../../compiler/6-partition/shards/pieces.ts';
 import { splitProgram } from '../../../compiler/6-partition/shards/split.ts';
@@ -10,7 +11,6 @@ import { tileProgram } from '../../../compiler/6-partition/tiles/tile.ts';
 import { mostTiles } from '../../../compiler/6-partition/tiles/tiling.ts';
 import { countBorders } from '../../../compiler/8-plan/borders.ts';
 import { buildProgram, type Staged } from '../../../compiler/build-program.ts';
-import { cutModel } from '../../../compiler/cut-model.ts';
 import { initialValues } from '../../../spec/initialise.ts';
 import { cutFrom } from '../../../spec/slices.ts';
 import { checked } from '../../support/check-source.ts';

@@ -6,9 +6,9 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { expect, test, vi } from 'vitest';
 import { runPassesByNode } from '../../../compiler/5-program/passes/index.ts';
+import { cutModel } from '../../../compiler/6-partition/cut-model.ts';
 import { uniformMachines } from '../../../compiler/6-partition/problem.ts';
 import { buildProgram } from '../../../compiler/build-program.ts';
-import { cutModel } from '../../../compiler/cut-model.ts';
 import type { Tensor } from '../../../runtime/device/device.ts';
 import { checked } from '../../support/check-source.ts';
 import { runShards, runWhole } from '../../support/shards.ts';

@@ -1,10 +1,10 @@
 /** Plans for named machines: a shard for each, in proportion to what it can do, or words that say why not. */
 import { readFileSync } from 'node:fs';
 import { expect, test, vi } from 'vitest';
+import { type OldPlaces, placesIn } from '../../../compiler/6-partition/cut-pieces.ts';
 import { type Machine, type Machines, uniformMachines } from '../../../compiler/6-partition/problem.ts';
 import { buildProgram } from '../../../compiler/build-program.ts';
 import { buildShards } from '../../../compiler/build-shards.ts';
-import { type OldPlaces, placesIn } from '../../../compiler/cut-pieces.ts';
 import type { Plan } from '../../../spec/plan.ts';
 import { checked } from '../../support/check-source.ts';
 

@@ -1,9 +1,9 @@
 /** What a schedule and a mesh file ask of a cut is kept, also where nodes are cut into tiles. */
 import { expect, test, vi } from 'vitest';
+import { type CutModel, type CutOptions, cutModel } from '../../../compiler/6-partition/cut-model.ts';
 import { uniformMachines } from '../../../compiler/6-partition/problem.ts';
+import { scheduledMachines } from '../../../compiler/6-partition/scheduled-machines.ts';
 import { buildProgram } from '../../../compiler/build-program.ts';
-import { scheduledMachines } from '../../../compiler/build-shards.ts';
-import { type CutModel, type CutOptions, cutModel } from '../../../compiler/cut-model.ts';
 import { checked } from '../../support/check-source.ts';
 
 vi.setConfig({ testTimeout: 60_000 });

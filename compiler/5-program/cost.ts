@@ -1,7 +1,7 @@
 /** Operations and bytes of a program, counted from the operator table. */
 import { type Op, type Program, type ProgramFunction, type Shape, sizeOf } from '../../spec/program.ts';
-import { slotMemory } from '../5-program/passes/slots.ts';
 import { isOperator, operators } from '../operators/table.ts';
+import { slotMemory } from './passes/slots.ts';
 
 const BYTES = 4;
 

@@ -1,6 +1,6 @@
 /** Why a model has no such partition, in words. */
-import type { ScheduleInstance } from './3-check/checked.ts';
-import type { Impossible, Machines } from './6-partition/problem.ts';
+import type { ScheduleInstance } from '../3-check/checked.ts';
+import type { Impossible, Machines } from './problem.ts';
 
 /** The model cannot be cut so, and what to do instead. */
 export interface CannotCut {

@@ -1,17 +1,9 @@
 /** From one program to those of several shards, even in work and each within its machine's memory. Pure. */
-import { type Program, sizeOf } from '../spec/program.ts';
-import type { ScheduleInstance } from './3-check/checked.ts';
-import { runPassesByNode } from './5-program/passes/index.ts';
-import { type CutAt, constraintsOf } from './6-partition/constraints.ts';
-import type { Machines } from './6-partition/problem.ts';
-import { assignmentOf } from './6-partition/shards/pieces.ts';
-import { type ShardProgram, splitProgram } from './6-partition/shards/split.ts';
-import { twofold } from './6-partition/shards/twofold.ts';
-import type { Tiling } from './6-partition/tiles/tiling.ts';
-import { runsOf } from './8-plan/borders.ts';
-import { shardMemory, shardWork } from './8-plan/shards.ts';
-import type { Staged } from './build-program.ts';
+import { type Program, sizeOf } from '../../spec/program.ts';
+import type { ScheduleInstance } from '../3-check/checked.ts';
+import { runPassesByNode } from '../5-program/passes/index.ts';
 import { type CannotCut, mebibytes, notYet } from './cannot-cut.ts';
+import { type CutAt, constraintsOf } from './constraints.ts';
 import {
   type CutPieces,
   type Cutting,
@@ -22,6 +14,23 @@ import {
   plainName,
   spreadPieces,
 } from './cut-pieces.ts';
+import type { Machines } from './problem.ts';
+import type { ScheduledModel } from './scheduled-machines.ts';
+import { assignmentOf } from './shards/pieces.ts';
+import { runsOf } from './shards/runs.ts';
+import { type ShardProgram, splitProgram } from './shards/split.ts';
+import { twofold } from './shards/twofold.ts';
+import { shardMemory, shardWork } from './shards/work.ts';
+import type { Tiling } from './tiles/tiling.ts';
+
+/** A model whose program no pass has seen yet. */
+export interface Uncut extends ScheduledModel {
+  readonly lowered: Program;
+  /** Never cut a node: every tick of a cut one costs more round trips between shards. */
+  readonly wholeNodes?: boolean;
+  /** Batches that begin before the weight step of the one before them, on predicted weights: 0 or 1. */
+  readonly ahead?: number;
+}
 
 export interface CutModel {
   readonly kind: 'cut';
@@ -51,7 +60,7 @@ const EVEN = 1.045;
 
 /** Programs of the shards, one for each machine; nothing is written for any device yet. */
 export function cutModel(
-  { checked, graph, lowered, wholeNodes = false, ahead = 0 }: Staged,
+  { checked, graph, lowered, wholeNodes = false, ahead = 0 }: Uncut,
   machines: Machines,
   { old, pinned = new Map(), note }: CutOptions = {},
 ): CutModel | CannotCut {

@@ -1,19 +1,20 @@
 /** Into which pieces a model is cut, and the machine of each: whole nodes where they spread well enough, else tiles. */
-import type { Plan } from '../spec/plan.ts';
-import type { Program } from '../spec/program.ts';
-import type { Graph } from './4-graph/graph.ts';
-import type { Constraints } from './6-partition/constraints.ts';
-import { measureCosts } from './6-partition/costs.ts';
-import { sum } from './6-partition/fleet.ts';
-import { partition } from './6-partition/partition.ts';
-import type { Machines, Problem } from './6-partition/problem.ts';
-import { rebalance } from './6-partition/rebalance.ts';
-import { cutLine } from './6-partition/shards/line.ts';
-import type { Owner, Owners } from './6-partition/shards/owners.ts';
-import { piecesOf } from './6-partition/shards/pieces.ts';
-import { chooseTiling } from './6-partition/tiles/choose.ts';
-import { level } from './6-partition/tiles/level.ts';
-import { tiledOwners, tiledPieces } from './6-partition/tiles/owners.ts';
+import type { Plan } from '../../spec/plan.ts';
+import type { Program } from '../../spec/program.ts';
+import type { Graph } from '../4-graph/graph.ts';
+import { type CannotCut, explain } from './cannot-cut.ts';
+import type { Constraints } from './constraints.ts';
+import { measureCosts } from './costs.ts';
+import { sum } from './fleet.ts';
+import { partition } from './partition.ts';
+import type { Machines, Problem } from './problem.ts';
+import { rebalance } from './rebalance.ts';
+import { cutLine } from './shards/line.ts';
+import type { Owner, Owners } from './shards/owners.ts';
+import { piecesOf } from './shards/pieces.ts';
+import { chooseTiling } from './tiles/choose.ts';
+import { level } from './tiles/level.ts';
+import { tiledOwners, tiledPieces } from './tiles/owners.ts';
 import {
   cutInShares,
   largestAtom,
@@ -23,12 +24,11 @@ import {
   portionsOf,
   type UnitCosts,
   unitCosts,
-} from './6-partition/tiles/portions.ts';
-import type { Spreads } from './6-partition/tiles/spread.ts';
-import { spreadOut } from './6-partition/tiles/spread-out.ts';
-import { tileProgram } from './6-partition/tiles/tile.ts';
-import type { Tiling } from './6-partition/tiles/tiling.ts';
-import { type CannotCut, explain } from './cannot-cut.ts';
+} from './tiles/portions.ts';
+import type { Spreads } from './tiles/spread.ts';
+import { spreadOut } from './tiles/spread-out.ts';
+import { tileProgram } from './tiles/tile.ts';
+import type { Tiling } from './tiles/tiling.ts';
 
 export interface CutPieces {
   readonly kind: 'cut';
