@@ -28,6 +28,24 @@ export function stream(seed: number, name: string): RandomStream {
   return { bits, uniform, normal };
 }
 
+/**
+ * A standard normal number that is a function of an element, a row and a key, each a whole number below 2^24: both words of
+ * Philox, 24 bits of each, so that devices that count in f32 draw the same.
+ */
+export function normalAt(element: number, row: number, key: number): number {
+  let x0 = element >>> 0;
+  let x1 = row >>> 0;
+  let k = key >>> 0;
+  for (let round = 0; round < 10; round++) {
+    const low = Math.imul(0xd256d193, x0) >>> 0;
+    x0 = (multiplyHigh(0xd256d193, x0) ^ k ^ x1) >>> 0;
+    x1 = low;
+    k = (k + 0x9e3779b9) >>> 0;
+  }
+  const u = ((x0 >>> 8) + 1) / 16777216;
+  return Math.sqrt(-2 * portableLog(u)) * cosineOfTurn((x1 >>> 8) / 16777216);
+}
+
 /** A permutation of 0 … n-1 (Fisher and Yates), the same for the same stream. */
 export function permutation(rng: RandomStream, n: number): Uint32Array {
   const order = new Uint32Array(n);

@@ -71,8 +71,8 @@ export const BUILTIN_NAMES: ReadonlySet<string> = new Set([
 
 /** What the statements of a definition may read besides its parameters. */
 export const LEAVES: Readonly<Record<string, readonly string[]>> = {
-  link: ['source', 'target'],
-  node: ['z', 'mu'],
+  link: ['source', 'target', 'tick'],
+  node: ['z', 'mu', 'tick'],
   optimizer: ['weight', 'gradient', 'rate', 'step', 'update', 'updates', 'sum_over_weights'],
   rate: ['update', 'updates'],
 };

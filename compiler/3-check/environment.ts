@@ -3,6 +3,7 @@ import type { Definition } from '../1-syntax/ast.ts';
 import type { Module, Program } from '../2-names/program.ts';
 import type { Span } from '../diagnostics/diagnostic.ts';
 import type { Reporter } from '../diagnostics/reporter.ts';
+import type { Shape } from '../operators/expr.ts';
 import type { CallValue, ClampInstance, ModelInstance } from './checked.ts';
 import type { LinkPart, MadeLink, NodePart } from './part.ts';
 import type { Term } from './term.ts';
@@ -47,6 +48,8 @@ export interface Environment {
   readonly onShape?: (span: Span, reason: string) => void;
   /** The places of a model read as tensors (`read digit = argmax(label)`). */
   readonly placesAreTensors?: boolean;
+  /** Of definitions whose expressions are evaluated in every tick: the shape of one draw, and how many there are. */
+  readonly draws?: { readonly shape: Shape; count: number };
   /** Of reads: the task whose predictions and energies they may name. */
   readonly readable?: ReadableTask;
 }

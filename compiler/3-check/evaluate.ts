@@ -23,6 +23,7 @@ import { groupRows } from './group-rows.ts';
 import { indexTerm } from './index-term.ts';
 import { withFans } from './initializers.ts';
 import { callNodeRead } from './node-reads.ts';
+import { callNoise } from './noise-call.ts';
 import { bindParameters } from './parameters.ts';
 import { memberOf, placesAsTensor } from './places.ts';
 import { type DataTerm, describe, isKind, isPoison, POISON, type Term, tensor, toValue } from './term.ts';
@@ -166,6 +167,7 @@ function evaluateCall(call: Call, environment: Environment): Term {
   if (callee.kind === 'name' && bound === undefined) {
     const read = NODE_READS.find((name) => name === callee.name);
     if (read !== undefined) return callNodeRead(read, call, environment, evaluate);
+    if (callee.name === 'noise') return callNoise(call, environment, evaluate);
     const positional = call.arguments.filter((a) => a.name === undefined).map((a) => evaluate(a.value, environment));
     const named = new Map<string, Term>();
     for (const a of call.arguments) if (a.name !== undefined) named.set(a.name.text, evaluate(a.value, environment));

@@ -8,6 +8,7 @@ import type { CallValue, WeightInstance } from './checked.ts';
 import { atHome, type Environment } from './environment.ts';
 import { evaluate } from './evaluate.ts';
 import type { Fans } from './initializers.ts';
+import { TICK } from './noise-call.ts';
 import type { LinkPart } from './part.ts';
 import { evaluateRules } from './rules-of-definition.ts';
 import { isPoison, type Term, tensor, valueKey } from './term.ts';
@@ -54,11 +55,12 @@ function makeLinkPart(
   const name = definition.name.text;
   const module = session.program.homes.get(definition);
   if (module === undefined) return undefined;
-  const names = new Map<string, Term>(Object.entries(call.arguments));
+  const names = new Map<string, Term>([['tick', TICK], ...Object.entries(call.arguments)]);
   names.set('source', tensor(leaf('source', source.shape)));
   names.set('target', tensor(leaf('target', target.shape)));
   const home: Environment = {
     ...atHome(environment, module, names),
+    draws: { shape: target.shape, count: 0 },
     onShape: (at, reason) =>
       session.reporter.report('link/shape', span, `${name} does not fit: ${reason}`, {
         labels: [{ span: at, text: 'in this formula' }],

@@ -11,6 +11,7 @@ import { ownKind } from './energy-kinds.ts';
 import { atHome, type Environment, shapeMistake } from './environment.ts';
 import { evaluate } from './evaluate.ts';
 import { makeInitializer } from './initializers.ts';
+import { TICK } from './noise-call.ts';
 import type { NodePart } from './part.ts';
 import { degreeIn } from './polynomial.ts';
 import { evaluateRules } from './rules-of-definition.ts';
@@ -33,10 +34,11 @@ function makeNodePart(call: CallValue, shape: Shape, span: Span, environment: En
   const module = session.program.homes.get(definition);
   if (module === undefined) return undefined;
   const z = leaf('z', shape);
-  const names = new Map<string, Term>(Object.entries(call.arguments));
+  const names = new Map<string, Term>([['tick', TICK], ...Object.entries(call.arguments)]);
   names.set('z', tensor(z)).set('mu', tensor(leaf('mu', shape)));
   const home: Environment = {
     ...atHome(environment, module, names),
+    draws: { shape, count: 0 },
     onShape: (at, reason) =>
       session.reporter.report('node/shape', span, `${definition.name.text} does not fit: ${reason}`, {
         labels: [{ span: at, text: 'in this formula' }],

@@ -6,6 +6,13 @@ import { apply, isOperator } from '../operators/table.ts';
 /** What leaves stand for: texts leave shapes out. */
 export type Leaves = ReadonlyMap<string, { readonly shape: Shape; readonly batched: boolean }>;
 
+/** Draws of noise are `noise:0`, `noise:1`, …, all of one shape. */
+export const DRAW = 'noise:';
+
+export function leafOf(leaves: Leaves, name: string): { readonly shape: Shape; readonly batched: boolean } | undefined {
+  return leaves.get(name) ?? (name.startsWith(DRAW) ? leaves.get(DRAW) : undefined);
+}
+
 export function printExpression(expr: Expr): string {
   if (expr.kind === 'constant') return Object.is(expr.value, -0) ? '-0' : String(expr.value);
   if (expr.kind === 'leaf') return expr.name;
@@ -60,7 +67,7 @@ export function parseExpression(text: string, leaves: Leaves): Expr {
       argumentsOf(args, attributes);
       return apply(word, args, attributes as Attributes);
     }
-    const known = leaves.get(word);
+    const known = leafOf(leaves, word);
     if (known) return leaf(word, known.shape, known.batched);
     if (word !== 'NaN' && !isNumber(word)) throw new Error(`${word || 'the end'} is no value that is known here`);
     return constant(Number(word));

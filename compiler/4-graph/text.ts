@@ -118,7 +118,7 @@ function parseLink({ head, facts }: Item, shapes: ReadonlyMap<string, Shape>): G
     const shape = shapes.get(source);
     if (!shape) throw new Error(`begins at ${source}, which is no node`);
     const weights = parseWeights(facts);
-    const leaves = linkLeaves({ weights }, shape);
+    const leaves = linkLeaves({ weights }, shape, shapes.get(target) ?? []);
     const sparsity = fact(facts, 'sparsity = ', (text) => JSON.parse(text) as Sparsity);
     return {
       name,

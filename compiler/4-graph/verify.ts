@@ -4,6 +4,7 @@ import { type Shape, sameShape } from '../../spec/program.ts';
 import type { WeightInstance } from '../3-check/checked.ts';
 import type { Expr } from '../operators/expr.ts';
 import { isOperator, operators } from '../operators/table.ts';
+import { DRAW, leafOf } from './expression-text.ts';
 import type { Graph, GraphLink, GraphNode } from './graph.ts';
 
 export class GraphError extends Error {
@@ -35,12 +36,29 @@ export function verifyGraph(graph: Graph): void {
 /** What the expressions of a node may read: `z`, its weights, and (the energy only) `mu`. */
 export function nodeLeaves(node: Pick<GraphNode, 'shape' | 'weights'>): Leaves {
   const value = { shape: node.shape, batched: true };
-  return new Map<string, Leaf>([...weightLeaves(node.weights), ['z', value], ['mu', value]]);
+  return new Map<string, Leaf>([
+    ...settlingLeaves(node.shape),
+    ...weightLeaves(node.weights),
+    ['z', value],
+    ['mu', value],
+  ]);
 }
 
 /** What a link's body may read: `source` and its weights. */
-export function linkLeaves(link: Pick<GraphLink, 'weights'>, source: Shape): Leaves {
-  return new Map<string, Leaf>([...weightLeaves(link.weights), ['source', { shape: source, batched: true }]]);
+export function linkLeaves(link: Pick<GraphLink, 'weights'>, source: Shape, target: Shape): Leaves {
+  return new Map<string, Leaf>([
+    ...settlingLeaves(target),
+    ...weightLeaves(link.weights),
+    ['source', { shape: source, batched: true }],
+  ]);
+}
+
+/** What changes from tick to tick: `tick`, and draws of noise, `noise:0`, `noise:1`, … */
+function settlingLeaves(shape: Shape): [string, Leaf][] {
+  return [
+    ['tick', { shape: [], batched: false }],
+    [DRAW, { shape, batched: true }],
+  ];
 }
 
 function weightLeaves(weights: readonly WeightInstance[]): [string, Leaf][] {
@@ -66,7 +84,7 @@ function verifyLink(link: GraphLink, nodes: ReadonlyMap<string, GraphNode>): voi
   const target = nodes.get(link.target) ?? fail(where, `ends at ${link.target}, which is no node`);
   if (!Number.isInteger(link.delay) || link.delay < 0) fail(where, `has delay ${link.delay}`);
   verifyWeights(where, link.weights, ['source']);
-  verifyExpression(where, link.body, linkLeaves(link, source.shape));
+  verifyExpression(where, link.body, linkLeaves(link, source.shape, target.shape));
   if (!sameShape(link.body.shape, target.shape))
     fail(where, `predicts [${link.body.shape}], but ${target.name} has shape [${target.shape}]`);
   const { sparsity } = link;
@@ -90,7 +108,7 @@ function verifyExpression(where: string, expr: Expr, leaves: Leaves): void {
     return;
   }
   if (expr.kind === 'leaf') {
-    const known = leaves.get(expr.name) ?? fail(where, `reads ${expr.name}, which it does not know`);
+    const known = leafOf(leaves, expr.name) ?? fail(where, `reads ${expr.name}, which it does not know`);
     if (!sameShape(known.shape, expr.shape))
       fail(where, `reads ${expr.name} as [${expr.shape}], but it is [${known.shape}]`);
     if (known.batched !== expr.batched)

@@ -11,6 +11,7 @@ import { components } from '../4-graph/order.ts';
 import type { Value } from '../operators/operator.ts';
 import { MIN_PACK, patternOf } from './batch/pattern.ts';
 import type { BlockBuilder } from './builder.ts';
+import { readsTime } from './chance.ts';
 import type { Clamp } from './network.ts';
 
 type Held = ReadonlyMap<string, Pick<Clamp, 'when'>>;
@@ -24,10 +25,13 @@ type Held = ReadonlyMap<string, Pick<Clamp, 'when'>>;
 export function arrivals(graph: Graph, clamps: Held, begun: Held = new Map()): Map<string, number> {
   const links = graph.links.filter((l) => l.delay === 0);
   const predicted = new Set(graph.links.map((l) => l.target));
+  // What a link predicts may change by itself, and with it an error comes.
+  const restless = new Set(graph.links.filter((l) => readsTime(l.body)).map((l) => l.target));
   const cyclic = new Set(components(graph).flatMap((c) => (c.cyclic ? c.nodes : [])));
   const rests = (n: GraphNode): boolean =>
     !clamps.has(n.name) &&
     !begun.has(n.name) &&
+    !restless.has(n.name) &&
     predicted.has(n.name) &&
     !cyclic.has(n.name) &&
     LEAST_AT_PREDICTION.has(n.energyKind);

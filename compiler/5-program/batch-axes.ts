@@ -236,6 +236,7 @@ const reshaped: Relation = ({ id, args }, axes) => {
 const relations: Readonly<Record<string, Relation>> = {
   constant: () => undefined,
   range: ({ id }, axes) => axes.fixAll(id, undefined),
+  rows: ({ id }, axes) => axes.fixAll(id, 0),
   broadcast: aligned,
   matmul: product,
   reshape: reshaped,

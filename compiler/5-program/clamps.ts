@@ -5,15 +5,9 @@ import type { Graph } from '../4-graph/graph.ts';
 import type { Expr } from '../operators/expr.ts';
 import type { Value } from '../operators/operator.ts';
 import type { BlockBuilder } from './builder.ts';
+import { leavesOf } from './leaves.ts';
 import { type Bindings, lowerExpression } from './lower-expression.ts';
 import { type Clamp, nodeOf } from './network.ts';
-
-/** Names of the leaves of an expression. */
-export function leavesOf(expr: Expr, found = new Set<string>()): Set<string> {
-  if (expr.kind === 'leaf') found.add(expr.name);
-  else if (expr.kind === 'apply') for (const a of expr.args) leavesOf(a, found);
-  return found;
-}
 
 interface Reader {
   readonly value: Expr;

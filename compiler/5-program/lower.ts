@@ -12,13 +12,16 @@ import type { Expr } from '../operators/expr.ts';
 import type { Value } from '../operators/operator.ts';
 import { masked } from './arrivals.ts';
 import { BlockBuilder, createNames } from './builder.ts';
-import { inputsOf, leavesOf, lowerClamps, statisticsOf } from './clamps.ts';
+import { noisyPart } from './chance.ts';
+import { inputsOf, lowerClamps, statisticsOf } from './clamps.ts';
+import { leavesOf } from './leaves.ts';
 import { type Bindings, lowerExpression } from './lower-expression.ts';
 import { memoryStates, moveMemory, readMemory } from './memory.ts';
 import { type Method, methodOf, numberOf, wordOf } from './method.ts';
-import { type Clamp, evaluate, freeNodes, get, type Network, nodeOf, sweep } from './network.ts';
+import { evaluate, freeNodes, type Network, nodeOf, sweep } from './network.ts';
 import { bindNodeReads } from './node-reads.ts';
 import { noiseStates, startNoise } from './noise.ts';
+import { nudgeOutputs } from './nudge.ts';
 import { optimizerStates, step, totalsOf } from './optimizer.ts';
 import { microbatchSizes } from './pipeline.ts';
 import { backpropagation } from './rules/bp.ts';
@@ -158,7 +161,8 @@ function lowerLanes(graph: Graph, task: TrainTask, states: readonly State[]): Pr
     graph.links.length <= MAX_LANE_LINKS &&
     task.replicas === 1 &&
     (rule === 'il' || rule === 'z_il' || rule === 'bp') &&
-    graph.links.every((l) => l.delay === 0);
+    graph.links.every((l) => l.delay === 0) &&
+    noisyPart(graph) === undefined;
   if (!seam || !Number.isInteger(batch) || batch < MIN_LANE) return [];
   const { training, inputs, outputs } = openTraining(graph, task, states, batch);
   const gradients = new Map<string, Value>();
@@ -358,33 +362,6 @@ function lowerRule(
   }
 }
 
-/** Nudging (equation 9): the outputs are held at u0 - beta (u0 - y), u0 being what the forward sweep predicts. */
-function nudgeOutputs(
-  builder: BlockBuilder,
-  network: Network,
-  weights: ReadonlyMap<string, Value>,
-  outputs: ReadonlySet<string>,
-  nudge: { beta: number; centred: boolean },
-): { clamps: Map<string, Clamp>; gradientScale: Value } {
-  const open = new Map([...network.clamps].filter(([name]) => !outputs.has(name)));
-  const forward = sweep(builder, { ...network, clamps: open }, weights);
-  const sign = { op: 'sub', args: [1, { op: 'mul', args: [2, { op: 'mod', args: ['batch', 2] }] }] } as const;
-  const beta = nudge.centred ? builder.scalar({ op: 'mul', args: [nudge.beta, sign] }) : builder.constant(nudge.beta);
-  const scale = nudge.centred
-    ? builder.scalar({ op: 'div', args: [sign, nudge.beta] })
-    : builder.constant(1 / nudge.beta);
-  const clamps = new Map(network.clamps);
-  for (const name of outputs) {
-    builder.origin = `node ${name}`;
-    const clamp = get(network.clamps, name);
-    const u0 = get(forward, name);
-    const pull = builder.op('mul', [builder.op('sub', [u0, clamp.value]), beta]);
-    clamps.set(name, { ...clamp, value: builder.op('sub', [u0, pull]) });
-  }
-  builder.origin = undefined;
-  return { clamps, gradientScale: scale };
-}
-
 interface PredictSettling extends Settling {
   readonly steps: number;
   /** Free values begin at noise, not at the forward sweep. */
@@ -428,7 +405,16 @@ function lowerPredict(
   const begun = lowerClamps(start, graph, task.starts ?? [], inputs, statistics, { batch, replicas: 1 });
   const name = `predict.${task.name}`;
   const past = readMemory(start, graph, name, batch);
-  const network: Network = { graph, batch, samples: batch, clamps, begun, starts: startsOf(graph, states), past };
+  const network: Network = {
+    graph,
+    batch,
+    samples: batch,
+    answers: true,
+    clamps,
+    begun,
+    starts: startsOf(graph, states),
+    past,
+  };
   const weights = new Map(
     states.filter((s) => s.role === 'parameter').map((s) => [s.id, { id: s.id, shape: s.shape }]),
   );

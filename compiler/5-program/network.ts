@@ -11,6 +11,7 @@ import { components } from '../4-graph/order.ts';
 import type { Value } from '../operators/operator.ts';
 import { atRest } from './arrivals.ts';
 import type { BlockBuilder } from './builder.ts';
+import { settlingBindings } from './chance.ts';
 import { type Bindings, lowerExpression } from './lower-expression.ts';
 import { connectionsName, isCompressed, matrixOf } from './sparse-weights.ts';
 
@@ -34,6 +35,8 @@ export interface Network {
   readonly begun?: ReadonlyMap<string, Clamp>;
   /** What delayed links read: the values of n steps before, by `pastName`. */
   readonly past: Values;
+  /** Nothing is learnt: noise is the same for the same input. */
+  readonly answers?: boolean;
   /** Nodes that are at rest until this tick; asked where it is said which tick it is. */
   readonly resting?: ReadonlyMap<string, number>;
 }
@@ -82,7 +85,7 @@ export function evaluate(
   const mu = new Map<string, Value>();
   const energies = new Map<string, Value>();
   for (const node of network.graph.nodes) {
-    const prediction = predict(builder, network, node, z, weights, activated);
+    const prediction = predict(builder, network, node, z, weights, activated, now);
     if (prediction) mu.set(node.name, prediction);
   }
   for (const node of network.graph.nodes) {
@@ -100,6 +103,7 @@ function predict(
   z: Values,
   weights: Values,
   activated: Map<string, Value>,
+  now: number | 'tick' | undefined,
 ): Value | undefined {
   let sum: Value | undefined;
   for (const link of linksInto(network.graph, node.name)) {
@@ -108,7 +112,8 @@ function predict(
         ? activate(builder, network, link.source, z, weights, activated)
         : activatePast(builder, network, link, weights);
     builder.origin = `link ${link.name}`;
-    const bindings: Record<string, Bindings[string]> = { source: { value: source } };
+    const bindings = settlingBindings(builder, network, `link ${link.name}`, link.body, node.shape, now);
+    bindings.source = { value: source };
     for (const w of link.weights) bindings[w.name] = { value: weightOf(builder, link, w, weights) };
     const before = builder.ops.length;
     const part = lowerExpression(builder, link.body, bindings, network.batch);
@@ -199,7 +204,11 @@ function energyOf(
     read = new Map([[node.name, alone.z]]);
     prediction = alone.mu;
   }
-  const energy = lowerExpression(builder, node.energy, nodeBindings(node, read, prediction, weights), network.batch);
+  const bindings = {
+    ...settlingBindings(builder, network, `node ${node.name}`, node.energy, node.shape, now),
+    ...nodeBindings(node, read, prediction, weights),
+  };
+  const energy = lowerExpression(builder, node.energy, bindings, network.batch);
   const masked = maskEnergy(builder, node, energy, clamp?.when, mu !== undefined);
   builder.origin = undefined;
   return masked;
@@ -253,7 +262,7 @@ export function sweep(builder: BlockBuilder, network: Network, weights: Values):
   for (const component of components(network.graph)) {
     const open = component.nodes.map((name) => nodeOf(network.graph, name)).filter((n) => !z.has(n.name));
     for (const node of open) {
-      const begin = component.cyclic ? undefined : predict(builder, network, node, z, weights, activated);
+      const begin = component.cyclic ? undefined : predict(builder, network, node, z, weights, activated, 0);
       // The value is not the prediction: it moves away from it, and has a gradient of its own.
       const value = begin && own(builder, begin, batchedShape(network, node));
       const first = value ?? startValue(builder, network, node);

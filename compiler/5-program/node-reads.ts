@@ -3,7 +3,7 @@ import type { PredictTask } from '../3-check/checked.ts';
 import { type Expr, isBatched } from '../operators/expr.ts';
 import type { Value } from '../operators/operator.ts';
 import type { BlockBuilder } from './builder.ts';
-import { leavesOf } from './clamps.ts';
+import { leavesOf } from './leaves.ts';
 import type { Bindings } from './lower-expression.ts';
 import { batchedShape, evaluate, type Network, nodeOf, type Values, zeros } from './network.ts';
 

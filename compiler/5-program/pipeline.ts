@@ -1,6 +1,7 @@
 /** Whether the microbatches of a batch can be in flight side by side (design of the mesh, "three schedules"). */
 import type { TrainTask } from '../3-check/checked.ts';
 import type { Graph } from '../4-graph/graph.ts';
+import { noisyPart } from './chance.ts';
 import { methodOf } from './method.ts';
 
 /** No machine gains from more, and each holds all its values at once. */
@@ -14,6 +15,8 @@ export function pipelineProblem(graph: Graph, task: TrainTask): string | undefin
   if (task.replicas > 1) return 'the replicas of its columns share one batch';
   const delayed = graph.links.find((l) => l.delay > 0);
   if (delayed) return `${delayed.name} remembers values from one step of a sequence to the next`;
+  const noisy = noisyPart(graph);
+  if (noisy !== undefined) return `the noise of ${noisy} is drawn for the rows of a whole batch`;
   return undefined;
 }
 

@@ -4,6 +4,7 @@
  */
 import type { Input, Op, Program, ProgramFunction, Result, ScalarExpr, Shape, State } from '../../spec/program.ts';
 import { dependsOn, evaluateScalar } from '../../spec/scalars.ts';
+import { type Draw, drawsAsInputs } from './open-draws.ts';
 import { removeDeadCode } from './passes/dead-code.ts';
 import { unroll } from './passes/peel.ts';
 
@@ -15,7 +16,10 @@ export interface Kept {
   readonly input: string;
   /** Where its next value comes out; absent for noise, which does not change. */
   readonly output?: string;
-  readonly state: State;
+  /** Absent for noise that is drawn while values settle. */
+  readonly state?: State;
+  /** How such noise is drawn here. */
+  readonly draw?: Draw;
   /** Which of its members, where it stands for several. */
   readonly member?: number;
 }
@@ -28,7 +32,8 @@ export interface Stateless {
 
 /** @throws Error for what no prediction has: memory with a name of another form */
 export function stateless(program: Program, given: ProgramFunction): Stateless {
-  const f = removeDeadCode(unroll(given));
+  const open = drawsAsInputs(removeDeadCode(unroll(given)));
+  const f = removeDeadCode(open.f);
   const used = new Set([
     ...f.blocks.flatMap((b) => b.ops.flatMap((op) => op.args)),
     ...[...f.results, ...f.updates].map((r) => r.value),
@@ -37,7 +42,7 @@ export function stateless(program: Program, given: ProgramFunction): Stateless {
   const before = new Straight('in');
   const behind = new Straight('out');
   const written = new Map(f.updates.map((u) => [u.state, u.value]));
-  const kept: Kept[] = [];
+  const kept: Kept[] = [...open.kept];
   const inputs: Input[] = [...f.inputs];
   const results: Result[] = f.results.flatMap((r) => behind.separate(r, shapeIn(f, program, r.value)));
   for (const state of memory.filter((s) => used.has(s.id) || written.has(s.id))) {
@@ -77,11 +82,12 @@ export function stateless(program: Program, given: ProgramFunction): Stateless {
   return {
     program: { ...program, states: program.states.filter((s) => s.role !== 'memory') },
     f: { ...f, inputs, blocks: all.filter((b) => b.ops.length > 0), updates: [], results },
-    kept: kept.map(({ input, output, state, member }) => ({
+    kept: kept.map(({ input, output, state, member, draw }) => ({
       input,
       ...(output === undefined ? {} : { output }),
-      state,
+      ...(state === undefined ? {} : { state }),
       ...(member === undefined ? {} : { member }),
+      ...(draw === undefined ? {} : { draw }),
     })),
   };
 }

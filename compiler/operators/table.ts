@@ -1,4 +1,5 @@
 /** One row per primitive operator. Everything the compiler knows about an operator starts here. */
+import { chanceOperators } from './chance.ts';
 import { convolutionOperators } from './convolution.ts';
 import { elementwiseOperators } from './elementwise.ts';
 import { type Attributes, type Expr, isBatched } from './expr.ts';
@@ -19,6 +20,7 @@ const rows = {
   ...indexingOperators,
   ...pageOperators,
   ...sparseOperators,
+  ...chanceOperators,
 };
 
 export type OperatorName = keyof typeof rows;

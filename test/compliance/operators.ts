@@ -103,6 +103,7 @@ export function operatorCases(seed = 1): OperatorCase[] {
     ...indexings(seed),
     ...pages(seed),
     ...sparse(seed),
+    ...draws(seed),
   ];
 }
 
@@ -401,6 +402,29 @@ function indexings(seed: number): OperatorCase[] {
     cases.push(make(seed, 'embed_gradient', [ids, [[...shape, 3], normal]], { rows: 5 }, false));
   }
   return cases;
+}
+
+/** Counters up to the largest that f32 holds exactly. */
+function draws(seed: number): OperatorCase[] {
+  const count: Draw = (r, i) => Math.floor(r.uniform(i) * 2 ** 24);
+  const noise = (shapes: readonly Shape[]): OperatorCase =>
+    make(
+      seed,
+      'noise',
+      shapes.map((shape) => [shape, count] as const),
+      {},
+      false,
+    );
+  return [
+    ...[1, 33, 256].map((n) => make(seed, 'rows', [], { shape: [n] })),
+    noise([[], [], []]),
+    noise([[1, 400], [9, 1], []]),
+    noise([
+      [2, 3, 4],
+      [2, 1, 1],
+      [3, 4],
+    ]),
+  ];
 }
 
 function pages(seed: number): OperatorCase[] {

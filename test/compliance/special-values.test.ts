@@ -42,7 +42,10 @@ function caseOf(operator: OperatorName, given: readonly OperatorArgument[], attr
   return { operator, name: `${operator} ${JSON.stringify(attributes)}`, args: given, attributes, smooth: false };
 }
 
-const elementwise = (Object.keys(operators) as OperatorName[]).filter((name) => operators[name].elementwise);
+/** But what is a function of counters alone, which the compiler writes. */
+const elementwise = (Object.keys(operators) as OperatorName[]).filter(
+  (name) => operators[name].elementwise && name !== 'noise',
+);
 
 /** Every special value, or every pair of them; three arguments are a condition and a pair. */
 function elementwiseCase(operator: OperatorName): OperatorCase {

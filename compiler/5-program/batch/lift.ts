@@ -37,7 +37,7 @@ function onAxis({ attributes }: Op): Attributes {
 
 /** Whether one operation on pages does what one operation per page does. */
 export function canLift(op: Op): boolean {
-  return Object.hasOwn(lifted, op.op) || (isOperator(op.op) && operators[op.op].elementwise);
+  return Object.hasOwn(lifted, op.op) || (isOperator(op.op) && operators[op.op].elementwise && op.op !== 'noise');
 }
 
 /** @param rank of the first argument of one element */

@@ -3,7 +3,7 @@
  * errors but the outputs' are zero (semantics.md, equation 13). It goes on while a peeled tick comes out clearly smaller than the loop's body.
  */
 import type { Block, Op, ProgramFunction, Shape } from '../../../spec/program.ts';
-import { evaluateScalar } from '../../../spec/scalars.ts';
+import { dependsOn, evaluateScalar } from '../../../spec/scalars.ts';
 import { arrivalTick } from '../arrivals.ts';
 import { commonSubexpressions } from './cse.ts';
 import { removeDeadCode } from './dead-code.ts';
@@ -59,10 +59,16 @@ export function unroll(f: ProgramFunction): ProgramFunction {
   let index = 0;
   for (;;) {
     const block = current.blocks[index];
-    if (!block) return current;
+    if (!block) return { ...current, blocks: current.blocks.map(withTick) };
     if (block.repeat > 1 || block.carries.length > 0) current = peelOnce(current, index, fresh);
     else index++;
   }
+}
+
+/** Straight code that comes behind ticks reads how many there were. */
+function withTick(block: Block): Block {
+  if (!block.scalars.some(({ expr }) => dependsOn(expr, 'tick'))) return block;
+  return { ...block, scalars: block.scalars.map((s) => ({ ...s, expr: atTick(s.expr, block.firstTick) })) };
 }
 
 /** The first iteration of block `index` as straight code in front of the rest of the loop. */

@@ -4,6 +4,7 @@ import { permutationOf } from '../../operators/layout.ts';
 import { axesOf, axisOf, epsilonOf } from '../../operators/reduction.ts';
 import type { OperatorName } from '../../operators/table.ts';
 import { CAST } from './casts.ts';
+import { chanceLowerings } from './chance.ts';
 import { convolutionLowerings } from './convolution.ts';
 import { indexingLowerings } from './indexing.ts';
 import type { Lowering } from './lowering.ts';
@@ -164,4 +165,5 @@ export const onnxLowerings: Readonly<Record<OperatorName, Lowering>> = {
   ...indexingLowerings,
   ...pageLowerings,
   ...sparseLowerings,
+  ...chanceLowerings,
 };

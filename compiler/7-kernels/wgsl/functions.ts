@@ -90,6 +90,29 @@ fn power(a: f32, b: f32) -> f32 {
   let odd = whole && abs(b) < 16777216.0 && (i32(b) & 1) != 0;
   return select(size, -size, a < 0.0 && odd);
 }`,
+  normal_at: `// The words of Philox-2x32-10 become a normal number (Box and Muller); the logarithm near 1 by the series of artanh.
+fn high_word(a: u32, b: u32) -> u32 {
+  let middle = (a >> 16u) * (b & 0xffffu) + (((a & 0xffffu) * (b & 0xffffu)) >> 16u);
+  let cross = (a & 0xffffu) * (b >> 16u) + (middle & 0xffffu);
+  return (a >> 16u) * (b >> 16u) + (middle >> 16u) + (cross >> 16u);
+}
+fn normal_at(element: f32, row: f32, key: f32) -> f32 {
+  var x = vec2u(u32(element), u32(row));
+  var k = u32(key);
+  for (var round = 0; round < 10; round++) {
+    x = vec2u(high_word(0xd256d193u, x.x) ^ k ^ x.y, 0xd256d193u * x.x);
+    k += 0x9e3779b9u;
+  }
+  let u = f32((x.x >> 8u) + 1u) / 16777216.0;
+  var part = frexp(u);
+  let small = part.fract < 0.75;
+  let m = select(part.fract, 2.0 * part.fract, small);
+  let exponent = f32(part.exp - select(0, 1, small));
+  let s = (m - 1.0) / (m + 1.0);
+  let q = s * s;
+  let series = 2.0 * s * (1.0 + q * (0.33333333 + q * (0.2 + q * (0.14285714 + q * (0.11111111 + q * 0.09090909)))));
+  return sqrt(max(-2.0 * (series + exponent * 0.69314718), 0.0)) * sine_from(6.2831853 * f32(x.y >> 8u) / 16777216.0, 1);
+}`,
   half_bits: `// The nearest f16: rounded here, so that packing is exact however a device rounds. Beyond 65504 stays 65504; what is
 // infinite or no number stays so.
 fn half_bits(x: f32) -> u32 {
@@ -114,6 +137,7 @@ export const functionNeeds: Partial<Record<WgslFunction, readonly WgslFunction[]
   hyperbolic: ['is_nan'],
   reduced: ['is_nan'],
   power: ['is_nan'],
+  normal_at: ['reduced'],
   gelu: ['hyperbolic'],
   gelu_slope: ['hyperbolic'],
 };

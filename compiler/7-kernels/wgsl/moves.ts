@@ -119,6 +119,7 @@ export const moveLowerings = {
   pad: { kind: 'gather', claims: true, write: pad },
   concatenate: { kind: 'gather', claims: true, write: concatenate },
   one_hot: { kind: 'gather', claims: false, write: oneHot },
+  rows: { kind: 'gather', claims: false, write: ({ at }) => `f32(${at})` },
   range: { kind: 'gather', claims: false, write: ({ at }) => `f32(${at})` },
   embed: { kind: 'gather', claims: false, write: embed },
   embed_gradient: embedGradient,

@@ -1,5 +1,6 @@
 /** Runs an exported predictor in ONNX Runtime and on the reference device, with the same inputs. */
 import * as ort from 'onnxruntime-node';
+import { drawnValues } from '../../../compiler/5-program/open-draws.ts';
 import { STEP_INPUT } from '../../../compiler/5-program/stateless.ts';
 import type { Exported } from '../../../compiler/7-kernels/onnx/export.ts';
 import type { OnnxPort } from '../../../compiler/7-kernels/onnx/model.ts';
@@ -93,6 +94,7 @@ async function checkSize(
     const found = kept.find(({ input }) => input === port.name);
     if (!found) continue;
     const { output, state, member = 0 } = found;
+    if (!state) continue;
     const size = values(state).length / (state.members?.length ?? 1);
     const drawn = values(state).subarray(member * size, member * size + (size / prediction.batch) * all);
     remembered.set(
@@ -105,7 +107,8 @@ async function checkSize(
     const feeds: Record<string, ort.Tensor> = {};
     for (const port of inputs) {
       const { name, type } = port;
-      const own = remembered.get(name);
+      const draw = kept.find(({ input }) => input === name)?.draw;
+      const own = draw ? rowsOf(drawnValues(draw, step, all), all, count) : remembered.get(name);
       const data = own ?? (name === STEP_INPUT ? [step] : rowsOf(given[name] ?? [], all, count));
       feeds[name] = tensorOf(type, data, dimsOf(port));
     }

@@ -42,6 +42,27 @@ predict p of m on data.file("d.npz", ids = u8[4], y = f32[4, 3]) {
   settle = learn.settle(steps = 3, rate = 0.1)
   read a = a
 }`,
+  'nodes that draw noise in every tick': `
+node shaken(std: float, act: function = identity) {
+  energy 0.5 * (1 + tick) * (z - mu) ^ 2 + noise(std) * z
+}
+link noisy(std: float) {
+  predict source + noise(std)
+}
+model m {
+  sense x: f32[8]
+  node  h: f32[8] = shaken(0.5)
+  node  y: f32[8] = shaken(0.25, act = tanh)
+  link x -> h = noisy(0.1)
+  link h -> y = links.dense()
+}
+predict p of m on data.file("d.npz", x = f32[8]) {
+  clamp x = input.x
+  start h = 0.5 * input.x
+  settle = learn.settle(steps = 3, rate = 0.1)
+  read y = y
+  read mu = prediction(y)
+}`,
   pictures: `
 model m {
   node  h: f32[4, 4, 3] = nodes.gaussian()
