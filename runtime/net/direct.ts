@@ -6,6 +6,7 @@
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { WebSocket } from 'ws';
+import type { Neighbour } from '../driver/ports.ts';
 import type { KeyPair } from '../identity/ed25519.ts';
 import { keyBytes, keyText } from '../identity/key-text.ts';
 import { listenError } from '../support/listen-error.ts';
@@ -32,13 +33,6 @@ export interface DirectOptions {
   /** Of web pages that may connect. */
   readonly origins?: readonly string[];
   readonly log?: (event: Readonly<Record<string, unknown>>) => void;
-}
-
-/** Owner of a neighbouring shard. */
-export interface Neighbour {
-  readonly key: string;
-  readonly address?: string;
-  readonly machine?: string;
 }
 
 /** Refused packets of one connection. */

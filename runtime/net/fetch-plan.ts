@@ -2,7 +2,7 @@
 import type { State } from '../../spec/program.ts';
 import type { ShardSchedule } from '../../spec/schedule.ts';
 import type { Device, Executable } from '../device/device.ts';
-import type { ShardId } from '../roles/trainer.ts';
+import type { ShardId } from '../roles/trainer-state.ts';
 import type { Deployment } from '../wire/deployment.ts';
 import type { BlobSource } from './shard-data.ts';
 import type { ShardPlan } from './shard-host.ts';

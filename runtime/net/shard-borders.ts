@@ -5,6 +5,7 @@
 import { randomBytes } from 'node:crypto';
 import { sizeOf } from '../../spec/program.ts';
 import type { ShardSchedule } from '../../spec/schedule.ts';
+import type { Neighbour } from '../driver/ports.ts';
 import type { KeyPair } from '../identity/ed25519.ts';
 import type { Frame } from '../shard/frames.ts';
 import { allCalls } from '../training/calls.ts';
@@ -21,9 +22,9 @@ import {
 import { BorderChannel, type Broken, type Way } from '../wire/channel.ts';
 import type { Codec } from '../wire/codec.ts';
 import type { Deployment } from '../wire/deployment.ts';
-import { fromHex, sha256 } from '../wire/hash.ts';
+import { fromHex } from '../wire/hash.ts';
 import type { Exchange, Listen } from '../wire/messages.ts';
-import type { Neighbour } from './direct.ts';
+import { runTag } from '../wire/run-tag.ts';
 
 /** Why a border cannot go on in this term, and with whom. */
 export interface BorderDispute extends Broken {
@@ -271,9 +272,4 @@ function repeatsOf(schedule: ShardSchedule): ReadonlyMap<number, number> {
     for (const { repeat, segments } of [...stages, ...after])
       for (const id of segments.flatMap((s) => s.receive)) repeats.set(id, Math.max(repeat, repeats.get(id) ?? 0));
   return repeats;
-}
-
-/** How a run is named in border packets. */
-export function runTag(run: string): Uint8Array {
-  return sha256(new TextEncoder().encode(run)).subarray(0, 16);
 }

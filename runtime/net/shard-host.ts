@@ -7,7 +7,7 @@ import type { ShardSchedule } from '../../spec/schedule.ts';
 import type { Device, DeviceSession, Executable, Tensor } from '../device/device.ts';
 import type { KeyPair } from '../identity/ed25519.ts';
 import { ed25519 } from '../identity/ed25519.ts';
-import type { SavedPart, ShardId } from '../roles/trainer.ts';
+import type { SavedPart, ShardId } from '../roles/trainer-state.ts';
 import type { Frame, FrameKey } from '../shard/frames.ts';
 import { openSession, type ShardSession } from '../shard/session.ts';
 import { fillStates, saveStates } from '../shard/shard.ts';

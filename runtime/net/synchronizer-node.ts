@@ -21,6 +21,7 @@ import type { Invite, Role } from '../wire/handshake.ts';
 import { hex } from '../wire/hash.ts';
 import type { Message, Question } from '../wire/messages.ts';
 import type { BorderHead } from '../wire/routing.ts';
+import { runTag } from '../wire/run-tag.ts';
 import { blobRights } from './blob-rights.ts';
 import { appendBounded, MAX_COMMITS, MAX_LOG_ENTRIES } from './bounded-stream.ts';
 import type { Checker } from './checker.ts';
@@ -36,7 +37,6 @@ import { metricsText } from './mesh-metrics.ts';
 import { OwnWork } from './own-work.ts';
 import { soundDeployment } from './read-deployment.ts';
 import { readLogEntry, readStoredRun } from './run-shapes.ts';
-import { runTag } from './shard-borders.ts';
 import { statusPage } from './status-page.ts';
 
 export interface SynchronizerOptions {

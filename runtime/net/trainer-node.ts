@@ -1,39 +1,24 @@
-/** A trainer's process: the state machine with real devices, files and sockets behind its effects. */
+/** A trainer's process: the driver of its state machine with real devices, files and sockets behind its ports. */
 import { randomBytes } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { BlobCache } from '../backplane/blob-cache.ts';
 import type { Device } from '../device/device.ts';
+import { TrainerDriver } from '../driver/trainer-driver.ts';
 import type { KeyPair } from '../identity/ed25519.ts';
-import { HEARTBEAT_MS } from '../roles/liveness.ts';
-import {
-  EMPTY_TRAINER,
-  type ShardId,
-  shardName,
-  type TrainerEffect,
-  type TrainerEvent,
-  type TrainerState,
-  trainer,
-} from '../roles/trainer.ts';
 import { EnvironmentError, UserError } from '../support/errors.ts';
-import type { Way } from '../wire/channel.ts';
 import type { Invite } from '../wire/handshake.ts';
-import type { Capability, Message, ShardReport } from '../wire/messages.ts';
+import type { Capability } from '../wire/messages.ts';
 import type { Refusal } from '../wire/refusals.ts';
-import { BORDER, type BorderHead, decodeHead } from '../wire/routing.ts';
+import type { BorderHead } from '../wire/routing.ts';
 import type { Address } from './address.ts';
 import { bringBlob } from './bring-blob.ts';
-import { Commitments } from './commitments.ts';
 import { dial } from './dial.ts';
 import { DirectBorders } from './direct.ts';
-import { fetchPlan, type PlanFetch } from './fetch-plan.ts';
+import type { PlanFetch } from './fetch-plan.ts';
 import { caughtEvent, guarded } from './guarded.ts';
 import type { Link } from './link.ts';
-import { readDeployment } from './read-deployment.ts';
-import { type BorderDispute, runTag } from './shard-borders.ts';
-import type { BlobSource } from './shard-data.ts';
-import { ShardHost } from './shard-host.ts';
-import { MAX_RECORD_BYTES, MemoryLedger } from './shard-memory.ts';
-import { type Meter, measured } from './shard-meter.ts';
+import { MemoryLedger } from './shard-memory.ts';
+import { type LoadedShard, TrainerHost } from './trainer-host.ts';
 
 export interface TrainerOptions {
   readonly address: Address;
@@ -64,34 +49,39 @@ const RETRY_MILLISECONDS = 250;
 /** While the mesh has no room for a part. */
 const RETRY_FULL_MILLISECONDS = 5000;
 const ROUND_TRIPS = 5;
-/** On a new connection: the state machine says them itself, or the next ones are as good. */
-const SAID_AGAIN: ReadonlySet<Message['type']> = new Set(['heartbeat', 'ready', 'dispute']);
-/** A shard that waits for so long asks whether something was lost. */
-const RESUME_MILLISECONDS = 2000;
 
 export class TrainerNode {
   readonly #options: TrainerOptions;
   /** Drawn when the process begins. */
   readonly instance = randomBytes(8).toString('hex');
-  readonly #hosts = new Map<string, ShardHost>();
-  /** Opening and restoring of one shard, one after the other. */
-  readonly #work = new Map<string, Promise<unknown>>();
-  readonly #meters = new Map<string, Meter>();
-  readonly #commitments = new Commitments();
-  readonly #memory: MemoryLedger;
-  readonly #queue: TrainerEvent[] = [];
-  readonly #unsent: Message[] = [];
-  #state: TrainerState = EMPTY_TRAINER;
+  readonly #driver: TrainerDriver<LoadedShard>;
   #link: Link | undefined;
   #direct: DirectBorders | undefined;
   #roundTrip: number | undefined;
-  #handling = false;
-  #stopped = false;
   #end: (reason: string) => void = () => undefined;
 
   constructor(options: TrainerOptions) {
+    const { device, keys, openPlan, capability, log } = options;
     this.#options = options;
-    this.#memory = new MemoryLedger(options.mostMemory);
+    const now = (): number => performance.now();
+    const host = new TrainerHost({
+      ...{ device, keys, openPlan, now },
+      ledger: new MemoryLedger(options.mostMemory),
+      blobs: { get: (hash, most) => this.#blob(hash, most), put: (bytes) => this.#putBlob(bytes) },
+      listen: () => this.#direct && { address: this.#direct.address, machine: capability.machine },
+      isDirect: (key) => this.#direct?.has(key) ?? false,
+    });
+    this.#driver = new TrainerDriver({
+      link: {
+        send: (message) => this.#link?.send(message),
+        carry: (packet, to) => this.#delayed(() => this.#carry(packet, to)),
+        meet: (neighbours) => this.#direct?.setNeighbours(neighbours),
+        refused: () => Object.values(this.#direct?.refused ?? {}).reduce((sum, n) => sum + n, 0),
+        leave: (reason) => this.#end(reason),
+      },
+      clock: { now, every },
+      ...{ host, log },
+    });
   }
 
   /**
@@ -103,7 +93,7 @@ export class TrainerNode {
       this.#end = resolve;
     });
     await this.#listen();
-    const timer = setInterval(() => this.#beat(), HEARTBEAT_MS);
+    this.#driver.start();
     let connectedBefore = false;
     try {
       for (;;) {
@@ -113,8 +103,7 @@ export class TrainerNode {
           this.#link = link;
           this.#introduce(link);
           if (this.#roundTrip === undefined) this.#measure(link).catch(() => undefined);
-          this.#dispatch({ kind: 'connected' });
-          for (const message of this.#unsent.splice(0)) link.send(message);
+          this.#driver.connected();
           const why = await Promise.race([link.closed.then((reason) => ({ reason })), ended]);
           this.#link = undefined;
           if (typeof why === 'string') {
@@ -122,15 +111,14 @@ export class TrainerNode {
             return why;
           }
           this.#options.log({ event: 'disconnected', reason: why.reason });
-          this.#dispatch({ kind: 'disconnected' });
+          this.#driver.disconnected();
         }
-        if (this.#stopped) return 'stopped';
+        if (this.#driver.stopped) return 'stopped';
         await sleep(RETRY_MILLISECONDS);
       }
     } finally {
-      clearInterval(timer);
-      this.#stopped = true;
-      await Promise.allSettled([...this.#hosts.values()].map((host) => host.close()));
+      this.#driver.stop();
+      await Promise.allSettled(this.#driver.shards.map((shard) => shard.close()));
       await this.#direct?.close();
     }
   }
@@ -145,7 +133,7 @@ export class TrainerNode {
       log: this.#options.log,
       onPacket: (from, head, packet) => this.#directBorder(from, head, packet),
       onChange: (key) => {
-        for (const host of this.#hosts.values()) host.borders.reroute(key);
+        for (const shard of this.#driver.shards) shard.reroute(key);
       },
     });
   }
@@ -170,12 +158,12 @@ export class TrainerNode {
   }
 
   stop(): void {
-    this.#stopped = true;
+    this.#driver.stop();
     this.#end('stopped');
   }
 
   leave(): void {
-    this.#send({ type: 'leave' });
+    this.#driver.leave();
   }
 
   async #connect(before: boolean): Promise<Link | undefined> {
@@ -190,9 +178,9 @@ export class TrainerNode {
         onMessage: (message) => {
           if (message.type === 'admitted' && message.name !== this.#options.name)
             this.#options.log({ event: 'named', name: message.name });
-          this.#dispatch({ kind: 'message', message });
+          this.#driver.hear(message);
         },
-        onBorder: (packet) => this.#delayed(() => this.#border(packet, 'relay')),
+        onBorder: (packet) => this.#delayed(() => this.#driver.receive(packet, 'relay')),
         caught: (error) => this.#options.log(caughtEvent('dial', error)),
       });
     } catch (error) {
@@ -204,156 +192,6 @@ export class TrainerNode {
     }
   }
 
-  #dispatch(event: TrainerEvent): void {
-    this.#queue.push(event);
-    if (this.#handling) return;
-    this.#handling = true;
-    try {
-      for (let next = this.#queue.shift(); next; next = this.#queue.shift()) {
-        const step = trainer(this.#state, next);
-        this.#state = step.state;
-        for (const effect of step.effects) this.#carryOut(effect);
-      }
-    } finally {
-      this.#handling = false;
-    }
-  }
-
-  #carryOut(effect: TrainerEffect): void {
-    switch (effect.kind) {
-      case 'send':
-        this.#tell(effect.message);
-        return;
-      case 'leave':
-        this.#end(effect.reason);
-        return;
-      case 'open':
-        this.#inTurn(effect.at, () => this.#open(effect));
-        return;
-      case 'close':
-        this.#inTurn(effect.at, () => this.#close(effect.at));
-        return;
-      default:
-        this.#onHost(effect);
-    }
-  }
-
-  #onHost(effect: Exclude<TrainerEffect, { readonly kind: 'send' | 'leave' | 'open' | 'close' }>): void {
-    const { at } = effect;
-    const host = this.#hosts.get(shardName(at));
-    if (!host) return;
-    switch (effect.kind) {
-      case 'offer':
-        this.#dispatch({ kind: 'offered', at, exchange: host.borders.offer() });
-        break;
-      case 'peers':
-        host.borders.setPeers(effect.peers);
-        this.#meetNeighbours();
-        break;
-      case 'begin':
-        this.#attempt(at, () => host.begin(effect.number, effect.call));
-        break;
-      case 'advance':
-        this.#inTurn(at, async () => this.#dispatch({ kind: 'advanced', at, outcome: await host.advance() }));
-        break;
-      case 'save':
-        this.#inTurn(at, async () => {
-          const { calls, last } = effect;
-          const part = await host.save(calls, last);
-          // What it has signed on the way comes before what is held against it.
-          this.#sendCommits(at, host);
-          this.#dispatch({ kind: 'saved', at, calls, part });
-        });
-        break;
-      case 'forget':
-        host.forget(effect.before);
-        break;
-    }
-  }
-
-  /** What a shard does takes its turn, so a new term begins when the old one's last work has ended. */
-  #inTurn(at: ShardId, work: () => Promise<unknown>): void {
-    const name = shardName(at);
-    const done = (this.#work.get(name) ?? Promise.resolve())
-      .then(work)
-      .catch((error: unknown) => this.#fail(at, error));
-    this.#work.set(name, done);
-  }
-
-  #attempt(at: ShardId, work: () => void): void {
-    try {
-      work();
-    } catch (error) {
-      this.#fail(at, error);
-    }
-  }
-
-  #fail(at: ShardId, error: unknown): void {
-    if (!this.#hosts.has(shardName(at))) this.#memory.free(at);
-    if (this.#stopped) return;
-    const { code = 'internal', message } = error as { code?: string; message: string };
-    this.#options.log({
-      event: 'shard-failed',
-      ...at,
-      code,
-      message,
-      stack: error instanceof Error ? error.stack : undefined,
-    });
-    this.#dispatch({ kind: 'failed', at, code: String(code), reason: message });
-  }
-
-  #dispute(at: ShardId, { peer, call, what, evidence, reason }: BorderDispute): void {
-    this.#options.log({ event: 'dispute', ...at, peer, call, what, reason });
-    this.#dispatch({ kind: 'disputed', at, dispute: { peer, call, what, ...(evidence ? { evidence } : {}) } });
-  }
-
-  async #open({ at, deployment: hash, restore }: Extract<TrainerEffect, { readonly kind: 'open' }>): Promise<void> {
-    if (!this.#isCurrent(at)) return;
-    const name = shardName(at);
-    const deployment = readDeployment(await this.#blob(hash, MAX_RECORD_BYTES), at.run);
-    let host = this.#hosts.get(name);
-    if (!host) {
-      const blob: BlobSource = (wanted, most) => this.#blob(wanted, most);
-      const plan = await fetchPlan(at, deployment, { ...this.#options, blob, ledger: this.#memory });
-      const id = (): ShardId => {
-        const { run, term, shard } = this.#state.shards[name] ?? at;
-        return { run, term, shard };
-      };
-      host = await ShardHost.open(at.shard, deployment, plan, {
-        device: this.#options.device,
-        keys: this.#options.keys,
-        blob,
-        putBlob: (bytes) => this.#putBlob(bytes),
-        carry: (packet, to) => this.#delayed(() => this.#carry(packet, to)),
-        listen: this.#direct && { address: this.#direct.address, machine: this.#options.capability.machine },
-        handOver: (to, frame, term) => this.#handOver(at.run, to, frame, term),
-        news: () => this.#dispatch({ kind: 'news', at: id() }),
-        dispute: (dispute) => this.#dispute(id(), dispute),
-        now: () => performance.now(),
-      });
-      this.#hosts.set(name, host);
-    }
-    await host.restore(at.term, restore);
-    this.#dispatch({ kind: 'opened', at, deployment, calls: restore?.calls ?? 0 });
-  }
-
-  async #close(at: ShardId): Promise<void> {
-    const name = shardName(at);
-    // It may have come back in a newer term meanwhile: then it stays loaded.
-    if (this.#state.shards[name]) return;
-    const host = this.#hosts.get(name);
-    this.#hosts.delete(name);
-    this.#meters.delete(name);
-    this.#commitments.forget(name);
-    this.#meetNeighbours();
-    await host?.close();
-    this.#memory.free(at);
-  }
-
-  #meetNeighbours(): void {
-    this.#direct?.setNeighbours([...this.#hosts.values()].flatMap((host) => host.borders.owners));
-  }
-
   /** Straight where there is a connection: what is lost when that ends goes out again through the relay. */
   #carry(packet: Uint8Array, to: string): void {
     if (!this.#direct?.send(to, packet)) this.#link?.sendBorder(packet);
@@ -362,39 +200,11 @@ export class TrainerNode {
   /** @returns why it is refused */
   #directBorder(from: string, head: BorderHead, packet: Uint8Array): Refusal | undefined {
     // Of another term: it was on its way when things changed.
-    const host = this.#hostOf(head);
-    const owner = host?.borders.ownerOf(head.from);
+    const owner = this.#driver.shardOf(head)?.ownerOf(head.from);
     if (owner === undefined) return undefined;
     if (owner !== from) return 'border of another owner';
-    this.#delayed(() => this.#border(packet, 'direct'));
+    this.#delayed(() => this.#driver.receive(packet, 'direct'));
     return undefined;
-  }
-
-  #isCurrent(at: ShardId): boolean {
-    return this.#state.shards[shardName(at)]?.term === at.term;
-  }
-
-  #handOver(run: string, to: number, frame: Parameters<ShardHost['deliver']>[0], term: number): string | undefined {
-    const host = this.#hosts.get(shardName({ run, shard: to }));
-    const state = this.#state.shards[shardName({ run, shard: to })];
-    // Two shards of one trainer come to a new term one after the other: a frame of the old one is nobody's.
-    if (!host || !state || host.term !== term || state.term !== term) return undefined;
-    const refusal = host.deliver(frame);
-    if (refusal === undefined) this.#dispatch({ kind: 'news', at: { run, term: state.term, shard: to } });
-    return refusal;
-  }
-
-  #border(packet: Uint8Array, way: Way): void {
-    const head = decodeHead(packet);
-    if (head?.kind === BORDER) this.#hostOf(head)?.receive(head.from, packet, way);
-  }
-
-  /** The shard that a border packet is for, if it is here and in that term. */
-  #hostOf({ run, to, term }: BorderHead): ShardHost | undefined {
-    const shard = Object.values(this.#state.shards).find(
-      (s) => s.shard === to && s.term === term && s.phase !== 'loading' && Buffer.from(runTag(s.run)).equals(run),
-    );
-    return shard && this.#hosts.get(shardName(shard));
   }
 
   #delayed(work: () => void): void {
@@ -422,7 +232,7 @@ export class TrainerNode {
         if (!(error instanceof EnvironmentError)) throw error;
       }
       // The mesh is away: it will be back, and the blob with it.
-      if (this.#stopped) throw new Error('stopped');
+      if (this.#driver.stopped) throw new Error('stopped');
       await sleep(RETRY_MILLISECONDS);
     }
   }
@@ -440,54 +250,15 @@ export class TrainerNode {
   #putBlob(bytes: Uint8Array): Promise<string> {
     return bringBlob(bytes, {
       link: () => this.#link,
-      stopped: () => this.#stopped,
+      stopped: () => this.#driver.stopped,
       log: this.#options.log,
       retry: RETRY_MILLISECONDS,
       retryFull: RETRY_FULL_MILLISECONDS,
     });
   }
+}
 
-  #tell(message: Message): void {
-    if (message.type === 'part') {
-      // A part says where its shard is: what was committed, and how it got there, is known before it.
-      this.#beat();
-      const commit = this.#commitments.before(message);
-      if (commit) this.#send(commit);
-    }
-    this.#send(message);
-  }
-
-  /** What must arrive waits for the next connection; reports of the moment do not. */
-  #send(message: Message): void {
-    if (this.#link) this.#link.send(message);
-    else if (!SAID_AGAIN.has(message.type)) this.#unsent.push(message);
-  }
-
-  #beat(): void {
-    const now = performance.now();
-    const shards: ShardReport[] = [];
-    let refused = Object.values(this.#direct?.refused ?? {}).reduce((sum, n) => sum + n, 0);
-    for (const shard of Object.values(this.#state.shards)) {
-      const name = shardName(shard);
-      const host = this.#hosts.get(name);
-      if (!host) continue;
-      refused += host.refused;
-      const { report, meter } = measured(
-        shard,
-        host,
-        this.#meters.get(name),
-        now,
-        (key) => this.#direct?.has(key) ?? false,
-      );
-      this.#meters.set(name, meter);
-      if (shard.phase === 'waiting' && now - meter.since > RESUME_MILLISECONDS) host.borders.requestResume();
-      shards.push(report);
-      this.#sendCommits(shard, host);
-    }
-    this.#send({ type: 'heartbeat', shards, refused });
-  }
-
-  #sendCommits(at: ShardId, host: ShardHost): void {
-    for (const commit of this.#commitments.take(at, host)) this.#send(commit);
-  }
+function every(milliseconds: number, what: () => void): () => void {
+  const timer = setInterval(what, milliseconds);
+  return () => clearInterval(timer);
 }

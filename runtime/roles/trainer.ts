@@ -3,139 +3,109 @@
  * sockets and files are effects; their outcomes come back as events. The same code runs for real and simulated.
  */
 
-import { allCalls, type Call, callAt, endsEpoch, isCut } from '../training/calls.ts';
+import { allCalls, callAt, endsEpoch, isCut } from '../training/calls.ts';
 import type { Deployment } from '../wire/deployment.ts';
-import type { Assign, Dispute, Exchange, Message, Part } from '../wire/messages.ts';
+import type { Assign, Message, ShardReport } from '../wire/messages.ts';
+import { newestCommit, takeCommits } from './commitments.ts';
+import { reportOf } from './shard-report.ts';
+import {
+  type Grievance,
+  type HostedShard,
+  type Measured,
+  type Outcome,
+  type ShardId,
+  shardName,
+  type TrainerEffect,
+  type TrainerEvent,
+  type TrainerState,
+  type TrainerStep,
+} from './trainer-state.ts';
 
-export interface ShardId {
-  readonly run: string;
-  readonly term: number;
-  readonly shard: number;
-}
-
-export type ShardPhase =
-  | 'loading'
-  /** Loaded; waits for the word to start. */
-  | 'ready'
-  /** The device works, or could. */
-  | 'running'
-  /** Nothing goes on before a neighbour's frame is here. */
-  | 'waiting'
-  | 'saving'
-  /** Stops at the end of a call until it is told where all stop. */
-  | 'paused'
-  | 'finished'
-  | 'failed';
-
-export interface HostedShard extends ShardId {
-  readonly phase: ShardPhase;
-  /** Set when it is loaded. */
-  readonly deployment?: Deployment;
-  /** Calls done. */
-  readonly calls: number;
-  /** Calls begun: more than one may be under way where a batch begins ahead of the one before it. */
-  readonly begun: number;
-  /** A frame came while the device worked. */
-  readonly news: boolean;
-  readonly advancing: boolean;
-  /** Behind this call it stops. */
-  readonly stopAt: number;
-  readonly exchange?: Exchange;
-  /** The newest one that is in no manifest yet: it may be lost with a connection. */
-  readonly part?: Message;
-  readonly reason: string;
-  /** A border cannot go on: the shard neither works nor fails before a new term begins. */
-  readonly dispute?: Grievance;
-}
-
-/** With whom, about what, and the proof of it. */
-export type Grievance = Pick<Dispute, 'peer' | 'call' | 'what' | 'evidence'>;
-
-/** Stored, and signed by this trainer. */
-export type SavedPart = Pick<Part, 'blob' | 'hash' | 'totals' | 'signature'>;
-
-export interface TrainerState {
-  readonly connected: boolean;
-  readonly shards: Readonly<Record<string, HostedShard>>;
-}
-
-export type TrainerEvent =
-  | { readonly kind: 'connected' }
-  | { readonly kind: 'disconnected' }
-  | { readonly kind: 'message'; readonly message: Message }
-  /** Device, data and state are there. @param calls of the state that it begins from */
-  | { readonly kind: 'opened'; readonly at: ShardId; readonly deployment: Deployment; readonly calls: number }
-  /** A fresh key for its borders. */
-  | { readonly kind: 'offered'; readonly at: ShardId; readonly exchange: Exchange }
-  | { readonly kind: 'advanced'; readonly at: ShardId; readonly outcome: 'send' | 'needs' | 'done' | 'idle' }
-  /** A frame was delivered to the shard, or room was made for its own. */
-  | { readonly kind: 'news'; readonly at: ShardId }
-  | {
-      readonly kind: 'saved';
-      readonly at: ShardId;
-      readonly calls: number;
-      readonly part: SavedPart;
-    }
-  /** A neighbour has broken a rule of the border. */
-  | { readonly kind: 'disputed'; readonly at: ShardId; readonly dispute: Grievance }
-  | { readonly kind: 'failed'; readonly at: ShardId; readonly code: string; readonly reason: string };
-
-export type TrainerEffect =
-  | { readonly kind: 'send'; readonly message: Message }
-  /** Load what the shard needs and fill its state; what is loaded already may stay. */
-  | {
-      readonly kind: 'open';
-      readonly at: ShardId;
-      readonly deployment: string;
-      readonly restore?: Assign['shards'][number]['restore'];
-    }
-  /** Forget the shard. */
-  | { readonly kind: 'close'; readonly at: ShardId }
-  /** Make a fresh key for its borders. */
-  | { readonly kind: 'offer'; readonly at: ShardId }
-  /** New keys of the others. */
-  | { readonly kind: 'peers'; readonly at: ShardId; readonly peers: readonly Exchange[] }
-  /** Queue a call. @param number of the call */
-  | { readonly kind: 'begin'; readonly at: ShardId; readonly number: number; readonly call: Call }
-  | { readonly kind: 'advance'; readonly at: ShardId }
-  /** The state after so many calls: kept, and sent. @param last sums of the epoch end here */
-  | { readonly kind: 'save'; readonly at: ShardId; readonly calls: number; readonly last: boolean }
-  /** Parts and windows before the last but one manifest are not needed any more. */
-  | { readonly kind: 'forget'; readonly at: ShardId; readonly before: number }
-  | { readonly kind: 'leave'; readonly reason: string };
-
-export interface TrainerStep {
-  readonly state: TrainerState;
-  readonly effects: readonly TrainerEffect[];
-}
-
-export const EMPTY_TRAINER: TrainerState = { connected: false, shards: {} };
-
-export function shardName({ run, shard }: Pick<ShardId, 'run' | 'shard'>): string {
-  return `${run}/${shard}`;
-}
+/** On a new connection they are said anew, or the next ones are as good. */
+const SAID_AGAIN: ReadonlySet<Message['type']> = new Set(['heartbeat', 'ready', 'dispute']);
+/** A shard that waits for so long asks whether something was lost. */
+const RESUME_MS = 2000;
 
 export function trainer(state: TrainerState, event: TrainerEvent): TrainerStep {
+  const step = happen(state, event);
+  return step.state.connected ? step : keepUnsent(step);
+}
+
+/** What must arrive waits for the next connection; reports of the moment do not. */
+function keepUnsent({ state, effects }: TrainerStep): TrainerStep {
+  const said = effects.flatMap((e) => (e.kind === 'send' ? [e.message] : []));
+  const kept = said.filter(({ type }) => !SAID_AGAIN.has(type));
+  return {
+    state: kept.length === 0 ? state : { ...state, unsent: [...state.unsent, ...kept] },
+    effects: said.length === 0 ? effects : effects.filter((e) => e.kind !== 'send'),
+  };
+}
+
+function happen(state: TrainerState, event: TrainerEvent): TrainerStep {
   switch (event.kind) {
     case 'connected':
-      // Whoever loads offers a key when it is done; all others need a fresh one for the new connection.
-      return {
-        state: { ...state, connected: true },
-        effects: Object.values(state.shards).flatMap((shard): TrainerEffect[] => [
-          ...(shard.part ? [{ kind: 'send' as const, message: shard.part }] : []),
-          ...(shard.deployment && shard.phase !== 'failed' ? [{ kind: 'offer' as const, at: idOf(shard) }] : []),
-          // It must arrive, and whether it did is not known: in the next term nobody listens to it any more.
-          ...(shard.dispute ? [accuse(idOf(shard), shard.dispute)] : []),
-        ]),
-      };
+      return connected(state, event.measured);
     case 'disconnected':
       // It goes on computing within its term; what it sends waits in its channels.
       return { state: { ...state, connected: false }, effects: [] };
     case 'message':
       return message(state, event.message);
+    case 'tick':
+      return report(state, event.measured);
+    case 'leaving':
+      return { state, effects: [say({ type: 'leave' })] };
+    case 'saved': {
+      const step = onShard(state, event);
+      return step.effects.some(isPart) ? afterReport(step, event.measured) : step;
+    }
     default:
       return onShard(state, event);
   }
+}
+
+/** Whoever loads offers a key when it is done; all others need a fresh one for the new connection. */
+function connected(state: TrainerState, measured: Measured): TrainerStep {
+  const effects = Object.values(state.shards).flatMap((shard): TrainerEffect[] => [
+    ...(shard.part ? [...newestCommit(shard), shard.part].map(say) : []),
+    ...(shard.deployment && shard.phase !== 'failed' ? [{ kind: 'offer' as const, at: idOf(shard) }] : []),
+    // It must arrive, and whether it did is not known: in the next term nobody listens to it any more.
+    ...(shard.dispute ? [accuse(idOf(shard), shard.dispute)] : []),
+  ]);
+  const now: TrainerState = { ...state, connected: true, unsent: [] };
+  const step: TrainerStep = { state: now, effects: [...effects, ...state.unsent.map(say)] };
+  return effects.some(isPart) ? afterReport(step, measured) : step;
+}
+
+/** A part says where its shard is: what was committed, and how it got there, is known before it. */
+function afterReport({ state, effects }: TrainerStep, measured: Measured): TrainerStep {
+  const reported = report(state, measured);
+  return { state: reported.state, effects: [...reported.effects, ...effects] };
+}
+
+/** How far every loaded shard is, and what it has signed. */
+function report(state: TrainerState, { now, shards: measures, refused }: Measured): TrainerStep {
+  const shards: Record<string, HostedShard> = { ...state.shards };
+  const reports: ShardReport[] = [];
+  const effects: TrainerEffect[] = [];
+  for (const [name, shard] of Object.entries(state.shards)) {
+    const measure = measures[name];
+    if (!measure) continue;
+    const { report, meter } = reportOf(shard, measure, now);
+    reports.push(report);
+    if (shard.phase === 'waiting' && now - meter.since > RESUME_MS) effects.push({ kind: 'resume', at: idOf(shard) });
+    const taken = takeCommits({ ...shard, meter });
+    shards[name] = taken.shard;
+    effects.push(...taken.messages.map(say));
+  }
+  return { state: { ...state, shards }, effects: [...effects, say({ type: 'heartbeat', shards: reports, refused })] };
+}
+
+function say(message: Message): TrainerEffect {
+  return { kind: 'send', message };
+}
+
+function isPart(effect: TrainerEffect): boolean {
+  return effect.kind === 'send' && effect.message.type === 'part';
 }
 
 function message(state: TrainerState, received: Message): TrainerStep {
@@ -182,8 +152,9 @@ function assign(state: TrainerState, received: Assign): TrainerStep {
     const at = { run: received.run, term: received.term, shard };
     const calls = restore?.calls ?? 0;
     const stopAt = Number.POSITIVE_INFINITY;
-    const waits = { calls, begun: calls, news: false, advancing: false, stopAt, reason: '' };
-    shards[shardName(at)] = { ...at, phase: 'loading', ...waits };
+    const waits = { calls, begun: calls, news: false, advancing: false, stopAt, reason: '', commits: [] };
+    const meter = state.shards[shardName(at)]?.meter;
+    shards[shardName(at)] = { ...at, phase: 'loading', ...waits, ...(meter ? { meter } : {}) };
     effects.push({ kind: 'open', at, deployment: received.deployment, ...(restore ? { restore } : {}) });
   }
   return { state: { ...dropped.state, shards }, effects };
@@ -239,13 +210,13 @@ function change(shard: HostedShard, event: ShardEvent): ShardStep {
     case 'offered': {
       const { run, term } = at;
       const ready: Message = { type: 'ready', run, term, exchange: event.exchange };
-      return { shard: { ...shard, exchange: event.exchange }, effects: [{ kind: 'send', message: ready }] };
+      return { shard: { ...shard, exchange: event.exchange }, effects: [say(ready)] };
     }
     case 'news':
       if (shard.advancing) return { shard: { ...shard, news: true }, effects: [] };
       return shard.phase === 'waiting' ? advance(shard) : { shard: { ...shard, news: true }, effects: [] };
     case 'advanced':
-      return shard.advancing ? advanced({ ...shard, advancing: false }, event.outcome) : { shard, effects: [] };
+      return shard.advancing ? advanced(withCommits(shard, event), event.outcome) : { shard, effects: [] };
     case 'saved':
       // A dispute does not undo what was being saved.
       return shard.phase === 'saving' || shard.dispute ? saved(shard, event) : { shard, effects: [] };
@@ -260,17 +231,14 @@ function change(shard: HostedShard, event: ShardEvent): ShardStep {
       const failed: Message = { type: 'failed', ...at, code: code.slice(0, 100), reason: reason.slice(0, 1000) };
       return {
         shard: { ...shard, phase: 'failed', reason },
-        effects: [
-          { kind: 'send', message: failed },
-          { kind: 'close', at },
-        ],
+        effects: [say(failed), { kind: 'close', at }],
       };
     }
   }
 }
 
 function accuse(at: ShardId, dispute: Grievance): TrainerEffect {
-  return { kind: 'send', message: { type: 'dispute', ...at, ...dispute } };
+  return say({ type: 'dispute', ...at, ...dispute });
 }
 
 function held(shard: HostedShard): HostedShard {
@@ -283,7 +251,12 @@ function advance(shard: HostedShard): ShardStep {
   return { shard: running, effects: [{ kind: 'advance', at: idOf(shard) }] };
 }
 
-function advanced(shard: HostedShard, outcome: 'send' | 'needs' | 'done' | 'idle'): ShardStep {
+function withCommits(shard: HostedShard, { commits = [] }: Extract<ShardEvent, { kind: 'advanced' }>): HostedShard {
+  const signed = commits.length === 0 ? shard.commits : [...shard.commits, ...commits];
+  return { ...shard, advancing: false, commits: signed };
+}
+
+function advanced(shard: HostedShard, outcome: Outcome): ShardStep {
   switch (outcome) {
     case 'send':
       return advance(shard);
@@ -311,9 +284,8 @@ function callDone(shard: HostedShard): ShardStep {
 /** The part is kept; on to the next call, if there is one and nobody asked to stop. */
 function saved(shard: HostedShard, { calls, part }: Extract<ShardEvent, { kind: 'saved' }>): ShardStep {
   const message: Message = { type: 'part', ...idOf(shard), calls, ...part };
-  const send: TrainerEffect = { kind: 'send', message };
   const next = proceed({ ...shard, part: message });
-  return { shard: next.shard, effects: [send, ...next.effects] };
+  return { shard: next.shard, effects: [...[...newestCommit(shard), message].map(say), ...next.effects] };
 }
 
 function withoutPart({ part, ...shard }: HostedShard, saved: number): HostedShard {
@@ -350,7 +322,7 @@ function pause(shard: HostedShard): ShardStep {
   const under = ['running', 'waiting'].includes(shard.phase) ? 1 : 0;
   const calls = Math.min(shard.calls + under, allCalls(deployment));
   const pausing: Message = { type: 'pausing', ...idOf(shard), calls };
-  return { shard: { ...shard, stopAt: calls }, effects: [{ kind: 'send', message: pausing }] };
+  return { shard: { ...shard, stopAt: calls }, effects: [say(pausing)] };
 }
 
 function haltAt(shard: HostedShard, calls: number): ShardStep {

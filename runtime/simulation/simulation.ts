@@ -7,34 +7,23 @@ import { stream } from '../../spec/random.ts';
 import { HEARTBEAT_MS } from '../roles/liveness.ts';
 import { isActive, restoredSynchronizer, synchronizer, TICK_MS } from '../roles/synchronizer.ts';
 import type { Step, StoredRun, SynchronizerEvent, SynchronizerState } from '../roles/synchronizer-state.ts';
+import { trainer } from '../roles/trainer.ts';
 import {
   EMPTY_TRAINER,
   type HostedShard,
+  type Measured,
   type ShardId,
   shardName,
   type TrainerEffect,
   type TrainerEvent,
   type TrainerState,
-  trainer,
-} from '../roles/trainer.ts';
+} from '../roles/trainer-state.ts';
 import type { Deployment } from '../wire/deployment.ts';
 import type { Message } from '../wire/messages.ts';
 import { EventQueue } from './event-queue.ts';
-import { answerTo, commitmentFor, NO_PART, reportOf } from './virtual-devices.ts';
+import type { Faults } from './faults.ts';
+import { answerTo, commitmentFor, measureOf, NO_PART, newestOf, reportOf } from './virtual-devices.ts';
 import { type PredictorHappening, type Served, VirtualPredictor } from './virtual-predictor.ts';
-
-export interface Faults {
-  /** Milliseconds one way, and how much more at most. */
-  readonly latency: number;
-  readonly jitter: number;
-  /** Chance that a message breaks its connection instead of arriving. */
-  readonly loss: number;
-  /** Mean milliseconds that a trainer lives, and that it is away; nothing: it lives for ever. */
-  readonly lives?: number;
-  readonly away?: number;
-  /** Mean milliseconds between two kills of the synchronizer. */
-  readonly synchronizerLives?: number;
-}
 
 export interface SimulationOptions {
   readonly deployment: Deployment;
@@ -107,11 +96,6 @@ const RECONNECT = 250;
 const LOOK = 5;
 /** Losses of a predictor's questions, as many times as those of messages: each is several. */
 const QUESTION_LOSSES = 20;
-
-/** The newest call of which a shard tells its neighbours. */
-function newestOf({ calls, begun }: HostedShard): number {
-  return Math.max(calls, begun - 1);
-}
 
 export function simulate(options: SimulationOptions): SimulationResult {
   return new Simulation(options).run();
@@ -285,7 +269,7 @@ class Simulation {
     const capability = { cores: 2, memory: 1e12, rate: 1e9, upload: 0, download: 0, machine: node.key };
     const instance = node.life.toString(16).padStart(16, '0');
     this.#up2sync(index, { type: 'member', name: node.key, instance, capability });
-    this.#train(index, { kind: 'connected' });
+    this.#train(index, { kind: 'connected', measured: this.#measured(node) });
   }
 
   /** The connection is gone with everything on its way. */
@@ -396,11 +380,19 @@ class Simulation {
         });
         return;
       case 'save':
-        later(50, { kind: 'saved', at: effect.at, calls: effect.calls, part: NO_PART });
+        later(50, {
+          ...{ kind: 'saved', at: effect.at, calls: effect.calls, part: NO_PART },
+          measured: this.#measured(node),
+        });
         return;
       default:
         return;
     }
+  }
+
+  #measured(node: Node): Measured {
+    const shards = Object.entries(node.state.shards).map(([name, s]) => [name, measureOf(this.#missing(node, s))]);
+    return { now: this.#now, shards: Object.fromEntries(shards), refused: 0 };
   }
 
   /** A call is done when the neighbours' frames of it are here; ours go out when it begins. */

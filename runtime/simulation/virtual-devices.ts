@@ -1,7 +1,7 @@
 /** What devices and disks of a simulated mesh say: all states are the same there, and every part is sound. */
 
 import type { SynchronizerEffect, SynchronizerEvent } from '../roles/synchronizer-state.ts';
-import type { HostedShard, SavedPart } from '../roles/trainer.ts';
+import type { HostedShard, Measure, SavedPart } from '../roles/trainer-state.ts';
 import { lastChange } from '../training/calls.ts';
 import type { Deployment } from '../wire/deployment.ts';
 import type { Message, Part, ShardReport } from '../wire/messages.ts';
@@ -12,6 +12,11 @@ export const NO_PART: SavedPart = {
   totals: {},
   signature: '0'.repeat(128),
 };
+
+export function measureOf(waits: readonly number[]): Measure {
+  const nothing = { ticks: 0, busyMilliseconds: 0, bytesSent: 0, bytesReceived: 0, borders: 0, direct: 0 };
+  return { ...nothing, awaits: '', waits };
+}
 
 export function reportOf(shard: HostedShard, missing: readonly number[]): ShardReport {
   const { run, term, shard: number, phase, calls, reason } = shard;
@@ -34,4 +39,9 @@ export function answerTo(effect: SynchronizerEffect): SynchronizerEvent | undefi
   }
   if (effect.kind !== 'check') return undefined;
   return { kind: 'checked', run: effect.run, calls: effect.calls, problem: 'nothing is computed here' };
+}
+
+/** The newest call of which a shard tells its neighbours. */
+export function newestOf({ calls, begun }: HostedShard): number {
+  return Math.max(calls, begun - 1);
 }

@@ -18,7 +18,10 @@ test('what a simulation records replays to the same effects, and a changed recor
   const epoch = jsonLines(simulated)[0]?.epochs;
   expect(jsonLines(again).at(-1)).toMatchObject({ event: 'replayed', differences: 0, state: { phase: 'done', epoch } });
   const path = join(folder, 'events.jsonl');
-  writeFileSync(path, readFileSync(path, 'utf8').replace('"calls":25', '"calls":26'));
+  const text = readFileSync(path, 'utf8');
+  const bent = text.replace(/("type":"part"[^\n]*?)"calls":25/, '$1"calls":26');
+  expect(bent).not.toBe(text);
+  writeFileSync(path, bent);
   const changed = await nmc(['simulate', '--replay', 'events.jsonl'], { cwd: folder });
   expect(changed.code).toBe(1);
   expect(changed.stdout).toContain('differ');

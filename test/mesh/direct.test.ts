@@ -2,11 +2,12 @@
 import { type AddressInfo, createConnection, createServer, type Socket } from 'node:net';
 import { afterEach, describe, expect, test } from 'vitest';
 import { WebSocket } from 'ws';
+import type { Neighbour } from '../../runtime/driver/ports.ts';
 import { type KeyPair, keyPairFromSeed } from '../../runtime/identity/ed25519.ts';
 import { keyText } from '../../runtime/identity/key-text.ts';
 import { parseAddress } from '../../runtime/net/address.ts';
 import { dial } from '../../runtime/net/dial.ts';
-import { DirectBorders, type DirectOptions, type Neighbour } from '../../runtime/net/direct.ts';
+import { DirectBorders, type DirectOptions } from '../../runtime/net/direct.ts';
 import { listenOf, newEphemeral, signExchange, withListen } from '../../runtime/wire/border-keys.ts';
 import type { BorderFrame } from '../../runtime/wire/channel.ts';
 import { hello, prove, type Role } from '../../runtime/wire/handshake.ts';

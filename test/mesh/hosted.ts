@@ -8,32 +8,25 @@ import type { BlobSource } from '../../runtime/backplane/backplane.ts';
 import type { Dataset } from '../../runtime/data/dataset.ts';
 import type { Tensor } from '../../runtime/device/device.ts';
 import { referenceDevice } from '../../runtime/device/reference/reference.ts';
+import type { Ending, HostPort } from '../../runtime/driver/ports.ts';
+import { TrainerDriver } from '../../runtime/driver/trainer-driver.ts';
 import { type KeyPair, keyPairFromSeed } from '../../runtime/identity/ed25519.ts';
 import { keyText } from '../../runtime/identity/key-text.ts';
 import { entered } from '../../runtime/net/entered.ts';
 import { type MadeDeployment, makeDeployment } from '../../runtime/net/make-deployment.ts';
 import { recompute } from '../../runtime/net/recompute.ts';
-import { ShardHost } from '../../runtime/net/shard-host.ts';
+import { MemoryLedger } from '../../runtime/net/shard-memory.ts';
 import { decodeState } from '../../runtime/net/shard-state.ts';
+import { type LoadedShard, TrainerHost } from '../../runtime/net/trainer-host.ts';
 import { PartVerifier } from '../../runtime/net/verify-part.ts';
 import { LIMITS, type Limits } from '../../runtime/roles/limits.ts';
-import { HEARTBEAT_MS } from '../../runtime/roles/liveness.ts';
 import { restoredSynchronizer, synchronizer, TICK_MS } from '../../runtime/roles/synchronizer.ts';
 import type { Step, StoredRun, SynchronizerEffect, SynchronizerEvent } from '../../runtime/roles/synchronizer-state.ts';
-import {
-  EMPTY_TRAINER,
-  type ShardId,
-  shardName,
-  type TrainerEffect,
-  type TrainerEvent,
-  type TrainerState,
-  trainer,
-} from '../../runtime/roles/trainer.ts';
+import { shardName } from '../../runtime/roles/trainer-state.ts';
 import { EventQueue } from '../../runtime/simulation/event-queue.ts';
-import { reportOf } from '../../runtime/simulation/virtual-devices.ts';
+import { canonicalBytes } from '../../runtime/wire/canonical.ts';
 import { hex, sha256 } from '../../runtime/wire/hash.ts';
 import type { Message } from '../../runtime/wire/messages.ts';
-import { decodeHead } from '../../runtime/wire/routing.ts';
 import { stream } from '../../spec/random.ts';
 import { seeded } from './networked.ts';
 
@@ -85,12 +78,12 @@ interface Node {
   /** Its public key, as text. */
   readonly key: string;
   alive: boolean;
-  state: TrainerState;
-  readonly hosts: Map<string, ShardHost>;
+  readonly driver: TrainerDriver<LoadedShard>;
 }
 
-/** Milliseconds one way, and of one call of `advance`. */
+/** Milliseconds one way, until a shard is open, and of one step of it. */
 const WAY = 20;
+const OPENING = 50;
 const WORK = 1;
 const MAX_MILLISECONDS = 600_000;
 
@@ -112,6 +105,9 @@ class HostedMesh {
   readonly #nodes: Node[];
   readonly #rng;
   readonly #arrival = new Map<string, number>();
+  /** Of devices and blobs: no virtual time goes by while they really work. */
+  readonly #working = new Set<Promise<void>>();
+  readonly #deploymentHash: string;
   #draws = 0;
   #now = 0;
   #sync;
@@ -134,17 +130,97 @@ class HostedMesh {
     const made = makeDeployment({ plan: plan.plan, training, files, data, statistics, ...more });
     this.#made = { ...made, deployment: { ...made.deployment, run: 'hosted-1' } };
     this.#blobs = new Map(made.blobs);
+    this.#deploymentHash = this.#put(canonicalBytes(this.#made.deployment));
     this.#rng = stream(options.seed, 'hosted');
     this.#sync = restoredSynchronizer([], 0, { ...LIMITS, ...options.limits }).state;
     this.#verifier = new PartVerifier({
       getBlob: async (hash) => this.#blobs.get(hash),
       readBlob: async (hash) => sourceOf(this.#blobs.get(hash)),
     });
-    this.#nodes = Array.from({ length: options.trainers }, (_, i) => {
-      const keys = keyPairFromSeed(seeded(50 + i));
-      const key = keyText(keys.publicKey);
-      return { keys, key, alive: true, state: EMPTY_TRAINER, hosts: new Map() };
+    this.#nodes = Array.from({ length: options.trainers }, (_, i) => this.#newNode(i));
+  }
+
+  #newNode(i: number): Node {
+    const keys = keyPairFromSeed(seeded(50 + i));
+    const node: Node = {
+      keys,
+      key: keyText(keys.publicKey),
+      alive: true,
+      driver: new TrainerDriver<LoadedShard>({
+        link: {
+          send: (message) => this.#say(node, message),
+          carry: (packet, to) => this.#carry(node, packet, to),
+          meet: () => undefined,
+          refused: () => 0,
+          leave: () => undefined,
+        },
+        clock: { now: () => this.#now, every: (milliseconds, what) => this.#every(milliseconds, what) },
+        host: this.#hostOf(keys, () => node),
+        log: () => undefined,
+      }),
+    };
+    return node;
+  }
+
+  /** Real shards, whose work takes the time that chance gives it. */
+  #hostOf(keys: KeyPair, node: () => Node): HostPort<LoadedShard> {
+    const { shards = [] } = this.#options.plan;
+    const host = new TrainerHost({
+      ...{ device: referenceDevice, keys, ledger: new MemoryLedger(undefined) },
+      blobs: { get: async (hash) => this.#blob(hash), put: async (bytes) => this.#put(new Uint8Array(bytes)) },
+      openPlan: async (_files, shard) => {
+        const part = shards[shard];
+        if (!part) throw new Error(`no shard ${shard}`);
+        const { schedule, program } = part;
+        return { schedule, states: program.states, memory: 0, lower: async () => ({ program, files: new Map() }) };
+      },
+      listen: () => undefined,
+      isDirect: () => false,
+      now: () => this.#now,
     });
+    return {
+      open: (at, deployment, calls, ending) =>
+        host.open(
+          at,
+          deployment,
+          calls,
+          this.#slow(OPENING, {
+            ...ending,
+            done: (shard) => ending.done(this.#slowed(shard, node())),
+          }),
+        ),
+      close: (at, shard, ending) => host.close(at, shard, this.#slow(0, ending)),
+    };
+  }
+
+  #slowed(shard: LoadedShard, { driver }: Node): LoadedShard {
+    const { begin, restore, advance, save } = shard;
+    const slowed: Partial<LoadedShard> = {
+      begin: (number, call) => {
+        const name = shardName({ run: shard.deployment.run, shard: shard.shard });
+        if (number > (driver.state.shards[name]?.calls ?? 0)) this.#ahead++;
+        begin(number, call);
+      },
+      restore: (term, from, ending) => restore(term, from, this.#slow(0, ending)),
+      advance: (ending) => advance(this.#slow(WORK * this.#chance(), ending)),
+      save: (calls, last, ending) => save(calls, last, this.#slow(WORK, ending)),
+    };
+    return Object.assign(shard, slowed);
+  }
+
+  /** Virtual time stands until the work is done; then it takes so long. */
+  #slow<T>(milliseconds: number, { done, failed }: Ending<T>): Ending<T> {
+    let over: () => void = () => undefined;
+    const working = new Promise<void>((resolve) => {
+      over = resolve;
+    });
+    this.#working.add(working);
+    const later = (what: () => void): void => {
+      this.#working.delete(working);
+      this.#later(milliseconds, what);
+      over();
+    };
+    return { done: (value) => later(() => done(value)), failed: (error) => later(() => failed(error)) };
   }
 
   async run(): Promise<HostedResult> {
@@ -157,12 +233,12 @@ class HostedMesh {
         from,
         message: { type: 'member', name: `node-${i}`, instance, capability },
       });
-      this.#later(0, () => this.#train(node, { kind: 'connected' }));
-      this.#beat(node);
+      this.#later(0, () => node.driver.connected());
+      node.driver.start();
     }
     for (const { at, trainer: i } of this.#options.kills ?? [])
       this.#later(at, () => this.#kill(this.#nodes[i] as Node));
-    this.#synchronize({ kind: 'deploy', deployment: this.#made.deployment, hash: '0'.repeat(64) });
+    this.#synchronize({ kind: 'deploy', deployment: this.#made.deployment, hash: this.#deploymentHash });
     const { run } = this.#made.deployment;
     if (this.#options.stopAt !== undefined)
       this.#later(this.#options.stopAt, () => this.#synchronize({ kind: 'stop', run }));
@@ -170,11 +246,12 @@ class HostedMesh {
     for (let next = this.#queue.next(); next && next.at < MAX_MILLISECONDS; next = this.#queue.next()) {
       this.#now = next.at;
       await next.what();
+      while (this.#working.size > 0) await Promise.all(this.#working);
       if (['done', 'failed', 'stopped'].includes(this.#run?.phase ?? '')) break;
     }
     const states = new Map<string, Tensor>();
     for (const [shard, blob] of (this.#run?.manifests.at(-1)?.parts ?? []).entries()) {
-      const { parameters, auxiliary } = decodeState(this.#blobs.get(blob) ?? new Uint8Array());
+      const { parameters, auxiliary } = decodeState(this.#blob(blob));
       for (const { name, data } of [...parameters, ...auxiliary]) states.set(`${shard}/${name}`, data as Tensor);
     }
     const [manifests, ahead, log] = [this.#manifests, this.#ahead, this.#log];
@@ -194,18 +271,22 @@ class HostedMesh {
     this.#later(TICK_MS, () => this.#tick());
   }
 
-  #beat(node: Node): void {
-    if (!node.alive) return;
-    const shards = Object.values(node.state.shards).map((shard) =>
-      reportOf(shard, node.hosts.get(shardName(shard))?.waits ?? []),
-    );
-    this.#say(node, { type: 'heartbeat', shards, refused: 0 });
-    this.#later(HEARTBEAT_MS, () => this.#beat(node));
+  #every(milliseconds: number, what: () => void): () => void {
+    let ended = false;
+    const again = (): void => {
+      if (ended) return;
+      what();
+      this.#later(milliseconds, again);
+    };
+    this.#later(milliseconds, again);
+    return () => {
+      ended = true;
+    };
   }
 
   #kill(node: Node): void {
     node.alive = false;
-    node.hosts.clear();
+    node.driver.stop();
     this.#synchronize({ kind: 'disconnected', key: node.key });
   }
 
@@ -218,7 +299,9 @@ class HostedMesh {
       if (effect.kind === 'verify' || effect.kind === 'check') this.#later(WORK, () => this.#own(effect));
       const node = effect.kind === 'send' ? this.#nodes.find((n) => n.key === effect.to) : undefined;
       if (effect.kind === 'send' && node)
-        this.#later(WAY, () => this.#train(node, { kind: 'message', message: effect.message }));
+        this.#later(WAY, () => {
+          if (node.alive) node.driver.hear(effect.message);
+        });
     }
   }
 
@@ -238,127 +321,34 @@ class HostedMesh {
     }
     const { plan, shards = [] } = this.#options.plan;
     const sources = shards.map(({ program, schedule }) => ({ executable: { program, files: new Map() }, schedule }));
-    const blob = async (hash: string): Promise<Uint8Array> => this.#blobs.get(hash) ?? new Uint8Array();
+    const blob = async (hash: string): Promise<Uint8Array> => this.#blob(hash);
     const values = await recompute({ deployment, parts }, plan, sources, referenceDevice, blob);
     this.#synchronize({ kind: 'checked', run, calls, values });
   }
 
   /** To the synchronizer. */
   #say(node: Node, message: Message): void {
-    const blob = (hash: string): Uint8Array => this.#blobs.get(hash) ?? new Uint8Array();
-    const putBlob = (bytes: Uint8Array): string => {
-      const hash = hex(sha256(bytes));
-      this.#blobs.set(hash, bytes);
-      return hash;
-    };
+    if (!node.alive) return;
+    const blob = (hash: string): Uint8Array => this.#blob(hash);
+    const putBlob = (bytes: Uint8Array): string => this.#put(bytes);
     const liar = { trainer: this.#nodes.indexOf(node), keys: node.keys, now: this.#now, putBlob, blob };
     const said = this.#options.lie?.(message, liar) ?? [message];
     for (const one of said) this.#later(WAY, () => this.#synchronize(entered(this.#sync, node.key, one)));
   }
 
-  #sayCommits(node: Node, { run, term, shard }: ShardId, host: ShardHost): void {
-    const states = host.takeCommits();
-    if (states.length > 0) this.#say(node, { type: 'commit', run, term, shard, states });
+  #blob(hash: string): Uint8Array {
+    return this.#blobs.get(hash) ?? new Uint8Array();
+  }
+
+  #put(bytes: Uint8Array): string {
+    const hash = hex(sha256(bytes));
+    this.#blobs.set(hash, bytes);
+    return hash;
   }
 
   #keep(run: StoredRun): void {
     this.#run = run;
     for (const { calls, parts } of run.manifests) this.#manifests.set(calls, parts);
-  }
-
-  async #train(node: Node, event: TrainerEvent): Promise<void> {
-    if (!node.alive) return;
-    const step = trainer(node.state, event);
-    node.state = step.state;
-    for (const effect of step.effects) await this.#carryOut(node, effect);
-  }
-
-  async #carryOut(node: Node, effect: TrainerEffect): Promise<void> {
-    const then = (milliseconds: number, event: TrainerEvent): void =>
-      this.#later(milliseconds, () => this.#train(node, event));
-    if (effect.kind === 'send') {
-      this.#say(node, effect.message);
-      return;
-    }
-    if (effect.kind === 'leave') return;
-    const { at } = effect;
-    const name = shardName(at);
-    if (effect.kind === 'open') {
-      const host = node.hosts.get(name) ?? (await this.#open(node, at));
-      node.hosts.set(name, host);
-      await host.restore(at.term, effect.restore);
-      then(50, { kind: 'opened', at, deployment: host.deployment, calls: effect.restore?.calls ?? 0 });
-      return;
-    }
-    const host = node.hosts.get(name);
-    if (!host) return;
-    switch (effect.kind) {
-      case 'close':
-        node.hosts.delete(name);
-        return;
-      case 'offer':
-        then(0, { kind: 'offered', at, exchange: host.borders.offer() });
-        return;
-      case 'peers':
-        host.borders.setPeers(effect.peers);
-        return;
-      case 'begin':
-        if (effect.number > (node.state.shards[name]?.calls ?? 0)) this.#ahead++;
-        host.begin(effect.number, effect.call);
-        return;
-      case 'advance':
-        then(WORK * this.#chance(), { kind: 'advanced', at, outcome: await host.advance() });
-        return;
-      case 'save': {
-        const part = await host.save(effect.calls, effect.last);
-        this.#sayCommits(node, at, host);
-        then(WORK, { kind: 'saved', at, calls: effect.calls, part });
-        return;
-      }
-      case 'forget':
-        host.forget(effect.before);
-    }
-  }
-
-  #open(node: Node, at: ShardId): Promise<ShardHost> {
-    const part = this.#options.plan.shards?.[at.shard];
-    if (!part) throw new Error(`no shard ${at.shard}`);
-    const plan = { schedule: part.schedule, executable: { program: part.program, files: new Map() } };
-    const idOf = (): ShardId => {
-      const { run, term, shard } = node.state.shards[shardName(at)] ?? at;
-      return { run, term, shard };
-    };
-    return ShardHost.open(at.shard, this.#made.deployment, plan, {
-      device: referenceDevice,
-      keys: node.keys,
-      blob: async (hash) => this.#blobs.get(hash) ?? new Uint8Array(),
-      putBlob: async (bytes) => {
-        const hash = hex(sha256(bytes));
-        this.#blobs.set(hash, new Uint8Array(bytes));
-        return hash;
-      },
-      carry: (packet, to) => this.#carry(node, packet, to),
-      listen: undefined,
-      handOver: (to, frame, term) => {
-        const name = shardName({ run: at.run, shard: to });
-        const [host, state] = [node.hosts.get(name), node.state.shards[name]];
-        // Two shards of one trainer come to a new term one after the other: a frame of the old one is nobody's.
-        if (host?.term !== term || state?.term !== term) return undefined;
-        const refusal = host.deliver(frame);
-        this.#later(0, () => this.#train(node, { kind: 'news', at: { run: at.run, term, shard: to } }));
-        return refusal;
-      },
-      news: () => this.#later(0, () => this.#train(node, { kind: 'news', at: idOf() })),
-      dispute: ({ peer, call, what, evidence }) =>
-        this.#later(0, () =>
-          this.#train(node, {
-            kind: 'disputed',
-            at: idOf(),
-            dispute: { peer, call, what, ...(evidence && { evidence }) },
-          }),
-        ),
-      now: () => this.#now,
-    });
   }
 
   /** Packets of one trainer for another arrive in the order in which they were sent, whenever that is. */
@@ -368,10 +358,7 @@ class HostedMesh {
     this.#arrival.set(way, at);
     this.#queue.add(at, () => {
       const node = this.#nodes.find((n) => n.key === to);
-      const head = decodeHead(packet);
-      if (!node?.alive || head?.kind !== 1) return;
-      const shard = Object.values(node.state.shards).find((s) => s.shard === head.to && s.term === head.term);
-      if (shard && shard.phase !== 'loading') node.hosts.get(shardName(shard))?.receive(head.from, packet, 'relay');
+      if (node?.alive) node.driver.receive(packet, 'relay');
     });
   }
 }

@@ -14,17 +14,19 @@ export const LAYERS: Readonly<Record<string, readonly string[]>> = {
   shard: ['support', 'store', 'device', 'data', 'training'],
   plan: ['support', 'device', 'shard'],
   roles: ['wire', 'training'],
-  simulation: ['training', 'wire', 'shard', 'roles'],
+  // What runs the roles: the ports it is given make it real or not.
+  driver: ['training', 'wire', 'shard', 'roles'],
+  simulation: ['training', 'wire', 'shard', 'roles', 'driver'],
   serve: ['support', 'device', 'data', 'http', 'shard', 'training', 'roles'],
   net: [
     ...['support', 'store', 'identity', 'device', 'data', 'http', 'wire', 'backplane', 'shard', 'training', 'plan'],
-    'roles',
+    ...['roles', 'driver'],
   ],
   browser: ['support', 'device', 'data', 'shard', 'training', 'plan'],
   // All commands: they put the rest together.
   cli: [
     ...['support', 'store', 'identity', 'device', 'data', 'http', 'wire', 'backplane', 'shard', 'training', 'plan'],
-    ...['roles', 'simulation', 'serve', 'net', 'browser'],
+    ...['roles', 'driver', 'simulation', 'serve', 'net', 'browser'],
   ],
 };
 

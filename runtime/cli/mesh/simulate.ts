@@ -2,7 +2,8 @@
 import { readFileSync } from 'node:fs';
 import { RECORDED_PIECE } from '../../net/recording-shapes.ts';
 import { type RecordedPiece, Recording } from '../../roles/recording.ts';
-import { type Faults, simulate } from '../../simulation/simulation.ts';
+import type { Faults } from '../../simulation/faults.ts';
+import { simulate } from '../../simulation/simulation.ts';
 import type { Served } from '../../simulation/virtual-predictor.ts';
 import { writeFileAtomic } from '../../support/atomic.ts';
 import { emit } from '../../support/emit.ts';

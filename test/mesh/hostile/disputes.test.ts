@@ -2,8 +2,14 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { keyText } from '../../../runtime/identity/key-text.ts';
-import type { TrainerEffect } from '../../../runtime/roles/trainer.ts';
-import { EMPTY_TRAINER, type Grievance, type TrainerEvent, trainer } from '../../../runtime/roles/trainer.ts';
+import { trainer } from '../../../runtime/roles/trainer.ts';
+import type { TrainerEffect } from '../../../runtime/roles/trainer-state.ts';
+import {
+  EMPTY_TRAINER,
+  type Grievance,
+  type Measured,
+  type TrainerEvent,
+} from '../../../runtime/roles/trainer-state.ts';
 import { type BorderKeys, borderKeys, newEphemeral, signExchange } from '../../../runtime/wire/border-keys.ts';
 import { BorderChannel, type Broken } from '../../../runtime/wire/channel.ts';
 import type { Codec } from '../../../runtime/wire/codec.ts';
@@ -17,6 +23,7 @@ import { PLAN, RUN, runTag, seeded, TERM } from '../networked.ts';
 import { identities, type Side, TICKS, TwoShards } from './two-shards.ts';
 
 const PLACE = { run: RUN, term: TERM };
+const NOT_MEASURED: Measured = { now: 0, shards: {}, refused: 0 };
 const [LIAR, READER] = [0, 1];
 const liarKey = keyText(identities[LIAR as Side].publicKey);
 /** Message 5 is short, 7 takes several packets. */
@@ -239,7 +246,7 @@ describe('the trainer', () => {
   function stateAfter(...events: TrainerEvent[]) {
     const assign = { type: 'assign' as const, run: RUN, term: TERM, deployment: '', shards: [{ shard: 1 }] };
     const begun: TrainerEvent[] = [
-      { kind: 'connected' },
+      { kind: 'connected', measured: NOT_MEASURED },
       { kind: 'message', message: assign },
       { kind: 'opened', at, deployment, calls: 0 },
       { kind: 'message', message: { type: 'start', run: RUN, term: TERM, calls: 0 } },
@@ -270,10 +277,14 @@ describe('the trainer', () => {
 
   test('brings it again on each new connection, until a new term begins', () => {
     const disputed: TrainerEvent[] = [{ kind: 'disputed', at, dispute }, { kind: 'disconnected' }];
-    const again = stateAfter(...disputed, { kind: 'connected' });
+    const again = stateAfter(...disputed, { kind: 'connected', measured: NOT_MEASURED });
     expect(again.sent).toEqual([{ type: 'dispute', ...at, ...dispute }]);
     const assign = { type: 'assign' as const, run: RUN, term: TERM + 1, deployment: '', shards: [{ shard: 1 }] };
-    const next = stateAfter(...disputed, { kind: 'message', message: assign }, { kind: 'connected' });
+    const next = stateAfter(
+      ...disputed,
+      { kind: 'message', message: assign },
+      { kind: 'connected', measured: NOT_MEASURED },
+    );
     expect(next.sent).toEqual([]);
     expect(next.shard).toMatchObject({ phase: 'loading', term: TERM + 1 });
   });
@@ -284,10 +295,10 @@ describe('the trainer', () => {
     const { sent, shard, effects } = stateAfter(
       ...done,
       { kind: 'disputed', at, dispute },
-      { kind: 'saved', at, calls: 10, part },
+      { kind: 'saved', at, calls: 10, part, measured: NOT_MEASURED },
     );
-    expect(sent).toMatchObject([{ type: 'part', calls: 10 }]);
-    expect(effects).toHaveLength(1);
+    expect(sent).toMatchObject([{ type: 'heartbeat' }, { type: 'part', calls: 10 }]);
+    expect(effects).toHaveLength(2);
     expect(shard?.phase).toBe('waiting');
   });
 });

@@ -12,7 +12,7 @@ import { parseAddress } from '../../../runtime/net/address.ts';
 import { ShardHost } from '../../../runtime/net/shard-host.ts';
 import { TrainerNode } from '../../../runtime/net/trainer-node.ts';
 import type { StoredRun } from '../../../runtime/roles/synchronizer-state.ts';
-import type { SavedPart } from '../../../runtime/roles/trainer.ts';
+import type { SavedPart } from '../../../runtime/roles/trainer-state.ts';
 import { signPart } from '../../../runtime/wire/part.ts';
 import { TestMesh } from '../../support/mesh.ts';
 import { jsonLines, temporaryFolder, writeTiny } from '../../support/nmc.ts';

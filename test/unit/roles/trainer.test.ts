@@ -1,16 +1,17 @@
 /** The trainer's state machine as rules: what a shard does in each phase, whatever comes. */
 import { describe, expect, test } from 'vitest';
+import { trainer } from '../../../runtime/roles/trainer.ts';
 import {
   EMPTY_TRAINER,
   type HostedShard,
+  type Measured,
   type ShardId,
   type ShardPhase,
   shardName,
   type TrainerEffect,
   type TrainerEvent,
   type TrainerState,
-  trainer,
-} from '../../../runtime/roles/trainer.ts';
+} from '../../../runtime/roles/trainer-state.ts';
 import type { Exchange, Message } from '../../../runtime/wire/messages.ts';
 import { chain } from '../../mesh/simulated.ts';
 import { holdRules, type Rules } from './rules.ts';
@@ -20,17 +21,26 @@ const deployment = chain(2, 4, 2, 2);
 const TERM = 3;
 const at: ShardId = { run: deployment.run, term: TERM, shard: 0 };
 const exchange: Exchange = { shard: 0, key: 'k', number: 1, exchange: '', sig: '' };
+const NOT_MEASURED: Measured = { now: 0, shards: {}, refused: 0 };
 const part = { blob: 'b', hash: 'h', totals: {}, signature: 's' };
 const dispute = { peer: 1, call: 0, what: 'border' } as const;
+
+const STILL = { ticks: 0, busyMilliseconds: 0, awaits: 'shard 1', waits: [1] };
+const NO_TRAFFIC = { bytesSent: 0, bytesReceived: 0, borders: 0, direct: 0 };
+
+/** A shard that is loaded and does not move. */
+function measured(now: number): Measured {
+  return { now, shards: { [shardName(at)]: { ...STILL, ...NO_TRAFFIC } }, refused: 0 };
+}
 
 const said = (message: Message): TrainerEvent => ({ kind: 'message', message });
 const ofTerm = (term: number) => ({ run: at.run, term });
 const assign = (term: number, ...shards: number[]): TrainerEvent =>
   said({ type: 'assign', ...ofTerm(term), deployment: 'd', shards: shards.map((shard) => ({ shard })) });
 const advanced = (outcome: 'send' | 'needs' | 'done' | 'idle'): TrainerEvent => ({ kind: 'advanced', at, outcome });
-const saved = (calls: number): TrainerEvent => ({ kind: 'saved', at, calls, part });
+const saved = (calls: number): TrainerEvent => ({ kind: 'saved', at, calls, part, measured: NOT_MEASURED });
 
-const LOADING = [{ kind: 'connected' }, assign(TERM, 0)] as const;
+const LOADING = [{ kind: 'connected', measured: NOT_MEASURED }, assign(TERM, 0)] as const;
 const READY = [...LOADING, { kind: 'opened', at, deployment, calls: 0 }, { kind: 'offered', at, exchange }] as const;
 const RUNNING = [...READY, said({ type: 'start', ...ofTerm(TERM), calls: 0 })] as const;
 const HALF = [advanced('done'), advanced('done'), saved(2), advanced('done'), advanced('done')];
@@ -40,7 +50,7 @@ const PHASES: Readonly<Record<ShardPhase, readonly TrainerEvent[]>> = {
   loading: LOADING,
   ready: READY,
   running: RUNNING,
-  waiting: [...RUNNING, advanced('needs')],
+  waiting: [...RUNNING, advanced('needs'), { kind: 'tick', measured: measured(0) }],
   saving: [...RUNNING, advanced('done'), advanced('done')],
   paused: [...RUNNING, said({ type: 'pause', ...ofTerm(TERM) }), advanced('done'), saved(1)],
   finished: [
@@ -57,8 +67,11 @@ const PHASES: Readonly<Record<ShardPhase, readonly TrainerEvent[]>> = {
 };
 
 const EVENTS: Readonly<Record<string, TrainerEvent>> = {
-  'a new connection': { kind: 'connected' },
+  'a new connection': { kind: 'connected', measured: NOT_MEASURED },
   'the end of the connection': { kind: 'disconnected' },
+  'a heartbeat with nothing measured': { kind: 'tick', measured: NOT_MEASURED },
+  'a heartbeat after a while without progress': { kind: 'tick', measured: measured(60_000) },
+  'the wish to leave': { kind: 'leaving' },
   'the same assignment again': assign(TERM, 0),
   'an assignment of an old term': assign(TERM - 1, 0),
   'an assignment of a new term': assign(TERM + 1, 0),
@@ -87,7 +100,7 @@ const EVENTS: Readonly<Record<string, TrainerEvent>> = {
   'a step of a device that was closed': advanced('idle'),
   'a step of an old term': { kind: 'advanced', at: { ...at, term: 2 }, outcome: 'done' },
   'a part that was saved': saved(2),
-  'a part of an old term': { kind: 'saved', at: { ...at, term: 2 }, calls: 2, part },
+  'a part of an old term': { kind: 'saved', at: { ...at, term: 2 }, calls: 2, part, measured: NOT_MEASURED },
   'a neighbour that breaks a rule': { kind: 'disputed', at, dispute },
   'a failure': { kind: 'failed', at, code: 'x/y', reason: 'no good' },
   'a failure of an old term': { kind: 'failed', at: { ...at, term: 2 }, code: 'x/y', reason: 'no good' },
@@ -97,12 +110,18 @@ const RULES: Rules<ShardPhase> = {
   'a new connection': {
     loading: 'nothing',
     failed: 'nothing',
-    paused: 'say part, offer',
+    paused: 'say heartbeat, say part, offer',
     saving: 'offer',
-    finished: 'say part, offer',
+    finished: 'say heartbeat, say part, offer',
     otherwise: 'offer',
   },
   'the end of the connection': { otherwise: 'noted' },
+  'a heartbeat with nothing measured': { otherwise: 'say heartbeat' },
+  'a heartbeat after a while without progress': {
+    waiting: 'noted, resume, say heartbeat',
+    otherwise: 'noted, say heartbeat',
+  },
+  'the wish to leave': { otherwise: 'say leave' },
   'the same assignment again': { otherwise: 'nothing' },
   'an assignment of an old term': { otherwise: 'nothing' },
   'an assignment of a new term': { loading: 'noted, open', otherwise: 'loading, open' },
@@ -139,7 +158,7 @@ const RULES: Rules<ShardPhase> = {
   'a step that ends a call': { running: 'noted, begin 1, advance', otherwise: 'nothing' },
   'a step of a device that was closed': { running: 'noted', otherwise: 'nothing' },
   'a step of an old term': { otherwise: 'nothing' },
-  'a part that was saved': { saving: 'running, say part, begin 2, advance', otherwise: 'nothing' },
+  'a part that was saved': { saving: 'running, say heartbeat, say part, begin 2, advance', otherwise: 'nothing' },
   'a part of an old term': { otherwise: 'nothing' },
   'a neighbour that breaks a rule': {
     waiting: 'noted, say dispute',
@@ -181,4 +200,68 @@ describe('a shard of a trainer', () => {
   test('has a rule for every event', () => expect(Object.keys(RULES)).toEqual(Object.keys(EVENTS)));
 
   holdRules(phases, RULES, (phase, event) => outcome(reached(PHASES[phase]), EVENTS[event] as TrainerEvent));
+});
+
+describe('what a trainer says', () => {
+  const state = (hash: string) => ({ calls: 1, hash, sig: '' });
+  const tick: TrainerEvent = { kind: 'tick', measured: measured(500) };
+  const advancedWith = (...hashes: string[]): TrainerEvent => ({
+    ...{ kind: 'advanced', at, outcome: 'send', commits: hashes.map(state) },
+  });
+  const connected: TrainerEvent = { kind: 'connected', measured: NOT_MEASURED };
+  const lost: TrainerEvent = { kind: 'disconnected' };
+
+  function saidAt(before: readonly TrainerEvent[], event: TrainerEvent): readonly Message[] {
+    return trainer(reached(before), event).effects.flatMap((e) => (e.kind === 'send' ? [e.message] : []));
+  }
+  const types = (messages: readonly Message[]): string[] => messages.map(({ type }) => type);
+
+  test('waits for the next connection where it must arrive', () => {
+    const away = [...RUNNING, lost, said({ type: 'pause', ...ofTerm(TERM) })];
+    expect(saidAt([...RUNNING, lost], said({ type: 'pause', ...ofTerm(TERM) }))).toEqual([]);
+    expect(types(saidAt(away, connected))).toEqual(['pausing']);
+    expect(types(saidAt([...away, connected, lost], connected))).toEqual([]);
+  });
+
+  test('is not kept where it is said anew on each connection, or is of the moment', () => {
+    const away = [...RUNNING, lost, tick, { kind: 'offered', at, exchange } as const];
+    expect(saidAt([...RUNNING, lost], tick)).toEqual([]);
+    expect(saidAt(away, connected)).toEqual([]);
+    const disputed = [...RUNNING, lost, { kind: 'disputed', at, dispute } as const];
+    expect(types(saidAt(disputed, connected))).toEqual(['dispute']);
+  });
+
+  test('of signed states goes out with a heartbeat, once, the newest again before a part', () => {
+    const signed = [...RUNNING, advancedWith('a', 'b')];
+    const first = saidAt(signed, tick);
+    expect(first).toMatchObject([{ type: 'commit', states: [state('a'), state('b')] }, { type: 'heartbeat' }]);
+    expect(types(saidAt([...signed, tick], tick))).toEqual(['heartbeat']);
+    const saving = [...signed, tick, advanced('done'), advanced('done')];
+    expect(saidAt(saving, saved(2))).toMatchObject([
+      { type: 'heartbeat' },
+      { type: 'commit', states: [state('b')] },
+      { type: 'part', calls: 2 },
+    ]);
+    const again = saidAt([...saving, saved(2), lost], connected);
+    expect(types(again)).toEqual(['heartbeat', 'commit', 'part']);
+  });
+
+  test('of many signed states takes several messages, none of them longer than a message may be', () => {
+    const hashes = Array.from({ length: 1001 }, (_, i) => String(i));
+    const messages = saidAt([...RUNNING, advancedWith(...hashes)], tick);
+    expect(messages.map((m) => (m.type === 'commit' ? m.states.length : m.type))).toEqual([500, 500, 1, 'heartbeat']);
+  });
+
+  test('of signed states of an old term is nothing', () => {
+    const newTerm = [...RUNNING, advancedWith('a'), assign(TERM + 1, 0)];
+    expect(types(saidAt(newTerm, tick))).toEqual(['heartbeat']);
+  });
+
+  test('of a shard is how far it came since the last heartbeat', () => {
+    const later = measured(1500).shards[shardName(at)];
+    const moved = { now: 1500, refused: 3, shards: { [shardName(at)]: { ...STILL, ...later, ticks: 20, busyMilliseconds: 250 } } } as Measured; // biome-ignore format: one line
+    expect(saidAt([...RUNNING, tick], { kind: 'tick', measured: moved })).toMatchObject([
+      { type: 'heartbeat', refused: 3, shards: [{ state: 'running', ticksPerSecond: 20, busy: 0.25 }] },
+    ]);
+  });
 });

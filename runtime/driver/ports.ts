@@ -1,0 +1,92 @@
+/**
+ * What a trainer's driver needs of the world: a link to the mesh, a clock, and shards that do the work. A node gives it
+ * sockets and devices, a simulation gives it a network and times that are made up.
+ */
+import type { Grievance, Measure, Outcome, SavedPart, ShardId } from '../roles/trainer-state.ts';
+import type { Frame } from '../shard/frames.ts';
+import type { Call } from '../training/calls.ts';
+import type { Way } from '../wire/channel.ts';
+import type { Deployment } from '../wire/deployment.ts';
+import type { Assign, Commit, Exchange, Message } from '../wire/messages.ts';
+
+/** Hears once how a piece of work ended: at once, or later. */
+export interface Ending<T> {
+  readonly done: (value: T) => void;
+  readonly failed: (error: unknown) => void;
+}
+
+/** Owner of a neighbouring shard. */
+export interface Neighbour {
+  readonly key: string;
+  readonly address?: string;
+  readonly machine?: string;
+}
+
+/** What is said without a connection is lost: the driver says only what may be, or keeps it until there is one. */
+export interface LinkPort {
+  /** To the synchronizer. */
+  readonly send: (message: Message) => void;
+  /** A border packet for another trainer. @param to its key */
+  readonly carry: (packet: Uint8Array, to: string) => void;
+  /** With whom its shards have borders now. */
+  readonly meet: (neighbours: readonly Neighbour[]) => void;
+  /** Packets that it has refused. */
+  readonly refused: () => number;
+  /** The mesh has no use for this trainer. */
+  readonly leave: (reason: string) => void;
+}
+
+export interface ClockPort {
+  /** Milliseconds since any moment. */
+  readonly now: () => number;
+  /** @returns ends it */
+  readonly every: (milliseconds: number, what: () => void) => () => void;
+}
+
+export interface HostPort<S extends DrivenShard> {
+  /** Device, data and program of a shard. @param deployment hash of its record */
+  readonly open: (at: ShardId, deployment: string, calls: ShardCalls, ending: Ending<S>) => void;
+  /** @param shard missing where it was never opened */
+  readonly close: (at: ShardId, shard: S | undefined, ending: Ending<void>) => void;
+}
+
+/** What a shard calls back. */
+export interface ShardCalls {
+  readonly carry: LinkPort['carry'];
+  /** A frame for another shard of the same trainer. @returns why it was refused */
+  readonly handOver: (to: number, frame: Frame, term: number) => string | undefined;
+  /** Something was delivered, or there is room again. */
+  readonly news: () => void;
+  /** The border with a neighbour cannot go on: the shard waits for the next term. */
+  readonly dispute: (dispute: Grievance & { readonly reason: string }) => void;
+}
+
+/** A shard with its device, its data and its borders. Its driver has it do one piece of work at a time. */
+export interface DrivenShard {
+  readonly deployment: Deployment;
+  readonly term: number;
+  /** Of the shards beyond its borders. */
+  readonly owners: readonly Neighbour[];
+  readonly offer: () => Exchange;
+  readonly setPeers: (peers: readonly Exchange[]) => void;
+  readonly begin: (number: number, call: Call) => void;
+  readonly forget: (before: number) => void;
+  readonly requestResume: () => void;
+  /** A border packet of another trainer. */
+  readonly receive: (from: number, packet: Uint8Array, way: Way) => void;
+  /** A frame of another shard of the same trainer. @returns why it was refused */
+  readonly deliver: (frame: Frame) => string | undefined;
+  readonly measure: () => Measure & { readonly refused: number };
+  /** Signed states since they were last taken. */
+  readonly takeCommits: () => Commit['states'];
+  readonly restore: (term: number, from: Assign['shards'][number]['restore'], ending: Ending<void>) => void;
+  readonly advance: (ending: Ending<Outcome>) => void;
+  readonly save: (calls: number, last: boolean, ending: Ending<SavedPart>) => void;
+}
+
+export interface TrainerPorts<S extends DrivenShard> {
+  readonly link: LinkPort;
+  readonly clock: ClockPort;
+  readonly host: HostPort<S>;
+  readonly log: (event: Readonly<Record<string, unknown>>) => void;
+}

@@ -1,0 +1,133 @@
+/** Shards of a trainer's driver on a real device: opened from the mesh's blobs, and closed with what they held. */
+import type { Device } from '../device/device.ts';
+import type { DrivenShard, Ending, HostPort, ShardCalls } from '../driver/ports.ts';
+import type { KeyPair } from '../identity/ed25519.ts';
+import type { ShardId } from '../roles/trainer-state.ts';
+import { fetchPlan, type PlanFetch } from './fetch-plan.ts';
+import { readDeployment } from './read-deployment.ts';
+import type { BlobSource } from './shard-data.ts';
+import { type HostOptions, ShardHost } from './shard-host.ts';
+import { MAX_RECORD_BYTES, type MemoryLedger } from './shard-memory.ts';
+
+/** Content-addressed bytes of the mesh. */
+export interface BlobsPort {
+  readonly get: BlobSource;
+  /** @returns its hash */
+  readonly put: (bytes: Uint8Array) => Promise<string>;
+}
+
+export interface TrainerHostOptions {
+  readonly device: Device;
+  readonly keys: KeyPair;
+  readonly blobs: BlobsPort;
+  readonly openPlan: PlanFetch['openPlan'];
+  readonly ledger: MemoryLedger;
+  /** Where neighbours can dial this trainer, if they can. */
+  readonly listen: () => HostOptions['listen'];
+  /** Whether there is a straight way to this trainer. */
+  readonly isDirect: (key: string) => boolean;
+  readonly now: () => number;
+}
+
+export class TrainerHost implements HostPort<LoadedShard> {
+  readonly #options: TrainerHostOptions;
+
+  constructor(options: TrainerHostOptions) {
+    this.#options = options;
+  }
+
+  open(at: ShardId, deployment: string, calls: ShardCalls, ending: Ending<LoadedShard>): void {
+    settle(this.#load(at, deployment, calls), ending);
+  }
+
+  close(at: ShardId, shard: LoadedShard | undefined, ending: Ending<void>): void {
+    const closed = async (): Promise<void> => {
+      await shard?.close();
+      this.#options.ledger.free(at);
+    };
+    settle(closed(), ending);
+  }
+
+  async #load(at: ShardId, hash: string, calls: ShardCalls): Promise<LoadedShard> {
+    const { device, keys, blobs, openPlan, ledger, listen, isDirect, now } = this.#options;
+    try {
+      const deployment = readDeployment(await blobs.get(hash, MAX_RECORD_BYTES), at.run);
+      const plan = await fetchPlan(at, deployment, { device, blob: blobs.get, openPlan, ledger });
+      const more = { blob: blobs.get, putBlob: blobs.put, listen: listen(), now };
+      const host = await ShardHost.open(at.shard, deployment, plan, { device, keys, ...more, ...calls });
+      return new LoadedShard(host, isDirect);
+    } catch (error) {
+      ledger.free(at);
+      throw error;
+    }
+  }
+}
+
+/** A shard's host behind the port of a driver. */
+export class LoadedShard implements DrivenShard {
+  readonly #host: ShardHost;
+  readonly #isDirect: (key: string) => boolean;
+
+  constructor(host: ShardHost, isDirect: (key: string) => boolean) {
+    this.#host = host;
+    this.#isDirect = isDirect;
+  }
+
+  get deployment(): DrivenShard['deployment'] {
+    return this.#host.deployment;
+  }
+
+  get shard(): number {
+    return this.#host.shard;
+  }
+
+  get term(): number {
+    return this.#host.term;
+  }
+
+  get owners(): DrivenShard['owners'] {
+    return this.#host.borders.owners;
+  }
+
+  readonly offer: DrivenShard['offer'] = () => this.#host.borders.offer();
+  readonly setPeers: DrivenShard['setPeers'] = (peers) => this.#host.borders.setPeers(peers);
+  readonly begin: DrivenShard['begin'] = (number, call) => this.#host.begin(number, call);
+  readonly forget: DrivenShard['forget'] = (before) => this.#host.forget(before);
+  readonly requestResume: DrivenShard['requestResume'] = () => this.#host.borders.requestResume();
+  readonly receive: DrivenShard['receive'] = (from, packet, way) => this.#host.receive(from, packet, way);
+  readonly deliver: DrivenShard['deliver'] = (frame) => this.#host.deliver(frame);
+  readonly takeCommits: DrivenShard['takeCommits'] = () => this.#host.takeCommits();
+  readonly advance: DrivenShard['advance'] = (ending) => settle(this.#host.advance(), ending);
+  readonly restore: DrivenShard['restore'] = (term, from, ending) => settle(this.#host.restore(term, from), ending);
+  readonly save: DrivenShard['save'] = (calls, last, ending) => settle(this.#host.save(calls, last), ending);
+
+  measure(): ReturnType<DrivenShard['measure']> {
+    const { ticks, busyMilliseconds, awaits, waits, refused, borders } = this.#host;
+    const { owners, traffic } = borders;
+    return {
+      ...{ ticks, busyMilliseconds, awaits, waits, refused },
+      bytesSent: traffic.sent,
+      bytesReceived: traffic.received,
+      borders: owners.length,
+      direct: owners.filter(({ key }) => this.#isDirect(key)).length,
+    };
+  }
+
+  /** Whose packets for this border are taken. */
+  ownerOf(shard: number): string | undefined {
+    return this.#host.borders.ownerOf(shard);
+  }
+
+  /** What goes to this trainer takes another way from now on. */
+  reroute(key: string): void {
+    this.#host.borders.reroute(key);
+  }
+
+  close(): Promise<void> {
+    return this.#host.close();
+  }
+}
+
+function settle<T>(work: Promise<T>, { done, failed }: Ending<T>): void {
+  work.then(done).catch(failed);
+}
