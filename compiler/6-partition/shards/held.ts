@@ -3,8 +3,8 @@
  * weight's where nobody reads the old weight any more.
  */
 import type { Carry, Op, State } from '../../../spec/program.ts';
-import type { Homes } from './place.ts';
-import { type DraftSegment, type DraftStage, ownCarries } from './stages.ts';
+import type { HomeIndex } from './home-index.ts';
+import type { DraftSegment, DraftStage } from './stages.ts';
 import { type FunctionValues, isWeight } from './values.ts';
 
 export interface Held {
@@ -30,7 +30,7 @@ interface Places {
  */
 export function holdValues(
   values: FunctionValues,
-  homes: Homes,
+  index: HomeIndex,
   shard: number,
   stages: readonly DraftStage[],
   alone = true,
@@ -43,16 +43,13 @@ export function holdValues(
     states.push({ id: state, shape: values.shape(id), role: 'value', init: { kind: 'constant', value: 0 } });
     return state;
   };
-  const updates = values.f.updates.filter((u) => {
-    const origin = values.origin(u.state);
-    return origin.kind === 'state' && homes.ofState(origin.state) === shard;
-  });
+  const updates = index.updates(shard);
   const finish = stages.at(-1)?.segments.at(-1) as DraftSegment;
   const settled = new Set<string>();
   for (const stage of stages) {
     if (stage.loop === undefined) continue;
     const before = stages[stages.indexOf(stage) - 1]?.segments.at(-1) as DraftSegment;
-    for (const carry of ownCarries(values, homes, shard, stage.loop)) {
+    for (const carry of index.carries(shard, stage.loop)) {
       const maker = alone && isWeight(values, carry) ? makerOf(carry, places, stage) : undefined;
       if (maker === undefined) {
         moveCarry(values, carry, stage, before);

@@ -4,6 +4,7 @@
  * its neighbours once instead of twice.
  */
 import type { Op } from '../../../spec/program.ts';
+import type { HomeIndex } from './home-index.ts';
 import type { Homes } from './place.ts';
 import { type FunctionValues, isWeight } from './values.ts';
 
@@ -23,6 +24,7 @@ const MAX_REPEATED = 48;
 export function partsOf(
   values: FunctionValues,
   homes: Homes,
+  index: HomeIndex,
   shards: number,
   wanted: ReadonlyMap<number, readonly string[]>,
 ): ShardPart[] {
@@ -34,7 +36,7 @@ export function partsOf(
     }
   });
   const away = homesOfMade(values, homes);
-  return own.map((ops, shard) => completePart(values, homes, away, shard, ops, wanted.get(shard) ?? []));
+  return own.map((ops, shard) => completePart(values, index, away, shard, ops, wanted.get(shard) ?? []));
 }
 
 /** Shards of all values that a shard either makes or is told of: all but constants, fields and states. */
@@ -53,7 +55,7 @@ function homesOfMade(values: FunctionValues, homes: Homes): ReadonlyMap<string, 
 
 function completePart(
   values: FunctionValues,
-  homes: Homes,
+  index: HomeIndex,
   made: ReadonlyMap<string, number>,
   shard: number,
   own: readonly (readonly Op[])[],
@@ -71,10 +73,9 @@ function completePart(
       for (const leaf of plan.leaves) needs.add(leaf);
     }
   };
-  values.f.blocks.forEach((block, i) => {
+  values.f.blocks.forEach((_, i) => {
     for (const op of own[i] ?? []) for (const arg of op.args) obtain(arg, i);
-    for (const carry of block.carries)
-      if (homes.of(carry.id) === shard) for (const id of [carry.init, carry.next]) if (!has(id)) needs.add(id);
+    for (const carry of index.carries(shard, i)) for (const id of [carry.init, carry.next]) if (!has(id)) needs.add(id);
   });
   for (const id of wanted) if (!has(id)) needs.add(id);
   const again: Op[][] = own.map(() => []);

@@ -10,6 +10,7 @@ import { MOVE } from '../../5-program/lower.ts';
 import { makeAhead } from './ahead.ts';
 import { emitFunction } from './emit.ts';
 import { holdValues } from './held.ts';
+import { indexHomes } from './home-index.ts';
 import { partsOf } from './needs.ts';
 import type { Assignment, Owners } from './owners.ts';
 import { findPhases, type Telling } from './phases.ts';
@@ -46,8 +47,9 @@ export function splitProgram(program: Program, owners: Owners, assignment: Assig
       draft?.messages.push(...(split.messages[shard] ?? []));
     });
   }
+  const usedStates = stateFinder(program);
   return drafts.map(({ functions, segments, messages, states }, shard) => ({
-    program: { name: program.name, states: [...usedStates(program, segments), ...states], functions: segments },
+    program: { name: program.name, states: [...usedStates(segments), ...states], functions: segments },
     schedule: { shard, functions: withMove(functions), messages },
   }));
 }
@@ -88,7 +90,8 @@ function splitFunction(
   const values = new FunctionValues(program, f);
   const homes = placeValues(values, owners, assignment);
   const results = resultsByShard(values, homes, shards);
-  const parts = partsOf(values, homes, shards, wantedBeyond(values, homes, results));
+  const index = indexHomes(values, homes);
+  const parts = partsOf(values, homes, index, shards, wantedBeyond(values, homes, results));
   const phases = findPhases(values, homes, parts);
   const number = (tellings: readonly Telling[], from: number): Numbered[] =>
     tellings.map((t, i) => ({ ...t, id: from + i }));
@@ -111,7 +114,7 @@ function splitFunction(
       const own = results[shard] ?? [];
       for (const { value } of own) if (needsGiving(values, value)) stages.at(-1)?.segments.at(-1)?.given.push(value);
       makeAhead(values, stages);
-      const held = holdValues(values, homes, shard, stages, alone);
+      const held = holdValues(values, index, shard, stages, alone);
       return { ...emitFunction(values, stages, held, own, byId), states: held.states };
     }),
   };
@@ -154,13 +157,20 @@ function wantedBeyond(
   return wanted;
 }
 
-/** States that any function of a shard reads or writes, in the program's order. */
-function usedStates(program: Program, segments: readonly ProgramFunction[]): State[] {
-  const used = new Set<string>();
-  for (const f of segments) {
-    for (const block of f.blocks) for (const op of block.ops) for (const arg of op.args) used.add(arg);
-    for (const { state, value } of f.updates) for (const id of [state, value]) used.add(id);
-    for (const { value } of f.results) used.add(value);
-  }
-  return program.states.filter((s) => used.has(s.id));
+/** Finds the states that any function of a shard reads or writes, in the program's order. */
+function stateFinder(program: Program): (segments: readonly ProgramFunction[]) => State[] {
+  const places = new Map(program.states.map((s, i) => [s.id, i]));
+  return (segments) => {
+    const used = new Set<number>();
+    const see = (id: string): void => {
+      const place = places.get(id);
+      if (place !== undefined) used.add(place);
+    };
+    for (const f of segments) {
+      for (const block of f.blocks) for (const op of block.ops) for (const arg of op.args) see(arg);
+      for (const { state, value } of f.updates) for (const id of [state, value]) see(id);
+      for (const { value } of f.results) see(value);
+    }
+    return [...used].sort((a, b) => a - b).flatMap((place) => program.states[place] ?? []);
+  };
 }

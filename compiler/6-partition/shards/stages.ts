@@ -1,5 +1,5 @@
 /** The stages of one shard as drafts: which operations, messages and moves each segment has, without their functions. */
-import type { Carry, Op } from '../../../spec/program.ts';
+import type { Op } from '../../../spec/program.ts';
 import type { Move } from '../../../spec/schedule.ts';
 import { type Phases, type Telling, toldIn } from './phases.ts';
 import type { Homes } from './place.ts';
@@ -39,11 +39,6 @@ export function newSegment(from: Partial<DraftSegment> = {}): DraftSegment {
 
 function straightStage(name: string, segments: DraftSegment[]): DraftStage {
   return { name, repeat: 1, firstTick: 0, begin: [], next: [], end: [], segments };
-}
-
-/** Carries that a shard holds, by block. */
-export function ownCarries(values: FunctionValues, homes: Homes, shard: number, block: number): Carry[] {
-  return (values.f.blocks[block]?.carries ?? []).filter((c) => homes.of(c.id) === shard);
 }
 
 /**
