@@ -197,6 +197,13 @@ describe('the mesh', () => {
     const mesh = files.filter((file) => /^runtime\/(backplane|net|roles|simulation|wire)\/.*\.ts$/.test(file));
     expect(matches([...mesh, 'runtime/cli/mesh/up.ts'], /\bDate\.now\b|\bnew Date\(\)/)).toEqual([]);
   });
+
+  test('reads what others wrote by its shape, and casts none of it', () => {
+    const mesh = files.filter((file) => /^runtime\/(net|cli\/mesh)\/.*\.ts$/.test(file));
+    expect(matches(mesh, /\b(?:JSON\.parse|parsedJson|\.ask)\(.*\) as \w/)).toEqual([]);
+    const asking = matches(mesh, /\blink\.ask\(/i).map((at) => at.split(':')[0]);
+    expect(asking).toEqual(['runtime/net/ask.ts']);
+  });
 });
 
 /** Where names and sizes that somebody else has chosen come in: what they may reach, by type (`SafePath`, `BoundedCount`). */

@@ -7,7 +7,6 @@ import {
   list,
   number,
   object,
-  oneOf,
   optional,
   orNull,
   type Shape,
@@ -18,6 +17,7 @@ import {
 } from '../support/shape.ts';
 import type { Question } from '../wire/messages.ts';
 import type { Amount } from './garbage.ts';
+import { KEY_FIELDS } from './key-shapes.ts';
 import type { KeysPage } from './keys-questions.ts';
 import type { MeshStatus, RunStatus, ShardStatus } from './mesh-status.ts';
 import { CHECKED, TOLD_RUN } from './run-shapes.ts';
@@ -98,21 +98,8 @@ const STATUS: Shape<MeshStatus> = object({
   next: optional(count),
 });
 
-const ROLE = oneOf('operator', 'trainer', 'viewer');
-
 const KEYS: Shape<KeysPage> = object({
-  keys: list(
-    object({
-      key: text,
-      role: ROLE,
-      added: optional(time),
-      by: optional(text),
-      invite: optional(text),
-      expires: optional(time),
-      revoked: optional(time),
-      trainer: optional(text),
-    }),
-  ),
+  keys: list(object({ key: text, ...KEY_FIELDS, trainer: optional(text) })),
   invites: list(object({ id: text, uses: count, until: time, by: text })),
   more: flag,
 });

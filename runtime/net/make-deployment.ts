@@ -1,12 +1,10 @@
 /** A deployment from a plan and its data: everything in blobs, and the record that names them. */
 import { randomBytes } from 'node:crypto';
-import type { Plan, PlanCheck, PlanShard, PlanTraining } from '../../spec/plan.ts';
-import { parseProgram } from '../../spec/program-text.ts';
-import type { ShardSchedule } from '../../spec/schedule.ts';
+import type { Plan, PlanCheck, PlanTraining } from '../../spec/plan.ts';
 import { allocate, type Dataset, findField, sizeOf } from '../data/dataset.ts';
 import type { Standardization } from '../data/statistics.ts';
+import type { VerifiedPlan } from '../plan/verify-plan.ts';
 import type { TrainingData } from '../shard/trainable.ts';
-import { wholeSchedule } from '../shard/whole.ts';
 import { boundedCount, MAX_ELEMENTS, rowNumbers } from '../support/bounded.ts';
 import { predictionOf } from '../training/evaluations.ts';
 import type { BlobRef, ColumnRef, DataRef, Deployment, Evaluation } from '../wire/deployment.ts';
@@ -15,10 +13,8 @@ import { readsOf, totalsOf } from './shard-data.ts';
 import { planNeeds, shardNeeds, sumOfNeeds } from './shard-memory.ts';
 
 export interface DeploymentSource {
-  readonly plan: Plan;
+  readonly verified: Pick<VerifiedPlan, 'plan' | 'programs' | 'schedules' | 'files'>;
   readonly training: PlanTraining;
-  /** All files of the plan, `plan.json` among them. */
-  readonly files: ReadonlyMap<string, Uint8Array>;
   readonly data: TrainingData;
   readonly statistics: ReadonlyMap<string, Standardization>;
   readonly epochs: number;
@@ -39,7 +35,8 @@ const PIECE_BYTES = 4 * 1024 * 1024;
 const SNAPSHOT_BATCHES = 100;
 
 export function makeDeployment(source: DeploymentSource): MadeDeployment {
-  const { plan, training, files, data, epochs, seed, codec } = source;
+  const { verified, training, data, epochs, seed, codec } = source;
+  const { plan, schedules, files } = verified;
   const blobs = new Map<string, Uint8Array>();
   const blobOf = (bytes: Uint8Array): BlobRef => {
     const blob = hex(sha256(bytes));
@@ -63,8 +60,8 @@ export function makeDeployment(source: DeploymentSource): MadeDeployment {
     task: training.task,
     plan: planFirst.map(([path, bytes]) => ({ path, ...blobOf(bytes) })),
     shards: plan.shards.length,
-    needs: plan.shards.map((s) => {
-      const schedule = scheduleOf(s, files);
+    needs: plan.shards.map((s, i) => {
+      const schedule = scheduleOf(schedules, i);
       return {
         memory: s.memory,
         flops: s.flopsPerBatch,
@@ -98,16 +95,17 @@ export function makeDeployment(source: DeploymentSource): MadeDeployment {
     codec,
     source: source.source,
   };
-  return { deployment: { ...deployment, needs: countedNeeds(deployment, plan, files) }, blobs };
+  return { deployment: { ...deployment, needs: countedNeeds(deployment, verified) }, blobs };
 }
 
 /** With everything that a trainer counts, so that no shard is placed where it would be refused. */
-function countedNeeds(deployment: Deployment, plan: Plan, files: ReadonlyMap<string, Uint8Array>): Deployment['needs'] {
+function countedNeeds(
+  deployment: Deployment,
+  { programs, schedules }: DeploymentSource['verified'],
+): Deployment['needs'] {
   const shared = sumOfNeeds(planNeeds(deployment));
   return deployment.needs.map((need, i) => {
-    const shard = plan.shards[i] as PlanShard;
-    const { states } = parseProgram(new TextDecoder().decode(files.get(shard.program)));
-    const own = shardNeeds(deployment, scheduleOf(shard, files), states, shard.memory);
+    const own = shardNeeds(deployment, scheduleOf(schedules, i), programs[i]?.states ?? [], need.memory);
     return { ...need, memory: shared + sumOfNeeds(own) };
   });
 }
@@ -127,10 +125,10 @@ function evaluationOf(plan: Plan, check: PlanCheck): Evaluation {
   };
 }
 
-/** A plan of one shard has no schedule: its functions run as a whole. */
-function scheduleOf({ schedule, program }: PlanShard, files: ReadonlyMap<string, Uint8Array>): ShardSchedule {
-  const text = new TextDecoder().decode(files.get(schedule ?? program));
-  return schedule === undefined ? wholeSchedule(parseProgram(text)) : (JSON.parse(text) as ShardSchedule);
+function scheduleOf(schedules: VerifiedPlan['schedules'], shard: number): VerifiedPlan['schedules'][number] {
+  const schedule = schedules[shard];
+  if (!schedule) throw new Error(`the plan has no schedule of shard ${shard}`);
+  return schedule;
 }
 
 function dataRef(dataset: Dataset, names: readonly string[], blobOf: (bytes: Uint8Array) => BlobRef): DataRef {

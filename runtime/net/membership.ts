@@ -9,8 +9,11 @@ import { keyPairFromSeed } from '../identity/ed25519.ts';
 import { keyBytes, keyText } from '../identity/key-text.ts';
 import { wallNow } from '../support/clock.ts';
 import { UserError } from '../support/errors.ts';
+import { count, follows, number, object, type Shape, text } from '../support/shape.ts';
 import type { Invite, Role } from '../wire/handshake.ts';
 import { hex } from '../wire/hash.ts';
+import { KEY_FIELDS } from './key-shapes.ts';
+import { parsedJson } from './parsed-json.ts';
 import type { Refuse, Unwelcome } from './welcome.ts';
 
 /** What is kept of a key. Times are milliseconds of the synchronizer's clock. */
@@ -53,7 +56,9 @@ export const INVITE_MILLISECONDS = 24 * 3600 * 1000;
 export const MAX_INVITE_USES = 10_000;
 /** Invites that are good at one time. */
 export const MAX_INVITES = 1000;
-const ROLES: readonly string[] = ['operator', 'trainer', 'viewer'];
+const ROLES: readonly Role[] = ['operator', 'trainer', 'viewer'];
+const KEY_RECORD: Shape<KeyRecord> = object(KEY_FIELDS);
+const INVITE_RECORD: Shape<InviteRecord> = object({ key: text, uses: count, until: number, by: text });
 const [KEYS, INVITES] = ['role/', 'invite/'];
 
 export class Membership {
@@ -335,21 +340,13 @@ export function inviteKeyText({ secret }: Invite): string {
 
 /** A record, or a bare role as earlier versions have kept it. */
 function keyRecordOf(value: string): KeyRecord | undefined {
-  if (ROLES.includes(value)) return { role: value as Role };
-  const record = parsed(value) as KeyRecord | undefined;
-  return record && ROLES.includes(record.role) ? record : undefined;
+  const role = ROLES.find((each) => each === value);
+  if (role) return { role };
+  const record = parsedJson(value);
+  return follows(KEY_RECORD, record) ? record : undefined;
 }
 
 function inviteRecordOf(value: string): InviteRecord | undefined {
-  const record = parsed(value) as InviteRecord | undefined;
-  return record && typeof record.key === 'string' && Number.isInteger(record.uses) ? record : undefined;
-}
-
-function parsed(value: string): unknown {
-  try {
-    const object: unknown = JSON.parse(value);
-    return typeof object === 'object' && object !== null ? object : undefined;
-  } catch {
-    return undefined;
-  }
+  const record = parsedJson(value);
+  return follows(INVITE_RECORD, record) ? record : undefined;
 }

@@ -3,10 +3,11 @@
  * signed. It is read in pieces, and nothing of it is kept.
  */
 import { createHash } from 'node:crypto';
-import type { Plan } from '../../spec/plan.ts';
+import type { PlanShard } from '../../spec/plan.ts';
 import { memberStates, type Program, type Shape, sameShape } from '../../spec/program.ts';
 import { parseProgram } from '../../spec/program-text.ts';
 import type { Backplane, BlobSource } from '../backplane/backplane.ts';
+import { readPlanList } from '../plan/plan-list.ts';
 import { parseHeader, type TensorEntry } from '../store/safetensors-header.ts';
 import { type BoundedCount, boundedCount, zeroedBytes } from '../support/bounded.ts';
 import { UserError } from '../support/errors.ts';
@@ -33,7 +34,7 @@ const HEAD_BYTES = 400;
 export class PartVerifier {
   readonly #backplane: Pick<Backplane, 'getBlob' | 'readBlob'>;
   /** Of one run: there are few at a time, and a plan can be large. */
-  #known: { readonly run: string; readonly shapes: Map<number, StateShapes> } = { run: '', shapes: new Map() };
+  #known: KnownPlan = { run: '', shapes: new Map() };
 
   constructor(backplane: Pick<Backplane, 'getBlob' | 'readBlob'>) {
     this.#backplane = backplane;
@@ -64,26 +65,45 @@ export class PartVerifier {
     if (this.#known.run !== deployment.run) this.#known = { run: deployment.run, shapes: new Map() };
     const known = this.#known.shapes.get(shard);
     if (known) return known;
-    const path = read(
-      await this.#text(deployment.plan[0]?.blob),
-      (t) => (JSON.parse(t) as Plan).shards[shard]?.program,
-    );
-    const file = deployment.plan.find((f) => f.path === path);
-    const shapes = read(await this.#text(file?.blob), (text) => stateShapes(parseProgram(text)));
+    const shards = this.#known.shards ?? readOrNothing(await this.#list(deployment), shardsOf);
+    if (shards) this.#known = { ...this.#known, shards };
+    const path = shards?.[shard]?.program;
+    const shapes = readOrNothing(await this.#file(deployment, path), shapesIn);
     if (shapes) this.#known.shapes.set(shard, shapes);
     return shapes;
   }
 
-  async #text(blob: string | undefined): Promise<string | undefined> {
-    const bytes = blob === undefined ? undefined : await this.#backplane.getBlob(blob);
-    return bytes && new TextDecoder().decode(bytes);
+  #list({ plan }: Deployment): Promise<Uint8Array | undefined> {
+    return this.#blob(plan[0]?.blob);
+  }
+
+  #file({ plan }: Deployment, path: string | undefined): Promise<Uint8Array | undefined> {
+    return this.#blob(plan.find((f) => f.path === path)?.blob);
+  }
+
+  async #blob(blob: string | undefined): Promise<Uint8Array | undefined> {
+    return blob === undefined ? undefined : this.#backplane.getBlob(blob);
   }
 }
 
-function read<T>(text: string | undefined, parse: (text: string) => T): T | undefined {
-  if (text === undefined) return undefined;
+interface KnownPlan {
+  readonly run: string;
+  readonly shards?: readonly PlanShard[];
+  readonly shapes: Map<number, StateShapes>;
+}
+
+function shardsOf(list: Uint8Array): readonly PlanShard[] {
+  return readPlanList('the plan', list).shards;
+}
+
+function shapesIn(program: Uint8Array): StateShapes {
+  return stateShapes(parseProgram(new TextDecoder().decode(program)));
+}
+
+function readOrNothing<T>(bytes: Uint8Array | undefined, parse: (bytes: Uint8Array) => T): T | undefined {
+  if (bytes === undefined) return undefined;
   try {
-    return parse(text);
+    return parse(bytes);
   } catch {
     return undefined;
   }

@@ -24,6 +24,8 @@ export interface VerifiedPlan {
   readonly programs: readonly Program[];
   /** What each of them does when. */
   readonly schedules: readonly ShardSchedule[];
+  /** The files that were looked at, and the list of them: what is made of a plan is made of these bytes. */
+  readonly files: ReadonlyMap<string, Uint8Array>;
   /**
    * SHA-256 of what the plan brings for the CPU, of each shard, by the device's names. Compiled forms from outside are
    * never run: they may only be compared with what is lowered here.
@@ -45,7 +47,8 @@ export interface VerifyOptions {
  */
 export function verifyPlan(source: PlanSource, verify: VerifyProgram, options: VerifyOptions = {}): VerifiedPlan {
   const { name } = source;
-  const plan = readPlanList(name, listBytes(source));
+  const list = listBytes(source);
+  const plan = readPlanList(name, list);
   const files = readListed(source, filesOf(plan, options.withCpu ?? true));
   const shards = plan.shards.map((shard) => verifyShard(name, plan, shard, files, verify));
   const programs = shards.map((shard) => shard.program);
@@ -54,7 +57,8 @@ export function verifyPlan(source: PlanSource, verify: VerifyProgram, options: V
     (plan.shards.length > 1 ? schedulesProblem(plan, schedules, programs) : undefined) ?? tilesProblem(programs);
   if (problem !== undefined) throw broken(name, problem);
   const hashes = new Map(plan.files.map((f) => [f.path, f.sha256]));
-  return { plan, programs, schedules, brought: plan.shards.map((shard) => broughtBy(shard, hashes)) };
+  const brought = plan.shards.map((shard) => broughtBy(shard, hashes));
+  return { plan, programs, schedules, files: new Map([[PLAN_FILE, list], ...files]), brought };
 }
 
 function listBytes({ name, find }: PlanSource): Uint8Array {

@@ -2,9 +2,11 @@
  * A mesh in virtual time whose shards really train: the state machines of synchronizer and trainers, the shards' hosts
  * with their devices, sealed borders, snapshots and take-over; only sockets and clocks are made up.
  */
+
 import type { BuiltPlan } from '../../compiler/8-plan/build.ts';
 import { planBytes } from '../../compiler/8-plan/build.ts';
 import type { BlobSource } from '../../runtime/backplane/backplane.ts';
+import { verifyForeign } from '../../runtime/cli/planning/verify-foreign.ts';
 import type { Dataset } from '../../runtime/data/dataset.ts';
 import type { Tensor } from '../../runtime/device/device.ts';
 import { referenceDevice } from '../../runtime/device/reference/reference.ts';
@@ -19,6 +21,8 @@ import { MemoryLedger } from '../../runtime/net/shard-memory.ts';
 import { decodeState } from '../../runtime/net/shard-state.ts';
 import { type LoadedShard, TrainerHost } from '../../runtime/net/trainer-host.ts';
 import { PartVerifier } from '../../runtime/net/verify-part.ts';
+import { planInMemory } from '../../runtime/plan/plan-memory.ts';
+import { verifyPlan } from '../../runtime/plan/verify-plan.ts';
 import { LIMITS, type Limits } from '../../runtime/roles/limits.ts';
 import { restoredSynchronizer, synchronizer, TICK_MS } from '../../runtime/roles/synchronizer.ts';
 import type { Step, StoredRun, SynchronizerEffect, SynchronizerEvent } from '../../runtime/roles/synchronizer-state.ts';
@@ -123,11 +127,12 @@ class HostedMesh {
     const { training } = plan.plan;
     if (!training) throw new Error('nothing is trained');
     const files = new Map([['plan.json', planBytes(plan.plan)] as const, ...plan.files]);
+    const verified = verifyPlan(planInMemory('the plan', files), verifyForeign);
     const source = { path: '', text: '', compiler: '' };
     const data = { train, checks };
     const statistics = new Map();
     const more = { epochs, seed: 1, snapshotEvery, codec: 'f32', source } as const;
-    const made = makeDeployment({ plan: plan.plan, training, files, data, statistics, ...more });
+    const made = makeDeployment({ verified, training, data, statistics, ...more });
     this.#made = { ...made, deployment: { ...made.deployment, run: 'hosted-1' } };
     this.#blobs = new Map(made.blobs);
     this.#deploymentHash = this.#put(canonicalBytes(this.#made.deployment));

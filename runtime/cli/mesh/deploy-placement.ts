@@ -1,10 +1,7 @@
 /** `nmc deploy --dry-run`: where shards would go, how fast that will be and what limits it, and what is missing. */
 import { microbatchSizes } from '../../../compiler/5-program/pipeline.ts';
-import type { Plan } from '../../../spec/plan.ts';
-import { parseProgram } from '../../../spec/program-text.ts';
-import type { ShardSchedule } from '../../../spec/schedule.ts';
 import type { MeshStatus } from '../../net/mesh-status.ts';
-import { wholeSchedule } from '../../shard/whole.ts';
+import type { VerifiedPlan } from '../../plan/verify-plan.ts';
 import { emit } from '../../support/emit.ts';
 import { formatBytes } from '../../support/format-numbers.ts';
 import { printed } from '../../support/printable.ts';
@@ -27,21 +24,21 @@ export interface SaidBy {
 }
 
 interface Placed {
-  readonly plan: Plan;
-  readonly files: ReadonlyMap<string, Uint8Array>;
+  readonly verified: VerifiedPlan;
   readonly said: SaidBy;
 }
 
 export function showPlacement(
-  { plan, files, said }: Placed,
+  { verified, said }: Placed,
   trainers: readonly RatedTrainer[],
   codec: 'f32' | 'f16',
   asJson: boolean,
 ): number {
+  const { plan } = verified;
   const training = trainingOf(plan);
   const needs = plan.shards.map((s) => ({ memory: s.memory, flops: s.flopsPerBatch, bytes: 0 }));
   const { owners, problem } = placeOn(needs, trainers);
-  const predicted = problem === undefined ? predictRate(ratedShards(plan, files), owners, trainers, codec) : undefined;
+  const predicted = problem === undefined ? predictRate(ratedShards(verified), owners, trainers, codec) : undefined;
   const nameOf = (key: string | undefined): string | null => trainers.find((t) => t.key === key)?.name ?? null;
   const shards = plan.shards.map((s, i) => ({
     shard: s.id,
@@ -94,12 +91,9 @@ export function showPlacement(
   return code;
 }
 
-function ratedShards(plan: Plan, files: ReadonlyMap<string, Uint8Array>): RatedShard[] {
-  const read = (path: string): string => new TextDecoder().decode(files.get(path) ?? new Uint8Array(0));
-  return plan.shards.map((s) => {
-    const program = parseProgram(read(s.program));
-    const schedule =
-      s.schedule === undefined ? wholeSchedule(program) : (JSON.parse(read(s.schedule)) as ShardSchedule);
-    return rated({ program, schedule });
+function ratedShards({ programs, schedules }: VerifiedPlan): RatedShard[] {
+  return programs.flatMap((program, i) => {
+    const schedule = schedules[i];
+    return schedule ? [rated({ program, schedule })] : [];
   });
 }

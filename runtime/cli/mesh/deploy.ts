@@ -1,15 +1,13 @@
 /** `nmc deploy`: a plan, with its data, onto the trainers of a mesh. */
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { planBytes } from '../../../compiler/8-plan/build.ts';
-import type { Plan } from '../../../spec/plan.ts';
-import { parseProgram } from '../../../spec/program-text.ts';
 import { statisticsOf } from '../../data/statistics.ts';
 import { ask } from '../../net/ask.ts';
 import { askStatus } from '../../net/ask-status.ts';
 import { makeDeployment } from '../../net/make-deployment.ts';
 import { isPlanFolder } from '../../plan/plan-folder.ts';
+import { planInMemory } from '../../plan/plan-memory.ts';
 import { PLAN_FILE } from '../../plan/plan-source.ts';
+import { type VerifiedPlan, verifyPlan } from '../../plan/verify-plan.ts';
 import { assertTrainable } from '../../shard/trainable.ts';
 import { emit } from '../../support/emit.ts';
 import { UserError } from '../../support/errors.ts';
@@ -19,6 +17,7 @@ import { assertPipelined, chooseDivision } from '../compiling/microbatches.ts';
 import { askedSchedule, askedShards, isOption, isPipelined, schedulesOf } from '../planning/asked-schedule.ts';
 import { openPlan } from '../planning/open-plan.ts';
 import type { RatedTrainer } from '../planning/predict-rate.ts';
+import { verifyForeign } from '../planning/verify-foreign.ts';
 import { type Arguments, EXIT, flag, text } from '../shell/command.ts';
 import { packageVersion } from '../shell/package-root.ts';
 import { wholeNumber } from '../shell/whole-number.ts';
@@ -29,8 +28,7 @@ import { watchRun } from './deploy-watch.ts';
 import { openMesh } from './mesh-link.ts';
 
 interface Wanted {
-  readonly plan: Plan;
-  readonly files: ReadonlyMap<string, Uint8Array>;
+  readonly verified: VerifiedPlan;
   readonly chosen: TrainSettings;
   readonly source: { readonly path: string; readonly text: string };
   readonly said: SaidBy;
@@ -43,18 +41,18 @@ export default async function (args: Arguments): Promise<number> {
   try {
     const asked = model.needsStatus || flag(args, 'dry-run');
     const trainers = asked ? trainersOf(await askStatus(link)) : [];
-    const { plan, files, chosen, source, said } = await model.finish(trainers, codec);
+    const { verified, chosen, source, said } = await model.finish(trainers, codec);
+    const { plan, programs } = verified;
     const training = trainingOf(plan);
-    if (flag(args, 'dry-run')) return showPlacement({ plan, files, said }, trainers, codec, flag(args, 'json'));
+    if (flag(args, 'dry-run')) return showPlacement({ verified, said }, trainers, codec, flag(args, 'json'));
     const data = await openTrainingData(plan, training, dataOpener(chosen));
     assertTrainable(plan, training, data);
     const { deployment, blobs } = makeDeployment({
-      plan,
+      verified,
       training,
-      files,
       data,
       statistics: statisticsOf(
-        plan.shards.flatMap((s) => statisticStates(files, s.program)),
+        programs.flatMap((program) => program.states),
         data.train,
       ),
       epochs: chosen.epochs,
@@ -122,7 +120,8 @@ function prepare(args: Arguments): Prepared {
               ...(pipelined ? { microbatches: given?.by ?? 'chosen for these trainers' } : {}),
               ...(ahead > 0 && asked.ahead ? { ahead: asked.ahead.by } : {}),
             };
-      return { plan, files: all, chosen, source: { path, text: model.texts.get(path) ?? '' }, said };
+      const verified = verifyPlan(planInMemory(`the plan of ${path}`, all), verifyForeign);
+      return { verified, chosen, source: { path, text: model.texts.get(path) ?? '' }, said };
     },
   };
 }
@@ -135,7 +134,8 @@ function fromPlan(path: string, args: Arguments): Wanted {
         `${path} is a plan, which is cut already`,
         `compile it again with --${name}, or deploy the model file`,
       );
-  const { plan } = openPlan(path);
+  const verified = openPlan(path);
+  const { plan } = verified;
   const training = trainingOf(plan);
   const schedule = askedSchedule(args, []).schedule?.value;
   const compiled = (training.microbatches ?? 1) > 1 ? 'pipelined' : 'lockstep';
@@ -145,23 +145,13 @@ function fromPlan(path: string, args: Arguments): Wanted {
       `${path} was compiled for --schedule ${compiled}`,
       'compile it again, with --microbatches K for pipelined and without for lockstep',
     );
-  const names = [PLAN_FILE, ...plan.files.map((f) => f.path)];
-  const files = new Map(names.map((name) => [name, new Uint8Array(readFileSync(join(path, name)))] as const));
   const epochs = wholeNumber(args, 'epochs', 1) ?? training.epochs;
   const said = { schedule: 'the plan', ...(compiled === 'pipelined' ? { microbatches: 'the plan' } : {}) };
-  return { plan, files, chosen: chosenSettings(args, path, { epochs }), source: { path, text: '' }, said };
+  return { verified, chosen: chosenSettings(args, path, { epochs }), source: { path, text: '' }, said };
 }
 
 function codecOf(args: Arguments): 'f32' | 'f16' {
   const codec = text(args, 'borders') ?? 'f32';
   if (codec === 'f32' || codec === 'f16') return codec;
   throw new UserError('deploy/codec', `there is no codec ${codec}`, 'use --borders f32 or --borders f16');
-}
-
-/** States that begin from the data, found in the programs' texts. */
-function statisticStates(
-  files: ReadonlyMap<string, Uint8Array>,
-  path: string,
-): ReturnType<typeof parseProgram>['states'] {
-  return parseProgram(new TextDecoder().decode(files.get(path) ?? new Uint8Array(0))).states;
 }

@@ -16,6 +16,7 @@ import { onInterrupt } from '../../support/interrupt.ts';
 import { printed } from '../../support/printable.ts';
 import { type Arguments, EXIT, flag, text, texts } from '../shell/command.ts';
 import { wholeNumber } from '../shell/whole-number.ts';
+import { type Announced, firstWords } from './first-words.ts';
 import { joinLine, PRINTED } from './join-line.ts';
 import { assertSecure } from './mesh-link.ts';
 import { ownFolder } from './state-folder.ts';
@@ -36,12 +37,6 @@ const REPAIRS: Readonly<Record<string, string>> = {
   'mesh/state-older': 'restore the folder from a copy, or go on with what is there: --accept-older-state',
 };
 const REPAIR = 'use another --port, or look into the state folder’s logs';
-
-interface Announced {
-  readonly address: string;
-  readonly key: string;
-  readonly invite: string;
-}
 
 export default async function (args: Arguments): Promise<number> {
   const trainers = wholeNumber(args, 'trainers', 0, 256) ?? 2;
@@ -243,9 +238,7 @@ class Mesh {
     const line = await child.firstLine;
     if (line === undefined)
       throw new EnvironmentError('mesh/synchronizer', `the synchronizer has not started: ${child.lastWords()}`);
-    const said = JSON.parse(line) as
-      | Announced
-      | { readonly event: 'error'; readonly code: string; readonly message: string };
+    const said = firstWords(line);
     if ('code' in said)
       throw new EnvironmentError(new RelayedCode(said.code), said.message, REPAIRS[said.code] ?? REPAIR);
     const { address, key, invite } = said;

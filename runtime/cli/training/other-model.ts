@@ -43,8 +43,8 @@ export async function otherModel(run: Run, path: string, args: Arguments): Promi
   const states = staged.program.states.filter((s) => s.role !== 'optimizer');
   const program = { ...staged.program, states, functions };
   assertStatistics(program.states, run, path);
-  const { plan } = await planOf(file, { ...staged, program });
-  return { plan, programs: [program], schedules: [wholeSchedule(program)], brought: [] };
+  const { plan, files } = await planOf(file, { ...staged, program });
+  return { plan, programs: [program], schedules: [wholeSchedule(program)], files, brought: [] };
 }
 
 function settingsOf({ settings: { set } }: Pick<RunConfig, 'settings'>): Record<string, string> {

@@ -1,4 +1,5 @@
 /** A trainer gets the columns and the weights of its own shards, on real sockets, and brings nothing but their parts. */
+
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -7,6 +8,7 @@ import { planBytes } from '../../../compiler/8-plan/build.ts';
 import { buildProgram } from '../../../compiler/build-program.ts';
 import { buildShards } from '../../../compiler/build-shards.ts';
 import { embeddedBackplane } from '../../../runtime/backplane/embedded.ts';
+import { verifyForeign } from '../../../runtime/cli/planning/verify-foreign.ts';
 import { memoryDataset } from '../../../runtime/data/dataset.ts';
 import { type KeyPair, keyPairFromSeed } from '../../../runtime/identity/ed25519.ts';
 import { keyText } from '../../../runtime/identity/key-text.ts';
@@ -14,6 +16,8 @@ import { dial } from '../../../runtime/net/dial.ts';
 import type { Link } from '../../../runtime/net/link.ts';
 import { type MadeDeployment, makeDeployment } from '../../../runtime/net/make-deployment.ts';
 import { SynchronizerNode } from '../../../runtime/net/synchronizer-node.ts';
+import { planInMemory } from '../../../runtime/plan/plan-memory.ts';
+import { verifyPlan } from '../../../runtime/plan/verify-plan.ts';
 import { HEARTBEAT_MS } from '../../../runtime/roles/liveness.ts';
 import { type StoredRun, UNTROUBLED } from '../../../runtime/roles/synchronizer-state.ts';
 import { canonicalBytes } from '../../../runtime/wire/canonical.ts';
@@ -124,9 +128,8 @@ function made(): MadeDeployment {
   const source = { path: '', text: '', compiler: '' };
   if (!plan.training) throw new Error('nothing is trained');
   return makeDeployment({
-    plan,
+    verified: verifyPlan(planInMemory('it', new Map([['plan.json', planBytes(plan)], ...files])), verifyForeign),
     training: plan.training,
-    files: new Map([['plan.json', planBytes(plan)] as const, ...files]),
     data: { train: points, checks: [tests] },
     statistics: new Map([['x', { mean: Float32Array.of(1, 2, 3, 4, 5, 6), scale: 1 }]]),
     epochs: 1,

@@ -1,7 +1,11 @@
 /** A small sound deployment, to be damaged by tests. */
+
+import { verifyForeign } from '../../../runtime/cli/planning/verify-foreign.ts';
 import { memoryDataset } from '../../../runtime/data/dataset.ts';
 import { type MadeDeployment, makeDeployment } from '../../../runtime/net/make-deployment.ts';
 import { encodeState } from '../../../runtime/net/shard-state.ts';
+import { planInMemory } from '../../../runtime/plan/plan-memory.ts';
+import { verifyPlan } from '../../../runtime/plan/verify-plan.ts';
 import type { Deployment } from '../../../runtime/wire/deployment.ts';
 import { hex, sha256 } from '../../../runtime/wire/hash.ts';
 import { parseProgram } from '../../../spec/program-text.ts';
@@ -17,9 +21,8 @@ export function tinyDeployment(): MadeDeployment {
     { field: { name: 'digit', type: 'i32', shape: [] }, data: new Int32Array(ROWS).fill(3) },
   ]);
   return makeDeployment({
-    plan,
+    verified: verifyPlan(planInMemory('it', new Map([['plan.json', json], ...files])), verifyForeign),
     training: plan.training,
-    files: new Map([['plan.json', json], ...files]),
     data: { train: data, checks: [data] },
     statistics: new Map([['image', { mean: new Float32Array(784), scale: 1 }]]),
     epochs: 1,

@@ -2,6 +2,7 @@
  * Two real trainers that share a model over real sockets, and a relay that a test plays: it says what a synchronizer
  * says, when it likes, sees all that goes through it, and may say old words again.
  */
+
 import { mkdtempSync, rmSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -10,6 +11,7 @@ import { join } from 'node:path';
 import { planBytes } from '../../../compiler/8-plan/build.ts';
 import { BlobFiles } from '../../../runtime/backplane/blob-files.ts';
 import { embeddedBackplane } from '../../../runtime/backplane/embedded.ts';
+import { verifyForeign } from '../../../runtime/cli/planning/verify-foreign.ts';
 import { memoryDataset } from '../../../runtime/data/dataset.ts';
 import type { Device } from '../../../runtime/device/device.ts';
 import { referenceDevice } from '../../../runtime/device/reference/reference.ts';
@@ -18,6 +20,8 @@ import { keyText } from '../../../runtime/identity/key-text.ts';
 import { Gateway } from '../../../runtime/net/gateway.ts';
 import { makeDeployment } from '../../../runtime/net/make-deployment.ts';
 import { TrainerNode } from '../../../runtime/net/trainer-node.ts';
+import { planInMemory } from '../../../runtime/plan/plan-memory.ts';
+import { verifyPlan } from '../../../runtime/plan/verify-plan.ts';
 import type { Deployment } from '../../../runtime/wire/deployment.ts';
 import type { Dispute, Exchange, Failed, Message, ShardReport } from '../../../runtime/wire/messages.ts';
 import type { BorderHead } from '../../../runtime/wire/routing.ts';
@@ -62,9 +66,8 @@ export class TwoTrainers {
     const train = memoryDataset('thinned', 'made', [column('x', 12), column('y', 4)]);
     if (!plan.training) throw new Error('nothing is trained');
     const made = makeDeployment({
-      plan,
+      verified: verifyPlan(planInMemory('it', new Map([['plan.json', planBytes(plan)], ...files])), verifyForeign),
       training: plan.training,
-      files: new Map([['plan.json', planBytes(plan)] as const, ...files]),
       data: { train, checks: [] },
       statistics: new Map(),
       ...{ epochs: 10_000, seed: 1, snapshotEvery: 20_000, codec: 'f32' },
