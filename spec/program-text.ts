@@ -3,6 +3,7 @@
  *
  *   %12 = matmul(%3, pixels->h1.w, ta=false, tb=true) : [128, 128]  ; link pixels->h1
  */
+import { functionRole, isOrigin } from './names.ts';
 import type {
   Attributes,
   AttributeValue,
@@ -88,6 +89,7 @@ export class ProgramTextError extends Error {
 
 interface Draft {
   name: string;
+  role: ProgramFunction['role'];
   batch: number;
   inputs: ProgramFunction['inputs'][number][];
   blocks: { name: string; repeat: number; firstTick: number; scalars: Scalar[]; carries: Carry[]; ops: Op[] }[];
@@ -119,8 +121,10 @@ export function parseProgram(text: string): Program {
 function parseFunctionLine(line: string, functions: Draft[]): void {
   const start = /^function (\S+) batch (\d+)$/.exec(line);
   if (start) {
+    const name = group(start, 1);
     functions.push({
-      name: group(start, 1),
+      name,
+      role: functionRole(name),
       batch: Number(start[2]),
       inputs: [],
       blocks: [],
@@ -192,9 +196,11 @@ function parseOp(line: string): Op {
     attributes: attributes as Attributes,
     shape: parseShape(group(match, 4)),
   };
+  const origin = match[6];
+  if (origin !== undefined && !isOrigin(origin)) throw new Error(`${origin} is no node, link or weight`);
   return {
     ...op,
-    ...(match[6] === undefined ? {} : { origin: match[6] }),
+    ...(origin === undefined ? {} : { origin }),
     ...(match[5] === undefined ? {} : { slot: Number(match[5]) }),
   };
 }

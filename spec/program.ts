@@ -7,6 +7,7 @@
  * start of the iteration, and all of them change together at its end (Jacobi; semantics.md, equation 5).
  */
 
+import type { FunctionRole, OpOrigin } from './names.ts';
 import type { Sparsity } from './topologies.ts';
 
 export type Shape = readonly number[];
@@ -21,8 +22,7 @@ export interface Op {
   readonly args: readonly string[];
   readonly attributes: Attributes;
   readonly shape: Shape;
-  /** The node or link that it serves: `node h1`, `link h1->h2`. */
-  readonly origin?: string;
+  readonly origin?: OpOrigin;
   /** Buffer that holds the result; operations whose results are never alive together share one. */
   readonly slot?: number;
 }
@@ -141,6 +141,8 @@ export interface Result {
 
 export interface ProgramFunction {
   readonly name: string;
+  /** Follows from the name; the text of a program does not repeat it. */
+  readonly role: FunctionRole;
   readonly batch: number;
   readonly inputs: readonly Input[];
   readonly blocks: readonly Block[];

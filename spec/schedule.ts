@@ -88,9 +88,6 @@ export interface ShardFunction {
   readonly results: readonly { readonly name: string; readonly value: string }[];
 }
 
-/** The name of that function: the stages of `train` with shapes of their own. */
-export const LAST = 'train.last';
-
 /** All that a shard does: `shards/I/schedule.json` of a plan. `schedule.schema.json` is the same as a schema. */
 export interface ShardSchedule {
   readonly shard: number;

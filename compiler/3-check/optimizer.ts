@@ -1,4 +1,5 @@
 /** Optimisers and rates as expressions. */
+import { weightName } from '../../spec/names.ts';
 import type { Definition } from '../1-syntax/ast.ts';
 import type { Span } from '../diagnostics/diagnostic.ts';
 import { constant, type Expr, leaf, type Shape } from '../operators/expr.ts';
@@ -11,7 +12,6 @@ import { evaluate } from './evaluate.ts';
 import { dependsOnShape, overConnections, totalName } from './reductions.ts';
 import { evaluateRules } from './rules-of-definition.ts';
 import { isPoison, type Term, tensor } from './term.ts';
-import { weightName } from './weight-name.ts';
 
 const scalar = (name: string): Term => tensor(leaf(name, [], false));
 

@@ -42,5 +42,3 @@ export interface Graph {
   readonly nodes: readonly GraphNode[];
   readonly links: readonly GraphLink[];
 }
-
-export { weightName } from '../3-check/weight-name.ts';

@@ -1,4 +1,5 @@
 /** Writes operations down, one block at a time, with shapes worked out by the operator table. */
+import type { OpOrigin } from '../../spec/names.ts';
 import { type Attributes, type Op, type Scalar, type ScalarExpr, type Shape, sameShape } from '../../spec/program.ts';
 import { dependsOn } from '../../spec/scalars.ts';
 import type { Emit, Value } from '../operators/operator.ts';
@@ -22,7 +23,7 @@ export class BlockBuilder implements Emit {
   readonly #constants = new Map<number, Value>();
   readonly #shapes = new Map<string, Shape>();
   /** Stands behind every operation written from now on: the node or link that it serves. */
-  origin: string | undefined;
+  origin: OpOrigin | undefined;
 
   constructor(names: Names) {
     this.#names = names;

@@ -1,4 +1,5 @@
 /** Clamps and reads: from fields of the data to values of nodes, and back. */
+import { nodeOrigin } from '../../spec/names.ts';
 import type { Input, State } from '../../spec/program.ts';
 import type { ClampInstance, DataField } from '../3-check/checked.ts';
 import type { Graph } from '../4-graph/graph.ts';
@@ -68,7 +69,7 @@ export function lowerClamps(
   const lowered = new Map<string, Clamp>();
   for (const clamp of clamps) {
     const node = nodeOf(graph, clamp.node);
-    builder.origin = `node ${node.name}`;
+    builder.origin = nodeOrigin(node.name);
     const value = toShape(builder, lowerExpression(builder, clamp.value, bindings, batch), [batch, ...node.shape]);
     if (!clamp.when) {
       lowered.set(node.name, { value });

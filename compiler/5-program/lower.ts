@@ -1,11 +1,27 @@
 /** Tasks become programs: one function that trains on a batch, one for each way of predicting. */
 
-import { gradientName, LANE, STEP } from '../../spec/lanes.ts';
+import {
+  connectionsName,
+  functionRole,
+  gradientName,
+  LANE,
+  LAST,
+  MOVE,
+  maskName,
+  nodeOrigin,
+  predictName,
+  STEP,
+  scoresName,
+  startName,
+  sumName,
+  TRAIN,
+  weightName,
+  weightOrigin,
+} from '../../spec/names.ts';
 import type { Block, Input, Program, ProgramFunction, Result, State, Update } from '../../spec/program.ts';
-import { LAST } from '../../spec/schedule.ts';
 import type { PredictTask, TrainTask, WeightInstance } from '../3-check/checked.ts';
 import { readersOf } from '../3-check/starts.ts';
-import { type Graph, type GraphLink, weightName } from '../4-graph/graph.ts';
+import type { Graph, GraphLink } from '../4-graph/graph.ts';
 import { levelGraph } from '../4-graph/level.ts';
 import { components } from '../4-graph/order.ts';
 import type { Expr } from '../operators/expr.ts';
@@ -29,7 +45,7 @@ import { inferenceLearning } from './rules/il.ts';
 import { incremental } from './rules/ipc.ts';
 import { firstArrival, zeroDivergence } from './rules/z-il.ts';
 import { afterValues, insideValues, moveValues, type Settling } from './settle.ts';
-import { connectionsName, entriesOf, isCompressed, maskName, masksOf, matrixOf } from './sparse-weights.ts';
+import { entriesOf, isCompressed, masksOf, matrixOf } from './sparse-weights.ts';
 import {
   closeBlock,
   energyGradients,
@@ -60,9 +76,9 @@ export function lowerProgram(
   for (const state of known) statistics.set(state.id, state);
   const optimizer = train ? parameters.flatMap((p) => optimizerStates(train.optimizer, p)) : [];
   const states = [...parameters, ...optimizer, ...statistics.values(), ...startStates(graph), ...maskStates(graph)];
-  if (train) states.push(...memoryStates(graph, 'train', train.batch));
+  if (train) states.push(...memoryStates(graph, TRAIN, train.batch));
   for (const task of predicts) {
-    const name = `predict.${task.name}`;
+    const name = predictName(task.name);
     states.push(...memoryStates(graph, name, options.predictBatch));
     if (settlingOf(task, train).noise) states.push(...noiseStates(graph, task, name, options.predictBatch));
   }
@@ -121,8 +137,6 @@ function startStates(graph: Graph): State[] {
     .map((n) => ({ id: startName(n.name), shape: n.shape, role: 'statistic', init: n.start }));
 }
 
-const startName = (node: string): string => `${node}:start`;
-
 function startsOf(graph: Graph, states: readonly State[]): Map<string, Value> {
   const byId = new Map(states.map((s) => [s.id, { id: s.id, shape: s.shape }]));
   return new Map(
@@ -137,9 +151,9 @@ function lowerTrain(graph: Graph, task: TrainTask, states: readonly State[]): Pr
   const { training, inputs, outputs } = openTraining(graph, task, states, task.batch / task.replicas);
   const rest = lowerRule(methodOf(task), training, outputs, states);
   const { graph: levelled, past } = training.network;
-  const updates = [...rest.updates, ...moveMemory(levelled, 'train', past, rest.settled)];
+  const updates = [...rest.updates, ...moveMemory(levelled, TRAIN, past, rest.settled)];
   const blocks: Block[] = [closeBlock(training.start, 'start'), ...rest.blocks];
-  return { name: 'train', batch: task.batch, inputs, blocks, updates, results: rest.results };
+  return { name: TRAIN, role: 'train', batch: task.batch, inputs, blocks, updates, results: rest.results };
 }
 
 /** Samples below which a lane's products are too small to be worth their own thread. */
@@ -169,8 +183,9 @@ function lowerLanes(graph: Graph, task: TrainTask, states: readonly State[]): Pr
   const rest = lowerRule(methodOf(task), { ...training, lane: gradients }, outputs, states);
   const results = [...gradients].map(([name, value]) => ({ name: gradientName(name), value: value.id }));
   const blocks: Block[] = [closeBlock(training.start, 'start'), ...rest.blocks];
-  const lane = { name: LANE, batch, inputs, blocks, updates: [], results: [...rest.results, ...results] };
-  return [lane, lowerStep(task, states, [...gradients.keys()])];
+  const given = { updates: [], results: [...rest.results, ...results] };
+  const step = lowerStep(task, states, [...gradients.keys()]);
+  return [{ name: LANE, role: 'lane', batch, inputs, blocks, ...given }, step];
 }
 
 function lowerStep(task: TrainTask, states: readonly State[], weights: readonly string[]): ProgramFunction {
@@ -186,14 +201,8 @@ function lowerStep(task: TrainTask, states: readonly State[], weights: readonly 
     inputs.push({ id, field: id, type: 'f32', shape });
     updates.push(...moveBy(builder, task, reader, masks, name, gradient, totals));
   }
-  return {
-    name: STEP,
-    batch: task.batch,
-    inputs,
-    blocks: [closeBlock(builder, 'start')],
-    updates,
-    results: [],
-  };
+  const blocks = [closeBlock(builder, 'start')];
+  return { name: STEP, role: 'step', batch: task.batch, inputs, blocks, updates, results: [] };
 }
 
 /** One weight, and its optimiser's states, moved by the mean gradient of a whole batch. */
@@ -206,7 +215,7 @@ function moveBy(
   gradient: Value,
   totals: Bindings,
 ): Update[] {
-  builder.origin = `weight ${name}`;
+  builder.origin = weightOrigin(name);
   const weight = { name, value: reader(name), gradient, mask: masks.get(name) };
   return toUpdates(step(builder, task.optimizer, weight, reader, 'batch', 'batches', totals));
 }
@@ -223,15 +232,9 @@ function totalsBy(
   return totalsOf(builder, task.optimizer, weights, 'batch', 'batches');
 }
 
-/** What the microbatches of a batch have added up of one weight's mean gradient. */
-const sumName = (weight: string): string => `${weight}:sum`;
-
 function sumState({ id, shape }: State): State {
   return { id: sumName(id), shape, role: 'sum', init: { kind: 'constant', value: 0 } };
 }
-
-/** Moves the weights when all microbatches of a batch have settled. */
-export const MOVE = 'train.move';
 
 /**
  * The same training for microbatches in flight side by side: `train` settles one of them and adds its part of the mean
@@ -245,7 +248,7 @@ function lowerMicrobatches(
   microbatches: number,
 ): ProgramFunction[] {
   const { size, last: left } = microbatchSizes(task.batch, microbatches);
-  const { settling, weights } = lowerMicrobatch(graph, task, states, 'train', size);
+  const { settling, weights } = lowerMicrobatch(graph, task, states, TRAIN, size);
   const last = left < size ? [lowerMicrobatch(graph, task, states, LAST, left).settling] : [];
   return [settling, ...last, lowerMove(task, states, weights)];
 }
@@ -266,11 +269,11 @@ function lowerMicrobatch(
   const updates: Update[] = [];
   for (const [weight, part] of gradients) {
     const state = sumName(weight);
-    adding.origin = `weight ${weight}`;
+    adding.origin = weightOrigin(weight);
     updates.push({ state, value: adding.op('add', [reader(state), part]).id });
   }
   const blocks: Block[] = [closeBlock(training.start, 'start'), ...rest.blocks, closeBlock(adding, 'sum')];
-  const settling = { name, batch, inputs, blocks, updates, results: rest.results };
+  const settling = { name, role: functionRole(name), batch, inputs, blocks, updates, results: rest.results };
   return { settling, weights: [...gradients.keys()] };
 }
 
@@ -288,14 +291,8 @@ function lowerMove(task: TrainTask, states: readonly State[], weights: readonly 
     const zero = builder.op('broadcast', [builder.constant(0)], { shape: [...sum.shape] });
     updates.push({ state, value: zero.id });
   }
-  return {
-    name: MOVE,
-    batch: task.batch,
-    inputs: [],
-    blocks: [closeBlock(builder, 'start')],
-    updates,
-    results: [],
-  };
+  const blocks = [closeBlock(builder, 'start')];
+  return { name: MOVE, role: 'move', batch: task.batch, inputs: [], blocks, updates, results: [] };
 }
 
 /** What every rule begins with: the clamps and the forward sweep. The block `start` is still open. */
@@ -326,7 +323,7 @@ export function openTraining(
     samples: task.batch,
     clamps,
     starts: startsOf(graph, states),
-    past: readMemory(start, graph, 'train', batch),
+    past: readMemory(start, graph, TRAIN, batch),
   };
   const nudged = nudge ? nudgeOutputs(start, clamped, weights, outputs, nudge) : undefined;
   const resting = method.rule === 'bp' ? new Map<string, number>() : masked(graph, clamps, begun);
@@ -403,7 +400,7 @@ function lowerPredict(
   // Every replica sees the same sample: what they answer can be put to a vote.
   const clamps = lowerClamps(start, graph, task.clamps, inputs, statistics, { batch, replicas: 1 });
   const begun = lowerClamps(start, graph, task.starts ?? [], inputs, statistics, { batch, replicas: 1 });
-  const name = `predict.${task.name}`;
+  const name = predictName(task.name);
   const past = readMemory(start, graph, name, batch);
   const network: Network = {
     graph,
@@ -439,6 +436,7 @@ function lowerPredict(
   const behind = read === start ? [] : [closeBlock(read, 'read', 1, settling.steps)];
   return {
     name,
+    role: 'predict',
     batch,
     inputs,
     blocks: [closeBlock(start, 'start'), ...blocks, ...behind],
@@ -477,6 +475,6 @@ function lowerRead(
   const isLogit = node?.energyKind === 'categorical' || node?.energyKind === 'cross_entropy';
   return [
     ...results,
-    { name: `${read.name}.scores`, value: isLogit ? builder.op('softmax', [scores], {}).id : scores.id },
+    { name: scoresName(read.name), value: isLogit ? builder.op('softmax', [scores], {}).id : scores.id },
   ];
 }

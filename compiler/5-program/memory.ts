@@ -2,11 +2,12 @@
  * Delayed links read the values of steps before. They are states of the function that makes them, shifted by one at
  * its end; in the first step of a sequence they are zero (semantics.md, equation 17).
  */
+import { memoryName, nodeOrigin, pastName } from '../../spec/names.ts';
 import type { State, Update } from '../../spec/program.ts';
 import type { Graph } from '../4-graph/graph.ts';
 import type { Value } from '../operators/operator.ts';
 import type { BlockBuilder } from './builder.ts';
-import { get, nodeOf, pastName, type Values } from './network.ts';
+import { get, nodeOf, type Values } from './network.ts';
 
 /** The longest delay at which each node is read. */
 function delays(graph: Graph): Map<string, number> {
@@ -38,7 +39,7 @@ export function readMemory(builder: BlockBuilder, graph: Graph, f: string, batch
     for (let k = 1; k <= longest; k++) {
       const id = memoryName(f, node, k);
       const shape = [batch, ...nodeOf(graph, node).shape];
-      builder.origin = `node ${node}`;
+      builder.origin = nodeOrigin(node);
       past.set(pastName(node, k), builder.op('select', [first, builder.constant(0), { id, shape }]));
     }
   builder.origin = undefined;
@@ -53,8 +54,4 @@ export function moveMemory(graph: Graph, f: string, past: Values, settled: Value
       value: i === 0 ? get(settled, node).id : get(past, pastName(node, i)).id,
     })),
   );
-}
-
-function memoryName(f: string, node: string, delay: number): string {
-  return `memory:${f}:${pastName(node, delay)}`;
 }

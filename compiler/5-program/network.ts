@@ -4,16 +4,17 @@
  */
 
 import { append } from '../../spec/append.ts';
+import { connectionsName, linkOrigin, nodeOrigin, pastName, weightName } from '../../spec/names.ts';
 import { sameShape } from '../../spec/program.ts';
 import type { WeightInstance } from '../3-check/checked.ts';
-import { type Graph, type GraphLink, type GraphNode, weightName } from '../4-graph/graph.ts';
+import type { Graph, GraphLink, GraphNode } from '../4-graph/graph.ts';
 import { components } from '../4-graph/order.ts';
 import type { Value } from '../operators/operator.ts';
 import { atRest } from './arrivals.ts';
 import type { BlockBuilder } from './builder.ts';
 import { settlingBindings } from './chance.ts';
 import { type Bindings, lowerExpression } from './lower-expression.ts';
-import { connectionsName, isCompressed, matrixOf } from './sparse-weights.ts';
+import { isCompressed, matrixOf } from './sparse-weights.ts';
 
 export type Values = ReadonlyMap<string, Value>;
 
@@ -39,11 +40,6 @@ export interface Network {
   readonly answers?: boolean;
   /** Nodes that are at rest until this tick; asked where it is said which tick it is. */
   readonly resting?: ReadonlyMap<string, number>;
-}
-
-/** The values of a node, so many steps before. */
-export function pastName(node: string, delay: number): string {
-  return `${node}#${delay}`;
 }
 
 export interface Evaluation {
@@ -111,8 +107,8 @@ function predict(
       link.delay === 0
         ? activate(builder, network, link.source, z, weights, activated)
         : activatePast(builder, network, link, weights);
-    builder.origin = `link ${link.name}`;
-    const bindings = settlingBindings(builder, network, `link ${link.name}`, link.body, node.shape, now);
+    builder.origin = linkOrigin(link.name);
+    const bindings = settlingBindings(builder, network, linkOrigin(link.name), link.body, node.shape, now);
     bindings.source = { value: source };
     for (const w of link.weights) bindings[w.name] = { value: weightOf(builder, link, w, weights) };
     const before = builder.ops.length;
@@ -168,7 +164,7 @@ function activate(
   const known = activated.get(name);
   if (known) return known;
   const node = nodeOf(network.graph, name);
-  builder.origin = `node ${name}`;
+  builder.origin = nodeOrigin(name);
   const value = lowerExpression(builder, node.activation, nodeBindings(node, z, undefined, weights), network.batch);
   activated.set(name, value);
   return value;
@@ -177,7 +173,7 @@ function activate(
 /** f of the values that the link's source had `delay` steps before: constant within a step. */
 function activatePast(builder: BlockBuilder, network: Network, link: GraphLink, weights: Values): Value {
   const node = nodeOf(network.graph, link.source);
-  builder.origin = `node ${node.name}`;
+  builder.origin = nodeOrigin(node.name);
   const past = new Map([[node.name, get(network.past, pastName(node.name, link.delay))]]);
   return lowerExpression(builder, node.activation, nodeBindings(node, past, undefined, weights), network.batch);
 }
@@ -195,7 +191,7 @@ function energyOf(
   const held = clamp !== undefined && clamp.when === undefined;
   if (!mu && (held || node.prior === 'none')) return undefined;
   if (node.clampedOnly && !clamp) return undefined;
-  builder.origin = `node ${node.name}`;
+  builder.origin = nodeOrigin(node.name);
   const arrival = now === undefined ? undefined : network.resting?.get(node.name);
   let read = z;
   let prediction = mu ?? zeros(builder, batchedShape(network, node));
@@ -273,7 +269,7 @@ export function sweep(builder: BlockBuilder, network: Network, weights: Values):
 }
 
 function startValue(builder: BlockBuilder, network: Network, node: GraphNode): Value {
-  builder.origin = `node ${node.name}`;
+  builder.origin = nodeOrigin(node.name);
   const drawn = network.starts.get(node.name);
   const start = drawn ?? builder.constant(node.start.kind === 'constant' ? node.start.value : 0);
   return builder.op('broadcast', [start], { shape: batchedShape(network, node) });

@@ -1,4 +1,5 @@
 /** Predictions and energies that a read asks for, at the values where a prediction ends (semantics.md, section 16). */
+import { nodeOrigin } from '../../spec/names.ts';
 import type { PredictTask } from '../3-check/checked.ts';
 import { type Expr, isBatched } from '../operators/expr.ts';
 import type { Value } from '../operators/operator.ts';
@@ -27,7 +28,7 @@ export function bindNodeReads(
   const { mu, energies } = evaluate(builder, network, z, weights);
   const bindings: Record<string, Bindings[string]> = {};
   for (const { leaf, what, node } of asked) {
-    builder.origin = `node ${node}`;
+    builder.origin = nodeOrigin(node);
     const of = nodeOf(network.graph, node);
     const energy = energies.get(node);
     if (what === 'prediction') bindings[leaf] = { value: mu.get(node) ?? zeros(builder, batchedShape(network, of)) };

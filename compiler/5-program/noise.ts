@@ -1,12 +1,11 @@
 /** Predictions that begin at noise (`settle(start = noise)`): drawn once, so the same input always gives the same answer. */
+import { nodeOrigin, noiseName } from '../../spec/names.ts';
 import type { State } from '../../spec/program.ts';
 import type { PredictTask } from '../3-check/checked.ts';
 import type { Graph } from '../4-graph/graph.ts';
 import type { Value } from '../operators/operator.ts';
 import type { BlockBuilder } from './builder.ts';
 import { beginAt, freeNodes, get, hold, type Network, type Values } from './network.ts';
-
-const noiseName = (f: string, node: string): string => `noise:${f}:${node}`;
 
 /** One draw from N(0, 1) for every element of every free node, in each row of the batch. */
 export function noiseStates(graph: Graph, task: PredictTask, f: string, batch: number): State[] {
@@ -32,7 +31,7 @@ export function startNoise(
   const drawn = new Map(states.map((s) => [s.id, { id: s.id, shape: s.shape }]));
   const z = new Map(swept);
   for (const node of freeNodes(network)) {
-    builder.origin = `node ${node.name}`;
+    builder.origin = nodeOrigin(node.name);
     const draw = get(drawn, noiseName(f, node.name));
     z.set(node.name, hold(builder, network, node, beginAt(builder, network, node, draw)));
   }

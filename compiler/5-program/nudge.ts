@@ -1,4 +1,5 @@
 /** Outputs that are nudged towards their targets instead of held at them. */
+import { nodeOrigin } from '../../spec/names.ts';
 import type { Value } from '../operators/operator.ts';
 import type { BlockBuilder } from './builder.ts';
 import { type Clamp, get, type Network, sweep } from './network.ts';
@@ -20,7 +21,7 @@ export function nudgeOutputs(
     : builder.constant(1 / nudge.beta);
   const clamps = new Map(network.clamps);
   for (const name of outputs) {
-    builder.origin = `node ${name}`;
+    builder.origin = nodeOrigin(name);
     const clamp = get(network.clamps, name);
     const u0 = get(forward, name);
     const pull = builder.op('mul', [builder.op('sub', [u0, clamp.value]), beta]);

@@ -1,4 +1,5 @@
 /** A weight step: the optimiser's expressions applied to every weight that has a gradient. */
+import { besideName, connectionsName, weightOrigin } from '../../spec/names.ts';
 import { type ScalarExpr, type Shape, type State, sameShape } from '../../spec/program.ts';
 import type { OptimizerInstance } from '../3-check/checked.ts';
 import { CONNECTION, totalName } from '../3-check/reductions.ts';
@@ -6,16 +7,10 @@ import type { Expr } from '../operators/expr.ts';
 import type { Value } from '../operators/operator.ts';
 import type { BlockBuilder } from './builder.ts';
 import { type Bindings, lowerExpression, lowerScalar } from './lower-expression.ts';
-import { connectionsName } from './sparse-weights.ts';
-
-/** The id of an optimiser's tensor for one weight: `pixels->h1.w:m`. */
-export function stateName(weight: string, state: string): string {
-  return `${weight}:${state}`;
-}
 
 export function optimizerStates(optimizer: OptimizerInstance, weight: State): State[] {
   return optimizer.states.map((s) => ({
-    id: stateName(weight.id, s.name),
+    id: besideName(weight.id, s.name),
     shape: weight.shape,
     role: 'optimizer',
     init: { kind: 'constant', value: s.init },
@@ -38,7 +33,7 @@ export function step(
   totals: Bindings = {},
 ): Map<string, Value> {
   const bindings = { ...bindingsOf(builder, optimizer, weight, update, updates), ...totals };
-  for (const s of optimizer.states) bindings[s.name] = { value: stateValue(stateName(weight.name, s.name)) };
+  for (const s of optimizer.states) bindings[s.name] = { value: stateValue(besideName(weight.name, s.name)) };
   const own = optimizer.ofWeights?.get(weight.name) ?? optimizer;
   const { shape } = weight.value;
   const whole = (value: Expr): Value => fill(builder, lowerExpression(builder, value, bindings, 0), shape);
@@ -47,7 +42,7 @@ export function step(
   const moved = own.nextStates.map((s) => [s.name, whole(s.value)] as const);
   for (const [name, value] of moved) {
     bindings[name] = { value };
-    next.set(stateName(weight.name, name), value);
+    next.set(besideName(weight.name, name), value);
   }
   next.set(weight.name, whole(own.nextWeight));
   return next;
@@ -93,7 +88,7 @@ export function totalsOf(
   (optimizer.totals ?? []).forEach((_, n) => {
     let sum: Value | undefined;
     for (const weight of weights) {
-      builder.origin = `weight ${weight.name}`;
+      builder.origin = weightOrigin(weight.name);
       const expr = (optimizer.ofWeights?.get(weight.name) ?? optimizer).totals?.[n];
       if (!expr) continue;
       const bindings = { ...bindingsOf(builder, optimizer, weight, update, updates), ...found };

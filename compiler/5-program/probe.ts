@@ -57,7 +57,7 @@ export function lowerProbe(graph: Graph, task: TrainTask): Program {
   return {
     name: graph.name,
     states,
-    functions: [{ name: 'probe', batch: task.batch, inputs, blocks, updates: [], results }],
+    functions: [{ name: 'probe', role: 'other', batch: task.batch, inputs, blocks, updates: [], results }],
   };
 }
 

@@ -58,6 +58,7 @@ class Rebatching {
       ops: block.ops.map((op) => this.#op(op)),
     }));
     const made: ProgramFunction = {
+      ...f,
       name: `${f.name}${this.#suffix}`,
       batch: this.#to,
       inputs: f.inputs.map((i): Input => ({ ...i, shape: this.#shape(i.id, i.shape) })),

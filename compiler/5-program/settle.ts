@@ -1,4 +1,5 @@
 /** One tick of inference (equation 5): every free node descends the energy, all from the same old values. */
+import { nodeOrigin, valueName, velocityName } from '../../spec/names.ts';
 import type { Carry } from '../../spec/program.ts';
 import type { Value } from '../operators/operator.ts';
 import type { BlockBuilder } from './builder.ts';
@@ -15,13 +16,13 @@ export interface Settling {
 /** The values as a tick's body reads them: carried for free nodes, fixed for the clamped. */
 export function insideValues(network: Network, z: Values): Map<string, Value> {
   const values = new Map(z);
-  for (const node of freeNodes(network)) values.set(node.name, inside(`z.${node.name}`, get(z, node.name)));
+  for (const node of freeNodes(network)) values.set(node.name, inside(valueName(node.name), get(z, node.name)));
   return values;
 }
 
 export function afterValues(network: Network, z: Values): Map<string, Value> {
   const values = new Map(z);
-  for (const node of freeNodes(network)) values.set(node.name, after(`z.${node.name}`, get(z, node.name)));
+  for (const node of freeNodes(network)) values.set(node.name, after(valueName(node.name), get(z, node.name)));
   return values;
 }
 
@@ -42,19 +43,19 @@ export function moveValues(
   const moves: Move[] = [];
   const values = insideValues(network, z);
   for (const node of freeNodes(network)) {
-    body.origin = `node ${node.name}`;
+    body.origin = nodeOrigin(node.name);
     const old = get(values, node.name);
     const gradient = found.get(old.id);
     if (!gradient) {
-      carries.push(carried(`z.${node.name}`, get(z, node.name), old));
+      carries.push(carried(valueName(node.name), get(z, node.name), old));
       continue;
     }
     let direction = gradient;
     if (settling.momentum !== 0) {
-      const velocity = inside(`v.${node.name}`, old);
+      const velocity = inside(velocityName(node.name), old);
       const kept = body.op('mul', [velocity, body.constant(settling.momentum)]);
       direction = body.op('add', [kept, gradient]);
-      carries.push(carried(`v.${node.name}`, zeros(outside, old.shape), direction));
+      carries.push(carried(velocityName(node.name), zeros(outside, old.shape), direction));
     }
     const moved = body.op('sub', [old, body.op('mul', [direction, body.constant(settling.rate)])]);
     moves.push({ name: node.name, old, next: hold(body, network, node, moved) });
@@ -63,7 +64,7 @@ export function moveValues(
   const stopped = settling.tolerance
     ? stopSettled(body, outside, network, moves, settling.tolerance)
     : { moves, carries: [] };
-  for (const { name, next } of stopped.moves) carries.push(carried(`z.${name}`, get(z, name), next));
+  for (const { name, next } of stopped.moves) carries.push(carried(valueName(name), get(z, name), next));
   return [...carries, ...stopped.carries];
 }
 

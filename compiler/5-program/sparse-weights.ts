@@ -2,6 +2,7 @@
  * How the weights of a thinned link are kept: where few connections exist, those alone, as a list beside the places
  * they have in the matrix; where many do, the whole matrix and a mask.
  */
+import { maskName } from '../../spec/names.ts';
 import type { State } from '../../spec/program.ts';
 import { connectionRoom } from '../../spec/topologies.ts';
 import type { WeightInstance } from '../3-check/checked.ts';
@@ -42,11 +43,6 @@ export function entriesOf({ sparsity }: GraphLink, weight: WeightInstance): numb
   return found;
 }
 
-/** The state that says which elements of a weight exist. */
-export function maskName(weight: string): string {
-  return `${weight}:mask`;
-}
-
 /** Masks by the name of their weight. */
 export function masksOf(states: readonly State[]): ReadonlyMap<string, Value> {
   return new Map(
@@ -54,9 +50,4 @@ export function masksOf(states: readonly State[]): ReadonlyMap<string, Value> {
       init.kind === 'thinned' ? [[id, { id: maskName(id), shape }] as const] : [],
     ),
   );
-}
-
-/** The state with row and column of every entry in the list. */
-export function connectionsName(weight: string): string {
-  return `${weight}:connections`;
 }

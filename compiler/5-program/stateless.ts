@@ -2,6 +2,7 @@
  * A prediction that keeps nothing between calls: what it remembers, the noise that it begins at, and the step of a
  * sequence become inputs, what it would remember becomes results. The weights stay states.
  */
+import { parseMemory, publicMemoryName } from '../../spec/names.ts';
 import type { Input, Op, Program, ProgramFunction, Result, ScalarExpr, Shape, State } from '../../spec/program.ts';
 import { dependsOn, evaluateScalar } from '../../spec/scalars.ts';
 import { type Draw, drawsAsInputs } from './open-draws.ts';
@@ -97,13 +98,10 @@ function membersOf(state: State): { id: string; member: number | undefined; shap
   return state.members.map(({ id }, member) => ({ id, member, shape: state.shape.slice(1) }));
 }
 
-/** `memory:predict.p:s#1` is `memory.s.1`, `noise:predict.p:x` is `noise.x`. */
 function publicName(f: string, state: string): string {
-  for (const kind of ['memory', 'noise']) {
-    const prefix = `${kind}:${f}:`;
-    if (state.startsWith(prefix)) return `${kind}.${state.slice(prefix.length).replace(/#(\d+)$/, '.$1')}`;
-  }
-  throw new Error(`${state} is not of ${f}`);
+  const memory = parseMemory(state);
+  if (memory?.f !== f) throw new Error(`${state} is not of ${f}`);
+  return publicMemoryName(memory);
 }
 
 function shapeIn(f: ProgramFunction, program: Program, id: string): Shape {

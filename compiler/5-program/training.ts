@@ -1,4 +1,5 @@
 /** What every learning rule needs, and the pieces that they share. */
+import { afterName, energyName, insideName, nodeOrigin, weightOrigin } from '../../spec/names.ts';
 import type { Block, Carry, Result, ScalarExpr, State, Update } from '../../spec/program.ts';
 import type { OptimizerInstance } from '../3-check/checked.ts';
 import type { Value } from '../operators/operator.ts';
@@ -66,7 +67,7 @@ export function energyGradients(
 export function reportEnergies(builder: BlockBuilder, network: Network, evaluation: Evaluation): Map<string, Value> {
   const reported = new Map<string, Value>();
   for (const [node, energy] of evaluation.energies) {
-    builder.origin = `node ${node}`;
+    builder.origin = nodeOrigin(node);
     const sum = builder.op('sum', [energy], {});
     reported.set(node, builder.op('mul', [sum, builder.constant(1 / network.samples)]));
   }
@@ -92,13 +93,13 @@ export function weightStep(
   const { optimizer } = training;
   const { update, updates } = counters;
   const move = (weight: MovingWeight, totals: Bindings): void => {
-    builder.origin = `weight ${weight.name}`;
+    builder.origin = weightOrigin(weight.name);
     for (const [id, v] of step(builder, optimizer, weight, stateValue, update, updates, totals)) next.set(id, v);
   };
   for (const [name, value] of weights) {
     const gradient = found.get(value.id);
     if (!gradient || (only && !only.has(name))) continue;
-    builder.origin = `weight ${name}`;
+    builder.origin = weightOrigin(name);
     let mean = builder.op('mul', [gradient, builder.constant(1 / training.network.samples)]);
     if (training.gradientScale) mean = builder.op('mul', [mean, training.gradientScale]);
     if (training.lane) {
@@ -116,7 +117,7 @@ export function weightStep(
 }
 
 export function energyResults(energies: Values): Result[] {
-  return [...energies].map(([node, value]) => ({ name: `energy.${node}`, value: value.id }));
+  return [...energies].map(([node, value]) => ({ name: energyName(node), value: value.id }));
 }
 
 export function toUpdates(next: ReadonlyMap<string, Value>): Update[] {
@@ -140,6 +141,3 @@ export function inside(name: string, of: Value): Value {
 export function after(name: string, of: Value): Value {
   return { id: afterName(name), shape: of.shape };
 }
-
-const insideName = (name: string): string => `in:${name}`;
-const afterName = (name: string): string => `out:${name}`;

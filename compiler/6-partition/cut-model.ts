@@ -1,4 +1,5 @@
 /** From one program to those of several shards, even in work and each within its machine's memory. Pure. */
+import { TRAIN } from '../../spec/names.ts';
 import { type Program, sizeOf } from '../../spec/program.ts';
 import type { ScheduleInstance } from '../3-check/checked.ts';
 import { runPassesByNode } from '../5-program/passes/index.ts';
@@ -125,7 +126,7 @@ function cutAtOf(schedules: readonly ScheduleInstance[]): CutAt {
 /** FLOP of a tick of each shard, in the units in which pieces count them: of one microbatch. */
 function tickWork(split: readonly ShardProgram[]): number[] {
   const batches = split.map(({ schedule }) => {
-    const runs = runsOf(schedule, 'train');
+    const runs = runsOf(schedule, TRAIN);
     return runs.reduce((sum, { f, times }) => sum + times * f.batch, 0) / (runs[0]?.f.batch ?? 1);
   });
   return shardWork(split).map((flops) => flops / Math.max(1, ...batches));

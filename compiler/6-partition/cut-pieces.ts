@@ -1,4 +1,5 @@
 /** Into which pieces a model is cut, and the machine of each: whole nodes where they spread well enough, else tiles. */
+import type { Owner } from '../../spec/names.ts';
 import type { Plan } from '../../spec/plan.ts';
 import type { Program } from '../../spec/program.ts';
 import type { Graph } from '../4-graph/graph.ts';
@@ -10,7 +11,7 @@ import { partition } from './partition.ts';
 import type { Machines, Problem } from './problem.ts';
 import { rebalance } from './rebalance.ts';
 import { cutLine } from './shards/line.ts';
-import type { Owner, Owners } from './shards/owners.ts';
+import type { Owners } from './shards/owners.ts';
 import { piecesOf } from './shards/pieces.ts';
 import { chooseTiling } from './tiles/choose.ts';
 import { level } from './tiles/level.ts';

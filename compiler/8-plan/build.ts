@@ -1,5 +1,6 @@
 /** A plan in memory: everything the runtime needs of a model and one of its tasks, for one shard. */
 
+import { predictName, scoresName } from '../../spec/names.ts';
 import type {
   Plan,
   PlanCheck,
@@ -78,7 +79,7 @@ export function draftPlan(source: PlanSource): PlanDraft {
     programPart('shards/0/program.txt', program),
     ...[...cpu].map(([path, bytes]) => bytesPart(path, bytes)),
   ];
-  const train = program.functions.find((f) => f.name === 'train');
+  const train = program.functions.find((f) => f.role === 'train');
   const shard: PlanShard = {
     id: 0,
     nodes: graph.nodes.map((n) => n.name),
@@ -169,12 +170,12 @@ function describeRule(task: TrainTask): string {
 }
 
 function predictionOf(task: PredictTask, program: Program): PlanPrediction[] {
-  const f = program.functions.find((g) => g.name === `predict.${task.name}`);
+  const f = program.functions.find((g) => g.name === predictName(task.name));
   if (!f) return [];
   const reads = task.reads.map((r) => ({
     name: r.name,
     shape: r.value.shape,
-    scores: f.results.some((result) => result.name === `${r.name}.scores`),
+    scores: f.results.some((result) => result.name === scoresName(r.name)),
   }));
   const sequence = task.sequence === undefined ? {} : { sequence: task.sequence };
   const inputs = inputsOf(f, task.inputs, [...readersOf(task), ...task.reads]);

@@ -1,4 +1,5 @@
 /** A plan of several shards: their programs, schedules and files, what crosses between them, and how fast that will be. */
+import { LAST, TRAIN } from '../../spec/names.ts';
 import type { Plan, PlanPart, PlanPredicted, PlanShard, Sink } from '../../spec/plan.ts';
 import type { Machines } from '../6-partition/problem.ts';
 import type { ShardProgram } from '../6-partition/shards/split.ts';
@@ -24,7 +25,7 @@ export interface ShardsSource {
 /** @param source of the model as one shard; its programs are replaced */
 export function draftShardedPlan(source: PlanSource, cut: ShardsSource): PlanDraft {
   const whole = draftPlan({ ...source, cpu: new Map() });
-  const name = source.task ? 'train' : (whole.plan.predictions[0]?.function ?? '');
+  const name = source.task ? TRAIN : (whole.plan.predictions[0]?.function ?? '');
   const ticks = Math.max(1, ...cut.shards.map((shard) => ticksIn(shard, name)));
   const shards = cut.shards.map((shard, i) => {
     const tiles = tilesAmong(cut.nodes[i] ?? [], cut.tiling);
@@ -81,7 +82,7 @@ function shardOf(
     parameters: parameters.map(({ id, shape, init }) => ({ name: id, shape, init })),
     parameterCount: parameters.reduce((sum, s) => sum + s.shape.reduce((a, b) => a * b, 1), 0),
     memory: shardMemory({ program, schedule }),
-    flopsPerBatch: batchFlops({ program, schedule }, 'train'),
+    flopsPerBatch: batchFlops({ program, schedule }, TRAIN),
     flopsPerTick,
     program: `shards/${schedule.shard}/program.txt`,
     schedule: `shards/${schedule.shard}/schedule.json`,

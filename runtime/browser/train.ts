@@ -1,4 +1,5 @@
 /** Trains a compiled plan in a page, on data that it makes, with the browser's own WebGPU. */
+import { TRAIN } from '../../spec/names.ts';
 import { statisticsOf } from '../data/statistics.ts';
 import type { Device } from '../device/device.ts';
 import { openGpu, requestAdapter } from '../device/webgpu/gpu.ts';
@@ -39,7 +40,7 @@ export async function trainInPage(
   assertTrainable(plan, training, data);
   const device = await pageDevice();
   const statistics = statisticsOf(executable.program.states, data.train);
-  const shard = await openShard(device, executable, () => ({ seed, statistics }), 'train');
+  const shard = await openShard(device, executable, () => ({ seed, statistics }), TRAIN);
   const nothing = (): void => undefined;
   try {
     await train({

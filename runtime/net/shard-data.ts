@@ -1,5 +1,6 @@
 /** The data of one shard: only the columns that its senses and labels read, as blobs named in the deployment. */
 
+import { comparedNames, energyNode, TRAIN } from '../../spec/names.ts';
 import type { ShardSchedule } from '../../spec/schedule.ts';
 import { allocate, type Column, type Dataset, findField, memoryDataset, sizeOf } from '../data/dataset.ts';
 import { batchOrder } from '../data/order.ts';
@@ -26,7 +27,7 @@ export async function openShardData(
   blob: BlobSource,
 ): Promise<ShardData> {
   const reads = readsOf(schedule, deployment.evaluations);
-  const trainFields = inputsOf(schedule, 'train');
+  const trainFields = inputsOf(schedule, TRAIN);
   const train = await datasetOf(deployment.train, reads.train, blob);
   const checks = await Promise.all(deployment.checks.map((ref, i) => datasetOf(ref, reads.checks[i] ?? [], blob)));
   const order = orderOf(deployment);
@@ -38,7 +39,7 @@ export async function openShardData(
   };
   return {
     inputs(call) {
-      if (call.kind === 'train') return gathered(train, trainFields, order(call.epoch, call.batch));
+      if (call.kind === TRAIN) return gathered(train, trainFields, order(call.epoch, call.batch));
       const { function: name = '', batch: size = 1 } = deployment.evaluations[call.evaluation] ?? {};
       const rows = range(call.evaluation, call.batch);
       // A last batch that is not full is filled up with its own first sample.
@@ -63,7 +64,7 @@ export function readsOf(
   evaluations: Deployment['evaluations'],
 ): NonNullable<ShardNeeds['reads']> {
   return {
-    train: inputsOf(schedule, 'train'),
+    train: inputsOf(schedule, TRAIN),
     checks: evaluations.map(({ function: name, read, field }) => [
       ...new Set([...inputsOf(schedule, name), ...(givesRead(schedule, name, read) ? [field] : [])]),
     ]),
@@ -72,11 +73,11 @@ export function readsOf(
 
 /** Names of the sums that a shard reports: energies of its nodes, and of evaluations whose read it gives. */
 export function totalsOf(schedule: ShardSchedule, evaluations: Deployment['evaluations']): string[] {
-  const results = schedule.functions.find((f) => f.name === 'train')?.results.map((r) => r.name) ?? [];
+  const results = schedule.functions.find((f) => f.name === TRAIN)?.results.map((r) => r.name) ?? [];
   return [
-    ...results.filter((name) => name.startsWith('energy.')),
+    ...results.filter((name) => energyNode(name) !== undefined),
     ...evaluations.flatMap(({ function: name, read }, i) =>
-      givesRead(schedule, name, read) ? [`sum.${i}`, `count.${i}`] : [],
+      givesRead(schedule, name, read) ? Object.values(comparedNames(i)) : [],
     ),
   ];
 }

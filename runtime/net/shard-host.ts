@@ -3,6 +3,7 @@
  * asks for; what it does not know is when.
  */
 
+import { comparedNames, energyNode, TRAIN } from '../../spec/names.ts';
 import type { ShardSchedule } from '../../spec/schedule.ts';
 import type { Device, DeviceSession, Executable, Tensor } from '../device/device.ts';
 import type { KeyPair } from '../identity/ed25519.ts';
@@ -160,7 +161,7 @@ export class ShardHost {
   begin(number: number, call: Call): void {
     const { deployment } = this;
     const batches = batchesOf(deployment);
-    const name = call.kind === 'train' ? 'train' : (deployment.evaluations[call.evaluation]?.function ?? '');
+    const name = call.kind === 'train' ? TRAIN : (deployment.evaluations[call.evaluation]?.function ?? '');
     const position =
       call.kind === 'train'
         ? { batch: call.epoch * batches + call.batch, batches: deployment.epochs * batches }
@@ -274,12 +275,13 @@ export class ShardHost {
       return;
     }
     for (const [name, values] of Object.entries(results)) {
-      if (!name.startsWith('energy.')) continue;
+      const node = energyNode(name);
+      if (node === undefined) continue;
       const value = values[0] ?? Number.NaN;
       if (!Number.isFinite(value))
         throw Object.assign(
           new Error(
-            `the energy of node ${name.slice(7)} is no longer a finite number (epoch ${call.epoch + 1}, batch ${call.batch + 1})`,
+            `the energy of node ${node} is no longer a finite number (epoch ${call.epoch + 1}, batch ${call.batch + 1})`,
           ),
           { code: 'energy/not-finite' },
         );
@@ -305,8 +307,9 @@ export class ShardHost {
         ),
         { code: 'check/not-finite' },
       );
-    this.#add(`sum.${call.evaluation}`, sum);
-    this.#add(`count.${call.evaluation}`, answers.length);
+    const names = comparedNames(call.evaluation);
+    this.#add(names.sum, sum);
+    this.#add(names.count, answers.length);
   }
 
   #add(name: string, value: number): void {

@@ -1,4 +1,5 @@
 /** Whether `plan.json` and the program speak of the same functions, fields and parameters. */
+import { scoresName } from '../../spec/names.ts';
 import type { Plan, PlanField, PlanShard } from '../../spec/plan.ts';
 import { memberStates, type Program, type ProgramFunction, sameShape } from '../../spec/program.ts';
 
@@ -26,7 +27,7 @@ function parametersProblem(shard: PlanShard, program: Program): string | undefin
 
 function trainingProblem({ training }: Plan, program: Program): string | undefined {
   if (!training) return undefined;
-  const f = program.functions.find((g) => g.name === 'train');
+  const f = program.functions.find((g) => g.role === 'train');
   if (!f) return 'it has no function `train`';
   if (f.batch !== training.batch) return `\`train\` takes batches of ${f.batch}, the plan says ${training.batch}`;
   return fieldsProblem(f, training.inputs);
@@ -42,7 +43,7 @@ function predictionsProblem(plan: Plan, program: Program): string | undefined {
     if (problem !== undefined) return problem;
     const results = new Set(f.results.map((r) => r.name));
     for (const read of prediction.reads)
-      if (!results.has(read.name) || (read.scores && !results.has(`${read.name}.scores`)))
+      if (!results.has(read.name) || (read.scores && !results.has(scoresName(read.name))))
         return `\`${f.name}\` does not give ${read.name}`;
   }
   for (const check of plan.checks) {

@@ -2,11 +2,13 @@
  * Whether the schedules of a plan's shards fit their programs and each other: everything that is read has been made or
  * received before, what one sends another awaits, at the same point of the same stage. Nothing is run to find out.
  */
+
 import { Ajv2020, type ValidateFunction } from 'ajv/dist/2020.js';
+import { LAST, scoresName, TRAIN } from '../../spec/names.ts';
 import type { Plan } from '../../spec/plan.ts';
 import { type Program, type ProgramFunction, type Shape, sameShape, sizeOf } from '../../spec/program.ts';
 import schema from '../../spec/schedule.schema.json' with { type: 'json' };
-import { LAST, type Message, runsIn, type ShardFunction, type ShardSchedule, type Stage } from '../../spec/schedule.ts';
+import { type Message, runsIn, type ShardFunction, type ShardSchedule, type Stage } from '../../spec/schedule.ts';
 import { asOdd } from '../shard/route.ts';
 
 let validate: ValidateFunction<ShardSchedule> | undefined;
@@ -194,12 +196,12 @@ function shapesWithin(f: ProgramFunction): Map<string, Shape> {
 /** All shards together do what the plan says. */
 function wholeProblem(plan: Plan, schedules: readonly ShardSchedule[]): string | undefined {
   const wanted = [
-    ...(plan.training ? [{ name: 'train', ...plan.training, results: [] as string[] }] : []),
+    ...(plan.training ? [{ name: TRAIN, ...plan.training, results: [] as string[] }] : []),
     ...plan.predictions.map((p) => ({
       name: p.function,
       batch: p.batch,
       inputs: p.inputs,
-      results: p.reads.flatMap((r) => (r.scores ? [r.name, `${r.name}.scores`] : [r.name])),
+      results: p.reads.flatMap((r) => (r.scores ? [r.name, scoresName(r.name)] : [r.name])),
     })),
   ];
   for (const { name, batch, inputs, results } of wanted) {
@@ -207,7 +209,7 @@ function wholeProblem(plan: Plan, schedules: readonly ShardSchedule[]): string |
     const [{ microbatches = 1, last, odd } = {}] = parts;
     if (parts.some((f) => (f?.microbatches ?? 1) !== microbatches || f?.last !== last))
       return `not every shard divides ${name} alike`;
-    const begun = name === 'train' && plan.training?.ahead === 1;
+    const begun = name === TRAIN && plan.training?.ahead === 1;
     const all = schedules.flatMap((s) => s.functions.filter((f) => f.name === name || f.name === last));
     if (begun !== (odd !== undefined) || all.some((f) => (f.odd !== undefined) !== begun))
       return `not every shard begins ${name} as far ahead as the plan says`;

@@ -2,7 +2,7 @@
  * A program read from a stranger's text: whether its numbers are numbers and its sizes can be. That operations and
  * shapes fit together is for the compiler's `verify` to say; this comes first, so that nothing absurd is computed with.
  */
-import { gradientName } from '../../spec/lanes.ts';
+import { gradientName } from '../../spec/names.ts';
 import type { Block, Input, Program, ProgramFunction, State } from '../../spec/program.ts';
 import { isScalar } from './sound-scalar.ts';
 import { elements, isCount, shapeProblem } from './sound-shape.ts';

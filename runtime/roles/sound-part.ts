@@ -1,5 +1,6 @@
 /** Whether a part of a snapshot is one that an honest owner of the shard may bring. */
 
+import { comparedNames } from '../../spec/names.ts';
 import { allCalls, batchesOf, callsPerEpoch, isCut, lastChange } from '../training/calls.ts';
 import type { DataRef, Evaluation } from '../wire/deployment.ts';
 import type { Part } from '../wire/messages.ts';
@@ -56,12 +57,13 @@ export function totalsProblem(run: RunState, { shard, calls, totals }: Brought):
     if (may && !may.includes(name)) return { what: 'totals/name', evidence: `${name} is not of shard ${shard}` };
   }
   for (const [i, evaluation] of evaluations.entries()) {
-    if (!may?.includes(`count.${i}`)) continue;
-    const [count = 0, sum = 0] = [totals[`count.${i}`], totals[`sum.${i}`]];
+    const names = comparedNames(i);
+    if (!may?.includes(names.count)) continue;
+    const [count = 0, sum = 0] = [totals[names.count], totals[names.sum]];
     const there = countOf(run, calls, i, checks[i], evaluation);
-    if (count !== there) return { what: 'totals/count', evidence: `count.${i} is ${count} of ${there}` };
+    if (count !== there) return { what: 'totals/count', evidence: `${names.count} is ${count} of ${there}` };
     const most = evaluation.metric === 'accuracy' ? count : Number.POSITIVE_INFINITY;
-    if (sum < 0 || sum > most) return { what: 'totals/sum', evidence: `sum.${i} is ${sum} of ${count}` };
+    if (sum < 0 || sum > most) return { what: 'totals/sum', evidence: `${names.sum} is ${sum} of ${count}` };
   }
   return undefined;
 }

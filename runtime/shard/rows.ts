@@ -1,4 +1,5 @@
 /** Predictions of a batch, sample by sample, as plain values that print as JSON. */
+import { scoresName } from '../../spec/names.ts';
 import type { PlanPrediction } from '../../spec/plan.ts';
 import type { Tensor } from '../device/device.ts';
 import { isSound } from '../training/metrics.ts';
@@ -14,7 +15,7 @@ export function predictedRow(prediction: PlanPrediction, batch: PredictedBatch, 
     // Of a sequence the answer has the axis of steps in front.
     const shape = prediction.sequence === undefined ? read.shape : [prediction.sequence, ...read.shape];
     row[read.name] = nested(batch.results[read.name], i, batch.count, shape);
-    if (read.scores) row[`${read.name}_scores`] = sampleOf(batch.results[`${read.name}.scores`], i, batch.count);
+    if (read.scores) row[`${read.name}_scores`] = sampleOf(batch.results[scoresName(read.name)], i, batch.count);
   }
   return row;
 }

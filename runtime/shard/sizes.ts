@@ -2,20 +2,20 @@
  * Predictions for fewer samples at once than a plan's batch: a function of its own for each size, whose name says for
  * how many. Where a device has none of them, few samples are filled up to a whole batch.
  */
+import { append } from '../../spec/append.ts';
+import { parseSized, sizedName } from '../../spec/names.ts';
 import type { PlanPrediction } from '../../spec/plan.ts';
 import type { Program } from '../../spec/program.ts';
 
 /** Sizes that there are besides a function's own, by its name; the smallest first. */
 export type Sizes = ReadonlyMap<string, readonly number[]>;
 
-export const sizedName = (f: string, batch: number): string => `${f}@${batch}`;
-
 export function sizesIn(program: Program): Sizes {
   const named = new Map(program.functions.map((f) => [f.name, f.batch]));
   const found = new Map<string, number[]>();
   for (const [name, batch] of named) {
-    const whole = name.slice(0, name.lastIndexOf('@'));
-    if (named.has(whole) && name === sizedName(whole, batch)) found.set(whole, [...(found.get(whole) ?? []), batch]);
+    const sized = parseSized(name);
+    if (sized?.batch === batch && named.has(sized.f)) append(found, sized.f, batch);
   }
   for (const sizes of found.values()) sizes.sort((a, b) => a - b);
   return found;

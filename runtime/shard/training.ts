@@ -2,6 +2,7 @@
  * The training loop of one shard: batches go to the device a few ahead of their results, epochs end with a
  * measurement and a snapshot, a stop is taken between two batches.
  */
+import { TRAIN } from '../../spec/names.ts';
 import type { Plan, PlanTraining } from '../../spec/plan.ts';
 import { type Batch, type FeedPosition, feedBatches } from '../data/feed.ts';
 import type { FieldData, SampleRunner, Tensor } from '../device/device.ts';
@@ -72,7 +73,7 @@ export async function train(options: TrainingOptions): Promise<TrainingEnd> {
   const saveAt = async (epoch: number, batch: number): Promise<void> =>
     options.run.saveSnapshot(await stateAt(epoch, batch));
   // Steps of a sequence are cut from what was fed.
-  const kept = training.sequence === undefined ? await shard.keep?.('train', data.train.length) : undefined;
+  const kept = training.sequence === undefined ? await shard.keep?.(TRAIN, data.train.length) : undefined;
   const job = { options, run, totals: epochTotals, kept, saveAt };
   let measured: CheckResult[] = [];
   for (let epoch = from.epoch; epoch < epochs; epoch++) {
@@ -194,7 +195,7 @@ function runBatch({ options, run, totals, kept }: Job, at: FeedPosition, fed: Ba
     const position = positionOf(run, call);
     const fields =
       call.step === undefined ? inputs : inputsOfStep(training.inputs, inputs, call.step, run.sequence ?? 1);
-    const results = await (kept ? kept.run(fed.rows, fields, position) : shard.run('train', fields, position));
+    const results = await (kept ? kept.run(fed.rows, fields, position) : shard.run(TRAIN, fields, position));
     const node = unsoundEnergy(results);
     if (node !== undefined) throw diverged(options, at, node);
     totals.add(results, samplesOf(run));

@@ -4,7 +4,7 @@ import type { ShardFunction, ShardSchedule } from '../../spec/schedule.ts';
 
 export function wholeSchedule(program: Program): ShardSchedule {
   const functions = program.functions
-    .filter((f) => f.name === 'train' || f.name.startsWith('predict.'))
+    .filter((f) => f.role === 'train' || f.role === 'predict')
     .map((f): ShardFunction => {
       const segments = [{ receive: [], run: f.name, send: [] }];
       return {

@@ -3,6 +3,7 @@
  * computed values left out. The order of work is that of a real shard, for it is the same code; what a segment costs
  * and how long a frame takes is given.
  */
+import { TRAIN } from '../../spec/names.ts';
 import type { Program } from '../../spec/program.ts';
 import { sizeOf } from '../../spec/program.ts';
 import type { Message, ShardFunction, ShardSchedule } from '../../spec/schedule.ts';
@@ -77,7 +78,7 @@ export function modelRate(
   shards: readonly ModelShard[],
   machines: readonly ModelMachine[],
   network: ModelNetwork,
-  name = 'train',
+  name = TRAIN,
 ): Modelled {
   return new RateModel(shards, machines, network, name).run();
 }

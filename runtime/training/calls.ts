@@ -2,6 +2,7 @@
  * What a run does, call by call: the training batches of an epoch, each step of a sequence a call of its own, then the
  * batches of its evaluations, epoch after epoch. The number of a call says all about it, so no message has to. Pure.
  */
+import { TRAIN } from '../../spec/names.ts';
 import type { Position } from '../device/device.ts';
 import type { Evaluation } from './evaluations.ts';
 
@@ -55,7 +56,7 @@ export function callsOfBatch({ sequence }: Pick<RunLengths, 'sequence'>, epoch: 
 
 /** The function of the program that a call runs. */
 export function functionOf({ evaluations }: Pick<RunLengths, 'evaluations'>, call: Call): string {
-  return call.kind === 'train' ? 'train' : (evaluations[call.evaluation]?.function ?? '');
+  return call.kind === 'train' ? TRAIN : (evaluations[call.evaluation]?.function ?? '');
 }
 
 /** Where a call stands in the training. An evaluation stands nowhere: schedules are not for it. */

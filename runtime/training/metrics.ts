@@ -1,4 +1,5 @@
 /** What a metric is: sums over the elements that were compared, and whether their mean holds. Pure. */
+import { scoresName } from '../../spec/names.ts';
 import type { FieldData } from '../device/device.ts';
 import type { Evaluation } from './evaluations.ts';
 
@@ -42,7 +43,7 @@ export function allFinite(values: ArrayLike<number>): boolean {
 
 /** Whether a read is made of finite numbers: `argmax` of others would still be a class, so its scores are looked at. */
 export function isSound(results: Readonly<Record<string, ArrayLike<number>>>, read: string): boolean {
-  return [results[read], results[`${read}.scores`]].every((values) => values === undefined || allFinite(values));
+  return [results[read], results[scoresName(read)]].every((values) => values === undefined || allFinite(values));
 }
 
 export function holds({ comparison, bound }: Pick<Evaluation, 'comparison' | 'bound'>, value: number): boolean {

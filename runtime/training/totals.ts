@@ -3,18 +3,18 @@
  * compared; on one machine `samples` and `seconds` of training too. Kept in snapshots, so that a resumed epoch ends with
  * the same numbers. Pure.
  */
+import { comparedNames, energyName, energyNode } from '../../spec/names.ts';
 import type { Tensor } from '../device/device.ts';
 import { type Compared, NOTHING } from './metrics.ts';
 
 export type Totals = Readonly<Record<string, number>>;
 
-const ENERGY = 'energy.';
-
 /** The names of energies among results, or among sums. */
 export function energiesIn<T>(results: Readonly<Record<string, T>>): { readonly node: string; readonly value: T }[] {
-  return Object.entries(results)
-    .filter(([name]) => name.startsWith(ENERGY))
-    .map(([name, value]) => ({ node: name.slice(ENERGY.length), value }));
+  return Object.entries(results).flatMap(([name, value]) => {
+    const node = energyNode(name);
+    return node === undefined ? [] : [{ node, value }];
+  });
 }
 
 /** The first node whose energy is no finite number. */
@@ -26,7 +26,7 @@ export function unsoundEnergy(results: Readonly<Record<string, Tensor>>): string
 export function withEnergies(totals: Totals, results: Readonly<Record<string, Tensor>>, samples: number): Totals {
   const added = { ...totals };
   for (const { node, value } of energiesIn(results)) {
-    const name = `${ENERGY}${node}`;
+    const name = energyName(node);
     added[name] = (added[name] ?? 0) + (value[0] ?? Number.NaN) * samples;
   }
   return added;
@@ -34,16 +34,13 @@ export function withEnergies(totals: Totals, results: Readonly<Record<string, Te
 
 /** Of evaluation `i`. */
 export function comparedIn(totals: Totals, i: number): Compared {
-  return { sum: totals[`sum.${i}`] ?? NOTHING.sum, count: totals[`count.${i}`] ?? NOTHING.count };
+  const names = comparedNames(i);
+  return { sum: totals[names.sum] ?? NOTHING.sum, count: totals[names.count] ?? NOTHING.count };
 }
 
 export function withCompared(totals: Totals, i: number, { sum, count }: Compared): Totals {
-  return { ...totals, [`sum.${i}`]: sum, [`count.${i}`]: count };
-}
-
-/** Names of the sums of evaluation `i`. */
-export function comparedNames(i: number): string[] {
-  return [`sum.${i}`, `count.${i}`];
+  const names = comparedNames(i);
+  return { ...totals, [names.sum]: sum, [names.count]: count };
 }
 
 /** Sums of several shards, together. */

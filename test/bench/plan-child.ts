@@ -40,7 +40,15 @@ function layer(tiles: number, shards: number): Omit<PlanDraft, 'program'> {
       }),
     );
     const block = { name: 'tick', repeat: 8, firstTick: 0, scalars: [], carries: [], ops };
-    const f = { name: 'train', batch: 128, inputs: [], blocks: [block], updates: [], results: [] };
+    const f = {
+      name: 'train',
+      role: 'train' as const,
+      batch: 128,
+      inputs: [],
+      blocks: [block],
+      updates: [],
+      results: [],
+    };
     const program: Program = { name: 'layer', states, functions: [f] };
     const path = `shards/${id}/program.txt`;
     parts.push(programPart(path, program));

@@ -3,11 +3,13 @@
  * before. Against the reference with weights rounded on the host within the bound of f32, and against the reference with
  * the weights themselves within the bound that `spec/precision.ts` states.
  */
+
 import { describe, expect, test } from 'vitest';
 import { lowerToWgsl } from '../../compiler/7-kernels/wgsl/lower.ts';
 import { type Rule, referenceModel } from '../../runtime/cli/measuring/reference-networks.ts';
 import type { Tensor } from '../../runtime/device/device.ts';
 import { verifyKernels } from '../../spec/kernel-verify.ts';
+import { nodeOrigin } from '../../spec/names.ts';
 import type { Op, Program } from '../../spec/program.ts';
 import { sizeOf } from '../../spec/program.ts';
 import { stream } from '../../spec/random.ts';
@@ -40,7 +42,7 @@ const READS = 4;
 function products(cases: readonly Case[], apart: boolean): Program {
   const ops: Op[] = [];
   const op = (id: string, name: string, args: string[], shape: number[], attributes: Op['attributes'] = {}): string => {
-    ops.push({ id, op: name, args, shape, attributes, origin: name });
+    ops.push({ id, op: name, args, shape, attributes, origin: nodeOrigin(name) });
     return id;
   };
   const states: Program['states'][number][] = [];
@@ -75,7 +77,7 @@ function products(cases: readonly Case[], apart: boolean): Program {
   return {
     name: 'halves',
     states,
-    functions: [{ name: 'run', batch: 1, inputs, blocks: [block], updates: [], results }],
+    functions: [{ name: 'run', role: 'other', batch: 1, inputs, blocks: [block], updates: [], results }],
   };
 }
 

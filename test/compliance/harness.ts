@@ -36,7 +36,7 @@ function caseFunction(c: OperatorCase, name: string): ProgramFunction {
     type: 'f32' as const,
     shape,
   }));
-  return { name, batch: 1, inputs, blocks: [closeBlock(builder, 'operator')], updates: [], results };
+  return { name, role: 'other', batch: 1, inputs, blocks: [closeBlock(builder, 'operator')], updates: [], results };
 }
 
 /** What a case's function is given. */

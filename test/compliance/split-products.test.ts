@@ -1,6 +1,8 @@
 /** Long sums into few elements, in two passes, against the reference; and the same bits each time. */
+
 import { expect, test } from 'vitest';
 import type { Tensor } from '../../runtime/device/device.ts';
+import { nodeOrigin } from '../../spec/names.ts';
 import type { Op, Program } from '../../spec/program.ts';
 import { launchByLaunch } from '../support/lowered.ts';
 import { relativeError } from '../support/networks.ts';
@@ -24,17 +26,24 @@ function gradient(m: number, n: number, k: number): Program {
     shape: [...shape],
   }));
   const ops: Op[] = [
-    { id: 'p', op: 'matmul', args: ['a', 'b'], attributes: { ta: true, tb: false }, shape: [m, n], origin: 'w' },
-    { id: 'c', op: 'constant', args: [], attributes: { value: 1 / 16 }, shape: [], origin: 'w' },
-    { id: 's', op: 'mul', args: ['p', 'c'], attributes: {}, shape: [m, n], origin: 'w' },
-    { id: 't', op: 'tanh', args: ['s'], attributes: {}, shape: [m, n], origin: 'w' },
+    {
+      id: 'p',
+      op: 'matmul',
+      args: ['a', 'b'],
+      attributes: { ta: true, tb: false },
+      shape: [m, n],
+      origin: nodeOrigin('w'),
+    },
+    { id: 'c', op: 'constant', args: [], attributes: { value: 1 / 16 }, shape: [], origin: nodeOrigin('w') },
+    { id: 's', op: 'mul', args: ['p', 'c'], attributes: {}, shape: [m, n], origin: nodeOrigin('w') },
+    { id: 't', op: 'tanh', args: ['s'], attributes: {}, shape: [m, n], origin: nodeOrigin('w') },
   ];
   const block = { name: 'work', repeat: 1, firstTick: 0, scalars: [], carries: [], ops };
   const results = [{ name: 't', value: 't' }];
   return {
     name: 'gradient',
     states: [],
-    functions: [{ name: 'run', batch: 1, inputs, blocks: [block], updates: [], results }],
+    functions: [{ name: 'run', role: 'other', batch: 1, inputs, blocks: [block], updates: [], results }],
   };
 }
 

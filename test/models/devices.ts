@@ -1,4 +1,5 @@
 /** The devices that a model is trained on, whole and in shards. */
+
 import type { Graph } from '../../compiler/4-graph/graph.ts';
 import { cutModel } from '../../compiler/6-partition/cut-model.ts';
 import { scheduledMachines } from '../../compiler/6-partition/scheduled-machines.ts';
@@ -9,7 +10,7 @@ import type { Device } from '../../runtime/device/device.ts';
 import { referenceDevice } from '../../runtime/device/reference/reference.ts';
 import { openShard, type Shard } from '../../runtime/shard/shard.ts';
 import { openShards } from '../../runtime/shard/shards.ts';
-import { LANE } from '../../spec/lanes.ts';
+import { LANE } from '../../spec/names.ts';
 import { bundledCpu } from '../support/bundled-cpu.ts';
 import { beginning, type Model, UNIT } from './compare.ts';
 

@@ -2,13 +2,15 @@
  * The energy of a network as a program of its own: values, clamps and weights are states or inputs, results are the
  * total energy and its gradient with respect to every value and every weight. Differences of the one must be the other.
  */
+
 import type { Graph } from '../../compiler/4-graph/graph.ts';
 import { BlockBuilder, createNames } from '../../compiler/5-program/builder.ts';
 import { maskStates, parameterStates } from '../../compiler/5-program/lower.ts';
-import { type Clamp, evaluate, freeNodes, type Network, pastName } from '../../compiler/5-program/network.ts';
+import { type Clamp, evaluate, freeNodes, type Network } from '../../compiler/5-program/network.ts';
 import { closeBlock, energyGradients } from '../../compiler/5-program/training.ts';
 import type { Value } from '../../compiler/operators/operator.ts';
 import type { DeviceSession } from '../../runtime/device/device.ts';
+import { pastName } from '../../spec/names.ts';
 import type { Program, Result, State } from '../../spec/program.ts';
 
 export interface EnergyProgram {
@@ -66,7 +68,7 @@ export function energyProgram(graph: Graph, batch: number, clamped: Readonly<Rec
     if (gradient) results.push({ name: `slope.${t.id}`, value: gradient.id });
   }
   const block = closeBlock(builder, 'energy');
-  const f = { name: 'energy', batch, inputs: [], blocks: [block], updates: [], results };
+  const f = { name: 'energy', role: 'other' as const, batch, inputs: [], blocks: [block], updates: [], results };
   const states = [...values, ...masks, ...past.values(), ...parameters, ...maskStates(graph)];
   const program = { name: graph.name, states, functions: [f] };
   return { program, variables: targets.map((t) => t.id) };

@@ -1,4 +1,5 @@
 /** Programs of products that do not wait for each other. */
+import type { OpOrigin } from '../../spec/names.ts';
 import type { Op, Program } from '../../spec/program.ts';
 
 export interface Product {
@@ -13,7 +14,7 @@ export interface Product {
 export function sideBySide(products: readonly Product[]): Program {
   const ops: Op[] = [];
   const op = (id: string, name: string, args: string[], shape: number[], attributes: Op['attributes'] = {}): void => {
-    ops.push({ id, op: name, args, shape, attributes, origin: name });
+    ops.push({ id, op: name, args, shape, attributes, origin: name as OpOrigin });
   };
   const inputs = products.flatMap(({ m, n, k, ta, tb }, i) =>
     (
@@ -44,7 +45,7 @@ export function sideBySide(products: readonly Product[]): Program {
   return {
     name: 'launch',
     states: [],
-    functions: [{ name: 'run', batch: 1, inputs, blocks: [block], updates: [], results }],
+    functions: [{ name: 'run', role: 'other', batch: 1, inputs, blocks: [block], updates: [], results }],
   };
 }
 
@@ -63,13 +64,20 @@ export function products(cases: readonly PagedProduct[]): Program {
   );
   const ops = cases.map(({ m, n, ta = false, tb = false, pages }, i): Op => {
     const shape = [...(pages === undefined ? [] : [pages]), m, n];
-    return { id: `p${i}`, op: 'matmul', args: [`a${i}`, `b${i}`], shape, attributes: { ta, tb }, origin: 'product' };
+    return {
+      id: `p${i}`,
+      op: 'matmul',
+      args: [`a${i}`, `b${i}`],
+      shape,
+      attributes: { ta, tb },
+      origin: 'product' as OpOrigin,
+    };
   });
   const results = ops.map(({ id }) => ({ name: id, value: id }));
   const block = { name: 'work', repeat: 1, firstTick: 0, scalars: [], carries: [], ops };
   return {
     name: 'products',
     states: [],
-    functions: [{ name: 'run', batch: 1, inputs, blocks: [block], updates: [], results }],
+    functions: [{ name: 'run', role: 'other', batch: 1, inputs, blocks: [block], updates: [], results }],
   };
 }

@@ -1,9 +1,10 @@
 /** A program on one machine and cut over several, side by side on the reference device. */
+
 import type { TrainTask } from '../../compiler/3-check/checked.ts';
 import type { Graph } from '../../compiler/4-graph/graph.ts';
 import { runPassesByNode } from '../../compiler/5-program/passes/index.ts';
 import { verify } from '../../compiler/5-program/verify.ts';
-import { type Assignment, linkOwner, nodeOwner, ownersOf } from '../../compiler/6-partition/shards/owners.ts';
+import { type Assignment, ownersOf } from '../../compiler/6-partition/shards/owners.ts';
 import { assignmentOf } from '../../compiler/6-partition/shards/pieces.ts';
 import { type ShardProgram, splitProgram } from '../../compiler/6-partition/shards/split.ts';
 import { twofold } from '../../compiler/6-partition/shards/twofold.ts';
@@ -15,6 +16,7 @@ import type { DeviceSession, FieldData, Tensor } from '../../runtime/device/devi
 import { Lockstep } from '../../runtime/shard/lockstep.ts';
 import { openSession, type ShardSession } from '../../runtime/shard/session.ts';
 import { initialValues } from '../../spec/initialise.ts';
+import { linkOrigin, nodeOrigin, type Owner } from '../../spec/names.ts';
 import { type Program, type ProgramFunction, sizeOf } from '../../spec/program.ts';
 import { stream } from '../../spec/random.ts';
 import { putInto } from '../../spec/slices.ts';
@@ -46,13 +48,13 @@ export function compileText(
 /** Nodes anywhere, links with their source or their target. */
 export function randomAssignment(graph: Graph, shards: number, seed: number): Assignment {
   const rng = stream(seed, 'assignment');
-  const found = new Map<string, number>();
+  const found = new Map<Owner, number>();
   graph.nodes.forEach((n, i) => {
-    found.set(nodeOwner(n.name), i < shards ? i : rng.bits(i) % shards);
+    found.set(nodeOrigin(n.name), i < shards ? i : rng.bits(i) % shards);
   });
   graph.links.forEach((l, i) => {
     const end = rng.bits(1000 + i) % 2 === 0 ? l.source : l.target;
-    found.set(linkOwner(l.name), found.get(nodeOwner(end)) ?? 0);
+    found.set(linkOrigin(l.name), found.get(nodeOrigin(end)) ?? 0);
   });
   return found;
 }

@@ -34,7 +34,15 @@ export function zeroDivergenceAt(rate: number, graph: Graph, setting: Setting): 
   );
   const { blocks, updates, results } = zeroDivergence(training, outputs, stateReader(states), rate);
   const start = closeBlock(training.start, 'start');
-  const f = { name: 'train', batch: training.network.batch, inputs, blocks: [start, ...blocks], updates, results };
+  const f = {
+    name: 'train',
+    role: 'train' as const,
+    batch: training.network.batch,
+    inputs,
+    blocks: [start, ...blocks],
+    updates,
+    results,
+  };
   return { name: graph.name, states, functions: [f] };
 }
 

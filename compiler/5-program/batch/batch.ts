@@ -4,7 +4,7 @@
  * picked by index. A program without arrays is left as it is. Names in snapshots stay: states say who their members
  * are.
  */
-import { gradientName, isGradientName } from '../../../spec/lanes.ts';
+import { energyNode, gradientName, isGradientName } from '../../../spec/names.ts';
 import {
   type Block,
   type Carry,
@@ -218,7 +218,7 @@ class FunctionBatcher {
       const pack = gradients.get(r.name);
       if (pack !== undefined && complete.has(pack)) return `gradient ${pack}`;
       const place = this.#stack.placeOf(r.value);
-      if ('pack' in place && pack === undefined && r.name.startsWith('energy.')) return `page ${place.pack}`;
+      if ('pack' in place && pack === undefined && energyNode(r.name) !== undefined) return `page ${place.pack}`;
       single.push(r);
       return undefined;
     });

@@ -1,4 +1,5 @@
 /** Pages of packs: where a value of the unbatched program is found, and how any list of values becomes one tensor. */
+import type { OpOrigin } from '../../../spec/names.ts';
 import type { Attributes, Op, Shape } from '../../../spec/program.ts';
 import { isOperator, operators } from '../../operators/table.ts';
 import { canonicalAttributes } from '../builder.ts';
@@ -9,7 +10,7 @@ export type Place = { readonly id: string } | { readonly pack: string; readonly 
 export class Stack {
   /** Operations of the block that is being written. */
   ops: Op[] = [];
-  origin: string | undefined;
+  origin: OpOrigin | undefined;
   readonly #fresh: () => string;
   readonly #shapes: Map<string, Shape>;
   readonly #places = new Map<string, Place>();

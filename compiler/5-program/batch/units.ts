@@ -1,5 +1,7 @@
 /** Units as operations: one for all elements, with values gathered by index where elements read one another. */
+
 import { append } from '../../../spec/append.ts';
+import { isOrigin, type OpOrigin } from '../../../spec/names.ts';
 import type { Op } from '../../../spec/program.ts';
 import type { Unit } from './classes.ts';
 import { alignsArguments, liftAttributes } from './lift.ts';
@@ -44,8 +46,10 @@ function inPageOrder(unit: Unit, s: Stack): Unit {
   return { ...unit, members: sorted(unit.members), ...(unit.terms ? { terms: sorted(unit.terms) } : {}) };
 }
 
-function originOf(op: Op): string | undefined {
-  return op.origin === undefined ? undefined : (patternOf(op.origin) ?? op.origin);
+function originOf({ origin }: Op): OpOrigin | undefined {
+  if (origin === undefined) return undefined;
+  const pattern = patternOf(origin);
+  return pattern !== undefined && isOrigin(pattern) ? pattern : origin;
 }
 
 function emitSingle(unit: Unit, op: Op, s: Stack): void {

@@ -1,4 +1,5 @@
 /** Incremental predictive coding: values and weights move together, every tick, from the same state (equation 8; Salvatori et al. 2022, arXiv 2212.00720). */
+import { energyName } from '../../../spec/names.ts';
 import type { Carry, State } from '../../../spec/program.ts';
 import type { Value } from '../../operators/operator.ts';
 import { evaluate, get } from '../network.ts';
@@ -41,8 +42,8 @@ export function incremental(
   const results = new Map<string, Value>();
   for (const [node, energy] of energies) {
     const zero = training.start.constant(0);
-    carries.push(carried(`energy.${node}`, zero, energy));
-    results.set(node, after(`energy.${node}`, energy));
+    carries.push(carried(energyName(node), zero, energy));
+    results.set(node, after(energyName(node), energy));
   }
   const updates = [...next].map(([state, value]) => ({ state, value: after(state, value).id }));
   const settled = afterValues(network, z);

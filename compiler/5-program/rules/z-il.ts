@@ -3,6 +3,7 @@
  * reaches one link further with every tick; the weights t links before the output move at tick t, and the steps equal
  * backpropagation's exactly (semantics.md, equation 10).
  */
+import { nodeOrigin } from '../../../spec/names.ts';
 import type { State } from '../../../spec/program.ts';
 import { levels } from '../../4-graph/level.ts';
 import type { Value } from '../../operators/operator.ts';
@@ -62,7 +63,7 @@ function stepValues(
   for (const node of freeNodes(training.network)) {
     const gradient = found.get(get(z, node.name).id);
     if (!gradient) continue;
-    block.origin = `node ${node.name}`;
+    block.origin = nodeOrigin(node.name);
     const next = block.op('sub', [get(z, node.name), block.op('mul', [gradient, block.constant(rate)])]);
     moved.set(node.name, hold(block, training.network, node, next));
   }
@@ -90,7 +91,7 @@ export function firstArrival(training: Training, outputs: ReadonlySet<string>, s
     const due = weightsInto(training, new Set([node]));
     const error = found.get(mu.id);
     if (due.size === 0 || !error) continue;
-    body.origin = `node ${node}`;
+    body.origin = nodeOrigin(node);
     const arrived = body.op('step', [body.op('amax', [body.op('abs', [error])], {})]);
     const latch = inside(`latch.${node}`, arrived);
     const fire = body.op('mul', [arrived, body.op('sub', [body.constant(1), latch])]);

@@ -1,4 +1,5 @@
 /** Drafts become functions of a shard's program, and the schedule that calls them. */
+import { segmentName } from '../../../spec/names.ts';
 import type { Input, Op, ProgramFunction, Result, Scalar } from '../../../spec/program.ts';
 import type { Message, Segment, ShardFunction, Stage } from '../../../spec/schedule.ts';
 import { removeDeadCode } from '../../5-program/passes/dead-code.ts';
@@ -29,7 +30,7 @@ export function emitFunction(
   const emitted = stages.flatMap((stage): Stage[] => {
     const { name, repeat, firstTick, begin, next, end } = stage;
     const kept = stage.segments.flatMap((draft): Segment[] => {
-      const f = emitSegment(values, `${values.f.name}.${name}.${segments.length}`, stage, draft, held, wanted);
+      const f = emitSegment(values, segmentName(values.f.name, name, segments.length), stage, draft, held, wanted);
       if (f) segments.push(f);
       const { receive, send } = draft;
       return f || receive.length > 0 || send.length > 0 ? [{ receive, ...(f ? { run: f.name } : {}), send }] : [];
@@ -88,7 +89,15 @@ function emitSegment(
   const results = [...new Set(locals)].map((id) => ({ name: id, value: writer.read(id) }));
   if (updates.length === 0 && results.length === 0) return undefined;
   const block = { name: stage.name, repeat: 1, firstTick: 0, carries: [], scalars: writer.scalars, ops: writer.ops };
-  const f = { name, batch: values.f.batch, inputs: writer.inputs, blocks: [block], updates, results };
+  const f: ProgramFunction = {
+    name,
+    role: 'segment',
+    batch: values.f.batch,
+    inputs: writer.inputs,
+    blocks: [block],
+    updates,
+    results,
+  };
   const live = removeDeadCode(f);
   return assignSlots({ ...live, inputs: live.inputs.filter((i) => isUsed(live, i.id)) });
 }

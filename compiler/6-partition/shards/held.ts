@@ -2,6 +2,7 @@
  * Values of a weight's size stay on the device: where one is needed by a later segment it is kept in a state, its own
  * weight's where nobody reads the old weight any more.
  */
+import { heldName, servesWeight } from '../../../spec/names.ts';
 import type { Carry, Op, State } from '../../../spec/program.ts';
 import type { HomeIndex } from './home-index.ts';
 import type { DraftSegment, DraftStage } from './stages.ts';
@@ -39,7 +40,7 @@ export function holdValues(
   const states: State[] = [];
   const places = placesOf(stages);
   const keep = (id: string): string => {
-    const state = `held:${values.f.name}:${id}`;
+    const state = heldName(values.f.name, id);
     states.push({ id: state, shape: values.shape(id), role: 'value', init: { kind: 'constant', value: 0 } });
     return state;
   };
@@ -85,7 +86,7 @@ export function holdValues(
     if (at !== undefined && straight && !readFrom(places, state, at + 1))
       places.segments[at]?.updates.push({ state, value });
     else {
-      if (alone && at !== undefined && !names.has(value) && op(values, value)?.origin?.startsWith('weight ') === true) {
+      if (alone && at !== undefined && !names.has(value) && servesWeight(op(values, value)?.origin)) {
         const kept = keep(value);
         names.set(value, kept);
         places.segments[at]?.updates.push({ state: kept, value });
@@ -140,7 +141,7 @@ function readFrom(places: Places, id: string, first: number): boolean {
 
 /** Not a value of samples: a weight on its way, or made of states alone. */
 function isHeavy(values: FunctionValues, id: string): boolean {
-  return op(values, id)?.origin?.startsWith('weight ') === true || ofStates(values, id);
+  return servesWeight(op(values, id)?.origin) || ofStates(values, id);
 }
 
 function ofStates(values: FunctionValues, id: string): boolean {

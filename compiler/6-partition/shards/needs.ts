@@ -3,6 +3,7 @@
  * has, for no more bytes, it makes for itself: then errors are computed on both sides of a border, and a tick waits for
  * its neighbours once instead of twice.
  */
+import { servesWeight } from '../../../spec/names.ts';
 import type { Op } from '../../../spec/program.ts';
 import type { HomeIndex } from './home-index.ts';
 import type { Homes } from './place.ts';
@@ -147,7 +148,7 @@ function isPrivate(values: FunctionValues, op: Op): boolean {
   return op.args.some((a) => {
     const origin = values.origin(a);
     if (origin.kind === 'carry') return isWeight(values, origin.carry);
-    if (origin.kind === 'op' && origin.op.origin?.startsWith('weight ') === true) return true;
+    if (origin.kind === 'op' && servesWeight(origin.op.origin)) return true;
     return origin.kind === 'state' || origin.kind === 'input';
   });
 }

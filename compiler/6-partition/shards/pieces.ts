@@ -2,13 +2,22 @@
  * A network as the partitioner sees it: one piece for each node (or tile of one), with the work and memory of the
  * links whose weights live there; one net for each value that links need from elsewhere.
  */
+import {
+  isValueInside,
+  linkOrigin,
+  nodeOrigin,
+  nodeTile,
+  type Owner,
+  parseOrigin,
+  tileOrigin,
+} from '../../../spec/names.ts';
 import { type Program, type ProgramFunction, type Shape, sizeOf } from '../../../spec/program.ts';
 import type { Graph, GraphLink } from '../../4-graph/graph.ts';
 import type { Expr } from '../../operators/expr.ts';
 import { isOperator, operators } from '../../operators/table.ts';
 import type { Constraints } from '../constraints.ts';
 import type { Machines, Problem } from '../problem.ts';
-import { type Assignment, linkOwner, nodeOwner, type Owner, type Owners } from './owners.ts';
+import type { Assignment, Owners } from './owners.ts';
 
 const BYTES = 4;
 
@@ -67,13 +76,13 @@ export function piecesOf(
   const together = new Int32Array(pieces.length).fill(-1);
   groups.forEach((names, group) => {
     for (const name of names) {
-      const i = index.get(nodeOwner(name));
+      const i = index.get(nodeOrigin(name));
       if (i !== undefined) together[i] = group;
     }
   });
   const places = new Int32Array(pieces.length).fill(-1);
   for (const [name, machine] of pinned) {
-    const i = index.get(nodeOwner(name));
+    const i = index.get(nodeOrigin(name));
     if (i !== undefined) places[i] = machine;
   }
   const cluster = clustersOf(pieces);
@@ -90,7 +99,7 @@ export function piecesOf(
 
 /** What a shard spends its time with. */
 export function mainFunction(program: Program): ProgramFunction | undefined {
-  return program.functions.find((f) => f.name === 'train') ?? program.functions[0];
+  return program.functions.find((f) => f.role === 'train') ?? program.functions[0];
 }
 
 /** Ticks of a batch: repetitions of its loops, at least 1. */
@@ -99,7 +108,7 @@ export function ticksOf(f: ProgramFunction): number {
 }
 
 function samplesOf(f: ProgramFunction): number {
-  const [carry] = f.blocks.flatMap((b) => b.carries.filter((c) => c.id.startsWith('in:z.')));
+  const [carry] = f.blocks.flatMap((b) => b.carries.filter((c) => isValueInside(c.id)));
   return carry?.shape[0] ?? f.batch;
 }
 
@@ -107,10 +116,10 @@ function samplesOf(f: ProgramFunction): number {
 function homeOfOwner(graph: Graph, index: ReadonlyMap<Owner, number>): (owner: Owner) => number | undefined {
   const sides = new Map<Owner, Owner>();
   for (const link of graph.links)
-    sides.set(linkOwner(link.name), nodeOwner(sideOf(graph, link) === 'source' ? link.source : link.target));
+    sides.set(linkOrigin(link.name), nodeOrigin(sideOf(graph, link) === 'source' ? link.source : link.target));
   return (owner) => {
     const node = sides.get(owner) ?? owner;
-    return index.get(node) ?? index.get(`${node}/0`);
+    return index.get(node) ?? index.get(tileOrigin(node, 0));
   };
 }
 
@@ -119,7 +128,7 @@ export function assignmentOf(graph: Graph, pieces: readonly Owner[], part: Int32
   const index = new Map(pieces.map((owner, i) => [owner, i]));
   const home = homeOfOwner(graph, index);
   const found = new Map<Owner, number>(pieces.map((owner, i) => [owner, part[i] ?? 0]));
-  for (const owner of [...graph.links.map((l) => linkOwner(l.name)), ...graph.nodes.map((n) => nodeOwner(n.name))]) {
+  for (const owner of [...graph.links.map((l) => linkOrigin(l.name)), ...graph.nodes.map((n) => nodeOrigin(n.name))]) {
     const at = home(owner);
     if (at !== undefined) found.set(owner, part[at] ?? 0);
   }
@@ -153,7 +162,7 @@ function countWork(
 function clustersOf(pieces: readonly Owner[]): Int32Array {
   const numbers = new Map<string, number>();
   return Int32Array.from(pieces, (owner) => {
-    const name = owner.replace(/^node /, '');
+    const { name } = parseOrigin(owner);
     const at = name.lastIndexOf('.');
     if (at < 0) return -1;
     const cluster = name.slice(0, at).split('.')[0] ?? '';
@@ -171,10 +180,10 @@ function netsOf(graph: Graph, index: ReadonlyMap<Owner, number>, batch: number):
   const tiles = new Map<string, number[]>();
   const widths = new Map(graph.nodes.map((n) => [n.name, sizeOf(n.shape)]));
   for (const node of graph.nodes) {
-    const whole = index.get(nodeOwner(node.name));
+    const whole = index.get(nodeOrigin(node.name));
     const found: number[] = whole === undefined ? [] : [whole];
     for (let i = 0; whole === undefined; i++) {
-      const tile = index.get(`${nodeOwner(node.name)}/${i}`);
+      const tile = index.get(nodeTile(node.name, i));
       if (tile === undefined) break;
       found.push(tile);
     }

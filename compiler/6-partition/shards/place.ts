@@ -2,6 +2,7 @@
  * Which shard makes which value. Operations go with the node or link that they serve; sums go to who needs them, so
  * that what several shards contribute meets where it is used.
  */
+import { servesLink } from '../../../spec/names.ts';
 import type { Op, State } from '../../../spec/program.ts';
 import type { Assignment, Owners } from './owners.ts';
 import type { FunctionValues } from './values.ts';
@@ -82,7 +83,7 @@ function moveSums(values: FunctionValues, homes: Map<string, number>, fixed: Rea
     for (const op of [...block.ops].reverse()) {
       if ((op.op !== 'add' && op.op !== 'sub') || fixed.has(op.id) || !homes.has(op.id)) continue;
       // What serves a node is at home there; what serves a weight has the weight's size.
-      if (op.origin !== undefined && !op.origin.startsWith('link ')) continue;
+      if (op.origin !== undefined && !servesLink(op.origin)) continue;
       if (op.args.some((a) => values.origin(a).kind === 'input')) continue;
       const made = [...new Set(op.args.map((a) => homes.get(a)).filter((h) => h !== undefined))];
       const used = values.readers(op.id).map((r) => homes.get(r.id));

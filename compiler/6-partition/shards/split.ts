@@ -3,10 +3,9 @@
  * same values in the same order of sums, so that all shards together compute what one would (architecture, "borders").
  */
 
-import { OF_LANES } from '../../../spec/lanes.ts';
+import { isOfLanes, LAST, MOVE, TRAIN } from '../../../spec/names.ts';
 import type { Program, ProgramFunction, Result, State } from '../../../spec/program.ts';
-import { LAST, type Message, type ShardFunction, type ShardSchedule } from '../../../spec/schedule.ts';
-import { MOVE } from '../../5-program/lower.ts';
+import type { Message, ShardFunction, ShardSchedule } from '../../../spec/schedule.ts';
 import { makeAhead } from './ahead.ts';
 import { emitFunction } from './emit.ts';
 import { holdValues } from './held.ts';
@@ -32,11 +31,12 @@ export function splitProgram(program: Program, owners: Owners, assignment: Assig
     messages: [] as Message[],
     states: [] as State[],
   }));
+  const pipelined = program.functions.some((f) => f.role === 'move');
   let count = 0;
   for (const f of program.functions) {
-    if (OF_LANES.has(f.name)) continue;
+    if (isOfLanes(f.role)) continue;
     // Microbatches share a shard's states: between segments none may hold what belongs to one of them.
-    const alone = !((f.name === 'train' || f.name === LAST) && program.functions.some((g) => g.name === MOVE));
+    const alone = !((f.role === 'train' || f.role === 'last') && pipelined);
     const split = splitFunction(program, joinStraight(f), owners, assignment, shards, count, alone);
     count = split.nextMessage;
     split.parts.forEach((part, shard) => {
@@ -64,7 +64,7 @@ function withMove(functions: readonly ShardFunction[]): ShardFunction[] {
   const divided = (f: ShardFunction): ShardFunction => {
     return { ...f, microbatches: Math.ceil(move.batch / f.batch), ...last, after: move.stages };
   };
-  return functions.filter((f) => f !== move).map((f) => (f.name === 'train' ? divided(f) : f));
+  return functions.filter((f) => f !== move).map((f) => (f.name === TRAIN ? divided(f) : f));
 }
 
 interface SplitFunction {

@@ -4,23 +4,19 @@
  * its own, by whether its number is even or odd: predicted weights, sums of gradients, what is held of them. Everything
  * else is as it was: the weights themselves, their optimiser's states, every message.
  */
+import { LAST, oddSegmentName, type Parity, parityName, TRAIN, weightOrigin } from '../../../spec/names.ts';
 import type { Block, Op, ProgramFunction, State } from '../../../spec/program.ts';
-import { LAST, runsIn, type ShardFunction, type Stage } from '../../../spec/schedule.ts';
+import { runsIn, type ShardFunction, type Stage } from '../../../spec/schedule.ts';
 import { assignSlots } from '../../5-program/passes/slots.ts';
 import type { ShardProgram } from './split.ts';
 
-type Parity = 'even' | 'odd';
-
-/** Where the weights lie that batches of this parity settle on. */
-export const predictedName = (weight: string, parity: Parity): string => `${weight}@${parity}`;
-const oddName = (name: string): string => predictedName(name, 'odd');
-const oddSegment = (name: string): string => `${name}.odd`;
+const oddName = (name: string): string => parityName(name, 'odd');
 
 /** @param shard of a pipelined training, with a weight step behind its microbatches */
 export function twofold({ program, schedule }: ShardProgram): ShardProgram {
   const byName = new Map(program.functions.map((f) => [f.name, f]));
-  const train = schedule.functions.find((f) => f.name === 'train');
-  const trains = schedule.functions.filter((f) => f.name === 'train' || f.name === LAST);
+  const train = schedule.functions.find((f) => f.name === TRAIN);
+  const trains = schedule.functions.filter((f) => f.name === TRAIN || f.name === LAST);
   if (!train?.after) throw new Error('only a pipelined training has a weight step to run ahead of');
   const segmentsOf = (stages: readonly Stage[]): ProgramFunction[] =>
     runsIn(stages).flatMap((name) => byName.get(name) ?? []);
@@ -32,16 +28,16 @@ export function twofold({ program, schedule }: ShardProgram): ShardProgram {
   const twice = program.states.filter((s) => (s.role === 'sum' || s.role === 'value') && used.has(s.id));
   const namesOf = (parity: Parity): Map<string, string> =>
     new Map([
-      ...predicted.map(({ id }) => [id, predictedName(id, parity)] as const),
+      ...predicted.map(({ id }) => [id, parityName(id, parity)] as const),
       ...(parity === 'odd' ? twice.map(({ id }) => [id, oddName(id)] as const) : []),
     ]);
   const sums = new Map(twice.map(({ id }) => [id, oddName(id)]));
   const weights = new Map(predicted.map((s) => [s.id, s]));
   const functions = program.functions.flatMap((f): ProgramFunction[] => {
     if (settling.has(f))
-      return [renamed(f, namesOf('even')), { ...renamed(f, namesOf('odd')), name: oddSegment(f.name) }];
+      return [renamed(f, namesOf('even')), { ...renamed(f, namesOf('odd')), name: oddSegmentName(f.name) }];
     if (!stepping.has(f)) return [f];
-    const odd = { ...renamed(f, sums), name: oddSegment(f.name) };
+    const odd = { ...renamed(f, sums), name: oddSegmentName(f.name) };
     return [predicting(f, weights, 'even'), predicting(odd, weights, 'odd')];
   });
   const states = [
@@ -61,7 +57,7 @@ export function twofold({ program, schedule }: ShardProgram): ShardProgram {
 
 function withOdd(f: ShardFunction): ShardFunction {
   const runs = runsIn([...f.stages, ...(f.after ?? [])]);
-  return { ...f, odd: Object.fromEntries(runs.map((name) => [name, oddSegment(name)])) };
+  return { ...f, odd: Object.fromEntries(runs.map((name) => [name, oddSegmentName(name)])) };
 }
 
 function* statesOf(f: ProgramFunction): Generator<string> {
@@ -74,11 +70,11 @@ function* statesOf(f: ProgramFunction): Generator<string> {
 function copyOf(weight: State, parity: Parity): State {
   const { id, shape, slice, init } = weight;
   return {
-    id: predictedName(id, parity),
+    id: parityName(id, parity),
     shape,
     role: 'optimizer',
     init: { kind: 'copy', state: slice?.of ?? id, of: init },
-    ...(slice && { slice: { ...slice, of: predictedName(slice.of, parity) } }),
+    ...(slice && { slice: { ...slice, of: parityName(slice.of, parity) } }),
   };
 }
 
@@ -101,10 +97,10 @@ function predicting(f: ProgramFunction, weights: ReadonlyMap<string, State>, par
     const weight = weights.get(update.state);
     if (!weight) return [update];
     const [change, next] = [`%change${ops.length}`, `%next${ops.length}`];
-    const about = { attributes: {}, shape: weight.shape, origin: `weight ${weight.id}` };
+    const about = { attributes: {}, shape: weight.shape, origin: weightOrigin(weight.id) };
     ops.push({ id: change, op: 'sub', args: [update.value, weight.id], ...about });
     ops.push({ id: next, op: 'add', args: [update.value, change], ...about });
-    return [update, { state: predictedName(weight.id, parity), value: next }];
+    return [update, { state: parityName(weight.id, parity), value: next }];
   });
   if (ops.length === 0) return f;
   const block: Block = { name: 'predict', repeat: 1, firstTick: 0, scalars: [], carries: [], ops };

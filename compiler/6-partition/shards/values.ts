@@ -1,5 +1,7 @@
 /** What a function's values are: who makes each, who reads it, what is the same everywhere. */
+
 import { append } from '../../../spec/append.ts';
+import { servesWeight } from '../../../spec/names.ts';
 import {
   type Carry,
   type Op,
@@ -94,5 +96,5 @@ export class FunctionValues {
 export function isWeight(values: FunctionValues, { init }: Carry): boolean {
   const origin = values.origin(init);
   if (origin.kind === 'state') return origin.state.role === 'parameter' || origin.state.role === 'optimizer';
-  return origin.kind === 'op' && origin.op.origin?.startsWith('weight ') === true;
+  return origin.kind === 'op' && servesWeight(origin.op.origin);
 }

@@ -1,5 +1,6 @@
 /** What a shard costs: FLOPs of its ticks and batches, and the bytes that it holds. */
-import { LAST, type Stage } from '../../../spec/schedule.ts';
+import { LAST, TRAIN } from '../../../spec/names.ts';
+import type { Stage } from '../../../spec/schedule.ts';
 import { countFlops, countMemory } from '../../5-program/cost.ts';
 import { runsOf, tickOf } from './runs.ts';
 import type { ShardProgram } from './split.ts';
@@ -33,7 +34,7 @@ export function shardWork(shards: readonly ShardProgram[]): number[] {
 /** What a plan's figures are of: training, or the first prediction where nothing is trained. */
 function mainName(shards: readonly ShardProgram[]): string {
   const names = shards.flatMap(({ schedule }) => schedule.functions.map((f) => f.name));
-  return names.find((name) => name === 'train') ?? names[0] ?? '';
+  return names.find((name) => name === TRAIN) ?? names[0] ?? '';
 }
 
 /** FLOP of one batch in a function of the model. */

@@ -4,8 +4,9 @@
  * that side is, or along what lies between them (heads), as many for each of its units; where neither can be, or where
  * an energy or a link couples what would be in different tiles, the node stays whole.
  */
+import { weightName } from '../../../spec/names.ts';
 import type { Shape } from '../../../spec/program.ts';
-import { type Graph, type GraphLink, type GraphNode, weightName } from '../../4-graph/graph.ts';
+import type { Graph, GraphLink, GraphNode } from '../../4-graph/graph.ts';
 import { isCompressed } from '../../5-program/sparse-weights.ts';
 import type { Expr } from '../../operators/expr.ts';
 import { operators } from '../../operators/table.ts';

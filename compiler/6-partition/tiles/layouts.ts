@@ -2,6 +2,7 @@
  * How each value of a function is cut, from how weights and nodes are. Sums over a cut axis are sums of parts, made in
  * the order of the tiles; what an operator cannot do tile by tile it does with the whole.
  */
+import { servesWeight, weightServed } from '../../../spec/names.ts';
 import { type Op, type ProgramFunction, type Shape, type State, sameShape } from '../../../spec/program.ts';
 import { axesOf } from '../../operators/reduction.ts';
 import { isOperator, type OperatorName, operators } from '../../operators/table.ts';
@@ -54,7 +55,7 @@ export function findLayouts(cuts: StateCuts, states: readonly State[], f: Progra
         const way = wayOf(op, context);
         ways.set(op.id, way);
         layouts.set(op.id, way.kind === 'whole' ? undefined : way.layout);
-        if (op.origin?.startsWith('weight ') === true || isMasked(op, weightLike, shapes)) weightLike.add(op.id);
+        if (servesWeight(op.origin) || isMasked(op, weightLike, shapes)) weightLike.add(op.id);
       }
     }
   };
@@ -79,11 +80,6 @@ interface Context {
   readonly weights: ReadonlyMap<string, Layout>;
 }
 
-/** What serves a weight is cut as the weight is, or not at all. */
-function weightOf(op: Op): string | undefined {
-  return op.origin?.startsWith('weight ') === true ? op.origin.slice('weight '.length) : undefined;
-}
-
 /** How those who read a value would like it. */
 function findPreferences(f: ProgramFunction, { layouts, shapes, preferences, weights }: Context): void {
   const prefer = (id: string, layout: Layout | 'whole' | undefined): void => {
@@ -94,7 +90,7 @@ function findPreferences(f: ProgramFunction, { layouts, shapes, preferences, wei
     for (const carry of block.carries) prefer(carry.next, layouts.get(carry.id));
     for (const carry of block.carries) prefer(carry.init, layouts.get(carry.id));
     for (const op of [...block.ops].reverse()) {
-      const weight = weightOf(op);
+      const weight = weightServed(op.origin);
       // What is reduced is no longer as large as the weight.
       const likeWeight = weight !== undefined && sameShape(op.shape, shapes.get(weight) ?? op.shape);
       const own = !likeWeight ? (preferences.get(op.id) ?? layouts.get(op.id)) : (weights.get(weight) ?? 'whole');
@@ -138,7 +134,8 @@ function wayOf(op: Op, context: Context): Way {
   const cut = op.args.map((a) => layouts.get(a));
   const isPreferred = op.op === 'matmul' && layoutIn(preferences.get(op.id)) !== undefined;
   if (!isPreferred && cut.every((l) => l === undefined)) return WHOLE;
-  const weight = weightOf(op);
+  // What serves a weight is cut as the weight is, or not at all.
+  const weight = weightServed(op.origin);
   if (weight !== undefined && !context.weights.has(weight)) return WHOLE;
   const application = applicationOf(op, op.op, shapes);
   const product = productOf(application);

@@ -1,24 +1,34 @@
 /** Who owns what where nodes are cut: `node h1/2` is the third tile of h1. */
+import {
+  nodeOrigin,
+  nodeTile,
+  type OpOrigin,
+  type Owner,
+  parseBeside,
+  parseOrigin,
+  parseTile,
+  tileOrigin,
+} from '../../../spec/names.ts';
 import type { Graph } from '../../4-graph/graph.ts';
-import { nodeOwner, type Owner, type Owners, ownersOf } from '../shards/owners.ts';
+import { type Owners, ownersOf } from '../shards/owners.ts';
 import { type Tiling, weightLayouts } from './tiling.ts';
 
 export function tiledOwners(graph: Graph, tiling: Tiling): Owners {
   const base = ownersOf(graph);
   const weights = weightLayouts(graph, tiling);
-  const tileOf = (name: string, i: string): Owner | undefined => {
+  const tileOf = (name: string, i: number): Owner | undefined => {
     // A part of a tile, or a state of an optimiser, goes where the weight's tiles go.
-    const whole = name.replace(/\/\d+$/, '');
-    const layout = weights.get(whole) ?? weights.get(whole.slice(0, Math.max(0, whole.lastIndexOf(':'))));
-    return layout && `${nodeOwner(layout.node)}/${i}`;
+    const whole = parseTile(name)?.whole ?? name;
+    const layout = weights.get(whole) ?? weights.get(parseBeside(whole)?.whole ?? '');
+    return layout && nodeTile(layout.node, i);
   };
-  const ownerOf = (origin: string): Owner | undefined => {
-    const match = /^(node|weight) (.+)\/(\d+)$/.exec(origin);
-    if (!match) return base.ofOrigin(origin);
-    return match[1] === 'node' ? origin : tileOf(match[2] ?? '', match[3] ?? '');
+  const ownerOf = (origin: OpOrigin): Owner | undefined => {
+    const { kind, name, tile } = parseOrigin(origin);
+    if (tile === undefined || kind === 'link') return base.ofOrigin(origin);
+    return kind === 'node' ? nodeTile(name, tile) : tileOf(name, tile);
   };
   // Thousands of operations have the same few origins.
-  const known = new Map<string, Owner | undefined>();
+  const known = new Map<OpOrigin, Owner | undefined>();
   return {
     ofOrigin: (origin) => {
       if (origin === undefined) return undefined;
@@ -28,9 +38,9 @@ export function tiledOwners(graph: Graph, tiling: Tiling): Owners {
     ofState: (state) => {
       const { slice } = state;
       if (!slice) return base.ofState(state);
-      const i = state.id.slice(state.id.lastIndexOf('/') + 1);
+      const i = parseTile(state.id)?.tile ?? 0;
       const owner = base.ofState({ ...state, id: slice.of });
-      return state.role === 'memory' && owner !== undefined ? `${owner}/${i}` : tileOf(slice.of, i);
+      return state.role === 'memory' && owner !== undefined ? tileOrigin(owner, i) : tileOf(slice.of, i);
     },
   };
 }
@@ -39,7 +49,7 @@ export function tiledOwners(graph: Graph, tiling: Tiling): Owners {
 export function tiledPieces(graph: Graph, tiling: Tiling): Owner[] {
   return graph.nodes.flatMap((node) => {
     const offsets = tiling.get(node.name);
-    const owner = nodeOwner(node.name);
-    return offsets ? offsets.slice(1).map((_, i) => `${owner}/${i}`) : [owner];
+    const owner = nodeOrigin(node.name);
+    return offsets ? offsets.slice(1).map((_, i) => tileOrigin(owner, i)) : [owner];
   });
 }

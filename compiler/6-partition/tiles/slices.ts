@@ -1,4 +1,5 @@
 /** Operations that take a tile out of a whole value, and that put tiles together. */
+import type { OpOrigin } from '../../../spec/names.ts';
 import type { Op, Shape } from '../../../spec/program.ts';
 import { type Layout, tileShape, tilesOf } from './layout.ts';
 
@@ -9,7 +10,7 @@ export function sliceOps(
   shape: Shape,
   layout: Layout,
   { from, size }: { readonly from: number; readonly size: number },
-  origin: string,
+  origin: OpOrigin,
 ): Op[] {
   const { axis, groups } = layout;
   const result = tileShape(shape, layout, size);
@@ -32,7 +33,7 @@ export function sliceOps(
 }
 
 /** `id` becomes the whole value, of this shape, of all its tiles. */
-export function joinOps(id: string, tiles: readonly string[], shape: Shape, layout: Layout, origin: string): Op[] {
+export function joinOps(id: string, tiles: readonly string[], shape: Shape, layout: Layout, origin: OpOrigin): Op[] {
   const { axis, groups } = layout;
   if (groups === 1) return [{ id, op: 'concatenate', args: tiles, attributes: { axis }, shape, origin }];
   const parts = tilesOf(layout).map(({ size }, i) =>
@@ -47,7 +48,7 @@ export function joinOps(id: string, tiles: readonly string[], shape: Shape, layo
   ];
 }
 
-function reshape(id: string, of: string, shape: Shape, origin: string): Op {
+function reshape(id: string, of: string, shape: Shape, origin: OpOrigin): Op {
   return { id, op: 'reshape', args: [of], attributes: { shape }, shape, origin };
 }
 

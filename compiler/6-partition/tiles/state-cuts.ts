@@ -1,4 +1,5 @@
 /** What is cut in a program before its operations are looked at: weights, states, and what loops carry. */
+import { insideName, valueName, velocityName } from '../../../spec/names.ts';
 import type { State } from '../../../spec/program.ts';
 import type { Graph } from '../../4-graph/graph.ts';
 import type { Layout } from './layout.ts';
@@ -14,7 +15,9 @@ export interface StateCuts {
 
 export function stateCutsOf(graph: Graph, tiling: Tiling): StateCuts {
   const weights = weightLayouts(graph, tiling);
-  const nodes = new Map(graph.nodes.flatMap((n) => [`in:z.${n.name}`, `in:v.${n.name}`].map((id) => [id, n] as const)));
+  const nodes = new Map(
+    graph.nodes.flatMap((n) => [valueName(n.name), velocityName(n.name)].map((name) => [insideName(name), n] as const)),
+  );
   return {
     weights,
     ofState: (state) => stateLayout(graph, tiling, weights, state),

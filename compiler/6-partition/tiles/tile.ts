@@ -1,9 +1,8 @@
 /** Rewrites a program whose nodes are cut: states, carries and operations become tiles of what they were. */
 
-import { OF_LANES } from '../../../spec/lanes.ts';
+import { isOfLanes, nodeTile, type OpOrigin, servesWeight, tileName, tileOrigin } from '../../../spec/names.ts';
 import type { Block, Carry, Op, Program, ProgramFunction, Shape, State } from '../../../spec/program.ts';
 import type { Graph } from '../../4-graph/graph.ts';
-import { nodeOwner } from '../shards/owners.ts';
 import { type Layout, sameLayout, tileShape, tilesOf } from './layout.ts';
 import { findLayouts, type Layouts, type Way } from './layouts.ts';
 import { joinOps, sliceOps } from './slices.ts';
@@ -29,19 +28,17 @@ function cutProgram(program: Program, cuts: StateCuts): Program {
     });
   });
   const functions = program.functions
-    .filter((f) => !OF_LANES.has(f.name))
+    .filter((f) => !isOfLanes(f.role))
     .map((f) => new Tiler(program, f, findLayouts(cuts, program.states, f)).run());
   return { ...program, states, functions };
 }
-
-export const tileName = (id: string, i: number): string => `${id}/${i}`;
 
 class Tiler {
   readonly #f: ProgramFunction;
   readonly #layouts: Layouts;
   readonly #shapes = new Map<string, Shape>();
   readonly #states: ReadonlySet<string>;
-  readonly #origins = new Map<string, string | undefined>();
+  readonly #origins = new Map<string, Op['origin']>();
   /** What was put together or cut already, by name; what a loop's body made is forgotten behind it. */
   #made = new Set<string>();
   #ops: Op[] = [];
@@ -165,7 +162,7 @@ class Tiler {
     const args = this.#argsOf(op, cut);
     const parts = tilesOf(over).map((_, i) => {
       const id = `${op.id}/part${i}`;
-      this.#ops.push({ ...op, id, args: args.map((list) => list[i] ?? ''), origin: `${nodeOwner(over.node)}/${i}` });
+      this.#ops.push({ ...op, id, args: args.map((list) => list[i] ?? ''), origin: nodeTile(over.node, i) });
       return id;
     });
     const join = op.op === 'amax' ? 'max' : 'add';
@@ -176,20 +173,14 @@ class Tiler {
     tilesOf(layout).forEach((tile, j) => {
       const slices = parts.map((part, i) => {
         const id = `${part}/to${j}`;
-        this.#ops.push(...sliceOps(id, part, op.shape, layout, tile, `${nodeOwner(over.node)}/${i}`));
+        this.#ops.push(...sliceOps(id, part, op.shape, layout, tile, nodeTile(over.node, i)));
         return id;
       });
-      this.#chain(
-        join,
-        slices,
-        tileName(op.id, j),
-        tileShape(op.shape, layout, tile.size),
-        `${nodeOwner(layout.node)}/${j}`,
-      );
+      this.#chain(join, slices, tileName(op.id, j), tileShape(op.shape, layout, tile.size), nodeTile(layout.node, j));
     });
   }
 
-  #chain(join: string, parts: readonly string[], id: string, shape: Shape, origin: string | undefined): void {
+  #chain(join: string, parts: readonly string[], id: string, shape: Shape, origin: OpOrigin | undefined): void {
     let sum = parts[0] ?? '';
     for (let i = 1; i < parts.length; i++) {
       const name = i === parts.length - 1 ? id : `${id}/sum${i}`;
@@ -214,7 +205,7 @@ class Tiler {
     this.#once(id, name, () => {
       const tiles = this.#states.has(id) ? this.#told(id, layout) : [];
       const args = tilesOf(layout).map((_, i) => tiles[i]?.id ?? tileName(id, i));
-      return [...tiles, ...joinOps(name, args, shape, layout, `${nodeOwner(layout.node)}/0`)];
+      return [...tiles, ...joinOps(name, args, shape, layout, nodeTile(layout.node, 0))];
     });
     return name;
   }
@@ -224,7 +215,7 @@ class Tiler {
     return tilesOf(layout).map(({ size }, i) => {
       const shape = tileShape(this.#shapes.get(id) ?? [], layout, size);
       const args = [tileName(id, i)];
-      const origin = `${nodeOwner(layout.node)}/${i}`;
+      const origin = nodeTile(layout.node, i);
       return { id: this.#free(`${tileName(id, i)}/told`), op: 'reshape', args, attributes: { shape }, shape, origin };
     });
   }
@@ -234,7 +225,7 @@ class Tiler {
     const layout = this.#layouts.of(id);
     if (sameLayout(layout, wanted)) return tilesOf(wanted).map((_, i) => tileName(id, i));
     const whole = this.#whole(id);
-    const origin = this.#origins.get(id) ?? `${nodeOwner(wanted.node)}/0`;
+    const origin = this.#origins.get(id) ?? nodeTile(wanted.node, 0);
     return tilesOf(wanted).map((tile) => {
       const runs = wanted.groups > 1 ? `${wanted.groups}x` : '';
       const name = this.#free(`${whole}/${wanted.axis}:${runs}${tile.from}+${tile.size}`);
@@ -263,6 +254,6 @@ class Tiler {
 }
 
 /** What serves a weight goes on doing so; all else serves the tile of a node. */
-function originOf(op: Op, node: string, i: number): string {
-  return op.origin?.startsWith('weight ') === true ? `${op.origin}/${i}` : `${nodeOwner(node)}/${i}`;
+function originOf(op: Op, node: string, i: number): OpOrigin {
+  return op.origin !== undefined && servesWeight(op.origin) ? tileOrigin(op.origin, i) : nodeTile(node, i);
 }

@@ -1,7 +1,7 @@
 /** Which nodes are cut into tiles, and how values, weights and states follow. */
+import { parseBeside, parseMemory, startName, weightName } from '../../../spec/names.ts';
 import type { State } from '../../../spec/program.ts';
 import type { Graph, GraphNode } from '../../4-graph/graph.ts';
-import { weightName } from '../../4-graph/graph.ts';
 import { cutsOf } from './cuts.ts';
 import type { Layout } from './layout.ts';
 
@@ -26,7 +26,7 @@ export function weightLayouts(graph: Graph, tiling: Tiling): Map<string, Layout>
     if (!layout) continue;
     for (const weight of node.weights)
       if (String(weight.shape) === String(node.shape)) found.set(weightName(node.name, weight.name), layout);
-    found.set(`${node.name}:start`, layout);
+    found.set(startName(node.name), layout);
   }
   return found;
 }
@@ -47,14 +47,14 @@ export function stateLayout(
   state: State,
 ): Layout | undefined {
   if (state.role === 'memory') {
-    const name = /^memory:[^:]+:(.+)#\d+$/.exec(state.id)?.[1];
+    const name = parseMemory(state.id)?.node;
     const node = graph.nodes.find((n) => n.name === name);
     return node && valueLayout(graph, node, tiling, 1);
   }
   return (
     layouts.get(state.id) ??
     (state.role === 'statistic' || state.role === 'optimizer' || state.role === 'sum'
-      ? layouts.get(state.id.slice(0, state.id.lastIndexOf(':')))
+      ? layouts.get(parseBeside(state.id)?.whole ?? '')
       : undefined)
   );
 }

@@ -2,7 +2,9 @@
  * A function without its names: equal functions of equal shards become equal graphs, so that 64 equal clusters share
  * one set of kernels. The manifest keeps the names.
  */
+
 import type { CpuKernel, CpuManifest, LaidOut } from '../../../spec/cpu-manifest.ts';
+import { inputName } from '../../../spec/names.ts';
 import type { Op, Program, ProgramFunction } from '../../../spec/program.ts';
 import { lowerFunction } from './lower.ts';
 import { encodeModel } from './model.ts';
@@ -73,7 +75,7 @@ function anonymous(program: Program, f: ProgramFunction, names: Names): Program 
   const results = f.results.map((r) => ({ name: names.short('r', r.name), value: id(r.value) }));
   const bareInputs = f.inputs.map((i) => ({ ...i, id: id(i.id), field: names.short('f', i.field) }));
   const used = program.states.filter((s) => names.has('s', s.id)).map((s) => ({ ...s, id: id(s.id) }));
-  const function_ = { ...f, name: 'f', inputs: bareInputs, blocks, updates, results };
+  const function_: ProgramFunction = { ...f, name: 'f', role: 'other', inputs: bareInputs, blocks, updates, results };
   // In the order in which the function uses them, which names do not change.
   const ordered = [...used].sort((a, b) => Number(a.id.slice(1)) - Number(b.id.slice(1)));
   return { name: 'shard', states: ordered, functions: [function_] };
@@ -81,7 +83,7 @@ function anonymous(program: Program, f: ProgramFunction, names: Names): Program 
 
 function named(manifest: CpuManifest, name: string, names: Names): CpuManifest {
   const graphNames: Record<string, string> = {};
-  for (const { field } of manifest.fields) graphNames[`in:${names.long(field)}`] = `in:${field}`;
+  for (const { field } of manifest.fields) graphNames[inputName(names.long(field))] = inputName(field);
   for (const state of manifest.states) graphNames[names.long(state)] = state;
   return {
     function: name,

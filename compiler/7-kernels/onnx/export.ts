@@ -2,6 +2,7 @@
  * A prediction as one ONNX model for other programs: weights inside, inputs and outputs by their plain names, what it
  * remembers from call to call and the noise that it begins at among them.
  */
+import { inputName } from '../../../spec/names.ts';
 import type { Program, ProgramFunction, State } from '../../../spec/program.ts';
 import { FixedBatch } from '../../5-program/batch-axes.ts';
 import { type Rebatched, rebatchable } from '../../5-program/rebatch.ts';
@@ -111,7 +112,7 @@ function fixed(program: Program, { f, states }: Rebatched): LoweredExport & { re
   const alone: Stateless = stateless(rebatched, f);
   const { graph, manifest } = lowerFunction(alone.program, alone.f, false);
   const fields = new Set(manifest.fields.map(({ field }) => field));
-  const names = new Map([...fields].map((field) => [`in:${field}`, field]));
+  const names = new Map([...fields].map((field) => [inputName(field), field]));
   const outputOf = new Map<string, string>();
   for (const output of manifest.outputs) {
     if (!('result' in output)) continue;

@@ -4,6 +4,7 @@
  */
 
 import { type CpuKernel, type CpuManifest, type LaidOut, pairExport } from '../../../spec/cpu-manifest.ts';
+import { inputName } from '../../../spec/names.ts';
 import { type Op, type Program, type ProgramFunction, type ScalarExpr, sizeOf } from '../../../spec/program.ts';
 import { removeDeadCode } from '../../5-program/passes/dead-code.ts';
 import { unroll } from '../../5-program/passes/peel.ts';
@@ -145,7 +146,7 @@ function declareInputs(
   const values: OnnxValue[] = [];
   const fields: CpuManifest['fields'][number][] = [];
   for (const { id, field, type, shape } of f.inputs.filter((i) => used.has(i.id))) {
-    const name = `in:${field}`;
+    const name = inputName(field);
     e.declare(id, shape);
     e.declare(name, shape);
     values.push({ name, type: FIELD_TYPES[type], shape });

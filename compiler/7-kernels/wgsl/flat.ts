@@ -1,4 +1,5 @@
 /** A function as straight code that kernels are made from: what every operation reads, and where each value is used. */
+import type { OpOrigin } from '../../../spec/names.ts';
 import type { Attributes, FieldType, ScalarExpr, Shape } from '../../../spec/program.ts';
 
 /** How elements lie in memory; `f16`: two in a word, and only products read them. */
@@ -10,6 +11,9 @@ export interface Use {
   readonly shape: Shape;
 }
 
+/** Whom an operation serves: what the program says, or what a run gives back. */
+export type Origin = OpOrigin | `result ${string}`;
+
 export interface FlatOp {
   readonly id: string;
   /**
@@ -20,7 +24,7 @@ export interface FlatOp {
   readonly uses: readonly Use[];
   readonly attributes: Attributes;
   readonly shape: Shape;
-  readonly origin: string | undefined;
+  readonly origin: Origin | undefined;
 }
 
 export interface Flat {

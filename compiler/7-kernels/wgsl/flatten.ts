@@ -4,12 +4,13 @@
  */
 
 import { packedElements } from '../../../spec/kernels.ts';
+import { weightOrigin } from '../../../spec/names.ts';
 import type { Op, Program, ProgramFunction, Shape } from '../../../spec/program.ts';
 import { sizeOf } from '../../../spec/program.ts';
 import { removeDeadCode } from '../../5-program/passes/dead-code.ts';
 import { unroll } from '../../5-program/passes/peel.ts';
 import { axisOf } from '../../operators/reduction.ts';
-import type { Flat, FlatOp, Use } from './flat.ts';
+import type { Flat, FlatOp, Origin, Use } from './flat.ts';
 import { loweringOf } from './operators.ts';
 import { splitProducts } from './split.ts';
 
@@ -144,12 +145,12 @@ class Flattener {
   }
 
   /** A broadcast that somebody wants in memory. */
-  #repeatedWhole(id: string, use: Use, origin: string | undefined): string {
+  #repeatedWhole(id: string, use: Use, origin: Origin | undefined): string {
     const shape = this.#shapes.get(id) ?? [];
     return this.#known(`${id} repeated`, () => ({ op: 'copy', uses: [use], attributes: {}, shape, origin }));
   }
 
-  #copy(use: Use, origin: string | undefined, as = ''): string {
+  #copy(use: Use, origin: Origin | undefined, as = ''): string {
     const { shape } = use;
     return this.#known(`${use.base} copied${as}`, () => ({ op: 'copy', uses: [use], attributes: {}, shape, origin }));
   }
@@ -166,7 +167,7 @@ class Flattener {
     const made = new Set(this.ops.map((op) => op.id));
     const taken = new Set<string>();
     /** What a run gives back is the result of an operation of its own. */
-    const given = (value: string, origin: string, own: boolean): string => {
+    const given = (value: string, origin: Origin, own: boolean): string => {
       const base = this.#views.get(value) ?? value;
       const repeated = this.#repeats.get(base);
       const whole = repeated ? this.#repeatedWhole(base, repeated, origin) : base;
@@ -176,7 +177,7 @@ class Flattener {
       }
       return this.#copy({ base: whole, shape: this.#shapes.get(value) ?? [] }, origin, own ? ` for ${origin}` : '');
     };
-    const updates = f.updates.map((u) => ({ state: u.state, value: given(u.value, `weight ${u.state}`, true) }));
+    const updates = f.updates.map((u) => ({ state: u.state, value: given(u.value, weightOrigin(u.state), true) }));
     const results = f.results.map((r) => ({ name: r.name, value: given(r.value, `result ${r.name}`, false) }));
     return { ops: this.ops, constants: this.constants, types: this.#types, updates, results };
   }

@@ -3,6 +3,7 @@
  * makes its copies before everything else, from the weights in f32 that its steps change: whoever writes a state has
  * nothing to keep in step.
  */
+import { weightOrigin } from '../../../spec/names.ts';
 import { type Program, sizeOf } from '../../../spec/program.ts';
 import type { Flat, FlatOp } from './flat.ts';
 import { loweringOf } from './operators.ts';
@@ -23,7 +24,7 @@ export function withHalves(flat: Flat, program: Program): Flat {
       uses: [{ base: s.id, shape: s.shape }],
       attributes: {},
       shape: [Math.ceil(sizeOf(s.shape) / 2)],
-      origin: `weight ${s.id} in f16`,
+      origin: weightOrigin(`${s.id} in f16`),
     }),
   );
   const ops = flat.ops.map((op) =>

@@ -1,4 +1,5 @@
 /** `--schedule pipelined`: into how many microbatches a batch is divided, given or chosen for the trainers of a mesh. */
+
 import {
   evenMicrobatches,
   MAX_MICROBATCHES,
@@ -11,6 +12,7 @@ import { uniformMachines } from '../../../compiler/6-partition/problem.ts';
 import { ASSUMED_RATE } from '../../../compiler/6-partition/scheduled-machines.ts';
 import { batchFlops, shardMemory } from '../../../compiler/6-partition/shards/work.ts';
 import type { Selected, Staged } from '../../../compiler/build-program.ts';
+import { TRAIN } from '../../../spec/names.ts';
 import { UserError } from '../../support/errors.ts';
 import { type AskedSchedule, askedSchedule, isOption, isPipelined, schedulesOf } from '../planning/asked-schedule.ts';
 import { type Prediction, placeOn, predictRate, type RatedTrainer, rated } from '../planning/predict-rate.ts';
@@ -95,7 +97,7 @@ export function chooseDivision(
   for (const wholeNodes of [false, true]) {
     const cut = cutModel({ ...staged, wholeNodes }, uniformMachines(shards, { rate: ASSUMED_RATE }));
     if (cut.kind === 'impossible') continue;
-    const needs = cut.split.map((s) => ({ memory: shardMemory(s), flops: batchFlops(s, 'train'), bytes: 0 }));
+    const needs = cut.split.map((s) => ({ memory: shardMemory(s), flops: batchFlops(s, TRAIN), bytes: 0 }));
     const { owners } = placeOn(needs, trainers);
     const shardsOf = cut.split.map(rated);
     for (const microbatches of counts) {

@@ -2,7 +2,6 @@
  * What a device runs of a plan that was read: its programs, lowered here. A plan brings compiled forms too; they are
  * only held against ours, where the same compiler says that it made them.
  */
-import { LANE, STEP } from '../../../spec/lanes.ts';
 import type { Lowering } from '../../../spec/lowering.ts';
 import type { Program, ProgramFunction } from '../../../spec/program.ts';
 import type { ShardSchedule } from '../../../spec/schedule.ts';
@@ -121,6 +120,6 @@ function functionsOf(
     for (const { run } of [...stages.flatMap((stage) => stage.segments), ...(after ?? []).flatMap((s) => s.segments)])
       if (run !== undefined) runs.add(run);
   }
-  const lanes = program.functions.some((f) => f.name === LANE);
-  return program.functions.filter((f) => runs.has(f.name) || (lanes && f.name === STEP));
+  const lanes = program.functions.some((f) => f.role === 'lane');
+  return program.functions.filter((f) => runs.has(f.name) || (lanes && f.role === 'step'));
 }

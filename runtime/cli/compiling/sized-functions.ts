@@ -2,14 +2,15 @@
  * Predictions of a plan for fewer samples than its batch, made here: a served transformer took as long for one sample
  * as for 256.
  */
+
 import { FixedBatch } from '../../../compiler/5-program/batch-axes.ts';
 import { rebatchable } from '../../../compiler/5-program/rebatch.ts';
+import { sizedName } from '../../../spec/names.ts';
 import type { PlanPrediction } from '../../../spec/plan.ts';
 import type { Program, ProgramFunction, State } from '../../../spec/program.ts';
 import type { Device } from '../../device/device.ts';
 import type { VerifiedPlan } from '../../plan/verify-plan.ts';
 import type { Shard } from '../../shard/shard.ts';
-import { sizedName } from '../../shard/sizes.ts';
 
 /** Samples at once, besides a plan's own batch. */
 const SIZES = [1, 8, 64];

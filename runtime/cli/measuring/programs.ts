@@ -1,4 +1,5 @@
 /** Programs that ask one thing of a device: a product, a copy, many small pieces of work. */
+import type { OpOrigin } from '../../../spec/names.ts';
 import { type Op, type Program, type ProgramFunction, type Shape, type State, sizeOf } from '../../../spec/program.ts';
 
 const state = (id: string, shape: Shape): State => ({
@@ -19,13 +20,15 @@ const op = (
   args,
   attributes,
   shape,
-  origin: name,
+  // Kernels are named by it: what is measured serves no node.
+  origin: name as OpOrigin,
 });
 
 function straight(name: string, ops: readonly Op[], update: string, value: string, result: string): ProgramFunction {
   const block = { name: 'work', repeat: 1, firstTick: 0, scalars: [], carries: [], ops };
   return {
     name,
+    role: 'other',
     batch: 1,
     inputs: [],
     blocks: [block],
@@ -108,6 +111,7 @@ export function valuesProgram(rows: number, columns: number, count: number): Pro
   ];
   const f: ProgramFunction = {
     name: 'run',
+    role: 'other',
     batch: rows,
     inputs: numbers.map((i) => ({ id: `x${i}`, field: `x${i}`, type: 'f32', shape })),
     blocks: [{ name: 'work', repeat: 1, firstTick: 0, scalars: [], carries: [], ops }],
@@ -127,6 +131,7 @@ export function inOneProgram(parts: Readonly<Record<string, Program>>): Program 
       functions: functions.map((f) => ({
         ...f,
         name,
+        role: 'other' as const,
         blocks: f.blocks.map((b) => ({ ...b, ops: b.ops.map((o) => ({ ...o, args: o.args.map(at) })) })),
         updates: f.updates.map((u) => ({ ...u, state: at(u.state) })),
       })),

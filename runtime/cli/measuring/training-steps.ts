@@ -1,8 +1,10 @@
 /** A model text through the whole compiler onto a device, batch by batch, as `nmc train` does it. */
+
 import { checkFile } from '../../../compiler/compile.ts';
 import { DiagnosticsError } from '../../../compiler/diagnostics/diagnostics-error.ts';
 import { fileHost, overlayHost } from '../../../compiler/host.ts';
 import { initialValues } from '../../../spec/initialise.ts';
+import { TRAIN } from '../../../spec/names.ts';
 import { sizeOf } from '../../../spec/program.ts';
 import { stream } from '../../../spec/random.ts';
 import type { Device, FieldData } from '../../device/device.ts';
@@ -30,18 +32,18 @@ export async function openTraining(text: string, device: Device, choice?: Kernel
   const session = await device.open({ program, files: await formsOf(device, program, choice) });
   for (const state of program.states) await session.write(state.id, initialValues(state, 1));
   const inputs: Record<string, FieldData> = {};
-  const train = program.functions.find((f) => f.name === 'train');
+  const train = program.functions.find((f) => f.role === 'train');
   for (const { field, shape } of train?.inputs ?? []) {
     const rng = stream(0, field);
     inputs[field] = Float32Array.from({ length: sizeOf(shape) }, (_, i) => rng.normal(i));
   }
   const rows = Uint32Array.from({ length: train?.batch ?? 0 }, (_, i) => i);
-  const kept = await session.keep?.('train', rows.length);
+  const kept = await session.keep?.(TRAIN, rows.length);
   let batch = 0;
   return {
     step: async () => {
       const position = { batch: batch++, batches: BATCHES };
-      await (kept ? kept.run(rows, inputs, position) : session.run('train', inputs, position));
+      await (kept ? kept.run(rows, inputs, position) : session.run(TRAIN, inputs, position));
     },
     close: () => session.close(),
   };

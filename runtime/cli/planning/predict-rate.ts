@@ -1,5 +1,7 @@
 /** How fast a training in shards will go on the trainers of a mesh, from what they have measured of themselves. */
+
 import { countWork, type Work } from '../../../compiler/5-program/cost.ts';
+import { TRAIN } from '../../../spec/names.ts';
 import { type Program, sizeOf } from '../../../spec/program.ts';
 import type { ShardSchedule } from '../../../spec/schedule.ts';
 import { type Placement, place } from '../../roles/place.ts';
@@ -115,7 +117,7 @@ function secondsOf(work: Work, parts: number, { rate, cores, costs }: Capability
 function inParts(schedule: ShardSchedule, microbatches: number, ahead: number): ShardSchedule {
   // Odd batches run what even ones run: it takes as long.
   const odd = ahead > 0 && microbatches > 1 ? { odd: {} } : {};
-  const functions = schedule.functions.map((f) => (f.name === 'train' ? { ...f, microbatches, ...odd } : f));
+  const functions = schedule.functions.map((f) => (f.name === TRAIN ? { ...f, microbatches, ...odd } : f));
   return { ...schedule, functions };
 }
 

@@ -39,7 +39,7 @@ export async function otherModel(run: Run, path: string, args: Arguments): Promi
   const task = trained?.task ?? own.find((t) => t.name === run.config.task) ?? own[0];
   const predicts = file.checked.predicts.filter((p) => p.model.name === model.name);
   const staged = buildStages({ checked: file.checked, model, task, predicts });
-  const functions = staged.program.functions.filter((f) => f.name.startsWith('predict.'));
+  const functions = staged.program.functions.filter((f) => f.role === 'predict');
   const states = staged.program.states.filter((s) => s.role !== 'optimizer');
   const program = { ...staged.program, states, functions };
   assertStatistics(program.states, run, path);

@@ -3,9 +3,10 @@
  * that a graph writes have two places that change roles with every step, states that a kernel writes have one. Nothing
  * is allocated per batch but the results.
  */
+
 import * as ort from 'onnxruntime-node';
 import { type CpuKernel, type CpuManifest, pairExport } from '../../../spec/cpu-manifest.ts';
-import { isGradientName, LANE, STEP } from '../../../spec/lanes.ts';
+import { inputName, isGradientName, LANE, STEP } from '../../../spec/names.ts';
 import type { Shape } from '../../../spec/program.ts';
 import { sizeOf } from '../../../spec/program.ts';
 import { evaluateScalar } from '../../../spec/scalars.ts';
@@ -215,7 +216,7 @@ export class CpuEngine {
       const data = inputs[field];
       if (data?.length !== sizeOf(shape))
         throw new Error(`${manifest.function} wants ${sizeOf(shape)} elements of ${field}`);
-      feeds[nameIn(manifest, `in:${field}`)] = new ort.Tensor(ORT_TYPES[type], data, shape);
+      feeds[nameIn(manifest, inputName(field))] = new ort.Tensor(ORT_TYPES[type], data, shape);
     }
     if (manifest.scalars.length > 0)
       feeds.scalars = new ort.Tensor('float32', new Float32Array(manifest.scalars.length), [manifest.scalars.length]);

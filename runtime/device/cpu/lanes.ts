@@ -1,6 +1,7 @@
 /** The command's end of two threads that share every training batch; anything else goes to them in turn. */
+
 import type { CpuManifest } from '../../../spec/cpu-manifest.ts';
-import { LANE, STEP } from '../../../spec/lanes.ts';
+import { LANE, STEP, TRAIN } from '../../../spec/names.ts';
 import { sizeOf } from '../../../spec/program.ts';
 import type { DeviceSession, Executable, Position, RunInput, Tensor } from '../device.ts';
 import { padded } from './memory.ts';
@@ -13,7 +14,7 @@ import { runOn, startThread, type Thread } from './thread.ts';
  * on one core too, so that the same plan gives the same bits there.
  */
 export function hasLanes({ program, files }: Executable): boolean {
-  const inProgram = program.functions.some((f) => f.name === LANE);
+  const inProgram = program.functions.some((f) => f.role === 'lane');
   return inProgram && files.has(`cpu/${STEP}.json`) && !files.has(`cpu/${STEP}.onnx`);
 }
 
@@ -55,7 +56,7 @@ export function openInLanes({ files }: Executable, start: WorkerStart): DeviceSe
     },
     read: (state) => batches.behind(() => first.ask<Float32Array>({ kind: 'read', state })),
     run: (name, inputs, position) => {
-      if (name === 'train') return batches.run(inputs, position);
+      if (name === TRAIN) return batches.run(inputs, position);
       const copies = copied(inputs);
       const { ask } = turn++ % 2 ? second : first;
       return batches.behind(() => ask({ kind: 'run', name, inputs: copies, position }, buffersOf(copies)));

@@ -5,8 +5,9 @@
  * A slot holds the whole batch, its position and, when it is done, its results. They are used in turn. A lane that has
  * nothing to do waits a moment for the next one, and only then goes back to its messages; `awake` says which it does.
  */
+
 import type { CpuManifest } from '../../../spec/cpu-manifest.ts';
-import { isGradientName } from '../../../spec/lanes.ts';
+import { isGradientName } from '../../../spec/names.ts';
 import { sizeOf } from '../../../spec/program.ts';
 import type { Position, RunInput, Tensor } from '../device.ts';
 

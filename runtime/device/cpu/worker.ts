@@ -1,6 +1,7 @@
 /** A thread of the CPU device: ONNX Runtime blocks whoever calls it, so it is not the command that calls. */
+
 import { parentPort } from 'node:worker_threads';
-import { LANE } from '../../../spec/lanes.ts';
+import { LANE, TRAIN } from '../../../spec/names.ts';
 import { CpuEngine } from './engine.ts';
 import { Lane, OtherLaneFailed } from './lane.ts';
 import { ownBuffers, type Reply, type Request, type Value } from './messages.ts';
@@ -69,7 +70,7 @@ async function carryOut(request: Request): Promise<Value> {
   const { engine, lane } = engineOf(request);
   switch (request.kind) {
     case 'prepare':
-      await (lane && request.name === 'train' ? engine.prepare(LANE) : engine.prepare(request.name));
+      await (lane && request.name === TRAIN ? engine.prepare(LANE) : engine.prepare(request.name));
       return undefined;
     case 'write':
       engine.write(request.state, request.values);

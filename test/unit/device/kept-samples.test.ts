@@ -38,7 +38,7 @@ function doubled(): Program {
   return {
     name: 'doubled',
     states: [],
-    functions: [{ name: 'train', batch: BATCH, inputs, blocks: [block], updates: [], results }],
+    functions: [{ name: 'train', role: 'train', batch: BATCH, inputs, blocks: [block], updates: [], results }],
   };
 }
 

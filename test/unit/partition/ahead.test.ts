@@ -2,18 +2,18 @@
  * Batches that begin before the weight step of the one before them: every batch settles on the weights that equation 7a
  * of semantics.md predicts, whatever arrives when. A loop over the undivided model, written out here, is the measure.
  */
+
 import { readFileSync } from 'node:fs';
 import { describe, expect, test, vi } from 'vitest';
-import { MOVE } from '../../../compiler/5-program/lower.ts';
 import { possibleMicrobatches } from '../../../compiler/5-program/pipeline.ts';
 import { verify } from '../../../compiler/5-program/verify.ts';
-import { predictedName, twofold } from '../../../compiler/6-partition/shards/twofold.ts';
+import { twofold } from '../../../compiler/6-partition/shards/twofold.ts';
 import type { Tensor } from '../../../runtime/device/device.ts';
 import { type Frame, sharesOf } from '../../../runtime/shard/frames.ts';
+import { LAST, MOVE, parityName } from '../../../spec/names.ts';
 import type { Program } from '../../../spec/program.ts';
 import { parseProgram, printProgram } from '../../../spec/program-text.ts';
 import { stream } from '../../../spec/random.ts';
-import { LAST } from '../../../spec/schedule.ts';
 import { pipelinedTrainings } from '../../support/pipelined-trainings.ts';
 import { openReference } from '../../support/reference.ts';
 import {
@@ -249,7 +249,7 @@ async function plainLoop(
   for (const [id, known] of history) {
     // In two places, for the next batch and the one behind it.
     for (const next of [batch, batch + 1])
-      states.set(predictedName(id, next % 2 === 0 ? 'even' : 'odd'), lastChange(known, next) as Tensor);
+      states.set(parityName(id, next % 2 === 0 ? 'even' : 'odd'), lastChange(known, next) as Tensor);
   }
   return { results, states };
 }

@@ -197,7 +197,7 @@ function bare(...ops: readonly (Omit<Op, 'attributes'> & Partial<Pick<Op, 'attri
   return {
     name: 'm',
     states: [],
-    functions: [{ name: 'predict.p', batch: 4, inputs, blocks: [block], updates: [], results }],
+    functions: [{ name: 'predict.p', role: 'predict', batch: 4, inputs, blocks: [block], updates: [], results }],
   };
 }
 

@@ -1,0 +1,214 @@
+/**
+ * Names that say several things at once. They are built and parsed here alone; everybody else asks by function or
+ * compares what a function gave. Nodes, links, weights, fields and reads have names of the user's model: identifiers
+ * with `.`, `[3]`, `->`, `~` and `#`. All other parts are the program's own.
+ */
+
+// Functions of a program.
+
+export const TRAIN = 'train';
+/**
+ * In these two functions threads of one machine share a batch: each takes its half as far as its part of the mean
+ * gradients, and the step moves the weights by the sum of both.
+ */
+export const LANE = 'train.lane';
+export const STEP = 'train.step';
+/** The stages of `train` for the last microbatch, where fewer samples are left for it. */
+export const LAST = 'train.last';
+/** Moves the weights when all microbatches of a batch have settled. */
+export const MOVE = 'train.move';
+const PREDICT = 'predict.';
+
+/** What a function is for. A `segment` is a part of one, which a shard runs between messages. */
+export type FunctionRole = 'train' | 'lane' | 'step' | 'last' | 'move' | 'predict' | 'segment' | 'other';
+
+const ROLES: ReadonlyMap<string, FunctionRole> = new Map([
+  [TRAIN, 'train'],
+  [LANE, 'lane'],
+  [STEP, 'step'],
+  [LAST, 'last'],
+  [MOVE, 'move'],
+]);
+
+export function functionRole(name: string): FunctionRole {
+  const known = ROLES.get(name);
+  if (known !== undefined) return known;
+  if (taskOf(name) !== undefined) return 'predict';
+  return name.startsWith(`${TRAIN}.`) || name.startsWith(PREDICT) ? 'segment' : 'other';
+}
+
+/** Whether a role is one of threads that share a batch: shards have no use of it. */
+export const isOfLanes = (role: FunctionRole): boolean => role === 'lane' || role === 'step';
+
+/** `predict.classify`. */
+export const predictName = (task: string): string => `${PREDICT}${task}`;
+
+/** The task of a prediction, of any size; undefined for other functions. */
+export function taskOf(f: string): string | undefined {
+  return /^predict\.([^.@]+)(?:@\d+)?$/.exec(f)?.[1];
+}
+
+/** A prediction for fewer samples at once than the plan's batch: `predict.classify@8`. */
+export const sizedName = (f: string, batch: number): string => `${f}@${batch}`;
+
+/** The function that one is a size of, and for how many samples; undefined for a function of the plan's own size. */
+export function parseSized(name: string): { readonly f: string; readonly batch: number } | undefined {
+  const match = /^(.+)@([1-9]\d*)$/.exec(name);
+  return match ? { f: match[1] ?? '', batch: Number(match[2]) } : undefined;
+}
+
+/** A part of a function in a shard's program, by its stage and its place: `train.tick.0`. */
+export const segmentName = (f: string, stage: string, index: number): string => `${f}.${stage}.${index}`;
+
+/** What odd batches run where two are in flight. */
+export const oddSegmentName = (segment: string): string => `${segment}.odd`;
+
+// What an operation serves.
+
+export type OriginKind = 'node' | 'link' | 'weight';
+/** The node, link or weight that an operation serves, or a tile of it: `node h1`, `node h1/2`, `weight a->b.w`. */
+export type OpOrigin = `${OriginKind} ${string}`;
+/** A node or a link, or a tile of a node: where an operation or a state belongs. */
+export type Owner = `node ${string}` | `link ${string}`;
+
+export const nodeOrigin = (name: string): `node ${string}` => `node ${name}`;
+export const linkOrigin = (name: string): `link ${string}` => `link ${name}`;
+export const weightOrigin = (name: string): `weight ${string}` => `weight ${name}`;
+
+/** The tile `i` of whatever it is. */
+export const tileOrigin = <T extends OpOrigin>(of: T, i: number): T => `${of}/${i}` as T;
+export const nodeTile = (node: string, i: number): `node ${string}` => tileOrigin(nodeOrigin(node), i);
+
+export interface ParsedOrigin {
+  readonly kind: OriginKind;
+  readonly name: string;
+  readonly tile?: number;
+}
+
+export function parseOrigin(origin: OpOrigin): ParsedOrigin {
+  const at = origin.indexOf(' ');
+  const kind = origin.slice(0, at) as OriginKind;
+  const tile = /^(.+)\/(\d+)$/s.exec(origin.slice(at + 1));
+  if (!tile) return { kind, name: origin.slice(at + 1) };
+  return { kind, name: tile[1] ?? '', tile: Number(tile[2]) };
+}
+
+export function isOrigin(text: string): text is OpOrigin {
+  return /^(node|link|weight) ./s.test(text);
+}
+
+export const servesLink = (origin: OpOrigin | undefined): boolean => origin?.startsWith('link ') === true;
+export const servesWeight = (origin: OpOrigin | undefined): boolean => origin?.startsWith('weight ') === true;
+
+/** The weight, or the tile of one, that an operation serves. */
+export function weightServed(origin: OpOrigin | undefined): string | undefined {
+  return origin !== undefined && servesWeight(origin) ? origin.slice(weightOrigin('').length) : undefined;
+}
+
+// States.
+
+/** The name of a weight anywhere: in programs, in checkpoints, in the stream that draws it. */
+export const weightName = (owner: string, weight: string): string => `${owner}.${weight}`;
+
+/** What stands beside a weight, as large as it is: an optimiser's tensor (`pixels->h1.w:m`). */
+export const besideName = (whole: string, what: string): string => `${whole}:${what}`;
+/** Which elements of a thinned weight exist. */
+export const maskName = (weight: string): string => besideName(weight, 'mask');
+/** Where the elements of a thinned weight lie that is kept as a list. */
+export const connectionsName = (weight: string): string => besideName(weight, 'connections');
+/** What the microbatches of a batch have added up of one weight's mean gradient. */
+export const sumName = (weight: string): string => besideName(weight, 'sum');
+/** The drawn values where a node begins. */
+export const startName = (node: string): string => besideName(node, 'start');
+
+/** Taken apart again; undefined where the state stands beside nothing. */
+export function parseBeside(state: string): { readonly whole: string; readonly what: string } | undefined {
+  const at = state.lastIndexOf(':');
+  return at < 0 ? undefined : { whole: state.slice(0, at), what: state.slice(at + 1) };
+}
+
+/** What a node's values were so many steps before, within one function. */
+export const pastName = (node: string, delay: number): string => `${node}#${delay}`;
+/** The same as a state: `memory:train:h#1`. */
+export const memoryName = (f: string, node: string, delay: number): string => `memory:${f}:${pastName(node, delay)}`;
+/** The draw at which a node begins in one function: `noise:predict.p:x`. */
+export const noiseName = (f: string, node: string): string => `noise:${f}:${node}`;
+
+export interface Memory {
+  readonly f: string;
+  readonly node: string;
+  /** Absent for noise. */
+  readonly delay?: number;
+}
+
+export function parseMemory(state: string): Memory | undefined {
+  const memory = /^memory:([^:]+):(.+)#(\d+)$/s.exec(state);
+  if (memory) return { f: memory[1] ?? '', node: memory[2] ?? '', delay: Number(memory[3]) };
+  const noise = /^noise:([^:]+):(.+)$/s.exec(state);
+  return noise ? { f: noise[1] ?? '', node: noise[2] ?? '' } : undefined;
+}
+
+/** What an export calls memory and noise: `memory.h.1`, `noise.x`. */
+export function publicMemoryName({ node, delay }: Memory): string {
+  return delay === undefined ? `noise.${node}` : `memory.${node}.${delay}`;
+}
+
+/** A value that a shard keeps from one segment of a function to the next. */
+export const heldName = (f: string, value: string): string => `held:${f}:${value}`;
+
+export type Parity = 'even' | 'odd';
+/** The place of a weight, or of a sum, that batches of this parity have for themselves. */
+export const parityName = (state: string, parity: Parity): string => `${state}@${parity}`;
+
+/** A tile of a state or a value. */
+export const tileName = (id: string, i: number): string => `${id}/${i}`;
+
+/** The whole and the number of a tile; undefined for what is no tile. */
+export function parseTile(name: string): { readonly whole: string; readonly tile: number } | undefined {
+  const match = /^(.+)\/(\d+)$/s.exec(name);
+  return match ? { whole: match[1] ?? '', tile: Number(match[2]) } : undefined;
+}
+
+// Values that a loop carries.
+
+const INSIDE = 'in:';
+/** A carry as the loop's body sees it. */
+export const insideName = (name: string): string => `${INSIDE}${name}`;
+/** A carry after the last iteration. */
+export const afterName = (name: string): string => `out:${name}`;
+const VALUE = 'z.';
+/** The values of a node. */
+export const valueName = (node: string): string => `${VALUE}${node}`;
+/** The velocity of a node's values, where settling has momentum. */
+export const velocityName = (node: string): string => `v.${node}`;
+
+/** Whether a carry, as the body sees it, is a node's values. */
+export const isValueInside = (id: string): boolean => id.startsWith(`${INSIDE}${VALUE}`);
+
+// Results, inputs and sums.
+
+const ENERGY = 'energy.';
+/** The mean energy of a node in one batch, and its sum over an epoch. */
+export const energyName = (node: string): string => `${ENERGY}${node}`;
+
+/** The node whose energy it is; undefined for other results. */
+export function energyNode(result: string): string | undefined {
+  return result.startsWith(ENERGY) ? result.slice(ENERGY.length) : undefined;
+}
+
+const GRADIENT = 'gradient.';
+/** The name under which a lane hands over its part of a weight's mean gradient. */
+export const gradientName = (weight: string): string => `${GRADIENT}${weight}`;
+export const isGradientName = (result: string): boolean => result.startsWith(GRADIENT);
+
+/** What a read that chooses has chosen from. */
+export const scoresName = (read: string): string => `${read}.scores`;
+
+/** A field of the data as an input of a kernel. */
+export const inputName = (field: string): string => `in:${field}`;
+
+/** The sums that evaluation `i` adds up over an epoch. */
+export const comparedNames = (i: number): { readonly sum: string; readonly count: string } => ({
+  sum: `sum.${i}`,
+  count: `count.${i}`,
+});
