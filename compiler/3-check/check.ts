@@ -17,7 +17,7 @@ import { type ElaboratedModel, elaborateModel, withParameters } from './model.ts
 import { overridesOf } from './overrides.ts';
 import { elaboratePredict } from './predict.ts';
 import { checkCycleRule, findCycle, noteCycle } from './rules/cycles.ts';
-import { checkAlone, checkDelays, checkFreeEnergies, checkSenses, checkStarts } from './rules/tasks.ts';
+import { checkAlone, checkApart, checkDelays, checkFreeEnergies, checkSenses, checkStarts } from './rules/tasks.ts';
 import { elaborateSchedule } from './schedules.ts';
 import { isKind } from './term.ts';
 import { elaborateTrain } from './train.ts';
@@ -108,6 +108,7 @@ function trainAll(
     }
     checkDelays(task, reporter);
     checkStarts(task, reporter);
+    checkApart(task, reporter);
   }
   return tasks;
 }

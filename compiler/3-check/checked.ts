@@ -88,6 +88,8 @@ export interface LinkInstance {
   readonly weights: readonly WeightInstance[];
   /** Only some units are joined: `density`, or `along` between single nodes. */
   readonly sparsity?: Sparsity;
+  /** Its prediction adds to no other link's: the target has an error, and an energy, from it alone. */
+  readonly apart?: true;
   readonly span: Span;
 }
 

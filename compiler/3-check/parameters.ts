@@ -42,9 +42,10 @@ export function bindParameters(
   }
   for (const [name, argument] of bound) {
     if (names.has(name)) continue;
-    const steps = wholeSteps(evaluate(argument.value, environment), argument, environment);
-    names.set(name, steps);
-    if (isPoison(steps)) usable = false;
+    const given = evaluate(argument.value, environment);
+    const value = name === 'apart' ? yesOrNo(given, argument, environment) : wholeSteps(given, argument, environment);
+    names.set(name, value);
+    if (isPoison(value)) usable = false;
   }
   return usable ? names : undefined;
 }
@@ -54,6 +55,14 @@ function wholeSteps(term: Term, argument: Argument, environment: Environment): T
   if (isPoison(term)) return POISON;
   if (typeof term === 'number' && Number.isSafeInteger(term) && term >= 0) return term;
   const reason = `\`delay\` counts steps: a whole number from 0, not ${describe(term)}`;
+  environment.session.reporter.report('argument/type', argument.value.span, reason);
+  return POISON;
+}
+
+/** `apart`, which every link takes too. */
+function yesOrNo(term: Term, argument: Argument, environment: Environment): Term {
+  if (isPoison(term) || typeof term === 'boolean') return term;
+  const reason = `\`apart\` is \`true\` or \`false\`, not ${describe(term)}`;
   environment.session.reporter.report('argument/type', argument.value.span, reason);
   return POISON;
 }

@@ -135,6 +135,7 @@ function addLinks(
       body: part.body,
       weights: part.weights,
       ...(sparsity === undefined ? {} : { sparsity }),
+      ...(call.arguments.apart === true ? { apart: true } : {}),
       span,
     };
     assembly.addLink(link);

@@ -35,6 +35,8 @@ export interface GraphLink {
   readonly weights: readonly WeightInstance[];
   /** Which connections of one weight exist; all when absent. */
   readonly sparsity?: Sparsity;
+  /** Its prediction adds to no other link's: the target has an error, and an energy, from it alone. */
+  readonly apart?: true;
 }
 
 export interface Graph {

@@ -32,7 +32,7 @@ export function printNode(node: GraphNode): string[] {
 
 export function printLink(link: GraphLink): string[] {
   return [
-    `link ${link.name} : ${link.source} -> ${link.target}${link.delay === 0 ? '' : ` delay ${link.delay}`}`,
+    `link ${link.name} : ${link.source} -> ${link.target}${link.delay === 0 ? '' : ` delay ${link.delay}`}${link.apart ? ' apart' : ''}`,
     ...link.weights.map(printWeight),
     ...(link.sparsity ? [`  sparsity = ${JSON.stringify(link.sparsity)}`] : []),
     `  body = ${printExpression(link.body)}`,
@@ -112,9 +112,9 @@ function parseNode({ head, facts }: Item): GraphNode {
 
 function parseLink({ head, facts }: Item, shapes: ReadonlyMap<string, Shape>): GraphLink {
   return read(head, () => {
-    const match = /^link (\S+) : (\S+) -> (\S+)(?: delay (\d+))?$/.exec(head.text);
+    const match = /^link (\S+) : (\S+) -> (\S+)(?: delay (\d+))?( apart)?$/.exec(head.text);
     if (!match) throw new Error('is no link');
-    const [, name = '', source = '', target = '', delay = '0'] = match;
+    const [, name = '', source = '', target = '', delay = '0', apart] = match;
     const shape = shapes.get(source);
     if (!shape) throw new Error(`begins at ${source}, which is no node`);
     const weights = parseWeights(facts);
@@ -125,6 +125,7 @@ function parseLink({ head, facts }: Item, shapes: ReadonlyMap<string, Shape>): G
       source,
       target,
       delay: Number(delay),
+      ...(apart === undefined ? {} : { apart: true }),
       body: required(
         head,
         fact(facts, 'body = ', (text) => parseExpression(text, leaves)),

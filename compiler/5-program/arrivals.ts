@@ -25,8 +25,8 @@ type Held = ReadonlyMap<string, Pick<Clamp, 'when'>>;
 export function arrivals(graph: Graph, clamps: Held, begun: Held = new Map()): Map<string, number> {
   const links = graph.links.filter((l) => l.delay === 0);
   const predicted = new Set(graph.links.map((l) => l.target));
-  // What a link predicts may change by itself, and with it an error comes.
-  const restless = new Set(graph.links.filter((l) => readsTime(l.body)).map((l) => l.target));
+  // What a link predicts may change by itself, and of several predictions a node can be but one.
+  const restless = new Set(graph.links.filter((l) => l.apart || readsTime(l.body)).map((l) => l.target));
   const cyclic = new Set(components(graph).flatMap((c) => (c.cyclic ? c.nodes : [])));
   const rests = (n: GraphNode): boolean =>
     !clamps.has(n.name) &&

@@ -28,7 +28,7 @@ import type { Expr } from '../operators/expr.ts';
 import type { Value } from '../operators/operator.ts';
 import { masked } from './arrivals.ts';
 import { BlockBuilder, createNames } from './builder.ts';
-import { noisyPart } from './chance.ts';
+import { noisyPart, readsTime } from './chance.ts';
 import { inputsOf, lowerClamps, statisticsOf } from './clamps.ts';
 import { leavesOf } from './leaves.ts';
 import { type Bindings, lowerExpression } from './lower-expression.ts';
@@ -381,8 +381,10 @@ function settlingOf(task: PredictTask, train: TrainTask | undefined): PredictSet
   return { steps: 20, rate: 0.1, momentum: 0 };
 }
 
-/** Whether the forward sweep is not the answer yet: something below is clamped, or a cycle has to settle. */
+/** Whether the forward sweep is not the answer yet: what is below a clamp, in a cycle, torn or shaken has to settle. */
 export function needsSettling(graph: Graph, clamped: ReadonlySet<string>): boolean {
+  if (graph.links.some((l) => l.apart || readsTime(l.body)) || graph.nodes.some((n) => readsTime(n.energy)))
+    return true;
   return graph.links.some((l) => clamped.has(l.target)) || components(graph).some((c) => c.cyclic);
 }
 

@@ -79,30 +79,46 @@ export function evaluate(
 ): Evaluation {
   const activated = new Map<string, Value>();
   const mu = new Map<string, Value>();
+  const others = new Map<string, Value[]>();
   const energies = new Map<string, Value>();
   for (const node of network.graph.nodes) {
-    const prediction = predict(builder, network, node, z, weights, activated, now);
-    if (prediction) mu.set(node.name, prediction);
+    const [first, ...rest] = errorGroups(network.graph, node.name);
+    const of = (links: readonly GraphLink[]): Value =>
+      predict(builder, network, node, links, z, weights, activated, now);
+    if (first) mu.set(node.name, of(first));
+    if (rest.length > 0) others.set(node.name, rest.map(of));
   }
   for (const node of network.graph.nodes) {
     const energy = energyOf(builder, network, node, z, mu.get(node.name), weights, now);
-    if (energy) energies.set(node.name, energy);
+    const more = (others.get(node.name) ?? []).flatMap(
+      (prediction) => energyOf(builder, network, node, z, prediction, weights, now) ?? [],
+    );
+    if (energy) energies.set(node.name, addUp(builder, node, [energy, ...more]));
   }
   return { mu, energies };
 }
 
-/** mu of one node: the sum of what its links predict, in the order they were written; undefined when none does. */
+function addUp(builder: BlockBuilder, node: GraphNode, [first, ...rest]: readonly [Value, ...Value[]]): Value {
+  if (rest.length === 0) return first;
+  builder.origin = `node ${node.name}`;
+  const sum = rest.reduce((total, energy) => builder.op('add', [total, energy]), first);
+  builder.origin = undefined;
+  return sum;
+}
+
+/** mu of one node: the sum of what these links predict, in the order they were written. */
 function predict(
   builder: BlockBuilder,
   network: Network,
   node: GraphNode,
+  links: readonly GraphLink[],
   z: Values,
   weights: Values,
   activated: Map<string, Value>,
   now: number | 'tick' | undefined,
-): Value | undefined {
+): Value {
   let sum: Value | undefined;
-  for (const link of linksInto(network.graph, node.name)) {
+  for (const link of links) {
     const source =
       link.delay === 0
         ? activate(builder, network, link.source, z, weights, activated)
@@ -119,6 +135,7 @@ function predict(
     else sum = fresh && part.shape.length === shape.length ? part : own(builder, part, shape);
   }
   builder.origin = undefined;
+  if (!sum) throw new Error(`no link predicts ${node.name}`);
   return sum;
 }
 
@@ -133,6 +150,14 @@ function linksInto(graph: Graph, target: string): readonly GraphLink[] {
     byTarget.set(graph, links);
   }
   return links.get(target) ?? [];
+}
+
+/** The links whose predictions add, and each one that is apart: a node has an error from each of these groups. */
+export function errorGroups(graph: Graph, target: string): GraphLink[][] {
+  const links = linksInto(graph, target);
+  const joined = links.filter((l) => !l.apart);
+  const apart = links.filter((l) => l.apart).map((l) => [l]);
+  return joined.length === 0 ? apart : [joined, ...apart];
 }
 
 /** A weight as the link uses it: a matrix, even where only a list of its connections is kept. */
@@ -258,7 +283,9 @@ export function sweep(builder: BlockBuilder, network: Network, weights: Values):
   for (const component of components(network.graph)) {
     const open = component.nodes.map((name) => nodeOf(network.graph, name)).filter((n) => !z.has(n.name));
     for (const node of open) {
-      const begin = component.cyclic ? undefined : predict(builder, network, node, z, weights, activated, 0);
+      const [links] = errorGroups(network.graph, node.name);
+      const begin =
+        component.cyclic || !links ? undefined : predict(builder, network, node, links, z, weights, activated, 0);
       // The value is not the prediction: it moves away from it, and has a gradient of its own.
       const value = begin && own(builder, begin, batchedShape(network, node));
       const first = value ?? startValue(builder, network, node);

@@ -90,6 +90,7 @@ export const CODES = {
   'rate/value': { severity: 'error', title: 'this is no rate' },
   'topology/degree': { severity: 'error', title: 'the topology wants more than there is' },
   // ---------------------------------------------------------------- tasks
+  'apart/rule': { severity: 'error', title: 'this rule knows one error of a node' },
   'check/data': { severity: 'error', title: 'this data cannot be used in this check' },
   'check/form': { severity: 'error', title: 'a check has another form' },
   'check/shape': { severity: 'error', title: 'these cannot be compared' },

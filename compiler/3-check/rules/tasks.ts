@@ -66,11 +66,24 @@ export function checkDelays(task: TrainTask, reporter: Reporter): void {
   );
 }
 
-/** Rules that rest on a forward sweep in which every free node is its prediction. */
+/** Rules that rest on a forward sweep in which every free node is its one prediction. */
+const FROM_PREDICTIONS: ReadonlySet<string> = new Set(['bp', 'z_il', 'fa_z_il']);
+
+export function checkApart(task: TrainTask, reporter: Reporter): void {
+  const rule = task.method.definition.name.text;
+  const link = task.model.links.find((l) => l.apart);
+  if (link === undefined || !FROM_PREDICTIONS.has(rule)) return;
+  const reason = `with \`${rule}\` every free node is its one prediction, and \`${link.name}\` is apart from the others`;
+  reporter.report('apart/rule', link.span, reason, {
+    repair: 'leave `apart` out, or take a rule that settles: `learn.il(…)`',
+    labels: [{ span: task.method.span, text: 'the rule' }],
+  });
+}
+
 export function checkStarts(task: TrainTask, reporter: Reporter): void {
   const rule = task.method.definition.name.text;
   const [first] = task.starts ?? [];
-  if (first === undefined || !['bp', 'z_il', 'fa_z_il'].includes(rule)) return;
+  if (first === undefined || !FROM_PREDICTIONS.has(rule)) return;
   const reason = `with \`${rule}\` every free node begins at its prediction, so \`${first.node}\` cannot begin elsewhere`;
   reporter.report('start/rule', first.span, reason, {
     repair: 'leave it out, or take a rule that settles: `learn.il(…)`',
