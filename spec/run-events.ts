@@ -16,6 +16,33 @@ export interface CheckResult {
   readonly pass: boolean;
 }
 
+/** What training for an epoch came to, wherever it was trained. */
+export type EpochReport = {
+  /** From 1. */
+  readonly epoch: number;
+  /** Of a sample, over all nodes. */
+  readonly energy: number;
+  /** The first accuracy check of the model on its own data; null where the model has none. */
+  readonly accuracy: number | null;
+  readonly seconds: number;
+  readonly samplesPerSecond: number;
+  /** The check of `validatedBy` on the validation's data; absent where there is no validation. */
+  readonly validation?: number;
+  readonly energyByNode: Readonly<Record<string, number>>;
+  /** Nodes whose error is below the optimiser's epsilon: what predicts them learns nothing. Absent: none. */
+  readonly learnsNothing?: readonly string[];
+  /** Samples that the epoch left out, since they do not fill a batch. Absent: none. */
+  readonly leftOut?: number;
+};
+
+/** A report as it is kept, in JSON. */
+export type KeptEpoch = Omit<EpochReport, 'energy' | 'energyByNode' | 'samplesPerSecond' | 'validation'> & {
+  readonly energy: number | null;
+  readonly energyByNode: Readonly<Record<string, number | null>>;
+  readonly samplesPerSecond: number | null;
+  readonly validation?: number | null;
+};
+
 /** Numbers that are not finite are null in JSON. `epoch` of ownership is a term; a key is that of a trainer, whose name stands beside it. */
 export type RunEvent =
   | { readonly event: 'start'; readonly epoch: number }
@@ -49,15 +76,7 @@ export type RunEvent =
   | DisputeEvent
   | { readonly event: 'manifest'; readonly calls: number }
   | { readonly event: 'manifest-damaged'; readonly calls: number; readonly from: number; readonly message: string }
-  | {
-      readonly event: 'epoch';
-      readonly epoch: number;
-      readonly energy: number | null;
-      readonly energyByNode: Readonly<Record<string, number | null>>;
-      readonly accuracy: number | null;
-      readonly seconds: number;
-      readonly samplesPerSecond: number | null;
-    }
+  | ({ readonly event: 'epoch' } & KeptEpoch)
   | { readonly event: 'checking'; readonly calls: number }
   | { readonly event: 'unchecked'; readonly reason: string }
   | {

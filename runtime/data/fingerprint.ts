@@ -2,15 +2,8 @@
 import { crc32 } from 'node:zlib';
 import { ofPresent, rowNumbers } from '../support/bounded.ts';
 import { UserError } from '../support/errors.ts';
+import type { Fingerprint } from '../training/data-record.ts';
 import { allocate, type Dataset, findField, sizeOf } from './dataset.ts';
-
-/** As a run keeps it, in JSON. */
-export interface Fingerprint {
-  readonly name: string;
-  readonly samples: number;
-  /** CRC-32 of all values of a field, by name. */
-  readonly sums: Readonly<Record<string, number>>;
-}
 
 const PIECE_BYTES = 1024 * 1024;
 

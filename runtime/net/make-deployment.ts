@@ -1,13 +1,16 @@
 /** A deployment from a plan and its data: everything in blobs, and the record that names them. */
 import { randomBytes } from 'node:crypto';
-import type { Plan, PlanCheck, PlanTraining } from '../../spec/plan.ts';
+import type { PlanField, PlanTraining } from '../../spec/plan.ts';
+import type { ShardFunction } from '../../spec/schedule.ts';
 import { allocate, type Dataset, findField, sizeOf } from '../data/dataset.ts';
 import type { Standardization } from '../data/statistics.ts';
 import type { VerifiedPlan } from '../plan/verify-plan.ts';
 import type { TrainingData } from '../shard/trainable.ts';
 import { boundedCount, MAX_ELEMENTS, rowNumbers } from '../support/bounded.ts';
-import { predictionOf } from '../training/evaluations.ts';
-import type { BlobRef, ColumnRef, DataRef, Deployment, Evaluation } from '../wire/deployment.ts';
+import { batchesOf } from '../training/calls.ts';
+import type { Evaluation } from '../training/evaluations.ts';
+import { evaluatedOn, runOf } from '../training/run.ts';
+import type { BlobRef, ColumnRef, DataRef, Deployment } from '../wire/deployment.ts';
 import { hex, sha256 } from '../wire/hash.ts';
 import { readsOf, totalsOf } from './shard-data.ts';
 import { planNeeds, shardNeeds, sumOfNeeds } from './shard-memory.ts';
@@ -22,6 +25,7 @@ export interface DeploymentSource {
   readonly snapshotEvery: number | undefined;
   readonly codec: 'f32' | 'f16';
   readonly source: Deployment['source'];
+  readonly trainedOn?: Deployment['trainedOn'];
 }
 
 export interface MadeDeployment {
@@ -46,8 +50,9 @@ export function makeDeployment(source: DeploymentSource): MadeDeployment {
   const planFirst = [...files].sort(
     ([a], [b]) => Number(b === 'plan.json') - Number(a === 'plan.json') || (a < b ? -1 : 1),
   );
-  const batches = Math.floor(data.train.length / training.batch);
-  const evaluations = plan.checks.map((check) => evaluationOf(plan, check));
+  const { evaluations, sequence, epsilon } = runOf(plan, training, data, epochs);
+  const batches = batchesOf({ train: data.train, batch: training.batch });
+  const remembering = rememberedBy(verified);
   const deployment: Deployment = {
     run: `${
       plan.model
@@ -60,24 +65,19 @@ export function makeDeployment(source: DeploymentSource): MadeDeployment {
     task: training.task,
     plan: planFirst.map(([path, bytes]) => ({ path, ...blobOf(bytes) })),
     shards: plan.shards.length,
-    needs: plan.shards.map((s, i) => {
+    needs: plan.shards.map(({ memory, flopsPerBatch: flops }, i) => {
       const schedule = scheduleOf(schedules, i);
       return {
-        memory: s.memory,
-        flops: s.flopsPerBatch,
-        bytes: 0,
+        ...{ memory, flops, bytes: 0 },
         reads: readsOf(schedule, evaluations),
         totals: totalsOf(schedule, evaluations),
       };
     }),
-    train: dataRef(
-      data.train,
-      training.inputs.map((f) => f.name),
-      blobOf,
-    ),
-    checks: plan.checks.map((check, i) => {
-      const inputs = predictionOf(plan, check)?.inputs.map((f) => f.name) ?? [];
-      return dataRef(data.checks[i] as Dataset, [...inputs, check.field], blobOf);
+    train: dataRef(data.train, training.inputs, blobOf),
+    checks: evaluatedOn({ evaluations }, data).map((dataset, i) => {
+      const { function: name, field } = evaluations[i] as Evaluation;
+      const inputs = plan.predictions.find((p) => p.function === name)?.inputs ?? [];
+      return dataRef(dataset as Dataset, inputs, blobOf, field);
     }),
     statistics: [...source.statistics].map(([field, { mean, scale }]) => ({
       field,
@@ -85,7 +85,10 @@ export function makeDeployment(source: DeploymentSource): MadeDeployment {
       scale,
     })),
     batch: training.batch,
-    evaluations,
+    ...(sequence === undefined ? {} : { sequence }),
+    ...(epsilon === undefined ? {} : { epsilon }),
+    ...(source.trainedOn === undefined ? {} : { trainedOn: source.trainedOn }),
+    evaluations: evaluations.map((e) => (remembering.has(e.function) ? { ...e, remembers: true } : e)),
     epochs,
     seed,
     snapshotEvery: source.snapshotEvery ?? Math.max(1, Math.min(SNAPSHOT_BATCHES, batches)),
@@ -110,19 +113,17 @@ function countedNeeds(
   });
 }
 
-function evaluationOf(plan: Plan, check: PlanCheck): Evaluation {
-  const prediction = predictionOf(plan, check);
-  const { text, metric, comparison, bound, read, field } = check;
-  return {
-    check: text,
-    metric,
-    comparison,
-    bound,
-    read,
-    field,
-    function: prediction?.function ?? '',
-    batch: prediction?.batch ?? 1,
-  };
+/** Functions that leave another state behind on any shard: they keep what was, for the next step of a sequence. */
+function rememberedBy({ programs, schedules }: Pick<VerifiedPlan, 'programs' | 'schedules'>): ReadonlySet<string> {
+  const names = programs.flatMap(({ states, functions }, i) => {
+    const kept = new Set(states.filter((s) => s.role !== 'value' && s.role !== 'sum').map((s) => s.id));
+    const changing = new Set(functions.filter((f) => f.updates.some((u) => kept.has(u.state))).map((f) => f.name));
+    const runs = (f: ShardFunction): (string | undefined)[] =>
+      [...f.stages, ...(f.after ?? [])].flatMap((stage) => stage.segments.map((s) => s.run));
+    const changes = (f: ShardFunction): boolean => runs(f).some((run) => run !== undefined && changing.has(run));
+    return schedules[i]?.functions.filter(changes).map((f) => f.name) ?? [];
+  });
+  return new Set(names);
 }
 
 function scheduleOf(schedules: VerifiedPlan['schedules'], shard: number): VerifiedPlan['schedules'][number] {
@@ -131,7 +132,14 @@ function scheduleOf(schedules: VerifiedPlan['schedules'], shard: number): Verifi
   return schedule;
 }
 
-function dataRef(dataset: Dataset, names: readonly string[], blobOf: (bytes: Uint8Array) => BlobRef): DataRef {
+/** @param inputs what is fed of it, @param answers a field that is compared, whole sequences of it */
+function dataRef(
+  dataset: Dataset,
+  inputs: readonly PlanField[],
+  blobOf: (bytes: Uint8Array) => BlobRef,
+  answers?: string,
+): DataRef {
+  const names = [...inputs.map((f) => f.name), ...(answers === undefined ? [] : [answers])];
   const rows = rowNumbers(boundedCount(dataset.length, MAX_ELEMENTS, dataset.name));
   const columns = [...new Set(names)].map((name): ColumnRef => {
     const field = findField(dataset, name);
@@ -144,7 +152,8 @@ function dataRef(dataset: Dataset, names: readonly string[], blobOf: (bytes: Uin
       values.BYTES_PER_ELEMENT;
     const blobs: BlobRef[] = [];
     for (let at = 0; at < bytes.length; at += piece) blobs.push(blobOf(bytes.subarray(at, at + piece)));
-    return { name, type: field.type, shape: field.shape, blobs };
+    const steps = inputs.find((f) => f.name === name)?.steps;
+    return { name, type: field.type, shape: field.shape, ...(steps === undefined ? {} : { steps }), blobs };
   });
   return { name: dataset.name, length: dataset.length, columns };
 }

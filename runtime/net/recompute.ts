@@ -4,7 +4,6 @@ import type { Device } from '../device/device.ts';
 import { measure } from '../shard/evaluate.ts';
 import { openShards, type ShardSource } from '../shard/shards.ts';
 import type { NamedTensor } from '../store/safetensors.ts';
-import { predictionOf } from '../training/evaluations.ts';
 import type { CheckRequest } from './checker.ts';
 import { type BlobSource, datasetOf } from './shard-data.ts';
 import { decodeState } from './shard-state.ts';
@@ -12,7 +11,7 @@ import { decodeState } from './shard-state.ts';
 /** So much a part of a snapshot may be longer than the states that it holds. */
 const MAX_HEAD_BYTES = 1024 * 1024;
 
-/** @returns values in the order of the plan's checks */
+/** @returns values in the order of the deployment's evaluations */
 export async function recompute(
   { deployment, parts }: CheckRequest,
   plan: Plan,
@@ -29,12 +28,12 @@ export async function recompute(
   const shard = await openShards(device, sources, () => ({ tensors }));
   try {
     const values: number[] = [];
-    for (const [i, check] of plan.checks.entries()) {
-      const prediction = predictionOf(plan, check);
+    for (const [i, evaluation] of deployment.evaluations.entries()) {
+      const prediction = plan.predictions.find((p) => p.function === evaluation.function);
       const data = deployment.checks[i];
-      if (!prediction || !data) throw new Error(`the plan cannot measure ${check.text}`);
-      const names = [...prediction.inputs.map((f) => f.name), check.field];
-      values.push(await measure(shard, prediction, check, await datasetOf(data, names, blob)));
+      if (!prediction || !data) throw new Error(`the plan cannot measure ${evaluation.check}`);
+      const names = [...prediction.inputs.map((f) => f.name), evaluation.field];
+      values.push(await measure(shard, prediction, evaluation, await datasetOf(data, names, blob)));
     }
     return values;
   } finally {

@@ -1,7 +1,6 @@
 /** A run as a synchronizer keeps it and tells of it: what is held to before anything is made of it. */
-import type { CheckResult } from '../../spec/run-events.ts';
+import type { CheckResult, KeptEpoch } from '../../spec/run-events.ts';
 import {
-  type EpochRow,
   type Fault,
   type ManifestState,
   type StoredRun,
@@ -44,13 +43,16 @@ const MANIFEST: Shape<ManifestState> = object({
   milliseconds: number,
 });
 
-const ROW: Shape<EpochRow> = object({
+const ROW: Shape<KeptEpoch> = object({
   epoch: number,
   energy: orNull(number),
   energyByNode: dictionary(orNull(number)),
   accuracy: orNull(number),
   seconds: number,
   samplesPerSecond: orNull(number),
+  validation: optional(orNull(number)),
+  learnsNothing: optional(list(text)),
+  leftOut: optional(count),
 });
 
 const CHECK: Shape<CheckResult> = object({ check: text, value: orNull(number), pass: flag });

@@ -1,22 +1,24 @@
 /** The data of one shard: only the columns that its senses and labels read, as blobs named in the deployment. */
 
 import { comparedNames, energyNode, TRAIN } from '../../spec/names.ts';
+import type { PlanField } from '../../spec/plan.ts';
 import type { ShardSchedule } from '../../spec/schedule.ts';
 import { allocate, type Column, type Dataset, findField, memoryDataset, sizeOf } from '../data/dataset.ts';
 import { batchOrder } from '../data/order.ts';
 import { type FieldData, fieldArrays } from '../device/device.ts';
 import { boundedCount, listOf, zeroed } from '../support/bounded.ts';
 import { batchesOf, type Call } from '../training/calls.ts';
+import { elementOf, inputsOfStep } from '../training/steps.ts';
 import { type ColumnRef, type DataRef, type Deployment, ELEMENT_BYTES, type ShardNeeds } from '../wire/deployment.ts';
 
 export interface ShardData {
-  /** One whole batch of each field of the call that the shard reads. */
+  /** One whole batch of each field of the call that the shard reads; of a step of a sequence its elements. */
   inputs(call: Call): Record<string, FieldData>;
-  /** The right answers of an evaluation's batch, where this shard compares them; cut to the samples that are there. */
-  answers(evaluation: number, batch: number): FieldData;
-  /** Samples that are there in an evaluation's batch. */
-  count(evaluation: number, batch: number): number;
+  /** The right answers of an evaluation's call, where this shard compares them; cut to the samples that are there. */
+  answers(call: EvaluationCall): FieldData;
 }
+
+type EvaluationCall = Extract<Call, { readonly kind: 'evaluate' }>;
 
 /** Brings a blob. @param most bytes that were agreed */
 export type BlobSource = (hash: string, most: number) => Promise<Uint8Array>;
@@ -39,19 +41,42 @@ export async function openShardData(
   };
   return {
     inputs(call) {
-      if (call.kind === TRAIN) return gathered(train, trainFields, order(call.epoch, call.batch));
-      const { function: name = '', batch: size = 1 } = deployment.evaluations[call.evaluation] ?? {};
+      if (call.kind === TRAIN) {
+        const fed = gathered(train, trainFields, order(call.epoch, call.batch));
+        return ofStep(fed, deployment.train, call.step, deployment.sequence);
+      }
+      const { function: name = '', batch: size = 1, sequence } = deployment.evaluations[call.evaluation] ?? {};
       const rows = range(call.evaluation, call.batch);
       // A last batch that is not full is filled up with its own first sample.
       while (rows.length < size) rows.push(rows[0] ?? 0);
-      return gathered(checks[call.evaluation] as Dataset, inputsOf(schedule, name), rows);
+      const fed = gathered(checks[call.evaluation] as Dataset, inputsOf(schedule, name), rows);
+      return ofStep(fed, deployment.checks[call.evaluation] as DataRef, call.step, sequence);
     },
-    answers(evaluation, batch) {
-      const field = deployment.evaluations[evaluation]?.field ?? '';
-      return gathered(checks[evaluation] as Dataset, [field], range(evaluation, batch))[field] as FieldData;
+    answers({ evaluation, batch, step }) {
+      const { field = '', sequence = 1 } = deployment.evaluations[evaluation] ?? {};
+      const rows = range(evaluation, batch);
+      const all = gathered(checks[evaluation] as Dataset, [field], rows)[field] as FieldData;
+      // What is read of a step is compared with the answer of that step.
+      return step === undefined ? all : elementOf(all, rows.length, sequence, step);
     },
-    count: (evaluation, batch) => range(evaluation, batch).length,
   };
+}
+
+/** The elements of one step, of the columns that have elements. */
+function ofStep(
+  fed: Record<string, FieldData>,
+  { columns }: DataRef,
+  step: number | undefined,
+  sequence = 1,
+): Record<string, FieldData> {
+  if (step === undefined) return fed;
+  const stepped = columns.filter(({ name }) => fed[name] !== undefined);
+  return inputsOfStep(stepped.map(perStep), fed, step, sequence);
+}
+
+/** A column's shape has the axis of steps in front, a field's is that of one element. */
+function perStep({ name, type, shape, steps }: ColumnRef): PlanField {
+  return steps === undefined ? { name, type, shape } : { name, type, shape: shape.slice(1), steps };
 }
 
 function inputsOf(schedule: ShardSchedule, name: string): string[] {

@@ -3,7 +3,6 @@
  * asks for; what it does not know is when.
  */
 
-import { comparedNames, energyNode, TRAIN } from '../../spec/names.ts';
 import type { ShardSchedule } from '../../spec/schedule.ts';
 import type { Device, DeviceSession, Executable, Tensor } from '../device/device.ts';
 import type { KeyPair } from '../identity/ed25519.ts';
@@ -12,7 +11,9 @@ import type { SavedPart, ShardId } from '../roles/trainer-state.ts';
 import type { Frame, FrameKey } from '../shard/frames.ts';
 import { openSession, type ShardSession } from '../shard/session.ts';
 import { fillStates, saveStates } from '../shard/shard.ts';
-import { batchesOf, type Call } from '../training/calls.ts';
+import { type Call, changesState, functionOf, positionOf, samplesOf } from '../training/calls.ts';
+import { compare, isSound } from '../training/metrics.ts';
+import { comparedIn, type Totals, unsoundEnergy, withCompared, withEnergies } from '../training/totals.ts';
 import { sendProblem } from '../wire/border-values.ts';
 import { canonicalBytes } from '../wire/canonical.ts';
 import type { Way } from '../wire/channel.ts';
@@ -69,7 +70,7 @@ export class ShardHost {
   readonly #calls = new Map<number, Call>();
   readonly #commits: { calls: number; hash: string; sig: string }[] = [];
   #refused = 0;
-  #totals: Record<string, number> = {};
+  #totals: Totals = {};
   #closed = false;
   #awaits = '';
   #waits: readonly number[] = [];
@@ -160,12 +161,7 @@ export class ShardHost {
 
   begin(number: number, call: Call): void {
     const { deployment } = this;
-    const batches = batchesOf(deployment);
-    const name = call.kind === 'train' ? TRAIN : (deployment.evaluations[call.evaluation]?.function ?? '');
-    const position =
-      call.kind === 'train'
-        ? { batch: call.epoch * batches + call.batch, batches: deployment.epochs * batches }
-        : { batch: 0, batches: 1 };
+    const [name, position] = [functionOf(deployment, call), positionOf(deployment, call)];
     this.#calls.set(number, call);
     this.#session.start({ name, position, inputs: this.#data.inputs(call), sequence: number, microbatch: 0 });
   }
@@ -270,50 +266,28 @@ export class ShardHost {
     this.#calls.delete(number);
     this.#borders.closeWindows(number);
     if (!call) return;
-    if (call.kind === 'evaluate') {
-      this.#measure(call, results);
-      return;
-    }
-    for (const [name, values] of Object.entries(results)) {
-      const node = energyNode(name);
-      if (node === undefined) continue;
-      const value = values[0] ?? Number.NaN;
-      if (!Number.isFinite(value))
-        throw Object.assign(
-          new Error(
-            `the energy of node ${node} is no longer a finite number (epoch ${call.epoch + 1}, batch ${call.batch + 1})`,
-          ),
-          { code: 'energy/not-finite' },
-        );
-      this.#add(name, value * this.deployment.batch);
-    }
-    await this.#commit(number + 1);
+    if (call.kind === 'evaluate') this.#measure(call, results);
+    else this.#sum(call, results);
+    if (changesState(this.deployment, call)) await this.#commit(number + 1);
+  }
+
+  #sum(call: Call, results: Readonly<Record<string, Tensor>>): void {
+    const node = unsoundEnergy(results);
+    if (node !== undefined)
+      throw notFinite('energy/not-finite', `the energy of node ${node} is no longer a finite number`, call);
+    this.#totals = withEnergies(this.#totals, results, samplesOf(this.deployment));
   }
 
   #measure(call: Call & { kind: 'evaluate' }, results: Readonly<Record<string, Tensor>>): void {
-    const evaluation = this.deployment.evaluations[call.evaluation];
+    const { evaluation: i } = call;
+    const evaluation = this.deployment.evaluations[i];
     const predicted = evaluation && results[evaluation.read];
     if (!predicted) return;
-    const answers = this.#data.answers(call.evaluation, call.batch);
-    let sum = 0;
-    for (let i = 0; i < answers.length; i++) {
-      const difference = (predicted[i] as number) - (answers[i] as number);
-      sum += evaluation.metric === 'accuracy' ? Number(difference === 0) : difference * difference;
-    }
-    if (!Number.isFinite(sum))
-      throw Object.assign(
-        new Error(
-          `${evaluation.check} is no longer a finite number (epoch ${call.epoch + 1}, batch ${call.batch + 1})`,
-        ),
-        { code: 'check/not-finite' },
-      );
-    const names = comparedNames(call.evaluation);
-    this.#add(names.sum, sum);
-    this.#add(names.count, answers.length);
-  }
-
-  #add(name: string, value: number): void {
-    this.#totals[name] = (this.#totals[name] ?? 0) + value;
+    const known = comparedIn(this.#totals, i);
+    const compared = compare(evaluation.metric, predicted, this.#data.answers(call), known);
+    if (!isSound(results, evaluation.read) || !Number.isFinite(compared.sum))
+      throw notFinite('check/not-finite', `${evaluation.check} is no longer a finite number`, call);
+    this.#totals = withCompared(this.#totals, i, compared);
   }
 
   async #commit(calls: number): Promise<void> {
@@ -342,11 +316,9 @@ export class ShardHost {
     const problem = values.map((v) => sendProblem(v, codec)).find((p) => p !== undefined);
     if (problem === undefined) return;
     const call = this.#calls.get(sequence);
-    const where = call ? ` (epoch ${call.epoch + 1}, batch ${call.batch + 1})` : '';
     const what = problem === 'range' ? `too large for ${codec}` : 'no longer a finite number';
-    throw Object.assign(new Error(`a value of shard ${this.shard} for shard ${to} is ${what}${where}`), {
-      code: problem === 'range' ? 'border/range' : 'energy/not-finite',
-    });
+    const code = problem === 'range' ? 'border/range' : 'energy/not-finite';
+    throw notFinite(code, `a value of shard ${this.shard} for shard ${to} is ${what}`, call);
   }
 
   /** Values that stay in the process lose what they would lose on the way: the placement changes no result. */
@@ -362,6 +334,12 @@ export class ShardHost {
   #codec(): 'f32' | 'f16' | 'f64' {
     return this.#options.device.name === 'reference' && this.deployment.codec === 'f32' ? 'f64' : this.deployment.codec;
   }
+}
+
+/** Said of the call, so that people know how far the training came. */
+function notFinite(code: string, what: string, call: Call | undefined): Error {
+  const where = call ? ` (epoch ${call.epoch + 1}, batch ${call.batch + 1})` : '';
+  return Object.assign(new Error(`${what}${where}`), { code });
 }
 
 /** A device that never answers must not look like a slow neighbour. */

@@ -3,7 +3,8 @@
  * else by trainers on shards that they have not trained; else the run says that nobody has.
  */
 import type { Checked } from '../../spec/run-events.ts';
-import { allCalls, batchesOf, callsPerEpoch } from '../training/calls.ts';
+import { callsPerEpoch, lastEvaluations } from '../training/calls.ts';
+import { accuracyIn, isCheck, validationIn } from '../training/evaluations.ts';
 import { holds, meanOf } from '../training/metrics.ts';
 import { comparedIn, summed } from '../training/totals.ts';
 import { end } from './ending.ts';
@@ -35,9 +36,7 @@ export function checked(work: Work, event: SynchronizerEvent & { kind: 'checked'
 }
 
 function byOthers(work: Work, run: RunState, why: string): void {
-  const { deployment } = run;
-  const checkingFrom = allCalls(deployment) - callsPerEpoch(deployment) + batchesOf(deployment);
-  const asked = { ...run, checkingFrom };
+  const asked = { ...run, checkingFrom: lastEvaluations(run.deployment) };
   if (canPlace(work, asked)) reassign(work, asked, `its checks are computed again by others: ${why}`);
   else unchecked(work, run, why);
 }
@@ -62,16 +61,16 @@ export function checkingOver(work: Work, run: RunState, parts: Readonly<Record<n
 
 function judge(work: Work, run: RunState, values: readonly number[], how: 'recomputed' | 'by-others'): void {
   const { evaluations } = run.deployment;
-  const found = evaluations.map((e, i) => {
-    const value = values[i] ?? Number.NaN;
-    return { check: e.check, value, pass: holds(e, value) };
-  });
-  const wrong = found.findIndex((f, i) => differs(run, i, run.checks[i]?.value ?? Number.NaN, f.value));
+  const valueAt = (i: number): number => values[i] ?? Number.NaN;
+  const wrong = evaluations.findIndex((_, i) => differs(run, i, claimedOf(run, i), valueAt(i)));
   if (wrong < 0) {
-    finish(work, run, found, how, '');
+    const found = evaluations
+      .filter(isCheck)
+      .map((e, i) => ({ check: e.check, value: valueAt(i), pass: holds(e, valueAt(i)) }));
+    finish(work, withValidation(run, values[validationIn(evaluations)]), found, how, '');
     return;
   }
-  const [claimed, computed] = [run.checks[wrong]?.value, found[wrong]?.value];
+  const [claimed, computed] = [claimedOf(run, wrong), valueAt(wrong)];
   const said = `${evaluations[wrong]?.check}: the trainers say ${claimed}, their weights give ${computed}`;
   const shard = Math.max(
     0,
@@ -84,6 +83,17 @@ function judge(work: Work, run: RunState, values: readonly number[], how: 'recom
   if (how === 'by-others' || !others || next.differences >= work.state.limits.differences)
     end(work, next, 'failed', said, 'check/differs');
   else exclude(work, wentBack(next), { key, shard, what: 'check/differs', evidence: said });
+}
+
+/** What the trainers say of evaluation `i` of the last epoch. */
+function claimedOf({ checks, rows, deployment: { evaluations } }: RunState, i: number): number {
+  return (i === validationIn(evaluations) ? rows.at(-1)?.validation : checks[i]?.value) ?? Number.NaN;
+}
+
+/** @param validation as it was computed again */
+function withValidation(run: RunState, validation: number | undefined): RunState {
+  if (validation === undefined) return run;
+  return { ...run, rows: run.rows.map((row, i) => (i < run.rows.length - 1 ? row : { ...row, validation })) };
 }
 
 /** To the snapshot before the last one, as the end cannot be trusted. */
@@ -105,7 +115,7 @@ function differs({ deployment }: RunState, i: number, claimed: number, computed:
 function finish(work: Work, run: RunState, checks: RunState['checks'], how: Checked, reason: string): void {
   const { checkingFrom: _, ...rest } = run;
   const { deployment } = run;
-  const first = deployment.evaluations.findIndex((e) => e.metric === 'accuracy');
+  const first = accuracyIn(deployment.evaluations);
   const accuracy = first < 0 ? null : (checks[first]?.value ?? null);
   const rows = run.rows.map((row, i) => (i < run.rows.length - 1 ? row : { ...row, accuracy }));
   work.saveRun({ ...rest, phase: 'done', reason, rows, checks, checked: how });

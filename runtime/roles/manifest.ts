@@ -1,9 +1,11 @@
 /** Parts of a snapshot come together: when all shards have saved the same call, it is a manifest. */
 import type { RunEvent } from '../../spec/run-events.ts';
-import { allCalls, batchesOf, callsPerEpoch, endsEpoch } from '../training/calls.ts';
+import { allCalls, callsPerEpoch, endsEpoch } from '../training/calls.ts';
+import { type EpochReport, epochReport } from '../training/epoch-report.ts';
+import { isCheck } from '../training/evaluations.ts';
 import { holds, meanOf } from '../training/metrics.ts';
-import { comparedIn, energiesIn, summed } from '../training/totals.ts';
-import type { EpochRow, ManifestState, RunState } from './synchronizer-state.ts';
+import { comparedIn, summed } from '../training/totals.ts';
+import type { ManifestState, RunState } from './synchronizer-state.ts';
 
 export interface Made {
   readonly run: RunState;
@@ -41,7 +43,7 @@ export function manifestOf(run: RunState, calls: number, now: number): Made {
 function withEpoch(run: RunState, manifest: ManifestState, saved: RunEvent): Made {
   const { deployment } = run;
   const row = rowOf(run, manifest);
-  const checks = deployment.evaluations.map((e, i) => {
+  const checks = deployment.evaluations.filter(isCheck).map((e, i) => {
     const value = meanOf(comparedIn(manifest.totals, i));
     return { check: e.check, value, pass: holds(e, value) };
   });
@@ -49,25 +51,15 @@ function withEpoch(run: RunState, manifest: ManifestState, saved: RunEvent): Mad
   const events: RunEvent[] = [saved, { event: 'epoch', ...row }];
   if (manifest.calls < allCalls(deployment)) return { run: { ...run, rows, checks }, events };
   // What is checked is computed again before it counts.
-  if (checks.length > 0) return { run: { ...run, rows, checks, phase: 'checking', reason: '' }, events };
+  if (deployment.evaluations.length > 0)
+    return { run: { ...run, rows, checks, phase: 'checking', reason: '' }, events };
   const seconds = rows.reduce((sum, r) => sum + r.seconds, 0);
   const done: RunEvent = { event: 'done', accuracy: row.accuracy, seconds, checks };
   return { run: { ...run, rows, checks, phase: 'done', reason: '' }, events: [...events, done] };
 }
 
-function rowOf({ deployment }: RunState, { calls, totals, milliseconds }: ManifestState): EpochRow {
-  const samples = batchesOf(deployment) * deployment.batch;
-  const energyByNode = Object.fromEntries(
-    energiesIn(totals).map(({ node, value }) => [node, value / Math.max(1, samples)]),
-  );
-  const first = deployment.evaluations.findIndex((e) => e.metric === 'accuracy');
-  const seconds = milliseconds / 1000;
-  return {
-    epoch: calls / callsPerEpoch(deployment),
-    energy: Object.values(energyByNode).reduce((a, b) => a + b, 0),
-    energyByNode,
-    accuracy: first < 0 ? null : meanOf(comparedIn(totals, first)),
-    seconds,
-    samplesPerSecond: samples / Math.max(1e-9, seconds),
-  };
+function rowOf({ deployment }: RunState, { calls, totals, milliseconds }: ManifestState): EpochReport {
+  const epoch = calls / callsPerEpoch(deployment);
+  const values = deployment.evaluations.map((_, i) => meanOf(comparedIn(totals, i)));
+  return epochReport(deployment, { epoch, totals, seconds: milliseconds / 1000, values });
 }

@@ -1,8 +1,7 @@
 /** Whether a part of a snapshot is one that an honest owner of the shard may bring. */
 
 import { comparedNames } from '../../spec/names.ts';
-import { allCalls, batchesOf, callsPerEpoch, isCut, lastChange } from '../training/calls.ts';
-import type { DataRef, Evaluation } from '../wire/deployment.ts';
+import { allCalls, comparedAfter, isCut, lastChange } from '../training/calls.ts';
 import type { Part } from '../wire/messages.ts';
 import { haltTarget } from './ending.ts';
 import { beginsBehind } from './ownership.ts';
@@ -24,7 +23,7 @@ export function isExpected(run: RunState, { shard, calls }: Brought): boolean {
 }
 
 /**
- * The state of a part is the one that the shard has signed after its last weight step: evaluation changes none.
+ * The state of a part is the one that the shard has signed behind the last call that changed it.
  * @returns `missing` where it has signed none, `later` where it has signed another one meanwhile
  */
 export function commitmentProblem(
@@ -60,27 +59,12 @@ export function totalsProblem(run: RunState, { shard, calls, totals }: Brought):
     const names = comparedNames(i);
     if (!may?.includes(names.count)) continue;
     const [count = 0, sum = 0] = [totals[names.count], totals[names.sum]];
-    const there = countOf(run, calls, i, checks[i], evaluation);
+    const answers = checks[i]?.columns.find((c) => c.name === evaluation.field);
+    const size = answers?.shape.reduce((product, n) => product * n, 1) ?? 1;
+    const there = comparedAfter(run.deployment, calls, i, size);
     if (count !== there) return { what: 'totals/count', evidence: `${names.count} is ${count} of ${there}` };
     const most = evaluation.metric === 'accuracy' ? count : Number.POSITIVE_INFINITY;
     if (sum < 0 || sum > most) return { what: 'totals/sum', evidence: `${names.sum} is ${sum} of ${count}` };
   }
   return undefined;
-}
-
-/** Numbers compared in evaluation `i` of the epoch among the first `calls`. */
-function countOf(
-  run: RunState,
-  calls: number,
-  i: number,
-  data: DataRef | undefined,
-  { field, batch }: Evaluation,
-): number {
-  const { deployment } = run;
-  const rest = calls === 0 ? 0 : ((calls - 1) % callsPerEpoch(deployment)) + 1;
-  const batches = deployment.evaluations.map((e, at) => Math.ceil((deployment.checks[at]?.length ?? 0) / e.batch));
-  const before = batchesOf(deployment) + batches.slice(0, i).reduce((sum, n) => sum + n, 0);
-  const done = Math.max(0, Math.min(rest - before, batches[i] ?? 0));
-  const size = data?.columns.find((c) => c.name === field)?.shape.reduce((product, n) => product * n, 1) ?? 1;
-  return Math.min(done * batch, data?.length ?? 0) * size;
 }

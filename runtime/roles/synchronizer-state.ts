@@ -1,5 +1,5 @@
 /** What a synchronizer knows. The part of a run that `StoredRun` names is durable before anyone is told of it. */
-import type { Checked, CheckResult, RunEvent } from '../../spec/run-events.ts';
+import type { Checked, CheckResult, KeptEpoch, RunEvent } from '../../spec/run-events.ts';
 import type { Deployment } from '../wire/deployment.ts';
 import type { Capability, Exchange, Message, Part, ShardReport } from '../wire/messages.ts';
 import type { Limits } from './limits.ts';
@@ -34,16 +34,6 @@ export interface ManifestState {
   readonly byShard?: readonly { readonly hash: string; readonly totals: Readonly<Record<string, number>> }[];
   /** Milliseconds of work in the epoch so far. */
   readonly milliseconds: number;
-}
-
-/** A number that is not finite is null once it was kept. */
-export interface EpochRow {
-  readonly epoch: number;
-  readonly energy: number | null;
-  readonly energyByNode: Readonly<Record<string, number | null>>;
-  readonly accuracy: number | null;
-  readonly seconds: number;
-  readonly samplesPerSecond: number | null;
 }
 
 export type Phase =
@@ -92,7 +82,7 @@ export interface StoredRun {
   readonly instances: Readonly<Record<string, string>>;
   /** The newest last; two are kept. */
   readonly manifests: readonly ManifestState[];
-  readonly rows: readonly EpochRow[];
+  readonly rows: readonly KeptEpoch[];
   readonly checks: readonly CheckResult[];
   readonly reason: string;
   readonly created: number;

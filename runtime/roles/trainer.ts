@@ -3,7 +3,7 @@
  * sockets and files are effects; their outcomes come back as events. The same code runs for real and simulated.
  */
 
-import { allCalls, callAt, endsEpoch, isCut } from '../training/calls.ts';
+import { allCalls, callAt, endOfBatch, endsEpoch, isCut } from '../training/calls.ts';
 import type { Deployment } from '../wire/deployment.ts';
 import type { Assign, Message, ShardReport } from '../wire/messages.ts';
 import { newestCommit, takeCommits } from './commitments.ts';
@@ -315,12 +315,12 @@ function reachOf(deployment: Deployment, calls: number, stopAt: number): number 
   return batches && deployment.ahead === 1 ? behind + 1 : behind;
 }
 
-/** Says where it can stop: at the end of the call under way. */
+/** Says where it can stop: at the end of the batch under way, so that no sequence is cut in two. */
 function pause(shard: HostedShard): ShardStep {
   const { deployment } = shard;
   if (!deployment) return { shard, effects: [] };
   const under = ['running', 'waiting'].includes(shard.phase) ? 1 : 0;
-  const calls = Math.min(shard.calls + under, allCalls(deployment));
+  const calls = endOfBatch(deployment, Math.min(shard.calls + under, allCalls(deployment)));
   const pausing: Message = { type: 'pausing', ...idOf(shard), calls };
   return { shard: { ...shard, stopAt: calls }, effects: [say(pausing)] };
 }

@@ -139,6 +139,24 @@ export function lastChange(run: RunLengths, calls: number): number {
   return calls - rest + last;
 }
 
+/** Whether a call leaves another state behind than it found: trainings do, and evaluations that remember. */
+export function changesState({ evaluations }: Pick<RunLengths, 'evaluations'>, call: Call): boolean {
+  return call.kind === 'train' || evaluations[call.evaluation]?.remembers === true;
+}
+
+/** The first call from `calls` on behind which no sequence is under way: the end of a batch. */
+export function endOfBatch(run: RunLengths, calls: number): number {
+  if (calls === 0 || calls >= allCalls(run)) return calls;
+  const call = callAt(run, calls - 1);
+  const steps = (call.kind === 'train' ? run.sequence : run.evaluations[call.evaluation]?.sequence) ?? 1;
+  return calls + steps - 1 - (call.step ?? 0);
+}
+
+/** Training batches of its epoch that a run has ended behind the first `calls` calls. */
+export function batchesBehind(run: RunLengths, calls: number): number {
+  return Math.floor(Math.min(calls % callsPerEpoch(run), trainCalls(run)) / (run.sequence ?? 1));
+}
+
 /** Whether an epoch ends there, with its evaluations. */
 export function endsEpoch(run: RunLengths, calls: number): boolean {
   return calls > 0 && calls % callsPerEpoch(run) === 0;

@@ -1,25 +1,10 @@
 /** What an epoch's report says, wherever it was trained. Pure. */
+import type { EpochReport, KeptEpoch } from '../../spec/run-events.ts';
 import { batchesOf, leftOutOf, type RunLengths } from './calls.ts';
 import { accuracyIn, type Evaluation, validationIn } from './evaluations.ts';
 import { energiesIn, type Totals } from './totals.ts';
 
-export interface EpochReport {
-  /** From 1. */
-  readonly epoch: number;
-  /** Of a sample, over all nodes. */
-  readonly energy: number;
-  /** The first accuracy check of the model on its own data; null where the model has none. */
-  readonly accuracy: number | null;
-  readonly seconds: number;
-  readonly samplesPerSecond: number;
-  /** The check of `validatedBy` on the validation's data; absent where there is no validation. */
-  readonly validation?: number;
-  readonly energyByNode: Readonly<Record<string, number>>;
-  /** Nodes whose error is below the optimiser's epsilon: what predicts them learns nothing. Absent: none. */
-  readonly learnsNothing?: readonly string[];
-  /** Samples that the epoch left out, since they do not fill a batch. Absent: none. */
-  readonly leftOut?: number;
-}
+export type { EpochReport } from '../../spec/run-events.ts';
 
 /** What a report is made of, beside sums. */
 export interface ReportedRun extends Pick<RunLengths, 'train' | 'batch'> {
@@ -63,17 +48,18 @@ export function epochReport(run: ReportedRun, figures: EpochFigures): EpochRepor
 }
 
 /** What a run's folder keeps of a report: its numbers. */
-export function metricsOf(report: EpochReport): {
+export function metricsOf(report: KeptEpoch): {
   readonly epoch: number;
   readonly energy: number;
-  readonly [measure: string]: number | Readonly<Record<string, number>>;
+  readonly [measure: string]: number | Readonly<Record<string, number | null>>;
 } {
-  const { epoch, energy, accuracy, seconds, samplesPerSecond, energyByNode, validation } = report;
+  const { epoch, accuracy, seconds, energyByNode, validation } = report;
+  const [energy, samplesPerSecond] = [report.energy ?? Number.NaN, report.samplesPerSecond ?? Number.NaN];
   return {
     ...{ epoch, energy },
     ...(accuracy === null ? {} : { accuracy }),
     ...{ seconds, samplesPerSecond, energyByNode: { ...energyByNode } },
-    ...(validation === undefined ? {} : { validation }),
+    ...(validation === undefined ? {} : { validation: validation ?? Number.NaN }),
   };
 }
 

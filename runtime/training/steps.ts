@@ -26,15 +26,18 @@ export function inputsOfStep(
   const found: Record<string, FieldData> = {};
   for (const field of inputs) {
     const data = fed[field.name] as FieldData;
+    const { steps, shape } = field;
     found[field.name] =
-      field.steps === undefined ? data : element(data, field.steps, sizeOf(field.shape), step, sequence);
+      steps === undefined
+        ? data
+        : elementOf(data, data.length / (steps * sizeOf(shape)), steps, Math.floor((step * steps) / sequence));
   }
   return found;
 }
 
-function element(data: FieldData, steps: number, size: number, step: number, sequence: number): FieldData {
-  const at = Math.floor((step * steps) / sequence);
-  const rows = data.length / (steps * size);
+/** Element `at` of `steps` of every row. */
+export function elementOf(data: FieldData, rows: number, steps: number, at: number): FieldData {
+  const size = rows === 0 ? 0 : data.length / (rows * steps);
   const part = new (data.constructor as new (n: number) => FieldData)(rows * size);
   for (let row = 0; row < rows; row++) {
     const from = (row * steps + at) * size;

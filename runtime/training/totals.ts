@@ -38,6 +38,7 @@ export function comparedIn(totals: Totals, i: number): Compared {
   return { sum: totals[names.sum] ?? NOTHING.sum, count: totals[names.count] ?? NOTHING.count };
 }
 
+/** With what evaluation `i` has compared till now. */
 export function withCompared(totals: Totals, i: number, { sum, count }: Compared): Totals {
   const names = comparedNames(i);
   return { ...totals, [names.sum]: sum, [names.count]: count };

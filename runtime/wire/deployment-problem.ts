@@ -23,6 +23,11 @@ export function deploymentProblem(value: unknown): string | undefined {
   if (named !== undefined) return `the run cannot be called ${deployment.run}: ${named}`;
   if (needs.length !== shards) return `it states the needs of ${needs.length} shards and has ${shards}`;
   if (checks.length !== evaluations.length) return `it has data of ${checks.length} checks for ${evaluations.length}`;
+  const validation = evaluations.findIndex((e) => e.of !== undefined);
+  if (validation >= 0 && validation < evaluations.length - 1)
+    return 'its validation is not the last of its evaluations';
+  const torn = evaluations.find((e, i) => !isWhole(answersOf(checks[i], e.field), e.sequence));
+  if (torn) return `the answers of \`${shownPath(torn.check)}\` are not whole elements of ${torn.sequence} steps`;
   return (
     planFilesProblem(deployment.plan) ??
     dataProblem(train) ??
@@ -30,6 +35,15 @@ export function deploymentProblem(value: unknown): string | undefined {
     statisticsProblem(deployment.statistics) ??
     sizesProblem(blobsOf(deployment))
   );
+}
+
+/** Elements of one sample of the answers. */
+function answersOf(data: DataRef | undefined, field: string): number {
+  return data?.columns.find((c) => c.name === field)?.shape.reduce((product, n) => product * n, 1) ?? 1;
+}
+
+function isWhole(elements: number, steps = 1): boolean {
+  return elements % steps === 0;
 }
 
 /** Every blob that it names, as often as it names it. */
@@ -60,6 +74,8 @@ function dataProblem({ name, length, columns }: DataRef): string | undefined {
   return firstProblem(columns, (column) => {
     const bytes = column.shape.reduce((product, n) => product * n, length * ELEMENT_BYTES[column.type]);
     const what = `column ${shownPath(column.name)} of ${shownPath(name)}`;
+    if (column.steps !== undefined && column.steps !== column.shape[0])
+      return `${what} has ${column.shape[0] ?? 'no'} elements along its first axis, not its ${column.steps} steps`;
     if (!(bytes <= MAX_COLUMN_BYTES)) return `${what} has more than ${MAX_COLUMN_BYTES} bytes`;
     const given = sumOf(column.blobs);
     return given === bytes ? undefined : `${what} is ${bytes} bytes by its shape and ${given} by its blobs`;

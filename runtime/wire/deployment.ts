@@ -2,7 +2,8 @@
  * What a run is: a long-lived record, idempotent by its id. Everything that a shard needs to compute is in it or is a
  * blob that it names by hash; nothing in it is a path of anybody's machine.
  */
-import type { Evaluation as RunEvaluation } from '../training/evaluations.ts';
+import type { DataRecord } from '../training/data-record.ts';
+import type * as training from '../training/evaluations.ts';
 
 /** A content-addressed blob: SHA-256 in hexadecimal, and its size. */
 export interface BlobRef {
@@ -20,6 +21,8 @@ export interface ColumnRef {
   readonly name: string;
   readonly type: 'u8' | 'i32' | 'f32';
   readonly shape: readonly number[];
+  /** The first axis has so many elements of a sequence: a step reads one of them. */
+  readonly steps?: number;
   readonly blobs: readonly BlobRef[];
 }
 
@@ -32,8 +35,11 @@ export interface DataRef {
   readonly columns: readonly ColumnRef[];
 }
 
-/** A check of the model: its data are with the others. */
-export type Evaluation = Omit<RunEvaluation, 'sequence' | 'of'>;
+/** Absent fields are those of deployments of older versions. */
+export interface Evaluation extends training.Evaluation {
+  /** Its calls change what the model remembers from step to step. */
+  readonly remembers?: boolean;
+}
 
 /** What a shard takes, for placement, and what it may know and say. */
 export interface ShardNeeds {
@@ -59,13 +65,19 @@ export interface Deployment {
   /** Of each shard, in order. */
   readonly needs: readonly ShardNeeds[];
   readonly train: DataRef;
-  /** For each check of the plan, in its order. */
+  /** Of each evaluation. */
   readonly checks: readonly DataRef[];
   /** What `standardize` needs: mean by element as a blob of f32, and the scale. */
   readonly statistics: readonly { readonly field: string; readonly mean: BlobRef; readonly scale: number }[];
   /** Samples of a training batch. */
   readonly batch: number;
-  /** Evaluations after each epoch, one for each check of the plan, in its order. */
+  /** Steps of a sequence, each a call of its own; absent: samples are no sequences. */
+  readonly sequence?: number;
+  /** What the optimiser adds to the size of a gradient: an error below it moves no weight. */
+  readonly epsilon?: number;
+  /** What its data were, as a run's folder keeps it: every later reading is held to it. */
+  readonly trainedOn?: DataRecord;
+  /** Evaluations after each epoch: one for each check of the plan, in its order, then the validation. */
   readonly evaluations: readonly Evaluation[];
   readonly epochs: number;
   readonly seed: number;

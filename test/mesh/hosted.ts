@@ -38,6 +38,7 @@ export interface HostedOptions {
   readonly plan: BuiltPlan;
   readonly train: Dataset;
   readonly checks: readonly Dataset[];
+  readonly validation?: Dataset;
   readonly trainers: number;
   readonly epochs: number;
   readonly snapshotEvery: number;
@@ -123,13 +124,13 @@ class HostedMesh {
 
   constructor(options: HostedOptions) {
     this.#options = options;
-    const { plan, train, checks, epochs, snapshotEvery } = options;
+    const { plan, train, checks, validation, epochs, snapshotEvery } = options;
     const { training } = plan.plan;
     if (!training) throw new Error('nothing is trained');
     const files = new Map([['plan.json', planBytes(plan.plan)] as const, ...plan.files]);
     const verified = verifyPlan(planInMemory('the plan', files), verifyForeign);
     const source = { path: '', text: '', compiler: '' };
-    const data = { train, checks };
+    const data = { train, checks, ...(validation ? { validation } : {}) };
     const statistics = new Map();
     const more = { epochs, seed: 1, snapshotEvery, codec: 'f32', source } as const;
     const made = makeDeployment({ verified, training, data, statistics, ...more });

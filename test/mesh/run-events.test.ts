@@ -33,7 +33,7 @@ const EXAMPLES: { readonly [Kind in RunEvent['event']]: Required<Extract<RunEven
   'manifest-damaged': { event: 'manifest-damaged', calls: 10, from: 5, message: 'a part is gone' },
   epoch: {
     ...{ event: 'epoch', epoch: 1, energy: null, energyByNode: { h: 0.5, y: null }, accuracy: null },
-    ...{ seconds: 1.5, samplesPerSecond: 100 },
+    ...{ seconds: 1.5, samplesPerSecond: 100, validation: 0.8, learnsNothing: ['h'], leftOut: 3 },
   },
   checking: { event: 'checking', calls: 10 },
   unchecked: { event: 'unchecked', reason: 'nobody is free' },

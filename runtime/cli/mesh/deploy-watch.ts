@@ -5,10 +5,13 @@ import type { RunEvent } from '../../../spec/run-events.ts';
 import { askLog, type LogRecord } from '../../net/ask-log.ts';
 import type { Link } from '../../net/link.ts';
 import { emit } from '../../support/emit.ts';
+import { formatMeasure } from '../../support/format-numbers.ts';
 import { printed } from '../../support/printable.ts';
 import { EXIT } from '../shell/command.ts';
 import { watchInterrupt } from '../shell/watch-interrupt.ts';
 
+/** More would be a page of names. */
+const MAX_NODES = 12;
 const LOOK_EVERY_MS = 150;
 
 /** @returns the exit code, as `nmc train` has it. Ctrl-C ends watching; the run goes on. */
@@ -79,8 +82,13 @@ function tell({ record, event }: LogRecord, run: string, asJson: boolean): numbe
 
 function epochText(e: Extract<RunEvent, { event: 'epoch' }>): string {
   const accuracy = e.accuracy === null ? '' : `accuracy ${(e.accuracy * 100).toFixed(2)} %  `;
+  const validation = typeof e.validation === 'number' ? `validation ${formatMeasure(e.validation)}  ` : '';
   const rate = Number(e.samplesPerSecond).toFixed(0);
-  return printed`epoch ${e.epoch}  energy ${Number(e.energy).toPrecision(5)}  ${accuracy}${rate} samples/s\n`;
+  const idle = e.learnsNothing?.length
+    ? printed`  learns nothing: ${e.learnsNothing.slice(0, MAX_NODES).join(', ')}`
+    : '';
+  const energy = Number(e.energy).toPrecision(5);
+  return printed`epoch ${e.epoch}  energy ${energy}  ${accuracy}${validation}${rate} samples/s${idle}\n`;
 }
 
 /** What somebody may want to look at; nothing for what goes as it should. */

@@ -22,7 +22,7 @@ import { type Arguments, EXIT, flag, text } from '../shell/command.ts';
 import { packageVersion } from '../shell/package-root.ts';
 import { wholeNumber } from '../shell/whole-number.ts';
 import { chosenSettings, type TrainSettings, trainingOf } from '../training/train-settings.ts';
-import { dataOpener, openTrainingData } from '../training/training-data.ts';
+import { dataOpener, dataRecord, openTrainingData } from '../training/training-data.ts';
 import { type SaidBy, showPlacement, trainersOf } from './deploy-placement.ts';
 import { watchRun } from './deploy-watch.ts';
 import { openMesh } from './mesh-link.ts';
@@ -60,6 +60,7 @@ export default async function (args: Arguments): Promise<number> {
       snapshotEvery: wholeNumber(args, 'snapshot-every', 1),
       codec,
       source: { ...source, compiler: packageVersion() },
+      trainedOn: dataRecord(training, data),
     });
     const { missing } = await ask(link, { what: 'missing', blobs: [...blobs.keys()] });
     for (const hash of missing) await link.putBlob(hash, blobs.get(hash) ?? new Uint8Array(0));

@@ -8,9 +8,12 @@ import type { VerifiedPlan } from '../../plan/verify-plan.ts';
 import type { StoredRun } from '../../roles/synchronizer-state.ts';
 import { joinTiles } from '../../shard/tiles.ts';
 import { createRun } from '../../store/create-run.ts';
+import type { JsonValue } from '../../store/run-config.ts';
 import type { RunState } from '../../store/run-folder.ts';
 import { UserError } from '../../support/errors.ts';
-import { batchesOf, callsPerEpoch } from '../../training/calls.ts';
+import { batchesBehind, batchesOf, callsPerEpoch } from '../../training/calls.ts';
+import { metricsOf } from '../../training/epoch-report.ts';
+import { isCheck } from '../../training/evaluations.ts';
 import { RUN_PLAN, RUN_PLAN_FILE } from '../training/train-settings.ts';
 import { fetchPlanFiles } from './fetched-plan.ts';
 
@@ -47,7 +50,7 @@ export async function fetchState(link: Link, run: FetchedRun, { programs }: Veri
   const perEpoch = callsPerEpoch(run.deployment);
   const batches = batchesOf(run.deployment);
   const epoch = Math.floor(manifest.calls / perEpoch);
-  const batch = Math.min(manifest.calls % perEpoch, batches);
+  const batch = batchesBehind(run.deployment, manifest.calls);
   // Statistics of the data are with every shard that reads them.
   return {
     epoch,
@@ -83,6 +86,7 @@ export async function writeFetchedRun(link: Link, run: FetchedRun, directory: st
       rule: plan.training?.rule ?? '',
       set: {},
       plan: RUN_PLAN_FILE,
+      ...(deployment.trainedOn === undefined ? {} : { trainedOn: deployment.trainedOn as unknown as JsonValue }),
     },
     compilerVersion: deployment.source.compiler,
     seed: deployment.seed,
@@ -91,15 +95,9 @@ export async function writeFetchedRun(link: Link, run: FetchedRun, directory: st
   };
   const folder = createRun({ directory }, config, state, { files: inRun });
   try {
-    for (const { accuracy, energyByNode, ...row } of rows)
-      folder.appendMetrics({
-        ...row,
-        energy: row.energy ?? Number.NaN,
-        energyByNode: { ...energyByNode },
-        ...(accuracy === null ? {} : { accuracy }),
-      });
+    for (const row of rows) folder.appendMetrics(metricsOf(row));
     if (phase !== 'done') return;
-    const results = deployment.evaluations.map((e, i) => {
+    const results = deployment.evaluations.filter(isCheck).map((e, i) => {
       const found = run.checks[i];
       return {
         metric: e.metric,

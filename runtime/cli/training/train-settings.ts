@@ -4,12 +4,13 @@ import type { Plan, PlanTraining } from '../../../spec/plan.ts';
 import { PRECISIONS, type Precision } from '../../../spec/precision.ts';
 import type { JsonValue, RunConfig } from '../../store/run-config.ts';
 import { UserError } from '../../support/errors.ts';
+import type { DataRecord } from '../../training/data-record.ts';
 import { settings as modelSettings } from '../compiling/compile-model.ts';
 import { type Arguments, text } from '../shell/command.ts';
 import { precisionOf } from '../shell/command-device.ts';
 import { packageVersion } from '../shell/package-root.ts';
 import { wholeNumber } from '../shell/whole-number.ts';
-import { type DataRecord, type DataSettings, rememberedData } from './training-data.ts';
+import { type DataSettings, rememberedData } from './training-data.ts';
 
 /** Where a plan lies within its run. */
 export const RUN_PLAN = 'plan';

@@ -3,11 +3,12 @@ import { existsSync } from 'node:fs';
 import { isAbsolute, join } from 'node:path';
 import type { Plan, PlanData, PlanTraining } from '../../../spec/plan.ts';
 import { alignClasses } from '../../data/classes.ts';
-import { type Classes, type Dataset, slice } from '../../data/dataset.ts';
-import { type Fingerprint, fingerprintOf } from '../../data/fingerprint.ts';
+import { type Dataset, slice } from '../../data/dataset.ts';
+import { fingerprintOf } from '../../data/fingerprint.ts';
 import { openDataset } from '../../data/open.ts';
 import { assertLabels, type TrainingData } from '../../shard/trainable.ts';
 import { leftOutOf } from '../../training/calls.ts';
+import type { DataRecord } from '../../training/data-record.ts';
 
 export interface DataSettings {
   readonly seed: number;
@@ -53,14 +54,6 @@ export async function openTrainingData(plan: Plan, training: PlanTraining, open:
   const data = { train, checks: checks.map(aligned), ...(validation ? { validation: aligned(validation) } : {}) };
   assertLabels(plan, training, data);
   return data;
-}
-
-/** What a run keeps of its data, so that every later reading is held to it. */
-export interface DataRecord {
-  readonly train: Fingerprint;
-  /** Samples that each epoch leaves out, since they do not fill a batch. */
-  readonly leftOut: number;
-  readonly classes?: Classes;
 }
 
 export function dataRecord(training: PlanTraining, { train }: TrainingData): DataRecord {

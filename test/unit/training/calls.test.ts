@@ -2,11 +2,13 @@
 import { expect, test } from 'vitest';
 import {
   allCalls,
+  batchesBehind,
   type Call,
   callAt,
   callsOfBatch,
   callsPerEpoch,
   comparedAfter,
+  endOfBatch,
   endsEpoch,
   isCut,
   lastChange,
@@ -51,6 +53,12 @@ test('every step of a sequence is a call of its own, of training and of evaluati
     ...[0, 1].map((batch) => ({ kind: 'evaluate', epoch: 0, evaluation: 1, batch })),
   ]);
   expect(samplesOf(steps)).toBeCloseTo(4 / 3);
+});
+
+test('a run stops at the end of a batch, with all steps of its sequences', () => {
+  expect([0, 1, 2, 3, 4, 7, 8, 9, 11].map((n) => endOfBatch(steps, n))).toEqual([0, 3, 3, 3, 6, 8, 8, 10, 11]);
+  expect([1, 2, 5, 6].map((n) => endOfBatch(flat, n))).toEqual([1, 2, 5, 6]);
+  expect([0, 3, 6, 10, 12, 15].map((n) => batchesBehind(steps, n))).toEqual([0, 1, 2, 2, 0, 1]);
 });
 
 test('a snapshot lies between batches, never within a sequence', () => {

@@ -1,0 +1,17 @@
+/** What a run keeps of its data, so that every later reading is held to it. */
+
+export interface DataRecord {
+  readonly train: Fingerprint;
+  /** Samples that each epoch leaves out, since they do not fill a batch. */
+  readonly leftOut: number;
+  /** Names of the classes by field, in the order of their numbers. */
+  readonly classes?: Readonly<Record<string, readonly string[]>>;
+}
+
+/** What tells whether data are still those of a training. */
+export interface Fingerprint {
+  readonly name: string;
+  readonly samples: number;
+  /** CRC-32 of all values of a field, by name. */
+  readonly sums: Readonly<Record<string, number>>;
+}

@@ -1,0 +1,153 @@
+/** A mesh reports of an epoch what one machine reports: sequences, values that outlive a step, validation, warnings. */
+import { expect, test, vi } from 'vitest';
+import type { BuiltPlan } from '../../compiler/8-plan/build.ts';
+import { buildProgram } from '../../compiler/build-program.ts';
+import { buildShards } from '../../compiler/build-shards.ts';
+import { memoryDataset, slice } from '../../runtime/data/dataset.ts';
+import { stream } from '../../spec/random.ts';
+import type { EpochReport, KeptEpoch } from '../../spec/run-events.ts';
+import { checked } from '../support/check-source.ts';
+import { trainHere } from '../support/one-machine.ts';
+import { type HostedOptions, type HostedResult, trainHosted } from './hosted.ts';
+
+vi.setConfig({ testTimeout: 120_000 });
+
+const DATA = 'data.file("steps.npz", x = f32[6, 3], y = f32[6, 2])';
+
+/** A chain that remembers: its cut lies between nodes that read each other's values of a step before. */
+const MODEL = `pcn 1
+
+import std/nodes
+import std/links
+import std/learn
+import std/data
+
+model chain {
+  sense x: f32[3]
+  node  h: f32[4] = nodes.gaussian()
+  node  i: f32[3] = nodes.gaussian()
+  node  y: f32[2] = nodes.gaussian()
+  link x -> h -> i -> y = links.dense(after = tanh)
+  link h -> i = links.dense(delay = 1)
+  link i -> h = links.dense(delay = 2)
+}
+
+train il of chain on ${DATA} {
+  sequence = 6
+  clamp x = sample.x
+  clamp y = sample.y
+  validate on ${DATA}
+
+  method    = learn.il(steps = 2, rate = 0.1)
+  optimizer = learn.adam(rate = 0.01)
+  batch     = 4
+  epochs    = 2
+}
+
+predict answer of chain {
+  clamp x = input.x
+  read y = y
+}
+
+check error(answer.y, ${DATA}.y) <= 100
+`;
+
+const STEPS = 6;
+const rng = stream(3, 'steps');
+const column = (name: string, size: number) => ({
+  field: { name, type: 'f32' as const, shape: [STEPS, size] },
+  data: Float32Array.from({ length: 18 * STEPS * size }, (_, i) => rng.normal(size * 1000 + i)),
+});
+const all = memoryDataset('steps', 'drawn', [column('x', 3), column('y', 2)]);
+/** Not whole batches: of training a part is left out, of the others the last batch is filled up. */
+const data = { train: slice(all, 0, 8), checks: [slice(all, 9, 14)], validation: slice(all, 13, 17) };
+
+const plans = new Map<number, BuiltPlan>();
+
+function planOf(shards: number): BuiltPlan {
+  const plan = plans.get(shards) ?? built(shards);
+  plans.set(shards, plan);
+  return plan;
+}
+
+function built(shards: number): BuiltPlan {
+  const checkedModel = checked(MODEL);
+  const [task] = checkedModel.trains;
+  if (!task) throw new Error('no task');
+  const staged = buildProgram({ checked: checkedModel, model: task.model, task, predicts: checkedModel.predicts });
+  const result = buildShards(staged, { compiler: 'nmc', modules: [] }, shards);
+  if (result.kind !== 'plan') throw new Error(result.reason);
+  return result.built;
+}
+
+function hosted(options: Partial<HostedOptions> & Pick<HostedOptions, 'plan'>): Promise<HostedResult> {
+  return trainHosted({ ...data, trainers: 3, epochs: 2, snapshotEvery: 1, seed: 1, ...options });
+}
+
+/** Sums over the steps of several rows are taken in another order. */
+const close = (value: number) => expect.closeTo(value, 10);
+const timeless = ({ seconds: _, samplesPerSecond: __, ...report }: KeptEpoch) => report;
+const alike = (report: EpochReport) => ({
+  ...timeless(report),
+  energy: close(report.energy),
+  energyByNode: Object.fromEntries(Object.entries(report.energyByNode).map(([node, e]) => [node, close(e)])),
+  validation: close(report.validation ?? Number.NaN),
+});
+
+test('two epochs of sequences, in three shards: the same fields, the same numbers, the same weights', async () => {
+  const plan = planOf(3);
+  const here = await trainHere(plan, data, 2);
+  const there = await hosted({ plan });
+  expect(there.run).toMatchObject({ phase: 'done', term: 1, checked: 'recomputed', excluded: [] });
+  const rows = there.run?.rows ?? [];
+  expect(rows.map(timeless)).toEqual(here.reports.map(alike));
+  expect(rows.map((row) => Object.keys(row))).toEqual(here.reports.map((report) => Object.keys(report)));
+  expect(rows[0]).toMatchObject({ leftOut: 1 });
+  expect(there.run?.checks).toEqual(here.checks.map((c) => ({ ...c, value: close(c.value) })));
+  // A node that is cut has tiles of weights there, which are whole here: the numbers are the same.
+  const isWeight = (name: string): boolean => /\.[wb]\b[^:]*$/.test(name) && !name.includes(':');
+  const numbers = (all: Iterable<readonly [string, ArrayLike<number>]>): number[] =>
+    [...all].flatMap(([name, values]) => (isWeight(name) ? Array.from(values) : [])).sort((a, b) => a - b);
+  expect(numbers(there.states).length).toBeGreaterThan(40);
+  expect(numbers(there.states)).toEqual(numbers(here.weights));
+});
+
+test('a trainer dies, another takes its shard: what the model remembers is no lie', async () => {
+  const plan = planOf(2);
+  const undisturbed = await hosted({ plan, epochs: 1 });
+  const expected = { phase: 'done', excluded: [], checked: 'recomputed' };
+  expect(undisturbed.run).toMatchObject(expected);
+  const killed = await hosted({ plan, epochs: 1, kills: [{ at: 0.45 * undisturbed.milliseconds, trainer: 0 }] });
+  expect(killed.run).toMatchObject({ ...expected, term: 2 });
+  expect(killed.run?.rows.map(timeless)).toEqual(undisturbed.run?.rows.map(timeless));
+});
+
+test('checked by others, the validation is computed again with the checks', async () => {
+  const { run } = await hosted({ plan: planOf(2), epochs: 1, trainers: 4, checking: 'not-here' });
+  expect(run).toMatchObject({ phase: 'done', checked: 'by-others', excluded: [] });
+});
+
+test('asked to stop, no sequence is cut in two', async () => {
+  const plan = planOf(2);
+  const { milliseconds } = await hosted({ plan, epochs: 1 });
+  for (const share of [0.3, 0.4]) {
+    const { run } = await hosted({ plan, epochs: 1, snapshotEvery: 100, stopAt: share * milliseconds });
+    expect(run?.phase).toBe('stopped');
+    expect((run?.manifests.at(-1)?.calls ?? 0) % STEPS).toBe(0);
+  }
+});
+
+test('a validation that was claimed wrongly is found out', async () => {
+  const plan = planOf(2);
+  const { run, log } = await hosted({
+    ...{ plan, epochs: 1 },
+    lie: (message, { trainer }) => {
+      if (trainer !== 0 || message.type !== 'part') return undefined;
+      const totals = { ...message.totals };
+      if (totals['sum.1'] === undefined) return undefined;
+      return [{ ...message, totals: { ...totals, 'sum.1': totals['sum.1'] * 2 } }];
+    },
+  });
+  expect(run).toBeDefined();
+  expect(log.map((event) => event.event)).toContain('liar');
+});

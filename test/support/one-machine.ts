@@ -1,0 +1,49 @@
+/** What one machine reports of a training, with the shards of a plan in one process. */
+import type { BuiltPlan } from '../../compiler/8-plan/build.ts';
+import { referenceDevice } from '../../runtime/device/reference/reference.ts';
+import type { CheckResult } from '../../runtime/shard/checks.ts';
+import { openShards } from '../../runtime/shard/shards.ts';
+import type { TrainingData } from '../../runtime/shard/trainable.ts';
+import { train } from '../../runtime/shard/training.ts';
+import { wholeSchedule } from '../../runtime/shard/whole.ts';
+import type { EpochReport } from '../../runtime/training/epoch-report.ts';
+
+export interface OneMachine {
+  readonly reports: readonly EpochReport[];
+  readonly checks: readonly CheckResult[];
+  readonly weights: ReadonlyMap<string, ArrayLike<number>>;
+}
+
+const nothing = (): void => undefined;
+
+/** @param epochs to train, from seed 1 */
+export async function trainHere(
+  { plan, program, files, shards }: BuiltPlan,
+  data: TrainingData,
+  epochs: number,
+): Promise<OneMachine> {
+  const { training } = plan;
+  if (!training) throw new Error('nothing is trained');
+  const sources = shards
+    ? shards.map((s) => ({ executable: { program: s.program, files: new Map() }, schedule: s.schedule }))
+    : [{ executable: { program, files }, schedule: wholeSchedule(program) }];
+  const shard = await openShards(referenceDevice, sources, () => ({ seed: 1, statistics: new Map() }));
+  const reports: EpochReport[] = [];
+  const observer = { epochStarted: nothing, batchDone: nothing, measuring: nothing };
+  const end = await train({
+    ...{ plan, training, shard, data, epochs, seed: 1 },
+    run: {
+      directory: 'nothing',
+      resumedFrom: { epoch: 0, batch: 0, totals: {} },
+      finishEpoch: nothing,
+      saveSnapshot: nothing,
+    },
+    stopRequested: () => false,
+    observer: { ...observer, epochDone: (report) => reports.push(report) },
+    now: () => 0,
+  });
+  const { parameters } = await shard.save();
+  await shard.close();
+  if (end.kind !== 'done') throw new Error('the training was interrupted');
+  return { reports, checks: end.checks, weights: new Map(parameters.map((p) => [p.name, p.data as Float32Array])) };
+}
