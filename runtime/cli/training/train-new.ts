@@ -3,6 +3,7 @@ import { setImmediate, setTimeout } from 'node:timers/promises';
 import { lowerGraph } from '../../../compiler/4-graph/lower.ts';
 import { parameterStates } from '../../../compiler/5-program/lower.ts';
 import { dataOf, planBytes } from '../../../compiler/8-plan/build.ts';
+import type { Plan } from '../../../spec/plan.ts';
 import { statisticsOf } from '../../data/statistics.ts';
 import type { Device } from '../../device/device.ts';
 import { PLAN_FILE } from '../../plan/plan-source.ts';
@@ -26,6 +27,7 @@ import { probe } from '../compiling/probe.ts';
 import { type Arguments, flag, text } from '../shell/command.ts';
 import { flopCounter, timed, timedShard } from '../shell/debug.ts';
 import type { Interrupt } from '../shell/watch-interrupt.ts';
+import { type RateWarning, watchRate } from './rate-warning.ts';
 import { runTo } from './train-loop.ts';
 import type { Reporter } from './train-report.ts';
 import { chosenSettings, configOf, RUN_PLAN, trainingOf } from './train-settings.ts';
@@ -68,6 +70,7 @@ export async function trainNew(
     timed('open data', () => openTrainingData(plan, training, open)),
   );
   opening.catch(() => undefined);
+  const watching: RateWarning[] = [];
   const opened = await timed('open device', () =>
     openShards(
       device,
@@ -84,10 +87,9 @@ export async function trainNew(
           ...(given ? { weights: given } : {}),
           ...(drawn ? { drawn } : {}),
         };
-        if (flag(args, 'probe')) {
-          const found = await probe({ staged, training, data, device, begin, seed: chosen.seed });
-          reporter.probed(found);
-        }
+        const probed = { staged, training, data, device, begin, seed: chosen.seed };
+        if (flag(args, 'probe')) reporter.probed(await probe(probed));
+        else watching.push(watchRate(probed, flopsOf(plan), reporter));
         return begin;
       },
       'train',
@@ -109,8 +111,14 @@ export async function trainNew(
         files: parts,
       }),
     );
-    return await runTo(run, { plan, training, chosen, data, shard, device }, reporter, interrupt);
+    const [watched] = watching;
+    return await runTo(run, { plan, training, chosen, data, shard, device }, watched?.reporter ?? reporter, interrupt);
   } finally {
+    await watching[0]?.done();
     await shard.close();
   }
+}
+
+function flopsOf(plan: Plan): number {
+  return plan.shards.reduce((sum, s) => sum + s.flopsPerBatch, 0);
 }

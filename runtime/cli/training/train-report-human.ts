@@ -51,6 +51,7 @@ export function humanReporter(): Reporter {
       ),
     data: (data, training) => out(`data   ${dataText(data)}${leftOutText(data, training)}`),
     probed: (found) => out(probeText(found)),
+    rateTooLarge: (found) => out(probeText(found)),
     waiting: async (what, work) => {
       const timer = setTimeout(() => progress.note(`${what} …`), QUIET_MILLISECONDS);
       try {

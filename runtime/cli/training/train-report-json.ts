@@ -4,6 +4,7 @@ import type { CheckResult } from '../../shard/checks.ts';
 import type { RunState } from '../../store/run-folder.ts';
 import { emit } from '../../support/emit.ts';
 import { holds } from '../../training/metrics.ts';
+import { probeText } from '../compiling/probe.ts';
 import { EXIT } from '../shell/command.ts';
 import { showDiagnostics } from '../shell/show-diagnostics.ts';
 import type { Reporter } from './train-report.ts';
@@ -31,6 +32,7 @@ export function jsonReporter(): Reporter {
       }),
     data: () => undefined,
     probed: ({ curvature, limit, rate }) => emit({ event: 'probe', curvature, limit, rate, stable: rate <= limit }),
+    rateTooLarge: (found) => process.stderr.write(`${probeText(found)}\n`),
     waiting: (_what, work) => work,
     begins: () => undefined,
     stopProgress: () => undefined,

@@ -16,6 +16,8 @@ export interface Reporter {
   data(data: TrainingData, training: PlanTraining): void;
   /** What `--probe` found. */
   probed(probe: Probe): void;
+  /** That inference is likely to diverge, which nobody asked. */
+  rateTooLarge(probe: Probe): void;
   /** Says so where the wait is long enough to be noticed. */
   waiting<T>(what: string, work: Promise<T>): Promise<T>;
   begins(run: TrainingRun): void;
