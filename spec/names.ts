@@ -100,9 +100,12 @@ export function isOrigin(text: string): text is OpOrigin {
 export const servesLink = (origin: OpOrigin | undefined): boolean => origin?.startsWith('link ') === true;
 export const servesWeight = (origin: OpOrigin | undefined): boolean => origin?.startsWith('weight ') === true;
 
+/** Without the kind, as a plan names a piece: `h1/2`. */
+export const plainName = (origin: OpOrigin): string => origin.slice(origin.indexOf(' ') + 1);
+
 /** The weight, or the tile of one, that an operation serves. */
 export function weightServed(origin: OpOrigin | undefined): string | undefined {
-  return origin !== undefined && servesWeight(origin) ? origin.slice(weightOrigin('').length) : undefined;
+  return origin !== undefined && servesWeight(origin) ? plainName(origin) : undefined;
 }
 
 // States.
@@ -185,6 +188,42 @@ export const velocityName = (node: string): string => `v.${node}`;
 /** Whether a carry, as the body sees it, is a node's values. */
 export const isValueInside = (id: string): boolean => id.startsWith(`${INSIDE}${VALUE}`);
 
+// Leaves of expressions: what a clamp, a start or a read is made of.
+
+/** What a read may ask of a node. */
+export type NodeLeaf = 'node' | 'prediction' | 'energy';
+export const nodeLeaf = (what: NodeLeaf, node: string): string => `${what}:${node}`;
+
+export function parseNodeLeaf(leaf: string): { readonly what: NodeLeaf; readonly node: string } | undefined {
+  const match = /^(node|prediction|energy):(.+)$/s.exec(leaf);
+  return match ? { what: match[1] as NodeLeaf, node: match[2] ?? '' } : undefined;
+}
+
+/** A sample of the batch; with an index, the share of the batch that one replica of an array sees. */
+export const sampleLeaf = (replica?: number): string => (replica === undefined ? 'sample' : `sample[${replica}]`);
+/** `sample.image`, `sample[3].image`. */
+export const fieldLeaf = (sample: string, field: string): string => `${sample}.${field}`;
+
+export function parseFieldLeaf(leaf: string): { readonly field: string; readonly replica?: number } | undefined {
+  const match = /^sample(?:\[(\d+)\])?\.(.+)$/s.exec(leaf);
+  if (!match) return undefined;
+  return { field: match[2] ?? '', ...(match[1] === undefined ? {} : { replica: Number(match[1]) }) };
+}
+
+/** Where the leaf of a draw of noise is asked for, of whatever number: all of one expression have one shape. */
+export const ANY_DRAW = 'noise:';
+/** A draw of noise in settling, anew in every tick. */
+export const drawLeaf = (i: number): string => `${ANY_DRAW}${i}`;
+export const isDrawLeaf = (leaf: string): boolean => leaf.startsWith(ANY_DRAW);
+
+/** An identity node that stands in a link which skips levels. */
+export const levelNodeName = (link: string, i: number): string => `${link}~${i}`;
+
+/** The link that such a node stands in; undefined for other nodes. */
+export function linkOfLevelNode(node: string): string | undefined {
+  return /^(.*)~\d+$/s.exec(node)?.[1];
+}
+
 // Results, inputs and sums.
 
 const ENERGY = 'energy.';
@@ -207,8 +246,14 @@ export const scoresName = (read: string): string => `${read}.scores`;
 /** A field of the data as an input of a kernel. */
 export const inputName = (field: string): string => `in:${field}`;
 
+/** A result of a kernel that is made of another one in its shape. */
+export const outputName = (i: number): string => `out:${i}`;
+
 /** The sums that evaluation `i` adds up over an epoch. */
 export const comparedNames = (i: number): { readonly sum: string; readonly count: string } => ({
   sum: `sum.${i}`,
   count: `count.${i}`,
 });
+
+/** What calls of a run are measured by: those of evaluation `i`. */
+export const evaluationKind = (i: number): string => `evaluate.${i}`;

@@ -130,6 +130,42 @@ describe('the compiler', () => {
   });
 });
 
+describe('structured names', () => {
+  /** Where a name is built, or taken apart, by its letters. */
+  const LETTERS = new RegExp(
+    [
+      String.raw`\borigin\b.*['"\`](node|link|weight) `,
+      String.raw`startsWith\('(train|predict\.|(node|link|weight) |energy\.|gradient\.|(in|out|memory|noise|held):|z\.|sample)`,
+      String.raw`\b(name|function|of) === 'train'|\b(keep\?\.|run)\('train'`,
+      String.raw`['"\`](train\.|predict\.|energy\.|gradient\.|(sum|count|evaluate)\.\$|sample\[)`,
+      String.raw`['"\`](in|out|memory|noise|held|node|prediction|energy):\$`,
+      String.raw`(:(mask|connections|sum|start)|\.scores)\``,
+      String.raw`\^(node|link|weight|memory|noise|sample|predict)\b`,
+    ].join('|'),
+  );
+  /** The text of a graph has lines that begin so too. */
+  const OTHERS = ['spec/names.ts', 'compiler/4-graph/text.ts'];
+
+  test('are built and parsed in spec/names.ts alone', () => {
+    const found = matches(
+      modules.filter((file) => !OTHERS.includes(file) && !/^compiler\/[12]-/.test(file)),
+      LETTERS,
+    );
+    expect(found.filter((line) => !/^\S+ (\*|\/\/|\/\*)/.test(line))).toEqual([]);
+    for (const text of [
+      'builder.origin = `node $',
+      "f.name.startsWith('predict.')",
+      "program.functions.find((f) => f.name === 'train')",
+      'name: `energy.$',
+      '/^memory:[^:]+:(.+)#/.exec(id)',
+      'read}.scores`]',
+    ])
+      expect(LETTERS.test(text), text).toBe(true);
+    for (const text of ["call.kind === 'train'", "f.role === 'train'", 'const where = `node $'])
+      expect(LETTERS.test(text), text).toBe(false);
+  });
+});
+
 describe('the runtime', () => {
   const runtime = files.filter((file) => /^runtime\/.*\.ts$/.test(file));
   const inPure = runtime.filter((file) => PURE.some((folder) => file.startsWith(`runtime/${folder}/`)));

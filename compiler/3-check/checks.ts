@@ -1,5 +1,6 @@
 /** `check accuracy(classify.digit, data.mnist.test.digit) >= 0.98` */
 
+import { parseFieldLeaf } from '../../spec/names.ts';
 import type { Binary, Call, Check, Expression } from '../1-syntax/ast.ts';
 import { METRICS } from '../2-names/builtins.ts';
 import { listNames } from '../diagnostics/reporter.ts';
@@ -124,9 +125,8 @@ export function elaborateCheck(
 }
 
 function readsField(task: PredictTask, field: string): boolean {
-  const named = new RegExp(`^sample(\\[\\d+\\])?\\.${field}$`);
   const reads = (expr: PredictTask['clamps'][number]['value']): boolean =>
-    expr.kind === 'leaf' ? named.test(expr.name) : expr.kind === 'apply' && expr.args.some(reads);
+    expr.kind === 'leaf' ? parseFieldLeaf(expr.name)?.field === field : expr.kind === 'apply' && expr.args.some(reads);
   const clamps = readersOf(task).some((clamp) => reads(clamp.value) || (clamp.when !== undefined && reads(clamp.when)));
   return clamps || task.reads.some((read) => reads(read.value));
 }

@@ -3,6 +3,7 @@
  * `sample[i].FIELD`, and one row of the network takes as many samples as the array has elements.
  */
 
+import { sampleLeaf } from '../../spec/names.ts';
 import { sameShape } from '../../spec/program.ts';
 import type { ClampStatement, Predict, StartStatement, Train } from '../1-syntax/ast.ts';
 import { type Expr, isBatched, leaf, sizeOf } from '../operators/expr.ts';
@@ -75,7 +76,7 @@ export function elaborateClamps(task: Train | Predict, sample: SampleFields, env
     }
     if (plural) array ??= { statement, count: nodes.length };
     for (const [i, node] of nodes.entries()) {
-      const name = plural ? `sample[${i}]` : 'sample';
+      const name = sampleLeaf(plural ? i : undefined);
       const clamp = makeClamp(statement, node, withSample(task, sample, name, environment));
       if (clamp === undefined) {
         session.dropped++;

@@ -5,6 +5,7 @@
  * Units become plain quantities: Hz, kHz, MHz → hertz; ns … d → seconds; B, kB, KiB … → bytes; bit/s, B/s and their
  * multiples → bytes per second.
  */
+import { fieldLeaf } from '../../spec/names.ts';
 import type { Call, Definition, Expression, Index, Member, NameReference } from '../1-syntax/ast.ts';
 import { UNITS } from '../1-syntax/units.ts';
 import { BUILTIN_NAMES, CONSTANTS, FIELD_TYPES, INITIALIZER_NAMES, NODE_READS, WORDS } from '../2-names/builtins.ts';
@@ -131,7 +132,7 @@ function evaluateMember(expression: Member, environment: Environment): Term {
   if (isKind(of, 'sample')) {
     const field = of.fields.find((f) => f.name === name);
     return field
-      ? tensor(leaf(`${of.leaf}.${name}`, field.shape))
+      ? tensor(leaf(fieldLeaf(of.leaf, name), field.shape))
       : unknownField(of.fields, of.source, expression, environment);
   }
   environment.session.reporter.report('name/member', expression.span, `${describe(of)} has no members`);

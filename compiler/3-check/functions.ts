@@ -1,4 +1,5 @@
 /** Calls of what is built in: operators by name, functions of shapes, initialisers, and statistics of the data. */
+import { parseFieldLeaf } from '../../spec/names.ts';
 import type { Call } from '../1-syntax/ast.ts';
 import { meant } from '../diagnostics/habits.ts';
 import { listNames } from '../diagnostics/reporter.ts';
@@ -137,7 +138,7 @@ function unstandardize({ positional, named }: Passed, call: Call, environment: E
 
 function fieldOf(term: Term): { readonly name: string; readonly expr: Expr } | undefined {
   if (!isKind(term, 'tensor') || term.expr.kind !== 'leaf') return undefined;
-  const name = /^sample(?:\[\d+\])?\.(.+)$/.exec(term.expr.name)?.[1];
+  const name = parseFieldLeaf(term.expr.name)?.field;
   return name === undefined ? undefined : { name, expr: term.expr };
 }
 

@@ -2,6 +2,7 @@
  * What a read may ask of a node besides its values: `prediction(x)`, `error(x)`, which is `x - prediction(x)`, and
  * `energy(x)`, one number a sample (semantics.md, section 16).
  */
+import { nodeLeaf } from '../../spec/names.ts';
 import type { Call } from '../1-syntax/ast.ts';
 import type { NODE_READS } from '../2-names/builtins.ts';
 import { type Expr, leaf } from '../operators/expr.ts';
@@ -45,9 +46,9 @@ export function callNodeRead(name: NodeRead, call: Call, environment: Environmen
 }
 
 function readOf(name: NodeRead, node: NodeInstance): Expr {
-  if (name === 'energy') return leaf(`energy:${node.name}`, []);
-  const prediction = leaf(`prediction:${node.name}`, node.shape);
-  return name === 'prediction' ? prediction : apply('sub', [leaf(`node:${node.name}`, node.shape), prediction]);
+  if (name === 'energy') return leaf(nodeLeaf('energy', node.name), []);
+  const prediction = leaf(nodeLeaf('prediction', node.name), node.shape);
+  return name === 'prediction' ? prediction : apply('sub', [leaf(nodeLeaf('node', node.name), node.shape), prediction]);
 }
 
 /** Why the node has no such number in this task, in words (semantics.md, section 2). */

@@ -1,4 +1,5 @@
 /** `tick` and `noise(std)`: what definitions of nodes and links may read of settling (semantics.md, section 5). */
+import { drawLeaf } from '../../spec/names.ts';
 import type { Call } from '../1-syntax/ast.ts';
 import { leaf } from '../operators/expr.ts';
 import { ShapeError } from '../operators/operator.ts';
@@ -38,7 +39,7 @@ export function callNoise(call: Call, environment: Environment, evaluate: Evalua
     return POISON;
   }
   try {
-    return tensor(apply('mul', [std, leaf(`noise:${draws.count++}`, draws.shape)]));
+    return tensor(apply('mul', [std, leaf(drawLeaf(draws.count++), draws.shape)]));
   } catch (error) {
     if (!(error instanceof ShapeError)) throw error;
     shapeMistake(environment, argument?.span ?? call.span, error.message);

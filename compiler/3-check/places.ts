@@ -1,4 +1,5 @@
 /** Nodes and clusters named in expressions: members, and places read as tensors. */
+import { nodeLeaf } from '../../spec/names.ts';
 import type { Span } from '../diagnostics/diagnostic.ts';
 import { type Expr, leaf } from '../operators/expr.ts';
 import { apply } from '../operators/table.ts';
@@ -53,7 +54,7 @@ export function placesAsTensor(term: PlacesTerm, span: Span, environment: Enviro
       );
       return POISON;
     }
-    leaves.push(leaf(`node:${place.node.name}`, place.node.shape));
+    leaves.push(leaf(nodeLeaf('node', place.node.name), place.node.shape));
   }
   const [first] = leaves;
   if (first === undefined) return POISON;

@@ -1,4 +1,5 @@
 /** `predict classify of mnist { … }` */
+import { sampleLeaf } from '../../spec/names.ts';
 import type { Predict } from '../1-syntax/ast.ts';
 import { isBatched } from '../operators/expr.ts';
 import { toExpr } from './arithmetic.ts';
@@ -40,7 +41,7 @@ export function elaboratePredict(
   const starts = elaborateStarts(predict, ofStep, held, scope);
   const at = sequence === undefined ? undefined : { value: sequence, span: given?.span ?? predict.name.span };
   checkRates(clamps, inputs, at, model.instance, environment);
-  const input: Term = { kind: 'sample', fields: inputs, leaf: 'sample', source: sample.source };
+  const input: Term = { kind: 'sample', fields: inputs, leaf: sampleLeaf(), source: sample.source };
   const readable = inside(
     scope,
     new Map([

@@ -3,6 +3,7 @@
  * is a sequence: its expressions see the element of the step. A sense with a rate has fewer, and keeps each for the
  * steps up to its next.
  */
+import { parseFieldLeaf } from '../../spec/names.ts';
 import type { Expr } from '../operators/expr.ts';
 import type { ClampInstance, DataField, ModelInstance } from './checked.ts';
 import type { Environment } from './environment.ts';
@@ -81,7 +82,7 @@ export function checkRates(
 
 function fieldsIn(expr: Expr, fields: readonly DataField[]): DataField[] {
   if (expr.kind === 'apply') return expr.args.flatMap((a) => fieldsIn(a, fields));
-  const name = expr.kind === 'leaf' ? /^sample(?:\[\d+\])?\.(.+)$/.exec(expr.name)?.[1] : undefined;
+  const name = expr.kind === 'leaf' ? parseFieldLeaf(expr.name)?.field : undefined;
   return fields.filter((f) => f.name === name);
 }
 

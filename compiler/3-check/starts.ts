@@ -2,6 +2,7 @@
  * Where a task lets the values of free nodes begin: `start h = sample.guess`. Otherwise they begin at their prediction,
  * or at the `start` of their node.
  */
+import { sampleLeaf } from '../../spec/names.ts';
 import type { Predict, StartStatement, Train } from '../1-syntax/ast.ts';
 import { isBatched } from '../operators/expr.ts';
 import type { ClampInstance } from './checked.ts';
@@ -47,7 +48,7 @@ function startsOf(
       });
       return found;
     }
-    const start = makeClamp(statement, node, withSample(task, sample, each ? `sample[${i}]` : 'sample', environment));
+    const start = makeClamp(statement, node, withSample(task, sample, sampleLeaf(each ? i : undefined), environment));
     if (start === undefined) return found;
     if (!each && replicas > 1 && [start.value, start.when].some((expr) => expr !== undefined && isBatched(expr))) {
       const reason = `which of the ${replicas} samples? \`${node.name}\` is one node of all of them`;

@@ -1,4 +1,5 @@
 /** Expressions as text and back: `add(matmul(reshape(source, shape=[1, 784]), transpose(w)), c)`. */
+import { ANY_DRAW, isDrawLeaf } from '../../spec/names.ts';
 import type { Attributes, AttributeValue, Expr, Shape } from '../operators/expr.ts';
 import { constant, leaf } from '../operators/expr.ts';
 import { apply, isOperator } from '../operators/table.ts';
@@ -6,11 +7,8 @@ import { apply, isOperator } from '../operators/table.ts';
 /** What leaves stand for: texts leave shapes out. */
 export type Leaves = ReadonlyMap<string, { readonly shape: Shape; readonly batched: boolean }>;
 
-/** Draws of noise are `noise:0`, `noise:1`, …, all of one shape. */
-export const DRAW = 'noise:';
-
 export function leafOf(leaves: Leaves, name: string): { readonly shape: Shape; readonly batched: boolean } | undefined {
-  return leaves.get(name) ?? (name.startsWith(DRAW) ? leaves.get(DRAW) : undefined);
+  return leaves.get(name) ?? (isDrawLeaf(name) ? leaves.get(ANY_DRAW) : undefined);
 }
 
 export function printExpression(expr: Expr): string {

@@ -2,6 +2,7 @@
  * Z-IL needs all paths from a free node to the output to be equally long: a link that skips levels gets identity
  * nodes (Salvatori et al. 2022, "Reverse differentiation via predictive coding", section on general graphs).
  */
+import { levelNodeName } from '../../spec/names.ts';
 import { constant, type Expr, leaf } from '../operators/expr.ts';
 import { apply } from '../operators/table.ts';
 import type { Graph, GraphLink, GraphNode } from './graph.ts';
@@ -40,7 +41,7 @@ export function levelGraph(graph: Graph, outputs: ReadonlySet<string>, clamped: 
     }
     let from = link.source;
     for (let i = 1; i <= gap; i++) {
-      const name = `${link.name}~${i}`;
+      const name = levelNodeName(link.name, i);
       nodes.push(identityNode(name, source.shape));
       links.push({
         name: `${from}->${name}`,

@@ -1,10 +1,11 @@
 /** What every graph must satisfy. A violation is a bug of the compiler: users' mistakes are found by checking. */
 
+import { ANY_DRAW } from '../../spec/names.ts';
 import { type Shape, sameShape } from '../../spec/program.ts';
 import type { WeightInstance } from '../3-check/checked.ts';
 import type { Expr } from '../operators/expr.ts';
 import { isOperator, operators } from '../operators/table.ts';
-import { DRAW, leafOf } from './expression-text.ts';
+import { leafOf } from './expression-text.ts';
 import type { Graph, GraphLink, GraphNode } from './graph.ts';
 
 export class GraphError extends Error {
@@ -57,7 +58,7 @@ export function linkLeaves(link: Pick<GraphLink, 'weights'>, source: Shape, targ
 function settlingLeaves(shape: Shape): [string, Leaf][] {
   return [
     ['tick', { shape: [], batched: false }],
-    [DRAW, { shape, batched: true }],
+    [ANY_DRAW, { shape, batched: true }],
   ];
 }
 

@@ -2,6 +2,7 @@
  * What definitions may read of settling: `tick`, and `noise(std)`, drawn anew in every tick from counters (equation 14f):
  * the element, the sample's row in its batch, and a key of the place in the model, the tick, the step and the batch.
  */
+import { isDrawLeaf } from '../../spec/names.ts';
 import type { ScalarExpr } from '../../spec/program.ts';
 import { stream } from '../../spec/random.ts';
 import type { Graph } from '../4-graph/graph.ts';
@@ -13,7 +14,6 @@ import { leavesOf } from './leaves.ts';
 import type { Binding } from './lower-expression.ts';
 import type { Network } from './network.ts';
 
-const PREFIX = 'noise:';
 /** Odd numbers, so that keys of neighbouring ticks, steps and batches are far apart. */
 const TICK = 10368889;
 const STEP = 5557187;
@@ -40,7 +40,7 @@ const drawn = new WeakMap<Expr, readonly string[]>();
 function drawsOf(expr: Expr): readonly string[] {
   const known = drawn.get(expr);
   if (known) return known;
-  const found = [...leavesOf(expr)].filter((name) => name.startsWith(PREFIX));
+  const found = [...leavesOf(expr)].filter(isDrawLeaf);
   drawn.set(expr, found);
   return found;
 }
@@ -75,7 +75,7 @@ function keyOf(name: string, now: number | 'tick', answers: boolean): ScalarExpr
 
 /** Whether an expression changes from tick to tick by itself. */
 export function readsTime(expr: Expr): boolean {
-  if (expr.kind === 'leaf') return expr.name === 'tick' || expr.name.startsWith(PREFIX);
+  if (expr.kind === 'leaf') return expr.name === 'tick' || isDrawLeaf(expr.name);
   return expr.kind === 'apply' && expr.args.some(readsTime);
 }
 

@@ -1,5 +1,5 @@
 /** Clamps and reads: from fields of the data to values of nodes, and back. */
-import { nodeOrigin } from '../../spec/names.ts';
+import { fieldLeaf, nodeOrigin, parseFieldLeaf, sampleLeaf } from '../../spec/names.ts';
 import type { Input, State } from '../../spec/program.ts';
 import type { ClampInstance, DataField } from '../3-check/checked.ts';
 import type { Graph } from '../4-graph/graph.ts';
@@ -29,13 +29,8 @@ function leavesOfAll(readers: readonly Reader[]): Set<string> {
 export function inputsOf(readers: readonly Reader[], fields: readonly DataField[], batch: number): Input[] {
   const leaves = leavesOfAll(readers);
   return fields
-    .filter((f) => [...leaves].some((name) => fieldOf(name) === f.name))
-    .map((f) => ({ id: `sample.${f.name}`, field: f.name, type: f.type, shape: [batch, ...f.shape] }));
-}
-
-/** The field behind `sample.FIELD` and `sample[3].FIELD`. */
-function fieldOf(name: string): string | undefined {
-  return /^sample(?:\[\d+\])?\.(.+)$/.exec(name)?.[1];
+    .filter((f) => [...leaves].some((name) => parseFieldLeaf(name)?.field === f.name))
+    .map((f) => ({ id: fieldLeaf(sampleLeaf(), f.name), field: f.name, type: f.type, shape: [batch, ...f.shape] }));
 }
 
 /** Statistics of the training data that clamps and reads need (`standardize`). */
@@ -90,12 +85,11 @@ function bindReplica(
   { batch, replicas }: { readonly batch: number; readonly replicas: number },
   bindings: Record<string, Bindings[string]>,
 ): void {
-  const replica = /^sample\[(\d+)\]\./.exec(name)?.[1];
-  const input = inputs.find((i) => i.field === fieldOf(name));
+  const { field, replica } = parseFieldLeaf(name) ?? {};
+  const input = inputs.find((i) => i.field === field);
   if (replica === undefined || !input || bindings[name]) return;
   const whole = { id: input.id, shape: input.shape };
-  const value =
-    replicas === 1 ? whole : builder.op('slice', [whole], { axis: 0, from: Number(replica) * batch, size: batch });
+  const value = replicas === 1 ? whole : builder.op('slice', [whole], { axis: 0, from: replica * batch, size: batch });
   bindings[name] = { value };
 }
 

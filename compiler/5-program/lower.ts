@@ -8,7 +8,8 @@ import {
   LAST,
   MOVE,
   maskName,
-  nodeOrigin,
+  nodeLeaf,
+  parseNodeLeaf,
   predictName,
   STEP,
   scoresName,
@@ -466,13 +467,16 @@ function lowerRead(
 ): Result[] {
   const bindings: Record<string, Bindings[string]> = { ...asked };
   for (const { id, shape } of [...inputs, ...statistics]) bindings[id] = { value: { id, shape } };
-  for (const [name, value] of z) bindings[`node:${name}`] = { value };
+  for (const [name, value] of z) bindings[nodeLeaf('node', name)] = { value };
   const results = [{ name: read.name, value: lowerExpression(builder, read.value, bindings, batch).id }];
   if (read.value.kind !== 'apply' || read.value.op !== 'argmax') return results;
   const [chosen] = read.value.args;
   if (!chosen) return results;
   const scores = lowerExpression(builder, chosen, bindings, batch);
-  const [first] = [...leavesOf(chosen)].flatMap((leaf) => /^(?:node|prediction):(.+)$/.exec(leaf)?.[1] ?? []);
+  const [first] = [...leavesOf(chosen)].flatMap((leaf) => {
+    const read = parseNodeLeaf(leaf);
+    return read && read.what !== 'energy' ? [read.node] : [];
+  });
   const node = first === undefined ? undefined : nodeOf(graph, first);
   const isLogit = node?.energyKind === 'categorical' || node?.energyKind === 'cross_entropy';
   return [

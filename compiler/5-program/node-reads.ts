@@ -1,5 +1,5 @@
 /** Predictions and energies that a read asks for, at the values where a prediction ends (semantics.md, section 16). */
-import { nodeOrigin } from '../../spec/names.ts';
+import { nodeOrigin, parseNodeLeaf } from '../../spec/names.ts';
 import type { PredictTask } from '../3-check/checked.ts';
 import { type Expr, isBatched } from '../operators/expr.ts';
 import type { Value } from '../operators/operator.ts';
@@ -7,8 +7,6 @@ import type { BlockBuilder } from './builder.ts';
 import { leavesOf } from './leaves.ts';
 import type { Bindings } from './lower-expression.ts';
 import { batchedShape, evaluate, type Network, nodeOf, type Values, zeros } from './network.ts';
-
-const LEAF = /^(prediction|energy):(.+)$/;
 
 /** By leaf: `prediction:NODE` in the node's shape, `energy:NODE` as one number a sample. */
 export function bindNodeReads(
@@ -21,8 +19,8 @@ export function bindNodeReads(
   const leaves = new Set<string>();
   for (const read of reads) leavesOf(read.value, leaves);
   const asked = [...leaves].flatMap((leaf) => {
-    const [, what, node] = LEAF.exec(leaf) ?? [];
-    return what === undefined || node === undefined ? [] : [{ leaf, what, node }];
+    const read = parseNodeLeaf(leaf);
+    return read && read.what !== 'node' ? [{ leaf, ...read }] : [];
   });
   if (asked.length === 0) return {};
   const { mu, energies } = evaluate(builder, network, z, weights);

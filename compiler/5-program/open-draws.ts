@@ -1,4 +1,5 @@
 /** Noise that is drawn while values settle becomes inputs, one for each draw: other programs draw it as they like. */
+import { plainName, publicMemoryName } from '../../spec/names.ts';
 import type { Input, Op, ProgramFunction, ScalarExpr, Shape } from '../../spec/program.ts';
 import { normalAt } from '../../spec/random.ts';
 import { evaluateScalar } from '../../spec/scalars.ts';
@@ -33,7 +34,10 @@ export function drawsAsInputs(f: ProgramFunction): OpenDraws {
       const [, , of = ''] = op.args;
       const key = scalars.get(of) ?? constants.get(of);
       if (key === undefined) throw new Error(`no key for ${op.id}`);
-      const input = freeName(`noise.${op.origin?.replace(/^\w+ /, '') ?? f.name}`, taken);
+      const input = freeName(
+        publicMemoryName({ f: f.name, node: op.origin === undefined ? f.name : plainName(op.origin) }),
+        taken,
+      );
       inputs.push({ id: op.id, field: input, type: 'f32', shape: op.shape });
       kept.push({ input, draw: { key, tick: block.firstTick, shape: op.shape } });
     }

@@ -1,5 +1,5 @@
 /** From one program to those of several shards, even in work and each within its machine's memory. Pure. */
-import { TRAIN } from '../../spec/names.ts';
+import { plainName, TRAIN } from '../../spec/names.ts';
 import { type Program, sizeOf } from '../../spec/program.ts';
 import type { ScheduleInstance } from '../3-check/checked.ts';
 import { runPassesByNode } from '../5-program/passes/index.ts';
@@ -12,7 +12,6 @@ import {
   keepPlaces,
   levelPieces,
   type OldPlaces,
-  plainName,
   spreadPieces,
 } from './cut-pieces.ts';
 import type { Machines } from './problem.ts';

@@ -1,5 +1,5 @@
 /** Into which pieces a model is cut, and the machine of each: whole nodes where they spread well enough, else tiles. */
-import type { Owner } from '../../spec/names.ts';
+import { type Owner, parseTile, plainName } from '../../spec/names.ts';
 import type { Plan } from '../../spec/plan.ts';
 import type { Program } from '../../spec/program.ts';
 import type { Graph } from '../4-graph/graph.ts';
@@ -274,11 +274,11 @@ export function placesIn({ shards, predicted }: Pick<Plan, 'shards' | 'predicted
   );
   const tiling = new Map<string, number[]>();
   for (const { name, to } of shards.flatMap((s) => s.tiles ?? [])) {
-    const node = name.slice(0, name.lastIndexOf('/'));
+    const node = parseTile(name)?.whole ?? '';
     tiling.set(node, [...(tiling.get(node) ?? [0]), to]);
   }
   for (const offsets of tiling.values()) offsets.sort((a, b) => a - b);
-  const spread = shards.some((s) => s.parameters.some((p) => /\/\d+\/\d+$/.test(p.name)));
+  const spread = shards.some((s) => s.parameters.some((p) => parseTile(parseTile(p.name)?.whole ?? '') !== undefined));
   return { machines, tiling, spread };
 }
 
@@ -302,9 +302,4 @@ export function keepPlaces(cutting: Cutting, old: OldPlaces): CutPieces | undefi
   const result = rebalance(tiled.problem, places, { useAll: true });
   if (result.kind === 'impossible') return undefined;
   return machines.list.every((_, i) => result.part.includes(i)) ? candidate(tiled, result.part).cut : undefined;
-}
-
-/** As a plan names a piece: `h1/2`. */
-export function plainName(owner: Owner): string {
-  return owner.replace(/^node /, '');
 }

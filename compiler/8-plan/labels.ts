@@ -1,4 +1,5 @@
 /** Which numbers a field may hold, because `one_hot` has a place for each of them and for no other. */
+import { parseFieldLeaf } from '../../spec/names.ts';
 import type { Expr } from '../operators/expr.ts';
 import { operators } from '../operators/table.ts';
 
@@ -37,7 +38,7 @@ function collect(expr: Expr, found: Map<string, Labels>): void {
 /** `sample.digit`, or `sample.digit - 1`. */
 function fieldBehind(expr: Expr): { readonly name: string; readonly shift: number } | undefined {
   if (expr.kind === 'leaf') {
-    const name = /^sample(?:\[\d+\])?\.(.+)$/.exec(expr.name)?.[1];
+    const name = parseFieldLeaf(expr.name)?.field;
     return name === undefined ? undefined : { name, shift: 0 };
   }
   if (expr.kind !== 'apply') return undefined;
@@ -50,5 +51,7 @@ function fieldBehind(expr: Expr): { readonly name: string; readonly shift: numbe
 }
 
 function readsSample(expr: Expr): boolean {
-  return expr.kind === 'leaf' ? expr.name.startsWith('sample') : expr.kind === 'apply' && expr.args.some(readsSample);
+  return expr.kind === 'leaf'
+    ? parseFieldLeaf(expr.name) !== undefined
+    : expr.kind === 'apply' && expr.args.some(readsSample);
 }

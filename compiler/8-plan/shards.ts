@@ -1,5 +1,5 @@
 /** A plan of several shards: their programs, schedules and files, what crosses between them, and how fast that will be. */
-import { LAST, TRAIN } from '../../spec/names.ts';
+import { parseTile, TRAIN } from '../../spec/names.ts';
 import type { Plan, PlanPart, PlanPredicted, PlanShard, Sink } from '../../spec/plan.ts';
 import type { Machines } from '../6-partition/problem.ts';
 import type { ShardProgram } from '../6-partition/shards/split.ts';
@@ -60,9 +60,8 @@ function partsOf({ shards, files }: ShardsSource): PlanPart[] {
 
 function tilesAmong(names: readonly string[], tiling: Tiling): NonNullable<PlanShard['tiles']> {
   return names.flatMap((name) => {
-    const at = name.lastIndexOf('/');
-    const offsets = at < 0 ? undefined : tiling.get(name.slice(0, at));
-    const tile = Number(name.slice(at + 1));
+    const { whole = '', tile = 0 } = parseTile(name) ?? {};
+    const offsets = tiling.get(whole);
     const [from, to] = [offsets?.[tile], offsets?.[tile + 1]];
     return from === undefined || to === undefined ? [] : [{ name, from, to }];
   });

@@ -2,6 +2,7 @@
  * What a finished run has reached is computed again from its weights: by the synchronizer where the model fits there,
  * else by trainers on shards that they have not trained; else the run says that nobody has.
  */
+import { comparedNames } from '../../spec/names.ts';
 import type { Checked } from '../../spec/run-events.ts';
 import { callsPerEpoch, lastEvaluations } from '../training/calls.ts';
 import { accuracyIn, isCheck, validationIn } from '../training/evaluations.ts';
@@ -72,9 +73,10 @@ function judge(work: Work, run: RunState, values: readonly number[], how: 'recom
   }
   const [claimed, computed] = [claimedOf(run, wrong), valueAt(wrong)];
   const said = `${evaluations[wrong]?.check}: the trainers say ${claimed}, their weights give ${computed}`;
+  const { count } = comparedNames(wrong);
   const shard = Math.max(
     0,
-    run.deployment.needs.findIndex((n) => n.totals?.includes(`count.${wrong}`)),
+    run.deployment.needs.findIndex((n) => n.totals?.includes(count)),
   );
   const key = run.owners[shard] ?? '';
   const next = { ...run, differences: run.differences + 1 };

@@ -3,6 +3,7 @@
  * have taken in this run, and from what the plan expects; who is late follows from what each shard says it waits for.
  */
 
+import { evaluationKind, TRAIN } from '../../spec/names.ts';
 import { allCalls, callAt, isCut } from '../training/calls.ts';
 import type { ShardReport } from '../wire/messages.ts';
 import { fault, undecided } from './faults.ts';
@@ -89,16 +90,19 @@ export function callDeadline({ state }: Work, run: RunState): number {
   const seconds = deployment.needs.map(
     ({ flops }, i) => flops / Math.max(SOME_RATE, state.members[owners[i] ?? '']?.capability.rate ?? 0),
   );
-  const expected = mean(kind) ?? Math.max(mean('train') ?? 0, 1000 * Math.max(...seconds));
-  const first = kind.startsWith('evaluate') && mean(kind) === undefined ? limits.firstEvaluation : 0;
+  const expected = mean(kind) ?? Math.max(mean(TRAIN) ?? 0, 1000 * Math.max(...seconds));
+  const first = kind !== TRAIN && kind !== END && mean(kind) === undefined ? limits.firstEvaluation : 0;
   const saved = isCut(deployment, calls) ? Math.max(...deployment.needs.map((n) => n.memory)) : 0;
   return Math.max(limits.call, first, limits.slow * expected) + (saved / limits.bytesPerSecond) * 1000;
 }
 
+/** Behind the last call. */
+const END = 'end';
+
 function kindOf({ deployment }: RunState, calls: number): string {
-  if (calls >= allCalls(deployment)) return 'end';
+  if (calls >= allCalls(deployment)) return END;
   const call = callAt(deployment, calls);
-  return call.kind === 'train' ? 'train' : `evaluate.${call.evaluation}`;
+  return call.kind === 'train' ? TRAIN : evaluationKind(call.evaluation);
 }
 
 /** From the shards that are behind along what each waits for: to those who wait for nobody, or round in a circle. */

@@ -3,6 +3,7 @@
  * as operations name what they serve: `node h1`, `link h1->h2`.
  */
 import {
+  linkOfLevelNode,
   linkOrigin,
   nodeOrigin,
   type OpOrigin,
@@ -39,7 +40,7 @@ export function ownersOf(graph: Graph): Owners {
     for (const w of node.weights) weights.set(weightName(node.name, w.name), nodeOrigin(node.name));
   /** Identity nodes that level a network go with the source of the link that they stand in. */
   const levelled = (name: string): Owner | undefined => {
-    const link = links.get(/^(.*)~\d+$/.exec(name)?.[1] ?? '');
+    const link = links.get(linkOfLevelNode(name) ?? '');
     return link && nodeOrigin(link.source);
   };
   const ofName = (kind: OriginKind, name: string): Owner | undefined => {

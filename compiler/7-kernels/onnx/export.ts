@@ -2,7 +2,7 @@
  * A prediction as one ONNX model for other programs: weights inside, inputs and outputs by their plain names, what it
  * remembers from call to call and the noise that it begins at among them.
  */
-import { inputName } from '../../../spec/names.ts';
+import { inputName, taskOf } from '../../../spec/names.ts';
 import type { Program, ProgramFunction, State } from '../../../spec/program.ts';
 import { FixedBatch } from '../../5-program/batch-axes.ts';
 import { type Rebatched, rebatchable } from '../../5-program/rebatch.ts';
@@ -151,7 +151,7 @@ function metadataOf(
   sequence: number | undefined,
 ): Map<string, string> {
   return new Map([
-    ['nmc.task', name.replace(/^predict\./, '')],
+    ['nmc.task', taskOf(name) ?? name],
     ['nmc.batch', String(batch)],
     ...(sequence === undefined ? [] : [['nmc.sequence', String(sequence)] as const]),
     ...ports.flatMap(({ name: port, about }) => (about === undefined ? [] : [[`nmc.${port}`, about] as const])),

@@ -4,7 +4,7 @@
  */
 
 import { type CpuKernel, type CpuManifest, type LaidOut, pairExport } from '../../../spec/cpu-manifest.ts';
-import { inputName } from '../../../spec/names.ts';
+import { inputName, outputName } from '../../../spec/names.ts';
 import { type Op, type Program, type ProgramFunction, type ScalarExpr, sizeOf } from '../../../spec/program.ts';
 import { removeDeadCode } from '../../5-program/passes/dead-code.ts';
 import { unroll } from '../../5-program/passes/peel.ts';
@@ -225,7 +225,7 @@ function nameOutputs(wanted: readonly Output[], inputs: Inputs, e: OnnxEmitter):
       return { output: name, shape, ...to };
     }
     const wide = e.shapeOf(name).length === shape.length ? name : e.node('Expand', [name, e.integers(shape)]);
-    return { output: e.node('Identity', [wide], {}, `out:${i}`), shape, ...to };
+    return { output: e.node('Identity', [wide], {}, outputName(i)), shape, ...to };
   });
 }
 
