@@ -1,7 +1,7 @@
 /**
  * Starts the command with the machine code that the build kept of it: compiling JavaScript anew took a fifth of the time
- * to the first batch. Node 22's own cache (`module.enableCompileCache`) is not there in Node 20. Kept code that another
- * Node made is refused by V8, and all works as without.
+ * to the first batch. Node 22's own cache (`module.enableCompileCache`) is not there in Node 20. The file is named by the
+ * Node that made it: V8 tells its own versions apart, yet it takes code of Node 20.20 in Node 20.19 and then crashes.
  */
 const { readFileSync, writeFileSync } = require('node:fs');
 const { join } = require('node:path');
@@ -11,7 +11,7 @@ const { Script } = require('node:vm');
 const KEEP = process.env.NMC_KEEP_CODE;
 
 const filename = join(__dirname, 'runtime-cli-main.cjs');
-const kept = `${filename}.code`;
+const kept = `${filename}.${process.version}-${process.platform}-${process.arch}.code`;
 // The bundle is ASCII; read as such, it takes a byte a character.
 const bundle = readFileSync(filename, 'latin1');
 const script = new Script(`(function (require, __filename) {${bundle}\n})`, {

@@ -1,16 +1,17 @@
 /** `--device`: which device runs, and what to do when it cannot. */
 import { UserError } from '../support/errors.ts';
 import type { Device } from './device.ts';
+import { loadCpu } from './load-cpu.ts';
 import type { WebGpuOptions } from './webgpu/webgpu.ts';
 
 export const DEVICES = ['auto', 'cpu', 'webgpu', 'reference'] as const;
 
-/** @throws UserError `device/unknown`; EnvironmentError `device/failed` where the device does not start */
+/** @throws UserError `device/unknown`; EnvironmentError `device/library`, `device/none` where it does not start */
 export async function chooseDevice(name: string, gpu: WebGpuOptions = {}): Promise<Device> {
   switch (name) {
     case 'auto':
     case 'cpu':
-      return (await import('./cpu/cpu.ts')).cpuDevice;
+      return loadCpu();
     case 'webgpu':
       return (await import('./webgpu/webgpu.ts')).webgpuDevice(gpu);
     case 'reference':

@@ -41,7 +41,7 @@ export const ERROR_CODES = {
   'deploy/schedule': 'the schedule does not fit',
   'device/failed': 'the device failed',
   'device/kernels': 'the kernels cannot run on this GPU',
-  'device/library': 'the library for the GPU does not load',
+  'device/library': 'the library of the device does not load',
   'device/lost': 'the GPU went away',
   'device/memory': 'the GPU has no room for this',
   'device/none': 'there is no GPU that can be used',

@@ -17,6 +17,7 @@ import { memoryParts } from './parts/memory.ts';
 import { meshParts } from './parts/mesh.ts';
 import { mnistParts } from './parts/mnist.ts';
 import { modelsPart } from './parts/models.ts';
+import { packagePart } from './parts/package.ts';
 import { shardsPart } from './parts/shards.ts';
 import { testParts } from './parts/tests.ts';
 import { type Context, type Part, type Row, renderTable } from './row.ts';
@@ -24,6 +25,7 @@ import { type Context, type Part, type Row, renderTable } from './row.ts';
 const parts: readonly Part[] = [
   ...freshCloneParts,
   freshMeshPart,
+  packagePart,
   ...testParts,
   modelsPart,
   shardsPart,

@@ -2,7 +2,9 @@
 import { availableParallelism, hostname, totalmem } from 'node:os';
 import { CAPABILITY_FORMAT, type Capability, type DeviceCapability } from '../../../spec/capability.ts';
 import type { Device } from '../../device/device.ts';
+import { loadCpu } from '../../device/load-cpu.ts';
 import { emit } from '../../support/emit.ts';
+import { EnvironmentError } from '../../support/errors.ts';
 import { formatBytes } from '../../support/format-numbers.ts';
 import { type Arguments, EXIT, flag } from '../shell/command.ts';
 import { adapterOf, failedGpu } from './adapters.ts';
@@ -39,9 +41,14 @@ const reference: DeviceCapability = {
 };
 
 async function examineCpu(): Promise<DeviceCapability> {
-  const { cpuDevice } = await import('../../device/cpu/cpu.ts');
-  const { description } = cpuDevice;
-  return { device: 'cpu', available: true, description, measured: await measure(cpuDevice, FULL) };
+  try {
+    const cpu = await loadCpu();
+    return { device: 'cpu', available: true, description: cpu.description, measured: await measure(cpu, FULL) };
+  } catch (error) {
+    if (!(error instanceof EnvironmentError)) throw error;
+    const { message: reason, repair } = error;
+    return { device: 'cpu', available: false, description: 'ONNX Runtime', reason, ...(repair ? { repair } : {}) };
+  }
 }
 
 async function examineGpu(): Promise<DeviceCapability> {

@@ -1,0 +1,20 @@
+/** ONNX Runtime is a library for one operating system and processor: where it does not load, the machine is named. */
+import { EnvironmentError } from '../support/errors.ts';
+import type { Device } from './device.ts';
+
+/** @throws EnvironmentError `device/library` where ONNX Runtime does not load on this system */
+export async function loadCpu(): Promise<Device> {
+  try {
+    return (await import('./cpu/cpu.ts')).cpuDevice;
+  } catch (error) {
+    throw new EnvironmentError(
+      'device/library',
+      `ONNX Runtime does not load on ${process.platform}-${process.arch}: ${firstLine(error)}`,
+      'install the package made for this system, or use --device reference, which is slow',
+    );
+  }
+}
+
+function firstLine(error: unknown): string {
+  return String(error instanceof Error ? error.message : error).split('\n')[0] ?? '';
+}
