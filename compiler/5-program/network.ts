@@ -100,7 +100,7 @@ export function evaluate(
 
 function addUp(builder: BlockBuilder, node: GraphNode, [first, ...rest]: readonly [Value, ...Value[]]): Value {
   if (rest.length === 0) return first;
-  builder.origin = `node ${node.name}`;
+  builder.origin = nodeOrigin(node.name);
   const sum = rest.reduce((total, energy) => builder.op('add', [total, energy]), first);
   builder.origin = undefined;
   return sum;
