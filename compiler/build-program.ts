@@ -4,6 +4,8 @@ import type { Program } from '../spec/program.ts';
 import type { Checked, ModelInstance, PredictTask, TrainTask } from './3-check/checked.ts';
 import type { Graph } from './4-graph/graph.ts';
 import { lowerGraph } from './4-graph/lower.ts';
+import type { AtRest } from './5-program/arrivals.ts';
+import { passedAtRest } from './5-program/at-rest.ts';
 import { lowerProgram } from './5-program/lower.ts';
 import { runPasses } from './5-program/passes/index.ts';
 import { type BuiltPlan, buildPlan } from './8-plan/build.ts';
@@ -22,6 +24,8 @@ export interface Staged extends Selected {
   readonly graph: Graph;
   /** As lowered, before any pass. */
   readonly lowered: Program;
+  /** The same with what is kept at rest (`passedAtRest`). */
+  readonly lower: (atRest: AtRest) => Program;
   readonly program: Program;
   /** Never cut a node: every tick of a cut one costs more round trips between shards. */
   readonly wholeNodes?: boolean;
@@ -35,10 +39,15 @@ export interface Staged extends Selected {
  */
 export function buildProgram(selected: Selected, after?: string, microbatches = 1): Staged {
   const graph = lowerGraph(selected.model);
+  const { task, predicts } = selected;
   const options = { predictBatch: PREDICT_BATCH, microbatches };
-  const lowered = lowerProgram(graph, selected.task, selected.predicts, options);
-  const program = after === 'none' ? lowered : runPasses(lowered, after);
-  return { ...selected, graph, lowered, program };
+  const lowered = lowerProgram(graph, task, predicts, options);
+  const lower = (atRest: AtRest): Program =>
+    atRest === 'rounding' ? lowered : lowerProgram(graph, task, predicts, { ...options, atRest });
+  const staged = { ...selected, graph, lower };
+  if (after === 'none') return { ...staged, lowered, program: lowered };
+  const { kept, program } = passedAtRest(staged, runPasses);
+  return { ...staged, lowered: kept, program: after === undefined ? program : runPasses(kept, after) };
 }
 
 export interface PlanInputs {

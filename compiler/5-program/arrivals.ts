@@ -12,9 +12,11 @@ import type { Value } from '../operators/operator.ts';
 import { MIN_PACK, patternOf } from './batch/pattern.ts';
 import type { BlockBuilder } from './builder.ts';
 import { readsTime } from './chance.ts';
-import type { Clamp } from './network.ts';
 
-type Held = ReadonlyMap<string, Pick<Clamp, 'when'>>;
+type Held = ReadonlyMap<string, { readonly when?: unknown }>;
+
+/** Which nodes are kept at rest: all, or those of which algebra leaves rounding behind. */
+export type AtRest = 'all' | 'rounding';
 
 /**
  * Ticks before which the errors of free predicted nodes outside cycles are zero; other nodes are left out.
@@ -77,6 +79,14 @@ export function masked(graph: Graph, clamps: Held, begun: Held = new Map()): Map
     (n) => n.energyKind === 'categorical' || (counts.get(arrayOf(n) ?? '') ?? 0) >= MIN_PACK,
   );
   return new Map(wanted.flatMap(({ name }) => (found.has(name) ? [[name, found.get(name) ?? 0] as const] : [])));
+}
+
+/** As `arrivals`, of a rule: none rest under bp, whose free values have no energy. */
+export function restingUnder(rule: string, resting: ReadonlyMap<string, number>): Map<string, number> {
+  if (rule === 'bp') return new Map();
+  // Weights that move from tick to tick move by themselves too, as they decay, and all predictions with them.
+  if (rule === 'ipc') return new Map([...resting].map(([name, tick]) => [name, Math.min(tick, 1)]));
+  return new Map(resting);
 }
 
 /** 1 from a tick on, 0 before: a host scalar whose form `arrivalTick` knows again. */

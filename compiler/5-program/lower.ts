@@ -27,7 +27,7 @@ import { levelGraph } from '../4-graph/level.ts';
 import { components } from '../4-graph/order.ts';
 import type { Expr } from '../operators/expr.ts';
 import type { Value } from '../operators/operator.ts';
-import { masked } from './arrivals.ts';
+import { type AtRest, arrivals, masked, restingUnder } from './arrivals.ts';
 import { BlockBuilder, createNames } from './builder.ts';
 import { noisyPart, readsTime } from './chance.ts';
 import { inputsOf, lowerClamps, statisticsOf } from './clamps.ts';
@@ -62,6 +62,8 @@ export interface LowerOptions {
   readonly predictBatch: number;
   /** Into so many equal parts a batch of training is divided (`pipelineProblem` says where it cannot be). */
   readonly microbatches?: number;
+  /** Nodes that are kept at zero error until one can have come, by name or only where rounding would come between. */
+  readonly atRest?: AtRest;
 }
 
 export function lowerProgram(
@@ -84,11 +86,12 @@ export function lowerProgram(
     if (settlingOf(task, train).noise) states.push(...noiseStates(graph, task, name, options.predictBatch));
   }
   const functions: ProgramFunction[] = [];
-  const { microbatches = 1 } = options;
+  const { microbatches = 1, atRest = 'rounding' } = options;
   if (train && microbatches > 1) {
     states.push(...parameters.map(sumState));
-    functions.push(...lowerMicrobatches(graph, train, states, microbatches));
-  } else if (train) functions.push(lowerTrain(graph, train, states), ...lowerLanes(graph, train, states));
+    functions.push(...lowerMicrobatches(graph, train, states, microbatches, atRest));
+  } else if (train)
+    functions.push(lowerTrain(graph, train, states, atRest), ...lowerLanes(graph, train, states, atRest));
   for (const task of predicts)
     functions.push(lowerPredict(graph, task, states, settlingOf(task, train), options.predictBatch));
   return { name: train ? `${graph.name}.${train.name}` : graph.name, states, functions };
@@ -148,8 +151,8 @@ function startsOf(graph: Graph, states: readonly State[]): Map<string, Value> {
   );
 }
 
-function lowerTrain(graph: Graph, task: TrainTask, states: readonly State[]): ProgramFunction {
-  const { training, inputs, outputs } = openTraining(graph, task, states, task.batch / task.replicas);
+function lowerTrain(graph: Graph, task: TrainTask, states: readonly State[], atRest: AtRest): ProgramFunction {
+  const { training, inputs, outputs } = openTraining(graph, task, states, task.batch / task.replicas, atRest);
   const rest = lowerRule(methodOf(task), training, outputs, states);
   const { graph: levelled, past } = training.network;
   const updates = [...rest.updates, ...moveMemory(levelled, TRAIN, past, rest.settled)];
@@ -169,7 +172,7 @@ export const LANES = 2;
  * `train.step` moves the weights by their sum. Threads and microbatches are made of these. Rules that move weights
  * while values settle, and models whose values outlive a batch, have no such seam.
  */
-function lowerLanes(graph: Graph, task: TrainTask, states: readonly State[]): ProgramFunction[] {
+function lowerLanes(graph: Graph, task: TrainTask, states: readonly State[], atRest: AtRest): ProgramFunction[] {
   const { rule } = methodOf(task);
   const batch = task.batch / LANES;
   const seam =
@@ -179,7 +182,7 @@ function lowerLanes(graph: Graph, task: TrainTask, states: readonly State[]): Pr
     graph.links.every((l) => l.delay === 0) &&
     noisyPart(graph) === undefined;
   if (!seam || !Number.isInteger(batch) || batch < MIN_LANE) return [];
-  const { training, inputs, outputs } = openTraining(graph, task, states, batch);
+  const { training, inputs, outputs } = openTraining(graph, task, states, batch, atRest);
   const gradients = new Map<string, Value>();
   const rest = lowerRule(methodOf(task), { ...training, lane: gradients }, outputs, states);
   const results = [...gradients].map(([name, value]) => ({ name: gradientName(name), value: value.id }));
@@ -247,11 +250,18 @@ function lowerMicrobatches(
   task: TrainTask,
   states: readonly State[],
   microbatches: number,
+  atRest: AtRest,
 ): ProgramFunction[] {
   const { size, last: left } = microbatchSizes(task.batch, microbatches);
-  const { settling, weights } = lowerMicrobatch(graph, task, states, TRAIN, size);
-  const last = left < size ? [lowerMicrobatch(graph, task, states, LAST, left).settling] : [];
+  const part = (name: string, batch: number): Microbatch => lowerMicrobatch(graph, task, states, name, batch, atRest);
+  const { settling, weights } = part(TRAIN, size);
+  const last = left < size ? [part(LAST, left).settling] : [];
   return [settling, ...last, lowerMove(task, states, weights)];
+}
+
+interface Microbatch {
+  readonly settling: ProgramFunction;
+  readonly weights: readonly string[];
 }
 
 /** One microbatch, as far as its part of each weight's mean gradient is added to those of the others. */
@@ -261,8 +271,9 @@ function lowerMicrobatch(
   states: readonly State[],
   name: string,
   batch: number,
-): { readonly settling: ProgramFunction; readonly weights: readonly string[] } {
-  const { training, inputs, outputs } = openTraining(graph, task, states, batch);
+  atRest: AtRest,
+): Microbatch {
+  const { training, inputs, outputs } = openTraining(graph, task, states, batch, atRest);
   const gradients = new Map<string, Value>();
   const rest = lowerRule(methodOf(task), { ...training, lane: gradients }, outputs, states);
   const reader = stateReader(states);
@@ -302,6 +313,7 @@ export function openTraining(
   task: TrainTask,
   states: readonly State[],
   batch: number,
+  atRest: AtRest = 'rounding',
 ): { training: Training; inputs: Input[]; outputs: ReadonlySet<string> } {
   const method = methodOf(task);
   const names = createNames();
@@ -327,9 +339,8 @@ export function openTraining(
     past: readMemory(start, graph, TRAIN, batch),
   };
   const nudged = nudge ? nudgeOutputs(start, clamped, weights, outputs, nudge) : undefined;
-  const resting = method.rule === 'bp' ? new Map<string, number>() : masked(graph, clamps, begun);
-  // Weights that move from tick to tick move by themselves too, as they decay, and all predictions with them.
-  if (method.rule === 'ipc') for (const [name, tick] of resting) resting.set(name, Math.min(tick, 1));
+  const kept = atRest === 'all' ? arrivals : masked;
+  const resting = restingUnder(method.rule, kept(graph, clamps, begun));
   const network: Network = { ...clamped, clamps: nudged?.clamps ?? clamps, begun, resting };
   const z = sweep(start, network, weights);
   const { optimizer } = task;

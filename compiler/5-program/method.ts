@@ -17,8 +17,7 @@ export interface Nudge {
   readonly centred: boolean;
 }
 
-export function methodOf(task: TrainTask): Method {
-  const call = task.method;
+export function methodOf({ method: call }: Pick<TrainTask, 'method'>): Method {
   const rule = call.name.split('.').at(-1);
   if (rule === 'z_il' || rule === 'fa_z_il' || rule === 'bp') return { rule };
   const settling = {

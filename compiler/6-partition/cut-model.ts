@@ -2,6 +2,7 @@
 import { plainName, TRAIN } from '../../spec/names.ts';
 import { type Program, sizeOf } from '../../spec/program.ts';
 import type { ScheduleInstance } from '../3-check/checked.ts';
+import { type Lowered, passedAtRest } from '../5-program/at-rest.ts';
 import { runPassesByNode } from '../5-program/passes/index.ts';
 import { type CannotCut, mebibytes, notYet } from './cannot-cut.ts';
 import { type CutAt, constraintsOf } from './constraints.ts';
@@ -24,8 +25,7 @@ import { shardMemory, shardWork } from './shards/work.ts';
 import type { Tiling } from './tiles/tiling.ts';
 
 /** A model whose program no pass has seen yet. */
-export interface Uncut extends ScheduledModel {
-  readonly lowered: Program;
+export interface Uncut extends ScheduledModel, Lowered {
   /** Never cut a node: every tick of a cut one costs more round trips between shards. */
   readonly wholeNodes?: boolean;
   /** Batches that begin before the weight step of the one before them, on predicted weights: 0 or 1. */
@@ -60,16 +60,17 @@ const EVEN = 1.045;
 
 /** Programs of the shards, one for each machine; nothing is written for any device yet. */
 export function cutModel(
-  { checked, graph, lowered, wholeNodes = false, ahead = 0 }: Uncut,
+  uncut: Uncut,
   machines: Machines,
   { old, pinned = new Map(), note }: CutOptions = {},
 ): CutModel | CannotCut {
+  const { checked, graph, wholeNodes = false, ahead = 0 } = uncut;
   const schedules = checked.schedules.filter((s) => s.model === graph.name);
   const refused = notYet(schedules);
   if (refused) return refused;
   const together = schedules.flatMap((s) => s.keepTogether);
   const cutAt = cutAtOf(schedules);
-  const whole = runPassesByNode(lowered);
+  const whole = passedAtRest(uncut, runPassesByNode).program;
   const constraints = constraintsOf(graph, wholeNodes && cutAt !== 'clusters' ? 'nodes' : cutAt, together, pinned);
   let cutting: Cutting = { graph, whole, machines, constraints };
   const kept = old && keepPlaces(cutting, old);

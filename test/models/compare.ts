@@ -37,7 +37,8 @@ export function compiled(text: string): Model {
   const { microbatches, ahead } = all.schedules[0]?.settings ?? {};
   const possible = typeof microbatches === 'number' && possibleMicrobatches(task.batch).includes(microbatches);
   if (!possible || pipelineProblem(whole.graph, task)) return { text, graph: whole.graph, task, whole, staged: whole };
-  const staged = { ...buildProgram(selected, undefined, microbatches), ahead: ahead === 1 ? 1 : 0 };
+  // What is cut runs its own passes over the program as lowered.
+  const staged = { ...buildProgram(selected, 'none', microbatches), ahead: ahead === 1 ? 1 : 0 };
   return { text, graph: whole.graph, task, whole, staged };
 }
 
@@ -116,7 +117,12 @@ function scattered(list: readonly number[], places: readonly number[], size: num
 }
 
 /** By the equations. @param disturbance what fields, weights and values become on their way */
-export function interpreted(model: Model, start: Start, ahead: boolean, disturbance?: Rounding): Outcome {
+export function interpreted(
+  model: Model,
+  start: Start,
+  ahead: boolean,
+  disturbance?: Rounding,
+): { readonly outcome: Outcome; readonly leastError: number } {
   const disturbed = (values: readonly number[]): readonly number[] => (disturbance ? values.map(disturbance) : values);
   const weights = new Map([...start.weights].map(([id, values]) => [id, disturbed(values)]));
   const interpreter = new Interpreter(model.graph, model.task, { ...start, weights }, { ahead, rounding: disturbance });
@@ -131,7 +137,7 @@ export function interpreted(model: Model, start: Start, ahead: boolean, disturba
     for (const [node, energy] of energies) found.set(`energy.${node} of ${position.batch}`, [energy]);
   }
   for (const [id, values] of [...interpreter.weights, ...interpreter.states]) found.set(id, values);
-  return found;
+  return { outcome: found, leastError: interpreter.leastError };
 }
 
 /** One unit in the last place, up or down. */
@@ -141,7 +147,10 @@ function shaken(seed: number): Rounding {
   return (x) => x * (1 + (rng.bits(i++) % 2 === 0 ? UNIT : -UNIT));
 }
 
+/** A few disturbances are enough where a device agrees. */
 const DRAWS = 2;
+/** Where it does not, many say whether a disturbance can take it that far. */
+export const MANY_DRAWS = 24;
 /** How much further than a disturbed interpreter a device may be. */
 const FACTOR = 10;
 /** A unit in the last place of f32, relative. */
@@ -151,14 +160,16 @@ export interface Wanted {
   readonly outcome: Outcome;
   /** By name: the largest distance of a device in f32, as the norm of the difference. */
   readonly bounds: ReadonlyMap<string, number>;
+  /** Below a few units of a device's last place it is a matter of rounding whether there is an error (10c). */
+  readonly leastError: number;
 }
 
 /** @returns nothing where values run away: there is nothing to compare then */
-export function wantedOf(model: Model, start: Start, ahead: boolean): Wanted | undefined {
-  const outcome = interpreted(model, start, ahead);
+export function wantedOf(model: Model, start: Start, ahead: boolean, draws = DRAWS): Wanted | undefined {
+  const { outcome, leastError } = interpreted(model, start, ahead);
   if ([...outcome.values()].some((values) => Array.from(values).some((v) => !(Math.abs(v) < MAX_VALUE))))
     return undefined;
-  const others = Array.from({ length: DRAWS }, (_, seed) => interpreted(model, start, ahead, shaken(seed)));
+  const others = Array.from({ length: draws }, (_, seed) => interpreted(model, start, ahead, shaken(seed)).outcome);
   const bounds = new Map<string, number>();
   for (const [name, values] of outcome) {
     const largest = Math.max(...others.map((other) => distance(other.get(name) ?? [], values)));
@@ -166,7 +177,7 @@ export function wantedOf(model: Model, start: Start, ahead: boolean): Wanted | u
     const size = name.startsWith('energy.') ? 1 + energyOf(outcome, name) : sizeAmong(outcome, name, values);
     bounds.set(name, FACTOR * (largest + UNIT * size));
   }
-  return { outcome, bounds };
+  return { outcome, bounds, leastError };
 }
 
 const MAX_VALUE = 1e6;

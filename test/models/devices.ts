@@ -1,7 +1,5 @@
 /** The devices that a model is trained on, whole and in shards. */
-
-import type { Graph } from '../../compiler/4-graph/graph.ts';
-import { cutModel } from '../../compiler/6-partition/cut-model.ts';
+import { type CutModel, cutModel } from '../../compiler/6-partition/cut-model.ts';
 import { scheduledMachines } from '../../compiler/6-partition/scheduled-machines.ts';
 import { lowerToCpu } from '../../compiler/7-kernels/onnx/lower.ts';
 import { lowerShardsToCpu } from '../../compiler/7-kernels/onnx/shards.ts';
@@ -62,36 +60,46 @@ function threads(): Promise<Device> {
   return bundled;
 }
 
-/** Shards in lockstep, in microbatches where the model's schedule says so; as many of them as its text's length says. */
-const inShards = (name: string, unit: number, device: Device): Machine => ({
+const cuts = new WeakMap<Model, Map<number, CutModel | undefined>>();
+
+/** Into so many shards, or as many as there can be; nothing where a model cannot be cut at all. */
+function cutOf(model: Model, most: number): CutModel | undefined {
+  const known = cuts.get(model) ?? new Map<number, CutModel | undefined>();
+  cuts.set(model, known);
+  if (!known.has(most)) known.set(most, newCut(model, most));
+  return known.get(most);
+}
+
+function newCut({ staged }: Model, most: number): CutModel | undefined {
+  for (let shards = most; shards > 1; shards--) {
+    const cut = cutModel(staged, scheduledMachines(staged, shards));
+    if (cut.kind === 'cut') return cut;
+  }
+  return undefined;
+}
+
+/**
+ * Shards in lockstep, in microbatches where the model's schedule says so.
+ *
+ * @param most of them; as the length of the model's text says where absent
+ */
+const inShards = (name: string, unit: number, device: Device, most?: number): Machine => ({
   name,
   unit,
   inShards: true,
-  open: async ({ text, staged, task, graph }) => {
-    if (task.method.name === 'learn.ipc' && hasBiasTwice(graph)) return undefined;
-    for (let shards = 2 + (text.length % 7); shards > 1; shards--) {
-      const cut = cutModel(staged, scheduledMachines(staged, shards));
-      if (cut.kind === 'impossible') continue;
-      const programs = cut.split.map((s) => s.program);
-      const files = device === referenceDevice ? [] : lowerShardsToCpu(programs);
-      const sources = cut.split.map(({ program, schedule }, i) => ({
-        executable: { program, files: new Map(files[i]?.map((f) => [f.name, f.bytes])) },
-        schedule,
-      }));
-      return openShards(device, sources, () => beginning);
-    }
-    return undefined;
+  open: async (model) => {
+    const cut = cutOf(model, most ?? 2 + (model.text.length % 7));
+    if (!cut) return undefined;
+    const programs = cut.split.map((s) => s.program);
+    const files = device === referenceDevice ? [] : lowerShardsToCpu(programs);
+    const sources = cut.split.map(({ program, schedule }, i) => ({
+      executable: { program, files: new Map(files[i]?.map((f) => [f.name, f.bytes])) },
+      schedule,
+    }));
+    return openShards(device, sources, () => beginning);
   },
 });
 
 export const referenceShards = inShards('reference, shards', F64, referenceDevice);
 export const cpuShards = inShards('cpu, shards', UNIT, cpuWith(1));
-
-/**
- * Under ipc the shards of a node that two biased links predict end with `has no value on this shard`: what the bias of
- * one of them is within a tick is asked for where it is not. Left out until that is mended.
- */
-function hasBiasTwice({ links }: Graph): boolean {
-  const biased = links.filter((l) => l.weights.some((w) => w.name === 'c')).map((l) => l.target);
-  return new Set(biased).size < biased.length;
-}
+export const shards = (most: number): Machine => inShards(`reference, ${most} shards`, F64, referenceDevice, most);

@@ -70,14 +70,19 @@ export function evaluate(tape: Tape, expr: Expr, leaves: Leaves): Cells {
   const [first, second] = args as [Cells, Cells];
   const one = unary[op];
   if (one) {
-    const at = first.at.map((cell) => tape.unary(cell, ...one(tape.read(cell), attributes)));
+    const at = first.at.map((cell) => {
+      const [value, slope] = one(tape.read(cell), attributes);
+      return tape.unary(cell, value, slope);
+    });
     return { shape: first.shape, at };
   }
   const two = binary[op];
   if (two)
-    return together(args, ([a, b]) =>
-      tape.binary(a as Cell, b as Cell, ...two(tape.read(a as Cell), tape.read(b as Cell))),
-    );
+    return together(args, (cells) => {
+      const [a, b] = cells as [Cell, Cell];
+      const [value, slopeA, slopeB] = two(tape.read(a), tape.read(b));
+      return tape.binary(a, b, value, slopeA, slopeB);
+    });
   switch (op) {
     case 'select':
       return together(args, ([c, a, b]) => (tape.read(c as Cell) !== 0 ? (a as Cell) : (b as Cell)));
@@ -117,17 +122,22 @@ export function evaluate(tape: Tape, expr: Expr, leaves: Leaves): Cells {
 function together(args: readonly Cells[], meet: (cells: readonly Cell[]) => Cell): Cells {
   const shape = args.map((a) => a.shape).reduce(common);
   const wide = args.map((a) => spread(a, shape));
-  return { shape, at: Array.from({ length: sizeOf(shape) }, (_, i) => meet(wide.map((w) => w[i] as Cell))) };
+  const at: Cell[] = [];
+  for (let i = 0; i < sizeOf(shape); i++) at.push(meet(wide.map((w) => w[i] as Cell)));
+  return { shape, at };
 }
 
 function common(a: Shape, b: Shape): Shape {
+  if (a.length === b.length && a.every((n, axis) => n === b[axis])) return a;
   const rank = Math.max(a.length, b.length);
   const from = (shape: Shape, axis: number): number => shape[axis - rank + shape.length] ?? 1;
   return Array.from({ length: rank }, (_, axis) => Math.max(from(a, axis), from(b, axis)));
 }
 
 function spread({ shape, at }: Cells, wide: Shape): readonly Cell[] {
+  const [first] = at;
   if (at.length === sizeOf(wide)) return at;
+  if (at.length === 1 && first !== undefined) return new Array<Cell>(sizeOf(wide)).fill(first);
   return Array.from({ length: sizeOf(wide) }, (_, element) => {
     let [rest, from, stride] = [element, 0, 1];
     for (let axis = wide.length - 1; axis >= 0; axis--) {
@@ -150,10 +160,12 @@ function matmul(tape: Tape, a: Cells, b: Cells, { ta, tb }: Attributes): Cells {
   const at: Cell[] = [];
   for (let i = 0; i < m; i++)
     for (let j = 0; j < n; j++) {
-      const terms = Array.from({ length: k }, (_, l) =>
-        tape.mul(left.at[i * k + l] as Cell, right.at[l * n + j] as Cell),
-      );
-      at.push(tape.sum(terms));
+      let sum: Cell | undefined;
+      for (let l = 0; l < k; l++) {
+        const term = tape.mul(left.at[i * k + l] as Cell, right.at[l * n + j] as Cell);
+        sum = sum === undefined ? term : tape.add(sum, term);
+      }
+      at.push(sum ?? tape.leaf(0));
     }
   return { shape: [m, n], at };
 }

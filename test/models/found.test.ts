@@ -1,7 +1,7 @@
 /** Models that random ones shrank to when they found a mistake. */
 import { expect, test } from 'vitest';
 import { check } from './check.ts';
-import { cpu, reference } from './devices.ts';
+import { cpu, cpuShards, reference, shards } from './devices.ts';
 
 const model = (body: string, task: string): string => `pcn 1
 
@@ -9,6 +9,7 @@ import std/nodes
 import std/links
 import std/learn
 import std/data
+import std/topology
 
 model m {
   sense x: f32[2]
@@ -47,6 +48,47 @@ test.each([
   method = learn.z_il()`,
     ),
   ],
+  [
+    'shards tell each other the biases of a link as they move under ipc',
+    model(
+      `  node h: f32[3]
+  node k: f32[3]
+  node y: f32[3]
+  link x -> h = links.dense()
+  link h -> k = links.scaled()
+  link k -> y = links.dense()
+  link h -> k = links.dense()
+  link h -> k = links.one_to_one()`,
+      `  clamp y = sample.y
+  method = learn.ipc(steps = 3)`,
+    ),
+  ],
+  [
+    'shards keep the weights of a node that teaches nobody',
+    model(
+      `  node a: f32[3]
+  node b: f32[3]
+  node y: f32[3]
+  link x -> a -> y = links.dense()
+  link x -> b = links.dense()`,
+      `  clamp y = sample.y
+  method = learn.bp()`,
+    ),
+  ],
+  [
+    'unequal numbers of links of an array predict the nodes of another',
+    model(
+      `  node h0[5]: f32[1]
+  node h1[2]: f32[5]
+  node y: f32[3]
+  link x -> h0[*] = links.dense()
+  link h0[*] -> h1[*] = links.dense() along topology.random(density = 0.5)
+  link h1[*] -> y = links.dense()
+  link h0[*] -> h1[*] = links.dense() along topology.all()`,
+      `  clamp y = sample.y
+  method = learn.il(steps = 2, rate = 0.1)`,
+    ),
+  ],
 ])('%s', async (_, text) => {
-  expect(await check(text, [reference, cpu(1)])).toEqual([]);
+  expect((await check(text, [reference, cpu(1), shards(2), shards(3), shards(4), cpuShards])).found).toEqual([]);
 });

@@ -28,7 +28,7 @@ export interface Start {
 /** What a number becomes in a machine whose numbers are shorter. */
 export type Rounding = (x: number) => number;
 /** Of an error that is 0 as algebra says, numbers of about 1 leave no more. */
-const NOTHING = 1e-14;
+const NOTHING = 1e-15;
 const exactly: Rounding = (x) => x;
 
 interface Options {
@@ -52,6 +52,8 @@ interface Found {
   readonly ofWeights: ReadonlyMap<string, readonly number[]>;
   /** ∂F/∂mu by node: whether any element of any sample is not 0. */
   readonly arrived: ReadonlySet<string>;
+  /** ∂F/∂mu by node: the largest element. */
+  readonly errors: ReadonlyMap<string, number>;
   /** By node, mean over the samples (16). */
   readonly energies: ReadonlyMap<string, number>;
 }
@@ -64,6 +66,8 @@ export class Interpreter {
   readonly states: Weights = new Map();
   /** g_theta of the last weight step (6). */
   readonly gradients: Weights = new Map();
+  /** The least of the errors that Fa-Z-IL took for one, or for none where rounding would leave one (10c). */
+  leastError = Number.POSITIVE_INFINITY;
   readonly #network: Network;
   readonly #method: Method;
   readonly #task: TrainTask;
@@ -124,7 +128,7 @@ export class Interpreter {
     let velocity: Values = new Map();
     let energies: Found['energies'] = new Map();
     for (let tick = 0; tick < steps; tick++) {
-      const found = this.#found(settling, z);
+      const found = this.#found(settling, z, incremental && tick > 0 ? undefined : tick);
       if (incremental) {
         energies = found.energies;
         this.#step(found.ofWeights, batch * steps + tick, batches * steps, 1, () => true);
@@ -132,7 +136,7 @@ export class Interpreter {
       ({ z, velocity } = this.#tick(settling, z, velocity, found.ofValues, this.#method));
     }
     if (incremental) return [z, energies];
-    const found = this.#found(settling, z);
+    const found = this.#found(settling, z, steps);
     this.weights = theta;
     this.#step(found.ofWeights, batch, batches, nudge, () => true);
     return [z, found.energies];
@@ -160,17 +164,19 @@ export class Interpreter {
     const latched = new Set<string>();
     let z = settling.sweep(before);
     for (let t = 0; t < last; t++) {
-      const found = this.#found(settling, z);
+      const found = this.#found(settling, z, t);
       const due = (node: string): boolean =>
         this.#method.rule === 'z_il' ? levels.get(node) === t : found.arrived.has(node) && !latched.has(node);
       this.#step(found.ofWeights, batch, batches, 1, due);
       // The next ticks are on the weights from before the batch.
       for (const [id, weight] of this.weights) if (weight !== before.get(id)) after.set(id, weight);
       this.weights = before;
+      for (const [node, error] of found.errors)
+        if (!latched.has(node) && !settling.rests(node, t)) this.leastError = Math.min(this.leastError, error);
       for (const node of found.arrived) latched.add(node);
       ({ z } = this.#tick(settling, z, new Map(), found.ofValues, { rate: 1, momentum: 0 }));
     }
-    const { energies } = this.#found(settling, z);
+    const { energies } = this.#found(settling, z, last);
     this.weights = after;
     return [z, energies];
   }
@@ -188,8 +194,8 @@ export class Interpreter {
     return [ended, energies];
   }
 
-  /** (4), for every value and every weight at once. */
-  #found(settling: Settling, values: Values): Found {
+  /** (4), for every value and every weight at once. @param tick as long as weights are as they were in the sweep */
+  #found(settling: Settling, values: Values, tick?: number): Found {
     const tape = new Tape();
     const weights = onTape(tape, this.weights, this.#network.graph);
     const z = new Map(
@@ -198,16 +204,17 @@ export class Interpreter {
         (values.get(name) ?? []).map((sample) => tape.leaves(shape, sample)),
       ]),
     );
-    const { total, energies, predictions } = settling.energyOn(tape, weights, z);
+    const { total, energies, predictions } = settling.energyOn(tape, weights, z, tick);
     const slopes = tape.derivatives(total);
     const slope = ({ at }: Cells): number[] => at.map((cell) => slopes[cell] ?? 0);
-    const arrived = [...predictions].filter(([, samples]) =>
-      samples.some((cells) => slope(cells).some((g) => Math.abs(g) > NOTHING)),
+    const errors = new Map(
+      [...predictions].map(([node, samples]) => [node, Math.max(0, ...samples.flatMap(slope).map(Math.abs))]),
     );
     return {
       ofValues: new Map([...z].map(([node, samples]) => [node, samples.map(slope)])),
       ofWeights: new Map([...weights].map(([id, cells]) => [id, slope(cells)])),
-      arrived: new Set(arrived.map(([node]) => node)),
+      arrived: new Set([...errors].flatMap(([node, error]) => (error > NOTHING ? [node] : []))),
+      errors,
       energies,
     };
   }

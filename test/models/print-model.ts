@@ -19,8 +19,7 @@ interface Place {
   readonly array: boolean;
 }
 
-export function textOf(described: Description): string {
-  const model = comparable(described);
+export function textOf(model: Description): string {
   const { input, output, stages, sequence } = model;
   const places: Place[] = [
     { into: 'x', out: 'x', ins: 1, outs: 1, width: input, array: false },
@@ -59,36 +58,6 @@ train t of m on data.file("m.npz", x = f32[${length}${input}], y = f32[${length}
   epochs = 1
 ${sequence === undefined ? '' : `  sequence = ${sequence}\n`}}
 ${scheduleOf(model)}`;
-}
-
-/** Without what is known to differ. */
-function comparable(model: Description): Description {
-  const first = model.rule.text.includes('fa_z_il');
-  const stages = first ? model.stages.map(firstArrivals) : model.stages;
-  return stages.some(({ form, count }) => form !== 'node' && count >= 4)
-    ? smooth({ ...model, stages })
-    : { ...model, stages };
-}
-
-/**
- * Fa-Z-IL learns where an error first is not 0. Of a free categorical node ∂F/∂mu is a share of rounding even where
- * values are predictions; and in an array of four or more, which runs as one tensor, the sums of a tick may be those of
- * the sweep in another order, so that errors are rounding, not 0, there too.
- */
-function firstArrivals(stage: Stage): Stage {
-  const node = stage.node.startsWith('categorical') ? 'gaussian()' : stage.node;
-  return { ...stage, node, count: Math.min(stage.count, 3) };
-}
-
-/** For the same reason values of such models that are exactly 0, where relu has its kink, move to either side of it. */
-function smooth(model: Description): Description {
-  const without = (text: string): string => text.replace(/\brelu\b/, 'gelu');
-  return {
-    ...model,
-    stages: model.stages.map((stage) => ({ ...stage, node: without(stage.node), link: without(stage.link) })),
-    further: model.further.map((link) => ({ ...link, kind: without(link.kind) })),
-    outputNode: { ...model.outputNode, node: without(model.outputNode.node) },
-  };
 }
 
 /** What the rule or the model leave no room for is ignored where shards are made. */

@@ -1,7 +1,9 @@
 /** The sweep and the energies of a batch: sections 1 to 3, and which node has an energy where. */
 import type { Graph, GraphNode } from '../../compiler/4-graph/graph.ts';
+import { isInCycle } from './cycles.ts';
 import { evaluate } from './expressions.ts';
 import type { Clamped } from './model-clamps.ts';
+import { firstErrors } from './rest.ts';
 import { type Cell, type Cells, Tape } from './tape.ts';
 
 /** Values or slopes by node, sample and element. */
@@ -30,6 +32,7 @@ export class Settling {
   readonly #clamps: Clamped;
   readonly #samples: number;
   readonly #memory: Memory;
+  #firstErrors: ReadonlyMap<string, number> | undefined;
 
   constructor(network: Network, clamps: Clamped, samples: number, memory: Memory) {
     this.#network = network;
@@ -81,7 +84,7 @@ export class Settling {
     const { graph } = this.#network;
     const z = new Map<string, Cells[]>();
     const guessed = (node: GraphNode): boolean =>
-      graph.links.some((l) => l.target === node.name) && !inCycle(graph, node.name);
+      graph.links.some((l) => l.target === node.name) && !isInCycle(graph, node.name);
     const visit = (node: GraphNode): void => {
       if (z.has(node.name)) return;
       if (guessed(node))
@@ -102,15 +105,15 @@ export class Settling {
     return z;
   }
 
-  /** (2) */
-  energyOn(tape: Tape, weights: Weights, z: OnTape): Energies {
+  /** (2) @param tick since the sweep, as far as nodes may still be as it left them (section 3) */
+  energyOn(tape: Tape, weights: Weights, z: OnTape, tick = Number.POSITIVE_INFINITY): Energies {
     const { graph } = this.#network;
     const energies = new Map<string, number>();
     const predictions = new Map<string, Cells[]>();
     const all: Cell[] = [];
     for (const node of graph.nodes) {
       const predicted = graph.links.some((l) => l.target === node.name);
-      const own: Cell[] = [];
+      const counted: Cell[] = [];
       for (let sample = 0; sample < this.#samples; sample++) {
         const values = z.get(node.name)?.[sample] as Cells;
         const mu = predicted
@@ -120,21 +123,30 @@ export class Settling {
               values.at.map(() => 0),
             );
         if (predicted) predictions.set(node.name, [...(predictions.get(node.name) ?? []), mu]);
+        const rests = this.rests(node.name, tick);
+        const own = (): Cells => tape.leaves(node.shape, tape.numbers(values));
+        const [a, b] = rests ? [own(), own()] : [values, mu];
         const leaves = (name: string): Cells =>
-          name === 'z' ? values : name === 'mu' ? mu : weightOf(weights, node.name, name);
+          name === 'z' ? a : name === 'mu' ? b : weightOf(weights, node.name, name);
         const cells = evaluate(tape, node.energy, leaves);
-        own.push(
+        counted.push(
           ...cells.at.filter((_, i) =>
             this.#counts(node, predicted, sample, cells.at.length === values.at.length ? i : 'all'),
           ),
         );
       }
-      if (own.length === 0 && !this.#mayHaveEnergy(node, predicted)) continue;
-      const total = tape.sum(own);
+      if (counted.length === 0 && !this.#mayHaveEnergy(node, predicted)) continue;
+      const total = tape.sum(counted);
       all.push(total);
       energies.set(node.name, tape.read(total) / this.#samples);
     }
     return { total: tape.sum(all), energies, predictions };
+  }
+
+  /** Whether no error can have reached a node so many ticks after the sweep (section 3). */
+  rests(node: string, tick: number): boolean {
+    this.#firstErrors ??= firstErrors(this.#network.graph, this.#clamps);
+    return tick < (this.#firstErrors.get(node) ?? Number.POSITIVE_INFINITY);
   }
 
   /** Whether the outputs depend on what predicts a node (11). */
@@ -198,18 +210,4 @@ function weightOf(weights: Weights, owner: string, name: string): Cells {
   const found = weights.get(`${owner}.${name}`);
   if (!found) throw new Error(`no weight ${owner}.${name}`);
   return found;
-}
-
-/** Whether a node predicts itself, over undelayed links. */
-function inCycle({ links }: Graph, node: string): boolean {
-  const seen = new Set<string>();
-  const next = links.filter((l) => l.delay === 0 && l.source === node).map((l) => l.target);
-  while (next.length > 0) {
-    const at = next.pop() as string;
-    if (at === node) return true;
-    if (seen.has(at)) continue;
-    seen.add(at);
-    next.push(...links.filter((l) => l.delay === 0 && l.source === at).map((l) => l.target));
-  }
-  return false;
 }

@@ -12,11 +12,15 @@ export interface Cells {
   readonly at: readonly Cell[];
 }
 
+/** Numbers that a tape has room for before it grows. */
+const FIRST = 64;
+
 export class Tape {
-  readonly #values: number[] = [];
+  #count = 0;
+  #values: Float64Array = new Float64Array(FIRST);
   /** Two parents and two derivatives for each number; -1 where there is no parent. */
-  readonly #parents: number[] = [];
-  readonly #slopes: number[] = [];
+  #parents = new Int32Array(2 * FIRST);
+  #slopes: Float64Array = new Float64Array(2 * FIRST);
 
   /** A number that came from nothing: an input, a weight, a constant. */
   leaf(value: number): Cell {
@@ -46,12 +50,15 @@ export class Tape {
 
   /** The sum of some numbers; a new leaf where there are none. */
   sum(cells: readonly Cell[]): Cell {
-    const [first, ...rest] = cells;
-    return first === undefined ? this.leaf(0) : rest.reduce((sum, cell) => this.add(sum, cell), first);
+    let sum: Cell | undefined;
+    for (const cell of cells) sum = sum === undefined ? cell : this.add(sum, cell);
+    return sum ?? this.leaf(0);
   }
 
   leaves(shape: readonly number[], values: ArrayLike<number>): Cells {
-    return { shape, at: Array.from(values, (value) => this.leaf(value)) };
+    const at: Cell[] = [];
+    for (let i = 0; i < values.length; i++) at.push(this.leaf(values[i] as number));
+    return { shape, at };
   }
 
   numbers({ at }: Cells): number[] {
@@ -74,8 +81,27 @@ export class Tape {
   }
 
   #push(value: number, a: Cell, slopeA: number, b: Cell, slopeB: number): Cell {
-    this.#parents.push(a, b);
-    this.#slopes.push(slopeA, slopeB);
-    return this.#values.push(value) - 1;
+    const cell = this.#count++;
+    if (cell === this.#values.length) this.#grow();
+    this.#values[cell] = value;
+    this.#parents[2 * cell] = a;
+    this.#parents[2 * cell + 1] = b;
+    this.#slopes[2 * cell] = slopeA;
+    this.#slopes[2 * cell + 1] = slopeB;
+    return cell;
+  }
+
+  #grow(): void {
+    const size = 2 * this.#values.length;
+    const larger = (values: Float64Array, length: number): Float64Array => {
+      const found = new Float64Array(length);
+      found.set(values);
+      return found;
+    };
+    this.#values = larger(this.#values, size);
+    this.#slopes = larger(this.#slopes, 2 * size);
+    const parents = this.#parents;
+    this.#parents = new Int32Array(2 * size);
+    this.#parents.set(parents);
   }
 }

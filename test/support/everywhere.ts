@@ -1,5 +1,7 @@
 /** A text's program on every device, and cut over shards: what the language says is the same on all of them. */
 import { lowerGraph } from '../../compiler/4-graph/lower.ts';
+import type { AtRest } from '../../compiler/5-program/arrivals.ts';
+import { passedAtRest } from '../../compiler/5-program/at-rest.ts';
 import { lowerProgram } from '../../compiler/5-program/lower.ts';
 import { runPasses } from '../../compiler/5-program/passes/index.ts';
 import { cutModel } from '../../compiler/6-partition/cut-model.ts';
@@ -12,6 +14,7 @@ import type { Device, FieldData, Position, Tensor } from '../../runtime/device/d
 import { referenceDevice } from '../../runtime/device/reference/reference.ts';
 import { openShard, type Shard } from '../../runtime/shard/shard.ts';
 import { openShards } from '../../runtime/shard/shards.ts';
+import type { Program } from '../../spec/program.ts';
 import { checked } from './check-source.ts';
 import { openLowered } from './webgpu.ts';
 
@@ -38,27 +41,37 @@ export function stagedText(text: string, predictBatch = 4): Staged {
   if (!task) throw new Error('no train block');
   const predicts = all.predicts.filter((p) => p.model.name === task.model.name);
   const graph = lowerGraph(task.model);
-  const lowered = lowerProgram(graph, task, predicts, { predictBatch });
-  return { checked: all, model: task.model, task, predicts, graph, lowered, program: runPasses(lowered) };
+  const lower = (atRest: AtRest): Program => lowerProgram(graph, task, predicts, { predictBatch, atRest });
+  const { kept: lowered, program } = passedAtRest({ graph, task, lower }, runPasses);
+  return { checked: all, model: task.model, task, predicts, graph, lowered, lower, program };
 }
 
-/** The reference device comes first. All begin with the same weights. */
-export async function openEverywhere(text: string, predictBatch = 4, shards = 2): Promise<Place[]> {
-  const staged = stagedText(text, predictBatch);
+/** A text on each device, and on two shards or more; each begins with the same weights when it is opened. */
+export function openersOf(staged: Staged, shards = 2): Readonly<Record<string, () => Promise<Shard>>> {
   const { program } = staged;
   const begin = () => ({ seed: 3, statistics: new Map() });
-  const cut = cutModel(staged, scheduledMachines(staged, shards));
-  if (cut.kind === 'impossible') throw new Error('the model cannot be cut');
-  const sources = cut.split.map((s) => ({
-    executable: { program: s.program, files: new Map<string, Uint8Array>() },
-    schedule: s.schedule,
-  }));
-  return [
-    { name: 'reference', shard: await openShard(referenceDevice, { program, files: new Map() }, begin) },
-    { name: 'cpu', shard: await openShard(cpu, { program, files: lowerToCpu(program) }, begin) },
-    { name: 'webgpu', shard: await openShard(webgpu, { program, files: new Map() }, begin) },
-    { name: 'shards', shard: await openShards(referenceDevice, sources, begin) },
-  ];
+  return {
+    reference: () => openShard(referenceDevice, { program, files: new Map() }, begin),
+    cpu: () => openShard(cpu, { program, files: lowerToCpu(program) }, begin),
+    webgpu: () => openShard(webgpu, { program, files: new Map() }, begin),
+    shards: async () => {
+      const cut = cutModel(staged, scheduledMachines(staged, shards));
+      if (cut.kind === 'impossible') throw new Error('the model cannot be cut');
+      const sources = cut.split.map((s) => ({
+        executable: { program: s.program, files: new Map<string, Uint8Array>() },
+        schedule: s.schedule,
+      }));
+      return openShards(referenceDevice, sources, begin);
+    },
+  };
+}
+
+/** The reference device comes first. */
+export async function openEverywhere(text: string, predictBatch = 4, shards = 2): Promise<Place[]> {
+  const places: Place[] = [];
+  for (const [name, open] of Object.entries(openersOf(stagedText(text, predictBatch), shards)))
+    places.push({ name, shard: await open() });
+  return places;
 }
 
 /** Runs one function at every place, checks that all say the same as the first, and gives what that said. */

@@ -111,14 +111,14 @@ function constant(id: string, value: number): Op {
   return { id, op: 'constant', args: [], attributes: { value }, shape: [] };
 }
 
-/** Errors that have come by a tick are no longer asked for; in straight code, those that have not either. */
+/** Errors that have come by a tick are no longer asked for; where it is the only one, those that have not either. */
 function withoutArrived(
   block: Block,
   fresh: () => string,
   firstTick = block.firstTick,
 ): Pick<Block, 'scalars' | 'ops'> {
-  const { scalars, ops, repeat, carries } = block;
-  const straight = repeat === 1 && carries.length === 0;
+  const { scalars, ops, repeat } = block;
+  const straight = repeat === 1;
   const known = new Map<string, Op>();
   for (const { id, expr } of scalars) {
     const arrival = arrivalTick(expr);

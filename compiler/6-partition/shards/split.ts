@@ -32,6 +32,10 @@ export function splitProgram(program: Program, owners: Owners, assignment: Assig
     states: [] as State[],
   }));
   const pipelined = program.functions.some((f) => f.role === 'move');
+  const homeOf = (state: State): number | undefined => {
+    const owner = owners.ofState(state);
+    return owner === undefined ? undefined : assignment.get(owner);
+  };
   let count = 0;
   for (const f of program.functions) {
     if (isOfLanes(f.role)) continue;
@@ -47,9 +51,13 @@ export function splitProgram(program: Program, owners: Owners, assignment: Assig
       draft?.messages.push(...(split.messages[shard] ?? []));
     });
   }
-  const usedStates = stateFinder(program);
+  const statesOf = stateFinder(program);
   return drafts.map(({ functions, segments, messages, states }, shard) => ({
-    program: { name: program.name, states: [...usedStates(segments), ...states], functions: segments },
+    program: {
+      name: program.name,
+      states: [...statesOf(segments, (state) => isLearned(state) && homeOf(state) === shard), ...states],
+      functions: segments,
+    },
     schedule: { shard, functions: withMove(functions), messages },
   }));
 }
@@ -157,11 +165,21 @@ function wantedBeyond(
   return wanted;
 }
 
-/** Finds the states that any function of a shard reads or writes, in the program's order. */
-function stateFinder(program: Program): (segments: readonly ProgramFunction[]) => State[] {
+/** What a run saves, whether or not any function reads it: a node may teach nobody under one rule, and under another. */
+function isLearned({ role }: State): boolean {
+  return role === 'parameter' || role === 'optimizer';
+}
+
+/** Finds the states that any function of a shard reads or writes, and those that it keeps, in the program's order. */
+function stateFinder(
+  program: Program,
+): (segments: readonly ProgramFunction[], keeps: (state: State) => boolean) => State[] {
   const places = new Map(program.states.map((s, i) => [s.id, i]));
-  return (segments) => {
+  return (segments, keeps) => {
     const used = new Set<number>();
+    program.states.forEach((state, place) => {
+      if (keeps(state)) used.add(place);
+    });
     const see = (id: string): void => {
       const place = places.get(id);
       if (place !== undefined) used.add(place);

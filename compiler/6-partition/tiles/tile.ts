@@ -37,6 +37,7 @@ class Tiler {
   readonly #f: ProgramFunction;
   readonly #layouts: Layouts;
   readonly #shapes = new Map<string, Shape>();
+  /** What shards keep from batch to batch, as stored and as loops carry it. */
   readonly #states: ReadonlySet<string>;
   readonly #origins = new Map<string, Op['origin']>();
   /** What was put together or cut already, by name; what a loop's body made is forgotten behind it. */
@@ -48,11 +49,16 @@ class Tiler {
   constructor(program: Program, f: ProgramFunction, layouts: Layouts) {
     this.#f = f;
     this.#layouts = layouts;
-    this.#states = new Set(program.states.map((s) => s.id));
+    const states = new Set(program.states.map((s) => s.id));
+    this.#states = states;
     for (const { id, shape } of [...program.states, ...f.inputs]) this.#shapes.set(id, shape);
     for (const block of f.blocks) {
       for (const { id } of block.scalars) this.#shapes.set(id, []);
-      for (const { id, result, shape } of block.carries) this.#shapes.set(id, shape).set(result, shape);
+      for (const { id, result, shape, init } of block.carries) {
+        this.#shapes.set(id, shape).set(result, shape);
+        // A weight that moves in a loop is held where its state is.
+        if (states.has(init) || servesWeight(this.#origins.get(init))) states.add(id).add(result);
+      }
       for (const { id, shape, origin } of block.ops) {
         this.#shapes.set(id, shape);
         this.#origins.set(id, origin);

@@ -22,7 +22,7 @@ const pagesSum: Lowering = (op, e) => {
   const x = op.args[0] as string;
   const rest = op.shape.slice(1);
   const each = index.length / count;
-  const inOrder = index.every((page, i) => page === Math.floor(i / each));
+  const inOrder = Number.isInteger(each) && index.every((page, i) => page === Math.floor(i / each));
   if (inOrder) {
     const grouped = e.node('Reshape', [x, e.integers([count, each, ...rest])]);
     e.node('ReduceSum', [grouped, e.integers([1])], { keepdims: 0 }, op.id);

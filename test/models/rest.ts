@@ -1,0 +1,30 @@
+/** Which nodes no error can have reached (section 3): there the derivatives by values and predictions are exactly 0. */
+import type { Graph } from '../../compiler/4-graph/graph.ts';
+import { isInCycle } from './cycles.ts';
+import type { Clamped } from './model-clamps.ts';
+
+/**
+ * The tick from which a node may have an error, of the nodes that an error can reach.
+ *
+ * @param clamps nodes that are held in all samples, in some of them, or in some of their elements
+ */
+export function firstErrors(graph: Graph, clamps: Clamped): ReadonlyMap<string, number> {
+  const undelayed = graph.links.filter((l) => l.delay === 0);
+  const isPredicted = (node: string): boolean => graph.links.some((l) => l.target === node);
+  const isHeld = (node: string): boolean =>
+    clamps.get(node)?.held.every((sample) => sample.every((held) => held)) ?? false;
+  const found = new Map<string, number>();
+  for (const { name } of graph.nodes)
+    if (!isPredicted(name) || clamps.has(name) || isInCycle(graph, name)) found.set(name, 0);
+  // A node without an error has one a tick after its neighbours: after as many ticks as there are nodes none is new.
+  graph.nodes.forEach((_, tick) => {
+    const wrong = [...found].filter(([, from]) => from <= tick).map(([node]) => node);
+    // What has an error moves, and what predicts it.
+    const moving = new Set(
+      [...wrong, ...undelayed.filter((l) => wrong.includes(l.target)).map((l) => l.source)].filter((n) => !isHeld(n)),
+    );
+    const next = [...moving, ...undelayed.filter((l) => moving.has(l.source)).map((l) => l.target)];
+    for (const node of next) if (!found.has(node)) found.set(node, tick + 1);
+  });
+  return found;
+}
