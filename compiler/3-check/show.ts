@@ -1,24 +1,8 @@
 /** Expressions as text in one canonical form: in messages, names of checks, and links of a statement. */
-import type { BinaryOperator, Expression, IndexItem } from '../1-syntax/ast.ts';
+import type { Expression, IndexItem } from '../1-syntax/ast.ts';
+import { BINARY_POWER, UNARY_POWER } from '../1-syntax/precedence.ts';
 
-const STRENGTH: Readonly<Record<BinaryOperator, number>> = {
-  or: 1,
-  and: 2,
-  '==': 4,
-  '!=': 4,
-  '<': 4,
-  '<=': 4,
-  '>': 4,
-  '>=': 4,
-  '+': 5,
-  '-': 5,
-  '*': 6,
-  '/': 6,
-  '%': 6,
-  '^': 8,
-};
-const NOT = 3;
-const MINUS = 7;
+/** Of what stands in no need of brackets. */
 const WHOLE = 9;
 
 export function showExpression(expression: Expression): string {
@@ -41,10 +25,10 @@ export function showExpression(expression: Expression): string {
     }
     case 'unary':
       return expression.operator === '-'
-        ? `-${within(expression.operand, MINUS)}`
-        : `not ${within(expression.operand, NOT)}`;
+        ? `-${within(expression.operand, UNARY_POWER['-'])}`
+        : `not ${within(expression.operand, UNARY_POWER.not)}`;
     case 'binary': {
-      const strength = STRENGTH[expression.operator];
+      const strength = BINARY_POWER[expression.operator];
       // `^` binds to the right, everything else to the left; comparisons do not chain.
       const [left, right] = expression.operator === '^' ? [strength + 1, strength] : [strength, strength + 1];
       return `${within(expression.left, left)} ${expression.operator} ${within(expression.right, right)}`;
@@ -67,7 +51,7 @@ function within(expression: Expression, strength: number): string {
 }
 
 function strengthOf(expression: Expression): number {
-  if (expression.kind === 'binary') return STRENGTH[expression.operator];
-  if (expression.kind === 'unary') return expression.operator === '-' ? MINUS : NOT;
+  if (expression.kind === 'binary') return BINARY_POWER[expression.operator];
+  if (expression.kind === 'unary') return UNARY_POWER[expression.operator];
   return WHOLE;
 }

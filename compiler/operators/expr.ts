@@ -2,11 +2,11 @@
  * Typed expressions over the primitive operators: what a link's `predict`, a node's `energy`, a clamp or a read is
  * after checking. Shapes are per sample: the batch axis is added when the expression is lowered to a program.
  */
+import type { Attributes, Shape } from '../../spec/program.ts';
 import type { OperatorName } from './table.ts';
 
-export type Shape = readonly number[];
-export type AttributeValue = number | string | boolean | readonly number[];
-export type Attributes = Readonly<Record<string, AttributeValue>>;
+export type { Attributes, AttributeValue, Shape } from '../../spec/program.ts';
+export { sizeOf } from '../../spec/program.ts';
 
 export type Expr =
   | { readonly kind: 'constant'; readonly value: number; readonly shape: Shape }
@@ -38,9 +38,4 @@ export function isBatched(expr: Expr): boolean {
   if (expr.kind === 'constant') return false;
   if (expr.kind === 'leaf') return expr.batched;
   return expr.args.some(isBatched);
-}
-
-/** Number of elements. */
-export function sizeOf(shape: Shape): number {
-  return shape.reduce((product, n) => product * n, 1);
 }

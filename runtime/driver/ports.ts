@@ -3,8 +3,8 @@
  * sockets and devices, a simulation gives it a network and times that are made up.
  */
 import type { Grievance, Measure, Outcome, SavedPart, ShardId } from '../roles/trainer-state.ts';
-import type { Frame } from '../shard/frames.ts';
 import type { Call } from '../training/calls.ts';
+import type { Frame } from '../training/frame.ts';
 import type { Way } from '../wire/channel.ts';
 import type { Deployment } from '../wire/deployment.ts';
 import type { Assign, Commit, Exchange, Message } from '../wire/messages.ts';

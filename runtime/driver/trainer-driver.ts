@@ -15,7 +15,7 @@ import {
   type TrainerEvent,
   type TrainerState,
 } from '../roles/trainer-state.ts';
-import type { Frame } from '../shard/frames.ts';
+import type { Frame } from '../training/frame.ts';
 import type { Way } from '../wire/channel.ts';
 import type { Message } from '../wire/messages.ts';
 import { BORDER, type BorderHead, decodeHead } from '../wire/routing.ts';

@@ -3,9 +3,9 @@ import type { State } from '../../spec/program.ts';
 import type { ShardSchedule } from '../../spec/schedule.ts';
 import type { Device, Executable } from '../device/device.ts';
 import type { ShardId } from '../roles/trainer-state.ts';
+import type { ShardSource } from '../shard/shards.ts';
 import type { Deployment } from '../wire/deployment.ts';
 import type { BlobSource } from './shard-data.ts';
-import type { ShardPlan } from './shard-host.ts';
 import { type MemoryLedger, shardNeeds } from './shard-memory.ts';
 
 /** A shard as a plan has it: read and checked, and nothing made of it. */
@@ -30,7 +30,7 @@ export async function fetchPlan(
   at: Pick<ShardId, 'run' | 'shard'>,
   deployment: Deployment,
   { ledger, device, blob, openPlan }: PlanFetch,
-): Promise<ShardPlan> {
+): Promise<ShardSource> {
   ledger.holdPlan(at, deployment);
   const files = new Map<string, Uint8Array>();
   for (const file of deployment.plan) files.set(file.path, await blob(file.blob, file.bytes));

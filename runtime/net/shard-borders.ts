@@ -7,8 +7,8 @@ import { sizeOf } from '../../spec/program.ts';
 import type { ShardSchedule } from '../../spec/schedule.ts';
 import type { Neighbour } from '../driver/ports.ts';
 import type { KeyPair } from '../identity/ed25519.ts';
-import type { Frame } from '../shard/frames.ts';
 import { allCalls } from '../training/calls.ts';
+import type { Frame } from '../training/frame.ts';
 import {
   borderKeys,
   type Ephemeral,

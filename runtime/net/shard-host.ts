@@ -1,17 +1,13 @@
-/**
- * One shard on this machine: its program on a device, its data, its borders. It does what the trainer's state machine
- * asks for; what it does not know is when.
- */
-
-import type { ShardSchedule } from '../../spec/schedule.ts';
-import type { Device, DeviceSession, Executable, Tensor } from '../device/device.ts';
+import type { Device, DeviceSession, Tensor } from '../device/device.ts';
 import type { KeyPair } from '../identity/ed25519.ts';
 import { ed25519 } from '../identity/ed25519.ts';
 import type { SavedPart, ShardId } from '../roles/trainer-state.ts';
-import type { Frame, FrameKey } from '../shard/frames.ts';
 import { openSession, type ShardSession } from '../shard/session.ts';
+import type { SavedStates } from '../shard/shard.ts';
 import { fillStates, saveStates } from '../shard/shard.ts';
+import type { ShardSource } from '../shard/shards.ts';
 import { type Call, changesState, functionOf, positionOf, samplesOf } from '../training/calls.ts';
+import type { Frame, FrameKey } from '../training/frame.ts';
 import { compare, isSound } from '../training/metrics.ts';
 import { comparedIn, type Totals, unsoundEnergy, withCompared, withEnergies } from '../training/totals.ts';
 import { sendProblem } from '../wire/border-values.ts';
@@ -25,12 +21,7 @@ import { signPart } from '../wire/part.ts';
 import { type BorderDispute, ShardBorders } from './shard-borders.ts';
 import { type BlobSource, openShardData, type ShardData } from './shard-data.ts';
 import { mostPartBytes } from './shard-memory.ts';
-import { decodeState, encodeState, type SavedState, stateHash } from './shard-state.ts';
-
-export interface ShardPlan {
-  readonly schedule: ShardSchedule;
-  readonly executable: Executable;
-}
+import { decodeState, encodeState, stateHash } from './shard-state.ts';
 
 export interface HostOptions {
   readonly device: Device;
@@ -60,13 +51,13 @@ export class ShardHost {
   ticks = 0;
   /** Of device work. */
   busyMilliseconds = 0;
-  readonly #plan: ShardPlan;
+  readonly #plan: ShardSource;
   readonly #options: HostOptions;
   readonly #device: DeviceSession;
   readonly #data: ShardData;
   readonly #session: ShardSession;
   readonly #borders: ShardBorders;
-  readonly #kept = new Map<number, SavedState>();
+  readonly #kept = new Map<number, SavedStates>();
   readonly #calls = new Map<number, Call>();
   readonly #commits: { calls: number; hash: string; sig: string }[] = [];
   #refused = 0;
@@ -80,7 +71,7 @@ export class ShardHost {
   private constructor(
     shard: number,
     deployment: Deployment,
-    plan: ShardPlan,
+    plan: ShardSource,
     options: HostOptions,
     device: DeviceSession,
     data: ShardData,
@@ -113,7 +104,12 @@ export class ShardHost {
     };
   }
 
-  static async open(shard: number, deployment: Deployment, plan: ShardPlan, options: HostOptions): Promise<ShardHost> {
+  static async open(
+    shard: number,
+    deployment: Deployment,
+    plan: ShardSource,
+    options: HostOptions,
+  ): Promise<ShardHost> {
     const data = await openShardData(deployment, plan.schedule, options.blob);
     // Several shards may share this machine: one thread of computation each, which also fixes the order of sums.
     const [together] = deployment.shards > 1 ? ((await options.device.openAll?.([plan.executable])) ?? []) : [];

@@ -1,22 +1,18 @@
 /** A shard's state on the way between device, snapshot blob and hash. */
 import { createHash } from 'node:crypto';
+import type { SavedStates } from '../shard/shard.ts';
 import { encodeSafetensors, inFileOrder, type NamedTensor, readSafetensors } from '../store/safetensors.ts';
 import { tensorBytes } from '../store/safetensors-types.ts';
-
-export interface SavedState {
-  readonly parameters: readonly NamedTensor[];
-  readonly auxiliary: readonly NamedTensor[];
-}
 
 const PARAMETER = 'parameter/';
 const AUXILIARY = 'auxiliary/';
 
-export function encodeState(state: SavedState): Uint8Array {
+export function encodeState(state: SavedStates): Uint8Array {
   return Buffer.concat(encodeSafetensors(named(state), { format: 'nmc-part-1' }));
 }
 
 /** @throws UserError `weights/…` for bytes that are no state */
-export function decodeState(bytes: Uint8Array): SavedState {
+export function decodeState(bytes: Uint8Array): SavedStates {
   const { tensors } = readSafetensors(new Uint8Array(bytes), 'a part of a snapshot');
   const withPrefix = (prefix: string): NamedTensor[] =>
     tensors.filter((t) => t.name.startsWith(prefix)).map((t) => ({ ...t, name: t.name.slice(prefix.length) }));
@@ -35,13 +31,13 @@ export function tensorHead({ name, dtype, shape }: Omit<NamedTensor, 'data'>): s
  * SHA-256 over names, types, shapes and bytes: what a shard signs after a weight step. Tensors have the names and the
  * order that they have in a part, so that a part can be hashed while it is read.
  */
-export function stateHash(state: SavedState): string {
+export function stateHash(state: SavedStates): string {
   const hash = createHash('sha256').update(STATE_HASH);
   for (const tensor of inFileOrder(named(state))) hash.update(tensorHead(tensor)).update(tensorBytes(tensor));
   return hash.digest('hex');
 }
 
-function named({ parameters, auxiliary }: SavedState): NamedTensor[] {
+function named({ parameters, auxiliary }: SavedStates): NamedTensor[] {
   const under = (tensors: readonly NamedTensor[], prefix: string): NamedTensor[] =>
     tensors.map((t) => ({ ...t, name: prefix + t.name }));
   return [...under(parameters, PARAMETER), ...under(auxiliary, AUXILIARY)];

@@ -2,8 +2,10 @@
  * The calls of a shard, one after the other. Where batches settle on predicted weights, the next one may begin while
  * the first waits for others; it goes as far as its own weight step, which is behind that of the first. Pure.
  */
+
+import type { FrameKey } from '../training/frame.ts';
 import { type BatchStep, BatchWalk } from './batch-walk.ts';
-import type { FrameKey, Part } from './frames.ts';
+import type { Part } from './part.ts';
 import type { Routes } from './route.ts';
 
 interface Queued {

@@ -4,7 +4,8 @@
  * the microbatches whatever arrives when, so results do not depend on the network.
  */
 import type { Tensor } from '../device/device.ts';
-import { type FrameKey, type Part, sharesOf } from './frames.ts';
+import type { FrameKey } from '../training/frame.ts';
+import { type Part, sharesOf } from './part.ts';
 import type { BatchRoute } from './route.ts';
 import { Walk, type WalkStep } from './walk.ts';
 

@@ -1,6 +1,6 @@
 /** All shards of a plan in one process: the same sessions as on a mesh, frames handed over as they are. */
 import type { FieldData, Position, Tensor } from '../device/device.ts';
-import type { Frame } from './frames.ts';
+import type { Frame } from '../training/frame.ts';
 import type { ShardSession } from './session.ts';
 
 type Results = Record<string, Tensor>;

@@ -7,9 +7,10 @@
 import { sizeOf } from '../../spec/program.ts';
 import type { Message, ShardSchedule } from '../../spec/schedule.ts';
 import type { DeviceSession, Executable, FieldData, Tensor } from '../device/device.ts';
+import { type Frame, type FrameKey, frameName, type PartKey } from '../training/frame.ts';
 import { allFinite } from '../training/metrics.ts';
 import { BatchQueue } from './batch-queue.ts';
-import { type Frame, type FrameKey, frameName, type Part, type PartKey } from './frames.ts';
+import type { Part } from './part.ts';
 import { type Routes, routesOf } from './route.ts';
 
 export type Advance =

@@ -29,8 +29,8 @@ export interface Shard {
 }
 
 export interface SavedStates {
-  readonly parameters: NamedTensor[];
-  readonly auxiliary: NamedTensor[];
+  readonly parameters: readonly NamedTensor[];
+  readonly auxiliary: readonly NamedTensor[];
 }
 
 /** What a shard begins from: nothing but a seed, or the tensors of a snapshot. */

@@ -2,7 +2,8 @@
 import type { ProgramFunction } from '../../spec/program.ts';
 import type { Move, Stage } from '../../spec/schedule.ts';
 import type { Position, RunInput, Tensor } from '../device/device.ts';
-import type { Frame, FrameKey, Part } from './frames.ts';
+import type { Frame, FrameKey } from '../training/frame.ts';
+import type { Part } from './part.ts';
 import type { Route } from './route.ts';
 
 export type WalkStep =

@@ -8,9 +8,10 @@ import type { Program } from '../../spec/program.ts';
 import { sizeOf } from '../../spec/program.ts';
 import type { Message, ShardFunction, ShardSchedule } from '../../spec/schedule.ts';
 import { BatchQueue } from '../shard/batch-queue.ts';
-import { type Frame, type FrameKey, frameName, type Part } from '../shard/frames.ts';
+import type { Part } from '../shard/part.ts';
 import { routesOf } from '../shard/route.ts';
 import type { Walk } from '../shard/walk.ts';
+import { type Frame, type FrameKey, frameName } from '../training/frame.ts';
 import { EventQueue } from './event-queue.ts';
 import { type Cores, Processors } from './processors.ts';
 

@@ -5,9 +5,10 @@
  */
 import type { KeyPair } from '../identity/ed25519.ts';
 import { keyBytes } from '../identity/key-text.ts';
+import type { Frame } from '../training/frame.ts';
 import type { BorderKeys } from './border-keys.ts';
 import { valueProblem } from './border-values.ts';
-import { CODEC_BYTES, type Codec, decodeValues, encodeValues, type Tensor } from './codec.ts';
+import { CODEC_BYTES, type Codec, decodeValues, encodeValues } from './codec.ts';
 import { type Accusation, type RootEvidence, rootEvidence, type ValuesEvidence, valuesEvidence } from './evidence.ts';
 import { CallPackets, chainNext, SIGNATURE_BYTES } from './frame-chain.ts';
 import { hex } from './hash.ts';
@@ -15,15 +16,6 @@ import { decodePacket, encodePacket, type Header, type Kind, MAX_PAYLOAD_BYTES, 
 import { leafOf, rootOf } from './merkle.ts';
 import { BORDER_HEAD, decodeHead, encodeBorderHead } from './routing.ts';
 import { directionOf, parseWindow, signWindow, type Window, windowBytes, windowHolds } from './window.ts';
-
-/** A message of the schedule in one tick of one call. */
-export interface BorderFrame {
-  readonly message: number;
-  readonly sequence: number;
-  readonly microbatch: number;
-  readonly tick: number;
-  readonly values: readonly Tensor[];
-}
 
 export interface ChannelOptions {
   readonly run: string;
@@ -43,7 +35,7 @@ export interface ChannelOptions {
 export type Way = 'relay' | 'direct';
 
 export interface Received {
-  readonly frames: readonly BorderFrame[];
+  readonly frames: readonly Frame[];
   /** To be sent back. */
   readonly packets: readonly Uint8Array[];
   /** Why the packet was refused: it is counted, nothing of it was taken. */
@@ -123,7 +115,7 @@ export class BorderChannel {
     return [this.#seal(this.#control('resume', 0)), ...this.#flush()];
   }
 
-  send(frame: BorderFrame): Uint8Array[] {
+  send(frame: Frame): Uint8Array[] {
     const { codec } = this.#options;
     const bytes = encodeValues(frame.values, codec);
     const chunks = Math.max(1, Math.ceil(bytes.length / MAX_PAYLOAD_BYTES));

@@ -1,7 +1,8 @@
 /** Borders: every frame once and in order whatever the network does, and nothing that the other end has not sealed. */
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import type { BorderChannel, BorderFrame } from '../../runtime/wire/channel.ts';
+import type { Frame } from '../../runtime/training/frame.ts';
+import type { BorderChannel } from '../../runtime/wire/channel.ts';
 import { CREDIT } from '../../runtime/wire/channel.ts';
 import { hex, sha256 } from '../../runtime/wire/hash.ts';
 import { ends, frameOf, HERE, seeded, type Where } from './networked.ts';
@@ -9,8 +10,8 @@ import { ends, frameOf, HERE, seeded, type Where } from './networked.ts';
 /** Carries packets both ways until nobody has any. */
 function carry(a: BorderChannel, b: BorderChannel, fromA: readonly Uint8Array[], fromB: readonly Uint8Array[] = []) {
   const [toB, toA] = [[...fromA], [...fromB]];
-  const atA: BorderFrame[] = [];
-  const atB: BorderFrame[] = [];
+  const atA: Frame[] = [];
+  const atB: Frame[] = [];
   const problems: string[] = [];
   while (toB.length + toA.length > 0) {
     for (const [queue, end, other, frames] of [
@@ -79,7 +80,7 @@ test('f16 rounds to 11 bits, f32 and f64 are exact', () => {
 });
 
 /** Comparing thousands of numbers one by one takes long. */
-const digest = ({ values, ...key }: BorderFrame): string =>
+const digest = ({ values, ...key }: Frame): string =>
   JSON.stringify({
     ...key,
     values: values.map((v) => hex(sha256(new Uint8Array(v.buffer, v.byteOffset, v.byteLength)))),
@@ -93,7 +94,7 @@ test('each frame exactly once and in order, whatever is lost, doubled, swapped o
     fc.property(fc.array(trouble, { minLength: 5, maxLength: 120 }), (troubles) => {
       const { a, b, rekey } = ends();
       const frames = Array.from({ length: 40 }, (_, i) => frameOf(i === 13 ? 7 : 5, i >> 3, i & 7));
-      const got: BorderFrame[] = [];
+      const got: Frame[] = [];
       let generation = 0;
       let toB: Uint8Array[] = [];
       let toA: Uint8Array[] = [];
@@ -113,14 +114,14 @@ test('each frame exactly once and in order, whatever is lost, doubled, swapped o
       begin();
       let next = 0;
       for (const what of troubles) {
-        if (next < frames.length) toB.push(...a.send(frames[next++] as BorderFrame));
+        if (next < frames.length) toB.push(...a.send(frames[next++] as Frame));
         if (what === 'double' && toB[0]) toB.unshift(toB[0]);
         if (what === 'swap' && toB.length > 1) toB.unshift(...toB.splice(1, 1));
         if (what === 'lose') toB.shift();
         if (what === 'break') begin();
         step();
       }
-      while (next < frames.length) toB.push(...a.send(frames[next++] as BorderFrame));
+      while (next < frames.length) toB.push(...a.send(frames[next++] as Frame));
       // At the end the network is sound; what was lost last is asked for when nothing comes.
       for (let round = 0; round < 3; round++) {
         toA.push(...b.requestResume());
@@ -214,7 +215,7 @@ test('a reader that consumes nothing is sent no more than its credit', () => {
 /** Two ways between two ends, each in order: the relay is always there, the direct one comes and goes with what is on it. */
 class TwoWays {
   readonly problems: string[] = [];
-  readonly got: [BorderFrame[], BorderFrame[]] = [[], []];
+  readonly got: [Frame[], Frame[]] = [[], []];
   readonly #ends: readonly [BorderChannel, BorderChannel];
   /** By sender. */
   readonly #relay: [Uint8Array[], Uint8Array[]] = [[], []];
@@ -289,7 +290,7 @@ test('whenever a direct way comes and goes beside the relay, frames come out onc
       ways.carry(0, fromA);
       ways.carry(1, fromB);
       ways.settle();
-      const sent: [BorderFrame[], BorderFrame[]] = [[], []];
+      const sent: [Frame[], Frame[]] = [[], []];
       for (const { what, end: from } of actions) {
         if (what === 'send') {
           const frame = frameOf(from === 0 ? 5 : 6, sent[from].length, 0);

@@ -8,8 +8,8 @@ import { keyText } from '../../runtime/identity/key-text.ts';
 import { parseAddress } from '../../runtime/net/address.ts';
 import { dial } from '../../runtime/net/dial.ts';
 import { DirectBorders, type DirectOptions } from '../../runtime/net/direct.ts';
+import type { Frame } from '../../runtime/training/frame.ts';
 import { listenOf, newEphemeral, signExchange, withListen } from '../../runtime/wire/border-keys.ts';
-import type { BorderFrame } from '../../runtime/wire/channel.ts';
 import { hello, prove, type Role } from '../../runtime/wire/handshake.ts';
 import { encodeBorderHead } from '../../runtime/wire/routing.ts';
 import { ends as channelEnds, frameOf, seeded } from './networked.ts';
@@ -152,7 +152,7 @@ async function cuttable(to: End): Promise<{ address: string; cut(): void; close(
 
 test('frames come out once and in order however often the connection between two real sockets is cut', async () => {
   const { a, b, rekey } = channelEnds();
-  const got: [BorderFrame[], BorderFrame[]] = [[], []];
+  const got: [Frame[], Frame[]] = [[], []];
   const refused: string[] = [];
   const carried = { direct: 0, relay: 0 };
   const channels = [a, b] as const;
@@ -189,12 +189,12 @@ test('frames come out once and in order however often the connection between two
   second.borders.setNeighbours([{ key: names[0] }]);
   first.borders.setNeighbours([{ key: names[1], address: way.address, machine: 'here' }]);
   const [there, back] = [5, 6].map((id) => Array.from({ length: 1200 }, (_, i) => frameOf(id, i, 0))) as [
-    BorderFrame[],
-    BorderFrame[],
+    Frame[],
+    Frame[],
   ];
   for (let i = 0; i < 1200; i++) {
-    carry(0, a.send(there[i] as BorderFrame));
-    carry(1, b.send(back[i] as BorderFrame));
+    carry(0, a.send(there[i] as Frame));
+    carry(1, b.send(back[i] as Frame));
     if (i % 3 === 0) await new Promise((resolve) => setImmediate(resolve));
     if (i % 200 === 130)
       await expect.poll(() => borders[0]?.has(names[1]), { timeout: 10_000, interval: 20 }).toBe(true);

@@ -3,8 +3,8 @@ import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { countBorders } from '../../compiler/8-plan/borders.ts';
 import type { Tensor } from '../../runtime/device/device.ts';
-import type { Frame } from '../../runtime/shard/frames.ts';
 import type { ShardSession } from '../../runtime/shard/session.ts';
+import type { Frame } from '../../runtime/training/frame.ts';
 import type { Program } from '../../spec/program.ts';
 import { type Compiled, compileText, openShards, sampleOf, splitTiled } from '../support/shards.ts';
 

@@ -2,7 +2,7 @@
 import type { KeyPair } from '../../../runtime/identity/ed25519.ts';
 import { keyPairFromSeed } from '../../../runtime/identity/ed25519.ts';
 import { type BorderDispute, ShardBorders } from '../../../runtime/net/shard-borders.ts';
-import type { Frame } from '../../../runtime/shard/frames.ts';
+import type { Frame } from '../../../runtime/training/frame.ts';
 import type { Deployment } from '../../../runtime/wire/deployment.ts';
 import type { Exchange } from '../../../runtime/wire/messages.ts';
 import type { ShardSchedule } from '../../../spec/schedule.ts';

@@ -7,7 +7,7 @@ import { describe, expect, test, vi } from 'vitest';
 import { evenMicrobatches, possibleMicrobatches } from '../../../compiler/5-program/pipeline.ts';
 import { verify } from '../../../compiler/5-program/verify.ts';
 import type { Tensor } from '../../../runtime/device/device.ts';
-import type { Frame } from '../../../runtime/shard/frames.ts';
+import type { Frame } from '../../../runtime/training/frame.ts';
 import type { Program } from '../../../spec/program.ts';
 import { stream } from '../../../spec/random.ts';
 import { pipelinedTrainings } from '../../support/pipelined-trainings.ts';
