@@ -1,10 +1,12 @@
 /** The whole pipeline, one call per stage. */
+
 import type { SourceFile } from './1-syntax/ast.ts';
 import { loadProgram } from './2-names/load.ts';
 import type { Program } from './2-names/program.ts';
 import { resolve } from './2-names/resolve.ts';
 import { type CheckOptions, check } from './3-check/check.ts';
 import type { Checked } from './3-check/checked.ts';
+import { withoutConsequences } from './3-check/consequences.ts';
 import { type Diagnostic, hasErrors, type Result } from './diagnostics/diagnostic.ts';
 import type { Host } from './host.ts';
 
@@ -26,7 +28,10 @@ export function checkFile(host: Host, path: string, options: Omit<CheckOptions, 
   const names = resolve(program);
   const namesResolved = !hasErrors([...loaded.diagnostics, ...names]);
   const checked = check(program, { ...options, namesResolved });
-  const diagnostics = inOrder([...loaded.diagnostics, ...names, ...checked.diagnostics], path);
+  const diagnostics = inOrder(
+    withoutConsequences([...loaded.diagnostics, ...names, ...checked.diagnostics], program.entry),
+    path,
+  );
   const value = hasErrors(diagnostics) ? undefined : checked.value;
   return { value, diagnostics, program, source: program.entry.source, texts };
 }
