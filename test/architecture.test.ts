@@ -441,6 +441,8 @@ describe('files', () => {
       'README.md',
       'CONTRIBUTING.md',
       'LICENSE',
+      'Dockerfile',
+      'compose.yaml',
     ];
     expect([...top].filter((name) => !name.startsWith('.') && !allowed.includes(name))).toEqual([]);
     expect(fixed.filter((name) => !top.has(name))).toEqual([]);

@@ -7,6 +7,7 @@ import { mkdirSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { benchPart } from './parts/bench.ts';
+import { containerPart } from './parts/container.ts';
 import { cortexPart } from './parts/cortex.ts';
 import { cutsPart } from './parts/cuts.ts';
 import { fanOutPart } from './parts/fan-out.ts';
@@ -26,6 +27,7 @@ const parts: readonly Part[] = [
   ...freshCloneParts,
   freshMeshPart,
   packagePart,
+  containerPart,
   ...testParts,
   modelsPart,
   shardsPart,
