@@ -24,6 +24,8 @@ export interface Executable {
   readonly program: Program;
   /** Compiled forms by path (`cpu/train.onnx`); empty where only the program is known. */
   readonly files: ReadonlyMap<string, Uint8Array>;
+  /** Functions that will be called often and take less than a millisecond: they may hold up the thread that asks. */
+  readonly quick?: readonly string[];
 }
 
 export interface Device {

@@ -87,6 +87,8 @@ function addTasks(app: FastifyInstance, predictions: Predictions): void {
   });
 }
 
+const OVER = 'the request is over';
+
 /** Bodies within their budget, clients in turn, each request with the weights of one moment. */
 class Predictions {
   readonly #predictor: ReloadingPredictor;
@@ -118,7 +120,8 @@ class Predictions {
     const left = new AbortController();
     whenOver(request.raw, reply.raw, () => {
       hold.release();
-      left.abort();
+      // With a reason of its own: the default is an error with a stack, made anew for every request.
+      left.abort(OVER);
     });
     const bytes = await readBody(request.raw, reply.raw, hold, this.#limits.body, this.#closing.signal);
     // Parsed when it is its turn: what waits is no larger than what was sent.

@@ -1,6 +1,6 @@
 /** Runs a prediction over a whole data set, and measures it against a field. */
 import type { PlanCheck, PlanPrediction } from '../../spec/plan.ts';
-import { type Dataset, findField } from '../data/dataset.ts';
+import { allocate, type Dataset, findField } from '../data/dataset.ts';
 import { feedBatches } from '../data/feed.ts';
 import { checkLabels } from '../data/labels.ts';
 import type { FieldData, Tensor } from '../device/device.ts';
@@ -33,6 +33,10 @@ export async function* predictAll(
   const inputs = prediction.inputs.map((f) => f.name);
   const names = [...new Set([...inputs, ...extra])];
   checkLabels(dataset, prediction.inputs);
+  if (dataset.length > 0 && dataset.length <= Math.min(FEW, prediction.batch)) {
+    yield await predictFew(shard, prediction, dataset, inputs, extra);
+    return;
+  }
   const order = { seed: 0, batch: prediction.batch, epochs: 1, shuffle: false };
   for await (const batch of feedBatches(dataset, order, names)) {
     const sized = smallestFor(shard.sizes, prediction, batch.count);
@@ -40,13 +44,46 @@ export async function* predictAll(
     for (const name of inputs) fed[name] = padded(batch.fields[name] as FieldData, batch.count, sized.batch);
     const carried: Record<string, FieldData> = {};
     for (const name of extra) carried[name] = (batch.fields[name] as FieldData).slice();
-    const results = await runPrediction(shard, sized, fed);
-    const cut: Record<string, Tensor> = {};
-    for (const [name, values] of Object.entries(results))
-      cut[name] = values.subarray(0, (values.length / sized.batch) * batch.count) as Tensor;
+    const results = cut(await runPrediction(shard, sized, fed), sized.batch, batch.count);
     batch.release();
-    yield { count: batch.count, first: batch.batch * prediction.batch, results: cut, fields: carried };
+    yield { count: batch.count, first: batch.batch * prediction.batch, results, fields: carried };
   }
+}
+
+/** So many samples are fetched in one go: buffers for whole batches take longer to make than a small network runs. */
+const FEW = 8;
+
+async function predictFew(
+  shard: Shard,
+  prediction: PlanPrediction,
+  dataset: Dataset,
+  inputs: readonly string[],
+  extra: readonly string[],
+): Promise<PredictedBatch> {
+  const count = dataset.length;
+  const rows = Uint32Array.from({ length: count }, (_, row) => row);
+  const sized = smallestFor(shard.sizes, prediction, count);
+  const fetch = (name: string, batch: number): FieldData => {
+    const field = findField(dataset, name);
+    const data = allocate(field, batch);
+    const size = data.length / batch;
+    dataset.gather(name, rows, data.subarray(0, count * size));
+    fillUp(data, size, count, batch);
+    return data;
+  };
+  const fed: Record<string, FieldData> = {};
+  for (const name of inputs) fed[name] = fetch(name, sized.batch);
+  const fields: Record<string, FieldData> = {};
+  for (const name of extra) fields[name] = fetch(name, count);
+  return { count, first: 0, results: cut(await runPrediction(shard, sized, fed), sized.batch, count), fields };
+}
+
+/** Without what came of samples that only filled the batch. */
+function cut(results: Readonly<Record<string, Tensor>>, batch: number, count: number): Record<string, Tensor> {
+  const own: Record<string, Tensor> = {};
+  for (const [name, values] of Object.entries(results))
+    own[name] = values.subarray(0, (values.length / batch) * count) as Tensor;
+  return own;
 }
 
 /** One run, or one for each step of a sequence: then every result has the axis of steps behind the batch. */
@@ -78,8 +115,12 @@ function padded(data: FieldData, count: number, batch: number): FieldData {
   if (count === batch) return data;
   const full = new (data.constructor as new (n: number) => FieldData)(batch * size);
   full.set(data);
-  for (let row = count; row < batch; row++) full.set(data.subarray(0, size), row * size);
+  fillUp(full, size, count, batch);
   return full;
+}
+
+function fillUp(data: FieldData, size: number, count: number, batch: number): void {
+  for (let row = count; row < batch; row++) data.copyWithin(row * size, 0, size);
 }
 
 /**

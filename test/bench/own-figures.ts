@@ -11,6 +11,7 @@ import { meshHostileFigures } from './figures/mesh-hostile.ts';
 import { oneDispatchFigures } from './figures/one-dispatch.ts';
 import { partitionFigures } from './figures/partitions.ts';
 import { planWritingFigures } from './figures/plan-writing.ts';
+import { predictFigures } from './figures/predict.ts';
 import { predictedTickFigures } from './figures/predicted-ticks.ts';
 import { sparseFigures } from './figures/sparse.ts';
 import { webgpuJavascriptFigures } from './figures/webgpu-javascript.ts';
@@ -29,6 +30,7 @@ const MEASUREMENTS: Readonly<Record<string, Measurement>> = {
   'mesh-hostile': meshHostileFigures,
   partitions: partitionFigures,
   'plan-writing': planWritingFigures,
+  predictions: predictFigures,
   'predicted-ticks': predictedTickFigures,
   'sparse-links': sparseFigures,
   'webgpu-one-dispatch': oneDispatchFigures,

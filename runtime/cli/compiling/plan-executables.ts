@@ -16,18 +16,22 @@ import { lowerHere } from './lower-here.ts';
 /** Operations of a function with its ticks written out: what a graph for the CPU has. */
 const MAX_OPERATIONS = 250_000;
 
-/** @param called functions of the model that will be called; all when absent */
+/**
+ * @param called functions of the model that will be called; all when absent
+ * @param quick as an `Executable` has them
+ */
 export async function executablesOf(
   folder: string,
   loaded: VerifiedPlan,
   device: Device,
   called?: readonly string[],
+  quick: readonly string[] = [],
 ): Promise<ShardSource[]> {
   const lowering = lowerHere();
   const sources: ShardSource[] = [];
   for (const [shard, schedule] of loaded.schedules.entries()) {
     const executable = await executableOf(folder, loaded, shard, device, lowering, called);
-    sources.push({ executable, schedule });
+    sources.push({ executable: { ...executable, ...(quick.length > 0 ? { quick } : {}) }, schedule });
   }
   return sources;
 }

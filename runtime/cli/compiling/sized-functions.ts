@@ -4,6 +4,7 @@
  */
 
 import { FixedBatch } from '../../../compiler/5-program/batch-axes.ts';
+import { countFlops } from '../../../compiler/5-program/cost.ts';
 import { rebatchable } from '../../../compiler/5-program/rebatch.ts';
 import { sizedName } from '../../../spec/names.ts';
 import type { PlanPrediction } from '../../../spec/plan.ts';
@@ -14,11 +15,15 @@ import type { Shard } from '../../shard/shard.ts';
 
 /** Samples at once, besides a plan's own batch. */
 const SIZES = [1, 8, 64];
+/** What a core does in less than a millisecond. */
+const QUICK_FLOPS = 2e7;
 
 /** Functions of the model that will be called, and where some of them are for fewer samples, the plan with those. */
 export interface Sized {
   readonly loaded: VerifiedPlan;
   readonly called: readonly string[];
+  /** Of these, what a server calls so often and is so little that its own thread does it. */
+  readonly quick?: readonly string[];
 }
 
 /** What predicts so many samples, batch by batch. */
@@ -36,12 +41,24 @@ export function allSizes(loaded: VerifiedPlan, device: Device): Sized {
   const { predictions } = loaded.plan;
   const wanted = predictions.map((prediction) => ({ prediction, sizes: SIZES.filter((n) => n < prediction.batch) }));
   const sized = withSizes(loaded, device, wanted);
-  return { ...sized, called: [...predictions.map((p) => p.function), ...sized.called] };
+  const called = [...predictions.map((p) => p.function), ...sized.called];
+  return { ...sized, called, quick: quickOf(sized.loaded, sized.called) };
 }
 
 /** Begins to load what was made besides a plan's own functions, so that no request has to wait for it. */
 export function prepareSizes({ sizes, prepare }: Shard): void {
   for (const [name, batches] of sizes ?? []) for (const batch of batches) prepare?.(sizedName(name, batch));
+}
+
+/**
+ * Functions made here for one sample that take less than a millisecond. More samples run as `nmc predict` has them, bit
+ * for bit.
+ */
+function quickOf({ programs }: VerifiedPlan, made: readonly string[]): string[] {
+  const [program] = programs;
+  if (!program) return [];
+  const functions = program.functions.filter((f) => f.batch === 1 && made.includes(f.name));
+  return functions.filter((f) => countFlops(program, f) <= QUICK_FLOPS).map((f) => f.name);
 }
 
 interface Wanted {

@@ -55,8 +55,8 @@ export async function meshSource(
 }
 
 function sourcesOf(plan: VerifiedPlan, device: Device): Promise<ShardSource[]> {
-  const { loaded, called } = allSizes(plan, device);
-  return executablesOf('the plan', loaded, device, called);
+  const { loaded, called, quick } = allSizes(plan, device);
+  return executablesOf('the plan', loaded, device, called, quick);
 }
 
 async function newestRun(link: Link): Promise<string> {

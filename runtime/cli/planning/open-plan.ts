@@ -37,8 +37,10 @@ export async function openShardsOf(
   device: Device,
   calls?: (loaded: VerifiedPlan, device: Device) => Sized | Promise<Sized>,
 ): Promise<{ plan: Plan; sources: ShardSource[] }> {
-  const { loaded, called } = (await calls?.(opened, device)) ?? { loaded: opened };
-  return { plan: loaded.plan, sources: await executablesOf(folder, loaded, device, called) };
+  const { loaded, called, quick }: Partial<Sized> & Pick<Sized, 'loaded'> = (await calls?.(opened, device)) ?? {
+    loaded: opened,
+  };
+  return { plan: loaded.plan, sources: await executablesOf(folder, loaded, device, called, quick) };
 }
 
 /** The program of a run, for what needs the whole network in one. @throws UserError `plan/shards` */

@@ -88,9 +88,11 @@ function memberNames(path: string, object: Readonly<Record<string, unknown>>, fi
 function shapeOf(value: unknown): number[] | undefined {
   const shape: number[] = [];
   for (let level: unknown[] = [value]; Array.isArray(level[0]); level = level.flat() as unknown[]) {
-    const { length } = level[0];
+    const [{ length, 0: inner }] = level as [unknown[]];
     if (!level.every((list) => Array.isArray(list) && list.length === length)) return undefined;
     shape.push(length);
+    // All lists are of one length: what lies inside the first lies inside the others, too.
+    if (!Array.isArray(inner)) break;
   }
   return shape;
 }

@@ -4,6 +4,7 @@ import type { Device, DeviceSession, Executable } from '../device.ts';
 import { inTime, markStuck } from '../stuck.ts';
 import { hasLanes, openInLanes, openInTurns, trains } from './lanes.ts';
 import type { WorkerStart } from './messages.ts';
+import { besideQuick } from './quick.ts';
 import { runOn, startThread, type Thread, warmThreads } from './thread.ts';
 
 const THREADS = availableParallelism();
@@ -17,10 +18,8 @@ export const cpuDevice: Device = {
     if (!FROM_SOURCE) warmThreads(Math.min(2, THREADS));
   },
   open: async (executable) => {
-    if (FROM_SOURCE) return (await import('./here.ts')).openHere(executable, THREADS);
-    if (!hasLanes(executable)) return openInThread(executable);
-    const half = startOf(executable, Math.max(1, Math.floor(THREADS / 2)));
-    return trains(executable) ? openInLanes(executable, half) : openInTurns(half);
+    const own = FROM_SOURCE ? (await import('./here.ts')).openHere(executable, THREADS) : openInThreads(executable);
+    return besideQuick(own, executable);
   },
   openAll: async (executables) => {
     if (!FROM_SOURCE) return openTogether(executables);
@@ -28,6 +27,12 @@ export const cpuDevice: Device = {
     return executables.map((executable) => openHere(executable, 1));
   },
 };
+
+function openInThreads(executable: Executable): DeviceSession {
+  if (!hasLanes(executable)) return openInThread(executable);
+  const half = startOf(executable, Math.max(1, Math.floor(THREADS / 2)));
+  return trains(executable) ? openInLanes(executable, half) : openInTurns(half);
+}
 
 function openInThread(executable: Executable): DeviceSession {
   const thread = startThread(startOf(executable, THREADS));
