@@ -4,34 +4,29 @@
  * real thing. The same seed gives the same trace, event by event.
  */
 import { stream } from '../../spec/random.ts';
-import { HEARTBEAT_MS } from '../roles/liveness.ts';
+import type { ShardCalls } from '../driver/ports.ts';
+import { TrainerDriver } from '../driver/trainer-driver.ts';
 import { isActive, restoredSynchronizer, synchronizer, TICK_MS } from '../roles/synchronizer.ts';
 import type { Step, StoredRun, SynchronizerEvent, SynchronizerState } from '../roles/synchronizer-state.ts';
-import { trainer } from '../roles/trainer.ts';
-import {
-  EMPTY_TRAINER,
-  type HostedShard,
-  type Measured,
-  type ShardId,
-  shardName,
-  type TrainerEffect,
-  type TrainerEvent,
-  type TrainerState,
-} from '../roles/trainer-state.ts';
+import { shardName } from '../roles/trainer-state.ts';
 import type { Deployment } from '../wire/deployment.ts';
 import type { Message } from '../wire/messages.ts';
 import { EventQueue } from './event-queue.ts';
 import type { Faults } from './faults.ts';
-import { answerTo, commitmentFor, measureOf, NO_PART, newestOf, reportOf } from './virtual-devices.ts';
+import { answerTo } from './virtual-devices.ts';
 import { type PredictorHappening, type Served, VirtualPredictor } from './virtual-predictor.ts';
+import { VirtualShard } from './virtual-shard.ts';
 
 export interface SimulationOptions {
   readonly deployment: Deployment;
   readonly nodes: number;
   readonly seed: number;
   readonly faults: Faults;
-  /** Milliseconds of a call on a trainer. */
+  /** By shard, those between which there is a border; absent: each and the next one. */
+  readonly borders?: readonly (readonly number[])[];
+  /** Milliseconds of a call on a trainer, and its ticks: after each one it hears of its neighbours; absent: one. */
   readonly call: number;
+  readonly ticks?: number;
   /** Virtual milliseconds after which it ends in any case. */
   readonly until: number;
   /** That a predictor is asked in a second; nothing: there is none. */
@@ -58,25 +53,25 @@ export interface SimulationResult {
 
 type Happening =
   | { readonly kind: 'tick' }
-  | { readonly kind: 'beat'; readonly node: number; readonly life: number }
+  | { readonly kind: 'beat'; readonly node: number; readonly life: number; readonly beat: Beat }
   | { readonly kind: 'up'; readonly node: number }
   | { readonly kind: 'down'; readonly node: number; readonly life: number }
   | { readonly kind: 'connect'; readonly node: number; readonly life: number }
   | { readonly kind: 'to-synchronizer'; readonly node: number; readonly connection: number; readonly message: Message }
   | { readonly kind: 'to-trainer'; readonly node: number; readonly connection: number; readonly message: Message }
-  | { readonly kind: 'trainer'; readonly node: number; readonly life: number; readonly event: TrainerEvent }
-  | {
-      readonly kind: 'frames';
-      readonly run: string;
-      readonly term: number;
-      readonly shard: number;
-      readonly calls: number;
-    }
+  /** Of a shard of the node: what was under way has ended. */
+  | { readonly kind: 'work'; readonly node: number; readonly life: number; readonly what: () => void }
+  | { readonly kind: 'packet'; readonly node: number; readonly packet: Uint8Array }
   /** Of what the synchronizer has asked its own machine. */
   | { readonly kind: 'answer'; readonly event: SynchronizerEvent }
   | { readonly kind: 'predictor'; readonly what: PredictorHappening }
   | { readonly kind: 'synchronizer-down' }
   | { readonly kind: 'synchronizer-up' };
+
+interface Beat {
+  readonly milliseconds: number;
+  readonly what: () => void;
+}
 
 interface Node {
   readonly key: string;
@@ -84,11 +79,10 @@ interface Node {
   alive: boolean;
   /** Number of its connection; 0: none. */
   connection: number;
-  state: TrainerState;
+  /** Of this life. */
+  driver: TrainerDriver<VirtualShard>;
   /** When the newest message on its connection arrives. */
   readonly arrival: Record<'up' | 'down', number>;
-  /** By shard: calls of its neighbours that have arrived, in the term. */
-  readonly heard: Map<string, Map<number, number>>;
 }
 
 const RECONNECT = 250;
@@ -96,6 +90,15 @@ const RECONNECT = 250;
 const LOOK = 5;
 /** Losses of a predictor's questions, as many times as those of messages: each is several. */
 const QUESTION_LOSSES = 20;
+
+function keyOf(node: number): string {
+  return `node-${node}`;
+}
+
+/** Of a chain of shards. */
+function nextTo(shard: number, shards: number): number[] {
+  return [shard - 1, shard + 1].filter((n) => n >= 0 && n < shards);
+}
 
 export function simulate(options: SimulationOptions): SimulationResult {
   return new Simulation(options).run();
@@ -110,7 +113,7 @@ class Simulation {
   readonly #stored = new Map<string, StoredRun>();
   /** Who has held which shard in which term: never two. */
   readonly #holders = new Map<string, string>();
-  readonly #indexOf = new Map<string, number>();
+  readonly #indexOf: ReadonlyMap<string, number>;
   readonly #violations: string[] = [];
   readonly #orphans = new Map<number, number>();
   #draws = 0;
@@ -126,14 +129,14 @@ class Simulation {
     this.#options = options;
     this.#rng = stream(options.seed, 'simulation');
     this.#predictor = options.requests ? this.#openPredictor(options.requests) : undefined;
+    this.#indexOf = new Map(Array.from({ length: options.nodes }, (_, i) => [keyOf(i), i]));
     this.#nodes = Array.from({ length: options.nodes }, (_, i) => ({
-      key: `node-${i}`,
+      key: keyOf(i),
       life: 0,
       alive: false,
       connection: 0,
       arrival: { up: 0, down: 0 },
-      state: EMPTY_TRAINER,
-      heard: new Map(),
+      driver: this.#newDriver(i, 0),
     }));
   }
 
@@ -184,13 +187,16 @@ class Simulation {
         if (this.#is(what.node, what.life)) this.#connect(what.node);
         return;
       case 'beat':
-        if (this.#is(what.node, what.life)) this.#beat(what.node, what.life);
+        if (this.#is(what.node, what.life)) {
+          this.#queue.add(this.#now + what.beat.milliseconds, what);
+          this.#drive(what.node, what.beat.what);
+        }
         return;
-      case 'trainer':
-        if (this.#is(what.node, what.life)) this.#train(what.node, what.event);
+      case 'work':
+        if (this.#is(what.node, what.life)) this.#drive(what.node, what.what);
         return;
-      case 'frames':
-        this.#arrive(what);
+      case 'packet':
+        this.#drive(what.node, ({ driver }) => driver.receive(what.packet, 'relay'));
         return;
       case 'to-synchronizer':
         if (this.#sync && this.#node(what.node).connection === what.connection)
@@ -198,7 +204,7 @@ class Simulation {
         return;
       case 'to-trainer':
         if (this.#node(what.node).connection === what.connection)
-          this.#train(what.node, { kind: 'message', message: what.message });
+          this.#drive(what.node, ({ driver }) => driver.hear(what.message));
         return;
       case 'answer':
         this.#synchronize(what.event);
@@ -242,18 +248,18 @@ class Simulation {
     const node = this.#node(index);
     node.life++;
     node.alive = true;
-    node.state = EMPTY_TRAINER;
-    node.heard.clear();
+    node.driver = this.#newDriver(index, node.life);
     const { lives } = this.#options.faults;
     if (lives) this.#queue.add(this.#now + this.#exponential(lives), { kind: 'down', node: index, life: node.life });
     this.#queue.add(this.#now, { kind: 'connect', node: index, life: node.life });
-    this.#queue.add(this.#now + HEARTBEAT_MS, { kind: 'beat', node: index, life: node.life });
+    node.driver.start();
   }
 
   #down(index: number): void {
     const node = this.#node(index);
     this.#kills++;
     node.alive = false;
+    node.driver.stop();
     this.#break(index);
     this.#queue.add(this.#now + this.#exponential(this.#options.faults.away ?? 5000), { kind: 'up', node: index });
   }
@@ -269,7 +275,7 @@ class Simulation {
     const capability = { cores: 2, memory: 1e12, rate: 1e9, upload: 0, download: 0, machine: node.key };
     const instance = node.life.toString(16).padStart(16, '0');
     this.#up2sync(index, { type: 'member', name: node.key, instance, capability });
-    this.#train(index, { kind: 'connected', measured: this.#measured(node) });
+    this.#drive(index, ({ driver }) => driver.connected());
   }
 
   /** The connection is gone with everything on its way. */
@@ -279,18 +285,8 @@ class Simulation {
     node.connection = 0;
     if (this.#sync) this.#synchronize({ kind: 'disconnected', key: node.key });
     if (!node.alive) return;
-    this.#train(index, { kind: 'disconnected' });
+    this.#drive(index, ({ driver }) => driver.disconnected());
     this.#queue.add(this.#now + RECONNECT, { kind: 'connect', node: index, life: node.life });
-  }
-
-  #beat(index: number, life: number): void {
-    this.#queue.add(this.#now + HEARTBEAT_MS, { kind: 'beat', node: index, life });
-    const node = this.#node(index);
-    const hosted = Object.values(node.state.shards);
-    const shards = hosted.map((shard) => reportOf(shard, this.#missing(node, shard)));
-    this.#up2sync(index, { type: 'heartbeat', shards, refused: 0 });
-    // What was lost with a connection is sent again.
-    for (const shard of hosted) this.#sendFrames(shard, newestOf(shard));
   }
 
   #up2sync(index: number, message: Message): void {
@@ -338,107 +334,62 @@ class Simulation {
     }
   }
 
-  #train(index: number, event: TrainerEvent): void {
+  /** Whatever comes of it, nobody may hold a shard that another one holds. */
+  #drive(index: number, what: (node: Node) => void): void {
     const node = this.#node(index);
     if (!node.alive) return;
-    const step = trainer(node.state, event);
-    node.state = step.state;
+    what(node);
     this.#watchHolders(node);
-    for (const effect of step.effects) this.#carryOut(index, effect);
   }
 
-  /** Devices take their time; everything else is at once. */
-  #carryOut(index: number, effect: TrainerEffect): void {
-    const node = this.#node(index);
-    const later = (milliseconds: number, event: TrainerEvent): void =>
-      this.#queue.add(this.#now + milliseconds, { kind: 'trainer', node: index, life: node.life, event });
-    const { deployment, call } = this.#options;
-    switch (effect.kind) {
-      case 'send':
-        if (effect.message.type === 'part') this.#up2sync(index, commitmentFor(effect.message, deployment));
-        this.#up2sync(index, effect.message);
-        return;
-      case 'open':
-        node.heard.delete(shardName(effect.at));
-        later(200 + 300 * this.#uniform(), {
-          kind: 'opened',
-          at: effect.at,
-          deployment,
-          calls: effect.restore?.calls ?? 0,
-        });
-        return;
-      case 'offer': {
-        const exchange = { shard: effect.at.shard, key: node.key, number: 0, exchange: '', sig: '' };
-        later(0, { kind: 'offered', at: effect.at, exchange });
-        return;
-      }
-      case 'advance':
-        later(call * (0.9 + 0.2 * this.#uniform()), {
-          kind: 'advanced',
-          at: effect.at,
-          outcome: this.#advance(node, effect.at),
-        });
-        return;
-      case 'save':
-        later(50, {
-          ...{ kind: 'saved', at: effect.at, calls: effect.calls, part: NO_PART },
-          measured: this.#measured(node),
-        });
-        return;
-      default:
-        return;
-    }
+  /** A trainer whose network, clock and shards are made up. */
+  #newDriver(index: number, life: number): TrainerDriver<VirtualShard> {
+    const key = keyOf(index);
+    const { deployment, call, ticks = 1, borders } = this.#options;
+    const later = (milliseconds: number, what: () => void): void =>
+      this.#queue.add(this.#now + milliseconds, { kind: 'work', node: index, life, what });
+    const open = (shard: number, calls: ShardCalls): VirtualShard => {
+      const neighbours = borders ? (borders[shard] ?? []) : nextTo(shard, deployment.shards);
+      const uniform = (): number => this.#uniform();
+      return new VirtualShard({ shard, deployment, key, neighbours, call, ticks, uniform, later, calls });
+    };
+    return new TrainerDriver<VirtualShard>({
+      link: {
+        send: (message) => this.#up2sync(index, message),
+        carry: (packet, to) => this.#carry(packet, to),
+        meet: () => undefined,
+        refused: () => 0,
+        leave: () => undefined,
+      },
+      clock: {
+        now: () => this.#now,
+        every: (milliseconds, what) => {
+          this.#queue.add(this.#now + milliseconds, { kind: 'beat', node: index, life, beat: { milliseconds, what } });
+          return () => undefined;
+        },
+      },
+      host: {
+        open: (at, _deployment, calls, { done }) => done(open(at.shard, calls)),
+        close: (_at, _shard, { done }) => done(),
+      },
+      log: () => undefined,
+    });
   }
 
-  #measured(node: Node): Measured {
-    const shards = Object.entries(node.state.shards).map(([name, s]) => [name, measureOf(this.#missing(node, s))]);
-    return { now: this.#now, shards: Object.fromEntries(shards), refused: 0 };
-  }
-
-  /** A call is done when the neighbours' frames of it are here; ours go out when it begins. */
-  #advance(node: Node, at: ShardId): 'needs' | 'done' {
-    const name = shardName(at);
-    const shard = node.state.shards[name];
-    if (!shard) return 'needs';
-    this.#sendFrames(at, newestOf(shard));
-    return this.#missing(node, shard).length === 0 ? 'done' : 'needs';
-  }
-
-  /** Neighbours whose frames of the call under way have not come. */
-  #missing(node: Node, shard: HostedShard): number[] {
-    const heard = node.heard.get(shardName(shard));
-    const all = [shard.shard - 1, shard.shard + 1].filter((n) => n >= 0 && n < this.#options.deployment.shards);
-    return all.filter((n) => (heard?.get(n) ?? -1) < shard.calls);
-  }
-
-  #sendFrames({ run, term, shard }: ShardId, calls: number): void {
-    this.#queue.add(this.#now + this.#delay(), { kind: 'frames', run, term, shard, calls });
-  }
-
-  #arrive({ run, term, shard, calls }: Extract<Happening, { kind: 'frames' }>): void {
-    for (const neighbour of [shard - 1, shard + 1]) {
-      // There is at most one, which is what the simulation is to show.
-      const index = this.#indexOf.get(`${run}/${term}/${neighbour}`) ?? -1;
-      const node = this.#nodes[index];
-      const name = shardName({ run, shard: neighbour });
-      const held = node?.state.shards[name];
-      if (!node?.alive || held?.term !== term || held.phase === 'loading') continue;
-      const heard = node.heard.get(name) ?? new Map<number, number>();
-      if ((heard.get(shard) ?? -1) >= calls) continue;
-      node.heard.set(name, heard.set(shard, calls));
-      this.#train(index, { kind: 'news', at: { run, term, shard: neighbour } });
-    }
+  /** From trainer to trainer. */
+  #carry(packet: Uint8Array, to: string): void {
+    const node = this.#indexOf.get(to);
+    if (node !== undefined) this.#queue.add(this.#now + this.#delay(), { kind: 'packet', node, packet });
   }
 
   #watchHolders(node: Node): void {
-    for (const { run, term, shard } of Object.values(node.state.shards)) {
+    for (const { run, term, shard } of Object.values(node.driver.state.shards)) {
       const name = `${run}/${term}/${shard}`;
       const holder = `${node.key}#${node.life}`;
       const before = this.#holders.get(name);
       if (before !== undefined && before !== holder)
         this.#violations.push(`${name} has two owners: ${before} and ${holder}`);
       this.#holders.set(name, holder);
-      this.#indexOf.set(name, this.#nodes.indexOf(node));
     }
   }
 
@@ -450,7 +401,8 @@ class Simulation {
     const free = this.#nodes.some((n) => n.alive && n.connection !== 0);
     for (let shard = 0; shard < deployment.shards; shard++) {
       const owner = this.#nodes.find((n) => n.key === run.owners[shard]);
-      const held = owner?.alive && owner.state.shards[shardName({ run: deployment.run, shard })]?.term === run.term;
+      const held =
+        owner?.alive && owner.driver.state.shards[shardName({ run: deployment.run, shard })]?.term === run.term;
       if (held || !free) this.#orphans.delete(shard);
       else this.#orphans.set(shard, this.#orphans.get(shard) ?? this.#now);
       const since = this.#orphans.get(shard);

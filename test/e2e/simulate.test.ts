@@ -27,6 +27,20 @@ test('what a simulation records replays to the same effects, and a changed recor
   expect(changed.stdout).toContain('differ');
 });
 
+test('it takes schedule, microbatches and borders of the plan', async () => {
+  const made = await nmc(
+    ['compile', model, '--partition', '2', '--microbatches', '4', '--ahead', '1', '--out', 'parts.plan'],
+    { cwd: folder },
+  );
+  expect(made.code, made.stderr).toBe(0);
+  const options = ['--batches', '10', '--record', 'parts.jsonl', '--json'];
+  const simulated = await nmc(['simulate', 'parts.plan', ...options], { cwd: folder });
+  expect(simulated.code, simulated.stderr + simulated.stdout).toBe(0);
+  const recorded = readFileSync(join(folder, 'parts.jsonl'), 'utf8');
+  expect(recorded).toContain('"schedule":"pipelined","microbatches":4,"ahead":1');
+  expect(recorded).toContain('"borders":1,');
+});
+
 test('without a plan, or with a file that is no recording, it says what to do', async () => {
   const nothing = await nmc(['simulate'], { cwd: folder });
   expect(nothing).toMatchObject({ code: 2 });

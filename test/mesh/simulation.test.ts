@@ -36,6 +36,53 @@ test('with batches that begin ahead it ends sooner, however trainers come and go
   }
 });
 
+describe('the borders of a plan', () => {
+  const faults = { latency: 20, jitter: 0, loss: 0 };
+  const star = [[1, 2, 3, 4], [0], [0], [0], [0]];
+
+  /** What each shard says of its borders, the last time. */
+  function bordersSaid(borders: SimulationOptions['borders']): (number | undefined)[] {
+    const said: (number | undefined)[] = [];
+    const note: SimulationOptions['note'] = (_before, event) => {
+      if (event.kind !== 'message' || event.message.type !== 'heartbeat') return;
+      for (const { shard, borders: count } of event.message.shards) said[shard] = count;
+    };
+    const more = { faults, deployment: chain(5, 20, 2, 5), nodes: 5, note, ...(borders ? { borders } : {}) };
+    expect(simulate(options(1, more))).toMatchObject({ phase: 'done', violations: [] });
+    return said;
+  }
+
+  test('are those over which frames go', () => {
+    expect(bordersSaid(star)).toEqual([4, 1, 1, 1, 1]);
+    expect(bordersSaid(undefined)).toEqual([1, 2, 2, 2, 1]);
+  });
+
+  test('decide how long a training takes: who waits for nobody is done sooner', () => {
+    const time = (borders: readonly (readonly number[])[]): number =>
+      simulate(options(1, { faults, deployment: chain(5, 20, 2, 5), nodes: 5, borders })).time;
+    expect(time(star.map(() => []))).toBeLessThan(time(star));
+  });
+});
+
+test('a training waits on the way of frames less with microbatches in flight', () => {
+  const faults = { latency: 20, jitter: 0, loss: 0 };
+  // No trainer has room for both shards.
+  const needs = [0, 1].map(() => ({ memory: 0.9e12, flops: 1, bytes: 1 }));
+  const [one, four] = [1, 4].map((microbatches) =>
+    simulate(
+      options(1, { faults, deployment: { ...chain(2, 20, 1, 20), needs, microbatches }, nodes: 2, call: 80, ticks: 8 }),
+    ),
+  );
+  for (const result of [one, four]) expect(result).toMatchObject({ phase: 'done', violations: [] });
+  expect(four?.time).toBeLessThan(0.9 * (one?.time ?? 0));
+});
+
+test('shards of one trainer hand their frames over, and it ends', () => {
+  const faults = { latency: 20, jitter: 0, loss: 0 };
+  const ended = simulate(options(1, { faults, deployment: chain(6, 20, 2, 5), nodes: 2 }));
+  expect(ended).toMatchObject({ phase: 'done', violations: [] });
+});
+
 test('the same seed gives the same trace, another one another', () => {
   const small = { nodes: 20, until: 40_000, deployment: chain(6, 20, 2, 5) };
   const [a, b, c] = [simulate(options(3, small)), simulate(options(3, small)), simulate(options(4, small))];

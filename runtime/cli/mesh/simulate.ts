@@ -15,6 +15,7 @@ import { type Arguments, EXIT, flag, text } from '../shell/command.ts';
 import { wholeNumber } from '../shell/whole-number.ts';
 import { trainingOf } from '../training/train-settings.ts';
 import { replayRun } from './replay-run.ts';
+import { neighboursIn, simulatedDeployment } from './simulated-plan.ts';
 
 const CALM: Faults = { latency: 20, jitter: 10, loss: 0 };
 const NUMBERS = ['latency', 'jitter', 'loss', 'lives', 'away', 'synchronizerLives'] as const;
@@ -43,26 +44,13 @@ export default async function (args: Arguments): Promise<number> {
     call: CALL_MILLISECONDS,
     until: HOUR,
     ...(recording ? { note: (...noted) => recording.note(...noted) } : {}),
-    deployment: {
-      run: RUN,
-      model: plan.model,
-      task: training.task,
-      plan: [],
-      shards: plan.shards.length,
-      needs: plan.shards.map((s) => ({ memory: s.memory, flops: s.flopsPerBatch, bytes: 0 })),
-      train: { name: 'none', length: batches * training.batch, columns: [] },
-      checks: [],
-      statistics: [],
-      batch: training.batch,
-      evaluations: [],
+    borders: neighboursIn(plan),
+    ticks: training.ticks ?? 1,
+    deployment: simulatedDeployment(plan, training, {
+      ...{ run: RUN, batches, seed },
       epochs: wholeNumber(args, 'epochs', 1) ?? training.epochs,
-      seed,
       snapshotEvery: wholeNumber(args, 'snapshot-every', 1) ?? Math.max(1, Math.floor(batches / 4)),
-      schedule: 'lockstep',
-      microbatches: 1,
-      codec: 'f32',
-      source: { path: '', text: '', compiler: '' },
-    },
+    }),
   });
   if (recording && recordTo !== undefined)
     writeFileAtomic(

@@ -1,0 +1,44 @@
+/** What a simulation takes of a plan: the run as it would be deployed, without data, and who has borders with whom. */
+import type { Plan, PlanTraining } from '../../../spec/plan.ts';
+import type { Deployment } from '../../wire/deployment.ts';
+
+export interface SimulatedRun {
+  readonly run: string;
+  /** Training batches of an epoch. */
+  readonly batches: number;
+  readonly epochs: number;
+  readonly snapshotEvery: number;
+  readonly seed: number;
+}
+
+export function simulatedDeployment(plan: Plan, training: PlanTraining, simulated: SimulatedRun): Deployment {
+  const { run, batches, epochs, snapshotEvery, seed } = simulated;
+  const { microbatches = 1, ahead, batch, task } = training;
+  return {
+    ...{ run, model: plan.model, task, epochs, snapshotEvery, seed, batch },
+    plan: [],
+    shards: plan.shards.length,
+    needs: plan.shards.map((s) => ({ memory: s.memory, flops: s.flopsPerBatch, bytes: 0 })),
+    train: { name: 'none', length: batches * batch, columns: [] },
+    checks: [],
+    statistics: [],
+    evaluations: [],
+    schedule: microbatches > 1 ? 'pipelined' : 'lockstep',
+    microbatches,
+    ...(ahead === undefined ? {} : { ahead }),
+    codec: 'f32',
+    source: { path: '', text: '', compiler: '' },
+  };
+}
+
+/** By shard, those with which it has a border. */
+export function neighboursIn({ shards, borders }: Pick<Plan, 'shards' | 'borders'>): number[][] {
+  const found = shards.map(() => new Set<number>());
+  for (const {
+    shards: [a, b],
+  } of borders) {
+    found[a]?.add(b);
+    found[b]?.add(a);
+  }
+  return found.map((of) => [...of].sort((x, y) => x - y));
+}
