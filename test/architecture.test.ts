@@ -1,7 +1,7 @@
 /** The rules that keep the repository in shape: who may import whom, what a file may hold, what lies where. */
 import { describe, expect, test } from 'vitest';
 import { DEBUG_LEVELS } from '../runtime/support/log.ts';
-import { findCycle, importsOf, readText, trackedFiles } from './support/repository.ts';
+import { findCycle, importsOf, matches, readText, trackedFiles } from './support/repository.ts';
 import { IMPURE, LAYERS, layerProblem, PURE, PURE_MODULES } from './support/runtime-layers.ts';
 
 const files = trackedFiles();
@@ -14,15 +14,6 @@ const prose = files.filter(
 interface LockEntry {
   readonly resolved?: string;
   readonly optionalDependencies?: Readonly<Record<string, string>>;
-}
-
-/** `file:line` of every match, so that a failure says where. */
-function matches(inFiles: readonly string[], pattern: RegExp): string[] {
-  return inFiles.flatMap((file) =>
-    readText(file)
-      .split('\n')
-      .flatMap((line, i) => (pattern.test(line) ? [`${file}:${i + 1}: ${line.trim()}`] : [])),
-  );
 }
 
 describe('imports', () => {
@@ -232,13 +223,6 @@ describe('the mesh', () => {
   test('waits and counts by a clock that is never set', () => {
     const mesh = files.filter((file) => /^runtime\/(backplane|net|roles|simulation|wire)\/.*\.ts$/.test(file));
     expect(matches([...mesh, 'runtime/cli/mesh/up.ts'], /\bDate\.now\b|\bnew Date\(\)/)).toEqual([]);
-  });
-
-  test('reads what others wrote by its shape, and casts none of it', () => {
-    const mesh = files.filter((file) => /^runtime\/(net|cli\/mesh)\/.*\.ts$/.test(file));
-    expect(matches(mesh, /\b(?:JSON\.parse|parsedJson|\.ask)\(.*\) as \w/)).toEqual([]);
-    const asking = matches(mesh, /\blink\.ask\(/i).map((at) => at.split(':')[0]);
-    expect(asking).toEqual(['runtime/net/ask.ts']);
   });
 });
 

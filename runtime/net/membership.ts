@@ -53,7 +53,6 @@ export interface Revoked {
 }
 
 export const INVITE_MILLISECONDS = 24 * 3600 * 1000;
-export const MAX_INVITE_USES = 10_000;
 /** Invites that are good at one time. */
 export const MAX_INVITES = 1000;
 const ROLES: readonly Role[] = ['operator', 'trainer', 'viewer'];

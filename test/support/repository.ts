@@ -70,3 +70,12 @@ export function findCycle(edges: ReadonlyMap<string, readonly string[]>): string
   }
   return undefined;
 }
+
+/** `file:line` of every match, so that a failure says where. */
+export function matches(inFiles: readonly string[], pattern: RegExp): string[] {
+  return inFiles.flatMap((file) =>
+    readText(file)
+      .split('\n')
+      .flatMap((line, i) => (pattern.test(line) ? [`${file}:${i + 1}: ${line.trim()}`] : [])),
+  );
+}

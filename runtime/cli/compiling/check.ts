@@ -5,13 +5,14 @@ import { toJson } from '../../../compiler/diagnostics/json.ts';
 import { toSarif } from '../../../compiler/diagnostics/sarif.ts';
 import { fileHost } from '../../../compiler/host.ts';
 import { emit } from '../../support/emit.ts';
-import { type Arguments, EXIT, flag, texts } from '../shell/command.ts';
+import { EXIT } from '../shell/command.ts';
 import { packageVersion } from '../shell/package-root.ts';
 import { showDiagnostics } from '../shell/show-diagnostics.ts';
 import { settings } from './compile-model.ts';
+import type { CheckArguments } from './options.ts';
 
-export default function (args: Arguments): number {
-  const files = [...new Set(texts(args, 'files'))];
+export default function (args: CheckArguments): number {
+  const files = [...new Set(args.files)];
   const found: Diagnostic[] = [];
   const sources = new Map<string, string>();
   for (const file of files) {
@@ -20,9 +21,8 @@ export default function (args: Arguments): number {
     for (const d of diagnostics) if (!found.some((other) => sameDiagnostic(other, d))) found.push(d);
   }
   const failed = hasErrors(found);
-  if (flag(args, 'sarif'))
-    process.stdout.write(`${JSON.stringify(toSarif(found, sources, packageVersion()), null, 2)}\n`);
-  else if (flag(args, 'json')) for (const d of toJson(found, sources)) emit({ ...d });
+  if (args.sarif) process.stdout.write(`${JSON.stringify(toSarif(found, sources, packageVersion()), null, 2)}\n`);
+  else if (args.json) for (const d of toJson(found, sources)) emit({ ...d });
   else {
     showDiagnostics(process.stdout, found, sources);
     if (!failed) process.stdout.write(`${files.length === 1 ? files[0] : `${files.length} files`}: no errors\n`);

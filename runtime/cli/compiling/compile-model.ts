@@ -15,10 +15,10 @@ import { printProgram } from '../../../spec/program-text.ts';
 import { UserError } from '../../support/errors.ts';
 import { formatBytes } from '../../support/format-numbers.ts';
 import { withProgress } from '../../support/progress.ts';
-import { type Arguments, text, texts } from '../shell/command.ts';
+
 import { debugLog, timed } from '../shell/debug.ts';
 import { compilerName } from '../shell/package-root.ts';
-import { wholeNumber } from '../shell/whole-number.ts';
+import type { CompileArguments } from './options.ts';
 
 export interface CheckedModel {
   readonly checked: Checked;
@@ -27,8 +27,20 @@ export interface CheckedModel {
   readonly path: string;
 }
 
+export interface SetArguments {
+  /** `name=value` of parameters. */
+  readonly set?: readonly string[];
+}
+
+interface TaskArguments {
+  readonly epochs?: number | undefined;
+  readonly batch?: number | undefined;
+}
+
+type CutArguments = Pick<CompileArguments, 'mesh' | 'from' | 'partition'>;
+
 /** @throws DiagnosticsError when the model has errors */
-export function checkModel(path: string, args: Arguments): CheckedModel {
+export function checkModel(path: string, args: SetArguments): CheckedModel {
   const {
     value,
     diagnostics,
@@ -39,9 +51,9 @@ export function checkModel(path: string, args: Arguments): CheckedModel {
 }
 
 /** `--set name=value`, as a record. */
-export function settings(args: Arguments): Record<string, string> {
+export function settings(args: SetArguments): Record<string, string> {
   const found: Record<string, string> = {};
-  for (const item of texts(args, 'set')) {
+  for (const item of args.set ?? []) {
     const at = item.indexOf('=');
     if (at < 1) throw new UserError('usage/set', `--set needs name=value, not ${item}`, 'for example --set hidden=256');
     const [name, value] = [item.slice(0, at).trim(), item.slice(at + 1).trim()];
@@ -57,7 +69,7 @@ export function settings(args: Arguments): Record<string, string> {
 }
 
 /** The task to train, its model and all ways of predicting with it; `--epochs` and `--batch` applied. */
-export function selectTask(model: CheckedModel, name: string | undefined, args: Arguments): Selected {
+export function selectTask(model: CheckedModel, name: string | undefined, args: TaskArguments): Selected {
   const { trains, predicts, models } = model.checked;
   const found = name === undefined ? trains[0] : trains.find((t) => t.name === name);
   if (name !== undefined && !found) {
@@ -71,8 +83,8 @@ export function selectTask(model: CheckedModel, name: string | undefined, args: 
   }
   const instance = found?.model ?? models.at(-1);
   if (!instance) throw new UserError('model/none', `${model.path} has no model`, 'write `model NAME { … }`');
-  const epochs = wholeNumber(args, 'epochs', 1);
-  const batch = wholeNumber(args, 'batch', 1, 1_000_000);
+  const epochs = args.epochs;
+  const batch = args.batch;
   const task: TrainTask | undefined = found && {
     ...found,
     epochs: epochs ?? found.epochs,
@@ -144,11 +156,11 @@ export interface Cut {
 }
 
 /** `--mesh FILE`, or `--partition K`: a shard for each machine, in the order of the file. */
-export async function meshCutOf(args: Arguments): Promise<Cut> {
-  const path = text(args, 'mesh');
-  const older = text(args, 'from');
+export async function meshCutOf(args: CutArguments): Promise<Cut> {
+  const path = args.mesh;
+  const older = args.from;
   const old = older === undefined ? {} : { old: await oldPlaces(older) };
-  const asked = { ...cutOf(args, 'partition'), ...old };
+  const asked = { ...cutOf(args.partition), ...old };
   if (path === undefined) return asked;
   const [{ readMesh }, { machinesOf }] = await Promise.all([
     import('../../plan/mesh-file.ts'),
@@ -158,7 +170,7 @@ export async function meshCutOf(args: Arguments): Promise<Cut> {
   const machines = machinesOf(mesh);
   const pinned = new Map(mesh.machines.flatMap(({ nodes = [] }, i) => nodes.map((name) => [name, i] as const)));
   const shards = machines.list.length;
-  if (text(args, 'partition') !== undefined && asked.shards !== shards)
+  if (args.partition !== undefined && asked.shards !== shards)
     throw new UserError(
       'partition/machines',
       `${path} has ${shards} machines, --partition asks for ${asked.shards} shards`,
@@ -209,8 +221,8 @@ export async function cutPlanOf(model: CheckedModel, staged: Staged, cut: Cut): 
 }
 
 /** `--partition K`, `--shards K`: 1 where it is not given. */
-export function cutOf(args: Arguments, name: string): Cut {
-  return { shards: wholeNumber(args, name, 1, 1_000_000) ?? 1 };
+export function cutOf(shards: number | undefined): Cut {
+  return { shards: shards ?? 1 };
 }
 
 async function debugKernels(files: ReadonlyMap<string, Uint8Array>): Promise<void> {
@@ -219,8 +231,7 @@ async function debugKernels(files: ReadonlyMap<string, Uint8Array>): Promise<voi
     if (name.endsWith('.onnx')) debugLog().debug('kernels', () => `${name}\n${printOnnx(bytes)}`);
 }
 
-export function fileArgument(args: Arguments): string {
-  const file = text(args, 'file');
+export function fileArgument(file: string | undefined): string {
   if (file === undefined)
     throw new UserError('usage/file', 'name a model file', 'for example nmc train dsl-examples/digits.pcn');
   return file;

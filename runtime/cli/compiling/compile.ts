@@ -10,7 +10,7 @@ import { emit } from '../../support/emit.ts';
 import { UserError } from '../../support/errors.ts';
 import { formatBytes, formatCount } from '../../support/format-numbers.ts';
 import { withProgress } from '../../support/progress.ts';
-import { type Arguments, EXIT, flag, text } from '../shell/command.ts';
+import { EXIT } from '../shell/command.ts';
 import { precisionOf } from '../shell/command-device.ts';
 import { timed } from '../shell/debug.ts';
 import {
@@ -26,11 +26,12 @@ import {
 } from './compile-model.ts';
 import { gpuKernels } from './gpu-kernels.ts';
 import { inMicrobatches } from './microbatches.ts';
+import type { CompileArguments } from './options.ts';
 
-export default async function (args: Arguments): Promise<number> {
-  const path = fileArgument(args);
+export default async function (args: CompileArguments): Promise<number> {
+  const path = fileArgument(args.file);
   const model = checkModel(path, args);
-  const selected = selectTask(model, text(args, 'task'), args);
+  const selected = selectTask(model, args.task, args);
   const whole = buildStages(selected);
   const cut = await meshCutOf(args);
   const precision = precisionOf(args);
@@ -43,13 +44,13 @@ export default async function (args: Arguments): Promise<number> {
   const staged = inMicrobatches(selected, whole, cut.shards, args);
   const draft = cut.shards > 1 ? await cutPlanOf(model, staged, cut) : await wholePlanOf(model, staged, cut, precision);
   const { plan } = draft;
-  const folder = text(args, 'out') ?? `${basename(path).replace(/\.pcn$/, '')}.plan`;
+  const folder = args.out ?? `${basename(path).replace(/\.pcn$/, '')}.plan`;
   const hash = withProgress((note) =>
     timed('writing', () =>
       writePlanParts(folder, told(draft.parts, note), (files, sink) => writeCanonical({ ...plan, files }, sink)),
     ),
   );
-  if (flag(args, 'json')) {
+  if (args.json) {
     emit({ event: 'compiled', out: folder, sha256: hash, model: plan.model, shards: plan.shards.length });
     return EXIT.done;
   }

@@ -6,12 +6,13 @@ import { writeFileAtomic } from '../../support/atomic.ts';
 import { emit } from '../../support/emit.ts';
 import { UserError } from '../../support/errors.ts';
 import { ownPath } from '../../support/safe-path.ts';
-import { type Arguments, EXIT, flag, texts } from '../shell/command.ts';
+import { EXIT } from '../shell/command.ts';
+import type { FmtArguments } from './options.ts';
 
-export default function (args: Arguments): number {
-  const onlyCheck = flag(args, 'check');
+export default function (args: FmtArguments): number {
+  const onlyCheck = args.check;
   let wouldChange = 0;
-  for (const file of texts(args, 'files')) {
+  for (const file of args.files) {
     const text = readText(file);
     const { value, diagnostics } = format(text, file);
     if (value === undefined) throw new DiagnosticsError(diagnostics, new Map([[file, text]]));
@@ -19,7 +20,7 @@ export default function (args: Arguments): number {
     if (changed) wouldChange++;
     if (file === '-' && !onlyCheck) process.stdout.write(value);
     else if (changed && !onlyCheck) writeFileAtomic(ownPath(file), value);
-    if (flag(args, 'json')) emit({ file, changed });
+    if (args.json) emit({ file, changed });
     else if (changed && file !== '-') process.stderr.write(`${onlyCheck ? 'would change' : 'formatted'}  ${file}\n`);
   }
   return onlyCheck && wouldChange > 0 ? EXIT.checkFailed : EXIT.done;

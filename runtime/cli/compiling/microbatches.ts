@@ -16,8 +16,9 @@ import { TRAIN } from '../../../spec/names.ts';
 import { UserError } from '../../support/errors.ts';
 import { type AskedSchedule, askedSchedule, isOption, isPipelined, schedulesOf } from '../planning/asked-schedule.ts';
 import { type Prediction, placeOn, predictRate, type RatedTrainer, rated } from '../planning/predict-rate.ts';
-import { type Arguments, text } from '../shell/command.ts';
+
 import { buildStages } from './compile-model.ts';
+import type { CompileArguments } from './options.ts';
 
 export interface Division {
   readonly microbatches: number;
@@ -58,8 +59,13 @@ export function assertPipelined({ graph, task }: Staged, { schedule, microbatche
 }
 
 /** Of commands that cut a model themselves, with no mesh to choose for: its stages for a microbatch, where it is pipelined. */
-export function inMicrobatches(selected: Selected, whole: Staged, shards: number, args: Arguments): Staged {
-  const given = text(args, 'microbatches') !== undefined || text(args, 'ahead') === '1';
+export function inMicrobatches(
+  selected: Selected,
+  whole: Staged,
+  shards: number,
+  args: Pick<CompileArguments, 'microbatches' | 'ahead'>,
+): Staged {
+  const given = args.microbatches !== undefined || args.ahead === 1;
   // One shard waits for nobody: what the model says of its shards is nothing to it.
   if (shards === 1 && !given) return whole;
   const asked = askedSchedule(args, schedulesOf(selected));

@@ -3,22 +3,23 @@ import { chooseDevice, DEVICES } from '../../device/choose.ts';
 import type { Device } from '../../device/device.ts';
 import { emit } from '../../support/emit.ts';
 import { UserError } from '../../support/errors.ts';
-import { type Arguments, EXIT, flag, text } from '../shell/command.ts';
+import { EXIT } from '../shell/command.ts';
 import { assertMultiplies, assertOffers, gpuOptions, precisionOf } from '../shell/command-device.ts';
 import { adapterOf } from './adapters.ts';
 import { BENCH_PARTS, type BenchLine, type BenchPart, benchDevice, benchHalves } from './device-bench.ts';
 import { FULL, LIGHT } from './measure.ts';
+import type { BenchArguments } from './options.ts';
 import { rememberedHalves, rememberedTiles, tilesPath } from './remembered-tiles.ts';
 import { tuneTiles } from './tune-tiles.ts';
 import { type NotRun, variantsOf } from './variants.ts';
 
-export default async function (args: Arguments): Promise<number> {
-  const name = text(args, 'device') ?? 'auto';
+export default async function (args: BenchArguments): Promise<number> {
+  const name = args.device ?? 'auto';
   if (name === 'reference')
     throw new UserError('device/unknown', 'the reference device is an interpreter: its speed says nothing', 'use cpu');
   if (!(DEVICES as readonly string[]).includes(name))
     throw new UserError('device/unknown', `there is no device ${name}`, 'use one of auto, cpu, webgpu');
-  const only = text(args, 'only');
+  const only = args.only;
   if (only !== undefined && !isPart(only))
     throw new UserError('usage/only', `nmc bench has no part ${only}`, `use one of ${BENCH_PARTS.join(', ')}`);
   const precision = precisionOf(args);
@@ -28,7 +29,7 @@ export default async function (args: Arguments): Promise<number> {
   const halves = adapter?.halves ?? [];
   assertMultiplies(halves, precision);
   const software = device.name === 'webgpu' && adapter?.software !== false;
-  const json = flag(args, 'json');
+  const json = args.json;
   const what = `${device.name}: ${device.description}${software ? ', a processor that plays a GPU' : ''}`;
   if (json) emit({ event: 'device', device: device.name, description: device.description, software });
   else process.stdout.write(`${what}\n\n`);

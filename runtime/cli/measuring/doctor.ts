@@ -6,13 +6,14 @@ import { loadCpu } from '../../device/load-cpu.ts';
 import { emit } from '../../support/emit.ts';
 import { EnvironmentError } from '../../support/errors.ts';
 import { formatBytes } from '../../support/format-numbers.ts';
-import { type Arguments, EXIT, flag } from '../shell/command.ts';
+import { EXIT } from '../shell/command.ts';
+import type { WithJson } from '../shell/common-options.ts';
 import { adapterOf, failedGpu } from './adapters.ts';
 import { FULL, LIGHT, measure } from './measure.ts';
 import { variantsOf } from './variants.ts';
 
-export default async function (args: Arguments): Promise<number> {
-  const json = flag(args, 'json');
+export default async function (args: WithJson): Promise<number> {
+  const json = args.json;
   if (!json) process.stderr.write('measuring…\n');
   const found = await examine();
   if (json) emit({ ...found });

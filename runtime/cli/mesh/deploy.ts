@@ -18,14 +18,14 @@ import { askedSchedule, askedShards, isOption, isPipelined, schedulesOf } from '
 import { openPlan } from '../planning/open-plan.ts';
 import type { RatedTrainer } from '../planning/predict-rate.ts';
 import { verifyForeign } from '../planning/verify-foreign.ts';
-import { type Arguments, EXIT, flag, text } from '../shell/command.ts';
+import { EXIT } from '../shell/command.ts';
 import { packageVersion } from '../shell/package-root.ts';
-import { wholeNumber } from '../shell/whole-number.ts';
 import { chosenSettings, type TrainSettings, trainingOf } from '../training/train-settings.ts';
 import { dataOpener, dataRecord, openTrainingData } from '../training/training-data.ts';
 import { type SaidBy, showPlacement, trainersOf } from './deploy-placement.ts';
 import { watchRun } from './deploy-watch.ts';
 import { openMesh } from './mesh-link.ts';
+import type { DeployArguments } from './options.ts';
 
 interface Wanted {
   readonly verified: VerifiedPlan;
@@ -34,17 +34,17 @@ interface Wanted {
   readonly said: SaidBy;
 }
 
-export default async function (args: Arguments): Promise<number> {
+export default async function (args: DeployArguments): Promise<number> {
   const codec = codecOf(args);
   const model = prepare(args);
   const link = await openMesh(args);
   try {
-    const asked = model.needsStatus || flag(args, 'dry-run');
+    const asked = model.needsStatus || args['dry-run'];
     const trainers = asked ? trainersOf(await askStatus(link)) : [];
     const { verified, chosen, source, said } = await model.finish(trainers, codec);
     const { plan, programs } = verified;
     const training = trainingOf(plan);
-    if (flag(args, 'dry-run')) return showPlacement({ verified, said }, trainers, codec, flag(args, 'json'));
+    if (args['dry-run']) return showPlacement({ verified, said }, trainers, codec, args.json);
     const data = await openTrainingData(plan, training, dataOpener(chosen));
     assertTrainable(plan, training, data);
     const { deployment, blobs } = makeDeployment({
@@ -57,7 +57,7 @@ export default async function (args: Arguments): Promise<number> {
       ),
       epochs: chosen.epochs,
       seed: chosen.seed,
-      snapshotEvery: wholeNumber(args, 'snapshot-every', 1),
+      snapshotEvery: args['snapshot-every'],
       codec,
       source: { ...source, compiler: packageVersion() },
       trainedOn: dataRecord(training, data),
@@ -65,8 +65,8 @@ export default async function (args: Arguments): Promise<number> {
     const { missing } = await ask(link, { what: 'missing', blobs: [...blobs.keys()] });
     for (const hash of missing) await link.putBlob(hash, blobs.get(hash) ?? new Uint8Array(0));
     await ask(link, { what: 'deploy', deployment });
-    if (flag(args, 'watch')) return await watchRun(link, deployment.run, plan, training, flag(args, 'json'));
-    if (flag(args, 'json')) emit({ event: 'deployed', run: deployment.run, shards: deployment.shards });
+    if (args.watch) return await watchRun(link, deployment.run, plan, training, args.json);
+    if (args.json) emit({ event: 'deployed', run: deployment.run, shards: deployment.shards });
     else
       process.stdout.write(
         printed`${deployment.run} is deployed in ${deployment.shards} shard${deployment.shards === 1 ? '' : 's'}\n  nmc status   nmc logs ${deployment.run}   nmc fetch ${deployment.run} -o DIR\n`,
@@ -83,14 +83,14 @@ interface Prepared {
   readonly finish: (trainers: readonly RatedTrainer[], codec: 'f32' | 'f16') => Promise<Wanted>;
 }
 
-function prepare(args: Arguments): Prepared {
-  const path = fileArgument(args);
+function prepare(args: DeployArguments): Prepared {
+  const path = fileArgument(args.file);
   if (isPlanFolder(path)) {
     const wanted = fromPlan(path, args);
     return { needsStatus: false, finish: () => Promise.resolve(wanted) };
   }
   const model = checkModel(path, args);
-  const selected = requireTask(selectTask(model, text(args, 'task'), args), path);
+  const selected = requireTask(selectTask(model, args.task, args), path);
   const schedules = schedulesOf(selected);
   const cut = { shards: askedShards(args, schedules) };
   const asked = askedSchedule(args, schedules);
@@ -127,9 +127,9 @@ function prepare(args: Arguments): Prepared {
   };
 }
 
-function fromPlan(path: string, args: Arguments): Wanted {
+function fromPlan(path: string, args: DeployArguments): Wanted {
   for (const name of ['partition', 'microbatches', 'ahead'] as const)
-    if (text(args, name) !== undefined)
+    if (args[name] !== undefined)
       throw new UserError(
         `deploy/${name}`,
         `${path} is a plan, which is cut already`,
@@ -146,13 +146,13 @@ function fromPlan(path: string, args: Arguments): Wanted {
       `${path} was compiled for --schedule ${compiled}`,
       'compile it again, with --microbatches K for pipelined and without for lockstep',
     );
-  const epochs = wholeNumber(args, 'epochs', 1) ?? training.epochs;
+  const epochs = args.epochs ?? training.epochs;
   const said = { schedule: 'the plan', ...(compiled === 'pipelined' ? { microbatches: 'the plan' } : {}) };
   return { verified, chosen: chosenSettings(args, path, { epochs }), source: { path, text: '' }, said };
 }
 
-function codecOf(args: Arguments): 'f32' | 'f16' {
-  const codec = text(args, 'borders') ?? 'f32';
+function codecOf(args: DeployArguments): 'f32' | 'f16' {
+  const codec = args.borders ?? 'f32';
   if (codec === 'f32' || codec === 'f16') return codec;
   throw new UserError('deploy/codec', `there is no codec ${codec}`, 'use --borders f32 or --borders f16');
 }

@@ -2,19 +2,20 @@
 import { emit } from '../../support/emit.ts';
 import { printed } from '../../support/printable.ts';
 import { insideFolder, ownPath } from '../../support/safe-path.ts';
-import { type Arguments, EXIT, flag, text } from '../shell/command.ts';
+import { EXIT } from '../shell/command.ts';
 import { askRun, writeFetchedRun } from './fetch-run.ts';
 import { openMesh } from './mesh-link.ts';
+import type { FetchArguments } from './options.ts';
 
-export default async function (args: Arguments): Promise<number> {
+export default async function (args: FetchArguments): Promise<number> {
   const link = await openMesh(args);
   try {
-    const name = text(args, 'run') ?? '';
+    const name = args.run ?? '';
     // A name that the mesh made up is no path: only what the user chose is one.
-    const out = text(args, 'out') ?? insideFolder(ownPath('runs'), name);
+    const out = args.out ?? insideFolder(ownPath('runs'), name);
     const run = await askRun(link, name);
     await writeFetchedRun(link, run, out);
-    if (flag(args, 'json'))
+    if (args.json)
       emit({ event: 'fetched', run: name, out, state: run.phase, snapshot: run.manifests.at(-1)?.calls ?? null });
     else process.stdout.write(printed`${out}    next: nmc predict ${out} --input FILE\n`);
     return EXIT.done;

@@ -4,7 +4,6 @@ import { createInterface } from 'node:readline';
 import { errorCode } from '../../support/atomic.ts';
 import { EnvironmentError, UserError } from '../../support/errors.ts';
 import type { Invite } from '../../wire/handshake.ts';
-import { type Arguments, text } from '../shell/command.ts';
 
 /** No invite is longer. */
 const MAX_INVITE_CHARACTERS = 1000;
@@ -14,8 +13,8 @@ const HOW = 'nmc join ADDRESS --invite - reads it from standard input, --invite 
  * @returns nothing where there is none: a trainer that is listed needs none
  * @throws UserError `mesh/invite`; EnvironmentError `mesh/invite-mode`
  */
-export async function inviteOf(args: Arguments): Promise<Invite | undefined> {
-  const said = text(args, 'invite');
+export async function inviteOf(args: { readonly invite?: string | undefined }): Promise<Invite | undefined> {
+  const said = args.invite;
   if (said === undefined) return process.env.NMC_INVITE ? parseInvite(process.env.NMC_INVITE) : undefined;
   if (said === '-') return parseInvite(await firstLine());
   // Even the better part of one is a secret.

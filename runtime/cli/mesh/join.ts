@@ -11,44 +11,44 @@ import { UserError } from '../../support/errors.ts';
 import { printed } from '../../support/printable.ts';
 import { insideFolder, ownPath } from '../../support/safe-path.ts';
 import { machineRecord } from '../measuring/machine-record.ts';
-import { type Arguments, EXIT, flag, text } from '../shell/command.ts';
+import { EXIT } from '../shell/command.ts';
 import { commandDevice } from '../shell/command-device.ts';
 import { packageVersion } from '../shell/package-root.ts';
 import { watchDevice } from '../shell/stuck-device.ts';
-import { wholeNumber } from '../shell/whole-number.ts';
 import { hasParent, heedParent, startedByUp, tellParent } from '../shell/with-parent.ts';
 import { guardTrainer } from './guard-trainer.ts';
 import { inviteOf } from './invite-argument.ts';
 import { assertSecure, pinnedKey } from './mesh-link.ts';
 import { openShardPlan } from './open-shard-plan.ts';
+import type { JoinArguments } from './options.ts';
 import { holdTrainerFolder } from './state-folder.ts';
 
 const MEGABYTE = 1e6;
 
-export default async function (args: Arguments): Promise<number> {
-  const address = parseAddress(text(args, 'address') ?? '127.0.0.1');
+export default async function (args: JoinArguments): Promise<number> {
+  const address = parseAddress(args.address ?? '127.0.0.1');
   assertSecure(address, args);
   const listening = listenOf(args);
   const pinned = pinnedKey(address, args);
   // A child gets it by the environment, whatever way its parent got it.
   const invite = await inviteOf(hasParent() ? {} : args);
-  const name = text(args, 'name') ?? nameOfMachine();
-  const said = text(args, 'state');
+  const name = args.name ?? nameOfMachine();
+  const said = args.state;
   const folder = said === undefined ? insideFolder(ownPath(configFolder(), 'trainers'), name) : ownPath(said);
-  const megabytes = (option: string): number | undefined => wholeNumber(args, option, 1);
+  const megabytes = (option: 'max-memory' | 'max-upload' | 'max-download'): number | undefined => args[option];
   const maxMemory = megabytes('max-memory');
   const allowed = maxMemory === undefined ? undefined : maxMemory * MEGABYTE;
   const rates = {
     upload: (megabytes('max-upload') ?? 0) * MEGABYTE,
     download: (megabytes('max-download') ?? 0) * MEGABYTE,
   };
-  const delay = wholeNumber(args, 'delay', 0, 60_000) ?? 0;
+  const delay = args.delay ?? 0;
   // What is wrong with the command line has been said: from here on the work is a child's.
   if (!hasParent()) return guardTrainer(allowed, invite);
   // Of one that `nmc up` starts again, the one before may need a moment to end.
   const giveBack = await holdTrainerFolder(folder, startedByUp() ? 10_000 : 0);
   const keys = ensureKey(ownPath(folder, 'key.json'));
-  const watched = watchDevice(await commandDevice(text(args, 'device') ?? 'auto'));
+  const watched = watchDevice(await commandDevice(args.device ?? 'auto'));
   const { device } = watched;
   const record = await machineRecord(device, configFolder());
   device.warmUp?.();
@@ -81,14 +81,14 @@ export default async function (args: Arguments): Promise<number> {
     node.leave();
   });
   tellParent({ event: 'runtime', bytes: process.memoryUsage.rss() });
-  if (flag(args, 'json')) emit({ event: 'join', name, key: keyText(keys.publicKey), address: addressText(address) });
+  if (args.json) emit({ event: 'join', name, key: keyText(keys.publicKey), address: addressText(address) });
   else
     process.stdout.write(
       printed`${name} (${keyText(keys.publicKey)}) joins ${addressText(address)} with ${device.description}\n`,
     );
   try {
     const reason = await node.run();
-    if (flag(args, 'json')) emit({ event: 'left', name, reason });
+    if (args.json) emit({ event: 'left', name, reason });
     else process.stdout.write(printed`${name} has left: ${reason}\n`);
     return EXIT.done;
   } finally {
@@ -99,9 +99,9 @@ export default async function (args: Arguments): Promise<number> {
 }
 
 /** Where neighbours dial this trainer: on this machine unless said; nowhere with `--relay`. */
-function listenOf(args: Arguments): { readonly listen?: Address } {
-  const said = text(args, 'listen');
-  if (flag(args, 'relay')) {
+function listenOf(args: JoinArguments): { readonly listen?: Address } {
+  const said = args.listen;
+  if (args.relay) {
     if (said === undefined) return {};
     throw new UserError('usage', '--relay and --listen exclude each other', 'leave one of them out');
   }

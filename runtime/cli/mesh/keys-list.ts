@@ -4,12 +4,13 @@ import type { KeysPage } from '../../net/keys-questions.ts';
 import { wallNow } from '../../support/clock.ts';
 import { emit } from '../../support/emit.ts';
 import { printed } from '../../support/printable.ts';
-import { type Arguments, EXIT, flag } from '../shell/command.ts';
+import { EXIT } from '../shell/command.ts';
 import { withMesh } from './mesh-link.ts';
+import type { KeysArguments } from './options.ts';
 
 type Listed = KeysPage['keys'][number];
 
-export async function listKeys(args: Arguments): Promise<number> {
+export async function listKeys(args: KeysArguments): Promise<number> {
   const { keys, invites } = await withMesh(args, async (link) => {
     const pages: KeysPage[] = [];
     for (let more = true; more; more = pages.at(-1)?.more ?? false) {
@@ -18,7 +19,7 @@ export async function listKeys(args: Arguments): Promise<number> {
     }
     return { keys: pages.flatMap((p) => p.keys), invites: pages.flatMap((p) => p.invites) };
   });
-  if (flag(args, 'json')) {
+  if (args.json) {
     emit({
       keys: keys.map((k) => ({
         key: k.key,

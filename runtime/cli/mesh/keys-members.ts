@@ -6,27 +6,28 @@ import { emit } from '../../support/emit.ts';
 import { UserError } from '../../support/errors.ts';
 import { parseDuration } from '../../support/parse-duration.ts';
 import { printed } from '../../support/printable.ts';
-import { type Arguments, EXIT, flag, text } from '../shell/command.ts';
+import { EXIT } from '../shell/command.ts';
 import { withMesh } from './mesh-link.ts';
+import type { KeysArguments } from './options.ts';
 
 const ROLES = ['operator', 'trainer', 'viewer'] as const;
 /** Ten years. */
 const MAX_MILLISECONDS = 315_360_000_000;
 
-export async function allowKey(args: Arguments): Promise<number> {
+export async function allowKey(args: KeysArguments): Promise<number> {
   const key = keyOf(args);
-  const role = ROLES.find((r) => r === text(args, 'role'));
+  const role = ROLES.find((r) => r === args.role);
   if (!role) throw new UserError('usage/role', 'say what the key may do', `--role ${ROLES.join(', --role ')}`);
   await withMesh(args, (link) => ask(link, { what: 'allow', key, role }));
-  if (flag(args, 'json')) emit({ event: 'allowed', key, role });
+  if (args.json) emit({ event: 'allowed', key, role });
   else process.stdout.write(printed`${key} is ${role === 'operator' ? 'an' : 'a'} ${role} now\n`);
   return EXIT.done;
 }
 
-export async function revokeKey(args: Arguments): Promise<number> {
+export async function revokeKey(args: KeysArguments): Promise<number> {
   const key = keyOf(args);
   const { invites } = await withMesh(args, (link) => ask(link, { what: 'revoke', key }));
-  if (flag(args, 'json')) {
+  if (args.json) {
     emit({ event: 'revoked', key, invites });
     return EXIT.done;
   }
@@ -38,18 +39,18 @@ export async function revokeKey(args: Arguments): Promise<number> {
   return EXIT.done;
 }
 
-export async function expireKey(args: Arguments): Promise<number> {
+export async function expireKey(args: KeysArguments): Promise<number> {
   const key = keyOf(args);
   const milliseconds = remaining(args);
   const { expires } = await withMesh(args, (link) => ask(link, { what: 'expire', key, milliseconds }));
   const at = new Date(expires).toISOString();
-  if (flag(args, 'json')) emit({ event: 'expires', key, expires: at });
+  if (args.json) emit({ event: 'expires', key, expires: at });
   else process.stdout.write(printed`${key} expires at ${at}; nmc keys allow takes that back\n`);
   return EXIT.done;
 }
 
-function keyOf(args: Arguments): string {
-  const key = text(args, 'key') ?? '';
+function keyOf(args: KeysArguments): string {
+  const key = args.key ?? '';
   if (keyBytes(key)) return key;
   throw new UserError(
     'key/format',
@@ -59,8 +60,8 @@ function keyOf(args: Arguments): string {
 }
 
 /** `--in` or `--at`, in milliseconds from now. */
-function remaining(args: Arguments): number {
-  const [span, moment] = [text(args, 'in'), text(args, 'at')];
+function remaining(args: KeysArguments): number {
+  const [span, moment] = [args.in, args.at];
   if ((span === undefined) === (moment === undefined))
     throw new UserError('usage', 'say when the key expires', '--in 2h, or --at 2027-01-31T12:00Z');
   if (span !== undefined) return durationOf('in', span);

@@ -3,11 +3,12 @@ import { addToken, readTokens, removeToken, userTokensPath } from '../../identit
 import { wallNow } from '../../support/clock.ts';
 import { emit } from '../../support/emit.ts';
 import { UserError } from '../../support/errors.ts';
-import { type Arguments, EXIT, flag, text } from '../shell/command.ts';
+import { EXIT } from '../shell/command.ts';
+import type { KeysArguments } from './options.ts';
 
-export function keysToken(args: Arguments): number {
-  const path = text(args, 'tokens') ?? userTokensPath();
-  switch (text(args, 'key')) {
+export function keysToken(args: KeysArguments): number {
+  const path = args.tokens ?? userTokensPath();
+  switch (args.key) {
     case 'new':
       return make(args, path, nameOf(args));
     case 'list':
@@ -19,9 +20,9 @@ export function keysToken(args: Arguments): number {
   }
 }
 
-function make(args: Arguments, path: string, name: string): number {
+function make(args: KeysArguments, path: string, name: string): number {
   const token = addToken(path, name, new Date(wallNow()));
-  if (flag(args, 'json')) emit({ event: 'token', name, token, file: path });
+  if (args.json) emit({ event: 'token', name, token, file: path });
   else
     process.stdout.write(
       `${token}\n  shown this once; ${path} keeps its hash\n  nmc serve --run RUN --tokens ${path}\n  curl -H 'Authorization: Bearer TOKEN' …\n`,
@@ -29,22 +30,22 @@ function make(args: Arguments, path: string, name: string): number {
   return EXIT.done;
 }
 
-function list(args: Arguments, path: string): number {
+function list(args: KeysArguments, path: string): number {
   const tokens = readTokens(path).map(({ name, created }) => ({ name, created }));
-  if (flag(args, 'json')) emit({ event: 'tokens', tokens, file: path });
+  if (args.json) emit({ event: 'tokens', tokens, file: path });
   else for (const { name, created } of tokens) process.stdout.write(`${name}  made ${created}\n`);
   return EXIT.done;
 }
 
-function revoke(args: Arguments, path: string, name: string): number {
+function revoke(args: KeysArguments, path: string, name: string): number {
   removeToken(path, name);
-  if (flag(args, 'json')) emit({ event: 'revoked', name, file: path });
+  if (args.json) emit({ event: 'revoked', name, file: path });
   else process.stdout.write(`${name} is no longer valid, not even for servers that are running\n`);
   return EXIT.done;
 }
 
-function nameOf(args: Arguments): string {
-  const name = text(args, 'name');
+function nameOf(args: KeysArguments): string {
+  const name = args.name;
   if (name !== undefined) return name;
   throw new UserError('usage', 'say which token', 'nmc keys token new NAME, or revoke NAME');
 }

@@ -5,13 +5,14 @@ import { keyText } from '../../identity/key-text.ts';
 import { emit } from '../../support/emit.ts';
 import { UserError } from '../../support/errors.ts';
 import { printed } from '../../support/printable.ts';
-import { type Arguments, EXIT, flag, text } from '../shell/command.ts';
+import { EXIT } from '../shell/command.ts';
 import { inviteSomebody } from './keys-invite.ts';
 import { listKeys } from './keys-list.ts';
 import { allowKey, expireKey, revokeKey } from './keys-members.ts';
 import { keysToken } from './keys-token.ts';
+import type { KeysArguments } from './options.ts';
 
-const ACTIONS: Readonly<Record<string, (args: Arguments) => Promise<number> | number>> = {
+const ACTIONS: Readonly<Record<string, (args: KeysArguments) => Promise<number> | number>> = {
   new: (args) => show(args, keyText(writeNewKey(userKeyPath()).publicKey)),
   show: (args) => show(args, keyText(ownKey().publicKey)),
   allow: allowKey,
@@ -22,8 +23,8 @@ const ACTIONS: Readonly<Record<string, (args: Arguments) => Promise<number> | nu
   token: keysToken,
 };
 
-export default async function (args: Arguments): Promise<number> {
-  const action = ACTIONS[text(args, 'action') ?? 'show'];
+export default async function (args: KeysArguments): Promise<number> {
+  const action = ACTIONS[args.action ?? 'show'];
   if (!action) throw new UserError('usage', 'there is no such action', `nmc keys ${Object.keys(ACTIONS).join('|')}`);
   return action(args);
 }
@@ -34,9 +35,9 @@ function ownKey(): ReturnType<typeof readKey> {
   return readKey(path);
 }
 
-function show(args: Arguments, key: string): number {
+function show(args: KeysArguments, key: string): number {
   const file = userKeyPath();
-  if (flag(args, 'json')) emit({ key, file });
+  if (args.json) emit({ key, file });
   else process.stdout.write(printed`${key}\n  kept in ${file}\n`);
   return EXIT.done;
 }

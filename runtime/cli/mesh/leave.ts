@@ -4,13 +4,14 @@ import { askStatus } from '../../net/ask-status.ts';
 import { emit } from '../../support/emit.ts';
 import { UserError } from '../../support/errors.ts';
 import { printed } from '../../support/printable.ts';
-import { type Arguments, EXIT, flag, text } from '../shell/command.ts';
+import { EXIT } from '../shell/command.ts';
 import { openMesh } from './mesh-link.ts';
+import type { LeaveArguments } from './options.ts';
 
-export default async function (args: Arguments): Promise<number> {
+export default async function (args: LeaveArguments): Promise<number> {
   const link = await openMesh(args);
   try {
-    const trainer = text(args, 'trainer') ?? '';
+    const trainer = args.trainer ?? '';
     const { trainers } = await askStatus(link);
     if (!trainers.some((t) => t.name === trainer || t.key === trainer))
       throw new UserError(
@@ -19,7 +20,7 @@ export default async function (args: Arguments): Promise<number> {
         trainers.length === 0 ? 'the mesh has none' : `there are: ${trainers.map((t) => t.name).join(', ')}`,
       );
     await ask(link, { what: 'drain', trainer });
-    if (flag(args, 'json')) emit({ event: 'leaving', trainer });
+    if (args.json) emit({ event: 'leaving', trainer });
     else process.stdout.write(printed`${trainer} goes when its shards are in other hands\n`);
     return EXIT.done;
   } finally {

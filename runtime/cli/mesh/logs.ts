@@ -4,18 +4,19 @@ import { decodePieces } from '../../net/event-log.ts';
 import type { Link } from '../../net/link.ts';
 import { emit, jsonLine } from '../../support/emit.ts';
 import { printed } from '../../support/printable.ts';
-import { type Arguments, EXIT, flag, text } from '../shell/command.ts';
+import { EXIT } from '../shell/command.ts';
 import { openMesh } from './mesh-link.ts';
+import type { LogsArguments } from './options.ts';
 import { replayRun } from './replay-run.ts';
 
-export default async function (args: Arguments): Promise<number> {
+export default async function (args: LogsArguments): Promise<number> {
   const link = await openMesh(args);
   try {
-    const run = text(args, 'run') ?? '';
-    if (!flag(args, 'replay')) return await showLog(link, run, flag(args, 'json'));
+    const run = args.run ?? '';
+    if (!args.replay) return await showLog(link, run, args.json);
     const records: string[] = [];
     for await (const { value } of pages((from) => askRecording(link, run, from))) records.push(value);
-    return replayRun(await decodePieces(records), run, flag(args, 'json'));
+    return replayRun(await decodePieces(records), run, args.json);
   } finally {
     link.close();
   }

@@ -4,15 +4,16 @@ import type { Amount, GarbageReport } from '../../net/garbage.ts';
 import { emit } from '../../support/emit.ts';
 import { formatBytes } from '../../support/format-numbers.ts';
 import { printableLines } from '../../support/printable.ts';
-import { type Arguments, EXIT, flag } from '../shell/command.ts';
+import { EXIT } from '../shell/command.ts';
 import { openMesh } from './mesh-link.ts';
+import type { MeshFileArguments } from './options.ts';
 
-export async function collectGarbage(args: Arguments): Promise<number> {
-  const dryRun = flag(args, 'dry-run');
+export async function collectGarbage(args: MeshFileArguments): Promise<number> {
+  const dryRun = args['dry-run'];
   const link = await openMesh(args);
   try {
     const report = await ask(link, { what: 'gc', dryRun });
-    if (flag(args, 'json')) emit({ event: 'gc', dryRun, ...report });
+    if (args.json) emit({ event: 'gc', dryRun, ...report });
     else process.stdout.write(printableLines(textOf(report, dryRun)));
     return EXIT.done;
   } finally {

@@ -8,18 +8,18 @@ import type { Link } from '../../net/link.ts';
 import { EnvironmentError, UserError } from '../../support/errors.ts';
 import { isLoopback } from '../../support/loopback.ts';
 import type { Role } from '../../wire/handshake.ts';
-import { type Arguments, flag, text } from '../shell/command.ts';
+import type { ReachArguments } from './options.ts';
 
 const HERE = '127.0.0.1';
 
 /** `--mesh`, else `$NMC_MESH`, else the one on this machine. */
-export function meshAddress(args: Arguments): Address {
-  return parseAddress(text(args, 'mesh') ?? (process.env.NMC_MESH || HERE));
+export function meshAddress(args: Pick<ReachArguments, 'mesh'>): Address {
+  return parseAddress(args.mesh ?? (process.env.NMC_MESH || HERE));
 }
 
 /** @throws UserError `mesh/insecure` where what is sent could be read on the way */
-export function assertSecure(address: Address, args: Arguments): void {
-  if (address.secure || isLoopback(address.host) || flag(args, 'insecure')) return;
+export function assertSecure(address: Address, args: Pick<ReachArguments, 'insecure'>): void {
+  if (address.secure || isLoopback(address.host) || args.insecure) return;
   throw new UserError(
     'mesh/insecure',
     `${addressText(address)} is beyond this machine and its connection is not encrypted`,
@@ -28,8 +28,8 @@ export function assertSecure(address: Address, args: Arguments): void {
 }
 
 /** The mesh's key: as said, or as it was last time; on this machine the first answer is believed. */
-export function pinnedKey(address: Address, args: Arguments): Uint8Array | undefined {
-  const said = text(args, 'fingerprint') ?? knownMesh(addressText(address));
+export function pinnedKey(address: Address, args: Pick<ReachArguments, 'fingerprint'>): Uint8Array | undefined {
+  const said = args.fingerprint ?? knownMesh(addressText(address));
   if (said !== undefined) {
     const key = keyBytes(said);
     if (key) return key;
@@ -43,7 +43,7 @@ export function pinnedKey(address: Address, args: Arguments): Uint8Array | undef
   );
 }
 
-export async function openMesh(args: Arguments, role: Role = 'operator'): Promise<Link> {
+export async function openMesh(args: ReachArguments, role: Role = 'operator'): Promise<Link> {
   const address = meshAddress(args);
   assertSecure(address, args);
   const pinned = pinnedKey(address, args);
@@ -54,7 +54,7 @@ export async function openMesh(args: Arguments, role: Role = 'operator'): Promis
 }
 
 /** What an operator asks on a connection of its own. */
-export async function withMesh<T>(args: Arguments, use: (link: Link) => Promise<T>): Promise<T> {
+export async function withMesh<T>(args: ReachArguments, use: (link: Link) => Promise<T>): Promise<T> {
   const link = await openMesh(args);
   try {
     return await use(link);
@@ -64,7 +64,7 @@ export async function withMesh<T>(args: Arguments, use: (link: Link) => Promise<
 }
 
 /** As an operator where the key may, else as a viewer. */
-export async function openMeshToLook(args: Arguments): Promise<Link> {
+export async function openMeshToLook(args: ReachArguments): Promise<Link> {
   try {
     return await openMesh(args);
   } catch (error) {

@@ -5,23 +5,24 @@ import { emit } from '../../support/emit.ts';
 import { UserError } from '../../support/errors.ts';
 import { formatBytes } from '../../support/format-numbers.ts';
 import { ownPath } from '../../support/safe-path.ts';
-import { type Arguments, EXIT, flag, text, texts } from '../shell/command.ts';
+import { EXIT } from '../shell/command.ts';
 import { collectGarbage } from './mesh-gc.ts';
+import type { MeshFileArguments } from './options.ts';
 
-export default function (args: Arguments): Promise<number> | number {
-  return text(args, 'action') === 'gc' ? collectGarbage(args) : record(args);
+export default function (args: MeshFileArguments): Promise<number> | number {
+  return args.action === 'gc' ? collectGarbage(args) : record(args);
 }
 
-function record(args: Arguments): number {
-  const paths = texts(args, 'records');
+function record(args: MeshFileArguments): number {
+  const paths = args.records;
   if (paths.length === 0)
     throw new UserError('usage/records', 'no record is named', 'run `nmc doctor --json > NAME.json` on each machine');
-  const out = text(args, 'out') ?? 'mesh.json';
+  const out = args.out ?? 'mesh.json';
   const mesh = meshOf(paths.map((path) => ({ path, record: readCapability(path) })));
   writeFileAtomic(ownPath(out), `${JSON.stringify(mesh, null, 2)}\n`);
   const rate = mesh.machines.reduce((sum, machine) => sum + machine.rate, 0);
   const unbounded = mesh.machines.filter(({ upload }) => upload === undefined).map(({ name }) => name);
-  if (flag(args, 'json')) {
+  if (args.json) {
     emit({ event: 'recorded', out, machines: mesh.machines.length, rate, uploadUnknown: unbounded });
     return EXIT.done;
   }

@@ -8,15 +8,15 @@ import { openShards, type ShardSource } from '../../shard/shards.ts';
 import { UserError } from '../../support/errors.ts';
 import { executablesOf } from '../compiling/plan-executables.ts';
 import { allSizes, prepareSizes } from '../compiling/sized-functions.ts';
-import type { Arguments } from '../shell/command.ts';
 import { commandDevice } from '../shell/command-device.ts';
 import { askRun, fetchState } from './fetch-run.ts';
 import { fetchPlanFiles } from './fetched-plan.ts';
 import { openMesh, wentAway } from './mesh-link.ts';
+import type { ReachArguments } from './options.ts';
 
 /** @param run its name; the newest one with a snapshot where it is not said */
 export async function meshSource(
-  args: Arguments,
+  args: ReachArguments,
   run: string | undefined,
   deviceName: string,
 ): Promise<PredictorSource> {

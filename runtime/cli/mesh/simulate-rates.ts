@@ -1,5 +1,5 @@
 /** `nmc simulate FILE --rates`: how fast a model trains in shards on machines that nobody has to own. */
-import { evenMicrobatches, MAX_MICROBATCHES } from '../../../compiler/5-program/pipeline.ts';
+import { evenMicrobatches } from '../../../compiler/5-program/pipeline.ts';
 import { cutModel } from '../../../compiler/6-partition/cut-model.ts';
 import { uniformMachines } from '../../../compiler/6-partition/problem.ts';
 import { ASSUMED_RATE } from '../../../compiler/6-partition/scheduled-machines.ts';
@@ -8,25 +8,25 @@ import { UserError } from '../../support/errors.ts';
 import { buildStages, checkModel, cutOf, fileArgument, requireTask, selectTask } from '../compiling/compile-model.ts';
 import { assertPipelined, chooseDivision } from '../compiling/microbatches.ts';
 import { predictRate, type RatedTrainer, rated } from '../planning/predict-rate.ts';
-import { type Arguments, EXIT, flag, text } from '../shell/command.ts';
-import { wholeNumber } from '../shell/whole-number.ts';
+import { EXIT } from '../shell/command.ts';
+import type { SimulateArguments } from './options.ts';
 
 const GIGA = 1e9;
 
 /** A row for lockstep and for every number of microbatches; the one that `nmc deploy` would take is marked. */
-export function simulateRates(args: Arguments): number {
-  const path = fileArgument({ ...args, file: args.plan });
-  const selected = requireTask(selectTask(checkModel(path, args), text(args, 'task'), args), path);
-  const { shards } = cutOf(args, 'partition');
+export function simulateRates(args: SimulateArguments): number {
+  const path = fileArgument(args.plan);
+  const selected = requireTask(selectTask(checkModel(path, {}), args.task, args), path);
+  const { shards } = cutOf(args.partition);
   if (shards < 2) throw new UserError('simulate/shards', 'one shard has no borders', 'add --partition K');
   const trainers = virtualTrainers(shards, args);
   const whole = { ...buildStages(selected), task: selected.task };
-  const given = wholeNumber(args, 'microbatches', 1, MAX_MICROBATCHES);
-  const ahead = wholeNumber(args, 'ahead', 0, 1) ?? 0;
+  const given = args.microbatches;
+  const ahead = args.ahead ?? 0;
   assertPipelined(whole, given === undefined ? {} : { microbatches: { value: given, by: '--microbatches' } });
   const chosen = chooseDivision(whole, shards, trainers, 'f32', ahead);
   const { batch } = selected.task;
-  const json = flag(args, 'json');
+  const json = args.json;
   if (!json)
     process.stdout.write(
       `${whole.graph.name} ${selected.task.name} in ${shards} shards, batch ${batch}${chosen.wholeNodes ? ', nodes left whole' : ''}${ahead > 0 ? ', where pipelined the next batch begun on predicted weights' : ''}\n`,
@@ -61,9 +61,9 @@ export function simulateRates(args: Arguments): number {
 const percent = (share: number): string => `${(100 * share).toFixed(1)} %`;
 
 /** Each a machine of its own with one core. */
-function virtualTrainers(count: number, args: Arguments): RatedTrainer[] {
-  const rate = (wholeNumber(args, 'gflops', 1) ?? ASSUMED_RATE / GIGA) * GIGA;
-  const roundTrip = (wholeNumber(args, 'round-trip', 0, 60_000) ?? 0) / 2;
+function virtualTrainers(count: number, args: SimulateArguments): RatedTrainer[] {
+  const rate = (args.gflops ?? ASSUMED_RATE / GIGA) * GIGA;
+  const roundTrip = (args['round-trip'] ?? 0) / 2;
   return Array.from({ length: count }, (_, i) => {
     const name = `machine-${i}`;
     const capability = {

@@ -11,9 +11,9 @@ import { UserError } from '../../support/errors.ts';
 import { ownPath } from '../../support/safe-path.ts';
 import { follows, shapeProblem } from '../../support/shape.ts';
 import { openPlan } from '../planning/open-plan.ts';
-import { type Arguments, EXIT, flag, text } from '../shell/command.ts';
-import { wholeNumber } from '../shell/whole-number.ts';
+import { EXIT } from '../shell/command.ts';
 import { trainingOf } from '../training/train-settings.ts';
+import type { SimulateArguments } from './options.ts';
 import { replayRun } from './replay-run.ts';
 import { neighboursIn, simulatedDeployment } from './simulated-plan.ts';
 
@@ -24,23 +24,23 @@ const HOUR = 3600 * 1000;
 /** Of a call, where nobody says it. */
 const CALL_MILLISECONDS = 20;
 
-export default async function (args: Arguments): Promise<number> {
-  if (flag(args, 'rates')) return (await import('./simulate-rates.ts')).simulateRates(args);
-  const recorded = text(args, 'replay');
-  if (recorded !== undefined) return replayRun(readRecording(recorded), RUN, flag(args, 'json'));
-  const recordTo = text(args, 'record');
+export default async function (args: SimulateArguments): Promise<number> {
+  if (args.rates) return (await import('./simulate-rates.ts')).simulateRates(args);
+  const recorded = args.replay;
+  if (recorded !== undefined) return replayRun(readRecording(recorded), RUN, args.json);
+  const recordTo = args.record;
   const recording = recordTo === undefined ? undefined : new Recording();
   const { plan } = openPlan(planOf(args));
   const training = trainingOf(plan);
-  const seed = wholeNumber(args, 'seed', 0) ?? 1;
-  const nodes = wholeNumber(args, 'nodes', 1, 10_000) ?? plan.shards.length;
-  const batches = wholeNumber(args, 'batches', 1) ?? 100;
-  const requests = wholeNumber(args, 'requests', 1, 1000);
+  const seed = args.seed ?? 1;
+  const nodes = args.nodes ?? plan.shards.length;
+  const batches = args.batches ?? 100;
+  const requests = args.requests;
   const result = simulate({
     ...(requests === undefined ? {} : { requests }),
     nodes,
     seed,
-    faults: faultsOf(text(args, 'faults')),
+    faults: faultsOf(args.faults),
     call: CALL_MILLISECONDS,
     until: HOUR,
     ...(recording ? { note: (...noted) => recording.note(...noted) } : {}),
@@ -48,8 +48,8 @@ export default async function (args: Arguments): Promise<number> {
     ticks: training.ticks ?? 1,
     deployment: simulatedDeployment(plan, training, {
       ...{ run: RUN, batches, seed },
-      epochs: wholeNumber(args, 'epochs', 1) ?? training.epochs,
-      snapshotEvery: wholeNumber(args, 'snapshot-every', 1) ?? Math.max(1, Math.floor(batches / 4)),
+      epochs: args.epochs ?? training.epochs,
+      snapshotEvery: args['snapshot-every'] ?? Math.max(1, Math.floor(batches / 4)),
     }),
   });
   if (recording && recordTo !== undefined)
@@ -60,7 +60,7 @@ export default async function (args: Arguments): Promise<number> {
         .map((piece) => JSON.stringify(piece))
         .join('\n')}\n`,
     );
-  if (flag(args, 'json')) emit({ event: 'simulated', seed, nodes, ...result });
+  if (args.json) emit({ event: 'simulated', seed, nodes, ...result });
   else {
     const { phase, time, epochs, kills, longestWithoutOwner, violations, trace, events, served } = result;
     process.stdout.write(
@@ -75,8 +75,8 @@ function servedText({ asked, answered, refused, reloads, longest }: Served): str
   return `${asked} requests, ${[`${answered} answered`, ...refusals].join(', ')}; ${reloads} reloads; ${(longest / 1000).toFixed(1)} s for one at most\n`;
 }
 
-function planOf(args: Arguments): string {
-  const plan = text(args, 'plan');
+function planOf(args: SimulateArguments): string {
+  const plan = args.plan;
   if (plan !== undefined) return plan;
   throw new UserError('usage', 'say which plan', 'nmc simulate PLAN, or --replay FILE');
 }

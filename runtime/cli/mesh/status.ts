@@ -5,22 +5,23 @@ import type { MeshStatus, RunStatus, ShardStatus } from '../../net/mesh-status.t
 import { emit } from '../../support/emit.ts';
 import { formatBytes } from '../../support/format-numbers.ts';
 import { printed } from '../../support/printable.ts';
-import { type Arguments, EXIT, flag } from '../shell/command.ts';
+import { EXIT } from '../shell/command.ts';
 import { watchInterrupt } from '../shell/watch-interrupt.ts';
 import { openMeshToLook } from './mesh-link.ts';
+import type { StatusArguments } from './options.ts';
 
 const LOOK_EVERY_MS = 1000;
 
-export default async function (args: Arguments): Promise<number> {
+export default async function (args: StatusArguments): Promise<number> {
   const link = await openMeshToLook(args);
   const interrupt = watchInterrupt(() => undefined);
   try {
     do {
       const status = await askStatus(link);
-      if (flag(args, 'json')) emit({ ...status });
+      if (args.json) emit({ ...status });
       else process.stdout.write(statusText(status));
-      if (flag(args, 'watch')) await sleep(LOOK_EVERY_MS);
-    } while (flag(args, 'watch') && !interrupt.requested());
+      if (args.watch) await sleep(LOOK_EVERY_MS);
+    } while (args.watch && !interrupt.requested());
     return EXIT.done;
   } finally {
     interrupt.release();

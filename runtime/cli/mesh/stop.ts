@@ -4,15 +4,16 @@ import { ask } from '../../net/ask.ts';
 import { askStatus } from '../../net/ask-status.ts';
 import { emit } from '../../support/emit.ts';
 import { printed } from '../../support/printable.ts';
-import { type Arguments, EXIT, flag, text } from '../shell/command.ts';
+import { EXIT } from '../shell/command.ts';
 import { openMesh } from './mesh-link.ts';
+import type { StopArguments } from './options.ts';
 
 const ENDED = ['stopped', 'done', 'failed', 'suspended'];
 
-export default async function (args: Arguments): Promise<number> {
+export default async function (args: StopArguments): Promise<number> {
   const link = await openMesh(args);
   try {
-    const run = text(args, 'run') ?? '';
+    const run = args.run ?? '';
     await ask(link, { what: 'stop', run });
     for (;;) {
       const { runs } = await askStatus(link);
@@ -21,8 +22,7 @@ export default async function (args: Arguments): Promise<number> {
         await sleep(100);
         continue;
       }
-      if (flag(args, 'json'))
-        emit({ event: 'stopped', run, state: found?.state ?? null, snapshot: found?.snapshot ?? null });
+      if (args.json) emit({ event: 'stopped', run, state: found?.state ?? null, snapshot: found?.snapshot ?? null });
       else process.stdout.write(printed`${run} is ${found?.state ?? 'gone'}\n`);
       return EXIT.done;
     }

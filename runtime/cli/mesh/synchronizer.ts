@@ -12,24 +12,25 @@ import { isLoopback } from '../../support/loopback.ts';
 import { printed } from '../../support/printable.ts';
 import { acquireLock } from '../../support/process-lock.ts';
 import { CheckProcess } from '../compiling/check-process.ts';
-import { type Arguments, EXIT, flag, text } from '../shell/command.ts';
+import { EXIT } from '../shell/command.ts';
 import { certificateOf, hostsOf, originsOf, tokensOf } from '../shell/listening.ts';
 import { watchInterrupt } from '../shell/watch-interrupt.ts';
 import { hasParent, heedParent } from '../shell/with-parent.ts';
 import { inviteText } from './invite-argument.ts';
 import { joinLine, PRINTED } from './join-line.ts';
 import { assertSecure } from './mesh-link.ts';
+import type { SynchronizerArguments } from './options.ts';
 import { ownFolder } from './state-folder.ts';
 
 export const DEFAULT_STATE = 'mesh-state';
 
-export default async function (args: Arguments): Promise<number> {
-  const address = parseAddress(text(args, 'listen') ?? '127.0.0.1');
+export default async function (args: SynchronizerArguments): Promise<number> {
+  const address = parseAddress(args.listen ?? '127.0.0.1');
   const tls = certificateOf(args);
   assertSecure({ ...address, secure: address.secure || tls !== undefined }, args);
   const tokens = tokensOf(args);
   const origins = originsOf(args);
-  const state = text(args, 'state') ?? DEFAULT_STATE;
+  const state = args.state ?? DEFAULT_STATE;
   ownFolder(state);
   const release = lockState(state);
   let stop = (): void => undefined;
@@ -42,7 +43,7 @@ export default async function (args: Arguments): Promise<number> {
   const node = await SynchronizerNode.open({
     keys: ensureKey(join(state, 'key.json')),
     backplane: embeddedBackplane(join(state, 'backplane'), {
-      acceptOlder: flag(args, 'accept-older-state'),
+      acceptOlder: args['accept-older-state'],
       onOlder: (message) => process.stderr.write(printed`warning: ${message}; going on with what is there\n`),
     }),
     host: address.host,
@@ -60,7 +61,7 @@ export default async function (args: Arguments): Promise<number> {
     const listening = addressText({ ...address, port: node.port, secure: tls !== undefined });
     rememberMesh(listening, node.key);
     const invite = inviteText(await node.invite());
-    if (flag(args, 'json')) emit({ event: 'synchronizer', address: listening, key: node.key, invite });
+    if (args.json) emit({ event: 'synchronizer', address: listening, key: node.key, invite });
     else
       process.stdout.write(
         printed`synchronizer at ${listening}\n` + joinLine({ address: listening, key: node.key, invite, ...PRINTED }),

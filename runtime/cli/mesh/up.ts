@@ -14,11 +14,11 @@ import { emit } from '../../support/emit.ts';
 import { EnvironmentError, RelayedCode, UserError } from '../../support/errors.ts';
 import { onInterrupt } from '../../support/interrupt.ts';
 import { printed } from '../../support/printable.ts';
-import { type Arguments, EXIT, flag, text, texts } from '../shell/command.ts';
-import { wholeNumber } from '../shell/whole-number.ts';
+import { EXIT } from '../shell/command.ts';
 import { type Announced, firstWords } from './first-words.ts';
 import { joinLine, PRINTED } from './join-line.ts';
 import { assertSecure } from './mesh-link.ts';
+import type { UpArguments } from './options.ts';
 import { ownFolder } from './state-folder.ts';
 import { DEFAULT_STATE } from './synchronizer.ts';
 import { Child } from './up-child.ts';
@@ -38,10 +38,10 @@ const REPAIRS: Readonly<Record<string, string>> = {
 };
 const REPAIR = 'use another --port, or look into the state folder’s logs';
 
-export default async function (args: Arguments): Promise<number> {
-  const trainers = wholeNumber(args, 'trainers', 0, 256) ?? 2;
-  wholeNumber(args, 'max-memory', 1);
-  const state = resolve(text(args, 'state') ?? DEFAULT_STATE);
+export default async function (args: UpArguments): Promise<number> {
+  const trainers = args.trainers ?? 2;
+  args['max-memory'];
+  const state = resolve(args.state ?? DEFAULT_STATE);
   const asked = listenAddress(args);
   assertSecure(asked, args);
   ownFolder(state);
@@ -51,7 +51,7 @@ export default async function (args: Arguments): Promise<number> {
   const release = onInterrupt(
     () => {
       stopping = true;
-      if (!flag(args, 'json')) process.stderr.write('stopping with a last snapshot; once more to stop at once\n');
+      if (!args.json) process.stderr.write('stopping with a last snapshot; once more to stop at once\n');
     },
     {
       on: (signal, listener) => process.on(signal, listener),
@@ -78,10 +78,10 @@ export default async function (args: Arguments): Promise<number> {
 }
 
 /** `--listen HOST:PORT`, or `--listen HOST` with `--port`. @throws UserError `usage/port` for two ports */
-function listenAddress(args: Arguments): Address {
-  const said = text(args, 'listen') ?? '127.0.0.1';
+function listenAddress(args: UpArguments): Address {
+  const said = args.listen ?? '127.0.0.1';
   const asked = parseAddress(said);
-  const port = wholeNumber(args, 'port', 0, 65_535);
+  const port = args.port;
   if (
     port !== undefined &&
     port !== asked.port &&
@@ -91,8 +91,8 @@ function listenAddress(args: Arguments): Address {
   return { ...asked, port: port ?? asked.port };
 }
 
-function announce(args: Arguments, { address, key, invite }: Announced, trainers: MeshStatus['trainers']): void {
-  if (flag(args, 'json')) {
+function announce(args: UpArguments, { address, key, invite }: Announced, trainers: MeshStatus['trainers']): void {
+  if (args.json) {
     emit({
       event: 'up',
       address,
@@ -110,14 +110,14 @@ function announce(args: Arguments, { address, key, invite }: Announced, trainers
 
 class Mesh {
   readonly #state: string;
-  readonly #args: Arguments;
+  readonly #args: UpArguments;
   #listen: ReturnType<typeof parseAddress>;
   #synchronizer: Child | undefined;
   #trainers: readonly { readonly name: string; child: Child; diedAt: number; overruns: number }[] = [];
   #announced: Announced = { address: '', key: '', invite: '' };
   #link: Link | undefined;
 
-  constructor(args: Arguments, state: string, listen: ReturnType<typeof parseAddress>) {
+  constructor(args: UpArguments, state: string, listen: ReturnType<typeof parseAddress>) {
     this.#args = args;
     this.#state = state;
     this.#listen = listen;
@@ -220,13 +220,13 @@ class Mesh {
 
   async #startSynchronizer(): Promise<void> {
     const listen = addressText(this.#listen);
-    const insecure = flag(this.#args, 'insecure') ? ['--insecure'] : [];
-    const tokens = text(this.#args, 'tokens');
+    const insecure = this.#args.insecure ? ['--insecure'] : [];
+    const tokens = this.#args.tokens;
     // Once: started again, it has to find what it has confirmed since.
-    const accept = flag(this.#args, 'accept-older-state') && !this.#synchronizer ? ['--accept-older-state'] : [];
+    const accept = this.#args['accept-older-state'] && !this.#synchronizer ? ['--accept-older-state'] : [];
     const door = [
-      ...texts(this.#args, 'host').flatMap((host) => ['--host', host]),
-      ...texts(this.#args, 'origin').flatMap((origin) => ['--origin', origin]),
+      ...this.#args.host.flatMap((host) => ['--host', host]),
+      ...this.#args.origin.flatMap((origin) => ['--origin', origin]),
       ...(tokens === undefined ? [] : ['--tokens', tokens]),
     ];
     const child = new Child(
@@ -249,9 +249,9 @@ class Mesh {
 
   #startTrainer(name: string): Child {
     const { address, key } = this.#announced;
-    const device = text(this.#args, 'device');
-    const delay = text(this.#args, 'delay');
-    const megabytes = wholeNumber(this.#args, 'max-memory', 1);
+    const device = this.#args.device;
+    const delay = this.#args.delay;
+    const megabytes = this.#args['max-memory'];
     const options = [
       '--name',
       name,
@@ -263,7 +263,7 @@ class Mesh {
       ...(device === undefined ? [] : ['--device', device]),
       ...(delay === undefined ? [] : ['--delay', delay]),
       ...(megabytes === undefined ? [] : ['--max-memory', String(megabytes)]),
-      ...(flag(this.#args, 'relay') ? ['--relay'] : []),
+      ...(this.#args.relay ? ['--relay'] : []),
     ];
     const log = join(this.#state, 'logs', `${name}.log`);
     const allowed = megabytes === undefined ? undefined : megabytes * MEGABYTE;

@@ -1,10 +1,7 @@
 /** Which schedule a training in shards has: what the command line says, else what the model's `schedule` blocks say. */
 import type { ScheduleInstance } from '../../../compiler/3-check/checked.ts';
-import { MAX_MICROBATCHES } from '../../../compiler/5-program/pipeline.ts';
 import type { Selected } from '../../../compiler/build-program.ts';
 import { UserError } from '../../support/errors.ts';
-import { type Arguments, text } from '../shell/command.ts';
-import { wholeNumber } from '../shell/whole-number.ts';
 
 export type ScheduleName = 'lockstep' | 'pipelined';
 
@@ -32,15 +29,21 @@ export function isPipelined({ schedule, microbatches }: AskedSchedule): boolean 
 /** Whether an option of the command said it, and no schedule of the model. */
 export const isOption = ({ by }: Asked<unknown>): boolean => by.startsWith('--');
 
+interface ScheduleArguments {
+  readonly microbatches: number | undefined;
+  readonly ahead: number | undefined;
+  readonly schedule?: string | undefined;
+}
+
 /**
  * Options win over the model, each by itself.
  *
  * @param schedules of the model that is trained; of several the first that says it counts
  * @throws UserError for an unknown schedule, or what does not go with it
  */
-export function askedSchedule(args: Arguments, schedules: readonly ScheduleInstance[]): AskedSchedule {
-  const parts = wholeNumber(args, 'microbatches', 1, MAX_MICROBATCHES);
-  const begun = wholeNumber(args, 'ahead', 0, 1);
+export function askedSchedule(args: ScheduleArguments, schedules: readonly ScheduleInstance[]): AskedSchedule {
+  const parts = args.microbatches;
+  const begun = args.ahead;
   const given: Requested = {
     schedule: optionOf(args),
     microbatches: parts === undefined ? undefined : { value: parts, by: '--microbatches' },
@@ -87,8 +90,8 @@ function impliedBy({ schedule, microbatches }: Requested): Asked<ScheduleName> |
   return schedule ?? (microbatches && { value: 'pipelined', by: microbatches.by });
 }
 
-function optionOf(args: Arguments): Asked<ScheduleName> | undefined {
-  const name = text(args, 'schedule');
+function optionOf(args: ScheduleArguments): Asked<ScheduleName> | undefined {
+  const name = args.schedule;
   if (name === undefined) return undefined;
   if (name === 'lockstep' || name === 'pipelined') return { value: name, by: '--schedule' };
   throw new UserError('deploy/schedule', `there is no schedule ${name}`, 'use --schedule lockstep or pipelined');
@@ -117,8 +120,11 @@ function numberIn(schedules: readonly ScheduleInstance[], setting: string): Aske
 }
 
 /** `--partition K`, else what the model says; 1 where nobody does. */
-export function askedShards(args: Arguments, schedules: readonly ScheduleInstance[]): number {
-  return wholeNumber(args, 'partition', 1, 1_000_000) ?? numberIn(schedules, 'shards')?.value ?? 1;
+export function askedShards(
+  args: { readonly partition: number | undefined },
+  schedules: readonly ScheduleInstance[],
+): number {
+  return args.partition ?? numberIn(schedules, 'shards')?.value ?? 1;
 }
 
 /** Of the model that is trained. */

@@ -7,14 +7,14 @@ import { emit } from '../../support/emit.ts';
 import { UserError } from '../../support/errors.ts';
 import { withProgress } from '../../support/progress.ts';
 import { ownPath } from '../../support/safe-path.ts';
-import { type Arguments, EXIT, flag, text } from '../shell/command.ts';
-import { wholeNumber } from '../shell/whole-number.ts';
+import { EXIT } from '../shell/command.ts';
+import type { PartitionArguments } from './options.ts';
 
-export default function (args: Arguments): number {
-  const path = text(args, 'graph') ?? '';
-  const out = text(args, 'out') ?? '';
-  const parts = wholeNumber(args, 'parts', 1, 65_536) ?? 2;
-  const seed = wholeNumber(args, 'seed', 0) ?? 0;
+export default function (args: PartitionArguments): number {
+  const path = args.graph ?? '';
+  const out = args.out;
+  const parts = args.parts;
+  const seed = args.seed ?? 0;
   const read = readMetis(readGraph(path));
   if (read.kind === 'wrong') throw new UserError('graph/format', `${path}:${read.line}: ${read.message}`, read.repair);
   const { graph } = read;
@@ -29,7 +29,7 @@ export default function (args: Arguments): number {
   const seconds = (performance.now() - started) / 1000;
   writeFileAtomic(ownPath(out), `${found.part.join('\n')}\n`);
   const edges = graph.ends.length / 2;
-  if (flag(args, 'json')) {
+  if (args.json) {
     const { cut, imbalance, balanced } = found;
     emit({ event: 'partitioned', out, vertices: graph.count, edges, parts, seed, cut, imbalance, balanced, seconds });
     return EXIT.done;

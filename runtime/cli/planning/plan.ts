@@ -2,14 +2,15 @@
 import { diffPlans, type PlanDiff, type PlanSide } from '../../../compiler/8-plan/diff.ts';
 import { emit } from '../../support/emit.ts';
 import { formatBytes } from '../../support/format-numbers.ts';
-import { type Arguments, EXIT, flag, text } from '../shell/command.ts';
+import { EXIT } from '../shell/command.ts';
 import { openPlan } from './open-plan.ts';
+import type { PlanArguments } from './options.ts';
 
-export default function (args: Arguments): number {
-  const [a, b] = ['a', 'b'].map((name) => openPlan(text(args, name) ?? '').plan);
+export default function (args: PlanArguments): number {
+  const [a, b] = [args.a, args.b].map((folder) => openPlan(folder ?? '').plan);
   if (!a || !b) throw new Error('two plans were asked for');
   const diff = diffPlans(a, b);
-  if (flag(args, 'json')) emit({ event: 'diff', ...diff });
+  if (args.json) emit({ event: 'diff', ...diff });
   else process.stdout.write(textOf(diff));
   return EXIT.done;
 }

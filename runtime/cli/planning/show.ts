@@ -15,21 +15,21 @@ import { emit } from '../../support/emit.ts';
 import { UserError } from '../../support/errors.ts';
 import { ownPath } from '../../support/safe-path.ts';
 import { buildStages, checkModel, fileArgument, planOf, selectTask } from '../compiling/compile-model.ts';
-import { type Arguments, EXIT, flag, text } from '../shell/command.ts';
+import { EXIT } from '../shell/command.ts';
+import type { ShowArguments } from './options.ts';
 
 const STAGES = ['ast', 'graph', 'program', 'onnx'] as const;
 
-export default async function (args: Arguments): Promise<number> {
-  const path = fileArgument(args);
+export default async function (args: ShowArguments): Promise<number> {
+  const path = fileArgument(args.file);
   if (isPlanFolder(path)) {
     const { showPlan } = await import('./show-plan.ts');
-    const target = (name: string): Record<string, string> =>
-      args[name] === undefined ? {} : { [name]: text(args, name) ?? '' };
-    return showPlan(path, { json: flag(args, 'json'), ...target('svg'), ...target('html') });
+    const { json, svg, html } = args;
+    return showPlan(path, { json, ...(svg === undefined ? {} : { svg }), ...(html === undefined ? {} : { html }) });
   }
   if (args.html !== undefined)
     throw new UserError('usage/html', `${path} is no plan`, 'nmc compile makes one; --svg draws a model');
-  const stage = text(args, 'stage') ?? 'graph';
+  const stage = args.stage ?? 'graph';
   if (!(STAGES as readonly string[]).includes(stage)) {
     const close = closest(stage, STAGES);
     throw new UserError(
@@ -39,15 +39,15 @@ export default async function (args: Arguments): Promise<number> {
     );
   }
   const print = (shown: string): number => {
-    if (flag(args, 'json')) emit({ stage, text: shown });
+    if (args.json) emit({ stage, text: shown });
     else process.stdout.write(shown);
     return EXIT.done;
   };
   if (stage === 'ast' && args.svg === undefined) return print(showAst(path));
   const model = checkModel(path, args);
-  const selected = selectTask(model, text(args, 'task'), args);
-  const staged = buildStages(selected, checkedPass(text(args, 'after')));
-  if (args.svg !== undefined) return drawGraph(staged, args.svg, flag(args, 'json'));
+  const selected = selectTask(model, args.task, {});
+  const staged = buildStages(selected, checkedPass(args.after));
+  if (args.svg !== undefined) return drawGraph(staged, args.svg, args.json);
   if (stage === 'graph') return print(printGraph(staged.graph));
   if (stage === 'program') return print(printProgram(staged.program));
   const { files } = await planOf(model, staged);

@@ -6,15 +6,15 @@ import type { Device, Executable } from '../../device/device.ts';
 import { UserError } from '../../support/errors.ts';
 import { lowerHere } from '../compiling/lower-here.ts';
 import { kernelTimes } from '../measuring/kernel-times.ts';
-import { type Arguments, text } from './command.ts';
+
 import { debugLog } from './debug.ts';
 
 /**
  * `--precision`; nothing is rounded where nobody asks.
  * @throws UserError `precision/unknown`
  */
-export function precisionOf(args: Arguments): Precision {
-  const asked = text(args, 'precision') ?? 'f32';
+export function precisionOf(args: { readonly precision?: string | undefined }): Precision {
+  const asked = args.precision ?? 'f32';
   const found = PRECISIONS.find((name) => name === asked);
   if (!found)
     throw new UserError('precision/unknown', `there is no precision ${asked}`, `use one of ${PRECISIONS.join(', ')}`);

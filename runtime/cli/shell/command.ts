@@ -1,34 +1,43 @@
 /** What a command is; each lives in a file of its own and is loaded only when it is called. */
 import type { Argv } from 'yargs';
+import { addOptions, type Given, type OptionTable, type RawArguments, readOptions } from './options.ts';
 
 export interface Command {
   /** `train <file> [task]` */
   readonly usage: string;
   readonly summary: string;
+  /** Adds its options and words, for its help and for what it accepts. */
   readonly options: (yargs: Argv) => Argv;
-  /** The module that runs it; its default export takes the arguments and gives the exit code. */
-  readonly load: () => Promise<{ default: (args: Arguments) => Promise<number> | number }>;
+  /** Reads the arguments, loads what does the work, and runs it. @returns the exit code */
+  readonly run: (args: RawArguments) => Promise<number>;
 }
 
-/** Arguments as yargs hands them over; each command narrows what it reads. */
-export type Arguments = Readonly<Record<string, unknown>>;
+interface Declared<T extends OptionTable> {
+  readonly usage: string;
+  readonly summary: string;
+  readonly options: T;
+  /** Command lines, and what they do. */
+  readonly examples: readonly (readonly [string, string])[];
+  /** Behind its help. */
+  readonly epilogue?: string;
+  /** The module that does the work; its default export gives the exit code. */
+  readonly load: () => Promise<{ default: (args: Given<T>) => Promise<number> | number }>;
+}
+
+export function command<const T extends OptionTable>({ usage, summary, ...declared }: Declared<T>): Command {
+  const { options, examples, epilogue, load } = declared;
+  return {
+    usage,
+    summary,
+    options: (yargs) => {
+      const all = addOptions(yargs, options).example(examples.map(([line, does]) => [line, does]));
+      return epilogue === undefined ? all : all.epilogue(epilogue);
+    },
+    run: async (args) => {
+      const given = readOptions(options, args);
+      return (await load()).default(given);
+    },
+  };
+}
 
 export const EXIT = { done: 0, checkFailed: 1, wrongInput: 2, environment: 3, interrupted: 130 } as const;
-
-export function text(args: Arguments, name: string): string | undefined {
-  const given = args[name];
-  // Given twice: the last one counts.
-  const value: unknown = Array.isArray(given) ? given.at(-1) : given;
-  return typeof value === 'string' ? value : typeof value === 'number' ? String(value) : undefined;
-}
-
-export function flag(args: Arguments, name: string): boolean {
-  return args[name] === true;
-}
-
-/** Several values of one option: `--set a=1 --set b=2`. */
-export function texts(args: Arguments, name: string): string[] {
-  const value = args[name];
-  const list: unknown[] = Array.isArray(value) ? value : value === undefined ? [] : [value];
-  return list.map(String);
-}

@@ -6,7 +6,8 @@ import { closest } from '../../../compiler/diagnostics/suggest.ts';
 import { emit } from '../../support/emit.ts';
 import { ERROR_CODES } from '../../support/error-codes.ts';
 import { UserError } from '../../support/errors.ts';
-import { type Arguments, EXIT, flag, text } from './command.ts';
+import { EXIT } from './command.ts';
+import type { ExplainArguments } from './common-options.ts';
 import { packageRoot } from './package-root.ts';
 
 interface Explained {
@@ -17,12 +18,12 @@ interface Explained {
   readonly folder: string;
 }
 
-export default function (args: Arguments): number {
-  const code = text(args, 'code');
+export default function (args: ExplainArguments): number {
+  const code = args.code;
   const known = explained();
   if (code === undefined) {
     for (const { code: name, severity, title } of known)
-      if (flag(args, 'json')) emit({ code: name, severity, title });
+      if (args.json) emit({ code: name, severity, title });
       else process.stdout.write(`${name.padEnd(28)} ${title}\n`);
     return EXIT.done;
   }
@@ -38,7 +39,7 @@ export default function (args: Arguments): number {
     );
   }
   const page = readFileSync(path, 'utf8');
-  if (flag(args, 'json')) emit({ code, severity: found.severity, title: found.title, page });
+  if (args.json) emit({ code, severity: found.severity, title: found.title, page });
   else process.stdout.write(page);
   return EXIT.done;
 }

@@ -6,11 +6,20 @@ import type { Certificate } from '../../http/limited-server.ts';
 import { TokenFile } from '../../identity/token-file.ts';
 import { UserError } from '../../support/errors.ts';
 import { isLoopback } from '../../support/loopback.ts';
-import { type Arguments, flag, text, texts } from './command.ts';
+
+/** Of a command that listens. */
+interface ListenArguments {
+  readonly cert: string | undefined;
+  readonly 'cert-key': string | undefined;
+  readonly insecure: boolean;
+  readonly host: readonly string[];
+  readonly tokens: string | undefined;
+  readonly origin: readonly string[];
+}
 
 /** `--cert FILE --cert-key FILE`. @throws UserError `usage`, `tls/certificate` */
-export function certificateOf(args: Arguments): Certificate | undefined {
-  const [cert, key] = [text(args, 'cert'), text(args, 'cert-key')];
+export function certificateOf(args: Pick<ListenArguments, 'cert' | 'cert-key'>): Certificate | undefined {
+  const [cert, key] = [args.cert, args['cert-key']];
   if (cert === undefined && key === undefined) return undefined;
   if (cert === undefined || key === undefined)
     throw new UserError('usage', 'TLS needs a certificate and its key', '--cert FILE --cert-key FILE');
@@ -25,8 +34,12 @@ export function certificateOf(args: Arguments): Certificate | undefined {
 }
 
 /** @throws UserError `serve/insecure` where what is sent could be read on the way */
-export function assertSecureHttp(host: string, certificate: Certificate | undefined, args: Arguments): void {
-  if (certificate || isLoopback(host) || flag(args, 'insecure')) return;
+export function assertSecureHttp(
+  host: string,
+  certificate: Certificate | undefined,
+  args: Pick<ListenArguments, 'insecure'>,
+): void {
+  if (certificate || isLoopback(host) || args.insecure) return;
   throw new UserError(
     'serve/insecure',
     `${host || 'every address'} is beyond this machine and connections to it would not be encrypted`,
@@ -35,19 +48,19 @@ export function assertSecureHttp(host: string, certificate: Certificate | undefi
 }
 
 /** The names that a server answers to: its address, and each `--host NAME`. */
-export function hostsOf(address: string, args: Arguments): Hosts {
-  return new Hosts([address, ...texts(args, 'host')]);
+export function hostsOf(address: string, args: Pick<ListenArguments, 'host'>): Hosts {
+  return new Hosts([address, ...args.host]);
 }
 
 /** `--tokens FILE`. @throws as `readTokens` */
-export function tokensOf(args: Arguments): TokenFile | undefined {
-  const path = text(args, 'tokens');
+export function tokensOf(args: Pick<ListenArguments, 'tokens'>): TokenFile | undefined {
+  const path = args.tokens;
   return path === undefined ? undefined : new TokenFile(path);
 }
 
 /** Each `--origin URL`, as browsers say it. @throws UserError `mesh/origin` */
-export function originsOf(args: Arguments): string[] {
-  return texts(args, 'origin').map((said) => {
+export function originsOf(args: Pick<ListenArguments, 'origin'>): string[] {
+  return args.origin.map((said) => {
     const origin = URL.canParse(said) ? new URL(said).origin : 'null';
     if (/^https?:/.test(origin)) return origin;
     throw new UserError(

@@ -1,8 +1,9 @@
 /** Reads a command line and runs its command; the only place that turns failures into exit codes. */
 import yargs, { type Argv } from 'yargs';
 import { commands } from '../commands.ts';
-import { type Arguments, type Command, EXIT } from './command.ts';
+import { type Command, EXIT } from './command.ts';
 import { debugLog } from './debug.ts';
+import type { RawArguments } from './options.ts';
 import { packageVersion } from './package-root.ts';
 import { reportFailure } from './report-failure.ts';
 import { readUsage, UsageError } from './usage-error.ts';
@@ -28,8 +29,7 @@ async function parseAndRun(argv: readonly string[]): Promise<number> {
   // Only the help of the whole needs them all.
   for (const known of command ? [command] : commands)
     parser.command(known.usage, known.summary, known.options, async (args) => {
-      const run = (await known.load()).default;
-      exit = await run(withDashes(args));
+      exit = await known.run(withDashes(args));
     });
   if (command === undefined && !argv.some((word) => ['--help', '-h', '--version'].includes(word))) {
     const first = argv.find((word) => !word.startsWith('-'));
@@ -92,7 +92,7 @@ const HIDDEN = '\0';
 /** Of 64 keys one begins with `-`; no option is as long. */
 const DASHED_KEY = /^-[A-Za-z0-9_-]{42}$/;
 
-function withDashes(args: Arguments): Arguments {
+function withDashes(args: RawArguments): RawArguments {
   const restored = (value: unknown): unknown => {
     if (Array.isArray(value)) return value.map(restored);
     return typeof value === 'string' && value.startsWith(HIDDEN) ? value.slice(HIDDEN.length) : value;

@@ -1,8 +1,12 @@
 /** Numbers on the command line, refused with the option's name when they are none. */
 import { UserError } from '../../support/errors.ts';
-import type { Arguments } from './command.ts';
 
-export function wholeNumber(args: Arguments, name: string, least: number, most = 2 ** 31): number | undefined {
+export function wholeNumber(
+  args: Readonly<Record<string, unknown>>,
+  name: string,
+  least: number,
+  most = 2 ** 31,
+): number | undefined {
   const value = args[name];
   if (value === undefined) return undefined;
   const single: unknown = Array.isArray(value) ? value.at(-1) : value;

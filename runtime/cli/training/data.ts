@@ -4,13 +4,12 @@ import { getDataset, listDatasets } from '../../data/download.ts';
 import { emit } from '../../support/emit.ts';
 import { UserError } from '../../support/errors.ts';
 import { formatBytes } from '../../support/format-numbers.ts';
-import { type Arguments, EXIT, flag, text } from '../shell/command.ts';
+import { EXIT } from '../shell/command.ts';
+import type { DataArguments } from './options.ts';
 
-export default async function (args: Arguments): Promise<number> {
-  const directory = dataDirectory(text(args, 'data'));
-  return args.action === 'list'
-    ? list(directory, flag(args, 'json'))
-    : get(directory, text(args, 'name'), flag(args, 'json'));
+export default async function (args: DataArguments): Promise<number> {
+  const directory = dataDirectory(args.data);
+  return args.action === 'list' ? list(directory, args.json) : get(directory, args.name, args.json);
 }
 
 async function list(directory: string, asJson: boolean): Promise<number> {

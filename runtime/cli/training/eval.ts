@@ -8,30 +8,30 @@ import { Stopped } from '../../shard/watch.ts';
 import { emit } from '../../support/emit.ts';
 import { formatCount, formatPercent } from '../../support/format-numbers.ts';
 import { createProgress } from '../../support/progress.ts';
-import { type Arguments, EXIT, flag, text } from '../shell/command.ts';
+import { EXIT } from '../shell/command.ts';
 import { watchInterrupt } from '../shell/watch-interrupt.ts';
-import { wholeNumber } from '../shell/whole-number.ts';
+import type { EvalArguments } from './options.ts';
 import { otherModel } from './other-model.ts';
 import { openPredictor } from './run-predictor.ts';
 import { checkLines } from './train-report-human.ts';
 import { storedSettings } from './train-settings.ts';
 import { dataOpener, storedDataRecord } from './training-data.ts';
 
-export default async function (args: Arguments): Promise<number> {
-  const asJson = flag(args, 'json');
-  const model = text(args, 'model');
+export default async function (args: EvalArguments): Promise<number> {
+  const asJson = args.json;
+  const model = args.model;
   const { run, plan, shard } = await openPredictor(
-    text(args, 'run') ?? '',
-    text(args, 'device') ?? 'auto',
+    args.run ?? '',
+    args.device ?? 'auto',
     undefined,
-    model === undefined ? undefined : (trained) => otherModel(trained, model, args),
+    model === undefined ? undefined : (trained) => otherModel(trained, model),
   );
   const progress = createProgress();
   const interrupt = watchInterrupt(() => undefined);
   try {
-    const remembered = storedSettings(run.config, text(args, 'data'));
+    const remembered = storedSettings(run.config, args.data);
     const stored = model === undefined ? remembered : { ...remembered, folder: dirname(model) };
-    const limit = wholeNumber(args, 'limit', 1) ?? stored.limit;
+    const limit = args.limit ?? stored.limit;
     const open = dataOpener({ ...stored, limit });
     const classes = storedDataRecord(run.config.settings.trainedOn)?.classes;
     const datasets = await Promise.all(plan.checks.map(async (c) => alignClasses(await open(c.data), classes)));

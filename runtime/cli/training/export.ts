@@ -14,25 +14,23 @@ import { ownPath } from '../../support/safe-path.ts';
 import { assertLowerable } from '../compiling/plan-executables.ts';
 import { allSizes } from '../compiling/sized-functions.ts';
 import { openProgramOfRun } from '../planning/open-plan.ts';
-import { type Arguments, EXIT, flag, text } from '../shell/command.ts';
-import { wholeNumber } from '../shell/whole-number.ts';
+import { EXIT } from '../shell/command.ts';
 import { checkExport } from './check-export.ts';
+import type { ExportArguments } from './options.ts';
 import { openPredictor, selectPrediction } from './run-predictor.ts';
 
 /** An ONNX file is one message of Protocol Buffers. */
 const MAX_BYTES = 2 ** 31 - 1;
-/** Samples of a model that takes a fixed number of them. */
-const MAX_SAMPLES = 1 << 16;
 /** Relative to the largest value: what f32 and f64 may differ by. */
 const MAX_DIFFERENCE = 1e-4;
 
-export default async function (args: Arguments): Promise<number> {
-  const directory = text(args, 'run') ?? '';
-  const batch = wholeNumber(args, 'batch', 1, MAX_SAMPLES);
+export default async function (args: ExportArguments): Promise<number> {
+  const directory = args.run ?? '';
+  const batch = args.batch;
   const program = openProgramOfRun(directory);
   const { run, plan, shard } = await openPredictor(directory, 'reference', allSizes);
   try {
-    const prediction = selectPrediction(plan, text(args, 'task'));
+    const prediction = selectPrediction(plan, args.task);
     const exported = exportOf(directory, program, prediction, batch);
     const values = await valuesOfStates(run, program);
     const bytes = exported.encode(values);
@@ -43,7 +41,7 @@ export default async function (args: Arguments): Promise<number> {
         `ONNX Runtime computes something else than the reference device (by ${difference})`,
         'look whether its training has diverged (nmc eval): f32 has no room for weights of billions; else please report this model',
       );
-    const path = text(args, 'onnx') ?? '';
+    const path = args.onnx ?? '';
     writeFileAtomic(ownPath(path), bytes);
     tell(args, path, bytes.length, exported, prediction, difference);
     return EXIT.done;
@@ -97,14 +95,14 @@ async function valuesOfStates(run: Run, program: Program): Promise<(state: State
 }
 
 function tell(
-  args: Arguments,
+  args: ExportArguments,
   path: string,
   bytes: number,
   { batch, reason, inputs, outputs }: Exported,
   { sequence }: PlanPrediction,
   difference: number,
 ): void {
-  if (flag(args, 'json')) {
+  if (args.json) {
     const shown = ({ name, type, shape, about }: OnnxPort) => ({ name, type, shape, ...(about ? { about } : {}) });
     const named = { inputs: inputs.map(shown), outputs: outputs.map(shown) };
     const why = reason === undefined ? {} : { reason };

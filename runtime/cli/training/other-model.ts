@@ -19,16 +19,15 @@ import type { Run } from '../../store/run-folder.ts';
 import { UserError } from '../../support/errors.ts';
 import { buildStages, checkModel, planOf, settings } from '../compiling/compile-model.ts';
 import { openPlan } from '../planning/open-plan.ts';
-import type { Arguments } from '../shell/command.ts';
 import { RUN_PLAN } from './train-settings.ts';
 
 /**
  * The file's predictions and checks as a plan for the run's weights, with the parameters that the run was trained with.
  * @throws DiagnosticsError; UserError `model/none`, `model/differs`
  */
-export async function otherModel(run: Run, path: string, args: Arguments): Promise<VerifiedPlan> {
+export async function otherModel(run: Run, path: string): Promise<VerifiedPlan> {
   const set = Object.entries(settingsOf(run.config)).map(([name, value]) => `${name}=${value}`);
-  const file = checkModel(path, { ...args, set });
+  const file = checkModel(path, { set });
   const model = modelIn(file.checked, run.config.model, path);
   const graph = lowerGraph(model);
   const trained = trainedModel(run.config);

@@ -9,17 +9,17 @@ import { emit } from '../../support/emit.ts';
 import { UserError } from '../../support/errors.ts';
 import { wholeFields } from '../../training/steps.ts';
 import { sizesFor } from '../compiling/sized-functions.ts';
-import { type Arguments, EXIT, flag, text } from '../shell/command.ts';
+import { EXIT } from '../shell/command.ts';
 import { watchInterrupt } from '../shell/watch-interrupt.ts';
-import { wholeNumber } from '../shell/whole-number.ts';
+import type { PredictArguments } from './options.ts';
 import { otherModel } from './other-model.ts';
 import { predictSheet } from './predict-sheet.ts';
 import { openPredictor, type Predictor, selectPrediction } from './run-predictor.ts';
 import { storedSettings } from './train-settings.ts';
 import { dataOpener } from './training-data.ts';
 
-export default async function (args: Arguments): Promise<number> {
-  if (text(args, 'input') === undefined && text(args, 'png') === undefined)
+export default async function (args: PredictArguments): Promise<number> {
+  if (args.input === undefined && args.png === undefined)
     throw new UserError(
       'usage/input',
       '--input is missing',
@@ -27,29 +27,28 @@ export default async function (args: Arguments): Promise<number> {
     );
   // A stop asked for while the device works is taken between two batches.
   const interrupt = watchInterrupt(() => undefined);
-  const png = text(args, 'png');
+  const png = args.png;
   let asked: Asked | undefined;
-  const model = text(args, 'model');
+  const model = args.model;
   const predictor = await openPredictor(
-    text(args, 'run') ?? '',
-    text(args, 'device') ?? 'auto',
+    args.run ?? '',
+    args.device ?? 'auto',
     png === undefined
       ? async (loaded, device) => {
           asked = await askedFor(args, loaded.plan);
           return sizesFor(loaded, device, asked.prediction, asked.dataset.length);
         }
       : undefined,
-    model === undefined ? undefined : (run) => otherModel(run, model, args),
+    model === undefined ? undefined : (run) => otherModel(run, model),
   );
   try {
-    if (png !== undefined)
-      return await writeSheet(args, predictor, selectPrediction(predictor.plan, text(args, 'task')), png);
+    if (png !== undefined) return await writeSheet(args, predictor, selectPrediction(predictor.plan, args.task), png);
     const { prediction, dataset, names } = asked ?? (await askedFor(args, predictor.plan));
     const wrong: NotFinite[] = [];
     for await (const batch of predictAll(predictor.shard, prediction, dataset)) {
       for (let i = 0; i < batch.count; i++) {
         const name = names[batch.first + i] ?? String(batch.first + i + 1);
-        printRow(name, predictedRow(prediction, batch, i), flag(args, 'json'));
+        printRow(name, predictedRow(prediction, batch, i), args.json);
         const read = notFiniteRead(prediction, batch, i);
         if (read !== undefined) wrong.push({ name, read });
       }
@@ -70,25 +69,25 @@ interface Asked {
 }
 
 /** Read before anything is made for the device: how many samples there are says what is wanted of it. */
-async function askedFor(args: Arguments, plan: Plan): Promise<Asked> {
-  const prediction = selectPrediction(plan, text(args, 'task'));
-  const { dataset, names } = await readInput(text(args, 'input') ?? '', wholeFields(prediction.inputs));
-  const limit = wholeNumber(args, 'limit', 1);
+async function askedFor(args: PredictArguments, plan: Plan): Promise<Asked> {
+  const prediction = selectPrediction(plan, args.task);
+  const { dataset, names } = await readInput(args.input ?? '', wholeFields(prediction.inputs));
+  const limit = args.limit;
   const some = limit !== undefined && limit < dataset.length ? slice(dataset, 0, limit - 1) : dataset;
   return { prediction, dataset: some, names };
 }
 
 async function writeSheet(
-  args: Arguments,
+  args: PredictArguments,
   predictor: Predictor,
   prediction: PlanPrediction,
   path: string,
 ): Promise<number> {
-  const stored = storedSettings(predictor.run.config, text(args, 'data'));
-  const model = text(args, 'model');
+  const stored = storedSettings(predictor.run.config, args.data);
+  const model = args.model;
   const open = dataOpener(model === undefined ? stored : { ...stored, folder: dirname(model) });
-  const { rows, samples } = await predictSheet(predictor, prediction, open, path, wholeNumber(args, 'limit', 1));
-  if (flag(args, 'json')) emit({ event: 'picture', file: path, rows, samples });
+  const { rows, samples } = await predictSheet(predictor, prediction, open, path, args.limit);
+  if (args.json) emit({ event: 'picture', file: path, rows, samples });
   else process.stdout.write(`${path}   ${samples} samples, rows: ${rows.join(', ')}\n`);
   return EXIT.done;
 }

@@ -11,11 +11,11 @@ import { listenError } from '../../support/listen-error.ts';
 import { isLoopback } from '../../support/loopback.ts';
 import { printableLines, printed } from '../../support/printable.ts';
 import { allSizes, prepareSizes } from '../compiling/sized-functions.ts';
-import { type Arguments, EXIT, flag, text } from '../shell/command.ts';
+import { EXIT } from '../shell/command.ts';
 import { assertSecureHttp, certificateOf, hostsOf, tokensOf } from '../shell/listening.ts';
 import { packageVersion } from '../shell/package-root.ts';
 import { watchInterrupt } from '../shell/watch-interrupt.ts';
-import { wholeNumber } from '../shell/whole-number.ts';
+import type { ServeArguments } from './options.ts';
 import { openPredictor } from './run-predictor.ts';
 
 /** How often it is asked whether it is time to look for newer weights. */
@@ -23,9 +23,9 @@ const TICK_MS = 100;
 /** From the request to stop to the end of connections. */
 const CLOSE_WITHIN_MS = 5000;
 
-export default async function (args: Arguments): Promise<number> {
-  const host = text(args, 'listen') ?? '127.0.0.1';
-  const port = wholeNumber(args, 'port', 0, 65_535) ?? 8080;
+export default async function (args: ServeArguments): Promise<number> {
+  const host = args.listen ?? '127.0.0.1';
+  const port = args.port ?? 8080;
   const certificate = certificateOf(args);
   assertSecureHttp(host, certificate, args);
   const tokens = tokensOf(args);
@@ -76,10 +76,10 @@ function warnOfOpenDoor(host: string, withTokens: boolean): void {
     );
 }
 
-async function sourceOf(args: Arguments): Promise<PredictorSource> {
-  const run = text(args, 'run');
-  const device = text(args, 'device') ?? 'auto';
-  if (text(args, 'mesh') !== undefined) return (await import('../mesh/serve-mesh.ts')).meshSource(args, run, device);
+async function sourceOf(args: ServeArguments): Promise<PredictorSource> {
+  const run = args.run;
+  const device = args.device ?? 'auto';
+  if (args.mesh !== undefined) return (await import('../mesh/serve-mesh.ts')).meshSource(args, run, device);
   if (run === undefined) throw new UserError('usage', 'say what to serve', 'nmc serve --run DIR, or --mesh ADDR');
   return runSource(run, device);
 }
@@ -104,9 +104,9 @@ function runSource(directory: string, device: string): PredictorSource {
   };
 }
 
-function announce(args: Arguments, address: string, source: PredictorSource, predictor: ReloadingPredictor): void {
+function announce(args: ServeArguments, address: string, source: PredictorSource, predictor: ReloadingPredictor): void {
   const tasks = predictor.plan.predictions.map((p) => p.task);
-  if (flag(args, 'json')) {
+  if (args.json) {
     emit({ event: 'serve', address, model: predictor.plan.model, tasks, weights: predictor.version });
     return;
   }

@@ -24,9 +24,10 @@ import {
 } from '../compiling/compile-model.ts';
 import { inMicrobatches } from '../compiling/microbatches.ts';
 import { probe } from '../compiling/probe.ts';
-import { type Arguments, flag, text } from '../shell/command.ts';
+
 import { flopCounter, timed, timedShard } from '../shell/debug.ts';
 import type { Interrupt } from '../shell/watch-interrupt.ts';
+import type { TrainArguments } from './options.ts';
 import { type RateWarning, watchRate } from './rate-warning.ts';
 import { runTo } from './train-loop.ts';
 import type { Reporter } from './train-report.ts';
@@ -37,17 +38,17 @@ import { dataOpener, dataRecord, openTrainingData } from './training-data.ts';
 const HEAD_START_MILLISECONDS = 10;
 
 export async function trainNew(
-  args: Arguments,
+  args: TrainArguments,
   device: Device,
   reporter: Reporter,
   interrupt: Interrupt,
 ): Promise<number> {
-  const path = fileArgument(args);
+  const path = fileArgument(args.file);
   const model = checkModel(path, args);
   reporter.warnings(model.warnings, model.texts);
-  const selected = requireTask(selectTask(model, text(args, 'task'), args), path);
+  const selected = requireTask(selectTask(model, args.task, args), path);
   const chosen = chosenSettings(args, path, selected.task);
-  const weights = text(args, 'weights');
+  const weights = args.weights;
   const given = weights === undefined ? undefined : openRun(weights).readParameters();
   // Reading and drawing go on beside compiling, which leaves gaps for what has been read.
   const open = dataOpener(chosen);
@@ -56,7 +57,7 @@ export async function trainNew(
   const drawing = given ? undefined : drawStates(parameterStates(lowerGraph(selected.model)), chosen.seed);
   const staged = buildStages(selected);
   await setImmediate();
-  const cut = cutOf(args, 'shards');
+  const cut = cutOf(args.shards);
   const divided = inMicrobatches(selected, staged, cut.shards, args);
   const { plan, program, files, shards } = await planOf(model, divided, cut);
   const sources = shards
@@ -88,7 +89,7 @@ export async function trainNew(
           ...(drawn ? { drawn } : {}),
         };
         const probed = { staged, training, data, device, begin, seed: chosen.seed };
-        if (flag(args, 'probe')) reporter.probed(await probe(probed));
+        if (args.probe) reporter.probed(await probe(probed));
         else watching.push(watchRate(probed, flopsOf(plan), reporter));
         return begin;
       },
@@ -102,7 +103,7 @@ export async function trainNew(
     const parts = new Map(
       [...files, [PLAN_FILE, planBytes(plan)] as const].map(([name, bytes]) => [`${RUN_PLAN}/${name}`, bytes]),
     );
-    const out = text(args, 'out');
+    const out = args.out;
     const data = await opening;
     const record = dataRecord(training, data);
     const source = { plan, training, chosen, args, path, text: model.texts.get(path) ?? '', data: record };

@@ -6,10 +6,11 @@ import { assertTrainable } from '../../shard/trainable.ts';
 import { resumeRun, type TrainingRun } from '../../store/run-folder.ts';
 import { UserError } from '../../support/errors.ts';
 import { openShardsOfRun } from '../planning/open-plan.ts';
-import { type Arguments, text } from '../shell/command.ts';
+
 import { commandDevice } from '../shell/command-device.ts';
 import { flopCounter, timed, timedShard } from '../shell/debug.ts';
 import type { Interrupt } from '../shell/watch-interrupt.ts';
+import type { TrainArguments } from './options.ts';
 import { runTo } from './train-loop.ts';
 import type { Reporter } from './train-report.ts';
 import { storedSettings, trainingOf } from './train-settings.ts';
@@ -28,16 +29,16 @@ const NOT_WITH_RESUME = [
   'set',
   'shards',
   'precision',
-];
+] as const satisfies readonly (keyof TrainArguments)[];
 
 export async function trainOn(
   directory: string,
-  args: Arguments,
+  args: TrainArguments,
   reporter: Reporter,
   interrupt: Interrupt,
 ): Promise<number> {
   for (const name of NOT_WITH_RESUME)
-    if (args[name] !== undefined)
+    if (isGiven(args[name]))
       throw new UserError(
         'usage/resume',
         `--resume continues a run with its own settings: ${name} cannot be given with it`,
@@ -52,9 +53,13 @@ export async function trainOn(
   }
 }
 
-async function goOn(run: TrainingRun, args: Arguments, reporter: Reporter, interrupt: Interrupt): Promise<number> {
+function isGiven(value: TrainArguments[keyof TrainArguments]): boolean {
+  return typeof value === 'object' ? value.length > 0 : value !== undefined && value !== false;
+}
+
+async function goOn(run: TrainingRun, args: TrainArguments, reporter: Reporter, interrupt: Interrupt): Promise<number> {
   const { directory, resumedFrom: state } = run;
-  const chosen = storedSettings(run.config, text(args, 'data'), text(args, 'device'));
+  const chosen = storedSettings(run.config, args.data, args.device);
   // Another device may be all that is left: it reads the same weights, as they are.
   const precision = chosen.device === 'webgpu' ? chosen.precision : 'f32';
   if (precision !== chosen.precision) reporter.note(`${chosen.device} computes in f32: ${chosen.precision} ends here`);

@@ -5,11 +5,11 @@ import { PRECISIONS, type Precision } from '../../../spec/precision.ts';
 import type { JsonValue, RunConfig } from '../../store/run-config.ts';
 import { UserError } from '../../support/errors.ts';
 import type { DataRecord } from '../../training/data-record.ts';
+import type { SetArguments } from '../compiling/compile-model.ts';
 import { settings as modelSettings } from '../compiling/compile-model.ts';
-import { type Arguments, text } from '../shell/command.ts';
 import { precisionOf } from '../shell/command-device.ts';
 import { packageVersion } from '../shell/package-root.ts';
-import { wholeNumber } from '../shell/whole-number.ts';
+import type { TrainArguments } from './options.ts';
 import { type DataSettings, rememberedData } from './training-data.ts';
 
 /** Where a plan lies within its run. */
@@ -23,20 +23,26 @@ export interface TrainSettings extends DataSettings {
   readonly precision: Precision;
 }
 
+/** Of a command that trains, here or on a mesh. */
+interface SettingArguments extends SetArguments, Pick<TrainArguments, 'data' | 'limit' | 'seed'> {
+  readonly device?: string | undefined;
+  readonly precision?: string | undefined;
+}
+
 /** @param path of the model file, @param task what its train block says */
 export function chosenSettings(
-  args: Arguments,
+  args: SettingArguments,
   path: string,
   task: { readonly epochs: number; readonly seed?: number },
 ): TrainSettings {
   return {
-    device: text(args, 'device') ?? 'auto',
-    data: text(args, 'data') ?? (process.env.NMC_DATA || undefined),
+    device: args.device ?? 'auto',
+    data: args.data ?? (process.env.NMC_DATA || undefined),
     folder: dirname(path),
-    limit: wholeNumber(args, 'limit', 1),
+    limit: args.limit,
     epochs: task.epochs,
     precision: precisionOf(args),
-    seed: wholeNumber(args, 'seed', 0, Number.MAX_SAFE_INTEGER) ?? task.seed ?? 1,
+    seed: args.seed ?? task.seed ?? 1,
   };
 }
 
@@ -50,7 +56,7 @@ export interface ConfigSource {
   readonly plan: Plan;
   readonly training: PlanTraining;
   readonly chosen: TrainSettings;
-  readonly args: Arguments;
+  readonly args: SetArguments;
   readonly path: string;
   readonly text: string;
   readonly data: DataRecord;

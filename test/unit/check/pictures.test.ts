@@ -1,9 +1,12 @@
 /** Links between pictures: the listings that have them, and shapes that cannot meet. */
+
 import { mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import check from '../../../runtime/cli/compiling/check.ts';
+import { CHECK } from '../../../runtime/cli/compiling/options.ts';
+import { readOptions } from '../../../runtime/cli/shell/options.ts';
 import { checkSource, modelOf } from '../../support/check-source.ts';
 
 const COLUMN = `pcn 1
@@ -81,7 +84,9 @@ describe('the listings', () => {
     writeFileSync(join(folder, 'column.pcn'), COLUMN);
     writeFileSync(join(folder, 'small_brain.pcn'), BRAIN);
     const written = vi.spyOn(process.stdout, 'write').mockReturnValue(true);
-    expect(check({ files: ['small_brain.pcn', 'column.pcn'].map((name) => join(folder, name)) })).toBe(0);
+    expect(
+      check(readOptions(CHECK, { files: ['small_brain.pcn', 'column.pcn'].map((name) => join(folder, name)) })),
+    ).toBe(0);
     expect(written.mock.calls.map(([text]) => String(text)).join('')).toMatch(/no errors/);
   });
 

@@ -1,6 +1,8 @@
 /** Options win over what a model's schedule says, each by itself. */
 import { expect, test } from 'vitest';
+import { DEPLOY } from '../../../runtime/cli/mesh/options.ts';
 import { askedSchedule, askedShards } from '../../../runtime/cli/planning/asked-schedule.ts';
+import { readOptions } from '../../../runtime/cli/shell/options.ts';
 import { checked } from '../../support/check-source.ts';
 import { tinyModel } from '../../support/nmc.ts';
 
@@ -9,7 +11,8 @@ type Options = Readonly<Record<string, string>>;
 const schedulesIn = (settings: string) =>
   settings === '' ? [] : checked(`${tinyModel()}\nschedule home of tiny {\n${settings}\n}\n`).schedules;
 
-const asked = (settings: string, options: Options = {}) => askedSchedule({ _: [], ...options }, schedulesIn(settings));
+const asked = (settings: string, options: Options = {}) =>
+  askedSchedule(readOptions(DEPLOY, options), schedulesIn(settings));
 
 const PIPELINED = '  mode = pipelined\n  microbatches = 8';
 
@@ -87,9 +90,9 @@ test('lockstep and microbatches together are refused, by whoever says it', () =>
 });
 
 test('shards: --partition, else the model, else one', () => {
-  expect(askedShards({ _: [] }, schedulesIn(''))).toBe(1);
-  expect(askedShards({ _: [] }, schedulesIn('  shards = 3'))).toBe(3);
-  expect(askedShards({ _: [], partition: '2' }, schedulesIn('  shards = 3'))).toBe(2);
+  expect(askedShards({ partition: undefined }, schedulesIn(''))).toBe(1);
+  expect(askedShards({ partition: undefined }, schedulesIn('  shards = 3'))).toBe(3);
+  expect(askedShards({ partition: 2 }, schedulesIn('  shards = 3'))).toBe(2);
 });
 
 test('a batch ahead is for pipelined batches of several parts; there is one at most', () => {

@@ -3,8 +3,9 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { kernelFiles, lowerToWgsl } from '../../../compiler/7-kernels/wgsl/lower.ts';
-import type { Arguments } from '../../../runtime/cli/shell/command.ts';
 import { commandDevice } from '../../../runtime/cli/shell/command-device.ts';
+import { readOptions } from '../../../runtime/cli/shell/options.ts';
+import { TRAIN, type TrainArguments } from '../../../runtime/cli/training/options.ts';
 import { trainNew } from '../../../runtime/cli/training/train-new.ts';
 import type { Reporter } from '../../../runtime/cli/training/train-report.ts';
 import { jsonReporter } from '../../../runtime/cli/training/train-report-json.ts';
@@ -36,12 +37,8 @@ test('what to do is said with the folder of the run, and doing it ends where a w
   await useSoftwareVulkan();
   const folder = temporaryFolder();
   const model = writeTiny(folder, { epochs: 3, batch: 4 });
-  const settings = (out: string, device: string): Arguments => ({
-    file: model,
-    limit: '32',
-    out: join(folder, out),
-    device,
-  });
+  const settings = (out: string, device: string): TrainArguments =>
+    readOptions(TRAIN, { file: model, limit: '32', out: join(folder, out), device });
   const gpu = await openBestGpu();
   let epochs = 0;
   const training = trainNew(
@@ -64,7 +61,7 @@ test('what to do is said with the folder of the run, and doing it ends where a w
   });
   expect(energies(run)).toHaveLength(2);
   const nothing = quiet(() => undefined);
-  expect(await trainOn(run, { device: 'cpu' }, nothing, INTERRUPT)).toBe(0);
+  expect(await trainOn(run, readOptions(TRAIN, { device: 'cpu' }), nothing, INTERRUPT)).toBe(0);
   expect(await trainNew(settings('whole', 'cpu'), await commandDevice('cpu'), nothing, INTERRUPT)).toBe(0);
   const [resumed, whole] = [energies(run), energies(join(folder, 'whole'))];
   expect(resumed).toHaveLength(3);

@@ -3,8 +3,9 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { kernelFiles } from '../../../compiler/7-kernels/wgsl/lower.ts';
-import type { Arguments } from '../../../runtime/cli/shell/command.ts';
 import { commandDevice } from '../../../runtime/cli/shell/command-device.ts';
+import { readOptions } from '../../../runtime/cli/shell/options.ts';
+import { TRAIN, type TrainArguments } from '../../../runtime/cli/training/options.ts';
 import { trainNew } from '../../../runtime/cli/training/train-new.ts';
 import type { Reporter } from '../../../runtime/cli/training/train-report.ts';
 import { jsonReporter } from '../../../runtime/cli/training/train-report-json.ts';
@@ -37,7 +38,8 @@ test('interrupted and resumed where bindings are larger, it has the bits of a wh
   const gpu = await softwareGpu();
   const model = join(folder, 'wide.pcn');
   writeFileSync(model, tinyModel({ epochs: 3, batch: 4 }).replace('hidden: int = 12', 'hidden: int = 128'));
-  const settings = (out: string): Arguments => ({ file: model, limit: '32', out: join(folder, out), device: 'webgpu' });
+  const settings = (out: string): TrainArguments =>
+    readOptions(TRAIN, { file: model, limit: '32', out: join(folder, out), device: 'webgpu' });
   let parts = 0;
   const little: Device = {
     name: 'webgpu',
@@ -59,7 +61,7 @@ test('interrupted and resumed where bindings are larger, it has the bits of a wh
   expect(parts).toBeGreaterThan(0);
   const run = join(folder, 'parts');
   expect(energies(run)).toHaveLength(2);
-  expect(await trainOn(run, { device: 'webgpu' }, quiet(), never)).toBe(0);
+  expect(await trainOn(run, readOptions(TRAIN, { device: 'webgpu' }), quiet(), never)).toBe(0);
   expect(await trainNew(settings('whole'), await commandDevice('webgpu'), quiet(), never)).toBe(0);
   const whole = join(folder, 'whole');
   expect(energies(run)).toEqual(energies(whole));

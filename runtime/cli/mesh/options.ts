@@ -1,0 +1,182 @@
+/** Options of the commands of a mesh. */
+import {
+  AHEAD_RANGE,
+  BATCH,
+  DATA,
+  EPOCHS,
+  JSON_LINES,
+  LIMIT_OF_SETS,
+  MICROBATCHES_RANGE,
+  SEED,
+  SHARDS_RANGE,
+} from '../shell/common-options.ts';
+import { choice, flag, type Given, text, texts, whole, word, words } from '../shell/options.ts';
+
+const INSECURE = { insecure: flag('allow a connection beyond this machine without encryption') };
+
+/** Of whoever connects. */
+export const REACH = {
+  ...JSON_LINES,
+  mesh: text('HOST, HOST:PORT, ws:// or wss:// (default: $NMC_MESH, or this machine)'),
+  fingerprint: text('key of the mesh, as nmc up printed it; remembered'),
+  ...INSECURE,
+};
+export type ReachArguments = Given<typeof REACH>;
+
+const RELAY = { relay: flag('borders go through the synchronizer only, never straight from trainer to trainer') };
+const RUN = { run: word('as `nmc status` names it') };
+
+const LISTEN = {
+  ...JSON_LINES,
+  listen: text('address to listen on (default: 127.0.0.1)'),
+  state: text('folder for keys and everything kept (default: mesh-state)'),
+  host: texts('a name that others call this machine by, for /metrics; may be given several times'),
+  origin: texts('a web page’s origin (https://HOST) that may connect; may be given several times (default: none)'),
+  tokens: text('file of `nmc keys token new`: then /metrics needs one, and may be read from elsewhere'),
+  ...INSECURE,
+  'accept-older-state': flag('go on where the records in the folder have stepped back, with what is there'),
+};
+
+const PORT_RANGE = { least: 0, most: 65_535 };
+
+export const UP = {
+  ...LISTEN,
+  trainers: whole('how many trainers (default: 2)', { least: 0, most: 256 }),
+  port: whole('port to listen on, 0 for any (default: 7420)', PORT_RANGE),
+  device: text('device of the trainers: auto (default), cpu or reference'),
+  delay: text('emulated round trip of border frames, in milliseconds'),
+  'max-memory': whole('MB that shards may use, of each trainer', { least: 1 }),
+  ...RELAY,
+};
+export type UpArguments = Given<typeof UP>;
+
+export const SYNCHRONIZER = {
+  ...LISTEN,
+  cert: text('certificate (PEM): then it speaks wss'),
+  'cert-key': text('its private key (PEM)'),
+};
+export type SynchronizerArguments = Given<typeof SYNCHRONIZER>;
+
+export const JOIN = {
+  ...JSON_LINES,
+  ...INSECURE,
+  name: text('name of this trainer (default: that of the machine)'),
+  fingerprint: text('key of the mesh, as nmc up printed it'),
+  invite: text('-: from standard input; FILE: from a file of your own (default: $NMC_INVITE); needed once'),
+  device: text('auto (default), cpu or reference'),
+  listen: text('HOST:PORT where neighbours dial this trainer (default: on this machine, any port)'),
+  'max-memory': whole('MB that shards may use; one that takes more is ended', { least: 1 }),
+  'max-upload': whole('MB a second', { least: 1 }),
+  'max-download': whole('MB a second', { least: 1 }),
+  state: text('folder for its key and what it keeps'),
+  delay: whole('emulated round trip of border frames, in milliseconds', { least: 0, most: 60_000 }),
+  address: word('HOST, HOST:PORT, ws:// or wss://'),
+  ...RELAY,
+};
+export type JoinArguments = Given<typeof JOIN>;
+
+export const LEAVE = { ...REACH, trainer: word('its name, or its key') };
+export type LeaveArguments = Given<typeof LEAVE>;
+
+export const DEPLOY = {
+  ...REACH,
+  task: text('name of a train block (default: the first)'),
+  partition: whole('number of shards (default: what the model says, or 1)', SHARDS_RANGE),
+  ...DATA,
+  ...EPOCHS,
+  ...BATCH,
+  ...SEED,
+  ...LIMIT_OF_SETS,
+  set: texts('name=value: a parameter of the model'),
+  schedule: text(
+    'lockstep, or pipelined: microbatches of one batch in flight (default: what the model says, or lockstep)',
+  ),
+  microbatches: whole(
+    'of pipelined; chosen for the trainers of the mesh where neither this nor the model says it',
+    MICROBATCHES_RANGE,
+  ),
+  ahead: whole(
+    'of pipelined, 1: a batch begins on predicted weights while the one before it ends (default: 0)',
+    AHEAD_RANGE,
+  ),
+  borders: text('values on the wire: f32 (default) or f16'),
+  'snapshot-every': whole('batches between two snapshots (default: 100, or an epoch)', { least: 1 }),
+  file: word('model file (.pcn), or a plan folder'),
+  'dry-run': flag('say where shards would go, and what is missing'),
+  watch: flag('follow the run to its end'),
+};
+export type DeployArguments = Given<typeof DEPLOY>;
+
+export const STATUS = { ...REACH, watch: flag('again every second') };
+export type StatusArguments = Given<typeof STATUS>;
+
+export const LOGS = {
+  ...REACH,
+  ...RUN,
+  replay: flag('go through what entered the synchronizer again, and say where anything else comes of it'),
+};
+export type LogsArguments = Given<typeof LOGS>;
+
+export const STOP = { ...REACH, ...RUN };
+export type StopArguments = Given<typeof STOP>;
+
+export const FETCH = { ...REACH, ...RUN, out: text('folder to write (default: runs/RUN)', { alias: 'o' }) };
+export type FetchArguments = Given<typeof FETCH>;
+
+export const SIMULATE = {
+  ...JSON_LINES,
+  nodes: whole('trainers (default: one for each shard)', { least: 1, most: 10_000 }),
+  seed: whole('of everything that is left to chance; the same one gives the same trace', { least: 0 }),
+  faults: text('JSON file: latency, jitter, loss, lives, away, synchronizerLives (milliseconds)'),
+  requests: whole('a second, to a predictor that follows the run; each must get one answer or a reason', {
+    least: 1,
+    most: 1000,
+  }),
+  record: text('file to write: everything that entered the synchronizer'),
+  replay: text('such a file, gone through again: exit code 1 where anything else comes of it'),
+  epochs: whole('epochs of training', { least: 1 }),
+  batches: whole('batches of an epoch (default: 100)', { least: 1 }),
+  'snapshot-every': whole('batches between two snapshots', { least: 1 }),
+  partition: whole('with --rates: shards, each on a machine of its own', SHARDS_RANGE),
+  task: text('with --rates: name of a train block (default: the first)'),
+  batch: whole('with --rates: samples per batch', { least: 1, most: 1_000_000 }),
+  microbatches: whole('with --rates: only this row', MICROBATCHES_RANGE),
+  ahead: whole(
+    'with --rates, 1: batches of pipelined begin on predicted weights while the one before them ends',
+    AHEAD_RANGE,
+  ),
+  'round-trip': whole('with --rates: milliseconds between two machines and back', { least: 0, most: 60_000 }),
+  gflops: whole('with --rates: what each machine reaches (default: 50)', { least: 1 }),
+  plan: word('plan folder; with --rates a model file'),
+  rates: flag('how fast lockstep and pipelined would be, and how busy'),
+};
+export type SimulateArguments = Given<typeof SIMULATE>;
+
+/** Uses of one invite. */
+export const MAX_INVITE_USES = 10_000;
+
+export const KEYS = {
+  ...REACH,
+  role: text('of allow: operator, trainer or viewer'),
+  uses: whole('of invite: how many trainers it lets in (default: 1)', { least: 1, most: MAX_INVITE_USES }),
+  expires: text('of invite: how long it is good, 90m, 2h, 7d (default: 24h)'),
+  in: text('of expire: how long the key is still good, 90m, 2h, 7d'),
+  at: text('of expire: until when, 2027-01-31T12:00Z'),
+  tokens: text('of token: the file (default: one of this user’s own)'),
+  action: choice(
+    ['new', 'show', 'list', 'allow', 'revoke', 'expire', 'invite', 'token'],
+    'new, show, list, invite; allow, revoke or expire KEY; token new|list|revoke NAME',
+  ),
+  key: word('as `nmc keys show` prints it'),
+  name: word('of a token'),
+};
+export type KeysArguments = Given<typeof KEYS>;
+
+export const MESH_FILE = {
+  ...REACH,
+  action: choice(['record', 'gc'], 'record: make the file; gc: remove blobs of a mesh that no run names any more'),
+  records: words('what `nmc doctor --json` wrote'),
+  out: text('file (default: mesh.json)', { alias: 'o' }),
+  'dry-run': flag('gc: only say what would go'),
+};
+export type MeshFileArguments = Given<typeof MESH_FILE>;

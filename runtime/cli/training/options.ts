@@ -1,0 +1,102 @@
+/** Options of the commands that train, use and serve a model. */
+import {
+  AHEAD,
+  BATCH,
+  DATA,
+  DEVICE,
+  EPOCHS,
+  JSON_LINES,
+  LIMIT,
+  LIMIT_OF_SETS,
+  MICROBATCHES_RANGE,
+  MODEL_FILE,
+  PRECISION,
+  RUN_FOLDER,
+  SEED,
+  SET,
+  SHARDS_RANGE,
+  TASK_NAME,
+} from '../shell/common-options.ts';
+import { choice, flag, type Given, needed, text, texts, whole, word } from '../shell/options.ts';
+
+export const TRAIN = {
+  ...EPOCHS,
+  ...BATCH,
+  ...SEED,
+  ...LIMIT_OF_SETS,
+  ...DEVICE,
+  ...PRECISION,
+  ...SET,
+  ...DATA,
+  ...JSON_LINES,
+  ...MODEL_FILE,
+  ...TASK_NAME,
+  out: text('run folder (default: runs/MODEL-DATE-N)'),
+  resume: text('continue this run with its own settings'),
+  probe: flag('before training, warn where the rate is too large for the energy’s curvature'),
+  weights: text('start from the weights of this run'),
+  shards: whole('K: cut into K shards, run in lockstep here', SHARDS_RANGE),
+  microbatches: whole(
+    'with --shards: every batch in so many parts, in flight side by side as on a mesh',
+    MICROBATCHES_RANGE,
+  ),
+  ...AHEAD,
+};
+export type TrainArguments = Given<typeof TRAIN>;
+
+const OTHER_FILE = {
+  model: text('file with the same model and other tasks, to use instead of those that it was trained with'),
+};
+const PREDICT_TASK = { task: text('which predict block (default: the first)') };
+
+export const PREDICT = {
+  ...JSON_LINES,
+  ...DATA,
+  ...DEVICE,
+  ...PREDICT_TASK,
+  ...LIMIT,
+  ...OTHER_FILE,
+  ...RUN_FOLDER,
+  input: text('IDX, NPY, NPZ, CSV, Parquet, PNG, a folder of PNGs, or - for JSON lines'),
+  png: text("write a picture of the data of the task's check and of what is read beside it"),
+};
+export type PredictArguments = Given<typeof PREDICT>;
+
+export const EVAL = { ...JSON_LINES, ...DATA, ...DEVICE, ...LIMIT, ...OTHER_FILE, ...RUN_FOLDER };
+export type EvalArguments = Given<typeof EVAL>;
+
+export const EXPORT = {
+  ...JSON_LINES,
+  ...PREDICT_TASK,
+  ...RUN_FOLDER,
+  onnx: needed('file to write'),
+  batch: whole('samples of one call; any number where this is absent and the model allows it', {
+    least: 1,
+    most: 1 << 16,
+  }),
+};
+export type ExportArguments = Given<typeof EXPORT>;
+
+export const SERVE = {
+  ...JSON_LINES,
+  ...DEVICE,
+  port: whole('port to listen on, 0 for any (default: 8080)', { least: 0, most: 65_535 }),
+  run: text('run folder; it may still be trained'),
+  mesh: text('a mesh: serves its newest run, or --run RUN'),
+  fingerprint: text('key of the mesh; remembered'),
+  insecure: flag('allow connections beyond this machine without encryption'),
+  listen: text('address to listen on (default: 127.0.0.1)'),
+  cert: text('certificate (PEM): then it speaks https'),
+  'cert-key': text('its private key (PEM)'),
+  host: texts('a name that others call this machine by; may be given several times'),
+  tokens: text('file of `nmc keys token new`: then every request needs a token'),
+};
+export type ServeArguments = Given<typeof SERVE>;
+
+export const DATA_SETS = {
+  ...JSON_LINES,
+  ...DATA,
+  action: choice(['list', 'get'], 'list, or get NAME'),
+  name: word('as `nmc data list` names it'),
+};
+export type DataArguments = Given<typeof DATA_SETS>;

@@ -1,0 +1,24 @@
+/** What comes from outside is read into types in one place each: nothing casts it, and no command reads texts. */
+import { describe, expect, test } from 'vitest';
+import { matches, trackedFiles } from './support/repository.ts';
+
+const files = trackedFiles();
+
+describe('the mesh', () => {
+  test('reads what others wrote by its shape, and casts none of it', () => {
+    const mesh = files.filter((file) => /^runtime\/(net|cli\/mesh)\/.*\.ts$/.test(file));
+    expect(matches(mesh, /\b(?:JSON\.parse|parsedJson|\.ask)\(.*\) as \w/)).toEqual([]);
+    const asking = matches(mesh, /\blink\.ask\(/i).map((at) => at.split(':')[0]);
+    expect(asking).toEqual(['runtime/net/ask.ts']);
+  });
+});
+
+describe('a command', () => {
+  test('gets its arguments read and typed by its table of options', () => {
+    const READERS = ['command', 'options', 'run-command-line', 'usage-error', 'whole-number'];
+    const others = files
+      .filter((file) => /^runtime\/cli\/.*\.ts$/.test(file))
+      .filter((file) => !READERS.some((reader) => file === `runtime/cli/shell/${reader}.ts`));
+    expect(matches(others, /\bRawArguments\b|\bwholeNumber\(|from 'yargs'/)).toEqual([]);
+  });
+});
