@@ -1,4 +1,5 @@
 /** What a trained run is used for: predict, eval, export, compile; every kind of input gives the same answers. */
+import type { ChildProcess } from 'node:child_process';
 import { cpSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import * as ort from 'onnxruntime-node';
@@ -230,6 +231,40 @@ check accuracy(other.digit, data.glyphs.test.digit) > 1
     expect(lines.map(({ cost: _, ...line }) => line)).toEqual(expected);
     // Nothing below a clamp is free: every node is its prediction.
     expect(lines.map((line) => line.cost)).toEqual(lines.map(() => 0));
+  });
+
+  test('they are exported, and served, as its own are', async () => {
+    const model = other('other.pcn');
+    const exported = await nmc(['export', 'run', '--model', model, '--onnx', 'other.onnx', '--json'], { cwd: folder });
+    expect(exported).toMatchObject({ code: 0, stderr: '' });
+    expect(jsonLines(exported)[0]).toMatchObject({ batch: 'any', outputs: [{ name: 'digit' }, {}, { name: 'cost' }] });
+    const stop = (child: ChildProcess): boolean => child.kill('SIGINT');
+    let answer: unknown;
+    let asked: Promise<unknown> | undefined;
+    const served = await nmc(['serve', '--run', 'run', '--model', model, '--port', '0', '--json'], {
+      cwd: folder,
+      onLine: (line, child) => {
+        const { address, tasks } = JSON.parse(line) as { address: string; tasks: string[] };
+        expect(tasks).toEqual(['other']);
+        const image = Array.from({ length: 28 }, () => Array.from({ length: 28 }, () => 7));
+        const body = JSON.stringify({ image });
+        const headers = { 'content-type': 'application/json' };
+        asked = fetch(`${address}/predict`, { method: 'POST', body, headers })
+          .then(async (found) => {
+            answer = await found.json();
+          })
+          .finally(() => stop(child));
+      },
+    });
+    await asked;
+    expect(served.code).toBe(0);
+    expect(answer).toMatchObject({ cost: 0 });
+  });
+
+  test('a mesh is served by its own tasks alone', async () => {
+    const outcome = await nmc(['serve', '--mesh', '127.0.0.1:1', '--model', 'other.pcn'], { cwd: folder });
+    expect(outcome).toMatchObject({ code: 2 });
+    expect(outcome.stderr).toContain('--model is for a run folder');
   });
 
   test('eval measures the checks of that file', async () => {

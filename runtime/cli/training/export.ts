@@ -5,7 +5,7 @@ import type { OnnxPort } from '../../../compiler/7-kernels/onnx/model.ts';
 import type { PlanPrediction } from '../../../spec/plan.ts';
 import { type Program, type State, sizeOf } from '../../../spec/program.ts';
 import { fillStates } from '../../shard/shard.ts';
-import type { Run } from '../../store/run-folder.ts';
+import { openRun, type Run } from '../../store/run-folder.ts';
 import { writeFileAtomic } from '../../support/atomic.ts';
 import { emit } from '../../support/emit.ts';
 import { EnvironmentError, UserError } from '../../support/errors.ts';
@@ -17,6 +17,7 @@ import { openProgramOfRun } from '../planning/open-plan.ts';
 import { EXIT } from '../shell/command.ts';
 import { checkExport } from './check-export.ts';
 import type { ExportArguments } from './options.ts';
+import { otherModel } from './other-model.ts';
 import { openPredictor, selectPrediction } from './run-predictor.ts';
 
 /** An ONNX file is one message of Protocol Buffers. */
@@ -27,8 +28,10 @@ const MAX_DIFFERENCE = 1e-4;
 export default async function (args: ExportArguments): Promise<number> {
   const directory = args.run ?? '';
   const batch = args.batch;
-  const program = openProgramOfRun(directory);
-  const { run, plan, shard } = await openPredictor(directory, 'reference', allSizes);
+  const asked = args.model === undefined ? undefined : await otherModel(openRun(directory), args.model);
+  const program = asked?.programs[0] ?? openProgramOfRun(directory);
+  const other = asked && (async () => asked);
+  const { run, plan, shard } = await openPredictor(directory, 'reference', allSizes, other);
   try {
     const prediction = selectPrediction(plan, args.task);
     const exported = exportOf(directory, program, prediction, batch);

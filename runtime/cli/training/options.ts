@@ -68,6 +68,7 @@ export type EvalArguments = Given<typeof EVAL>;
 export const EXPORT = {
   ...JSON_LINES,
   ...PREDICT_TASK,
+  ...OTHER_FILE,
   ...RUN_FOLDER,
   onnx: needed('file to write'),
   batch: whole('samples of one call; any number where this is absent and the model allows it', {
@@ -80,6 +81,7 @@ export type ExportArguments = Given<typeof EXPORT>;
 export const SERVE = {
   ...JSON_LINES,
   ...DEVICE,
+  ...OTHER_FILE,
   port: whole('port to listen on, 0 for any (default: 8080)', { least: 0, most: 65_535 }),
   run: text('run folder; it may still be trained'),
   mesh: text('a mesh: serves its newest run, or --run RUN'),

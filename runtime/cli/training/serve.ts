@@ -2,9 +2,10 @@
 import { statSync } from 'node:fs';
 import { join } from 'node:path';
 import type { FastifyInstance } from 'fastify';
+import type { VerifiedPlan } from '../../plan/verify-plan.ts';
 import { type PredictorSource, ReloadingPredictor } from '../../serve/predictor.ts';
 import { predictionServer } from '../../serve/server.ts';
-import { MODEL_FILE, openRun } from '../../store/run-folder.ts';
+import { MODEL_FILE, openRun, type Run } from '../../store/run-folder.ts';
 import { emit } from '../../support/emit.ts';
 import { UserError } from '../../support/errors.ts';
 import { listenError } from '../../support/listen-error.ts';
@@ -16,6 +17,7 @@ import { assertSecureHttp, certificateOf, hostsOf, tokensOf } from '../shell/lis
 import { packageVersion } from '../shell/package-root.ts';
 import { watchInterrupt } from '../shell/watch-interrupt.ts';
 import type { ServeArguments } from './options.ts';
+import { otherModel } from './other-model.ts';
 import { openPredictor } from './run-predictor.ts';
 
 /** How often it is asked whether it is time to look for newer weights. */
@@ -79,13 +81,22 @@ function warnOfOpenDoor(host: string, withTokens: boolean): void {
 async function sourceOf(args: ServeArguments): Promise<PredictorSource> {
   const run = args.run;
   const device = args.device ?? 'auto';
+  const { model } = args;
+  if (model !== undefined && args.mesh !== undefined)
+    throw new UserError('usage', '--model is for a run folder, and --mesh serves a mesh', 'leave one of them out');
   if (args.mesh !== undefined) return (await import('../mesh/serve-mesh.ts')).meshSource(args, run, device);
   if (run === undefined) throw new UserError('usage', 'say what to serve', 'nmc serve --run DIR, or --mesh ADDR');
-  return runSource(run, device);
+  return runSource(run, device, model === undefined ? undefined : (trained) => otherModel(trained, model));
 }
 
-/** A run folder, also while it is trained: its newest weights. @throws UserError `run/not-a-run` */
-function runSource(directory: string, device: string): PredictorSource {
+/**
+ * A run folder, also while it is trained: its newest weights.
+ * @param other tasks of another file, compiled once
+ * @throws UserError `run/not-a-run`
+ */
+function runSource(directory: string, device: string, other?: (run: Run) => Promise<VerifiedPlan>): PredictorSource {
+  let compiled: Promise<VerifiedPlan> | undefined;
+  const tasks = other && ((run: Run) => (compiled ??= other(run)));
   openRun(directory);
   const newest = async (): Promise<string> => {
     const { mtimeMs, size, ino } = statSync(join(directory, MODEL_FILE));
@@ -97,7 +108,7 @@ function runSource(directory: string, device: string): PredictorSource {
     load: async () => {
       // Asked first: weights replaced while they are read are loaded once more, never missed.
       const version = await newest();
-      const { plan, shard } = await openPredictor(directory, device, allSizes);
+      const { plan, shard } = await openPredictor(directory, device, allSizes, tasks);
       prepareSizes(shard);
       return { version, plan, shard };
     },
