@@ -1,0 +1,50 @@
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { launchdAgent, type Service, systemdUnit } from '../../../runtime/cli/mesh/service-unit.ts';
+
+const HOSTILE: Service = {
+  name: 'nmc-join',
+  command: [process.execPath, '/opt/a b/nmc.cjs', 'join', '50%', '$HOME', 'say "x"', 'back\\slash', '<&>'],
+  folder: '/tmp',
+  environment: { NMC_CONFIG: '/tmp/50% of "it"' },
+};
+const hasSystemd = spawnSync('systemd-analyze', ['--version']).status === 0;
+
+describe("systemd's unit", () => {
+  it.runIf(hasSystemd)('is one that systemd-analyze accepts, whatever is in the words', () => {
+    const folder = mkdtempSync(join(tmpdir(), 'nmc-unit-'));
+    try {
+      const file = join(folder, 'nmc-join.service');
+      writeFileSync(file, systemdUnit(HOSTILE));
+      const { status, stdout, stderr } = spawnSync('systemd-analyze', ['verify', '--user', file], {
+        encoding: 'utf8',
+        env: { ...process.env, XDG_RUNTIME_DIR: folder },
+      });
+      expect({ status, printed: stdout + stderr }).toEqual({ status: 0, printed: '' });
+    } finally {
+      rmSync(folder, { recursive: true, force: true });
+    }
+  });
+
+  it('keeps each argument one word, with neither specifiers nor variables', () => {
+    const start = /^ExecStart=(.*)$/m.exec(systemdUnit(HOSTILE))?.[1] ?? '';
+    expect(start).toContain('"/opt/a b/nmc.cjs" "join" "50%%" "$$HOME" "say \\"x\\"" "back\\\\slash" "<&>"');
+  });
+
+  it('is stopped as by Ctrl-C, so that shards are handed over, and started again when it fails', () => {
+    const unit = systemdUnit(HOSTILE);
+    expect(unit).toContain('\nKillSignal=SIGINT\n');
+    expect(unit).toContain('\nRestart=on-failure\n');
+  });
+});
+
+describe("launchd's agent", () => {
+  it('is well-formed, whatever is in the words', () => {
+    const agent = launchdAgent('org.neuromesh.nmc-join', HOSTILE);
+    expect(agent).toContain('<string>&lt;&amp;&gt;</string>');
+    expect(agent.match(/<(?!\/|\?|!)[^>/]*>/g)?.length).toBe(agent.match(/<\/[^>]*>/g)?.length);
+  });
+});
