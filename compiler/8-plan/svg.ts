@@ -3,7 +3,10 @@
  * beside the lines, so that the picture says the same in black and white.
  */
 import type { Plan, PlanBorder, PlanShard } from '../../spec/plan.ts';
+import type { Program } from '../../spec/program.ts';
 import { quote } from '../4-graph/svg.ts';
+import { borderBytes, inBytes } from './border-bytes.ts';
+import { cutToDot, isSmall, linksOf } from './cut-svg.ts';
 
 /** Lines beyond this would be a ball of wool: the widest are drawn, the others are counted. */
 const MAX_LINES = 160;
@@ -11,7 +14,7 @@ const MAX_WIDTH = 9;
 
 export function planToDot(plan: Plan): string {
   const lines = plan.borders
-    .map((border) => ({ border, bytes: bytesOf(border) }))
+    .map((border) => ({ border, ...borderBytes(border) }))
     .sort((a, b) => b.bytes - a.bytes || a.border.shards[0] - b.border.shards[0]);
   const shown = lines.slice(0, MAX_LINES);
   const left = lines.slice(MAX_LINES);
@@ -19,7 +22,7 @@ export function planToDot(plan: Plan): string {
   const note =
     left.length === 0
       ? ''
-      : `label=${quote(`and ${left.length} narrower borders, ${kib(left.reduce((n, l) => n + l.bytes, 0))} a tick in all`)}; labelloc=b;`;
+      : `label=${quote(`and ${left.length} narrower borders, ${inBytes(left.reduce((n, l) => n + l.bytes, 0))} a tick in all`)}; labelloc=b;`;
   return `${[
     `graph ${quote(plan.model)} {`,
     `  layout=${plan.shards.length > 12 ? 'neato' : 'dot'}; rankdir=LR; overlap=false; splines=true; bgcolor="white"; fontname="Helvetica"; fontsize=11; ${note}`,
@@ -31,17 +34,20 @@ export function planToDot(plan: Plan): string {
   ].join('\n')}\n`;
 }
 
-/** The laid-out picture; Graphviz is loaded at the first call. */
-export async function planSvg(plan: Plan): Promise<string> {
+/** Browsers without Helvetica draw wider letters than Graphviz reckons with: it lays out larger ones. */
+const LAID_OUT = 13;
+const DRAWN = 11;
+
+/** The laid-out picture, of nodes where they are few and of shards where not; Graphviz is loaded at the first call. */
+export async function planSvg(plan: Plan, programs: readonly Program[]): Promise<string> {
   const { instance } = await import('@viz-js/viz');
   const viz = await instance();
-  return viz.renderString(planToDot(plan), { format: 'svg', engine: plan.shards.length > 12 ? 'neato' : 'dot' });
-}
-
-/** Per tick in both directions, as f32; rules without ticks: per batch. */
-function bytesOf({ flows }: PlanBorder): number {
-  const perTick = flows.reduce((sum, f) => sum + f.bytesPerTick.f32, 0);
-  return perTick > 0 ? perTick : flows.reduce((sum, f) => sum + 4 * f.valuesPerBatch, 0);
+  const dot = isSmall(plan) ? cutToDot(plan, linksOf(programs)) : planToDot(plan);
+  const svg = viz.renderString(dot.replaceAll(`fontsize=${DRAWN}`, `fontsize=${LAID_OUT}`), {
+    format: 'svg',
+    engine: plan.shards.length > 12 ? 'neato' : 'dot',
+  });
+  return svg.replaceAll(`font-size="${LAID_OUT.toFixed(2)}"`, `font-size="${DRAWN.toFixed(2)}"`);
 }
 
 function boxLine({ predicted }: Plan, shard: PlanShard, i: number): string {
@@ -49,7 +55,7 @@ function boxLine({ predicted }: Plan, shard: PlanShard, i: number): string {
   const label = [
     name === `shard-${shard.id}` ? `shard ${shard.id}` : `shard ${shard.id} on ${name}`,
     shard.nodes.length <= 3 ? shard.nodes.join(', ') : `${shard.nodes.length} nodes or tiles`,
-    `${kib(shard.memory)}, ${((shard.flopsPerTick ?? shard.flopsPerBatch) / 1e6).toFixed(2)} MFLOP`,
+    `${inBytes(shard.memory)}, ${((shard.flopsPerTick ?? shard.flopsPerBatch) / 1e6).toFixed(2)} MFLOP`,
   ];
   const limits = predicted?.limit.shard === i;
   if (limits) label.push(`limits the rest, by ${predicted.limit.by}`);
@@ -60,14 +66,6 @@ function boxLine({ predicted }: Plan, shard: PlanShard, i: number): string {
 function borderLine({ shards, flows }: PlanBorder, bytes: number, most: number, lines: number): string {
   const width = Math.max(0.3, (MAX_WIDTH * bytes) / most).toFixed(2);
   const perTick = flows.some((f) => f.bytesPerTick.f32 > 0);
-  const label = lines <= 40 ? ` label=${quote(`${kib(bytes)} a ${perTick ? 'tick' : 'batch'}`)}` : '';
+  const label = lines <= 40 ? ` label=${quote(`${inBytes(bytes)} a ${perTick ? 'tick' : 'batch'}`)}` : '';
   return `s${shards[0]} -- s${shards[1]} [penwidth=${width}${perTick ? '' : ' style=dashed'}${label}];`;
-}
-
-function kib(bytes: number): string {
-  return bytes < 1024
-    ? `${bytes} B`
-    : bytes < 1024 ** 2
-      ? `${(bytes / 1024).toFixed(1)} KiB`
-      : `${(bytes / 1024 ** 2).toFixed(1)} MiB`;
 }

@@ -1,9 +1,11 @@
 /** The pages for readers: their links lead somewhere, their commands exist, their models are valid. */
-import { existsSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { describe, expect, it, vi } from 'vitest';
 import { runCommandLine } from '../../runtime/cli/shell/run-command-line.ts';
 import { codesOf } from '../support/check-source.ts';
+import { nmcInProcess } from '../support/nmc-in-process.ts';
 import { ROOT, readText, trackedFiles } from '../support/repository.ts';
 
 const PAGES = ['README.md', ...trackedFiles().filter((file) => /^docs\/.*\.md$/.test(file))];
@@ -27,6 +29,21 @@ describe('the README', () => {
     const text = readText('README.md');
     expect(text.split('\n').length).toBeLessThanOrEqual(151);
     expect(text.split(/\s+/).length).toBeLessThanOrEqual(1200);
+  });
+});
+
+describe("the README's picture", () => {
+  it('is what nmc draws of the plan that the pages compile', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'nmc-docs-'));
+    try {
+      const plan = join(folder, 'digits.plan');
+      const picture = join(folder, 'cut.svg');
+      await nmcInProcess('compile', join(ROOT, 'dsl-examples/digits.pcn'), '--partition', '2', '-o', plan);
+      await nmcInProcess('show', plan, '--svg', picture);
+      expect(readFileSync(picture, 'utf8')).toBe(readText('docs/cut.svg'));
+    } finally {
+      rmSync(folder, { recursive: true, force: true });
+    }
   });
 });
 

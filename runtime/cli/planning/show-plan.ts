@@ -1,5 +1,6 @@
 /** `nmc show PLAN`: what each shard holds, does and exchanges, what limits the whole, and what would help. */
 import type { Plan } from '../../../spec/plan.ts';
+import type { VerifiedPlan } from '../../plan/verify-plan.ts';
 import { writeFileAtomic } from '../../support/atomic.ts';
 import { emit } from '../../support/emit.ts';
 import { formatBytes, formatCount } from '../../support/format-numbers.ts';
@@ -16,9 +17,9 @@ export interface ShowPlanOptions {
 }
 
 export async function showPlan(folder: string, { json, svg, html }: ShowPlanOptions): Promise<number> {
-  const { plan } = openPlan(folder);
+  const { plan, programs } = openPlan(folder);
   const figures = figuresOf(plan);
-  if (svg !== undefined || html !== undefined) return draw(plan, figures, { json, svg, html });
+  if (svg !== undefined || html !== undefined) return draw({ plan, programs }, figures, { json, svg, html });
   if (json) {
     emit({ ...figures });
     return EXIT.done;
@@ -28,12 +29,12 @@ export async function showPlan(folder: string, { json, svg, html }: ShowPlanOpti
 }
 
 async function draw(
-  plan: Plan,
+  { plan, programs }: Pick<VerifiedPlan, 'plan' | 'programs'>,
   figures: PlanFigures,
   { json, svg, html }: { readonly json: boolean; readonly svg: string | undefined; readonly html: string | undefined },
 ): Promise<number> {
   const { planSvg } = await import('../../../compiler/8-plan/svg.ts');
-  const picture = await planSvg(plan);
+  const picture = await planSvg(plan, programs);
   const { planPage } = await import('./plan-page.ts');
   const wanted = [
     ['svg', svg, () => picture],
