@@ -10,6 +10,7 @@ import { benchPart } from './parts/bench.ts';
 import { containerPart } from './parts/container.ts';
 import { cortexPart } from './parts/cortex.ts';
 import { cutsPart } from './parts/cuts.ts';
+import { epochReportsPart } from './parts/epoch-reports.ts';
 import { fanOutPart } from './parts/fan-out.ts';
 import { freshCloneParts } from './parts/fresh-clone.ts';
 import { freshMeshPart } from './parts/fresh-mesh.ts';
@@ -30,6 +31,7 @@ const parts: readonly Part[] = [
   containerPart,
   ...testParts,
   modelsPart,
+  epochReportsPart,
   shardsPart,
   cutsPart,
   benchPart,

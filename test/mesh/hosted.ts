@@ -8,6 +8,7 @@ import { planBytes } from '../../compiler/8-plan/build.ts';
 import type { BlobSource } from '../../runtime/backplane/backplane.ts';
 import { verifyForeign } from '../../runtime/cli/planning/verify-foreign.ts';
 import type { Dataset } from '../../runtime/data/dataset.ts';
+import { statisticsOf } from '../../runtime/data/statistics.ts';
 import type { Tensor } from '../../runtime/device/device.ts';
 import { referenceDevice } from '../../runtime/device/reference/reference.ts';
 import type { Ending, HostPort } from '../../runtime/driver/ports.ts';
@@ -131,7 +132,10 @@ class HostedMesh {
     const verified = verifyPlan(planInMemory('the plan', files), verifyForeign);
     const source = { path: '', text: '', compiler: '' };
     const data = { train, checks, ...(validation ? { validation } : {}) };
-    const statistics = new Map();
+    const statistics = statisticsOf(
+      (plan.shards ?? [plan]).flatMap((s) => s.program.states),
+      train,
+    );
     const more = { epochs, seed: 1, snapshotEvery, codec: 'f32', source } as const;
     const made = makeDeployment({ verified, training, data, statistics, ...more });
     this.#made = { ...made, deployment: { ...made.deployment, run: 'hosted-1' } };

@@ -1,13 +1,16 @@
 /** A mesh reports of an epoch what one machine reports: sequences, values that outlive a step, validation, warnings. */
 import { expect, test, vi } from 'vitest';
 import type { BuiltPlan } from '../../compiler/8-plan/build.ts';
-import { buildProgram } from '../../compiler/build-program.ts';
+import { buildProgram, finishPlan } from '../../compiler/build-program.ts';
 import { buildShards } from '../../compiler/build-shards.ts';
 import { memoryDataset, slice } from '../../runtime/data/dataset.ts';
+import { fieldArrays } from '../../runtime/device/device.ts';
 import { stream } from '../../spec/random.ts';
 import type { EpochReport, KeptEpoch } from '../../spec/run-events.ts';
+import { reportDifference } from '../acceptance/report-difference.ts';
 import { checked } from '../support/check-source.ts';
 import { trainHere } from '../support/one-machine.ts';
+import { smallStaged } from '../support/small-examples.ts';
 import { type HostedOptions, type HostedResult, trainHosted } from './hosted.ts';
 
 vi.setConfig({ testTimeout: 120_000 });
@@ -150,4 +153,57 @@ test('a validation that was claimed wrongly is found out', async () => {
   });
   expect(run).toBeDefined();
   expect(log.map((event) => event.event)).toContain('liar');
+});
+
+/** Noise in the fields that a small example reads. */
+function noiseFor({ plan }: BuiltPlan, samples: number) {
+  const { data: of, inputs = [] } = plan.training ?? {};
+  const columns = (of?.fields ?? [])
+    .filter((field) => inputs.some((input) => input.name === field.name))
+    .map((field) => {
+      const size = field.shape.reduce((product, n) => product * n, samples);
+      const drawn = stream(9, field.name);
+      const number = (i: number): number => Math.floor(drawn.uniform(i) * (field.type === 'u8' ? 256 : 10));
+      const data = new fieldArrays[field.type](size);
+      for (let i = 0; i < size; i++) data[i] = number(i);
+      return { field, data };
+    });
+  return { train: memoryDataset('noise', 'drawn', columns), checks: [] };
+}
+
+const EXAMPLES = ['digits.pcn', 'fan_out.pcn', 'sequence.pcn'];
+const examples = EXAMPLES.flatMap((file) => smallStaged(file, 3).slice(0, 1));
+
+test.each(examples.map(({ name, staged }) => [name, staged] as const))(
+  'two batches of %s, small: one machine, two shards and a mesh report alike',
+  async (_, staged) => {
+    const inputs = { compiler: 'nmc', modules: [] };
+    const cut = buildShards(staged, inputs, 2);
+    if (cut.kind !== 'plan') throw new Error(cut.reason);
+    const drawn = noiseFor(cut.built, 2 * (staged.task?.batch ?? 1) + 1);
+    const alone = await trainHere(finishPlan(staged, inputs, new Map()), drawn, 1);
+    const shards = await trainHere(cut.built, drawn, 1);
+    const there = await trainHosted({ plan: cut.built, ...drawn, trainers: 2, epochs: 1, snapshotEvery: 1, seed: 1 });
+    const rows = there.run?.rows ?? [];
+    expect(rows.map(timeless)).toEqual(shards.reports.map(timeless));
+    const told = { alone: alone.reports, shards: shards.reports, mesh: rows as readonly EpochReport[] };
+    const all = Object.entries(told).map(([name, reports]) => [name, { reports }] as const);
+    expect(reportDifference(Object.fromEntries(all), [['shards', 'mesh']])).toEqual({ holds: true, text: '3 alike' });
+  },
+);
+
+test('a field, a node or a number that is missing or another one is found', () => {
+  const one: EpochReport = {
+    ...{ epoch: 1, energy: 2, accuracy: null, seconds: 1, samplesPerSecond: 1, validation: 0.5, leftOut: 1 },
+    energyByNode: { h: 2 },
+  };
+  const { validation: _, ...without } = one;
+  const heldTo = (other: EpochReport): string => {
+    const told = { train: { reports: [one] }, deploy: { reports: [other] }, page: { refused: 'data/page' } };
+    return reportDifference(told, [['train', 'deploy']]).text;
+  };
+  expect(heldTo({ ...one, seconds: 5 })).toBe('2 alike, page refuses: data/page');
+  expect(heldTo(without)).toContain('deploy tells');
+  expect(heldTo({ ...one, energyByNode: { h: 2, i: 0 } })).toContain('deploy tells');
+  expect(heldTo({ ...one, energy: 2.5 })).toContain('other energy');
 });

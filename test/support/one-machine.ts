@@ -1,5 +1,6 @@
 /** What one machine reports of a training, with the shards of a plan in one process. */
 import type { BuiltPlan } from '../../compiler/8-plan/build.ts';
+import { statisticsOf } from '../../runtime/data/statistics.ts';
 import { referenceDevice } from '../../runtime/device/reference/reference.ts';
 import type { CheckResult } from '../../runtime/shard/checks.ts';
 import { openShards } from '../../runtime/shard/shards.ts';
@@ -27,7 +28,9 @@ export async function trainHere(
   const sources = shards
     ? shards.map((s) => ({ executable: { program: s.program, files: new Map() }, schedule: s.schedule }))
     : [{ executable: { program, files }, schedule: wholeSchedule(program) }];
-  const shard = await openShards(referenceDevice, sources, () => ({ seed: 1, statistics: new Map() }));
+  const states = sources.flatMap((s) => s.executable.program.states);
+  const statistics = statisticsOf(states, data.train);
+  const shard = await openShards(referenceDevice, sources, () => ({ seed: 1, statistics }));
   const reports: EpochReport[] = [];
   const observer = { epochStarted: nothing, batchDone: nothing, measuring: nothing };
   const end = await train({

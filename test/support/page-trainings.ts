@@ -2,7 +2,10 @@
 import { fetchPlan } from '../../runtime/browser/fetch-plan.ts';
 import { pageDevice } from '../../runtime/browser/train.ts';
 import { verifyForeign } from '../../runtime/cli/planning/verify-foreign.ts';
+import { trainInPage } from '../../runtime/cli/training/page.ts';
 import type { Device } from '../../runtime/device/device.ts';
+import { UserError } from '../../runtime/support/errors.ts';
+import type { EpochReport } from '../../spec/run-events.ts';
 import { type SmallTraining, trainSmall } from './small-training.ts';
 
 let device: Promise<Device> | undefined;
@@ -13,4 +16,18 @@ export async function trainPlan(base: string, batches: number): Promise<SmallTra
   return trainSmall(await device, executable, batches);
 }
 
-Object.assign(globalThis, { trainPlan });
+type PageSettings = Parameters<typeof trainInPage>[0];
+
+/** What a whole training of the page reports, or the code by which the page refuses it. */
+export async function reportsOf(settings: PageSettings): Promise<EpochReport[] | string> {
+  const reports: EpochReport[] = [];
+  try {
+    await trainInPage(settings, (report) => reports.push(report));
+    return reports;
+  } catch (error) {
+    if (error instanceof UserError) return error.code;
+    throw error;
+  }
+}
+
+Object.assign(globalThis, { trainPlan, reportsOf });

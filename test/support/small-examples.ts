@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { kernelFiles, lowerToWgsl } from '../../compiler/7-kernels/wgsl/lower.ts';
 import type { BuiltPlan } from '../../compiler/8-plan/build.ts';
 import { withKernels } from '../../compiler/8-plan/kernels.ts';
-import { buildProgram, finishPlan } from '../../compiler/build-program.ts';
+import { buildProgram, finishPlan, type Staged } from '../../compiler/build-program.ts';
 import { checkFile } from '../../compiler/compile.ts';
 import { fileHost, overlayHost } from '../../compiler/host.ts';
 
@@ -102,14 +102,25 @@ function smaller(name: string): string {
   return text;
 }
 
+/** The train tasks of one example in its small form, before they are cut or finished. */
+export function smallStaged(name: string, batch: number): { readonly name: string; readonly staged: Staged }[] {
+  return stagedOf(name, smaller(name), batch);
+}
+
 function tasksOf(name: string, text: string, batch: number): SmallTask[] {
+  return stagedOf(name, text, batch).map(({ name: task, staged }) => {
+    const built = finishPlan(staged, { compiler: 'a test', modules: [] }, new Map());
+    return { name: task, built: withKernels(built, kernelFiles(lowerToWgsl(built.program))) };
+  });
+}
+
+function stagedOf(name: string, text: string, batch: number): { readonly name: string; readonly staged: Staged }[] {
   const path = join(FOLDER, name);
   const { value: checked, diagnostics } = checkFile(overlayHost({ [path]: text }, fileHost()), path);
   if (!checked) throw new Error(`${path}: ${diagnostics[0]?.message}`);
   return checked.trains.map((task) => {
     const small = { ...task, batch: Math.min(task.batch, batch * task.replicas) };
     const staged = buildProgram({ checked, model: task.model, task: small, predicts: [] });
-    const built = finishPlan(staged, { compiler: 'a test', modules: [] }, new Map());
-    return { name: `${name}: ${task.name}`, built: withKernels(built, kernelFiles(lowerToWgsl(built.program))) };
+    return { name: `${name}: ${task.name}`, staged };
   });
 }

@@ -48,9 +48,14 @@ export class RunningMesh {
     return runCommand(process.execPath, [this.#nmc, ...args], { cwd: this.folder, env: this.#env });
   }
 
+  /** A command of the mesh, which may fail. */
+  ask(...args: string[]): Promise<Ended> {
+    return this.run(...args, '--mesh', this.#address, '--json');
+  }
+
   /** @throws Error where it fails */
   async json(...args: string[]): Promise<Json[]> {
-    const end = await this.run(...args, '--mesh', this.#address, '--json');
+    const end = await this.ask(...args);
     if (end.code !== 0) throw new Error(`nmc ${args.join(' ')}: ${end.tail}`);
     return jsonLines(end.lines);
   }
