@@ -1,0 +1,73 @@
+/** An exported prediction of every example has operators of the ONNX standard alone, for any number of samples. */
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { lowerGraph } from '../../../compiler/4-graph/lower.ts';
+import { lowerProgram } from '../../../compiler/5-program/lower.ts';
+import { runPasses } from '../../../compiler/5-program/passes/index.ts';
+import { buildExport } from '../../../compiler/7-kernels/onnx/export.ts';
+import { findPackageRoot } from '../../../compiler/host.ts';
+import { checked } from '../../support/check-source.ts';
+
+const folder = join(findPackageRoot(), 'dsl-examples');
+/** Opset 20 of the default domain; `com.microsoft` would be a second entry. */
+const OPSET = 20;
+/** It writes hundreds of predictions out tick by tick; its operators are those of the others. */
+const LARGE = new Set(['cortex.pcn']);
+const examples = readdirSync(folder).filter((name) => name.endsWith('.pcn') && !LARGE.has(name));
+
+test.each(examples)('%s', (name) => {
+  const files = Object.fromEntries(
+    readdirSync(folder)
+      .filter((file) => file.endsWith('.pcn'))
+      .map((file) => [file, readFileSync(join(folder, file), 'utf8')]),
+  );
+  const source = checked(files[name] ?? '', {}, files);
+  for (const model of source.models) {
+    const predicts = source.predicts.filter((p) => p.model.name === model.name);
+    const train = source.trains.find((t) => t.model.name === model.name);
+    const program = runPasses(lowerProgram(lowerGraph(model), train, predicts, { predictBatch: 8 }));
+    for (const { name: task } of predicts) {
+      const exported = buildExport(program, `predict.${task}`);
+      expect(exported.batch, task).toBe('any');
+      const bytes = Buffer.from(exported.encode(({ shape }) => new Float32Array(shape.reduce((n, m) => n * m, 1))));
+      expect(bytes.includes('com.microsoft'), task).toBe(false);
+      expect(opsets(bytes), task).toEqual([['', OPSET]]);
+    }
+  }
+});
+
+/** The model's `opset_import`, field 8 of a ModelProto, which comes last: domain and version. */
+function opsets(bytes: Buffer): [string, number][] {
+  const found: [string, number][] = [];
+  for (let at = 0; at < bytes.length; ) {
+    const [tag, afterTag] = varint(bytes, at);
+    const field = tag >> 3;
+    if ((tag & 7) === 0) {
+      at = varint(bytes, afterTag)[1];
+      continue;
+    }
+    const [length, from] = varint(bytes, afterTag);
+    at = from + length;
+    if (field !== 8) continue;
+    const [domainTag, afterDomain] = varint(bytes, from);
+    const isDomain = domainTag === 10;
+    const [size, text] = isDomain ? varint(bytes, afterDomain) : [0, from];
+    const domain = bytes.toString('utf8', text, text + size);
+    const [version] = varint(bytes, varint(bytes, isDomain ? text + size : from)[1]);
+    found.push([domain, version]);
+  }
+  return found;
+}
+
+function varint(bytes: Buffer, from: number): [value: number, end: number] {
+  let value = 0;
+  let factor = 1;
+  let at = from;
+  for (;;) {
+    const byte = bytes[at++] ?? 0;
+    value += (byte & 127) * factor;
+    factor *= 128;
+    if (byte < 128) return [value, at];
+  }
+}
