@@ -18,11 +18,17 @@ import {
 import type { Question } from '../wire/messages.ts';
 import type { Amount } from './garbage.ts';
 import { KEY_FIELDS } from './key-shapes.ts';
-import type { KeysPage } from './keys-questions.ts';
 import type { MeshStatus, RunStatus, ShardStatus } from './mesh-status.ts';
 import { CHECKED, TOLD_RUN } from './run-shapes.ts';
 
 export type Answers = { readonly [What in keyof typeof ANSWERS]: TypeOf<(typeof ANSWERS)[What]> };
+
+export type KeysPage = Answers['keys'];
+
+/** An answer, held by the compiler to what its question is answered with. */
+export function answerTo<W extends Question['what']>(_what: W, answer: Answers[W]): Answers[W] {
+  return answer;
+}
 
 export type AnswerOf<Asked extends Pick<Question, 'what'>> = Answers[Asked['what']];
 
@@ -98,7 +104,7 @@ const STATUS: Shape<MeshStatus> = object({
   next: optional(count),
 });
 
-const KEYS: Shape<KeysPage> = object({
+const KEYS = object({
   keys: list(object({ key: text, ...KEY_FIELDS, trainer: optional(text) })),
   invites: list(object({ id: text, uses: count, until: time, by: text })),
   more: flag,

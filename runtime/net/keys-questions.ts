@@ -1,7 +1,8 @@
 /** What operators ask about keys and invites, and what becomes of the connections of keys that they change. */
 import type { SynchronizerState } from '../roles/synchronizer-state.ts';
 import type { Question } from '../wire/messages.ts';
-import type { ListedInvite, ListedKey, Membership, Revoked } from './membership.ts';
+import { answerTo, type KeysPage } from './answers.ts';
+import type { Membership, Revoked } from './membership.ts';
 
 export type KeysQuestion = Extract<Question, { readonly what: 'keys' | 'allow' | 'revoke' | 'expire' | 'invite' }>;
 
@@ -14,13 +15,6 @@ export interface KeysContext {
   readonly review: (key: string, reason: string) => void;
 }
 
-export interface KeysPage {
-  readonly keys: readonly (ListedKey & { readonly trainer?: string })[];
-  readonly invites: readonly ListedInvite[];
-  /** There are keys behind these. */
-  readonly more: boolean;
-}
-
 /** Of one answer, so that it fits into a message. */
 const PAGE = 500;
 
@@ -28,7 +22,7 @@ export async function answerKeys(question: KeysQuestion, context: KeysContext): 
   const { by, membership } = context;
   switch (question.what) {
     case 'keys':
-      return pageOf(question.after, context);
+      return answerTo('keys', pageOf(question.after, context));
     case 'allow':
       await membership.allow(question.key, question.role, by, question.fresh);
       changed(question.key, `its key is ${question.role} now`, context);
@@ -36,13 +30,13 @@ export async function answerKeys(question: KeysQuestion, context: KeysContext): 
     case 'revoke': {
       const revoked: Revoked = await membership.revoke(question.key);
       changed(question.key, 'its key was revoked', context);
-      return revoked;
+      return answerTo('revoke', revoked);
     }
     case 'expire':
-      return { expires: await membership.expire(question.key, question.milliseconds) };
+      return answerTo('expire', { expires: await membership.expire(question.key, question.milliseconds) });
     case 'invite': {
       const { id, key, uses, milliseconds } = question;
-      return { until: await membership.addInvite(id, key, uses, milliseconds, by) };
+      return answerTo('invite', { until: await membership.addInvite(id, key, uses, milliseconds, by) });
     }
   }
 }

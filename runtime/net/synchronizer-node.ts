@@ -22,6 +22,7 @@ import { hex } from '../wire/hash.ts';
 import type { Message, Question } from '../wire/messages.ts';
 import type { BorderHead } from '../wire/routing.ts';
 import { runTag } from '../wire/run-tag.ts';
+import { type Answers, answerTo } from './answers.ts';
 import { blobRights } from './blob-rights.ts';
 import { appendBounded, MAX_COMMITS, MAX_LOG_ENTRIES } from './bounded-stream.ts';
 import type { Checker } from './checker.ts';
@@ -287,7 +288,10 @@ export class SynchronizerNode {
   async #answer(visitor: Visitor, question: Question): Promise<unknown> {
     const { key, role } = visitor;
     if (question.what === 'status')
-      return { ...statusPage(this.#state, this.#gateway.counters, question.from), synchronizer: { pid: process.pid } };
+      return answerTo('status', {
+        ...statusPage(this.#state, this.#gateway.counters, question.from),
+        synchronizer: { pid: process.pid },
+      });
     if (question.what === 'alive') {
       this.#happen({ kind: 'alive', key, instance: question.instance });
       return {};
@@ -305,16 +309,17 @@ export class SynchronizerNode {
         const run = this.#known(question.run);
         this.#garbage.holdRun(visitor, run);
         const { deployment, hash, phase, manifests, rows, checks, reason, term, created, checked = null } = run;
-        return { deployment, hash, phase, manifests, rows, checks, reason, term, created, checked };
+        return answerTo('run', { deployment, hash, phase, manifests, rows, checks, reason, term, created, checked });
       }
       case 'logs': {
         this.#known(question.run);
         const records = fitting(await this.#options.backplane.read(`log/${question.run}`, question.from, 1000));
-        return { records: records.map(({ sequence, value }) => ({ sequence, ...readLogEntry(question.run, value) })) };
+        const read = records.map(({ sequence, value }) => ({ sequence, ...readLogEntry(question.run, value) }));
+        return answerTo('logs', { records: read });
       }
       case 'events':
         this.#known(question.run);
-        return this.#recorded(question.run, question.from);
+        return answerTo('events', await this.#recorded(question.run, question.from));
       case 'keys':
       case 'allow':
       case 'revoke':
@@ -330,7 +335,7 @@ export class SynchronizerNode {
         this.#happen({ kind: 'drain', name: question.trainer });
         return {};
       case 'gc':
-        return this.#garbage.collect(question.dryRun);
+        return answerTo('gc', await this.#garbage.collect(question.dryRun));
       case 'shutdown':
         this.#options.onShutdown();
         return {};
@@ -345,7 +350,7 @@ export class SynchronizerNode {
     return { records: fitting(records) };
   }
 
-  async #deploy(visitor: Visitor, asked: Deployment): Promise<unknown> {
+  async #deploy(visitor: Visitor, asked: Deployment): Promise<Answers['deploy']> {
     const deployment = soundDeployment(asked, asked.run);
     const blobs = blobsOfDeployment(deployment);
     this.#garbage.hold(visitor, blobs);

@@ -1,6 +1,7 @@
 /** `nmc keys list`: who may do what in a mesh, and which invites are open. */
+
+import type { KeysPage } from '../../net/answers.ts';
 import { ask } from '../../net/ask.ts';
-import type { KeysPage } from '../../net/keys-questions.ts';
 import { wallNow } from '../../support/clock.ts';
 import { emit } from '../../support/emit.ts';
 import { printed } from '../../support/printable.ts';
