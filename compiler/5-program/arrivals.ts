@@ -5,7 +5,7 @@
  * would leave rounding instead, of which Adam makes steps of full size.
  */
 import type { ScalarExpr } from '../../spec/program.ts';
-import { LEAST_AT_PREDICTION } from '../3-check/energy-kinds.ts';
+import { SMALLEST_AT_PREDICTION } from '../3-check/energy-kinds.ts';
 import type { Graph, GraphNode } from '../4-graph/graph.ts';
 import { components } from '../4-graph/order.ts';
 import type { Value } from '../operators/operator.ts';
@@ -36,7 +36,7 @@ export function arrivals(graph: Graph, clamps: Held, begun: Held = new Map()): M
     !restless.has(n.name) &&
     predicted.has(n.name) &&
     !cyclic.has(n.name) &&
-    LEAST_AT_PREDICTION.has(n.energyKind);
+    SMALLEST_AT_PREDICTION.has(n.energyKind);
   const held = new Set([...clamps].filter(([, clamp]) => !clamp.when).map(([name]) => name));
   const resting = new Set(graph.nodes.filter(rests).map((n) => n.name));
   const sources = new Map<string, string[]>();

@@ -64,11 +64,11 @@ export interface DeviceSession {
    * For a function that reads one data set of so many samples again and again. Absent where an upload costs nothing.
    * @returns nothing where the device has no room for them
    */
-  keep?(name: string, samples: number): Promise<SampleRunner | undefined>;
+  makeResident?(name: string, samples: number): Promise<SampleRunner | undefined>;
   close(): Promise<void>;
 }
 
-/** Runs a function on samples that the device keeps. */
+/** Runs a function on samples that are resident on the device. */
 export interface SampleRunner {
   /** Whether the device has seen all of these samples: then `run` needs only their numbers. */
   has(rows: Uint32Array): boolean;

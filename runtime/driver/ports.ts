@@ -69,7 +69,7 @@ export interface DrivenShard {
   readonly owners: readonly Neighbour[];
   readonly offer: () => Exchange;
   readonly setPeers: (peers: readonly Exchange[]) => void;
-  readonly begin: (number: number, call: Call) => void;
+  readonly begin: (callIndex: number, call: Call) => void;
   readonly forget: (before: number) => void;
   readonly requestResume: () => void;
   /** A border packet of another trainer. */

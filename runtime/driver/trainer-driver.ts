@@ -144,7 +144,7 @@ export class TrainerDriver<S extends DrivenShard> {
         this.#meetNeighbours();
         return;
       case 'begin':
-        this.#attempt(at, () => shard.begin(effect.number, effect.call));
+        this.#attempt(at, () => shard.begin(effect.callIndex, effect.call));
         return;
       case 'advance':
         this.#inTurn(at, shard.advance.bind(shard), (outcome) =>

@@ -187,7 +187,7 @@ export class ShardBorders {
       if (refusal === undefined) continue;
       // The schedule is not the judge's, and the frame before it is not kept: nobody can see who is right.
       const reason = `a frame of shard ${from} was refused: ${refusal}`;
-      this.#dispute({ peer: from, what: 'border', call: frame.sequence, reason });
+      this.#dispute({ peer: from, what: 'border', call: frame.callIndex, reason });
       return;
     }
     if (received.broken !== undefined) this.#dispute({ peer: from, ...received.broken });
@@ -200,9 +200,9 @@ export class ShardBorders {
   }
 
   /** What no neighbour ever has to say would wait here for ever. */
-  #outsideSchedule({ message, sequence, microbatch, tick }: Frame): string | undefined {
+  #outsideSchedule({ message, callIndex, microbatch, tick }: Frame): string | undefined {
     const { deployment } = this.#options;
-    if (sequence >= allCalls(deployment)) return 'after-the-end';
+    if (callIndex >= allCalls(deployment)) return 'after-the-end';
     if (microbatch >= Math.max(1, deployment.microbatches)) return 'no-such-microbatch';
     return tick < (this.#repeats.get(message) ?? 0) ? undefined : 'no-such-tick';
   }

@@ -155,11 +155,11 @@ export class ShardHost {
     return this.#borders;
   }
 
-  begin(number: number, call: Call): void {
+  begin(callIndex: number, call: Call): void {
     const { deployment } = this;
     const [name, position] = [functionOf(deployment, call), positionOf(deployment, call)];
-    this.#calls.set(number, call);
-    this.#session.start({ name, position, inputs: this.#data.inputs(call), sequence: number, microbatch: 0 });
+    this.#calls.set(callIndex, call);
+    this.#session.start({ name, position, inputs: this.#data.inputs(call), callIndex, microbatch: 0 });
   }
 
   async advance(): Promise<'send' | 'needs' | 'done' | 'idle'> {
@@ -179,7 +179,7 @@ export class ShardHost {
         this.#send(frame);
       }
     } else if (step.kind === 'done') {
-      await this.#finish(step.part.sequence, step.results);
+      await this.#finish(step.part.callIndex, step.results);
     }
     return step.kind;
   }
@@ -201,9 +201,9 @@ export class ShardHost {
   }
 
   /** Of two batches in flight one is even, one odd. */
-  #countTick({ sequence, microbatch, tick }: Frame): void {
-    const at = `${sequence}/${tick}`;
-    const of = 2 * microbatch + (sequence % 2);
+  #countTick({ callIndex, microbatch, tick }: Frame): void {
+    const at = `${callIndex}/${tick}`;
+    const of = 2 * microbatch + (callIndex % 2);
     if (this.#tickOf.get(of) === at) return;
     this.#tickOf.set(of, at);
     this.ticks += 1 / this.deployment.microbatches;
@@ -257,14 +257,14 @@ export class ShardHost {
     await this.#device.close();
   }
 
-  async #finish(number: number, results: Readonly<Record<string, Tensor>>): Promise<void> {
-    const call = this.#calls.get(number);
-    this.#calls.delete(number);
-    this.#borders.closeWindows(number);
+  async #finish(callIndex: number, results: Readonly<Record<string, Tensor>>): Promise<void> {
+    const call = this.#calls.get(callIndex);
+    this.#calls.delete(callIndex);
+    this.#borders.closeWindows(callIndex);
     if (!call) return;
     if (call.kind === 'evaluate') this.#measure(call, results);
     else this.#sum(call, results);
-    if (changesState(this.deployment, call)) await this.#commit(number + 1);
+    if (changesState(this.deployment, call)) await this.#commit(callIndex + 1);
   }
 
   #sum(call: Call, results: Readonly<Record<string, Tensor>>): void {
@@ -307,11 +307,11 @@ export class ShardHost {
   }
 
   /** The neighbour would hold against this trainer what it has signed: it fails here, by itself, and says why. */
-  #check({ values, sequence }: Frame, to: number): void {
+  #check({ values, callIndex }: Frame, to: number): void {
     const codec = this.#codec();
     const problem = values.map((v) => sendProblem(v, codec)).find((p) => p !== undefined);
     if (problem === undefined) return;
-    const call = this.#calls.get(sequence);
+    const call = this.#calls.get(callIndex);
     const what = problem === 'range' ? `too large for ${codec}` : 'no longer a finite number';
     const code = problem === 'range' ? 'border/range' : 'energy/not-finite';
     throw notFinite(code, `a value of shard ${this.shard} for shard ${to} is ${what}`, call);

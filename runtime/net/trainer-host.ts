@@ -91,7 +91,7 @@ export class LoadedShard implements DrivenShard {
 
   readonly offer: DrivenShard['offer'] = () => this.#host.borders.offer();
   readonly setPeers: DrivenShard['setPeers'] = (peers) => this.#host.borders.setPeers(peers);
-  readonly begin: DrivenShard['begin'] = (number, call) => this.#host.begin(number, call);
+  readonly begin: DrivenShard['begin'] = (callIndex, call) => this.#host.begin(callIndex, call);
   readonly forget: DrivenShard['forget'] = (before) => this.#host.forget(before);
   readonly requestResume: DrivenShard['requestResume'] = () => this.#host.borders.requestResume();
   readonly receive: DrivenShard['receive'] = (from, packet, way) => this.#host.receive(from, packet, way);

@@ -148,7 +148,7 @@ export type TrainerEffect =
   /** New keys of the others. */
   | { readonly kind: 'peers'; readonly at: ShardId; readonly peers: readonly Exchange[] }
   /** Queue a call. @param number of the call */
-  | { readonly kind: 'begin'; readonly at: ShardId; readonly number: number; readonly call: Call }
+  | { readonly kind: 'begin'; readonly at: ShardId; readonly callIndex: number; readonly call: Call }
   | { readonly kind: 'advance'; readonly at: ShardId }
   /** Ask the neighbours for what may have been lost. */
   | { readonly kind: 'resume'; readonly at: ShardId }

@@ -300,8 +300,8 @@ function proceed(shard: HostedShard): ShardStep {
   if (calls >= stopAt) return { shard: { ...shard, phase: 'paused', reason: 'asked to stop' }, effects: [] };
   const until = Math.max(shard.begun, reachOf(deployment, calls, stopAt));
   const numbers = Array.from({ length: until - shard.begun }, (_, i) => shard.begun + i);
-  const begins = numbers.map((number): TrainerEffect => {
-    return { kind: 'begin', at: idOf(shard), number, call: callAt(deployment, number) };
+  const begins = numbers.map((callIndex): TrainerEffect => {
+    return { kind: 'begin', at: idOf(shard), callIndex, call: callAt(deployment, callIndex) };
   });
   const step = advance({ ...shard, begun: until });
   return { shard: step.shard, effects: [...begins, ...step.effects] };

@@ -45,9 +45,9 @@ export class Lockstep {
         reject(this.#failure.error);
         return;
       }
-      const sequence = this.#count++;
-      this.#calls.set(sequence, { resolve, reject, results: {}, left: this.#runners.length });
-      for (const { session } of this.#runners) session.start({ name, position, inputs, sequence, microbatch: 0 });
+      const callIndex = this.#count++;
+      this.#calls.set(callIndex, { resolve, reject, results: {}, left: this.#runners.length });
+      for (const { session } of this.#runners) session.start({ name, position, inputs, callIndex, microbatch: 0 });
       for (const runner of this.#runners) this.#goOn(runner);
     });
   }
@@ -65,7 +65,7 @@ export class Lockstep {
       runner.news = false;
       const step = await runner.session.advance();
       if (step.kind === 'send') this.#carry(step.frames);
-      if (step.kind === 'done') this.#finish(step.part.sequence, step.results);
+      if (step.kind === 'done') this.#finish(step.part.callIndex, step.results);
       if (step.kind === 'send' || step.kind === 'done') runner.news = true;
     }
     // In the same turn as the last look: news from now on start it again.
@@ -82,13 +82,13 @@ export class Lockstep {
     }
   }
 
-  #finish(sequence: number, results: Readonly<Record<string, Tensor>>): void {
-    const call = this.#calls.get(sequence);
+  #finish(callIndex: number, results: Readonly<Record<string, Tensor>>): void {
+    const call = this.#calls.get(callIndex);
     if (!call) return;
     Object.assign(call.results, results);
     call.left--;
     if (call.left > 0) return;
-    this.#calls.delete(sequence);
+    this.#calls.delete(callIndex);
     call.resolve(call.results);
   }
 

@@ -85,7 +85,7 @@ class Session implements ShardSession {
     const message = this.#messages.get(frame.message);
     if (!message) return 'unknown-message';
     if (message.to !== this.shard) return 'not-for-this-shard';
-    if (frame.sequence <= this.#past) return 'past';
+    if (frame.callIndex <= this.#past) return 'past';
     if (frame.values.length !== message.values.length) return 'wrong-shape';
     if (frame.values.some((v, i) => v.length !== sizeOf(message.values[i]?.shape ?? []))) return 'wrong-shape';
     if (!frame.values.every(allFinite)) return 'not-finite';
@@ -113,9 +113,9 @@ class Session implements ShardSession {
           return { kind: 'send', frames: step.frames };
         case 'done': {
           this.#queue.shift();
-          const { sequence, microbatch } = first;
-          this.#past = sequence;
-          return { kind: 'done', part: { sequence, microbatch }, results: step.results };
+          const { callIndex, microbatch } = first;
+          this.#past = callIndex;
+          return { kind: 'done', part: { callIndex, microbatch }, results: step.results };
         }
       }
     }

@@ -18,8 +18,8 @@ export interface Shard {
   run(name: string, inputs: Readonly<Record<string, FieldData>>, position: Position): Promise<Record<string, Tensor>>;
   /** As `DeviceSession.prepare`. */
   prepare?(name: string): void;
-  /** As `DeviceSession.keep`. */
-  keep?(name: string, samples: number): Promise<SampleRunner | undefined>;
+  /** As `DeviceSession.makeResident`. */
+  makeResident?(name: string, samples: number): Promise<SampleRunner | undefined>;
   /**
    * Every state that training continues from, parameters apart from the rest.
    * @param from `start` before anything ran: what still is zero as on any device that was just opened is left out
@@ -71,9 +71,11 @@ export async function openShard(
     sizes: sizesIn(executable.program),
     run: async (name, inputs, position) => separate(functions.get(name), await session.run(name, inputs, position)),
     prepare: (name) => session.prepare(name),
-    keep: async (name, samples) => {
-      const kept = await session.keep?.(name, samples);
-      return kept && { ...kept, run: async (...call) => separate(functions.get(name), await kept.run(...call)) };
+    makeResident: async (name, samples) => {
+      const resident = await session.makeResident?.(name, samples);
+      return (
+        resident && { ...resident, run: async (...call) => separate(functions.get(name), await resident.run(...call)) }
+      );
     },
     save: async (from) => saveStates(session, states, from),
     close: () => session.close(),

@@ -73,8 +73,8 @@ export async function train(options: TrainingOptions): Promise<TrainingEnd> {
   const saveAt = async (epoch: number, batch: number): Promise<void> =>
     options.run.saveSnapshot(await stateAt(epoch, batch));
   // Steps of a sequence are cut from what was fed.
-  const kept = training.sequence === undefined ? await shard.keep?.(TRAIN, data.train.length) : undefined;
-  const job = { options, run, totals: epochTotals, kept, saveAt };
+  const resident = training.sequence === undefined ? await shard.makeResident?.(TRAIN, data.train.length) : undefined;
+  const job = { options, run, totals: epochTotals, resident, saveAt };
   let measured: CheckResult[] = [];
   for (let epoch = from.epoch; epoch < epochs; epoch++) {
     const firstBatch = epoch === from.epoch ? from.batch : 0;
@@ -141,13 +141,13 @@ interface Job {
   readonly run: Run;
   readonly totals: EpochTotals;
   /** Samples that the device keeps. */
-  readonly kept: SampleRunner | undefined;
+  readonly resident: SampleRunner | undefined;
   readonly saveAt: (epoch: number, batch: number) => Promise<void>;
 }
 
 /** @returns the batch to go on from: all batches when the epoch is complete */
 async function trainEpoch(job: Job, epoch: number, firstBatch: number): Promise<number> {
-  const { run, totals, kept } = job;
+  const { run, totals, resident } = job;
   const { training, data, seed, observer, stopRequested, now } = job.options;
   const batches = batchesOf(run);
   const names = training.inputs.map((f) => f.name);
@@ -159,7 +159,7 @@ async function trainEpoch(job: Job, epoch: number, firstBatch: number): Promise<
   let samples = 0;
   let finished = firstBatch;
   if (firstBatch >= batches) return batches;
-  const known = kept ? { known: (rows: Uint32Array) => kept.has(rows) } : {};
+  const known = resident ? { known: (rows: Uint32Array) => resident.has(rows) } : {};
   for await (const fed of feedBatches(data.train, order, names, { epoch, batch: firstBatch }, known)) {
     const done = runBatch(job, { epoch, batch }, fed).then(() => {
       samples += training.batch;
@@ -187,7 +187,7 @@ async function trainEpoch(job: Job, epoch: number, firstBatch: number): Promise<
 }
 
 /** All calls of one batch are made before this returns: what was fed may be released. */
-function runBatch({ options, run, totals, kept }: Job, at: FeedPosition, fed: Batch): Promise<unknown> {
+function runBatch({ options, run, totals, resident }: Job, at: FeedPosition, fed: Batch): Promise<unknown> {
   const { training, shard } = options;
   const inputs: Record<string, FieldData> = {};
   for (const { name } of training.inputs) inputs[name] = fed.fields[name] as FieldData;
@@ -195,7 +195,7 @@ function runBatch({ options, run, totals, kept }: Job, at: FeedPosition, fed: Ba
     const position = positionOf(run, call);
     const fields =
       call.step === undefined ? inputs : inputsOfStep(training.inputs, inputs, call.step, run.sequence ?? 1);
-    const results = await (kept ? kept.run(fed.rows, fields, position) : shard.run(TRAIN, fields, position));
+    const results = await (resident ? resident.run(fed.rows, fields, position) : shard.run(TRAIN, fields, position));
     const node = unsoundEnergy(results);
     if (node !== undefined) throw diverged(options, at, node);
     totals.add(results, samplesOf(run));

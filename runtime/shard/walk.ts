@@ -124,8 +124,8 @@ export class Walk {
   }
 
   #key(message: number): FrameKey {
-    const { sequence, microbatch } = this.part;
-    return { message, sequence, microbatch, tick: this.#repetition };
+    const { callIndex, microbatch } = this.part;
+    return { message, callIndex, microbatch, tick: this.#repetition };
   }
 
   #frame(id: number): Frame {

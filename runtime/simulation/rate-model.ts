@@ -114,7 +114,7 @@ class RateModel {
       for (const message of shard.schedule.messages) this.#messages.set(message.id, message);
       const routes = routesOf(f, shard.program, shard.schedule);
       const batches = new BatchQueue();
-      for (let sequence = 0; sequence < BATCHES; sequence++) batches.add(routes, emptyPart(f, sequence));
+      for (let callIndex = 0; callIndex < BATCHES; callIndex++) batches.add(routes, emptyPart(f, callIndex));
       return {
         shard,
         batches,
@@ -224,8 +224,8 @@ class RateModel {
     const message = this.#messages.get(frame.message);
     const to = this.#runners.findIndex((r) => r.shard.schedule.shard === message?.to);
     if (!message || to < 0) throw new Error(`no message ${frame.message}`);
-    const { message: id, sequence, microbatch, tick } = frame;
-    const name = frameName({ message: id, sequence, microbatch, tick });
+    const { message: id, callIndex, microbatch, tick } = frame;
+    const name = frameName({ message: id, callIndex, microbatch, tick });
     const arrive = (): void => {
       this.#runner(to).frames.add(name);
       this.#goOn(to);
@@ -280,9 +280,9 @@ class RateModel {
   }
 }
 
-function emptyPart(f: ShardFunction, sequence: number): Part {
+function emptyPart(f: ShardFunction, callIndex: number): Part {
   const inputs = Object.fromEntries(f.inputs.map(({ name }) => [name, NONE]));
-  return { name: f.name, position: { batch: sequence, batches: BATCHES }, inputs, sequence, microbatch: 0 };
+  return { name: f.name, position: { batch: callIndex, batches: BATCHES }, inputs, callIndex, microbatch: 0 };
 }
 
 function emptyResults({ functions }: Program): Map<string, Record<string, Float32Array>> {

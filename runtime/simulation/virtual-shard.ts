@@ -100,8 +100,8 @@ export class VirtualShard implements DrivenShard {
     for (const shard of this.#owners.keys()) this.#say(shard, true);
   }
 
-  begin(number: number): void {
-    this.#begun = number + 1;
+  begin(callIndex: number): void {
+    this.#begun = callIndex + 1;
   }
 
   advance({ done }: Ending<Outcome>): void {
@@ -141,8 +141,8 @@ export class VirtualShard implements DrivenShard {
   }
 
   /** Of a shard of the same trainer, which is named by the frame's message. */
-  deliver({ message, sequence }: Frame): undefined {
-    this.#hear(message, sequence);
+  deliver({ message, callIndex }: Frame): undefined {
+    this.#hear(message, callIndex);
   }
 
   measure(): Measure & { readonly refused: number } {
@@ -196,7 +196,7 @@ export class VirtualShard implements DrivenShard {
     const owner = this.#owners.get(to)?.key;
     if (owner === undefined) return;
     if (owner === key) {
-      const frame = { message: shard, sequence: this.#computed, microbatch: 0, tick: 0, values: [] };
+      const frame = { message: shard, callIndex: this.#computed, microbatch: 0, tick: 0, values: [] };
       calls.handOver(to, frame, this.#term);
       return;
     }

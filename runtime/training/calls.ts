@@ -99,11 +99,11 @@ export function lastEvaluations(run: RunLengths): number {
   return allCalls(run) - callsPerEpoch(run) + trainCalls(run);
 }
 
-/** @param n from 0 */
-export function callAt(run: RunLengths, n: number): Call {
+/** Which call is made where so many have been made before it. */
+export function callAt(run: RunLengths, callIndex: number): Call {
   const perEpoch = callsPerEpoch(run);
-  const epoch = Math.floor(n / perEpoch);
-  let rest = n % perEpoch;
+  const epoch = Math.floor(callIndex / perEpoch);
+  let rest = callIndex % perEpoch;
   if (rest < trainCalls(run)) return { kind: 'train', epoch, ...stepAt(rest, run.sequence) };
   rest -= trainCalls(run);
   for (const [evaluation, count] of evaluationCalls(run).entries()) {
@@ -111,7 +111,7 @@ export function callAt(run: RunLengths, n: number): Call {
       return { kind: 'evaluate', epoch, evaluation, ...stepAt(rest, run.evaluations[evaluation]?.sequence) };
     rest -= count;
   }
-  throw new RangeError(`call ${n} of ${allCalls(run)}`);
+  throw new RangeError(`call ${callIndex} of ${allCalls(run)}`);
 }
 
 function stepAt(n: number, sequence: number | undefined): { readonly batch: number; readonly step?: number } {

@@ -3,8 +3,8 @@ import type { Tensor } from '../device/device.ts';
 
 /** Which batch, or which microbatch of one. All shards must number alike. */
 export interface PartKey {
-  /** Counts calls of functions over the whole run, trainings and predictions alike. */
-  readonly sequence: number;
+  /** Which call of the run, from 0: trainings and evaluations alike. */
+  readonly callIndex: number;
   /** 0 where a batch is not divided. */
   readonly microbatch: number;
 }
@@ -22,6 +22,6 @@ export interface Frame extends FrameKey {
   readonly values: readonly Tensor[];
 }
 
-export function frameName({ message, sequence, microbatch, tick }: FrameKey): string {
-  return `${message}/${sequence}/${microbatch}/${tick}`;
+export function frameName({ message, callIndex, microbatch, tick }: FrameKey): string {
+  return `${message}/${callIndex}/${microbatch}/${tick}`;
 }

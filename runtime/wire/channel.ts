@@ -119,7 +119,7 @@ export class BorderChannel {
     const { codec } = this.#options;
     const bytes = encodeValues(frame.values, codec);
     const chunks = Math.max(1, Math.ceil(bytes.length / MAX_PAYLOAD_BYTES));
-    const { message: border, sequence: batch, microbatch, tick } = frame;
+    const { message: border, callIndex: batch, microbatch, tick } = frame;
     const call = this.#callOf(this.#callsOut, batch, this.#options.own, this.#options.peer);
     for (let chunk = 0; chunk < chunks; chunk++) {
       const payload = bytes.subarray(chunk * MAX_PAYLOAD_BYTES, (chunk + 1) * MAX_PAYLOAD_BYTES);
@@ -207,8 +207,8 @@ export class BorderChannel {
     const bytes = only && payloads.length === 1 ? only : Buffer.concat(payloads);
     const values = decodeValues(bytes, this.#options.lengthsOf(header.border) ?? [], header.codec);
     if (values.some((v) => valueProblem(v) !== undefined)) return this.#badValues(header, call, packets, before);
-    const { border: message, batch: sequence, microbatch, tick } = header;
-    return { frames: [{ message, sequence, microbatch, tick, values }], packets: this.#acks() };
+    const { border: message, batch: callIndex, microbatch, tick } = header;
+    return { frames: [{ message, callIndex, microbatch, tick, values }], packets: this.#acks() };
   }
 
   /** No honest end sends such values: its signature over them proves who did. */

@@ -53,7 +53,7 @@ test.each([
     refused(sender, frame, 'not-for-this-shard');
     deliver();
     refused(receiver, frame, 'twice');
-    if (frame.sequence > 1) refused(receiver, { ...frame, sequence: frame.sequence - 2 }, 'past');
+    if (frame.callIndex > 1) refused(receiver, { ...frame, callIndex: frame.callIndex - 2 }, 'past');
   });
   expect(disturbed).toEqual(undisturbed);
   // As many values as the plan counts.
@@ -78,10 +78,10 @@ async function trained(whole: Program, compiled: Compiled, disturb: Disturb): Pr
   const { sessions, states } = await openShards(split);
   const train = whole.functions.find((f) => f.name === 'train');
   if (!train) throw new Error('no train');
-  for (let sequence = 0; sequence < BATCHES; sequence++)
+  for (let callIndex = 0; callIndex < BATCHES; callIndex++)
     for (const session of sessions) {
-      const position = { batch: sequence, batches: BATCHES };
-      session.start({ name: 'train', position, inputs: sampleOf(train, sequence), sequence, microbatch: 0 });
+      const position = { batch: callIndex, batches: BATCHES };
+      session.start({ name: 'train', position, inputs: sampleOf(train, callIndex), callIndex, microbatch: 0 });
     }
   let done = 0;
   while (done < BATCHES * sessions.length)

@@ -62,9 +62,9 @@ export function ends(codec: Codec = 'f32', { run, term, plan }: Where = HERE): E
   };
 }
 
-export function frameOf(message: number, sequence: number, tick: number): Parameters<BorderChannel['send']>[0] {
+export function frameOf(message: number, callIndex: number, tick: number): Parameters<BorderChannel['send']>[0] {
   const values = (LENGTHS[message] ?? []).map((n, v) =>
-    Float32Array.from({ length: n }, (_, i) => sequence + tick / 8 + v / 16 + (i % 7) / 32),
+    Float32Array.from({ length: n }, (_, i) => callIndex + tick / 8 + v / 16 + (i % 7) / 32),
   );
-  return { message, sequence, microbatch: 0, tick, values };
+  return { message, callIndex, microbatch: 0, tick, values };
 }

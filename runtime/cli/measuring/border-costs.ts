@@ -53,13 +53,13 @@ async function times(out: WebSocket, incoming: WebSocket): Promise<[number, numb
   out.on('message', (packet: Buffer) => {
     for (const more of sender.receive(packet, 'direct').packets) out.send(more);
   });
-  let sequence = 0;
+  let callIndex = 0;
   const seconds = async (message: 0 | 1): Promise<number> => {
     const values = [new Float32Array(LENGTHS[message]).fill(0.5)];
     const one = (): Promise<void> =>
       new Promise((resolve) => {
         arrived = resolve;
-        for (const packet of sender.send({ message, sequence: sequence++, microbatch: 0, tick: 0, values }))
+        for (const packet of sender.send({ message, callIndex: callIndex++, microbatch: 0, tick: 0, values }))
           out.send(packet);
       });
     return (await quartileOf(one, RUNS, PAUSE)) / 1000;

@@ -38,12 +38,12 @@ export async function openTraining(text: string, device: Device, choice?: Kernel
     inputs[field] = Float32Array.from({ length: sizeOf(shape) }, (_, i) => rng.normal(i));
   }
   const rows = Uint32Array.from({ length: train?.batch ?? 0 }, (_, i) => i);
-  const kept = await session.keep?.(TRAIN, rows.length);
+  const resident = await session.makeResident?.(TRAIN, rows.length);
   let batch = 0;
   return {
     step: async () => {
       const position = { batch: batch++, batches: BATCHES };
-      await (kept ? kept.run(rows, inputs, position) : session.run(TRAIN, inputs, position));
+      await (resident ? resident.run(rows, inputs, position) : session.run(TRAIN, inputs, position));
     },
     close: () => session.close(),
   };

@@ -69,7 +69,7 @@ export async function commandDevice(name: string, precision: Precision = 'f32'):
         read: (state) => session.read(state),
         run: (called, inputs, position) => session.run(called, inputs, position),
         prepare: (called) => session.prepare(called),
-        keep: async (called, samples) => session.keep?.(called, samples),
+        makeResident: async (called, samples) => session.makeResident?.(called, samples),
         close: async () => {
           times?.print();
           await session.close();

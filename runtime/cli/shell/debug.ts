@@ -61,9 +61,9 @@ export function timedShard(shard: Shard, flopsOf: (functionName: string) => numb
   return {
     ...shard,
     run: (name, inputs, position) => clocked(name, () => shard.run(name, inputs, position)),
-    keep: async (name, samples) => {
-      const kept = await shard.keep?.(name, samples);
-      return kept && { ...kept, run: (...call) => clocked(name, () => kept.run(...call)) };
+    makeResident: async (name, samples) => {
+      const resident = await shard.makeResident?.(name, samples);
+      return resident && { ...resident, run: (...call) => clocked(name, () => resident.run(...call)) };
     },
     close: async () => {
       for (const [name, { runs, milliseconds }] of times) {

@@ -27,17 +27,17 @@ import {
 import { DeviceArenas } from './arenas.ts';
 import { type BoundDispatch, boundDispatches, known } from './bindings.ts';
 import type { Gpu } from './gpu.ts';
-import { type KeptSamples, keepSamples } from './kept.ts';
 import { Pipelines } from './pipelines.ts';
 import { type KernelTiming, Profiler } from './profiler.ts';
 import { type BackPlan, plansBack, ReadBack } from './read-back.ts';
+import { makeSamplesResident, type ResidentSamples } from './resident-samples.ts';
 import { planScalars, type Scalars, type Stretch, scalarValues } from './scalars.ts';
 
 export interface SessionOptions {
   /** For tests: fills what a run computes with what is no number, before every run. */
   readonly poison?: boolean;
   /** For tests: bytes of samples in one buffer. */
-  readonly keptBytes?: number;
+  readonly residentBytes?: number;
   /** Gets the time of every dispatch of every run; slows them down. */
   readonly profile?: (timings: readonly KernelTiming[]) => void;
 }
@@ -69,7 +69,7 @@ interface Loaded {
 
 /** A batch by the numbers of its samples. */
 interface Picked {
-  readonly samples: KeptSamples;
+  readonly samples: ResidentSamples;
   readonly rows: Uint32Array;
   /** All of them are there: nothing is uploaded. */
   readonly known: boolean;
@@ -165,21 +165,23 @@ class WebGpuSession implements Required<DeviceSession> {
     return this.#start(name, inputs, position);
   }
 
-  async keep(name: string, samples: number): Promise<SampleRunner | undefined> {
+  async makeResident(name: string, samples: number): Promise<SampleRunner | undefined> {
     const { inputs } = await this.#load(name);
     const fields = inputs.flatMap(({ input, to }) => (to[0] && to.length === 1 ? [{ input, to: to[0] }] : []));
     // A batch that lies in parts itself is uploaded each time.
     if (fields.length < inputs.length) return undefined;
-    const kept = await this.#inTurn(() => keepSamples(this.#gpu, fields, samples, this.#options.keptBytes));
-    if (!kept) return undefined;
-    this.#others.push(kept);
+    const resident = await this.#inTurn(() =>
+      makeSamplesResident(this.#gpu, fields, samples, this.#options.residentBytes),
+    );
+    if (!resident) return undefined;
+    this.#others.push(resident);
     return {
-      has: (rows) => kept.has(rows),
+      has: (rows) => resident.has(rows),
       run: (rows, given, position) => {
-        const known = kept.has(rows);
+        const known = resident.has(rows);
         if (!known && !given) throw new Error(`${name} is given numbers of samples that the device has not seen`);
-        kept.note(rows);
-        return this.#start(name, known || !given ? {} : given, position, { samples: kept, rows, known });
+        resident.note(rows);
+        return this.#start(name, known || !given ? {} : given, position, { samples: resident, rows, known });
       },
     };
   }

@@ -30,7 +30,7 @@ export async function webgpuDevice({ matrices, ...options }: WebGpuOptions = {})
         read: (state) => session.read(state),
         run: (name, inputs, position) => session.run(name, inputs, position),
         prepare: (name) => session.prepare(name),
-        keep: (name, samples) => session.keep(name, samples),
+        makeResident: (name, samples) => session.makeResident(name, samples),
         close: async () => {
           await session.close();
           own.device.destroy();

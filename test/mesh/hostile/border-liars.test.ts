@@ -53,7 +53,7 @@ function sendsValue(value: number): void {
     return exchange;
   });
   vi.spyOn(ShardBorders.prototype, 'send').mockImplementation(function (this: ShardBorders, frame, to) {
-    if (!lying.has(this) || frame.sequence < 2) return send.call(this, frame, to);
+    if (!lying.has(this) || frame.callIndex < 2) return send.call(this, frame, to);
     return send.call(this, { ...frame, values: frame.values.map((v) => v.map(() => value)) }, to);
   });
 }

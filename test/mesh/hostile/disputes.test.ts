@@ -81,7 +81,7 @@ class Lying {
 
   say(call: number, tick: number, values: readonly number[], bend?: (plain: Uint8Array) => Uint8Array): void {
     const message = values.length > 3 ? 7 : 5;
-    const frame = { message, sequence: call, microbatch: 0, tick, values: [Float64Array.from(values)] };
+    const frame = { message, callIndex: call, microbatch: 0, tick, values: [Float64Array.from(values)] };
     this.carry(this.liar.send(frame), bend);
   }
 

@@ -197,7 +197,7 @@ describe('the ends of a border', () => {
         expect(usedTwice(border.sealed)).toEqual([]);
         expect(border.disputes).toEqual([[], []]);
         for (const from of [0, 1] as const) {
-          const ticks = border.got[1 - from]?.map((f) => f.sequence * TICKS + f.tick);
+          const ticks = border.got[1 - from]?.map((f) => f.callIndex * TICKS + f.tick);
           expect(ticks).toEqual(Array.from({ length: sent[from] }, (_, i) => i));
         }
       }),

@@ -51,7 +51,7 @@ test('a relay that says a neighbour’s earlier exchange again: no key and count
 function lying(value: number): void {
   const honest = ShardBorders.prototype.send;
   vi.spyOn(ShardBorders.prototype, 'send').mockImplementation(function (this: ShardBorders, frame, to) {
-    if (to !== 1 || this.term > 1 || frame.sequence < 2) return honest.call(this, frame, to);
+    if (to !== 1 || this.term > 1 || frame.callIndex < 2) return honest.call(this, frame, to);
     const values = frame.values.map((v) => v.map((x, i) => (i === 0 ? value : x)));
     return honest.call(this, { ...frame, values }, to);
   });

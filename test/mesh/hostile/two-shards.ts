@@ -80,7 +80,7 @@ export class TwoShards {
   }
 
   send(from: Side, call: number, tick: number, values = [call, tick, from]): void {
-    const frame = { message: 5 + from, sequence: call, microbatch: 0, tick, values: [Float32Array.from(values)] };
+    const frame = { message: 5 + from, callIndex: call, microbatch: 0, tick, values: [Float32Array.from(values)] };
     this.ends[from].send(frame, 1 - from);
   }
 

@@ -154,11 +154,11 @@ async function runShuffled(
   const split = splitAhead(compiled, shards, 2);
   const { sessions, states } = await openShards(split);
   const batches = 5;
-  for (let sequence = 0; sequence < batches; sequence++)
+  for (let callIndex = 0; callIndex < batches; callIndex++)
     for (const session of sessions) {
-      const position = { batch: sequence, batches: 20 };
-      const inputs = inputsFor(whole, 'train', sequence);
-      session.start({ name: 'train', position, inputs, sequence, microbatch: 0 });
+      const position = { batch: callIndex, batches: 20 };
+      const inputs = inputsFor(whole, 'train', callIndex);
+      session.start({ name: 'train', position, inputs, callIndex, microbatch: 0 });
     }
   const rng = stream(seed, 'order');
   const away: Frame[] = [];
@@ -174,13 +174,13 @@ async function runShuffled(
     if (step?.kind === 'done') finished[chosen] = done + 1;
     for (const frame of step?.kind === 'send' ? step.frames : []) {
       away.push(frame);
-      expect(frame.sequence - done).toBeLessThanOrEqual(1);
-      if (frame.sequence > done) ahead++;
+      expect(frame.callIndex - done).toBeLessThanOrEqual(1);
+      if (frame.callIndex > done) ahead++;
     }
     // Frames stay away until hardly anybody can go on; of later batches come first as often as not.
     if (idle <= 2 * sessions.length && rng.bits(draws++) % 8 > 0) continue;
-    const newest = Math.max(...away.map((f) => f.sequence));
-    const open = away.filter((f) => rng.bits(draws++) % 2 === 0 || f.sequence === newest);
+    const newest = Math.max(...away.map((f) => f.callIndex));
+    const open = away.filter((f) => rng.bits(draws++) % 2 === 0 || f.callIndex === newest);
     const frame = open[rng.bits(draws++) % Math.max(1, open.length)];
     if (!frame) continue;
     away.splice(away.indexOf(frame), 1);

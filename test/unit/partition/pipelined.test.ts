@@ -107,13 +107,13 @@ async function runShuffled(whole: Program, compiled: Compiled, seed: number): Pr
   const { sessions, states } = await openShards(split);
   const train = whole.functions.find((f) => f.name === 'train');
   if (!train) throw new Error('no train');
-  for (const sequence of [0, 1, 2])
+  for (const callIndex of [0, 1, 2])
     for (const session of sessions)
       session.start({
         name: 'train',
-        position: { batch: sequence, batches: 20 },
-        inputs: sampleOf(train, sequence),
-        sequence,
+        position: { batch: callIndex, batches: 20 },
+        inputs: sampleOf(train, callIndex),
+        callIndex,
         microbatch: 0,
       });
   const rng = stream(seed, 'order');

@@ -176,7 +176,7 @@ function reached(events: readonly TrainerEvent[]): TrainerState {
 const shardOf = ({ shards }: TrainerState): HostedShard | undefined => shards[shardName(at)];
 
 function wordOf(effect: TrainerEffect): string {
-  if (effect.kind === 'begin') return `begin ${effect.number}`;
+  if (effect.kind === 'begin') return `begin ${effect.callIndex}`;
   if (effect.kind === 'save') return `save ${effect.calls}`;
   if (effect.kind === 'forget') return `forget ${effect.before}`;
   if (effect.kind !== 'send') return effect.kind;

@@ -25,7 +25,7 @@ const TAKE = head('read_write', 'read');
 const KEEP = head('read', 'read_write');
 
 /** `take` picks a batch by number, `keep` puts one where its rows belong. */
-export const KEPT_KERNELS = {
+export const RESIDENT_KERNELS = {
   words: {
     take: `${TAKE}
 ${main(

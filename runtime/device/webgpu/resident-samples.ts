@@ -7,7 +7,7 @@ import { type KernelInput, MAX_GROUPS } from '../../../spec/kernels.ts';
 import { sizeOf } from '../../../spec/program.ts';
 import { fieldArrays } from '../device.ts';
 import { bindingBytes, type Gpu } from './gpu.ts';
-import { KEPT_KERNELS } from './kept-kernels.ts';
+import { RESIDENT_KERNELS } from './resident-kernels.ts';
 
 /** Bytes of all samples together: nobody can ask a GPU how much of its memory is free. */
 const MAX_BYTES = 1024 ** 3;
@@ -24,7 +24,7 @@ interface Launch {
   readonly groups: readonly [number, number];
 }
 
-export class KeptSamples {
+export class ResidentSamples {
   readonly #device: GPUDevice;
   readonly #buffers: readonly GPUBuffer[];
   readonly #rows: GPUBuffer;
@@ -85,12 +85,12 @@ interface Part {
  * @param bound bytes from which on a buffer takes no more rows; of the device, but for tests
  * @returns nothing where the GPU has no room for so many samples
  */
-export async function keepSamples(
+export async function makeSamplesResident(
   { device }: Gpu,
   fields: readonly BatchField[],
   samples: number,
   bound = bindingBytes(device.limits),
-): Promise<KeptSamples | undefined> {
+): Promise<ResidentSamples | undefined> {
   const batch = fields[0]?.input.shape[0] ?? 0;
   const parts = fields.flatMap((field) => partsOf(field, samples, bound));
   const total = parts.reduce((sum, part) => sum + bytesOf(part), 0);
@@ -99,7 +99,7 @@ export async function keepSamples(
   device.pushErrorScope('out-of-memory');
   const usage = GPUBufferUsage.STORAGE;
   const buffers = parts.map((part) =>
-    device.createBuffer({ label: `kept ${part.field.input.field}`, size: bytesOf(part), usage }),
+    device.createBuffer({ label: `resident ${part.field.input.field}`, size: bytesOf(part), usage }),
   );
   const rows = device.createBuffer({ label: 'rows', size: batch * 4, usage: usage | GPUBufferUsage.COPY_DST });
   if (await device.popErrorScope()) {
@@ -113,7 +113,7 @@ export async function keepSamples(
           label: `${way} ${form}`,
           layout: 'auto',
           compute: {
-            module: device.createShaderModule({ code: KEPT_KERNELS[form][way] }),
+            module: device.createShaderModule({ code: RESIDENT_KERNELS[form][way] }),
             entryPoint: 'main',
             constants: { row_bytes: bytes, row_words: words, batch_rows: batch, first_row: first, part_rows: held },
           },
@@ -126,7 +126,7 @@ export async function keepSamples(
         return { pipeline, group, groups: groupsFor(Math.ceil(threads / 64)) };
       }),
     );
-  return new KeptSamples(device, samples, {
+  return new ResidentSamples(device, samples, {
     buffers,
     rows,
     takes: await launches('take'),

@@ -70,36 +70,36 @@ function batchOf(all: Readonly<Record<string, FieldData>>, rows: Uint32Array): R
 test.each([
   ['in one buffer', {}],
   // 68 bytes: rows of up to 4 bytes in two parts, longer ones in one for each row.
-  ['in parts', { keptBytes: 68 }],
+  ['in parts', { residentBytes: 68 }],
 ])('a batch of known samples %s is what an upload of them is', async (_, options) => {
   const session = await openLowered(lowerToWgsl, options)(doubled());
   const all = samples();
-  const kept = await session.keep('train', SAMPLES);
-  if (!kept) throw new Error('there is room for so few');
+  const resident = await session.makeResident('train', SAMPLES);
+  if (!resident) throw new Error('there is room for so few');
   const mixed = Uint32Array.of(22, 0, 7, 13, 4);
-  expect(kept.has(mixed)).toBe(false);
-  expect(() => kept.run(mixed, undefined, POSITION)).toThrow('not seen');
+  expect(resident.has(mixed)).toBe(false);
+  expect(() => resident.run(mixed, undefined, POSITION)).toThrow('not seen');
   // Every sample once, the last batch with some that are known.
   for (const first of [0, 5, 10, 15, 18]) {
     const rows = Uint32Array.from({ length: BATCH }, (_, i) => first + i);
     const inputs = batchOf(all, rows);
-    expect(await kept.run(rows, inputs, POSITION)).toEqual(await session.run('train', inputs, POSITION));
+    expect(await resident.run(rows, inputs, POSITION)).toEqual(await session.run('train', inputs, POSITION));
   }
   const orders = [mixed, Uint32Array.of(1, 1, 1, 21, 2), Uint32Array.of(18, 17, 16, 15, 14)];
   // Without waiting: each run has its own numbers, though they share a buffer.
-  const found = await Promise.all(orders.map((rows) => kept.run(rows, undefined, POSITION)));
+  const found = await Promise.all(orders.map((rows) => resident.run(rows, undefined, POSITION)));
   for (const [i, rows] of orders.entries()) {
-    expect(kept.has(rows)).toBe(true);
+    expect(resident.has(rows)).toBe(true);
     expect(found[i]).toEqual(await session.run('train', batchOf(all, rows), POSITION));
   }
   await session.close();
 });
 
-test('more samples than a GPU has room for are not kept, and runs go on with uploads', async () => {
+test('more samples than a GPU has room for are not resident, and runs go on with uploads', async () => {
   const gpu = await softwareGpu();
   const session = await openSession(gpu, kernelFiles(lowerToWgsl(doubled())));
   const tooMany = Math.floor(gpu.device.limits.maxStorageBufferBindingSize / (65 * 4)) + 1;
-  expect(await session.keep('train', tooMany)).toBeUndefined();
+  expect(await session.makeResident('train', tooMany)).toBeUndefined();
   const inputs = batchOf(samples(), Uint32Array.of(1, 2, 3, 4, 5));
   const results = await session.run('train', inputs, POSITION);
   expect(results.u8_3).toEqual(Float32Array.from(inputs.u8_3 ?? [], (v) => 2 * v));
