@@ -219,7 +219,7 @@ describe('a trainer', () => {
       driver.receive(other, 'relay');
     expect(look()).toEqual([]);
     driver.receive(packet(1, 0), 'relay');
-    const frame = { message: 0, sequence: 0, microbatch: 0, tick: 0, values: [] };
+    const frame = { message: 0, callIndex: 0, microbatch: 0, tick: 0, values: [] };
     shard.calls.handOver(0, frame, 2);
     shard.calls.handOver(0, frame, 1);
     expect(look()).toEqual(['packet of 1', 'frame']);
