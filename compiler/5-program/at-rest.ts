@@ -9,6 +9,7 @@ import type { Graph } from '../4-graph/graph.ts';
 import { levelGraph } from '../4-graph/level.ts';
 import { type AtRest, arrivals, restingUnder } from './arrivals.ts';
 import { methodOf } from './method.ts';
+import { MAX_BODY_OPERATIONS } from './passes/peel.ts';
 
 /** Ticks of a training before which some node is at rest. */
 function lastArrival(written: Graph, { method, clamps, starts = [] }: TrainTask): number {
@@ -27,20 +28,29 @@ export interface Lowered {
   readonly lower: (atRest: AtRest) => Program;
 }
 
+/** Passes make a body of so many operations no five times smaller, and write out none that stays larger than that. */
+const LARGE_BODY = 5 * MAX_BODY_OPERATIONS;
+
 /** A program and what its passes made of it, with masks at all nodes where loops need them. */
 export function passedAtRest(
   { graph, task, lower }: Lowered,
   pass: (program: Program) => Program,
 ): { readonly kept: Program; readonly program: Program } {
   const lowered = lower('rounding');
-  const program = pass(lowered);
-  if (!task || !hasLoopBefore(program, lastArrival(graph, task))) return { kept: lowered, program };
+  const last = task ? lastArrival(graph, task) : 0;
+  if (!hasLoopBefore(lowered, last, LARGE_BODY)) {
+    const program = pass(lowered);
+    if (!hasLoopBefore(program, last)) return { kept: lowered, program };
+  }
   const kept = lower('all');
   return { kept, program: pass(kept) };
 }
 
-function hasLoopBefore({ functions }: Program, tick: number): boolean {
+/** @param operations at least so many in its body */
+function hasLoopBefore({ functions }: Program, tick: number, operations = 0): boolean {
   return functions.some(
-    ({ role, blocks }) => role !== 'predict' && blocks.some((b) => b.carries.length > 0 && b.firstTick < tick),
+    ({ role, blocks }) =>
+      role !== 'predict' &&
+      blocks.some((b) => b.carries.length > 0 && b.firstTick < tick && b.ops.length >= operations),
   );
 }

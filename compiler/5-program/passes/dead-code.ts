@@ -1,29 +1,28 @@
 /** Dead code: feedback into clamped nodes, energies that nobody reads, values that no weight and no result needs. */
-import type { ProgramFunction } from '../../../spec/program.ts';
+import type { Carry, Op, ProgramFunction } from '../../../spec/program.ts';
 
 export function removeDeadCode(f: ProgramFunction): ProgramFunction {
   const live = new Set([...f.updates.map((u) => u.value), ...f.results.map((r) => r.value)]);
   const blocks = [...f.blocks].reverse().map((block) => {
-    const inside = new Map(block.carries.map((c) => [c.id, c]));
-    const kept = new Set(block.carries.filter((c) => live.has(c.result)));
-    const made = new Map(block.ops.map((op) => [op.id, op]));
-    const seen = new Set<string>();
-    const waiting: string[] = [];
-    const want = (id: string): void => {
-      if (seen.has(id)) return;
-      seen.add(id);
-      waiting.push(id);
+    const kept = new Set<Carry>();
+    const keep = (): boolean => {
+      const before = kept.size;
+      for (const carry of block.carries)
+        if (!kept.has(carry) && (live.has(carry.result) || live.has(carry.id))) {
+          kept.add(carry);
+          live.add(carry.id);
+          live.add(carry.next);
+        }
+      return kept.size > before;
     };
-    for (const op of block.ops) if (live.has(op.id)) want(op.id);
-    for (const carry of kept) want(carry.next);
-    for (let id = waiting.pop(); id !== undefined; id = waiting.pop()) {
-      live.add(id);
-      for (const arg of made.get(id)?.args ?? []) want(arg);
-      const carry = inside.get(id);
-      if (carry === undefined) continue;
-      kept.add(carry);
-      want(carry.next);
-    }
+    keep();
+    // What an operation reads stands before it; only a carry is read before its next value is made.
+    do
+      for (let i = block.ops.length - 1; i >= 0; i--) {
+        const op = block.ops[i] as Op;
+        if (live.has(op.id)) for (const arg of op.args) live.add(arg);
+      }
+    while (keep());
     for (const carry of kept) live.add(carry.init);
     return {
       ...block,

@@ -63,18 +63,23 @@ function foldOnce(
   let changed = false;
   const blocks = f.blocks.map((block) => {
     const ops: Op[] = [];
-    const emit = (op: Op): void => {
-      news.see(op);
+    const emit = (op: Op, distance: number): void => {
+      news.see(op, distance);
       known.add(op);
       ops.push(op);
     };
-    const writer = new Writer(known, fresh, emit);
+    const writer = new Writer(known, fresh, (op) => emit(op, news.distance(op)));
     for (const old of block.ops) {
-      const op = withArguments(old, final);
+      const op = changed ? withArguments(old, final) : old;
+      const distance = news.distance(op);
+      if (distance > SIGHT) {
+        emit(op, distance);
+        continue;
+      }
       writer.at = op;
-      const simpler = news.near(op) ? simplify(op, writer) : undefined;
+      const simpler = simplify(op, writer);
       if (simpler === undefined) {
-        emit(op);
+        emit(op, distance);
         settled.add(op);
       } else {
         changed = true;
@@ -98,17 +103,12 @@ class News {
     this.#settled = settled;
   }
 
-  /** Whether something that rules see from here is new. */
-  near(op: Op): boolean {
-    return this.#distance(op) <= SIGHT;
-  }
-
-  see(op: Op): void {
-    const distance = this.#distance(op);
+  see(op: Op, distance: number): void {
     if (distance <= SIGHT) this.#distances.set(op.id, distance);
   }
 
-  #distance(op: Op): number {
+  /** Above `SIGHT` where nothing that rules see from here is new. */
+  distance(op: Op): number {
     if (!this.#settled.has(op)) return 0;
     let nearest = Number.POSITIVE_INFINITY;
     for (const arg of op.args) nearest = Math.min(nearest, this.#distances.get(arg) ?? nearest);

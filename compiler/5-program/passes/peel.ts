@@ -13,7 +13,7 @@ import { fold, type Settled } from './fold.ts';
 /** A peeled tick has to save a tenth of the body's operations. */
 const WORTH = 0.9;
 /** Bodies larger than this are left alone: the code would grow faster than it gets. */
-const MAX_BODY_OPERATIONS = 500;
+export const MAX_BODY_OPERATIONS = 500;
 
 /** @param settled what is known to be simple from an earlier run over this function */
 export function simplify(
