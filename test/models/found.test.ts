@@ -3,7 +3,7 @@ import { expect, test } from 'vitest';
 import { check } from './check.ts';
 import { cpu, cpuShards, reference, shards } from './devices.ts';
 
-const model = (body: string, task: string): string => `pcn 1
+const model = (body: string, task: string, rate = '0.1'): string => `pcn 1
 
 import std/nodes
 import std/links
@@ -19,7 +19,7 @@ ${body}
 train t of m on data.file("m.npz", x = f32[2], y = f32[3]) {
   clamp x = sample.x
 ${task}
-  optimizer = learn.sgd(rate = 0.1)
+  optimizer = learn.sgd(rate = ${rate})
   batch = 2
   epochs = 1
 }
@@ -87,6 +87,17 @@ test.each([
   link h0[*] -> h1[*] = links.dense() along topology.all()`,
       `  clamp y = sample.y
   method = learn.il(steps = 2, rate = 0.1)`,
+    ),
+  ],
+  [
+    'shards read the tick that they are called for',
+    model(
+      `  node h: f32[3]
+  node y: f32[3]
+  link x -> h -> y = links.dense()`,
+      `  clamp y = sample.y
+  method = learn.ipc(steps = 3)`,
+      'learn.warmup_cosine(0.1)',
     ),
   ],
 ])('%s', async (_, text) => {

@@ -65,9 +65,9 @@ export function unroll(f: ProgramFunction): ProgramFunction {
   }
 }
 
-/** Straight code that comes behind ticks reads how many there were. */
+/** Straight code that comes behind ticks reads how many there were; a shard's segment, which tick it is called for. */
 function withTick(block: Block): Block {
-  if (!block.scalars.some(({ expr }) => dependsOn(expr, 'tick'))) return block;
+  if (block.firstTick === 0 || !block.scalars.some(({ expr }) => dependsOn(expr, 'tick'))) return block;
   return { ...block, scalars: block.scalars.map((s) => ({ ...s, expr: atTick(s.expr, block.firstTick) })) };
 }
 
