@@ -93,7 +93,7 @@ const units = halfUnitsOf((await softwareGpu()).adapter);
 /** Of energies after some batches, against the reference: measured 2.1e-6 on Mesa's llvmpipe. */
 const TRAINING_BOUND = 2 ** -14;
 
-test('a training', { timeout: 180_000 }, async () => {
+test('a training in halves is the training in f32 but for the rounding', { timeout: 180_000 }, async () => {
   const program = trainingProgram(referenceModel({ widths: [70, 130, 66, 20], batch: 128, ticks: 2 }, 'il'));
   const lowered = inHalves(program, SCALAR_HALVES);
   verifyKernels(lowered.kernels);
@@ -123,7 +123,7 @@ test('a training', { timeout: 180_000 }, async () => {
 describe.each(Object.entries(CASES))('%s', (_, cases) => {
   const program = products(cases);
 
-  test('as any numbers', { timeout: 180_000 }, async () => {
+  test('products of any numbers are right', { timeout: 180_000 }, async () => {
     const lowered = inHalves(program, SCALAR_HALVES);
     verifyKernels(lowered.kernels);
     expect([...lowered.modules.values()].join().includes('enable f16;')).toBe(!cases.every(isNarrow));

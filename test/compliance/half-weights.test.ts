@@ -140,7 +140,7 @@ const ALONE: Readonly<Record<string, Case>> = {
 };
 
 describe.each(Object.entries(ALONE))('%s', (_, product) => {
-  test('alone', async () => {
+  test('a product alone reads weights in halves', async () => {
     const program = products([product], true);
     const { kernels } = launchByLaunch(program, 'f16-weights');
     verifyKernels(kernels);
@@ -151,7 +151,7 @@ describe.each(Object.entries(ALONE))('%s', (_, product) => {
   });
 });
 
-test('in one launch', { timeout: 180_000 }, async () => {
+test('products in one launch read weights in halves', { timeout: 180_000 }, async () => {
   const parts: Case[] = [
     { m: 63, n: 65, k: 17 },
     { m: 3, n: 17, k: 65, tb: true },

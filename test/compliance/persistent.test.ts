@@ -26,7 +26,7 @@ function someCases(name: OperatorName): OperatorCase[] {
   return cases.filter((_, i) => i === 0 || i === cases.length >> 1 || i === cases.length - 1);
 }
 
-test.each(Object.keys(operators) as OperatorName[])('%s', async (name) => {
+test.each(Object.keys(operators) as OperatorName[])('%s runs in one group as in its own kernels', async (name) => {
   const cases = someCases(name);
   const { kernels } = inOneGroup(caseProgram(cases));
   verifyKernels(kernels);

@@ -34,7 +34,7 @@ const results = (program: Program, tiles: TileChoice): Promise<Record<string, Te
     program,
   );
 
-test.each(Object.entries(PROGRAMS))('%s', { timeout: 600_000 }, async (_, program) => {
+test.each(Object.entries(PROGRAMS))('tiles of %s give the same products', { timeout: 600_000 }, async (_, program) => {
   const usual = await results(program, DEFAULT_TILES);
   const wanted = await runOnce(openReference, program);
   for (const [name, values] of Object.entries(wanted))

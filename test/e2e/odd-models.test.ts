@@ -55,7 +55,7 @@ describe('few samples', () => {
     expect(existsSync(run)).toBe(false);
   });
 
-  test('one sample in batches of one', async () => {
+  test('one sample trains in batches of one', async () => {
     const { code, lines } = await train(tiny, '--limit', '1', '--batch', '1', '--epochs', '3');
     expect(code).toBe(0);
     expect(lines.map((line) => line.event)).toEqual(['start', 'epoch', 'epoch', 'epoch', 'done']);
@@ -87,7 +87,7 @@ describe('parts that are not there', () => {
     expect(lines).toMatchObject([{ event: 'error', code: 'task/none' }]);
   });
 
-  test('no model at all', async () => {
+  test('a file without a model is refused', async () => {
     const { code, lines } = await train('pcn 1\n');
     expect(code).toBe(2);
     expect(lines).toMatchObject([{ event: 'error' }]);

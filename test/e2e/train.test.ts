@@ -109,7 +109,7 @@ test('--weights begins with the weights of another run', async () => {
 });
 
 describe('an --out that cannot be', () => {
-  test('is not empty', async () => {
+  test('is refused where it is not empty', async () => {
     mkdirSync(join(folder, 'full'));
     writeFileSync(join(folder, 'full', 'thesis.txt'), 'years of work');
     const { code, lines, stderr } = await train('--out', 'full');

@@ -108,7 +108,7 @@ describe('mistakes in a model', () => {
     expect(outcome.stderr).toContain('1 error in 1 file');
   });
 
-  test('as JSON and as SARIF', async () => {
+  test('are written as JSON and as SARIF', async () => {
     const json = jsonLines(await nmc(['check', broken, '--json'], { cwd: folder }));
     expect(json).toMatchObject([{ severity: 'error' }]);
     const sarif = JSON.parse((await nmc(['check', broken, '--sarif'], { cwd: folder })).stdout);

@@ -36,7 +36,7 @@ const decode = (bytes: Uint8Array | undefined): string => new TextDecoder().deco
 const originals = new Map([...made.files, ['plan.json', made.json] as const]);
 const TEXTS = ['plan.json', 'shards/0/program.txt'];
 
-test(`${COUNT} damaged plans`, async () => {
+test(`${COUNT} damaged plans are verified or refused`, async () => {
   let accepted = 0;
   for (let seed = FIRST_SEED; seed < FIRST_SEED + COUNT; seed++) {
     const path = TEXTS[seed % TEXTS.length] ?? '';

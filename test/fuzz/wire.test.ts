@@ -49,7 +49,7 @@ function damaged(bytes: Uint8Array, rng: Rng): Uint8Array {
   return Uint8Array.from(copy);
 }
 
-test(`${RUNS} border packets`, () => {
+test(`${RUNS} damaged border packets change nothing`, () => {
   const rng = new Rng(1);
   const { a, b, rekey } = ends();
   const begin = rekey(0);
@@ -66,7 +66,7 @@ test(`${RUNS} border packets`, () => {
   expect(b.receive(sound).frames).toHaveLength(1);
 });
 
-test(`${RUNS} heads and headers`, () => {
+test(`${RUNS} damaged heads and headers are read within their bytes`, () => {
   const rng = new Rng(2);
   const header = {
     kind: 'data',
@@ -88,7 +88,7 @@ test(`${RUNS} heads and headers`, () => {
   }
 });
 
-test(`${RUNS} control messages`, () => {
+test(`${RUNS} damaged control messages are refused`, () => {
   const rng = new Rng(3);
   const [dialler, listener] = [keyPairFromSeed(seeded(1)), keyPairFromSeed(seeded(2))];
   const first = hello('trainer', dialler, seeded(5));

@@ -56,7 +56,7 @@ const kinds: Readonly<Record<string, string>> = {
   gather: first(modulesOf(golden('arrays'), 'gather')),
 };
 
-test.each(Object.entries(kinds))('%s', (name, text) => {
+test.each(Object.entries(kinds))('the kernel %s is as it was accepted', (name, text) => {
   const path = join(FOLDER, `${name}.wgsl`);
   if (UPDATE) {
     mkdirSync(FOLDER, { recursive: true });

@@ -19,7 +19,7 @@ async function webVerify(message: Uint8Array, signature: Uint8Array, publicKey: 
   return crypto.subtle.verify('Ed25519', key, new Uint8Array(signature), new Uint8Array(message));
 }
 
-test('RFC 8032, 7.1, test 2', () => {
+test('keys and signatures are those of RFC 8032, 7.1, test 2', () => {
   const { publicKey, secretKey } = keyPairFromSeed(
     Buffer.from('4ccd089b28ff96da9db6c346ec114e0f5b8a319f35aba624da8cf6ed4fb8a6fb', 'hex'),
   );

@@ -91,7 +91,7 @@ test('the same seed gives the same trace, another one another', () => {
 });
 
 describe('200 trainers with churn', () => {
-  test.each(Array.from({ length: SEEDS }, (_, i) => i + 1))('seed %i', (seed) => {
+  test.each(Array.from({ length: SEEDS }, (_, i) => i + 1))('keep every invariant with seed %i', (seed) => {
     const result = simulate(options(seed));
     expect(result.kills).toBeGreaterThan(20);
     expect(result.violations, `seed ${seed}`).toEqual([]);

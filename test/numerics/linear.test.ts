@@ -70,7 +70,7 @@ test('the values at equilibrium solve the block-tridiagonal system', async () =>
   expect(relativeError(bottom.data, multiply(transpose(w3), y).data)).toBeLessThan(1e-10);
 });
 
-test('one step of a linear temporal model: z = (I + CᵀC)⁻¹ (Cᵀx + A z_prev + B u)', async () => {
+test('one step of a linear temporal model gives z = (I + CᵀC)⁻¹ (Cᵀx + A z_prev + B u)', async () => {
   // The step before is a node that is held, as a delay holds it.
   const [a, b, c] = [drawn('A', 4, 4), drawn('B', 4, 2), drawn('C', 5, 4)];
   const nodes = [gaussianNode('before', [4]), gaussianNode('u', [2]), gaussianNode('z', [4]), gaussianNode('x', [5])];

@@ -115,7 +115,7 @@ describe('recall', () => {
     );
   });
 
-  test('dendritic: the hidden part whose own errors vanish', async () => {
+  test('dendritic memory gives the hidden part whose own errors vanish', async () => {
     const { session, read } = await open(text(DENDRITIC, ONE_STEP));
     const { m, c } = await lateralOf(read);
     const below = rows(m, SHOWN, N);
@@ -124,7 +124,7 @@ describe('recall', () => {
     );
   });
 
-  test('explicit: the conditional mean of a normal distribution', async () => {
+  test('explicit memory gives the conditional mean of a normal distribution', async () => {
     const { session, read } = await open(text(EXPLICIT, `clamp one = 1\n  ${ONE_STEP}`));
     const root = await rootOf(read);
     const precision = multiply(transpose(root), root);

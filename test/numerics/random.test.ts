@@ -19,14 +19,14 @@ interface Vectors {
 const vectors = JSON.parse(readFileSync(new URL('../../spec/vectors/random.json', import.meta.url), 'utf8')) as Vectors;
 
 describe('known answers', () => {
-  test.each(vectors.streams)('seed $seed, stream $stream, from $first', (v) => {
+  test.each(vectors.streams)('seed $seed and stream $stream give these numbers from $first on', (v) => {
     const rng = stream(v.seed, v.stream);
     expect(v.bits.map((_, i) => rng.bits(v.first + i))).toEqual(v.bits);
     expect(v.bits.map((_, i) => rng.uniform(v.first + i))).toEqual(v.bits.map((b) => b / 2 ** 32));
     expect(v.normal.map((_, i) => rng.normal(v.first + i))).toEqual(v.normal);
   });
 
-  test.each(vectors.permutations)('permutation of $n, seed $seed, stream $stream', (v) => {
+  test.each(vectors.permutations)('seed $seed and stream $stream give this permutation of $n', (v) => {
     expect([...permutation(stream(v.seed, v.stream), v.n)]).toEqual(v.order);
   });
 });

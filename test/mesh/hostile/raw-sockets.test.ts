@@ -98,7 +98,7 @@ describe.concurrent('hostile packets at', () => {
     });
   }, 60_000);
 
-  test('a synchronizer', { timeout: LONG }, async ({ expect }) => {
+  test('a synchronizer are refused by name, and it goes on', { timeout: LONG }, async ({ expect }) => {
     const operator = readKey(join(folder, 'config', 'key.json'));
     const roles: [Role, typeof operator][] = [['viewer', viewer], ['trainer', trainer], ['operator', operator]]; // biome-ignore format: one line
     const keys = roles.map(([role, pair]) => ({ role, keys: pair }));
@@ -142,7 +142,7 @@ describe.concurrent('hostile packets at', () => {
     await mesh.close();
   });
 
-  test('a predictor', { timeout: LONG }, async () => {
+  test('a predictor are refused, and it goes on', { timeout: LONG }, async () => {
     const trained = await nmc(['train', writeTiny(folder, { epochs: 1 }), '--limit', '80', '--out', 'run'], {
       cwd: folder,
       env: { NMC_CONFIG: join(folder, 'config') },

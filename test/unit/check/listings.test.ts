@@ -134,7 +134,7 @@ describe('digits', () => {
     ]);
   });
 
-  test('the training task', () => {
+  test('has a training task of the settings that it writes', () => {
     const [task] = result.value?.trains ?? [];
     expect(task).toMatchObject({ name: 'il', batch: 128, epochs: 25, replicas: 1 });
     expect(task?.data).toMatchObject({ source: 'mnist', split: 'train' });
@@ -155,7 +155,7 @@ describe('digits', () => {
     ]);
   });
 
-  test('the prediction and the check', () => {
+  test('has a prediction and its check', () => {
     expect(result.value?.predicts[0]).toMatchObject({ name: 'classify', replicas: 1 });
     expect(result.value?.predicts[0]?.reads.map((r) => [r.name, r.value.shape])).toEqual([['digit', []]]);
     expect(result.value?.predicts[0]?.inputs.map((f) => f.name)).toEqual(['image', 'digit']);

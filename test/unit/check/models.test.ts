@@ -5,7 +5,7 @@ import { checked, codesOf, modelOf } from '../../support/check-source.ts';
 const names = (body: string, before = ''): string[] => modelOf(body, {}, before).links.map((l) => l.name);
 
 describe('links between', () => {
-  test('nodes in a chain, and the same two nodes twice', () => {
+  test('nodes make a chain, and join the same two nodes twice', () => {
     const nodes = 'node a: f32[2]\nnode b: f32[2]\nnode c: f32[2]\n';
     expect(names(`${nodes}link a -> b -> c = links.dense()`)).toEqual(['a->b', 'b->c']);
     expect(
@@ -26,7 +26,7 @@ describe('links between', () => {
     expect(names(`${nodes}link [a[2], c] -> b[0] = links.dense()`)).toEqual(['a[2]->b[0]', 'c->b[0]']);
   });
 
-  test('an array and itself: not with itself; one node and itself: as written', () => {
+  test('an array and itself join no element with itself, one node and itself are joined as written', () => {
     expect(names('node a[2]: f32[2]\nlink a[*] -> a[*] = links.dense()')).toEqual(['a[1]->a[0]', 'a[0]->a[1]']);
     expect(names('node a: f32[2]\nlink a -> a = links.dense(delay = 1)')).toEqual(['a->a']);
   });

@@ -72,7 +72,7 @@ describe('sequence = S', () => {
     expect(codesOf(`${PLAIN}${task}\ncheck error(p.image, data.mnist.test.image) <= 9`)).toContain('check/shape');
   });
 
-  test('mistakes', () => {
+  test('is refused where model, data and steps do not fit', () => {
     const train = (data: string, rest = ''): string =>
       `${PLAIN}train t of m on ${data} { ${rest} clamp x = sample.image }`;
     expect(codesOf(train('data.mnist.train'))).toEqual(['delay/idle']);
@@ -120,7 +120,7 @@ describe('clamps of single elements', () => {
     expect(shape('sum(sample.there) > 3')).toEqual([]);
   });
 
-  test('nothing else', () => expect(codesOf(clamp('sample.some'))).toContain('clamp/shape'));
+  test('take nothing but one element', () => expect(codesOf(clamp('sample.some'))).toContain('clamp/shape'));
 });
 
 test('reads see the fields of a sample, and turn standardized values back', () => {

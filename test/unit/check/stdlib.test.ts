@@ -86,7 +86,7 @@ describe('links', () => {
   };
   const w = tensorOf([2, 3], [1, 2, 3, 4, 5, 6]);
 
-  test('dense: after(W s + c), with any shapes', () => {
+  test('dense predicts after(W s + c), with any shapes', () => {
     const given = { source: tensorOf([3], [1, 0, -1]), w, c: tensorOf([2], [0.5, -0.5]) };
     expect(numbers(body('[3]', '[2]', 'dense()').body, given)).toEqual([-1.5, -2.5]);
     expect(numbers(body('[3]', '[2]', 'dense(bias = false)').body, given)).toEqual([-2, -2]);
@@ -159,7 +159,7 @@ train t of m on data.mnist.train {
   };
   const G = [0.3, -0.2, 0.5, 0.1];
 
-  test('sgd and momentum', () => {
+  test('sgd and momentum move weights as they are written', () => {
     expect(run(optimizerOf('learn.sgd(rate = 0.1)'), G, 1)).toBeCloseTo(1 - 0.1 * sum(G), 12);
     let [weight, velocity] = [1, 0];
     for (const g of G) {
@@ -183,7 +183,7 @@ train t of m on data.mnist.train {
     expect(run(optimizerOf(text), G, 1)).toBeCloseTo(weight, 12);
   });
 
-  test('warm-up and cosine', () => {
+  test('warm-up and cosine rise and fall with the share of the training', () => {
     const { rate } = optimizerOf('learn.sgd(rate = learn.warmup_cosine(0.02))');
     const at = (update: number): number => numbers(rate, { update, updates: 1000 })[0] ?? Number.NaN;
     for (const t of [0, 1, 50, 99, 100, 400, 999]) {

@@ -20,7 +20,7 @@ const trainOf = (text: string) => {
 };
 
 describe('data', () => {
-  test('rows and validation', () => {
+  test('have rows and a validation', () => {
     const task = trainOf(`${PLAIN}train t of m on data.mnist.train[0..54999] {
       clamp x = sample.image
       validate on data.mnist.train[55000..59999]
@@ -155,7 +155,7 @@ describe('clamps', () => {
     expect(checks).toHaveLength(1);
   });
 
-  test('an element of an array and the rest of it', () => {
+  test('hold an element of an array, and the rest of it otherwise', () => {
     const task = trainOf(`${head('sense eye[2]: f32[784]\nnode y: f32[3]\nlink eye[*] -> y = links.dense()')}
       train t of m on data.mnist.train { clamp eye[0] = sample.image
       clamp eye[1] = 0 }`);

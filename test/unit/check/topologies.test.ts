@@ -11,7 +11,7 @@ const all = (topology: string, options: Record<string, number>, population: Popu
 const square = (n: number, same = true): Population => ({ sources: n, targets: n, same });
 
 describe('what is joined', () => {
-  test('all, one_to_one, ring and grid', () => {
+  test('by all, one_to_one, ring and grid follows their definitions', () => {
     expect(all('all', {}, { sources: 2, targets: 3, same: false })).toEqual([
       [0, 1],
       [0, 1],

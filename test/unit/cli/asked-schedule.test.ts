@@ -89,7 +89,7 @@ test('lockstep and microbatches together are refused, by whoever says it', () =>
   expect(() => asked('', { schedule: 'async' })).toThrow('there is no schedule async');
 });
 
-test('shards: --partition, else the model, else one', () => {
+test('shards are asked for by --partition, else by the model, else there is one', () => {
   expect(askedShards({ partition: undefined }, schedulesIn(''))).toBe(1);
   expect(askedShards({ partition: undefined }, schedulesIn('  shards = 3'))).toBe(3);
   expect(askedShards({ partition: 2 }, schedulesIn('  shards = 3'))).toBe(2);

@@ -46,14 +46,14 @@ describe.each(EXAMPLES)('nmc show %s', (path) => {
     expect(changes).toBeGreaterThan(2);
   });
 
-  test('--stage onnx', async () => {
+  test('--stage onnx prints the graphs', async () => {
     const { code, stdout } = await nmc('show', path, '--stage', 'onnx');
     expect(code).toBe(0);
     expect(stdout).toContain('; cpu/train.onnx');
     expect(stdout).toMatch(/MatMul|Gemm/);
   });
 
-  test('--svg', async () => {
+  test('--svg draws the model', async () => {
     const { code, stdout } = await nmc('show', path, '--svg');
     expect(code).toBe(0);
     expect(stdout).toMatch(/^<[?!s][\s\S]*<svg /);

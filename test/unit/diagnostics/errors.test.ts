@@ -50,7 +50,7 @@ describe('every code', () => {
 });
 
 describe('every case', () => {
-  test.each(files.filter((file) => !file.includes('/_')))('%s', (file) => {
+  test.each(files.filter((file) => !file.includes('/_')))('%s has the message that was accepted', (file) => {
     const path = join(cases, file);
     const { diagnostics, texts } = checkText(readFileSync(`${path}.pcn`, 'utf8'), `test/errors/${file}.pcn`);
     expect(diagnostics.map((one) => one.code)).toContain(codeOf(file));

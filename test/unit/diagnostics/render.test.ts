@@ -32,7 +32,7 @@ describe('lines', () => {
 });
 
 describe('frames', () => {
-  test('the frame of the language design', () => {
+  test('are drawn as the language design draws them', () => {
     const text = `${'\n'.repeat(16)}  link h2 -> label = links.one_to_one()\n`;
     const start = text.indexOf('h2 -> label');
     const found: Diagnostic = {
@@ -124,7 +124,7 @@ describe('machines', () => {
   const { diagnostics } = parse(text, 'dir one/a.pcn');
   const sources = new Map([['dir one/a.pcn', text]]);
 
-  test('JSON: one flat object each, from 1', () => {
+  test('read JSON, one flat object each, counted from 1', () => {
     const [first, second] = toJson(diagnostics, sources);
     expect(first).toMatchObject({ code: 'syntax/unclosed', line: 2, column: 9, endLine: 2, endColumn: 10 });
     expect(first?.labels).toHaveLength(1);
@@ -165,7 +165,7 @@ describe('did you mean', () => {
     expect(editDistance('same', 'same')).toBe(0);
   });
 
-  test('the nearest candidate, if near enough', () => {
+  test('names the nearest candidate, if it is near enough', () => {
     expect(closest('dens', ['sparse', 'dense', 'conv'])).toBe('dense');
     expect(closest('Hidden', ['hidden', 'hiddens'])).toBe('hidden');
     expect(closest('xyz', ['sparse', 'dense'])).toBeUndefined();

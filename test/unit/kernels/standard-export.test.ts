@@ -16,7 +16,7 @@ const OPSET = 20;
 const LARGE = new Set(['cortex.pcn']);
 const examples = readdirSync(folder).filter((name) => name.endsWith('.pcn') && !LARGE.has(name));
 
-test.each(examples)('%s', (name) => {
+test.each(examples)('%s is exported with standard operators alone', (name) => {
   const files = Object.fromEntries(
     readdirSync(folder)
       .filter((file) => file.endsWith('.pcn'))
@@ -64,10 +64,11 @@ function varint(bytes: Buffer, from: number): [value: number, end: number] {
   let value = 0;
   let factor = 1;
   let at = from;
-  for (;;) {
-    const byte = bytes[at++] ?? 0;
+  let byte = 128;
+  while (byte >= 128) {
+    byte = bytes[at++] ?? 0;
     value += (byte & 127) * factor;
     factor *= 128;
-    if (byte < 128) return [value, at];
   }
+  return [value, at];
 }

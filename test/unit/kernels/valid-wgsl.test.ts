@@ -35,7 +35,7 @@ function programsOf(path: string): Program[] {
   });
 }
 
-test.each(models)('%s', { timeout: 180_000 }, async (path) => {
+test.each(models)('kernels of %s are valid WGSL', { timeout: 180_000 }, async (path) => {
   const gpu = await openNothing();
   // Small networks are one kernel, unless somebody asks for each by itself.
   for (const program of programsOf(path))

@@ -61,27 +61,30 @@ describe.each([
   { name: 'rule-il, a smaller last part', task: 'il', text: SEVEN, files: {} },
 ])('$name $task', ({ text, task, files }) => {
   const whole = compileText(text, task, files);
-  test.each(possibleMicrobatches(whole.task.batch).slice(1, 3))('%i microbatches', async (microbatches) => {
-    const steps = stepsOf(whole.program);
-    const compiled = compileText(text, task, files, microbatches);
-    const expected = await plainLoop(whole.program, compiled.program, microbatches, steps);
-    for (const [shards, seed] of [
-      [1, 0],
-      [2, 0],
-      [3, 1],
-      [8, 2],
-    ] as const) {
-      const split = splitAhead(compiled, shards, seed);
-      for (const { program } of split) {
-        verify(program);
-        expect(parseProgram(printProgram(program))).toEqual(program);
+  test.each(possibleMicrobatches(whole.task.batch).slice(1, 3))(
+    '%i microbatches begin ahead with the bits of a plain loop',
+    async (microbatches) => {
+      const steps = stepsOf(whole.program);
+      const compiled = compileText(text, task, files, microbatches);
+      const expected = await plainLoop(whole.program, compiled.program, microbatches, steps);
+      for (const [shards, seed] of [
+        [1, 0],
+        [2, 0],
+        [3, 1],
+        [8, 2],
+      ] as const) {
+        const split = splitAhead(compiled, shards, seed);
+        for (const { program } of split) {
+          verify(program);
+          expect(parseProgram(printProgram(program))).toEqual(program);
+        }
+        expectSame(await runShards(whole.program, split, steps), expected, `${shards} shards`);
       }
-      expectSame(await runShards(whole.program, split, steps), expected, `${shards} shards`);
-    }
-  });
+    },
+  );
 });
 
-test('tiles too', async () => {
+test('tiles begin ahead with the same bits too', async () => {
   const whole = compileText(ADAM, 'il');
   const compiled = compileText(ADAM, 'il', {}, 2);
   const steps = stepsOf(whole.program);

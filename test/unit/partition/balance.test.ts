@@ -28,11 +28,11 @@ function unevenness(source: string, shards: number, options = {}): number {
 
 const mnist = readFileSync('dsl-examples/mnist.pcn', 'utf8');
 
-test.each([2, 3, 5, 7])('mnist.pcn into %i', (shards) => {
+test.each([2, 3, 5, 7])('mnist.pcn is cut evenly into %i', (shards) => {
   expect(unevenness(mnist, shards)).toBeLessThanOrEqual(MAX_UNEVEN);
 });
 
-test.each([3, 6])('a narrow network into %i', (shards) => {
+test.each([3, 6])('a narrow network is cut evenly into %i', (shards) => {
   expect(unevenness(mnist, shards, { set: { hidden: '40' } })).toBeLessThanOrEqual(MAX_UNEVEN);
 });
 

@@ -182,7 +182,7 @@ function stagedConv(): Staged {
   return buildProgram({ checked: all, model: task.model, task, predicts: [] });
 }
 
-test('a convolution for every channel, and no more', () => {
+test('a convolution is made for every channel, and no more', () => {
   const staged = stagedConv();
   expect(cutModel(staged, uniformMachines(35)).kind).toBe('cut');
   const more = cutModel(staged, uniformMachines(36));

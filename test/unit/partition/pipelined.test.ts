@@ -33,29 +33,32 @@ test('there are models to pipeline', () => expect(cases.length).toBeGreaterThan(
 
 describe.each(cases)('$name $task', ({ text, task, files }) => {
   const whole = compileText(text, task, files);
-  test.each(possibleMicrobatches(whole.task.batch).slice(1, 4))('%i microbatches', async (microbatches) => {
-    const expected = await runWhole(whole.program);
-    const compiled = compileText(text, task, files, microbatches);
-    for (const [shards, seed] of [
-      [2, 0],
-      [3, 1],
-      [8, 2],
-    ] as const) {
-      const split = splitRandomly(compiled, shards, seed);
-      for (const shard of split) verify(shard.program);
-      const parts = await runShards(whole.program, split);
-      for (const [i, r] of parts.results.entries())
-        expectClose(r, expected.results[i] ?? {}, `result ${i}, seed ${seed}`);
-      for (const [id, values] of parts.states)
-        if (expected.states.has(id))
-          expectClose({ [id]: values }, { [id]: expected.states.get(id) as Tensor }, `seed ${seed}`);
-    }
-  });
+  test.each(possibleMicrobatches(whole.task.batch).slice(1, 4))(
+    '%i microbatches train as the whole batch does',
+    async (microbatches) => {
+      const expected = await runWhole(whole.program);
+      const compiled = compileText(text, task, files, microbatches);
+      for (const [shards, seed] of [
+        [2, 0],
+        [3, 1],
+        [8, 2],
+      ] as const) {
+        const split = splitRandomly(compiled, shards, seed);
+        for (const shard of split) verify(shard.program);
+        const parts = await runShards(whole.program, split);
+        for (const [i, r] of parts.results.entries())
+          expectClose(r, expected.results[i] ?? {}, `result ${i}, seed ${seed}`);
+        for (const [id, values] of parts.states)
+          if (expected.states.has(id))
+            expectClose({ [id]: values }, { [id]: expected.states.get(id) as Tensor }, `seed ${seed}`);
+      }
+    },
+  );
 });
 
 const TILED = readFileSync('test/golden/rule-il/model.pcn', 'utf8');
 
-test('tiles too', async () => {
+test('tiles in microbatches train as the whole batch does', async () => {
   const whole = compileText(TILED, 'il');
   const compiled = compileText(TILED, 'il', {}, 2);
   const [expected, parts] = [await runWhole(whole.program), await runShards(whole.program, splitTiled(compiled, 3, 1))];

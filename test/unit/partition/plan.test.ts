@@ -61,7 +61,7 @@ function forged(change: (schedule: ShardSchedule) => unknown, source?: BuiltPlan
   return opening(folder);
 }
 
-test.each([2, 3, 8])('%i shards, the same bytes twice', (shards) => {
+test.each([2, 3, 8])('%i shards give the same bytes twice', (shards) => {
   const [a, b] = [built(shards), built(shards)];
   expect(a.plan.shards).toHaveLength(shards);
   expect(Buffer.from(planBytes(a.plan)).equals(Buffer.from(planBytes(b.plan)))).toBe(true);

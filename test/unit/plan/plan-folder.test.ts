@@ -42,7 +42,7 @@ test('a plan comes back as it was written', () => {
 });
 
 describe('files', () => {
-  test('a changed byte', () => {
+  test('with a changed byte are refused', () => {
     const path = join(folder, 'cpu/train.onnx');
     const bytes = readFileSync(path);
     bytes[100] = (bytes[100] ?? 0) ^ 1;
@@ -50,12 +50,12 @@ describe('files', () => {
     expect(refused()).toBe('plan/hash');
   });
 
-  test('another length', () => {
+  test('of another length are refused', () => {
     truncateSync(join(folder, 'cpu/train.onnx'), 10);
     expect(refused()).toBe('plan/format');
   });
 
-  test('missing', () => {
+  test('that are missing are named', () => {
     rmSync(join(folder, PROGRAM));
     expect(refused()).toBe('plan/format');
   });
@@ -123,14 +123,14 @@ describe('plan.json', () => {
     expect(refused()).toBe('plan/format');
   });
 
-  test('missing, or a folder', () => {
+  test('is refused where it is missing, or a folder', () => {
     rmSync(join(folder, 'plan.json'));
     expect(refused()).toBe('plan/missing');
     mkdirSync(join(folder, 'plan.json'));
     expect(refused()).toBe('plan/format');
   });
 
-  test('larger than any plan', () => {
+  test('is refused where it is larger than any plan', () => {
     truncateSync(join(folder, 'plan.json'), 300 * 1024 ** 2);
     expect(refused()).toBe('plan/format');
   });

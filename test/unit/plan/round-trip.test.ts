@@ -16,7 +16,7 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 const { value: checked } = checkFile(fileHost(), 'dsl-examples/mnist.pcn');
 
-test.each(checked?.trains ?? [])('$name', (task) => {
+test.each(checked?.trains ?? [])('the plan of $name comes back from its bytes as it was', (task) => {
   if (!checked) throw new Error('the example has errors');
   const predicts = checked.predicts.filter((p) => p.model.name === task.model.name);
   const staged = buildProgram({ checked, model: task.model, task, predicts });

@@ -58,7 +58,7 @@ async function begun(states: readonly State[], beginning: Beginning): Promise<re
   return Promise.all(states.map(async ({ id }) => [...(await session.read(id))]));
 }
 
-test.each(cases)('%s', async (_, init, tile) => {
+test.each(cases)('a copy begins as its weight: %s', async (_, init, tile) => {
   const [weight, copy] = pair(init, tile);
   expect(stateProblem(copy)).toBeUndefined();
   expect(initialValues(copy, 7)).toEqual(initialValues(weight, 7));

@@ -83,7 +83,7 @@ test('two shards: frames cost their ends something, each and by the byte', () =>
   expect(inTwo({ call: 1, frameByte: 1 })).toBeGreaterThan(call + 2 * 8 * 4);
 });
 
-test('processor time of a batch: every frame and call once, whatever the delay', () => {
+test('processor time of a batch counts every frame and call once, whatever the delay', () => {
   const flows = countBorders(
     halves.map((h) => h.schedule),
     'train',

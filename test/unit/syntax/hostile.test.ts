@@ -53,7 +53,7 @@ describe('size and depth', () => {
     expect(codes(check(`[${Array.from({ length: 5000 }, (_, i) => `-${i}`).join(', ')}]`))).toEqual([]);
   });
 
-  test('braces', () => {
+  test('of braces end in one message', () => {
     expect(codes(`pcn 1\n${'{'.repeat(50_000)}`)).toEqual(['unexpected']);
     expect(codes(`pcn 1\n${'}'.repeat(50_000)}`)).toEqual(['unexpected']);
     expect(codes(`pcn 1\n${'model m {\n'.repeat(2000)}`)).toContain('unclosed');

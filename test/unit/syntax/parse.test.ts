@@ -119,7 +119,7 @@ describe('statements', () => {
     ]);
   });
 
-  test('imports', () => {
+  test('import by name and by path', () => {
     const file = read('pcn 1 import std/nodes import ./column import ../../lib/model');
     expect(file.imports.map((i) => [i.path, i.name.text])).toEqual([
       ['std/nodes', 'nodes'],
