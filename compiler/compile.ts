@@ -1,49 +1,291 @@
-/** The whole pipeline, one call per stage. */
-
+/**
+ * Text to plan: every stage in its order, and how what it makes is printed. Nobody else calls two of them.
+ *
+ * `compile` goes all the way. Commands that decide something on the way call its three parts: `checkFile` reads a text,
+ * `buildProgram` makes the program of one of its tasks, `buildPlan` the files of its plan.
+ */
+import { basename } from 'node:path';
+import type { Program } from '../spec/program.ts';
+import { printProgram } from '../spec/program-text.ts';
 import type { SourceFile } from './1-syntax/ast.ts';
+import { parse } from './1-syntax/parse.ts';
+import { printSourceFile } from './1-syntax/text.ts';
 import { loadProgram } from './2-names/load.ts';
-import type { Program } from './2-names/program.ts';
+import type { Program as Modules } from './2-names/program.ts';
 import { resolve } from './2-names/resolve.ts';
 import { type CheckOptions, check } from './3-check/check.ts';
-import type { Checked } from './3-check/checked.ts';
+import type { Checked, ModelInstance, PredictTask, TrainTask } from './3-check/checked.ts';
 import { withoutConsequences } from './3-check/consequences.ts';
-import { type Diagnostic, hasErrors, type Result } from './diagnostics/diagnostic.ts';
-import type { Host } from './host.ts';
+import type { Graph } from './4-graph/graph.ts';
+import { lowerGraph } from './4-graph/lower.ts';
+import { printGraph } from './4-graph/text.ts';
+import type { AtRest } from './5-program/arrivals.ts';
+import { type Lowered, passedAtRest } from './5-program/at-rest.ts';
+import { lowerProgram } from './5-program/lower.ts';
+import { runPasses } from './5-program/passes/index.ts';
+import type { CannotCut } from './6-partition/cannot-cut.ts';
+import { type CutOptions, cutModel, type Uncut } from './6-partition/cut-model.ts';
+import type { Machines } from './6-partition/problem.ts';
+import { scheduledMachines } from './6-partition/scheduled-machines.ts';
+import { lowerToCpu } from './7-kernels/onnx/lower.ts';
+import { lowerShardsToCpu } from './7-kernels/onnx/shards.ts';
+import { type BuiltPlan, builtOf, draftPlan, type PlanDraft, planBytes } from './8-plan/build.ts';
+import { withKernels } from './8-plan/kernels.ts';
+import { draftShardedPlan } from './8-plan/shards.ts';
+import { hasErrors, type Result } from './diagnostics/diagnostic.ts';
+import { inOrder } from './diagnostics/in-order.ts';
+import { type Host, STANDARD } from './host.ts';
+
+/** Samples in one run of a prediction: enough for the products, little enough for one input. */
+export const PREDICT_BATCH = 256;
+
+export type Stage = 'ast' | 'graph' | 'program' | 'onnx' | 'plan';
+
+/** What a stage has made. */
+export type Made = {
+  /** A program: the pass behind which it is so, `none` before the first. A graph of ONNX: its file. Else the model's. */
+  readonly name: string;
+  readonly task?: string | undefined;
+} & (
+  | { readonly stage: Exclude<Stage, 'onnx'>; readonly print: () => string }
+  | { readonly stage: 'onnx'; readonly print: () => Promise<string> }
+);
+
+/** Looks on; none of it changes what is made. */
+export interface Observer {
+  readonly made?: (made: Made) => void;
+  /** Told what is being done: to cut into many shards takes a while. */
+  readonly note?: ((doing: string) => void) | undefined;
+  /** Does the work of a few stages, and may look at a clock before and after it. */
+  readonly timed?: <T>(stages: string, work: () => T) => T;
+}
+
+export interface Source {
+  readonly host: Host;
+  readonly path: string;
+}
+
+export interface CompileOptions extends ProgramOptions, PlanOptions {
+  readonly check?: Omit<CheckOptions, 'namesResolved'>;
+  /** The task of the file, or several, each of which becomes a plan. */
+  readonly select: (checked: Checked) => readonly Selected[];
+  /** The stage to stop behind. */
+  readonly until?: Stage;
+  readonly compiler: string;
+}
+
+export interface Compiled {
+  readonly file: CheckedFile;
+  /** Nothing where the file has errors, or an earlier stage was the last. */
+  readonly staged: readonly Staged[];
+  readonly plans: readonly (Drafted | CannotCut)[];
+}
+
+/** All stages of a file. */
+export function compile(source: Source, options: CompileOptions, observer: Observer = {}): Compiled {
+  const { until = 'plan', select, compiler } = options;
+  if (until === 'ast') return { file: parseFile(source, observer), staged: [], plans: [] };
+  const file = checkFile(source.host, source.path, options.check, observer);
+  if (!file.value) return { file, staged: [], plans: [] };
+  const staged = select(file.value).map((selected) => buildProgram(selected, options, observer));
+  const inputs = inputsOf(compiler, file.texts);
+  const goesOn = until === 'onnx' || until === 'plan';
+  const plans = goesOn ? staged.map((each) => buildPlan(each, inputs, options, observer)) : [];
+  return { file, staged, plans };
+}
 
 export interface CheckedFile extends Result<Checked> {
   /** Undefined when a file could not be read or parsed. */
-  readonly program: Program | undefined;
+  readonly program: Modules | undefined;
   readonly source: SourceFile | undefined;
   /** Of every file that was read, for showing diagnostics. */
   readonly texts: ReadonlyMap<string, string>;
 }
 
-/** Reads a file with what it imports and checks it. The value is there only without errors. */
-export function checkFile(host: Host, path: string, options: Omit<CheckOptions, 'namesResolved'> = {}): CheckedFile {
-  const loaded = loadProgram(host, path);
-  const { texts } = loaded;
-  const program = loaded.value;
-  if (program === undefined)
-    return { value: undefined, diagnostics: loaded.diagnostics, program, source: undefined, texts };
-  const names = resolve(program);
-  const namesResolved = !hasErrors([...loaded.diagnostics, ...names]);
-  const checked = check(program, { ...options, namesResolved });
-  const diagnostics = inOrder(
-    withoutConsequences([...loaded.diagnostics, ...names, ...checked.diagnostics], program.entry),
-    path,
-  );
-  const value = hasErrors(diagnostics) ? undefined : checked.value;
-  return { value, diagnostics, program, source: program.entry.source, texts };
+/** Stage 1 alone: what a file says of other files is not looked at. */
+function parseFile({ host, path }: Source, observer: Observer): CheckedFile {
+  const found = host.read(path);
+  const text = found.kind === 'text' ? found.text : '';
+  const { value, diagnostics } = parse(text, path);
+  if (value) observer.made?.({ stage: 'ast', name: path, print: () => printSourceFile(value) });
+  return { value: undefined, diagnostics, program: undefined, source: value, texts: new Map([[path, text]]) };
 }
 
-/** The file's own diagnostics first, each file's from top to bottom. */
-function inOrder(diagnostics: readonly Diagnostic[], path: string): Diagnostic[] {
-  const rank = (file: string): string => (file === path ? '' : file);
-  return [...diagnostics].sort(
-    (a, b) => compareText(rank(a.span.file), rank(b.span.file)) || a.span.start - b.span.start,
-  );
+/** Stages 1 to 3: reads a file with what it imports and checks it. The value is there only without errors. */
+export function checkFile(
+  host: Host,
+  path: string,
+  options: Omit<CheckOptions, 'namesResolved'> = {},
+  observer: Observer = {},
+): CheckedFile {
+  return timed(observer, 'parse and check', () => {
+    const loaded = loadProgram(host, path);
+    const { texts, value: program } = loaded;
+    if (program === undefined)
+      return { value: undefined, diagnostics: loaded.diagnostics, program, source: undefined, texts };
+    const { source } = program.entry;
+    observer.made?.({ stage: 'ast', name: path, print: () => printSourceFile(source) });
+    const names = resolve(program);
+    const namesResolved = !hasErrors([...loaded.diagnostics, ...names]);
+    const checked = check(program, { ...options, namesResolved });
+    const found = [...loaded.diagnostics, ...names, ...checked.diagnostics];
+    const diagnostics = inOrder(withoutConsequences(found, program.entry), path);
+    const value = hasErrors(diagnostics) ? undefined : checked.value;
+    return { value, diagnostics, program, source, texts };
+  });
 }
 
-function compareText(a: string, b: string): number {
-  return a < b ? -1 : a > b ? 1 : 0;
+/** One task of a file. */
+export interface Selected {
+  readonly checked: Checked;
+  readonly model: ModelInstance;
+  readonly task: TrainTask | undefined;
+  readonly predicts: readonly PredictTask[];
+}
+
+/** Its program, before the passes and behind them. */
+export interface Staged extends Selected, Omit<Uncut, 'checked'> {
+  readonly graph: Graph;
+  /** As lowered, before any pass. */
+  readonly lowered: Program;
+  readonly program: Program;
+}
+
+export interface ProgramOptions {
+  /** The pass to stop behind; `none`: before the first. */
+  readonly after?: string | undefined;
+  /** Parts of a batch of training that are in flight side by side. */
+  readonly microbatches?: number;
+}
+
+/** Stages 4 and 5. */
+export function buildProgram(
+  selected: Selected,
+  { after, microbatches = 1 }: ProgramOptions = {},
+  observer: Observer = {},
+): Staged {
+  const { model, task, predicts } = selected;
+  return timed(observer, 'graph and program', () => {
+    const graph = lowerGraph(model);
+    observer.made?.({ stage: 'graph', name: graph.name, print: () => printGraph(graph) });
+    const made = (name: string, program: Program): void =>
+      observer.made?.({ stage: 'program', name, task: task?.name, print: () => printProgram(program) });
+    const written = { predictBatch: PREDICT_BATCH, microbatches };
+    const lowered = lowerProgram(graph, task, predicts, written);
+    const lower = (atRest: AtRest): Program =>
+      atRest === 'rounding' ? lowered : lowerProgram(graph, task, predicts, { ...written, atRest });
+    const staged = { ...selected, graph, lower };
+    if (after === 'none') {
+      made('none', lowered);
+      return { ...staged, lowered, program: lowered };
+    }
+    const { kept, program, behind } = passedInSteps(staged);
+    made('none', kept);
+    for (const [name, current] of behind) {
+      made(name, current);
+      if (name === after) return { ...staged, lowered: kept, program: current };
+    }
+    return { ...staged, lowered: kept, program };
+  });
+}
+
+/** The program that is kept, behind all passes and behind each of them. */
+function passedInSteps(lowered: Lowered) {
+  const behind = new Map<string, Program>();
+  const pass = (first: Program): Program =>
+    runPasses(first, undefined, ({ name }, current) => behind.set(name, current));
+  return { ...passedAtRest(lowered, pass), behind };
+}
+
+/** What a plan says of where it comes from. */
+export interface PlanInputs {
+  readonly compiler: string;
+  readonly modules: readonly { readonly path: string; readonly text: string }[];
+}
+
+export interface PlanOptions extends Omit<CutOptions, 'note'> {
+  /** One where nothing is said. */
+  readonly shards?: number;
+  /** One for each shard; as the model's schedule has them where nothing is said. */
+  readonly machines?: Machines | undefined;
+}
+
+export interface Drafted {
+  readonly kind: 'draft';
+  readonly draft: PlanDraft;
+}
+
+/** Stages 6 to 8. */
+export function buildPlan(
+  staged: Staged,
+  inputs: PlanInputs,
+  { shards = 1, machines, old, pinned }: PlanOptions = {},
+  observer: Observer = {},
+): Drafted | CannotCut {
+  const source = { ...inputs, ...staged };
+  if (shards === 1) {
+    const cpu = timed(observer, 'onnx', () => lowerToCpu(staged.program));
+    observeGraphs(cpu, observer);
+    return observed(
+      timed(observer, 'plan', () => draftPlan({ ...source, cpu })),
+      observer,
+    );
+  }
+  return timed(observer, 'shards', () => {
+    const { note } = observer;
+    const fleet = machines ?? scheduledMachines(staged, shards);
+    const cut = cutModel(staged, fleet, { old, pinned, note });
+    if (cut.kind === 'impossible') return cut;
+    const programs = cut.split.map((shard) => shard.program);
+    const files = lowerShardsToCpu(programs, note);
+    observeGraphs(new Map(files.flat().map(({ path, bytes }) => [path, bytes])), observer);
+    const whole = { ...source, program: cut.program, cpu: new Map<string, Uint8Array>() };
+    return observed(draftShardedPlan(whole, { ...cut, shards: cut.split, files, machines: fleet }), observer);
+  });
+}
+
+/**
+ * The same for one shard, with the kernels of GPUs, which plans of several shards do not bring.
+ *
+ * @param lower to WGSL, as the caller wants it
+ */
+export async function buildPlanWithKernels(
+  staged: Staged,
+  inputs: PlanInputs,
+  lower: (program: Program) => Promise<ReadonlyMap<string, Uint8Array>>,
+  observer: Observer = {},
+): Promise<BuiltPlan> {
+  const drafted = buildPlan(staged, inputs, {}, observer);
+  if (drafted.kind === 'impossible') throw new Error(drafted.reason);
+  return withKernels(builtOf(drafted.draft), await lower(staged.program));
+}
+
+function observed(draft: PlanDraft, { made }: Observer): Drafted {
+  const { plan } = draft;
+  made?.({ stage: 'plan', name: plan.model, print: () => new TextDecoder().decode(planBytes(plan)) });
+  return { kind: 'draft', draft };
+}
+
+function observeGraphs(files: ReadonlyMap<string, Uint8Array>, { made }: Observer): void {
+  for (const [name, bytes] of files)
+    if (name.endsWith('.onnx'))
+      made?.({
+        stage: 'onnx',
+        name,
+        // Needs a large library, and is rarely wanted.
+        print: async () => (await import('./7-kernels/onnx/text.ts')).printOnnx(bytes),
+      });
+}
+
+/** The folder in which a model lies is nobody's business and differs between machines. */
+export function inputsOf(compiler: string, texts: ReadonlyMap<string, string>): PlanInputs {
+  const modules = [...texts].map(([file, text]) => ({
+    path: file.startsWith(STANDARD) ? file : basename(file),
+    text,
+  }));
+  return { compiler, modules };
+}
+
+function timed<T>({ timed: time }: Observer, stages: string, work: () => T): T {
+  return time ? time(stages, work) : work();
 }

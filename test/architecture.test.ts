@@ -44,7 +44,7 @@ describe('imports', () => {
     }
     if (within(from, 'compiler/operators', 'compiler/diagnostics'))
       return imported === undefined ? undefined : 'every stage rests on it';
-    return undefined; // compile.ts, build-program.ts, lsp/: above all stages
+    return undefined; // compile.ts: above all stages
   }
 
   test('follow the pipeline', () => {

@@ -54,16 +54,12 @@ export interface PlanSource {
   readonly graph: Graph;
   readonly task: TrainTask | undefined;
   readonly predicts: readonly PredictTask[];
-  /** As `Staged.ahead`. */
+  /** As `Uncut.ahead`. */
   readonly ahead?: number;
   readonly program: Program;
   /** The CPU device's files, by path. */
   readonly cpu: ReadonlyMap<string, Uint8Array>;
   readonly modules: readonly { readonly path: string; readonly text: string }[];
-}
-
-export function buildPlan(source: PlanSource): BuiltPlan {
-  return builtOf(draftPlan(source));
 }
 
 /** All files of a draft in memory. */

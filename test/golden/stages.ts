@@ -1,15 +1,9 @@
 /** Everything the compiler makes of one file, as texts by name: what a golden folder holds. */
-import { parse } from '../../compiler/1-syntax/parse.ts';
-import { printSourceFile } from '../../compiler/1-syntax/text.ts';
 import type { Checked } from '../../compiler/3-check/checked.ts';
-import { printGraph } from '../../compiler/4-graph/text.ts';
-import { lowerToCpu } from '../../compiler/7-kernels/onnx/lower.ts';
-import { planBytes } from '../../compiler/8-plan/build.ts';
-import { buildProgram, finishPlan, type Staged } from '../../compiler/build-program.ts';
-import { checkFile } from '../../compiler/compile.ts';
+import { builtOf, planBytes } from '../../compiler/8-plan/build.ts';
+import { compile, type Made, type Selected, type Staged } from '../../compiler/compile.ts';
 import { renderDiagnostics } from '../../compiler/diagnostics/render.ts';
 import { fileHost } from '../../compiler/host.ts';
-import { printProgram } from '../../spec/program-text.ts';
 
 export interface Compiled {
   readonly staged: readonly Staged[];
@@ -21,42 +15,38 @@ export interface Compiled {
 
 /** @param path of a `.pcn` file without errors, relative to the repository */
 export function compileStages(path: string): Compiled {
-  const host = fileHost();
-  const { value: checked, diagnostics, texts: sources } = checkFile(host, path);
-  if (!checked) throw new Error(renderDiagnostics(diagnostics, sources));
+  const made: Made[] = [];
+  const options = { select: selections, compiler: 'nmc' };
+  const observer = { made: (form: Made) => void made.push(form) };
+  const { file, staged, plans } = compile({ host: fileHost(), path }, options, observer);
+  if (!file.value) throw new Error(renderDiagnostics(file.diagnostics, file.texts));
   const texts = new Map<string, string>();
   const bytes = new Map<string, Uint8Array>();
-  texts.set('ast.pcn', printAst(sources.get(path) ?? '', path));
-  const modules = [...sources].map(([file, text]) => ({ path: file.split('/').at(-1) ?? file, text }));
-  const staged = selections(checked).map((selected) => buildProgram(selected));
-  for (const stages of staged) {
-    const { graph, lowered, program, task } = stages;
-    const of = staged.length === 1 || !task ? '' : `.${task.name}`;
-    texts.set(graphFile(graph.name, checked), printGraph(graph));
-    texts.set(`program${of}.lowered.txt`, printProgram(lowered));
-    texts.set(`program${of}.txt`, printProgram(program));
-    const { plan, files } = finishPlan(stages, { compiler: 'nmc', modules }, lowerToCpu(program));
+  const of = (task: string | undefined): string => (staged.length === 1 || task === undefined ? '' : `.${task}`);
+  const { models } = file.value;
+  const printers = new Map<string, () => string>();
+  for (const { stage, name, task, print } of made) {
+    if (stage === 'ast') printers.set('ast.pcn', print);
+    if (stage === 'graph') printers.set(models.length === 1 ? 'graph.txt' : `graph.${name}.txt`, print);
+    // The last of them stays: the program behind all passes.
+    if (stage === 'program') printers.set(`program${of(task)}${name === 'none' ? '.lowered' : ''}.txt`, print);
+  }
+  for (const [name, print] of printers) texts.set(name, print());
+  plans.forEach((drafted, i) => {
+    if (drafted.kind !== 'draft') throw new Error(drafted.reason);
+    const task = staged[i]?.task?.name;
+    const { plan, files } = builtOf(drafted.draft);
     // Without the hashes of sources: a comment in the standard library would change every case.
     const shown = { ...plan, source: plan.source.map((module) => module.path) };
-    texts.set(`plan${of}.json`, `${JSON.stringify(shown, null, 1)}\n`);
-    bytes.set(`plan${of}.json`, planBytes(plan));
-    for (const [name, content] of files) bytes.set(`${task?.name ?? ''}/${name}`, content);
-  }
+    texts.set(`plan${of(task)}.json`, `${JSON.stringify(shown, null, 1)}\n`);
+    bytes.set(`plan${of(task)}.json`, planBytes(plan));
+    for (const [name, content] of files) bytes.set(`${task ?? ''}/${name}`, content);
+  });
   return { staged, texts, bytes };
 }
 
-function printAst(text: string, path: string): string {
-  const { value } = parse(text, path);
-  if (!value) throw new Error(`${path} has no tree`);
-  return printSourceFile(value);
-}
-
-function graphFile(model: string, checked: Checked): string {
-  return checked.models.length === 1 ? 'graph.txt' : `graph.${model}.txt`;
-}
-
 /** Every train block with the predictions of its model; a file without any: its last model alone. */
-function selections(checked: Checked): Parameters<typeof buildProgram>[0][] {
+function selections(checked: Checked): Selected[] {
   const { trains, predicts, models } = checked;
   const of = (model: string): typeof predicts => predicts.filter((p) => p.model.name === model);
   const last = models.at(-1);

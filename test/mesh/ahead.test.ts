@@ -1,13 +1,14 @@
 /** Batches that begin ahead, over a mesh: what takes longer, who dies and when, changes no bit of what comes out. */
+
 import { expect, test, vi } from 'vitest';
 import { cutModel } from '../../compiler/6-partition/cut-model.ts';
 import { uniformMachines } from '../../compiler/6-partition/problem.ts';
 import { batchFlops } from '../../compiler/6-partition/shards/work.ts';
-import { buildProgram } from '../../compiler/build-program.ts';
-import { buildShards } from '../../compiler/build-shards.ts';
+import { buildProgram } from '../../compiler/compile.ts';
 import { predictRate, rated } from '../../runtime/cli/planning/predict-rate.ts';
 import { memoryDataset } from '../../runtime/data/dataset.ts';
 import { stream } from '../../spec/random.ts';
+import { builtPlan } from '../support/built-plans.ts';
 import { checked } from '../support/check-source.ts';
 import { type HostedOptions, type HostedResult, trainHosted } from './hosted.ts';
 
@@ -61,15 +62,13 @@ function staged(microbatches: number, ahead: number) {
   const [task] = all.trains;
   if (!task) throw new Error('no task');
   return {
-    ...buildProgram({ checked: all, model: task.model, task, predicts: all.predicts }, undefined, microbatches),
+    ...buildProgram({ checked: all, model: task.model, task, predicts: all.predicts }, { microbatches: microbatches }),
     ahead,
   };
 }
 
 function planOf(shards: number, ahead: number) {
-  const result = buildShards(staged(2, ahead), { compiler: 'nmc', modules: [] }, shards);
-  if (result.kind !== 'plan') throw new Error(result.reason);
-  return result.built;
+  return builtPlan(staged(2, ahead), { shards });
 }
 
 /** Two epochs of seven batches, each with an evaluation. */

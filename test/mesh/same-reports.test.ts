@@ -1,13 +1,14 @@
 /** A mesh reports of an epoch what one machine reports: sequences, values that outlive a step, validation, warnings. */
+
 import { expect, test, vi } from 'vitest';
 import type { BuiltPlan } from '../../compiler/8-plan/build.ts';
-import { buildProgram, finishPlan } from '../../compiler/build-program.ts';
-import { buildShards } from '../../compiler/build-shards.ts';
+import { buildProgram } from '../../compiler/compile.ts';
 import { memoryDataset, slice } from '../../runtime/data/dataset.ts';
 import { fieldArrays } from '../../runtime/device/device.ts';
 import { stream } from '../../spec/random.ts';
 import type { EpochReport, KeptEpoch } from '../../spec/run-events.ts';
 import { reportDifference } from '../acceptance/report-difference.ts';
+import { builtPlan, planWithoutFiles } from '../support/built-plans.ts';
 import { checked } from '../support/check-source.ts';
 import { trainHere } from '../support/one-machine.ts';
 import { smallStaged } from '../support/small-examples.ts';
@@ -78,9 +79,7 @@ function built(shards: number): BuiltPlan {
   const [task] = checkedModel.trains;
   if (!task) throw new Error('no task');
   const staged = buildProgram({ checked: checkedModel, model: task.model, task, predicts: checkedModel.predicts });
-  const result = buildShards(staged, { compiler: 'nmc', modules: [] }, shards);
-  if (result.kind !== 'plan') throw new Error(result.reason);
-  return result.built;
+  return builtPlan(staged, { shards });
 }
 
 function hosted(options: Partial<HostedOptions> & Pick<HostedOptions, 'plan'>): Promise<HostedResult> {
@@ -177,13 +176,11 @@ const examples = EXAMPLES.flatMap((file) => smallStaged(file, 3).slice(0, 1));
 test.each(examples.map(({ name, staged }) => [name, staged] as const))(
   'two batches of %s, small: one machine, two shards and a mesh report alike',
   async (_, staged) => {
-    const inputs = { compiler: 'nmc', modules: [] };
-    const cut = buildShards(staged, inputs, 2);
-    if (cut.kind !== 'plan') throw new Error(cut.reason);
-    const drawn = noiseFor(cut.built, 2 * (staged.task?.batch ?? 1) + 1);
-    const alone = await trainHere(finishPlan(staged, inputs, new Map()), drawn, 1);
-    const shards = await trainHere(cut.built, drawn, 1);
-    const there = await trainHosted({ plan: cut.built, ...drawn, trainers: 2, epochs: 1, snapshotEvery: 1, seed: 1 });
+    const plan = builtPlan(staged, { shards: 2 });
+    const drawn = noiseFor(plan, 2 * (staged.task?.batch ?? 1) + 1);
+    const alone = await trainHere(planWithoutFiles(staged), drawn, 1);
+    const shards = await trainHere(plan, drawn, 1);
+    const there = await trainHosted({ plan, ...drawn, trainers: 2, epochs: 1, snapshotEvery: 1, seed: 1 });
     const rows = there.run?.rows ?? [];
     expect(rows.map(timeless)).toEqual(shards.reports.map(timeless));
     const told = { alone: alone.reports, shards: shards.reports, mesh: rows as readonly EpochReport[] };

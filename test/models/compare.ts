@@ -2,7 +2,7 @@
 import type { TrainTask } from '../../compiler/3-check/checked.ts';
 import type { Graph } from '../../compiler/4-graph/graph.ts';
 import { pipelineProblem, possibleMicrobatches } from '../../compiler/5-program/pipeline.ts';
-import { buildProgram, type Staged } from '../../compiler/build-program.ts';
+import { buildProgram, type Staged } from '../../compiler/compile.ts';
 import { type FieldData, fieldArrays, type Tensor } from '../../runtime/device/device.ts';
 import type { Shard } from '../../runtime/shard/shard.ts';
 import { type ProgramFunction, sizeOf } from '../../spec/program.ts';
@@ -38,7 +38,7 @@ export function compiled(text: string): Model {
   const possible = typeof microbatches === 'number' && possibleMicrobatches(task.batch).includes(microbatches);
   if (!possible || pipelineProblem(whole.graph, task)) return { text, graph: whole.graph, task, whole, staged: whole };
   // What is cut runs its own passes over the program as lowered.
-  const staged = { ...buildProgram(selected, 'none', microbatches), ahead: ahead === 1 ? 1 : 0 };
+  const staged = { ...buildProgram(selected, { after: 'none', microbatches }), ahead: ahead === 1 ? 1 : 0 };
   return { text, graph: whole.graph, task, whole, staged };
 }
 

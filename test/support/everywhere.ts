@@ -8,7 +8,7 @@ import { cutModel } from '../../compiler/6-partition/cut-model.ts';
 import { scheduledMachines } from '../../compiler/6-partition/scheduled-machines.ts';
 import { lowerToCpu } from '../../compiler/7-kernels/onnx/lower.ts';
 import { lowerToWgsl } from '../../compiler/7-kernels/wgsl/lower.ts';
-import type { Staged } from '../../compiler/build-program.ts';
+import type { Staged } from '../../compiler/compile.ts';
 import { openHere } from '../../runtime/device/cpu/here.ts';
 import type { Device, FieldData, Position, Tensor } from '../../runtime/device/device.ts';
 import { referenceDevice } from '../../runtime/device/reference/reference.ts';

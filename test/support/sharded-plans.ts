@@ -1,7 +1,8 @@
 /** Plans of several shards, and a network with thinned links to make them of. */
+
 import type { BuiltPlan } from '../../compiler/8-plan/build.ts';
-import { buildProgram } from '../../compiler/build-program.ts';
-import { buildShards } from '../../compiler/build-shards.ts';
+import { buildProgram } from '../../compiler/compile.ts';
+import { builtPlan } from './built-plans.ts';
 import { checked } from './check-source.ts';
 import { smallSource } from './tiled-training.ts';
 
@@ -21,7 +22,5 @@ export function shardedPlan(source: string, shards: number): BuiltPlan {
   const [task] = all.trains;
   if (!task) throw new Error('no task');
   const staged = buildProgram({ checked: all, model: task.model, task, predicts: [] });
-  const result = buildShards(staged, { compiler: 'nmc', modules: [] }, shards);
-  if (result.kind !== 'plan') throw new Error(result.reason);
-  return result.built;
+  return builtPlan(staged, { shards });
 }

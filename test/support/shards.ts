@@ -11,7 +11,7 @@ import { twofold } from '../../compiler/6-partition/shards/twofold.ts';
 import { tiledOwners, tiledPieces } from '../../compiler/6-partition/tiles/owners.ts';
 import { tileProgram } from '../../compiler/6-partition/tiles/tile.ts';
 import { mostTiles } from '../../compiler/6-partition/tiles/tiling.ts';
-import { buildProgram } from '../../compiler/build-program.ts';
+import { buildProgram } from '../../compiler/compile.ts';
 import type { DeviceSession, FieldData, Tensor } from '../../runtime/device/device.ts';
 import { Lockstep } from '../../runtime/shard/lockstep.ts';
 import { openSession, type ShardSession } from '../../runtime/shard/session.ts';
@@ -40,7 +40,10 @@ export function compileText(
   const task = all.trains.find((t) => name === undefined || t.name === name);
   if (!task) throw new Error(`no train block ${name}`);
   const predicts = all.predicts.filter((p) => p.model.name === task.model.name);
-  const { graph, lowered } = buildProgram({ checked: all, model: task.model, task, predicts }, undefined, microbatches);
+  const { graph, lowered } = buildProgram(
+    { checked: all, model: task.model, task, predicts },
+    { microbatches: microbatches },
+  );
   const program = runPassesByNode(lowered);
   return { graph, program, task };
 }

@@ -1,5 +1,5 @@
 /** The training function of a text's first task, without the rest of its program. */
-import { buildProgram } from '../../compiler/build-program.ts';
+import { buildProgram } from '../../compiler/compile.ts';
 import type { Program } from '../../spec/program.ts';
 import { checked } from './check-source.ts';
 

@@ -1,17 +1,25 @@
 /** From a file on disk to a plan in memory, for every command that needs one. */
-import { basename } from 'node:path';
 import type { Checked, TrainTask } from '../../../compiler/3-check/checked.ts';
-import { passes } from '../../../compiler/5-program/passes/index.ts';
 import type { OldPlaces } from '../../../compiler/6-partition/cut-pieces.ts';
 import type { Machines } from '../../../compiler/6-partition/problem.ts';
 import { type BuiltPlan, builtOf, type PlanDraft } from '../../../compiler/8-plan/build.ts';
-import { buildProgram, finishPlan, type Selected, type Staged } from '../../../compiler/build-program.ts';
-import { checkFile } from '../../../compiler/compile.ts';
+import {
+  buildPlan,
+  buildPlanWithKernels,
+  buildProgram,
+  checkFile,
+  inputsOf,
+  type Made,
+  type Observer,
+  type PlanInputs,
+  type Selected,
+  type Staged,
+} from '../../../compiler/compile.ts';
 import type { Diagnostic } from '../../../compiler/diagnostics/diagnostic.ts';
 import { DiagnosticsError } from '../../../compiler/diagnostics/diagnostics-error.ts';
 import { closest } from '../../../compiler/diagnostics/suggest.ts';
 import { fileHost } from '../../../compiler/host.ts';
-import { printProgram } from '../../../spec/program-text.ts';
+import type { Program } from '../../../spec/program.ts';
 import { UserError } from '../../support/errors.ts';
 import { formatBytes } from '../../support/format-numbers.ts';
 import { withProgress } from '../../support/progress.ts';
@@ -41,11 +49,7 @@ type CutArguments = Pick<CompileArguments, 'mesh' | 'from' | 'partition'>;
 
 /** @throws DiagnosticsError when the model has errors */
 export function checkModel(path: string, args: SetArguments): CheckedModel {
-  const {
-    value,
-    diagnostics,
-    texts: sources,
-  } = timed('parse and check', () => checkFile(fileHost(), path, { set: settings(args) }));
+  const { value, diagnostics, texts: sources } = checkFile(fileHost(), path, { set: settings(args) }, OBSERVER);
   if (!value || diagnostics.some((d) => d.severity === 'error')) throw new DiagnosticsError(diagnostics, sources);
   return { checked: value, warnings: diagnostics.filter((d) => d.severity === 'warning'), texts: sources, path };
 }
@@ -69,7 +73,11 @@ export function settings(args: SetArguments): Record<string, string> {
 }
 
 /** The task to train, its model and all ways of predicting with it; `--epochs` and `--batch` applied. */
-export function selectTask(model: CheckedModel, name: string | undefined, args: TaskArguments): Selected {
+export function selectTask(
+  model: Pick<CheckedModel, 'checked' | 'path'>,
+  name: string | undefined,
+  args: TaskArguments,
+): Selected {
   const { trains, predicts, models } = model.checked;
   const found = name === undefined ? trains[0] : trains.find((t) => t.name === name);
   if (name !== undefined && !found) {
@@ -116,32 +124,43 @@ export function requireTask(selected: Selected, path: string): Selected & { task
   return { ...selected, task };
 }
 
-export function modulesOf(model: CheckedModel): { path: string; text: string }[] {
-  // The folder in which the model lies is nobody's business and differs between machines.
-  return [...model.texts].map(([file, content]) => ({
-    path: file.startsWith('std:') ? file : basename(file),
-    text: content,
-  }));
+/** What a plan says of where it comes from. */
+export function planInputs(model: CheckedModel): PlanInputs {
+  return inputsOf(compilerName(), model.texts);
 }
 
-/** Graph, program and passes; NMC_DEBUG shows the program after each of them. */
-export function buildStages(selected: Selected, after?: string, microbatches = 1): Staged {
+/** What NMC_DEBUG shows: times, the program behind each pass, the graphs of ONNX. */
+export const OBSERVER: Observer = { timed, made: debugMade };
+
+function debugMade(made: Made): void {
   const { shows, debug } = debugLog();
-  if (shows('graph'))
-    for (const pass of ['none', ...passes.map((p) => p.name)])
-      debug('graph', () => `after ${pass}\n${printProgram(buildProgram(selected, pass).program)}`);
-  return timed('graph and program', () => buildProgram(selected, after, microbatches));
+  if (made.stage === 'program') debug('graph', () => `after ${made.name}\n${made.print()}`);
+  if (made.stage === 'onnx' && shows('kernels'))
+    void made.print().then((text) => debug('kernels', `${made.name}\n${text}`));
+}
+
+/** Graph, program and passes. */
+export function buildStages(selected: Selected, after?: string, microbatches = 1): Staged {
+  return buildProgram(selected, { after, microbatches }, OBSERVER);
 }
 
 /** @param cut how to cut it; one shard when absent @throws UserError `partition/…` where it cannot be cut so */
-export async function planOf(model: CheckedModel, staged: Staged, cut?: Cut): Promise<BuiltPlan> {
-  if (cut !== undefined && cut.shards > 1) return builtOf(await cutPlanOf(model, staged, cut));
-  const { lowerToCpu } = await import('../../../compiler/7-kernels/onnx/lower.ts');
-  const cpu = timed('onnx', () => lowerToCpu(staged.program));
-  if (debugLog().shows('kernels')) await debugKernels(cpu);
-  const modules = modulesOf(model);
-  const built = timed('plan', () => finishPlan(staged, { compiler: compilerName(), modules }, cpu));
+export function planOf(model: CheckedModel, staged: Staged, cut?: Cut): BuiltPlan {
+  if (cut !== undefined && cut.shards > 1) return builtOf(cutPlanOf(model, staged, cut));
+  const built = builtOf(drafted(model, buildPlan(staged, planInputs(model), {}, OBSERVER)));
   assertFits(model.path, built.plan, cut?.machines);
+  return built;
+}
+
+/** A plan of one shard that brings its kernels for GPUs: several shards make them where each of them runs. */
+export async function planWithKernels(
+  model: CheckedModel,
+  staged: Staged,
+  { machines }: Cut,
+  lower: (program: Program) => Promise<ReadonlyMap<string, Uint8Array>>,
+): Promise<BuiltPlan> {
+  const built = await buildPlanWithKernels(staged, planInputs(model), lower, OBSERVER);
+  assertFits(model.path, built.plan, machines);
   return built;
 }
 
@@ -201,7 +220,7 @@ function assertFits(path: string, plan: BuiltPlan['plan'], machines: Machines | 
 }
 
 /** A plan of several shards, whose files are made when they are written. @throws UserError `partition/…`, `mesh/node` */
-export async function cutPlanOf(model: CheckedModel, staged: Staged, cut: Cut): Promise<PlanDraft> {
+export function cutPlanOf(model: CheckedModel, staged: Staged, cut: Cut): PlanDraft {
   const { shards, machines, old, pinned = new Map<string, number>() } = cut;
   const known = new Set(staged.graph.nodes.map((n) => n.name));
   const unknown = [...pinned.keys()].find((name) => !known.has(name));
@@ -211,11 +230,15 @@ export async function cutPlanOf(model: CheckedModel, staged: Staged, cut: Cut): 
       `${staged.graph.name} has no node ${unknown}, which the mesh file keeps on ${machines?.list[pinned.get(unknown) ?? 0]?.name}`,
       'name nodes as `nmc show FILE --stage graph` does',
     );
-  const { draftShards } = await import('../../../compiler/build-shards.ts');
-  const inputs = { compiler: compilerName(), modules: modulesOf(model) };
-  const result = withProgress((note) =>
-    timed('shards', () => draftShards(staged, inputs, shards, machines, { old, pinned, note })),
+  const options = { shards, machines, old, pinned };
+  return drafted(
+    model,
+    withProgress((note) => buildPlan(staged, planInputs(model), options, { ...OBSERVER, note })),
   );
+}
+
+/** @throws UserError `partition/impossible` */
+function drafted(model: CheckedModel, result: ReturnType<typeof buildPlan>): PlanDraft {
   if (result.kind === 'draft') return result.draft;
   throw new UserError('partition/impossible', `${model.path} cannot be cut so: ${result.reason}`, result.repair);
 }
@@ -223,12 +246,6 @@ export async function cutPlanOf(model: CheckedModel, staged: Staged, cut: Cut): 
 /** `--partition K`, `--shards K`: 1 where it is not given. */
 export function cutOf(shards: number | undefined): Cut {
   return { shards: shards ?? 1 };
-}
-
-async function debugKernels(files: ReadonlyMap<string, Uint8Array>): Promise<void> {
-  const { printOnnx } = await import('../../../compiler/7-kernels/onnx/text.ts');
-  for (const [name, bytes] of files)
-    if (name.endsWith('.onnx')) debugLog().debug('kernels', () => `${name}\n${printOnnx(bytes)}`);
 }
 
 export function fileArgument(file: string | undefined): string {

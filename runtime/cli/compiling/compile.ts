@@ -2,9 +2,10 @@
 import { basename } from 'node:path';
 import { bytesPart, type PlanDraft } from '../../../compiler/8-plan/build.ts';
 import { writeCanonical } from '../../../compiler/8-plan/canonical.ts';
-import type { Staged } from '../../../compiler/build-program.ts';
+import type { Staged } from '../../../compiler/compile.ts';
 import type { PlanPart } from '../../../spec/plan.ts';
 import type { Precision } from '../../../spec/precision.ts';
+import type { Program } from '../../../spec/program.ts';
 import { writePlanParts } from '../../plan/write-plan.ts';
 import { emit } from '../../support/emit.ts';
 import { UserError } from '../../support/errors.ts';
@@ -21,7 +22,7 @@ import {
   cutPlanOf,
   fileArgument,
   meshCutOf,
-  planOf,
+  planWithKernels,
   selectTask,
 } from './compile-model.ts';
 import { gpuKernels } from './gpu-kernels.ts';
@@ -42,7 +43,7 @@ export default async function (args: CompileArguments): Promise<number> {
       'leave --partition or --precision out',
     );
   const staged = inMicrobatches(selected, whole, cut.shards, args);
-  const draft = cut.shards > 1 ? await cutPlanOf(model, staged, cut) : await wholePlanOf(model, staged, cut, precision);
+  const draft = cut.shards > 1 ? cutPlanOf(model, staged, cut) : await wholePlanOf(model, staged, cut, precision);
   const { plan } = draft;
   const folder = args.out ?? `${basename(path).replace(/\.pcn$/, '')}.plan`;
   const hash = withProgress((note) =>
@@ -75,18 +76,13 @@ function* told(parts: readonly PlanPart[], note: (doing: string) => void): Gener
   }
 }
 
-/** A plan of one shard brings its kernels for GPUs; several shards make them where each of them runs. */
 async function wholePlanOf(
   model: CheckedModel,
   staged: Staged,
   cut: Cut,
   precision: Precision,
 ): Promise<Pick<PlanDraft, 'plan' | 'parts'>> {
-  const built = await planOf(model, staged, cut);
-  const [{ files: kernels }, { withKernels }] = await Promise.all([
-    timed('kernels', () => gpuKernels(built.program, precision)),
-    import('../../../compiler/8-plan/kernels.ts'),
-  ]);
-  const { plan, files } = withKernels(built, kernels);
+  const lower = async (program: Program) => (await timed('kernels', () => gpuKernels(program, precision))).files;
+  const { plan, files } = await planWithKernels(model, staged, cut, lower);
   return { plan, parts: [...files].map(([path, bytes]) => bytesPart(path, bytes)) };
 }

@@ -11,7 +11,7 @@ import { cutModel } from '../../../compiler/6-partition/cut-model.ts';
 import { uniformMachines } from '../../../compiler/6-partition/problem.ts';
 import { ASSUMED_RATE } from '../../../compiler/6-partition/scheduled-machines.ts';
 import { batchFlops, shardMemory } from '../../../compiler/6-partition/shards/work.ts';
-import type { Selected, Staged } from '../../../compiler/build-program.ts';
+import type { Selected, Staged } from '../../../compiler/compile.ts';
 import { TRAIN } from '../../../spec/names.ts';
 import { UserError } from '../../support/errors.ts';
 import { type AskedSchedule, askedSchedule, isOption, isPipelined, schedulesOf } from '../planning/asked-schedule.ts';

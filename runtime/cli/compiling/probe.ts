@@ -2,7 +2,7 @@
 import { methodOf } from '../../../compiler/5-program/method.ts';
 import { runPasses } from '../../../compiler/5-program/passes/index.ts';
 import { lowerProbe } from '../../../compiler/5-program/probe.ts';
-import type { Staged } from '../../../compiler/build-program.ts';
+import type { Staged } from '../../../compiler/compile.ts';
 import type { PlanTraining } from '../../../spec/plan.ts';
 import { feedBatches } from '../../data/feed.ts';
 import type { Device, FieldData } from '../../device/device.ts';

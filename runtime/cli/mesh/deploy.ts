@@ -110,7 +110,7 @@ function prepare(args: DeployArguments): Prepared {
       const divided = microbatches > 1 && cut.shards > 1;
       const staged = divided ? buildStages(selected, undefined, microbatches) : whole;
       const ahead = divided ? (asked.ahead?.value ?? 0) : 0;
-      const { plan, files } = await planOf(model, { ...staged, wholeNodes, ahead }, cut);
+      const { plan, files } = planOf(model, { ...staged, wholeNodes, ahead }, cut);
       const all = new Map([[PLAN_FILE, planBytes(plan)] as const, ...files]);
       const chosen = chosenSettings(args, path, selected.task);
       const said =

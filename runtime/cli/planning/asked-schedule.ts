@@ -1,6 +1,6 @@
 /** Which schedule a training in shards has: what the command line says, else what the model's `schedule` blocks say. */
 import type { ScheduleInstance } from '../../../compiler/3-check/checked.ts';
-import type { Selected } from '../../../compiler/build-program.ts';
+import type { Selected } from '../../../compiler/compile.ts';
 import { UserError } from '../../support/errors.ts';
 
 export type ScheduleName = 'lockstep' | 'pipelined';

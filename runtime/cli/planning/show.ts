@@ -1,24 +1,23 @@
 /** `nmc show`: any stage of the compiler as text, the graph as a picture. */
 
-import { parse } from '../../../compiler/1-syntax/parse.ts';
-import { printSourceFile } from '../../../compiler/1-syntax/text.ts';
-import { printGraph } from '../../../compiler/4-graph/text.ts';
 import { passes } from '../../../compiler/5-program/passes/index.ts';
-import type { Staged } from '../../../compiler/build-program.ts';
+import { compile, type Made, type Staged } from '../../../compiler/compile.ts';
+import { hasErrors } from '../../../compiler/diagnostics/diagnostic.ts';
 import { DiagnosticsError } from '../../../compiler/diagnostics/diagnostics-error.ts';
 import { closest } from '../../../compiler/diagnostics/suggest.ts';
-import { fileHost } from '../../../compiler/host.ts';
-import { printProgram } from '../../../spec/program-text.ts';
+import { fileHost, type ReadResult } from '../../../compiler/host.ts';
 import { isPlanFolder } from '../../plan/plan-folder.ts';
 import { writeFileAtomic } from '../../support/atomic.ts';
 import { emit } from '../../support/emit.ts';
 import { UserError } from '../../support/errors.ts';
 import { ownPath } from '../../support/safe-path.ts';
-import { buildStages, checkModel, fileArgument, planOf, selectTask } from '../compiling/compile-model.ts';
+import { fileArgument, OBSERVER, selectTask, settings } from '../compiling/compile-model.ts';
 import { EXIT } from '../shell/command.ts';
+import { compilerName } from '../shell/package-root.ts';
 import type { ShowArguments } from './options.ts';
 
 const STAGES = ['ast', 'graph', 'program', 'onnx'] as const;
+type ShownStage = (typeof STAGES)[number];
 
 export default async function (args: ShowArguments): Promise<number> {
   const path = fileArgument(args.file);
@@ -29,40 +28,65 @@ export default async function (args: ShowArguments): Promise<number> {
   }
   if (args.html !== undefined)
     throw new UserError('usage/html', `${path} is no plan`, 'nmc compile makes one; --svg draws a model');
-  const stage = args.stage ?? 'graph';
-  if (!(STAGES as readonly string[]).includes(stage)) {
-    const close = closest(stage, STAGES);
-    throw new UserError(
-      'usage/stage',
-      `there is no stage ${stage}`,
-      close ? `did you mean ${close}?` : `use one of ${STAGES.join(', ')}`,
-    );
-  }
-  const print = (shown: string): number => {
-    if (args.json) emit({ stage, text: shown });
-    else process.stdout.write(shown);
-    return EXIT.done;
-  };
-  if (stage === 'ast' && args.svg === undefined) return print(showAst(path));
-  const model = checkModel(path, args);
-  const selected = selectTask(model, args.task, {});
-  const staged = buildStages(selected, checkedPass(args.after));
-  if (args.svg !== undefined) return drawGraph(staged, args.svg, args.json);
-  if (stage === 'graph') return print(printGraph(staged.graph));
-  if (stage === 'program') return print(printProgram(staged.program));
-  const { files } = await planOf(model, staged);
-  const { printOnnx } = await import('../../../compiler/7-kernels/onnx/text.ts');
-  const graphs = [...files].filter(([name]) => name.endsWith('.onnx'));
-  return print(graphs.map(([name, bytes]) => `; ${name}\n${printOnnx(bytes)}\n`).join(''));
+  const stage = checkedStage(args.stage ?? 'graph');
+  const drawn = args.svg !== undefined;
+  const { made, staged } = stagesOf(path, drawn ? 'graph' : stage, args);
+  const [first] = staged;
+  if (drawn && first) return drawGraph(first, args.svg, args.json);
+  const shown = await shownText(made.filter((m) => m.stage === stage));
+  if (args.json) emit({ stage, text: shown });
+  else process.stdout.write(shown);
+  return EXIT.done;
 }
 
-function showAst(path: string): string {
-  const found = fileHost().read(path);
+/** What the compiler makes until then, and what it was made of. @throws DiagnosticsError for a model with errors */
+function stagesOf(path: string, until: ShownStage, args: ShowArguments) {
+  const host = fileHost();
+  if (until === 'ast') assertReadable(host.read(path));
+  const made: Made[] = [];
+  const { file, staged } = compile(
+    { host, path },
+    {
+      check: { set: settings(args) },
+      select: (checked) => [selectTask({ checked, path }, args.task, {})],
+      until,
+      after: until === 'ast' ? undefined : checkedPass(args.after),
+      compiler: compilerName(),
+    },
+    {
+      ...OBSERVER,
+      made: (form) => {
+        OBSERVER.made?.(form);
+        made.push(form);
+      },
+    },
+  );
+  if (!file.source || hasErrors(file.diagnostics)) throw new DiagnosticsError(file.diagnostics, file.texts);
+  return { made, staged };
+}
+
+function assertReadable(found: ReadResult): void {
   if (found.kind !== 'text') throw new UserError('file/unreadable', found.detail, 'name a .pcn file');
-  const { value, diagnostics } = parse(found.text, path);
-  if (!value || diagnostics.some((d) => d.severity === 'error'))
-    throw new DiagnosticsError(diagnostics, new Map([[path, found.text]]));
-  return printSourceFile(value);
+}
+
+/** Of programs the last; of graphs of ONNX all. */
+async function shownText(made: readonly Made[]): Promise<string> {
+  const last = made.at(-1);
+  if (last?.stage !== 'onnx') return last?.print() ?? '';
+  let all = '';
+  for (const { name, print } of made) all += `; ${name}\n${await print()}\n`;
+  return all;
+}
+
+function checkedStage(stage: string): ShownStage {
+  const found = STAGES.find((known) => known === stage);
+  if (found) return found;
+  const close = closest(stage, STAGES);
+  throw new UserError(
+    'usage/stage',
+    `there is no stage ${stage}`,
+    close ? `did you mean ${close}?` : `use one of ${STAGES.join(', ')}`,
+  );
 }
 
 function checkedPass(name: string | undefined): string | undefined {

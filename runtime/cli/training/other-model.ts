@@ -42,7 +42,7 @@ export async function otherModel(run: Run, path: string): Promise<VerifiedPlan> 
   const states = staged.program.states.filter((s) => s.role !== 'optimizer');
   const program = { ...staged.program, states, functions };
   assertStatistics(program.states, run, path);
-  const { plan, files } = await planOf(file, { ...staged, program });
+  const { plan, files } = planOf(file, { ...staged, program });
   return { plan, programs: [program], schedules: [wholeSchedule(program)], files, brought: [] };
 }
 

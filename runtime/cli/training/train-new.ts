@@ -59,7 +59,7 @@ export async function trainNew(
   await setImmediate();
   const cut = cutOf(args.shards);
   const divided = inMicrobatches(selected, staged, cut.shards, args);
-  const { plan, program, files, shards } = await planOf(model, divided, cut);
+  const { plan, program, files, shards } = planOf(model, divided, cut);
   const sources = shards
     ? shards.map(({ schedule, ...executable }) => ({ executable, schedule }))
     : [{ executable: { program, files }, schedule: wholeSchedule(program) }];

@@ -5,8 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { planBytes } from '../../../compiler/8-plan/build.ts';
-import { buildProgram } from '../../../compiler/build-program.ts';
-import { buildShards } from '../../../compiler/build-shards.ts';
+import { buildProgram } from '../../../compiler/compile.ts';
 import { embeddedBackplane } from '../../../runtime/backplane/embedded.ts';
 import { verifyForeign } from '../../../runtime/cli/planning/verify-foreign.ts';
 import { memoryDataset } from '../../../runtime/data/dataset.ts';
@@ -25,6 +24,7 @@ import type { DataRef } from '../../../runtime/wire/deployment.ts';
 import type { Role } from '../../../runtime/wire/handshake.ts';
 import { hex, sha256 } from '../../../runtime/wire/hash.ts';
 import type { Message } from '../../../runtime/wire/messages.ts';
+import { builtPlan } from '../../support/built-plans.ts';
 import { checked } from '../../support/check-source.ts';
 import { seeded } from '../networked.ts';
 
@@ -116,9 +116,7 @@ function made(): MadeDeployment {
   const [task] = all.trains;
   if (!task) throw new Error('no task');
   const staged = buildProgram({ checked: all, model: task.model, task, predicts: all.predicts });
-  const result = buildShards(staged, { compiler: 'nmc', modules: [] }, 2);
-  if (result.kind !== 'plan') throw new Error(result.reason);
-  const { plan, files } = result.built;
+  const { plan, files } = builtPlan(staged, { shards: 2 });
   const column = (name: string, size: number, from: number) => ({
     field: { name, type: 'f32' as const, shape: [size] },
     data: Float32Array.from({ length: ROWS * size }, (_, i) => from + i),

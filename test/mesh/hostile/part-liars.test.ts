@@ -2,15 +2,16 @@
  * A run with one trainer that lies of its parts, its sums, its keys, or of what it does: it ends with the weights and
  * the figures of a run without it, and its log names the liar with what shows it.
  */
+
 import { expect, test, vi } from 'vitest';
-import { buildProgram } from '../../../compiler/build-program.ts';
-import { buildShards } from '../../../compiler/build-shards.ts';
+import { buildProgram } from '../../../compiler/compile.ts';
 import { memoryDataset } from '../../../runtime/data/dataset.ts';
 import { keyPairFromSeed } from '../../../runtime/identity/ed25519.ts';
 import { keyText } from '../../../runtime/identity/key-text.ts';
 import { decodeState, encodeState, stateHash } from '../../../runtime/net/shard-state.ts';
 import type { Message } from '../../../runtime/wire/messages.ts';
 import { signPart } from '../../../runtime/wire/part.ts';
+import { builtPlan } from '../../support/built-plans.ts';
 import { checked } from '../../support/check-source.ts';
 import { type HostedOptions, type HostedResult, type Liar, trainHosted } from '../hosted.ts';
 import { seeded } from '../networked.ts';
@@ -61,9 +62,7 @@ function planOf() {
   const [task] = all.trains;
   if (!task) throw new Error('no task');
   const built = buildProgram({ checked: all, model: task.model, task, predicts: all.predicts });
-  const result = buildShards(built, { compiler: 'nmc', modules: [] }, 2);
-  if (result.kind !== 'plan') throw new Error(result.reason);
-  return result.built;
+  return builtPlan(built, { shards: 2 });
 }
 
 const plan = planOf();

@@ -5,7 +5,7 @@ import { verify } from '../../../compiler/5-program/verify.ts';
 import { cutModel } from '../../../compiler/6-partition/cut-model.ts';
 import { scheduledMachines } from '../../../compiler/6-partition/scheduled-machines.ts';
 import { shardWork } from '../../../compiler/6-partition/shards/work.ts';
-import { buildProgram } from '../../../compiler/build-program.ts';
+import { buildProgram } from '../../../compiler/compile.ts';
 import { checked } from '../../support/check-source.ts';
 import { SMALL_MEMORY } from '../../support/small-memory.ts';
 

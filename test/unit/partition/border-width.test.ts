@@ -7,7 +7,7 @@ import { expect, test, vi } from 'vitest';
 import { cutModel } from '../../../compiler/6-partition/cut-model.ts';
 import { uniformMachines } from '../../../compiler/6-partition/problem.ts';
 import { countBorders } from '../../../compiler/8-plan/borders.ts';
-import { buildProgram } from '../../../compiler/build-program.ts';
+import { buildProgram } from '../../../compiler/compile.ts';
 import { sizeOf } from '../../../spec/program.ts';
 import { checked } from '../../support/check-source.ts';
 

@@ -10,7 +10,7 @@ import { tiledOwners, tiledPieces } from '../../../compiler/6-partition/tiles/ow
 import { tileProgram } from '../../../compiler/6-partition/tiles/tile.ts';
 import { mostTiles } from '../../../compiler/6-partition/tiles/tiling.ts';
 import { countBorders } from '../../../compiler/8-plan/borders.ts';
-import { buildProgram, type Staged } from '../../../compiler/build-program.ts';
+import { buildProgram, type Staged } from '../../../compiler/compile.ts';
 import { initialValues } from '../../../spec/initialise.ts';
 import { cutFrom } from '../../../spec/slices.ts';
 import { checked } from '../../support/check-source.ts';

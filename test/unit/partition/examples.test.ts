@@ -8,7 +8,7 @@ import { expect, test, vi } from 'vitest';
 import { runPassesByNode } from '../../../compiler/5-program/passes/index.ts';
 import { cutModel } from '../../../compiler/6-partition/cut-model.ts';
 import { uniformMachines } from '../../../compiler/6-partition/problem.ts';
-import { buildProgram } from '../../../compiler/build-program.ts';
+import { buildProgram } from '../../../compiler/compile.ts';
 import type { Tensor } from '../../../runtime/device/device.ts';
 import { checked } from '../../support/check-source.ts';
 import { runShards, runWhole } from '../../support/shards.ts';

@@ -1,11 +1,12 @@
 /** Plans for named machines: a shard for each, in proportion to what it can do, or words that say why not. */
+
 import { readFileSync } from 'node:fs';
 import { expect, test, vi } from 'vitest';
 import { type OldPlaces, placesIn } from '../../../compiler/6-partition/cut-pieces.ts';
 import { type Machine, type Machines, uniformMachines } from '../../../compiler/6-partition/problem.ts';
-import { buildProgram } from '../../../compiler/build-program.ts';
-import { buildShards } from '../../../compiler/build-shards.ts';
+import { buildProgram } from '../../../compiler/compile.ts';
 import type { Plan } from '../../../spec/plan.ts';
+import { builtPlanOrWhyNot } from '../../support/built-plans.ts';
 import { checked } from '../../support/check-source.ts';
 
 vi.setConfig({ testTimeout: 60_000 });
@@ -13,10 +14,10 @@ vi.setConfig({ testTimeout: 60_000 });
 const all = checked(readFileSync('dsl-examples/digits.pcn', 'utf8'), { set: { hidden: '48' } });
 const [task] = all.trains;
 
-function build(machines: Machines, old?: OldPlaces): ReturnType<typeof buildShards> {
+function build(machines: Machines, old?: OldPlaces): ReturnType<typeof builtPlanOrWhyNot> {
   if (!task) throw new Error('no task');
   const staged = buildProgram({ checked: all, model: task.model, task, predicts: all.predicts });
-  return buildShards(staged, { compiler: 'nmc', modules: [] }, machines.list.length, machines, { old });
+  return builtPlanOrWhyNot(staged, { shards: machines.list.length, machines, old });
 }
 
 function planFor(machines: Machines, old?: OldPlaces): Plan {

@@ -1,16 +1,17 @@
 /** Plans of several shards: as many as asked for, the same bytes every time, and nothing odd in a schedule is let in. */
+
 import { createHash } from 'node:crypto';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, expect, test, vi } from 'vitest';
 import { type BuiltPlan, planBytes } from '../../../compiler/8-plan/build.ts';
-import { buildProgram } from '../../../compiler/build-program.ts';
-import { buildShards } from '../../../compiler/build-shards.ts';
+import { buildProgram } from '../../../compiler/compile.ts';
 import { openPlan } from '../../../runtime/cli/planning/open-plan.ts';
 import { writePlan } from '../../../runtime/plan/write-plan.ts';
 import type { Plan } from '../../../spec/plan.ts';
 import type { ShardSchedule } from '../../../spec/schedule.ts';
+import { builtPlanOrWhyNot } from '../../support/built-plans.ts';
 import { checked } from '../../support/check-source.ts';
 import { shardedPlan } from '../../support/sharded-plans.ts';
 import { SMALL_MEMORY } from '../../support/small-memory.ts';
@@ -21,11 +22,11 @@ vi.setConfig({ testTimeout: 60_000 });
 const all = checked(readFileSync('dsl-examples/digits.pcn', 'utf8'), { set: { hidden: '12' } });
 const [task] = all.trains;
 
-function build(shards: number, microbatches = 1, ahead = 0): ReturnType<typeof buildShards> {
+function build(shards: number, microbatches = 1, ahead = 0): ReturnType<typeof builtPlanOrWhyNot> {
   if (!task) throw new Error('no task');
   const selected = { checked: all, model: task.model, task, predicts: all.predicts };
-  const staged = { ...buildProgram(selected, undefined, microbatches), ahead };
-  return buildShards(staged, { compiler: 'nmc', modules: [] }, shards);
+  const staged = { ...buildProgram(selected, { microbatches: microbatches }), ahead };
+  return builtPlanOrWhyNot(staged, { shards });
 }
 
 function built(shards: number, microbatches = 1, ahead = 0): BuiltPlan {

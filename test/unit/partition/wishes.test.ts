@@ -3,7 +3,7 @@ import { expect, test, vi } from 'vitest';
 import { type CutModel, type CutOptions, cutModel } from '../../../compiler/6-partition/cut-model.ts';
 import { uniformMachines } from '../../../compiler/6-partition/problem.ts';
 import { scheduledMachines } from '../../../compiler/6-partition/scheduled-machines.ts';
-import { buildProgram } from '../../../compiler/build-program.ts';
+import { buildProgram } from '../../../compiler/compile.ts';
 import { checked } from '../../support/check-source.ts';
 
 vi.setConfig({ testTimeout: 60_000 });

@@ -1,4 +1,5 @@
 /** Compiled forms of a plan from outside: never run, and refused where they are not what the program is lowered to. */
+
 import { readdirSync } from 'node:fs';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { lowerToCpu } from '../../../compiler/7-kernels/onnx/lower.ts';
@@ -6,9 +7,7 @@ import { lowerShardToCpu } from '../../../compiler/7-kernels/onnx/shards.ts';
 import type { BuiltPlan } from '../../../compiler/8-plan/build.ts';
 import { planBytes } from '../../../compiler/8-plan/build.ts';
 import { sha256 } from '../../../compiler/8-plan/canonical.ts';
-import { buildProgram } from '../../../compiler/build-program.ts';
-import { buildShards } from '../../../compiler/build-shards.ts';
-import { checkFile } from '../../../compiler/compile.ts';
+import { buildProgram, checkFile } from '../../../compiler/compile.ts';
 import { fileHost } from '../../../compiler/host.ts';
 import { executablesOf } from '../../../runtime/cli/compiling/plan-executables.ts';
 import { openPlan } from '../../../runtime/cli/planning/open-plan.ts';
@@ -20,6 +19,7 @@ import { otherKernel } from '../../../runtime/plan/own-kernels.ts';
 import { UserError } from '../../../runtime/support/errors.ts';
 import type { Program } from '../../../spec/program.ts';
 import { parseProgram, printProgram } from '../../../spec/program-text.ts';
+import { builtPlanOrWhyNot } from '../../support/built-plans.ts';
 import { tinyModel } from '../../support/nmc.ts';
 import { shardedPlan, THINNED } from '../../support/sharded-plans.ts';
 import { SMALL_MEMORY } from '../../support/small-memory.ts';
@@ -158,7 +158,7 @@ test.each([...golden, ...examples])('%s, read back from its text, is lowered to 
     const predicts = checked.predicts.filter((p) => p.model.name === task.model.name);
     const staged = buildProgram({ checked, model: task.model, task, predicts });
     expectSame(staged.program, lowerToCpu(staged.program));
-    const cut = path.startsWith('test/') ? buildShards(staged, inputs, 2) : undefined;
+    const cut = path.startsWith('test/') ? builtPlanOrWhyNot(staged, { shards: 2 }, inputs) : undefined;
     if (cut?.kind === 'plan') expectSameShards(cut.built);
   }
 });

@@ -1,18 +1,18 @@
 /** A small sound plan in a folder, to be damaged by tests. */
+
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { lowerToCpu } from '../../../compiler/7-kernels/onnx/lower.ts';
 import { planBytes } from '../../../compiler/8-plan/build.ts';
 import { sha256 } from '../../../compiler/8-plan/canonical.ts';
-import { buildProgram, finishPlan } from '../../../compiler/build-program.ts';
-import { checkFile } from '../../../compiler/compile.ts';
+import { buildProgram, checkFile } from '../../../compiler/compile.ts';
 import { fileHost, overlayHost } from '../../../compiler/host.ts';
 import { openPlan } from '../../../runtime/cli/planning/open-plan.ts';
 import { compilerName } from '../../../runtime/cli/shell/package-root.ts';
 import { writePlan } from '../../../runtime/plan/write-plan.ts';
 import { UserError } from '../../../runtime/support/errors.ts';
 import type { Plan } from '../../../spec/plan.ts';
+import { builtPlan } from '../../support/built-plans.ts';
 import { tinyModel } from '../../support/nmc.ts';
 
 export interface MadePlan {
@@ -28,7 +28,7 @@ export function makePlan(text = tinyModel()): MadePlan {
   const [task] = trains;
   if (!task) throw new Error('the tiny model has no task');
   const staged = buildProgram({ checked: checked.value, model: task.model, task, predicts });
-  const { plan, files } = finishPlan(staged, { compiler: compilerName(), modules: [] }, lowerToCpu(staged.program));
+  const { plan, files } = builtPlan(staged, {}, { compiler: compilerName(), modules: [] });
   return { plan, json: planBytes(plan), files };
 }
 

@@ -1,15 +1,15 @@
 /** What the compiler writes, the loader takes: for every rule, and with batches that are shared by lanes. */
+
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, test } from 'vitest';
-import { lowerToCpu } from '../../../compiler/7-kernels/onnx/lower.ts';
 import { planBytes } from '../../../compiler/8-plan/build.ts';
-import { buildProgram, finishPlan } from '../../../compiler/build-program.ts';
-import { checkFile } from '../../../compiler/compile.ts';
+import { buildProgram, checkFile } from '../../../compiler/compile.ts';
 import { fileHost } from '../../../compiler/host.ts';
 import { openPlan } from '../../../runtime/cli/planning/open-plan.ts';
 import { writePlan } from '../../../runtime/plan/write-plan.ts';
+import { builtPlan } from '../../support/built-plans.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'nmc-plan-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -20,7 +20,7 @@ test.each(checked?.trains ?? [])('the plan of $name comes back from its bytes as
   if (!checked) throw new Error('the example has errors');
   const predicts = checked.predicts.filter((p) => p.model.name === task.model.name);
   const staged = buildProgram({ checked, model: task.model, task, predicts });
-  const { plan, files } = finishPlan(staged, { compiler: 'nmc', modules: [] }, lowerToCpu(staged.program));
+  const { plan, files } = builtPlan(staged);
   const place = join(folder, task.name);
   writePlan(place, planBytes(plan), files);
   const loaded = openPlan(place);
