@@ -1,5 +1,6 @@
 /** One column of a CSV file as it grows: numbers, or text, told by the first cell that is not empty. */
 import { ofPresent, zeroed } from '../../support/bounded.ts';
+import { roundedText } from './table.ts';
 
 export class CsvColumn {
   readonly name: string;
@@ -9,6 +10,8 @@ export class CsvColumn {
   gap: { readonly line: number; readonly text: string } | undefined;
   /** Of a column of text: the first cell that holds a number. */
   number: { readonly line: number; readonly text: string } | undefined;
+  /** The first whole number of more digits than are read. */
+  rounded: { readonly line: number; readonly text: string } | undefined;
   #values = new Float64Array(64);
   #count = 0;
 
@@ -38,6 +41,7 @@ export class CsvColumn {
       if (this.kind === 'open' && !isMissing(text)) this.kind = 'text';
       return;
     }
+    if (!this.rounded && roundedText(text)) this.rounded = { line, text };
     if (this.kind === 'open') this.kind = 'number';
     if (this.kind === 'text') this.number ??= { line, text };
     else if (!this.gap) this.#push(value);

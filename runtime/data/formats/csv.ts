@@ -93,6 +93,9 @@ function fieldsOf(path: string, { columns = [], count }: CsvRows, wanted: readon
   const gaps = used.flatMap((column) => (column.gap ? [{ column, line: column.gap.line }] : []));
   const [earliest] = gaps.sort((a, b) => a.line - b.line);
   if (earliest) throw badData(path, placeOf(earliest.column, earliest.line), earliest.column.problem);
+  for (const column of used)
+    if (column.rounded)
+      throw badData(path, placeOf(column, column.rounded.line), `${column.rounded.text.slice(0, 40)} ${INEXACT}`);
   return groups.map((group) => toColumn(path, group, usable, count));
 }
 

@@ -2,7 +2,7 @@
 import { ofPresent, zeroed } from '../../support/bounded.ts';
 import { type Field, sizeOf } from '../dataset.ts';
 import { badData } from './bad-data.ts';
-import { convert, sameLayout, type Table } from './table.ts';
+import { convert, INEXACT, roundedText, sameLayout, type Table } from './table.ts';
 import { allNamed, groupColumns } from './wide-columns.ts';
 
 /** @param wanted the fields to read; without it, those of the first line, as f32 */
@@ -19,6 +19,7 @@ export function parseJsonLines(path: string, text: string, wanted: readonly Fiel
 interface Line {
   readonly number: number;
   readonly object: Readonly<Record<string, unknown>>;
+  readonly text: string;
 }
 
 function parseLine(path: string, line: string, number: number): Line {
@@ -32,7 +33,7 @@ function parseLine(path: string, line: string, number: number): Line {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
     throw badData(path, `line ${number}`, 'an object is needed', '{"image": [0, 0, …]}');
   }
-  return { number, object: value as Record<string, unknown> };
+  return { number, object: value as Record<string, unknown>, text: line };
 }
 
 /** The fields of numbers; `x[0]`, `x[1]`, … make one field here too. */
@@ -55,7 +56,7 @@ function readField(path: string, lines: readonly Line[], field: Field, most: num
   const claimed = lines.length * size;
   const values = claimed <= most ? zeroed(Float64Array, ofPresent(claimed)) : undefined;
   const names = memberNames(path, lines[0]?.object ?? {}, field);
-  lines.forEach(({ object, number }, row) => {
+  lines.forEach(({ object, number, text }, row) => {
     const place = `line ${number}, \`${field.name}\``;
     const missing = names.find((name) => !Object.hasOwn(object, name));
     if (missing !== undefined) throw badData(path, `line ${number}`, `\`${missing}\` is missing`);
@@ -67,12 +68,20 @@ function readField(path: string, lines: readonly Line[], field: Field, most: num
     if (!shape) throw badData(path, place, 'its lists are not all of one length');
     if (!sameLayout(shape, field.shape))
       throw badData(path, place, `lists of [${shape.join(', ')}], but [${field.shape.join(', ')}] are needed`);
+    const rounded = flat.some((v) => Number.isInteger(v) && !Number.isSafeInteger(v)) && roundedIn(text, flat);
+    if (rounded) throw badData(path, place, `${rounded.slice(0, 40)} ${INEXACT}`);
     values?.set(flat, row * size);
   });
   return convert(values ?? [], field, (i) => {
     const line = lines[Math.floor(i / size)];
     return [path, `line ${line?.number}, \`${field.name}\`, element ${(i % size) + 1}`];
   });
+}
+
+/** The first whole number of a line that is one of `values`, and is not what its digits say. */
+function roundedIn(line: string, values: readonly number[]): string | undefined {
+  const numbers = line.replace(/"(?:[^"\\]|\\.)*"/g, '""').match(/-?\d[\d.eE+-]*/g) ?? [];
+  return numbers.find((digits) => roundedText(digits) && values.includes(Number(digits)));
 }
 
 /** What the first line calls the elements of a field: its name, or `x[0]`, `x[1]`, …, one number each. */

@@ -126,17 +126,34 @@ interface Listed {
 /** @throws UserError `data/format` for a sub-folder without pictures: counted, it would move every class behind it */
 async function listPictures(path: string): Promise<Listed> {
   const own = await picturesIn(path);
-  if (own.length > 0) return { files: own.map((name) => ({ name, label: undefined })) };
-  const folders = (await list(path)).filter((entry) => entry.isDirectory() && !isBookkeeping(entry.name));
-  const classes = sortNames(folders.map((entry) => entry.name));
+  const classes = await foldersIn(path);
+  if (own.length > 0) {
+    const [first] = classes;
+    if (first !== undefined) {
+      const problem = `it holds pictures such as ${own[0]}, and the folder ${first}: samples without classes, or classes`;
+      throw badData(path, '', problem, 'move either away');
+    }
+    return { files: own.map((name) => ({ name, label: undefined })) };
+  }
   const files: { name: string; label: number }[] = [];
   for (const [label, name] of classes.entries()) {
     const pictures = await picturesIn(join(path, name));
+    const [inner] = await foldersIn(join(path, name));
+    if (pictures.length > 0 && inner !== undefined) {
+      const problem = `the folder of a class holds pictures, and the folder ${inner}, of which none would be read`;
+      throw badData(join(path, name), '', problem, 'put all pictures of a class beside each other');
+    }
     if (pictures.length === 0)
       throw badData(join(path, name), '', 'the folder of a class holds no .png file', 'fill it, or move it away');
     for (const file of pictures) files.push({ name: join(name, file), label });
   }
   return { files, classes };
+}
+
+/** Sub-folders by name, but those that programs leave. */
+async function foldersIn(path: string): Promise<string[]> {
+  const folders = (await list(path)).filter((entry) => entry.isDirectory() && !isBookkeeping(entry.name));
+  return sortNames(folders.map((entry) => entry.name));
 }
 
 /** Folders that programs leave beside the data: of Jupyter, of macOS, of version control. */
@@ -147,8 +164,15 @@ function isBookkeeping(name: string): boolean {
 async function picturesIn(path: string): Promise<string[]> {
   const names = (await list(path)).filter((entry) => !entry.isDirectory()).map((entry) => entry.name);
   // macOS keeps what it knows of `a.png` in `._a.png`.
-  return sortNames(names.filter((name) => name.toLowerCase().endsWith('.png') && !name.startsWith('.')));
+  const shown = names.filter((name) => !name.startsWith('.'));
+  const pictures = sortNames(shown.filter((name) => name.toLowerCase().endsWith('.png')));
+  const other = shown.find((name) => OTHER_PICTURES.test(name));
+  if (pictures.length > 0 && other !== undefined)
+    throw badData(path, '', `it holds ${other}, which is no PNG, and would be left out`, 'convert it, or move it away');
+  return pictures;
 }
+
+const OTHER_PICTURES = /\.(jpe?g|gif|bmp|webp|tiff?|ppm|pgm)$/i;
 
 async function list(path: string): Promise<Dirent[]> {
   try {

@@ -103,10 +103,20 @@ function exactAsF32(value: number): boolean {
   return Math.fround(value) === value;
 }
 
-/** Index of the first number that would be rounded, where all are whole; -1 where none is, or fractions are meant. */
+/**
+ * Index of the first number that would be rounded, where all are whole; -1 where none is, or fractions are meant. What is
+ * larger than a double counts exactly is a measure, not a count.
+ */
 export function roundedWhole(values: Int32Array | Float64Array): number {
-  const whole = values instanceof Int32Array || values.every(Number.isSafeInteger);
-  return whole ? values.findIndex((value) => !exactAsF32(value)) : -1;
+  const whole = values instanceof Int32Array || values.every(Number.isInteger);
+  return whole ? values.findIndex((value) => Number.isSafeInteger(value) && !exactAsF32(value)) : -1;
+}
+
+/** Whether a number written with digits alone is not the one that is read of it. */
+export function roundedText(digits: string): boolean {
+  const value = Number(digits);
+  if (Number.isSafeInteger(value) || !/^[+-]?\d+$/.test(digits)) return false;
+  return !Number.isFinite(value) || BigInt(digits.replace('+', '')) !== BigInt(Math.fround(value));
 }
 
 /** Of a whole number: why it is refused. */

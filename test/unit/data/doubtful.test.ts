@@ -218,3 +218,63 @@ it('a fingerprint tells other rows and another number of them', async () => {
   const longer = await open('x\n1\n2\n3\n4\n');
   expect(() => assertUnchanged(longer, before)).toThrow('has 4 samples now; the run began with 3');
 });
+
+describe('whole numbers beyond what is held exactly', () => {
+  const big = 2 ** 24 + 1;
+
+  it.each([
+    ['doubles of NPY', 'd.npy', npy('<f8', [2], Buffer.from(Float64Array.of(1, big).buffer)), /byte 136: 16777217 is/],
+    [
+      'more digits than a double has, in CSV',
+      'd.csv',
+      'x\n1\n9007199254740993\n',
+      /row 3, column `x`: 9007199254740993/,
+    ],
+    ['such digits beside fractions', 'd.csv', 'x\n0.5\n9007199254740993\n', /9007199254740993 is a whole number/],
+    [
+      'such digits in JSON lines',
+      'd.jsonl',
+      '{"x": 1}\n{"x": -9007199254740993}\n',
+      /line 2, `x`: -9007199254740993 is/,
+    ],
+    ['a count beside a measure', 'd.csv', `x\n${big}\n6.02e23\n`, /16777217 is a whole number/],
+  ])('are refused: %s', async (_, name, content, problem) => {
+    await expect(openFile(write(name, content), [f32('x')], 1)).rejects.toThrow(problem);
+  });
+
+  it.each([
+    ['measures', 'd.csv', 'x\n1.989e30\n6.02e23\n'],
+    ['doubles with fractions', 'd.npy', npy('<f8', [2], Buffer.from(Float64Array.of(0.5, big).buffer))],
+    ['digits of another field', 'd.jsonl', '{"x": 1, "id": 9007199254740993}\n{"x": 2, "id": 1}\n'],
+    ['a power of two, in digits', 'd.csv', 'x\n9007199254740992\n1\n'],
+  ])('are none: %s', async (_, name, content) => {
+    expect((await openFile(write(name, content), [f32('x')], 1)).length).toBe(2);
+  });
+});
+
+describe('a folder of pictures', () => {
+  const made = (name: string, files: readonly string[]): string => {
+    const root = join(folder, name);
+    for (const file of files) {
+      mkdirSync(join(root, file, '..'), { recursive: true });
+      writeFileSync(join(root, file), greyPng(2, 2, (x, y) => x + y));
+    }
+    return root;
+  };
+
+  it.each([
+    [
+      'a folder within a class',
+      ['cat/1.png', 'cat/more/2.png', 'dog/1.png'],
+      /the folder more, of which none would be read/,
+    ],
+    ['pictures beside classes', ['1.png', 'cat/2.png'], /pictures such as 1.png, and the folder cat/],
+    [
+      'a picture of another format',
+      ['cat/1.png', 'cat/2.jpg', 'dog/1.png'],
+      /2\.jpg, which is no PNG, and would be left out/,
+    ],
+  ])('that would be read in part is refused: %s', async (name, files, problem) => {
+    await expect(openFile(made(name.replaceAll(' ', '-'), files), undefined, 1)).rejects.toThrow(problem);
+  });
+});
