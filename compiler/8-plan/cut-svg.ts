@@ -6,7 +6,7 @@ import { type OpOrigin, parseOrigin } from '../../spec/names.ts';
 import type { Plan, PlanShard } from '../../spec/plan.ts';
 import type { Program } from '../../spec/program.ts';
 import { quote } from '../4-graph/svg.ts';
-import { borderBytes, inBytes } from './border-bytes.ts';
+import { borderBytes, inBytes, limitWords, shardFigures, shardTitle } from './picture-words.ts';
 
 /** More boxes than this are drawn as shards alone. */
 const MAX_PIECES = 24;
@@ -45,7 +45,7 @@ export function cutToDot(plan: Plan, links: readonly DrawnLink[]): string {
   return `${[
     `digraph ${quote(plan.model)} {`,
     '  rankdir=LR; ranksep=0.7; nodesep=0.3; newrank=true; bgcolor="white"; fontname="Helvetica"; fontsize=11;',
-    `  label=${quote(`solid: predictions   dashed: errors   heavy: between machines, ${inBytes(crossing)} a ${per}`)}; labelloc=b;`,
+    `  label=${quote(`solid: predictions   dashed: errors   heavy: between shards, ${inBytes(crossing)} a ${per}`)}; labelloc=b;`,
     '  node [fontname="Helvetica" fontsize=11 shape=box style="rounded,filled" fillcolor="white" color="#222222" margin="0.16,0.07"];',
     '  edge [color="#222222" arrowsize=0.7];',
     ...plan.shards.map((shard, i) => frameLine(plan, shard, i)),
@@ -63,15 +63,21 @@ function arrowLines(from: string, to: string, crosses: boolean): string[] {
   ];
 }
 
-function frameLine({ predicted }: Plan, shard: PlanShard, i: number): string {
-  const machine = predicted?.machines[i]?.name ?? `shard-${shard.id}`;
-  const title = machine === `shard-${shard.id}` ? `machine ${i + 1}` : machine;
+function frameLine(plan: Plan, shard: PlanShard, i: number): string {
+  const limits = limitWords(plan, i);
+  const title = `${shardTitle(plan, shard, i)}: ${shardFigures(shard)}${limits === undefined ? '' : `\n${limits}`}`;
   const boxes = shard.nodes.map((piece) => {
     const tile = shard.tiles?.find(({ name }) => name === piece);
     const units = tile ? `\n${tile.from} to ${tile.to - 1}` : '';
     return `${quote(piece)} [label=${quote(`${nodeOf(piece)}${units}`)}];`;
   });
-  return `  subgraph ${quote(`cluster ${i}`)} { label=${quote(`${title}: ${inBytes(shard.memory)}`)}; labelloc=${i === 0 ? 't' : 'b'}; labeljust=l; style="rounded,filled"; fillcolor="#F4F4F4"; color="#999999"; ${boxes.join(' ')} }`;
+  const frame = [
+    `label=${quote(title)}`,
+    `labelloc=${i === 0 ? 't' : 'b'}`,
+    'labeljust=l; style="rounded,filled"; fillcolor="#F4F4F4"',
+    limits === undefined ? 'color="#999999"' : `color="${VERMILLION}"; penwidth=2.5`,
+  ];
+  return `  subgraph ${quote(`cluster ${i}`)} { ${frame.join('; ')}; ${boxes.join(' ')} }`;
 }
 
 const nodeOf = (piece: string): string => parseOrigin(`node ${piece}` as OpOrigin).name;

@@ -5,8 +5,8 @@
 import type { Plan, PlanBorder, PlanShard } from '../../spec/plan.ts';
 import type { Program } from '../../spec/program.ts';
 import { quote } from '../4-graph/svg.ts';
-import { borderBytes, inBytes } from './border-bytes.ts';
 import { cutToDot, isSmall, linksOf } from './cut-svg.ts';
+import { borderBytes, inBytes, limitWords, shardFigures, shardTitle } from './picture-words.ts';
 
 /** Lines beyond this would be a ball of wool: the widest are drawn, the others are counted. */
 const MAX_LINES = 160;
@@ -50,16 +50,11 @@ export async function planSvg(plan: Plan, programs: readonly Program[]): Promise
   return svg.replaceAll(`font-size="${LAID_OUT.toFixed(2)}"`, `font-size="${DRAWN.toFixed(2)}"`);
 }
 
-function boxLine({ predicted }: Plan, shard: PlanShard, i: number): string {
-  const name = predicted?.machines[i]?.name ?? `shard ${shard.id}`;
-  const label = [
-    name === `shard-${shard.id}` ? `shard ${shard.id}` : `shard ${shard.id} on ${name}`,
-    shard.nodes.length <= 3 ? shard.nodes.join(', ') : `${shard.nodes.length} nodes or tiles`,
-    `${inBytes(shard.memory)}, ${((shard.flopsPerTick ?? shard.flopsPerBatch) / 1e6).toFixed(2)} MFLOP`,
-  ];
-  const limits = predicted?.limit.shard === i;
-  if (limits) label.push(`limits the rest, by ${predicted.limit.by}`);
-  const look = limits ? ' penwidth=2.5 color="#D55E00"' : '';
+function boxLine(plan: Plan, shard: PlanShard, i: number): string {
+  const nodes = shard.nodes.length <= 3 ? shard.nodes.join(', ') : `${shard.nodes.length} nodes or tiles`;
+  const limits = limitWords(plan, i);
+  const label = [shardTitle(plan, shard, i), nodes, shardFigures(shard), ...(limits === undefined ? [] : [limits])];
+  const look = limits === undefined ? '' : ' penwidth=2.5 color="#D55E00"';
   return `s${shard.id} [label=${quote(label.join('\n'))} tooltip=${quote(shard.nodes.slice(0, 40).join(', '))}${look}];`;
 }
 

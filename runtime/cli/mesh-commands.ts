@@ -1,5 +1,18 @@
 /** The commands of the mesh; rows as in commands.ts. */
-import { DEPLOY, FETCH, JOIN, KEYS, LEAVE, LOGS, SIMULATE, STATUS, STOP, SYNCHRONIZER, UP } from './mesh/options.ts';
+import {
+  DEPLOY,
+  FETCH,
+  JOIN,
+  KEYS,
+  LEAVE,
+  LOGS,
+  SERVICE,
+  SIMULATE,
+  STATUS,
+  STOP,
+  SYNCHRONIZER,
+  UP,
+} from './mesh/options.ts';
 import { type Command, command } from './shell/command.ts';
 
 export const meshCommands: readonly Command[] = [
@@ -41,6 +54,17 @@ export const meshCommands: readonly Command[] = [
     options: LEAVE,
     examples: [['$0 leave trainer-2', 'drain it']],
     load: () => import('./mesh/leave.ts'),
+  }),
+  command({
+    usage: 'service <action>',
+    summary: 'let the command behind -- start at every login: a systemd unit or a launchd agent',
+    options: SERVICE,
+    examples: [
+      ['$0 service install -- join mesh.example.org', 'lend this machine, also after it starts again'],
+      ['$0 service install --print -- synchronizer', 'the file, to be looked at'],
+      ['$0 service remove --name nmc-join', 'end it'],
+    ],
+    load: () => import('./mesh/service.ts'),
   }),
   command({
     usage: 'deploy <file>',

@@ -10,7 +10,7 @@ import {
   SEED,
   SHARDS_RANGE,
 } from '../shell/common-options.ts';
-import { choice, flag, type Given, text, texts, whole, word, words } from '../shell/options.ts';
+import { choice, flag, type Given, rest, text, texts, whole, word, words } from '../shell/options.ts';
 
 const INSECURE = { insecure: flag('allow a connection beyond this machine without encryption') };
 
@@ -171,6 +171,15 @@ export const KEYS = {
   name: word('of a token'),
 };
 export type KeysArguments = Given<typeof KEYS>;
+
+export const SERVICE = {
+  ...JSON_LINES,
+  action: choice(['install', 'remove'], 'install: start the command now and at every login; remove: end it for good'),
+  command: rest(),
+  name: text('of the service (default: nmc- and the name of the command)'),
+  print: flag('install: only print the file'),
+};
+export type ServiceArguments = Given<typeof SERVICE>;
 
 export const MESH_FILE = {
   ...REACH,

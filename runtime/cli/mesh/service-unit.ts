@@ -20,8 +20,6 @@ export function systemdUnit({ name, command, folder, environment }: Service): st
   return `${[
     '[Unit]',
     `Description=NeuroMesh, ${systemdText(name)}`,
-    'Wants=network-online.target',
-    'After=network-online.target',
     '',
     '[Service]',
     `ExecStart=${command.map(systemdWord).join(' ')}`,

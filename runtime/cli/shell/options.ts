@@ -95,6 +95,12 @@ export function words(describe: string): Option<readonly string[]> {
   return positional({ type: 'string', array: true, describe }, readTexts);
 }
 
+/** What stands behind `--`, as it is. */
+export function rest(): Option<readonly string[]> {
+  // yargs leaves them among the words of no name, behind the command's own.
+  return { add: (yargs) => yargs, read: (args) => readTexts(args, '_').slice(1) };
+}
+
 /** One of these words. */
 export function choice<const C extends readonly [string, ...string[]]>(
   choices: C,

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { launchdAgent, type Service, systemdUnit } from '../../../runtime/cli/mesh/service-unit.ts';
+import { nmcInProcess } from '../../support/nmc-in-process.ts';
 
 const HOSTILE: Service = {
   name: 'nmc-join',
@@ -46,5 +47,25 @@ describe("launchd's agent", () => {
     const agent = launchdAgent('org.neuromesh.nmc-join', HOSTILE);
     expect(agent).toContain('<string>&lt;&amp;&gt;</string>');
     expect(agent.match(/<(?!\/|\?|!)[^>/]*>/g)?.length).toBe(agent.match(/<\/[^>]*>/g)?.length);
+  });
+});
+
+describe('nmc service', () => {
+  it('prints the file of a command with its options, and writes nothing', async () => {
+    const { code, stdout } = await nmcInProcess('service', 'install', '--print', '--', 'join', 'HOST', '--name', 'a b');
+    expect(code).toBe(0);
+    expect(stdout).toContain('join');
+    expect(stdout).toContain('a b');
+  });
+
+  it.each([
+    ['install', '--', 'train', 'm.pcn'],
+    ['install'],
+    ['install', '--name', '../x', '--', 'up'],
+    ['remove', '--name', 'nmc-that-is-not-there'],
+  ])('refuses %s %s %s %s', async (...words) => {
+    const { code, stderr } = await nmcInProcess('service', ...words);
+    expect(code).toBe(2);
+    expect(stderr).toContain('usage/service');
   });
 });

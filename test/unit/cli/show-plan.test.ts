@@ -56,12 +56,13 @@ test('the table says the same, with the machine of each shard', async () => {
   expect(stdout).toContain(`bottleneck  shard ${bottleneck?.shard} on ${bottleneck?.machine}, by ${bottleneck?.by}`);
 });
 
-test('--svg draws every shard and every border, the widest line where most crosses; --html is a page', async () => {
+test('--svg draws every node in its shard, and says what limits; --html is a page', async () => {
   const { code, stdout } = await nmc('show', PLAN, '--svg');
   expect(code).toBe(0);
-  expect(stdout.match(/class="node"/g)).toHaveLength(3);
-  const pairs = new Set((await figures()).borders.map((b) => [b.from, b.to].sort().join('-')));
-  expect(stdout.match(/class="edge"/g)).toHaveLength(pairs.size);
+  expect(stdout.match(/class="cluster"/g)).toHaveLength(3);
+  const pieces = (await figures()).shards.flatMap((shard) => shard.holds);
+  expect(stdout.match(/class="node"/g)).toHaveLength(pieces.length);
+  expect(stdout).toContain('limits the rest, by');
   const page = join(folder, 'plan.html');
   expect(await nmc('show', PLAN, '--html', page)).toEqual({ code: 0, stdout: '', stderr: '' });
   const html = readFileSync(page, 'utf8');
