@@ -12,7 +12,7 @@ export function commonSubexpressions(f: ProgramFunction): ProgramFunction {
     const seen = block.repeat === 1 && block.carries.length === 0 ? outside : new Map(outside);
     const ops: Op[] = [];
     for (const old of block.ops) {
-      const op = withArguments(old, (a) => replace.get(a) ?? a);
+      const op = replace.size > 0 ? withArguments(old, (a) => replace.get(a) ?? a) : old;
       const key = keyOf(op);
       const known = seen.get(key);
       if (known === undefined) {

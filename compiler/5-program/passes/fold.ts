@@ -40,7 +40,7 @@ export function fold(
   const folding: Folding = { known: new Definitions(f, stateShapes), fresh: freshNames(f), settled };
   let current = f;
   for (let round = 0; round < MAX_ROUNDS; round++) {
-    const { result, changed } = foldOnce(current, folding);
+    const { result, changed } = foldOnce(current, folding, round === 0);
     current = result;
     if (!changed) break;
   }
@@ -56,6 +56,7 @@ interface Folding {
 function foldOnce(
   f: ProgramFunction,
   { known, fresh, settled }: Folding,
+  first: boolean,
 ): { result: ProgramFunction; changed: boolean } {
   const replace = new Map<string, string>();
   const final = (id: string): string => replace.get(id) ?? id;
@@ -73,7 +74,8 @@ function foldOnce(
       const op = changed ? withArguments(old, final) : old;
       const distance = news.distance(op);
       if (distance > SIGHT) {
-        emit(op, distance);
+        if (first) known.add(op);
+        ops.push(op);
         continue;
       }
       writer.at = op;
