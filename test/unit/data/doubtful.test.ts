@@ -257,7 +257,10 @@ describe('a folder of pictures', () => {
     const root = join(folder, name);
     for (const file of files) {
       mkdirSync(join(root, file, '..'), { recursive: true });
-      writeFileSync(join(root, file), greyPng(2, 2, (x, y) => x + y));
+      writeFileSync(
+        join(root, file),
+        greyPng(2, 2, (x, y) => x + y),
+      );
     }
     return root;
   };
