@@ -56,15 +56,11 @@ export interface WeightInstance {
   readonly init: Initializer;
 }
 
-export interface NodeInstance {
-  readonly name: string;
-  readonly role: 'node' | 'sense';
-  readonly shape: Shape;
-  /** Samples per second of a sense. */
-  readonly rate?: number;
+/** What a node's definition says for one shape: shared by all nodes that are alike. */
+export interface NodePart {
   /** Activation of the values before they enter a link (convention A): an expression of leaf `z`. */
   readonly activation: Expr;
-  /** Per-sample energy, of leaves `z`, `mu` and the node's weights; any shape, summed over its elements. */
+  /** Of leaves `z`, `mu` and the node's weights, per sample; its sum over the elements is the node's energy (equation 2). */
   readonly energy: Expr;
   readonly energyKind: string;
   /** Linear in z (cross-entropy, Bernoulli): only sound while clamped. */
@@ -73,6 +69,15 @@ export interface NodeInstance {
   readonly start: Initializer;
   /** `none`: no energy of its own when nothing predicts it. */
   readonly prior: 'zero' | 'none';
+}
+
+export interface NodeInstance extends NodePart {
+  readonly name: string;
+  readonly role: 'node' | 'sense';
+  /** Per sample. */
+  readonly shape: Shape;
+  /** Samples per second of a sense. */
+  readonly rate?: number;
   readonly span: Span;
 }
 
@@ -83,7 +88,7 @@ export interface LinkInstance {
   readonly target: string;
   /** In steps of a sequence; 0: the same step. */
   readonly delay: number;
-  /** The prediction, of the target's shape: leaf `source` and the link's weights. */
+  /** The prediction, of the target’s shape: leaf `source`, which is f(z) of the source, and the link’s weights. */
   readonly body: Expr;
   readonly weights: readonly WeightInstance[];
   /** Only some units are joined: `density`, or `along` between single nodes. */

@@ -4,8 +4,8 @@ import type { Module, Program } from '../2-names/program.ts';
 import type { Span } from '../diagnostics/diagnostic.ts';
 import type { Reporter } from '../diagnostics/reporter.ts';
 import type { Shape } from '../operators/expr.ts';
-import type { CallValue, ClampInstance, ModelInstance } from './checked.ts';
-import type { LinkPart, MadeLink, NodePart } from './part.ts';
+import type { CallValue, ClampInstance, ModelInstance, NodePart } from './checked.ts';
+import type { LinkPart, MadeLink } from './part.ts';
 import type { Term } from './term.ts';
 
 /** One run of the checker. */

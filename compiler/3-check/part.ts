@@ -1,6 +1,6 @@
-/** What a link or a node becomes for given shapes: shared by all that are alike. */
+/** What a link becomes for given shapes: shared by all that are alike. */
 import type { Expr, Shape } from '../operators/expr.ts';
-import type { CallValue, Initializer, WeightInstance } from './checked.ts';
+import type { CallValue, WeightInstance } from './checked.ts';
 import type { Fans } from './initializers.ts';
 
 export interface LinkPart {
@@ -15,14 +15,4 @@ export interface MadeLink {
   readonly target: Shape;
   readonly fans: Fans;
   readonly part: LinkPart;
-}
-
-export interface NodePart {
-  readonly activation: Expr;
-  readonly energy: Expr;
-  readonly energyKind: string;
-  readonly clampedOnly: boolean;
-  readonly weights: readonly WeightInstance[];
-  readonly start: Initializer;
-  readonly prior: 'zero' | 'none';
 }
