@@ -8,12 +8,7 @@ import type { Frame } from '../training/frame.ts';
 import type { Way } from '../wire/channel.ts';
 import type { Deployment } from '../wire/deployment.ts';
 import type { Assign, Commit, Exchange, Message } from '../wire/messages.ts';
-
-/** Hears once how a piece of work ended: at once, or later. */
-export interface Ending<T> {
-  readonly done: (value: T) => void;
-  readonly failed: (error: unknown) => void;
-}
+import type { Ending } from './ending.ts';
 
 /** Owner of a neighbouring shard. */
 export interface Neighbour {

@@ -20,7 +20,8 @@ import type { Way } from '../wire/channel.ts';
 import type { Message } from '../wire/messages.ts';
 import { BORDER, type BorderHead, decodeHead } from '../wire/routing.ts';
 import { isRunTag } from '../wire/run-tag.ts';
-import type { DrivenShard, Ending, ShardCalls, TrainerPorts } from './ports.ts';
+import type { Ending } from './ending.ts';
+import type { DrivenShard, ShardCalls, TrainerPorts } from './ports.ts';
 import { Turns } from './turns.ts';
 
 type ShardEffect = Exclude<TrainerEffect, { readonly kind: 'send' | 'leave' | 'open' | 'close' }>;

@@ -1,18 +1,14 @@
 /** A synchronizer's process: the state machine with the backplane, the gateway and a clock behind its effects. */
 import type { Backplane, StreamRecord } from '../backplane/backplane.ts';
+import { SynchronizerDriver } from '../driver/synchronizer-driver.ts';
 import type { Tokens } from '../http/bearer.ts';
 import { Hosts } from '../http/hosts.ts';
 import type { Certificate } from '../http/limited-server.ts';
 import type { KeyPair } from '../identity/ed25519.ts';
 import { keyText } from '../identity/key-text.ts';
 import { blobsOfDeployment } from '../roles/named-blobs.ts';
-import { emptySynchronizer, isActive, restoredSynchronizer, synchronizer, TICK_MS } from '../roles/synchronizer.ts';
-import type {
-  StoredRun,
-  SynchronizerEffect,
-  SynchronizerEvent,
-  SynchronizerState,
-} from '../roles/synchronizer-state.ts';
+import { emptySynchronizer, isActive, TICK_MS } from '../roles/synchronizer.ts';
+import type { StoredRun, SynchronizerEvent, SynchronizerState } from '../roles/synchronizer-state.ts';
 import { wallNow } from '../support/clock.ts';
 import { UserError } from '../support/errors.ts';
 import { canonicalBytes } from '../wire/canonical.ts';
@@ -24,7 +20,6 @@ import type { BorderHead } from '../wire/routing.ts';
 import { runTag } from '../wire/run-tag.ts';
 import { type Answers, answerTo } from './answers.ts';
 import { blobRights } from './blob-rights.ts';
-import { appendBounded, MAX_COMMITS, MAX_LOG_ENTRIES } from './bounded-stream.ts';
 import type { Checker } from './checker.ts';
 import { manifestsWith, readParts } from './damaged-parts.ts';
 import { entered } from './entered.ts';
@@ -37,8 +32,9 @@ import { Membership } from './membership.ts';
 import { metricsText } from './mesh-metrics.ts';
 import { OwnWork } from './own-work.ts';
 import { soundDeployment } from './read-deployment.ts';
-import { readLogEntry, readStoredRun } from './run-shapes.ts';
+import { readLogEntry } from './run-shapes.ts';
 import { statusPage } from './status-page.ts';
+import { SynchronizerStore } from './synchronizer-store.ts';
 
 export interface SynchronizerOptions {
   readonly keys: KeyPair;
@@ -72,13 +68,12 @@ export class SynchronizerNode {
   readonly #events: EventLog;
   readonly #door: HttpDoor;
   readonly #garbage: Garbage;
-  readonly #revisions = new Map<string, number>();
+  readonly #store: SynchronizerStore;
+  readonly #driver: SynchronizerDriver;
   readonly #membership: Membership;
   readonly #tags = new Map<string, string>();
   readonly #work: OwnWork;
-  #state: SynchronizerState = emptySynchronizer(wallNow());
-  /** Effects of one event are carried out before those of the next. */
-  #turn: Promise<void> = Promise.resolve();
+  #failed: (error: unknown) => void = () => undefined;
   #timer: NodeJS.Timeout | undefined;
   #sweeps: NodeJS.Timeout | undefined;
   port = 0;
@@ -87,21 +82,26 @@ export class SynchronizerNode {
     this.#options = options;
     this.#membership = membership;
     this.#work = new OwnWork(options.backplane, options.checker, {
-      deployment: (run) => this.#state.runs[run]?.deployment,
+      deployment: (run) => this.#driver.state.runs[run]?.deployment,
       done: (event) => this.#happen(event),
       failed: (error) => this.#fatal(error),
     });
-    const { tls, keys, backplane } = options;
+    const { tls, keys, backplane, log } = options;
+    const known = (run: string): unknown => this.#tags.set(hex(runTag(run)), run);
+    const persisted = (run: StoredRun): Promise<void> => this.#garbage.persisted(run);
+    const notCollected = (error: unknown): void => this.#notCollected(error);
+    this.#store = new SynchronizerStore({ backplane, known, persisted, notCollected, log });
+    this.#driver = this.#newDriver();
     this.#events = new EventLog(backplane, (run, error) =>
       options.log({ event: 'recording-ends', run, message: String(error) }),
     );
     backplane.onDamagedBlob((hash) => {
-      for (const damaged of manifestsWith(Object.values(this.#state.runs), hash))
+      for (const damaged of manifestsWith(Object.values(this.#driver.state.runs), hash))
         this.#happen({ kind: 'manifest-damaged', ...damaged });
     });
     this.#garbage = new Garbage({
       backplane,
-      runs: () => Object.values(this.#state.runs),
+      runs: () => Object.values(this.#driver.state.runs),
       now: wallNow,
       removed: (hash) => this.#gateway.blobs.removed(hash),
     });
@@ -112,7 +112,7 @@ export class SynchronizerNode {
       inviteKey: (id) => membership.inviteKey(id),
       refuse: (key, role, invite) => membership.admit(key, role, invite),
       mayBe: (key, role) => membership.mayBe(key, role),
-      blobRights: blobRights(() => this.#state),
+      blobRights: blobRights(() => this.#driver.state),
       onMessage: (visitor, message) => this.#heard(visitor, message),
       onAsk: (visitor, question) => this.#answer(visitor, question),
       onClosed: ({ key, role }) => {
@@ -126,16 +126,35 @@ export class SynchronizerNode {
       hosts: options.hosts ?? new Hosts([options.host]),
       ...(tls ? { certificate: tls } : {}),
       ...(options.tokens ? { tokens: options.tokens } : {}),
-      metrics: () => metricsText(this.#state, this.#gateway.counters),
+      metrics: () => metricsText(this.#driver.state, this.#gateway.counters),
     });
     this.#gateway.attach(this.#door.server);
+  }
+
+  #newDriver(): SynchronizerDriver {
+    return new SynchronizerDriver(
+      {
+        store: this.#store,
+        trainers: {
+          send: (to, message) => this.#gateway.send(to, message),
+          reconnect: (key) => this.#gateway.dismiss(key, 'say again what you are'),
+          dismiss: (key) => this.#gateway.dismiss(key, 'dismissed'),
+        },
+        work: (effect) => this.#work.take(effect),
+        now: wallNow,
+        soon: queueMicrotask,
+        note: (before, event, at, step) => this.#events.note(before, event, at, step),
+        failed: (error) => this.#failed(error),
+      },
+      emptySynchronizer(wallNow()),
+    );
   }
 
   /** @throws EnvironmentError `port/busy` */
   static async open(options: SynchronizerOptions): Promise<SynchronizerNode> {
     const node = new SynchronizerNode(options, await Membership.open(options.backplane));
     await node.#restore();
-    await readParts(options.backplane, () => Object.values(node.#state.runs));
+    await readParts(options.backplane, () => Object.values(node.state.runs));
     node.port = await node.#door.listen(options.host, options.port);
     node.#timer = setInterval(() => {
       node.#happen(node.#gateway.blobs.full ? { kind: 'tick', full: true } : { kind: 'tick' });
@@ -147,7 +166,7 @@ export class SynchronizerNode {
   }
 
   get state(): SynchronizerState {
-    return this.#state;
+    return this.#driver.state;
   }
 
   get key(): string {
@@ -167,7 +186,7 @@ export class SynchronizerNode {
 
   /** What a key may not have any more ends at once: its connections, and its shards are reassigned. */
   #review(key: string, reason: string): void {
-    if (this.#state.members[key] && !this.#membership.mayBe(key, 'trainer'))
+    if (this.#driver.state.members[key] && !this.#membership.mayBe(key, 'trainer'))
       this.#happen({ kind: 'expelled', key, reason });
     this.#gateway.review(key, reason);
   }
@@ -176,13 +195,13 @@ export class SynchronizerNode {
   async close(): Promise<void> {
     this.#happen({ kind: 'close' });
     const end = wallNow() + 10_000;
-    while (Object.values(this.#state.runs).some(isActive) && wallNow() < end)
+    while (Object.values(this.#driver.state.runs).some(isActive) && wallNow() < end)
       await new Promise((r) => setTimeout(r, 50));
     await this.#work.close();
     this.#gateway.dismissAll('the mesh is going down');
     clearInterval(this.#timer);
     clearInterval(this.#sweeps);
-    await this.#turn;
+    await this.#settled();
     await this.#events.close();
     await new Promise((r) => setTimeout(r, 100));
     this.#gateway.close();
@@ -191,25 +210,27 @@ export class SynchronizerNode {
   }
 
   async #restore(): Promise<void> {
-    const { backplane, operator } = this.#options;
-    const stored: StoredRun[] = [];
-    for (const { value, revision, key } of await backplane.list('run/')) {
-      const run = readStoredRun(key, value);
-      stored.push(run);
-      this.#revisions.set(key, revision);
-      this.#tags.set(hex(runTag(run.deployment.run)), run.deployment.run);
-      await this.#garbage.persisted(run);
-    }
+    const { operator, log } = this.#options;
+    const stored = await this.#store.runs();
     if (!(await this.#membership.allowStarter(operator)))
-      this.#options.log({ event: 'not-operator', key: operator, message: 'operators have taken this role from it' });
-    const step = restoredSynchronizer(stored, wallNow());
-    this.#state = step.state;
-    for (const effect of step.effects) await this.#carryOut(effect);
+      log({ event: 'not-operator', key: operator, message: 'operators have taken this role from it' });
+    await new Promise<void>((resolve, reject) => {
+      // Whoever opens it hears of it: nothing is under way yet that would have to end.
+      this.#failed = reject;
+      this.#driver.restore(stored);
+      this.#driver.after(resolve);
+    });
+    this.#failed = (error) => this.#fatal(error);
+  }
+
+  /** Until all that was decided so far is written down and said. */
+  #settled(): Promise<void> {
+    return new Promise((resolve) => this.#driver.after(resolve));
   }
 
   #heard(visitor: Visitor, message: Message): void {
-    this.#happen(entered(this.#state, visitor.key, message));
-    if (message.type !== 'part' || !this.#state.runs[message.run]) return;
+    this.#happen(entered(this.#driver.state, visitor.key, message));
+    if (message.type !== 'part' || !this.#driver.state.runs[message.run]) return;
     this.#garbage.part(message.run, message.blob);
     this.#garbage.letGo(visitor, [message.blob]);
   }
@@ -227,15 +248,7 @@ export class SynchronizerNode {
   }
 
   #happen(event: SynchronizerEvent): void {
-    const now = wallNow();
-    const step = synchronizer(this.#state, event, now);
-    this.#events.note(this.#state, event, now, step);
-    this.#state = step.state;
-    if (step.effects.length === 0) return;
-    this.#turn = this.#turn.then(async () => {
-      for (const effect of step.effects) await this.#carryOut(effect);
-    });
-    this.#turn.catch((error: unknown) => this.#fatal(error));
+    this.#driver.happen(event);
   }
 
   #fatal(error: unknown): void {
@@ -243,44 +256,9 @@ export class SynchronizerNode {
     process.exit(70);
   }
 
-  async #carryOut(effect: SynchronizerEffect): Promise<void> {
-    const { backplane } = this.#options;
-    switch (effect.kind) {
-      case 'persist': {
-        const key = `run/${effect.run}`;
-        this.#tags.set(hex(runTag(effect.run)), effect.run);
-        const revision = await backplane.put(key, JSON.stringify(effect.value), this.#revisions.get(key) ?? 0);
-        // Somebody else has changed the run: whoever that is owns it, and we must not go on.
-        if (revision === undefined) throw new Error(`${key} was changed by another synchronizer`);
-        this.#revisions.set(key, revision);
-        await this.#garbage.persisted(effect.value).catch((error: unknown) => this.#notCollected(error));
-        return;
-      }
-      case 'send':
-        this.#gateway.send(effect.to, effect.message);
-        return;
-      case 'log':
-        await appendBounded(backplane, `log/${effect.run}`, JSON.stringify(effect.event), MAX_LOG_ENTRIES);
-        this.#options.log({ run: effect.run, ...effect.event });
-        return;
-      case 'keep':
-        await appendBounded(backplane, effect.stream, JSON.stringify(effect.value), MAX_COMMITS);
-        return;
-      case 'reconnect':
-        this.#gateway.dismiss(effect.key, 'say again what you are');
-        return;
-      case 'dismiss':
-        this.#gateway.dismiss(effect.key, 'dismissed');
-        return;
-      case 'verify':
-      case 'check':
-        this.#work.take(effect);
-    }
-  }
-
   #route(from: string, head: BorderHead): string | undefined {
     const id = this.#tags.get(hex(head.run));
-    const run = id === undefined ? undefined : this.#state.runs[id];
+    const run = id === undefined ? undefined : this.#driver.state.runs[id];
     if (!run || run.term !== head.term || run.owners[head.from] !== from) return undefined;
     return run.owners[head.to];
   }
@@ -289,7 +267,7 @@ export class SynchronizerNode {
     const { key, role } = visitor;
     if (question.what === 'status')
       return answerTo('status', {
-        ...statusPage(this.#state, this.#gateway.counters, question.from),
+        ...statusPage(this.#driver.state, this.#gateway.counters, question.from),
         synchronizer: { pid: process.pid },
       });
     if (question.what === 'alive') {
@@ -328,7 +306,7 @@ export class SynchronizerNode {
         return answerKeys(question, {
           by: key,
           membership: this.#membership,
-          state: this.#state,
+          state: this.#driver.state,
           review: (changed, reason) => this.#review(changed, reason),
         });
       case 'drain':
@@ -357,21 +335,21 @@ export class SynchronizerNode {
     for (const blob of blobs)
       if (!(await this.#options.backplane.touchBlob(blob)))
         throw new UserError('mesh/blob', `the mesh has no blob ${blob}`, 'deploy again: it brings what is missing');
-    const before = this.#state.runs[deployment.run];
+    const before = this.#driver.state.runs[deployment.run];
     const hash = await this.#options.backplane.putBlob(canonicalBytes(deployment));
     if (before && before.hash !== hash)
       throw new UserError('mesh/run', `there is another run ${deployment.run}`, 'deploy under another name');
     this.#happen({ kind: 'deploy', deployment, hash });
     if (deployment.evaluations.length > 0) this.#options.checker?.prepare();
-    await this.#turn;
+    await this.#settled();
     this.#garbage.letGo(visitor, blobs);
     return { run: deployment.run };
   }
 
   #known(id: string): SynchronizerState['runs'][string] {
-    const run = this.#state.runs[id];
+    const run = this.#driver.state.runs[id];
     if (run) return run;
-    const names = Object.keys(this.#state.runs);
+    const names = Object.keys(this.#driver.state.runs);
     throw new UserError(
       'mesh/run',
       `there is no run ${id}`,

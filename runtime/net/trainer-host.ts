@@ -1,6 +1,7 @@
 /** Shards of a trainer's driver on a real device: opened from the mesh's blobs, and closed with what they held. */
 import type { Device } from '../device/device.ts';
-import type { DrivenShard, Ending, HostPort, ShardCalls } from '../driver/ports.ts';
+import { type Ending, settle } from '../driver/ending.ts';
+import type { DrivenShard, HostPort, ShardCalls } from '../driver/ports.ts';
 import type { KeyPair } from '../identity/ed25519.ts';
 import type { ShardId } from '../roles/trainer-state.ts';
 import { fetchPlan, type PlanFetch } from './fetch-plan.ts';
@@ -126,8 +127,4 @@ export class LoadedShard implements DrivenShard {
   close(): Promise<void> {
     return this.#host.close();
   }
-}
-
-function settle<T>(work: Promise<T>, { done, failed }: Ending<T>): void {
-  work.then(done).catch(failed);
 }

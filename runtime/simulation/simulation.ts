@@ -4,9 +4,11 @@
  * real thing. The same seed gives the same trace, event by event.
  */
 import { stream } from '../../spec/random.ts';
+import type { Ending } from '../driver/ending.ts';
 import type { ShardCalls } from '../driver/ports.ts';
+import { SynchronizerDriver } from '../driver/synchronizer-driver.ts';
 import { TrainerDriver } from '../driver/trainer-driver.ts';
-import { isActive, restoredSynchronizer, synchronizer, TICK_MS } from '../roles/synchronizer.ts';
+import { emptySynchronizer, isActive, TICK_MS } from '../roles/synchronizer.ts';
 import type { Step, StoredRun, SynchronizerEvent, SynchronizerState } from '../roles/synchronizer-state.ts';
 import { shardName } from '../roles/trainer-state.ts';
 import type { Deployment } from '../wire/deployment.ts';
@@ -85,9 +87,9 @@ interface Node {
   readonly arrival: Record<'up' | 'down', number>;
 }
 
-const RECONNECT = 250;
+const RECONNECT_MS = 250;
 /** Milliseconds in which the synchronizer's machine looks at a blob. */
-const LOOK = 5;
+const LOOK_MS = 5;
 /** Losses of a predictor's questions, as many times as those of messages: each is several. */
 const QUESTION_LOSSES = 20;
 
@@ -119,7 +121,8 @@ class Simulation {
   #draws = 0;
   #now = 0;
   #connections = 0;
-  #sync: SynchronizerState | undefined;
+  /** Of the life of now. */
+  #sync: SynchronizerDriver | undefined;
   #kills = 0;
   #longest = 0;
   #trace = 0x811c9dc5;
@@ -142,7 +145,7 @@ class Simulation {
 
   run(): SimulationResult {
     const { faults, until, deployment } = this.#options;
-    this.#take(restoredSynchronizer([], 0));
+    this.#restart();
     for (const node of this.#nodes.keys()) this.#queue.add(this.#uniform() * 1000, { kind: 'up', node });
     if (faults.synchronizerLives)
       this.#queue.add(this.#exponential(faults.synchronizerLives), { kind: 'synchronizer-down' });
@@ -214,12 +217,13 @@ class Simulation {
         return;
       case 'synchronizer-down':
         this.#kills++;
+        this.#sync?.stop();
         this.#sync = undefined;
         for (const node of this.#nodes.keys()) this.#break(node);
         this.#queue.add(this.#now + 500 + 1000 * this.#uniform(), { kind: 'synchronizer-up' });
         return;
       case 'synchronizer-up': {
-        this.#take(restoredSynchronizer([...this.#stored.values()], this.#now));
+        this.#restart();
         const { synchronizerLives } = this.#options.faults;
         if (synchronizerLives)
           this.#queue.add(this.#now + this.#exponential(synchronizerLives), { kind: 'synchronizer-down' });
@@ -268,7 +272,7 @@ class Simulation {
     const node = this.#node(index);
     if (node.connection !== 0) return;
     if (!this.#sync) {
-      this.#queue.add(this.#now + RECONNECT, { kind: 'connect', node: index, life: node.life });
+      this.#queue.add(this.#now + RECONNECT_MS, { kind: 'connect', node: index, life: node.life });
       return;
     }
     node.connection = ++this.#connections;
@@ -286,7 +290,7 @@ class Simulation {
     if (this.#sync) this.#synchronize({ kind: 'disconnected', key: node.key });
     if (!node.alive) return;
     this.#drive(index, ({ driver }) => driver.disconnected());
-    this.#queue.add(this.#now + RECONNECT, { kind: 'connect', node: index, life: node.life });
+    this.#queue.add(this.#now + RECONNECT_MS, { kind: 'connect', node: index, life: node.life });
   }
 
   #up2sync(index: number, message: Message): void {
@@ -304,34 +308,50 @@ class Simulation {
   }
 
   #synchronize(event: SynchronizerEvent): void {
-    if (!this.#sync) return;
-    const step = synchronizer(this.#sync, event, this.#now);
-    this.#options.note?.(this.#sync, event, this.#now, step);
-    this.#take(step);
+    this.#sync?.happen(event);
   }
 
-  #take({ state, effects }: Step): void {
-    this.#sync = state;
-    for (const effect of effects) {
-      if (effect.kind === 'persist') this.#stored.set(effect.run, structuredClone(effect.value));
-      const answer = answerTo(effect);
-      if (answer) this.#queue.add(this.#now + LOOK, { kind: 'answer', event: answer });
-      const key =
-        effect.kind === 'send'
-          ? effect.to
-          : effect.kind === 'reconnect' || effect.kind === 'dismiss'
-            ? effect.key
-            : undefined;
-      const index = key === undefined ? -1 : this.#nodes.findIndex((n) => n.key === key);
-      if (index < 0) continue;
-      if (effect.kind === 'reconnect') this.#break(index);
-      if (effect.kind !== 'send') continue;
-      const { connection } = this.#node(index);
-      if (connection === 0) continue;
-      const arriving: Happening = { kind: 'to-trainer', node: index, connection, message: effect.message };
-      if (this.#uniform() < this.#options.faults.loss) this.#break(index);
-      else this.#queue.add(this.#inOrder(index, 'down'), arriving);
-    }
+  /** A synchronizer that knows what is stored. */
+  #restart(): void {
+    const { note } = this.#options;
+    const done = ({ done: ended }: Ending<void>): void => ended();
+    this.#sync = new SynchronizerDriver(
+      {
+        store: {
+          persist: (run, value, ending) => {
+            this.#stored.set(run, structuredClone(value));
+            ending.done();
+          },
+          log: (_run, _event, ending) => done(ending),
+          keep: (_stream, _value, ending) => done(ending),
+        },
+        trainers: {
+          send: (to, message) => this.#down2trainer(to, message),
+          reconnect: (key) => {
+            const index = this.#indexOf.get(key);
+            if (index !== undefined) this.#break(index);
+          },
+          dismiss: () => undefined,
+        },
+        work: (effect) => this.#queue.add(this.#now + LOOK_MS, { kind: 'answer', event: answerTo(effect) }),
+        now: () => this.#now,
+        ...(note ? { note } : {}),
+        failed: (error) => {
+          throw error;
+        },
+      },
+      emptySynchronizer(this.#now),
+    );
+    this.#sync.restore([...this.#stored.values()]);
+  }
+
+  #down2trainer(key: string, message: Message): void {
+    const index = this.#indexOf.get(key);
+    if (index === undefined) return;
+    const { connection } = this.#node(index);
+    if (connection === 0) return;
+    if (this.#uniform() < this.#options.faults.loss) this.#break(index);
+    else this.#queue.add(this.#inOrder(index, 'down'), { kind: 'to-trainer', node: index, connection, message });
   }
 
   /** Whatever comes of it, nobody may hold a shard that another one holds. */

@@ -10,11 +10,9 @@ export const NO_PART: SavedPart = {
   signature: '0'.repeat(128),
 };
 
-export function answerTo(effect: SynchronizerEffect): SynchronizerEvent | undefined {
-  if (effect.kind === 'verify') {
-    const { run, term, shard, calls } = effect.part;
-    return { kind: 'verified', run, term, shard, calls };
-  }
-  if (effect.kind !== 'check') return undefined;
-  return { kind: 'checked', run: effect.run, calls: effect.calls, problem: 'nothing is computed here' };
+export function answerTo(effect: Extract<SynchronizerEffect, { kind: 'verify' | 'check' }>): SynchronizerEvent {
+  if (effect.kind === 'check')
+    return { kind: 'checked', run: effect.run, calls: effect.calls, problem: 'nothing is computed here' };
+  const { run, term, shard, calls } = effect.part;
+  return { kind: 'verified', run, term, shard, calls };
 }

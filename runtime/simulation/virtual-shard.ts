@@ -3,7 +3,8 @@
  * so many ticks of each of its microbatches; a tick needs the neighbours' tick before it of the same microbatch, and the
  * call is done when all has been computed here and at every neighbour.
  */
-import type { DrivenShard, Ending, Neighbour, ShardCalls } from '../driver/ports.ts';
+import type { Ending } from '../driver/ending.ts';
+import type { DrivenShard, Neighbour, ShardCalls } from '../driver/ports.ts';
 import type { Measure, Outcome, SavedPart } from '../roles/trainer-state.ts';
 
 import { lastChange } from '../training/calls.ts';

@@ -11,7 +11,9 @@ import type { Dataset } from '../../runtime/data/dataset.ts';
 import { statisticsOf } from '../../runtime/data/statistics.ts';
 import type { Tensor } from '../../runtime/device/device.ts';
 import { referenceDevice } from '../../runtime/device/reference/reference.ts';
-import type { Ending, HostPort } from '../../runtime/driver/ports.ts';
+import type { Ending } from '../../runtime/driver/ending.ts';
+import type { HostPort } from '../../runtime/driver/ports.ts';
+import { SynchronizerDriver } from '../../runtime/driver/synchronizer-driver.ts';
 import { TrainerDriver } from '../../runtime/driver/trainer-driver.ts';
 import { type KeyPair, keyPairFromSeed } from '../../runtime/identity/ed25519.ts';
 import { keyText } from '../../runtime/identity/key-text.ts';
@@ -25,8 +27,8 @@ import { PartVerifier } from '../../runtime/net/verify-part.ts';
 import { planInMemory } from '../../runtime/plan/plan-memory.ts';
 import { verifyPlan } from '../../runtime/plan/verify-plan.ts';
 import { LIMITS, type Limits } from '../../runtime/roles/limits.ts';
-import { restoredSynchronizer, synchronizer, TICK_MS } from '../../runtime/roles/synchronizer.ts';
-import type { Step, StoredRun, SynchronizerEffect, SynchronizerEvent } from '../../runtime/roles/synchronizer-state.ts';
+import { emptySynchronizer, TICK_MS } from '../../runtime/roles/synchronizer.ts';
+import type { StoredRun, SynchronizerEffect, SynchronizerEvent } from '../../runtime/roles/synchronizer-state.ts';
 import { shardName } from '../../runtime/roles/trainer-state.ts';
 import { EventQueue } from '../../runtime/simulation/event-queue.ts';
 import { canonicalBytes } from '../../runtime/wire/canonical.ts';
@@ -116,7 +118,7 @@ class HostedMesh {
   readonly #deploymentHash: string;
   #draws = 0;
   #now = 0;
-  #sync;
+  readonly #sync: SynchronizerDriver;
   readonly #log: Readonly<Record<string, unknown>>[] = [];
   readonly #verifier: PartVerifier;
   #run: StoredRun | undefined;
@@ -142,7 +144,7 @@ class HostedMesh {
     this.#blobs = new Map(made.blobs);
     this.#deploymentHash = this.#put(canonicalBytes(this.#made.deployment));
     this.#rng = stream(options.seed, 'hosted');
-    this.#sync = restoredSynchronizer([], 0, { ...LIMITS, ...options.limits }).state;
+    this.#sync = this.#newSynchronizer();
     this.#verifier = new PartVerifier({
       getBlob: async (hash) => this.#blobs.get(hash),
       readBlob: async (hash) => sourceOf(this.#blobs.get(hash)),
@@ -300,19 +302,45 @@ class HostedMesh {
     this.#synchronize({ kind: 'disconnected', key: node.key });
   }
 
+  #newSynchronizer(): SynchronizerDriver {
+    return new SynchronizerDriver(
+      {
+        store: {
+          persist: (_run, value, { done }) => {
+            this.#keep(value);
+            done();
+          },
+          log: (_run, event, { done }) => {
+            this.#log.push(event);
+            done();
+          },
+          keep: (_stream, _value, { done }) => done(),
+        },
+        trainers: {
+          send: (to, message) => this.#tell(to, message),
+          reconnect: () => undefined,
+          dismiss: () => undefined,
+        },
+        work: (effect) => this.#later(WORK, () => this.#own(effect)),
+        now: () => this.#now,
+        failed: (error) => {
+          throw error;
+        },
+      },
+      emptySynchronizer(0, { ...LIMITS, ...this.#options.limits }),
+    );
+  }
+
+  #tell(to: string, message: Message): void {
+    const node = this.#nodes.find((n) => n.key === to);
+    if (!node) return;
+    this.#later(WAY, () => {
+      if (node.alive) node.driver.hear(message);
+    });
+  }
+
   #synchronize(event: SynchronizerEvent): void {
-    const { state, effects }: Step = synchronizer(this.#sync, event, this.#now);
-    this.#sync = state;
-    for (const effect of effects) {
-      if (effect.kind === 'persist') this.#keep(effect.value);
-      if (effect.kind === 'log') this.#log.push(effect.event);
-      if (effect.kind === 'verify' || effect.kind === 'check') this.#later(WORK, () => this.#own(effect));
-      const node = effect.kind === 'send' ? this.#nodes.find((n) => n.key === effect.to) : undefined;
-      if (effect.kind === 'send' && node)
-        this.#later(WAY, () => {
-          if (node.alive) node.driver.hear(effect.message);
-        });
-    }
+    this.#sync.happen(event);
   }
 
   async #own(effect: SynchronizerEffect & { kind: 'verify' | 'check' }): Promise<void> {
@@ -343,7 +371,7 @@ class HostedMesh {
     const putBlob = (bytes: Uint8Array): string => this.#put(bytes);
     const liar = { trainer: this.#nodes.indexOf(node), keys: node.keys, now: this.#now, putBlob, blob };
     const said = this.#options.lie?.(message, liar) ?? [message];
-    for (const one of said) this.#later(WAY, () => this.#synchronize(entered(this.#sync, node.key, one)));
+    for (const one of said) this.#later(WAY, () => this.#synchronize(entered(this.#sync.state, node.key, one)));
   }
 
   #blob(hash: string): Uint8Array {

@@ -1,19 +1,23 @@
 /** Each role's state machine has one driver: a node, a simulation and a test differ in its ports alone. */
 import { expect, test } from 'vitest';
-import { importsOf, trackedFiles } from '../../support/repository.ts';
+import { importsOf, readText, trackedFiles } from '../../support/repository.ts';
 
-const ROLE = 'runtime/roles/trainer.ts';
+const files = trackedFiles();
+const product = files.filter((file) => /^(runtime|compiler)\/.*\.ts$/.test(file));
+/** Meshes that tests make up; tests of a state machine itself may call it. */
+const meshes = files.filter((file) => /^test\/mesh\/[^/]+\.ts$/.test(file) && !file.endsWith('.test.ts'));
 
-/** Files that call the state machine; tests of the machine itself may. */
-function callersIn(pattern: RegExp): string[] {
-  const files = trackedFiles().filter((file) => pattern.test(file));
-  return files.filter((file) => importsOf(file).some(({ target, typeOnly }) => target === ROLE && !typeOnly));
+/** Files that call the state machine of a role; what the roles themselves do with it is theirs. */
+function callersIn(some: readonly string[], role: string): string[] {
+  return some.filter(
+    (file) =>
+      !file.startsWith('runtime/roles/') &&
+      importsOf(file).some(({ target, typeOnly }) => target === `runtime/roles/${role}.ts` && !typeOnly) &&
+      new RegExp(`\\b${role}\\(`).test(readText(file)),
+  );
 }
 
-test('the trainer is run by one driver', () => {
-  expect(callersIn(/^(runtime|compiler)\/.*\.ts$/)).toEqual(['runtime/driver/trainer-driver.ts']);
-});
-
-test('no mesh that tests make up runs it by itself', () => {
-  expect(callersIn(/^test\/(?!.*\.test\.ts$).*\.ts$/)).toEqual([]);
+test.each(['trainer', 'synchronizer'])('the %s is run by one driver', (role) => {
+  expect(callersIn(product, role)).toEqual([`runtime/driver/${role}-driver.ts`]);
+  expect(callersIn(meshes, role)).toEqual([]);
 });

@@ -1,6 +1,7 @@
 /** The trainer's driver over ports of a test: what takes turns, what is given up, what is kept. */
 import { describe, expect, test } from 'vitest';
-import type { DrivenShard, Ending, ShardCalls } from '../../../runtime/driver/ports.ts';
+import type { Ending } from '../../../runtime/driver/ending.ts';
+import type { DrivenShard, ShardCalls } from '../../../runtime/driver/ports.ts';
 import { TrainerDriver } from '../../../runtime/driver/trainer-driver.ts';
 import { Turns } from '../../../runtime/driver/turns.ts';
 import type { Outcome, SavedPart } from '../../../runtime/roles/trainer-state.ts';

@@ -1,0 +1,159 @@
+/**
+ * Runs the synchronizer's state machine: its effects one after the other, in the order in which they came, so that what
+ * must be durable is so before anybody is told. The same driver runs on a node, in a simulation and in tests.
+ */
+import { restoredSynchronizer, synchronizer } from '../roles/synchronizer.ts';
+import type {
+  Step,
+  StoredRun,
+  SynchronizerEffect,
+  SynchronizerEvent,
+  SynchronizerState,
+} from '../roles/synchronizer-state.ts';
+import type { Message } from '../wire/messages.ts';
+import type { Ending } from './ending.ts';
+
+type EffectOf<K extends SynchronizerEffect['kind']> = Extract<SynchronizerEffect, { readonly kind: K }>;
+
+export interface StorePort {
+  /** It ends when nothing can undo it. */
+  readonly persist: (run: string, value: StoredRun, ending: Ending<void>) => void;
+  readonly log: (run: string, event: EffectOf<'log'>['event'], ending: Ending<void>) => void;
+  readonly keep: (stream: string, value: unknown, ending: Ending<void>) => void;
+}
+
+export interface TrainersPort {
+  readonly send: (to: string, message: Message) => void;
+  /** The trainer has to begin its connection again. */
+  readonly reconnect: (key: string) => void;
+  /** The trainer may go. */
+  readonly dismiss: (key: string) => void;
+}
+
+export interface SynchronizerPorts {
+  readonly store: StorePort;
+  readonly trainers: TrainersPort;
+  /** Of its own machine: what comes of it is an event. */
+  readonly work: (effect: EffectOf<'verify' | 'check'>) => void;
+  readonly now: () => number;
+  /** Begins with effects when what brought the event has been dealt with; absent: at once. */
+  readonly soon?: (what: () => void) => void;
+  /** Hears of everything that enters the state machine. */
+  readonly note?: (before: SynchronizerState, event: SynchronizerEvent, at: number, step: Step) => void;
+  /** An effect could not be carried out: none behind it is. */
+  readonly failed: (error: unknown) => void;
+}
+
+type Next = SynchronizerEffect | { readonly kind: 'after'; readonly what: () => void };
+
+export class SynchronizerDriver {
+  readonly #ports: SynchronizerPorts;
+  readonly #queue: Next[] = [];
+  #state: SynchronizerState;
+  /** An effect is under way. */
+  #busy = false;
+  #looping = false;
+  #over = false;
+
+  /** @param state which it begins with, until stored runs are there */
+  constructor(ports: SynchronizerPorts, state: SynchronizerState) {
+    this.#ports = ports;
+    this.#state = state;
+  }
+
+  get state(): SynchronizerState {
+    return this.#state;
+  }
+
+  /** Goes on with what is stored. */
+  restore(stored: readonly StoredRun[]): void {
+    this.#take(restoredSynchronizer(stored, this.#ports.now(), this.#state.limits));
+  }
+
+  happen(event: SynchronizerEvent): void {
+    const now = this.#ports.now();
+    const step = synchronizer(this.#state, event, now);
+    this.#ports.note?.(this.#state, event, now, step);
+    this.#take(step);
+  }
+
+  /** When all effects of now have been carried out. */
+  after(what: () => void): void {
+    this.#queue.push({ kind: 'after', what });
+    this.#goOn();
+  }
+
+  /** No effect is carried out any more. */
+  stop(): void {
+    this.#over = true;
+  }
+
+  #take({ state, effects }: Step): void {
+    this.#state = state;
+    if (effects.length === 0) return;
+    this.#queue.push(...effects);
+    const { soon } = this.#ports;
+    if (soon) soon(() => this.#goOn());
+    else this.#goOn();
+  }
+
+  /** An effect that ends at once comes back here: the loop that began it goes on. */
+  #goOn(): void {
+    if (this.#looping) return;
+    this.#looping = true;
+    while (!this.#busy && !this.#over) {
+      const next = this.#queue.shift();
+      if (!next) break;
+      this.#busy = true;
+      this.#begin(next);
+    }
+    this.#looping = false;
+  }
+
+  #begin(next: Next): void {
+    const failed = (error: unknown): void => {
+      this.#over = true;
+      this.#ports.failed(error);
+    };
+    const done = (): void => {
+      this.#busy = false;
+      this.#goOn();
+    };
+    try {
+      this.#carryOut(next, { done, failed });
+    } catch (error) {
+      failed(error);
+    }
+  }
+
+  #carryOut(next: Next, ending: Ending<void>): void {
+    const { store, trainers, work } = this.#ports;
+    switch (next.kind) {
+      case 'persist':
+        store.persist(next.run, next.value, ending);
+        return;
+      case 'log':
+        store.log(next.run, next.event, ending);
+        return;
+      case 'keep':
+        store.keep(next.stream, next.value, ending);
+        return;
+      case 'send':
+        trainers.send(next.to, next.message);
+        break;
+      case 'reconnect':
+        trainers.reconnect(next.key);
+        break;
+      case 'dismiss':
+        trainers.dismiss(next.key);
+        break;
+      case 'verify':
+      case 'check':
+        work(next);
+        break;
+      case 'after':
+        next.what();
+    }
+    ending.done();
+  }
+}

@@ -1,0 +1,68 @@
+/** What a synchronizer writes down, in its backplane: runs by revision, their logs, and what is kept without being told. */
+import type { Backplane } from '../backplane/backplane.ts';
+import { settle } from '../driver/ending.ts';
+import type { StorePort } from '../driver/synchronizer-driver.ts';
+import type { StoredRun } from '../roles/synchronizer-state.ts';
+import { appendBounded, MAX_COMMITS, MAX_LOG_ENTRIES } from './bounded-stream.ts';
+import { readStoredRun } from './run-shapes.ts';
+
+export interface SynchronizerStoreOptions {
+  readonly backplane: Backplane;
+  /** A run is known, or is about to be. */
+  readonly known: (run: string) => void;
+  /** It is durable: what it names is not garbage. */
+  readonly persisted: (run: StoredRun) => Promise<void>;
+  readonly notCollected: (error: unknown) => void;
+  readonly log: (event: Readonly<Record<string, unknown>>) => void;
+}
+
+export class SynchronizerStore implements StorePort {
+  readonly #options: SynchronizerStoreOptions;
+  readonly #revisions = new Map<string, number>();
+
+  constructor(options: SynchronizerStoreOptions) {
+    this.#options = options;
+  }
+
+  /** All runs that are stored. */
+  async runs(): Promise<StoredRun[]> {
+    const stored: StoredRun[] = [];
+    for (const { value, revision, key } of await this.#options.backplane.list('run/')) {
+      const run = readStoredRun(key, value);
+      stored.push(run);
+      this.#revisions.set(key, revision);
+      this.#options.known(run.deployment.run);
+      await this.#options.persisted(run);
+    }
+    return stored;
+  }
+
+  readonly persist: StorePort['persist'] = (run, value, ending) => {
+    this.#options.known(run);
+    settle(this.#put(`run/${run}`, value), ending);
+  };
+
+  readonly log: StorePort['log'] = (run, event, ending) => {
+    const written = async (): Promise<void> => {
+      await appendBounded(this.#options.backplane, `log/${run}`, JSON.stringify(event), MAX_LOG_ENTRIES);
+      this.#options.log({ run, ...event });
+    };
+    settle(written(), ending);
+  };
+
+  readonly keep: StorePort['keep'] = (stream, value, ending) => {
+    const kept = async (): Promise<void> => {
+      await appendBounded(this.#options.backplane, stream, JSON.stringify(value), MAX_COMMITS);
+    };
+    settle(kept(), ending);
+  };
+
+  async #put(key: string, value: StoredRun): Promise<void> {
+    const known = this.#revisions.get(key) ?? 0;
+    const revision = await this.#options.backplane.put(key, JSON.stringify(value), known);
+    // Somebody else has changed the run: whoever that is owns it, and we must not go on.
+    if (revision === undefined) throw new Error(`${key} was changed by another synchronizer`);
+    this.#revisions.set(key, revision);
+    await this.#options.persisted(value).catch(this.#options.notCollected);
+  }
+}
