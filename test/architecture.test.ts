@@ -1,6 +1,7 @@
 /** The rules that keep the repository in shape: who may import whom, what a file may hold, what lies where. */
 import { describe, expect, test } from 'vitest';
 import { DEBUG_LEVELS } from '../runtime/support/log.ts';
+import { stagesCalledBy } from './support/compiler-stages.ts';
 import { findCycle, importsOf, matches, readText, trackedFiles } from './support/repository.ts';
 import { IMPURE, LAYERS, layerProblem, PURE, PURE_MODULES } from './support/runtime-layers.ts';
 
@@ -77,17 +78,27 @@ describe('imports', () => {
     ]);
   });
 
-  test('go round in no cycle', () => {
+  test('go round in no cycle, imports of types included', () => {
     const edges = new Map(
       sources.map((from) => [
         from,
         importsOf(from)
-          .filter((i) => !i.typeOnly && !i.dynamic && i.target.endsWith('.ts'))
+          .filter((i) => !i.dynamic && i.target.endsWith('.ts'))
           .map((i) => i.target),
       ]),
     );
     expect(findCycle(edges)?.join(' -> ')).toBeUndefined();
     expect(findCycle(new Map([['a', ['b']], ['b', ['c']], ['c', ['b']]]))).toEqual(['b', 'c', 'b']); // biome-ignore format: one line
+  });
+});
+
+describe('the stages of the compiler', () => {
+  test('are called one after the other by compile.ts alone', () => {
+    const several = modules.filter((file) => stagesCalledBy(file).size > 1);
+    expect(several).toEqual(['compiler/compile.ts']);
+    expect([...stagesCalledBy('compiler/compile.ts')].map((stage) => stage[0]).sort()).toEqual([...'12345678']);
+    const text = "import { lowerGraph } from '../../compiler/4-graph/lower.ts';\n(await import('../../compiler/7-kernels/onnx/lower.ts')).lowerToCpu(p);\n"; // biome-ignore format: one line
+    expect(stagesCalledBy('runtime/cli/x.ts', text)).toEqual(new Set(['4-graph', '7-kernels']));
   });
 });
 

@@ -1,9 +1,9 @@
 /** Operators between terms: numbers are worked out now, tensors become expressions. */
 import type { BinaryOperator } from '../1-syntax/ast.ts';
 import type { Span } from '../diagnostics/diagnostic.ts';
-import { constant, type Expr } from '../operators/expr.ts';
+import { apply, constant, type Expr } from '../operators/expr.ts';
 import { ShapeError } from '../operators/operator.ts';
-import { apply, type OperatorName } from '../operators/table.ts';
+import type { OperatorName } from '../operators/table.ts';
 import { type Environment, shapeMistake } from './environment.ts';
 import { describe, isKind, isPoison, POISON, type Quantity, type Term, tensor, valueKey } from './term.ts';
 

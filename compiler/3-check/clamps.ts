@@ -6,8 +6,7 @@
 import { sampleLeaf } from '../../spec/names.ts';
 import { sameShape } from '../../spec/program.ts';
 import type { ClampStatement, Predict, StartStatement, Train } from '../1-syntax/ast.ts';
-import { type Expr, isBatched, leaf, sizeOf } from '../operators/expr.ts';
-import { apply } from '../operators/table.ts';
+import { apply, type Expr, isBatched, leaf, sizeOf } from '../operators/expr.ts';
 import { toExpr } from './arithmetic.ts';
 import type { ClampInstance, DataField, NodeInstance } from './checked.ts';
 import { type Environment, inside } from './environment.ts';

@@ -1,8 +1,7 @@
 /** `of[…]`: elements of arrays of nodes and clusters, of lists and of tensors; sizes of a type. */
 import type { Expression, Index, IndexItem } from '../1-syntax/ast.ts';
 import type { Span } from '../diagnostics/diagnostic.ts';
-import type { Expr } from '../operators/expr.ts';
-import { apply } from '../operators/table.ts';
+import { apply, type Expr } from '../operators/expr.ts';
 import type { Environment } from './environment.ts';
 import type { Evaluate } from './parameters.ts';
 import { isDone, settleShape } from './shapes.ts';

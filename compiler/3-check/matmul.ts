@@ -1,7 +1,6 @@
 /** Products of vectors and matrices in terms of the operator `matmul`, which knows only matrices. */
 import type { Span } from '../diagnostics/diagnostic.ts';
-import type { Attributes, Expr } from '../operators/expr.ts';
-import { apply } from '../operators/table.ts';
+import { type Attributes, apply, type Expr } from '../operators/expr.ts';
 import { applyOperator } from './arithmetic.ts';
 import type { Environment } from './environment.ts';
 import { isKind, POISON, type Term, tensor } from './term.ts';

@@ -5,8 +5,7 @@
 import { nodeLeaf } from '../../spec/names.ts';
 import type { Call } from '../1-syntax/ast.ts';
 import type { NODE_READS } from '../2-names/builtins.ts';
-import { type Expr, leaf } from '../operators/expr.ts';
-import { apply } from '../operators/table.ts';
+import { apply, type Expr, leaf } from '../operators/expr.ts';
 import type { NodeInstance } from './checked.ts';
 import type { Environment, ReadableTask } from './environment.ts';
 import type { Evaluate } from './parameters.ts';

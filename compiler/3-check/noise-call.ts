@@ -1,9 +1,8 @@
 /** `tick` and `noise(std)`: what definitions of nodes and links may read of settling (semantics.md, section 5). */
 import { drawLeaf } from '../../spec/names.ts';
 import type { Call } from '../1-syntax/ast.ts';
-import { leaf } from '../operators/expr.ts';
+import { apply, leaf } from '../operators/expr.ts';
 import { ShapeError } from '../operators/operator.ts';
-import { apply } from '../operators/table.ts';
 import { toExpr } from './arithmetic.ts';
 import { type Environment, shapeMistake } from './environment.ts';
 import type { Evaluate } from './parameters.ts';

@@ -2,9 +2,8 @@
 import { weightName } from '../../spec/names.ts';
 import type { Definition } from '../1-syntax/ast.ts';
 import type { Span } from '../diagnostics/diagnostic.ts';
-import { constant, type Expr, leaf, type Shape } from '../operators/expr.ts';
+import { apply, constant, type Expr, leaf, type Shape } from '../operators/expr.ts';
 import { ShapeError, showShape } from '../operators/operator.ts';
-import { apply } from '../operators/table.ts';
 import { toExpr } from './arithmetic.ts';
 import type { CallValue, ModelInstance, OptimizerInstance, Value, WeightStep } from './checked.ts';
 import { atHome, type Environment, inside, shapeMistake } from './environment.ts';

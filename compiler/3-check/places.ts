@@ -1,8 +1,7 @@
 /** Nodes and clusters named in expressions: members, and places read as tensors. */
 import { nodeLeaf } from '../../spec/names.ts';
 import type { Span } from '../diagnostics/diagnostic.ts';
-import { type Expr, leaf } from '../operators/expr.ts';
-import { apply } from '../operators/table.ts';
+import { apply, type Expr, leaf } from '../operators/expr.ts';
 import { type Environment, shapeMistake } from './environment.ts';
 import { isKind, type Place, type PlacesTerm, POISON, type Term, tensor } from './term.ts';
 

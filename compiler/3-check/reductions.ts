@@ -1,8 +1,8 @@
 /** Optimizers that look at a weight as a whole: which they are, and what they mean where a link is thinned. */
 import type { Definition, Expression } from '../1-syntax/ast.ts';
-import { type Attributes, constant, type Expr, leaf, type Shape } from '../operators/expr.ts';
+import { type Attributes, apply, constant, type Expr, leaf, type Shape } from '../operators/expr.ts';
 import { ShapeError } from '../operators/operator.ts';
-import { apply, isCallable, operators } from '../operators/table.ts';
+import { isCallable, operators } from '../operators/table.ts';
 
 /** Whether any statement does more than arithmetic of single elements. Functions of the user are not looked into. */
 export function dependsOnShape({ rules = [] }: Definition): boolean {

@@ -1,8 +1,15 @@
 /** Expressions as text and back: `add(matmul(reshape(source, shape=[1, 784]), transpose(w)), c)`. */
 import { ANY_DRAW, isDrawLeaf } from '../../spec/names.ts';
-import type { Attributes, AttributeValue, Expr, Shape } from '../operators/expr.ts';
-import { constant, leaf } from '../operators/expr.ts';
-import { apply, isOperator } from '../operators/table.ts';
+import {
+  type Attributes,
+  type AttributeValue,
+  apply,
+  constant,
+  type Expr,
+  leaf,
+  type Shape,
+} from '../operators/expr.ts';
+import { isOperator } from '../operators/table.ts';
 
 /** What leaves stand for: texts leave shapes out. */
 export type Leaves = ReadonlyMap<string, { readonly shape: Shape; readonly batched: boolean }>;

@@ -3,8 +3,7 @@
  * nodes (Salvatori et al. 2022, "Reverse differentiation via predictive coding", section on general graphs).
  */
 import { levelNodeName } from '../../spec/names.ts';
-import { constant, type Expr, leaf } from '../operators/expr.ts';
-import { apply } from '../operators/table.ts';
+import { apply, constant, type Expr, leaf } from '../operators/expr.ts';
 import type { Graph, GraphLink, GraphNode } from './graph.ts';
 import { components } from './order.ts';
 

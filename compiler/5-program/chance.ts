@@ -12,17 +12,22 @@ import type { Value } from '../operators/operator.ts';
 import type { BlockBuilder } from './builder.ts';
 import { leavesOf } from './leaves.ts';
 import type { Binding } from './lower-expression.ts';
-import type { Network } from './network.ts';
 
 /** Odd numbers, so that keys of neighbouring ticks, steps and batches are far apart. */
 const TICK = 10368889;
 const STEP = 5557187;
 const BATCH = 7114389;
 
+/** Of a network, what its noise depends on. */
+interface Drawing {
+  readonly batch: number;
+  readonly answers?: boolean;
+}
+
 /** @param now which tick it is, where that is said */
 export function settlingBindings(
   builder: BlockBuilder,
-  network: Network,
+  network: Drawing,
   owner: string,
   expr: Expr,
   shape: readonly number[],
@@ -47,7 +52,7 @@ function drawsOf(expr: Expr): readonly string[] {
 
 function draw(
   builder: BlockBuilder,
-  network: Network,
+  network: Drawing,
   name: string,
   shape: readonly number[],
   now: number | 'tick',

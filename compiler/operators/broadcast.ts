@@ -1,7 +1,7 @@
 /** Broadcasting: shapes are aligned at their last axis; an axis of size 1 is repeated. */
-import { sameShape } from '../../spec/program.ts';
-import type { Shape } from './expr.ts';
-import { sizeOf } from './expr.ts';
+
+import type { Shape } from '../../spec/program.ts';
+import { sameShape, sizeOf } from '../../spec/program.ts';
 import { type Emit, type ReferenceTensor, ShapeError, showShape, type Value } from './operator.ts';
 
 export function broadcastShapes(a: Shape, b: Shape): Shape {

@@ -1,7 +1,8 @@
 /** Numbers drawn by counters: nothing is remembered, so every device, and every part of a cut, draws the same. */
+
+import { sizeOf } from '../../spec/program.ts';
 import { normalAt } from '../../spec/random.ts';
 import { broadcastData, broadcastShapes } from './broadcast.ts';
-import { sizeOf } from './expr.ts';
 import { type Operator, ShapeError } from './operator.ts';
 
 /** Whole numbers up to here are exact in f32. */

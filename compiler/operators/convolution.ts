@@ -3,8 +3,8 @@
  *   T(x, w, y) = sum of x[place under the window, c] * w[place in the window, c, o] * y[window, o]
  * with respect to y, x and w, so each one's derivatives are the other two.
  */
-import type { Attributes, Shape } from './expr.ts';
-import { sizeOf } from './expr.ts';
+import type { Attributes, Shape } from '../../spec/program.ts';
+import { sizeOf } from '../../spec/program.ts';
 import { type Operator, type ReferenceTensor, ShapeError, showShape, type Value } from './operator.ts';
 import {
   countWindows,

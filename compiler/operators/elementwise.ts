@@ -1,7 +1,8 @@
 /** Operators that work element by element, with broadcasting. */
+
+import type { Attributes } from '../../spec/program.ts';
+import { sizeOf } from '../../spec/program.ts';
 import { broadcastData, broadcastShapes, sumTo } from './broadcast.ts';
-import type { Attributes } from './expr.ts';
-import { sizeOf } from './expr.ts';
 import type { Emit, Operator, Value } from './operator.ts';
 
 type UnaryDerivative = (x: Value, y: Value, g: Value, e: Emit, attributes: Attributes) => Value | null;

@@ -3,7 +3,8 @@
  * after checking. Shapes are per sample: the batch axis is added when the expression is lowered to a program.
  */
 import type { Attributes, Shape } from '../../spec/program.ts';
-import type { OperatorName } from './table.ts';
+import { ShapeError } from './operator.ts';
+import { type OperatorName, operators } from './table.ts';
 
 export type { Attributes, AttributeValue, Shape } from '../../spec/program.ts';
 export { sizeOf } from '../../spec/program.ts';
@@ -38,4 +39,16 @@ export function isBatched(expr: Expr): boolean {
   if (expr.kind === 'constant') return false;
   if (expr.kind === 'leaf') return expr.batched;
   return expr.args.some(isBatched);
+}
+
+/** Applies an operator to typed expressions. @throws ShapeError when the shapes cannot meet */
+export function apply(op: OperatorName, args: readonly Expr[], attributes: Attributes = {}): Expr {
+  const row = operators[op];
+  if (row.shared?.some((i) => args[i] && isBatched(args[i])))
+    throw new ShapeError(`the weights of \`${op}\` are the same for all samples; here they depend on the sample`);
+  const shape = row.shape(
+    args.map((a) => a.shape),
+    attributes,
+  );
+  return { kind: 'apply', op, args, attributes, shape };
 }

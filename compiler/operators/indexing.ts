@@ -1,5 +1,5 @@
 /** Operators about positions: numbering them, and rows of a table by their number. */
-import { sizeOf } from './expr.ts';
+import { sizeOf } from '../../spec/program.ts';
 import { type Operator, type ReferenceTensor, ShapeError, showShape, type Value } from './operator.ts';
 
 function tableShape(table: readonly number[]): [number, number] {

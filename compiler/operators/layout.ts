@@ -1,8 +1,8 @@
 /** Operators that only move elements, and the product. */
-import { sameShape } from '../../spec/program.ts';
+
+import type { Attributes, Shape } from '../../spec/program.ts';
+import { sameShape, sizeOf } from '../../spec/program.ts';
 import { broadcastData, broadcastShapes, sumTo } from './broadcast.ts';
-import type { Attributes, Shape } from './expr.ts';
-import { sizeOf } from './expr.ts';
 import { type Operator, ShapeError, showShape, type Value } from './operator.ts';
 import { axisOf } from './reduction.ts';
 

@@ -1,5 +1,5 @@
 /** What a row of the operator table says. */
-import type { Attributes, Shape } from './expr.ts';
+import type { Attributes, Shape } from '../../spec/program.ts';
 
 /** A dense tensor of the reference device: row-major, in f64. */
 export interface ReferenceTensor {

@@ -1,6 +1,6 @@
 /** Pooling over pictures with channels last: one number for each window and channel. */
-import type { Attributes, Shape } from './expr.ts';
-import { sizeOf } from './expr.ts';
+import type { Attributes, Shape } from '../../spec/program.ts';
+import { sizeOf } from '../../spec/program.ts';
 import { type Operator, type ReferenceTensor, ShapeError, showShape } from './operator.ts';
 import {
   countWindows,

@@ -1,7 +1,7 @@
 /** Operators that reduce or normalise along axes. Axes are counted from 0, or from the end when negative. */
 import { append } from '../../spec/append.ts';
-import type { Attributes, Shape } from './expr.ts';
-import { sizeOf } from './expr.ts';
+import type { Attributes, Shape } from '../../spec/program.ts';
+import { sizeOf } from '../../spec/program.ts';
 import { type Operator, type ReferenceTensor, ShapeError, showShape, type Value } from './operator.ts';
 
 /** The attribute `axes` as sorted non-negative numbers; all axes when absent. */

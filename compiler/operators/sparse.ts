@@ -3,8 +3,8 @@
  * column, [2, n], in order of rows and then of columns; behind them, entries whose row is below zero fill the tensor up
  * and count for nothing. Axes in front are pages.
  */
-import type { Shape } from './expr.ts';
-import { sizeOf } from './expr.ts';
+import type { Shape } from '../../spec/program.ts';
+import { sizeOf } from '../../spec/program.ts';
 import { type Operator, type ReferenceTensor, ShapeError, showShape, type Value } from './operator.ts';
 
 function sameFront(a: Shape, b: Shape): boolean {

@@ -2,8 +2,8 @@
  * Windows that move over a picture: the geometry of convolutions and of pooling. A picture is [height, width, channels],
  * with any axes in front; windows lie `stride` apart, and `padding` places are added on all sides.
  */
-import type { Attributes, Shape } from './expr.ts';
-import { sizeOf } from './expr.ts';
+import type { Attributes, Shape } from '../../spec/program.ts';
+import { sizeOf } from '../../spec/program.ts';
 import { ShapeError, showShape } from './operator.ts';
 
 /** Two numbers: along the height, along the width. */

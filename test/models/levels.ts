@@ -1,7 +1,6 @@
 /** Distances to the outputs, and the identity nodes that make all paths equally long: section 10. */
 import type { Graph, GraphLink, GraphNode } from '../../compiler/4-graph/graph.ts';
-import { constant, type Expr, leaf, type Shape } from '../../compiler/operators/expr.ts';
-import { apply } from '../../compiler/operators/table.ts';
+import { apply, constant, type Expr, leaf, type Shape } from '../../compiler/operators/expr.ts';
 
 export interface Levelled {
   readonly graph: Graph;

@@ -1,8 +1,8 @@
 /** Gradients of the energy against central differences in f64 (semantics.md, equations 1, 2 and 4). */
 import { describe, expect, test } from 'vitest';
 import type { Graph, GraphLink, GraphNode } from '../../compiler/4-graph/graph.ts';
-import { constant, type Expr, leaf, type Shape } from '../../compiler/operators/expr.ts';
-import { apply, type OperatorName } from '../../compiler/operators/table.ts';
+import { apply, constant, type Expr, leaf, type Shape } from '../../compiler/operators/expr.ts';
+import type { OperatorName } from '../../compiler/operators/table.ts';
 import { checkGraph } from '../support/check-graph.ts';
 import { bernoulli, categorical, crossEntropy, fixedPrecision, learnedPrecision } from '../support/energies.ts';
 import { energyProgram, gradientErrors } from '../support/energy-program.ts';

@@ -2,8 +2,7 @@
 import { describe, expect, test } from 'vitest';
 import type { Graph } from '../../compiler/4-graph/graph.ts';
 import { verify } from '../../compiler/5-program/verify.ts';
-import type { Expr } from '../../compiler/operators/expr.ts';
-import { apply } from '../../compiler/operators/table.ts';
+import { apply, type Expr } from '../../compiler/operators/expr.ts';
 import type { Program } from '../../spec/program.ts';
 import { categorical, crossEntropy } from '../support/energies.ts';
 import { call, chain, denseLink, gaussianNode, initialise, relativeError, sgd } from '../support/networks.ts';

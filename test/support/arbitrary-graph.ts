@@ -2,8 +2,8 @@
 import fc from 'fast-check';
 import type { Initializer, Sparsity, WeightInstance } from '../../compiler/3-check/checked.ts';
 import type { Graph, GraphLink, GraphNode } from '../../compiler/4-graph/graph.ts';
-import { constant, type Expr, leaf, type Shape, sizeOf } from '../../compiler/operators/expr.ts';
-import { apply, type OperatorName } from '../../compiler/operators/table.ts';
+import { apply, constant, type Expr, leaf, type Shape, sizeOf } from '../../compiler/operators/expr.ts';
+import type { OperatorName } from '../../compiler/operators/table.ts';
 
 const shapes = fc.array(fc.integer({ min: 1, max: 5 }), { minLength: 1, maxLength: 3 });
 const numbers = fc.oneof(fc.integer({ min: -3, max: 3 }), fc.double({ noNaN: true }), fc.constant(-0));

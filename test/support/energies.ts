@@ -1,7 +1,7 @@
 /** The energies of equation 2, as expressions: for tests that should not depend on the standard library. */
 import type { GraphNode } from '../../compiler/4-graph/graph.ts';
-import { constant, type Expr, leaf, type Shape } from '../../compiler/operators/expr.ts';
-import { apply, type OperatorName } from '../../compiler/operators/table.ts';
+import { apply, constant, type Expr, leaf, type Shape } from '../../compiler/operators/expr.ts';
+import type { OperatorName } from '../../compiler/operators/table.ts';
 import { gaussianNode } from './networks.ts';
 
 const op = (name: OperatorName, ...args: Expr[]): Expr => apply(name, args);

@@ -8,8 +8,7 @@ import type {
   TrainTask,
 } from '../../compiler/3-check/checked.ts';
 import type { Graph, GraphLink, GraphNode } from '../../compiler/4-graph/graph.ts';
-import { constant, type Expr, leaf, type Shape } from '../../compiler/operators/expr.ts';
-import { apply } from '../../compiler/operators/table.ts';
+import { apply, constant, type Expr, leaf, type Shape } from '../../compiler/operators/expr.ts';
 import type { DeviceSession, FieldData } from '../../runtime/device/device.ts';
 import { initialValues } from '../../spec/initialise.ts';
 import type { Program, ProgramFunction } from '../../spec/program.ts';

@@ -7,19 +7,8 @@ import type { Attributes, Op, ProgramFunction, Shape } from '../../../spec/progr
 import { isOperator, operators } from '../../operators/table.ts';
 import { canonicalAttributes } from '../builder.ts';
 import { Definitions, freshNames, withArguments } from './definitions.ts';
+import type { Rewriter } from './rule.ts';
 import { rulesOf } from './rules.ts';
-
-/** What a rule may do: look up definitions, and write new operations in front of the one it looks at. */
-export interface Rewriter {
-  readonly known: Definitions;
-  emit(op: string, args: readonly string[], attributes?: Attributes): string;
-  constant(value: number): string;
-  /** Every element the same number. */
-  filled(value: number, shape: Shape): string;
-}
-
-/** Gives the name of an equal, simpler value, or nothing. */
-export type Rule = (op: Op, rewriter: Rewriter) => string | undefined;
 
 const MAX_ROUNDS = 8;
 /** How far rules look: at definitions of arguments, and at theirs. A chain of broadcasts and reshapes counts as one. */

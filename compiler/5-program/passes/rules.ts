@@ -1,7 +1,7 @@
 /** The rewrite table of `fold.ts`, in the order in which rules are tried. */
 import { type Op, sameShape } from '../../../spec/program.ts';
 import { isOperator, operators } from '../../operators/table.ts';
-import type { Rewriter, Rule } from './fold.ts';
+import type { Rewriter, Rule } from './rule.ts';
 
 const binary = (op: Op): [string, string] => [op.args[0] ?? '', op.args[1] ?? ''];
 

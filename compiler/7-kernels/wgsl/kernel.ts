@@ -1,7 +1,8 @@
 /** From what one kernel carries out to its module. */
 import { type KernelPart, type KernelStep, MAX_GROUPS } from '../../../spec/kernels.ts';
 import { isOperator, operators } from '../../operators/table.ts';
-import { type Cluster, opsOf } from './cluster.ts';
+import type { Cluster } from './cluster.ts';
+import { opsOf } from './clusters.ts';
 import type { Flat, FlatOp, Use } from './flat.ts';
 import { writePack } from './halves.ts';
 import { repeatedPlace } from './linear-places.ts';

@@ -8,14 +8,9 @@ import { type Program, type ProgramFunction, sizeOf } from '../../../spec/progra
 import type { Cluster } from './cluster.ts';
 import type { Flat } from './flat.ts';
 import { partCount } from './parts.ts';
+import type { Placed } from './placed.ts';
 
 const aligned = (n: number): number => Math.ceil(n / REGION_ALIGNMENT) * REGION_ALIGNMENT;
-
-/** A tensor where it lies: in one region, or in parts where it is larger than what a device binds at once. */
-export interface Placed {
-  readonly name: string;
-  readonly parts: readonly Region[];
-}
 
 /** @param bound elements of a part, at most @param put finds room for a part */
 function inParts(

@@ -7,7 +7,7 @@ import { sizeOf } from '../../../spec/program.ts';
 import { type Flat, inMemory, type Use } from './flat.ts';
 import { functionNeeds, literal, type WgslFunction, wgslFunctions } from './functions.ts';
 import { readsParts, writesParts } from './part-access.ts';
-import type { Placed } from './place.ts';
+import type { Placed } from './placed.ts';
 
 /** Where what kernels read and write lies, and how they get at it. */
 export interface Surroundings {

@@ -10,6 +10,7 @@ import { type Beginning, openShard } from '../../shard/shard.ts';
 import type { TrainingData } from '../../shard/trainable.ts';
 import { UserError } from '../../support/errors.ts';
 import { inputsOfStep } from '../../training/steps.ts';
+import { lowerHere } from './lower-here.ts';
 
 export interface Probe {
   /** Largest eigenvalue of the energy's Hessian in the values, over the samples of the first batch. */
@@ -39,10 +40,7 @@ export async function probe({ staged, training, data, device, begin, seed }: Pro
       'leave out --probe',
     );
   const program = runPasses(lowerProbe(graph, task));
-  const files =
-    device.name === 'cpu'
-      ? (await import('../../../compiler/7-kernels/onnx/lower.ts')).lowerToCpu(program)
-      : new Map<string, Uint8Array>();
+  const files = device.name === 'cpu' ? await lowerHere()(program, device) : new Map();
   const shard = await openShard(device, { program, files }, () => begin, 'probe');
   try {
     const results = await shard.run('probe', await firstBatch(training, data, seed), { batch: 0, batches: 1, step: 0 });

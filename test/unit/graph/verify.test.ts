@@ -2,8 +2,7 @@ import { describe, expect, test } from 'vitest';
 import type { Graph, GraphLink, GraphNode } from '../../../compiler/4-graph/graph.ts';
 import { lowerGraph } from '../../../compiler/4-graph/lower.ts';
 import { verifyGraph } from '../../../compiler/4-graph/verify.ts';
-import { constant, leaf } from '../../../compiler/operators/expr.ts';
-import { apply } from '../../../compiler/operators/table.ts';
+import { apply, constant, leaf } from '../../../compiler/operators/expr.ts';
 import { chain, tanh } from '../../support/networks.ts';
 
 const graph = chain([3, 4, 2], { act: tanh });
