@@ -50,6 +50,8 @@ export interface PlanTraining {
   readonly epochs: number;
   /** Steps of a sequence, where samples are sequences: the function runs once for each. */
   readonly sequence?: number;
+  /** The last part of an epoch is trained though it does not fill a batch; absent: it is left out. */
+  readonly last?: 'keep';
   /** Fields that a batch feeds. */
   readonly inputs: readonly PlanField[];
 }

@@ -14,6 +14,9 @@ export const WORDS: ReadonlySet<string> = new Set([
   'positive',
   'negative',
   'centred',
+  // the last part of an epoch
+  'drop',
+  'keep',
   // schedules
   'clusters',
   'nodes',

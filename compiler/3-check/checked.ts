@@ -162,6 +162,8 @@ export interface TrainTask {
   readonly batch: number;
   readonly epochs: number;
   readonly seed?: number;
+  /** The last part of an epoch is trained though it does not fill a batch; absent: it is left out. */
+  readonly last?: 'keep';
   readonly span: Span;
 }
 

@@ -1,6 +1,6 @@
 /** `train il of mnist on data.mnist.train { … }` */
 import type { Train } from '../1-syntax/ast.ts';
-import type { CallValue, TrainTask } from './checked.ts';
+import type { CallValue, TrainTask, Value } from './checked.ts';
 import { elaborateClamps } from './clamps.ts';
 import { dataOf } from './data.ts';
 import { type Environment, inside } from './environment.ts';
@@ -8,14 +8,14 @@ import { evaluate } from './evaluate.ts';
 import { type ElaboratedModel, withParameters } from './model.ts';
 import { elaborateOptimizer } from './optimizer.ts';
 import { checkRates, fieldsOfStep, stepCount } from './sequence.ts';
-import { callOf, type Given, Settings, wholeNumber } from './settings.ts';
+import { callOf, type Given, Settings, wholeNumber, word } from './settings.ts';
 import { elaborateStarts } from './starts.ts';
 import { refuseStatements } from './statements.ts';
 
 /** Samples per weight step, and passes over the data, where a task does not say. */
 export const DEFAULT_BATCH = 128;
 export const DEFAULT_EPOCHS = 10;
-const SETTINGS = ['method', 'optimizer', 'batch', 'epochs', 'seed', 'sequence'];
+const SETTINGS = ['method', 'optimizer', 'batch', 'epochs', 'seed', 'sequence', 'last'];
 
 export interface Defaults {
   readonly method: CallValue | undefined;
@@ -54,6 +54,7 @@ export function elaborateTrain(
   const epochs = settings.read('epochs', wholeNumber(1, 2 ** 31));
   const seed = settings.read('seed', wholeNumber(0));
   const sequence = settings.read('sequence', stepCount);
+  const last = settings.read('last', word(['drop', 'keep']));
   if (method && method.value.definition.name.text === 'settle') {
     reporter.report('setting/type', method.span, '`settle` only settles; it learns nothing', {
       repair: '`learn.il(…)`',
@@ -105,9 +106,14 @@ export function elaborateTrain(
     batch: batch?.value ?? Math.ceil(DEFAULT_BATCH / replicas) * replicas,
     epochs: epochs?.value ?? DEFAULT_EPOCHS,
     ...(seed === undefined ? {} : { seed: seed.value }),
+    ...(isKeep(last?.value) ? { last: 'keep' } : {}),
     span: train.name.span,
   };
   return { task, methodSpan: method?.span ?? train.name.span, clampsComplete: complete };
+}
+
+function isKeep(value: Value | undefined): boolean {
+  return typeof value === 'object' && 'kind' in value && value.kind === 'symbol' && value.name === 'keep';
 }
 
 function validationOf(train: Train, environment: Environment): TrainTask['validation'] {

@@ -140,6 +140,7 @@ function trainingOf(task: TrainTask, f: ProgramFunction, ahead: number): PlanTra
     ...(ahead > 0 ? { ahead } : {}),
     epochs: task.epochs,
     ...(task.sequence === undefined ? {} : { sequence: task.sequence }),
+    ...(task.last === undefined ? {} : { last: task.last }),
     inputs: inputsOf(f, task.inputs ?? [], readersOf(task)),
   };
 }

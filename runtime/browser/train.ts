@@ -6,7 +6,7 @@ import { openGpu, requestAdapter } from '../device/webgpu/gpu.ts';
 import { openSession } from '../device/webgpu/session.ts';
 import type { VerifyProgram } from '../plan/verify-plan.ts';
 import { openShard } from '../shard/shard.ts';
-import { assertLabels, assertTrainable } from '../shard/trainable.ts';
+import { assertDropsLast, assertLabels, assertTrainable } from '../shard/trainable.ts';
 import { train } from '../shard/training.ts';
 import { EnvironmentError, UserError } from '../support/errors.ts';
 import type { EpochReport } from '../training/epoch-report.ts';
@@ -34,6 +34,7 @@ export async function trainInPage(
   const { plan, executable } = await fetchPlan(settings.plan, verify);
   const { training } = plan;
   if (!training) throw new UserError('task/none', 'this plan trains nothing');
+  assertDropsLast(training, 'in a page');
   const { seed, epochs } = settings;
   const data = pageData(plan, training, settings);
   assertLabels(plan, training, data);

@@ -20,6 +20,8 @@ export interface Shard {
   prepare?(name: string): void;
   /** As `DeviceSession.makeResident`. */
   makeResident?(name: string, samples: number): Promise<SampleRunner | undefined>;
+  /** Takes what another shard of the same model has saved; what is remembered within a sequence stays. */
+  load?(saved: SavedStates): Promise<void>;
   /**
    * Every state that training continues from, parameters apart from the rest.
    * @param from `start` before anything ran: what still is zero as on any device that was just opened is left out
@@ -76,6 +78,10 @@ export async function openShard(
       return (
         resident && { ...resident, run: async (...call) => separate(functions.get(name), await resident.run(...call)) }
       );
+    },
+    load: ({ parameters, auxiliary }) => {
+      const lasting = states.filter((s) => s.role !== 'memory');
+      return fillStates(session, lasting, { tensors: [...parameters, ...auxiliary] }, false);
     },
     save: async (from) => saveStates(session, states, from),
     close: () => session.close(),

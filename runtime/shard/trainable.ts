@@ -34,6 +34,16 @@ export function assertTrainable(plan: Plan, training: PlanTraining, data: Traini
   });
 }
 
+/** @param where it is to be trained, @throws UserError `train/last` where the last part of an epoch cannot be trained */
+export function assertDropsLast({ task, last }: Pick<PlanTraining, 'task' | 'last'>, where: string): void {
+  if (last !== 'keep') return;
+  throw new UserError(
+    'train/last',
+    `${task} trains the last part of an epoch (\`last = keep\`), which is not possible ${where}`,
+    'leave `last = keep` out, or train it with nmc train in one piece',
+  );
+}
+
 /** @throws UserError `data/label` for a label that the model has no place for */
 export function assertLabels(plan: Plan, training: PlanTraining, { train, validation, checks }: TrainingData): void {
   checkLabels(train, training.inputs);

@@ -25,6 +25,8 @@ export interface TrainingOptions {
   readonly plan: Plan;
   readonly training: PlanTraining;
   readonly shard: Shard;
+  /** The same model for the samples that do not fill a batch, where those are trained, too. */
+  readonly last?: Shard;
   readonly data: TrainingData;
   readonly run: KeptRun;
   readonly epochs: number;
@@ -151,7 +153,7 @@ async function trainEpoch(job: Job, epoch: number, firstBatch: number): Promise<
   const { training, data, seed, observer, stopRequested, now } = job.options;
   const batches = batchesOf(run);
   const names = training.inputs.map((f) => f.name);
-  const order = { seed, batch: training.batch, epochs: epoch + 1, dropLast: true };
+  const order = { seed, batch: training.batch, epochs: epoch + 1, dropLast: run.last !== 'keep' };
   const pending: Promise<void>[] = [];
   let batch = firstBatch;
   let started = now();
@@ -159,10 +161,18 @@ async function trainEpoch(job: Job, epoch: number, firstBatch: number): Promise<
   let samples = 0;
   let finished = firstBatch;
   if (firstBatch >= batches) return batches;
-  const known = resident ? { known: (rows: Uint32Array) => resident.has(rows) } : {};
+  const known = resident ? { known: (rows: Uint32Array) => rows.length === training.batch && resident.has(rows) } : {};
   for await (const fed of feedBatches(data.train, order, names, { epoch, batch: firstBatch }, known)) {
+    const { count } = fed;
+    if (count < training.batch) {
+      await Promise.all(pending.splice(0));
+      await runLast(job, { epoch, batch }, fed);
+      fed.release();
+      observer.batchDone(++batch, samples + count);
+      break;
+    }
     const done = runBatch(job, { epoch, batch }, fed).then(() => {
-      samples += training.batch;
+      samples += count;
       finished++;
       observer.batchDone(finished, samples);
     });
@@ -186,6 +196,15 @@ async function trainEpoch(job: Job, epoch: number, firstBatch: number): Promise<
   return batch;
 }
 
+/** The last part of an epoch runs on a shard of its own size, which takes the weights over and gives them back. */
+async function runLast(job: Job, at: FeedPosition, fed: Batch): Promise<void> {
+  const { shard, last } = job.options;
+  if (!last?.load || !shard.load) throw new Error('nothing was opened for the last part of an epoch');
+  await last.load(await shard.save());
+  await runBatch({ ...job, options: { ...job.options, shard: last }, resident: undefined }, at, fed);
+  await shard.load(await last.save());
+}
+
 /** All calls of one batch are made before this returns: what was fed may be released. */
 function runBatch({ options, run, totals, resident }: Job, at: FeedPosition, fed: Batch): Promise<unknown> {
   const { training, shard } = options;
@@ -198,7 +217,7 @@ function runBatch({ options, run, totals, resident }: Job, at: FeedPosition, fed
     const results = await (resident ? resident.run(fed.rows, fields, position) : shard.run(TRAIN, fields, position));
     const node = unsoundEnergy(results);
     if (node !== undefined) throw diverged(options, at, node);
-    totals.add(results, samplesOf(run));
+    totals.add(results, samplesOf({ ...run, batch: fed.count }));
   });
   return Promise.all(runs);
 }

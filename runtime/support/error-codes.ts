@@ -182,6 +182,7 @@ export const ERROR_CODES = {
   'totals/name': 'a trainer reported a sum that is not its own',
   'totals/number': 'a trainer reported something that is no finite number',
   'totals/sum': 'a trainer reported an impossible sum',
+  'train/last': 'the last part of an epoch cannot be trained there',
   'trainer/busy': 'another trainer uses this folder',
   'trainer/ended': 'the trainer was ended',
   'trainer/memory': 'the trainer held more memory than it may',

@@ -15,6 +15,8 @@ export interface RunLengths {
   readonly batch: number;
   /** Steps of a sequence; absent: samples are no sequences. */
   readonly sequence?: number;
+  /** A last batch that is not full is trained, too. */
+  readonly last?: 'keep';
   readonly evaluations: readonly (Pick<Evaluation, 'batch' | 'sequence' | 'function'> & {
     /** Its calls change what the model remembers. */
     readonly remembers?: boolean;
@@ -38,14 +40,14 @@ export type Call =
       readonly step?: number;
     };
 
-/** Training batches of one epoch: a last one that is not full is left out. */
-export function batchesOf({ train, batch }: Pick<RunLengths, 'train' | 'batch'>): number {
-  return Math.floor(train.length / batch);
+/** Training batches of one epoch: a last one that is not full is left out, unless it is kept. */
+export function batchesOf({ train, batch, last }: Pick<RunLengths, 'train' | 'batch' | 'last'>): number {
+  return last === 'keep' ? Math.ceil(train.length / batch) : Math.floor(train.length / batch);
 }
 
 /** Samples of each epoch that do not fill a last batch: which ones, the order of the epoch draws anew. */
-export function leftOutOf({ train, batch }: Pick<RunLengths, 'train' | 'batch'>): number {
-  return train.length % batch;
+export function leftOutOf({ train, batch, last }: Pick<RunLengths, 'train' | 'batch' | 'last'>): number {
+  return last === 'keep' ? 0 : train.length % batch;
 }
 
 /** Calls of one training batch: one, or one for each step of its sequences. Every one is an update of its own. */
@@ -60,7 +62,10 @@ export function functionOf({ evaluations }: Pick<RunLengths, 'evaluations'>, cal
 }
 
 /** Where a call stands in the training. An evaluation stands nowhere: schedules are not for it. */
-export function positionOf(run: Pick<RunLengths, 'train' | 'batch' | 'sequence' | 'epochs'>, call: Call): Position {
+export function positionOf(
+  run: Pick<RunLengths, 'train' | 'batch' | 'sequence' | 'epochs' | 'last'>,
+  call: Call,
+): Position {
   const at = call.step === undefined ? {} : { step: call.step };
   if (call.kind === 'evaluate') return { batch: 0, batches: 1, ...at };
   const { sequence: steps = 1, epochs } = run;
@@ -72,7 +77,7 @@ export function positionOf(run: Pick<RunLengths, 'train' | 'batch' | 'sequence' 
   };
 }
 
-/** Samples that one training call counts for: a step of a sequence for its share of them. */
+/** Samples that one training call of a batch counts for: a step of a sequence for its share of them. */
 export function samplesOf({ batch, sequence = 1 }: Pick<RunLengths, 'batch' | 'sequence'>): number {
   return batch / sequence;
 }

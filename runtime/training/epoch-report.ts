@@ -7,7 +7,7 @@ import { energiesIn, type Totals } from './totals.ts';
 export type { EpochReport } from '../../spec/run-events.ts';
 
 /** What a report is made of, beside sums. */
-export interface ReportedRun extends Pick<RunLengths, 'train' | 'batch'> {
+export interface ReportedRun extends Pick<RunLengths, 'train' | 'batch' | 'last'> {
   readonly evaluations: readonly Evaluation[];
   /** What the optimiser adds to the size of a gradient. */
   readonly epsilon?: number;

@@ -26,13 +26,14 @@ export function runOf(
   data: { readonly train: Sized; readonly checks: readonly Sized[]; readonly validation?: Sized },
   epochs: number,
 ): Run {
-  const { batch, sequence, epsilon } = training;
+  const { batch, sequence, epsilon, last } = training;
   const evaluations = evaluationsOf(plan);
   return {
     train: data.train,
     checks: evaluatedOn({ evaluations }, data).map((d) => d ?? { length: 0 }),
     batch,
     ...(sequence === undefined ? {} : { sequence }),
+    ...(last === undefined ? {} : { last }),
     evaluations,
     epochs,
     ...(epsilon === undefined ? {} : { epsilon }),

@@ -8,7 +8,7 @@ import { isPlanFolder } from '../../plan/plan-folder.ts';
 import { planInMemory } from '../../plan/plan-memory.ts';
 import { PLAN_FILE } from '../../plan/plan-source.ts';
 import { type VerifiedPlan, verifyPlan } from '../../plan/verify-plan.ts';
-import { assertTrainable } from '../../shard/trainable.ts';
+import { assertDropsLast, assertTrainable } from '../../shard/trainable.ts';
 import { emit } from '../../support/emit.ts';
 import { UserError } from '../../support/errors.ts';
 import { printed } from '../../support/printable.ts';
@@ -44,6 +44,7 @@ export default async function (args: DeployArguments): Promise<number> {
     const { verified, chosen, source, said } = await model.finish(trainers, codec);
     const { plan, programs } = verified;
     const training = trainingOf(plan);
+    assertDropsLast(training, 'on a mesh');
     if (args['dry-run']) return showPlacement({ verified, said }, trainers, codec, args.json);
     const data = await openTrainingData(plan, training, dataOpener(chosen));
     assertTrainable(plan, training, data);

@@ -17,12 +17,14 @@ export interface Job {
   readonly chosen: TrainSettings;
   readonly data: TrainingData;
   readonly shard: Shard;
+  /** For the last part of an epoch, where it is kept. */
+  readonly last?: Shard | undefined;
   readonly device: Device;
 }
 
 /** @returns the exit code */
 export async function runTo(run: TrainingRun, job: Job, reporter: Reporter, interrupt: Interrupt): Promise<number> {
-  const { plan, training, shard, data, chosen } = job;
+  const { plan, training, shard, last, data, chosen } = job;
   const started = performance.now();
   try {
     reporter.begins(run);
@@ -31,6 +33,7 @@ export async function runTo(run: TrainingRun, job: Job, reporter: Reporter, inte
         plan,
         training,
         shard,
+        ...(last ? { last } : {}),
         data,
         run,
         epochs: chosen.epochs,

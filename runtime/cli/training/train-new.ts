@@ -2,13 +2,13 @@
 import { setImmediate, setTimeout } from 'node:timers/promises';
 import { lowerGraph } from '../../../compiler/4-graph/lower.ts';
 import { parameterStates } from '../../../compiler/5-program/lower.ts';
-import { dataOf, planBytes } from '../../../compiler/8-plan/build.ts';
+import { type BuiltPlan, dataOf, planBytes } from '../../../compiler/8-plan/build.ts';
 import type { Plan } from '../../../spec/plan.ts';
 import { statisticsOf } from '../../data/statistics.ts';
 import type { Device } from '../../device/device.ts';
 import { PLAN_FILE } from '../../plan/plan-source.ts';
 import { drawStates } from '../../shard/draw-states.ts';
-import { openShards } from '../../shard/shards.ts';
+import { openShards, type ShardSource } from '../../shard/shards.ts';
 import { assertTrainable } from '../../shard/trainable.ts';
 import { wholeSchedule } from '../../shard/whole.ts';
 import { createRun } from '../../store/create-run.ts';
@@ -27,6 +27,7 @@ import { probe } from '../compiling/probe.ts';
 
 import { flopCounter, timed, timedShard } from '../shell/debug.ts';
 import type { Interrupt } from '../shell/watch-interrupt.ts';
+import { type LastPart, lastPart } from './last-part.ts';
 import type { TrainArguments } from './options.ts';
 import { type RateWarning, watchRate } from './rate-warning.ts';
 import { runTo } from './train-loop.ts';
@@ -59,10 +60,9 @@ export async function trainNew(
   await setImmediate();
   const cut = cutOf(args.shards);
   const divided = inMicrobatches(selected, staged, cut.shards, args);
-  const { plan, program, files, shards } = planOf(model, divided, cut);
-  const sources = shards
-    ? shards.map(({ schedule, ...executable }) => ({ executable, schedule }))
-    : [{ executable: { program, files }, schedule: wholeSchedule(program) }];
+  const built = planOf(model, divided, cut);
+  const { plan } = built;
+  const sources = sourcesOf(built);
   const states = sources.flatMap((s) => s.executable.program.states);
   const training = trainingOf(plan);
   reporter.start(plan, training, device);
@@ -82,12 +82,7 @@ export async function trainNew(
         reporter.data(data, training);
         const statistics = timed('statistics of the data', () => statisticsOf(states, data.train));
         const drawn = drawing && (await drawing);
-        const begin = {
-          seed: chosen.seed,
-          statistics,
-          ...(given ? { weights: given } : {}),
-          ...(drawn ? { drawn } : {}),
-        };
+        const begin = { seed: chosen.seed, statistics, ...(given && { weights: given }), ...(drawn && { drawn }) };
         const probed = { staged, training, data, device, begin, seed: chosen.seed };
         if (args.probe) reporter.probed(await probe(probed));
         else watching.push(watchRate(probed, flopsOf(plan), reporter));
@@ -97,27 +92,44 @@ export async function trainNew(
     ),
   );
   const shard = timedShard(opened, await flopCounter(sources.map((s) => s.executable.program)));
+  let last: LastPart | undefined;
   try {
     const saved = await reporter.waiting('preparing the device', shard.save('start'));
     const initial = { epoch: 0, batch: 0, update: 0, finished: false, totals: {}, ...saved };
-    const parts = new Map(
-      [...files, [PLAN_FILE, planBytes(plan)] as const].map(([name, bytes]) => [`${RUN_PLAN}/${name}`, bytes]),
-    );
     const out = args.out;
     const data = await opening;
+    last = await lastPart({ model, selected, plan, samples: data.train.length, device, saved });
     const record = dataRecord(training, data);
     const source = { plan, training, chosen, args, path, text: model.texts.get(path) ?? '', data: record };
     const run = timed('create the run folder', () =>
       createRun(out === undefined ? { parent: 'runs' } : { directory: out }, configOf(source), initial, {
-        files: parts,
+        files: new Map([...planFiles(built), ...(last?.files ?? [])]),
       }),
     );
     const [watched] = watching;
-    return await runTo(run, { plan, training, chosen, data, shard, device }, watched?.reporter ?? reporter, interrupt);
+    return await runTo(
+      run,
+      { plan, training, chosen, data, shard, last: last?.shard, device },
+      watched?.reporter ?? reporter,
+      interrupt,
+    );
   } finally {
     await watching[0]?.done();
+    await last?.shard.close();
     await shard.close();
   }
+}
+
+function sourcesOf({ program, files, shards }: BuiltPlan): ShardSource[] {
+  return shards
+    ? shards.map(({ schedule, ...executable }) => ({ executable, schedule }))
+    : [{ executable: { program, files }, schedule: wholeSchedule(program) }];
+}
+
+/** By path within the run. */
+function planFiles({ plan, files }: BuiltPlan): Map<string, Uint8Array> {
+  const all = [...files, [PLAN_FILE, planBytes(plan)] as const];
+  return new Map(all.map(([name, bytes]) => [`${RUN_PLAN}/${name}`, bytes]));
 }
 
 function flopsOf(plan: Plan): number {

@@ -118,7 +118,7 @@ function dataText({ train, validation, checks }: TrainingData): string {
 }
 
 function leftOutText({ train }: TrainingData, training: PlanTraining): string {
-  const samples = leftOutOf({ train, batch: training.batch });
+  const samples = leftOutOf({ ...training, train });
   if (samples === 0) return '';
   const [left, all, batch] = [samples, train.length, training.batch].map(formatCount);
   return `\n       each epoch leaves out ${left} of ${all} samples, others each time: they do not fill a batch of ${batch}`;

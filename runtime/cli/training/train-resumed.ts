@@ -1,6 +1,7 @@
 /** `nmc train --resume DIR`: goes on with a run, with its own settings; on another device where one is named. */
 
 import { assertUnchanged } from '../../data/fingerprint.ts';
+import type { Shard } from '../../shard/shard.ts';
 import { openShards } from '../../shard/shards.ts';
 import { assertTrainable } from '../../shard/trainable.ts';
 import { resumeRun, type TrainingRun } from '../../store/run-folder.ts';
@@ -10,6 +11,7 @@ import { openShardsOfRun } from '../planning/open-plan.ts';
 import { commandDevice } from '../shell/command-device.ts';
 import { flopCounter, timed, timedShard } from '../shell/debug.ts';
 import type { Interrupt } from '../shell/watch-interrupt.ts';
+import { reopenLastPart } from './last-part.ts';
 import type { TrainArguments } from './options.ts';
 import { runTo } from './train-loop.ts';
 import type { Reporter } from './train-report.ts';
@@ -78,6 +80,7 @@ async function goOn(run: TrainingRun, args: TrainArguments, reporter: Reporter, 
     'train',
   );
   const shard = timedShard(opened, await flopCounter(sources.map((s) => s.executable.program)));
+  let last: Shard | undefined;
   try {
     const data = await opening;
     assertTrainable(plan, training, data);
@@ -85,8 +88,10 @@ async function goOn(run: TrainingRun, args: TrainArguments, reporter: Reporter, 
     if (record) assertUnchanged(data.train, record.train);
     else reporter.note('the run does not say what its data were, so nobody can tell whether they are the same');
     reporter.data(data, training);
-    return await runTo(run, { plan, training, chosen, data, shard, device }, reporter, interrupt);
+    last = await reopenLastPart(directory, device, training, state);
+    return await runTo(run, { plan, training, chosen, data, shard, last, device }, reporter, interrupt);
   } finally {
+    await last?.close();
     await shard.close();
   }
 }

@@ -58,7 +58,7 @@ export async function openTrainingData(plan: Plan, training: PlanTraining, open:
 
 export function dataRecord(training: PlanTraining, { train }: TrainingData): DataRecord {
   const names = training.inputs.map((field) => field.name);
-  const leftOut = leftOutOf({ train, batch: training.batch });
+  const leftOut = leftOutOf({ ...training, train });
   return { train: fingerprintOf(train, names), leftOut, ...(train.classes ? { classes: train.classes } : {}) };
 }
 
