@@ -122,7 +122,7 @@ export function interpreted(
   start: Start,
   ahead: boolean,
   disturbance?: Rounding,
-): { readonly outcome: Outcome; readonly leastError: number } {
+): { readonly outcome: Outcome; readonly leastError: number; readonly largest: number } {
   const disturbed = (values: readonly number[]): readonly number[] => (disturbance ? values.map(disturbance) : values);
   const weights = new Map([...start.weights].map(([id, values]) => [id, disturbed(values)]));
   const interpreter = new Interpreter(model.graph, model.task, { ...start, weights }, { ahead, rounding: disturbance });
@@ -137,7 +137,7 @@ export function interpreted(
     for (const [node, energy] of energies) found.set(`energy.${node} of ${position.batch}`, [energy]);
   }
   for (const [id, values] of [...interpreter.weights, ...interpreter.states]) found.set(id, values);
-  return { outcome: found, leastError: interpreter.leastError };
+  return { outcome: found, leastError: interpreter.leastError, largest: interpreter.largest };
 }
 
 /** One unit in the last place, up or down. */
@@ -166,9 +166,10 @@ export interface Wanted {
 
 /** @returns nothing where values run away: there is nothing to compare then */
 export function wantedOf(model: Model, start: Start, ahead: boolean, draws = DRAWS): Wanted | undefined {
-  const { outcome, leastError } = interpreted(model, start, ahead);
+  const { outcome, leastError, largest } = interpreted(model, start, ahead);
   if ([...outcome.values()].some((values) => Array.from(values).some((v) => !(Math.abs(v) < MAX_VALUE))))
     return undefined;
+  if (!(largest < MAX_INNER_VALUE)) return undefined;
   const others = Array.from({ length: draws }, (_, seed) => interpreted(model, start, ahead, shaken(seed)).outcome);
   const bounds = new Map<string, number>();
   for (const [name, values] of outcome) {
@@ -181,6 +182,8 @@ export function wantedOf(model: Model, start: Start, ahead: boolean, draws = DRA
 }
 
 const MAX_VALUE = 1e6;
+/** On the way, as of a variance that a log-variance has: squares of it have to be numbers of f32. */
+const MAX_INNER_VALUE = 1e15;
 
 /**
  * With a tenth of all tensors of its kind (weights, or one of the optimiser's states) and of 1: shares and errors that it
@@ -190,7 +193,7 @@ function sizeAmong(outcome: Outcome, name: string, values: ArrayLike<number>): n
   const kindOf = (of: string): string => (of.startsWith('energy.') ? 'energy' : (/:\w+$/.exec(of)?.[0] ?? 'weight'));
   const alike = [...outcome].filter(([other]) => kindOf(other) === kindOf(name));
   const all = Math.hypot(...alike.map(([, others]) => Math.hypot(...Array.from(others))));
-  return Math.hypot(...Array.from(values)) + 0.1 * (1 + all);
+  return Math.hypot(...Array.from(values)) + 1 + 0.1 * all;
 }
 
 /** Of all nodes, in the batch of one energy. */

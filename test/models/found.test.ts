@@ -100,6 +100,18 @@ test.each([
       'learn.warmup_cosine(0.1)',
     ),
   ],
+  [
+    'shards tell each other what equal states of two links became under ipc',
+    model(
+      `  node h: f32[3]
+  node y: f32[3]
+  node cause: f32[2]
+  link x -> h -> y = links.dense()
+  link cause -> y = links.dense()`,
+      `  clamp y = sample.y
+  method = learn.ipc(steps = 3)`,
+    ).replace('learn.sgd', 'learn.momentum'),
+  ],
 ])('%s', async (_, text) => {
   expect((await check(text, [reference, cpu(1), shards(2), shards(3), shards(4), cpuShards])).found).toEqual([]);
 });

@@ -68,6 +68,8 @@ export class Interpreter {
   readonly gradients: Weights = new Map();
   /** The least of the errors that Fa-Z-IL took for one, or for none where rounding would leave one (10c). */
   leastError = Number.POSITIVE_INFINITY;
+  /** Of all numbers on the way to energies: a shorter machine may have no such number. */
+  largest = 0;
   readonly #network: Network;
   readonly #method: Method;
   readonly #task: TrainTask;
@@ -187,6 +189,7 @@ export class Interpreter {
     const weights = onTape(tape, this.weights, this.#network.graph);
     const z = settling.sweepOn(tape, weights);
     const { total, energies } = settling.energyOn(tape, weights, z);
+    this.largest = Math.max(this.largest, tape.largest);
     const slopes = tape.derivatives(total);
     const ofWeights = new Map([...weights].map(([id, { at }]) => [id, at.map((cell) => slopes[cell] ?? 0)]));
     this.#step(ofWeights, batch, batches, 1, (node) => settling.teaches(node));
@@ -205,6 +208,7 @@ export class Interpreter {
       ]),
     );
     const { total, energies, predictions } = settling.energyOn(tape, weights, z, tick);
+    this.largest = Math.max(this.largest, tape.largest);
     const slopes = tape.derivatives(total);
     const slope = ({ at }: Cells): number[] => at.map((cell) => slopes[cell] ?? 0);
     const errors = new Map(

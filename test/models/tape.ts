@@ -16,6 +16,8 @@ export interface Cells {
 const FIRST = 64;
 
 export class Tape {
+  /** The largest number so far, without its sign. */
+  largest = 0;
   #count = 0;
   #values: Float64Array = new Float64Array(FIRST);
   /** Two parents and two derivatives for each number; -1 where there is no parent. */
@@ -84,6 +86,7 @@ export class Tape {
     const cell = this.#count++;
     if (cell === this.#values.length) this.#grow();
     this.#values[cell] = value;
+    if (!(Math.abs(value) <= this.largest)) this.largest = Number.isNaN(value) ? Infinity : Math.abs(value);
     this.#parents[2 * cell] = a;
     this.#parents[2 * cell + 1] = b;
     this.#slopes[2 * cell] = slopeA;

@@ -8,13 +8,13 @@ import type { Program, ProgramFunction, Result, State } from '../../../spec/prog
 import type { Message, ShardFunction, ShardSchedule } from '../../../spec/schedule.ts';
 import { makeAhead } from './ahead.ts';
 import { emitFunction } from './emit.ts';
-import { holdValues } from './held.ts';
+import { type Held, holdValues } from './held.ts';
 import { indexHomes } from './home-index.ts';
 import { partsOf } from './needs.ts';
 import type { Assignment, Owners } from './owners.ts';
 import { findPhases, type Telling } from './phases.ts';
 import { type Homes, placeValues } from './place.ts';
-import { draftStages, type Numbered, tellingsBehind } from './stages.ts';
+import { type DraftStage, draftStages, type Numbered, tellingsBehind } from './stages.ts';
 import { joinStraight } from './straight.ts';
 import { FunctionValues } from './values.ts';
 
@@ -123,9 +123,20 @@ function splitFunction(
       for (const { value } of own) if (needsGiving(values, value)) stages.at(-1)?.segments.at(-1)?.given.push(value);
       makeAhead(values, stages);
       const held = holdValues(values, index, shard, stages, alone);
+      giveHeld(stages, held, byId);
       return { ...emitFunction(values, stages, held, own, byId), states: held.states };
     }),
   };
+}
+
+/** What a state holds is a value again where another shard is told of it. */
+function giveHeld(stages: readonly DraftStage[], held: Held, messages: ReadonlyMap<number, Message>): void {
+  for (const { segments } of stages)
+    for (const { send, ops, given } of segments) {
+      const made = new Set(ops.map((op) => op.id));
+      const told = send.flatMap((id) => messages.get(id)?.values ?? []);
+      for (const { name } of told) if (held.names.has(name) && !made.has(name)) given.push(name);
+    }
 }
 
 /** What each shard sends or receives. */
