@@ -61,14 +61,7 @@ function opsets(bytes: Buffer): [string, number][] {
 }
 
 function varint(bytes: Buffer, from: number): [value: number, end: number] {
-  let value = 0;
-  let factor = 1;
-  let at = from;
-  let byte = 128;
-  while (byte >= 128) {
-    byte = bytes[at++] ?? 0;
-    value += (byte & 127) * factor;
-    factor *= 128;
-  }
-  return [value, at];
+  const length = bytes.subarray(from).findIndex((byte) => byte < 128) + 1;
+  const digits = [...bytes.subarray(from, from + length)];
+  return [digits.reduceRight((value, byte) => value * 128 + (byte & 127), 0), from + length];
 }
