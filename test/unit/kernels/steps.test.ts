@@ -1,0 +1,93 @@
+/** The lowering to WGSL is a list of named steps, and every function goes through all of them in their order. */
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { lowerToWgsl } from '../../../compiler/7-kernels/wgsl/lower.ts';
+import { type Step, StepChain } from '../../../compiler/7-kernels/wgsl/step-chain.ts';
+import { lowering } from '../../../compiler/7-kernels/wgsl/steps.ts';
+import type { Program } from '../../../spec/program.ts';
+import { compileStages } from '../../golden/stages.ts';
+
+const NAMES = [
+  'flatten',
+  'halves',
+  'clusters',
+  'groups',
+  'place',
+  'persistent-runs',
+  'write',
+  'choose-places',
+  'dispatch',
+];
+
+/** What each step adds to the form before it; all others change what is there. */
+const ADDS: Readonly<Record<string, readonly string[]>> = {
+  flatten: ['flat'],
+  clusters: ['clusters', 'parts'],
+  groups: ['launches'],
+  place: ['around', 'blocks', 'layout'],
+  'persistent-runs': ['runs'],
+};
+
+test('names its steps', () => {
+  expect(lowering.steps.map(({ name }) => name)).toEqual(NAMES);
+  for (const { what } of lowering.steps) expect(what).toMatch(/^\w.*[^.]$/);
+});
+
+test('takes every function of a program through all steps, and gives back what the last has made', () => {
+  const program = ruleIl();
+  const told: { readonly step: Step; readonly made: object }[] = [];
+  const { kernels } = lowerToWgsl(program, {}, (step, made) => void told.push({ step, made: made as object }));
+  expect(told.map(({ step }) => step.name)).toEqual(program.functions.flatMap(() => NAMES));
+  expect(told.flatMap(({ step, made }) => (step.name === 'dispatch' ? [made] : []))).toEqual(kernels.functions);
+});
+
+test('hands every form on with what its step has found', () => {
+  const told = new Map<string, readonly string[]>();
+  lowerToWgsl(ruleIl(), {}, ({ name }, made) => void told.set(name, Object.keys(made as object)));
+  let before = ['arenas', 'f', 'modules', 'program', 'states', 'target'];
+  for (const name of NAMES.slice(0, -1)) {
+    const now = told.get(name) ?? [];
+    expect(now.filter((key) => !before.includes(key)).sort()).toEqual(ADDS[name] ?? []);
+    before = [...now];
+  }
+});
+
+test('copies weights in half precision where that is asked for, and nowhere else', () => {
+  const stored = (precision: 'f32' | 'f16-weights'): boolean => {
+    const forms: object[] = [];
+    const program = ruleIl();
+    lowerToWgsl(program, { precision }, ({ name }, made) => {
+      if (name === 'flatten' || name === 'halves') forms.push(made as object);
+    });
+    return forms.some((form, i) => i % 2 === 1 && form !== forms[i - 1]);
+  };
+  expect(stored('f32')).toBe(false);
+  expect(stored('f16-weights')).toBe(true);
+});
+
+describe('a chain of steps', () => {
+  const length = (text: string): number => text.length;
+  const isEven = (n: number): boolean => n % 2 === 0;
+  const chain = StepChain.from<string>().step('length', 'characters', length).step('even', 'divisible by two', isEven);
+
+  test('runs one behind the other', () => {
+    const made: unknown[] = [];
+    expect(chain.run('four', ({ name }, form) => void made.push([name, form]))).toBe(true);
+    expect(made).toEqual([
+      ['length', 4],
+      ['even', true],
+    ]);
+  });
+
+  test('takes no step that cannot read what the one before it has made', () => {
+    // @ts-expect-error a number is no text
+    const wrong = chain.step('length', 'characters', length);
+    expect(wrong.steps.map(({ name }) => name)).toEqual(['length', 'even', 'length']);
+  });
+});
+
+function ruleIl(): Program {
+  const [staged] = compileStages(join('test/golden', 'rule-il', 'model.pcn')).staged;
+  if (!staged) throw new Error('rule-il has no task');
+  return staged.program;
+}
