@@ -1,9 +1,10 @@
 /** The lowering to WGSL is a list of named steps, and every function goes through all of them in their order. */
 import { join } from 'node:path';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, expectTypeOf, test } from 'vitest';
 import { lowerToWgsl } from '../../../compiler/7-kernels/wgsl/lower.ts';
 import { type Step, StepChain } from '../../../compiler/7-kernels/wgsl/step-chain.ts';
 import { lowering } from '../../../compiler/7-kernels/wgsl/steps.ts';
+import type { KernelFunction } from '../../../spec/kernels.ts';
 import type { Program } from '../../../spec/program.ts';
 import { compileStages } from '../../golden/stages.ts';
 
@@ -79,10 +80,11 @@ describe('a chain of steps', () => {
     ]);
   });
 
-  test('takes no step that cannot read what the one before it has made', () => {
-    // @ts-expect-error a number is no text
-    const wrong = chain.step('length', 'characters', length);
-    expect(wrong.steps.map(({ name }) => name)).toEqual(['length', 'even', 'length']);
+  test('takes as its next step what reads the last form, and nothing else: the types say so', () => {
+    type Reads<Of> = Of extends StepChain<never, infer To> ? To : never;
+    expectTypeOf<Parameters<typeof chain.step>[2]>().parameter(0).toEqualTypeOf<boolean>();
+    expectTypeOf<Reads<typeof lowering>>().toEqualTypeOf<KernelFunction>();
+    expect(chain.steps.map(({ name }) => name)).toEqual(['length', 'even']);
   });
 });
 
