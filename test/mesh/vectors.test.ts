@@ -53,6 +53,7 @@ function border(): Record<string, unknown> {
   const { fromA } = rekey(0);
   const frame = frameOf(5, 2, 3);
   const [packet] = a.send(frame);
+  const { callIndex, values, ...rest } = frame;
   return {
     place,
     plan: hex(seeded(9)),
@@ -66,7 +67,8 @@ function border(): Record<string, unknown> {
     ),
     keysId: agreed?.id,
     resume: hex(fromA[0] ?? new Uint8Array(0)),
-    frame: { ...frame, values: frame.values.map((v) => [...v]) },
+    // The vectors call the index of a call as the packets do.
+    frame: { ...rest, sequence: callIndex, values: values.map((v) => [...v]) },
     packet: hex(packet ?? new Uint8Array(0)),
   };
 }

@@ -6,7 +6,7 @@ import { askLog, type LogRecord } from '../../net/ask-log.ts';
 import type { Link } from '../../net/link.ts';
 import { emit } from '../../support/emit.ts';
 import { formatMeasure } from '../../support/format-numbers.ts';
-import { printed } from '../../support/printable.ts';
+import { printableLines, printed } from '../../support/printable.ts';
 import { EXIT } from '../shell/command.ts';
 import { watchInterrupt } from '../shell/watch-interrupt.ts';
 
@@ -55,7 +55,7 @@ function tell({ record, event }: LogRecord, run: string, asJson: boolean): numbe
   switch (event.event) {
     case 'epoch':
       if (asJson) emit(fields);
-      else process.stdout.write(epochText(event));
+      else process.stdout.write(printableLines(epochText(event)));
       return undefined;
     case 'done':
       if (asJson) emit({ ...fields, out: run });
@@ -74,7 +74,7 @@ function tell({ record, event }: LogRecord, run: string, asJson: boolean): numbe
       return EXIT.environment;
     default: {
       const words = trouble(event);
-      if (words !== undefined) process.stderr.write(`${words}\n`);
+      if (words !== undefined) process.stderr.write(`${printableLines(words)}\n`);
       return undefined;
     }
   }

@@ -8,6 +8,7 @@ import type { Served } from '../../simulation/virtual-predictor.ts';
 import { writeFileAtomic } from '../../support/atomic.ts';
 import { emit } from '../../support/emit.ts';
 import { UserError } from '../../support/errors.ts';
+import { printableLines } from '../../support/printable.ts';
 import { ownPath } from '../../support/safe-path.ts';
 import { follows, shapeProblem } from '../../support/shape.ts';
 import { openPlan } from '../planning/open-plan.ts';
@@ -64,7 +65,9 @@ export default async function (args: SimulateArguments): Promise<number> {
   else {
     const { phase, time, epochs, kills, longestWithoutOwner, violations, trace, events, served } = result;
     process.stdout.write(
-      `seed ${seed}: ${phase} after ${(time / 1000).toFixed(1)} s of virtual time, ${events} events (trace ${trace})\n${kills} kills, ${epochs} epochs of owners, a shard without an owner for ${(longestWithoutOwner / 1000).toFixed(1)} s at most\n${served ? servedText(served) : ''}${violations.length === 0 ? 'never two owners of a shard' : violations.join('\n')}\n`,
+      printableLines(
+        `seed ${seed}: ${phase} after ${(time / 1000).toFixed(1)} s of virtual time, ${events} events (trace ${trace})\n${kills} kills, ${epochs} epochs of owners, a shard without an owner for ${(longestWithoutOwner / 1000).toFixed(1)} s at most\n${served ? servedText(served) : ''}${violations.length === 0 ? 'never two owners of a shard' : violations.join('\n')}\n`,
+      ),
     );
   }
   return result.phase === 'done' && result.violations.length === 0 ? EXIT.done : EXIT.checkFailed;
