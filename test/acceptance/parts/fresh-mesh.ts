@@ -1,5 +1,5 @@
 /** The README's tour of a mesh, as it is printed there, in a clone that has nothing but what is committed. */
-import { readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { jsonLines } from '../process.ts';
 import { type Context, notRun, type Part, type Row } from '../row.ts';
@@ -16,8 +16,6 @@ async function tour(run: Command, context: Context, clone: string): Promise<Row>
   const what = 'fresh clone: up, deploy, status, serve and a prediction by curl, as the README has them';
   const target = 'every line works';
   const lines = tourOf(readFileSync(join(clone, 'README.md'), 'utf8'));
-  const image = Array.from({ length: 28 }, (_, y) => Array.from({ length: 28 }, (_, x) => (x === y ? 255 : 0)));
-  writeFileSync(join(clone, 'sample.json'), JSON.stringify({ image }));
   const script = scriptOf(
     context.trial ? lines.map((l) => l.replace('--watch', '--watch --epochs 1 --limit 640')) : lines,
   );
