@@ -23,6 +23,8 @@ const EXAMPLES = 'dsl-examples';
 const SHARDS = '2';
 /** A label, and three planes of 32 × 32. */
 const CIFAR_RECORD_BYTES = 1 + 3 * 32 * 32;
+/** A batch of 98,304 values takes minutes on a GPU that the processor plays. */
+const TOO_LARGE_FOR_PAGE = 'cortex.pcn';
 const target = 'the same fields; the same numbers in shards and on a mesh';
 
 interface Task {
@@ -138,10 +140,17 @@ async function compared({ context, folder, data, mesh, page }: Places, { name, f
     train: toldBy(await train('one')),
     shards: toldBy(await train('shards', '--shards', SHARDS)),
     deploy: toldBy(await mesh.ask(...deploy, '--watch')),
-    page: toldOf(await page.train(plan, { epochs, seed: 1, samples: limit, tests: limit })),
   };
+  const inPage = !name.startsWith(TOO_LARGE_FOR_PAGE);
+  if (inPage) told.page = toldOf(await page.train(plan, { epochs, seed: 1, samples: limit, tests: limit }));
   const found = reportDifference(told, [['shards', 'deploy']]);
-  return { name: 'epoch-reports', what: name, target, measured: found.text, holds: found.holds };
+  return {
+    name: 'epoch-reports',
+    what: name,
+    target,
+    measured: inPage ? found.text : `${found.text}; the page was not tried: too large for it here`,
+    holds: found.holds,
+  };
 }
 
 /** Two batches and a sample that is left out; where the data are of one batch, two epochs of it. */
