@@ -32,10 +32,6 @@ export function splitProgram(program: Program, owners: Owners, assignment: Assig
     states: [] as State[],
   }));
   const pipelined = program.functions.some((f) => f.role === 'move');
-  const homeOf = (state: State): number | undefined => {
-    const owner = owners.ofState(state);
-    return owner === undefined ? undefined : assignment.get(owner);
-  };
   let count = 0;
   for (const f of program.functions) {
     if (isOfLanes(f.role)) continue;
@@ -52,10 +48,11 @@ export function splitProgram(program: Program, owners: Owners, assignment: Assig
     });
   }
   const statesOf = stateFinder(program);
+  const learned = learnedByShard(program, owners, assignment, shards);
   return drafts.map(({ functions, segments, messages, states }, shard) => ({
     program: {
       name: program.name,
-      states: [...statesOf(segments, (state) => isLearned(state) && homeOf(state) === shard), ...states],
+      states: [...statesOf(segments, learned[shard] ?? []), ...states],
       functions: segments,
     },
     schedule: { shard, functions: withMove(functions), messages },
@@ -181,16 +178,22 @@ function isLearned({ role }: State): boolean {
   return role === 'parameter' || role === 'optimizer';
 }
 
+/** The places of the learned states that each shard keeps, in the program's order. */
+function learnedByShard(program: Program, owners: Owners, assignment: Assignment, shards: number): number[][] {
+  const lists: number[][] = Array.from({ length: shards }, () => []);
+  program.states.forEach((state, place) => {
+    const owner = isLearned(state) ? owners.ofState(state) : undefined;
+    const home = owner === undefined ? undefined : assignment.get(owner);
+    if (home !== undefined) lists[home]?.push(place);
+  });
+  return lists;
+}
+
 /** Finds the states that any function of a shard reads or writes, and those that it keeps, in the program's order. */
-function stateFinder(
-  program: Program,
-): (segments: readonly ProgramFunction[], keeps: (state: State) => boolean) => State[] {
+function stateFinder(program: Program): (segments: readonly ProgramFunction[], kept: readonly number[]) => State[] {
   const places = new Map(program.states.map((s, i) => [s.id, i]));
-  return (segments, keeps) => {
-    const used = new Set<number>();
-    program.states.forEach((state, place) => {
-      if (keeps(state)) used.add(place);
-    });
+  return (segments, kept) => {
+    const used = new Set<number>(kept);
     const see = (id: string): void => {
       const place = places.get(id);
       if (place !== undefined) used.add(place);
