@@ -215,6 +215,33 @@ test('a plan is not cut again, and a schedule that is not there is refused', asy
   expect(unknown.code).toBe(2);
 });
 
+test('what a mesh cannot train is refused by name', async () => {
+  const keeps = join(folder, 'keeps.pcn');
+  writeFileSync(keeps, readFileSync(model, 'utf8').replaceAll(/^( *)batch .*$/gm, '$&\n$1last = keep'));
+  const refused = await mesh.run('deploy', keeps);
+  expect(refused).toMatchObject({ code: 2 });
+  expect(refused.stderr).toContain('error[train/last]');
+});
+
+test('a validation and what an epoch leaves out are told as on one machine', async () => {
+  const validated = join(folder, 'validated.pcn');
+  writeFileSync(
+    validated,
+    readFileSync(model, 'utf8').replaceAll(/^( *)batch .*$/gm, '$&\n$1validate on data.glyphs.test[0..63]'),
+  );
+  const length = ['--limit', '328', '--epochs', '1'];
+  const told = async (run: Promise<{ code: number | null; stdout: string; stderr: string }>) => {
+    const ended = await run;
+    const epoch = jsonLines({ ...ended, signal: null }).find((event) => event.event === 'epoch');
+    return { validation: epoch?.validation, leftOut: epoch?.leftOut };
+  };
+  const shards = ['--shards', '2', '--out', 'validated', '--json'];
+  const here = await told(nmc(['train', validated, ...length, ...shards], { cwd: folder }));
+  const there = await told(mesh.run('deploy', validated, '--partition', '2', ...length, '--watch', '--json'));
+  expect(here).toEqual({ validation: expect.any(Number), leftOut: 8 });
+  expect(there).toEqual(here);
+});
+
 test('serve follows a run of the mesh', async () => {
   let child: ChildProcess | undefined;
   const address = await new Promise<string>((resolve, reject) => {

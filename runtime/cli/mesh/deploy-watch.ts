@@ -5,7 +5,7 @@ import type { RunEvent } from '../../../spec/run-events.ts';
 import { askLog, type LogRecord } from '../../net/ask-log.ts';
 import type { Link } from '../../net/link.ts';
 import { emit } from '../../support/emit.ts';
-import { formatMeasure } from '../../support/format-numbers.ts';
+import { formatCount, formatMeasure } from '../../support/format-numbers.ts';
 import { printableLines, printed } from '../../support/printable.ts';
 import { EXIT } from '../shell/command.ts';
 import { watchInterrupt } from '../shell/watch-interrupt.ts';
@@ -88,7 +88,9 @@ function epochText(e: Extract<RunEvent, { event: 'epoch' }>): string {
     ? printed`  learns nothing: ${e.learnsNothing.slice(0, MAX_NODES).join(', ')}`
     : '';
   const energy = Number(e.energy).toPrecision(5);
-  return printed`epoch ${e.epoch}  energy ${energy}  ${accuracy}${validation}${rate} samples/s${idle}\n`;
+  // Said once: every epoch leaves out as many.
+  const left = e.epoch === 1 && e.leftOut ? `  each epoch leaves out ${formatCount(e.leftOut)} samples` : '';
+  return printed`epoch ${e.epoch}  energy ${energy}  ${accuracy}${validation}${rate} samples/s${idle}${left}\n`;
 }
 
 /** What somebody may want to look at; nothing for what goes as it should. */
