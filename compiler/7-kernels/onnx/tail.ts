@@ -39,8 +39,8 @@ export function elementwiseTails(ops: readonly Op[], f: ProgramFunction, context
     const chain = describe(members, updates, context);
     if (members.length >= shortest && chain) chains.push(chain);
   }
-  // A state that one chain changes and another reads would be read too late.
-  const changed = new Set(chains.flatMap((c) => c.updates.map((u) => u.state)));
+  // Kernels run behind the graph and one after the other: a state that something else changes would be read too late.
+  const changed = new Set(f.updates.map((u) => u.state));
   return chains.filter((c) => c.tensors.every((t) => !changed.has(t) || c.updates.some((u) => u.state === t)));
 }
 

@@ -228,3 +228,26 @@ function f batch 1
     }
   await cpu.close();
 });
+
+test('a state that moves on what another was before its change reads what it was', async () => {
+  const program = parseProgram(`program remembering
+state last : [2] memory = {"kind":"constant","value":0}
+state before : [2] memory = {"kind":"constant","value":0}
+
+function f batch 1
+  input now : f32[2] = now
+  block start from 0
+    %a = add(now, now) : [2] @0
+    %b = neg(last) : [2] @1
+  update last = %a
+  update before = %b
+  result now = %a
+`);
+  const cpu = openHere({ program, files: lowerToCpu(program) }, 1);
+  const reference = await referenceDevice.open({ program, files: new Map() });
+  for (const session of [cpu, reference]) {
+    for (const now of [1, 2]) await session.run('f', { now: new Float32Array([now, now]) }, { batch: 0, batches: 1 });
+    expect((await session.read('before'))[0]).toBe(-2);
+  }
+  await cpu.close();
+});
