@@ -9,7 +9,7 @@ import { SMALLEST_AT_PREDICTION } from '../3-check/energy-kinds.ts';
 import type { Graph, GraphNode } from '../4-graph/graph.ts';
 import { components } from '../4-graph/order.ts';
 import type { Value } from '../operators/operator.ts';
-import { MIN_PACK, patternOf } from './batch/pattern.ts';
+import { groupBy, MIN_PACK, patternOf } from './batch/pattern.ts';
 import type { BlockBuilder } from './builder.ts';
 import { readsTime } from './chance.ts';
 
@@ -65,20 +65,27 @@ export function arrivals(graph: Graph, clamps: Held, begun: Held = new Map()): M
 
 /** As `arrivals`, of nodes whose rounding has to be kept away. */
 export function masked(graph: Graph, clamps: Held, begun: Held = new Map()): Map<string, number> {
-  const counts = new Map<string, number>();
-  const arrayOf = ({ name, shape }: GraphNode): string | undefined => {
-    const pattern = patternOf(name);
-    return pattern === undefined ? undefined : `${pattern} ${shape.join('x')}`;
-  };
-  for (const node of graph.nodes) {
-    const array = arrayOf(node);
-    if (array !== undefined) counts.set(array, (counts.get(array) ?? 0) + 1);
-  }
+  const packed = namesInPacks(graph.nodes, ({ shape }) => shape);
+  const links = namesInPacks(graph.links, ({ weights }) => weights.map((w) => w.shape.join('x')));
+  // Links of one array are one product in a tick, whose sum is taken in another order than the sweep's.
+  const summed = new Set(graph.links.filter((l) => links.has(l.name)).map((l) => l.target));
   const found = arrivals(graph, clamps, begun);
   const wanted = graph.nodes.filter(
-    (n) => n.energyKind === 'categorical' || (counts.get(arrayOf(n) ?? '') ?? 0) >= MIN_PACK,
+    ({ name, energyKind }) => energyKind === 'categorical' || packed.has(name) || summed.has(name),
   );
   return new Map(wanted.flatMap(({ name }) => (found.has(name) ? [[name, found.get(name) ?? 0] as const] : [])));
+}
+
+/** Names of those that are alike and many enough to be computed as one. */
+function namesInPacks<T extends { readonly name: string }>(
+  all: readonly T[],
+  shapeOf: (one: T) => readonly (number | string)[],
+): Set<string> {
+  const alike = groupBy(all, (one) => {
+    const pattern = patternOf(one.name);
+    return pattern === undefined ? undefined : `${pattern} ${shapeOf(one).join(' ')}`;
+  });
+  return new Set([...alike.values()].flatMap((some) => (some.length < MIN_PACK ? [] : some.map((one) => one.name))));
 }
 
 /** As `arrivals`, of a rule: none rest under bp, whose free values have no energy. */

@@ -112,6 +112,23 @@ test.each([
   method = learn.ipc(steps = 3)`,
     ).replace('learn.sgd', 'learn.momentum'),
   ],
+  [
+    'a node that an array predicts rests until an error can have come',
+    model(
+      `  node a[2]: f32[1]
+  node h[4]: f32[1] = nodes.gaussian(act = tanh)
+  node k: f32[1]
+  node y: f32[3]
+  link x -> a[*] = links.dense()
+  link a[*] -> h[*] = links.sparse(after = relu, density = 0.2) along topology.random(density = 0.5)
+  link h[*] -> k = links.scaled(act = relu)
+  link h[*] -> k = links.one_to_one()
+  link k -> y = links.dense()`,
+      `  clamp y = sample.y
+  method = learn.ipc(steps = 3, rate = 0.05)`,
+      '0.01',
+    ).replace('learn.sgd', 'learn.adam'),
+  ],
 ])('%s', async (_, text) => {
   expect((await check(text, [reference, cpu(1), shards(2), shards(3), shards(4), cpuShards])).found).toEqual([]);
 });
