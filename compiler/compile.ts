@@ -27,6 +27,7 @@ import type { CannotCut } from './6-partition/cannot-cut.ts';
 import { type CutOptions, cutModel, type Uncut } from './6-partition/cut-model.ts';
 import type { Machines } from './6-partition/problem.ts';
 import { scheduledMachines } from './6-partition/scheduled-machines.ts';
+import { lanesFor } from './7-kernels/onnx/lanes.ts';
 import { lowerToCpu } from './7-kernels/onnx/lower.ts';
 import { lowerShardsToCpu } from './7-kernels/onnx/shards.ts';
 import { type BuiltPlan, builtOf, draftPlan, type PlanDraft, planBytes } from './8-plan/build.ts';
@@ -170,7 +171,8 @@ export function buildProgram(
     observer.made?.({ stage: 'graph', name: graph.name, print: () => printGraph(graph) });
     const made = (name: string, program: Program): void =>
       observer.made?.({ stage: 'program', name, task: task?.name, print: () => printProgram(program) });
-    const written = { predictBatch: PREDICT_BATCH, microbatches };
+    const lanes = task ? lanesFor(graph, task) : 1;
+    const written = { predictBatch: PREDICT_BATCH, microbatches, lanes };
     const lowered = lowerProgram(graph, task, predicts, written);
     const lower = (atRest: AtRest): Program =>
       atRest === 'rounding' ? lowered : lowerProgram(graph, task, predicts, { ...written, atRest });

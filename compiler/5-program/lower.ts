@@ -62,6 +62,8 @@ export interface LowerOptions {
   readonly predictBatch: number;
   /** Into so many equal parts a batch of training is divided (`pipelineProblem` says where it cannot be). */
   readonly microbatches?: number;
+  /** Equal shares of a batch that a device may train apart (`lowerLanes`): as a device's lowering wants it, 1 if absent. */
+  readonly lanes?: number;
   /** Nodes that are kept at zero error until one can have come, by name or only where rounding would come between. */
   readonly atRest?: AtRest;
 }
@@ -91,7 +93,7 @@ export function lowerProgram(
     states.push(...parameters.map(sumState));
     functions.push(...lowerMicrobatches(graph, train, states, microbatches, atRest));
   } else if (train)
-    functions.push(lowerTrain(graph, train, states, atRest), ...lowerLanes(graph, train, states, atRest));
+    functions.push(lowerTrain(graph, train, states, atRest), ...lowerLanes(graph, train, states, options));
   for (const task of predicts)
     functions.push(lowerPredict(graph, task, states, settlingOf(task, train), options.predictBatch));
   return { name: train ? `${graph.name}.${train.name}` : graph.name, states, functions };
@@ -160,28 +162,21 @@ function lowerTrain(graph: Graph, task: TrainTask, states: readonly State[], atR
   return { name: TRAIN, role: 'train', batch: task.batch, inputs, blocks, updates, results: rest.results };
 }
 
-/** Samples below which a lane's products are too small to be worth their own thread. */
-const MIN_LANE = 16;
-/** In larger models a product has work for all threads, and every lane would hold a copy of all weights. */
-const MAX_LANE_LINKS = 256;
-/** Lanes of one batch: fixed, so that results do not depend on the machine. */
-export const LANES = 2;
-
 /**
  * The same training in two parts: `train.lane` takes a share of the batch as far as its part of the mean gradients,
- * `train.step` moves the weights by their sum. Threads and microbatches are made of these. Rules that move weights
- * while values settle, and models whose values outlive a batch, have no such seam.
+ * `train.step` moves the weights by their sum. Rules that move weights while values settle, and models whose values
+ * outlive a batch, have no such seam.
  */
-function lowerLanes(graph: Graph, task: TrainTask, states: readonly State[], atRest: AtRest): ProgramFunction[] {
+function lowerLanes(graph: Graph, task: TrainTask, states: readonly State[], options: LowerOptions): ProgramFunction[] {
+  const { lanes = 1, atRest } = options;
   const { rule } = methodOf(task);
-  const batch = task.batch / LANES;
+  const batch = task.batch / lanes;
   const seam =
-    graph.links.length <= MAX_LANE_LINKS &&
     task.replicas === 1 &&
     (rule === 'il' || rule === 'z_il' || rule === 'bp') &&
     graph.links.every((l) => l.delay === 0) &&
     noisyPart(graph) === undefined;
-  if (!seam || !Number.isInteger(batch) || batch < MIN_LANE) return [];
+  if (!seam || lanes < 2 || !Number.isInteger(batch)) return [];
   const { training, inputs, outputs } = openTraining(graph, task, states, batch, atRest);
   const gradients = new Map<string, Value>();
   const rest = lowerRule(methodOf(task), { ...training, lane: gradients }, outputs, states);

@@ -12,7 +12,7 @@ const BATCHES = 14;
 const graph = chain([19, 11, 9, 3], { act: tanh });
 const method = call('learn.il', { steps: 6, rate: 0.1, momentum: 0 });
 const task = trainTask(graph, { method, batch: 32, clamped: ['l0', 'l3'] });
-const program = runPasses(lowerProgram(graph, task, [], { predictBatch: 4 }));
+const program = runPasses(lowerProgram(graph, task, [], { predictBatch: 4, lanes: 2 }));
 const files = lowerToCpu(program);
 const [train] = program.functions;
 if (!train) throw new Error('no function');

@@ -6,6 +6,7 @@ import { lowerProgram } from '../../compiler/5-program/lower.ts';
 import { runPasses } from '../../compiler/5-program/passes/index.ts';
 import { cutModel } from '../../compiler/6-partition/cut-model.ts';
 import { scheduledMachines } from '../../compiler/6-partition/scheduled-machines.ts';
+import { lanesFor } from '../../compiler/7-kernels/onnx/lanes.ts';
 import { lowerToCpu } from '../../compiler/7-kernels/onnx/lower.ts';
 import { lowerToWgsl } from '../../compiler/7-kernels/wgsl/lower.ts';
 import type { Staged } from '../../compiler/compile.ts';
@@ -41,7 +42,8 @@ export function stagedText(text: string, predictBatch = 4): Staged {
   if (!task) throw new Error('no train block');
   const predicts = all.predicts.filter((p) => p.model.name === task.model.name);
   const graph = lowerGraph(task.model);
-  const lower = (atRest: AtRest): Program => lowerProgram(graph, task, predicts, { predictBatch, atRest });
+  const lanes = lanesFor(graph, task);
+  const lower = (atRest: AtRest): Program => lowerProgram(graph, task, predicts, { predictBatch, lanes, atRest });
   const { kept: lowered, program } = passedAtRest({ graph, task, lower }, runPasses);
   return { checked: all, model: task.model, task, predicts, graph, lowered, lower, program };
 }

@@ -117,7 +117,7 @@ describe.each(['il', 'z_il', 'bp'] as const)('lanes under %s', (method) => {
       const graph = chain([19, 11, 9, 3], { after: gelu });
       const chosen = optimizer === 'adam' ? { optimizer: adam() } : {};
       const task = trainTask(graph, { method: methods[method], batch: 32, clamped: ['l0', 'l3'], ...chosen });
-      const program = runPasses(lowerProgram(graph, task, [], { predictBatch: 4 }));
+      const program = runPasses(lowerProgram(graph, task, [], { predictBatch: 4, lanes: 2 }));
       const files = lowerToCpu(program);
       const open = async (): Promise<DeviceSession[]> => {
         const sessions = [openHere({ program, files }, 1), await referenceDevice.open({ program, files })];
@@ -149,7 +149,7 @@ test.each(['sgd', 'adam'] as const)(
     const graph = chain([19, 11, 9, 3], { act: tanh });
     const chosen = optimizer === 'adam' ? { optimizer: adam() } : {};
     const task = trainTask(graph, { method: methods.il, batch: 32, clamped: ['l0', 'l3'], ...chosen });
-    const program = runPasses(lowerProgram(graph, task, [], { predictBatch: 4 }));
+    const program = runPasses(lowerProgram(graph, task, [], { predictBatch: 4, lanes: 2 }));
     const files = lowerToCpu(program);
     const reference = await referenceDevice.open({ program, files });
     const lanes = [0, 1].map(() => new CpuEngine(program.states, files, { threads: 1 }));
