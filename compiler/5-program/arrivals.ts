@@ -65,15 +65,17 @@ export function arrivals(graph: Graph, clamps: Held, begun: Held = new Map()): M
 
 /** As `arrivals`, of nodes whose rounding has to be kept away. */
 export function masked(graph: Graph, clamps: Held, begun: Held = new Map()): Map<string, number> {
-  const packed = namesInPacks(graph.nodes, ({ shape }) => shape);
+  const nodes = namesInPacks(graph.nodes, ({ shape }) => shape);
   const links = namesInPacks(graph.links, ({ weights }) => weights.map((w) => w.shape.join('x')));
-  // Links of one array are one product in a tick, whose sum is taken in another order than the sweep's.
-  const summed = new Set(graph.links.filter((l) => links.has(l.name)).map((l) => l.target));
-  const found = arrivals(graph, clamps, begun);
-  const wanted = graph.nodes.filter(
-    ({ name, energyKind }) => energyKind === 'categorical' || packed.has(name) || summed.has(name),
+  const wanted = new Set(
+    graph.nodes.filter((n) => n.energyKind === 'categorical' || nodes.has(n.name)).map((n) => n.name),
   );
-  return new Map(wanted.flatMap(({ name }) => (found.has(name) ? [[name, found.get(name) ?? 0] as const] : [])));
+  // Links of one array are one product in a tick, whose sum is taken in another order than the sweep's.
+  for (const { name, target } of graph.links) if (links.has(name)) wanted.add(target);
+  // What is kept at rest is no longer the very value of the sweep, nor is a prediction from it.
+  const behind = groupBy(graph.links, (l) => (l.delay === 0 ? l.source : undefined));
+  for (const name of wanted) for (const { target } of behind.get(name) ?? []) wanted.add(target);
+  return new Map([...arrivals(graph, clamps, begun)].filter(([name]) => wanted.has(name)));
 }
 
 /** Names of those that are alike and many enough to be computed as one. */

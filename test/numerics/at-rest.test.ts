@@ -1,7 +1,7 @@
 /** Nodes that no error has reached have an error of exactly zero on the CPU too (semantics, 3): nothing learns rounding. */
 import { describe, expect, test } from 'vitest';
 import { lowerGraph } from '../../compiler/4-graph/lower.ts';
-import { arrivals } from '../../compiler/5-program/arrivals.ts';
+import { arrivals, masked } from '../../compiler/5-program/arrivals.ts';
 import { lowerProgram } from '../../compiler/5-program/lower.ts';
 import { runPasses } from '../../compiler/5-program/passes/index.ts';
 import { lowerToCpu } from '../../compiler/7-kernels/onnx/lower.ts';
@@ -185,4 +185,36 @@ test('the first error comes by the shortest way, from outputs and from cycles', 
   const found = arrivals(graph, held);
   // p and q are a cycle, so they have errors at once and have moved when a is looked at again.
   expect(Object.fromEntries(found)).toEqual({ a: 1, b: 2, c: 1, far: Number.POSITIVE_INFINITY });
+});
+
+test('what a masked node predicts is masked, too: its value is no longer the very one of the sweep', () => {
+  const value = checked(`pcn 1
+import std/nodes
+import std/links
+import std/learn
+import std/data
+model m {
+  sense x: f32[3]
+  node a: f32[3]
+  node h: f32[3] = nodes.categorical()
+  node k: f32[3]
+  node l: f32[3]
+  node y: f32[3]
+  link x -> a -> h -> k -> l -> y = links.dense()
+}
+train t of m on data.file("x.npz", x = f32[3], y = f32[3]) {
+  clamp x = sample.x
+  clamp y = sample.y
+  method = learn.fa_z_il()
+  optimizer = learn.sgd(rate = 0.1)
+}
+`);
+  const [task] = value.trains;
+  if (!task) throw new Error('no task');
+  const held = new Map(['x', 'y'].map((name) => [name, {}]));
+  expect([...masked(lowerGraph(task.model), held)]).toEqual([
+    ['h', 3],
+    ['k', 2],
+    ['l', 1],
+  ]);
 });

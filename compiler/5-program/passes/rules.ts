@@ -228,7 +228,10 @@ const selections: Rule = (op, r) => {
   const [c, a, b] = op.args as [string, string, string];
   const chosen = r.known.uniform(c);
   if (a === b) return ifShaped(a, op, r);
-  return chosen === undefined ? undefined : ifShaped(chosen !== 0 ? a : b, op, r);
+  if (chosen === undefined) return undefined;
+  const branch = chosen !== 0 ? a : b;
+  const number = r.known.uniform(branch);
+  return number === undefined ? ifShaped(branch, op, r) : r.filled(number, op.shape);
 };
 
 type Concerns = (op: string) => boolean;

@@ -78,3 +78,22 @@ describe.each(Object.keys(methods) as (keyof typeof methods)[])('%s', (method) =
     expect(countOps(g)).toBeLessThan(unrolled);
   });
 });
+
+test('what is selected between zeros and something leaves nothing of either where the choice is known', () => {
+  const program = runPasses(
+    parseProgram(`program choosing
+
+function f batch 1
+  input x : f32[2, 3] = x
+  input y : f32[2, 3] = y
+  block start from 0
+    %zero = constant(value=0) : [] @0
+    %none = select(%zero, x, %zero) : [2, 3] @1
+    %same = sub(y, %none) : [2, 3] @2
+    %error = sub(%same, y) : [2, 3] @3
+  result error = %error
+`),
+  );
+  const ops = program.functions.flatMap((f) => f.blocks.flatMap((b) => b.ops.map(({ op }) => op)));
+  expect(new Set(ops)).toEqual(new Set(['constant', 'broadcast']));
+});
