@@ -1,4 +1,5 @@
 /** The grammar of statements: in models and clusters, in definitions, in tasks. */
+import type { TokenType } from 'chevrotain';
 import type {
   DefinitionStatement,
   Expression,
@@ -332,39 +333,9 @@ export class StatementParser extends ExpressionParser {
       }),
   );
 
-  readonly clampStatement = this.RULE('clampStatement', (): TaskStatement => {
-    const first = this.CONSUME(t.Clamp);
-    const target = this.SUBRULE(this.place);
-    this.CONSUME(t.Equals);
-    const value = this.SUBRULE(this.expression);
-    const when = this.SUBRULE(this.condition);
-    const start = first.startOffset;
-    return this.ACTION(() => ({
-      kind: 'clamp',
-      target,
-      value,
-      ...(when === undefined ? {} : { when }),
-      doc: this.docAt(start),
-      span: this.spanFrom(start),
-    }));
-  });
+  readonly clampStatement = this.RULE('clampStatement', (): TaskStatement => this.placed('clamp', t.Clamp));
 
-  readonly startStatement = this.RULE('startStatement', (): TaskStatement => {
-    const first = this.CONSUME(t.Start);
-    const target = this.SUBRULE(this.place);
-    this.CONSUME(t.Equals);
-    const value = this.SUBRULE(this.expression);
-    const when = this.SUBRULE(this.condition);
-    const start = first.startOffset;
-    return this.ACTION(() => ({
-      kind: 'start',
-      target,
-      value,
-      ...(when === undefined ? {} : { when }),
-      doc: this.docAt(start),
-      span: this.spanFrom(start),
-    }));
-  });
+  readonly startStatement = this.RULE('startStatement', (): TaskStatement => this.placed('start', t.Start));
 
   readonly readStatement = this.RULE('readStatement', (): TaskStatement => {
     const first = this.CONSUME(t.Read);
@@ -392,4 +363,22 @@ export class StatementParser extends ExpressionParser {
       return { kind: 'setting', name, value, doc: this.docAt(start), span: this.spanFrom(start) };
     });
   });
+
+  /** `clamp` and `start` read alike: a node, a value and, where it is said, a condition. */
+  placed(kind: 'clamp' | 'start', keyword: TokenType): TaskStatement {
+    const first = this.CONSUME(keyword);
+    const target = this.SUBRULE(this.place);
+    this.CONSUME(t.Equals);
+    const value = this.SUBRULE(this.expression);
+    const when = this.SUBRULE(this.condition);
+    const start = first.startOffset;
+    return this.ACTION(() => ({
+      kind,
+      target,
+      value,
+      ...(when === undefined ? {} : { when }),
+      doc: this.docAt(start),
+      span: this.spanFrom(start),
+    }));
+  }
 }

@@ -3,7 +3,7 @@ import type { Checked } from '../3-check/checked.ts';
 import type { Graph } from '../4-graph/graph.ts';
 import { type Machines, uniformMachines } from './problem.ts';
 
-/** One core of a small machine, where nobody says what the machines are. */
+/** One core of a small machine: the default where no machines are given. */
 export const ASSUMED_RATE = 5e10;
 
 export interface ScheduledModel {

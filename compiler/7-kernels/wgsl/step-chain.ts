@@ -2,7 +2,7 @@
 
 export interface Step {
   readonly name: string;
-  /** One line for whoever reads the list. */
+  /** What the step does, in one line. */
   readonly what: string;
 }
 
