@@ -73,7 +73,7 @@ export function holdValues(
     const held = names.get(id);
     const segment = places.segments[at] as DraftSegment;
     if (held !== undefined) segment.updates.push({ state: held, value: id });
-    else if (isRead(places, id, at) && (alone ? isHeavy(values, id) : ofStates(values, id))) {
+    else if (isRead(places, id, at) && (alone ? isHeavy(values, id) : values.isOfStates(id))) {
       const state = keep(id);
       names.set(id, state);
       segment.updates.push({ state, value: id });
@@ -141,13 +141,7 @@ function readFrom(places: Places, id: string, first: number): boolean {
 
 /** Not a value of samples: a weight on its way, or made of states alone. */
 function isHeavy(values: FunctionValues, id: string): boolean {
-  return servesWeight(op(values, id)?.origin) || ofStates(values, id);
-}
-
-function ofStates(values: FunctionValues, id: string): boolean {
-  const origin = values.origin(id);
-  if (origin.kind === 'state') return origin.state.role !== 'memory';
-  return values.isCommon(id) || (origin.kind === 'op' && origin.op.args.every((a) => ofStates(values, a)));
+  return servesWeight(op(values, id)?.origin) || values.isOfStates(id);
 }
 
 function op(values: FunctionValues, id: string): Op | undefined {

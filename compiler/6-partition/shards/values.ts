@@ -24,14 +24,21 @@ export type Origin =
   /** After the loop. */
   | { readonly kind: 'carried'; readonly carry: Carry; readonly block: number };
 
+/** What is known of one value; there are a hundred thousand, and each is looked up often. */
+interface Entry {
+  readonly origin: Origin;
+  readonly shape: Shape;
+  /** Found when it is asked for. */
+  common?: boolean;
+  ofStates?: boolean;
+}
+
 export class FunctionValues {
   readonly f: ProgramFunction;
-  readonly #origins = new Map<string, Origin>();
-  readonly #shapes = new Map<string, Shape>();
+  readonly #entries = new Map<string, Entry>();
   /** Operations that read a value, in order. */
   readonly #reading = new Map<string, Op[]>();
   readonly #places = new Map<Op, number>();
-  readonly #common = new Map<string, boolean>();
 
   constructor(program: Program, f: ProgramFunction) {
     this.f = f;
@@ -52,15 +59,11 @@ export class FunctionValues {
   }
 
   origin(id: string): Origin {
-    const origin = this.#origins.get(id);
-    if (!origin) throw new Error(`${this.f.name}: ${id} is not defined`);
-    return origin;
+    return this.#entry(id).origin;
   }
 
   shape(id: string): Shape {
-    const shape = this.#shapes.get(id);
-    if (!shape) throw new Error(`${this.f.name}: ${id} is not defined`);
-    return shape;
+    return this.#entry(id).shape;
   }
 
   size(id: string): number {
@@ -78,17 +81,30 @@ export class FunctionValues {
 
   /** Made of constants and host scalars alone: any shard can make it for itself. */
   isCommon(id: string): boolean {
-    const known = this.#common.get(id);
-    if (known !== undefined) return known;
-    const origin = this.origin(id);
-    const common = origin.kind === 'scalar' || (origin.kind === 'op' && origin.op.args.every((a) => this.isCommon(a)));
-    this.#common.set(id, common);
-    return common;
+    const entry = this.#entry(id);
+    const { origin } = entry;
+    entry.common ??=
+      origin.kind === 'scalar' || (origin.kind === 'op' && origin.op.args.every((a) => this.isCommon(a)));
+    return entry.common;
+  }
+
+  /** Made of states and of what is common alone, memories of a batch's samples aside. */
+  isOfStates(id: string): boolean {
+    const entry = this.#entry(id);
+    const { origin } = entry;
+    if (origin.kind === 'state') return origin.state.role !== 'memory';
+    entry.ofStates ??= this.isCommon(id) || (origin.kind === 'op' && origin.op.args.every((a) => this.isOfStates(a)));
+    return entry.ofStates;
+  }
+
+  #entry(id: string): Entry {
+    const entry = this.#entries.get(id);
+    if (!entry) throw new Error(`${this.f.name}: ${id} is not defined`);
+    return entry;
   }
 
   #define(id: string, origin: Origin, shape: Shape): void {
-    this.#origins.set(id, origin);
-    this.#shapes.set(id, shape);
+    this.#entries.set(id, { origin, shape });
   }
 }
 
