@@ -17,7 +17,15 @@ import { type ElaboratedModel, elaborateModel, withParameters } from './model.ts
 import { overridesOf } from './overrides.ts';
 import { elaboratePredict } from './predict.ts';
 import { checkCycleRule, findCycle, noteCycle } from './rules/cycles.ts';
-import { checkAlone, checkApart, checkDelays, checkFreeEnergies, checkSenses, checkStarts } from './rules/tasks.ts';
+import {
+  checkAlone,
+  checkApart,
+  checkDelays,
+  checkFreeEnergies,
+  checkPrecisions,
+  checkSenses,
+  checkStarts,
+} from './rules/tasks.ts';
 import { elaborateSchedule } from './schedules.ts';
 import { isKind } from './term.ts';
 import { elaborateTrain } from './train.ts';
@@ -109,6 +117,7 @@ function trainAll(
     checkDelays(task, reporter);
     checkStarts(task, reporter);
     checkApart(task, reporter);
+    checkPrecisions(task, reporter);
   }
   return tasks;
 }

@@ -63,6 +63,8 @@ export interface NodePart {
   /** Of leaves `z`, `mu` and the node's weights, per sample; its sum over the elements is the node's energy (equation 2). */
   readonly energy: Expr;
   readonly energyKind: string;
+  /** Half the squared error (standard `gaussian`) at a precision that is learned, or not 1. */
+  readonly weighted?: true;
   /** Linear in z (cross-entropy, Bernoulli): only sound while clamped. */
   readonly clampedOnly: boolean;
   readonly weights: readonly WeightInstance[];

@@ -53,10 +53,12 @@ function makeNodePart(call: CallValue, shape: Shape, span: Span, environment: En
     session.reporter.report('definition/formula', definition.name.span, 'its `energy` gives no tensor');
     return undefined;
   }
+  const energyKind = module.standard ? definition.name.text : ownKind(call.name);
   return {
     activation,
     energy: expr,
-    energyKind: module.standard ? definition.name.text : ownKind(call.name),
+    energyKind,
+    ...(energyKind === 'gaussian' && names.get('precision') !== 1 ? { weighted: true } : {}),
     clampedOnly: degreeIn(expr, 'z') <= 1,
     weights,
     start: startOf(names.get('start')),

@@ -5,7 +5,7 @@
 import type { LinkInstance, NodeInstance } from '../3-check/checked.ts';
 
 /** As checked, without its place in the text. */
-export type GraphNode = Omit<NodeInstance, 'span'>;
+export type GraphNode = Omit<NodeInstance, 'span' | 'weighted'>;
 export type GraphLink = Omit<LinkInstance, 'span'>;
 
 export interface Graph {

@@ -6,7 +6,7 @@ export function lowerGraph(model: ModelInstance): Graph {
   return { name: model.name, nodes: model.nodes.map(lowerNode), links: model.links.map(lowerLink) };
 }
 
-function lowerNode({ span: _, ...node }: NodeInstance): GraphNode {
+function lowerNode({ span: _, weighted: _weighted, ...node }: NodeInstance): GraphNode {
   return node;
 }
 

@@ -103,6 +103,7 @@ export const CODES = {
   'data/kind': { severity: 'error', title: 'this is no data' },
   'data/split': { severity: 'error', title: 'which part of the data?' },
   'energy/free': { severity: 'error', title: 'this node must be clamped' },
+  'precision/rule': { severity: 'error', title: 'this rule knows no precision of a free node' },
   'read/value': { severity: 'error', title: 'this cannot be read' },
   'sense/unclamped': { severity: 'warning', title: 'a sense gets no data' },
   'setting/twice': { severity: 'error', title: 'this is set twice' },

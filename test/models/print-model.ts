@@ -19,7 +19,17 @@ interface Place {
   readonly array: boolean;
 }
 
-export function textOf(model: Description): string {
+/** Rules that equal backpropagation refuse a precision at free nodes. */
+function withoutPrecisions({ stages, ...model }: Description): Description {
+  if (!/z_il/.test(model.rule.text)) return { ...model, stages };
+  return {
+    ...model,
+    stages: stages.map((s) => ({ ...s, node: s.node.replace(/, precision = \w+|precision = \w+(, )?/, '') })),
+  };
+}
+
+export function textOf(described: Description): string {
+  const model = withoutPrecisions(described);
   const { input, output, stages, sequence } = model;
   const places: Place[] = [
     { into: 'x', out: 'x', ins: 1, outs: 1, width: input, array: false },

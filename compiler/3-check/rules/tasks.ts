@@ -90,3 +90,21 @@ export function checkStarts(task: TrainTask, reporter: Reporter): void {
     labels: [{ span: task.method.span, text: 'the rule' }],
   });
 }
+
+/** Rules whose weight steps are backpropagation's where errors of free nodes weigh 1. */
+const EQUAL_TO_BACKPROPAGATION: ReadonlySet<string> = new Set(['z_il', 'fa_z_il']);
+
+/** A precision would multiply the step of every weight before the node once more than backpropagation does. */
+export function checkPrecisions(task: TrainTask, reporter: Reporter): void {
+  const rule = task.method.definition.name.text;
+  if (!EQUAL_TO_BACKPROPAGATION.has(rule)) return;
+  const clamped = new Set(task.clamps.map((clamp) => clamp.node));
+  const predicted = new Set(task.model.links.map((link) => link.target));
+  const node = task.model.nodes.find((n) => n.weighted && !clamped.has(n.name) && predicted.has(n.name));
+  if (node === undefined) return;
+  const reason = `\`${rule}\` steps as backpropagation does only where errors of free nodes weigh 1`;
+  reporter.report('precision/rule', node.span, reason, {
+    repair: 'leave its `precision` out, or take a rule that settles: `learn.il(…)`',
+    labels: [{ span: task.method.span, text: 'the rule' }],
+  });
+}
