@@ -40,8 +40,9 @@ export function cutToDot(plan: Plan, links: readonly DrawnLink[]): string {
   const arrows = links.flatMap(({ from, to }) =>
     piecesOf(from).flatMap((a) => piecesOf(to).map((b) => arrowLines(a.piece, b.piece, a.shard !== b.shard))),
   );
-  const crossing = plan.borders.reduce((sum, border) => sum + borderBytes(border).bytes, 0);
-  const per = plan.borders.every((border) => borderBytes(border).perTick) ? 'tick' : 'batch';
+  const borders = plan.borders.map(borderBytes);
+  const crossing = borders.reduce((sum, { bytes }) => sum + bytes, 0);
+  const per = borders.every(({ perTick }) => perTick) ? 'tick' : 'batch';
   return `${[
     `digraph ${quote(plan.model)} {`,
     '  rankdir=LR; ranksep=0.7; nodesep=0.3; newrank=true; bgcolor="white"; fontname="Helvetica"; fontsize=11;',

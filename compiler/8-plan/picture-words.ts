@@ -1,8 +1,14 @@
 /** What both pictures of a plan say of its shards and borders. */
 import type { Plan, PlanBorder, PlanShard } from '../../spec/plan.ts';
 
-/** Of both directions as f32: per tick, or per batch for rules without ticks. */
-export function borderBytes({ flows }: PlanBorder): { readonly bytes: number; readonly perTick: boolean } {
+export interface BorderBytes {
+  readonly bytes: number;
+  /** Else per batch, for rules without ticks. */
+  readonly perTick: boolean;
+}
+
+/** Of both directions, as f32. */
+export function borderBytes({ flows }: PlanBorder): BorderBytes {
   const perTick = flows.reduce((sum, f) => sum + f.bytesPerTick.f32, 0);
   if (perTick > 0) return { bytes: perTick, perTick: true };
   return { bytes: flows.reduce((sum, f) => sum + 4 * f.valuesPerBatch, 0), perTick: false };

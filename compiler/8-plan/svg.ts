@@ -6,14 +6,18 @@ import type { Plan, PlanBorder, PlanShard } from '../../spec/plan.ts';
 import type { Program } from '../../spec/program.ts';
 import { quote } from '../4-graph/svg.ts';
 import { cutToDot, isSmall, linksOf } from './cut-svg.ts';
-import { borderBytes, inBytes, limitWords, shardFigures, shardTitle } from './picture-words.ts';
+import { type BorderBytes, borderBytes, inBytes, limitWords, shardFigures, shardTitle } from './picture-words.ts';
 
 /** Lines beyond this would be a ball of wool: the widest are drawn, the others are counted. */
 const MAX_LINES = 160;
 const MAX_WIDTH = 9;
 
+interface Line extends BorderBytes {
+  readonly border: PlanBorder;
+}
+
 export function planToDot(plan: Plan): string {
-  const lines = plan.borders
+  const lines: Line[] = plan.borders
     .map((border) => ({ border, ...borderBytes(border) }))
     .sort((a, b) => b.bytes - a.bytes || a.border.shards[0] - b.border.shards[0]);
   const shown = lines.slice(0, MAX_LINES);
@@ -29,7 +33,7 @@ export function planToDot(plan: Plan): string {
     '  node [fontname="Helvetica" fontsize=11 shape=box style="rounded,filled" fillcolor="white" color="#222222" margin="0.12,0.06"];',
     '  edge [fontname="Helvetica" fontsize=9 color="#555555" fontcolor="#333333"];',
     ...plan.shards.map((shard, i) => `  ${boxLine(plan, shard, i)}`),
-    ...shown.map(({ border, bytes }) => `  ${borderLine(border, bytes, most, shown.length)}`),
+    ...shown.map((line) => `  ${borderLine(line, most, shown.length)}`),
     '}',
   ].join('\n')}\n`;
 }
@@ -58,9 +62,8 @@ function boxLine(plan: Plan, shard: PlanShard, i: number): string {
   return `s${shard.id} [label=${quote(label.join('\n'))} tooltip=${quote(shard.nodes.slice(0, 40).join(', '))}${look}];`;
 }
 
-function borderLine({ shards, flows }: PlanBorder, bytes: number, most: number, lines: number): string {
+function borderLine({ border: { shards }, bytes, perTick }: Line, most: number, lines: number): string {
   const width = Math.max(0.3, (MAX_WIDTH * bytes) / most).toFixed(2);
-  const perTick = flows.some((f) => f.bytesPerTick.f32 > 0);
   const label = lines <= 40 ? ` label=${quote(`${inBytes(bytes)} a ${perTick ? 'tick' : 'batch'}`)}` : '';
   return `s${shards[0]} -- s${shards[1]} [penwidth=${width}${perTick ? '' : ' style=dashed'}${label}];`;
 }

@@ -12,8 +12,8 @@ import { fetchPlan } from '../../runtime/browser/fetch-plan.ts';
 import { deployedPlan } from '../../runtime/cli/mesh/fetched-plan.ts';
 import { openPlan } from '../../runtime/cli/planning/open-plan.ts';
 import { verifyForeign } from '../../runtime/cli/planning/verify-foreign.ts';
-import { UserError } from '../../runtime/support/errors.ts';
 import { parseProgram } from '../../spec/program-text.ts';
+import { codeOf } from '../support/code-of.ts';
 import { shardedPlan, THINNED } from '../support/sharded-plans.ts';
 import { type MadePlan, makePlan, remove, writeMade } from '../unit/plan/make-plan.ts';
 import { mutate, seeded } from './mutate.ts';
@@ -26,17 +26,6 @@ type Files = ReadonlyMap<string, Uint8Array>;
 const folders: string[] = [];
 afterAll(() => folders.forEach(remove));
 afterEach(() => vi.unstubAllGlobals());
-
-/** What is taken is verified once more by whoever gets it: so each way has to say the same of the same bytes. */
-async function codeOf(work: () => unknown): Promise<string> {
-  try {
-    await work();
-    return 'accepted';
-  } catch (error) {
-    if (error instanceof UserError) return error.code;
-    throw error;
-  }
-}
 
 /** A byte changed, bytes cut off, a file of nothing, one that became another one, or a line of a text changed. */
 function damage(files: Files, seed: number): Files {

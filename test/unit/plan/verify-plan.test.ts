@@ -11,10 +11,10 @@ import { verifyForeign } from '../../../runtime/cli/planning/verify-foreign.ts';
 import { planFolder } from '../../../runtime/plan/plan-folder.ts';
 import { planInMemory } from '../../../runtime/plan/plan-memory.ts';
 import { verifyPlan } from '../../../runtime/plan/verify-plan.ts';
-import { UserError } from '../../../runtime/support/errors.ts';
 import type { Plan } from '../../../spec/plan.ts';
 import { parseProgram } from '../../../spec/program-text.ts';
 import { mutate, seeded } from '../../fuzz/mutate.ts';
+import { codeOf } from '../../support/code-of.ts';
 import { makePlan, remove, writeMade } from './make-plan.ts';
 
 type Files = Map<string, Uint8Array>;
@@ -48,16 +48,6 @@ async function said(damaged: Files): Promise<Record<'folder' | 'memory' | 'page'
     memory: await codeOf(() => verifyPlan(planInMemory('it', damaged), verifyForeign)),
     page: await codeOf(() => fetchPlan('http://plan/', verifyForeign)),
   };
-}
-
-async function codeOf(work: () => unknown): Promise<string> {
-  try {
-    await work();
-    return 'accepted';
-  } catch (error) {
-    if (error instanceof UserError) return error.code;
-    throw error;
-  }
 }
 
 const alike = (code: string) => ({ folder: code, memory: code, page: code });
