@@ -1,6 +1,6 @@
 /** Parts of declarations and statements, for walks that do not care which kind they have. */
 import type { Span } from '../diagnostics/diagnostic.ts';
-import type { Declaration, DefinitionStatement, Expression, ModelStatement, TaskStatement } from './ast.ts';
+import type { Declaration, DefinitionStatement, Expression, IndexItem, ModelStatement, TaskStatement } from './ast.ts';
 
 export type Statement = ModelStatement | TaskStatement | DefinitionStatement;
 
@@ -23,4 +23,31 @@ export function headEnd(declaration: Declaration): number {
 export function innerExpressions(owner: object): readonly Expression[] {
   const one = owner as Partial<Readonly<Record<'value' | 'init' | 'default' | 'condition' | 'on', Expression>>>;
   return [one.value, one.init, one.default, one.condition, one.on].filter((value) => value !== undefined);
+}
+
+/** The expressions directly inside one, in the order in which they are written. */
+export function operandsOf(expression: Expression): readonly Expression[] {
+  switch (expression.kind) {
+    case 'number':
+    case 'string':
+    case 'name':
+      return [];
+    case 'member':
+      return [expression.of];
+    case 'index':
+      return [expression.of, ...expression.items.flatMap(boundsOf)];
+    case 'call':
+      return [expression.callee, ...expression.arguments.map(({ value }) => value)];
+    case 'unary':
+      return [expression.operand];
+    case 'binary':
+      return [expression.left, expression.right];
+    case 'list':
+      return expression.items;
+  }
+}
+
+function boundsOf(item: IndexItem): readonly Expression[] {
+  if (item.kind === 'at') return [item.value];
+  return item.kind === 'range' ? [item.from, item.to] : [];
 }

@@ -1,5 +1,6 @@
 /** Follows every name in an expression; one that points nowhere is reported, with the nearest that would. */
 import type { Call, Expression, Member } from '../1-syntax/ast.ts';
+import { operandsOf } from '../1-syntax/ast-parts.ts';
 import type { Span } from '../diagnostics/diagnostic.ts';
 import { meant } from '../diagnostics/habits.ts';
 import { listNames, type Reporter } from '../diagnostics/reporter.ts';
@@ -35,33 +36,16 @@ export interface Resolver {
 
 export function resolveExpression(expression: Expression, scope: Scope, resolver: Resolver): Meaning {
   switch (expression.kind) {
-    case 'number':
-    case 'string':
-      return VALUE;
     case 'name':
       return resolveName(expression.name, expression.span, scope, resolver);
     case 'member':
       return resolveMember(expression, scope, resolver);
-    case 'index': {
-      const of = resolveExpression(expression.of, scope, resolver);
-      for (const item of expression.items) {
-        if (item.kind === 'at') resolveExpression(item.value, scope, resolver);
-        if (item.kind === 'range') for (const end of [item.from, item.to]) resolveExpression(end, scope, resolver);
-      }
-      return of;
-    }
     case 'call':
       return resolveCall(expression, scope, resolver);
-    case 'unary':
-      resolveExpression(expression.operand, scope, resolver);
-      return VALUE;
-    case 'binary':
-      resolveExpression(expression.left, scope, resolver);
-      resolveExpression(expression.right, scope, resolver);
-      return VALUE;
-    case 'list':
-      for (const item of expression.items) resolveExpression(item, scope, resolver);
-      return VALUE;
+    default: {
+      const inner = operandsOf(expression).map((one) => resolveExpression(one, scope, resolver));
+      return expression.kind === 'index' ? (inner[0] ?? UNKNOWN) : VALUE;
+    }
   }
 }
 

@@ -4,6 +4,7 @@
  */
 import { append } from '../../spec/append.ts';
 import type { Declaration, Expression } from '../1-syntax/ast.ts';
+import { operandsOf } from '../1-syntax/ast-parts.ts';
 import type { Module } from '../2-names/program.ts';
 import type { Code } from '../diagnostics/codes.ts';
 import type { Diagnostic, Span } from '../diagnostics/diagnostic.ts';
@@ -75,33 +76,8 @@ function behind(of: Declaration, all: readonly Declaration[]): (Declaration | un
   return [...tasks, ...tasks.flatMap((task) => behind(task, all))];
 }
 
-function namesIn(expression: Expression, found = new Set<string>()): Set<string> {
-  const inside = (one: Expression): unknown => namesIn(one, found);
-  switch (expression.kind) {
-    case 'name':
-      found.add(expression.name);
-      break;
-    case 'member':
-      inside(expression.of);
-      break;
-    case 'index':
-      inside(expression.of);
-      break;
-    case 'call':
-      inside(expression.callee);
-      for (const { value } of expression.arguments) inside(value);
-      break;
-    case 'unary':
-      inside(expression.operand);
-      break;
-    case 'binary':
-      inside(expression.left);
-      inside(expression.right);
-      break;
-    case 'list':
-      for (const item of expression.items) inside(item);
-      break;
-    default:
-  }
+function namesIn(expression: Expression, found = new Set<string>()): ReadonlySet<string> {
+  if (expression.kind === 'name') found.add(expression.name);
+  for (const one of operandsOf(expression)) namesIn(one, found);
   return found;
 }
