@@ -22,6 +22,7 @@ import type {
   KernelTensor,
   Region,
 } from './kernels.ts';
+import { reasonOf } from './reason-of.ts';
 
 const json = (value: unknown): string => JSON.stringify(value);
 const showRegion = (r: Region): string => `${json(r.name)} at ${json(r.arena)} ${r.offset} : ${r.elements}`;
@@ -192,7 +193,7 @@ export function parseKernels(text: string): KernelProgram {
     try {
       readLine(draft, line);
     } catch (error) {
-      const why = error instanceof Error ? error.message : String(error);
+      const why = reasonOf(error);
       throw new KernelTextError(`line ${index + 1}: ${why}: ${line.slice(0, 200)}`);
     }
   });

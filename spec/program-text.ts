@@ -20,6 +20,7 @@ import type {
   Slice,
   State,
 } from './program.ts';
+import { reasonOf } from './reason-of.ts';
 
 const showShape = (shape: Shape): string => `[${shape.join(', ')}]`;
 
@@ -109,9 +110,7 @@ export function parseProgram(text: string): Program {
       else if (line.startsWith('state ')) states.push(parseState(line));
       else parseFunctionLine(line, functions);
     } catch (error) {
-      throw new ProgramTextError(
-        `line ${index + 1}: ${error instanceof Error ? error.message : String(error)}: ${line}`,
-      );
+      throw new ProgramTextError(`line ${index + 1}: ${reasonOf(error)}: ${line}`);
     }
   });
   if (name === '') throw new ProgramTextError('line 1: a program text begins with `program NAME`');

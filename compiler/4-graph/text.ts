@@ -5,6 +5,7 @@
  *     weight w : [128, 784] = {"kind":"uniform","bound":0.03}
  *     body = gelu(reshape(matmul(reshape(source, shape=[1, 784]), transpose(w)), shape=[128]))
  */
+import { reasonOf } from '../../spec/reason-of.ts';
 import type { Initializer, Sparsity, WeightInstance } from '../3-check/checked.ts';
 import type { Shape } from '../operators/expr.ts';
 import { parseExpression, printExpression } from './expression-text.ts';
@@ -168,6 +169,6 @@ function read<T>(line: Line, parse: () => T): T {
 
 function reject(line: Line, error: unknown): never {
   if (error instanceof GraphTextError) throw error;
-  const reason = error instanceof Error ? error.message : String(error);
+  const reason = reasonOf(error);
   throw new GraphTextError(`line ${line.number}: ${reason}: ${line.text}`);
 }

@@ -4,6 +4,7 @@ import { basename, join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { createGunzip } from 'node:zlib';
 import { extract } from 'tar-stream';
+import { reasonOf } from '../../spec/reason-of.ts';
 import { diskError } from '../support/atomic.ts';
 import { EnvironmentError, UserError } from '../support/errors.ts';
 import { makeFolderSoon, moveFileSoon, removeFileSoon, writeStream } from '../support/safe-files.ts';
@@ -122,7 +123,7 @@ async function unpackMembers(folder: SafePath, file: KnownFile, members: readonl
   } catch (failure) {
     const disk = diskError(failure, folder);
     if (disk instanceof EnvironmentError) throw disk;
-    const detail = failure instanceof Error ? failure.message : String(failure);
+    const detail = reasonOf(failure);
     throw new EnvironmentError('data/archive', `${archive} cannot be unpacked (${detail})`, 'get it again');
   }
   if (missing.size > 0) {

@@ -92,7 +92,7 @@ async function attemptFetch(file: KnownFile, url: string, part: SafePath, option
   } catch (failure) {
     const disk = diskError(failure, part);
     if (disk instanceof EnvironmentError) throw disk;
-    return { done: false, problem: abort.signal.aborted ? 'nothing arrives' : reasonOf(failure), again: true };
+    return { done: false, problem: abort.signal.aborted ? 'nothing arrives' : networkReason(failure), again: true };
   } finally {
     clearTimeout(stall);
   }
@@ -147,7 +147,7 @@ export async function sha256Of(path: string): Promise<string> {
 }
 
 /** `fetch` hides the reason one level down. */
-function reasonOf(failure: unknown): string {
+function networkReason(failure: unknown): string {
   const inner = failure instanceof Error && failure.cause instanceof Error ? failure.cause : failure;
   if (!(inner instanceof Error)) return String(inner);
   const code = 'code' in inner ? String(inner.code) : '';

@@ -1,4 +1,5 @@
 /** ONNX Runtime is a library for one operating system and processor: where it does not load, the machine is named. */
+import { firstLineOf } from '../../spec/reason-of.ts';
 import { EnvironmentError } from '../support/errors.ts';
 import type { Device } from './device.ts';
 
@@ -9,12 +10,8 @@ export async function loadCpu(): Promise<Device> {
   } catch (error) {
     throw new EnvironmentError(
       'device/library',
-      `ONNX Runtime does not load on ${process.platform}-${process.arch}: ${firstLine(error)}`,
+      `ONNX Runtime does not load on ${process.platform}-${process.arch}: ${firstLineOf(error)}`,
       'install the package made for this system, or use --device reference, which is slow',
     );
   }
-}
-
-function firstLine(error: unknown): string {
-  return String(error instanceof Error ? error.message : error).split('\n')[0] ?? '';
 }

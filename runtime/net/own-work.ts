@@ -2,6 +2,7 @@
  * What the synchronizer's own machine does for its state machine: looks at the blobs of parts, one after the other, and
  * computes checks again. Neither holds up anything else.
  */
+import { reasonOf } from '../../spec/reason-of.ts';
 import type { Backplane } from '../backplane/backplane.ts';
 import type { SynchronizerEffect, SynchronizerEvent } from '../roles/synchronizer-state.ts';
 import type { Deployment } from '../wire/deployment.ts';
@@ -66,7 +67,7 @@ export class OwnWork {
     try {
       return await this.#checker.check({ deployment, parts });
     } catch (error) {
-      return { problem: (error instanceof Error ? error.message : String(error)).slice(0, MAX_REASON_CHARACTERS) };
+      return { problem: reasonOf(error).slice(0, MAX_REASON_CHARACTERS) };
     }
   }
 

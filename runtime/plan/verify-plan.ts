@@ -5,6 +5,7 @@
 import type { Plan, PlanShard } from '../../spec/plan.ts';
 import type { Program } from '../../spec/program.ts';
 import { ProgramTextError, parseProgram } from '../../spec/program-text.ts';
+import { reasonOf } from '../../spec/reason-of.ts';
 import type { ShardSchedule } from '../../spec/schedule.ts';
 import { wholeSchedule } from '../shard/whole.ts';
 import { UserError } from '../support/errors.ts';
@@ -112,7 +113,7 @@ function thrownBy(work: () => void): string | undefined {
     work();
     return undefined;
   } catch (error) {
-    return error instanceof Error ? error.message : String(error);
+    return reasonOf(error);
   }
 }
 

@@ -1,5 +1,6 @@
 /** What a server predicts with: a plan and its weights on a device, replaced as a whole by newer weights. */
 import type { Plan } from '../../spec/plan.ts';
+import { reasonOf } from '../../spec/reason-of.ts';
 import {
   EMPTY_PREDICTOR,
   type PredictorEffect,
@@ -151,7 +152,7 @@ export class ReloadingPredictor {
     this.#under(
       work().catch((error: unknown) => {
         this.#error = error;
-        const reason = error instanceof Error ? error.message : String(error);
+        const reason = reasonOf(error);
         this.#happen({ kind: 'failed', slot, reason });
         this.#error = undefined;
       }),

@@ -4,6 +4,7 @@
  */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { reasonOf } from '../../../spec/reason-of.ts';
 import { chooseDevice } from '../../device/choose.ts';
 import type { CheckAnswer, CheckRequest } from '../../net/checker.ts';
 import { recompute } from '../../net/recompute.ts';
@@ -30,7 +31,7 @@ process.on('disconnect', () => {
 process.on('message', (task: CheckTask) => {
   answerTo(task).then(
     (answer) => process.send?.(answer),
-    (error: unknown) => process.send?.({ problem: error instanceof Error ? error.message : String(error) }),
+    (error: unknown) => process.send?.({ problem: reasonOf(error) }),
   );
 });
 

@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { format } from '../../../compiler/1-syntax/format.ts';
 import { DiagnosticsError } from '../../../compiler/diagnostics/diagnostics-error.ts';
+import { reasonOf } from '../../../spec/reason-of.ts';
 import { writeFileAtomic } from '../../support/atomic.ts';
 import { emit } from '../../support/emit.ts';
 import { UserError } from '../../support/errors.ts';
@@ -30,7 +31,7 @@ function readText(file: string): string {
   try {
     return readFileSync(file === '-' ? 0 : file, 'utf8');
   } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
+    const reason = reasonOf(error);
     throw new UserError(
       'file/unreadable',
       `${file} cannot be read: ${reason}`,

@@ -1,6 +1,7 @@
 /** What a GPU multiplies f16 with, tried: a driver may offer what it does not do rightly. */
 import type { HalfUnit } from '../../../spec/precision.ts';
 import { stream } from '../../../spec/random.ts';
+import { reasonOf } from '../../../spec/reason-of.ts';
 import { chooseDevice } from '../../device/choose.ts';
 import type { Device } from '../../device/device.ts';
 import { gpuKernels } from '../compiling/gpu-kernels.ts';
@@ -38,7 +39,7 @@ async function isTrusted(device: Device, unit: HalfUnit): Promise<boolean> {
     const off = await errorOf(device, unit);
     return off < BOUND || refuse(`a product was off by ${off}`);
   } catch (error) {
-    return refuse(error instanceof Error ? error.message : String(error));
+    return refuse(reasonOf(error));
   }
 }
 

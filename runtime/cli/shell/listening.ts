@@ -1,6 +1,7 @@
 /** What commands that listen have in common: certificates, tokens, and no open door without a word. */
 import { readFileSync } from 'node:fs';
 import { createSecureContext } from 'node:tls';
+import { reasonOf } from '../../../spec/reason-of.ts';
 import { Hosts } from '../../http/hosts.ts';
 import type { Certificate } from '../../http/limited-server.ts';
 import { TokenFile } from '../../identity/token-file.ts';
@@ -27,7 +28,7 @@ export function certificateOf(args: Pick<ListenArguments, 'cert' | 'cert-key'>):
   try {
     createSecureContext(certificate);
   } catch (error) {
-    const why = error instanceof Error ? error.message : String(error);
+    const why = reasonOf(error);
     throw new UserError('tls/certificate', `${cert} and ${key} are not a certificate and its key in PEM (${why})`);
   }
   return certificate;

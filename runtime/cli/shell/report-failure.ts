@@ -1,5 +1,6 @@
 /** A failure becomes words on standard error, one JSON line where asked, and an exit code. */
 import { DiagnosticsError } from '../../../compiler/diagnostics/diagnostics-error.ts';
+import { reasonOf } from '../../../spec/reason-of.ts';
 import { jsonLine } from '../../support/emit.ts';
 import { ERROR_CODES, type ErrorCode } from '../../support/error-codes.ts';
 import { EnvironmentError, UserError } from '../../support/errors.ts';
@@ -29,7 +30,7 @@ export async function reportFailure(error: unknown, asJson: boolean): Promise<nu
     return EXIT.environment;
   }
   const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
-  emit(asJson, 'internal', error instanceof Error ? error.message : String(error));
+  emit(asJson, 'internal', reasonOf(error));
   process.stderr.write(
     `${printableLines(text)}\n\nThis should not have happened: it is a bug in nmc, not in your model. Please report it with the text above.\n`,
   );

@@ -7,6 +7,7 @@ import type { OnnxPort } from '../../../compiler/7-kernels/onnx/model.ts';
 import type { PlanPrediction } from '../../../spec/plan.ts';
 import { type Program, type State, sizeOf } from '../../../spec/program.ts';
 import { stream } from '../../../spec/random.ts';
+import { reasonOf } from '../../../spec/reason-of.ts';
 import { type FieldData, fieldArrays, type Tensor } from '../../device/device.ts';
 import type { Shard } from '../../shard/shard.ts';
 import { smallestFor } from '../../shard/sizes.ts';
@@ -49,7 +50,7 @@ export async function checkExport(bytes: Uint8Array, exported: Exported, from: E
     }
     await session.release();
   } catch (error) {
-    const said = error instanceof Error ? error.message : String(error);
+    const said = reasonOf(error);
     throw new EnvironmentError(
       'export/refused',
       `ONNX Runtime does not run the exported model: ${said.slice(0, 300)}`,

@@ -3,6 +3,7 @@ import { constants } from 'node:buffer';
 import type { FileHandle } from 'node:fs/promises';
 import { promisify } from 'node:util';
 import { gunzip } from 'node:zlib';
+import { reasonOf } from '../../../spec/reason-of.ts';
 import { boundedCount, zeroedBytes } from '../../support/bounded.ts';
 import { EnvironmentError, UserError } from '../../support/errors.ts';
 import { openForReadingSoon } from '../../support/safe-files.ts';
@@ -72,7 +73,7 @@ async function unpack(path: string, bytes: Uint8Array, limit: number): Promise<U
     const code = codeOf(failure);
     if (code === 'ERR_BUFFER_TOO_LARGE') throw tooLarge(path, 'unpacked it is more', limit);
     const reason = code === 'Z_BUF_ERROR' ? 'it ends in the middle' : 'it is damaged';
-    const detail = failure instanceof Error ? failure.message : String(failure);
+    const detail = reasonOf(failure);
     throw badData(path, `gzip of ${bytes.length} bytes`, `${reason} (${detail})`, 'get the file again');
   }
 }
@@ -87,7 +88,7 @@ function unreadable(path: string, failure: unknown): UserError | EnvironmentErro
   if (code === 'EACCES' || code === 'EPERM') {
     return new UserError('data/missing', `${path}: this user may not read it`, 'change its permissions');
   }
-  const detail = failure instanceof Error ? failure.message : String(failure);
+  const detail = reasonOf(failure);
   return new EnvironmentError('data/read', `${path}: reading failed (${detail})`);
 }
 

@@ -1,4 +1,5 @@
 /** JSON lines: one object per sample, with the fields' names and their numbers, nested or flat. */
+import { reasonOf } from '../../../spec/reason-of.ts';
 import { ofPresent, zeroed } from '../../support/bounded.ts';
 import { type Field, sizeOf } from '../dataset.ts';
 import { badData } from './bad-data.ts';
@@ -27,7 +28,7 @@ function parseLine(path: string, line: string, number: number): Line {
   try {
     value = JSON.parse(line);
   } catch (failure) {
-    const detail = failure instanceof Error ? failure.message : String(failure);
+    const detail = reasonOf(failure);
     throw badData(path, `line ${number}`, `no JSON (${detail})`);
   }
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {

@@ -3,6 +3,7 @@
  * the claimed sizes must be checked before anything is unpacked.
  */
 import { crc32, inflateRawSync } from 'node:zlib';
+import { reasonOf } from '../../../spec/reason-of.ts';
 import { badData, looksLike } from './bad-data.ts';
 import { DEFLATE_RATIO, MAX_BYTES } from './bytes.ts';
 import type { NumberArray } from './idx.ts';
@@ -99,7 +100,7 @@ function inflate(path: string, { name, method, offset, unpacked }: Entry, packed
     const content = inflateRawSync(packed, { maxOutputLength: unpacked + 1, chunkSize: Math.max(64, unpacked + 1) });
     return new Uint8Array(content.buffer, content.byteOffset, content.length);
   } catch (failure) {
-    const detail = failure instanceof Error ? failure.message : String(failure);
+    const detail = reasonOf(failure);
     throw badData(path, `byte ${offset}`, `${name} is damaged (${detail})`, 'get or write it again');
   }
 }

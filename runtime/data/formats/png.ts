@@ -3,6 +3,7 @@ import type { Dirent } from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { PNG } from 'pngjs';
+import { reasonOf } from '../../../spec/reason-of.ts';
 import { boundedCount, ofPresent, zeroedBytes } from '../../support/bounded.ts';
 import type { Column, Field } from '../dataset.ts';
 import { badData, looksLike } from './bad-data.ts';
@@ -33,7 +34,7 @@ export function parsePng(path: string, bytes: Uint8Array): Picture {
   try {
     png = PNG.sync.read(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength));
   } catch (failure) {
-    const detail = failure instanceof Error ? failure.message : String(failure);
+    const detail = reasonOf(failure);
     throw badData(path, '', `the picture is damaged (${detail})`);
   }
   return onWhite(png);
@@ -178,7 +179,7 @@ async function list(path: string): Promise<Dirent[]> {
   try {
     return await readdir(path, { withFileTypes: true });
   } catch (failure) {
-    throw badData(path, '', `the folder cannot be read (${failure instanceof Error ? failure.message : failure})`);
+    throw badData(path, '', `the folder cannot be read (${reasonOf(failure)})`);
   }
 }
 

@@ -2,6 +2,7 @@
 
 import { parentPort } from 'node:worker_threads';
 import { LANE, TRAIN } from '../../../spec/names.ts';
+import { reasonOf } from '../../../spec/reason-of.ts';
 import { CpuEngine } from './engine.ts';
 import { Lane, OtherLaneFailed } from './lane.ts';
 import { ownBuffers, type Reply, type Request, type Value } from './messages.ts';
@@ -37,7 +38,7 @@ async function serve(): Promise<void> {
   try {
     await lane?.serve(handled);
   } catch (error) {
-    broken = messageOf(error);
+    broken = reasonOf(error);
     // The other lane says why.
     if (!(error instanceof OtherLaneFailed)) port?.postMessage({ id: failureAsked, failure: broken });
   }
@@ -48,11 +49,9 @@ async function answer(request: Request): Promise<Reply> {
     if (broken !== undefined) throw new Error(broken);
     return { id: request.id, value: await carryOut(request) };
   } catch (error) {
-    return { id: request.id, failure: messageOf(error) };
+    return { id: request.id, failure: reasonOf(error) };
   }
 }
-
-const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
 
 function engineOf({ engine = 0 }: Request): { readonly engine: CpuEngine; readonly lane: Lane | undefined } {
   const own = opened.get(engine);

@@ -1,8 +1,9 @@
 /** The GPUs of this machine in Node, by Dawn. */
 
+import { firstLineOf } from '../../../spec/reason-of.ts';
 import { EnvironmentError } from '../../support/errors.ts';
 import type { Gpu } from './gpu.ts';
-import { openGpu, requestAdapter, wordsOf } from './gpu.ts';
+import { openGpu, requestAdapter } from './gpu.ts';
 import { type DawnClasses, paceDawn } from './pace.ts';
 
 // Dawn ends when nobody holds what it gave: both are held for good.
@@ -30,7 +31,7 @@ async function load(options: string[]): Promise<GPU> {
   } catch (error) {
     throw new EnvironmentError(
       'device/library',
-      `the GPU library does not load: ${wordsOf(error).split('\n')[0]}`,
+      `the GPU library does not load: ${firstLineOf(error)}`,
       'use --device cpu; on Linux it needs glibc 2.34 and the library libstdc++ of GCC 12, or newer',
     );
   }

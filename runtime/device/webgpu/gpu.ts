@@ -1,4 +1,5 @@
 /** A GPU, opened: the same in Node (Dawn) and in a page. */
+import { reasonOf } from '../../../spec/reason-of.ts';
 import { EnvironmentError } from '../../support/errors.ts';
 import { HALF_FEATURE, MATRIX_FEATURES } from './half-units.ts';
 
@@ -39,7 +40,7 @@ export async function openGpu(adapter: GPUAdapter, matrices = false): Promise<Gp
   try {
     device = await adapter.requestDevice({ requiredLimits, requiredFeatures });
   } catch (error) {
-    throw new EnvironmentError('device/failed', `the GPU gave no device: ${wordsOf(error)}`, 'try --device cpu');
+    throw new EnvironmentError('device/failed', `the GPU gave no device: ${reasonOf(error)}`, 'try --device cpu');
   }
   let failure: Error | undefined;
   device.addEventListener('uncapturederror', (event) => {
@@ -71,8 +72,4 @@ export function isSoftware(info: GPUAdapterInfo): boolean {
 export function describe(info: GPUAdapterInfo): string {
   const name = [info.vendor, info.architecture, info.device].filter((text) => text !== '').join(' ');
   return [name, info.description].filter((text) => text !== '').join(', ') || 'a GPU without a name';
-}
-
-export function wordsOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }
