@@ -9,6 +9,7 @@ import { keyPairFromSeed } from '../identity/ed25519.ts';
 import { keyBytes, keyText } from '../identity/key-text.ts';
 import { wallNow } from '../support/clock.ts';
 import { UserError } from '../support/errors.ts';
+import { inTurn } from '../support/in-turn.ts';
 import { count, follows, number, object, type Shape, text } from '../support/shape.ts';
 import type { Invite, Role } from '../wire/handshake.ts';
 import { hex } from '../wire/hash.ts';
@@ -68,7 +69,7 @@ export class Membership {
   /** Keys whose time is set and not over. */
   readonly #expiring = new Set<string>();
   /** Changes come one after the other: what one has checked holds until it is written. */
-  #turn: Promise<unknown> = Promise.resolve();
+  readonly #inTurn = inTurn();
 
   private constructor(backplane: Backplane, now: () => number) {
     this.#backplane = backplane;
@@ -319,12 +320,6 @@ export class Membership {
     this.#keys.set(key, record);
     if (record.expires === undefined) this.#expiring.delete(key);
     else this.#expiring.add(key);
-  }
-
-  #inTurn<T>(work: () => Promise<T>): Promise<T> {
-    const done = this.#turn.then(work);
-    this.#turn = done.catch(() => undefined);
-    return done;
   }
 }
 

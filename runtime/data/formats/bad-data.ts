@@ -6,6 +6,13 @@ export function badData(path: string, place: string, problem: string, repair?: s
   return new UserError('data/format', `${path}: ${place === '' ? '' : `${place}: `}${problem}`, repair);
 }
 
+/** A file that is shorter or longer than its header says. @param says what asks for that many bytes */
+export function badLength(path: string, bytes: Uint8Array, expected: number, says: string): UserError {
+  const problem = bytes.length < expected ? 'the file ends too early' : 'the file goes on after its last element';
+  const place = `byte ${Math.min(bytes.length, expected)}`;
+  return badData(path, place, `${problem}: ${says} ${expected} bytes, not ${bytes.length}`);
+}
+
 /** What a file's first bytes say it is, for "named .png but looks like gzip". */
 export function looksLike(bytes: Uint8Array): string {
   if (bytes.length === 0) return 'an empty file';

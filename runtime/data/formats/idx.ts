@@ -4,7 +4,7 @@
 
 import { boundedCount, listOf, zeroed } from '../../support/bounded.ts';
 import type { FieldArray, FieldType } from '../dataset.ts';
-import { badData, looksLike } from './bad-data.ts';
+import { badData, badLength, looksLike } from './bad-data.ts';
 
 export interface NumberArray {
   readonly type: FieldType;
@@ -52,11 +52,7 @@ export function parseIdx(path: string, bytes: Uint8Array): NumberArray {
   });
   const count = sizes.reduce((product, size) => product * size, 1);
   const expected = start + count * element.bytes;
-  if (bytes.length !== expected) {
-    const place = `byte ${Math.min(bytes.length, expected)}`;
-    const problem = bytes.length < expected ? 'the file ends too early' : 'the file goes on after its last element';
-    throw badData(path, place, `${problem}: ${sizes.join(' x ')} elements make ${expected} bytes, not ${bytes.length}`);
-  }
+  if (bytes.length !== expected) throw badLength(path, bytes, expected, `${sizes.join(' x ')} elements make`);
   return { type: element.type, sizes, data: readElements(view, start, count, element, bytes) };
 }
 

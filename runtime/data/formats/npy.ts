@@ -2,7 +2,7 @@
 
 import { boundedCount, zeroed } from '../../support/bounded.ts';
 import type { FieldArray, FieldType } from '../dataset.ts';
-import { badData, looksLike } from './bad-data.ts';
+import { badData, badLength, looksLike } from './bad-data.ts';
 import type { NumberArray } from './idx.ts';
 import { INEXACT, roundedWhole } from './table.ts';
 
@@ -52,15 +52,8 @@ export function parseNpy(path: string, bytes: Uint8Array): NumberArray {
   if (sizes.some((size) => size === 0)) throw badData(path, 'byte 10', `the shape (${sizes.join(', ')}) is empty`);
   const count = sizes.reduce((product, size) => product * size, 1);
   const expected = start + count * element.bytes;
-  if (bytes.length !== expected) {
-    const place = `byte ${Math.min(bytes.length, expected)}`;
-    const problem = bytes.length < expected ? 'the file ends too early' : 'the file goes on after its last element';
-    throw badData(
-      path,
-      place,
-      `${problem}: shape (${sizes.join(', ')}) of '${descr}' makes ${expected} bytes, not ${bytes.length}`,
-    );
-  }
+  if (bytes.length !== expected)
+    throw badLength(path, bytes, expected, `shape (${sizes.join(', ')}) of '${descr}' makes`);
   const data = readElements(path, bytes, header, element, count);
   return { type: element.type, sizes, data: header.fortran ? toRowMajor(data, sizes) : data };
 }

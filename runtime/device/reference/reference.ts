@@ -7,6 +7,7 @@ import { isOperator, operators } from '../../../compiler/operators/table.ts';
 import type { Block, Op, Program, ProgramFunction } from '../../../spec/program.ts';
 import { sizeOf } from '../../../spec/program.ts';
 import { evaluateScalar } from '../../../spec/scalars.ts';
+import { inTurn } from '../../support/in-turn.ts';
 import type { Device, DeviceSession, Position, RunInput } from '../device.ts';
 
 type Values = Map<string, ReferenceTensor>;
@@ -36,24 +37,19 @@ function openReference(program: Program): DeviceSession {
   const states: Values = new Map(
     program.states.map((s) => [s.id, { shape: s.shape, data: new Float64Array(sizeOf(s.shape)) }]),
   );
-  let queue: Promise<unknown> = Promise.resolve();
-  const inOrder = <T>(work: () => T | Promise<T>): Promise<T> => {
-    const done = queue.then(work);
-    queue = done.catch(() => undefined);
-    return done;
-  };
+  const queue = inTurn();
   return {
     write: (id, values) =>
-      inOrder(() => {
+      queue(() => {
         const { shape, data } = read(states, id);
         if (values.length !== data.length) throw new Error(`${id} has ${data.length} elements, not ${values.length}`);
         states.set(id, { shape, data: Float64Array.from(values) });
       }),
-    read: (id) => inOrder(() => read(states, id).data.slice()),
+    read: (id) => queue(() => read(states, id).data.slice()),
     run: (name, inputs, position) => {
       // Now, not when its turn comes: the caller may use its buffers again when this returns.
       const copies = Object.fromEntries(Object.entries(inputs).map(([field, data]) => [field, data.slice()]));
-      return inOrder(async () => {
+      return queue(async () => {
         const f = program.functions.find((g) => g.name === name);
         if (!f) throw new Error(`no function ${name}`);
         const values = await inTurns(runFunction(f, states, copies, position));
