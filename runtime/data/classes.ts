@@ -5,9 +5,12 @@ import type { Classes, Dataset } from './dataset.ts';
 /**
  * Returns the data set with its classes numbered as `known` numbers them.
  * @param known of the training data
- * @throws UserError `data/classes` where the data have a class that training did not have
+ * @param trained names of the fields that training read
+ * @throws UserError `data/classes` where the data have a class that training did not have, or where one of both has names
+ *   of classes and the other one has numbers, which nothing matches
  */
-export function alignClasses(dataset: Dataset, known: Classes | undefined): Dataset {
+export function alignClasses(dataset: Dataset, known: Classes | undefined, trained: readonly string[]): Dataset {
+  for (const { name } of dataset.fields) if (trained.includes(name)) checkKinds(dataset, name, known);
   const numbers = new Map<string, readonly number[]>();
   for (const [field, names] of Object.entries(dataset.classes ?? {})) {
     const order = known?.[field];
@@ -29,12 +32,27 @@ export function alignClasses(dataset: Dataset, known: Classes | undefined): Data
   };
 }
 
+function checkKinds({ name: data, classes }: Dataset, field: string, known: Classes | undefined): void {
+  const [own, theirs] = [classes, known].map((all) => (all && Object.hasOwn(all, field) ? all[field] : undefined));
+  const names = own ?? theirs;
+  // Folders and words that are called 0, 1, 2, … say their numbers.
+  if (!names || (own && theirs) || names.every((name, number) => name === String(number))) return;
+  const shown = names.slice(0, 5).join(', ');
+  throw new UserError(
+    'data/classes',
+    own
+      ? `${data} names the classes of \`${field}\` (${shown}), and the training data number them`
+      : `${data} numbers the classes of \`${field}\`, and the training data name them (${shown})`,
+    'give both the same: names, or numbers',
+  );
+}
+
 function numberOf({ name: data }: Dataset, name: string, order: readonly string[]): number {
   const number = order.indexOf(name);
   if (number >= 0) return number;
   throw new UserError(
     'data/classes',
     `${data} has the class ${name}, which the training data do not have: ${order.slice(0, 20).join(', ')}`,
-    'give its folder the name of a class of training, or train with it',
+    'write the name of a class of training, or train with this one',
   );
 }

@@ -2,7 +2,7 @@
 import { crc32 } from 'node:zlib';
 import { ofPresent, rowNumbers } from '../support/bounded.ts';
 import { UserError } from '../support/errors.ts';
-import type { Fingerprint } from '../training/data-record.ts';
+import type { DataRecord, Fingerprint } from '../training/data-record.ts';
 import { allocate, type Dataset, findField, sizeOf } from './dataset.ts';
 
 const PIECE_BYTES = 1024 * 1024;
@@ -31,7 +31,7 @@ function sumOf(dataset: Dataset, name: string): number {
  * @param before as the run has kept it
  * @throws UserError `data/changed`
  */
-export function assertUnchanged(dataset: Dataset, before: Fingerprint): void {
+export function assertUnchanged(dataset: Dataset, { train: before, classes = {} }: DataRecord): void {
   const repair = 'put the data back as they were, or begin another training: nmc train FILE --weights RUN';
   if (dataset.length !== before.samples)
     throw new UserError(
@@ -39,6 +39,15 @@ export function assertUnchanged(dataset: Dataset, before: Fingerprint): void {
       `${dataset.name} has ${dataset.length} samples now; the run began with ${before.samples}`,
       repair,
     );
+  for (const [field, names] of Object.entries(classes)) {
+    const now = dataset.classes?.[field] ?? [];
+    if (now.join('\n') !== names.join('\n'))
+      throw new UserError(
+        'data/changed',
+        `${dataset.name}: the classes of \`${field}\` are ${now.slice(0, 10).join(', ') || 'gone'} now; the run began with ${names.slice(0, 10).join(', ')}`,
+        repair,
+      );
+  }
   const { sums } = fingerprintOf(dataset, Object.keys(before.sums));
   const changed = Object.keys(sums).find((name) => sums[name] !== before.sums[name]);
   if (changed !== undefined)

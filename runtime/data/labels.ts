@@ -25,11 +25,14 @@ export function checkLabels(dataset: Dataset, fields: readonly Labelled[]): void
       dataset.gather(name, rowNumbers(count, from), values);
       const wrong = values.findIndex((value) => !(value >= first && value < last + 1));
       if (wrong < 0) continue;
+      const names = dataset.classes?.[name];
       const sample = from + Math.floor(wrong / size) + 1;
       throw new UserError(
         'data/label',
         `${dataset.name}: sample ${sample} of ${dataset.length}: \`${name}\` is ${values[wrong]}, and \`one_hot\` has places for ${first} to ${last}`,
-        'count the labels from 0 and give `one_hot` their number, or clamp with a condition: `when`',
+        names
+          ? `there are ${names.length} classes (${names.slice(0, 10).join(', ')}): \`one_hot(sample.${name}, ${names.length})\``
+          : 'count the labels from 0 and give `one_hot` their number, or clamp with a condition: `when`',
       );
     }
   }

@@ -15,7 +15,9 @@ export function taskSchema(prediction: PlanPrediction): object {
     properties: Object.fromEntries(
       prediction.reads.flatMap((read) => [
         [read.name, nestedSchema([...steps, ...read.shape])],
-        ...(read.scores ? [[`${read.name}_scores`, nestedSchema([0])] as const] : []),
+        ...(read.scores
+          ? [[`${read.name}_scores`, nestedSchema([0])] as const, [`${read.name}_class`, CLASS_NAME] as const]
+          : []),
       ]),
     ),
   };
@@ -26,6 +28,8 @@ export function taskSchema(prediction: PlanPrediction): object {
     response: { 200: { description: 'prediction', oneOf: [row, { type: 'array', items: row }] } },
   };
 }
+
+const CLASS_NAME = { description: 'the name of the class, where the training data had names' };
 
 function fieldSchema({ type, shape }: PlanField): object {
   return { ...nestedSchema(shape), description: `${type}[${shape.join(', ')}]; flat lists are taken too` };

@@ -1,6 +1,7 @@
 /** What a server predicts with: a plan and its weights on a device, replaced as a whole by newer weights. */
 import type { Plan } from '../../spec/plan.ts';
 import { reasonOf } from '../../spec/reason-of.ts';
+import type { Classes } from '../data/dataset.ts';
 import {
   EMPTY_PREDICTOR,
   type PredictorEffect,
@@ -17,6 +18,8 @@ export interface Loaded {
   readonly version: string;
   readonly plan: Plan;
   readonly shard: Shard;
+  /** Names of the classes of the training data, by field, where they are known. */
+  readonly classes?: Classes;
 }
 
 /** Where weights come from: a run folder, or a mesh. */

@@ -14,7 +14,7 @@ import { isLocal } from '../http/hosts.ts';
 import { HttpError } from '../http/http-error.ts';
 import { type Certificate, limitedServer, refuseConnection } from '../http/limited-server.ts';
 import { predictAll } from '../shard/evaluate.ts';
-import { notFiniteRead, predictedRow } from '../shard/rows.ts';
+import { classesOfReads, notFiniteRead, predictedRow } from '../shard/rows.ts';
 import { UserError } from '../support/errors.ts';
 import { BodyBudget, type Hold } from './body-budget.ts';
 import { checkedJson } from './checked-json.ts';
@@ -138,14 +138,15 @@ class Predictions {
   }
 
   #predict(task: string, bytes: Uint8Array): Promise<{ readonly body: string; readonly version: string }> {
-    return this.#predictor.use(async ({ plan, shard, version }) => {
+    return this.#predictor.use(async ({ plan, shard, version, classes }) => {
       const prediction = predictionOf(plan.predictions, task);
+      const names = classesOfReads(plan, prediction, classes);
       const { dataset, single } = readSamples(checkedJson(bytes, mostValues(prediction)), prediction);
       const rows: unknown[] = [];
       for await (const batch of predictAll(shard, prediction, dataset))
         for (let i = 0; i < batch.count; i++) {
           refuseNotFinite(notFiniteRead(prediction, batch, i), single ? undefined : batch.first + i);
-          rows.push(predictedRow(prediction, batch, i));
+          rows.push(predictedRow(prediction, batch, i, names));
         }
       this.#metrics.predictions.inc({ task }, rows.length);
       return { body: JSON.stringify(single ? rows[0] : rows), version };

@@ -1,23 +1,55 @@
 /** Predictions of a batch, sample by sample, as plain values that print as JSON. */
 import { scoresName } from '../../spec/names.ts';
-import type { PlanPrediction } from '../../spec/plan.ts';
+import type { Plan, PlanPrediction } from '../../spec/plan.ts';
+import type { Classes } from '../data/dataset.ts';
 import type { Tensor } from '../device/device.ts';
 import { isSound } from '../training/metrics.ts';
 import type { PredictedBatch } from './evaluate.ts';
 
-/** Reads by name, and `NAME_scores` where the read is an argmax. */
+/** Reads by name; where the read is an argmax also `NAME_scores`, and `NAME_class` where its classes have names. */
 export type PredictedRow = Readonly<Record<string, unknown>>;
 
-/** @param i which sample of the batch */
-export function predictedRow(prediction: PlanPrediction, batch: PredictedBatch, i: number): PredictedRow {
+/**
+ * @param i which sample of the batch
+ * @param classes names of the classes of each read that has some
+ */
+export function predictedRow(
+  prediction: PlanPrediction,
+  batch: PredictedBatch,
+  i: number,
+  classes: Classes = {},
+): PredictedRow {
   const row: Record<string, unknown> = {};
   for (const read of prediction.reads) {
     // Of a sequence the answer has the axis of steps in front.
     const shape = prediction.sequence === undefined ? read.shape : [prediction.sequence, ...read.shape];
     row[read.name] = nested(batch.results[read.name], i, batch.count, shape);
+    const names = classes[read.name];
+    if (names) row[`${read.name}_class`] = namesOf(row[read.name], names);
     if (read.scores) row[`${read.name}_scores`] = sampleOf(batch.results[scoresName(read.name)], i, batch.count);
   }
   return row;
+}
+
+/**
+ * Returns the names of the classes that a prediction's reads choose from: those of the field that a check compares a read
+ * with, else of the field that is called as the read is.
+ * @param classes of the training data, by field
+ */
+export function classesOfReads(plan: Plan, prediction: PlanPrediction, classes: Classes | undefined): Classes {
+  if (!classes) return {};
+  const found = prediction.reads.flatMap(({ name, scores }) => {
+    const check = plan.checks.find((c) => c.metric === 'accuracy' && c.task === prediction.task && c.read === name);
+    const field = check?.field ?? name;
+    const names = scores && Object.hasOwn(classes, field) ? classes[field] : undefined;
+    return names ? [[name, names] as const] : [];
+  });
+  return Object.fromEntries(found);
+}
+
+/** A class that training had no sample of has no name: null. */
+function namesOf(value: unknown, names: readonly string[]): unknown {
+  return Array.isArray(value) ? value.map((each) => namesOf(each, names)) : (names[Number(value)] ?? null);
 }
 
 /** The first read of a sample that is not finite, or whose class was chosen from such numbers. */

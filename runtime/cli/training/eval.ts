@@ -33,8 +33,11 @@ export default async function (args: EvalArguments): Promise<number> {
     const stored = model === undefined ? remembered : { ...remembered, folder: dirname(model) };
     const limit = args.limit ?? stored.limit;
     const open = dataOpener({ ...stored, limit });
-    const classes = storedDataRecord(run.config.settings.trainedOn)?.classes;
-    const datasets = await Promise.all(plan.checks.map(async (c) => alignClasses(await open(c.data), classes)));
+    const record = storedDataRecord(run.config.settings.trainedOn);
+    const trained = Object.keys(record?.train.sums ?? {});
+    const datasets = await Promise.all(
+      plan.checks.map(async (c) => alignClasses(await open(c.data), record?.classes, trained)),
+    );
     datasets.forEach((dataset, i) => {
       checkLabels(dataset, labelledOf(plan, plan.checks[i]));
     });

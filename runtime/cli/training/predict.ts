@@ -1,10 +1,10 @@
 /** `nmc predict`: what a run makes of given inputs. */
 import { dirname } from 'node:path';
 import type { Plan, PlanPrediction } from '../../../spec/plan.ts';
-import { type Dataset, slice } from '../../data/dataset.ts';
+import { type Classes, type Dataset, slice } from '../../data/dataset.ts';
 import { readInput } from '../../data/read-input.ts';
 import { predictAll } from '../../shard/evaluate.ts';
-import { notFiniteRead, type PredictedRow, predictedRow } from '../../shard/rows.ts';
+import { classesOfReads, notFiniteRead, type PredictedRow, predictedRow } from '../../shard/rows.ts';
 import { emit } from '../../support/emit.ts';
 import { UserError } from '../../support/errors.ts';
 import { wholeFields } from '../../training/steps.ts';
@@ -16,7 +16,7 @@ import { otherModel } from './other-model.ts';
 import { predictSheet } from './predict-sheet.ts';
 import { openPredictor, type Predictor, selectPrediction } from './run-predictor.ts';
 import { storedSettings } from './train-settings.ts';
-import { dataOpener } from './training-data.ts';
+import { dataOpener, storedClasses } from './training-data.ts';
 
 export default async function (args: PredictArguments): Promise<number> {
   if (args.input === undefined && args.png === undefined)
@@ -44,11 +44,12 @@ export default async function (args: PredictArguments): Promise<number> {
   try {
     if (png !== undefined) return await writeSheet(args, predictor, selectPrediction(predictor.plan, args.task), png);
     const { prediction, dataset, names } = asked ?? (await askedFor(args, predictor.plan));
+    const classes = classesOfReads(predictor.plan, prediction, storedClasses(predictor.run.config));
     const wrong: NotFinite[] = [];
     for await (const batch of predictAll(predictor.shard, prediction, dataset)) {
       for (let i = 0; i < batch.count; i++) {
         const name = names[batch.first + i] ?? String(batch.first + i + 1);
-        printRow(name, predictedRow(prediction, batch, i), args.json);
+        printRow(name, predictedRow(prediction, batch, i, classes), args.json, classes);
         const read = notFiniteRead(prediction, batch, i);
         if (read !== undefined) wrong.push({ name, read });
       }
@@ -107,23 +108,31 @@ function sayNotFinite(wrong: readonly NotFinite[], samples: number): void {
   );
 }
 
-function printRow(name: string, row: PredictedRow, asJson: boolean): void {
+function printRow(name: string, row: PredictedRow, asJson: boolean, classes: Classes): void {
   if (asJson) {
     emit({ input: name, ...row });
     return;
   }
-  const parts = Object.entries(row).map(([read, value]) => {
-    if (read.endsWith('_scores') && Array.isArray(value)) return bestScores(value as number[]);
+  const parts = Object.entries(row).flatMap(([read, value]) => {
+    // The name stands for the number.
+    if (Object.hasOwn(classes, read)) return [];
+    if (read.endsWith('_scores') && Array.isArray(value))
+      return bestScores(value as number[], classes[read.slice(0, -'_scores'.length)]);
+    if (read.endsWith('_class')) return `${read.slice(0, -'_class'.length)} ${named(value)}`;
     return `${read} ${Array.isArray(value) ? JSON.stringify(value) : String(value)}`;
   });
   process.stdout.write(`${name}   ${parts.join('   ')}\n`);
 }
 
-/** The three best classes: `7 0.98  9 0.02  1 0.00`. */
-function bestScores(scores: readonly number[]): string {
+function named(value: unknown): string {
+  return Array.isArray(value) ? JSON.stringify(value) : ((value as string | null) ?? '?');
+}
+
+/** The three best classes: `7: 0.980  9: 0.020  1: 0.000`, by their names where they have some. */
+function bestScores(scores: readonly number[], names: readonly string[] = []): string {
   const ranked = scores.map((score, label) => ({ score, label })).sort((a, b) => b.score - a.score);
   return `(${ranked
     .slice(0, 3)
-    .map(({ score, label }) => `${label}: ${score.toFixed(3)}`)
+    .map(({ score, label }) => `${names[label] ?? label}: ${score.toFixed(3)}`)
     .join('  ')})`;
 }

@@ -19,6 +19,7 @@ import { watchInterrupt } from '../shell/watch-interrupt.ts';
 import type { ServeArguments } from './options.ts';
 import { otherModel } from './other-model.ts';
 import { openPredictor } from './run-predictor.ts';
+import { storedClasses } from './training-data.ts';
 
 /** How often it is asked whether it is time to look for newer weights. */
 const TICK_MS = 100;
@@ -108,9 +109,10 @@ function runSource(directory: string, device: string, other?: (run: Run) => Prom
     load: async () => {
       // Asked first: weights replaced while they are read are loaded once more, never missed.
       const version = await newest();
-      const { plan, shard } = await openPredictor(directory, device, allSizes, tasks);
+      const { run, plan, shard } = await openPredictor(directory, device, allSizes, tasks);
       prepareSizes(shard);
-      return { version, plan, shard };
+      const classes = storedClasses(run.config);
+      return { version, plan, shard, ...(classes ? { classes } : {}) };
     },
   };
 }

@@ -85,7 +85,7 @@ async function goOn(run: TrainingRun, args: TrainArguments, reporter: Reporter, 
     const data = await opening;
     assertTrainable(plan, training, data);
     const record = storedDataRecord(run.config.settings.trainedOn);
-    if (record) assertUnchanged(data.train, record.train);
+    if (record) assertUnchanged(data.train, record);
     else reporter.note('the run does not say what its data were, so nobody can tell whether they are the same');
     reporter.data(data, training);
     last = await reopenLastPart(directory, device, training, state);

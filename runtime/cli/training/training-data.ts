@@ -3,10 +3,11 @@ import { existsSync } from 'node:fs';
 import { isAbsolute, join } from 'node:path';
 import type { Plan, PlanData, PlanTraining } from '../../../spec/plan.ts';
 import { alignClasses } from '../../data/classes.ts';
-import { type Dataset, slice } from '../../data/dataset.ts';
+import { type Classes, type Dataset, slice } from '../../data/dataset.ts';
 import { fingerprintOf } from '../../data/fingerprint.ts';
 import { openDataset } from '../../data/open.ts';
 import { assertLabels, type TrainingData } from '../../shard/trainable.ts';
+import type { RunConfig } from '../../store/run-config.ts';
 import { leftOutOf } from '../../training/calls.ts';
 import type { DataRecord } from '../../training/data-record.ts';
 
@@ -50,7 +51,12 @@ export async function openTrainingData(plan: Plan, training: PlanTraining, open:
     training.validation ? open(training.validation) : undefined,
     Promise.all(plan.checks.map((c) => open(c.data))),
   ]);
-  const aligned = (dataset: Dataset): Dataset => alignClasses(dataset, train.classes);
+  const aligned = (dataset: Dataset): Dataset =>
+    alignClasses(
+      dataset,
+      train.classes,
+      training.inputs.map(({ name }) => name),
+    );
   const data = { train, checks: checks.map(aligned), ...(validation ? { validation: aligned(validation) } : {}) };
   assertLabels(plan, training, data);
   return data;
@@ -65,6 +71,11 @@ export function dataRecord(training: PlanTraining, { train }: TrainingData): Dat
 /** @returns nothing for a run that was made before runs kept it */
 export function storedDataRecord(stored: unknown): DataRecord | undefined {
   return typeof stored === 'object' && stored !== null && 'train' in stored ? (stored as DataRecord) : undefined;
+}
+
+/** The names of the classes that a run was trained on, by field. */
+export function storedClasses({ settings }: RunConfig): Classes | undefined {
+  return storedDataRecord(settings.trainedOn)?.classes;
 }
 
 /** The folder that a run remembers, if it is still there; without it the environment decides. */

@@ -1,6 +1,7 @@
 /** One column of a CSV file as it grows: numbers, or text, told by the first cell that is not empty. */
 import { ofPresent, zeroed } from '../../support/bounded.ts';
 import { roundedText } from './table.ts';
+import { WordLabels } from './word-labels.ts';
 
 export class CsvColumn {
   readonly name: string;
@@ -12,6 +13,8 @@ export class CsvColumn {
   number: { readonly line: number; readonly text: string } | undefined;
   /** The first whole number of more digits than are read. */
   rounded: { readonly line: number; readonly text: string } | undefined;
+  /** All cells, unless the column is one of numbers. */
+  words: WordLabels | undefined = new WordLabels();
   #values = new Float64Array(64);
   #count = 0;
 
@@ -39,10 +42,14 @@ export class CsvColumn {
     if (value === undefined) {
       this.gap ??= { line, text };
       if (this.kind === 'open' && !isMissing(text)) this.kind = 'text';
+      this.words?.add(text, `row ${line}, column \`${this.name}\``);
       return;
     }
     if (!this.rounded && roundedText(text)) this.rounded = { line, text };
-    if (this.kind === 'open') this.kind = 'number';
+    if (this.kind === 'open') {
+      this.kind = 'number';
+      this.words = undefined;
+    }
     if (this.kind === 'text') this.number ??= { line, text };
     else if (!this.gap) this.#push(value);
   }

@@ -8,8 +8,9 @@ import { CsvColumn } from './csv-column.ts';
 import { isHeader } from './csv-header.ts';
 import { INEXACT, roundedWhole, type Table } from './table.ts';
 import { allNamed, type Grouping, groupColumns } from './wide-columns.ts';
+import { type Classed, classesOf, takesClasses } from './word-labels.ts';
 
-/** Columns of text are left out, unless a wanted field needs them (then it is an error). */
+/** Columns of text are left out, unless a wanted field takes their words as classes, or needs numbers (an error). */
 export function parseCsv(path: string, bytes: Uint8Array, wanted: readonly Field[] | undefined): Table {
   const rows = new CsvRows(path);
   try {
@@ -26,7 +27,7 @@ export function parseCsv(path: string, bytes: Uint8Array, wanted: readonly Field
     throw badData(path, '', failure.message);
   }
   rows.end();
-  return { columns: fieldsOf(path, rows, wanted) };
+  return fieldsOf(path, rows, wanted);
 }
 
 /** Rows as they come. The first one is held back until the second tells whether it holds names. */
@@ -81,13 +82,16 @@ function uniqueNames(path: string, record: readonly string[]): string[] {
   return names;
 }
 
-function fieldsOf(path: string, { columns = [], count }: CsvRows, wanted: readonly Field[] | undefined): Column[] {
+function fieldsOf(path: string, { columns = [], count }: CsvRows, wanted: readonly Field[] | undefined): Table {
+  const labels = columns.flatMap((c) => labelsOf(path, c, wanted) ?? []);
   const needed = new Set(wanted?.map((field) => field.name));
-  const usable = columns.filter((c) => c.kind === 'number' || needed.has(c.name));
+  const classed = new Set(labels.map(({ column }) => column.field.name));
+  const usable = columns.filter((c) => !classed.has(c.name) && (c.kind === 'number' || needed.has(c.name)));
   const named = usable.map(({ name }) => ({ name, shape: [] }));
-  const groups = groupColumns(path, named, wanted);
+  const rest = wanted?.filter((field) => !classed.has(field.name));
+  const groups = rest?.length === 0 ? [] : groupColumns(path, named, rest);
   // Found by its position, a column that is half text could be meant, too.
-  const doubtful = allNamed(path, named, wanted) ? undefined : columns.find((c) => c.kind === 'text' && c.number);
+  const doubtful = allNamed(path, named, rest) ? undefined : columns.find((c) => c.kind === 'text' && c.number);
   if (doubtful?.number) throw badData(path, placeOf(doubtful, doubtful.gap?.line ?? 1), doubtful.problem);
   const used = groups.flatMap(({ members }) => members.map((m) => usable[m] as CsvColumn));
   const gaps = used.flatMap((column) => (column.gap ? [{ column, line: column.gap.line }] : []));
@@ -96,7 +100,17 @@ function fieldsOf(path: string, { columns = [], count }: CsvRows, wanted: readon
   for (const column of used)
     if (column.rounded)
       throw badData(path, placeOf(column, column.rounded.line), `${column.rounded.text.slice(0, 40)} ${INEXACT}`);
-  return groups.map((group) => toColumn(path, group, usable, count));
+  return {
+    columns: [...groups.map((group) => toColumn(path, group, usable, count)), ...labels.map(({ column }) => column)],
+    ...classesOf(labels),
+  };
+}
+
+/** The classes of a column of words whose field takes them; a number among them leaves doubt, and is told. */
+function labelsOf(path: string, column: CsvColumn, wanted: readonly Field[] | undefined): Classed | undefined {
+  const field = wanted?.find(({ name }) => name === column.name);
+  if (!field || !takesClasses(field) || column.kind !== 'text' || column.number) return undefined;
+  return column.words?.column(path, field);
 }
 
 function placeOf({ name }: CsvColumn, line: number): string {

@@ -5,6 +5,7 @@ import { type Field, sizeOf } from '../dataset.ts';
 import { badData } from './bad-data.ts';
 import { convert, INEXACT, roundedText, sameLayout, type Table } from './table.ts';
 import { allNamed, groupColumns } from './wide-columns.ts';
+import { type Classed, classesOf, takesClasses, WordLabels } from './word-labels.ts';
 
 /** @param wanted the fields to read; without it, those of the first line, as f32 */
 export function parseJsonLines(path: string, text: string, wanted: readonly Field[] | undefined): Table {
@@ -14,7 +15,15 @@ export function parseJsonLines(path: string, text: string, wanted: readonly Fiel
   if (!first) throw badData(path, '', 'no line holds a sample', '{"image": [0, 0, …]} on each line');
   const fields = wanted ?? inferFields(path, first.object);
   if (fields.length === 0) throw badData(path, `line ${first.number}`, 'the object has no field of numbers');
-  return { columns: fields.map((field) => ({ field, data: readField(path, objects, field, text.length) })) };
+  const labels = fields.flatMap((field) => labelsOf(path, objects, field) ?? []);
+  const classed = new Map(labels.map(({ column }) => [column.field.name, column]));
+  const columns = fields.map(
+    (field) => classed.get(field.name) ?? { field, data: readField(path, objects, field, text.length) },
+  );
+  return {
+    columns,
+    ...classesOf(labels),
+  };
 }
 
 interface Line {
@@ -35,6 +44,21 @@ function parseLine(path: string, line: string, number: number): Line {
     throw badData(path, `line ${number}`, 'an object is needed', '{"image": [0, 0, …]}');
   }
   return { number, object: value as Record<string, unknown>, text: line };
+}
+
+/** The classes of a field that is a word in every line, where it takes them. */
+function labelsOf(path: string, lines: readonly Line[], field: Field): Classed | undefined {
+  const words = (line: Line): boolean => typeof line.object[field.name] === 'string';
+  if (!takesClasses(field) || !lines.some(words)) return undefined;
+  const labels = new WordLabels();
+  for (const line of lines) {
+    const value = line.object[field.name];
+    const place = `line ${line.number}, \`${field.name}\``;
+    if (typeof value !== 'string')
+      throw badData(path, place, `${JSON.stringify(value)?.slice(0, 40) ?? 'nothing'}, where other lines have a word`);
+    labels.add(value.trim(), place);
+  }
+  return labels.column(path, field);
 }
 
 /** The fields of numbers; `x[0]`, `x[1]`, … make one field here too. */

@@ -7,11 +7,12 @@ import { type ParquetValues, readParquetColumns } from './parquet-process.ts';
 import { isPng, parsePng, toGrey } from './png.ts';
 import { INEXACT, roundedWhole, rowCount, type Table } from './table.ts';
 import { joinColumns } from './wide-columns.ts';
+import { type Classed, classesOf, takesClasses, WordLabels } from './word-labels.ts';
 
 /** It is handed to another process, in one message. */
 const MAX_BYTES = 1024 ** 3;
 
-/** Columns of text and other things are left out. */
+/** Columns of text and other things are left out, unless a wanted field takes their words as classes. */
 export async function parseParquet(
   path: string,
   bytes: Uint8Array,
@@ -28,10 +29,35 @@ export async function parseParquet(
   const reply = await readParquetColumns(bytes);
   if (reply.problem !== undefined) throw badData(path, '', `the file cannot be read (${reply.problem})`);
   const columns = [...reply.columns].flatMap(([name, chunks]) => toColumn(path, name, chunks) ?? []);
-  const table = { columns };
+  const labels = [...reply.columns].flatMap(([name, chunks]) => labelsOf(path, name, chunks, wanted) ?? []);
+  const table = { columns: [...columns, ...labels.map(({ column }) => column)] };
   const rows = rowCount(path, table);
   if (rows !== reply.rows) throw badData(path, '', `it announces ${reply.rows} rows and holds ${rows}`);
-  return { columns: joinColumns(path, columns, wanted) };
+  const rest = wanted?.filter(({ name }) => !labels.some(({ column }) => column.field.name === name));
+  return {
+    columns: [...joinColumns(path, columns, rest), ...labels.map(({ column }) => column)],
+    ...classesOf(labels),
+  };
+}
+
+/** The classes of a column of words whose field takes them. */
+function labelsOf(
+  path: string,
+  name: string,
+  chunks: readonly ParquetValues[],
+  wanted: readonly Field[] | undefined,
+): Classed | undefined {
+  const field = wanted?.find((each) => each.name === name);
+  const isWord = (value: unknown): boolean => typeof value === 'string';
+  if (!field || !takesClasses(field) || !chunks.some((chunk) => Array.from(chunk).some(isWord))) return undefined;
+  const labels = new WordLabels();
+  let row = 0;
+  for (const chunk of chunks)
+    for (let k = 0; k < chunk.length; k++) {
+      const value = chunk[k];
+      labels.add(typeof value === 'string' ? value.trim() : '', `row ${++row}, column \`${name}\``);
+    }
+  return labels.column(path, field);
 }
 
 function toColumn(path: string, name: string, chunks: readonly ParquetValues[]): Column | undefined {

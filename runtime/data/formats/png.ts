@@ -112,7 +112,7 @@ export async function readPictures(
   const label: Column = { field: { name: 'label', type: 'i32', shape: [] }, data: labels };
   const labelled = files[0]?.label !== undefined;
   return {
-    ...(classes ? { classes } : {}),
+    ...(classes ? { classes: { label: classes } } : {}),
     columns: labelled ? [image, label] : [image],
     rowNames: files.map(({ name }) => name),
     unnamed: !labelled,

@@ -3,6 +3,7 @@
 import { ofPresent, zeroed, zeroedBytes } from '../../support/bounded.ts';
 import { UserError } from '../../support/errors.ts';
 import {
+  type Classes,
   type Column,
   type Dataset,
   describeField,
@@ -17,8 +18,8 @@ export interface Table {
   readonly columns: readonly Column[];
   /** What to call each row when printing (file names); absent where a number serves. */
   readonly rowNames?: readonly string[];
-  /** Names of the classes that the numbers of `label` stand for. */
-  readonly classes?: readonly string[];
+  /** Names of the classes that the numbers of a field stand for. */
+  readonly classes?: Classes;
   /** The only column's name is ours, not the file's: it may stand for any field. */
   readonly unnamed?: boolean;
 }
@@ -42,7 +43,7 @@ export function tableDataset(path: string, table: Table, wanted: readonly Field[
   const rows = rowCount(path, wanted && !alone ? usedOf(table, wanted) : table);
   const fields = wanted ?? table.columns.map(({ field }) => field);
   const columns = fields.map((field) => serve(path, table, field, rows, alone));
-  return memoryDataset(path, path, columns, table.classes && { label: table.classes });
+  return memoryDataset(path, path, columns, table.classes);
 }
 
 /** A file may hold more than is asked for, and of another length: `x_train` beside `x_test`. */

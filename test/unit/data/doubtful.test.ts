@@ -197,9 +197,11 @@ describe('folders of classes', () => {
     const train = await openFile(pictures('all', { cat: 1, dog: 1, owl: 1 }), undefined, 1);
     const test = await openFile(pictures('some', { cat: 1, owl: 2 }), undefined, 1);
     expect(values(test, 'label')).toEqual([0, 1, 1]);
-    expect(values(alignClasses(test, train.classes), 'label')).toEqual([0, 2, 2]);
+    expect(values(alignClasses(test, train.classes, ['label']), 'label')).toEqual([0, 2, 2]);
     const other = await openFile(pictures('other', { cat: 1, cow: 1 }), undefined, 1);
-    expect(() => alignClasses(other, train.classes)).toThrow('has the class cow, which the training data do not have');
+    expect(() => alignClasses(other, train.classes, ['label'])).toThrow(
+      'has the class cow, which the training data do not have',
+    );
   });
 });
 
@@ -212,11 +214,13 @@ it('pictures with 16 bits of a colour are refused rather than cut to 8', async (
 it('a fingerprint tells other rows and another number of them', async () => {
   const open = (text: string): Promise<Dataset> => openFile(write('f.csv', text), [f32('x')], 1);
   const before = fingerprintOf(await open('x\n1\n2\n3\n'), ['x']);
-  assertUnchanged(await open('x\n1\n2\n3\n'), before);
+  assertUnchanged(await open('x\n1\n2\n3\n'), { train: before, leftOut: 0 });
   const other = await open('x\n1\n2\n4\n');
-  expect(() => assertUnchanged(other, before)).toThrow('the values of `x` have changed');
+  expect(() => assertUnchanged(other, { train: before, leftOut: 0 })).toThrow('the values of `x` have changed');
   const longer = await open('x\n1\n2\n3\n4\n');
-  expect(() => assertUnchanged(longer, before)).toThrow('has 4 samples now; the run began with 3');
+  expect(() => assertUnchanged(longer, { train: before, leftOut: 0 })).toThrow(
+    'has 4 samples now; the run began with 3',
+  );
 });
 
 describe('whole numbers beyond what is held exactly', () => {
