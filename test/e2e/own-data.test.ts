@@ -1,9 +1,9 @@
 /** Training on your own files: what a run says and keeps of its data, and what later readings are held to. */
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
+import { writeClassFolders } from '../support/class-folders.ts';
 import { jsonLines, nmc, temporaryFolder } from '../support/nmc.ts';
-import { greyPng } from '../unit/data/fixtures.ts';
 
 const folder = temporaryFolder();
 
@@ -20,8 +20,8 @@ model m {
   link x -> y = links.dense()
 }
 
-train il of m on data.file("SOURCE") {
-  clamp x = CLAMP
+train il of m on data.file("ROWS", x = f32[4], label = int) {
+  clamp x = sample.x
   clamp y = one_hot(sample.label, 2)
   method    = learn.il(steps = 2, rate = 0.1)
   optimizer = learn.adam(rate = 0.05)
@@ -30,22 +30,15 @@ train il of m on data.file("SOURCE") {
 }
 
 predict classify of m {
-  clamp x = INPUT
+  clamp x = input.x
   read label = argmax(y)
 }
-CHECK`;
+`;
 
-function write(name: string, source: string, field: string, check = ''): string {
-  const text = MODEL.replace('"SOURCE"', source)
-    .replace('CLAMP', `sample.${field}`)
-    .replace('INPUT', `input.${field}`)
-    .replace('CHECK', check);
-  writeFileSync(join(folder, name), text);
+function write(name: string, rows: string): string {
+  writeFileSync(join(folder, name), MODEL.replace('ROWS', rows));
   return name;
 }
-
-const ROWS = ', x = f32[4], label = int';
-const PICTURES = ', image = u8[2, 2], label = int';
 
 function csv(rows: number, shift: number): string {
   const lines = Array.from({ length: rows }, (_, i) => [i / rows, (i + shift) / rows, 1, -i / rows, i % 2].join());
@@ -54,7 +47,7 @@ function csv(rows: number, shift: number): string {
 
 test('samples that fill no batch are said, told to programs, and kept in the run', async () => {
   writeFileSync(join(folder, 'rows.csv'), csv(24, 0));
-  const model = write('rows.pcn', `"rows.csv"${ROWS}`, 'x');
+  const model = write('rows.pcn', 'rows.csv');
   const told = await nmc(['train', model, '--epochs', '1', '--out', 'told'], { cwd: folder });
   expect(told.stdout).toContain(
     'each epoch leaves out 3 of 24 samples, others each time: they do not fill a batch of 7',
@@ -67,7 +60,7 @@ test('samples that fill no batch are said, told to programs, and kept in the run
 
 test('a run whose data have changed does not go on', async () => {
   writeFileSync(join(folder, 'changes.csv'), csv(700, 0));
-  const model = write('changes.pcn', `"changes.csv"${ROWS}`, 'x');
+  const model = write('changes.pcn', 'changes.csv');
   let stopped = false;
   const first = await nmc(['train', model, '--epochs', '4000', '--out', 'run', '--json'], {
     cwd: folder,
@@ -90,22 +83,8 @@ test('a run whose data have changed does not go on', async () => {
 });
 
 test('classes of a check are numbered as those of training, whatever its folder lacks', async () => {
-  const grey = { dark: 20, bright: 230 } as const;
-  for (const [root, classes] of [
-    ['train', ['bright', 'dark']],
-    ['test', ['dark']],
-  ] as const)
-    for (const name of classes) {
-      mkdirSync(join(folder, root, name), { recursive: true });
-      for (let i = 0; i < 8; i++)
-        writeFileSync(
-          join(folder, root, name, `${i}.png`),
-          greyPng(2, 2, () => grey[name] + i),
-        );
-    }
-  const check = `check accuracy(classify.label, data.file("test"${PICTURES}).label) >= 0.99`;
-  write('classes.pcn', `"train"${PICTURES}`, 'image / 255', check);
-  const trained = await nmc(['train', 'classes.pcn', '--batch', '4', '--out', 'classes', '--json'], { cwd: folder });
+  writeClassFolders(folder, 'classes.pcn');
+  const trained = await nmc(['train', 'classes.pcn', '--out', 'classes', '--json'], { cwd: folder });
   expect(trained.code, trained.stderr).toBe(0);
   const evaluated = await nmc(['eval', 'classes', '--json'], { cwd: folder });
   expect(jsonLines(evaluated)[0]).toMatchObject({ checks: [{ value: 1, pass: true }] });
