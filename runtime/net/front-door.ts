@@ -46,6 +46,7 @@ export class FrontDoor {
   readonly #sockets = new WebSocketServer({ noServer: true, maxPayload: MAX_HANDSHAKE_BYTES, ...SOCKET_LIMITS });
   readonly #unproved: Unproved;
   readonly #arrivals: Arrivals;
+  #isShut = false;
 
   constructor(options: DoorOptions) {
     this.#options = options;
@@ -75,6 +76,11 @@ export class FrontDoor {
     else server.once('listening', () => server.on('error', caught));
   }
 
+  /** Nobody new is let in. */
+  shut(): void {
+    this.#isShut = true;
+  }
+
   close(): void {
     for (const socket of this.#sockets.clients) socket.terminate();
     this.#sockets.close();
@@ -83,6 +89,10 @@ export class FrontDoor {
   #upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
     // Refused already by whoever looked at it before.
     if (socket.destroyed) return;
+    if (this.#isShut) {
+      socket.destroy();
+      return;
+    }
     const { origin } = request.headers;
     if (origin !== undefined && !this.#options.origins?.includes(origin)) {
       this.#options.count('a page of another origin');

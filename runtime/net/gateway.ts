@@ -80,6 +80,8 @@ const SHARES: Shares = {
 const MESSAGE_BYTES = 16 * 1024;
 /** Processes that begin anew under one key: a dozen at once, then one every five seconds. */
 const INSTANCES = { perSecond: 0.2, most: 12 };
+/** RFC 6455, 7.4.1. */
+const GOING_AWAY = 1001;
 /** How long the end of a connection may take whose key may not have it any more. */
 const FAREWELL_MILLISECONDS = 1000;
 
@@ -160,11 +162,10 @@ export class Gateway {
     this.#trainers.get(key)?.socket.close(1000, closeReason(reason));
   }
 
-  dismissAll(reason: string): void {
-    for (const [key, peer] of this.#trainers) {
-      this.#seal(peer, { type: 'dismissed', reason });
-      this.dismiss(key, reason);
-    }
+  /** Lets nobody in any more and ends all connections; trainers wait, and come back when the mesh does. */
+  goDown(reason: string): void {
+    this.#door.shut();
+    for (const socket of this.#peers.keys()) socket.close(GOING_AWAY, closeReason(reason));
   }
 
   /** Ends all connections of a key in roles that it may not have any more, and takes nothing more from them. */

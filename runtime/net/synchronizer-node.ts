@@ -198,7 +198,7 @@ export class SynchronizerNode {
     while (Object.values(this.#driver.state.runs).some(isActive) && wallNow() < end)
       await new Promise((r) => setTimeout(r, 50));
     await this.#work.close();
-    this.#gateway.dismissAll('the mesh is going down');
+    this.#gateway.goDown('the mesh is going down');
     clearInterval(this.#timer);
     clearInterval(this.#sweeps);
     await this.#settled();

@@ -97,7 +97,8 @@ export class TrainerNode {
     let connectedBefore = false;
     try {
       for (;;) {
-        const link = await this.#connect(connectedBefore);
+        const link = await Promise.race([this.#connect(connectedBefore), ended]);
+        if (typeof link === 'string') return link;
         if (link) {
           connectedBefore = true;
           this.#link = link;
@@ -114,7 +115,8 @@ export class TrainerNode {
           this.#driver.disconnected();
         }
         if (this.#driver.stopped) return 'stopped';
-        await sleep(RETRY_MILLISECONDS);
+        const left = await Promise.race([sleep(RETRY_MILLISECONDS), ended]);
+        if (typeof left === 'string') return left;
       }
     } finally {
       this.#driver.stop();

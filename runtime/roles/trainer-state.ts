@@ -98,6 +98,8 @@ export interface TrainerState {
   readonly shards: Readonly<Record<string, HostedShard>>;
   /** What must arrive and waits for the next connection. */
   readonly unsent: readonly Message[];
+  /** It wants to go. */
+  readonly leaving: boolean;
 }
 
 export type TrainerEvent =
@@ -163,7 +165,7 @@ export interface TrainerStep {
   readonly effects: readonly TrainerEffect[];
 }
 
-export const EMPTY_TRAINER: TrainerState = { connected: false, shards: {}, unsent: [] };
+export const EMPTY_TRAINER: TrainerState = { connected: false, shards: {}, unsent: [], leaving: false };
 
 export function shardName({ run, shard }: Pick<ShardId, 'run' | 'shard'>): string {
   return `${run}/${shard}`;

@@ -22,13 +22,19 @@ import {
 } from './trainer-state.ts';
 
 /** On a new connection they are said anew, or the next ones are as good. */
-const SAID_AGAIN: ReadonlySet<Message['type']> = new Set(['heartbeat', 'ready', 'dispute']);
+const SAID_AGAIN: ReadonlySet<Message['type']> = new Set(['heartbeat', 'ready', 'dispute', 'leave']);
 /** A shard that waits for so long asks whether something was lost. */
 const RESUME_MS = 2000;
 
 export function trainer(state: TrainerState, event: TrainerEvent): TrainerStep {
   const step = happen(state, event);
-  return step.state.connected ? step : keepUnsent(step);
+  return step.state.connected ? step : goneIfFree(keepUnsent(step));
+}
+
+/** Without a mesh nobody takes over from it, and where it holds nothing there is nothing to hand over. */
+function goneIfFree({ state, effects }: TrainerStep): TrainerStep {
+  if (!state.leaving || Object.keys(state.shards).length > 0) return { state, effects };
+  return { state, effects: [...effects, { kind: 'leave', reason: 'the mesh is away, and it held no shards' }] };
 }
 
 /** What must arrive waits for the next connection; reports of the moment do not. */
@@ -53,7 +59,7 @@ function happen(state: TrainerState, event: TrainerEvent): TrainerStep {
     case 'tick':
       return report(state, event.measured);
     case 'leaving':
-      return { state, effects: [say({ type: 'leave' })] };
+      return { state: { ...state, leaving: true }, effects: [say({ type: 'leave' })] };
     case 'saved': {
       const step = onShard(state, event);
       return step.effects.some(isPart) ? afterReport(step, event.measured) : step;
@@ -72,7 +78,8 @@ function connected(state: TrainerState, measured: Measured): TrainerStep {
     ...(shard.dispute ? [accuse(idOf(shard), shard.dispute)] : []),
   ]);
   const now: TrainerState = { ...state, connected: true, unsent: [] };
-  const step: TrainerStep = { state: now, effects: [...effects, ...state.unsent.map(say)] };
+  const again = state.leaving ? [say({ type: 'leave' })] : [];
+  const step: TrainerStep = { state: now, effects: [...effects, ...state.unsent.map(say), ...again] };
   return effects.some(isPart) ? afterReport(step, measured) : step;
 }
 

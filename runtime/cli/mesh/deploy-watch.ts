@@ -1,114 +1,104 @@
-/** Follows a run from afar: the events of a training, as `nmc train` tells them. */
-import { setTimeout as sleep } from 'node:timers/promises';
+/** Follows a run from afar: the events of a training, as `nmc train` tells them, and how far the epoch is. */
 import type { Plan, PlanTraining } from '../../../spec/plan.ts';
-import type { RunEvent } from '../../../spec/run-events.ts';
-import { askLog, type LogRecord } from '../../net/ask-log.ts';
+import { askStatus } from '../../net/ask-status.ts';
 import type { Link } from '../../net/link.ts';
+import type { RunStatus } from '../../net/mesh-status.ts';
 import { emit } from '../../support/emit.ts';
-import { formatCount, formatMeasure } from '../../support/format-numbers.ts';
-import { printableLines, printed } from '../../support/printable.ts';
+import { printed } from '../../support/printable.ts';
+import { createProgress, type Progress } from '../../support/progress.ts';
 import { EXIT } from '../shell/command.ts';
 import { watchInterrupt } from '../shell/watch-interrupt.ts';
+import { followRun } from './follow-run.ts';
+import { WatchReport } from './watch-report.ts';
 
-/** More would be a page of names. */
-const MAX_NODES = 12;
-const LOOK_EVERY_MS = 150;
+/** Between two looks at how far each shard is: the log tells the rest. */
+const PROGRESS_EVERY_MS = 500;
+
+export interface Watched {
+  readonly link: Link;
+  readonly connect: () => Promise<Link>;
+  readonly run: string;
+  readonly plan: Plan;
+  readonly training: PlanTraining;
+  /** Of one epoch. */
+  readonly batches: number;
+  readonly json: boolean;
+}
 
 /** @returns the exit code, as `nmc train` has it. Ctrl-C ends watching; the run goes on. */
-export async function watchRun(
-  link: Link,
-  run: string,
-  plan: Plan,
-  training: PlanTraining,
-  asJson: boolean,
-): Promise<number> {
+export async function watchRun(watched: Watched): Promise<number> {
+  const { link, connect, run, json } = watched;
   const interrupt = watchInterrupt(() => undefined);
-  const parameters = plan.shards.reduce((sum, s) => sum + s.parameterCount, 0);
-  const flopsPerBatch = plan.shards.reduce((sum, s) => sum + s.flopsPerBatch, 0);
-  const start = { event: 'start', model: plan.model, task: training.task, device: 'mesh', parameters, flopsPerBatch };
-  let from = 1;
-  if (asJson) emit({ ...start, run });
-  else process.stdout.write(printed`${run}: ${plan.model} ${training.task} in ${plan.shards.length} shards\n`);
+  const progress = createProgress();
+  const output = json ? undefined : process.stdout;
+  const report = new WatchReport(run, {
+    json,
+    // On one terminal the bar makes room for a line; a file gets the lines alone.
+    line: (text) => (output?.isTTY ? progress.note(text) : output?.write(`${text}\n`)),
+    trouble: (text) => progress.note(text),
+    next: (done) => output?.write(printed`next: nmc fetch ${done}\n`),
+  });
+  tellStart(watched);
+  const look = json ? undefined : new EpochLook(watched, progress);
   try {
-    for (;;) {
-      const records = await askLog(link, run, from);
-      for (const record of records) {
-        from = record.sequence + 1;
-        const code = tell(record, run, asJson);
+    for await (const followed of followRun({ link, run, connect, ended: interrupt.requested })) {
+      if (followed.what === 'away') report.away(followed.reason);
+      else if (followed.what === 'back') report.back();
+      else if (followed.what === 'idle') await look?.take(followed.link);
+      else {
+        const code = report.record(followed.record);
         if (code !== undefined) return code;
       }
-      if (interrupt.requested()) {
-        process.stderr.write(printed`${run} goes on without being watched; nmc stop ${run} ends it\n`);
-        return EXIT.interrupted;
-      }
-      if (records.length === 0) await sleep(LOOK_EVERY_MS);
     }
+    progress.note(printed`${run} goes on without being watched; nmc stop ${run} ends it`);
+    return EXIT.interrupted;
   } finally {
+    progress.stop();
     interrupt.release();
   }
 }
 
-function tell({ record, event }: LogRecord, run: string, asJson: boolean): number | undefined {
-  // Another version knows it.
-  if (!event) return undefined;
-  const { sequence: _sequence, time: _time, ...fields } = record;
-  switch (event.event) {
-    case 'epoch':
-      if (asJson) emit(fields);
-      else process.stdout.write(printableLines(epochText(event)));
-      return undefined;
-    case 'done':
-      if (asJson) emit({ ...fields, out: run });
-      else
-        for (const c of event.checks)
-          process.stdout.write(printed`${c.pass ? 'holds ' : 'MISSES'} ${c.check}: ${c.value}\n`);
-      return event.checks.every((c) => c.pass) ? EXIT.done : EXIT.checkFailed;
-    case 'interrupted':
-    case 'suspended':
-      if (asJson) emit({ event: 'interrupted', out: run });
-      else process.stdout.write(printed`${run} was stopped\n`);
-      return EXIT.interrupted;
-    case 'error':
-      if (asJson) emit(fields);
-      process.stderr.write(printed`error[${event.code}]: ${event.message}\n`);
-      return EXIT.environment;
-    default: {
-      const words = trouble(event);
-      if (words !== undefined) process.stderr.write(`${printableLines(words)}\n`);
-      return undefined;
+function tellStart({ plan, training, run, json }: Watched): void {
+  const parameters = plan.shards.reduce((sum, s) => sum + s.parameterCount, 0);
+  const flopsPerBatch = plan.shards.reduce((sum, s) => sum + s.flopsPerBatch, 0);
+  const start = { event: 'start', model: plan.model, task: training.task, device: 'mesh', parameters, flopsPerBatch };
+  if (json) emit({ ...start, run });
+  else process.stdout.write(printed`${run}: ${plan.model} ${training.task} in ${plan.shards.length} shards\n`);
+}
+
+/** How far the epoch is, from the shard that is least far. */
+class EpochLook {
+  readonly #watched: Watched;
+  readonly #progress: Progress;
+  #epoch = 0;
+  #began = 0;
+  #lookedAt = Number.NEGATIVE_INFINITY;
+
+  constructor(watched: Watched, progress: Progress) {
+    this.#watched = watched;
+    this.#progress = progress;
+  }
+
+  async take(link: Link): Promise<void> {
+    if (performance.now() - this.#lookedAt < PROGRESS_EVERY_MS) return;
+    this.#lookedAt = performance.now();
+    try {
+      const { runs } = await askStatus(link);
+      const found = runs.find((r) => r.run === this.#watched.run);
+      if (found?.state === 'running') this.#show(found);
+    } catch {
+      // The mesh goes away: the next look at the log says so.
     }
   }
-}
 
-function epochText(e: Extract<RunEvent, { event: 'epoch' }>): string {
-  const accuracy = e.accuracy === null ? '' : `accuracy ${(e.accuracy * 100).toFixed(2)} %  `;
-  const validation = typeof e.validation === 'number' ? `validation ${formatMeasure(e.validation)}  ` : '';
-  const rate = Number(e.samplesPerSecond).toFixed(0);
-  const idle = e.learnsNothing?.length
-    ? printed`  learns nothing: ${e.learnsNothing.slice(0, MAX_NODES).join(', ')}`
-    : '';
-  const energy = Number(e.energy).toPrecision(5);
-  // Said once: every epoch leaves out as many.
-  const left = e.epoch === 1 && e.leftOut ? `  each epoch leaves out ${formatCount(e.leftOut)} samples` : '';
-  return printed`epoch ${e.epoch}  energy ${energy}  ${accuracy}${validation}${rate} samples/s${idle}${left}\n`;
-}
-
-/** What somebody may want to look at; nothing for what goes as it should. */
-function trouble(event: RunEvent): string | undefined {
-  switch (event.event) {
-    case 'waiting':
-      return printed`waiting: ${event.reason}`;
-    case 'lost':
-      return printed`${event.trainer} is gone (${event.why}); its shards move`;
-    case 'fault':
-      return printed`shard ${event.shard} has failed on ${event.trainer} (${event.reason})`;
-    case 'liar':
-      return printed`${event.trainer} has lied (${event.what}) and no longer takes part in this run`;
-    case 'excluded':
-      return printed`${event.trainer} no longer takes part in this run: ${event.why}`;
-    case 'unchecked':
-      return printed`nobody has computed the checks again (${event.reason}): they are the trainers' word alone`;
-    default:
-      return undefined;
+  #show({ epoch, epochs, shards }: RunStatus): void {
+    const { batches, training } = this.#watched;
+    const batch = Math.min(...shards.map((s) => s.batch));
+    if (epoch !== this.#epoch) {
+      this.#epoch = epoch;
+      this.#began = batch;
+      this.#progress.startEpoch({ epoch, epochs, batches, batchesDone: batch });
+    }
+    this.#progress.update(batch, Math.max(0, batch - this.#began) * training.batch);
   }
 }

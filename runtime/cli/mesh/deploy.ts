@@ -3,6 +3,7 @@ import { planBytes } from '../../../compiler/8-plan/build.ts';
 import { statisticsOf } from '../../data/statistics.ts';
 import { ask } from '../../net/ask.ts';
 import { askStatus } from '../../net/ask-status.ts';
+import type { Link } from '../../net/link.ts';
 import { makeDeployment } from '../../net/make-deployment.ts';
 import { isPlanFolder } from '../../plan/plan-folder.ts';
 import { planInMemory } from '../../plan/plan-memory.ts';
@@ -12,6 +13,7 @@ import { assertDropsLast, assertTrainable } from '../../shard/trainable.ts';
 import { emit } from '../../support/emit.ts';
 import { UserError } from '../../support/errors.ts';
 import { printed } from '../../support/printable.ts';
+import { batchesOf } from '../../training/calls.ts';
 import { buildStages, checkModel, fileArgument, planOf, requireTask, selectTask } from '../compiling/compile-model.ts';
 import { assertPipelined, chooseDivision } from '../compiling/microbatches.ts';
 import { askedSchedule, askedShards, isOption, isPipelined, schedulesOf } from '../planning/asked-schedule.ts';
@@ -66,7 +68,11 @@ export default async function (args: DeployArguments): Promise<number> {
     const { missing } = await ask(link, { what: 'missing', blobs: [...blobs.keys()] });
     for (const hash of missing) await link.putBlob(hash, blobs.get(hash) ?? new Uint8Array(0));
     await ask(link, { what: 'deploy', deployment });
-    if (args.watch) return await watchRun(link, deployment.run, plan, training, args.json);
+    if (args.watch) {
+      const connect = (): Promise<Link> => openMesh(args);
+      const watched = { link, connect, run: deployment.run, plan, training, batches: batchesOf(deployment) };
+      return await watchRun({ ...watched, json: args.json });
+    }
     if (args.json) emit({ event: 'deployed', run: deployment.run, shards: deployment.shards });
     else
       process.stdout.write(

@@ -29,7 +29,7 @@ const RUN = { run: word('as `nmc status` names it') };
 const LISTEN = {
   ...JSON_LINES,
   listen: text('address to listen on (default: 127.0.0.1)'),
-  state: text('folder for keys and everything kept (default: mesh-state)'),
+  state: text('folder for keys and everything kept (default: ~/.local/state/nmc)'),
   host: texts('a name that others call this machine by, for /metrics; may be given several times'),
   origin: texts('a web page’s origin (https://HOST) that may connect; may be given several times (default: none)'),
   tokens: text('file of `nmc keys token new`: then /metrics needs one, and may be read from elsewhere'),

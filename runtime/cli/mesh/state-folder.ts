@@ -1,5 +1,6 @@
 /** Folders that hold keys and what a mesh keeps: of this user alone, and of one process at a time. */
-import { chmodSync, mkdirSync, statSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, statSync } from 'node:fs';
+import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { diskError } from '../../support/atomic.ts';
@@ -8,6 +9,15 @@ import { EnvironmentError, UserError } from '../../support/errors.ts';
 import { acquireLock } from '../../support/process-lock.ts';
 
 const LOOK_EVERY_MS = 100;
+/** Where earlier versions kept a mesh, in the folder that they were started in: one that is there is gone on with. */
+const EARLIER = 'mesh-state';
+
+/** Where a mesh is kept unless `--state` says otherwise: with what the system has for programs, in no project. */
+export function defaultState(environment: Readonly<Record<string, string | undefined>> = process.env): string {
+  if (existsSync(join(EARLIER, 'key.json'))) return EARLIER;
+  if (process.platform === 'win32' && environment.LOCALAPPDATA) return join(environment.LOCALAPPDATA, 'nmc', 'state');
+  return join(environment.XDG_STATE_HOME || join(homedir(), '.local', 'state'), 'nmc');
+}
 
 /**
  * Makes the folder with mode 0700, or makes it so.

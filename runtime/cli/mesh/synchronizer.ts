@@ -20,9 +20,7 @@ import { inviteText } from './invite-argument.ts';
 import { joinLine, PRINTED } from './join-line.ts';
 import { assertSecure } from './mesh-link.ts';
 import type { SynchronizerArguments } from './options.ts';
-import { ownFolder } from './state-folder.ts';
-
-export const DEFAULT_STATE = 'mesh-state';
+import { defaultState, ownFolder } from './state-folder.ts';
 
 export default async function (args: SynchronizerArguments): Promise<number> {
   const address = parseAddress(args.listen ?? '127.0.0.1');
@@ -30,7 +28,7 @@ export default async function (args: SynchronizerArguments): Promise<number> {
   assertSecure({ ...address, secure: address.secure || tls !== undefined }, args);
   const tokens = tokensOf(args);
   const origins = originsOf(args);
-  const state = args.state ?? DEFAULT_STATE;
+  const state = args.state ?? defaultState();
   ownFolder(state);
   const release = lockState(state);
   let stop = (): void => undefined;

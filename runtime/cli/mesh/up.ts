@@ -19,8 +19,7 @@ import { type Announced, firstWords } from './first-words.ts';
 import { joinLine, PRINTED } from './join-line.ts';
 import { assertSecure } from './mesh-link.ts';
 import type { UpArguments } from './options.ts';
-import { ownFolder } from './state-folder.ts';
-import { DEFAULT_STATE } from './synchronizer.ts';
+import { defaultState, ownFolder } from './state-folder.ts';
 import { Child } from './up-child.ts';
 
 const MEGABYTE = 1e6;
@@ -31,6 +30,8 @@ const UP_WITHIN_MS = 60_000;
 /** A trainer that was ended so often, for its memory or a device that does not answer, stays away. */
 const MAX_OVERRUNS = 3;
 const DOWN_WITHIN_MS = 15_000;
+/** Their shards are saved already. */
+const TRAINERS_DOWN_WITHIN_MS = 3000;
 
 const REPAIRS: Readonly<Record<string, string>> = {
   'mesh/state-damaged': 'restore the folder from a copy, or begin anew with another --state',
@@ -41,7 +42,7 @@ const REPAIR = 'use another --port, or look into the state folder’s logs';
 export default async function (args: UpArguments): Promise<number> {
   const trainers = args.trainers ?? 2;
   args['max-memory'];
-  const state = resolve(args.state ?? DEFAULT_STATE);
+  const state = resolve(args.state ?? defaultState());
   const asked = listenAddress(args);
   assertSecure(asked, args);
   ownFolder(state);
@@ -209,8 +210,10 @@ class Mesh {
   async stop(): Promise<void> {
     this.#link?.close();
     this.#synchronizer?.tell('stop\n');
-    const all = [...this.#trainers.map((t) => t.child), ...(this.#synchronizer ? [this.#synchronizer] : [])];
-    await Promise.race([Promise.all(all.map((child) => child.exit)), sleep(DOWN_WITHIN_MS, undefined, { ref: false })]);
+    await within(DOWN_WITHIN_MS, this.#synchronizer?.exit);
+    // Trainers of other machines wait for the mesh to come back; those of this process end with it.
+    for (const { child } of this.#trainers) child.tell('stop\n');
+    await within(TRAINERS_DOWN_WITHIN_MS, Promise.all(this.#trainers.map(({ child }) => child.exit)));
   }
 
   kill(): void {
@@ -286,4 +289,8 @@ class Mesh {
     const address = parseAddress(this.#announced.address);
     return dial({ address, role: 'operator', keys: ensureKey(userKeyPath()), ...(pinned ? { pinned } : {}) });
   }
+}
+
+async function within(milliseconds: number, what: Promise<unknown> | undefined): Promise<void> {
+  await Promise.race([what, sleep(milliseconds, undefined, { ref: false })]);
 }

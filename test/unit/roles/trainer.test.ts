@@ -121,7 +121,7 @@ const RULES: Rules<ShardPhase> = {
     waiting: 'noted, resume, say heartbeat',
     otherwise: 'noted, say heartbeat',
   },
-  'the wish to leave': { otherwise: 'say leave' },
+  'the wish to leave': { otherwise: 'noted, say leave' },
   'the same assignment again': { otherwise: 'nothing' },
   'an assignment of an old term': { otherwise: 'nothing' },
   'an assignment of a new term': { loading: 'noted, open', otherwise: 'loading, open' },
@@ -229,6 +229,19 @@ describe('what a trainer says', () => {
     expect(saidAt(away, connected)).toEqual([]);
     const disputed = [...RUNNING, lost, { kind: 'disputed', at, dispute } as const];
     expect(types(saidAt(disputed, connected))).toEqual(['dispute']);
+  });
+
+  test('of a wish to leave is said on each connection, and without one it goes as soon as it holds no shard', () => {
+    const leaving: TrainerEvent = { kind: 'leaving' };
+    const kinds = (before: readonly TrainerEvent[], event: TrainerEvent): readonly string[] =>
+      trainer(reached(before), event).effects.map(wordOf);
+    expect(kinds([connected], leaving)).toEqual(['say leave']);
+    expect(kinds([connected, leaving], lost)).toEqual(['leave']);
+    expect(kinds([connected, lost], leaving)).toEqual(['leave']);
+    // What it holds it hands over, when the mesh is back.
+    expect(kinds([...RUNNING, leaving], lost)).toEqual([]);
+    expect(types(saidAt([...RUNNING, lost, leaving], connected))).toEqual(['leave']);
+    expect(types(saidAt([...RUNNING, leaving, lost], connected))).toEqual(['leave']);
   });
 
   test('of signed states goes out with a heartbeat, once, the newest again before a part', () => {

@@ -1,0 +1,60 @@
+/** Ctrl-C on `nmc up`: trainers of other machines wait, a watched run says that it is suspended, and all go on. */
+import type { ChildProcess } from 'node:child_process';
+import { join } from 'node:path';
+import { afterAll, expect, test } from 'vitest';
+import { defaultState } from '../../runtime/cli/mesh/state-folder.ts';
+import { readKey } from '../../runtime/identity/key-file.ts';
+import { keyText } from '../../runtime/identity/key-text.ts';
+import { TestMesh } from '../support/mesh.ts';
+import { jsonLines, nmc, temporaryFolder, writeTiny } from '../support/nmc.ts';
+
+const folder = temporaryFolder();
+const model = writeTiny(folder);
+const mesh = new TestMesh(folder);
+const children: ChildProcess[] = [];
+const onStart = (child: ChildProcess): number => children.push(child);
+
+afterAll(() => {
+  mesh.kill();
+  for (const child of children) child.kill('SIGKILL');
+});
+
+test('a joined trainer and a watched run wait for a mesh that was stopped, and nothing is lost', async () => {
+  await mesh.start(0);
+  const { port } = new URL(`http://${mesh.up.address}`);
+  const volunteer = nmc(['join', mesh.up.address, '--name', 'volunteer', '--json'], {
+    cwd: folder,
+    env: { NMC_CONFIG: join(folder, 'volunteer'), NMC_INVITE: mesh.up.invite },
+    onStart,
+  });
+  const named = async (): Promise<string[]> => (await mesh.status()).trainers.map((t) => t.name);
+  await expect.poll(named, { timeout: 60_000 }).toEqual(['volunteer']);
+  const told: string[] = [];
+  const epochs = ['--limit', '320', '--epochs', '12', '--snapshot-every', '3'];
+  const watch = nmc(['deploy', model, ...epochs, '--watch', '--json', '--mesh', mesh.up.address], {
+    ...{ cwd: folder, env: mesh.env, onStart },
+    onLine: (line) => told.push((JSON.parse(line) as { event: string }).event),
+  });
+  await expect.poll(() => told, { timeout: 60_000, interval: 20 }).toContain('epoch');
+  expect(await mesh.stop()).toMatchObject({ code: 0 });
+  await expect.poll(() => told, { timeout: 30_000, interval: 20 }).toContain('suspended');
+  await mesh.start(0, '--port', port);
+  const events = jsonLines(await watch);
+  expect((await watch).code, (await watch).stderr).toBe(0);
+  expect(told.filter((event) => event !== 'epoch')).toEqual(['start', 'suspended', 'back', 'done']);
+  expect(events.flatMap((e) => (e.event === 'epoch' ? [e.epoch] : []))).toEqual(
+    Array.from({ length: 12 }, (_, i) => i + 1),
+  );
+  const key = keyText(readKey(join(folder, 'volunteer', 'trainers', 'volunteer', 'key.json')).publicKey);
+  const members = async (): Promise<unknown> => (await mesh.status()).trainers;
+  await expect.poll(members, { timeout: 30_000 }).toMatchObject([{ name: 'volunteer', key }]);
+  // With the mesh away, one that holds nothing goes at once.
+  await mesh.stop();
+  children[0]?.kill('SIGTERM');
+  expect(await volunteer).toMatchObject({ code: 0, signal: null });
+}, 180_000);
+
+test('a mesh is kept where the system keeps the state of programs', () => {
+  expect(defaultState({ XDG_STATE_HOME: '/srv/state' })).toBe('/srv/state/nmc');
+  expect(defaultState({})).toMatch(/\.local\/state\/nmc$/);
+});
