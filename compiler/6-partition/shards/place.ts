@@ -5,7 +5,7 @@
 import { servesLink } from '../../../spec/names.ts';
 import type { Op, State } from '../../../spec/program.ts';
 import type { Assignment, Owners } from './owners.ts';
-import type { FunctionValues } from './values.ts';
+import { type FunctionValues, isWeight } from './values.ts';
 
 /** Shards of operations, carries (inside and after the loop) and states; values that are common have none. */
 export interface Homes {
@@ -41,20 +41,21 @@ export function placeValues(values: FunctionValues, owners: Owners, assignment: 
   return { of: (id) => homes.get(id), ofState };
 }
 
-/** Whoever reads weights is where the weights are. */
+/**
+ * Whoever reads weights is where the weights are, also while they move from tick to tick. Values of nodes that move so
+ * are told to whoever reads them, whatever state they begin with.
+ */
 function stateHome(op: Op, values: FunctionValues, ofState: (state: State) => number | undefined): number | undefined {
-  for (const arg of op.args) {
-    const origin = values.origin(arg);
-    const state =
-      origin.kind === 'state'
-        ? origin.state
-        : origin.kind === 'carry' || origin.kind === 'carried'
-          ? stateBehind(values, origin.carry.init)
-          : undefined;
-    const home = state && ofState(state);
-    if (home !== undefined) return home;
-  }
-  return undefined;
+  const origins = op.args.map((arg) => values.origin(arg));
+  const states = [
+    ...origins.map((o) => (o.kind === 'state' ? o.state : undefined)),
+    ...origins.map((o) =>
+      (o.kind === 'carry' || o.kind === 'carried') && isWeight(values, o.carry)
+        ? stateBehind(values, o.carry.init)
+        : undefined,
+    ),
+  ];
+  return states.map((state) => state && ofState(state)).find((home) => home !== undefined);
 }
 
 /** The state that a carry of weights begins with. */
