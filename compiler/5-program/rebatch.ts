@@ -16,17 +16,29 @@ export interface Rebatched {
  */
 export function rebatchable(program: Program, f: ProgramFunction): (batch: number, suffix?: string) => Rebatched {
   const axes = batchAxes(program, f);
-  return (batch, suffix = '') => {
-    const made = new Rebatching(f.batch, batch, suffix, program, axes).of(f);
-    const own = new Set(made.states.map((s) => s.id));
-    const others = program.states.filter((s) => !own.has(s.id));
-    try {
-      verify({ name: program.name, states: [...others, ...made.states], functions: [made.f] });
-    } catch (error) {
-      throw new FixedBatch((error as Error).message);
-    }
-    return made;
-  };
+  return (batch, suffix = '') => rebatched(program, f, axes, batch, suffix);
+}
+
+/**
+ * @param axes of its values, and perhaps of others
+ * @throws FixedBatch
+ */
+export function rebatched(
+  program: Program,
+  f: ProgramFunction,
+  axes: BatchAxes,
+  batch: number,
+  suffix: string,
+): Rebatched {
+  const made = new Rebatching(f.batch, batch, suffix, program, axes).of(f);
+  const own = new Set(made.states.map((s) => s.id));
+  const others = program.states.filter((s) => !own.has(s.id));
+  try {
+    verify({ name: program.name, states: [...others, ...made.states], functions: [made.f] });
+  } catch (error) {
+    throw new FixedBatch((error as Error).message);
+  }
+  return made;
 }
 
 class Rebatching {
@@ -76,9 +88,10 @@ class Rebatching {
     const rename = (id: string): string => `${id}${this.#suffix}`;
     this.#renamed.set(state.id, rename(state.id));
     const copy = ({ id, init }: Pick<State, 'id' | 'init'>) =>
-      ({ id: rename(id), init: { kind: 'copy', state: id, of: init } }) as const;
+      ({ id: rename(id), init: { kind: 'copy', state: state.slice?.of ?? id, of: init } }) as const;
     const members = state.members?.map(copy);
-    return { ...state, ...copy(state), shape, ...(members ? { members } : {}) };
+    const slice = state.slice && { ...state.slice, shape: this.#shape(state.id, state.slice.shape) };
+    return { ...state, ...copy(state), shape, ...(members ? { members } : {}), ...(slice ? { slice } : {}) };
   }
 
   #op({ slot: _, ...op }: Op): Op {

@@ -70,7 +70,7 @@ export async function openShard(
   const functions = new Map(executable.program.functions.map((f) => [f.name, f]));
   return {
     executable,
-    sizes: sizesIn(executable.program),
+    sizes: sizesIn(executable.program.functions),
     run: async (name, inputs, position) => separate(functions.get(name), await session.run(name, inputs, position)),
     prepare: (name) => session.prepare(name),
     makeResident: async (name, samples) => {

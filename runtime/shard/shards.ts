@@ -1,5 +1,5 @@
 /** All shards of a plan on one device, as one: run in lockstep, saved as one network. */
-import type { ShardSchedule } from '../../spec/schedule.ts';
+import { runsIn, type ShardSchedule } from '../../spec/schedule.ts';
 import type { Device, DeviceSession, Executable } from '../device/device.ts';
 import type { NamedTensor } from '../store/safetensors.ts';
 import { Lockstep } from './lockstep.ts';
@@ -13,6 +13,7 @@ import {
   type Shard,
   saveStates,
 } from './shard.ts';
+import { sizesIn } from './sizes.ts';
 import { joinTiles } from './tiles.ts';
 
 export interface ShardSource {
@@ -48,6 +49,13 @@ export async function openShards(
   const lockstep = new Lockstep(sessions);
   return {
     executable: only.executable,
+    sizes: sizesIn(only.schedule.functions),
+    prepare: (name) => {
+      sources.forEach(({ schedule }, i) => {
+        const stages = schedule.functions.find((f) => f.name === name)?.stages ?? [];
+        for (const run of new Set(runsIn(stages))) devices[i]?.prepare(run);
+      });
+    },
     run: (name, inputs, position) => lockstep.run(name, inputs, position),
     save: (from) => saveAll(devices, executables, from),
     close: () => closeAll(devices),

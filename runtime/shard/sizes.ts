@@ -5,17 +5,16 @@
 import { append } from '../../spec/append.ts';
 import { parseSized, sizedName } from '../../spec/names.ts';
 import type { PlanPrediction } from '../../spec/plan.ts';
-import type { Program } from '../../spec/program.ts';
 
 /** Sizes that there are besides a function's own, by its name; the smallest first. */
 export type Sizes = ReadonlyMap<string, readonly number[]>;
 
-export function sizesIn(program: Program): Sizes {
-  const named = new Map(program.functions.map((f) => [f.name, f.batch]));
+export function sizesIn(functions: readonly { readonly name: string; readonly batch: number }[]): Sizes {
+  const named = new Map(functions.map((f) => [f.name, f.batch]));
   const found = new Map<string, number[]>();
   for (const [name, batch] of named) {
     const sized = parseSized(name);
-    if (sized?.batch === batch && named.has(sized.f)) append(found, sized.f, batch);
+    if (sized?.batch === batch) append(found, sized.f, batch);
   }
   for (const sizes of found.values()) sizes.sort((a, b) => a - b);
   return found;

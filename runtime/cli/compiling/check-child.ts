@@ -46,6 +46,6 @@ async function answerTo(task: CheckTask): Promise<CheckAnswer> {
   for (const file of deployment.plan) files.set(file.path, await blob(file.blob));
   const loaded = deployedPlan(deployment, files);
   const called = deployment.evaluations.map((e) => e.function);
-  const sources = await executablesOf('the plan', loaded, await device, called);
+  const sources = await executablesOf('the plan', loaded, await device, { called });
   return { values: await recompute(task, loaded.plan, sources, await device, blob) };
 }

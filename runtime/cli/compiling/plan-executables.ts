@@ -16,29 +16,37 @@ import { lowerHere } from './lower-here.ts';
 /** Operations of a function with its ticks written out: what a graph for the CPU has. */
 const MAX_OPERATIONS = 250_000;
 
-/**
- * @param called functions of the model that will be called; all when absent
- * @param quick as an `Executable` has them
- */
+/** What will be called of a plan. */
+export interface Calls {
+  /** Functions of the model; all when absent. */
+  readonly called?: readonly string[];
+  /** Of these, what is called so often and is so little that the thread that asks does it. */
+  readonly quick?: readonly string[];
+  /** Functions of programs that were made here: a plan brings nothing for them. */
+  readonly made?: ReadonlySet<string>;
+}
+
 export async function executablesOf(
   folder: string,
   loaded: VerifiedPlan,
   device: Device,
-  called?: readonly string[],
-  quick: readonly string[] = [],
+  calls: Calls = {},
 ): Promise<ShardSource[]> {
+  const { called, quick = [] } = calls;
   const lowering = lowerHere();
   const sources: ShardSource[] = [];
   for (const [shard, schedule] of loaded.schedules.entries()) {
-    const executable = await executableOf(folder, loaded, shard, device, lowering, called);
-    sources.push({ executable: { ...executable, ...(quick.length > 0 ? { quick } : {}) }, schedule });
+    const executable = await executableOf(folder, loaded, shard, device, lowering, calls);
+    sources.push({
+      executable: { ...executable, ...(quick.length > 0 ? { quick } : {}) },
+      schedule: scheduledOf(schedule, called),
+    });
   }
   return sources;
 }
 
 /**
  * @param folder of the plan, for people
- * @param called functions of the model, and of the program where the plan's schedule does not know them
  * @throws UserError `plan/kernels` where the plan brings other forms than its program has, or has none that can be made
  */
 export async function executableOf(
@@ -47,16 +55,14 @@ export async function executableOf(
   shard: number,
   device: Device,
   lowering: Lowering,
-  called?: readonly string[],
+  { called, made = new Set() }: Calls = {},
 ): Promise<Executable> {
   const program = loaded.programs[shard];
   const schedule = loaded.schedules[shard];
   if (!program || !schedule) throw new UserError('plan/format', `${folder} has no shard ${shard}`);
   // Kernels of a GPU follow from what it is: they are made when it opens the program.
-  if (device.name !== 'cpu') return { program, files: new Map() };
-  const planned = new Set(schedule.functions.map((f) => f.name));
-  const made = new Set(called?.filter((name) => !planned.has(name)));
-  const wanted = called ? functionsOf(program, schedule, called, made) : program.functions;
+  if (device.name !== 'cpu') return { program: called ? only(program, schedule, called) : program, files: new Map() };
+  const wanted = called ? functionsOf(program, schedule, called) : program.functions;
   assertLowerable(folder, wanted);
   const files = await lowered({ ...program, functions: wanted }, folder, loaded.plan.shards.length, device, lowering);
   const brought = loaded.brought[shard];
@@ -108,17 +114,25 @@ export function assertLowerable(
   }
 }
 
-/**
- * Functions of the program behind those of the model, those made here, and the step by which the device knows whether it
- * has lanes.
- */
-function functionsOf(
-  program: Program,
-  schedule: ShardSchedule,
-  called: readonly string[],
-  made: ReadonlySet<string>,
-): ProgramFunction[] {
-  const runs = new Set(made);
+const scheduledOf = (schedule: ShardSchedule, called: readonly string[] | undefined): ShardSchedule =>
+  called ? { ...schedule, functions: schedule.functions.filter((f) => called.includes(f.name)) } : schedule;
+
+/** A program for a device that makes kernels of all that it is given, with the states that these functions touch. */
+function only(program: Program, schedule: ShardSchedule, called: readonly string[]): Program {
+  const functions = functionsOf(program, schedule, called).filter((f) => f.role !== 'step');
+  const touched = new Set(
+    functions.flatMap((f) => [
+      ...f.blocks.flatMap((b) => [...b.ops.flatMap((op) => op.args), ...b.carries.flatMap((c) => [c.init, c.next])]),
+      ...f.updates.flatMap((u) => [u.state, u.value]),
+      ...f.results.map((r) => r.value),
+    ]),
+  );
+  return { ...program, functions, states: program.states.filter((s) => touched.has(s.id)) };
+}
+
+/** Functions of the program behind those of the model, and the step by which the device knows whether it has lanes. */
+function functionsOf(program: Program, schedule: ShardSchedule, called: readonly string[]): ProgramFunction[] {
+  const runs = new Set<string>();
   for (const { name, stages, after } of schedule.functions) {
     if (!called.includes(name)) continue;
     for (const { run } of [...stages.flatMap((stage) => stage.segments), ...(after ?? []).flatMap((s) => s.segments)])

@@ -5,44 +5,45 @@
 
 import { FixedBatch } from '../../../compiler/5-program/batch-axes.ts';
 import { countFlops } from '../../../compiler/5-program/cost.ts';
-import { rebatchable } from '../../../compiler/5-program/rebatch.ts';
+import { type RebatchedShard, rebatchableShards } from '../../../compiler/6-partition/shards/rebatch.ts';
 import { sizedName } from '../../../spec/names.ts';
 import type { PlanPrediction } from '../../../spec/plan.ts';
-import type { Program, ProgramFunction, State } from '../../../spec/program.ts';
-import type { Device } from '../../device/device.ts';
+import type { Program } from '../../../spec/program.ts';
+import type { ShardSchedule } from '../../../spec/schedule.ts';
 import type { VerifiedPlan } from '../../plan/verify-plan.ts';
 import type { Shard } from '../../shard/shard.ts';
+import type { Calls } from './plan-executables.ts';
 
 /** Samples at once, besides a plan's own batch. */
 const SIZES = [1, 8, 64];
 /** What a core does in less than a millisecond. */
 const QUICK_FLOPS = 2e7;
 
-/** Functions of the model that will be called, and where some of them are for fewer samples, the plan with those. */
-export interface Sized {
+/** A plan, where functions for fewer samples will be called with those, and what will be called of it. */
+export interface Sized extends Calls {
   readonly loaded: VerifiedPlan;
   readonly called: readonly string[];
-  /** Of these, what a server calls so often and is so little that its own thread does it. */
-  readonly quick?: readonly string[];
 }
 
 /** What predicts so many samples, batch by batch. */
-export function sizesFor(loaded: VerifiedPlan, device: Device, prediction: PlanPrediction, samples: number): Sized {
+export function sizesFor(loaded: VerifiedPlan, prediction: PlanPrediction, samples: number): Sized {
   const { batch, function: whole } = prediction;
   const left = samples % batch;
   const size = left === 0 ? undefined : SIZES.find((n) => n >= left && n < batch);
+  // Where all samples fit in it, a whole batch is never run.
+  const others = samples < batch ? [] : [whole];
   if (size === undefined) return { loaded, called: [whole] };
-  const sized = withSizes(loaded, device, [{ prediction, sizes: [size] }]);
-  return { ...sized, called: [...sized.called, whole] };
+  const sized = withSizes(loaded, [{ prediction, sizes: [size] }]);
+  return { ...sized, called: sized.called.length > 0 ? [...sized.called, ...others] : [whole] };
 }
 
 /** Every prediction for any number of samples. */
-export function allSizes(loaded: VerifiedPlan, device: Device): Sized {
+export function allSizes(loaded: VerifiedPlan): Sized {
   const { predictions } = loaded.plan;
   const wanted = predictions.map((prediction) => ({ prediction, sizes: SIZES.filter((n) => n < prediction.batch) }));
-  const sized = withSizes(loaded, device, wanted);
+  const sized = withSizes(loaded, wanted);
   const called = [...predictions.map((p) => p.function), ...sized.called];
-  return { ...sized, called, quick: quickOf(sized.loaded, sized.called) };
+  return { ...sized, called, quick: quickOf(sized) };
 }
 
 /** Begins to load what was made besides a plan's own functions, so that no request has to wait for it. */
@@ -54,10 +55,10 @@ export function prepareSizes({ sizes, prepare }: Shard): void {
  * Functions made here for one sample that take less than a millisecond. More samples run as `nmc predict` has them, bit
  * for bit.
  */
-function quickOf({ programs }: VerifiedPlan, made: readonly string[]): string[] {
+function quickOf({ loaded: { programs }, made }: Sized): string[] {
   const [program] = programs;
-  if (!program) return [];
-  const functions = program.functions.filter((f) => f.batch === 1 && made.includes(f.name));
+  if (!program || programs.length > 1) return [];
+  const functions = program.functions.filter((f) => f.batch === 1 && made?.has(f.name));
   return functions.filter((f) => countFlops(program, f) <= QUICK_FLOPS).map((f) => f.name);
 }
 
@@ -66,38 +67,72 @@ interface Wanted {
   readonly sizes: readonly number[];
 }
 
-function withSizes(loaded: VerifiedPlan, device: Device, wanted: readonly Wanted[]): Sized {
-  const [program] = loaded.programs;
-  // A GPU has room for a whole batch, and makes its kernels of all functions that a program has.
-  if (!program || loaded.programs.length > 1 || device.name === 'webgpu') return { loaded, called: [] };
-  const functions: ProgramFunction[] = [];
-  const states: State[] = [];
-  for (const { prediction, sizes } of wanted)
-    for (const made of madeFor(program, prediction, sizes)) {
-      functions.push(made.f);
-      states.push(...made.states);
-    }
-  const sized = {
-    ...program,
-    states: [...program.states, ...states],
-    functions: [...program.functions, ...functions],
+function withSizes(loaded: VerifiedPlan, wanted: readonly Wanted[]): Sized {
+  const made = madeFor(loaded, wanted);
+  const functions = made.flatMap((shards) => shards.flatMap((shard) => shard.functions.map((f) => f.name)));
+  return {
+    loaded: {
+      ...loaded,
+      programs: loaded.programs.map((program, i) => besides(program, made, i)),
+      schedules: loaded.schedules.map((schedule, i) => scheduledBesides(schedule, made, i)),
+    },
+    called: made.flatMap(([first]) => first?.scheduled.name ?? []),
+    made: new Set(functions),
   };
-  return { loaded: { ...loaded, programs: [sized] }, called: functions.map((f) => f.name) };
 }
 
-/** Nothing where samples are not predicted one by one, or where the plan has functions of these names. */
-function madeFor(
-  program: Program,
+function besides(program: Program, made: readonly RebatchedShard[][], shard: number): Program {
+  const own = made.flatMap((shards) => shards[shard] ?? []);
+  const states = own.flatMap((each) => each.states);
+  return {
+    ...program,
+    states: [...program.states, ...states],
+    functions: [...program.functions, ...own.flatMap((each) => each.functions)],
+  };
+}
+
+function scheduledBesides(schedule: ShardSchedule, made: readonly RebatchedShard[][], shard: number): ShardSchedule {
+  const own = made.flatMap((shards) => shards[shard] ?? []);
+  return {
+    ...schedule,
+    functions: [...schedule.functions, ...own.map((each) => each.scheduled)],
+    messages: [...schedule.messages, ...own.flatMap((each) => each.messages)],
+  };
+}
+
+/** By function and size what each shard has besides; nothing of names that the plan has already. */
+function madeFor(loaded: VerifiedPlan, wanted: readonly Wanted[]): RebatchedShard[][] {
+  const { programs, schedules } = loaded;
+  const known = programs.map((p) => new Set([...p.functions.map((f) => f.name), ...p.states.map((s) => s.id)]));
+  const isNew = (shards: readonly RebatchedShard[]): boolean =>
+    shards.every((shard, i) =>
+      [...shard.functions.map((f) => f.name), ...shard.states.map((s) => s.id)].every((name) => !known[i]?.has(name)),
+    );
+  /** More than the number of any message. */
+  const messages = 1 + Math.max(0, ...schedules.flatMap((s) => s.messages.slice(-1).map((m) => m.id)));
+  let next = 0;
+  return wanted.flatMap(({ prediction, sizes }) => {
+    const made = sizesOf(loaded, prediction, sizes, () => {
+      next += messages;
+      return next;
+    });
+    return made.filter(isNew);
+  });
+}
+
+/** Nothing where samples are not predicted one by one. */
+function sizesOf(
+  { programs, schedules }: VerifiedPlan,
   prediction: PlanPrediction,
   sizes: readonly number[],
-): { readonly f: ProgramFunction; readonly states: readonly State[] }[] {
-  const f = program.functions.find((g) => g.name === prediction.function);
-  if (!f || f.batch !== prediction.batch) return [];
-  const known = new Set([...program.functions.map((g) => g.name), ...program.states.map((s) => s.id)]);
+  firstMessage: () => number,
+): RebatchedShard[][] {
+  const shards = programs.map((program, i) => ({ program, schedule: schedules[i] ?? { functions: [], messages: [] } }));
+  const asPlanned = shards[0]?.schedule.functions.find((f) => f.name === prediction.function);
+  if (asPlanned?.batch !== prediction.batch) return [];
   try {
-    const at = rebatchable(program, f);
-    const made = sizes.map((n) => at(n, sizedName('', n)));
-    return made.filter((m) => !known.has(m.f.name) && m.states.every((s) => !known.has(s.id)));
+    const at = rebatchableShards(shards, prediction.function);
+    return sizes.map((n) => at(n, firstMessage()));
   } catch (error) {
     if (error instanceof FixedBatch) return [];
     throw error;

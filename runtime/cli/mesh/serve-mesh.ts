@@ -55,8 +55,8 @@ export async function meshSource(
 }
 
 function sourcesOf(plan: VerifiedPlan, device: Device): Promise<ShardSource[]> {
-  const { loaded, called, quick } = allSizes(plan, device);
-  return executablesOf('the plan', loaded, device, called, quick);
+  const sized = allSizes(plan);
+  return executablesOf('the plan', sized.loaded, device, sized);
 }
 
 async function newestRun(link: Link): Promise<string> {

@@ -7,7 +7,7 @@ import { planFolder } from '../../plan/plan-folder.ts';
 import { type VerifiedPlan, verifyPlan } from '../../plan/verify-plan.ts';
 import type { ShardSource } from '../../shard/shards.ts';
 import { UserError } from '../../support/errors.ts';
-import { executablesOf } from '../compiling/plan-executables.ts';
+import { type Calls, executablesOf } from '../compiling/plan-executables.ts';
 import type { Sized } from '../compiling/sized-functions.ts';
 import { RUN_PLAN } from '../training/train-settings.ts';
 import { verifyForeign } from './verify-foreign.ts';
@@ -24,7 +24,7 @@ export function openPlan(folder: string): VerifiedPlan {
 export async function openShardsOfRun(
   directory: string,
   device: Device,
-  calls?: (loaded: VerifiedPlan, device: Device) => Sized | Promise<Sized>,
+  calls?: (loaded: VerifiedPlan) => Sized | Promise<Sized>,
 ): Promise<{ plan: Plan; sources: ShardSource[] }> {
   const folder = join(directory, RUN_PLAN);
   return openShardsOf(folder, openPlan(folder), device, calls);
@@ -35,12 +35,10 @@ export async function openShardsOf(
   folder: string,
   opened: VerifiedPlan,
   device: Device,
-  calls?: (loaded: VerifiedPlan, device: Device) => Sized | Promise<Sized>,
+  calls?: (loaded: VerifiedPlan) => Sized | Promise<Sized>,
 ): Promise<{ plan: Plan; sources: ShardSource[] }> {
-  const { loaded, called, quick }: Partial<Sized> & Pick<Sized, 'loaded'> = (await calls?.(opened, device)) ?? {
-    loaded: opened,
-  };
-  return { plan: loaded.plan, sources: await executablesOf(folder, loaded, device, called, quick) };
+  const { loaded, ...asked }: Calls & Pick<Sized, 'loaded'> = (await calls?.(opened)) ?? { loaded: opened };
+  return { plan: loaded.plan, sources: await executablesOf(folder, loaded, device, asked) };
 }
 
 /** The program of a run, for what needs the whole network in one. @throws UserError `plan/shards` */

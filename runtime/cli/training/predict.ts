@@ -34,9 +34,9 @@ export default async function (args: PredictArguments): Promise<number> {
     args.run ?? '',
     args.device ?? 'auto',
     png === undefined
-      ? async (loaded, device) => {
+      ? async (loaded) => {
           asked = await askedFor(args, loaded.plan);
-          return sizesFor(loaded, device, asked.prediction, asked.dataset.length);
+          return sizesFor(loaded, asked.prediction, asked.dataset.length);
         }
       : undefined,
     model === undefined ? undefined : (run) => otherModel(run, model),

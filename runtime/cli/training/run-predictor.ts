@@ -1,7 +1,6 @@
 /** A trained run, ready to predict: its plan and its weights on a device. */
 import { closest } from '../../../compiler/diagnostics/suggest.ts';
 import type { Plan, PlanPrediction } from '../../../spec/plan.ts';
-import type { Device } from '../../device/device.ts';
 import type { VerifiedPlan } from '../../plan/verify-plan.ts';
 import type { Shard } from '../../shard/shard.ts';
 import { openShards } from '../../shard/shards.ts';
@@ -17,7 +16,7 @@ export interface Predictor {
   readonly shard: Shard;
 }
 
-type Calls = (loaded: VerifiedPlan, device: Device) => Sized | Promise<Sized>;
+type Calls = (loaded: VerifiedPlan) => Sized | Promise<Sized>;
 
 /**
  * @param calls what will be predicted; every prediction in the plan's batch when absent

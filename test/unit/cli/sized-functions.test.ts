@@ -63,11 +63,8 @@ function samples(count: number) {
   return memoryDataset('walks', 'a test', [{ field, data }]);
 }
 
-async function opened(
-  device: Device,
-  { loaded: sized, called }: Sized,
-): Promise<{ shard: Shard; ran: () => string[] }> {
-  const sources = await executablesOf(folder, sized, device, called);
+async function opened(device: Device, sized: Sized): Promise<{ shard: Shard; ran: () => string[] }> {
+  const sources = await executablesOf(folder, sized.loaded, device, sized);
   const shard = await openShards(device, sources, () => ({ seed: 3, statistics: new Map() }));
   const run = vi.fn(shard.run);
   return { shard: { ...shard, run }, ran: () => run.mock.calls.map(([name]) => name) };
@@ -88,7 +85,7 @@ test.each([
   ['reference', referenceDevice, 0],
 ])('on %s a size that fits runs, with the same predictions', async (_name, device, tolerance) => {
   const whole = await opened(device, { loaded, called: [f] });
-  const sized = await opened(device, allSizes(loaded, device));
+  const sized = await opened(device, allSizes(loaded));
   const ran: string[] = [];
   for (const [count, name] of [
     [1, `${f}@1`] as const,
@@ -110,24 +107,24 @@ test.each([
 });
 
 test('sequences that are predicted at the same time do not disturb each other', async () => {
-  const { shard } = await opened(cpuDevice, allSizes(loaded, cpuDevice));
+  const { shard } = await opened(cpuDevice, allSizes(loaded));
   const [few, more] = [await predicted(shard, 2), await predicted(shard, 7)];
   expect(await Promise.all([predicted(shard, 2), predicted(shard, 7)])).toEqual([few, more]);
   await shard.close();
 });
 
-test('one call makes the size that its last batch needs, and no other', async () => {
-  const made = (count: number): readonly string[] => sizesFor(loaded, cpuDevice, prediction, count).called;
-  expect(made(1)).toEqual([`${f}@1`, f]);
+test('one call makes the size that its last batch needs, and a whole batch only where one is full', async () => {
+  const made = (count: number): readonly string[] => sizesFor(loaded, prediction, count).called;
+  expect(made(1)).toEqual([`${f}@1`]);
   expect(made(256 + 9)).toEqual([`${f}@64`, f]);
   expect(made(256)).toEqual([f]);
   expect(made(65)).toEqual([f]);
 });
 
 test('what a plan brings is compared with its own functions all the same', async () => {
-  const { loaded: sized, called } = sizesFor(loaded, cpuDevice, prediction, 1);
+  const sized = sizesFor(loaded, prediction, 1);
   const [brought] = loaded.brought;
   const changed = new Map([...(brought ?? []), [`cpu/${f}.onnx`, 'another']]);
-  const refused = executablesOf(folder, { ...sized, brought: [changed] }, cpuDevice, called);
+  const refused = executablesOf(folder, { ...sized.loaded, brought: [changed] }, cpuDevice, { ...sized, called: [f] });
   await expect(refused).rejects.toMatchObject({ code: 'plan/kernels' });
 });

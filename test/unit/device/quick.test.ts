@@ -46,8 +46,8 @@ const folder = writeMade(makePlan(MODEL));
 afterAll(() => remove(folder));
 
 async function executable(): Promise<Executable> {
-  const { loaded, called, quick } = allSizes(openPlan(folder), cpuDevice);
-  const [source] = await executablesOf(folder, loaded, cpuDevice, called, quick);
+  const sized = allSizes(openPlan(folder));
+  const [source] = await executablesOf(folder, sized.loaded, cpuDevice, sized);
   if (!source) throw new Error('a plan has a shard');
   return source.executable;
 }

@@ -33,7 +33,7 @@ beforeEach(() => {
 afterEach(() => remove(folder));
 
 async function opened(called?: readonly string[]): Promise<Executable> {
-  const [source] = await executablesOf(folder, openPlan(folder), cpuDevice, called);
+  const [source] = await executablesOf(folder, openPlan(folder), cpuDevice, called && { called });
   if (!source) throw new Error('a plan has a shard');
   return source.executable;
 }

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { planBytes } from '../../../compiler/8-plan/build.ts';
 import { sha256 } from '../../../compiler/8-plan/canonical.ts';
-import { buildProgram, checkFile } from '../../../compiler/compile.ts';
+import { buildProgram, checkFile, type PlanOptions } from '../../../compiler/compile.ts';
 import { fileHost, overlayHost } from '../../../compiler/host.ts';
 import { openPlan } from '../../../runtime/cli/planning/open-plan.ts';
 import { compilerName } from '../../../runtime/cli/shell/package-root.ts';
@@ -21,14 +21,14 @@ export interface MadePlan {
   readonly files: ReadonlyMap<string, Uint8Array>;
 }
 
-export function makePlan(text = tinyModel()): MadePlan {
+export function makePlan(text = tinyModel(), options: PlanOptions = {}): MadePlan {
   const checked = checkFile(overlayHost({ 'tiny.pcn': text }, fileHost()), 'tiny.pcn');
   if (!checked.value) throw new Error('the tiny model has mistakes');
   const { trains, predicts } = checked.value;
   const [task] = trains;
   if (!task) throw new Error('the tiny model has no task');
   const staged = buildProgram({ checked: checked.value, model: task.model, task, predicts });
-  const { plan, files } = builtPlan(staged, {}, { compiler: compilerName(), modules: [] });
+  const { plan, files } = builtPlan(staged, options, { compiler: compilerName(), modules: [] });
   return { plan, json: planBytes(plan), files };
 }
 
