@@ -20,6 +20,14 @@ export interface PlanField {
   readonly labels?: readonly [number, number];
 }
 
+/** Of data that are divided: `.split(0.8, seed = 1).train`. */
+export interface DataPart {
+  /** Of the samples, that are `train`. */
+  readonly share: number;
+  readonly seed: number;
+  readonly name: 'train' | 'test';
+}
+
 /** `data.mnist.train[0..54999]` */
 export interface PlanData {
   readonly source: string;
@@ -28,6 +36,8 @@ export interface PlanData {
   readonly path?: string;
   /** So many samples in a row are one sequence; the fields' shapes begin with this number then. */
   readonly steps?: number;
+  /** The data above are divided, and this is the part that is meant. */
+  readonly part?: DataPart;
   readonly fields: readonly PlanField[];
   readonly options: Readonly<Record<string, number | string | boolean>>;
 }

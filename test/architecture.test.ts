@@ -2,6 +2,7 @@
 import { describe, expect, test } from 'vitest';
 import { DEBUG_LEVELS } from '../runtime/support/log.ts';
 import { stagesCalledBy } from './support/compiler-stages.ts';
+import { CHECKING, TRUSTING } from './support/outside-values.ts';
 import { findCycle, importsOf, matches, readText, trackedFiles } from './support/repository.ts';
 import { IMPURE, LAYERS, layerProblem, PURE, PURE_MODULES } from './support/runtime-layers.ts';
 
@@ -282,47 +283,6 @@ describe('what comes from outside', () => {
       ),
     ).toEqual([]);
   });
-
-  /** Files that take a text for a path of this program's or the user's own, or a number for a size of what is there. */
-  const TRUSTING: Readonly<Record<string, readonly string[]>> = {
-    ownPath: [
-      ...['backplane/blob-files.ts', 'backplane/embedded.ts', 'backplane/open-database.ts', 'cli/mesh/fetch.ts'],
-      ...[
-        'cli/mesh/join.ts',
-        'data/download.ts',
-        'data/fetch-file.ts',
-        'plan/scratch.ts',
-        'plan/write-plan.ts',
-        'store/create-run.ts',
-      ],
-      ...['store/metrics.ts', 'store/run-folder.ts', 'store/snapshots.ts'],
-    ],
-    ofPresent: [
-      ...['data/dataset.ts', 'data/fingerprint.ts', 'data/formats/csv.ts', 'data/formats/csv-column.ts'],
-      ...['data/formats/json-lines.ts', 'data/formats/png.ts', 'data/formats/wide-columns.ts'],
-      ...['data/formats/table.ts', 'data/glyphs/sheets.ts', 'data/read-input.ts', 'data/sources/cifar10.ts'],
-      ...['data/sources/senses.ts', 'wire/codec.ts', 'wire/evidence.ts', 'wire/header.ts', 'wire/routing.ts'],
-    ],
-  };
-  /** Files that hold a name or a size from outside against a bound. */
-  const CHECKING: Readonly<Record<string, readonly string[]>> = {
-    insideFolder: ['cli/mesh/fetch.ts', 'cli/mesh/join.ts', 'plan/write-plan.ts'],
-    madeInside: ['plan/write-plan.ts', 'store/create-run.ts'],
-    boundedCount: [
-      ...['backplane/blob-files.ts', 'data/dataset.ts', 'data/formats/bytes.ts', 'data/formats/idx.ts'],
-      ...['data/formats/npy.ts', 'data/formats/parquet.ts', 'data/formats/png.ts', 'data/glyphs/sheets.ts'],
-      ...[
-        'data/labels.ts',
-        'data/order.ts',
-        'data/sequences.ts',
-        'data/sources/senses.ts',
-        'data/sources/small-matrices.ts',
-      ],
-      ...['data/sources/tracking.ts', 'data/statistics.ts', 'net/incoming-blobs.ts', 'net/make-deployment.ts'],
-      'net/shard-data.ts',
-      'net/verify-part.ts',
-    ],
-  };
 
   test.each(Object.entries({ ...TRUSTING, ...CHECKING }))('%s stands where it is listed', (call, listed) => {
     const found = guarded

@@ -2,6 +2,7 @@
  * What checking produces: every cluster expanded, every parameter fixed, every expression typed. Names are identities
  * (`cortex.column[3].high`), never positions.
  */
+import type { DataPart } from '../../spec/plan.ts';
 import type { Sparsity } from '../../spec/topologies.ts';
 import type { Definition } from '../1-syntax/ast.ts';
 import type { Span } from '../diagnostics/diagnostic.ts';
@@ -119,6 +120,8 @@ export interface DataReference {
   readonly path?: string;
   /** So many samples in a row are one sequence; the fields' shapes begin with this number then. */
   readonly steps?: number;
+  /** The data above are divided, and this is the part that is meant. */
+  readonly part?: DataPart;
   readonly fields: readonly DataField[];
   readonly options: Readonly<Record<string, number | string | boolean>>;
   readonly span: Span;

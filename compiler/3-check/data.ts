@@ -5,6 +5,7 @@ import type { Module } from '../2-names/program.ts';
 import { listNames } from '../diagnostics/reporter.ts';
 import { closest } from '../diagnostics/suggest.ts';
 import type { DataField, DataReference } from './checked.ts';
+import { PARTS } from './divide-rows.ts';
 import { atHome, type Environment } from './environment.ts';
 import { positions } from './index-term.ts';
 import type { Evaluate } from './parameters.ts';
@@ -99,12 +100,18 @@ function namedFields(
 
 /** `.train` of a data set, or a field of one of its splits. */
 export function chooseSplit(of: DataTerm, name: Name, environment: Environment): Term {
-  if (!of.splitChosen && of.splits.includes(name.text))
+  const part = PARTS.find((each) => each === name.text);
+  if (of.dividing && part !== undefined) {
+    const { dividing, ...whole } = of;
+    return { ...whole, reference: { ...of.reference, part: { ...dividing, name: part } }, splitChosen: true };
+  }
+  if (!of.splitChosen && !of.dividing && of.splits.includes(name.text))
     return { ...of, reference: { ...of.reference, split: name.text }, splitChosen: true };
   if (of.field === undefined && of.splitChosen && of.reference.fields.some((f) => f.name === name.text))
     return { ...of, field: name.text };
   // A data set of one split may name it all the same.
-  if (of.field === undefined && of.splits.length === 1 && of.splits.includes(name.text)) return of;
+  if (of.field === undefined && !of.reference.part && of.splits.length === 1 && of.splits.includes(name.text))
+    return of;
   const known = of.splitChosen ? of.reference.fields.map((f) => f.name) : of.splits;
   const near = closest(name.text, known);
   environment.session.reporter.report(
@@ -125,6 +132,8 @@ export function selectRows(of: DataTerm, expression: Index, environment: Environ
     of.field !== undefined ||
     of.reference.range !== undefined ||
     of.reference.steps !== undefined ||
+    of.reference.part !== undefined ||
+    of.dividing !== undefined ||
     item === undefined ||
     expression.items.length > 1
   ) {
@@ -153,9 +162,14 @@ export function dataOf(expression: Expression, environment: Environment, evaluat
     return undefined;
   }
   if (!term.splitChosen) {
-    reporter.report('data/split', expression.span, `${term.reference.source} has ${listNames(term.splits)}`, {
-      repair: `name one of them: \`.${term.splits[0] ?? 'train'}\``,
-    });
+    reporter.report(
+      'data/split',
+      expression.span,
+      `${term.dividing ? 'divided data have' : `${term.reference.source} has`} ${listNames(term.splits)}`,
+      {
+        repair: `name one of them: \`.${term.splits[0] ?? 'train'}\``,
+      },
+    );
     return undefined;
   }
   return { ...term, reference: { ...term.reference, span: expression.span } };

@@ -17,6 +17,7 @@ import { ShapeError } from '../operators/operator.ts';
 import { binary, toExpr, unary } from './arithmetic.ts';
 import type { InitializerValue, Value } from './checked.ts';
 import { chooseSplit, makeData, selectRows } from './data.ts';
+import { divideRows } from './divide-rows.ts';
 import { type Environment, lookup, shapeMistake } from './environment.ts';
 import { applyDefinition, functionOf } from './function-definition.ts';
 import { builtinFunction, callBuiltin } from './functions.ts';
@@ -176,9 +177,9 @@ function evaluateCall(call: Call, environment: Environment): Term {
     if (result !== undefined) return result;
     return BUILTIN_NAMES.has(callee.name) ? notCallable(builtin(callee.name), call, environment) : POISON;
   }
-  const grouped =
-    callee.kind === 'member' && callee.name.text === 'sequences' ? dataIn(callee.of, environment) : undefined;
-  if (grouped) return groupRows(grouped, call, environment, evaluate);
+  const divider = callee.kind === 'member' ? ROWS.get(callee.name.text) : undefined;
+  const rows = divider && callee.kind === 'member' ? dataIn(callee.of, environment) : undefined;
+  if (divider && rows) return divider(rows, call, environment, evaluate);
   const target = bound ?? evaluateRaw(callee, environment);
   if (isKind(target, 'definition')) return callDefinition(target.definition, target.module, call, environment);
   if (isPoison(target)) return POISON;
@@ -200,7 +201,13 @@ function evaluateCall(call: Call, environment: Environment): Term {
   return notCallable(target, call, environment);
 }
 
-/** The data that stand before `.sequences(…)`; undefined when it is something else. */
+/** What is called on data. */
+const ROWS: ReadonlyMap<string, typeof groupRows> = new Map([
+  ['sequences', groupRows],
+  ['split', divideRows],
+]);
+
+/** The data that stand before `.sequences(…)` or `.split(…)`; undefined when it is something else. */
 function dataIn(expression: Expression, environment: Environment): DataTerm | undefined {
   if (!startsAtData(expression, environment)) return undefined;
   const term = evaluate(expression, environment);

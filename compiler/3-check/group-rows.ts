@@ -22,7 +22,7 @@ export function groupRows(of: DataTerm, call: Call, environment: Environment, ev
     });
     return POISON;
   }
-  if (!of.splitChosen || of.field !== undefined || of.reference.steps !== undefined) {
+  if (!of.splitChosen || of.field !== undefined || of.reference.steps !== undefined || of.reference.part) {
     reporter.report('call/arguments', call.span, 'samples become sequences once, as a whole', {
       repair: `\`data.mnist.train[0..99].sequences(${count})\``,
     });

@@ -1,4 +1,5 @@
 /** What an expression can mean while checking: a value known now, a tensor known later, or a place in the model. */
+import type { DataPart } from '../../spec/plan.ts';
 import type { Definition } from '../1-syntax/ast.ts';
 import type { Dimension } from '../1-syntax/units.ts';
 import type { Module } from '../2-names/program.ts';
@@ -81,6 +82,8 @@ export interface DataTerm {
   readonly reference: DataReference;
   readonly splits: readonly string[];
   readonly splitChosen: boolean;
+  /** Divided by `.split(…)`: the parts are `splits`, and none is chosen yet. */
+  readonly dividing?: Omit<DataPart, 'name'>;
   readonly field?: string;
 }
 /** `sample` or `input`: one sample of the data. */

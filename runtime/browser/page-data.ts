@@ -3,6 +3,7 @@ import type { Plan, PlanData, PlanTraining } from '../../spec/plan.ts';
 import { stream } from '../../spec/random.ts';
 import { TRACKING_STEPS } from '../data/catalogue.ts';
 import { type Dataset, memoryDataset, slice } from '../data/dataset.ts';
+import { divide } from '../data/divide.ts';
 import { digitOf, GLYPH_SAMPLES, glyphDrawer } from '../data/glyphs/draw.ts';
 import { SIDE } from '../data/glyphs/painter.ts';
 import { sequences } from '../data/sequences.ts';
@@ -32,9 +33,11 @@ export function pageData(plan: Plan, training: PlanTraining, settings: PageDataS
 }
 
 function openInPage(reference: PlanData, seed: number, limit: number): Dataset {
-  const { steps } = reference;
-  const rows = rowsInPage(reference, seed, limit * (steps ?? 1));
-  const all = steps === undefined ? rows : sequences(rows, steps);
+  const { steps, part } = reference;
+  // A part is drawn from all samples.
+  const rows = rowsInPage(reference, seed, part ? Number.POSITIVE_INFINITY : limit * (steps ?? 1));
+  const samples = steps === undefined ? rows : sequences(rows, steps);
+  const all = part ? divide(samples, part) : samples;
   return limit < all.length ? slice(all, 0, limit - 1) : all;
 }
 

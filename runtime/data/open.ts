@@ -1,8 +1,10 @@
 /** From what a program names to rows: one source per row of a table. */
+import type { DataPart } from '../../spec/plan.ts';
 import { UserError } from '../support/errors.ts';
 import { CATALOGUE, type CatalogueEntry, TEXT_LENGTH, TRACKING_STEPS } from './catalogue.ts';
 import { type Dataset, type Field, slice } from './dataset.ts';
 import { dataDirectory } from './directory.ts';
+import { divide } from './divide.ts';
 import { builtSheets } from './glyphs/built-sheets.ts';
 import { sequences } from './sequences.ts';
 import type { GlyphSplit } from './sources/glyphs.ts';
@@ -18,6 +20,8 @@ export interface DataReference {
   readonly range?: readonly [number, number];
   /** So many samples in a row are one sequence; the shapes of `fields` begin with this number then. */
   readonly steps?: number;
+  /** The samples so far are divided, and this is the part that is meant. */
+  readonly part?: DataPart;
   /** Only for `file`. */
   readonly path?: string;
   /** What the program expects of a file: its columns are converted to these. Empty: whatever the file has. */
@@ -142,12 +146,13 @@ export async function openDataset(reference: DataReference, options: OpenOptions
   checkSplit(reference, source.entry);
   checkOptions(reference, source.options ?? []);
   const directory = dataDirectory(options.dataDirectory);
-  const { steps, range } = reference;
+  const { steps, range, part } = reference;
   const given = reference.fields?.map((f) => (steps === undefined ? f : { ...f, shape: f.shape.slice(1) }));
   const fields = source.entry?.fields ?? given ?? [];
   const dataset = await source.open({ reference, directory, seed: options.seed, fields });
   const rows = range ? slice(dataset, ...range) : dataset;
-  return steps === undefined ? rows : sequences(rows, steps);
+  const samples = steps === undefined ? rows : sequences(rows, steps);
+  return part ? divide(samples, part) : samples;
 }
 
 function checkSplit({ source, split }: DataReference, entry: CatalogueEntry | undefined): void {

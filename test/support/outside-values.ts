@@ -1,0 +1,50 @@
+/** Where texts become paths and numbers become sizes: each place is listed, so that a new one is looked at. */
+
+/** Files that take a text for a path of this program's or the user's own, or a number for a size of what is there. */
+export const TRUSTING: Readonly<Record<string, readonly string[]>> = {
+  ownPath: [
+    ...['backplane/blob-files.ts', 'backplane/embedded.ts', 'backplane/open-database.ts', 'cli/mesh/fetch.ts'],
+    ...[
+      'cli/mesh/join.ts',
+      'data/download.ts',
+      'data/fetch-file.ts',
+      'plan/scratch.ts',
+      'plan/write-plan.ts',
+      'store/create-run.ts',
+    ],
+    ...['store/metrics.ts', 'store/run-folder.ts', 'store/snapshots.ts'],
+  ],
+  ofPresent: [
+    ...[
+      'data/dataset.ts',
+      'data/divide.ts',
+      'data/fingerprint.ts',
+      'data/formats/csv.ts',
+      'data/formats/csv-column.ts',
+    ],
+    'data/formats/word-labels.ts',
+    ...['data/formats/json-lines.ts', 'data/formats/png.ts', 'data/formats/wide-columns.ts'],
+    ...['data/formats/table.ts', 'data/glyphs/sheets.ts', 'data/read-input.ts', 'data/sources/cifar10.ts'],
+    ...['data/sources/senses.ts', 'wire/codec.ts', 'wire/evidence.ts', 'wire/header.ts', 'wire/routing.ts'],
+  ],
+};
+/** Files that hold a name or a size from outside against a bound. */
+export const CHECKING: Readonly<Record<string, readonly string[]>> = {
+  insideFolder: ['cli/mesh/fetch.ts', 'cli/mesh/join.ts', 'plan/write-plan.ts'],
+  madeInside: ['plan/write-plan.ts', 'store/create-run.ts'],
+  boundedCount: [
+    ...['backplane/blob-files.ts', 'data/dataset.ts', 'data/formats/bytes.ts', 'data/formats/idx.ts'],
+    'data/divide.ts',
+    ...['data/formats/npy.ts', 'data/formats/parquet.ts', 'data/formats/png.ts', 'data/glyphs/sheets.ts'],
+    ...[
+      'data/labels.ts',
+      'data/order.ts',
+      'data/sequences.ts',
+      'data/sources/senses.ts',
+      'data/sources/small-matrices.ts',
+    ],
+    ...['data/sources/tracking.ts', 'data/statistics.ts', 'net/incoming-blobs.ts', 'net/make-deployment.ts'],
+    'net/shard-data.ts',
+    'net/verify-part.ts',
+  ],
+};
