@@ -35,7 +35,7 @@ export async function reportPage(root: string, folder: string): Promise<ReportPa
     alias: { 'node:os': './runtime/browser/machine.ts' },
   });
   const server = await serveFolder(served);
-  const browser = await openBrowser();
+  const browser = await openBrowser({ handleSIGINT: false });
   const page = await browser.newPage();
   await page.goto(server.address);
   return {

@@ -1,6 +1,41 @@
 /** Runs other programs, and tells what they print while they print it. */
-import { type SpawnOptions, spawn } from 'node:child_process';
+import { type ChildProcess, type SpawnOptions, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { createInterface } from 'node:readline';
+
+const running = new Set<ChildProcess>();
+/** A mesh ends its trainers in that time. */
+const MAX_ENDING_MS = 20_000;
+
+/** @returns the child, which `endChildren` knows until it ends */
+export function remembered<C extends ChildProcess>(child: C): C {
+  running.add(child);
+  child.once('exit', () => running.delete(child));
+  child.once('error', () => running.delete(child));
+  return child;
+}
+
+/** Asks every child to end as Ctrl-C does, waits for them, and ends what has not ended then. */
+export async function endChildren(): Promise<void> {
+  const children = [...running];
+  const ended = Promise.all(children.map((child) => once(child, 'exit')));
+  for (const child of children) child.kill('SIGINT');
+  const timer = setTimeout(() => {
+    for (const child of running) child.kill('SIGKILL');
+  }, MAX_ENDING_MS);
+  await ended;
+  clearTimeout(timer);
+}
+
+/** A measurement that is interrupted leaves nothing running, whoever got the signal. */
+export function endChildrenWhenInterrupted(): void {
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+    process.once(signal, () => void endChildren().finally(() => process.exit(130)));
+  }
+  process.once('exit', () => {
+    for (const child of running) child.kill('SIGTERM');
+  });
+}
 
 export interface Ended {
   readonly code: number;
@@ -19,7 +54,7 @@ export async function runCommand(
 ): Promise<Ended> {
   const { onLine, ...rest } = options;
   const started = performance.now();
-  const child = spawn(command, [...args], { ...rest, stdio: ['ignore', 'pipe', 'pipe'] });
+  const child = remembered(spawn(command, [...args], { ...rest, stdio: ['ignore', 'pipe', 'pipe'] }));
   const lines: string[] = [];
   const tail: string[] = [];
   const keep = (line: string): void => {

@@ -16,6 +16,8 @@ export interface Context {
   readonly data: string | undefined;
   /** Folder of graphs with `cuts.json`; undefined without `--graphs`. */
   readonly graphs: string | undefined;
+  /** Folder of cases, which need not be there. */
+  readonly cases: string;
   /** Tiny settings, to try the harness itself: rows then never count as measured. */
   readonly trial: boolean;
   /** Begin again where results of an earlier call could be kept. */

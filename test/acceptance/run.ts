@@ -1,5 +1,5 @@
 /**
- * `npm run accept [NAME…] [--data DIR] [--graphs DIR] [--json] [--fresh] [--list]`: measures what the product promises and prints a
+ * `npm run accept [NAME…] [--data DIR] [--graphs DIR] [--cases DIR] [--json] [--fresh] [--list]`: measures what the product promises and prints a
  * row for each promise. Without names everything runs, which takes hours; names run some of it, and what takes long
  * is kept. Exits with 1 when a row misses its target.
  */
@@ -7,6 +7,7 @@ import { mkdirSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { benchPart } from './parts/bench.ts';
+import { casesPart } from './parts/cases.ts';
 import { containerPart } from './parts/container.ts';
 import { cortexPart } from './parts/cortex.ts';
 import { cutsPart } from './parts/cuts.ts';
@@ -22,6 +23,7 @@ import { modelsPart } from './parts/models.ts';
 import { packagePart } from './parts/package.ts';
 import { shardsPart } from './parts/shards.ts';
 import { testParts } from './parts/tests.ts';
+import { endChildrenWhenInterrupted } from './process.ts';
 import { type Context, type Part, type Row, renderTable } from './row.ts';
 
 const parts: readonly Part[] = [
@@ -30,6 +32,7 @@ const parts: readonly Part[] = [
   packagePart,
   containerPart,
   ...testParts,
+  casesPart,
   modelsPart,
   epochReportsPart,
   shardsPart,
@@ -50,6 +53,7 @@ async function main(argv: readonly string[]): Promise<number> {
     options: {
       data: { type: 'string' },
       graphs: { type: 'string' },
+      cases: { type: 'string' },
       json: { type: 'boolean', default: false },
       fresh: { type: 'boolean', default: false },
       list: { type: 'boolean', default: false },
@@ -72,6 +76,7 @@ async function main(argv: readonly string[]): Promise<number> {
     root,
     data: data === undefined ? undefined : resolve(data),
     graphs: values.graphs === undefined ? undefined : resolve(values.graphs),
+    cases: resolve(values.cases ?? join(root, '..', 'shared', 'cases')),
     trial: values.trial,
     fresh: values.fresh,
     progress: (line) => process.stderr.write(`  ${line}\n`),
@@ -101,4 +106,5 @@ async function measured(part: Part, context: Context): Promise<readonly Row[]> {
   }
 }
 
+endChildrenWhenInterrupted();
 process.exitCode = await main(process.argv.slice(2));

@@ -15,9 +15,11 @@ import { createBrotliDecompress } from 'node:zlib';
 import { type Browser, chromium } from 'playwright-core';
 import { CACHE, PACKAGE, unpacked } from './software-vulkan.ts';
 
-export async function openBrowser(): Promise<Browser> {
+/** @param options `handleSIGINT: false` where the caller ends what it began itself */
+export async function openBrowser(options: { readonly handleSIGINT?: boolean } = {}): Promise<Browser> {
   const libraries = await unpacked('al2023');
   return chromium.launch({
+    ...options,
     executablePath: await chromiumProgram(),
     env: { ...process.env, LD_LIBRARY_PATH: join(libraries, 'lib') },
     args: [

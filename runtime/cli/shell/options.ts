@@ -3,6 +3,7 @@
  * A command reads no text of the command line itself.
  */
 import type { Argv, Options, PositionalOptions } from 'yargs';
+import { givenOnce } from './given-once.ts';
 import { wholeNumber } from './whole-number.ts';
 
 /** Arguments as yargs hands them over. */
@@ -56,7 +57,7 @@ export function openText(describe: string): Option<string | undefined> {
 
 /** `--name`. */
 export function flag(describe: string): Option<boolean> {
-  return option({ type: 'boolean', describe }, (args, name) => args[name] === true);
+  return option({ type: 'boolean', describe }, (args, name) => givenOnce(args, name) === true);
 }
 
 /** `--name TEXT`, as often as one likes. */
@@ -112,10 +113,8 @@ export function choice<const C extends readonly [string, ...string[]]>(
   });
 }
 
-/** Given twice: the last one counts. */
 function readText(args: RawArguments, name: string): string | undefined {
-  const given = args[name];
-  const value: unknown = Array.isArray(given) ? given.at(-1) : given;
+  const value = givenOnce(args, name);
   return typeof value === 'string' ? value : typeof value === 'number' ? String(value) : undefined;
 }
 

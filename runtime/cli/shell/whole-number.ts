@@ -1,5 +1,6 @@
 /** Numbers on the command line, refused with the option's name when they are none. */
 import { UserError } from '../../support/errors.ts';
+import { givenOnce } from './given-once.ts';
 
 export function wholeNumber(
   args: Readonly<Record<string, unknown>>,
@@ -7,9 +8,8 @@ export function wholeNumber(
   least: number,
   most = 2 ** 31,
 ): number | undefined {
-  const value = args[name];
-  if (value === undefined) return undefined;
-  const single: unknown = Array.isArray(value) ? value.at(-1) : value;
+  const single = givenOnce(args, name);
+  if (single === undefined) return undefined;
   const number =
     typeof single === 'number'
       ? single

@@ -3,7 +3,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { type Ended, jsonLines, plainEnvironment, runCommand } from '../process.ts';
+import { type Ended, jsonLines, plainEnvironment, remembered, runCommand } from '../process.ts';
 
 export type Json = Readonly<Record<string, unknown>>;
 
@@ -28,11 +28,13 @@ export class RunningMesh {
   async up(trainers: number, delay: number): Promise<void> {
     const args = ['up', '--trainers', String(trainers), '--port', '0', '--state', 'state', '--json'];
     if (delay > 0) args.push('--delay', String(delay));
-    const child = spawn(process.execPath, [this.#nmc, ...args], {
-      cwd: this.folder,
-      env: this.#env,
-      stdio: ['ignore', 'pipe', 'pipe'],
-    });
+    const child = remembered(
+      spawn(process.execPath, [this.#nmc, ...args], {
+        cwd: this.folder,
+        env: this.#env,
+        stdio: ['ignore', 'pipe', 'pipe'],
+      }),
+    );
     this.#process = child;
     const line = await new Promise<string>((resolve, reject) => {
       createInterface({ input: child.stdout }).once('line', resolve);

@@ -4,7 +4,7 @@ import { chmodSync, chownSync, mkdirSync, mkdtempSync, readdirSync, readFileSync
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type Ended, plainEnvironment, runCommand } from '../process.ts';
+import { type Ended, plainEnvironment, remembered, runCommand } from '../process.ts';
 import { type Context, notRun, type Part, type Row } from '../row.ts';
 
 const NAME = 'container';
@@ -76,7 +76,7 @@ async function asNobody(context: Context, folder: string, tarball: string, stage
       runCommand('sh', ['-ec', line.replace('/tmp/neuromesh.tgz', tarball)], { ...limited, onLine: context.progress }),
     );
   const [program = '', ...args] = stage.command;
-  const child = spawn(program, args, { ...limited, stdio: 'ignore' });
+  const child = remembered(spawn(program, args, { ...limited, stdio: 'ignore' }));
   const ended = new Promise<void>((resolve) => child.on('close', () => resolve()));
   try {
     return row(await answers(), 'no container engine: RUN and CMD lines as nobody, in an empty folder');

@@ -57,6 +57,7 @@ async function measure(context: Context): Promise<readonly Row[]> {
   const rowOf = (what: string, reason: string): Row => notRun('epoch-reports', what, target, reason);
   if (context.trial) return tasks.map(({ name }) => rowOf(name, 'a trial'));
   const folder = mkdtempSync(join(tmpdir(), 'nmc-reports-'));
+  process.once('exit', () => rmSync(folder, { recursive: true, force: true }));
   const mesh = new RunningMesh(context.root, 'epoch-reports');
   const page = await reportPage(context.root, folder);
   try {
@@ -72,7 +73,6 @@ async function measure(context: Context): Promise<readonly Row[]> {
   } finally {
     await page.close();
     await mesh.down();
-    rmSync(folder, { recursive: true, force: true });
   }
 }
 

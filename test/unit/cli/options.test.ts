@@ -42,10 +42,28 @@ test('what was not said is nothing, no list and no flag', () => {
   });
 });
 
-test('of what was said twice the last counts, where one is wanted', () => {
-  expect(readOptions(TABLE, { name: ['a', 'b'], seed: ['x', '3'], set: ['a=1', 'b=2'], svg: '' })).toMatchObject({
-    ...{ name: 'b', seed: 3, set: ['a=1', 'b=2'], svg: '' },
+test('an option of one value that is given two is refused, and both are named', () => {
+  for (const [said, values] of [
+    [{ name: ['a', 'b'] }, 'a, b'],
+    [{ seed: ['1', '3'] }, '1, 3'],
+    [{ json: [true, false] }, 'true, false'],
+    [{ svg: ['', 'x.svg'] }, ', x.svg'],
+  ] as const) {
+    const [name] = Object.keys(said);
+    expect(() => readOptions(TABLE, said)).toThrow(`--${name} is given more than once: ${values}`);
+  }
+});
+
+test('the same value twice is that value, and lists take all that they are given', () => {
+  expect(readOptions(TABLE, { name: ['a', 'a'], json: [true, true], set: ['a=1', 'b=2'] })).toMatchObject({
+    ...{ name: 'a', json: true, set: ['a=1', 'b=2'] },
   });
+});
+
+test('a repeated option is refused before the command looks at a file', async () => {
+  const { code, stderr } = await nmcInProcess('train', 'not-there.pcn', '--batch', '1', '--batch', '2');
+  expect(code).toBe(2);
+  expect(stderr).toContain('--batch is given more than once: 1, 2');
 });
 
 test.each(['x', '', '1.5', '-1', '10'])('%j is no whole number from 0 to 9', (seed) => {
