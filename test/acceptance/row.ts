@@ -9,6 +9,14 @@ export interface Row {
   readonly holds?: boolean;
 }
 
+/** What a part measured, as cells. */
+export interface Table {
+  /** Of the part. */
+  readonly name: string;
+  readonly head: readonly string[];
+  readonly rows: readonly (readonly string[])[];
+}
+
 export interface Context {
   /** The repository. */
   readonly root: string;
@@ -18,11 +26,15 @@ export interface Context {
   readonly graphs: string | undefined;
   /** Folder of cases, which need not be there. */
   readonly cases: string;
+  /** Folder of other libraries' scripts; undefined without `--peers`. */
+  readonly peers: string | undefined;
   /** Tiny settings, to try the harness itself: rows then never count as measured. */
   readonly trial: boolean;
   /** Begin again where results of an earlier call could be kept. */
   readonly fresh: boolean;
   readonly progress: (line: string) => void;
+  /** What the report shows of a part, instead of its rows. */
+  readonly table: (table: Table) => void;
 }
 
 /** One name on the command line: a piece of work that gives one row or more. */

@@ -1,50 +1,18 @@
 /**
- * `npm run accept [NAME…] [--data DIR] [--graphs DIR] [--cases DIR] [--json] [--fresh] [--list]`: measures what the product promises and prints a
- * row for each promise. Without names everything runs, which takes hours; names run some of it, and what takes long
- * is kept. Exits with 1 when a row misses its target.
+ * `npm run accept [NAME…] [--data DIR] [--graphs DIR] [--cases DIR] [--peers DIR] [--json] [--fresh] [--list] [--report]`: measures
+ * what the product promises and prints a row for each promise. Without names everything runs, which takes hours; names
+ * run some of it, and what takes long is kept. `--report` writes the tables of what was measured to `docs/measurements.md`,
+ * with the day and the machine. Exits with 1 when a row misses its target.
  */
-import { mkdirSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
-import { benchPart } from './parts/bench.ts';
-import { casesPart } from './parts/cases.ts';
-import { containerPart } from './parts/container.ts';
-import { cortexPart } from './parts/cortex.ts';
-import { cutsPart } from './parts/cuts.ts';
-import { epochReportsPart } from './parts/epoch-reports.ts';
-import { fanOutPart } from './parts/fan-out.ts';
-import { freshCloneParts } from './parts/fresh-clone.ts';
-import { freshMeshPart } from './parts/fresh-mesh.ts';
-import { gpuPart } from './parts/gpu.ts';
-import { memoryParts } from './parts/memory.ts';
-import { meshParts } from './parts/mesh.ts';
-import { mnistParts } from './parts/mnist.ts';
-import { modelsPart } from './parts/models.ts';
-import { packagePart } from './parts/package.ts';
-import { shardsPart } from './parts/shards.ts';
-import { testParts } from './parts/tests.ts';
+import { parts } from './parts/all.ts';
 import { endChildrenWhenInterrupted } from './process.ts';
-import { type Context, type Part, type Row, renderTable } from './row.ts';
+import { stampOf, tableOf, updateReport } from './report.ts';
+import { type Context, type Part, type Row, renderTable, type Table } from './row.ts';
 
-const parts: readonly Part[] = [
-  ...freshCloneParts,
-  freshMeshPart,
-  packagePart,
-  containerPart,
-  ...testParts,
-  casesPart,
-  modelsPart,
-  epochReportsPart,
-  shardsPart,
-  cutsPart,
-  benchPart,
-  gpuPart,
-  fanOutPart,
-  ...memoryParts,
-  cortexPart,
-  ...mnistParts,
-  ...meshParts,
-];
+const PAGE = 'docs/measurements.md';
 
 async function main(argv: readonly string[]): Promise<number> {
   const { values, positionals } = parseArgs({
@@ -54,6 +22,8 @@ async function main(argv: readonly string[]): Promise<number> {
       data: { type: 'string' },
       graphs: { type: 'string' },
       cases: { type: 'string' },
+      peers: { type: 'string' },
+      report: { type: 'boolean', default: false },
       json: { type: 'boolean', default: false },
       fresh: { type: 'boolean', default: false },
       list: { type: 'boolean', default: false },
@@ -69,7 +39,13 @@ async function main(argv: readonly string[]): Promise<number> {
     console.error(`there is no ${unknown.join(', ')}; npm run accept -- --list names the parts`);
     return 2;
   }
+  if (values.report && values.trial) {
+    console.error('a trial measures nothing: leave --report or --trial out');
+    return 2;
+  }
   const root = process.cwd();
+  const stamp = stampOf(new Date());
+  const own = new Map<string, Table>();
   mkdirSync(join(root, '.cache', 'acceptance'), { recursive: true });
   const data = values.data ?? process.env.NMC_DATA;
   const context: Context = {
@@ -77,9 +53,11 @@ async function main(argv: readonly string[]): Promise<number> {
     data: data === undefined ? undefined : resolve(data),
     graphs: values.graphs === undefined ? undefined : resolve(values.graphs),
     cases: resolve(values.cases ?? join(root, '..', 'shared', 'cases')),
+    peers: values.peers === undefined ? undefined : resolve(values.peers),
     trial: values.trial,
     fresh: values.fresh,
     progress: (line) => process.stderr.write(`  ${line}\n`),
+    table: (table) => own.set(table.name, table),
   };
   const chosen = parts.filter((part) => positionals.length === 0 || positionals.includes(part.name));
   const rows: Row[] = [];
@@ -87,10 +65,17 @@ async function main(argv: readonly string[]): Promise<number> {
     process.stderr.write(`${part.name}: ${part.what}\n`);
     const found = await measured(part, context);
     rows.push(...found);
+    const table = own.get(part.name) ?? tableOf(part.name, found);
+    if (values.report && table) writeReport(join(root, PAGE), table, stamp);
     if (values.json) for (const row of found) console.log(JSON.stringify(row));
   }
   if (!values.json) process.stdout.write(`\n${renderTable(rows)}`);
   return rows.some((row) => row.holds === false) ? 1 : 0;
+}
+
+/** After each part, so that a run that is interrupted has written what it measured. */
+function writeReport(page: string, table: Table, stamp: string): void {
+  writeFileSync(page, updateReport(readFileSync(page, 'utf8'), [table], stamp));
 }
 
 /** A part that breaks down is a row that misses. */

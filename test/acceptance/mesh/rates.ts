@@ -2,7 +2,7 @@
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Context } from '../row.ts';
+import type { Context, Table } from '../row.ts';
 import { type Json, RunningMesh } from './running-mesh.ts';
 
 export interface RateRow {
@@ -136,6 +136,31 @@ async function progressOf(mesh: RunningMesh, name: string, enough: (p: Progress)
     await sleep(200);
   }
   throw new Error(`${name} does not get on`);
+}
+
+/** By shards: samples a second, predicted in brackets, share of time in device work, processors used. */
+export function tableOfRates(rows: readonly RateRow[]): Pick<Table, 'head' | 'rows'> {
+  const columns = [...new Map(rows.map((r) => [columnOf(r), r])).keys()];
+  const counts = [...new Set(rows.map(({ shards }) => shards))];
+  return {
+    head: ['shards', ...columns],
+    rows: counts.map((shards) => {
+      const own = rows.filter((r) => r.shards === shards);
+      const cell = (column: string): string => {
+        const row = own.find((r) => columnOf(r) === column);
+        if (row === undefined) return '';
+        const predicted = row.predicted === null ? '' : ` (${row.predicted.toFixed(0)})`;
+        const processors = row.processors === undefined ? '' : `, ${row.processors.toFixed(2)}`;
+        return `${row.samplesPerSecond.toFixed(0)}${predicted} ${(100 * row.busy).toFixed(0)} %${processors}`;
+      };
+      return [`${shards}${own.some((r) => r.crowded) ? ' *' : ''}`, ...columns.map(cell)];
+    }),
+  };
+}
+
+function columnOf({ schedule, microbatches, delay }: RateRow): string {
+  const parts = schedule === 'pipelined' ? `pipelined, ${microbatches} parts` : schedule;
+  return delay === 0 ? parts : `${parts}, ${delay} ms`;
 }
 
 export function lineOf(row: RateRow): string {

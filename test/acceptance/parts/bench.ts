@@ -24,7 +24,13 @@ async function measure(context: Context): Promise<readonly Row[]> {
     env,
     onLine: context.progress,
   });
-  const rows = jsonLines(end.lines).flatMap(rowOf);
+  const lines = jsonLines(end.lines);
+  const rows = lines.flatMap(rowOf);
+  context.table({
+    name: 'bench',
+    head: ['figure', 'measured', 'ceiling', 'target', ''],
+    rows: lines.flatMap(cellsOf),
+  });
   const whole: Row = {
     name: 'bench',
     what: 'npm run bench: all of it',
@@ -33,6 +39,13 @@ async function measure(context: Context): Promise<readonly Row[]> {
     holds: end.code === 0 && end.seconds < MAX_SECONDS && rows.length > 0,
   };
   return [...rows, whole];
+}
+
+/** Of every figure, with a target or without. */
+function cellsOf({ name, value, unit, ceiling, target, holds }: Record<string, unknown>): string[][] {
+  if (typeof name !== 'string' || typeof value !== 'number') return [];
+  const of = (number: unknown): string => (typeof number === 'number' ? `${number} ${unit}` : '');
+  return [[name, of(value), of(ceiling), of(target), typeof target !== 'number' ? '' : holds ? 'holds' : 'MISSES']];
 }
 
 /** A line with a target; the others are measurements for the record. */

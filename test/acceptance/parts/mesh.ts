@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { waitFor, waitUntil } from '../../support/wait-for.ts';
-import { lineOf, measureRates } from '../mesh/rates.ts';
+import { lineOf, measureRates, tableOfRates } from '../mesh/rates.ts';
 import { type Json, RunningMesh } from '../mesh/running-mesh.ts';
 import { GFLOPS, wideModel } from '../mesh/wide.ts';
 import { jsonLines, runCommand } from '../process.ts';
@@ -27,6 +27,7 @@ async function rates(context: Context): Promise<readonly Row[]> {
   const path = join(context.root, '.cache', 'acceptance', 'mesh', 'rates.txt');
   writeFileSync(path, text);
   process.stdout.write(text);
+  context.table({ name: 'mesh-rates', ...tableOfRates(found) });
   const sound = found.every((r) => r.samplesPerSecond > 0 && r.predicted !== null);
   return [{ name: 'mesh-rates', what, target, measured: `${found.length} rows, in ${path}`, holds: sound }];
 }

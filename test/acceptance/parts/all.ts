@@ -1,0 +1,43 @@
+/** What `npm run accept` can measure, in its order. */
+import type { Part } from '../row.ts';
+import { benchPart } from './bench.ts';
+import { bordersPart } from './borders.ts';
+import { casesPart } from './cases.ts';
+import { containerPart } from './container.ts';
+import { cortexPart } from './cortex.ts';
+import { cutsPart } from './cuts.ts';
+import { epochReportsPart } from './epoch-reports.ts';
+import { fanOutPart } from './fan-out.ts';
+import { freshCloneParts } from './fresh-clone.ts';
+import { freshMeshPart } from './fresh-mesh.ts';
+import { gpuPart } from './gpu.ts';
+import { memoryParts } from './memory.ts';
+import { meshParts } from './mesh.ts';
+import { mnistParts } from './mnist.ts';
+import { modelsPart } from './models.ts';
+import { packagePart } from './package.ts';
+import { peersPart } from './peers.ts';
+import { shardsPart } from './shards.ts';
+import { testParts } from './tests.ts';
+
+export const parts: readonly Part[] = [
+  ...freshCloneParts,
+  freshMeshPart,
+  packagePart,
+  containerPart,
+  ...testParts,
+  casesPart,
+  modelsPart,
+  epochReportsPart,
+  shardsPart,
+  cutsPart,
+  bordersPart,
+  benchPart,
+  peersPart,
+  gpuPart,
+  fanOutPart,
+  ...memoryParts,
+  cortexPart,
+  ...mnistParts,
+  ...meshParts,
+];
