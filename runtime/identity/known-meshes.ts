@@ -6,23 +6,41 @@ import { ownPath } from '../support/safe-path.ts';
 import { configFolder } from './key-file.ts';
 
 const path = (): string => join(configFolder(), 'meshes.json');
+/** Meshes that a trainer of this user has joined, and the file of the key that it has there. */
+const joinedPath = (): string => join(configFolder(), 'joined.json');
 
 /** The key of the mesh at an address, as it was last time. */
 export function knownMesh(address: string): string | undefined {
-  const known = readAll()[address];
-  return typeof known === 'string' ? known : undefined;
+  return textAt(path(), address);
+}
+
+export function joinedKeyFile(address: string): string | undefined {
+  return textAt(joinedPath(), address);
+}
+
+export function rememberJoined(address: string, keyFile: string): void {
+  remember(joinedPath(), address, keyFile);
 }
 
 export function rememberMesh(address: string, key: string): void {
-  if (knownMesh(address) === key) return;
-  mkdirSync(dirname(path()), { recursive: true, mode: 0o700 });
-  writeFileAtomic(ownPath(path()), `${JSON.stringify({ ...readAll(), [address]: key }, null, 2)}\n`);
+  remember(path(), address, key);
 }
 
-function readAll(): Record<string, unknown> {
-  if (!existsSync(path())) return {};
+function remember(file: string, address: string, value: string): void {
+  if (textAt(file, address) === value) return;
+  mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
+  writeFileAtomic(ownPath(file), `${JSON.stringify({ ...readAll(file), [address]: value }, null, 2)}\n`);
+}
+
+function textAt(file: string, address: string): string | undefined {
+  const known = readAll(file)[address];
+  return typeof known === 'string' ? known : undefined;
+}
+
+function readAll(file: string): Record<string, unknown> {
+  if (!existsSync(file)) return {};
   try {
-    const value: unknown = JSON.parse(readFileSync(path(), 'utf8'));
+    const value: unknown = JSON.parse(readFileSync(file, 'utf8'));
     return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : {};
   } catch {
     return {};

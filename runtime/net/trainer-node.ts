@@ -19,6 +19,7 @@ import { caughtEvent, guarded } from './guarded.ts';
 import type { Link } from './link.ts';
 import { MemoryLedger } from './shard-memory.ts';
 import { type LoadedShard, TrainerHost } from './trainer-host.ts';
+import { shardNews, type TrainerNews } from './trainer-news.ts';
 
 export interface TrainerOptions {
   readonly address: Address;
@@ -40,6 +41,7 @@ export interface TrainerOptions {
   /** Where neighbours can dial it; nothing: all borders go through the relay. */
   readonly listen?: Address;
   readonly log: (event: Readonly<Record<string, unknown>>) => void;
+  readonly news?: TrainerNews;
 }
 
 /** The mesh is not there, or somebody else is. */
@@ -73,7 +75,10 @@ export class TrainerNode {
     });
     this.#driver = new TrainerDriver({
       link: {
-        send: (message) => this.#link?.send(message),
+        send: (message) => {
+          if (message.type === 'heartbeat') options.news?.shards(shardNews(message.shards, this.#driver.state));
+          this.#link?.send(message);
+        },
         carry: (packet, to) => this.#delayed(() => this.#carry(packet, to)),
         meet: (neighbours) => this.#direct?.setNeighbours(neighbours),
         refused: () => Object.values(this.#direct?.refused ?? {}).reduce((sum, n) => sum + n, 0),
@@ -112,6 +117,7 @@ export class TrainerNode {
             return why;
           }
           this.#options.log({ event: 'disconnected', reason: why.reason });
+          this.#options.news?.away(why.reason);
           this.#driver.disconnected();
         }
         if (this.#driver.stopped) return 'stopped';
@@ -178,8 +184,7 @@ export class TrainerNode {
         ...(pinned ? { pinned } : {}),
         ...(invite ? { invite } : {}),
         onMessage: (message) => {
-          if (message.type === 'admitted' && message.name !== this.#options.name)
-            this.#options.log({ event: 'named', name: message.name });
+          if (message.type === 'admitted') this.#admitted(message.name);
           this.#driver.hear(message);
         },
         onBorder: (packet) => this.#delayed(() => this.#driver.receive(packet, 'relay')),
@@ -192,6 +197,11 @@ export class TrainerNode {
       if (before && away) return undefined;
       throw error;
     }
+  }
+
+  #admitted(name: string): void {
+    if (name !== this.#options.name) this.#options.log({ event: 'named', name });
+    this.#options.news?.admitted(name, this.#link?.peer ?? '');
   }
 
   /** Straight where there is a connection: what is lost when that ends goes out again through the relay. */

@@ -22,10 +22,9 @@ afterAll(() => {
 test('a joined trainer and a watched run wait for a mesh that was stopped, and nothing is lost', async () => {
   await mesh.start(0);
   const { port } = new URL(`http://${mesh.up.address}`);
+  const config = { NMC_CONFIG: join(folder, 'volunteer') };
   const volunteer = nmc(['join', mesh.up.address, '--name', 'volunteer', '--json'], {
-    cwd: folder,
-    env: { NMC_CONFIG: join(folder, 'volunteer'), NMC_INVITE: mesh.up.invite },
-    onStart,
+    ...{ cwd: folder, env: { ...config, NMC_INVITE: mesh.up.invite }, onStart },
   });
   const named = async (): Promise<string[]> => (await mesh.status()).trainers.map((t) => t.name);
   await expect.poll(named, { timeout: 60_000 }).toEqual(['volunteer']);
@@ -48,10 +47,23 @@ test('a joined trainer and a watched run wait for a mesh that was stopped, and n
   const key = keyText(readKey(join(folder, 'volunteer', 'trainers', 'volunteer', 'key.json')).publicKey);
   const members = async (): Promise<unknown> => (await mesh.status()).trainers;
   await expect.poll(members, { timeout: 30_000 }).toMatchObject([{ name: 'volunteer', key }]);
+  // Whoever lends a machine may look, though nobody has listed the key of this user.
+  const looked = await nmc(['status', '--mesh', mesh.up.address, '--json'], { cwd: folder, env: config });
+  expect(looked.code, looked.stderr).toBe(0);
+  expect(jsonLines(looked)).toMatchObject([{ trainers: [{ name: 'volunteer' }] }]);
+  const second = nmc(['join', mesh.up.address, '--name', 'volunteer'], {
+    ...{ cwd: folder, env: { NMC_CONFIG: join(folder, 'second'), NMC_INVITE: mesh.up.invite }, onStart },
+  });
+  const names = async (): Promise<string[]> => (await mesh.status()).trainers.map((t) => t.name).sort();
+  await expect.poll(names, { timeout: 60_000 }).toEqual(['volunteer', 'volunteer-2']);
+  children.at(-1)?.kill('SIGTERM');
+  expect((await second).stdout).toContain('the mesh has another trainer volunteer: this one is volunteer-2 there');
   // With the mesh away, one that holds nothing goes at once.
   await mesh.stop();
   children[0]?.kill('SIGTERM');
   expect(await volunteer).toMatchObject({ code: 0, signal: null });
+  const phases = jsonLines(await volunteer).flatMap((e) => (e.event === 'phase' ? [e.state] : []));
+  for (const phase of ['training', 'away', 'idle']) expect(phases).toContain(phase);
 }, 180_000);
 
 test('a mesh is kept where the system keeps the state of programs', () => {

@@ -4,7 +4,7 @@ import { askStatus } from '../../net/ask-status.ts';
 import type { Link } from '../../net/link.ts';
 import type { RunStatus } from '../../net/mesh-status.ts';
 import { emit } from '../../support/emit.ts';
-import { printed } from '../../support/printable.ts';
+import { printableLines, printed } from '../../support/printable.ts';
 import { createProgress, type Progress } from '../../support/progress.ts';
 import { EXIT } from '../shell/command.ts';
 import { watchInterrupt } from '../shell/watch-interrupt.ts';
@@ -34,7 +34,7 @@ export async function watchRun(watched: Watched): Promise<number> {
   const report = new WatchReport(run, {
     json,
     // On one terminal the bar makes room for a line; a file gets the lines alone.
-    line: (text) => (output?.isTTY ? progress.note(text) : output?.write(`${text}\n`)),
+    line: (text) => (output?.isTTY ? progress.note(text) : output?.write(printableLines(`${text}\n`))),
     trouble: (text) => progress.note(text),
     next: (done) => output?.write(printed`next: nmc fetch ${done}\n`),
   });

@@ -3,10 +3,11 @@ import { availableParallelism, freemem, hostname, totalmem } from 'node:os';
 import { BlobCache } from '../../backplane/blob-cache.ts';
 import { configFolder, ensureKey } from '../../identity/key-file.ts';
 import { keyText } from '../../identity/key-text.ts';
+import { rememberJoined, rememberMesh } from '../../identity/known-meshes.ts';
 import { type Address, addressText, parseAddress } from '../../net/address.ts';
 import { startPulse } from '../../net/pulse.ts';
 import { TrainerNode } from '../../net/trainer-node.ts';
-import { emit, jsonLine } from '../../support/emit.ts';
+import { emit } from '../../support/emit.ts';
 import { UserError } from '../../support/errors.ts';
 import { printed } from '../../support/printable.ts';
 import { insideFolder, ownPath } from '../../support/safe-path.ts';
@@ -18,12 +19,15 @@ import { watchDevice } from '../shell/stuck-device.ts';
 import { hasParent, heedParent, startedByUp, tellParent } from '../shell/with-parent.ts';
 import { guardTrainer } from './guard-trainer.ts';
 import { inviteOf } from './invite-argument.ts';
+import { tellOfJoin } from './join-report.ts';
 import { assertSecure, pinnedKey } from './mesh-link.ts';
 import { openShardPlan } from './open-shard-plan.ts';
 import type { JoinArguments } from './options.ts';
 import { holdTrainerFolder } from './state-folder.ts';
 
 const MEGABYTE = 1e6;
+/** Trainers that share the name of their machine. */
+const MAX_OF_ONE_MACHINE = 16;
 
 export default async function (args: JoinArguments): Promise<number> {
   const address = parseAddress(args.address ?? '127.0.0.1');
@@ -32,9 +36,6 @@ export default async function (args: JoinArguments): Promise<number> {
   const pinned = pinnedKey(address, args);
   // A child gets it by the environment, whatever way its parent got it.
   const invite = await inviteOf(hasParent() ? {} : args);
-  const name = args.name ?? nameOfMachine();
-  const said = args.state;
-  const folder = said === undefined ? insideFolder(ownPath(configFolder(), 'trainers'), name) : ownPath(said);
   const megabytes = (option: 'max-memory' | 'max-upload' | 'max-download'): number | undefined => args[option];
   const maxMemory = megabytes('max-memory');
   const allowed = maxMemory === undefined ? undefined : maxMemory * MEGABYTE;
@@ -45,13 +46,17 @@ export default async function (args: JoinArguments): Promise<number> {
   const delay = args.delay ?? 0;
   // What is wrong with the command line has been said: from here on the work is a child's.
   if (!hasParent()) return guardTrainer(allowed, invite);
-  // Of one that `nmc up` starts again, the one before may need a moment to end.
-  const giveBack = await holdTrainerFolder(folder, startedByUp() ? 10_000 : 0);
-  const keys = ensureKey(ownPath(folder, 'key.json'));
+  const { name, folder, giveBack } = await ownFolderOf(args);
+  const keyFile = ownPath(folder, 'key.json');
+  const keys = ensureKey(keyFile);
   const watched = watchDevice(await commandDevice(args.device ?? 'auto'));
   const { device } = watched;
   const record = await machineRecord(device, configFolder());
   device.warmUp?.();
+  const telling = tellOfJoin(name, args.json, (mesh) => {
+    rememberMesh(addressText(address), mesh);
+    rememberJoined(addressText(address), keyFile);
+  });
   const node = new TrainerNode({
     address,
     keys,
@@ -73,7 +78,7 @@ export default async function (args: JoinArguments): Promise<number> {
     mostMemory: allowed ?? totalmem(),
     ...listening,
     delay,
-    log: (event) => process.stderr.write(`${jsonLine(event)}\n`),
+    ...telling.options,
   });
   const endPulse = startPulse({ address, keys, ...(pinned ? { pinned } : {}), instance: node.instance });
   heedParent(() => {
@@ -92,10 +97,36 @@ export default async function (args: JoinArguments): Promise<number> {
     else process.stdout.write(printed`${name} has left: ${reason}\n`);
     return EXIT.done;
   } finally {
+    telling.stop();
     endPulse();
     watched.release();
     giveBack();
   }
+}
+
+/**
+ * The name, and the folder that is this trainer's alone. Where nobody has said one of them, and the folder of the
+ * machine's name is another trainer's, it is that of a second name.
+ */
+async function ownFolderOf({ name: said, state }: JoinArguments): Promise<Held> {
+  const first = said ?? nameOfMachine();
+  const most = said === undefined && state === undefined ? MAX_OF_ONE_MACHINE : 1;
+  for (let n = 1; ; n++) {
+    const name = n === 1 ? first : `${first}-${n}`;
+    const folder = state === undefined ? insideFolder(ownPath(configFolder(), 'trainers'), name) : ownPath(state);
+    try {
+      // Of one that `nmc up` starts again, the one before may need a moment to end.
+      return { name, folder, giveBack: await holdTrainerFolder(folder, startedByUp() ? 10_000 : 0) };
+    } catch (error) {
+      if (n >= most || !(error instanceof UserError) || error.code !== 'trainer/busy') throw error;
+    }
+  }
+}
+
+interface Held {
+  readonly name: string;
+  readonly folder: string;
+  readonly giveBack: () => void;
 }
 
 /** Where neighbours dial this trainer: on this machine unless said; nowhere with `--relay`. */

@@ -1,7 +1,8 @@
 /** A connection of a user's command to a mesh. */
-import { ensureKey, userKeyPath } from '../../identity/key-file.ts';
+import { existsSync } from 'node:fs';
+import { ensureKey, readKey, userKeyPath } from '../../identity/key-file.ts';
 import { keyBytes } from '../../identity/key-text.ts';
-import { knownMesh, rememberMesh } from '../../identity/known-meshes.ts';
+import { joinedKeyFile, knownMesh, rememberMesh } from '../../identity/known-meshes.ts';
 import { type Address, addressText, parseAddress } from '../../net/address.ts';
 import { dial } from '../../net/dial.ts';
 import type { Link } from '../../net/link.ts';
@@ -43,11 +44,11 @@ export function pinnedKey(address: Address, args: Pick<ReachArguments, 'fingerpr
   );
 }
 
-export async function openMesh(args: ReachArguments, role: Role = 'operator'): Promise<Link> {
+export async function openMesh(args: ReachArguments, role: Role = 'operator', keyFile?: string): Promise<Link> {
   const address = meshAddress(args);
   assertSecure(address, args);
   const pinned = pinnedKey(address, args);
-  const keys = ensureKey(userKeyPath());
+  const keys = keyFile === undefined ? ensureKey(userKeyPath()) : readKey(keyFile);
   const link = await dial({ address, role, keys, ...(pinned ? { pinned } : {}) });
   rememberMesh(addressText(address), link.peer);
   return link;
@@ -63,14 +64,22 @@ export async function withMesh<T>(args: ReachArguments, use: (link: Link) => Pro
   }
 }
 
-/** As an operator where the key may, else as a viewer. */
+/** As an operator where the key may, else as a viewer; else as the trainer that this user has joined the mesh with. */
 export async function openMeshToLook(args: ReachArguments): Promise<Link> {
-  try {
-    return await openMesh(args);
-  } catch (error) {
-    if (error instanceof UserError && error.code === 'mesh/refused') return openMesh(args, 'viewer');
-    throw error;
+  const joined = joinedKeyFile(addressText(meshAddress(args)));
+  const ways = [
+    () => openMesh(args),
+    () => openMesh(args, 'viewer'),
+    ...(joined !== undefined && existsSync(joined) ? [() => openMesh(args, 'viewer', joined)] : []),
+  ];
+  for (const [i, open] of ways.entries()) {
+    try {
+      return await open();
+    } catch (error) {
+      if (i === ways.length - 1 || !(error instanceof UserError) || error.code !== 'mesh/refused') throw error;
+    }
   }
+  throw new Error('openMeshToLook: no way');
 }
 
 export function wentAway(error: unknown): boolean {
