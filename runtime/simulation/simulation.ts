@@ -16,7 +16,7 @@ import type { Message } from '../wire/messages.ts';
 import { EventQueue } from './event-queue.ts';
 import type { Faults } from './faults.ts';
 import { answerTo } from './virtual-devices.ts';
-import { type PredictorHappening, type Served, VirtualPredictor } from './virtual-predictor.ts';
+import { type Served, VirtualPredictor } from './virtual-predictor.ts';
 import { VirtualShard } from './virtual-shard.ts';
 
 export interface SimulationOptions {
@@ -66,7 +66,7 @@ type Happening =
   | { readonly kind: 'packet'; readonly node: number; readonly packet: Uint8Array }
   /** Of what the synchronizer has asked its own machine. */
   | { readonly kind: 'answer'; readonly event: SynchronizerEvent }
-  | { readonly kind: 'predictor'; readonly what: PredictorHappening }
+  | { readonly kind: 'predictor'; readonly what: () => void }
   | { readonly kind: 'synchronizer-down' }
   | { readonly kind: 'synchronizer-up' };
 
@@ -213,7 +213,7 @@ class Simulation {
         this.#synchronize(what.event);
         return;
       case 'predictor':
-        this.#predictor?.happen(what.what);
+        what.what();
         return;
       case 'synchronizer-down':
         this.#kills++;

@@ -1,23 +1,11 @@
 /**
- * A predictor in virtual time, with the state machine of the real one: clients ask it while the mesh that it follows
- * trains, dies and comes back. It watches what must hold: a request gets one answer or one refusal with a reason, by
- * weights that are loaded, never by older ones than a request before it.
+ * A predictor in virtual time, with the driver of the real one: clients ask it while the mesh that it follows trains,
+ * dies and comes back. It watches what must hold: a request gets one answer or one refusal with a reason, by weights
+ * that are loaded, never by older ones than a request before it.
  */
 import type { RandomStream } from '../../spec/random.ts';
-import {
-  EMPTY_PREDICTOR,
-  type PredictorEffect,
-  type PredictorEvent,
-  type PredictorState,
-  predictor,
-} from '../roles/predictor.ts';
-
-export type PredictorHappening =
-  | { readonly kind: 'tick' }
-  | { readonly kind: 'ask' }
-  | { readonly kind: 'event'; readonly event: PredictorEvent }
-  | { readonly kind: 'loaded'; readonly slot: number }
-  | { readonly kind: 'answered'; readonly request: number };
+import type { Ending } from '../driver/ending.ts';
+import { type Lent, PredictorDriver, type Refused } from '../driver/predictor-driver.ts';
 
 export interface PredictorWorld {
   /** Requests a second. */
@@ -25,7 +13,7 @@ export interface PredictorWorld {
   /** Chance that a look or a load breaks its connection. */
   readonly loss: number;
   readonly rng: RandomStream;
-  readonly later: (milliseconds: number, what: PredictorHappening) => void;
+  readonly later: (milliseconds: number, what: () => void) => void;
   readonly now: () => number;
   /** Calls in the newest snapshot of the run; in words why nobody can say. */
   readonly newest: () => number | string;
@@ -50,15 +38,25 @@ const TICK_MS = 100;
 const ANSWER = [5, 50] as const;
 const LOAD = [200, 800] as const;
 
+/** Weights as far as they matter here: of which snapshot they are. */
+interface VirtualWeights {
+  readonly calls: number;
+}
+
+interface Request {
+  readonly at: number;
+  /** What answers it. */
+  lent?: Lent<VirtualWeights>;
+}
+
 export class VirtualPredictor {
   readonly #world: PredictorWorld;
-  /** By slot: the calls in the snapshot that was loaded into it. */
-  readonly #loaded = new Map<number, number>();
-  /** Requests without an answer: when they were asked, and the slot that answers. */
-  readonly #open = new Map<number, { readonly at: number; slot?: number }>();
+  readonly #driver: PredictorDriver<VirtualWeights>;
+  readonly #loaded = new Set<VirtualWeights>();
+  /** Without an answer, by number. */
+  readonly #open = new Map<number, Request>();
   readonly #refused: Record<string, number> = {};
   readonly #violations: string[] = [];
-  #state: PredictorState = EMPTY_PREDICTOR;
   #draws = 0;
   #asked = 0;
   #answered = 0;
@@ -67,117 +65,100 @@ export class VirtualPredictor {
 
   constructor(world: PredictorWorld) {
     this.#world = world;
-    world.later(0, { kind: 'tick' });
-    world.later(this.#untilNext(), { kind: 'ask' });
-  }
-
-  happen(what: PredictorHappening): void {
-    switch (what.kind) {
-      case 'tick':
-        this.#world.later(TICK_MS, what);
-        this.#take({ kind: 'tick' });
-        return;
-      case 'ask': {
-        this.#world.later(this.#untilNext(), what);
-        const request = this.#asked++;
-        this.#open.set(request, { at: this.#world.now() });
-        this.#take({ kind: 'request', request });
-        return;
-      }
-      case 'event':
-        this.#take(what.event);
-        return;
-      case 'loaded':
-        this.#finishLoad(what.slot);
-        return;
-      case 'answered':
-        this.#answer(what.request);
-    }
+    this.#driver = new PredictorDriver({
+      now: world.now,
+      weights: {
+        newest: (ending) => this.#look(ending),
+        load: (ending) => this.#world.later(this.#between(LOAD), () => this.#load(ending)),
+        free: (weights) => this.#free(weights),
+      },
+    });
+    world.later(0, () => this.#tick());
+    world.later(this.#untilNext(), () => this.#ask());
   }
 
   /** Closes it: what is under way is answered, and then nobody may be left. */
   end(): Served {
-    this.#take({ kind: 'close' });
-    for (const [request, { slot }] of this.#open) if (slot !== undefined) this.#answer(request);
+    this.#driver.close();
+    for (const [request, { lent }] of this.#open) if (lent) this.#end(request);
     for (const request of this.#open.keys()) this.#violations.push(`request ${request} got neither answer nor refusal`);
-    for (const slot of this.#loaded.keys()) this.#violations.push(`the weights in slot ${slot} were never freed`);
+    for (const { calls } of this.#loaded) this.#violations.push(`the weights of call ${calls} were never freed`);
     return {
       asked: this.#asked,
       answered: this.#answered,
       refused: this.#refused,
-      reloads: this.#state.reloads,
+      reloads: this.#driver.state.reloads,
       longest: this.#longest,
       violations: this.#violations,
     };
   }
 
-  #take(event: PredictorEvent): void {
-    const step = predictor(this.#state, event, this.#world.now());
-    this.#state = step.state;
-    for (const effect of step.effects) this.#carryOut(effect);
+  #tick(): void {
+    this.#world.later(TICK_MS, () => this.#tick());
+    this.#driver.tick();
   }
 
-  #carryOut(effect: PredictorEffect): void {
-    const { later, latency } = this.#world;
-    switch (effect.kind) {
-      case 'look': {
-        const newest = this.#ask();
-        const { slot } = effect;
-        const event: PredictorEvent =
-          typeof newest === 'string'
-            ? { kind: 'failed', slot, reason: newest }
-            : { kind: 'found', slot, version: String(newest) };
-        later(2 * latency, { kind: 'event', event });
-        return;
-      }
-      case 'load':
-        later(this.#between(LOAD), { kind: 'loaded', slot: effect.slot });
-        return;
-      case 'answer':
-        this.#begin(effect.request, effect.slot);
-        return;
-      case 'refuse':
-        this.#close(effect.request);
-        this.#refused[effect.reason] = (this.#refused[effect.reason] ?? 0) + 1;
-        if (effect.reason === '') this.#violations.push(`request ${effect.request} was refused without a reason`);
-        return;
-      case 'free':
-        this.#loaded.delete(effect.slot);
-        for (const [request, { slot }] of this.#open)
-          if (slot === effect.slot) this.#violations.push(`slot ${slot} was freed under request ${request}`);
-    }
+  #ask(): void {
+    this.#world.later(this.#untilNext(), () => this.#ask());
+    const request = this.#asked++;
+    this.#open.set(request, { at: this.#world.now() });
+    this.#driver.request({
+      done: (lent) => this.#begin(request, lent),
+      failed: (refused) => this.#refuse(request, refused as Refused),
+    });
   }
 
-  #finishLoad(slot: number): void {
-    const newest = this.#ask();
+  #look({ done, failed }: Ending<string>): void {
+    const newest = this.#newest();
+    const answer = (): void => (typeof newest === 'string' ? failed(newest) : done(String(newest)));
+    this.#world.later(2 * this.#world.latency, answer);
+  }
+
+  #load({ done, failed }: Ending<{ readonly version: string; readonly weights: VirtualWeights }>): void {
+    const newest = this.#newest();
     if (typeof newest === 'string') {
-      this.#take({ kind: 'failed', slot, reason: newest });
+      failed(newest);
       return;
     }
-    this.#loaded.set(slot, newest);
-    this.#take({ kind: 'loaded', slot, version: String(newest) });
+    const weights = { calls: newest };
+    this.#loaded.add(weights);
+    done({ version: String(newest), weights });
   }
 
-  #begin(request: number, slot: number): void {
+  #free(weights: VirtualWeights): void {
+    if (!this.#loaded.delete(weights)) this.#violations.push(`the weights of call ${weights.calls} were freed twice`);
+    for (const [request, { lent }] of this.#open)
+      if (lent?.weights === weights)
+        this.#violations.push(`the weights of call ${weights.calls} were freed under request ${request}`);
+  }
+
+  #begin(request: number, lent: Lent<VirtualWeights>): void {
     const open = this.#open.get(request);
-    const calls = this.#loaded.get(slot);
-    if (!open || open.slot !== undefined) this.#violations.push(`request ${request} is answered a second time`);
-    if (calls === undefined)
-      this.#violations.push(`request ${request} is answered by slot ${slot}, which is not loaded`);
+    const { calls } = lent.weights;
+    if (!open || open.lent) this.#violations.push(`request ${request} is answered a second time`);
+    if (!this.#loaded.has(lent.weights))
+      this.#violations.push(`request ${request} is answered by weights of call ${calls}, which are not loaded`);
     else if (calls < this.#newestUsed)
       this.#violations.push(`request ${request} is answered by older weights than before`);
-    this.#newestUsed = Math.max(this.#newestUsed, calls ?? 0);
+    this.#newestUsed = Math.max(this.#newestUsed, calls);
     if (!open) return;
-    open.slot = slot;
-    this.#world.later(this.#between(ANSWER), { kind: 'answered', request });
+    open.lent = lent;
+    this.#world.later(this.#between(ANSWER), () => this.#end(request));
   }
 
-  #answer(request: number): void {
+  #refuse(request: number, { reason }: Refused): void {
+    this.#close(request);
+    this.#refused[reason] = (this.#refused[reason] ?? 0) + 1;
+    if (reason === '') this.#violations.push(`request ${request} was refused without a reason`);
+  }
+
+  #end(request: number): void {
+    const lent = this.#open.get(request)?.lent;
     // It was answered when everything closed.
-    if (!this.#open.has(request)) return;
+    if (!lent) return;
     this.#close(request);
     this.#answered++;
-    this.#take({ kind: 'ended', request });
+    lent.ended();
   }
 
   #close(request: number): void {
@@ -188,7 +169,7 @@ export class VirtualPredictor {
   }
 
   /** The mesh's word, if the connection holds. */
-  #ask(): number | string {
+  #newest(): number | string {
     return this.#uniform() < this.#world.loss ? 'the connection to the mesh broke' : this.#world.newest();
   }
 

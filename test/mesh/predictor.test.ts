@@ -1,6 +1,8 @@
 /** The predictor's state machine: no request is dropped by a reload, no weights are closed under one, none are leaked. */
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import type { Ending } from '../../runtime/driver/ending.ts';
+import { PredictorDriver } from '../../runtime/driver/predictor-driver.ts';
 import {
   EMPTY_PREDICTOR,
   LOOK_EVERY_MS,
@@ -150,13 +152,17 @@ interface Weather {
   readonly fails: number;
 }
 
+interface Weights {
+  readonly version: string;
+}
+
 /** A predictor in virtual time beside a run that publishes, with requests all the while; then it is closed. */
 class World {
-  readonly open = new Set<number>();
+  readonly open = new Set<Weights>();
   readonly answered = new Map<number, 'answered' | 'refused'>();
-  state = EMPTY_PREDICTOR;
   newest = 1;
   versionAtEnd = '';
+  readonly #driver: PredictorDriver<Weights>;
   readonly #queue = new EventQueue<() => void>();
   readonly #rng;
   readonly #weather: Weather;
@@ -166,17 +172,29 @@ class World {
   constructor(weather: Weather) {
     this.#weather = weather;
     this.#rng = stream(weather.seed, 'predictor');
+    this.#driver = new PredictorDriver({
+      now: () => this.#now,
+      weights: {
+        newest: (ending) => this.#attempt(20, ending, (version) => version),
+        load: (ending) =>
+          this.#attempt(weather.load, ending, (version) => {
+            const weights = { version };
+            this.open.add(weights);
+            return { version, weights };
+          }),
+        free: (weights) => expect(this.open.delete(weights), `${weights.version} is freed once`).toBe(true),
+      },
+    });
   }
 
   run(requests: number): void {
     const { publish } = this.#weather;
-    for (let at = 0; at < 60_000; at += 100) this.#queue.add(at, () => this.#happen({ kind: 'tick' }));
+    for (let at = 0; at < 60_000; at += 100) this.#queue.add(at, () => this.#driver.tick());
     for (let at = 0; at < 20_000; at += this.#about(publish)) this.#queue.add(at, () => void this.newest++);
-    for (let i = 0; i < requests; i++)
-      this.#queue.add(20_000 * this.#uniform(), () => this.#happen({ kind: 'request', request: i }));
+    for (let i = 0; i < requests; i++) this.#queue.add(20_000 * this.#uniform(), () => this.#ask(i));
     this.#queue.add(60_000, () => {
-      this.versionAtEnd = this.state.current?.version ?? '';
-      this.#happen({ kind: 'close' });
+      this.versionAtEnd = this.#driver.current?.version ?? '';
+      this.#driver.close();
     });
     for (let next = this.#queue.next(); next; next = this.#queue.next()) {
       this.#now = next.at;
@@ -184,42 +202,26 @@ class World {
     }
   }
 
-  #happen(event: PredictorEvent): void {
-    const step = predictor(this.state, event, this.#now);
-    this.state = step.state;
-    for (const effect of step.effects) this.#carryOut(effect);
+  #ask(request: number): void {
+    this.#driver.request({
+      done: ({ weights, ended }) => {
+        expect(this.open.has(weights), `${weights.version} is loaded`).toBe(true);
+        this.#settle(request, 'answered');
+        this.#later(this.#weather.answer, () => {
+          expect(this.open.has(weights), `${weights.version} stays until the request ends`).toBe(true);
+          ended();
+        });
+      },
+      failed: () => this.#settle(request, 'refused'),
+    });
   }
 
-  #carryOut(effect: PredictorEffect): void {
-    const { load, answer, fails } = this.#weather;
-    switch (effect.kind) {
-      case 'look':
-      case 'load': {
-        // Nothing fails for ever: at the end it has to have caught up.
-        const well = this.#now > 30_000 || this.#uniform() >= fails;
-        const { kind, slot } = effect;
-        const version = String(this.newest);
-        this.#later(kind === 'look' ? 20 : load, () => {
-          if (well && kind === 'load') this.open.add(slot);
-          if (!well) this.#happen({ kind: 'failed', slot, reason: 'bad luck' });
-          else this.#happen({ kind: kind === 'look' ? 'found' : 'loaded', slot, version });
-        });
-        return;
-      }
-      case 'answer':
-        expect(this.open.has(effect.slot), `slot ${effect.slot} is loaded`).toBe(true);
-        this.#settle(effect.request, 'answered');
-        this.#later(answer, () => {
-          expect(this.open.has(effect.slot), `slot ${effect.slot} stays until the request ends`).toBe(true);
-          this.#happen({ kind: 'ended', request: effect.request });
-        });
-        return;
-      case 'refuse':
-        this.#settle(effect.request, 'refused');
-        return;
-      case 'free':
-        expect(this.open.delete(effect.slot), `slot ${effect.slot} is freed once`).toBe(true);
-    }
+  /** A question to the run, which is answered with what is newest now. */
+  #attempt<T>(mean: number, { done, failed }: Ending<T>, made: (version: string) => T): void {
+    // Nothing fails for ever: at the end it has to have caught up.
+    const well = this.#now > 30_000 || this.#uniform() >= this.#weather.fails;
+    const version = String(this.newest);
+    this.#later(mean, () => (well ? done(made(version)) : failed('bad luck')));
   }
 
   #settle(request: number, how: 'answered' | 'refused'): void {

@@ -17,7 +17,7 @@ export const LAYERS: Readonly<Record<string, readonly string[]>> = {
   // What runs the roles: the ports it is given make it real or not.
   driver: ['training', 'wire', 'shard', 'roles'],
   simulation: ['training', 'wire', 'shard', 'roles', 'driver'],
-  serve: ['support', 'device', 'data', 'http', 'shard', 'training', 'roles'],
+  serve: ['support', 'device', 'data', 'http', 'shard', 'training', 'driver'],
   net: [
     ...['support', 'store', 'identity', 'device', 'data', 'http', 'wire', 'backplane', 'shard', 'training', 'plan'],
     ...['roles', 'driver'],

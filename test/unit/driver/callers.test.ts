@@ -4,8 +4,10 @@ import { importsOf, readText, trackedFiles } from '../../support/repository.ts';
 
 const files = trackedFiles();
 const product = files.filter((file) => /^(runtime|compiler)\/.*\.ts$/.test(file));
-/** Meshes that tests make up; tests of a state machine itself may call it. */
-const meshes = files.filter((file) => /^test\/mesh\/[^/]+\.ts$/.test(file) && !file.endsWith('.test.ts'));
+/** Worlds that tests make up; tests of a state machine itself may call it. */
+const worlds = files.filter((file) => /^test\/(?:mesh|support)\/[^/]+\.ts$/.test(file) && !file.endsWith('.test.ts'));
+/** What carries effects out is a driver, also in a test. */
+const drivers = files.filter((file) => /^test\/.*\.test\.ts$/.test(file) && /#carryOut\(/.test(readText(file)));
 
 /** Files that call the state machine of a role; what the roles themselves do with it is theirs. */
 function callersIn(some: readonly string[], role: string): string[] {
@@ -17,7 +19,7 @@ function callersIn(some: readonly string[], role: string): string[] {
   );
 }
 
-test.each(['trainer', 'synchronizer'])('the %s is run by one driver', (role) => {
+test.each(['trainer', 'synchronizer', 'predictor'])('the %s is run by one driver', (role) => {
   expect(callersIn(product, role)).toEqual([`runtime/driver/${role}-driver.ts`]);
-  expect(callersIn(meshes, role)).toEqual([]);
+  expect(callersIn([...worlds, ...drivers], role)).toEqual([]);
 });
