@@ -65,6 +65,11 @@ const RUN: Shape<RunStatus> = object({
   samplesPerSecond: orNull(number),
   snapshotAge: orNull(number),
   snapshot: orNull(number),
+  age: optional(number),
+  batches: optional(number),
+  limit: optional(text),
+  limitedBy: optional(list(number)),
+  version: optional(orNull(text)),
   shards: list(SHARD),
 });
 
@@ -95,11 +100,16 @@ export const CAPABILITY = object({
 const STATUS: Shape<MeshStatus> = object({
   runs: list(RUN),
   trainers: list(
-    object({ name: text, key: text, state: text, pid: orNull(number), refused: number, capability: CAPABILITY }),
+    object({
+      ...{ name: text, key: text, state: text, pid: orNull(number), refused: number, capability: CAPABILITY },
+      ...{ version: optional(orNull(text)), heard: optional(number), used: optional(number) },
+    }),
   ),
+  lost: optional(list(object({ name: text, key: text, ago: number, why: text }))),
   refused: dictionary(number),
+  refusedAge: optional(dictionary(number)),
   relayedBytes: number,
-  synchronizer: optional(object({ pid: number })),
+  synchronizer: optional(object({ pid: number, version: optional(text), wire: optional(text) })),
   more: number,
   next: optional(count),
 });

@@ -105,6 +105,7 @@ export class Gateway {
   readonly #trainers = new Map<string, Peer>();
   /** By socket, from its proof to its end. */
   readonly #peers = new Map<WebSocket, Peer>();
+  readonly #refusedAt = new Map<Refusal, number>();
   readonly #allowances = new Map<string, Allowance>();
   readonly #instances = new Map<string, { last: string; readonly allowance: Allowance }>();
 
@@ -408,7 +409,14 @@ export class Gateway {
       peer.socket.close(4003, closeReason(`refused: ${reason}`));
   }
 
+  /** Seconds since the last of each. */
+  refusedAge(): Readonly<Record<string, number>> {
+    const now = performance.now();
+    return Object.fromEntries([...this.#refusedAt].map(([reason, at]) => [reason, (now - at) / 1000]));
+  }
+
   #count(reason: Refusal): void {
+    this.#refusedAt.set(reason, performance.now());
     countRefusal(this.counters.refused, reason);
   }
 

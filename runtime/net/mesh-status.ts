@@ -5,6 +5,8 @@ import type { RunState, SynchronizerState } from '../roles/synchronizer-state.ts
 import { allCalls, batchesOf, callAt } from '../training/calls.ts';
 import type { Capability } from '../wire/messages.ts';
 import type { GatewayCounters } from './gateway.ts';
+import type { LostMember } from './lost-members.ts';
+import { runLimit } from './run-limit.ts';
 
 export interface ShardStatus {
   readonly shard: number;
@@ -48,6 +50,16 @@ export interface RunStatus {
   /** Seconds since the last complete snapshot; null before the first. */
   readonly snapshotAge: number | null;
   readonly snapshot: number | null;
+  /** Seconds since it was deployed. Here and below, older synchronizers do not say what may be missing. */
+  readonly age?: number;
+  /** Of one epoch. */
+  readonly batches?: number;
+  /** What limits the whole of it, in words; empty while it does not train. */
+  readonly limit?: string;
+  /** The one shard that limits it, or the two of a border. */
+  readonly limitedBy?: readonly number[];
+  /** Of the programs that train it. */
+  readonly version?: string | null;
   readonly shards: readonly ShardStatus[];
 }
 
@@ -60,11 +72,21 @@ export interface MeshStatus {
     readonly pid: number | null;
     readonly refused: number;
     readonly capability: Capability;
+    /** Of its program. */
+    readonly version?: string | null;
+    /** Seconds since it was last heard. */
+    readonly heard?: number;
+    /** Bytes that its shards hold. */
+    readonly used?: number;
   }[];
+  /** Trainers that have gone without a word. */
+  readonly lost?: readonly LostMember[];
   readonly refused: Readonly<Record<string, number>>;
+  /** Seconds since the last of each. */
+  readonly refusedAge?: Readonly<Record<string, number>>;
   readonly relayedBytes: number;
   /** Who answered. */
-  readonly synchronizer?: { readonly pid: number };
+  readonly synchronizer?: { readonly pid: number; readonly version?: string; readonly wire?: string };
   /** Runs, shards and trainers that are on pages behind this one. */
   readonly more: number;
   /** Where the next page begins. */
@@ -87,19 +109,28 @@ export function meshStatus(state: SynchronizerState, counters: GatewayCounters):
 
 export function trainersStatus(state: SynchronizerState): MeshStatus['trainers'] {
   const members = Object.values(state.members).filter((m) => m.name !== '');
-  const busy = new Set(
-    Object.values(state.runs)
-      .filter(isActive)
-      .flatMap((run) => run.owners),
-  );
-  return members.map(({ name, key, pid, connected, draining, refused, capability }) => ({
+  const used = usedBytes(state);
+  return members.map(({ name, key, pid, connected, draining, refused, capability, version, seen }) => ({
     name,
     key,
-    state: !connected ? 'silent' : draining ? 'leaving' : busy.has(key) ? 'training' : 'idle',
+    state: !connected ? 'silent' : draining ? 'leaving' : used.has(key) ? 'training' : 'idle',
     pid: pid ?? null,
     refused,
     capability,
+    version: version ?? null,
+    heard: Math.max(0, state.now - seen) / 1000,
+    used: used.get(key) ?? 0,
   }));
+}
+
+/** Of those that own a shard. */
+function usedBytes(state: SynchronizerState): Map<string, number> {
+  const used = new Map<string, number>();
+  for (const { owners, deployment } of Object.values(state.runs).filter(isActive))
+    owners.forEach((key, shard) => {
+      used.set(key, (used.get(key) ?? 0) + (deployment.needs[shard]?.memory ?? 0));
+    });
+  return used;
 }
 
 export function runHeader(state: SynchronizerState, run: RunState): Omit<RunStatus, 'shards'> {
@@ -126,7 +157,27 @@ export function runHeader(state: SynchronizerState, run: RunState): Omit<RunStat
     samplesPerSecond: last?.samplesPerSecond ?? null,
     snapshotAge: newest ? (state.now - (run.manifestAt ?? run.created)) / 1000 : null,
     snapshot: newest?.calls ?? null,
+    age: Math.max(0, state.now - run.created) / 1000,
+    batches: batchesOf(deployment),
+    ...limitOf(state, run),
+    version: run.version ?? null,
   };
+}
+
+function limitOf(state: SynchronizerState, run: RunState): Required<Pick<RunStatus, 'limit' | 'limitedBy'>> {
+  const { shards, by } = runLimit(run);
+  const on = (shard: number): string => {
+    const name = state.members[run.owners[shard] ?? '']?.name;
+    return name ? `shard ${shard} on ${name}` : `shard ${shard}`;
+  };
+  const [first = 0, second] = shards;
+  const words = {
+    work: `the work of ${on(first)}`,
+    loading: `${on(first)} loads`,
+    border: second === undefined ? `the way to ${on(first)}` : `the border between ${on(first)} and ${on(second)}`,
+    nothing: '',
+  };
+  return { limit: words[by], limitedBy: shards };
 }
 
 export function shardStatus(state: SynchronizerState, run: RunState, shard: number): ShardStatus {

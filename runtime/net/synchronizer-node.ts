@@ -18,6 +18,7 @@ import { hex } from '../wire/hash.ts';
 import type { Message, Question } from '../wire/messages.ts';
 import type { BorderHead } from '../wire/routing.ts';
 import { runTag } from '../wire/run-tag.ts';
+import { WIRE_VERSION } from '../wire/version.ts';
 import { type Answers, answerTo } from './answers.ts';
 import { blobRights } from './blob-rights.ts';
 import type { Checker } from './checker.ts';
@@ -28,6 +29,7 @@ import { Garbage } from './garbage.ts';
 import { Gateway, type GatewayOptions, type Visitor } from './gateway.ts';
 import { HttpDoor } from './http-door.ts';
 import { answerKeys } from './keys-questions.ts';
+import { LostMembers } from './lost-members.ts';
 import { Membership } from './membership.ts';
 import { metricsText } from './mesh-metrics.ts';
 import { OwnWork } from './own-work.ts';
@@ -41,6 +43,8 @@ export interface SynchronizerOptions {
   readonly backplane: Backplane;
   readonly host: string;
   readonly port: number;
+  /** Of the program. */
+  readonly version?: string;
   /** Then it speaks wss. */
   readonly tls?: Certificate;
   /** The names that it answers to; without them its address. */
@@ -73,6 +77,7 @@ export class SynchronizerNode {
   readonly #membership: Membership;
   readonly #tags = new Map<string, string>();
   readonly #work: OwnWork;
+  readonly #lost = new LostMembers();
   #failed: (error: unknown) => void = () => undefined;
   #timer: NodeJS.Timeout | undefined;
   #sweeps: NodeJS.Timeout | undefined;
@@ -143,7 +148,10 @@ export class SynchronizerNode {
         work: (effect) => this.#work.take(effect),
         now: wallNow,
         soon: queueMicrotask,
-        note: (before, event, at, step) => this.#events.note(before, event, at, step),
+        note: (before, event, at, step) => {
+          this.#lost.note(before, event, at, step);
+          this.#events.note(before, event, at, step);
+        },
         failed: (error) => this.#failed(error),
       },
       emptySynchronizer(wallNow()),
@@ -265,10 +273,13 @@ export class SynchronizerNode {
 
   async #answer(visitor: Visitor, question: Question): Promise<unknown> {
     const { key, role } = visitor;
+    const { version } = this.#options;
     if (question.what === 'status')
       return answerTo('status', {
         ...statusPage(this.#driver.state, this.#gateway.counters, question.from),
-        synchronizer: { pid: process.pid },
+        lost: this.#lost.told(wallNow()),
+        refusedAge: this.#gateway.refusedAge(),
+        synchronizer: { pid: process.pid, wire: WIRE_VERSION, ...(version === undefined ? {} : { version }) },
       });
     if (question.what === 'alive') {
       this.#happen({ kind: 'alive', key, instance: question.instance });

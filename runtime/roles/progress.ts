@@ -139,7 +139,8 @@ function blameForCall(work: Work, run: RunState): void {
   }
 }
 
-function waitsOf(run: RunState, shard: number): number[] {
+/** Other shards that it waits for now. */
+export function waitsOf(run: RunState, shard: number): number[] {
   const report = run.reports[shard];
   if (report?.state !== 'waiting') return [];
   return (report.waits ?? []).filter((other) => other !== shard && other < run.deployment.shards);

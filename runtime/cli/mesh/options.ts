@@ -107,7 +107,11 @@ export const DEPLOY = {
 };
 export type DeployArguments = Given<typeof DEPLOY>;
 
-export const STATUS = { ...REACH, watch: flag('again every second') };
+export const STATUS = {
+  ...REACH,
+  watch: flag('again every second'),
+  all: flag('also runs that ended long ago, and each shard of a large run'),
+};
 export type StatusArguments = Given<typeof STATUS>;
 
 export const LOGS = {

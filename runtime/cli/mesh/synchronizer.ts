@@ -14,6 +14,7 @@ import { acquireLock } from '../../support/process-lock.ts';
 import { CheckProcess } from '../compiling/check-process.ts';
 import { EXIT } from '../shell/command.ts';
 import { certificateOf, hostsOf, originsOf, tokensOf } from '../shell/listening.ts';
+import { packageVersion } from '../shell/package-root.ts';
 import { watchInterrupt } from '../shell/watch-interrupt.ts';
 import { hasParent, heedParent } from '../shell/with-parent.ts';
 import { inviteText } from './invite-argument.ts';
@@ -44,6 +45,7 @@ export default async function (args: SynchronizerArguments): Promise<number> {
       acceptOlder: args['accept-older-state'],
       onOlder: (message) => process.stderr.write(printed`warning: ${message}; going on with what is there\n`),
     }),
+    version: packageVersion(),
     host: address.host,
     port: address.port,
     ...(tls ? { tls } : {}),

@@ -1,0 +1,187 @@
+/** The status of a mesh in plain words: what is going on, the one thing that limits it, and who is or was there. */
+import type { MeshStatus, RunStatus, ShardStatus } from '../../net/mesh-status.ts';
+import {
+  formatBytes,
+  formatCount,
+  formatDuration,
+  formatMeasure,
+  formatPercent,
+} from '../../support/format-numbers.ts';
+import { shortened, wrapped } from './columns.ts';
+
+/** Ended runs that are shown: the newest, of today. */
+const MAX_ENDED = 5;
+const TODAY_SECONDS = 12 * 3600;
+/** Shards of one run that are shown one by one. */
+const MAX_SHARDS = 12;
+/** Of a table; the rest of a line belongs to figures. */
+const NAME = 24;
+
+const ENDED = ['done', 'stopped', 'failed'];
+const STATES: ReadonlyMap<string, string> = new Map([
+  ['running', 'training'],
+  ['preparing', 'loading'],
+  ['checking', 'checking the results'],
+  ['halting', 'stopping'],
+]);
+
+/** @param all of the runs and shards, however old or many. @param version of this program */
+export function statusText(status: MeshStatus, all: boolean, version: string): string {
+  const { runs, trainers, more } = status;
+  const ended = runs.filter((run) => ENDED.includes(run.state));
+  const fresh = ended.filter((run) => endedAge(run) < TODAY_SECONDS).slice(-MAX_ENDED);
+  const shown = runs.filter((run) => all || !ended.includes(run) || fresh.includes(run));
+  const folded = runs.length - shown.length;
+  const lines = [
+    ...headLines(status, version),
+    ...shown.flatMap((run) => runLines(run, all)),
+    ...(runs.length === 0 ? ['no runs yet'] : []),
+    ...(folded > 0 ? [`${folded} more ${folded === 1 ? 'run has' : 'runs have'} ended: --all shows them`] : []),
+    ...trainerLines(trainers),
+    ...lostLines(status),
+    ...refusedLines(status),
+    ...(more > 0 ? [`and ${more} more`] : []),
+  ];
+  return `${lines.join('\n')}\n`;
+}
+
+/** Of the synchronizer, and what to do where this program is of another version. */
+function headLines({ synchronizer, trainers }: MeshStatus, version: string): string[] {
+  const theirs = synchronizer?.version;
+  if (theirs === undefined) return [];
+  const count = `${trainers.length} ${trainers.length === 1 ? 'trainer' : 'trainers'}`;
+  const head = `mesh of nmc ${theirs}, wire ${synchronizer?.wire ?? 'unknown'}, ${count}`;
+  const others = [...new Set(trainers.map((t) => t.version ?? theirs))].filter((v) => v !== theirs);
+  return [
+    ...wrapped([head, ...(theirs === version ? [] : [`this is nmc ${version}`])], 2),
+    ...(others.length === 0
+      ? []
+      : wrapped([`some trainers run nmc ${others.join(', ')}: a run stays with trainers of one version`], 2)),
+  ];
+}
+
+function endedAge({ snapshotAge, age }: RunStatus): number {
+  return snapshotAge ?? age ?? 0;
+}
+
+function runLines(run: RunStatus, all: boolean): string[] {
+  const ended = ENDED.includes(run.state);
+  const state = STATES.get(run.state) ?? run.state;
+  const since = ended ? ` ${formatDuration(endedAge(run))} ago` : '';
+  const unchecked = run.checked === 'unchecked' ? ', unchecked' : '';
+  const reason = run.reason === '' ? [] : [run.reason];
+  const progress = ended ? [] : [progressText(run)];
+  const head = wrapped([shortened(run.run, 40), `${state}${since}${unchecked}`, ...progress], 2);
+  return [
+    ...head,
+    ...reason.flatMap((words) => wrapped([`  because: ${words}`], 4)),
+    ...wrapped([`  ${run.model} ${run.task}, ${scheduleText(run)}`, ...resultParts(run)], 4),
+    ...(ended || !run.limit ? [] : wrapped([`  limited by ${run.limit}`], 4)),
+    ...(ended ? [] : shardLines(run, all)),
+  ];
+}
+
+function progressText({ epoch, epochs, batches, shards }: RunStatus): string {
+  const batch = Math.min(...shards.map((s) => s.batch));
+  const within = batches && Number.isFinite(batch) ? `, batch ${batch} of ${batches}` : '';
+  return `epoch ${epoch} of ${epochs}${within}`;
+}
+
+function scheduleText({ schedule, microbatches, ahead }: RunStatus): string {
+  return `${schedule}${microbatches > 1 ? ` in ${microbatches}` : ''}${ahead > 0 ? `, ${ahead} ahead` : ''}`;
+}
+
+function resultParts({ samplesPerSecond, energy, accuracy, snapshotAge, state }: RunStatus): string[] {
+  const snapshot = snapshotAge === null ? 'no snapshot yet' : `snapshot ${formatDuration(snapshotAge)} ago`;
+  return [
+    ...(samplesPerSecond === null || ENDED.includes(state) ? [] : [`${formatCount(samplesPerSecond)} samples/s`]),
+    ...(energy === null ? [] : [`energy ${formatMeasure(energy)}`]),
+    ...(accuracy === null ? [] : [`accuracy ${formatPercent(accuracy)}`]),
+    ...(ENDED.includes(state) && snapshotAge !== null ? [] : [snapshot]),
+  ];
+}
+
+/** Of many shards those that limit the run, those that do not train, then the first ones. */
+function shardLines({ shards, limitedBy = [] }: RunStatus, all: boolean): string[] {
+  const rank = (s: ShardStatus): number => (limitedBy.includes(s.shard) ? 0 : isAtWork(s) ? 2 : 1);
+  const most = all ? shards.length : MAX_SHARDS;
+  const shown = new Set([...shards].sort((a, b) => rank(a) - rank(b) || a.shard - b.shard).slice(0, most));
+  const rows = shards.filter((s) => shown.has(s)).map((s) => shardLine(s, limitedBy.includes(s.shard)));
+  const rest = shards.length - rows.length;
+  return [
+    shardRow(['  shard', 'trainer', 'state', 'ticks/s', 'busy', 'sent/received']),
+    ...rows,
+    ...(rest > 0 ? [`  and ${rest} more shards that train: --all shows them`] : []),
+  ];
+}
+
+/** In lockstep a shard waits for its neighbours again and again: what holds it up in the end is said of the whole run. */
+function isAtWork({ state }: ShardStatus): boolean {
+  return state === 'running' || state === 'waiting';
+}
+
+function shardLine(shard: ShardStatus, limits: boolean): string {
+  const { state, trainer, ticksPerSecond, busy, bytesSent, bytesReceived } = shard;
+  return shardRow([
+    `${limits ? '>' : ' '} ${shard.shard}`,
+    trainer ?? 'nobody',
+    isAtWork(shard) && trainer !== null ? 'training' : state,
+    formatCount(ticksPerSecond),
+    `${Math.round(busy * 100)} %`,
+    `${formatBytes(bytesSent)}/${formatBytes(bytesReceived)}`,
+  ]);
+}
+
+function shardRow([shard, trainer, state, ticks, busy, bytes]: readonly [
+  string,
+  string,
+  string,
+  string,
+  string,
+  string,
+]): string {
+  const left = [cell(shard, 7), cell(trainer, NAME), cell(state, 9)];
+  const right = [shortened(ticks, 8).padStart(8), shortened(busy, 5).padStart(5)];
+  return [...left, ...right, ` ${shortened(bytes, 19)}`].join(' ').trimEnd();
+}
+
+function trainerLines(trainers: MeshStatus['trainers']): string[] {
+  if (trainers.length === 0) return ['no trainer is there'];
+  const row = (name: string, state: string, version: string, memory: string, link: string): string =>
+    [...[cell(name, 18), cell(state, 11), cell(version, 8), cell(memory, 20)], shortened(link, 19)].join(' ').trimEnd();
+  return [
+    row('trainer', 'state', 'nmc', 'memory', 'link'),
+    ...trainers.map((t) => {
+      const { memory } = t.capability;
+      const lent = memory > 0 ? `${formatBytes(t.used ?? 0)} of ${formatBytes(memory)}` : '-';
+      const state = t.state === 'silent' && t.heard !== undefined ? `silent ${Math.round(t.heard)} s` : t.state;
+      return row(t.name, state, t.version ?? '-', lent, linkText(t.capability));
+    }),
+  ];
+}
+
+function cell(text: string, width: number): string {
+  return shortened(text, width).padEnd(width);
+}
+
+/** The way to the mesh and back, and its width where that is known. */
+function linkText({ roundTrip, upload, download }: MeshStatus['trainers'][number]['capability']): string {
+  const delay = roundTrip === undefined ? '-' : `${roundTrip.toFixed(roundTrip < 10 ? 1 : 0)} ms`;
+  const widths = [upload, download].map((bytes) => (bytes > 0 ? formatCount((8 * bytes) / 1e6) : '?'));
+  return upload > 0 || download > 0 ? `${delay} ${widths.join('/')} Mbit/s` : delay;
+}
+
+function lostLines({ lost = [] }: MeshStatus): string[] {
+  return lost.flatMap(({ name, ago, why }) =>
+    wrapped([`${shortened(name, NAME)} lost ${formatDuration(ago)} ago: ${why}`], 2),
+  );
+}
+
+function refusedLines({ refused, refusedAge = {} }: MeshStatus): string[] {
+  const counted = Object.entries(refused).map(([why, count]) => {
+    const age = refusedAge[why];
+    return `${count} ${why}${age === undefined ? '' : ` (last ${formatDuration(age)} ago)`}`;
+  });
+  if (counted.length === 0) return [];
+  return wrapped(['refused:', ...counted.map((words, i) => (i < counted.length - 1 ? `${words},` : words))], 2);
+}

@@ -1,0 +1,87 @@
+/** `nmc status` in words: one cause, and 80 columns whatever others have called themselves. */
+import { expect, test } from 'vitest';
+import { statusText } from '../../../runtime/cli/mesh/status-text.ts';
+import type { MeshStatus, RunStatus, ShardStatus } from '../../../runtime/net/mesh-status.ts';
+
+const SHARD: ShardStatus = {
+  ...{ shard: 0, state: 'running', trainer: 'a', batch: 40, ticksPerSecond: 812.4, busy: 0.93, bytesSent: 2 ** 20 },
+  ...{ bytesReceived: 3 * 2 ** 20, borders: 1, direct: 1, reason: '', limit: 'work' },
+};
+const WAITS: ShardStatus = {
+  ...{ ...SHARD, shard: 1, state: 'waiting', trainer: 'b', busy: 0.1 },
+  ...{ reason: 'waits for shard 0', limit: 'waits for shard 0' },
+};
+const RUN: RunStatus = {
+  ...{ run: 'tiny-1', model: 'tiny', task: 'il', state: 'running', reason: '', checked: null, epoch: 3, epochs: 25 },
+  ...{ schedule: 'pipelined', microbatches: 4, ahead: 0, ownersEpoch: 1, energy: 0.25, accuracy: 0.94, snapshot: 9 },
+  ...{ samplesPerSecond: 1240, snapshotAge: 12, age: 90, batches: 79, limit: 'the work of shard 0 on a' },
+  ...{ limitedBy: [0], version: '0.3.0', shards: [SHARD, WAITS] },
+};
+const capability = { cores: 4, memory: 2 ** 32, rate: 1e9, upload: 0, download: 0, machine: 'm', roundTrip: 12.3 };
+const A = { name: 'a', key: 'k'.repeat(43), state: 'training', pid: 7, refused: 0, capability, version: '0.3.0' };
+const STATUS: MeshStatus = {
+  runs: [RUN],
+  trainers: [
+    { ...A, used: 12 * 2 ** 20, heard: 0.2 },
+    { ...A, name: 'c', state: 'silent', heard: 3, version: '0.2.0', capability: { ...capability, upload: 2.5e6 } },
+  ],
+  lost: [{ name: 'b', key: 'l', ago: 40, why: 'it was silent for too long' }],
+  refused: { 'handshake: not listed': 3, schema: 1 },
+  refusedAge: { 'handshake: not listed': 12, schema: 3600 },
+  relayedBytes: 0,
+  synchronizer: { pid: 1, version: '0.3.0', wire: '2.0' },
+  more: 0,
+};
+
+test('says what goes on, the one thing that limits it, who is there and who was', () => {
+  expect(statusText(STATUS, false, '0.3.0').split('\n')).toEqual([
+    'mesh of nmc 0.3.0, wire 2.0, 2 trainers',
+    'some trainers run nmc 0.2.0: a run stays with trainers of one version',
+    'tiny-1  training  epoch 3 of 25, batch 40 of 79',
+    '  tiny il, pipelined in 4  1,240 samples/s  energy 0.2500  accuracy 94.0 %',
+    '    snapshot 12 s ago',
+    '  limited by the work of shard 0 on a',
+    '  shard trainer                  state      ticks/s  busy  sent/received',
+    '> 0     a                        training       812  93 %  1.0 MiB/3.0 MiB',
+    '  1     b                        training       812  10 %  1.0 MiB/3.0 MiB',
+    'trainer            state       nmc      memory               link',
+    'a                  training    0.3.0    12 MiB of 4.0 GiB    12 ms',
+    'c                  silent 3 s  0.2.0    0 B of 4.0 GiB       12 ms 20/? Mbit/s',
+    'b lost 40 s ago: it was silent for too long',
+    'refused:  3 handshake: not listed (last 12 s ago),',
+    '  1 schema (last 1 h 00 min ago)',
+    '',
+  ]);
+  expect(statusText(STATUS, false, '0.4.0')).toContain('wire 2.0, 2 trainers  this is nmc 0.4.0');
+});
+
+test('runs of yesterday are folded, and those of today beyond the newest', () => {
+  const ended = (run: string, hours: number): RunStatus => ({ ...RUN, run, state: 'done', snapshotAge: 3600 * hours });
+  const runs = [ended('old', 20), ...[6, 5, 4, 3, 2, 1].map((hours) => ended(`r-${hours}`, hours)), RUN];
+  const folded = statusText({ ...STATUS, runs }, false, '0.3.0');
+  expect(folded).not.toMatch(/^(old|r-6) /m);
+  expect(folded).toContain('r-5  done 5 h 00 min ago');
+  expect(folded).toContain('2 more runs have ended: --all shows them');
+  expect(statusText({ ...STATUS, runs }, true, '0.3.0')).toMatch(/^old {2}done 20 h 00 min ago/m);
+});
+
+test('fits 80 columns, whatever the names are', () => {
+  const long = 'n'.repeat(63);
+  const words = 'it has said so many words that nobody reads them to their end '.repeat(9);
+  const huge = { ticksPerSecond: 1e12, busy: 1e6, bytesSent: 2 ** 49, bytesReceived: 2 ** 49, limit: words };
+  const shards = Array.from({ length: 30 }, (_, shard) => ({ ...WAITS, ...huge, shard, trainer: `${long}-${shard}` }));
+  const run: RunStatus = {
+    ...{ ...RUN, run: 'r'.repeat(120), model: long, task: long, reason: words, limit: `shard 3 on ${long}` },
+    ...{ samplesPerSecond: 1e12, energy: 1e-30, snapshotAge: 1e9, limitedBy: [29], shards },
+  };
+  const trainer = { ...A, name: long, version: long, used: 2 ** 49, heard: 1e9, state: 'silent' };
+  const wide = { ...trainer, capability: { ...capability, roundTrip: 1e6, upload: 1e12, memory: 2 ** 49 } };
+  const lost = [{ name: long, key: 'l', ago: 1e9, why: words }];
+  const refused = Object.fromEntries(Array.from({ length: 30 }, (_, i) => [`a page of another origin ${i}`, 1e9]));
+  const status: MeshStatus = { ...STATUS, runs: [run, { ...run, state: 'done' }], trainers: [wide], lost, refused };
+  for (const all of [true, false]) {
+    const lines = statusText(status, all, long).split('\n');
+    expect(lines.filter((line) => line.length > 80)).toEqual([]);
+    expect(lines.filter((line) => line.startsWith('>'))).toHaveLength(1);
+  }
+});
