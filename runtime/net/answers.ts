@@ -93,6 +93,7 @@ export const CAPABILITY = object({
   upload: number,
   download: number,
   machine: text,
+  place: optional(text),
   costs: optional(object(COSTS)),
   roundTrip: optional(number),
 });
@@ -103,6 +104,7 @@ const STATUS: Shape<MeshStatus> = object({
     object({
       ...{ name: text, key: text, state: text, pid: orNull(number), refused: number, capability: CAPABILITY },
       ...{ version: optional(orNull(text)), heard: optional(number), used: optional(number) },
+      link: optional(object({ upload: number, download: number, roundTrip: number, age: number })),
     }),
   ),
   lost: optional(list(object({ name: text, key: text, ago: number, why: text }))),
@@ -141,6 +143,7 @@ export const ANSWERS = {
   shutdown: DONE,
   gc: object({ removed: AMOUNT, waiting: AMOUNT, kept: AMOUNT }),
   alive: DONE,
+  probe: object({ bytes: count, again: number }),
   missing: object({ missing: list(text) }),
   get: object({ bytes: count }),
   put: object({ stored: anything }),

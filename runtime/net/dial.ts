@@ -12,6 +12,7 @@ import { hello, type Invite, MAX_HANDSHAKE_BYTES, prove, type Role } from '../wi
 import { type HandshakeRefusal, handshakeWords } from '../wire/refusals.ts';
 import { MAX_BINARY_BYTES } from '../wire/routing.ts';
 import { type Address, addressText, addressUrl } from './address.ts';
+import { connectEmulated, type EmulatedLink } from './emulated-socket.ts';
 import { guarded } from './guarded.ts';
 import { GatewayLink, type Link, type LinkOptions } from './link.ts';
 import { parsedJson } from './parsed-json.ts';
@@ -27,6 +28,8 @@ export interface DialOptions extends LinkOptions {
   readonly invite?: Invite;
   /** Nothing but packets that are sealed already goes out behind the handshake: they look like chance without a mask. */
   readonly sealed?: boolean;
+  /** Its bytes go through these lines. */
+  readonly emulated?: EmulatedLink;
 }
 
 const HANDSHAKE_MILLISECONDS = 5000;
@@ -61,10 +64,12 @@ export async function dial(options: DialOptions): Promise<Link> {
 }
 
 function dialOnce(options: DialOptions): Promise<Link> {
+  const { emulated } = options;
   const socket = new WebSocket(addressUrl(options.address), {
     maxPayload: MAX_HANDSHAKE_BYTES,
     ...SOCKET_LIMITS,
     ...(options.sealed === true ? { generateMask: noMask } : {}),
+    ...(emulated ? { createConnection: connectEmulated(emulated, options.address.secure) } : {}),
   });
   const where = addressText(options.address);
   return new Promise<Link>((resolve, reject) => {

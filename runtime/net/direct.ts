@@ -15,6 +15,7 @@ import { countRefusal, type Refusal, type RefusalCounts } from '../wire/refusals
 import { BORDER, type BorderHead, decodeHead, MAX_BINARY_BYTES } from '../wire/routing.ts';
 import { type Address, addressText, parseAddress } from './address.ts';
 import { dial } from './dial.ts';
+import { type EmulatedLink, EmulatedSocket } from './emulated-socket.ts';
 import { type DoorLimits, FrontDoor } from './front-door.ts';
 import { caughtEvent, guarded } from './guarded.ts';
 import { REQUEST_LIMITS } from './socket-limits.ts';
@@ -32,6 +33,8 @@ export interface DirectOptions {
   readonly doorLimits?: Partial<DoorLimits>;
   /** Of web pages that may connect. */
   readonly origins?: readonly string[];
+  /** All connections go through these lines. */
+  readonly emulated?: EmulatedLink;
   readonly log?: (event: Readonly<Record<string, unknown>>) => void;
 }
 
@@ -74,6 +77,7 @@ export class DirectBorders {
     this.#options = options;
     this.#own = keyText(options.keys.publicKey);
     this.#server = server;
+    const { emulated } = options;
     this.#door = new FrontDoor({
       keys: options.keys,
       inviteKey: () => undefined,
@@ -83,6 +87,7 @@ export class DirectBorders {
       origins: options.origins ?? [],
       limits: { ...DOOR, ...options.doorLimits },
       maxPayload: MAX_BINARY_BYTES,
+      ...(emulated ? { over: (socket) => new EmulatedSocket(socket, emulated) } : {}),
       count: (code) => this.#count(code),
       open: (socket, _session, key) => this.#serve(socket, key),
       caught: (error) => this.#caught(error),
@@ -166,6 +171,7 @@ export class DirectBorders {
     try {
       const pinned = keyBytes(key);
       if (!pinned) return;
+      const { emulated } = this.#options;
       const link = await dial({
         address,
         role: 'trainer',
@@ -173,6 +179,7 @@ export class DirectBorders {
         pinned,
         silence: SILENT_SECONDS,
         sealed: true,
+        ...(emulated ? { emulated } : {}),
         onBorder: (packet) => take(packet),
       });
       take = this.#taker(key, () => link.close());

@@ -35,6 +35,8 @@ export interface DoorOptions extends Pick<Welcoming, 'keys' | 'inviteKey' | 'ref
   /** Of web pages that may connect; others are refused, whoever is no browser says none. */
   readonly origins?: readonly string[];
   readonly count: (code: Refusal) => void;
+  /** What a connection is taken over, from its upgrade on: the socket itself unless said. */
+  readonly over?: (socket: Socket) => Duplex;
   /** @returns whether there is a place for it */
   readonly enter?: (socket: WebSocket, session: Session, key: string) => boolean;
   readonly open: (socket: WebSocket, session: Session, key: string) => void;
@@ -99,11 +101,13 @@ export class FrontDoor {
       socket.end('HTTP/1.1 403 Forbidden\r\nConnection: close\r\nContent-Length: 0\r\n\r\n');
       return;
     }
-    this.#sockets.handleUpgrade(request, socket, head, (connection) => this.#welcome(connection, request));
+    const { over } = this.#options;
+    const taken = over ? over(request.socket) : socket;
+    this.#sockets.handleUpgrade(request, taken, head, (connection) => this.#welcome(connection, request));
   }
 
   #welcome(socket: WebSocket, request: IncomingMessage): void {
-    const { maxPayload, count, enter, open, caught, ...who } = this.#options;
+    const { maxPayload, count, enter, open, caught, over: _over, ...who } = this.#options;
     welcome(socket, {
       ...who,
       caught,

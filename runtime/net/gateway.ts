@@ -18,6 +18,7 @@ import { type BlobBounds, type BlobPeer, BlobTransfers, type Holding } from './b
 import { type DoorLimits, FrontDoor } from './front-door.ts';
 import { caughtEvent, guarded } from './guarded.ts';
 import { type PlaceLimits, Places } from './places.ts';
+import { Probes, type ProbesOptions } from './probes.ts';
 import { closeReason } from './socket-limits.ts';
 import { EXPELLED, type Refuse } from './welcome.ts';
 
@@ -50,6 +51,8 @@ export interface GatewayOptions {
   readonly holding: Holding;
   /** Who gets this packet: the owner of its target, if the sender owns its source in that term. */
   readonly route: (from: string, head: BorderHead) => string | undefined;
+  /** Whether links are measured, and who hears of it; absent: none is. */
+  readonly probes?: ProbesOptions;
 }
 
 export interface GatewayCounters {
@@ -101,6 +104,7 @@ export class Gateway {
   readonly #options: GatewayOptions;
   readonly #door: FrontDoor;
   readonly #places: Places<Peer>;
+  readonly #probes: Probes;
   /** The newest connection of each trainer's key. */
   readonly #trainers = new Map<string, Peer>();
   /** By socket, from its proof to its end. */
@@ -113,6 +117,7 @@ export class Gateway {
     this.#options = options;
     this.blobs = new BlobTransfers(options.backplane, options.blobRights, options.holding, options.blobBounds);
     this.#places = new Places(options.places);
+    this.#probes = new Probes(options.probes ?? { may: () => false, measured: () => undefined });
     const { keys, inviteKey, refuse, origins = [], doorLimits = {} } = options;
     this.#door = new FrontDoor({
       keys,
@@ -234,6 +239,7 @@ export class Gateway {
     const guard = { end: () => socket.terminate(), caught: (error: unknown) => this.#caught(error) };
     const onClose = (): void => {
       this.blobs.closed(blobs);
+      this.#probes.closed(socket);
       this.#peers.delete(socket);
       this.#places.leave(peer);
       this.counters.connections = this.#peers.size;
@@ -298,6 +304,7 @@ export class Gateway {
     if (allowance.wait(now) > 0) return false;
     allowance.take(now);
     this.#instances.set(key, { last: instance, allowance });
+    this.#probes.forget(key);
     return true;
   }
 
@@ -334,6 +341,8 @@ export class Gateway {
       case 'get':
         await this.blobs.get(peer.blobs, id, ask.blob);
         return LATER;
+      case 'probe':
+        return this.#probes.grant(peer);
       case 'missing':
         await this.blobs.missing(peer.blobs, id, ask.blobs);
         return LATER;
@@ -354,6 +363,7 @@ export class Gateway {
     if (head.kind === BLOB)
       this.blobs.chunk(peer.blobs, hex(head.hash), head.offset, head.total, data.subarray(BLOB_HEAD));
     else if (head.kind === BORDER) this.#relay(peer, head, data);
+    else if (!this.#probes.piece(peer, data.length)) this.#refuse(peer, 'no binary message');
   }
 
   #relay(peer: Peer, head: BorderHead, data: Buffer): void {

@@ -1,5 +1,6 @@
 /** What `nmc status` shows. */
 import type { Checked } from '../../spec/run-events.ts';
+import { type MeasuredLink, withLink } from '../roles/measured-link.ts';
 import { isActive } from '../roles/synchronizer.ts';
 import type { RunState, SynchronizerState } from '../roles/synchronizer-state.ts';
 import { allCalls, batchesOf, callAt } from '../training/calls.ts';
@@ -63,6 +64,15 @@ export interface RunStatus {
   readonly shards: readonly ShardStatus[];
 }
 
+export interface LinkStatus {
+  /** Bytes a second. */
+  readonly upload: number;
+  readonly download: number;
+  /** Milliseconds. */
+  readonly roundTrip: number;
+  readonly age: number;
+}
+
 export interface MeshStatus {
   readonly runs: readonly RunStatus[];
   readonly trainers: readonly {
@@ -71,6 +81,7 @@ export interface MeshStatus {
     readonly state: string;
     readonly pid: number | null;
     readonly refused: number;
+    /** Upload, download and round trip as measured, within what its owner allows. */
     readonly capability: Capability;
     /** Of its program. */
     readonly version?: string | null;
@@ -78,6 +89,8 @@ export interface MeshStatus {
     readonly heard?: number;
     /** Bytes that its shards hold. */
     readonly used?: number;
+    /** As the gateway has measured it, so many seconds ago; absent: not yet. */
+    readonly link?: LinkStatus;
   }[];
   /** Trainers that have gone without a word. */
   readonly lost?: readonly LostMember[];
@@ -110,13 +123,14 @@ export function meshStatus(state: SynchronizerState, counters: GatewayCounters):
 export function trainersStatus(state: SynchronizerState): MeshStatus['trainers'] {
   const members = Object.values(state.members).filter((m) => m.name !== '');
   const used = usedBytes(state);
-  return members.map(({ name, key, pid, connected, draining, refused, capability, version, seen }) => ({
+  return members.map(({ name, key, pid, connected, draining, refused, capability, measured, version, seen }) => ({
     name,
     key,
     state: !connected ? 'silent' : draining ? 'leaving' : used.has(key) ? 'training' : 'idle',
     pid: pid ?? null,
     refused,
-    capability,
+    capability: withLink(capability, measured),
+    ...(measured ? { link: linkStatus(measured, state.now) } : {}),
     version: version ?? null,
     heard: Math.max(0, state.now - seen) / 1000,
     used: used.get(key) ?? 0,
@@ -131,6 +145,10 @@ function usedBytes(state: SynchronizerState): Map<string, number> {
       used.set(key, (used.get(key) ?? 0) + (deployment.needs[shard]?.memory ?? 0));
     });
   return used;
+}
+
+function linkStatus({ at, ...link }: MeasuredLink, now: number): LinkStatus {
+  return { ...link, age: Math.max(0, now - at) / 1000 };
 }
 
 export function runHeader(state: SynchronizerState, run: RunState): Omit<RunStatus, 'shards'> {

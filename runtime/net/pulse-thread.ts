@@ -6,13 +6,15 @@ import { HEARTBEAT_MS } from '../roles/liveness.ts';
 import { monotonicNanoseconds } from '../support/clock.ts';
 import { ask } from './ask.ts';
 import { dial } from './dial.ts';
+import { emulatedLink } from './emulated-socket.ts';
 import type { Link } from './link.ts';
 import type { PulseStart } from './pulse.ts';
 
 /** Nanoseconds. A trainer whose own thread has not come by for so long is not busy, it hangs. */
 const MAX_SILENCE_NANOSECONDS = 120_000_000_000n;
 
-const { address, keys, pinned, instance, beats } = workerData as PulseStart;
+const { address, keys, pinned, instance, beats, emulation } = workerData as PulseStart;
+const emulated = emulation ? { emulated: emulatedLink(emulation) } : {};
 const beat = new BigInt64Array(beats);
 let link: Link | undefined;
 
@@ -20,7 +22,7 @@ async function beatOn(): Promise<void> {
   while (monotonicNanoseconds() - Atomics.load(beat, 0) < MAX_SILENCE_NANOSECONDS) {
     try {
       // A trainer's key may look as a viewer, and a second connection as trainer would end the first.
-      link ??= await dial({ address, role: 'viewer', keys, ...(pinned ? { pinned } : {}) });
+      link ??= await dial({ address, role: 'viewer', keys, ...emulated, ...(pinned ? { pinned } : {}) });
       await ask(link, { what: 'alive', instance });
     } catch {
       // The mesh is away for a moment, or does not know this key yet.

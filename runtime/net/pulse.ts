@@ -3,11 +3,14 @@ import { Worker } from 'node:worker_threads';
 import type { KeyPair } from '../identity/ed25519.ts';
 import { monotonicNanoseconds } from '../support/clock.ts';
 import type { Address } from './address.ts';
+import type { Emulation } from './emulated-socket.ts';
 
 export interface PulseStart {
   readonly address: Address;
   readonly keys: KeyPair;
   readonly pinned?: Uint8Array;
+  /** A thread of its own has lines of its own: two beats a second are nothing to a rate. */
+  readonly emulation?: Emulation;
   /** Of the process, as it has introduced itself. */
   readonly instance: string;
   /** When the trainer's own thread last came by: one number of 64 bits. */

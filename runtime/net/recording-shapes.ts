@@ -28,6 +28,8 @@ import { DEPLOYMENT, STORED_FIELDS } from './run-shapes.ts';
 
 const MESSAGE: Shape<Message> = { schema: messageSchema };
 
+const LINK = { upload: number, download: number, roundTrip: number };
+
 const MEMBER: Shape<MemberState> = object({
   key: text,
   name: text,
@@ -35,6 +37,7 @@ const MEMBER: Shape<MemberState> = object({
   pid: optional(number),
   version: optional(text),
   capability: CAPABILITY,
+  measured: optional(object({ ...LINK, at: number })),
   connected: flag,
   seen: number,
   gap: number,
@@ -134,6 +137,7 @@ const EVENT: Shape<SynchronizerEvent> = variants('kind', {
   },
   disconnected: { key: text },
   alive: { key: text, instance: text },
+  measured: { key: text, link: object(LINK) },
   deploy: { deployment: DEPLOYMENT, hash: text },
   stop: { run: text },
   verified: { ...OF_RUN, term: count, shard: count, problem: optional(text) },

@@ -8,7 +8,7 @@ import type { KeyPair } from '../identity/ed25519.ts';
 import { keyText } from '../identity/key-text.ts';
 import { blobsOfDeployment } from '../roles/named-blobs.ts';
 import { emptySynchronizer, isActive, TICK_MS } from '../roles/synchronizer.ts';
-import type { StoredRun, SynchronizerEvent, SynchronizerState } from '../roles/synchronizer-state.ts';
+import type { RunState, StoredRun, SynchronizerEvent, SynchronizerState } from '../roles/synchronizer-state.ts';
 import { wallNow } from '../support/clock.ts';
 import { UserError } from '../support/errors.ts';
 import { canonicalBytes } from '../wire/canonical.ts';
@@ -124,6 +124,10 @@ export class SynchronizerNode {
         if (role === 'trainer') this.#happen({ kind: 'disconnected', key });
       },
       route: (from, head) => this.#route(from, head),
+      probes: {
+        may: (key, first) => mayProbe(Object.values(this.#driver.state.runs), key, first),
+        measured: (key, link) => this.#happen({ kind: 'measured', key, link }),
+      },
       log: options.log,
       ...options.gateway,
     });
@@ -367,6 +371,12 @@ export class SynchronizerNode {
       names.length > 0 ? `there are: ${names.join(', ')}` : 'nothing was deployed yet',
     );
   }
+}
+
+/** Whoever trains is not disturbed, nor are others who do but by the first look at one that has come. */
+function mayProbe(runs: readonly RunState[], key: string, first: boolean): boolean {
+  const active = runs.filter(isActive);
+  return !active.some((run) => run.owners.includes(key)) && (first || active.length === 0);
 }
 
 /** The first of them, as many as fit into one message; one at least. */

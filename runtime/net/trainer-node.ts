@@ -14,9 +14,11 @@ import type { Address } from './address.ts';
 import { bringBlob } from './bring-blob.ts';
 import { dial } from './dial.ts';
 import { DirectBorders } from './direct.ts';
+import { type EmulatedLink, type Emulation, emulatedLink } from './emulated-socket.ts';
 import type { PlanFetch } from './fetch-plan.ts';
-import { caughtEvent, guarded } from './guarded.ts';
+import { caughtEvent } from './guarded.ts';
 import type { Link } from './link.ts';
+import { answerProbes } from './probe-link.ts';
 import { MemoryLedger } from './shard-memory.ts';
 import { type LoadedShard, TrainerHost } from './trainer-host.ts';
 import { shardNews, type TrainerNews } from './trainer-news.ts';
@@ -36,8 +38,8 @@ export interface TrainerOptions {
   readonly openPlan: PlanFetch['openPlan'];
   /** Bytes that all shards may hold here. */
   readonly mostMemory?: number;
-  /** Milliseconds of an emulated round trip of border packets between two trainers that both emulate it. */
-  readonly delay?: number;
+  /** A slower link than the real one. */
+  readonly emulation?: Emulation;
   /** Where neighbours can dial it; nothing: all borders go through the relay. */
   readonly listen?: Address;
   readonly log: (event: Readonly<Record<string, unknown>>) => void;
@@ -57,14 +59,17 @@ export class TrainerNode {
   /** Drawn when the process begins. */
   readonly instance = randomBytes(8).toString('hex');
   readonly #driver: TrainerDriver<LoadedShard>;
+  readonly #emulated: { readonly emulated?: EmulatedLink };
   #link: Link | undefined;
   #direct: DirectBorders | undefined;
   #roundTrip: number | undefined;
+  #mayProbe: () => void = () => undefined;
   #end: (reason: string) => void = () => undefined;
 
   constructor(options: TrainerOptions) {
     const { device, keys, openPlan, capability, log } = options;
     this.#options = options;
+    this.#emulated = options.emulation ? { emulated: emulatedLink(options.emulation) } : {};
     const now = (): number => performance.now();
     const host = new TrainerHost({
       ...{ device, keys, openPlan, now },
@@ -79,7 +84,7 @@ export class TrainerNode {
           if (message.type === 'heartbeat') options.news?.shards(shardNews(message.shards, this.#driver.state));
           this.#link?.send(message);
         },
-        carry: (packet, to) => this.#delayed(() => this.#carry(packet, to)),
+        carry: (packet, to) => this.#carry(packet, to),
         meet: (neighbours) => this.#direct?.setNeighbours(neighbours),
         refused: () => Object.values(this.#direct?.refused ?? {}).reduce((sum, n) => sum + n, 0),
         leave: (reason) => this.#end(reason),
@@ -109,6 +114,7 @@ export class TrainerNode {
           this.#link = link;
           this.#introduce(link);
           if (this.#roundTrip === undefined) this.#measure(link).catch(() => undefined);
+          this.#probed(link);
           this.#driver.connected();
           const why = await Promise.race([link.closed.then((reason) => ({ reason })), ended]);
           this.#link = undefined;
@@ -138,6 +144,7 @@ export class TrainerNode {
       keys,
       listen,
       machine: capability.machine,
+      ...this.#emulated,
       log: this.#options.log,
       onPacket: (from, head, packet) => this.#directBorder(from, head, packet),
       onChange: (key) => {
@@ -154,14 +161,23 @@ export class TrainerNode {
     link.send({ type: 'member', name, instance: this.instance, pid: process.pid, ...known, capability });
   }
 
+  /** From when the mesh has said that it measures links. */
+  #probed(link: Link): void {
+    this.#mayProbe = () => {
+      this.#mayProbe = () => undefined;
+      const idle = (): boolean => this.#driver.shards.length === 0;
+      // Its link ends, or the mesh answers something else: then nothing is measured until it connects again.
+      answerProbes({ link, idle, ended: () => this.#link !== link }).catch(() => undefined);
+    };
+  }
+
   /** The way to the mesh and back, the quickest of some; then it says again what it is. */
   async #measure(link: Link): Promise<void> {
     let least = Number.POSITIVE_INFINITY;
     for (let i = 0; i < ROUND_TRIPS; i++) {
       least = Math.min(least, await link.ping());
     }
-    // Between two trainers a frame goes half of each one's way to the mesh: so does what is emulated.
-    this.#roundTrip = least + (this.#options.delay ?? 0) / 2;
+    this.#roundTrip = least;
     if (this.#link === link) this.#introduce(link);
   }
 
@@ -184,10 +200,12 @@ export class TrainerNode {
         ...(pinned ? { pinned } : {}),
         ...(invite ? { invite } : {}),
         onMessage: (message) => {
+          if (message.type === 'admitted' && message.probes === true) this.#mayProbe();
           if (message.type === 'admitted') this.#admitted(message.name);
           this.#driver.hear(message);
         },
-        onBorder: (packet) => this.#delayed(() => this.#driver.receive(packet, 'relay')),
+        ...this.#emulated,
+        onBorder: (packet) => this.#driver.receive(packet, 'relay'),
         caught: (error) => this.#options.log(caughtEvent('dial', error)),
       });
     } catch (error) {
@@ -215,17 +233,8 @@ export class TrainerNode {
     const owner = this.#driver.shardOf(head)?.ownerOf(head.from);
     if (owner === undefined) return undefined;
     if (owner !== from) return 'border of another owner';
-    this.#delayed(() => this.#driver.receive(packet, 'direct'));
+    this.#driver.receive(packet, 'direct');
     return undefined;
-  }
-
-  #delayed(work: () => void): void {
-    const { delay = 0 } = this.#options;
-    // A quarter of the round trip at each of the two ends of each of its two ways.
-    // Behind a timer nobody else catches what a packet does.
-    const caught = (error: unknown): void => this.#options.log(caughtEvent('delayed', error));
-    if (delay > 0) setTimeout(guarded({ end: () => undefined, caught }, work), delay / 4);
-    else work();
   }
 
   async #blob(hash: string, most: number): Promise<Uint8Array> {

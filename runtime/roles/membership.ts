@@ -17,10 +17,11 @@ export function joined(work: Work, key: string, received: Message & { type: 'mem
     pulses: before?.instance === instance ? before.pulses : 0,
     draining: false,
     refused: 0,
+    ...(before?.measured ? { measured: before.measured } : {}),
     ...(pid === undefined ? {} : { pid }),
     ...(version === undefined ? {} : { version }),
   });
-  work.send(key, { type: 'admitted', name, heartbeat: HEARTBEAT_MS, lapse: LAPSE_MS });
+  work.send(key, { type: 'admitted', name, heartbeat: HEARTBEAT_MS, lapse: LAPSE_MS, probes: true });
   for (const run of runs(work)) {
     const owner = isActive(run) && run.owners.includes(key);
     // What it may still hold is in other hands, or over.

@@ -3,6 +3,7 @@
 import { endsEpoch } from '../training/calls.ts';
 import type { Message } from '../wire/messages.ts';
 import { isBarred, reluctanceOf } from './candidates.ts';
+import { withLink } from './measured-link.ts';
 import { type Candidate, type Placement, place } from './place.ts';
 import { freshTerm, type MemberState, type RunState } from './synchronizer-state.ts';
 import { isActive, members, nameOf, runs, type Work } from './work.ts';
@@ -84,9 +85,9 @@ export function canPlace(work: Work, run: RunState): boolean {
 export function candidates(work: Work, run: RunState): (Candidate & { readonly version: string | undefined })[] {
   return free(work)
     .filter((m) => !isBarred(work, run, m.key))
-    .map(({ key, capability, version }) => ({
+    .map(({ key, capability, measured, version }) => ({
       key,
-      capability,
+      capability: withLink(capability, measured),
       version,
       load: loadOf(work, key, run.deployment.run),
     }));

@@ -3,6 +3,7 @@ import type { Checked, CheckResult, KeptEpoch, RunEvent } from '../../spec/run-e
 import type { Deployment } from '../wire/deployment.ts';
 import type { Capability, Exchange, Message, Part, ShardReport } from '../wire/messages.ts';
 import type { Limits } from './limits.ts';
+import type { MeasuredLink } from './measured-link.ts';
 
 export interface MemberState {
   readonly key: string;
@@ -12,6 +13,8 @@ export interface MemberState {
   /** Of its program. */
   readonly version?: string;
   readonly capability: Capability;
+  /** What the gateway has measured of its link; nothing before it has. */
+  readonly measured?: MeasuredLink;
   readonly connected: boolean;
   /** When it was last heard. */
   readonly seen: number;
@@ -186,6 +189,8 @@ export type SynchronizerEvent =
   | { readonly kind: 'disconnected'; readonly key: string }
   /** The trainer's process lives, however busy it is. */
   | { readonly kind: 'alive'; readonly key: string; readonly instance: string }
+  /** What the gateway has seen of a trainer's link. */
+  | { readonly kind: 'measured'; readonly key: string; readonly link: Omit<MeasuredLink, 'at'> }
   | { readonly kind: 'deploy'; readonly deployment: Deployment; readonly hash: string }
   | { readonly kind: 'stop'; readonly run: string }
   /** Of a part that was to be verified. @param problem what is wrong with it; its owner lied, unless it is `damaged` or `plan` */

@@ -85,6 +85,12 @@ function happen(work: Work, event: SynchronizerEvent): Refusal | undefined {
       work.setMember({ ...heard(member, work.now), pulses: member.pulses + 1 });
       return undefined;
     }
+    case 'measured': {
+      const member = work.state.members[event.key];
+      if (!member) return 'not-a-member';
+      work.setMember({ ...member, measured: { ...event.link, at: work.now } });
+      return undefined;
+    }
     case 'deploy':
       return deploy(work, event.deployment, event.hash);
     case 'stop':

@@ -196,6 +196,7 @@ export const ERROR_CODES = {
   'usage/only': 'there is no such part to measure',
   'usage/pass': 'there is no such pass',
   'usage/port': 'two ports are given',
+  'usage/rate': 'this is not the rate of a link',
   'usage/records': 'no record is named',
   'usage/resume': 'a resumed run keeps its own settings',
   'usage/role': 'no role is given',

@@ -9,11 +9,13 @@ export interface Capability {
   readonly memory: number;
   /** FLOP/s of the device, shared by all trainers of one machine. */
   readonly rate: number;
-  /** Bytes a second. */
+  /** Bytes a second that borders may take, as its owner says; 0: as many as its link carries. */
   readonly upload: number;
   readonly download: number;
   /** Trainers of one machine share its capability. */
   readonly machine: string;
+  /** Where it stands in the network: trainers of one place have no link between them. Absent: its machine. */
+  readonly place?: string;
   readonly costs?: Costs;
   /** Milliseconds to the synchronizer and back. */
   readonly roundTrip?: number;
@@ -188,6 +190,8 @@ export interface Admitted {
   /** Milliseconds between heartbeats, and after which a silent trainer counts as gone. */
   readonly heartbeat: number;
   readonly lapse: number;
+  /** `probe` may be asked. */
+  readonly probes?: boolean;
 }
 
 /** These shards are the trainer's in this term; whatever else it had of the run is not. */
@@ -310,6 +314,8 @@ export type Question =
   | { readonly what: 'gc'; readonly dryRun: boolean }
   /** Of a trainer, beside its own connection: the process that drew this instance lives. */
   | { readonly what: 'alive'; readonly instance: string }
+  /** Of a trainer that is idle: how many bytes the gateway wants to measure its link by. */
+  | { readonly what: 'probe' }
   | { readonly what: 'missing'; readonly blobs: readonly string[] }
   | { readonly what: 'get'; readonly blob: string }
   | { readonly what: 'put'; readonly blob: string; readonly bytes: number };

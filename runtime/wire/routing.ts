@@ -8,6 +8,7 @@ import { WIRE_MAJOR } from './version.ts';
 
 export const BORDER = 1;
 export const BLOB = 2;
+export const PROBE = 3;
 export const BORDER_HEAD = 38;
 export const BLOB_HEAD = 50;
 /** No binary message is longer. */
@@ -24,6 +25,11 @@ export interface BorderHead {
   readonly keys: number;
   /** Never twice under the same keys. */
   readonly counter: number;
+}
+
+/** Bytes that only show how fast a link carries them. */
+export interface ProbeHead {
+  readonly kind: typeof PROBE;
 }
 
 export interface BlobHead {
@@ -57,8 +63,16 @@ export function encodeBlobChunk(hash: Uint8Array, offset: number, total: number,
   return bytes;
 }
 
+/** @param filling what stands in it: nothing that a link could make smaller */
+export function encodeProbe(filling: Uint8Array): Uint8Array {
+  const bytes = zeroedBytes(ofPresent(Math.max(BORDER_HEAD, filling.length)));
+  bytes.set(filling);
+  bytes.set([PROBE, WIRE_MAJOR]);
+  return bytes;
+}
+
 /** @returns nothing for what is no message of this version */
-export function decodeHead(bytes: Uint8Array): BorderHead | BlobHead | undefined {
+export function decodeHead(bytes: Uint8Array): BorderHead | BlobHead | ProbeHead | undefined {
   if (bytes.length < BORDER_HEAD || bytes.length > MAX_BINARY_BYTES || bytes[1] !== WIRE_MAJOR) return undefined;
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   if (bytes[0] === BORDER) {
@@ -74,6 +88,7 @@ export function decodeHead(bytes: Uint8Array): BorderHead | BlobHead | undefined
       counter,
     };
   }
+  if (bytes[0] === PROBE) return { kind: PROBE };
   if (bytes[0] !== BLOB || bytes.length < BLOB_HEAD) return undefined;
   const [offset, total] = [safe(view.getBigUint64(34, true)), safe(view.getBigUint64(42, true))];
   if (offset === undefined || total === undefined) return undefined;

@@ -17,6 +17,7 @@ import { commandDevice } from '../shell/command-device.ts';
 import { packageVersion } from '../shell/package-root.ts';
 import { watchDevice } from '../shell/stuck-device.ts';
 import { hasParent, heedParent, startedByUp, tellParent } from '../shell/with-parent.ts';
+import { emulationOf, emulationText, machineOf } from './emulation.ts';
 import { guardTrainer } from './guard-trainer.ts';
 import { inviteOf } from './invite-argument.ts';
 import { tellOfJoin } from './join-report.ts';
@@ -36,14 +37,10 @@ export default async function (args: JoinArguments): Promise<number> {
   const pinned = pinnedKey(address, args);
   // A child gets it by the environment, whatever way its parent got it.
   const invite = await inviteOf(hasParent() ? {} : args);
-  const megabytes = (option: 'max-memory' | 'max-upload' | 'max-download'): number | undefined => args[option];
-  const maxMemory = megabytes('max-memory');
+  const maxMemory = args['max-memory'];
   const allowed = maxMemory === undefined ? undefined : maxMemory * MEGABYTE;
-  const rates = {
-    upload: (megabytes('max-upload') ?? 0) * MEGABYTE,
-    download: (megabytes('max-download') ?? 0) * MEGABYTE,
-  };
-  const delay = args.delay ?? 0;
+  const rates = { upload: args['max-upload'] ?? 0, download: args['max-download'] ?? 0 };
+  const emulation = emulationOf(args);
   // What is wrong with the command line has been said: from here on the work is a child's.
   if (!hasParent()) return guardTrainer(allowed, invite);
   const { name, folder, giveBack } = await ownFolderOf(args);
@@ -71,25 +68,31 @@ export default async function (args: JoinArguments): Promise<number> {
       rate: record?.rate ?? 0,
       ...(record ? { costs: record.costs } : {}),
       ...rates,
-      machine: hostname().slice(0, 100),
+      ...machineOf(name, emulation),
     },
     cache: new BlobCache(ownPath(folder, 'blobs')),
     openPlan: openShardPlan(device),
     mostMemory: allowed ?? totalmem(),
     ...listening,
-    delay,
+    ...(emulation ? { emulation } : {}),
     ...telling.options,
   });
-  const endPulse = startPulse({ address, keys, ...(pinned ? { pinned } : {}), instance: node.instance });
+  const endPulse = startPulse({
+    ...{ address, keys, instance: node.instance },
+    ...(pinned ? { pinned } : {}),
+    ...(emulation ? { emulation } : {}),
+  });
   heedParent(() => {
     watched.leaving();
     node.leave();
   });
   tellParent({ event: 'runtime', bytes: process.memoryUsage.rss() });
-  if (args.json) emit({ event: 'join', name, key: keyText(keys.publicKey), address: addressText(address) });
+  const emulated = emulation ? { emulating: emulation } : {};
+  if (args.json)
+    emit({ event: 'join', name, key: keyText(keys.publicKey), address: addressText(address), ...emulated });
   else
     process.stdout.write(
-      printed`${name} (${keyText(keys.publicKey)}) joins ${addressText(address)} with ${device.description}\n`,
+      printed`${name} (${keyText(keys.publicKey)}) joins ${addressText(address)} with ${device.description}${emulationText(emulation)}\n`,
     );
   try {
     const reason = await node.run();

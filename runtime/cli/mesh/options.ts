@@ -11,6 +11,7 @@ import {
   SHARDS_RANGE,
 } from '../shell/common-options.ts';
 import { choice, flag, type Given, rest, text, texts, whole, word, words } from '../shell/options.ts';
+import { rate } from '../shell/rate-option.ts';
 
 const INSECURE = { insecure: flag('allow a connection beyond this machine without encryption') };
 
@@ -24,6 +25,14 @@ export const REACH = {
 export type ReachArguments = Given<typeof REACH>;
 
 const RELAY = { relay: flag('borders go through the synchronizer only, never straight from trainer to trainer') };
+/** Of a mesh on one machine that shall behave as if it stood in several places. */
+export const EMULATION = {
+  delay: whole('emulated round trip between two trainers, in milliseconds', { least: 0, most: 60_000 }),
+  'emulate-up': rate('emulated uplink of a trainer'),
+  'emulate-down': rate('emulated downlink of a trainer'),
+};
+export type EmulationArguments = Given<typeof EMULATION>;
+
 const RUN = { run: word('as `nmc status` names it') };
 
 const LISTEN = {
@@ -44,7 +53,7 @@ export const UP = {
   trainers: whole('how many trainers (default: 2)', { least: 0, most: 256 }),
   port: whole('port to listen on, 0 for any (default: 7420)', PORT_RANGE),
   device: text('device of the trainers: auto (default), cpu or reference'),
-  delay: text('emulated round trip of border frames, in milliseconds'),
+  ...EMULATION,
   'max-memory': whole('MB that shards may use, of each trainer', { least: 1 }),
   ...RELAY,
 };
@@ -66,10 +75,10 @@ export const JOIN = {
   device: text('auto (default), cpu or reference'),
   listen: text('HOST:PORT where neighbours dial this trainer (default: on this machine, any port)'),
   'max-memory': whole('MB that shards may use; one that takes more is ended', { least: 1 }),
-  'max-upload': whole('MB a second', { least: 1 }),
-  'max-download': whole('MB a second', { least: 1 }),
+  'max-upload': rate('most that borders may send'),
+  'max-download': rate('most that borders may receive'),
   state: text('folder for its key and what it keeps'),
-  delay: whole('emulated round trip of border frames, in milliseconds', { least: 0, most: 60_000 }),
+  ...EMULATION,
   address: word('HOST, HOST:PORT, ws:// or wss://'),
   ...RELAY,
 };

@@ -15,6 +15,7 @@ import { EnvironmentError, RelayedCode, UserError } from '../../support/errors.t
 import { onInterrupt } from '../../support/interrupt.ts';
 import { printed } from '../../support/printable.ts';
 import { EXIT } from '../shell/command.ts';
+import { emulationOf, emulationOptions, emulationText } from './emulation.ts';
 import { type Announced, firstWords } from './first-words.ts';
 import { joinLine, PRINTED } from './join-line.ts';
 import { assertSecure } from './mesh-link.ts';
@@ -93,6 +94,7 @@ function listenAddress(args: UpArguments): Address {
 }
 
 function announce(args: UpArguments, { address, key, invite }: Announced, trainers: MeshStatus['trainers']): void {
+  const emulation = emulationOf(args);
   if (args.json) {
     emit({
       event: 'up',
@@ -100,11 +102,12 @@ function announce(args: UpArguments, { address, key, invite }: Announced, traine
       trainers: trainers.map(({ name, key: own, pid }) => ({ name, key: own, pid })),
       key,
       invite,
+      ...(emulation ? { emulating: emulation } : {}),
     });
     return;
   }
   process.stdout.write(
-    printed`mesh at ${address}: ${trainers.length} trainers\n  nmc deploy FILE --watch --mesh ${address}\n  nmc status --mesh ${address}\nanother machine joins with\n` +
+    printed`mesh at ${address}: ${trainers.length} trainers${emulationText(emulation)}\n  nmc deploy FILE --watch --mesh ${address}\n  nmc status --mesh ${address}\nanother machine joins with\n` +
       joinLine({ address, key, invite, ...PRINTED }),
   );
 }
@@ -253,7 +256,6 @@ class Mesh {
   #startTrainer(name: string): Child {
     const { address, key } = this.#announced;
     const device = this.#args.device;
-    const delay = this.#args.delay;
     const megabytes = this.#args['max-memory'];
     const options = [
       '--name',
@@ -264,7 +266,7 @@ class Mesh {
       key,
       '--insecure',
       ...(device === undefined ? [] : ['--device', device]),
-      ...(delay === undefined ? [] : ['--delay', delay]),
+      ...emulationOptions(this.#args),
       ...(megabytes === undefined ? [] : ['--max-memory', String(megabytes)]),
       ...(this.#args.relay ? ['--relay'] : []),
     ];

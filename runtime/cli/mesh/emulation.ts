@@ -1,0 +1,40 @@
+/** `--emulate-up`, `--emulate-down`, `--delay`: a trainer on this machine that behaves as if it stood somewhere else. */
+import { hostname } from 'node:os';
+import type { Emulation } from '../../net/emulated-socket.ts';
+import { formatRate } from '../../support/parse-rate.ts';
+import type { EmulationArguments } from './options.ts';
+
+/** Nothing where nothing is emulated. */
+export function emulationOf(args: EmulationArguments): Emulation | undefined {
+  const { delay = 0, 'emulate-up': up, 'emulate-down': down } = args;
+  if (delay === 0 && up === undefined && down === undefined) return undefined;
+  return { delay, ...(up === undefined ? {} : { up }), ...(down === undefined ? {} : { down }) };
+}
+
+/** For the command line of a trainer. */
+export function emulationOptions(args: EmulationArguments): string[] {
+  const { up, down, delay = 0 } = emulationOf(args) ?? {};
+  return [
+    ...(delay > 0 ? ['--delay', String(delay)] : []),
+    ...(up === undefined ? [] : ['--emulate-up', `${up}B/s`]),
+    ...(down === undefined ? [] : ['--emulate-down', `${down}B/s`]),
+  ];
+}
+
+/** Behind what is said of a trainer: `, emulating 2 Mbit/s up, 40 ms`. */
+export function emulationText(emulation: Emulation | undefined): string {
+  if (!emulation) return '';
+  const { up, down, delay } = emulation;
+  const parts = [
+    ...(up === undefined ? [] : [`${formatRate(up)} up`]),
+    ...(down === undefined ? [] : [`${formatRate(down)} down`]),
+    ...(delay > 0 ? [`a round trip of ${delay} ms between trainers`] : []),
+  ];
+  return `, emulating ${parts.join(', ')}`;
+}
+
+/** Processors are shared by all on this machine; whoever emulates a link shares no place in the network with them. */
+export function machineOf(name: string, emulation: Emulation | undefined): { machine: string; place?: string } {
+  const machine = hostname().slice(0, 100);
+  return { machine, ...(emulation ? { place: `${machine}/${name}`.slice(0, 200) } : {}) };
+}

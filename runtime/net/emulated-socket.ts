@@ -1,0 +1,122 @@
+/**
+ * A socket whose bytes go through emulated lines, in both directions: for a mesh on one machine that shall behave as if
+ * it stood in several places. Everything on the socket passes through them, the handshake and probes included.
+ */
+import { connect, type createConnection, isIP, type Socket, type TcpNetConnectOpts } from 'node:net';
+import { Duplex } from 'node:stream';
+import { connect as connectTls } from 'node:tls';
+import { EmulatedLine, type LineClock } from './emulated-line.ts';
+
+/** What a trainer emulates of its own link. */
+export interface Emulation {
+  /** Bytes a second; nothing: no bound. */
+  readonly up?: number;
+  readonly down?: number;
+  /** Milliseconds of a round trip between two trainers that both emulate it. */
+  readonly delay: number;
+}
+
+/** The lines of one machine: all of its connections share them. */
+export interface EmulatedLink {
+  readonly up: EmulatedLine;
+  readonly down: EmulatedLine;
+}
+
+const REAL: LineClock = {
+  now: () => performance.now(),
+  later: (what, milliseconds) => {
+    // A timer keeps whole milliseconds only: rounded up, it never has to be set twice.
+    setTimeout(what, Math.ceil(milliseconds));
+  },
+};
+
+/** So many bytes of others wait here at most, as in a receive window; then the socket is not read. */
+const WINDOW_BYTES = 256 * 1024;
+
+/** A quarter of the round trip at each of the two ends of each of its two ways. */
+export function emulatedLink({ up, down, delay }: Emulation, clock = REAL): EmulatedLink {
+  const delayMilliseconds = delay / 4;
+  return {
+    up: new EmulatedLine({ bytesPerSecond: up, delayMilliseconds }, clock),
+    down: new EmulatedLine({ bytesPerSecond: down, delayMilliseconds }, clock),
+  };
+}
+
+export class EmulatedSocket extends Duplex {
+  readonly #socket: Socket;
+  readonly #link: EmulatedLink;
+  #queued = 0;
+
+  constructor(socket: Socket, link: EmulatedLink) {
+    super();
+    this.#socket = socket;
+    this.#link = link;
+    socket.on('data', (chunk: Buffer) => this.#take(chunk));
+    // Behind the last byte, which may still be on its way.
+    socket.on('end', () => link.down.carry(0, nothing, () => this.#end()));
+    socket.on('error', (error) => this.destroy(error));
+    socket.on('close', () => link.down.carry(0, nothing, () => this.destroy()));
+    for (const event of ['connect', 'timeout'] as const) socket.on(event, () => this.emit(event));
+    socket.setNoDelay(true);
+  }
+
+  get remoteAddress(): string | undefined {
+    return this.#socket.remoteAddress;
+  }
+
+  #take(chunk: Buffer): void {
+    this.#queued += chunk.length;
+    if (this.#queued > WINDOW_BYTES) this.#socket.pause();
+    this.#link.down.carryAll(chunk, nothing, (stretch) => {
+      this.#queued -= stretch.length;
+      if (this.destroyed) return;
+      const wanted = this.push(stretch);
+      if (wanted && this.#queued <= WINDOW_BYTES) this.#socket.resume();
+    });
+  }
+
+  #end(): void {
+    if (!this.destroyed) this.push(null);
+  }
+
+  override _read(): void {
+    if (this.#queued <= WINDOW_BYTES) this.#socket.resume();
+  }
+
+  override _write(chunk: Buffer, _encoding: string, done: () => void): void {
+    this.#send(chunk, done);
+  }
+
+  override _writev(chunks: readonly { readonly chunk: Buffer }[], done: () => void): void {
+    this.#send(Buffer.concat(chunks.map(({ chunk }) => chunk)), done);
+  }
+
+  #send(bytes: Buffer, done: () => void): void {
+    this.#link.up.carryAll(bytes, done, (stretch) => {
+      if (!this.#socket.destroyed) this.#socket.write(stretch);
+    });
+  }
+
+  override _final(done: () => void): void {
+    this.#link.up.carry(0, done, () => this.#socket.end());
+  }
+
+  override _destroy(error: Error | null, done: (error: Error | null) => void): void {
+    this.#socket.destroy();
+    done(error);
+  }
+}
+
+/** What `createConnection` of a WebSocket is: TLS lies above what is emulated, as on a real link. */
+export function connectEmulated(link: EmulatedLink, secure: boolean): typeof createConnection {
+  const connected = (options: TcpNetConnectOpts): Duplex => {
+    const { host, port } = options;
+    const socket = new EmulatedSocket(connect(host === undefined ? { port } : { host, port }), link);
+    if (!secure) return socket;
+    return connectTls({ ...options, socket, servername: host === undefined || isIP(host) > 0 ? '' : host });
+  };
+  // `ws` hands it to `http.request`, which takes any stream.
+  return connected as unknown as typeof createConnection;
+}
+
+const nothing = (): void => undefined;
