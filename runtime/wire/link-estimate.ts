@@ -1,5 +1,7 @@
 /** What a link carries, from the times at which the pieces of a train arrived. */
 
+import { boundedCount, listOf } from '../support/bounded.ts';
+
 export interface Arrival {
   /** Milliseconds. */
   readonly at: number;
@@ -75,6 +77,8 @@ export interface Trains {
 }
 
 export const NO_TRAINS: Trains = { bytes: FIRST_PROBE_BYTES, best: 0, count: 0, again: false };
+/** A train has about 32. */
+const MAX_PIECES = 64;
 const MAX_TRAINS = 8;
 
 /** @returns what follows, with no bytes where nothing does */
@@ -91,7 +95,7 @@ export function afterTrain({ bytes, best, count, again }: Trains, estimate: Rate
 /** The pieces of a train, so many that one is little of it. */
 export function probePieces(bytes: number): number[] {
   const piece = Math.min(64 * 1024, Math.max(1024, Math.ceil(bytes / 32)));
-  const whole = Math.floor(bytes / piece);
+  const whole = boundedCount(Math.floor(bytes / piece), MAX_PIECES, 'the pieces of a probe');
   const rest = bytes - whole * piece;
-  return [...Array.from({ length: whole }, () => piece), ...(rest >= 64 ? [rest] : [])];
+  return [...listOf(whole, () => piece), ...(rest >= 64 ? [rest] : [])];
 }

@@ -2,9 +2,14 @@
 import { expect, test } from 'vitest';
 import { BURST_BYTES, EmulatedLine, type LineClock } from '../../runtime/net/emulated-line.ts';
 
+interface Timer {
+  readonly at: number;
+  readonly what: () => void;
+}
+
 class TestClock implements LineClock {
   time = 0;
-  #timers: { readonly at: number; readonly what: () => void }[] = [];
+  #timers: Timer[] = [];
 
   readonly now = (): number => this.time;
 
@@ -13,12 +18,12 @@ class TestClock implements LineClock {
   };
 
   runTo(end: number): void {
-    for (;;) {
-      const next = this.#timers.filter(({ at }) => at <= end).sort((a, b) => a.at - b.at)[0];
-      if (!next) break;
-      this.#timers = this.#timers.filter((timer) => timer !== next);
-      this.time = next.at;
-      next.what();
+    const due = (): Timer | undefined => this.#timers.filter(({ at }) => at <= end).sort((a, b) => a.at - b.at)[0];
+    for (let next = due(); next; next = due()) {
+      const one = next;
+      this.#timers = this.#timers.filter((timer) => timer !== one);
+      this.time = one.at;
+      one.what();
     }
     this.time = end;
   }
