@@ -46,5 +46,6 @@ export const CHECKING: Readonly<Record<string, readonly string[]>> = {
     ...['data/sources/tracking.ts', 'data/statistics.ts', 'net/incoming-blobs.ts', 'net/make-deployment.ts'],
     'net/shard-data.ts',
     'net/verify-part.ts',
+    'wire/link-estimate.ts',
   ],
 };
