@@ -8,6 +8,8 @@ export interface RenderOptions {
   readonly color?: boolean;
   /** Cells of the terminal; longer lines are clipped around the place. */
   readonly width?: number;
+  /** Where a code is explained: a command. */
+  readonly more?: (code: string) => string;
 }
 
 type Style = 'red' | 'yellow' | 'cyan' | 'bold' | 'dim';
@@ -82,7 +84,7 @@ function frame(
   }
   const indent = ' '.repeat(gutter + 1);
   if (repair !== undefined) lines.push(`${indent}${paint('dim', '= try:')} ${repair}`);
-  lines.push(`${indent}${paint('dim', '= more:')} nmc explain ${code}`);
+  if (options.more) lines.push(`${indent}${paint('dim', '= more:')} ${options.more(code)}`);
   return lines.join('\n');
 }
 

@@ -1,5 +1,6 @@
 /** What is left of a disk for blobs: below the headroom, which belongs to the database, nothing large is begun. */
 import { statfsSync } from 'node:fs';
+import { nmc } from '../support/command-text.ts';
 import { EnvironmentError } from '../support/errors.ts';
 import { formatBytes } from '../support/format-numbers.ts';
 
@@ -24,7 +25,7 @@ export function diskRoom(
       throw new EnvironmentError(
         'disk/full',
         `the disk of the mesh is full: ${formatBytes(bytes)} are wanted, ${formatBytes(Math.max(0, free))} are left, of which ${formatBytes(headroom)} stay free for its records`,
-        'free some space there, or remove what no run needs: nmc mesh gc',
+        `free some space there, or remove what no run needs: ${nmc`mesh gc`}`,
       );
     },
   };

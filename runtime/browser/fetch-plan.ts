@@ -5,6 +5,7 @@ import type { Executable } from '../device/device.ts';
 import { filesOf, MAX_LIST_BYTES, readPlanList } from '../plan/plan-list.ts';
 import { PLAN_FILE, type PlanBytes } from '../plan/plan-source.ts';
 import { type VerifyProgram, verifyPlan } from '../plan/verify-plan.ts';
+import { nmc } from '../support/command-text.ts';
 import { UserError } from '../support/errors.ts';
 
 /**
@@ -17,7 +18,7 @@ export async function fetchPlan(base: string, verify: VerifyProgram): Promise<{ 
   const [shard, ...others] = readPlanList(name, list.bytes).shards;
   if (!shard || others.length > 0) throw new UserError('plan/shards', 'this page runs plans of one shard');
   if (!shard.kernels?.includes(KERNEL_LIST))
-    throw new UserError('plan/kernels', 'the plan has no kernels', 'make it with nmc compile');
+    throw new UserError('plan/kernels', 'the plan has no kernels', `make it with ${nmc`compile FILE -o DIR`}`);
   const listed = filesOf(readPlanList(name, list.bytes), false);
   const fetched = new Map([[PLAN_FILE, list]]);
   await Promise.all(

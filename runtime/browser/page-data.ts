@@ -9,6 +9,7 @@ import { SIDE } from '../data/glyphs/painter.ts';
 import { sequences } from '../data/sequences.ts';
 import { type TrackingSplit, tracking } from '../data/sources/tracking.ts';
 import type { TrainingData } from '../shard/trainable.ts';
+import { nmc } from '../support/command-text.ts';
 import { UserError } from '../support/errors.ts';
 
 type Split = keyof typeof GLYPH_SAMPLES;
@@ -51,7 +52,7 @@ function rowsInPage({ source, split, range, options }: PlanData, seed: number, m
     throw new UserError(
       'data/page',
       `a page makes data.glyphs and data.tracking itself; this plan wants data.${source}`,
-      'train it with nmc train',
+      `train it with ${nmc`train FILE`}`,
     );
   const [from, to] = range ?? [0, Number(options.samples ?? GLYPH_SAMPLES[split as Split]) - 1];
   const count = Math.min(to - from + 1, most);

@@ -1,4 +1,6 @@
 /** The commands of `nmc`. Adding one: a row here, its options in `options.ts` beside the file that does the work. */
+
+import { nmc } from '../support/command-text.ts';
 import { CHECK, COMPILE, FMT } from './compiling/options.ts';
 import { BENCH } from './measuring/options.ts';
 import { MESH_FILE } from './mesh/options.ts';
@@ -22,9 +24,9 @@ export const commands: readonly Command[] = [
     summary: 'train a model; without TASK the first train block runs',
     options: TRAIN,
     examples: [
-      ['$0 train dsl-examples/digits.pcn', 'train on generated digits'],
-      ['$0 train dsl-examples/mnist.pcn ipc --data DIR --json', 'another task, as JSON lines'],
-      ['$0 train --resume runs/digits-20261122-1', 'go on where a run stopped; --device says on what, if it changed'],
+      ['train dsl-examples/digits.pcn', 'train on generated digits'],
+      ['train dsl-examples/mnist.pcn ipc --data DIR --json', 'another task, as JSON lines'],
+      ['train --resume runs/digits-20261122-1', 'go on where a run stopped; --device says on what, if it changed'],
     ],
     load: () => import('./training/train.ts'),
   }),
@@ -33,9 +35,9 @@ export const commands: readonly Command[] = [
     summary: 'predict with a trained run',
     options: PREDICT,
     examples: [
-      ['$0 predict runs/digits-20261122-1 --input my.png', 'prints the digit and its scores'],
-      ['$0 predict runs/memory-20261122-1 --png memory.png', 'originals, cues and recalls'],
-      ['$0 predict runs/digits-20261122-1 --input - --json', 'samples as JSON lines: {"image": [[0, …], …]}'],
+      ['predict runs/digits-20261122-1 --input my.png', 'prints the digit and its scores'],
+      ['predict runs/memory-20261122-1 --png memory.png', 'originals, cues and recalls'],
+      ['predict runs/digits-20261122-1 --input - --json', 'samples as JSON lines: {"image": [[0, …], …]}'],
     ],
     load: () => import('./training/predict.ts'),
   }),
@@ -43,7 +45,7 @@ export const commands: readonly Command[] = [
     usage: 'eval <run>',
     summary: "measure a run against its model's checks",
     options: EVAL,
-    examples: [['$0 eval runs/digits-20261122-1', 'every check with its value; exit code 1 if one fails']],
+    examples: [['eval runs/digits-20261122-1', 'every check with its value; exit code 1 if one fails']],
     load: () => import('./training/eval.ts'),
   }),
   command({
@@ -51,8 +53,8 @@ export const commands: readonly Command[] = [
     summary: 'write the predictor with its weights as one ONNX file',
     options: EXPORT,
     examples: [
-      ['$0 export runs/digits-20261122-1 --onnx digits.onnx', 'checked against ONNX Runtime'],
-      ['$0 export runs/digits-20261122-1 --onnx one.onnx --batch 1', 'exactly one sample in a call'],
+      ['export runs/digits-20261122-1 --onnx digits.onnx', 'checked against ONNX Runtime'],
+      ['export runs/digits-20261122-1 --onnx one.onnx --batch 1', 'exactly one sample in a call'],
     ],
     epilogue: EXPORTED_NAMES,
     load: () => import('./training/export.ts'),
@@ -61,21 +63,21 @@ export const commands: readonly Command[] = [
     usage: 'check <files..>',
     summary: 'say what is wrong with model files',
     options: CHECK,
-    examples: [['$0 check model.pcn', 'messages with places and repairs']],
+    examples: [['check model.pcn', 'messages with places and repairs']],
     load: () => import('./compiling/check.ts'),
   }),
   command({
     usage: 'fmt <files..>',
     summary: 'write model files in the one canonical form',
     options: FMT,
-    examples: [['$0 fmt model.pcn', 'rewrite the file in place']],
+    examples: [['fmt model.pcn', 'rewrite the file in place']],
     load: () => import('./compiling/fmt.ts'),
   }),
   command({
     usage: 'explain [code]',
     summary: 'explain a diagnostic or a failure; without CODE, list them all',
     options: EXPLAIN,
-    examples: [['$0 explain link/shape', 'why, with an example and the repair']],
+    examples: [['explain link/shape', 'why, with an example and the repair']],
     load: () => import('./shell/explain.ts'),
   }),
   command({
@@ -83,9 +85,9 @@ export const commands: readonly Command[] = [
     summary: 'print a stage of the compiler, or draw the graph',
     options: SHOW,
     examples: [
-      ['$0 show model.pcn --stage program --after hoist', 'the work of one pass'],
-      ['$0 show model.pcn --svg model.svg', 'a picture of the graph'],
-      ['$0 show model.plan --html plan.html', 'shards, borders, and what limits them'],
+      ['show model.pcn --stage program --after hoist', 'the work of one pass'],
+      ['show model.pcn --svg model.svg', 'a picture of the graph'],
+      ['show model.plan --html plan.html', 'shards, borders, and what limits them'],
     ],
     load: () => import('./planning/show.ts'),
   }),
@@ -94,9 +96,9 @@ export const commands: readonly Command[] = [
     summary: 'write the plan of a model',
     options: COMPILE,
     examples: [
-      ['$0 compile model.pcn -o model.plan', 'plan.json, the programs and cpu/*.onnx'],
-      ['$0 compile model.pcn --partition 8', 'eight shards, with what crosses between them'],
-      ['$0 compile model.pcn --mesh mesh.json', 'a shard for each machine of the file'],
+      ['compile model.pcn -o model.plan', 'plan.json, the programs and cpu/*.onnx'],
+      ['compile model.pcn --partition 8', 'eight shards, with what crosses between them'],
+      ['compile model.pcn --mesh mesh.json', 'a shard for each machine of the file'],
     ],
     load: () => import('./compiling/compile.ts'),
   }),
@@ -104,9 +106,7 @@ export const commands: readonly Command[] = [
     usage: 'plan <action> <a> <b>',
     summary: 'say what moves between two plans, and why',
     options: PLAN,
-    examples: [
-      ['$0 plan diff old.plan new.plan', 'pieces that move, machines that changed, the tick before and after'],
-    ],
+    examples: [['plan diff old.plan new.plan', 'pieces that move, machines that changed, the tick before and after']],
     load: () => import('./planning/plan.ts'),
   }),
   command({
@@ -114,7 +114,7 @@ export const commands: readonly Command[] = [
     summary: 'serve predictions over HTTP; newer weights are taken up on the way',
     options: SERVE,
     examples: [
-      ['$0 serve --run runs/digits-20261122-1 --port 8080', 'then curl 127.0.0.1:8080/predict --json @sample.json'],
+      ['serve --run runs/digits-20261122-1 --port 8080', 'then curl 127.0.0.1:8080/predict --json @sample.json'],
     ],
     load: () => import('./training/serve.ts'),
   }),
@@ -124,8 +124,8 @@ export const commands: readonly Command[] = [
     summary: 'put records of machines together into a file for --mesh; free what a mesh keeps for nothing',
     options: MESH_FILE,
     examples: [
-      ['$0 mesh record a.json b.json -o mesh.json', 'two machines, by what `nmc doctor --json` found on them'],
-      ['$0 mesh gc --dry-run', 'what nothing needs any more, and how much it is'],
+      ['mesh record a.json b.json -o mesh.json', `two machines, by what ${nmc`doctor --json`} found on them`],
+      ['mesh gc --dry-run', 'what nothing needs any more, and how much it is'],
     ],
     load: () => import('./mesh/mesh.ts'),
   }),
@@ -133,16 +133,14 @@ export const commands: readonly Command[] = [
     usage: 'partition <graph>',
     summary: 'cut any graph into parts of equal weight',
     options: PARTITION,
-    examples: [
-      ['$0 partition mesh.graph --parts 8 -o mesh.part.8', 'parts at most 5 % over the mean, a small edge cut'],
-    ],
+    examples: [['partition mesh.graph --parts 8 -o mesh.part.8', 'parts at most 5 % over the mean, a small edge cut']],
     load: () => import('./planning/partition.ts'),
   }),
   command({
     usage: 'doctor',
     summary: 'say what this machine can do, and which device a training takes',
     options: JSON_LINES,
-    examples: [['$0 doctor --json', 'adapter, driver, limits and measured speeds, one object on one line']],
+    examples: [['doctor --json', 'adapter, driver, limits and measured speeds, one object on one line']],
     load: () => import('./measuring/doctor.ts'),
   }),
   command({
@@ -150,11 +148,11 @@ export const commands: readonly Command[] = [
     summary: 'measure a device: products, ticks and batches against the most that it does',
     options: BENCH,
     examples: [
-      ['$0 bench --device webgpu', 'the GPU; exit code 3 where there is none'],
-      ['$0 bench --device webgpu --only tiles', 'find the tiles that suit this GPU, and keep them for trainings'],
-      ['$0 bench --device webgpu --precision f16-weights', 'the same with weights read in half precision'],
-      ['$0 bench --device webgpu --precision f16', 'the same multiplied in half precision, on a GPU that does'],
-      ['$0 bench --device cpu --json', 'a line of JSON for each measurement'],
+      ['bench --device webgpu', 'the GPU; exit code 3 where there is none'],
+      ['bench --device webgpu --only tiles', 'find the tiles that suit this GPU, and keep them for trainings'],
+      ['bench --device webgpu --precision f16-weights', 'the same with weights read in half precision'],
+      ['bench --device webgpu --precision f16', 'the same multiplied in half precision, on a GPU that does'],
+      ['bench --device cpu --json', 'a line of JSON for each measurement'],
     ],
     load: () => import('./measuring/bench.ts'),
   }),
@@ -163,8 +161,8 @@ export const commands: readonly Command[] = [
     summary: 'list data sets, or get one',
     options: DATA_SETS,
     examples: [
-      ['$0 data list', 'what there is, and what is here already'],
-      ['$0 data get mnist', 'download with a checksum, resumed after a break'],
+      ['data list', 'what there is, and what is here already'],
+      ['data get mnist', 'download with a checksum, resumed after a break'],
     ],
     load: () => import('./training/data.ts'),
   }),

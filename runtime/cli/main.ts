@@ -1,7 +1,11 @@
 /** `nmc`, the process: one command line, its exit code, and what happens when the reader goes away. */
 import { hasStuckDevice } from '../device/stuck.ts';
+import { commandsBegin } from '../support/command-text.ts';
 import { EXIT } from './shell/command.ts';
 import { runCommandLine } from './shell/run-command-line.ts';
+import { startedAs, startOf } from './shell/started-as.ts';
+
+commandsBegin(startedAs(startOf(process)));
 
 // `nmc … | head`: what a training has done is saved, everything else has nobody left to tell.
 let told = false;

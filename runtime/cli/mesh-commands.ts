@@ -1,4 +1,6 @@
 /** The commands of the mesh; rows as in commands.ts. */
+
+import { nmc } from '../support/command-text.ts';
 import {
   DEPLOY,
   FETCH,
@@ -21,8 +23,8 @@ export const meshCommands: readonly Command[] = [
     summary: 'start a mesh on this machine: a synchronizer and trainers, kept alive until Ctrl-C',
     options: UP,
     examples: [
-      ['$0 up --trainers 4', 'then nmc deploy FILE --watch'],
-      ['$0 up --state DIR', 'again: goes on with every run that was not stopped'],
+      ['up --trainers 4', `then ${nmc`deploy FILE --watch`}`],
+      ['up --state DIR', 'again: goes on with every run that was not stopped'],
     ],
     load: () => import('./mesh/up.ts'),
   }),
@@ -31,10 +33,7 @@ export const meshCommands: readonly Command[] = [
     summary: 'keep a mesh together; trainers join from anywhere',
     options: SYNCHRONIZER,
     examples: [
-      [
-        '$0 synchronizer --listen 0.0.0.0:7420 --cert mesh.crt --cert-key mesh.key --state DIR',
-        'open to other machines',
-      ],
+      ['synchronizer --listen 0.0.0.0:7420 --cert mesh.crt --cert-key mesh.key --state DIR', 'open to other machines'],
     ],
     load: () => import('./mesh/synchronizer.ts'),
   }),
@@ -43,8 +42,8 @@ export const meshCommands: readonly Command[] = [
     summary: 'train for a mesh on this machine',
     options: JOIN,
     examples: [
-      ['$0 join 192.168.0.2 --listen 192.168.0.3:7421 --insecure …', 'neighbours reach it without the relay'],
-      ['$0 join mesh.example.org --fingerprint KEY --invite -', 'Ctrl-C hands the shards over, then goes'],
+      ['join 192.168.0.2 --listen 192.168.0.3:7421 --insecure …', 'neighbours reach it without the relay'],
+      ['join mesh.example.org --fingerprint KEY --invite -', 'Ctrl-C hands the shards over, then goes'],
     ],
     load: () => import('./mesh/join.ts'),
   }),
@@ -52,7 +51,7 @@ export const meshCommands: readonly Command[] = [
     usage: 'leave <trainer>',
     summary: 'let a trainer go when its shards are in other hands',
     options: LEAVE,
-    examples: [['$0 leave trainer-2', 'drain it']],
+    examples: [['leave trainer-2', 'drain it']],
     load: () => import('./mesh/leave.ts'),
   }),
   command({
@@ -60,9 +59,9 @@ export const meshCommands: readonly Command[] = [
     summary: 'let the command behind -- start at every login: a systemd unit or a launchd agent',
     options: SERVICE,
     examples: [
-      ['$0 service install -- join mesh.example.org', 'lend this machine, also after it starts again'],
-      ['$0 service install --print -- synchronizer', 'the file, to be looked at'],
-      ['$0 service remove --name nmc-join', 'end it'],
+      ['service install -- join mesh.example.org', 'lend this machine, also after it starts again'],
+      ['service install --print -- synchronizer', 'the file, to be looked at'],
+      ['service remove --name nmc-join', 'end it'],
     ],
     load: () => import('./mesh/service.ts'),
   }),
@@ -71,9 +70,9 @@ export const meshCommands: readonly Command[] = [
     summary: 'train a model or a plan on a mesh',
     options: DEPLOY,
     examples: [
-      ['$0 deploy dsl-examples/digits.pcn --watch', 'train on the mesh of this machine'],
-      ['$0 deploy model.plan --mesh wss://mesh.example.org', 'a plan that nmc compile has made'],
-      ['$0 deploy FILE --partition 4 --schedule pipelined --dry-run', 'placement, memory, rate, what limits it'],
+      ['deploy dsl-examples/digits.pcn --watch', 'train on the mesh of this machine'],
+      ['deploy model.plan --mesh wss://mesh.example.org', `a plan that ${nmc`compile`} has made`],
+      ['deploy FILE --partition 4 --schedule pipelined --dry-run', 'placement, memory, rate, what limits it'],
     ],
     load: () => import('./mesh/deploy.ts'),
   }),
@@ -81,7 +80,7 @@ export const meshCommands: readonly Command[] = [
     usage: 'status',
     summary: 'what a mesh is doing, and why not where it is not',
     options: STATUS,
-    examples: [['$0 status --watch', 'runs, shards, trainers, rates']],
+    examples: [['status --watch', 'runs, shards, trainers, rates']],
     load: () => import('./mesh/status.ts'),
   }),
   command({
@@ -89,8 +88,8 @@ export const meshCommands: readonly Command[] = [
     summary: 'everything that happened to a run, in order',
     options: LOGS,
     examples: [
-      ['$0 logs digits-3f2a1c', 'epochs, owners, snapshots'],
-      ['$0 logs digits-3f2a1c --replay', 'each event with its effects; exit code 1 where they differ'],
+      ['logs digits-3f2a1c', 'epochs, owners, snapshots'],
+      ['logs digits-3f2a1c --replay', 'each event with its effects; exit code 1 where they differ'],
     ],
     load: () => import('./mesh/logs.ts'),
   }),
@@ -98,14 +97,14 @@ export const meshCommands: readonly Command[] = [
     usage: 'stop <run>',
     summary: 'end a run of a mesh with a last snapshot',
     options: STOP,
-    examples: [['$0 stop digits-3f2a1c', 'nmc fetch still has its weights']],
+    examples: [['stop digits-3f2a1c', `${nmc`fetch`} still has its weights`]],
     load: () => import('./mesh/stop.ts'),
   }),
   command({
     usage: 'fetch <run>',
     summary: 'get a run of a mesh as a run folder',
     options: FETCH,
-    examples: [['$0 fetch digits-3f2a1c -o runs/digits', 'then nmc predict runs/digits --input FILE']],
+    examples: [['fetch digits-3f2a1c -o runs/digits', `then ${nmc`predict runs/digits --input FILE`}`]],
     load: () => import('./mesh/fetch.ts'),
   }),
   command({
@@ -114,11 +113,11 @@ export const meshCommands: readonly Command[] = [
     options: SIMULATE,
     examples: [
       [
-        '$0 simulate model.pcn --rates --partition 8 --round-trip 100 --gflops 200',
-        'samples a second by microbatches, and which of them nmc deploy would take',
+        'simulate model.pcn --rates --partition 8 --round-trip 100 --gflops 200',
+        `samples a second by microbatches, and which of them ${nmc`deploy`} would take`,
       ],
-      ['$0 simulate model.plan --nodes 20 --seed 7 --faults faults.json', 'exit code 1 if a shard ever had two owners'],
-      ['$0 simulate --replay events.jsonl', 'what nmc simulate PLAN --record events.jsonl has written'],
+      ['simulate model.plan --nodes 20 --seed 7 --faults faults.json', 'exit code 1 if a shard ever had two owners'],
+      ['simulate --replay events.jsonl', `what ${nmc`simulate PLAN --record events.jsonl`} has written`],
     ],
     load: () => import('./mesh/simulate.ts'),
   }),
@@ -127,11 +126,11 @@ export const meshCommands: readonly Command[] = [
     summary: 'this user’s key; who may do what in a mesh',
     options: KEYS,
     examples: [
-      ['$0 keys show', 'the public key'],
-      ['$0 keys allow KEY --role viewer', 'let someone look'],
-      ['$0 keys invite --uses 3 --expires 2h', 'let three trainers in'],
-      ['$0 keys revoke KEY', 'its connections, its shards and the invite that let it in end now'],
-      ['$0 keys token new laptop', 'a bearer token for nmc serve --tokens FILE'],
+      ['keys show', 'the public key'],
+      ['keys allow KEY --role viewer', 'let someone look'],
+      ['keys invite --uses 3 --expires 2h', 'let three trainers in'],
+      ['keys revoke KEY', 'its connections, its shards and the invite that let it in end now'],
+      ['keys token new laptop', `a bearer token for ${nmc`serve --tokens FILE`}`],
     ],
     load: () => import('./mesh/keys.ts'),
   }),

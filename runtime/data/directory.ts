@@ -2,6 +2,7 @@
 import { access } from 'node:fs/promises';
 import { join } from 'node:path';
 import { cacheFolder } from '../support/cache-folder.ts';
+import { nmc } from '../support/command-text.ts';
 import { UserError } from '../support/errors.ts';
 
 export function dataDirectory(explicit: string | undefined): string {
@@ -21,7 +22,7 @@ export function missing(folders: readonly string[], names: readonly string[], se
   return new UserError(
     'data/missing',
     `${set} is not here: looked for ${names[0]} (or .gz) in ${where}`,
-    `nmc data get ${set} downloads it; --data DIR or $NMC_DATA names another folder`,
+    `${nmc`data get ${set}`} downloads it; --data DIR or $NMC_DATA names another folder`,
   );
 }
 

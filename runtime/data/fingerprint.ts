@@ -1,6 +1,7 @@
 /** What tells whether data are still those of a training: their lengths and sums of all their values. */
 import { crc32 } from 'node:zlib';
 import { ofPresent, rowNumbers } from '../support/bounded.ts';
+import { nmc } from '../support/command-text.ts';
 import { UserError } from '../support/errors.ts';
 import type { DataRecord, Fingerprint } from '../training/data-record.ts';
 import { allocate, type Dataset, findField, sizeOf } from './dataset.ts';
@@ -32,7 +33,7 @@ function sumOf(dataset: Dataset, name: string): number {
  * @throws UserError `data/changed`
  */
 export function assertUnchanged(dataset: Dataset, { train: before, classes = {} }: DataRecord): void {
-  const repair = 'put the data back as they were, or begin another training: nmc train FILE --weights RUN';
+  const repair = `put the data back as they were, or begin another training: ${nmc`train FILE --weights RUN`}`;
   if (dataset.length !== before.samples)
     throw new UserError(
       'data/changed',

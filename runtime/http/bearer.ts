@@ -1,4 +1,6 @@
 /** `Authorization: Bearer TOKEN`. */
+
+import { nmc } from '../support/command-text.ts';
 import { HttpError } from './http-error.ts';
 
 /** Who holds a token that is good now. */
@@ -15,8 +17,8 @@ export function checkBearer(header: string | undefined, tokens: Tokens | undefin
   const challenge = token === undefined ? 'Bearer realm="nmc"' : 'Bearer realm="nmc", error="invalid_token"';
   throw new HttpError(401, 'http/token', token === undefined ? 'a token is needed here' : 'the token is not valid', {
     repair: tokens
-      ? 'send Authorization: Bearer TOKEN; nmc keys token new makes one'
-      : 'ask on the machine itself, or start the server with --tokens FILE (nmc keys token new makes one)',
+      ? `send Authorization: Bearer TOKEN; ${nmc`keys token new NAME`} makes one`
+      : `ask on the machine itself, or start the server with --tokens FILE (${nmc`keys token new NAME`} makes one)`,
     headers: { 'www-authenticate': challenge },
     closes: true,
   });

@@ -3,6 +3,7 @@ import { chmodSync, existsSync, mkdirSync, readFileSync, statSync } from 'node:f
 import { homedir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { writeFileAtomic } from '../support/atomic.ts';
+import { nmc } from '../support/command-text.ts';
 import { EnvironmentError, UserError } from '../support/errors.ts';
 import { ownPath } from '../support/safe-path.ts';
 import { type KeyPair, keyPairFromSeed, newKeyPair } from './ed25519.ts';
@@ -32,7 +33,7 @@ export function writeNewKey(path: string): KeyPair {
     throw new UserError(
       'key/exists',
       `there is a key already: ${path}`,
-      'nmc keys show prints it; move the file away first',
+      `${nmc`keys show`} prints it; move the file away first`,
     );
   mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
   const pair = newKeyPair();
@@ -73,6 +74,6 @@ function damaged(path: string, why: string): UserError {
   return new UserError(
     'key/format',
     `${path} is not a key: ${why}`,
-    'restore it from a copy, or make another: nmc keys new',
+    `restore it from a copy, or make another: ${nmc`keys new`}`,
   );
 }

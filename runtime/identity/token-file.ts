@@ -6,6 +6,7 @@ import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
 import { chmodSync, existsSync, mkdirSync, readFileSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { writeFileAtomic } from '../support/atomic.ts';
+import { nmc } from '../support/command-text.ts';
 import { EnvironmentError, UserError } from '../support/errors.ts';
 import { ownPath } from '../support/safe-path.ts';
 import { configFolder } from './key-file.ts';
@@ -38,10 +39,10 @@ export function addToken(path: string, name: string, now: Date): string {
     throw new UserError(
       'token/exists',
       `there is a token ${name} already`,
-      `use another name, or nmc keys token revoke ${name}`,
+      `use another name, or ${nmc`keys token revoke ${name}`}`,
     );
   if (tokens.length >= MAX_TOKENS)
-    throw new UserError('token/many', `there are ${MAX_TOKENS} tokens already`, 'nmc keys token revoke NAME');
+    throw new UserError('token/many', `there are ${MAX_TOKENS} tokens already`, nmc`keys token revoke NAME`);
   const token = PREFIX + randomBytes(SECRET_BYTES).toString('base64url');
   writeTokens(path, [...tokens, { name, hash: hashOf(token).toString('hex'), created: now.toISOString() }]);
   return token;
@@ -52,14 +53,14 @@ export function removeToken(path: string, name: string): void {
   const tokens = readTokens(path);
   const left = tokens.filter((token) => token.name !== name);
   if (left.length === tokens.length)
-    throw new UserError('token/unknown', `there is no token ${name}`, 'nmc keys token list shows them');
+    throw new UserError('token/unknown', `there is no token ${name}`, `${nmc`keys token list`} shows them`);
   writeTokens(path, left);
 }
 
 /** @throws UserError `token/none`, `token/format`; EnvironmentError `key/mode` */
 export function readTokens(path: string): readonly StoredToken[] {
   if (!existsSync(path))
-    throw new UserError('token/none', `there are no tokens in ${path}`, 'nmc keys token new NAME makes one');
+    throw new UserError('token/none', `there are no tokens in ${path}`, `${nmc`keys token new NAME`} makes one`);
   const { mode, size } = statSync(path);
   if (process.platform !== 'win32' && (mode & 0o077) !== 0)
     throw new EnvironmentError('key/mode', `others may read or change the tokens in ${path}`, `chmod 600 ${path}`);
@@ -147,5 +148,9 @@ function isToken(value: unknown): value is StoredToken {
 }
 
 function damaged(path: string): UserError {
-  return new UserError('token/format', `${path} is not a file of tokens`, 'move it away, then nmc keys token new NAME');
+  return new UserError(
+    'token/format',
+    `${path} is not a file of tokens`,
+    `move it away, then ${nmc`keys token new NAME`}`,
+  );
 }

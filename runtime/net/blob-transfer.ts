@@ -5,6 +5,7 @@
 import type { WebSocket } from 'ws';
 import type { Backplane, BlobSink } from '../backplane/backplane.ts';
 import { wallNow } from '../support/clock.ts';
+import { nmc } from '../support/command-text.ts';
 import type { Role } from '../wire/handshake.ts';
 import type { BlobRights } from './blob-rights.ts';
 import { sendBlob } from './send-blob.ts';
@@ -285,7 +286,7 @@ function refusalFrom(error: unknown): BlobRefusal {
     return {
       code,
       message: 'the disk of the mesh is full: it takes no more blobs',
-      repair: 'free some space there, or remove what no run needs: nmc mesh gc',
+      repair: `free some space there, or remove what no run needs: ${nmc`mesh gc`}`,
     };
   if (code === 'mesh/busy') return busy('too many blobs are brought at once');
   return { code: 'mesh/blob', message: 'the mesh could not keep the blob' };

@@ -5,6 +5,7 @@ import { WebSocket } from 'ws';
 import type { KeyPair } from '../identity/ed25519.ts';
 import { keyText } from '../identity/key-text.ts';
 import { errorCode } from '../support/atomic.ts';
+import { nmc } from '../support/command-text.ts';
 import { EnvironmentError, UserError } from '../support/errors.ts';
 import { printable } from '../support/printable.ts';
 import { Envelopes, MAX_MESSAGE_BYTES } from '../wire/envelope.ts';
@@ -90,7 +91,7 @@ function dialOnce(options: DialOptions): Promise<Link> {
       fail(new EnvironmentError('mesh/unreachable', `${where} is not a gateway: ${printable(error)}`));
     socket.on('open', () => socket.send(JSON.stringify(first)));
     socket.once('error', (error) => {
-      const repair = 'is the mesh up? nmc up starts one here';
+      const repair = `is the mesh up? ${nmc`up`} starts one here`;
       const dropped = errorCode(error) === 'ECONNRESET';
       fail(
         dropped ? new Dropped(where) : new EnvironmentError('mesh/unreachable', `nobody answers at ${where}`, repair),

@@ -8,6 +8,7 @@ import type { Backplane, Entry } from '../backplane/backplane.ts';
 import { keyPairFromSeed } from '../identity/ed25519.ts';
 import { keyBytes, keyText } from '../identity/key-text.ts';
 import { wallNow } from '../support/clock.ts';
+import { nmc } from '../support/command-text.ts';
 import { UserError } from '../support/errors.ts';
 import { inTurn } from '../support/in-turn.ts';
 import { count, follows, number, object, type Shape, text } from '../support/shape.ts';
@@ -140,7 +141,7 @@ export class Membership {
       const before = this.#keys.get(key);
       if (fresh && this.mayBe(key, role)) return;
       if (fresh && this.#isEnded(key))
-        throw new UserError('keys/ended', this.#refusal(key, role), `nmc keys allow ${key} --role ${role}`);
+        throw new UserError('keys/ended', this.#refusal(key, role), nmc`keys allow ${key} --role ${role}`);
       if (role !== 'operator') this.#assertNotLast(key, 'given another role');
       if (before?.role === role && before.expires === undefined && before.revoked === undefined) return;
       const origin = before?.invite === undefined ? {} : { invite: before.invite };
@@ -174,7 +175,11 @@ export class Membership {
     return this.#inTurn(async () => {
       const record = this.#known(key);
       if (record.revoked !== undefined)
-        throw new UserError('keys/ended', `the key ${key} was revoked`, 'nmc keys allow lists it again');
+        throw new UserError(
+          'keys/ended',
+          `the key ${key} was revoked`,
+          `${nmc`keys allow ${key} --role ${record.role}`} lists it again`,
+        );
       this.#assertNotLast(key, 'made to expire');
       const expires = this.#now() + milliseconds;
       await this.#putKey(key, (before) => ({ ...before, expires }));
@@ -250,7 +255,7 @@ export class Membership {
   #known(key: string): KeyRecord {
     const record = this.#keys.get(key);
     if (record) return record;
-    throw new UserError('keys/unknown', `the key ${key} is not listed`, 'nmc keys list shows those that are');
+    throw new UserError('keys/unknown', `the key ${key} is not listed`, `${nmc`keys list`} shows those that are`);
   }
 
   /** Who will still be one, whatever the time. */
@@ -266,7 +271,7 @@ export class Membership {
     throw new UserError(
       'keys/last-operator',
       `the last operator cannot be ${what}: nobody could change anything any more`,
-      'list another operator first: nmc keys allow KEY --role operator',
+      `list another operator first: ${nmc`keys allow KEY --role operator`}`,
     );
   }
 

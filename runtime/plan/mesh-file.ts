@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { Ajv2020, type ErrorObject, type ValidateFunction } from 'ajv/dist/2020.js';
 import type { Capability } from '../../spec/capability.ts';
 import { MESH_FORMAT, type MeshFile, type MeshMachine } from '../../spec/mesh.ts';
+import { nmc } from '../support/command-text.ts';
 import { UserError } from '../support/errors.ts';
 import { readSpecJson } from '../support/spec-file.ts';
 
@@ -10,13 +11,13 @@ const validators = new Map<string, ValidateFunction>();
 
 /** @throws UserError when the file cannot be read or is no list of machines */
 export function readMesh(path: string): MeshFile {
-  const value = readJson(path, 'mesh', 'name a file that `nmc mesh record` wrote');
+  const value = readJson(path, 'mesh', `name a file that ${nmc`mesh record RECORD… -o FILE`} wrote`);
   const fault = firstFault('mesh.schema.json', value);
   if (fault)
     throw new UserError(
       'mesh/format',
       `${path}: ${fault}`,
-      'see spec/mesh.schema.json, or write it anew with `nmc mesh record`',
+      `see spec/mesh.schema.json, or write it anew with ${nmc`mesh record RECORD… -o FILE`}`,
     );
   const mesh = value as MeshFile;
   const names = new Set<string>();
@@ -67,9 +68,9 @@ function checkSquare(path: string, key: 'latency' | 'bandwidth', mesh: MeshFile)
 
 /** One line of `nmc doctor --json`, from a file. @throws UserError when it is none, or names no device that was measured */
 export function readCapability(path: string): Capability {
-  const value = readJson(path, 'capability', 'name a file that `nmc doctor --json` wrote');
+  const value = readJson(path, 'capability', `name a file that ${nmc`doctor --json`} wrote`);
   const fault = firstFault('capability.schema.json', value);
-  if (fault) throw new UserError('capability/format', `${path}: ${fault}`, 'write it anew with `nmc doctor --json`');
+  if (fault) throw new UserError('capability/format', `${path}: ${fault}`, `write it anew with ${nmc`doctor --json`}`);
   return value as Capability;
 }
 
@@ -87,7 +88,7 @@ export function meshOf(records: readonly { readonly path: string; readonly recor
       throw new UserError(
         'capability/unmeasured',
         `${path}: the speed of the device ${record.auto.device} is not measured`,
-        'run `nmc doctor --json` on that machine again',
+        `run ${nmc`doctor --json`} on that machine again`,
       );
     let name = record.name;
     for (let i = 2; names.has(name); i++) name = `${record.name}-${i}`;
@@ -135,6 +136,6 @@ function firstFault(schema: string, value: unknown): string | undefined {
 function words({ instancePath, message, keyword }: ErrorObject): string {
   const place = instancePath === '' ? 'the file' : instancePath;
   return keyword === 'pattern' && instancePath === '/format'
-    ? '/format is another major version than this nmc reads'
+    ? '/format is another major version than this version reads'
     : `${place} ${message ?? 'is wrong'}`;
 }

@@ -51,8 +51,8 @@ function parsed(name: string, bytes: Uint8Array): Plan {
   if (!PLAN_FORMATS_READ.includes(format.split('.')[0] ?? ''))
     throw new UserError(
       'plan/version',
-      `${name} has plan format ${format.slice(0, 20)}, this nmc reads ${PLAN_FORMAT}`,
-      'compile the model again with this nmc',
+      `${name} has plan format ${format.slice(0, 20)}, this version reads ${PLAN_FORMAT}`,
+      'compile the model again with this version',
     );
   const plan = planOf(value);
   const problem = typeof plan === 'string' ? plan : referencesProblem(plan);

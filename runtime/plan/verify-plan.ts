@@ -8,6 +8,7 @@ import { ProgramTextError, parseProgram } from '../../spec/program-text.ts';
 import { reasonOf } from '../../spec/reason-of.ts';
 import type { ShardSchedule } from '../../spec/schedule.ts';
 import { wholeSchedule } from '../shard/whole.ts';
+import { nmc } from '../support/command-text.ts';
 import { UserError } from '../support/errors.ts';
 import { agreementProblem } from './agreement.ts';
 import { kernelProblem } from './kernels-agree.ts';
@@ -65,7 +66,11 @@ export function verifyPlan(source: PlanSource, verify: VerifyProgram, options: V
 function listBytes({ name, find }: PlanSource): Uint8Array {
   const found = find(PLAN_FILE);
   if (!found)
-    throw new UserError('plan/missing', `${name} is not a plan: it has no ${PLAN_FILE}`, 'make one with nmc compile');
+    throw new UserError(
+      'plan/missing',
+      `${name} is not a plan: it has no ${PLAN_FILE}`,
+      `make one with ${nmc`compile FILE -o DIR`}`,
+    );
   if (found.size > MAX_LIST_BYTES)
     throw broken(name, `${PLAN_FILE} has ${found.size} bytes, more than ${MAX_LIST_BYTES}`);
   return found.read().bytes;

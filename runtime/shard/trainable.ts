@@ -2,6 +2,7 @@
 import type { Plan, PlanCheck, PlanField, PlanTraining } from '../../spec/plan.ts';
 import { type Dataset, findField } from '../data/dataset.ts';
 import { checkLabels } from '../data/labels.ts';
+import { nmc } from '../support/command-text.ts';
 import { UserError } from '../support/errors.ts';
 import { predictionOf, validatedBy } from '../training/evaluations.ts';
 
@@ -40,7 +41,7 @@ export function assertDropsLast({ task, last }: Pick<PlanTraining, 'task' | 'las
   throw new UserError(
     'train/last',
     `${task} trains the last part of an epoch (\`last = keep\`), which is not possible ${where}`,
-    'leave `last = keep` out, or train it with nmc train in one piece',
+    `leave \`last = keep\` out, or train it with ${nmc`train FILE`} in one piece`,
   );
 }
 

@@ -1,5 +1,6 @@
 /** README.md of a run: a model card in the style of Hugging Face, so that the folder can be published as it is. */
 
+import { byName, nmc } from '../support/command-text.ts';
 import { formatCount, formatDuration, formatMeasure } from '../support/format-numbers.ts';
 import { type JsonValue, type RunConfig, sha256 } from './run-config.ts';
 
@@ -30,7 +31,7 @@ export function modelCard(config: RunConfig, report?: TrainingReport): string {
     frontMatter(config, report?.results ?? []),
     `# ${inline(config.model)}`,
     `A predictive coding network of ${formatCount(config.parameterCount)} parameters, described in ` +
-      `\`${config.source.path}\` and trained with NeuroMesh (nmc ${config.compilerVersion}) for the task ` +
+      `\`${config.source.path}\` and trained with NeuroMesh (version ${config.compilerVersion}) for the task ` +
       `\`${config.task}\`. It learned from local errors only: no backpropagation through the network.`,
     '## Results',
     report === undefined ? 'Training is not finished yet.' : resultsTable(report.results),
@@ -38,7 +39,7 @@ export function modelCard(config: RunConfig, report?: TrainingReport): string {
     trainedText(config, report),
     settingsTable(config.settings),
     '## How to use it',
-    `\`\`\`sh\nnmc predict PATH/OF/THIS/FOLDER --input FILE\n\`\`\``,
+    `\`\`\`sh\n${byName(nmc`predict PATH/OF/THIS/FOLDER --input FILE`)}\n\`\`\``,
     'The parameters are in `model.safetensors`; `config.json` has the settings and the source; `metrics.jsonl` has one ' +
       'line per epoch, drawn in `curve.svg`, and TensorBoard reads this folder (`tensorboard --logdir .`).',
     '## Source',

@@ -1,6 +1,7 @@
 /** `config.json` of a run: everything needed to know, rebuild and resume it. Written once, when the run begins. */
 
 import { createHash } from 'node:crypto';
+import { nmc } from '../support/command-text.ts';
 import { UserError } from '../support/errors.ts';
 
 export type JsonValue = null | boolean | number | string | readonly JsonValue[] | { readonly [key: string]: JsonValue };
@@ -39,7 +40,7 @@ export function parseRunConfig(text: string, place: string): RunConfig {
   if (value.format !== FORMAT) {
     throw new UserError(
       'run/version',
-      `${place} has format "${value.format}", this nmc reads "${FORMAT}"`,
+      `${place} has format "${value.format}", this version reads "${FORMAT}"`,
       'use the version of nmc that made the run (compilerVersion in the file)',
     );
   }
@@ -65,7 +66,7 @@ export function sha256(text: string): string {
   return createHash('sha256').update(text, 'utf8').digest('hex');
 }
 
-const REPAIR = 'name a folder that `nmc train` made, such as runs/digits-20261122-1';
+const REPAIR = `name a folder that ${nmc`train FILE`} made, such as runs/digits-20261122-1`;
 
 function parseJson(text: string, place: string): JsonValue {
   try {

@@ -13,6 +13,7 @@
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { errorCode, removeLeftovers, writeFileAtomic } from '../support/atomic.ts';
+import { nmc } from '../support/command-text.ts';
 import { EnvironmentError, UserError } from '../support/errors.ts';
 import { acquireLock, type Release } from '../support/process-lock.ts';
 import { ownPath, type SafePath } from '../support/safe-path.ts';
@@ -202,7 +203,7 @@ function notARun(directory: string): UserError {
   return new UserError(
     'run/not-a-run',
     `${directory} is not a training run: ${reason}`,
-    'name a folder that `nmc train` made, such as runs/digits-20261122-1',
+    `name a folder that ${nmc`train FILE`} made, such as runs/digits-20261122-1`,
   );
 }
 

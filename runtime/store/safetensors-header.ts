@@ -113,7 +113,7 @@ function parseType(name: string, dtype: unknown, corrupt: Corrupt, file: string)
   if (typeof dtype === 'string' && OTHER_TYPES.includes(dtype)) {
     throw new UserError(
       'weights/dtype',
-      `${file}: ${place(name)} has elements of type ${dtype}; nmc reads ${readable}`,
+      `${file}: ${place(name)} has elements of type ${dtype}; only ${readable} can be read`,
       'convert the file, for example to F32',
     );
   }

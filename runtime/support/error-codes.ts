@@ -29,7 +29,7 @@ export const ERROR_CODES = {
   'data/read': 'a file of data could not be read to its end',
   'data/source': 'there is no such source of data',
   'data/split': 'the data have no such part',
-  'data/too-large': 'the file is larger than nmc reads',
+  'data/too-large': 'the file is larger than this program reads',
   'data/too-small': 'there are too few samples',
   'data/unknown': 'there is no such data set to download',
   'debug/level': 'NMC_DEBUG is not a level',

@@ -2,35 +2,35 @@
  * Text from outside, for a terminal: everything that a terminal would obey, or that would make a line look like
  * another one, is written as its number.
  */
+import { cutOutsideCommands, withCommands } from './command-text.ts';
+import { UNSEEN } from './unseen.ts';
 
-/** Control characters, what turns the direction of text, what ends a line, what is not seen, halves of characters. */
-const UNSEEN = /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}]/gu;
 /** Of one text. */
 const MAX_TEXT = 2000;
 
-/** @returns one line; a longer text is cut */
+/** @returns one line; a longer text is cut, though not within a command */
 export function printable(text: unknown, most = MAX_TEXT): string {
   const whole = String(text);
-  const cut = whole.length > most ? `${whole.slice(0, most)}…` : whole;
+  const cut = whole.length > most ? `${whole.slice(0, cutOutsideCommands(whole, most))}…` : whole;
   return cut.replace(UNSEEN, numberOf);
 }
 
 /** The same, line by line, and tabs stay: for texts that may have several. */
 export function printableLines(text: unknown): string {
-  return String(text)
+  const lines = String(text)
     .split('\n')
     .map((line) =>
       line
         .split('\t')
         .map((part) => printable(part))
         .join('\t'),
-    )
-    .join('\n');
+    );
+  return withCommands(lines.join('\n'));
 }
 
 /** A line for people: what is put into it is made printable, what stands there already is ours. */
 export function printed(parts: TemplateStringsArray, ...values: readonly unknown[]): string {
-  return parts.reduce((text, part, i) => text + (i === 0 ? '' : printable(values[i - 1])) + part, '');
+  return withCommands(parts.reduce((text, part, i) => text + (i === 0 ? '' : printable(values[i - 1])) + part, ''));
 }
 
 /** JSON stays the same JSON, and nothing in it is unseen. */

@@ -41,7 +41,8 @@ export function nmc(args: readonly string[], options: RunOptions = {}): Promise<
   const { NMC_DATA: _data, NMC_DEBUG: _debug, NODE_OPTIONS: _options, ...environment } = process.env;
   const child = spawn(process.execPath, [PROGRAM, ...args], {
     cwd: options.cwd,
-    env: { ...environment, ...options.env },
+    // As where it is installed: what its commands begin with else is tested by itself.
+    env: { ...environment, NMC_COMMAND: 'nmc', ...options.env },
     stdio: ['pipe', 'pipe', 'pipe'],
   });
   options.onStart?.(child);

@@ -2,8 +2,7 @@
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { describe, expect, it, vi } from 'vitest';
-import { runCommandLine } from '../../runtime/cli/shell/run-command-line.ts';
+import { describe, expect, it } from 'vitest';
 import { codesOf } from '../support/check-source.ts';
 import { nmcInProcess } from '../support/nmc-in-process.ts';
 import { ROOT, readText, trackedFiles } from '../support/repository.ts';
@@ -111,9 +110,5 @@ function commandsOf(all: readonly Block[]): { page: string; name: string; flags:
 }
 
 async function helpOf(...command: string[]): Promise<string> {
-  const lines: string[] = [];
-  const log = vi.spyOn(console, 'log').mockImplementation((line) => lines.push(String(line)));
-  await runCommandLine([...command, '--help']);
-  log.mockRestore();
-  return lines.join('\n');
+  return (await nmcInProcess(...command, '--help')).stdout;
 }

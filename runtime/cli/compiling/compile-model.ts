@@ -20,10 +20,10 @@ import { DiagnosticsError } from '../../../compiler/diagnostics/diagnostics-erro
 import { closest } from '../../../compiler/diagnostics/suggest.ts';
 import { fileHost } from '../../../compiler/host.ts';
 import type { Program } from '../../../spec/program.ts';
+import { nmc } from '../../support/command-text.ts';
 import { UserError } from '../../support/errors.ts';
 import { formatBytes } from '../../support/format-numbers.ts';
 import { withProgress } from '../../support/progress.ts';
-
 import { debugLog, timed } from '../shell/debug.ts';
 import { compilerName } from '../shell/package-root.ts';
 import type { CompileArguments } from './options.ts';
@@ -119,7 +119,7 @@ export function requireTask(selected: Selected, path: string): Selected & { task
     throw new UserError(
       'task/none',
       `${path} has no train block`,
-      'write `train NAME of MODEL on data.… { … }`, or use `nmc show`',
+      `write \`train NAME of MODEL on data.… { … }\`, or use ${nmc`show FILE`}`,
     );
   return { ...selected, task };
 }
@@ -228,7 +228,7 @@ export function cutPlanOf(model: CheckedModel, staged: Staged, cut: Cut): PlanDr
     throw new UserError(
       'mesh/node',
       `${staged.graph.name} has no node ${unknown}, which the mesh file keeps on ${machines?.list[pinned.get(unknown) ?? 0]?.name}`,
-      'name nodes as `nmc show FILE --stage graph` does',
+      `name nodes as ${nmc`show FILE --stage graph`} does`,
     );
   const options = { shards, machines, old, pinned };
   return drafted(
@@ -250,6 +250,6 @@ export function cutOf(shards: number | undefined): Cut {
 
 export function fileArgument(file: string | undefined): string {
   if (file === undefined)
-    throw new UserError('usage/file', 'name a model file', 'for example nmc train dsl-examples/digits.pcn');
+    throw new UserError('usage/file', 'name a model file', `for example ${nmc`train dsl-examples/digits.pcn`}`);
   return file;
 }

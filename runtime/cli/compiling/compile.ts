@@ -7,9 +7,11 @@ import type { PlanPart } from '../../../spec/plan.ts';
 import type { Precision } from '../../../spec/precision.ts';
 import type { Program } from '../../../spec/program.ts';
 import { writePlanParts } from '../../plan/write-plan.ts';
+import { nmc } from '../../support/command-text.ts';
 import { emit } from '../../support/emit.ts';
 import { UserError } from '../../support/errors.ts';
 import { formatBytes, formatCount } from '../../support/format-numbers.ts';
+import { printed } from '../../support/printable.ts';
 import { withProgress } from '../../support/progress.ts';
 import { EXIT } from '../shell/command.ts';
 import { precisionOf } from '../shell/command-device.ts';
@@ -64,7 +66,7 @@ export default async function (args: CompileArguments): Promise<number> {
       (plan.training
         ? `work    ${(flops / 1e6).toFixed(1)} MFLOP a batch of ${plan.training.batch} (${plan.training.rule})\n`
         : '') +
-      `wrote   ${folder} (sha256 ${hash.slice(0, 12)}…)    next: nmc show ${folder}\n`,
+      printed`wrote   ${folder} (sha256 ${hash.slice(0, 12)}…)    next: ${nmc`show ${folder}`}\n`,
   );
   return EXIT.done;
 }

@@ -1,4 +1,6 @@
 /** Options of the commands that check, write and compile models. */
+
+import { nmc } from '../../support/command-text.ts';
 import {
   AHEAD,
   BATCH,
@@ -37,7 +39,7 @@ export const COMPILE = {
     MICROBATCHES_RANGE,
   ),
   ...AHEAD,
-  mesh: text('file of machines (`nmc mesh record`): a shard for each, as large as it is fast'),
+  mesh: text(`file of machines (${nmc`mesh record`}): a shard for each, as large as it is fast`),
   from: text(
     'an older plan: pieces move only for a tick a tenth faster, or where they must; all anew where its tiles do not fit',
   ),

@@ -74,7 +74,7 @@ export async function executableOf(
       throw new UserError(
         'plan/kernels',
         `${folder}: ${other} of shard ${shard} is not what its program is lowered to: it was changed, or another compiler made it`,
-        'do not run this plan if it is not yours; otherwise compile the model again with this nmc',
+        'do not run this plan if it is not yours; otherwise compile the model again with this version',
       );
   }
   return { program, files };
@@ -93,7 +93,7 @@ async function lowered(
     throw new UserError(
       'plan/kernels',
       `${folder}: its program cannot be lowered for ${device.description}: ${(error as Error).message.slice(0, 300)}`,
-      'compile the model again with this nmc',
+      'compile the model again with this version',
     );
   }
 }

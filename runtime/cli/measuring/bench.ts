@@ -21,7 +21,7 @@ export default async function (args: BenchArguments): Promise<number> {
     throw new UserError('device/unknown', `there is no device ${name}`, 'use one of auto, cpu, webgpu');
   const only = args.only;
   if (only !== undefined && !isPart(only))
-    throw new UserError('usage/only', `nmc bench has no part ${only}`, `use one of ${BENCH_PARTS.join(', ')}`);
+    throw new UserError('usage/only', `bench has no part ${only}`, `use one of ${BENCH_PARTS.join(', ')}`);
   const precision = precisionOf(args);
   assertOffers(name, precision);
   const device = await chooseDevice(name, gpuOptions(precision));

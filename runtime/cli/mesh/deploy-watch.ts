@@ -3,6 +3,7 @@ import type { Plan, PlanTraining } from '../../../spec/plan.ts';
 import { askStatus } from '../../net/ask-status.ts';
 import type { Link } from '../../net/link.ts';
 import type { RunStatus } from '../../net/mesh-status.ts';
+import { nmc } from '../../support/command-text.ts';
 import { emit } from '../../support/emit.ts';
 import { printableLines, printed } from '../../support/printable.ts';
 import { createProgress, type Progress } from '../../support/progress.ts';
@@ -36,7 +37,7 @@ export async function watchRun(watched: Watched): Promise<number> {
     // On one terminal the bar makes room for a line; a file gets the lines alone.
     line: (text) => (output?.isTTY ? progress.note(text) : output?.write(printableLines(`${text}\n`))),
     trouble: (text) => progress.note(text),
-    next: (done) => output?.write(printed`next: nmc fetch ${done}\n`),
+    next: (done) => output?.write(printed`next: ${nmc`fetch ${done}`}\n`),
   });
   tellStart(watched);
   const look = json ? undefined : new EpochLook(watched, progress);
@@ -50,7 +51,7 @@ export async function watchRun(watched: Watched): Promise<number> {
         if (code !== undefined) return code;
       }
     }
-    progress.note(printed`${run} goes on without being watched; nmc stop ${run} ends it`);
+    progress.note(printed`${run} goes on without being watched; ${nmc`stop ${run}`} ends it`);
     return EXIT.interrupted;
   } finally {
     progress.stop();

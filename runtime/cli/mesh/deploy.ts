@@ -10,6 +10,7 @@ import { planInMemory } from '../../plan/plan-memory.ts';
 import { PLAN_FILE } from '../../plan/plan-source.ts';
 import { type VerifiedPlan, verifyPlan } from '../../plan/verify-plan.ts';
 import { assertDropsLast, assertTrainable } from '../../shard/trainable.ts';
+import { nmc } from '../../support/command-text.ts';
 import { emit } from '../../support/emit.ts';
 import { UserError } from '../../support/errors.ts';
 import { printed } from '../../support/printable.ts';
@@ -76,7 +77,7 @@ export default async function (args: DeployArguments): Promise<number> {
     if (args.json) emit({ event: 'deployed', run: deployment.run, shards: deployment.shards });
     else
       process.stdout.write(
-        printed`${deployment.run} is deployed in ${deployment.shards} shard${deployment.shards === 1 ? '' : 's'}\n  nmc status   nmc logs ${deployment.run}   nmc fetch ${deployment.run} -o DIR\n`,
+        printed`${deployment.run} is deployed in ${deployment.shards} shard${deployment.shards === 1 ? '' : 's'}\n  ${nmc`status`}\n  ${nmc`logs ${deployment.run}`}\n  ${nmc`fetch ${deployment.run} -o DIR`}\n`,
       );
     return EXIT.done;
   } finally {

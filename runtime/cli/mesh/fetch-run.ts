@@ -10,6 +10,7 @@ import { joinTiles } from '../../shard/tiles.ts';
 import { createRun } from '../../store/create-run.ts';
 import type { JsonValue } from '../../store/run-config.ts';
 import type { RunState } from '../../store/run-folder.ts';
+import { nmc } from '../../support/command-text.ts';
 import { UserError } from '../../support/errors.ts';
 import { batchesBehind, batchesOf, callsPerEpoch } from '../../training/calls.ts';
 import { metricsOf } from '../../training/epoch-report.ts';
@@ -36,7 +37,7 @@ export async function fetchState(link: Link, run: FetchedRun, { programs }: Veri
     throw new UserError(
       'mesh/no-snapshot',
       `${run.deployment.run} has no snapshot yet`,
-      'nmc status says when there is one',
+      `${nmc`status`} says when there is one`,
     );
   const parameters: RunState['parameters'][number][] = [];
   const auxiliary: RunState['auxiliary'][number][] = [];

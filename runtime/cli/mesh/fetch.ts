@@ -1,4 +1,6 @@
 /** `nmc fetch RUN -o DIR`: a run of the mesh as a run folder here. */
+
+import { nmc } from '../../support/command-text.ts';
 import { emit } from '../../support/emit.ts';
 import { printed } from '../../support/printable.ts';
 import { insideFolder, ownPath } from '../../support/safe-path.ts';
@@ -17,7 +19,7 @@ export default async function (args: FetchArguments): Promise<number> {
     await writeFetchedRun(link, run, out);
     if (args.json)
       emit({ event: 'fetched', run: name, out, state: run.phase, snapshot: run.manifests.at(-1)?.calls ?? null });
-    else process.stdout.write(printed`${out}    next: nmc predict ${out} --input FILE\n`);
+    else process.stdout.write(printed`${out}    next: ${nmc`predict ${out} --input FILE`}\n`);
     return EXIT.done;
   } finally {
     link.close();

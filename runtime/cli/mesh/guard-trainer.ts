@@ -5,7 +5,7 @@ import { EnvironmentError } from '../../support/errors.ts';
 import type { Invite } from '../../wire/handshake.ts';
 import { EXIT } from '../shell/command.ts';
 import { watchInterrupt } from '../shell/watch-interrupt.ts';
-import { BY_JOIN, PARENT } from '../shell/with-parent.ts';
+import { BY_JOIN, parentEnvironment } from '../shell/with-parent.ts';
 import { inviteText } from './invite-argument.ts';
 import { TrainerGuard } from './trainer-guard.ts';
 
@@ -17,7 +17,7 @@ import { TrainerGuard } from './trainer-guard.ts';
  */
 export async function guardTrainer(allowed: number | undefined, invite: Invite | undefined): Promise<number> {
   const child = spawn(process.execPath, [...process.execArgv, ...process.argv.slice(1)], {
-    env: { ...process.env, NMC_INVITE: invite ? inviteText(invite) : '', [PARENT]: BY_JOIN },
+    env: { ...process.env, NMC_INVITE: invite ? inviteText(invite) : '', ...parentEnvironment(BY_JOIN) },
     stdio: ['pipe', 'inherit', 'inherit', 'ipc'],
   });
   const log = (event: Readonly<Record<string, unknown>>): boolean => process.stderr.write(`${jsonLine(event)}\n`);

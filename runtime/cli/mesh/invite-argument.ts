@@ -2,12 +2,13 @@
 import { readFileSync, statSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { errorCode } from '../../support/atomic.ts';
+import { nmc } from '../../support/command-text.ts';
 import { EnvironmentError, UserError } from '../../support/errors.ts';
 import type { Invite } from '../../wire/handshake.ts';
 
 /** No invite is longer. */
 const MAX_INVITE_CHARACTERS = 1000;
-const HOW = 'nmc join ADDRESS --invite - reads it from standard input, --invite FILE from a file of your own';
+const HOW = `${nmc`join ADDRESS --invite -`} reads it from standard input, --invite FILE from a file of your own`;
 
 /**
  * @returns nothing where there is none: a trainer that is listed needs none
@@ -34,7 +35,7 @@ export function parseInvite(given: string): Invite {
     throw new UserError(
       'mesh/invite',
       'that is not an invite',
-      'copy the whole line that nmc up or nmc keys invite printed',
+      `copy the whole line that ${nmc`up`} or ${nmc`keys invite`} printed`,
     );
   return { id, secret };
 }

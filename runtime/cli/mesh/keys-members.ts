@@ -2,6 +2,7 @@
 import { keyBytes } from '../../identity/key-text.ts';
 import { ask } from '../../net/ask.ts';
 import { wallNow } from '../../support/clock.ts';
+import { nmc } from '../../support/command-text.ts';
 import { emit } from '../../support/emit.ts';
 import { UserError } from '../../support/errors.ts';
 import { parseDuration } from '../../support/parse-duration.ts';
@@ -45,7 +46,7 @@ export async function expireKey(args: KeysArguments): Promise<number> {
   const { expires } = await withMesh(args, (link) => ask(link, { what: 'expire', key, milliseconds }));
   const at = new Date(expires).toISOString();
   if (args.json) emit({ event: 'expires', key, expires: at });
-  else process.stdout.write(printed`${key} expires at ${at}; nmc keys allow takes that back\n`);
+  else process.stdout.write(printed`${key} expires at ${at}; ${nmc`keys allow ${key} --role ROLE`} takes that back\n`);
   return EXIT.done;
 }
 
@@ -55,7 +56,7 @@ function keyOf(args: KeysArguments): string {
   throw new UserError(
     'key/format',
     key === '' ? 'no key was given' : `${key} is not a key`,
-    'nmc keys show prints the key of the machine it runs on; nmc keys list prints those of the mesh',
+    `${nmc`keys show`} prints the key of the machine it runs on; ${nmc`keys list`} prints those of the mesh`,
   );
 }
 
@@ -71,7 +72,7 @@ function remaining(args: KeysArguments): number {
   throw new UserError(
     'usage/time',
     Number.isNaN(at) ? `${moment} is not a time` : `${moment} is in the past or too far away`,
-    '--at 2027-01-31T12:00Z; nmc keys revoke ends it now',
+    `--at 2027-01-31T12:00Z; ${nmc`keys revoke KEY`} ends it now`,
   );
 }
 

@@ -1,8 +1,10 @@
 /** `nmc keys token new|list|revoke`: bearer tokens for `nmc serve` and for the `/metrics` of a synchronizer. */
 import { addToken, readTokens, removeToken, userTokensPath } from '../../identity/token-file.ts';
 import { wallNow } from '../../support/clock.ts';
+import { nmc } from '../../support/command-text.ts';
 import { emit } from '../../support/emit.ts';
 import { UserError } from '../../support/errors.ts';
+import { printed } from '../../support/printable.ts';
 import { EXIT } from '../shell/command.ts';
 import type { KeysArguments } from './options.ts';
 
@@ -16,7 +18,7 @@ export function keysToken(args: KeysArguments): number {
     case 'revoke':
       return revoke(args, path, nameOf(args));
     default:
-      throw new UserError('usage', 'say what to do with tokens', 'nmc keys token new NAME, list, or revoke NAME');
+      throw new UserError('usage', 'say what to do with tokens', `${nmc`keys token new NAME`}, list, or revoke NAME`);
   }
 }
 
@@ -25,7 +27,7 @@ function make(args: KeysArguments, path: string, name: string): number {
   if (args.json) emit({ event: 'token', name, token, file: path });
   else
     process.stdout.write(
-      `${token}\n  shown this once; ${path} keeps its hash\n  nmc serve --run RUN --tokens ${path}\n  curl -H 'Authorization: Bearer TOKEN' …\n`,
+      printed`${token}\n  shown this once; ${path} keeps its hash\n  ${nmc`serve --run RUN --tokens ${path}`}\n  curl -H 'Authorization: Bearer TOKEN' …\n`,
     );
   return EXIT.done;
 }
@@ -47,5 +49,5 @@ function revoke(args: KeysArguments, path: string, name: string): number {
 function nameOf(args: KeysArguments): string {
   const name = args.name;
   if (name !== undefined) return name;
-  throw new UserError('usage', 'say which token', 'nmc keys token new NAME, or revoke NAME');
+  throw new UserError('usage', 'say which token', `${nmc`keys token new NAME`}, or revoke NAME`);
 }

@@ -2,6 +2,7 @@
 import { existsSync } from 'node:fs';
 import { readKey, userKeyPath, writeNewKey } from '../../identity/key-file.ts';
 import { keyText } from '../../identity/key-text.ts';
+import { nmc } from '../../support/command-text.ts';
 import { emit } from '../../support/emit.ts';
 import { UserError } from '../../support/errors.ts';
 import { printed } from '../../support/printable.ts';
@@ -25,13 +26,18 @@ const ACTIONS: Readonly<Record<string, (args: KeysArguments) => Promise<number> 
 
 export default async function (args: KeysArguments): Promise<number> {
   const action = ACTIONS[args.action ?? 'show'];
-  if (!action) throw new UserError('usage', 'there is no such action', `nmc keys ${Object.keys(ACTIONS).join('|')}`);
+  if (!action)
+    throw new UserError(
+      'usage',
+      'there is no such action',
+      `${nmc`keys ACTION`}, of ${Object.keys(ACTIONS).join(', ')}`,
+    );
   return action(args);
 }
 
 function ownKey(): ReturnType<typeof readKey> {
   const path = userKeyPath();
-  if (!existsSync(path)) throw new UserError('key/none', 'no key has been made yet', 'nmc keys new makes one');
+  if (!existsSync(path)) throw new UserError('key/none', 'no key has been made yet', `${nmc`keys new`} makes one`);
   return readKey(path);
 }
 

@@ -6,6 +6,7 @@ import { joinedKeyFile, knownMesh, rememberMesh } from '../../identity/known-mes
 import { type Address, addressText, parseAddress } from '../../net/address.ts';
 import { dial } from '../../net/dial.ts';
 import type { Link } from '../../net/link.ts';
+import { nmc } from '../../support/command-text.ts';
 import { EnvironmentError, UserError } from '../../support/errors.ts';
 import { isLoopback } from '../../support/loopback.ts';
 import type { Role } from '../../wire/handshake.ts';
@@ -34,13 +35,13 @@ export function pinnedKey(address: Address, args: Pick<ReachArguments, 'fingerpr
   if (said !== undefined) {
     const key = keyBytes(said);
     if (key) return key;
-    throw new UserError('mesh/fingerprint', `${said} is not a key`, 'copy the 43 characters that nmc up printed');
+    throw new UserError('mesh/fingerprint', `${said} is not a key`, `copy the 43 characters that ${nmc`up`} printed`);
   }
   if (isLoopback(address.host)) return undefined;
   throw new UserError(
     'mesh/unknown',
     `the key of the mesh at ${addressText(address)} is not known`,
-    'say it once: --fingerprint KEY, as nmc up printed it there',
+    `say it once: --fingerprint KEY, as ${nmc`up`} printed it there`,
   );
 }
 

@@ -1,6 +1,7 @@
 /** `nmc mesh gc`, and `nmc mesh record`: puts what `nmc doctor --json` said on each machine together into a file for `--mesh`. */
 import { meshOf, readCapability } from '../../plan/mesh-file.ts';
 import { writeFileAtomic } from '../../support/atomic.ts';
+import { nmc } from '../../support/command-text.ts';
 import { emit } from '../../support/emit.ts';
 import { UserError } from '../../support/errors.ts';
 import { formatBytes } from '../../support/format-numbers.ts';
@@ -16,7 +17,7 @@ export default function (args: MeshFileArguments): Promise<number> | number {
 function record(args: MeshFileArguments): number {
   const paths = args.records;
   if (paths.length === 0)
-    throw new UserError('usage/records', 'no record is named', 'run `nmc doctor --json > NAME.json` on each machine');
+    throw new UserError('usage/records', 'no record is named', `run ${nmc`doctor --json > NAME.json`} on each machine`);
   const out = args.out ?? 'mesh.json';
   const mesh = meshOf(paths.map((path) => ({ path, record: readCapability(path) })));
   writeFileAtomic(ownPath(out), `${JSON.stringify(mesh, null, 2)}\n`);

@@ -1,4 +1,6 @@
 /** Options of the commands of a mesh. */
+
+import { nmc } from '../../support/command-text.ts';
 import {
   AHEAD_RANGE,
   BATCH,
@@ -19,7 +21,7 @@ const INSECURE = { insecure: flag('allow a connection beyond this machine withou
 export const REACH = {
   ...JSON_LINES,
   mesh: text('HOST, HOST:PORT, ws:// or wss:// (default: $NMC_MESH, or this machine)'),
-  fingerprint: text('key of the mesh, as nmc up printed it; remembered'),
+  fingerprint: text(`key of the mesh, as ${nmc`up`} printed it; remembered`),
   ...INSECURE,
 };
 export type ReachArguments = Given<typeof REACH>;
@@ -33,7 +35,7 @@ export const EMULATION = {
 };
 export type EmulationArguments = Given<typeof EMULATION>;
 
-const RUN = { run: word('as `nmc status` names it') };
+const RUN = { run: word(`as ${nmc`status`} names it`) };
 
 const LISTEN = {
   ...JSON_LINES,
@@ -41,7 +43,7 @@ const LISTEN = {
   state: text('folder for keys and everything kept (default: ~/.local/state/nmc)'),
   host: texts('a name that others call this machine by, for /metrics; may be given several times'),
   origin: texts('a web page’s origin (https://HOST) that may connect; may be given several times (default: none)'),
-  tokens: text('file of `nmc keys token new`: then /metrics needs one, and may be read from elsewhere'),
+  tokens: text(`file of ${nmc`keys token new`}: then /metrics needs one, and may be read from elsewhere`),
   ...INSECURE,
   'accept-older-state': flag('go on where the records in the folder have stepped back, with what is there'),
 };
@@ -70,7 +72,7 @@ export const JOIN = {
   ...JSON_LINES,
   ...INSECURE,
   name: text('name of this trainer (default: that of the machine)'),
-  fingerprint: text('key of the mesh, as nmc up printed it'),
+  fingerprint: text(`key of the mesh, as ${nmc`up`} printed it`),
   invite: text('-: from standard input; FILE: from a file of your own (default: $NMC_INVITE); needed once'),
   device: text('auto (default), cpu or reference'),
   listen: text('HOST:PORT where neighbours dial this trainer (default: on this machine, any port)'),
@@ -180,7 +182,7 @@ export const KEYS = {
     ['new', 'show', 'list', 'allow', 'revoke', 'expire', 'invite', 'token'],
     'new, show, list, invite; allow, revoke or expire KEY; token new|list|revoke NAME',
   ),
-  key: word('as `nmc keys show` prints it'),
+  key: word(`as ${nmc`keys show`} prints it`),
   name: word('of a token'),
 };
 export type KeysArguments = Given<typeof KEYS>;
@@ -197,7 +199,7 @@ export type ServiceArguments = Given<typeof SERVICE>;
 export const MESH_FILE = {
   ...REACH,
   action: choice(['record', 'gc'], 'record: make the file; gc: remove blobs of a mesh that no run names any more'),
-  records: words('what `nmc doctor --json` wrote'),
+  records: words(`what ${nmc`doctor --json`} wrote`),
   out: text('file (default: mesh.json)', { alias: 'o' }),
   'dry-run': flag('gc: only say what would go'),
 };

@@ -5,6 +5,7 @@ import type { Link } from '../../net/link.ts';
 import type { VerifiedPlan } from '../../plan/verify-plan.ts';
 import type { PredictorSource } from '../../serve/predictor.ts';
 import { openShards, type ShardSource } from '../../shard/shards.ts';
+import { nmc } from '../../support/command-text.ts';
 import { UserError } from '../../support/errors.ts';
 import { executablesOf } from '../compiling/plan-executables.ts';
 import { allSizes, prepareSizes } from '../compiling/sized-functions.ts';
@@ -63,5 +64,9 @@ async function newestRun(link: Link): Promise<string> {
   const { runs } = await askStatus(link);
   const found = runs.filter((r) => r.snapshot !== null).at(-1);
   if (found) return found.run;
-  throw new UserError('mesh/no-snapshot', 'no run of the mesh has a snapshot yet', 'nmc status says when there is one');
+  throw new UserError(
+    'mesh/no-snapshot',
+    'no run of the mesh has a snapshot yet',
+    `${nmc`status`} says when there is one`,
+  );
 }

@@ -4,6 +4,7 @@ import { existsSync, mkdirSync, rmSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { writeFileAtomic } from '../../support/atomic.ts';
+import { nmc } from '../../support/command-text.ts';
 import { emit } from '../../support/emit.ts';
 import { EnvironmentError, UserError } from '../../support/errors.ts';
 import { printed } from '../../support/printable.ts';
@@ -42,7 +43,7 @@ function install(args: ServiceArguments, name: string, { file, text, start }: Ma
     throw new UserError(
       'usage/service',
       command === '' ? 'no command is named' : `${command} does not run until it is told to end`,
-      `nmc service install -- join ADDR; others are ${SERVICES.join(', ')}`,
+      `${nmc`service install -- join ADDR`}; others are ${SERVICES.join(', ')}`,
     );
   if (args.print) {
     if (args.json) emit({ event: 'service', name, file, text });
@@ -101,7 +102,7 @@ function managerOf(wanted: Service): Manager {
   }
   throw new EnvironmentError(
     'service/manager',
-    `nmc writes services for Linux and macOS, not for ${process.platform}`,
+    `there are services for Linux and macOS, not for ${process.platform}`,
     'start the command by hand, or by the task scheduler of the system',
   );
 }

@@ -6,6 +6,7 @@ import type { Faults } from '../../simulation/faults.ts';
 import { simulate } from '../../simulation/simulation.ts';
 import type { Served } from '../../simulation/virtual-predictor.ts';
 import { writeFileAtomic } from '../../support/atomic.ts';
+import { nmc } from '../../support/command-text.ts';
 import { emit } from '../../support/emit.ts';
 import { UserError } from '../../support/errors.ts';
 import { printableLines } from '../../support/printable.ts';
@@ -81,12 +82,16 @@ function servedText({ asked, answered, refused, reloads, longest }: Served): str
 function planOf(args: SimulateArguments): string {
   const plan = args.plan;
   if (plan !== undefined) return plan;
-  throw new UserError('usage', 'say which plan', 'nmc simulate PLAN, or --replay FILE');
+  throw new UserError('usage', 'say which plan', `${nmc`simulate PLAN`}, or --replay FILE`);
 }
 
 function readRecording(path: string): RecordedPiece[] {
   const unlike = (why: string): UserError =>
-    new UserError('simulate/recording', `${path} is no recording: ${why}`, 'nmc simulate PLAN --record FILE makes one');
+    new UserError(
+      'simulate/recording',
+      `${path} is no recording: ${why}`,
+      `${nmc`simulate PLAN --record FILE`} makes one`,
+    );
   let values: readonly unknown[];
   try {
     const lines = readFileSync(path, 'utf8').split('\n');

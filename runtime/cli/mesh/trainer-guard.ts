@@ -3,6 +3,7 @@
  * memory than was lent is ended before the machine suffers.
  */
 import type { ChildProcess } from 'node:child_process';
+import { nmc } from '../../support/command-text.ts';
 import type { ErrorCode } from '../../support/error-codes.ts';
 import { formatBytes } from '../../support/format-numbers.ts';
 import type { ToParent } from '../shell/with-parent.ts';
@@ -89,7 +90,7 @@ export class TrainerGuard {
     this.#ending = {
       code: 'trainer/memory',
       message: `the trainer was ended: it held ${held}more than the ${formatBytes(limit)} it may (${parts})`,
-      repair: 'nmc logs RUN says what it worked on; do not trust a plan that needs more than it says',
+      repair: `${nmc`logs RUN`} says what it worked on; do not trust a plan that needs more than it says`,
     };
   }
 }

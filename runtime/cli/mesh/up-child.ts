@@ -3,7 +3,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { createWriteStream } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { jsonLine } from '../../support/emit.ts';
-import { BY_UP, PARENT } from '../shell/with-parent.ts';
+import { BY_UP, parentEnvironment } from '../shell/with-parent.ts';
 import { type Ending, TrainerGuard } from './trainer-guard.ts';
 
 export class Child {
@@ -23,7 +23,7 @@ export class Child {
   constructor(args: readonly string[], log: string, env: Readonly<Record<string, string>>, allowed?: number) {
     const program = process.argv[1] ?? '';
     this.#process = spawn(process.execPath, [program, ...args], {
-      env: { ...process.env, ...env, [PARENT]: BY_UP },
+      env: { ...process.env, ...env, ...parentEnvironment(BY_UP) },
       stdio: ['pipe', 'pipe', 'pipe', 'ipc'],
     });
     const words = createWriteStream(log, { flags: 'a' });

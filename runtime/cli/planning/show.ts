@@ -8,6 +8,7 @@ import { closest } from '../../../compiler/diagnostics/suggest.ts';
 import { fileHost, type ReadResult } from '../../../compiler/host.ts';
 import { isPlanFolder } from '../../plan/plan-folder.ts';
 import { writeFileAtomic } from '../../support/atomic.ts';
+import { nmc } from '../../support/command-text.ts';
 import { emit } from '../../support/emit.ts';
 import { UserError } from '../../support/errors.ts';
 import { ownPath } from '../../support/safe-path.ts';
@@ -27,7 +28,11 @@ export default async function (args: ShowArguments): Promise<number> {
     return showPlan(path, { json, ...(svg === undefined ? {} : { svg }), ...(html === undefined ? {} : { html }) });
   }
   if (args.html !== undefined)
-    throw new UserError('usage/html', `${path} is no plan`, 'nmc compile makes one; --svg draws a model');
+    throw new UserError(
+      'usage/html',
+      `${path} is no plan`,
+      `${nmc`compile FILE -o DIR`} makes one; --svg draws a model`,
+    );
   const stage = checkedStage(args.stage ?? 'graph');
   const drawn = args.svg !== undefined;
   const { made, staged } = stagesOf(path, drawn ? 'graph' : stage, args);

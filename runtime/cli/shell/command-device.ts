@@ -3,10 +3,10 @@ import { KERNEL_LIST } from '../../../spec/kernels.ts';
 import { type HalfUnit, PRECISIONS, type Precision } from '../../../spec/precision.ts';
 import { chooseDevice } from '../../device/choose.ts';
 import type { Device, Executable } from '../../device/device.ts';
+import { nmc } from '../../support/command-text.ts';
 import { UserError } from '../../support/errors.ts';
 import { lowerHere } from '../compiling/lower-here.ts';
 import { kernelTimes } from '../measuring/kernel-times.ts';
-
 import { debugLog } from './debug.ts';
 
 /**
@@ -39,7 +39,7 @@ export function assertMultiplies(halves: readonly HalfUnit[], precision: Precisi
   if (precision === 'f16' && halves.length === 0)
     throw new UserError(
       'precision/device',
-      'this GPU does not multiply f16: it offers no shader-f16, or did not multiply rightly (nmc doctor)',
+      `this GPU does not multiply f16: it offers no shader-f16, or did not multiply rightly (${nmc`doctor`})`,
       'use --precision f16-weights, or leave it out; a run goes on with --resume RUN --device cpu',
     );
 }

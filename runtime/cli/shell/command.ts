@@ -1,5 +1,6 @@
 /** What a command is; each lives in a file of its own and is loaded only when it is called. */
 import type { Argv } from 'yargs';
+import type { Example } from './help.ts';
 import { addOptions, type Given, type OptionTable, type RawArguments, readOptions } from './options.ts';
 
 export interface Command {
@@ -8,6 +9,10 @@ export interface Command {
   readonly summary: string;
   /** Adds its options and words, for its help and for what it accepts. */
   readonly options: (yargs: Argv) => Argv;
+  /** Command lines, without the name of the program, and what they do. */
+  readonly examples: readonly Example[];
+  /** Behind its help. */
+  readonly epilogue?: string;
   /** Reads the arguments, loads what does the work, and runs it. @returns the exit code */
   readonly run: (args: RawArguments) => Promise<number>;
 }
@@ -16,9 +21,7 @@ interface Declared<T extends OptionTable> {
   readonly usage: string;
   readonly summary: string;
   readonly options: T;
-  /** Command lines, and what they do. */
-  readonly examples: readonly (readonly [string, string])[];
-  /** Behind its help. */
+  readonly examples: readonly Example[];
   readonly epilogue?: string;
   /** The module that does the work; its default export gives the exit code. */
   readonly load: () => Promise<{ default: (args: Given<T>) => Promise<number> | number }>;
@@ -29,10 +32,9 @@ export function command<const T extends OptionTable>({ usage, summary, ...declar
   return {
     usage,
     summary,
-    options: (yargs) => {
-      const all = addOptions(yargs, options).example(examples.map(([line, does]) => [line, does]));
-      return epilogue === undefined ? all : all.epilogue(epilogue);
-    },
+    examples,
+    ...(epilogue === undefined ? {} : { epilogue }),
+    options: (yargs) => addOptions(yargs, options),
     run: async (args) => {
       const given = readOptions(options, args);
       return (await load()).default(given);

@@ -3,7 +3,8 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { CODES } from '../../../compiler/diagnostics/codes.ts';
 import { closest } from '../../../compiler/diagnostics/suggest.ts';
-import { emit } from '../../support/emit.ts';
+import { nmc, pageWithCommands } from '../../support/command-text.ts';
+import { emit, jsonLine } from '../../support/emit.ts';
 import { ERROR_CODES } from '../../support/error-codes.ts';
 import { UserError } from '../../support/errors.ts';
 import { EXIT } from './command.ts';
@@ -35,12 +36,13 @@ export default function (args: ExplainArguments): number {
     throw new UserError(
       'explain/unknown',
       `there is no code ${code}`,
-      close ? `did you mean ${close}?` : 'nmc explain lists them all',
+      close ? `did you mean ${close}?` : `${nmc`explain`} lists them all`,
     );
   }
   const page = readFileSync(path, 'utf8');
-  if (args.json) emit({ code, severity: found.severity, title: found.title, page });
-  else process.stdout.write(page);
+  const { severity, title } = found;
+  if (args.json) process.stdout.write(`${jsonLine({ code, severity, title, page }, pageWithCommands)}\n`);
+  else process.stdout.write(pageWithCommands(page));
   return EXIT.done;
 }
 

@@ -4,6 +4,7 @@
  */
 import type { Argv, Options, PositionalOptions } from 'yargs';
 import { givenOnce } from './given-once.ts';
+import { describing } from './help.ts';
 import { wholeNumber } from './whole-number.ts';
 
 /** Arguments as yargs hands them over. */
@@ -32,8 +33,12 @@ export function readOptions<T extends OptionTable>(table: T, args: RawArguments)
   return Object.fromEntries(entries) as Given<T>;
 }
 
+function described<T extends { readonly describe?: string }>(declared: T): T {
+  return declared.describe === undefined ? declared : { ...declared, describe: describing(declared.describe) };
+}
+
 const option = <T>(declared: Options, read: Option<T>['read']): Option<T> => ({
-  add: (yargs, name) => yargs.option(name, declared),
+  add: (yargs, name) => yargs.option(name, described(declared)),
   read,
 });
 
@@ -82,7 +87,7 @@ export function neededWhole(describe: string, { least, most }: Range): Option<nu
 }
 
 const positional = <T>(declared: PositionalOptions, read: Option<T>['read']): Option<T> => ({
-  add: (yargs, name) => yargs.positional(name, declared),
+  add: (yargs, name) => yargs.positional(name, described(declared)),
   read,
 });
 

@@ -19,4 +19,4 @@ export function packageVersion(): string {
 }
 
 /** How a plan names the compiler that made it. */
-export const compilerName = (): string => `nmc ${packageVersion()}`;
+export const compilerName = (): string => ['nmc', packageVersion()].join(' ');

@@ -1,6 +1,7 @@
 /** A failure becomes words on standard error, one JSON line where asked, and an exit code. */
 import { DiagnosticsError } from '../../../compiler/diagnostics/diagnostics-error.ts';
 import { reasonOf } from '../../../spec/reason-of.ts';
+import { nmc, withCommands } from '../../support/command-text.ts';
 import { jsonLine } from '../../support/emit.ts';
 import { ERROR_CODES, type ErrorCode } from '../../support/error-codes.ts';
 import { EnvironmentError, UserError } from '../../support/errors.ts';
@@ -40,7 +41,7 @@ export async function reportFailure(error: unknown, asJson: boolean): Promise<nu
 /** @param code of another version, it may have no page here */
 function failureText({ code, message, repair }: Failure): string {
   const help = repair === undefined || repair === '' ? '' : `  = try: ${repair}\n`;
-  const more = Object.hasOwn(ERROR_CODES, code) && code !== 'usage' ? `  = more: nmc explain ${code}\n` : '';
+  const more = Object.hasOwn(ERROR_CODES, code) && code !== 'usage' ? `  = more: ${nmc`explain ${code}`}\n` : '';
   return `error[${code}]: ${message}\n${help}${more}`;
 }
 
@@ -71,5 +72,5 @@ function systemFailure(error: unknown): Failure | undefined {
 }
 
 function emit(asJson: boolean, code: string, message: string): void {
-  if (asJson) process.stdout.write(`${jsonLine({ event: 'error', code, message })}\n`);
+  if (asJson) process.stdout.write(`${jsonLine({ event: 'error', code, message }, withCommands)}\n`);
 }

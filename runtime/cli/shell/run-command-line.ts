@@ -1,15 +1,22 @@
 /** Reads a command line and runs its command; the only place that turns failures into exit codes. */
 import yargs, { type Argv } from 'yargs';
+import { nmc, withCommands } from '../../support/command-text.ts';
 import { commands } from '../commands.ts';
 import { type Command, EXIT } from './command.ts';
 import { debugLog } from './debug.ts';
+import { asksForHelp, helpColumns, helpText } from './help.ts';
 import type { RawArguments } from './options.ts';
 import { packageVersion } from './package-root.ts';
 import { reportFailure } from './report-failure.ts';
 import { readUsage, UsageError } from './usage-error.ts';
 
-const MAX_COLUMNS = 110;
-const DEFAULT_COLUMNS = 100;
+const ALL = {
+  examples: [
+    ['train dsl-examples/digits.pcn', 'train on generated digits, in under a minute'],
+    ['check model.pcn', 'what is wrong with a model'],
+    ['train --help', 'the options of a command'],
+  ],
+} as const;
 
 /** @param argv without the program's own name. @returns the exit code */
 export async function runCommandLine(argv: readonly string[]): Promise<number> {
@@ -24,8 +31,10 @@ export async function runCommandLine(argv: readonly string[]): Promise<number> {
 async function parseAndRun(argv: readonly string[]): Promise<number> {
   debugLog();
   let exit: number = EXIT.done;
-  const parser = baseParser(argv);
   const command = commandOf(argv);
+  const forHelp = asksForHelp(argv);
+  // Without the option, with which yargs would print a help of its own.
+  const parser = baseParser(forHelp ? [command?.usage.split(' ')[0] ?? ''] : argv);
   // Only the help of the whole needs them all.
   for (const known of command ? [command] : commands)
     parser.command(known.usage, known.summary, known.options, async (args) => {
@@ -34,7 +43,11 @@ async function parseAndRun(argv: readonly string[]): Promise<number> {
   if (command === undefined && !argv.some((word) => ['--help', '-h', '--version'].includes(word))) {
     const first = argv.find((word) => !word.startsWith('-'));
     if (first !== undefined) throw unknownCommand(first);
-    throw new UsageError('say what to do', 'one of the commands below', await parser.getHelp());
+    throw new UsageError('say what to do', 'one of the commands below', (await helpText(parser, ALL)).trimEnd());
+  }
+  if (forHelp) {
+    process.stdout.write(await helpText(parser, command ?? ALL));
+    return EXIT.done;
   }
   parser.fail((message, error) => {
     // Of its own complaints, yargs reports some as errors and some as messages.
@@ -58,7 +71,7 @@ class BadArguments extends Error {
 function baseParser(argv: readonly string[]): Argv {
   return (
     yargs(argv.map((word) => (word === '-' || DASHED_KEY.test(word) ? HIDDEN + word : word)))
-      .scriptName('nmc')
+      .scriptName(withCommands(nmc``))
       .usage('$0 <command>\n\nThe NeuroMesh compiler and runtime: predictive coding networks from .pcn files.')
       .version(packageVersion())
       .help()
@@ -67,14 +80,9 @@ function baseParser(argv: readonly string[]): Argv {
       .locale('en')
       .strict()
       .demandCommand(1)
-      .wrap(Math.min(MAX_COLUMNS, process.stdout.columns ?? DEFAULT_COLUMNS))
+      .wrap(helpColumns(process.stdout.columns))
       .exitProcess(false)
       .showHelpOnFail(false)
-      .example([
-        ['$0 train dsl-examples/digits.pcn', 'train on generated digits, in under a minute'],
-        ['$0 check model.pcn', 'what is wrong with a model'],
-        ['$0 train --help', 'the options of a command'],
-      ])
       .parserConfiguration({
         'duplicate-arguments-array': true,
         'populate--': false,
@@ -112,5 +120,5 @@ export function nameOf(command: Command): string {
 }
 
 function unknownCommand(name: string): UsageError {
-  return UsageError.withNearest(`there is no command ${name}`, name, commands.map(nameOf), 'nmc --help lists them');
+  return UsageError.withNearest(`there is no command ${name}`, name, commands.map(nameOf), `${nmc`--help`} lists them`);
 }

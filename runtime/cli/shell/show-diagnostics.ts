@@ -2,6 +2,7 @@
 import type { Diagnostic } from '../../../compiler/diagnostics/diagnostic.ts';
 import type { Sources } from '../../../compiler/diagnostics/lines.ts';
 import { renderDiagnostics } from '../../../compiler/diagnostics/render.ts';
+import { nmc, withCommands } from '../../support/command-text.ts';
 
 export function showDiagnostics(
   stream: NodeJS.WriteStream,
@@ -12,6 +13,10 @@ export function showDiagnostics(
   const isTerminal = stream.isTTY === true && process.env.TERM !== 'dumb';
   const color = isTerminal && !process.env.NO_COLOR;
   stream.write(
-    renderDiagnostics(diagnostics, sources, { color, ...(stream.columns > 0 ? { width: stream.columns } : {}) }),
+    renderDiagnostics(diagnostics, sources, {
+      color,
+      more: (code) => withCommands(nmc`explain ${code}`),
+      ...(stream.columns > 0 ? { width: stream.columns } : {}),
+    }),
   );
 }

@@ -1,6 +1,7 @@
 /** Command lines that cannot be understood: what was meant, in words of our own. */
 import yargs from 'yargs';
 import { closest } from '../../../compiler/diagnostics/suggest.ts';
+import { nmc, nmcUsage } from '../../support/command-text.ts';
 import { UserError } from '../../support/errors.ts';
 import type { Command } from './command.ts';
 
@@ -21,8 +22,8 @@ export class UsageError extends UserError {
 /** @param message of yargs, @param command the one that was called */
 export async function readUsage(message: string, command: Command | undefined): Promise<UsageError> {
   const text = message.replace(/\s+/g, ' ').trim();
-  const usage = `nmc ${command?.usage ?? '<command>'}`;
-  const help = `nmc ${command?.usage.split(' ')[0] ?? ''} --help`;
+  const usage = nmcUsage(command?.usage ?? '<command>');
+  const help = command ? nmc`${command.usage.split(' ')[0] ?? ''} --help` : nmc`--help`;
   const unknown = /^Unknown arguments?: (.+)$/.exec(text)?.[1]?.split(', ')[0];
   if (unknown !== undefined) {
     const options = command ? await optionsOf(command) : [];

@@ -2,6 +2,8 @@
  * Processes that another `nmc` has started: its words come on standard input, and when that ends it is gone, and they go
  * too. Ctrl-C in a terminal reaches the whole group; these leave it to the one who started them.
  */
+import { nmc, withCommands } from '../../support/command-text.ts';
+import { COMMAND_VARIABLE } from './started-as.ts';
 
 /** What a trainer tells the process that watches over it. */
 export type ToParent =
@@ -14,6 +16,11 @@ export type ToParent =
 export const PARENT = 'NMC_PARENT';
 export const BY_UP = '1';
 export const BY_JOIN = 'join';
+
+/** What tells a process so; it prints commands that begin as this one was started. */
+export function parentEnvironment(by: typeof BY_UP | typeof BY_JOIN): Readonly<Record<string, string>> {
+  return { [PARENT]: by, [COMMAND_VARIABLE]: withCommands(nmc``) };
+}
 
 /** Whether this process was started by another `nmc`. */
 export function hasParent(): boolean {

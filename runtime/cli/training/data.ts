@@ -1,6 +1,7 @@
 /** `nmc data list|get NAME`: public data sets, downloaded with a checksum. */
 import { dataDirectory } from '../../data/directory.ts';
 import { getDataset, listDatasets } from '../../data/download.ts';
+import { nmc } from '../../support/command-text.ts';
 import { emit } from '../../support/emit.ts';
 import { UserError } from '../../support/errors.ts';
 import { formatBytes } from '../../support/format-numbers.ts';
@@ -24,7 +25,7 @@ async function list(directory: string, asJson: boolean): Promise<number> {
 }
 
 async function get(directory: string, name: string | undefined, asJson: boolean): Promise<number> {
-  if (name === undefined) throw new UserError('usage/name', 'say which data set', 'nmc data list names them');
+  if (name === undefined) throw new UserError('usage/name', 'say which data set', `${nmc`data list`} names them`);
   let shown = 0;
   const result = await getDataset(name, directory, (progress) => {
     const now = performance.now();

@@ -7,6 +7,7 @@ import { type Program, type State, sizeOf } from '../../../spec/program.ts';
 import { fillStates } from '../../shard/shard.ts';
 import { openRun, type Run } from '../../store/run-folder.ts';
 import { writeFileAtomic } from '../../support/atomic.ts';
+import { nmc } from '../../support/command-text.ts';
 import { emit } from '../../support/emit.ts';
 import { EnvironmentError, UserError } from '../../support/errors.ts';
 import { formatBytes } from '../../support/format-numbers.ts';
@@ -42,7 +43,7 @@ export default async function (args: ExportArguments): Promise<number> {
       throw new EnvironmentError(
         'export/differs',
         `ONNX Runtime computes something else than the reference device (by ${difference})`,
-        'look whether its training has diverged (nmc eval): f32 has no room for weights of billions; else please report this model',
+        `look whether its training has diverged (${nmc`eval ${directory}`}): f32 has no room for weights of billions; else please report this model`,
       );
     const path = args.onnx ?? '';
     writeFileAtomic(ownPath(path), bytes);
@@ -82,7 +83,7 @@ function exportOf(
     throw new UserError(
       'export/too-large',
       `the weights of ${prediction.task} take ${formatBytes(size)}, and an ONNX file holds no more than ${formatBytes(MAX_BYTES)}`,
-      'export a smaller model; nmc predict and nmc serve use this one as it is',
+      `export a smaller model; ${nmc`predict ${directory} --input FILE`} and ${nmc`serve --run ${directory}`} use this one as it is`,
     );
   return exported;
 }

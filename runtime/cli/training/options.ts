@@ -1,4 +1,6 @@
 /** Options of the commands that train, use and serve a model. */
+
+import { nmc } from '../../support/command-text.ts';
 import {
   AHEAD,
   BATCH,
@@ -91,7 +93,7 @@ export const SERVE = {
   cert: text('certificate (PEM): then it speaks https'),
   'cert-key': text('its private key (PEM)'),
   host: texts('a name that others call this machine by; may be given several times'),
-  tokens: text('file of `nmc keys token new`: then every request needs a token'),
+  tokens: text(`file of ${nmc`keys token new`}: then every request needs a token`),
 };
 export type ServeArguments = Given<typeof SERVE>;
 
@@ -99,6 +101,6 @@ export const DATA_SETS = {
   ...JSON_LINES,
   ...DATA,
   action: choice(['list', 'get'], 'list, or get NAME'),
-  name: word('as `nmc data list` names it'),
+  name: word(`as ${nmc`data list`} names it`),
 };
 export type DataArguments = Given<typeof DATA_SETS>;

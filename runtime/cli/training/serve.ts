@@ -6,6 +6,7 @@ import type { VerifiedPlan } from '../../plan/verify-plan.ts';
 import { type PredictorSource, ReloadingPredictor } from '../../serve/predictor.ts';
 import { predictionServer } from '../../serve/server.ts';
 import { MODEL_FILE, openRun, type Run } from '../../store/run-folder.ts';
+import { nmc } from '../../support/command-text.ts';
 import { emit } from '../../support/emit.ts';
 import { UserError } from '../../support/errors.ts';
 import { listenError } from '../../support/listen-error.ts';
@@ -86,7 +87,7 @@ async function sourceOf(args: ServeArguments): Promise<PredictorSource> {
   if (model !== undefined && args.mesh !== undefined)
     throw new UserError('usage', '--model is for a run folder, and --mesh serves a mesh', 'leave one of them out');
   if (args.mesh !== undefined) return (await import('../mesh/serve-mesh.ts')).meshSource(args, run, device);
-  if (run === undefined) throw new UserError('usage', 'say what to serve', 'nmc serve --run DIR, or --mesh ADDR');
+  if (run === undefined) throw new UserError('usage', 'say what to serve', `${nmc`serve --run DIR`}, or --mesh ADDR`);
   return runSource(run, device, model === undefined ? undefined : (trained) => otherModel(trained, model));
 }
 

@@ -2,7 +2,9 @@
 import type { Plan, PlanTraining } from '../../../spec/plan.ts';
 import type { CheckResult } from '../../shard/checks.ts';
 import type { TrainingData } from '../../shard/trainable.ts';
+import { nmc } from '../../support/command-text.ts';
 import { formatCount, formatMeasure, formatPercent } from '../../support/format-numbers.ts';
+import { printed } from '../../support/printable.ts';
 import { createProgress } from '../../support/progress.ts';
 import { smallPlot } from '../../support/sparkline.ts';
 import { leftOutOf } from '../../training/calls.ts';
@@ -63,7 +65,7 @@ export function humanReporter(): Reporter {
     begins: (run) => out(`run    ${run.directory}\n`),
     stopProgress: () => progress.stop(),
     interrupted: (directory) => {
-      out(`saved  ${directory}    go on with: nmc train --resume ${shellWord(directory)}`);
+      out(printed`saved  ${directory}    go on with: ${nmc`train --resume ${directory}`}`);
       return EXIT.interrupted;
     },
     done: (directory, rows, end) => {
@@ -74,7 +76,7 @@ export function humanReporter(): Reporter {
       if (nodes.length > 0 && nodes.length <= MAX_NODES) out(`energy by node   ${nodes.join('   ')}`);
       if (idleNodes.length > 0) out(idleText(idleNodes));
       for (const line of checkLines(end.checks)) out(line);
-      out(`saved  ${directory}    next: nmc predict ${shellWord(directory)} --input my.png`);
+      out(printed`saved  ${directory}    next: ${nmc`predict ${directory} --input my.png`}`);
     },
     alreadyDone: (run, plan) => {
       const epochs = run.readMetrics().length;
@@ -122,9 +124,4 @@ function leftOutText({ train }: TrainingData, training: PlanTraining): string {
   if (samples === 0) return '';
   const [left, all, batch] = [samples, train.length, training.batch].map(formatCount);
   return `\n       each epoch leaves out ${left} of ${all} samples, others each time: they do not fill a batch of ${batch}`;
-}
-
-/** A path as it can be pasted into a shell. */
-export function shellWord(text: string): string {
-  return /^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;
 }

@@ -1,6 +1,7 @@
 /** The GPUs of this machine in Node, by Dawn. */
 
 import { firstLineOf } from '../../../spec/reason-of.ts';
+import { nmc } from '../../support/command-text.ts';
 import { EnvironmentError } from '../../support/errors.ts';
 import type { Gpu } from './gpu.ts';
 import { openGpu, requestAdapter } from './gpu.ts';
@@ -49,7 +50,7 @@ export async function openBestGpu(matrices = false): Promise<Gpu> {
     throw new EnvironmentError(
       'device/none',
       'this machine has no GPU that can be used: no driver offers an adapter',
-      'use --device cpu; nmc doctor says more',
+      `use --device cpu; ${nmc`doctor`} says more`,
     );
   return openGpu(adapter, matrices);
 }

@@ -1,5 +1,6 @@
 /** A GPU, opened: the same in Node (Dawn) and in a page. */
 import { reasonOf } from '../../../spec/reason-of.ts';
+import { nmc } from '../../support/command-text.ts';
 import { EnvironmentError } from '../../support/errors.ts';
 import { HALF_FEATURE, MATRIX_FEATURES } from './half-units.ts';
 
@@ -50,7 +51,7 @@ export async function openGpu(adapter: GPUAdapter, matrices = false): Promise<Gp
     failure ??= new EnvironmentError(
       'device/lost',
       `the GPU went away: ${info.message || info.reason}`,
-      'nmc train --resume RUN goes on from the last snapshot, with --device cpu also without the GPU',
+      `${nmc`train --resume RUN`} goes on from the last snapshot, with --device cpu also without the GPU`,
     );
     throw failure;
   });

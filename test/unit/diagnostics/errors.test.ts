@@ -54,7 +54,7 @@ describe('every case', () => {
     const path = join(cases, file);
     const { diagnostics, texts } = checkText(readFileSync(`${path}.pcn`, 'utf8'), `test/errors/${file}.pcn`);
     expect(diagnostics.map((one) => one.code)).toContain(codeOf(file));
-    const rendered = renderDiagnostics(diagnostics, texts);
+    const rendered = renderDiagnostics(diagnostics, texts, { more: (code) => `nmc explain ${code}` });
     if (update) writeFileSync(`${path}.txt`, rendered);
     expect(rendered).toBe(readFileSync(`${path}.txt`, 'utf8'));
   });

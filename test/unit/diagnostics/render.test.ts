@@ -43,7 +43,7 @@ describe('frames', () => {
       reason: 'one_to_one keeps the shape, so `label` would be f32[128], not f32[10]',
       repair: 'links.dense(), which learns a 128 x 10 matrix',
     };
-    expect(renderDiagnostics([found], new Map([['broken.pcn', text]]))).toBe(
+    expect(renderDiagnostics([found], new Map([['broken.pcn', text]]), { more: (code) => `nmc explain ${code}` })).toBe(
       `error[link/shape]: link cannot join these shapes
   --> broken.pcn:17:8
 17 |   link h2 -> label = links.one_to_one()
