@@ -133,6 +133,39 @@ describe('the compiler', () => {
   });
 });
 
+describe('printed commands', () => {
+  /** Not a comment, and not an import. */
+  const LITERAL = /^(?!\s*(\*|\/\*|\/\/)).*\bnmc (?![},])(?!.*\*\/$)/;
+  const BUILDER = ['runtime/support/command-text.ts', 'runtime/cli/shell/started-as.ts'];
+  const code = (line: string): string => line.replace(/ \/\/ .*$/, '');
+
+  test('are made by one builder alone', () => {
+    const found = modules
+      .filter((file) => !BUILDER.includes(file))
+      .flatMap((file) =>
+        readText(file)
+          .split('\n')
+          .map((line) => ({ file, line })),
+      )
+      .filter(({ line }) => LITERAL.test(code(line)));
+    expect(found).toEqual([]);
+    for (const text of [
+      "  'nmc keys new makes one',",
+      'printed`  nmc deploy FILE`',
+      "'see `nmc show`'",
+      'x(`a nmc b`)',
+    ])
+      expect(LITERAL.test(text), text).toBe(true);
+    for (const text of [
+      "import { nmc } from './x.ts';",
+      'x(nmc`keys new`)',
+      ' * as `nmc up` does',
+      "['nmc/part/2', x]",
+    ])
+      expect(LITERAL.test(text), text).toBe(false);
+  });
+});
+
 describe('structured names', () => {
   /** Where a name is built, or taken apart, by its letters. */
   const LETTERS = new RegExp(

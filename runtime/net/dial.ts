@@ -16,6 +16,7 @@ import { type Address, addressText, addressUrl } from './address.ts';
 import { connectEmulated, type EmulatedLink } from './emulated-socket.ts';
 import { guarded } from './guarded.ts';
 import { GatewayLink, type Link, type LinkOptions } from './link.ts';
+import { meshOptions } from './mesh-options.ts';
 import { parsedJson } from './parsed-json.ts';
 import { reasonText, SOCKET_LIMITS, setMaxPayload } from './socket-limits.ts';
 import { EXPELLED } from './welcome.ts';
@@ -100,7 +101,7 @@ function dialOnce(options: DialOptions): Promise<Link> {
     socket.once('close', (code, reason) => {
       const words = `${where} refused the connection: ${reasonText(reason) || 'no reason given'}`;
       if (code === ABNORMAL && reason.length === 0) fail(new Dropped(where));
-      else fail(new UserError(code === EXPELLED ? 'mesh/expelled' : 'mesh/refused', words));
+      else fail(new UserError(code === EXPELLED ? 'mesh/expelled' : 'mesh/refused', words, keyRepair(options, words)));
     });
     const onMessage = (data: unknown, binary: boolean): void => {
       const text = binary ? '' : String(data);
@@ -127,6 +128,13 @@ function dialOnce(options: DialOptions): Promise<Link> {
     };
     socket.on('message', guarded({ end: () => socket.terminate(), caught }, onMessage));
   });
+}
+
+/** What an operator types, where it is the key that was refused. */
+function keyRepair({ keys, role, address, pinned }: DialOptions, words: string): string | undefined {
+  if (!words.includes(' the key ')) return undefined;
+  const mesh = meshOptions(address, pinned && keyText(pinned));
+  return `an operator has to allow it: ${nmc`keys allow ${keyText(keys.publicKey)} --role ${role} ${mesh}`}`;
 }
 
 function refusalOf(where: string, code: HandshakeRefusal, answer: unknown, pinned?: Uint8Array): UserError {

@@ -238,10 +238,10 @@ export class Membership {
 
   #refusal(key: string, role: Role): string {
     const record = this.#keys.get(key);
-    const repair = `an operator has to allow it (nmc keys allow ${key} --role ${role})`;
-    if (record?.revoked !== undefined) return `the key was revoked: ${repair}`;
-    if (record && !this.#isGood(record)) return `the key has expired: ${repair}`;
-    return `the key is not listed as ${role}: ${repair}`;
+    // A connection ends with few words: what to do about it is told by whoever has dialled.
+    if (record?.revoked !== undefined) return 'the key was revoked';
+    if (record && !this.#isGood(record)) return 'the key has expired';
+    return `the key is not listed as ${role}`;
   }
 
   #isGood({ revoked, expires }: KeyRecord): boolean {

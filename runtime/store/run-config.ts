@@ -41,7 +41,7 @@ export function parseRunConfig(text: string, place: string): RunConfig {
     throw new UserError(
       'run/version',
       `${place} has format "${value.format}", this version reads "${FORMAT}"`,
-      'use the version of nmc that made the run (compilerVersion in the file)',
+      'use the version that made the run (compilerVersion in the file)',
     );
   }
   const { model, task, settings, compilerVersion, seed, parameterCount, source } = value;

@@ -25,6 +25,7 @@ import { UserError } from '../../support/errors.ts';
 import { formatBytes } from '../../support/format-numbers.ts';
 import { withProgress } from '../../support/progress.ts';
 import { debugLog, timed } from '../shell/debug.ts';
+import { exampleModel } from '../shell/example-model.ts';
 import { compilerName } from '../shell/package-root.ts';
 import type { CompileArguments } from './options.ts';
 
@@ -250,6 +251,6 @@ export function cutOf(shards: number | undefined): Cut {
 
 export function fileArgument(file: string | undefined): string {
   if (file === undefined)
-    throw new UserError('usage/file', 'name a model file', `for example ${nmc`train dsl-examples/digits.pcn`}`);
+    throw new UserError('usage/file', 'name a model file', `for example ${nmc`train ${exampleModel()}`}`);
   return file;
 }

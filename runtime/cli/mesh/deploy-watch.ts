@@ -19,6 +19,8 @@ export interface Watched {
   readonly link: Link;
   readonly connect: () => Promise<Link>;
   readonly run: string;
+  /** Options of the commands that come next. */
+  readonly mesh: readonly string[];
   readonly plan: Plan;
   readonly training: PlanTraining;
   /** Of one epoch. */
@@ -28,7 +30,7 @@ export interface Watched {
 
 /** @returns the exit code, as `nmc train` has it. Ctrl-C ends watching; the run goes on. */
 export async function watchRun(watched: Watched): Promise<number> {
-  const { link, connect, run, json } = watched;
+  const { link, connect, run, mesh, json } = watched;
   const interrupt = watchInterrupt(() => undefined);
   const progress = createProgress();
   const output = json ? undefined : process.stdout;
@@ -37,7 +39,7 @@ export async function watchRun(watched: Watched): Promise<number> {
     // On one terminal the bar makes room for a line; a file gets the lines alone.
     line: (text) => (output?.isTTY ? progress.note(text) : output?.write(printableLines(`${text}\n`))),
     trouble: (text) => progress.note(text),
-    next: (done) => output?.write(printed`next: ${nmc`fetch ${done}`}\n`),
+    next: (done) => output?.write(printed`next: ${nmc`fetch ${done} ${mesh}`}\n`),
   });
   tellStart(watched);
   const look = json ? undefined : new EpochLook(watched, progress);
@@ -51,7 +53,7 @@ export async function watchRun(watched: Watched): Promise<number> {
         if (code !== undefined) return code;
       }
     }
-    progress.note(printed`${run} goes on without being watched; ${nmc`stop ${run}`} ends it`);
+    progress.note(printed`${run} goes on without being watched; ${nmc`stop ${run} ${mesh}`} ends it`);
     return EXIT.interrupted;
   } finally {
     progress.stop();

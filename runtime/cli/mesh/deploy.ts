@@ -27,7 +27,7 @@ import { chosenSettings, type TrainSettings, trainingOf } from '../training/trai
 import { dataOpener, dataRecord, openTrainingData } from '../training/training-data.ts';
 import { type SaidBy, showPlacement, trainersOf } from './deploy-placement.ts';
 import { watchRun } from './deploy-watch.ts';
-import { openMesh } from './mesh-link.ts';
+import { asAsked, openMesh } from './mesh-link.ts';
 import type { DeployArguments } from './options.ts';
 
 interface Wanted {
@@ -69,15 +69,16 @@ export default async function (args: DeployArguments): Promise<number> {
     const { missing } = await ask(link, { what: 'missing', blobs: [...blobs.keys()] });
     for (const hash of missing) await link.putBlob(hash, blobs.get(hash) ?? new Uint8Array(0));
     await ask(link, { what: 'deploy', deployment });
+    const mesh = asAsked(args);
     if (args.watch) {
       const connect = (): Promise<Link> => openMesh(args);
-      const watched = { link, connect, run: deployment.run, plan, training, batches: batchesOf(deployment) };
+      const watched = { link, connect, run: deployment.run, mesh, plan, training, batches: batchesOf(deployment) };
       return await watchRun({ ...watched, json: args.json });
     }
     if (args.json) emit({ event: 'deployed', run: deployment.run, shards: deployment.shards });
     else
       process.stdout.write(
-        printed`${deployment.run} is deployed in ${deployment.shards} shard${deployment.shards === 1 ? '' : 's'}\n  ${nmc`status`}\n  ${nmc`logs ${deployment.run}`}\n  ${nmc`fetch ${deployment.run} -o DIR`}\n`,
+        printed`${deployment.run} is deployed in ${deployment.shards} shard${deployment.shards === 1 ? '' : 's'}\n  ${nmc`status ${mesh}`}\n  ${nmc`logs ${deployment.run} ${mesh}`}\n  ${nmc`fetch ${deployment.run} ${mesh}`}\n`,
       );
     return EXIT.done;
   } finally {

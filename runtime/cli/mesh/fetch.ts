@@ -19,7 +19,7 @@ export default async function (args: FetchArguments): Promise<number> {
     await writeFetchedRun(link, run, out);
     if (args.json)
       emit({ event: 'fetched', run: name, out, state: run.phase, snapshot: run.manifests.at(-1)?.calls ?? null });
-    else process.stdout.write(printed`${out}    next: ${nmc`predict ${out} --input FILE`}\n`);
+    else process.stdout.write(printed`${out}    next: ${nmc`eval ${out}`}\n`);
     return EXIT.done;
   } finally {
     link.close();

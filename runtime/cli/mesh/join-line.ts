@@ -1,22 +1,55 @@
 /** What somebody on another machine types to join, and the invite, which has no place in that line. */
+import { type Address, addressText } from '../../net/address.ts';
 import { INVITE_MILLISECONDS } from '../../net/membership.ts';
+import { insecureOption } from '../../net/mesh-options.ts';
+import { nmc } from '../../support/command-text.ts';
 import { formatDuration } from '../../support/format-numbers.ts';
+import { isLoopback } from '../../support/loopback.ts';
 
 export interface JoinLine {
-  readonly address: string;
+  /** Where others may reach the mesh. */
+  readonly addresses: readonly Address[];
   /** Of the mesh. */
   readonly key: string;
   readonly invite: string;
   readonly uses: number;
   readonly milliseconds: number;
+  /** A command that listens for other machines, where this one does not. */
+  readonly open: string;
+  /** Options of the operator's own commands. */
+  readonly mesh: readonly string[];
 }
 
 /** Of the invite that a mesh prints when it begins. */
 export const PRINTED = { uses: 1, milliseconds: INVITE_MILLISECONDS } as const;
 
-export function joinLine({ address, key, invite, uses, milliseconds }: JoinLine): string {
+/** A line for each address. */
+export function joinCommands({ addresses, key }: Pick<JoinLine, 'addresses' | 'key'>): string[] {
+  return addresses.map(
+    (address) => nmc`join ${addressText(address)} --fingerprint ${key} ${insecureOption(address)} --invite -`,
+  );
+}
+
+export function joinLine(line: JoinLine): string {
+  const { invite, uses, milliseconds, mesh } = line;
+  const commands = joinCommands(line);
   const whom = uses === 1 ? 'one trainer' : `${uses} trainers`;
-  return `  nmc join ${address} --fingerprint ${key} --invite -\nwith this invite on its standard input; it lets ${whom} in, within ${spanText(milliseconds)}${uses === 1 ? '\n(more with nmc keys invite --uses N)' : ''}:\n  ${invite}\n`;
+  return [
+    introduction(line, commands.length),
+    ...commands.map((command) => `  ${command}`),
+    `which asks for this invite; it lets ${whom} in, within ${spanText(milliseconds)}:`,
+    `  ${invite}`,
+    ...(uses === 1 ? [`for more trainers: ${nmc`keys invite --uses 3 ${mesh}`}`] : []),
+    '',
+  ].join('\n');
+}
+
+function introduction({ addresses, open }: JoinLine, lines: number): string {
+  if (addresses.every(({ host }) => isLoopback(host)))
+    return `only this machine can join (for others to reach it, start it with ${open}), with`;
+  return lines === 1
+    ? 'another machine joins with'
+    : 'another machine joins with one of these, whichever address it can reach,';
 }
 
 function spanText(milliseconds: number): string {

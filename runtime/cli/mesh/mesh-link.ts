@@ -6,6 +6,7 @@ import { joinedKeyFile, knownMesh, rememberMesh } from '../../identity/known-mes
 import { type Address, addressText, parseAddress } from '../../net/address.ts';
 import { dial } from '../../net/dial.ts';
 import type { Link } from '../../net/link.ts';
+import { meshOptions } from '../../net/mesh-options.ts';
 import { nmc } from '../../support/command-text.ts';
 import { EnvironmentError, UserError } from '../../support/errors.ts';
 import { isLoopback } from '../../support/loopback.ts';
@@ -17,6 +18,11 @@ const HERE = '127.0.0.1';
 /** `--mesh`, else `$NMC_MESH`, else the one on this machine. */
 export function meshAddress(args: Pick<ReachArguments, 'mesh'>): Address {
   return parseAddress(args.mesh ?? (process.env.NMC_MESH || HERE));
+}
+
+/** Options by which a next command reaches the same mesh. */
+export function asAsked(args: Pick<ReachArguments, 'mesh'>): string[] {
+  return args.mesh === undefined ? [] : meshOptions(parseAddress(args.mesh));
 }
 
 /** @throws UserError `mesh/insecure` where what is sent could be read on the way */

@@ -3,8 +3,10 @@ import { evenMicrobatches } from '../../../compiler/5-program/pipeline.ts';
 import { cutModel } from '../../../compiler/6-partition/cut-model.ts';
 import { uniformMachines } from '../../../compiler/6-partition/problem.ts';
 import { ASSUMED_RATE } from '../../../compiler/6-partition/scheduled-machines.ts';
+import { nmc } from '../../support/command-text.ts';
 import { emit } from '../../support/emit.ts';
 import { UserError } from '../../support/errors.ts';
+import { printed } from '../../support/printable.ts';
 import { buildStages, checkModel, cutOf, fileArgument, requireTask, selectTask } from '../compiling/compile-model.ts';
 import { assertPipelined, chooseDivision } from '../compiling/microbatches.ts';
 import { predictRate, type RatedTrainer, rated } from '../planning/predict-rate.ts';
@@ -52,7 +54,7 @@ export function simulateRates(args: SimulateArguments): number {
     if (json) emit({ event: 'rate', shards, ...row, busyByShard: found.busy });
     else
       process.stdout.write(
-        `  ${row.schedule.padEnd(9)} ${String(microbatches).padStart(2)}  ${row.samplesPerSecond.toFixed(1).padStart(9)} samples/s  busy ${percent(row.busy)}, busiest ${percent(row.busiest)}  ${row.limit}${row.chosen ? '  <- nmc deploy takes this' : ''}\n`,
+        `  ${row.schedule.padEnd(9)} ${String(microbatches).padStart(2)}  ${row.samplesPerSecond.toFixed(1).padStart(9)} samples/s  busy ${percent(row.busy)}, busiest ${percent(row.busiest)}  ${row.limit}${row.chosen ? printed`  <- ${nmc`deploy`} takes this` : ''}\n`,
       );
   }
   return EXIT.done;

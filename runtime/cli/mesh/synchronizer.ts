@@ -1,15 +1,18 @@
 /** `nmc synchronizer`: keeps a mesh together: members, plans, snapshots. */
 import { join } from 'node:path';
 import { embeddedBackplane } from '../../backplane/embedded.ts';
+import type { Certificate } from '../../http/limited-server.ts';
 import { ensureKey, userKeyPath } from '../../identity/key-file.ts';
 import { keyText } from '../../identity/key-text.ts';
 import { rememberMesh } from '../../identity/known-meshes.ts';
-import { addressText, parseAddress } from '../../net/address.ts';
+import { type Address, addressText, parseAddress } from '../../net/address.ts';
+import { meshOptions } from '../../net/mesh-options.ts';
 import { SynchronizerNode } from '../../net/synchronizer-node.ts';
+import { nmc, withCommands } from '../../support/command-text.ts';
 import { emit, jsonLine } from '../../support/emit.ts';
 import { UserError } from '../../support/errors.ts';
 import { isLoopback } from '../../support/loopback.ts';
-import { printed } from '../../support/printable.ts';
+import { printableLines, printed } from '../../support/printable.ts';
 import { acquireLock } from '../../support/process-lock.ts';
 import { CheckProcess } from '../compiling/check-process.ts';
 import { EXIT } from '../shell/command.ts';
@@ -18,10 +21,14 @@ import { packageVersion } from '../shell/package-root.ts';
 import { watchInterrupt } from '../shell/watch-interrupt.ts';
 import { hasParent, heedParent } from '../shell/with-parent.ts';
 import { inviteText } from './invite-argument.ts';
-import { joinLine, PRINTED } from './join-line.ts';
+import { addressHere, certifiedAddresses, joinAddresses } from './join-addresses.ts';
+import { joinCommands, joinLine, PRINTED } from './join-line.ts';
 import { assertSecure } from './mesh-link.ts';
 import type { SynchronizerArguments } from './options.ts';
 import { defaultState, ownFolder } from './state-folder.ts';
+
+/** Listens for other machines of the same network. */
+const OPEN = nmc`synchronizer --listen 0.0.0.0 --insecure`;
 
 export default async function (args: SynchronizerArguments): Promise<number> {
   const address = parseAddress(args.listen ?? '127.0.0.1');
@@ -58,14 +65,17 @@ export default async function (args: SynchronizerArguments): Promise<number> {
     onShutdown: stop,
   });
   try {
-    const listening = addressText({ ...address, port: node.port, secure: tls !== undefined });
+    const bound = { ...address, port: node.port, secure: tls !== undefined };
+    const listening = addressText(bound);
     rememberMesh(listening, node.key);
     const invite = inviteText(await node.invite());
-    if (args.json) emit({ event: 'synchronizer', address: listening, key: node.key, invite });
-    else
-      process.stdout.write(
-        printed`synchronizer at ${listening}\n` + joinLine({ address: listening, key: node.key, invite, ...PRINTED }),
-      );
+    const addresses = othersReach(bound, tls);
+    const mesh = meshOptions(addressHere(addresses[0]?.secure ? addresses[0] : bound));
+    const line = { addresses, key: node.key, invite, open: OPEN, mesh, ...PRINTED };
+    if (args.json) {
+      const join = joinCommands(line).map((command) => withCommands(command));
+      emit({ event: 'synchronizer', address: listening, key: node.key, invite, join });
+    } else process.stdout.write(printed`synchronizer at ${listening}\n` + printableLines(joinLine(line)));
     warnOfOpenDoor(address.host);
     await stopped;
     return EXIT.done;
@@ -74,6 +84,12 @@ export default async function (args: SynchronizerArguments): Promise<number> {
     interrupt?.release();
     release();
   }
+}
+
+/** A certificate names them, where it does. */
+function othersReach(listening: Address, tls: Certificate | undefined): Address[] {
+  const certified = tls === undefined ? [] : certifiedAddresses(listening, tls);
+  return certified.length > 0 ? certified : joinAddresses(listening);
 }
 
 function lockState(state: string): () => void {

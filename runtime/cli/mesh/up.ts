@@ -8,16 +8,20 @@ import { ask } from '../../net/ask.ts';
 import { askStatus } from '../../net/ask-status.ts';
 import { dial } from '../../net/dial.ts';
 import type { Link } from '../../net/link.ts';
+import { meshOptions } from '../../net/mesh-options.ts';
 import type { MeshStatus } from '../../net/mesh-status.ts';
 import { wallNow } from '../../support/clock.ts';
+import { nmc, withCommands } from '../../support/command-text.ts';
 import { emit } from '../../support/emit.ts';
 import { EnvironmentError, RelayedCode, UserError } from '../../support/errors.ts';
 import { onInterrupt } from '../../support/interrupt.ts';
-import { printed } from '../../support/printable.ts';
+import { printableLines, printed } from '../../support/printable.ts';
 import { EXIT } from '../shell/command.ts';
 import { emulationOf, emulationOptions, emulationText } from './emulation.ts';
+import { exampleModel } from '../shell/example-model.ts';
 import { type Announced, firstWords } from './first-words.ts';
-import { joinLine, PRINTED } from './join-line.ts';
+import { addressHere, joinAddresses } from './join-addresses.ts';
+import { joinCommands, joinLine, PRINTED } from './join-line.ts';
 import { assertSecure } from './mesh-link.ts';
 import type { UpArguments } from './options.ts';
 import { defaultState, ownFolder } from './state-folder.ts';
@@ -38,6 +42,8 @@ const REPAIRS: Readonly<Record<string, string>> = {
   'mesh/state-damaged': 'restore the folder from a copy, or begin anew with another --state',
   'mesh/state-older': 'restore the folder from a copy, or go on with what is there: --accept-older-state',
 };
+/** Starts a mesh that other machines of the same network can reach. */
+const OPEN = nmc`up --listen 0.0.0.0 --insecure`;
 const REPAIR = 'use another --port, or look into the state folder’s logs';
 
 export default async function (args: UpArguments): Promise<number> {
@@ -95,6 +101,8 @@ function listenAddress(args: UpArguments): Address {
 
 function announce(args: UpArguments, { address, key, invite }: Announced, trainers: MeshStatus['trainers']): void {
   const emulation = emulationOf(args);
+  const listening = parseAddress(address);
+  const addresses = joinAddresses(listening);
   if (args.json) {
     emit({
       event: 'up',
@@ -103,12 +111,14 @@ function announce(args: UpArguments, { address, key, invite }: Announced, traine
       key,
       invite,
       ...(emulation ? { emulating: emulation } : {}),
+      join: joinCommands({ addresses, key }).map((command) => withCommands(command)),
     });
     return;
   }
+  const mesh = meshOptions(addressHere(listening));
   process.stdout.write(
-    printed`mesh at ${address}: ${trainers.length} trainers${emulationText(emulation)}\n  nmc deploy FILE --watch --mesh ${address}\n  nmc status --mesh ${address}\nanother machine joins with\n` +
-      joinLine({ address, key, invite, ...PRINTED }),
+    printed`mesh at ${address}: ${trainers.length} trainers${emulationText(emulation)}\n  ${nmc`deploy ${exampleModel()} --watch ${mesh}`}\n  ${nmc`status ${mesh}`}\n` +
+      printableLines(joinLine({ addresses, key, invite, open: OPEN, mesh, ...PRINTED })),
   );
 }
 

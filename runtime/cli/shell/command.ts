@@ -1,28 +1,22 @@
 /** What a command is; each lives in a file of its own and is loaded only when it is called. */
 import type { Argv } from 'yargs';
-import type { Example } from './help.ts';
+import type { Below } from './help.ts';
 import { addOptions, type Given, type OptionTable, type RawArguments, readOptions } from './options.ts';
 
-export interface Command {
+export interface Command extends Below {
   /** `train <file> [task]` */
   readonly usage: string;
   readonly summary: string;
   /** Adds its options and words, for its help and for what it accepts. */
   readonly options: (yargs: Argv) => Argv;
-  /** Command lines, without the name of the program, and what they do. */
-  readonly examples: readonly Example[];
-  /** Behind its help. */
-  readonly epilogue?: string;
   /** Reads the arguments, loads what does the work, and runs it. @returns the exit code */
   readonly run: (args: RawArguments) => Promise<number>;
 }
 
-interface Declared<T extends OptionTable> {
+interface Declared<T extends OptionTable> extends Below {
   readonly usage: string;
   readonly summary: string;
   readonly options: T;
-  readonly examples: readonly Example[];
-  readonly epilogue?: string;
   /** The module that does the work; its default export gives the exit code. */
   readonly load: () => Promise<{ default: (args: Given<T>) => Promise<number> | number }>;
 }

@@ -1,24 +1,23 @@
 /** The help of a command: options as a table, then commands to paste, each on a line of its own that nothing breaks. */
 import type { Argv } from 'yargs';
 import { nmcUsage, withCommands } from '../../support/command-text.ts';
-import type { Command } from './command.ts';
+import { laidOut } from './describing.ts';
 
-const LEAST_COLUMNS = 80;
-const MOST_COLUMNS = 110;
+const MIN_COLUMNS = 80;
+const MAX_COLUMNS = 110;
 const DEFAULT_COLUMNS = 100;
-/** Within a command, while a table is laid out: lines are broken at other spaces alone. */
-const UNBROKEN = '\u00a0';
 
 export type Example = readonly [line: string, does: string];
 
-/** A narrower terminal breaks lines itself, and what is copied from it is whole. */
-export function helpColumns(columns = DEFAULT_COLUMNS): number {
-  return Math.max(LEAST_COLUMNS, Math.min(MOST_COLUMNS, columns));
+/** What stands below the table. */
+export interface Below {
+  readonly examples: readonly Example[];
+  readonly epilogue?: string;
 }
 
-/** A description of an option, for a table. */
-export function describing(text: string): string {
-  return withCommands(text, (command) => command.replaceAll(' ', UNBROKEN));
+/** A narrower terminal breaks lines itself, and what is copied from it is whole. */
+export function helpColumns(columns = DEFAULT_COLUMNS): number {
+  return Math.max(MIN_COLUMNS, Math.min(MAX_COLUMNS, columns));
 }
 
 /** Whether it is help that is asked for; what stands behind `--` is another program's. */
@@ -28,8 +27,8 @@ export function asksForHelp(argv: readonly string[]): boolean {
 }
 
 /** @param parser of this command; of all of them where there is none */
-export async function helpText(parser: Argv, { examples, epilogue }: Pick<Command, 'examples' | 'epilogue'>) {
-  const table = (await parser.getHelp()).replaceAll(UNBROKEN, ' ').trimEnd();
+export async function helpText(parser: Argv, { examples, epilogue }: Below): Promise<string> {
+  const table = laidOut(await parser.getHelp()).trimEnd();
   const lines = examples.map(([line, does]) => `  ${nmcUsage(line)}\n      ${does}`);
   const parts = [
     table,

@@ -3,8 +3,8 @@
  * A command reads no text of the command line itself.
  */
 import type { Argv, Options, PositionalOptions } from 'yargs';
+import { describing } from './describing.ts';
 import { givenOnce } from './given-once.ts';
-import { describing } from './help.ts';
 import { wholeNumber } from './whole-number.ts';
 
 /** Arguments as yargs hands them over. */

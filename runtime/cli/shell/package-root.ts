@@ -7,7 +7,7 @@ export function packageRoot(): string {
   let folder = dirname(fileURLToPath(import.meta.url));
   while (!existsSync(join(folder, 'package.json'))) {
     const above = dirname(folder);
-    if (above === folder) throw new Error('nmc is not inside its package');
+    if (above === folder) throw new Error('the program is not inside its package');
     folder = above;
   }
   return folder;
