@@ -50,13 +50,13 @@ function headLines({ synchronizer, trainers }: MeshStatus, version: string): str
   const theirs = synchronizer?.version;
   if (theirs === undefined) return [];
   const count = `${trainers.length} ${trainers.length === 1 ? 'trainer' : 'trainers'}`;
-  const head = `mesh of nmc ${theirs}, wire ${synchronizer?.wire ?? 'unknown'}, ${count}`;
+  const head = `mesh of version ${theirs}, wire ${synchronizer?.wire ?? 'unknown'}, ${count}`;
   const others = [...new Set(trainers.map((t) => t.version ?? theirs))].filter((v) => v !== theirs);
   return [
-    ...wrapped([head, ...(theirs === version ? [] : [`this is nmc ${version}`])], 2),
+    ...wrapped([head, ...(theirs === version ? [] : [`this is version ${version}`])], 2),
     ...(others.length === 0
       ? []
-      : wrapped([`some trainers run nmc ${others.join(', ')}: a run stays with trainers of one version`], 2)),
+      : wrapped([`some trainers run version ${others.join(', ')}: a run stays with trainers of one version`], 2)),
   ];
 }
 

@@ -1,11 +1,14 @@
 /** `nmc status`: what a mesh is doing, and why not where it is not. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { askStatus } from '../../net/ask-status.ts';
+import { nmc } from '../../support/command-text.ts';
 import { emit } from '../../support/emit.ts';
+import { printed } from '../../support/printable.ts';
 import { EXIT } from '../shell/command.ts';
+import { exampleModel } from '../shell/example-model.ts';
 import { packageVersion } from '../shell/package-root.ts';
 import { watchInterrupt } from '../shell/watch-interrupt.ts';
-import { openMeshToLook } from './mesh-link.ts';
+import { asAsked, openMeshToLook } from './mesh-link.ts';
 import type { StatusArguments } from './options.ts';
 import { statusText } from './status-text.ts';
 
@@ -18,7 +21,11 @@ export default async function (args: StatusArguments): Promise<number> {
     do {
       const status = await askStatus(link);
       if (args.json) emit({ ...status });
-      else process.stdout.write(statusText(status, args.all, packageVersion()));
+      else {
+        process.stdout.write(statusText(status, args.all, packageVersion()));
+        if (status.runs.length === 0)
+          process.stdout.write(printed`next: ${nmc`deploy ${exampleModel()} --watch ${asAsked(args)}`}\n`);
+      }
       if (args.watch) await sleep(LOOK_EVERY_MS);
     } while (args.watch && !interrupt.requested());
     return EXIT.done;

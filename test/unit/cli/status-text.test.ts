@@ -35,8 +35,8 @@ const STATUS: MeshStatus = {
 
 test('says what goes on, the one thing that limits it, who is there and who was', () => {
   expect(statusText(STATUS, false, '0.3.0').split('\n')).toEqual([
-    'mesh of nmc 0.3.0, wire 2.0, 2 trainers',
-    'some trainers run nmc 0.2.0: a run stays with trainers of one version',
+    'mesh of version 0.3.0, wire 2.0, 2 trainers',
+    'some trainers run version 0.2.0: a run stays with trainers of one version',
     'tiny-1  training  epoch 3 of 25, batch 40 of 79',
     '  tiny il, pipelined in 4  1,240 samples/s  energy 0.2500  accuracy 94.0 %',
     '    snapshot 12 s ago',
@@ -52,7 +52,7 @@ test('says what goes on, the one thing that limits it, who is there and who was'
     '  1 schema (last 1 h 00 min ago)',
     '',
   ]);
-  expect(statusText(STATUS, false, '0.4.0')).toContain('wire 2.0, 2 trainers  this is nmc 0.4.0');
+  expect(statusText(STATUS, false, '0.4.0')).toContain('wire 2.0, 2 trainers  this is version 0.4.0');
 });
 
 test('runs of yesterday are folded, and those of today beyond the newest', () => {
