@@ -2,6 +2,7 @@
 
 import { boundedCount, MAX_ELEMENTS, ofPresent, zeroed, zeroedBytes } from '../support/bounded.ts';
 import { UserError } from '../support/errors.ts';
+import type { ColumnNames } from './column-names.ts';
 
 export type FieldType = 'u8' | 'i32' | 'f32';
 export type FieldArray = Uint8Array | Int32Array | Float32Array;
@@ -28,6 +29,13 @@ export interface Dataset {
   readonly origin: string;
   /** Names of the classes that the numbers of a field stand for, in their order, where the data have names for them. */
   readonly classes?: Classes;
+  /** Of the file, where its columns have names and several of them are a field. */
+  readonly columns?: ColumnNames;
+}
+
+/** What a part of a data set says of its fields, as the whole does. */
+export function namesOf({ classes, columns }: Dataset): Pick<Dataset, 'classes' | 'columns'> {
+  return { ...(classes ? { classes } : {}), ...(columns ? { columns } : {}) };
 }
 
 /** By field. */
@@ -131,7 +139,7 @@ export function slice(dataset: Dataset, from: number, to: number): Dataset {
     length: to - from + 1,
     fields: dataset.fields,
     origin: dataset.origin,
-    ...(dataset.classes ? { classes: dataset.classes } : {}),
+    ...namesOf(dataset),
     gather(field, indices, out) {
       const shifted = zeroed(Float64Array, ofPresent(indices.length));
       for (let k = 0; k < indices.length; k++) {

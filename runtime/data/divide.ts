@@ -3,7 +3,7 @@ import type { DataPart } from '../../spec/plan.ts';
 import { permutation, stream } from '../../spec/random.ts';
 import { boundedCount, MAX_ELEMENTS, ofPresent, zeroed } from '../support/bounded.ts';
 import { UserError } from '../support/errors.ts';
-import type { Dataset } from './dataset.ts';
+import { type Dataset, namesOf } from './dataset.ts';
 
 /**
  * Returns one part of the data. Which samples it has follows from the seed and the number of samples alone; they keep
@@ -26,7 +26,7 @@ export function divide(dataset: Dataset, { share, seed, name }: DataPart): Datas
     length: rows.length,
     fields: dataset.fields,
     origin: dataset.origin,
-    ...(dataset.classes ? { classes: dataset.classes } : {}),
+    ...namesOf(dataset),
     gather(field, indices, out) {
       const chosen = zeroed(Float64Array, ofPresent(indices.length));
       for (let k = 0; k < indices.length; k++) {

@@ -2,7 +2,7 @@
 
 import { boundedCount, MAX_ELEMENTS, zeroed } from '../support/bounded.ts';
 import { UserError } from '../support/errors.ts';
-import type { Dataset, FieldArray } from './dataset.ts';
+import { type Dataset, type FieldArray, namesOf } from './dataset.ts';
 
 /**
  * What is left over at the end is left out. Each field gets the axis of steps in front.
@@ -21,7 +21,7 @@ export function sequences(dataset: Dataset, steps: number): Dataset {
     length,
     fields: dataset.fields.map((field) => ({ ...field, shape: [steps, ...field.shape] })),
     origin: dataset.origin,
-    ...(dataset.classes ? { classes: dataset.classes } : {}),
+    ...namesOf(dataset),
     gather(field: string, indices: ArrayLike<number>, out: FieldArray): void {
       const rows = zeroed(Float64Array, boundedCount(indices.length * steps, MAX_ELEMENTS, 'rows of sequences'));
       for (let k = 0; k < indices.length; k++) {

@@ -1,7 +1,7 @@
 /** Reads the JSON header of a safetensors file from hostile bytes: every claim is checked against the others. */
 
+import { findDuplicateKey } from '../support/duplicate-keys.ts';
 import { UserError } from '../support/errors.ts';
-import { findDuplicateKey } from './duplicate-keys.ts';
 import { ELEMENT_BYTES, type TensorType } from './safetensors-types.ts';
 
 export interface TensorEntry {

@@ -18,6 +18,7 @@ export const ERROR_CODES = {
   'data/changed': 'the data are not those that the run began with',
   'data/checksum': 'the downloaded file is not the one that is expected',
   'data/classes': 'the data have a class that training did not know',
+  'data/columns': 'the data have a field in other columns than training had it',
   'data/field': 'the data have no such field',
   'data/format': 'this file cannot be read as the data it should be',
   'data/label': 'a label has no place in `one_hot`',

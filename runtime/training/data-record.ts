@@ -6,6 +6,8 @@ export interface DataRecord {
   readonly leftOut: number;
   /** Names of the classes by field, in the order of their numbers. */
   readonly classes?: Readonly<Record<string, readonly string[]>>;
+  /** Names of the columns by field, where the file has names and several of them are the field. */
+  readonly columns?: Readonly<Record<string, readonly string[]>>;
 }
 
 /** What tells whether data are still those of a training. */

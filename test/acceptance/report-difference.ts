@@ -8,6 +8,11 @@ export function toldOf(answer: readonly EpochReport[] | string): Told {
   return typeof answer === 'string' ? { refused: answer } : { reports: answer };
 }
 
+/** By the name of the way that has refused, its code. */
+export function refusalsIn(told: Readonly<Record<string, Told>>): Readonly<Record<string, string>> {
+  return Object.fromEntries(Object.entries(told).flatMap(([name, t]) => ('refused' in t ? [[name, t.refused]] : [])));
+}
+
 /**
  * @param told by name; the first one is what the others are held to
  * @param equal pairs of names whose numbers have to be the same, too
@@ -17,9 +22,7 @@ export function reportDifference(
   told: Readonly<Record<string, Told>>,
   equal: readonly (readonly [string, string])[],
 ): { readonly holds: boolean; readonly text: string } {
-  const refusals = Object.entries(told).flatMap(([name, t]) =>
-    'refused' in t ? [`${name} refuses: ${t.refused}`] : [],
-  );
+  const refusals = Object.entries(refusalsIn(told)).map(([name, code]) => `${name} refuses: ${code}`);
   const [[first, wanted] = ['', undefined]] = reported(told);
   if (wanted === undefined) return { holds: false, text: refusals.join(', ') };
   const others = reported(told).filter(([name]) => name !== first);

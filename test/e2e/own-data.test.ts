@@ -58,6 +58,18 @@ test('samples that fill no batch are said, told to programs, and kept in the run
   expect(config.settings).toMatchObject({ trainedOn: { leftOut: 3, train: { samples: 24 } } });
 });
 
+test('a file in whose columns training read something else is not predicted from', async () => {
+  const predict = async (name: string, text: string): Promise<{ code: number | null; last: unknown }> => {
+    writeFileSync(join(folder, name), text);
+    const end = await nmc(['predict', 'told', '--input', name, '--json'], { cwd: folder });
+    return { code: end.code, last: jsonLines(end).at(-1) };
+  };
+  expect(await predict('leak.csv', 'b,c,d,label\n1,2,3,0\n')).toMatchObject({
+    ...{ code: 2, last: { event: 'error', code: 'data/columns' } },
+  });
+  expect(await predict('swapped.csv', 'x[3],x[2],x[1],x[0]\n1,2,3,4\n')).toMatchObject({ code: 0 });
+});
+
 test('a run whose data have changed does not go on', async () => {
   writeFileSync(join(folder, 'changes.csv'), csv(700, 0));
   const model = write('changes.pcn', 'changes.csv');

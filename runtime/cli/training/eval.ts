@@ -1,6 +1,5 @@
 /** `nmc eval`: a run against the checks of its model, on the data and with the limit that it was trained with. */
 import { dirname } from 'node:path';
-import { alignClasses } from '../../data/classes.ts';
 import { checkLabels } from '../../data/labels.ts';
 import { runChecks } from '../../shard/checks.ts';
 import { labelledOf } from '../../shard/trainable.ts';
@@ -15,7 +14,7 @@ import { otherModel } from './other-model.ts';
 import { openPredictor } from './run-predictor.ts';
 import { checkLines } from './train-report-human.ts';
 import { storedSettings } from './train-settings.ts';
-import { dataOpener, storedDataRecord } from './training-data.ts';
+import { dataOpener, heldTo, storedDataRecord } from './training-data.ts';
 
 export default async function (args: EvalArguments): Promise<number> {
   const asJson = args.json;
@@ -35,9 +34,7 @@ export default async function (args: EvalArguments): Promise<number> {
     const open = dataOpener({ ...stored, limit });
     const record = storedDataRecord(run.config.settings.trainedOn);
     const trained = Object.keys(record?.train.sums ?? {});
-    const datasets = await Promise.all(
-      plan.checks.map(async (c) => alignClasses(await open(c.data), record?.classes, trained)),
-    );
+    const datasets = await Promise.all(plan.checks.map(async (c) => heldTo(await open(c.data), record, trained)));
     datasets.forEach((dataset, i) => {
       checkLabels(dataset, labelledOf(plan, plan.checks[i]));
     });

@@ -1,6 +1,7 @@
 /** `nmc predict`: what a run makes of given inputs. */
 import { dirname } from 'node:path';
 import type { Plan, PlanPrediction } from '../../../spec/plan.ts';
+import { assertColumns } from '../../data/column-names.ts';
 import { type Classes, type Dataset, slice } from '../../data/dataset.ts';
 import { readInput } from '../../data/read-input.ts';
 import { predictAll } from '../../shard/evaluate.ts';
@@ -16,7 +17,7 @@ import { otherModel } from './other-model.ts';
 import { predictSheet } from './predict-sheet.ts';
 import { openPredictor, type Predictor, selectPrediction } from './run-predictor.ts';
 import { storedSettings } from './train-settings.ts';
-import { dataOpener, storedClasses } from './training-data.ts';
+import { dataOpener, storedClasses, storedDataRecord } from './training-data.ts';
 
 export default async function (args: PredictArguments): Promise<number> {
   if (args.input === undefined && args.png === undefined)
@@ -44,6 +45,7 @@ export default async function (args: PredictArguments): Promise<number> {
   try {
     if (png !== undefined) return await writeSheet(args, predictor, selectPrediction(predictor.plan, args.task), png);
     const { prediction, dataset, names } = asked ?? (await askedFor(args, predictor.plan));
+    assertColumns(dataset, storedDataRecord(predictor.run.config.settings.trainedOn)?.columns);
     const classes = classesOfReads(predictor.plan, prediction, storedClasses(predictor.run.config));
     const wrong: NotFinite[] = [];
     for await (const batch of predictAll(predictor.shard, prediction, dataset)) {

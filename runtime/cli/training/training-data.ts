@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs';
 import { isAbsolute, join } from 'node:path';
 import type { Plan, PlanData, PlanTraining } from '../../../spec/plan.ts';
 import { alignClasses } from '../../data/classes.ts';
+import { assertColumns, keptColumns } from '../../data/column-names.ts';
 import { type Classes, type Dataset, slice } from '../../data/dataset.ts';
 import { fingerprintOf } from '../../data/fingerprint.ts';
 import { openDataset } from '../../data/open.ts';
@@ -51,21 +52,36 @@ export async function openTrainingData(plan: Plan, training: PlanTraining, open:
     training.validation ? open(training.validation) : undefined,
     Promise.all(plan.checks.map((c) => open(c.data))),
   ]);
-  const aligned = (dataset: Dataset): Dataset =>
-    alignClasses(
-      dataset,
-      train.classes,
-      training.inputs.map(({ name }) => name),
-    );
+  const names = training.inputs.map(({ name }) => name);
+  const aligned = (dataset: Dataset): Dataset => heldTo(dataset, train, names);
   const data = { train, checks: checks.map(aligned), ...(validation ? { validation: aligned(validation) } : {}) };
   assertLabels(plan, training, data);
   return data;
 }
 
+/**
+ * Data that are read after training, by what training knew of its own.
+ * @param trained names of the fields that training read
+ * @throws UserError `data/classes`, `data/columns`
+ */
+export function heldTo(
+  dataset: Dataset,
+  known: Pick<Dataset, 'classes' | 'columns'> | undefined,
+  trained: readonly string[],
+): Dataset {
+  assertColumns(dataset, known?.columns);
+  return alignClasses(dataset, known?.classes, trained);
+}
+
 export function dataRecord(training: PlanTraining, { train }: TrainingData): DataRecord {
   const names = training.inputs.map((field) => field.name);
   const leftOut = leftOutOf({ ...training, train });
-  return { train: fingerprintOf(train, names), leftOut, ...(train.classes ? { classes: train.classes } : {}) };
+  const columns = keptColumns(train);
+  return {
+    ...{ train: fingerprintOf(train, names), leftOut },
+    ...(train.classes ? { classes: train.classes } : {}),
+    ...(columns ? { columns } : {}),
+  };
 }
 
 /** @returns nothing for a run that was made before runs kept it */

@@ -2,12 +2,13 @@
 import { CsvError } from 'csv-parse';
 import { parse } from 'csv-parse/sync';
 import { ofPresent, zeroed } from '../../support/bounded.ts';
+import { elementNumber } from '../column-names.ts';
 import { type Column, type Field, sizeOf } from '../dataset.ts';
 import { badData } from './bad-data.ts';
 import { CsvColumn } from './csv-column.ts';
 import { isHeader } from './csv-header.ts';
 import { INEXACT, roundedWhole, type Table } from './table.ts';
-import { allNamed, type Grouping, groupColumns } from './wide-columns.ts';
+import { allNamed, type Grouping, groupColumns, namesOfGroups } from './wide-columns.ts';
 import { type Classed, classesOf, takesClasses } from './word-labels.ts';
 
 /** Columns of text are left out, unless a wanted field takes their words as classes, or needs numbers (an error). */
@@ -35,6 +36,8 @@ class CsvRows {
   readonly #path: string;
   #first: readonly string[] | undefined;
   columns: readonly CsvColumn[] | undefined;
+  /** The first row holds names. */
+  headed = false;
   /** Of samples. */
   count = 0;
   #line = 0;
@@ -55,10 +58,10 @@ class CsvRows {
   }
 
   #begin(first: readonly string[], second: readonly string[] | undefined): void {
-    const headed = isHeader(this.#path, first, second);
-    const names = headed ? uniqueNames(this.#path, first) : first.map((_, c) => `column${c + 1}`);
+    this.headed = isHeader(this.#path, first, second);
+    const names = this.headed ? uniqueNames(this.#path, first) : first.map((_, c) => `column${c + 1}`);
     this.columns = names.map((name) => new CsvColumn(name));
-    if (headed) this.#line++;
+    if (this.headed) this.#line++;
     else this.#store(first);
     if (second) this.#store(second);
   }
@@ -82,17 +85,20 @@ function uniqueNames(path: string, record: readonly string[]): string[] {
   return names;
 }
 
-function fieldsOf(path: string, { columns = [], count }: CsvRows, wanted: readonly Field[] | undefined): Table {
+function fieldsOf(path: string, { columns = [], count, headed }: CsvRows, wanted: readonly Field[] | undefined): Table {
   const labels = columns.flatMap((c) => labelsOf(path, c, wanted) ?? []);
   const needed = new Set(wanted?.map((field) => field.name));
   const classed = new Set(labels.map(({ column }) => column.field.name));
-  const usable = columns.filter((c) => !classed.has(c.name) && (c.kind === 'number' || needed.has(c.name)));
+  const isNeeded = ({ name }: CsvColumn): boolean =>
+    needed.has(name) || [...needed].some((field) => elementNumber(field, name) !== undefined);
+  const usable = columns.filter((c) => !classed.has(c.name) && (c.kind === 'number' || isNeeded(c)));
   const named = usable.map(({ name }) => ({ name, shape: [] }));
   const rest = wanted?.filter((field) => !classed.has(field.name));
   const groups = rest?.length === 0 ? [] : groupColumns(path, named, rest);
   // Found by its position, a column that is half text could be meant, too.
   const doubtful = allNamed(path, named, rest) ? undefined : columns.find((c) => c.kind === 'text' && c.number);
   if (doubtful?.number) throw badData(path, placeOf(doubtful, doubtful.gap?.line ?? 1), doubtful.problem);
+  const columnNames = namesOfGroups(groups, named);
   const used = groups.flatMap(({ members }) => members.map((m) => usable[m] as CsvColumn));
   const gaps = used.flatMap((column) => (column.gap ? [{ column, line: column.gap.line }] : []));
   const [earliest] = gaps.sort((a, b) => a.line - b.line);
@@ -102,6 +108,7 @@ function fieldsOf(path: string, { columns = [], count }: CsvRows, wanted: readon
       throw badData(path, placeOf(column, column.rounded.line), `${column.rounded.text.slice(0, 40)} ${INEXACT}`);
   return {
     columns: [...groups.map((group) => toColumn(path, group, usable, count)), ...labels.map(({ column }) => column)],
+    ...(headed && columnNames ? { columnNames } : {}),
     ...classesOf(labels),
   };
 }

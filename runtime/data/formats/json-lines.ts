@@ -1,6 +1,7 @@
 /** JSON lines: one object per sample, with the fields' names and their numbers, nested or flat. */
 import { reasonOf } from '../../../spec/reason-of.ts';
 import { ofPresent, zeroed } from '../../support/bounded.ts';
+import { findDuplicateKey } from '../../support/duplicate-keys.ts';
 import { type Field, sizeOf } from '../dataset.ts';
 import { badData } from './bad-data.ts';
 import { convert, INEXACT, roundedText, sameLayout, type Table } from './table.ts';
@@ -43,6 +44,8 @@ function parseLine(path: string, line: string, number: number): Line {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
     throw badData(path, `line ${number}`, 'an object is needed', '{"image": [0, 0, …]}');
   }
+  const twice = findDuplicateKey(line);
+  if (twice !== undefined) throw badData(path, `line ${number}`, `\`${twice}\` is there twice`);
   return { number, object: value as Record<string, unknown>, text: line };
 }
 

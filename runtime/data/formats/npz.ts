@@ -30,6 +30,7 @@ export function parseNpz(path: string, bytes: Uint8Array): Map<string, NumberArr
   const total = entries.reduce((sum, entry) => sum + entry.unpacked, 0);
   if (total > MAX_BYTES) throw badData(path, '', `its arrays take ${total} bytes; at most ${MAX_BYTES} are read`);
   for (const entry of entries) {
+    if (arrays.has(entry.name.slice(0, -4))) throw badData(path, '', `${entry.name} is in the archive twice`);
     arrays.set(entry.name.slice(0, -4), parseNpy(`${path}:${entry.name}`, unpack(path, bytes, entry)));
   }
   if (arrays.size === 0) throw badData(path, '', 'the archive holds no .npy array');

@@ -93,8 +93,14 @@ process.once('message', async ({ bytes, library, from, most, heap, maxHeap }) =>
       BROTLI: native(zlib.brotliDecompressSync),
       ZSTD: zlib.zstdDecompressSync ? native(zlib.zstdDecompressSync) : unpackZstd,
     };
+    // Times of day come as plain numbers, in a unit that they do not say.
+    const leaves = metadata.schema.filter((element) => !element.num_children);
+    const isTime = (leaf) => leaf?.logical_type?.type === 'TIME' || /^TIME_/.test(leaf?.converted_type ?? '');
+    const paths = metadata.row_groups[0]?.columns.map((column) => column.meta_data?.path_in_schema ?? []) ?? [];
+    const times = new Set(paths.flatMap(([name], n) => (isTime(leaves[n]) ? [name] : [])));
     const pieces = [];
-    const onChunk = ({ columnName, columnData }) => pieces.push([columnName, columnData]);
+    const onChunk = ({ columnName, columnData }) =>
+      pieces.push([columnName, times.has(columnName) ? Array.from(columnData, () => 'a time') : columnData]);
     await parquetRead({ file, metadata, compressors, onChunk, utf8: false });
     for (const [name, values] of pieces) await send({ kind: 'values', name, values });
     await send({ kind: 'done', rows });

@@ -1,6 +1,7 @@
 /** Parquet: each column of numbers, of lists of numbers or of PNG pictures is a field. */
 
 import { boundedCount, zeroed, zeroedBytes } from '../../support/bounded.ts';
+import { elementNumber } from '../column-names.ts';
 import { type Column, type Field, type FieldType, sizeOf } from '../dataset.ts';
 import { badData, looksLike } from './bad-data.ts';
 import { type ParquetValues, readParquetColumns } from './parquet-process.ts';
@@ -30,14 +31,32 @@ export async function parseParquet(
   if (reply.problem !== undefined) throw badData(path, '', `the file cannot be read (${reply.problem})`);
   const columns = [...reply.columns].flatMap(([name, chunks]) => toColumn(path, name, chunks) ?? []);
   const labels = [...reply.columns].flatMap(([name, chunks]) => labelsOf(path, name, chunks, wanted) ?? []);
+  const rest = wanted?.filter(({ name }) => !labels.some(({ column }) => column.field.name === name));
+  assertNumbers(path, [...reply.columns.keys()], columns, rest ?? []);
   const table = { columns: [...columns, ...labels.map(({ column }) => column)] };
   const rows = rowCount(path, table);
   if (rows !== reply.rows) throw badData(path, '', `it announces ${reply.rows} rows and holds ${rows}`);
-  const rest = wanted?.filter(({ name }) => !labels.some(({ column }) => column.field.name === name));
+  const joined = joinColumns(path, columns, rest);
   return {
-    columns: [...joinColumns(path, columns, rest), ...labels.map(({ column }) => column)],
+    ...joined,
+    columns: [...joined.columns, ...labels.map(({ column }) => column)],
     ...classesOf(labels),
   };
+}
+
+/** Columns of text, times and the like are left out, but not where a field is called so. */
+function assertNumbers(
+  path: string,
+  names: readonly string[],
+  columns: readonly Column[],
+  wanted: readonly Field[],
+): void {
+  const read = new Set(columns.map(({ field }) => field.name));
+  for (const { name: field } of wanted.filter(({ name }) => !read.has(name))) {
+    const other = names.find((name) => !read.has(name) && (name === field || elementNumber(field, name) !== undefined));
+    if (other !== undefined)
+      throw badData(path, `column \`${other}\``, `it holds no numbers, which \`${field}\` needs`);
+  }
 }
 
 /** The classes of a column of words whose field takes them. */

@@ -58,9 +58,21 @@ function checkHeader(path: string, bytes: Uint8Array): void {
     const problem = 'a picture with 16 bits per colour, while a field takes 8';
     throw badData(path, 'byte 24', problem, 'save it with 8 bits, or as NPZ with the numbers that are meant');
   }
+  if (isAnimated(bytes, view)) throw badData(path, '', 'a picture of several frames', 'save the frame that is meant');
   if (bytes[28] === 1 && bytes.length > MAX_INTERLACED_PIXELS) {
     throw badData(path, 'byte 28', 'interlaced pictures are only read up to 256 KiB', 'save it without interlacing');
   }
+}
+
+/** A chunk says so before the first one of pixels: readers that do not know it show the first frame. */
+function isAnimated(bytes: Uint8Array, view: DataView): boolean {
+  let at = 8;
+  while (at + 8 <= bytes.length) {
+    const kind = String.fromCharCode(...bytes.subarray(at + 4, at + 8));
+    if (kind === 'acTL' || kind === 'IDAT') return kind === 'acTL';
+    at += 12 + view.getUint32(at);
+  }
+  return false;
 }
 
 function onWhite(png: PNG): Picture {

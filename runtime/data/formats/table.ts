@@ -2,6 +2,7 @@
 
 import { ofPresent, zeroed, zeroedBytes } from '../../support/bounded.ts';
 import { UserError } from '../../support/errors.ts';
+import type { ColumnNames } from '../column-names.ts';
 import {
   type Classes,
   type Column,
@@ -20,6 +21,8 @@ export interface Table {
   readonly rowNames?: readonly string[];
   /** Names of the classes that the numbers of a field stand for. */
   readonly classes?: Classes;
+  /** Names that the file gives to the columns of a field. */
+  readonly columnNames?: ColumnNames;
   /** The only column's name is ours, not the file's: it may stand for any field. */
   readonly unnamed?: boolean;
 }
@@ -43,7 +46,8 @@ export function tableDataset(path: string, table: Table, wanted: readonly Field[
   const rows = rowCount(path, wanted && !alone ? usedOf(table, wanted) : table);
   const fields = wanted ?? table.columns.map(({ field }) => field);
   const columns = fields.map((field) => serve(path, table, field, rows, alone));
-  return memoryDataset(path, path, columns, table.classes);
+  const dataset = memoryDataset(path, path, columns, table.classes);
+  return table.columnNames ? { ...dataset, columns: table.columnNames } : dataset;
 }
 
 /** A file may hold more than is asked for, and of another length: `x_train` beside `x_test`. */

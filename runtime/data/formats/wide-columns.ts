@@ -1,7 +1,9 @@
 /** Which columns of a table belong to one field: `x[0]`, `x[1]`, … make `x`, in every format that names columns. */
 import { ofPresent, zeroed } from '../../support/bounded.ts';
+import { type ColumnNames, elementNumber } from '../column-names.ts';
 import { type Column, type Field, type FieldType, sizeOf } from '../dataset.ts';
 import { badData } from './bad-data.ts';
+import type { Table } from './table.ts';
 
 export interface Grouping {
   readonly name: string;
@@ -39,13 +41,24 @@ export function allNamed(path: string, columns: readonly Named[], wanted: readon
   return wanted?.every((field) => findMembers(path, columns, field) !== undefined) ?? false;
 }
 
+/** What the columns of each field are called, where it has several. */
+export function namesOfGroups(groups: readonly Grouping[], columns: readonly Named[]): ColumnNames | undefined {
+  const wide = groups.filter(({ members }) => members.length > 1);
+  if (wide.length === 0) return undefined;
+  return Object.fromEntries(wide.map(({ name, members }) => [name, members.map((m) => columns[m]?.name ?? '')]));
+}
+
 /** Puts the columns of each field together; columns that belong to no field stay as they are. */
-export function joinColumns(path: string, columns: readonly Column[], wanted: readonly Field[] | undefined): Column[] {
+export function joinColumns(path: string, columns: readonly Column[], wanted: readonly Field[] | undefined): Table {
   const fields = columns.map(({ field }) => field);
   const groups = groupColumns(path, fields, wanted);
   const used = new Set(groups.flatMap(({ members }) => members));
   const joined = groups.map((group) => joinedOf(group, columns));
-  return [...joined, ...columns.filter((_, n) => !used.has(n))];
+  const columnNames = namesOfGroups(groups, fields);
+  return {
+    columns: [...joined, ...columns.filter((_, n) => !used.has(n))],
+    ...(columnNames ? { columnNames } : {}),
+  };
 }
 
 function joinedOf({ name, shape, members }: Grouping, columns: readonly Column[]): Column {
@@ -66,9 +79,8 @@ function findMembers(path: string, columns: readonly Named[], field: Field): Gro
   const own = columns.findIndex(({ name }) => name === field.name);
   if (own >= 0) return { name: field.name, shape: columns[own]?.shape ?? [], members: [own] };
   const numbered = columns.flatMap(({ name, shape }, at) => {
-    const rest = name.startsWith(field.name) && shape.length === 0 ? name.slice(field.name.length) : '';
-    const digits = /^(?:\[(\d+)\]|[._]?(\d+))$/.exec(rest);
-    return digits ? [{ at, number: Number(digits[1] ?? digits[2]) }] : [];
+    const number = shape.length === 0 ? elementNumber(field.name, name) : undefined;
+    return number === undefined ? [] : [{ at, number }];
   });
   if (numbered.length === 0) return undefined;
   const members = inOrder(path, field.name, numbered);

@@ -54,7 +54,7 @@ export class WordLabels {
   /**
    * Returns the column of the classes' numbers, and their names in that order.
    * @throws UserError `data/format` where a word is missing, may mean a missing value, or differs from another one only
-   *   in its case or blanks, so that it is a class or a slip
+   *   in its case, blanks or marks that nobody sees, so that it is a class or a slip
    */
   column(path: string, field: Field): Classed {
     if (this.#places.length > MAX_CLASSES)
@@ -84,7 +84,12 @@ export class WordLabels {
         `"${word}" is the name of a class, or says that there is none`,
         `leave such rows out, or write another word, such as \`no_${word.replace(/\W/g, '') || 'class'}\``,
       );
-    const folded = word.normalize('NFKC').replace(/\s+/g, ' ').trim().toLowerCase();
+    const folded = word
+      .normalize('NFKC')
+      .replace(/\p{Cf}/gu, '')
+      .replace(/\s+/g, ' ')
+      .trim()
+      .toLowerCase();
     const other = alike.get(folded);
     if (other !== undefined)
       throw badData(path, place, `"${word}" and "${other}" are two classes, or one written in two ways`, 'write one');

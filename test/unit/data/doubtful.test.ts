@@ -1,6 +1,7 @@
 /** Files that can be read in two ways, or hold what no device can: readers refuse them and say what to write. */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { parquetWriteBuffer } from 'hyparquet-writer';
 import { describe, expect, it } from 'vitest';
 import { alignClasses } from '../../../runtime/data/classes.ts';
 import type { Dataset, Field } from '../../../runtime/data/dataset.ts';
@@ -283,5 +284,51 @@ describe('a folder of pictures', () => {
     ],
   ])('that would be read in part is refused: %s', async (name, files, problem) => {
     await expect(openFile(made(name.replaceAll(' ', '-'), files), undefined, 1)).rejects.toThrow(problem);
+  });
+});
+
+describe('what a file says twice', () => {
+  it('is refused in a line of JSON, which would keep the last of the two', async () => {
+    const path = write('twice.jsonl', '{"x": 1}\n{"x": 2, "x": 3}\n');
+    await expect(openFile(path, [f32('x')], 1)).rejects.toThrow('line 2: `x` is there twice');
+  });
+
+  it('is refused in an archive of arrays', async () => {
+    const [x, y] = [npyF32([1], [1]), npyF32([1], [2])];
+    const bytes = Buffer.from(npz({ x, y }));
+    for (let at = bytes.indexOf('y.npy'); at >= 0; at = bytes.indexOf('y.npy', at)) bytes.write('x', at);
+    await expect(openFile(write('twice.npz', bytes), [f32('x')], 1)).rejects.toThrow('x.npy is in the archive twice');
+  });
+
+  it('is refused in a picture of several frames, of which one would be read', async () => {
+    const plain = Buffer.from(greyPng(2, 2, () => 7));
+    const control = Buffer.from([0, 0, 0, 8, ...Buffer.from('acTL'), 0, 0, 0, 2, 0, 0, 0, 0, 0, 0, 0, 0]);
+    const frames = Buffer.concat([plain.subarray(0, 33), control, plain.subarray(33)]);
+    await expect(openFile(write('frames.png', frames), [f32('x', 2, 2)], 1)).rejects.toThrow('several frames');
+  });
+});
+
+describe('a column that a field is called by', () => {
+  it.each([
+    ['thousands', 'x[0],x[1]\n"1,234",2\n3,4\n', 'row 2, column `x[0]`: "1,234" is not a number, but row 3 has 3'],
+    ['dates', 'x[0],x[1]\n1,2024-01-02\n3,2024-01-03\n', 'row 2, column `x[1]`: "2024-01-02" is not a number'],
+  ])('is not left out where it holds %s', async (_, text, problem) => {
+    await expect(csvProblem(text, f32('x', 2))).rejects.toThrow(problem);
+    await expect(csvProblem(text, f32('x', 1))).rejects.toThrow(problem);
+  });
+
+  it('is not left out of Parquet, and times of day are no numbers there', async () => {
+    const time = { name: 'x[0]', type: 'INT64', converted_type: 'TIME_MICROS', repetition_type: 'REQUIRED' } as const;
+    const bytes = new Uint8Array(
+      parquetWriteBuffer({
+        columnData: [{ name: 'x[0]', data: [1n, 2n] }],
+        schema: [{ name: 'root', num_children: 1 }, time],
+      }),
+    );
+    const words = parquet([{ name: 'x[0]', data: ['1', '2'], type: 'STRING' }]);
+    for (const content of [bytes, words])
+      await expect(openFile(write('t.parquet', content), [f32('x', 1)], 1)).rejects.toThrow(
+        'column `x[0]`: it holds no numbers, which `x` needs',
+      );
   });
 });
