@@ -17,8 +17,8 @@ import { EnvironmentError, RelayedCode, UserError } from '../../support/errors.t
 import { onInterrupt } from '../../support/interrupt.ts';
 import { printableLines, printed } from '../../support/printable.ts';
 import { EXIT } from '../shell/command.ts';
-import { emulationOf, emulationOptions, emulationText } from './emulation.ts';
 import { exampleModel } from '../shell/example-model.ts';
+import { emulationOf, emulationOptions, emulationText } from './emulation.ts';
 import { type Announced, firstWords } from './first-words.ts';
 import { addressHere, joinAddresses } from './join-addresses.ts';
 import { joinCommands, joinLine, PRINTED } from './join-line.ts';
