@@ -13,6 +13,7 @@ import { hello, type Invite, MAX_HANDSHAKE_BYTES, prove, type Role } from '../wi
 import { type HandshakeRefusal, handshakeWords } from '../wire/refusals.ts';
 import { MAX_BINARY_BYTES } from '../wire/routing.ts';
 import { type Address, addressText, addressUrl } from './address.ts';
+import { certificateTrouble, plainTrouble } from './certificate-trouble.ts';
 import { connectEmulated, type EmulatedLink } from './emulated-socket.ts';
 import { guarded } from './guarded.ts';
 import { GatewayLink, type Link, type LinkOptions } from './link.ts';
@@ -92,11 +93,7 @@ function dialOnce(options: DialOptions): Promise<Link> {
       fail(new EnvironmentError('mesh/unreachable', `${where} is not a gateway: ${printable(error)}`));
     socket.on('open', () => socket.send(JSON.stringify(first)));
     socket.once('error', (error) => {
-      const repair = `is the mesh up? ${nmc`up`} starts one here`;
-      const dropped = errorCode(error) === 'ECONNRESET';
-      fail(
-        dropped ? new Dropped(where) : new EnvironmentError('mesh/unreachable', `nobody answers at ${where}`, repair),
-      );
+      fail(connectionError(errorCode(error), where));
     });
     socket.once('close', (code, reason) => {
       const words = `${where} refused the connection: ${reasonText(reason) || 'no reason given'}`;
@@ -135,6 +132,15 @@ function keyRepair({ keys, role, address, pinned }: DialOptions, words: string):
   if (!words.includes(' the key ')) return undefined;
   const mesh = meshOptions(address, pinned && keyText(pinned));
   return `an operator has to allow it: ${nmc`keys allow ${keyText(keys.publicKey)} --role ${role} ${mesh}`}`;
+}
+
+function connectionError(code: string | undefined, where: string): EnvironmentError {
+  if (code === 'ECONNRESET') return new Dropped(where);
+  const named = certificateTrouble(code, where) ?? plainTrouble(code, where);
+  return (
+    named ??
+    new EnvironmentError('mesh/unreachable', `nobody answers at ${where}`, `is the mesh up? ${nmc`up`} starts one here`)
+  );
 }
 
 function refusalOf(where: string, code: HandshakeRefusal, answer: unknown, pinned?: Uint8Array): UserError {

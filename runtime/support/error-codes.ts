@@ -92,6 +92,7 @@ export const ERROR_CODES = {
   'mesh/blob': 'the mesh does not have or take this blob',
   'mesh/blob-damaged': 'a blob is not what its name says',
   'mesh/busy': 'another mesh uses this folder',
+  'mesh/certificate': 'the certificate of the mesh cannot be trusted',
   'mesh/deployment': 'the record of the run is not sound',
   'mesh/expelled': 'the mesh ended the connection for good',
   'mesh/fingerprint': 'this is not the key of a mesh',
