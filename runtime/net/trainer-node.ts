@@ -11,6 +11,7 @@ import type { Capability } from '../wire/messages.ts';
 import type { Refusal } from '../wire/refusals.ts';
 import type { BorderHead } from '../wire/routing.ts';
 import type { Address } from './address.ts';
+import { ask } from './ask.ts';
 import { bringBlob } from './bring-blob.ts';
 import { dial } from './dial.ts';
 import { DirectBorders } from './direct.ts';
@@ -212,7 +213,11 @@ export class TrainerNode {
       const away =
         // Once it knows the mesh, whoever answers in its place does not end it.
         error instanceof EnvironmentError || (error instanceof UserError && AWAY.includes(error.code));
-      if (before && away) return undefined;
+      if (before && away) {
+        // A mesh that came back as another version, or with another key, is not there for this trainer.
+        if (error instanceof UserError) this.#options.news?.away(error.message);
+        return undefined;
+      }
       throw error;
     }
   }
@@ -220,6 +225,15 @@ export class TrainerNode {
   #admitted(name: string): void {
     if (name !== this.#options.name) this.#options.log({ event: 'named', name });
     this.#options.news?.admitted(name, this.#link?.peer ?? '');
+    if (this.#link && this.#options.news) this.#askVersions(this.#link, this.#options.news);
+  }
+
+  #askVersions(link: Link, news: TrainerNews): void {
+    ask(link, { what: 'status' }).then(
+      ({ synchronizer }) => news.versions(synchronizer?.version, synchronizer?.wire),
+      // It is away again, or says nothing of the kind.
+      () => undefined,
+    );
   }
 
   /** Straight where there is a connection: what is lost when that ends goes out again through the relay. */

@@ -8,6 +8,7 @@ import { emit, jsonLine } from '../../support/emit.ts';
 import { formatCount } from '../../support/format-numbers.ts';
 import { printableLines, printed } from '../../support/printable.ts';
 import { createProgress, type Progress } from '../../support/progress.ts';
+import { packageVersion } from '../shell/package-root.ts';
 
 /** A shard in lockstep waits again and again: only one that has not moved for so many heartbeats is said to. */
 const STILL_HEARTBEATS = 4;
@@ -18,6 +19,8 @@ const MAX_SHOWN = 2;
 
 export interface JoinOutput {
   readonly json: boolean;
+  /** Of this program. */
+  readonly version: string;
   readonly terminal: boolean;
   /** Where it is a terminal. */
   readonly progress: Pick<Progress, 'busy' | 'note'>;
@@ -47,6 +50,7 @@ export class JoinReport implements TrainerNews {
   readonly #seen = new Map<string, Seen>();
   #name: string;
   #said = '';
+  #versions = '';
 
   /** @param name that was asked for */
   constructor(name: string, output: JoinOutput) {
@@ -63,6 +67,19 @@ export class JoinReport implements TrainerNews {
       else this.#line(printed`the mesh has another trainer ${this.#asked}: this one is ${name} there`);
     }
     this.#name = name;
+  };
+
+  /** Said once for each version that a mesh has while this trainer is in it. */
+  readonly versions = (nmc: string | undefined, wire: string | undefined): void => {
+    const { json, version } = this.#output;
+    if (nmc === undefined || nmc === this.#versions) return;
+    this.#versions = nmc;
+    if (json) emit({ event: 'versions', mesh: nmc, trainer: version, wire });
+    else if (nmc === version) this.#line(printed`the mesh runs nmc ${nmc}, as this trainer does`);
+    else
+      this.#line(
+        printed`the mesh runs nmc ${nmc}, this trainer nmc ${version}: a run stays with trainers of one version, so install nmc ${nmc} where it gets no shard`,
+      );
   };
 
   readonly away = (reason: string): void => {
@@ -176,6 +193,7 @@ export function tellOfJoin(
   const progress = createProgress();
   const report = new JoinReport(name, {
     json,
+    version: packageVersion(),
     terminal: process.stderr.isTTY === true,
     progress,
     line: (text) => process.stdout.write(printableLines(`${text}\n`)),

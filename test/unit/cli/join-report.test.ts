@@ -19,7 +19,15 @@ function report({ terminal }: { readonly terminal: boolean }) {
   const stream = { columns: 80, write: (text: string) => written.push(text) };
   const progress = createProgress({ stream, isTerminal: true, now, environment: { NO_COLOR: '1' } });
   const log = (): void => undefined;
-  const join = new JoinReport('me', { json: false, terminal, progress, line: (text) => lines.push(text), log, now });
+  const join = new JoinReport('me', {
+    json: false,
+    version: '0.3.0',
+    terminal,
+    progress,
+    line: (text) => lines.push(text),
+    log,
+    now,
+  });
   /** Half a second later. */
   const beat = (...shards: readonly ShardNews[]): void => {
     time += 500;
@@ -52,6 +60,15 @@ test('a name that was taken is said to the one that got another', () => {
   join.admitted('me-2');
   join.admitted('me-2');
   expect(lines).toEqual(['the mesh has another trainer me: this one is me-2 there']);
+});
+
+test('the version of the mesh is said once, and what another one means', () => {
+  const { join, lines } = report({ terminal: false });
+  for (const nmc of [undefined, '0.3.0', '0.3.0', '0.4.0']) join.versions(nmc, '2.0');
+  expect(lines).toEqual([
+    'the mesh runs nmc 0.3.0, as this trainer does',
+    expect.stringMatching(/^the mesh runs nmc 0\.4\.0, this trainer nmc 0\.3\.0: .*install nmc 0\.4\.0/),
+  ]);
 });
 
 test('on a terminal one line of at most 80 columns refreshes, with the rate of the last seconds', () => {
