@@ -7,7 +7,7 @@ export interface TrainerNews {
   /** @param name by which the mesh knows it now; another one than it asked for where that is taken. @param mesh its key */
   readonly admitted: (name: string, mesh: string) => void;
   /** Of the mesh's program; nothing where it does not say. */
-  readonly versions: (nmc: string | undefined, wire: string | undefined) => void;
+  readonly versions: (mesh: string | undefined, wire: string | undefined) => void;
   readonly away: (reason: string) => void;
   /** Every heartbeat. */
   readonly shards: (shards: readonly ShardNews[]) => void;

@@ -70,15 +70,15 @@ export class JoinReport implements TrainerNews {
   };
 
   /** Said once for each version that a mesh has while this trainer is in it. */
-  readonly versions = (nmc: string | undefined, wire: string | undefined): void => {
+  readonly versions = (mesh: string | undefined, wire: string | undefined): void => {
     const { json, version } = this.#output;
-    if (nmc === undefined || nmc === this.#versions) return;
-    this.#versions = nmc;
-    if (json) emit({ event: 'versions', mesh: nmc, trainer: version, wire });
-    else if (nmc === version) this.#line(printed`the mesh runs nmc ${nmc}, as this trainer does`);
+    if (mesh === undefined || mesh === this.#versions) return;
+    this.#versions = mesh;
+    if (json) emit({ event: 'versions', mesh, trainer: version, wire });
+    else if (mesh === version) this.#line(printed`the mesh runs version ${mesh}, as this trainer does`);
     else
       this.#line(
-        printed`the mesh runs nmc ${nmc}, this trainer nmc ${version}: a run stays with trainers of one version, so install nmc ${nmc} where it gets no shard`,
+        printed`the mesh runs version ${mesh}, this trainer ${version}: a run stays with trainers of one version, so install ${mesh} where it gets no shard`,
       );
   };
 

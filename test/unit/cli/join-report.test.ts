@@ -64,10 +64,10 @@ test('a name that was taken is said to the one that got another', () => {
 
 test('the version of the mesh is said once, and what another one means', () => {
   const { join, lines } = report({ terminal: false });
-  for (const nmc of [undefined, '0.3.0', '0.3.0', '0.4.0']) join.versions(nmc, '2.0');
+  for (const mesh of [undefined, '0.3.0', '0.3.0', '0.4.0']) join.versions(mesh, '2.0');
   expect(lines).toEqual([
-    'the mesh runs nmc 0.3.0, as this trainer does',
-    expect.stringMatching(/^the mesh runs nmc 0\.4\.0, this trainer nmc 0\.3\.0: .*install nmc 0\.4\.0/),
+    'the mesh runs version 0.3.0, as this trainer does',
+    expect.stringMatching(/^the mesh runs version 0\.4\.0, this trainer 0\.3\.0: .*install 0\.4\.0/),
   ]);
 });
 
