@@ -1,5 +1,5 @@
 /**
- * Text to plan: every stage in its order, and how what it makes is printed. Nobody else calls two of them.
+ * Text to plan: every stage in its order, and the printer of what it makes. No other file calls two stages.
  *
  * `compile` goes all the way. Commands that decide something on the way call its three parts: `checkFile` reads a text,
  * `buildProgram` makes the program of one of its tasks, `buildPlan` the files of its plan.
@@ -44,7 +44,9 @@ export type Stage = 'ast' | 'graph' | 'program' | 'onnx' | 'plan';
 
 /** What a stage has made. */
 export type Made = {
-  /** A program: the pass behind which it is so, `none` before the first. A graph of ONNX: its file. Else the model's. */
+  /**
+   * A program: the pass behind which it is so, `none` before the first. A graph of ONNX: its file. Else the model's.
+   */
   readonly name: string;
   readonly task?: string | undefined;
 } & (
@@ -55,7 +57,7 @@ export type Made = {
 /** Looks on; none of it changes what is made. */
 export interface Observer {
   readonly made?: (made: Made) => void;
-  /** Told what is being done: to cut into many shards takes a while. */
+  /** Called with what is being done, since cutting into many shards takes a while. */
   readonly note?: ((doing: string) => void) | undefined;
   /** Does the work of a few stages, and may look at a clock before and after it. */
   readonly timed?: <T>(stages: string, work: () => T) => T;
@@ -279,7 +281,7 @@ function observeGraphs(files: ReadonlyMap<string, Uint8Array>, { made }: Observe
       });
 }
 
-/** The folder in which a model lies is nobody's business and differs between machines. */
+/** The folder of a model stays private, and differs between machines. */
 export function inputsOf(compiler: string, texts: ReadonlyMap<string, string>): PlanInputs {
   const modules = [...texts].map(([file, text]) => ({
     path: file.startsWith(STANDARD) ? file : basename(file),

@@ -15,7 +15,7 @@ export interface Lexed {
   readonly diagnostics: readonly Diagnostic[];
 }
 
-export const NO_SEMICOLON = 'statements need no `;` at their end';
+export const NO_SEMICOLON = 'a statement does not end with `;`';
 
 let lexer: InstanceType<typeof Lexer> | undefined;
 
@@ -67,11 +67,11 @@ function tokenDiagnostic(token: IToken, at: Span): Diagnostic | undefined {
 
 function looseString(image: string, at: Span): Diagnostic {
   if (image.startsWith('"')) {
-    const reason = 'no `"` ends this text before the line does';
+    const reason = 'this text has no closing `"` on its line';
     return diagnostic('syntax/unclosed', at, reason, { repair: 'close the text with `"` on the same line' });
   }
   const inner = image.slice(1, -1);
-  return diagnostic('syntax/string', at, 'a text stands between straight double quotes', { repair: `"${inner}"` });
+  return diagnostic('syntax/string', at, 'a text must stand between straight double quotes', { repair: `"${inner}"` });
 }
 
 function foreignComment(token: IToken, span: (start: number, length: number) => Span): Diagnostic {

@@ -27,14 +27,14 @@ export function checkNumber(image: string, at: Span): Diagnostic | undefined {
 }
 
 function checkSpelling(image: string, digits: string, unit: string | undefined, at: Span): Diagnostic | undefined {
-  if (digits.startsWith('.')) return number(at, 'a digit stands before the point', `0${image}`);
-  if (digits.endsWith('.')) return number(at, 'a digit stands after the point', `${digits}0`);
+  if (digits.startsWith('.')) return number(at, 'a digit must stand before the point', `0${image}`);
+  if (digits.endsWith('.')) return number(at, 'a digit must stand after the point', `${digits}0`);
   if (unit === undefined) return undefined;
-  if (/^_[0-9_]*$/.test(unit)) return number(at, 'digits are not grouped', image.replaceAll('_', ''));
+  if (/^_[0-9_]*$/.test(unit)) return number(at, 'digits cannot be grouped', image.replaceAll('_', ''));
   if (digits === '0' && /^[xX][0-9a-fA-F]+$/.test(unit)) {
-    return number(at, 'numbers are decimal', `${Number.parseInt(unit.slice(1), 16)}`);
+    return number(at, 'numbers must be decimal', `${Number.parseInt(unit.slice(1), 16)}`);
   }
-  if (/^[eE]$/.test(unit)) return number(at, 'an exponent has digits', `${image}0`);
+  if (/^[eE]$/.test(unit)) return number(at, 'an exponent needs digits', `${image}0`);
   return undefined;
 }
 
@@ -54,7 +54,7 @@ function checkUnit(digits: string, unit: string | undefined, at: Span): Diagnost
   if (unit === undefined || UNITS.has(unit)) return undefined;
   const near = unit === '\u00b5s' || unit === '\u03bcs' ? 'us' : closest(unit, UNITS.keys());
   const place = { ...at, start: at.start + digits.length };
-  const reason = `\`${unit}\` is no unit: there are ${[...UNITS.keys()].filter((name) => !/^[TGMk]/.test(name)).join(', ')} and their multiples`;
+  const reason = `\`${unit}\` is not a unit; the units are ${[...UNITS.keys()].filter((name) => !/^[TGMk]/.test(name)).join(', ')} and their multiples`;
   return diagnostic('syntax/unknown-unit', place, reason, {
     repair:
       near === undefined

@@ -1,4 +1,4 @@
-/** Our own wording for what the grammar did not find. Chevrotain's is unfit for people. */
+/** Our own wording for what the grammar did not find; Chevrotain's messages are hard to read. */
 import type { IParserErrorMessageProvider, IRecognitionException, IToken, TokenType } from 'chevrotain';
 import type { Code } from '../diagnostics/codes.ts';
 import { EOF, tokenMatcher } from './chevrotain.ts';
@@ -84,7 +84,7 @@ export interface Problem {
 }
 
 /**
- * The first thing the grammar did not like about a statement, in words, with what to write instead.
+ * The first mistake that the grammar found in a statement, in words, with what to write instead.
  * @param before the tokens of the statement up to the error; @param next the one behind it
  */
 export function explain(error: IRecognitionException, before: readonly IToken[], next: IToken | undefined): Problem {
@@ -106,7 +106,7 @@ export function explain(error: IRecognitionException, before: readonly IToken[],
 function spacedUnit(token: IToken, previous: IToken | undefined): Problem | undefined {
   if (previous?.tokenType !== t.NumberToken || !/\d$/.test(previous.image) || !UNITS.has(token.image)) return undefined;
   const joined = `${previous.image}${token.image}`;
-  const reason = `a blank parts ${showToken(previous)} from its unit`;
+  const reason = `there is a blank between ${showToken(previous)} and its unit`;
   return { code: 'syntax/spaced-unit', reason, repair: `\`${joined}\`` };
 }
 
@@ -114,7 +114,7 @@ function assignment(token: IToken, before: readonly IToken[], rule: string): Pro
   if (token.tokenType !== t.Equals) return undefined;
   const inCondition = before.some((one) => [t.When, t.Where, t.CheckWord].includes(one.tokenType));
   if (!inCondition && rule !== 'operand') return undefined;
-  return { code: 'syntax/assignment', reason: 'a condition compares with `==`', repair: '`==`' };
+  return { code: 'syntax/assignment', reason: '`=` does not compare; write `==`', repair: '`==`' };
 }
 
 /** `link y <- h`. */
@@ -136,7 +136,7 @@ const RESERVED = new Set(['and', 'or', 'not', 'when', 'where']);
 
 function reservedName(token: IToken, rules: readonly string[], kind: string): Problem | undefined {
   if (!RESERVED.has(token.image) || rules.at(-1) !== 'name' || kind !== 'MismatchedTokenException') return undefined;
-  const reason = `${showToken(token)} has a meaning of its own, so nothing can be called so`;
+  const reason = `${showToken(token)} is a reserved word, so it cannot be a name`;
   return { code: 'syntax/expected', reason, repair: 'choose another name' };
 }
 
@@ -159,7 +159,7 @@ function repairFor(message: string, token: IToken, rule: string): string | undef
   if (message.startsWith('expected the name of a node')) return REPAIRS['linkStatement/Arrow'];
   if (message.startsWith('expected a type')) return 'write a type: `f32[784]`, `int`, `float`, …';
   if (message.startsWith('expected a name before')) return REPAIRS['taskHead/Of'];
-  if (message.endsWith('does not continue the statement')) return 'delete it, or say what joins it to what is before';
+  if (message.endsWith('does not continue the statement')) return 'delete it, or join it to what stands before it';
   return rule === 'name' ? 'write a name: letters, digits and `_`' : undefined;
 }
 
@@ -175,11 +175,11 @@ function byRule(error: IRecognitionException, rule: string, next: IToken | undef
 function leftOver(error: IRecognitionException, next: IToken | undefined): Omit<Problem, 'code'> {
   const { token, message } = error;
   if (token.tokenType === t.Comma && error.context.ruleStack[0] === 'importLine') {
-    return { reason: 'one line imports one module', repair: 'write `import` again on the next line' };
+    return { reason: 'a line can import only one module', repair: 'write `import` again on the next line' };
   }
-  if (token.tokenType === t.Comma) return { reason: 'nothing is listed here', repair: 'leave out the `,`' };
+  if (token.tokenType === t.Comma) return { reason: 'this list is empty', repair: 'leave out the `,`' };
   if (token.tokenType === t.Colon)
-    return { reason: 'no type can stand here', repair: 'leave out the `:` and the type' };
+    return { reason: 'a type cannot stand here', repair: 'leave out the `:` and the type' };
   if (next?.tokenType === t.Equals) return { reason: message, repair: 'begin a new line for a new statement' };
   return { reason: message };
 }

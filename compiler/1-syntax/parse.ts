@@ -15,8 +15,8 @@ export const VERSION = 1;
 let parser: PcnParser | undefined;
 
 /**
- * Never throws. The value is always present and holds every statement that could be understood; mistakes are
- * diagnostics with codes `syntax/…`, in the order of the text.
+ * Never throws. The value always holds every statement that could be understood; mistakes are diagnostics with codes
+ * `syntax/…`, in the order of the text.
  */
 export function parse(text: string, file: string): Result<SourceFile> {
   const whole: Span = { file, start: 0, end: text.length };

@@ -1,7 +1,7 @@
 /**
- * Reading a file that has mistakes: it is cut into statements by lines and words, and each is read by the grammar on its
- * own, so one mistake costs one message and one statement. Only used when the grammar has refused the whole file, so
- * that line breaks mean nothing in files without mistakes.
+ * Reading a file that has mistakes: it is cut into statements by lines and words, and each is read by the grammar on
+ * its own, so one mistake costs one message and one statement. Only used when the grammar has refused the whole file,
+ * so that line breaks mean nothing in files without mistakes.
  */
 import type { IToken } from 'chevrotain';
 import { type Code, type Details, diagnostic } from '../diagnostics/codes.ts';
@@ -238,7 +238,7 @@ class Recovery {
   }
 
   #strayBlock(): void {
-    this.#report('syntax/unexpected', this.#spanOf(this.#next, this.#next + 1), 'no block can stand here', {
+    this.#report('syntax/unexpected', this.#spanOf(this.#next, this.#next + 1), 'a block cannot stand here', {
       repair: 'leave out the braces',
     });
     this.#next = this.#lines.blockEnd(this.#next);

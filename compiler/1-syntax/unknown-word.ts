@@ -1,4 +1,4 @@
-/** Statements that begin with no word of ours: what was meant, and how to say it. */
+/** Statements that begin with an unknown word: what was probably meant, and how to write it. */
 import type { IToken, TokenType } from 'chevrotain';
 import { diagnostic } from '../diagnostics/codes.ts';
 import type { Diagnostic } from '../diagnostics/diagnostic.ts';
@@ -62,7 +62,7 @@ export function unknownWord(
   const allowed = `${list.slice(0, -1).join(', ')} or ${list.at(-1) ?? ''}`;
   const shown = token.image.length > 30 ? `${token.image.slice(0, 29)}…` : token.image;
   if (!tokenMatcher(token, t.AnyWord)) {
-    const reason = `\`${shown}\` begins no statement; here stand ${allowed}`;
+    const reason = `\`${shown}\` does not begin a statement; allowed here: ${allowed}`;
     return diagnostic('syntax/unexpected', span, reason, { repair: 'delete it, or join it to the statement above' });
   }
   if (corrected !== undefined) {
@@ -75,7 +75,7 @@ export function unknownWord(
   const home = elsewhere(token, place);
   if (home !== undefined) return diagnostic('syntax/unknown-word', span, home.reason, { repair: home.repair });
   if (place === 'model' && next?.tokenType === t.Equals) {
-    const reason = 'a model has no settings of its own';
+    const reason = 'a model has no settings';
     return diagnostic('syntax/unknown-word', span, reason, { repair: `a parameter: \`param ${shown} = …\`` });
   }
   if (place === 'task' && next !== undefined && !tokenMatcher(next, t.AnyWord)) {
@@ -84,7 +84,7 @@ export function unknownWord(
     });
   }
   const settings = place === 'task' ? ' or a setting such as `batch = 128`' : '';
-  return diagnostic('syntax/unknown-word', span, `here stand ${allowed}${settings}`, {
+  return diagnostic('syntax/unknown-word', span, `allowed here: ${allowed}${settings}`, {
     repair: 'begin the statement with one of these words',
   });
 }
@@ -93,12 +93,12 @@ export function unknownWord(
 function habitOf(token: IToken, shown: string, next?: IToken): { reason: string; repair: string } | undefined {
   if (isLoop(token))
     return {
-      reason: 'nothing is repeated here: arrays have many elements, and links join ranges of them',
+      reason: 'the language has no loops: declare an array, and link ranges of its elements',
       repair: '`node h[3]: f32[16]`, `link h[0..1] -> h[1..2] = links.dense() along topology.one_to_one()`',
     };
   if (next?.tokenType !== t.Less && next?.tokenType !== t.Arrow) return undefined;
   return {
-    reason: 'a link begins with its word, and goes from its source to its target',
+    reason: 'a link begins with `link`, and goes from its source to its target',
     repair:
       next.tokenType === t.Less ? `\`link … -> ${shown} = links.dense()\`` : `\`link ${shown} -> … = links.dense()\``,
   };
@@ -108,12 +108,12 @@ export function isLoop(token: IToken): boolean {
   return token.image === 'for' || token.image === 'while';
 }
 
-/** A word of ours in the wrong place. */
+/** A keyword in the wrong place. */
 function elsewhere(token: IToken, place: Place): { reason: string; repair: string } | undefined {
   const home = (['model', 'task', 'definition', 'top'] as const).find((one) => words(one).includes(token.tokenType));
   if (home === undefined || home === place) return undefined;
   return {
-    reason: `\`${token.image}\` belongs into ${PLACES[home]}, not ${PLACES[place]}`,
-    repair: `move it into ${PLACES[home]}`,
+    reason: `\`${token.image}\` belongs in ${PLACES[home]}, not in ${PLACES[place]}`,
+    repair: `move it to ${PLACES[home]}`,
   };
 }

@@ -1,7 +1,7 @@
 /** Names that every file knows without an import. */
 import { isCallable, operators } from '../operators/table.ts';
 
-/** Words with a meaning of their own, wherever an argument or a setting wants one of a few words. */
+/** Reserved words, for arguments and settings that take one of a few words. */
 export const WORDS: ReadonlySet<string> = new Set([
   // precision, prior
   'learned',
@@ -40,7 +40,7 @@ export const INITIALIZER_NAMES: readonly string[] = [
   'kaiming',
 ];
 
-/** Functions that are no operators: of shapes, of numbers known now, and of the data. */
+/** Functions that are not operators: of shapes, of numbers known when compiling, and of the data. */
 export const SHAPE_FUNCTIONS: readonly string[] = [
   'identity',
   'one_way',

@@ -1,4 +1,4 @@
-/** Reads a file and what it imports; refuses cycles of imports and names the files that are not there. */
+/** Reads a file and what it imports; refuses cycles of imports and names missing files. */
 import type { Definition, Import, SourceFile } from '../1-syntax/ast.ts';
 import { parse } from '../1-syntax/parse.ts';
 import type { Diagnostic, Result, Span } from '../diagnostics/diagnostic.ts';
@@ -76,7 +76,7 @@ class Loader {
       const before = firstUse.get(line.name.text);
       if (before) {
         const same = before.path === line.path;
-        this.#reporter.report('import/duplicate', line.span, `\`${line.name.text}\` is imported above already`, {
+        this.#reporter.report('import/duplicate', line.span, `\`${line.name.text}\` has been imported above`, {
           repair: same ? 'leave this line out' : 'give one of the two files another name',
           labels: [{ span: before.span, text: 'first here' }],
         });
@@ -112,7 +112,7 @@ class Loader {
       this.#reporter.report(
         'import/cycle',
         line.span,
-        `${names.join(' imports ')}, so none of them can be read first`,
+        `${names.join(' imports ')}, so they import each other in a circle`,
         {
           repair: 'move what they share into a file that imports none of them',
         },
@@ -120,7 +120,7 @@ class Loader {
       return undefined;
     }
     if (!line.path.startsWith('std/') && !line.path.startsWith('.')) {
-      this.#reporter.report('import/missing', line.span, `\`${line.path}\` is neither in std/ nor a path`, {
+      this.#reporter.report('import/missing', line.span, `\`${line.path}\` is neither a path nor in std/`, {
         repair: `write \`import ./${line.path}\` for a file beside this one, \`import std/${line.name.text}\` for the standard library`,
       });
       return undefined;

@@ -19,7 +19,7 @@ export function impliedParameters(definition: Definition): readonly string[] {
   return names.filter((name) => !definition.parameters.some((p) => p.name.text === name));
 }
 
-/** A data set without fields of its own (`data.file`) is told them by named arguments. */
+/** The fields of a data set that declares none (`data.file`) are named by the arguments. */
 export function takesFields(definition: Definition): boolean {
   return definition.what === 'data' && !(definition.rules ?? []).some((rule) => rule.kind === 'field');
 }

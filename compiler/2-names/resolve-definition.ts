@@ -38,14 +38,14 @@ export function checkStatements(definition: Definition, module: Module, resolver
   const allowed = STATEMENTS[what];
   const [needed] = allowed;
   if (rules === undefined) {
-    // What has no body is built into the compiler, or (a data set) told its fields by its arguments.
+    // A definition without a body is built into the compiler, or is a data set whose arguments name its fields.
     if (!module.standard)
       resolver.reporter.report(
         'definition/body',
         definition.name.span,
         needed === undefined
           ? `a ${what} cannot be defined outside the standard library`
-          : `a ${what} says its \`${needed}\` between braces`,
+          : `a ${what} needs a \`${needed}\` between braces`,
       );
     return;
   }
@@ -116,7 +116,7 @@ function resolveRule(rule: DefinitionStatement, scope: Scope, states: ReadonlySe
         resolver.reporter.report(
           'name/unknown',
           rule.name.span,
-          `\`${rule.name.text}\` is no state of this optimizer`,
+          `\`${rule.name.text}\` is not a state of this optimizer`,
           {
             repair: near === undefined ? `declare it: \`state ${rule.name.text} = 0\`` : `did you mean \`${near}\`?`,
           },

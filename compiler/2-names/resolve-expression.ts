@@ -61,7 +61,7 @@ export function resolveName(name: string, span: Span, scope: Scope, resolver: Re
   return UNKNOWN;
 }
 
-/** Modules of the standard library, for those who forgot to import one. */
+/** Modules of the standard library, to suggest a forgotten import. */
 const STANDARD_MODULES = ['nodes', 'links', 'topology', 'learn', 'data'];
 
 function unknownName(name: string, span: Span, scope: Scope, resolver: Resolver): void {
@@ -80,7 +80,7 @@ function unknownName(name: string, span: Span, scope: Scope, resolver: Resolver)
   const near = closest(name, [...visible(scope), ...BUILTIN_NAMES]);
   const holder = [...module.imports.values()].find((imported) => imported.definitions.has(name));
   const repair = near !== undefined ? `did you mean \`${near}\`?` : holder && `\`${holder.name}.${name}\``;
-  resolver.reporter.report('name/unknown', span, `nothing here is called \`${name}\``, { repair });
+  resolver.reporter.report('name/unknown', span, `nothing here has the name \`${name}\``, { repair });
 }
 
 function resolveMember(expression: Member, scope: Scope, resolver: Resolver): Meaning {
@@ -219,7 +219,7 @@ function checkArguments(
       { labels },
     );
   for (const argument of twice)
-    reporter.report('argument/twice', argument.span, `\`${argument.name?.text ?? ''}\` has a value already`, {
+    reporter.report('argument/twice', argument.span, `\`${argument.name?.text ?? ''}\` is given twice`, {
       repair: 'leave one of them out',
     });
   // A function without its first argument is a function: `after = swish(beta = 2)`.

@@ -1,5 +1,5 @@
 /**
- * Stage 2: every name in every declaration points somewhere, also inside clusters that nobody uses, and nothing is
+ * Stage 2: every name in every declaration points somewhere, also inside unused clusters, and nothing is
  * declared twice. What the names are worth is worked out in stage 3.
  */
 import type {
@@ -86,7 +86,7 @@ function declare(name: Name, seen: Map<string, Name>, resolver: Resolver): void 
   const before = seen.get(name.text);
   if (before === undefined) seen.set(name.text, name);
   else
-    resolver.reporter.report('name/duplicate', name.span, `\`${name.text}\` is something else already`, {
+    resolver.reporter.report('name/duplicate', name.span, `\`${name.text}\` is already the name of something else`, {
       repair: 'give one of them another name',
       labels: [{ span: before.span, text: 'first here' }],
     });
@@ -160,7 +160,9 @@ function checkExposed(name: Name, scope: Scope, resolver: Resolver): void {
   if (meaning?.kind === 'node' || meaning?.kind === 'cluster') return;
   const places = [...scope.names].flatMap(([key, one]) => (one.kind === 'value' ? [] : [key]));
   const near = closest(name.text, places);
-  const reason = meaning ? `\`${name.text}\` is no node and no cluster` : `nothing here is called \`${name.text}\``;
+  const reason = meaning
+    ? `\`${name.text}\` is neither a node nor a cluster`
+    : `nothing here has the name \`${name.text}\``;
   resolver.reporter.report('name/unknown', name.span, reason, {
     repair: near === undefined ? undefined : `did you mean \`${near}\`?`,
   });
@@ -215,7 +217,9 @@ function resolveTask(task: Train | Predict | Schedule, scope: Scope, module: Mod
   }
 }
 
-/** What a model's parameters mean where data are named: `data.mnist.train[0..samples]`. Imports keep their names there. */
+/**
+ * What a model's parameters mean where data are named: `data.mnist.train[0..samples]`. Imports keep their names there.
+ */
 function parametersOf(model: Model | undefined, module: Module): Map<string, Meaning> {
   const names = (model?.body ?? []).flatMap((s) => (s.kind === 'param' ? [s.name] : []));
   return new Map(

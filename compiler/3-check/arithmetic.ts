@@ -1,4 +1,4 @@
-/** Operators between terms: numbers are worked out now, tensors become expressions. */
+/** Operators between terms: numbers are computed at once, tensors become expressions. */
 import type { BinaryOperator } from '../1-syntax/ast.ts';
 import type { Span } from '../diagnostics/diagnostic.ts';
 import { apply, constant, type Expr } from '../operators/expr.ts';
@@ -124,7 +124,7 @@ function arithmetic(operator: Arithmetic, left: Term, right: Term, environment: 
   if (result === undefined) return mismatch(operator, left, right, environment, span);
   const value = isKind(result, 'quantity') ? result.value : result;
   if (typeof value === 'number' && Number.isFinite(value)) return result;
-  environment.session.reporter.report('number/undefined', span, `this gives ${String(value)}`);
+  environment.session.reporter.report('number/undefined', span, `the result is ${String(value)}`);
   return POISON;
 }
 
@@ -181,7 +181,7 @@ export function unary(operator: '-' | 'not', operand: Term, environment: Environ
 }
 
 function mismatch(operator: string, left: Term, right: Term, environment: Environment, span: Span): Term {
-  const reason = `\`${operator}\` cannot join ${describe(left)} and ${describe(right)}`;
+  const reason = `\`${operator}\` cannot be applied to ${describe(left)} and ${describe(right)}`;
   environment.session.reporter.report('type/operand', span, reason);
   return POISON;
 }

@@ -10,7 +10,7 @@ export class Assembly {
   readonly nodes: NodeInstance[] = [];
   readonly links: LinkInstance[] = [];
   readonly #reporter: Reporter;
-  /** How often two nodes are joined, by the names of the source and the target. */
+  /** How many links join two nodes, by the names of the source and the target. */
   readonly #joined = new Map<string, Map<string, number>>();
   /** Times that pairs of nodes were drawn by the names that they have: what holds such draws is not copied. */
   draws = 0;
@@ -23,11 +23,7 @@ export class Assembly {
   hasRoomForNodes(count: number, span: Span): boolean {
     const total = this.nodes.length + count;
     if (total <= MAX_NODES) return true;
-    this.#reporter.report(
-      'model/large',
-      span,
-      `with these the model has ${total} nodes; at most ${MAX_NODES} are possible`,
-    );
+    this.#reporter.report('model/large', span, `the model has ${total} nodes with these; the most are ${MAX_NODES}`);
     return false;
   }
 

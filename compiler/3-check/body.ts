@@ -34,7 +34,7 @@ export function elaborateBody(
   return { exposed };
 }
 
-/** One place, or an array of them that still wants its index. */
+/** One place, or an array of them that still needs its index. */
 function asTerm(name: string, isArray: boolean, places: readonly Place[]): Term {
   if (isArray) return { kind: 'places', places: [], plural: false, whole: { name, arrays: [places] } };
   return { kind: 'places', places, plural: false };

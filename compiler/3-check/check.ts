@@ -1,6 +1,6 @@
 /**
  * Stage 3: from resolved syntax to models, tasks, checks and schedules with every expression typed. A mistake poisons
- * what depends on it and nothing else, so that one run reports all of them and none twice.
+ * only what depends on it, so that one run reports each mistake once.
  */
 import type { Call, Check, Predict, Schedule, Train } from '../1-syntax/ast.ts';
 import type { Program } from '../2-names/program.ts';
@@ -62,7 +62,7 @@ export function check(program: Program, options: CheckOptions = {}): Result<Chec
   if (options.namesResolved !== false) checkModels(models, program, reporter);
   const value: Checked = { models: [...models.values()].map((m) => m.instance), trains, predicts, checks, schedules };
   if (session.dropped > 0 && options.namesResolved !== false && !hasErrors(reporter.diagnostics))
-    throw new Error(`${session.dropped} parts of ${program.entry.file} could not be checked, and nothing says why`);
+    throw new Error(`${session.dropped} parts of ${program.entry.file} could not be checked, for no known reason`);
   return { value, diagnostics: reporter.diagnostics };
 }
 
@@ -187,7 +187,7 @@ function checkModels(models: ReadonlyMap<string, ElaboratedModel>, program: Prog
   for (const { instance } of models.values()) {
     checkAlone(instance, reporter);
     if (!trained.has(instance.name))
-      reporter.report('model/untrained', instance.span, `no \`train\` block is of \`${instance.name}\``, {
+      reporter.report('model/untrained', instance.span, `\`${instance.name}\` has no \`train\` block`, {
         repair: `\`train learn_it of ${instance.name} on data.mnist.train { … }\`, with your data`,
       });
     noteCycle(findCycle(instance), program.texts, reporter);

@@ -61,7 +61,10 @@ export interface WeightInstance {
 export interface NodePart {
   /** Activation of the values before they enter a link (convention A): an expression of leaf `z`. */
   readonly activation: Expr;
-  /** Of leaves `z`, `mu` and the node's weights, per sample; its sum over the elements is the node's energy (equation 2). */
+  /**
+   * Of leaves `z`, `mu` and the node's weights, per sample; its sum over the elements is the node's energy (equation
+   * 2).
+   */
   readonly energy: Expr;
   readonly energyKind: string;
   /** Half the squared error (standard `gaussian`) at a precision that is learned, or not 1. */
@@ -137,7 +140,8 @@ export interface DataField {
 export interface ClampInstance {
   readonly node: string;
   /**
-   * Of leaves `sample.FIELD` (`sample[i].FIELD` for the i-th replica of `clamp eye[*] = …`), and `standardize.FIELD.mean`, `standardize.FIELD.scale` (unbatched).
+   * Of leaves `sample.FIELD` (`sample[i].FIELD` for the i-th replica of `clamp eye[*] = …`), and
+   * `standardize.FIELD.mean`, `standardize.FIELD.scale` (unbatched).
    */
   readonly value: Expr;
   /** Non-zero: clamped. One value per sample (shape []), or one per element in the node's shape. */
@@ -180,7 +184,10 @@ export interface TrainTask {
 export interface WeightStep {
   readonly nextStates: readonly { readonly name: string; readonly value: Expr }[];
   readonly nextWeight: Expr;
-  /** What this weight adds to the sums over all weights: leaves `total:0`, `total:1`, … of the others; of `weight` and `gradient`. */
+  /**
+   * The terms of this weight in the sums over all weights: leaves `total:0`, `total:1`, … of the others; of `weight`
+   * and `gradient`.
+   */
   readonly totals?: readonly Expr[];
 }
 
@@ -202,8 +209,8 @@ export interface PredictTask {
   /** As in `TrainTask`. */
   readonly starts?: readonly ClampInstance[];
   /**
-   * Of leaves `node:NAME` (the settled values), `prediction:NAME` and `energy:NAME` there, `sample.FIELD`, and statistics
-   * as in clamps.
+   * Of leaves `node:NAME` (the settled values), `prediction:NAME` and `energy:NAME` there, `sample.FIELD`, and
+   * statistics as in clamps.
    */
   readonly reads: readonly { readonly name: string; readonly value: Expr; readonly span: Span }[];
   readonly settle?: CallValue;

@@ -76,7 +76,7 @@ export function elaborateCheck(
     reporter.report(
       'check/form',
       second.span,
-      `a field is compared, and ${data.reference.source} has ${listNames(names)}`,
+      `name the field to compare with; ${data.reference.source} has ${listNames(names)}`,
       {
         repair: `\`${showExpression(second)}.${names[0] ?? 'digit'}\``,
       },
@@ -107,7 +107,7 @@ export function elaborateCheck(
     reporter.report(
       'check/data',
       second.span,
-      `\`${task.name}\` reads \`${lacking.name}\`, which ${data.reference.source} has not in that shape`,
+      `\`${task.name}\` reads \`${lacking.name}\`, which ${data.reference.source} does not have in that shape`,
     );
     return undefined;
   }

@@ -83,7 +83,7 @@ export function elaborateClamps(task: Train | Predict, sample: SampleFields, env
       }
       const before = byNode.get(node.name);
       if (before) {
-        reporter.report('clamp/twice', statement.target.span, `\`${node.name}\` is clamped above already`, {
+        reporter.report('clamp/twice', statement.target.span, `\`${node.name}\` has been clamped above`, {
           repair: 'leave one of them out',
           labels: [{ span: before.span, text: 'first here' }],
         });
@@ -100,7 +100,7 @@ export function elaborateClamps(task: Train | Predict, sample: SampleFields, env
       reporter.report(
         'clamp/replicas',
         statement.span,
-        `which of the ${replicas} samples? \`${clamp.node}\` is one node`,
+        `\`${clamp.node}\` is one node, and there are ${replicas} samples to choose from`,
         {
           repair: `make \`${clamp.node}\` an array of ${replicas} too, or clamp it with a value that is the same for all samples`,
           labels: [{ span: array.statement.span, text: `takes ${replicas} samples` }],
@@ -136,7 +136,7 @@ export function clampTarget(
     reporter.report(
       'clamp/place',
       span,
-      `this is ${describe(term)}; only nodes and senses are ${words.done}`,
+      `this is ${describe(term)}; only nodes and senses can be ${words.done}`,
       words.place,
     );
     return undefined;
@@ -159,7 +159,7 @@ function nodesOf(
       environment.session.reporter.report(
         'clamp/place',
         statement.target.span,
-        `\`${place.cluster.name}\` is a cluster; only nodes and senses are ${WORDS[statement.kind].done}`,
+        `\`${place.cluster.name}\` is a cluster; only nodes and senses can be ${WORDS[statement.kind].done}`,
         {
           ...WORDS[statement.kind].place,
           repair: 'name one of its exposed nodes',

@@ -140,7 +140,7 @@ export function selectRows(of: DataTerm, expression: Index, environment: Environ
     environment.session.reporter.report(
       'index/none',
       expression.span,
-      'rows are chosen once, of a split: `data.mnist.train[0..54999]`',
+      'rows can be chosen only once, of a split: `data.mnist.train[0..54999]`',
     );
     return POISON;
   }

@@ -12,8 +12,8 @@ export const PARTS = ['train', 'test'] as const;
 const DEFAULT_SEED = 1;
 
 /**
- * `data.file("x.csv", …).split(0.8, seed = 1)`: eight in ten samples, drawn by the seed, are its `train`, the others its
- * `test`.
+ * `data.file("x.csv", …).split(0.8, seed = 1)`: eight in ten samples, drawn by the seed, are its `train`, the others
+ * its `test`.
  */
 export function divideRows(of: DataTerm, call: Call, environment: Environment, evaluate: Evaluate): Term {
   const { reporter } = environment.session;
@@ -43,6 +43,9 @@ export function divideRows(of: DataTerm, call: Call, environment: Environment, e
       `name it before \`.split\`: \`.${of.splits[0] ?? 'train'}.split(${share}, seed = ${seed})\``,
     );
   if (of.field !== undefined || of.reference.part !== undefined)
-    return wrong('data are divided once, as a whole', `\`data.mnist.train.split(${share}, seed = ${seed})\``);
+    return wrong(
+      'data can be divided only once, and only as a whole',
+      `\`data.mnist.train.split(${share}, seed = ${seed})\``,
+    );
   return { ...of, splits: PARTS, splitChosen: false, dividing: { share, seed } };
 }

@@ -1,4 +1,4 @@
-/** Where an expression stands: which names it sees, and who hears of its mistakes. */
+/** Where an expression stands: which names it sees, and where its mistakes are reported. */
 import type { Definition } from '../1-syntax/ast.ts';
 import type { Module, Program } from '../2-names/program.ts';
 import type { Span } from '../diagnostics/diagnostic.ts';
@@ -44,7 +44,7 @@ export interface Environment {
   readonly module: Module;
   readonly names: ReadonlyMap<string, Term>;
   readonly parent?: Environment;
-  /** Told instead of the reporter when shapes do not fit: the place that matters may be another one. */
+  /** Called instead of the reporter when shapes do not fit, since another place may matter. */
   readonly onShape?: (span: Span, reason: string) => void;
   /** The places of a model read as tensors (`read digit = argmax(label)`). */
   readonly placesAreTensors?: boolean;

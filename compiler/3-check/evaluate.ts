@@ -97,11 +97,12 @@ function builtin(name: string): Term {
   return builtinFunction(name) ?? POISON;
 }
 
-/** A definition named without brackets: a function and a data set are values, everything else wants its arguments. */
+/** A definition named without brackets: functions and data sets are values, all others need their arguments. */
 function useDefinition(definition: Definition, module: Module, expression: Expression, environment: Environment): Term {
   if (definition.what === 'function') return functionOf(definition, module, new Map(), environment, evaluate);
   if (definition.what === 'data') return callDefinition(definition, module, bareCall(expression), environment);
-  // Without brackets it can only be the built-in of the same name: `identity` in the file that defines `links.identity`.
+  // Without brackets it can only be the built-in of the same name: `identity` in the file that defines
+  // `links.identity`.
   if (expression.kind === 'name' && BUILTIN_NAMES.has(expression.name)) return builtin(expression.name);
   const name = qualifiedName(environment.session.program, definition);
   environment.session.reporter.report(
@@ -235,7 +236,7 @@ function initializerWithFans(initializer: InitializerValue, call: Call, environm
     const value = evaluate(argument.value, environment);
     if (isPoison(value)) return POISON;
     if ((name !== 'fan' && name !== 'fan_out') || typeof value !== 'number') {
-      const reason = 'an initialiser that is given takes `fan = …` and `fan_out = …` only, both numbers';
+      const reason = 'this initialiser takes only `fan = …` and `fan_out = …`, both numbers';
       environment.session.reporter.report('call/arguments', call.span, reason);
       return POISON;
     }

@@ -72,7 +72,7 @@ function runBody(
     session.reporter.report(
       'function/endless',
       definition.name.span,
-      `\`${definition.name.text}\` calls itself without end`,
+      `\`${definition.name.text}\` calls itself without an end`,
     );
     return POISON;
   }

@@ -55,7 +55,7 @@ function keepsShape(op: OperatorName): boolean {
   return operators[op].elementwise || op === 'softmax' || op === 'log_softmax' || op === 'layer_norm';
 }
 
-// ---------------------------------------------------------------- functions that are no operators
+// ---------------------------------------------------------------- functions that are not operators
 function callCounted(name: string, passed: Passed, call: Call, environment: Environment): Term {
   const [first] = passed.positional;
   if (first === undefined || passed.positional.length > 1 || passed.named.size > 0)
@@ -117,7 +117,7 @@ function pictureFunction(name: 'channels' | 'extent', term: Term, call: Call, en
 function standardize(term: Term, call: Call, environment: Environment): Term {
   const field = fieldOf(term);
   if (field === undefined)
-    return wrong(call, environment, '`standardize` takes a field as it is: `standardize(sample.image)`');
+    return wrong(call, environment, '`standardize` takes a field itself: `standardize(sample.image)`');
   const centred = apply('sub', [field.expr, leaf(`standardize.${field.name}.mean`, field.expr.shape, false)]);
   return tensor(apply('div', [centred, leaf(`standardize.${field.name}.scale`, [], false)]));
 }
@@ -249,7 +249,7 @@ function calculate(
   const args = values.map((value) => ({ shape: [], data: Float64Array.of(value) }));
   const result = operators[op].reference(args, attributes, [])[0] ?? Number.NaN;
   if (Number.isFinite(result)) return result;
-  environment.session.reporter.report('number/undefined', call.span, `this gives ${result}`);
+  environment.session.reporter.report('number/undefined', call.span, `the result is ${result}`);
   return POISON;
 }
 

@@ -23,7 +23,7 @@ export function groupRows(of: DataTerm, call: Call, environment: Environment, ev
     return POISON;
   }
   if (!of.splitChosen || of.field !== undefined || of.reference.steps !== undefined || of.reference.part) {
-    reporter.report('call/arguments', call.span, 'samples become sequences once, as a whole', {
+    reporter.report('call/arguments', call.span, 'data can be cut into sequences only once, and only as a whole', {
       repair: `\`data.mnist.train[0..99].sequences(${count})\``,
     });
     return POISON;

@@ -74,7 +74,7 @@ function makeLinkPart(
   if (body === undefined || readsLeaf(body, 'target')) {
     const reason =
       body === undefined
-        ? 'its `predict` gives no tensor'
+        ? 'its `predict` is not a tensor'
         : 'its `predict` reads the values of the target, which it should predict; only `shape(target)` and `size(target)` are known';
     session.reporter.report('definition/formula', definition.name.span, reason);
     return undefined;

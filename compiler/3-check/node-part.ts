@@ -1,6 +1,7 @@
 /**
  * A node's energy and activation for its shape. Four parameters have a meaning for every node definition: `act` (the
- * function applied before values enter a link), `start` (where a node inside a cycle begins), `prior` (`zero` or `none`).
+ * function applied before values enter a link), `start` (where a node inside a cycle begins), `prior` (`zero` or
+ * `none`).
  */
 import type { Span } from '../diagnostics/diagnostic.ts';
 import { type Expr, leaf, type Shape, sizeOf } from '../operators/expr.ts';
@@ -50,7 +51,7 @@ function makeNodePart(call: CallValue, shape: Shape, span: Span, environment: En
   if (energy === undefined || isPoison(energy) || activation === undefined) return undefined;
   const expr = toExpr(energy);
   if (expr === undefined) {
-    session.reporter.report('definition/formula', definition.name.span, 'its `energy` gives no tensor');
+    session.reporter.report('definition/formula', definition.name.span, 'its `energy` is not a tensor');
     return undefined;
   }
   const energyKind = module.standard ? definition.name.text : ownKind(call.name);

@@ -25,7 +25,7 @@ export function callNodeRead(name: NodeRead, call: Call, environment: Environmen
   const term = argument && evaluate(argument.value, { ...environment, placesAreTensors: false });
   if (term !== undefined && isPoison(term)) return POISON;
   if (term === undefined || argument?.name || call.arguments.length > 1 || !isKind(term, 'places')) {
-    const given = term === undefined || isKind(term, 'places') ? '' : `, not of ${describe(term)}`;
+    const given = term === undefined || isKind(term, 'places') ? '' : `, not ${describe(term)}`;
     reporter.report('call/arguments', call.span, `\`${name}\` is of one node or array${given}: \`${name}(h)\``);
     return POISON;
   }
@@ -35,7 +35,7 @@ export function callNodeRead(name: NodeRead, call: Call, environment: Environmen
     const problem =
       place.kind === 'node' ? whyNot(name, place.node, readable) : `\`${place.cluster.name}\` is a cluster`;
     if (place.kind !== 'node' || problem !== undefined) {
-      reporter.report('read/value', call.span, problem ?? 'a cluster has no values of its own');
+      reporter.report('read/value', call.span, problem ?? 'a cluster has no values');
       return POISON;
     }
     parts.push(readOf(name, place.node));

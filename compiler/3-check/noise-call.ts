@@ -20,7 +20,7 @@ export function callNoise(call: Call, environment: Environment, evaluate: Evalua
   if (draws === undefined) {
     const reason = 'noise is drawn in every tick, by the `predict` of a link or the `energy` of a node';
     reporter.report('call/arguments', call.span, reason, {
-      repair: 'define such a link or node; `settle(start = noise)` begins at noise',
+      repair: 'define a link or node that draws it; `settle(start = noise)` begins at noise',
     });
     return POISON;
   }

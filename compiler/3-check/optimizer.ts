@@ -87,7 +87,7 @@ function weightStepOf(
     const value = toExpr(evaluate(rule.value, scope));
     if (value === undefined) return undefined;
     if (!fits(value.shape, shape)) {
-      const reason = `this gives ${showShape(value.shape)} where a tensor of ${showShape(shape)} goes on`;
+      const reason = `the result has the shape ${showShape(value.shape)}, and a tensor of ${showShape(shape)} is needed`;
       shapeMistake(home, rule.value.span, reason);
       return undefined;
     }
@@ -106,7 +106,8 @@ function overWeights(totals: Expr[], states: States): Term {
     kind: 'function',
     name: 'sum_over_weights',
     apply: (x) => {
-      if (readsState(x)) throw new ShapeError('a sum over all weights reads `weight` and `gradient`, not the states');
+      if (readsState(x))
+        throw new ShapeError('a sum over all weights can read `weight` and `gradient`, not the states');
       totals.push(apply('sum', [x], { axes: x.shape.map((_, i) => i - x.shape.length) }));
       return leaf(totalName(totals.length - 1), [], false);
     },

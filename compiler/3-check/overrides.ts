@@ -26,8 +26,8 @@ export function overridesOf(
     const near = closest(name, known);
     const reason =
       known.length === 0
-        ? `no model here has parameters, so \`${name}\` cannot be set`
-        : `\`${name}\` is none of ${listNames(known)}`;
+        ? `the models here have no parameters, so \`${name}\` cannot be set`
+        : `\`${name}\` is not one of ${listNames(known)}`;
     environment.session.reporter.report('param/unknown', span, reason, {
       repair: near === undefined ? undefined : `did you mean \`--set ${near}=${text}\`?`,
     });

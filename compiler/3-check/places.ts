@@ -46,7 +46,7 @@ export function placesAsTensor(term: PlacesTerm, span: Span, environment: Enviro
       environment.session.reporter.report(
         'type/operand',
         span,
-        `\`${place.cluster.name}\` is a cluster, which has no values of its own`,
+        `\`${place.cluster.name}\` is a cluster, and only nodes have values`,
         {
           repair: 'name one of its nodes',
         },

@@ -5,7 +5,7 @@ import type { Expr } from '../operators/expr.ts';
 const LINEAR = new Set(['neg', 'sum', 'mean', 'transpose', 'reshape', 'broadcast', 'slice', 'pad']);
 
 /**
- * Degree of the expression as a polynomial in a leaf; infinite when it is none that can be seen. A degree of 1 or less
+ * Degree of the expression as a polynomial in a leaf; infinite where none can be seen. A degree of 1 or less
  * has no minimum: such an energy is only sound while the leaf is clamped.
  */
 export function degreeIn(expr: Expr, name: string): number {

@@ -55,7 +55,7 @@ export function elaboratePredict(
     readable: { model: model.instance, clamps, complete },
   });
   if (reads.length === 0 && !predict.body.some((statement) => statement.kind === 'read'))
-    session.reporter.report('task/reads', predict.name.span, 'it settles the model and reads nothing', {
+    session.reporter.report('task/reads', predict.name.span, 'it settles the model but reads nothing', {
       repair: '`read answer = argmax(label)`, with one of your nodes',
     });
   return {

@@ -44,10 +44,6 @@ function holds(when: Formula['when'], scope: Environment, evaluate: Evaluate): b
   const value = evaluate(when, scope);
   if (typeof value === 'boolean') return value;
   if (!isPoison(value))
-    scope.session.reporter.report(
-      'definition/when',
-      when.span,
-      'this must be true or false for every use, whatever the data',
-    );
+    scope.session.reporter.report('definition/when', when.span, 'this must be true or false whatever the data are');
   return true;
 }

@@ -12,7 +12,7 @@ import { describe, isKind, isPoison, type Term, toValue } from './term.ts';
 type Setting = Extract<TaskStatement, { kind: 'setting' }>;
 
 export interface Reader<T> {
-  /** What is wanted, for messages. */
+  /** The kind of value that is expected, for messages. */
   readonly wants: string;
   /** The setting's value, or undefined when the term is none. */
   read(term: Term): T | undefined;
@@ -42,7 +42,7 @@ export class Settings {
           repair: near === undefined ? argumentOf(name, known) : `did you mean \`${near}\`?`,
         });
       } else if (before) {
-        reporter.report('setting/twice', statement.name.span, `\`${name}\` is set above already`, {
+        reporter.report('setting/twice', statement.name.span, `\`${name}\` has been set above`, {
           repair: 'leave one of them out',
           labels: [{ span: before.span, text: 'first here' }],
         });
@@ -104,7 +104,7 @@ export function callOf(what: CallValue['definition']['what'], example: string): 
   };
 }
 
-/** A setting elsewhere, which here is an argument of the optimizer. */
+/** A setting of other libraries that is an argument of the optimizer here. */
 function argumentOf(name: string, known: readonly string[]): string | undefined {
   if (!known.includes('optimizer')) return undefined;
   const argument = meant(name, ['rate', 'decay']);

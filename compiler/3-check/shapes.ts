@@ -43,7 +43,7 @@ export function settleShape(sizes: readonly Term[], span: Span, environment: Env
   if (sizeOf(shape) <= MAX_ELEMENTS) return shape;
   if (environment.onShape) {
     // Inside a definition: what matters is the link or node that it is used for.
-    environment.onShape(span, `a tensor of ${sizeOf(shape)} elements; at most ${MAX_ELEMENTS} are possible`);
+    environment.onShape(span, `a tensor of ${sizeOf(shape)} elements; the most are ${MAX_ELEMENTS}`);
     return POISON;
   }
   environment.session.reporter.report(

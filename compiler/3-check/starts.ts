@@ -41,7 +41,7 @@ function startsOf(
     const twice = before.find((c) => c.node === node.name);
     const first = clamp ?? twice;
     if (first !== undefined) {
-      const why = clamp ? 'is clamped in every sample, so it begins there' : 'is started above already';
+      const why = clamp ? 'is clamped in every sample, so it begins there' : 'has been started above';
       reporter.report('start/twice', statement.target.span, `\`${node.name}\` ${why}`, {
         repair: 'leave one of them out',
         labels: [{ span: first.span, text: clamp ? 'clamped here' : 'first here' }],
@@ -51,7 +51,7 @@ function startsOf(
     const start = makeClamp(statement, node, withSample(task, sample, sampleLeaf(each ? i : undefined), environment));
     if (start === undefined) return found;
     if (!each && replicas > 1 && [start.value, start.when].some((expr) => expr !== undefined && isBatched(expr))) {
-      const reason = `which of the ${replicas} samples? \`${node.name}\` is one node of all of them`;
+      const reason = `\`${node.name}\` is one node, and there are ${replicas} samples to choose from`;
       reporter.report('clamp/replicas', statement.span, reason, {
         repair: 'start it at a value that is the same for all samples',
       });

@@ -95,7 +95,7 @@ export interface SampleTerm {
   /** Where the fields come from, for messages: `data.mnist`. */
   readonly source: string;
 }
-/** The result of a mistake that has been reported: whatever is made of it is silent. */
+/** The result of a reported mistake: nothing that is made of it is reported again. */
 export interface Poison {
   readonly kind: 'poison';
 }

@@ -42,7 +42,7 @@ export function elaborateTrain(
   const ofData = withParameters(environment, model);
   const data = train.on && dataOf(train.on, ofData, evaluate);
   if (train.on === undefined)
-    reporter.report('task/data', train.name.span, 'a train task says what it trains on', {
+    reporter.report('task/data', train.name.span, 'a train task must say what it trains on', {
       repair: `\`train ${train.name.text} of ${train.model.text} on data.mnist.train\``,
     });
   const validation = validationOf(train, ofData);
@@ -56,7 +56,7 @@ export function elaborateTrain(
   const sequence = settings.read('sequence', stepCount);
   const last = settings.read('last', word(['drop', 'keep']));
   if (method && method.value.definition.name.text === 'settle') {
-    reporter.report('setting/type', method.span, '`settle` only settles; it learns nothing', {
+    reporter.report('setting/type', method.span, '`settle` does not learn', {
       repair: '`learn.il(…)`',
     });
     return undefined;
@@ -72,7 +72,7 @@ export function elaborateTrain(
     reporter.report(
       'clamp/replicas',
       batch.span,
-      `\`batch\` counts samples over the ${replicas} replicas, and ${batch.value} is no multiple of ${replicas}`,
+      `\`batch\` counts the samples of all ${replicas} replicas, and ${batch.value} is not a multiple of ${replicas}`,
       {
         repair: `\`batch = ${Math.max(1, Math.round(batch.value / replicas)) * replicas}\``,
       },
@@ -124,7 +124,7 @@ function validationOf(train: Train, environment: Environment): TrainTask['valida
     const before = found;
     const data = dataOf(statement.on, environment, evaluate);
     if (before)
-      reporter.report('setting/twice', statement.span, 'the task validates on other data already', {
+      reporter.report('setting/twice', statement.span, 'the task already validates on other data', {
         repair: 'leave one of them out',
         labels: [{ span: before.span, text: 'first here' }],
       });

@@ -159,7 +159,7 @@ function thin(
     session.reporter.report(
       'along/weight',
       units.span,
-      `${joint.call.definition.name.text} has no weight of [size(target), size(source)] whose entries could be left out`,
+      `${joint.call.definition.name.text} has no weight of [size(target), size(source)] from which entries could be left out`,
       {
         repair: '`links.sparse()` or `links.dense()`',
       },
@@ -185,7 +185,7 @@ function drawingOf(
   const density = call.arguments.density;
   const thinned = typeof density === 'number' && density < 1;
   if (along && thinned) {
-    environment.session.reporter.report('along/twice', along.span, 'the link has a `density` below 1 already', {
+    environment.session.reporter.report('along/twice', along.span, 'the link already has a `density` below 1', {
       repair: 'keep one of the two',
       labels: [{ span: call.span, text: 'first here' }],
     });

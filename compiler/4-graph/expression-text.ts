@@ -66,7 +66,7 @@ export function parseExpression(text: string, leaves: Leaves): Expr {
   const expression = (): Expr => {
     const word = take();
     if (tokens[next] === '(') {
-      if (!isOperator(word)) throw new Error(`${word} is no operator`);
+      if (!isOperator(word)) throw new Error(`${word} is not an operator`);
       const args: Expr[] = [];
       const attributes: Record<string, AttributeValue> = {};
       argumentsOf(args, attributes);
@@ -74,11 +74,11 @@ export function parseExpression(text: string, leaves: Leaves): Expr {
     }
     const known = leafOf(leaves, word);
     if (known) return leaf(word, known.shape, known.batched);
-    if (word !== 'NaN' && !isNumber(word)) throw new Error(`${word || 'the end'} is no value that is known here`);
+    if (word !== 'NaN' && !isNumber(word)) throw new Error(`${word || 'the end'} is not a known value`);
     return constant(Number(word));
   };
   const whole = expression();
-  if (next < tokens.length) throw new Error(`${tokens[next]} stands behind the end`);
+  if (next < tokens.length) throw new Error(`${tokens[next]} follows the end of the expression`);
   return whole;
 }
 

@@ -1,8 +1,10 @@
-/** What opens below a picture when one of its folded boxes is chosen: an element of the array, the whole of the cluster. */
+/**
+ * What opens below a picture when one of its folded boxes is chosen: an element of the array, the whole of the cluster.
+ */
 import type { Graph } from './graph.ts';
 import { type Box, LIMITS, type Limits, type Picture, pictureOf } from './picture.ts';
 
-/** A larger inside is not drawn: nobody could read it. */
+/** A larger inside is not drawn, since it could not be read. */
 const MAX_BOXES = 60;
 const WHOLE: Limits = { arrays: Number.POSITIVE_INFINITY, clusters: Number.POSITIVE_INFINITY };
 
@@ -42,7 +44,7 @@ function insideOf(graph: Graph, box: Box): Picture | undefined {
   const names = new Set(nodes.map((n) => n.name));
   const links = graph.links.filter((l) => names.has(l.source) && names.has(l.target));
   const picture = pictureOf({ ...graph, nodes, links }, element === undefined ? LIMITS : WHOLE);
-  // One box is the one that was to be opened.
+  // The picture is a single box: the one to be opened.
   return picture.boxes.length > 1 && picture.boxes.length <= MAX_BOXES ? picture : undefined;
 }
 

@@ -65,7 +65,7 @@ export function clustersAround(name: string): string[] {
 /** Where a node's box is, and what it stands for when folded. */
 type Folding = (name: string) => { id: string; kind?: 'array' | 'cluster' };
 
-/** From the gentlest to the hardest: arrays, then clusters of more than so many levels. */
+/** In this order: arrays, then clusters of more than so many levels. */
 function foldingsOf(graph: Graph): Folding[] {
   const arrays: Folding = (name) => {
     const parts = segments(name);

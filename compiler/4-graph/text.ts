@@ -68,7 +68,7 @@ export function parseGraph(text: string): Graph {
     if (line.text.startsWith('graph ')) name = line.text.slice('graph '.length);
     else if (/^(node|link) /.test(line.text)) items.push({ head: line, facts: [] });
     else if (items.length > 0) items.at(-1)?.facts.push(line);
-    else reject(line, new Error('stands outside a node or link'));
+    else reject(line, new Error('is outside a node or link'));
   });
   if (name === undefined) throw new GraphTextError('line 1: a graph text begins with `graph NAME`');
   const nodes = items.filter((i) => i.head.text.startsWith('node ')).map(parseNode);
@@ -117,7 +117,7 @@ function parseLink({ head, facts }: Item, shapes: ReadonlyMap<string, Shape>): G
     if (!match) throw new Error('is no link');
     const [, name = '', source = '', target = '', delay = '0', apart] = match;
     const shape = shapes.get(source);
-    if (!shape) throw new Error(`begins at ${source}, which is no node`);
+    if (!shape) throw new Error(`begins at ${source}, which is not a node`);
     const weights = parseWeights(facts);
     const leaves = linkLeaves({ weights }, shape, shapes.get(target) ?? []);
     const sparsity = fact(facts, 'sparsity = ', (text) => JSON.parse(text) as Sparsity);
@@ -142,7 +142,7 @@ function parseWeights(facts: readonly Line[]): WeightInstance[] {
   return lines.map((line) =>
     read(line, () => {
       const match = /^weight (\S+) : (\[.*?\]) = (.+)$/.exec(line.text);
-      if (!match) throw new Error('is no weight');
+      if (!match) throw new Error('is not a weight');
       const [, name = '', sizes = '', init = ''] = match;
       return { name, shape: JSON.parse(sizes) as number[], init: JSON.parse(init) as Initializer };
     }),

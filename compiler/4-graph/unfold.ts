@@ -1,6 +1,6 @@
 /**
- * Pictures below a picture, of which one is shown at a time: the one whose name stands behind the `#` of the address. It
- * takes no script, and what does not know the rule shows the folded picture.
+ * Pictures below a picture, of which one is shown at a time: the one whose name stands behind the `#` of the address.
+ * It needs no script; viewers that do not know the rule show the folded picture.
  */
 import { escapeMarkup } from '../../spec/markup.ts';
 

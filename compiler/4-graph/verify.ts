@@ -81,8 +81,8 @@ function verifyNode(node: GraphNode): void {
 
 function verifyLink(link: GraphLink, nodes: ReadonlyMap<string, GraphNode>): void {
   const where = `link ${link.name}`;
-  const source = nodes.get(link.source) ?? fail(where, `begins at ${link.source}, which is no node`);
-  const target = nodes.get(link.target) ?? fail(where, `ends at ${link.target}, which is no node`);
+  const source = nodes.get(link.source) ?? fail(where, `begins at ${link.source}, which is not a node`);
+  const target = nodes.get(link.target) ?? fail(where, `ends at ${link.target}, which is not a node`);
   if (!Number.isInteger(link.delay) || link.delay < 0) fail(where, `has delay ${link.delay}`);
   verifyWeights(where, link.weights, ['source']);
   verifyExpression(where, link.body, linkLeaves(link, source.shape, target.shape));
@@ -90,7 +90,7 @@ function verifyLink(link: GraphLink, nodes: ReadonlyMap<string, GraphNode>): voi
     fail(where, `predicts [${link.body.shape}], but ${target.name} has shape [${target.shape}]`);
   const { sparsity } = link;
   if (sparsity && !link.weights.some((w) => w.name === sparsity.weight))
-    fail(where, `thins ${sparsity.weight}, which is none of its weights`);
+    fail(where, `thins ${sparsity.weight}, which is not one of its weights`);
 }
 
 function verifyWeights(where: string, weights: readonly WeightInstance[], taken: readonly string[]): void {
@@ -117,7 +117,7 @@ function verifyExpression(where: string, expr: Expr, leaves: Leaves): void {
     return;
   }
   for (const argument of expr.args) verifyExpression(where, argument, leaves);
-  if (!isOperator(expr.op)) fail(where, `applies ${String(expr.op)}, which is no operator`);
+  if (!isOperator(expr.op)) fail(where, `applies ${String(expr.op)}, which is not an operator`);
   const row = operators[expr.op];
   const count = expr.args.length;
   if (row.arity === 'many' ? count === 0 : count !== row.arity) fail(where, `gives ${count} arguments to ${expr.op}`);

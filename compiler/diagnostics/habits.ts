@@ -1,4 +1,4 @@
-/** Words that other systems use for what has another name here. */
+/** Words of other systems for things that have another name here. */
 import { closest } from './suggest.ts';
 
 const HABITS: Readonly<Record<string, readonly string[]>> = {

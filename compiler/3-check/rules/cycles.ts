@@ -26,7 +26,10 @@ export function findCycle(model: ModelInstance): readonly LinkInstance[] | undef
   return first === undefined ? undefined : shortestFrom(first, out, cyclic);
 }
 
-/** Nodes left when those without a way in or a way out are taken away, again and again: cycles and paths between. */
+/**
+ * The nodes that remain when those without a way in or out are removed, again and again: cycles, and paths between
+ * them.
+ */
 function nodesOnCycles(out: ReadonlyMap<string, readonly LinkInstance[]>): Set<string> {
   const rest = new Set(out.keys());
   const into = new Map<string, number>();
@@ -109,10 +112,15 @@ export function checkCycleRule(
   const rule = ORDERED[method];
   const cycle = rule && findCycle(model);
   if (!cycle) return;
-  reporter.report('cycle/rule', methodSpan, `${showCycle(cycle, texts)} has no delay, so no node is last`, {
-    message: `${rule} cannot train a model with a cycle`,
-    repair: 'learn.il(...) or learn.ipc(...), which settle a cycle; or a delay on one of its links',
-  });
+  reporter.report(
+    'cycle/rule',
+    methodSpan,
+    `${showCycle(cycle, texts)} has no delay, so none of its nodes is the last`,
+    {
+      message: `${rule} cannot train a model with a cycle`,
+      repair: 'learn.il(...) or learn.ipc(...), which settle a cycle; or a delay on one of its links',
+    },
+  );
 }
 
 export function noteCycle(

@@ -14,7 +14,7 @@ export function baseRate(nodes: readonly NodeInstance[], reporter: Reporter): nu
   for (const node of timed) {
     const rate = Math.round((node.rate ?? 0) * PER_HERTZ);
     if (rate < 1 || Math.abs(rate / PER_HERTZ - (node.rate ?? 0)) > 1e-9) {
-      reporter.report('rate/base', node.span, `${node.rate} Hz is no multiple of a thousandth of a hertz`, {
+      reporter.report('rate/base', node.span, `${node.rate} Hz is not a multiple of a thousandth of a hertz`, {
         repair: 'round it',
       });
       return undefined;
@@ -25,7 +25,7 @@ export function baseRate(nodes: readonly NodeInstance[], reporter: Reporter): nu
       reporter.report(
         'rate/base',
         node.span,
-        `together with the other senses this makes ${next / PER_HERTZ} steps a second; at most ${MAX_RATE} are possible`,
+        `the rates of the senses together need ${next / PER_HERTZ} steps a second; the most are ${MAX_RATE}`,
         {
           repair: 'choose rates with a common multiple',
           labels:

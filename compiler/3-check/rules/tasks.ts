@@ -21,7 +21,7 @@ export function checkFreeEnergies(task: TrainTask, reporter: Reporter): void {
   }
 }
 
-/** A sense that a task gives no data to is treated as a free node, which is seldom meant. */
+/** A sense without data in a task is a free node, which is rarely intended. */
 export function checkSenses(
   task: { readonly name: string; readonly span: TrainTask['span']; readonly clamps: readonly ClampInstance[] },
   model: ModelInstance,
@@ -58,7 +58,7 @@ export function checkDelays(task: TrainTask, reporter: Reporter): void {
   reporter.report(
     'delay/idle',
     delayed.span,
-    `each sample of ${task.data.source} is one step, so nothing ever comes through the delay`,
+    `each sample of ${task.data.source} is one step, so nothing passes through the delay`,
     {
       repair: '`sequence = …`, the number of steps of a sample; or leave the delay out',
       labels: [{ span: task.span, text: 'trained here' }],
@@ -66,14 +66,14 @@ export function checkDelays(task: TrainTask, reporter: Reporter): void {
   );
 }
 
-/** Rules that rest on a forward sweep in which every free node is its one prediction. */
+/** Rules that rest on a forward sweep in which every free node equals its one prediction. */
 const FROM_PREDICTIONS: ReadonlySet<string> = new Set(['bp', 'z_il', 'fa_z_il']);
 
 export function checkApart(task: TrainTask, reporter: Reporter): void {
   const rule = task.method.definition.name.text;
   const link = task.model.links.find((l) => l.apart);
   if (link === undefined || !FROM_PREDICTIONS.has(rule)) return;
-  const reason = `with \`${rule}\` every free node is its one prediction, and \`${link.name}\` is apart from the others`;
+  const reason = `with \`${rule}\` every free node equals its one prediction, and \`${link.name}\` is apart from the others`;
   reporter.report('apart/rule', link.span, reason, {
     repair: 'leave `apart` out, or take a rule that settles: `learn.il(…)`',
     labels: [{ span: task.method.span, text: 'the rule' }],

@@ -37,11 +37,11 @@ describe('graph text', () => {
 
   test.each([
     ['node a : [2] node gaussian', 'line 1: a graph text begins with'],
-    ['graph g\nstart = 1', 'line 2: stands outside'],
+    ['graph g\nstart = 1', 'line 2: is outside'],
     ['graph g\nnode a [2]', 'line 2: is no node'],
     [
       'graph g\nnode a : [2] node gaussian\n  start = {"kind":"constant","value":0}\n  activation = y',
-      'line 4: y is no value',
+      'line 4: y is not a known value',
     ],
     [
       'graph g\nnode a : [2] node gaussian\n  start = {"kind":"constant","value":0}\n  activation = tanh(z',
@@ -49,10 +49,10 @@ describe('graph text', () => {
     ],
     [
       'graph g\nnode a : [2] node gaussian\n  start = {"kind":"constant","value":0}\n  activation = tanch(z)',
-      'tanch is no operator',
+      'tanch is not an operator',
     ],
     ['graph g\nnode a : [2] node gaussian\n  activation = z', 'line 2: lacks a fact'],
-    ['graph g\nlink a->b : a -> b', 'line 2: begins at a, which is no node'],
+    ['graph g\nlink a->b : a -> b', 'line 2: begins at a, which is not a node'],
   ])('says where %j is wrong', (text, message) => {
     expect(() => parseGraph(text)).toThrow(GraphTextError);
     expect(() => parseGraph(text)).toThrow(message);

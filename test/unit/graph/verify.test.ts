@@ -23,8 +23,8 @@ describe('verifyGraph', () => {
   test.each<[string, Graph, string]>([
     ['two nodes of one name', withNode({ name: 'l0' }), 'node l0 is declared twice'],
     ['two links of one name', withLink({ name: 'l1->l2' }), 'link l1->l2 is declared twice'],
-    ['a link from nowhere', withLink({ source: 'x' }), 'begins at x, which is no node'],
-    ['a link to nowhere', withLink({ target: 'x' }), 'ends at x, which is no node'],
+    ['a link from nowhere', withLink({ source: 'x' }), 'begins at x, which is not a node'],
+    ['a link to nowhere', withLink({ target: 'x' }), 'ends at x, which is not a node'],
     ['half a step of delay', withLink({ delay: 0.5 }), 'has delay 0.5'],
     ['a prediction of another shape', withLink({ target: 'l2' }), 'predicts [4], but l2 has shape [2]'],
     ['an activation that reads mu', withNode({ activation: leaf('mu', [4]) }), 'reads mu, which it does not know'],
