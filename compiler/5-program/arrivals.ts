@@ -1,8 +1,8 @@
 /**
- * When the first error can reach each node, counted in ticks since the forward sweep: by the links alone, never by
- * numbers. Until then its error is zero (semantics.md, equation 3). Where algebra sees `z - mu = 0` nothing has to be
- * said; equal elements of an array, whose sums are taken in another order than the sweep's, and divergences of softmax
- * would leave rounding instead, of which Adam makes steps of full size.
+ * When the first error can reach each node, counted in ticks since the forward sweep: by the links alone, whatever the
+ * numbers. Until then its error is zero (semantics.md, equation 3). Where algebra sees `z - mu = 0`, no mask is needed;
+ * equal elements of an array, whose sums are taken in another order than the sweep's, and divergences of softmax would
+ * leave rounding instead, of which Adam makes steps of full size.
  */
 import type { ScalarExpr } from '../../spec/program.ts';
 import { SMALLEST_AT_PREDICTION } from '../3-check/energy-kinds.ts';
@@ -51,7 +51,8 @@ export function arrivals(graph: Graph, clamps: Held, begun: Held = new Map()): M
   let front = graph.nodes.map((n) => n.name).filter((name) => !resting.has(name));
   for (let tick = 0; front.length > 0; tick++) {
     for (const name of front) arrived.set(name, tick);
-    // An error moves the node and those that predict it; whoever has moved, or is predicted by it, has an error next.
+    // An error moves the node and those that predict it; nodes that have moved, and those they predict, have an error
+    // next.
     const moving = front.flatMap((name) =>
       predicted.has(name) || !held.has(name) ? [name, ...(sources.get(name) ?? [])] : [],
     );
@@ -72,7 +73,7 @@ export function masked(graph: Graph, clamps: Held, begun: Held = new Map()): Map
   );
   // Links of one array are one product in a tick, whose sum is taken in another order than the sweep's.
   for (const { name, target } of graph.links) if (links.has(name)) wanted.add(target);
-  // What is kept at rest is no longer the very value of the sweep, nor is a prediction from it.
+  // A value kept at rest is no longer the sweep's own value, and neither is a prediction made from it.
   const behind = groupBy(graph.links, (l) => (l.delay === 0 ? l.source : undefined));
   for (const name of wanted) for (const { target } of behind.get(name) ?? []) wanted.add(target);
   return new Map([...arrivals(graph, clamps, begun)].filter(([name]) => wanted.has(name)));

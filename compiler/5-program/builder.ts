@@ -30,7 +30,7 @@ export class BlockBuilder implements Emit {
   }
 
   op(name: string, args: readonly Value[], attributes: Attributes = {}): Value {
-    if (!isOperator(name)) throw new Error(`${name} is no operator`);
+    if (!isOperator(name)) throw new Error(`${name} is not an operator`);
     const shape = operators[name].shape(
       args.map((a) => a.shape),
       attributes,
@@ -46,7 +46,7 @@ export class BlockBuilder implements Emit {
     return shape;
   }
 
-  /** A number that never changes: one operation for all who use it here. */
+  /** A constant number: one operation for all its uses here. */
   constant(value: number): Value {
     const known = this.#constants.get(value);
     // A map takes both zeros for one.
@@ -88,7 +88,7 @@ export class BlockBuilder implements Emit {
   }
 }
 
-/** Without what says nothing: a flag that is false is a flag that is not there, so equal operations look equal. */
+/** Without redundant attributes: a false flag equals a missing one, so that equal operations look equal. */
 export function canonicalAttributes(attributes: Attributes): Attributes {
   let says = true;
   for (const name in attributes) if (attributes[name] === false) says = false;

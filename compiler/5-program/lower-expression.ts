@@ -133,6 +133,6 @@ function asScalar(expr: Expr, bindings: Bindings): ScalarExpr | undefined {
 /** An expression of scalars only, as the host evaluates it. */
 export function lowerScalar(expr: Expr, bindings: Bindings): ScalarExpr {
   const scalar = asScalar(expr, bindings);
-  if (scalar === undefined) throw new Error('the expression is no host scalar');
+  if (scalar === undefined) throw new Error('the expression is not a scalar of the host');
   return scalar;
 }

@@ -62,7 +62,9 @@ export interface LowerOptions {
   readonly predictBatch: number;
   /** Into so many equal parts a batch of training is divided (`pipelineProblem` says where it cannot be). */
   readonly microbatches?: number;
-  /** Equal shares of a batch that a device may train apart (`lowerLanes`): as a device's lowering wants it, 1 if absent. */
+  /**
+   * Equal shares of a batch that a device may train apart (`lowerLanes`): as a device's lowering wants it, 1 if absent.
+   */
   readonly lanes?: number;
   /** Nodes that are kept at zero error until one can have come, by name or only where rounding would come between. */
   readonly atRest?: AtRest;
@@ -219,7 +221,7 @@ function moveBy(
   return toUpdates(step(builder, task.optimizer, weight, reader, 'batch', 'batches', totals));
 }
 
-/** What the optimiser asks of all weights together. */
+/** The sums over all weights that the optimiser needs. */
 function totalsBy(
   builder: BlockBuilder,
   task: TrainTask,
@@ -388,7 +390,10 @@ function settlingOf(task: PredictTask, train: TrainTask | undefined): PredictSet
   return { steps: 20, rate: 0.1, momentum: 0 };
 }
 
-/** Whether the forward sweep is not the answer yet: what is below a clamp, in a cycle, torn or shaken has to settle. */
+/**
+ * Whether the forward sweep is not yet the answer: nodes below a clamp, in a cycle, with several errors or with noise
+ * have to settle.
+ */
 export function needsSettling(graph: Graph, clamped: ReadonlySet<string>): boolean {
   if (graph.links.some((l) => l.apart || readsTime(l.body)) || graph.nodes.some((n) => readsTime(n.energy)))
     return true;
@@ -406,7 +411,7 @@ function lowerPredict(
   const start = new BlockBuilder(names);
   const inputs = inputsOf([...readersOf(task), ...task.reads], task.inputs, batch);
   const statistics = states.filter((s) => s.role === 'statistic');
-  // Every replica sees the same sample: what they answer can be put to a vote.
+  // Every replica sees the same sample, so their answers can be put to a vote.
   const clamps = lowerClamps(start, graph, task.clamps, inputs, statistics, { batch, replicas: 1 });
   const begun = lowerClamps(start, graph, task.starts ?? [], inputs, statistics, { batch, replicas: 1 });
   const name = predictName(task.name);

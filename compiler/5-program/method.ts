@@ -35,7 +35,7 @@ export function methodOf({ method: call }: Pick<TrainTask, 'method'>): Method {
       nudge: { beta: sign === 'negative' ? -beta : beta, centred: sign === 'centred' },
     };
   }
-  throw new Error(`${call.name} is no learning rule`);
+  throw new Error(`${call.name} is not a learning rule`);
 }
 
 export function numberOf(call: CallValue, name: string, fallback?: number): number {

@@ -4,14 +4,14 @@ import type { Graph } from '../4-graph/graph.ts';
 import { noisyPart } from './chance.ts';
 import { methodOf } from './method.ts';
 
-/** No machine gains from more, and each holds all its values at once. */
+/** More gain nothing, and each holds all its values at once. */
 export const MAX_MICROBATCHES = 16;
 
 /** @returns why this training cannot be pipelined, in words, or nothing */
 export function pipelineProblem(graph: Graph, task: TrainTask): string | undefined {
   const { rule } = methodOf(task);
   if (rule !== 'il')
-    return `${NAMES[rule]} has no single weight step behind the settling of a batch, which pipelining needs`;
+    return `${NAMES[rule]} has no single weight step after the settling of a batch, which pipelining needs`;
   if (task.replicas > 1) return 'the replicas of its columns share one batch';
   const delayed = graph.links.find((l) => l.delay > 0);
   if (delayed) return `${delayed.name} remembers values from one step of a sequence to the next`;

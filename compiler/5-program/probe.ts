@@ -61,7 +61,7 @@ export function lowerProbe(graph: Graph, task: TrainTask): Program {
   };
 }
 
-/** Any direction will do that is not at right angles to the one that is looked for. */
+/** Any direction will do that is not orthogonal to the one sought. */
 function firstDirection(builder: BlockBuilder, shape: readonly number[], node: number): Value {
   const numbered = builder.op('range', [], { size: sizeOf(shape) });
   const turned = builder.op('sin', [builder.op('mul', [numbered, builder.constant(1.7 + 0.1 * (node % 7))])]);

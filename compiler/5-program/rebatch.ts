@@ -12,7 +12,7 @@ export interface Rebatched {
 
 /**
  * @returns the function for any number of samples; each sample's values are computed as before
- * @throws FixedBatch where samples are mixed, or where it is not certain that they are not
+ * @throws FixedBatch where samples are mixed, or where they may be
  */
 export function rebatchable(program: Program, f: ProgramFunction): (batch: number, suffix?: string) => Rebatched {
   const axes = batchAxes(program, f);

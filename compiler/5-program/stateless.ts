@@ -31,7 +31,7 @@ export interface Stateless {
   readonly kept: readonly Kept[];
 }
 
-/** @throws Error for what no prediction has: memory with a name of another form */
+/** @throws Error for memory whose name has another form, which no prediction has */
 export function stateless(program: Program, given: ProgramFunction): Stateless {
   const open = drawsAsInputs(removeDeadCode(unroll(given)));
   const f = removeDeadCode(open.f);
@@ -132,7 +132,7 @@ class Straight {
     });
   }
 
-  /** What the host would work out, in f32; in f64 as far as it does not depend on the step. */
+  /** Scalars that the host would compute, in f32; in f64 as far as they do not depend on the step. */
   scalar(expr: ScalarExpr, tick: number, id?: string): string {
     if (!dependsOn(expr, 'step')) {
       const value = evaluateScalar(expr, { batch: 0, batches: 1, tick });

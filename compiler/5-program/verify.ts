@@ -29,7 +29,7 @@ function verifyFunction(f: ProgramFunction, states: ReadonlyMap<string, Shape>):
   for (const update of f.updates) {
     const shape =
       scope.get(update.value) ?? fail(`update of ${update.state} reads ${update.value}, which is not defined`);
-    const wanted = states.get(update.state) ?? fail(`${update.state} is no state`);
+    const wanted = states.get(update.state) ?? fail(`${update.state} is not a state`);
     if (!sameShape(shape, wanted)) fail(`update of ${update.state} has shape [${shape}], not [${wanted}]`);
   }
   for (const result of f.results)
@@ -54,7 +54,7 @@ function verifyBlock(
   for (const op of block.ops) {
     const shapes = op.args.map((a) => inside.get(a) ?? fail(`${op.id} = ${op.op}(…) reads ${a}, which is not defined`));
     if (op.op !== 'constant') {
-      if (!isOperator(op.op)) fail(`${op.op} is no operator`);
+      if (!isOperator(op.op)) fail(`${op.op} is not an operator`);
       const shape = isOperator(op.op) ? operators[op.op].shape(shapes, op.attributes) : [];
       if (!sameShape(shape, op.shape)) fail(`${op.id} = ${op.op}(…) has shape [${op.shape}], not [${shape}]`);
     }

@@ -17,7 +17,7 @@ export function explain(why: Impossible, model: string, pieces: readonly string[
     case 'too-few':
       return {
         kind,
-        reason: `${model} can be cut into ${why.most} parts at most, not into ${list.length}`,
+        reason: `${model} can be cut into at most ${why.most} parts, not into ${list.length}`,
         repair: `ask for ${why.most} or fewer`,
       };
     case 'memory':
@@ -47,7 +47,7 @@ export function mebibytes(bytes: number): string {
   return `${(bytes / 1024 ** 2).toFixed(1)} MiB`;
 }
 
-/** What a schedule may say but no runtime does, or not so: it is refused, not passed over. */
+/** Settings of a schedule that no runtime carries out: they are refused, not ignored. */
 export function notYet(schedules: readonly ScheduleInstance[]): CannotCut | undefined {
   for (const { name, settings } of schedules) {
     const { mode, microbatches, ahead, staleness } = settings;
@@ -58,11 +58,12 @@ export function notYet(schedules: readonly ScheduleInstance[]): CannotCut | unde
     });
     const word = typeof mode === 'object' && mode.kind === 'symbol' ? mode.name : undefined;
     const pipelined = word === undefined ? microbatches !== undefined : word === 'pipelined';
-    if (word === 'async') return refuse('shards cannot run asynchronously yet', 'mode = lockstep or mode = pipelined');
+    if (word === 'async')
+      return refuse('asynchronous shards are not supported yet', 'mode = lockstep or mode = pipelined');
     if (typeof ahead === 'number' && ahead > 0 && !pipelined)
-      return refuse('only pipelined batches begin ahead', 'mode = pipelined, or leave out ahead');
+      return refuse('only pipelined batches can begin ahead', 'mode = pipelined, or leave out ahead');
     if (typeof staleness === 'number' && staleness > 0)
-      return refuse('borders are never stale in lockstep and pipelined', 'leave out staleness');
+      return refuse('lockstep and pipelined schedules have no stale borders', 'leave out staleness');
   }
   return undefined;
 }

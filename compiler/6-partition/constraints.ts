@@ -7,13 +7,13 @@ export interface Constraints {
   readonly together: readonly (readonly string[])[];
   /** No node is cut into tiles. */
   readonly whole: boolean;
-  /** Machine of nodes that have to be on it, by name. */
+  /** The machine of each node that is pinned to one, by name. */
   readonly pinned: ReadonlyMap<string, number>;
 }
 
 export const NO_CONSTRAINTS: Constraints = { together: [], whole: false, pinned: new Map() };
 
-/** Between what a model may be cut. */
+/** Where a model may be cut. */
 export type CutAt = 'clusters' | 'nodes' | 'anywhere';
 
 /** @param cutAt `clusters`: each cluster at the top of the model stays together */

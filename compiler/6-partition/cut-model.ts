@@ -47,7 +47,7 @@ export interface CutOptions {
   readonly old?: OldPlaces | undefined;
   /** Of the machines that a mesh file lists, those that have to hold certain nodes. */
   readonly pinned?: ReadonlyMap<string, number> | undefined;
-  /** Told what is being done: to cut into many shards takes a while. */
+  /** Called with what is being done, since cutting into many shards takes a while. */
   readonly note?: ((doing: string) => void) | undefined;
 }
 

@@ -45,7 +45,7 @@ export interface CutPieces {
   readonly bottleneck: number;
 }
 
-/** What is cut, for whom. */
+/** The model that is cut, and its machines. */
 export interface Cutting {
   readonly graph: Graph;
   readonly whole: Program;
@@ -53,12 +53,12 @@ export interface Cutting {
   readonly constraints: Constraints;
 }
 
-/** The shares of machines may miss the best that there can be by so much. */
+/** By how much the shares of machines may miss the best possible ones. */
 const BALANCE = 1.05;
 const GOOD = 1.02;
 /** Of bottlenecks as near as this to each other, that with less traffic is taken: */
 const ALIKE = 1.01;
-/** where it has no price, of all that are as near as this to even shares. */
+/** where that costs nothing, of all that are as near as this to even shares. */
 const ALIKE_FREE = 1.04;
 /** Cutting moves work between nodes: the next shares are made of what the ones before were found to cost. */
 const ROUNDS = 3;
@@ -66,9 +66,9 @@ const ROUNDS = 3;
 const SPREAD_ROUNDS = 3;
 /** Tiles in a shard, of the tilings that are searched. */
 const GRAINS = [1, 2, 3];
-/** More tiles than this would take longer to be searched than they save. */
+/** Searching more tiles than this takes longer than it saves. */
 const MAX_TILES = 400;
-/** So does a search among more needs of tiles. */
+/** The same for needs between tiles. */
 const MANY_PINS = 3000;
 
 interface Tiled {

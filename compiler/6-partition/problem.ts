@@ -10,7 +10,9 @@ export interface Pieces {
   readonly work: Float64Array;
   /** Bytes, [count], finite and >= 0. */
   readonly memory: Float64Array;
-  /** Pieces of the same number stay together, [count]; -1: bound to nobody. Numbers may be any integers >= 0. */
+  /**
+   * Pieces of the same number stay together, [count]; -1: bound to no other piece. Numbers may be any integers >= 0.
+   */
   readonly keepTogether?: Int32Array;
   /** Index of the machine that a piece must be on, [count]; -1: anywhere. */
   readonly pinned?: Int32Array;
@@ -40,7 +42,7 @@ export interface Nets {
   readonly back: Float64Array;
 }
 
-/** One place for a shard. `Infinity` where a machine has no bound. */
+/** A machine for one shard. `Infinity` where it has no bound. */
 export interface Machine {
   readonly name: string;
   /** FLOP per second, > 0. */
@@ -78,11 +80,11 @@ export interface PartitionOptions {
    * default 0.02.
    */
   readonly tolerance?: number;
-  /** Told now and then what goes on. */
+  /** Called now and then with the progress. */
   readonly progress?: (text: string) => void;
 }
 
-/** What binds the time of a tick. */
+/** What limits the time of a tick. */
 export type Limit = 'compute' | 'upload' | 'download' | 'link';
 
 /** Costs of one machine for one tick. */

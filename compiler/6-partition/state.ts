@@ -1,9 +1,9 @@
 /**
  * An assignment with its costs kept up to date: what a move would change is summed over the nets of one vertex.
  *
- * The search minimises one number. Above all stand the squares of what is over: times over the cap, as shares of it, and
- * memory over the machine's, much heavier. Then come bytes that cross, weighted by the delay that they meet. With the cap
- * at the wanted bottleneck, a state with nothing over is one that keeps it.
+ * The search minimises one number. Above all stand the squares of what is over: times over the cap, as shares of it,
+ * and memory over the machine's, much heavier. Then come bytes that cross, weighted by the delay that they meet. With
+ * the cap at the wanted bottleneck, a state with nothing over is one that keeps it.
  */
 import type { Fleet } from './fleet.ts';
 import type { Hypergraph } from './hypergraph.ts';
@@ -11,7 +11,7 @@ import { PinCounts } from './pin-counts.ts';
 import { type Pull, Pulls } from './pulls.ts';
 import { TrafficChange } from './traffic-change.ts';
 
-/** What is over counts so much more than what crosses. */
+/** The weight of excess load against bytes that cross. */
 const OVER = 1e3;
 const OVER_MEMORY = 1e6;
 /** Delay against bytes: staleness comes first. */

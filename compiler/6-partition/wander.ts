@@ -11,7 +11,7 @@ const PHASES = 24;
 /** Share of exchanges among the steps: one in so many. */
 const EXCHANGES = 3;
 
-/** Leaves the best assignment that was met in `state`. @param steps moves tried in all */
+/** Leaves the best assignment found in `state`. @param steps moves tried in all */
 export function wander(state: State, rng: Rng, steps: number, keepAll: boolean): void {
   const { h, part, members, fleet } = state;
   const free: number[] = [];

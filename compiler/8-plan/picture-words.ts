@@ -29,7 +29,7 @@ export function shardFigures(shard: PlanShard): string {
   return `${inBytes(shard.memory)}, ${((shard.flopsPerTick ?? shard.flopsPerBatch) / 1e6).toFixed(2)} MFLOP`;
 }
 
-/** That this shard is what the others wait for, and why; undefined of the others. */
+/** Why the other shards wait for this one; undefined for all others. */
 export function limitWords({ predicted }: Plan, i: number): string | undefined {
   return predicted?.limit.shard === i ? `limits the rest, by ${predicted.limit.by}` : undefined;
 }

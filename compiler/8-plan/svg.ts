@@ -8,7 +8,7 @@ import { quote } from '../4-graph/svg.ts';
 import { cutToDot, isSmall, linksOf } from './cut-svg.ts';
 import { type BorderBytes, borderBytes, inBytes, limitWords, shardFigures, shardTitle } from './picture-words.ts';
 
-/** Lines beyond this would be a ball of wool: the widest are drawn, the others are counted. */
+/** With more lines a picture is unreadable: the widest are drawn, the others counted. */
 const MAX_LINES = 160;
 const MAX_WIDTH = 9;
 

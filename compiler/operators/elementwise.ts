@@ -63,7 +63,7 @@ const geluSlope = (x: number): number => {
   return 0.5 * (1 + t) + 0.5 * x * (1 - t * t) * GELU_K * (1 + 3 * GELU_C * x * x);
 };
 const sigmoid = (x: number): number => (x >= 0 ? 1 / (1 + Math.exp(-x)) : Math.exp(x) / (1 + Math.exp(x)));
-/** As IEEE 754-2019, section 9.2.1, has it: 1 to any power is 1, and so is -1 to an infinite one, which `**` knows not. */
+/** As IEEE 754-2019, section 9.2.1, has it: 1 to any power is 1, and so is -1 to an infinite one, unlike with `**`. */
 const power = (a: number, b: number): number => (a === 1 || (a === -1 && Math.abs(b) === Infinity) ? 1 : a ** b);
 /** The gradient where the comparison of both arguments holds. */
 const masked =
@@ -94,7 +94,7 @@ export const elementwiseOperators = {
     (x) => Math.max(0, x),
     (x, _y, g, e) => e.op('mul', [g, e.op('step', [x])]),
   ),
-  /** 1 where x > 0, else 0; what is no number stays so. */
+  /** 1 where x > 0, else 0; NaN stays NaN. */
   step: unary(
     (x) => (x > 0 ? 1 : Number.isNaN(x) ? x : 0),
     () => null,

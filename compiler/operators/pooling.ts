@@ -46,7 +46,9 @@ export function spreadOf(y: Shape, attributes: Attributes): Pooling {
 
 const pooledShape = ({ x, count }: Pooling): Shape => [...x.front, ...count, x.channels];
 
-/** Calls `visit` with the offsets of each window's element and of each element under it, in the order of the picture. */
+/**
+ * Calls `visit` with the offsets of each window's element and of each element under it, in the order of the picture.
+ */
 function eachPair({ x, windows, count }: Pooling, visit: (iy: number, ix: number) => void): void {
   for (let page = 0; page < x.pages; page++)
     eachPlace(x.size, windows, (oy, ox, _ky, _kx, py, px) => {
@@ -65,7 +67,7 @@ function largest(x: ReferenceTensor, attributes: Attributes): Int32Array {
   eachPair(pooling, (iy, ix) => {
     const known = best[iy] as number;
     const [found, top] = [x.data[ix] as number, x.data[known] as number];
-    // What is no number is the largest.
+    // NaN counts as the largest.
     if (known < 0 || found > top || (Number.isNaN(found) && !Number.isNaN(top))) best[iy] = ix;
   });
   return best;

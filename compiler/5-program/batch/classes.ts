@@ -28,7 +28,7 @@ export class Classes {
   readonly #of = new Map<string, Class>();
   readonly #replaced = new Map<string, string>();
 
-  /** The class of values that nothing else is like, or that `pack` holds. */
+  /** The class of a unique value, or of those that `pack` holds. */
   declare(id: string, pack?: string): void {
     this.#of.set(id, pack === undefined ? this.alone() : this.named(`pack ${pack}`, true));
   }
@@ -52,7 +52,7 @@ export class Classes {
     this.#replaced.set(id, by);
   }
 
-  /** A class that nothing else is of. */
+  /** A class of its own member alone. */
   alone(): Class {
     return { key: this.#count++, wide: false };
   }
@@ -145,7 +145,7 @@ function isShare(op: Op): boolean {
   return op.op === 'slice' && axis === 0 && typeof from === 'number' && typeof size === 'number' && from % size === 0;
 }
 
-/** Chains of additions of one shape, whose partial sums nobody else reads, as sums of many terms. */
+/** Chains of additions of one shape, whose partial sums have no other reader, as sums of many terms. */
 class Sums {
   readonly #terms = new Map<string, string[]>();
   readonly #inner = new Set<string>();

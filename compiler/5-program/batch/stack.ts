@@ -57,7 +57,7 @@ export class Stack {
   }
 
   emit(op: string, args: readonly string[], attributes: Attributes = {}, id = this.#fresh()): string {
-    if (!isOperator(op)) throw new Error(`${op} is no operator`);
+    if (!isOperator(op)) throw new Error(`${op} is not an operator`);
     const shape = operators[op].shape(
       args.map((a) => this.shapeOf(a)),
       attributes,

@@ -1,4 +1,4 @@
-/** Dead code: feedback into clamped nodes, energies that nobody reads, values that no weight and no result needs. */
+/** Dead code: feedback into clamped nodes, unread energies, values that neither a weight nor a result needs. */
 import type { Carry, Op, ProgramFunction } from '../../../spec/program.ts';
 
 export function removeDeadCode(f: ProgramFunction): ProgramFunction {

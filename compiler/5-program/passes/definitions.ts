@@ -1,4 +1,4 @@
-/** What passes ask of a function: who defines a value, which shape it has, which uniform number it is. */
+/** What passes look up in a function: the definition of a value, its shape, its uniform number. */
 import type { Op, ProgramFunction, Shape } from '../../../spec/program.ts';
 
 export class Definitions {

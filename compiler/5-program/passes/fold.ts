@@ -129,7 +129,7 @@ class Writer implements Rewriter {
   }
 
   emit(op: string, args: readonly string[], attributes: Attributes = NO_ATTRIBUTES): string {
-    if (!isOperator(op)) throw new Error(`${op} is no operator`);
+    if (!isOperator(op)) throw new Error(`${op} is not an operator`);
     const shapes = args.map((a) => this.known.shape(a));
     return this.#append(op, args, attributes, operators[op].shape(shapes, attributes));
   }

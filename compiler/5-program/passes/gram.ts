@@ -54,7 +54,7 @@ export function gram(f: ProgramFunction, stateShapes: ReadonlyMap<string, Shape>
   return { ...f, blocks };
 }
 
-/** What is asked of a block for each of its carries. */
+/** What the rewrite needs to know of each carry of a block. */
 interface Body {
   readonly carries: ReadonlyMap<string, Carry>;
   readonly ops: ReadonlyMap<string, Op>;

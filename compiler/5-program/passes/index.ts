@@ -28,7 +28,7 @@ export const passes: readonly Pass[] = [
   { name: 'batch', what: 'equal elements of an array run as one', run: batchArrays },
   { name: 'fold', what: 'constant folding and algebra; factors and signs move outwards', run: each(fold) },
   { name: 'cse', what: 'common subexpressions', run: each(commonSubexpressions) },
-  { name: 'dead-code', what: 'feedback into clamped nodes, energies that nobody reads', run: each(removeDeadCode) },
+  { name: 'dead-code', what: 'feedback into clamped nodes, unread energies', run: each(removeDeadCode) },
   { name: 'hoist', what: 'what does not change over the ticks is computed before them', run: each(hoist) },
   {
     name: 'gram',

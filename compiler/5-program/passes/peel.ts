@@ -1,6 +1,7 @@
 /**
  * Peeling: the first ticks are written out as straight code, where folding can see that after the forward sweep all
- * errors but the outputs' are zero (semantics.md, equation 13). It goes on while a peeled tick comes out clearly smaller than the loop's body.
+ * errors but the outputs' are zero (semantics.md, equation 13). It goes on while a peeled tick comes out clearly
+ * smaller than the loop's body.
  */
 import type { Block, Op, ProgramFunction, Shape } from '../../../spec/program.ts';
 import { dependsOn, evaluateScalar } from '../../../spec/scalars.ts';
@@ -12,7 +13,7 @@ import { fold, type Settled } from './fold.ts';
 
 /** A peeled tick has to save a tenth of the body's operations. */
 const WORTH = 0.9;
-/** Bodies larger than this are left alone: the code would grow faster than it gets. */
+/** Larger bodies are left alone: the code would grow more than its speed. */
 export const MAX_BODY_OPERATIONS = 500;
 
 /** @param settled what is known to be simple from an earlier run over this function */
@@ -44,7 +45,7 @@ export function peel(f: ProgramFunction, stateShapes: ReadonlyMap<string, Shape>
     if (!block) return current;
     const candidate = simplify(peelOnce(current, index), stateShapes, settled);
     const grown = countOps(candidate) - countOps(current);
-    // Two ticks of the same length: the errors have arrived everywhere, and the rest would come out alike.
+    // Two ticks of the same length: the errors have arrived everywhere, and further ticks would look alike.
     if (grown > block.ops.length * WORTH || grown === last) return current;
     last = grown;
     current = candidate;
@@ -54,7 +55,7 @@ export function peel(f: ProgramFunction, stateShapes: ReadonlyMap<string, Shape>
 /** All ticks written out, for devices that run straight code. */
 export function unroll(f: ProgramFunction): ProgramFunction {
   let current = f;
-  // Looked for once: a look at all that is written out already, for each tick, would take the square of their number.
+  // Looked for once: searching all of the code again for each tick would take quadratic time.
   const fresh = freshNames(f);
   let index = 0;
   for (;;) {

@@ -125,18 +125,18 @@ function readHeader(numbers: readonly number[], line: number): Header {
   const [vertices, edges, format = 0, constraints = 1] = numbers;
   const repair = 'write VERTICES EDGES [FORMAT [CONSTRAINTS]], as the METIS manual does';
   if (vertices === undefined || edges === undefined || numbers.length > 4)
-    throw new Wrong(line, 'this is no line of sizes', repair);
+    throw new Wrong(line, 'this is not a line of sizes', repair);
   if (vertices < 1 || vertices >= MAX_NUMBER || edges >= MAX_NUMBER)
     throw new Wrong(line, `${vertices} vertices and ${edges} edges are too few or too many`, 'from 1 to 2^30');
   const digits = String(format).padStart(3, '0');
   if (!/^[01]{3}$/.test(digits))
     throw new Wrong(
       line,
-      `there is no format ${format}`,
+      `the format ${format} is unknown`,
       'three digits of 0 or 1: sizes, weights of vertices, weights of edges',
     );
   if (constraints !== 1)
-    throw new Wrong(line, `${constraints} weights a vertex`, 'only one weight a vertex is understood');
+    throw new Wrong(line, `${constraints} weights per vertex`, 'only one weight per vertex is supported');
   return {
     line,
     vertices,
@@ -188,7 +188,7 @@ function scanNumbers(text: string, { number, from, to }: Line): number[] {
       const word = /^\S+/.exec(text.slice(i, Math.min(to, i + 30)))?.[0] ?? '';
       throw new Wrong(
         number,
-        `${JSON.stringify(word)} is no whole number`,
+        `${JSON.stringify(word)} is not a whole number`,
         'write whole numbers from 0, with blanks between them',
       );
     }

@@ -1,6 +1,7 @@
 /**
- * What every shard makes for itself is made anew by each segment that reads it. Where that is work (the mask of a link
- * without own weights), it is made once a batch, in front of the first loop or segment that reads it, and held.
+ * Values that every shard makes for itself are made anew by each segment that reads them. Where that is work (the mask
+ * of a link without weights of its own), they are made once a batch, in front of the first loop or segment that reads
+ * them, and held.
  */
 import { append } from '../../../spec/append.ts';
 import type { Op } from '../../../spec/program.ts';

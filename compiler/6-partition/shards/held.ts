@@ -1,6 +1,6 @@
 /**
- * Values of a weight's size stay on the device: where one is needed by a later segment it is kept in a state, its own
- * weight's where nobody reads the old weight any more.
+ * Values of a weight's size stay on the device: where one is needed by a later segment it is kept in a state, that of
+ * its weight where the old weight is not read any more.
  */
 import { heldName, servesWeight } from '../../../spec/names.ts';
 import type { Carry, Op, State } from '../../../spec/program.ts';
@@ -108,7 +108,7 @@ function moveCarry(values: FunctionValues, carry: Carry, stage: DraftStage, befo
   stage.end.push({ from: carry.id, to: carry.result });
 }
 
-/** The segment that may overwrite a carry in place: it makes the next value, and nobody behind it reads the old. */
+/** The segment that may overwrite a carry in place: it makes the next value, and no later segment reads the old one. */
 function makerOf(carry: Carry, places: Places, stage: DraftStage): DraftSegment | 'nobody' | undefined {
   if (carry.next === carry.id) return 'nobody';
   const at = places.made.get(carry.next);

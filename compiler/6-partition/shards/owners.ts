@@ -24,9 +24,9 @@ export type Assignment = ReadonlyMap<Owner, number>;
 
 /** Looks up owners of operations and states of one model. */
 export interface Owners {
-  /** Of what stands behind an operation; undefined where it serves nobody in particular. */
+  /** Of an operation; undefined where it has no particular owner. */
   ofOrigin(origin: OpOrigin | undefined): Owner | undefined;
-  /** Of a state; undefined for statistics of the data, which every shard has that needs them. */
+  /** Of a state; undefined for statistics of the data, which every shard that needs them keeps. */
   ofState(state: State): Owner | undefined;
 }
 

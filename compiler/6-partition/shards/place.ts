@@ -42,8 +42,8 @@ export function placeValues(values: FunctionValues, owners: Owners, assignment: 
 }
 
 /**
- * Whoever reads weights is where the weights are, also while they move from tick to tick. Values of nodes that move so
- * are told to whoever reads them, whatever state they begin with.
+ * Operations that read weights are placed with the weights, also while those move from tick to tick. Values of nodes
+ * that move are sent to their readers, whatever state they begin with.
  */
 function stateHome(op: Op, values: FunctionValues, ofState: (state: State) => number | undefined): number | undefined {
   const origins = op.args.map((arg) => values.origin(arg));
@@ -64,7 +64,7 @@ function stateBehind(values: FunctionValues, id: string): State | undefined {
   return origin.kind === 'state' ? origin.state : undefined;
 }
 
-/** What serves nobody goes where it is used, else where its arguments are. */
+/** Operations without an owner go where they are used, else where their arguments are. */
 function placeRest(values: FunctionValues, homes: Map<string, number>): void {
   for (const block of [...values.f.blocks].reverse())
     for (const op of [...block.ops].reverse()) {

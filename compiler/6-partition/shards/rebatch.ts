@@ -26,7 +26,7 @@ export interface RebatchedShard {
 /**
  * @param name of the function that every shard has a part in
  * @returns what each shard has besides for so many samples; `firstMessage` is added to what its messages are called
- * @throws FixedBatch where samples are mixed, or where it is not certain that they are not
+ * @throws FixedBatch where samples are mixed, or where they may be
  */
 export function rebatchableShards(
   shards: readonly ShardParts[],

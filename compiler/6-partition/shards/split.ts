@@ -173,7 +173,10 @@ function wantedBeyond(
   return wanted;
 }
 
-/** What a run saves, whether or not any function reads it: a node may teach nobody under one rule, and under another. */
+/**
+ * What a run saves, whether or not any function reads it: a node may teach no weight under one rule, and some under
+ * another.
+ */
 function isLearned({ role }: State): boolean {
   return role === 'parameter' || role === 'optimizer';
 }

@@ -74,13 +74,13 @@ function isMasked(op: Op, weightLike: ReadonlySet<string>, shapes: ReadonlyMap<s
 interface Context {
   readonly layouts: ReadonlyMap<string, Layout | undefined>;
   readonly shapes: ReadonlyMap<string, Shape>;
-  /** How those who read a value want it. */
+  /** The layout in which a value is read. */
   readonly preferences: Map<string, Layout | 'whole'>;
   readonly weightLike: ReadonlySet<string>;
   readonly weights: ReadonlyMap<string, Layout>;
 }
 
-/** How those who read a value would like it. */
+/** The layout that the readers of a value prefer. */
 function findPreferences(f: ProgramFunction, { layouts, shapes, preferences, weights }: Context): void {
   const prefer = (id: string, layout: Layout | 'whole' | undefined): void => {
     if (layout && !preferences.has(id)) preferences.set(id, layout);

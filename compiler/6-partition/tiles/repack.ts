@@ -1,6 +1,6 @@
 /**
- * Shares made more even two machines at a time: what the busiest and another hold together is dealt out anew, in the best
- * of all ways. Handing out from coarse to fine alone leaves fine units over that fit nowhere.
+ * Shares made more even two machines at a time: what the busiest and another hold together is dealt out anew, in the
+ * best of all ways. Handing out from coarse to fine alone leaves fine units over that fit nowhere.
  */
 
 export interface Packed {
@@ -18,7 +18,7 @@ export interface Packed {
 
 /** More ways than this to deal two machines' units are not tried. */
 const MAX_WAYS = 4096;
-/** A gain of less is none. */
+/** Smaller gains do not count. */
 const WORTH = 1e-6;
 
 /** Changes counts and room. */

@@ -80,8 +80,8 @@ function openSizes(a: OnnxTensor, b: OnnxTensor, [p, q]: readonly [number, numbe
 }
 
 /**
- * Operators that are told a size, of which one is open. What they make is declared with its symbol: ONNX Runtime takes
- * a minute to load some hundred operators on sizes that it does not know.
+ * Operators that take sizes, one of them open. Their results are declared with its symbol: ONNX Runtime takes a minute
+ * to load some hundred operators with unknown sizes.
  */
 class Sizes {
   /** What comes before all else. */
@@ -101,7 +101,7 @@ class Sizes {
     if (node.op !== 'Reshape' && node.op !== 'Expand') return undefined;
     const symbol = ({ times }: Exclude<Size, number>): string => (times === 1 ? BATCH : `${times} ${BATCH}`);
     this.values.push({ name, type: 'float', shape: sizes.map((n) => (typeof n === 'number' ? n : symbol(n))) });
-    // A reshape works out the one size that it is not told.
+    // A reshape infers the one size that is missing.
     if (node.op === 'Reshape')
       return { ...node, inputs: [value, this.#integers(sizes.map((n) => (typeof n === 'number' ? n : -1)))] };
     const parts = sizes.map((n) => (typeof n === 'number' ? this.#integers([n]) : this.#times(n.times)));

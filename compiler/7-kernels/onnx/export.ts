@@ -12,7 +12,7 @@ import { lowerFunction } from './lower.ts';
 import { encodeModel, type OnnxGraph, type OnnxPort, type OnnxTensor } from './model.ts';
 
 export interface ExportOptions {
-  /** Samples of one call; any number where it is absent and that can be. */
+  /** Samples of one call; if absent, any number where possible. */
   readonly batch?: number;
   /** Steps of a sequence, of which the model makes one. */
   readonly sequence?: number;
@@ -21,7 +21,7 @@ export interface ExportOptions {
 export interface Exported {
   /** Samples of one call, or any number. */
   readonly batch: number | 'any';
-  /** Why it is not any number, where that was wanted. */
+  /** Why the number is fixed, where any was wanted. */
   readonly reason?: string;
   readonly inputs: readonly OnnxPort[];
   readonly outputs: readonly OnnxPort[];
@@ -131,14 +131,14 @@ function descriptions(
 ): Map<string, string> {
   const about = new Map<string, string>();
   for (const [result, output] of outputOf)
-    if (result !== output) about.set(output, `the read ${result}, which is called as an input is`);
+    if (result !== output) about.set(output, `the read ${result}, whose name is also that of an input`);
   for (const { input, output } of kept) {
     if (output === undefined) {
       about.set(input, 'draws from a normal distribution of mean 0 and deviation 1, from which the values settle');
       continue;
     }
-    about.set(input, `what the call before gave as ${output}; zeros in the first step`);
-    about.set(output, `what the next call takes as ${input}`);
+    about.set(input, `the output ${output} of the previous call; zeros in the first step`);
+    about.set(output, `the input ${input} of the next call`);
   }
   about.set(STEP_INPUT, `the step of the sequence, from 0${sequence === undefined ? '' : ` to ${sequence - 1}`}`);
   return about;

@@ -211,7 +211,7 @@ function emitOp(op: Op, constants: ReadonlyMap<string, number>, slopes: Slopes, 
   else if (stepped !== undefined && upper !== undefined && lower !== undefined && upper > lower)
     slopes.mask(stepped, lower, upper, op.id);
   else if (isOperator(op.op)) onnxLowerings[op.op](resolved, e);
-  else throw new Error(`${op.op} is no operator`);
+  else throw new Error(`${op.op} is not an operator`);
 }
 
 /** A graph's output has a name of its own where its value is an input, a constant, or already another output. */

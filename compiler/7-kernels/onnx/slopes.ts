@@ -14,7 +14,7 @@ const HUGE = 1e38;
 export class Slopes {
   /**
    * Whether any slope of gelu is wanted. Then all of the function's values of gelu are of one form: an error of exactly
-   * zero must not become one of rounding, which Adam would blow up to a whole step.
+   * zero must not become a rounding error, which Adam would turn into a whole step.
    */
   readonly #oneForm: boolean;
   readonly #gelus = new Map<string, { square: string; sigmoid: string; value: string }>();

@@ -1,4 +1,4 @@
-/** Who reads what in a straight list of operations, for rewriting it. */
+/** The readers of every value in a straight list of operations, for rewriting it. */
 import { append } from '../../../spec/append.ts';
 import type { Op } from '../../../spec/program.ts';
 
@@ -23,7 +23,7 @@ export class Uses {
     return this.#users.get(id) ?? [];
   }
 
-  /** Read once, and by nobody outside. */
+  /** Read once, and not from outside. */
   isOwn(id: string): boolean {
     return !this.#kept.has(id) && this.users(id).length === 1;
   }

@@ -1,10 +1,10 @@
 /**
- * Fusion: which operations one kernel carries out. A kernel is at most one operation that needs many elements (a product,
- * a reduction, a move), what is done element by element with its result, and what is done element by element with its
- * arguments, where nobody else wants that.
+ * Fusion: which operations one kernel carries out. A kernel is at most one operation that needs many elements (a
+ * product, a reduction, a move), what is done element by element with its result, and what is done element by element
+ * with its arguments, where that has no other reader.
  *
- * A kernel runs at the place of its first operation. An operation joins the kernel that makes the last of its arguments:
- * all its other arguments are there by then.
+ * A kernel runs at the place of its first operation. An operation joins the kernel that makes the last of its
+ * arguments: all its other arguments are there by then.
  */
 import { append } from '../../../spec/append.ts';
 import { MAX_BINDINGS, MAX_SCALARS } from '../../../spec/kernels.ts';
@@ -41,7 +41,7 @@ export function clusters(flat: Flat, parts: Parts): Cluster[] {
 
 interface Users {
   readonly of: ReadonlyMap<string, readonly FlatOp[]>;
-  /** Given back by the function. */
+  /** Returned by the function. */
   readonly wanted: ReadonlySet<string>;
 }
 

@@ -11,7 +11,7 @@ export interface Use {
   readonly shape: Shape;
 }
 
-/** Whom an operation serves: what the program says, or what a run gives back. */
+/** The origin of an operation: as the program has it, or the result of a run that it makes. */
 export type Origin = OpOrigin | `result ${string}`;
 
 export interface FlatOp {

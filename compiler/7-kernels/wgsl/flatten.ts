@@ -144,7 +144,7 @@ class Flattener {
     });
   }
 
-  /** A broadcast that somebody wants in memory. */
+  /** A broadcast that is read from memory. */
   #repeatedWhole(id: string, use: Use, origin: Origin | undefined): string {
     const shape = this.#shapes.get(id) ?? [];
     return this.#known(`${id} repeated`, () => ({ op: 'copy', uses: [use], attributes: {}, shape, origin }));
@@ -166,7 +166,7 @@ class Flattener {
   finish(f: ProgramFunction): Pick<Flat, 'ops' | 'constants' | 'types' | 'updates' | 'results'> {
     const made = new Set(this.ops.map((op) => op.id));
     const taken = new Set<string>();
-    /** What a run gives back is the result of an operation of its own. */
+    /** Every result of a run is made by an operation of its own. */
     const given = (value: string, origin: Origin, own: boolean): string => {
       const base = this.#views.get(value) ?? value;
       const repeated = this.#repeats.get(base);

@@ -1,8 +1,8 @@
 /**
- * Functions that WGSL has not, or has with too little care: its tanh may overflow, its sin and cos may be wrong in the
- * fourth digit (WGSL, section 15.7.4), its pow knows no negative base. An implementation may assume that no value is
- * infinite or no number (section 15.7.2), and drivers do: `log(-8)` is `log(8)`, `max(x, 0)` of no number is 0. So what
- * must stay no number is told by its bits, and passed on as it is.
+ * Functions that WGSL lacks, or defines too loosely: its tanh may overflow, its sin and cos may be wrong in the fourth
+ * digit (WGSL, section 15.7.4), its pow takes no negative base. An implementation may assume that every value is finite
+ * (section 15.7.2), and drivers do: `log(-8)` is `log(8)`, `max(NaN, 0)` is 0. So NaN is recognised by its bits, and
+ * passed on.
  */
 export const wgslFunctions = {
   is_nan: `fn is_nan(x: f32) -> bool {

@@ -1,7 +1,7 @@
 /**
  * Weights that products read in half precision: two in a word, unpacked where they are read, summed in f32. A function
- * makes its copies before everything else, from the weights in f32 that its steps change: whoever writes a state has
- * nothing to keep in step.
+ * makes its copies before everything else, from the weights in f32 that its steps change: code that writes a state need
+ * not update copies.
  */
 import { weightOrigin } from '../../../spec/names.ts';
 import { type Program, sizeOf } from '../../../spec/program.ts';
@@ -50,7 +50,7 @@ function readsOf(flat: Flat): Map<string, number> {
 /** Writes how the word `at` is put together of two neighbours; behind the last of an odd number lies nothing. */
 export function writePack(w: ModuleWriter, op: FlatOp): void {
   const [use] = op.uses;
-  if (!use) throw new Error('a copy is of something');
+  if (!use) throw new Error('a copy needs an argument');
   w.need('half_bits');
   const from = w.bind(use.base, 'in0', 'read');
   const to = w.bind(op.id, 'out0', 'write');

@@ -143,7 +143,7 @@ function claimedValue(w: ModuleWriter, cluster: Cluster, use: Use, place: string
 
 function elementwise(w: ModuleWriter, op: FlatOp, args: readonly string[]): string {
   const lowering = loweringOf(op.op);
-  if (lowering.kind !== 'elementwise') throw new Error(`${op.op} does not go element by element`);
+  if (lowering.kind !== 'elementwise') throw new Error(`${op.op} does not work element by element`);
   return lowering.write(args, op, w);
 }
 

@@ -19,7 +19,7 @@ export function writeLaunch(
   const common = forms.large;
   const shaped = parts.map((part) => {
     const { anchor } = part;
-    if (!anchor) throw new Error('a launch has products alone');
+    if (!anchor) throw new Error('a launch can have only products');
     const matrices = matricesOf(anchor);
     return { part, anchor, matrices, form: formFor(matrices, forms) && common };
   });

@@ -25,5 +25,5 @@ export function loweringOf(op: string): WgslLowering {
   if (op === 'copy') return COPY;
   if (op === 'pack') return PACK;
   if (isOperator(op)) return wgslLowerings[op];
-  throw new Error(`${op} is no operator`);
+  throw new Error(`${op} is not an operator`);
 }

@@ -1,7 +1,7 @@
 /**
  * Tensors that are larger than what a device binds at once lie in parts, each with a binding of its own. A kernel that
- * goes through its result element by element is launched once for each part of it (a window), and binds of whatever has
- * as many elements only the same part; whoever reads or writes elsewhere binds all parts and picks the one.
+ * goes through its result element by element is launched once for each part of it (a window), and binds only the same
+ * part of every tensor with as many elements; kernels that read or write elsewhere bind all parts and pick one.
  */
 import { sizeOf } from '../../../spec/program.ts';
 import type { Cluster } from './cluster.ts';

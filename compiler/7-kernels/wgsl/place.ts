@@ -1,6 +1,6 @@
 /**
- * Where tensors lie: states in arenas of their own for good, values in one that all functions share, each only as long
- * as somebody reads it. A state's new value goes to the state's own place where nobody reads the old one any more.
+ * Where tensors lie: states in arenas of their own for good, values in one that all functions share, each only until
+ * its last reader. A state's new value goes to the state's own place where the old one is not read any more.
  */
 import { append } from '../../../spec/append.ts';
 import { type Arena, packedElements, partName, REGION_ALIGNMENT, type Region } from '../../../spec/kernels.ts';
@@ -57,7 +57,7 @@ export class Arenas {
     return { name, arena: last === 0 ? this.#name : `${this.#name}.${last}`, offset, elements };
   }
 
-  /** Room that all who give it the same name share. */
+  /** Room that is shared under one name. */
   once(name: string, elements: number): Placed {
     const placed = this.#known.get(name) ?? this.place(name, elements);
     this.#known.set(name, placed);
@@ -167,7 +167,7 @@ interface Placing {
 }
 
 /**
- * Whether a state's new value may go to the state's own place: nobody reads the old value at that time or later, and the
+ * Whether a state's new value may go to the state's own place: the old value is not read at that time or later, and the
  * kernel that writes the new one reads the old one place by place.
  */
 function placesFree(flat: Flat, launches: readonly (readonly Cluster[])[]): (state: string, value: string) => boolean {

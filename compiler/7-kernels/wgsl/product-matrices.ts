@@ -1,7 +1,8 @@
 /**
  * A product by units for small matrices: a group of threads loads strips of both sides into its own memory in f16, each
- * of its subgroups multiplies a block of small matrices with sums in f32, and they go through memory to whatever is done
- * with an element. The language is Dawn's experimental subgroup matrices, with loads and stores that name their order.
+ * of its subgroups multiplies a block of small matrices with sums in f32, and they go through memory to whatever is
+ * done with an element. The language is Dawn's experimental subgroup matrices, with loads and stores that name their
+ * order.
  */
 import type { MatrixUnit } from '../../../spec/precision.ts';
 import type { FlatOp } from './flat.ts';
@@ -69,7 +70,8 @@ export function writeMatrices(
       });
       w.line('workgroupBarrier();');
     });
-    // One small matrix of each subgroup at a time. Which threads are a subgroup nobody says: all share all.
+    // One small matrix of each subgroup at a time. The language does not say which threads form a subgroup, so all
+    // share all.
     w.block(`for (var block = 0u; block < ${blocks.down * blocks.across}u; block++)`, () => {
       w.line(`subgroupMatrixStore<row_major>(&block_sums, subgroup * ${m * n}u, sums[block], ${n}u);`);
       w.line('workgroupBarrier();');

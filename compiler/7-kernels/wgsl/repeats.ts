@@ -1,4 +1,4 @@
-/** What comes several times in a row, as ticks do. */
+/** Repetitions in a sequence, such as ticks. */
 
 /** `period` items from `first` on, which come `times` times one after the other. */
 export interface Stretch {
@@ -32,8 +32,8 @@ function timesOf(items: readonly unknown[], first: number, period: number): numb
 }
 
 /**
- * Stretches together, in order, where one group has no more than so many items written down, and no more than so many in
- * all; a repetition that is too long is cut between two times.
+ * Stretches together, in order, where one group has no more than so many items written down, and no more than so many
+ * in all; a repetition that is too long is cut between two times.
  */
 export function inGroups(stretches: readonly Stretch[], mostWritten: number, most: number): Stretch[][] {
   const groups: Stretch[][] = [[]];

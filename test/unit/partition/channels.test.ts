@@ -186,7 +186,7 @@ test('a convolution is made for every channel, and no more', () => {
   const staged = stagedConv();
   expect(cutModel(staged, uniformMachines(35)).kind).toBe('cut');
   const more = cutModel(staged, uniformMachines(36));
-  expect(more.kind === 'impossible' && more.reason).toBe('conv can be cut into 35 parts at most, not into 36');
+  expect(more.kind === 'impossible' && more.reason).toBe('conv can be cut into at most 35 parts, not into 36');
 });
 
 test('tiles go from where they are made to where they are read: no shard sends for all', () => {

@@ -76,9 +76,9 @@ test('cut_at says what may be cut: clusters stay whole, nodes stay whole, or nei
     const cut = cutModel(staged(schedule), uniformMachines(1000));
     return cut.kind === 'impossible' ? cut.reason : 'it was cut';
   };
-  expect(most('  cut_at = clusters')).toBe('m can be cut into 5 parts at most, not into 1000');
-  expect(most('  cut_at = nodes')).toBe('m can be cut into 8 parts at most, not into 1000');
-  expect(most('')).toBe('m can be cut into 58 parts at most, not into 1000');
+  expect(most('  cut_at = clusters')).toBe('m can be cut into at most 5 parts, not into 1000');
+  expect(most('  cut_at = nodes')).toBe('m can be cut into at most 8 parts, not into 1000');
+  expect(most('')).toBe('m can be cut into at most 58 parts, not into 1000');
 });
 
 test('a node is on the machine that a mesh file keeps it on', () => {
@@ -106,8 +106,8 @@ test('what no runtime does yet is refused, not passed over', () => {
     const cut = cutModel(staged(schedule), uniformMachines(2));
     return cut.kind === 'impossible' ? cut.reason : 'it was cut';
   };
-  expect(refusal('  mode = async')).toBe('schedule home: shards cannot run asynchronously yet');
-  expect(refusal('  ahead = 1')).toBe('schedule home: only pipelined batches begin ahead');
+  expect(refusal('  mode = async')).toBe('schedule home: asynchronous shards are not supported yet');
+  expect(refusal('  ahead = 1')).toBe('schedule home: only pipelined batches can begin ahead');
   expect(refusal('  mode = lockstep\n  microbatches = 1\n  ahead = 1')).toContain('only pipelined');
   expect(refusal('  mode = pipelined\n  ahead = 1')).toBe('it was cut');
   expect(refusal('  staleness = 2')).toContain('never stale');
