@@ -8,7 +8,7 @@ import { meshCommands } from './mesh-commands.ts';
 import { PARTITION, PLAN, SHOW } from './planning/options.ts';
 import { type Command, command } from './shell/command.ts';
 import { EXPLAIN, JSON_LINES } from './shell/common-options.ts';
-import { DATA_SETS, EVAL, EXPORT, PREDICT, SERVE, TRAIN } from './training/options.ts';
+import { DATA_SETS, EVAL, EXPORT, NEW, PREDICT, SERVE, TRAIN } from './training/options.ts';
 
 const EXPORTED_NAMES = `Inputs are called as the fields of the predict block, outputs as its reads.
   NAME.read         the read NAME, where an input has that name too
@@ -29,6 +29,17 @@ export const commands: readonly Command[] = [
       ['train --resume runs/digits-20261122-1', 'go on where a run stopped; --device says on what, if it changed'],
     ],
     load: () => import('./training/train.ts'),
+  }),
+  command({
+    usage: 'new <data>',
+    summary: 'write a commented model for a file or folder of data',
+    options: NEW,
+    examples: [
+      ['$0 new flowers.csv', 'writes flowers.pcn, which predicts the column of words'],
+      ['$0 new houses.csv --target price', 'predicts a number'],
+      ['$0 new pictures -o my.pcn', 'a folder with a sub-folder of PNGs for each class'],
+    ],
+    load: () => import('./training/new.ts'),
   }),
   command({
     usage: 'predict <run>',

@@ -1,4 +1,4 @@
-/** `config.json` of a run: everything needed to know, rebuild and resume it. Written once, when the run begins. */
+/** `config.json` of a run: everything needed to know, rebuild and resume it. Written when the run begins, and again where its end is moved. */
 
 import { createHash } from 'node:crypto';
 import { nmc } from '../support/command-text.ts';

@@ -19,7 +19,7 @@ import { acquireLock, type Release } from '../support/process-lock.ts';
 import { ownPath, type SafePath } from '../support/safe-path.ts';
 import { appendRow, type MetricsRow, readMetrics, rewindMetrics, type StoredRow } from './metrics.ts';
 import { modelCard, type TrainingReport } from './model-card.ts';
-import { parseRunConfig, type RunConfig } from './run-config.ts';
+import { parseRunConfig, printRunConfig, type RunConfig } from './run-config.ts';
 import { type NamedTensor, readSafetensors, writeSafetensors } from './safetensors.ts';
 import {
   listSnapshots,
@@ -59,6 +59,8 @@ export interface TrainingRun extends Run {
   saveSnapshot(state: RunState): void;
   /** One row per epoch, epochs growing. Prefer `finishEpoch`. */
   appendMetrics(row: MetricsRow): void;
+  /** Moves the end of the training: what was finished goes on to so many epochs. */
+  extendTo(epochs: number): void;
   /** Writes the picture and the model card, then the state with `finished: true`. The run stays open. */
   finish(state: RunState, report: TrainingReport): Promise<void>;
   /** Gives the lock back. A process that dies without is noticed by the next one. */
@@ -142,6 +144,11 @@ export function trainingRun(
     finishEpoch(row, state) {
       appendMetrics(row);
       saveSnapshot(state);
+    },
+    extendTo(epochs) {
+      const config = readConfig(directory);
+      const text = printRunConfig({ ...config, settings: { ...config.settings, epochs } });
+      writeFileAtomic(ownPath(directory, CONFIG_FILE), text);
     },
     async finish(state, report) {
       // A drawing library of half a second's loading, needed by finished runs only.

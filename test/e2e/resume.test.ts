@@ -124,6 +124,21 @@ test('the second Ctrl-C ends at once; what was saved before goes on', async () =
   expect(resumed.code).toBe(130);
 });
 
+test('more epochs of a finished run are those of a longer training', async () => {
+  // The other task's rate knows the end of the training, and would begin to move earlier.
+  const begin = ['train', model, 'ipc', '--limit', '80', '--device', 'reference', '--json'];
+  expect((await nmc([...begin, '--epochs', '3', '--out', 'long'], { cwd: folder })).code).toBe(0);
+  expect((await nmc([...begin, '--epochs', '1', '--out', 'grown'], { cwd: folder })).code).toBe(0);
+  const grow = ['train', '--resume', 'grown', '--json', '--epochs', '+2'];
+  const grown = jsonLines(await nmc(grow, { cwd: folder }));
+  expect(grown.filter(({ event }) => event === 'epoch').map(({ epoch }) => epoch)).toEqual([2, 3]);
+  expect(results('grown')).toEqual(results('long'));
+  const again = jsonLines(await nmc(['train', '--resume', 'grown', '--json'], { cwd: folder }));
+  expect(again.map(({ event }) => event)).toEqual(['done']);
+  const anew = await nmc([...begin, '--epochs', '+2', '--out', 'none'], { cwd: folder });
+  expect([anew.code, jsonLines(anew)[0]?.code]).toEqual([2, 'usage/resume']);
+});
+
 test('what belongs to the run cannot be given again', async () => {
   for (const extra of [[model], ['--epochs', '9'], ['--seed', '2'], ['--set', 'hidden=3']]) {
     const outcome = await nmc(['train', '--resume', 'whole-cpu', '--json', ...extra], { cwd: folder });

@@ -80,6 +80,22 @@ export function whole(describe: string, { least, most }: Range): Option<number |
   return option({ type: 'string', requiresArg: true, describe }, (args, name) => wholeNumber(args, name, least, most));
 }
 
+/** So many more than there are: `+9`. */
+export interface More {
+  readonly more: number;
+}
+
+/** `--name N`, or `--name +N` for so many more than before. */
+export function wholeOrMore(describe: string, { least, most }: Range): Option<number | More | undefined> {
+  return option({ type: 'string', requiresArg: true, describe }, (args, name) => {
+    const given = givenOnce(args, name);
+    const number = wholeNumber(args, name, least, most);
+    return typeof given === 'string' && given.trim().startsWith('+') && number !== undefined
+      ? { more: number }
+      : number;
+  });
+}
+
 /** As `whole`, without which the command does not begin. */
 export function neededWhole(describe: string, { least, most }: Range): Option<number> {
   const declared = { type: 'string', requiresArg: true, demandOption: true, describe } as const;

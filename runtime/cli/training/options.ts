@@ -6,7 +6,6 @@ import {
   BATCH,
   DATA,
   DEVICE,
-  EPOCHS,
   JSON_LINES,
   LIMIT,
   LIMIT_OF_SETS,
@@ -19,10 +18,10 @@ import {
   SHARDS_RANGE,
   TASK_NAME,
 } from '../shell/common-options.ts';
-import { choice, flag, type Given, needed, text, texts, whole, word } from '../shell/options.ts';
+import { choice, flag, type Given, needed, text, texts, whole, wholeOrMore, word } from '../shell/options.ts';
 
 export const TRAIN = {
-  ...EPOCHS,
+  epochs: wholeOrMore('epochs, and the horizon of the schedules; with --resume, +N trains N more', { least: 1 }),
   ...BATCH,
   ...SEED,
   ...LIMIT_OF_SETS,
@@ -96,6 +95,14 @@ export const SERVE = {
   tokens: text(`file of ${nmc`keys token new`}: then every request needs a token`),
 };
 export type ServeArguments = Given<typeof SERVE>;
+
+export const NEW = {
+  ...JSON_LINES,
+  data: word('CSV, Parquet, JSON lines, NPZ, or a folder with a sub-folder of PNGs for each class'),
+  target: text('the column to predict; without it the only one of words, or one called label, class, target, …'),
+  out: text('model file (default: NAME.pcn, in this folder)', { alias: 'o' }),
+};
+export type NewArguments = Given<typeof NEW>;
 
 export const DATA_SETS = {
   ...JSON_LINES,

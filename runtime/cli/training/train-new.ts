@@ -13,6 +13,7 @@ import { assertTrainable } from '../../shard/trainable.ts';
 import { wholeSchedule } from '../../shard/whole.ts';
 import { createRun } from '../../store/create-run.ts';
 import { openRun } from '../../store/run-folder.ts';
+import { UserError } from '../../support/errors.ts';
 import {
   buildStages,
   checkModel,
@@ -24,7 +25,6 @@ import {
 } from '../compiling/compile-model.ts';
 import { inMicrobatches } from '../compiling/microbatches.ts';
 import { probe } from '../compiling/probe.ts';
-
 import { flopCounter, timed, timedShard } from '../shell/debug.ts';
 import type { Interrupt } from '../shell/watch-interrupt.ts';
 import { type LastPart, lastPart } from './last-part.ts';
@@ -39,11 +39,12 @@ import { dataOpener, dataRecord, openTrainingData } from './training-data.ts';
 const HEAD_START_MILLISECONDS = 10;
 
 export async function trainNew(
-  args: TrainArguments,
+  asked: TrainArguments,
   device: Device,
   reporter: Reporter,
   interrupt: Interrupt,
 ): Promise<number> {
+  const args = { ...asked, epochs: ownEpochs(asked) };
   const path = fileArgument(args.file);
   const model = checkModel(path, args);
   reporter.warnings(model.warnings, model.texts);
@@ -134,4 +135,14 @@ function planFiles({ plan, files }: BuiltPlan): Map<string, Uint8Array> {
 
 function flopsOf(plan: Plan): number {
   return plan.shards.reduce((sum, s) => sum + s.flopsPerBatch, 0);
+}
+
+/** @throws UserError `usage/resume` for epochs that are counted from those of a run */
+function ownEpochs({ epochs }: TrainArguments): number | undefined {
+  if (typeof epochs !== 'object') return epochs;
+  throw new UserError(
+    'usage/resume',
+    `--epochs +${epochs.more} trains more epochs of a run, and this is a new one`,
+    `--resume RUN --epochs +${epochs.more}, or --epochs ${epochs.more}`,
+  );
 }

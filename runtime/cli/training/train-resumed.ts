@@ -1,5 +1,6 @@
 /** `nmc train --resume DIR`: goes on with a run, with its own settings; on another device where one is named. */
 
+import type { Program } from '../../../spec/program.ts';
 import { assertUnchanged } from '../../data/fingerprint.ts';
 import type { Shard } from '../../shard/shard.ts';
 import { openShards } from '../../shard/shards.ts';
@@ -22,7 +23,6 @@ import { dataOpener, openTrainingData, storedDataRecord } from './training-data.
 const NOT_WITH_RESUME = [
   'file',
   'task',
-  'epochs',
   'batch',
   'seed',
   'limit',
@@ -46,6 +46,13 @@ export async function trainOn(
         `--resume continues a run with its own settings: ${name} cannot be given with it`,
         'leave it out, or train anew',
       );
+  const { epochs } = args;
+  if (typeof epochs === 'number')
+    throw new UserError(
+      'usage/resume',
+      `--resume goes on to the epochs of the run: --epochs ${epochs} may be meant as all of them, or as more`,
+      `--epochs +${epochs} trains ${epochs} more`,
+    );
   const run = resumeRun(directory);
   try {
     for (const repair of run.repairs) reporter.note(repair);
@@ -55,20 +62,30 @@ export async function trainOn(
   }
 }
 
-function isGiven(value: TrainArguments[keyof TrainArguments]): boolean {
-  return typeof value === 'object' ? value.length > 0 : value !== undefined && value !== false;
+/** Whether a rate, or anything else, depends on how many batches the whole training has. */
+function knowsItsEnd({ functions }: Program): boolean {
+  const scalars = functions.flatMap(({ blocks }) => blocks.flatMap((block) => block.scalars));
+  return scalars.some(({ expr }) => JSON.stringify(expr).includes('"batches"'));
+}
+
+function isGiven(value: TrainArguments[(typeof NOT_WITH_RESUME)[number]]): boolean {
+  return typeof value === 'object' ? value.length > 0 : value !== undefined;
 }
 
 async function goOn(run: TrainingRun, args: TrainArguments, reporter: Reporter, interrupt: Interrupt): Promise<number> {
   const { directory, resumedFrom: state } = run;
-  const chosen = storedSettings(run.config, args.data, args.device);
+  const stored = storedSettings(run.config, args.data, args.device);
+  const more = typeof args.epochs === 'object' ? args.epochs.more : 0;
+  const chosen = { ...stored, epochs: stored.epochs + more };
+  // A run whose end was moved is finished only when it comes there.
+  const finished = state.finished && state.epoch >= chosen.epochs;
   // Another device may be all that is left: it reads the same weights, as they are.
   const precision = chosen.device === 'webgpu' ? chosen.precision : 'f32';
   if (precision !== chosen.precision) reporter.note(`${chosen.device} computes in f32: ${chosen.precision} ends here`);
   const device = await commandDevice(chosen.device, precision);
-  if (!state.finished) device.warmUp?.();
+  if (!finished) device.warmUp?.();
   const { plan, sources } = await timed('read the plan', () => openShardsOfRun(directory, device));
-  if (state.finished) return reporter.alreadyDone(run, plan);
+  if (finished) return reporter.alreadyDone(run, plan);
   const training = trainingOf(plan);
   reporter.start(plan, training, device);
   const opening = reporter.waiting('reading data', openTrainingData(plan, training, dataOpener(chosen)));
@@ -89,7 +106,13 @@ async function goOn(run: TrainingRun, args: TrainArguments, reporter: Reporter, 
     else reporter.note('the run does not say what its data were, so nobody can tell whether they are the same');
     reporter.data(data, training);
     last = await reopenLastPart(directory, device, training, state);
-    return await runTo(run, { plan, training, chosen, data, shard, last, device }, reporter, interrupt);
+    if (more > 0) {
+      run.extendTo(chosen.epochs);
+      if (sources.some(({ executable }) => knowsItsEnd(executable.program)))
+        reporter.note(`rates that run over the whole training now run over ${chosen.epochs} epochs`);
+    }
+    const going = state.finished ? { ...run, resumedFrom: { ...state, finished: false, totals: {} } } : run;
+    return await runTo(going, { plan, training, chosen, data, shard, last, device }, reporter, interrupt);
   } finally {
     await last?.close();
     await shard.close();

@@ -8,7 +8,7 @@ import { badData } from './bad-data.ts';
 import { CsvColumn } from './csv-column.ts';
 import { isHeader } from './csv-header.ts';
 import { INEXACT, roundedWhole, type Table } from './table.ts';
-import { allNamed, type Grouping, groupColumns, namesOfGroups } from './wide-columns.ts';
+import { allNamed, type Grouping, groupColumns, isNamed, namesOfGroups, ownColumn } from './wide-columns.ts';
 import { type Classed, classesOf, takesClasses } from './word-labels.ts';
 
 /** Columns of text are left out, unless a wanted field takes their words as classes, or needs numbers (an error). */
@@ -86,14 +86,13 @@ function uniqueNames(path: string, record: readonly string[]): string[] {
 }
 
 function fieldsOf(path: string, { columns = [], count, headed }: CsvRows, wanted: readonly Field[] | undefined): Table {
-  const labels = columns.flatMap((c) => labelsOf(path, c, wanted) ?? []);
-  const needed = new Set(wanted?.map((field) => field.name));
+  const labels = (wanted ?? []).flatMap((field) => labelsOf(path, columns, field) ?? []);
   const classed = new Set(labels.map(({ column }) => column.field.name));
-  const isNeeded = ({ name }: CsvColumn): boolean =>
-    needed.has(name) || [...needed].some((field) => elementNumber(field, name) !== undefined);
-  const usable = columns.filter((c) => !classed.has(c.name) && (c.kind === 'number' || isNeeded(c)));
-  const named = usable.map(({ name }) => ({ name, shape: [] }));
   const rest = wanted?.filter((field) => !classed.has(field.name));
+  const isWanted = (column: string): boolean =>
+    rest?.some(({ name }) => isNamed(column, name) || elementNumber(name, column) !== undefined) ?? false;
+  const usable = columns.filter(({ kind, name }) => kind === 'number' || isWanted(name));
+  const named = usable.map(({ name }) => ({ name, shape: [] }));
   const groups = rest?.length === 0 ? [] : groupColumns(path, named, rest);
   // Found by its position, a column that is half text could be meant, too.
   const doubtful = allNamed(path, named, rest) ? undefined : columns.find((c) => c.kind === 'text' && c.number);
@@ -107,6 +106,7 @@ function fieldsOf(path: string, { columns = [], count, headed }: CsvRows, wanted
     if (column.rounded)
       throw badData(path, placeOf(column, column.rounded.line), `${column.rounded.text.slice(0, 40)} ${INEXACT}`);
   return {
+    words: columns.filter((c) => c.kind === 'text' && !c.number).map(({ name }) => name),
     columns: [...groups.map((group) => toColumn(path, group, usable, count)), ...labels.map(({ column }) => column)],
     ...(headed && columnNames ? { columnNames } : {}),
     ...classesOf(labels),
@@ -114,10 +114,11 @@ function fieldsOf(path: string, { columns = [], count, headed }: CsvRows, wanted
 }
 
 /** The classes of a column of words whose field takes them; a number among them leaves doubt, and is told. */
-function labelsOf(path: string, column: CsvColumn, wanted: readonly Field[] | undefined): Classed | undefined {
-  const field = wanted?.find(({ name }) => name === column.name);
-  if (!field || !takesClasses(field) || column.kind !== 'text' || column.number) return undefined;
-  return column.words?.column(path, field);
+function labelsOf(path: string, columns: readonly CsvColumn[], field: Field): Classed | undefined {
+  if (!takesClasses(field)) return undefined;
+  const named = columns.map(({ name }) => ({ name, shape: [] }));
+  const column = columns[ownColumn(path, named, field.name)];
+  return column?.kind === 'text' && !column.number ? column.words?.column(path, field) : undefined;
 }
 
 function placeOf({ name }: CsvColumn, line: number): string {

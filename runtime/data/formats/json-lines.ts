@@ -22,6 +22,7 @@ export function parseJsonLines(path: string, text: string, wanted: readonly Fiel
     (field) => classed.get(field.name) ?? { field, data: readField(path, objects, field, text.length) },
   );
   return {
+    words: Object.keys(first.object).filter((name) => typeof first.object[name] === 'string'),
     columns,
     ...classesOf(labels),
   };

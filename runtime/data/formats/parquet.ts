@@ -40,6 +40,7 @@ export async function parseParquet(
   return {
     ...joined,
     columns: [...joined.columns, ...labels.map(({ column }) => column)],
+    words: [...reply.columns].flatMap(([name, [chunk]]) => (typeof chunk?.[0] === 'string' ? [name] : [])),
     ...classesOf(labels),
   };
 }

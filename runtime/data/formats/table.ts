@@ -23,6 +23,8 @@ export interface Table {
   readonly classes?: Classes;
   /** Names that the file gives to the columns of a field. */
   readonly columnNames?: ColumnNames;
+  /** Names of the columns of words, where the format has some. */
+  readonly words?: readonly string[];
   /** The only column's name is ours, not the file's: it may stand for any field. */
   readonly unnamed?: boolean;
 }

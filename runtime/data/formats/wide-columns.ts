@@ -76,7 +76,7 @@ function joinedOf({ name, shape, members }: Grouping, columns: readonly Column[]
 }
 
 function findMembers(path: string, columns: readonly Named[], field: Field): Grouping | undefined {
-  const own = columns.findIndex(({ name }) => name === field.name);
+  const own = ownColumn(path, columns, field.name);
   if (own >= 0) return { name: field.name, shape: columns[own]?.shape ?? [], members: [own] };
   const numbered = columns.flatMap(({ name, shape }, at) => {
     const number = shape.length === 0 ? elementNumber(field.name, name) : undefined;
@@ -86,6 +86,43 @@ function findMembers(path: string, columns: readonly Named[], field: Field): Gro
   const members = inOrder(path, field.name, numbered);
   const shape = numbered.length === sizeOf(field) ? field.shape : [numbered.length];
   return { name: field.name, shape, members };
+}
+
+/**
+ * Returns the place of the column of a field's name, else of the one whose name the language writes so; -1 where there is
+ * none.
+ * @throws UserError `data/format` where the language writes two columns' names so
+ */
+export function ownColumn(path: string, columns: readonly Named[], field: string): number {
+  const own = columns.findIndex(({ name }) => name === field);
+  if (own >= 0) return own;
+  const alike = columns.filter(({ name }) => fieldName(name) === field);
+  const [first, second] = alike;
+  if (!first) return -1;
+  if (second)
+    throw badData(
+      path,
+      '',
+      `\`${field}\` is the column \`${first.name}\`, or \`${second.name}\``,
+      'rename one of them',
+    );
+  return columns.indexOf(first);
+}
+
+/** Whether a field may read a column of that name. */
+export function isNamed(column: string, field: string): boolean {
+  return column === field || fieldName(column) === field;
+}
+
+/** A column's name as the language writes it: `petal length (cm)` is `petal_length_cm`. */
+export function fieldName(column: string): string {
+  // `x[0]` and `x.0` are elements of a field, not names.
+  if (/[[.]\d+\]?$/.test(column)) return column;
+  return column
+    .normalize('NFKD')
+    .replace(/\p{M}/gu, '')
+    .replace(/[^A-Za-z0-9_]+/g, '_')
+    .replace(/^_+|_+$/g, '');
 }
 
 function groupByBrackets(path: string, columns: readonly Named[]): Grouping[] {
