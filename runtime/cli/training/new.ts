@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs';
 import { basename, dirname, relative, resolve } from 'node:path';
 import { describeFile } from '../../data/describe-file.ts';
 import { writeFileAtomic } from '../../support/atomic.ts';
+import { nmc } from '../../support/command-text.ts';
 import { emit } from '../../support/emit.ts';
 import { UserError } from '../../support/errors.ts';
 import { printed } from '../../support/printable.ts';
@@ -41,7 +42,7 @@ export default async function (args: NewArguments): Promise<number> {
   const from = `${inputs.slice(0, 8).join(', ')}${inputs.length > 8 ? `, … (${inputs.length})` : ''}`;
   process.stdout.write(printed`${out}   predicts ${target.field}, ${what}, from ${from}   ${samples} samples\n`);
   for (const { name, reason } of leftOut) process.stdout.write(printed`left out   ${name}: ${reason}\n`);
-  process.stdout.write(printed`next: nmc train ${out}\n`);
+  process.stdout.write(printed`next: ${nmc`train ${out}`}\n`);
   return EXIT.done;
 }
 
