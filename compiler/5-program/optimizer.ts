@@ -7,6 +7,7 @@ import type { Expr } from '../operators/expr.ts';
 import type { Value } from '../operators/operator.ts';
 import type { BlockBuilder } from './builder.ts';
 import { type Bindings, lowerExpression, lowerScalar } from './lower-expression.ts';
+import { staysZero } from './stays-zero.ts';
 
 export function optimizerStates(optimizer: OptimizerInstance, weight: State): State[] {
   return optimizer.states.map((s) => ({
@@ -18,7 +19,8 @@ export function optimizerStates(optimizer: OptimizerInstance, weight: State): St
 }
 
 /**
- * A weight that is thinned begins as zero where no connection is, and stays so: its gradient there is taken for zero.
+ * A weight that is thinned begins as zero where no connection is, and stays so: its gradient there is taken for zero, and so
+ * is what else an optimiser would move it by.
  *
  * @param update which update this is, from 0; @param updates how many there will be in the whole training
  * @returns the new value of the weight and of each of its states, by id
@@ -44,7 +46,9 @@ export function step(
     bindings[name] = { value };
     next.set(besideName(weight.name, name), value);
   }
-  next.set(weight.name, whole(own.nextWeight));
+  const moves = whole(own.nextWeight);
+  const kept = weight.mask === undefined || staysZero(optimizer, own);
+  next.set(weight.name, kept ? moves : builder.op('mul', [moves, weight.mask]));
   return next;
 }
 

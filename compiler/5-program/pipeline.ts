@@ -15,6 +15,7 @@ export function pipelineProblem(graph: Graph, task: TrainTask): string | undefin
   if (task.replicas > 1) return 'the replicas of its columns share one batch';
   const delayed = graph.links.find((l) => l.delay > 0);
   if (delayed) return `${delayed.name} remembers values from one step of a sequence to the next`;
+  if (task.optimizer.totals) return 'its optimizer sums over all weights, which move on every machine by themselves';
   const noisy = noisyPart(graph);
   if (noisy !== undefined) return `the noise of ${noisy} is drawn for the rows of a whole batch`;
   return undefined;

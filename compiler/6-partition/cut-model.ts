@@ -1,7 +1,7 @@
 /** From one program to those of several shards, even in work and each within its machine's memory. Pure. */
 import { plainName, TRAIN } from '../../spec/names.ts';
 import { type Program, sizeOf } from '../../spec/program.ts';
-import type { ScheduleInstance } from '../3-check/checked.ts';
+import type { ScheduleInstance, TrainTask } from '../3-check/checked.ts';
 import { type Lowered, passedAtRest } from '../5-program/at-rest.ts';
 import { runPassesByNode } from '../5-program/passes/index.ts';
 import { type CannotCut, mebibytes, notYet } from './cannot-cut.ts';
@@ -71,7 +71,8 @@ export function cutModel(
   const together = schedules.flatMap((s) => s.keepTogether);
   const cutAt = cutAtOf(schedules);
   const whole = passedAtRest(uncut, runPassesByNode).program;
-  const constraints = constraintsOf(graph, wholeNodes && cutAt !== 'clusters' ? 'nodes' : cutAt, together, pinned);
+  const uncutNodes = wholeNodes || stepsNeedWholeWeights(whole, uncut.task);
+  const constraints = constraintsOf(graph, uncutNodes && cutAt !== 'clusters' ? 'nodes' : cutAt, together, pinned);
   let cutting: Cutting = { graph, whole, machines, constraints };
   const kept = old && keepPlaces(cutting, old);
   let best: { readonly split: ShardProgram[]; readonly cut: CutPieces; readonly time: number } | undefined;
@@ -114,6 +115,11 @@ export function cutModel(
   const { split, cut } = best;
   const nodes = split.map((_, shard) => cut.pieces.filter((_owner, i) => cut.part[i] === shard).map(plainName));
   return { kind: 'cut', program: cut.program, tiling: cut.tiling, split, nodes };
+}
+
+/** Behind microbatches every shard moves its weights by itself, and an optimiser that reduces needs all of a weight. */
+export function stepsNeedWholeWeights({ functions }: Program, task: TrainTask | undefined): boolean {
+  return task?.optimizer.ofWeights !== undefined && functions.some((f) => f.role === 'move');
 }
 
 function cutAtOf(schedules: readonly ScheduleInstance[]): CutAt {

@@ -1,5 +1,5 @@
 /** One model on some machines, against the equations. */
-import { compiled, differences, MANY_DRAWS, type Model, startOf, trainedOn, wantedOf } from './compare.ts';
+import { compiled, DRAWS, differences, type Model, startOf, trainedOn, type Wanted, wantedOf } from './compare.ts';
 import { type Machine, reference } from './devices.ts';
 import type { Start } from './interpreter.ts';
 
@@ -16,25 +16,32 @@ export interface Checked {
 export async function check(text: string, machines: readonly Machine[]): Promise<Checked> {
   const model = compiled(text);
   const start = await beginningOf(model);
-  const ahead = model.staged.ahead === 1;
-  const wanted = wantedOf(model, start, false);
-  const wantedAhead = ahead && wanted ? wantedOf(model, start, true) : wanted;
-  if (!wanted || !wantedAhead) return { found: [], on: [] };
+  const inAdvance = model.staged.ahead === 1;
+  const [few] = DRAWS;
+  const known = new Map<boolean, Wanted | undefined>();
+  const wanted = (ahead: boolean): Wanted | undefined => {
+    if (!known.has(ahead)) known.set(ahead, wantedOf(model, start, ahead, few));
+    return known.get(ahead);
+  };
   const found: string[] = [];
   const on: string[] = [];
   for (const machine of machines) {
-    const those = machine.inShards ? wantedAhead : wanted;
+    const ahead = inAdvance && machine.inShards === true;
+    const those = wanted(ahead);
     // Machines that take an error for none, or rounding for an error, would both be right.
-    if (those.leastError < ROUNDING_UNITS * machine.unit) continue;
+    if (!those || those.leastError < ROUNDING_UNITS * machine.unit) continue;
     const shard = await machine.open(model);
     if (!shard) continue;
     const outcome = await trainedOn(shard, model);
     await shard.close();
     let lines = differences(outcome, those, model, machine.unit);
-    if (lines.length > 0) {
-      const surely = wantedOf(model, start, ahead && machine.inShards === true, MANY_DRAWS) ?? those;
-      lines = differences(outcome, surely, model, machine.unit);
+    let more: Wanted | undefined = those;
+    for (const draws of DRAWS.slice(1)) {
+      if (lines.length === 0 || !more) break;
+      more = wantedOf(model, start, ahead, draws);
+      if (more) lines = differences(outcome, more, model, machine.unit);
     }
+    if (!more) continue;
     found.push(...lines.map((line) => `${machine.name}: ${line}`));
     on.push(machine.name);
   }

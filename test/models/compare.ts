@@ -147,10 +147,8 @@ function shaken(seed: number): Rounding {
   return (x) => x * (1 + (rng.bits(i++) % 2 === 0 ? UNIT : -UNIT));
 }
 
-/** A few disturbances are enough where a device agrees. */
-const DRAWS = 2;
-/** Where it does not, many say whether a disturbance can take it that far. */
-export const MANY_DRAWS = 24;
+/** Disturbances: one is enough where a device agrees; where it does not, many say whether one can take it that far. */
+export const DRAWS = [1, 4, 24] as const;
 /** How much further than a disturbed interpreter a device may be. */
 const FACTOR = 10;
 /** A unit in the last place of f32, relative. */
@@ -165,12 +163,15 @@ export interface Wanted {
 }
 
 /** @returns nothing where values run away: there is nothing to compare then */
-export function wantedOf(model: Model, start: Start, ahead: boolean, draws = DRAWS): Wanted | undefined {
+export function wantedOf(model: Model, start: Start, ahead: boolean, draws: number): Wanted | undefined {
   const { outcome, leastError, largest } = interpreted(model, start, ahead);
   if ([...outcome.values()].some((values) => Array.from(values).some((v) => !(Math.abs(v) < MAX_VALUE))))
     return undefined;
   if (!(largest < MAX_INNER_VALUE)) return undefined;
-  const others = Array.from({ length: draws }, (_, seed) => interpreted(model, start, ahead, shaken(seed)).outcome);
+  const disturbed = Array.from({ length: draws }, (_, seed) => interpreted(model, start, ahead, shaken(seed)));
+  // What a disturbance takes out of the range may be anything.
+  if (disturbed.some((other) => !(other.largest < MAX_INNER_VALUE))) return undefined;
+  const others = disturbed.map((other) => other.outcome);
   const bounds = new Map<string, number>();
   for (const [name, values] of outcome) {
     const largest = Math.max(...others.map((other) => distance(other.get(name) ?? [], values)));

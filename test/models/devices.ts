@@ -1,6 +1,4 @@
 /** The devices that a model is trained on, whole and in shards. */
-import { type CutModel, cutModel } from '../../compiler/6-partition/cut-model.ts';
-import { scheduledMachines } from '../../compiler/6-partition/scheduled-machines.ts';
 import { lowerToCpu } from '../../compiler/7-kernels/onnx/lower.ts';
 import { lowerShardsToCpu } from '../../compiler/7-kernels/onnx/shards.ts';
 import { openHere } from '../../runtime/device/cpu/here.ts';
@@ -11,6 +9,7 @@ import { openShards } from '../../runtime/shard/shards.ts';
 import { LANE } from '../../spec/names.ts';
 import { bundledCpu } from '../support/bundled-cpu.ts';
 import { beginning, type Model, UNIT } from './compare.ts';
+import { compiledCut, drawnCut } from './cuts.ts';
 
 export interface Machine {
   readonly name: string;
@@ -60,39 +59,22 @@ function threads(): Promise<Device> {
   return bundled;
 }
 
-const cuts = new WeakMap<Model, Map<number, CutModel | undefined>>();
-
-/** Into so many shards, or as many as there can be; nothing where a model cannot be cut at all. */
-function cutOf(model: Model, most: number): CutModel | undefined {
-  const known = cuts.get(model) ?? new Map<number, CutModel | undefined>();
-  cuts.set(model, known);
-  if (!known.has(most)) known.set(most, newCut(model, most));
-  return known.get(most);
-}
-
-function newCut({ staged }: Model, most: number): CutModel | undefined {
-  for (let shards = most; shards > 1; shards--) {
-    const cut = cutModel(staged, scheduledMachines(staged, shards));
-    if (cut.kind === 'cut') return cut;
-  }
-  return undefined;
-}
-
 /**
  * Shards in lockstep, in microbatches where the model's schedule says so.
  *
- * @param most of them; as the length of the model's text says where absent
+ * @param most of them, as the compiler cuts them; drawn by the model's text where absent
  */
 const inShards = (name: string, unit: number, device: Device, most?: number): Machine => ({
   name,
   unit,
   inShards: true,
   open: async (model) => {
-    const cut = cutOf(model, most ?? 2 + (model.text.length % 7));
-    if (!cut) return undefined;
-    const programs = cut.split.map((s) => s.program);
+    const { staged, text } = model;
+    const split = most === undefined ? drawnCut(staged, text) : compiledCut(staged, most);
+    if (!split) return undefined;
+    const programs = split.map((s) => s.program);
     const files = device === referenceDevice ? [] : lowerShardsToCpu(programs);
-    const sources = cut.split.map(({ program, schedule }, i) => ({
+    const sources = split.map(({ program, schedule }, i) => ({
       executable: { program, files: new Map(files[i]?.map((f) => [f.name, f.bytes])) },
       schedule,
     }));

@@ -77,15 +77,23 @@ export function evaluate(tape: Tape, expr: Expr, leaves: Leaves): Cells {
     return { shape: first.shape, at };
   }
   const two = binary[op];
-  if (two)
-    return together(args, (cells) => {
-      const [a, b] = cells as [Cell, Cell];
+  if (two) {
+    const shape = common(first.shape, second.shape);
+    const right = spread(second, shape);
+    const at = spread(first, shape).map((a, i) => {
+      const b = right[i] as Cell;
       const [value, slopeA, slopeB] = two(tape.read(a), tape.read(b));
       return tape.binary(a, b, value, slopeA, slopeB);
     });
+    return { shape, at };
+  }
   switch (op) {
-    case 'select':
-      return together(args, ([c, a, b]) => (tape.read(c as Cell) !== 0 ? (a as Cell) : (b as Cell)));
+    case 'select': {
+      const shape = args.map((a) => a.shape).reduce(common);
+      const [, yes, no] = args.map((a) => spread(a, shape)) as [unknown, readonly Cell[], readonly Cell[]];
+      const at = spread(first, shape).map((c, i) => (tape.read(c) !== 0 ? yes : no)[i] as Cell);
+      return { shape, at };
+    }
     case 'matmul':
       return matmul(tape, first, second, attributes);
     case 'reshape':
@@ -118,15 +126,7 @@ export function evaluate(tape: Tape, expr: Expr, leaves: Leaves): Cells {
   }
 }
 
-/** Elements of tensors that broadcast to one shape, met one by one. */
-function together(args: readonly Cells[], meet: (cells: readonly Cell[]) => Cell): Cells {
-  const shape = args.map((a) => a.shape).reduce(common);
-  const wide = args.map((a) => spread(a, shape));
-  const at: Cell[] = [];
-  for (let i = 0; i < sizeOf(shape); i++) at.push(meet(wide.map((w) => w[i] as Cell)));
-  return { shape, at };
-}
-
+/** The shape that two tensors broadcast to. */
 function common(a: Shape, b: Shape): Shape {
   if (a.length === b.length && a.every((n, axis) => n === b[axis])) return a;
   const rank = Math.max(a.length, b.length);
@@ -134,7 +134,8 @@ function common(a: Shape, b: Shape): Shape {
   return Array.from({ length: rank }, (_, axis) => Math.max(from(a, axis), from(b, axis)));
 }
 
-function spread({ shape, at }: Cells, wide: Shape): readonly Cell[] {
+/** The cells of a tensor that is repeated to a shape. */
+export function spread({ shape, at }: Cells, wide: Shape): readonly Cell[] {
   const [first] = at;
   if (at.length === sizeOf(wide)) return at;
   if (at.length === 1 && first !== undefined) return new Array<Cell>(sizeOf(wide)).fill(first);

@@ -1,6 +1,8 @@
 /** Models that random ones shrank to when they found a mistake. */
 import { expect, test } from 'vitest';
+import { pipelineProblem } from '../../compiler/5-program/pipeline.ts';
 import { check } from './check.ts';
+import { compiled } from './compare.ts';
 import { cpu, cpuShards, reference, shards } from './devices.ts';
 
 const model = (body: string, task: string, rate = '0.1'): string => `pcn 1
@@ -24,6 +26,19 @@ ${task}
   epochs = 1
 }
 `;
+
+/** The same with an optimizer of its own, and in microbatches. */
+const reducing = (text: string, step: string): string => `${text
+  .replace('model m {', `optimizer own(rate: rate) {\n  next weight = ${step}\n}\n\nmodel m {`)
+  .replace('learn.sgd', 'own')}
+schedule s of m {
+  mode = pipelined
+  microbatches = 2
+}
+`;
+
+const SETTLED = `  clamp y = sample.y
+  method = learn.il(steps = 2, rate = 0.1)`;
 
 test.each([
   [
@@ -129,6 +144,36 @@ test.each([
       '0.01',
     ).replace('learn.sgd', 'learn.adam'),
   ],
+  [
+    'a thinned weight stays zero where no connection is, whatever its optimizer adds',
+    reducing(
+      model(
+        `  node h: f32[4]
+  node y: f32[3]
+  link x -> h -> y = links.sparse(density = 0.6)`,
+        SETTLED,
+      ),
+      'weight - rate * (gradient + 0.1 * mean(weight) + 0.1)',
+    ),
+  ],
+  [
+    'an optimizer that reduces a weight finds all of it on one shard behind microbatches',
+    reducing(
+      model(
+        `  node h: f32[8]
+  node y: f32[3]
+  link x -> h -> y = links.dense()`,
+        SETTLED,
+      ),
+      'weight - rate * gradient / sqrt(sum(gradient ^ 2) + 0.1)',
+    ),
+  ],
 ])('%s', async (_, text) => {
   expect((await check(text, [reference, cpu(1), shards(2), shards(3), shards(4), cpuShards])).found).toEqual([]);
+});
+
+test('a training whose optimizer sums over all weights is refused in microbatches', () => {
+  const text = model('  node y: f32[3]\n  link x -> y = links.dense()', SETTLED);
+  const { graph, task } = compiled(reducing(text, 'weight - rate * gradient / sqrt(sum_over_weights(gradient ^ 2))'));
+  expect(pipelineProblem(graph, task)).toContain('sums over all weights');
 });

@@ -15,14 +15,20 @@ export interface Description {
   readonly batch: number;
   /** Steps of a sequence. */
   readonly sequence?: number | undefined;
+  readonly begin?: Begin | undefined;
+  /** The last part of an epoch, that fills no batch, is trained as well. */
+  readonly keepLast: boolean;
   /** Samples that a batch divides into, as a pipelined schedule has them; with predicted weights (7a). */
   readonly microbatches: number;
   readonly ahead: boolean;
 }
 
 export interface Stage {
-  /** One node; an array that is predicted as one; one whose elements predict each other in turn; an array of clusters. */
-  readonly form: 'node' | 'row' | 'chain' | 'clusters';
+  /**
+   * One node; an array that is predicted as one; one whose elements predict each other in turn; an array of clusters; and
+   * of clusters with arrays in them.
+   */
+  readonly form: 'node' | 'row' | 'chain' | 'clusters' | 'nested';
   /** Of arrays. */
   readonly count: number;
   readonly width: number;
@@ -43,6 +49,15 @@ export interface FurtherLink {
   readonly kind: string;
   /** 0 where it closes no cycle, or the rule allows one. */
   readonly delay: number;
+  /** Where the rule allows it. */
+  readonly apart: boolean;
+}
+
+/** Where a node begins. */
+export interface Begin {
+  readonly at: number;
+  readonly value: 'a number' | 'a field';
+  readonly when: 'always' | 'known samples' | 'first elements' | 'first steps';
 }
 
 export interface Cause {
@@ -70,6 +85,7 @@ const freeNodes: fc.Arbitrary<string> = fc.oneof(
   { weight: 5, arbitrary: options(activation, precision, start).map((o) => `gaussian(${o})`) },
   options(activation, start).map((o) => `correlated(${o})`),
   fc.constantFrom('categorical()', 'categorical(act = tanh)'),
+  fc.constantFrom('firmer()', 'firmer(act = tanh)', 'langevin()', 'langevin(act = sigmoid)'),
 );
 
 const denseLinks: fc.Arbitrary<string> = fc.oneof(
@@ -78,12 +94,14 @@ const denseLinks: fc.Arbitrary<string> = fc.oneof(
     .tuple(functions, fc.constantFrom('0.2', '0.6'))
     .map(([after, density]) => `sparse(after = ${after}, density = ${density})`),
   functions.map((act) => `scaled(act = ${act})`),
+  fc.constantFrom('drifting()', 'drifting(after = tanh)'),
 );
 
 const stages: fc.Arbitrary<Stage> = fc.record({
-  form: fc.constantFrom('node', 'row', 'chain', 'clusters'),
-  count: fc.integer({ min: 2, max: 5 }),
-  width: fc.oneof({ weight: 12, arbitrary: fc.integer({ min: 1, max: 5 }) }, fc.constant(16)),
+  form: fc.constantFrom('node', 'row', 'chain', 'clusters', 'nested'),
+  // Four equal elements or more become pages.
+  count: fc.constantFrom(2, 2, 3, 4, 4, 5),
+  width: fc.oneof({ weight: 15, arbitrary: fc.integer({ min: 1, max: 4 }) }, fc.constant(16)),
   node: freeNodes,
   link: denseLinks,
   along: fc.constantFrom('one_to_one()', 'all()', 'ring()', 'fixed_indegree(1)', 'random(density = 0.5)'),
@@ -92,7 +110,7 @@ const stages: fc.Arbitrary<Stage> = fc.record({
 const settling = fc
   .record({
     name: fc.constantFrom('il', 'ipc', 'nudged'),
-    steps: fc.integer({ min: 1, max: 5 }),
+    steps: fc.constantFrom(1, 2, 2, 3, 3, 5),
     rate: fc.constantFrom('0.05', '0.1', '0.2'),
     momentum: fc.constantFrom('0', '0.5'),
     nudge: fc.constantFrom('beta = 0.5', 'beta = 1, sign = negative', 'beta = 0.25, sign = centred'),
@@ -112,6 +130,8 @@ const optimizers = fc.constantFrom(
   'learn.momentum(rate = 0.05)',
   'learn.adam(rate = 0.01, epsilon = 0.01)',
   'learn.adamw(rate = learn.warmup_cosine(0.01), epsilon = 0.01)',
+  'clipped(rate = 0.2)',
+  'by_norm(rate = 0.1)',
 );
 
 const outputs: fc.Arbitrary<OutputNode> = fc.record({
@@ -133,6 +153,7 @@ export const descriptions: fc.Arbitrary<Description> = fc.record({
         fc.constantFrom('one_to_one()', 'identity(scale = 0.5)', 'lateral(feedback = false)', 'lateral()'),
       ),
       delay: fc.constantFrom(0, 0, 1, 2),
+      apart: fc.constantFrom(false, false, true),
     }),
     { maxLength: 3 },
   ),
@@ -146,8 +167,17 @@ export const descriptions: fc.Arbitrary<Description> = fc.record({
   ),
   rule: rules,
   optimizer: optimizers,
-  batch: fc.integer({ min: 1, max: 4 }),
+  batch: fc.constantFrom(1, 2, 2, 3, 4),
   sequence: fc.option(fc.integer({ min: 2, max: 3 }), { nil: undefined, freq: 4 }),
+  begin: fc.option(
+    fc.record({
+      at: fc.nat({ max: 6 }),
+      value: fc.constantFrom('a number', 'a field'),
+      when: fc.constantFrom('always', 'known samples', 'first elements', 'first steps'),
+    }),
+    { nil: undefined, freq: 4 },
+  ),
+  keepLast: fc.constantFrom(false, false, false, true),
   microbatches: fc.constantFrom(1, 2, 3),
   ahead: fc.boolean(),
 });
@@ -155,7 +185,7 @@ export const descriptions: fc.Arbitrary<Description> = fc.record({
 /** Small ones of batches that two lanes can divide. */
 export const divisible: fc.Arbitrary<Description> = descriptions.map(({ stages, ...model }) => ({
   ...model,
-  stages: stages.slice(0, 1),
+  stages: stages.slice(0, 1).map((stage) => ({ ...stage, width: Math.min(stage.width, 4) })),
   further: [],
   sequence: undefined,
   batch: 32,

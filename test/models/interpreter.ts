@@ -3,11 +3,12 @@
  * checked model. Of the compiler it knows the graph, the task and the typed expressions in them, and nothing behind.
  * Numbers in brackets are the equations.
  */
-import type { TrainTask } from '../../compiler/3-check/checked.ts';
+import type { TrainTask, WeightStep } from '../../compiler/3-check/checked.ts';
 import type { Graph, GraphLink, GraphNode } from '../../compiler/4-graph/graph.ts';
-import { evaluate } from './expressions.ts';
+import type { Expr } from '../../compiler/operators/expr.ts';
+import { evaluate, spread } from './expressions.ts';
 import { type Levelled, levelled } from './levels.ts';
-import { type Clamped, clampsOf, type Fields } from './model-clamps.ts';
+import { clampsOf, type Fields } from './model-clamps.ts';
 import { type Memory, type Network, Settling, type Values } from './settling.ts';
 import { type Cells, Tape } from './tape.ts';
 
@@ -79,6 +80,7 @@ export class Interpreter {
   /** theta_b, the weights before the step of each batch (7a). */
   readonly #thetas: Weights[] = [];
   readonly #levels: Levelled | undefined;
+  readonly #owned: readonly Owned[];
   #memory: Memory = [];
 
   constructor(graph: Graph, task: TrainTask, start: Start, options: Options = {}) {
@@ -90,6 +92,7 @@ export class Interpreter {
     this.weights = new Map(start.weights);
     const zeroDivergence = this.#method.rule === 'z_il' || this.#method.rule === 'fa_z_il';
     this.#levels = zeroDivergence ? levelled(graph, new Set(task.clamps.map((c) => c.node))) : undefined;
+    this.#owned = ownedBy(graph);
     this.#network = { graph: this.#levels?.graph ?? graph, bp: this.#method.rule === 'bp' };
     for (const id of this.weights.keys())
       for (const { name, init } of task.optimizer.states)
@@ -102,21 +105,22 @@ export class Interpreter {
   /** One batch, or one step of a batch of sequences (17). @returns the energy of each node (16) */
   run(fields: Fields, position: Position): ReadonlyMap<string, number> {
     if (position.step === 0) this.#memory = [];
-    const { clamps, samples } = clampsOf(this.#task, this.#network.graph, fields, position.step);
-    const settling = new Settling(this.#network, clamps, samples, this.#memory);
+    const given = clampsOf(this.#task, this.#network.graph, fields, position.step);
+    const around = { ...given, ...position, memory: this.#memory, rounding: this.#rounding };
+    const settling = new Settling(this.#network, around);
     const { rule } = this.#method;
     const [ended, energies] =
       rule === 'bp'
         ? this.#backpropagation(settling, position)
         : rule === 'z_il' || rule === 'fa_z_il'
           ? this.#zeroDivergence(settling, position)
-          : this.#inference(settling, clamps, position);
+          : this.#inference(settling, position);
     this.#memory = [...this.#memory, ended];
     return energies;
   }
 
   /** (7), (8) and (9). */
-  #inference(plain: Settling, clamps: Clamped, { batch, batches }: Position): Ended {
+  #inference(plain: Settling, { batch, batches }: Position): Ended {
     const { rule, steps, beta, sign } = this.#method;
     const theta = this.weights;
     this.#thetas.push(theta);
@@ -125,12 +129,13 @@ export class Interpreter {
     // (9)
     const nudge =
       rule === 'nudged' ? (sign === 'negative' || (sign === 'centred' && batch % 2 === 1) ? -beta : beta) : 1;
-    const settling = rule === 'nudged' ? plain.nudged(clamps, this.weights, nudge) : plain;
+    const settling = rule === 'nudged' ? plain.nudged(this.weights, nudge) : plain;
     let z = settling.sweep(this.weights);
     let velocity: Values = new Map();
     let energies: Found['energies'] = new Map();
     for (let tick = 0; tick < steps; tick++) {
-      const found = this.#found(settling, z, incremental && tick > 0 ? undefined : tick);
+      // Weights that move take the nodes along.
+      const found = this.#found(settling, z, tick, incremental && tick > 0);
       if (incremental) {
         energies = found.energies;
         this.#step(found.ofWeights, batch * steps + tick, batches * steps, 1, () => true);
@@ -188,7 +193,7 @@ export class Interpreter {
     const tape = new Tape();
     const weights = onTape(tape, this.weights, this.#network.graph);
     const z = settling.sweepOn(tape, weights);
-    const { total, energies } = settling.energyOn(tape, weights, z);
+    const { total, energies } = settling.energyOn(tape, weights, z, 0);
     this.largest = Math.max(this.largest, tape.largest);
     const slopes = tape.derivatives(total);
     const ofWeights = new Map([...weights].map(([id, { at }]) => [id, at.map((cell) => slopes[cell] ?? 0)]));
@@ -197,8 +202,8 @@ export class Interpreter {
     return [ended, energies];
   }
 
-  /** (4), for every value and every weight at once. @param tick as long as weights are as they were in the sweep */
-  #found(settling: Settling, values: Values, tick?: number): Found {
+  /** (4), for every value and every weight at once. @param moved whether weights are no longer as in the sweep */
+  #found(settling: Settling, values: Values, tick: number, moved = false): Found {
     const tape = new Tape();
     const weights = onTape(tape, this.weights, this.#network.graph);
     const z = new Map(
@@ -207,7 +212,7 @@ export class Interpreter {
         (values.get(name) ?? []).map((sample) => tape.leaves(shape, sample)),
       ]),
     );
-    const { total, energies, predictions } = settling.energyOn(tape, weights, z, tick);
+    const { total, energies, predictions } = settling.energyOn(tape, weights, z, tick, moved);
     this.largest = Math.max(this.largest, tape.largest);
     const slopes = tape.derivatives(total);
     const slope = ({ at }: Cells): number[] => at.map((cell) => slopes[cell] ?? 0);
@@ -258,69 +263,85 @@ export class Interpreter {
     nudge: number,
     due: (node: string) => boolean,
   ): void {
-    const { graph } = this.#network;
-    const samples = this.#task.batch / this.#task.replicas;
     const { optimizer } = this.#task;
     const tape = new Tape();
     const scalar = (value: number): Cells => tape.leaves([], [value]);
-    const [rate = 0] = tape.numbers(
-      evaluate(tape, optimizer.rate, (name) => scalar(name === 'update' ? update : updates)),
+    const counts = { update: scalar(update), updates: scalar(updates), step: scalar(update + 1) };
+    const rate = scalar(tape.numbers(evaluate(tape, optimizer.rate, reading(counts)))[0] ?? 0);
+    const moving = this.#owned.filter(
+      ({ owner, node }) => due(node) && hasEnergy(this.#network.graph, owner, this.#task),
     );
+    const leaves = moving.map(({ id, shape }): Record<string, Cells> => {
+      const joined = this.#start.connections.get(id);
+      // With a fan-out of replicas B counts the samples over the replicas.
+      const mean = (slopes.get(id) ?? []).map((g, i) => (joined?.[i] === false ? 0 : g / (this.#task.batch * nudge)));
+      this.gradients.set(id, mean);
+      const tensor = (values: readonly number[]): Cells => tape.leaves(shape, values);
+      const states = optimizer.states.map((s) => [s.name, tensor(this.states.get(`${id}:${s.name}`) ?? [])]);
+      return {
+        ...counts,
+        rate,
+        weight: tensor(this.weights.get(id) ?? []),
+        gradient: tensor(mean),
+        connection: tensor(mean.map((_, i) => (joined?.[i] === false ? 0 : 1))),
+        ...Object.fromEntries(states),
+      };
+    });
+    const stepOf = (id: string): WeightStep => optimizer.ofWeights?.get(id) ?? optimizer;
+    (optimizer.totals ?? []).forEach((_, n) => {
+      // Each of these sums may read those before it.
+      const parts = moving.map(({ id }, i) => evaluate(tape, stepOf(id).totals?.[n] as Expr, reading(leaves[i] ?? {})));
+      const total = { shape: [], at: [tape.sum(parts.flatMap(({ at }) => at))] };
+      for (const own of leaves) own[`total:${n}`] = total;
+    });
     const next: Weights = new Map(this.weights);
-    const owners = [
-      ...graph.links.map((link) => ({ owner: link, node: link.target })),
-      ...graph.nodes.map((node) => ({ owner: node, node: node.name })),
-    ];
-    for (const { owner, node } of owners)
-      for (const { name } of owner.weights) {
-        const id = `${owner.name}.${name}`;
-        if (!due(node) || !hasEnergy(graph, owner, this.#task)) continue;
-        const joined = this.#start.connections.get(id);
-        const mean = (slopes.get(id) ?? []).map((g, i) =>
-          joined?.[i] === false ? 0 : g / (this.#replicated(samples) * nudge),
-        );
-        this.gradients.set(id, mean);
-        const vector = (values: readonly number[]): Cells => tape.leaves([values.length], values);
-        const leaves: Record<string, Cells> = {
-          weight: vector(this.weights.get(id) ?? []),
-          gradient: vector(mean),
-          rate: scalar(rate),
-          step: scalar(update + 1),
-          update: scalar(update),
-          updates: scalar(updates),
-        };
-        const read = (leaf: string): Cells => {
-          const found = leaves[leaf];
-          if (!found) throw new Error(`an optimiser reads no ${leaf}`);
-          return found;
-        };
-        for (const state of optimizer.states) leaves[state.name] = vector(this.states.get(`${id}:${state.name}`) ?? []);
-        const states = optimizer.nextStates.map((s) => [s.name, evaluate(tape, s.value, read)] as const);
-        for (const [state, cells] of states) {
-          leaves[state] = cells;
-          this.states.set(`${id}:${state}`, wide(tape.numbers(cells), mean.length));
-        }
-        const weight = wide(tape.numbers(evaluate(tape, optimizer.nextWeight, read)), mean.length);
-        next.set(
-          id,
-          weight.map((w, i) => (joined?.[i] === false ? 0 : this.#rounding(w))),
-        );
+    for (const [i, { id, shape }] of moving.entries()) {
+      const own = leaves[i] ?? {};
+      const { nextStates, nextWeight } = stepOf(id);
+      const numbers = (value: Expr): number[] =>
+        spread(evaluate(tape, value, reading(own)), shape).map((c) => tape.read(c));
+      const states = nextStates.map((s) => [s.name, numbers(s.value)] as const);
+      for (const [state, values] of states) {
+        own[state] = tape.leaves(shape, values);
+        this.states.set(`${id}:${state}`, values);
       }
+      const joined = this.#start.connections.get(id);
+      next.set(
+        id,
+        numbers(nextWeight).map((w, at) => (joined?.[at] === false ? 0 : this.#rounding(w))),
+      );
+    }
     this.weights = next;
   }
+}
 
-  /** With a fan-out of replicas B counts the samples over the replicas. */
-  #replicated(samples: number): number {
-    return samples * this.#task.replicas;
-  }
+function reading(leaves: Readonly<Record<string, Cells>>): (leaf: string) => Cells {
+  return (leaf) => {
+    const found = leaves[leaf];
+    if (!found) throw new Error(`an optimiser reads no ${leaf}`);
+    return found;
+  };
+}
+
+/** A weight, what it belongs to, and the node whose error it learns from. */
+interface Owned {
+  readonly id: string;
+  readonly shape: readonly number[];
+  readonly owner: GraphNode | GraphLink;
+  readonly node: string;
+}
+
+function ownedBy({ links, nodes }: Graph): Owned[] {
+  const owners = [
+    ...links.map((link) => ({ owner: link, node: link.target })),
+    ...nodes.map((node) => ({ owner: node, node: node.name })),
+  ];
+  return owners.flatMap(({ owner, node }) =>
+    owner.weights.map(({ name, shape }) => ({ id: `${owner.name}.${name}`, shape, owner, node })),
+  );
 }
 
 type Ended = readonly [values: Values, energies: ReadonlyMap<string, number>];
-
-/** A state that became a plain number is that number everywhere. */
-function wide(values: readonly number[], length: number): readonly number[] {
-  return values.length === length ? values : Array.from({ length }, () => values[0] ?? 0);
-}
 
 /** A weight that no energy depends on does not change. A link's target always has an energy: it is predicted. */
 function hasEnergy(graph: Graph, owner: GraphNode | GraphLink, task: TrainTask): boolean {

@@ -1,5 +1,5 @@
 /** What clamps hold: the values of each sample, and which of its elements. */
-import type { TrainTask } from '../../compiler/3-check/checked.ts';
+import type { ClampInstance, TrainTask } from '../../compiler/3-check/checked.ts';
 import type { Graph } from '../../compiler/4-graph/graph.ts';
 import { evaluate } from './expressions.ts';
 import { type Cells, Tape } from './tape.ts';
@@ -18,11 +18,23 @@ export function clampsOf(
   graph: Graph,
   fields: Fields,
   step: number,
-): { clamps: Clamped; samples: number } {
+): { clamps: Clamped; starts: Clamped; samples: number } {
   const samples = task.batch / task.replicas;
+  const held = (given: readonly ClampInstance[]): Clamped => heldBy(given, task, graph, fields, step, samples);
+  return { clamps: held(task.clamps), starts: held(task.starts ?? []), samples };
+}
+
+function heldBy(
+  given: readonly ClampInstance[],
+  task: TrainTask,
+  graph: Graph,
+  fields: Fields,
+  step: number,
+  samples: number,
+): Clamped {
   const clamps = new Map<string, Held>();
   const types = task.inputs ?? task.data.fields;
-  for (const { node, value, when } of task.clamps) {
+  for (const { node, value, when } of given) {
     const size = graph.nodes.find((n) => n.name === node)?.shape.reduce((a, b) => a * b, 1) ?? 1;
     const values: number[][] = [];
     const held: boolean[][] = [];
@@ -42,7 +54,7 @@ export function clampsOf(
     }
     clamps.set(node, { values, held });
   }
-  return { clamps, samples };
+  return clamps;
 }
 
 function repeated(values: readonly number[], size: number): number[] {

@@ -1,30 +1,28 @@
 /**
- * Models that nobody wrote, trained for two batches on every device, against an interpreter of `spec/semantics.md` that
- * shares nothing with the compiler behind the graph. `NMC_MODELS` says how many, in percent, and `NMC_MODELS_SEED` which;
- * `npm run accept -- models` takes many more.
+ * Models that nobody wrote, trained for two batches and compared with an interpreter of `spec/semantics.md` that shares
+ * nothing with the compiler behind the graph. Every model is trained on the reference device and on one other, each of
+ * which has sixty models of its own (`numbered.ts`), and the drivers of GPUs ten each. `NMC_MODELS` says how many times as
+ * many, `NMC_MODELS_SEED` which; `npm run accept -- models` takes many more.
  */
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { check } from './check.ts';
-import { cpu, cpuShards, lanes, type Machine, reference, referenceShards } from './devices.ts';
-import { type Description, descriptions, divisible } from './generator.ts';
+import { reference } from './devices.ts';
+import { turns } from './numbered.ts';
 import { textOf } from './print-model.ts';
-import { webgpu, webgpuHalves } from './webgpu-machine.ts';
 
 const SEED = Number(process.env.NMC_MODELS_SEED ?? 1);
+const TIMES = Number(process.env.NMC_MODELS ?? 1);
+const NUMBERS = { others: 60, webgpu: 10 } as const;
 
-test.each<readonly [string, number, readonly Machine[], fc.Arbitrary<Description>]>([
-  ['the reference device, whole and in shards', 60, [reference, referenceShards], descriptions],
-  ['the cpu device, whole and in shards', 40, [cpu(1), cpuShards], descriptions],
-  ['the cpu device with two threads', 10, [cpu(2)], descriptions],
-  ['the cpu device in lanes', 10, [lanes], divisible],
-  ['the webgpu device, and with weights of half the length', 10, [webgpu, webgpuHalves], descriptions],
-])('%s', { timeout: 600_000 }, async (name, few, machines, described) => {
-  const numRuns = Math.ceil((few * Number(process.env.NMC_MODELS ?? 50)) / 100);
-  const property = fc.asyncProperty(described, async (description) => {
+const rows = (['others', 'webgpu'] as const).flatMap((kind) =>
+  turns[kind].map((turn) => ({ ...turn, name: turn.machine.name, numRuns: Math.ceil(NUMBERS[kind] * TIMES) })),
+);
+
+test.each(rows)('$name learns what the equations say', { timeout: 600_000 }, async (row) => {
+  const property = fc.asyncProperty(row.described, async (description) => {
     const text = textOf(description);
-    expect((await check(text, machines)).found, text).toEqual([]);
+    expect((await check(text, [reference, row.machine])).found, text).toEqual([]);
   });
-  // Models of their own for each row.
-  await fc.assert(property, { numRuns, seed: SEED + name.length });
+  await fc.assert(property, { numRuns: row.numRuns, seed: SEED + row.name.length });
 });

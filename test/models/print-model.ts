@@ -1,11 +1,37 @@
 /** The text of a model that was described: what does not fit together becomes the nearest thing that does. */
 import type { Description, FurtherLink, Stage } from './generator.ts';
 
-/** Steepest descent that remembers its last gradient, so that a test can read it. */
-const RECORDED = `optimizer recorded(rate: rate = 0.1) {
+/** What the library has nothing like: steepest descent that remembers its last gradient, so that a test can read it; … */
+const DEFINITIONS = `optimizer recorded(rate: rate = 0.1) {
   state seen = 0
   next seen = gradient
   next weight = weight - rate * gradient
+}
+
+optimizer clipped(rate: rate = 0.1) {
+  state seen = 0
+  let norm = sqrt(sum_over_weights(gradient ^ 2 + 0.01 * weight ^ 2))
+  next seen = gradient * min(1, 0.5 / (norm + 0.1))
+  next weight = weight - rate * seen
+}
+
+optimizer by_norm(rate: rate = 0.1) {
+  state mass = 0
+  next mass = 0.5 * mass + sum(gradient ^ 2)
+  next weight = weight - rate * (gradient / sqrt(mass + 0.1) + 0.1 * mean(weight))
+}
+
+node firmer(act: function = identity, start: init = zeros) {
+  energy 0.5 * (1 + tick / 4) * (z - mu) ^ 2
+}
+
+node langevin(act: function = identity, start: init = zeros) {
+  energy 0.5 * (z - mu) ^ 2 + noise(0.1) * z
+}
+
+link drifting(after: function = identity) {
+  weight w: f32[size(target), size(source)] = uniform_fan_in
+  predict after((1 + 0.1 * tick) * reshape(matmul(w, flatten(source)), shape(target)) + noise(0.1))
 }`;
 
 /** A place that links lead to, or from. */
@@ -19,17 +45,28 @@ interface Place {
   readonly array: boolean;
 }
 
-/** Rules that equal backpropagation refuse a precision at free nodes. */
-function withoutPrecisions({ stages, ...model }: Description): Description {
-  if (!/z_il/.test(model.rule.text)) return { ...model, stages };
+/** What the rule refuses becomes something simpler. */
+function fitting({ stages, further, optimizer, begin, ...model }: Description): Description {
+  const { rule } = model;
+  if (rule.settles) return { ...model, stages, further, optimizer, begin };
+  const equalsBp = /z_il/.test(rule.text);
+  const node = (text: string): string => {
+    const timeless = text.replace(/firmer|langevin/, 'gaussian');
+    // Rules that equal backpropagation refuse a precision at free nodes.
+    return equalsBp ? timeless.replace(/, precision = \w+|precision = \w+(, )?/, '') : timeless;
+  };
+  const link = (text: string): string => text.replace('drifting', 'dense');
   return {
     ...model,
-    stages: stages.map((s) => ({ ...s, node: s.node.replace(/, precision = \w+|precision = \w+(, )?/, '') })),
+    outputNode: { ...model.outputNode, node: model.outputNode.node.replace(/firmer|langevin/, 'gaussian') },
+    stages: stages.map((s) => ({ ...s, node: node(s.node), link: link(s.link) })),
+    further: further.map((f) => ({ ...f, kind: link(f.kind), apart: false })),
+    optimizer: equalsBp ? optimizer.replace('clipped', 'recorded') : optimizer,
   };
 }
 
 export function textOf(described: Description): string {
-  const model = withoutPrecisions(described);
+  const model = fitting(described);
   const { input, output, stages, sequence } = model;
   const places: Place[] = [
     { into: 'x', out: 'x', ins: 1, outs: 1, width: input, array: false },
@@ -39,9 +76,10 @@ export function textOf(described: Description): string {
   const linkInto = (i: number): string => model.stages[i - 1]?.link ?? 'dense()';
   const links = places.slice(1).map((place, i) => {
     const before = places[i] as Place;
-    return `  link ${before.out} -> ${place.into} = links.${linkInto(i + 1)}${along(before, place, stages[i]?.along)}`;
+    return `  link ${before.out} -> ${place.into} = ${own('links', linkInto(i + 1))}${along(before, place, stages[i]?.along)}`;
   });
   const length = sequence === undefined ? '' : `${sequence}, `;
+  const begins = beginningOf(model, places);
   return `pcn 1
 
 import std/nodes
@@ -50,24 +88,42 @@ import std/learn
 import std/data
 import std/topology
 
-${RECORDED}
+${DEFINITIONS}
 ${stages.map(clusterOf).join('')}
 model m {
   sense x: f32[${input}]
 ${stages.flatMap(nodesOf).join('\n')}
-  node y: f32[${output}] = nodes.${outputOf(model)}
+  node y: f32[${output}] = ${own('nodes', model.outputNode.node)}
 ${[...links, ...stages.flatMap(insideOf), ...furtherOf(model, places), ...causeOf(model, places)].join('\n')}
 }
 
-train t of m on data.file("m.npz", x = f32[${length}${input}], y = f32[${length}${output}], known = int) {
+train t of m on data.file("m.npz", x = f32[${length}${input}], y = f32[${length}${output}], known = int${begins ? `, guess = f32[${length}${begins.width}]` : ''}) {
   clamp x = sample.x
   clamp y = ${clampOf(model)}
-  method = ${model.rule.text}
+${begins ? `  start ${begins.text}\n` : ''}  method = ${model.rule.text}
   optimizer = ${model.optimizer}
   batch = ${model.batch}
   epochs = 1
-${sequence === undefined ? '' : `  sequence = ${sequence}\n`}}
+${model.keepLast && model.batch > 1 ? '  last = keep\n' : ''}${sequence === undefined ? '' : `  sequence = ${sequence}\n`}}
 ${scheduleOf(model)}`;
+}
+
+function beginningOf(
+  { begin, stages, sequence, outputNode }: Description,
+  places: readonly Place[],
+): { readonly text: string; readonly width: number } | undefined {
+  // What is clamped in every sample begins there.
+  const last = outputNode.clamp === 'always' || /^(bernoulli|cross_entropy)/.test(outputNode.node) ? 0 : 1;
+  if (!begin || stages.length + last === 0) return undefined;
+  const { into, width } = places[1 + (begin.at % (stages.length + last))] as Place;
+  const value = begin.value === 'a number' ? '0.3' : 'sample.guess';
+  const when = {
+    always: '',
+    'known samples': ' when sample.known > 0',
+    'first elements': ` when range(${width}) < ${Math.ceil(width / 2)}`,
+    'first steps': sequence === undefined ? '' : ' when step == 0',
+  }[begin.when];
+  return { text: `${into} = ${value}${when}`, width };
 }
 
 /** What the rule or the model leave no room for is ignored where shards are made. */
@@ -87,25 +143,33 @@ function placeOf({ form, count, width }: Stage, i: number): Place {
   if (form === 'node') return { into: name, out: name, ins: 1, outs: 1, width, array: false };
   if (form === 'chain')
     return { into: `${name}[0]`, out: `${name}[${count - 1}]`, ins: 1, outs: 1, width, array: false };
+  if (form === 'nested')
+    return { into: `${name}[*].low[*]`, out: `${name}[*].high`, ins: 2 * count, outs: count, width, array: true };
   const [into, out] = form === 'row' ? ['', ''] : ['.low', '.high'];
   return { into: `${name}[*]${into}`, out: `${name}[*]${out}`, ins: count, outs: count, width, array: true };
 }
 
 function nodesOf({ form, count, width, node }: Stage, i: number): string[] {
-  if (form === 'clusters') return [`  cluster h${i}[${count}] = block${i}()`];
-  return [`  node h${i}${form === 'node' ? '' : `[${count}]`}: f32[${width}] = nodes.${node}`];
+  if (form === 'clusters' || form === 'nested') return [`  cluster h${i}[${count}] = block${i}()`];
+  return [`  node h${i}${form === 'node' ? '' : `[${count}]`}: f32[${width}] = ${own('nodes', node)}`];
 }
 
 function clusterOf({ form, width, node, link }: Stage, i: number): string {
-  if (form !== 'clusters') return '';
+  if (form !== 'clusters' && form !== 'nested') return '';
+  const [size, all] = form === 'nested' ? ['[2]', '[*]'] : ['', ''];
   return `
 cluster block${i}() {
-  node low: f32[${width}] = nodes.${node}
+  node low${size}: f32[${width}] = ${own('nodes', node)}
   node high: f32[${width}] = nodes.gaussian(act = tanh)
-  link low -> high = links.${link}
+  link low${all} -> high = ${own('links', link)}
   expose low, high
 }
 `;
+}
+
+/** A definition of the library, or of the model's own file. */
+function own(library: string, call: string): string {
+  return /^(firmer|langevin|drifting)/.test(call) ? call : `${library}.${call}`;
 }
 
 /** Of a chain: each element predicts the next. */
@@ -113,7 +177,7 @@ function insideOf({ form, count, link }: Stage, i: number): string[] {
   if (form !== 'chain') return [];
   const [sources, targets] = count === 2 ? ['[0]', '[1]'] : [`[0..${count - 2}]`, `[1..${count - 1}]`];
   const pairs = count === 2 ? '' : ' along topology.one_to_one()';
-  return [`  link h${i}${sources} -> h${i}${targets} = links.${link}${pairs}`];
+  return [`  link h${i}${sources} -> h${i}${targets} = ${own('links', link)}${pairs}`];
 }
 
 /** Between arrays a topology says which pairs are joined. */
@@ -131,8 +195,9 @@ function furtherOf(model: Description, places: readonly Place[]): string[] {
     const backwards = from >= to;
     const delay = backwards && !model.rule.settles ? Math.max(1, link.delay) : link.delay;
     const kind = kindOf(link, source, target, from === to);
-    const call = delay === 0 ? kind : kind.replace(/\)$/, `${kind.endsWith('()') ? '' : ', '}delay = ${delay})`);
-    return `  link ${source.out} -> ${target.into} = links.${call}${along(source, target)}`;
+    const options = [...(delay === 0 ? [] : [`delay = ${delay}`]), ...(link.apart ? ['apart = true'] : [])].join(', ');
+    const call = options === '' ? kind : kind.replace(/\)$/, `${kind.endsWith('()') ? '' : ', '}${options})`);
+    return `  link ${source.out} -> ${target.into} = ${own('links', call)}${along(source, target)}`;
   });
 }
 
@@ -147,11 +212,6 @@ function causeOf({ cause }: Description, places: readonly Place[]): string[] {
   if (!cause) return [];
   const into = places[1 + (cause.into % (places.length - 1))] as Place;
   return [`  node cause: f32[${cause.width}] = nodes.${cause.node}`, `  link cause -> ${into.into} = links.dense()`];
-}
-
-/** Only a clamped node may have an energy that is linear in its values; elements of it cannot be held apart. */
-function outputOf({ outputNode: { node } }: Description): string {
-  return node;
 }
 
 function clampOf({ outputNode: { node, clamp }, output }: Description): string {

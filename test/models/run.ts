@@ -1,62 +1,43 @@
 /**
  * Checks some of the random models: `node run.mjs FROM TO [--webgpu]` those with these numbers, `node run.mjs --text FILE`
- * one that is written down. Prints a line of JSON for each that differs, and one for all of them at the end.
+ * one that is written down, on all devices. Prints a line of JSON for each model.
  */
 import { readFileSync } from 'node:fs';
-import fc from 'fast-check';
 import { check } from './check.ts';
-import { cpu, cpuShards, lanes, type Machine, reference, referenceShards } from './devices.ts';
-import { descriptions, divisible } from './generator.ts';
-import { textOf } from './print-model.ts';
-import { webgpu, webgpuHalves } from './webgpu-machine.ts';
+import { reference } from './devices.ts';
+import { type Numbered, numbered, turns } from './numbered.ts';
 
-const onCpus: readonly Machine[] = [reference, referenceShards, cpu(1), cpu(2), lanes, cpuShards];
-const onGpus: readonly Machine[] = [webgpu, webgpuHalves];
-
-/** Models that one seed gives: number 250 is the 50th (from 0) of the third seed. */
-const OF_A_SEED = 100;
-/** Of so many models one is such that two lanes can share its batch. */
-const PER_DIVISIBLE = 20;
-
-export interface Summary {
-  /** Models by the machine that trained them. */
-  readonly counts: Readonly<Record<string, number>>;
-  /** Models whose values ran away. */
-  readonly nothing: number;
-}
-
-export interface Differing {
+/** What became of one model. */
+export interface Tried {
   readonly number: number;
-  readonly text: string;
+  /** Devices that trained it; none where its values ran away, so that there is nothing to compare. */
+  readonly on: readonly string[];
+  /** What differs, and the model where something does. */
   readonly found: readonly string[];
+  readonly text?: string;
 }
 
-function* textsFrom(from: number, to: number): Generator<readonly [number, string]> {
-  for (let seed = Math.floor(from / OF_A_SEED); seed * OF_A_SEED < to; seed++) {
-    const few = fc.sample(divisible, { seed, numRuns: OF_A_SEED / PER_DIVISIBLE });
-    for (const [i, description] of fc.sample(descriptions, { seed, numRuns: OF_A_SEED }).entries()) {
-      const number = seed * OF_A_SEED + i;
-      const shared = i % PER_DIVISIBLE === 0 ? few[i / PER_DIVISIBLE] : undefined;
-      if (number >= from && number < to) yield [number, textOf(shared ?? description)];
-    }
-  }
+function* modelsOf([first = '0', second = '100', ...options]: readonly string[]): Generator<Numbered> {
+  const kind = options.includes('--webgpu') ? 'webgpu' : 'others';
+  if (first !== '--text') yield* numbered(kind, Number(first), Number(second));
+  else
+    yield {
+      number: 0,
+      text: readFileSync(second, 'utf8'),
+      machines: [reference, ...turns[kind].map((t) => t.machine)],
+    };
 }
 
-async function main([first = '0', second = '100', ...options]: readonly string[]): Promise<void> {
-  const texts =
-    first === '--text' ? [[0, readFileSync(second, 'utf8')] as const] : textsFrom(Number(first), Number(second));
-  const counts: Record<string, number> = {};
-  let nothing = 0;
-  for (const [number, text] of texts) {
-    const { found, on } = await check(text, options.includes('--webgpu') ? onGpus : onCpus).catch((error) => ({
+async function main(argv: readonly string[]): Promise<void> {
+  for (const { number, text, machines } of modelsOf(argv)) {
+    const { found, on } = await check(text, machines).catch((error) => ({
       found: [error instanceof Error ? (error.stack ?? error.message) : String(error)],
       on: [],
     }));
-    for (const name of on) counts[name] = (counts[name] ?? 0) + 1;
-    if (found.length > 0) console.log(JSON.stringify({ number, text, found } satisfies Differing));
-    else if (on.length === 0) nothing++;
+    const tried: Tried = { number, on, found, ...(found.length > 0 ? { text } : {}) };
+    // A pipe to another process is written at once.
+    process.stdout.write(`${JSON.stringify(tried)}\n`);
   }
-  console.log(JSON.stringify({ counts, nothing } satisfies Summary));
 }
 
 await main(process.argv.slice(2));

@@ -1,8 +1,9 @@
 /** The sweep and the energies of a batch: sections 1 to 3, and which node has an energy where. */
-import type { Graph, GraphNode } from '../../compiler/4-graph/graph.ts';
+import type { Graph, GraphLink, GraphNode } from '../../compiler/4-graph/graph.ts';
 import { isInCycle } from './cycles.ts';
 import { evaluate } from './expressions.ts';
 import type { Clamped } from './model-clamps.ts';
+import { noiseAt } from './noise.ts';
 import { firstErrors } from './rest.ts';
 import { type Cell, type Cells, Tape } from './tape.ts';
 
@@ -27,30 +28,40 @@ export interface Energies {
   readonly predictions: OnTape;
 }
 
+/** What a batch, or a step of it, settles in. */
+export interface Surroundings {
+  readonly clamps: Clamped;
+  /** Where free nodes begin, instead of at their predictions. */
+  readonly starts: Clamped;
+  readonly samples: number;
+  readonly memory: Memory;
+  readonly batch: number;
+  readonly step: number;
+  /** What draws become in a machine whose numbers are shorter. */
+  readonly rounding: (x: number) => number;
+}
+
 export class Settling {
   readonly #network: Network;
-  readonly #clamps: Clamped;
-  readonly #samples: number;
-  readonly #memory: Memory;
+  readonly #around: Surroundings;
   #firstErrors: ReadonlyMap<string, number> | undefined;
 
-  constructor(network: Network, clamps: Clamped, samples: number, memory: Memory) {
+  constructor(network: Network, around: Surroundings) {
     this.#network = network;
-    this.#clamps = clamps;
-    this.#samples = samples;
-    this.#memory = memory;
+    this.#around = around;
   }
 
   isHeld(node: string, sample: number, element: number): boolean {
-    return this.#clamps.get(node)?.held[sample]?.[element] === true;
+    return isHeldBy(this.#around.clamps, node, sample, element);
   }
 
   /** (9): the outputs held between their predictions and their clamps. */
-  nudged(clamps: Clamped, weights: ReadonlyMap<string, readonly number[]>, beta: number): Settling {
+  nudged(weights: ReadonlyMap<string, readonly number[]>, beta: number): Settling {
+    const { clamps } = this.#around;
     const { links } = this.#network.graph;
     const isOutput = (node: string): boolean => links.some((l) => l.target === node);
     const free = new Map([...clamps].filter(([node]) => !isOutput(node)));
-    const u0 = new Settling(this.#network, free, this.#samples, this.#memory).sweep(weights);
+    const u0 = new Settling(this.#network, { ...this.#around, clamps: free, starts: new Map() }).sweep(weights);
     const held = new Map(
       [...clamps].map(([node, clamp]) => {
         if (!isOutput(node)) return [node, clamp];
@@ -63,7 +74,7 @@ export class Settling {
         return [node, { ...clamp, values }];
       }),
     );
-    return new Settling(this.#network, held, this.#samples, this.#memory);
+    return new Settling(this.#network, { ...this.#around, clamps: held });
   }
 
   sweep(weights: ReadonlyMap<string, readonly number[]>): Values {
@@ -90,13 +101,14 @@ export class Settling {
       if (guessed(node))
         for (const link of graph.links)
           if (link.target === node.name && link.delay === 0) visit(nodeOf(graph, link.source));
-      const samples = Array.from({ length: this.#samples }, (_, sample) => {
+      const { clamps, starts } = this.#around;
+      const samples = Array.from({ length: this.#around.samples }, (_, sample) => {
         const start = (): Cells => tape.leaves(node.shape, filled(node));
-        const free = guessed(node) ? this.#predict(tape, weights, z, node, sample) : start();
-        const values = this.#clamps.get(node.name)?.values[sample];
-        const at = free.at.map((cell, i) =>
-          this.isHeld(node.name, sample, i) ? tape.leaf(values?.[i] ?? Number.NaN) : cell,
-        );
+        const [free] = guessed(node) ? this.#predict(tape, weights, z, node, sample, 0) : [start()];
+        const at = (free as Cells).at.map((cell, i) => {
+          const given = [clamps, starts].find((some) => isHeldBy(some, node.name, sample, i));
+          return given ? tape.leaf(given.get(node.name)?.values[sample]?.[i] ?? Number.NaN) : cell;
+        });
         return { shape: node.shape, at };
       });
       z.set(node.name, samples);
@@ -105,8 +117,8 @@ export class Settling {
     return z;
   }
 
-  /** (2) @param tick since the sweep, as far as nodes may still be as it left them (section 3) */
-  energyOn(tape: Tape, weights: Weights, z: OnTape, tick = Number.POSITIVE_INFINITY): Energies {
+  /** (2) @param moved whether nodes are no longer as the sweep left them, whatever the tick (section 3) */
+  energyOn(tape: Tape, weights: Weights, z: OnTape, tick: number, moved = true): Energies {
     const { graph } = this.#network;
     const energies = new Map<string, number>();
     const predictions = new Map<string, Cells[]>();
@@ -114,84 +126,122 @@ export class Settling {
     for (const node of graph.nodes) {
       const predicted = graph.links.some((l) => l.target === node.name);
       const counted: Cell[] = [];
-      for (let sample = 0; sample < this.#samples; sample++) {
+      for (let sample = 0; sample < this.#around.samples; sample++) {
         const values = z.get(node.name)?.[sample] as Cells;
-        const mu = predicted
-          ? this.#predict(tape, weights, z, node, sample)
-          : tape.leaves(
-              node.shape,
-              values.at.map(() => 0),
-            );
-        if (predicted) predictions.set(node.name, [...(predictions.get(node.name) ?? []), mu]);
-        const rests = this.rests(node.name, tick);
+        const zeros = (): Cells => tape.leaves(node.shape, new Float64Array(values.at.length));
+        const mus = predicted ? this.#predict(tape, weights, z, node, sample, tick) : [zeros()];
+        if (predicted) predictions.set(node.name, [...(predictions.get(node.name) ?? []), ...mus]);
+        const rests = !moved && this.rests(node.name, tick);
         const own = (): Cells => tape.leaves(node.shape, tape.numbers(values));
-        const [a, b] = rests ? [own(), own()] : [values, mu];
-        const leaves = (name: string): Cells =>
-          name === 'z' ? a : name === 'mu' ? b : weightOf(weights, node.name, name);
-        const cells = evaluate(tape, node.energy, leaves);
-        counted.push(
-          ...cells.at.filter((_, i) =>
-            this.#counts(node, predicted, sample, cells.at.length === values.at.length ? i : 'all'),
-          ),
-        );
+        for (const mu of mus) {
+          const [a, b] = rests ? [own(), own()] : [values, mu];
+          const leaves = (name: string): Cells =>
+            name === 'z'
+              ? a
+              : name === 'mu'
+                ? b
+                : (this.#now(tape, `node ${node.name}`, name, node, sample, tick) ??
+                  weightOf(weights, node.name, name));
+          const cells = evaluate(tape, node.energy, leaves);
+          counted.push(
+            ...cells.at.filter((_, i) =>
+              this.#counts(node, predicted, sample, cells.at.length === values.at.length ? i : 'all'),
+            ),
+          );
+        }
       }
       if (counted.length === 0 && !this.#mayHaveEnergy(node, predicted)) continue;
       const total = tape.sum(counted);
       all.push(total);
-      energies.set(node.name, tape.read(total) / this.#samples);
+      energies.set(node.name, tape.read(total) / this.#around.samples);
     }
     return { total: tape.sum(all), energies, predictions };
   }
 
   /** Whether no error can have reached a node so many ticks after the sweep (section 3). */
   rests(node: string, tick: number): boolean {
-    this.#firstErrors ??= firstErrors(this.#network.graph, this.#clamps);
+    this.#firstErrors ??= firstErrors(this.#network.graph, this.#around.clamps, this.#around.starts);
     return tick < (this.#firstErrors.get(node) ?? Number.POSITIVE_INFINITY);
   }
 
   /** Whether the outputs depend on what predicts a node (11). */
   teaches(node: string): boolean {
-    if (this.#clamps.has(node)) return true;
+    if (this.#around.clamps.has(node)) return true;
     return this.#network.graph.links.some((l) => l.delay === 0 && l.source === node && this.teaches(l.target));
   }
 
   #mayHaveEnergy(node: GraphNode, predicted: boolean): boolean {
-    if (this.#network.bp && !this.#clamps.has(node.name)) return false;
-    return predicted || (this.#clamps.has(node.name) ? false : node.prior === 'zero');
+    const clamped = this.#around.clamps.has(node.name);
+    if (this.#network.bp && !clamped) return false;
+    return predicted || (clamped ? false : node.prior === 'zero');
   }
 
   /** The table of section 2. @param element one of the node's, or `all` where an energy is of several together */
   #counts(node: GraphNode, predicted: boolean, sample: number, element: number | 'all'): boolean {
-    const held = this.#clamps.get(node.name)?.held[sample];
+    const clamp = this.#around.clamps.get(node.name);
+    const held = clamp?.held[sample];
     const isHeld = (held && (element === 'all' ? held.every((h) => h) : held[element])) ?? false;
-    if (this.#network.bp && !this.#clamps.has(node.name)) return false;
+    if (this.#network.bp && !clamp) return false;
     if (node.clampedOnly) return isHeld && predicted;
     if (predicted) return true;
-    return !isHeld && (this.#clamps.has(node.name) || node.prior === 'zero');
+    return !isHeld && (clamp !== undefined || node.prior === 'zero');
   }
 
-  /** (1) and (17) */
-  #predict(tape: Tape, weights: Weights, z: OnTape, node: GraphNode, sample: number): Cells {
+  /** (1c) and (17): the prediction of the links that add up, and of each that is apart. */
+  #predict(tape: Tape, weights: Weights, z: OnTape, node: GraphNode, sample: number, tick: number): Cells[] {
     const { graph } = this.#network;
-    const parts = graph.links
-      .filter((l) => l.target === node.name)
-      .map((link) => {
-        const source = nodeOf(graph, link.source);
-        const values =
-          link.delay === 0
-            ? (z.get(source.name)?.[sample] as Cells)
-            : tape.leaves(source.shape, this.#remembered(source, sample, link.delay));
-        const read = evaluate(tape, source.activation, () => values);
-        return evaluate(tape, link.body, (name) => (name === 'source' ? read : weightOf(weights, link.name, name)));
-      });
-    const at = node.shape.length === 0 ? [0] : Array.from({ length: parts[0]?.at.length ?? 0 }, (_, i) => i);
-    return { shape: node.shape, at: at.map((i) => tape.sum(parts.map((part) => part.at[i] as Cell))) };
+    const into = graph.links.filter((l) => l.target === node.name);
+    const together = into.filter((l) => !l.apart);
+    const groups = [together, ...into.filter((l) => l.apart).map((link) => [link])].filter((g) => g.length > 0);
+    return groups.map((links) => {
+      const parts = links.map((link) => this.#partOf(tape, weights, z, node, link, sample, tick));
+      const at = (parts[0]?.at ?? []).map((_, i) => tape.sum(parts.map((part) => part.at[i] as Cell)));
+      return { shape: node.shape, at };
+    });
+  }
+
+  #partOf(
+    tape: Tape,
+    weights: Weights,
+    z: OnTape,
+    target: GraphNode,
+    link: GraphLink,
+    sample: number,
+    tick: number,
+  ): Cells {
+    const source = nodeOf(this.#network.graph, link.source);
+    const values =
+      link.delay === 0
+        ? (z.get(source.name)?.[sample] as Cells)
+        : tape.leaves(source.shape, this.#remembered(source, sample, link.delay));
+    const read = evaluate(tape, source.activation, () => values);
+    const owner = `link ${link.name}`;
+    return evaluate(tape, link.body, (name) =>
+      name === 'source'
+        ? read
+        : (this.#now(tape, owner, name, target, sample, tick) ?? weightOf(weights, link.name, name)),
+    );
+  }
+
+  /** What a definition reads of settling (section 5): the tick, or a draw for each element. */
+  #now(tape: Tape, owner: string, leaf: string, { shape }: GraphNode, sample: number, tick: number): Cells | undefined {
+    if (leaf === 'tick') return tape.leaves([], [tick]);
+    if (!leaf.startsWith('noise:')) return undefined;
+    const size = shape.reduce((a, b) => a * b, 1);
+    const draw = (_: unknown, i: number): number =>
+      this.#around.rounding(noiseAt(`${owner}:${leaf}`, i, sample, { ...this.#around, tick }));
+    return tape.leaves(shape, Array.from({ length: size }, draw));
   }
 
   #remembered(node: GraphNode, sample: number, delay: number): readonly number[] {
     const size = node.shape.reduce((a, b) => a * b, 1);
-    return this.#memory[this.#memory.length - delay]?.get(node.name)?.[sample] ?? Array.from({ length: size }, () => 0);
+    const { memory } = this.#around;
+    return memory[memory.length - delay]?.get(node.name)?.[sample] ?? Array.from({ length: size }, () => 0);
   }
+}
+
+function isHeldBy(clamps: Clamped, node: string, sample: number, element: number): boolean {
+  return clamps.get(node)?.held[sample]?.[element] === true;
 }
 
 function filled(node: GraphNode): number[] {

@@ -13,7 +13,7 @@ export interface Cells {
 }
 
 /** Numbers that a tape has room for before it grows. */
-const FIRST = 64;
+const FIRST = 512;
 
 export class Tape {
   /** The largest number so far, without its sign. */

@@ -1,13 +1,17 @@
 /** Random models on every device against the interpreter of the semantics, many more of them than the tests take. */
-import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { build } from 'esbuild';
+import { runCommand } from '../process.ts';
 import type { Context, Part, Row } from '../row.ts';
 
 const WANTED = { others: 20_000, webgpu: 1_000 };
-/** Of one process: as many as are lost where the measurement is interrupted. */
-const EACH = { others: 50, webgpu: 10 };
+/** Of one process, which grows as it goes. */
+const EACH = { others: 500, webgpu: 50 };
+/** Of a trial. */
+const FEW = { others: 20, webgpu: 4 };
+/** Between two reports. */
+const SAID = 100;
 type Kind = keyof typeof WANTED;
 
 interface State {
@@ -17,13 +21,17 @@ interface State {
   readonly differing: Readonly<Record<Kind, readonly number[]>>;
 }
 
-/** What `test/models/run.ts` prints of one that differs, and at the end. */
-type Line = { readonly number: number; readonly text: string; readonly found: readonly string[] } | { counts: object };
+/** What `test/models/run.ts` prints of each. */
+interface Tried {
+  readonly number: number;
+  readonly found: readonly string[];
+  readonly text?: string;
+}
 
 export const modelsPart: Part = {
   name: 'models',
   what: 'random models on every device are what spec/semantics.md says',
-  takes: 'four hours, kept as it goes',
+  takes: 'an hour and a half, kept as it goes',
   run,
 };
 
@@ -41,28 +49,36 @@ async function run({ root, fresh, trial, progress }: Context): Promise<readonly 
     state = { tried: { ...state.tried, [kind]: tried }, differing: { ...state.differing, [kind]: differing } };
     writeFileSync(kept, JSON.stringify(state));
   };
+  const say = ({ number, found, text }: Tried): void => {
+    if (found.length > 0)
+      progress(`model ${number} differs: ${found.slice(0, 3).join('; ').slice(0, 500)}\n${text ?? ''}`);
+  };
   for (const kind of ['webgpu', 'others'] as const) {
-    const check = (from: number, to: number): number[] => differing(root, program, kind, from, to, progress);
     // What differed is tried again: it may have been mended since.
-    const again = state.differing[kind].flatMap((number) => check(number, number + 1));
-    save(kind, state.tried[kind], again);
-    const until = trial ? state.tried[kind] + EACH[kind] : WANTED[kind];
+    for (const number of state.differing[kind])
+      await tried(root, program, kind, number, number + 1, (model) => {
+        say(model);
+        const others = state.differing[kind].filter((n) => n !== number);
+        save(kind, state.tried[kind], model.found.length > 0 ? [...others, number] : others);
+      });
+    const until = trial ? state.tried[kind] + FEW[kind] : WANTED[kind];
     const [began, first] = [performance.now(), state.tried[kind]];
-    while (state.tried[kind] < until) {
-      const to = Math.min(until, state.tried[kind] + EACH[kind]);
-      save(kind, to, [...state.differing[kind], ...check(state.tried[kind], to)]);
-      progress(pace(kind, state, first, until, performance.now() - began));
-    }
+    while (state.tried[kind] < until)
+      await tried(root, program, kind, state.tried[kind], Math.min(until, state.tried[kind] + EACH[kind]), (model) => {
+        say(model);
+        const differing = state.differing[kind];
+        save(kind, model.number + 1, model.found.length > 0 ? [...differing, model.number] : differing);
+        if (state.tried[kind] % SAID === 0) progress(pace(kind, state, first, until, performance.now() - began));
+      });
   }
-  const { tried } = state;
   const wrong = [...state.differing.others, ...state.differing.webgpu];
   const row: Row = {
     name: 'models',
     what: modelsPart.what,
     target: `${WANTED.others} models without a difference, and ${WANTED.webgpu} on webgpu`,
-    measured: `${tried.others} and ${tried.webgpu}, ${wrong.length} differ${wrong.length > 0 ? `: ${wrong.slice(0, 8).join(', ')}` : ''}`,
+    measured: `${state.tried.others} and ${state.tried.webgpu}, ${wrong.length} differ${wrong.length > 0 ? `: ${wrong.slice(0, 8).join(', ')}` : ''}`,
   };
-  const complete = tried.others >= WANTED.others && tried.webgpu >= WANTED.webgpu;
+  const complete = state.tried.others >= WANTED.others && state.tried.webgpu >= WANTED.webgpu;
   return [trial && wrong.length === 0 ? row : { ...row, holds: wrong.length === 0 && complete }];
 }
 
@@ -73,32 +89,24 @@ function pace(kind: Kind, { tried, differing: wrong }: State, first: number, unt
   return `${tried[kind]} of ${until} models${where}, ${wrong[kind].length} differ; ${perSecond.toFixed(1)}/s, ${minutes} min left`;
 }
 
-/** Numbers of the models in a range that differ; how they do is said. */
-function differing(
+/**
+ * Tries the models with these numbers in a process of their own.
+ *
+ * @param each told of every model, in their order
+ */
+async function tried(
   root: string,
   program: string,
   kind: Kind,
   from: number,
   to: number,
-  progress: Context['progress'],
-): number[] {
-  const options = kind === 'webgpu' ? ['--webgpu'] : [];
-  const { status, signal, stdout, stderr } = spawnSync(
-    process.execPath,
-    [program, String(from), String(to), ...options],
-    { cwd: root, encoding: 'utf8', maxBuffer: 2 ** 28 },
-  );
-  if (signal !== null || status === 130) throw new Error(`interrupted; what was tried is kept`);
-  if (status !== 0) throw new Error(`models ${from} to ${to}: ${stderr.slice(-2000)}`);
-  const lines = stdout
-    .trim()
-    .split('\n')
-    .map((line) => JSON.parse(line) as Line);
-  return lines.flatMap((line) => {
-    if ('counts' in line) return [];
-    progress(`model ${line.number} differs: ${line.found.slice(0, 3).join('; ').slice(0, 500)}\n${line.text}`);
-    return [line.number];
-  });
+  each: (model: Tried) => void,
+): Promise<void> {
+  // Most of what a model leaves behind dies young.
+  const options = ['--max-semi-space-size=32', program, `${from}`, `${to}`, ...(kind === 'webgpu' ? ['--webgpu'] : [])];
+  const onLine = (line: string): void => each(JSON.parse(line) as Tried);
+  const { code, tail } = await runCommand(process.execPath, options, { cwd: root, onLine });
+  if (code !== 0) throw new Error(`models ${from} to ${to} ended with ${code}: ${tail.slice(-2000)}`);
 }
 
 async function bundle(root: string, outfile: string): Promise<void> {
