@@ -73,10 +73,10 @@ describe('the METIS format', () => {
   });
 
   test.each([
-    ['', 1, 'not a line of sizes'],
+    ['', 1, 'no line of sizes'],
     ['3\n', 1, 'not a line of sizes'],
     ['0 0\n', 1, 'too few or too many'],
-    ['2 1 7\n2\n1\n', 1, 'no format 7'],
+    ['2 1 7\n2\n1\n', 1, 'format 7 is unknown'],
     ['2 1 0 2\n2\n1\n', 1, '2 weights per vertex'],
     ['2 1\n2\n', 2, 'ends after 1 of 2'],
     ['2 1\n2\nx\n', 3, '"x" is not a whole number'],

@@ -110,6 +110,6 @@ test('what no runtime does yet is refused, not passed over', () => {
   expect(refusal('  ahead = 1')).toBe('schedule home: only pipelined batches can begin ahead');
   expect(refusal('  mode = lockstep\n  microbatches = 1\n  ahead = 1')).toContain('only pipelined');
   expect(refusal('  mode = pipelined\n  ahead = 1')).toBe('it was cut');
-  expect(refusal('  staleness = 2')).toContain('never stale');
+  expect(refusal('  staleness = 2')).toContain('no stale borders');
   expect(refusal('  mode = pipelined\n  ahead = 0')).toBe('it was cut');
 });
