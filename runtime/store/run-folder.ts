@@ -7,6 +7,7 @@
  *     metrics.jsonl         one line per complete epoch, before its snapshot; rewound to the snapshot on resuming
  *     events.out.tfevents.* the same for TensorBoard
  *     README.md, curve.svg  model card and picture
+ *     sample.json           one sample of the data, to predict from
  *     lock                  which process trains here
  */
 

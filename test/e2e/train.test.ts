@@ -139,7 +139,7 @@ test('people see what is trained, the epochs, the checks and the next command', 
   expect(stdout).toMatch(/^data {3}glyphs\.train.* 64 · glyphs\.test.* 64 · generated from seed 1$/m);
   expect(stdout).toMatch(/^energy by node {3}h \S+ {3}label \S+$/m);
   expect(stdout).toMatch(/^check {2}accuracy\(.*\) >= 0 {3}[\d.]+ % {3}holds$/m);
-  expect(stdout).toMatch(/^saved {2}seen {4}next: nmc predict seen --input my\.png$/m);
+  expect(stdout).toMatch(/^saved {2}seen {4}next: nmc predict seen --input seen\/sample\.json$/m);
   expect(stderr).toMatch(/^epoch {2}1\/2 {2}4\/4 .* energy \S+ {3}test [\d.]+ %$/m);
   expect(stdout + stderr).not.toContain('\x1b');
 });

@@ -8,6 +8,7 @@ import type { TrainingRun } from '../../store/run-folder.ts';
 import { EXIT } from '../shell/command.ts';
 import { timed, timedObserver } from '../shell/debug.ts';
 import type { Interrupt } from '../shell/watch-interrupt.ts';
+import { writeSample } from './sample-file.ts';
 import type { Reporter } from './train-report.ts';
 import { checkTotal, type TrainSettings } from './train-settings.ts';
 
@@ -57,7 +58,8 @@ export async function runTo(run: TrainingRun, job: Job, reporter: Reporter, inte
 }
 
 async function finish(run: TrainingRun, job: Job, end: TrainingEnd & { kind: 'done' }): Promise<void> {
-  const { plan, chosen, device } = job;
+  const { plan, chosen, device, data } = job;
+  writeSample(run.directory, plan, data);
   const results = plan.checks.map((check) => {
     const found = end.checks.find((c) => c.check === check.text);
     return {

@@ -12,6 +12,7 @@ import type { EpochReport } from '../../training/epoch-report.ts';
 import { probeText } from '../compiling/probe.ts';
 import { EXIT } from '../shell/command.ts';
 import { showDiagnostics } from '../shell/show-diagnostics.ts';
+import { sampleOf } from './sample-file.ts';
 import type { Reporter } from './train-report.ts';
 import { storedChecks } from './train-report-json.ts';
 
@@ -76,7 +77,7 @@ export function humanReporter(): Reporter {
       if (nodes.length > 0 && nodes.length <= MAX_NODES) out(`energy by node   ${nodes.join('   ')}`);
       if (idleNodes.length > 0) out(idleText(idleNodes));
       for (const line of checkLines(end.checks)) out(line);
-      out(printed`saved  ${directory}    next: ${nmc`predict ${directory} --input my.png`}`);
+      out(printed`saved  ${directory}    next: ${nmc`predict ${directory} --input ${sampleOf(directory) ?? 'FILE'}`}`);
     },
     alreadyDone: (run, plan) => {
       const epochs = run.readMetrics().length;
