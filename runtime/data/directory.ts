@@ -22,7 +22,7 @@ export function missing(folders: readonly string[], names: readonly string[], se
   return new UserError(
     'data/missing',
     `${set} is not here: looked for ${names[0]} (or .gz) in ${where}`,
-    `${nmc`data get ${set}`} downloads it; --data DIR or $NMC_DATA names another folder`,
+    `--data DIR or $NMC_DATA names another folder; to download it: ${nmc`data get ${set}`}`,
   );
 }
 

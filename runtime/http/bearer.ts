@@ -17,8 +17,8 @@ export function checkBearer(header: string | undefined, tokens: Tokens | undefin
   const challenge = token === undefined ? 'Bearer realm="nmc"' : 'Bearer realm="nmc", error="invalid_token"';
   throw new HttpError(401, 'http/token', token === undefined ? 'a token is needed here' : 'the token is not valid', {
     repair: tokens
-      ? `send Authorization: Bearer TOKEN; ${nmc`keys token new NAME`} makes one`
-      : `ask on the machine itself, or start the server with --tokens FILE (${nmc`keys token new NAME`} makes one)`,
+      ? `send Authorization: Bearer TOKEN; to make one on the server’s machine: ${nmc`keys token new NAME`}`
+      : `ask on the machine itself, or start the server with --tokens FILE, made by ${nmc`keys token new NAME`}`,
     headers: { 'www-authenticate': challenge },
     closes: true,
   });

@@ -33,7 +33,7 @@ export function writeNewKey(path: string): KeyPair {
     throw new UserError(
       'key/exists',
       `there is a key already: ${path}`,
-      `${nmc`keys show`} prints it; move the file away first`,
+      `move the file away first; to print the key in it: ${nmc`keys show`}`,
     );
   mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
   const pair = newKeyPair();

@@ -53,14 +53,14 @@ export function removeToken(path: string, name: string): void {
   const tokens = readTokens(path);
   const left = tokens.filter((token) => token.name !== name);
   if (left.length === tokens.length)
-    throw new UserError('token/unknown', `there is no token ${name}`, `${nmc`keys token list`} shows them`);
+    throw new UserError('token/unknown', `there is no token ${name}`, `to see those that are: ${nmc`keys token list`}`);
   writeTokens(path, left);
 }
 
 /** @throws UserError `token/none`, `token/format`; EnvironmentError `key/mode` */
 export function readTokens(path: string): readonly StoredToken[] {
   if (!existsSync(path))
-    throw new UserError('token/none', `there are no tokens in ${path}`, `${nmc`keys token new NAME`} makes one`);
+    throw new UserError('token/none', `there are no tokens in ${path}`, `to make one: ${nmc`keys token new NAME`}`);
   const { mode, size } = statSync(path);
   if (process.platform !== 'win32' && (mode & 0o077) !== 0)
     throw new EnvironmentError('key/mode', `others may read or change the tokens in ${path}`, `chmod 600 ${path}`);

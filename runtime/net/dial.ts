@@ -139,7 +139,7 @@ function connectionError(code: string | undefined, where: string): EnvironmentEr
   const named = certificateTrouble(code, where) ?? plainTrouble(code, where);
   return (
     named ??
-    new EnvironmentError('mesh/unreachable', `nobody answers at ${where}`, `is the mesh up? ${nmc`up`} starts one here`)
+    new EnvironmentError('mesh/unreachable', `nobody answers at ${where}`, `is the mesh up? To start one here: ${nmc`up`}`)
   );
 }
 

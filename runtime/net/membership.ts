@@ -178,7 +178,7 @@ export class Membership {
         throw new UserError(
           'keys/ended',
           `the key ${key} was revoked`,
-          `${nmc`keys allow ${key} --role ${record.role}`} lists it again`,
+          `to list it again: ${nmc`keys allow ${key} --role ${record.role}`}`,
         );
       this.#assertNotLast(key, 'made to expire');
       const expires = this.#now() + milliseconds;
@@ -255,7 +255,7 @@ export class Membership {
   #known(key: string): KeyRecord {
     const record = this.#keys.get(key);
     if (record) return record;
-    throw new UserError('keys/unknown', `the key ${key} is not listed`, `${nmc`keys list`} shows those that are`);
+    throw new UserError('keys/unknown', `the key ${key} is not listed`, `to see those that are: ${nmc`keys list`}`);
   }
 
   /** Who will still be one, whatever the time. */

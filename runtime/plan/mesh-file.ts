@@ -88,7 +88,7 @@ export function meshOf(records: readonly { readonly path: string; readonly recor
       throw new UserError(
         'capability/unmeasured',
         `${path}: the speed of the device ${record.auto.device} is not measured`,
-        `run ${nmc`doctor --json`} on that machine again`,
+        `on that machine again: ${nmc`doctor --json`}`,
       );
     let name = record.name;
     for (let i = 2; names.has(name); i++) name = `${record.name}-${i}`;

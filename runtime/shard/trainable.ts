@@ -41,7 +41,7 @@ export function assertDropsLast({ task, last }: Pick<PlanTraining, 'task' | 'las
   throw new UserError(
     'train/last',
     `${task} trains the last part of an epoch (\`last = keep\`), which is not possible ${where}`,
-    `leave \`last = keep\` out, or train it with ${nmc`train FILE`} in one piece`,
+    `leave \`last = keep\` out, or train it in one piece: ${nmc`train FILE`}`,
   );
 }
 

@@ -1,5 +1,5 @@
 /**
- * Commands of this program within texts for people: `${nmc`keys show`} prints it`. A text holds each between backticks,
+ * Commands of this program within texts for people: `to see it: ${nmc`keys show`}`. A text holds each between backticks,
  * in words of a POSIX shell, and stays like that where it is stored or sent; what writes for people (`printed`,
  * `printableLines`, a failure in JSON, help, pages) puts in how this process was started, since a command that fails
  * where it is pasted, or asks a package registry for a name, is no help.
@@ -65,17 +65,35 @@ export function commandsBegin(beginning: Beginning): void {
   begin = beginning;
 }
 
-/** @returns the text with its commands as they are pasted. @param shown what becomes of each */
+/**
+ * @returns the text with its commands as they are pasted: one at the end of a line stands there bare, one that more words
+ * follow keeps its backticks, which say where it ends
+ * @param shown what becomes of each
+ */
 export function withCommands(text: string, shown = (command: string): string => command): string {
-  return text.includes('`nmc') ? text.replace(COMMAND, (_, words: string = '') => shown(begin(words))) : text;
+  if (!text.includes('`nmc')) return text;
+  return text.replace(COMMAND, (whole, words: string = '', at: number) => {
+    const command = shown(begin(words));
+    return /^(\n|$)/.test(text.slice(at + whole.length, at + whole.length + 1)) ? command : `\`${command}\``;
+  });
 }
 
-/** The same for a page in Markdown: its backticks stay, and so does what is indented or fenced. */
+/** Options behind those commands that have none of them yet. @param of the first words of such commands */
+export function withOptions(text: string, options: readonly string[], of: readonly string[]): string {
+  if (options.length === 0) return text;
+  return text.replace(COMMAND, (whole, words: string = '') => {
+    const lacks = of.includes(words.split(' ')[0] ?? '') && !words.includes(` ${options[0]} `);
+    return lacks ? nmcUsage(`${words} ${options.map(shellWord).join(' ')}`) : whole;
+  });
+}
+
+/** The same for a page in Markdown: its backticks stay, and what is fenced has a command on each line. */
 export function pageWithCommands(page: string): string {
-  return withCommands(page, (command) => `\`${command}\``).replace(
-    /^( *)nmc (?=[a-z-])(.*)$/gm,
-    (_, indent: string, words: string) => indent + begin(words),
-  );
+  return page
+    .split(/^(?=```)/m)
+    .map((part, i) => (i % 2 === 0 ? part : part.replace(/^nmc (.*)$/gm, (_, words: string) => begin(words))))
+    .join('')
+    .replace(COMMAND, (_, words: string = '') => `\`${begin(words)}\``);
 }
 
 /** The commands of a text, as they are pasted. */

@@ -50,7 +50,7 @@ test.each(COMMANDS)('nmc %s --help has an example and every option a description
 describe('a wrong command line is exit code 2, with what was meant', () => {
   test.each([
     [['trian'], 'did you mean train?'],
-    [['frobnicate'], 'nmc --help lists them'],
+    [['frobnicate'], 'to list them: nmc --help'],
     [['train', model, '--epoch', '3'], 'did you mean --epochs?'],
     [['train', model, '--epochs', '0'], '--epochs needs a whole number from 1'],
     [['train', model, '--epochs', 'many'], '--epochs needs a whole number'],

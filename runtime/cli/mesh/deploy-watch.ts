@@ -53,7 +53,7 @@ export async function watchRun(watched: Watched): Promise<number> {
         if (code !== undefined) return code;
       }
     }
-    progress.note(printed`${run} goes on without being watched; ${nmc`stop ${run} ${mesh}`} ends it`);
+    progress.note(printed`${run} goes on without being watched; to end it: ${nmc`stop ${run} ${mesh}`}`);
     return EXIT.interrupted;
   } finally {
     progress.stop();

@@ -37,7 +37,7 @@ export async function fetchState(link: Link, run: FetchedRun, { programs }: Veri
     throw new UserError(
       'mesh/no-snapshot',
       `${run.deployment.run} has no snapshot yet`,
-      `${nmc`status`} says when there is one`,
+      `to see when there is one: ${nmc`status`}`,
     );
   const parameters: RunState['parameters'][number][] = [];
   const auxiliary: RunState['auxiliary'][number][] = [];

@@ -8,7 +8,7 @@ import type { Invite } from '../../wire/handshake.ts';
 
 /** No invite is longer. */
 const MAX_INVITE_CHARACTERS = 1000;
-const HOW = `${nmc`join ADDRESS --invite -`} reads it from standard input, --invite FILE from a file of your own`;
+const HOW = `--invite FILE reads it from a file of your own; from standard input: ${nmc`join ADDRESS --invite -`}`;
 
 /**
  * @returns nothing where there is none: a trainer that is listed needs none

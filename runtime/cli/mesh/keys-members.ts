@@ -46,7 +46,8 @@ export async function expireKey(args: KeysArguments): Promise<number> {
   const { expires } = await withMesh(args, (link) => ask(link, { what: 'expire', key, milliseconds }));
   const at = new Date(expires).toISOString();
   if (args.json) emit({ event: 'expires', key, expires: at });
-  else process.stdout.write(printed`${key} expires at ${at}; ${nmc`keys allow ${key} --role ROLE`} takes that back\n`);
+  else
+    process.stdout.write(printed`${key} expires at ${at}; to take that back: ${nmc`keys allow ${key} --role ROLE`}\n`);
   return EXIT.done;
 }
 
@@ -56,7 +57,7 @@ function keyOf(args: KeysArguments): string {
   throw new UserError(
     'key/format',
     key === '' ? 'no key was given' : `${key} is not a key`,
-    `${nmc`keys show`} prints the key of the machine it runs on; ${nmc`keys list`} prints those of the mesh`,
+    `to see those of the mesh: ${nmc`keys list`}; on its own machine: ${nmc`keys show`}`,
   );
 }
 
@@ -72,7 +73,7 @@ function remaining(args: KeysArguments): number {
   throw new UserError(
     'usage/time',
     Number.isNaN(at) ? `${moment} is not a time` : `${moment} is in the past or too far away`,
-    `--at 2027-01-31T12:00Z; ${nmc`keys revoke KEY`} ends it now`,
+    `--at 2027-01-31T12:00Z; to end it now: ${nmc`keys revoke KEY`}`,
   );
 }
 

@@ -18,7 +18,11 @@ export function keysToken(args: KeysArguments): number {
     case 'revoke':
       return revoke(args, path, nameOf(args));
     default:
-      throw new UserError('usage', 'say what to do with tokens', `${nmc`keys token new NAME`}, list, or revoke NAME`);
+      throw new UserError(
+        'usage',
+        'say what to do with tokens',
+        `list, revoke NAME, or to make one: ${nmc`keys token new NAME`}`,
+      );
   }
 }
 
@@ -49,5 +53,5 @@ function revoke(args: KeysArguments, path: string, name: string): number {
 function nameOf(args: KeysArguments): string {
   const name = args.name;
   if (name !== undefined) return name;
-  throw new UserError('usage', 'say which token', `${nmc`keys token new NAME`}, or revoke NAME`);
+  throw new UserError('usage', 'say which token', `${nmc`keys token new NAME`}, or ${nmc`keys token revoke NAME`}`);
 }

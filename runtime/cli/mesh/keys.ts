@@ -30,14 +30,14 @@ export default async function (args: KeysArguments): Promise<number> {
     throw new UserError(
       'usage',
       'there is no such action',
-      `${nmc`keys ACTION`}, of ${Object.keys(ACTIONS).join(', ')}`,
+      `one of ${Object.keys(ACTIONS).join(', ')}, for example ${nmc`keys show`}`,
     );
   return action(args);
 }
 
 function ownKey(): ReturnType<typeof readKey> {
   const path = userKeyPath();
-  if (!existsSync(path)) throw new UserError('key/none', 'no key has been made yet', `${nmc`keys new`} makes one`);
+  if (!existsSync(path)) throw new UserError('key/none', 'no key has been made yet', `to make one: ${nmc`keys new`}`);
   return readKey(path);
 }
 

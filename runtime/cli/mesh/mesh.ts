@@ -17,7 +17,7 @@ export default function (args: MeshFileArguments): Promise<number> | number {
 function record(args: MeshFileArguments): number {
   const paths = args.records;
   if (paths.length === 0)
-    throw new UserError('usage/records', 'no record is named', `run ${nmc`doctor --json > NAME.json`} on each machine`);
+    throw new UserError('usage/records', 'no record is named', `on each machine: ${nmc`doctor --json > NAME.json`}`);
   const out = args.out ?? 'mesh.json';
   const mesh = meshOf(paths.map((path) => ({ path, record: readCapability(path) })));
   writeFileAtomic(ownPath(out), `${JSON.stringify(mesh, null, 2)}\n`);

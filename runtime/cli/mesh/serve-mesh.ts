@@ -67,6 +67,6 @@ async function newestRun(link: Link): Promise<string> {
   throw new UserError(
     'mesh/no-snapshot',
     'no run of the mesh has a snapshot yet',
-    `${nmc`status`} says when there is one`,
+    `to see when there is one: ${nmc`status`}`,
   );
 }

@@ -43,7 +43,7 @@ function install(args: ServiceArguments, name: string, { file, text, start }: Ma
     throw new UserError(
       'usage/service',
       command === '' ? 'no command is named' : `${command} does not run until it is told to end`,
-      `${nmc`service install -- join ADDR`}; others are ${SERVICES.join(', ')}`,
+      `one of ${SERVICES.join(', ')}, for example ${nmc`service install -- join ADDR`}`,
     );
   if (args.print) {
     if (args.json) emit({ event: 'service', name, file, text });

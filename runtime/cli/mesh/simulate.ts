@@ -82,7 +82,7 @@ function servedText({ asked, answered, refused, reloads, longest }: Served): str
 function planOf(args: SimulateArguments): string {
   const plan = args.plan;
   if (plan !== undefined) return plan;
-  throw new UserError('usage', 'say which plan', `${nmc`simulate PLAN`}, or --replay FILE`);
+  throw new UserError('usage', 'say which plan', `--replay FILE, or ${nmc`simulate PLAN`}`);
 }
 
 function readRecording(path: string): RecordedPiece[] {
@@ -90,7 +90,7 @@ function readRecording(path: string): RecordedPiece[] {
     new UserError(
       'simulate/recording',
       `${path} is no recording: ${why}`,
-      `${nmc`simulate PLAN --record FILE`} makes one`,
+      `to make one: ${nmc`simulate PLAN --record FILE`}`,
     );
   let values: readonly unknown[];
   try {

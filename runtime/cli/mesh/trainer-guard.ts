@@ -90,7 +90,7 @@ export class TrainerGuard {
     this.#ending = {
       code: 'trainer/memory',
       message: `the trainer was ended: it held ${held}more than the ${formatBytes(limit)} it may (${parts})`,
-      repair: `${nmc`logs RUN`} says what it worked on; do not trust a plan that needs more than it says`,
+      repair: `do not trust a plan that needs more than it says; to see what it worked on: ${nmc`logs RUN`}`,
     };
   }
 }

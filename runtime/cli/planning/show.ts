@@ -31,7 +31,7 @@ export default async function (args: ShowArguments): Promise<number> {
     throw new UserError(
       'usage/html',
       `${path} is no plan`,
-      `${nmc`compile FILE -o DIR`} makes one; --svg draws a model`,
+      `--svg draws a model; to make a plan: ${nmc`compile FILE -o DIR`}`,
     );
   const stage = checkedStage(args.stage ?? 'graph');
   const drawn = args.svg !== undefined;

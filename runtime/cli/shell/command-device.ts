@@ -39,7 +39,7 @@ export function assertMultiplies(halves: readonly HalfUnit[], precision: Precisi
   if (precision === 'f16' && halves.length === 0)
     throw new UserError(
       'precision/device',
-      `this GPU does not multiply f16: it offers no shader-f16, or did not multiply rightly (${nmc`doctor`})`,
+      `this GPU does not multiply f16: it offers no shader-f16, or did not multiply rightly; to see which: ${nmc`doctor`}`,
       'use --precision f16-weights, or leave it out; a run goes on with --resume RUN --device cpu',
     );
 }

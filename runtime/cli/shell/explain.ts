@@ -36,7 +36,7 @@ export default function (args: ExplainArguments): number {
     throw new UserError(
       'explain/unknown',
       `there is no code ${code}`,
-      close ? `did you mean ${close}?` : `${nmc`explain`} lists them all`,
+      close ? `did you mean ${close}?` : `to list them all: ${nmc`explain`}`,
     );
   }
   const page = readFileSync(path, 'utf8');

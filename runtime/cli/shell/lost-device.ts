@@ -12,6 +12,6 @@ export function withWayOn(error: unknown, device: string, run: TrainingRun): unk
   return new EnvironmentError(
     new RelayedCode(error.code),
     error.message,
-    `${saved} are saved: ${command} goes on without the GPU`,
+    `${saved} are saved; to go on without the GPU: ${command}`,
   );
 }

@@ -1,7 +1,7 @@
 /** A failure becomes words on standard error, one JSON line where asked, and an exit code. */
 import { DiagnosticsError } from '../../../compiler/diagnostics/diagnostics-error.ts';
 import { reasonOf } from '../../../spec/reason-of.ts';
-import { nmc, withCommands } from '../../support/command-text.ts';
+import { nmc, withCommands, withOptions } from '../../support/command-text.ts';
 import { jsonLine } from '../../support/emit.ts';
 import { ERROR_CODES, type ErrorCode } from '../../support/error-codes.ts';
 import { EnvironmentError, UserError } from '../../support/errors.ts';
@@ -15,13 +15,18 @@ interface Failure {
   readonly repair?: string | undefined;
 }
 
-export async function reportFailure(error: unknown, asJson: boolean): Promise<number> {
+/** Commands that reach a mesh. */
+const OF_A_MESH = ['deploy', 'fetch', 'keys', 'leave', 'logs', 'status', 'stop'];
+
+/** @param mesh options by which this command was to reach one */
+export async function reportFailure(error: unknown, asJson: boolean, mesh: readonly string[] = []): Promise<number> {
   if (error instanceof DiagnosticsError) return reportDiagnostics(error, asJson);
   if (error instanceof UserError || error instanceof EnvironmentError) {
     emit(asJson, error.code, error.message);
     const help = error instanceof UsageError ? error.help : undefined;
     // Part of it may be the words of another process.
-    process.stderr.write(help === undefined ? printableLines(failureText(error)) : `${help}\n`);
+    const text = (): string => withOptions(failureText(error), mesh, OF_A_MESH);
+    process.stderr.write(help === undefined ? printableLines(text()) : `${help}\n`);
     return error instanceof UserError ? EXIT.wrongInput : EXIT.environment;
   }
   const system = systemFailure(error);

@@ -24,8 +24,16 @@ export async function runCommandLine(argv: readonly string[]): Promise<number> {
   try {
     return await parseAndRun(argv);
   } catch (error) {
-    return reportFailure(error, asJson);
+    return reportFailure(error, asJson, namedMesh(argv));
   }
+}
+
+/** The mesh that the command was to reach, so that a next one reaches it too. */
+function namedMesh(argv: readonly string[]): string[] {
+  const at = argv.lastIndexOf('--mesh');
+  const address = at < 0 ? argv.find((word) => word.startsWith('--mesh='))?.slice('--mesh='.length) : argv[at + 1];
+  const insecure = argv.includes('--insecure') ? ['--insecure'] : [];
+  return address === undefined ? [] : ['--mesh', address, ...insecure];
 }
 
 async function parseAndRun(argv: readonly string[]): Promise<number> {
@@ -120,5 +128,10 @@ export function nameOf(command: Command): string {
 }
 
 function unknownCommand(name: string): UsageError {
-  return UsageError.withNearest(`there is no command ${name}`, name, commands.map(nameOf), `${nmc`--help`} lists them`);
+  return UsageError.withNearest(
+    `there is no command ${name}`,
+    name,
+    commands.map(nameOf),
+    `to list them: ${nmc`--help`}`,
+  );
 }

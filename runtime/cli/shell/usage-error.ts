@@ -29,7 +29,7 @@ export async function readUsage(message: string, command: Command | undefined): 
     const options = command ? await optionsOf(command) : [];
     const near = closest(unknown, options);
     if (near !== undefined) return new UsageError(`there is no option --${unknown}`, `did you mean --${near}?`);
-    return new UsageError(`${unknown} is not understood here`, `${usage}; ${help} lists the options`);
+    return new UsageError(`${unknown} is not understood here`, `to list the options: ${help}`);
   }
   if (text.startsWith('Not enough non-option arguments')) return new UsageError('something is missing', usage);
   const missing = /^Missing required arguments?: (.+)$/.exec(text)?.[1];

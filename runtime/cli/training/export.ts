@@ -43,7 +43,7 @@ export default async function (args: ExportArguments): Promise<number> {
       throw new EnvironmentError(
         'export/differs',
         `ONNX Runtime computes something else than the reference device (by ${difference})`,
-        `look whether its training has diverged (${nmc`eval ${directory}`}): f32 has no room for weights of billions; else please report this model`,
+        `f32 has no room for weights of billions: unless its training has diverged, please report this model; to look: ${nmc`eval ${directory}`}`,
       );
     const path = args.onnx ?? '';
     writeFileAtomic(ownPath(path), bytes);
@@ -83,7 +83,7 @@ function exportOf(
     throw new UserError(
       'export/too-large',
       `the weights of ${prediction.task} take ${formatBytes(size)}, and an ONNX file holds no more than ${formatBytes(MAX_BYTES)}`,
-      `export a smaller model; ${nmc`predict ${directory} --input FILE`} and ${nmc`serve --run ${directory}`} use this one as it is`,
+      `export a smaller model, or use this one as it is: ${nmc`serve --run ${directory}`}`,
     );
   return exported;
 }

@@ -87,7 +87,7 @@ async function sourceOf(args: ServeArguments): Promise<PredictorSource> {
   if (model !== undefined && args.mesh !== undefined)
     throw new UserError('usage', '--model is for a run folder, and --mesh serves a mesh', 'leave one of them out');
   if (args.mesh !== undefined) return (await import('../mesh/serve-mesh.ts')).meshSource(args, run, device);
-  if (run === undefined) throw new UserError('usage', 'say what to serve', `${nmc`serve --run DIR`}, or --mesh ADDR`);
+  if (run === undefined) throw new UserError('usage', 'say what to serve', `--mesh ADDR, or ${nmc`serve --run DIR`}`);
   return runSource(run, device, model === undefined ? undefined : (trained) => otherModel(trained, model));
 }
 

@@ -50,7 +50,7 @@ export async function openBestGpu(matrices = false): Promise<Gpu> {
     throw new EnvironmentError(
       'device/none',
       'this machine has no GPU that can be used: no driver offers an adapter',
-      `use --device cpu; ${nmc`doctor`} says more`,
+      `use --device cpu; to see more: ${nmc`doctor`}`,
     );
   return openGpu(adapter, matrices);
 }

@@ -51,7 +51,7 @@ export async function openGpu(adapter: GPUAdapter, matrices = false): Promise<Gp
     failure ??= new EnvironmentError(
       'device/lost',
       `the GPU went away: ${info.message || info.reason}`,
-      `${nmc`train --resume RUN`} goes on from the last snapshot, with --device cpu also without the GPU`,
+      `to go on from the last snapshot, with --device cpu also without the GPU: ${nmc`train --resume RUN`}`,
     );
     throw failure;
   });

@@ -57,7 +57,9 @@ test('what to do is said with the folder of the run, and doing it ends where a w
   await expect(training).rejects.toMatchObject({
     code: 'device/lost',
     message: expect.stringContaining('the GPU went away'),
-    repair: expect.stringContaining(`2 epochs are saved: \`nmc train --resume '${run}' --device cpu\``),
+    repair: expect.stringContaining(
+      `2 epochs are saved; to go on without the GPU: \`nmc train --resume '${run}' --device cpu\``,
+    ),
   });
   expect(energies(run)).toHaveLength(2);
   const nothing = quiet(() => undefined);

@@ -10,6 +10,7 @@ import {
   pageWithCommands,
   shellWord,
   withCommands,
+  withOptions,
 } from '../../../runtime/support/command-text.ts';
 import { jsonLine } from '../../../runtime/support/emit.ts';
 import { printable, printableLines, printed } from '../../../runtime/support/printable.ts';
@@ -87,7 +88,7 @@ describe('a text with commands', () => {
   test('is written with how the process was started', () => {
     commandsBegin((words) => `npx --no nmc ${words}`.trim());
     const text = `make another: ${nmc`keys new`}, or ${nmc`keys show`}`;
-    const shown = 'make another: npx --no nmc keys new, or npx --no nmc keys show';
+    const shown = 'make another: `npx --no nmc keys new`, or npx --no nmc keys show';
     expect(withCommands(text)).toBe(shown);
     expect(printed`${text}`).toBe(shown);
     expect(printableLines(`a\n${text}`)).toBe(`a\n${shown}`);
@@ -96,16 +97,29 @@ describe('a text with commands', () => {
     expect(printed`${nmc``}`).toBe('npx --no nmc');
   });
 
+  test('names the mesh that was asked, where a command does not', () => {
+    const options = ['--mesh', 'a:1'];
+    const text = `${nmc`keys list`}, ${nmc`status --mesh b:2`} or ${nmc`keys show`}, ${nmc`explain`}`;
+    expect(withOptions(text, options, ['keys', 'status'])).toBe(
+      `${nmc`keys list --mesh a:1`}, ${nmc`status --mesh b:2`} or ${nmc`keys show --mesh a:1`}, ${nmc`explain`}`,
+    );
+  });
+
   test('is cut behind a command, not within', () => {
     const command = nmc`keys allow ${KEY} --role operator`;
     expect(printable(`${command} and more`, 20)).toBe(`${command}…`);
+    expect(printed`${`${command} ${'and more '.repeat(300)}`}`).toContain(withCommands(command));
     expect(printable(`so many words ${command}`, 10)).toBe('so many wo…');
   });
 
   test('keeps its marks as a page, and is the same for all in a file', () => {
     commandsBegin((words) => `node dist/nmc.cjs ${words}`);
-    expect(pageWithCommands('**Repair.** `nmc keys new` makes one.\n\n    nmc check a.pcn\n')).toBe(
-      '**Repair.** `node dist/nmc.cjs keys new` makes one.\n\n    node dist/nmc.cjs check a.pcn\n',
+    expect(
+      pageWithCommands(
+        '**Repair.** `nmc keys new` makes one.\n\n```\nnmc check a.pcn\n```\n\nnmc is no command here.\n',
+      ),
+    ).toBe(
+      '**Repair.** `node dist/nmc.cjs keys new` makes one.\n\n```\nnode dist/nmc.cjs check a.pcn\n```\n\nnmc is no command here.\n',
     );
     expect(byName(`${nmc`predict . --input FILE`}`)).toBe('nmc predict . --input FILE');
   });
