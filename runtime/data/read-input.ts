@@ -7,6 +7,7 @@ import { MAX_TEXT_BYTES } from './formats/bytes.ts';
 import { parseJsonLines } from './formats/json-lines.ts';
 import { readTable } from './formats/read-table.ts';
 import { tableDataset } from './formats/table.ts';
+import { isText, openTextInput } from './sources/file.ts';
 
 export interface Input {
   /** Exactly the wanted fields. */
@@ -16,7 +17,7 @@ export interface Input {
 }
 
 /**
- * @param path IDX, NPY, NPZ, CSV, Parquet, JSON lines, PNG, a folder of PNGs, or `-`: JSON lines from `standardInput`
+ * @param path IDX, NPY, NPZ, CSV, Parquet, JSON lines, text, PNG, a folder of PNGs, or `-`: JSON lines from `standardInput`
  * @param wanted a file with one unnamed array (IDX, NPY, PNG) serves the only wanted field
  */
 export async function readInput(
@@ -25,10 +26,15 @@ export async function readInput(
   standardInput: AsyncIterable<Uint8Array | string> = process.stdin,
 ): Promise<Input> {
   const name = path === '-' ? 'standard input' : path;
+  if (path !== '-' && isText(path)) return numbered(await openTextInput(path, wanted));
   const table =
     path === '-' ? parseJsonLines(name, await readAll(name, standardInput), wanted) : await readTable(path, wanted);
   const dataset = tableDataset(name, table, wanted);
-  return { dataset, names: table.rowNames ?? listOf(ofPresent(dataset.length), (row) => String(row + 1)) };
+  return table.rowNames ? { dataset, names: table.rowNames } : numbered(dataset);
+}
+
+function numbered(dataset: Dataset): Input {
+  return { dataset, names: listOf(ofPresent(dataset.length), (row) => String(row + 1)) };
 }
 
 async function readAll(name: string, source: AsyncIterable<Uint8Array | string>): Promise<string> {

@@ -99,7 +99,11 @@ function checkType(request: IncomingMessage): void {
   const [type = ''] = (request.headers['content-type'] ?? '').split(';');
   const encoding = request.headers['content-encoding'] ?? 'identity';
   if (type.trim().toLowerCase() === 'application/json' && encoding === 'identity') return;
-  throw new HttpError(415, 'http/type', 'the body has to be JSON, and say so', {
+  throw notJson();
+}
+
+export function notJson(): HttpError {
+  return new HttpError(415, 'http/type', 'the body has to be JSON, and say so', {
     repair: 'send content-type: application/json (curl --json, not curl -d), not compressed',
     closes: true,
   });

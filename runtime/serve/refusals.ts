@@ -2,6 +2,7 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { errorBody, HttpError } from '../http/http-error.ts';
 import { EnvironmentError, UserError } from '../support/errors.ts';
+import { notJson } from './read-body.ts';
 
 /** Of words from outside that are shown again. */
 const MAX_SHOWN = 100;
@@ -39,6 +40,11 @@ function shown(text: string): string {
 /** Errors of the framework have a status; others are ours. */
 function answerUnknown(error: unknown, reply: FastifyReply, log: (error: unknown) => void): void {
   const status = (error as { statusCode?: unknown } | null)?.statusCode;
+  // A content type that cannot be read at all.
+  if (error instanceof Error && status === 415) {
+    answerFailure(notJson(), reply, log);
+    return;
+  }
   if (error instanceof Error && typeof status === 'number' && status >= 400 && status < 500) {
     void reply
       .code(status)

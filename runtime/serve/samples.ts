@@ -1,7 +1,7 @@
 /** The body of a prediction request: one sample, or a list of them, checked field by field. */
 import type { PlanPrediction } from '../../spec/plan.ts';
 import { type Dataset, sizeOf } from '../data/dataset.ts';
-import { parseJsonLines } from '../data/formats/json-lines.ts';
+import { objectsTable } from '../data/formats/json-lines.ts';
 import { tableDataset } from '../data/formats/table.ts';
 import { checkLabels } from '../data/labels.ts';
 import { UserError } from '../support/errors.ts';
@@ -20,9 +20,10 @@ export interface Samples {
 
 /**
  * @param body `{"image": …}`, or a list of such
+ * @param bytes of its text
  * @throws UserError `serve/body`, `data/…` naming sample and field
  */
-export function readSamples(body: unknown, prediction: PlanPrediction): Samples {
+export function readSamples(body: unknown, prediction: PlanPrediction, bytes: number): Samples {
   const single = !Array.isArray(body);
   const list: unknown[] = Array.isArray(body) ? body : [body];
   if (list.length === 0)
@@ -36,9 +37,13 @@ export function readSamples(body: unknown, prediction: PlanPrediction): Samples 
   const wrong = list.findIndex((sample) => typeof sample !== 'object' || sample === null || Array.isArray(sample));
   if (wrong >= 0)
     throw new UserError('serve/body', `sample ${wrong + 1} is no object`, `send ${exampleOf(prediction)}`);
-  const text = list.map((sample) => JSON.stringify(sample)).join('\n');
   const fields = wholeFields(prediction.inputs);
-  const table = parseJsonLines('request', text, fields);
+  const objects = list.map((sample, i) => ({
+    place: `sample ${i + 1}`,
+    object: sample as Record<string, unknown>,
+    text: () => JSON.stringify(sample),
+  }));
+  const table = objectsTable('request', objects, fields, bytes);
   const dataset = tableDataset('request', table, fields);
   checkLabels(dataset, prediction.inputs);
   return { dataset, single };

@@ -141,11 +141,11 @@ class Predictions {
     return this.#predictor.use(async ({ plan, shard, version, classes }) => {
       const prediction = predictionOf(plan.predictions, task);
       const names = classesOfReads(plan, prediction, classes);
-      const { dataset, single } = readSamples(checkedJson(bytes, mostValues(prediction)), prediction);
+      const { dataset, single } = readSamples(checkedJson(bytes, mostValues(prediction)), prediction, bytes.length);
       const rows: unknown[] = [];
       for await (const batch of predictAll(shard, prediction, dataset))
         for (let i = 0; i < batch.count; i++) {
-          refuseNotFinite(notFiniteRead(prediction, batch, i), single ? undefined : batch.first + i);
+          refuseNotFinite(notFiniteRead(prediction, batch, i), single ? undefined : batch.first + i + 1);
           rows.push(predictedRow(prediction, batch, i, names));
         }
       this.#metrics.predictions.inc({ task }, rows.length);

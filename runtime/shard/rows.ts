@@ -3,7 +3,7 @@ import { scoresName } from '../../spec/names.ts';
 import type { Plan, PlanPrediction } from '../../spec/plan.ts';
 import type { Classes } from '../data/dataset.ts';
 import type { Tensor } from '../device/device.ts';
-import { isSound } from '../training/metrics.ts';
+import { allFinite, isSound } from '../training/metrics.ts';
 import type { PredictedBatch } from './evaluate.ts';
 
 /** Reads by name; where the read is an argmax also `NAME_scores`, and `NAME_class` where its classes have names. */
@@ -23,10 +23,11 @@ export function predictedRow(
   for (const read of prediction.reads) {
     // Of a sequence the answer has the axis of steps in front.
     const shape = prediction.sequence === undefined ? read.shape : [prediction.sequence, ...read.shape];
-    row[read.name] = nested(batch.results[read.name], i, batch.count, shape);
+    const scores = read.scores ? sampleOf(batch.results[scoresName(read.name)], i, batch.count) : undefined;
+    row[read.name] = nested(chosen(sampleOf(batch.results[read.name], i, batch.count), scores), shape);
     const names = classes[read.name];
     if (names) row[`${read.name}_class`] = namesOf(row[read.name], names);
-    if (read.scores) row[`${read.name}_scores`] = sampleOf(batch.results[scoresName(read.name)], i, batch.count);
+    if (scores) row[`${read.name}_scores`] = scores;
   }
   return row;
 }
@@ -47,9 +48,17 @@ export function classesOfReads(plan: Plan, prediction: PlanPrediction, classes: 
   return Object.fromEntries(found);
 }
 
-/** A class that training had no sample of has no name: null. */
+/** Where the scores of a class are not finite nothing was chosen, whatever number stands there: null. */
+function chosen(values: readonly number[], scores: readonly number[] | undefined): (number | null)[] {
+  if (!scores || allFinite(scores)) return [...values];
+  const size = scores.length / values.length;
+  return values.map((value, i) => (allFinite(scores.slice(i * size, (i + 1) * size)) ? value : null));
+}
+
+/** A class that training had no sample of has no name, as has none that was not chosen: null. */
 function namesOf(value: unknown, names: readonly string[]): unknown {
-  return Array.isArray(value) ? value.map((each) => namesOf(each, names)) : (names[Number(value)] ?? null);
+  if (Array.isArray(value)) return value.map((each) => namesOf(each, names));
+  return value === null ? null : (names[Number(value)] ?? null);
 }
 
 /** The first read of a sample that is not finite, or whose class was chosen from such numbers. */
@@ -70,10 +79,9 @@ function sliceOf(values: Tensor, sample: number, count: number): Tensor {
 }
 
 /** A scalar as a number, a tensor as nested lists. */
-function nested(values: Tensor | undefined, sample: number, count: number, shape: readonly number[]): unknown {
-  const flat = sampleOf(values, sample, count);
+function nested(flat: readonly (number | null)[], shape: readonly number[]): unknown {
   if (shape.length === 0) return flat[0];
-  let level: unknown[] = flat;
+  let level: readonly unknown[] = flat;
   for (const size of shape.slice(1).reverse()) {
     const next: unknown[] = [];
     for (let i = 0; i < level.length; i += size) next.push(level.slice(i, i + size));

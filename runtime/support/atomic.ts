@@ -147,13 +147,13 @@ export function diskError(error: unknown, path: string): unknown {
       return new EnvironmentError(
         'disk/denied',
         `not allowed to write ${path} (${code}${code === 'EROFS' ? ', a read-only file system' : ''})`,
-        `give yourself write permission on ${nearestFolder(path)}, or write elsewhere with --out`,
+        `give yourself write permission on ${nearestFolder(path)}, or write elsewhere`,
       );
     case 'ENOENT':
       return new EnvironmentError(
         'disk/gone',
         `cannot write ${path}: its folder is not there`,
-        `was ${dirname(path)} moved or deleted? put it back, or write elsewhere with --out`,
+        `was ${dirname(path)} moved or deleted? put it back, or write elsewhere`,
       );
     default:
       if (!/^E[A-Z0-9]+$/.test(code)) return error;

@@ -95,7 +95,7 @@ test('a prediction and an evaluation refuse it too', async () => {
 test('a served request is refused before anything is predicted', () => {
   const inputs = [{ name: 'label', type: 'i32', shape: [], labels: [0, 2] }] as const;
   const prediction = { task: 'recall', function: 'predict.recall', batch: 4, inputs, reads: [] };
-  expect(() => readSamples([{ label: 2 }, { label: 3 }], prediction)).toThrow('sample 2 of 2: `label` is 3');
+  expect(() => readSamples([{ label: 2 }, { label: 3 }], prediction, 100)).toThrow('sample 2 of 2: `label` is 3');
 });
 
 test('with a condition the model says itself which samples have a label; labels may begin at 1', () => {

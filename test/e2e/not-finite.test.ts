@@ -1,7 +1,7 @@
 /** Numbers that are none: what `nmc predict` and a server say of them, on every device. */
-import { writeFileSync } from 'node:fs';
+import { cpSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterEach, beforeAll, expect, test } from 'vitest';
+import { afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { jsonLines, nmc, temporaryFolder } from '../support/nmc.ts';
 import { startPredictionServer, type TestServer } from '../support/prediction-server.ts';
 import { softwareVulkanEnvironment } from '../support/software-vulkan.ts';
@@ -28,6 +28,11 @@ train il of m on data.file("d.csv", x = f32[1]) {
   epochs    = 1
 }
 
+predict sort of m {
+  clamp x = input.x
+  read sign = argmax(concatenate([y, 0 - y], axis = 0))
+}
+
 predict p of m {
   clamp x = input.x
   read root = input.x ^ 0.3
@@ -49,7 +54,7 @@ test.each(['reference', 'cpu', 'webgpu'])(
   'predictions on %s are null where the mathematics has no number',
   async (device) => {
     const env = await softwareVulkanEnvironment();
-    const found = await nmc(['predict', 'run', '--input', 'in.csv', '--device', device, '--json'], {
+    const found = await nmc(['predict', 'run', '--task', 'p', '--input', 'in.csv', '--device', device, '--json'], {
       cwd: folder,
       env,
     });
@@ -61,6 +66,38 @@ test.each(['reference', 'cpu', 'webgpu'])(
     expect(found.stderr).toContain('2 of 3 predictions are not finite, the first in root of 1');
   },
 );
+
+test('a prediction that has no number for some samples is exported: the file has none for the same', async () => {
+  const exported = await nmc(['export', 'run', '--task', 'p', '--onnx', 'p.onnx', '--json'], { cwd: folder });
+  expect(exported).toMatchObject({ code: 0, stderr: '' });
+  expect(jsonLines(exported)[0]?.largestDifference).toBeLessThan(1e-4);
+});
+
+describe('of weights that are not finite', () => {
+  beforeAll(async () => {
+    cpSync(join(folder, 'run'), join(folder, 'diverged'), { recursive: true });
+    const file = join(folder, 'diverged', 'model.safetensors');
+    const bytes = readFileSync(file);
+    // All numbers behind the header.
+    for (let at = 8 + Number(bytes.readBigUInt64LE(0)); at < bytes.length; at += 4) bytes.writeFloatLE(Number.NaN, at);
+    writeFileSync(file, bytes);
+  });
+
+  test('a class is not chosen: it is null, as its scores are', async () => {
+    const outcome = await nmc(['predict', 'diverged', '--task', 'sort', '--input', 'in.csv', '--json'], {
+      cwd: folder,
+    });
+    expect(outcome.code).toBe(0);
+    expect(jsonLines(outcome)[0]).toEqual({ input: '1', sign: null, sign_scores: [null, null] });
+    expect(outcome.stderr).toContain('3 of 3 predictions are not finite');
+  });
+
+  test('an export is refused', async () => {
+    const outcome = await nmc(['export', 'diverged', '--task', 'sort', '--onnx', 'no.onnx'], { cwd: folder });
+    expect(outcome).toMatchObject({ code: 2, stdout: '' });
+    expect(outcome.stderr).toContain('error[weights/not-finite]');
+  });
+});
 
 let server: TestServer | undefined;
 afterEach(() => server?.close());
@@ -75,7 +112,7 @@ test('a server refuses an answer that is not finite, and names its sample and it
   };
   const refused = { code: 'predict/not-finite', message: 'the prediction is not finite: y has no number' };
   expect(await post({ x: [-1] })).toMatchObject({ status: 422, error: refused });
-  const second = { ...refused, message: 'the prediction of sample 1 is not finite: y has no number' };
+  const second = { ...refused, message: 'the prediction of sample 2 is not finite: y has no number' };
   expect(await post([{ x: [1] }, { x: [0] }])).toMatchObject({ status: 422, error: second });
   expect(await post({ x: [1] })).toEqual({ status: 200, y: [0] });
 });

@@ -1,6 +1,6 @@
 /** What a trained run is used for: predict, eval, export, compile; every kind of input gives the same answers. */
 import type { ChildProcess } from 'node:child_process';
-import { cpSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import * as ort from 'onnxruntime-node';
 import { beforeAll, describe, expect, test } from 'vitest';
@@ -190,6 +190,30 @@ describe('is refused with exit code 2 and a message:', () => {
     expect(rest).toEqual([]);
     expect(line).toMatchObject({ event: 'error' });
     expect(String(line?.message) + outcome.stderr).toContain(words);
+  });
+
+  test('an input beside a picture of the data', async () => {
+    const outcome = await nmc(['predict', 'run', '--input', 'images.npy', '--png', 'p.png'], { cwd: folder });
+    expect(outcome).toMatchObject({ code: 2, stdout: '' });
+    expect(outcome.stderr).toContain('--input would not be read');
+  });
+
+  test('a run that lacks a part of its own', async () => {
+    const part = async (name: string, gone: string, command: readonly string[]): Promise<string> => {
+      cpSync(join(folder, 'run'), join(folder, name), { recursive: true });
+      rmSync(join(folder, name, gone), { recursive: true });
+      const outcome = await nmc(command, { cwd: folder });
+      expect(outcome).toMatchObject({ code: 2, stdout: '' });
+      return outcome.stderr;
+    };
+    const [noPlan, noWeights, noRun] = await Promise.all([
+      part('planless', 'plan', ['predict', 'planless', '--input', 'images.npy']),
+      part('empty', 'model.safetensors', ['serve', '--run', 'empty', '--port', '0']),
+      nmc(['export', 'nowhere', '--onnx', 'no.onnx'], { cwd: folder }),
+    ]);
+    expect(noPlan).toContain('copy the whole folder of the run again');
+    expect(noWeights).toContain('error[weights/missing]');
+    expect(noRun).toMatchObject({ code: 2, stderr: expect.stringContaining('error[run/not-a-run]') });
   });
 
   test('a task that is not there', async () => {

@@ -18,7 +18,7 @@ import {
 import type { Diagnostic } from '../../../compiler/diagnostics/diagnostic.ts';
 import { DiagnosticsError } from '../../../compiler/diagnostics/diagnostics-error.ts';
 import { closest } from '../../../compiler/diagnostics/suggest.ts';
-import { fileHost } from '../../../compiler/host.ts';
+import { fileHost, type Host } from '../../../compiler/host.ts';
 import type { Program } from '../../../spec/program.ts';
 import { nmc } from '../../support/command-text.ts';
 import { UserError } from '../../support/errors.ts';
@@ -49,8 +49,8 @@ interface TaskArguments {
 type CutArguments = Pick<CompileArguments, 'mesh' | 'from' | 'partition'>;
 
 /** @throws DiagnosticsError when the model has errors */
-export function checkModel(path: string, args: SetArguments): CheckedModel {
-  const { value, diagnostics, texts: sources } = checkFile(fileHost(), path, { set: settings(args) }, OBSERVER);
+export function checkModel(path: string, args: SetArguments, host: Host = fileHost()): CheckedModel {
+  const { value, diagnostics, texts: sources } = checkFile(host, path, { set: settings(args) }, OBSERVER);
   if (!value || diagnostics.some((d) => d.severity === 'error')) throw new DiagnosticsError(diagnostics, sources);
   return { checked: value, warnings: diagnostics.filter((d) => d.severity === 'warning'), texts: sources, path };
 }

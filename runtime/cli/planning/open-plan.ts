@@ -1,7 +1,6 @@
 /** A plan for the commands: read and distrusted. */
 import { join } from 'node:path';
 import type { Plan } from '../../../spec/plan.ts';
-import type { Program } from '../../../spec/program.ts';
 import type { Device } from '../../device/device.ts';
 import { planFolder } from '../../plan/plan-folder.ts';
 import { type VerifiedPlan, verifyPlan } from '../../plan/verify-plan.ts';
@@ -26,8 +25,7 @@ export async function openShardsOfRun(
   device: Device,
   calls?: (loaded: VerifiedPlan) => Sized | Promise<Sized>,
 ): Promise<{ plan: Plan; sources: ShardSource[] }> {
-  const folder = join(directory, RUN_PLAN);
-  return openShardsOf(folder, openPlan(folder), device, calls);
+  return openShardsOf(join(directory, RUN_PLAN), openPlanOfRun(directory), device, calls);
 }
 
 /** @param folder of the plan, for people */
@@ -41,15 +39,12 @@ export async function openShardsOf(
   return { plan: loaded.plan, sources: await executablesOf(folder, loaded, device, asked) };
 }
 
-/** The program of a run, for what needs the whole network in one. @throws UserError `plan/shards` */
-export function openProgramOfRun(directory: string): Program {
-  const { programs } = openPlan(join(directory, RUN_PLAN));
-  const [program] = programs;
-  if (!program || programs.length > 1)
-    throw new UserError(
-      'plan/shards',
-      `${directory} was trained in ${programs.length} shards; this needs the network in one`,
-      'train it without --shards',
-    );
-  return program;
+/** @throws UserError `plan/…` */
+export function openPlanOfRun(directory: string): VerifiedPlan {
+  try {
+    return openPlan(join(directory, RUN_PLAN));
+  } catch (error) {
+    if (!(error instanceof UserError) || error.code !== 'plan/missing') throw error;
+    throw new UserError('plan/missing', error.message, 'copy the whole folder of the run again, or train it again');
+  }
 }

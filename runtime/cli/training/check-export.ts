@@ -35,7 +35,8 @@ interface Step {
 }
 
 /**
- * @returns the largest difference of any result but positions (which may tie), relative to the largest value
+ * @returns the largest difference of any result but positions (which may tie), relative to the largest value; NaN where
+ *   one has a number and the other has none
  * @throws EnvironmentError `export/refused` where ONNX Runtime does not take it
  */
 export async function checkExport(bytes: Uint8Array, exported: Exported, from: ExportedFrom): Promise<number> {
@@ -142,9 +143,12 @@ function tensorOf(type: string, data: ArrayLike<number>, dims: readonly number[]
 
 function differenceOf(got: ArrayLike<number>, wanted: ArrayLike<number>): number {
   let scale = 1;
-  for (let i = 0; i < wanted.length; i++) scale = Math.max(scale, Math.abs(wanted[i] as number));
+  for (let i = 0; i < wanted.length; i++)
+    if (Number.isFinite(wanted[i])) scale = Math.max(scale, Math.abs(wanted[i] as number));
   let largest = got.length === wanted.length ? 0 : Number.NaN;
   for (let i = 0; i < wanted.length; i++) {
+    // Where the mathematics has no number, neither has.
+    if (Object.is(got[i], wanted[i])) continue;
     const difference = Math.abs((got[i] as number) - (wanted[i] as number)) / scale;
     if (Number.isNaN(difference)) return difference;
     largest = Math.max(largest, difference);

@@ -4,6 +4,7 @@ import { buildExport, type Exported } from '../../../compiler/7-kernels/onnx/exp
 import type { OnnxPort } from '../../../compiler/7-kernels/onnx/model.ts';
 import type { PlanPrediction } from '../../../spec/plan.ts';
 import { type Program, type State, sizeOf } from '../../../spec/program.ts';
+import type { VerifiedPlan } from '../../plan/verify-plan.ts';
 import { fillStates } from '../../shard/shard.ts';
 import { openRun, type Run } from '../../store/run-folder.ts';
 import { writeFileAtomic } from '../../support/atomic.ts';
@@ -12,13 +13,14 @@ import { emit } from '../../support/emit.ts';
 import { EnvironmentError, UserError } from '../../support/errors.ts';
 import { formatBytes } from '../../support/format-numbers.ts';
 import { ownPath } from '../../support/safe-path.ts';
+import { allFinite } from '../../training/metrics.ts';
 import { assertLowerable } from '../compiling/plan-executables.ts';
 import { allSizes } from '../compiling/sized-functions.ts';
-import { openProgramOfRun } from '../planning/open-plan.ts';
+import { openPlanOfRun } from '../planning/open-plan.ts';
 import { EXIT } from '../shell/command.ts';
 import { checkExport } from './check-export.ts';
 import type { ExportArguments } from './options.ts';
-import { otherModel } from './other-model.ts';
+import { otherModel, ownModel } from './other-model.ts';
 import { openPredictor, selectPrediction } from './run-predictor.ts';
 
 /** An ONNX file is one message of Protocol Buffers. */
@@ -29,14 +31,15 @@ const MAX_DIFFERENCE = 1e-4;
 export default async function (args: ExportArguments): Promise<number> {
   const directory = args.run ?? '';
   const batch = args.batch;
-  const asked = args.model === undefined ? undefined : await otherModel(openRun(directory), args.model);
-  const program = asked?.programs[0] ?? openProgramOfRun(directory);
-  const other = asked && (async () => asked);
-  const { run, plan, shard } = await openPredictor(directory, 'reference', allSizes, other);
+  const tasks = await wholeTasks(openRun(directory), args.model);
+  const [program] = tasks.programs;
+  if (!program) throw new Error('a plan has at least one shard');
+  const { run, plan, shard } = await openPredictor(directory, 'reference', allSizes, async () => tasks);
   try {
     const prediction = selectPrediction(plan, args.task);
     const exported = exportOf(directory, program, prediction, batch);
     const values = await valuesOfStates(run, program);
+    assertFinite(directory, exported, values);
     const bytes = exported.encode(values);
     const difference = await checkExport(bytes, exported, { prediction, program, shard, values });
     if (!(difference < MAX_DIFFERENCE))
@@ -52,6 +55,24 @@ export default async function (args: ExportArguments): Promise<number> {
   } finally {
     await shard.close();
   }
+}
+
+/** What is exported, in one program. @param model another file's tasks */
+async function wholeTasks(run: Run, model: string | undefined): Promise<VerifiedPlan> {
+  if (model !== undefined) return otherModel(run, model);
+  const planned = openPlanOfRun(run.directory);
+  return planned.programs.length > 1 ? ownModel(run) : planned;
+}
+
+/** @throws UserError `weights/not-finite`: whoever runs the file would get no numbers, and no word */
+function assertFinite(directory: string, { weights }: Exported, valuesOf: (state: State) => Float32Array): void {
+  const wrong = weights.find((state) => !allFinite(valuesOf(state)));
+  if (wrong)
+    throw new UserError(
+      'weights/not-finite',
+      `${wrong.id} of ${directory} holds numbers that are not finite`,
+      'its training has diverged: train again with a smaller rate',
+    );
 }
 
 /** @throws UserError `export/batch`, `export/too-large`, `plan/kernels` */

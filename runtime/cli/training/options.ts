@@ -58,7 +58,7 @@ export const PREDICT = {
   ...LIMIT,
   ...OTHER_FILE,
   ...RUN_FOLDER,
-  input: text('IDX, NPY, NPZ, CSV, Parquet, PNG, a folder of PNGs, or - for JSON lines'),
+  input: text('IDX, NPY, NPZ, CSV, Parquet, text, PNG, a folder of PNGs, or - for JSON lines'),
   png: text("write a picture of the data of the task's check and of what is read beside it"),
 };
 export type PredictArguments = Given<typeof PREDICT>;

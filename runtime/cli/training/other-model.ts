@@ -10,7 +10,7 @@ import { printLink, printNode } from '../../../compiler/4-graph/text.ts';
 import { parameterStates } from '../../../compiler/5-program/lower.ts';
 import { checkFile } from '../../../compiler/compile.ts';
 import { listNames } from '../../../compiler/diagnostics/reporter.ts';
-import { fileHost, overlayHost } from '../../../compiler/host.ts';
+import { fileHost, type Host, overlayHost } from '../../../compiler/host.ts';
 import { memberStates, type Program, type Shape, type State } from '../../../spec/program.ts';
 import type { VerifiedPlan } from '../../plan/verify-plan.ts';
 import { wholeSchedule } from '../../shard/whole.ts';
@@ -18,21 +18,33 @@ import type { RunConfig } from '../../store/run-config.ts';
 import type { Run } from '../../store/run-folder.ts';
 import { UserError } from '../../support/errors.ts';
 import { buildStages, checkModel, planOf, settings } from '../compiling/compile-model.ts';
-import { openPlan } from '../planning/open-plan.ts';
-import { RUN_PLAN } from './train-settings.ts';
+import { openPlanOfRun } from '../planning/open-plan.ts';
 
 /**
  * The file's predictions and checks as a plan for the run's weights, with the parameters that the run was trained with.
  * @throws DiagnosticsError; UserError `model/none`, `model/differs`
  */
 export async function otherModel(run: Run, path: string): Promise<VerifiedPlan> {
+  return tasksOf(run, path, fileHost());
+}
+
+/**
+ * The run's own predictions and checks in one program, whatever it was trained in: made again from its text.
+ * @throws as `otherModel`, also where modules of the text are no longer there
+ */
+export async function ownModel(run: Run): Promise<VerifiedPlan> {
+  const { path, host } = ownText(run.config);
+  return tasksOf(run, path, host);
+}
+
+function tasksOf(run: Run, path: string, host: Host): VerifiedPlan {
   const set = Object.entries(settingsOf(run.config)).map(([name, value]) => `${name}=${value}`);
-  const file = checkModel(path, { set });
+  const file = checkModel(path, { set }, host);
   const model = modelIn(file.checked, run.config.model, path);
   const graph = lowerGraph(model);
   const trained = trainedModel(run.config);
   if (trained) assertSame(differences(lowerGraph(trained.model), graph), run, path);
-  const { programs } = openPlan(join(run.directory, RUN_PLAN));
+  const { programs } = openPlanOfRun(run.directory);
   assertSame(otherWeights(weightsOf(programs), weightsOf([{ states: parameterStates(graph) }])), run, path);
   const own = file.checked.trains.filter((task) => task.model.name === model.name);
   const task = trained?.task ?? own.find((t) => t.name === run.config.task) ?? own[0];
@@ -60,13 +72,18 @@ function modelIn({ models }: Checked, name: string, path: string): ModelInstance
 }
 
 /** The network as the run's own text describes it; nothing where its modules are no longer there to be read. */
-function trainedModel({ source, settings: stored, model, task }: RunConfig) {
-  const { folder } = stored;
-  const path = join(typeof folder === 'string' ? folder : '.', basename(source.path));
-  const host = overlayHost({ [path]: source.text }, fileHost());
+function trainedModel(config: RunConfig) {
+  const { settings: stored, model, task } = config;
+  const { path, host } = ownText(config);
   const { value } = checkFile(host, path, { set: settingsOf({ settings: stored }) });
   const found = value?.models.find((m) => m.name === model);
   return found && { model: found, task: value?.trains.find((t) => t.name === task) };
+}
+
+/** The text that a run was trained with, as a file beside its modules. */
+function ownText({ source, settings: { folder } }: RunConfig): { readonly path: string; readonly host: Host } {
+  const path = join(typeof folder === 'string' ? folder : '.', basename(source.path));
+  return { path, host: overlayHost({ [path]: source.text }, fileHost()) };
 }
 
 /** Nodes and links that are not the same, however their weights begin. */

@@ -29,6 +29,12 @@ export default async function (args: PredictArguments): Promise<number> {
   // A stop asked for while the device works is taken between two batches.
   const interrupt = watchInterrupt(() => undefined);
   const png = args.png;
+  if (png !== undefined && args.input !== undefined)
+    throw new UserError(
+      'usage/input',
+      '--png draws the data of the task’s check: --input would not be read',
+      'leave one of them out',
+    );
   let asked: Asked | undefined;
   const model = args.model;
   const predictor = await openPredictor(
@@ -118,8 +124,11 @@ function printRow(name: string, row: PredictedRow, asJson: boolean, classes: Cla
   const parts = Object.entries(row).flatMap(([read, value]) => {
     // The name stands for the number.
     if (Object.hasOwn(classes, read)) return [];
-    if (read.endsWith('_scores') && Array.isArray(value))
-      return bestScores(value as number[], classes[read.slice(0, -'_scores'.length)]);
+    if (read.endsWith('_scores') && Array.isArray(value)) {
+      const of = read.slice(0, -'_scores'.length);
+      // Where several classes are read at once, each has scores of its own: too many for a line.
+      return Array.isArray(row[of]) ? [] : bestScores(value as number[], classes[of]);
+    }
     if (read.endsWith('_class')) return `${read.slice(0, -'_class'.length)} ${named(value)}`;
     return `${read} ${Array.isArray(value) ? JSON.stringify(value) : String(value)}`;
   });

@@ -1,5 +1,5 @@
 /** `nmc serve`: a predictor over HTTP. */
-import { statSync } from 'node:fs';
+import { type Stats, statSync } from 'node:fs';
 import { join } from 'node:path';
 import type { FastifyInstance } from 'fastify';
 import type { VerifiedPlan } from '../../plan/verify-plan.ts';
@@ -101,7 +101,7 @@ function runSource(directory: string, device: string, other?: (run: Run) => Prom
   const tasks = other && ((run: Run) => (compiled ??= other(run)));
   openRun(directory);
   const newest = async (): Promise<string> => {
-    const { mtimeMs, size, ino } = statSync(join(directory, MODEL_FILE));
+    const { mtimeMs, size, ino } = weightsFile(directory);
     return `${Math.round(mtimeMs)}-${size}-${ino}`;
   };
   return {
@@ -116,6 +116,14 @@ function runSource(directory: string, device: string, other?: (run: Run) => Prom
       return { version, plan, shard, ...(classes ? { classes } : {}) };
     },
   };
+}
+
+/** @throws UserError `weights/missing` */
+function weightsFile(directory: string): Stats {
+  const path = join(directory, MODEL_FILE);
+  const found = statSync(path, { throwIfNoEntry: false });
+  if (!found) throw new UserError('weights/missing', `there is no file ${path}`, 'check the path');
+  return found;
 }
 
 function announce(args: ServeArguments, address: string, source: PredictorSource, predictor: ReloadingPredictor): void {

@@ -15,26 +15,43 @@ export function parseJsonLines(path: string, text: string, wanted: readonly Fiel
   const [first] = objects;
   if (!first) throw badData(path, '', 'no line holds a sample', '{"image": [0, 0, …]} on each line');
   const fields = wanted ?? inferFields(path, first.object);
-  if (fields.length === 0) throw badData(path, `line ${first.number}`, 'the object has no field of numbers');
+  if (fields.length === 0) throw badData(path, first.place, 'the object has no field of numbers');
+  return objectsTable(path, objects, fields, text.length);
+}
+
+/** @param most characters of all that the objects were read from */
+export function objectsTable(
+  path: string,
+  objects: readonly PlacedObject[],
+  fields: readonly Field[],
+  most: number,
+): Table {
   const labels = fields.flatMap((field) => labelsOf(path, objects, field) ?? []);
   const classed = new Map(labels.map(({ column }) => [column.field.name, column]));
   const columns = fields.map(
-    (field) => classed.get(field.name) ?? { field, data: readField(path, objects, field, text.length) },
+    (field) => classed.get(field.name) ?? { field, data: readField(path, objects, field, most) },
   );
   return {
-    words: Object.keys(first.object).filter((name) => typeof first.object[name] === 'string'),
+    words: wordsOf(objects[0]?.object ?? {}),
     columns,
     ...classesOf(labels),
   };
 }
 
-interface Line {
-  readonly number: number;
-  readonly object: Readonly<Record<string, unknown>>;
-  readonly text: string;
+/** Fields that are words. */
+function wordsOf(object: PlacedObject['object']): string[] {
+  return Object.keys(object).filter((name) => typeof object[name] === 'string');
 }
 
-function parseLine(path: string, line: string, number: number): Line {
+/** A sample, where it stands for messages, and its text. */
+export interface PlacedObject {
+  /** `line 3`. */
+  readonly place: string;
+  readonly object: Readonly<Record<string, unknown>>;
+  readonly text: () => string;
+}
+
+function parseLine(path: string, line: string, number: number): PlacedObject {
   let value: unknown;
   try {
     value = JSON.parse(line);
@@ -47,17 +64,17 @@ function parseLine(path: string, line: string, number: number): Line {
   }
   const twice = findDuplicateKey(line);
   if (twice !== undefined) throw badData(path, `line ${number}`, `\`${twice}\` is there twice`);
-  return { number, object: value as Record<string, unknown>, text: line };
+  return { place: `line ${number}`, object: value as Record<string, unknown>, text: () => line };
 }
 
 /** The classes of a field that is a word in every line, where it takes them. */
-function labelsOf(path: string, lines: readonly Line[], field: Field): Classed | undefined {
-  const words = (line: Line): boolean => typeof line.object[field.name] === 'string';
+function labelsOf(path: string, lines: readonly PlacedObject[], field: Field): Classed | undefined {
+  const words = (line: PlacedObject): boolean => typeof line.object[field.name] === 'string';
   if (!takesClasses(field) || !lines.some(words)) return undefined;
   const labels = new WordLabels();
   for (const line of lines) {
     const value = line.object[field.name];
-    const place = `line ${line.number}, \`${field.name}\``;
+    const place = `${line.place}, \`${field.name}\``;
     if (typeof value !== 'string')
       throw badData(path, place, `${JSON.stringify(value)?.slice(0, 40) ?? 'nothing'}, where other lines have a word`);
     labels.add(value.trim(), place);
@@ -80,32 +97,38 @@ function inferFields(path: string, object: Readonly<Record<string, unknown>>): F
 }
 
 /** @param most numbers that the text can hold: one a character. Where more are claimed, a line is short and is told. */
-function readField(path: string, lines: readonly Line[], field: Field, most: number) {
+function readField(path: string, lines: readonly PlacedObject[], field: Field, most: number) {
   const size = sizeOf(field);
   const claimed = lines.length * size;
   const values = claimed <= most ? zeroed(Float64Array, ofPresent(claimed)) : undefined;
   const names = memberNames(path, lines[0]?.object ?? {}, field);
-  lines.forEach(({ object, number, text }, row) => {
-    const place = `line ${number}, \`${field.name}\``;
+  lines.forEach(({ object, place: where, text }, row) => {
+    const place = `${where}, \`${field.name}\``;
     const missing = names.find((name) => !Object.hasOwn(object, name));
-    if (missing !== undefined) throw badData(path, `line ${number}`, `\`${missing}\` is missing`);
+    if (missing !== undefined) throw badData(path, where, `\`${missing}\` is missing`);
     const [only = ''] = names;
-    const value = names.length === 1 && only === field.name ? object[only] : names.map((name) => object[name]);
+    const given = names.length === 1 && only === field.name ? object[only] : names.map((name) => object[name]);
+    const value = typeof given === 'string' && takesText(field) ? [...new TextEncoder().encode(given)] : given;
     const flat = flatten(path, place, value);
+    if (flat.length !== size && value !== given)
+      throw badData(path, place, `${flat.length} bytes of text, but ${size} are needed`);
     if (flat.length !== size) throw badData(path, place, `${flat.length} numbers, but ${size} are needed`);
     const shape = shapeOf(value);
     if (!shape) throw badData(path, place, 'its lists are not all of one length');
     if (!sameLayout(shape, field.shape))
       throw badData(path, place, `lists of [${shape.join(', ')}], but [${field.shape.join(', ')}] are needed`);
-    const rounded = flat.some((v) => Number.isInteger(v) && !Number.isSafeInteger(v)) && roundedIn(text, flat);
+    const rounded = flat.some((v) => Number.isInteger(v) && !Number.isSafeInteger(v)) && roundedIn(text(), flat);
     if (rounded) throw badData(path, place, `${rounded.slice(0, 40)} ${INEXACT}`);
     values?.set(flat, row * size);
   });
   return convert(values ?? [], field, (i) => {
     const line = lines[Math.floor(i / size)];
-    return [path, `line ${line?.number}, \`${field.name}\`, element ${(i % size) + 1}`];
+    return [path, `${line?.place}, \`${field.name}\`, element ${(i % size) + 1}`];
   });
 }
+
+/** Whether a field can be given as a text, whose bytes it holds. */
+const takesText = ({ type, shape }: Field): boolean => type === 'u8' && shape.length === 1;
 
 /** The first whole number of a line that is one of `values`, and is not what its digits say. */
 function roundedIn(line: string, values: readonly number[]): string | undefined {

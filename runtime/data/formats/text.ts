@@ -2,19 +2,23 @@
 import { checkGather, type Dataset, type Field } from '../dataset.ts';
 import { badData } from './bad-data.ts';
 
-/** Nothing is copied before `gather`. */
-export function textDataset(name: string, path: string, bytes: Uint8Array, length: number): Dataset {
+/**
+ * Nothing is copied before `gather`.
+ * @param withNext whether `next` is there: its last byte is one behind the last piece
+ */
+export function textDataset(name: string, path: string, bytes: Uint8Array, length: number, withNext = true): Dataset {
   if (!Number.isInteger(length) || length < 1) throw badData(path, '', `pieces of ${length} bytes cannot be cut`);
-  const samples = Math.floor((bytes.length - 1) / length);
+  const samples = Math.floor((bytes.length - (withNext ? 1 : 0)) / length);
   if (samples < 1) {
-    throw badData(path, '', `${bytes.length} bytes are too few for one piece of ${length} and the byte after it`);
+    const after = withNext ? ' and the byte after it' : '';
+    throw badData(path, '', `${bytes.length} bytes are too few for one piece of ${length}${after}`);
   }
   const text: Field = { name: 'text', type: 'u8', shape: [length] };
   const next: Field = { name: 'next', type: 'u8', shape: [length] };
   return {
     name,
     length: samples,
-    fields: [text, next],
+    fields: withNext ? [text, next] : [text],
     origin: path,
     gather(field, indices, out) {
       if (field !== 'text' && field !== 'next') throw new RangeError(`${name} has no field ${field}`);

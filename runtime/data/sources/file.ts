@@ -12,11 +12,28 @@ export async function openFile(
   fields: readonly Field[] | undefined,
   textLength: number,
 ): Promise<Dataset> {
-  if (/\.(txt|text)(\.gz)?$/i.test(path)) return openText(path, fields, textLength);
+  if (isText(path)) return openText(path, fields, textLength);
   return tableDataset(path, await readTable(path, fields), fields);
 }
 
-async function openText(path: string, fields: readonly Field[] | undefined, textLength: number): Promise<Dataset> {
+export const isText = (path: string): boolean => /\.(txt|text)(\.gz)?$/i.test(path);
+
+/** What a model is asked of a text: its pieces, one after the other; a rest that is shorter is left out. */
+export function openTextInput(path: string, fields: readonly Field[]): Promise<Dataset> {
+  return openText(
+    path,
+    fields,
+    1,
+    fields.some((field) => field.name === 'next'),
+  );
+}
+
+async function openText(
+  path: string,
+  fields: readonly Field[] | undefined,
+  textLength: number,
+  withNext = true,
+): Promise<Dataset> {
   const [first] = fields ?? [];
   const length = first ? sizeOf(first) : textLength;
   for (const field of fields ?? []) {
@@ -24,5 +41,5 @@ async function openText(path: string, fields: readonly Field[] | undefined, text
     const problem = `a text has the fields \`text\` and \`next\` of u8[${length}], not \`${field.name}\`: ${describeField(field)}`;
     throw badData(path, '', problem);
   }
-  return textDataset(path, path, await readBytes(path), length);
+  return textDataset(path, path, await readBytes(path), length, withNext);
 }

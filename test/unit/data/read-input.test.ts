@@ -90,6 +90,38 @@ describe('readInput', () => {
     await expect(failure).rejects.toMatchObject({ name: 'UserError', message: expect.stringContaining(message) });
   });
 
+  describe('of texts', () => {
+    const text: Field = { name: 'text', type: 'u8', shape: [4] };
+    const next: Field = { name: 'next', type: 'u8', shape: [4] };
+    const bytes = async (input: Promise<Input>, field = 'text'): Promise<string> => {
+      const { dataset } = await input;
+      const out = new Uint8Array(4 * dataset.length);
+      dataset.gather(field, [...Array(dataset.length).keys()], out);
+      return new TextDecoder().decode(out);
+    };
+
+    it('takes every whole piece of a file, the last one too', async () => {
+      expect(await bytes(readInput(put('a.txt', 'one two '), [text]))).toBe('one two ');
+      expect(await bytes(readInput(put('b.txt', 'one two+'), [text, next]), 'next')).toBe('ne t');
+    });
+
+    it('takes a word of JSON as its bytes', async () => {
+      expect(await bytes(readInput('-', [text], lines('{"text": "gré"}')))).toBe('gré');
+    });
+
+    it.each([
+      [
+        'a file that is too short',
+        () => readInput(put('c.txt', 'one'), [text]),
+        '3 bytes are too few for one piece of 4',
+      ],
+      ['a word that is too short', () => readInput('-', [text], lines('{"text": "one"}')), '3 bytes of text, but 4'],
+      ['a word for a picture', () => readInput('-', [image], lines('{"image": "AAAA"}')), '"AAAA" is not a number'],
+    ])('refuses %s', async (_, read, message) => {
+      await expect(read()).rejects.toMatchObject({ code: 'data/format', message: expect.stringContaining(message) });
+    });
+  });
+
   it('does not take one array for two fields', async () => {
     const failure = readInput(put('c.npy', npyF32([1, 4], [1, 2, 3, 4])), [image, other]);
     await expect(failure).rejects.toMatchObject({ code: 'data/field' });
