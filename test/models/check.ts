@@ -1,6 +1,17 @@
 /** One model on some machines, against the equations. */
-import { compiled, DRAWS, differences, type Model, startOf, trainedOn, type Wanted, wantedOf } from './compare.ts';
-import { type Machine, reference } from './devices.ts';
+import {
+  beginning,
+  compiled,
+  DRAWS,
+  differences,
+  type Machine,
+  type Model,
+  startOf,
+  trainedOn,
+  type Wanted,
+  wantedOf,
+} from './compare.ts';
+import { reference } from './devices.ts';
 import type { Start } from './interpreter.ts';
 
 /** Units in the last place within which an error of values of about 1 may be rounding. */
@@ -16,29 +27,28 @@ export interface Checked {
 export async function check(text: string, machines: readonly Machine[]): Promise<Checked> {
   const model = compiled(text);
   const start = await beginningOf(model);
-  const inAdvance = model.staged.ahead === 1;
   const [few] = DRAWS;
+  // Shards may begin batches in advance, and leave out what fills no batch.
+  const apart = model.staged.ahead === 1 || model.last !== undefined;
   const known = new Map<boolean, Wanted | undefined>();
-  const wanted = (ahead: boolean): Wanted | undefined => {
-    if (!known.has(ahead)) known.set(ahead, wantedOf(model, start, ahead, few));
-    return known.get(ahead);
+  const wanted = (inShards: boolean): Wanted | undefined => {
+    if (!known.has(inShards)) known.set(inShards, wantedOf(model, start, inShards, few));
+    return known.get(inShards);
   };
   const found: string[] = [];
   const on: string[] = [];
   for (const machine of machines) {
-    const ahead = inAdvance && machine.inShards === true;
-    const those = wanted(ahead);
+    const inShards = apart && machine.inShards === true;
+    const those = wanted(inShards);
     // Machines that take an error for none, or rounding for an error, would both be right.
     if (!those || those.leastError < ROUNDING_UNITS * machine.unit) continue;
-    const shard = await machine.open(model);
-    if (!shard) continue;
-    const outcome = await trainedOn(shard, model);
-    await shard.close();
+    const outcome = await trainedOn(machine, model);
+    if (!outcome) continue;
     let lines = differences(outcome, those, model, machine.unit);
     let more: Wanted | undefined = those;
     for (const draws of DRAWS.slice(1)) {
       if (lines.length === 0 || !more) break;
-      more = wantedOf(model, start, ahead, draws);
+      more = wantedOf(model, start, inShards, draws);
       if (more) lines = differences(outcome, more, model, machine.unit);
     }
     if (!more) continue;
@@ -49,7 +59,7 @@ export async function check(text: string, machines: readonly Machine[]): Promise
 }
 
 async function beginningOf(model: Model): Promise<Start> {
-  const shard = await reference.open(model);
+  const shard = await reference.open(model, beginning);
   if (!shard) throw new Error('the reference device opens everything');
   const start = await startOf(shard, model);
   await shard.close();

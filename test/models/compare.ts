@@ -2,9 +2,10 @@
 import type { TrainTask } from '../../compiler/3-check/checked.ts';
 import type { Graph } from '../../compiler/4-graph/graph.ts';
 import { pipelineProblem, possibleMicrobatches } from '../../compiler/5-program/pipeline.ts';
-import { buildProgram, type Staged } from '../../compiler/compile.ts';
+import { buildProgram, type Selected, type Staged } from '../../compiler/compile.ts';
 import { type FieldData, fieldArrays, type Tensor } from '../../runtime/device/device.ts';
-import type { Shard } from '../../runtime/shard/shard.ts';
+import type { Beginning, Shard } from '../../runtime/shard/shard.ts';
+import { parseMemory } from '../../spec/names.ts';
 import { type ProgramFunction, sizeOf } from '../../spec/program.ts';
 import { stream } from '../../spec/random.ts';
 import { unitConnections } from '../../spec/topologies.ts';
@@ -19,6 +20,19 @@ export interface Model {
   readonly whole: Staged;
   /** As shards do: in microbatches, and with `ahead`, where a schedule says so. */
   readonly staged: Staged;
+  /** For the samples that fill no batch, where they are kept. */
+  readonly last?: Model | undefined;
+}
+
+/** What trains a model. */
+export interface Machine {
+  readonly name: string;
+  /** A unit in its last place. */
+  readonly unit: number;
+  /** Trains as the model's schedule says. */
+  readonly inShards?: true;
+  /** @returns nothing where this machine has nothing of its own to do for the model */
+  readonly open: (model: Model, begin: Beginning) => Promise<Shard | undefined>;
 }
 
 /** Numbers by name: energies of each batch, then weights, gradients and the optimiser's states. */
@@ -34,18 +48,45 @@ export function compiled(text: string): Model {
   if (!task) throw new Error('no train block');
   const selected = { checked: all, model: task.model, task, predicts: [] };
   const whole = buildProgram(selected);
+  const last = task.last === 'keep' && task.batch > 1 ? lastOf(selected, text) : undefined;
   const { microbatches, ahead } = all.schedules[0]?.settings ?? {};
   const possible = typeof microbatches === 'number' && possibleMicrobatches(task.batch).includes(microbatches);
-  if (!possible || pipelineProblem(whole.graph, task)) return { text, graph: whole.graph, task, whole, staged: whole };
+  if (!possible || pipelineProblem(whole.graph, task))
+    return { text, graph: whole.graph, task, whole, staged: whole, last };
   // What is cut runs its own passes over the program as lowered.
   const staged = { ...buildProgram(selected, { after: 'none', microbatches }), ahead: ahead === 1 ? 1 : 0 };
-  return { text, graph: whole.graph, task, whole, staged };
+  return { text, graph: whole.graph, task, whole, staged, last };
 }
 
-/** Two batches, or two batches of sequences; one more where the third begins on weights that were predicted. */
-function positions({ task: { sequence = 1 }, staged: { ahead } }: Model): Position[] {
-  const batches = (ahead ? BATCHES + 1 : BATCHES) * sequence;
-  return Array.from({ length: batches }, (_, batch) => ({ batch, batches, step: batch % sequence }));
+/** Of fewer samples than a batch has; how many is drawn by the text. */
+function lastOf(selected: Selected & { readonly task: TrainTask }, text: string): Model {
+  const task = { ...selected.task, batch: 1 + (text.length % (selected.task.batch - 1)) };
+  const whole = buildProgram({ ...selected, task });
+  return { text, graph: whole.graph, task, whole, staged: whole };
+}
+
+/** A run of a function, on one batch or one step of it. */
+interface Call {
+  readonly model: Model;
+  readonly position: Position;
+}
+
+/**
+ * Two batches, or two batches of sequences; one more where the third begins on weights that were predicted; and the last
+ * part of an epoch, which is kept on one machine alone.
+ */
+function callsOf(model: Model, inShards: boolean): Call[] {
+  const { task, staged, last } = model;
+  const { sequence = 1 } = task;
+  const models = new Array<Model>(staged.ahead ? BATCHES + 1 : BATCHES).fill(model);
+  if (last && !inShards) models.push(last);
+  const batches = models.length * sequence;
+  return models.flatMap((own, i) =>
+    Array.from({ length: sequence }, (_, step) => ({
+      model: own,
+      position: { batch: i * sequence + step, batches, step },
+    })),
+  );
 }
 
 /** Of one batch or step: normal numbers, or small whole ones. */
@@ -66,18 +107,28 @@ const trainOf = ({ whole }: Model): ProgramFunction => {
   return found;
 };
 
-export async function trainedOn(shard: Shard, model: Model): Promise<Outcome> {
+/** @returns nothing where the machine has nothing of its own to do for the model */
+export async function trainedOn(machine: Machine, model: Model): Promise<Outcome | undefined> {
   const found = new Map<string, ArrayLike<number>>();
-  for (const position of positions(model)) {
-    const results: Record<string, Tensor> = await shard.run(
-      'train',
-      fieldsOf(trainOf(model), position.batch),
-      position,
-    );
+  let shard = await machine.open(model, beginning);
+  if (!shard) return undefined;
+  let opened = model;
+  for (const { model: own, position } of callsOf(model, machine.inShards === true)) {
+    if (own !== opened) {
+      const { parameters, auxiliary } = await shard.save();
+      await shard.close();
+      // What links remember is of the rows of a whole batch.
+      const tensors = [...parameters, ...auxiliary].filter(({ name }) => parseMemory(name) === undefined);
+      shard = await machine.open(own, { tensors });
+      if (!shard) throw new Error(`${machine.name} trains whole batches alone`);
+      opened = own;
+    }
+    const results: Record<string, Tensor> = await shard.run('train', fieldsOf(trainOf(own), position.batch), position);
     for (const [name, values] of Object.entries(results)) found.set(`${name} of ${position.batch}`, values);
   }
   const { parameters, auxiliary } = await shard.save();
   for (const { name, data } of [...parameters, ...auxiliary]) found.set(name, data as Tensor);
+  await shard.close();
   return found;
 }
 
@@ -120,20 +171,21 @@ function scattered(list: readonly number[], places: readonly number[], size: num
 export function interpreted(
   model: Model,
   start: Start,
-  ahead: boolean,
+  inShards: boolean,
   disturbance?: Rounding,
 ): { readonly outcome: Outcome; readonly leastError: number; readonly largest: number } {
   const disturbed = (values: readonly number[]): readonly number[] => (disturbance ? values.map(disturbance) : values);
   const weights = new Map([...start.weights].map(([id, values]) => [id, disturbed(values)]));
+  const ahead = inShards && model.staged.ahead === 1;
   const interpreter = new Interpreter(model.graph, model.task, { ...start, weights }, { ahead, rounding: disturbance });
   const found = new Map<string, ArrayLike<number>>();
-  const { inputs } = trainOf(model);
-  for (const position of positions(model)) {
+  for (const { model: own, position } of callsOf(model, inShards)) {
+    const { inputs } = trainOf(own);
     const fields = Object.entries(fieldsOf({ inputs }, position.batch)).map(([name, data]) => {
       const exact = inputs.find((i) => i.field === name)?.type !== 'f32';
       return [name, exact ? data : disturbed([...data])] as const;
     });
-    const energies = interpreter.run(Object.fromEntries(fields), position);
+    const energies = interpreter.run(Object.fromEntries(fields), position, own.task.batch);
     for (const [node, energy] of energies) found.set(`energy.${node} of ${position.batch}`, [energy]);
   }
   for (const [id, values] of [...interpreter.weights, ...interpreter.states]) found.set(id, values);
@@ -163,12 +215,12 @@ export interface Wanted {
 }
 
 /** @returns nothing where values run away: there is nothing to compare then */
-export function wantedOf(model: Model, start: Start, ahead: boolean, draws: number): Wanted | undefined {
-  const { outcome, leastError, largest } = interpreted(model, start, ahead);
+export function wantedOf(model: Model, start: Start, inShards: boolean, draws: number): Wanted | undefined {
+  const { outcome, leastError, largest } = interpreted(model, start, inShards);
   if ([...outcome.values()].some((values) => Array.from(values).some((v) => !(Math.abs(v) < MAX_VALUE))))
     return undefined;
   if (!(largest < MAX_INNER_VALUE)) return undefined;
-  const disturbed = Array.from({ length: draws }, (_, seed) => interpreted(model, start, ahead, shaken(seed)));
+  const disturbed = Array.from({ length: draws }, (_, seed) => interpreted(model, start, inShards, shaken(seed)));
   // What a disturbance takes out of the range may be anything.
   if (disturbed.some((other) => !(other.largest < MAX_INNER_VALUE))) return undefined;
   const others = disturbed.map((other) => other.outcome);

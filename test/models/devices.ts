@@ -4,29 +4,19 @@ import { lowerShardsToCpu } from '../../compiler/7-kernels/onnx/shards.ts';
 import { openHere } from '../../runtime/device/cpu/here.ts';
 import type { Device } from '../../runtime/device/device.ts';
 import { referenceDevice } from '../../runtime/device/reference/reference.ts';
-import { openShard, type Shard } from '../../runtime/shard/shard.ts';
+import { openShard } from '../../runtime/shard/shard.ts';
 import { openShards } from '../../runtime/shard/shards.ts';
 import { LANE } from '../../spec/names.ts';
 import { bundledCpu } from '../support/bundled-cpu.ts';
-import { beginning, type Model, UNIT } from './compare.ts';
+import { type Machine, UNIT } from './compare.ts';
 import { compiledCut, drawnCut } from './cuts.ts';
-
-export interface Machine {
-  readonly name: string;
-  /** A unit in its last place. */
-  readonly unit: number;
-  /** Trains as the model's schedule says. */
-  readonly inShards?: true;
-  /** @returns nothing where this machine has nothing of its own to do for the model */
-  readonly open: (model: Model) => Promise<Shard | undefined>;
-}
 
 const F64 = 2 ** -52;
 
 export const reference: Machine = {
   name: 'reference',
   unit: F64,
-  open: ({ whole: { program } }) => openShard(referenceDevice, { program, files: new Map() }, () => beginning),
+  open: ({ whole: { program } }, begin) => openShard(referenceDevice, { program, files: new Map() }, () => begin),
 };
 
 const cpuWith = (threads: number): Device => ({
@@ -38,17 +28,17 @@ const cpuWith = (threads: number): Device => ({
 export const cpu = (threads: number): Machine => ({
   name: `cpu, threads: ${threads}`,
   unit: UNIT,
-  open: ({ whole: { program } }) =>
-    openShard(cpuWith(threads), { program, files: lowerToCpu(program) }, () => beginning),
+  open: ({ whole: { program } }, begin) =>
+    openShard(cpuWith(threads), { program, files: lowerToCpu(program) }, () => begin),
 });
 
 /** Two threads that share every batch, of models that have lanes. */
 export const lanes: Machine = {
   name: 'cpu, lanes',
   unit: UNIT,
-  open: async ({ whole: { program } }) => {
+  open: async ({ whole: { program } }, begin) => {
     if (!program.functions.some((f) => f.name === LANE)) return undefined;
-    return openShard(await threads(), { program, files: lowerToCpu(program) }, () => beginning);
+    return openShard(await threads(), { program, files: lowerToCpu(program) }, () => begin);
   },
 };
 
@@ -68,7 +58,7 @@ const inShards = (name: string, unit: number, device: Device, most?: number): Ma
   name,
   unit,
   inShards: true,
-  open: async (model) => {
+  open: async (model, begin) => {
     const { staged, text } = model;
     const split = most === undefined ? drawnCut(staged, text) : compiledCut(staged, most);
     if (!split) return undefined;
@@ -78,7 +68,7 @@ const inShards = (name: string, unit: number, device: Device, most?: number): Ma
       executable: { program, files: new Map(files[i]?.map((f) => [f.name, f.bytes])) },
       schedule,
     }));
-    return openShards(device, sources, () => beginning);
+    return openShards(device, sources, () => begin);
   },
 });
 

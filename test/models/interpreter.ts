@@ -82,6 +82,8 @@ export class Interpreter {
   readonly #levels: Levelled | undefined;
   readonly #owned: readonly Owned[];
   #memory: Memory = [];
+  /** Samples of this one: the last of an epoch may have fewer. */
+  #batch = 0;
 
   constructor(graph: Graph, task: TrainTask, start: Start, options: Options = {}) {
     this.#task = task;
@@ -102,10 +104,11 @@ export class Interpreter {
         );
   }
 
-  /** One batch, or one step of a batch of sequences (17). @returns the energy of each node (16) */
-  run(fields: Fields, position: Position): ReadonlyMap<string, number> {
+  /** One batch of so many samples, or one step of a batch of sequences (17). @returns the energy of each node (16) */
+  run(fields: Fields, position: Position, batch = this.#task.batch): ReadonlyMap<string, number> {
+    this.#batch = batch;
     if (position.step === 0) this.#memory = [];
-    const given = clampsOf(this.#task, this.#network.graph, fields, position.step);
+    const given = clampsOf({ ...this.#task, batch }, this.#network.graph, fields, position.step);
     const around = { ...given, ...position, memory: this.#memory, rounding: this.#rounding };
     const settling = new Settling(this.#network, around);
     const { rule } = this.#method;
@@ -274,7 +277,7 @@ export class Interpreter {
     const leaves = moving.map(({ id, shape }): Record<string, Cells> => {
       const joined = this.#start.connections.get(id);
       // With a fan-out of replicas B counts the samples over the replicas.
-      const mean = (slopes.get(id) ?? []).map((g, i) => (joined?.[i] === false ? 0 : g / (this.#task.batch * nudge)));
+      const mean = (slopes.get(id) ?? []).map((g, i) => (joined?.[i] === false ? 0 : g / (this.#batch * nudge)));
       this.gradients.set(id, mean);
       const tensor = (values: readonly number[]): Cells => tape.leaves(shape, values);
       const states = optimizer.states.map((s) => [s.name, tensor(this.states.get(`${id}:${s.name}`) ?? [])]);

@@ -3,7 +3,8 @@
  * hundred numbers in a row every device has twenty, and every way to cut its share of those in shards.
  */
 import fc from 'fast-check';
-import { cpu, cpuShards, lanes, type Machine, reference, referenceShards } from './devices.ts';
+import type { Machine } from './compare.ts';
+import { cpu, cpuShards, lanes, reference, referenceShards } from './devices.ts';
 import { type Description, descriptions, divisible } from './generator.ts';
 import { textOf } from './print-model.ts';
 import { webgpu, webgpuHalves } from './webgpu-machine.ts';

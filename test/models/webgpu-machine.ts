@@ -4,8 +4,7 @@ import type { Device } from '../../runtime/device/device.ts';
 import { openShard } from '../../runtime/shard/shard.ts';
 import type { Precision } from '../../spec/precision.ts';
 import { openLowered } from '../support/webgpu.ts';
-import { beginning, UNIT } from './compare.ts';
-import type { Machine } from './devices.ts';
+import { type Machine, UNIT } from './compare.ts';
 
 /** Of numbers with ten bits behind the first. */
 const HALF_UNIT = 2 ** -10;
@@ -19,10 +18,10 @@ const device = (precision: Precision): Device => ({
 const machine = (name: string, unit: number, precision: Precision): Machine => ({
   name,
   unit,
-  open: ({ whole: { program } }) => {
+  open: ({ whole: { program } }, begin) => {
     // What two lanes share a batch with is for the cpu alone.
     const train = { ...program, functions: program.functions.filter((f) => f.name === 'train') };
-    return openShard(device(precision), { program: train, files: new Map() }, () => beginning);
+    return openShard(device(precision), { program: train, files: new Map() }, () => begin);
   },
 });
 

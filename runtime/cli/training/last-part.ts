@@ -6,6 +6,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { planBytes } from '../../../compiler/8-plan/build.ts';
 import type { Selected } from '../../../compiler/compile.ts';
+import { parseMemory } from '../../../spec/names.ts';
 import type { Plan, PlanTraining } from '../../../spec/plan.ts';
 import type { Device } from '../../device/device.ts';
 import { PLAN_FILE } from '../../plan/plan-source.ts';
@@ -63,8 +64,9 @@ export async function lastPart(of: LastPartOf): Promise<LastPart | undefined> {
   };
 }
 
+/** What links with a delay remember is of the rows of a whole batch. */
 function tensorsOf({ parameters, auxiliary }: SavedStates): Beginning {
-  return { tensors: [...parameters, ...auxiliary] };
+  return { tensors: [...parameters, ...auxiliary].filter(({ name }) => parseMemory(name) === undefined) };
 }
 
 /** Of a run that is resumed. */

@@ -105,3 +105,13 @@ test('nmc train keeps it, and refuses it in shards by name', async () => {
   const cut = await train('--shards', '2', '--out', join(folder, 'cut'));
   expect([cut.code, cut.stderr]).toEqual([2, expect.stringContaining('error[train/last]')]);
 });
+
+test('it is trained, and again when a run is resumed, where links remember values of a whole batch', async () => {
+  const path = join(folder, 'remembers.pcn');
+  writeFileSync(path, model('last = keep').replace('(bias = false)', '$&\n  link y -> y = links.dense(delay = 1)'));
+  const [run, json] = [join(folder, 'remembers'), ['--device', 'reference', '--json']];
+  const trained = await nmcInProcess('train', path, '--out', run, ...json);
+  expect(trained.code, trained.stderr).toBe(0);
+  const resumed = await nmcInProcess('train', '--resume', run, '--epochs', '+1', ...json);
+  expect(resumed.code, resumed.stderr).toBe(0);
+});
