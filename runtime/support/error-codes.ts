@@ -36,6 +36,7 @@ export const ERROR_CODES = {
   'debug/level': 'NMC_DEBUG is not a level',
   'deploy/ahead': 'batches cannot begin ahead here',
   'deploy/codec': 'there is no such encoding for borders',
+  'deploy/memory': 'the trainers of the mesh do not have the memory for this run',
   'deploy/microbatches': 'the batch cannot be divided so',
   'deploy/partition': 'a plan is cut already',
   'deploy/pipelined': 'this model cannot be pipelined',

@@ -81,7 +81,7 @@ export function inMicrobatches(
   );
 }
 
-function usualMicrobatches(batch: number): number {
+export function usualMicrobatches(batch: number): number {
   return evenMicrobatches(batch, USUAL).at(-1) ?? 1;
 }
 

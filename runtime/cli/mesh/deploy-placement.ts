@@ -17,6 +17,8 @@ export function trainersOf(status: MeshStatus): RatedTrainer[] {
 /** Who said how the training goes: `--schedule`, `schedule home`. */
 export interface SaidBy {
   readonly schedule: string;
+  /** How many shards. */
+  readonly shards?: string;
   /** Where a batch is divided. */
   readonly microbatches?: string;
   /** Where batches begin ahead of the one before them. */
@@ -82,7 +84,9 @@ export function showPlacement(
   const smaller = last < size ? `, the last of ${last}` : '';
   const parts = microbatches > 1 ? `, ${microbatches} microbatches of ${size}${smaller}` : '';
   const begun = ahead > 0 ? ', the next batch begun on predicted weights' : '';
-  const by = [...new Set([said.schedule, said.microbatches, said.ahead].filter((who) => who !== undefined))].join(', ');
+  const by = [
+    ...new Set([said.shards, said.schedule, said.microbatches, said.ahead].filter((who) => who !== undefined)),
+  ].join(', ');
   process.stdout.write(
     printed`${plan.model} ${training.task} (${training.rule}), ${schedule}${parts}${begun} (${by})\n` +
       `${rows.join('\n')}\n` +

@@ -1,5 +1,7 @@
 /** `nmc deploy`: a plan, with its data, onto the trainers of a mesh. */
+import { pipelineProblem } from '../../../compiler/5-program/pipeline.ts';
 import { planBytes } from '../../../compiler/8-plan/build.ts';
+import type { Staged } from '../../../compiler/compile.ts';
 import { statisticsOf } from '../../data/statistics.ts';
 import { ask } from '../../net/ask.ts';
 import { askStatus } from '../../net/ask-status.ts';
@@ -14,10 +16,19 @@ import { nmc } from '../../support/command-text.ts';
 import { emit } from '../../support/emit.ts';
 import { UserError } from '../../support/errors.ts';
 import { printed } from '../../support/printable.ts';
+import { withProgress } from '../../support/progress.ts';
 import { batchesOf } from '../../training/calls.ts';
 import { buildStages, checkModel, fileArgument, planOf, requireTask, selectTask } from '../compiling/compile-model.ts';
-import { assertPipelined, chooseDivision } from '../compiling/microbatches.ts';
-import { askedSchedule, askedShards, isOption, isPipelined, schedulesOf } from '../planning/asked-schedule.ts';
+import { assertPipelined, chooseDivision, usualMicrobatches } from '../compiling/microbatches.ts';
+import {
+  type AskedSchedule,
+  askedSchedule,
+  isOption,
+  isPipelined,
+  saidShards,
+  schedulesOf,
+} from '../planning/asked-schedule.ts';
+import { chooseShards, fittingShards } from '../planning/choose-shards.ts';
 import { openPlan } from '../planning/open-plan.ts';
 import type { RatedTrainer } from '../planning/predict-rate.ts';
 import { verifyForeign } from '../planning/verify-foreign.ts';
@@ -25,10 +36,15 @@ import { EXIT } from '../shell/command.ts';
 import { packageVersion } from '../shell/package-root.ts';
 import { chosenSettings, type TrainSettings, trainingOf } from '../training/train-settings.ts';
 import { dataOpener, dataRecord, openTrainingData } from '../training/training-data.ts';
+import { assertFits, tellChoice } from './deploy-fit.ts';
 import { type SaidBy, showPlacement, trainersOf } from './deploy-placement.ts';
 import { watchRun } from './deploy-watch.ts';
 import { asAsked, openMesh } from './mesh-link.ts';
 import type { DeployArguments } from './options.ts';
+
+const CHOSEN = 'chosen for these trainers';
+
+type Trained = Staged & { readonly task: NonNullable<Staged['task']> };
 
 interface Wanted {
   readonly verified: VerifiedPlan;
@@ -42,13 +58,14 @@ export default async function (args: DeployArguments): Promise<number> {
   const model = prepare(args);
   const link = await openMesh(args);
   try {
-    const asked = model.needsStatus || args['dry-run'];
-    const trainers = asked ? trainersOf(await askStatus(link)) : [];
+    const trainers = trainersOf(await askStatus(link));
     const { verified, chosen, source, said } = await model.finish(trainers, codec);
     const { plan, programs } = verified;
     const training = trainingOf(plan);
     assertDropsLast(training, 'on a mesh');
     if (args['dry-run']) return showPlacement({ verified, said }, trainers, codec, args.json);
+    assertFits(plan, trainers, model.fitting);
+    tellChoice(said, plan.shards.length, trainers.length, args.json);
     const data = await openTrainingData(plan, training, dataOpener(chosen));
     assertTrainable(plan, training, data);
     const { deployment, blobs } = makeDeployment({
@@ -88,7 +105,8 @@ export default async function (args: DeployArguments): Promise<number> {
 
 /** What can be told before anybody is asked, and the rest. */
 interface Prepared {
-  readonly needsStatus: boolean;
+  /** The fewest shards, more than that, that would fit; absent for a plan, which is cut already. */
+  readonly fitting?: (trainers: readonly RatedTrainer[], beyond: number) => number | undefined;
   readonly finish: (trainers: readonly RatedTrainer[], codec: 'f32' | 'f16') => Promise<Wanted>;
 }
 
@@ -96,43 +114,66 @@ function prepare(args: DeployArguments): Prepared {
   const path = fileArgument(args.file);
   if (isPlanFolder(path)) {
     const wanted = fromPlan(path, args);
-    return { needsStatus: false, finish: () => Promise.resolve(wanted) };
+    return { finish: () => Promise.resolve(wanted) };
   }
   const model = checkModel(path, args);
   const selected = requireTask(selectTask(model, args.task, args), path);
   const schedules = schedulesOf(selected);
-  const cut = { shards: askedShards(args, schedules) };
   const asked = askedSchedule(args, schedules);
   const whole = { ...buildStages(selected), task: selected.task };
   const pipelined = isPipelined(asked);
+  const shardsSaid = saidShards(args, schedules);
   // One shard waits for nobody: what its model says of shards is nothing to it.
-  if (pipelined && (cut.shards > 1 || (asked.schedule && isOption(asked.schedule)))) assertPipelined(whole, asked);
+  if (pipelined && ((shardsSaid?.value ?? 1) > 1 || (asked.schedule && isOption(asked.schedule))))
+    assertPipelined(whole, asked);
   const given = pipelined ? asked.microbatches : undefined;
-  const choose = pipelined && given === undefined && cut.shards > 1;
   return {
-    needsStatus: choose,
+    fitting: (trainers, beyond) => fittingShards(whole, trainers, beyond),
     finish: async (trainers, codec) => {
-      const division = choose
-        ? chooseDivision(whole, cut.shards, trainers, codec, asked.ahead?.value)
-        : { microbatches: given?.value ?? 1, wholeNodes: false };
+      const shards = shardsSaid?.value ?? chosenShards(whole, trainers, codec, asked);
+      const cut = { shards };
+      const division =
+        pipelined && given === undefined && shards > 1
+          ? chooseDivision(whole, shards, trainers, codec, asked.ahead?.value)
+          : { microbatches: given?.value ?? 1, wholeNodes: false };
       const { microbatches, wholeNodes } = division;
-      const divided = microbatches > 1 && cut.shards > 1;
+      const divided = microbatches > 1 && shards > 1;
       const staged = divided ? buildStages(selected, undefined, microbatches) : whole;
       const ahead = divided ? (asked.ahead?.value ?? 0) : 0;
       const { plan, files } = planOf(model, { ...staged, wholeNodes, ahead }, cut);
       const all = new Map([[PLAN_FILE, planBytes(plan)] as const, ...files]);
       const chosen = chosenSettings(args, path, selected.task);
-      const said =
-        cut.shards === 1
-          ? { schedule: 'one shard' }
-          : {
-              schedule: asked.schedule?.by ?? 'nobody said another',
-              ...(pipelined ? { microbatches: given?.by ?? 'chosen for these trainers' } : {}),
-              ...(ahead > 0 && asked.ahead ? { ahead: asked.ahead.by } : {}),
-            };
+      const said = {
+        ...saidBy(asked, shards, ahead),
+        shards: shardsSaid?.by ?? (trainers.length > 0 ? CHOSEN : 'nobody said another'),
+      };
       const verified = verifyPlan(planInMemory(`the plan of ${path}`, all), verifyForeign);
       return { verified, chosen, source: { path, text: model.texts.get(path) ?? '' }, said };
     },
+  };
+}
+
+/** As many as train fastest; one where that cannot be told, or none fits. */
+function chosenShards(
+  whole: Trained,
+  trainers: readonly RatedTrainer[],
+  codec: 'f32' | 'f16',
+  asked: AskedSchedule,
+): number {
+  const { task, graph } = whole;
+  const pipelined = isPipelined(asked);
+  if (pipelined && pipelineProblem(graph, task) !== undefined) return 1;
+  const microbatches = asked.microbatches?.value ?? usualMicrobatches(task.batch);
+  const parts = pipelined ? { parts: { microbatches, ahead: asked.ahead?.value ?? 0 } } : {};
+  return withProgress((note) => chooseShards(whole, trainers, { codec, ...parts }, note))?.shards ?? 1;
+}
+
+function saidBy(asked: AskedSchedule, shards: number, ahead: number): SaidBy {
+  if (shards === 1) return { schedule: 'one shard' };
+  return {
+    schedule: asked.schedule?.by ?? 'nobody said another',
+    ...(isPipelined(asked) ? { microbatches: asked.microbatches?.by ?? CHOSEN } : {}),
+    ...(ahead > 0 && asked.ahead ? { ahead: asked.ahead.by } : {}),
   };
 }
 

@@ -92,7 +92,7 @@ export type LeaveArguments = Given<typeof LEAVE>;
 export const DEPLOY = {
   ...REACH,
   task: text('name of a train block (default: the first)'),
-  partition: whole('number of shards (default: what the model says, or 1)', SHARDS_RANGE),
+  partition: whole('number of shards (default: what the model says, or as many as train fastest)', SHARDS_RANGE),
   ...DATA,
   ...EPOCHS,
   ...BATCH,

@@ -124,7 +124,15 @@ export function askedShards(
   args: { readonly partition: number | undefined },
   schedules: readonly ScheduleInstance[],
 ): number {
-  return args.partition ?? numberIn(schedules, 'shards')?.value ?? 1;
+  return saidShards(args, schedules)?.value ?? 1;
+}
+
+/** Nothing where nobody said it. */
+export function saidShards(
+  { partition }: { readonly partition: number | undefined },
+  schedules: readonly ScheduleInstance[],
+): Asked<number> | undefined {
+  return partition === undefined ? numberIn(schedules, 'shards') : { value: partition, by: '--partition' };
 }
 
 /** Of the model that is trained. */

@@ -1,0 +1,84 @@
+/**
+ * Into how many shards a model is cut where nobody says it: as many as train fastest on the trainers of the mesh, by
+ * the costs that the dry run counts with; of equals the fewest. And what would make one fit that fits nowhere.
+ */
+import { countMemory } from '../../../compiler/5-program/cost.ts';
+import { cutModel } from '../../../compiler/6-partition/cut-model.ts';
+import { uniformMachines } from '../../../compiler/6-partition/problem.ts';
+import { ASSUMED_RATE } from '../../../compiler/6-partition/scheduled-machines.ts';
+import { batchFlops, shardMemory } from '../../../compiler/6-partition/shards/work.ts';
+import type { Staged } from '../../../compiler/compile.ts';
+import { TRAIN } from '../../../spec/names.ts';
+import { wholeSchedule } from '../../shard/whole.ts';
+import { placeOn, predictRate, type RatedShard, type RatedTrainer, rated } from './predict-rate.ts';
+
+/** Numbers of shards that are tried, up to one for each trainer. */
+const TRIED = [1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64];
+/** A second shard has to be worth so much. */
+const WORTH = 1.05;
+/** So many in a row that are slower than the best end the search. */
+const MAX_SLOWER = 2;
+
+export interface ShardChoice {
+  readonly shards: number;
+  /** Absent where a trainer has not measured what it can do. */
+  readonly batchesPerSecond?: number;
+}
+
+export interface Division {
+  readonly codec: 'f32' | 'f16';
+  /** Of a batch; absent in lockstep. */
+  readonly parts?: { readonly microbatches: number; readonly ahead: number };
+}
+
+interface Cut {
+  readonly needs: readonly { readonly memory: number; readonly flops: number; readonly bytes: number }[];
+  readonly rated: () => RatedShard[];
+}
+
+/** @returns nothing where none of them fits. @param note told what is being tried */
+export function chooseShards(
+  staged: Staged,
+  trainers: readonly RatedTrainer[],
+  { codec, parts }: Division,
+  note: (doing: string) => void = () => undefined,
+): ShardChoice | undefined {
+  let best: ShardChoice | undefined;
+  let slower = 0;
+  for (const shards of TRIED.filter((count) => count <= trainers.length)) {
+    note(`looking at ${shards} ${shards === 1 ? 'shard' : 'shards'}`);
+    const cut = cutInto(staged, shards);
+    const { owners, problem } = cut ? placeOn(cut.needs, trainers) : { owners: [], problem: 'it cannot be cut so' };
+    if (!cut || problem !== undefined) continue;
+    const division = shards > 1 ? parts : undefined;
+    const rate = predictRate(cut.rated(), owners, trainers, codec, division)?.batchesPerSecond;
+    if (!best) best = { shards, ...(rate === undefined ? {} : { batchesPerSecond: rate }) };
+    else if (rate !== undefined && rate > (best.batchesPerSecond ?? 0) * WORTH) {
+      best = { shards, batchesPerSecond: rate };
+      slower = 0;
+    } else if (++slower === MAX_SLOWER) break;
+  }
+  return best;
+}
+
+/** The fewest shards, more than that, that fit the trainers; nothing where none do. */
+export function fittingShards(staged: Staged, trainers: readonly RatedTrainer[], beyond: number): number | undefined {
+  for (const shards of TRIED.filter((count) => count > beyond)) {
+    const cut = cutInto(staged, shards);
+    if (cut && placeOn(cut.needs, trainers).problem === undefined) return shards;
+  }
+  return undefined;
+}
+
+function cutInto(staged: Staged, shards: number): Cut | undefined {
+  if (shards === 1) {
+    const { program } = staged;
+    const memory = countMemory(program);
+    const whole = { program, schedule: wholeSchedule(program) };
+    return { needs: [{ memory, flops: 1, bytes: 0 }], rated: () => [rated(whole)] };
+  }
+  const cut = cutModel(staged, uniformMachines(shards, { rate: ASSUMED_RATE }));
+  if (cut.kind === 'impossible') return undefined;
+  const needs = cut.split.map((s) => ({ memory: shardMemory(s), flops: batchFlops(s, TRAIN), bytes: 0 }));
+  return { needs, rated: () => cut.split.map(rated) };
+}

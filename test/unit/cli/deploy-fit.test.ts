@@ -1,0 +1,77 @@
+/** How many shards a run gets where nobody says it, and what is refused because it fits nowhere. */
+import { expect, test } from 'vitest';
+import { countMemory } from '../../../compiler/5-program/cost.ts';
+import { buildStages, checkModel, requireTask, selectTask } from '../../../runtime/cli/compiling/compile-model.ts';
+import { assertFits } from '../../../runtime/cli/mesh/deploy-fit.ts';
+import { chooseShards, fittingShards } from '../../../runtime/cli/planning/choose-shards.ts';
+import type { RatedTrainer } from '../../../runtime/cli/planning/predict-rate.ts';
+import type { Costs } from '../../../runtime/wire/messages.ts';
+import { temporaryFolder, writeTiny } from '../../support/nmc.ts';
+
+const path = writeTiny(temporaryFolder(), { batch: 64 });
+const args = { set: ['hidden=400'], batch: undefined, epochs: undefined, seed: undefined, data: [] };
+const model = checkModel(path, args);
+const selected = requireTask(selectTask(model, 'il', args), path);
+const staged = { ...buildStages(selected), task: selected.task };
+
+const COSTS: Costs = {
+  ...{ call: 1e-5, value: 1e-6, valueByte: 0, operation: 1e-6, byte: 1e-10, flop: 1e-9, stateByte: 0, frame: 1e-5 },
+  ...{ frameByte: 1e-9, speedup: 1 },
+};
+
+/** On machines of their own. @param roundTrip milliseconds to the synchronizer */
+function trainers(count: number, roundTrip: number, memory = 1e9): RatedTrainer[] {
+  const capability = { cores: 1, memory, rate: 1e9, upload: 0, download: 0, costs: COSTS, roundTrip };
+  return Array.from({ length: count }, (_, i) => ({
+    ...{ key: `k${i}`, name: `t${i}` },
+    capability: { ...capability, machine: `m${i}` },
+  }));
+}
+
+test('as many shards are chosen as train fastest: one where the way is long, more where it is short', () => {
+  expect(chooseShards(staged, trainers(3, 100), { codec: 'f32' })?.shards).toBe(1);
+  const near = chooseShards(staged, trainers(3, 0.01), { codec: 'f32' });
+  expect(near?.shards).toBeGreaterThan(1);
+  const alone = chooseShards(staged, trainers(1, 0.01), { codec: 'f32' });
+  expect(alone?.shards).toBe(1);
+  expect(near?.batchesPerSecond ?? 0).toBeGreaterThan(alone?.batchesPerSecond ?? Number.POSITIVE_INFINITY);
+});
+
+test('one shard where nothing is measured, more where one does not fit, none where nothing does', () => {
+  const unmeasured = trainers(2, 1).map((t) => ({ ...t, capability: { ...t.capability, rate: 0 } }));
+  expect(chooseShards(staged, unmeasured, { codec: 'f32' })).toEqual({ shards: 1 });
+  expect(
+    chooseShards(staged, trainers(4, 100, 0.75 * countMemory(staged.program)), { codec: 'f32' })?.shards,
+  ).toBeGreaterThan(1);
+  expect(chooseShards(staged, trainers(4, 100, 1000), { codec: 'f32' })).toBeUndefined();
+  expect(fittingShards(staged, trainers(2, 1, 1000), 1)).toBeUndefined();
+});
+
+test('what can never fit is refused, with what would make it fit', () => {
+  const shard = { ...{ id: 0, nodes: [], parameters: [], parameterCount: 0, flopsPerBatch: 1 }, program: '', cpu: [] };
+  const plan = (...megabytes: number[]) =>
+    ({ model: 'tiny', shards: megabytes.map((m) => ({ ...shard, memory: m * 2 ** 20 })) }) as unknown as Parameters<
+      typeof assertFits
+    >[0];
+  const lend = (count: number, megabytes: number): RatedTrainer[] => trainers(count, 1, megabytes * 2 ** 20);
+  const failure = (act: () => void): unknown => {
+    try {
+      act();
+      return undefined;
+    } catch (error) {
+      return error;
+    }
+  };
+  expect(failure(() => assertFits(plan(30), lend(2, 20), () => 3))).toMatchObject({
+    code: 'deploy/memory',
+    message: expect.stringMatching(/largest shard needs 30 MiB, and t0 lends most of the 2 trainers, 20 MiB/),
+    repair: expect.stringMatching(/--partition 3 fits; let a trainer with 30 MiB join/),
+  });
+  expect(failure(() => assertFits(plan(15, 15, 15), lend(2, 20)))).toMatchObject({
+    message: expect.stringMatching(/its 3 shards need 45 MiB together, and what 2 trainers lend, 40 MiB/),
+    repair: expect.stringMatching(/^let another trainer with 15 MiB join/),
+  });
+  expect(failure(() => assertFits(plan(15, 15), lend(2, 20)))).toBeUndefined();
+  // A mesh without trainers may get some.
+  expect(failure(() => assertFits(plan(30), []))).toBeUndefined();
+});
