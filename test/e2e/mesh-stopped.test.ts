@@ -56,7 +56,9 @@ test('a joined trainer and a watched run wait for a mesh that was stopped, and n
   });
   const names = async (): Promise<string[]> => (await mesh.status()).trainers.map((t) => t.name).sort();
   await expect.poll(names, { timeout: 60_000 }).toEqual(['volunteer', 'volunteer-2']);
-  children.at(-1)?.kill('SIGTERM');
+  children.at(-1)?.kill('SIGKILL');
+  const lost = async (): Promise<unknown> => (await mesh.status()).lost;
+  await expect.poll(lost, { timeout: 60_000 }).toMatchObject([{ name: 'volunteer-2', why: expect.any(String) }]);
   expect((await second).stdout).toContain('the mesh has another trainer volunteer: this one is volunteer-2 there');
   // With the mesh away, one that holds nothing goes at once.
   await mesh.stop();

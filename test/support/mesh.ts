@@ -34,7 +34,8 @@ export class TestMesh {
   }
 
   async start(trainers: number, ...options: string[]): Promise<UpEvent> {
-    const args = ['up', '--trainers', String(trainers), '--port', '0', '--state', 'state', '--json', ...options];
+    const port = options.includes('--port') ? [] : ['--port', '0'];
+    const args = ['up', '--trainers', String(trainers), ...port, '--state', 'state', '--json', ...options];
     this.up = await new Promise<UpEvent>((resolve, reject) => {
       this.#ended = nmc(args, {
         cwd: this.folder,
