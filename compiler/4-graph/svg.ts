@@ -3,6 +3,7 @@
  * say, so that the picture survives a printer and colour blindness (colours of Okabe and Ito 2008).
  */
 import { append } from '../../spec/append.ts';
+import { loadDraw } from './draw.ts';
 import type { Graph } from './graph.ts';
 import { insidesOf } from './insides.ts';
 import { type Arrow, type Box, type Limits, type Picture, pictureOf } from './picture.ts';
@@ -38,12 +39,10 @@ function pictureToDot(name: string, picture: Picture, opens: Opens): string {
  * is in it.
  */
 export async function graphSvg(graph: Graph, limits?: Limits): Promise<string> {
-  const { instance } = await import('@viz-js/viz');
-  const viz = await instance();
+  const render = await loadDraw();
   const picture = pictureOf(graph, limits);
   const { opens, insides } = insidesOf(graph, picture);
-  const draw = (drawn: Picture, links: Opens): string =>
-    viz.renderString(pictureToDot(graph.name, drawn, links), { format: 'svg', engine: 'dot' });
+  const draw = (drawn: Picture, links: Opens): string => render(pictureToDot(graph.name, drawn, links));
   return withInsides(
     draw(picture, opens),
     insides.map((inside) => ({ ...inside, svg: draw(inside.picture, inside.opens) })),

@@ -1,6 +1,6 @@
 /**
- * Pictures below a picture, of which one is shown at a time: the one whose name stands behind the `#` of the address.
- * It needs no script; viewers that do not know the rule show the folded picture.
+ * Pictures below a picture, of which one is shown at a time: the one whose name stands behind the `#` of the address, and
+ * the first where none does. It needs no script.
  */
 import { escapeMarkup } from '../../spec/markup.ts';
 
@@ -20,7 +20,8 @@ interface Sized {
 
 const MARGIN = 8;
 const TITLE = 28;
-const STYLE = '<style>.inside { display: none } .inside:target { display: inline } .hint { fill: #555555 }</style>';
+const STYLE =
+  '<style>.inside { display: none } .inside.first, .inside:target { display: inline } .hint { fill: #555555 }</style>';
 const FONT = 'font-family="Helvetica,sans-Serif" font-size="11.00"';
 
 /** @param svg of Graphviz, whose boxes lead to `hidden` by their ids */
@@ -29,28 +30,30 @@ export function withInsides(svg: string, hidden: readonly HiddenPicture[]): stri
   const main = sized(svg);
   const pictures = hidden.map((h) => ({ ...h, ...sized(h.svg) }));
   const width = Math.max(main.width, ...pictures.map((p) => p.width + 2 * MARGIN), 220);
-  const height = main.height + TITLE + Math.max(...pictures.map((p) => p.height)) + MARGIN;
+  const deepest = Math.max(...pictures.map((p) => p.height));
+  const height = main.height + 2 * TITLE + deepest + MARGIN;
   const prolog = svg.slice(0, svg.indexOf('<svg'));
-  const below = main.height + 18;
+  const hint = main.height + 18;
+  const below = hint + TITLE;
   return [
     `${prolog}<svg width="${width}pt" height="${height}pt" viewBox="0 0 ${width} ${height}" xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink">`,
     STYLE,
     `<rect width="${width}" height="${height}" fill="white"/>`,
     nested(main, 0, 0),
-    `<text class="hint" x="${MARGIN}" y="${below}" ${FONT}>a folded box opens here when it is chosen</text>`,
-    ...pictures.map((p) => inside(p, width, below)),
+    `<text class="hint" x="${MARGIN}" y="${hint}" ${FONT}>a folded box opens below when it is chosen</text>`,
+    ...pictures.map((p, i) => inside(p, i === 0, width, below, deepest)),
     '</svg>',
     '',
   ].join('\n');
 }
 
-function inside(picture: HiddenPicture & Sized, width: number, y: number): string {
-  const height = picture.height + TITLE;
+/** @param deepest points of the highest of them: each covers the first one, which lies beneath */
+function inside(picture: HiddenPicture & Sized, first: boolean, width: number, y: number, deepest: number): string {
+  const height = deepest + TITLE;
   return [
-    `<g id="${picture.id}" class="inside">`,
+    `<g id="${picture.id}" class="${first ? 'inside first' : 'inside'}">`,
     `<rect x="0" y="${y - 14}" width="${width}" height="${height}" fill="white" stroke="#999999"/>`,
     `<text x="${MARGIN}" y="${y}" ${FONT}>${escapeMarkup(picture.title)}</text>`,
-    `<a href="#"><text x="${width - MARGIN}" y="${y}" text-anchor="end" fill="#0072B2" ${FONT}>fold</text></a>`,
     nested({ ...picture, text: picture.text.replaceAll(' id="', ` id="${picture.id}-`) }, MARGIN, y + 8),
     '</g>',
   ].join('\n');

@@ -4,13 +4,14 @@
  */
 import type { Plan, PlanBorder, PlanShard } from '../../spec/plan.ts';
 import type { Program } from '../../spec/program.ts';
+import { loadDraw } from '../4-graph/draw.ts';
 import { quote } from '../4-graph/svg.ts';
 import { cutToDot, isSmall, linksOf } from './cut-svg.ts';
 import { type BorderBytes, borderBytes, inBytes, limitWords, shardFigures, shardTitle } from './picture-words.ts';
 
 /** With more lines a picture is unreadable: the widest are drawn, the others counted. */
 const MAX_LINES = 160;
-const MAX_WIDTH = 9;
+const MAX_WIDTH = 6;
 
 interface Line extends BorderBytes {
   readonly border: PlanBorder;
@@ -23,35 +24,26 @@ export function planToDot(plan: Plan): string {
   const shown = lines.slice(0, MAX_LINES);
   const left = lines.slice(MAX_LINES);
   const most = Math.max(1, ...shown.map((l) => l.bytes));
-  const note =
-    left.length === 0
-      ? ''
-      : `label=${quote(`and ${left.length} narrower borders, ${inBytes(left.reduce((n, l) => n + l.bytes, 0))} a tick in all`)}; labelloc=b;`;
+  const rest = inBytes(left.reduce((n, l) => n + l.bytes, 0));
+  const legend = 'predictions flow one way along a border, errors the other';
+  const words = left.length === 0 ? legend : `${legend}; and ${left.length} narrower borders, ${rest} a tick in all`;
+  const note = shown.length === 0 ? '' : `label=${quote(words)}; labelloc=b;`;
   return `${[
     `graph ${quote(plan.model)} {`,
     `  layout=${plan.shards.length > 12 ? 'neato' : 'dot'}; rankdir=LR; overlap=false; splines=true; bgcolor="white"; fontname="Helvetica"; fontsize=11; ${note}`,
     '  node [fontname="Helvetica" fontsize=11 shape=box style="rounded,filled" fillcolor="white" color="#222222" margin="0.12,0.06"];',
-    '  edge [fontname="Helvetica" fontsize=9 color="#555555" fontcolor="#333333"];',
+    '  edge [fontname="Helvetica" fontsize=9 color="#555555" fontcolor="#333333" arrowsize=0.6];',
     ...plan.shards.map((shard, i) => `  ${boxLine(plan, shard, i)}`),
     ...shown.map((line) => `  ${borderLine(line, most, shown.length)}`),
     '}',
   ].join('\n')}\n`;
 }
 
-/** Browsers without Helvetica draw wider letters than Graphviz reckons with: it lays out larger ones. */
-const LAID_OUT = 13;
-const DRAWN = 11;
-
 /** The laid-out picture, of nodes where they are few and of shards where not; Graphviz is loaded at the first call. */
 export async function planSvg(plan: Plan, programs: readonly Program[]): Promise<string> {
-  const { instance } = await import('@viz-js/viz');
-  const viz = await instance();
+  const draw = await loadDraw();
   const dot = isSmall(plan) ? cutToDot(plan, linksOf(programs)) : planToDot(plan);
-  const svg = viz.renderString(dot.replaceAll(`fontsize=${DRAWN}`, `fontsize=${LAID_OUT}`), {
-    format: 'svg',
-    engine: plan.shards.length > 12 ? 'neato' : 'dot',
-  });
-  return svg.replaceAll(`font-size="${LAID_OUT.toFixed(2)}"`, `font-size="${DRAWN.toFixed(2)}"`);
+  return draw(dot, plan.shards.length > 12 ? 'neato' : 'dot');
 }
 
 function boxLine(plan: Plan, shard: PlanShard, i: number): string {
@@ -64,6 +56,7 @@ function boxLine(plan: Plan, shard: PlanShard, i: number): string {
 
 function borderLine({ border: { shards }, bytes, perTick }: Line, most: number, lines: number): string {
   const width = Math.max(0.3, (MAX_WIDTH * bytes) / most).toFixed(2);
-  const label = lines <= 40 ? ` label=${quote(`${inBytes(bytes)} a ${perTick ? 'tick' : 'batch'}`)}` : '';
-  return `s${shards[0]} -- s${shards[1]} [penwidth=${width}${perTick ? '' : ' style=dashed'}${label}];`;
+  // Graphviz knows nothing of the line's width: an empty line keeps the words off it.
+  const label = lines <= 40 ? ` label=${quote(`${inBytes(bytes)} a ${perTick ? 'tick' : 'batch'}\n `)}` : '';
+  return `s${shards[0]} -- s${shards[1]} [penwidth=${width} dir=both${perTick ? '' : ' style=dashed'}${label}];`;
 }
