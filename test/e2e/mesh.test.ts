@@ -224,6 +224,16 @@ test('what a mesh cannot train is refused by name', async () => {
   expect(refused.stderr).toContain('error[train/last]');
 });
 
+test('a fetched run numbers the classes of a check as those of its training', async () => {
+  writeClassFolders(folder, 'classes.pcn');
+  const events = await mesh.json('deploy', 'classes.pcn', '--watch');
+  await mesh.json('fetch', String(events.at(-1)?.out), '-o', 'classes');
+  const config = JSON.parse(readFileSync(join(folder, 'classes/config.json'), 'utf8')) as { settings: unknown };
+  expect(config.settings).toMatchObject({ trainedOn: { classes: { label: ['bright', 'dark'] } } });
+  const evaluated = await nmc(['eval', 'classes', '--json'], { cwd: folder });
+  expect(jsonLines(evaluated)[0]).toMatchObject({ checks: [{ value: 1, pass: true }] });
+}, 90_000);
+
 test('a validation and what an epoch leaves out are told as on one machine', async () => {
   const validated = join(folder, 'validated.pcn');
   writeFileSync(
@@ -242,16 +252,6 @@ test('a validation and what an epoch leaves out are told as on one machine', asy
   expect(here).toEqual({ validation: expect.any(Number), leftOut: 8 });
   expect(there).toEqual(here);
 });
-
-test('a fetched run numbers the classes of a check as those of its training', async () => {
-  writeClassFolders(folder, 'classes.pcn');
-  const events = await mesh.json('deploy', 'classes.pcn', '--watch');
-  await mesh.json('fetch', String(events.at(-1)?.out), '-o', 'classes');
-  const config = JSON.parse(readFileSync(join(folder, 'classes/config.json'), 'utf8')) as { settings: unknown };
-  expect(config.settings).toMatchObject({ trainedOn: { classes: { label: ['bright', 'dark'] } } });
-  const evaluated = await nmc(['eval', 'classes', '--json'], { cwd: folder });
-  expect(jsonLines(evaluated)[0]).toMatchObject({ checks: [{ value: 1, pass: true }] });
-}, 90_000);
 
 test('serve follows a run of the mesh', async () => {
   let child: ChildProcess | undefined;
