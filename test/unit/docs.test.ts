@@ -62,7 +62,7 @@ describe('every page', () => {
 
   it('has commands that exist, with options that exist', async () => {
     const commands = commandsOf(blocks);
-    expect(commands.length).toBeGreaterThan(10);
+    expect(commands.length).toBeGreaterThan(15);
     const helps = new Map<string, string>();
     for (const { page, name, flags } of commands) {
       const help = helps.get(name) ?? (await helpOf(name));
@@ -70,6 +70,13 @@ describe('every page', () => {
       expect(help, `${page}: nmc ${name}`).toContain(`nmc ${name}`);
       for (const flag of flags) expect(help, `${page}: nmc ${name} ${flag}`).toMatch(new RegExp(`${flag}\\b`));
     }
+  });
+
+  it('has no command in a block that asks a registry for a name, or waits for a word to be put in', () => {
+    const lines = blocks.filter(({ language }) => language === 'sh').flatMap(({ text }) => text.trimEnd().split('\n'));
+    expect(lines.filter((line) => /\bnmc\b/.test(line) && !/(^|&& )npx --no nmc /.test(line))).toEqual([]);
+    const words = lines.flatMap((line) => line.split('#')[0]?.match(/(?<= )[A-Z]{2,}\b/g) ?? []);
+    expect(words.filter((word) => word !== 'ADDRESS')).toEqual([]);
   });
 
   it('leads from the README, in at most one step', () => {
@@ -99,8 +106,8 @@ function leadsSomewhere(page: string, target: string): boolean {
 
 function commandsOf(all: readonly Block[]): { page: string; name: string; flags: string[] }[] {
   return all.flatMap(({ page, language, text }) =>
-    language === ''
-      ? [...text.matchAll(/^(?:.*&& )?(?:npx )?nmc (\w+)([^#&\n]*)/gm)].map(([, name = '', rest = '']) => ({
+    language === 'sh'
+      ? [...text.matchAll(/^(?:.*&& )?npx --no nmc (\w+)([^#&\n]*)/gm)].map(([, name = '', rest = '']) => ({
           page,
           name,
           flags: rest.match(/--[a-z-]+/g) ?? [],
