@@ -15,6 +15,8 @@ import { memoryParts } from './memory.ts';
 import { meshParts } from './mesh.ts';
 import { mnistParts } from './mnist.ts';
 import { modelsPart } from './models.ts';
+import { newcomerPart } from './newcomer.ts';
+import { newcomerMeshPart } from './newcomer-mesh.ts';
 import { packagePart } from './package.ts';
 import { peersPart } from './peers.ts';
 import { shardsPart } from './shards.ts';
@@ -23,6 +25,8 @@ import { testParts } from './tests.ts';
 export const parts: readonly Part[] = [
   ...freshCloneParts,
   freshMeshPart,
+  newcomerPart,
+  newcomerMeshPart,
   packagePart,
   containerPart,
   ...testParts,

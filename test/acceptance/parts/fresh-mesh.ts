@@ -29,7 +29,7 @@ async function tour(run: Command, context: Context, clone: string): Promise<Row>
 
 /** The first block of commands under `## A mesh`. */
 function tourOf(readme: string): string[] {
-  const block = /^## A mesh\n[^`]*```\n([\s\S]*?)^```/m.exec(readme)?.[1] ?? '';
+  const block = /^## A mesh\n[\s\S]*?^```sh\n([\s\S]*?)^```/m.exec(readme)?.[1] ?? '';
   const lines = block.split('\n').filter((line) => line !== '');
   if (!lines.some((line) => line.includes('nmc up')) || !lines.some((line) => line.startsWith('curl')))
     throw new Error('README.md has no tour of a mesh');
@@ -46,7 +46,7 @@ function scriptOf(lines: readonly string[]): string {
     "trap 'for job in $(jobs -p); do kill -INT -- -$job; done; wait' EXIT",
     ...lines.flatMap((line) => [
       line,
-      ...(line.includes('nmc up') ? [until('npx nmc status')] : []),
+      ...(line.includes('nmc up') ? [until('npx --no nmc status')] : []),
       ...(line.includes('nmc serve') ? [until('curl --fail --silent 127.0.0.1:8080/healthz')] : []),
     ]),
     'echo',

@@ -1,0 +1,39 @@
+/** What a newcomer pastes is found in a page, and a line that fails is named. */
+import { spawnSync } from 'node:child_process';
+import { expect, test } from 'vitest';
+import { blocksIn, blocksOf, scriptOf } from '../../acceptance/newcomer-blocks.ts';
+import { ROOT } from '../../support/repository.ts';
+
+const PAGE = `# Page
+
+\`\`\`sh
+echo one    # a comment
+echo two && true
+\`\`\`
+
+Save this as \`m.pcn\`:
+
+\`\`\`pcn
+pcn 1
+\`\`\`
+
+\`\`\`
+what is printed
+\`\`\`
+`;
+
+test('commands and files to save are found, what is printed is not', () => {
+  expect(blocksIn('a.md', PAGE)).toEqual([
+    { page: 'a.md', what: 'commands', lines: ['echo one    # a comment', 'echo two && true'] },
+    { page: 'a.md', what: 'file', name: 'm.pcn', text: 'pcn 1\n' },
+  ]);
+  const blocks = blocksOf(ROOT);
+  expect(blocks.filter((b) => b.what === 'commands').flatMap((b) => b.lines).length).toBeGreaterThan(15);
+  expect(blocks.filter((b) => b.what === 'file').map((b) => b.name)).toEqual(['model.pcn', 'kinds.pcn']);
+});
+
+test('lines run as they stand, until one fails', () => {
+  const run = (...lines: string[]) => spawnSync('bash', ['-c', scriptOf(lines)], { encoding: 'utf8' });
+  expect(run('echo one # x', 'cd /', 'pwd')).toMatchObject({ status: 0, stdout: 'one\n/\n' });
+  expect(run('echo one && false', 'echo two')).toMatchObject({ status: 1, stdout: 'one\n@@ failed: echo one && false\n' }); // biome-ignore format: one line
+});
