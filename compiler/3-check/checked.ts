@@ -157,7 +157,7 @@ export interface TrainTask {
   readonly validation?: DataReference;
   /** Steps of a sequence, where samples are sequences. */
   readonly sequence?: number;
-  /** The fields of the data as clamps read them; those of `data` where samples are no sequences. */
+  /** The fields of the data as clamps read them; those of `data` where samples are not sequences. */
   readonly inputs?: readonly DataField[];
   readonly clamps: readonly ClampInstance[];
   /** Where free nodes begin, instead of at their predictions. */

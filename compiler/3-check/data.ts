@@ -68,7 +68,7 @@ function declaredFields(definition: Definition, home: Environment, evaluate: Eva
   return fields;
 }
 
-/** The named arguments of `data.file` that are no parameters of it. */
+/** The named arguments of `data.file` that are not parameters of it. */
 function namedFields(
   definition: Definition,
   call: Call,

@@ -215,7 +215,7 @@ function dataIn(expression: Expression, environment: Environment): DataTerm | un
   return isKind(term, 'data') ? term : undefined;
 }
 
-/** Looks before it evaluates: what is no data is evaluated later, and its mistakes are told once. */
+/** Looks before it evaluates: what is not data is evaluated later, and its mistakes are told once. */
 function startsAtData(expression: Expression, environment: Environment): boolean {
   if (expression.kind === 'index') return startsAtData(expression.of, environment);
   if (expression.kind === 'call') return startsAtData(expression.callee, environment);

@@ -20,7 +20,7 @@ function lengths(steps: number, { nodes, baseRate }: ModelInstance): Set<number>
   return found;
 }
 
-/** Samples that a sense takes in so many steps; no whole number where the steps are no multiple of its own. */
+/** Samples that a sense takes in so many steps; not a whole number where the steps are not a multiple of its own. */
 function samplesOf(steps: number, rate: number, baseRate: number): number {
   return (steps * Math.round(rate * 1000)) / Math.round(baseRate * 1000);
 }

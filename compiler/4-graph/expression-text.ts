@@ -31,7 +31,7 @@ function printAttribute(value: AttributeValue): string {
   return typeof value === 'object' ? `[${value.join(', ')}]` : JSON.stringify(value);
 }
 
-/** Shapes are worked out by the operator table. @throws Error where the text is no expression of these leaves */
+/** Shapes are worked out by the operator table. @throws Error where the text is not an expression of these leaves */
 export function parseExpression(text: string, leaves: Leaves): Expr {
   const tokens = tokenize(text);
   let next = 0;

@@ -80,7 +80,7 @@ export function parseGraph(text: string): Graph {
 function parseNode({ head, facts }: Item): GraphNode {
   return read(head, () => {
     const match = /^node (\S+) : (\[.*\]) (node|sense) (\S+)$/.exec(head.text);
-    if (!match) throw new Error('is no node');
+    if (!match) throw new Error('is not a node');
     const [, name = '', sizes = '', role, energyKind = ''] = match;
     const shape = JSON.parse(sizes) as number[];
     const weights = parseWeights(facts);
@@ -114,7 +114,7 @@ function parseNode({ head, facts }: Item): GraphNode {
 function parseLink({ head, facts }: Item, shapes: ReadonlyMap<string, Shape>): GraphLink {
   return read(head, () => {
     const match = /^link (\S+) : (\S+) -> (\S+)(?: delay (\d+))?( apart)?$/.exec(head.text);
-    if (!match) throw new Error('is no link');
+    if (!match) throw new Error('is not a link');
     const [, name = '', source = '', target = '', delay = '0', apart] = match;
     const shape = shapes.get(source);
     if (!shape) throw new Error(`begins at ${source}, which is not a node`);

@@ -51,7 +51,7 @@ export function checkAlone(model: ModelInstance, reporter: Reporter): void {
     if (!joined.has(node.name)) reporter.report('node/alone', node.span, `no link begins or ends at \`${node.name}\``);
 }
 
-/** A delay carries values from step to step; samples that are no sequences have one step. */
+/** A delay carries values from step to step; samples that are not sequences have one step. */
 export function checkDelays(task: TrainTask, reporter: Reporter): void {
   const delayed = task.model.links.find((link) => link.delay > 0);
   if (delayed === undefined || (task.sequence ?? 1) > 1) return;

@@ -153,7 +153,7 @@ interface Line {
   readonly to: number;
 }
 
-/** Lines that are no comments, as ranges of the text: no copy of a large file. */
+/** Lines that are not comments, as ranges of the text: no copy of a large file. */
 function scanLines(text: string): { next(): Line | undefined; count(): number } {
   let at = 0;
   let number = 0;

@@ -66,7 +66,7 @@ function* statesOf(f: ProgramFunction): Generator<string> {
   for (const { value } of f.results) yield value;
 }
 
-/** A second and a third place for a weight, in snapshots too: what a batch settles on is no function of the weight. */
+/** A second and a third place for a weight, in snapshots too: what a batch settles on is not a function of the weight. */
 function copyOf(weight: State, parity: Parity): State {
   const { id, shape, slice, init } = weight;
   return {

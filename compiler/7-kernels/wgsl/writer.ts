@@ -144,7 +144,7 @@ export class ModuleWriter {
     return own;
   }
 
-  /** A number of the dispatch that is no size of a tensor. */
+  /** A number of the dispatch that is not a size of a tensor. */
   count(name: string, n: number): string {
     this.#fixed.set(`${name}${this.part}`, n);
     return `${name}${this.part}`;
@@ -297,7 +297,7 @@ export class ModuleWriter {
     return this.#isOfWords(tensor?.buffer ?? 0) ? `bitcast<f32>(${this.#word(name, at)})` : this.#word(name, at);
   }
 
-  /** A buffer in which tensors of several types lie: inputs, where some are no f32; and that of pairs in half precision. */
+  /** A buffer in which tensors of several types lie: inputs, where some are not f32; and that of pairs in half precision. */
   #isOfWords(buffer: number): boolean {
     const kind = kindOf(this.#arenas[buffer] ?? '');
     const packed = [...this.flat.types.values()].some((type) => type !== 'f16');
