@@ -13,7 +13,7 @@ export interface Position {
   readonly batch: number;
   /** Batches of the whole training (the horizon of schedules). */
   readonly batches: number;
-  /** Which element of a sequence, from 0; nothing where samples are no sequences. */
+  /** Which element of a sequence, from 0; nothing where samples are not sequences. */
   readonly step?: number;
   /** Which repetition of a stage, from 0: added to the ticks that the function itself counts. */
   readonly tick?: number;

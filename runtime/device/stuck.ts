@@ -1,7 +1,7 @@
 /**
- * A thread in the middle of a product cannot be ended: ONNX Runtime answers nobody meanwhile, and ends the whole process
- * when its thread is gone. Whoever closes such a device does not wait for it; the process then ends the hard way, since
- * a usual exit waits for all threads.
+ * A thread in the middle of a product cannot be ended: ONNX Runtime does not answer meanwhile, and ends the whole
+ * process when its thread is gone. Closing such a device does not wait for it; the process then ends the hard way,
+ * since a usual exit waits for all threads.
  */
 let stuck = false;
 

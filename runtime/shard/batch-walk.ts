@@ -73,7 +73,7 @@ export class BatchWalk {
     if (this.#walks.some((w) => !w.finished) || !mayMove) return { kind: 'needs', frames: needs };
     if (this.#results) return { kind: 'done', results: this.#results };
     this.#results = summed(this.#walks.map((w) => w.finished ?? {}));
-    // The weight step: a walk of its own, which waits for nobody.
+    // The weight step: a separate walk, which waits for no frame.
     const { after } = this.#route;
     this.#walks = after ? [new Walk(after, { ...this.part, inputs: {}, microbatch: 0 })] : [];
     return this.next(has);

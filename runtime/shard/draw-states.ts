@@ -6,7 +6,7 @@ import { availableParallelism } from 'node:os';
 import { Worker } from 'node:worker_threads';
 import { type State, sizeOf } from '../../spec/program.ts';
 
-/** Values by the id of their state. A state that is missing is drawn by whoever needs it. */
+/** Values by the id of their state. A state that is missing is drawn where it is needed. */
 export type Drawn = ReadonlyMap<string, Float32Array>;
 
 export interface Drawing {

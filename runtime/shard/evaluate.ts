@@ -109,7 +109,7 @@ export async function runPrediction(
   return joined;
 }
 
-/** A last batch that is not full is filled up with its own first sample; what comes of the copies is cut off. */
+/** An incomplete last batch is filled up with its own first sample; the results of the copies are cut off. */
 function padded(data: FieldData, count: number, batch: number): FieldData {
   const size = data.length / count;
   if (count === batch) return data;
@@ -124,8 +124,9 @@ function fillUp(data: FieldData, size: number, count: number, batch: number): vo
 }
 
 /**
- * Returns the metric over the whole set: accuracy in 0 … 1, or the mean squared error of an element; NaN where a sample's
- * read, or the numbers that its class was chosen from, are not finite (`argmax` of them would still be a class).
+ * Returns the metric over the whole set: accuracy in 0 … 1, or the mean squared error of an element; NaN where a
+ * sample's read, or the numbers that its class was chosen from, are not finite (`argmax` of them would still be a
+ * class).
  * @throws Stopped
  */
 export async function measure(

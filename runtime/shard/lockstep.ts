@@ -13,7 +13,7 @@ interface Call {
   left: number;
 }
 
-/** A session, whether somebody is going on with it, and whether there is news for who does. */
+/** A session, whether it is being advanced, and whether there is news for that loop. */
 interface Runner {
   readonly session: ShardSession;
   busy: boolean;

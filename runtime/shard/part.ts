@@ -12,7 +12,7 @@ export interface Part extends PartKey {
 }
 
 /**
- * A batch in parts of so many samples, as copies: whoever gave it may use its memory again.
+ * A batch in parts of so many samples, as copies: the caller may use its memory again.
  *
  * @param sizes of the parts, which together are the batch
  */

@@ -1,4 +1,6 @@
-/** A shard's part in one function, prepared for walking: what each segment reads, and when a local is needed no more. */
+/**
+ * A shard's part in one function, prepared for walking: what each segment reads, and when a local is needed no more.
+ */
 import type { Program, ProgramFunction } from '../../spec/program.ts';
 import type { Message, ShardFunction, ShardSchedule, Stage } from '../../spec/schedule.ts';
 
@@ -77,7 +79,7 @@ export function routeOf(shardFunction: ShardFunction, program: Program, all: rea
     if (run !== undefined && f) segments.set(run, f);
     for (const id of [...receive, ...send]) {
       const message = byId.get(id);
-      if (!message) throw new Error(`${shardFunction.name} names message ${id}, which is not there`);
+      if (!message) throw new Error(`${shardFunction.name} names message ${id}, which does not exist`);
       messages.set(id, message);
     }
   }

@@ -1,7 +1,7 @@
 /**
- * One shard at work among others: what it must be told before it can go on, what it tells them. It knows no transport:
- * whoever holds it carries frames from session to session (in one process, or over a network) and calls `advance`
- * until it is told to wait. Results do not depend on when frames arrive, only on what is in them.
+ * One shard at work among others: which frames it needs to go on, and which it sends. It is independent of the
+ * transport: its owner carries frames from session to session (in one process, or over a network) and calls `advance`
+ * until it has to wait. Results do not depend on when frames arrive, only on what is in them.
  */
 
 import { sizeOf } from '../../spec/program.ts';
@@ -138,6 +138,6 @@ class Session implements ShardSession {
 
 function fieldOf(part: Part, field: string): FieldData {
   const data = part.inputs[field];
-  if (!data) throw new Error(`${part.name} wants the field ${field}`);
+  if (!data) throw new Error(`${part.name} needs the field ${field}`);
   return data;
 }

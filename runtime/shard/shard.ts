@@ -142,7 +142,7 @@ function beginnings(beginning: Beginning): (state: State) => Tensor | undefined 
       if (tensor) return keepConnections(state, valuesOf(tensor, state));
       const whole = state.slice && found.get(state.slice.of);
       if (whole) return tileOf(whole, state);
-      // A copy that nobody saved is of what there is.
+      // A copy that was not saved is made of the current value.
       if (state.init.kind === 'copy') return tensorOf(copiedState(state));
       if (state.role === 'memory') return beginsAtZero(state) ? undefined : initialValues(state, NO_SEED);
       if (state.role !== 'optimizer') throw missing(state);
@@ -160,7 +160,7 @@ function beginnings(beginning: Beginning): (state: State) => Tensor | undefined 
   };
 }
 
-/** A state's part of a tensor of the file; all of it where the state is no tile. */
+/** A state's part of a tensor of the file; all of it where the state is not a tile. */
 function tileOf(tensor: NamedTensor, state: State): Tensor {
   const { slice } = state;
   if (!slice) return keepConnections(state, valuesOf(tensor, state));
@@ -174,7 +174,7 @@ function join(state: State, parts: readonly Tensor[]): Tensor {
   return Float64Array.from(parts.flatMap((part) => [...part]));
 }
 
-/** What predictions begin at is no part of a training: the same whatever the seed. */
+/** What predictions begin at is not part of a training: the same whatever the seed. */
 const NO_SEED = 0;
 
 function initialState(state: State, seed: number, statistics: ReadonlyMap<string, Standardization>): Tensor {

@@ -21,7 +21,7 @@ export function assertTrainable(plan: Plan, training: PlanTraining, data: Traini
     throw new UserError(
       'data/too-small',
       `${train.name} has ${train.length} samples, fewer than one batch of ${training.batch}`,
-      train.length > 0 ? `use a smaller batch (--batch ${train.length}), or more data` : 'give it some data',
+      train.length > 0 ? `use a smaller batch (--batch ${train.length}), or more data` : 'add samples to it',
     );
   const measured = plan.checks.map((check, i) => [check, data.checks[i]] as const);
   const by = validatedBy(plan);
@@ -35,7 +35,9 @@ export function assertTrainable(plan: Plan, training: PlanTraining, data: Traini
   });
 }
 
-/** @param where it is to be trained, @throws UserError `train/last` where the last part of an epoch cannot be trained */
+/**
+ * @param where it is to be trained, @throws UserError `train/last` where the last part of an epoch cannot be trained
+ */
 export function assertDropsLast({ task, last }: Pick<PlanTraining, 'task' | 'last'>, where: string): void {
   if (last !== 'keep') return;
   throw new UserError(

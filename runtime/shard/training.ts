@@ -176,7 +176,7 @@ async function trainEpoch(job: Job, epoch: number, firstBatch: number): Promise<
       finished++;
       observer.batchDone(finished, samples);
     });
-    // Whoever awaits it hears of a failure; those behind it fail for the same reason, unheard.
+    // A failure reaches those that await it; later batches fail for the same reason, unheard.
     done.catch(() => undefined);
     fed.release();
     pending.push(done);
@@ -252,7 +252,7 @@ async function measureOnTheWay(options: TrainingOptions, run: Run): Promise<(num
   return values;
 }
 
-/** @throws UserError `weights/not-finite`: a state that nobody could go on from is never saved */
+/** @throws UserError `weights/not-finite`: a state that training could not go on from is never saved */
 async function stateOf(
   { shard, run }: TrainingOptions,
   at: Pick<RunState, 'epoch' | 'batch' | 'update' | 'finished'>,

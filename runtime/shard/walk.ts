@@ -22,7 +22,7 @@ export type WalkStep =
 
 export class Walk {
   readonly part: Part;
-  /** Its results, for whoever has taken them. */
+  /** Its results, once they are taken. */
   finished: Readonly<Record<string, Tensor>> | undefined;
   readonly #route: Route;
   readonly #locals = new Map<string, Tensor>();

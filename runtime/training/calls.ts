@@ -13,7 +13,7 @@ export interface RunLengths {
   readonly checks: readonly { readonly length: number }[];
   /** Samples of a training batch. */
   readonly batch: number;
-  /** Steps of a sequence; absent: samples are no sequences. */
+  /** Steps of a sequence; absent: samples are not sequences. */
   readonly sequence?: number;
   /** A last batch that is not full is trained, too. */
   readonly last?: 'keep';

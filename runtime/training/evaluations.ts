@@ -14,7 +14,7 @@ export interface Evaluation {
   readonly read: string;
   readonly field: string;
   readonly batch: number;
-  /** Steps of a sequence, each a call of its own; absent: samples are no sequences. */
+  /** Steps of a sequence, each a call of its own; absent: samples are not sequences. */
   readonly sequence?: number;
   /** No check of the model but its validation, measured by the check whose text it has. */
   readonly of?: 'validation';

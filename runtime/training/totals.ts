@@ -1,7 +1,7 @@
 /**
  * What is summed over an epoch, by name: `energy.NODE` over samples, `sum.I` and `count.I` of what evaluation I has
- * compared; on one machine `samples` and `seconds` of training too. Kept in snapshots, so that a resumed epoch ends with
- * the same numbers. Pure.
+ * compared; on one machine `samples` and `seconds` of training too. Kept in snapshots, so that a resumed epoch ends
+ * with the same numbers. Pure.
  */
 import { comparedNames, energyName, energyNode } from '../../spec/names.ts';
 import type { Tensor } from '../device/device.ts';
@@ -17,7 +17,7 @@ export function energiesIn<T>(results: Readonly<Record<string, T>>): { readonly 
   });
 }
 
-/** The first node whose energy is no finite number. */
+/** The first node whose energy is not finite. */
 export function unsoundEnergy(results: Readonly<Record<string, Tensor>>): string | undefined {
   return energiesIn(results).find(({ value }) => !Number.isFinite(value[0]))?.node;
 }

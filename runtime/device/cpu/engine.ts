@@ -51,7 +51,7 @@ export interface LaneRun {
   readonly own: Float32Array;
   readonly other: Float32Array;
   share(position: Position): Promise<void>;
-  /** Puts together what is no gradient. @param first results of the first lane, as `own` has them */
+  /** Puts together what is not a gradient. @param first results of the first lane, as `own` has them */
   sum(first: Float32Array, second: Float32Array, results: Readonly<Record<string, Float32Array>>): void;
   /** Moves the weights by the sum of both lanes' gradients. @param first `own` or `other` of the first lane */
   step(first: Float32Array, second: Float32Array, position: Position): void;
@@ -215,7 +215,7 @@ export class CpuEngine {
     for (const { field, type, shape } of manifest.fields) {
       const data = inputs[field];
       if (data?.length !== sizeOf(shape))
-        throw new Error(`${manifest.function} wants ${sizeOf(shape)} elements of ${field}`);
+        throw new Error(`${manifest.function} needs ${sizeOf(shape)} elements of ${field}`);
       feeds[nameIn(manifest, inputName(field))] = new ort.Tensor(ORT_TYPES[type], data, shape);
     }
     if (manifest.scalars.length > 0)

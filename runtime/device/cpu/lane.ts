@@ -54,7 +54,7 @@ export class Lane {
         }
         if (lingers && Atomics.wait(this.#control, posted, this.#finished, LINGER_MILLISECONDS) !== 'timed-out')
           continue;
-        // Whoever sends a batch after this line sends a message, too; one that came before it is there now.
+        // A batch that is sent after this line comes with a message; an earlier one is there now.
         Atomics.store(this.#control, awake[this.#index], 0);
         if (Atomics.load(this.#control, posted) === this.#finished) return;
         Atomics.store(this.#control, awake[this.#index], 1);

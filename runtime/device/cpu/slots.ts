@@ -1,6 +1,6 @@
 /**
- * Batches on their way to two lanes and back, in memory that the command and both lanes share: a message between threads
- * costs as much as a tenth of a small network's batch, and wakes who receives it at the worst moment.
+ * Batches on their way to two lanes and back, in memory that the command and both lanes share: a message between
+ * threads costs as much as a tenth of a small network's batch, and wakes who receives it at the worst moment.
  *
  * A slot holds the whole batch, its position and, when it is done, its results. They are used in turn. A lane that has
  * nothing to do waits a moment for the next one, and only then goes back to its messages; `awake` says which it does.
@@ -99,7 +99,7 @@ function layout(lane: CpuManifest): Layout {
 export function fillSlot(slot: Slot, inputs: Readonly<Record<string, RunInput>>, position: Position): void {
   for (const [name, place] of Object.entries(slot.inputs)) {
     const data = inputs[name];
-    if (data?.length !== place.length) throw new Error(`train wants ${place.length} elements of ${name}`);
+    if (data?.length !== place.length) throw new Error(`train needs ${place.length} elements of ${name}`);
     place.set(data);
   }
   const { batch, batches, step, tick } = position;
@@ -119,7 +119,7 @@ export function halvesOf({ fields }: CpuManifest): Record<string, RunInput> {
   return Object.fromEntries(fields.map(({ field, type, shape }) => [field, new ARRAYS[type](sizeOf(shape))]));
 }
 
-/** The types of memory that threads share, and of memory that they do not, are one to whoever only reads and writes. */
+/** The types of memory that threads share, and of memory that they do not, are the same for reading and writing. */
 function placed(type: Kind, buffer: SharedArrayBuffer, offset: number, elements: number): RunInput {
   return new ARRAYS[type](buffer as unknown as ArrayBuffer, offset, elements);
 }

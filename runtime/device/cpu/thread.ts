@@ -8,7 +8,7 @@ import { buffersOf, copied, type Reply, type Request, type WorkerStart } from '.
 type DistributiveOmit<T, K extends PropertyKey> = T extends unknown ? Omit<T, K> : never;
 
 export interface Thread {
-  /** Asks for something whose answer nobody waits for. */
+  /** Sends a request without waiting for its answer. */
   tell(request: DistributiveOmit<Request, 'id'>): void;
   ask<T>(request: DistributiveOmit<Request, 'id'>, transfer?: ArrayBuffer[]): Promise<T>;
   close(): Promise<void>;
@@ -23,7 +23,7 @@ export function warmThreads(count: number): void {
 
 function startWorker(): Worker {
   const worker = new Worker(new URL('./worker.js', import.meta.url));
-  // Until it is opened it holds nothing alive, and if it dies the next one says why to whoever opens that.
+  // Until it is opened it holds nothing alive, and if it dies opening the next one says why.
   worker.unref();
   worker.on('error', () => {
     const at = idle.indexOf(worker);

@@ -1,4 +1,4 @@
-/** A thread of the CPU device: ONNX Runtime blocks whoever calls it, so it is not the command that calls. */
+/** A thread of the CPU device: ONNX Runtime blocks its caller, so the command's own thread does not call it. */
 
 import { parentPort } from 'node:worker_threads';
 import { LANE, TRAIN } from '../../../spec/names.ts';

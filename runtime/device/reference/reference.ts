@@ -74,7 +74,7 @@ function* runFunction(
   for (const input of f.inputs) {
     const data = inputs[input.field];
     if (data?.length !== sizeOf(input.shape))
-      throw new Error(`${f.name} wants ${sizeOf(input.shape)} elements of ${input.field}`);
+      throw new Error(`${f.name} needs ${sizeOf(input.shape)} elements of ${input.field}`);
     values.set(input.id, { shape: input.shape, data: Float64Array.from(data) });
   }
   for (const block of f.blocks) yield* runBlock(block, values, position);
@@ -101,7 +101,7 @@ function* runBlock(block: Block, values: Values, position: Position): Generator<
 
 function runOp(op: Op, values: Values): ReferenceTensor {
   if (op.op === 'constant') return { shape: [], data: Float64Array.of(op.attributes.value as number) };
-  if (!isOperator(op.op)) throw new Error(`${op.op} is no operator`);
+  if (!isOperator(op.op)) throw new Error(`${op.op} is not an operator`);
   const args = op.args.map((a) => read(values, a));
   return { shape: op.shape, data: operators[op.op].reference(args, op.attributes, op.shape) };
 }

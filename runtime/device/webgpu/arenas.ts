@@ -3,7 +3,7 @@ import type { KernelProgram } from '../../../spec/kernels.ts';
 import { EnvironmentError } from '../../support/errors.ts';
 import type { Gpu } from './gpu.ts';
 
-/** What nobody computed: a number that no test takes for a result. */
+/** The value of memory that was never computed: no test takes it for a result. */
 const POISON = 0x7fc0dead;
 
 export class DeviceArenas {
@@ -48,7 +48,7 @@ export class DeviceArenas {
     return buffer;
   }
 
-  /** Fills all that a run computes with what is no number. */
+  /** Fills all that a run computes with NaN. */
   poison(): void {
     for (const [name, buffer] of this.#buffers)
       if (/^(values|halves|results)/.test(name))

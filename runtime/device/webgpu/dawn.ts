@@ -7,7 +7,7 @@ import type { Gpu } from './gpu.ts';
 import { openGpu, requestAdapter } from './gpu.ts';
 import { type DawnClasses, paceDawn } from './pace.ts';
 
-// Dawn ends when nobody holds what it gave: both are held for good.
+// Dawn ends when its objects are collected, so both are held for good.
 let loaded: Promise<GPU> | undefined;
 let nothing: Promise<GPU> | undefined;
 let paced = false;
@@ -49,7 +49,7 @@ export async function openBestGpu(matrices = false): Promise<Gpu> {
   if (!adapter)
     throw new EnvironmentError(
       'device/none',
-      'this machine has no GPU that can be used: no driver offers an adapter',
+      'this machine has no usable GPU: no driver offers an adapter',
       `use --device cpu; to see more: ${nmc`doctor`}`,
     );
   return openGpu(adapter, matrices);

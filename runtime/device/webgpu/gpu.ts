@@ -41,7 +41,7 @@ export async function openGpu(adapter: GPUAdapter, matrices = false): Promise<Gp
   try {
     device = await adapter.requestDevice({ requiredLimits, requiredFeatures });
   } catch (error) {
-    throw new EnvironmentError('device/failed', `the GPU gave no device: ${reasonOf(error)}`, 'try --device cpu');
+    throw new EnvironmentError('device/failed', `the GPU could not be opened: ${reasonOf(error)}`, 'try --device cpu');
   }
   let failure: Error | undefined;
   device.addEventListener('uncapturederror', (event) => {
@@ -50,7 +50,7 @@ export async function openGpu(adapter: GPUAdapter, matrices = false): Promise<Gp
   const gone = device.lost.then((info): never => {
     failure ??= new EnvironmentError(
       'device/lost',
-      `the GPU went away: ${info.message || info.reason}`,
+      `the GPU was lost: ${info.message || info.reason}`,
       `to go on from the last snapshot, with --device cpu also without the GPU: ${nmc`train --resume RUN`}`,
     );
     throw failure;

@@ -1,5 +1,5 @@
 /**
- * Rows of a data set between a batch and the buffer that keeps them all. Rows of bytes that are no whole words are kept
+ * Rows of a data set between a batch and the buffer that keeps them all. Rows of bytes that are not whole words are kept
  * with the last word filled up, so that each row has words of its own; in a batch they follow each other closely. A data
  * set that is larger than one binding lies in parts of whole rows: each launch is for the rows of one part, and leaves
  * the others alone.

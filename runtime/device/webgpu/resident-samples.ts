@@ -1,6 +1,6 @@
 /**
- * Samples that stay on the device: each is uploaded with the batch in which it is first seen, and from then on a batch of
- * known samples is a list of their numbers. The batch is put together where an upload would have put it, so all that
+ * Samples that stay on the device: each is uploaded with the batch in which it is first seen, and from then on a batch
+ * of known samples is a list of their numbers. The batch is put together where an upload would have put it, so all that
  * follows reads the same bytes.
  */
 import { type KernelInput, MAX_GROUPS } from '../../../spec/kernels.ts';
@@ -9,7 +9,7 @@ import { fieldArrays } from '../device.ts';
 import { bindingBytes, type Gpu } from './gpu.ts';
 import { RESIDENT_KERNELS } from './resident-kernels.ts';
 
-/** Bytes of all samples together: nobody can ask a GPU how much of its memory is free. */
+/** Bytes of all samples together: a GPU does not say how much of its memory is free. */
 const MAX_BYTES = 1024 ** 3;
 
 /** Where a run reads a field of the batch. */

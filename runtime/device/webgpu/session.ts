@@ -1,6 +1,7 @@
 /**
  * A program on a GPU. Every run is one command buffer: inputs and scalars are written, all dispatches of all ticks
- * follow, results are copied out; nothing waits but who asked for the results. The same file runs in Node and in a page.
+ * follow, results are copied out; nothing waits but who asked for the results. The same file runs in Node and in a
+ * page.
  */
 import { parseKernels } from '../../../spec/kernel-text.ts';
 import { verifyKernels } from '../../../spec/kernel-verify.ts';
@@ -34,7 +35,7 @@ import { makeSamplesResident, type ResidentSamples } from './resident-samples.ts
 import { planScalars, type Scalars, type Stretch, scalarValues } from './scalars.ts';
 
 export interface SessionOptions {
-  /** For tests: fills what a run computes with what is no number, before every run. */
+  /** For tests: fills what a run computes with NaN, before every run. */
   readonly poison?: boolean;
   /** For tests: bytes of samples in one buffer. */
   readonly residentBytes?: number;
@@ -269,7 +270,7 @@ class WebGpuSession implements Required<DeviceSession> {
   #upload({ f, inputs }: Loaded, given: Readonly<Record<string, RunInput>>): void {
     for (const { input, elements, to } of inputs) {
       const data = given[input.field];
-      if (data?.length !== elements) throw new Error(`${f.name} wants ${elements} elements of ${input.field}`);
+      if (data?.length !== elements) throw new Error(`${f.name} needs ${elements} elements of ${input.field}`);
       this.#writeParts(to, wholeWords(data, input.type));
     }
   }
