@@ -1,7 +1,7 @@
 /**
  * What synchronizers keep and share: small records that change by compare-and-set, blobs named by their hash, streams
- * that only grow at their end, and messages between synchronizers. One process with files (`embedded.ts`), or a cluster behind the
- * same interface; test/mesh/backplane-suite.ts is what each of them has to pass.
+ * that only grow at their end, and messages between synchronizers. One process with files (`embedded.ts`), or a cluster
+ * behind the same interface; test/mesh/backplane-suite.ts is what each of them has to pass.
  */
 
 export interface Entry {
@@ -26,7 +26,7 @@ export interface KeptBlob {
 
 export interface BlobSink {
   write(piece: Uint8Array): void;
-  /** @returns whether it was what its name says, and is kept now */
+  /** @returns whether its bytes had its hash, and it is kept now */
   finish(): Promise<boolean>;
   /** Nothing of it stays. */
   abandon(): void;
@@ -34,7 +34,7 @@ export interface BlobSink {
 
 export interface BlobSource {
   readonly bytes: number;
-  /** @returns nothing behind the last one; whether all was what its name says, the receiver finds by its hash */
+  /** @returns nothing behind the last one; the receiver checks the hash */
   next(): Promise<Uint8Array | undefined>;
   close(): Promise<void>;
 }
@@ -54,7 +54,7 @@ export interface Backplane {
 
   /** @returns SHA-256 in hexadecimal; the same bytes are kept once */
   putBlob(bytes: Uint8Array): Promise<string>;
-  /** @returns nothing where it is not there, or is not what its name says */
+  /** @returns nothing where it is missing or damaged */
   getBlob(hash: string): Promise<Uint8Array | undefined>;
   hasBlob(hash: string): Promise<boolean>;
   /**
@@ -68,9 +68,9 @@ export interface Backplane {
   touchBlob(hash: string): Promise<boolean>;
   /** In no order. */
   listBlobs(): Promise<readonly KeptBlob[]>;
-  /** Gone when the call has returned, not when it is answered: nobody can ask for it in between. */
+  /** Gone when the call has returned, not when it is answered, so that it cannot be asked for in between. */
   removeBlob(hash: string): Promise<void>;
-  /** Told of each blob that was to be read and is not there, or is not what its name says. @returns what ends it */
+  /** Called for each blob that was to be read and is missing or damaged. @returns what ends it */
   onDamagedBlob(listener: (hash: string) => void): () => void;
 
   /** @returns its sequence */

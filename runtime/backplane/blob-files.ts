@@ -57,7 +57,7 @@ export class BlobFiles {
     boundedCount(statSync(this.#path(hash)).size, most, `blob ${hash}`);
     const bytes = readFileSync(this.#path(hash));
     if (hex(sha256(bytes)) === hash) return bytes;
-    // A disk that lies: better missing than wrong.
+    // A faulty disk: better missing than wrong.
     this.remove(hash);
     return undefined;
   }
@@ -117,6 +117,6 @@ export class BlobFiles {
 
 /** A name from outside becomes a path here, and is no other than this. */
 function assertHash(hash: string): string {
-  if (!HASH.test(hash)) throw new Error(`no hash: ${hash.slice(0, 100)}`);
+  if (!HASH.test(hash)) throw new Error(`not a hash: ${hash.slice(0, 100)}`);
   return hash;
 }

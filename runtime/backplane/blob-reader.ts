@@ -1,4 +1,4 @@
-/** A blob read in pieces; the hash is computed on the way, so that its end says whether it was what its name says. */
+/** A blob read in pieces; the hash is computed on the way, so that its end says whether it is undamaged. */
 import { createHash, type Hash } from 'node:crypto';
 import type { FileHandle } from 'node:fs/promises';
 
@@ -12,7 +12,7 @@ export class BlobReader {
   readonly #damaged: () => void;
   #read = 0;
 
-  /** @param damaged what was read to its end is not what its name says */
+  /** @param damaged called where the bytes do not have the hash */
   constructor(file: FileHandle, name: string, bytes: number, damaged: () => void) {
     this.bytes = bytes;
     this.#file = file;

@@ -1,4 +1,6 @@
-/** A blob on its way to the disk: a file beside, written in pieces, in its place when its hash is what was announced. */
+/**
+ * A blob on its way to the disk: a file beside, written in pieces, in its place when its hash is what was announced.
+ */
 import { createHash } from 'node:crypto';
 import { closeSync, fsync } from 'node:fs';
 import { promisify } from 'node:util';
@@ -43,7 +45,7 @@ export class BlobWriter {
   /** @throws EnvironmentError `disk/full` and others of the disk; then nothing of it is left */
   write(piece: Uint8Array): void {
     const { bytes, room } = this.#options;
-    if (this.#written + piece.length > bytes) throw new RangeError('more than was announced');
+    if (this.#written + piece.length > bytes) throw new RangeError('it is longer than announced');
     this.#guarded(() => {
       if (this.#written - this.#looked >= LOOK_EVERY_BYTES) {
         room?.assertRoom(bytes - this.#written);
@@ -56,7 +58,7 @@ export class BlobWriter {
     this.#written += piece.length;
   }
 
-  /** @returns whether it was what its name says, and is now kept */
+  /** @returns whether its bytes had its hash, and it is now kept */
   async finish(): Promise<boolean> {
     if (!this.#complete()) return false;
     this.#finishing = true;

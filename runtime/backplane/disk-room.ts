@@ -24,7 +24,7 @@ export function diskRoom(
       if (free >= headroom + bytes) return;
       throw new EnvironmentError(
         'disk/full',
-        `the disk of the mesh is full: ${formatBytes(bytes)} are wanted, ${formatBytes(Math.max(0, free))} are left, of which ${formatBytes(headroom)} stay free for its records`,
+        `the disk of the mesh is full: ${formatBytes(bytes)} are needed, ${formatBytes(Math.max(0, free))} are left, of which ${formatBytes(headroom)} stay free for its records`,
         `free some space there, or remove what no run needs: ${nmc`mesh gc`}`,
       );
     },

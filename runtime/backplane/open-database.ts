@@ -54,7 +54,7 @@ export function openDatabase(folder: string, acceptOlder: boolean, onOlder: (mes
   };
   const [found, confirmed] = [countOf(), readCount(countFile)];
   if (found < confirmed) {
-    const message = `${join(folder, DATABASE)} has stepped back: it knows ${found} of ${confirmed} changes that were confirmed; its log was lost or damaged, or an older copy was put back`;
+    const message = `${join(folder, DATABASE)} is an older state: it has ${found} of ${confirmed} confirmed changes; its log was lost or damaged, or an older copy was restored`;
     if (!acceptOlder) {
       database.close();
       throw new EnvironmentError(

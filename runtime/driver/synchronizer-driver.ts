@@ -1,6 +1,6 @@
 /**
- * Runs the synchronizer's state machine: its effects one after the other, in the order in which they came, so that what
- * must be durable is so before anybody is told. The same driver runs on a node, in a simulation and in tests.
+ * Runs the synchronizer's state machine: its effects one after the other, in the order in which they came, so that
+ * states are durable before they are announced. The same driver runs on a node, in a simulation and in tests.
  */
 import { restoredSynchronizer, synchronizer } from '../roles/synchronizer.ts';
 import type {

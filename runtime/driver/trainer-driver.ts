@@ -262,7 +262,7 @@ export class TrainerDriver<S extends DrivenShard> {
     return this.#state.shards[shardName(at)]?.term === at.term;
   }
 
-  /** Two shards of one trainer come to a new term one after the other: a frame of the old one is nobody's. */
+  /** Two shards of one trainer come to a new term one after the other: a frame of the old one is dropped. */
   #handOver(to: ShardId, frame: Frame): string | undefined {
     const shard = this.#shards.get(shardName(to));
     if (shard?.term !== to.term || !this.#isCurrent(to)) return undefined;

@@ -15,11 +15,16 @@ export function checkBearer(header: string | undefined, tokens: Tokens | undefin
   const name = token === undefined ? undefined : tokens?.nameOf(token);
   if (name !== undefined) return name;
   const challenge = token === undefined ? 'Bearer realm="nmc"' : 'Bearer realm="nmc", error="invalid_token"';
-  throw new HttpError(401, 'http/token', token === undefined ? 'a token is needed here' : 'the token is not valid', {
-    repair: tokens
-      ? `send Authorization: Bearer TOKEN; to make one on the server’s machine: ${nmc`keys token new NAME`}`
-      : `ask on the machine itself, or start the server with --tokens FILE, made by ${nmc`keys token new NAME`}`,
-    headers: { 'www-authenticate': challenge },
-    closes: true,
-  });
+  throw new HttpError(
+    401,
+    'http/token',
+    token === undefined ? 'this request needs a token' : 'the token is not valid',
+    {
+      repair: tokens
+        ? `send Authorization: Bearer TOKEN; to make one on the server’s machine: ${nmc`keys token new NAME`}`
+        : `ask on the machine itself, or start the server with --tokens FILE, made by ${nmc`keys token new NAME`}`,
+      headers: { 'www-authenticate': challenge },
+      closes: true,
+    },
+  );
 }

@@ -6,7 +6,7 @@ import type { IncomingMessage } from 'node:http';
 import { isLoopback } from '../support/loopback.ts';
 import { HttpError } from './http-error.ts';
 
-/** Listening on all addresses is no name: the address that a connection came to is one. */
+/** Listening on all addresses is not a name: the address that a connection came to is one. */
 const EVERYWHERE: readonly string[] = ['', '0.0.0.0', '::'];
 
 export class Hosts {

@@ -6,7 +6,7 @@ import type { ErrorCode } from '../support/error-codes.ts';
 export interface HttpErrorOptions {
   readonly repair?: string;
   readonly headers?: Readonly<Record<string, string>>;
-  /** The body was not read to its end: what follows on the connection is no request. */
+  /** The body was not read to its end: what follows on the connection is not a request. */
   readonly closes?: boolean;
 }
 

@@ -67,7 +67,9 @@ export function limitedServer(
 /** From the answer to the end of a connection whose client may not read it. */
 const FAREWELL_MILLISECONDS = 1000;
 
-/** What Node could not read as a request is answered, and its connection closed; where TLS failed nothing can be said. */
+/**
+ * What Node could not read as a request is answered, and its connection closed; where TLS failed nothing can be said.
+ */
 export function refuseConnection(error: Error, socket: Socket): void {
   const code = errorCode(error) ?? '';
   if (!socket.writable || !/^(HPE|ERR_HTTP)_/.test(code)) {
@@ -80,7 +82,7 @@ export function refuseConnection(error: Error, socket: Socket): void {
   socket.destroySoon();
 }
 
-/** Everybody else keeps room when one address opens as many connections as it can. */
+/** Other clients keep room when one address opens as many connections as it can. */
 function limitEachClient(server: Server, most: number): void {
   const open = new Map<string, number>();
   server.on('connection', (socket: Socket) => {

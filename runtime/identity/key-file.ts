@@ -32,13 +32,13 @@ export function writeNewKey(path: string): KeyPair {
   if (existsSync(path))
     throw new UserError(
       'key/exists',
-      `there is a key already: ${path}`,
+      `there is already a key: ${path}`,
       `move the file away first; to print the key in it: ${nmc`keys show`}`,
     );
   mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
   const pair = newKeyPair();
   const secret = Buffer.from(pair.secretKey.subarray(0, 32)).toString('base64url');
-  // The mode is set by the mask before anything is in the file, and again for whoever changed the mask.
+  // The mode is set by the mask before anything is in the file, and again in case the mask was changed.
   const mask = process.umask(0o077);
   try {
     writeFileAtomic(

@@ -4,7 +4,7 @@ export function keyText(publicKey: Uint8Array): string {
   return Buffer.from(publicKey).toString('base64url');
 }
 
-/** @returns nothing for what is no key */
+/** @returns nothing where it is not a key */
 export function keyBytes(text: string): Uint8Array | undefined {
   if (!/^[A-Za-z0-9_-]{43}$/.test(text)) return undefined;
   const bytes = new Uint8Array(Buffer.from(text, 'base64url'));

@@ -38,11 +38,11 @@ export function addToken(path: string, name: string, now: Date): string {
   if (tokens.some((token) => token.name === name))
     throw new UserError(
       'token/exists',
-      `there is a token ${name} already`,
+      `there is already a token ${name}`,
       `use another name, or ${nmc`keys token revoke ${name}`}`,
     );
   if (tokens.length >= MAX_TOKENS)
-    throw new UserError('token/many', `there are ${MAX_TOKENS} tokens already`, nmc`keys token revoke NAME`);
+    throw new UserError('token/many', `there are already ${MAX_TOKENS} tokens`, nmc`keys token revoke NAME`);
   const token = PREFIX + randomBytes(SECRET_BYTES).toString('base64url');
   writeTokens(path, [...tokens, { name, hash: hashOf(token).toString('hex'), created: now.toISOString() }]);
   return token;
@@ -103,7 +103,7 @@ export class TokenFile {
     try {
       this.#load(stamp);
     } catch {
-      // A file that is gone, or that others may write, lets nobody in.
+      // A file that is missing, or that others may write, admits no client.
       this.#stamp = stamp;
       this.#tokens = [];
     }

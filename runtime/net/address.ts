@@ -37,5 +37,9 @@ export function addressUrl(address: Address): string {
 }
 
 function wrong(text: string): UserError {
-  return new UserError('mesh/address', `${text} is no address`, 'HOST, HOST:PORT, ws://HOST:PORT or wss://HOST:PORT');
+  return new UserError(
+    'mesh/address',
+    `${text} is not an address`,
+    'HOST, HOST:PORT, ws://HOST:PORT or wss://HOST:PORT',
+  );
 }

@@ -1,4 +1,4 @@
-/** How much of one thing somebody may do: a steady rate, and so many at once after a rest (a token bucket). */
+/** How much of one thing a client may do: a steady rate, and a burst after a rest (a token bucket). */
 export class Allowance {
   readonly #perSecond: number;
   readonly #most: number;

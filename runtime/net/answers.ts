@@ -1,4 +1,4 @@
-/** What each question of the wire is answered with: one table, from which asking and answering have their types. */
+/** The answer to each question of the wire: one table that types both asking and answering. */
 import {
   anything,
   count,
@@ -25,7 +25,7 @@ export type Answers = { readonly [What in keyof typeof ANSWERS]: TypeOf<(typeof 
 
 export type KeysPage = Answers['keys'];
 
-/** An answer, held by the compiler to what its question is answered with. */
+/** An answer, typed by its question. */
 export function answerTo<W extends Question['what']>(_what: W, answer: Answers[W]): Answers[W] {
   return answer;
 }

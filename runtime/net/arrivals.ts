@@ -1,6 +1,6 @@
 /**
- * How many connections one source may begin. A table of fixed size, into which sources fall by a hash that nobody
- * outside can know: no number of addresses makes it larger or makes it forget.
+ * How many connections one source may begin. A table of fixed size, into which sources fall by a secret hash: many
+ * addresses make it neither larger nor forgetful.
  */
 import { createHash, randomBytes } from 'node:crypto';
 import { clientAddress } from '../http/hosts.ts';

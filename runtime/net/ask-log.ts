@@ -1,4 +1,4 @@
-/** What happened to a run, page by page; what is no record is not taken for one. */
+/** The log of a run, page by page; anything that is not a record is refused. */
 import type { RunEvent } from '../../spec/run-events.ts';
 import { readRunEvent } from '../wire/run-event-schema.ts';
 import type { Answers } from './answers.ts';
@@ -35,7 +35,7 @@ export async function askRecording(
   return records;
 }
 
-/** In order, and behind `from`: so an end comes, whoever answers. */
+/** In order, and behind `from`, so that reading ends even with a faulty mesh. */
 function assertOrder(records: readonly { readonly sequence: number }[], from: number): void {
   let next = from;
   for (const { sequence } of records) {

@@ -3,10 +3,10 @@ import { ask } from './ask.ts';
 import type { Link } from './link.ts';
 import type { MeshStatus, RunStatus, ShardStatus } from './mesh-status.ts';
 
-/** Of one status: more than any mesh has, and an end where somebody goes on for ever. */
+/** Of one status: more than any mesh has, and a bound where the answers never end. */
 const MAX_PAGES = 256;
 
-/** @throws EnvironmentError `mesh/answer` where that is no status; as `ask` does */
+/** @throws EnvironmentError `mesh/answer` where that is not a status; as `ask` does */
 export async function askStatus(link: Pick<Link, 'ask'>): Promise<MeshStatus> {
   const first = await ask(link, { what: 'status' });
   let [page, pages] = [first, 1];

@@ -1,4 +1,4 @@
-/** Questions to a mesh, and their answers, which are held to what such a question is answered with. */
+/** Questions to a mesh, and their answers, which are checked against the form that the question asks for. */
 import { EnvironmentError } from '../support/errors.ts';
 import { follows, type Shape, shapeProblem } from '../support/shape.ts';
 import type { Question } from '../wire/messages.ts';
@@ -7,7 +7,7 @@ import type { Link } from './link.ts';
 
 type What = Question['what'];
 
-/** Where an answer is more than a word. */
+/** Questions whose answers have a form to check. */
 const NAMES: Readonly<Partial<Record<What, string>>> = {
   status: 'the status of a mesh',
   logs: 'the log of a run',
@@ -15,7 +15,7 @@ const NAMES: Readonly<Partial<Record<What, string>>> = {
   run: 'the record of a run',
 };
 
-/** @throws EnvironmentError `mesh/answer` where that is no answer to the question; as `Link.ask` does */
+/** @throws EnvironmentError `mesh/answer` where that is not an answer to the question; as `Link.ask` does */
 export async function ask<Asked extends Question>(link: Pick<Link, 'ask'>, question: Asked): Promise<AnswerOf<Asked>> {
   const what: Asked['what'] = question.what;
   return readAnswer(what, await link.ask(question));
@@ -29,5 +29,5 @@ function readAnswer<W extends What>(what: W, answer: unknown): Answers[W] {
 }
 
 export function unlike(expectation: string): EnvironmentError {
-  return new EnvironmentError('mesh/answer', `the answer is not ${expectation}`, 'is it the mesh you mean?');
+  return new EnvironmentError('mesh/answer', `the answer is not ${expectation}`, 'check the address of the mesh');
 }

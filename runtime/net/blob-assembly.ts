@@ -1,4 +1,4 @@
-/** A blob that arrives in chunks, one after the other: nothing larger than was agreed, nothing but what its name says. */
+/** A blob that arrives in chunks, one after the other: not larger than agreed, and with the hash of its name. */
 import { type BoundedCount, zeroedBytes } from '../support/bounded.ts';
 import { hex, sha256 } from '../wire/hash.ts';
 
@@ -19,7 +19,7 @@ export class BlobAssembly {
 
   /** @returns what is wrong, or nothing */
   add(offset: number, total: number, data: Uint8Array): string | undefined {
-    if (total !== this.#bytes.length) return 'its size is not what was agreed';
+    if (total !== this.#bytes.length) return 'its size is not the agreed one';
     if (offset !== this.#filled || offset + data.length > total) return 'its chunks do not follow each other';
     if (data.length === 0 && total > 0) return 'a chunk is empty';
     this.#bytes.set(data, offset);

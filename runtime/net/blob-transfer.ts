@@ -37,7 +37,7 @@ export const BLOB_BOUNDS: BlobBounds = {
   announced: 4096,
 };
 
-/** Whoever brought blobs, or was told that they are there, counts on it. */
+/** Clients that brought blobs, or were told that they are there, rely on it. */
 export interface Holding {
   hold(holder: object, hashes: Iterable<string>): void;
   /** @param hashes all where none are named */
@@ -54,7 +54,7 @@ export interface BlobPeer {
   answer(id: number, answer: unknown): void;
   /** Of the question `id`. */
   fail(id: number, error: BlobRefusal): void;
-  /** What it sent is against the protocol. @param reason one of `BLOB_OFFENCES` */
+  /** It broke the protocol. @param reason one of `BLOB_OFFENCES` */
   offend(reason: BlobOffence): void;
 }
 
@@ -108,7 +108,7 @@ export class BlobTransfers {
     this.#gets = new Slots(this.#bounds.gets, this.#bounds.allGets, this.#bounds.waitingGets);
   }
 
-  /** Whether a blob was refused lately because the disk is full: nobody is late who waits for that. */
+  /** Whether a blob was refused lately because the disk is full: waiting for that does not count as late. */
   get full(): boolean {
     return wallNow() - this.#fullAt < FULL_MILLISECONDS;
   }
@@ -189,7 +189,7 @@ export class BlobTransfers {
     this.#holding.letGo(peer.holder);
   }
 
-  /** The blob is no longer kept: it no longer counts to whoever brought it. */
+  /** The blob is no longer kept: it no longer counts against the key that brought it. */
   removed(hash: string): void {
     const owner = this.#owners.get(hash);
     if (!owner) return;
@@ -234,7 +234,7 @@ export class BlobTransfers {
         const begun = [...announced.values()].filter((b) => b.sink).length;
         if (begun >= this.#bounds.puts) throw Object.assign(new Error('too many blobs at once'), { code: 'mesh/busy' });
         const sink = await this.#backplane.writeBlob(hash, bytes);
-        // Its connection has ended, or has announced the blob anew, while the file was made: nobody else gives it up.
+        // Its connection has ended, or has announced the blob anew, while the file was made: it is given up only here.
         if (this.#incoming.get(peer) !== announced || (!complete && announced.get(hash) !== incoming)) {
           sink.abandon();
           return;
@@ -256,7 +256,7 @@ export class BlobTransfers {
     this.#holding.hold(peer.holder, [hash]);
     if (!(await sink.finish())) {
       this.#holding.letGo(peer.holder, [hash]);
-      peer.fail(id, { code: 'mesh/blob', message: 'it is not what its name says' });
+      peer.fail(id, { code: 'mesh/blob', message: 'its bytes do not have its hash' });
       peer.offend('a wrong hash');
       return;
     }
@@ -273,13 +273,13 @@ function forbidden({ role }: BlobPeer, what: string): BlobRefusal {
 }
 
 function busy(message: string): BlobRefusal {
-  return { code: 'mesh/busy', message, repair: 'ask for fewer, and for the others when these are there' };
+  return { code: 'mesh/busy', message, repair: 'ask for fewer at a time' };
 }
 
 /** Trainers try again more often than that. */
 const FULL_MILLISECONDS = 15_000;
 
-/** Paths of the synchronizer's machine are nobody else's business. */
+/** Paths of the synchronizer's machine stay private. */
 function refusalFrom(error: unknown): BlobRefusal {
   const { code = '' } = error as { code?: string };
   if (code === 'disk/full')
@@ -289,5 +289,5 @@ function refusalFrom(error: unknown): BlobRefusal {
       repair: `free some space there, or remove what no run needs: ${nmc`mesh gc`}`,
     };
   if (code === 'mesh/busy') return busy('too many blobs are brought at once');
-  return { code: 'mesh/blob', message: 'the mesh could not keep the blob' };
+  return { code: 'mesh/blob', message: 'the mesh could not store the blob' };
 }

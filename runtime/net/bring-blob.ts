@@ -1,4 +1,6 @@
-/** A blob into the mesh, as often as it takes: the part of a snapshot must not be lost with a connection or a full disk. */
+/**
+ * A blob into the mesh, as often as it takes: the part of a snapshot must not be lost with a connection or a full disk.
+ */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { EnvironmentError, UserError } from '../support/errors.ts';
 import { hex, sha256 } from '../wire/hash.ts';
@@ -13,7 +15,7 @@ export interface Bringing {
   readonly retryFull: number;
 }
 
-/** Refusals that end by themselves, or when somebody frees space: the work waits for that. */
+/** Refusals that end by themselves, or when space is freed: the work waits for that. */
 const FOR_NOW: readonly string[] = ['disk/full', 'mesh/quota', 'mesh/busy'];
 
 export async function bringBlob(bytes: Uint8Array, bringing: Bringing): Promise<string> {

@@ -41,7 +41,7 @@ const TROUBLES: ReadonlyMap<string, Trouble> = new Map([
   ['CERT_REVOKED', { what: 'its certificate was revoked', repair: 'give that synchronizer a new --cert' }],
 ]);
 
-/** @returns nothing where it is no trouble with a certificate */
+/** @returns nothing where it is not trouble with a certificate */
 export function certificateTrouble(code: string | undefined, where: string): EnvironmentError | undefined {
   const trouble = TROUBLES.get(code ?? '');
   return trouble && new EnvironmentError('mesh/certificate', `${where}: ${trouble.what}`, trouble.repair);

@@ -11,8 +11,8 @@ export function manifestsWith(runs: readonly RunState[], hash: string): { run: s
 }
 
 /**
- * Reads what active runs would go on from, and looks whether the parts of all others are there. The backplane tells
- * whoever listens of each part that is not what its name says.
+ * Reads what active runs would go on from, and looks whether the parts of all others are there. The backplane reports
+ * each part whose bytes do not have its hash.
  */
 export async function readParts(backplane: Backplane, runs: () => readonly RunState[]): Promise<void> {
   for (const { deployment } of runs()) {

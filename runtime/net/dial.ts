@@ -29,7 +29,9 @@ export interface DialOptions extends LinkOptions {
   /** The gateway's key, where it is known. */
   readonly pinned?: Uint8Array;
   readonly invite?: Invite;
-  /** Nothing but packets that are sealed already goes out behind the handshake: they look like chance without a mask. */
+  /**
+   * Nothing but packets that are sealed already goes out behind the handshake: they look like chance without a mask.
+   */
   readonly sealed?: boolean;
   /** Its bytes go through these lines. */
   readonly emulated?: EmulatedLink;
@@ -37,7 +39,7 @@ export interface DialOptions extends LinkOptions {
 
 const HANDSHAKE_MILLISECONDS = 5000;
 
-/** Dropped without a word: where many come at once, the next attempt gets through. */
+/** Dropped without an answer: when many connect at once, a later attempt gets through. */
 const ATTEMPTS = 4;
 const BETWEEN_ATTEMPTS_MS = 100;
 /** RFC 6455, 7.4.1: the connection ended without a close. */
@@ -48,12 +50,14 @@ class Dropped extends EnvironmentError {
     super(
       'mesh/unreachable',
       `${where} closed the connection before it answered`,
-      'try again: it may have many at once',
+      'try again: it may have many connections at once',
     );
   }
 }
 
-/** @throws EnvironmentError `mesh/unreachable`; UserError `mesh/key`, `mesh/version`, `mesh/refused`, `mesh/expelled` */
+/**
+ * @throws EnvironmentError `mesh/unreachable`; UserError `mesh/key`, `mesh/version`, `mesh/refused`, `mesh/expelled`
+ */
 export async function dial(options: DialOptions): Promise<Link> {
   for (let attempt = 1; ; attempt++) {
     try {
@@ -139,7 +143,11 @@ function connectionError(code: string | undefined, where: string): EnvironmentEr
   const named = certificateTrouble(code, where) ?? plainTrouble(code, where);
   return (
     named ??
-    new EnvironmentError('mesh/unreachable', `nobody answers at ${where}`, `is the mesh up? To start one here: ${nmc`up`}`)
+    new EnvironmentError(
+      'mesh/unreachable',
+      `there is no answer at ${where}`,
+      `is the mesh up? To start one here: ${nmc`up`}`,
+    )
   );
 }
 
@@ -151,8 +159,8 @@ function refusalOf(where: string, code: HandshakeRefusal, answer: unknown, pinne
       'install the same release on both',
     );
   const { key } = (answer ?? {}) as { readonly key?: unknown };
-  const words = code === 'another key' && pinned ? `it has the key ${printable(key)}, not ${keyText(pinned)}` : code;
-  return new UserError('mesh/key', `${where}: ${words}`, 'is it the mesh you mean? --fingerprint KEY names it');
+  const words = code === 'another key' && pinned ? `its key is ${printable(key)}, not ${keyText(pinned)}` : code;
+  return new UserError('mesh/key', `${where}: ${words}`, 'if this is the right mesh, give its key: --fingerprint KEY');
 }
 
 /** A mask guards against bytes that a stranger chose for a proxy to take for its own: a sealed packet holds none. */

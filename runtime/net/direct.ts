@@ -1,7 +1,7 @@
 /**
  * Borders straight between two trainers, where one can dial the other. Only owners of neighbouring shards are let in,
- * by the handshake of the gateway; only border packets go through, sealed as they are for the relay. What it carries is
- * not its business: where there is no connection, or it breaks, packets take the relay again.
+ * by the handshake of the gateway; only border packets go through, sealed as they are for the relay. It does not look
+ * into packets: where there is no connection, or it breaks, packets take the relay again.
  */
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -26,9 +26,9 @@ export interface DirectOptions {
   /** Where to listen, and where neighbours dial; port 0 draws one. */
   readonly listen: Address;
   readonly machine: string;
-  /** A packet of a neighbour. @returns why it is refused, where it belongs to nobody */
+  /** A packet of a neighbour. @returns why it is refused, where it belongs to no border */
   readonly onPacket: (from: string, head: BorderHead, packet: Uint8Array) => Refusal | undefined;
-  /** There is a way to this trainer now, or none any more. */
+  /** The direct connection to this trainer was made, or ended. */
   readonly onChange: (key: string) => void;
   readonly doorLimits?: Partial<DoorLimits>;
   /** Of web pages that may connect. */

@@ -159,7 +159,7 @@ async function encodePieces(pieces: readonly RecordedPiece[]): Promise<string[]>
 /**
  * @param records in the order of their stream; what was written in part only, as a kill leaves it, and the rest of
  * what is forgotten are left out: behind them a base follows
- * @throws EnvironmentError `mesh/answer` where they are no recording, or that of another version
+ * @throws EnvironmentError `mesh/answer` where they are not a recording, or that of another version
  */
 export async function decodePieces(records: readonly string[]): Promise<RecordedPiece[]> {
   const texts: string[] = [];

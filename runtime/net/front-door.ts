@@ -1,6 +1,6 @@
 /**
- * What stands between a listening socket and those who have proved a key: how many may come, from where, from which
- * pages, how long they may take, and how much each of them may make this process hold.
+ * The limits of a listening socket before a key is proved: how many connections, from where, from which pages, how
+ * long, and how much memory each may use.
  */
 import type { IncomingMessage, Server } from 'node:http';
 import type { Socket } from 'node:net';
@@ -32,7 +32,7 @@ export interface DoorOptions extends Pick<Welcoming, 'keys' | 'inviteKey' | 'ref
   readonly limits?: Partial<DoorLimits>;
   /** Bytes of one message of those who are let in. */
   readonly maxPayload: number;
-  /** Of web pages that may connect; others are refused, whoever is no browser says none. */
+  /** Of web pages that may connect; others are refused; programs other than browsers send none. */
   readonly origins?: readonly string[];
   readonly count: (code: Refusal) => void;
   /** What a connection is taken over, from its upgrade on: the socket itself unless said. */
@@ -78,7 +78,7 @@ export class FrontDoor {
     else server.once('listening', () => server.on('error', caught));
   }
 
-  /** Nobody new is let in. */
+  /** No new connection is admitted. */
   shut(): void {
     this.#isShut = true;
   }
@@ -89,7 +89,7 @@ export class FrontDoor {
   }
 
   #upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
-    // Refused already by whoever looked at it before.
+    // Refused by an earlier check.
     if (socket.destroyed) return;
     if (this.#isShut) {
       socket.destroy();

@@ -1,7 +1,7 @@
 /**
- * What becomes of blobs that nothing names any more. A part that newer manifests have superseded goes behind the next
- * manifest, when that is durable; any other blob goes an hour after it was last brought or asked about, so that whoever
- * was told that it is there can count on it. What a connection has brought or fetches now is held for it.
+ * The end of blobs that are no longer named. A part that newer manifests have superseded is removed after the next
+ * manifest, when that is durable; any other blob an hour after it was last brought or asked about, so that clients that
+ * were told of it can rely on it. Blobs that a connection has brought or is fetching are held for it.
  *
  * Each removal is one step, behind a look at everything that names blobs, durable or not yet: a process that is killed
  * between two of them has removed what nothing names, and no more.
@@ -48,7 +48,7 @@ export class Garbage {
   readonly #durable = new Map<string, StoredRun>();
   /** Parts that a run has named since they were last looked at, and whatever is left of those before. */
   readonly #parts = new Map<string, Set<string>>();
-  /** By whoever holds them, and what for. */
+  /** By their holders, and what for. */
   readonly #held = new Map<object, Map<string, Set<string>>>();
 
   constructor(options: GarbageOptions) {
@@ -120,7 +120,7 @@ export class Garbage {
     return report;
   }
 
-  /** All at once, before anybody else has a turn. */
+  /** All at once, before any other task has a turn. */
   async #remove(hashes: Iterable<string>): Promise<void> {
     const { backplane, removed } = this.#options;
     await Promise.all(
@@ -131,7 +131,7 @@ export class Garbage {
     );
   }
 
-  /** Those that no run names, as it is durable or as it is now, and nobody holds. */
+  /** Those that no run names, as it is durable or as it is now, and that are not held. */
   #withoutNamed(hashes: Iterable<string>): Set<string> {
     const left = new Set(hashes);
     if (left.size === 0) return left;

@@ -69,9 +69,9 @@ const MAX_REFUSED = 32;
 /** Questions of one connection that are not answered yet; blobs have bounds of their own. */
 const MAX_ASKED = 128;
 /**
- * Messages that cost the gateway work, of one key: each is a signature to check and one to make. Frames that are relayed
- * are free. A trainer says something for each of its shards; a viewer only looks, and looking must cost the others
- * little. An operator's share is one that no command comes near.
+ * Messages that cost the gateway work, of one key: each is a signature to check and one to make. Frames that are
+ * relayed are free. A trainer says something for each of its shards; a viewer only looks, and looking must cost the
+ * others little. An operator's share is one that no command comes near.
  */
 export type Shares = Readonly<Record<Role, { readonly perSecond: number; readonly most: number }>>;
 const SHARES: Shares = {
@@ -138,7 +138,7 @@ export class Gateway {
     this.#door.attach(server);
   }
 
-  /** Whoever sends more than its share is not read for a while: what it sends then waits on its own machine. */
+  /** A peer that sends more than its share is not read for a while: its messages then wait on its own machine. */
   #charge(peer: Peer, messages = 1): void {
     const wait = peer.allowance.take(performance.now(), messages);
     if (wait === 0 || peer.socket.isPaused) return;
@@ -168,7 +168,7 @@ export class Gateway {
     this.#trainers.get(key)?.socket.close(1000, closeReason(reason));
   }
 
-  /** Lets nobody in any more and ends all connections; trainers wait, and come back when the mesh does. */
+  /** Admits no more connections and ends all; trainers wait, and come back when the mesh does. */
   goDown(reason: string): void {
     this.#door.shut();
     for (const socket of this.#peers.keys()) socket.close(GOING_AWAY, closeReason(reason));
@@ -191,7 +191,7 @@ export class Gateway {
     this.blobs.closed(peer.blobs);
     socket.removeAllListeners('message');
     socket.close(EXPELLED, closeReason(reason));
-    // Whoever does not close its end is not waited for.
+    // Peers that do not close their end are not waited for.
     setTimeout(() => socket.terminate(), FAREWELL_MILLISECONDS).unref();
   }
 
@@ -368,7 +368,7 @@ export class Gateway {
 
   #relay(peer: Peer, head: BorderHead, data: Buffer): void {
     const to = peer.role === 'trainer' ? this.#options.route(peer.key, head) : undefined;
-    // Of a term that is over, or of nobody: it was on its way when things changed, or is a lie. Both are dropped.
+    // Of a past term, or without an owner: it was in flight when ownership changed, or is forged. Both are dropped.
     if (to === undefined) {
       this.#count('border of another term or owner');
       this.#charge(peer);
@@ -402,7 +402,7 @@ export class Gateway {
     }
   }
 
-  /** Whoever does not read is closed, and others never wait for it. */
+  /** A peer that does not read is closed, so that others never wait for it. */
   #hasRoom(peer: Peer): boolean {
     if (peer.socket.readyState !== peer.socket.OPEN) return false;
     if (peer.socket.bufferedAmount <= MAX_BUFFERED_BYTES) return true;

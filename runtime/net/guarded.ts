@@ -1,4 +1,4 @@
-/** The second line: what handles something from outside may throw, and only that connection ends. */
+/** The second line of defence: a handler of input from outside may throw, and only that connection ends. */
 
 /** What is done with a connection whose handler threw. */
 export interface Caught {

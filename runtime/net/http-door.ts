@@ -59,7 +59,7 @@ export class HttpDoor {
     return (this.server.address() as AddressInfo).port;
   }
 
-  /** Nobody who sends slowly keeps it open. */
+  /** Slow senders cannot keep it open. */
   async close(): Promise<void> {
     const closed = new Promise((resolve) => this.server.close(resolve));
     this.server.closeAllConnections();
@@ -72,7 +72,7 @@ export class HttpDoor {
       send(response, 200, { 'content-type': type }, body);
     } catch (error) {
       const { status, headers, code, message, repair } =
-        error instanceof HttpError ? error : new HttpError(500, 'internal', 'this should not have happened');
+        error instanceof HttpError ? error : new HttpError(500, 'internal', 'this is a bug in nmc');
       const body = `${JSON.stringify(errorBody(code, message, repair))}\n`;
       send(response, status, { ...headers, 'content-type': 'application/json' }, body);
     }
@@ -89,13 +89,13 @@ export class HttpDoor {
         if (tokens || !isLocal(request)) checkBearer(request.headers.authorization, tokens);
         return { type: 'text/plain; version=0.0.4; charset=utf-8', body: metrics() };
       default:
-        throw new HttpError(404, 'http/path', 'there is no such page', { repair: 'GET /healthz or /metrics' });
+        throw new HttpError(404, 'http/path', 'this page does not exist', { repair: 'GET /healthz or /metrics' });
     }
   }
 
   /**
    * Browsers say whose page asks (`Origin`), and the name that they believe this machine has. Other programs may reach
-   * it by any name: the handshake tells them who is here. Whoever listens after this finds the socket closed.
+   * it by any name: the handshake tells them who is here. Later listeners find the socket closed.
    */
   #checkUpgrade(request: IncomingMessage, socket: Duplex): void {
     if (request.headers.origin === undefined) return;
@@ -122,5 +122,8 @@ function checkBare({ method, headers }: IncomingMessage): void {
       closes: true,
     });
   if (headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0)
-    throw new HttpError(413, 'http/large', 'a GET has no body', { repair: 'send it without one', closes: true });
+    throw new HttpError(413, 'http/large', 'a GET request has no body', {
+      repair: 'send it without a body',
+      closes: true,
+    });
 }

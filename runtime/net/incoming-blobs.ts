@@ -44,7 +44,7 @@ export class IncomingBlobs {
     if (problem === undefined && !blob.assembly.complete) return;
     const whole = problem === undefined ? blob.assembly.finish() : undefined;
     if (!whole) {
-      this.reject(hash, damaged(hash, problem ?? 'it is not what its name says'));
+      this.reject(hash, damaged(hash, problem ?? 'its bytes do not have its hash'));
       return;
     }
     this.#blobs.delete(hash);

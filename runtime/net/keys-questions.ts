@@ -41,7 +41,7 @@ export async function answerKeys(question: KeysQuestion, context: KeysContext): 
   }
 }
 
-/** Whoever has taken a role from itself still hears that it was done. */
+/** An operator that has taken a role from itself still gets the answer. */
 function changed(key: string, reason: string, { by, review }: KeysContext): void {
   if (key === by) setImmediate(() => review(key, reason));
   else review(key, reason);

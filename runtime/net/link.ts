@@ -29,7 +29,7 @@ export interface Link {
   sendBorder(packet: Uint8Array): boolean;
   /** @throws UserError as the gateway answered; EnvironmentError `mesh/lost` */
   ask(question: Question): Promise<unknown>;
-  /** Milliseconds there and back, of the connection alone: nobody thinks about it. */
+  /** Milliseconds there and back, of the connection alone, without any work behind it. */
   ping(): Promise<number>;
   /** @param most bytes that were agreed: a longer one is refused before there is room for it */
   getBlob(hash: string, most: number): Promise<Uint8Array>;

@@ -1,7 +1,7 @@
 /**
- * Who may what in a mesh: the registry of keys with their roles, and of invites. Every change is durable, by
- * compare-and-set, before anyone is told of it. An invite is known by its public key alone: its secret, the seed of that
- * key, stays with whoever made it and whoever joins with it.
+ * The rights in a mesh: the registry of keys with their roles, and of invites. Every change is durable, by
+ * compare-and-set, before it is announced. An invite is known only by its public key: its secret, the seed of that key,
+ * stays with its maker and the joiner.
  */
 import { randomBytes } from 'node:crypto';
 import type { Backplane, Entry } from '../backplane/backplane.ts';
@@ -94,7 +94,7 @@ export class Membership {
     return record && this.#isGood(record) ? record.role : undefined;
   }
 
-  /** An operator may be anything, and whoever is listed may look. */
+  /** An operator may have any role, and every listed key may view. */
   mayBe(key: string, role: Role): boolean {
     const listed = this.roleOf(key);
     return listed === 'operator' || listed === role || (role === 'viewer' && listed !== undefined);
@@ -149,7 +149,7 @@ export class Membership {
     });
   }
 
-  /** Whoever starts the synchronizer is an operator, unless other operators have said otherwise. */
+  /** The user who starts the synchronizer is an operator, unless other operators have ended that. */
   async allowStarter(key: string): Promise<boolean> {
     if (this.#keys.has(key) && this.#lastingOperators().length > 0) return this.roleOf(key) === 'operator';
     await this.allow(key, 'operator', 'start');
@@ -187,7 +187,7 @@ export class Membership {
     });
   }
 
-  /** An invite of which somebody else keeps the secret. @returns until when it is good. @throws UserError `keys/invites` */
+  /** An invite whose secret is kept elsewhere. @returns until when it is good. @throws UserError `keys/invites` */
   addInvite(id: string, key: string, uses: number, milliseconds: number, by: string): Promise<number> {
     return this.#inTurn(async () => {
       await this.#forgetSpent();
@@ -195,7 +195,7 @@ export class Membership {
         throw new UserError('keys/invites', `there are ${MAX_INVITES} open invites`, 'wait until some of them expire');
       const record: InviteRecord = { key, uses, until: this.#now() + milliseconds, by };
       if ((await this.#backplane.put(INVITES + id, JSON.stringify(record), 0)) === undefined)
-        throw new UserError('keys/invites', `there is an invite ${id} already`, 'make another one');
+        throw new UserError('keys/invites', `there is already an invite ${id}`, 'make another one');
       this.#invites.set(id, record);
       return record.until;
     });
@@ -270,7 +270,7 @@ export class Membership {
     if (lasting.length !== 1 || lasting[0] !== key) return;
     throw new UserError(
       'keys/last-operator',
-      `the last operator cannot be ${what}: nobody could change anything any more`,
+      `the last operator cannot be ${what}: the mesh could no longer be changed`,
       `list another operator first: ${nmc`keys allow KEY --role operator`}`,
     );
   }
@@ -288,7 +288,7 @@ export class Membership {
     }
   }
 
-  /** @returns the uses that nobody has taken */
+  /** @returns the remaining uses */
   async #endInvite(id: string): Promise<number> {
     for (;;) {
       const entry = await this.#backplane.get(INVITES + id);

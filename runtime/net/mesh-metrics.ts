@@ -47,7 +47,7 @@ export function metricsText(state: SynchronizerState, counters: GatewayCounters)
   return `${lines.join('\n')}\n`;
 }
 
-/** One metric; its kind follows from its name. What is no number is left out. */
+/** One metric; its kind follows from its name. What is not a number is left out. */
 function metric(name: string, help: string, rows: readonly Row[]): string[] {
   const lines = rows
     .filter(([, value]) => Number.isFinite(value))

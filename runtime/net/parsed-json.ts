@@ -1,4 +1,4 @@
-/** @returns nothing for what is no JSON */
+/** @returns nothing where it is not JSON */
 export function parsedJson(text: string): unknown {
   try {
     return JSON.parse(text);

@@ -1,6 +1,6 @@
 /**
- * Places of those who have proved a key, by role: nobody takes an operator's. A key that has all of its places loses its
- * oldest connection for the new one, which is its own affair.
+ * Places of connections that have proved a key, by role: those of operators are reserved. A key that has all of its
+ * places loses its oldest connection for the new one.
  */
 import type { Role } from '../wire/handshake.ts';
 
@@ -38,7 +38,7 @@ export class Places<H extends Holder> {
     return this.#holders.size;
   }
 
-  /** @returns false: there is no place; else who has to go for it, if anybody */
+  /** @returns false: there is no place; else the connection that has to go for it, if any */
   enter(holder: H): { readonly instead?: H } | false {
     const own = this.#of((h) => h.key === holder.key && h.role === holder.role);
     const [oldest] = own;

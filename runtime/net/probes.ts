@@ -78,7 +78,7 @@ export class Probes {
     this.#now = options.now ?? (() => performance.now());
   }
 
-  /** The answer to `probe`. @throws UserError `mesh/forbidden` for who is no trainer */
+  /** The answer to `probe`. @throws UserError `mesh/forbidden` for who is not a trainer */
   async grant(peer: Probed): Promise<ProbeGrant> {
     if (peer.role !== 'trainer') throw new UserError('mesh/forbidden', 'only trainers are measured');
     const own = this.#series?.peer === peer ? this.#series : undefined;

@@ -1,4 +1,7 @@
-/** A trainer's sign of life from a thread of its own: whoever computes, loads or verifies for long is not dead. */
+/**
+ * A trainer's sign of life from a separate thread, so that long computing, loading or verifying does not count as
+ * death.
+ */
 import { Worker } from 'node:worker_threads';
 import type { KeyPair } from '../identity/ed25519.ts';
 import { monotonicNanoseconds } from '../support/clock.ts';

@@ -4,7 +4,7 @@ import { fromHex } from '../wire/hash.ts';
 import { encodeBlobChunk } from '../wire/routing.ts';
 
 const CHUNK = 256 * 1024;
-/** Milliseconds for one piece: whoever does not take it in this time does not read. */
+/** Milliseconds for one piece: a peer that does not take it in this time does not read. */
 const MAX_STALL_MILLISECONDS = 30_000;
 
 /** What a blob is read from, piece by piece. */
@@ -37,7 +37,7 @@ export async function sendBlob(
   wanted: () => boolean = () => true,
 ): Promise<boolean> {
   const name = fromHex(hash, 32);
-  if (!name) throw new Error(`no hash: ${hash}`);
+  if (!name) throw new Error(`not a hash: ${hash}`);
   let offset = 0;
   do {
     const piece = (await pieces.next()) ?? new Uint8Array(0);

@@ -128,7 +128,7 @@ export class ShardBorders {
     for (const send of rekeyed) send();
   }
 
-  /** Whoever carries the word may say an old one again: then what is known goes on. */
+  /** A relay may replay an old message: then the known keys stay. */
   #exchangeOf(neighbour: number, told: Exchange | undefined): Exchange | undefined {
     const known = this.#newest.get(neighbour);
     if (!told) return known;
@@ -185,7 +185,7 @@ export class ShardBorders {
     for (const frame of received.frames) {
       const refusal = this.#outsideSchedule(frame) ?? this.#options.deliver(frame);
       if (refusal === undefined) continue;
-      // The schedule is not the judge's, and the frame before it is not kept: nobody can see who is right.
+      // The judge has no schedule, and the frame before it is not kept: it cannot be decided who is right.
       const reason = `a frame of shard ${from} was refused: ${refusal}`;
       this.#dispute({ peer: from, what: 'border', call: frame.callIndex, reason });
       return;

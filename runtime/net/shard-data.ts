@@ -47,7 +47,7 @@ export async function openShardData(
       }
       const { function: name = '', batch: size = 1, sequence } = deployment.evaluations[call.evaluation] ?? {};
       const rows = range(call.evaluation, call.batch);
-      // A last batch that is not full is filled up with its own first sample.
+      // An incomplete last batch is filled up with its own first sample.
       while (rows.length < size) rows.push(rows[0] ?? 0);
       const fed = gathered(checks[call.evaluation] as Dataset, inputsOf(schedule, name), rows);
       return ofStep(fed, deployment.checks[call.evaluation] as DataRef, call.step, sequence);

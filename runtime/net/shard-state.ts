@@ -11,7 +11,7 @@ export function encodeState(state: SavedStates): Uint8Array {
   return Buffer.concat(encodeSafetensors(named(state), { format: 'nmc-part-1' }));
 }
 
-/** @throws UserError `weights/…` for bytes that are no state */
+/** @throws UserError `weights/…` for bytes that are not a state */
 export function decodeState(bytes: Uint8Array): SavedStates {
   const { tensors } = readSafetensors(new Uint8Array(bytes), 'a part of a snapshot');
   const withPrefix = (prefix: string): NamedTensor[] =>

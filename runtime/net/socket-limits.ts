@@ -13,8 +13,8 @@ export const REQUEST_LIMITS = {
 } as const;
 
 /**
- * The longest message from now on. `ws` takes it once, when the connection is made, when nobody has proved anything
- * yet; a test holds that this still reaches it.
+ * The longest message from now on. `ws` takes it once, when the connection is made, before any proof; a test holds that
+ * this still reaches it.
  */
 export function setMaxPayload(socket: WebSocket, bytes: number): void {
   const { _receiver: receiver } = socket as unknown as { readonly _receiver?: { _maxPayload?: number } };

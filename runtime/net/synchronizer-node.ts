@@ -57,7 +57,7 @@ export interface SynchronizerOptions {
   /** Computes checks again; without it trainers do. */
   readonly checker?: Checker;
   readonly log: (event: Readonly<Record<string, unknown>>) => void;
-  /** Somebody with the right to do so has asked for the end. */
+  /** An authorised user has asked for the end. */
   readonly onShutdown: () => void;
 }
 
@@ -227,7 +227,7 @@ export class SynchronizerNode {
     if (!(await this.#membership.allowStarter(operator)))
       log({ event: 'not-operator', key: operator, message: 'operators have taken this role from it' });
     await new Promise<void>((resolve, reject) => {
-      // Whoever opens it hears of it: nothing is under way yet that would have to end.
+      // The caller that opens it hears of it: nothing is under way yet that would have to end.
       this.#failed = reject;
       this.#driver.restore(stored);
       this.#driver.after(resolve);
@@ -254,7 +254,7 @@ export class SynchronizerNode {
     );
   }
 
-  /** Then it stays for now, which harms nobody. */
+  /** Then it stays for now, which does no harm. */
   #notCollected(error: unknown): void {
     this.#options.log({ event: 'garbage-failed', message: String(error) });
   }
@@ -333,7 +333,7 @@ export class SynchronizerNode {
         this.#options.onShutdown();
         return {};
       default:
-        throw new UserError('mesh/question', 'that is not answered here');
+        throw new UserError('mesh/question', 'this question is not answered here');
     }
   }
 
@@ -353,7 +353,7 @@ export class SynchronizerNode {
     const before = this.#driver.state.runs[deployment.run];
     const hash = await this.#options.backplane.putBlob(canonicalBytes(deployment));
     if (before && before.hash !== hash)
-      throw new UserError('mesh/run', `there is another run ${deployment.run}`, 'deploy under another name');
+      throw new UserError('mesh/run', `there is a different run ${deployment.run}`, 'deploy under another name');
     this.#happen({ kind: 'deploy', deployment, hash });
     if (deployment.evaluations.length > 0) this.#options.checker?.prepare();
     await this.#settled();
@@ -368,7 +368,7 @@ export class SynchronizerNode {
     throw new UserError(
       'mesh/run',
       `there is no run ${id}`,
-      names.length > 0 ? `there are: ${names.join(', ')}` : 'nothing was deployed yet',
+      names.length > 0 ? `there are: ${names.join(', ')}` : 'no run has been deployed yet',
     );
   }
 }

@@ -1,4 +1,6 @@
-/** What a synchronizer writes down, in its backplane: runs by revision, their logs, and what is kept without being told. */
+/**
+ * What a synchronizer writes down, in its backplane: runs by revision, their logs, and what is kept without being told.
+ */
 import type { Backplane } from '../backplane/backplane.ts';
 import { settle } from '../driver/ending.ts';
 import type { StorePort } from '../driver/synchronizer-driver.ts';
@@ -60,7 +62,7 @@ export class SynchronizerStore implements StorePort {
   async #put(key: string, value: StoredRun): Promise<void> {
     const known = this.#revisions.get(key) ?? 0;
     const revision = await this.#options.backplane.put(key, JSON.stringify(value), known);
-    // Somebody else has changed the run: whoever that is owns it, and we must not go on.
+    // Another process has changed the run: that one owns it, and we must not go on.
     if (revision === undefined) throw new Error(`${key} was changed by another synchronizer`);
     this.#revisions.set(key, revision);
     await this.#options.persisted(value).catch(this.#options.notCollected);

@@ -47,7 +47,7 @@ export interface TrainerOptions {
   readonly news?: TrainerNews;
 }
 
-/** The mesh is not there, or somebody else is. */
+/** The mesh does not answer, or another program does. */
 const AWAY: readonly string[] = ['mesh/refused', 'mesh/key', 'mesh/version'];
 /** Between two attempts to connect. */
 const RETRY_MILLISECONDS = 250;
@@ -97,7 +97,7 @@ export class TrainerNode {
 
   /**
    * Works until it is dismissed or stopped; connects again by itself.
-   * @throws UserError where the mesh refuses it; EnvironmentError where nobody answers at first
+   * @throws UserError where the mesh refuses it; EnvironmentError where there is no answer at first
    */
   async run(): Promise<string> {
     const ended = new Promise<string>((resolve) => {
@@ -211,7 +211,7 @@ export class TrainerNode {
       });
     } catch (error) {
       const away =
-        // Once it knows the mesh, whoever answers in its place does not end it.
+        // Once it knows the mesh, another program in its place does not end it.
         error instanceof EnvironmentError || (error instanceof UserError && AWAY.includes(error.code));
       if (before && away) {
         // A mesh that came back as another version, or with another key, is not there for this trainer.

@@ -1,7 +1,7 @@
 /**
  * Connections that have not proved a key yet: from the first packet of TCP on. They have a pool of their own, each
  * source a share of it and each connection a few seconds; when it is full the oldest of the source that has the most
- * goes. So whoever comes with a key gets through, however many others hold the rest.
+ * goes. So clients with a key get through, however many others hold the rest.
  */
 import type { Socket } from 'node:net';
 import { clientAddress } from '../http/hosts.ts';

@@ -19,10 +19,10 @@ import { STATE_HASH, tensorHead } from './shard-state.ts';
 /** Why a part is none: what its owner has signed and what is there do not agree. */
 export type PartProblem = 'signature' | 'blob' | 'format' | 'shapes' | 'hash';
 
-/** The disk has not kept it: nobody has lied. */
+/** The disk has lost it, so no trainer has lied. */
 export const DAMAGED = 'damaged';
 
-/** The plan of the run cannot be read: nobody knows what a part has to be. */
+/** The plan of the run cannot be read, so the form of its parts is unknown. */
 export const NO_PLAN = 'plan';
 
 /** Of the states of a shard, by the names that its parts give them. */

@@ -1,4 +1,4 @@
-/** Both ends of a promise that somebody else settles. */
+/** A promise with the functions that settle it. */
 export interface Waiting<T> {
   readonly resolve: (value: T) => void;
   readonly reject: (error: Error) => void;

@@ -2,8 +2,8 @@
 import type { WebSocket } from 'ws';
 
 /**
- * Ends a connection whose other end is silent. It counts its own seconds: where this process was held up itself, it has
- * not heard anybody either. @param seconds nothing: it waits for ever. @returns ends the watch
+ * Ends a connection whose other end is silent. It counts its own seconds: while this process itself was held up, it
+ * could not hear either. @param seconds nothing: it waits for ever. @returns ends the watch
  */
 export function watchSilence(socket: WebSocket, seconds: number | undefined): () => void {
   if (seconds === undefined) return () => undefined;

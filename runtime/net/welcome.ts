@@ -11,7 +11,7 @@ import { parsedJson } from './parsed-json.ts';
 import { closeReason } from './socket-limits.ts';
 
 export const HANDSHAKE_MILLISECONDS = 5000;
-/** Pings and pongs before the proof: nobody needs one. */
+/** Pings and pongs before the proof: none are needed. */
 const MAX_CONTROL = 8;
 const BAD_INVITE = 'the invite is unknown, used up or expired';
 
@@ -19,7 +19,7 @@ const BAD_INVITE = 'the invite is unknown, used up or expired';
 const REFUSED = 4001;
 export const EXPELLED = 4004;
 
-/** Why somebody is not let in. */
+/** Why a connection is not admitted. */
 export interface Unwelcome {
   readonly words: string;
   /** The key was put out. */
@@ -28,7 +28,7 @@ export interface Unwelcome {
 
 type MaybeUnwelcome = Unwelcome | undefined;
 
-/** What it takes to let somebody in may have to be durable first. */
+/** Admission may have to be made durable first. */
 export type Refuse = (key: string, role: Role, invite: string | undefined) => Promise<MaybeUnwelcome> | MaybeUnwelcome;
 
 export interface Welcoming {
@@ -39,11 +39,11 @@ export interface Welcoming {
   readonly refuse: Refuse;
   /** What that counts as. */
   readonly unlisted: 'not listed' | 'not a neighbour';
-  /** Somebody was not let in. */
+  /** A connection was not admitted. */
   readonly refused: (reason: HandshakeRefusal) => void;
   /** @returns whether there is a place for it */
   readonly enter?: (session: Session, key: string) => boolean;
-  /** Somebody was; nothing listens to the socket yet but for errors. */
+  /** A connection was admitted; nothing listens to the socket yet except for errors. */
   readonly open: (session: Session, key: string) => void;
   readonly caught: (error: unknown) => void;
 }

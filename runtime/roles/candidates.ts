@@ -6,7 +6,7 @@ import type { Work } from './work.ts';
 /** How unwillingly a shard is given to a key: 0 where nothing is against it. Others come first, if there are any. */
 export type Reluctance = (key: string, shard: number) => number;
 
-/** A dispute that nobody can decide counts against both, and more against the accused; a fault of the shard, more. */
+/** A dispute without proof counts against both, and more against the accused; a fault of the shard, more. */
 const ACCUSER = 1;
 const ACCUSED = 2;
 const FAILED_IT = 10;
@@ -16,7 +16,7 @@ export function reluctanceOf(work: Work, run: RunState): Reluctance {
   const faults = recent(run.faults, work);
   const disputes = recent(run.disputes, work);
   return (key, shard) => {
-    // Nobody checks what is his own work.
+    // No key checks its own work.
     if (run.checkingFrom !== undefined && run.trained[shard]?.includes(key)) return Number.POSITIVE_INFINITY;
     const own = faults.filter((f) => f.key === key);
     return (
@@ -28,11 +28,11 @@ export function reluctanceOf(work: Work, run: RunState): Reluctance {
   };
 }
 
-/** Left out whoever else is there. */
+/** Left out in any case. */
 export function isBarred(work: Work, run: RunState, key: string): boolean {
   if (run.excluded.includes(key)) return true;
   const { limits } = work.state;
-  // While the checks are computed again, nobody may do it on what is his own work: the placement looks to that.
+  // While the checks are computed again, no key may do it on its own work: the placement sees to that.
   const others = run.trained.flat().some((k) => k !== key);
   const since = faultsSince(run, limits, work.now).filter((f) => f.key === key);
   const newest = since.at(-1);

@@ -1,6 +1,6 @@
 /**
- * What a finished run has reached is computed again from its weights: by the synchronizer where the model fits there,
- * else by trainers on shards that they have not trained; else the run says that nobody has.
+ * The checks of a finished run are computed again from its weights: by the synchronizer where the model fits there,
+ * else by trainers on shards that they have not trained; else the run is marked as unchecked.
  */
 import { comparedNames } from '../../spec/names.ts';
 import type { Checked } from '../../spec/run-events.ts';
@@ -14,7 +14,9 @@ import { candidates, canPlace, reassign, release } from './ownership.ts';
 import type { PendingPart, Refusal, RunState, SynchronizerEvent } from './synchronizer-state.ts';
 import type { Work } from './work.ts';
 
-/** Another device rounds otherwise: so many samples of a data set, or such a share of it, may fall on the other side. */
+/**
+ * Another device rounds otherwise: so many samples of a data set, or such a share of it, may fall on the other side.
+ */
 const SAMPLES = 3;
 const SHARE_OF_SAMPLES = 0.01;
 /** The same of an error, relative to it. */
@@ -42,7 +44,7 @@ function byOthers(work: Work, run: RunState, why: string): void {
   else unchecked(work, run, why);
 }
 
-/** Nobody computes the checks again. */
+/** The checks are not computed again. */
 export function unchecked(work: Work, run: RunState, why: string): void {
   work.log(run.deployment.run, { event: 'unchecked', reason: why });
   finish(work, run, run.checks, 'unchecked', why);
@@ -81,7 +83,7 @@ function judge(work: Work, run: RunState, values: readonly number[], how: 'recom
   const key = run.owners[shard] ?? '';
   const next = { ...run, differences: run.differences + 1 };
   const others = candidates(work, run).some((c) => c.key !== key);
-  // Who is right of several trainers, nobody knows; and once more would be no better.
+  // It cannot be known which of several trainers is right, and another try would not help.
   if (how === 'by-others' || !others || next.differences >= work.state.limits.differences)
     end(work, next, 'failed', said, 'check/differs');
   else exclude(work, wentBack(next), { key, shard, what: 'check/differs', evidence: said });

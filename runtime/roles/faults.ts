@@ -1,6 +1,6 @@
 /**
- * What goes wrong with a shard, and what is proved against whom. A fault moves the shard; only a shard that nobody can
- * do ends the run. A lie that its own signature proves excludes a key from the run; what nobody can decide moves both.
+ * Faults of shards, and proofs against keys. A fault moves the shard; only a shard that no trainer can do ends the run.
+ * A lie proved by the key's own signature excludes the key from the run; an undecided dispute moves both.
  */
 import type { Dispute } from '../wire/messages.ts';
 import { faultsSince } from './candidates.ts';
@@ -14,7 +14,7 @@ const DISPUTES_KEPT = 64;
 
 export type Happened = Pick<Fault, 'key' | 'shard' | 'code' | 'reason'>;
 
-/** The shards move, or the run fails where nobody can do one of them. */
+/** The shards move, or the run fails where no trainer can do one of them. */
 export function fault(work: Work, run: RunState, happened: readonly Happened[]): void {
   const calls = run.manifests.at(-1)?.calls ?? 0;
   const faults = [...run.faults, ...happened.map((h) => ({ ...h, at: work.now, calls }))].slice(-FAULTS_KEPT);
@@ -23,8 +23,8 @@ export function fault(work: Work, run: RunState, happened: readonly Happened[]):
     work.log(run.deployment.run, { event: 'fault', key, trainer: nameOf(work, key), shard, code, reason });
   const hopeless = happened.find((h) => isHopeless(work, saved, h.shard));
   if (hopeless && run.checkingFrom !== undefined) {
-    // It is trained: only nobody can check it.
-    const reason = `nobody can check it: ${hopeless.reason}`;
+    // It is trained, but cannot be checked.
+    const reason = `no trainer can check it: ${hopeless.reason}`;
     release(work, run.owners, work.saveRun({ ...saved, phase: 'waiting', owners: [], reason }));
   } else if (hopeless) end(work, saved, 'failed', `shard ${hopeless.shard}: ${hopeless.reason}`, hopeless.code);
   // Where all stop anyway nothing moves any more.
@@ -96,10 +96,10 @@ export function undecided(
       event: 'excluded',
       key,
       trainer: nameOf(work, key),
-      why: 'it has disputes with several others that nobody can decide',
+      why: 'it has undecided disputes with several others',
     });
   if (run.phase === 'halting') halted(work, saved);
-  else reassign(work, saved, 'a border cannot go on, and nobody can tell whose fault it is');
+  else reassign(work, saved, 'a border cannot go on, and the fault cannot be attributed');
 }
 
 function opponents({ disputes }: RunState, key: string): Set<string> {

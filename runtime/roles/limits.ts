@@ -14,7 +14,7 @@ export interface Limits {
   readonly keyFaults: number;
   /** Faults of one shard without a new snapshot, after which the run may fail. */
   readonly shardFaults: number;
-  /** Of so many keys: then it is the shard, whoever else is there. */
+  /** Faults of so many keys are the fault of the shard. */
   readonly shardKeys: number;
   /** Milliseconds after which faults and disputes count no more. */
   readonly forget: number;

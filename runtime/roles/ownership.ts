@@ -58,7 +58,8 @@ interface Placed {
 
 /**
  * All shards go to trainers of one version: the one that the run has begun with, else the one that its plan was made
- * by, else the one that most have. Another one takes over only where nobody of that one can: with all shards at once.
+ * by, else the one that most have. Another version takes over only where no trainer of that one can: with all shards at
+ * once.
  */
 function placed(work: Work, run: RunState, previous: readonly string[]): Placed {
   const able = candidates(work, run);

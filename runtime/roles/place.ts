@@ -22,8 +22,7 @@ const SOME_RATE = 1e9;
 /**
  * @param candidates in the order in which they are preferred where they are alike
  * @param previous owners by shard; those who are still candidates keep what they have
- * @param reluctance how unwillingly a shard is given to a key: whoever it is given least unwillingly
- *   comes first, and infinite means never
+ * @param reluctance the cost of giving a shard to a key: the smallest comes first, and infinite means never
  */
 export function place(
   needs: Deployment['needs'],

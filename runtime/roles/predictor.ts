@@ -43,7 +43,7 @@ export type PredictorEffect =
   | { readonly kind: 'load'; readonly slot: number }
   | { readonly kind: 'answer'; readonly request: number; readonly slot: number }
   | { readonly kind: 'refuse'; readonly request: number; readonly reason: string }
-  /** Nobody uses it any more. */
+  /** It is no longer used. */
   | { readonly kind: 'free'; readonly slot: number };
 
 export interface PredictorStep {

@@ -45,7 +45,7 @@ export function started(run: RunState, now: number): Progress {
   return { ...run.progress, since: now, shards: {}, slowest: { calls: beginsBehind(run), at: now } };
 }
 
-/** Where we ourselves were held up, nobody was late for that time. */
+/** While we ourselves were held up, no shard counts as late. */
 export function forgiven(progress: Progress, milliseconds: number): Progress {
   const { since, slowest } = progress;
   return { ...progress, since: since + milliseconds, slowest: { ...slowest, at: slowest.at + milliseconds } };
@@ -105,7 +105,7 @@ function kindOf({ deployment }: RunState, calls: number): string {
   return call.kind === 'train' ? TRAIN : evaluationKind(call.evaluation);
 }
 
-/** From the shards that are behind along what each waits for: to those who wait for nobody, or round in a circle. */
+/** From the shards that are behind along what each waits for: to those that do not wait, or round in a circle. */
 function blameForCall(work: Work, run: RunState): void {
   const { slowest, shards } = run.progress;
   const behind = run.deployment.needs.flatMap((_, shard) =>

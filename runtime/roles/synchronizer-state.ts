@@ -40,7 +40,7 @@ export interface ManifestState {
 }
 
 export type Phase =
-  /** Nobody can take it just now. */
+  /** No trainer can take it at the moment. */
   | 'waiting'
   /** Owners load. */
   | 'preparing'
@@ -66,7 +66,7 @@ export interface Fault {
   readonly calls: number;
 }
 
-/** Two keys say of each other that they broke the border between them, and nobody can tell. */
+/** Two keys accuse each other of breaking the border between them, without proof. */
 export interface Undecided {
   readonly accuser: string;
   readonly accused: string;
@@ -154,7 +154,7 @@ export interface SynchronizerState {
   readonly limits: Limits;
 }
 
-/** What the signatures in a message prove; checked by whoever hands it in. */
+/** What the signatures in a message prove; checked by the caller. */
 export type Proof = 'proved' | 'false' | 'undecided';
 
 /** Why a message has no effect. */
@@ -193,7 +193,10 @@ export type SynchronizerEvent =
   | { readonly kind: 'measured'; readonly key: string; readonly link: Omit<MeasuredLink, 'at'> }
   | { readonly kind: 'deploy'; readonly deployment: Deployment; readonly hash: string }
   | { readonly kind: 'stop'; readonly run: string }
-  /** Of a part that was to be verified. @param problem what is wrong with it; its owner lied, unless it is `damaged` or `plan` */
+  /**
+   * Of a part that was to be verified. @param problem what is wrong with it; its owner lied, unless it is `damaged` or
+   * `plan`
+   */
   | {
       readonly kind: 'verified';
       readonly run: string;

@@ -119,7 +119,7 @@ function happen(work: Work, event: SynchronizerEvent): Refusal | undefined {
 }
 
 function tick(work: Work, full: boolean): void {
-  // Where we ourselves were held up, what others said meanwhile lies unread: nobody was silent or late for that time.
+  // Where we ourselves were held up, messages of others are still unread: none counts as silent or late for that time.
   const passed = work.now - work.state.tickAt;
   const away = Math.max(0, passed - 2 * TICK_MS);
   work.state = { ...work.state, tickAt: work.now };
@@ -248,7 +248,7 @@ function ready(
 ): Refusal | undefined {
   const { deployment, term } = run;
   if (!holds || exchange.key !== from) {
-    // Nobody else hears of it: they would only see that it does not hold.
+    // The others are not told: to them it would only look invalid.
     const reason = 'it has not signed its key for the borders';
     fault(work, run, [{ key: from, shard: exchange.shard, code: 'border/key', reason }]);
     return 'a-fault';

@@ -108,7 +108,7 @@ export type TrainerEvent =
   | { readonly kind: 'message'; readonly message: Message }
   /** Every heartbeat. */
   | { readonly kind: 'tick'; readonly measured: Measured }
-  /** Whoever runs it wants it to go. */
+  /** Its user wants it to leave. */
   | { readonly kind: 'leaving' }
   /** Device, data and state are there. @param calls of the state that it begins from */
   | { readonly kind: 'opened'; readonly at: ShardId; readonly deployment: Deployment; readonly calls: number }

@@ -31,7 +31,7 @@ export function trainer(state: TrainerState, event: TrainerEvent): TrainerStep {
   return step.state.connected ? step : goneIfFree(keepUnsent(step));
 }
 
-/** Without a mesh nobody takes over from it, and where it holds nothing there is nothing to hand over. */
+/** Without a mesh no other trainer can take over, and without shards there is nothing to hand over. */
 function goneIfFree({ state, effects }: TrainerStep): TrainerStep {
   if (!state.leaving || Object.keys(state.shards).length > 0) return { state, effects };
   return { state, effects: [...effects, { kind: 'leave', reason: 'the mesh is away, and it held no shards' }] };
@@ -69,12 +69,12 @@ function happen(state: TrainerState, event: TrainerEvent): TrainerStep {
   }
 }
 
-/** Whoever loads offers a key when it is done; all others need a fresh one for the new connection. */
+/** A loading shard offers a key when it is done; all others need a fresh one for the new connection. */
 function connected(state: TrainerState, measured: Measured): TrainerStep {
   const effects = Object.values(state.shards).flatMap((shard): TrainerEffect[] => [
     ...(shard.part ? [...newestCommit(shard), shard.part].map(say) : []),
     ...(shard.deployment && shard.phase !== 'failed' ? [{ kind: 'offer' as const, at: idOf(shard) }] : []),
-    // It must arrive, and whether it did is not known: in the next term nobody listens to it any more.
+    // It must arrive, and whether it did is not known: in the next term it is ignored.
     ...(shard.dispute ? [accuse(idOf(shard), shard.dispute)] : []),
   ]);
   const now: TrainerState = { ...state, connected: true, unsent: [] };
@@ -288,7 +288,7 @@ function callDone(shard: HostedShard): ShardStep {
   return proceed(shard);
 }
 
-/** The part is kept; on to the next call, if there is one and nobody asked to stop. */
+/** The part is kept; on to the next call, if there is one and no stop was asked for. */
 function saved(shard: HostedShard, { calls, part }: Extract<ShardEvent, { kind: 'saved' }>): ShardStep {
   const message: Message = { type: 'part', ...idOf(shard), calls, ...part };
   const next = proceed({ ...shard, part: message });

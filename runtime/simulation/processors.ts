@@ -39,7 +39,7 @@ export class Processors {
     this.#startSome(job.machine);
   }
 
-  /** In the order in which they were asked for, but that nobody waits behind a job whose thread is busy. */
+  /** In the order in which they were asked for, but no job waits behind one whose thread is busy. */
   #startSome(machine: number): void {
     const waiting = this.#waiting[machine] ?? [];
     while ((this.#running[machine] ?? 0) < (this.#machines[machine]?.cores ?? 1)) {

@@ -354,7 +354,7 @@ class Simulation {
     else this.#queue.add(this.#inOrder(index, 'down'), { kind: 'to-trainer', node: index, connection, message });
   }
 
-  /** Whatever comes of it, nobody may hold a shard that another one holds. */
+  /** In any case, no shard may have two holders. */
   #drive(index: number, what: (node: Node) => void): void {
     const node = this.#node(index);
     if (!node.alive) return;

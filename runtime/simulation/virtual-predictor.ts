@@ -15,7 +15,7 @@ export interface PredictorWorld {
   readonly rng: RandomStream;
   readonly later: (milliseconds: number, what: () => void) => void;
   readonly now: () => number;
-  /** Calls in the newest snapshot of the run; in words why nobody can say. */
+  /** Calls in the newest snapshot of the run; in words why it is unknown. */
   readonly newest: () => number | string;
   /** Milliseconds one way to the mesh. */
   readonly latency: number;
@@ -77,7 +77,7 @@ export class VirtualPredictor {
     world.later(this.#untilNext(), () => this.#ask());
   }
 
-  /** Closes it: what is under way is answered, and then nobody may be left. */
+  /** Closes it: requests under way are answered, and then none may be left. */
   end(): Served {
     this.#driver.close();
     for (const [request, { lent }] of this.#open) if (lent) this.#end(request);

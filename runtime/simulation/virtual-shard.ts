@@ -1,7 +1,7 @@
 /**
  * A shard in virtual time behind the port of a trainer's driver: its device is a time, its frames are counts. A call is
- * so many ticks of each of its microbatches; a tick needs the neighbours' tick before it of the same microbatch, and the
- * call is done when all has been computed here and at every neighbour.
+ * so many ticks of each of its microbatches; a tick needs the neighbours' tick before it of the same microbatch, and
+ * the call is done when all has been computed here and at every neighbour.
  */
 import type { Ending } from '../driver/ending.ts';
 import type { DrivenShard, Neighbour, ShardCalls } from '../driver/ports.ts';
@@ -163,7 +163,7 @@ export class VirtualShard implements DrivenShard {
     return (this.#calls + 1) * this.#steps;
   }
 
-  /** Of every neighbour, before the next tick: the one before it of the same microbatch. The first needs nobody. */
+  /** Of every neighbour, before the next tick: the one before it of the same microbatch. The first needs none. */
   get #needed(): number {
     const { microbatches } = this.#options.deployment;
     return this.#computed % this.#steps < microbatches ? 0 : this.#computed - microbatches + 1;

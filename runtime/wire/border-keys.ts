@@ -61,7 +61,7 @@ function isNumber(value: unknown): boolean {
 }
 
 /**
- * Of one shard in one term: the newest exchange counts, one that was replaced never again, whoever says it once more.
+ * Of one shard in one term: the newest exchange counts, one that was replaced never again, even if it is replayed.
  * @param known the newest so far
  * @returns whether `told` may be used; it may be the known one
  */
@@ -112,7 +112,7 @@ export interface BorderKeys {
   readonly receive: DirectionKey;
 }
 
-/** @returns nothing where the other's key is no point that gives a secret */
+/** @returns nothing where the other's key is not a point that gives a secret */
 export function borderKeys(place: Place, ephemeral: Ephemeral, own: Exchange, other: Exchange): BorderKeys | undefined {
   const [lower, higher] = own.shard < other.shard ? [own, other] : [other, own];
   const transcript = sha256(canonicalBytes(['nmc/border/2', place.run, place.term, bare(lower), bare(higher)]));

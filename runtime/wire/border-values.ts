@@ -1,4 +1,4 @@
-/** What a value on a border may be: whoever sends another one has broken a rule that needs no computing to check. */
+/** The range of a value on a border: sending another one breaks a rule that is checked without computing. */
 import type { Codec, Tensor } from './codec.ts';
 
 /** No larger amount crosses a border: far above what a training reaches that has not come apart. */

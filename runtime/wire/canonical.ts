@@ -4,7 +4,7 @@ import canonicalize from 'canonicalize';
 /** Lists within lists: no message of ours is half as deep. */
 export const MAX_DEPTH = 64;
 
-/** Of what this process has made. @throws where that is no JSON */
+/** Of what this process has made. @throws where that is not JSON */
 export function canonicalBytes(value: unknown): Uint8Array {
   const text = canonicalize(value);
   if (text === undefined) throw new Error('canonicalBytes: no JSON value');

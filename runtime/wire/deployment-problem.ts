@@ -1,6 +1,6 @@
 /**
- * Whether a deployment is one that anybody should act on: what the synchronizer asks before it takes one, and whoever
- * is told of one before a byte of it is fetched or written.
+ * Whether a deployment is sound: checked by the synchronizer before it accepts one, and by every recipient before a
+ * byte of it is fetched or written.
  */
 import { MAX_PLAN_BYTES } from '../../spec/plan.ts';
 import { MAX_ELEMENTS } from '../support/bounded.ts';
@@ -66,7 +66,7 @@ function planFilesProblem(plan: Deployment['plan']): string | undefined {
   return total > MAX_PLAN_BYTES ? `the files of its plan are ${total} bytes in all` : undefined;
 }
 
-/** Rows times their size is what its blobs have, so nobody can make room for more than is there. */
+/** Rows times their size is what its blobs have, so that no room is made for more. */
 function dataProblem({ name, length, columns }: DataRef): string | undefined {
   if (length > MAX_ELEMENTS) return `${shownPath(name)} has more than ${MAX_ELEMENTS} rows`;
   const repeated = repeatedOf(columns.map((c) => c.name));
@@ -89,7 +89,7 @@ function statisticsProblem(statistics: Deployment['statistics']): string | undef
   return torn && `the mean of ${shownPath(torn.field)} is not a row of f32`;
 }
 
-/** A blob has one size, whoever names it. */
+/** A blob has one size, wherever it is named. */
 function sizesProblem(blobs: readonly BlobRef[]): string | undefined {
   const sizes = new Map<string, number>();
   for (const { blob, bytes } of blobs) {

@@ -1,6 +1,6 @@
 /**
  * What a run is: a long-lived record, idempotent by its id. Everything that a shard needs to compute is in it or is a
- * blob that it names by hash; nothing in it is a path of anybody's machine.
+ * blob that it names by hash; it contains no path of any machine.
  */
 import type { DataRecord } from '../training/data-record.ts';
 import type * as training from '../training/evaluations.ts';
@@ -71,7 +71,7 @@ export interface Deployment {
   readonly statistics: readonly { readonly field: string; readonly mean: BlobRef; readonly scale: number }[];
   /** Samples of a training batch. */
   readonly batch: number;
-  /** Steps of a sequence, each a call of its own; absent: samples are no sequences. */
+  /** Steps of a sequence, each a call of its own; absent: samples are not sequences. */
   readonly sequence?: number;
   /** What the optimiser adds to the size of a gradient: an error below it moves no weight. */
   readonly epsilon?: number;

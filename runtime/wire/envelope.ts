@@ -28,7 +28,7 @@ export class Envelopes {
   }
 
   /**
-   * What is no JSON in it becomes some: numbers beyond all numbers null, halves of characters U+FFFD.
+   * What is not JSON in it becomes some: numbers beyond all numbers null, halves of characters U+FFFD.
    * @throws MessageTooLong, and nothing was numbered
    */
   seal(message: Message): string {
@@ -79,7 +79,7 @@ export class Envelopes {
   }
 }
 
-/** A message of our own that nobody would take. */
+/** A message of our own that every peer would refuse. */
 export class MessageTooLong extends Error {
   constructor(type: string) {
     super(`a message ${type} is longer than ${MAX_MESSAGE_BYTES} bytes`);

@@ -77,7 +77,7 @@ export function splitSealed(plain: Uint8Array): { readonly packet: Uint8Array; r
   return { packet: plain.subarray(0, end), signature: plain.subarray(end) };
 }
 
-/** @returns header and payload (a view), or nothing for what is no sound packet */
+/** @returns header and payload (a view), or nothing for what is not a sound packet */
 export function decodePacket(bytes: Uint8Array): { readonly header: Header; readonly payload: Uint8Array } | undefined {
   if (bytes.length < HEADER_BYTES || bytes[0] !== WIRE_MAJOR) return undefined;
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);

@@ -25,7 +25,7 @@ export function deploymentFormatProblem(value: unknown): string | undefined {
   return `${first?.instancePath ?? ''} ${first?.message ?? 'it does not follow the schema'}`.trim();
 }
 
-/** Of a message of any type as a recording has it: without what its envelope says, and keys of a simulation are no keys. */
+/** Of a message of any type as a recording has it: without what its envelope says, and keys of a simulation are not keys. */
 export function messageSchema(): object {
   const { $defs } = readSpecJson('message.schema.json') as { readonly $defs: Readonly<Record<string, Definition>> };
   return {

@@ -173,9 +173,11 @@ export interface Dispute {
   /** The shard beyond the border. */
   readonly peer: number;
   readonly call: number;
-  /** Values that no honest shard sends; a window of other packets; packets that cannot be read, which proves nothing. */
+  /**
+   * Values that no honest shard sends; a window of other packets; packets that cannot be read, which proves nothing.
+   */
   readonly what: 'values' | 'root' | 'border';
-  /** What the peer has signed: everybody can see from it who lied. */
+  /** What the peer has signed: it proves who lied. */
   readonly evidence?: ValuesEvidence | RootEvidence;
 }
 
@@ -300,7 +302,7 @@ export type Question =
   | { readonly what: 'revoke'; readonly key: string }
   /** So many milliseconds from now it may nothing any more. */
   | { readonly what: 'expire'; readonly key: string; readonly milliseconds: number }
-  /** Its secret stays with whoever asks: this is its public key. */
+  /** Its secret stays with the asking side: this is its public key. */
   | {
       readonly what: 'invite';
       readonly id: string;

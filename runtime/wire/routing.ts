@@ -71,7 +71,7 @@ export function encodeProbe(filling: Uint8Array): Uint8Array {
   return bytes;
 }
 
-/** @returns nothing for what is no message of this version */
+/** @returns nothing for what is not a message of this version */
 export function decodeHead(bytes: Uint8Array): BorderHead | BlobHead | ProbeHead | undefined {
   if (bytes.length < BORDER_HEAD || bytes.length > MAX_BINARY_BYTES || bytes[1] !== WIRE_MAJOR) return undefined;
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
