@@ -51,7 +51,7 @@ function rowsInPage({ source, split, range, options }: PlanData, seed: number, m
   if (source !== 'glyphs')
     throw new UserError(
       'data/page',
-      `a page makes data.glyphs and data.tracking itself; this plan wants data.${source}`,
+      `a page makes data.glyphs and data.tracking itself; this plan needs data.${source}`,
       `train it with ${nmc`train FILE`}`,
     );
   const [from, to] = range ?? [0, Number(options.samples ?? GLYPH_SAMPLES[split as Split]) - 1];

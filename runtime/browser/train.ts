@@ -33,7 +33,7 @@ export async function trainInPage(
 ): Promise<string> {
   const { plan, executable } = await fetchPlan(settings.plan, verify);
   const { training } = plan;
-  if (!training) throw new UserError('task/none', 'this plan trains nothing');
+  if (!training) throw new UserError('task/none', 'this plan has no training');
   assertDropsLast(training, 'in a page');
   const { seed, epochs } = settings;
   const data = pageData(plan, training, settings);

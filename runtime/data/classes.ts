@@ -6,8 +6,8 @@ import type { Classes, Dataset } from './dataset.ts';
  * Returns the data set with its classes numbered as `known` numbers them.
  * @param known of the training data
  * @param trained names of the fields that training read
- * @throws UserError `data/classes` where the data have a class that training did not have, or where one of both has names
- *   of classes and the other one has numbers, which nothing matches
+ * @throws UserError `data/classes` where the data have a class that training did not have, or where one of both has
+ * names of classes and the other one has numbers, which nothing matches
  */
 export function alignClasses(dataset: Dataset, known: Classes | undefined, trained: readonly string[]): Dataset {
   for (const { name } of dataset.fields) if (trained.includes(name)) checkKinds(dataset, name, known);
@@ -35,7 +35,7 @@ export function alignClasses(dataset: Dataset, known: Classes | undefined, train
 function checkKinds({ name: data, classes }: Dataset, field: string, known: Classes | undefined): void {
   const [own, theirs] = [classes, known].map((all) => (all && Object.hasOwn(all, field) ? all[field] : undefined));
   const names = own ?? theirs;
-  // Folders and words that are called 0, 1, 2, … say their numbers.
+  // Folders and words named 0, 1, 2, … are numbered so.
   if (!names || (own && theirs) || names.every((name, number) => name === String(number))) return;
   const shown = names.slice(0, 5).join(', ');
   throw new UserError(

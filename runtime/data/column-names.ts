@@ -7,7 +7,9 @@ import { UserError } from '../support/errors.ts';
 /** By field, in the order of its elements. */
 export type ColumnNames = Readonly<Record<string, readonly string[]>>;
 
-/** The number that a column's name gives it among the elements of a field: `x[1]`, `x.1`, `x_1` and `x1` are 1 of `x`. */
+/**
+ * The number that a column's name gives it among the elements of a field: `x[1]`, `x.1`, `x_1` and `x1` are 1 of `x`.
+ */
 export function elementNumber(field: string, column: string): number | undefined {
   const digits = /^(?:\[(\d+)\]|[._]?(\d+))$/.exec(column.startsWith(field) ? column.slice(field.length) : '');
   return digits ? Number(digits[1] ?? digits[2]) : undefined;
@@ -35,7 +37,7 @@ export function assertColumns({ name, columns = {} }: Named, known: ColumnNames 
   }
 }
 
-/** Wider ones are not kept: nobody names them by hand. */
+/** Wider ones are not kept: they are not named by hand. */
 const MAX_KEPT_COLUMNS = 4096;
 
 /** What a run keeps of them. */

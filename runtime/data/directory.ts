@@ -21,7 +21,7 @@ export function missing(folders: readonly string[], names: readonly string[], se
   const where = folders.join(' or ');
   return new UserError(
     'data/missing',
-    `${set} is not here: looked for ${names[0]} (or .gz) in ${where}`,
+    `${set} was not found: looked for ${names[0]} (or .gz) in ${where}`,
     `--data DIR or $NMC_DATA names another folder; to download it: ${nmc`data get ${set}`}`,
   );
 }

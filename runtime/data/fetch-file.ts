@@ -33,7 +33,7 @@ export async function fetchFile(file: KnownFile, path: SafePath, options: FetchO
           await moveFileSoon(part, path);
           return;
         }
-        // What lies there is of no use: a try that goes on from it would fail again.
+        // The partial file is useless: a try that goes on from it would fail again.
         await removeFileSoon(part);
         mismatched = true;
         problems.push(`${url}: the checksum does not agree`);
@@ -47,7 +47,7 @@ export async function fetchFile(file: KnownFile, path: SafePath, options: FetchO
 }
 
 function wrongFile(file: KnownFile, problems: readonly string[]): EnvironmentError {
-  const problem = `${file.name}: what arrived is not the known file\n  ${unique(problems)}`;
+  const problem = `${file.name}: the downloaded file is not the known one\n  ${unique(problems)}`;
   return new EnvironmentError('data/checksum', problem, 'try again later, or get the file elsewhere');
 }
 
@@ -92,7 +92,7 @@ async function attemptFetch(file: KnownFile, url: string, part: SafePath, option
   } catch (failure) {
     const disk = diskError(failure, part);
     if (disk instanceof EnvironmentError) throw disk;
-    return { done: false, problem: abort.signal.aborted ? 'nothing arrives' : networkReason(failure), again: true };
+    return { done: false, problem: abort.signal.aborted ? 'no data arrive' : networkReason(failure), again: true };
   } finally {
     clearTimeout(stall);
   }

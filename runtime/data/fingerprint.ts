@@ -1,4 +1,4 @@
-/** What tells whether data are still those of a training: their lengths and sums of all their values. */
+/** A fingerprint of data, to recognise them later: their lengths and sums of all their values. */
 import { crc32 } from 'node:zlib';
 import { ofPresent, rowNumbers } from '../support/bounded.ts';
 import { nmc } from '../support/command-text.ts';

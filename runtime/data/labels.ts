@@ -1,4 +1,4 @@
-/** Labels that a task has no place for are refused before anything learns from them, or is measured by them. */
+/** Labels without a place in a task are refused before they are used for training or checks. */
 import type { PlanField } from '../../spec/plan.ts';
 import { boundedCount, rowNumbers } from '../support/bounded.ts';
 import { UserError } from '../support/errors.ts';

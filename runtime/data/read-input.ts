@@ -43,7 +43,8 @@ async function readAll(name: string, source: AsyncIterable<Uint8Array | string>)
   for await (const piece of source) {
     const chunk = typeof piece === 'string' ? new TextEncoder().encode(piece) : piece;
     bytes += chunk.length;
-    if (bytes > MAX_TEXT_BYTES) throw badData(name, `byte ${MAX_TEXT_BYTES}`, 'more than this is not read at once');
+    if (bytes > MAX_TEXT_BYTES)
+      throw badData(name, `byte ${MAX_TEXT_BYTES}`, 'standard input is longer than is read at once');
     pieces.push(chunk);
   }
   return Buffer.concat(pieces).toString('utf8');

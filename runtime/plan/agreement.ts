@@ -49,7 +49,7 @@ function predictionsProblem(plan: Plan, program: Program): string | undefined {
   for (const check of plan.checks) {
     const prediction = plan.predictions.find((p) => p.task === check.task);
     if (!prediction?.reads.some((r) => r.name === check.read))
-      return `the check ${check.text} is of a read that is not there`;
+      return `the check ${check.text} is of a read that does not exist`;
   }
   return undefined;
 }

@@ -24,7 +24,7 @@ export function kernelProblem(program: Program, files: ReadonlyMap<string, Uint8
 }
 
 function compare(k: KernelProgram, program: Program, files: ReadonlyMap<string, Uint8Array>): string | undefined {
-  if (k.arenas.reduce((sum, a) => sum + a.elements, 0) > MAX_ELEMENTS) return 'it wants more memory than there is';
+  if (k.arenas.reduce((sum, a) => sum + a.elements, 0) > MAX_ELEMENTS) return 'it needs more memory than there is';
   const missing = k.modules.find((m) => !files.has(modulePath(m.id)));
   if (missing) return `it has no ${modulePath(missing.id)}`;
   const states = new Map(k.states.map((s) => [s.name, s.elements]));

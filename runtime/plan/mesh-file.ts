@@ -9,7 +9,7 @@ import { readSpecJson } from '../support/spec-file.ts';
 
 const validators = new Map<string, ValidateFunction>();
 
-/** @throws UserError when the file cannot be read or is no list of machines */
+/** @throws UserError when the file cannot be read or is not a list of machines */
 export function readMesh(path: string): MeshFile {
   const value = readJson(path, 'mesh', `name a file that ${nmc`mesh record RECORD… -o FILE`} wrote`);
   const fault = firstFault('mesh.schema.json', value);
@@ -25,8 +25,8 @@ export function readMesh(path: string): MeshFile {
     if (names.has(name))
       throw new UserError(
         'mesh/name',
-        `${path}: /machines/${i}/name ${name} is there twice`,
-        'give every machine a name of its own',
+        `${path}: /machines/${i}/name ${name} occurs twice`,
+        'give every machine a different name',
       );
     names.add(name);
   }
@@ -66,7 +66,9 @@ function checkSquare(path: string, key: 'latency' | 'bandwidth', mesh: MeshFile)
   }
 }
 
-/** One line of `nmc doctor --json`, from a file. @throws UserError when it is none, or names no device that was measured */
+/**
+ * One line of `nmc doctor --json`, from a file. @throws UserError when it is none, or names no device that was measured
+ */
 export function readCapability(path: string): Capability {
   const value = readJson(path, 'capability', `name a file that ${nmc`doctor --json`} wrote`);
   const fault = firstFault('capability.schema.json', value);
@@ -117,7 +119,7 @@ function readJson(path: string, topic: 'mesh' | 'capability', repair: string): u
   try {
     return JSON.parse(text) as unknown;
   } catch (error) {
-    throw new UserError(`${topic}/json`, `${path} is no JSON: ${(error as Error).message}`, repair);
+    throw new UserError(`${topic}/json`, `${path} is not JSON: ${(error as Error).message}`, repair);
   }
 }
 
@@ -136,6 +138,6 @@ function firstFault(schema: string, value: unknown): string | undefined {
 function words({ instancePath, message, keyword }: ErrorObject): string {
   const place = instancePath === '' ? 'the file' : instancePath;
   return keyword === 'pattern' && instancePath === '/format'
-    ? '/format is another major version than this version reads'
+    ? '/format is a major version that this version does not read'
     : `${place} ${message ?? 'is wrong'}`;
 }

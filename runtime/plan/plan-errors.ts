@@ -1,4 +1,4 @@
-/** What is said of a plan that is not taken. */
+/** The refusals of plans. */
 import { UserError } from '../support/errors.ts';
 import { shownPath } from '../support/path-names.ts';
 

@@ -68,5 +68,5 @@ function filesProblem(shard: PlanShard, listed: ReadonlySet<string>): string | u
   if (cpuNames && cpuNames.length !== cpu.length)
     return `shard ${id} names ${cpu.length} files by ${cpuNames.length} names`;
   const missing = [...cpu, ...kernels].find((path) => !listed.has(path));
-  return missing === undefined ? undefined : `shard ${id} names a file that is not there: ${missing}`;
+  return missing === undefined ? undefined : `shard ${id} names a file that does not exist: ${missing}`;
 }

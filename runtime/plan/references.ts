@@ -11,7 +11,7 @@ export function referencesProblem({ shards, borders, predicted }: Plan): string 
   const seen = new Set<string>();
   for (const border of borders) {
     const name = border.shards.join(' and ');
-    const problem = seen.has(name) ? 'is there twice' : borderProblem(border, shards.length);
+    const problem = seen.has(name) ? 'occurs twice' : borderProblem(border, shards.length);
     if (problem !== undefined) return `the border of ${name} ${problem}`;
     seen.add(name);
   }
@@ -38,5 +38,5 @@ function borderProblem({ shards: [a, b], flows }: PlanBorder, count: number): st
 function predictedProblem({ machines, shards, limit }: PlanPredicted, count: number): string | undefined {
   if (machines.length !== count || shards.length !== count) return 'not every shard has a machine';
   const inside = limit.shard < count && (limit.to ?? 0) < count;
-  return inside ? undefined : `what limits it is shard ${limit.shard}, which is not there`;
+  return inside ? undefined : `its limit is shard ${limit.shard}, which does not exist`;
 }

@@ -18,7 +18,7 @@ export function scheduleOf(value: unknown): ShardSchedule | string {
   validate ??= new Ajv2020({ strict: false }).compile<ShardSchedule>(schema);
   if (validate(value)) return value;
   const [first] = validate.errors ?? [];
-  return `${first?.instancePath ?? ''} ${first?.message ?? 'is no schedule'}`.trim();
+  return `${first?.instancePath ?? ''} ${first?.message ?? 'is not a schedule'}`.trim();
 }
 
 /** @returns what does not fit, or nothing */
@@ -41,7 +41,7 @@ function messagesProblem(schedule: ShardSchedule, all: readonly ReadonlyMap<numb
   const seen = new Set<number>();
   for (const message of schedule.messages) {
     const { id, from, to } = message;
-    if (seen.has(id)) return `message ${id} is there twice`;
+    if (seen.has(id)) return `message ${id} occurs twice`;
     seen.add(id);
     if (from === to || (from !== schedule.shard && to !== schedule.shard)) return `message ${id} is not its own`;
     const other = all[from === schedule.shard ? to : from]?.get(id);
@@ -68,7 +68,7 @@ function functionsProblem(schedule: ShardSchedule, program: Program): string | u
   const used = new Set<number>();
   const names = new Set<string>();
   for (const f of schedule.functions) {
-    if (names.has(f.name)) return `${f.name} is there twice`;
+    if (names.has(f.name)) return `${f.name} occurs twice`;
     names.add(f.name);
     const states = new Map(program.states.map((s) => [s.id, s.shape]));
     const known = { functions, states, messages };
@@ -80,7 +80,7 @@ function functionsProblem(schedule: ShardSchedule, program: Program): string | u
     const stepProblem = new Locals(schedule.shard, alone, { functions, states, messages }, used).problem();
     if (stepProblem !== undefined) return `${f.name}: ${stepProblem}`;
   }
-  return used.size === messages.size ? undefined : 'it has messages that nobody sends or awaits';
+  return used.size === messages.size ? undefined : 'it has messages without a sender or a receiver';
 }
 
 /** Odd batches exchange what even ones do, and run no segment of theirs. */
@@ -142,7 +142,7 @@ class Locals {
   #move(moves: Stage['begin']): string | undefined {
     for (const { from, to } of moves) {
       const found = this.#shapes.get(from);
-      if (!found) return `${from} is not there`;
+      if (!found) return `${from} does not exist`;
       this.#shapes.set(to, found);
     }
     return undefined;
@@ -178,7 +178,7 @@ class Locals {
       const fits = field
         ? field.type === input.type && same([this.#f.batch, ...field.shape], input.shape)
         : same(this.#shapes.get(input.field), input.shape);
-      if (!fits) return `${name} reads ${input.field}, which is not there in this shape`;
+      if (!fits) return `${name} reads ${input.field}, which does not exist in this shape`;
     }
     const shapes = shapesWithin(f);
     for (const { name: local, value } of f.results) {
@@ -218,7 +218,7 @@ function wholeProblem(plan: Plan, schedules: readonly ShardSchedule[]): string |
     const fields = new Set(inputs.map((i) => `${i.name} ${i.type} ${String(i.shape)}`));
     for (const input of parts.flatMap((f) => f?.inputs ?? []))
       if (!fields.has(`${input.name} ${input.type} ${String(input.shape)}`))
-        return `${name} is fed ${input.name}, of which the plan knows nothing`;
+        return `${name} is fed ${input.name}, which the plan does not name`;
     const given = parts.flatMap((f) => f?.results.map((r) => r.name) ?? []);
     if (new Set(given).size !== given.length) return `${name} gives a result twice`;
     for (const result of results) if (!given.includes(result)) return `${name} does not give ${result}`;
@@ -267,7 +267,7 @@ function orderProblem(schedules: readonly ShardSchedule[]): string | undefined {
       });
     }
     const stuck = at.findIndex((n, i) => n < (steps[i]?.length ?? 0));
-    if (stuck >= 0) return `in ${name}, shard ${stuck} waits for what never comes`;
+    if (stuck >= 0) return `in ${name}, shard ${stuck} waits for a message that never comes`;
   }
   return undefined;
 }

@@ -29,7 +29,7 @@ export function programProblem(program: Program, memory: number): string | undef
   if (bytes > memory) return `its states need ${bytes} bytes, but the plan says ${memory} for everything`;
   const names = new Set<string>();
   for (const f of program.functions) {
-    if (names.has(f.name)) return `function ${f.name} is there twice`;
+    if (names.has(f.name)) return `function ${f.name} occurs twice`;
     names.add(f.name);
     const problem = functionProblem(f, program.states, memory);
     if (problem !== undefined) return `function ${f.name}: ${problem}`;

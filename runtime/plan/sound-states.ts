@@ -26,11 +26,14 @@ function membersProblem({ shape, members, init }: State): string | undefined {
   return inits.map((each) => initProblem(each, shape.slice(1))).find((problem) => problem !== undefined);
 }
 
-/** A tile has to lie within its whole, which is as large as the tile but for the cut axes, of which there are two at most. */
+/**
+ * A tile has to lie within its whole, which is as large as the tile but for the cut axes, of which there are two at
+ * most.
+ */
 function sliceProblem({ shape, slice }: State): string | undefined {
   if (slice === undefined) return undefined;
   if (typeof slice !== 'object' || slice === null || typeof slice.of !== 'string' || !Array.isArray(slice.shape))
-    return 'is a tile of nothing';
+    return 'is a tile without a whole';
   const problem = shapeProblem(slice.shape);
   if (problem !== undefined) return problem;
   const { groups = 1, across } = slice;
@@ -42,7 +45,7 @@ function sliceProblem({ shape, slice }: State): string | undefined {
     shape.length === slice.shape.length &&
     shape.every((n, i) => i === slice.axis || i === across?.axis || n === slice.shape[i]) &&
     liesIn(shape, slice.shape, slice, groups);
-  return inside ? undefined : `is no tile of ${slice.of}`;
+  return inside ? undefined : `is not a tile of ${slice.of}`;
 }
 
 function isAcross(across: unknown, { axis }: Slice): boolean {
@@ -59,7 +62,7 @@ function liesIn(shape: Shape, whole: Shape, at: { readonly axis: number; readonl
 
 /** @param shape of what begins so: the whole, where the state is a tile */
 function initProblem(init: Initializer, shape: Shape): string | undefined {
-  if (typeof init !== 'object' || init === null) return 'begins with nothing';
+  if (typeof init !== 'object' || init === null) return 'has no beginning';
   switch (init.kind) {
     case 'constant':
       return numberProblem(init.value);
@@ -72,13 +75,13 @@ function initProblem(init: Initializer, shape: Shape): string | undefined {
     case 'statistic':
       return typeof init.field === 'string' && (init.what === 'mean' || init.what === 'scale')
         ? undefined
-        : 'is a statistic of nothing';
+        : 'is a statistic without a field';
     case 'thinned':
       return init.of?.kind === 'thinned'
         ? 'is thinned twice'
         : (sparsityProblem(init.sparsity, shape) ?? initProblem(init.of, shape));
     case 'copy':
-      if (typeof init.state !== 'string') return 'is a copy of nothing';
+      if (typeof init.state !== 'string') return 'is a copy without an original';
       return init.of?.kind === 'copy' ? 'is a copy of a copy' : initProblem(init.of, shape);
     case 'connections':
       return sparsityProblem(init.sparsity, shape);
@@ -86,7 +89,7 @@ function initProblem(init: Initializer, shape: Shape): string | undefined {
       const list = shape.length === 2 && shape[0] === 2;
       return list && Array.isArray(init.matrix) && init.matrix.every(isCount)
         ? sparsityProblem(init.sparsity, init.matrix)
-        : 'is no list of connections';
+        : 'is not a list of connections';
     }
     default:
       return 'begins in an unknown way';
@@ -94,12 +97,12 @@ function initProblem(init: Initializer, shape: Shape): string | undefined {
 }
 
 function numberProblem(value: unknown): string | undefined {
-  return typeof value === 'number' ? undefined : 'begins with something that is no number';
+  return typeof value === 'number' ? undefined : 'begins with a value that is not a number';
 }
 
 /** @param matrix targets and sources */
 function sparsityProblem(sparsity: Sparsity, matrix: Shape): string | undefined {
-  if (typeof sparsity !== 'object' || sparsity === null) return 'is drawn from nothing';
+  if (typeof sparsity !== 'object' || sparsity === null) return 'has no connections to draw from';
   const { weight, topology, arguments: options, stream, seed, offset, total, density } = sparsity;
   const [targets = 0, sources = 0] = matrix;
   const texts = [weight, topology, stream].every((text) => typeof text === 'string');
@@ -113,7 +116,7 @@ function sparsityProblem(sparsity: Sparsity, matrix: Shape): string | undefined 
     isAmount(density) &&
     matrix.length === 2 &&
     offset + sources <= total;
-  if (!sound) return 'is drawn from nothing';
+  if (!sound) return 'has no connections to draw from';
   if (targets * total > MAX_PAIRS) return `is drawn from ${targets * total} connections`;
   return refusal(topology, options, { sources: total, targets, same: false });
 }

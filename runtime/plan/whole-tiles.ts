@@ -1,4 +1,6 @@
-/** Whether the tiles on a plan's shards make up their wholes: every element of each is on one shard, and on one only. */
+/**
+ * Whether the tiles on a plan's shards make up their wholes: every element of each is on one shard, and on one only.
+ */
 import { append } from '../../spec/append.ts';
 import { type Program, type Slice, type State, sameShape, sizeOf } from '../../spec/program.ts';
 
@@ -30,8 +32,8 @@ function wholeProblem(tiles: readonly Tile[]): string | undefined {
     const alike = sameShape(other.slice.shape, slice.shape) && other.state.role === state.role;
     if (!alike || JSON.stringify(other.state.init) !== init) return 'are not of one tensor';
   }
-  if (tiles.reduce((sum, t) => sum + sizeOf(t.state.shape), 0) !== sizeOf(slice.shape)) return 'do not make it up';
-  return overlap(tiles.map((t) => boxOf(t, slice.groups ?? 1))) ? 'lie over each other' : undefined;
+  if (tiles.reduce((sum, t) => sum + sizeOf(t.state.shape), 0) !== sizeOf(slice.shape)) return 'do not cover it';
+  return overlap(tiles.map((t) => boxOf(t, slice.groups ?? 1))) ? 'overlap' : undefined;
 }
 
 /** From … to along each axis; elements come in runs, of which all are cut alike. */

@@ -48,7 +48,7 @@ export class Hold {
     this.#client = client;
   }
 
-  /** Whether so much more would fit now. It takes nothing: who only announces a body keeps nobody else out. */
+  /** Whether so much more would fit now. It takes nothing: announcing a body keeps no other out. */
   fits(bytes: number): boolean {
     return !this.#released && this.#budget.fits(this.#client, bytes);
   }

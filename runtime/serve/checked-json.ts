@@ -19,7 +19,7 @@ export function checkedJson(bytes: Uint8Array, mostValues: number): unknown {
   checkStructure(bytes, mostValues);
   const text = decoded(bytes);
   if (POISON.test(text))
-    throw wrong('the body names a prototype', 'leave __proto__ and constructor out: they are not fields');
+    throw wrong('the body has a field named __proto__ or constructor', 'leave it out: it is not a field of a sample');
   try {
     return JSON.parse(text);
   } catch {
@@ -27,7 +27,7 @@ export function checkedJson(bytes: Uint8Array, mostValues: number): unknown {
   }
 }
 
-/** One pass over the bytes; whatever is no JSON passes here and is found by the parser. */
+/** One pass over the bytes; whatever is not JSON passes here and is found by the parser. */
 function checkStructure(bytes: Uint8Array, mostValues: number): void {
   let depth = 0;
   let values = 1;
@@ -47,7 +47,7 @@ function checkStructure(bytes: Uint8Array, mostValues: number): void {
         'send fewer samples, or flat lists of numbers',
       );
     if (values > mostValues)
-      throw wrong(`the body has more than ${mostValues} values: no samples need so many`, 'send several requests');
+      throw wrong(`the body has more than ${mostValues} values, more than any samples need`, 'send several requests');
   }
 }
 

@@ -1,4 +1,4 @@
-/** Work of many clients in turn: one request of each, whoever has brought more. */
+/** Work of many clients in turn: one request of each, however many one has sent. */
 import { busy, gone } from './read-body.ts';
 
 export interface QueueLimits {

@@ -38,7 +38,7 @@ export function serveMetrics(predictor: ReloadingPredictor): ServeMetrics {
       labelNames: ['task'],
       registers,
     }),
-    refused: new Counter({ name: 'nmc_requests_refused_total', help: 'Requests that were not understood', registers }),
+    refused: new Counter({ name: 'nmc_requests_refused_total', help: 'Requests that could not be read', registers }),
     seconds: new Histogram({
       name: 'nmc_request_seconds',
       help: 'Time from a request to its answer',

@@ -41,7 +41,7 @@ export class ReloadingPredictor {
             source.load().then((weights) => ({ version: weights.version, weights })),
             ending,
           ),
-        // What a device says when it is closed concerns nobody who still predicts.
+        // Messages of a closing device do not matter to running predictions.
         free: ({ shard }) => this.#under(shard.close(), { done: () => undefined, failed: () => undefined }),
       },
     });
@@ -69,7 +69,9 @@ export class ReloadingPredictor {
     return this.#driver.state.reloads;
   }
 
-  /** Why the last attempt to find or load newer weights failed; undefined when it did not. The old ones go on serving. */
+  /**
+   * Why the last attempt to find or load newer weights failed; undefined when it did not. The old ones go on serving.
+   */
   get failure(): string | undefined {
     return this.#driver.state.failure;
   }

@@ -68,7 +68,7 @@ async function everyPiece(
       clearTimeout(timer);
       closing.removeEventListener('abort', goDown);
       for (const [name, listener] of Object.entries(listeners)) request.off(name, listener);
-      // What still comes is read by nobody; a broken connection has nobody to tell either.
+      // The rest is not read; a broken connection has no one to answer either.
       request.on('error', () => undefined);
       if (error === undefined) resolve();
       else {
@@ -89,12 +89,12 @@ export function busy(message: string): HttpError {
   });
 }
 
-/** The client has gone: this answer reaches nobody. */
+/** The client has gone, so this answer is lost. */
 export function gone(): HttpError {
   return new HttpError(400, 'http/gone', 'the request was not sent to its end', { closes: true });
 }
 
-/** A page elsewhere can make a browser send forms and plain text to here unasked; JSON it may not. */
+/** A foreign page can make a browser send forms and plain text here without asking, but not JSON. */
 function checkType(request: IncomingMessage): void {
   const [type = ''] = (request.headers['content-type'] ?? '').split(';');
   const encoding = request.headers['content-encoding'] ?? 'identity';
@@ -103,7 +103,7 @@ function checkType(request: IncomingMessage): void {
 }
 
 export function notJson(): HttpError {
-  return new HttpError(415, 'http/type', 'the body has to be JSON, and say so', {
+  return new HttpError(415, 'http/type', 'the body must be JSON, with its content type', {
     repair: 'send content-type: application/json (curl --json, not curl -d), not compressed',
     closes: true,
   });

@@ -1,4 +1,4 @@
-/** Every answer that is no prediction: JSON with code, message and repair. */
+/** Every answer other than a prediction: JSON with code, message and repair. */
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { errorBody, HttpError } from '../http/http-error.ts';
 import { EnvironmentError, UserError } from '../support/errors.ts';
@@ -7,7 +7,7 @@ import { notJson } from './read-body.ts';
 /** Of words from outside that are shown again. */
 const MAX_SHOWN = 100;
 
-/** @param log what nobody could have foreseen; its words stay on this machine */
+/** @param log unexpected failures; their words stay on this machine */
 export function answerFailure(error: unknown, reply: FastifyReply, log: (error: unknown) => void): void {
   if (error instanceof HttpError) {
     const { status, code, message, repair, headers } = error;
@@ -26,11 +26,11 @@ export function answerFailure(error: unknown, reply: FastifyReply, log: (error: 
 }
 
 export function answerNoPath({ method, url }: FastifyRequest, reply: FastifyReply): void {
-  // Its body, if there is one, is read by nobody.
+  // Its body, if there is one, is not read.
   if (method !== 'GET' && method !== 'HEAD') void reply.header('connection', 'close');
   void reply
     .code(404)
-    .send(errorBody('serve/path', `there is no ${method} ${shown(url)}`, 'GET /openapi.json lists what there is'));
+    .send(errorBody('serve/path', `there is no ${method} ${shown(url)}`, 'GET /openapi.json lists the paths'));
 }
 
 function shown(text: string): string {
@@ -49,7 +49,7 @@ function answerUnknown(error: unknown, reply: FastifyReply, log: (error: unknown
     void reply
       .code(status)
       .header('connection', 'close')
-      .send(errorBody('http/request', shown(error.message), 'GET /openapi.json says what is understood'));
+      .send(errorBody('http/request', shown(error.message), 'GET /openapi.json describes every request'));
     return;
   }
   log(error);

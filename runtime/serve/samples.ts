@@ -36,7 +36,7 @@ export function readSamples(body: unknown, prediction: PlanPrediction, bytes: nu
     );
   const wrong = list.findIndex((sample) => typeof sample !== 'object' || sample === null || Array.isArray(sample));
   if (wrong >= 0)
-    throw new UserError('serve/body', `sample ${wrong + 1} is no object`, `send ${exampleOf(prediction)}`);
+    throw new UserError('serve/body', `sample ${wrong + 1} is not an object`, `send ${exampleOf(prediction)}`);
   const fields = wholeFields(prediction.inputs);
   const objects = list.map((sample, i) => ({
     place: `sample ${i + 1}`,

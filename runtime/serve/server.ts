@@ -153,7 +153,7 @@ class Predictions {
     });
   }
 
-  /** Whoever does not read its answer is closed, and until then what it holds is counted. */
+  /** A client that does not read its answer is closed; until then its memory is counted. */
   #watchAnswer(request: FastifyRequest, reply: FastifyReply, hold: Hold, body: string): void {
     hold.force(body.length);
     const timer = setTimeout(() => request.raw.socket.destroy(), this.#limits.answerMilliseconds);
@@ -165,7 +165,7 @@ class Predictions {
 function refuseNotFinite(read: string | undefined, sample: number | undefined): void {
   if (read === undefined) return;
   const where = sample === undefined ? '' : ` of sample ${sample}`;
-  throw new HttpError(422, 'predict/not-finite', `the prediction${where} is not finite: ${read} has no number`, {
+  throw new HttpError(422, 'predict/not-finite', `the prediction${where} is not finite: ${read} has no finite value`, {
     repair: 'send values like those that the model was trained on',
   });
 }

@@ -1,4 +1,6 @@
-/** Makes the folder of a new run. It appears with all its parts at once, or not at all, and never over another's files. */
+/**
+ * Makes the folder of a new run. It appears with all its parts at once, or not at all, and never over another's files.
+ */
 
 import { randomBytes } from 'node:crypto';
 import { existsSync, readdirSync, statSync } from 'node:fs';
@@ -29,7 +31,7 @@ import { type RunState, STATE_FOLDER } from './snapshots.ts';
 export type RunPlace = { readonly directory: string } | { readonly parent: string };
 
 export interface CreateOptions extends RunOptions {
-  /** Further files of the run by path within it (`plan/plan.json`), whoever named them. */
+  /** Further files of the run by path within it (`plan/plan.json`), from any source. */
   readonly files?: ReadonlyMap<string, string | Uint8Array>;
 }
 
@@ -63,7 +65,7 @@ export function createRun(
   }
 }
 
-/** `config.json` comes last: a folder without it is no run. */
+/** `config.json` comes last: a folder without it is not a run. */
 function writeParts(
   directory: SafePath,
   config: RunConfig,
@@ -82,7 +84,7 @@ function writeParts(
   writeFileAtomic(ownPath(directory, CONFIG_FILE), printRunConfig(config));
 }
 
-/** A folder that someone else has named holds what this program writes there beside no second file of that name. */
+/** In a folder named from outside, this program's files have no second file of the same name. */
 function assertFurther(files: ReadonlyMap<string, unknown>): void {
   const paths = new PathSet();
   for (const own of [MODEL_FILE, METRICS_FILE, CARD_FILE, CONFIG_FILE, LOCK_FILE]) paths.add(own);
@@ -99,7 +101,7 @@ function assertFurther(files: ReadonlyMap<string, unknown>): void {
 
 const STAGE_PREFIX = '.nmc-new-';
 
-/** Fills a hidden folder, then renames it to the first name that is free: nobody sees a run that is half there. */
+/** Fills a hidden folder, then renames it to the first free name, so that an incomplete run is never visible. */
 function publishNewFolder(
   parent: SafePath,
   names: Iterable<string>,
@@ -142,7 +144,7 @@ function fillEmptyFolder(directory: SafePath, parts: readonly string[], fill: (d
   assertEmpty(directory, parts);
   const release = lockRun(directory);
   try {
-    // Again, now that nobody else can begin a run here.
+    // Again, now that no other process can begin a run here.
     assertEmpty(directory, parts);
     removeAll(ownPath(directory, STATE_FOLDER));
     removeLeftovers(directory);
@@ -156,8 +158,8 @@ function fillEmptyFolder(directory: SafePath, parts: readonly string[], fill: (d
 }
 
 /**
- * What a killed creation may have left behind counts as empty: it holds nothing but initial values. The state folder is
- * written first, so where it is missing a file is somebody else's, whatever its name.
+ * What a killed creation may have left behind counts as empty: it holds only initial values. The state folder is
+ * written first, so where it is missing a file belongs to another program, whatever its name.
  */
 function assertEmpty(directory: string, parts: readonly string[]): void {
   const names = readdirSync(directory).filter((name) => !isLock(name));
@@ -179,7 +181,7 @@ function alreadyThere(directory: string): UserError {
   const isRun = existsSync(join(directory, CONFIG_FILE));
   return new UserError(
     'run/exists',
-    isRun ? `${directory} holds a run already` : `${directory} is there already and is not empty`,
+    isRun ? `${directory} already holds a run` : `${directory} exists and is not empty`,
     isRun ? `go on with it (--resume ${directory}), or choose another --out` : 'choose another --out',
   );
 }

@@ -24,7 +24,7 @@ export type StoredRow = MetricsRow & { /** Seconds since 1970. */ readonly time:
 
 export const METRICS_FILE = 'metrics.jsonl';
 
-/** The rows of whole lines; a last line that a crash has torn, and lines that are no rows, are left out. */
+/** The rows of whole lines; a last line that a crash has torn, and lines that are not rows, are left out. */
 export function readMetrics(directory: string): StoredRow[] {
   const path = join(directory, METRICS_FILE);
   if (!existsSync(path)) return [];

@@ -84,7 +84,7 @@ function resultsTable(results: readonly ResultRow[]): string {
   return table(['measure', 'data', 'value', 'asked for', ''], rows);
 }
 
-/** Where things lie on the machine that trained: needed to go on, nobody's business where the card is read. */
+/** Where things lie on the machine that trained: needed to go on, but private in the card. */
 const PLACES = ['folder', 'data', 'plan'];
 
 function settingsTable(settings: Readonly<Record<string, JsonValue>>): string {

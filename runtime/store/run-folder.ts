@@ -79,7 +79,9 @@ export const CARD_FILE = 'README.md';
 export const CURVE_FILE = 'curve.svg';
 export const LOCK_FILE = 'lock';
 
-/** Opens a run to look at it: takes no lock, changes nothing. @throws UserError `run/not-a-run`, `run/config-corrupt` */
+/**
+ * Opens a run to look at it: takes no lock, changes nothing. @throws UserError `run/not-a-run`, `run/config-corrupt`
+ */
 export function openRun(directory: string): Run {
   const config = readConfig(directory);
   return {
@@ -177,7 +179,7 @@ export function lockRun(directory: string): Release {
   throw new UserError(
     'run/busy',
     `${directory} is being trained by process ${pid} on ${host || 'an unknown machine'}`,
-    `wait for it or stop it; if it is surely gone, delete ${join(directory, LOCK_FILE)}`,
+    `wait for it or stop it; if it has certainly ended, delete ${join(directory, LOCK_FILE)}`,
   );
 }
 

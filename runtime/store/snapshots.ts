@@ -46,7 +46,7 @@ export function writeSnapshot(directory: SafePath, state: RunState): string {
   return checksum;
 }
 
-/** @throws UserError `weights/...` for a file that is not sound, `run/snapshot-corrupt` for one that is no snapshot */
+/** @throws UserError `weights/...` for a file that is not sound, `run/snapshot-corrupt` for one that is not a snapshot */
 export function readSnapshot(directory: string, update: number): { state: RunState; checksum: string } {
   const path = snapshotPath(directory, update);
   const { tensors, metadata } = readSafetensors(path);
@@ -82,7 +82,7 @@ export function pruneSnapshots(directory: SafePath): void {
   for (const update of listSnapshots(directory).slice(KEPT)) removeFile(snapshotPath(directory, update));
 }
 
-/** Puts a snapshot that cannot be read out of the way, but keeps it for whoever wants to look. */
+/** Puts a snapshot that cannot be read out of the way, but keeps it for inspection. */
 export function setAside(directory: SafePath, update: number): void {
   const path = snapshotPath(directory, update);
   moveFile(path, ownPath(`${path}.corrupt`));
@@ -113,7 +113,7 @@ function withPrefix(tensors: readonly NamedTensor[], prefix: string): NamedTenso
     .map((tensor) => ({ ...tensor, name: tensor.name.slice(prefix.length) }));
 }
 
-/** JSON has no infinity and no not-a-number, and a diverged run has both. */
+/** JSON has neither infinity nor NaN, and a diverged run has both. */
 function encodeNumbers(record: Readonly<Record<string, number>>): Record<string, number | string> {
   return mapValues(record, (value) => (Number.isFinite(value) ? value : String(value)));
 }
@@ -127,5 +127,5 @@ function mapValues<From, To>(record: Readonly<Record<string, From>>, change: (va
 }
 
 function corrupt(path: string, reason: string): UserError {
-  return new UserError('run/snapshot-corrupt', `${path} is no sound snapshot: ${reason}`, 'use an earlier snapshot');
+  return new UserError('run/snapshot-corrupt', `${path} is not a sound snapshot: ${reason}`, 'use an earlier snapshot');
 }

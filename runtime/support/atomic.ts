@@ -25,7 +25,8 @@ const TEMPORARY_SUFFIX = '.tmp';
 let temporaryCounter = 0;
 
 /**
- * Replaces the file at `path` by `content`, all or nothing: written beside it, flushed, renamed over it, folder flushed.
+ * Replaces the file at `path` by `content`, all or nothing: written beside it, flushed, renamed over it, folder
+ * flushed.
  * @throws EnvironmentError `disk/full`, `disk/denied`, `disk/gone` or `disk/failed`
  */
 export function writeFileAtomic(path: SafePath, content: FileContent): void {
@@ -65,8 +66,8 @@ export function temporaryFor(path: SafePath): SafePath {
 }
 
 /**
- * Appends one line and flushes it. A crash may leave a part of the line at the end of the file, nothing else; whoever
- * reads the file back drops a last line without its newline (`truncateDurably`).
+ * Appends one line and flushes it. A crash may leave a part of the line at the end of the file, nothing else; readers
+ * drop a last line without its newline (`truncateDurably`).
  */
 export function appendLineDurably(path: SafePath, line: string): void {
   if (line.includes('\n')) throw new Error('appendLineDurably: one line at a time');
@@ -129,7 +130,7 @@ export function readAt(descriptor: number, position: number, length: number): Ui
   return bytes;
 }
 
-/** Turns what Node throws about a file into words and a repair; anything that is no file error comes back as it is. */
+/** Turns what Node throws about a file into words and a repair; anything that is not a file error comes back as it is. */
 export function diskError(error: unknown, path: string): unknown {
   const code = errorCode(error);
   if (code === undefined || error instanceof EnvironmentError) return error;
@@ -152,7 +153,7 @@ export function diskError(error: unknown, path: string): unknown {
     case 'ENOENT':
       return new EnvironmentError(
         'disk/gone',
-        `cannot write ${path}: its folder is not there`,
+        `cannot write ${path}: its folder does not exist`,
         `was ${dirname(path)} moved or deleted? put it back, or write elsewhere`,
       );
     default:

@@ -24,7 +24,7 @@ export function boundedCount(count: number, most: number, what: string): Bounded
 /** No array of this program has more elements: what is asked for beyond it is a lie or a mistake. */
 export const MAX_ELEMENTS = 2 ** 32;
 
-/** A size that follows from what lies in memory already. Never give it one that somebody has only said. */
+/** A size that follows from what lies in memory already. Never give it a size that was only claimed. */
 export function ofPresent(count: number): BoundedCount {
   return count as BoundedCount;
 }

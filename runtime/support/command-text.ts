@@ -2,7 +2,7 @@
  * Commands of this program within texts for people: `to see it: ${nmc`keys show`}`. A text holds each between backticks,
  * in words of a POSIX shell, and stays like that where it is stored or sent; what writes for people (`printed`,
  * `printableLines`, a failure in JSON, help, pages) puts in how this process was started, since a command that fails
- * where it is pasted, or asks a package registry for a name, is no help.
+ * where it is pasted, or asks a package registry for a name, is of no help.
  */
 import { UNSEEN } from './unseen.ts';
 
@@ -22,7 +22,7 @@ export function nmc(parts: TemplateStringsArray, ...values: readonly Words[]): s
   return nmcUsage(words.trim());
 }
 
-/** How a command is called, by its words and signs like `<file>`, which are no shell's. */
+/** How a command is called, by its words and signs like `<file>`, which are not a shell's. */
 export function nmcUsage(usage: string): string {
   return `\`${`nmc ${usage}`.trimEnd()}\``;
 }

@@ -15,7 +15,7 @@ export const DEBUG_LEVELS = [
 export type DebugTopic = (typeof DEBUG_LEVELS)[number]['topic'];
 
 export interface Log {
-  /** Whether the topic is shown; to skip the work of describing what nobody reads. */
+  /** Whether the topic is shown; to skip the work of describing what is not shown. */
   shows(topic: DebugTopic): boolean;
   /** Writes the text, each line marked with its topic. Give a function where making the text costs time. */
   debug(topic: DebugTopic, text: string | (() => string)): void;

@@ -27,8 +27,8 @@ export function pathProblem(path: unknown): string | undefined {
 function nameProblem(name: string): string | undefined {
   if (name === '') return 'a name in it is empty';
   if (name === '.' || name === '..') return 'it leaves its folder';
-  if (UNSEEN.test(name)) return 'a character in it cannot be seen';
-  if (/[\\:<>"|?*]/.test(name)) return 'a character in it has a meaning of its own to some systems';
+  if (UNSEEN.test(name)) return 'it has an invisible character';
+  if (/[\\:<>"|?*]/.test(name)) return 'it has a character that is special on some systems';
   if (/[. ]$/.test(name)) return 'a name in it ends with a dot or a space';
   if (RESERVED.test(name.split('.')[0]?.trimEnd() ?? '')) return 'a name in it is that of a device';
   if (new TextEncoder().encode(name).length > MAX_NAME_BYTES)
@@ -47,7 +47,7 @@ export class PathSet {
     if (problem !== undefined) return problem;
     const names = (path as string).normalize('NFC').toLowerCase().split('/');
     const whole = names.join('/');
-    if (this.#files.has(whole)) return 'it is there twice';
+    if (this.#files.has(whole)) return 'it occurs twice';
     if (this.#folders.has(whole)) return 'it is a file and a folder';
     for (let depth = 1; depth < names.length; depth++) {
       const folder = names.slice(0, depth).join('/');

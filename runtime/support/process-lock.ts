@@ -25,9 +25,9 @@ export type LockResult =
 /**
  * Takes the lock at `path`, or says who has it.
  *
- * A lock whose process is dead is succeeded, not deleted: whoever creates `PATH.after-NONCE` first is the heir of the
- * holder NONCE, so of two processes that find the same dead holder only one wins. An heir that dies before it has put
- * its own lock in place is succeeded in the same way.
+ * A lock whose process is dead is succeeded, not deleted: the first process to create `PATH.after-NONCE` is the heir of
+ * the holder NONCE, so of two processes that find the same dead holder only one wins. An heir that dies before it has
+ * put its own lock in place is succeeded in the same way.
  */
 export function acquireLock(path: string): LockResult {
   const self = thisHolder();
@@ -50,7 +50,7 @@ function succeed(path: string, ticket: string, self: LockHolder): LockResult {
   const successions: string[] = [];
   for (let holder = root; ; ) {
     const succession = `${path}.after-${holder.nonce}`;
-    // Seen twice: a torn file that nobody can be told apart by. Someone has to look.
+    // Seen twice: a torn file without a holder's name. A person has to look.
     if (isAlive(holder) || successions.includes(succession)) return { ok: false, holder };
     successions.push(succession);
     if (createExclusively(ticket, succession)) break;

@@ -41,7 +41,7 @@ export interface Progress {
   update(batch: number, samples: number): void;
   /** What goes on within the epoch besides its batches, in place of the time left: `glyphs.test 40.0 %`. */
   status(text: string): void;
-  /** Work that is no epoch: a line that the next one takes the place of. */
+  /** Work that is not an epoch: a line that the next one takes the place of. */
   busy(text: string): void;
   finishEpoch(result: EpochResult): void;
   /** A whole line, kept above the bar. */

@@ -1,4 +1,4 @@
-/** What changes files and folders, for paths that have been looked at (`safe-path.ts`) alone. */
+/** The functions that change files and folders: only for checked paths (`safe-path.ts`). */
 import {
   createWriteStream,
   mkdirSync,
@@ -18,7 +18,7 @@ export function makeFolder(path: SafePath): void {
   mkdirSync(path, { recursive: true });
 }
 
-/** As `makeFolder`, for nobody but this user. @returns whether any was made */
+/** As `makeFolder`, for this user only. @returns whether any was made */
 export function makePrivateFolder(path: SafePath): boolean {
   return mkdirSync(path, { recursive: true, mode: 0o700 }) !== undefined;
 }
@@ -46,7 +46,7 @@ export function removeFile(path: SafePath): void {
   rmSync(path, { force: true });
 }
 
-/** A file that is not there yet, for nobody but this user. */
+/** A file that does not exist yet, for this user only. */
 export function openNewPrivate(path: SafePath): number {
   return openSync(path, 'wx', 0o600);
 }

@@ -8,10 +8,10 @@ import { UserError } from './errors.ts';
 import { pathProblem, shownPath } from './path-names.ts';
 
 declare const SAFE: unique symbol;
-/** A text that has been looked at; nothing at run time tells it from others. */
+/** A checked text; nothing at run time tells it from others. */
 export type SafePath = string & { readonly [SAFE]: true };
 
-/** What the user has typed, and names of this program below it. Never give it a name that came from outside. */
+/** Paths that the user has typed, and names of this program below them. Never give it a name that came from outside. */
 export function ownPath(...parts: readonly string[]): SafePath {
   return join(...parts) as SafePath;
 }
@@ -32,7 +32,7 @@ export function insideFolder(folder: SafePath, relative: string): SafePath {
   for (const name of relative.split('/')) {
     at = join(at, name);
     const found = lstatSync(at, { throwIfNoEntry: false });
-    if (found?.isSymbolicLink()) throw unsafe(folder, relative, 'a link lies on the way');
+    if (found?.isSymbolicLink()) throw unsafe(folder, relative, 'a part of its path is a link');
     if (!found) break;
   }
   return join(folder, ...relative.split('/')) as SafePath;
@@ -49,7 +49,7 @@ export function madeInside(folder: SafePath, relative: string): SafePath {
     at = join(at, name);
     const found = lstatSync(at, { throwIfNoEntry: false });
     if (!found) mkdirSync(at);
-    else if (!found.isDirectory()) throw unsafe(folder, relative, 'something on the way is not a folder');
+    else if (!found.isDirectory()) throw unsafe(folder, relative, 'a part of its path is not a folder');
   }
   assertInside(folder, relative);
   return path;
@@ -62,7 +62,7 @@ export function madeInside(folder: SafePath, relative: string): SafePath {
 export function assertInside(folder: SafePath, relative: string): void {
   const wanted = dirname(join(realpathSync(folder), ...relative.split('/')));
   if (realpathSync(dirname(join(folder, ...relative.split('/')))) !== wanted)
-    throw unsafe(folder, relative, 'a link lies on the way');
+    throw unsafe(folder, relative, 'a part of its path is a link');
 }
 
 /** Whether a path without links is below a folder without links. */
@@ -74,6 +74,6 @@ function unsafe(folder: string, relative: string, problem: string): UserError {
   return new UserError(
     'path/unsafe',
     `${shownPath(relative)} cannot name a file in ${folder}: ${problem}`,
-    'do not use what came with it: whoever made it may mean harm',
+    'do not use the plan, run or mesh that it came with: it may be malicious',
   );
 }

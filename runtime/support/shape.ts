@@ -1,6 +1,6 @@
 /**
- * What a value from outside has to look like: a JSON schema together with the type of what follows it, so that a value
- * which was held to the schema needs no cast. Fields that a shape does not name are ignored.
+ * The shape of a value from outside: a JSON schema together with the type that it implies, so that a checked value
+ * needs no cast. Fields that a shape does not name are ignored.
  */
 import { Ajv2020, type ValidateFunction } from 'ajv/dist/2020.js';
 

@@ -29,7 +29,7 @@ const SERIES_ROWS = 3;
 
 /**
  * Energy and accuracy by epoch for the end of training: 3 lines each, 1 of epochs, at most `columns` wide.
- * Empty when there are fewer than two epochs: a point is no curve.
+ * Empty when there are fewer than two epochs: a point is not a curve.
  */
 export function smallPlot(rows: readonly PlotRow[], columns = 60): string {
   if (rows.length < 2) return '';

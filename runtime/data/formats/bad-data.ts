@@ -1,4 +1,4 @@
-/** The one way a reader says that a file is not what it should be: the file, the place, what was expected. */
+/** The form in which readers report a faulty file: the file, the place, what was expected. */
 import { UserError } from '../../support/errors.ts';
 
 /** @param place "byte 4", "row 3, column `x`", or '' for the whole file */

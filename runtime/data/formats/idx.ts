@@ -1,5 +1,6 @@
 /**
- * IDX, the format of MNIST: two zero bytes, a type, the rank, the sizes as big-endian u32, then the elements, big-endian.
+ * IDX, the format of MNIST: two zero bytes, a type, the rank, the sizes as big-endian u32, then the elements,
+ * big-endian.
  */
 
 import { boundedCount, listOf, zeroed } from '../../support/bounded.ts';
@@ -38,7 +39,7 @@ export function parseIdx(path: string, bytes: Uint8Array): NumberArray {
     throw badData(path, 'byte 0', `IDX begins with two zero bytes, but this is ${looksLike(bytes)}`);
   }
   const element = TYPES[bytes[2] as number];
-  if (!element) throw badData(path, 'byte 2', `${bytes[2]} is no IDX type (8, 9, 11, 12, 13 or 14)`);
+  if (!element) throw badData(path, 'byte 2', `${bytes[2]} is not an IDX type (8, 9, 11, 12, 13 or 14)`);
   const rank = bytes[3] as number;
   if (rank === 0) throw badData(path, 'byte 3', 'the rank is 0, so there are no samples');
   const start = 4 + 4 * rank;

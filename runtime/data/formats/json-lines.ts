@@ -63,7 +63,7 @@ function parseLine(path: string, line: string, number: number): PlacedObject {
     throw badData(path, `line ${number}`, 'an object is needed', '{"image": [0, 0, …]}');
   }
   const twice = findDuplicateKey(line);
-  if (twice !== undefined) throw badData(path, `line ${number}`, `\`${twice}\` is there twice`);
+  if (twice !== undefined) throw badData(path, `line ${number}`, `\`${twice}\` occurs twice`);
   return { place: `line ${number}`, object: value as Record<string, unknown>, text: () => line };
 }
 

@@ -46,7 +46,7 @@ export function parseNpy(path: string, bytes: Uint8Array): NumberArray {
   const { descr, sizes, start } = header;
   const element = TYPES[descr.slice(1)];
   if (!element || !/^[<>|=]/.test(descr)) {
-    throw badData(path, 'byte 10', `elements of type '${descr}' are no plain numbers`, 'save it as f4, u1 or i4');
+    throw badData(path, 'byte 10', `elements of type '${descr}' are not plain numbers`, 'save it as f4, u1 or i4');
   }
   if (sizes.length === 0) throw badData(path, 'byte 10', 'a single number has no samples', 'give it a first axis');
   if (sizes.some((size) => size === 0)) throw badData(path, 'byte 10', `the shape (${sizes.join(', ')}) is empty`);

@@ -23,7 +23,7 @@ const END = 0x06054b50;
 const CENTRAL = 0x02014b50;
 const LOCAL = 0x04034b50;
 
-/** The arrays by name (without `.npy`). Files in the archive that are no arrays are left out. */
+/** The arrays by name (without `.npy`). Files in the archive that are not arrays are left out. */
 export function parseNpz(path: string, bytes: Uint8Array): Map<string, NumberArray> {
   const arrays = new Map<string, NumberArray>();
   const entries = listEntries(path, bytes).filter((entry) => entry.name.endsWith('.npy'));

@@ -142,7 +142,7 @@ function pictureColumn(path: string, name: string, chunks: readonly ParquetValue
     .flatMap((chunk) => Array.from(chunk))
     .map((value, row) => {
       const bytes = pictureOf(value);
-      if (!bytes) throw badData(path, `row ${row + 1}, column \`${name}\``, 'no PNG picture, unlike row 1');
+      if (!bytes) throw badData(path, `row ${row + 1}, column \`${name}\``, 'not a PNG picture, unlike row 1');
       return parsePng(`${path}: row ${row + 1}, column \`${name}\``, bytes);
     });
   const { width = 0, height = 0 } = pictures[0] ?? {};

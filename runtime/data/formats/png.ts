@@ -56,9 +56,9 @@ function checkHeader(path: string, bytes: Uint8Array): void {
   }
   if (bytes[24] === 16) {
     const problem = 'a picture with 16 bits per colour, while a field takes 8';
-    throw badData(path, 'byte 24', problem, 'save it with 8 bits, or as NPZ with the numbers that are meant');
+    throw badData(path, 'byte 24', problem, 'save it with 8 bits, or as NPZ with numbers');
   }
-  if (isAnimated(bytes, view)) throw badData(path, '', 'a picture of several frames', 'save the frame that is meant');
+  if (isAnimated(bytes, view)) throw badData(path, '', 'a picture of several frames', 'save one of the frames');
   if (bytes[28] === 1 && bytes.length > MAX_INTERLACED_PIXELS) {
     throw badData(path, 'byte 28', 'interlaced pictures are only read up to 256 KiB', 'save it without interlacing');
   }
@@ -181,7 +181,12 @@ async function picturesIn(path: string): Promise<string[]> {
   const pictures = sortNames(shown.filter((name) => name.toLowerCase().endsWith('.png')));
   const other = shown.find((name) => OTHER_PICTURES.test(name));
   if (pictures.length > 0 && other !== undefined)
-    throw badData(path, '', `it holds ${other}, which is no PNG, and would be left out`, 'convert it, or move it away');
+    throw badData(
+      path,
+      '',
+      `it holds ${other}, which is not a PNG, and would be left out`,
+      'convert it, or move it away',
+    );
   return pictures;
 }
 

@@ -1,4 +1,6 @@
-/** Labels that a file has as words: each different word is a class, and classes are numbered in the order of the words. */
+/**
+ * Labels that a file has as words: each different word is a class, and classes are numbered in the order of the words.
+ */
 import { ofPresent, zeroed } from '../../support/bounded.ts';
 import type { Classes, Column, Field } from '../dataset.ts';
 import { badData } from './bad-data.ts';
@@ -54,7 +56,7 @@ export class WordLabels {
   /**
    * Returns the column of the classes' numbers, and their names in that order.
    * @throws UserError `data/format` where a word is missing, may mean a missing value, or differs from another one only
-   *   in its case, blanks or marks that nobody sees, so that it is a class or a slip
+   *   in its case, blanks or invisible marks, so that it is a class or a slip
    */
   column(path: string, field: Field): Classed {
     if (this.#places.length > MAX_CLASSES)
@@ -81,7 +83,7 @@ export class WordLabels {
       throw badData(
         path,
         place,
-        `"${word}" is the name of a class, or says that there is none`,
+        `"${word}" may be the name of a class, or say that there is none`,
         `leave such rows out, or write another word, such as \`no_${word.replace(/\W/g, '') || 'class'}\``,
       );
     const folded = word

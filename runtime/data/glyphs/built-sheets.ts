@@ -1,5 +1,5 @@
 /**
- * Sheets that were drawn when the program was built, for the seed that everybody begins with: drawing takes longer than
+ * Sheets that were drawn when the program was built, for the default seed: drawing takes longer than
  * all else between the command and its first batch. From source, and with another seed, they are drawn when asked for.
  */
 import { readFileSync } from 'node:fs';

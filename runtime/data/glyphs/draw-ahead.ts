@@ -1,4 +1,4 @@
-/** Draws in a thread of its own, from the last sheet to the first: whoever asks in order meets it half way. */
+/** Draws in a separate thread, from the last sheet to the first, so that a reader in order meets it half way. */
 import { availableParallelism } from 'node:os';
 import { Worker } from 'node:worker_threads';
 

@@ -1,4 +1,4 @@
-/** Sheets in memory that threads may share: drawn once, by whoever comes first. */
+/** Sheets in memory that threads may share: drawn once, by the first thread that needs them. */
 import { stream } from '../../../spec/random.ts';
 import { boundedCount, MAX_ELEMENTS, ofPresent, sharedBytes, zeroedBytes } from '../../support/bounded.ts';
 import { type Drawer, glyphDrawer } from './draw.ts';

@@ -65,7 +65,7 @@ function checkBatch(path: string, bytes: Uint8Array): void {
   for (let at = 0; at < bytes.length; at += RECORD) {
     if ((bytes[at] as number) < CLASSES) continue;
     const problem = `label ${bytes[at]} of record ${at / RECORD + 1} is not from 0 to 9`;
-    throw badData(path, `byte ${at}`, problem, 'is this the binary version, cifar-10-binary.tar.gz?');
+    throw badData(path, `byte ${at}`, problem, 'use the binary version, cifar-10-binary.tar.gz');
   }
 }
 

@@ -1,4 +1,4 @@
-/** `data.file("x.npz", …)`: one's own data, of any format that is known. */
+/** `data.file("x.npz", …)`: the user's own data, in any known format. */
 import { type Dataset, describeField, type Field, sizeOf } from '../dataset.ts';
 import { badData } from '../formats/bad-data.ts';
 import { readBytes } from '../formats/bytes.ts';
