@@ -41,7 +41,7 @@ export function keepConnections<V extends Float32Array | Float64Array>(state: St
   if (init.kind === 'copy') return keepConnections({ ...state, init: init.of }, values);
   if (init.kind !== 'thinned') return values;
   const joined = initialValues({ ...state, init: { kind: 'connections', sparsity: init.sparsity } }, 0);
-  // Not a product: infinity times zero is no number.
+  // Not a product: infinity times zero is not a number.
   return values.map((value, i) => (joined[i] === 0 ? 0 : value)) as V;
 }
 

@@ -40,7 +40,7 @@ export function verifyKernels(program: KernelProgram): void {
 }
 
 function verifyModule(m: KernelModule): void {
-  check(/^[a-z][a-z0-9-]*$/.test(m.id), `${m.id} is no name of a module`);
+  check(/^[a-z][a-z0-9-]*$/.test(m.id), `${m.id} is not the name of a module`);
   check(m.buffers.length >= 1 && m.buffers.length <= MAX_BINDINGS, `${m.id} binds ${m.buffers.length} buffers`);
   const bindings = new Set(m.buffers.map((b) => b.binding));
   check(bindings.size === m.buffers.length, `${m.id} binds two buffers in one place`);
@@ -79,7 +79,7 @@ function verifyTensors({ buffers }: KernelModule, tensors: readonly KernelTensor
 
 function verifyRegion(r: Region, arenas: ReadonlyMap<string, number>): void {
   const size = arenas.get(r.arena);
-  check(size !== undefined, `${r.name} lies in ${r.arena}, which is not there`);
+  check(size !== undefined, `${r.name} lies in ${r.arena}, which does not exist`);
   check(whole(r.offset) && r.offset % REGION_ALIGNMENT === 0, `${r.name} begins at ${r.offset}`);
   check(whole(r.elements) && r.offset + r.elements <= (size ?? 0), `${r.name} does not lie within ${r.arena}`);
 }
@@ -112,7 +112,7 @@ function verifyFunction(
   };
   check(f.bound.length <= MAX_BINDINGS, `${f.name} binds ${f.bound.length} buffers`);
   check(new Set(f.bound).size === f.bound.length, `${f.name} binds a buffer twice`);
-  for (const name of f.bound) check(arenas.has(name), `${f.name} binds ${name}, which is not there`);
+  for (const name of f.bound) check(arenas.has(name), `${f.name} binds ${name}, which does not exist`);
   const written = new Written();
   for (const s of states) written.write(s);
   for (const { region, values } of f.scalars) {
@@ -130,7 +130,7 @@ function verifyFunction(
     check(known(from).elements === known(to).elements, `${from} does not fit ${to}`);
     check(
       states.some((s) => s.name === to),
-      `${to} is no state`,
+      `${to} is not a state`,
     );
     written.read(known(from), `${f.name}: the copy to ${to}`);
   }
@@ -145,11 +145,11 @@ function verifyDispatch(
   written: Written,
 ): void {
   const module = modules.get(d.module);
-  if (!module) throw new KernelFault(`${f.name} runs ${d.module}, which is not there`);
+  if (!module) throw new KernelFault(`${f.name} runs ${d.module}, which does not exist`);
   const where = `${f.name}: ${d.module}`;
   check(d.regions.length === module.tensors.length, `${where} takes ${d.regions.length} regions`);
   check(d.groups.length === 3 && d.groups.every((g) => whole(g) && g >= 1 && g <= MAX_GROUPS), `${where} has no size`);
-  check(Object.values(d.constants).every(Number.isFinite), `${where} has a constant that is no number`);
+  check(Object.values(d.constants).every(Number.isFinite), `${where} has a constant that is not a number`);
   check(
     module.tensors.every((t) => !Object.hasOwn(d.constants, t.name)),
     `${where} has a place of its own`,

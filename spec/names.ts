@@ -166,7 +166,7 @@ export const parityName = (state: string, parity: Parity): string => `${state}@$
 /** A tile of a state or a value. */
 export const tileName = (id: string, i: number): string => `${id}/${i}`;
 
-/** The whole and the number of a tile; undefined for what is no tile. */
+/** The whole and the number of a tile; undefined for what is not a tile. */
 export function parseTile(name: string): { readonly whole: string; readonly tile: number } | undefined {
   const match = /^(.+)\/(\d+)$/s.exec(name);
   return match ? { whole: match[1] ?? '', tile: Number(match[2]) } : undefined;

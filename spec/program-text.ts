@@ -180,7 +180,7 @@ function parseBlockLine(line: string, current: Draft): void {
 
 function parseOp(line: string): Op {
   const match = /^(\S+) = (\w+)\((.*)\) : (\[[^\]]*\])(?: @(\d+))?(?: {2}; (.+))?$/.exec(line);
-  if (!match) throw new Error('is no operation');
+  if (!match) throw new Error('is not an operation');
   const args: string[] = [];
   const attributes: Record<string, AttributeValue> = {};
   for (const part of splitTop(group(match, 3))) {
@@ -196,7 +196,7 @@ function parseOp(line: string): Op {
     shape: parseShape(group(match, 4)),
   };
   const origin = match[6];
-  if (origin !== undefined && !isOrigin(origin)) throw new Error(`${origin} is no node, link or weight`);
+  if (origin !== undefined && !isOrigin(origin)) throw new Error(`${origin} is not a node, link or weight`);
   return {
     ...op,
     ...(origin === undefined ? {} : { origin }),
@@ -206,7 +206,7 @@ function parseOp(line: string): Op {
 
 function parseState(line: string): State {
   const match = /^state (\S+) : (\[.*?\]) (\w+) = (\{.*?\})(?: for (\[.*\])| from (\{.*\}))?$/.exec(line);
-  if (!match) throw new Error('is no state');
+  if (!match) throw new Error('is not a state');
   const role = match[3] as State['role'];
   return {
     id: group(match, 1),
@@ -223,7 +223,7 @@ function parseScalar(text: string): ScalarExpr {
   if (call) return { op: group(call, 1), args: splitTop(group(call, 2)).map(parseScalar) };
   if (text === 'batch' || text === 'batches' || text === 'tick' || text === 'step') return text;
   const value = Number(text);
-  if (Number.isNaN(value) && text !== 'NaN') throw new Error(`${text} is no scalar`);
+  if (Number.isNaN(value) && text !== 'NaN') throw new Error(`${text} is not a scalar`);
   return value;
 }
 

@@ -37,7 +37,7 @@ export function evaluateScalar(expr: ScalarExpr, scope: ScalarScope): number {
   if (typeof expr === 'number') return expr;
   if (typeof expr === 'string') return scope[expr] ?? 0;
   const f = functions[expr.op];
-  if (!f) throw new Error(`${expr.op} is no function of host scalars`);
+  if (!f) throw new Error(`${expr.op} is not a function of host scalars`);
   return f(...expr.args.map((a) => evaluateScalar(a, scope)));
 }
 

@@ -355,7 +355,7 @@ describe('what comes from outside', () => {
   /** A number, or constants of this program. */
   const CONSTANT = /^(BigInt64Array\.BYTES_PER_ELEMENT|[A-Z0-9_ *+-]*)$/;
 
-  /** Every `new …Array(…)` and the like whose size is no constant. */
+  /** Every `new …Array(…)` and the like whose size is not a constant. */
   function allocationsIn(text: string): string[] {
     const heads = text.matchAll(/(?:\bnew \w*Array(?:Buffer)?|\b\w*Array\.from|\bBuffer\.alloc\w*)(?:<[^>()]*>)?\(/g);
     return [...heads].flatMap((head) => {

@@ -29,7 +29,7 @@ const CHANGED: Readonly<Record<string, readonly (readonly [string, string])[]>> 
 const EXAMPLES = join(ROOT, 'dsl-examples');
 const folder = temporaryFolder();
 
-/** Samples of a batch of its first task; nothing where its data are no generated ones. */
+/** Samples of a batch of its first task; nothing where its data are not generated ones. */
 function batchOf(name: string): number | undefined {
   const text = readFileSync(join(EXAMPLES, name), 'utf8');
   const task = /^train [\s\S]*?^}/m.exec(text)?.[0] ?? '';

@@ -17,7 +17,7 @@ export interface Ended {
 
 export interface ProcessOptions {
   readonly environment?: Readonly<Record<string, string>>;
-  /** Exit codes that are no failure (default 0 alone). */
+  /** Exit codes that are not failures (default 0 alone). */
   readonly expected?: readonly number[];
 }
 

@@ -1,5 +1,5 @@
 /**
- * Special values, for every function of the table: whether a result is no number, infinite, zero or finite, and its sign,
+ * Special values, for every function of the table: whether a result is not a number, infinite, zero or finite, and its sign,
  * is the same on every device. WGSL lets an implementation assume that no value is infinite or no number (section 15.7.2),
  * so kernels look at bits where it matters. Numbers below f32's normal ones may count as zero.
  */

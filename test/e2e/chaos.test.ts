@@ -50,7 +50,7 @@ async function until(name: string, holds: (run: RunStatus) => boolean): Promise<
 }
 
 /**
- * Seconds until each kill was noticed, by the run's own log. All shards begin again from a snapshot that is no older
+ * Seconds until each kill was noticed, by the run's own log. All shards begin again from a snapshot that is not older
  * than the newest one that was there before the kill: what is lost is less than one interval.
  */
 async function foundAfter(

@@ -121,7 +121,7 @@ test('the size of a call can be fixed, and people read what there is besides fie
     expect(stdout).toContain(`\n  ${name}: `);
 });
 
-test('a size that is no number is refused', async () => {
+test('a size that is not a number is refused', async () => {
   const outcome = await nmc(['export', 'run', '--onnx', 'no.onnx', '--batch', 'many'], { cwd: folder });
   expect(outcome).toMatchObject({ code: 2, stdout: '' });
   expect(outcome.stderr).toContain('--batch');

@@ -47,7 +47,7 @@ test('a rate that overshoots is warned of without being asked, on standard error
   expect(programs.stdout).not.toContain('"probe"');
 });
 
-test('a rate that settles, and a rule without one, are no occasion to say anything', async () => {
+test('a rate that settles, and a rule without one, give no occasion to say anything', async () => {
   const all = await Promise.all([trained('learn.il(steps = 4, rate = 0.1)'), trained('learn.bp()')]);
   for (const { code, stdout, stderr } of all) {
     expect(code).toBe(0);

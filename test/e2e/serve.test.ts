@@ -78,7 +78,7 @@ describe('a request that cannot be understood is refused with the reason', () =>
     ['no sample', '/predict', [], 400, 'holds no samples'],
     ['another field', '/predict', { picture: [1] }, 400, '`image` is missing'],
     ['a short field', '/predict', [samples[0], { image: [1, 2] }], 400, 'line 2, `image`: 2 numbers, but 784'],
-    ['a number', '/predict', [3], 400, 'sample 1 is no object'],
+    ['a number', '/predict', [3], 400, 'sample 1 is not an object'],
     ['another task', '/predict/other', {}, 404, 'there is no POST /predict/other'],
   ])('%s', async (_name, path, body, status, words) => {
     const answer = await post(path, body);
@@ -86,7 +86,7 @@ describe('a request that cannot be understood is refused with the reason', () =>
     expect(JSON.stringify(answer.body)).toContain(words);
   });
 
-  test('what is no JSON', async () => {
+  test('what is not JSON', async () => {
     const response = await fetch(`${address}/predict`, { method: 'POST', headers: JSON_BODY, body: '{"image": [' });
     expect(response.status).toBe(400);
     expect(await response.text()).toContain('not JSON');

@@ -41,7 +41,7 @@ test('it takes schedule, microbatches and borders of the plan', async () => {
   expect(recorded).toContain('"borders":1,');
 });
 
-test('without a plan, or with a file that is no recording, it says what to do', async () => {
+test('without a plan, or with a file that is not a recording, it says what to do', async () => {
   const nothing = await nmc(['simulate'], { cwd: folder });
   expect(nothing).toMatchObject({ code: 2 });
   expect(nothing.stderr).toContain('which plan');

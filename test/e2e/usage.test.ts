@@ -174,7 +174,7 @@ describe('NMC_DEBUG', () => {
   });
 });
 
-test('a reader that goes away is no failure', async () => {
+test('a reader that goes away is not a failure', async () => {
   const outcome = await nmc(['show', model, '--stage', 'program'], {
     onStart: (child) => child.stdout?.destroy(),
   });

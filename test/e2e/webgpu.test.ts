@@ -64,7 +64,7 @@ test('a run whose GPU is gone goes on without it', async () => {
 test('without a GPU a training that asks for one says so, and what to do', async () => {
   const { code, stderr } = await nmc(['train', model, '--device', 'webgpu'], { cwd: folder, env: NONE });
   expect(code).toBe(3);
-  expect(stderr).toContain('this machine has no GPU that can be used');
+  expect(stderr).toContain('this machine has no usable GPU');
   expect(stderr).toContain('--device cpu');
 });
 
@@ -99,7 +99,7 @@ test('nmc doctor on a machine without a GPU says what to do', async () => {
 test('nmc bench measures the GPU in lines of JSON, and without one says what to do', async () => {
   const none = await nmc(['bench', '--device', 'webgpu', '--json'], { cwd: folder, env: NONE });
   expect(none.code).toBe(3);
-  expect(none.stderr).toContain('this machine has no GPU that can be used');
+  expect(none.stderr).toContain('this machine has no usable GPU');
   const outcome = await nmc(['bench', '--device', 'webgpu', '--json', '--only', 'product'], {
     cwd: folder,
     env: await softwareVulkanEnvironment(),
@@ -108,7 +108,7 @@ test('nmc bench measures the GPU in lines of JSON, and without one says what to 
   const [head, ...found] = jsonLines(outcome);
   expect(head).toMatchObject({ event: 'device', device: 'webgpu', software: true });
   const lines = found.filter((line) => line.event !== 'not-run');
-  // What the adapter does not offer is no figure.
+  // What the adapter does not offer is not a figure.
   expect(found.slice(lines.length)).toEqual(
     ['shader-f16', 'subgroup matrices'].map((name) => ({
       event: 'not-run',

@@ -79,7 +79,7 @@ describe('neighbours', () => {
     expect([a.changes, b.changes]).toEqual([[text(high)], [text(low)]]);
   });
 
-  test('who is no neighbour any more is let go, and both ends hear of it', async () => {
+  test('who is not a neighbour any more is let go, and both ends hear of it', async () => {
     const [a, b] = await connected();
     a.borders.setNeighbours([]);
     await expect.poll(() => [a.borders.has(text(high)), b.borders.has(text(low))]).toEqual([false, false]);
@@ -247,7 +247,7 @@ async function raw(
 }
 
 describe('whoever is not meant is refused, counted and closed', () => {
-  test('a key that is no neighbour, and a neighbour in another role', async () => {
+  test('a key that is not a neighbour, and a neighbour in another role', async () => {
     const a = await open(low);
     a.borders.setNeighbours([{ key: text(high) }]);
     expect(await (await raw(a, stranger)).closed).toBe('not a neighbour');

@@ -54,7 +54,7 @@ test('tweetnacl, node:crypto and WebCrypto sign the same bytes and give the same
 test.each<[string, Ed25519]>([
   ['node:crypto', nodeEd25519],
   ['tweetnacl', naclEd25519],
-])('%s refuses a second spelling of a signature, and what is no key', (_name, implementation) => {
+])('%s refuses a second spelling of a signature, and what is not a key', (_name, implementation) => {
   const { publicKey, secretKey } = keyPairFromSeed(new Uint8Array(32).fill(7));
   const message = Uint8Array.of(1);
   const signature = implementation.sign(message, secretKey);
@@ -87,7 +87,7 @@ test('a key file is its owner’s alone, is made once, and is not taken where ot
   const made = ensureKey(path);
   expect(statSync(path).mode & 0o777).toBe(0o600);
   expect(ensureKey(path)).toEqual(made);
-  expect(() => writeNewKey(path)).toThrow('there is a key already');
+  expect(() => writeNewKey(path)).toThrow('there is already a key');
   chmodSync(path, 0o644);
   expect(() => readKey(path)).toThrow('others may read');
   chmodSync(path, 0o600);

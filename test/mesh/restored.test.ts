@@ -29,7 +29,7 @@ test('how old the newest snapshot is, is counted from when it was made', async (
   const ageOf = (stored: typeof run, now: number): number | null | undefined =>
     meshStatus(restoredSynchronizer([stored], now).state, NOTHING).runs[0]?.snapshotAge;
   expect(ageOf(run, run.manifestAt + 90_000)).toBe(90);
-  // An older version has not written it down: it is no older than the run.
+  // An older version has not written it down: it is not older than the run.
   const { manifestAt: _, ...older } = run;
   expect(ageOf(older, run.created + 90_000)).toBe(90);
 });

@@ -114,7 +114,7 @@ test('two epochs of sequences, in three shards: the same fields, the same number
   expect(numbers(there.states)).toEqual(numbers(here.weights));
 });
 
-test('a trainer dies, another takes its shard: what the model remembers is no lie', async () => {
+test('a trainer dies, another takes its shard: what the model remembers is not a lie', async () => {
   const plan = planOf(2);
   const undisturbed = await hosted({ plan, epochs: 1 });
   const expected = { phase: 'done', excluded: [], checked: 'recomputed' };

@@ -1,7 +1,7 @@
 /** The code by which something is refused. */
 import { UserError } from '../../runtime/support/errors.ts';
 
-/** @returns `accepted` where nothing is thrown; what is no refusal is thrown on */
+/** @returns `accepted` where nothing is thrown; what is not a refusal is thrown on */
 export async function codeOf(work: () => unknown): Promise<string> {
   try {
     await work();

@@ -60,7 +60,7 @@ export function nmc(args: readonly string[], options: RunOptions = {}): Promise<
     stderr += text;
     options.onError?.(text, child);
   });
-  // A process that has ended before it reads is no failure of the test.
+  // A process that has ended before it reads is not a failure of the test.
   child.stdin.on('error', () => undefined);
   child.stdin.end(options.input ?? '');
   return new Promise((resolve, reject) => {

@@ -12,7 +12,7 @@ export interface Shape {
   readonly uniform?: boolean;
   /** Whether pairs of machines have bandwidths and delays of their own. */
   readonly links?: boolean;
-  /** Share of all memory that the pieces need; without it, memory is no bound. */
+  /** Share of all memory that the pieces need; without it, memory is not a bound. */
   readonly memoryUse?: number;
 }
 

@@ -61,7 +61,7 @@ export async function useSoftwareVulkan(): Promise<void> {
   try {
     process.dlopen({ exports: {} }, join(LD_LIBRARY_PATH, 'libvulkan.so.1'), RTLD_NOW | RTLD_GLOBAL | RTLD_NODELETE);
   } catch (error) {
-    // It is no library of Node's, which Node says once it is loaded; and it stays loaded.
+    // It is not a library of Node's, which Node says once it is loaded; and it stays loaded.
     if (!(error instanceof Error) || !error.message.includes('self-register')) throw error;
   }
 }

@@ -16,7 +16,7 @@ export function softwareGpu(): Promise<Gpu> {
   return gpu;
 }
 
-/** A program on it, as kernels of some form; whatever a run computes is no number before. */
+/** A program on it, as kernels of some form; whatever a run computes is not a number before. */
 export function openLowered(
   lower: (program: Program) => LoweredKernels,
   options: SessionOptions = {},

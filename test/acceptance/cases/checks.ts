@@ -83,7 +83,7 @@ async function sameAsBackpropagation({ nmc, folder, out }: CaseRun): Promise<str
   return undefined;
 }
 
-/** The script cuts its lines off: what is no number is looked at in whole ones. */
+/** The script cuts its lines off: what is not a number is looked at in whole ones. */
 async function specialValues({ nmcOnGpu, folder, out }: CaseRun): Promise<string | undefined> {
   const run = join(out, 'special');
   await nmcOnGpu('train', join(folder, 'm.pcn'), '--out', run);

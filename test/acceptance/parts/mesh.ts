@@ -139,7 +139,7 @@ async function weights(context: Context): Promise<readonly Row[]> {
   }
 }
 
-/** Deploys, waits for the end, fetches. A check of the model that fails is no failure of the mesh. @returns the run's folder */
+/** Deploys, waits for the end, fetches. A check of the model that fails is not a failure of the mesh. @returns the run's folder */
 async function deployed(mesh: RunningMesh, args: readonly string[], out: string): Promise<string> {
   const [first = {}] = await mesh.json('deploy', ...args);
   const run = String(first.run);

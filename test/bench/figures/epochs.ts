@@ -47,7 +47,7 @@ async function secondsOfAnEpoch(folder: string, task: string, round: number): Pr
   const out = join(folder, `run-${task}-${round}`);
   const model = join(packageRoot(), 'dsl-examples/mnist.pcn');
   const args = [nmc, 'train', model, task, '--data', folder, '--epochs', String(EPOCHS), '--out', out, '--json'];
-  // After so few epochs the model's check on its accuracy may fail, which is no concern of this.
+  // After so few epochs the model's check on its accuracy may fail, which does not matter here.
   const { stdout } = await runProcess(process.execPath, args, { expected: [0, 1] });
   const events = stdout
     .split('\n')

@@ -124,7 +124,7 @@ test('a key keeps so many bytes, and has them back when they are removed', async
   await bring(greedy, 2, 600);
   expect(greedy.answers).toEqual([{ stored: first }]);
   expect(greedy.refusals.map((r) => r.code)).toEqual(['mesh/quota']);
-  // What was on its way when it was refused is dropped, and is no offence.
+  // What was on its way when it was refused is dropped, and is not an offence.
   expect(greedy.offences).toEqual([]);
   await bring(other, 3, 600);
   expect(other.answers).toHaveLength(1);

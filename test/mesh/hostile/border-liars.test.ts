@@ -61,7 +61,7 @@ function sendsValue(value: number): void {
 const honest = trained();
 
 test.each<[string, () => void]>([
-  ['a value that is no number', () => sendsValue(Number.NaN)],
+  ['a value that is not a number', () => sendsValue(Number.NaN)],
   ['a value that is too large', () => sendsValue(1e30)],
   [
     'a window over fewer packets than it sent',

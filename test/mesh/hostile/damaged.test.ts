@@ -116,7 +116,7 @@ test('a synchronizer that begins looks at what active runs go on from, and one t
   await node.close();
 });
 
-test('a plan that is lost, is no plan or has no program is told of, and stops no synchronizer', async () => {
+test('a plan that is lost, is not a plan or has no program is told of, and stops no synchronizer', async () => {
   const keys = keyPairFromSeed(seeded(3));
   const deployment = { ...chain(2, 10, 9, 10), plan: [{ path: 'plan.json', blob: 'a'.repeat(64), bytes: 1 }] };
   const place = { run: deployment.run, term: 1, shard: 0, calls: 10 };

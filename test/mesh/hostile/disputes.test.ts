@@ -152,7 +152,7 @@ describe('a reader', () => {
       (b) => b.close(4, (leaves) => ({ ...signed(4, 0, leaves), sig: '0'.repeat(128) })),
       (b) => b.close(4, (leaves) => signed(4, 0, leaves, 1)),
       (b) => b.close(4, (leaves) => signed(4, 1, leaves)),
-      // A frame whose signature is no signature, before a sound window, and around a bad value.
+      // A frame whose signature is not a signature, before a sound window, and around a bad value.
       (b) => {
         b.say(4, 8, [1, 2, 3], spoiled);
         b.close(4, (leaves) => signed(4, 0, leaves));

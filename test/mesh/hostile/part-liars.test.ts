@@ -122,7 +122,7 @@ test.each<[string, string, Bend]>([
     (part, liar) => ({ blob: drawn(part, liar)?.blob ?? '' }),
   ],
   ['a blob that is not there', 'part/blob', () => ({ blob: 'f'.repeat(64) })],
-  ['a blob that is no state', 'part/format', (_, { putBlob }) => ({ blob: putBlob(new Uint8Array(2000)) })],
+  ['a blob that is not a state', 'part/format', (_, { putBlob }) => ({ blob: putBlob(new Uint8Array(2000)) })],
   [
     'a state of another shape',
     'part/shapes',
@@ -134,7 +134,7 @@ test.each<[string, string, Bend]>([
   ['a signature of somebody else', 'part/signature', () => ({ signature: '0'.repeat(128) })],
   ['a sum of another shard', 'totals/name', ({ totals }) => ({ totals: { ...totals, 'sum.9': 1 } })],
   [
-    'a sum that is no number',
+    'a sum that is not a number',
     'totals/number',
     ({ totals }) => ({
       totals: Object.fromEntries(Object.keys(totals).map((name) => [name, Number.POSITIVE_INFINITY])),

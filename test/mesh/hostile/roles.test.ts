@@ -92,7 +92,7 @@ describe('disputes', () => {
     }
   });
 
-  test('that nobody can decide move both, and exclude who has them with two others', () => {
+  test('without proof move both, and exclude who has them with two others', () => {
     const mesh = new Driver(['a', 'b', 'c', 'd']).start();
     const before = [...mesh.run.owners];
     dispute(mesh, 'undecided');
@@ -153,7 +153,7 @@ describe('parts', () => {
     ['a state that was not signed before', 2, { hash: hash('c') }, 'part/commitment'],
     ['a sum that the shard does not have', 2, { totals: { 'energy.n1': 1 } }, 'totals/name'],
     ['a sum of another shard’s check', 2, { totals: { 'sum.7': 1 } }, 'totals/name'],
-    ['a sum that is no number', 2, { totals: { 'energy.n0': Number.NaN } }, 'totals/number'],
+    ['a sum that is not a number', 2, { totals: { 'energy.n0': Number.NaN } }, 'totals/number'],
     ['a count before anything was counted', 2, { totals: { 'count.0': 2, 'sum.0': 2 } }, 'totals/count'],
     ['a wrong count', 5, { totals: { 'count.0': 4, 'sum.0': 2 } }, 'totals/count'],
     ['no count', 5, {}, 'totals/count'],

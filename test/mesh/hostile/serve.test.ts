@@ -220,7 +220,7 @@ describe('a page elsewhere, in a browser on this machine', () => {
     },
   );
 
-  test('two Host headers, or none, are no name', async () => {
+  test('two Host headers, or none, are not a name', async () => {
     const { port } = await start();
     const two = 'GET /healthz HTTP/1.1\r\nhost: 127.0.0.1\r\nHost: evil.example\r\n\r\n';
     expect(await ask(port, two)).toMatchObject({ status: 421 });
@@ -286,14 +286,14 @@ describe('JSON that costs more than it says', () => {
     expect(begun).toEqual([]);
   });
 
-  test('bytes that are no UTF-8', async () => {
+  test('bytes that are not UTF-8', async () => {
     const { port } = await start();
     const body = new Uint8Array([0x7b, 0x22, 0xff, 0x22, 0x7d]);
     const connection = open(port).send(requestText('POST /predict', { 'content-length': '5' }), body);
     expect(codeOf(await connection.answer())).toBe('serve/body');
   });
 
-  test('brackets inside of text are no depth', async () => {
+  test('brackets inside of text add no depth', async () => {
     const { port } = await start();
     const body = `{"x": [1], "note": "${'['.repeat(1000)}\\"${'{'.repeat(1000)}"}`;
     expect(await ask(port, predict(body))).toMatchObject({ status: 200 });

@@ -1,4 +1,4 @@
-/** A database that is damaged, or knows less than it has confirmed, is no silent beginning from something older. */
+/** A database that is damaged, or knows less than it has confirmed, is not a silent beginning from something older. */
 import { copyFileSync, existsSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -31,7 +31,7 @@ test('a lost log is noticed, and accepted only when that is said', async () => {
   expect(() => embeddedBackplane(folder)).toThrow(expect.objectContaining({ code: 'mesh/state-older' }));
   const said: string[] = [];
   const accepted = embeddedBackplane(folder, { acceptOlder: true, onOlder: (message) => said.push(message) });
-  expect(said).toEqual([expect.stringContaining('has stepped back')]);
+  expect(said).toEqual([expect.stringContaining('is an older state')]);
   await accepted.close();
   await embeddedBackplane(folder).close();
 });
@@ -56,7 +56,7 @@ test('a copy of the database that was put back is noticed', async () => {
   expect(() => embeddedBackplane(folder)).toThrow(expect.objectContaining({ code: 'mesh/state-older' }));
 });
 
-test('a kill between a change and its count is no step back', async () => {
+test('a kill between a change and its count is not a step back', async () => {
   await killedWith(['one', 'two']);
   writeFileSync(path('state.count'), '1\n');
   const again = embeddedBackplane(folder);

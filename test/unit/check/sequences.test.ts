@@ -80,7 +80,7 @@ describe('sequence = S', () => {
     expect(codesOf(train('data.mnist.train.sequences()', 'sequence = 5'))).toContain('call/arguments');
     expect(codesOf(train('data.mnist.train.sequences(5).sequences(5)', 'sequence = 5'))).toContain('call/arguments');
     expect(codesOf(train('data.mnist.train.sequences(5)[0..3]', 'sequence = 5'))).toContain('index/none');
-    // The fields have five steps, the task has four: what is left is no picture.
+    // The fields have five steps, the task has four: what is left is not a picture.
     expect(codesOf(train('data.mnist.train.sequences(5)', 'sequence = 4'))).toContain('clamp/shape');
   });
 });

@@ -59,7 +59,7 @@ describe('data', () => {
     expect(rows({ set: { samples: 20, bound: 0.75 } })).toEqual([[0, 19], [20, 39], [0, 19], 0.75]);
   });
 
-  test('a node is no number of rows', () => {
+  test('a node is not a number of rows', () => {
     expect(codesOf(`${PLAIN}train t of m on data.mnist.train[0..y] { clamp x = sample.image }`)).toEqual([
       'name/unknown',
     ]);

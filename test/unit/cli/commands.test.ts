@@ -71,7 +71,7 @@ describe.each(EXAMPLES)('nmc show %s', (path) => {
   test('nmc check and nmc fmt --check find no mistake', async () => {
     const checked = await nmc('check', path);
     expect(checked).toMatchObject({ code: 0, stderr: '' });
-    // Notes are no mistakes: a model with a cycle is told how it settles.
+    // Notes are not mistakes: a model with a cycle is told how it settles.
     expect(checked.stdout.endsWith(`${path}: no errors\n`)).toBe(true);
     expect(checked.stdout).not.toMatch(/^(error|warning)\[/m);
     expect(await nmc('fmt', '--check', path)).toEqual({ code: 0, stdout: '', stderr: '' });

@@ -56,7 +56,7 @@ test('what to do is said with the folder of the run, and doing it ends where a w
   const run = join(folder, 'the run');
   await expect(training).rejects.toMatchObject({
     code: 'device/lost',
-    message: expect.stringContaining('the GPU went away'),
+    message: expect.stringContaining('the GPU was lost'),
     repair: expect.stringContaining(
       `2 epochs are saved; to go on without the GPU: \`nmc train --resume '${run}' --device cpu\``,
     ),

@@ -66,7 +66,7 @@ test('a repeated option is refused before the command looks at a file', async ()
   expect(stderr).toContain('--batch is given more than once: 1, 2');
 });
 
-test.each(['x', '', '1.5', '-1', '10'])('%j is no whole number from 0 to 9', (seed) => {
+test.each(['x', '', '1.5', '-1', '10'])('%j is not a whole number from 0 to 9', (seed) => {
   expect(() => readOptions(TABLE, { seed })).toThrow(
     expect.objectContaining({
       code: 'usage/number',

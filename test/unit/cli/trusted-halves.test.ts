@@ -33,7 +33,7 @@ test('products that come out right are trusted, in the order in which they were 
 
 test.each<[string, (y: Tensor) => Tensor]>([
   ['one element is off', (y) => y.map((v, i) => (i === 5000 ? v + 0.01 : v))],
-  ['one is no number', (y) => y.map((v, i) => (i === 16383 ? Number.NaN : v))],
+  ['one is not a number', (y) => y.map((v, i) => (i === 16383 ? Number.NaN : v))],
   ['elements are missing', (y) => y.subarray(1)],
   ['sums have the digits of f16', (y) => y.map((v) => Math.round(v * 256) / 256)],
   ['nothing was written', (y) => y.map(() => 0)],

@@ -280,7 +280,7 @@ describe('a folder of pictures', () => {
     [
       'a picture of another format',
       ['cat/1.png', 'cat/2.jpg', 'dog/1.png'],
-      /2\.jpg, which is no PNG, and would be left out/,
+      /2\.jpg, which is not a PNG, and would be left out/,
     ],
   ])('that would be read in part is refused: %s', async (name, files, problem) => {
     await expect(openFile(made(name.replaceAll(' ', '-'), files), undefined, 1)).rejects.toThrow(problem);
@@ -290,7 +290,7 @@ describe('a folder of pictures', () => {
 describe('what a file says twice', () => {
   it('is refused in a line of JSON, which would keep the last of the two', async () => {
     const path = write('twice.jsonl', '{"x": 1}\n{"x": 2, "x": 3}\n');
-    await expect(openFile(path, [f32('x')], 1)).rejects.toThrow('line 2: `x` is there twice');
+    await expect(openFile(path, [f32('x')], 1)).rejects.toThrow('line 2: `x` occurs twice');
   });
 
   it('is refused in an archive of arrays', async () => {
@@ -317,7 +317,7 @@ describe('a column that a field is called by', () => {
     await expect(csvProblem(text, f32('x', 1))).rejects.toThrow(problem);
   });
 
-  it('is not left out of Parquet, and times of day are no numbers there', async () => {
+  it('is not left out of Parquet, and times of day are not numbers there', async () => {
     const time = { name: 'x[0]', type: 'INT64', converted_type: 'TIME_MICROS', repetition_type: 'REQUIRED' } as const;
     const bytes = new Uint8Array(
       parquetWriteBuffer({

@@ -175,7 +175,7 @@ describe('getDataset', () => {
       response.write(content.subarray(0, 1000));
     };
     const options = { sets: setOf({}), tries: 1, stallMs: 100 };
-    await expect(getDataset('toy-set', directory, undefined, options)).rejects.toThrow('nothing arrives');
+    await expect(getDataset('toy-set', directory, undefined, options)).rejects.toThrow('no data arrive');
   });
 
   it('takes the members out of an archive', async () => {

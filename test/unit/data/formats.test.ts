@@ -60,7 +60,7 @@ describe('IDX', () => {
     ['short', idx([4], [1, 2, 3]), 'byte 11: the file ends too early: 4 elements make 12 bytes, not 11'],
     ['long', idx([2], [1, 2, 3]), 'byte 10: the file goes on after its last element'],
     ['cut header', idx([2, 3], []).subarray(0, 7), 'byte 7: the file ends inside its header, which has 12 bytes'],
-    ['type', idx([1], [1], 7), 'byte 2: 7 is no IDX type'],
+    ['type', idx([1], [1], 7), 'byte 2: 7 is not an IDX type'],
     ['rank', idx([], []), 'byte 3: the rank is 0'],
     ['huge', idx([0x7fffffff, 0x7fffffff, 3], [1]), 'byte 17: the file ends too early'],
     ['empty axis', idx([0xffffffff, 0], []), 'byte 8: size 2 of 2 is 0'],
@@ -119,8 +119,8 @@ describe('NPY', () => {
 
   it.each([
     ['short', npyF32([3], [1, 2]), "byte 136: the file ends too early: shape (3) of '<f4' makes 140 bytes, not 136"],
-    ['objects', npy('|O', [1], Uint8Array.of(1)), "byte 10: elements of type '|O' are no plain numbers"],
-    ['text', npy('<U4', [1], new Uint8Array(16)), 'are no plain numbers'],
+    ['objects', npy('|O', [1], Uint8Array.of(1)), "byte 10: elements of type '|O' are not plain numbers"],
+    ['text', npy('<U4', [1], new Uint8Array(16)), 'are not plain numbers'],
     ['scalar', npyF32([], [1]), 'a single number has no samples'],
     ['empty', npyF32([0], []), 'the shape (0) is empty'],
     ['huge', npyF32([2147483647, 2147483647], [1]), 'the file ends too early'],

@@ -10,7 +10,7 @@ const definitions = (value?.declarations ?? []).filter((d): d is Definition => d
 
 function size(expression: Expression): number {
   if (expression.kind === 'number') return expression.value;
-  // The only sizes that are no numbers are the length of a piece of text, and of a sequence.
+  // The only sizes that are not numbers are the length of a piece of text, and of a sequence.
   const lengths: Record<string, number> = { length: TEXT_LENGTH, steps: TRACKING_STEPS };
   expect(expression).toMatchObject({ kind: 'name', name: expect.stringMatching(/^(length|steps)$/) });
   return expression.kind === 'name' ? (lengths[expression.name] ?? 0) : 0;

@@ -85,7 +85,7 @@ describe('a column of words that a field of whole numbers reads', () => {
     await expect(open('csv', csv(...many))).rejects.toThrow('more than 65536 different words');
   });
 
-  it('is no numbers: a field of floating point refuses it', async () => {
+  it('is not numbers: a field of floating point refuses it', async () => {
     await expect(open('csv', csv('oak', 'ash'), [{ name: 'kind', type: 'f32', shape: [] }])).rejects.toThrow(
       '"oak" is not a number',
     );

@@ -107,7 +107,7 @@ test.each([
 test('a value step costs one node less for each error that a product gives', () => {
   const { program, f } = training('il');
   const before = multiplications(program, f);
-  // Of l2 and l3 in the ticks behind the peeled ones; the prediction of l1 never changes, so its error is no product.
+  // Of l2 and l3 in the ticks behind the peeled ones; the prediction of l1 never changes, so its error is not a product.
   expect(before - multiplications(program, rewritten(f, scaling))).toBeGreaterThanOrEqual(2 * (STEPS - 3));
 });
 

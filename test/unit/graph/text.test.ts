@@ -38,7 +38,7 @@ describe('graph text', () => {
   test.each([
     ['node a : [2] node gaussian', 'line 1: a graph text begins with'],
     ['graph g\nstart = 1', 'line 2: is outside'],
-    ['graph g\nnode a [2]', 'line 2: is no node'],
+    ['graph g\nnode a [2]', 'line 2: is not a node'],
     [
       'graph g\nnode a : [2] node gaussian\n  start = {"kind":"constant","value":0}\n  activation = y',
       'line 4: y is not a known value',

@@ -51,12 +51,12 @@ describe('kernels that somebody changed', () => {
 
   test.each<[string, KernelProgram, RegExp]>([
     ['reads what is not there yet', train((f) => ({ dispatches: f.dispatches.slice(1) })), /before it is written/],
-    ['a module that is not there', first({ module: 'map-000000000000' }), /which is not there/],
+    ['a module that is not there', first({ module: 'map-000000000000' }), /which does not exist/],
     ['too many groups', first({ groups: [65536, 1, 1] }), /has no size/],
     ['no groups', first({ groups: [0, 1, 1] }), /has no size/],
     ['too few regions', first({ regions: [] }), /takes 0 regions/],
     ['a region that is not there', first({ regions: ['a', 'b', 'c', 'd', 'e'] }), /has no region/],
-    ['a constant that is no number', first({ constants: { size0: Number.NaN } }), /no number/],
+    ['a constant that is not a number', first({ constants: { size0: Number.NaN } }), /not a number/],
     [
       'a region beyond its arena',
       train((f) => ({ regions: f.regions.map((r, i) => (i === 0 ? { ...r, elements: 1e9 } : r)) })),

@@ -41,7 +41,7 @@ test.each(models)('kernels of %s are valid WGSL', { timeout: 180_000 }, async (p
     for (const lowered of [lowerToWgsl(program), launchByLaunch(program)]) await expectPipelines(gpu, lowered);
 });
 
-test('a kernel that is no WGSL is refused with its line', async () => {
+test('a kernel that is not WGSL is refused with its line', async () => {
   const { device } = await openNothing();
   const files = new Map([['kernels/map-0.wgsl', new TextEncoder().encode('@compute\nfn main() { wrong; }\n')]]);
   const module = { id: 'map-0', buffers: [], tensors: [], parts: [], places: 'overrides' as const };

@@ -61,7 +61,7 @@ test('every metric has help and type, and every line is one that the format know
   };
   const families = parsed(metricsText(state, COUNTERS));
   expect(families.size).toBeGreaterThanOrEqual(8);
-  // What is no number is left out.
+  // What is not a number is left out.
   expect(families.get('nmc_shard_ticks_per_second')?.samples).toMatchObject([{ value: 2.5 }]);
   expect(families.get('nmc_refused_total')).toMatchObject({ type: 'counter', samples: [{ value: 3 }] });
   expect(families.get('nmc_shard_border_bytes_total')?.samples).toHaveLength(4);

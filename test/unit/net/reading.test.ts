@@ -43,7 +43,7 @@ describe('the record of a run', () => {
     ['a run in a phase that is none', { ...run, phase: 'thinking' }],
     ['a run without owners', { ...run, owners: undefined }],
     [
-      'a snapshot whose parts are no names',
+      'a snapshot whose parts are not names',
       { ...run, manifests: [{ calls: 1, parts: [7], totals: {}, milliseconds: 1 }] },
     ],
     ['a run without a deployment', { ...run, deployment: {} }],

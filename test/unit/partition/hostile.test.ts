@@ -58,7 +58,7 @@ test.each<[string, RegExp, string]>([
 ])('refused: the second axis of a tile %s', (_, pattern, to) => {
   write('lateral');
   forgeProgram(pattern, to);
-  expect(opened()).toMatch(/^plan\/format: .*(is no tile of|lie over each other)/);
+  expect(opened()).toMatch(/^plan\/format: .*(is not a tile of|overlap)/);
 });
 
 test.each<[string, RegExp, string]>([
@@ -70,7 +70,7 @@ test.each<[string, RegExp, string]>([
 ])('refused: a tile of %s', (_, pattern, to) => {
   write('lateral');
   forgeProgram(pattern, to);
-  expect(opened()).toMatch(/^plan\/format: .*(lie over each other|not of one tensor|do not make it up|is no tile of)/);
+  expect(opened()).toMatch(/^plan\/format: .*(overlap|not of one tensor|do not cover it|is not a tile of)/);
 });
 
 test.each<[string, RegExp, string]>([
@@ -101,7 +101,7 @@ test.each<[string, RegExp, string]>([
 ])('refused: a list of connections in %s', (_, pattern, to) => {
   write('thinned');
   forgeProgram(pattern, to);
-  expect(opened()).toMatch(/^plan\/format: .*(is no list of connections|drawn from)/);
+  expect(opened()).toMatch(/^plan\/format: .*(is not a list of connections|drawn from)/);
 });
 
 type Shard = Plan['shards'][number];

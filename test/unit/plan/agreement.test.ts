@@ -86,13 +86,13 @@ describe('a plan does not agree', () => {
       'with a check of a read that is not there',
       { ...plan, checks: plan.checks.map((c) => ({ ...c, read: 'nothing' })) },
       program,
-      'is of a read that is not there',
+      'is of a read that does not exist',
     ],
     [
       'with a check of a task that is not there',
       { ...plan, checks: plan.checks.map((c) => ({ ...c, task: 'nothing' })) },
       program,
-      'is of a read that is not there',
+      'is of a read that does not exist',
     ],
   ])('%s', (_what, changed, other, words) => {
     expect(agreementProblem(changed, shard, other)).toContain(words);

@@ -92,7 +92,7 @@ describe('files', () => {
     rmSync(outside, { recursive: true });
   });
 
-  test('a pipe and a folder are no files', () => {
+  test('a pipe and a folder are not files', () => {
     rmSync(join(folder, PROGRAM));
     execFileSync('mkfifo', [join(folder, PROGRAM)]);
     expect(refused()).toBe('plan/format');

@@ -47,7 +47,7 @@ describe('a schedule', () => {
     ['a list', []],
     ['nothing', null],
     ['a schedule without messages', { shard: 0, functions: [] }],
-    ['a schedule whose shard is no number', { shard: 'a', functions: [], messages: [] }],
+    ['a schedule whose shard is not a number', { shard: 'a', functions: [], messages: [] }],
   ] as const)('is not %s', (_what, value) => {
     expect(scheduleOf(value)).toBeTypeOf('string');
   });
@@ -64,7 +64,7 @@ describe('schedules of two shards', () => {
 
   test.each<[string, (pair: Pair) => void, string]>([
     ['stand in another order', (p) => void p.reverse(), 'is that of shard'],
-    ['have a message twice', ([a]) => void a.messages.push(structuredClone(first(a.messages))), 'is there twice'],
+    ['have a message twice', ([a]) => void a.messages.push(structuredClone(first(a.messages))), 'occurs twice'],
     [
       'have a message to themselves',
       ([a]) => void Object.assign(first(a.messages), { to: first(a.messages).from }),
@@ -76,24 +76,24 @@ describe('schedules of two shards', () => {
       ([, b]) => void Object.assign(first(first(b.messages).values), { shape: [3, 3] }),
       'knows another message',
     ],
-    ['have a function twice', ([a]) => void a.functions.push(structuredClone(trainOf(a))), 'is there twice'],
+    ['have a function twice', ([a]) => void a.functions.push(structuredClone(trainOf(a))), 'occurs twice'],
     [
       'run a segment that is not there',
       ([a]) => void Object.assign(first(segmentsOf(a)), { run: 'nothing' }),
       'there is no segment',
     ],
-    ['never send a message', ([a]) => void Object.assign(sending(a), { send: [] }), 'nobody sends'],
+    ['never send a message', ([a]) => void Object.assign(sending(a), { send: [] }), 'without a sender or a receiver'],
     [
       'never await a message',
       ([a]) => void Object.assign(receiving(a), { receive: [] }),
-      'which is not there in this shape',
+      'which does not exist in this shape',
     ],
     ['send a message twice', ([a]) => void sending(a).send.push(first(sending(a).send)), 'cannot send message'],
     ['await what they send', ([a]) => void receiving(a).receive.push(first(sending(a).send)), 'cannot await message'],
     [
       'take over a value that is not there',
       ([a]) => void first(trainOf(a).stages).begin.push({ from: 'nothing', to: 'x' }),
-      'nothing is not there',
+      'nothing does not exist',
     ],
     [
       'give what was never made',
@@ -103,7 +103,7 @@ describe('schedules of two shards', () => {
     [
       'take batches of another size',
       ([a]) => void Object.assign(trainOf(a), { batch: 5 }),
-      'which is not there in this shape',
+      'which does not exist in this shape',
     ],
     [
       'divide a batch otherwise',
@@ -113,7 +113,7 @@ describe('schedules of two shards', () => {
     [
       'are fed what the plan does not know',
       ([a]) => void trainOf(a).inputs.push({ name: 'zz', type: 'f32', shape: [1] }),
-      'of which the plan knows nothing',
+      'which the plan does not name',
     ],
     [
       'lack a function of the plan',
@@ -148,7 +148,7 @@ describe('schedules of two shards', () => {
     const { training: _none, ...rest } = plan;
     const bare = { ...rest, predictions: [], checks: [] };
     expect(schedulesProblem(bare, [waiting(0), waiting(1)], programs)).toBe(
-      'in train, shard 0 waits for what never comes',
+      'in train, shard 0 waits for a message that never comes',
     );
   });
 

@@ -90,7 +90,7 @@ test('it is saved beside the parameters, not among them', async () => {
 test('copies of nothing, and of copies, are refused', () => {
   const [, copy] = pair(NORMAL, false);
   const refused = (init: unknown): string | undefined => stateProblem({ ...copy, init: init as Initializer });
-  expect(refused({ kind: 'copy', of: NORMAL })).toBe('is a copy of nothing');
+  expect(refused({ kind: 'copy', of: NORMAL })).toBe('is a copy without an original');
   expect(refused({ kind: 'copy', state: 'a->b.w', of: copy.init })).toBe('is a copy of a copy');
-  expect(refused({ kind: 'copy', state: 'a->b.w' })).toBe('begins with nothing');
+  expect(refused({ kind: 'copy', state: 'a->b.w' })).toBe('has no beginning');
 });

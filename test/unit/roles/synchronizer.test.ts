@@ -55,7 +55,7 @@ const EVENTS: Readonly<Record<string, (mesh: Driver) => unknown>> = {
   'a failure of an old term': (mesh) => mesh.ofShard(0, { type: 'failed', code: 'x', reason: '', ...old(mesh) }),
   'a dispute that is proved': (mesh) => mesh.ofShard(0, dispute, 'proved', hash('f')),
   'a dispute that accuses falsely': (mesh) => mesh.ofShard(0, dispute, 'false', hash('f')),
-  'a dispute that nobody can decide': (mesh) => mesh.ofShard(0, dispute, 'undecided', hash('f')),
+  'an undecided dispute': (mesh) => mesh.ofShard(0, dispute, 'undecided', hash('f')),
   'the end of a connection': (mesh) => mesh.enter({ kind: 'disconnected', key: mesh.run.owners[0] ?? 'a' }),
   'the same deployment again': (mesh) =>
     mesh.enter({ kind: 'deploy', deployment: mesh.run.deployment, hash: hash('d') }),
@@ -216,7 +216,7 @@ const RULES: Rules<Phase> = {
     halting: 'stopped, log dispute, log liar, log interrupted, send release',
     otherwise: 'refused as not-active',
   },
-  'a dispute that nobody can decide': {
+  'an undecided dispute': {
     waiting: 'refused as not-a-member, reconnect',
     preparing: 'noted, log dispute, log epoch-of-owners, send release, send assign',
     running: 'preparing, log dispute, log epoch-of-owners, send release, send assign',

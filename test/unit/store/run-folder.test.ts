@@ -53,7 +53,7 @@ describe('createRun', () => {
     const directory = temporaryFolder();
     newRun(directory).close();
     expect(codeOf(() => newRun(directory))).toBe('run/exists');
-    expect(() => newRun(directory)).toThrow('holds a run already');
+    expect(() => newRun(directory)).toThrow('already holds a run');
     rmSync(join(directory, 'config.json'));
     writeFileSync(join(directory, '.config.json.123-4.tmp'), '{');
     newRun(directory).close();
@@ -95,7 +95,7 @@ describe('snapshots', () => {
     expect(readdirSync(join(run.directory, 'state'))).toHaveLength(2);
   });
 
-  it('keep totals that are no finite numbers', () => {
+  it('keep totals that are not finite numbers', () => {
     const run = newRun();
     const totals = { a: Number.NaN, b: Number.POSITIVE_INFINITY, c: 1e-310 };
     run.saveSnapshot({ ...stateAt(1), totals });
@@ -190,7 +190,7 @@ describe('metrics', () => {
 });
 
 describe('opening', () => {
-  it('says why a folder is no run', () => {
+  it('says why a folder is not a run', () => {
     const parent = temporaryFolder();
     writeFileSync(join(parent, 'file'), '');
     mkdirSync(join(parent, 'empty'));

@@ -150,7 +150,7 @@ describe('safetensors', () => {
     ['unknown type', fileOf('{"a":{"dtype":"toString","shape":[],"data_offsets":[0,0]}}'), /dtype of F32/],
     ['unknown field', fileOf('{"a":{"dtype":"U8","shape":[0],"data_offsets":[0,0],"x":1}}'), /know "x"/],
     ['tensor that is null', fileOf('{"a":null}'), /dtype, shape, data_offsets/],
-    ['metadata that is no text', fileOf('{"__metadata__":{"a":1}}'), /expected a text/],
+    ['metadata that is not a text', fileOf('{"__metadata__":{"a":1}}'), /expected a text/],
     ['metadata that is a list', fileOf('{"__metadata__":[]}'), /object of texts/],
     ['escape codes in a name', fileOf('{"\\u001b[2J":0}'), /"\?\[2J"/],
   ];

@@ -114,7 +114,7 @@ describe('diskError', () => {
     expect(error).toHaveProperty('repair', expect.stringMatching(/./));
   });
 
-  it('leaves what is no file error as it is', () => {
+  it('leaves what is not a file error as it is', () => {
     const bug = new TypeError('a bug');
     expect(diskError(bug, '/a')).toBe(bug);
     const internal = systemError('ERR_OUT_OF_RANGE');

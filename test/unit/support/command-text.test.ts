@@ -75,7 +75,7 @@ describe('a value in a command', () => {
     for (const word of words) expect(shellWord(word)).toBe(printable(shellWord(word)));
   });
 
-  test('is no option, unless it is a key or a list of options', () => {
+  test('is not an option, unless it is a key or a list of options', () => {
     expect(nmc`check ${'-x.pcn'}`).toBe('`nmc check ./-x.pcn`');
     expect(nmc`keys allow ${KEY} --role trainer`).toBe(`\`nmc keys allow ${KEY} --role trainer\``);
     expect(nmc`join ${'a:1'} ${['--insecure', '--invite', '-']}`).toBe('`nmc join a:1 --insecure --invite -`');

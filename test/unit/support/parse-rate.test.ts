@@ -19,7 +19,7 @@ test.each([
 });
 
 test.each(['', '0', '-1', '1e3', '20Mb', '5 parsecs', 'NaN', '1MB/s/s', '999B/s', '1.5.5', 'Infinity'])(
-  '%j is no rate',
+  '%j is not a rate',
   (text) => {
     expect(parseRate(text)).toBeUndefined();
   },
@@ -67,7 +67,7 @@ test('a rate that is shown is read back, to three digits', () => {
   );
 });
 
-test('an option that is no rate is refused by its name, with examples', () => {
+test('an option that is not a rate is refused by its name, with examples', () => {
   expect(() => rate('').read({ 'max-upload': '20Mb' }, 'max-upload')).toThrow(
     expect.objectContaining({
       code: 'usage/rate',

@@ -66,7 +66,7 @@ describe('on a terminal', () => {
     }
   });
 
-  it('shows what goes on besides the batches in place of the time left, and work that is no epoch alone', () => {
+  it('shows what goes on besides the batches in place of the time left, and work that is not an epoch alone', () => {
     const recorder = record(true);
     epochThree(recorder);
     recorder.clock.time = 1500;
