@@ -63,7 +63,7 @@ describe('a column of words that a field of whole numbers reads', () => {
   it.each([
     ['an empty cell', csv('oak', '', 'ash'), 'row 3, column `kind`: the cell is empty'],
     ['a first cell that is empty', csv('', 'oak'), 'row 2, column `kind`: the cell is empty'],
-    ['a word that may say that a value is missing', csv('oak', 'none'), '"none" is the name of a class, or says'],
+    ['a word that may say that a value is missing', csv('oak', 'none'), '"none" may be the name of a class, or say'],
     ['two words that look the same', csv('oak', 'ash', 'oak\u200b'), 'are two classes, or one'],
     ['two words that differ in their case', csv('oak', 'ash', 'Oak'), '"Oak" and "oak" are two classes, or one'],
     ['a number among the words', csv('oak', '7'), '"oak" is not a number, but row 3 has 7'],

@@ -75,7 +75,7 @@ describe('refused, with place and repair', () => {
   test.each<[string, unknown, string, string]>([
     ['json', '{', 'mesh/json', 'is not JSON'],
     ['none', { format: '1.0', machines: [] }, 'mesh/format', '/machines'],
-    ['version', { format: '2.0', machines: two }, 'mesh/format', 'another major version'],
+    ['version', { format: '2.0', machines: two }, 'mesh/format', 'a major version'],
     ['rate', { format: '1.0', machines: [{ ...machine, rate: 0 }] }, 'mesh/format', '/machines/0/rate'],
     ['twice', { format: '1.0', machines: [machine, machine] }, 'mesh/name', '/machines/1/name a occurs twice'],
     ['rows', { format: '1.0', machines: two, latency: [[0, 1]] }, 'mesh/matrix', '/latency has 1 rows for 2'],
