@@ -1,7 +1,8 @@
 /** From one program to those of several shards, even in work and each within its machine's memory. Pure. */
-import { plainName, TRAIN } from '../../spec/names.ts';
+import { isOfLanes, plainName, TRAIN } from '../../spec/names.ts';
 import { type Program, sizeOf } from '../../spec/program.ts';
 import type { ScheduleInstance, TrainTask } from '../3-check/checked.ts';
+import type { AtRest } from '../5-program/arrivals.ts';
 import { type Lowered, passedAtRest } from '../5-program/at-rest.ts';
 import { runPassesByNode } from '../5-program/passes/index.ts';
 import { type CannotCut, mebibytes, notYet } from './cannot-cut.ts';
@@ -19,7 +20,7 @@ import type { Machines } from './problem.ts';
 import type { ScheduledModel } from './scheduled-machines.ts';
 import { assignmentOf } from './shards/pieces.ts';
 import { runsOf } from './shards/runs.ts';
-import { type ShardProgram, splitProgram } from './shards/split.ts';
+import { type ShardProgram, type Splitting, splitting } from './shards/split.ts';
 import { twofold } from './shards/twofold.ts';
 import { shardMemory, shardWork } from './shards/work.ts';
 import type { Tiling } from './tiles/tiling.ts';
@@ -70,14 +71,18 @@ export function cutModel(
   if (refused) return refused;
   const together = schedules.flatMap((s) => s.keepTogether);
   const cutAt = cutAtOf(schedules);
-  const whole = passedAtRest(uncut, runPassesByNode).program;
+  const lower = (atRest: AtRest): Program => withoutLanes(uncut.lower(atRest));
+  const whole = passedAtRest({ ...uncut, lower }, runPassesByNode).program;
   const uncutNodes = wholeNodes || stepsNeedWholeWeights(whole, uncut.task);
   const constraints = constraintsOf(graph, uncutNodes && cutAt !== 'clusters' ? 'nodes' : cutAt, together, pinned);
   let cutting: Cutting = { graph, whole, machines, constraints };
   const kept = old && keepPlaces(cutting, old);
-  let best: { readonly split: ShardProgram[]; readonly cut: CutPieces; readonly time: number } | undefined;
+  let best: { readonly parts: Splitting; readonly cut: CutPieces; readonly time: number } | undefined;
   let full: CannotCut | undefined;
   let next: CutPieces | undefined = kept;
+  // Where nothing bounds memory, what a batch runs is all that a round has to look at.
+  const bounded = machines.list.some((m) => m.memory !== Infinity);
+  const inOrder = (plain: ShardProgram[]): ShardProgram[] => (ahead > 0 ? plain.map(twofold) : plain);
   let tooLargeRounds = 0;
   let levelled = 0;
   for (let round = 0; round < MEMORY_ROUNDS + WORK_ROUNDS; round++) {
@@ -87,13 +92,9 @@ export function cutModel(
       full ??= cut;
       break;
     }
-    const plain = splitProgram(
-      cut.program,
-      cut.owners,
-      assignmentOf(graph, cut.pieces, cut.part),
-      machines.list.length,
-    );
-    const split = ahead > 0 ? plain.map(twofold) : plain;
+    const parts = splitting(cut.program, cut.owners, assignmentOf(graph, cut.pieces, cut.part), machines.list.length);
+    const plain = bounded ? parts.all() : parts.ofBatch();
+    const split = inOrder(plain);
     const tooMuch = tooLarge(graph.name, split, machines);
     full ??= tooMuch;
     if (tooMuch && (best || ++tooLargeRounds >= MEMORY_ROUNDS)) break;
@@ -105,14 +106,15 @@ export function cutModel(
     }
     const done = tickWork(split);
     const time = Math.max(cut.bottleneck, slowest(done, machines));
-    if (time < (best?.time ?? Infinity)) best = { split, cut, time };
+    if (time < (best?.time ?? Infinity)) best = { parts, cut, time };
     const even = done.reduce((sum, w) => sum + w, 0) / machines.list.reduce((sum, m) => sum + m.rate, 0);
     if (kept || time <= EVEN * even || levelled++ >= WORK_ROUNDS) break;
     next = spreadPieces(cutting, cut, done) ?? levelPieces(cutting, cut, done);
     if (!next) break;
   }
   if (!best) return full ?? { kind: 'impossible', reason: `${graph.name} cannot be cut`, repair: 'add memory' };
-  const { split, cut } = best;
+  const { parts, cut } = best;
+  const split = inOrder(parts.all());
   const nodes = split.map((_, shard) => cut.pieces.filter((_owner, i) => cut.part[i] === shard).map(plainName));
   return { kind: 'cut', program: cut.program, tiling: cut.tiling, split, nodes };
 }
@@ -120,6 +122,11 @@ export function cutModel(
 /** Behind microbatches every shard moves its weights by itself, and an optimiser that reduces needs all of a weight. */
 export function stepsNeedWholeWeights({ functions }: Program, task: TrainTask | undefined): boolean {
   return task?.optimizer.ofWeights !== undefined && functions.some((f) => f.role === 'move');
+}
+
+/** Threads of one machine share a batch; shards share the model, each on one thread. */
+function withoutLanes(program: Program): Program {
+  return { ...program, functions: program.functions.filter((f) => !isOfLanes(f.role)) };
 }
 
 function cutAtOf(schedules: readonly ScheduleInstance[]): CutAt {

@@ -23,40 +23,51 @@ export interface ShardProgram {
   readonly schedule: ShardSchedule;
 }
 
+/** One program on its way to several, for those who want to know first what a batch of it costs each shard. */
+export interface Splitting {
+  /** With the functions alone that a batch runs: training, or the first prediction where nothing is trained. */
+  ofBatch(): ShardProgram[];
+  all(): ShardProgram[];
+}
+
 /** @param assignment a shard 0 … shards - 1 for every node and link */
-export function splitProgram(program: Program, owners: Owners, assignment: Assignment, shards: number): ShardProgram[] {
-  const drafts = Array.from({ length: shards }, () => ({
-    functions: [] as ShardFunction[],
-    segments: [] as ProgramFunction[],
-    messages: [] as Message[],
-    states: [] as State[],
-  }));
-  const pipelined = program.functions.some((f) => f.role === 'move');
-  let count = 0;
-  for (const f of program.functions) {
-    if (isOfLanes(f.role)) continue;
-    // Microbatches share a shard's states: between segments none may hold what belongs to one of them.
-    const alone = !((f.role === 'train' || f.role === 'last') && pipelined);
-    const split = splitFunction(program, joinStraight(f), owners, assignment, shards, count, alone);
-    count = split.nextMessage;
-    split.parts.forEach((part, shard) => {
-      const draft = drafts[shard];
-      draft?.functions.push(part.schedule);
-      draft?.segments.push(...part.segments);
-      draft?.states.push(...part.states);
-      draft?.messages.push(...(split.messages[shard] ?? []));
-    });
-  }
+export function splitting(program: Program, owners: Owners, assignment: Assignment, shards: number): Splitting {
+  const functions = program.functions.filter((f) => !isOfLanes(f.role));
+  const pipelined = functions.some((f) => f.role === 'move');
+  const trains = functions.filter((f) => ['train', 'last', 'move'].includes(f.role));
+  const done: SplitFunction[] = [];
+  /** The first functions, each of them split once. */
+  const first = (count: number): readonly SplitFunction[] => {
+    for (const f of functions.slice(done.length, count)) {
+      // Microbatches share a shard's states: between segments none may hold what belongs to one of them.
+      const alone = !((f.role === 'train' || f.role === 'last') && pipelined);
+      const message = done.at(-1)?.nextMessage ?? 0;
+      done.push(splitFunction(program, joinStraight(f), owners, assignment, shards, message, alone));
+    }
+    return done.slice(0, count);
+  };
   const statesOf = stateFinder(program);
   const learned = learnedByShard(program, owners, assignment, shards);
-  return drafts.map(({ functions, segments, messages, states }, shard) => ({
-    program: {
-      name: program.name,
-      states: [...statesOf(segments, learned[shard] ?? []), ...states],
-      functions: segments,
-    },
-    schedule: { shard, functions: withMove(functions), messages },
-  }));
+  const joined = (split: readonly SplitFunction[]): ShardProgram[] =>
+    learned.map((kept, shard) => {
+      const parts = split.flatMap(({ parts: all }) => all[shard] ?? []);
+      const segments = parts.flatMap((part) => part.segments);
+      const states = [...statesOf(segments, kept), ...parts.flatMap((part) => part.states)];
+      return {
+        program: { name: program.name, states, functions: segments },
+        schedule: {
+          shard,
+          functions: withMove(parts.map((part) => part.schedule)),
+          messages: split.flatMap(({ messages }) => messages[shard] ?? []),
+        },
+      };
+    });
+  const ofBatch = 1 + (trains.length > 0 ? functions.indexOf(trains.at(-1) as ProgramFunction) : 0);
+  return { ofBatch: () => joined(first(ofBatch)), all: () => joined(first(functions.length)) };
+}
+
+export function splitProgram(program: Program, owners: Owners, assignment: Assignment, shards: number): ShardProgram[] {
+  return splitting(program, owners, assignment, shards).all();
 }
 
 /** The weight step as what comes after the microbatches of a batch, where there are any. */

@@ -145,6 +145,11 @@ export function buildStages(selected: Selected, after?: string, microbatches = 1
   return buildProgram(selected, { after, microbatches }, OBSERVER);
 }
 
+/** The same without the passes where the model is cut: they run on it as it is cut then, every node by itself. */
+export function buildStagesFor(shards: number, selected: Selected, microbatches = 1): Staged {
+  return buildStages(selected, shards > 1 ? 'none' : undefined, microbatches);
+}
+
 /** @param cut how to cut it; one shard when absent @throws UserError `partition/…` where it cannot be cut so */
 export function planOf(model: CheckedModel, staged: Staged, cut?: Cut): BuiltPlan {
   if (cut !== undefined && cut.shards > 1) return builtOf(cutPlanOf(model, staged, cut));

@@ -17,7 +17,7 @@ import { EXIT } from '../shell/command.ts';
 import { precisionOf } from '../shell/command-device.ts';
 import { timed } from '../shell/debug.ts';
 import {
-  buildStages,
+  buildStagesFor,
   type CheckedModel,
   type Cut,
   checkModel,
@@ -35,8 +35,8 @@ export default async function (args: CompileArguments): Promise<number> {
   const path = fileArgument(args.file);
   const model = checkModel(path, args);
   const selected = selectTask(model, args.task, args);
-  const whole = buildStages(selected);
   const cut = await meshCutOf(args);
+  const whole = buildStagesFor(cut.shards, selected);
   const precision = precisionOf(args);
   if (precision !== 'f32' && cut.shards > 1)
     throw new UserError(

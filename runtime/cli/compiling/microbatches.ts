@@ -17,7 +17,7 @@ import { UserError } from '../../support/errors.ts';
 import { type AskedSchedule, askedSchedule, isOption, isPipelined, schedulesOf } from '../planning/asked-schedule.ts';
 import { type Prediction, placeOn, predictRate, type RatedTrainer, rated } from '../planning/predict-rate.ts';
 
-import { buildStages } from './compile-model.ts';
+import { buildStagesFor } from './compile-model.ts';
 import type { CompileArguments } from './options.ts';
 
 export interface Division {
@@ -73,7 +73,7 @@ export function inMicrobatches(
   assertPipelined(whole, asked);
   const parts = asked.microbatches?.value ?? usualMicrobatches(selected.task?.batch ?? 1);
   if (shards > 1)
-    return parts > 1 ? { ...buildStages(selected, undefined, parts), ahead: asked.ahead?.value ?? 0 } : whole;
+    return parts > 1 ? { ...buildStagesFor(shards, selected, parts), ahead: asked.ahead?.value ?? 0 } : whole;
   throw new UserError(
     'deploy/microbatches',
     'one shard waits for nobody, so its batches are not divided, and none begins ahead of another',

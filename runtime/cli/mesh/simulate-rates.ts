@@ -7,7 +7,14 @@ import { nmc } from '../../support/command-text.ts';
 import { emit } from '../../support/emit.ts';
 import { UserError } from '../../support/errors.ts';
 import { printed } from '../../support/printable.ts';
-import { buildStages, checkModel, cutOf, fileArgument, requireTask, selectTask } from '../compiling/compile-model.ts';
+import {
+  buildStagesFor,
+  checkModel,
+  cutOf,
+  fileArgument,
+  requireTask,
+  selectTask,
+} from '../compiling/compile-model.ts';
 import { assertPipelined, chooseDivision } from '../compiling/microbatches.ts';
 import { predictRate, type RatedTrainer, rated } from '../planning/predict-rate.ts';
 import { EXIT } from '../shell/command.ts';
@@ -22,7 +29,7 @@ export function simulateRates(args: SimulateArguments): number {
   const { shards } = cutOf(args.partition);
   if (shards < 2) throw new UserError('simulate/shards', 'one shard has no borders', 'add --partition K');
   const trainers = virtualTrainers(shards, args);
-  const whole = { ...buildStages(selected), task: selected.task };
+  const whole = { ...buildStagesFor(shards, selected), task: selected.task };
   const given = args.microbatches;
   const ahead = args.ahead ?? 0;
   assertPipelined(whole, given === undefined ? {} : { microbatches: { value: given, by: '--microbatches' } });
@@ -35,7 +42,7 @@ export function simulateRates(args: SimulateArguments): number {
     );
   for (const microbatches of given === undefined ? evenMicrobatches(batch) : [given]) {
     const begun = microbatches > 1 ? ahead : 0;
-    const staged = { ...buildStages(selected, undefined, microbatches), wholeNodes: chosen.wholeNodes, ahead: begun };
+    const staged = { ...buildStagesFor(shards, selected, microbatches), wholeNodes: chosen.wholeNodes, ahead: begun };
     const cut = cutModel(staged, uniformMachines(shards, { rate: ASSUMED_RATE }));
     if (cut.kind === 'impossible') throw new UserError('partition/impossible', cut.reason, cut.repair);
     const owners = trainers.map((t) => t.key);

@@ -15,7 +15,7 @@ import { createRun } from '../../store/create-run.ts';
 import { openRun } from '../../store/run-folder.ts';
 import { UserError } from '../../support/errors.ts';
 import {
-  buildStages,
+  buildStagesFor,
   checkModel,
   cutOf,
   fileArgument,
@@ -57,9 +57,9 @@ export async function trainNew(
   const early = open(dataOf(selected.task.data));
   await Promise.race([early.catch(() => undefined), setTimeout(HEAD_START_MILLISECONDS)]);
   const drawing = given ? undefined : drawStates(parameterStates(lowerGraph(selected.model)), chosen.seed);
-  const staged = buildStages(selected);
-  await setImmediate();
   const cut = cutOf(args.shards);
+  const staged = buildStagesFor(cut.shards, selected);
+  await setImmediate();
   const divided = inMicrobatches(selected, staged, cut.shards, args);
   const built = planOf(model, divided, cut);
   const { plan } = built;
