@@ -1,105 +1,117 @@
 /** Drafts become functions of a shard's program, and the schedule that calls them. */
 import { segmentName } from '../../../spec/names.ts';
-import type { Input, Op, ProgramFunction, Result, Scalar } from '../../../spec/program.ts';
-import type { Message, Segment, ShardFunction, Stage } from '../../../spec/schedule.ts';
+import type { Input, Op, ProgramFunction, Scalar } from '../../../spec/program.ts';
+import type { Move, Segment, ShardFunction, Stage } from '../../../spec/schedule.ts';
 import { removeDeadCode } from '../../5-program/passes/dead-code.ts';
 import { assignSlots } from '../../5-program/passes/slots.ts';
 import type { Held } from './held.ts';
-import type { DraftSegment, DraftStage } from './stages.ts';
+import type { DraftMove, DraftSegment, DraftStage, Numbered } from './stages.ts';
 import { atTick } from './straight.ts';
-import type { FunctionValues } from './values.ts';
+import { ValueSet } from './value-map.ts';
+import type { FunctionValues, OpValue, ResultValue, Value } from './values.ts';
 
 export interface EmittedFunction {
   readonly schedule: ShardFunction;
   readonly segments: readonly ProgramFunction[];
 }
 
-/**
- * @param results that this shard gives; their values are locals of it
- * @param messages by id, of this shard
- */
-export function emitFunction(
-  values: FunctionValues,
-  stages: readonly DraftStage[],
-  held: Held,
-  results: readonly Result[],
-  messages: ReadonlyMap<number, Message>,
-): EmittedFunction {
-  const wanted = wantedLocals(values, stages, held, results, messages);
-  const segments: ProgramFunction[] = [];
-  const emitted = stages.flatMap((stage): Stage[] => {
-    const { name, repeat, firstTick, begin, next, end } = stage;
-    const kept = stage.segments.flatMap((draft): Segment[] => {
-      const f = emitSegment(values, segmentName(values.f.name, name, segments.length), stage, draft, held, wanted);
-      if (f) segments.push(f);
-      const { receive, send } = draft;
-      return f || receive.length > 0 || send.length > 0 ? [{ receive, ...(f ? { run: f.name } : {}), send }] : [];
+/** Writes one function for one shard after the other. */
+export class Emitter {
+  readonly #values: FunctionValues;
+  readonly #tellings: ReadonlyMap<number, Numbered>;
+  readonly #inputs: ReadonlyMap<string, Input>;
+  readonly #wanted: ValueSet;
+  readonly #own: ValueSet;
+  readonly #here: ValueSet;
+
+  /** @param tellings by number, of all shards */
+  constructor(values: FunctionValues, tellings: ReadonlyMap<number, Numbered>) {
+    this.#values = values;
+    this.#tellings = tellings;
+    this.#inputs = new Map(values.f.inputs.map((input) => [input.id, input]));
+    this.#wanted = new ValueSet(values.count);
+    this.#own = new ValueSet(values.count);
+    this.#here = new ValueSet(values.count);
+  }
+
+  /** @param results that this shard gives; their values are locals of it */
+  emit(stages: readonly DraftStage[], held: Held, results: readonly ResultValue[]): EmittedFunction {
+    const { f } = this.#values;
+    this.#findWanted(stages, held, results);
+    const segments: ProgramFunction[] = [];
+    const emitted = stages.flatMap((stage): Stage[] => {
+      const { name, repeat, firstTick } = stage;
+      const kept = stage.segments.flatMap((draft): Segment[] => {
+        const made = this.#segment(segmentName(f.name, name, segments.length), stage, draft, held);
+        if (made) segments.push(made);
+        const { receive, send } = draft;
+        return made || receive.length > 0 || send.length > 0
+          ? [{ receive, ...(made ? { run: made.name } : {}), send }]
+          : [];
+      });
+      const [begin, next, end] = [named(stage.begin), named(stage.next), named(stage.end)];
+      if (kept.length === 0 && begin.length === 0 && end.length === 0) return [];
+      return [{ name, repeat, firstTick, begin, segments: kept, next, end }];
     });
-    if (kept.length === 0 && begin.length === 0 && end.length === 0) return [];
-    return [{ name, repeat, firstTick, begin, segments: kept, next, end }];
-  });
-  const { name, batch } = values.f;
-  const fields = new Map(segments.flatMap((s) => s.inputs.filter((i) => i.id !== i.field).map((i) => [i.field, i])));
-  const inputs = [...fields.values()].map((i) => ({ name: i.field, type: i.type, shape: i.shape.slice(1) }));
-  return { schedule: { name, batch, inputs, stages: emitted, results }, segments };
+    const fields = new Map(segments.flatMap((s) => s.inputs.filter((i) => i.id !== i.field).map((i) => [i.field, i])));
+    const inputs = [...fields.values()].map((i) => ({ name: i.field, type: i.type, shape: i.shape.slice(1) }));
+    const given = results.map(({ result }) => result);
+    return { schedule: { name: f.name, batch: f.batch, inputs, stages: emitted, results: given }, segments };
+  }
+
+  /** Values that have to be locals of this shard: another segment, a message, a move or a result reads them. */
+  #findWanted(stages: readonly DraftStage[], held: Held, results: readonly ResultValue[]): void {
+    const [wanted, own] = [this.#wanted, this.#own];
+    const common: Value[] = [];
+    const want = (value: Value): void => {
+      if (wanted.has(value)) return;
+      wanted.add(value);
+      if (value.isCommon) common.push(value);
+    };
+    const read = (value: Value): void => {
+      if (!own.has(value) && !held.names.has(value)) want(value);
+    };
+    wanted.clear();
+    for (const { value } of results) want(value);
+    for (const { begin, next, end, segments } of stages) {
+      for (const moves of [begin, next, end]) for (const { from } of moves) want(from);
+      for (const { ops, send, updates } of segments) {
+        own.clear();
+        for (const op of ops) own.add(op);
+        for (const { args } of ops) for (const arg of args) read(arg);
+        for (const { value } of updates) read(value);
+        for (const id of send) for (const value of this.#tellings.get(id)?.values ?? []) want(value);
+      }
+    }
+    for (const value of common)
+      if (!results.some((r) => r.value === value) && !isGiven(value, stages)) wanted.delete(value);
+  }
+
+  #segment(name: string, stage: DraftStage, draft: DraftSegment, held: Held): ProgramFunction | undefined {
+    const writer = new SegmentWriter(this.#values, stage, held, this.#inputs, this.#own, this.#here);
+    writer.begin(draft.ops);
+    for (const op of draft.ops) writer.add(op);
+    const updates = draft.updates.map(({ state, value }) => ({ state, value: writer.read(value) }));
+    const locals = new Set<Value>();
+    for (const list of [draft.ops, draft.given])
+      for (const value of list) if (this.#wanted.has(value)) locals.add(value);
+    const results = [...locals].map((value) => ({ name: value.id, value: writer.read(value) }));
+    if (updates.length === 0 && results.length === 0) return undefined;
+    const block = { name: stage.name, repeat: 1, firstTick: 0, carries: [], scalars: writer.scalars, ops: writer.ops };
+    const { batch } = this.#values.f;
+    const f = { name, role: 'segment' as const, batch, inputs: writer.inputs, blocks: [block], updates, results };
+    const live = removeDeadCode(f);
+    return assignSlots({ ...live, inputs: live.inputs.filter((i) => isUsed(live, i.id)) });
+  }
 }
 
-/** Values that have to be locals of this shard: another segment, a message, a move or a result reads them. */
-function wantedLocals(
-  values: FunctionValues,
-  stages: readonly DraftStage[],
-  held: Held,
-  results: readonly Result[],
-  messages: ReadonlyMap<number, Message>,
-): Set<string> {
-  const wanted = new Set<string>(results.map((r) => r.value));
-  const read = (id: string): void => {
-    if (!held.names.has(id)) wanted.add(id);
-  };
-  for (const { begin, next, end, segments } of stages) {
-    for (const move of [...begin, ...next, ...end]) wanted.add(move.from);
-    for (const { ops, send, updates } of segments) {
-      const own = new Set(ops.map((op) => op.id));
-      for (const arg of [...ops.flatMap((op) => op.args), ...updates.map((u) => u.value)]) if (!own.has(arg)) read(arg);
-      for (const id of send) for (const { name } of messages.get(id)?.values ?? []) wanted.add(name);
-    }
-  }
-  for (const id of [...wanted])
-    if (values.isCommon(id) && !results.some((r) => r.value === id)) keepGiven(id, stages, wanted);
-  return wanted;
+function named(moves: readonly DraftMove[]): Move[] {
+  return moves.map(({ from, to }) => ({ from: from.id, to: to.id }));
 }
 
 /** What every shard makes for itself is a local only where a carry begins with it. */
-function keepGiven(id: string, stages: readonly DraftStage[], wanted: Set<string>): void {
-  if (!stages.some((s) => s.segments.some((g) => g.given.includes(id)))) wanted.delete(id);
-}
-
-function emitSegment(
-  values: FunctionValues,
-  name: string,
-  stage: DraftStage,
-  draft: DraftSegment,
-  held: Held,
-  wanted: ReadonlySet<string>,
-): ProgramFunction | undefined {
-  const writer = new SegmentWriter(values, stage, held, draft.ops);
-  for (const op of draft.ops) writer.add(op);
-  const updates = draft.updates.map(({ state, value }) => ({ state, value: writer.read(value) }));
-  const locals = [...draft.ops.map((op) => op.id), ...draft.given].filter((id) => wanted.has(id));
-  const results = [...new Set(locals)].map((id) => ({ name: id, value: writer.read(id) }));
-  if (updates.length === 0 && results.length === 0) return undefined;
-  const block = { name: stage.name, repeat: 1, firstTick: 0, carries: [], scalars: writer.scalars, ops: writer.ops };
-  const f: ProgramFunction = {
-    name,
-    role: 'segment',
-    batch: values.f.batch,
-    inputs: writer.inputs,
-    blocks: [block],
-    updates,
-    results,
-  };
-  const live = removeDeadCode(f);
-  return assignSlots({ ...live, inputs: live.inputs.filter((i) => isUsed(live, i.id)) });
+function isGiven(value: Value, stages: readonly DraftStage[]): boolean {
+  return stages.some((s) => s.segments.some((g) => g.given.includes(value)));
 }
 
 function isUsed(f: ProgramFunction, id: string): boolean {
@@ -117,43 +129,57 @@ class SegmentWriter {
   readonly #values: FunctionValues;
   readonly #stage: DraftStage;
   readonly #held: Held;
-  readonly #here = new Set<string>();
-  readonly #own: ReadonlySet<string>;
+  readonly #fields: ReadonlyMap<string, Input>;
+  readonly #own: ValueSet;
+  readonly #here: ValueSet;
 
-  constructor(values: FunctionValues, stage: DraftStage, held: Held, own: readonly Op[]) {
+  /** @param own a set for its operations @param here for what stands in it by its own name */
+  constructor(
+    values: FunctionValues,
+    stage: DraftStage,
+    held: Held,
+    fields: ReadonlyMap<string, Input>,
+    own: ValueSet,
+    here: ValueSet,
+  ) {
     this.#values = values;
     this.#stage = stage;
     this.#held = held;
-    this.#own = new Set(own.map((op) => op.id));
+    this.#fields = fields;
+    this.#own = own;
+    this.#here = here;
   }
 
-  add(op: Op): void {
-    const { slot: _slot, ...rest } = op;
-    const args = op.args.map((a) => this.read(a));
+  begin(own: readonly OpValue[]): void {
+    this.#own.clear();
+    this.#here.clear();
+    for (const op of own) this.#own.add(op);
+  }
+
+  add(value: OpValue): void {
+    const { slot: _slot, ...rest } = value.op;
+    const args = value.args.map((a) => this.read(a));
     this.ops.push({ ...rest, args });
-    this.#here.add(op.id);
+    this.#here.add(value);
   }
 
   /** The name by which this segment reads a value. */
-  read(id: string): string {
-    if (this.#here.has(id) || this.#own.has(id)) return id;
-    const kept = this.#held.names.get(id);
+  read(value: Value): string {
+    const { id, kind, scalar } = value;
+    if (this.#here.has(value) || this.#own.has(value)) return id;
+    const kept = this.#held.names.get(value);
     if (kept !== undefined) return kept;
-    const origin = this.#values.origin(id);
-    if (origin.kind === 'state') return id;
-    this.#here.add(id);
-    if (origin.kind === 'scalar') {
-      const { block, scalar } = origin;
-      const within = this.#stage.loop === block;
-      const firstTick = this.#values.f.blocks[block]?.firstTick ?? 0;
-      this.scalars.push(within ? scalar : { ...scalar, expr: atTick(scalar.expr, firstTick) });
-    } else if (origin.kind === 'op' && this.#values.isCommon(id)) this.add(origin.op);
-    else this.inputs.push(this.#inputOf(id));
+    if (kind === 'state') return id;
+    this.#here.add(value);
+    if (scalar) this.#addScalar(scalar, value.block);
+    else if (value.isCommon) this.add(value as OpValue);
+    else this.inputs.push(this.#fields.get(id) ?? { id, field: id, type: 'f32', shape: value.shape });
     return id;
   }
 
-  #inputOf(id: string): Input {
-    const given = this.#values.f.inputs.find((i) => i.id === id);
-    return given ?? { id, field: id, type: 'f32', shape: this.#values.shape(id) };
+  #addScalar(scalar: Scalar, block: number): void {
+    const within = this.#stage.loop === block;
+    const firstTick = this.#values.f.blocks[block]?.firstTick ?? 0;
+    this.scalars.push(within ? scalar : { ...scalar, expr: atTick(scalar.expr, firstTick) });
   }
 }

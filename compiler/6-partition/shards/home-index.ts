@@ -1,28 +1,26 @@
 /** What each shard holds of a function, looked up once for all shards: there may be a thousand of them. */
 import { append } from '../../../spec/append.ts';
-import type { Carry, Update } from '../../../spec/program.ts';
-import type { Homes } from './place.ts';
-import type { FunctionValues } from './values.ts';
+import { type Homes, NOWHERE } from './place.ts';
+import type { CarryValues, FunctionValues, UpdateValues } from './values.ts';
 
 export interface HomeIndex {
   /** Updates of the states that the shard has, in the function's order. */
-  updates(shard: number): readonly Update[];
+  updates(shard: number): readonly UpdateValues[];
   /** Carries of a block that the shard holds, in the block's order. */
-  carries(shard: number, block: number): readonly Carry[];
+  carries(shard: number, block: number): readonly CarryValues[];
 }
 
 export function indexHomes(values: FunctionValues, homes: Homes): HomeIndex {
-  const updates = new Map<number, Update[]>();
-  for (const update of values.f.updates) {
-    const origin = values.origin(update.state);
-    const home = origin.kind === 'state' ? homes.ofState(origin.state) : undefined;
-    if (home !== undefined) append(updates, home, update);
+  const updates = new Map<number, UpdateValues[]>();
+  for (const update of values.updates) {
+    const home = homes.ofState(update.state);
+    if (home !== NOWHERE) append(updates, home, update);
   }
-  const carries = values.f.blocks.map((block) => {
-    const held = new Map<number, Carry[]>();
+  const carries = values.blocks.map((block) => {
+    const held = new Map<number, CarryValues[]>();
     for (const carry of block.carries) {
-      const home = homes.of(carry.id);
-      if (home !== undefined) append(held, home, carry);
+      const home = homes.of(carry.inside);
+      if (home !== NOWHERE) append(held, home, carry);
     }
     return held;
   });

@@ -4,18 +4,19 @@
  * its neighbours once instead of twice.
  */
 import { servesWeight } from '../../../spec/names.ts';
-import type { Op } from '../../../spec/program.ts';
+import { type Op, sizeOf } from '../../../spec/program.ts';
 import type { HomeIndex } from './home-index.ts';
-import type { Homes } from './place.ts';
-import { type FunctionValues, isWeight } from './values.ts';
+import { type Homes, NOWHERE } from './place.ts';
+import { ValueSet } from './value-map.ts';
+import { type FunctionValues, isWeight, type OpValue, type Value } from './values.ts';
 
 /** One shard's part of a function. */
 export interface ShardPart {
   readonly shard: number;
   /** Operations by block, in the program's order; common ones are not listed. */
-  readonly ops: readonly (readonly Op[])[];
-  /** Values of other shards that it reads, by the block in which each is made (carries: the block of the loop). */
-  readonly needs: ReadonlySet<string>;
+  readonly ops: readonly (readonly OpValue[])[];
+  /** Values of other shards that it reads, each once, by the block in which each is made (carries: that of the loop). */
+  readonly needs: readonly Value[];
 }
 
 /** More operations than this are not repeated to save a message's delay. */
@@ -27,128 +28,148 @@ export function partsOf(
   homes: Homes,
   index: HomeIndex,
   shards: number,
-  wanted: ReadonlyMap<number, readonly string[]>,
+  wanted: readonly (readonly Value[])[],
 ): ShardPart[] {
-  const own: Op[][][] = Array.from({ length: shards }, () => values.f.blocks.map(() => []));
-  values.f.blocks.forEach((block, i) => {
-    for (const op of block.ops) {
-      const home = homes.of(op.id);
-      if (home !== undefined) own[home]?.[i]?.push(op);
-    }
+  const own: OpValue[][][] = Array.from({ length: shards }, () => values.blocks.map(() => []));
+  values.blocks.forEach(({ ops }, i) => {
+    for (const op of ops) own[homes.of(op)]?.[i]?.push(op);
   });
-  const away = homesOfMade(values, homes);
-  return own.map((ops, shard) => completePart(values, index, away, shard, ops, wanted.get(shard) ?? []));
+  const isHad = new ValueSet(values.count);
+  const repeats = new Repeats(values);
+  return own.map((ops, shard) => {
+    isHad.clear();
+    // Whoever is nowhere is had everywhere: a constant, a field, a state.
+    const has = (value: Value): boolean => {
+      const home = homes.of(value);
+      return home === shard || home === NOWHERE || value.isCommon || isHad.has(value);
+    };
+    return completePart(values, index, repeats, { has, add: (value) => isHad.add(value) }, shard, ops, wanted);
+  });
 }
 
-/** Shards of all values that a shard either makes or is told of: all but constants, fields and states. */
-function homesOfMade(values: FunctionValues, homes: Homes): ReadonlyMap<string, number> {
-  const made = new Map<string, number>();
-  const note = (id: string): void => {
-    const home = homes.of(id);
-    if (home !== undefined && !values.isCommon(id)) made.set(id, home);
-  };
-  for (const block of values.f.blocks) {
-    for (const { id } of block.ops) note(id);
-    for (const { id, result } of block.carries) for (const name of [id, result]) note(name);
-  }
-  return made;
+/** What a shard makes or is told. */
+interface Had {
+  has(value: Value): boolean;
+  add(value: Value): void;
 }
 
 function completePart(
   values: FunctionValues,
   index: HomeIndex,
-  made: ReadonlyMap<string, number>,
+  repeats: Repeats,
+  had: Had,
   shard: number,
-  own: readonly (readonly Op[])[],
-  wanted: readonly string[],
+  own: readonly (readonly OpValue[])[],
+  wanted: readonly (readonly Value[])[],
 ): ShardPart {
-  const needs = new Set<string>();
-  const repeated = new Map<string, Op>();
-  const has = (id: string): boolean => (made.get(id) ?? shard) === shard || repeated.has(id) || needs.has(id);
-  const obtain = (id: string, block: number): void => {
-    if (has(id)) return;
-    const plan = repeatable(values, id, block, has);
-    if (plan === undefined) needs.add(id);
+  const needs: Value[] = [];
+  const again: OpValue[][] = own.map(() => []);
+  const need = (value: Value): void => {
+    if (had.has(value)) return;
+    had.add(value);
+    needs.push(value);
+  };
+  const obtain = (value: Value, block: number): void => {
+    if (had.has(value)) return;
+    const plan = repeats.plan(value, block, had);
+    if (plan === undefined) need(value);
     else {
-      for (const op of plan.ops) repeated.set(op.id, op);
-      for (const leaf of plan.leaves) needs.add(leaf);
+      for (const op of plan.ops) {
+        had.add(op);
+        again[op.block]?.push(op);
+      }
+      for (const leaf of plan.leaves) need(leaf);
     }
   };
-  values.f.blocks.forEach((_, i) => {
+  values.blocks.forEach((_, i) => {
     for (const op of own[i] ?? []) for (const arg of op.args) obtain(arg, i);
-    for (const carry of index.carries(shard, i)) for (const id of [carry.init, carry.next]) if (!has(id)) needs.add(id);
+    for (const { init, next } of index.carries(shard, i)) {
+      need(init);
+      need(next);
+    }
   });
-  for (const id of wanted) if (!has(id)) needs.add(id);
-  const again: Op[][] = own.map(() => []);
-  for (const op of repeated.values()) {
-    const origin = values.origin(op.id);
-    if (origin.kind === 'op') again[origin.block]?.push(op);
-  }
-  return { shard, ops: own.map((list, i) => inOrder(values, list, again[i] ?? [])), needs };
+  for (const value of wanted[shard] ?? []) need(value);
+  return { shard, ops: own.map((list, i) => inOrder(list, again[i] ?? [])), needs };
 }
 
-function inOrder(values: FunctionValues, own: readonly Op[], again: readonly Op[]): readonly Op[] {
-  return again.length > 0 ? [...own, ...again].sort((a, b) => values.place(a) - values.place(b)) : own;
+function inOrder(own: readonly OpValue[], again: readonly OpValue[]): readonly OpValue[] {
+  return again.length > 0 ? [...own, ...again].sort((a, b) => a.index - b.index) : own;
 }
 
 interface Repetition {
-  readonly ops: readonly Op[];
-  readonly leaves: readonly string[];
+  readonly ops: readonly OpValue[];
+  readonly leaves: readonly Value[];
 }
 
-/**
- * How a shard makes a value of a block for itself: operations of this block, and what they need from elsewhere. Where
- * making it costs more bytes than the value it is at least put together, of tiles that come from where each is made and
- * not all through the one shard that puts them together too. Undefined where that does not help.
- */
-function repeatable(
-  values: FunctionValues,
-  id: string,
-  block: number,
-  has: (id: string) => boolean,
-): Repetition | undefined {
-  const origin = values.origin(id);
-  if (origin.kind !== 'op' || origin.block !== block) return undefined;
-  const may = (op: Op): boolean => !isPrivate(values, op);
-  const together = (op: Op): boolean => (op.op === 'concatenate' || op.op === 'reshape') && may(op);
-  return repetition(values, id, block, has, may) ?? repetition(values, id, block, has, together);
+/** How shards make values for themselves that others make too. */
+class Repeats {
+  readonly #values: FunctionValues;
+  readonly #private: Map<Value, boolean> = new Map();
+
+  constructor(values: FunctionValues) {
+    this.#values = values;
+  }
+
+  /**
+   * How a shard makes a value of a block for itself: operations of this block, and what they need from elsewhere. Where
+   * making it costs more bytes than the value it is at least put together, of tiles that come from where each is made
+   * and not all through the one shard that puts them together too. Undefined where that does not help.
+   */
+  plan(value: Value, block: number, had: Had): Repetition | undefined {
+    if (value.kind !== 'op' || value.block !== block || !this.#may(value as OpValue)) return undefined;
+    const together = (op: OpValue): boolean => (op.op.op === 'concatenate' || op.op.op === 'reshape') && this.#may(op);
+    const repeat = this.#values.f.blocks[block]?.repeat ?? 1;
+    return (
+      repetition(value, block, repeat, had, (op) => this.#may(op)) ?? repetition(value, block, repeat, had, together)
+    );
+  }
+
+  #may(op: OpValue): boolean {
+    const known = this.#private.get(op);
+    if (known !== undefined) return !known;
+    const found = isPrivate(op);
+    this.#private.set(op, found);
+    return !found;
+  }
 }
 
 /** @param may whether an operation is done again; what others make is needed */
 function repetition(
-  values: FunctionValues,
-  id: string,
+  wanted: Value,
   block: number,
-  has: (id: string) => boolean,
-  may: (op: Op) => boolean,
+  repeat: number,
+  had: Had,
+  may: (op: OpValue) => boolean,
 ): Repetition | undefined {
-  const repeat = values.f.blocks[block]?.repeat ?? 1;
-  const ops = new Map<string, Op>();
-  const leaves = new Set<string>();
-  let bytes = 0;
-  const visit = (value: string): boolean => {
-    if (has(value) || ops.has(value) || leaves.has(value)) return true;
-    const origin = values.origin(value);
-    const inside = (origin.kind === 'op' || origin.kind === 'carry') && origin.block === block;
-    if (origin.kind === 'op' && inside && may(origin.op)) {
+  const ops = new Set<OpValue>();
+  const leaves = new Set<Value>();
+  const most = sizeOf(wanted.shape) * repeat;
+  let size = 0;
+  const visit = (value: Value): boolean => {
+    if (had.has(value) || ops.has(value as OpValue) || leaves.has(value)) return true;
+    const inside = (value.kind === 'op' || value.kind === 'carry') && value.block === block;
+    if (inside && value.kind === 'op' && may(value as OpValue)) {
       if (ops.size >= MAX_REPEATED) return false;
-      ops.set(value, origin.op);
-      return origin.op.args.every(visit);
+      ops.add(value as OpValue);
+      return value.args.every(visit);
     }
     leaves.add(value);
-    bytes += values.size(value) * (inside ? repeat : 1);
-    return bytes <= values.size(id) * repeat;
+    size += sizeOf(value.shape) * (inside ? repeat : 1);
+    return size <= most;
   };
-  return visit(id) && ops.has(id) ? { ops: [...ops.values()], leaves: [...leaves] } : undefined;
+  return visit(wanted) && ops.has(wanted as OpValue) ? { ops: [...ops], leaves: [...leaves] } : undefined;
 }
 
 /** Work that is done once, and what reads the states or the data of one shard. */
-function isPrivate(values: FunctionValues, op: Op): boolean {
-  if (op.op === 'matmul' || op.op.startsWith('conv')) return true;
-  return op.args.some((a) => {
-    const origin = values.origin(a);
-    if (origin.kind === 'carry') return isWeight(values, origin.carry);
-    if (origin.kind === 'op' && servesWeight(origin.op.origin)) return true;
-    return origin.kind === 'state' || origin.kind === 'input';
-  });
+function isPrivate({ op, args }: OpValue): boolean {
+  return isProduct(op) || args.some(isOfOneShard);
+}
+
+function isProduct({ op }: Op): boolean {
+  return op === 'matmul' || op.startsWith('conv');
+}
+
+function isOfOneShard({ kind, carry, op }: Value): boolean {
+  if (kind === 'carry' && carry) return isWeight(carry);
+  return kind === 'state' || kind === 'input' || (op !== undefined && servesWeight(op.origin));
 }

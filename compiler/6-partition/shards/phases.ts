@@ -4,10 +4,10 @@
  * the weights move too, so that no operation of a tick reads a weight that has moved already.
  */
 import { append } from '../../../spec/append.ts';
-import type { Op } from '../../../spec/program.ts';
 import type { ShardPart } from './needs.ts';
-import type { Homes } from './place.ts';
-import type { FunctionValues } from './values.ts';
+import { type Homes, NOWHERE } from './place.ts';
+import { ValueMap, ValueSet } from './value-map.ts';
+import type { FunctionValues, OpValue, Value } from './values.ts';
 
 /** What one shard tells another in one phase of a block. */
 export interface Telling {
@@ -20,26 +20,27 @@ export interface Telling {
   readonly taken: number;
   /** Known when the block begins: nothing of the phase needs to be done first. */
   readonly early: boolean;
-  readonly values: readonly string[];
+  readonly values: readonly Value[];
 }
 
 export interface Phases {
   /** By shard and block: the operations of each phase. */
-  readonly ops: readonly (readonly (readonly (readonly Op[])[])[])[];
+  readonly ops: readonly (readonly (readonly (readonly OpValue[])[])[])[];
   readonly tellings: readonly Telling[];
 }
 
 export function findPhases(values: FunctionValues, homes: Homes, parts: readonly ShardPart[]): Phases {
   const tellings: Telling[] = [];
-  const ops: (readonly (readonly Op[])[])[][] = parts.map(() => []);
-  const told: string[][][] = values.f.blocks.map(() => parts.map(() => []));
+  const ops: (readonly (readonly OpValue[])[])[][] = parts.map(() => []);
+  const told: Value[][][] = values.blocks.map(() => parts.map(() => []));
   for (const { shard, needs } of parts)
-    for (const id of needs) {
-      const block = toldIn(values, id);
-      if (block !== undefined) told[block]?.[shard]?.push(id);
+    for (const value of needs) {
+      const block = toldIn(values, value);
+      if (block !== undefined) told[block]?.[shard]?.push(value);
     }
-  values.f.blocks.forEach((_, block) => {
-    const found = phasesOfBlock(values, homes, parts, block, told[block] ?? []);
+  const maps = { urgent: new ValueSet(values.count), uses: new ValueMap<number>(values.count) };
+  values.blocks.forEach((_, block) => {
+    const found = phasesOfBlock(values, homes, parts, block, told[block] ?? [], maps);
     found.ops.forEach((phases, shard) => {
       ops[shard]?.push(phases);
     });
@@ -50,12 +51,16 @@ export function findPhases(values: FunctionValues, homes: Homes, parts: readonly
 }
 
 /** The block in which others are told of a value; undefined where no later block is straight code. */
-export function toldIn(values: FunctionValues, id: string): number | undefined {
-  const origin = values.origin(id);
-  if (origin.kind === 'op' || origin.kind === 'carry') return origin.block;
-  if (origin.kind !== 'carried') return undefined;
-  const next = values.f.blocks[origin.block + 1];
-  return next && next.repeat === 1 && next.carries.length === 0 ? origin.block + 1 : undefined;
+export function toldIn({ f }: FunctionValues, { kind, block }: Value): number | undefined {
+  if (kind === 'op' || kind === 'carry') return block;
+  if (kind !== 'carried') return undefined;
+  const next = f.blocks[block + 1];
+  return next && next.repeat === 1 && next.carries.length === 0 ? block + 1 : undefined;
+}
+
+interface Maps {
+  readonly urgent: ValueSet;
+  readonly uses: ValueMap<number>;
 }
 
 function phasesOfBlock(
@@ -63,112 +68,160 @@ function phasesOfBlock(
   homes: Homes,
   parts: readonly ShardPart[],
   block: number,
-  told: readonly (readonly string[])[],
-): { ops: (readonly Op[])[][]; tellings: Telling[] } {
-  const makers = makersOf(parts, block);
-  const tellers = tellersOf(homes, told);
-  const phase = parts.map(() => new Map<string, number>());
-  /** The phase in which a shard knows a value of this block; what is older is always known. */
-  const known = (shard: number, id: string): number => {
-    const own = phase[shard]?.get(id);
-    if (own !== undefined) return own;
-    const home = tellers.get(id);
-    return home === undefined || home === shard ? 0 : (phase[home]?.get(id) ?? 0) + 1;
-  };
-  for (const op of values.f.blocks[block]?.ops ?? [])
-    for (const shard of makers.get(op.id) ?? []) phase[shard]?.set(op.id, largest(op.args.map((a) => known(shard, a))));
-  const last = parts.map(({ shard }) =>
-    Math.max(largest(phase[shard]?.values() ?? []), largest((told[shard] ?? []).map((id) => known(shard, id)))),
-  );
-  const urgent = urgentOps(homes, parts, block, told);
-  const final = (shard: number, id: string): number =>
-    urgent[shard]?.has(id) ? (phase[shard]?.get(id) ?? 0) : (last[shard] ?? 0);
-  const ops = parts.map((part) => {
-    const phases: Op[][] = Array.from({ length: (last[part.shard] ?? 0) + 1 }, () => []);
-    for (const op of part.ops[block] ?? []) phases[final(part.shard, op.id)]?.push(op);
-    return phases;
+  told: readonly (readonly Value[])[],
+  maps: Maps,
+): { ops: (readonly OpValue[])[][]; tellings: Telling[] } {
+  const phases = new Earliest(values, homes, parts, block, told);
+  const tellers = toldBy(homes, parts.length, told);
+  const ops = parts.map(({ shard, ops: blocks }) => {
+    const own = blocks[block] ?? [];
+    const last = phases.last(shard);
+    markUrgent(maps.urgent, own, tellers[shard] ?? []);
+    const found: OpValue[][] = Array.from({ length: last + 1 }, () => []);
+    for (const op of own) found[maps.urgent.has(op) ? phases.of(shard, op) : last]?.push(op);
+    return found;
   });
-  return { ops, tellings: tellingsOf(values, homes, block, { told, phase, ops }) };
+  return { ops, tellings: tellingsOf(homes, block, { told, phases, ops }, maps.uses) };
 }
 
-/** The shards that make each value of a block, its own and those that make it again for themselves. */
-function makersOf(parts: readonly ShardPart[], block: number): Map<string, number[]> {
-  const makers = new Map<string, number[]>();
-  for (const { shard, ops } of parts) for (const { id } of ops[block] ?? []) append(makers, id, shard);
-  return makers;
-}
+/** The phases of a block's operations, in which each shard can make them at the earliest. */
+class Earliest {
+  readonly #homes: Homes;
+  readonly #block: number;
+  readonly #told: ValueSet;
+  /** By the value's index: where its home makes it. */
+  readonly #own: Int32Array;
+  /** By shard: of what it makes again for itself. */
+  readonly #again: readonly Map<Value, number>[];
+  readonly #last: Int32Array;
 
-/** The shard that tells others of each value that any of them has to be told. */
-function tellersOf(homes: Homes, told: readonly (readonly string[])[]): Map<string, number> {
-  const tellers = new Map<string, number>();
-  for (const ids of told)
-    for (const id of ids) {
-      const home = tellers.has(id) ? undefined : homes.of(id);
-      if (home !== undefined) tellers.set(id, home);
+  constructor(
+    values: FunctionValues,
+    homes: Homes,
+    parts: readonly ShardPart[],
+    block: number,
+    told: readonly (readonly Value[])[],
+  ) {
+    this.#homes = homes;
+    this.#block = block;
+    this.#told = new ValueSet(values.count);
+    for (const list of told) for (const value of list) this.#told.add(value);
+    this.#own = new Int32Array(values.count);
+    this.#again = parts.map(() => new Map());
+    this.#last = new Int32Array(parts.length);
+    const again = new Map<Value, number[]>();
+    for (const { shard, ops } of parts)
+      for (const op of ops[block] ?? []) if (homes.of(op) !== shard) append(again, op, shard);
+    for (const op of values.blocks[block]?.ops ?? []) {
+      const home = homes.of(op);
+      if (home !== NOWHERE) this.#own[op.index] = this.#reach(home, op);
+      for (const shard of again.get(op) ?? []) this.#again[shard]?.set(op, this.#reach(shard, op));
     }
+    told.forEach((list, shard) => {
+      for (const value of list) this.#lastReaches(shard, this.#known(shard, value));
+    });
+  }
+
+  /** In which a shard makes an operation that it makes. */
+  of(shard: number, op: Value): number {
+    return this.#homes.of(op) === shard ? (this.#own[op.index] as number) : (this.#again[shard]?.get(op) ?? 0);
+  }
+
+  /** The last phase of a shard, in which it makes or is told something. */
+  last(shard: number): number {
+    return this.#last[shard] as number;
+  }
+
+  #reach(shard: number, { args }: OpValue): number {
+    let phase = 0;
+    for (const arg of args) phase = Math.max(phase, this.#known(shard, arg));
+    this.#lastReaches(shard, phase);
+    return phase;
+  }
+
+  #lastReaches(shard: number, phase: number): void {
+    this.#last[shard] = Math.max(this.last(shard), phase);
+  }
+
+  /** The phase in which a shard knows a value of this block; what is older is always known. */
+  #known(shard: number, value: Value): number {
+    const home = this.#homes.of(value);
+    if (home === shard) return this.#isMadeHere(value) ? (this.#own[value.index] as number) : 0;
+    if (home === NOWHERE) return 0;
+    const again = this.#again[shard]?.get(value);
+    if (again !== undefined) return again;
+    if (!this.#told.has(value)) return 0;
+    return (this.#isMadeHere(value) ? (this.#own[value.index] as number) : 0) + 1;
+  }
+
+  #isMadeHere({ kind, block }: Value): boolean {
+    return kind === 'op' && block === this.#block;
+  }
+}
+
+/** What each shard tells others of. */
+function toldBy(homes: Homes, shards: number, told: readonly (readonly Value[])[]): Value[][] {
+  const tellers: Value[][] = Array.from({ length: shards }, () => []);
+  for (const list of told) for (const value of list) tellers[homes.of(value)]?.push(value);
   return tellers;
 }
 
-function largest(numbers: Iterable<number>): number {
-  let most = 0;
-  for (const n of numbers) most = Math.max(most, n);
-  return most;
-}
-
-/** What a shard has to make early, by shard: what others wait for, and all that this is made of. */
-function urgentOps(
-  homes: Homes,
-  parts: readonly ShardPart[],
-  block: number,
-  told: readonly (readonly string[])[],
-): Set<string>[] {
-  const urgent = parts.map(() => new Set<string>());
-  for (const id of told.flat()) {
-    const home = homes.of(id);
-    if (home !== undefined) urgent[home]?.add(id);
+/** What a shard has to make early: what others wait for, and all that this is made of. */
+function markUrgent(urgent: ValueSet, own: readonly OpValue[], told: readonly Value[]): void {
+  urgent.clear();
+  for (const value of told) urgent.add(value);
+  for (let i = own.length - 1; i >= 0; i--) {
+    const op = own[i] as OpValue;
+    if (urgent.has(op)) for (const arg of op.args) urgent.add(arg);
   }
-  for (const part of parts) {
-    const own = urgent[part.shard];
-    for (const op of [...(part.ops[block] ?? [])].reverse())
-      if (own?.has(op.id)) for (const arg of op.args) own.add(arg);
-  }
-  return urgent;
 }
 
 interface BlockPhases {
-  readonly told: readonly (readonly string[])[];
-  readonly phase: readonly ReadonlyMap<string, number>[];
-  readonly ops: readonly (readonly (readonly Op[])[])[];
+  readonly told: readonly (readonly Value[])[];
+  readonly phases: Earliest;
+  readonly ops: readonly (readonly (readonly OpValue[])[])[];
 }
 
-function tellingsOf(values: FunctionValues, homes: Homes, block: number, { told, phase, ops }: BlockPhases): Telling[] {
-  return told.flatMap((ids, to) => {
-    const groups = new Map<string, { from: number; to: number; phase: number; early: boolean; values: string[] }>();
-    for (const id of ids) {
-      const from = homes.of(id);
-      if (from === undefined) continue;
-      const at = phase[from]?.get(id) ?? 0;
-      const key = `${from}/${at}`;
-      const group = groups.get(key) ?? { from, to, phase: at, early: true, values: [] };
-      group.values.push(id);
-      if (values.origin(id).kind === 'op') group.early = false;
+interface Group {
+  from: number;
+  to: number;
+  phase: number;
+  early: boolean;
+  values: Value[];
+}
+
+function tellingsOf(
+  homes: Homes,
+  block: number,
+  { told, phases, ops }: BlockPhases,
+  uses: ValueMap<number>,
+): Telling[] {
+  return told.flatMap((list, to) => {
+    const groups = new Map<number, Group>();
+    for (const value of list) {
+      const from = homes.of(value);
+      if (from === NOWHERE) continue;
+      const phase = value.kind === 'op' && value.block === block ? phases.of(from, value) : 0;
+      const key = phase * told.length + from;
+      const group = groups.get(key) ?? { from, to, phase, early: true, values: [] };
       groups.set(key, group);
+      group.values.push(value);
+      if (value.kind === 'op') group.early = false;
     }
-    const phases = ops[to] ?? [];
-    const uses = firstUses(phases);
+    const own = ops[to] ?? [];
+    findFirstUses(uses, own);
     return [...groups.values()].map((group) => {
-      const use = group.values.reduce((first, id) => Math.min(first, uses.get(id) ?? first), phases.length);
-      const taken = Math.max(group.phase + 1, Math.min(use, phases.length - 1));
+      const use = group.values.reduce((first, value) => Math.min(first, uses.get(value) ?? first), own.length);
+      const taken = Math.max(group.phase + 1, Math.min(use, own.length - 1));
       return { block, ...group, taken };
     });
   });
 }
 
 /** The first phase in which a shard reads each value. */
-function firstUses(phases: readonly (readonly Op[])[]): Map<string, number> {
-  const uses = new Map<string, number>();
+function findFirstUses(uses: ValueMap<number>, phases: readonly (readonly OpValue[])[]): void {
+  uses.clear();
   phases.forEach((ops, phase) => {
     for (const { args } of ops) for (const arg of args) if (!uses.has(arg)) uses.set(arg, phase);
   });
-  return uses;
 }

@@ -4,19 +4,19 @@
  */
 
 import { isOfLanes, LAST, MOVE, TRAIN } from '../../../spec/names.ts';
-import type { Program, ProgramFunction, Result, State } from '../../../spec/program.ts';
+import type { Program, ProgramFunction, State } from '../../../spec/program.ts';
 import type { Message, ShardFunction, ShardSchedule } from '../../../spec/schedule.ts';
 import { makeAhead } from './ahead.ts';
-import { emitFunction } from './emit.ts';
-import { type Held, holdValues } from './held.ts';
+import { Emitter } from './emit.ts';
+import { type Held, heldMaps, holdValues } from './held.ts';
 import { indexHomes } from './home-index.ts';
 import { partsOf } from './needs.ts';
 import type { Assignment, Owners } from './owners.ts';
 import { findPhases, type Telling } from './phases.ts';
-import { type Homes, placeValues } from './place.ts';
+import { type Homes, NOWHERE, placeValues } from './place.ts';
 import { type DraftStage, draftStages, type Numbered, tellingsBehind } from './stages.ts';
 import { joinStraight } from './straight.ts';
-import { FunctionValues } from './values.ts';
+import { type FunctionValues, type OpValue, type ResultValue, type Value, valuesOf } from './values.ts';
 
 export interface ShardProgram {
   readonly program: Program;
@@ -103,7 +103,7 @@ function splitFunction(
   firstMessage: number,
   alone: boolean,
 ): SplitFunction {
-  const values = new FunctionValues(program, f);
+  const values = valuesOf(program, f);
   const homes = placeValues(values, owners, assignment);
   const results = resultsByShard(values, homes, shards);
   const index = indexHomes(values, homes);
@@ -113,38 +113,38 @@ function splitFunction(
     tellings.map((t, i) => ({ ...t, id: from + i }));
   const inside = number(phases.tellings, firstMessage);
   const behind = number(tellingsBehind(values, homes, parts), firstMessage + inside.length);
-  const messages = [...inside, ...behind].map(({ id, from, to, values: names }) => ({
-    id,
-    from,
-    to,
-    values: names.map((name) => ({ name, shape: values.shape(name) })),
-  }));
-  const byId = new Map(messages.map((m) => [m.id, m]));
+  const tellings = [...inside, ...behind];
+  const byId = new Map(tellings.map((t) => [t.id, t]));
   const insideOf = byShard(inside, shards);
   const behindOf = byShard(behind, shards);
+  const emitter = new Emitter(values, byId);
+  const [work, maps] = [new Map<Value, number>(), heldMaps(values)];
   return {
-    messages: byShard(messages, shards),
-    nextMessage: firstMessage + messages.length,
+    messages: byShard(tellings.map(messageOf), shards),
+    nextMessage: firstMessage + tellings.length,
     parts: parts.map(({ shard }) => {
       const stages = draftStages(values, shard, phases, insideOf[shard] ?? [], behindOf[shard] ?? []);
       const own = results[shard] ?? [];
-      for (const { value } of own) if (needsGiving(values, value)) stages.at(-1)?.segments.at(-1)?.given.push(value);
-      makeAhead(values, stages);
-      const held = holdValues(values, index, shard, stages, alone);
+      for (const { value } of own) if (needsGiving(value)) stages.at(-1)?.segments.at(-1)?.given.push(value);
+      makeAhead(work, stages);
+      const held = holdValues(values, index, shard, stages, alone, maps);
       giveHeld(stages, held, byId);
-      return { ...emitFunction(values, stages, held, own, byId), states: held.states };
+      return { ...emitter.emit(stages, held, own), states: held.states };
     }),
   };
 }
 
+function messageOf({ id, from, to, values }: Numbered): Message {
+  return { id, from, to, values: values.map(({ id: name, shape }) => ({ name, shape })) };
+}
+
 /** What a state holds is a value again where another shard is told of it. */
-function giveHeld(stages: readonly DraftStage[], held: Held, messages: ReadonlyMap<number, Message>): void {
+function giveHeld(stages: readonly DraftStage[], held: Held, tellings: ReadonlyMap<number, Numbered>): void {
   for (const { segments } of stages)
-    for (const { send, ops, given } of segments) {
-      const made = new Set(ops.map((op) => op.id));
-      const told = send.flatMap((id) => messages.get(id)?.values ?? []);
-      for (const { name } of told) if (held.names.has(name) && !made.has(name)) given.push(name);
-    }
+    for (const { send, ops, given } of segments)
+      for (const id of send)
+        for (const value of tellings.get(id)?.values ?? [])
+          if (held.names.has(value) && !ops.includes(value as OpValue)) given.push(value);
 }
 
 /** What each shard sends or receives. */
@@ -158,29 +158,27 @@ function byShard<T extends { readonly from: number; readonly to: number }>(all: 
 }
 
 /** A result that no operation of any shard makes: a constant, a state or a field as it is. */
-function needsGiving(values: FunctionValues, id: string): boolean {
-  const { kind } = values.origin(id);
-  return values.isCommon(id) || kind === 'state' || kind === 'input';
+function needsGiving({ isCommon, kind }: Value): boolean {
+  return isCommon || kind === 'state' || kind === 'input';
 }
 
-function resultsByShard(values: FunctionValues, homes: Homes, shards: number): Result[][] {
-  const results: Result[][] = Array.from({ length: shards }, () => []);
-  for (const result of values.f.results) results[homes.of(result.value) ?? 0]?.push(result);
+function resultsByShard(values: FunctionValues, homes: Homes, shards: number): ResultValue[][] {
+  const results: ResultValue[][] = Array.from({ length: shards }, () => []);
+  for (const result of values.results) {
+    const home = homes.of(result.value);
+    results[home === NOWHERE ? 0 : home]?.push(result);
+  }
   return results;
 }
 
-/** What a shard needs for its states, besides what its operations read. */
+/** What each shard needs for its states, besides what its operations read. */
 function wantedBeyond(
   values: FunctionValues,
   homes: Homes,
-  results: readonly (readonly Result[])[],
-): Map<number, string[]> {
-  const wanted = new Map<number, string[]>(results.map((list, shard) => [shard, list.map((r) => r.value)]));
-  for (const { state, value } of values.f.updates) {
-    const origin = values.origin(state);
-    const home = origin.kind === 'state' ? homes.ofState(origin.state) : undefined;
-    if (home !== undefined) wanted.get(home)?.push(value);
-  }
+  results: readonly (readonly ResultValue[])[],
+): readonly (readonly Value[])[] {
+  const wanted = results.map((list) => list.map((r) => r.value));
+  for (const { state, value } of values.updates) wanted[homes.ofState(state)]?.push(value);
   return wanted;
 }
 

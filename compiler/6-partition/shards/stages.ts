@@ -1,19 +1,23 @@
 /** The stages of one shard as drafts: which operations, messages and moves each segment has, without their functions. */
-import type { Op } from '../../../spec/program.ts';
-import type { Move } from '../../../spec/schedule.ts';
 import { type Phases, type Telling, toldIn } from './phases.ts';
-import type { Homes } from './place.ts';
+import { type Homes, NOWHERE } from './place.ts';
 import { isLoop } from './straight.ts';
-import type { FunctionValues } from './values.ts';
+import type { FunctionValues, OpValue, Value } from './values.ts';
 
 export interface DraftSegment {
-  readonly ops: readonly Op[];
+  readonly ops: readonly OpValue[];
   readonly receive: readonly number[];
   readonly send: readonly number[];
   /** Values that it makes locals of, though no operation of its own makes them. */
-  readonly given: string[];
+  readonly given: Value[];
   /** States that take over a value when it has run. */
-  readonly updates: { readonly state: string; readonly value: string }[];
+  readonly updates: { readonly state: string; readonly value: Value }[];
+}
+
+/** The local `to` takes over the value of the local `from`. */
+export interface DraftMove {
+  readonly from: Value;
+  readonly to: Value;
 }
 
 export interface DraftStage {
@@ -22,9 +26,9 @@ export interface DraftStage {
   readonly firstTick: number;
   /** The loop that it is, by its block. */
   readonly loop?: number;
-  readonly begin: Move[];
-  readonly next: Move[];
-  readonly end: Move[];
+  readonly begin: DraftMove[];
+  readonly next: DraftMove[];
+  readonly end: DraftMove[];
   readonly segments: DraftSegment[];
 }
 
@@ -77,7 +81,11 @@ export function draftStages(
   return stages;
 }
 
-function segmentsOf(phases: readonly (readonly Op[])[], tellings: readonly Numbered[], shard: number): DraftSegment[] {
+function segmentsOf(
+  phases: readonly (readonly OpValue[])[],
+  tellings: readonly Numbered[],
+  shard: number,
+): DraftSegment[] {
   const early = tellings.filter((t) => t.from === shard && t.early).map((t) => t.id);
   const segments = early.length > 0 ? [newSegment({ send: early })] : [];
   phases.forEach((ops, phase) => {
@@ -92,17 +100,17 @@ function segmentsOf(phases: readonly (readonly Op[])[], tellings: readonly Numbe
 export function tellingsBehind(
   values: FunctionValues,
   homes: Homes,
-  needs: readonly { readonly shard: number; readonly needs: ReadonlySet<string> }[],
+  needs: readonly { readonly shard: number; readonly needs: readonly Value[] }[],
 ): Telling[] {
-  const groups = new Map<string, { block: number; from: number; to: number; values: string[] }>();
+  const groups = new Map<string, { block: number; from: number; to: number; values: Value[] }>();
   for (const part of needs)
-    for (const id of part.needs) {
-      const origin = values.origin(id);
-      const from = homes.of(id);
-      if (origin.kind !== 'carried' || toldIn(values, id) !== undefined || from === undefined) continue;
-      const key = `${origin.block}/${from}/${part.shard}`;
-      const group = groups.get(key) ?? { block: origin.block, from, to: part.shard, values: [] };
-      group.values.push(id);
+    for (const value of part.needs) {
+      const { kind, block } = value;
+      const from = homes.of(value);
+      if (kind !== 'carried' || toldIn(values, value) !== undefined || from === NOWHERE) continue;
+      const key = `${block}/${from}/${part.shard}`;
+      const group = groups.get(key) ?? { block, from, to: part.shard, values: [] };
+      group.values.push(value);
       groups.set(key, group);
     }
   return [...groups.values()].map((g) => ({ ...g, phase: 0, taken: 1, early: true }));

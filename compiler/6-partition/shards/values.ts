@@ -1,116 +1,159 @@
-/** What a function's values are: who makes each, who reads it, what is the same everywhere. */
-
-import { append } from '../../../spec/append.ts';
+/**
+ * What a function's values are: who makes each, who reads it, what is the same everywhere. A cut looks at a hundred
+ * thousand of them again and again, for each of a thousand shards: so values stand for themselves, not their names.
+ */
 import { servesWeight } from '../../../spec/names.ts';
-import {
-  type Carry,
-  type Op,
-  type Program,
-  type ProgramFunction,
-  type Scalar,
-  type Shape,
-  type State,
-  sizeOf,
-} from '../../../spec/program.ts';
+import type { Carry, Op, Program, ProgramFunction, Result, Scalar, Shape, State } from '../../../spec/program.ts';
 
-/** Where a value comes from. Blocks are counted from 0. */
-export type Origin =
-  | { readonly kind: 'state'; readonly state: State }
-  | { readonly kind: 'input' }
-  | { readonly kind: 'scalar'; readonly scalar: Scalar; readonly block: number }
-  | { readonly kind: 'op'; readonly op: Op; readonly block: number }
-  /** As a loop's body sees it. */
-  | { readonly kind: 'carry'; readonly carry: Carry; readonly block: number }
-  /** After the loop. */
-  | { readonly kind: 'carried'; readonly carry: Carry; readonly block: number };
+/** `carry`: as a loop's body sees it; `carried`: after the loop. */
+export type ValueKind = 'state' | 'input' | 'scalar' | 'op' | 'carry' | 'carried';
 
-/** What is known of one value; there are a hundred thousand, and each is looked up often. */
-interface Entry {
-  readonly origin: Origin;
+export interface Value {
+  readonly id: string;
+  /** Counts the values of a function from 0; operations in their order. */
+  readonly index: number;
+  readonly kind: ValueKind;
   readonly shape: Shape;
-  /** Found when it is asked for. */
-  common?: boolean;
-  ofStates?: boolean;
+  /** In which it is made, counted from 0; of carries the loop; -1 for states and fields. */
+  readonly block: number;
+  /** What it is made of, where an operation makes it. */
+  readonly args: readonly Value[];
+  /** What operations that read it make, in order. */
+  readonly readers: readonly OpValue[];
+  /** Made of constants and host scalars alone: any shard can make it for itself. */
+  readonly isCommon: boolean;
+  /** Made of states and of what is common alone, memories of a batch's samples aside. */
+  readonly isOfStates: boolean;
+  readonly op: Op | undefined;
+  readonly state: State | undefined;
+  readonly scalar: Scalar | undefined;
+  readonly carry: CarryValues | undefined;
 }
 
-export class FunctionValues {
+export type OpValue = Value & { readonly op: Op };
+
+export interface CarryValues {
+  readonly carry: Carry;
+  readonly block: number;
+  readonly inside: Value;
+  readonly result: Value;
+  readonly init: Value;
+  readonly next: Value;
+}
+
+export interface BlockValues {
+  readonly ops: readonly OpValue[];
+  readonly carries: readonly CarryValues[];
+}
+
+/** A state that takes over a value when a function has run. */
+export interface UpdateValues {
+  readonly state: Value;
+  readonly value: Value;
+}
+
+export interface ResultValue {
+  readonly result: Result;
+  readonly value: Value;
+}
+
+export interface FunctionValues {
   readonly f: ProgramFunction;
-  readonly #entries = new Map<string, Entry>();
-  /** Operations that read a value, in order. */
-  readonly #reading = new Map<string, Op[]>();
-  readonly #places = new Map<Op, number>();
+  readonly count: number;
+  readonly blocks: readonly BlockValues[];
+  readonly updates: readonly UpdateValues[];
+  readonly results: readonly ResultValue[];
+}
 
-  constructor(program: Program, f: ProgramFunction) {
-    this.f = f;
-    for (const state of program.states) this.#define(state.id, { kind: 'state', state }, state.shape);
-    for (const input of f.inputs) this.#define(input.id, { kind: 'input' }, input.shape);
-    f.blocks.forEach((b, block) => {
-      for (const scalar of b.scalars) this.#define(scalar.id, { kind: 'scalar', scalar, block }, []);
-      for (const carry of b.carries) {
-        this.#define(carry.id, { kind: 'carry', carry, block }, carry.shape);
-        this.#define(carry.result, { kind: 'carried', carry, block }, carry.shape);
-      }
-      for (const op of b.ops) {
-        this.#define(op.id, { kind: 'op', op, block }, op.shape);
-        this.#places.set(op, this.#places.size);
-        for (const arg of new Set(op.args)) append(this.#reading, arg, op);
-      }
-    });
+export function valuesOf(program: Program, f: ProgramFunction): FunctionValues {
+  const reader = new Reader(f.name);
+  for (const state of program.states) reader.state(state);
+  for (const input of f.inputs) reader.define(input.id, { kind: 'input', shape: input.shape });
+  const blocks = f.blocks.map((b, block): BlockValues => {
+    for (const scalar of b.scalars)
+      reader.define(scalar.id, { kind: 'scalar', shape: [], block, scalar, isCommon: true, isOfStates: true });
+    const open = b.carries.map((carry) => reader.carry(carry, block));
+    const ops = b.ops.map((op) => reader.op(op, block));
+    for (const carry of open) carry.next = reader.value(carry.carry.next);
+    return { ops, carries: open };
+  });
+  const updates = f.updates.map(({ state, value }) => ({ state: reader.value(state), value: reader.value(value) }));
+  const results = f.results.map((result) => ({ result, value: reader.value(result.value) }));
+  return { f, count: reader.count, blocks, updates, results };
+}
+
+/** What is not the same for all kinds of values. */
+type Said = Pick<Value, 'kind' | 'shape'> & Partial<Omit<Value, 'id' | 'index' | 'readers'>>;
+type Open<T> = { -readonly [K in keyof T]: T[K] };
+
+const NONE: readonly OpValue[] = [];
+
+/** Goes through a function in its order. */
+class Reader {
+  count = 0;
+  readonly #of: string;
+  readonly #values = new Map<string, Open<Value>>();
+
+  constructor(of: string) {
+    this.#of = of;
   }
 
-  origin(id: string): Origin {
-    return this.#entry(id).origin;
+  value(id: string): Open<Value> {
+    const found = this.#values.get(id);
+    if (!found) throw new Error(`${this.#of}: ${id} is not defined`);
+    return found;
   }
 
-  shape(id: string): Shape {
-    return this.#entry(id).shape;
+  define(id: string, said: Said): Open<Value> {
+    // All alike, so that the engine finds every field at the same place.
+    const value: Open<Value> = {
+      id,
+      index: this.count++,
+      kind: said.kind,
+      shape: said.shape,
+      block: said.block ?? -1,
+      args: said.args ?? NONE,
+      readers: NONE,
+      isCommon: said.isCommon ?? false,
+      isOfStates: said.isOfStates ?? false,
+      op: said.op,
+      state: said.state,
+      scalar: said.scalar,
+      carry: said.carry,
+    };
+    this.#values.set(id, value);
+    return value;
   }
 
-  size(id: string): number {
-    return sizeOf(this.shape(id));
+  state(state: State): void {
+    this.define(state.id, { kind: 'state', shape: state.shape, state, isOfStates: state.role !== 'memory' });
   }
 
-  readers(id: string): readonly Op[] {
-    return this.#reading.get(id) ?? [];
+  /** @returns it without its next value, which the loop's body makes */
+  carry(carry: Carry, block: number): Open<CarryValues> {
+    const { id, result, shape } = carry;
+    const inside = this.define(id, { kind: 'carry', shape, block });
+    const after = this.define(result, { kind: 'carried', shape, block });
+    const all = { carry, block, inside, result: after, init: this.value(carry.init), next: inside };
+    inside.carry = all;
+    after.carry = all;
+    return all;
   }
 
-  /** Where an operation stands among all of the function. */
-  place(op: Op): number {
-    return this.#places.get(op) ?? 0;
-  }
-
-  /** Made of constants and host scalars alone: any shard can make it for itself. */
-  isCommon(id: string): boolean {
-    const entry = this.#entry(id);
-    const { origin } = entry;
-    entry.common ??=
-      origin.kind === 'scalar' || (origin.kind === 'op' && origin.op.args.every((a) => this.isCommon(a)));
-    return entry.common;
-  }
-
-  /** Made of states and of what is common alone, memories of a batch's samples aside. */
-  isOfStates(id: string): boolean {
-    const entry = this.#entry(id);
-    const { origin } = entry;
-    if (origin.kind === 'state') return origin.state.role !== 'memory';
-    entry.ofStates ??= this.isCommon(id) || (origin.kind === 'op' && origin.op.args.every((a) => this.isOfStates(a)));
-    return entry.ofStates;
-  }
-
-  #entry(id: string): Entry {
-    const entry = this.#entries.get(id);
-    if (!entry) throw new Error(`${this.f.name}: ${id} is not defined`);
-    return entry;
-  }
-
-  #define(id: string, origin: Origin, shape: Shape): void {
-    this.#entries.set(id, { origin, shape });
+  op(op: Op, block: number): OpValue {
+    const args = op.args.map((arg) => this.value(arg));
+    const isCommon = args.every((arg) => arg.isCommon);
+    const isOfStates = isCommon || args.every((arg) => arg.isOfStates);
+    const made = this.define(op.id, { kind: 'op', shape: op.shape, block, args, isCommon, isOfStates, op }) as OpValue;
+    for (const arg of args)
+      if (arg.readers === NONE) arg.readers = [made];
+      else if (arg.readers.at(-1) !== made) (arg.readers as OpValue[]).push(made);
+    return made;
   }
 }
 
 /** Whether a carry is a weight, or an optimiser's state, that moves from tick to tick. */
-export function isWeight(values: FunctionValues, { init }: Carry): boolean {
-  const origin = values.origin(init);
-  if (origin.kind === 'state') return origin.state.role === 'parameter' || origin.state.role === 'optimizer';
-  return origin.kind === 'op' && servesWeight(origin.op.origin);
+export function isWeight({ init }: CarryValues): boolean {
+  if (init.state) return init.state.role === 'parameter' || init.state.role === 'optimizer';
+  return init.op !== undefined && servesWeight(init.op.origin);
 }
