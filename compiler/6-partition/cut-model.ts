@@ -1,5 +1,5 @@
 /** From one program to those of several shards, even in work and each within its machine's memory. Pure. */
-import { isOfLanes, plainName, TRAIN } from '../../spec/names.ts';
+import { isOfLanes, plainName } from '../../spec/names.ts';
 import { type Program, sizeOf } from '../../spec/program.ts';
 import type { ScheduleInstance, TrainTask } from '../3-check/checked.ts';
 import type { AtRest } from '../5-program/arrivals.ts';
@@ -19,10 +19,9 @@ import {
 import type { Machines } from './problem.ts';
 import type { ScheduledModel } from './scheduled-machines.ts';
 import { assignmentOf } from './shards/pieces.ts';
-import { runsOf } from './shards/runs.ts';
-import { type ShardProgram, type Splitting, splitting } from './shards/split.ts';
+import { type ShardProgram, splitting } from './shards/split.ts';
 import { twofold } from './shards/twofold.ts';
-import { shardMemory, shardWork } from './shards/work.ts';
+import { shardMemory, tickWork } from './shards/work.ts';
 import type { Tiling } from './tiles/tiling.ts';
 
 /** A model whose program no pass has seen yet. */
@@ -77,11 +76,11 @@ export function cutModel(
   const constraints = constraintsOf(graph, uncutNodes && cutAt !== 'clusters' ? 'nodes' : cutAt, together, pinned);
   let cutting: Cutting = { graph, whole, machines, constraints };
   const kept = old && keepPlaces(cutting, old);
-  let best: { readonly parts: Splitting; readonly cut: CutPieces; readonly time: number } | undefined;
+  let best: { readonly programs: () => ShardProgram[]; readonly cut: CutPieces; readonly time: number } | undefined;
   let full: CannotCut | undefined;
   let next: CutPieces | undefined = kept;
-  // Where nothing bounds memory, what a batch runs is all that a round has to look at.
-  const bounded = machines.list.some((m) => m.memory !== Infinity);
+  // Where nothing bounds memory, a round can do without programs.
+  const needsPrograms = ahead > 0 || machines.list.some((m) => m.memory !== Infinity);
   const inOrder = (plain: ShardProgram[]): ShardProgram[] => (ahead > 0 ? plain.map(twofold) : plain);
   let tooLargeRounds = 0;
   let levelled = 0;
@@ -92,8 +91,9 @@ export function cutModel(
       full ??= cut;
       break;
     }
-    const parts = splitting(cut.program, cut.owners, assignmentOf(graph, cut.pieces, cut.part), machines.list.length);
-    const plain = bounded ? parts.all() : parts.ofBatch();
+    const assignment = assignmentOf(graph, cut.pieces, cut.part);
+    const parts = splitting(cut.program, { owners: cut.owners, assignment, shards: machines.list.length });
+    const plain = needsPrograms ? parts.programs() : [];
     const split = inOrder(plain);
     const tooMuch = tooLarge(graph.name, split, machines);
     full ??= tooMuch;
@@ -104,17 +104,17 @@ export function cutModel(
       next = undefined;
       continue;
     }
-    const done = tickWork(split);
+    const done = needsPrograms ? tickWork(split) : parts.tickWork();
     const time = Math.max(cut.bottleneck, slowest(done, machines));
-    if (time < (best?.time ?? Infinity)) best = { parts, cut, time };
+    if (time < (best?.time ?? Infinity)) best = { programs: needsPrograms ? () => split : parts.programs, cut, time };
     const even = done.reduce((sum, w) => sum + w, 0) / machines.list.reduce((sum, m) => sum + m.rate, 0);
     if (kept || time <= EVEN * even || levelled++ >= WORK_ROUNDS) break;
     next = spreadPieces(cutting, cut, done) ?? levelPieces(cutting, cut, done);
     if (!next) break;
   }
   if (!best) return full ?? { kind: 'impossible', reason: `${graph.name} cannot be cut`, repair: 'add memory' };
-  const { parts, cut } = best;
-  const split = inOrder(parts.all());
+  const { cut } = best;
+  const split = best.programs();
   const nodes = split.map((_, shard) => cut.pieces.filter((_owner, i) => cut.part[i] === shard).map(plainName));
   return { kind: 'cut', program: cut.program, tiling: cut.tiling, split, nodes };
 }
@@ -134,15 +134,6 @@ function cutAtOf(schedules: readonly ScheduleInstance[]): CutAt {
   const found = words.find((word) => typeof word === 'object' && word.kind === 'symbol');
   const name = typeof found === 'object' && found.kind === 'symbol' ? found.name : 'anywhere';
   return name === 'clusters' || name === 'nodes' ? name : 'anywhere';
-}
-
-/** FLOP of a tick of each shard, in the units in which pieces count them: of one microbatch. */
-function tickWork(split: readonly ShardProgram[]): number[] {
-  const batches = split.map(({ schedule }) => {
-    const runs = runsOf(schedule, TRAIN);
-    return runs.reduce((sum, { f, times }) => sum + times * f.batch, 0) / (runs[0]?.f.batch ?? 1);
-  });
-  return shardWork(split).map((flops) => flops / Math.max(1, ...batches));
 }
 
 function slowest(done: readonly number[], { list }: Machines): number {

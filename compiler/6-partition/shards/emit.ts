@@ -4,11 +4,13 @@ import type { Input, Op, ProgramFunction, Scalar } from '../../../spec/program.t
 import type { Move, Segment, ShardFunction, Stage } from '../../../spec/schedule.ts';
 import { removeDeadCode } from '../../5-program/passes/dead-code.ts';
 import { assignSlots } from '../../5-program/passes/slots.ts';
+import type { Draft } from './draft.ts';
 import type { Held } from './held.ts';
 import type { DraftMove, DraftSegment, DraftStage, Numbered } from './stages.ts';
 import { atTick } from './straight.ts';
 import { ValueSet } from './value-map.ts';
-import type { FunctionValues, OpValue, ResultValue, Value } from './values.ts';
+import type { FunctionValues, OpValue, Value } from './values.ts';
+import { WantedLocals } from './wanted.ts';
 
 export interface EmittedFunction {
   readonly schedule: ShardFunction;
@@ -18,26 +20,24 @@ export interface EmittedFunction {
 /** Writes one function for one shard after the other. */
 export class Emitter {
   readonly #values: FunctionValues;
-  readonly #tellings: ReadonlyMap<number, Numbered>;
   readonly #inputs: ReadonlyMap<string, Input>;
-  readonly #wanted: ValueSet;
+  readonly #wanted: WantedLocals;
   readonly #own: ValueSet;
   readonly #here: ValueSet;
 
   /** @param tellings by number, of all shards */
   constructor(values: FunctionValues, tellings: ReadonlyMap<number, Numbered>) {
     this.#values = values;
-    this.#tellings = tellings;
     this.#inputs = new Map(values.f.inputs.map((input) => [input.id, input]));
-    this.#wanted = new ValueSet(values.count);
+    this.#wanted = new WantedLocals(values, tellings);
     this.#own = new ValueSet(values.count);
     this.#here = new ValueSet(values.count);
   }
 
-  /** @param results that this shard gives; their values are locals of it */
-  emit(stages: readonly DraftStage[], held: Held, results: readonly ResultValue[]): EmittedFunction {
+  emit(draft: Draft): EmittedFunction {
     const { f } = this.#values;
-    this.#findWanted(stages, held, results);
+    const { stages, held, results } = draft;
+    this.#wanted.find(draft);
     const segments: ProgramFunction[] = [];
     const emitted = stages.flatMap((stage): Stage[] => {
       const { name, repeat, firstTick } = stage;
@@ -57,34 +57,6 @@ export class Emitter {
     const inputs = [...fields.values()].map((i) => ({ name: i.field, type: i.type, shape: i.shape.slice(1) }));
     const given = results.map(({ result }) => result);
     return { schedule: { name: f.name, batch: f.batch, inputs, stages: emitted, results: given }, segments };
-  }
-
-  /** Values that have to be locals of this shard: another segment, a message, a move or a result reads them. */
-  #findWanted(stages: readonly DraftStage[], held: Held, results: readonly ResultValue[]): void {
-    const [wanted, own] = [this.#wanted, this.#own];
-    const common: Value[] = [];
-    const want = (value: Value): void => {
-      if (wanted.has(value)) return;
-      wanted.add(value);
-      if (value.isCommon) common.push(value);
-    };
-    const read = (value: Value): void => {
-      if (!own.has(value) && !held.names.has(value)) want(value);
-    };
-    wanted.clear();
-    for (const { value } of results) want(value);
-    for (const { begin, next, end, segments } of stages) {
-      for (const moves of [begin, next, end]) for (const { from } of moves) want(from);
-      for (const { ops, send, updates } of segments) {
-        own.clear();
-        for (const op of ops) own.add(op);
-        for (const { args } of ops) for (const arg of args) read(arg);
-        for (const { value } of updates) read(value);
-        for (const id of send) for (const value of this.#tellings.get(id)?.values ?? []) want(value);
-      }
-    }
-    for (const value of common)
-      if (!results.some((r) => r.value === value) && !isGiven(value, stages)) wanted.delete(value);
   }
 
   #segment(name: string, stage: DraftStage, draft: DraftSegment, held: Held): ProgramFunction | undefined {
@@ -107,11 +79,6 @@ export class Emitter {
 
 function named(moves: readonly DraftMove[]): Move[] {
   return moves.map(({ from, to }) => ({ from: from.id, to: to.id }));
-}
-
-/** What every shard makes for itself is a local only where a carry begins with it. */
-function isGiven(value: Value, stages: readonly DraftStage[]): boolean {
-  return stages.some((s) => s.segments.some((g) => g.given.includes(value)));
 }
 
 function isUsed(f: ProgramFunction, id: string): boolean {

@@ -1,4 +1,5 @@
 /** The stages of one shard as drafts: which operations, messages and moves each segment has, without their functions. */
+import { append } from '../../../spec/append.ts';
 import { type Phases, type Telling, toldIn } from './phases.ts';
 import { type Homes, NOWHERE } from './place.ts';
 import { isLoop } from './straight.ts';
@@ -58,12 +59,10 @@ export function draftStages(
   behind: readonly Numbered[],
 ): DraftStage[] {
   const stages: DraftStage[] = [];
+  const byBlock = new Map<number, Numbered[]>();
+  for (const telling of tellings) append(byBlock, telling.block, telling);
   values.f.blocks.forEach((block, index) => {
-    const segments = segmentsOf(
-      phases.ops[shard]?.[index] ?? [],
-      tellings.filter((t) => t.block === index),
-      shard,
-    );
+    const segments = segmentsOf(phases.ops[shard]?.[index] ?? [], byBlock.get(index) ?? [], shard);
     if (!isLoop(block)) {
       stages.push({ ...straightStage(block.name, segments), firstTick: block.firstTick });
       return;
@@ -86,14 +85,18 @@ function segmentsOf(
   tellings: readonly Numbered[],
   shard: number,
 ): DraftSegment[] {
-  const early = tellings.filter((t) => t.from === shard && t.early).map((t) => t.id);
-  const segments = early.length > 0 ? [newSegment({ send: early })] : [];
-  phases.forEach((ops, phase) => {
-    const receive = tellings.filter((t) => t.to === shard && t.taken === phase).map((t) => t.id);
-    const send = tellings.filter((t) => t.from === shard && !t.early && t.phase === phase).map((t) => t.id);
-    segments.push(newSegment({ ops, receive, send }));
-  });
-  return segments;
+  const early: number[] = [];
+  const [receive, send]: number[][][] = [phases.map(() => []), phases.map(() => [])];
+  for (const t of tellings) {
+    if (t.to === shard) receive?.[t.taken]?.push(t.id);
+    if (t.from !== shard) continue;
+    if (t.early) early.push(t.id);
+    else send?.[t.phase]?.push(t.id);
+  }
+  return [
+    ...(early.length > 0 ? [newSegment({ send: early })] : []),
+    ...phases.map((ops, phase) => newSegment({ ops, receive: receive?.[phase] ?? [], send: send?.[phase] ?? [] })),
+  ];
 }
 
 /** What loops leave that other shards need and no block tells, grouped like other messages. */

@@ -31,6 +31,15 @@ export function shardWork(shards: readonly ShardProgram[]): number[] {
   return shards.map((shard) => batchFlops(shard, name) / ticks);
 }
 
+/** FLOP of a tick of each shard, in the units in which pieces count them: of one microbatch. */
+export function tickWork(shards: readonly ShardProgram[]): number[] {
+  const batches = shards.map(({ schedule }) => {
+    const runs = runsOf(schedule, TRAIN);
+    return runs.reduce((sum, { f, times }) => sum + times * f.batch, 0) / (runs[0]?.f.batch ?? 1);
+  });
+  return shardWork(shards).map((flops) => flops / Math.max(1, ...batches));
+}
+
 /** What a plan's figures are of: training, or the first prediction where nothing is trained. */
 function mainName(shards: readonly ShardProgram[]): string {
   const names = shards.flatMap(({ schedule }) => schedule.functions.map((f) => f.name));

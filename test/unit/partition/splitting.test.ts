@@ -2,8 +2,8 @@
 import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { ownersOf } from '../../../compiler/6-partition/shards/owners.ts';
-import { type ShardProgram, splitProgram, splitting } from '../../../compiler/6-partition/shards/split.ts';
-import { shardMemory, shardWork } from '../../../compiler/6-partition/shards/work.ts';
+import { splitProgram, splitting } from '../../../compiler/6-partition/shards/split.ts';
+import { tickWork } from '../../../compiler/6-partition/shards/work.ts';
 import type { State } from '../../../spec/program.ts';
 import { compileText, randomAssignment } from '../../support/shards.ts';
 import { smallModel } from '../../support/tiled-training.ts';
@@ -36,14 +36,23 @@ test('splitting asks for the owner of a state as often for eight shards as for t
   expect(timesAsked(8)).toBe(timesAsked(2));
 });
 
-test('what a batch costs each shard is found without a split of predictions, which comes out the same behind it', () => {
-  const { graph, program } = compileText(readFileSync('dsl-examples/digits.pcn', 'utf8'));
-  const assignment = randomAssignment(graph, 3, 2);
-  const parts = splitting(program, ownersOf(graph), assignment, 3);
-  const ofBatch = parts.ofBatch();
-  const whole = splitProgram(program, ownersOf(graph), assignment, 3);
-  expect(ofBatch.flatMap(({ schedule }) => schedule.functions.map((f) => f.name))).toEqual(['train', 'train', 'train']);
-  expect(shardWork(ofBatch)).toEqual(shardWork(whole));
-  expect(whole.some((shard, i) => shardMemory(shard) > shardMemory(ofBatch[i] as ShardProgram))).toBe(true);
-  expect(parts.all()).toEqual(whole);
-});
+test.each([
+  ['digits', 1],
+  ['digits', 4],
+  ['memory', 1],
+  ['own_link', 1],
+  ['small_brain', 1],
+])(
+  'what a batch of %s costs each shard is known without their programs, in %i microbatches',
+  (example, microbatches) => {
+    const text = readFileSync(`dsl-examples/${example}.pcn`, 'utf8');
+    const { graph, program } = compileText(text, undefined, {}, microbatches);
+    const placing = { owners: ownersOf(graph), assignment: randomAssignment(graph, 3, 2), shards: 3 };
+    const parts = splitting(program, placing);
+    const work = parts.tickWork();
+    const programs = parts.programs();
+    expect(work.some((flops) => flops > 0)).toBe(true);
+    expect(work).toEqual(tickWork(programs));
+    expect(programs).toEqual(splitProgram(program, placing.owners, placing.assignment, 3));
+  },
+);

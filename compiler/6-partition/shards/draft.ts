@@ -1,0 +1,11 @@
+/** What one shard has of a function, before it is written. */
+import type { Held } from './held.ts';
+import type { DraftStage } from './stages.ts';
+import type { ResultValue } from './values.ts';
+
+export interface Draft {
+  readonly stages: readonly DraftStage[];
+  readonly held: Held;
+  /** That this shard gives; their values are locals of it. */
+  readonly results: readonly ResultValue[];
+}
