@@ -124,16 +124,34 @@ const RULES = [
   ['ipc(steps = 1, rate = 0.1)', LAST + 1, ['cpu', 'shards', 'another rounding']],
 ] as const;
 
-const cases = Object.keys(LAYOUTS).flatMap((layout) =>
-  ENERGIES.flatMap((energy) =>
-    RULES.map(([method, reached, where]) => [energy, layout, method, reached, where] as const),
+/**
+ * A GPU takes seconds to make the kernels of several ticks, so each energy and each layout is there, but not each pair.
+ * Under ipc what has moved once goes on moving by its momentum, so that a mask holds in the first tick alone: behind it
+ * categorical nodes keep rounding, and all others are exact.
+ */
+const ON_GPUS = [
+  ['categorical()', 'nodes by names', 'il(steps = 3, rate = 0.1)', LAST - 2],
+  ['categorical()', 'arrays that are predicted as one', 'il(steps = 2, rate = 0.1)', LAST - 1],
+  ['gaussian(precision = learned)', 'a chain within an array', 'il(steps = 3, rate = 0.1)', LAST - 2],
+  ['correlated()', 'arrays that are predicted as one', 'il(steps = 3, rate = 0.1)', LAST - 2],
+  ['gaussian(precision = 2)', 'a chain within an array', 'ipc(steps = 3, rate = 0.1)', LAST - 1],
+  ['gaussian()', 'arrays that are predicted as one', 'ipc(steps = 2, rate = 0.1)', LAST],
+] as const;
+
+const cases = [
+  ...Object.keys(LAYOUTS).flatMap((layout) =>
+    ENERGIES.flatMap((energy) =>
+      RULES.map(([method, reached, where]) => [energy, layout, method, reached, where] as const),
+    ),
   ),
-);
+  ...ON_GPUS.map((one) => [...one, ['webgpu']] as const),
+];
 
 test.each(cases)('%s, %s, %s: weights that no error has reached stay as they are', async (...wanted) => {
   const [energy, layoutName, method, reached, where] = wanted;
   const layout = LAYOUTS[layoutName] as Layout;
   const all = await open(textOf(layout, energy, method), where);
+  expect(all.map(({ name }) => name).sort()).toEqual([...where].sort());
   const inputs = { x: drawn('x', BATCH * 7), y: drawn('y', BATCH * 3) };
   for (const place of all) {
     const before = await weightsOf(place);
