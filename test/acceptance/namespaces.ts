@@ -25,27 +25,61 @@ const PREFIX = 'nmc-accept';
 const SWITCH = `${PREFIX}-switch`;
 const NETWORK = '10.77.0';
 
+export interface Network {
+  readonly machines: readonly Machine[];
+  /** Whether the links take time; where the kernel cannot, they have their rate alone. */
+  readonly delays: boolean;
+}
+
 /** @returns the machines, or why this system has none */
-export async function setUp(links: readonly Uplink[]): Promise<readonly Machine[] | string> {
+export async function setUp(links: readonly Uplink[]): Promise<Network | string> {
   await tearDown(links.length);
-  const machines = links.map((_, i) => ({ name: `${PREFIX}-${i}`, address: `${NETWORK}.${i + 1}` }));
-  const steps = [
+  const machines = links.map((_, i) => ({ name: machineName(i), address: `${NETWORK}.${i + 1}` }));
+  const problem = await firstProblem([
     ['ip', 'netns', 'add', SWITCH],
     ['ip', '-n', SWITCH, 'link', 'add', 'bridge', 'type', 'bridge'],
     ['ip', '-n', SWITCH, 'link', 'set', 'bridge', 'up'],
-    ...machines.flatMap(({ name, address }, i) => machineSteps(name, address, i, links[i])),
-  ];
-  for (const [command = '', ...args] of steps) {
-    const end = await runCommand(command, args).catch((error: unknown) => ({ code: -1, tail: String(error) }));
-    if (end.code !== 0) {
-      await tearDown(links.length);
-      return `${[command, ...args].join(' ')}: ${end.tail}`;
-    }
-  }
-  return machines;
+    ...machines.flatMap(connected),
+  ]);
+  const slow = (kind: (link: Uplink) => string[]): Promise<string | undefined> =>
+    firstProblem(
+      links.map((link, i) => ['tc', '-n', machineName(i), 'qdisc', 'replace', 'dev', 'eth0', 'root', ...kind(link)]),
+    );
+  const undelayed = problem ?? (await slow(delayed));
+  const unlimited = problem ?? (undelayed === undefined ? undefined : await slow(limited));
+  if (unlimited === undefined) return { machines, delays: undelayed === undefined };
+  await tearDown(links.length);
+  return unlimited;
 }
 
-function machineSteps(name: string, address: string, i: number, link: Uplink | undefined): string[][] {
+const machineName = (i: number): string => `${PREFIX}-${i}`;
+const delayed = ({ megabits, delayMs }: Uplink): string[] => [
+  'netem',
+  'delay',
+  `${delayMs}ms`,
+  'rate',
+  `${megabits}mbit`,
+];
+const limited = ({ megabits }: Uplink): string[] => [
+  'tbf',
+  'rate',
+  `${megabits}mbit`,
+  'burst',
+  '32k',
+  'latency',
+  '400ms',
+];
+
+async function firstProblem(steps: readonly (readonly string[])[]): Promise<string | undefined> {
+  for (const [command = '', ...args] of steps) {
+    const end = await runCommand(command, args).catch((error: unknown) => ({ code: -1, tail: String(error) }));
+    if (end.code !== 0) return `${[command, ...args].join(' ')}: ${end.tail}`;
+  }
+  return undefined;
+}
+
+/** A machine and its cable. */
+function connected({ name, address }: Machine, i: number): string[][] {
   const port = `port${i}`;
   return [
     ['ip', 'netns', 'add', name],
@@ -54,18 +88,11 @@ function machineSteps(name: string, address: string, i: number, link: Uplink | u
     ['ip', '-n', name, 'addr', 'add', `${address}/24`, 'dev', 'eth0'],
     ['ip', '-n', name, 'link', 'set', 'eth0', 'up'],
     ['ip', '-n', SWITCH, 'link', 'set', port, 'master', 'bridge', 'up'],
-    ...(link === undefined
-      ? []
-      : [
-          ['tc', '-n', name, 'qdisc', 'add', 'dev', 'eth0', 'root', 'netem'].concat(
-            ['delay', `${link.delayMs}ms`, 'rate', `${link.megabits}mbit`], // biome-ignore format: one line
-          ),
-        ]),
   ];
 }
 
 export async function tearDown(count: number): Promise<void> {
-  const names = [SWITCH, ...Array.from({ length: count }, (_, i) => `${PREFIX}-${i}`)];
+  const names = [SWITCH, ...Array.from({ length: count }, (_, i) => machineName(i))];
   for (const name of names) await runCommand('ip', ['netns', 'del', name]).catch(() => undefined);
 }
 
