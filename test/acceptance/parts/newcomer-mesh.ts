@@ -101,7 +101,7 @@ function placeOf(clone: string, name: string): Place {
 }
 
 function printedLine(text: string, command: string): string {
-  const line = text.split('\n').find((each) => each.includes(`npx --no nmc ${command} `));
+  const line = text.split('\n').find((each) => `${each} `.includes(`npx --no nmc ${command} `));
   if (line === undefined) throw new Error(`no \`${command}\` is printed in ${text}`);
   return line.slice(line.indexOf('npx --no nmc'));
 }
