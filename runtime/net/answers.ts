@@ -108,6 +108,7 @@ const STATUS: Shape<MeshStatus> = object({
     }),
   ),
   lost: optional(list(object({ name: text, key: text, ago: number, why: text }))),
+  damaged: optional(list(text)),
   refused: dictionary(number),
   refusedAge: optional(dictionary(number)),
   relayedBytes: number,

@@ -94,6 +94,8 @@ export interface MeshStatus {
   }[];
   /** Trainers that have gone without a word. */
   readonly lost?: readonly LostMember[];
+  /** Runs whose records cannot be read, and were set aside. */
+  readonly damaged?: readonly string[];
   readonly refused: Readonly<Record<string, number>>;
   /** Seconds since the last of each. */
   readonly refusedAge?: Readonly<Record<string, number>>;

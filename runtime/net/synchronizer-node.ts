@@ -78,6 +78,8 @@ export class SynchronizerNode {
   readonly #tags = new Map<string, string>();
   readonly #work: OwnWork;
   readonly #lost = new LostMembers();
+  /** Runs whose records cannot be read, and were set aside. */
+  #damaged: readonly string[] = [];
   #failed: (error: unknown) => void = () => undefined;
   #timer: NodeJS.Timeout | undefined;
   #sweeps: NodeJS.Timeout | undefined;
@@ -224,6 +226,7 @@ export class SynchronizerNode {
   async #restore(): Promise<void> {
     const { operator, log } = this.#options;
     const stored = await this.#store.runs();
+    this.#damaged = await this.#store.damaged();
     if (!(await this.#membership.allowStarter(operator)))
       log({ event: 'not-operator', key: operator, message: 'operators have taken this role from it' });
     await new Promise<void>((resolve, reject) => {
@@ -247,7 +250,9 @@ export class SynchronizerNode {
     this.#garbage.letGo(visitor, [message.blob]);
   }
 
+  /** Nobody knows what a damaged run names: while there is one, blobs stay unless an operator asks for it. */
   #collect(): void {
+    if (this.#damaged.length > 0) return;
     this.#garbage.collect().then(
       ({ removed }) => removed.blobs > 0 && this.#options.log({ event: 'garbage', ...removed }),
       (error: unknown) => this.#notCollected(error),
@@ -282,6 +287,7 @@ export class SynchronizerNode {
       return answerTo('status', {
         ...statusPage(this.#driver.state, this.#gateway.counters, question.from),
         lost: this.#lost.told(wallNow()),
+        damaged: this.#damaged,
         refusedAge: this.#gateway.refusedAge(),
         synchronizer: { pid: process.pid, wire: WIRE_VERSION, ...(version === undefined ? {} : { version }) },
       });

@@ -8,6 +8,9 @@ import type { StoredRun } from '../roles/synchronizer-state.ts';
 import { appendBounded, MAX_COMMITS, MAX_LOG_ENTRIES } from './bounded-stream.ts';
 import { readStoredRun } from './run-shapes.ts';
 
+/** Before the key of a record that cannot be read. */
+const DAMAGED = 'damaged/';
+
 export interface SynchronizerStoreOptions {
   readonly backplane: Backplane;
   /** A run is known, or is about to be. */
@@ -30,13 +33,40 @@ export class SynchronizerStore implements StorePort {
   async runs(): Promise<StoredRun[]> {
     const stored: StoredRun[] = [];
     for (const { value, revision, key } of await this.#options.backplane.list('run/')) {
-      const run = readStoredRun(key, value);
+      const run = this.#read(key, value);
+      if (!run) {
+        await this.#setAside(key, value, revision);
+        continue;
+      }
       stored.push(run);
       this.#revisions.set(key, revision);
       this.#options.known(run.deployment.run);
       await this.#options.persisted(run);
     }
     return stored;
+  }
+
+  #read(key: string, value: string): StoredRun | undefined {
+    try {
+      return readStoredRun(key, value);
+    } catch (error) {
+      this.#options.log({ event: 'run-damaged', key, message: String(error), kept: DAMAGED + key });
+      return undefined;
+    }
+  }
+
+  /** One record that cannot be read keeps no other run from going on; it stays where somebody may look at it. */
+  async #setAside(key: string, value: string, revision: number): Promise<void> {
+    const aside = DAMAGED + key;
+    const before = await this.#options.backplane.get(aside);
+    await this.#options.backplane.put(aside, value, before?.revision ?? 0);
+    await this.#options.backplane.remove(key, revision);
+  }
+
+  /** Names of runs whose records were set aside. */
+  async damaged(): Promise<readonly string[]> {
+    const prefix = `${DAMAGED}run/`;
+    return (await this.#options.backplane.list(prefix)).map(({ key }) => key.slice(prefix.length));
   }
 
   readonly persist: StorePort['persist'] = (run, value, ending) => {

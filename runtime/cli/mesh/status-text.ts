@@ -37,6 +37,7 @@ export function statusText(status: MeshStatus, all: boolean, version: string): s
     ...shown.flatMap((run) => runLines(run, all)),
     ...(runs.length === 0 ? ['no runs yet'] : []),
     ...(folded > 0 ? [`${folded} more ${folded === 1 ? 'run has' : 'runs have'} ended: --all shows them`] : []),
+    ...damagedLines(status),
     ...trainerLines(trainers),
     ...lostLines(status),
     ...refusedLines(status),
@@ -169,6 +170,12 @@ function linkText({ roundTrip, upload, download }: MeshStatus['trainers'][number
   const delay = roundTrip === undefined ? '-' : `${roundTrip.toFixed(roundTrip < 10 ? 1 : 0)} ms`;
   const widths = [upload, download].map((bytes) => (bytes > 0 ? formatCount((8 * bytes) / 1e6) : '?'));
   return upload > 0 || download > 0 ? `${delay} ${widths.join('/')} Mbit/s` : delay;
+}
+
+function damagedLines({ damaged = [] }: MeshStatus): string[] {
+  return damaged.flatMap((run) =>
+    wrapped([`${shortened(run, 40)} is damaged: its record cannot be read and was set aside; deploy it again`], 2),
+  );
 }
 
 function lostLines({ lost = [] }: MeshStatus): string[] {

@@ -6,6 +6,7 @@ import { afterAll, describe, expect, test } from 'vitest';
 import { embeddedBackplane } from '../../../runtime/backplane/embedded.ts';
 import { keyPairFromSeed } from '../../../runtime/identity/ed25519.ts';
 import { keyText } from '../../../runtime/identity/key-text.ts';
+import { askStatus } from '../../../runtime/net/ask-status.ts';
 import { dial } from '../../../runtime/net/dial.ts';
 import { SynchronizerNode } from '../../../runtime/net/synchronizer-node.ts';
 import { PartVerifier } from '../../../runtime/net/verify-part.ts';
@@ -114,6 +115,38 @@ test('a synchronizer that begins looks at what active runs go on from, and one t
   ]);
   link.close();
   await node.close();
+});
+
+test('a record of a run that cannot be read is set aside and named, and the others go on', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'nmc-damaged-'));
+  afterAll(() => rmSync(folder, { recursive: true, force: true }));
+  const before = embeddedBackplane(folder);
+  const blob = await before.putBlob(new Uint8Array(1000));
+  await before.put('run/chain-1', JSON.stringify(storedRun([], 'stopped')), 0);
+  await before.put('run/torn', '{"deployment":', 0);
+  await before.put('run/other', '{"phase":"dancing"}', 0);
+  await before.close();
+  const operator = keyPairFromSeed(seeded(1));
+  // Twice: what was set aside is still named after a restart.
+  for (const damaged of [['run/other', 'run/torn'], []]) {
+    const events: Readonly<Record<string, unknown>>[] = [];
+    const node = await SynchronizerNode.open({
+      ...{ keys: keyPairFromSeed(seeded(9)), backplane: embeddedBackplane(folder), host: '127.0.0.1', port: 0 },
+      ...{ operator: keyText(operator.publicKey), onShutdown: () => undefined, log: (event) => events.push(event) },
+    });
+    expect(Object.keys(node.state.runs)).toEqual(['chain-1']);
+    const told = events.filter((e) => e.event === 'run-damaged').map((e) => e.key);
+    expect(told.sort()).toEqual(damaged);
+    const address = { host: '127.0.0.1', port: node.port, secure: false };
+    const link = await dial({ address, role: 'operator', keys: operator });
+    expect([...((await askStatus(link)).damaged ?? [])].sort()).toEqual(['other', 'torn']);
+    link.close();
+    await node.close();
+  }
+  const after = embeddedBackplane(folder);
+  expect((await after.get('damaged/run/torn'))?.value).toBe('{"deployment":');
+  expect(await after.hasBlob(blob)).toBe(true);
+  await after.close();
 });
 
 test('a plan that is lost, is not a plan or has no program is told of, and stops no synchronizer', async () => {

@@ -52,6 +52,7 @@ test('says what goes on, the one thing that limits it, who is there and who was'
     '  1 schema (last 1 h 00 min ago)',
     '',
   ]);
+  expect(statusText({ ...STATUS, damaged: ['r-9'] }, false, '0.3.0')).toContain('r-9 is damaged: its record');
   expect(statusText(STATUS, false, '0.4.0')).toContain('wire 2.0, 2 trainers  this is version 0.4.0');
 });
 
