@@ -20,6 +20,17 @@ export function halt(work: Work, id: string, into: 'stopped' | 'suspended'): voi
   else work.tell(halting, { type: 'pause', run: id, term: run.term });
 }
 
+/** To an owner whose connection broke: it may have missed the word, or its answer was lost. */
+export function haltAgain(work: Work, run: RunState, key: string): void {
+  if (run.phase !== 'halting') return;
+  const { term } = run;
+  const { run: id } = run.deployment;
+  const answered = run.owners.every((owner, shard) => owner !== key || run.pausing[shard] !== undefined);
+  const calls = haltTarget(run);
+  if (!answered) work.send(key, { type: 'pause', run: id, term });
+  else if (Number.isFinite(calls)) work.send(key, { type: 'halt', run: id, term, calls });
+}
+
 /** The call at which all stop; infinite until all have said where they can. */
 export function haltTarget(run: RunState): number {
   const all = Object.values(run.pausing);

@@ -1,6 +1,6 @@
 /** Who is there: trainers come, are silent, begin anew, want to go. */
 import type { Message } from '../wire/messages.ts';
-import { halted } from './ending.ts';
+import { haltAgain, halted } from './ending.ts';
 import { HEARTBEAT_MS, LAPSE_MS } from './liveness.ts';
 import { assignment, dismissIfFree, reassign } from './ownership.ts';
 import type { MemberState } from './synchronizer-state.ts';
@@ -30,8 +30,10 @@ export function joined(work: Work, key: string, received: Message & { type: 'mem
     const lost = owner && before?.instance !== instance;
     if (lost && run.phase === 'halting') halted(work, run);
     else if (lost) reassign(work, run, `${name} has begun anew`);
-    else if (owner) work.send(key, assignment(run, key));
-    else if (run.phase === 'waiting' && run.checkingFrom === undefined) reassign(work, run, '');
+    else if (owner) {
+      work.send(key, assignment(run, key));
+      haltAgain(work, run, key);
+    } else if (run.phase === 'waiting' && run.checkingFrom === undefined) reassign(work, run, '');
   }
 }
 

@@ -84,7 +84,7 @@ const RULES: Rules<Phase> = {
     waiting: 'preparing, send admitted, send release, log epoch-of-owners, send assign',
     preparing: 'send admitted, send assign',
     running: 'send admitted, send assign',
-    halting: 'send admitted, send assign',
+    halting: 'send admitted, send assign, send pause',
     otherwise: 'send admitted, send release',
   },
   'an owner that has begun anew': {
@@ -301,6 +301,22 @@ describe('a run', () => {
   test('has a rule for every event', () => expect(Object.keys(RULES)).toEqual(Object.keys(EVENTS)));
 
   holdRules(phases, RULES, (phase, event) => outcome(PHASES[phase](), EVENTS[event] ?? (() => undefined)));
+});
+
+test('an owner that connects again while a run halts is told again what it may have missed', () => {
+  const halting = (): Driver => PHASES.halting();
+  const toldAgain = (mesh: Driver): unknown[] => {
+    const owner = mesh.run.owners[0] ?? '';
+    const before = mesh.sent.length;
+    mesh.join(owner);
+    const sent = mesh.sent.slice(before).filter(({ to }) => to === owner);
+    return sent.map(({ message }) => (message.type === 'halt' ? `halt ${message.calls}` : message.type)).slice(-1);
+  };
+  expect(toldAgain(halting())).toEqual(['pause']);
+  expect(toldAgain(halting().ofShard(1, pausing(2)))).toEqual(['pause']);
+  // It has said where it can stop, and waits for the other.
+  expect(toldAgain(halting().ofShard(0, pausing(1)))).toEqual(['assign']);
+  expect(toldAgain(halting().ofShard(0, pausing(1)).ofShard(1, pausing(2)))).toEqual(['halt 2']);
 });
 
 describe('a run that is restored', () => {
