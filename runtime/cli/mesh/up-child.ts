@@ -3,6 +3,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { createWriteStream } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { jsonLine } from '../../support/emit.ts';
+import { EXIT } from '../shell/command.ts';
 import { BY_UP, parentEnvironment } from '../shell/with-parent.ts';
 import { type Ending, TrainerGuard } from './trainer-guard.ts';
 
@@ -11,6 +12,8 @@ export class Child {
   readonly firstLine: Promise<string | undefined>;
   readonly exit: Promise<void>;
   ended = false;
+  /** It ended in good order: a trainer that was asked to leave. */
+  left = false;
   readonly #process: ChildProcess;
   readonly #guard: TrainerGuard;
   #last = '';
@@ -34,8 +37,9 @@ export class Child {
     });
     this.#guard = new TrainerGuard(this.#process, { allowed, log: (event) => words.write(`${jsonLine(event)}\n`) });
     this.exit = new Promise((resolve) => {
-      this.#process.on('exit', () => {
+      this.#process.on('exit', (code) => {
         this.ended = true;
+        this.left = code === EXIT.done;
         words.end();
         resolve();
       });

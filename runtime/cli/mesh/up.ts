@@ -174,6 +174,10 @@ class Mesh {
     }
     for (const trainer of this.#trainers) {
       if (!trainer.child.ended) continue;
+      if (trainer.child.left) {
+        await this.#letGo(trainer.name);
+        continue;
+      }
       const { ending } = trainer.child;
       if (trainer.diedAt === 0 && ending) {
         trainer.overruns++;
@@ -191,6 +195,13 @@ class Mesh {
         trainer.diedAt = 0;
       }
     }
+  }
+
+  /** An operator has asked it to leave, or has revoked its key: then it is not started again. */
+  async #letGo(name: string): Promise<void> {
+    if (!(await this.#mayComeBack(name))) return;
+    this.#trainers = this.#trainers.filter((t) => t.name !== name);
+    process.stderr.write(printed`${name} has left and is not started again\n`);
   }
 
   /** Where an operator has revoked its key it is let go. */
