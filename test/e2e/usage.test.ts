@@ -3,6 +3,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { describe, expect, test } from 'vitest';
+import { lowering } from '../../compiler/7-kernels/wgsl/steps.ts';
 import { jsonLines, nmc, temporaryFolder, writeTiny } from '../support/nmc.ts';
 import { ROOT } from '../support/repository.ts';
 
@@ -165,6 +166,17 @@ describe('NMC_DEBUG', () => {
     const passes = await nmc(args, { env: { NMC_DEBUG: '5' } });
     expect(passes.stderr).toMatch(/^\[graph\] after dead-code$/m);
     expect(passes.stderr).toMatch(/^\[kernels\] cpu\/train\.onnx$/m);
+  });
+
+  test('4 shows what each step of the lowering to WGSL has changed, once for each function', async () => {
+    const args = ['compile', model, '-o', join(folder, 'debug-kernels.plan'), '--json'];
+    const { stderr } = await nmc(args, { env: { NMC_DEBUG: '4' } });
+    const shown = [...stderr.matchAll(/^\[kernels\] train after ([\w-]+): .+\n\[kernels\] {3}(.+)$/gm)];
+    expect(shown.map(([, name]) => name)).toEqual(lowering.steps.map(({ name }) => name));
+    const changed = new Map(shown.map(([, name, line]) => [name, line]));
+    expect(changed.get('halves')).toBe('nothing changed');
+    expect(changed.get('flatten')).toMatch(/^\S+: \[.*\] = \w+\(.*\)$/);
+    expect(changed.get('dispatch')).toMatch(/groups for/);
   });
 
   test('another level is exit code 2', async () => {

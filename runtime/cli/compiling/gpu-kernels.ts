@@ -1,10 +1,12 @@
 /** Kernels for GPUs, made here; the compiler's part of it is loaded only where they are wanted. */
 import type { LoweredKernels } from '../../../compiler/7-kernels/wgsl/lower.ts';
+import type { StepObserver } from '../../../compiler/7-kernels/wgsl/step-chain.ts';
 import { MAX_BOUND_ELEMENTS } from '../../../spec/kernels.ts';
 import type { HalfUnit, Precision } from '../../../spec/precision.ts';
 import type { Program } from '../../../spec/program.ts';
 import type { TileChoice } from '../../../spec/tiles.ts';
 import { EnvironmentError, UserError } from '../../support/errors.ts';
+import { debugLog } from '../shell/debug.ts';
 
 export interface GpuKernels {
   readonly lowered: LoweredKernels;
@@ -35,6 +37,14 @@ const CHANGES_NOTHING: Readonly<Record<Exclude<Precision, 'f32'>, readonly [why:
   f16: ['no product has more than 16 rows and columns', 'leave --precision out, or use a larger batch or wider layers'],
 };
 
+/** Shows what each step has changed, where NMC_DEBUG shows kernels. */
+async function stepObserver(): Promise<StepObserver | undefined> {
+  const { shows, debug } = debugLog();
+  if (!shows('kernels')) return undefined;
+  const { showSteps } = await import('../../../compiler/7-kernels/wgsl/show-steps.ts');
+  return showSteps((text) => debug('kernels', text));
+}
+
 /**
  * @throws UserError `precision/nothing`: better refused than a training in f32 that says otherwise; EnvironmentError
  *   `device/memory` where a tensor is too large for the device in parts, too
@@ -49,10 +59,11 @@ export async function gpuKernels(
     import('../../../compiler/7-kernels/wgsl/parts.ts'),
     import('../../../compiler/7-kernels/wgsl/persistent-runs.ts'),
   ]);
+  const observe = await stepObserver();
   const lower = (size: number): LoweredKernels => {
     try {
       const small = apart ? NOTHING_PERSISTENT : undefined;
-      return lowerToWgsl(program, { tiles, precision, halves, bound: size, small });
+      return lowerToWgsl(program, { tiles, precision, halves, bound: size, small }, observe);
     } catch (error) {
       if (!(error instanceof TooManyParts)) throw error;
       if (bound === undefined) return lower(2 * size);
