@@ -72,7 +72,7 @@ export const commands: readonly Command[] = [
   }),
   command({
     usage: 'check <files..>',
-    summary: 'say what is wrong with model files',
+    summary: 'report the mistakes in model files',
     options: CHECK,
     examples: [['check model.pcn', 'messages with places and repairs']],
     load: () => import('./compiling/check.ts'),
@@ -108,7 +108,7 @@ export const commands: readonly Command[] = [
     options: COMPILE,
     examples: [
       ['compile model.pcn -o model.plan', 'plan.json, the programs and cpu/*.onnx'],
-      ['compile model.pcn --partition 8', 'eight shards, with what crosses between them'],
+      ['compile model.pcn --partition 8', 'eight shards, and the traffic between them'],
       ['compile model.pcn --mesh mesh.json', 'a shard for each machine of the file'],
     ],
     load: () => import('./compiling/compile.ts'),
@@ -122,7 +122,7 @@ export const commands: readonly Command[] = [
   }),
   command({
     usage: 'serve',
-    summary: 'serve predictions over HTTP; newer weights are taken up on the way',
+    summary: 'serve predictions over HTTP; newer weights are picked up while it runs',
     options: SERVE,
     examples: [
       ['serve --run runs/digits-20261122-1 --port 8080', 'then curl 127.0.0.1:8080/predict --json @sample.json'],
@@ -132,11 +132,11 @@ export const commands: readonly Command[] = [
   ...meshCommands,
   command({
     usage: 'mesh <action> [records..]',
-    summary: 'put records of machines together into a file for --mesh; free what a mesh keeps for nothing',
+    summary: 'join records of machines into a file for --mesh; remove blobs that a mesh no longer needs',
     options: MESH_FILE,
     examples: [
       ['mesh record a.json b.json -o mesh.json', `two machines, by what ${nmc`doctor --json`} found on them`],
-      ['mesh gc --dry-run', 'what nothing needs any more, and how much it is'],
+      ['mesh gc --dry-run', 'the blobs that are no longer needed, and their size'],
     ],
     load: () => import('./mesh/mesh.ts'),
   }),
@@ -149,30 +149,30 @@ export const commands: readonly Command[] = [
   }),
   command({
     usage: 'doctor',
-    summary: 'say what this machine can do, and which device a training takes',
+    summary: 'report what this machine can do, and which device a training takes',
     options: JSON_LINES,
     examples: [['doctor --json', 'adapter, driver, limits and measured speeds, one object on one line']],
     load: () => import('./measuring/doctor.ts'),
   }),
   command({
     usage: 'bench',
-    summary: 'measure a device: products, ticks and batches against the most that it does',
+    summary: 'measure a device: products, ticks and batches beside its own ceiling',
     options: BENCH,
     examples: [
       ['bench --device webgpu', 'the GPU; exit code 3 where there is none'],
       ['bench --device webgpu --only tiles', 'find the tiles that suit this GPU, and keep them for trainings'],
       ['bench --device webgpu --precision f16-weights', 'the same with weights read in half precision'],
-      ['bench --device webgpu --precision f16', 'the same multiplied in half precision, on a GPU that does'],
+      ['bench --device webgpu --precision f16', 'the same, multiplied in half precision where the GPU can'],
       ['bench --device cpu --json', 'a line of JSON for each measurement'],
     ],
     load: () => import('./measuring/bench.ts'),
   }),
   command({
     usage: 'data <action> [name]',
-    summary: 'list data sets, or get one',
+    summary: 'list public data sets, or download one',
     options: DATA_SETS,
     examples: [
-      ['data list', 'what there is, and what is here already'],
+      ['data list', 'the data sets, and which are here'],
       ['data get mnist', 'download with a checksum, resumed after a break'],
     ],
     load: () => import('./training/data.ts'),

@@ -24,7 +24,7 @@ export const meshCommands: readonly Command[] = [
     options: UP,
     examples: [
       ['up --trainers 4', `then ${nmc`deploy FILE --watch`}`],
-      ['up --state DIR', 'again: goes on with every run that was not stopped'],
+      ['up --state DIR', 'started again, it continues every run that was not stopped'],
     ],
     load: () => import('./mesh/up.ts'),
   }),
@@ -43,7 +43,7 @@ export const meshCommands: readonly Command[] = [
     options: JOIN,
     examples: [
       ['join 192.168.0.2 --listen 192.168.0.3:7421 --insecure …', 'neighbours reach it without the relay'],
-      ['join mesh.example.org --fingerprint KEY --invite -', 'Ctrl-C hands the shards over, then goes'],
+      ['join mesh.example.org --fingerprint KEY --invite -', 'Ctrl-C hands the shards over, then leaves'],
     ],
     load: () => import('./mesh/join.ts'),
   }),
@@ -56,11 +56,11 @@ export const meshCommands: readonly Command[] = [
   }),
   command({
     usage: 'service <action>',
-    summary: 'let the command behind -- start at every login: a systemd unit or a launchd agent',
+    summary: 'start the command after -- at every login: a systemd unit or a launchd agent',
     options: SERVICE,
     examples: [
       ['service install -- join mesh.example.org', 'lend this machine, also after it starts again'],
-      ['service install --print -- synchronizer', 'the file, to be looked at'],
+      ['service install --print -- synchronizer', 'only prints the file'],
       ['service remove --name nmc-join', 'end it'],
     ],
     load: () => import('./mesh/service.ts'),
@@ -78,7 +78,7 @@ export const meshCommands: readonly Command[] = [
   }),
   command({
     usage: 'status',
-    summary: 'what a mesh is doing, and why not where it is not',
+    summary: 'show what a mesh is doing, and what holds it up',
     options: STATUS,
     examples: [['status --watch', 'runs, shards, trainers, rates']],
     load: () => import('./mesh/status.ts'),
@@ -89,7 +89,7 @@ export const meshCommands: readonly Command[] = [
     options: LOGS,
     examples: [
       ['logs digits-3f2a1c', 'epochs, owners, snapshots'],
-      ['logs digits-3f2a1c --replay', 'each event with its effects; exit code 1 where they differ'],
+      ['logs digits-3f2a1c --replay', 'each event with its effects; exit code 1 if they differ'],
     ],
     load: () => import('./mesh/logs.ts'),
   }),
@@ -123,13 +123,13 @@ export const meshCommands: readonly Command[] = [
   }),
   command({
     usage: 'keys <action> [key] [name]',
-    summary: 'this user’s key; who may do what in a mesh',
+    summary: 'this user’s key; the keys and invites of a mesh',
     options: KEYS,
     examples: [
       ['keys show', 'the public key'],
       ['keys allow KEY --role viewer', 'let someone look'],
       ['keys invite --uses 3 --expires 2h', 'let three trainers in'],
-      ['keys revoke KEY', 'its connections, its shards and the invite that let it in end now'],
+      ['keys revoke KEY', 'end its connections, its shards and the invite that admitted it'],
       ['keys token new laptop', `a bearer token for ${nmc`serve --tokens FILE`}`],
     ],
     load: () => import('./mesh/keys.ts'),

@@ -75,7 +75,7 @@ function placed(work: Work, run: RunState, previous: readonly string[]): Placed 
     first ??= { placement, version };
   }
   const problem =
-    free(work).length === 0 ? 'no trainer is there' : 'none of the trainers may train it: its log says why';
+    free(work).length === 0 ? 'there is no trainer' : 'none of the trainers may train it: its log says why';
   return first ?? { placement: { owners: [], problem }, version: '' };
 }
 

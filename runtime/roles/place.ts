@@ -30,7 +30,7 @@ export function place(
   previous: readonly string[] = [],
   reluctance: (key: string, shard: number) => number = () => 0,
 ): Placement {
-  if (candidates.length === 0) return { owners: [], problem: 'no trainer is there' };
+  if (candidates.length === 0) return { owners: [], problem: 'there is no trainer' };
   const state = new Map(candidates.map((c) => [c.key, { ...c, used: 0, flops: c.load, rate: rateOf(c, candidates) }]));
   const owners: (string | undefined)[] = needs.map((need, shard) => {
     const kept = state.get(previous[shard] ?? '');

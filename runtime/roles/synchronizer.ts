@@ -58,7 +58,7 @@ function restored(run: RunState): RunState {
   const { checkingFrom, ...rest } = run;
   // Checks begin again; the weights are there.
   if (checkingFrom !== undefined && (isActive(run) || run.phase === 'suspended')) return { ...rest, phase: 'checking' };
-  return run.phase === 'suspended' ? { ...run, phase: 'waiting', owners: [], reason: 'no trainer is there' } : run;
+  return run.phase === 'suspended' ? { ...run, phase: 'waiting', owners: [], reason: 'there is no trainer' } : run;
 }
 
 export function synchronizer(state: SynchronizerState, event: SynchronizerEvent, now: number): Step {

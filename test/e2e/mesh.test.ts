@@ -158,7 +158,9 @@ test('batches begun on predicted weights: the bits of the same shards in one pro
 test('what cannot be pipelined is refused with the reason', async () => {
   const odd = await mesh.run('deploy', model, '--partition', '2', '--schedule', 'pipelined', '--microbatches', '7');
   expect(odd).toMatchObject({ code: 2 });
-  expect(odd.stderr).toContain('a batch of 16 cannot be divided into 7 parts of 3: nothing is left for the last');
+  expect(odd.stderr).toContain(
+    'a batch of 16 cannot be divided into 7 parts of 3: no sample would be left for the last',
+  );
 });
 
 test('what the model says of its schedule counts where no option does', async () => {

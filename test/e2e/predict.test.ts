@@ -195,7 +195,7 @@ describe('is refused with exit code 2 and a message:', () => {
   test('an input beside a picture of the data', async () => {
     const outcome = await nmc(['predict', 'run', '--input', 'images.npy', '--png', 'p.png'], { cwd: folder });
     expect(outcome).toMatchObject({ code: 2, stdout: '' });
-    expect(outcome.stderr).toContain('--input would not be read');
+    expect(outcome.stderr).toContain('does not use --input');
   });
 
   test('a run that lacks a part of its own', async () => {
@@ -288,7 +288,7 @@ check accuracy(other.digit, data.glyphs.test.digit) > 1
   test('a mesh is served by its own tasks alone', async () => {
     const outcome = await nmc(['serve', '--mesh', '127.0.0.1:1', '--model', 'other.pcn'], { cwd: folder });
     expect(outcome).toMatchObject({ code: 2 });
-    expect(outcome.stderr).toContain('--model is for a run folder');
+    expect(outcome.stderr).toContain('--model works only with a run folder');
   });
 
   test('eval measures the checks of that file', async () => {

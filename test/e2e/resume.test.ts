@@ -97,7 +97,7 @@ test('people are told how to go on, and the words work', async () => {
     },
   });
   expect(outcome.code).toBe(130);
-  expect(outcome.stderr).toContain('stopping after this batch; once more to stop at once');
+  expect(outcome.stderr).toContain('stopping after this batch; press again to stop at once');
   const command = /go on with: nmc (.+)$/m.exec(outcome.stdout)?.[1]?.split(' ') ?? [];
   expect(command).toEqual(['train', '--resume', 'told']);
   expect((await nmc(command, { cwd: folder })).code).toBe(0);
@@ -114,7 +114,7 @@ test('the second Ctrl-C ends at once; what was saved before goes on', async () =
       if (line.startsWith('run ')) setTimeout(() => child.kill('SIGINT'), 100);
     },
     onError: (text, child) => {
-      if (text.includes('once more to stop at once') && sent++ === 0) child.kill('SIGINT');
+      if (text.includes('press again to stop at once') && sent++ === 0) child.kill('SIGINT');
     },
   });
   // Ended by the signal itself, for which shells report 130.

@@ -63,7 +63,7 @@ describe('a wrong command line is exit code 2, with what was meant', () => {
     [['train', model, '--set', 'hiden=3'], 'hidden'],
     [['train', model, '--set', 'hidden=0'], 'hidden >= 1'],
     [['train', model, 'ill'], 'did you mean il?'],
-    [['train', model, 'il', 'more'], 'more is not understood here'],
+    [['train', model, 'il', 'more'], 'more is not expected here'],
     [['train'], 'name a model file'],
     [['train', 'nowhere.pcn'], 'there is no file nowhere.pcn'],
     [['train', '.'], 'is a folder'],
@@ -76,11 +76,11 @@ describe('a wrong command line is exit code 2, with what was meant', () => {
     [['show', model, '--stage', 'grph'], 'did you mean graph?'],
     [['show', model, '--after', 'hoists', '--stage', 'program'], 'did you mean hoist?'],
     [['explain', 'link/shap'], 'did you mean link/shape?'],
-    [['join', '127.0.0.1', '--listen', '0.0.0.0:7500'], 'nothing that neighbours can dial'],
-    [['join', '127.0.0.1', '--listen', '127.0.0.1:7500', '--relay'], 'exclude each other'],
-    [['simulate'], 'say which plan'],
+    [['join', '127.0.0.1', '--listen', '0.0.0.0:7500'], 'not an address that neighbours can dial'],
+    [['join', '127.0.0.1', '--listen', '127.0.0.1:7500', '--relay'], 'cannot be combined'],
+    [['simulate'], 'name a plan'],
     [['data', 'lists'], 'action is one of'],
-    [['data', 'get'], 'say which data set'],
+    [['data', 'get'], 'name a data set'],
     [['data', 'get', 'minst'], 'mnist'],
     [['train', model, '--data', 'nowhere', '--set', 'hidden=3', '--resume', 'x'], '--resume continues a run'],
   ])('%j', async (args, words) => {
@@ -200,5 +200,5 @@ test('two values for one parameter, or two ports for one mesh, are refused', asy
   expect(twice.stderr).toContain('--set gives hidden two values, 8 and 9');
   const ports = await nmc(['up', '--listen', '127.0.0.1:17433', '--port', '17434'], { cwd: folder });
   expect(ports.code).toBe(2);
-  expect(ports.stderr).toContain('name two ports');
+  expect(ports.stderr).toContain('give two ports');
 });

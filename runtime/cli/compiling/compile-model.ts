@@ -86,8 +86,8 @@ export function selectTask(
     const close = closest(name, names);
     throw new UserError(
       'task/unknown',
-      `${model.path} has no train block called ${name}`,
-      close ? `did you mean ${close}?` : names.length > 0 ? `there are: ${names.join(', ')}` : 'it has none at all',
+      `${model.path} has no train block named ${name}`,
+      close ? `did you mean ${close}?` : names.length > 0 ? `there are: ${names.join(', ')}` : 'it has no train blocks',
     );
   }
   const instance = found?.model ?? models.at(-1);
@@ -220,12 +220,14 @@ function assertFits(path: string, plan: BuiltPlan['plan'], machines: Machines | 
   if (!machine || !shard || shard.memory <= machine.memory) return;
   throw new UserError(
     'partition/impossible',
-    `${path} cannot be placed so: ${machine.name} has ${formatBytes(machine.memory)}, ${plan.model} needs ${formatBytes(shard.memory)}`,
+    `${path} cannot be placed this way: ${machine.name} has ${formatBytes(machine.memory)}, ${plan.model} needs ${formatBytes(shard.memory)}`,
     'add machines or memory, or make the batch smaller',
   );
 }
 
-/** A plan of several shards, whose files are made when they are written. @throws UserError `partition/…`, `mesh/node` */
+/**
+ * A plan of several shards, whose files are made when they are written. @throws UserError `partition/…`, `mesh/node`
+ */
 export function cutPlanOf(model: CheckedModel, staged: Staged, cut: Cut): PlanDraft {
   const { shards, machines, old, pinned = new Map<string, number>() } = cut;
   const known = new Set(staged.graph.nodes.map((n) => n.name));
@@ -246,7 +248,7 @@ export function cutPlanOf(model: CheckedModel, staged: Staged, cut: Cut): PlanDr
 /** @throws UserError `partition/impossible` */
 function drafted(model: CheckedModel, result: ReturnType<typeof buildPlan>): PlanDraft {
   if (result.kind === 'draft') return result.draft;
-  throw new UserError('partition/impossible', `${model.path} cannot be cut so: ${result.reason}`, result.repair);
+  throw new UserError('partition/impossible', `${model.path} cannot be cut this way: ${result.reason}`, result.repair);
 }
 
 /** `--partition K`, `--shards K`: 1 where it is not given. */

@@ -41,7 +41,7 @@ export default async function (args: CompileArguments): Promise<number> {
   if (precision !== 'f32' && cut.shards > 1)
     throw new UserError(
       'precision/shards',
-      `the kernels of several shards are made where each of them runs: ${precision} is there for one`,
+      `the kernels of several shards are made on the machines that run them: ${precision} works only for one shard`,
       'leave --partition or --precision out',
     );
   const staged = inMicrobatches(selected, whole, cut.shards, args);

@@ -31,7 +31,7 @@ export interface KernelChoice {
 
 const CHANGES_NOTHING: Readonly<Record<Exclude<Precision, 'f32'>, readonly [why: string, repair: string]>> = {
   'f16-weights': [
-    'no weight is read by four products between two of its steps',
+    'no weight is read by four or more products between two of its steps',
     'leave --precision out: learn.il with more ticks reads weights often, learn.ipc and learn.bp do not',
   ],
   f16: ['no product has more than 16 rows and columns', 'leave --precision out, or use a larger batch or wider layers'],

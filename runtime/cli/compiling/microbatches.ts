@@ -1,4 +1,6 @@
-/** `--schedule pipelined`: into how many microbatches a batch is divided, given or chosen for the trainers of a mesh. */
+/**
+ * `--schedule pipelined`: into how many microbatches a batch is divided, given or chosen for the trainers of a mesh.
+ */
 
 import {
   evenMicrobatches,
@@ -37,8 +39,8 @@ const WORTH = 1.01;
  * @throws UserError for a training that cannot be pipelined, or not so
  */
 export function assertPipelined({ graph, task }: Staged, { schedule, microbatches }: AskedSchedule): void {
-  const problem = task ? pipelineProblem(graph, task) : 'nothing is trained';
-  const asked = schedule === undefined || isOption(schedule) ? '' : `, which ${schedule.by} asks for`;
+  const problem = task ? pipelineProblem(graph, task) : 'it has no training';
+  const asked = schedule === undefined || isOption(schedule) ? '' : `, as ${schedule.by} asks`;
   if (problem !== undefined || !task)
     throw new UserError(
       'deploy/pipelined',
@@ -52,13 +54,16 @@ export function assertPipelined({ graph, task }: Staged, { schedule, microbatche
   throw new UserError(
     'deploy/microbatches',
     microbatches.value > MAX_MICROBATCHES
-      ? `${by}${microbatches.value} microbatches are more than the ${MAX_MICROBATCHES} that can be in flight`
-      : `${by}a batch of ${task.batch} cannot be divided into ${microbatches.value} parts of ${microbatchSizes(task.batch, microbatches.value).size}: nothing is left for the last`,
+      ? `${by}${microbatches.value} microbatches are more than the ${MAX_MICROBATCHES} that are possible`
+      : `${by}a batch of ${task.batch} cannot be divided into ${microbatches.value} parts of ${microbatchSizes(task.batch, microbatches.value).size}: no sample would be left for the last`,
     `use ${possible.join(', ')}; or another --batch`,
   );
 }
 
-/** Of commands that cut a model themselves, with no mesh to choose for: its stages for a microbatch, where it is pipelined. */
+/**
+ * Of commands that cut a model themselves, with no mesh to choose for: its stages for a microbatch, where it is
+ * pipelined.
+ */
 export function inMicrobatches(
   selected: Selected,
   whole: Staged,
@@ -76,7 +81,7 @@ export function inMicrobatches(
     return parts > 1 ? { ...buildStagesFor(shards, selected, parts), ahead: asked.ahead?.value ?? 0 } : whole;
   throw new UserError(
     'deploy/microbatches',
-    'one shard waits for nobody, so its batches are not divided, and none begins ahead of another',
+    'one shard has no neighbours to wait for, so its batches are not divided and none begins ahead of another',
     'leave out --microbatches and --ahead, or ask for more shards',
   );
 }

@@ -34,14 +34,11 @@ export const COMPILE = {
   ...MODEL_FILE,
   ...TASK_NAME,
   partition: whole('K: cut the model into K shards', SHARDS_RANGE),
-  microbatches: whole(
-    'K: for --schedule pipelined, with a batch in K parts in flight side by side',
-    MICROBATCHES_RANGE,
-  ),
+  microbatches: whole('K: for --schedule pipelined, with a batch in K parts in flight together', MICROBATCHES_RANGE),
   ...AHEAD,
   mesh: text(`file of machines (${nmc`mesh record`}): a shard for each, as large as it is fast`),
   from: text(
-    'an older plan: pieces move only for a tick a tenth faster, or where they must; all anew where its tiles do not fit',
+    'an older plan: pieces move only if they must, or for a tick a tenth faster; cut anew if its tiles do not fit',
   ),
   out: text('plan folder (default: FILE.plan)', { alias: 'o' }),
 };

@@ -73,7 +73,7 @@ export async function executableOf(
     if (other !== undefined)
       throw new UserError(
         'plan/kernels',
-        `${folder}: ${other} of shard ${shard} is not what its program is lowered to: it was changed, or another compiler made it`,
+        `${folder}: ${other} of shard ${shard} is not the compiled form of its program: it was changed, or made by another compiler`,
         'do not run this plan if it is not yours; otherwise compile the model again with this version',
       );
   }

@@ -36,7 +36,7 @@ export async function probe({ staged, training, data, device, begin, seed }: Pro
   if (!task || !method || !('rate' in method))
     throw new UserError(
       'probe/rule',
-      `--probe is about the rate of inference, and ${training.rule} has none`,
+      `--probe tries rates of inference, and ${training.rule} has none`,
       'leave out --probe',
     );
   const program = runPasses(lowerProbe(graph, task));

@@ -16,7 +16,11 @@ import { type NotRun, variantsOf } from './variants.ts';
 export default async function (args: BenchArguments): Promise<number> {
   const name = args.device ?? 'auto';
   if (name === 'reference')
-    throw new UserError('device/unknown', 'the reference device is an interpreter: its speed says nothing', 'use cpu');
+    throw new UserError(
+      'device/unknown',
+      'the reference device is an interpreter and cannot be benchmarked',
+      'use cpu',
+    );
   if (!(DEVICES as readonly string[]).includes(name))
     throw new UserError('device/unknown', `there is no device ${name}`, 'use one of auto, cpu, webgpu');
   const only = args.only;
@@ -30,7 +34,7 @@ export default async function (args: BenchArguments): Promise<number> {
   assertMultiplies(halves, precision);
   const software = device.name === 'webgpu' && adapter?.software !== false;
   const json = args.json;
-  const what = `${device.name}: ${device.description}${software ? ', a processor that plays a GPU' : ''}`;
+  const what = `${device.name}: ${device.description}${software ? ', a GPU emulated by the processor' : ''}`;
   if (json) emit({ event: 'device', device: device.name, description: device.description, software });
   else process.stdout.write(`${what}\n\n`);
   process.stderr.write('measuring…\n');

@@ -38,7 +38,7 @@ export async function examine(): Promise<Capability> {
 const reference: DeviceCapability = {
   device: 'reference',
   available: true,
-  description: 'interpreter in f64, slow and exact: what the others are held against',
+  description: 'interpreter in f64, slow and exact: the reference for the others',
 };
 
 async function examineCpu(): Promise<DeviceCapability> {
@@ -73,8 +73,8 @@ async function examineGpu(): Promise<DeviceCapability> {
 function whyCpu(devices: readonly DeviceCapability[]): string {
   const gpu = devices.find((d) => d.device === 'webgpu');
   if (!gpu?.available) return `there is no GPU to use: ${gpu?.reason ?? 'none was found'}`;
-  if (gpu.adapter?.software !== false) return 'the only GPU is one that the processor plays: right, but slow';
-  return 'a GPU is taken when it is asked for: --device webgpu';
+  if (gpu.adapter?.software !== false) return 'the only GPU is emulated by the processor: correct, but slow';
+  return 'a GPU is used only on request: --device webgpu';
 }
 
 function inWords(c: Capability): string {

@@ -31,7 +31,7 @@ export function variantsOf({ features, halves = [] }: Pick<AdapterCapability, 'f
     const unit = halves.find((half) => half.kind === kind);
     if (unit) return { name, unit, reason: `offered${sizeOf(unit)}, for --precision f16` };
     const reason = features.includes(feature)
-      ? 'offered by this adapter, but not with right sums in f32: not run'
+      ? 'offered by this adapter, but without correct sums in f32: not run'
       : 'not offered by this adapter, not run';
     return { name, reason };
   });

@@ -145,7 +145,7 @@ function prepare(args: DeployArguments): Prepared {
       const chosen = chosenSettings(args, path, selected.task);
       const said = {
         ...saidBy(asked, shards, ahead),
-        shards: shardsSaid?.by ?? (trainers.length > 0 ? CHOSEN : 'nobody said another'),
+        shards: shardsSaid?.by ?? (trainers.length > 0 ? CHOSEN : 'the default'),
       };
       const verified = verifyPlan(planInMemory(`the plan of ${path}`, all), verifyForeign);
       return { verified, chosen, source: { path, text: model.texts.get(path) ?? '' }, said };
@@ -171,7 +171,7 @@ function chosenShards(
 function saidBy(asked: AskedSchedule, shards: number, ahead: number): SaidBy {
   if (shards === 1) return { schedule: 'one shard' };
   return {
-    schedule: asked.schedule?.by ?? 'nobody said another',
+    schedule: asked.schedule?.by ?? 'the default',
     ...(isPipelined(asked) ? { microbatches: asked.microbatches?.by ?? CHOSEN } : {}),
     ...(ahead > 0 && asked.ahead ? { ahead: asked.ahead.by } : {}),
   };
@@ -182,7 +182,7 @@ function fromPlan(path: string, args: DeployArguments): Wanted {
     if (args[name] !== undefined)
       throw new UserError(
         `deploy/${name}`,
-        `${path} is a plan, which is cut already`,
+        `${path} is a plan, which is already cut`,
         `compile it again with --${name}, or deploy the model file`,
       );
   const verified = openPlan(path);
@@ -204,5 +204,5 @@ function fromPlan(path: string, args: DeployArguments): Wanted {
 function codecOf(args: DeployArguments): 'f32' | 'f16' {
   const codec = args.borders ?? 'f32';
   if (codec === 'f32' || codec === 'f16') return codec;
-  throw new UserError('deploy/codec', `there is no codec ${codec}`, 'use --borders f32 or --borders f16');
+  throw new UserError('deploy/codec', `the codec ${codec} is unknown`, 'use --borders f32 or --borders f16');
 }

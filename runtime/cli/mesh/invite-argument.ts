@@ -1,4 +1,6 @@
-/** An invite on its way into `nmc join`: by standard input, a file or the environment, never by the list of processes. */
+/**
+ * An invite on its way into `nmc join`: by standard input, a file or the environment, never by the list of processes.
+ */
 import { readFileSync, statSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { errorCode } from '../../support/atomic.ts';
@@ -20,7 +22,7 @@ export async function inviteOf(args: { readonly invite?: string | undefined }): 
   if (said === '-') return parseInvite(await firstLine());
   // Even the better part of one is a secret.
   if (/^[0-9a-f]+\.[0-9a-f]{8,}$/i.test(said))
-    throw new UserError('mesh/invite', 'everybody on this machine can read an invite on the command line', HOW);
+    throw new UserError('mesh/invite', 'every user of this machine can read an invite on the command line', HOW);
   return parseInvite(readInvite(said));
 }
 
@@ -34,7 +36,7 @@ export function parseInvite(given: string): Invite {
   if (id === undefined || secret === undefined)
     throw new UserError(
       'mesh/invite',
-      'that is not an invite',
+      'this is not an invite',
       `copy the whole line that ${nmc`up`} or ${nmc`keys invite`} printed`,
     );
   return { id, secret };

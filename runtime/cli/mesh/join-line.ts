@@ -37,7 +37,7 @@ export function joinLine(line: JoinLine): string {
   return [
     introduction(line, commands.length),
     ...commands.map((command) => `  ${command}`),
-    `which asks for this invite; it lets ${whom} in, within ${spanText(milliseconds)}:`,
+    `which asks for this invite; it admits ${whom}, within ${spanText(milliseconds)}:`,
     `  ${invite}`,
     ...(uses === 1 ? [`for more trainers: ${nmc`keys invite --uses 3 ${mesh}`}`] : []),
     '',

@@ -137,15 +137,15 @@ function listenOf(args: JoinArguments): { readonly listen?: Address } {
   const said = args.listen;
   if (args.relay) {
     if (said === undefined) return {};
-    throw new UserError('usage', '--relay and --listen exclude each other', 'leave one of them out');
+    throw new UserError('usage', '--relay and --listen cannot be combined', 'leave one of them out');
   }
   if (said === undefined) return { listen: { host: '127.0.0.1', port: 0, secure: false } };
   const address = parseAddress(said);
   if (!['0.0.0.0', '::'].includes(address.host) && !address.secure) return { listen: address };
   throw new UserError(
     'mesh/listen',
-    `${said} is nothing that neighbours can dial`,
-    '--listen HOST:PORT, with an address of this machine; border packets are sealed by themselves',
+    `${said} is not an address that neighbours can dial`,
+    '--listen HOST:PORT, with an address of this machine; border packets are encrypted in any case',
   );
 }
 

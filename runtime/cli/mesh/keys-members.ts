@@ -18,7 +18,7 @@ const MAX_MILLISECONDS = 315_360_000_000;
 export async function allowKey(args: KeysArguments): Promise<number> {
   const key = keyOf(args);
   const role = ROLES.find((r) => r === args.role);
-  if (!role) throw new UserError('usage/role', 'say what the key may do', `--role ${ROLES.join(', --role ')}`);
+  if (!role) throw new UserError('usage/role', 'say which role the key gets', `--role ${ROLES.join(', --role ')}`);
   await withMesh(args, (link) => ask(link, { what: 'allow', key, role }));
   if (args.json) emit({ event: 'allowed', key, role });
   else process.stdout.write(printed`${key} is ${role === 'operator' ? 'an' : 'a'} ${role} now\n`);
@@ -34,8 +34,8 @@ export async function revokeKey(args: KeysArguments): Promise<number> {
   }
   process.stdout.write(printed`${key} was revoked: its connections have ended, its shards go to others\n`);
   for (const { id, unused } of invites) {
-    const rest = unused === 0 ? 'it was used up' : `${unused} unused ${unused === 1 ? 'use' : 'uses'} of it`;
-    process.stdout.write(printed`  with it invite ${id}: ${rest}\n`);
+    const rest = unused === 0 ? 'it had no uses left' : `${unused} unused ${unused === 1 ? 'use' : 'uses'} of it`;
+    process.stdout.write(printed`  the invite ${id} ended with it: ${rest}\n`);
   }
   return EXIT.done;
 }
@@ -46,8 +46,7 @@ export async function expireKey(args: KeysArguments): Promise<number> {
   const { expires } = await withMesh(args, (link) => ask(link, { what: 'expire', key, milliseconds }));
   const at = new Date(expires).toISOString();
   if (args.json) emit({ event: 'expires', key, expires: at });
-  else
-    process.stdout.write(printed`${key} expires at ${at}; to take that back: ${nmc`keys allow ${key} --role ROLE`}\n`);
+  else process.stdout.write(printed`${key} expires at ${at}; to undo that: ${nmc`keys allow ${key} --role ROLE`}\n`);
   return EXIT.done;
 }
 
@@ -83,7 +82,7 @@ export function durationOf(option: string, given: string): number {
   if (milliseconds !== undefined && milliseconds >= 1 && milliseconds <= MAX_MILLISECONDS) return milliseconds;
   throw new UserError(
     'usage/duration',
-    `--${option} ${given} is not a length of time`,
+    `--${option} ${given} is not a duration`,
     `for example --${option} 90m, 2h, 7d`,
   );
 }

@@ -46,12 +46,12 @@ function list(args: KeysArguments, path: string): number {
 function revoke(args: KeysArguments, path: string, name: string): number {
   removeToken(path, name);
   if (args.json) emit({ event: 'revoked', name, file: path });
-  else process.stdout.write(`${name} is no longer valid, not even for servers that are running\n`);
+  else process.stdout.write(`${name} is no longer valid, also for running servers\n`);
   return EXIT.done;
 }
 
 function nameOf(args: KeysArguments): string {
   const name = args.name;
   if (name !== undefined) return name;
-  throw new UserError('usage', 'say which token', `${nmc`keys token new NAME`}, or ${nmc`keys token revoke NAME`}`);
+  throw new UserError('usage', 'name a token', `${nmc`keys token new NAME`}, or ${nmc`keys token revoke NAME`}`);
 }

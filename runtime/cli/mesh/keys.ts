@@ -29,7 +29,7 @@ export default async function (args: KeysArguments): Promise<number> {
   if (!action)
     throw new UserError(
       'usage',
-      'there is no such action',
+      'this action is unknown',
       `one of ${Object.keys(ACTIONS).join(', ')}, for example ${nmc`keys show`}`,
     );
   return action(args);

@@ -21,7 +21,7 @@ export default async function (args: LeaveArguments): Promise<number> {
       );
     await ask(link, { what: 'drain', trainer });
     if (args.json) emit({ event: 'leaving', trainer });
-    else process.stdout.write(printed`${trainer} goes when its shards are in other hands\n`);
+    else process.stdout.write(printed`${trainer} leaves when other trainers have its shards\n`);
     return EXIT.done;
   } finally {
     link.close();

@@ -26,7 +26,7 @@ function textOf({ removed, waiting, kept }: GarbageReport, dryRun: boolean): str
     `${word.padEnd(12)}  ${blobs} blob${blobs === 1 ? '' : 's'}, ${formatBytes(bytes)}${why}\n`;
   return (
     line(dryRun ? 'would remove' : 'removed', removed, '') +
-    line('later', waiting, ': nothing names them, and they came within the last hour') +
-    line('kept', kept, ': a run or a transfer names them')
+    line('later', waiting, ': no run needs them, but they came within the last hour') +
+    line('kept', kept, ': a run or a transfer needs them')
   );
 }

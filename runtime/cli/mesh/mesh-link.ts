@@ -30,8 +30,8 @@ export function assertSecure(address: Address, args: Pick<ReachArguments, 'insec
   if (address.secure || isLoopback(address.host) || args.insecure) return;
   throw new UserError(
     'mesh/insecure',
-    `${addressText(address)} is beyond this machine and its connection is not encrypted`,
-    'use wss://, or say --insecure where the network between is your own',
+    `${addressText(address)} is another machine and the connection is not encrypted`,
+    'use wss://, or --insecure if the network between is your own',
   );
 }
 
@@ -47,7 +47,7 @@ export function pinnedKey(address: Address, args: Pick<ReachArguments, 'fingerpr
   throw new UserError(
     'mesh/unknown',
     `the key of the mesh at ${addressText(address)} is not known`,
-    `say it once: --fingerprint KEY, as ${nmc`up`} printed it there`,
+    `give it once: --fingerprint KEY, as ${nmc`up`} printed it there`,
   );
 }
 

@@ -1,4 +1,7 @@
-/** `nmc mesh gc`, and `nmc mesh record`: puts what `nmc doctor --json` said on each machine together into a file for `--mesh`. */
+/**
+ * `nmc mesh gc`, and `nmc mesh record`: puts what `nmc doctor --json` said on each machine together into a file for
+ * `--mesh`.
+ */
 import { meshOf, readCapability } from '../../plan/mesh-file.ts';
 import { writeFileAtomic } from '../../support/atomic.ts';
 import { nmc } from '../../support/command-text.ts';
@@ -34,7 +37,7 @@ function record(args: MeshFileArguments): number {
   process.stdout.write(`wrote  ${out}  ${mesh.machines.length} machines, ${(rate / 1e9).toFixed(1)} GFLOP/s in all\n`);
   if (unbounded.length > 0)
     process.stdout.write(
-      `the uplink of ${unbounded.join(', ')} is not known and counts as unbounded: write upload and download there\n`,
+      `the uplink of ${unbounded.join(', ')} is unknown and counts as unbounded: write upload and download there\n`,
     );
   return EXIT.done;
 }

@@ -22,7 +22,7 @@ export function openShardPlan(device: Device) {
   return async (files: ReadonlyMap<string, Uint8Array>, shard: number): Promise<OpenedPlan> => {
     const hash = hex(sha256(files.get(PLAN_FILE) ?? new Uint8Array(0)));
     if (opened?.hash !== hash) {
-      const verified = verifyPlan(planInMemory('what was deployed', files), verifyForeign);
+      const verified = verifyPlan(planInMemory('the deployed plan', files), verifyForeign);
       opened = { hash, verified, lowering: lowerHere() };
     }
     const { verified, lowering } = opened;

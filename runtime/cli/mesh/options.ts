@@ -15,7 +15,7 @@ import {
 import { choice, flag, type Given, rest, text, texts, whole, word, words } from '../shell/options.ts';
 import { rate } from '../shell/rate-option.ts';
 
-const INSECURE = { insecure: flag('allow a connection beyond this machine without encryption') };
+const INSECURE = { insecure: flag('allow an unencrypted connection to another machine') };
 
 /** Of whoever connects. */
 export const REACH = {
@@ -26,7 +26,7 @@ export const REACH = {
 };
 export type ReachArguments = Given<typeof REACH>;
 
-const RELAY = { relay: flag('borders go through the synchronizer only, never straight from trainer to trainer') };
+const RELAY = { relay: flag('borders go only through the synchronizer, never directly between trainers') };
 /** Of a mesh on one machine that shall behave as if it stood in several places. */
 export const EMULATION = {
   delay: whole('emulated round trip between two trainers, in milliseconds', { least: 0, most: 60_000 }),
@@ -40,12 +40,12 @@ const RUN = { run: word(`as ${nmc`status`} names it`) };
 const LISTEN = {
   ...JSON_LINES,
   listen: text('address to listen on (default: 127.0.0.1)'),
-  state: text('folder for keys and everything kept (default: ~/.local/state/nmc)'),
-  host: texts('a name that others call this machine by, for /metrics; may be given several times'),
+  state: text('folder for keys and all state (default: ~/.local/state/nmc)'),
+  host: texts('a name of this machine, for /metrics; may be given several times'),
   origin: texts('a web page’s origin (https://HOST) that may connect; may be given several times (default: none)'),
-  tokens: text(`file of ${nmc`keys token new`}: then /metrics needs one, and may be read from elsewhere`),
+  tokens: text(`file of ${nmc`keys token new`}: /metrics then needs one, and may be read from other machines`),
   ...INSECURE,
-  'accept-older-state': flag('go on where the records in the folder have stepped back, with what is there'),
+  'accept-older-state': flag('continue although the records in the folder are older than what the mesh confirmed'),
 };
 
 const PORT_RANGE = { least: 0, most: 65_535 };
@@ -63,7 +63,7 @@ export type UpArguments = Given<typeof UP>;
 
 export const SYNCHRONIZER = {
   ...LISTEN,
-  cert: text('certificate (PEM): then it speaks wss'),
+  cert: text('certificate (PEM), for wss'),
   'cert-key': text('its private key (PEM)'),
 };
 export type SynchronizerArguments = Given<typeof SYNCHRONIZER>;
@@ -79,7 +79,7 @@ export const JOIN = {
   'max-memory': whole('MB that shards may use; one that takes more is ended', { least: 1 }),
   'max-upload': rate('most that borders may send'),
   'max-download': rate('most that borders may receive'),
-  state: text('folder for its key and what it keeps'),
+  state: text('folder for its key and its data'),
   ...EMULATION,
   address: word('HOST, HOST:PORT, ws:// or wss://'),
   ...RELAY,
@@ -103,7 +103,7 @@ export const DEPLOY = {
     'lockstep, or pipelined: microbatches of one batch in flight (default: what the model says, or lockstep)',
   ),
   microbatches: whole(
-    'of pipelined; chosen for the trainers of the mesh where neither this nor the model says it',
+    'of pipelined; by default as the model says, or chosen for the trainers of the mesh',
     MICROBATCHES_RANGE,
   ),
   ahead: whole(
@@ -113,7 +113,7 @@ export const DEPLOY = {
   borders: text('values on the wire: f32 (default) or f16'),
   'snapshot-every': whole('batches between two snapshots (default: 100, or an epoch)', { least: 1 }),
   file: word('model file (.pcn), or a plan folder'),
-  'dry-run': flag('say where shards would go, and what is missing'),
+  'dry-run': flag('show where shards would go, and what is missing'),
   watch: flag('follow the run to its end'),
 };
 export type DeployArguments = Given<typeof DEPLOY>;
@@ -128,7 +128,7 @@ export type StatusArguments = Given<typeof STATUS>;
 export const LOGS = {
   ...REACH,
   ...RUN,
-  replay: flag('go through what entered the synchronizer again, and say where anything else comes of it'),
+  replay: flag('replay what entered the synchronizer, and report differences'),
 };
 export type LogsArguments = Given<typeof LOGS>;
 
@@ -141,14 +141,14 @@ export type FetchArguments = Given<typeof FETCH>;
 export const SIMULATE = {
   ...JSON_LINES,
   nodes: whole('trainers (default: one for each shard)', { least: 1, most: 10_000 }),
-  seed: whole('of everything that is left to chance; the same one gives the same trace', { least: 0 }),
+  seed: whole('seed of all random choices; the same seed gives the same trace', { least: 0 }),
   faults: text('JSON file: latency, jitter, loss, lives, away, synchronizerLives (milliseconds)'),
-  requests: whole('a second, to a predictor that follows the run; each must get one answer or a reason', {
+  requests: whole('a second, to a predictor that follows the run; each must get an answer or a reason', {
     least: 1,
     most: 1000,
   }),
   record: text('file to write: everything that entered the synchronizer'),
-  replay: text('such a file, gone through again: exit code 1 where anything else comes of it'),
+  replay: text('such a file, to be replayed: exit code 1 if anything differs'),
   epochs: whole('epochs of training', { least: 1 }),
   batches: whole('batches of an epoch (default: 100)', { least: 1 }),
   'snapshot-every': whole('batches between two snapshots', { least: 1 }),
@@ -173,9 +173,9 @@ export const MAX_INVITE_USES = 10_000;
 export const KEYS = {
   ...REACH,
   role: text('of allow: operator, trainer or viewer'),
-  uses: whole('of invite: how many trainers it lets in (default: 1)', { least: 1, most: MAX_INVITE_USES }),
-  expires: text('of invite: how long it is good, 90m, 2h, 7d (default: 24h)'),
-  in: text('of expire: how long the key is still good, 90m, 2h, 7d'),
+  uses: whole('of invite: how many trainers it admits (default: 1)', { least: 1, most: MAX_INVITE_USES }),
+  expires: text('of invite: how long it is valid, 90m, 2h, 7d (default: 24h)'),
+  in: text('of expire: how long the key stays valid, 90m, 2h, 7d'),
   at: text('of expire: until when, 2027-01-31T12:00Z'),
   tokens: text('of token: the file (default: one of this user’s own)'),
   action: choice(
@@ -201,6 +201,6 @@ export const MESH_FILE = {
   action: choice(['record', 'gc'], 'record: make the file; gc: remove blobs of a mesh that no run names any more'),
   records: words(`what ${nmc`doctor --json`} wrote`),
   out: text('file (default: mesh.json)', { alias: 'o' }),
-  'dry-run': flag('gc: only say what would go'),
+  'dry-run': flag('gc: only list what would be removed'),
 };
 export type MeshFileArguments = Given<typeof MESH_FILE>;

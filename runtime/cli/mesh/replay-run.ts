@@ -19,7 +19,7 @@ export function replayRun(pieces: Iterable<RecordedPiece>, run: string, json: bo
     // What only renews a lease, or is kept for audits, would hide what happened.
     else if (step.effects.some((e) => e.kind !== 'keep') || step.difference !== undefined) tellPeople(step, run);
   }
-  if (events === 0) throw new UserError('replay/empty', `nothing is recorded of ${run}`);
+  if (events === 0) throw new UserError('replay/empty', `there is no recording of ${run}`);
   const end = last ? summaryOf(last) : undefined;
   if (json) emit({ event: 'replayed', run, events, effects, differences, state: end ?? null });
   else

@@ -1,4 +1,6 @@
-/** `nmc service install -- COMMAND…` and `remove`: a command that starts with the machine, under the user's own name. */
+/**
+ * `nmc service install -- COMMAND…` and `remove`: a command that starts with the machine, under the user's own name.
+ */
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, rmSync } from 'node:fs';
 import { homedir } from 'node:os';
@@ -64,7 +66,7 @@ function remove(args: ServiceArguments, name: string, { file, end }: Manager): n
   for (const step of end) must(step, file);
   rmSync(file);
   if (args.json) emit({ event: 'removed', name, file });
-  else process.stdout.write(printed`${name} is removed\n`);
+  else process.stdout.write(printed`${name} was removed\n`);
   return EXIT.done;
 }
 
@@ -102,7 +104,7 @@ function managerOf(wanted: Service): Manager {
   }
   throw new EnvironmentError(
     'service/manager',
-    `there are services for Linux and macOS, not for ${process.platform}`,
+    `services are supported on Linux and macOS, not on ${process.platform}`,
     'start the command by hand, or by the task scheduler of the system',
   );
 }
@@ -115,6 +117,6 @@ function must([program = '', ...args]: readonly string[], file: string): void {
   throw new EnvironmentError(
     'service/manager',
     `${program} ${args.join(' ')} failed: ${why}`,
-    `${file} is written; run the same line where the user has a session`,
+    `${file} was written; run the same line where the user has a session`,
   );
 }

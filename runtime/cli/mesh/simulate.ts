@@ -82,14 +82,14 @@ function servedText({ asked, answered, refused, reloads, longest }: Served): str
 function planOf(args: SimulateArguments): string {
   const plan = args.plan;
   if (plan !== undefined) return plan;
-  throw new UserError('usage', 'say which plan', `--replay FILE, or ${nmc`simulate PLAN`}`);
+  throw new UserError('usage', 'name a plan', `--replay FILE, or ${nmc`simulate PLAN`}`);
 }
 
 function readRecording(path: string): RecordedPiece[] {
   const unlike = (why: string): UserError =>
     new UserError(
       'simulate/recording',
-      `${path} is no recording: ${why}`,
+      `${path} is not a recording: ${why}`,
       `to make one: ${nmc`simulate PLAN --record FILE`}`,
     );
   let values: readonly unknown[];
@@ -121,7 +121,7 @@ function faultsOf(path: string | undefined): Faults {
     if (!NUMBERS.some((n) => n === name) || typeof number !== 'number' || !(number >= 0))
       throw new UserError(
         'simulate/faults',
-        `${path}: ${name} is no fault, or no number`,
+        `${path}: ${name} is not a fault with a number`,
         `there are: ${NUMBERS.join(', ')}`,
       );
   return { ...CALM, ...given };

@@ -116,7 +116,9 @@ function shardLines({ shards, limitedBy = [] }: RunStatus, all: boolean): string
   ];
 }
 
-/** In lockstep a shard waits for its neighbours again and again: what holds it up in the end is said of the whole run. */
+/**
+ * In lockstep a shard waits for its neighbours again and again: what holds it up in the end is said of the whole run.
+ */
 function isAtWork({ state }: ShardStatus): boolean {
   return state === 'running' || state === 'waiting';
 }
@@ -147,7 +149,7 @@ function shardRow([shard, trainer, state, ticks, busy, bytes]: readonly [
 }
 
 function trainerLines(trainers: MeshStatus['trainers']): string[] {
-  if (trainers.length === 0) return ['no trainer is there'];
+  if (trainers.length === 0) return ['there is no trainer'];
   const row = (name: string, state: string, version: string, memory: string, link: string): string =>
     [...[cell(name, 18), cell(state, 11), cell(version, 8), cell(memory, 20)], shortened(link, 19)].join(' ').trimEnd();
   return [

@@ -50,7 +50,7 @@ export default async function (args: SynchronizerArguments): Promise<number> {
     keys: ensureKey(join(state, 'key.json')),
     backplane: embeddedBackplane(join(state, 'backplane'), {
       acceptOlder: args['accept-older-state'],
-      onOlder: (message) => process.stderr.write(printed`warning: ${message}; going on with what is there\n`),
+      onOlder: (message) => process.stderr.write(printed`warning: ${message}; continuing with the older state\n`),
     }),
     version: packageVersion(),
     host: address.host,

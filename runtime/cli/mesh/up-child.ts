@@ -67,7 +67,7 @@ export class Child {
 
   /** Of what it said on standard error. */
   lastWords(): string {
-    return this.#last.trim().split('\n').slice(-3).join(' ') || 'without a word';
+    return this.#last.trim().split('\n').slice(-3).join(' ') || 'without a message';
   }
 
   tell(words: string): void {

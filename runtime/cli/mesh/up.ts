@@ -39,12 +39,12 @@ const DOWN_WITHIN_MS = 15_000;
 const TRAINERS_DOWN_WITHIN_MS = 3000;
 
 const REPAIRS: Readonly<Record<string, string>> = {
-  'mesh/state-damaged': 'restore the folder from a copy, or begin anew with another --state',
-  'mesh/state-older': 'restore the folder from a copy, or go on with what is there: --accept-older-state',
+  'mesh/state-damaged': 'restore the folder from a copy, or start with another --state',
+  'mesh/state-older': 'restore the folder from a copy, or accept the older state: --accept-older-state',
 };
 /** Starts a mesh that other machines of the same network can reach. */
 const OPEN = nmc`up --listen 0.0.0.0 --insecure`;
-const REPAIR = 'use another --port, or look into the state folder’s logs';
+const REPAIR = 'use another --port, or see the logs in the state folder';
 
 export default async function (args: UpArguments): Promise<number> {
   const trainers = args.trainers ?? 2;
@@ -59,7 +59,7 @@ export default async function (args: UpArguments): Promise<number> {
   const release = onInterrupt(
     () => {
       stopping = true;
-      if (!args.json) process.stderr.write('stopping with a last snapshot; once more to stop at once\n');
+      if (!args.json) process.stderr.write('stopping after a last snapshot; press again to stop at once\n');
     },
     {
       on: (signal, listener) => process.on(signal, listener),
@@ -95,7 +95,7 @@ function listenAddress(args: UpArguments): Address {
     port !== asked.port &&
     /:\d+\/?$/.test(said.replace(/^wss?:\/\//, '').replace(/^\[.*\]/, ''))
   )
-    throw new UserError('usage/port', `--listen ${said} and --port ${port} name two ports`, 'leave --port out');
+    throw new UserError('usage/port', `--listen ${said} and --port ${port} give two ports`, 'leave --port out');
   return { ...asked, port: port ?? asked.port };
 }
 
@@ -152,7 +152,7 @@ class Mesh {
         throw new EnvironmentError(
           'mesh/slow',
           'not all trainers have joined within a minute',
-          `look into ${join(this.#state, 'logs')}`,
+          `see ${join(this.#state, 'logs')}`,
         );
       await sleep(LOOK_EVERY_MS);
     }

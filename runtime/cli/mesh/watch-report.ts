@@ -117,11 +117,11 @@ function troubleOf(event: RunEvent): string | undefined {
     case 'fault':
       return printed`shard ${event.shard} has failed on ${event.trainer} (${event.reason})`;
     case 'liar':
-      return printed`${event.trainer} has lied (${event.what}) and no longer takes part in this run`;
+      return printed`${event.trainer} reported false data (${event.what}) and no longer takes part in this run`;
     case 'excluded':
       return printed`${event.trainer} no longer takes part in this run: ${event.why}`;
     case 'unchecked':
-      return printed`nobody has computed the checks again (${event.reason}): they are the trainers' word alone`;
+      return printed`the checks were not computed again (${event.reason}): only the trainers' own figures are known`;
     default:
       return undefined;
   }

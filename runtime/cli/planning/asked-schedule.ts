@@ -53,7 +53,10 @@ export function askedSchedule(args: ScheduleArguments, schedules: readonly Sched
   const said = impliedBy(given) ?? impliedBy(declared);
   if (said?.value !== 'pipelined') {
     if (given.ahead?.value === 1)
-      throw notAhead(given.ahead, said ? `${said.by} asks for lockstep` : 'nobody asks for it');
+      throw notAhead(
+        given.ahead,
+        said ? `${said.by} asks for lockstep` : 'neither the command nor the model asks for it',
+      );
     return said ? { schedule: said } : {};
   }
   const microbatches = given.microbatches ?? declared.microbatches;
@@ -61,7 +64,7 @@ export function askedSchedule(args: ScheduleArguments, schedules: readonly Sched
   const undivided = given.microbatches?.value === 1;
   const ahead = given.ahead ?? (undivided ? undefined : declared.ahead);
   if (ahead?.value === 1 && microbatches?.value === 1)
-    throw notAhead(ahead, `${microbatches.by} asks for one microbatch, which is lockstep`);
+    throw notAhead(ahead, `${microbatches.by} asks for one microbatch, which means lockstep`);
   return { schedule: said, ...(microbatches && { microbatches }), ...(ahead?.value === 1 && { ahead }) };
 }
 
@@ -94,7 +97,7 @@ function optionOf(args: ScheduleArguments): Asked<ScheduleName> | undefined {
   const name = args.schedule;
   if (name === undefined) return undefined;
   if (name === 'lockstep' || name === 'pipelined') return { value: name, by: '--schedule' };
-  throw new UserError('deploy/schedule', `there is no schedule ${name}`, 'use --schedule lockstep or pipelined');
+  throw new UserError('deploy/schedule', `the schedule ${name} is unknown`, 'use --schedule lockstep or pipelined');
 }
 
 function declaredBy(schedules: readonly ScheduleInstance[]): Requested {

@@ -24,7 +24,7 @@ export type PlanArguments = Given<typeof PLAN>;
 
 export const PARTITION = {
   ...JSON_LINES,
-  seed: whole('another partition; the same seed gives the same (default: 0)', { least: 0 }),
+  seed: whole('seed of the partition; the same seed gives the same one (default: 0)', { least: 0 }),
   graph: word('graph in the METIS format'),
   parts: neededWhole('number of parts', { least: 1, most: 65_536 }),
   out: needed('file for the part of each vertex, one a line, from 0', { alias: 'o' }),

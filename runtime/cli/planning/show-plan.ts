@@ -122,7 +122,7 @@ function bottleneckOf({ bottleneck, shards, ticks }: PlanFigures): string {
   if (!bottleneck) return '';
   const { shard, machine, by, to, help } = bottleneck;
   const holds = shards[shard]?.holds ?? [];
-  const heavy = holds.length === 1 ? `it holds ${holds[0]} alone` : `it holds ${holds.length} pieces`;
+  const heavy = holds.length === 1 ? `it holds only ${holds[0]}` : `it holds ${holds.length} pieces`;
   return (
     `\nbottleneck  shard ${shard} on ${machine}, by ${by}${to === null ? '' : ` to ${to}`} (${heavy}); ${ticks} ticks a batch\n` +
     `would help  ${help}\n`

@@ -30,7 +30,7 @@ export default async function (args: ShowArguments): Promise<number> {
   if (args.html !== undefined)
     throw new UserError(
       'usage/html',
-      `${path} is no plan`,
+      `${path} is not a plan`,
       `--svg draws a model; to make a plan: ${nmc`compile FILE -o DIR`}`,
     );
   const stage = checkedStage(args.stage ?? 'graph');
@@ -89,7 +89,7 @@ function checkedStage(stage: string): ShownStage {
   const close = closest(stage, STAGES);
   throw new UserError(
     'usage/stage',
-    `there is no stage ${stage}`,
+    `the stage ${stage} is unknown`,
     close ? `did you mean ${close}?` : `use one of ${STAGES.join(', ')}`,
   );
 }
@@ -100,7 +100,7 @@ function checkedPass(name: string | undefined): string | undefined {
   const close = closest(name, names);
   throw new UserError(
     'usage/pass',
-    `there is no pass ${name}`,
+    `the pass ${name} is unknown`,
     close ? `did you mean ${close}?` : `there are: ${names.join(', ')}`,
   );
 }

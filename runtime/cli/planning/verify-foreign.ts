@@ -9,7 +9,7 @@ export function verifyForeign(program: Program): void {
     for (const block of f.blocks)
       for (const { id, op, args } of block.ops) {
         const arity = op === 'constant' ? 0 : isOperator(op) ? operators[op].arity : undefined;
-        if (arity === undefined) throw new Error(`${op} is no operator`);
+        if (arity === undefined) throw new Error(`${op} is not an operator`);
         if (arity === 'many' ? args.length === 0 : args.length !== arity)
           throw new Error(`${id} = ${op}(…) has ${args.length} arguments`);
       }

@@ -17,7 +17,11 @@ export function precisionOf(args: { readonly precision?: string | undefined }): 
   const asked = args.precision ?? 'f32';
   const found = PRECISIONS.find((name) => name === asked);
   if (!found)
-    throw new UserError('precision/unknown', `there is no precision ${asked}`, `use one of ${PRECISIONS.join(', ')}`);
+    throw new UserError(
+      'precision/unknown',
+      `the precision ${asked} is unknown`,
+      `use one of ${PRECISIONS.join(', ')}`,
+    );
   return found;
 }
 
@@ -26,7 +30,7 @@ export function assertOffers(device: string, precision: Precision): void {
   if (precision !== 'f32' && device !== 'webgpu')
     throw new UserError(
       'precision/device',
-      `${device} computes in its own precision: ${precision} is there on webgpu alone`,
+      `${device} computes in its own precision: only webgpu has ${precision}`,
       'add --device webgpu, or leave --precision out',
     );
 }
@@ -39,7 +43,7 @@ export function assertMultiplies(halves: readonly HalfUnit[], precision: Precisi
   if (precision === 'f16' && halves.length === 0)
     throw new UserError(
       'precision/device',
-      `this GPU does not multiply f16: it offers no shader-f16, or did not multiply rightly; to see which: ${nmc`doctor`}`,
+      `this GPU does not multiply f16: it offers no shader-f16, or gave wrong products; to see which: ${nmc`doctor`}`,
       'use --precision f16-weights, or leave it out; a run goes on with --resume RUN --device cpu',
     );
 }

@@ -35,7 +35,7 @@ export default function (args: ExplainArguments): number {
     const close = closest(code, names);
     throw new UserError(
       'explain/unknown',
-      `there is no code ${code}`,
+      `the code ${code} is unknown`,
       close ? `did you mean ${close}?` : `to list them all: ${nmc`explain`}`,
     );
   }

@@ -43,8 +43,8 @@ export function assertSecureHttp(
   if (certificate || isLoopback(host) || args.insecure) return;
   throw new UserError(
     'serve/insecure',
-    `${host || 'every address'} is beyond this machine and connections to it would not be encrypted`,
-    'say --cert FILE --cert-key FILE, or --insecure where the network between is your own',
+    `${host || 'every address'} is not only this machine, and connections to it would not be encrypted`,
+    'give --cert FILE --cert-key FILE, or --insecure if the network between is your own',
   );
 }
 

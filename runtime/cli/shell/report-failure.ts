@@ -38,7 +38,7 @@ export async function reportFailure(error: unknown, asJson: boolean, mesh: reado
   const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
   emit(asJson, 'internal', reasonOf(error));
   process.stderr.write(
-    `${printableLines(text)}\n\nThis should not have happened: it is a bug in nmc, not in your model. Please report it with the text above.\n`,
+    `${printableLines(text)}\n\nThis is a bug in nmc, not in your model. Please report it with the text above.\n`,
   );
   return 70;
 }

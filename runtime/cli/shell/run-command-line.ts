@@ -129,7 +129,7 @@ export function nameOf(command: Command): string {
 
 function unknownCommand(name: string): UsageError {
   return UsageError.withNearest(
-    `there is no command ${name}`,
+    `the command ${name} is unknown`,
     name,
     commands.map(nameOf),
     `to list them: ${nmc`--help`}`,

@@ -30,7 +30,7 @@ export function watchDevice(given: Device, end: (reason: string) => void = endNo
     if (since === undefined) return;
     if (now() - since > WATCHDOG_MILLISECONDS + END_WITHIN_MS) end('its device does not answer');
     else if (leavingSince !== undefined && now() - Math.max(since, leavingSince) > END_WITHIN_MS)
-      end('its device does not answer, and it was to leave');
+      end('its device does not answer while it is leaving');
   };
   const timer = setInterval(look, LOOK_EVERY_MS);
   return {

@@ -28,10 +28,10 @@ export async function readUsage(message: string, command: Command | undefined): 
   if (unknown !== undefined) {
     const options = command ? await optionsOf(command) : [];
     const near = closest(unknown, options);
-    if (near !== undefined) return new UsageError(`there is no option --${unknown}`, `did you mean --${near}?`);
-    return new UsageError(`${unknown} is not understood here`, `to list the options: ${help}`);
+    if (near !== undefined) return new UsageError(`the option --${unknown} is unknown`, `did you mean --${near}?`);
+    return new UsageError(`${unknown} is not expected here`, `to list the options: ${help}`);
   }
-  if (text.startsWith('Not enough non-option arguments')) return new UsageError('something is missing', usage);
+  if (text.startsWith('Not enough non-option arguments')) return new UsageError('an argument is missing', usage);
   const missing = /^Missing required arguments?: (.+)$/.exec(text)?.[1];
   if (missing !== undefined)
     return new UsageError(`--${missing.split(', ').join(' and --')} is missing`, `${usage} --${missing} …`);

@@ -25,7 +25,7 @@ async function list(directory: string, asJson: boolean): Promise<number> {
 }
 
 async function get(directory: string, name: string | undefined, asJson: boolean): Promise<number> {
-  if (name === undefined) throw new UserError('usage/name', 'say which data set', `to see them: ${nmc`data list`}`);
+  if (name === undefined) throw new UserError('usage/name', 'name a data set', `to see them: ${nmc`data list`}`);
   let shown = 0;
   const result = await getDataset(name, directory, (progress) => {
     const now = performance.now();

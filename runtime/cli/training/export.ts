@@ -45,8 +45,8 @@ export default async function (args: ExportArguments): Promise<number> {
     if (!(difference < MAX_DIFFERENCE))
       throw new EnvironmentError(
         'export/differs',
-        `ONNX Runtime computes something else than the reference device (by ${difference})`,
-        `f32 has no room for weights of billions: unless its training has diverged, please report this model; to look: ${nmc`eval ${directory}`}`,
+        `ONNX Runtime and the reference device differ (by ${difference})`,
+        `weights of billions overflow f32: unless its training has diverged, please report this model; to look: ${nmc`eval ${directory}`}`,
       );
     const path = args.onnx ?? '';
     writeFileAtomic(ownPath(path), bytes);
@@ -83,7 +83,7 @@ function exportOf(
   batch: number | undefined,
 ): Exported {
   const called = program.functions.filter((f) => f.name === prediction.function);
-  assertLowerable(directory, called, 'use fewer ticks: an exported model has all of them written out');
+  assertLowerable(directory, called, 'use fewer ticks: an exported model has all of them unrolled');
   const { sequence } = prediction;
   let exported: Exported;
   try {
@@ -95,7 +95,7 @@ function exportOf(
     if (!(error instanceof FixedBatch)) throw error;
     throw new UserError(
       'export/batch',
-      `${prediction.task} predicts ${prediction.batch} samples at once, and no other number: ${error.message}`,
+      `${prediction.task} predicts exactly ${prediction.batch} samples at once: ${error.message}`,
       `leave --batch out, or give --batch ${prediction.batch}`,
     );
   }
@@ -103,8 +103,8 @@ function exportOf(
   if (size > MAX_BYTES)
     throw new UserError(
       'export/too-large',
-      `the weights of ${prediction.task} take ${formatBytes(size)}, and an ONNX file holds no more than ${formatBytes(MAX_BYTES)}`,
-      `export a smaller model, or use this one as it is: ${nmc`serve --run ${directory}`}`,
+      `the weights of ${prediction.task} take ${formatBytes(size)}, and an ONNX file holds at most ${formatBytes(MAX_BYTES)}`,
+      `export a smaller model, or use this one directly: ${nmc`serve --run ${directory}`}`,
     );
   return exported;
 }

@@ -18,7 +18,7 @@ const MIN_SAMPLES = 5;
 export default async function (args: NewArguments): Promise<number> {
   const { data = '' } = args;
   const out = args.out ?? `${modelName(data)}.pcn`;
-  if (existsSync(out)) throw new UserError('new/exists', `${out} is there already`, 'name another file: -o FILE.pcn');
+  if (existsSync(out)) throw new UserError('new/exists', `${out} already exists`, 'name another file: -o FILE.pcn');
   const description = await describeFile(data, args.target);
   const { samples, target, leftOut } = description;
   if (samples < MIN_SAMPLES || (target.kind === 'class' && target.classes < 2))

@@ -38,7 +38,7 @@ export const TRAIN = {
   weights: text('start from the weights of this run'),
   shards: whole('K: cut into K shards, run in lockstep here', SHARDS_RANGE),
   microbatches: whole(
-    'with --shards: every batch in so many parts, in flight side by side as on a mesh',
+    'with --shards: every batch in so many parts, in flight together as on a mesh',
     MICROBATCHES_RANGE,
   ),
   ...AHEAD,
@@ -46,7 +46,7 @@ export const TRAIN = {
 export type TrainArguments = Given<typeof TRAIN>;
 
 const OTHER_FILE = {
-  model: text('file with the same model and other tasks, to use instead of those that it was trained with'),
+  model: text('file with the same model and other tasks, to use instead of the run’s own'),
 };
 const PREDICT_TASK = { task: text('which predict block (default: the first)') };
 
@@ -59,7 +59,7 @@ export const PREDICT = {
   ...OTHER_FILE,
   ...RUN_FOLDER,
   input: text('IDX, NPY, NPZ, CSV, Parquet, text, PNG, a folder of PNGs, or - for JSON lines'),
-  png: text("write a picture of the data of the task's check and of what is read beside it"),
+  png: text("write a picture of the data of the task's check beside the reads"),
 };
 export type PredictArguments = Given<typeof PREDICT>;
 
@@ -72,7 +72,7 @@ export const EXPORT = {
   ...OTHER_FILE,
   ...RUN_FOLDER,
   onnx: needed('file to write'),
-  batch: whole('samples of one call; any number where this is absent and the model allows it', {
+  batch: whole('samples of one call (default: any number, where the model allows it)', {
     least: 1,
     most: 1 << 16,
   }),
@@ -87,12 +87,12 @@ export const SERVE = {
   run: text('run folder; it may still be trained'),
   mesh: text('a mesh: serves its newest run, or --run RUN'),
   fingerprint: text('key of the mesh; remembered'),
-  insecure: flag('allow connections beyond this machine without encryption'),
+  insecure: flag('allow unencrypted connections from other machines'),
   listen: text('address to listen on (default: 127.0.0.1)'),
-  cert: text('certificate (PEM): then it speaks https'),
+  cert: text('certificate (PEM), for https'),
   'cert-key': text('its private key (PEM)'),
-  host: texts('a name that others call this machine by; may be given several times'),
-  tokens: text(`file of ${nmc`keys token new`}: then every request needs a token`),
+  host: texts('a name of this machine; may be given several times'),
+  tokens: text(`file of ${nmc`keys token new`}: every request then needs a token`),
 };
 export type ServeArguments = Given<typeof SERVE>;
 

@@ -67,7 +67,7 @@ function modelIn({ models }: Checked, name: string, path: string): ModelInstance
   const found = models.find((model) => model.name === name) ?? (models.length === 1 ? models[0] : undefined);
   if (found) return found;
   const reason =
-    models.length === 0 ? 'has no model' : `has ${listNames(models.map((m) => m.name))}, none called ${name}`;
+    models.length === 0 ? 'has no model' : `has ${listNames(models.map((m) => m.name))}, none named ${name}`;
   throw new UserError('model/none', `${path} ${reason}`, `the run trained ${name}: give its model that name`);
 }
 
@@ -140,7 +140,7 @@ function assertSame(found: readonly string[], run: Run, path: string): void {
   const more = found.length > MAX_SHOWN ? `; and ${found.length - MAX_SHOWN} more` : '';
   throw new UserError(
     'model/differs',
-    `${path} describes another network than ${run.directory} has trained: ${found.slice(0, MAX_SHOWN).join('; ')}${more}`,
+    `${path} describes another network than that of ${run.directory}: ${found.slice(0, MAX_SHOWN).join('; ')}${more}`,
     'leave the model as it was trained, and change its tasks only',
   );
 }
@@ -152,7 +152,7 @@ function assertStatistics(states: readonly State[], run: Run, path: string): voi
   if (lacking?.init.kind !== 'statistic') return;
   throw new UserError(
     'model/differs',
-    `${path} standardizes ${lacking.init.field}, and ${run.directory} learnt nothing of it: its training did not`,
+    `${path} standardizes ${lacking.init.field}, which the training of ${run.directory} did not`,
     `leave out standardize(… .${lacking.init.field}), or train with it`,
   );
 }

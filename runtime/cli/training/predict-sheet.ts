@@ -64,7 +64,7 @@ function shown(checks: readonly PlanCheck[], prediction: PlanPrediction): { chec
   }
   throw new UserError(
     'predict/png',
-    `no check compares a read of ${prediction.task} with pictures, so there is nothing to show`,
+    `no check compares a read of ${prediction.task} with pictures, so there is no picture to show`,
     `for example \`check error(${prediction.task}.image, data.glyphs.test.image) <= 500\` in the model`,
   );
 }

@@ -24,7 +24,7 @@ export default async function (args: PredictArguments): Promise<number> {
     throw new UserError(
       'usage/input',
       '--input is missing',
-      'name what to predict from; or --png FILE, for a picture of what it makes of the data of its check',
+      'name the samples to predict from, or use --png FILE for a picture of the data of its check',
     );
   // A stop asked for while the device works is taken between two batches.
   const interrupt = watchInterrupt(() => undefined);
@@ -32,7 +32,7 @@ export default async function (args: PredictArguments): Promise<number> {
   if (png !== undefined && args.input !== undefined)
     throw new UserError(
       'usage/input',
-      '--png draws the data of the task’s check: --input would not be read',
+      '--png draws the data of the task’s check and does not use --input',
       'leave one of them out',
     );
   let asked: Asked | undefined;

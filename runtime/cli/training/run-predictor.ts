@@ -53,7 +53,7 @@ export function selectPrediction(plan: Plan, name: string | undefined): PlanPred
   const near = name === undefined ? undefined : closest(name, names);
   throw new UserError(
     'task/unknown',
-    name === undefined ? `${plan.model} has no predict block` : `${plan.model} has no predict block called ${name}`,
+    name === undefined ? `${plan.model} has no predict block` : `${plan.model} has no predict block named ${name}`,
     near !== undefined
       ? `did you mean ${near}?`
       : names.length > 0

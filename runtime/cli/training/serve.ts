@@ -76,7 +76,7 @@ async function closeServer(app: FastifyInstance): Promise<void> {
 function warnOfOpenDoor(host: string, withTokens: boolean): void {
   if (!isLoopback(host) && !withTokens)
     process.stderr.write(
-      printed`open to other machines at ${host}: anyone who can reach it may ask for predictions; --tokens FILE asks for a token\n`,
+      printed`open to other machines at ${host}: anyone who can reach it can get predictions; --tokens FILE requires a token\n`,
     );
 }
 
@@ -85,9 +85,10 @@ async function sourceOf(args: ServeArguments): Promise<PredictorSource> {
   const device = args.device ?? 'auto';
   const { model } = args;
   if (model !== undefined && args.mesh !== undefined)
-    throw new UserError('usage', '--model is for a run folder, and --mesh serves a mesh', 'leave one of them out');
+    throw new UserError('usage', '--model works only with a run folder, not with --mesh', 'leave one of them out');
   if (args.mesh !== undefined) return (await import('../mesh/serve-mesh.ts')).meshSource(args, run, device);
-  if (run === undefined) throw new UserError('usage', 'say what to serve', `--mesh ADDR, or ${nmc`serve --run DIR`}`);
+  if (run === undefined)
+    throw new UserError('usage', 'name a run or a mesh to serve', `--mesh ADDR, or ${nmc`serve --run DIR`}`);
   return runSource(run, device, model === undefined ? undefined : (trained) => otherModel(trained, model));
 }
 

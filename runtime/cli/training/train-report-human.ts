@@ -91,7 +91,7 @@ export function humanReporter(): Reporter {
 function idleText(nodes: readonly string[]): string {
   const shown = nodes.slice(0, MAX_NODES).join(', ');
   const more = nodes.length > MAX_NODES ? ` and ${nodes.length - MAX_NODES} more` : '';
-  return `nothing learnt   ${shown}${more}: the error there is below the optimizer's epsilon (more ticks, or a higher rate, let it arrive)`;
+  return `nothing learnt   ${shown}${more}: the error there is below the optimizer's epsilon (more ticks or a higher rate help)`;
 }
 
 /** Aligned: what was asked for, what it came to, and whether that holds. */

@@ -44,7 +44,7 @@ export async function trainOn(
       throw new UserError(
         'usage/resume',
         `--resume continues a run with its own settings: ${name} cannot be given with it`,
-        'leave it out, or train anew',
+        'leave it out, or train from the beginning',
       );
   const { epochs } = args;
   if (typeof epochs === 'number')
@@ -103,7 +103,7 @@ async function goOn(run: TrainingRun, args: TrainArguments, reporter: Reporter, 
     assertTrainable(plan, training, data);
     const record = storedDataRecord(run.config.settings.trainedOn);
     if (record) assertUnchanged(data.train, record);
-    else reporter.note('the run does not say what its data were, so nobody can tell whether they are the same');
+    else reporter.note('the run has no record of its data, so they cannot be compared');
     reporter.data(data, training);
     last = await reopenLastPart(directory, device, training, state);
     if (more > 0) {

@@ -48,7 +48,7 @@ export function chosenSettings(
 
 export function trainingOf(plan: Plan): PlanTraining {
   if (!plan.training)
-    throw new UserError('task/none', 'this plan trains nothing', 'compile a model with a train block');
+    throw new UserError('task/none', 'this plan has no training', 'compile a model with a train block');
   return plan.training;
 }
 

@@ -9,7 +9,7 @@ import { jsonReporter } from './train-report-json.ts';
 export default async function (args: TrainArguments): Promise<number> {
   const resume = args.resume;
   const reporter = args.json ? jsonReporter() : humanReporter();
-  const interrupt = watchInterrupt(() => reporter.note('stopping after this batch; once more to stop at once'));
+  const interrupt = watchInterrupt(() => reporter.note('stopping after this batch; press again to stop at once'));
   try {
     if (resume !== undefined)
       return await (await import('./train-resumed.ts')).trainOn(resume, args, reporter, interrupt);

@@ -1,4 +1,6 @@
-/** A trainer gets the columns and the weights of its own shards, on real sockets, and brings nothing but their parts. */
+/**
+ * A trainer gets the columns and the weights of its own shards, on real sockets, and brings nothing but their parts.
+ */
 
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -124,7 +126,7 @@ function made(): MadeDeployment {
   const points = memoryDataset('points', 'drawn', [column('x', 6, 0), column('y', 2, 100)]);
   const tests = memoryDataset('tests', 'drawn', [column('x', 6, 200), column('y', 2, 300)]);
   const source = { path: '', text: '', compiler: '' };
-  if (!plan.training) throw new Error('nothing is trained');
+  if (!plan.training) throw new Error('it has no training');
   return makeDeployment({
     verified: verifyPlan(planInMemory('it', new Map([['plan.json', planBytes(plan)], ...files])), verifyForeign),
     training: plan.training,

@@ -1,4 +1,6 @@
-/** `nmc keys` and `nmc join` as their users call them: no invite where others read it, and whoever is put out is out. */
+/**
+ * `nmc keys` and `nmc join` as their users call them: no invite where others read it, and whoever is put out is out.
+ */
 import type { ChildProcess } from 'node:child_process';
 import { chmodSync, existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -90,7 +92,7 @@ test('an invite comes by standard input or a file of one’s own, never as a wor
   const [first, second] = [joining('guest', ['--invite', '-'], `${invite}\n`), joining('friend', ['--invite', file])];
   await expect.poll(namesOf, { timeout: 60_000 }).toEqual(['friend', 'guest', 'trainer-1']);
   const revoked = await mesh.run('keys', 'revoke', await first.key);
-  expect(revoked.stdout).toContain('it was used up');
+  expect(revoked.stdout).toContain('it had no uses left');
   const outcome = await first.ended;
   expect(outcome.code, outcome.stderr).toBe(0);
   expect(jsonLines(outcome).at(-1)).toMatchObject({ event: 'left', reason: 'its key was revoked' });

@@ -86,7 +86,7 @@ test('lockstep and microbatches together are refused, by whoever says it', () =>
   expect(() => asked('', { schedule: 'lockstep', microbatches: '4' })).toThrow('--schedule asks for lockstep');
   expect(() => asked('  mode = lockstep\n  microbatches = 4')).toThrow('schedule home asks for lockstep');
   expect(asked('  mode = lockstep\n  microbatches = 1').schedule?.value).toBe('lockstep');
-  expect(() => asked('', { schedule: 'async' })).toThrow('there is no schedule async');
+  expect(() => asked('', { schedule: 'async' })).toThrow('the schedule async is unknown');
 });
 
 test('shards are asked for by --partition, else by the model, else there is one', () => {
@@ -96,7 +96,7 @@ test('shards are asked for by --partition, else by the model, else there is one'
 });
 
 test('a batch ahead is for pipelined batches of several parts; there is one at most', () => {
-  expect(() => asked('', { ahead: '1' })).toThrow('nobody asks for it');
+  expect(() => asked('', { ahead: '1' })).toThrow('neither the command nor the model asks for it');
   expect(() => asked('', { ahead: '1', schedule: 'lockstep' })).toThrow('--schedule asks for lockstep');
   expect(() => asked('  mode = pipelined\n  microbatches = 1\n  ahead = 1')).toThrow('one microbatch');
   expect(() => asked('  mode = pipelined', { microbatches: '1', ahead: '1' })).toThrow('one microbatch');

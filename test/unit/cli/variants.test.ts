@@ -27,7 +27,7 @@ test('a variant that the adapter has not is said not to have run', () => {
 
 test('units that do not take f16 with sums in f32, or are too large, are none', () => {
   const offered = 'shader-f16: offered, for --precision f16';
-  const none = 'subgroup matrices: offered by this adapter, but not with right sums in f32: not run';
+  const none = 'subgroup matrices: offered by this adapter, but without correct sums in f32: not run';
   const lanes = { subgroupMinSize: 32, subgroupMaxSize: 32 };
   for (const one of [
     configuration('f16', 'f16', [8, 8, 8]),

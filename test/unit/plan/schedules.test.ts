@@ -154,7 +154,7 @@ describe('schedules of two shards', () => {
 
   test('need the ticks ahead that the plan says', () => {
     const { training } = plan;
-    if (!training) throw new Error('nothing is trained');
+    if (!training) throw new Error('it has no training');
     const ahead = { ...plan, training: { ...training, ahead: 1 } };
     expect(schedulesProblem(ahead, made, programs)).toContain('as far ahead as the plan says');
   });

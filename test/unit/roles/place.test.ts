@@ -55,6 +55,6 @@ describe('a placement', () => {
   });
 
   test('says so where no trainer is there', () => {
-    expect(place(needs(9), [])).toEqual({ owners: [], problem: 'no trainer is there' });
+    expect(place(needs(9), [])).toEqual({ owners: [], problem: 'there is no trainer' });
   });
 });
