@@ -1,6 +1,7 @@
 /** What a server refuses, as every answer of ours says it: a status, and JSON with code, message and repair. */
 
 import { STATUS_CODES } from 'node:http';
+import { withCommands } from '../support/command-text.ts';
 import type { ErrorCode } from '../support/error-codes.ts';
 
 export interface HttpErrorOptions {
@@ -34,7 +35,7 @@ export const HARDENED: Readonly<Record<string, string>> = {
 };
 
 export function errorBody(code: string, message: string, repair?: string): object {
-  return { error: { code, message, ...(repair === undefined ? {} : { repair }) } };
+  return { error: { code, message, ...(repair === undefined ? {} : { repair: withCommands(repair) }) } };
 }
 
 /** A whole answer, for a connection whose request nothing else answers. */

@@ -2,6 +2,8 @@
 import { trainInPage as trainWith } from '../../browser/train.ts';
 import { verifyForeign } from '../planning/verify-foreign.ts';
 
+export { withCommands } from '../../support/command-text.ts';
+
 type Arguments = Parameters<typeof trainWith>;
 
 /** @param report after every epoch @returns the device, for people */

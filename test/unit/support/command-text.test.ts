@@ -2,6 +2,7 @@
 import { execFileSync } from 'node:child_process';
 import { afterEach, describe, expect, test } from 'vitest';
 import { createRng } from '../../../compiler/6-partition/rng.ts';
+import { errorBody } from '../../../runtime/http/http-error.ts';
 import {
   byName,
   commandsBegin,
@@ -95,6 +96,9 @@ describe('a text with commands', () => {
     expect(JSON.parse(jsonLine({ text }, withCommands))).toEqual({ text: shown });
     expect(JSON.parse(jsonLine({ text }))).toEqual({ text });
     expect(printed`${nmc``}`).toBe('npx --no nmc');
+    expect(errorBody('http/token', 'no', text)).toEqual({
+      error: { code: 'http/token', message: 'no', repair: shown },
+    });
   });
 
   test('names the mesh that was asked, where a command does not', () => {
