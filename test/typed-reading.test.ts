@@ -13,9 +13,19 @@ describe('the mesh', () => {
   });
 });
 
+describe('all that runs', () => {
+  test('casts no parsed JSON', () => {
+    const runtime = files.filter((file) => /^runtime\/.*\.ts$/.test(file));
+    // `object` says nothing of it, and `JsonValue` no more than that it is JSON.
+    expect(matches(runtime, /\b(?:JSON\.parse|parsedJson)\(.*\) as (?!(?:object|JsonValue|unknown)\b)[\w{]/)).toEqual(
+      [],
+    );
+  });
+});
+
 describe('a command', () => {
   test('gets its arguments read and typed by its table of options', () => {
-    const READERS = ['command', 'options', 'run-command-line', 'usage-error', 'whole-number'];
+    const READERS = ['command', 'help', 'options', 'run-command-line', 'usage-error', 'whole-number'];
     const others = files
       .filter((file) => /^runtime\/cli\/.*\.ts$/.test(file))
       .filter((file) => !READERS.some((reader) => file === `runtime/cli/shell/${reader}.ts`));

@@ -55,16 +55,38 @@ export function readSnapshot(directory: string, update: number): { state: RunSta
     throw corrupt(path, `expected format "${FORMAT}", found "${format ?? 'none'}"`);
   }
   if (checksumOf(position, tensors) !== checksum) throw corrupt(path, 'its content does not have its checksum');
-  const fields = JSON.parse(position) as Omit<RunState, 'parameters' | 'auxiliary' | 'totals'> & {
-    totals: Record<string, number | string>;
-  };
   const state = {
-    ...fields,
-    totals: decodeNumbers(fields.totals),
+    ...readPosition(path, position),
     parameters: withPrefix(tensors, PARAMETER),
     auxiliary: withPrefix(tensors, AUXILIARY),
   };
   return { state, checksum };
+}
+
+/** @throws UserError `run/snapshot-corrupt` */
+function readPosition(path: string, text: string): Omit<RunState, 'parameters' | 'auxiliary'> {
+  const value: unknown = JSON.parse(text);
+  const fields: Readonly<Record<string, unknown>> = typeof value === 'object' && value !== null ? { ...value } : {};
+  const whole = (name: string): number => {
+    const found = fields[name];
+    if (typeof found !== 'number' || !Number.isSafeInteger(found) || found < 0)
+      throw corrupt(path, `its ${name} is no whole number`);
+    return found;
+  };
+  const { finished, totals } = fields;
+  if (typeof finished !== 'boolean' || !areTotals(totals)) throw corrupt(path, 'its position is not whole');
+  return {
+    epoch: whole('epoch'),
+    batch: whole('batch'),
+    update: whole('update'),
+    finished,
+    totals: decodeNumbers(totals),
+  };
+}
+
+function areTotals(value: unknown): value is Record<string, number | string> {
+  const sound = (total: unknown): boolean => typeof total === 'number' || typeof total === 'string';
+  return typeof value === 'object' && value !== null && Object.values(value).every(sound);
 }
 
 /** The updates of which there are snapshots, newest first. */

@@ -5,6 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Device } from '../../device/device.ts';
 import { writeFileAtomic } from '../../support/atomic.ts';
 import { ownPath } from '../../support/safe-path.ts';
+import { dictionary, follows, number, object, type Shape } from '../../support/shape.ts';
 import { COSTS, type Costs } from '../../wire/messages.ts';
 import { costsOf } from './costs.ts';
 import { type Effort, productSpeed, quartileOf } from './measure.ts';
@@ -14,6 +15,9 @@ export interface MachineRecord {
   readonly rate: number;
   readonly costs: Costs;
 }
+
+const COSTS_SHAPE: Shape<Costs> = { schema: () => ({ ...dictionary(number).schema(), required: COSTS }) };
+const RECORD: Shape<MachineRecord> = object({ rate: number, costs: COSTS_SHAPE });
 
 const SQUARE = { m: 512, n: 512, k: 512 };
 const EFFORT: Effort = { products: 4, elements: 1024, pieces: 1, runs: 7 };
@@ -52,9 +56,8 @@ async function measured(device: Device): Promise<MachineRecord> {
 function read(path: string): MachineRecord | undefined {
   try {
     if (Date.now() - statSync(path).mtimeMs > GOOD_MILLISECONDS) return undefined;
-    const { rate, costs } = JSON.parse(readFileSync(path, 'utf8')) as Partial<MachineRecord>;
-    const whole = typeof rate === 'number' && COSTS.every((name) => typeof costs?.[name] === 'number');
-    return whole && costs ? { rate, costs } : undefined;
+    const found: unknown = JSON.parse(readFileSync(path, 'utf8'));
+    return follows(RECORD, found) ? found : undefined;
   } catch {
     return undefined;
   }

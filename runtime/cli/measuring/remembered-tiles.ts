@@ -10,6 +10,8 @@ import { writeFileAtomic } from '../../support/atomic.ts';
 import { cacheFolder } from '../../support/cache-folder.ts';
 import { ownPath } from '../../support/safe-path.ts';
 
+const HALF_KINDS: readonly HalfUnit['kind'][] = ['matrices', 'scalars'];
+
 /** A file of another form is ignored, and written anew when somebody measures. */
 const FORMAT = 1;
 
@@ -52,15 +54,32 @@ export function rememberTiles(adapter: string, remembered: Remembered): void {
 function read(): TilesFile {
   const nothing: TilesFile = { format: FORMAT, adapters: {} };
   try {
-    const found = JSON.parse(readFileSync(tilesPath(), 'utf8')) as Partial<TilesFile>;
-    if (found.format !== FORMAT) return nothing;
-    const sound = Object.entries(found.adapters ?? {}).filter(([, entry]) => isChoice(entry?.tiles));
+    const { format, adapters } = fieldsOf(JSON.parse(readFileSync(tilesPath(), 'utf8')));
+    if (format !== FORMAT) return nothing;
+    const sound = Object.entries(fieldsOf(adapters)).flatMap(([name, entry]) => {
+      const remembered = rememberedOf(fieldsOf(entry));
+      return remembered ? [[name, remembered] as const] : [];
+    });
     return { format: FORMAT, adapters: Object.fromEntries(sound) };
   } catch {
     return nothing;
   }
 }
 
-function isChoice(tiles: Partial<TileChoice> | undefined): boolean {
-  return TILE_CLASSES.every((name) => TILE_CANDIDATES[name].some((tile) => tile === tiles?.[name]));
+/** Fields that nobody has looked at; none where it is no object. */
+function fieldsOf(value: unknown): Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null ? { ...value } : {};
+}
+
+function rememberedOf({ tiles, halves, measured }: Readonly<Record<string, unknown>>): Remembered | undefined {
+  const choice = choiceOf(fieldsOf(tiles));
+  if (!choice) return undefined;
+  const unit = HALF_KINDS.find((kind) => kind === halves);
+  const speeds = Object.entries(fieldsOf(measured)).filter((e): e is [string, number] => typeof e[1] === 'number');
+  return { tiles: choice, ...(unit ? { halves: unit } : {}), measured: Object.fromEntries(speeds) };
+}
+
+function choiceOf(tiles: Readonly<Record<string, unknown>>): TileChoice | undefined {
+  const [large, middle] = TILE_CLASSES.map((name) => TILE_CANDIDATES[name].find((tile) => tile === tiles[name]));
+  return large && middle ? { large, middle } : undefined;
 }

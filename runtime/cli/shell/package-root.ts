@@ -15,7 +15,9 @@ export function packageRoot(): string {
 
 export function packageVersion(): string {
   const text = readFileSync(join(packageRoot(), 'package.json'), 'utf8');
-  return (JSON.parse(text) as { version: string }).version;
+  const found: unknown = JSON.parse(text);
+  if (typeof found === 'object' && found !== null && 'version' in found) return String(found.version);
+  throw new Error('the package has no version');
 }
 
 /** How a plan names the compiler that made it. */

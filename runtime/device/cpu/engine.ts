@@ -12,6 +12,7 @@ import { sizeOf } from '../../../spec/program.ts';
 import { evaluateScalar } from '../../../spec/scalars.ts';
 import type { Position, RunInput } from '../device.ts';
 import { Layouts } from './laid-out.ts';
+import { readManifest } from './manifest.ts';
 import { createMemory, type Placed, padded, type SharedMemory } from './memory.ts';
 
 export interface EngineState {
@@ -99,7 +100,7 @@ export class CpuEngine {
     this.#options = options;
     for (const [path, bytes] of files) {
       if (!path.endsWith('.json')) continue;
-      const manifest = JSON.parse(new TextDecoder().decode(bytes)) as CpuManifest;
+      const manifest = readManifest(bytes);
       this.#manifests.set(manifest.function, manifest);
     }
     const rewritten = new Set<string>();

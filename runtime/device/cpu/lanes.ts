@@ -4,6 +4,7 @@ import type { CpuManifest } from '../../../spec/cpu-manifest.ts';
 import { LANE, STEP, TRAIN } from '../../../spec/names.ts';
 import { sizeOf } from '../../../spec/program.ts';
 import type { DeviceSession, Executable, Position, RunInput, Tensor } from '../device.ts';
+import { readManifest } from './manifest.ts';
 import { padded } from './memory.ts';
 import { buffersOf, copied, type WorkerStart } from './messages.ts';
 import { CONTROL, CONTROL_BYTES, fillSlot, resultsIn, SLOTS, type Slot, slotBytes, slotsIn } from './slots.ts';
@@ -42,7 +43,7 @@ export function openInTurns(start: WorkerStart): DeviceSession {
 
 /** @param start what each of the threads runs */
 export function openInLanes({ files }: Executable, start: WorkerStart): DeviceSession {
-  const manifest = JSON.parse(new TextDecoder().decode(files.get(`cpu/${LANE}.json`))) as CpuManifest;
+  const manifest = readManifest(files.get(`cpu/${LANE}.json`) ?? new Uint8Array());
   const control = new SharedArrayBuffer(CONTROL_BYTES);
   const exchange = new SharedArrayBuffer(4 * resultBytes(manifest));
   const slots = new SharedArrayBuffer(slotBytes(manifest));

@@ -5,6 +5,7 @@
 import type { CpuManifest } from '../../../spec/cpu-manifest.ts';
 import type { State } from '../../../spec/program.ts';
 import type { DeviceSession, Executable, Tensor } from '../device.ts';
+import { readManifest } from './manifest.ts';
 
 /** The same session, but for its program's quick functions. */
 export function besideQuick(session: DeviceSession, { program, files, quick = [] }: Executable): DeviceSession {
@@ -101,7 +102,7 @@ function closeBehind(opened: Promise<DeviceSession>): void {
 
 function manifestOf(files: Executable['files'], name: string): CpuManifest | undefined {
   const bytes = files.get(`cpu/${name}.json`);
-  return bytes && (JSON.parse(new TextDecoder().decode(bytes)) as CpuManifest);
+  return bytes && readManifest(bytes);
 }
 
 /** It is a graph alone, and leaves every state as it is. */

@@ -1,0 +1,17 @@
+/** What a compiled function of the CPU says of itself, read from the bytes that were made for it. */
+import type { CpuManifest } from '../../../spec/cpu-manifest.ts';
+
+/** @throws Error for what is no manifest: nothing from outside comes here, so that would be our own mistake */
+export function readManifest(bytes: Uint8Array): CpuManifest {
+  const value: unknown = JSON.parse(new TextDecoder().decode(bytes));
+  if (!isManifest(value)) throw new Error('a function of the CPU has no manifest');
+  return value;
+}
+
+const LISTS = ['fields', 'states', 'scalars', 'outputs', 'kernelFields', 'kernels'] as const;
+
+function isManifest(value: unknown): value is CpuManifest {
+  if (typeof value !== 'object' || value === null) return false;
+  const fields = new Map(Object.entries(value));
+  return typeof fields.get('function') === 'string' && LISTS.every((name) => Array.isArray(fields.get(name)));
+}
