@@ -1,6 +1,7 @@
 /** Numbers of classes as training has them: another folder of pictures may lack a class, and count the others anew. */
 import { UserError } from '../support/errors.ts';
 import type { Classes, Dataset } from './dataset.ts';
+import { foldedName } from './formats/alike.ts';
 
 /**
  * Returns the data set with its classes numbered as `known` numbers them.
@@ -48,8 +49,16 @@ function checkKinds({ name: data, classes }: Dataset, field: string, known: Clas
 }
 
 function numberOf({ name: data }: Dataset, name: string, order: readonly string[]): number {
-  const number = order.indexOf(name);
+  // One text in two encodings is one name: file systems differ in which they keep.
+  const number = order.findIndex((known) => known.normalize() === name.normalize());
   if (number >= 0) return number;
+  const alike = order.find((known) => foldedName(known) === foldedName(name));
+  if (alike !== undefined)
+    throw new UserError(
+      'data/classes',
+      `${data} has the class "${name}", and the training data have "${alike}": two classes, or one written in two ways`,
+      'write it as in training',
+    );
   throw new UserError(
     'data/classes',
     `${data} has the class ${name}, which the training data do not have: ${order.slice(0, 20).join(', ')}`,

@@ -20,7 +20,7 @@ export const LISTED_REFUSALS: readonly ListedRefusal[] = [
   {
     what: 'data that are fetched or read from a file',
     tasks: /^mnist\.pcn: |: mnist$|: cifar10$/,
-    refusals: { page: 'data/missing' },
+    refusals: { page: 'data/page' },
   },
 ];
 

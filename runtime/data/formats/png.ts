@@ -1,11 +1,11 @@
 /** Pictures: PNG files and folders of them, as bytes of one grey or three colour channels. */
-import type { Dirent } from 'node:fs';
-import { readdir } from 'node:fs/promises';
+import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { PNG } from 'pngjs';
 import { reasonOf } from '../../../spec/reason-of.ts';
 import { boundedCount, ofPresent, zeroedBytes } from '../../support/bounded.ts';
 import type { Column, Field } from '../dataset.ts';
+import { lookAlikes } from './alike.ts';
 import { badData, looksLike } from './bad-data.ts';
 import { DEFLATE_RATIO, MAX_BYTES, readBytes } from './bytes.ts';
 import type { Table } from './table.ts';
@@ -140,6 +140,9 @@ interface Listed {
 async function listPictures(path: string): Promise<Listed> {
   const own = await picturesIn(path);
   const classes = await foldersIn(path);
+  const alike = lookAlikes(classes);
+  if (alike)
+    throw badData(path, '', `its folders "${alike[0]}" and "${alike[1]}" are two classes, or one written in two ways`);
   if (own.length > 0) {
     const [first] = classes;
     if (first !== undefined) {
@@ -163,9 +166,15 @@ async function listPictures(path: string): Promise<Listed> {
   return { files, classes };
 }
 
+/** A link that leads nowhere is none: reading it tells. */
+async function isFolder(path: string): Promise<boolean> {
+  const found = await stat(path).catch(() => undefined);
+  return found?.isDirectory() ?? false;
+}
+
 /** Sub-folders by name, but those that programs leave. */
 async function foldersIn(path: string): Promise<string[]> {
-  const folders = (await list(path)).filter((entry) => entry.isDirectory() && !isBookkeeping(entry.name));
+  const folders = (await list(path)).filter((entry) => entry.folder && !isBookkeeping(entry.name));
   return sortNames(folders.map((entry) => entry.name));
 }
 
@@ -175,7 +184,7 @@ function isBookkeeping(name: string): boolean {
 }
 
 async function picturesIn(path: string): Promise<string[]> {
-  const names = (await list(path)).filter((entry) => !entry.isDirectory()).map((entry) => entry.name);
+  const names = (await list(path)).filter((entry) => !entry.folder).map((entry) => entry.name);
   // macOS keeps what it knows of `a.png` in `._a.png`.
   const shown = names.filter((name) => !name.startsWith('.'));
   const pictures = sortNames(shown.filter((name) => name.toLowerCase().endsWith('.png')));
@@ -192,18 +201,30 @@ async function picturesIn(path: string): Promise<string[]> {
 
 const OTHER_PICTURES = /\.(jpe?g|gif|bmp|webp|tiff?|ppm|pgm)$/i;
 
-async function list(path: string): Promise<Dirent[]> {
+interface Entry {
+  readonly name: string;
+  readonly folder: boolean;
+}
+
+/** A link is what it leads to: a folder of links to other folders has their classes. */
+async function list(path: string): Promise<Entry[]> {
   try {
-    return await readdir(path, { withFileTypes: true });
+    const entries = await readdir(path, { withFileTypes: true });
+    return await Promise.all(
+      entries.map(async (entry) => ({
+        name: entry.name,
+        folder: entry.isSymbolicLink() ? await isFolder(join(path, entry.name)) : entry.isDirectory(),
+      })),
+    );
   } catch (failure) {
     throw badData(path, '', `the folder cannot be read (${reasonOf(failure)})`);
   }
 }
 
-/** `2.png` before `10.png`. */
+/** `2.png` before `10.png`; `1.png` and `01.png` in one order on every machine. */
 function sortNames(names: string[]): string[] {
   const collator = new Intl.Collator('en', { numeric: true });
-  return names.sort((a, b) => collator.compare(a, b));
+  return names.sort((a, b) => collator.compare(a, b) || (a < b ? -1 : 1));
 }
 
 function checkSize(file: string, picture: Picture, first: Picture | undefined, firstName: string): void {

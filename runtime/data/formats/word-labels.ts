@@ -3,6 +3,7 @@
  */
 import { ofPresent, zeroed } from '../../support/bounded.ts';
 import type { Classes, Column, Field } from '../dataset.ts';
+import { foldedName } from './alike.ts';
 import { badData } from './bad-data.ts';
 
 /** More different words than this are names of samples, not of classes. */
@@ -86,12 +87,7 @@ export class WordLabels {
         `"${word}" may be the name of a class, or say that there is none`,
         `leave such rows out, or write another word, such as \`no_${word.replace(/\W/g, '') || 'class'}\``,
       );
-    const folded = word
-      .normalize('NFKC')
-      .replace(/\p{Cf}/gu, '')
-      .replace(/\s+/g, ' ')
-      .trim()
-      .toLowerCase();
+    const folded = foldedName(word);
     const other = alike.get(folded);
     if (other !== undefined)
       throw badData(path, place, `"${word}" and "${other}" are two classes, or one written in two ways`, 'write one');

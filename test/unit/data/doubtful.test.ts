@@ -1,5 +1,5 @@
 /** Files that can be read in two ways, or hold what no device can: readers refuse them and say what to write. */
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parquetWriteBuffer } from 'hyparquet-writer';
 import { describe, expect, it } from 'vitest';
@@ -186,6 +186,31 @@ describe('folders of classes', () => {
     const dataset = await openFile(path, undefined, 1);
     expect(values(dataset, 'label')).toEqual([0, 1, 1, 2]);
     expect(dataset.classes).toEqual({ label: ['cat', 'dog', 'owl'] });
+  });
+
+  it('that are links are classes as others are', async () => {
+    const path = pictures('linked', { cat: 1, owl: 1 });
+    symlinkSync(join(pictures('elsewhere', { dog: 2 }), 'dog'), join(path, 'dog'));
+    const dataset = await openFile(path, undefined, 1);
+    expect(dataset.classes).toEqual({ label: ['cat', 'dog', 'owl'] });
+    expect(values(dataset, 'label')).toEqual([0, 1, 1, 2]);
+  });
+
+  it.each([
+    ['case', 'cat', 'Cat'],
+    ['a blank at the end', 'cat', 'cat '],
+    ['how an accent is encoded', 'caf\u00e9', 'cafe\u0301'],
+  ])('that differ in %s alone are refused', async (what, one, other) => {
+    const path = pictures(`alike-${what.length}`, { [one]: 1, [other]: 1 });
+    await expect(openFile(path, undefined, 1)).rejects.toThrow('two classes, or one written in two ways');
+  });
+
+  it('are the same class in another encoding, and in another case no class of training', async () => {
+    const train = await openFile(pictures('composed', { ant: 1, 'caf\u00e9': 1 }), undefined, 1);
+    const test = await openFile(pictures('decomposed', { 'cafe\u0301': 2 }), undefined, 1);
+    expect(values(alignClasses(test, train.classes, ['label']), 'label')).toEqual([1, 1]);
+    const other = await openFile(pictures('upper', { Ant: 1 }), undefined, 1);
+    expect(() => alignClasses(other, train.classes, ['label'])).toThrow('has the class "Ant", and the training data');
   });
 
   it('with an empty class are refused', async () => {
