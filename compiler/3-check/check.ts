@@ -51,8 +51,9 @@ export function check(program: Program, options: CheckOptions = {}): Result<Chec
   const overrides = overridesOf(only('model'), options.set ?? {}, program, environment);
   for (const model of only('model'))
     if (!models.has(model.name.text)) models.set(model.name.text, elaborateModel(model, overrides, environment));
-  const trains = trainAll(only('train'), models, environment);
-  const predicts = predictAll(only('predict'), only('check'), trains, models, environment);
+  const declared = only('train');
+  const trains = trainAll(declared, models, environment);
+  const predicts = predictAll(only('predict'), only('check'), trains, declared, models, environment);
   const byName = new Map(predicts.map((task) => [task.name, task]));
   const checks = only('check').flatMap((one) => {
     const model = models.get(byName.get(taskRead(one) ?? '')?.model.name ?? '');
@@ -126,6 +127,7 @@ function predictAll(
   predicts: readonly Predict[],
   checks: readonly Check[],
   trains: readonly TrainTask[],
+  declared: readonly Train[],
   models: ReadonlyMap<string, ElaboratedModel>,
   environment: Environment,
 ): PredictTask[] {
@@ -137,7 +139,7 @@ function predictAll(
         elaboratePredict(
           predict,
           model,
-          sampleFields(predict, checks, trains, withParameters(environment, model)),
+          sampleFields(predict, checks, trains, declared, withParameters(environment, model)),
           trains.find((t) => t.model.name === predict.model.text)?.sequence,
           environment,
         ),
@@ -151,6 +153,7 @@ function sampleFields(
   predict: Predict,
   checks: readonly Check[],
   trains: readonly TrainTask[],
+  declared: readonly Train[],
   environment: Environment,
 ): SampleFields {
   if (predict.on !== undefined) {
@@ -172,7 +175,10 @@ function sampleFields(
   }
   const source =
     sources.size === 0 ? 'no data is named: add `on data.NAME.SPLIT` to the task' : [...sources].join(' and ');
-  return { fields: [...fields.values()], source };
+  const lost = declared.some(
+    ({ name, model }) => model.text === predict.model.text && !trains.some((task) => task.name === name.text),
+  );
+  return { fields: [...fields.values()], source, lost };
 }
 
 function scheduleOf(schedule: Schedule, models: ReadonlyMap<string, ElaboratedModel>, environment: Environment) {

@@ -40,6 +40,8 @@ export interface Clamps {
 export interface SampleFields {
   readonly fields: readonly DataField[];
   readonly source: string;
+  /** A task whose data belong to them could not be worked out. */
+  readonly lost?: boolean;
   /** Samples are sequences: `step` counts their elements from 0. */
   readonly steps?: boolean;
 }
@@ -111,11 +113,11 @@ export function elaborateClamps(task: Train | Predict, sample: SampleFields, env
 
 export function withSample(
   task: Train | Predict,
-  { fields, source, steps }: SampleFields,
+  { fields, source, steps, lost = false }: SampleFields,
   name: string,
   environment: Environment,
 ): Environment {
-  const sample: SampleTerm = { kind: 'sample', fields, leaf: name, source };
+  const sample: SampleTerm = { kind: 'sample', fields, leaf: name, source, lost };
   const names = new Map<string, Term>([['sample', sample]]);
   if (task.kind === 'predict') names.set('input', sample);
   if (steps === true) names.set('step', tensor(leaf('step', [], false)));

@@ -133,9 +133,10 @@ function evaluateMember(expression: Member, environment: Environment): Term {
   if (isKind(of, 'data')) return chooseSplit(of, expression.name, environment);
   if (isKind(of, 'sample')) {
     const field = of.fields.find((f) => f.name === name);
-    return field
-      ? tensor(leaf(fieldLeaf(of.leaf, name), field.shape))
-      : unknownField(of.fields, of.source, expression, environment);
+    if (field) return tensor(leaf(fieldLeaf(of.leaf, name), field.shape));
+    if (of.lost !== true) return unknownField(of.fields, of.source, expression, environment);
+    environment.session.dropped++;
+    return POISON;
   }
   environment.session.reporter.report('name/member', expression.span, `${describe(of)} has no members`);
   return POISON;

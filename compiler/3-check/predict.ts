@@ -41,7 +41,8 @@ export function elaboratePredict(
   const starts = elaborateStarts(predict, ofStep, held, scope);
   const at = sequence === undefined ? undefined : { value: sequence, span: given?.span ?? predict.name.span };
   checkRates(clamps, inputs, at, model.instance, environment);
-  const input: Term = { kind: 'sample', fields: inputs, leaf: sampleLeaf(), source: sample.source };
+  const { source, lost = false } = sample;
+  const input: Term = { kind: 'sample', fields: inputs, leaf: sampleLeaf(), source, lost };
   const readable = inside(
     scope,
     new Map([

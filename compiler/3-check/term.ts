@@ -94,6 +94,8 @@ export interface SampleTerm {
   readonly leaf: string;
   /** Where the fields come from, for messages: `data.mnist`. */
   readonly source: string;
+  /** A mistake elsewhere hides some of the fields: one that is not there is no mistake of its own. */
+  readonly lost?: boolean;
 }
 /** The result of a reported mistake: nothing that is made of it is reported again. */
 export interface Poison {

@@ -55,3 +55,10 @@ export const CATALOGUE = {
     ],
   },
 } as const satisfies Readonly<Record<string, CatalogueEntry>>;
+
+/** Sets that are drawn from the seed, the same on every machine. */
+export const DRAWN_SETS: ReadonlySet<string> = new Set([
+  'glyphs',
+  'senses',
+  'tracking',
+] satisfies (keyof typeof CATALOGUE)[]);

@@ -28,33 +28,37 @@ function sumOf(dataset: Dataset, name: string): number {
   return sum;
 }
 
-/**
- * @param before as the run has kept it
- * @throws UserError `data/changed`
- */
-export function assertUnchanged(dataset: Dataset, { train: before, classes = {} }: DataRecord): void {
-  const repair = `put the data back as they were, or begin another training: ${nmc`train FILE --weights RUN`}`;
-  if (dataset.length !== before.samples)
-    throw new UserError(
-      'data/changed',
-      `${dataset.name} has ${dataset.length} samples now; the run began with ${before.samples}`,
-      repair,
-    );
+/** @throws UserError `data/changed` where the samples of a training, or the order of their classes, are others now */
+export function assertUnchanged(dataset: Dataset, { train, classes = {} }: DataRecord): void {
+  assertSameLength(dataset, train);
   for (const [field, names] of Object.entries(classes)) {
     const now = dataset.classes?.[field] ?? [];
     if (now.join('\n') !== names.join('\n'))
-      throw new UserError(
-        'data/changed',
+      throw changed(
         `${dataset.name}: the classes of \`${field}\` are ${now.slice(0, 10).join(', ') || 'gone'} now; the run began with ${names.slice(0, 10).join(', ')}`,
-        repair,
       );
   }
+  assertSameValues(dataset, train);
+}
+
+/** @throws UserError `data/changed` where the samples of what is measured are others now */
+export function assertSame(dataset: Dataset, before: Fingerprint): void {
+  assertSameLength(dataset, before);
+  assertSameValues(dataset, before);
+}
+
+function assertSameLength({ name, length }: Dataset, { samples }: Fingerprint): void {
+  if (length !== samples) throw changed(`${name} has ${length} samples now; the run began with ${samples}`);
+}
+
+function assertSameValues(dataset: Dataset, before: Fingerprint): void {
   const { sums } = fingerprintOf(dataset, Object.keys(before.sums));
-  const changed = Object.keys(sums).find((name) => sums[name] !== before.sums[name]);
-  if (changed !== undefined)
-    throw new UserError(
-      'data/changed',
-      `${dataset.name}: the values of \`${changed}\` have changed since the run began`,
-      repair,
-    );
+  const other = Object.keys(sums).find((name) => sums[name] !== before.sums[name]);
+  if (other !== undefined)
+    throw changed(`${dataset.name}: the values of \`${other}\` have changed since the run began`);
+}
+
+function changed(problem: string): UserError {
+  const repair = `put the data back as they were, or begin another training: ${nmc`train FILE --weights RUN`}`;
+  return new UserError('data/changed', problem, repair);
 }

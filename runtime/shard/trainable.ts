@@ -1,5 +1,5 @@
 /** The data of a training, and whether they can be trained on. */
-import type { Plan, PlanCheck, PlanField, PlanTraining } from '../../spec/plan.ts';
+import type { Plan, PlanCheck, PlanData, PlanField, PlanTraining } from '../../spec/plan.ts';
 import { type Dataset, findField } from '../data/dataset.ts';
 import { checkLabels } from '../data/labels.ts';
 import { nmc } from '../support/command-text.ts';
@@ -23,15 +23,30 @@ export function assertTrainable(plan: Plan, training: PlanTraining, data: Traini
       `${train.name} has ${train.length} samples, fewer than one batch of ${training.batch}`,
       train.length > 0 ? `use a smaller batch (--batch ${train.length}), or more data` : 'add samples to it',
     );
-  const measured = plan.checks.map((check, i) => [check, data.checks[i]] as const);
-  const by = validatedBy(plan);
-  if (by) measured.push([by, data.validation]);
-  measured.forEach(([check, dataset]) => {
-    const prediction = predictionOf(plan, check);
-    if (!dataset || !prediction) return;
-    for (const name of [check.field, ...prediction.inputs.map((f) => f.name)]) findField(dataset, name);
+  for (const { check, dataset, fields } of measuredIn(plan, data)) {
+    for (const name of fields) findField(dataset, name);
     if (dataset.length === 0)
       throw new UserError('data/too-small', `${dataset.name} has no samples to check \`${check.text}\` on`);
+  }
+}
+
+interface Measured {
+  readonly check: PlanCheck;
+  readonly from: PlanData;
+  readonly dataset: Dataset;
+  /** Names of those that are read. */
+  readonly fields: readonly string[];
+}
+
+/** What a training measures: the data of each check, then those of validation. */
+export function measuredIn(plan: Plan, data: TrainingData): Measured[] {
+  const all = plan.checks.map((check, i) => ({ check, from: check.data, dataset: data.checks[i] }));
+  const [by, from] = [validatedBy(plan), plan.training?.validation];
+  if (by && from) all.push({ check: by, from, dataset: data.validation });
+  return all.flatMap(({ check, from, dataset }) => {
+    const prediction = predictionOf(plan, check);
+    if (!dataset || !prediction) return [];
+    return [{ check, from, dataset, fields: [check.field, ...prediction.inputs.map((f) => f.name)] }];
   });
 }
 

@@ -2,6 +2,8 @@
 
 export interface DataRecord {
   readonly train: Fingerprint;
+  /** Of what is measured and could change: the data of each check of the plan, then those of validation. */
+  readonly measured?: readonly Fingerprint[];
   /** Samples that each epoch leaves out, since they do not fill a batch. */
   readonly leftOut: number;
   /** Names of the classes by field, in the order of their numbers. */

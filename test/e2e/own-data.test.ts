@@ -35,8 +35,8 @@ predict classify of m {
 }
 `;
 
-function write(name: string, rows: string): string {
-  writeFileSync(join(folder, name), MODEL.replace('ROWS', rows));
+function write(name: string, rows: string, check = ''): string {
+  writeFileSync(join(folder, name), `${MODEL.replace('ROWS', rows)}${check}`);
   return name;
 }
 
@@ -72,7 +72,9 @@ test('a file in whose columns training read something else is not predicted from
 
 test('a run whose data have changed does not go on', async () => {
   writeFileSync(join(folder, 'changes.csv'), csv(700, 0));
-  const model = write('changes.pcn', 'changes.csv');
+  writeFileSync(join(folder, 'measured.csv'), csv(40, 0));
+  const measured = 'check accuracy(classify.label, data.file("measured.csv", x = f32[4], label = int).label) >= 0';
+  const model = write('changes.pcn', 'changes.csv', measured);
   let stopped = false;
   const first = await nmc(['train', model, '--epochs', '4000', '--out', 'run', '--json'], {
     cwd: folder,
@@ -83,15 +85,24 @@ test('a run whose data have changed does not go on', async () => {
     },
   });
   expect(first.code).toBe(130);
-  for (const [rows, shift] of [
-    [800, 0],
-    [700, 1],
+  for (const [name, rows, shift] of [
+    ['changes.csv', 800, 0],
+    ['changes.csv', 700, 1],
+    ['measured.csv', 40, 1],
   ] as const) {
-    writeFileSync(join(folder, 'changes.csv'), csv(rows, shift));
+    writeFileSync(join(folder, 'changes.csv'), csv(700, 0));
+    writeFileSync(join(folder, name), csv(rows, shift));
     const resumed = await nmc(['train', '--resume', 'run', '--json'], { cwd: folder });
     expect(resumed.code).toBe(2);
     expect(jsonLines(resumed).at(-1)).toMatchObject({ event: 'error', code: 'data/changed' });
   }
+  writeFileSync(join(folder, 'measured.csv'), csv(40, 0));
+  write('changes.pcn', 'other.csv');
+  const edited = await nmc(['train', '--resume', 'run', '--json'], {
+    cwd: folder,
+    onLine: (line, child) => void (line.includes('"epoch"') && child.kill('SIGINT')),
+  });
+  expect(edited.stderr).toContain('changes.pcn was edited since this run began: the run goes on with its own model');
 });
 
 test('classes of a check are numbered as those of training, whatever its folder lacks', async () => {

@@ -140,7 +140,14 @@ test('more epochs of a finished run are those of a longer training', async () =>
 });
 
 test('what belongs to the run cannot be given again', async () => {
-  for (const extra of [[model], ['--epochs', '9'], ['--seed', '2'], ['--set', 'hidden=3']]) {
+  for (const extra of [
+    [model],
+    ['--epochs', '9'],
+    ['--seed', '2'],
+    ['--set', 'hidden=3'],
+    ['--probe'],
+    ['--ahead', '1'],
+  ]) {
     const outcome = await nmc(['train', '--resume', 'whole-cpu', '--json', ...extra], { cwd: folder });
     expect(outcome.code).toBe(2);
     expect(jsonLines(outcome)).toMatchObject([{ event: 'error', code: 'usage/resume' }]);

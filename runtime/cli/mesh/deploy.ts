@@ -81,7 +81,7 @@ export default async function (args: DeployArguments): Promise<number> {
       snapshotEvery: args['snapshot-every'],
       codec,
       source: { ...source, compiler: packageVersion() },
-      trainedOn: dataRecord(training, data),
+      trainedOn: dataRecord(plan, training, data),
     });
     const { missing } = await ask(link, { what: 'missing', blobs: [...blobs.keys()] });
     for (const hash of missing) await link.putBlob(hash, blobs.get(hash) ?? new Uint8Array(0));

@@ -100,7 +100,7 @@ export async function trainNew(
     const out = args.out;
     const data = await opening;
     last = await lastPart({ model, selected, plan, samples: data.train.length, device, saved });
-    const record = dataRecord(training, data);
+    const record = dataRecord(plan, training, data);
     const source = { plan, training, chosen, args, path, text: model.texts.get(path) ?? '', data: record };
     const run = timed('create the run folder', () =>
       createRun(out === undefined ? { parent: 'runs' } : { directory: out }, configOf(source), initial, {

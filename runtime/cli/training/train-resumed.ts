@@ -1,7 +1,6 @@
 /** `nmc train --resume DIR`: goes on with a run, with its own settings; on another device where one is named. */
 
 import type { Program } from '../../../spec/program.ts';
-import { assertUnchanged } from '../../data/fingerprint.ts';
 import type { Shard } from '../../shard/shard.ts';
 import { openShards } from '../../shard/shards.ts';
 import { assertTrainable } from '../../shard/trainable.ts';
@@ -13,25 +12,24 @@ import { commandDevice } from '../shell/command-device.ts';
 import { flopCounter, timed, timedShard } from '../shell/debug.ts';
 import type { Interrupt } from '../shell/watch-interrupt.ts';
 import { reopenLastPart } from './last-part.ts';
+import { modelEdited } from './model-edited.ts';
 import type { TrainArguments } from './options.ts';
 import { runTo } from './train-loop.ts';
 import type { Reporter } from './train-report.ts';
 import { storedSettings, trainingOf } from './train-settings.ts';
-import { dataOpener, openTrainingData, storedDataRecord } from './training-data.ts';
+import { assertDataUnchanged, dataOpener, openTrainingData, storedDataRecord } from './training-data.ts';
 
-/** All that belongs to the run; `--data` may say where the data are now, `--device` what is there to work with. */
-const NOT_WITH_RESUME = [
-  'file',
-  'task',
-  'batch',
-  'seed',
-  'limit',
-  'out',
-  'weights',
-  'set',
-  'shards',
-  'precision',
-] as const satisfies readonly (keyof TrainArguments)[];
+/**
+ * `--data` may say where the data are now, `--device` what is there to work with, `--epochs` how many more there are to
+ * be; all else belongs to the run.
+ */
+const WITH_RESUME: readonly string[] = [
+  'resume',
+  'data',
+  'device',
+  'epochs',
+  'json',
+] satisfies (keyof TrainArguments)[];
 
 export async function trainOn(
   directory: string,
@@ -39,8 +37,8 @@ export async function trainOn(
   reporter: Reporter,
   interrupt: Interrupt,
 ): Promise<number> {
-  for (const name of NOT_WITH_RESUME)
-    if (isGiven(args[name]))
+  for (const [name, value] of Object.entries(args))
+    if (!WITH_RESUME.includes(name) && isGiven(value))
       throw new UserError(
         'usage/resume',
         `--resume continues a run with its own settings: ${name} cannot be given with it`,
@@ -56,6 +54,8 @@ export async function trainOn(
   const run = resumeRun(directory);
   try {
     for (const repair of run.repairs) reporter.note(repair);
+    const edited = modelEdited(run.config);
+    if (edited !== undefined) reporter.note(edited);
     return await goOn(run, args, reporter, interrupt);
   } finally {
     run.close();
@@ -68,8 +68,8 @@ function knowsItsEnd({ functions }: Program): boolean {
   return scalars.some(({ expr }) => JSON.stringify(expr).includes('"batches"'));
 }
 
-function isGiven(value: TrainArguments[(typeof NOT_WITH_RESUME)[number]]): boolean {
-  return typeof value === 'object' ? value.length > 0 : value !== undefined;
+function isGiven(value: unknown): boolean {
+  return Array.isArray(value) ? value.length > 0 : value !== undefined && value !== false;
 }
 
 async function goOn(run: TrainingRun, args: TrainArguments, reporter: Reporter, interrupt: Interrupt): Promise<number> {
@@ -102,7 +102,7 @@ async function goOn(run: TrainingRun, args: TrainArguments, reporter: Reporter, 
     const data = await opening;
     assertTrainable(plan, training, data);
     const record = storedDataRecord(run.config.settings.trainedOn);
-    if (record) assertUnchanged(data.train, record);
+    if (record) assertDataUnchanged(plan, data, record);
     else reporter.note('the run has no record of its data, so they cannot be compared');
     reporter.data(data, training);
     last = await reopenLastPart(directory, device, training, state);

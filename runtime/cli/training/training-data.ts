@@ -2,12 +2,13 @@
 import { existsSync } from 'node:fs';
 import { isAbsolute, join } from 'node:path';
 import type { Plan, PlanData, PlanTraining } from '../../../spec/plan.ts';
+import { DRAWN_SETS } from '../../data/catalogue.ts';
 import { alignClasses } from '../../data/classes.ts';
 import { assertColumns, keptColumns } from '../../data/column-names.ts';
 import { type Classes, type Dataset, slice } from '../../data/dataset.ts';
-import { fingerprintOf } from '../../data/fingerprint.ts';
+import { assertSame, assertUnchanged, fingerprintOf } from '../../data/fingerprint.ts';
 import { openDataset } from '../../data/open.ts';
-import { assertLabels, type TrainingData } from '../../shard/trainable.ts';
+import { assertLabels, measuredIn, type TrainingData } from '../../shard/trainable.ts';
 import type { RunConfig } from '../../store/run-config.ts';
 import { leftOutOf } from '../../training/calls.ts';
 import type { DataRecord } from '../../training/data-record.ts';
@@ -73,15 +74,35 @@ export function heldTo(
   return alignClasses(dataset, known?.classes, trained);
 }
 
-export function dataRecord(training: PlanTraining, { train }: TrainingData): DataRecord {
+export function dataRecord(plan: Plan, training: PlanTraining, data: TrainingData): DataRecord {
+  const { train } = data;
   const names = training.inputs.map((field) => field.name);
   const leftOut = leftOutOf({ ...training, train });
   const columns = keptColumns(train);
+  const measured = readAgain(plan, data).map(({ dataset, fields }) => fingerprintOf(dataset, fields));
   return {
     ...{ train: fingerprintOf(train, names), leftOut },
+    ...(measured.length > 0 ? { measured } : {}),
     ...(train.classes ? { classes: train.classes } : {}),
     ...(columns ? { columns } : {}),
   };
+}
+
+/**
+ * @param before as the run has kept it; runs that were made before runs kept what they measure say nothing of it
+ * @throws UserError `data/changed`
+ */
+export function assertDataUnchanged(plan: Plan, data: TrainingData, before: DataRecord): void {
+  assertUnchanged(data.train, before);
+  readAgain(plan, data).forEach(({ dataset }, i) => {
+    const kept = before.measured?.[i];
+    if (kept) assertSame(dataset, kept);
+  });
+}
+
+/** What is measured on data that can change: those that are drawn from a seed cannot. */
+function readAgain(plan: Plan, data: TrainingData): ReturnType<typeof measuredIn> {
+  return measuredIn(plan, data).filter(({ from }) => !DRAWN_SETS.has(from.source));
 }
 
 /** @returns nothing for a run that was made before runs kept it */
