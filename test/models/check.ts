@@ -42,6 +42,7 @@ export async function check(text: string, machines: readonly Machine[]): Promise
     const those = wanted(inShards);
     // Machines that take an error for none, or rounding for an error, would both be right.
     if (!those || those.leastError < ROUNDING_UNITS * machine.unit) continue;
+    if (machine.largest !== undefined && those.largest > machine.largest) continue;
     const outcome = await trainedOn(machine, model);
     if (!outcome) continue;
     let lines = differences(outcome, those, model, machine.unit);

@@ -29,6 +29,8 @@ export interface Machine {
   readonly name: string;
   /** A unit in its last place. */
   readonly unit: number;
+  /** It has no larger number. */
+  readonly largest?: number;
   /** Trains as the model's schedule says. */
   readonly inShards?: true;
   /** @returns nothing where this machine has nothing of its own to do for the model */
@@ -205,6 +207,8 @@ export const DRAWS = [1, 4, 24] as const;
 const FACTOR = 10;
 /** A unit in the last place of f32, relative. */
 export const UNIT = 2 ** -23;
+/** Of numbers with ten bits behind the first. */
+export const HALF_UNIT = 2 ** -10;
 
 export interface Wanted {
   readonly outcome: Outcome;
@@ -212,6 +216,8 @@ export interface Wanted {
   readonly bounds: ReadonlyMap<string, number>;
   /** Below a few units of a device's last place it is a matter of rounding whether there is an error (10c). */
   readonly leastError: number;
+  /** Of all numbers on the way. */
+  readonly largest: number;
 }
 
 /** @returns nothing where values run away: there is nothing to compare then */
@@ -231,7 +237,7 @@ export function wantedOf(model: Model, start: Start, inShards: boolean, draws: n
     const size = name.startsWith('energy.') ? 1 + energyOf(outcome, name) : sizeAmong(outcome, name, values);
     bounds.set(name, FACTOR * (largest + UNIT * size));
   }
-  return { outcome, bounds, leastError };
+  return { outcome, bounds, leastError, largest };
 }
 
 const MAX_VALUE = 1e6;

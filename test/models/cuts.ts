@@ -14,7 +14,7 @@ import type { Staged } from '../../compiler/compile.ts';
 import { type RandomStream, stream } from '../../spec/random.ts';
 
 /** Few are cheap, and find most. */
-const SHARDS = [2, 2, 2, 3, 3, 4, 5, 6, 7, 8] as const;
+const SHARDS = [2, 2, 2, 2, 3, 3, 3, 4, 5, 6, 7, 8] as const;
 /** Of so many models the compiler's own partitioner cuts one: it is slow beside these small models. */
 const PER_COMPILED = 8;
 

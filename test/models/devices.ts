@@ -2,13 +2,15 @@
 import { lowerToCpu } from '../../compiler/7-kernels/onnx/lower.ts';
 import { lowerShardsToCpu } from '../../compiler/7-kernels/onnx/shards.ts';
 import { openHere } from '../../runtime/device/cpu/here.ts';
-import type { Device } from '../../runtime/device/device.ts';
+import type { Device, DeviceSession, Tensor } from '../../runtime/device/device.ts';
 import { referenceDevice } from '../../runtime/device/reference/reference.ts';
 import { openShard } from '../../runtime/shard/shard.ts';
-import { openShards } from '../../runtime/shard/shards.ts';
+import { openShards, type ShardSource } from '../../runtime/shard/shards.ts';
+import { decodeValues, encodeValues } from '../../runtime/wire/codec.ts';
 import { LANE } from '../../spec/names.ts';
+import { HALF_MAX } from '../../spec/precision.ts';
 import { bundledCpu } from '../support/bundled-cpu.ts';
-import { type Machine, UNIT } from './compare.ts';
+import { HALF_UNIT, type Machine, UNIT } from './compare.ts';
 import { compiledCut, drawnCut } from './cuts.ts';
 
 const F64 = 2 ** -52;
@@ -37,7 +39,8 @@ export const lanes: Machine = {
   name: 'cpu, lanes',
   unit: UNIT,
   open: async ({ whole: { program } }, begin) => {
-    if (!program.functions.some((f) => f.name === LANE)) return undefined;
+    // Two threads have nothing to share in what fills no batch, which follows all the same.
+    if ('seed' in begin && !program.functions.some((f) => f.name === LANE)) return undefined;
     return openShard(await threads(), { program, files: lowerToCpu(program) }, () => begin);
   },
 };
@@ -53,8 +56,9 @@ function threads(): Promise<Device> {
  * Shards in lockstep, in microbatches where the model's schedule says so.
  *
  * @param most of them, as the compiler cuts them; drawn by the model's text where absent
+ * @param borders what becomes of values on their way to another shard
  */
-const inShards = (name: string, unit: number, device: Device, most?: number): Machine => ({
+const inShards = (name: string, unit: number, device: Device, most?: number, borders?: typeof inHalves): Machine => ({
   name,
   unit,
   inShards: true,
@@ -68,10 +72,36 @@ const inShards = (name: string, unit: number, device: Device, most?: number): Ma
       executable: { program, files: new Map(files[i]?.map((f) => [f.name, f.bytes])) },
       schedule,
     }));
-    return openShards(device, sources, () => begin);
+    return openShards(borders ? borders(device, sources) : device, sources, () => begin);
   },
 });
 
+/** A device whose shards get what others send them in f16, as on a mesh with `--borders f16`. */
+function inHalves(device: Device, sources: readonly ShardSource[]): Device {
+  const half = (values: Tensor): Tensor =>
+    decodeValues(encodeValues([values], 'f16'), [values.length], 'f16')[0] ?? values;
+  return {
+    ...device,
+    open: async (executable) => {
+      const { messages = [], shard } = sources.find((s) => s.executable === executable)?.schedule ?? {};
+      const received = new Set(messages.filter((m) => m.to === shard).flatMap((m) => m.values.map((v) => v.name)));
+      const session = await device.open(executable);
+      const run: DeviceSession['run'] = (name, inputs, position) => {
+        const shortened = Object.entries(inputs).map(([field, data]) => [
+          field,
+          received.has(field) ? half(data as Tensor) : data,
+        ]);
+        return session.run(name, Object.fromEntries(shortened), position);
+      };
+      return { ...session, run };
+    },
+  };
+}
+
 export const referenceShards = inShards('reference, shards', F64, referenceDevice);
 export const cpuShards = inShards('cpu, shards', UNIT, cpuWith(1));
+export const cpuShardsInHalves: Machine = {
+  ...inShards('cpu, shards with f16 between them', HALF_UNIT, cpuWith(1), undefined, inHalves),
+  largest: HALF_MAX,
+};
 export const shards = (most: number): Machine => inShards(`reference, ${most} shards`, F64, referenceDevice, most);

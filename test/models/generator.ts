@@ -89,28 +89,37 @@ const freeNodes: fc.Arbitrary<string> = fc.oneof(
 );
 
 const denseLinks: fc.Arbitrary<string> = fc.oneof(
-  fc.tuple(functions, fc.boolean()).map(([after, bias]) => `dense(after = ${after}, bias = ${bias})`),
-  fc
-    .tuple(functions, fc.constantFrom('0.2', '0.6'))
-    .map(([after, density]) => `sparse(after = ${after}, density = ${density})`),
-  functions.map((act) => `scaled(act = ${act})`),
+  {
+    weight: 4,
+    arbitrary: fc.tuple(functions, fc.boolean()).map(([after, bias]) => `dense(after = ${after}, bias = ${bias})`),
+  },
+  {
+    weight: 3,
+    arbitrary: fc
+      .tuple(functions, fc.constantFrom('0.2', '0.6'))
+      .map(([after, density]) => `sparse(after = ${after}, density = ${density})`),
+  },
+  { weight: 3, arbitrary: functions.map((act) => `scaled(act = ${act})`) },
   fc.constantFrom('drifting()', 'drifting(after = tanh)'),
 );
 
-const stages: fc.Arbitrary<Stage> = fc.record({
-  form: fc.constantFrom('node', 'row', 'chain', 'clusters', 'nested'),
-  // Four equal elements or more become pages.
-  count: fc.constantFrom(2, 2, 3, 4, 4, 5),
-  width: fc.oneof({ weight: 15, arbitrary: fc.integer({ min: 1, max: 4 }) }, fc.constant(16)),
-  node: freeNodes,
-  link: denseLinks,
-  along: fc.constantFrom('one_to_one()', 'all()', 'ring()', 'fixed_indegree(1)', 'random(density = 0.5)'),
-});
+const stages: fc.Arbitrary<Stage> = fc
+  .record({
+    form: fc.constantFrom('node', 'row', 'chain', 'clusters', 'nested'),
+    // Four equal elements or more become pages.
+    count: fc.constantFrom(2, 2, 3, 4, 4, 5),
+    width: fc.oneof({ weight: 15, arbitrary: fc.integer({ min: 1, max: 4 }) }, fc.constant(16)),
+    node: freeNodes,
+    link: denseLinks,
+    along: fc.constantFrom('one_to_one()', 'all()', 'ring()', 'fixed_indegree(1)', 'random(density = 0.5)'),
+  })
+  // Two clusters of two are four equal elements already.
+  .map((stage) => (stage.form === 'nested' ? { ...stage, count: 2 } : stage));
 
 const settling = fc
   .record({
     name: fc.constantFrom('il', 'ipc', 'nudged'),
-    steps: fc.constantFrom(1, 2, 2, 3, 3, 5),
+    steps: fc.constantFrom(1, 2, 2, 2, 3, 4),
     rate: fc.constantFrom('0.05', '0.1', '0.2'),
     momentum: fc.constantFrom('0', '0.5'),
     nudge: fc.constantFrom('beta = 0.5', 'beta = 1, sign = negative', 'beta = 0.25, sign = centred'),
@@ -181,6 +190,13 @@ export const descriptions: fc.Arbitrary<Description> = fc.record({
   microbatches: fc.constantFrom(1, 2, 3),
   ahead: fc.boolean(),
 });
+
+/** For devices that take long over each operation. */
+export const short: fc.Arbitrary<Description> = descriptions.map(({ stages, further, ...model }) => ({
+  ...model,
+  stages: stages.slice(0, 2),
+  further: further.slice(0, 1),
+}));
 
 /** Small ones of batches that two lanes can divide. */
 export const divisible: fc.Arbitrary<Description> = descriptions.map(({ stages, ...model }) => ({

@@ -32,11 +32,21 @@ export interface Moment {
   readonly batch: number;
 }
 
-/** (14f) @param name of the place that draws, `node h:noise:0` @param row the sample's, in its batch */
-export function noiseAt(name: string, element: number, row: number, { tick, step, batch }: Moment): number {
+const known = new Map<string, bigint>();
+
+/** bits(0) of the stream of the seed 0 and a name (14a). */
+function firstBits(name: string): bigint {
+  const found = known.get(name);
+  if (found !== undefined) return found;
   const k = hash(name, 0n, 0n);
   const [bits] = philox(0n, hash(name, k, 0x9e3779b9n), k);
-  const key = bits + 10368889n * BigInt(tick) + 5557187n * BigInt(step) + 7114389n * BigInt(batch);
+  known.set(name, bits);
+  return bits;
+}
+
+/** (14f) @param name of the place that draws, `node h:noise:0` @param row the sample's, in its batch */
+export function noiseAt(name: string, element: number, row: number, { tick, step, batch }: Moment): number {
+  const key = firstBits(name) + 10368889n * BigInt(tick) + 5557187n * BigInt(step) + 7114389n * BigInt(batch);
   const words = philox(BigInt(element), BigInt(row), key % HALF);
   const [w0, w1] = words.map((word) => Number(word / 256n)) as [number, number];
   return Math.sqrt(-2 * Math.log((w0 + 1) / 2 ** 24)) * Math.cos((2 * Math.PI * w1) / 2 ** 24);

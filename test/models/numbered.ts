@@ -1,10 +1,10 @@
 /**
  * Random models by numbers. Each is trained on the reference device and on one of the others, which take turns: of any
- * hundred numbers in a row every device has twenty, and every way to cut its share of those in shards.
+ * six numbers in a row every device has one, and every way to cut its share of those in shards.
  */
 import fc from 'fast-check';
 import type { Machine } from './compare.ts';
-import { cpu, cpuShards, lanes, reference, referenceShards } from './devices.ts';
+import { cpu, cpuShards, cpuShardsInHalves, lanes, reference, referenceShards } from './devices.ts';
 import { type Description, descriptions, divisible } from './generator.ts';
 import { textOf } from './print-model.ts';
 import { webgpu, webgpuHalves } from './webgpu-machine.ts';
@@ -21,6 +21,7 @@ export const turns: Readonly<Record<'others' | 'webgpu', readonly Turn[]>> = {
     { machine: cpu(1), described: descriptions },
     { machine: cpuShards, described: descriptions },
     { machine: cpu(2), described: descriptions },
+    { machine: cpuShardsInHalves, described: descriptions },
     { machine: lanes, described: divisible },
   ],
   webgpu: [

@@ -4,10 +4,7 @@ import type { Device } from '../../runtime/device/device.ts';
 import { openShard } from '../../runtime/shard/shard.ts';
 import type { Precision } from '../../spec/precision.ts';
 import { openLowered } from '../support/webgpu.ts';
-import { type Machine, UNIT } from './compare.ts';
-
-/** Of numbers with ten bits behind the first. */
-const HALF_UNIT = 2 ** -10;
+import { HALF_UNIT, type Machine, UNIT } from './compare.ts';
 
 const device = (precision: Precision): Device => ({
   name: 'webgpu',
