@@ -1,5 +1,5 @@
 /** Every command that is printed runs as it is pasted, in a narrow terminal and a folder with an awkward name. */
-import { mkdirSync } from 'node:fs';
+import { mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, expect, test } from 'vitest';
 import { nmc as command, withCommands } from '../../runtime/support/command-text.ts';
@@ -68,6 +68,11 @@ test('a training, a plan and a mistake say what comes next', async () => {
   expect(missing.code).toBe(2);
   expect((await pasted(lineOf(missing.stderr, 'explain'))).stdout).toContain('# usage/input');
   const served = await goingOn(printedAs(command`serve --run ${run} --port 0`), /127\.0\.0\.1:\d+/);
+  const [, url = '', quoted = ''] = / curl (\S+) --json (.+)/.exec(served.seen()) ?? [];
+  const { stdout: sample } = await pasted(`printf %s ${quoted}`);
+  const body = readFileSync(join(folder, sample.replace(/^@/, '')));
+  const answer = await fetch(url, { method: 'POST', headers: { 'content-type': 'application/json' }, body });
+  expect(await answer.json()).toHaveProperty('digit');
   expect(await ended(served)).toBe(0);
 });
 

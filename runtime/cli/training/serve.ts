@@ -6,7 +6,7 @@ import type { VerifiedPlan } from '../../plan/verify-plan.ts';
 import { type PredictorSource, ReloadingPredictor } from '../../serve/predictor.ts';
 import { predictionServer } from '../../serve/server.ts';
 import { MODEL_FILE, openRun, type Run } from '../../store/run-folder.ts';
-import { nmc } from '../../support/command-text.ts';
+import { nmc, shellWord } from '../../support/command-text.ts';
 import { emit } from '../../support/emit.ts';
 import { UserError } from '../../support/errors.ts';
 import { listenError } from '../../support/listen-error.ts';
@@ -20,6 +20,7 @@ import { watchInterrupt } from '../shell/watch-interrupt.ts';
 import type { ServeArguments } from './options.ts';
 import { otherModel } from './other-model.ts';
 import { openPredictor } from './run-predictor.ts';
+import { sampleOf } from './sample-file.ts';
 import { storedClasses } from './training-data.ts';
 
 /** How often it is asked whether it is time to look for newer weights. */
@@ -133,11 +134,21 @@ function announce(args: ServeArguments, address: string, source: PredictorSource
     emit({ event: 'serve', address, model: predictor.plan.model, tasks, weights: predictor.version });
     return;
   }
-  const [first] = predictor.plan.predictions;
-  const body = `{${(first?.inputs ?? []).map((f) => `"${f.name}": […]`).join(', ')}}`;
   process.stdout.write(
-    printed`serving ${predictor.plan.model} from ${source.name} at ${address}\n  curl ${address}/predict --json '${body}'\n  ${address}/openapi.json  ${address}/metrics  ${address}/healthz\n`,
+    printed`serving ${predictor.plan.model} from ${source.name} at ${address}\n  ${question(args, address)}\n  ${address}/openapi.json  ${address}/metrics  ${address}/healthz\n`,
   );
+}
+
+/** A line to try it with: one sample where the run has it, else what may be asked. */
+function question({ run, mesh, model, tokens, cert }: ServeArguments, address: string): string {
+  const options = [
+    ...(cert === undefined ? [] : [`--cacert ${shellWord(cert)}`]),
+    ...(tokens === undefined ? [] : ["-H 'Authorization: Bearer TOKEN'"]),
+  ];
+  const sample = run === undefined || mesh !== undefined || model !== undefined ? undefined : sampleOf(run);
+  const asked =
+    sample === undefined ? `${address}/openapi.json` : `${address}/predict --json ${shellWord(`@${sample}`)}`;
+  return ['curl', ...options, asked].join(' ');
 }
 
 async function listen(work: () => Promise<string>, host: string, port: number): Promise<string> {
