@@ -8,8 +8,8 @@ export interface CheckRequest {
 }
 
 export type CheckAnswer =
-  /** In the order of the deployment's evaluations. */
-  | { readonly values: readonly number[] }
+  /** In the order of the deployment's evaluations; null where a prediction was not finite. */
+  | { readonly values: readonly (number | null)[] }
   /** Why there are none: it does not fit here, or it takes too long. */
   | { readonly problem: string };
 

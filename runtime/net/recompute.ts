@@ -4,6 +4,7 @@ import type { Device } from '../device/device.ts';
 import { measure } from '../shard/evaluate.ts';
 import { openShards, type ShardSource } from '../shard/shards.ts';
 import type { NamedTensor } from '../store/safetensors.ts';
+import { finiteOrNull } from '../training/metrics.ts';
 import type { CheckRequest } from './checker.ts';
 import { type BlobSource, datasetOf } from './shard-data.ts';
 import { decodeState } from './shard-state.ts';
@@ -18,7 +19,7 @@ export async function recompute(
   sources: readonly ShardSource[],
   device: Device,
   blob: BlobSource,
-): Promise<number[]> {
+): Promise<(number | null)[]> {
   const tensors: NamedTensor[] = [];
   for (const [i, part] of parts.entries()) {
     // Twice, as a device may keep its states in f64.
@@ -27,13 +28,13 @@ export async function recompute(
   }
   const shard = await openShards(device, sources, () => ({ tensors }));
   try {
-    const values: number[] = [];
+    const values: (number | null)[] = [];
     for (const [i, evaluation] of deployment.evaluations.entries()) {
       const prediction = plan.predictions.find((p) => p.function === evaluation.function);
       const data = deployment.checks[i];
       if (!prediction || !data) throw new Error(`the plan cannot measure ${evaluation.check}`);
       const names = [...prediction.inputs.map((f) => f.name), evaluation.field];
-      values.push(await measure(shard, prediction, evaluation, await datasetOf(data, names, blob)));
+      values.push(finiteOrNull(await measure(shard, prediction, evaluation, await datasetOf(data, names, blob))));
     }
     return values;
   } finally {

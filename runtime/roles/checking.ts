@@ -6,7 +6,7 @@ import { comparedNames } from '../../spec/names.ts';
 import type { Checked } from '../../spec/run-events.ts';
 import { callsPerEpoch, lastEvaluations } from '../training/calls.ts';
 import { accuracyIn, isCheck, validationIn } from '../training/evaluations.ts';
-import { holds, meanOf } from '../training/metrics.ts';
+import { finiteOrNull, holds, meanOf } from '../training/metrics.ts';
 import { comparedIn, summed } from '../training/totals.ts';
 import { end } from './ending.ts';
 import { exclude } from './faults.ts';
@@ -62,15 +62,17 @@ export function checkingOver(work: Work, run: RunState, parts: Readonly<Record<n
   );
 }
 
-function judge(work: Work, run: RunState, values: readonly number[], how: 'recomputed' | 'by-others'): void {
+function judge(work: Work, run: RunState, values: readonly (number | null)[], how: 'recomputed' | 'by-others'): void {
   const { evaluations } = run.deployment;
   const valueAt = (i: number): number => values[i] ?? Number.NaN;
   const wrong = evaluations.findIndex((_, i) => differs(run, i, claimedOf(run, i), valueAt(i)));
   if (wrong < 0) {
     const found = evaluations
       .filter(isCheck)
-      .map((e, i) => ({ check: e.check, value: valueAt(i), pass: holds(e, valueAt(i)) }));
-    finish(work, withValidation(run, values[validationIn(evaluations)]), found, how, '');
+      .map((e, i) => ({ check: e.check, value: finiteOrNull(valueAt(i)), pass: holds(e, valueAt(i)) }));
+    const validation = validationIn(evaluations);
+    const last = validation < 0 ? run : withValidation(run, finiteOrNull(valueAt(validation)));
+    finish(work, last, found, how, '');
     return;
   }
   const [claimed, computed] = [claimedOf(run, wrong), valueAt(wrong)];
@@ -95,8 +97,7 @@ function claimedOf({ checks, rows, deployment: { evaluations } }: RunState, i: n
 }
 
 /** @param validation as it was computed again */
-function withValidation(run: RunState, validation: number | undefined): RunState {
-  if (validation === undefined) return run;
+function withValidation(run: RunState, validation: number | null): RunState {
   return { ...run, rows: run.rows.map((row, i) => (i < run.rows.length - 1 ? row : { ...row, validation })) };
 }
 
@@ -108,7 +109,8 @@ function wentBack(run: RunState): RunState {
 }
 
 function differs({ deployment }: RunState, i: number, claimed: number, computed: number): boolean {
-  if (!Number.isFinite(computed) || !Number.isFinite(claimed)) return true;
+  if (!Number.isFinite(computed) || !Number.isFinite(claimed))
+    return Number.isFinite(computed) !== Number.isFinite(claimed);
   const difference = Math.abs(claimed - computed);
   if (deployment.evaluations[i]?.metric !== 'accuracy')
     return difference > SHARE_OF_ERROR * Math.max(Math.abs(claimed), Math.abs(computed)) + 1e-9;

@@ -1,9 +1,9 @@
 /** Parts of a snapshot come together: when all shards have saved the same call, it is a manifest. */
-import type { RunEvent } from '../../spec/run-events.ts';
+import type { KeptEpoch, RunEvent } from '../../spec/run-events.ts';
 import { allCalls, callsPerEpoch, endsEpoch } from '../training/calls.ts';
-import { type EpochReport, epochReport } from '../training/epoch-report.ts';
+import { epochReport } from '../training/epoch-report.ts';
 import { isCheck } from '../training/evaluations.ts';
-import { holds, meanOf } from '../training/metrics.ts';
+import { finiteOrNull, holds, meanOf } from '../training/metrics.ts';
 import { comparedIn, summed } from '../training/totals.ts';
 import type { ManifestState, RunState } from './synchronizer-state.ts';
 
@@ -45,7 +45,7 @@ function withEpoch(run: RunState, manifest: ManifestState, saved: RunEvent): Mad
   const row = rowOf(run, manifest);
   const checks = deployment.evaluations.filter(isCheck).map((e, i) => {
     const value = meanOf(comparedIn(manifest.totals, i));
-    return { check: e.check, value, pass: holds(e, value) };
+    return { check: e.check, value: finiteOrNull(value), pass: holds(e, value) };
   });
   const rows = [...run.rows, row];
   const events: RunEvent[] = [saved, { event: 'epoch', ...row }];
@@ -58,8 +58,14 @@ function withEpoch(run: RunState, manifest: ManifestState, saved: RunEvent): Mad
   return { run: { ...run, rows, checks, phase: 'done', reason: '' }, events: [...events, done] };
 }
 
-function rowOf({ deployment }: RunState, { calls, totals, milliseconds }: ManifestState): EpochReport {
+function rowOf({ deployment }: RunState, { calls, totals, milliseconds }: ManifestState): KeptEpoch {
   const epoch = calls / callsPerEpoch(deployment);
   const values = deployment.evaluations.map((_, i) => meanOf(comparedIn(totals, i)));
-  return epochReport(deployment, { epoch, totals, seconds: milliseconds / 1000, values });
+  const report = epochReport(deployment, { epoch, totals, seconds: milliseconds / 1000, values });
+  const { accuracy, validation } = report;
+  return {
+    ...report,
+    accuracy: finiteOrNull(accuracy),
+    ...(validation === undefined ? {} : { validation: finiteOrNull(validation) }),
+  };
 }

@@ -2,6 +2,7 @@
 
 import { comparedNames } from '../../spec/names.ts';
 import { allCalls, comparedAfter, isCut, lastChange } from '../training/calls.ts';
+import { NOT_FINITE } from '../training/totals.ts';
 import type { Part } from '../wire/messages.ts';
 import { haltTarget } from './ending.ts';
 import { beginsBehind } from './ownership.ts';
@@ -64,7 +65,8 @@ export function totalsProblem(run: RunState, { shard, calls, totals }: Brought):
     const there = comparedAfter(run.deployment, calls, i, size);
     if (count !== there) return { what: 'totals/count', evidence: `${names.count} is ${count} of ${there}` };
     const most = evaluation.metric === 'accuracy' ? count : Number.POSITIVE_INFINITY;
-    if (sum < 0 || sum > most) return { what: 'totals/sum', evidence: `${names.sum} is ${sum} of ${count}` };
+    if (sum !== NOT_FINITE && (sum < 0 || sum > most))
+      return { what: 'totals/sum', evidence: `${names.sum} is ${sum} of ${count}` };
   }
   return undefined;
 }

@@ -210,7 +210,8 @@ export type SynchronizerEvent =
       readonly kind: 'checked';
       readonly run: string;
       readonly calls: number;
-      readonly values?: readonly number[];
+      /** Null where a prediction was not finite. */
+      readonly values?: readonly (number | null)[];
       readonly problem?: string;
     }
   | { readonly kind: 'drain'; readonly name: string }

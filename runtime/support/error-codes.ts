@@ -12,7 +12,6 @@ export const ERROR_CODES = {
   'capability/unmeasured': 'the record does not say how fast its machine is',
   'capability/unreadable': 'the record of a machine cannot be read',
   'check/differs': 'the checks come out differently when they are computed again',
-  'check/not-finite': 'a check is no longer a finite number',
   'commit/two-states': 'a trainer signed two different states of one call',
   'data/archive': 'the downloaded archive cannot be unpacked',
   'data/changed': 'the data have changed since the run began',

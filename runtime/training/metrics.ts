@@ -35,6 +35,11 @@ export function meanOf({ sum, count }: Compared): number {
   return sum / Math.max(1, count);
 }
 
+/** As JSON has it. */
+export function finiteOrNull(value: number | null | undefined): number | null {
+  return typeof value === 'number' && Number.isFinite(value) ? value : null;
+}
+
 export function allFinite(values: ArrayLike<number>): boolean {
   // An iterator would take many times as long.
   for (let i = 0; i < values.length; i++) if (!Number.isFinite(values[i])) return false;

@@ -32,16 +32,20 @@ export function withEnergies(totals: Totals, results: Readonly<Record<string, Te
   return added;
 }
 
-/** Of evaluation `i`. */
+/** A sum, which is never negative, of predictions that were not all finite: messages and snapshots hold numbers alone. */
+export const NOT_FINITE = -1;
+
+/** Of evaluation `i`; the sum is NaN where not all that was compared was finite. */
 export function comparedIn(totals: Totals, i: number): Compared {
   const names = comparedNames(i);
-  return { sum: totals[names.sum] ?? NOTHING.sum, count: totals[names.count] ?? NOTHING.count };
+  const sum = totals[names.sum] ?? NOTHING.sum;
+  return { sum: sum === NOT_FINITE ? Number.NaN : sum, count: totals[names.count] ?? NOTHING.count };
 }
 
 /** With what evaluation `i` has compared till now. */
 export function withCompared(totals: Totals, i: number, { sum, count }: Compared): Totals {
   const names = comparedNames(i);
-  return { ...totals, [names.sum]: sum, [names.count]: count };
+  return { ...totals, [names.sum]: Number.isFinite(sum) ? sum : NOT_FINITE, [names.count]: count };
 }
 
 /** Sums of several shards, together. */

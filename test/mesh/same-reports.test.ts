@@ -74,8 +74,8 @@ function planOf(shards: number): BuiltPlan {
   return plan;
 }
 
-function built(shards: number): BuiltPlan {
-  const checkedModel = checked(MODEL);
+function built(shards: number, text = MODEL): BuiltPlan {
+  const checkedModel = checked(text);
   const [task] = checkedModel.trains;
   if (!task) throw new Error('no task');
   const staged = buildProgram({ checked: checkedModel, model: task.model, task, predicts: checkedModel.predicts });
@@ -137,6 +137,19 @@ test('asked to stop, no sequence is cut in two', async () => {
     expect(run?.phase).toBe('stopped');
     expect((run?.manifests.at(-1)?.calls ?? 0) % STEPS).toBe(0);
   }
+});
+
+test('a check that is not finite fails, as on one machine, and the training goes on', async () => {
+  const plan = built(2, MODEL.replace('read y = y\n', 'read y = log(y - 1000)\n'));
+  const here = await trainHere(plan, data, 2);
+  const there = await hosted({ plan });
+  expect(there.run).toMatchObject({ phase: 'done', checked: 'recomputed', excluded: [], faults: [] });
+  expect(here.checks).toMatchObject([{ value: Number.NaN, pass: false }]);
+  expect(there.run?.checks).toEqual([{ check: here.checks[0]?.check, value: null, pass: false }]);
+  expect(there.run?.rows.map(({ epoch, validation }) => [epoch, validation])).toEqual([
+    [1, null],
+    [2, null],
+  ]);
 });
 
 test('a validation that was claimed wrongly is found out', async () => {
