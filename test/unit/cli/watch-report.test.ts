@@ -1,0 +1,50 @@
+/** What `nmc deploy --watch` says, and that it says once that a run is suspended, in whatever order it hears of it. */
+import { expect, test } from 'vitest';
+import { WatchReport } from '../../../runtime/cli/mesh/watch-report.ts';
+import type { RunEvent } from '../../../spec/run-events.ts';
+
+function report() {
+  const lines: string[] = [];
+  const told = new WatchReport('r-1', {
+    json: false,
+    line: (text) => lines.push(text),
+    trouble: (text) => lines.push(`! ${text}`),
+    next: (run) => lines.push(`next ${run}`),
+  });
+  let sequence = 0;
+  const record = (event: RunEvent): number | undefined =>
+    told.record({ sequence: ++sequence, record: { sequence, time: 0, event: event.event }, event });
+  return { told, lines, record };
+}
+
+const STOPPED = 'r-1 is suspended: the mesh was stopped; it goes on when the mesh is back';
+const AWAY = 'r-1 is suspended: closed by the other end; it goes on when the mesh is back';
+
+test('a mesh that was stopped is said to be so once, whether its word came before its end or after its return', () => {
+  const before = report();
+  before.record({ event: 'suspended', calls: 3 });
+  before.told.away('the mesh is going down');
+  before.told.back();
+  expect(before.lines).toEqual([STOPPED, 'the mesh is back']);
+  const after = report();
+  after.told.away('closed by the other end');
+  after.told.back();
+  after.record({ event: 'suspended', calls: 3 });
+  expect(after.lines).toEqual([AWAY, 'the mesh is back']);
+  // And again, the next time.
+  after.record({ event: 'suspended', calls: 9 });
+  after.told.away('the mesh is going down');
+  expect(after.lines.slice(2)).toEqual([STOPPED]);
+});
+
+test('the end says the checks and the next command, and is the exit code', () => {
+  const { lines, record } = report();
+  const check = { check: 'accuracy(a) >= 0.9', value: 0.95, pass: true };
+  expect(record({ event: 'done', accuracy: 0.95, seconds: 1, checks: [check] })).toBe(0);
+  expect(lines).toEqual(['holds  accuracy(a) >= 0.9: 0.95', 'next r-1']);
+  const failed = report();
+  const wrong = { ...check, value: null, pass: false };
+  expect(failed.record({ event: 'done', accuracy: null, seconds: 1, checks: [wrong] })).toBe(1);
+  expect(failed.lines[0]).toBe('MISSES accuracy(a) >= 0.9: what is read is not a finite number');
+  expect(report().record({ event: 'interrupted' })).toBe(130);
+});
