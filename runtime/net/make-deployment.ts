@@ -10,7 +10,7 @@ import { boundedCount, MAX_ELEMENTS, rowNumbers } from '../support/bounded.ts';
 import { batchesOf } from '../training/calls.ts';
 import type { Evaluation } from '../training/evaluations.ts';
 import { evaluatedOn, runOf } from '../training/run.ts';
-import type { BlobRef, ColumnRef, DataRef, Deployment } from '../wire/deployment.ts';
+import type { BlobRef, ColumnRef, DataRef, Deployment, ShardNeeds } from '../wire/deployment.ts';
 import { hex, sha256 } from '../wire/hash.ts';
 import { readsOf, totalsOf } from './shard-data.ts';
 import { planNeeds, shardNeeds, sumOfNeeds } from './shard-memory.ts';
@@ -26,6 +26,12 @@ export interface DeploymentSource {
   readonly codec: 'f32' | 'f16';
   readonly source: Deployment['source'];
   readonly trainedOn?: Deployment['trainedOn'];
+  /** What its shards cost, for whoever places them. */
+  readonly placement?: {
+    readonly needs: readonly Pick<ShardNeeds, 'work' | 'sends'>[];
+    readonly pace: NonNullable<Deployment['pace']>;
+  };
+  readonly on?: readonly string[];
 }
 
 export interface MadeDeployment {
@@ -69,6 +75,7 @@ export function makeDeployment(source: DeploymentSource): MadeDeployment {
       const schedule = scheduleOf(schedules, i);
       return {
         ...{ memory, flops, bytes: 0 },
+        ...source.placement?.needs[i],
         reads: readsOf(schedule, evaluations),
         totals: totalsOf(schedule, evaluations),
       };
@@ -84,6 +91,8 @@ export function makeDeployment(source: DeploymentSource): MadeDeployment {
       mean: blobOf(bytesOf(mean)),
       scale,
     })),
+    ...(source.placement ? { pace: source.placement.pace } : {}),
+    ...(source.on === undefined ? {} : { on: source.on }),
     batch: training.batch,
     ...(sequence === undefined ? {} : { sequence }),
     ...(epsilon === undefined ? {} : { epsilon }),

@@ -66,11 +66,13 @@ function placed(work: Work, run: RunState, previous: readonly string[]): Placed 
   const counts = new Map<string, number>();
   for (const { version = '' } of able) counts.set(version, (counts.get(version) ?? 0) + 1);
   const byCount = [...counts].sort(([a, n], [b, m]) => m - n || (a < b ? 1 : -1)).map(([version]) => version);
-  const wanted = [run.version, run.deployment.source.compiler, ...byCount].filter((v) => v !== undefined);
+  const versions = [run.version, run.deployment.source.compiler, ...byCount].filter((v) => v !== undefined);
   let first: Placed | undefined;
-  for (const version of wanted.filter((v) => counts.has(v))) {
+  for (const version of versions.filter((v) => counts.has(v))) {
     const some = able.filter((c) => (c.version ?? '') === version);
-    const placement = place(run.deployment.needs, some, previous, reluctanceOf(work, run));
+    const { needs, on = [] } = run.deployment;
+    const wanted = needs.map((_, shard) => previous[shard] || (on[shard] ?? ''));
+    const placement = place(needs, some, wanted, reluctanceOf(work, run), run.deployment);
     if (placement.problem === undefined) return { placement, version };
     first ??= { placement, version };
   }

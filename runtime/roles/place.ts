@@ -1,6 +1,8 @@
 /** Which trainer owns which shard: by what each can do, close shards together, and nothing moves that need not. */
 import type { Deployment } from '../wire/deployment.ts';
 import type { Capability } from '../wire/messages.ts';
+import { batchSeconds, SOME_RATE, type TimedNeeds, timedNeeds } from './batch-time.ts';
+import { quickest, type Search } from './quickest.ts';
 
 export interface Candidate {
   readonly key: string;
@@ -16,27 +18,34 @@ export interface Placement {
   readonly problem?: string;
 }
 
-/** Least rate assumed of a trainer that has not measured any. */
-const SOME_RATE = 1e9;
+/** Of the deployment. */
+export interface Pacing {
+  readonly pace?: Deployment['pace'];
+  readonly microbatches?: number;
+}
 
 /**
  * @param candidates in the order in which they are preferred where they are alike
  * @param previous owners by shard; those who are still candidates keep what they have
  * @param reluctance the cost of giving a shard to a key: the smallest comes first, and infinite means never
+ * @param pacing what a batch costs and how it is divided; absent: work alone counts
  */
 export function place(
   needs: Deployment['needs'],
   candidates: readonly Candidate[],
   previous: readonly string[] = [],
   reluctance: (key: string, shard: number) => number = () => 0,
+  pacing: Pacing = {},
 ): Placement {
   if (candidates.length === 0) return { owners: [], problem: 'there is no trainer' };
   const state = new Map(candidates.map((c) => [c.key, { ...c, used: 0, flops: c.load, rate: rateOf(c, candidates) }]));
+  const keptShards = new Set<number>();
   const owners: (string | undefined)[] = needs.map((need, shard) => {
     const kept = state.get(previous[shard] ?? '');
     if (!kept || kept.used + need.memory > kept.capability.memory) return undefined;
     if (reluctance(kept.key, shard) > 0) return undefined;
     take(kept, need);
+    keptShards.add(shard);
     return kept.key;
   });
   // Whole neighbourhoods: each trainer gets a stretch of shards, so that most borders stay inside it.
@@ -61,7 +70,44 @@ export function place(
     take(chosen, need);
     owners[shard] = chosen.key;
   }
-  return { owners: owners.map((o) => o ?? '') };
+  const balanced = owners.map((o) => o ?? '');
+  const timed = timedNeeds(needs, pacing);
+  if (!timed) return { owners: balanced };
+  const moving = { balanced, kept: keptShards, candidates, reluctance };
+  return { owners: quickest(searchOf(needs, timed, moving)) };
+}
+
+interface Moving {
+  readonly balanced: readonly string[];
+  /** Shards that stay with whom they are. */
+  readonly kept: ReadonlySet<number>;
+  readonly candidates: readonly Candidate[];
+  readonly reluctance: (key: string, shard: number) => number;
+}
+
+/** Whoever is given a shard no more unwillingly than now may have it, where its memory does. */
+function searchOf(
+  needs: Deployment['needs'],
+  timed: TimedNeeds,
+  { balanced, kept, candidates, reluctance }: Moving,
+): Search {
+  const byKey = new Map(candidates.map((c) => [c.key, c]));
+  const options = balanced.map((owner, shard) =>
+    kept.has(shard)
+      ? [owner]
+      : candidates.map((c) => c.key).filter((key) => reluctance(key, shard) <= reluctance(owner, shard)),
+  );
+  const seconds = (owners: readonly string[]): number => {
+    const used = new Map<string, number>();
+    for (const [shard, key] of owners.entries()) used.set(key, (used.get(key) ?? 0) + (needs[shard]?.memory ?? 0));
+    for (const [key, bytes] of used)
+      if (bytes > (byKey.get(key)?.capability.memory ?? 0)) return Number.POSITIVE_INFINITY;
+    return batchSeconds(
+      timed,
+      owners.map((key) => byKey.get(key) as Candidate),
+    );
+  };
+  return { start: balanced, options, seconds };
 }
 
 interface Filling {

@@ -26,15 +26,24 @@ export interface ModelShard {
   readonly machine: number;
   /** Shards of one trainer hand their frames over without sending them. */
   readonly trainer: number;
+  /** Which of the places: within one there is no link. */
+  readonly place: number;
 }
 
 export interface ModelMachine extends Cores {
   readonly name: string;
-  /** Bytes a second out of it; nothing: no bound. */
+}
+
+/** Where machines stand, with a link that all of one place share. */
+export interface ModelPlace {
+  readonly name: string;
+  /** Bytes a second out of it and into it; nothing: no bound. */
   readonly upload?: number;
+  readonly download?: number;
 }
 
 export interface ModelNetwork {
+  readonly places: readonly ModelPlace[];
   /** Seconds one way between two trainers. */
   readonly delay: (from: number, to: number) => number;
   /** Seconds of processor time that sealing, sending, receiving and opening a frame of so many bytes takes. */
@@ -49,11 +58,31 @@ export interface Modelled {
   readonly processors: number;
   /** By shard: device work over time. */
   readonly busy: readonly number[];
-  readonly limit: {
-    readonly by: 'work' | 'frames' | 'upload' | 'delay';
-    readonly machine: number;
-    readonly share: number;
-  };
+  readonly limit: Limit;
+  /** What one shard sends another in a batch. */
+  readonly traffic: readonly Traffic[];
+}
+
+export interface Limit {
+  readonly by: 'work' | 'frames' | 'upload' | 'download' | 'delay';
+  /** A machine; of a link its place. */
+  readonly at: number;
+  readonly share: number;
+}
+
+export interface Traffic {
+  readonly from: number;
+  readonly to: number;
+  readonly bytes: number;
+  readonly frames: number;
+  /** Moments at which it sends. */
+  readonly hops: number;
+}
+
+/** One direction of a place's link. */
+interface LinkUse {
+  free: number;
+  seconds: number;
 }
 
 /** Of which the first are not counted: shards fill their pipeline. */
@@ -91,8 +120,9 @@ class RateModel {
   readonly #queue = new EventQueue<() => void>();
   readonly #processors: Processors;
   readonly #messages = new Map<number, Message>();
-  readonly #uploadFree: number[];
-  readonly #uploading: number[];
+  readonly #uploads: LinkUse[];
+  readonly #downloads: LinkUse[];
+  readonly #sent = new Map<string, { from: number; to: number; bytes: number; frames: number; times: Set<number> }>();
   /** By machine: processor seconds of devices, and of frames. */
   readonly #computing: number[];
   readonly #framing: number[];
@@ -104,8 +134,8 @@ class RateModel {
     this.#machines = machines;
     this.#network = network;
     this.#processors = new Processors(machines, (seconds, what) => this.#queue.add(this.#now + seconds, what));
-    this.#uploadFree = machines.map(() => 0);
-    this.#uploading = machines.map(() => 0);
+    this.#uploads = network.places.map(() => ({ free: 0, seconds: 0 }));
+    this.#downloads = network.places.map(() => ({ free: 0, seconds: 0 }));
     this.#computing = machines.map(() => 0);
     this.#framing = machines.map(() => 0);
     this.#runners = shards.map((shard) => {
@@ -138,25 +168,28 @@ class RateModel {
     const span = (i: number): number => Math.max(1e-12, (ends[i] ?? 0) - (begins[i] ?? 0));
     const batch = Math.max(...this.#runners.map((_, i) => span(i))) / (BATCHES - WARM_UP);
     const busy = this.#runners.map((r, i) => Math.min(1, r.work / span(i)));
-    return { batch, processors: this.#processorSeconds / BATCHES, busy, limit: this.#limit() };
+    const traffic = [...this.#sent.values()].map(({ from, to, bytes, frames, times }) => ({
+      ...{ from, to, bytes: bytes / BATCHES, frames: frames / BATCHES, hops: times.size / BATCHES },
+    }));
+    return { batch, processors: this.#processorSeconds / BATCHES, busy, limit: this.#limit(), traffic };
   }
 
   #limit(): Modelled['limit'] {
     const time = Math.max(1e-12, this.#now - this.#countFrom);
-    let limit: Modelled['limit'] = { by: 'delay', machine: 0, share: 0 };
+    let limit: Limit = { by: 'delay', at: 0, share: 0 };
+    const note = (by: Limit['by'], at: number, share: number): void => {
+      if (share >= LIMITING && share > limit.share) limit = { by, at, share };
+    };
     this.#machines.forEach(({ cores }, machine) => {
       const [computing = 0, framing = 0] = [this.#computing[machine], this.#framing[machine]];
-      const upload = (this.#uploading[machine] ?? 0) / time;
-      for (const [by, share] of [
-        [framing > computing ? 'frames' : 'work', (computing + framing) / cores / time],
-        ['upload', upload],
-      ] as const)
-        if (share >= LIMITING && share > limit.share) limit = { by, machine, share };
+      note(framing > computing ? 'frames' : 'work', machine, (computing + framing) / cores / time);
     });
+    for (const [place, { seconds }] of this.#uploads.entries()) note('upload', place, seconds / time);
+    for (const [place, { seconds }] of this.#downloads.entries()) note('download', place, seconds / time);
     // A machine with more cores than shards is never full: the shard itself is what all others wait for.
     const busiest = this.#runners.reduce((most, r) => (r.work > most.work ? r : most), this.#runners[0] as Runner);
     if (limit.by === 'delay' && busiest.work / time >= LIMITING)
-      limit = { by: 'work', machine: busiest.shard.machine, share: busiest.work / time };
+      limit = { by: 'work', at: busiest.shard.machine, share: busiest.work / time };
     return limit;
   }
 
@@ -189,7 +222,8 @@ class RateModel {
       runner.work = 0;
       if (!this.#runners.every((r) => r.doneAt.length >= WARM_UP)) return;
       this.#countFrom = this.#now;
-      for (const sums of [this.#uploading, this.#computing, this.#framing]) sums.fill(0);
+      for (const sums of [this.#computing, this.#framing]) sums.fill(0);
+      for (const use of [...this.#uploads, ...this.#downloads]) use.seconds = 0;
     });
   }
 
@@ -237,6 +271,7 @@ class RateModel {
       return;
     }
     const bytes = message.values.reduce((sum, v) => sum + sizeOf(v.shape), 0) * this.#network.bytesPerValue;
+    this.#count(shard, to, bytes);
     runner.busy = true;
     this.#handle(runner.shard, bytes, () => {
       this.#carry(runner.shard, other, bytes, () => this.#handle(other, bytes, arrive));
@@ -265,14 +300,41 @@ class RateModel {
     });
   }
 
+  #count(from: number, to: number, bytes: number): void {
+    const name = `${from} ${to}`;
+    const sent = this.#sent.get(name) ?? { from, to, bytes: 0, frames: 0, times: new Set<number>() };
+    this.#sent.set(name, sent);
+    sent.bytes += bytes;
+    sent.frames++;
+    sent.times.add(this.#now);
+  }
+
+  /** Out of one place, over the network, into the other: each link takes one frame after the other. */
   #carry(from: ModelShard, to: ModelShard, bytes: number, arrived: () => void): void {
-    const { machine } = from;
-    const { upload } = this.#machines[machine] ?? {};
-    const seconds = to.machine === machine || !upload ? 0 : bytes / upload;
-    const free = Math.max(this.#now, this.#uploadFree[machine] ?? 0) + seconds;
-    this.#uploadFree[machine] = free;
-    this.#uploading[machine] = (this.#uploading[machine] ?? 0) + seconds;
-    this.#queue.add(free + this.#network.delay(from.trainer, to.trainer), arrived);
+    const delay = this.#network.delay(from.trainer, to.trainer);
+    if (from.place === to.place) {
+      this.#queue.add(this.#now + delay, arrived);
+      return;
+    }
+    const { upload } = this.#network.places[from.place] ?? {};
+    const { download } = this.#network.places[to.place] ?? {};
+    const sent = this.#occupy(this.#uploads[from.place], bytes, upload, 0);
+    // Its first bytes come in while its last ones still go out.
+    const streaming = upload ? bytes / upload : 0;
+    this.#queue.add(sent + delay, () => {
+      const received = this.#occupy(this.#downloads[to.place], bytes, download, streaming);
+      if (received <= this.#now) arrived();
+      else this.#queue.add(received, arrived);
+    });
+  }
+
+  /** @param since seconds for which its bytes have been coming. @returns when the last of them is through */
+  #occupy(use: LinkUse | undefined, bytes: number, rate: number | undefined, since: number): number {
+    if (!use || !rate) return this.#now;
+    const seconds = bytes / rate;
+    use.seconds += seconds;
+    use.free = Math.max(this.#now, Math.max(this.#now - since, use.free) + seconds);
+    return use.free;
   }
 
   #frameOf(key: FrameKey): Frame {

@@ -40,6 +40,7 @@ export const ERROR_CODES = {
   'deploy/partition': 'a plan is cut already',
   'deploy/pipelined': 'this model cannot be pipelined',
   'deploy/schedule': 'the schedule does not fit',
+  'deploy/trainer': 'a trainer that shall have a shard is not there',
   'device/failed': 'the device failed',
   'device/kernels': 'the kernels cannot run on this GPU',
   'device/library': 'the library of the device cannot be loaded',

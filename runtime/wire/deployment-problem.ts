@@ -22,6 +22,9 @@ export function deploymentProblem(value: unknown): string | undefined {
   const named = new PathSet().add(deployment.run);
   if (named !== undefined) return `the run cannot be called ${deployment.run}: ${named}`;
   if (needs.length !== shards) return `it states the needs of ${needs.length} shards and has ${shards}`;
+  if (needs.some(({ sends = [] }, from) => sends.some(({ to }) => to >= shards || to === from)))
+    return 'a shard of it sends to none that there is';
+  if ((deployment.on?.length ?? 0) > shards) return 'it names trainers for more shards than it has';
   if (checks.length !== evaluations.length) return `it has data of ${checks.length} checks for ${evaluations.length}`;
   const validation = evaluations.findIndex((e) => e.of !== undefined);
   if (validation >= 0 && validation < evaluations.length - 1)

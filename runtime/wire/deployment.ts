@@ -41,6 +41,30 @@ export interface Evaluation extends training.Evaluation {
   readonly remembers?: boolean;
 }
 
+/** What one training batch makes a shard do: pieces that cost time, counted. */
+export interface BatchWork {
+  /** Runs of the device. */
+  readonly calls: number;
+  readonly flops: number;
+  readonly operations: number;
+  /** That operations write. */
+  readonly bytes: number;
+  /** Handed to the device and back, and bytes of it. */
+  readonly values: number;
+  readonly valueBytes: number;
+  /** Bytes of the state, read and hashed behind it. */
+  readonly state: number;
+}
+
+/** What a shard sends another in one training batch. */
+export interface Sends {
+  readonly to: number;
+  readonly bytes: number;
+  readonly frames: number;
+  /** Moments at which it sends them, one after the other. */
+  readonly hops: number;
+}
+
 /** What a shard takes, for placement, and what it may know and say. */
 export interface ShardNeeds {
   /** Bytes, in f32. */
@@ -49,6 +73,9 @@ export interface ShardNeeds {
   readonly flops: number;
   /** Out of it, for a batch. */
   readonly bytes: number;
+  /** Of a training batch; absent in deployments of older versions, as `sends` is. */
+  readonly work?: BatchWork;
+  readonly sends?: readonly Sends[];
   /** Columns of the data that it reads, for each check those that it feeds or compares. */
   readonly reads?: { readonly train: readonly string[]; readonly checks: readonly (readonly string[])[] };
   /** Names of the sums that it may report. */
@@ -69,6 +96,13 @@ export interface Deployment {
   readonly checks: readonly DataRef[];
   /** What `standardize` needs: mean by element as a blob of f32, and the scale. */
   readonly statistics: readonly { readonly field: string; readonly mean: BlobRef; readonly scale: number }[];
+  /**
+   * Of a training batch whose borders all lie between trainers: one-way delays, one after the other, and which share of
+   * the work of all shards is done one after the other.
+   */
+  readonly pace?: { readonly hops: number; readonly serial: number };
+  /** Keys of trainers by shard, who get it wherever they can; empty: whoever suits. */
+  readonly on?: readonly string[];
   /** Samples of a training batch. */
   readonly batch: number;
   /** Steps of a sequence, each a call of its own; absent: samples are not sequences. */

@@ -17,6 +17,7 @@ import type { Selected, Staged } from '../../../compiler/compile.ts';
 import { TRAIN } from '../../../spec/names.ts';
 import { UserError } from '../../support/errors.ts';
 import { type AskedSchedule, askedSchedule, isOption, isPipelined, schedulesOf } from '../planning/asked-schedule.ts';
+import { placementNeeds } from '../planning/placement-needs.ts';
 import { type Prediction, placeOn, predictRate, type RatedTrainer, rated } from '../planning/predict-rate.ts';
 
 import { buildStagesFor } from './compile-model.ts';
@@ -95,6 +96,7 @@ export function usualMicrobatches(batch: number): number {
  *
  * @param staged of the whole batch
  * @param ahead whether batches begin before the weight step of the one before them: 0 or 1
+ * @param on keys of trainers, by shard
  */
 export function chooseDivision(
   staged: Staged & { readonly task: NonNullable<Staged['task']> },
@@ -102,16 +104,19 @@ export function chooseDivision(
   trainers: readonly RatedTrainer[],
   codec: 'f32' | 'f16',
   ahead = 0,
+  on?: readonly string[],
 ): Division {
   const counts = evenMicrobatches(staged.task.batch);
   let best: (Division & { readonly rate: number }) | undefined;
   for (const wholeNodes of [false, true]) {
     const cut = cutModel({ ...staged, wholeNodes }, uniformMachines(shards, { rate: ASSUMED_RATE }));
     if (cut.kind === 'impossible') continue;
-    const needs = cut.split.map((s) => ({ memory: shardMemory(s), flops: batchFlops(s, TRAIN), bytes: 0 }));
-    const { owners } = placeOn(needs, trainers);
     const shardsOf = cut.split.map(rated);
+    const own = cut.split.map((s) => ({ memory: shardMemory(s), flops: batchFlops(s, TRAIN), bytes: 0 }));
     for (const microbatches of counts) {
+      const { needs, pace } = placementNeeds(shardsOf, codec, { microbatches, ahead });
+      const timed = own.map((need, i) => ({ ...need, ...needs[i] }));
+      const { owners } = placeOn(timed, trainers, { pace, microbatches, ...(on ? { on } : {}) });
       const found: Prediction | undefined =
         owners.length === shards ? predictRate(shardsOf, owners, trainers, codec, { microbatches, ahead }) : undefined;
       if (!found) continue;

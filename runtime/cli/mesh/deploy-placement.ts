@@ -1,10 +1,14 @@
 /** `nmc deploy --dry-run`: where shards would go, how fast that will be and what limits it, and what is missing. */
 import { microbatchSizes } from '../../../compiler/5-program/pipeline.ts';
+import type { PlanTraining } from '../../../spec/plan.ts';
 import type { MeshStatus } from '../../net/mesh-status.ts';
 import type { VerifiedPlan } from '../../plan/verify-plan.ts';
+import { placeOf } from '../../roles/batch-time.ts';
 import { emit } from '../../support/emit.ts';
 import { formatBytes } from '../../support/format-numbers.ts';
 import { printed } from '../../support/printable.ts';
+import { aloneRate } from '../planning/alone-rate.ts';
+import type { PlacementNeeds } from '../planning/placement-needs.ts';
 import { placeOn, predictRate, type RatedShard, type RatedTrainer, rated } from '../planning/predict-rate.ts';
 import { EXIT } from '../shell/command.ts';
 import { trainingOf } from '../training/train-settings.ts';
@@ -28,48 +32,71 @@ export interface SaidBy {
 interface Placed {
   readonly verified: VerifiedPlan;
   readonly said: SaidBy;
+  readonly placement: PlacementNeeds;
+  /** Keys of trainers by shard, where whoever deploys names them. */
+  readonly on?: readonly string[];
+  readonly whole?: () => RatedShard;
 }
 
 export function showPlacement(
-  { verified, said }: Placed,
+  placed: Placed,
   trainers: readonly RatedTrainer[],
   codec: 'f32' | 'f16',
   asJson: boolean,
 ): number {
+  const figures = figuresOf(placed, trainers, codec);
+  const { verified, said } = placed;
+  const { model } = verified.plan;
+  const training = trainingOf(verified.plan);
+  const { task, microbatches = 1, ahead = 0, batch } = training;
+  const schedule = microbatches > 1 ? 'pipelined' : 'lockstep';
+  const { problem, ...told } = figures;
+  if (asJson) emit({ event: 'placement', model, task, schedule, microbatches, ahead, said, batch, ...told });
+  else process.stdout.write(placementText(model, training, said, figures));
+  return problem === undefined ? EXIT.done : EXIT.environment;
+}
+
+type Figures = ReturnType<typeof figuresOf>;
+
+function figuresOf(
+  { verified, placement, on, whole }: Placed,
+  trainers: readonly RatedTrainer[],
+  codec: 'f32' | 'f16',
+) {
   const { plan } = verified;
-  const training = trainingOf(plan);
-  const needs = plan.shards.map((s) => ({ memory: s.memory, flops: s.flopsPerBatch, bytes: 0 }));
-  const { owners, problem } = placeOn(needs, trainers);
-  const predicted = problem === undefined ? predictRate(ratedShards(verified), owners, trainers, codec) : undefined;
+  const { microbatches = 1, batch } = trainingOf(plan);
+  const needs = plan.shards.map(({ memory, flopsPerBatch: flops }, i) => ({
+    ...{ memory, flops, bytes: 0 },
+    ...placement.needs[i],
+  }));
+  const { owners, problem } = placeOn(needs, trainers, { pace: placement.pace, microbatches, ...(on ? { on } : {}) });
+  const divided = ratedShards(verified);
+  const predicted = problem === undefined ? predictRate(divided, owners, trainers, codec) : undefined;
+  const memory = needs.reduce((sum, need) => sum + need.memory, 0);
+  const alone = aloneRate(divided, whole?.(), memory, trainers, codec);
+  const used = trainers.filter((t) => owners.includes(t.key));
   const nameOf = (key: string | undefined): string | null => trainers.find((t) => t.key === key)?.name ?? null;
   const shards = plan.shards.map((s, i) => ({
-    shard: s.id,
-    trainer: nameOf(owners[i]),
-    memory: s.memory,
-    flopsPerBatch: s.flopsPerBatch,
-    nodes: s.nodes.length,
-    busy: predicted?.busy[i] ?? null,
+    ...{ shard: s.id, trainer: nameOf(owners[i]), memory: s.memory, flopsPerBatch: s.flopsPerBatch },
+    ...{ nodes: s.nodes.length, busy: predicted?.busy[i] ?? null },
   }));
-  const unmeasured = trainers.filter((t) => owners.includes(t.key) && t.capability.rate <= 0);
-  const missing = [
-    ...(problem === undefined ? [] : [problem]),
-    ...(unmeasured.length > 0
-      ? [`${unmeasured.map((t) => t.name).join(', ')} has not measured what it can do yet`]
-      : []),
-  ];
-  const { microbatches = 1, ahead = 0, batch } = training;
-  const schedule = microbatches > 1 ? 'pipelined' : 'lockstep';
   const batchesPerSecond = predicted?.batchesPerSecond ?? null;
-  const limit = predicted?.limit ?? 'not known';
-  const samplesPerSecond = batchesPerSecond === null ? null : batchesPerSecond * batch;
-  const code = problem === undefined ? EXIT.done : EXIT.environment;
-  if (asJson) {
-    const { model } = plan;
-    const { task } = training;
-    const rate = { batchesPerSecond, samplesPerSecond, processorSeconds: predicted?.processorSeconds ?? null, limit };
-    emit({ event: 'placement', model, task, schedule, microbatches, ahead, said, batch, shards, ...rate, missing });
-    return code;
-  }
+  return {
+    problem,
+    shards,
+    batchesPerSecond,
+    samplesPerSecond: batchesPerSecond === null ? null : batchesPerSecond * batch,
+    processorSeconds: predicted?.processorSeconds ?? null,
+    limit: predicted?.limit ?? 'not known',
+    alone: alone ? { ...alone, samplesPerSecond: alone.batchesPerSecond * batch } : null,
+    linksUnknown: unknownLinks(used),
+    missing: missingOf(problem, used),
+  };
+}
+
+function placementText(model: string, training: PlanTraining, said: SaidBy, figures: Figures): string {
+  const { shards, samplesPerSecond, batchesPerSecond, limit, alone, linksUnknown, missing } = figures;
+  const { task, rule, microbatches = 1, ahead = 0, batch } = training;
   const width = Math.max(...shards.map((s) => (s.trainer ?? 'nobody').length));
   const rows = shards.map((s) => {
     const busy = s.busy === null ? '' : `  busy ${Math.round(100 * s.busy)} %`;
@@ -80,6 +107,7 @@ export function showPlacement(
     batchesPerSecond === null || samplesPerSecond === null
       ? 'not known'
       : `${samplesPerSecond.toFixed(0)} samples/s (${batchesPerSecond.toFixed(2)} batches/s)`;
+  const schedule = microbatches > 1 ? 'pipelined' : 'lockstep';
   const { size, last } = microbatchSizes(batch, microbatches);
   const smaller = last < size ? `, the last of ${last}` : '';
   const parts = microbatches > 1 ? `, ${microbatches} microbatches of ${size}${smaller}` : '';
@@ -87,15 +115,55 @@ export function showPlacement(
   const by = [
     ...new Set([said.shards, said.schedule, said.microbatches, said.ahead].filter((who) => who !== undefined)),
   ].join(', ');
-  process.stdout.write(
-    printed`${plan.model} ${training.task} (${training.rule}), ${schedule}${parts}${begun} (${by})\n` +
-      `${rows.join('\n')}\n` +
-      printed`rate     ${rate}\nlimit    ${limit}\nmissing  ${missing.join('; ') || 'nothing'}\n`,
+  return (
+    printed`${model} ${task} (${rule}), ${schedule}${parts}${begun} (${by})\n` +
+    `${rows.join('\n')}\n` +
+    printed`rate     ${rate}\nlimit    ${limit}\n` +
+    aloneText(alone, samplesPerSecond) +
+    linksText(linksUnknown) +
+    printed`missing  ${missing.join('; ') || 'nothing'}\n`
   );
-  return code;
 }
 
-function ratedShards({ programs, schedules }: VerifiedPlan): RatedShard[] {
+function missingOf(problem: string | undefined, used: readonly RatedTrainer[]): string[] {
+  const unmeasured = used.filter((t) => t.capability.rate <= 0);
+  const names = unmeasured.map((t) => t.name).join(', ');
+  return [
+    ...(problem === undefined ? [] : [problem]),
+    ...(unmeasured.length > 0 ? [`${names} has not measured what it can do yet`] : []),
+  ];
+}
+
+/** Names of trainers whose links nobody has measured, where borders go over them. */
+function unknownLinks(used: readonly RatedTrainer[]): string[] {
+  const places = new Set(used.map((t) => placeOf(t.capability)));
+  return places.size > 1 ? used.filter((t) => t.link === undefined).map((t) => t.name) : [];
+}
+
+function linksText(unknown: readonly string[]): string {
+  return unknown.length === 0
+    ? ''
+    : printed`links    not measured yet, and counted as endless: ${unknown.join(', ')}\n`;
+}
+
+/** What one trainer would make by itself, and what follows where that is more. */
+function aloneText(
+  alone: { readonly trainer: string; readonly shards: number; readonly samplesPerSecond: number } | null,
+  together: number | null,
+): string {
+  if (!alone) return '';
+  const { trainer, shards, samplesPerSecond } = alone;
+  const one = shards === 1;
+  const cut = one ? 'one shard' : `${shards} shards`;
+  const line = printed`alone    ${samplesPerSecond.toFixed(0)} samples/s on ${trainer} in ${cut}`;
+  if (samplesPerSecond <= FASTER * (together ?? samplesPerSecond)) return `${line}\n`;
+  return printed`${line}: ${one ? '--partition 1' : `--on ${trainer}`} is faster\n`;
+}
+
+/** A prediction tells no smaller difference. */
+const FASTER = 1.1;
+
+export function ratedShards({ programs, schedules }: VerifiedPlan): RatedShard[] {
   return programs.flatMap((program, i) => {
     const schedule = schedules[i];
     return schedule ? [rated({ program, schedule })] : [];

@@ -12,6 +12,7 @@ import { planInMemory } from '../../plan/plan-memory.ts';
 import { PLAN_FILE } from '../../plan/plan-source.ts';
 import { type VerifiedPlan, verifyPlan } from '../../plan/verify-plan.ts';
 import { assertDropsLast, assertTrainable } from '../../shard/trainable.ts';
+import { wholeSchedule } from '../../shard/whole.ts';
 import { nmc } from '../../support/command-text.ts';
 import { emit } from '../../support/emit.ts';
 import { UserError } from '../../support/errors.ts';
@@ -30,14 +31,16 @@ import {
 } from '../planning/asked-schedule.ts';
 import { chooseShards, fittingShards } from '../planning/choose-shards.ts';
 import { openPlan } from '../planning/open-plan.ts';
-import type { RatedTrainer } from '../planning/predict-rate.ts';
+import { placementNeeds } from '../planning/placement-needs.ts';
+import { type RatedShard, type RatedTrainer, rated } from '../planning/predict-rate.ts';
 import { verifyForeign } from '../planning/verify-foreign.ts';
 import { EXIT } from '../shell/command.ts';
 import { packageVersion } from '../shell/package-root.ts';
 import { chosenSettings, type TrainSettings, trainingOf } from '../training/train-settings.ts';
 import { dataOpener, dataRecord, openTrainingData } from '../training/training-data.ts';
 import { assertFits, tellChoice } from './deploy-fit.ts';
-import { type SaidBy, showPlacement, trainersOf } from './deploy-placement.ts';
+import { ownersAsked } from './deploy-owners.ts';
+import { ratedShards, type SaidBy, showPlacement, trainersOf } from './deploy-placement.ts';
 import { watchRun } from './deploy-watch.ts';
 import { asAsked, openMesh } from './mesh-link.ts';
 import type { DeployArguments } from './options.ts';
@@ -51,6 +54,8 @@ interface Wanted {
   readonly chosen: TrainSettings;
   readonly source: { readonly path: string; readonly text: string };
   readonly said: SaidBy;
+  /** The same training in one shard, where the model is at hand. */
+  readonly whole?: () => RatedShard;
 }
 
 export default async function (args: DeployArguments): Promise<number> {
@@ -59,11 +64,19 @@ export default async function (args: DeployArguments): Promise<number> {
   const link = await openMesh(args);
   try {
     const trainers = trainersOf(await askStatus(link));
-    const { verified, chosen, source, said } = await model.finish(trainers, codec);
+    const { verified, chosen, source, said, whole } = await model.finish(trainers, codec);
     const { plan, programs } = verified;
     const training = trainingOf(plan);
     assertDropsLast(training, 'on a mesh');
-    if (args['dry-run']) return showPlacement({ verified, said }, trainers, codec, args.json);
+    const on = ownersAsked(args.on, plan.shards.length, trainers);
+    const placement = placementNeeds(ratedShards(verified), codec);
+    if (args['dry-run'])
+      return showPlacement(
+        { verified, said, placement, ...(on ? { on } : {}), ...(whole ? { whole } : {}) },
+        trainers,
+        codec,
+        args.json,
+      );
     assertFits(plan, trainers, model.fitting);
     tellChoice(said, plan.shards.length, trainers.length, args.json);
     const data = await openTrainingData(plan, training, dataOpener(chosen));
@@ -82,6 +95,8 @@ export default async function (args: DeployArguments): Promise<number> {
       codec,
       source: { ...source, compiler: packageVersion() },
       trainedOn: dataRecord(plan, training, data),
+      placement,
+      ...(on ? { on } : {}),
     });
     const { missing } = await ask(link, { what: 'missing', blobs: [...blobs.keys()] });
     for (const hash of missing) await link.putBlob(hash, blobs.get(hash) ?? new Uint8Array(0));
@@ -134,7 +149,10 @@ function prepare(args: DeployArguments): Prepared {
       const cut = { shards };
       const division =
         pipelined && given === undefined && shards > 1
-          ? chooseDivision(whole, shards, trainers, codec, asked.ahead?.value)
+          ? chooseDivision(
+              ...([whole, shards, trainers, codec, asked.ahead?.value] as const),
+              ownersAsked(args.on, shards, trainers),
+            )
           : { microbatches: given?.value ?? 1, wholeNodes: false };
       const { microbatches, wholeNodes } = division;
       const divided = microbatches > 1 && shards > 1;
@@ -148,7 +166,8 @@ function prepare(args: DeployArguments): Prepared {
         shards: shardsSaid?.by ?? (trainers.length > 0 ? CHOSEN : 'the default'),
       };
       const verified = verifyPlan(planInMemory(`the plan of ${path}`, all), verifyForeign);
-      return { verified, chosen, source: { path, text: model.texts.get(path) ?? '' }, said };
+      const oneShard = (): RatedShard => rated({ program: whole.program, schedule: wholeSchedule(whole.program) });
+      return { verified, chosen, source: { path, text: model.texts.get(path) ?? '' }, said, whole: oneShard };
     },
   };
 }

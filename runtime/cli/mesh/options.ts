@@ -112,6 +112,7 @@ export const DEPLOY = {
   ),
   borders: text('values on the wire: f32 (default) or f16'),
   'snapshot-every': whole('batches between two snapshots (default: 100, or an epoch)', { least: 1 }),
+  on: text('NAME,…: the trainer of each shard, or one for all (default: chosen by what they and their links can do)'),
   file: word('model file (.pcn), or a plan folder'),
   'dry-run': flag('show where shards would go, and what is missing'),
   watch: flag('follow the run to its end'),

@@ -10,6 +10,7 @@ import { batchFlops, shardMemory } from '../../../compiler/6-partition/shards/wo
 import type { Staged } from '../../../compiler/compile.ts';
 import { TRAIN } from '../../../spec/names.ts';
 import { wholeSchedule } from '../../shard/whole.ts';
+import { placementNeeds } from './placement-needs.ts';
 import { placeOn, predictRate, type RatedShard, type RatedTrainer, rated } from './predict-rate.ts';
 
 /** Numbers of shards that are tried, up to one for each trainer. */
@@ -48,10 +49,14 @@ export function chooseShards(
   for (const shards of TRIED.filter((count) => count <= trainers.length)) {
     note(`looking at ${shards} ${shards === 1 ? 'shard' : 'shards'}`);
     const cut = cutInto(staged, shards);
-    const { owners, problem } = cut ? placeOn(cut.needs, trainers) : { owners: [], problem: 'it cannot be cut so' };
-    if (!cut || problem !== undefined) continue;
+    if (!cut) continue;
     const division = shards > 1 ? parts : undefined;
-    const rate = predictRate(cut.rated(), owners, trainers, codec, division)?.batchesPerSecond;
+    const shardsOf = cut.rated();
+    const { needs, pace } = placementNeeds(shardsOf, codec, division);
+    const timed = cut.needs.map((need, i) => ({ ...need, ...needs[i] }));
+    const { owners, problem } = placeOn(timed, trainers, { pace, microbatches: division?.microbatches ?? 1 });
+    if (problem !== undefined) continue;
+    const rate = predictRate(shardsOf, owners, trainers, codec, division)?.batchesPerSecond;
     if (!best) best = { shards, ...(rate === undefined ? {} : { batchesPerSecond: rate }) };
     else if (rate !== undefined && rate > (best.batchesPerSecond ?? 0) * WORTH) {
       best = { shards, batchesPerSecond: rate };

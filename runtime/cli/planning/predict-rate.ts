@@ -4,8 +4,9 @@ import { countWork, type Work } from '../../../compiler/5-program/cost.ts';
 import { TRAIN } from '../../../spec/names.ts';
 import { type Program, sizeOf } from '../../../spec/program.ts';
 import type { ShardSchedule } from '../../../spec/schedule.ts';
-import { type Placement, place } from '../../roles/place.ts';
-import { type Modelled, type ModelMachine, modelRate } from '../../simulation/rate-model.ts';
+import { placeOf, secondsOfWork } from '../../roles/batch-time.ts';
+import { type Pacing, type Placement, place } from '../../roles/place.ts';
+import { type Modelled, type ModelMachine, type ModelPlace, modelRate } from '../../simulation/rate-model.ts';
 import type { Deployment } from '../../wire/deployment.ts';
 import type { Capability } from '../../wire/messages.ts';
 
@@ -22,6 +23,8 @@ export interface RatedTrainer {
   readonly key: string;
   readonly name: string;
   readonly capability: Capability;
+  /** Absent: its link was not measured yet. */
+  readonly link?: unknown;
 }
 
 export interface Prediction {
@@ -42,11 +45,13 @@ export function rated({ program, schedule }: Pick<RatedShard, 'program' | 'sched
 }
 
 /** As the mesh would place them, if it had nothing else to do. */
-export function placeOn(needs: Deployment['needs'], trainers: readonly RatedTrainer[]): Placement {
-  return place(
-    needs,
-    trainers.map(({ key, capability }) => ({ key, capability, load: 0 })),
-  );
+export function placeOn(
+  needs: Deployment['needs'],
+  trainers: readonly RatedTrainer[],
+  pacing: Pacing & Pick<Deployment, 'on'> = {},
+): Placement {
+  const all = trainers.map(({ key, capability }) => ({ key, capability, load: 0 }));
+  return place(needs, all, pacing.on, undefined, pacing);
 }
 
 /**
@@ -67,7 +72,12 @@ export function predictRate(
   const machines = names.map((name): ModelMachine => {
     const own = trainers.find((t) => t.capability.machine === name)?.capability;
     const speedup = own?.costs && { speedup: Math.max(1, own.costs.speedup) };
-    return { name, cores: Math.max(1, own?.cores ?? 1), ...speedup, ...(own?.upload ? { upload: own.upload } : {}) };
+    return { name, cores: Math.max(1, own?.cores ?? 1), ...speedup };
+  });
+  const placeNames = [...new Set(used.map((t) => (t ? placeOf(t.capability) : '')))];
+  const places = placeNames.map((name): ModelPlace => {
+    const { upload = 0, download = 0 } = trainers.find((t) => placeOf(t.capability) === name)?.capability ?? {};
+    return { name, ...(upload > 0 ? { upload } : {}), ...(download > 0 ? { download } : {}) };
   });
   const parts = division?.microbatches ?? 1;
   const divided = shards.map(({ schedule, program, work, state }, i) => {
@@ -78,6 +88,7 @@ export function predictRate(
       seconds: (segment: string) => secondsOf(work.get(segment) ?? NOTHING, parts, capability, shards.length === 1),
       closing: state * (capability.costs?.stateByte ?? 0),
       machine: names.indexOf(capability.machine),
+      place: placeNames.indexOf(placeOf(capability)),
       trainer: trainers.findIndex((t) => t.key === owners[i]),
     };
   });
@@ -86,6 +97,7 @@ export function predictRate(
   const frame = Math.max(...costs.map((c) => c?.frame ?? 0));
   const frameByte = Math.max(...costs.map((c) => c?.frameByte ?? 0));
   const modelled = modelRate(divided, machines, {
+    places,
     delay: (from, to) => (roundTrip(from) + roundTrip(to)) / 2,
     frame: (bytes) => frame + bytes * frameByte,
     bytesPerValue: BYTES[codec] / parts,
@@ -95,7 +107,7 @@ export function predictRate(
     batchesPerSecond: 1 / modelled.batch,
     ...processors,
     busy: modelled.busy,
-    limit: limitIn(modelled, machines),
+    limit: limitIn(modelled, machines, places),
   };
 }
 
@@ -105,26 +117,25 @@ const NOTHING: Work = { flops: 0, operations: 0, bytes: 0, values: 0, valueBytes
  * Seconds of one run, of which data are divided into `parts`. One thread runs a shard, unless it is the only one, which
  * has them all.
  */
-function secondsOf(work: Work, parts: number, { rate, cores, costs }: Capability, alone: boolean): number {
-  if (!costs) return work.flops / parts / (alone ? rate : rate / Math.max(1, cores));
-  const { call, value, valueByte = 0, operation, byte, flop, speedup } = costs;
-  const one = work.operations * operation + (work.bytes * byte + work.flops * flop) / parts;
-  const handedOver = work.values * value + (work.valueBytes * valueByte) / parts;
-  return call + handedOver + (alone ? one / Math.max(1, speedup) : one);
+function secondsOf(work: Work, parts: number, capability: Capability, alone: boolean): number {
+  const { flops, operations, bytes, values, valueBytes } = work;
+  const divided = { flops: flops / parts, bytes: bytes / parts, valueBytes: valueBytes / parts };
+  return secondsOfWork({ ...divided, calls: 1, operations, values, state: 0 }, capability, alone);
 }
 
 /** A weight step at the end is once in either case: it stays where it is, in the last stage. */
-function inParts(schedule: ShardSchedule, microbatches: number, ahead: number): ShardSchedule {
+export function inParts(schedule: ShardSchedule, microbatches: number, ahead: number): ShardSchedule {
   // Odd batches run what even ones run: it takes as long.
   const odd = ahead > 0 && microbatches > 1 ? { odd: {} } : {};
   const functions = schedule.functions.map((f) => (f.name === TRAIN ? { ...f, microbatches, ...odd } : f));
   return { ...schedule, functions };
 }
 
-function limitIn({ limit, busy }: Modelled, machines: readonly ModelMachine[]): string {
-  const { name } = machines[limit.machine] ?? { name: 'nobody' };
+function limitIn({ limit, busy }: Modelled, machines: readonly ModelMachine[], places: readonly ModelPlace[]): string {
+  const ofLink = limit.by === 'upload' || limit.by === 'download';
+  const { name } = (ofLink ? places : machines)[limit.at] ?? { name: 'nobody' };
   if (limit.by === 'work') return `work of ${name}`;
-  if (limit.by === 'upload') return `upload of ${name}`;
+  if (ofLink) return `${limit.by} of ${name}`;
   if (limit.by === 'frames') return `frames that ${name} seals and opens`;
   const mean = busy.reduce((a, b) => a + b, 0) / Math.max(1, busy.length);
   return `delay between shards: they work ${Math.round(100 * mean)} % of the time`;

@@ -1,0 +1,35 @@
+/** What one trainer would make of a training by itself: what a cut over several has to be faster than. */
+import { predictRate, type RatedShard, type RatedTrainer } from './predict-rate.ts';
+
+export interface Alone {
+  readonly trainer: string;
+  /** In so many shards on that one trainer. */
+  readonly shards: number;
+  readonly batchesPerSecond: number;
+}
+
+/**
+ * The fastest trainer that has room for everything; nothing where there is none, or none has measured what it can do.
+ *
+ * @param shards as the training is cut; @param whole the same in one shard, where the model is at hand
+ * @param memory bytes of all shards together
+ */
+export function aloneRate(
+  shards: readonly RatedShard[],
+  whole: RatedShard | undefined,
+  memory: number,
+  trainers: readonly RatedTrainer[],
+  codec: 'f32' | 'f16',
+): Alone | undefined {
+  let best: Alone | undefined;
+  for (const trainer of trainers) {
+    if (trainer.capability.memory < memory) continue;
+    for (const cut of whole && shards.length > 1 ? [[whole], shards] : [shards]) {
+      const owners = cut.map(() => trainer.key);
+      const found = predictRate(cut, owners, [trainer], codec);
+      if (found && found.batchesPerSecond > (best?.batchesPerSecond ?? 0))
+        best = { trainer: trainer.name, shards: cut.length, batchesPerSecond: found.batchesPerSecond };
+    }
+  }
+  return best;
+}

@@ -1,0 +1,91 @@
+/** What a placement is chosen by: what a batch makes each shard do and send, and how much of it waits for the rest. */
+import { TRAIN } from '../../../spec/names.ts';
+import type { Stage } from '../../../spec/schedule.ts';
+import { secondsOfWork } from '../../roles/batch-time.ts';
+import { type ModelShard, modelRate } from '../../simulation/rate-model.ts';
+import type { BatchWork, Deployment, Sends } from '../../wire/deployment.ts';
+import { inParts, type RatedShard } from './predict-rate.ts';
+
+export interface PlacementNeeds {
+  /** By shard. */
+  readonly needs: readonly { readonly work: BatchWork; readonly sends: readonly Sends[] }[];
+  readonly pace: NonNullable<Deployment['pace']>;
+}
+
+const BYTES = { f32: 4, f16: 2 } as const;
+/** Some machine: of two shards it only matters which one has more to do. */
+const SOME_MACHINE = {
+  ...{ cores: 1, memory: 0, rate: 1e10, upload: 0, download: 0, machine: '' },
+  costs: {
+    ...{ call: 5e-5, value: 5e-6, valueByte: 1e-10, operation: 2e-6, byte: 2e-10, flop: 1e-10, stateByte: 0 },
+    ...{ frame: 0, frameByte: 0, speedup: 1 },
+  },
+} as const;
+
+/** @param division of the shards' whole batches; absent: as their schedules have it */
+export function placementNeeds(
+  shards: readonly RatedShard[],
+  codec: 'f32' | 'f16',
+  division?: { readonly microbatches: number; readonly ahead: number },
+): PlacementNeeds {
+  const parts = division?.microbatches ?? 1;
+  const works = shards.map((shard) => batchWork(shard, division));
+  const all = (seconds: ModelShard['seconds'][], delay: number) =>
+    modelRate(
+      shards.map(({ program, schedule }, i) => ({
+        program,
+        schedule: division ? inParts(schedule, parts, division.ahead) : schedule,
+        seconds: seconds[i] ?? (() => 0),
+        ...{ closing: 0, machine: i, trainer: i, place: i },
+      })),
+      shards.map((_, i) => ({ name: String(i), cores: 1 })),
+      { places: [], delay: () => delay, frame: () => 0, bytesPerValue: BYTES[codec] / parts },
+    );
+  const nothing = shards.map(() => () => 0);
+  const sent = all(nothing, 1);
+  const segments = shards.map(({ work }) => (name: string): number => {
+    const { flops = 0, operations = 0, bytes = 0, values = 0, valueBytes = 0 } = work.get(name) ?? {};
+    const divided = { flops: flops / parts, bytes: bytes / parts, valueBytes: valueBytes / parts };
+    return secondsOfWork({ ...divided, operations, values, calls: 1, state: 0 }, SOME_MACHINE, false);
+  });
+  const worked = all(segments, 0);
+  const total = works.reduce((sum, work) => sum + secondsOfWork({ ...work, state: 0 }, SOME_MACHINE, false), 0);
+  const index = new Map(shards.map(({ schedule }, i) => [schedule.shard, i]));
+  return {
+    needs: works.map((work, from) => ({
+      work,
+      sends: sent.traffic
+        .filter((t) => t.from === from)
+        .map(({ to, bytes, frames, hops }) => ({ to: index.get(to) ?? to, bytes, frames, hops })),
+    })),
+    pace: { hops: sent.traffic.length > 0 ? sent.batch : 0, serial: total > 0 ? Math.min(1, worked.batch / total) : 1 },
+  };
+}
+
+/** Of all microbatches of one batch together. */
+function batchWork({ schedule, work, state }: RatedShard, division?: { readonly microbatches: number }): BatchWork {
+  const f = schedule.functions.find(({ name }) => name === TRAIN);
+  const parts = division?.microbatches ?? 1;
+  const times = parts > 1 ? parts : (f?.microbatches ?? 1);
+  let sum: BatchWork = { calls: 0, flops: 0, operations: 0, bytes: 0, values: 0, valueBytes: 0, state };
+  const add = (stages: readonly Stage[], often: number): void => {
+    for (const { segments, repeat } of stages)
+      for (const { run } of segments) {
+        if (run === undefined) continue;
+        const one = work.get(run);
+        const n = often * repeat;
+        sum = {
+          calls: sum.calls + n,
+          flops: sum.flops + (n * (one?.flops ?? 0)) / parts,
+          operations: sum.operations + n * (one?.operations ?? 0),
+          bytes: sum.bytes + (n * (one?.bytes ?? 0)) / parts,
+          values: sum.values + n * (one?.values ?? 0),
+          valueBytes: sum.valueBytes + (n * (one?.valueBytes ?? 0)) / parts,
+          state,
+        };
+      }
+  };
+  add(f?.stages ?? [], times);
+  add(f?.after ?? [], 1);
+  return sum;
+}

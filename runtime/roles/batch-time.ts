@@ -1,0 +1,130 @@
+/**
+ * How long a training batch takes where its shards lie with given trainers: a closed form, in which a trainer's work, its link
+ * and the delays along the borders count. It is for choosing between placements; a dry run walks through the schedule.
+ */
+import type { BatchWork, Deployment, ShardNeeds } from '../wire/deployment.ts';
+import type { Capability } from '../wire/messages.ts';
+
+/** What a placement is chosen by: absent in deployments of older versions. */
+export interface TimedNeeds {
+  readonly needs: readonly Required<Pick<ShardNeeds, 'work' | 'sends' | 'flops'>>[];
+  readonly pace: NonNullable<Deployment['pace']>;
+  readonly microbatches: number;
+}
+
+export interface TimedTrainer {
+  readonly capability: Capability;
+  /** FLOP a batch of the shards of other runs that it has already. */
+  readonly load: number;
+}
+
+export function timedNeeds(
+  needs: Deployment['needs'],
+  { pace, microbatches }: Pick<Deployment, 'pace'> & { readonly microbatches?: number },
+): TimedNeeds | undefined {
+  if (!pace) return undefined;
+  const timed = needs.flatMap(({ work, sends, flops }) => (work && sends ? [{ work, sends, flops }] : []));
+  return timed.length === needs.length ? { needs: timed, pace, microbatches: microbatches ?? 1 } : undefined;
+}
+
+/** Least rate assumed of a trainer that has not measured any. */
+export const SOME_RATE = 1e9;
+
+/** Seconds of work. One thread runs a shard, unless it is the only one, which has them all. */
+export function secondsOfWork(work: BatchWork, { rate, cores, costs }: Capability, alone: boolean): number {
+  if (!costs) {
+    const reached = Math.max(rate, SOME_RATE);
+    return work.flops / (alone ? reached : reached / Math.max(1, cores));
+  }
+  const { call, value, valueByte = 0, operation, byte, flop, speedup, stateByte } = costs;
+  const one = work.operations * operation + work.bytes * byte + work.flops * flop;
+  const handedOver = work.calls * call + work.values * value + work.valueBytes * valueByte;
+  return handedOver + work.state * stateByte + (alone ? one / Math.max(1, speedup) : one);
+}
+
+/** Trainers of one place have no link between them. */
+export const placeOf = ({ place, machine }: Capability): string => place ?? machine;
+
+interface Machine {
+  seconds: number;
+  longest: number;
+  shards: number;
+  cores: number;
+}
+
+interface LinkUse {
+  up: number;
+  down: number;
+}
+
+/** @param trainers by shard */
+export function batchSeconds({ needs, pace, microbatches }: TimedNeeds, trainers: readonly TimedTrainer[]): number {
+  const machines = new Map<string, Machine>();
+  const others = new Map<string, number>();
+  let work = 0;
+  for (const [shard, need] of needs.entries()) {
+    const { capability, load } = trainers[shard] as TimedTrainer;
+    const seconds = secondsOfWork(need.work, capability, needs.length === 1);
+    const { machine, cores } = capability;
+    const at = machines.get(machine) ?? { seconds: 0, longest: 0, shards: 0, cores: Math.max(1, cores) };
+    machines.set(machine, at);
+    at.seconds += seconds;
+    at.shards++;
+    at.longest = Math.max(at.longest, seconds);
+    work += seconds;
+    if (load > 0) others.set(machine, load / Math.max(capability.rate, SOME_RATE));
+  }
+  const { path, link, framing } = borderSeconds({ needs, pace, microbatches }, trainers);
+  let busiest = 0;
+  for (const [name, { seconds, longest, shards, cores }] of machines) {
+    const own = Math.max(longest, (seconds + (framing.get(name) ?? 0)) / Math.min(cores, shards));
+    busiest = Math.max(busiest, own + (others.get(name) ?? 0));
+  }
+  const computing = Math.max(busiest, pace.serial * work);
+  // Microbatches hide delays behind each other: one of them has to go all the way, and nothing does more than it can.
+  if (microbatches > 1) return Math.max(busiest, link, computing / microbatches + path);
+  return computing + Math.max(path, link);
+}
+
+/** Of what goes between places: along the longest path of a microbatch, of the busiest link, and of processors. */
+function borderSeconds({ needs, pace, microbatches }: TimedNeeds, trainers: readonly TimedTrainer[]) {
+  const links = new Map<string, LinkUse>();
+  const framing = new Map<string, number>();
+  const add = (place: string, way: keyof LinkUse, seconds: number): void => {
+    const use = links.get(place) ?? { up: 0, down: 0 };
+    links.set(place, use);
+    use[way] += seconds;
+  };
+  let [longest, sum, hops] = [0, 0, 0];
+  for (const [shard, { sends }] of needs.entries()) {
+    const from = (trainers[shard] as TimedTrainer).capability;
+    for (const { to, bytes, frames, hops: own } of sends) {
+      hops += own;
+      const target = trainers[to]?.capability;
+      if (!target || placeOf(from) === placeOf(target)) continue;
+      const [up, down] = [secondsFor(bytes, from.upload), secondsFor(bytes, target.download)];
+      add(placeOf(from), 'up', up);
+      add(placeOf(target), 'down', down);
+      for (const { machine, costs } of [from, target])
+        if (costs)
+          framing.set(machine, (framing.get(machine) ?? 0) + (frames * costs.frame + bytes * costs.frameByte) / 2);
+      const seconds = own * delayBetween(from, target) + Math.max(up, down) / microbatches;
+      longest = Math.max(longest, seconds);
+      sum += seconds;
+    }
+  }
+  // All at once is as long as the longest, one after the other as long as their sum.
+  const path = Math.max(longest, hops > 0 ? (sum * pace.hops) / hops : 0);
+  const link = Math.max(0, ...[...links.values()].flatMap(({ up, down }) => [up, down]));
+  return { path, link, framing };
+}
+
+/** Seconds one way: half of each one's way to the mesh and back. */
+function delayBetween(from: Capability, to: Capability): number {
+  return ((from.roundTrip ?? 0) + (to.roundTrip ?? 0)) / 2000;
+}
+
+/** @param bytesPerSecond 0: nobody knows of a bound */
+function secondsFor(bytes: number, bytesPerSecond: number): number {
+  return bytesPerSecond > 0 ? bytes / bytesPerSecond : 0;
+}
