@@ -72,6 +72,13 @@ export const BUILTIN_NAMES: ReadonlySet<string> = new Set([
   ...Object.keys(operators).filter(isCallable),
 ]);
 
+/** What is counted, but not everywhere: why it has no meaning where it is not known. */
+export const COUNTERS: ReadonlyMap<string, string> = new Map([
+  ['tick', '`tick` counts in the `predict` of a link and the `energy` of a node; all else is the same in every tick'],
+  ['update', '`update` counts in an optimizer and its rate; all else is the same in every batch'],
+  ['updates', '`updates` is known to an optimizer and its rate; all else is the same however long a training is'],
+]);
+
 /** What the statements of a definition may read besides its parameters. */
 export const LEAVES: Readonly<Record<string, readonly string[]>> = {
   link: ['source', 'target', 'tick'],

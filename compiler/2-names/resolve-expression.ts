@@ -5,7 +5,7 @@ import type { Span } from '../diagnostics/diagnostic.ts';
 import { meant } from '../diagnostics/habits.ts';
 import { listNames, type Reporter } from '../diagnostics/reporter.ts';
 import { closest } from '../diagnostics/suggest.ts';
-import { BUILTIN_NAMES } from './builtins.ts';
+import { BUILTIN_NAMES, COUNTERS } from './builtins.ts';
 import { matchArguments, takesFields } from './match-arguments.ts';
 import type { Module, Program } from './program.ts';
 import {
@@ -75,6 +75,11 @@ function unknownName(name: string, span: Span, scope: Scope, resolver: Resolver)
         repair: `add \`import std/${name}\` at the top`,
       },
     );
+    return;
+  }
+  const counter = COUNTERS.get(name);
+  if (counter !== undefined) {
+    resolver.reporter.report('name/unknown', span, counter);
     return;
   }
   const near = closest(name, [...visible(scope), ...BUILTIN_NAMES]);

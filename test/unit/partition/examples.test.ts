@@ -11,6 +11,7 @@ import { uniformMachines } from '../../../compiler/6-partition/problem.ts';
 import { buildProgram } from '../../../compiler/compile.ts';
 import type { Tensor } from '../../../runtime/device/device.ts';
 import { checked } from '../../support/check-source.ts';
+import { narrowCortex } from '../../support/narrow-cortex.ts';
 import { runShards, runWhole } from '../../support/shards.ts';
 
 vi.setConfig({ testTimeout: 3_600_000 });
@@ -22,16 +23,6 @@ vi.setConfig({ testTimeout: 3_600_000 });
 const BOUND = 1e-8;
 const EVERY = process.env.NMC_LOCKSTEP === 'all';
 
-/** The columns of the cortex: 8 of narrow ones. */
-const NARROW: readonly (readonly [RegExp, string])[] = [
-  [/column\[64\]/g, 'column[8]'],
-  [/column\[0\.\.31\]/g, 'column[0..3]'],
-  [/column\[32\.\.47\]/g, 'column[4..5]'],
-  [/column\[48\.\.63\]/g, 'column[6..7]'],
-  [/f32\[256\]/g, 'f32[12]'],
-  [/f32\[96\]/g, 'f32[8]'],
-  [/f32\[64\]/g, 'f32[6]'],
-];
 const SETTINGS: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   digits: { hidden: '12' },
   fan_out: { hidden: '12', replicas: '3' },
@@ -53,7 +44,7 @@ function textOf(name: string): string {
     .replace(/steps = \d+/g, 'steps = 3')
     .replace(/sequence = 16/g, 'sequence = 4')
     .replace(/sequences\(16\)/g, 'sequences(4)');
-  return name === 'cortex' ? NARROW.reduce((t, [from, to]) => t.replace(from, to), text) : text;
+  return name === 'cortex' ? narrowCortex(text) : text;
 }
 
 const cases = examples.flatMap((name) => {
