@@ -17,7 +17,7 @@ export interface Capability {
   /** Logical processors that this process may use. */
   readonly cores: number;
   readonly memoryBytes: number;
-  /** Bytes per second to and from the network; absent where nobody measured them. */
+  /** Bytes per second to and from the network; absent where they were not measured. */
   readonly upload?: number;
   readonly download?: number;
   readonly devices: readonly DeviceCapability[];

@@ -1,6 +1,6 @@
 /**
  * From a program to what a device runs. What comes from outside is the text of programs and schedules alone: the
- * machine that runs them always makes the compiled forms itself, by an implementation of this that whoever starts the
+ * machine that runs them always makes the compiled forms itself, by an implementation of this that the caller of the
  * runtime hands over.
  */
 import type { HalfUnit, Precision } from './precision.ts';

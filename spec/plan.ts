@@ -121,13 +121,15 @@ export interface PlanShard {
   /** Path of the program's text within the plan. */
   readonly program: string;
   /**
-   * Paths of what the program is lowered to for the CPU, within the plan. Whoever takes a plan from others runs none of
-   * these: it lowers the program itself, and refuses the plan where its own compiler would have made others.
+   * Paths of what the program is lowered to for the CPU, within the plan. A machine that gets a plan from others runs
+   * none of these: it lowers the program itself, and refuses the plan where its own compiler would have made others.
    */
   readonly cpu: readonly string[];
   /** Names by which the device knows them (`cpu/train.tick.0.onnx`), in the same order; absent: their paths. */
   readonly cpuNames?: readonly string[];
-  /** Paths of kernels for WebGPU: the list of dispatches, then its modules, for a page that trains; made anew elsewhere. */
+  /**
+   * Paths of kernels for WebGPU: the list of dispatches, then its modules, for a page that trains; made anew elsewhere.
+   */
   readonly kernels?: readonly string[];
   /** Path of its `ShardSchedule`; absent where there is one shard, whose functions run as a whole. */
   readonly schedule?: string;

@@ -6,7 +6,7 @@ export type Checked =
   | 'recomputed'
   /** Computed again by trainers, on shards that they had not trained. */
   | 'by-others'
-  /** Nobody could: it is what the trainers say of their own work. */
+  /** It could not be checked: it is what the trainers say of their own work. */
   | 'unchecked';
 
 export interface CheckResult {
@@ -43,7 +43,10 @@ export type KeptEpoch = Omit<EpochReport, 'energy' | 'energyByNode' | 'samplesPe
   readonly validation?: number | null;
 };
 
-/** Numbers that are not finite are null in JSON. `epoch` of ownership is a term; a key is that of a trainer, whose name stands beside it. */
+/**
+ * Numbers that are not finite are null in JSON. `epoch` of ownership is a term; a key is that of a trainer, whose name
+ * stands beside it.
+ */
 export type RunEvent =
   | { readonly event: 'start'; readonly epoch: number }
   | { readonly event: 'running'; readonly epoch: number; readonly calls: number }

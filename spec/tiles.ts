@@ -1,7 +1,7 @@
 /**
- * Tiles of products: how many elements of the result a group of threads works out, and how much of both sides it loads at
- * a time. Every sum runs over the terms from first to last in each of them, so the choice changes how fast a GPU is and
- * not what it gives.
+ * Tiles of products: how many elements of the result a group of threads works out, and how much of both sides it loads
+ * at a time. Every sum runs over the terms from first to last in each of them, so the choice changes how fast a GPU is
+ * and not what it gives.
  */
 
 export interface Tile {
@@ -31,7 +31,7 @@ export type TileClass = (typeof TILE_CLASSES)[number];
 /** Which tile products of each size have. */
 export type TileChoice = Readonly<Record<TileClass, TileName>>;
 
-/** Where nobody has measured. */
+/** Without a measurement. */
 export const DEFAULT_TILES: TileChoice = { large: 'large', middle: 'middle' };
 
 /** What is worth trying for each size. */

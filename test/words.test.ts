@@ -1,4 +1,4 @@
-/** One word for one thing, as the glossary of CONTRIBUTING.md has it: words that stood for the same before are not used again. */
+/** One word for one thing, as the glossary of CONTRIBUTING.md has it, and no phrase that readers stumbled over. */
 import { describe, expect, test } from 'vitest';
 import { readText, trackedFiles } from './support/repository.ts';
 
@@ -66,6 +66,73 @@ const OLD_WORDS: readonly OldWord[] = [
     spares: 'callIndex: number',
   },
 ];
+
+/** Phrases that no reader should have to take apart, in sources and pages alike. */
+const RIDDLES: readonly OldWord[] = [
+  {
+    old: /(?<!')\b(nobody|whoever)\b(?!')/i,
+    use: 'the subject itself: the user, the caller, the trainer, a client',
+    finds: 'Told to whoever waits for it.',
+    spares: "const owner = trainer ?? 'nobody';",
+  },
+  {
+    old: /(?<!\b[Tt]here )\b(is|are|was|were) no (?!(longer|more|less|such|way|room|reason|place|larger|smaller|better|different|other|need|use)\b)[a-z`]/,
+    use: 'is not a …',
+    finds: 'ABC is no key',
+    spares: 'there is no key, and it is no longer used',
+  },
+  {
+    old: /\bbelongs? into\b/,
+    use: 'belongs in',
+    finds: 'the word belongs into another block',
+    spares: 'the word belongs in another block',
+  },
+  {
+    old: /(?<!\.)\bunasked(?! =)/,
+    use: 'by default, without being asked',
+    finds: 'it is never taken unasked.',
+    spares: 'const unasked = -2;',
+  },
+  {
+    old: /\b(cannot|can|may) be \w+ so\b(?! that|,)/,
+    use: 'this way',
+    finds: 'the model cannot be cut so',
+    spares: 'it can be cut so that shards are even',
+  },
+  {
+    old: /\b(block|task|pass|model|command|test) called \$\{/,
+    use: 'named',
+    // biome-ignore lint/suspicious/noTemplateCurlyInString: it is what stands in a source
+    finds: 'no train block called ${name}',
+    // biome-ignore lint/suspicious/noTemplateCurlyInString: it is what stands in a source
+    spares: 'no train block named ${name}',
+  },
+  {
+    old: /\bwhat asks for\b|\bis refused unseen\b|\bball of wool\b/i,
+    use: 'the subject first',
+    finds: 'what asks for one of them is refused',
+    spares: 'a message that asks for one of them is refused',
+  },
+];
+
+describe('sentences', () => {
+  const texts = trackedFiles().filter(
+    (file) =>
+      /^(compiler|runtime|spec|docs|stdlib|dsl-examples)\/.*\.(ts|md|pcn)$|^(README|CONTRIBUTING)\.md$/.test(file) &&
+      // WGSL functions are part of the kernels, whose bytes stay.
+      file !== 'compiler/7-kernels/wgsl/functions.ts',
+  );
+
+  test.each(RIDDLES)('say it plainly: $use', ({ old, finds, spares }) => {
+    const found = texts.flatMap((file) =>
+      readText(file)
+        .split('\n')
+        .flatMap((line, i) => (old.test(line) ? [`${file}:${i + 1}: ${line.trim()}`] : [])),
+    );
+    expect(found).toEqual([]);
+    expect([old.test(finds), old.test(spares)]).toEqual([true, false]);
+  });
+});
 
 describe('words', () => {
   const sources = trackedFiles().filter((file) => /^(compiler|runtime|spec)\/.*\.ts$/.test(file));

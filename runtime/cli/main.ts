@@ -7,7 +7,7 @@ import { startedAs, startOf } from './shell/started-as.ts';
 
 commandsBegin(startedAs(startOf(process)));
 
-// `nmc … | head`: what a training has done is saved, everything else has nobody left to tell.
+// `nmc … | head`: the work of a training is saved, other output has no reader any more.
 let told = false;
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   if (error.code !== 'EPIPE' && error.code !== 'EOF') throw error;

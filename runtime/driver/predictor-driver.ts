@@ -13,7 +13,7 @@ import {
 } from '../roles/predictor.ts';
 import type { Ending } from './ending.ts';
 
-/** Weights of one moment, and what is to be called by whoever has done with them. */
+/** Weights of one moment, and the function to call when they are no longer used. */
 export interface Lent<W> {
   readonly weights: W;
   readonly ended: () => void;
@@ -23,7 +23,7 @@ export interface WeightsPort<W> {
   /** The version that `load` would give now. */
   readonly newest: (ending: Ending<string>) => void;
   readonly load: (ending: Ending<{ readonly version: string; readonly weights: W }>) => void;
-  /** Nobody uses them any more. */
+  /** They are no longer used. */
   readonly free: (weights: W) => void;
 }
 

@@ -233,7 +233,7 @@ export class Gateway {
 
   #open(socket: WebSocket): void {
     const peer = this.#peers.get(socket);
-    if (!peer) throw new Error('open: nobody has entered');
+    if (!peer) throw new Error('open: no peer was admitted');
     const { key, role, blobs } = peer;
     this.counters.connections = this.#peers.size;
     const guard = { end: () => socket.terminate(), caught: (error: unknown) => this.#caught(error) };

@@ -26,7 +26,7 @@ export interface DeploymentSource {
   readonly codec: 'f32' | 'f16';
   readonly source: Deployment['source'];
   readonly trainedOn?: Deployment['trainedOn'];
-  /** What its shards cost, for whoever places them. */
+  /** The costs of its shards, for their placement. */
   readonly placement?: {
     readonly needs: readonly Pick<ShardNeeds, 'work' | 'sends'>[];
     readonly pace: NonNullable<Deployment['pace']>;

@@ -238,7 +238,7 @@ export class Membership {
 
   #refusal(key: string, role: Role): string {
     const record = this.#keys.get(key);
-    // A connection ends with few words: what to do about it is told by whoever has dialled.
+    // A connection ends with few words: the dialling side says what to do about it.
     if (record?.revoked !== undefined) return 'the key was revoked';
     if (record && !this.#isGood(record)) return 'the key has expired';
     return `the key is not listed as ${role}`;

@@ -1,4 +1,4 @@
-/** How commands name a mesh, so that whoever pastes them reaches it. */
+/** How commands name a mesh, so that they reach it when pasted. */
 import { isLoopback } from '../support/loopback.ts';
 import { type Address, addressText, DEFAULT_PORT } from './address.ts';
 

@@ -7,10 +7,10 @@ import { ask } from './ask.ts';
 import type { Link } from './link.ts';
 
 const LOOK_EVERY_MS = 1000;
-/** Trains one after the other; whoever wants more waits, since a volunteer's link is not the gateway's. */
+/** Trains one after the other; further probes wait, since a volunteer's link is not the gateway's. */
 const MAX_TRAINS = 10;
 const REST_MS = 60_000;
-/** Whoever has just begun is busy with itself: then times are not those of the link. */
+/** A process that has just begun is busy: its times are not those of the link. */
 const CALM = { look: 50, late: 8, looks: 60 };
 
 export interface ProbedBy {

@@ -1,7 +1,8 @@
 /**
  * Probes of the links of trainers, from the gateway's end, which sees both directions itself: how fast a train arrives
- * from the trainer, and how far apart the trainer answers two pings that have a train of the gateway between them, the second
- * of which it can only answer when the train has arrived. One trainer at a time, so that two probes do not share the gateway's own link.
+ * from the trainer, and how far apart the trainer answers two pings that have a train of the gateway between them, the
+ * second of which it can only answer when the train has arrived. One trainer at a time, so that two probes do not share
+ * the gateway's own link.
  */
 import { randomBytes } from 'node:crypto';
 import type { WebSocket } from 'ws';
@@ -44,13 +45,16 @@ export interface ProbeGrant {
   readonly again: number;
 }
 
-/** After the first look, which a machine that has just begun may disturb, the second one, and so on; then the last of these. */
+/**
+ * After the first look, which a machine that has just begun may disturb, the second one, and so on; then the last of
+ * these.
+ */
 const REPEATS_MS = [10_000, 60_000, 300_000] as const;
 /** While a run is trained, or somebody else is probed. */
 const BUSY_MS = 15_000;
 const OTHERS_TURN_MS = 300;
 const NOT_ASKED_MS = 3000;
-/** Whoever takes longer has a link on which nothing can be trained. */
+/** A link that takes longer is too slow for training. */
 const GIVE_UP_MS = 15_000;
 const ROUND_TRIPS = 5;
 
@@ -150,7 +154,7 @@ export class Probes {
     else series.timer = setTimeout(() => this.#end(series), NOT_ASKED_MS).unref();
   }
 
-  /** With what is known by now. It counts as measured in any case, so that nobody is asked without end. */
+  /** With what is known by now. It counts as measured in any case, so that probing ends. */
   #end(series: Series): ProbeGrant {
     clearTimeout(series.timer);
     if (this.#series === series) {

@@ -43,7 +43,7 @@ function reachedFrom(run: RunState, waiting: readonly number[]): number[] {
   return [...reached];
 }
 
-/** The root, and the shard that waits for it; where that is nobody, those that wait in a circle. */
+/** The root, and the shard that waits for it; where there is none, those that wait in a circle. */
 function borderOf(run: RunState, root: number, waiting: readonly number[]): readonly number[] {
   const behind = waiting.find((shard) => waitsOf(run, shard).includes(root));
   const other = behind ?? waitsOf(run, root)[0];

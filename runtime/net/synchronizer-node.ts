@@ -250,7 +250,7 @@ export class SynchronizerNode {
     this.#garbage.letGo(visitor, [message.blob]);
   }
 
-  /** Nobody knows what a damaged run names: while there is one, blobs stay unless an operator asks for it. */
+  /** The blobs of a damaged run are unknown: while there is one, blobs stay unless an operator asks for it. */
   #collect(): void {
     if (this.#damaged.length > 0) return;
     this.#garbage.collect().then(
@@ -379,7 +379,7 @@ export class SynchronizerNode {
   }
 }
 
-/** Whoever trains is not disturbed, nor are others who do but by the first look at one that has come. */
+/** Trainers at work are not disturbed, except by the first probe of a new one. */
 function mayProbe(runs: readonly RunState[], key: string, first: boolean): boolean {
   const active = runs.filter(isActive);
   return !active.some((run) => run.owners.includes(key)) && (first || active.length === 0);

@@ -1,10 +1,12 @@
-/** What a trainer has to say to whoever has started it: how it stands with the mesh, and how far its shards are. */
+/** The news of a trainer for its user: its state in the mesh, and the progress of its shards. */
 import { type HostedShard, shardName, type TrainerState } from '../roles/trainer-state.ts';
 import { allCalls, batchesOf, callAt } from '../training/calls.ts';
 import type { ShardReport } from '../wire/messages.ts';
 
 export interface TrainerNews {
-  /** @param name by which the mesh knows it now; another one than it asked for where that is taken. @param mesh its key */
+  /**
+   * @param name by which the mesh knows it now; another one than it asked for where that is taken. @param mesh its key
+   */
   readonly admitted: (name: string, mesh: string) => void;
   /** Of the mesh's program; nothing where it does not say. */
   readonly versions: (mesh: string | undefined, wire: string | undefined) => void;

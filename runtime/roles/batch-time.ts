@@ -1,6 +1,7 @@
 /**
- * How long a training batch takes where its shards lie with given trainers: a closed form, in which a trainer's work, its link
- * and the delays along the borders count. It is for choosing between placements; a dry run walks through the schedule.
+ * How long a training batch takes where its shards lie with given trainers: a closed form, in which a trainer's work,
+ * its link and the delays along the borders count. It is for choosing between placements; a dry run walks through the
+ * schedule.
  */
 import type { BatchWork, Deployment, ShardNeeds } from '../wire/deployment.ts';
 import type { Capability } from '../wire/messages.ts';
@@ -124,7 +125,7 @@ function delayBetween(from: Capability, to: Capability): number {
   return ((from.roundTrip ?? 0) + (to.roundTrip ?? 0)) / 2000;
 }
 
-/** @param bytesPerSecond 0: nobody knows of a bound */
+/** @param bytesPerSecond 0: no known bound */
 function secondsFor(bytes: number, bytesPerSecond: number): number {
   return bytesPerSecond > 0 ? bytes / bytesPerSecond : 0;
 }

@@ -85,7 +85,7 @@ interface Moving {
   readonly reluctance: (key: string, shard: number) => number;
 }
 
-/** Whoever is given a shard no more unwillingly than now may have it, where its memory does. */
+/** A key that costs no more than now may have the shard, where its memory does. */
 function searchOf(
   needs: Deployment['needs'],
   timed: TimedNeeds,

@@ -14,7 +14,7 @@ const MAX_LISTED = 3000;
 /** Of trainers that are looked at: the best by themselves. */
 const MAX_TRAINERS = 12;
 const MAX_MOVES = 200;
-/** An estimate knows no difference that is smaller: whoever is there keeps it. */
+/** An estimate knows no difference that is smaller: the present owner keeps it. */
 const CLEARLY = 0.97;
 
 export function quickest({ start, options, seconds }: Search): readonly string[] {

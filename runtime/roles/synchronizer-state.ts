@@ -175,7 +175,7 @@ export type Refusal =
   | 'a-lie';
 
 export type SynchronizerEvent =
-  /** @param full there is no room for parts of snapshots: nobody is late who waits for it */
+  /** @param full there is no room for parts of snapshots: waiting for it does not count as late */
   | { readonly kind: 'tick'; readonly full?: boolean }
   | {
       readonly kind: 'message';

@@ -70,7 +70,7 @@ function readPosition(path: string, text: string): Omit<RunState, 'parameters' |
   const whole = (name: string): number => {
     const found = fields[name];
     if (typeof found !== 'number' || !Number.isSafeInteger(found) || found < 0)
-      throw corrupt(path, `its ${name} is no whole number`);
+      throw corrupt(path, `its ${name} is not a whole number`);
     return found;
   };
   const { finished, totals } = fields;

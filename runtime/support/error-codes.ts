@@ -129,7 +129,7 @@ export const ERROR_CODES = {
   'model/none': 'the file has no model',
   'new/exists': 'the model file is there already',
   'new/inputs': 'there is too little to learn from',
-  'new/name': 'a column cannot be called so in a model',
+  'new/name': 'a column cannot have this name in a model',
   'new/target': 'which column is to be predicted?',
   'part/commitment': 'a part of a snapshot is not the state that was signed',
   'part/no-commitment': 'a part of a snapshot came without a signature',

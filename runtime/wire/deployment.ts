@@ -101,7 +101,7 @@ export interface Deployment {
    * the work of all shards is done one after the other.
    */
   readonly pace?: { readonly hops: number; readonly serial: number };
-  /** Keys of trainers by shard, who get it wherever they can; empty: whoever suits. */
+  /** Keys of trainers by shard, which get it wherever they can; empty: any. */
   readonly on?: readonly string[];
   /** Samples of a training batch. */
   readonly batch: number;

@@ -15,7 +15,9 @@ export interface ShardPart {
   readonly shard: number;
   /** Operations by block, in the program's order; common ones are not listed. */
   readonly ops: readonly (readonly OpValue[])[];
-  /** Values of other shards that it reads, each once, by the block in which each is made (carries: that of the loop). */
+  /**
+   * Values of other shards that it reads, each once, by the block in which each is made (carries: that of the loop).
+   */
   readonly needs: readonly Value[];
 }
 
@@ -38,7 +40,7 @@ export function partsOf(
   const repeats = new Repeats(values);
   return own.map((ops, shard) => {
     isHad.clear();
-    // Whoever is nowhere is had everywhere: a constant, a field, a state.
+    // A value without a shard is available on all: a constant, a field, a state.
     const has = (value: Value): boolean => {
       const home = homes.of(value);
       return home === shard || home === NOWHERE || value.isCommon || isHad.has(value);

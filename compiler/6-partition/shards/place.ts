@@ -38,12 +38,12 @@ export function placeValues(values: FunctionValues, owners: Owners, assignment: 
 
 /** Each owner is asked for once. */
 function stateHomes({ count }: FunctionValues, owners: Owners, assignment: Assignment): Place {
-  const unasked = -2;
-  const known = new Int32Array(count).fill(unasked);
+  const unknown = -2;
+  const known = new Int32Array(count).fill(unknown);
   return ({ index, state }) => {
     if (!state) return NOWHERE;
     const before = known[index] as number;
-    if (before !== unasked) return before;
+    if (before !== unknown) return before;
     const owner = owners.ofState(state);
     const home = (owner === undefined ? undefined : assignment.get(owner)) ?? NOWHERE;
     known[index] = home;

@@ -150,7 +150,7 @@ export function buildStagesFor(shards: number, selected: Selected, microbatches 
   return buildStages(selected, shards > 1 ? 'none' : undefined, microbatches);
 }
 
-/** @param cut how to cut it; one shard when absent @throws UserError `partition/…` where it cannot be cut so */
+/** @param cut how to cut it; one shard when absent @throws UserError `partition/…` where it cannot be cut this way */
 export function planOf(model: CheckedModel, staged: Staged, cut?: Cut): BuiltPlan {
   if (cut !== undefined && cut.shards > 1) return builtOf(cutPlanOf(model, staged, cut));
   const built = builtOf(drafted(model, buildPlan(staged, planInputs(model), {}, OBSERVER)));

@@ -29,7 +29,7 @@ export interface Division {
   readonly wholeNodes: boolean;
 }
 
-/** Where nobody has measured what the trainers can do. */
+/** The assumption where the trainers have not measured what they can do. */
 const USUAL = 8;
 /** More microbatches, or nodes left whole, have to be worth so much. */
 const WORTH = 1.01;
@@ -72,7 +72,7 @@ export function inMicrobatches(
   args: Pick<CompileArguments, 'microbatches' | 'ahead'>,
 ): Staged {
   const given = args.microbatches !== undefined || args.ahead === 1;
-  // One shard waits for nobody: what the model says of its shards is nothing to it.
+  // One shard has no neighbours: the model's settings for shards do not concern it.
   if (shards === 1 && !given) return whole;
   const asked = askedSchedule(args, schedulesOf(selected));
   if (!isPipelined(asked)) return whole;

@@ -35,7 +35,7 @@ export async function adapterOf(): Promise<AdapterCapability | undefined> {
   };
 }
 
-/** @throws what is no failure of the machine */
+/** @throws what is not a failure of the machine */
 export function failedGpu(error: unknown): DeviceCapability {
   if (!(error instanceof EnvironmentError)) throw error;
   const driver =

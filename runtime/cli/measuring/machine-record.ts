@@ -23,10 +23,10 @@ const SQUARE = { m: 512, n: 512, k: 512 };
 const EFFORT: Effort = { products: 4, elements: 1024, pieces: 1, runs: 7 };
 /** A record is good for a day: machines get other company. */
 const GOOD_MILLISECONDS = 24 * 3600 * 1000;
-/** Whoever measures for longer has died. */
+/** A process that measures for longer has died. */
 const PATIENCE_MILLISECONDS = 30_000;
 
-/** @param folder that all trainers of this user share @returns nothing for a device that nobody trains on for speed */
+/** @param folder that all trainers of this user share @returns nothing for a device that is not used for speed */
 export async function machineRecord(device: Device, folder: string): Promise<MachineRecord | undefined> {
   if (device.name === 'reference') return undefined;
   mkdirSync(folder, { recursive: true });

@@ -1,6 +1,6 @@
 /**
- * Which tiles and units were measured to be best, for each adapter and driver, in a file of the user's cache that people
- * can read.
+ * Which tiles and units were measured to be best, for each adapter and driver, in a file of the user's cache that
+ * people can read.
  */
 import { mkdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -33,12 +33,12 @@ export function tilesPath(): string {
   return join(cacheFolder(), 'tiles.json');
 }
 
-/** The default where nobody measured, and where the file is damaged. */
+/** The default where nothing was measured, and where the file is damaged. */
 export function rememberedTiles(adapter: string): TileChoice {
   return read().adapters[adapter]?.tiles ?? DEFAULT_TILES;
 }
 
-/** Nothing where nobody measured. */
+/** Nothing where nothing was measured. */
 export function rememberedHalves(adapter: string): HalfUnit['kind'] | undefined {
   return read().adapters[adapter]?.halves;
 }
@@ -66,7 +66,7 @@ function read(): TilesFile {
   }
 }
 
-/** Fields that nobody has looked at; none where it is no object. */
+/** Fields that were not checked; none where it is not an object. */
 function fieldsOf(value: unknown): Readonly<Record<string, unknown>> {
   return typeof value === 'object' && value !== null ? { ...value } : {};
 }

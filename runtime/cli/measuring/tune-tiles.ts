@@ -27,7 +27,7 @@ const SHAPES: Readonly<Record<TileClass, ProductShape>> = {
 const WORTH = 1.05;
 
 /**
- * @param units what multiplies f16; first the one that is taken where nobody measures
+ * @param units what multiplies f16; first the one that is taken without a measurement
  * @param inHalves opens a device for them
  */
 export async function* tuneTiles(

@@ -39,7 +39,7 @@ export function assertFits({ model, shards }: Plan, trainers: readonly RatedTrai
   );
 }
 
-/** How many shards, where nobody said it. */
+/** The default number of shards. */
 export function tellChoice(said: SaidBy, shards: number, trainers: number, asJson: boolean): void {
   if (asJson || !said.shards?.startsWith('chosen') || trainers < 2) return;
   process.stderr.write(

@@ -1,8 +1,8 @@
-/** `nmc deploy --on a,b`: which trainers get the shards, by whoever deploys. */
+/** `nmc deploy --on a,b`: the trainers that get the shards, named by the user. */
 import { UserError } from '../../support/errors.ts';
 import type { RatedTrainer } from '../planning/predict-rate.ts';
 
-/** @returns keys by shard; nothing where nobody is named. @throws UserError `deploy/trainer` */
+/** @returns keys by shard; nothing where none is named. @throws UserError `deploy/trainer` */
 export function ownersAsked(
   said: string | undefined,
   shards: number,

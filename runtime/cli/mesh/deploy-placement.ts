@@ -33,7 +33,7 @@ interface Placed {
   readonly verified: VerifiedPlan;
   readonly said: SaidBy;
   readonly placement: PlacementNeeds;
-  /** Keys of trainers by shard, where whoever deploys names them. */
+  /** Keys of trainers by shard, where the user names them. */
   readonly on?: readonly string[];
   readonly whole?: () => RatedShard;
 }
@@ -134,7 +134,7 @@ function missingOf(problem: string | undefined, used: readonly RatedTrainer[]): 
   ];
 }
 
-/** Names of trainers whose links nobody has measured, where borders go over them. */
+/** Names of trainers whose links are not measured, where borders go over them. */
 function unknownLinks(used: readonly RatedTrainer[]): string[] {
   const places = new Set(used.map((t) => placeOf(t.capability)));
   return places.size > 1 ? used.filter((t) => t.link === undefined).map((t) => t.name) : [];

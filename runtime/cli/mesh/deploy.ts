@@ -138,7 +138,7 @@ function prepare(args: DeployArguments): Prepared {
   const whole = { ...buildStages(selected), task: selected.task };
   const pipelined = isPipelined(asked);
   const shardsSaid = saidShards(args, schedules);
-  // One shard waits for nobody: what its model says of shards is nothing to it.
+  // One shard has no neighbours: its model's settings for shards do not concern it.
   if (pipelined && ((shardsSaid?.value ?? 1) > 1 || (asked.schedule && isOption(asked.schedule))))
     assertPipelined(whole, asked);
   const given = pipelined ? asked.microbatches : undefined;

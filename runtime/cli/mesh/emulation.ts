@@ -1,4 +1,6 @@
-/** `--emulate-up`, `--emulate-down`, `--delay`: a trainer on this machine that behaves as if it stood somewhere else. */
+/**
+ * `--emulate-up`, `--emulate-down`, `--delay`: a trainer on this machine that behaves as if it stood somewhere else.
+ */
 import { hostname } from 'node:os';
 import type { Emulation } from '../../net/emulated-socket.ts';
 import { formatRate } from '../../support/parse-rate.ts';
@@ -33,7 +35,9 @@ export function emulationText(emulation: Emulation | undefined): string {
   return `, emulating ${parts.join(', ')}`;
 }
 
-/** Processors are shared by all on this machine; whoever emulates a link shares no place in the network with them. */
+/**
+ * Processors are shared by all on this machine; trainers that emulate a link share no place in the network with them.
+ */
 export function machineOf(name: string, emulation: Emulation | undefined): { machine: string; place?: string } {
   const machine = hostname().slice(0, 100);
   return { machine, ...(emulation ? { place: `${machine}/${name}`.slice(0, 200) } : {}) };

@@ -13,7 +13,7 @@ export default async function (args: FetchArguments): Promise<number> {
   const link = await openMesh(args);
   try {
     const name = args.run ?? '';
-    // A name that the mesh made up is no path: only what the user chose is one.
+    // A name that the mesh made up is not a path: only what the user chose is one.
     const out = args.out ?? insideFolder(ownPath('runs'), name);
     const run = await askRun(link, name);
     await writeFetchedRun(link, run, out);

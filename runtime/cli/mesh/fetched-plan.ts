@@ -1,4 +1,4 @@
-/** The plan of a run of the mesh, read as any plan of strangers: whoever keeps the mesh may have written it. */
+/** The plan of a run of the mesh, read as any plan of strangers: the mesh's owner may have written it. */
 import type { Link } from '../../net/link.ts';
 import { planInMemory } from '../../plan/plan-memory.ts';
 import { type VerifiedPlan, verifyPlan } from '../../plan/verify-plan.ts';

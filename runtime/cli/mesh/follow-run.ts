@@ -9,19 +9,19 @@ const RETRY_MS = 500;
 
 export type Followed =
   | { readonly what: 'record'; readonly record: LogRecord }
-  /** Nobody answers any more. @param reason as the connection ended */
+  /** There is no answer any more. @param reason as the connection ended */
   | { readonly what: 'away'; readonly reason: string }
   | { readonly what: 'back' }
   /** All records are read: a moment to look at how far it is. */
   | { readonly what: 'idle'; readonly link: Link };
 
 export interface Following {
-  /** The first connection; whoever has made it closes it. */
+  /** The first connection; its maker closes it. */
   readonly link: Link;
   readonly run: string;
   /** @throws as `openMesh` does */
   readonly connect: () => Promise<Link>;
-  /** Nobody wants to know more. */
+  /** No more is needed. */
   readonly ended: () => boolean;
 }
 

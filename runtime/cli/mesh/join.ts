@@ -108,7 +108,7 @@ export default async function (args: JoinArguments): Promise<number> {
 }
 
 /**
- * The name, and the folder that is this trainer's alone. Where nobody has said one of them, and the folder of the
+ * The name, and the folder that is this trainer's alone. Where neither was given, and the folder of the
  * machine's name is another trainer's, it is that of a second name.
  */
 async function ownFolderOf({ name: said, state }: JoinArguments): Promise<Held> {

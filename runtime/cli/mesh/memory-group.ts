@@ -57,6 +57,6 @@ function removeGroup(group: string): void {
   try {
     rmdirSync(group);
   } catch {
-    // Something of it still ends, or it was no group: an empty one costs nothing.
+    // Something of it still ends, or it was not a group: an empty one costs nothing.
   }
 }

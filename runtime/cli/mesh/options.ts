@@ -17,7 +17,7 @@ import { rate } from '../shell/rate-option.ts';
 
 const INSECURE = { insecure: flag('allow an unencrypted connection to another machine') };
 
-/** Of whoever connects. */
+/** Of commands that connect. */
 export const REACH = {
   ...JSON_LINES,
   mesh: text('HOST, HOST:PORT, ws:// or wss:// (default: $NMC_MESH, or this machine)'),

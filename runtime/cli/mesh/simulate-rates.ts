@@ -1,4 +1,4 @@
-/** `nmc simulate FILE --rates`: how fast a model trains in shards on machines that nobody has to own. */
+/** `nmc simulate FILE --rates`: how fast a model trains in shards on machines that need not exist. */
 import { evenMicrobatches } from '../../../compiler/5-program/pipeline.ts';
 import { cutModel } from '../../../compiler/6-partition/cut-model.ts';
 import { uniformMachines } from '../../../compiler/6-partition/problem.ts';

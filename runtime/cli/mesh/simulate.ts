@@ -23,7 +23,7 @@ const CALM: Faults = { latency: 20, jitter: 10, loss: 0 };
 const NUMBERS = ['latency', 'jitter', 'loss', 'lives', 'away', 'synchronizerLives'] as const;
 const RUN = 'simulated';
 const HOUR = 3600 * 1000;
-/** Of a call, where nobody says it. */
+/** Of a call, by default. */
 const CALL_MILLISECONDS = 20;
 
 export default async function (args: SimulateArguments): Promise<number> {

@@ -48,7 +48,7 @@ export class Child {
         resolve();
       });
     });
-    // A process that ends before it has read leaves a broken pipe, which is no failure of ours.
+    // A process that ends before it has read leaves a broken pipe, which is not a failure of ours.
     this.#process.stdin?.on('error', () => undefined);
     const lines = this.#process.stdout && createInterface({ input: this.#process.stdout });
     const line = new Promise<string>((resolve) => lines?.once('line', resolve));

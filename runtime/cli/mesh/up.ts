@@ -301,7 +301,7 @@ class Mesh {
       this.#link ??= await this.#dial();
       return await askStatus(this.#link);
     } catch {
-      // Away for a moment; whoever asked asks again.
+      // Away for a moment; the caller asks again.
       this.#link = undefined;
       return undefined;
     }

@@ -60,7 +60,10 @@ export class WatchReport {
       case 'done':
         if (json) emit({ ...fields, out: this.#run });
         else {
-          for (const c of event.checks) line(printed`${c.pass ? 'holds ' : 'MISSES'} ${c.check}: ${c.value ?? 'what is read is not a finite number'}`);
+          for (const c of event.checks)
+            line(
+              printed`${c.pass ? 'holds ' : 'MISSES'} ${c.check}: ${c.value ?? 'what is read is not a finite number'}`,
+            );
           this.#output.next(this.#run);
         }
         return event.checks.every((c) => c.pass) ? EXIT.done : EXIT.checkFailed;

@@ -5,7 +5,7 @@ import { UserError } from '../../support/errors.ts';
 
 export type ScheduleName = 'lockstep' | 'pipelined';
 
-/** Who said something: an option, a schedule of the model, or nobody. */
+/** The origin of a setting: an option, a schedule of the model, or none. */
 export interface Asked<T> {
   readonly value: T;
   /** `--schedule`, `schedule home`. */
@@ -13,7 +13,7 @@ export interface Asked<T> {
 }
 
 export interface AskedSchedule {
-  /** Absent: nobody said it. A plan knows, a model is trained in lockstep. */
+  /** Absent: not given. A plan knows, a model is trained in lockstep. */
   readonly schedule?: Asked<ScheduleName>;
   /** Parts of a batch, where it is pipelined and somebody said how many. */
   readonly microbatches?: Asked<number>;
@@ -122,7 +122,7 @@ function numberIn(schedules: readonly ScheduleInstance[], setting: string): Aske
   return undefined;
 }
 
-/** `--partition K`, else what the model says; 1 where nobody does. */
+/** `--partition K`, else what the model says; 1 by default. */
 export function askedShards(
   args: { readonly partition: number | undefined },
   schedules: readonly ScheduleInstance[],
@@ -130,7 +130,7 @@ export function askedShards(
   return saidShards(args, schedules)?.value ?? 1;
 }
 
-/** Nothing where nobody said it. */
+/** Nothing where it was not given. */
 export function saidShards(
   { partition }: { readonly partition: number | undefined },
   schedules: readonly ScheduleInstance[],

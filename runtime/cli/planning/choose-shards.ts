@@ -1,5 +1,5 @@
 /**
- * Into how many shards a model is cut where nobody says it: as many as train fastest on the trainers of the mesh, by
+ * The default number of shards of a model: as many as train fastest on the trainers of the mesh, by
  * the costs that the dry run counts with; of equals the fewest. And what would make one fit that fits nowhere.
  */
 import { countMemory } from '../../../compiler/5-program/cost.ts';

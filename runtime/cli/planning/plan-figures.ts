@@ -3,7 +3,7 @@ import type { Plan, PlanPredicted, PlanShard } from '../../../spec/plan.ts';
 
 export interface ShardFigures {
   readonly shard: number;
-  /** Absent where nobody said what the machines are. */
+  /** Absent where the machines are not given. */
   readonly machine: string | null;
   /** Nodes, or tiles of them; `holds` names them. */
   readonly nodes: number;

@@ -3,7 +3,9 @@ import { verify } from '../../../compiler/5-program/verify.ts';
 import { isOperator, operators } from '../../../compiler/operators/table.ts';
 import type { Program } from '../../../spec/program.ts';
 
-/** Operators take their arguments' number for granted where our own compiler wrote the program; here nobody knows. */
+/**
+ * Operators take their arguments' number for granted where our own compiler wrote the program; here they are checked.
+ */
 export function verifyForeign(program: Program): void {
   for (const f of program.functions)
     for (const block of f.blocks)

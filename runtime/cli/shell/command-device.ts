@@ -10,7 +10,7 @@ import { kernelTimes } from '../measuring/kernel-times.ts';
 import { debugLog } from './debug.ts';
 
 /**
- * `--precision`; nothing is rounded where nobody asks.
+ * `--precision`; nothing is rounded by default.
  * @throws UserError `precision/unknown`
  */
 export function precisionOf(args: { readonly precision?: string | undefined }): Precision {

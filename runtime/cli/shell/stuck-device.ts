@@ -1,5 +1,5 @@
 /**
- * A trainer whose device answers nobody ends by itself, so that a core is not burned on: its thread cannot be ended
+ * A trainer whose device does not answer ends by itself, so that a core is not burned on: its thread cannot be ended
  * alone. The parent is told why.
  */
 import type { Device } from '../../device/device.ts';

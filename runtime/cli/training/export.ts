@@ -64,7 +64,7 @@ async function wholeTasks(run: Run, model: string | undefined): Promise<Verified
   return planned.programs.length > 1 ? ownModel(run) : planned;
 }
 
-/** @throws UserError `weights/not-finite`: whoever runs the file would get no numbers, and no word */
+/** @throws UserError `weights/not-finite`: users of the file would silently get NaN */
 function assertFinite(directory: string, { weights }: Exported, valuesOf: (state: State) => Float32Array): void {
   const wrong = weights.find((state) => !allFinite(valuesOf(state)));
   if (wrong)

@@ -64,7 +64,7 @@ export default async function (args: ServeArguments): Promise<number> {
   }
 }
 
-/** Requests under way are answered first; whoever sends or reads too slowly for that is closed. */
+/** Requests under way are answered first; clients that send or read too slowly for that are closed. */
 async function closeServer(app: FastifyInstance): Promise<void> {
   const timer = setTimeout(() => app.server.closeAllConnections(), CLOSE_WITHIN_MS);
   try {

@@ -16,7 +16,7 @@ export interface Reporter {
   data(data: TrainingData, training: PlanTraining): void;
   /** What `--probe` found. */
   probed(probe: Probe): void;
-  /** That inference is likely to diverge, which nobody asked. */
+  /** That inference is likely to diverge, said without --probe. */
   rateTooLarge(probe: Probe): void;
   /** Says so where the wait is long enough to be noticed. */
   waiting<T>(what: string, work: Promise<T>): Promise<T>;

@@ -6,7 +6,7 @@ export function badData(path: string, place: string, problem: string, repair?: s
   return new UserError('data/format', `${path}: ${place === '' ? '' : `${place}: `}${problem}`, repair);
 }
 
-/** A file that is shorter or longer than its header says. @param says what asks for that many bytes */
+/** A file that is shorter or longer than its header says. @param says `2 x 3 elements make` */
 export function badLength(path: string, bytes: Uint8Array, expected: number, says: string): UserError {
   const problem = bytes.length < expected ? 'the file ends too early' : 'the file goes on after its last element';
   const place = `byte ${Math.min(bytes.length, expected)}`;

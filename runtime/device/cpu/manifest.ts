@@ -1,7 +1,7 @@
 /** What a compiled function of the CPU says of itself, read from the bytes that were made for it. */
 import type { CpuManifest } from '../../../spec/cpu-manifest.ts';
 
-/** @throws Error for what is no manifest: nothing from outside comes here, so that would be our own mistake */
+/** @throws Error for what is not a manifest: nothing from outside comes here, so that would be our own mistake */
 export function readManifest(bytes: Uint8Array): CpuManifest {
   const value: unknown = JSON.parse(new TextDecoder().decode(bytes));
   if (!isManifest(value)) throw new Error('a function of the CPU has no manifest');
