@@ -9,10 +9,10 @@ export type Json = Readonly<Record<string, unknown>>;
 
 export class RunningMesh {
   readonly folder: string;
-  readonly #nmc: string;
-  readonly #env: NodeJS.ProcessEnv;
+  protected readonly nmc: string;
+  protected readonly env: NodeJS.ProcessEnv;
   #process: ChildProcess | undefined;
-  #address = '';
+  protected address = '';
   pids: readonly number[] = [];
 
   /** @param name of its folder, which is emptied; what the machine reaches is measured once for all of them */
@@ -21,17 +21,17 @@ export class RunningMesh {
     this.folder = join(all, name);
     rmSync(this.folder, { recursive: true, force: true });
     mkdirSync(this.folder, { recursive: true });
-    this.#nmc = join(root, 'dist/nmc.cjs');
-    this.#env = plainEnvironment({ NMC_CONFIG: join(all, 'config') });
+    this.nmc = join(root, 'dist/nmc.cjs');
+    this.env = plainEnvironment({ NMC_CONFIG: join(all, 'config') });
   }
 
   async up(trainers: number, delay: number): Promise<void> {
     const args = ['up', '--trainers', String(trainers), '--port', '0', '--state', 'state', '--json'];
     if (delay > 0) args.push('--delay', String(delay));
     const child = remembered(
-      spawn(process.execPath, [this.#nmc, ...args], {
+      spawn(process.execPath, [this.nmc, ...args], {
         cwd: this.folder,
-        env: this.#env,
+        env: this.env,
         stdio: ['ignore', 'pipe', 'pipe'],
       }),
     );
@@ -42,17 +42,17 @@ export class RunningMesh {
     });
     const event = JSON.parse(line) as { event: string; address: string; trainers: { pid: number }[] };
     if (event.event !== 'up') throw new Error(`nmc up: ${line}`);
-    this.#address = event.address;
+    this.address = event.address;
     this.pids = event.trainers.map((t) => t.pid);
   }
 
   run(...args: string[]): Promise<Ended> {
-    return runCommand(process.execPath, [this.#nmc, ...args], { cwd: this.folder, env: this.#env });
+    return runCommand(process.execPath, [this.nmc, ...args], { cwd: this.folder, env: this.env });
   }
 
   /** A command of the mesh, which may fail. */
   ask(...args: string[]): Promise<Ended> {
-    return this.run(...args, '--mesh', this.#address, '--json');
+    return this.run(...args, '--mesh', this.address, '--json');
   }
 
   /** @throws Error where it fails */

@@ -1,0 +1,45 @@
+/** A mesh whose trainers stand behind links of their own, which they emulate. */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { type Json, RunningMesh } from './running-mesh.ts';
+
+/** The first look at a link may be disturbed by what begins: the second one counts. */
+const SECOND_LOOK_MS = 13_000;
+const MEASURED_WITHIN_MS = 90_000;
+const DOWNLINK = '100Mbit';
+
+export class LinkedMesh extends RunningMesh {
+  #joined: readonly ChildProcess[] = [];
+
+  /** @param uplinks by name of the trainer @param delay milliseconds of a round trip between two of them */
+  async open(uplinks: Readonly<Record<string, string>>, delay: number): Promise<void> {
+    await this.up(0, 0);
+    for (const [name, up] of Object.entries(uplinks)) {
+      const [{ invite } = {}] = await this.json('keys', 'invite');
+      const link = ['--emulate-up', up, '--emulate-down', DOWNLINK, '--delay', String(delay)];
+      const args = ['join', this.address, '--name', name, '--state', join('trainers', name), ...link];
+      const child = spawn(process.execPath, [this.nmc, ...args, '--json'], {
+        cwd: this.folder,
+        env: { ...this.env, NMC_INVITE: String(invite) },
+        stdio: 'ignore',
+      });
+      this.#joined = [...this.#joined, child];
+    }
+    const end = performance.now() + MEASURED_WITHIN_MS;
+    while (performance.now() < end) {
+      await sleep(1000);
+      const trainers = ((await this.status()).trainers ?? []) as { link?: Json }[];
+      if (trainers.length < Object.keys(uplinks).length || !trainers.every((t) => t.link)) continue;
+      await sleep(SECOND_LOOK_MS);
+      return;
+    }
+    throw new Error('the links of the trainers were not measured in time');
+  }
+
+  override async down(): Promise<void> {
+    for (const child of this.#joined) child.kill('SIGINT');
+    await super.down();
+    for (const child of this.#joined) child.kill('SIGKILL');
+  }
+}

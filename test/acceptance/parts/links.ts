@@ -1,0 +1,115 @@
+/**
+ * Three trainers with uplinks of 2, 20 and 100 Mbit/s at a round trip of 40 ms, emulated on their sockets: how fast a training
+ * in two shards is in every placement, which one the mesh takes, and what the dry run says of each.
+ */
+import { availableParallelism, loadavg } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { LinkedMesh } from '../mesh/linked-mesh.ts';
+import type { Json } from '../mesh/running-mesh.ts';
+import { type Context, notRun, type Part, type Row } from '../row.ts';
+
+const UPLINKS = { a: '2Mbit', b: '20Mbit', c: '100Mbit' } as const;
+const DELAY_MS = 40;
+const PLACEMENTS = ['a', 'b', 'c', 'a,b', 'b,a', 'a,c', 'c,a', 'b,c', 'c,b'];
+/** Large frames for little work: a tick is the links'. */
+const NETWORK = ['--partition', '2', '--batch', '512', '--set', 'hidden=64', '--seed', '1'];
+const BATCHES = 3;
+const MAX_SECONDS = 120;
+const [NEAR_BEST, NEAR_PREDICTION] = [0.8, 0.3];
+
+interface Measured {
+  readonly on: string;
+  readonly predicted: number;
+  readonly rate: number;
+}
+
+export const linksPart: Part = {
+  name: 'links',
+  what: 'placement by measured links: uplinks of 2, 20 and 100 Mbit/s at 40 ms, emulated',
+  takes: '10 minutes',
+  run,
+};
+
+async function run(context: Context): Promise<Row[]> {
+  const mesh = new LinkedMesh(context.root, 'links');
+  const model = join(context.root, 'dsl-examples/digits.pcn');
+  const deploy = ['deploy', model, ...NETWORK];
+  const all: Measured[] = [];
+  let chosen = '';
+  try {
+    await mesh.open(UPLINKS, DELAY_MS);
+    const [placement = {}] = await mesh.json(...deploy, '--dry-run');
+    chosen = ((placement.shards ?? []) as { trainer: string }[]).map((s) => s.trainer).join(',');
+    for (const on of context.trial ? PLACEMENTS.slice(0, 1) : PLACEMENTS) {
+      const [told = {}] = await mesh.json(...deploy, '--on', on, '--dry-run');
+      const rate = await rateOf(mesh, [...deploy, '--on', on, '--epochs', '1000'], Number(told.batch));
+      all.push({ on, predicted: Number(told.samplesPerSecond), rate });
+      context.progress(`${on}: ${rate.toFixed(0)} samples/s, predicted ${Number(told.samplesPerSecond).toFixed(0)}`);
+    }
+  } finally {
+    await mesh.down();
+  }
+  return rowsOf(context, all, chosen);
+}
+
+function rowsOf({ trial }: Context, all: readonly Measured[], chosen: string): Row[] {
+  const [what, target] = ['placement of two shards, of all placements by hand', 'within 20 % of the best'];
+  const [whatDry, targetDry] = ['dry run of placements over links', 'within 30 % of what is measured'];
+  if (trial)
+    return [notRun('links-place', what, target, 'a trial'), notRun('links-dry-run', whatDry, targetDry, 'a trial')];
+  const nameOf = (on: string): string => (on.includes(',') ? on : `${on},${on}`);
+  const best = Math.max(...all.map((m) => m.rate));
+  const taken = all.find((m) => nameOf(m.on) === chosen);
+  const share = (taken?.rate ?? 0) / best;
+  // Where all is on one trainer, a tick is work alone.
+  const apart = all.filter((m) => m.on.includes(','));
+  const off = apart.map((m) => Math.abs(m.predicted / m.rate - 1));
+  const busy = loadavg()[0] ?? 0;
+  const note = busy > availableParallelism() ? `, on a machine with a load of ${busy.toFixed(0)}` : '';
+  return [
+    {
+      ...{ name: 'links-place', what, target, holds: share >= NEAR_BEST },
+      measured: `${chosen} at ${Math.round(100 * share)} % of the best${note}`,
+    },
+    {
+      ...{ name: 'links-dry-run', what: whatDry, target: targetDry, holds: Math.max(...off) <= NEAR_PREDICTION },
+      measured: `${apart.map((m, i) => `${m.on} ${Math.round(100 * (off[i] ?? 0))} %`).join(', ')} off${note}`,
+    },
+  ];
+}
+
+/** Samples a second of some batches within one epoch, behind the first ones. */
+async function rateOf(mesh: LinkedMesh, deploy: readonly string[], batch: number): Promise<number> {
+  const [deployed = {}] = await mesh.json(...deploy);
+  const run = String(deployed.run);
+  let first: Progress | undefined;
+  let last: Progress | undefined;
+  const end = performance.now() + MAX_SECONDS * 1000;
+  while (performance.now() < end) {
+    await sleep(200);
+    const now = progressOf(await mesh.status(), run);
+    if (!now) continue;
+    // Behind an epoch the test set is evaluated.
+    if (now.batch >= 1 && first?.epoch !== now.epoch) [first, last] = [now, undefined];
+    else if (first && now.batch > (last?.batch ?? first.batch)) last = now;
+    if (first && last && last.batch - first.batch >= BATCHES && last.at - first.at > 3000) break;
+  }
+  await mesh.json('stop', run);
+  if (!first || !last) return 0;
+  return (batch * (last.batch - first.batch) * 1000) / (last.at - first.at);
+}
+
+interface Progress {
+  readonly at: number;
+  readonly epoch: number;
+  readonly batch: number;
+}
+
+function progressOf(status: Json, name: string): Progress | undefined {
+  const run = ((status.runs ?? []) as Json[]).find((r) => r.run === name);
+  if (run?.state === 'failed') throw new Error(`${name} has failed: ${String(run.reason)}`);
+  if (run?.state !== 'running') return undefined;
+  const shards = (run.shards ?? []) as { batch: number }[];
+  return { at: performance.now(), epoch: Number(run.epoch), batch: Math.min(...shards.map((s) => s.batch)) };
+}
