@@ -41,15 +41,16 @@ const app = await predictionServer(predictor, {
 });
 const [prediction] = predictor.plan.predictions as readonly [PlanPrediction];
 
-/** Milliseconds of each call, the first of a stretch left out. */
-async function stretch(call: () => Promise<unknown>): Promise<number[]> {
+/** What each call took, the first of a stretch left out. */
+async function stretch(call: () => Promise<unknown>): Promise<CallTimes[]> {
   await call();
-  const times: number[] = [];
+  const times: CallTimes[] = [];
   const end = performance.now() + STRETCH_MS;
   while (times.length < MIN_CALLS || performance.now() < end) {
-    const started = performance.now();
+    const [started, used] = [performance.now(), process.cpuUsage()];
     await call();
-    times.push(performance.now() - started);
+    const { user, system } = process.cpuUsage(used);
+    times.push({ wall: performance.now() - started, cpu: (user + system) / 1000 });
   }
   return times;
 }
@@ -75,6 +76,12 @@ function loaded(count: number, image: Uint8Array): () => Promise<unknown> {
     });
 }
 
+/** Milliseconds: by the clock, and of all threads of the process. */
+interface CallTimes {
+  readonly wall: number;
+  readonly cpu: number;
+}
+
 type Pair = { readonly bare: () => Promise<unknown>; readonly own: () => Promise<unknown> };
 const pairs = new Map<number, Pair>();
 
@@ -87,7 +94,14 @@ async function pairFor(count: number): Promise<Pair> {
 
 async function answer(count: number): Promise<PredictTimes> {
   const { bare, own } = await pairFor(count);
-  return { bare: median(await stretch(bare)), own: median(await stretch(own)) };
+  const [bareTimes, ownTimes] = [await stretch(bare), await stretch(own)];
+  const of = (times: readonly CallTimes[], kind: keyof CallTimes): number => median(times.map((t) => t[kind]));
+  return {
+    bare: of(bareTimes, 'wall'),
+    own: of(ownTimes, 'wall'),
+    bareCpu: of(bareTimes, 'cpu'),
+    ownCpu: of(ownTimes, 'cpu'),
+  };
 }
 
 process.on('message', ({ count }: { readonly count: number }) => {

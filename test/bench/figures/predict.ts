@@ -14,6 +14,9 @@ import { TRANSFORMER } from '../transformer.ts';
 export interface PredictTimes {
   readonly bare: number;
   readonly own: number;
+  /** Of all threads of the process. */
+  readonly bareCpu: number;
+  readonly ownCpu: number;
 }
 
 const child = fileURLToPath(new URL('../predict-child.js', import.meta.url));
@@ -21,8 +24,13 @@ const ROUNDS = 15;
 const REQUESTS = 60;
 const MANY = 256;
 const MAX_ONE = 1.5;
-/** A whole batch takes less than a bare session does, whose attention is not laid out for it: 0.6 to 0.8 of it. */
-const MAX_MANY = 0.9;
+/**
+ * A whole batch is to cost no more than before small ones were lowered (the parent of cc3dba0). Both versions in turns,
+ * several times each: 17.2 ms of CPU then, 17.1 ms now, 0.54 to 0.62 of a bare session, whose attention is not laid out for
+ * the batch and whose threads wait for each other. The clock is told but not held: on a machine of two threads that has
+ * other work, it said 0.6 to 1.9 of the same code.
+ */
+const MAX_MANY = 0.7;
 const MAX_HTTP_MS = 1;
 /** A row of a digit as numbers. */
 const ROW = Array.from({ length: 28 }, (_, i) => (i * 31) % 256);
@@ -67,8 +75,8 @@ export async function predictFigures(folder: string): Promise<readonly Figure[]>
         1,
       ),
       atMost(
-        `${MANY} samples over a bare session`,
-        of((r) => r.many.own / r.many.bare),
+        `${MANY} samples over a bare session, in CPU time`,
+        of((r) => r.many.ownCpu / r.many.bareCpu),
         'times',
         MAX_MANY,
         1,
