@@ -1,5 +1,5 @@
 /** Random models on every device against the interpreter of the semantics, many more of them than the tests take. */
-import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { build } from 'esbuild';
 import { runCommand } from '../process.ts';
@@ -47,7 +47,9 @@ async function run({ root, fresh, trial, progress }: Context): Promise<readonly 
   await bundle(root, program);
   const save = (kind: Kind, tried: number, differing: readonly number[]): void => {
     state = { tried: { ...state.tried, [kind]: tried }, differing: { ...state.differing, [kind]: differing } };
-    writeFileSync(kept, JSON.stringify(state));
+    // Whoever interrupts finds a whole file.
+    writeFileSync(`${kept}.new`, JSON.stringify(state));
+    renameSync(`${kept}.new`, kept);
   };
   const say = ({ number, found, text }: Tried): void => {
     if (found.length > 0)
