@@ -93,7 +93,9 @@ export async function train(options: TrainingOptions): Promise<TrainingEnd> {
       return { kind: 'interrupted' };
     }
     const { samples = 0, seconds = 0 } = epochTotals.now;
-    const report = epochReport(run, { epoch: epoch + 1, totals: epochTotals.now, samples, seconds, values });
+    // Steps count for shares of samples, whose sum is rounded.
+    const whole = Math.round(samples);
+    const report = epochReport(run, { epoch: epoch + 1, totals: epochTotals.now, samples: whole, seconds, values });
     measured = run.evaluations.flatMap((e, i) => {
       const value = isCheck(e) ? values[i] : undefined;
       return value === undefined ? [] : [{ check: e.check, value, pass: holds(e, value) }];

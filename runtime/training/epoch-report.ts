@@ -36,7 +36,7 @@ export function epochReport(run: ReportedRun, figures: EpochFigures): EpochRepor
   const leftOut = leftOutOf(run);
   return {
     epoch,
-    energy: Object.values(energyByNode).reduce((a, b) => a + b, 0),
+    energy: sumByName(energyByNode),
     accuracy: values[accuracyIn(run.evaluations)] ?? null,
     seconds,
     samplesPerSecond: samples / Math.max(1e-9, seconds),
@@ -45,6 +45,12 @@ export function epochReport(run: ReportedRun, figures: EpochFigures): EpochRepor
     ...(learnsNothing.length > 0 ? { learnsNothing } : {}),
     ...(leftOut > 0 ? { leftOut } : {}),
   };
+}
+
+/** In the order of the names: shards and meshes have them in orders of their own, and sums round by theirs. */
+function sumByName(energies: Readonly<Record<string, number>>): number {
+  const names = Object.keys(energies).sort();
+  return names.reduce((sum, name) => sum + (energies[name] ?? 0), 0);
 }
 
 /** What a run's folder keeps of a report: its numbers. */

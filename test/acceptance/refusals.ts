@@ -18,8 +18,8 @@ export const LISTED_REFUSALS: readonly ListedRefusal[] = [
     refusals: { shards: 'train/last', deploy: 'train/last', page: 'train/last' },
   },
   {
-    what: 'data that are fetched or read from a file',
-    tasks: /^mnist\.pcn: |: mnist$|: cifar10$/,
+    what: 'data other than `data.glyphs` and `data.tracking`',
+    tasks: /^mnist\.pcn: |: mnist$|: cifar10$|^small_brain\.pcn: /,
     refusals: { page: 'data/page' },
   },
 ];

@@ -51,7 +51,8 @@ function formOf(report: EpochReport): unknown {
 function numbersDiffer(a: Told | undefined, b: Told | undefined): string[] {
   if (!a || !b || 'refused' in a || 'refused' in b) return [];
   const numbers = ({ energy, accuracy, validation, energyByNode, learnsNothing }: EpochReport) => ({
-    ...{ energy, accuracy, validation, learnsNothing },
+    ...{ energy, accuracy, validation },
+    learnsNothing: learnsNothing?.toSorted(),
     energyByNode: Object.entries(energyByNode).sort(),
   });
   return a.reports.flatMap((report, i) => {

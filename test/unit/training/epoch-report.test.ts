@@ -36,3 +36,16 @@ test('what is not there is not said, but for an accuracy, which is null', () => 
   expect(Object.keys(report)).toEqual(['epoch', 'energy', 'accuracy', 'seconds', 'samplesPerSecond', 'energyByNode']);
   expect(report.accuracy).toBeNull();
 });
+
+test('the energy of all nodes is one number, in whatever order their sums come', () => {
+  const run = { train: { length: 1 }, batch: 1, evaluations: [] };
+  const energies = [
+    ['energy.a', 0.1],
+    ['energy.b', 0.2],
+    ['energy.c', 0.3],
+  ] as const;
+  const [one, other] = [energies, energies.toReversed()].map((entries) =>
+    epochReport(run, { epoch: 1, totals: Object.fromEntries(entries), seconds: 1, values: [] }),
+  );
+  expect(other?.energy).toBe(one?.energy);
+});

@@ -60,3 +60,11 @@ test('steps of a sequence are updates of their own, and count for their share of
     { epoch: 2, energy: 6.5, leftOut: 1 },
   ]);
 });
+
+test('energies of sequences are those of whole samples, though shares of them do not add up to any', async () => {
+  const { options, reports } = optionsWith({ sequence: 7 }, () => 1);
+  await train(options);
+  const shares = Array.from({ length: 14 }, () => 2 / 7).reduce((sum, share) => sum + share, 0);
+  expect(shares).not.toBe(4);
+  expect(reports[0]).toMatchObject({ energy: shares / 4 });
+});
