@@ -30,7 +30,7 @@ export interface Watched {
 
 /** @returns the exit code, as `nmc train` has it. Ctrl-C ends watching; the run goes on. */
 export async function watchRun(watched: Watched): Promise<number> {
-  const { link, connect, run, mesh, json } = watched;
+  const { link, connect, run, mesh, json, batches, training } = watched;
   const interrupt = watchInterrupt(() => undefined);
   const progress = createProgress();
   const output = json ? undefined : process.stdout;
@@ -42,7 +42,7 @@ export async function watchRun(watched: Watched): Promise<number> {
     next: (done) => output?.write(printed`next: ${nmc`fetch ${done} ${mesh}`}\n`),
   });
   tellStart(watched);
-  const look = json ? undefined : new EpochLook(watched, progress);
+  const look = json ? undefined : new EpochLook({ run, batches, batch: training.batch }, progress);
   try {
     for await (const followed of followRun({ link, run, connect, ended: interrupt.requested })) {
       if (followed.what === 'away') report.away(followed.reason);
@@ -69,22 +69,32 @@ function tellStart({ plan, training, run, json }: Watched): void {
   else process.stdout.write(printed`${run}: ${plan.model} ${training.task} in ${plan.shards.length} shards\n`);
 }
 
+interface LookedAt {
+  readonly run: string;
+  /** Of an epoch. */
+  readonly batches: number;
+  /** Samples of one. */
+  readonly batch: number;
+}
+
 /** How far the epoch is, from the shard that is least far. */
-class EpochLook {
-  readonly #watched: Watched;
+export class EpochLook {
+  readonly #watched: LookedAt;
   readonly #progress: Progress;
+  readonly #now: () => number;
   #epoch = 0;
   #began = 0;
   #lookedAt = Number.NEGATIVE_INFINITY;
 
-  constructor(watched: Watched, progress: Progress) {
+  constructor(watched: LookedAt, progress: Progress, now = () => performance.now()) {
     this.#watched = watched;
     this.#progress = progress;
+    this.#now = now;
   }
 
-  async take(link: Link): Promise<void> {
-    if (performance.now() - this.#lookedAt < PROGRESS_EVERY_MS) return;
-    this.#lookedAt = performance.now();
+  async take(link: Pick<Link, 'ask'>): Promise<void> {
+    if (this.#now() - this.#lookedAt < PROGRESS_EVERY_MS) return;
+    this.#lookedAt = this.#now();
     try {
       const { runs } = await askStatus(link);
       const found = runs.find((r) => r.run === this.#watched.run);
@@ -95,13 +105,13 @@ class EpochLook {
   }
 
   #show({ epoch, epochs, shards }: RunStatus): void {
-    const { batches, training } = this.#watched;
+    const { batches, batch: samples } = this.#watched;
     const batch = Math.min(...shards.map((s) => s.batch));
     if (epoch !== this.#epoch) {
       this.#epoch = epoch;
       this.#began = batch;
       this.#progress.startEpoch({ epoch, epochs, batches, batchesDone: batch });
     }
-    this.#progress.update(batch, Math.max(0, batch - this.#began) * training.batch);
+    this.#progress.update(batch, Math.max(0, batch - this.#began) * samples);
   }
 }

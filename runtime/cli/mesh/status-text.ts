@@ -15,7 +15,7 @@ const TODAY_SECONDS = 12 * 3600;
 /** Shards of one run that are shown one by one. */
 const MAX_SHARDS = 12;
 /** Of a table; the rest of a line belongs to figures. */
-const NAME = 24;
+const NAME = 16;
 
 const ENDED = ['done', 'stopped', 'failed'];
 const STATES: ReadonlyMap<string, string> = new Map([
@@ -110,7 +110,7 @@ function shardLines({ shards, limitedBy = [] }: RunStatus, all: boolean): string
   const rows = shards.filter((s) => shown.has(s)).map((s) => shardLine(s, limitedBy.includes(s.shard)));
   const rest = shards.length - rows.length;
   return [
-    shardRow(['  shard', 'trainer', 'state', 'ticks/s', 'busy', 'sent/received']),
+    shardRow(['  shard', 'trainer', 'state', 'ticks/s', 'busy', 'direct', 'sent/received']),
     ...rows,
     ...(rest > 0 ? [`  and ${rest} more shards that train: --all shows them`] : []),
   ];
@@ -124,27 +124,25 @@ function isAtWork({ state }: ShardStatus): boolean {
 }
 
 function shardLine(shard: ShardStatus, limits: boolean): string {
-  const { state, trainer, ticksPerSecond, busy, bytesSent, bytesReceived } = shard;
+  const { state, trainer, ticksPerSecond, busy, borders, direct, bytesSent, bytesReceived } = shard;
   return shardRow([
     `${limits ? '>' : ' '} ${shard.shard}`,
     trainer ?? 'nobody',
     isAtWork(shard) && trainer !== null ? 'training' : state,
     formatCount(ticksPerSecond),
     `${Math.round(busy * 100)} %`,
+    borders === 0 ? '-' : `${direct}/${borders}`,
     `${formatBytes(bytesSent)}/${formatBytes(bytesReceived)}`,
   ]);
 }
 
-function shardRow([shard, trainer, state, ticks, busy, bytes]: readonly [
-  string,
-  string,
-  string,
-  string,
-  string,
-  string,
-]): string {
+/** `direct`: so many of its borders go straight to another trainer. */
+function shardRow(row: readonly [string, string, string, string, string, string, string]): string {
+  const [shard, trainer, state, ticks, busy, direct, bytes] = row;
   const left = [cell(shard, 7), cell(trainer, NAME), cell(state, 9)];
-  const right = [shortened(ticks, 8).padStart(8), shortened(busy, 5).padStart(5)];
+  const right = [[ticks, 8] as const, [busy, 5] as const, [direct, 7] as const].map(([text, width]) =>
+    shortened(text, width).padStart(width),
+  );
   return [...left, ...right, ` ${shortened(bytes, 19)}`].join(' ').trimEnd();
 }
 
@@ -182,7 +180,7 @@ function damagedLines({ damaged = [] }: MeshStatus): string[] {
 
 function lostLines({ lost = [] }: MeshStatus): string[] {
   return lost.flatMap(({ name, ago, why }) =>
-    wrapped([`${shortened(name, NAME)} lost ${formatDuration(ago)} ago: ${why}`], 2),
+    wrapped([`${shortened(name, 24)} lost ${formatDuration(ago)} ago: ${why}`], 2),
   );
 }
 

@@ -1,6 +1,8 @@
 /** What `nmc deploy --watch` says, and that it says once that a run is suspended, in whatever order it hears of it. */
 import { expect, test } from 'vitest';
+import { EpochLook } from '../../../runtime/cli/mesh/deploy-watch.ts';
 import { WatchReport } from '../../../runtime/cli/mesh/watch-report.ts';
+import { createProgress } from '../../../runtime/support/progress.ts';
 import type { RunEvent } from '../../../spec/run-events.ts';
 
 function report() {
@@ -47,4 +49,49 @@ test('the end says the checks and the next command, and is the exit code', () =>
   expect(failed.record({ event: 'done', accuracy: null, seconds: 1, checks: [wrong] })).toBe(1);
   expect(failed.lines[0]).toBe('MISSES accuracy(a) >= 0.9: what is read is not a finite number');
   expect(report().record({ event: 'interrupted' })).toBe(130);
+});
+
+test('on a terminal a bar says how far the epoch is, how fast and how long it still takes', async () => {
+  let time = 0;
+  const now = (): number => time;
+  let written = '';
+  const stream = { columns: 80, write: (text: string) => (written += text) };
+  const progress = createProgress({ stream, isTerminal: true, now, environment: { NO_COLOR: '1' } });
+  const shard = { state: 'running', trainer: 'a', ticksPerSecond: 1, busy: 1, bytesSent: 1, bytesReceived: 1 };
+  const rest = { borders: 0, direct: 0, reason: '', limit: '' };
+  const statusAt = (...batches: number[]) => ({
+    runs: [
+      {
+        ...{
+          run: 'r-1',
+          model: 'm',
+          task: 't',
+          state: 'running',
+          reason: '',
+          epoch: 2,
+          epochs: 5,
+          schedule: 'lockstep',
+        },
+        ...{ microbatches: 1, ahead: 0, ownersEpoch: 1, energy: null, accuracy: null, samplesPerSecond: null },
+        ...{
+          snapshotAge: null,
+          snapshot: null,
+          shards: batches.map((b, i) => ({ ...shard, ...rest, shard: i, batch: b })),
+        },
+      },
+    ],
+    ...{ trainers: [], refused: {}, relayedBytes: 0, more: 0 },
+  });
+  const look = new EpochLook({ run: 'r-1', batches: 80, batch: 16 }, progress, now);
+  for (const batches of [
+    [0, 1],
+    [20, 25],
+    [40, 41],
+  ]) {
+    await look.take({ ask: async () => statusAt(...batches) });
+    time += 1000;
+  }
+  expect(written).toContain('epoch  2/5');
+  // The shard that is least far counts.
+  expect(written).toContain('40/80  320 samples/s   2.0 s left');
 });
