@@ -179,7 +179,7 @@ describe('NMC_DEBUG', () => {
     expect(changed.get('dispatch')).toMatch(/groups for/);
   });
 
-  test('another level is exit code 2', async () => {
+  test('another level is refused with exit code 2', async () => {
     const outcome = await nmc(['check', model], { env: { NMC_DEBUG: 'all' } });
     expect(outcome.code).toBe(2);
     expect(outcome.stderr).toContain('NMC_DEBUG is "all"');

@@ -119,7 +119,7 @@ test('asked to stop, all stop behind one batch, with the states that an undistur
   expect(stopped.size).toBeGreaterThan(1);
 });
 
-test('other weights than without it, and fewer batches begin', async () => {
+test('a run ahead has other weights than one that is not, and is over sooner', async () => {
   const [ahead, plain] = [await trained({ plan: planOf(3, 1) }), await trained({ plan: planOf(3, 0) })];
   expect(plain.ahead).toBe(0);
   expect(plain.run?.rows[1]?.energy).not.toBe(ahead.run?.rows[1]?.energy);

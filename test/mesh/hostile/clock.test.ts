@@ -19,7 +19,7 @@ afterEach(() => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-test('a clock set back by a day or put forward by two', async () => {
+test('a synchronizer goes on when its clock is set back by a day or put forward by two', async () => {
   const node = await SynchronizerNode.open({
     keys: keyPairFromSeed(seeded(9)),
     backplane: embeddedBackplane(folder),

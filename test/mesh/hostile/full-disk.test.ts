@@ -69,7 +69,7 @@ test('below 600 MB no blob is begun, and records are written as before', async (
   expect(kept()).toHaveLength(2);
 });
 
-test('a disk that fills up under a blob', async () => {
+test('a blob under which the disk fills up is refused, and nothing of it is kept', async () => {
   const bytes = new Uint8Array(40 * 2 ** 20).fill(4);
   let looks = 0;
   // Enough when it begins, and at the next look, 16 MB later, no more.
@@ -93,7 +93,7 @@ test('a part of a snapshot waits until there is room', async () => {
   expect(kept()).toHaveLength(1);
 });
 
-test('a write that finds no space', async () => {
+test('a write that finds no space is refused, and nothing of it is kept', async () => {
   const { writeSync } = fs;
   let writes = 0;
   fs.writeSync = ((descriptor: number, data: Uint8Array, ...more: [number, number]) => {

@@ -242,6 +242,7 @@ describe('a page elsewhere, in a browser on this machine', () => {
     ['multipart/form-data; boundary=x'],
     ['text/plain; application/json'],
     ['application/json-seq'],
+    ['json'],
     [''],
   ])('cannot send a body as %s', async (type) => {
     const { port, begun } = await start();
