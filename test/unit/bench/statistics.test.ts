@@ -64,6 +64,6 @@ describe('rounds', () => {
   });
 });
 
-test('useful work of inference learning on the large network', () => {
+test('the useful work of inference learning is counted on the large network', () => {
   expect(usefulWork(NETWORKS.large, 'il') / 1e9).toBeCloseTo(6.295, 3);
 });

@@ -49,7 +49,7 @@ train learn_it of copies on data.file("x.npz", x = f32[6]) {
   return only;
 }
 
-test('the same nodes and links as of elements that are worked out one by one', () => {
+test('copies have the nodes and links of elements that are worked out one by one', () => {
   const [copied, single] = [model(false), model(true)];
   expect(copied.nodes).toEqual(single.nodes);
   const drawn = /^area\[(\d)\]\.top\[\d\]->area\[\1\]\.low/;

@@ -112,7 +112,7 @@ describe('digits', () => {
   const result = checkSource(MNIST);
   const [model] = result.value?.models ?? [];
 
-  test('five nodes, four links, three declarations, nothing to say', () => {
+  test('the graph has five nodes, four links and three declarations, without a diagnostic', () => {
     expect(result.diagnostics).toEqual([]);
     expect(model?.nodes.map((n) => `${n.role} ${n.name} ${n.shape.join('x')} ${n.energyKind}`)).toEqual([
       'sense pixels 784 gaussian',
@@ -230,7 +230,7 @@ describe('small brain', () => {
     ]);
   });
 
-  test('the schedule in bytes and seconds', () => {
+  test('the schedule is in bytes and seconds', () => {
     expect(value?.schedules[0]?.settings).toEqual({
       cut_at: { kind: 'symbol', name: 'clusters' },
       memory: 2 * 2 ** 30,

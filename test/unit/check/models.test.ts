@@ -13,7 +13,7 @@ describe('links between', () => {
     ).toEqual(['a->b', 'a->b#2', 'a->b#3']);
   });
 
-  test('arrays and single nodes: every pair', () => {
+  test('arrays and single nodes are joined pair by pair', () => {
     const nodes = 'node a[3]: f32[2]\nnode b[2]: f32[2]\nnode c: f32[2]\n';
     expect(names(`${nodes}link a[*] -> c = links.dense()`)).toEqual(['a[0]->c', 'a[1]->c', 'a[2]->c']);
     expect(names(`${nodes}link c -> a[1..2] = links.dense()`)).toEqual(['c->a[1]', 'c->a[2]']);
@@ -52,7 +52,7 @@ describe('clusters', () => {
     expose inner, top
   }`;
 
-  test('inside clusters inside arrays', () => {
+  test('names reach inside clusters inside arrays', () => {
     const model = modelOf(
       'cluster v[2] = area()\nnode x: f32[5]\nlink v[*].inner[0].low[1] -> x = links.dense()',
       {},
@@ -80,7 +80,7 @@ describe('clusters', () => {
     expect(bodies.size).toBe(1);
   });
 
-  test('names inside a cluster that nobody uses are looked up all the same', () => {
+  test('names inside an unused cluster are looked up all the same', () => {
     expect(
       codesOf(
         'pcn 1\nimport std/links\ncluster c() {\n node a: f32[n]\n link a -> b = links.dens(q = 1)\n expose d\n}',
@@ -116,7 +116,7 @@ describe('numbers', () => {
 });
 
 describe('definitions in the file', () => {
-  test("a link, a function and a node of one's own", () => {
+  test("the user's own link, function and node work", () => {
     const { models } = checked(`pcn 1
 function swish(x, beta: float = 1) {
   let s = sigmoid(beta * x)

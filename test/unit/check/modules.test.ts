@@ -36,7 +36,7 @@ describe('imports', () => {
     expect(codesOf('pcn 1\nimport ./a\n', {}, files)).toEqual(['import/cycle']);
   });
 
-  test('a file that imports itself', () => {
+  test('a file that imports itself is refused', () => {
     expect(codesOf('pcn 1\nimport ./main\n')).toEqual(['import/cycle']);
   });
 
@@ -55,7 +55,7 @@ describe('files on disk', () => {
     return join(folder, name);
   };
 
-  test('texts, folders, binary and large files', () => {
+  test('the host reads texts, and refuses folders, binary and large files', () => {
     const host = fileHost();
     expect(host.read(write('a.pcn', 'pcn 1\n'))).toEqual({ kind: 'text', text: 'pcn 1\n' });
     mkdirSync(join(folder, 'folder.pcn'));

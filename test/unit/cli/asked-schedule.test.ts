@@ -82,7 +82,7 @@ test.each<[name: string, settings: string, options: Options, expected: unknown]>
   ['a mode that is refused elsewhere', '  mode = async', {}, {}],
 ])('%s', (_, settings, options, expected) => expect(asked(settings, options)).toEqual(expected));
 
-test('lockstep and microbatches together are refused, by whoever says it', () => {
+test('lockstep and microbatches together are refused, whether an option or the model says it', () => {
   expect(() => asked('', { schedule: 'lockstep', microbatches: '4' })).toThrow('--schedule asks for lockstep');
   expect(() => asked('  mode = lockstep\n  microbatches = 4')).toThrow('schedule home asks for lockstep');
   expect(asked('  mode = lockstep\n  microbatches = 1').schedule?.value).toBe('lockstep');

@@ -40,7 +40,7 @@ test('what multiplied f16 fastest is remembered beside them', () => {
   expect([rememberedHalves('g'), rememberedTiles('g')]).toEqual(['scalars', TALL]);
 });
 
-test('a unit that there is not is nobody’s', () => {
+test('a unit that does not exist has no owner', () => {
   rememberTiles('g', { tiles: TALL, halves: 'scalars', measured: {} });
   writeFileSync(tilesPath(), readFileSync(tilesPath(), 'utf8').replace('"scalars"', '{"kind": "scalars"}'));
   expect([rememberedHalves('g'), rememberedTiles('g')]).toEqual([undefined, TALL]);

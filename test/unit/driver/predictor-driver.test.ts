@@ -44,7 +44,7 @@ class Source {
 }
 
 describe('the driver', () => {
-  test('lends the first weights to whoever waits for them, once', () => {
+  test('lends the first weights to each waiting caller, once', () => {
     const source = new Source();
     const client = source.ask();
     expect(client.heard).toEqual([]);
@@ -53,7 +53,7 @@ describe('the driver', () => {
     expect(client.heard).toEqual(['weights a']);
   });
 
-  test('frees weights when newer ones have taken over and nobody uses them', () => {
+  test('frees weights when newer ones have taken over and they are no longer used', () => {
     const source = new Source();
     source.publish('a');
     const [first, second] = [source.ask(), source.ask()];

@@ -53,7 +53,7 @@ function drive(durable: 'at once' | 'later') {
 /** What was carried out since the last look. */
 const taken = (carried: string[]): string[] => carried.splice(0);
 
-test('a synchronizer tells nobody of what is not durable yet', () => {
+test('a synchronizer announces nothing that is not durable yet', () => {
   const { carried, persisting, join, deploy, driver } = drive('later');
   join('a');
   taken(carried);
@@ -66,7 +66,7 @@ test('a synchronizer tells nobody of what is not durable yet', () => {
   expect(order.indexOf('send assign')).toBeGreaterThan(order.lastIndexOf('persist'));
 });
 
-test('whoever waits for what was decided hears of it when all is carried out', () => {
+test('a caller that waits for a decision hears of it when all of it is carried out', () => {
   const { carried, persisting, join, deploy, driver } = drive('later');
   join('a');
   deploy();
@@ -91,7 +91,7 @@ test('nothing is carried out behind an effect that failed', () => {
   expect(taken(carried)).toEqual([]);
 });
 
-test('nor behind its end', () => {
+test('nothing is carried out behind its end', () => {
   const { carried, persisting, join, deploy, driver } = drive('later');
   join('a');
   deploy();

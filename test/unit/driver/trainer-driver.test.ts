@@ -227,7 +227,7 @@ describe('a trainer', () => {
   });
 });
 
-test('work of one name takes turns, whether it ends at once or later; other names wait for nobody', () => {
+test('work of one name takes turns, whether it ends at once or later; other names do not wait', () => {
   const turns = new Turns();
   const order: string[] = [];
   let end = (): void => undefined;

@@ -10,7 +10,7 @@ test('an allowance lets some through at once, then one after the other', () => {
   expect(allowance.take(300)).toBe(0);
 });
 
-test('whoever waits as long as it is told never gets more than the rate', () => {
+test('a client that waits as long as it is told never gets more than the rate', () => {
   fc.assert(
     fc.property(fc.array(fc.integer({ min: 0, max: 50 }), { minLength: 20, maxLength: 200 }), (gaps) => {
       const allowance = new Allowance(20, 5, 0);

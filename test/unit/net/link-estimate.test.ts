@@ -55,7 +55,7 @@ test('nothing is made up from one moment', () => {
   expect(estimateRate([1, 2, 3, 4].map(() => ({ at: 5, bytes: 4096 })))).toBeUndefined();
 });
 
-test('a train between two moments of the far end', () => {
+test('a train of packets is timed between two moments of the far end', () => {
   expect(estimateBetween(50_000, 100, 200)).toEqual({ bytesPerSecond: 500_000, milliseconds: 100 });
   expect(estimateBetween(50_000, 100, 100).bytesPerSecond).toBe(1e8);
 });

@@ -32,7 +32,7 @@ describe('what limits a run', () => {
     expect(runLimit(running([0.1, 1], [0.2, 2], [0.9]))).toEqual({ shards: [2], by: 'work' });
   });
 
-  test('is the border where whoever is waited for hardly works', () => {
+  test('is the border where the awaited shard hardly works', () => {
     expect(runLimit(running([0.1, 1], [0.2]))).toEqual({ shards: [0, 1], by: 'border' });
   });
 
@@ -40,7 +40,7 @@ describe('what limits a run', () => {
     expect(runLimit(running([0.1, 1], [0.2, 0], [0.1, 1]))).toEqual({ shards: [0, 1], by: 'border' });
   });
 
-  test('is the busiest shard where nobody waits', () => {
+  test('is the busiest shard where none waits', () => {
     expect(runLimit(running([0.6], [0.9], [0.7]))).toEqual({ shards: [1], by: 'work' });
     expect(runLimit(running([0.2]))).toEqual({ shards: [0], by: 'work' });
   });

@@ -105,7 +105,7 @@ test('one batch late is not what it is: the weights are others than without ahea
 });
 
 /** With plain gradient descent the step can be read off an undivided batch that ran on the predicted weights. */
-test('equation 7a with the undivided training of the same model', async () => {
+test('a batch that begins ahead follows equation 7a, beside the undivided training of the same model', async () => {
   const { program } = compileText(SGD, 'il');
   const session = await openReference(program);
   await fillStates(session, program);
@@ -131,7 +131,7 @@ test('equation 7a with the undivided training of the same model', async () => {
 
 const at = (all: readonly Tensor[], i: number, j: number): number => all[i]?.[j] as number;
 
-test.each([1, 2, 3, 8])('whatever arrives when, the same bits: %i shards', async (shards) => {
+test.each([1, 2, 3, 8])('%i shards end with the same bits, whatever arrives when', async (shards) => {
   for (const [text, parts] of [
     [ADAM, 2],
     [SEVEN, 3],

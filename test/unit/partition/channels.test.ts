@@ -103,7 +103,7 @@ test.each(cases)('%s', async (name, compiled) => {
     await expectAsWhole(compiled, splitTiled(compiled, shards, seed), whole, name);
 });
 
-test('any numbers of channels, on any number of shards', async () => {
+test('pictures of any number of channels are cut onto any number of shards', async () => {
   const channels = fc.integer({ min: 2, max: 6 });
   await fc.assert(
     fc.asyncProperty(

@@ -15,7 +15,7 @@ const tile: State = {
 const problemOf = (state: unknown): string | undefined =>
   programProblem({ name: 'p', states: [state as State], functions: [] }, 1 << 20);
 
-test('one of every four of three runs', () => {
+test('a slice takes one of every four elements of three runs', () => {
   expect(problemOf(tile)).toBeUndefined();
   const whole = Float32Array.from({ length: 24 }, (_, i) => i);
   expect([...cutFrom(whole, tile.slice as NonNullable<State['slice']>, tile.shape)]).toEqual([

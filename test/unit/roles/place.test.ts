@@ -20,7 +20,7 @@ describe('a placement', () => {
     expect(owners(needs(9, 9, 9, 9), [fast, slow])).toEqual(['fast', 'fast', 'fast', 'slow']);
   });
 
-  test('takes a rate that nobody has measured for a slow one', () => {
+  test('takes a rate that was not measured for a slow one', () => {
     const [known, unknown] = [trainer('known', { rate: 3e9 }), trainer('unknown', { rate: 0 })];
     expect(owners(needs(9, 9, 9, 9), [known, unknown])).toEqual(['known', 'known', 'known', 'unknown']);
   });
@@ -40,7 +40,7 @@ describe('a placement', () => {
     expect(owners(needs(9, 9, 9), all, ['c', 'gone', 'a'])).toEqual(['c', 'b', 'a']);
   });
 
-  test('asks whoever is given a shard least unwillingly, and never whoever may not have it', () => {
+  test('prefers the key with the smallest reluctance, and never takes one that may not have it', () => {
     const all = [trainer('a'), trainer('b'), trainer('c')];
     const unwilling = (key: string): number => ({ a: Number.POSITIVE_INFINITY, b: 1 })[key] ?? 0;
     expect(owners(needs(9), all, [], unwilling)).toEqual(['c']);

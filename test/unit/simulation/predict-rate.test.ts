@@ -102,7 +102,7 @@ test('a machine whose cores share what they have is slower with two shards at wo
   expect(inTwo({ call: 1, speedup: 1 })).toBeGreaterThan(inTwo({ call: 1 }));
 });
 
-test('who has measured nothing has no prediction', () => {
+test('a trainer that has measured nothing has no prediction', () => {
   const unknown = trainersWith({}).map((t) => ({ ...t, capability: { ...t.capability, rate: 0 } }));
   expect(predictRate([whole], ['a'], unknown)).toBeUndefined();
 });

@@ -26,7 +26,7 @@ test('as many jobs as there are cores run at a time', () => {
   expect(endsOf({ cores: 2 }, [[1], [2], [1]])).toEqual([1, 2, 2]);
 });
 
-test('jobs of one thread go one after the other, and nobody waits behind them', () => {
+test('jobs of one thread go one after the other, and other jobs do not wait behind them', () => {
   expect(endsOf({ cores: 2 }, [[1, 7], [1, 7], [1]])).toEqual([1, 2, 1]);
 });
 

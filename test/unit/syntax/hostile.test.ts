@@ -100,12 +100,12 @@ describe('numbers', () => {
   );
 });
 
-test('an empty file, and one of comments only', () => {
+test('an empty file is accepted, and one of comments only', () => {
   expect(codes('')).toEqual(['version']);
   expect(codes('// nothing')).toEqual(['version']);
 });
 
-test('names of the object prototype are only names', () => {
+test('names of the object prototype mean nothing special', () => {
   expect(codes('pcn 1\nmodel constructor {\n  node __proto__: f32[toString]\n}\n')).toEqual([]);
   expect(codes('pcn 1\nconstructor\n')).toEqual(['unknown-word']);
 });
