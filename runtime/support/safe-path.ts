@@ -60,8 +60,8 @@ export function madeInside(folder: SafePath, relative: string): SafePath {
  * have come between. @throws UserError `path/unsafe`
  */
 export function assertInside(folder: SafePath, relative: string): void {
-  const wanted = dirname(join(realpathSync(folder), ...relative.split('/')));
-  if (realpathSync(dirname(join(folder, ...relative.split('/')))) !== wanted)
+  const wanted = dirname(join(realpathSync.native(folder), ...relative.split('/')));
+  if (realpathSync.native(dirname(join(folder, ...relative.split('/')))) !== wanted)
     throw unsafe(folder, relative, 'a part of its path is a link');
 }
 
