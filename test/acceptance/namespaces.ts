@@ -114,11 +114,12 @@ export function pasteOn(machine: Machine, line: string, { cwd, env }: Place, typ
   child.stdin.end(typed);
   const ended = new Promise<number>((resolve) => {
     child.on('error', () => resolve(-1));
-    child.on('close', (code) => resolve(code ?? -1));
+    child.on('close', (code, signal) => resolve(code ?? (signal === 'SIGINT' ? 130 : -1)));
   });
   // As Ctrl-C in a terminal: the whole group gets it.
   const interrupt = (): void => {
-    if (child.pid !== undefined && child.exitCode === null) process.kill(-child.pid, 'SIGINT');
+    const over = child.exitCode !== null || child.signalCode !== null;
+    if (child.pid !== undefined && !over) process.kill(-child.pid, 'SIGINT');
   };
   return { printed: () => text, ended, interrupt };
 }
