@@ -44,7 +44,7 @@ test('it takes schedule, microbatches and borders of the plan', async () => {
 test('without a plan, or with a file that is not a recording, it says what to do', async () => {
   const nothing = await nmc(['simulate'], { cwd: folder });
   expect(nothing).toMatchObject({ code: 2 });
-  expect(nothing.stderr).toContain('which plan');
+  expect(nothing.stderr).toContain('name a plan');
   const wrong = await nmc(['simulate', '--replay', model], { cwd: folder });
   expect(wrong).toMatchObject({ code: 2 });
   expect(wrong.stderr).toContain('no recording');

@@ -90,7 +90,7 @@ test.each<[string, RegExp, string]>([
 ])('refused: a thinned beginning that is drawn from %s', (_, pattern, to) => {
   write('thinned');
   forgeProgram(pattern, to);
-  expect(opened()).toMatch(/^plan\/format: .*(drawn from|wants|begins)/);
+  expect(opened()).toMatch(/^plan\/format: .*(drawn from|connections to draw from|wants|begins|has no beginning)/);
 });
 
 test.each<[string, RegExp, string]>([
@@ -101,7 +101,7 @@ test.each<[string, RegExp, string]>([
 ])('refused: a list of connections in %s', (_, pattern, to) => {
   write('thinned');
   forgeProgram(pattern, to);
-  expect(opened()).toMatch(/^plan\/format: .*(is not a list of connections|drawn from)/);
+  expect(opened()).toMatch(/^plan\/format: .*(is not a list of connections|drawn from|connections to draw from)/);
 });
 
 type Shard = Plan['shards'][number];

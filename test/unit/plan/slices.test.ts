@@ -38,5 +38,5 @@ test.each<[string, unknown]>([
   ['another width beside the axis', { ...tile.slice, shape: [3, 12] }],
   ['another rank', { ...tile.slice, shape: [2, 12, 1] }],
 ])('refused: %s', (_, slice) => {
-  expect(problemOf({ ...tile, slice })).toMatch(/tile of|has no sound shape|too large/);
+  expect(problemOf({ ...tile, slice })).toMatch(/tile of|tile without a whole|has no sound shape|too large/);
 });
