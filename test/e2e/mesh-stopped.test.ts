@@ -68,7 +68,7 @@ test('a joined trainer and a watched run wait for a mesh that was stopped, and n
   expect(await volunteer).toMatchObject({ code: 0, signal: null });
   const phases = jsonLines(await volunteer).flatMap((e) => (e.event === 'phase' ? [e.state] : []));
   for (const phase of ['training', 'away', 'idle']) expect(phases).toContain(phase);
-}, 180_000);
+}, 300_000);
 
 test('a mesh is kept where the system keeps the state of programs', () => {
   expect(defaultState({ XDG_STATE_HOME: '/srv/state' })).toBe('/srv/state/nmc');
