@@ -1,5 +1,5 @@
 /** `validate on` measures what the model's checks measure, even where that is not an accuracy. */
-import { writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { jsonLines, temporaryFolder } from '../support/nmc.ts';
@@ -68,4 +68,14 @@ test('data for it that lack a field are refused before anything is trained', asy
   const told = await train(model('lacks.pcn', 'data.file("held.csv", x = f32[2])', LEARN));
   expect(told.code).toBe(2);
   expect(told.stderr).toContain('held.csv has no field `y`');
+});
+
+test('without a check nothing says what to measure, and the training says so', async () => {
+  rows('learn.csv', 0);
+  rows('held.csv', 1);
+  const path = model('unmeasured.pcn', HELD, HELD);
+  writeFileSync(path, readFileSync(path, 'utf8').replace(/^check .*$/m, ''));
+  const told = await train(path);
+  expect(told.code).toBe(0);
+  expect(told.stderr).toContain('`validate on` measures nothing: the model has no check that says what to measure');
 });

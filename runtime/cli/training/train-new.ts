@@ -9,11 +9,12 @@ import type { Device } from '../../device/device.ts';
 import { PLAN_FILE } from '../../plan/plan-source.ts';
 import { drawStates } from '../../shard/draw-states.ts';
 import { openShards, type ShardSource } from '../../shard/shards.ts';
-import { assertTrainable } from '../../shard/trainable.ts';
+import { assertTrainable, type TrainingData } from '../../shard/trainable.ts';
 import { wholeSchedule } from '../../shard/whole.ts';
 import { createRun } from '../../store/create-run.ts';
 import { openRun } from '../../store/run-folder.ts';
 import { UserError } from '../../support/errors.ts';
+import { validatedBy } from '../../training/evaluations.ts';
 import {
   buildStagesFor,
   checkModel,
@@ -78,7 +79,7 @@ export async function trainNew(
       device,
       sources,
       async () => {
-        const data = await opening;
+        const data = await measured(plan, opening, reporter);
         assertTrainable(plan, training, data);
         reporter.data(data, training);
         const statistics = timed('statistics of the data', () => statisticsOf(states, data.train));
@@ -145,4 +146,12 @@ function ownEpochs({ epochs }: TrainArguments): number | undefined {
     `--epochs +${epochs.more} trains more epochs of a run, and this is a new one`,
     `--resume RUN --epochs +${epochs.more}, or --epochs ${epochs.more}`,
   );
+}
+
+/** @returns the data, once it is said whether all of them are used */
+async function measured(plan: Plan, opening: Promise<TrainingData>, reporter: Reporter): Promise<TrainingData> {
+  const data = await opening;
+  if (data.validation && !validatedBy(plan))
+    reporter.note('`validate on` measures nothing: the model has no check that says what to measure');
+  return data;
 }
