@@ -82,7 +82,7 @@ test('inputs of a wrong size fail alone, a lane that cannot run fails all batche
   await initialise(session, program, 3);
   const inputs = randomInputs(train as NonNullable<typeof train>, 0);
   const short = Object.fromEntries(Object.entries(inputs).map(([name, values]) => [name, values.subarray(1)]));
-  await expect(session.run('train', short, position(0))).rejects.toThrow('train wants');
+  await expect(session.run('train', short, position(0))).rejects.toThrow('train needs');
   await session.run('train', inputs, position(0));
 
   const damaged = await open(device, new Map([...files, ['cpu/train.lane.onnx', Uint8Array.of(1, 2, 3)]]));

@@ -110,9 +110,9 @@ test('a server refuses an answer that is not finite, and names its sample and it
     const response = await fetch(url, { method: 'POST', headers, body: JSON.stringify(body) });
     return { status: response.status, ...((await response.json()) as object) };
   };
-  const refused = { code: 'predict/not-finite', message: 'the prediction is not finite: y has no number' };
+  const refused = { code: 'predict/not-finite', message: 'the prediction is not finite: y has no finite value' };
   expect(await post({ x: [-1] })).toMatchObject({ status: 422, error: refused });
-  const second = { ...refused, message: 'the prediction of sample 2 is not finite: y has no number' };
+  const second = { ...refused, message: 'the prediction of sample 2 is not finite: y has no finite value' };
   expect(await post([{ x: [1] }, { x: [0] }])).toMatchObject({ status: 422, error: second });
   expect(await post({ x: [1] })).toEqual({ status: 200, y: [0] });
 });

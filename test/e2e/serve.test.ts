@@ -77,7 +77,7 @@ describe('a request that cannot be understood is refused with the reason', () =>
   test.each([
     ['no sample', '/predict', [], 400, 'holds no samples'],
     ['another field', '/predict', { picture: [1] }, 400, '`image` is missing'],
-    ['a short field', '/predict', [samples[0], { image: [1, 2] }], 400, 'line 2, `image`: 2 numbers, but 784'],
+    ['a short field', '/predict', [samples[0], { image: [1, 2] }], 400, 'sample 2, `image`: 2 numbers, but 784'],
     ['a number', '/predict', [3], 400, 'sample 1 is not an object'],
     ['another task', '/predict/other', {}, 404, 'there is no POST /predict/other'],
   ])('%s', async (_name, path, body, status, words) => {

@@ -47,5 +47,5 @@ test('without a plan, or with a file that is not a recording, it says what to do
   expect(nothing.stderr).toContain('name a plan');
   const wrong = await nmc(['simulate', '--replay', model], { cwd: folder });
   expect(wrong).toMatchObject({ code: 2 });
-  expect(wrong.stderr).toContain('no recording');
+  expect(wrong.stderr).toContain('is not a recording');
 });

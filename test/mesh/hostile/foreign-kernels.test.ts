@@ -28,11 +28,17 @@ beforeAll(async () => {
 }, 60_000);
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-const predicted = () => nmc(['predict', 'run', '--input', '-', '--json'], { cwd: folder, input });
+const predicted = (samples = 1) =>
+  nmc(['predict', 'run', '--input', '-', '--json'], { cwd: folder, input: input.repeat(samples) });
 
 test('predict refuses another graph under the name of this compiler, and says why', async () => {
-  const { code, stdout } = await predicted();
+  const { code, stdout } = await predicted(256);
   expect([code, JSON.parse(stdout).code]).toEqual([2, 'plan/kernels']);
+}, 60_000);
+
+test('predict runs no graph of a plan: a few samples are predicted by what it makes of the program', async () => {
+  const { code, stdout } = await predicted();
+  expect([code, stdout]).toEqual([0, honest]);
 }, 60_000);
 
 test('a trainer refuses it, too', async () => {

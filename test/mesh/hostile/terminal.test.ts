@@ -101,7 +101,7 @@ test('commands that talk to a mesh print nothing but through that function', () 
     .map((file) => `runtime/cli/${file}`)
     .filter((file) => /from '(\.\.\/)+net\/|mesh-link/.test(readText(file)));
   expect(talks.length).toBeGreaterThan(10);
-  const allowed = /^(printed`|printableLines\(|'|`\$\{(jsonLine|printableLines)\(|statusText\()/;
+  const allowed = /^(printed`|printableLines\(|'|`\$\{(jsonLine|printableLines)\(|(?:status|placement)Text\()/;
   const wrong = talks.flatMap((file) =>
     [...readText(file).matchAll(/std(?:out|err)\.write\(\s*([^\n]{0,60})/g)].flatMap(([, first = '']) =>
       allowed.test(first) ? [] : [`${file}: ${first}`],
