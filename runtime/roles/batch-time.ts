@@ -11,6 +11,8 @@ export interface TimedNeeds {
   readonly needs: readonly Required<Pick<ShardNeeds, 'work' | 'sends' | 'flops'>>[];
   readonly pace: NonNullable<Deployment['pace']>;
   readonly microbatches: number;
+  /** Batches between two snapshots, of which every trainer sends its part. */
+  readonly snapshotEvery: number;
 }
 
 export interface TimedTrainer {
@@ -19,13 +21,18 @@ export interface TimedTrainer {
   readonly load: number;
 }
 
+/** Batches between two snapshots where a deployment is only planned, or says nothing: those of a long epoch. */
+const SNAPSHOT_BATCHES = 100;
+
+type Paced = 'pace' | 'microbatches' | 'snapshotEvery';
+
 export function timedNeeds(
   needs: Deployment['needs'],
-  { pace, microbatches }: Pick<Deployment, 'pace'> & { readonly microbatches?: number },
+  { pace, microbatches = 1, snapshotEvery = SNAPSHOT_BATCHES }: Partial<Pick<Deployment, Paced>>,
 ): TimedNeeds | undefined {
   if (!pace) return undefined;
   const timed = needs.flatMap(({ work, sends, flops }) => (work && sends ? [{ work, sends, flops }] : []));
-  return timed.length === needs.length ? { needs: timed, pace, microbatches: microbatches ?? 1 } : undefined;
+  return timed.length === needs.length ? { needs: timed, pace, microbatches, snapshotEvery } : undefined;
 }
 
 /** Least rate assumed of a trainer that has not measured any. */
@@ -59,7 +66,8 @@ interface LinkUse {
 }
 
 /** @param trainers by shard */
-export function batchSeconds({ needs, pace, microbatches }: TimedNeeds, trainers: readonly TimedTrainer[]): number {
+export function batchSeconds(timed: TimedNeeds, trainers: readonly TimedTrainer[]): number {
+  const { needs, pace, microbatches } = timed;
   const machines = new Map<string, Machine>();
   const others = new Map<string, number>();
   let work = 0;
@@ -75,7 +83,7 @@ export function batchSeconds({ needs, pace, microbatches }: TimedNeeds, trainers
     work += seconds;
     if (load > 0) others.set(machine, load / Math.max(capability.rate, SOME_RATE));
   }
-  const { path, link, framing } = borderSeconds({ needs, pace, microbatches }, trainers);
+  const { path, link, framing } = borderSeconds(timed, trainers);
   let busiest = 0;
   for (const [name, { seconds, longest, shards, cores }] of machines) {
     const own = Math.max(longest, (seconds + (framing.get(name) ?? 0)) / Math.min(cores, shards));
@@ -87,8 +95,8 @@ export function batchSeconds({ needs, pace, microbatches }: TimedNeeds, trainers
   return computing + Math.max(path, link);
 }
 
-/** Of what goes between places: along the longest path of a microbatch, of the busiest link, and of processors. */
-function borderSeconds({ needs, pace, microbatches }: TimedNeeds, trainers: readonly TimedTrainer[]) {
+/** Of what leaves a place, parts of snapshots among it: along the longest path of a microbatch, of the busiest link, and of processors. */
+function borderSeconds({ needs, pace, microbatches, snapshotEvery }: TimedNeeds, trainers: readonly TimedTrainer[]) {
   const links = new Map<string, LinkUse>();
   const framing = new Map<string, number>();
   const add = (place: string, way: keyof LinkUse, seconds: number): void => {
@@ -97,8 +105,9 @@ function borderSeconds({ needs, pace, microbatches }: TimedNeeds, trainers: read
     use[way] += seconds;
   };
   let [longest, sum, hops] = [0, 0, 0];
-  for (const [shard, { sends }] of needs.entries()) {
+  for (const [shard, { sends, work }] of needs.entries()) {
     const from = (trainers[shard] as TimedTrainer).capability;
+    add(placeOf(from), 'up', secondsFor(work.state, from.upload) / snapshotEvery);
     for (const { to, bytes, frames, hops: own } of sends) {
       hops += own;
       const target = trainers[to]?.capability;

@@ -22,6 +22,7 @@ export interface Placement {
 export interface Pacing {
   readonly pace?: Deployment['pace'];
   readonly microbatches?: number;
+  readonly snapshotEvery?: number;
 }
 
 /**

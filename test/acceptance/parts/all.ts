@@ -11,6 +11,7 @@ import { fanOutPart } from './fan-out.ts';
 import { freshCloneParts } from './fresh-clone.ts';
 import { freshMeshPart } from './fresh-mesh.ts';
 import { gpuPart } from './gpu.ts';
+import { linksPart } from './links.ts';
 import { memoryParts } from './memory.ts';
 import { meshParts } from './mesh.ts';
 import { mnistParts } from './mnist.ts';
@@ -43,5 +44,6 @@ export const parts: readonly Part[] = [
   ...memoryParts,
   cortexPart,
   ...mnistParts,
+  linksPart,
   ...meshParts,
 ];

@@ -24,6 +24,10 @@ function chain(shards: number, flops: number, bytesPerTick: number, ticks = 8): 
       .map((to) => ({ to, bytes: bytesPerTick * ticks, frames: ticks, hops: ticks })),
   }));
 }
+function workOf({ work }: Deployment['needs'][number]): NonNullable<typeof work> {
+  if (!work) throw new Error('needs without work');
+  return work;
+}
 const paceOf = (shards: number, ticks = 8) => ({ pace: { hops: ticks, serial: 1 / shards }, microbatches: 1 });
 const timed = (needs: Deployment['needs'], shards: number): TimedNeeds =>
   timedNeeds(needs, paceOf(shards)) as TimedNeeds;
@@ -46,6 +50,14 @@ describe('seconds of a batch', () => {
     expect(batchSeconds(timed(needs, 2), [a, elsewhere])).toBeGreaterThan(200);
   });
 
+  test('a part of a snapshot shares the uplink, by batches between two snapshots', () => {
+    const [need] = chain(1, 1e9, 0) as [Deployment['needs'][number]];
+    const needs = [{ ...need, work: { ...workOf(need), state: 500_000 } }];
+    const parts = timedNeeds(needs, { ...paceOf(1), snapshotEvery: 10 }) as TimedNeeds;
+    // 1 s of work, and a tenth of half a second.
+    expect(batchSeconds(parts, [trainer('a', { upload: 1e6 })])).toBeCloseTo(1 + 0.05);
+  });
+
   test('a link whose upload and download nobody has measured is bounded by its delay alone', () => {
     const two = [trainer('a', { roundTrip: 40 }), trainer('b', { roundTrip: 40 })];
     expect(batchSeconds(timed(chain(2, 0, 1e9), 2), two)).toBeCloseTo(8 * 0.04);
@@ -60,6 +72,12 @@ describe('a placement', () => {
   test('goes to one trainer alone where links are slow', () => {
     const { owners } = place(chain(2, 1e6, 64_000), links, [], undefined, paceOf(2));
     expect(new Set(owners).size).toBe(1);
+  });
+
+  test('goes to the trainer of the fastest uplink, which sends the parts of snapshots soonest', () => {
+    const needs = chain(2, 1e6, 64_000).map((need) => ({ ...need, work: { ...workOf(need), state: 330_000 } }));
+    const { owners } = place(needs, links, [], undefined, { ...paceOf(2), snapshotEvery: 19 });
+    expect(owners).toEqual(['c', 'c']);
   });
 
   test('leaves out the slowest uplink where the work pays for two', () => {
