@@ -254,7 +254,9 @@ describe('whoever is not meant is refused, counted and closed', () => {
     expect(await (await raw(a, high, 'operator')).closed).toBe('not a neighbour');
     expect(a.borders.refused).toEqual({ 'handshake: not a neighbour': 2 });
     const address = parseAddress(a.borders.address);
-    await expect(dial({ address, role: 'trainer', keys: high, pinned: stranger.publicKey })).rejects.toThrow('its key is');
+    await expect(dial({ address, role: 'trainer', keys: high, pinned: stranger.publicKey })).rejects.toThrow(
+      'its key is',
+    );
   });
 
   test('a proof of another connection', async () => {
