@@ -105,9 +105,14 @@ function borderSeconds({ needs, pace, microbatches, snapshotEvery }: TimedNeeds,
     use[way] += seconds;
   };
   let [longest, sum, hops] = [0, 0, 0];
+  // Trainers of one place share its line, however each has measured it.
+  const uplinks = new Map<string, number>();
+  for (const { capability } of trainers)
+    uplinks.set(placeOf(capability), Math.max(capability.upload, uplinks.get(placeOf(capability)) ?? 0));
   for (const [shard, { sends, work }] of needs.entries()) {
     const from = (trainers[shard] as TimedTrainer).capability;
-    add(placeOf(from), 'up', secondsFor(work.state, from.upload) / snapshotEvery);
+    const uplink = uplinks.get(placeOf(from)) ?? from.upload;
+    add(placeOf(from), 'up', secondsFor(work.state, uplink) / snapshotEvery);
     for (const { to, bytes, frames, hops: own } of sends) {
       hops += own;
       const target = trainers[to]?.capability;
