@@ -3,8 +3,8 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, readFileSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
-import { build } from 'esbuild';
 import { expect, test } from 'vitest';
+import { bundleProgram } from '../support/bundle-program.ts';
 import { temporaryFolder } from '../support/nmc.ts';
 import { ROOT } from '../support/repository.ts';
 import { waitFor } from '../support/wait-for.ts';
@@ -20,15 +20,7 @@ function repository(): string {
 test('an interrupted measurement ends with 130, and keeps what it tried', async () => {
   const root = repository();
   const outfile = join(root, 'accept.mjs');
-  await build({
-    entryPoints: [join(ROOT, 'test/acceptance/run.ts')],
-    outfile,
-    bundle: true,
-    platform: 'node',
-    format: 'esm',
-    packages: 'external',
-    logLevel: 'error',
-  });
+  await bundleProgram(join(ROOT, 'test/acceptance/run.ts'), outfile);
   const kept = join(root, '.cache/acceptance/models.json');
   const tried = (): number => {
     if (!existsSync(kept)) return 0;

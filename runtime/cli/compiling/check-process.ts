@@ -3,6 +3,7 @@ import { type ChildProcess, fork } from 'node:child_process';
 import { freemem } from 'node:os';
 import type { CheckAnswer, Checker, CheckRequest } from '../../net/checker.ts';
 import { formatBytes } from '../../support/format-numbers.ts';
+import { inTurn } from '../../support/in-turn.ts';
 import { makeTemporaryFolder, removeAll } from '../../support/safe-files.ts';
 import type { Deployment } from '../../wire/deployment.ts';
 import { watchMemory } from '../mesh/watch-memory.ts';
@@ -26,7 +27,7 @@ export class CheckProcess implements Checker {
   #running: Running | undefined;
   #idle: NodeJS.Timeout | undefined;
   /** One after the other: they share the memory. */
-  #last: Promise<unknown> = Promise.resolve();
+  readonly #inTurn = inTurn();
   #closed = false;
 
   /** @param folder of the blobs of the mesh */
@@ -41,9 +42,7 @@ export class CheckProcess implements Checker {
   }
 
   check(request: CheckRequest): Promise<CheckAnswer> {
-    const answer = this.#last.then(() => this.#check(request));
-    this.#last = answer.catch(() => undefined);
-    return answer;
+    return this.#inTurn(() => this.#check(request));
   }
 
   async close(): Promise<void> {

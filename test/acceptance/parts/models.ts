@@ -1,7 +1,7 @@
 /** Random models on every device against the interpreter of the semantics, many more of them than the tests take. */
 import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { build } from 'esbuild';
+import { bundleProgram } from '../../support/bundle-program.ts';
 import { runCommand } from '../process.ts';
 import type { Context, Part, Row } from '../row.ts';
 
@@ -44,7 +44,7 @@ async function run({ root, fresh, trial, progress }: Context): Promise<readonly 
     ? (JSON.parse(readFileSync(kept, 'utf8')) as State)
     : { tried: { others: 0, webgpu: 0 }, differing: { others: [], webgpu: [] } };
   const program = join(folder, 'models.mjs');
-  await bundle(root, program);
+  await bundleProgram(join(root, 'test/models/run.ts'), program);
   const save = (kind: Kind, tried: number, differing: readonly number[]): void => {
     state = { tried: { ...state.tried, [kind]: tried }, differing: { ...state.differing, [kind]: differing } };
     // Whoever interrupts finds a whole file.
@@ -109,16 +109,4 @@ async function tried(
   const onLine = (line: string): void => each(JSON.parse(line) as Tried);
   const { code, tail } = await runCommand(process.execPath, options, { cwd: root, onLine });
   if (code !== 0) throw new Error(`models ${from} to ${to} ended with ${code}: ${tail.slice(-2000)}`);
-}
-
-async function bundle(root: string, outfile: string): Promise<void> {
-  await build({
-    entryPoints: [join(root, 'test/models/run.ts')],
-    outfile,
-    bundle: true,
-    platform: 'node',
-    format: 'esm',
-    packages: 'external',
-    logLevel: 'error',
-  });
 }

@@ -1,4 +1,4 @@
-/** How many shards a run gets where nobody says it, and what is refused because it fits nowhere. */
+/** How many shards a run gets without `--partition`, and what is refused because it fits nowhere. */
 import { expect, test } from 'vitest';
 import { countMemory } from '../../../compiler/5-program/cost.ts';
 import { buildStages, checkModel, requireTask, selectTask } from '../../../runtime/cli/compiling/compile-model.ts';
