@@ -3,10 +3,11 @@
  * and prints what it should reach beside what it reached. Exits with 1 when one misses. An example that needs data
  * from outside is run where `--data` or `$NMC_DATA` names the folder, and said to be left out where not.
  */
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
+import { removeFolder } from '../support/remove-folder.ts';
 import { exampleHeader, type Header } from './example-header.ts';
 import { jsonLines, plainEnvironment, runCommand } from './process.ts';
 import { type Row, renderTable } from './row.ts';
@@ -56,7 +57,7 @@ async function measure(name: string, { command, target, needsData }: Header, dat
     const measured = `${reached(jsonLines(end.lines))}, ${end.seconds.toFixed(0)} s, exit ${end.code}`;
     return { ...row, measured, holds: end.code === 0 };
   } finally {
-    rmSync(folder, { recursive: true, force: true });
+    removeFolder(folder);
   }
 }
 

@@ -1,9 +1,10 @@
 /** A page that trains plans in a headless browser, and tells what it reports of their epochs. */
-import { cpSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { build } from 'esbuild';
 import type { EpochReport } from '../../spec/run-events.ts';
 import { openBrowser } from '../support/browser.ts';
+import { removeFolder } from '../support/remove-folder.ts';
 import { serveFolder } from '../support/serve-folder.ts';
 
 export interface PageLength {
@@ -40,7 +41,7 @@ export async function reportPage(root: string, folder: string): Promise<ReportPa
   await page.goto(server.address);
   return {
     async train(plan, length) {
-      rmSync(join(served, 'plan'), { recursive: true, force: true });
+      removeFolder(join(served, 'plan'));
       cpSync(plan, join(served, 'plan'), { recursive: true });
       const settings = JSON.stringify(length);
       return await page.evaluate(`reportsOf({ ...${settings}, plan: new URL('plan/', location.href).href })`);

@@ -1,7 +1,8 @@
 /** The project's own figures against their targets. */
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { removeFolder } from '../support/remove-folder.ts';
 import { type Figure, print, summarize } from './figure.ts';
 import { batchFigures } from './figures/batches.ts';
 import { commandFigures } from './figures/commands.ts';
@@ -52,7 +53,7 @@ export async function ownFigures(only: string): Promise<number> {
         figures.push(figure);
       }
     } finally {
-      rmSync(folder, { recursive: true, force: true });
+      removeFolder(folder);
     }
   }
   return summarize(figures, (performance.now() - started) / 1000);

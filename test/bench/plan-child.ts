@@ -3,7 +3,7 @@
  * Prints `{seconds, planBytes, heldBytes, extraBytes}`: of the folder, of the process before anything is written, and
  * how much more it ever had while it wrote.
  */
-import { mkdtempSync, rmSync, statSync } from 'node:fs';
+import { mkdtempSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type PlanDraft, programPart } from '../../compiler/8-plan/build.ts';
@@ -11,6 +11,7 @@ import { writeCanonical } from '../../compiler/8-plan/canonical.ts';
 import { writePlanParts } from '../../runtime/plan/write-plan.ts';
 import { PLAN_FORMAT, type PlanPart, type PlanShard } from '../../spec/plan.ts';
 import type { Op, Program, State } from '../../spec/program.ts';
+import { removeFolder } from '../support/remove-folder.ts';
 
 const WIDTH = 64;
 
@@ -85,5 +86,5 @@ try {
   const extraBytes = process.resourceUsage().maxRSS * 1024 - held;
   console.log(JSON.stringify({ seconds, planBytes, heldBytes: held, extraBytes }));
 } finally {
-  rmSync(folder, { recursive: true, force: true });
+  removeFolder(folder);
 }

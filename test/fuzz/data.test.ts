@@ -2,7 +2,7 @@
  * Damaged data files of every format are refused with a UserError or read, never with another throw, and without
  * using absurd time or memory. `NMC_FUZZ=10000` for a long run; a failure prints what to write to see it again.
  */
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { gzipSync } from 'node:zlib';
@@ -12,6 +12,7 @@ import { openDataset } from '../../runtime/data/open.ts';
 import { readInput } from '../../runtime/data/read-input.ts';
 import { UserError } from '../../runtime/support/errors.ts';
 import { type RandomStream, stream } from '../../spec/random.ts';
+import { removeFolder } from '../support/remove-folder.ts';
 import { cifar, greyPng, idx, npy, npyF32, npz, parquet, png } from '../unit/data/fixtures.ts';
 
 const RUNS = Number(process.env.NMC_FUZZ ?? 300);
@@ -22,7 +23,7 @@ const MAX_MILLISECONDS = 2_500;
 const MAX_BYTES = 512 * 1024 ** 2;
 
 const folder = mkdtempSync(join(tmpdir(), 'nmc-fuzz-'));
-afterAll(() => rmSync(folder, { recursive: true, force: true }));
+afterAll(() => removeFolder(folder));
 
 const values = Array.from({ length: 64 }, (_, i) => (i * 37) % 256);
 const image: Field = { name: 'image', type: 'u8', shape: [4, 4] };

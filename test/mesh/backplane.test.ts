@@ -1,12 +1,13 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe } from 'vitest';
 import { embeddedBackplane } from '../../runtime/backplane/embedded.ts';
+import { removeFolder } from '../support/remove-folder.ts';
 import { backplaneSuite } from './backplane-suite.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'nmc-backplane-'));
-afterAll(() => rmSync(folder, { recursive: true, force: true }));
+afterAll(() => removeFolder(folder));
 let count = 0;
 
 describe('the embedded backplane', () => {

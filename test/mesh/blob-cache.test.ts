@@ -1,10 +1,11 @@
 /** A cache of blobs keeps what was used last, within its bound. */
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, test } from 'vitest';
 import { BlobCache } from '../../runtime/backplane/blob-cache.ts';
+import { removeFolder } from '../support/remove-folder.ts';
 
 test('what was used last stays', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'nmc-cache-'));
@@ -22,6 +23,6 @@ test('what was used last stays', async () => {
     new BlobCache(folder, 1000);
     expect(hashes.filter((hash) => cache.get(hash))).toHaveLength(1);
   } finally {
-    rmSync(folder, { recursive: true, force: true });
+    removeFolder(folder);
   }
 });

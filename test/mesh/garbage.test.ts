@@ -1,5 +1,5 @@
 /** What nothing names goes, and nothing else, in whatever order things happen. */
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
@@ -12,6 +12,7 @@ import { type RunState, runFrom, UNTROUBLED } from '../../runtime/roles/synchron
 import { wallNow } from '../../runtime/support/clock.ts';
 import { hex, sha256 } from '../../runtime/wire/hash.ts';
 import { seeded } from '../fuzz/mutate.ts';
+import { removeFolder } from '../support/remove-folder.ts';
 import { chain } from './simulated.ts';
 
 let folder = '';
@@ -36,7 +37,7 @@ beforeEach(() => {
 });
 afterEach(async () => {
   await backplane.close();
-  rmSync(folder, { recursive: true, force: true });
+  removeFolder(folder);
 });
 
 /** A blob that is only this text. */

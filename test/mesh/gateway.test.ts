@@ -1,5 +1,5 @@
 /** A real gateway on a real socket: who is let in, who may what, and what becomes of those who misbehave. */
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -17,6 +17,7 @@ import { hello, type Invite, prove, type Role } from '../../runtime/wire/handsha
 import { hex, sha256 } from '../../runtime/wire/hash.ts';
 import type { Message } from '../../runtime/wire/messages.ts';
 import { encodeBlobChunk, encodeBorderHead } from '../../runtime/wire/routing.ts';
+import { removeFolder } from '../support/remove-folder.ts';
 import { seeded } from './networked.ts';
 import { chain } from './simulated.ts';
 
@@ -46,7 +47,7 @@ beforeAll(async () => {
 afterAll(async () => {
   for (const link of links) link.close();
   await node.close();
-  rmSync(folder, { recursive: true, force: true });
+  removeFolder(folder);
 });
 
 async function connect(role: Role, pair: KeyPair, more: Partial<Parameters<typeof dial>[0]> = {}): Promise<Link> {

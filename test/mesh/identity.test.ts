@@ -1,5 +1,5 @@
 /** Keys and signatures: all implementations agree, files are for their owner alone. */
-import { chmodSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdtempSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
@@ -8,9 +8,10 @@ import { type Ed25519, ed25519, keyPairFromSeed, naclEd25519, nodeEd25519 } from
 import { ensureKey, readKey, writeNewKey } from '../../runtime/identity/key-file.ts';
 import { keyBytes, keyText } from '../../runtime/identity/key-text.ts';
 import { hex } from '../../runtime/wire/hash.ts';
+import { removeFolder } from '../support/remove-folder.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'nmc-keys-'));
-afterAll(() => rmSync(folder, { recursive: true, force: true }));
+afterAll(() => removeFolder(folder));
 
 const bytes = (length: number) => fc.uint8Array({ minLength: length, maxLength: length });
 

@@ -1,5 +1,5 @@
 /** What entered a synchronizer, gone through again: the same effects and the same state, or it is said where not. */
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, test } from 'vitest';
@@ -9,11 +9,12 @@ import { type RecordedPiece, Recording, replay } from '../../runtime/roles/recor
 import { synchronizer } from '../../runtime/roles/synchronizer.ts';
 import type { SynchronizerEvent, SynchronizerState } from '../../runtime/roles/synchronizer-state.ts';
 import { type SimulationOptions, simulate } from '../../runtime/simulation/simulation.ts';
+import { removeFolder } from '../support/remove-folder.ts';
 import { chain } from './simulated.ts';
 
 const folders: string[] = [];
 afterAll(() => {
-  for (const folder of folders) rmSync(folder, { recursive: true, force: true });
+  for (const folder of folders) removeFolder(folder);
 });
 
 const CHURN = { latency: 40, jitter: 30, loss: 0.002, lives: 20_000, away: 5_000, synchronizerLives: 15_000 };

@@ -1,18 +1,10 @@
 /** A headless Chromium with WebGPU on the software driver, from the same development dependency. */
-import {
-  createReadStream,
-  createWriteStream,
-  existsSync,
-  linkSync,
-  mkdirSync,
-  readdirSync,
-  renameSync,
-  rmSync,
-} from 'node:fs';
+import { createReadStream, createWriteStream, existsSync, linkSync, mkdirSync, readdirSync, renameSync } from 'node:fs';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { createBrotliDecompress } from 'node:zlib';
 import { type Browser, chromium } from 'playwright-core';
+import { removeFolder } from './remove-folder.ts';
 import { CACHE, PACKAGE, unpacked } from './software-vulkan.ts';
 
 /** @param options `handleSIGINT: false` where the caller ends what it began itself */
@@ -46,7 +38,7 @@ async function chromiumProgram(): Promise<string> {
   try {
     renameSync(own, folder);
   } catch {
-    rmSync(own, { recursive: true, force: true });
+    removeFolder(own);
   }
   return program;
 }

@@ -1,10 +1,11 @@
 /** Runs `nmc` as its users do: the built program, in a process of its own, in a folder of its own. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll } from 'vitest';
+import { removeFolder } from './remove-folder.ts';
 import { ROOT } from './repository.ts';
 
 const PROGRAM = join(ROOT, 'dist/nmc.cjs');
@@ -33,7 +34,7 @@ export type JsonLine = Readonly<Record<string, unknown>>;
 /** A folder that goes when the tests of this file are over. */
 export function temporaryFolder(): string {
   const folder = mkdtempSync(join(tmpdir(), 'nmc-e2e-'));
-  afterAll(() => rmSync(folder, { recursive: true, force: true }));
+  afterAll(() => removeFolder(folder));
   return folder;
 }
 

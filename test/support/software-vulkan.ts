@@ -2,12 +2,13 @@
  * A Vulkan driver that is a program (SwiftShader), from a development dependency: tests of the WebGPU device run on any
  * machine with it. It is unpacked once, beside the other things that can be made again.
  */
-import { createReadStream, existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { createReadStream, existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { constants } from 'node:os';
 import { dirname, join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { createBrotliDecompress } from 'node:zlib';
 import { extract } from 'tar-stream';
+import { removeFolder } from './remove-folder.ts';
 import { ROOT } from './repository.ts';
 
 export const PACKAGE = join(ROOT, 'node_modules', '@sparticuz', 'chromium');
@@ -38,7 +39,7 @@ export async function unpacked(archive: string): Promise<string> {
   try {
     renameSync(own, folder);
   } catch {
-    rmSync(own, { recursive: true, force: true });
+    removeFolder(own);
   }
   return folder;
 }

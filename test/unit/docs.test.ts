@@ -1,10 +1,11 @@
 /** The pages for readers: their links lead somewhere, their commands exist, their models are valid. */
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { codesOf } from '../support/check-source.ts';
 import { nmcInProcess } from '../support/nmc-in-process.ts';
+import { removeFolder } from '../support/remove-folder.ts';
 import { ROOT, readText, trackedFiles } from '../support/repository.ts';
 
 const PAGES = ['README.md', ...trackedFiles().filter((file) => /^docs\/.*\.md$/.test(file))];
@@ -41,7 +42,7 @@ describe("the README's picture", () => {
       await nmcInProcess('show', plan, '--svg', picture);
       expect(readFileSync(picture, 'utf8')).toBe(readText('docs/cut.svg'));
     } finally {
-      rmSync(folder, { recursive: true, force: true });
+      removeFolder(folder);
     }
   });
 });

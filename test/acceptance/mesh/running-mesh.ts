@@ -1,8 +1,9 @@
 /** `nmc up` for a measurement: a mesh of its own in a folder, with what a person would type. */
 import { type ChildProcess, spawn } from 'node:child_process';
-import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { removeFolder } from '../../support/remove-folder.ts';
 import { type Ended, jsonLines, plainEnvironment, remembered, runCommand } from '../process.ts';
 
 export type Json = Readonly<Record<string, unknown>>;
@@ -19,7 +20,7 @@ export class RunningMesh {
   constructor(root: string, name: string) {
     const all = join(root, '.cache', 'acceptance', 'mesh');
     this.folder = join(all, name);
-    rmSync(this.folder, { recursive: true, force: true });
+    removeFolder(this.folder);
     mkdirSync(this.folder, { recursive: true });
     this.nmc = join(root, 'dist/nmc.cjs');
     this.env = plainEnvironment({ NMC_CONFIG: join(all, 'config') });

@@ -1,7 +1,8 @@
 /** What crosses the border of two shards, as the plan counts it, beside the gradients that two workers would exchange. */
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { removeFolder } from '../../support/remove-folder.ts';
 import { jsonLines, runCommand } from '../process.ts';
 import type { Context, Part, Row } from '../row.ts';
 
@@ -59,7 +60,7 @@ async function totalsOf(context: Context, width: number): Promise<Totals> {
     if (totals === undefined) throw new Error(`nmc show: ${end.tail}`);
     return totals;
   } finally {
-    rmSync(folder, { recursive: true, force: true });
+    removeFolder(folder);
   }
 }
 

@@ -3,9 +3,10 @@
  * is run as printed, or a command that is written in `expected.txt`, which says in prose what comes out.
  */
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { removeFolder } from '../../support/remove-folder.ts';
 import { softwareVulkanEnvironment } from '../../support/software-vulkan.ts';
 import { caseChecks } from '../cases/checks.ts';
 import { type Ended, plainEnvironment, runCommand } from '../process.ts';
@@ -58,7 +59,7 @@ async function ranCase(root: string, folder: string, name: string): Promise<Row>
     const wrong = await check.wrong({ text, folder, out, nmc: nmcWith(plain), nmcOnGpu: nmcWith(gpu) });
     return { name: NAME, what: name, target, measured: wrong ?? 'as expected', holds: wrong === undefined };
   } finally {
-    rmSync(temporary, { recursive: true, force: true });
+    removeFolder(temporary);
   }
 }
 

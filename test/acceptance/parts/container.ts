@@ -1,9 +1,10 @@
 /** The container file: built where a container engine answers; else its lines run by a user without rights. */
 import { spawn } from 'node:child_process';
-import { chmodSync, chownSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { chmodSync, chownSync, mkdirSync, mkdtempSync, readdirSync, readFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { removeFolder } from '../../support/remove-folder.ts';
 import { type Ended, plainEnvironment, remembered, runCommand } from '../process.ts';
 import { type Context, notRun, type Part, type Row } from '../row.ts';
 
@@ -53,7 +54,7 @@ async function byLines(context: Context): Promise<Row> {
     const [tarball = ''] = readdirSync(source).filter((name) => name.endsWith('.tgz'));
     return await asNobody(context, folder, join(source, tarball), second ?? { run: [], command: [] });
   } finally {
-    rmSync(folder, { recursive: true, force: true });
+    removeFolder(folder);
   }
 }
 

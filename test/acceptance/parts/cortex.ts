@@ -1,6 +1,7 @@
 /** `cortex.pcn`, the largest example: how soon it is compiled and at work, and how fast it trains. */
-import { mkdirSync, rmSync } from 'node:fs';
+import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
+import { removeFolder } from '../../support/remove-folder.ts';
 import { jsonLines, plainEnvironment, runCommand } from '../process.ts';
 import type { Context, Part, Row } from '../row.ts';
 
@@ -18,7 +19,7 @@ export const cortexPart: Part = {
 
 async function measure(context: Context): Promise<readonly Row[]> {
   const scratch = join(context.root, '.cache', 'acceptance', 'cortex');
-  rmSync(scratch, { recursive: true, force: true });
+  removeFolder(scratch);
   mkdirSync(scratch, { recursive: true });
   const nmc = (args: readonly string[]) =>
     runCommand(process.execPath, [join(context.root, 'dist/nmc.cjs'), ...args], {

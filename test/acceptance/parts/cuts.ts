@@ -3,6 +3,7 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'n
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
+import { removeFolder } from '../../support/remove-folder.ts';
 import { jsonLines, runCommand } from '../process.ts';
 import { type Context, notRun, type Part, type Row } from '../row.ts';
 
@@ -54,7 +55,7 @@ async function measure(context: Context): Promise<readonly Row[]> {
     }
     return rows;
   } finally {
-    rmSync(folder, { recursive: true, force: true });
+    removeFolder(folder);
   }
 }
 

@@ -2,10 +2,11 @@
  * Two batches of every train block of every example, by `nmc train`, `--shards 2`, `nmc deploy` and the page: the same
  * epoch reports, in their fields, and in their numbers where the cut and the device are the same.
  */
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { EpochReport } from '../../../spec/run-events.ts';
+import { removeFolder } from '../../support/remove-folder.ts';
 import { drawnSets } from '../drawn-sets.ts';
 import { RunningMesh } from '../mesh/running-mesh.ts';
 import { type ReportPage, reportPage } from '../page-reports.ts';
@@ -38,7 +39,7 @@ interface Plan {
 async function measure(context: Context): Promise<readonly Row[]> {
   if (context.trial) return [notRun(NAME, epochReportsPart.what, target, 'a trial')];
   const folder = mkdtempSync(join(tmpdir(), 'nmc-reports-'));
-  process.once('exit', () => rmSync(folder, { recursive: true, force: true }));
+  process.once('exit', () => removeFolder(folder));
   const mesh = new RunningMesh(context.root, NAME);
   const page = await reportPage(context.root, folder);
   try {
@@ -90,14 +91,14 @@ async function toldByAll(
       env: plainEnvironment(),
     });
   const plan = join(folder, 'plan');
-  rmSync(plan, { recursive: true, force: true });
+  removeFolder(plan);
   const compiled = await nmc('compile', file, '--task', task, '-o', plan);
   if (compiled.code !== 0) throw new Error(`${name}: ${compiled.tail}`);
   const made = JSON.parse(readFileSync(join(plan, 'plan.json'), 'utf8')) as Plan;
   const { limit, epochs } = lengthOf(made);
   const settings = ['--limit', String(limit), '--epochs', String(epochs), '--seed', '1', '--data', data];
   const train = (out: string, ...more: string[]): Promise<Ended> => {
-    rmSync(join(folder, out), { recursive: true, force: true });
+    removeFolder(join(folder, out));
     return nmc('train', file, '--task', task, ...settings, '--device', 'cpu', '--out', out, '--json', ...more);
   };
   const deploy = ['deploy', file, '--task', task, ...settings, '--partition', SHARDS, '--schedule', 'lockstep'];

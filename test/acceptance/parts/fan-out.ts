@@ -3,9 +3,10 @@
  * batch. How good one alone is, their mean, and their votes weighted by energy; and the bytes that would go between
  * their machines, beside those of keeping the weights of as many data-parallel copies equal.
  */
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
+import { removeFolder } from '../../support/remove-folder.ts';
 import { jsonLines, plainEnvironment, runCommand } from '../process.ts';
 import { type Context, notRun, type Part, type Row } from '../row.ts';
 
@@ -53,7 +54,7 @@ async function study(data: 'glyphs' | 'mnist', context: Context): Promise<Row[]>
     }
     return rows;
   } finally {
-    rmSync(folder, { recursive: true, force: true });
+    removeFolder(folder);
   }
 }
 

@@ -1,7 +1,8 @@
 /** The README's two commands in a clone that has nothing but what is committed. */
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync } from 'node:fs';
 import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { removeFolder } from '../../support/remove-folder.ts';
 import { type Ended, jsonLines, plainEnvironment, runCommand } from '../process.ts';
 import { type Context, notRun, type Part, type Row } from '../row.ts';
 
@@ -41,7 +42,7 @@ export async function inClone(
     if (install.code !== 0) throw new Error(`npm ci failed:\n${install.tail}`);
     return [await measure(run, context, clone, install)];
   } finally {
-    rmSync(folder, { recursive: true, force: true });
+    removeFolder(folder);
   }
 }
 

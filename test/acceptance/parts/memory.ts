@@ -1,6 +1,7 @@
 /** Memory, sequences and senses: what the examples promise on all their data, and how recall fares with length. */
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { removeFolder } from '../../support/remove-folder.ts';
 import { lineChart } from '../line-chart.ts';
 import { jsonLines, runCommand } from '../process.ts';
 import { type Context, notRun, type Part, type Row } from '../row.ts';
@@ -23,7 +24,7 @@ interface Check {
 
 /** Trains a file's task in the scratch folder. @returns its checks, by the data of the trained task alone */
 async function trained(context: Context, args: readonly string[], run: string): Promise<readonly Check[]> {
-  rmSync(run, { recursive: true, force: true });
+  removeFolder(run);
   const nmc = join(context.root, 'dist/nmc.cjs');
   const data = context.data === undefined ? [] : ['--data', context.data];
   const end = await runCommand(process.execPath, [nmc, 'train', ...args, ...data, '--out', run, '--json'], {

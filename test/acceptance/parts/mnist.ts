@@ -3,8 +3,9 @@
  * a finished one is read, an interrupted one resumed, one of another program begun again.
  */
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { removeFolder } from '../../support/remove-folder.ts';
 import { jsonLines, plainEnvironment, runCommand } from '../process.ts';
 import { type Context, notRun, type Part, type Row } from '../row.ts';
 
@@ -52,7 +53,7 @@ async function accuracyOf(rule: Rule, seed: number, data: string, context: Conte
   const tiny = context.trial ? ['--epochs', '2', '--limit', '1024'] : [];
   const run = join(context.root, '.cache', 'acceptance', context.trial ? 'trial' : 'runs', `${rule.task}-${seed}`);
   const goOn = !context.fresh && (await isOfThisProgram(run, rule.task, tiny.slice(0, 2), context.root));
-  if (!goOn) rmSync(run, { recursive: true, force: true });
+  if (!goOn) removeFolder(run);
   mkdirSync(join(run, '..'), { recursive: true });
   const args = goOn
     ? ['train', '--resume', run, '--data', data, '--json']

@@ -1,8 +1,9 @@
 /** A mesh over three machines with unequal links: what is printed on one is pasted on the others. */
-import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { removeFolder } from '../../support/remove-folder.ts';
 import {
   type Machine,
   type Network,
@@ -46,7 +47,7 @@ async function run(context: Context): Promise<Row> {
     for (const each of running) each.interrupt();
     await Promise.race([Promise.all(running.map((each) => each.ended)), sleep(20_000, undefined, { ref: false })]);
     await tearDown(LINKS.length);
-    rmSync(folder, { recursive: true, force: true });
+    removeFolder(folder);
   }
 }
 

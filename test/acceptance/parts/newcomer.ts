@@ -1,7 +1,8 @@
 /** A newcomer: a fresh clone, every block of the README and of the pages pasted as printed, and nothing left behind. */
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { removeFolder } from '../../support/remove-folder.ts';
 import { type Block, blocksOf, scriptOf } from '../newcomer-blocks.ts';
 import { plainEnvironment, runCommand } from '../process.ts';
 import { type Context, notRun, type Part, type Row } from '../row.ts';
@@ -29,7 +30,7 @@ async function paste(context: Context): Promise<Row> {
       );
     return { name: 'newcomer', what: WHAT, target: TARGET, ...found };
   } finally {
-    rmSync(folder, { recursive: true, force: true });
+    removeFolder(folder);
   }
 }
 

@@ -1,7 +1,8 @@
 /** The packed package in empty folders, on the oldest Node and the two newest long-term releases, with npm 10 and 11. */
-import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
+import { removeFolder } from '../../support/remove-folder.ts';
 import { type Ended, jsonLines, plainEnvironment, runCommand } from '../process.ts';
 import { type Context, notRun, type Part, type Row } from '../row.ts';
 
@@ -26,7 +27,7 @@ export const packagePart: Part = {
       for (const versions of WITH) rows.push(await tried(context, folder, join(folder, tarball), versions));
       return rows;
     } finally {
-      rmSync(folder, { recursive: true, force: true });
+      removeFolder(folder);
     }
   },
 };

@@ -1,7 +1,8 @@
 /** `nmc compile --partition K`: K shards that are even, a plan that is read back, the same bytes on two runs. */
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { removeFolder } from '../../support/remove-folder.ts';
 import { jsonLines, runCommand } from '../process.ts';
 import { type Context, notRun, type Part, type Row } from '../row.ts';
 
@@ -43,7 +44,7 @@ async function measure(context: Context): Promise<readonly Row[]> {
     rows.push(await tooMany(context, folder));
     return rows;
   } finally {
-    rmSync(folder, { recursive: true, force: true });
+    removeFolder(folder);
   }
 }
 
@@ -53,7 +54,7 @@ async function compiled(context: Context, model: string, shards: number, folder:
   let plan: Plan | undefined;
   for (let run = 0; run < 2; run++) {
     const out = join(folder, 'plan');
-    rmSync(out, { recursive: true, force: true });
+    removeFolder(out);
     const args = ['compile', `dsl-examples/${model}.pcn`, '--partition', String(shards), '-o', out, '--json'];
     const end = await nmc(context, args);
     const hash = jsonLines(end.lines)[0]?.sha256;

@@ -1,5 +1,5 @@
 /** One key has so many transfers, announcements and bytes; what it does beyond that is refused to it alone. */
-import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
@@ -8,6 +8,7 @@ import type { Backplane } from '../../../runtime/backplane/backplane.ts';
 import { embeddedBackplane } from '../../../runtime/backplane/embedded.ts';
 import { type BlobBounds, type BlobPeer, type BlobRefusal, BlobTransfers } from '../../../runtime/net/blob-transfer.ts';
 import { hex, sha256 } from '../../../runtime/wire/hash.ts';
+import { removeFolder } from '../../support/remove-folder.ts';
 
 let folder = '';
 let backplane: Backplane;
@@ -17,7 +18,7 @@ beforeEach(() => {
 });
 afterEach(async () => {
   await backplane.close();
-  rmSync(folder, { recursive: true, force: true });
+  removeFolder(folder);
 });
 
 const OPEN = 1;

@@ -1,16 +1,17 @@
 /** Checks that a synchronizer cannot compute end in a reason: what is too large is not begun, what ends is noticed. */
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, test } from 'vitest';
 import { CheckProcess } from '../../../runtime/cli/compiling/check-process.ts';
+import { removeFolder } from '../../support/remove-folder.ts';
 import { checkedChain } from './role-driver.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'nmc-check-'));
 const checker = new CheckProcess(folder);
 afterAll(async () => {
   await checker.close();
-  rmSync(folder, { recursive: true, force: true });
+  removeFolder(folder);
 });
 
 test('a model that does not fit is not begun', async () => {

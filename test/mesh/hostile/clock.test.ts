@@ -1,5 +1,5 @@
 /** A wall clock that jumps makes nobody dead, and keeps no dead one alive. */
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, expect, test, vi } from 'vitest';
@@ -9,6 +9,7 @@ import { keyText } from '../../../runtime/identity/key-text.ts';
 import { dial } from '../../../runtime/net/dial.ts';
 import { SynchronizerNode } from '../../../runtime/net/synchronizer-node.ts';
 import { wallNow } from '../../../runtime/support/clock.ts';
+import { removeFolder } from '../../support/remove-folder.ts';
 import { seeded } from '../networked.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'nmc-clock-'));
@@ -16,7 +17,7 @@ const [operator, worker] = [keyPairFromSeed(seeded(1)), keyPairFromSeed(seeded(2
 const DAY = 24 * 3600 * 1000;
 afterEach(() => {
   vi.restoreAllMocks();
-  rmSync(folder, { recursive: true, force: true });
+  removeFolder(folder);
 });
 
 test('a synchronizer goes on when its clock is set back by a day or put forward by two', async () => {

@@ -2,7 +2,7 @@
  * A trainer gets the columns and the weights of its own shards, on real sockets, and brings nothing but their parts.
  */
 
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -62,6 +62,9 @@ predict answer of pair {
 
 check error(answer.y, data.file("tests.npz", x = f32[6], y = f32[2]).y) <= 100
 `;
+
+import { removeFolder } from '../../support/remove-folder.ts';
+
 const ROWS = 8;
 const keys = (n: number): KeyPair => keyPairFromSeed(seeded(n));
 const textOf = (n: number): string => keyText(keys(n).publicKey);
@@ -110,7 +113,7 @@ afterAll(async () => {
   for (const beat of beats) clearInterval(beat);
   for (const link of links) link.close();
   await node.close();
-  rmSync(folder, { recursive: true, force: true });
+  removeFolder(folder);
 });
 
 function made(): MadeDeployment {

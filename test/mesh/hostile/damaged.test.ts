@@ -23,6 +23,7 @@ import {
 import { signPart } from '../../../runtime/wire/part.ts';
 import { TestMesh, weightHashes } from '../../support/mesh.ts';
 import { nmc, temporaryFolder, writeTiny } from '../../support/nmc.ts';
+import { removeFolder } from '../../support/remove-folder.ts';
 import { seeded } from '../networked.ts';
 import { chain } from '../simulated.ts';
 
@@ -82,7 +83,7 @@ const blobPath = (backplane: string, hash: string): string => join(backplane, 'b
 
 test('a synchronizer that begins looks at what active runs go on from, and one that serves at what it sends', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'nmc-damaged-'));
-  afterAll(() => rmSync(folder, { recursive: true, force: true }));
+  afterAll(() => removeFolder(folder));
   const before = embeddedBackplane(folder);
   const parts = await Promise.all([1, 2, 3, 4, 5, 6].map((n) => before.putBlob(new Uint8Array(400_000).fill(n))));
   const [a = '', b = '', c = '', d = '', e = '', f = ''] = parts;
@@ -119,7 +120,7 @@ test('a synchronizer that begins looks at what active runs go on from, and one t
 
 test('a record of a run that cannot be read is set aside and named, and the others go on', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'nmc-damaged-'));
-  afterAll(() => rmSync(folder, { recursive: true, force: true }));
+  afterAll(() => removeFolder(folder));
   const before = embeddedBackplane(folder);
   const blob = await before.putBlob(new Uint8Array(1000));
   await before.put('run/chain-1', JSON.stringify(storedRun([], 'stopped')), 0);

@@ -1,6 +1,6 @@
 /** Trainers in whose process something goes wrong for good: the one who lent the machine gets it back, and is told why. */
 import { type ChildProcess, spawn } from 'node:child_process';
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -9,6 +9,7 @@ import { isProcessAlive } from '../../../runtime/support/process-alive.ts';
 import { signalProcess } from '../../support/end-process.ts';
 import { TestMesh } from '../../support/mesh.ts';
 import { nmc, type Outcome, writeTiny } from '../../support/nmc.ts';
+import { removeFolder } from '../../support/remove-folder.ts';
 import { waitFor, waitUntil } from '../../support/wait-for.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'nmc-ended-'));
@@ -28,7 +29,7 @@ afterAll(async () => {
   for (const child of started) child.kill('SIGKILL');
   await mesh.stop();
   mesh.kill();
-  rmSync(folder, { recursive: true, force: true });
+  removeFolder(folder);
 });
 
 interface Joined {

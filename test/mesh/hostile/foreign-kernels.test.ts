@@ -1,5 +1,5 @@
 /** Plans whose compiled forms do something else than their program: real commands, and what a trainer opens. */
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -8,6 +8,7 @@ import { openShardPlan } from '../../../runtime/cli/mesh/open-shard-plan.ts';
 import { cpuDevice } from '../../../runtime/device/cpu/cpu.ts';
 import { parseProgram } from '../../../spec/program-text.ts';
 import { nmc, writeTiny } from '../../support/nmc.ts';
+import { removeFolder } from '../../support/remove-folder.ts';
 import { changePlan, forge } from '../../unit/plan/make-plan.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'nmc-foreign-'));
@@ -26,7 +27,7 @@ beforeAll(async () => {
   for (const name of ['cpu/predict.classify.onnx', 'cpu/train.onnx'])
     forge(plan, name, other.get(name) ?? new Uint8Array(0));
 }, 60_000);
-afterAll(() => rmSync(folder, { recursive: true, force: true }));
+afterAll(() => removeFolder(folder));
 
 const predicted = (samples = 1) =>
   nmc(['predict', 'run', '--input', '-', '--json'], { cwd: folder, input: input.repeat(samples) });

@@ -1,5 +1,5 @@
 /** A full disk refuses blobs, in words, and everything else goes on; nothing of a refused blob is left. */
-import fs, { mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import fs, { mkdtempSync, readdirSync } from 'node:fs';
 import { syncBuiltinESMExports } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -12,6 +12,7 @@ import { dial } from '../../../runtime/net/dial.ts';
 import type { Link } from '../../../runtime/net/link.ts';
 import { SynchronizerNode } from '../../../runtime/net/synchronizer-node.ts';
 import { hex, sha256 } from '../../../runtime/wire/hash.ts';
+import { removeFolder } from '../../support/remove-folder.ts';
 import { seeded } from '../networked.ts';
 
 const operator = keyPairFromSeed(seeded(1));
@@ -43,7 +44,7 @@ beforeEach(async () => {
 afterEach(async () => {
   link.close();
   await node.close();
-  rmSync(folder, { recursive: true, force: true });
+  removeFolder(folder);
 });
 
 function put(bytes: Uint8Array): Promise<void> {

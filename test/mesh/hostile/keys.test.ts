@@ -1,5 +1,5 @@
 /** Keys and invites of a mesh, on real sockets: who was let in can be put out, at once and for good. */
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
@@ -16,6 +16,7 @@ import { SynchronizerNode } from '../../../runtime/net/synchronizer-node.ts';
 import type { Role } from '../../../runtime/wire/handshake.ts';
 import { hex, sha256 } from '../../../runtime/wire/hash.ts';
 import type { Message } from '../../../runtime/wire/messages.ts';
+import { removeFolder } from '../../support/remove-folder.ts';
 import { seeded } from '../networked.ts';
 import { chain } from '../simulated.ts';
 
@@ -35,7 +36,7 @@ beforeEach(async () => {
 afterEach(async () => {
   operator.close();
   await node.close();
-  rmSync(folder, { recursive: true, force: true });
+  removeFolder(folder);
 });
 
 async function start(starter = OPERATOR): Promise<void> {

@@ -14,6 +14,7 @@ import { blobsOfRun } from '../../../runtime/roles/named-blobs.ts';
 import type { StoredRun } from '../../../runtime/roles/synchronizer-state.ts';
 import { isLeftover } from '../../../runtime/support/atomic.ts';
 import { seeded } from '../../fuzz/mutate.ts';
+import { removeFolder } from '../../support/remove-folder.ts';
 import { ROOT } from '../../support/repository.ts';
 
 const KILLS = Number(process.env.NMC_TEST_KILLS ?? 10);
@@ -30,7 +31,7 @@ beforeAll(async () => {
 });
 afterAll(() => {
   rmSync(program, { force: true });
-  rmSync(folder, { recursive: true, force: true });
+  removeFolder(folder);
 });
 
 interface End {

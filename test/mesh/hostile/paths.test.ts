@@ -26,11 +26,12 @@ import { createRun } from '../../../runtime/store/create-run.ts';
 import { EnvironmentError, UserError } from '../../../runtime/support/errors.ts';
 import { canonicalBytes } from '../../../runtime/wire/canonical.ts';
 import { nmc, temporaryFolder } from '../../support/nmc.ts';
+import { removeFolder } from '../../support/remove-folder.ts';
 import { type JoinedTrainer, joinedTrainer } from './joined-trainer.ts';
 import { tinyDeployment, tinyPart, withFile } from './tiny-deployment.ts';
 
 const root = mkdtempSync(join(tmpdir(), 'nmc-paths-'));
-afterAll(() => rmSync(root, { recursive: true, force: true }));
+afterAll(() => removeFolder(root));
 
 /** Everything below a folder with its content, but for what lies below `except`. */
 function everything(folder: string, except: string): Record<string, string> {

@@ -5,12 +5,13 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { embeddedBackplane } from '../../../runtime/backplane/embedded.ts';
 import { nmc } from '../../support/nmc.ts';
+import { removeFolder } from '../../support/remove-folder.ts';
 
 let folder = '';
 beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), 'nmc-state-'));
 });
-afterEach(() => rmSync(folder, { recursive: true, force: true }));
+afterEach(() => removeFolder(folder));
 
 const path = (name: string): string => join(folder, name);
 

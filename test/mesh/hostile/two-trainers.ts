@@ -3,7 +3,7 @@
  * says, when it likes, sees all that goes through it, and may say old words again.
  */
 
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -25,6 +25,7 @@ import { verifyPlan } from '../../../runtime/plan/verify-plan.ts';
 import type { Deployment } from '../../../runtime/wire/deployment.ts';
 import type { Dispute, Exchange, Failed, Message, ShardReport } from '../../../runtime/wire/messages.ts';
 import type { BorderHead } from '../../../runtime/wire/routing.ts';
+import { removeFolder } from '../../support/remove-folder.ts';
 import { shardedPlan, THINNED } from '../../support/sharded-plans.ts';
 import { seeded } from '../networked.ts';
 import { identities } from './two-shards.ts';
@@ -127,7 +128,7 @@ export class TwoTrainers {
     this.#gateway.close();
     await new Promise((resolve) => this.#server.close(resolve));
     await this.#backplane.close();
-    rmSync(this.#folder, { recursive: true, force: true });
+    removeFolder(this.#folder);
   }
 
   /** Says who the owners are: the newest keys, unless others are named. */

@@ -1,9 +1,10 @@
 /** The kernel's bound on memory, against a folder that looks like the kernel's. */
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { memoryGroup } from '../../../runtime/cli/mesh/memory-group.ts';
+import { removeFolder } from '../../support/remove-folder.ts';
 
 let root = '';
 let parent = '';
@@ -13,7 +14,7 @@ beforeEach(() => {
   mkdirSync(parent, { recursive: true });
   writeFileSync(join(root, 'own'), '0::/user.slice/mesh.service\n');
 });
-afterEach(() => rmSync(root, { recursive: true, force: true }));
+afterEach(() => removeFolder(root));
 
 const made = () => memoryGroup(4711, 1.5e8, { root, own: join(root, 'own') });
 

@@ -1,5 +1,5 @@
 /** What moves between two plans, told from the plans alone. */
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, expect, test, vi } from 'vitest';
@@ -7,6 +7,7 @@ import { diffPlans, type PlanDiff } from '../../../compiler/8-plan/diff.ts';
 import { openPlan } from '../../../runtime/cli/planning/open-plan.ts';
 import type { Plan } from '../../../spec/plan.ts';
 import { nmcInProcess as nmc } from '../../support/nmc-in-process.ts';
+import { removeFolder } from '../../support/remove-folder.ts';
 
 vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 });
 
@@ -33,7 +34,7 @@ beforeAll(async () => {
   two = await compiled('two', [desk, attic]);
 });
 afterEach(() => vi.restoreAllMocks());
-afterAll(() => rmSync(folder, { recursive: true, force: true }));
+afterAll(() => removeFolder(folder));
 
 /** Where every piece is, by names of machines. */
 function places(plan: Plan): Map<string, string> {

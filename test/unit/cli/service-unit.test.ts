@@ -1,10 +1,11 @@
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { launchdAgent, type Service, systemdUnit } from '../../../runtime/cli/mesh/service-unit.ts';
 import { nmcInProcess } from '../../support/nmc-in-process.ts';
+import { removeFolder } from '../../support/remove-folder.ts';
 
 const HOSTILE: Service = {
   name: 'nmc-join',
@@ -26,7 +27,7 @@ describe("systemd's unit", () => {
       });
       expect({ status, printed: stdout + stderr }).toEqual({ status: 0, printed: '' });
     } finally {
-      rmSync(folder, { recursive: true, force: true });
+      removeFolder(folder);
     }
   });
 

@@ -1,11 +1,12 @@
 /** A plan for people: the same figures as a table, as one object, as a picture and as a page. */
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, expect, test, vi } from 'vitest';
 import type { PlanFigures } from '../../../runtime/cli/planning/plan-figures.ts';
 import type { Plan } from '../../../spec/plan.ts';
 import { nmcInProcess as nmc } from '../../support/nmc-in-process.ts';
+import { removeFolder } from '../../support/remove-folder.ts';
 
 vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 });
 
@@ -25,7 +26,7 @@ beforeAll(async () => {
   expect(await nmc('compile', ...args, '--mesh', MESH)).toMatchObject({ code: 0, stderr: '' });
 });
 afterEach(() => vi.restoreAllMocks());
-afterAll(() => rmSync(folder, { recursive: true, force: true }));
+afterAll(() => removeFolder(folder));
 
 async function figures(): Promise<PlanFigures> {
   return JSON.parse((await nmc('show', PLAN, '--json')).stdout) as PlanFigures;

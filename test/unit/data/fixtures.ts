@@ -1,16 +1,17 @@
 /** Small files of every format, written byte by byte or by other libraries than the ones that read them. */
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { zipSync } from 'fflate';
 import { parquetWriteBuffer } from 'hyparquet-writer';
 import { PNG } from 'pngjs';
 import { afterAll } from 'vitest';
+import { removeFolder } from '../../support/remove-folder.ts';
 
 /** A folder that is removed after the tests of the file that asks for it. */
 export function temporaryFolder(): string {
   const folder = mkdtempSync(join(tmpdir(), 'nmc-data-'));
-  afterAll(() => rmSync(folder, { recursive: true, force: true }));
+  afterAll(() => removeFolder(folder));
   return folder;
 }
 

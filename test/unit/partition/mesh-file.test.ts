@@ -1,14 +1,15 @@
 /** Files of machines: made from records, read back, refused with words. */
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
 import { machinesOf } from '../../../compiler/6-partition/machines-of.ts';
 import { meshOf, readCapability, readMesh } from '../../../runtime/plan/mesh-file.ts';
 import { UserError } from '../../../runtime/support/errors.ts';
+import { removeFolder } from '../../support/remove-folder.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'nmc-mesh-'));
-afterAll(() => rmSync(folder, { recursive: true, force: true }));
+afterAll(() => removeFolder(folder));
 
 function file(name: string, content: unknown): string {
   const path = join(folder, name);

@@ -1,6 +1,6 @@
 /** A small sound plan in a folder, to be damaged by tests. */
 
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { planBytes } from '../../../compiler/8-plan/build.ts';
@@ -14,6 +14,7 @@ import { UserError } from '../../../runtime/support/errors.ts';
 import type { Plan } from '../../../spec/plan.ts';
 import { builtPlan } from '../../support/built-plans.ts';
 import { tinyModel } from '../../support/nmc.ts';
+import { removeFolder } from '../../support/remove-folder.ts';
 
 export interface MadePlan {
   readonly plan: Plan;
@@ -40,7 +41,7 @@ export function writeMade({ json, files }: MadePlan): string {
 }
 
 export function remove(folder: string): void {
-  rmSync(folder, { recursive: true, force: true });
+  removeFolder(folder);
 }
 
 /** Replaces a file of the plan and makes its hash right: whoever makes a hostile plan can count. */

@@ -1,6 +1,6 @@
 /** What the compiler writes, the loader takes: for every rule, and with batches that are shared by lanes. */
 
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, test } from 'vitest';
@@ -10,9 +10,10 @@ import { fileHost } from '../../../compiler/host.ts';
 import { openPlan } from '../../../runtime/cli/planning/open-plan.ts';
 import { writePlan } from '../../../runtime/plan/write-plan.ts';
 import { builtPlan } from '../../support/built-plans.ts';
+import { removeFolder } from '../../support/remove-folder.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'nmc-plan-'));
-afterAll(() => rmSync(folder, { recursive: true, force: true }));
+afterAll(() => removeFolder(folder));
 
 const { value: checked } = checkFile(fileHost(), 'dsl-examples/mnist.pcn');
 

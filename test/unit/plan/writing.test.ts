@@ -1,6 +1,6 @@
 /** A plan is written a piece at a time, with the bytes that it has in memory, and whole or not at all. */
 import { execFileSync, spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { hostname, tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import canonicalize from 'canonicalize';
@@ -13,11 +13,12 @@ import { readListed } from '../../../runtime/plan/verify-plan.ts';
 import { writePlanParts } from '../../../runtime/plan/write-plan.ts';
 import { EnvironmentError, UserError } from '../../../runtime/support/errors.ts';
 import type { Plan, PlanPart } from '../../../spec/plan.ts';
+import { removeFolder } from '../../support/remove-folder.ts';
 
 vi.setConfig({ testTimeout: 120_000 });
 
 const folder = mkdtempSync(join(tmpdir(), 'nmc-writing-'));
-afterAll(() => rmSync(folder, { recursive: true, force: true }));
+afterAll(() => removeFolder(folder));
 
 const text = (bytes: Uint8Array): string => new TextDecoder().decode(bytes);
 
