@@ -123,11 +123,14 @@ function stepAt(n: number, sequence: number | undefined): { readonly batch: numb
   return sequence === undefined ? { batch: n } : { batch: Math.floor(n / sequence), step: n % sequence };
 }
 
-/** Whether all shards save their state behind the first `calls` calls: every so many batches, and after each epoch. */
+/**
+ * Whether all shards save their state behind the first `calls` calls: every so many batches, and after each epoch. An
+ * epoch's last batch is saved with its evaluations: they leave the same weights, and a run that goes on needs their sums.
+ */
 export function isCut(run: SavedRun, calls: number): boolean {
   if (calls === 0) return false;
   const rest = calls % callsPerEpoch(run);
-  return rest === 0 || (rest <= trainCalls(run) && rest % (run.snapshotEvery * (run.sequence ?? 1)) === 0);
+  return rest === 0 || (rest < trainCalls(run) && rest % (run.snapshotEvery * (run.sequence ?? 1)) === 0);
 }
 
 /** Calls up to the last among the first `calls` that changed a state: evaluations change none but what they remember. */

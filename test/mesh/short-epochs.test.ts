@@ -1,0 +1,94 @@
+/** Epochs that are shorter than the way between two snapshots: one snapshot each, whoever dies while they are measured. */
+import { expect, test, vi } from 'vitest';
+import { buildProgram } from '../../compiler/compile.ts';
+import { memoryDataset } from '../../runtime/data/dataset.ts';
+import { callsPerEpoch } from '../../runtime/training/calls.ts';
+import { stream } from '../../spec/random.ts';
+import { builtPlan } from '../support/built-plans.ts';
+import { checked } from '../support/check-source.ts';
+import { type HostedOptions, type HostedResult, trainHosted } from './hosted.ts';
+
+vi.setConfig({ testTimeout: 60_000 });
+
+const MODEL = `pcn 1
+
+import std/nodes
+import std/links
+import std/learn
+import std/data
+
+model pair {
+  sense x: f32[4]
+  node  h: f32[3] = nodes.gaussian()
+  node  y: f32[2] = nodes.gaussian()
+  link x -> h -> y = links.dense()
+}
+
+train il of pair on data.file("points.npz", x = f32[4], y = f32[2]) {
+  clamp x = sample.x
+  clamp y = sample.y
+
+  method    = learn.il(steps = 2, rate = 0.1)
+  optimizer = learn.adam(rate = 0.01)
+  batch     = 4
+  epochs    = 1
+}
+
+predict answer of pair {
+  clamp x = input.x
+  read y = y
+}
+
+check error(answer.y, data.file("points.npz", x = f32[4], y = f32[2]).y) <= 100
+`;
+
+const [BATCHES, EPOCHS] = [3, 3];
+/** In several batches, so that trainers die between them. */
+const CHECKED = 1500;
+
+function points(samples: number) {
+  const rng = stream(3, 'points');
+  const column = (name: string, size: number) => ({
+    field: { name, type: 'f32' as const, shape: [size] },
+    data: Float32Array.from({ length: samples * size }, (_, i) => rng.normal(size * 1000 + i)),
+  });
+  return memoryDataset('points', 'drawn', [column('x', 4), column('y', 2)]);
+}
+
+function pair() {
+  const all = checked(MODEL);
+  const [task] = all.trains;
+  if (!task) throw new Error('no task');
+  return builtPlan(buildProgram({ checked: all, model: task.model, task, predicts: all.predicts }), { shards: 2 });
+}
+
+function trained(more: Partial<HostedOptions> = {}): Promise<HostedResult> {
+  const data = { train: points(4 * BATCHES), checks: [points(CHECKED)] };
+  return trainHosted({ plan: pair(), ...data, trainers: 3, epochs: EPOCHS, snapshotEvery: BATCHES, seed: 1, ...more });
+}
+
+const outcome = ({ run, states }: HostedResult) => ({
+  states,
+  checks: run?.checks,
+  rows: run?.rows.map((row) => ({ ...row, seconds: 0, samplesPerSecond: 0 })),
+});
+
+test('an epoch makes one snapshot, and whoever dies in its evaluations, every batch counts once', async () => {
+  const undisturbed = await trained();
+  const perEpoch = undisturbed.run ? callsPerEpoch(undisturbed.run.deployment) : 0;
+  expect(perEpoch).toBeGreaterThan(2 * BATCHES);
+  expect(undisturbed.run).toMatchObject({ phase: 'done', term: 1 });
+  const epochs = [1, 2, 3].map((epoch) => epoch * perEpoch);
+  expect([...undisturbed.manifests.keys()]).toEqual(epochs);
+  const expected = outcome(undisturbed);
+  const terms: number[] = [];
+  for (const share of [0.4, 0.6, 0.75]) {
+    const killed = await trained({ kills: [{ at: share * undisturbed.milliseconds, trainer: 0 }] });
+    expect(killed.run?.phase, `killed at ${share}`).toBe('done');
+    // What is lost is one epoch at most: all begin again behind a whole one.
+    expect([...killed.manifests.keys()], `killed at ${share}`).toEqual(epochs);
+    expect(outcome(killed), `killed at ${share}`).toEqual(expected);
+    terms.push(killed.run?.term ?? 0);
+  }
+  expect(Math.max(...terms)).toBeGreaterThan(1);
+});
