@@ -7,6 +7,7 @@ import type { FrameKey } from '../training/frame.ts';
 import { type BatchStep, BatchWalk } from './batch-walk.ts';
 import type { Part } from './part.ts';
 import type { Routes } from './route.ts';
+import type { Holder, Room } from './walk.ts';
 
 interface Queued {
   readonly walk: BatchWalk;
@@ -16,10 +17,16 @@ interface Queued {
 
 export class BatchQueue {
   readonly #waiting: Queued[] = [];
+  readonly #holder: Holder | undefined;
+
+  /** @param holder told of the values that calls hold */
+  constructor(holder?: Holder) {
+    this.#holder = holder;
+  }
 
   /** @param inputs of the part, as far as this shard is fed */
   add({ of, ahead }: Routes, part: Part): void {
-    this.#waiting.push({ walk: new BatchWalk(of(part.position.batch), part), ahead });
+    this.#waiting.push({ walk: new BatchWalk(of(part.position.batch), part, this.#holder), ahead });
   }
 
   /** The call that ends next. */
@@ -27,12 +34,15 @@ export class BatchQueue {
     return this.#waiting[0]?.walk.part;
   }
 
-  /** @returns what comes next; nothing where no call is under way */
-  next(has: (key: FrameKey) => boolean): BatchStep | undefined {
+  /**
+   * @param room whether there is room for a frame; without it there always is
+   * @returns what comes next; nothing where no call is under way
+   */
+  next(has: (key: FrameKey) => boolean, room?: Room): BatchStep | undefined {
     const [first, second] = this.#waiting;
-    const step = first?.walk.next(has);
+    const step = first?.walk.next(has, true, room);
     if (step?.kind !== 'needs' || !first?.ahead || !second?.ahead) return step;
-    const behind = second.walk.next(has, false);
+    const behind = second.walk.next(has, false, room);
     return behind.kind === 'needs' ? { kind: 'needs', frames: [...step.frames, ...behind.frames] } : behind;
   }
 

@@ -7,7 +7,7 @@ import type { Tensor } from '../device/device.ts';
 import type { FrameKey } from '../training/frame.ts';
 import { type Part, sharesOf } from './part.ts';
 import type { BatchRoute } from './route.ts';
-import { Walk, type WalkStep } from './walk.ts';
+import { type Holder, type Room, Walk, type WalkStep } from './walk.ts';
 
 export type BatchStep =
   /** All of these frames are there: answer with `received` of the walk. */
@@ -29,32 +29,38 @@ export class BatchWalk {
   /** Of all microbatches, when they have settled. */
   #results: Readonly<Record<string, Tensor>> | undefined;
 
-  constructor(route: BatchRoute, part: Part) {
+  readonly #holder: Holder | undefined;
+
+  constructor(route: BatchRoute, part: Part, holder?: Holder) {
     this.#route = route;
     this.part = part;
+    this.#holder = holder;
     const { last } = route;
     const { batch, microbatches = 1 } = route.shardFunction;
     const sizes = Array.from({ length: microbatches }, () => batch);
     if (last) sizes[microbatches - 1] = last.shardFunction.batch;
     this.#walks = sharesOf(part.inputs, sizes).map(
       (inputs, microbatch) =>
-        new Walk(last && microbatch === microbatches - 1 ? last : route, { ...part, inputs, microbatch }),
+        new Walk(last && microbatch === microbatches - 1 ? last : route, { ...part, inputs, microbatch }, holder),
     );
   }
 
   /**
    * @param has whether a frame is there
+   * @param room whether there is room for a frame
    * @param mayMove whether the weights may move: else it needs something that no frame brings when all has settled
    */
-  next(has: (key: FrameKey) => boolean, mayMove = true): BatchStep {
+  next(has: (key: FrameKey) => boolean, mayMove = true, room?: Room): BatchStep {
     const needs: FrameKey[] = [];
     let chosen: Extract<BatchStep, { readonly walk: Walk }> | undefined;
     for (const walk of this.#walks) {
       if (walk.finished) continue;
-      const step = walk.next();
+      const step = walk.next(room);
+      if (step.kind === 'full') continue;
       if (step.kind === 'send') return step;
       if (step.kind === 'done') {
         walk.finished = step.results;
+        walk.end();
         continue;
       }
       if (step.kind === 'receive') {
@@ -75,8 +81,8 @@ export class BatchWalk {
     this.#results = summed(this.#walks.map((w) => w.finished ?? {}));
     // The weight step: a separate walk, which waits for no frame.
     const { after } = this.#route;
-    this.#walks = after ? [new Walk(after, { ...this.part, inputs: {}, microbatch: 0 })] : [];
-    return this.next(has);
+    this.#walks = after ? [new Walk(after, { ...this.part, inputs: {}, microbatch: 0 }, this.#holder)] : [];
+    return this.next(has, true, room);
   }
 
   #mayRun(walk: Walk, segment: string): boolean {

@@ -18,7 +18,20 @@ export type WalkStep =
     }
   /** Needs no answer. */
   | { readonly kind: 'send'; readonly frames: readonly Frame[] }
+  /** There is no room for these frames yet. */
+  | { readonly kind: 'full' }
   | { readonly kind: 'done'; readonly results: Readonly<Record<string, Tensor>> };
+
+/** Whether there is room for a frame on the way to its reader. */
+export type Room = (key: FrameKey) => boolean;
+
+/** Told of the values that a walk holds, where their memory is used again. */
+export interface Holder {
+  hold(values: Tensor): void;
+  drop(values: Tensor): void;
+}
+
+const ALWAYS: Room = () => true;
 
 export class Walk {
   readonly part: Part;
@@ -32,14 +45,17 @@ export class Walk {
   #hasReceived = false;
   #hasRun = false;
 
-  constructor(route: Route, part: Part) {
+  readonly #holder: Holder | undefined;
+
+  constructor(route: Route, part: Part, holder?: Holder) {
     this.#route = route;
     this.part = part;
+    this.#holder = holder;
     this.#enter();
   }
 
   /** What has to happen now. The same answer until `received` or `ran` has been called. */
-  next(): WalkStep {
+  next(room: Room = ALWAYS): WalkStep {
     for (;;) {
       const stage = this.#current();
       if (!stage) return { kind: 'done', results: this.#results() };
@@ -56,6 +72,7 @@ export class Walk {
         if (segment.run !== undefined) return this.#runStep(segment.run);
         this.#hasRun = true;
       }
+      if (!segment.send.every((id) => room(this.#key(id)))) return { kind: 'full' };
       this.#segment++;
       this.#hasReceived = false;
       this.#hasRun = false;
@@ -74,15 +91,20 @@ export class Walk {
     for (const frame of frames) {
       const { values = [] } = this.#route.messages.get(frame.message) ?? {};
       values.forEach(({ name }, i) => {
-        this.#locals.set(name, frame.values[i] as Tensor);
+        this.#set(name, frame.values[i] as Tensor);
       });
     }
     this.#hasReceived = true;
   }
 
   ran(results: Readonly<Record<string, Tensor>>): void {
-    for (const [name, values] of Object.entries(results)) this.#locals.set(name, values);
+    for (const [name, values] of Object.entries(results)) this.#set(name, values);
     this.#hasRun = true;
+  }
+
+  /** Nothing of it is wanted any more. */
+  end(): void {
+    for (const name of [...this.#locals.keys()]) this.#delete(name);
   }
 
   #current(): Stage | undefined {
@@ -103,16 +125,31 @@ export class Walk {
     this.#repetition++;
     if (this.#repetition < stage.repeat) return;
     this.#move(stage.end);
-    for (const name of this.#route.dropped[this.#stage] ?? []) this.#locals.delete(name);
+    for (const name of this.#route.dropped[this.#stage] ?? []) this.#delete(name);
     this.#stage++;
     this.#enter();
   }
 
   #move(moves: readonly Move[]): void {
     const values = moves.map((m) => this.#local(m.from));
+    // A value may give its name to another and keep only the new one: none is dropped before all are held.
+    for (const value of values) this.#holder?.hold(value);
     moves.forEach((m, i) => {
-      this.#locals.set(m.to, values[i] as Tensor);
+      this.#set(m.to, values[i] as Tensor);
     });
+    for (const value of values) this.#holder?.drop(value);
+  }
+
+  #set(name: string, value: Tensor): void {
+    this.#holder?.hold(value);
+    this.#delete(name);
+    this.#locals.set(name, value);
+  }
+
+  #delete(name: string): void {
+    const value = this.#locals.get(name);
+    this.#locals.delete(name);
+    if (value) this.#holder?.drop(value);
   }
 
   #runStep(name: string): WalkStep {
@@ -133,9 +170,11 @@ export class Walk {
     return { ...this.#key(id), values: values.map(({ name }) => this.#local(name)) };
   }
 
+  /** Copies where the memory of locals is used again. */
   #results(): Record<string, Tensor> {
+    const given = (value: Tensor): Tensor => (this.#holder ? value.slice() : value);
     return Object.fromEntries(
-      this.#route.shardFunction.results.map(({ name, value }) => [name, this.#local(value)] as const),
+      this.#route.shardFunction.results.map(({ name, value }) => [name, given(this.#local(value))] as const),
     );
   }
 
