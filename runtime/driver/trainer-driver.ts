@@ -157,7 +157,10 @@ export class TrainerDriver<S extends DrivenShard> {
         this.#inTurn<SavedPart>(
           at,
           (ending) => shard.save(calls, last, ending),
-          (part) => this.#dispatch({ kind: 'saved', at, calls, part, measured: this.#measured() }),
+          (part) => {
+            const commits = shard.takeCommits();
+            this.#dispatch({ kind: 'saved', at, calls, part, commits, measured: this.#measured() });
+          },
         );
         return;
       }

@@ -32,6 +32,7 @@ export interface DeploymentSource {
     readonly pace: NonNullable<Deployment['pace']>;
   };
   readonly on?: readonly string[];
+  readonly stretches?: NonNullable<Deployment['stretches']>;
 }
 
 export interface MadeDeployment {
@@ -101,6 +102,7 @@ export function makeDeployment(source: DeploymentSource): MadeDeployment {
     epochs,
     seed,
     snapshotEvery: source.snapshotEvery ?? Math.max(1, Math.min(SNAPSHOT_BATCHES, batches)),
+    ...(source.stretches === undefined ? {} : { stretches: source.stretches }),
     schedule: (training.microbatches ?? 1) > 1 ? 'pipelined' : 'lockstep',
     microbatches: training.microbatches ?? 1,
     ...(training.ahead === undefined ? {} : { ahead: training.ahead }),

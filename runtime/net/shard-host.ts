@@ -1,23 +1,22 @@
 import type { Device, DeviceSession, Tensor } from '../device/device.ts';
 import type { KeyPair } from '../identity/ed25519.ts';
-import { ed25519 } from '../identity/ed25519.ts';
 import type { SavedPart, ShardId } from '../roles/trainer-state.ts';
 import { openSession, type ShardSession } from '../shard/session.ts';
 import type { SavedStates } from '../shard/shard.ts';
 import { fillStates, saveStates } from '../shard/shard.ts';
 import type { ShardSource } from '../shard/shards.ts';
-import { type Call, changesState, functionOf, positionOf, samplesOf } from '../training/calls.ts';
+import { type Call, functionOf, isCut, lastChange, positionOf, samplesOf } from '../training/calls.ts';
 import type { Frame, FrameKey } from '../training/frame.ts';
 import { compare, isSound } from '../training/metrics.ts';
+import { endsStretch } from '../training/stretches.ts';
 import { comparedIn, type Totals, unsoundEnergy, withCompared, withEnergies } from '../training/totals.ts';
 import { sendProblem } from '../wire/border-values.ts';
-import { canonicalBytes } from '../wire/canonical.ts';
 import type { Way } from '../wire/channel.ts';
 import { decodeValues, encodeValues } from '../wire/codec.ts';
 import type { Deployment } from '../wire/deployment.ts';
-import { hex } from '../wire/hash.ts';
 import type { Commit, Listen } from '../wire/messages.ts';
 import { signPart } from '../wire/part.ts';
+import { signState } from '../wire/state-signature.ts';
 import { type BorderDispute, ShardBorders } from './shard-borders.ts';
 import { type BlobSource, openShardData, type ShardData } from './shard-data.ts';
 import { mostPartBytes } from './shard-memory.ts';
@@ -236,9 +235,12 @@ export class ShardHost {
     const totals = { ...this.#totals };
     if (last) this.#totals = {};
     this.#kept.set(calls, state);
+    const hash = stateHash(state);
+    // Known before the part: the synchronizer holds the part against it.
+    this.#sign(lastChange(this.deployment, calls), hash);
     const blob = await this.#options.putBlob(encodeState(state));
     const place = { run: this.deployment.run, term: this.term, shard: this.shard, calls };
-    return signPart(place, { blob, hash: stateHash(state), totals }, this.#options.keys);
+    return signPart(place, { blob, hash, totals }, this.#options.keys);
   }
 
   forget(before: number): void {
@@ -264,7 +266,9 @@ export class ShardHost {
     if (!call) return;
     if (call.kind === 'evaluate') this.#measure(call, results);
     else this.#sum(call, results);
-    if (changesState(this.deployment, call)) await this.#commit(callIndex + 1);
+    // At a cut it is saved, and signed with that.
+    const calls = callIndex + 1;
+    if (endsStretch(this.deployment, calls) && !isCut(this.deployment, calls)) await this.#commit(calls);
   }
 
   #sum(call: Call, results: Readonly<Record<string, Tensor>>): void {
@@ -288,10 +292,12 @@ export class ShardHost {
 
   async #commit(calls: number): Promise<void> {
     const state = await saveStates(this.#device, this.#plan.executable.program.states);
-    const hash = stateHash(state);
-    const { run } = this.deployment;
-    const text = canonicalBytes(['nmc/state/2', run, this.term, this.shard, calls, hash]);
-    this.#commits.push({ calls, hash, sig: hex(ed25519.sign(text, this.#options.keys.secretKey)) });
+    this.#sign(calls, stateHash(state));
+  }
+
+  #sign(calls: number, hash: string): void {
+    const place = { run: this.deployment.run, term: this.term, shard: this.shard };
+    this.#commits.push(signState(place, { calls, hash }, this.#options.keys));
   }
 
   #send(frame: Frame): void {

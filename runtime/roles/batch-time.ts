@@ -39,7 +39,11 @@ export function timedNeeds(
 export const SOME_RATE = 1e9;
 
 /** Seconds of work. One thread runs a shard, unless it is the only one, which has them all. */
-export function secondsOfWork(work: BatchWork, { rate, cores, costs }: Capability, alone: boolean): number {
+export function secondsOfWork(
+  work: BatchWork,
+  { rate, cores, costs }: Pick<Capability, 'rate' | 'cores' | 'costs'>,
+  alone: boolean,
+): number {
   if (!costs) {
     const reached = Math.max(rate, SOME_RATE);
     return work.flops / (alone ? reached : reached / Math.max(1, cores));

@@ -128,6 +128,8 @@ export type TrainerEvent =
       readonly at: ShardId;
       readonly calls: number;
       readonly part: SavedPart;
+      /** What it has signed with it. */
+      readonly commits?: Commit['states'];
       readonly measured: Measured;
     }
   /** A neighbour has broken a rule of the border. */

@@ -5,7 +5,7 @@
 
 import { allCalls, callAt, endOfBatch, endsEpoch, isCut } from '../training/calls.ts';
 import type { Deployment } from '../wire/deployment.ts';
-import type { Assign, Message, ShardReport } from '../wire/messages.ts';
+import type { Assign, Commit, Message, ShardReport } from '../wire/messages.ts';
 import { newestCommit, takeCommits } from './commitments.ts';
 import { reportOf } from './shard-report.ts';
 import {
@@ -223,10 +223,14 @@ function change(shard: HostedShard, event: ShardEvent): ShardStep {
       if (shard.advancing) return { shard: { ...shard, news: true }, effects: [] };
       return shard.phase === 'waiting' ? advance(shard) : { shard: { ...shard, news: true }, effects: [] };
     case 'advanced':
-      return shard.advancing ? advanced(withCommits(shard, event), event.outcome) : { shard, effects: [] };
+      return shard.advancing
+        ? advanced(withCommits({ ...shard, advancing: false }, event.commits), event.outcome)
+        : { shard, effects: [] };
     case 'saved':
       // A dispute does not undo what was being saved.
-      return shard.phase === 'saving' || shard.dispute ? saved(shard, event) : { shard, effects: [] };
+      return shard.phase === 'saving' || shard.dispute
+        ? saved(withCommits(shard, event.commits), event)
+        : { shard, effects: [] };
     case 'disputed':
       if (shard.dispute) return { shard, effects: [] };
       return {
@@ -258,9 +262,8 @@ function advance(shard: HostedShard): ShardStep {
   return { shard: running, effects: [{ kind: 'advance', at: idOf(shard) }] };
 }
 
-function withCommits(shard: HostedShard, { commits = [] }: Extract<ShardEvent, { kind: 'advanced' }>): HostedShard {
-  const signed = commits.length === 0 ? shard.commits : [...shard.commits, ...commits];
-  return { ...shard, advancing: false, commits: signed };
+function withCommits(shard: HostedShard, commits: Commit['states'] = []): HostedShard {
+  return commits.length === 0 ? shard : { ...shard, commits: [...shard.commits, ...commits] };
 }
 
 function advanced(shard: HostedShard, outcome: Outcome): ShardStep {

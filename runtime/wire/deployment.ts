@@ -117,6 +117,12 @@ export interface Deployment {
   readonly seed: number;
   /** Training batches between two snapshots. */
   readonly snapshotEvery: number;
+  /**
+   * Shards sign their states every so many training batches and at each snapshot, and keep a record of each stretch in
+   * between, of so many bytes at most, and of so many in all. Absent in deployments of older versions: a state is signed
+   * behind each weight step, and no record is kept.
+   */
+  readonly stretches?: { readonly batches: number; readonly bytes: number; readonly keep: number };
   readonly schedule: 'lockstep' | 'pipelined';
   /** Microbatches of one batch in flight; 1 in lockstep. */
   readonly microbatches: number;

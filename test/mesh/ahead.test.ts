@@ -4,72 +4,11 @@ import { expect, test, vi } from 'vitest';
 import { cutModel } from '../../compiler/6-partition/cut-model.ts';
 import { uniformMachines } from '../../compiler/6-partition/problem.ts';
 import { batchFlops } from '../../compiler/6-partition/shards/work.ts';
-import { buildProgram } from '../../compiler/compile.ts';
 import { predictRate, rated } from '../../runtime/cli/planning/predict-rate.ts';
-import { memoryDataset } from '../../runtime/data/dataset.ts';
-import { stream } from '../../spec/random.ts';
-import { builtPlan } from '../support/built-plans.ts';
-import { checked } from '../support/check-source.ts';
+import { planOf, points, staged } from './chain-model.ts';
 import { type HostedOptions, type HostedResult, trainHosted } from './hosted.ts';
 
 vi.setConfig({ testTimeout: 120_000 });
-
-const CHAIN = `pcn 1
-
-import std/nodes
-import std/links
-import std/learn
-import std/data
-
-model chain {
-  sense x: f32[6]
-  node  h: f32[5] = nodes.gaussian()
-  node  i: f32[4] = nodes.gaussian()
-  node  j: f32[4] = nodes.gaussian()
-  node  y: f32[2] = nodes.gaussian()
-  link x -> h -> i -> j = links.dense(after = tanh)
-  link j -> y = links.dense()
-}
-
-train il of chain on data.file("points.npz", x = f32[6], y = f32[2]) {
-  clamp x = sample.x
-  clamp y = sample.y
-
-  method    = learn.il(steps = 4, rate = 0.1)
-  optimizer = learn.adam(rate = 0.01)
-  batch     = 4
-  epochs    = 1
-}
-
-predict answer of chain {
-  clamp x = input.x
-  read y = y
-}
-
-check error(answer.y, data.file("points.npz", x = f32[6], y = f32[2]).y) <= 100
-`;
-
-const SAMPLES = 28;
-const rng = stream(3, 'points');
-const column = (name: string, size: number) => ({
-  field: { name, type: 'f32' as const, shape: [size] },
-  data: Float32Array.from({ length: SAMPLES * size }, (_, i) => rng.normal(size * 1000 + i)),
-});
-const points = memoryDataset('points', 'drawn', [column('x', 6), column('y', 2)]);
-
-function staged(microbatches: number, ahead: number) {
-  const all = checked(CHAIN);
-  const [task] = all.trains;
-  if (!task) throw new Error('no task');
-  return {
-    ...buildProgram({ checked: all, model: task.model, task, predicts: all.predicts }, { microbatches: microbatches }),
-    ahead,
-  };
-}
-
-function planOf(shards: number, ahead: number) {
-  return builtPlan(staged(2, ahead), { shards });
-}
 
 const BATCHES = 7;
 const PER_EPOCH = BATCHES + 1;

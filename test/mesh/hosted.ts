@@ -32,6 +32,7 @@ import type { StoredRun, SynchronizerEffect, SynchronizerEvent } from '../../run
 import { shardName } from '../../runtime/roles/trainer-state.ts';
 import { EventQueue } from '../../runtime/simulation/event-queue.ts';
 import { canonicalBytes } from '../../runtime/wire/canonical.ts';
+import type { Deployment } from '../../runtime/wire/deployment.ts';
 import { hex, sha256 } from '../../runtime/wire/hash.ts';
 import type { Message } from '../../runtime/wire/messages.ts';
 import { stream } from '../../spec/random.ts';
@@ -45,6 +46,7 @@ export interface HostedOptions {
   readonly trainers: number;
   readonly epochs: number;
   readonly snapshotEvery: number;
+  readonly stretches?: Deployment['stretches'];
   /** Of everything that takes time. */
   readonly seed: number;
   /** When trainers die for good, in virtual milliseconds. */
@@ -127,7 +129,7 @@ class HostedMesh {
 
   constructor(options: HostedOptions) {
     this.#options = options;
-    const { plan, train, checks, validation, epochs, snapshotEvery } = options;
+    const { plan, train, checks, validation, epochs, snapshotEvery, stretches } = options;
     const { training } = plan.plan;
     if (!training) throw new Error('nothing is trained');
     const files = new Map([['plan.json', planBytes(plan.plan)] as const, ...plan.files]);
@@ -138,7 +140,8 @@ class HostedMesh {
       (plan.shards ?? [plan]).flatMap((s) => s.program.states),
       train,
     );
-    const more = { epochs, seed: 1, snapshotEvery, codec: 'f32', source } as const;
+    const signed = stretches === undefined ? {} : { stretches };
+    const more = { epochs, seed: 1, snapshotEvery, codec: 'f32', source, ...signed } as const;
     const made = makeDeployment({ verified, training, data, statistics, ...more });
     this.#made = { ...made, deployment: { ...made.deployment, run: 'hosted-1' } };
     this.#blobs = new Map(made.blobs);

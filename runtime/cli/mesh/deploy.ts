@@ -11,6 +11,7 @@ import { isPlanFolder } from '../../plan/plan-folder.ts';
 import { planInMemory } from '../../plan/plan-memory.ts';
 import { PLAN_FILE } from '../../plan/plan-source.ts';
 import { type VerifiedPlan, verifyPlan } from '../../plan/verify-plan.ts';
+import { stretchesOf } from '../../roles/stretch-length.ts';
 import { assertDropsLast, assertTrainable } from '../../shard/trainable.ts';
 import { wholeSchedule } from '../../shard/whole.ts';
 import { nmc } from '../../support/command-text.ts';
@@ -96,6 +97,10 @@ export default async function (args: DeployArguments): Promise<number> {
       source: { ...source, compiler: packageVersion() },
       trainedOn: dataRecord(plan, training, data),
       placement,
+      stretches: stretchesOf(
+        placement.needs,
+        trainers.map((t) => t.capability),
+      ),
       ...(on ? { on } : {}),
     });
     const { missing } = await ask(link, { what: 'missing', blobs: [...blobs.keys()] });
