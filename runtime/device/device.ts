@@ -65,6 +65,8 @@ export interface DeviceSession {
    * @returns nothing where the device has no room for them
    */
   makeResident?(name: string, samples: number): Promise<SampleRunner | undefined>;
+  /** Milliseconds that its runs have taken, the ways there and back left out; absent where that is not known. */
+  computed?(): number;
   close(): Promise<void>;
 }
 

@@ -25,6 +25,7 @@ export function observed(device: Device, now: () => number, closed: () => void):
     read: (state) => during(session.read(state)),
     run: (name, inputs, position) => during(session.run(name, inputs, position)),
     prepare: (name) => session.prepare(name),
+    computed: () => session.computed?.() ?? 0,
     close: async () => {
       await during(session.close());
       closed();

@@ -7,6 +7,7 @@ import { sizeOf } from '../../spec/program.ts';
 import type { ShardSchedule } from '../../spec/schedule.ts';
 import type { Neighbour } from '../driver/ports.ts';
 import type { KeyPair } from '../identity/ed25519.ts';
+import { NO_TICK_TIMES, type TickTimes } from '../support/tick-times.ts';
 import { allCalls } from '../training/calls.ts';
 import type { Frame } from '../training/frame.ts';
 import {
@@ -41,6 +42,8 @@ export interface BordersOptions {
   readonly carry: (packet: Uint8Array, to: string) => void;
   /** @returns why the shard refuses it */
   readonly deliver: (frame: Frame) => string | undefined;
+  /** Where the shard's time is counted. */
+  readonly times?: TickTimes;
   /** Something was delivered, or there is room again. */
   readonly news: () => void;
   /** Once a term: after it nothing of any border is taken. */
@@ -51,6 +54,7 @@ export class ShardBorders {
   /** Packets, and exchanges that were replaced or are not their owner's. */
   refused = 0;
   readonly #options: BordersOptions;
+  readonly #times: TickTimes;
   readonly #channels = new Map<number, BorderChannel>();
   /** Of each neighbour the newest exchange of this term: none before it is used again. */
   readonly #newest = new Map<number, Exchange>();
@@ -70,6 +74,7 @@ export class ShardBorders {
 
   constructor(options: BordersOptions) {
     this.#options = options;
+    this.#times = options.times ?? NO_TICK_TIMES;
     const { schedule } = options;
     this.#lengths = new Map(
       schedule.messages.filter((m) => m.to === schedule.shard).map((m) => [m.id, m.values.map((v) => sizeOf(v.shape))]),
@@ -183,7 +188,9 @@ export class ShardBorders {
     if (received.refused !== undefined) this.refused++;
     this.#carry(from, received.packets);
     for (const frame of received.frames) {
+      const before = this.#times.enter('decoding');
       const refusal = this.#outsideSchedule(frame) ?? this.#options.deliver(frame);
+      this.#times.leave(before);
       if (refusal === undefined) continue;
       // The judge has no schedule, and the frame before it is not kept: it cannot be decided who is right.
       const reason = `a frame of shard ${from} was refused: ${refusal}`;
@@ -236,7 +243,7 @@ export class ShardBorders {
   #channel(peer: number): BorderChannel {
     const known = this.#channels.get(peer);
     if (known) return known;
-    const { deployment, keys, codec, schedule } = this.#options;
+    const { deployment, keys, codec, schedule, times } = this.#options;
     const { run, plan } = deployment;
     const made = new BorderChannel({
       run,
@@ -247,6 +254,7 @@ export class ShardBorders {
       peer,
       keys,
       codec,
+      ...(times ? { times } : {}),
       lengthsOf: (message) => this.#lengths.get(message),
     });
     this.#channels.set(peer, made);
@@ -261,7 +269,10 @@ export class ShardBorders {
   #carry(to: number, packets: readonly Uint8Array[]): void {
     const owner = this.ownerOf(to);
     // Nothing is sealed before the owner and its key are known.
-    if (owner !== undefined) for (const packet of packets) this.#options.carry(packet, owner);
+    if (owner === undefined || packets.length === 0) return;
+    const before = this.#times.enter('socket');
+    for (const packet of packets) this.#options.carry(packet, owner);
+    this.#times.leave(before);
   }
 }
 

@@ -5,7 +5,9 @@ import { openSession, type ShardSession } from '../shard/session.ts';
 import type { SavedStates } from '../shard/shard.ts';
 import { fillStates, saveStates } from '../shard/shard.ts';
 import type { ShardSource } from '../shard/shards.ts';
-import { type Call, functionOf, isCut, lastChange, positionOf, samplesOf } from '../training/calls.ts';
+import { tickTimes } from '../support/process-times.ts';
+import type { TickTimes } from '../support/tick-times.ts';
+import { type Call, endsEpoch, functionOf, isCut, lastChange, positionOf, samplesOf } from '../training/calls.ts';
 import type { Frame, FrameKey } from '../training/frame.ts';
 import { compare, isSound } from '../training/metrics.ts';
 import { endsStretch } from '../training/stretches.ts';
@@ -56,6 +58,7 @@ export class ShardHost {
   readonly #data: ShardData;
   readonly #session: ShardSession;
   readonly #borders: ShardBorders;
+  readonly #times: TickTimes;
   readonly #kept = new Map<number, SavedStates>();
   readonly #calls = new Map<number, Call>();
   readonly #commits: { calls: number; hash: string; sig: string }[] = [];
@@ -81,17 +84,20 @@ export class ShardHost {
     this.#options = options;
     this.#device = device;
     this.#data = data;
-    this.#session = openSession(plan.schedule, plan.executable, this.#timed(device));
+    this.#times = tickTimes(`shard ${shard}`);
+    this.#session = openSession(plan.schedule, plan.executable, this.#timed(device), this.#times);
     const { keys, listen, carry, news, dispute } = options;
     this.#borders = new ShardBorders({
       ...{ deployment, schedule: plan.schedule, keys, codec: this.#codec(), listen, carry, news, dispute },
+      times: this.#times,
       deliver: (frame) => this.deliver(frame),
     });
   }
 
-  #timed(device: DeviceSession): Pick<DeviceSession, 'run'> {
+  #timed(device: DeviceSession): Pick<DeviceSession, 'run' | 'computed'> {
     const { now } = this.#options;
     return {
+      computed: () => device.computed?.() ?? 0,
       run: async (name, inputs, position) => {
         const began = now();
         try {
@@ -256,6 +262,7 @@ export class ShardHost {
 
   async close(): Promise<void> {
     this.#closed = true;
+    this.#times.write();
     await this.#device.close();
   }
 
@@ -269,6 +276,7 @@ export class ShardHost {
     // At a cut it is saved, and signed with that.
     const calls = callIndex + 1;
     if (endsStretch(this.deployment, calls) && !isCut(this.deployment, calls)) await this.#commit(calls);
+    if (endsEpoch(this.deployment, calls)) this.#times.write();
   }
 
   #sum(call: Call, results: Readonly<Record<string, Tensor>>): void {
@@ -292,7 +300,10 @@ export class ShardHost {
 
   async #commit(calls: number): Promise<void> {
     const state = await saveStates(this.#device, this.#plan.executable.program.states);
-    this.#sign(calls, stateHash(state));
+    const before = this.#times.enter('hashing');
+    const hash = stateHash(state);
+    this.#times.leave(before);
+    this.#sign(calls, hash);
   }
 
   #sign(calls: number, hash: string): void {

@@ -7,11 +7,13 @@
 import { sizeOf } from '../../spec/program.ts';
 import type { Message, ShardSchedule } from '../../spec/schedule.ts';
 import type { DeviceSession, Executable, FieldData, Tensor } from '../device/device.ts';
+import { NO_TICK_TIMES, type TickTimes } from '../support/tick-times.ts';
 import { type Frame, type FrameKey, frameName, type PartKey } from '../training/frame.ts';
 import { allFinite } from '../training/metrics.ts';
 import { BatchQueue } from './batch-queue.ts';
 import type { Part } from './part.ts';
 import { type Routes, routesOf } from './route.ts';
+import type { WalkStep } from './walk.ts';
 
 export type Advance =
   /** To be carried to the shards that `Message.to` names, in this order; then call `advance` again. */
@@ -42,32 +44,43 @@ export interface ShardSession {
   reset(): void;
 }
 
-/** @param device the shard's program, opened; its states filled */
+type RunStep = Pick<Extract<WalkStep, { readonly kind: 'run' }>, 'name' | 'inputs' | 'position'>;
+type Runner = Pick<DeviceSession, 'run' | 'computed'>;
+
+/**
+ * @param device the shard's program, opened; its states filled
+ * @param times where its time is counted
+ */
 export function openSession(
   schedule: ShardSchedule,
   executable: Executable,
-  device: Pick<DeviceSession, 'run'>,
+  device: Runner,
+  times: TickTimes = NO_TICK_TIMES,
 ): ShardSession {
   const routes = new Map(schedule.functions.map((f) => [f.name, routesOf(f, executable.program, schedule)]));
-  return new Session(schedule, routes, device);
+  return new Session(schedule, routes, device, times);
 }
 
 class Session implements ShardSession {
   readonly shard: number;
   readonly schedule: ShardSchedule;
   readonly #routes: ReadonlyMap<string, Routes>;
-  readonly #device: Pick<DeviceSession, 'run'>;
+  readonly #device: Runner;
+  readonly #times: TickTimes;
   readonly #messages: ReadonlyMap<number, Message>;
   readonly #queue = new BatchQueue();
   readonly #frames = new Map<string, Frame>();
   /** Parts before this one are over: what still comes for them is old. */
   #past = -1;
+  /** Since when it waits for frames; 0: it does not. */
+  #waitsSince = 0;
 
-  constructor(schedule: ShardSchedule, routes: ReadonlyMap<string, Routes>, device: Pick<DeviceSession, 'run'>) {
+  constructor(schedule: ShardSchedule, routes: ReadonlyMap<string, Routes>, device: Runner, times: TickTimes) {
     this.shard = schedule.shard;
     this.schedule = schedule;
     this.#routes = routes;
     this.#device = device;
+    this.#times = times;
     this.#messages = new Map(schedule.messages.map((m) => [m.id, m]));
   }
 
@@ -96,18 +109,20 @@ class Session implements ShardSession {
   }
 
   async advance(): Promise<Advance> {
+    this.#endWait();
     for (;;) {
       const step = this.#queue.next((key) => this.#frames.has(frameName(key)));
       const { first } = this.#queue;
       if (!step || !first) return { kind: 'idle' };
       switch (step.kind) {
         case 'needs':
+          if (this.#times.on) this.#waitsSince = performance.now();
           return step;
         case 'receive':
           step.walk.received(step.frames.map((key) => this.#take(key)));
           break;
         case 'run':
-          step.walk.ran(await this.#device.run(step.name, step.inputs, step.position));
+          step.walk.ran(await this.#run(step));
           break;
         case 'send':
           return { kind: 'send', frames: step.frames };
@@ -115,6 +130,7 @@ class Session implements ShardSession {
           this.#queue.shift();
           const { callIndex, microbatch } = first;
           this.#past = callIndex;
+          this.#times.called(this.#ticksOf(first.name));
           return { kind: 'done', part: { callIndex, microbatch }, results: step.results };
         }
       }
@@ -125,6 +141,37 @@ class Session implements ShardSession {
     this.#queue.clear();
     this.#frames.clear();
     this.#past = -1;
+  }
+
+  #run({ name, inputs, position }: RunStep): Promise<Record<string, Tensor>> {
+    if (!this.#times.on) return this.#device.run(name, inputs, position);
+    return this.#timedRun({ name, inputs, position });
+  }
+
+  async #timedRun({ name, inputs, position }: RunStep): Promise<Record<string, Tensor>> {
+    const [device, times] = [this.#device, this.#times];
+    const computed = device.computed?.() ?? 0;
+    const before = times.enter('copying');
+    const running = device.run(name, inputs, position);
+    times.leave(before);
+    const began = performance.now();
+    const results = await running;
+    const spent = (device.computed?.() ?? 0) - computed;
+    times.add('device', spent);
+    times.add('crossing threads', Math.max(0, performance.now() - began - spent));
+    times.ran();
+    return results;
+  }
+
+  #endWait(): void {
+    if (this.#waitsSince === 0) return;
+    this.#times.add('waiting for a border', performance.now() - this.#waitsSince);
+    this.#waitsSince = 0;
+  }
+
+  #ticksOf(name: string): number {
+    const { stages = [], after = [] } = this.schedule.functions.find((f) => f.name === name) ?? {};
+    return [...stages, ...after].reduce((sum, { repeat }) => sum + repeat, 0);
   }
 
   #take(key: FrameKey): Frame {

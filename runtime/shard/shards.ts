@@ -2,6 +2,7 @@
 import { runsIn, type ShardSchedule } from '../../spec/schedule.ts';
 import type { Device, DeviceSession, Executable } from '../device/device.ts';
 import type { NamedTensor } from '../store/safetensors.ts';
+import type { TickTimes } from '../support/tick-times.ts';
 import { Lockstep } from './lockstep.ts';
 import { openSession } from './session.ts';
 import {
@@ -24,6 +25,7 @@ export interface ShardSource {
 /**
  * @param begin how to begin, asked once
  * @param first the function of a single shard that will run first
+ * @param timesOf where the time of each of several shards is counted
  * @throws EnvironmentError `memory/too-small`; UserError `weights/…`
  */
 export async function openShards(
@@ -31,6 +33,7 @@ export async function openShards(
   sources: readonly ShardSource[],
   begin: () => Beginning | Promise<Beginning>,
   first?: string,
+  timesOf?: (shard: number) => TickTimes,
 ): Promise<Shard> {
   const [only] = sources;
   if (!only) throw new Error('a plan has at least one shard');
@@ -45,7 +48,11 @@ export async function openShards(
     await closeAll(devices);
     throw error;
   }
-  const sessions = sources.map((s, i) => openSession(s.schedule, s.executable, devices[i] as DeviceSession));
+  const times = sources.map((s) => timesOf?.(s.schedule.shard));
+  const sessions = sources.map((s, i) => openSession(s.schedule, s.executable, devices[i] as DeviceSession, times[i]));
+  const writeTimes = (): void => {
+    for (const each of times) each?.write();
+  };
   const lockstep = new Lockstep(sessions);
   return {
     executable: only.executable,
@@ -57,8 +64,14 @@ export async function openShards(
       });
     },
     run: (name, inputs, position) => lockstep.run(name, inputs, position),
-    save: (from) => saveAll(devices, executables, from),
-    close: () => closeAll(devices),
+    save: (from) => {
+      writeTimes();
+      return saveAll(devices, executables, from);
+    },
+    close: () => {
+      writeTimes();
+      return closeAll(devices);
+    },
   };
 }
 

@@ -5,6 +5,7 @@
  */
 import type { KeyPair } from '../identity/ed25519.ts';
 import { keyBytes } from '../identity/key-text.ts';
+import { NO_TICK_TIMES, type TickRow, type TickTimes } from '../support/tick-times.ts';
 import type { Frame } from '../training/frame.ts';
 import type { BorderKeys } from './border-keys.ts';
 import { valueProblem } from './border-values.ts';
@@ -29,6 +30,8 @@ export interface ChannelOptions {
   readonly codec: Codec;
   /** Elements of each value of a message that the peer sends; nothing for others. */
   readonly lengthsOf: (message: number) => readonly number[] | undefined;
+  /** Where the shard's time is counted. */
+  readonly times?: TickTimes;
 }
 
 /** Through the gateway, or straight from the other trainer. */
@@ -59,6 +62,7 @@ const NOTHING: Received = { frames: [], packets: [] };
 
 export class BorderChannel {
   readonly #options: ChannelOptions;
+  readonly #times: TickTimes;
   #keys: BorderKeys | undefined;
   #peerKey: Uint8Array | undefined;
   #counter = 0;
@@ -87,6 +91,7 @@ export class BorderChannel {
 
   constructor(options: ChannelOptions) {
     this.#options = options;
+    this.#times = options.times ?? NO_TICK_TIMES;
   }
 
   /** More is waiting here than the other end has room for: make no more yet. */
@@ -117,7 +122,7 @@ export class BorderChannel {
 
   send(frame: Frame): Uint8Array[] {
     const { codec } = this.#options;
-    const bytes = encodeValues(frame.values, codec);
+    const bytes = this.#in('encoding', () => encodeValues(frame.values, codec));
     const chunks = Math.max(1, Math.ceil(bytes.length / MAX_PAYLOAD_BYTES));
     const { message: border, callIndex: batch, microbatch, tick } = frame;
     const call = this.#callOf(this.#callsOut, batch, this.#options.own, this.#options.peer);
@@ -125,9 +130,13 @@ export class BorderChannel {
       const payload = bytes.subarray(chunk * MAX_PAYLOAD_BYTES, (chunk + 1) * MAX_PAYLOAD_BYTES);
       const phase = Number(chunk + 1 === chunks);
       const fields = { codec, border, batch, microbatch, tick, chunk, chunks, phase };
-      const plain = this.#packet('data', payload, fields, phase * SIGNATURE_BYTES);
-      call.add(leafOf(splitSealed(plain).packet));
-      if (phase === 1) plain.set(call.sign(this.#options.keys), plain.length - SIGNATURE_BYTES);
+      const plain = this.#in('encoding', () => this.#packet('data', payload, fields, phase * SIGNATURE_BYTES));
+      this.#in('hashing', () => call.add(leafOf(splitSealed(plain).packet)));
+      if (phase === 1)
+        plain.set(
+          this.#in('signing', () => call.sign(this.#options.keys)),
+          plain.length - SIGNATURE_BYTES,
+        );
       this.#kept.push(plain);
     }
     return this.#flush();
@@ -143,7 +152,9 @@ export class BorderChannel {
     const sent = this.#callsOut.get(call);
     if (!sent) return [];
     this.#callsOut.delete(call);
-    const window = signWindow(this.#options, call, this.#direction(), sent.leaves, this.#options.keys);
+    const window = this.#in('signing', () =>
+      signWindow(this.#options, call, this.#direction(), sent.leaves, this.#options.keys),
+    );
     this.#unanswered.set(call, window);
     this.#kept.push(this.#packet('window', windowBytes(window), { batch: call }));
     return this.#flush();
@@ -163,7 +174,9 @@ export class BorderChannel {
     if (head?.kind !== 1) return refuse('no border packet');
     // Under keys that are not ours any more, or not yet: the other end will send it again.
     if (head.keys !== keys?.id) return NOTHING;
-    const plain = keys.receive.open(head.counter, message.subarray(0, BORDER_HEAD), message.subarray(BORDER_HEAD));
+    const plain = this.#in('opening', () =>
+      keys.receive.open(head.counter, message.subarray(0, BORDER_HEAD), message.subarray(BORDER_HEAD)),
+    );
     if (!plain) return this.#nack('it was not sealed by the other end');
     const { packet: signed, signature } = splitSealed(plain);
     const packet = decodePacket(signed);
@@ -187,17 +200,18 @@ export class BorderChannel {
     if (header.sequence < this.#expected) return NOTHING;
     if (header.sequence > this.#expected) return this.#nack('packets before it are missing', false);
     this.#lastCall = header.batch;
-    if (header.kind === 'window') return this.#takeWindow(header, payload);
+    if (header.kind === 'window') return this.#in('signing', () => this.#takeWindow(header, payload));
     const problem = this.#dataProblem(header, payload, signature !== undefined);
     if (problem !== undefined) return this.#nack(problem);
     const call = this.#callOf(this.#callsIn, header.batch, this.#options.peer, this.#options.own);
     this.#frame ??= { first: header, before: call.chain, packets: [] };
     this.#frame.packets.push(packet);
-    call.add(leafOf(packet));
+    this.#in('hashing', () => call.add(leafOf(packet)));
     call.signature = signature;
     this.#expected++;
     if (header.chunk + 1 < header.chunks) return { frames: [], packets: this.#acks() };
-    return this.#takeFrame(header, call, this.#frame.packets, this.#frame.before);
+    const { packets, before } = this.#frame;
+    return this.#in('decoding', () => this.#takeFrame(header, call, packets, before));
   }
 
   #takeFrame(header: Header, call: CallPackets, packets: readonly Uint8Array[], before: Uint8Array): Received {
@@ -364,7 +378,7 @@ export class BorderChannel {
     if (!keys) throw new Error('seal: no keys yet');
     const counter = this.#counter++;
     const head = encodeBorderHead({ run, term, from, to, keys: keys.id, counter });
-    const message = Buffer.concat([head, keys.send.seal(counter, head, plain)]);
+    const message = this.#in('sealing', () => Buffer.concat([head, keys.send.seal(counter, head, plain)]));
     this.#acknowledged = this.#expected;
     this.bytesSent += message.length;
     return message;
@@ -384,6 +398,13 @@ export class BorderChannel {
     const { runTag: run, plan, term, codec } = this.#options;
     const rest = { border: 0, batch: 0, microbatch: 0, tick: 0, sequence: 0, chunk: 0, chunks: 1, phase: 0 };
     return { kind, codec, direction: this.#direction(), run, plan, term, consumed: this.#expected, ...rest };
+  }
+
+  #in<T>(row: TickRow, work: () => T): T {
+    const before = this.#times.enter(row);
+    const result = work();
+    this.#times.leave(before);
+    return result;
   }
 
   #direction(): number {

@@ -8,7 +8,7 @@ import { statisticsOf } from '../../data/statistics.ts';
 import type { Device } from '../../device/device.ts';
 import { PLAN_FILE } from '../../plan/plan-source.ts';
 import { drawStates } from '../../shard/draw-states.ts';
-import { openShards, type ShardSource } from '../../shard/shards.ts';
+import type { ShardSource } from '../../shard/shards.ts';
 import { assertTrainable, type TrainingData } from '../../shard/trainable.ts';
 import { wholeSchedule } from '../../shard/whole.ts';
 import { createRun } from '../../store/create-run.ts';
@@ -29,6 +29,7 @@ import { probe } from '../compiling/probe.ts';
 import { flopCounter, timed, timedShard } from '../shell/debug.ts';
 import type { Interrupt } from '../shell/watch-interrupt.ts';
 import { type LastPart, lastPart } from './last-part.ts';
+import { openTraining } from './open-shards.ts';
 import type { TrainArguments } from './options.ts';
 import { type RateWarning, watchRate } from './rate-warning.ts';
 import { runTo } from './train-loop.ts';
@@ -75,23 +76,18 @@ export async function trainNew(
   opening.catch(() => undefined);
   const watching: RateWarning[] = [];
   const opened = await timed('open device', () =>
-    openShards(
-      device,
-      sources,
-      async () => {
-        const data = await measured(plan, opening, reporter);
-        assertTrainable(plan, training, data);
-        reporter.data(data, training);
-        const statistics = timed('statistics of the data', () => statisticsOf(states, data.train));
-        const drawn = drawing && (await drawing);
-        const begin = { seed: chosen.seed, statistics, ...(given && { weights: given }), ...(drawn && { drawn }) };
-        const probed = { staged, training, data, device, begin, seed: chosen.seed };
-        if (args.probe) reporter.probed(await probe(probed));
-        else watching.push(watchRate(probed, flopsOf(plan), reporter));
-        return begin;
-      },
-      'train',
-    ),
+    openTraining(device, sources, async () => {
+      const data = await measured(plan, opening, reporter);
+      assertTrainable(plan, training, data);
+      reporter.data(data, training);
+      const statistics = timed('statistics of the data', () => statisticsOf(states, data.train));
+      const drawn = drawing && (await drawing);
+      const begin = { seed: chosen.seed, statistics, ...(given && { weights: given }), ...(drawn && { drawn }) };
+      const probed = { staged, training, data, device, begin, seed: chosen.seed };
+      if (args.probe) reporter.probed(await probe(probed));
+      else watching.push(watchRate(probed, flopsOf(plan), reporter));
+      return begin;
+    }),
   );
   const shard = timedShard(opened, await flopCounter(sources.map((s) => s.executable.program)));
   let last: LastPart | undefined;

@@ -2,7 +2,6 @@
 
 import type { Program } from '../../../spec/program.ts';
 import type { Shard } from '../../shard/shard.ts';
-import { openShards } from '../../shard/shards.ts';
 import { assertTrainable } from '../../shard/trainable.ts';
 import { resumeRun, type TrainingRun } from '../../store/run-folder.ts';
 import { UserError } from '../../support/errors.ts';
@@ -13,6 +12,7 @@ import { flopCounter, timed, timedShard } from '../shell/debug.ts';
 import type { Interrupt } from '../shell/watch-interrupt.ts';
 import { reopenLastPart } from './last-part.ts';
 import { modelEdited } from './model-edited.ts';
+import { openTraining } from './open-shards.ts';
 import type { TrainArguments } from './options.ts';
 import { runTo } from './train-loop.ts';
 import type { Reporter } from './train-report.ts';
@@ -90,12 +90,9 @@ async function goOn(run: TrainingRun, args: TrainArguments, reporter: Reporter, 
   reporter.start(plan, training, device);
   const opening = reporter.waiting('reading data', openTrainingData(plan, training, dataOpener(chosen)));
   opening.catch(() => undefined);
-  const opened = await openShards(
-    device,
-    sources,
-    () => ({ tensors: [...state.parameters, ...state.auxiliary] }),
-    'train',
-  );
+  const opened = await openTraining(device, sources, () => ({
+    tensors: [...state.parameters, ...state.auxiliary],
+  }));
   const shard = timedShard(opened, await flopCounter(sources.map((s) => s.executable.program)));
   let last: Shard | undefined;
   try {

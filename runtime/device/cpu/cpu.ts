@@ -41,6 +41,7 @@ function openInThread(executable: Executable): DeviceSession {
     read: (state) => thread.ask<Float32Array>({ kind: 'read', state }),
     run: (name, inputs, position) => runOn(thread, name, inputs, position),
     prepare: (name) => thread.tell({ kind: 'prepare', name }),
+    computed: () => thread.computed(),
     close: () => thread.close(),
   };
 }
@@ -57,6 +58,7 @@ function openTogether(executables: readonly Executable[]): DeviceSession[] {
       read: (state) => thread.ask<Float32Array>({ kind: 'read', state, engine }),
       run: (name, inputs, position) => runOn(thread, name, inputs, position, engine),
       prepare: (name) => thread.tell({ kind: 'prepare', name, engine }),
+      computed: () => thread.computed(engine),
       close: async () => {
         if (!(await inTime(thread.ask({ kind: 'close', engine })))) markStuck();
         open--;

@@ -83,12 +83,13 @@ interface OpenLane extends Thread {
 }
 
 function openLane(start: WorkerStart): OpenLane {
-  const { ask, tell, close } = startThread(start);
+  const { ask, tell, close, computed } = startThread(start);
   // The first was its start.
   let sent = 1;
   return {
     sent: () => sent,
     wake: () => tell({ kind: 'wake' }),
+    computed,
     close,
     tell: (request) => {
       sent++;

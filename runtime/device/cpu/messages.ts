@@ -42,7 +42,10 @@ export type Request = { readonly id: number; readonly engine?: number } & (
 
 export type Value = Tensor | Record<string, Tensor> | undefined;
 
-export type Reply = { readonly id: number; readonly value: Value } | { readonly id: number; readonly failure: string };
+/** `milliseconds`: of a run, what it took. */
+export type Reply =
+  | { readonly id: number; readonly value: Value; readonly milliseconds?: number }
+  | { readonly id: number; readonly failure: string };
 
 /** What is handed over, not copied, when these go to another thread. */
 export function buffersOf(inputs: Readonly<Record<string, RunInput>>): ArrayBuffer[] {

@@ -11,6 +11,8 @@ export interface Thread {
   /** Sends a request without waiting for its answer. */
   tell(request: DistributiveOmit<Request, 'id'>): void;
   ask<T>(request: DistributiveOmit<Request, 'id'>, transfer?: ArrayBuffer[]): Promise<T>;
+  /** Milliseconds of the runs of one program there. */
+  computed(engine?: number): number;
   close(): Promise<void>;
 }
 
@@ -36,8 +38,9 @@ function startWorker(): Worker {
 export function startThread(start?: WorkerStart): Thread {
   const worker = idle.pop() ?? startWorker();
   worker.ref();
-  /** Of those that wait, what computes. */
-  const runs = new Set<number>();
+  /** Of those that wait, what computes: by number, for which program. */
+  const runs = new Map<number, number>();
+  const computed = new Map<number, number>();
   const waiting = new Map<number, { resolve: (value: unknown) => void; reject: (error: Error) => void }>();
   let count = 0;
   let dead: Error | undefined;
@@ -48,6 +51,9 @@ export function startThread(start?: WorkerStart): Thread {
   };
   worker.on('message', (reply: Reply) => {
     const call = waiting.get(reply.id);
+    const engine = runs.get(reply.id);
+    if (engine !== undefined && 'value' in reply)
+      computed.set(engine, (computed.get(engine) ?? 0) + (reply.milliseconds ?? 0));
     waiting.delete(reply.id);
     runs.delete(reply.id);
     if ('failure' in reply)
@@ -69,7 +75,7 @@ export function startThread(start?: WorkerStart): Thread {
         return;
       }
       const id = count++;
-      if (request.kind === 'run') runs.add(id);
+      if (request.kind === 'run') runs.set(id, request.engine ?? 0);
       waiting.set(id, { resolve: resolve as (value: unknown) => void, reject });
       worker.postMessage({ ...request, id }, transfer);
     });
@@ -80,6 +86,7 @@ export function startThread(start?: WorkerStart): Thread {
   return {
     ask,
     tell,
+    computed: (engine = 0) => computed.get(engine) ?? 0,
     close: async () => {
       const asked = start ? ask({ kind: 'close' }) : Promise.resolve();
       if (!dead && !((await inTime(asked)) && runs.size === 0)) {

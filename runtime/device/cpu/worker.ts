@@ -47,7 +47,10 @@ async function serve(): Promise<void> {
 async function answer(request: Request): Promise<Reply> {
   try {
     if (broken !== undefined) throw new Error(broken);
-    return { id: request.id, value: await carryOut(request) };
+    const began = performance.now();
+    const value = await carryOut(request);
+    const { id } = request;
+    return request.kind === 'run' ? { id, value, milliseconds: performance.now() - began } : { id, value };
   } catch (error) {
     return { id: request.id, failure: reasonOf(error) };
   }
