@@ -39,6 +39,8 @@ export interface Device {
   readonly halves?: readonly HalfUnit[];
   /** Elements of a tensor that it takes at once, where larger ones have to lie in parts. */
   readonly bound?: number;
+  /** So many threads run shards of one plan, each whole calls of its own; absent where a shard runs segment by segment. */
+  readonly threads?: number;
   /** Begins what takes time and needs no program (a thread, a library), so that `open` is quick later. */
   warmUp?(): void;
   open(executable: Executable): Promise<DeviceSession>;

@@ -1,6 +1,6 @@
 /**
  * Shared memory through which frames go from thread to thread: between shards of one process, and between a shard and
- * whoever carries its frames over the network. Every frame is copied into a slot once, by its writer; its reader copies
+ * what carries its frames over the network. Every frame is copied into a slot once, by its writer; its reader copies
  * it out, or reads it where it lies. All memory is made at the beginning.
  *
  * A *lane* holds the frames of one message for one microbatch (and, where batches begin before the weight step of the
@@ -16,7 +16,7 @@
  * done, and if there is nothing call `sleep(bell)` (or `await sleepAsync(bell)` in a thread that has other things to
  * do): it returns at once where the bell has rung since.
  *
- * Whoever carries frames over the network is a thread like any other, as `threads` says: frames that come in are written
+ * What carries frames over the network is a thread like any other, as `threads` says: frames that come in are written
  * as of their sender's shard, frames that go out are those that `waiting()` names.
  */
 import { sizeOf } from '../../spec/program.ts';
@@ -194,7 +194,7 @@ export class Exchange {
     await Atomics.waitAsync(this.#bells, bellAt(this.#own), heard).value;
   }
 
-  /** Nobody waits any more: all threads go home. */
+  /** Ends all waiting: no thread sleeps from now on. */
   stop(): void {
     Atomics.store(this.#bells, 0, 1);
     const threads = this.#bells.length / WORDS - 1;
@@ -208,7 +208,7 @@ export class Exchange {
     return Atomics.load(this.#bells, 0) === 1;
   }
 
-  /** Forgets all frames; while nobody reads or writes. */
+  /** Forgets all frames; only while none is written or read. */
   clear(): void {
     for (const lanes of this.#lanes.values()) for (const { head } of lanes) head.fill(0);
   }

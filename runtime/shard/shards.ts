@@ -15,6 +15,7 @@ import {
   saveStates,
 } from './shard.ts';
 import { sizesIn } from './sizes.ts';
+import { openInThreads, type ShardThreads } from './threads/open.ts';
 import { joinTiles } from './tiles.ts';
 
 export interface ShardSource {
@@ -40,7 +41,8 @@ export async function openShards(
   if (sources.length === 1) return openShard(device, only.executable, begin, first);
   assertFits(sources.flatMap((s) => s.executable.program.states));
   const executables = sources.map((s) => s.executable);
-  const devices = await (device.openAll?.(executables) ?? Promise.all(executables.map((e) => device.open(e))));
+  const times = sources.map((s) => timesOf?.(s.schedule.shard));
+  const { devices, run } = await openTogether(device, sources, times);
   try {
     const beginning = await begin();
     await Promise.all(devices.map((d, i) => fillStates(d, executables[i]?.program.states ?? [], beginning)));
@@ -48,12 +50,9 @@ export async function openShards(
     await closeAll(devices);
     throw error;
   }
-  const times = sources.map((s) => timesOf?.(s.schedule.shard));
-  const sessions = sources.map((s, i) => openSession(s.schedule, s.executable, devices[i] as DeviceSession, times[i]));
   const writeTimes = (): void => {
     for (const each of times) each?.write();
   };
-  const lockstep = new Lockstep(sessions);
   return {
     executable: only.executable,
     sizes: sizesIn(only.schedule.functions),
@@ -63,7 +62,7 @@ export async function openShards(
         for (const run of new Set(runsIn(stages))) devices[i]?.prepare(run);
       });
     },
-    run: (name, inputs, position) => lockstep.run(name, inputs, position),
+    run,
     save: (from) => {
       writeTimes();
       return saveAll(devices, executables, from);
@@ -73,6 +72,20 @@ export async function openShards(
       return closeAll(devices);
     },
   };
+}
+
+/** In threads of their own where the device runs in any; else segment by segment from here. */
+async function openTogether(
+  device: Device,
+  sources: readonly ShardSource[],
+  times: readonly (TickTimes | undefined)[],
+): Promise<ShardThreads> {
+  if (device.threads !== undefined) return openInThreads(sources, device.threads, times);
+  const executables = sources.map((s) => s.executable);
+  const devices = await (device.openAll?.(executables) ?? Promise.all(executables.map((e) => device.open(e))));
+  const sessions = sources.map((s, i) => openSession(s.schedule, s.executable, devices[i] as DeviceSession, times[i]));
+  const lockstep = new Lockstep(sessions);
+  return { devices, run: (name, inputs, position) => lockstep.run(name, inputs, position) };
 }
 
 async function closeAll(devices: readonly DeviceSession[]): Promise<void> {

@@ -14,6 +14,7 @@ const FROM_SOURCE = import.meta.url.endsWith('.ts');
 export const cpuDevice: Device = {
   name: 'cpu',
   description: `ONNX Runtime, ${THREADS} thread${THREADS === 1 ? '' : 's'}`,
+  ...(FROM_SOURCE ? {} : { threads: THREADS }),
   warmUp: () => {
     if (!FROM_SOURCE) warmThreads(Math.min(2, THREADS));
   },

@@ -14,6 +14,7 @@ import type { Position, RunInput } from '../device.ts';
 import { Layouts } from './laid-out.ts';
 import { readManifest } from './manifest.ts';
 import { createMemory, type Placed, padded, type SharedMemory } from './memory.ts';
+import type { ValuePool } from './value-pool.ts';
 
 export interface EngineState {
   readonly id: string;
@@ -34,6 +35,8 @@ interface Loaded {
   readonly places: Places;
   /** The places of its results, by their names. */
   readonly results: ReadonlyMap<string, Placed>;
+  /** What kernels read of the graph. */
+  readonly read: ReadonlySet<string>;
 }
 
 /** A graph with all that its runs have in common looked up. */
@@ -165,6 +168,32 @@ export class CpuEngine {
     return results;
   }
 
+  /** As `run`, without copies: results lie in the pool's memory, and so may inputs. */
+  async runWithin(
+    pool: ValuePool,
+    name: string,
+    inputs: Readonly<Record<string, RunInput>>,
+    position: Position,
+  ): Promise<Record<string, Float32Array>> {
+    const loaded = await this.#load(name);
+    if (!loaded.session) return this.run(name, inputs, position);
+    const { fields } = loaded.places;
+    for (const [field, placed] of fields) dataOf(placed).set(inputs[field] ?? []);
+    const bound = this.#bind(loaded, inputs, pool);
+    const pooled: Record<string, Float32Array> = {};
+    for (const o of loaded.manifest.outputs)
+      if ('result' in o && !loaded.read.has(o.output)) {
+        const tensor = pool.take(o.shape);
+        bound.fetches[o.output] = tensor;
+        pooled[o.result] = tensor.data as Float32Array;
+      }
+    await this.#runGraph(bound, position);
+    this.#runKernels(loaded, position, (field) => [placeOf(fields, field).address]);
+    const results: Record<string, Float32Array> = {};
+    for (const [result, placed] of loaded.results) results[result] = pooled[result] ?? dataOf(placed).slice();
+    return results;
+  }
+
   laneManifest(): CpuManifest {
     const manifest = this.#manifests.get(LANE);
     if (!manifest) throw new Error('the plan has no lanes');
@@ -210,14 +239,14 @@ export class CpuEngine {
   }
 
   /** @param inputs by field; what a run reads is in them then */
-  #bind(loaded: Loaded, inputs: Readonly<Record<string, RunInput>>): Bound {
+  #bind(loaded: Loaded, inputs: Readonly<Record<string, RunInput>>, pool?: ValuePool): Bound {
     const { manifest, places } = loaded;
     const feeds: Record<string, ort.Tensor> = {};
     for (const { field, type, shape } of manifest.fields) {
       const data = inputs[field];
       if (data?.length !== sizeOf(shape))
         throw new Error(`${manifest.function} needs ${sizeOf(shape)} elements of ${field}`);
-      feeds[nameIn(manifest, inputName(field))] = new ort.Tensor(ORT_TYPES[type], data, shape);
+      feeds[nameIn(manifest, inputName(field))] = pool?.tensorOf(data) ?? new ort.Tensor(ORT_TYPES[type], data, shape);
     }
     if (manifest.scalars.length > 0)
       feeds.scalars = new ort.Tensor('float32', new Float32Array(manifest.scalars.length), [manifest.scalars.length]);
@@ -301,7 +330,10 @@ export class CpuEngine {
     const session = graph && (await this.#openSession(graph));
     const module = this.#files.get(`cpu/${name}.wasm`);
     const results = resultsOf(manifest, places);
-    if (!module) return { manifest, session, places, results, kernels: [] };
+    const read = new Set(
+      manifest.kernels.flatMap((k) => k.tensors.flatMap((t) => ('gradient' in t ? t.gradient : []))),
+    );
+    if (!module) return { manifest, session, places, results, read, kernels: [] };
     const { instance } = await WebAssembly.instantiate(new Uint8Array(module), {
       env: { memory: this.#memory.memory },
     });
@@ -311,7 +343,7 @@ export class CpuEngine {
       call: exports[kernel.export] as KernelFunction,
       callPair: exports[pairExport(kernel.export)] as KernelFunction | undefined,
     }));
-    return { manifest, session, places, results, kernels };
+    return { manifest, session, places, results, read, kernels };
   }
 
   #openSession(graph: Uint8Array): Promise<ort.InferenceSession> {

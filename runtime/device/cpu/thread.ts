@@ -7,14 +7,23 @@ import { buffersOf, copied, type Reply, type Request, type WorkerStart } from '.
 
 type DistributiveOmit<T, K extends PropertyKey> = T extends unknown ? Omit<T, K> : never;
 
-export interface Thread {
+interface Numbered {
+  readonly id: number;
+  readonly kind: string;
+  readonly engine?: number;
+}
+
+export interface Thread<R extends Numbered = Request> {
   /** Sends a request without waiting for its answer. */
-  tell(request: DistributiveOmit<Request, 'id'>): void;
-  ask<T>(request: DistributiveOmit<Request, 'id'>, transfer?: ArrayBuffer[]): Promise<T>;
+  tell(request: DistributiveOmit<R, 'id'>): void;
+  ask<T>(request: DistributiveOmit<R, 'id'>, transfer?: ArrayBuffer[]): Promise<T>;
   /** Milliseconds of the runs of one program there. */
   computed(engine?: number): number;
   close(): Promise<void>;
 }
+
+/** Requests during which a thread cannot be ended. */
+const COMPUTES: readonly string[] = ['run', 'call'];
 
 /** Started before there was anything to run: loading ONNX Runtime goes on beside compiling. */
 const idle: Worker[] = [];
@@ -36,7 +45,16 @@ function startWorker(): Worker {
 
 /** @param start its program; absent where several will be opened on it */
 export function startThread(start?: WorkerStart): Thread {
-  const worker = idle.pop() ?? startWorker();
+  const thread = threadOf<Request>(idle.pop() ?? startWorker());
+  if (!start) return thread;
+  thread.tell({ kind: 'open', start });
+  return { ...thread, close: () => thread.close(thread.ask<void>({ kind: 'close' })) };
+}
+
+/** @param worker answers each request by its number, as `Reply` */
+export function threadOf<R extends Numbered>(
+  worker: Worker,
+): Thread<R> & { close(last?: Promise<unknown>): Promise<void> } {
   worker.ref();
   /** Of those that wait, what computes: by number, for which program. */
   const runs = new Map<number, number>();
@@ -68,28 +86,25 @@ export function startThread(start?: WorkerStart): Thread {
   worker.on('exit', (code) =>
     die(`the cpu device ended by itself (${code})`, 'the machine may be out of memory: use a smaller batch'),
   );
-  const ask = <T>(request: DistributiveOmit<Request, 'id'>, transfer: ArrayBuffer[] = []): Promise<T> =>
+  const ask = <T>(request: DistributiveOmit<R, 'id'>, transfer: ArrayBuffer[] = []): Promise<T> =>
     new Promise<T>((resolve, reject) => {
       if (dead) {
         reject(dead);
         return;
       }
       const id = count++;
-      if (request.kind === 'run') runs.set(id, request.engine ?? 0);
+      if (COMPUTES.includes(request.kind)) runs.set(id, (request as Omit<Numbered, 'id'>).engine ?? 0);
       waiting.set(id, { resolve: resolve as (value: unknown) => void, reject });
       worker.postMessage({ ...request, id }, transfer);
     });
-  const tell: Thread['tell'] = (request) => {
-    ask(request).catch(() => undefined);
-  };
-  if (start) tell({ kind: 'open', start });
   return {
     ask,
-    tell,
     computed: (engine = 0) => computed.get(engine) ?? 0,
-    close: async () => {
-      const asked = start ? ask({ kind: 'close' }) : Promise.resolve();
-      if (!dead && !((await inTime(asked)) && runs.size === 0)) {
+    tell: (request) => {
+      ask(request).catch(() => undefined);
+    },
+    close: async (last: Promise<unknown> = Promise.resolve()) => {
+      if (!dead && !((await inTime(last)) && runs.size === 0)) {
         // It would end the process when its product is done.
         markStuck();
         worker.unref();

@@ -3,6 +3,7 @@
 import { parentPort } from 'node:worker_threads';
 import { LANE, TRAIN } from '../../../spec/names.ts';
 import { reasonOf } from '../../../spec/reason-of.ts';
+import { carryOutOn } from './carry-out.ts';
 import { CpuEngine } from './engine.ts';
 import { Lane, OtherLaneFailed } from './lane.ts';
 import { ownBuffers, type Reply, type Request, type Value } from './messages.ts';
@@ -72,15 +73,11 @@ async function carryOut(request: Request): Promise<Value> {
   const { engine, lane } = engineOf(request);
   switch (request.kind) {
     case 'prepare':
-      await (lane && request.name === TRAIN ? engine.prepare(LANE) : engine.prepare(request.name));
-      return undefined;
+      return carryOutOn(engine, lane && request.name === TRAIN ? { ...request, name: LANE } : request);
     case 'write':
-      engine.write(request.state, request.values);
-      return undefined;
     case 'read':
-      return engine.read(request.state);
     case 'run':
-      return engine.run(request.name, request.inputs, request.position);
+      return carryOutOn(engine, request);
     case 'close':
       opened.delete(request.engine ?? 0);
       await engine.close();

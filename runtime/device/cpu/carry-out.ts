@@ -1,0 +1,20 @@
+/** What any thread does with a program's engine when it is asked to. */
+import type { CpuEngine } from './engine.ts';
+import type { Request, Value } from './messages.ts';
+
+export type EngineRequest = Extract<Request, { readonly kind: 'prepare' | 'write' | 'read' | 'run' }>;
+
+export async function carryOutOn(engine: CpuEngine, request: EngineRequest): Promise<Value> {
+  switch (request.kind) {
+    case 'prepare':
+      await engine.prepare(request.name);
+      return undefined;
+    case 'write':
+      engine.write(request.state, request.values);
+      return undefined;
+    case 'read':
+      return engine.read(request.state);
+    case 'run':
+      return engine.run(request.name, request.inputs, request.position);
+  }
+}

@@ -1,0 +1,43 @@
+/** What goes between the command and a thread that runs shards. */
+
+import type { Program } from '../../../spec/program.ts';
+import type { ShardSchedule } from '../../../spec/schedule.ts';
+import type { EngineRequest } from '../../device/cpu/carry-out.ts';
+import type { WorkerStart } from '../../device/cpu/messages.ts';
+import type { Tensor } from '../../device/device.ts';
+import type { ExchangeStart } from '../exchange.ts';
+import type { Part } from '../part.ts';
+
+/** `engine`: the place of the shard among all that were opened. */
+export type ShardRequest =
+  | EngineRequest
+  | ({ readonly id: number; readonly engine: number } & (
+      | { readonly kind: 'open'; readonly start: WorkerStart }
+      /** Its schedule, and the way to other threads. */
+      | {
+          readonly kind: 'join';
+          readonly schedule: ShardSchedule;
+          readonly program: Program;
+          readonly exchange: ExchangeStart;
+          readonly own: number;
+          /** Whether it tells where its time goes. */
+          readonly counts: boolean;
+        }
+      /** Answered with the results of this shard when it is done with the part. */
+      | { readonly kind: 'call'; readonly part: Part }
+      | { readonly kind: 'close' }
+    ));
+
+/** What a shard has done for one call. */
+export interface CallDone {
+  readonly results: Record<string, Tensor>;
+  readonly spent?: Spent;
+}
+
+/** Milliseconds, and runs of the device. */
+export interface Spent {
+  waiting: number;
+  copying: number;
+  device: number;
+  runs: number;
+}

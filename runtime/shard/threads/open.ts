@@ -1,0 +1,191 @@
+/** Shards of one plan in threads of this process: each thread runs whole calls of its shards. */
+import { Worker } from 'node:worker_threads';
+import type { ShardFunction, ShardSchedule } from '../../../spec/schedule.ts';
+import { buffersOf, copied } from '../../device/cpu/messages.ts';
+import { type Thread, threadOf } from '../../device/cpu/thread.ts';
+import type { DeviceSession, Executable, FieldData, Position, Tensor } from '../../device/device.ts';
+import { inTime, markStuck } from '../../device/stuck.ts';
+import type { TickTimes } from '../../support/tick-times.ts';
+import { createExchange, Exchange, type ExchangeStart } from '../exchange.ts';
+import type { Part } from '../part.ts';
+import type { CallDone, ShardRequest, Spent } from './messages.ts';
+
+type Results = Record<string, Tensor>;
+type ShardThread = Thread<ShardRequest>;
+
+export interface ShardThreads {
+  /** One for each shard, for its states. */
+  readonly devices: readonly DeviceSession[];
+  /** One function of the whole model; calls are carried out in the order in which they were made. */
+  run(name: string, inputs: Readonly<Record<string, FieldData>>, position: Position): Promise<Results>;
+}
+
+interface Place {
+  readonly executable: Executable;
+  readonly schedule: ShardSchedule;
+}
+
+/**
+ * @param most threads that the machine runs at once
+ * @param times of each shard, where its time is counted
+ */
+export function openInThreads(
+  places: readonly Place[],
+  most: number,
+  times: readonly (TickTimes | undefined)[] = [],
+): ShardThreads {
+  const count = Math.min(most, places.length);
+  const start = exchangeOf(places, count);
+  const exchange = new Exchange(start, count);
+  const threads = Array.from({ length: count }, () =>
+    threadOf<ShardRequest>(new Worker(new URL('./worker.js', import.meta.url))),
+  );
+  let open = places.length;
+  const closed = async (): Promise<void> => {
+    open--;
+    if (open === 0) await Promise.all(threads.map((t) => t.close()));
+  };
+  const shards = places.map((place, engine) => {
+    const own = engine % count;
+    return new ThreadedShard(
+      place,
+      engine,
+      own,
+      { thread: threads[own] as ShardThread, exchange, closed },
+      times[engine],
+    );
+  });
+  for (const shard of shards) shard.open(start);
+  let calls = 0;
+  let failure: { readonly error: unknown } | undefined;
+  return {
+    devices: shards.map((shard) => shard.device),
+    run: async (name, inputs, position) => {
+      if (failure) throw failure.error;
+      const callIndex = calls++;
+      try {
+        const all = await Promise.all(shards.map((shard) => shard.call({ name, position, callIndex, inputs })));
+        return Object.assign({}, ...all) as Results;
+      } catch (error) {
+        failure ??= { error };
+        // Others wait for what will never come.
+        exchange.stop();
+        throw failure.error;
+      }
+    },
+  };
+}
+
+/** Of all messages; the command's own thread, behind all others, only rings. */
+function exchangeOf(places: readonly Place[], count: number): ExchangeStart {
+  const functions = places.flatMap(({ schedule }) => schedule.functions);
+  const messages = places.flatMap(({ schedule }) => schedule.messages.filter((m) => m.to === schedule.shard));
+  return createExchange(
+    {
+      messages,
+      microbatches: functions.reduce((most, { microbatches = 1 }) => Math.max(most, microbatches), 1),
+      ahead: functions.some((f) => f.odd !== undefined),
+      threads: Object.fromEntries(places.map(({ schedule }, i) => [schedule.shard, i % count])),
+    },
+    count + 1,
+  );
+}
+
+interface Surroundings {
+  readonly thread: ShardThread;
+  readonly exchange: Exchange;
+  readonly closed: () => Promise<void>;
+}
+
+/** The command's end of one shard. */
+class ThreadedShard {
+  readonly #place: Place;
+  readonly #engine: number;
+  readonly #own: number;
+  readonly #around: Surroundings;
+  readonly #times: TickTimes | undefined;
+
+  /** @param engine its place among all shards @param own the number of its thread */
+  constructor(place: Place, engine: number, own: number, around: Surroundings, times: TickTimes | undefined) {
+    this.#place = place;
+    this.#engine = engine;
+    this.#own = own;
+    this.#around = around;
+    this.#times = times;
+  }
+
+  open(exchange: ExchangeStart): void {
+    const { executable, schedule } = this.#place;
+    const { program, files } = executable;
+    const [engine, own, counts] = [this.#engine, this.#own, this.#times?.on === true];
+    const states = program.states.map(({ id, shape }) => ({ id, shape }));
+    this.#around.thread.tell({ kind: 'open', engine, start: { states, files, threads: 1 } });
+    // What the operations are is in the device's files.
+    const functions = program.functions.map((f) => ({ ...f, blocks: [] }));
+    const join = { schedule, program: { ...program, functions }, exchange, own, counts };
+    this.#around.thread.tell({ kind: 'join', engine, ...join });
+  }
+
+  /** The results that this shard gives. */
+  async call({ inputs, ...call }: Omit<Part, 'microbatch'>): Promise<Results> {
+    const f = functionOf(this.#place.schedule, call.name);
+    const part: Part = { ...call, inputs: inputsFor(f, inputs), microbatch: 0 };
+    const done = this.#ask<CallDone>({ kind: 'call', engine: this.#engine, part }, buffersOf(part.inputs));
+    const { results, spent } = await done;
+    if (spent && this.#times) count(this.#times, f, spent);
+    return results;
+  }
+
+  get device(): DeviceSession {
+    const engine = this.#engine;
+    return {
+      write: (state, values) => this.#ask({ kind: 'write', state, values, engine }),
+      read: (state) => this.#ask<Float32Array>({ kind: 'read', state, engine }),
+      run: (name, inputs, position) => {
+        const copies = copied(inputs);
+        return this.#ask<Results>({ kind: 'run', name, inputs: copies, position, engine }, buffersOf(copies));
+      },
+      prepare: (name) => {
+        this.#ask({ kind: 'prepare', name, engine }).catch(() => undefined);
+      },
+      close: async () => {
+        this.#around.exchange.stop();
+        if (!(await inTime(this.#ask({ kind: 'close', engine })))) markStuck();
+        await this.#around.closed();
+      },
+    };
+  }
+
+  /** Wakes the thread, too: it may wait for frames. */
+  #ask<T>(request: Parameters<ShardThread['ask']>[0], transfer?: ArrayBuffer[]): Promise<T> {
+    const { thread, exchange } = this.#around;
+    const answer = thread.ask<T>(request, transfer);
+    exchange.ring(this.#own);
+    return answer;
+  }
+}
+
+function functionOf(schedule: ShardSchedule, name: string): ShardFunction {
+  const f = schedule.functions.find((g) => g.name === name);
+  if (!f) throw new Error(`shard ${schedule.shard} has no function ${name}`);
+  return f;
+}
+
+/** Copies of the fields that a shard is fed. */
+function inputsFor(f: ShardFunction, all: Readonly<Record<string, FieldData>>): Record<string, FieldData> {
+  return Object.fromEntries(
+    f.inputs.map(({ name }) => {
+      const data = all[name];
+      if (!data) throw new Error(`${f.name} needs the field ${name}`);
+      return [name, data.slice()];
+    }),
+  );
+}
+
+function count(times: TickTimes, { stages, after = [] }: ShardFunction, spent: Spent): void {
+  times.add('device', spent.device);
+  times.add('copying', spent.copying);
+  times.add('waiting for a border', spent.waiting);
+  for (let run = 0; run < spent.runs; run++) times.ran();
+  times.called([...stages, ...after].reduce((sum, { repeat }) => sum + repeat, 0));
+}

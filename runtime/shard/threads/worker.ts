@@ -1,0 +1,123 @@
+/**
+ * A thread that runs shards on the CPU: each call from its first segment to its last without a word of the command's
+ * own thread. While all its shards wait for frames it sleeps, until one comes or the command has something to say.
+ */
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { parentPort } from 'node:worker_threads';
+import { reasonOf } from '../../../spec/reason-of.ts';
+import { carryOutOn } from '../../device/cpu/carry-out.ts';
+import { CpuEngine } from '../../device/cpu/engine.ts';
+import { ownBuffers, type Value } from '../../device/cpu/messages.ts';
+import { Exchange } from '../exchange.ts';
+import type { CallDone, ShardRequest } from './messages.ts';
+import { ShardRunner } from './runner.ts';
+
+/** A thread that waits looks so often whether it is still wanted, though no bell rings. */
+const LOOK_MILLISECONDS = 1000;
+/** A frame that comes so soon is not worth falling asleep. */
+const LOOKS = 2000;
+
+type Answer =
+  | { readonly id: number; readonly value: Value | CallDone }
+  | { readonly id: number; readonly failure: string };
+
+const port = parentPort;
+if (!port) throw new Error('worker.ts runs as a worker thread');
+const engines = new Map<number, CpuEngine>();
+const runners = new Map<number, ShardRunner>();
+let exchange: Exchange | undefined;
+
+const inbox: ShardRequest[] = [];
+let isDriving = false;
+port.on('message', (request: ShardRequest) => {
+  inbox.push(request);
+  if (!isDriving) void drive();
+});
+
+/** Until there is nothing to do that this thread could begin by itself. */
+async function drive(): Promise<void> {
+  isDriving = true;
+  for (;;) {
+    for (let request = inbox.shift(); request; request = inbox.shift()) await answer(request);
+    if (!exchange) break;
+    const heard = exchange.bell;
+    if ((await goOn(exchange)) || inbox.length > 0) continue;
+    if ([...runners.values()].every((runner) => runner.isIdle)) break;
+    await rest(exchange, heard);
+  }
+  isDriving = false;
+}
+
+/** One run of the device for each shard that can. */
+async function goOn(exchange: Exchange): Promise<boolean> {
+  let moved = false;
+  try {
+    if (exchange.isStopped) throw new Error('the shards were stopped');
+    for (const runner of runners.values()) if (await runner.step()) moved = true;
+  } catch (error) {
+    for (const runner of runners.values()) runner.fail(error);
+  }
+  return moved;
+}
+
+async function rest(exchange: Exchange, heard: number): Promise<void> {
+  for (let look = 0; look < LOOKS; look++) if (exchange.bell !== heard) return;
+  // What the command has sent is read between two turns; what it sends from now on rings.
+  await nextTurn();
+  if (inbox.length === 0) exchange.sleep(heard, LOOK_MILLISECONDS);
+}
+
+async function answer(request: ShardRequest): Promise<void> {
+  const { id } = request;
+  if (request.kind === 'call') {
+    start(request);
+    return;
+  }
+  try {
+    const value = await carryOut(request);
+    reply({ id, value }, value);
+  } catch (error) {
+    reply({ id, failure: reasonOf(error) });
+  }
+  if (request.kind === 'close' && engines.size === 0) port?.close();
+}
+
+function start({ id, engine, part }: Extract<ShardRequest, { readonly kind: 'call' }>): void {
+  const failed = (error: unknown): void => reply({ id, failure: reasonOf(error) });
+  try {
+    const runner = runners.get(engine);
+    if (!runner) throw new Error('the shard has no schedule');
+    runner.start({ part, failed, done: (done) => reply({ id, value: done }, done.results) });
+  } catch (error) {
+    failed(error);
+  }
+}
+
+/** @param handedOver what an answer holds is a copy of its own */
+function reply(answer: Answer, handedOver?: Value): void {
+  port?.postMessage(answer, ownBuffers(handedOver));
+}
+
+async function carryOut(request: Exclude<ShardRequest, { readonly kind: 'call' }>): Promise<Value> {
+  const { engine: number = 0 } = request;
+  if (request.kind === 'open') {
+    const { states, files, threads } = request.start;
+    engines.set(number, new CpuEngine(states, files, { threads }));
+    return undefined;
+  }
+  const engine = engines.get(number);
+  if (!engine) throw new Error('the device was not opened');
+  if (request.kind === 'join') {
+    exchange ??= new Exchange(request.exchange, request.own);
+    runners.set(number, new ShardRunner(request.schedule, request.program, engine, exchange, request.counts));
+    return undefined;
+  }
+  if (request.kind === 'close') {
+    runners.get(number)?.fail(new Error('the device was closed'));
+    runners.delete(number);
+    engines.delete(number);
+    await engine.close();
+    return undefined;
+  }
+  return carryOutOn(engine, request);
+}
