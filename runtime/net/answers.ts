@@ -16,6 +16,7 @@ import {
   withMore,
 } from '../support/shape.ts';
 import type { Question } from '../wire/messages.ts';
+import { ANY_COSTS } from './costs-shape.ts';
 import type { Amount } from './garbage.ts';
 import { KEY_FIELDS } from './key-shapes.ts';
 import type { MeshStatus, RunStatus, ShardStatus } from './mesh-status.ts';
@@ -73,19 +74,6 @@ const RUN: Shape<RunStatus> = object({
   shards: list(SHARD),
 });
 
-const COSTS = {
-  call: number,
-  value: number,
-  valueByte: optional(number),
-  operation: number,
-  byte: number,
-  flop: number,
-  stateByte: number,
-  frame: number,
-  frameByte: number,
-  speedup: number,
-};
-
 export const CAPABILITY = object({
   cores: number,
   memory: number,
@@ -94,7 +82,7 @@ export const CAPABILITY = object({
   download: number,
   machine: text,
   place: optional(text),
-  costs: optional(object(COSTS)),
+  costs: optional(ANY_COSTS),
   roundTrip: optional(number),
 });
 

@@ -7,7 +7,7 @@ import type { Standardization } from '../data/statistics.ts';
 import type { VerifiedPlan } from '../plan/verify-plan.ts';
 import type { TrainingData } from '../shard/trainable.ts';
 import { boundedCount, MAX_ELEMENTS, rowNumbers } from '../support/bounded.ts';
-import { batchesOf } from '../training/calls.ts';
+import { batchesOf, usualSnapshots } from '../training/calls.ts';
 import type { Evaluation } from '../training/evaluations.ts';
 import { evaluatedOn, runOf } from '../training/run.ts';
 import type { BlobRef, ColumnRef, DataRef, Deployment, ShardNeeds } from '../wire/deployment.ts';
@@ -43,7 +43,6 @@ export interface MadeDeployment {
 
 /** Of one piece of a column. */
 const PIECE_BYTES = 4 * 1024 * 1024;
-const SNAPSHOT_BATCHES = 100;
 
 export function makeDeployment(source: DeploymentSource): MadeDeployment {
   const { verified, training, data, epochs, seed, codec } = source;
@@ -101,7 +100,7 @@ export function makeDeployment(source: DeploymentSource): MadeDeployment {
     evaluations: evaluations.map((e) => (remembering.has(e.function) ? { ...e, remembers: true } : e)),
     epochs,
     seed,
-    snapshotEvery: source.snapshotEvery ?? Math.max(1, Math.min(SNAPSHOT_BATCHES, batches)),
+    snapshotEvery: source.snapshotEvery ?? usualSnapshots(batches),
     ...(source.stretches === undefined ? {} : { stretches: source.stretches }),
     schedule: (training.microbatches ?? 1) > 1 ? 'pipelined' : 'lockstep',
     microbatches: training.microbatches ?? 1,

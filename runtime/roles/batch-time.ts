@@ -3,6 +3,7 @@
  * its link and the delays along the borders count. It is for choosing between placements; a dry run walks through the
  * schedule.
  */
+import { secondsOfCounted } from '../../spec/costs.ts';
 import type { BatchWork, Deployment, ShardNeeds } from '../wire/deployment.ts';
 import type { Capability } from '../wire/messages.ts';
 
@@ -48,10 +49,7 @@ export function secondsOfWork(
     const reached = Math.max(rate, SOME_RATE);
     return work.flops / (alone ? reached : reached / Math.max(1, cores));
   }
-  const { call, value, valueByte = 0, operation, byte, flop, speedup, stateByte } = costs;
-  const one = work.operations * operation + work.bytes * byte + work.flops * flop;
-  const handedOver = work.calls * call + work.values * value + work.valueBytes * valueByte;
-  return handedOver + work.state * stateByte + (alone ? one / Math.max(1, speedup) : one);
+  return secondsOfCounted(work, costs, alone) + work.state * costs.stateByte;
 }
 
 /** Trainers of one place have no link between them. */
@@ -88,6 +86,7 @@ export function batchSeconds(timed: TimedNeeds, trainers: readonly TimedTrainer[
     if (load > 0) others.set(machine, load / Math.max(capability.rate, SOME_RATE));
   }
   const { path, link, framing } = borderSeconds(timed, trainers);
+  const saving = savingSeconds(timed, trainers);
   let busiest = 0;
   for (const [name, { seconds, longest, shards, cores }] of machines) {
     const own = Math.max(longest, (seconds + (framing.get(name) ?? 0)) / Math.min(cores, shards));
@@ -95,12 +94,36 @@ export function batchSeconds(timed: TimedNeeds, trainers: readonly TimedTrainer[
   }
   const computing = Math.max(busiest, pace.serial * work);
   // Microbatches hide delays behind each other: one of them has to go all the way, and nothing does more than it can.
-  if (microbatches > 1) return Math.max(busiest, link, computing / microbatches + path);
-  return computing + Math.max(path, link);
+  if (microbatches > 1) return Math.max(busiest, link, computing / microbatches + path) + saving;
+  return computing + Math.max(path, link) + saving;
 }
 
-/** Of what leaves a place, parts of snapshots among it: along the longest path of a microbatch, of the busiest link, and of processors. */
-function borderSeconds({ needs, pace, microbatches, snapshotEvery }: TimedNeeds, trainers: readonly TimedTrainer[]) {
+/** A batch's share of a snapshot: all shards wait until each place has sent the parts that it has. */
+function savingSeconds({ needs, snapshotEvery }: TimedNeeds, trainers: readonly TimedTrainer[]): number {
+  const parts = needs.map(({ work }, shard) => ({
+    bytes: work.state,
+    ...(trainers[shard] as TimedTrainer).capability,
+  }));
+  return uploadSeconds(parts) / snapshotEvery;
+}
+
+/** Until each place has sent what its trainers have to send. */
+export function uploadSeconds(parts: readonly (Capability & { readonly bytes: number })[]): number {
+  const uplinks = uplinksOf(parts);
+  const bytes = new Map<string, number>();
+  for (const part of parts) bytes.set(placeOf(part), (bytes.get(placeOf(part)) ?? 0) + part.bytes);
+  return Math.max(0, ...[...bytes].map(([place, sum]) => secondsFor(sum, uplinks.get(place) ?? 0)));
+}
+
+/** Trainers of one place share its line, however each has measured it. */
+function uplinksOf(capabilities: readonly Capability[]): Map<string, number> {
+  const uplinks = new Map<string, number>();
+  for (const one of capabilities) uplinks.set(placeOf(one), Math.max(one.upload, uplinks.get(placeOf(one)) ?? 0));
+  return uplinks;
+}
+
+/** Of what borders take: along the longest path of a microbatch, of the busiest link, and of processors. */
+function borderSeconds({ needs, pace, microbatches }: TimedNeeds, trainers: readonly TimedTrainer[]) {
   const links = new Map<string, LinkUse>();
   const framing = new Map<string, number>();
   const add = (place: string, way: keyof LinkUse, seconds: number): void => {
@@ -109,14 +132,8 @@ function borderSeconds({ needs, pace, microbatches, snapshotEvery }: TimedNeeds,
     use[way] += seconds;
   };
   let [longest, sum, hops] = [0, 0, 0];
-  // Trainers of one place share its line, however each has measured it.
-  const uplinks = new Map<string, number>();
-  for (const { capability } of trainers)
-    uplinks.set(placeOf(capability), Math.max(capability.upload, uplinks.get(placeOf(capability)) ?? 0));
-  for (const [shard, { sends, work }] of needs.entries()) {
+  for (const [shard, { sends }] of needs.entries()) {
     const from = (trainers[shard] as TimedTrainer).capability;
-    const uplink = uplinks.get(placeOf(from)) ?? from.upload;
-    add(placeOf(from), 'up', secondsFor(work.state, uplink) / snapshotEvery);
     for (const { to, bytes, frames, hops: own } of sends) {
       hops += own;
       const target = trainers[to]?.capability;

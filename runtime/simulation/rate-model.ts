@@ -24,7 +24,7 @@ export interface ModelShard {
   readonly closing: number;
   /** Which of the machines runs it. */
   readonly machine: number;
-  /** Shards of one trainer hand their frames over without sending them. */
+  /** Shards of one trainer hand their frames over without sealing and sending them. */
   readonly trainer: number;
   /** Which of the places: within one there is no link. */
   readonly place: number;
@@ -48,6 +48,8 @@ export interface ModelNetwork {
   readonly delay: (from: number, to: number) => number;
   /** Seconds of processor time that sealing, sending, receiving and opening a frame of so many bytes takes. */
   readonly frame: (bytes: number) => number;
+  /** The same of one that a trainer hands to another of its own shards; absent: none. */
+  readonly handover?: (bytes: number) => number;
   readonly bytesPerValue: number;
 }
 
@@ -265,25 +267,29 @@ class RateModel {
       this.#goOn(to);
     };
     const other = this.#runner(to).shard;
+    const bytes = message.values.reduce((sum, v) => sum + sizeOf(v.shape), 0) * this.#network.bytesPerValue;
+    runner.busy = true;
     if (other.trainer === runner.shard.trainer) {
-      this.#queue.add(this.#now, arrive);
-      this.#send(shard, others);
+      this.#handle(runner.shard, this.#network.handover?.(bytes) ?? 0, () => {
+        this.#queue.add(this.#now, arrive);
+        runner.busy = false;
+        this.#send(shard, others);
+        this.#goOn(shard);
+      });
       return;
     }
-    const bytes = message.values.reduce((sum, v) => sum + sizeOf(v.shape), 0) * this.#network.bytesPerValue;
     this.#count(shard, to, bytes);
-    runner.busy = true;
-    this.#handle(runner.shard, bytes, () => {
-      this.#carry(runner.shard, other, bytes, () => this.#handle(other, bytes, arrive));
+    const oneEnd = this.#network.frame(bytes) / 2;
+    this.#handle(runner.shard, oneEnd, () => {
+      this.#carry(runner.shard, other, bytes, () => this.#handle(other, oneEnd, arrive));
       runner.busy = false;
       this.#send(shard, others);
       this.#goOn(shard);
     });
   }
 
-  /** One end's half of what a frame costs. */
-  #handle({ machine, trainer }: ModelShard, bytes: number, done: () => void): void {
-    const seconds = this.#network.frame(bytes) / 2;
+  /** What a frame costs a trainer, which handles one after the other. */
+  #handle({ machine, trainer }: ModelShard, seconds: number, done: () => void): void {
     if (seconds === 0) {
       done();
       return;

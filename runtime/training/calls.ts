@@ -86,8 +86,8 @@ function trainCalls(run: RunLengths): number {
   return batchesOf(run) * (run.sequence ?? 1);
 }
 
-/** Calls of each evaluation. */
-function evaluationCalls({ evaluations, checks }: RunLengths): number[] {
+/** Calls of each evaluation in an epoch. */
+export function evaluationCalls({ evaluations, checks }: RunLengths): number[] {
   return evaluations.map((e, i) => Math.ceil((checks[i]?.length ?? 0) / e.batch) * (e.sequence ?? 1));
 }
 
@@ -132,6 +132,19 @@ export function isCut(run: SavedRun, calls: number): boolean {
   const rest = calls % callsPerEpoch(run);
   return rest === 0 || (rest < trainCalls(run) && rest % (run.snapshotEvery * (run.sequence ?? 1)) === 0);
 }
+
+/** Snapshots of an epoch that was not stopped. */
+export function snapshotsPerEpoch(run: SavedRun): number {
+  const inside = Math.max(0, batchesOf(run) - 1);
+  return Math.floor(inside / run.snapshotEvery) + 1;
+}
+
+/** Batches between two snapshots where nobody says how many: an epoch, if it is shorter than that. */
+export function usualSnapshots(batches: number): number {
+  return Math.max(1, Math.min(SNAPSHOT_BATCHES, batches));
+}
+
+const SNAPSHOT_BATCHES = 100;
 
 /** Calls up to the last among the first `calls` that changed a state: evaluations change none but what they remember. */
 export function lastChange(run: RunLengths, calls: number): number {

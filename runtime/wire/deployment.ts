@@ -2,6 +2,7 @@
  * What a run is: a long-lived record, idempotent by its id. Everything that a shard needs to compute is in it or is a
  * blob that it names by hash; it contains no path of any machine.
  */
+import type { CountedWork } from '../../spec/costs.ts';
 import type { DataRecord } from '../training/data-record.ts';
 import type * as training from '../training/evaluations.ts';
 
@@ -42,16 +43,7 @@ export interface Evaluation extends training.Evaluation {
 }
 
 /** What one training batch makes a shard do: pieces that cost time, counted. */
-export interface BatchWork {
-  /** Runs of the device. */
-  readonly calls: number;
-  readonly flops: number;
-  readonly operations: number;
-  /** That operations write. */
-  readonly bytes: number;
-  /** Handed to the device and back, and bytes of it. */
-  readonly values: number;
-  readonly valueBytes: number;
+export interface BatchWork extends CountedWork {
   /** Bytes of the state, read and hashed behind it. */
   readonly state: number;
 }

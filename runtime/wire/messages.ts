@@ -1,4 +1,5 @@
 /** Control messages by type (spec/message.schema.json has the same as schemas). */
+import type { Costs } from '../../spec/costs.ts';
 import type { Deployment } from './deployment.ts';
 import type { RootEvidence, ValuesEvidence } from './evidence.ts';
 
@@ -20,42 +21,6 @@ export interface Capability {
   /** Milliseconds to the synchronizer and back. */
   readonly roundTrip?: number;
 }
-
-/** What a shard's work is made of: seconds that one thread of this machine takes for a piece. */
-export interface Costs {
-  /** An all but empty function of the device. */
-  readonly call: number;
-  /** A value handed to the device or back. */
-  readonly value: number;
-  /** Each byte of it. Trainers of before it was measured do not say it. */
-  readonly valueByte?: number;
-  /** One operation of a function, however little data it has. */
-  readonly operation: number;
-  /** A byte that an operation writes. */
-  readonly byte: number;
-  /** A floating-point operation of a product of small matrices. */
-  readonly flop: number;
-  /** A byte of the state, read and hashed after a weight step. */
-  readonly stateByte: number;
-  /** A frame, sealed, sent, received and opened, whatever is in it; and each of its bytes. */
-  readonly frame: number;
-  readonly frameByte: number;
-  /** How many times as fast as one thread all of them together are. */
-  readonly speedup: number;
-}
-
-export const COSTS = [
-  'call',
-  'value',
-  'valueByte',
-  'operation',
-  'byte',
-  'flop',
-  'stateByte',
-  'frame',
-  'frameByte',
-  'speedup',
-] as const satisfies readonly (keyof Costs)[];
 
 /** First message of a trainer. */
 export interface Member {

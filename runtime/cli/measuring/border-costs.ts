@@ -2,11 +2,11 @@
 import { randomBytes } from 'node:crypto';
 import type { AddressInfo } from 'node:net';
 import { WebSocket, WebSocketServer } from 'ws';
+import type { Costs } from '../../../spec/costs.ts';
 import { newKeyPair } from '../../identity/ed25519.ts';
 import { noMask } from '../../net/dial.ts';
 import { borderKeys, newEphemeral, signExchange } from '../../wire/border-keys.ts';
 import { BorderChannel } from '../../wire/channel.ts';
-import type { Costs } from '../../wire/messages.ts';
 import { MAX_BINARY_BYTES } from '../../wire/routing.ts';
 import { quartileOf } from './measure.ts';
 

@@ -4,12 +4,13 @@
  * state's hash after each step, and frames.
  */
 import { availableParallelism } from 'node:os';
+import type { Costs } from '../../../spec/costs.ts';
 import { type Program, sizeOf } from '../../../spec/program.ts';
 import type { Device } from '../../device/device.ts';
 import { stateHash } from '../../net/shard-state.ts';
 import { saveStates } from '../../shard/shard.ts';
-import type { Costs } from '../../wire/messages.ts';
 import { borderCosts } from './border-costs.ts';
+import { type HandoverTimes, handoverTimes } from './handover-costs.ts';
 import { fill, formsOf, lowerQuartile, POSITION, quartileOf } from './measure.ts';
 import {
   copyProgram,
@@ -61,7 +62,8 @@ export async function costsOf(device: Device, large: ProductShape): Promise<Cost
     const states = program.states.reduce((sum, s) => sum + BYTES * sizeOf(s.shape), 0);
     const hash = await quartileOf(async () => stateHash(await saveStates(session, program.states)), RUNS, PAUSE);
     const speedup = await speedupOf(device, large, () => session.run('large', {}, POSITION));
-    return { ...pieces, stateByte: hash / 1000 / states, speedup, ...(await borderCosts()) };
+    const turns = turnCosts(await handoverTimes(device), pieces);
+    return { ...pieces, stateByte: hash / 1000 / states, speedup, ...turns, ...(await borderCosts()) };
   } finally {
     await session.close();
   }
@@ -108,6 +110,16 @@ function piecesOf(call: number, values: number, wideValues: number, narrow: numb
   const beside = call + PRODUCTS * (2 * some + bytesOf(WIDE) * byte);
   const flop = Math.max(product / 4, product - beside) / (PRODUCTS * flopsOf(SMALL));
   return { call, value: Math.max(0, value), valueByte, operation: some, byte, flop };
+}
+
+/** A run that is handed one value and hands one on, without what these and its two operations take by themselves. */
+function turnCosts(
+  { few, many, bytes }: HandoverTimes,
+  { value, valueByte, operation, byte }: Pick<Costs, 'value' | 'operation' | 'byte'> & { readonly valueByte: number },
+) {
+  // Of each byte: it goes to the device and back, and two operations write it.
+  const handByte = Math.max(0, (many - few) / bytes - 2 * (valueByte + byte));
+  return { run: Math.max(0, few - 2 * (value + operation)), handByte };
 }
 
 function flopsOf({ m, n, k }: ProductShape): number {

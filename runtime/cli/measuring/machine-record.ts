@@ -2,11 +2,12 @@
 import { closeSync, mkdirSync, openSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { Costs } from '../../../spec/costs.ts';
 import type { Device } from '../../device/device.ts';
+import { ALL_COSTS } from '../../net/costs-shape.ts';
 import { writeFileAtomic } from '../../support/atomic.ts';
 import { ownPath } from '../../support/safe-path.ts';
-import { dictionary, follows, number, object, type Shape } from '../../support/shape.ts';
-import { COSTS, type Costs } from '../../wire/messages.ts';
+import { follows, number, object, type Shape } from '../../support/shape.ts';
 import { costsOf } from './costs.ts';
 import { type Effort, productSpeed, quartileOf } from './measure.ts';
 
@@ -16,8 +17,7 @@ export interface MachineRecord {
   readonly costs: Costs;
 }
 
-const COSTS_SHAPE: Shape<Costs> = { schema: () => ({ ...dictionary(number).schema(), required: COSTS }) };
-const RECORD: Shape<MachineRecord> = object({ rate: number, costs: COSTS_SHAPE });
+const RECORD: Shape<MachineRecord> = object({ rate: number, costs: ALL_COSTS });
 
 const SQUARE = { m: 512, n: 512, k: 512 };
 const EFFORT: Effort = { products: 4, elements: 1024, pieces: 1, runs: 7 };

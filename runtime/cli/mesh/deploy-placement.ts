@@ -5,10 +5,12 @@ import type { MeshStatus } from '../../net/mesh-status.ts';
 import type { VerifiedPlan } from '../../plan/verify-plan.ts';
 import { placeOf } from '../../roles/batch-time.ts';
 import { emit } from '../../support/emit.ts';
-import { formatBytes } from '../../support/format-numbers.ts';
+import { formatBytes, formatDuration } from '../../support/format-numbers.ts';
 import { printed } from '../../support/printable.ts';
+import type { SavedRun } from '../../training/calls.ts';
 import { aloneRate } from '../planning/alone-rate.ts';
 import type { PlacementNeeds } from '../planning/placement-needs.ts';
+import { predictEpoch } from '../planning/predict-epoch.ts';
 import { placeOn, predictRate, type RatedShard, type RatedTrainer, rated } from '../planning/predict-rate.ts';
 import { EXIT } from '../shell/command.ts';
 import { trainingOf } from '../training/train-settings.ts';
@@ -36,6 +38,8 @@ interface Placed {
   /** Keys of trainers by shard, where the user names them. */
   readonly on?: readonly string[];
   readonly whole?: () => RatedShard;
+  /** How long an epoch is; absent where its data are not here. */
+  readonly run?: SavedRun;
 }
 
 export function showPlacement(
@@ -59,7 +63,7 @@ export function showPlacement(
 type Figures = ReturnType<typeof figuresOf>;
 
 function figuresOf(
-  { verified, placement, on, whole }: Placed,
+  { verified, placement, on, whole, run }: Placed,
   trainers: readonly RatedTrainer[],
   codec: 'f32' | 'f16',
 ) {
@@ -69,9 +73,13 @@ function figuresOf(
     ...{ memory, flops, bytes: 0 },
     ...placement.needs[i],
   }));
-  const { owners, problem } = placeOn(needs, trainers, { pace: placement.pace, microbatches, ...(on ? { on } : {}) });
+  const saved = run && { snapshotEvery: run.snapshotEvery };
+  const pacing = { pace: placement.pace, microbatches, ...saved, ...(on ? { on } : {}) };
+  const { owners, problem } = placeOn(needs, trainers, pacing);
   const divided = ratedShards(verified);
   const predicted = problem === undefined ? predictRate(divided, owners, trainers, codec) : undefined;
+  const epoch =
+    run && predicted && predictEpoch({ shards: divided, owners, trainers, codec }, run, 1 / predicted.batchesPerSecond);
   const memory = needs.reduce((sum, need) => sum + need.memory, 0);
   const alone = aloneRate(divided, whole?.(), memory, trainers, codec);
   const used = trainers.filter((t) => owners.includes(t.key));
@@ -87,6 +95,7 @@ function figuresOf(
     batchesPerSecond,
     samplesPerSecond: batchesPerSecond === null ? null : batchesPerSecond * batch,
     processorSeconds: predicted?.processorSeconds ?? null,
+    epoch: epoch ?? null,
     limit: predicted?.limit ?? 'not known',
     alone: alone ? { ...alone, samplesPerSecond: alone.batchesPerSecond * batch } : null,
     linksUnknown: unknownLinks(used),
@@ -95,7 +104,7 @@ function figuresOf(
 }
 
 function placementText(model: string, training: PlanTraining, said: SaidBy, figures: Figures): string {
-  const { shards, samplesPerSecond, batchesPerSecond, limit, alone, linksUnknown, missing } = figures;
+  const { shards, samplesPerSecond, batchesPerSecond, epoch, limit, alone, linksUnknown, missing } = figures;
   const { task, rule, microbatches = 1, ahead = 0, batch } = training;
   const width = Math.max(...shards.map((s) => (s.trainer ?? 'nobody').length));
   const rows = shards.map((s) => {
@@ -118,11 +127,23 @@ function placementText(model: string, training: PlanTraining, said: SaidBy, figu
   return (
     printed`${model} ${task} (${rule}), ${schedule}${parts}${begun} (${by})\n` +
     `${rows.join('\n')}\n` +
-    printed`rate     ${rate}\nlimit    ${limit}\n` +
+    printed`rate     ${rate}\n` +
+    epochText(epoch) +
+    printed`limit    ${limit}\n` +
     aloneText(alone, samplesPerSecond) +
     linksText(linksUnknown) +
     printed`missing  ${missing.join('; ') || 'nothing'}\n`
   );
+}
+
+function epochText(epoch: Figures['epoch']): string {
+  if (!epoch) return '';
+  const { seconds, samplesPerSecond, snapshots, snapshotSeconds, evaluationSeconds } = epoch;
+  const parts = [
+    `${formatDuration(snapshotSeconds)} for ${snapshots} snapshot${snapshots === 1 ? '' : 's'}`,
+    ...(evaluationSeconds > 0 ? [`${formatDuration(evaluationSeconds)} for its checks`] : []),
+  ];
+  return `epoch    ${formatDuration(seconds)}, of it ${parts.join(', ')}: ${samplesPerSecond.toFixed(0)} samples/s\n`;
 }
 
 function missingOf(problem: string | undefined, used: readonly RatedTrainer[]): string[] {

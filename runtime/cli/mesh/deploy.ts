@@ -19,7 +19,8 @@ import { emit } from '../../support/emit.ts';
 import { UserError } from '../../support/errors.ts';
 import { printed } from '../../support/printable.ts';
 import { withProgress } from '../../support/progress.ts';
-import { batchesOf } from '../../training/calls.ts';
+import { batchesOf, type SavedRun, usualSnapshots } from '../../training/calls.ts';
+import { runOf } from '../../training/run.ts';
 import { buildStages, checkModel, fileArgument, planOf, requireTask, selectTask } from '../compiling/compile-model.ts';
 import { assertPipelined, chooseDivision, usualMicrobatches } from '../compiling/microbatches.ts';
 import {
@@ -71,13 +72,11 @@ export default async function (args: DeployArguments): Promise<number> {
     assertDropsLast(training, 'on a mesh');
     const on = ownersAsked(args.on, plan.shards.length, trainers);
     const placement = placementNeeds(ratedShards(verified), codec);
-    if (args['dry-run'])
-      return showPlacement(
-        { verified, said, placement, ...(on ? { on } : {}), ...(whole ? { whole } : {}) },
-        trainers,
-        codec,
-        args.json,
-      );
+    if (args['dry-run']) {
+      const run = await lengthsHere(verified, chosen, args['snapshot-every']);
+      const more = { ...(on ? { on } : {}), ...(whole ? { whole } : {}), ...(run ? { run } : {}) };
+      return showPlacement({ verified, said, placement, ...more }, trainers, codec, args.json);
+    }
     assertFits(plan, trainers, model.fitting);
     tellChoice(said, plan.shards.length, trainers.length, args.json);
     const data = await openTrainingData(plan, training, dataOpener(chosen));
@@ -120,6 +119,22 @@ export default async function (args: DeployArguments): Promise<number> {
     return EXIT.done;
   } finally {
     link.close();
+  }
+}
+
+/** What an epoch is made of; nothing where the data are not here, which planning can do without. */
+async function lengthsHere(
+  { plan }: VerifiedPlan,
+  chosen: TrainSettings,
+  snapshotEvery: number | undefined,
+): Promise<SavedRun | undefined> {
+  const training = trainingOf(plan);
+  try {
+    const run = runOf(plan, training, await openTrainingData(plan, training, dataOpener(chosen)), chosen.epochs);
+    return { ...run, snapshotEvery: snapshotEvery ?? usualSnapshots(batchesOf(run)) };
+  } catch (error) {
+    if (error instanceof UserError) return undefined;
+    throw error;
   }
 }
 

@@ -1,6 +1,7 @@
 /** How fast a training in shards will go on the trainers of a mesh, from what they have measured of themselves. */
 
 import { countWork, type Work } from '../../../compiler/5-program/cost.ts';
+import { secondsOfFrame } from '../../../spec/costs.ts';
 import { TRAIN } from '../../../spec/names.ts';
 import { type Program, sizeOf } from '../../../spec/program.ts';
 import type { ShardSchedule } from '../../../spec/schedule.ts';
@@ -54,6 +55,17 @@ export function placeOn(
   return place(needs, all, pacing.on, undefined, pacing);
 }
 
+/** What is trained where. */
+export interface Placed {
+  readonly shards: readonly RatedShard[];
+  /** Keys of trainers, by shard. */
+  readonly owners: readonly string[];
+  readonly trainers: readonly RatedTrainer[];
+  readonly codec?: 'f32' | 'f16';
+  /** Of the shards' whole batches; absent: as their schedules have it. */
+  readonly division?: { readonly microbatches: number; readonly ahead: number };
+}
+
 /**
  * @param owners keys of trainers, by shard
  * @param division of the shards' whole batches; absent: as their schedules have it
@@ -66,18 +78,36 @@ export function predictRate(
   codec: 'f32' | 'f16' = 'f32',
   division?: { readonly microbatches: number; readonly ahead: number },
 ): Prediction | undefined {
+  const found = modelOf({ shards, owners, trainers, codec, ...(division ? { division } : {}) }, TRAIN);
+  if (!found) return undefined;
+  const { modelled, machines, places } = found;
+  const processors = shards.length > 1 ? { processorSeconds: modelled.processors } : {};
+  return {
+    batchesPerSecond: 1 / modelled.batch,
+    ...processors,
+    busy: modelled.busy,
+    limit: limitIn(modelled, machines, places),
+  };
+}
+
+/** Seconds of one call of a function that changes no weights; nothing where a trainer has not measured what it can do. */
+export function predictCall(placed: Placed, name: string): number | undefined {
+  return modelOf(placed, name)?.modelled.batch;
+}
+
+function modelOf({ shards, owners, trainers, codec = 'f32', division }: Placed, name: string) {
   const used = owners.map((key) => trainers.find((t) => t.key === key));
   if (used.some((t) => !t || t.capability.rate <= 0)) return undefined;
   const names = [...new Set(used.map((t) => t?.capability.machine ?? ''))];
-  const machines = names.map((name): ModelMachine => {
-    const own = trainers.find((t) => t.capability.machine === name)?.capability;
+  const machines = names.map((machine): ModelMachine => {
+    const own = trainers.find((t) => t.capability.machine === machine)?.capability;
     const speedup = own?.costs && { speedup: Math.max(1, own.costs.speedup) };
-    return { name, cores: Math.max(1, own?.cores ?? 1), ...speedup };
+    return { name: machine, cores: Math.max(1, own?.cores ?? 1), ...speedup };
   });
   const placeNames = [...new Set(used.map((t) => (t ? placeOf(t.capability) : '')))];
-  const places = placeNames.map((name): ModelPlace => {
-    const { upload = 0, download = 0 } = trainers.find((t) => placeOf(t.capability) === name)?.capability ?? {};
-    return { name, ...(upload > 0 ? { upload } : {}), ...(download > 0 ? { download } : {}) };
+  const places = placeNames.map((place): ModelPlace => {
+    const { upload = 0, download = 0 } = trainers.find((t) => placeOf(t.capability) === place)?.capability ?? {};
+    return { name: place, ...(upload > 0 ? { upload } : {}), ...(download > 0 ? { download } : {}) };
   });
   const parts = division?.microbatches ?? 1;
   const divided = shards.map(({ schedule, program, work, state }, i) => {
@@ -86,7 +116,7 @@ export function predictRate(
       program,
       schedule: division ? inParts(schedule, parts, division.ahead) : schedule,
       seconds: (segment: string) => secondsOf(work.get(segment) ?? NOTHING, parts, capability, shards.length === 1),
-      closing: state * (capability.costs?.stateByte ?? 0),
+      closing: name === TRAIN ? state * (capability.costs?.stateByte ?? 0) : 0,
       machine: names.indexOf(capability.machine),
       place: placeNames.indexOf(placeOf(capability)),
       trainer: trainers.findIndex((t) => t.key === owners[i]),
@@ -94,21 +124,17 @@ export function predictRate(
   });
   const roundTrip = (trainer: number): number => (trainers[trainer]?.capability.roundTrip ?? 0) / 1000;
   const costs = used.map((t) => t?.capability.costs);
-  const frame = Math.max(...costs.map((c) => c?.frame ?? 0));
-  const frameByte = Math.max(...costs.map((c) => c?.frameByte ?? 0));
-  const modelled = modelRate(divided, machines, {
+  const most = (cost: 'frame' | 'frameByte' | 'handByte'): number => Math.max(...costs.map((c) => c?.[cost] ?? 0));
+  const framing = { frame: most('frame'), frameByte: most('frameByte') };
+  const handByte = most('handByte');
+  const network = {
     places,
-    delay: (from, to) => (roundTrip(from) + roundTrip(to)) / 2,
-    frame: (bytes) => frame + bytes * frameByte,
+    delay: (from: number, to: number) => (roundTrip(from) + roundTrip(to)) / 2,
+    frame: (bytes: number) => secondsOfFrame(bytes, framing),
+    handover: (bytes: number) => bytes * handByte,
     bytesPerValue: BYTES[codec] / parts,
-  });
-  const processors = shards.length > 1 ? { processorSeconds: modelled.processors } : {};
-  return {
-    batchesPerSecond: 1 / modelled.batch,
-    ...processors,
-    busy: modelled.busy,
-    limit: limitIn(modelled, machines, places),
   };
+  return { modelled: modelRate(divided, machines, network, name), machines, places };
 }
 
 const NOTHING: Work = { flops: 0, operations: 0, bytes: 0, values: 0, valueBytes: 0 };

@@ -5,6 +5,7 @@
 import { availableParallelism, loadavg } from 'node:os';
 import { join } from 'node:path';
 import { LinkedMesh } from '../mesh/linked-mesh.ts';
+import type { Json } from '../mesh/running-mesh.ts';
 import { jsonLines } from '../process.ts';
 import { type Context, notRun, type Part, type Row } from '../row.ts';
 
@@ -40,9 +41,10 @@ async function run(context: Context): Promise<Row[]> {
     chosen = ((placement.shards ?? []) as { trainer: string }[]).map((s) => s.trainer).join(',');
     for (const on of context.trial ? PLACEMENTS.slice(0, 1) : PLACEMENTS) {
       const [told = {}] = await mesh.json(...deploy, '--on', on, '--dry-run');
+      const predicted = Number((told.epoch as Json).samplesPerSecond);
       const rate = await rateOf(mesh, [...deploy, '--on', on, '--epochs', '2']);
-      all.push({ on, predicted: Number(told.samplesPerSecond), rate });
-      context.progress(`${on}: ${rate.toFixed(0)} samples/s, predicted ${Number(told.samplesPerSecond).toFixed(0)}`);
+      all.push({ on, predicted, rate });
+      context.progress(`${on}: ${rate.toFixed(0)} samples/s, predicted ${predicted.toFixed(0)}`);
     }
   } finally {
     await mesh.down();
@@ -76,7 +78,7 @@ function rowsOf({ trial }: Context, all: readonly Measured[], chosen: string): R
   ];
 }
 
-/** Samples a second of the second epoch, without the measuring behind it. */
+/** Samples a second of the second epoch, with its snapshot and its evaluations. */
 async function rateOf(mesh: LinkedMesh, deploy: readonly string[]): Promise<number> {
   // Two epochs of large batches reach no accuracy: the check fails, and the run is whole.
   const { lines } = await mesh.ask(...deploy, '--watch');

@@ -5,7 +5,7 @@ import { buildStages, checkModel, requireTask, selectTask } from '../../../runti
 import { assertFits } from '../../../runtime/cli/mesh/deploy-fit.ts';
 import { chooseShards, fittingShards } from '../../../runtime/cli/planning/choose-shards.ts';
 import type { RatedTrainer } from '../../../runtime/cli/planning/predict-rate.ts';
-import type { Costs } from '../../../runtime/wire/messages.ts';
+import type { Costs } from '../../../spec/costs.ts';
 import { temporaryFolder, writeTiny } from '../../support/nmc.ts';
 
 const path = writeTiny(temporaryFolder(), { batch: 64 });

@@ -3,7 +3,7 @@ import { expect, test } from 'vitest';
 import { countBorders } from '../../../compiler/8-plan/borders.ts';
 import { predictRate, type RatedTrainer, rated } from '../../../runtime/cli/planning/predict-rate.ts';
 import { wholeSchedule } from '../../../runtime/shard/whole.ts';
-import type { Costs } from '../../../runtime/wire/messages.ts';
+import type { Costs } from '../../../spec/costs.ts';
 import { compileText, splitTiled } from '../../support/shards.ts';
 
 const MODEL = `pcn 1
@@ -81,6 +81,22 @@ test('two shards: frames cost their ends something, each and by the byte', () =>
   const call = inTwo({ call: 1 });
   expect(inTwo({ call: 1, frame: 1 })).toBeGreaterThan(call + 2);
   expect(inTwo({ call: 1, frameByte: 1 })).toBeGreaterThan(call + 2 * 8 * 4);
+});
+
+test('two shards of one trainer: each run with what goes on around it, and each byte that is handed over', () => {
+  const inOne = (costs: Partial<Costs>): number =>
+    1 / (predictRate(halves, ['a', 'a'], trainersWith(costs))?.batchesPerSecond ?? Number.NaN);
+  // A trainer of an earlier version does not say it: a run is a call.
+  expect(inOne({ call: 1 })).toBeGreaterThan(2);
+  expect(inOne({ call: 9, run: 1 })).toBeCloseTo(inOne({ call: 1 }));
+  const bytes = countBorders(
+    halves.map((h) => h.schedule),
+    'train',
+  ).flatMap((b) => b.flows.map((f) => 4 * f.valuesPerBatch));
+  const handed = inOne({ handByte: 1 });
+  expect(handed).toBeGreaterThanOrEqual(Math.max(...bytes));
+  expect(handed).toBeLessThanOrEqual(bytes.reduce((sum, n) => sum + n, 0));
+  expect(inOne({ frame: 1, frameByte: 1 })).toBeLessThan(1e-6);
 });
 
 test('processor time of a batch counts every frame and call once, whatever the delay', () => {

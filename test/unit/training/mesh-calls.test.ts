@@ -8,6 +8,7 @@ import {
   endsEpoch,
   isCut,
   lastChange,
+  snapshotsPerEpoch,
 } from '../../../runtime/training/calls.ts';
 
 const column = { name: 'y', type: 'i32' as const, shape: [], blobs: [] };
@@ -45,6 +46,13 @@ describe('the calls of a run', () => {
     expect(behind.filter((calls) => isCut(run, calls))).toEqual([1, 6, 7, 12]);
     expect(behind.filter((calls) => isCut({ ...run, snapshotEvery: 2 }, calls))).toEqual([6, 12]);
     expect(behind.filter((calls) => isCut({ ...run, snapshotEvery: 100 }, calls))).toEqual([6, 12]);
+  });
+
+  test('make so many snapshots an epoch', () => {
+    for (const snapshotEvery of [1, 2, 3, 100]) {
+      const cuts = behind.slice(1, PER_EPOCH + 1).filter((calls) => isCut({ ...run, snapshotEvery }, calls));
+      expect(snapshotsPerEpoch({ ...run, snapshotEvery }), `every ${snapshotEvery}`).toBe(cuts.length);
+    }
   });
 
   test('change no weights in a check', () => {

@@ -1,0 +1,75 @@
+/**
+ * The one cost model: what a piece of work, a run of a device, a frame or a byte takes on a machine. `nmc doctor`
+ * measures it, trainers report it, a mesh file may hold it; the partitioner, `nmc show PLAN`, the dry run and the
+ * simulator count with it.
+ */
+
+/** Seconds that one thread of a machine takes for a piece. */
+export interface Costs {
+  /** An all but empty function of the device. */
+  readonly call: number;
+  /** A value handed to the device or back. */
+  readonly value: number;
+  /** Each byte of it. Trainers of before it was measured do not say it. */
+  readonly valueByte?: number;
+  /** One operation of a function, however little data it has. */
+  readonly operation: number;
+  /** A byte that an operation writes. */
+  readonly byte: number;
+  /** A floating-point operation of a product of small matrices. */
+  readonly flop: number;
+  /** A byte of the state, read and hashed after a weight step. */
+  readonly stateByte: number;
+  /** A frame, sealed, sent, received and opened, whatever is in it; and each of its bytes. */
+  readonly frame: number;
+  readonly frameByte: number;
+  /**
+   * A run of the device of one of several shards, with all that goes on around it until another shard of this process
+   * begins on its values; and each byte of these. Absent: a run is a `call`, and handing over costs nothing.
+   */
+  readonly run?: number;
+  readonly handByte?: number;
+  /** How many times as fast as one thread all of them together are. */
+  readonly speedup: number;
+}
+
+/** Those that every record has. */
+export const COSTS = [
+  'call',
+  'value',
+  'operation',
+  'byte',
+  'flop',
+  'stateByte',
+  'frame',
+  'frameByte',
+  'speedup',
+] as const satisfies readonly (keyof Costs)[];
+
+export const OPTIONAL_COSTS = ['valueByte', 'run', 'handByte'] as const satisfies readonly (keyof Costs)[];
+
+/** What a shard does, counted. */
+export interface CountedWork {
+  /** Runs of the device. */
+  readonly calls: number;
+  readonly flops: number;
+  readonly operations: number;
+  /** That operations write. */
+  readonly bytes: number;
+  /** Handed to the device and back, and bytes of it. */
+  readonly values: number;
+  readonly valueBytes: number;
+}
+
+/** @param alone the only shard of its network, which has all threads: otherwise one thread runs a shard */
+export function secondsOfCounted(work: CountedWork, costs: Costs, alone: boolean): number {
+  const { call, value, valueByte = 0, operation, byte, flop, speedup, run = call } = costs;
+  const handed = work.values * value + work.valueBytes * valueByte;
+  const computed = work.operations * operation + work.bytes * byte + work.flops * flop;
+  return alone ? work.calls * call + handed + computed / Math.max(1, speedup) : work.calls * run + handed + computed;
+}
+
+/** Of both ends together. */
+export function secondsOfFrame(bytes: number, { frame, frameByte }: Pick<Costs, 'frame' | 'frameByte'>): number {
+  return frame + bytes * frameByte;
+}
