@@ -139,7 +139,7 @@ export function snapshotsPerEpoch(run: SavedRun): number {
   return Math.floor(inside / run.snapshotEvery) + 1;
 }
 
-/** Batches between two snapshots where nobody says how many: an epoch, if it is shorter than that. */
+/** Batches between two snapshots by default: those of a short epoch. */
 export function usualSnapshots(batches: number): number {
   return Math.max(1, Math.min(SNAPSHOT_BATCHES, batches));
 }
