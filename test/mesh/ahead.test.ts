@@ -4,7 +4,8 @@ import { expect, test, vi } from 'vitest';
 import { cutModel } from '../../compiler/6-partition/cut-model.ts';
 import { uniformMachines } from '../../compiler/6-partition/problem.ts';
 import { batchFlops } from '../../compiler/6-partition/shards/work.ts';
-import { predictRate, rated } from '../../runtime/cli/planning/predict-rate.ts';
+import { predictRate } from '../../runtime/cli/planning/predict-rate.ts';
+import { rated } from '../../runtime/cli/planning/rated-shard.ts';
 import { planOf, points, staged } from './chain-model.ts';
 import { type HostedOptions, type HostedResult, trainHosted } from './hosted.ts';
 

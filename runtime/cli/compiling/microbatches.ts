@@ -18,7 +18,8 @@ import { TRAIN } from '../../../spec/names.ts';
 import { UserError } from '../../support/errors.ts';
 import { type AskedSchedule, askedSchedule, isOption, isPipelined, schedulesOf } from '../planning/asked-schedule.ts';
 import { placementNeeds } from '../planning/placement-needs.ts';
-import { type Prediction, placeOn, predictRate, type RatedTrainer, rated } from '../planning/predict-rate.ts';
+import { type Prediction, placeOn, predictRate, type RatedTrainer } from '../planning/predict-rate.ts';
+import { rated } from '../planning/rated-shard.ts';
 
 import { buildStagesFor } from './compile-model.ts';
 import type { CompileArguments } from './options.ts';

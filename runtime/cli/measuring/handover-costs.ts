@@ -4,10 +4,12 @@
  * with what goes on around it.
  */
 import type { OpOrigin } from '../../../spec/names.ts';
-import type { Op, Program, ProgramFunction, Shape } from '../../../spec/program.ts';
+import { type Op, type Program, type ProgramFunction, type Shape, sizeOf } from '../../../spec/program.ts';
 import type { Message, ScheduledValue, Segment, ShardSchedule, Stage } from '../../../spec/schedule.ts';
-import type { Device } from '../../device/device.ts';
-import { openShards, type ShardSource } from '../../shard/shards.ts';
+import type { Device, DeviceSession } from '../../device/device.ts';
+import { Lockstep } from '../../shard/lockstep.ts';
+import { openSession } from '../../shard/session.ts';
+import type { ShardSource } from '../../shard/shards.ts';
 import { formsOf, lowerQuartile, POSITION } from './measure.ts';
 
 /** There and back so many times in a call: what begins and ends it hardly counts. */
@@ -39,8 +41,14 @@ export async function secondsOfTurn(device: Device, values: number): Promise<num
       schedule: scheduleOf(shard, values),
     });
   }
-  const both = await openShards(device, sources, () => ({ seed: 0, statistics: new Map() }));
+  const executables = sources.map((s) => s.executable);
+  const devices = await (device.openAll?.(executables) ?? Promise.all(executables.map((e) => device.open(e))));
   try {
+    for (const [i, { program }] of executables.entries()) await halve(devices[i] as DeviceSession, program);
+    // As a trainer's host has them: each of its shards goes on until it waits for a frame.
+    const both = new Lockstep(
+      sources.map((s, i) => openSession(s.schedule, s.executable, devices[i] as DeviceSession)),
+    );
     const times: number[] = [];
     for (let call = -1; call < CALLS; call++) {
       const begin = performance.now();
@@ -49,8 +57,13 @@ export async function secondsOfTurn(device: Device, values: number): Promise<num
     }
     return lowerQuartile(times) / 1000 / (2 * ROUNDS);
   } finally {
-    await both.close();
+    await Promise.all(devices.map((d) => d.close()));
   }
+}
+
+/** A half everywhere: numbers that stay what they are. */
+async function halve(session: DeviceSession, { states }: Program): Promise<void> {
+  for (const { id, shape } of states) await session.write(id, new Float32Array(sizeOf(shape)).fill(0.5));
 }
 
 const there = (values: number): ScheduledValue => ({ name: 'there', shape: [1, values] });

@@ -11,7 +11,8 @@ import type { SavedRun } from '../../training/calls.ts';
 import { aloneRate } from '../planning/alone-rate.ts';
 import type { PlacementNeeds } from '../planning/placement-needs.ts';
 import { predictEpoch } from '../planning/predict-epoch.ts';
-import { placeOn, predictRate, type RatedShard, type RatedTrainer, rated } from '../planning/predict-rate.ts';
+import { placeOn, predictRate, type RatedTrainer } from '../planning/predict-rate.ts';
+import { type RatedShard, rated } from '../planning/rated-shard.ts';
 import { EXIT } from '../shell/command.ts';
 import { trainingOf } from '../training/train-settings.ts';
 

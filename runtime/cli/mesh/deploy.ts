@@ -34,7 +34,8 @@ import {
 import { chooseShards, fittingShards } from '../planning/choose-shards.ts';
 import { openPlan } from '../planning/open-plan.ts';
 import { placementNeeds } from '../planning/placement-needs.ts';
-import { type RatedShard, type RatedTrainer, rated } from '../planning/predict-rate.ts';
+import type { RatedTrainer } from '../planning/predict-rate.ts';
+import { type RatedShard, rated } from '../planning/rated-shard.ts';
 import { verifyForeign } from '../planning/verify-foreign.ts';
 import { EXIT } from '../shell/command.ts';
 import { packageVersion } from '../shell/package-root.ts';

@@ -16,7 +16,8 @@ import {
   selectTask,
 } from '../compiling/compile-model.ts';
 import { assertPipelined, chooseDivision } from '../compiling/microbatches.ts';
-import { predictRate, type RatedTrainer, rated } from '../planning/predict-rate.ts';
+import { predictRate, type RatedTrainer } from '../planning/predict-rate.ts';
+import { rated } from '../planning/rated-shard.ts';
 import { EXIT } from '../shell/command.ts';
 import type { SimulateArguments } from './options.ts';
 

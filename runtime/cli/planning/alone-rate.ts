@@ -1,5 +1,6 @@
 /** What one trainer would make of a training by itself: what a cut over several has to be faster than. */
-import { predictRate, type RatedShard, type RatedTrainer } from './predict-rate.ts';
+import { predictRate, type RatedTrainer } from './predict-rate.ts';
+import type { RatedShard } from './rated-shard.ts';
 
 export interface Alone {
   readonly trainer: string;

@@ -11,7 +11,8 @@ import type { Staged } from '../../../compiler/compile.ts';
 import { TRAIN } from '../../../spec/names.ts';
 import { wholeSchedule } from '../../shard/whole.ts';
 import { placementNeeds } from './placement-needs.ts';
-import { placeOn, predictRate, type RatedShard, type RatedTrainer, rated } from './predict-rate.ts';
+import { placeOn, predictRate, type RatedTrainer } from './predict-rate.ts';
+import { type RatedShard, rated } from './rated-shard.ts';
 
 /** Numbers of shards that are tried, up to one for each trainer. */
 const TRIED = [1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64];

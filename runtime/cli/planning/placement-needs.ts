@@ -1,10 +1,9 @@
 /** What a placement is chosen by: what a batch makes each shard do and send, and how much of it waits for the rest. */
-import { TRAIN } from '../../../spec/names.ts';
-import type { Stage } from '../../../spec/schedule.ts';
 import { secondsOfWork } from '../../roles/batch-time.ts';
 import { type ModelShard, modelRate } from '../../simulation/rate-model.ts';
 import type { BatchWork, Deployment, Sends } from '../../wire/deployment.ts';
-import { inParts, type RatedShard } from './predict-rate.ts';
+import { inParts } from './predict-rate.ts';
+import { batchWork, type RatedShard } from './rated-shard.ts';
 
 export interface PlacementNeeds {
   /** By shard. */
@@ -60,32 +59,4 @@ export function placementNeeds(
     })),
     pace: { hops: sent.traffic.length > 0 ? sent.batch : 0, serial: total > 0 ? Math.min(1, worked.batch / total) : 1 },
   };
-}
-
-/** Of all microbatches of one batch together. */
-function batchWork({ schedule, work, state }: RatedShard, division?: { readonly microbatches: number }): BatchWork {
-  const f = schedule.functions.find(({ name }) => name === TRAIN);
-  const parts = division?.microbatches ?? 1;
-  const times = parts > 1 ? parts : (f?.microbatches ?? 1);
-  let sum: BatchWork = { calls: 0, flops: 0, operations: 0, bytes: 0, values: 0, valueBytes: 0, state };
-  const add = (stages: readonly Stage[], often: number): void => {
-    for (const { segments, repeat } of stages)
-      for (const { run } of segments) {
-        if (run === undefined) continue;
-        const one = work.get(run);
-        const n = often * repeat;
-        sum = {
-          calls: sum.calls + n,
-          flops: sum.flops + (n * (one?.flops ?? 0)) / parts,
-          operations: sum.operations + n * (one?.operations ?? 0),
-          bytes: sum.bytes + (n * (one?.bytes ?? 0)) / parts,
-          values: sum.values + n * (one?.values ?? 0),
-          valueBytes: sum.valueBytes + (n * (one?.valueBytes ?? 0)) / parts,
-          state,
-        };
-      }
-  };
-  add(f?.stages ?? [], times);
-  add(f?.after ?? [], 1);
-  return sum;
 }

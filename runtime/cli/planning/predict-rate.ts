@@ -1,24 +1,16 @@
 /** How fast a training in shards will go on the trainers of a mesh, from what they have measured of themselves. */
 
-import { countWork, type Work } from '../../../compiler/5-program/cost.ts';
+import type { Work } from '../../../compiler/5-program/cost.ts';
 import { secondsOfFrame } from '../../../spec/costs.ts';
 import { TRAIN } from '../../../spec/names.ts';
-import { type Program, sizeOf } from '../../../spec/program.ts';
 import type { ShardSchedule } from '../../../spec/schedule.ts';
 import { placeOf, secondsOfWork } from '../../roles/batch-time.ts';
 import { type Pacing, type Placement, place } from '../../roles/place.ts';
+import { stretchLength } from '../../roles/stretch-length.ts';
 import { type Modelled, type ModelMachine, type ModelPlace, modelRate } from '../../simulation/rate-model.ts';
 import type { Deployment } from '../../wire/deployment.ts';
 import type { Capability } from '../../wire/messages.ts';
-
-export interface RatedShard {
-  readonly program: Program;
-  readonly schedule: ShardSchedule;
-  /** Of each function of the program. */
-  readonly work: ReadonlyMap<string, Work>;
-  /** Bytes of its state. */
-  readonly state: number;
-}
+import { batchWork, type RatedShard } from './rated-shard.ts';
 
 export interface RatedTrainer {
   readonly key: string;
@@ -39,11 +31,6 @@ export interface Prediction {
 }
 
 const BYTES = { f32: 4, f16: 2 } as const;
-
-export function rated({ program, schedule }: Pick<RatedShard, 'program' | 'schedule'>): RatedShard {
-  const work = new Map(program.functions.map((f) => [f.name, countWork(program, f)]));
-  return { program, schedule, work, state: BYTES.f32 * program.states.reduce((sum, s) => sum + sizeOf(s.shape), 0) };
-}
 
 /** As the mesh would place them, if it had nothing else to do. */
 export function placeOn(
@@ -110,13 +97,14 @@ function modelOf({ shards, owners, trainers, codec = 'f32', division }: Placed, 
     return { name: place, ...(upload > 0 ? { upload } : {}), ...(download > 0 ? { download } : {}) };
   });
   const parts = division?.microbatches ?? 1;
+  const stretch = name === TRAIN ? stretchOf(shards, used as readonly RatedTrainer[], division) : 1;
   const divided = shards.map(({ schedule, program, work, state }, i) => {
     const { capability } = used[i] as RatedTrainer;
     return {
       program,
       schedule: division ? inParts(schedule, parts, division.ahead) : schedule,
       seconds: (segment: string) => secondsOf(work.get(segment) ?? NOTHING, parts, capability, shards.length === 1),
-      closing: name === TRAIN ? state * (capability.costs?.stateByte ?? 0) : 0,
+      closing: name === TRAIN ? (state * (capability.costs?.stateByte ?? 0)) / stretch : 0,
       machine: names.indexOf(capability.machine),
       place: placeNames.indexOf(placeOf(capability)),
       trainer: trainers.findIndex((t) => t.key === owners[i]),
@@ -135,6 +123,17 @@ function modelOf({ shards, owners, trainers, codec = 'f32', division }: Placed, 
     bytesPerValue: BYTES[codec] / parts,
   };
   return { modelled: modelRate(divided, machines, network, name), machines, places };
+}
+
+/** Batches between two commitments, as a deployment would have it. */
+function stretchOf(shards: readonly RatedShard[], used: readonly RatedTrainer[], division: Placed['division']): number {
+  const costs = shards.map((shard, i) => {
+    const { capability } = used[i] as RatedTrainer;
+    const commitment = shard.state * (capability.costs?.stateByte ?? 0);
+    const work = secondsOfWork({ ...batchWork(shard, division), state: 0 }, capability, shards.length === 1);
+    return { work, commitment, state: shard.state, frames: 0 };
+  });
+  return stretchLength(costs).batches;
 }
 
 const NOTHING: Work = { flops: 0, operations: 0, bytes: 0, values: 0, valueBytes: 0 };

@@ -1,7 +1,8 @@
 /** What a dry run says of a whole epoch: its batches, the parts of its snapshots over each uplink, its evaluations. */
 import { expect, test } from 'vitest';
 import { predictEpoch } from '../../../runtime/cli/planning/predict-epoch.ts';
-import { type RatedTrainer, rated } from '../../../runtime/cli/planning/predict-rate.ts';
+import type { RatedTrainer } from '../../../runtime/cli/planning/predict-rate.ts';
+import { rated } from '../../../runtime/cli/planning/rated-shard.ts';
 import { simulate } from '../../../runtime/simulation/simulation.ts';
 import { chain } from '../../mesh/simulated.ts';
 import { compileText, splitTiled } from '../../support/shards.ts';

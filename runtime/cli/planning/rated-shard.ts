@@ -1,0 +1,53 @@
+/** A shard as its costs are counted: what each function of its program does, and what all of a batch together is. */
+import { countWork, type Work } from '../../../compiler/5-program/cost.ts';
+import { TRAIN } from '../../../spec/names.ts';
+import { type Program, sizeOf } from '../../../spec/program.ts';
+import type { ShardSchedule, Stage } from '../../../spec/schedule.ts';
+import type { BatchWork } from '../../wire/deployment.ts';
+
+export interface RatedShard {
+  readonly program: Program;
+  readonly schedule: ShardSchedule;
+  /** Of each function of the program. */
+  readonly work: ReadonlyMap<string, Work>;
+  /** Bytes of its state. */
+  readonly state: number;
+}
+
+const BYTES = 4;
+
+export function rated({ program, schedule }: Pick<RatedShard, 'program' | 'schedule'>): RatedShard {
+  const work = new Map(program.functions.map((f) => [f.name, countWork(program, f)]));
+  return { program, schedule, work, state: BYTES * program.states.reduce((sum, s) => sum + sizeOf(s.shape), 0) };
+}
+
+/** Of all microbatches of one batch together. */
+export function batchWork(
+  { schedule, work, state }: RatedShard,
+  division?: { readonly microbatches: number },
+): BatchWork {
+  const f = schedule.functions.find(({ name }) => name === TRAIN);
+  const parts = division?.microbatches ?? 1;
+  const times = parts > 1 ? parts : (f?.microbatches ?? 1);
+  let sum: BatchWork = { calls: 0, flops: 0, operations: 0, bytes: 0, values: 0, valueBytes: 0, state };
+  const add = (stages: readonly Stage[], often: number): void => {
+    for (const { segments, repeat } of stages)
+      for (const { run } of segments) {
+        if (run === undefined) continue;
+        const one = work.get(run);
+        const n = often * repeat;
+        sum = {
+          calls: sum.calls + n,
+          flops: sum.flops + (n * (one?.flops ?? 0)) / parts,
+          operations: sum.operations + n * (one?.operations ?? 0),
+          bytes: sum.bytes + (n * (one?.bytes ?? 0)) / parts,
+          values: sum.values + n * (one?.values ?? 0),
+          valueBytes: sum.valueBytes + (n * (one?.valueBytes ?? 0)) / parts,
+          state,
+        };
+      }
+  };
+  add(f?.stages ?? [], times);
+  add(f?.after ?? [], 1);
+  return sum;
+}
