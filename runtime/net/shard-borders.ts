@@ -23,9 +23,11 @@ import {
 import { BorderChannel, type Broken, type Way } from '../wire/channel.ts';
 import type { Codec } from '../wire/codec.ts';
 import type { Deployment } from '../wire/deployment.ts';
+import type { FrameLog } from '../wire/frame-log.ts';
 import { fromHex } from '../wire/hash.ts';
 import type { Exchange, Listen } from '../wire/messages.ts';
 import { runTag } from '../wire/run-tag.ts';
+import type { Beyond } from './records/stretch-log.ts';
 
 /** Why a border cannot go on in this term, and with whom. */
 export interface BorderDispute extends Broken {
@@ -48,6 +50,7 @@ export interface BordersOptions {
   readonly news: () => void;
   /** Once a term: after it nothing of any border is taken. */
   readonly dispute: (dispute: BorderDispute) => void;
+  readonly log?: FrameLog | undefined;
 }
 
 export class ShardBorders {
@@ -155,6 +158,12 @@ export class ShardBorders {
     return this.#owners.term === this.#term ? this.#owners.of.get(shard)?.key : undefined;
   }
 
+  /** Who is on the other side of each border in this term. */
+  get beyond(): Beyond {
+    const owners = Object.fromEntries([...this.#owners.of].map(([shard, { key }]) => [shard, key]));
+    return { owners, local: [...this.#local].sort((a, b) => a - b) };
+  }
+
   isLocal(shard: number): boolean {
     return this.#local.has(shard);
   }
@@ -256,6 +265,7 @@ export class ShardBorders {
       codec,
       ...(times ? { times } : {}),
       lengthsOf: (message) => this.#lengths.get(message),
+      log: this.#options.log,
     });
     this.#channels.set(peer, made);
     return made;

@@ -7,20 +7,22 @@ import { fillStates, saveStates } from '../shard/shard.ts';
 import type { ShardSource } from '../shard/shards.ts';
 import { tickTimes } from '../support/process-times.ts';
 import type { TickTimes } from '../support/tick-times.ts';
-import { type Call, endsEpoch, functionOf, isCut, lastChange, positionOf, samplesOf } from '../training/calls.ts';
+import { type Call, endsEpoch, functionOf, isCut, lastChange, positionOf } from '../training/calls.ts';
 import type { Frame, FrameKey } from '../training/frame.ts';
-import { compare, isSound } from '../training/metrics.ts';
 import { endsStretch } from '../training/stretches.ts';
-import { comparedIn, type Totals, unsoundEnergy, withCompared, withEnergies } from '../training/totals.ts';
+import type { Totals } from '../training/totals.ts';
 import { sendProblem } from '../wire/border-values.ts';
 import type { Way } from '../wire/channel.ts';
-import { decodeValues, encodeValues } from '../wire/codec.ts';
+import { type Codec, decodeValues, encodeValues } from '../wire/codec.ts';
 import type { Deployment } from '../wire/deployment.ts';
 import type { Commit, Listen } from '../wire/messages.ts';
 import { signPart } from '../wire/part.ts';
 import { signState } from '../wire/state-signature.ts';
+import { withCall } from './call-sums.ts';
+import type { StretchLog } from './records/stretch-log.ts';
 import { type BorderDispute, ShardBorders } from './shard-borders.ts';
 import { type BlobSource, openShardData, type ShardData } from './shard-data.ts';
+import { borderCodec, openShardDevice } from './shard-device.ts';
 import { mostPartBytes } from './shard-memory.ts';
 import { decodeState, encodeState, stateHash } from './shard-state.ts';
 
@@ -40,6 +42,8 @@ export interface HostOptions {
   /** The border with a neighbour cannot go on: the shard waits for the next term. */
   readonly dispute: (dispute: BorderDispute) => void;
   readonly now: () => number;
+  /** Where records of stretches are kept; absent: nowhere. @param news the disk has taken what waited for it */
+  readonly records?: (deployment: Deployment, shard: number, news: () => void) => StretchLog;
 }
 
 /** Without any sign of life from the device for so long, its shard fails. */
@@ -59,6 +63,7 @@ export class ShardHost {
   readonly #session: ShardSession;
   readonly #borders: ShardBorders;
   readonly #times: TickTimes;
+  readonly #log: StretchLog | undefined;
   readonly #kept = new Map<number, SavedStates>();
   readonly #calls = new Map<number, Call>();
   readonly #commits: { calls: number; hash: string; sig: string }[] = [];
@@ -87,9 +92,11 @@ export class ShardHost {
     this.#times = tickTimes(`shard ${shard}`);
     this.#session = openSession(plan.schedule, plan.executable, this.#timed(device), this.#times);
     const { keys, listen, carry, news, dispute } = options;
+    if (deployment.stretches) this.#log = options.records?.(deployment, shard, news);
     this.#borders = new ShardBorders({
       ...{ deployment, schedule: plan.schedule, keys, codec: this.#codec(), listen, carry, news, dispute },
       times: this.#times,
+      log: this.#log,
       deliver: (frame) => this.deliver(frame),
     });
   }
@@ -116,9 +123,7 @@ export class ShardHost {
     options: HostOptions,
   ): Promise<ShardHost> {
     const data = await openShardData(deployment, plan.schedule, options.blob);
-    // Several shards may share this machine: one thread of computation each, which also fixes the order of sums.
-    const [together] = deployment.shards > 1 ? ((await options.device.openAll?.([plan.executable])) ?? []) : [];
-    const device = together ?? (await options.device.open(plan.executable));
+    const device = await openShardDevice(options.device, deployment, plan.executable);
     return new ShardHost(shard, deployment, plan, options, device, data);
   }
 
@@ -150,6 +155,9 @@ export class ShardHost {
       await fillStates(this.#device, states, { seed: this.deployment.seed, statistics }, false);
       this.#totals = {};
     }
+    if (!this.#log) return;
+    const state = await saveStates(this.#device, states);
+    this.#log.restart(term, { calls: from?.calls ?? 0, state, hash: stateHash(state), totals: this.#totals });
   }
 
   /** Keys, owners and ways of its borders. */
@@ -172,6 +180,11 @@ export class ShardHost {
     this.#waits = reader === undefined ? [] : [reader];
     this.#awaits = reader === undefined ? '' : `the reader of shard ${reader} or the way there`;
     if (reader !== undefined) return 'needs';
+    const unwritten = this.#log?.waits;
+    if (unwritten !== undefined) {
+      this.#awaits = unwritten;
+      return 'needs';
+    }
     const step = await watched(this.#session.advance());
     if (this.#closed) return 'idle';
     if (step.kind === 'needs') {
@@ -243,7 +256,7 @@ export class ShardHost {
     this.#kept.set(calls, state);
     const hash = stateHash(state);
     // Known before the part: the synchronizer holds the part against it.
-    this.#sign(lastChange(this.deployment, calls), hash);
+    this.#endStretch(calls, state, hash, totals);
     const blob = await this.#options.putBlob(encodeState(state));
     const place = { run: this.deployment.run, term: this.term, shard: this.shard, calls };
     return signPart(place, { blob, hash, totals }, this.#options.keys);
@@ -263,6 +276,7 @@ export class ShardHost {
   async close(): Promise<void> {
     this.#closed = true;
     this.#times.write();
+    await this.#log?.close();
     await this.#device.close();
   }
 
@@ -271,8 +285,8 @@ export class ShardHost {
     this.#calls.delete(callIndex);
     this.#borders.closeWindows(callIndex);
     if (!call) return;
-    if (call.kind === 'evaluate') this.#measure(call, results);
-    else this.#sum(call, results);
+    this.#sum(call, results);
+    if (call.kind === 'evaluate') this.#log?.sums(callIndex, this.#totals);
     // At a cut it is saved, and signed with that.
     const calls = callIndex + 1;
     if (endsStretch(this.deployment, calls) && !isCut(this.deployment, calls)) await this.#commit(calls);
@@ -280,22 +294,10 @@ export class ShardHost {
   }
 
   #sum(call: Call, results: Readonly<Record<string, Tensor>>): void {
-    const node = unsoundEnergy(results);
-    if (node !== undefined)
-      throw notFinite('energy/not-finite', `the energy of node ${node} is no longer a finite number`, call);
-    this.#totals = withEnergies(this.#totals, results, samplesOf(this.deployment));
-  }
-
-  #measure(call: Call & { kind: 'evaluate' }, results: Readonly<Record<string, Tensor>>): void {
-    const { evaluation: i } = call;
-    const evaluation = this.deployment.evaluations[i];
-    const predicted = evaluation && results[evaluation.read];
-    if (!predicted) return;
-    const known = comparedIn(this.#totals, i);
-    const compared = compare(evaluation.metric, predicted, this.#data.answers(call), known);
-    // As on one machine: the check fails, and the training goes on.
-    const sum = isSound(results, evaluation.read) ? compared.sum : Number.NaN;
-    this.#totals = withCompared(this.#totals, i, { ...compared, sum });
+    const summed = withCall(this.deployment, this.#data, this.#totals, call, results);
+    if ('unsound' in summed)
+      throw notFinite('energy/not-finite', `the energy of node ${summed.unsound} is no longer a finite number`, call);
+    this.#totals = summed.totals;
   }
 
   async #commit(calls: number): Promise<void> {
@@ -303,12 +305,17 @@ export class ShardHost {
     const before = this.#times.enter('hashing');
     const hash = stateHash(state);
     this.#times.leave(before);
-    this.#sign(calls, hash);
+    this.#endStretch(calls, state, hash, this.#totals);
   }
 
-  #sign(calls: number, hash: string): void {
-    const place = { run: this.deployment.run, term: this.term, shard: this.shard };
-    this.#commits.push(signState(place, { calls, hash }, this.#options.keys));
+  /** @param totals behind the calls, before an epoch's end forgets them */
+  #endStretch(calls: number, state: SavedStates, hash: string, totals: Totals): void {
+    const { deployment, shard, term } = this;
+    const place = { run: deployment.run, term, shard };
+    const signed = signState(place, { calls: lastChange(deployment, calls), hash }, this.#options.keys);
+    this.#commits.push(signed);
+    this.#log?.end(calls, signed, totals, this.#borders.beyond);
+    this.#log?.begin({ calls, state, hash, signed, totals: this.#totals });
   }
 
   #send(frame: Frame): void {
@@ -344,8 +351,8 @@ export class ShardHost {
     );
   }
 
-  #codec(): 'f32' | 'f16' | 'f64' {
-    return this.#options.device.name === 'reference' && this.deployment.codec === 'f32' ? 'f64' : this.deployment.codec;
+  #codec(): Codec {
+    return borderCodec(this.#options.device, this.deployment);
   }
 }
 

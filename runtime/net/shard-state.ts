@@ -8,7 +8,12 @@ const PARAMETER = 'parameter/';
 const AUXILIARY = 'auxiliary/';
 
 export function encodeState(state: SavedStates): Uint8Array {
-  return Buffer.concat(encodeSafetensors(named(state), { format: 'nmc-part-1' }));
+  return Buffer.concat(encodeStatePieces(state));
+}
+
+/** The same, in pieces: views of the state, not copies. */
+export function encodeStatePieces(state: SavedStates): readonly Uint8Array[] {
+  return encodeSafetensors(named(state), { format: 'nmc-part-1' });
 }
 
 /** @throws UserError `weights/…` for bytes that are not a state */

@@ -3,9 +3,12 @@ import type { Device } from '../device/device.ts';
 import { type Ending, settle } from '../driver/ending.ts';
 import type { DrivenShard, HostPort, ShardCalls } from '../driver/ports.ts';
 import type { KeyPair } from '../identity/ed25519.ts';
+import { keyText } from '../identity/key-text.ts';
 import type { ShardId } from '../roles/trainer-state.ts';
 import { fetchPlan, type PlanFetch } from './fetch-plan.ts';
 import { readDeployment } from './read-deployment.ts';
+import type { RecordStore } from './records/record-store.ts';
+import { deviceClass, StretchLog } from './records/stretch-log.ts';
 import type { BlobSource } from './shard-data.ts';
 import { type HostOptions, ShardHost } from './shard-host.ts';
 import { MAX_RECORD_BYTES, type MemoryLedger } from './shard-memory.ts';
@@ -28,6 +31,8 @@ export interface TrainerHostOptions {
   /** Whether there is a straight way to this trainer. */
   readonly isDirect: (key: string) => boolean;
   readonly now: () => number;
+  /** Where records of stretches lie, and what this machine's bits depend on; absent: none are kept. */
+  readonly records?: { readonly store: RecordStore; readonly version: string };
 }
 
 export class TrainerHost implements HostPort<LoadedShard> {
@@ -55,12 +60,25 @@ export class TrainerHost implements HostPort<LoadedShard> {
       const deployment = readDeployment(await blobs.get(hash, MAX_RECORD_BYTES), at.run);
       const plan = await fetchPlan(at, deployment, { device, blob: blobs.get, openPlan, ledger });
       const more = { blob: blobs.get, putBlob: blobs.put, listen: listen(), now };
-      const host = await ShardHost.open(at.shard, deployment, plan, { device, keys, ...more, ...calls });
+      const records = this.#recordsOf(hash);
+      const options = { device, keys, ...more, ...calls, ...(records ? { records } : {}) };
+      const host = await ShardHost.open(at.shard, deployment, plan, options);
       return new LoadedShard(host, isDirect);
     } catch (error) {
       ledger.free(at);
       throw error;
     }
+  }
+  #recordsOf(deploymentHash: string): HostOptions['records'] | undefined {
+    const { records, keys, device } = this.#options;
+    if (!records) return undefined;
+    const { store, version } = records;
+    return (deployment, shard, news) => {
+      store.allow(deployment.stretches?.keep ?? 0);
+      const owner = keyText(keys.publicKey);
+      const place = { deployment, deploymentHash, shard, owner, news };
+      return new StretchLog({ ...place, folder: store, device: deviceClass(device, version, deployment.shards === 1) });
+    };
   }
 }
 

@@ -20,6 +20,7 @@ import type { PlanFetch } from './fetch-plan.ts';
 import { caughtEvent } from './guarded.ts';
 import type { Link } from './link.ts';
 import { answerProbes } from './probe-link.ts';
+import type { RecordStore } from './records/record-store.ts';
 import { MemoryLedger } from './shard-memory.ts';
 import { type LoadedShard, TrainerHost } from './trainer-host.ts';
 import { shardNews, type TrainerNews } from './trainer-news.ts';
@@ -37,6 +38,8 @@ export interface TrainerOptions {
   readonly cache: Pick<BlobCache, 'get' | 'put'>;
   /** The shard's program and schedule, from the files of a plan, trusting none of them. */
   readonly openPlan: PlanFetch['openPlan'];
+  /** Where records of stretches are kept; absent: nowhere. */
+  readonly records?: RecordStore;
   /** Bytes that all shards may hold here. */
   readonly mostMemory?: number;
   /** A slower link than the real one. */
@@ -75,6 +78,7 @@ export class TrainerNode {
     const host = new TrainerHost({
       ...{ device, keys, openPlan, now },
       ledger: new MemoryLedger(options.mostMemory),
+      ...(options.records ? { records: { store: options.records, version: options.version ?? '' } } : {}),
       blobs: { get: (hash, most) => this.#blob(hash, most), put: (bytes) => this.#putBlob(bytes) },
       listen: () => this.#direct && { address: this.#direct.address, machine: capability.machine },
       isDirect: (key) => this.#direct?.has(key) ?? false,

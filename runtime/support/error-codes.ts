@@ -156,6 +156,7 @@ export const ERROR_CODES = {
   'predict/png': 'there is no picture to show',
   'probe/rule': 'this rule has no rate of inference',
   'progress/late': 'a trainer took too long',
+  'record/damaged': 'the record of a stretch cannot be trusted',
   'replay/empty': 'nothing is recorded of this run',
   'run/busy': 'the run is being trained by another process',
   'run/config-corrupt': 'the record of the run is damaged',

@@ -12,8 +12,17 @@ import { valueProblem } from './border-values.ts';
 import { CODEC_BYTES, type Codec, decodeValues, encodeValues } from './codec.ts';
 import { type Accusation, type RootEvidence, rootEvidence, type ValuesEvidence, valuesEvidence } from './evidence.ts';
 import { CallPackets, chainNext, SIGNATURE_BYTES } from './frame-chain.ts';
+import type { FrameLog } from './frame-log.ts';
 import { hex } from './hash.ts';
-import { decodePacket, encodePacket, type Header, type Kind, MAX_PAYLOAD_BYTES, splitSealed } from './header.ts';
+import {
+  decodePacket,
+  encodePacket,
+  HEADER_BYTES,
+  type Header,
+  type Kind,
+  MAX_PAYLOAD_BYTES,
+  splitSealed,
+} from './header.ts';
 import { leafOf, rootOf } from './merkle.ts';
 import { BORDER_HEAD, decodeHead, encodeBorderHead } from './routing.ts';
 import { directionOf, parseWindow, signWindow, type Window, windowBytes, windowHolds } from './window.ts';
@@ -30,6 +39,8 @@ export interface ChannelOptions {
   readonly codec: Codec;
   /** Elements of each value of a message that the peer sends; nothing for others. */
   readonly lengthsOf: (message: number) => readonly number[] | undefined;
+  /** Told of every data packet, and of every window that the peer has signed. */
+  readonly log?: FrameLog | undefined;
   /** Where the shard's time is counted. */
   readonly times?: TickTimes;
 }
@@ -131,7 +142,9 @@ export class BorderChannel {
       const phase = Number(chunk + 1 === chunks);
       const fields = { codec, border, batch, microbatch, tick, chunk, chunks, phase };
       const plain = this.#in('encoding', () => this.#packet('data', payload, fields, phase * SIGNATURE_BYTES));
-      this.#in('hashing', () => call.add(leafOf(splitSealed(plain).packet)));
+      const leaf = this.#in('hashing', () => leafOf(splitSealed(plain).packet));
+      call.add(leaf);
+      this.#options.log?.sent(batch, this.#options.peer, plain.subarray(0, HEADER_BYTES), leaf);
       if (phase === 1)
         plain.set(
           this.#in('signing', () => call.sign(this.#options.keys)),
@@ -208,6 +221,7 @@ export class BorderChannel {
     this.#frame.packets.push(packet);
     this.#in('hashing', () => call.add(leafOf(packet)));
     call.signature = signature;
+    this.#options.log?.taken(header.batch, this.#options.peer, packet, signature);
     this.#expected++;
     if (header.chunk + 1 < header.chunks) return { frames: [], packets: this.#acks() };
     const { packets, before } = this.#frame;
@@ -294,6 +308,7 @@ export class BorderChannel {
       return broken('it is over other packets', short ? rootEvidence(leaves, signature, window) : undefined);
     }
     this.#windows.push(window);
+    this.#options.log?.window(this.#options.peer, window);
     const signed = signWindow(this.#options, call, window.direction, leaves, this.#options.keys);
     this.#kept.push(this.#packet('window', windowBytes(signed), { batch: call, phase: 1 }));
     return { frames: [], packets: [...this.#flush(), ...this.#acks()] };
@@ -307,6 +322,7 @@ export class BorderChannel {
     const { direction, packets, root } = window;
     if (ours?.direction !== direction || ours.packets !== packets || ours.root !== root) return undefined;
     this.#windows.push(window);
+    this.#options.log?.window(this.#options.peer, window);
     return { frames: [], packets: this.#acks() };
   }
 

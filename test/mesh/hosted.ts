@@ -20,6 +20,7 @@ import { keyText } from '../../runtime/identity/key-text.ts';
 import { entered } from '../../runtime/net/entered.ts';
 import { type MadeDeployment, makeDeployment } from '../../runtime/net/make-deployment.ts';
 import { recompute } from '../../runtime/net/recompute.ts';
+import { RecordStore } from '../../runtime/net/records/record-store.ts';
 import { MemoryLedger } from '../../runtime/net/shard-memory.ts';
 import { decodeState } from '../../runtime/net/shard-state.ts';
 import { type LoadedShard, TrainerHost } from '../../runtime/net/trainer-host.ts';
@@ -31,6 +32,7 @@ import { emptySynchronizer, TICK_MS } from '../../runtime/roles/synchronizer.ts'
 import type { StoredRun, SynchronizerEffect, SynchronizerEvent } from '../../runtime/roles/synchronizer-state.ts';
 import { shardName } from '../../runtime/roles/trainer-state.ts';
 import { EventQueue } from '../../runtime/simulation/event-queue.ts';
+import { ownPath, type SafePath } from '../../runtime/support/safe-path.ts';
 import { canonicalBytes } from '../../runtime/wire/canonical.ts';
 import type { Deployment } from '../../runtime/wire/deployment.ts';
 import { hex, sha256 } from '../../runtime/wire/hash.ts';
@@ -47,6 +49,8 @@ export interface HostedOptions {
   readonly epochs: number;
   readonly snapshotEvery: number;
   readonly stretches?: Deployment['stretches'];
+  /** Where trainers keep records: a folder for each, by its number. */
+  readonly records?: SafePath;
   /** Of everything that takes time. */
   readonly seed: number;
   /** When trainers die for good, in virtual milliseconds. */
@@ -81,6 +85,8 @@ export interface HostedResult {
   readonly milliseconds: number;
   /** What the run's log says. */
   readonly log: readonly Readonly<Record<string, unknown>>[];
+  readonly deployment: Deployment;
+  readonly blob: (hash: string) => Uint8Array;
 }
 
 interface Node {
@@ -170,7 +176,7 @@ class HostedMesh {
           leave: () => undefined,
         },
         clock: { now: () => this.#now, every: (milliseconds, what) => this.#every(milliseconds, what) },
-        host: this.#hostOf(keys, () => node),
+        host: this.#hostOf(i, keys, () => node),
         log: () => undefined,
       }),
     };
@@ -178,9 +184,12 @@ class HostedMesh {
   }
 
   /** Real shards, whose work takes the time that chance gives it. */
-  #hostOf(keys: KeyPair, node: () => Node): HostPort<LoadedShard> {
-    const { shards = [] } = this.#options.plan;
+  #hostOf(i: number, keys: KeyPair, node: () => Node): HostPort<LoadedShard> {
+    const { plan, records } = this.#options;
+    const { shards = [] } = plan;
+    const store = records && new RecordStore(ownPath(records, String(i)));
     const host = new TrainerHost({
+      ...(store ? { records: { store, version: 'test' } } : {}),
       ...{ device: referenceDevice, keys, ledger: new MemoryLedger(undefined) },
       blobs: { get: async (hash) => this.#blob(hash), put: async (bytes) => this.#put(new Uint8Array(bytes)) },
       openPlan: async (_files, shard) => {
@@ -264,13 +273,17 @@ class HostedMesh {
       while (this.#working.size > 0) await Promise.all(this.#working);
       if (['done', 'failed', 'stopped'].includes(this.#run?.phase ?? '')) break;
     }
+    // What is on its way to the disk gets there, also that of trainers that were killed.
+    for (const { driver } of this.#nodes) await Promise.all(driver.shards.map((shard) => shard.close()));
     const states = new Map<string, Tensor>();
     for (const [shard, blob] of (this.#run?.manifests.at(-1)?.parts ?? []).entries()) {
       const { parameters, auxiliary } = decodeState(this.#blob(blob));
       for (const { name, data } of [...parameters, ...auxiliary]) states.set(`${shard}/${name}`, data as Tensor);
     }
     const [manifests, ahead, log] = [this.#manifests, this.#ahead, this.#log];
-    return { run: this.#run, states, manifests, ahead, milliseconds: this.#now, log };
+    const { deployment } = this.#made;
+    const blob = (hash: string): Uint8Array => this.#blob(hash);
+    return { run: this.#run, states, manifests, ahead, milliseconds: this.#now, log, deployment, blob };
   }
 
   #later(milliseconds: number, what: () => void | Promise<void>): void {

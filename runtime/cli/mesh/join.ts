@@ -6,6 +6,7 @@ import { keyText } from '../../identity/key-text.ts';
 import { rememberJoined, rememberMesh } from '../../identity/known-meshes.ts';
 import { type Address, addressText, parseAddress } from '../../net/address.ts';
 import { startPulse } from '../../net/pulse.ts';
+import { RecordStore } from '../../net/records/record-store.ts';
 import { TrainerNode } from '../../net/trainer-node.ts';
 import { emit } from '../../support/emit.ts';
 import { UserError } from '../../support/errors.ts';
@@ -71,6 +72,7 @@ export default async function (args: JoinArguments): Promise<number> {
       ...machineOf(name, emulation),
     },
     cache: new BlobCache(ownPath(folder, 'blobs')),
+    records: new RecordStore(ownPath(folder, 'records')),
     openPlan: openShardPlan(device),
     mostMemory: allowed ?? totalmem(),
     ...listening,

@@ -1,0 +1,31 @@
+/** What a shard sums up over the calls of an epoch: energies of its nodes, and what its evaluations compared. */
+import type { Tensor } from '../device/device.ts';
+import { type Call, samplesOf } from '../training/calls.ts';
+import { compare, isSound } from '../training/metrics.ts';
+import { comparedIn, type Totals, unsoundEnergy, withCompared, withEnergies } from '../training/totals.ts';
+import type { Deployment } from '../wire/deployment.ts';
+import type { ShardData } from './shard-data.ts';
+
+export type SumsOf = { readonly totals: Totals } | { readonly unsound: string };
+
+/** @returns the sums with those of a call, or the node whose energy is no longer a finite number */
+export function withCall(
+  deployment: Deployment,
+  data: Pick<ShardData, 'answers'>,
+  totals: Totals,
+  call: Call,
+  results: Readonly<Record<string, Tensor>>,
+): SumsOf {
+  if (call.kind === 'train') {
+    const unsound = unsoundEnergy(results);
+    return unsound === undefined ? { totals: withEnergies(totals, results, samplesOf(deployment)) } : { unsound };
+  }
+  const { evaluation: i } = call;
+  const evaluation = deployment.evaluations[i];
+  const predicted = evaluation && results[evaluation.read];
+  if (!predicted) return { totals };
+  const compared = compare(evaluation.metric, predicted, data.answers(call), comparedIn(totals, i));
+  // As on one machine: the check fails, and the training goes on.
+  const sum = isSound(results, evaluation.read) ? compared.sum : Number.NaN;
+  return { totals: withCompared(totals, i, { ...compared, sum }) };
+}

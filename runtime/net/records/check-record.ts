@@ -1,0 +1,127 @@
+/** What has to hold of a record before anything is computed from it: the state, the frames and the windows are signed. */
+import { keyBytes } from '../../identity/key-text.ts';
+import type { SavedStates } from '../../shard/shard.ts';
+import { lastChange } from '../../training/calls.ts';
+import { canonicalBytes } from '../../wire/canonical.ts';
+import type { Deployment } from '../../wire/deployment.ts';
+import { CallPackets } from '../../wire/frame-chain.ts';
+import { fromHex, hex, sha256 } from '../../wire/hash.ts';
+import { decodePacket, type Header } from '../../wire/header.ts';
+import { leafOf, rootOf } from '../../wire/merkle.ts';
+import { runTag } from '../../wire/run-tag.ts';
+import { stateHolds } from '../../wire/state-signature.ts';
+import { directionOf, type Window, windowHolds } from '../../wire/window.ts';
+import { decodeState, stateHash } from '../shard-state.ts';
+import { damagedRecord } from './entries.ts';
+import type { SentPacket, StretchRecord } from './read-record.ts';
+
+/** One direction of a border in one call. */
+interface Flow {
+  readonly leaves: readonly Uint8Array[];
+  readonly peer: number;
+  readonly call: number;
+  readonly direction: number;
+}
+
+/**
+ * @returns the state that the stretch begins from
+ * @throws UserError `record/damaged`
+ */
+export function checkedState(record: StretchRecord, deployment: Deployment): SavedStates {
+  const { head, end } = record;
+  const { run, shard, term, owner } = head;
+  if (head.run !== deployment.run || head.deployment !== hex(sha256(canonicalBytes(deployment))))
+    throw damagedRecord('it is of another deployment');
+  if (end.calls <= head.from) throw damagedRecord('it ends where it begins');
+  const place = { run, shard, term };
+  const { signed } = head;
+  const began = !signed || (signed.hash === head.hash && signed.calls === lastChange(deployment, head.from));
+  if (!began || (signed && !stateHolds(place, signed, owner))) throw damagedRecord('its first state is not signed');
+  if (end.signed.calls !== lastChange(deployment, end.calls) || !stateHolds(place, end.signed, owner))
+    throw damagedRecord('its last state is not signed');
+  const state = decodedState(record);
+  if (stateHash(state) !== head.hash) throw damagedRecord('its state is not the one that was signed');
+  return state;
+}
+
+function decodedState(record: StretchRecord): SavedStates {
+  try {
+    return decodeState(record.state());
+  } catch {
+    throw damagedRecord('its state cannot be read');
+  }
+}
+
+/**
+ * Frames that came are their senders', by their signatures and by the windows that both ends signed; those that went
+ * are the ones that the neighbours have signed to have got.
+ * @throws UserError `record/damaged`
+ */
+export function checkFrames(record: StretchRecord, deployment: Deployment): void {
+  const flows = [...takenFlows(record, deployment), ...sentFlows(record.sent, record)];
+  const { run, term, shard: own } = record.head;
+  const known = new Map(record.windows.map((w) => [flowName(w.peer, w.window.direction, w.window.call), w.window]));
+  for (const { leaves, peer, call, direction } of flows) {
+    const window = known.get(flowName(peer, direction, call));
+    if (!window) continue;
+    const key = keyBytes(record.end.owners[peer] ?? '');
+    if (!key || !windowHolds({ run, term, own, peer }, window, key) || !isOver(window, leaves))
+      throw damagedRecord(`the window of call ${call} with shard ${peer} is not over its frames`);
+  }
+}
+
+function isOver({ packets, root }: Window, leaves: readonly Uint8Array[]): boolean {
+  return packets === leaves.length && root === hex(rootOf(leaves));
+}
+
+function takenFlows({ head, end, taken }: StretchRecord, deployment: Deployment): Flow[] {
+  const { run, term, shard: own } = head;
+  const plan = deployment.plan[0]?.blob;
+  const flows = new Map<string, CallPackets & { readonly at: Omit<Flow, 'leaves'> }>();
+  for (const { from, call, read } of taken) {
+    const { packet, signature } = read();
+    const header = decodePacket(packet)?.header;
+    const direction = directionOf(from, own);
+    if (!header || !isOf(header, { run, term, direction, plan }))
+      throw damagedRecord('a frame of it is of another run');
+    const name = flowName(from, direction, call);
+    const known = flows.get(name);
+    const at = { peer: from, call, direction };
+    const flow = known ?? Object.assign(new CallPackets({ run, term, from, to: own, call }), { at });
+    flows.set(name, flow);
+    flow.add(leafOf(packet));
+    flow.signature = signature;
+  }
+  return [...flows.values()].map((flow) => {
+    const key = keyBytes(end.owners[flow.at.peer] ?? '');
+    if (!key || !flow.isSignedBy(key))
+      throw damagedRecord(`frames of shard ${flow.at.peer} in call ${flow.at.call} are not signed by their sender`);
+    return { ...flow.at, leaves: flow.leaves };
+  });
+}
+
+function isOf(
+  header: Header,
+  at: { readonly run: string; readonly term: number; readonly direction: number; readonly plan: string | undefined },
+): boolean {
+  const { kind, term, direction } = header;
+  const plan = fromHex(at.plan, 32);
+  const named = hex(header.run) === hex(runTag(at.run)) && plan !== undefined && hex(header.plan) === hex(plan);
+  return kind === 'data' && term === at.term && direction === at.direction && named;
+}
+
+function sentFlows(sent: readonly SentPacket[], { head }: StretchRecord): Flow[] {
+  const flows = new Map<string, { peer: number; call: number; direction: number; leaves: Uint8Array[] }>();
+  for (const { to, header, leaf } of sent) {
+    const direction = directionOf(head.shard, to);
+    const name = flowName(to, direction, header.batch);
+    const flow = flows.get(name) ?? { peer: to, call: header.batch, direction, leaves: [] };
+    flow.leaves.push(leaf);
+    flows.set(name, flow);
+  }
+  return [...flows.values()];
+}
+
+function flowName(peer: number, direction: number, call: number): string {
+  return `${peer}/${direction}/${call}`;
+}

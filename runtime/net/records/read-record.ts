@@ -1,0 +1,176 @@
+/** A record from the disk, trusting nothing in it: what it says in words, and where its frames lie. */
+import { closeSync, fstatSync } from 'node:fs';
+import { readAt } from '../../support/atomic.ts';
+import { openForReading } from '../../support/safe-files.ts';
+import type { Totals } from '../../training/totals.ts';
+import { SIGNATURE_BYTES } from '../../wire/frame-chain.ts';
+import { fromHex } from '../../wire/hash.ts';
+import { decodePacket, HEADER_BYTES, type Header } from '../../wire/header.ts';
+import type { SignedState } from '../../wire/state-signature.ts';
+import { type Window, windowOf } from '../../wire/window.ts';
+import {
+  damagedRecord,
+  decodeEntryHead,
+  ENTRY_HEAD_BYTES,
+  type EntryHead,
+  entryCheckHolds,
+  MAGIC,
+  wordsIn,
+} from './entries.ts';
+import { type Beyond, type DeviceClass, RECORD_FORMAT } from './stretch-log.ts';
+
+export interface RecordHead {
+  readonly run: string;
+  readonly shard: number;
+  readonly term: number;
+  readonly from: number;
+  readonly deployment: string;
+  readonly owner: string;
+  readonly device: DeviceClass;
+  readonly hash: string;
+  readonly signed?: SignedState;
+  readonly totals: Totals;
+}
+
+export interface RecordEnd extends Beyond {
+  readonly calls: number;
+  readonly signed: SignedState;
+  readonly totals: Totals;
+}
+
+/** A packet that came. Its bytes are read when they are needed. */
+export interface TakenPacket {
+  readonly from: number;
+  readonly call: number;
+  readonly read: () => { readonly packet: Uint8Array; readonly signature?: Uint8Array };
+}
+
+export interface SentPacket {
+  readonly to: number;
+  readonly header: Header;
+  readonly headerBytes: Uint8Array;
+  readonly leaf: Uint8Array;
+}
+
+export interface StretchRecord {
+  readonly head: RecordHead;
+  readonly end: RecordEnd;
+  readonly state: () => Uint8Array;
+  readonly taken: readonly TakenPacket[];
+  readonly sent: readonly SentPacket[];
+  readonly windows: readonly { readonly peer: number; readonly window: Window }[];
+  /** Windows that never came: the term ended before them. */
+  readonly missing: readonly string[];
+  readonly close: () => void;
+}
+
+/** Before a packet: a shard's number and whether it is signed. */
+const NUMBER_BYTES = 4;
+
+/** @throws UserError `record/damaged` */
+export function openRecord(path: string): StretchRecord {
+  const descriptor = openForReading(path);
+  try {
+    return scanned(descriptor);
+  } catch (error) {
+    closeSync(descriptor);
+    throw error instanceof SyntaxError ? damagedRecord('an entry of it is not JSON') : error;
+  }
+}
+
+function scanned(descriptor: number): StretchRecord {
+  const { size } = fstatSync(descriptor);
+  const read = (at: number, bytes: number): Uint8Array => {
+    const found = at + bytes <= size ? readAt(descriptor, at, bytes) : undefined;
+    if (found?.length !== bytes) throw damagedRecord('it ends too early');
+    return found;
+  };
+  if (!Buffer.from(read(0, MAGIC.length)).equals(MAGIC)) throw damagedRecord('it is not a record');
+  const words = new Map<string, Readonly<Record<string, unknown>>>();
+  const pieces: { readonly at: number; readonly bytes: number }[] = [];
+  const [taken, sent, windows]: [TakenPacket[], SentPacket[], { peer: number; window: Window }[]] = [[], [], []];
+  let entries = 0;
+  let at = MAGIC.length;
+  while (!words.has('foot')) {
+    const entry = decodeEntryHead(read(at, ENTRY_HEAD_BYTES));
+    const body = at + ENTRY_HEAD_BYTES;
+    at = body + entry.bytes;
+    if (at > size) throw damagedRecord('it ends too early');
+    if (entry.kind !== 'foot') entries++;
+    if (entry.kind === 'state') pieces.push({ at: body, bytes: entry.bytes });
+    else if (entry.kind === 'taken') taken.push(takenIn(entry, body, read));
+    else if (entry.kind === 'sent') sent.push(sentIn(entry, read(body, entry.bytes)));
+    else {
+      const said = wordsIn(entry, read(body, entry.bytes));
+      if (entry.kind === 'window') windows.push(windowIn(said));
+      else if (entry.kind !== 'sums') words.set(entry.kind, said);
+    }
+  }
+  if (at !== size || words.get('foot')?.entries !== entries) throw damagedRecord('entries of it are missing');
+  const state = (): Uint8Array => Buffer.concat(pieces.map((p) => read(p.at, p.bytes)));
+  const close = (): void => closeSync(descriptor);
+  const missing = words.get('foot')?.missing as readonly string[];
+  return { head: headIn(words.get('head')), end: endIn(words.get('end')), state, taken, sent, windows, missing, close };
+}
+
+function takenIn({ bytes }: EntryHead, body: number, read: (at: number, bytes: number) => Uint8Array): TakenPacket {
+  const shortest = NUMBER_BYTES + HEADER_BYTES;
+  if (bytes < shortest) throw damagedRecord('a frame of it is too short');
+  const start = read(body, shortest);
+  const [from, signed] = [(start[0] ?? 0) + 256 * (start[1] ?? 0), start[2] === 1];
+  const call = new DataView(start.buffer, start.byteOffset).getUint32(NUMBER_BYTES + 64, true);
+  return {
+    from,
+    call,
+    read: () => {
+      const all = read(body, bytes);
+      const end = signed ? bytes - SIGNATURE_BYTES : bytes;
+      const packet = all.subarray(NUMBER_BYTES, end);
+      return signed ? { packet, signature: all.subarray(end) } : { packet };
+    },
+  };
+}
+
+function sentIn(entry: EntryHead, body: Uint8Array): SentPacket {
+  if (entry.bytes !== NUMBER_BYTES + HEADER_BYTES + 32 || !entryCheckHolds(entry, body))
+    throw damagedRecord('a header of it was changed');
+  const headerBytes = body.subarray(NUMBER_BYTES, NUMBER_BYTES + HEADER_BYTES);
+  // Without its payload a header is decoded as that of an empty packet.
+  const empty = Uint8Array.from(headerBytes);
+  new DataView(empty.buffer).setUint32(100, 0, true);
+  const header = decodePacket(empty)?.header;
+  if (!header) throw damagedRecord('a header of it cannot be read');
+  const to = (body[0] ?? 0) + 256 * (body[1] ?? 0);
+  return { to, header, headerBytes, leaf: body.subarray(NUMBER_BYTES + HEADER_BYTES) };
+}
+
+function windowIn({ peer, window }: Readonly<Record<string, unknown>>): { peer: number; window: Window } {
+  const known = windowOf(window);
+  if (!known || !isCount(peer)) throw damagedRecord('a window of it says nothing');
+  return { peer, window: known };
+}
+
+function headIn(said: Readonly<Record<string, unknown>> | undefined): RecordHead {
+  const { format, run, shard, term, from, deployment, owner, hash, totals } = said ?? {};
+  const whole = isCount(shard) && isCount(term) && isCount(from) && isText(run) && isText(owner) && isText(deployment);
+  if (format !== RECORD_FORMAT || !whole || !fromHex(hash, 32) || typeof totals !== 'object')
+    throw damagedRecord('its head says too little');
+  return said as unknown as RecordHead;
+}
+
+function endIn(said: Readonly<Record<string, unknown>> | undefined): RecordEnd {
+  const { calls, signed, totals, owners, local } = said ?? {};
+  const { calls: steps, hash, sig } = (signed ?? {}) as Partial<SignedState>;
+  const whole = isCount(calls) && isCount(steps) && fromHex(hash, 32) && fromHex(sig, 64) && Array.isArray(local);
+  if (!whole || typeof totals !== 'object' || typeof owners !== 'object' || owners === null)
+    throw damagedRecord('its end says too little');
+  return said as unknown as RecordEnd;
+}
+
+function isCount(value: unknown): value is number {
+  return Number.isSafeInteger(value) && (value as number) >= 0;
+}
+
+function isText(value: unknown): value is string {
+  return typeof value === 'string';
+}

@@ -1,0 +1,105 @@
+/**
+ * The records that a trainer keeps: one folder a run, one file for each shard, term and stretch. When they take more
+ * room than they may, the oldest go.
+ */
+import { readdirSync, statfsSync, statSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { formatBytes } from '../../support/format-numbers.ts';
+import { removeFile } from '../../support/safe-files.ts';
+import { insideFolder, type SafePath } from '../../support/safe-path.ts';
+import type { RecordFolder } from './stretch-log.ts';
+
+const COMPLETE = '.rec';
+/** Of a record that is being written. */
+const OPEN = '.open';
+
+/** They stay free for everything else on that disk. */
+const HEADROOM_BYTES = 200e6;
+
+interface Kept {
+  readonly path: SafePath;
+  readonly bytes: number;
+}
+
+export class RecordStore implements RecordFolder {
+  readonly #folder: SafePath;
+  readonly port: RecordFolder['port'];
+  readonly #freeBytes: () => number;
+  readonly #kept: Kept[] = [];
+  #bytes = 0;
+  /** The most that any run of this trainer asks for. */
+  #most = 0;
+
+  /** What was being written when the process ended last is removed; what is complete stays. */
+  constructor(folder: SafePath, freeBytes: () => number = () => freeBytesOf(folder)) {
+    this.#folder = folder;
+    this.#freeBytes = freeBytes;
+    this.port = { assertRoom: (bytes) => this.#assertRoom(bytes), sleep };
+    const found = filesIn(folder).flatMap((name) => {
+      const path = insideFolder(folder, name);
+      if (name.endsWith(OPEN)) removeFile(path);
+      return name.endsWith(COMPLETE) ? [{ path, ...sizeAndTime(path) }] : [];
+    });
+    for (const { path, bytes } of found.sort((a, b) => a.time - b.time)) this.#keep({ path, bytes });
+  }
+
+  /** @param bytes of a deployment: what its shards' records may take */
+  allow(bytes: number): void {
+    this.#most = Math.max(this.#most, bytes);
+  }
+
+  readonly pathOf: RecordFolder['pathOf'] = (run, name) => ({
+    path: insideFolder(this.#folder, `${run}/${name}${COMPLETE}`),
+    beside: insideFolder(this.#folder, `${run}/${name}${OPEN}`),
+  });
+
+  readonly complete: RecordFolder['complete'] = (path, bytes) => {
+    this.#keep({ path, bytes });
+    // The newest stays, whatever its size.
+    while (this.#bytes > this.#most && this.#kept.length > 1) this.#dropOldest();
+  };
+
+  /** Of complete records, the oldest first. */
+  get paths(): readonly SafePath[] {
+    return this.#kept.map(({ path }) => path);
+  }
+
+  /** Of records that are complete all but the newest give way. */
+  #assertRoom(bytes: number): void {
+    let free = this.#freeBytes();
+    for (; free < HEADROOM_BYTES + bytes && this.#kept.length > 1; free = this.#freeBytes()) this.#dropOldest();
+    if (free < HEADROOM_BYTES + bytes)
+      throw new Error(`the disk has ${formatBytes(free)} left, of which ${formatBytes(HEADROOM_BYTES)} stay free`);
+  }
+
+  #keep(record: Kept): void {
+    this.#kept.push(record);
+    this.#bytes += record.bytes;
+  }
+
+  #dropOldest(): void {
+    const oldest = this.#kept.shift();
+    if (!oldest) return;
+    this.#bytes -= oldest.bytes;
+    removeFile(oldest.path);
+  }
+}
+
+/** Names below a folder, of its folders as well; none where it is not there. */
+function filesIn(folder: string): string[] {
+  try {
+    return readdirSync(folder, { recursive: true, encoding: 'utf8' }).map((name) => name.replaceAll('\\', '/'));
+  } catch {
+    return [];
+  }
+}
+
+function sizeAndTime(path: SafePath): { readonly bytes: number; readonly time: number } {
+  const { size, mtimeMs } = statSync(path);
+  return { bytes: size, time: mtimeMs };
+}
+
+function freeBytesOf(folder: string): number {
+  const { bavail, bsize } = statfsSync(folder);
+  return bavail * bsize;
+}

@@ -1,0 +1,284 @@
+/**
+ * The records that a shard makes as it trains: all that a verifier needs to do a stretch again (spec/wire.md, 6). A frame
+ * goes to the record of the stretch that its call lies in, though the stretch before it is still under way. A record is
+ * complete when the state at its end is signed and every window of its calls has come.
+ */
+import type { Device } from '../../device/device.ts';
+import type { SavedStates } from '../../shard/shard.ts';
+import type { SafePath } from '../../support/safe-path.ts';
+import { allCalls } from '../../training/calls.ts';
+import { stretchBegin, stretchEnd } from '../../training/stretches.ts';
+import type { Totals } from '../../training/totals.ts';
+import type { Deployment } from '../../wire/deployment.ts';
+import type { FrameLog } from '../../wire/frame-log.ts';
+import { sha256 } from '../../wire/hash.ts';
+import type { SignedState } from '../../wire/state-signature.ts';
+import { directionOf, type Window } from '../../wire/window.ts';
+import { encodeStatePieces } from '../shard-state.ts';
+import { type EntryKind, entryHead, MAX_ENTRY_BYTES, wordsEntry } from './entries.ts';
+import { RecordFile, type WritingPort } from './record-file.ts';
+
+export const RECORD_FORMAT = 'nmc-record-1';
+
+/** What computes, as far as its bits depend on it. */
+export interface DeviceClass {
+  readonly kind: string;
+  readonly description: string;
+  /** Of the program. */
+  readonly version: string;
+  readonly processor: string;
+  /** The only shard of a run has all threads, others one each. */
+  readonly alone: boolean;
+}
+
+export function deviceClass({ name, description }: Device, version: string, alone: boolean): DeviceClass {
+  return { kind: name, description, version, processor: process.arch, alone };
+}
+
+/** Who was on the other side of each border. */
+export interface Beyond {
+  /** Keys by shard. */
+  readonly owners: Readonly<Record<string, string>>;
+  /** Neighbours that the same trainer had: what went between is in no record, they are done again together. */
+  readonly local: readonly number[];
+}
+
+/** Where the files lie, and what becomes of them. */
+export interface RecordFolder {
+  readonly pathOf: (run: string, name: string) => { readonly path: SafePath; readonly beside: SafePath };
+  readonly port: Pick<WritingPort, 'assertRoom' | 'sleep'>;
+  readonly complete: (path: SafePath, bytes: number) => void;
+}
+
+export interface LogOptions {
+  readonly folder: RecordFolder;
+  readonly deployment: Deployment;
+  /** SHA-256 of its record. */
+  readonly deploymentHash: string;
+  readonly shard: number;
+  readonly owner: string;
+  readonly device: DeviceClass;
+  /** It takes what comes again. */
+  readonly news: () => void;
+}
+
+/** The state that a stretch begins from. */
+export interface Start {
+  readonly calls: number;
+  readonly state: SavedStates;
+  readonly hash: string;
+  /** Absent where the state is that of a manifest, or drawn from the seed. */
+  readonly signed?: SignedState;
+  readonly totals: Totals;
+}
+
+interface OpenRecord {
+  readonly from: number;
+  to: number;
+  readonly file: RecordFile;
+  readonly path: SafePath;
+  /** Windows that have not come. */
+  readonly awaited: Set<string>;
+  entries: number;
+  begun: boolean;
+  ended: boolean;
+}
+
+/** Bytes that may wait for the disk, beside a state. */
+const PENDING_BYTES = 64 * 1024 * 1024;
+/** Stretches that a neighbour may be ahead: what is further away is in no record. */
+const MAX_OPEN = 64;
+/** Shorter pieces are copied together. */
+const LARGE_BYTES = 64 * 1024;
+
+export class StretchLog implements FrameLog {
+  readonly #options: LogOptions;
+  readonly #open = new Map<number, OpenRecord>();
+  readonly #closing = new Set<Promise<void>>();
+  #term = 0;
+  #begin = 0;
+  /** Calls before this one are in no record: where a run stopped, or a neighbour was too far ahead. */
+  #silent = 0;
+  #pending = 0;
+  #state = 0;
+  #trouble: string | undefined;
+  #waiting = false;
+
+  constructor(options: LogOptions) {
+    this.#options = options;
+  }
+
+  /** Why the shard has to wait, in words: the record may not be left behind. */
+  get waits(): string | undefined {
+    const late = this.#pending > PENDING_BYTES + this.#state;
+    const why = this.#trouble === undefined ? undefined : `room for the record of its stretch: ${this.#trouble}`;
+    const waits = why ?? (late ? 'the disk to take the record of its stretch' : undefined);
+    this.#waiting = waits !== undefined;
+    return waits;
+  }
+
+  /** A term begins: what was not complete before it never will be. */
+  restart(term: number, start: Start): void {
+    this.#endTerm();
+    this.#term = term;
+    this.#begin = start.calls;
+    this.#silent = start.calls;
+    this.begin(start);
+  }
+
+  /** A stretch begins. */
+  begin({ calls, state, hash, signed, totals }: Start): void {
+    const record = this.#recordOf(calls);
+    if (!record || record.begun) return;
+    record.begun = true;
+    const { deployment, deploymentHash, shard, owner, device } = this.#options;
+    const { run } = deployment;
+    const place = { format: RECORD_FORMAT, run, shard, term: this.#term, from: calls };
+    this.#words(record, 'head', {
+      ...{ ...place, deployment: deploymentHash, owner, device, hash, totals },
+      ...(signed ? { signed } : {}),
+    });
+    this.#state = 0;
+    for (const piece of encodeStatePieces(state))
+      for (let at = 0; at < piece.length; at += MAX_ENTRY_BYTES) {
+        const part = piece.subarray(at, at + MAX_ENTRY_BYTES);
+        record.entries++;
+        this.#state += part.length;
+        record.file.append(entryHead('state', part.length));
+        if (part.length < LARGE_BYTES) record.file.append(part);
+        else record.file.give(part);
+      }
+  }
+
+  taken(call: number, from: number, packet: Uint8Array, signature: Uint8Array | undefined): void {
+    const record = this.#recordOf(call);
+    if (!record) return;
+    record.awaited.add(windowName('in', from, call));
+    const pieces = [numberBytes(from, signature ? 1 : 0), packet, ...(signature ? [signature] : [])];
+    const length = pieces.reduce((sum, piece) => sum + piece.length, 0);
+    record.entries++;
+    record.file.append(entryHead('taken', length), ...pieces);
+  }
+
+  sent(call: number, to: number, header: Uint8Array, leaf: Uint8Array): void {
+    const record = this.#recordOf(call);
+    if (!record) return;
+    record.awaited.add(windowName('out', to, call));
+    const body = Buffer.concat([numberBytes(to, 0), header, leaf]);
+    record.entries++;
+    record.file.append(entryHead('sent', body.length, sha256(body)), body);
+  }
+
+  window(peer: number, window: Window): void {
+    const record = this.#openAt(window.call);
+    if (!record) return;
+    const way = window.direction === directionOf(this.#options.shard, peer) ? 'out' : 'in';
+    this.#words(record, 'window', { peer, window });
+    record.awaited.delete(windowName(way, peer, window.call));
+    this.#finish(record);
+  }
+
+  /** What the shard has summed up behind a call of an evaluation. */
+  sums(call: number, totals: Totals): void {
+    const record = this.#recordOf(call);
+    if (record) this.#words(record, 'sums', { call, totals });
+  }
+
+  /** The state behind the first `calls` calls is signed: the stretch that ends there is over. */
+  end(calls: number, signed: SignedState, totals: Totals, beyond: Beyond): void {
+    const record = this.#recordOf(calls - 1);
+    if (!record || record.ended) return;
+    if (calls < record.to) {
+      // The run stops within it: what comes behind the stop until the next stretch is in no record.
+      this.#silent = record.to;
+      record.to = calls;
+      for (const name of record.awaited) if (Number(name.split('/')[2]) >= calls) record.awaited.delete(name);
+    }
+    this.#words(record, 'end', { calls, signed, totals, ...beyond });
+    record.ended = true;
+    this.#finish(record);
+  }
+
+  /** When all that is complete lies on the disk. */
+  async close(): Promise<void> {
+    this.#endTerm();
+    await Promise.all(this.#closing);
+  }
+
+  #endTerm(): void {
+    for (const record of this.#open.values()) this.#close(record);
+    this.#open.clear();
+  }
+
+  #close(record: OpenRecord): void {
+    const closing = record.ended && record.begun ? this.#complete(record) : record.file.abandon();
+    this.#closing.add(closing);
+    void closing.then(() => this.#closing.delete(closing));
+  }
+
+  #finish(record: OpenRecord): void {
+    if (!record.ended || record.awaited.size > 0) return;
+    this.#open.delete(record.from);
+    this.#silent = Math.max(this.#silent, record.to);
+    this.#close(record);
+  }
+
+  async #complete(record: OpenRecord): Promise<void> {
+    record.file.append(...wordsEntry('foot', { entries: record.entries, missing: [...record.awaited].sort() }));
+    await record.file.finish();
+    this.#options.folder.complete(record.path, record.file.bytes);
+  }
+
+  #openAt(call: number): OpenRecord | undefined {
+    for (const record of this.#open.values()) if (record.from <= call && call < record.to) return record;
+    return undefined;
+  }
+
+  #recordOf(call: number): OpenRecord | undefined {
+    const open = this.#openAt(call);
+    const { deployment, shard, folder } = this.#options;
+    if (open || call < this.#silent || call >= allCalls(deployment)) return open;
+    const from = stretchBegin(deployment, call, this.#begin);
+    const to = stretchEnd(deployment, call);
+    if (from < this.#silent) return undefined;
+    if (this.#open.size >= MAX_OPEN) {
+      this.#silent = to;
+      return undefined;
+    }
+    const { path, beside } = folder.pathOf(deployment.run, `${shard}-${this.#term}-${from}`);
+    const file = new RecordFile(path, beside, {
+      ...folder.port,
+      trouble: (why) =>
+        this.#told(() => {
+          this.#trouble = why;
+        }),
+      pending: (bytes) =>
+        this.#told(() => {
+          this.#pending += bytes;
+        }),
+    });
+    const made = { from, to, file, path, awaited: new Set<string>(), entries: 0, begun: false, ended: false };
+    this.#open.set(from, made);
+    return made;
+  }
+
+  #told(change: () => void): void {
+    const was = this.#waiting;
+    change();
+    if (was && this.waits === undefined) this.#options.news();
+  }
+
+  #words(record: OpenRecord, kind: EntryKind, value: unknown): void {
+    record.entries++;
+    record.file.append(...wordsEntry(kind, value));
+  }
+}
+
+function windowName(way: 'in' | 'out', peer: number, call: number): string {
+  return `${way}/${peer}/${call}`;
+}
+
+/** Before a packet: the shard beyond the border, and whether a signature is behind it. */
+function numberBytes(shard: number, signed: number): Uint8Array {
+  return Uint8Array.of(shard & 0xff, shard >> 8, signed, 0);
+}

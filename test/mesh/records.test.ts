@@ -1,0 +1,83 @@
+/** Records on the disk: which are kept, what a restart finds, and a shard that waits for the disk. */
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, expect, test, vi } from 'vitest';
+import { RecordStore } from '../../runtime/net/records/record-store.ts';
+import { StretchLog } from '../../runtime/net/records/stretch-log.ts';
+import { stateHash } from '../../runtime/net/shard-state.ts';
+import { ownPath } from '../../runtime/support/safe-path.ts';
+import { removeFolder } from '../support/remove-folder.ts';
+import { chain } from './simulated.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'nmc-records-'));
+afterAll(() => removeFolder(folder));
+
+const deployment = { ...chain(2, 10, 1, 100), stretches: { batches: 1, bytes: 2 ** 30, keep: 1 } };
+const tensor = { name: 'w', dtype: 'F32', shape: [25_000], data: new Float32Array(25_000) } as const;
+const state = { parameters: [tensor], auxiliary: [] };
+const hash = stateHash(state);
+const signed = (calls: number) => ({ calls, hash, sig: 'a'.repeat(128) });
+const beyond = { owners: {}, local: [] };
+const device = { kind: 'reference', description: '', version: '', processor: '', alone: false };
+
+function logIn(store: RecordStore, news: () => void = () => undefined): StretchLog {
+  const place = { deployment, deploymentHash: hash, shard: 0, owner: 'x', device };
+  return new StretchLog({ ...place, folder: store, news });
+}
+
+/** Stretches of one batch each. */
+function train(log: StretchLog, from: number, to: number): void {
+  if (from === 0) log.restart(1, { calls: 0, state, hash, totals: {} });
+  for (let calls = from + 1; calls <= to; calls++) {
+    log.end(calls, signed(calls), {}, beyond);
+    log.begin({ calls, state, hash, signed: signed(calls), totals: {} });
+  }
+}
+
+test('the oldest records go when all take more room than they may; the newest stays', async () => {
+  const home = ownPath(folder, 'bounded');
+  const store = new RecordStore(home);
+  store.allow(350_000);
+  const log = logIn(store);
+  train(log, 0, 6);
+  await log.close();
+  const names = (): string[] => readdirSync(join(home, deployment.run)).sort();
+  // Each has a state of 100,000 bytes. What was not complete is gone.
+  expect(names()).toEqual(['0-1-3.rec', '0-1-4.rec', '0-1-5.rec']);
+  expect(store.paths.map((path) => path.slice(-9))).toEqual(names());
+
+  writeFileSync(join(home, deployment.run, '0-1-6.open'), 'x');
+  const again = new RecordStore(home);
+  expect(names()).toEqual(['0-1-3.rec', '0-1-4.rec', '0-1-5.rec']);
+  again.allow(1);
+  const next = logIn(again);
+  next.restart(2, { calls: 6, state, hash, totals: {} });
+  next.end(7, signed(7), {}, beyond);
+  await next.close();
+  expect(names()).toEqual(['0-2-6.rec']);
+});
+
+test('while the disk has no room a shard waits, and says for what; older records give way first', async () => {
+  const home = ownPath(folder, 'full');
+  mkdirSync(home);
+  let free = 1e12;
+  const store = new RecordStore(home, () => free);
+  store.allow(1e9);
+  let news = 0;
+  const log = logIn(store, () => news++);
+  train(log, 0, 3);
+  const rec = (from: number): boolean => existsSync(join(home, deployment.run, `0-1-${from}.rec`));
+  await vi.waitUntil(() => rec(0) && rec(1) && rec(2), { interval: 1 });
+  expect(log.waits).toBeUndefined();
+  free = 0;
+  train(log, 3, 4);
+  await vi.waitUntil(() => log.waits !== undefined, { interval: 1 });
+  expect(log.waits).toContain('room for the record of its stretch: the disk has 0 B left');
+  expect([rec(0), rec(1), rec(2), rec(3)]).toEqual([false, false, true, false]);
+  free = 1e12;
+  await vi.waitUntil(() => log.waits === undefined, { interval: 1 });
+  expect(news).toBeGreaterThan(0);
+  await log.close();
+  expect([rec(2), rec(3)]).toEqual([true, true]);
+});

@@ -1,0 +1,197 @@
+/** Records of stretches, made by trainers of which some die: done again they give the bits that were signed. */
+import { mkdtempSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, expect, test, vi } from 'vitest';
+import type { BuiltPlan } from '../../compiler/8-plan/build.ts';
+import { referenceDevice } from '../../runtime/device/reference/reference.ts';
+import { keyPairFromSeed } from '../../runtime/identity/ed25519.ts';
+import {
+  decodeEntryHead,
+  ENTRY_HEAD_BYTES,
+  type EntryKind,
+  MAGIC,
+  wordsEntry,
+} from '../../runtime/net/records/entries.ts';
+import { openRecord, type RecordEnd, type StretchRecord } from '../../runtime/net/records/read-record.ts';
+import { replayStretch, type Verdict } from '../../runtime/net/records/replay.ts';
+import { ownPath } from '../../runtime/support/safe-path.ts';
+import { signState } from '../../runtime/wire/state-signature.ts';
+import { removeFolder } from '../support/remove-folder.ts';
+import { planOf, points } from './chain-model.ts';
+import { type HostedOptions, type HostedResult, trainHosted } from './hosted.ts';
+import { seeded } from './networked.ts';
+
+vi.setConfig({ testTimeout: 60_000 });
+
+const folder = mkdtempSync(join(tmpdir(), 'nmc-records-'));
+afterAll(() => removeFolder(folder));
+let runs = 0;
+
+interface Recorded extends HostedResult {
+  readonly plan: BuiltPlan;
+  /** Complete records, by trainer. */
+  readonly records: readonly { readonly trainer: string; readonly path: string }[];
+}
+
+/** Two epochs of seven batches, each with an evaluation. */
+async function recorded(plan: BuiltPlan, options: Partial<HostedOptions> = {}): Promise<Recorded> {
+  const records = ownPath(folder, String(runs++));
+  const stretches = { batches: 2, bytes: 2 ** 30, keep: 2 ** 30 };
+  const usual = { plan, train: points, checks: [points], trainers: 3, epochs: 2, snapshotEvery: 5, seed: 1 };
+  const result = await trainHosted({ ...usual, stretches, records, ...options });
+  const files = readdirSync(records, { recursive: true, encoding: 'utf8' });
+  expect(files.filter((name) => name.endsWith('.open'))).toEqual([]);
+  const complete = files.filter((name) => name.endsWith('.rec')).sort();
+  return {
+    ...result,
+    plan,
+    records: complete.map((name) => ({ trainer: name.split('/')[0] ?? '', path: join(records, name) })),
+  };
+}
+
+async function replayed({ plan, deployment, blob }: Recorded, paths: readonly string[]): Promise<Verdict> {
+  const records: StretchRecord[] = [];
+  try {
+    for (const path of paths) records.push(openRecord(path));
+    return await replayStretch(records, {
+      ...{ deployment, device: referenceDevice, blob: async (hash) => blob(hash) },
+      sourceOf: async (shard) => {
+        const part = plan.shards?.[shard];
+        if (!part) throw new Error(`no shard ${shard}`);
+        return { schedule: part.schedule, executable: { program: part.program, files: new Map() } };
+      },
+    });
+  } finally {
+    for (const record of records) record.close();
+  }
+}
+
+/** Term, shard and first call are in the name: `1-3-6.rec`. */
+const placeOf = (path: string) => {
+  const [shard, term, from] = (/(\d+)-(\d+)-(\d+)\.rec$/.exec(path) ?? []).slice(1).map(Number);
+  return { shard, term, from };
+};
+
+test.each([
+  ['in lockstep', planOf(3, 0, 1)],
+  ['pipelined', planOf(3, 0)],
+  ['ahead', planOf(3, 1)],
+] as const)(
+  '%s: every stretch of every shard, before and after a kill, comes out as it was signed',
+  async (_name, plan) => {
+    const { milliseconds } = await recorded(plan);
+    const killed = await recorded(plan, { trainers: 4, kills: [{ at: milliseconds * 0.6, trainer: 1 }] });
+    expect(killed.run).toMatchObject({ phase: 'done', term: 2 });
+    const terms = new Set<number | undefined>();
+    for (const { path } of killed.records) {
+      expect(await replayed(killed, [path]), path).toEqual({ verdict: 'match' });
+      terms.add(placeOf(path).term);
+    }
+    expect(terms).toEqual(new Set([1, 2]));
+    // Seven stretches a shard and run, where nothing is lost.
+    expect(killed.records.length).toBeGreaterThan(3 * 7);
+  },
+);
+
+test('shards of one trainer are done again together, and what went between them is in no record', async () => {
+  const two = await recorded(planOf(3, 0), { trainers: 2 });
+  const beyond = new Map<string, string[]>();
+  for (const { trainer, path } of two.records) {
+    const { from } = placeOf(path);
+    const unit = `${trainer}/${from}`;
+    beyond.set(unit, [...(beyond.get(unit) ?? []), path]);
+  }
+  const units = [...beyond.values()];
+  expect(new Set(units.map((paths) => paths.length))).toEqual(new Set([1, 2]));
+  for (const paths of units) {
+    expect(await replayed(two, paths), paths.join(' ')).toEqual({ verdict: 'match' });
+    if (paths.length > 1)
+      expect(await replayed(two, paths.slice(1))).toMatchObject({
+        verdict: 'inconclusive',
+        why: expect.stringContaining('the same trainer had shard'),
+      });
+  }
+});
+
+test('a byte that was changed anywhere, and an end that is not there, are found before anything is computed', async () => {
+  const run = await recorded(planOf(3, 0));
+  const path = run.records.map((r) => r.path).find((p) => placeOf(p).shard === 1 && placeOf(p).from === 2) ?? '';
+  expect(await replayed(run, [path])).toEqual({ verdict: 'match' });
+  const whole = readFileSync(path);
+  const { entries, end } = entriesOf(whole);
+  expect(new Set(entries.map(({ kind }) => kind))).toEqual(
+    new Set(['head', 'state', 'taken', 'sent', 'window', 'end', 'foot']),
+  );
+  const changed = join(folder, 'changed.rec');
+  const damaged = async (bytes: Uint8Array, what: string): Promise<void> => {
+    writeFileSync(changed, bytes);
+    await expect(replayed(run, [changed]), what).rejects.toMatchObject({ code: 'record/damaged' });
+  };
+  const flipped = (at: number): Uint8Array => {
+    const bytes = Uint8Array.from(whole);
+    bytes[at] = (bytes[at] ?? 0) ^ 1;
+    return bytes;
+  };
+  for (const [kind, where] of new Map(entries.map((e) => [e.kind, e]))) {
+    // In the middle of the body, and at its end; of a frame that came also in its header.
+    const within = kind === 'taken' ? [where.at + 4 + 60, where.at + 4 + 100] : [];
+    for (const at of [...within, where.at + where.bytes / 2, where.at + where.bytes - 1])
+      await damaged(flipped(Math.floor(at)), `${kind} at ${at}`);
+  }
+  for (const bytes of [0, 7, 8, 30, end - 1, Math.floor(end / 2)])
+    await damaged(whole.subarray(0, bytes), `${bytes} bytes`);
+  await damaged(Buffer.concat([whole, Buffer.alloc(1)]), 'a byte more');
+  // Without one of its frames it holds no longer, though all that is left is sound.
+  const taken = entries.find(({ kind }) => kind === 'taken');
+  const rest = [
+    whole.subarray(0, (taken?.at ?? 0) - ENTRY_HEAD_BYTES),
+    whole.subarray((taken?.at ?? 0) + (taken?.bytes ?? 0)),
+  ];
+  await damaged(Buffer.concat(rest), 'a frame less');
+});
+
+test('a trainer that signs what it has not computed is found out', async () => {
+  const run = await recorded(planOf(3, 0));
+  const { trainer, path } = run.records.find((r) => placeOf(r.path).shard === 1 && placeOf(r.path).from === 2) ?? {
+    trainer: '',
+    path: '',
+  };
+  const whole = readFileSync(path);
+  const { entries } = entriesOf(whole);
+  const end = entries.find(({ kind }) => kind === 'end');
+  if (!end) throw new Error('a record without an end');
+  const said = JSON.parse(whole.subarray(end.at, end.at + end.bytes).toString()) as RecordEnd;
+  const lied = async (change: Partial<RecordEnd>): Promise<Verdict> => {
+    const other = join(folder, 'lie.rec');
+    const entry = wordsEntry('end', { ...said, ...change });
+    const before = whole.subarray(0, end.at - ENTRY_HEAD_BYTES);
+    writeFileSync(other, Buffer.concat([before, ...entry, whole.subarray(end.at + end.bytes)]));
+    return replayed(run, [other]);
+  };
+  expect(await lied({})).toEqual({ verdict: 'match' });
+  const place = { run: run.deployment.run, term: 1, shard: 1 };
+  const signed = signState(
+    place,
+    { ...said.signed, hash: 'a'.repeat(64) },
+    keyPairFromSeed(seeded(50 + Number(trainer))),
+  );
+  expect(await lied({ signed })).toEqual({
+    ...{ verdict: 'mismatch', shard: 1, what: 'state', call: 4, here: said.signed.hash },
+  });
+  const [sum] = Object.keys(said.totals);
+  expect(sum).toBeDefined();
+  expect(await lied({ totals: { ...said.totals, [sum ?? '']: 1 } })).toMatchObject({ what: 'sums' });
+});
+
+/** Where the entries of a record lie. */
+function entriesOf(bytes: Buffer): { entries: { kind: EntryKind; at: number; bytes: number }[]; end: number } {
+  const entries = [];
+  let at = MAGIC.length;
+  while (at < bytes.length) {
+    const head = decodeEntryHead(bytes.subarray(at, at + ENTRY_HEAD_BYTES));
+    entries.push({ kind: head.kind, at: at + ENTRY_HEAD_BYTES, bytes: head.bytes });
+    at += ENTRY_HEAD_BYTES + head.bytes;
+  }
+  return { entries, end: bytes.length };
+}
