@@ -132,11 +132,13 @@ export const commands: readonly Command[] = [
   ...meshCommands,
   command({
     usage: 'mesh <action> [records..]',
-    summary: 'join records of machines into a file for --mesh; remove blobs that a mesh no longer needs',
+    summary:
+      'join records of machines into a file for --mesh; remove blobs that a mesh no longer needs; do stretches again',
     options: MESH_FILE,
     examples: [
       ['mesh record a.json b.json -o mesh.json', `two machines, by what ${nmc`doctor --json`} found on them`],
       ['mesh gc --dry-run', 'the blobs that are no longer needed, and their size'],
+      ['mesh replay records/RUN/0-1-0.rec', 'whether a trainer has computed what it signed'],
     ],
     load: () => import('./mesh/mesh.ts'),
   }),

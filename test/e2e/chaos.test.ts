@@ -3,6 +3,7 @@
  * of a run: the weights end as undisturbed, bit for bit.
  * `npm run chaos` kills 50 times each and prints how fast it was found and mended.
  */
+import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -66,6 +67,21 @@ async function foundAfter(
   });
 }
 
+/** Of what was trained before the kill and after it: one stretch each, done again from the record of its trainer. */
+async function replayed(name: string): Promise<void> {
+  const paths = readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter(
+    (path) => path.includes(`/records/${name}/`) && path.endsWith('.rec'),
+  );
+  const terms = paths.map((path) => Number(/\d+-(\d+)-\d+\.rec$/.exec(path)?.[1]));
+  for (const term of [Math.min(...terms), Math.max(...terms)]) {
+    const path = paths.find((_, i) => terms[i] === term) ?? '';
+    expect(await mesh.json('mesh', 'replay', path), path).toMatchObject([
+      { event: 'replayed', stretches: [{ run: name, term }], verdict: 'match' },
+    ]);
+  }
+  expect(new Set(terms).size).toBeGreaterThan(1);
+}
+
 function percentile95(values: readonly number[]): number {
   const sorted = [...values].sort((a, b) => a - b);
   return sorted[Math.floor(0.95 * (sorted.length - 1))] ?? Number.NaN;
@@ -108,6 +124,7 @@ test.each([
     expect(end.state).toBe('done');
     await mesh.json('fetch', name, '-o', victim);
     expect(weightHashes(join(folder, victim))).toEqual(weightHashes(join(folder, 'local')));
+    if (victim === 'trainer') await replayed(name);
     if (victim !== 'synchronizer') {
       const found = await foundAfter(name, kills);
       const [most, usual] = [Math.max(...found), percentile95(found)].map((seconds) => seconds.toFixed(1));

@@ -1,5 +1,5 @@
 /**
- * `nmc mesh gc`, and `nmc mesh record`: puts what `nmc doctor --json` said on each machine together into a file for
+ * `nmc mesh gc`, `nmc mesh replay`, and `nmc mesh record`: puts what `nmc doctor --json` said on each machine together into a file for
  * `--mesh`.
  */
 import { meshOf, readCapability } from '../../plan/mesh-file.ts';
@@ -11,9 +11,11 @@ import { formatBytes } from '../../support/format-numbers.ts';
 import { ownPath } from '../../support/safe-path.ts';
 import { EXIT } from '../shell/command.ts';
 import { collectGarbage } from './mesh-gc.ts';
+import { replayRecords } from './mesh-replay.ts';
 import type { MeshFileArguments } from './options.ts';
 
 export default function (args: MeshFileArguments): Promise<number> | number {
+  if (args.action === 'replay') return replayRecords(args);
   return args.action === 'gc' ? collectGarbage(args) : record(args);
 }
 

@@ -199,8 +199,11 @@ export type ServiceArguments = Given<typeof SERVICE>;
 
 export const MESH_FILE = {
   ...REACH,
-  action: choice(['record', 'gc'], 'record: make the file; gc: remove blobs of a mesh that no run names any more'),
-  records: words(`what ${nmc`doctor --json`} wrote`),
+  action: choice(
+    ['record', 'gc', 'replay'],
+    'record: make the file; gc: remove blobs of a mesh that no run names any more; replay: do stretches again from records',
+  ),
+  records: words(`what ${nmc`doctor --json`} wrote; replay: records of one stretch, below a trainer's folder`),
   out: text('file (default: mesh.json)', { alias: 'o' }),
   'dry-run': flag('gc: only list what would be removed'),
 };
