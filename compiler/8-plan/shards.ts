@@ -29,7 +29,12 @@ export function draftShardedPlan(source: PlanSource, cut: ShardsSource): PlanDra
   const ticks = Math.max(1, ...cut.shards.map((shard) => ticksIn(shard, name)));
   const shards = cut.shards.map((shard, i) => {
     const tiles = tilesAmong(cut.nodes[i] ?? [], cut.tiling);
-    return shardOf(shard, { nodes: cut.nodes[i] ?? [], tiles }, cut.files[i] ?? [], batchFlops(shard, name) / ticks);
+    const flops = batchFlops(shard, name);
+    const perBatch = name === TRAIN ? flops : batchFlops(shard, TRAIN);
+    return shardOf(shard, { nodes: cut.nodes[i] ?? [], tiles }, cut.files[i] ?? [], {
+      flopsPerBatch: perBatch,
+      flopsPerTick: flops / ticks,
+    });
   });
   const borders = countBorders(
     cut.shards.map((s) => s.schedule),
@@ -71,7 +76,7 @@ function shardOf(
   { program, schedule }: ShardProgram,
   { nodes, tiles }: Pick<PlanShard, 'nodes' | 'tiles'>,
   files: readonly ShardFile[],
-  flopsPerTick: number,
+  flops: Pick<PlanShard, 'flopsPerBatch' | 'flopsPerTick'>,
 ): PlanShard {
   const parameters = program.states.filter((s) => s.role === 'parameter');
   return {
@@ -81,8 +86,7 @@ function shardOf(
     parameters: parameters.map(({ id, shape, init }) => ({ name: id, shape, init })),
     parameterCount: parameters.reduce((sum, s) => sum + s.shape.reduce((a, b) => a * b, 1), 0),
     memory: shardMemory({ program, schedule }),
-    flopsPerBatch: batchFlops({ program, schedule }, TRAIN),
-    flopsPerTick,
+    ...flops,
     program: `shards/${schedule.shard}/program.txt`,
     schedule: `shards/${schedule.shard}/schedule.json`,
     cpu: files.map((f) => f.path),

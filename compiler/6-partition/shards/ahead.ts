@@ -41,13 +41,15 @@ export function makeAhead(work: Map<Value, number>, stages: readonly DraftStage[
 }
 
 /** Values made of constants by work, outside of the loop that reads them. */
-function costlyArgs(work: Map<Value, number>, ops: readonly OpValue[], { loop }: DraftStage): Set<OpValue> {
-  const found = new Set<OpValue>();
+function costlyArgs(work: Map<Value, number>, ops: readonly OpValue[], { loop }: DraftStage): Iterable<OpValue> {
+  let found: Set<OpValue> | undefined;
   for (const { args } of ops)
     for (const arg of args)
-      if (arg.isCommon && arg.kind === 'op' && arg.block !== loop && workOf(arg, work) >= MIN_WORK)
+      if (arg.isCommon && arg.kind === 'op' && arg.block !== loop && workOf(arg, work) >= MIN_WORK) {
+        found ??= new Set();
         found.add(arg as OpValue);
-  return found;
+      }
+  return found ?? [];
 }
 
 /** FLOP of making a value and all that it is made of. */

@@ -6,7 +6,8 @@ import { removeDeadCode } from '../../5-program/passes/dead-code.ts';
 import { assignSlots } from '../../5-program/passes/slots.ts';
 import type { Draft } from './draft.ts';
 import type { Held } from './held.ts';
-import type { DraftMove, DraftSegment, DraftStage, Numbered } from './stages.ts';
+import type { Tellings } from './phases.ts';
+import type { DraftMove, DraftSegment, DraftStage } from './stages.ts';
 import { atTick } from './straight.ts';
 import { ValueSet } from './value-map.ts';
 import type { FunctionValues, OpValue, Value } from './values.ts';
@@ -26,7 +27,7 @@ export class Emitter {
   readonly #here: ValueSet;
 
   /** @param tellings by number, of all shards */
-  constructor(values: FunctionValues, tellings: ReadonlyMap<number, Numbered>) {
+  constructor(values: FunctionValues, tellings: Tellings) {
     this.#values = values;
     this.#inputs = new Map(values.f.inputs.map((input) => [input.id, input]));
     this.#wanted = new WantedLocals(values, tellings);

@@ -9,9 +9,9 @@ import { indexHomes } from './home-index.ts';
 import { type Load, Loads } from './loads.ts';
 import { partsOf } from './needs.ts';
 import type { Assignment, Owners } from './owners.ts';
-import { findPhases, type Telling } from './phases.ts';
+import { findPhases, type Telling, type Tellings } from './phases.ts';
 import { type Homes, NOWHERE, placeValues } from './place.ts';
-import { type DraftStage, draftStages, type Numbered, tellingsBehind } from './stages.ts';
+import { type DraftStage, draftStages, tellingsBehind } from './stages.ts';
 import { type FunctionValues, type OpValue, type ResultValue, type Value, valuesOf } from './values.ts';
 
 /** Whose nodes and links are where. */
@@ -53,13 +53,13 @@ export function cutFunction(
   const results = resultsByShard(values, homes, shards);
   const index = indexHomes(values, homes);
   const parts = partsOf(values, homes, index, shards, wantedBeyond(values, homes, results));
-  const phases = findPhases(values, homes, parts);
-  const number = (tellings: readonly Telling[], from: number): Numbered[] =>
-    tellings.map((t, i) => ({ ...t, id: from + i }));
-  const inside = number(phases.tellings, firstMessage);
-  const behind = number(tellingsBehind(values, homes, parts), firstMessage + inside.length);
+  let nextMessage = firstMessage;
+  const nextId = (): number => nextMessage++;
+  const phases = findPhases(values, homes, parts, nextId);
+  const inside = phases.tellings;
+  const behind = tellingsBehind(values, homes, parts, nextId);
   const tellings = [...inside, ...behind];
-  const byId = new Map(tellings.map((t) => [t.id, t]));
+  const byId: Tellings = { get: (id) => tellings[id - firstMessage] };
   const [insideOf, behindOf] = [byShard(inside, shards), byShard(behind, shards)];
   const [work, maps] = [new Map<Value, number>(), heldMaps(values)];
   const draftOf = (shard: number): Draft => {
@@ -73,7 +73,7 @@ export function cutFunction(
   };
   return {
     f,
-    nextMessage: firstMessage + tellings.length,
+    nextMessage,
     loads: () => {
       const loads = new Loads(values, byId);
       return parts.map(({ shard }) => loads.of(draftOf(shard)));
@@ -89,12 +89,12 @@ export function cutFunction(
   };
 }
 
-function messageOf({ id, from, to, values }: Numbered): Message {
+function messageOf({ id, from, to, values }: Telling): Message {
   return { id, from, to, values: values.map(({ id: name, shape }) => ({ name, shape })) };
 }
 
 /** What a state holds is a value again where another shard is told of it. */
-function giveHeld(stages: readonly DraftStage[], held: Held, tellings: ReadonlyMap<number, Numbered>): void {
+function giveHeld(stages: readonly DraftStage[], held: Held, tellings: Tellings): void {
   for (const { segments } of stages)
     for (const { send, ops, given } of segments)
       for (const id of send)

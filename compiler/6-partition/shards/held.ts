@@ -6,7 +6,7 @@ import { heldName, servesWeight } from '../../../spec/names.ts';
 import type { State } from '../../../spec/program.ts';
 import type { HomeIndex } from './home-index.ts';
 import type { DraftSegment, DraftStage } from './stages.ts';
-import { ValueMap } from './value-map.ts';
+import { SegmentLists, ValueMap } from './value-map.ts';
 import { type CarryValues, type FunctionValues, isWeight, type Value } from './values.ts';
 
 export interface Held {
@@ -22,7 +22,7 @@ interface Places {
   /** Segment that makes a value. */
   readonly made: ValueMap<number>;
   /** Segments that read a value (through no state). */
-  readonly readBy: ValueMap<number[]>;
+  readonly readBy: SegmentLists;
 }
 
 /** What is found out of one shard after the other. */
@@ -31,7 +31,7 @@ export interface HeldMaps extends Pick<Places, 'made' | 'readBy'> {
 }
 
 export function heldMaps({ count }: FunctionValues): HeldMaps {
-  return { made: new ValueMap(count), readBy: new ValueMap(count), names: new ValueMap(count) };
+  return { made: new ValueMap(count), readBy: new SegmentLists(count), names: new ValueMap(count) };
 }
 
 /**
@@ -132,9 +132,7 @@ function makerOf(
   const at = places.made.get(next);
   const segment = at === undefined ? undefined : places.segments[at];
   if (at === undefined || !segment || !stage.segments.includes(segment)) return undefined;
-  const late = (places.readBy.get(inside) ?? []).some(
-    (i) => i > at && stage.segments.includes(places.segments[i] as DraftSegment),
-  );
+  const late = places.readBy.some(inside, (i) => i > at && stage.segments.includes(places.segments[i] as DraftSegment));
   const elsewhere = isRead(places, next, at);
   return late || elsewhere ? undefined : segment;
 }
@@ -148,11 +146,11 @@ function firstReach(init: Value, places: Places, stage: DraftStage): number {
 }
 
 function isRead(places: Places, value: Value, except: number | undefined): boolean {
-  return (places.readBy.get(value) ?? []).some((i) => i !== except);
+  return places.readBy.some(value, (i) => i !== except);
 }
 
 function readFrom(places: Places, value: Value, first: number): boolean {
-  return (places.readBy.get(value) ?? []).some((i) => i >= first);
+  return places.readBy.some(value, (i) => i >= first);
 }
 
 /** Not a value of samples: a weight on its way, or made of states alone. */
@@ -168,11 +166,7 @@ function placesOf(stages: readonly DraftStage[], { made, readBy }: HeldMaps): Pl
   segments.forEach(({ ops }, i) => {
     for (const op of ops) {
       made.set(op, i);
-      for (const arg of op.args) {
-        const known = readBy.get(arg);
-        if (!known) readBy.set(arg, [i]);
-        else if (known.at(-1) !== i) known.push(i);
-      }
+      for (const arg of op.args) readBy.add(arg, i);
     }
   });
   return { segments, stageOf, made, readBy };

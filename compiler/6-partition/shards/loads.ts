@@ -6,7 +6,8 @@ import type { ProgramFunction } from '../../../spec/program.ts';
 import { isOperator, operators } from '../../operators/table.ts';
 import type { Draft } from './draft.ts';
 import type { Held } from './held.ts';
-import type { DraftSegment, DraftStage, Numbered } from './stages.ts';
+import type { Tellings } from './phases.ts';
+import type { DraftSegment, DraftStage } from './stages.ts';
 import { ValueSet } from './value-map.ts';
 import type { FunctionValues, OpValue, Value } from './values.ts';
 import { WantedLocals } from './wanted.ts';
@@ -47,7 +48,7 @@ export class Loads {
   readonly #flops: Float64Array;
 
   /** @param tellings by number, of all shards */
-  constructor(values: FunctionValues, tellings: ReadonlyMap<number, Numbered>) {
+  constructor(values: FunctionValues, tellings: Tellings) {
     this.#wanted = new WantedLocals(values, tellings);
     this.#own = new ValueSet(values.count);
     this.#live = new ValueSet(values.count);
@@ -75,8 +76,12 @@ export class Loads {
   #segment({ ops, given, updates }: DraftSegment, held: Held): number | undefined {
     this.#own.clear();
     this.#live.clear();
-    for (const op of ops) this.#own.add(op);
-    const locals = [...ops, ...given].filter((value) => this.#wanted.has(value));
+    const locals: Value[] = [];
+    for (const op of ops) {
+      this.#own.add(op);
+      if (this.#wanted.has(op)) locals.push(op);
+    }
+    for (const value of given) if (this.#wanted.has(value)) locals.push(value);
     if (locals.length === 0 && updates.length === 0) return undefined;
     let flops = 0;
     const read = (value: Value): void => {

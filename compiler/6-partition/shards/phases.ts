@@ -11,6 +11,8 @@ import type { FunctionValues, OpValue, Value } from './values.ts';
 
 /** What one shard tells another in one phase of a block. */
 export interface Telling {
+  /** Its number in the plan. */
+  readonly id: number;
   readonly block: number;
   readonly from: number;
   readonly to: number;
@@ -23,13 +25,22 @@ export interface Telling {
   readonly values: readonly Value[];
 }
 
+/** What is told, by number, of all shards. */
+export type Tellings = Pick<ReadonlyMap<number, Telling>, 'get'>;
+
 export interface Phases {
   /** By shard and block: the operations of each phase. */
   readonly ops: readonly (readonly (readonly (readonly OpValue[])[])[])[];
   readonly tellings: readonly Telling[];
 }
 
-export function findPhases(values: FunctionValues, homes: Homes, parts: readonly ShardPart[]): Phases {
+/** @param nextId numbers what is told, in its order */
+export function findPhases(
+  values: FunctionValues,
+  homes: Homes,
+  parts: readonly ShardPart[],
+  nextId: () => number,
+): Phases {
   const tellings: Telling[] = [];
   const ops: (readonly (readonly OpValue[])[])[][] = parts.map(() => []);
   const told: Value[][][] = values.blocks.map(() => parts.map(() => []));
@@ -40,7 +51,7 @@ export function findPhases(values: FunctionValues, homes: Homes, parts: readonly
     }
   const maps = { urgent: new ValueSet(values.count), uses: new ValueMap<number>(values.count) };
   values.blocks.forEach((_, block) => {
-    const found = phasesOfBlock(values, homes, parts, block, told[block] ?? [], maps);
+    const found = phasesOfBlock(values, homes, parts, block, told[block] ?? [], maps, nextId);
     found.ops.forEach((phases, shard) => {
       ops[shard]?.push(phases);
     });
@@ -70,6 +81,7 @@ function phasesOfBlock(
   block: number,
   told: readonly (readonly Value[])[],
   maps: Maps,
+  nextId: () => number,
 ): { ops: (readonly OpValue[])[][]; tellings: Telling[] } {
   const phases = new Earliest(values, homes, parts, block, told);
   const tellers = toldBy(homes, parts.length, told);
@@ -81,7 +93,7 @@ function phasesOfBlock(
     for (const op of own) found[maps.urgent.has(op) ? phases.of(shard, op) : last]?.push(op);
     return found;
   });
-  return { ops, tellings: tellingsOf(homes, block, { told, phases, ops }, maps.uses) };
+  return { ops, tellings: tellingsOf(homes, block, { told, phases, ops }, maps.uses, nextId) };
 }
 
 /** The phases of a block's operations, in which each shard can make them at the earliest. */
@@ -182,12 +194,11 @@ interface BlockPhases {
   readonly ops: readonly (readonly (readonly OpValue[])[])[];
 }
 
-interface Group {
-  from: number;
-  to: number;
-  phase: number;
+/** There are hundreds of thousands of them: each is made once, and filled. */
+interface OpenTelling extends Telling {
+  taken: number;
   early: boolean;
-  values: Value[];
+  readonly values: Value[];
 }
 
 function tellingsOf(
@@ -195,27 +206,34 @@ function tellingsOf(
   block: number,
   { told, phases, ops }: BlockPhases,
   uses: ValueMap<number>,
+  nextId: () => number,
 ): Telling[] {
-  return told.flatMap((list, to) => {
-    const groups = new Map<number, Group>();
+  const all: OpenTelling[] = [];
+  told.forEach((list, to) => {
+    const groups = new Map<number, OpenTelling>();
     for (const value of list) {
       const from = homes.of(value);
       if (from === NOWHERE) continue;
       const phase = value.kind === 'op' && value.block === block ? phases.of(from, value) : 0;
       const key = phase * told.length + from;
-      const group = groups.get(key) ?? { from, to, phase, early: true, values: [] };
-      groups.set(key, group);
+      let group = groups.get(key);
+      if (!group) {
+        group = { id: nextId(), block, from, to, phase, taken: 0, early: true, values: [] };
+        groups.set(key, group);
+        all.push(group);
+      }
       group.values.push(value);
       if (value.kind === 'op') group.early = false;
     }
     const own = ops[to] ?? [];
     findFirstUses(uses, own);
-    return [...groups.values()].map((group) => {
-      const use = group.values.reduce((first, value) => Math.min(first, uses.get(value) ?? first), own.length);
-      const taken = Math.max(group.phase + 1, Math.min(use, own.length - 1));
-      return { block, ...group, taken };
-    });
+    for (const group of groups.values()) {
+      let use = own.length;
+      for (const value of group.values) use = Math.min(use, uses.get(value) ?? use);
+      group.taken = Math.max(group.phase + 1, Math.min(use, own.length - 1));
+    }
   });
+  return all;
 }
 
 /** The first phase in which a shard reads each value. */

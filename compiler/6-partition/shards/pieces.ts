@@ -7,6 +7,7 @@ import {
   linkOrigin,
   nodeOrigin,
   nodeTile,
+  type OpOrigin,
   type Owner,
   parseOrigin,
   tileOrigin,
@@ -135,6 +136,9 @@ export function assignmentOf(graph: Graph, pieces: readonly Owner[], part: Int32
   return found;
 }
 
+/** Of operations that serve the data, or nothing in particular. */
+const NO_PIECE = -1;
+
 function countWork(
   program: Program,
   f: ProgramFunction,
@@ -142,16 +146,27 @@ function countWork(
   home: (owner: Owner) => number | undefined,
   work: Float64Array,
 ): void {
-  const shapes = new Map<string, Shape>([...program.states, ...f.inputs].map((v) => [v.id, v.shape]));
+  const shapes = new Map<string, Shape>();
+  for (const { id, shape } of program.states) shapes.set(id, shape);
+  for (const { id, shape } of f.inputs) shapes.set(id, shape);
   const ticks = ticksOf(f);
+  // Many operations serve the same node or weight.
+  const pieces = new Map<OpOrigin, number>();
+  const pieceOf = (origin: OpOrigin): number => {
+    const known = pieces.get(origin);
+    if (known !== undefined) return known;
+    const owner = owners.ofOrigin(origin);
+    const piece = (owner === undefined ? undefined : home(owner)) ?? NO_PIECE;
+    pieces.set(origin, piece);
+    return piece;
+  };
   for (const block of f.blocks) {
     for (const scalar of block.scalars) shapes.set(scalar.id, []);
     for (const carry of block.carries) for (const id of [carry.id, carry.result]) shapes.set(id, carry.shape);
     for (const op of block.ops) {
       shapes.set(op.id, op.shape);
-      const owner = owners.ofOrigin(op.origin);
-      const at = owner === undefined ? undefined : home(owner);
-      if (at === undefined || !isOperator(op.op)) continue;
+      const at = op.origin === undefined ? NO_PIECE : pieceOf(op.origin);
+      if (at === NO_PIECE || !isOperator(op.op)) continue;
       const args = op.args.map((a) => shapes.get(a) ?? []);
       work[at] = (work[at] ?? 0) + (operators[op.op].flops(args, op.shape, op.attributes) * block.repeat) / ticks;
     }

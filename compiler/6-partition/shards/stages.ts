@@ -33,13 +33,14 @@ export interface DraftStage {
   readonly segments: DraftSegment[];
 }
 
-/** A telling with its number in the plan. */
-export interface Numbered extends Telling {
-  readonly id: number;
-}
+const NOTHING: readonly never[] = [];
 
-export function newSegment(from: Partial<DraftSegment> = {}): DraftSegment {
-  return { ops: [], receive: [], send: [], given: [], updates: [], ...from };
+export function newSegment({
+  ops = NOTHING,
+  receive = NOTHING,
+  send = NOTHING,
+}: Partial<DraftSegment> = {}): DraftSegment {
+  return { ops, receive, send, given: [], updates: [] };
 }
 
 function straightStage(name: string, segments: DraftSegment[]): DraftStage {
@@ -55,11 +56,11 @@ export function draftStages(
   values: FunctionValues,
   shard: number,
   phases: Phases,
-  tellings: readonly Numbered[],
-  behind: readonly Numbered[],
+  tellings: readonly Telling[],
+  behind: readonly Telling[],
 ): DraftStage[] {
   const stages: DraftStage[] = [];
-  const byBlock = new Map<number, Numbered[]>();
+  const byBlock = new Map<number, Telling[]>();
   for (const telling of tellings) append(byBlock, telling.block, telling);
   values.f.blocks.forEach((block, index) => {
     const segments = segmentsOf(phases.ops[shard]?.[index] ?? [], byBlock.get(index) ?? [], shard);
@@ -82,21 +83,23 @@ export function draftStages(
 
 function segmentsOf(
   phases: readonly (readonly OpValue[])[],
-  tellings: readonly Numbered[],
+  tellings: readonly Telling[],
   shard: number,
 ): DraftSegment[] {
   const early: number[] = [];
-  const [receive, send]: number[][][] = [phases.map(() => []), phases.map(() => [])];
+  const receive = new Map<number, number[]>();
+  const send = new Map<number, number[]>();
   for (const t of tellings) {
-    if (t.to === shard) receive?.[t.taken]?.push(t.id);
+    if (t.to === shard) append(receive, t.taken, t.id);
     if (t.from !== shard) continue;
     if (t.early) early.push(t.id);
-    else send?.[t.phase]?.push(t.id);
+    else append(send, t.phase, t.id);
   }
-  return [
-    ...(early.length > 0 ? [newSegment({ send: early })] : []),
-    ...phases.map((ops, phase) => newSegment({ ops, receive: receive?.[phase] ?? [], send: send?.[phase] ?? [] })),
-  ];
+  const segments = early.length > 0 ? [newSegment({ send: early })] : [];
+  phases.forEach((ops, phase) => {
+    segments.push(newSegment({ ops, receive: receive.get(phase), send: send.get(phase) }));
+  });
+  return segments;
 }
 
 /** What loops leave that other shards need and no block tells, grouped like other messages. */
@@ -104,17 +107,21 @@ export function tellingsBehind(
   values: FunctionValues,
   homes: Homes,
   needs: readonly { readonly shard: number; readonly needs: readonly Value[] }[],
+  nextId: () => number,
 ): Telling[] {
-  const groups = new Map<string, { block: number; from: number; to: number; values: Value[] }>();
+  const groups = new Map<string, Telling & { readonly values: Value[] }>();
   for (const part of needs)
     for (const value of part.needs) {
       const { kind, block } = value;
       const from = homes.of(value);
       if (kind !== 'carried' || toldIn(values, value) !== undefined || from === NOWHERE) continue;
       const key = `${block}/${from}/${part.shard}`;
-      const group = groups.get(key) ?? { block, from, to: part.shard, values: [] };
+      let group = groups.get(key);
+      if (!group) {
+        group = { id: nextId(), block, from, to: part.shard, phase: 0, taken: 1, early: true, values: [] };
+        groups.set(key, group);
+      }
       group.values.push(value);
-      groups.set(key, group);
     }
-  return [...groups.values()].map((g) => ({ ...g, phase: 0, taken: 1, early: true }));
+  return [...groups.values()];
 }

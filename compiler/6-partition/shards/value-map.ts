@@ -29,10 +29,12 @@ export class ValueSet {
 
 export class ValueMap<T> {
   readonly #known: ValueSet;
-  readonly #items: T[] = [];
+  readonly #items: (T | undefined)[];
 
   constructor(count: number) {
     this.#known = new ValueSet(count);
+    // Of its length from the start: an array that is filled in no order becomes a table, which is slow.
+    this.#items = new Array<T | undefined>(count);
   }
 
   has(value: Value): boolean {
@@ -52,3 +54,36 @@ export class ValueMap<T> {
     this.#known.clear();
   }
 }
+
+/** For some values the segments that read them, added in their order: chains in one list, where an array each would be many. */
+export class SegmentLists {
+  readonly #lastOf: ValueMap<number>;
+  readonly #segment: number[] = [];
+  readonly #before: number[] = [];
+
+  constructor(count: number) {
+    this.#lastOf = new ValueMap(count);
+  }
+
+  add(value: Value, segment: number): void {
+    const last = this.#lastOf.get(value) ?? NO_SEGMENT;
+    if (last !== NO_SEGMENT && this.#segment[last] === segment) return;
+    this.#lastOf.set(value, this.#segment.length);
+    this.#segment.push(segment);
+    this.#before.push(last);
+  }
+
+  some(value: Value, test: (segment: number) => boolean): boolean {
+    let at = this.#lastOf.get(value) ?? NO_SEGMENT;
+    for (; at !== NO_SEGMENT; at = this.#before[at] as number) if (test(this.#segment[at] as number)) return true;
+    return false;
+  }
+
+  clear(): void {
+    this.#lastOf.clear();
+    this.#segment.length = 0;
+    this.#before.length = 0;
+  }
+}
+
+const NO_SEGMENT = -1;

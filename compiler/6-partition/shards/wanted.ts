@@ -1,17 +1,18 @@
 /** Values that have to be locals of a shard: another segment, a message, a move or a result reads them. */
 import type { Draft } from './draft.ts';
-import type { DraftStage, Numbered } from './stages.ts';
+import type { Tellings } from './phases.ts';
+import type { DraftStage } from './stages.ts';
 import { ValueSet } from './value-map.ts';
 import type { FunctionValues, Value } from './values.ts';
 
 /** Of one shard after the other. */
 export class WantedLocals {
-  readonly #tellings: ReadonlyMap<number, Numbered>;
+  readonly #tellings: Tellings;
   readonly #wanted: ValueSet;
   readonly #own: ValueSet;
 
   /** @param tellings by number, of all shards */
-  constructor({ count }: FunctionValues, tellings: ReadonlyMap<number, Numbered>) {
+  constructor({ count }: FunctionValues, tellings: Tellings) {
     this.#tellings = tellings;
     this.#wanted = new ValueSet(count);
     this.#own = new ValueSet(count);

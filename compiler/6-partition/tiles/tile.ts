@@ -152,14 +152,8 @@ class Tiler {
       const shape = tileShape(op.shape, layout, size);
       const attributes = Array.isArray(op.attributes.shape) ? { ...op.attributes, shape } : op.attributes;
       const own = args.map((list, j) => (cut[j] ? list[i] : list[0]) ?? '');
-      this.#ops.push({
-        ...op,
-        id: tileName(op.id, i),
-        args: own,
-        attributes,
-        shape,
-        origin: originOf(op, layout.node, i),
-      });
+      const origin = originOf(op, layout.node, i);
+      this.#ops.push({ id: tileName(op.id, i), op: op.op, args: own, attributes, shape, origin });
     });
   }
 

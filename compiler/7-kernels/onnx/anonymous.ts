@@ -33,24 +33,31 @@ function lowerBare(bare: Program): LoweredFunction {
   return { manifest, graph: graph.outputs.length > 0 ? encodeModel(graph) : undefined, module };
 }
 
+/** Fields, inputs, results, states and values are numbered each by themselves. */
+type Kind = 'f' | 'i' | 'r' | 's' | 'v';
+
 class Names {
-  readonly #given = new Map<string, string>();
-  readonly #counts = new Map<string, number>();
+  readonly #given: Readonly<Record<Kind, Map<string, string>>> = {
+    f: new Map(),
+    i: new Map(),
+    r: new Map(),
+    s: new Map(),
+    v: new Map(),
+  };
   readonly #back = new Map<string, string>();
 
-  short(kind: string, name: string): string {
-    const known = this.#given.get(`${kind}:${name}`);
+  short(kind: Kind, name: string): string {
+    const given = this.#given[kind];
+    const known = given.get(name);
     if (known !== undefined) return known;
-    const count = this.#counts.get(kind) ?? 0;
-    this.#counts.set(kind, count + 1);
-    const short = `${kind}${count}`;
-    this.#given.set(`${kind}:${name}`, short);
+    const short = `${kind}${given.size}`;
+    given.set(name, short);
     this.#back.set(short, name);
     return short;
   }
 
-  has(kind: string, name: string): boolean {
-    return this.#given.has(`${kind}:${name}`);
+  has(kind: Kind, name: string): boolean {
+    return this.#given[kind].has(name);
   }
 
   long(short: string): string {

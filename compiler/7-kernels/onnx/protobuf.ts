@@ -1,5 +1,9 @@
 /** Most messages are a node with a few names. */
 const FIRST_BYTES = 128;
+/** Buffers of messages that have become parts of others: a graph has thousands of messages. */
+const spare: Uint8Array[] = [];
+const MAX_SPARE = 16;
+const NOTHING = new Uint8Array();
 const encoder = new TextEncoder();
 const SHORT = 64;
 const PLAIN = /^[\x20-\x7e]*$/;
@@ -9,7 +13,7 @@ const PLAIN = /^[\x20-\x7e]*$/;
  * load than all of compiling does.
  */
 export class ProtoWriter {
-  #bytes = new Uint8Array(FIRST_BYTES);
+  #bytes = spare.pop() ?? new Uint8Array(FIRST_BYTES);
   #length = 0;
 
   /** Wire type 0. */
@@ -39,8 +43,11 @@ export class ProtoWriter {
     return this;
   }
 
+  /** @param value ends with this: its buffer goes to another message */
   message(field: number, value: ProtoWriter): this {
-    return this.raw(field, value.#bytes.subarray(0, value.#length));
+    this.raw(field, value.#bytes.subarray(0, value.#length));
+    value.#end();
+    return this;
   }
 
   raw(field: number, value: Uint8Array): this {
@@ -52,8 +59,17 @@ export class ProtoWriter {
     return this;
   }
 
+  /** All that was written, which ends with this. */
   finish(): Uint8Array {
-    return this.#bytes.slice(0, this.#length);
+    const bytes = this.#bytes.slice(0, this.#length);
+    this.#end();
+    return bytes;
+  }
+
+  #end(): void {
+    if (spare.length < MAX_SPARE) spare.push(this.#bytes);
+    this.#bytes = NOTHING;
+    this.#length = 0;
   }
 
   #tag(field: number, wire: number): void {
@@ -65,6 +81,12 @@ export class ProtoWriter {
     this.#reserve(10);
     if (value >= 0 && value < 128) {
       this.#bytes[this.#length++] = value;
+      return;
+    }
+    if (value >= 0 && value < 2 ** 31) {
+      let rest = value;
+      for (; rest >= 128; rest >>>= 7) this.#bytes[this.#length++] = (rest & 127) | 128;
+      this.#bytes[this.#length++] = rest;
       return;
     }
     let rest = value < 0 ? BigInt.asUintN(64, BigInt(value)) : BigInt(value);
