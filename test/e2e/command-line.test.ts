@@ -9,7 +9,7 @@ const folder = temporaryFolder();
 const program = join(process.cwd(), 'dist/nmc.cjs');
 
 test('all of a long output comes through a pipe, however slowly it is read', async () => {
-  const args = [program, 'show', 'dsl-examples/generate.pcn', '--stage', 'onnx'];
+  const args = [program, 'show', 'dsl-examples/memory.pcn', 'explicit', '--stage', 'onnx'];
   const file = join(folder, 'whole.txt');
   const into = openSync(file, 'w');
   execFileSync(process.execPath, args, { stdio: ['ignore', into, 'ignore'] });

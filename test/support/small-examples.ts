@@ -57,7 +57,7 @@ const SMALLER: Readonly<Record<string, readonly Edit[]>> = {
     ['batch     = 128', 'batch     = 126'],
     ticks(8, 4),
   ],
-  'generate.pcn': [pictures('6, 7'), flat(42), ['f32[256]', 'f32[33]'], ticks(20, 5)],
+  'generate.pcn': [pictures('6, 7'), flat(42), hidden(256, 33), ticks(12, 5)],
   'memory.pcn': [pictures('6, 7'), flat(42), ['f32[3072]', 'f32[42]'], ticks(200, 3), ticks(100, 2)],
   'mnist.pcn': [pictures('6, 7'), flat(42), hidden(128, 33), ticks(8, 4)],
   'own_link.pcn': [pictures('10, 13'), flat(130), ['f32[96]', 'f32[65]'], ticks(8, 4)],

@@ -10,6 +10,7 @@ import { epochReportsPart } from './epoch-reports.ts';
 import { fanOutPart } from './fan-out.ts';
 import { freshCloneParts } from './fresh-clone.ts';
 import { freshMeshPart } from './fresh-mesh.ts';
+import { generatePart } from './generate.ts';
 import { gpuPart } from './gpu.ts';
 import { linksPart } from './links.ts';
 import { memoryParts } from './memory.ts';
@@ -42,6 +43,7 @@ export const parts: readonly Part[] = [
   gpuPart,
   fanOutPart,
   ...memoryParts,
+  generatePart,
   cortexPart,
   ...mnistParts,
   linksPart,

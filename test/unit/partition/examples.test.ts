@@ -26,13 +26,13 @@ const EVERY = process.env.NMC_LOCKSTEP === 'all';
 const SETTINGS: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   digits: { hidden: '12' },
   fan_out: { hidden: '12', replicas: '3' },
-  generate: { styles: '4' },
+  generate: { styles: '4', hidden: '12' },
   mnist: { hidden: '12' },
   sequence: { hidden: '12' },
 };
 
 /** Their widths cannot be set; one cut is enough for every day. */
-const LARGE = new Set(['conv', 'generate', 'memory', 'own_link']);
+const LARGE = new Set(['conv', 'memory', 'own_link']);
 
 const examples = readdirSync('dsl-examples')
   .filter((file) => file.endsWith('.pcn'))
