@@ -6,6 +6,7 @@ import { removeFolder } from '../support/remove-folder.ts';
 import { type Figure, print, summarize } from './figure.ts';
 import { batchFigures } from './figures/batches.ts';
 import { commandFigures } from './figures/commands.ts';
+import { commitmentFigures } from './figures/commitments.ts';
 import { epochFigures } from './figures/epochs.ts';
 import { firstBatchFigures } from './figures/first-batch.ts';
 import { meshHostileFigures } from './figures/mesh-hostile.ts';
@@ -27,6 +28,7 @@ const MEASUREMENTS: Readonly<Record<string, Measurement>> = {
   'batch-il-small': () => batchFigures('il', 'small'),
   'epoch-il-bp': epochFigures,
   'commands-check-compile': commandFigures,
+  commitments: commitmentFigures,
   'first-batch': firstBatchFigures,
   'mesh-hostile': meshHostileFigures,
   partitions: partitionFigures,

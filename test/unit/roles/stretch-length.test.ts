@@ -14,13 +14,13 @@ const cheap = { work: 1, commitment: 0, state: 0, frames: 0 };
 
 test('a commitment of a twentieth of a batch is worth every third one', () => {
   const one = { ...cheap, commitment: 0.05 };
-  expect(stretchLength([one])).toEqual({ batches: 3, share: 0.05 / 3, bytes: 0 });
-  expect(stretchLength([{ ...one, commitment: 0.02 }]).batches).toBe(1);
+  expect(stretchLength([one], 0.02)).toEqual({ batches: 3, share: 0.05 / 3, bytes: 0 });
+  expect(stretchLength([{ ...one, commitment: 0.02 }], 0.02).batches).toBe(1);
   expect(stretchLength([cheap]).batches).toBe(1);
 });
 
 test('the shard counts whose commitments weigh most', () => {
-  expect(stretchLength([cheap, { ...cheap, commitment: 1 }, { ...cheap, commitment: 0.5 }]).batches).toBe(50);
+  expect(stretchLength([cheap, { ...cheap, commitment: 1 }, { ...cheap, commitment: 0.5 }], 0.02).batches).toBe(50);
 });
 
 test('a record has room for a state and the frames of so many batches', () => {
@@ -39,7 +39,7 @@ test('costs stay below the share and records within their bytes wherever both ca
   });
   fc.assert(
     fc.property(fc.array(shard, { minLength: 1, maxLength: 4 }), (shards) => {
-      const { batches, share, bytes } = stretchLength(shards);
+      const { batches, share, bytes } = stretchLength(shards, COMMITMENT_SHARE);
       const fewer = stretchLength(shards, COMMITMENT_SHARE, Number.POSITIVE_INFINITY);
       expect(batches).toBeGreaterThanOrEqual(1);
       expect(batches).toBeLessThanOrEqual(fewer.batches);
@@ -52,8 +52,8 @@ test('costs stay below the share and records within their bytes wherever both ca
 
 test('of a deployment, by the machine on which hashing weighs most; without any that was measured by a named one', () => {
   const work = { calls: 0, operations: 0, bytes: 0, values: 0, valueBytes: 0 };
-  // A second of work on the default machine, a tenth of a second of hashing.
-  const need = { work: { ...work, flops: 5e10, state: 1e8 }, sends: [] };
+  // A second of work on the default machine, 75 ms of hashing.
+  const need = { work: { ...work, flops: 5e10, state: 7.5e7 }, sends: [] };
   const other = { ...need, sends: [{ to: 0, bytes: 1e6, frames: 8, hops: 8 }] };
   const usual = { batches: 5, bytes: RECORD_BYTES, keep: KEPT_BYTES };
   expect(stretchesOf([need, other], [{ rate: 1e12, cores: 8 }])).toEqual(usual);
