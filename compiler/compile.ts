@@ -20,7 +20,7 @@ import type { Graph } from './4-graph/graph.ts';
 import { lowerGraph } from './4-graph/lower.ts';
 import { printGraph } from './4-graph/text.ts';
 import type { AtRest } from './5-program/arrivals.ts';
-import { type Lowered, passedAtRest } from './5-program/at-rest.ts';
+import { passedInSteps } from './5-program/at-rest.ts';
 import { lowerProgram } from './5-program/lower.ts';
 import { runPasses } from './5-program/passes/index.ts';
 import type { CannotCut } from './6-partition/cannot-cut.ts';
@@ -183,7 +183,7 @@ export function buildProgram(
       made('none', lowered);
       return { ...staged, lowered, program: lowered };
     }
-    const { kept, program, behind } = passedInSteps(staged);
+    const { kept, program, behind } = passedInSteps(staged, runPasses);
     made('none', kept);
     for (const [name, current] of behind) {
       made(name, current);
@@ -193,21 +193,13 @@ export function buildProgram(
   });
 }
 
-/** The program that is kept, behind all passes and behind each of them. */
-function passedInSteps(lowered: Lowered) {
-  const behind = new Map<string, Program>();
-  const pass = (first: Program): Program =>
-    runPasses(first, undefined, ({ name }, current) => behind.set(name, current));
-  return { ...passedAtRest(lowered, pass), behind };
-}
-
 /** What a plan says of where it comes from. */
 export interface PlanInputs {
   readonly compiler: string;
   readonly modules: readonly { readonly path: string; readonly text: string }[];
 }
 
-export interface PlanOptions extends Omit<CutOptions, 'note'> {
+export interface PlanOptions extends Omit<CutOptions, 'note' | 'passed'> {
   /** One where nothing is said. */
   readonly shards?: number;
   /** One for each shard; as the model's schedule has them where nothing is said. */
@@ -236,9 +228,14 @@ export function buildPlan(
     );
   }
   return timed(observer, 'shards', () => {
-    const { note } = observer;
+    const { note, made } = observer;
+    const task = staged.task?.name;
+    const passed =
+      made &&
+      ((name: string, program: Program): void =>
+        made({ stage: 'program', name, task, print: () => printProgram(program) }));
     const fleet = machines ?? scheduledMachines(staged, shards);
-    const cut = cutModel(staged, fleet, { old, pinned, note });
+    const cut = cutModel(staged, fleet, { old, pinned, note, passed });
     if (cut.kind === 'impossible') return cut;
     const programs = cut.split.map((shard) => shard.program);
     const files = lowerShardsToCpu(programs, note);

@@ -9,6 +9,7 @@ import type { Graph } from '../4-graph/graph.ts';
 import { levelGraph } from '../4-graph/level.ts';
 import { type AtRest, arrivals, restingUnder } from './arrivals.ts';
 import { methodOf } from './method.ts';
+import type { ObservePass } from './passes/index.ts';
 import { MAX_BODY_OPERATIONS } from './passes/peel.ts';
 
 /** Ticks of a training before which some node is at rest. */
@@ -44,6 +45,14 @@ export function passedAtRest(
   }
   const kept = lower('all');
   return { kept, program: pass(kept) };
+}
+
+/** The program that is kept, behind all passes and behind each of them. */
+export function passedInSteps(lowered: Lowered, pass: (program: Program, observe: ObservePass) => Program) {
+  const behind = new Map<string, Program>();
+  // Where the program is lowered anew, each of its passes takes the place of the one before.
+  const passed = passedAtRest(lowered, (first) => pass(first, ({ name }, current) => behind.set(name, current)));
+  return { ...passed, behind };
 }
 
 /** @param operations at least so many in its body */

@@ -3,7 +3,7 @@ import { isOfLanes, plainName } from '../../spec/names.ts';
 import { type Program, sizeOf } from '../../spec/program.ts';
 import type { ScheduleInstance, TrainTask } from '../3-check/checked.ts';
 import type { AtRest } from '../5-program/arrivals.ts';
-import { type Lowered, passedAtRest } from '../5-program/at-rest.ts';
+import { type Lowered, passedAtRest, passedInSteps } from '../5-program/at-rest.ts';
 import { runPassesByNode } from '../5-program/passes/index.ts';
 import { type CannotCut, mebibytes, notYet } from './cannot-cut.ts';
 import { type CutAt, constraintsOf } from './constraints.ts';
@@ -49,6 +49,8 @@ export interface CutOptions {
   readonly pinned?: ReadonlyMap<string, number> | undefined;
   /** Called with what is being done, since cutting into many shards takes a while. */
   readonly note?: ((doing: string) => void) | undefined;
+  /** Called with the program of the whole model behind each pass. */
+  readonly passed?: ((name: string, program: Program) => void) | undefined;
 }
 
 /** How often the room of machines is corrected by what values of a batch were found to need beside the weights. */
@@ -62,7 +64,7 @@ const EVEN = 1.045;
 export function cutModel(
   uncut: Uncut,
   machines: Machines,
-  { old, pinned = new Map(), note }: CutOptions = {},
+  { old, pinned = new Map(), note, passed }: CutOptions = {},
 ): CutModel | CannotCut {
   const { checked, graph, wholeNodes = false, ahead = 0 } = uncut;
   const schedules = checked.schedules.filter((s) => s.model === graph.name);
@@ -70,8 +72,7 @@ export function cutModel(
   if (refused) return refused;
   const together = schedules.flatMap((s) => s.keepTogether);
   const cutAt = cutAtOf(schedules);
-  const lower = (atRest: AtRest): Program => withoutLanes(uncut.lower(atRest));
-  const whole = passedAtRest({ ...uncut, lower }, runPassesByNode).program;
+  const whole = passedByNode(uncut, passed);
   const uncutNodes = wholeNodes || stepsNeedWholeWeights(whole, uncut.task);
   const constraints = constraintsOf(graph, uncutNodes && cutAt !== 'clusters' ? 'nodes' : cutAt, together, pinned);
   let cutting: Cutting = { graph, whole, machines, constraints };
@@ -122,6 +123,15 @@ export function cutModel(
 /** Behind microbatches every shard moves its weights by itself, and an optimiser that reduces needs all of a weight. */
 export function stepsNeedWholeWeights({ functions }: Program, task: TrainTask | undefined): boolean {
   return task?.optimizer.ofWeights !== undefined && functions.some((f) => f.role === 'move');
+}
+
+/** The program of the whole model behind its passes, each node by itself. */
+function passedByNode(uncut: Uncut, passed: CutOptions['passed']): Program {
+  const lower = (atRest: AtRest): Program => withoutLanes(uncut.lower(atRest));
+  if (!passed) return passedAtRest({ ...uncut, lower }, (first) => runPassesByNode(first)).program;
+  const { program, behind } = passedInSteps({ ...uncut, lower }, runPassesByNode);
+  for (const [name, current] of behind) passed(name, current);
+  return program;
 }
 
 /** Threads of one machine share a batch; shards share the model, each on one thread. */

@@ -3,6 +3,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { describe, expect, test } from 'vitest';
+import { passes } from '../../compiler/5-program/passes/index.ts';
 import { lowering } from '../../compiler/7-kernels/wgsl/steps.ts';
 import { jsonLines, nmc, temporaryFolder, writeTiny } from '../support/nmc.ts';
 import { ROOT } from '../support/repository.ts';
@@ -166,6 +167,14 @@ describe('NMC_DEBUG', () => {
     const passes = await nmc(args, { env: { NMC_DEBUG: '5' } });
     expect(passes.stderr).toMatch(/^\[graph\] after dead-code$/m);
     expect(passes.stderr).toMatch(/^\[kernels\] cpu\/train\.onnx$/m);
+  });
+
+  test('5 shows the program of a model that is cut behind each pass, too', async () => {
+    const args = ['compile', model, '--partition', '2', '-o', join(folder, 'debug-cut.plan'), '--json'];
+    const { stderr } = await nmc(args, { env: { NMC_DEBUG: '5' } });
+    const shown = [...stderr.matchAll(/^\[graph\] after (\S+)$/gm)].map(([, name]) => name);
+    const byNode = passes.map(({ name }) => name).filter((name) => name !== 'batch');
+    expect(shown).toEqual(['none', ...byNode]);
   });
 
   test('4 shows what each step of the lowering to WGSL has changed, once for each function', async () => {

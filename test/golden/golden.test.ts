@@ -80,7 +80,7 @@ describe.each([...small, ...examples])('$name', ({ model, folder, keeps }) => {
     for (const { graph, lowered } of compiled.staged) {
       expect(() => verifyGraph(graph)).not.toThrow();
       expect(() => verify(lowered)).not.toThrow();
-      runPasses(lowered, undefined, (pass, program) => expect(() => verify(program), pass.name).not.toThrow());
+      runPasses(lowered, (pass, program) => expect(() => verify(program), pass.name).not.toThrow());
     }
   });
 

@@ -44,18 +44,27 @@ export const passes: readonly Pass[] = [
   { name: 'slots', what: 'buffer reuse', run: each(assignSlots) },
 ];
 
+/** Called behind each pass. */
+export type ObservePass = (pass: Pick<Pass, 'name'>, program: Program) => void;
+
 /** All passes but the one that joins nodes: what is cut over shards keeps every node by itself. */
-export function runPassesByNode(program: Program): Program {
-  return passes.filter((pass) => pass.name !== 'batch').reduce((current, pass) => pass.run(current), program);
+export function runPassesByNode(program: Program, observe?: ObservePass): Program {
+  return run(
+    passes.filter((pass) => pass.name !== 'batch'),
+    program,
+    observe,
+  );
 }
 
-/** @param last the pass to stop behind; all when absent */
-export function runPasses(program: Program, last?: string, observe?: (pass: Pass, program: Program) => void): Program {
+export function runPasses(program: Program, observe?: ObservePass): Program {
+  return run(passes, program, observe);
+}
+
+function run(list: readonly Pass[], program: Program, observe?: ObservePass): Program {
   let current = program;
-  for (const pass of passes) {
+  for (const pass of list) {
     current = pass.run(current);
     observe?.(pass, current);
-    if (pass.name === last) break;
   }
   return current;
 }

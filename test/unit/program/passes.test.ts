@@ -55,7 +55,7 @@ describe.each(Object.keys(methods) as (keyof typeof methods)[])('%s', (method) =
     expect(parseProgram(printProgram(program))).toEqual(program);
     const before = await trainThreeBatches(program);
     const states: Program[] = [];
-    runPasses(program, undefined, (pass, after) => {
+    runPasses(program, (pass, after) => {
       expect(() => verify(after), pass.name).not.toThrow();
       expect(parseProgram(printProgram(after)), pass.name).toEqual(after);
       states.push(after);
