@@ -3,10 +3,11 @@
  * `capability.schema.json` is the same as a schema.
  */
 
+import type { Costs } from './costs.ts';
 import type { HalfUnit } from './precision.ts';
 
 /** A major version that differs is refused; unknown fields of a newer minor one are ignored. */
-export const CAPABILITY_FORMAT = '1.1';
+export const CAPABILITY_FORMAT = '1.2';
 
 export interface Capability {
   readonly format: string;
@@ -21,6 +22,7 @@ export interface Capability {
   readonly upload?: number;
   readonly download?: number;
   readonly devices: readonly DeviceCapability[];
+  readonly crypto?: CryptoSpeed;
   /** The device that `--device auto` takes, and why. */
   readonly auto: { readonly device: string; readonly why: string };
 }
@@ -59,4 +61,12 @@ export interface Measured {
   readonly gigabytesPerSecond: number;
   /** Empty pieces of work, one after the other. */
   readonly dispatchesPerSecond: number;
+  /** What a shard's work there is made of. Records of before it was measured do not say it. */
+  readonly costs?: Costs;
+}
+
+/** One thread hashes (SHA-256) and seals (AES-256-GCM) so many megabytes a second. */
+export interface CryptoSpeed {
+  readonly hash: number;
+  readonly seal: number;
 }

@@ -3,8 +3,10 @@
  * `nmc mesh record` makes it from what `nmc doctor --json` prints on each machine.
  */
 
+import type { Costs } from './costs.ts';
+
 /** A major version that differs is refused; unknown fields of a newer minor one are ignored. */
-export const MESH_FORMAT = '1.0';
+export const MESH_FORMAT = '1.1';
 
 export interface MeshFile {
   readonly format: string;
@@ -20,6 +22,9 @@ export interface MeshMachine {
   readonly name: string;
   /** FLOP per second that it reaches. */
   readonly rate: number;
+  /** Cores that shards share, and what their work is made of; absent: a FLOP at the rate is all that counts. */
+  readonly cores?: number;
+  readonly costs?: Costs;
   /** Bytes for a shard. */
   readonly memory: number;
   /** Bytes per second out of and into the machine; absent: no bound. */

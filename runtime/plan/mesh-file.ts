@@ -100,6 +100,8 @@ export function meshOf(records: readonly { readonly path: string; readonly recor
       name,
       rate: gflops * 1e9,
       memory: record.memoryBytes,
+      cores: record.cores,
+      ...(chosen?.measured?.costs ? { costs: chosen.measured.costs } : {}),
       ...(upload ? { upload } : {}),
       ...(download ? { download } : {}),
     };

@@ -9,7 +9,10 @@ import { formatBytes } from '../../support/format-numbers.ts';
 import { EXIT } from '../shell/command.ts';
 import type { WithJson } from '../shell/common-options.ts';
 import { adapterOf, failedGpu } from './adapters.ts';
-import { FULL, LIGHT, measure } from './measure.ts';
+import { costLines } from './cost-lines.ts';
+import { costsOf } from './costs.ts';
+import { cryptoSpeed } from './crypto-speed.ts';
+import { FULL, LIGHT, measure, SQUARE } from './measure.ts';
 import { variantsOf } from './variants.ts';
 
 export default async function (args: WithJson): Promise<number> {
@@ -31,6 +34,7 @@ export async function examine(): Promise<Capability> {
     cores: availableParallelism(),
     memoryBytes: totalmem(),
     devices,
+    crypto: cryptoSpeed(),
     auto: { device: 'cpu', why: whyCpu(devices) },
   };
 }
@@ -44,7 +48,8 @@ const reference: DeviceCapability = {
 async function examineCpu(): Promise<DeviceCapability> {
   try {
     const cpu = await loadCpu();
-    return { device: 'cpu', available: true, description: cpu.description, measured: await measure(cpu, FULL) };
+    const measured = { ...(await measure(cpu, FULL)), costs: await costsOf(cpu, SQUARE) };
+    return { device: 'cpu', available: true, description: cpu.description, measured };
   } catch (error) {
     if (!(error instanceof EnvironmentError)) throw error;
     const { message: reason, repair } = error;
@@ -57,7 +62,9 @@ async function examineGpu(): Promise<DeviceCapability> {
     const { webgpuDevice } = await import('../../device/webgpu/webgpu.ts');
     const device: Device = await webgpuDevice();
     const adapter = await adapterOf();
-    const measured = await measure(device, adapter?.software === false ? FULL : LIGHT);
+    const fast = adapter?.software === false;
+    const speeds = await measure(device, fast ? FULL : LIGHT);
+    const measured = fast ? { ...speeds, costs: await costsOf(device, SQUARE) } : speeds;
     return {
       device: 'webgpu',
       available: true,
@@ -86,6 +93,7 @@ function inWords(c: Capability): string {
       lines.push(
         `           ${gflops} GFLOP/s on products, ${gigabytesPerSecond} GB/s on copies, ${dispatchesPerSecond} dispatches/s`,
       );
+      if (d.measured.costs) lines.push(...costLines(d.measured.costs).map((line) => `           ${line}`));
     }
     if (d.adapter)
       lines.push(
@@ -95,6 +103,7 @@ function inWords(c: Capability): string {
       );
     if (d.repair !== undefined) lines.push(`           ${d.repair}`);
   }
+  if (c.crypto) lines.push('', `one thread hashes ${c.crypto.hash} MB/s, and seals ${c.crypto.seal} MB/s`);
   lines.push('', `--device auto takes ${c.auto.device}: ${c.auto.why}`);
   return `${lines.join('\n')}\n`;
 }

@@ -9,7 +9,7 @@ import { writeFileAtomic } from '../../support/atomic.ts';
 import { ownPath } from '../../support/safe-path.ts';
 import { follows, number, object, type Shape } from '../../support/shape.ts';
 import { costsOf } from './costs.ts';
-import { type Effort, productSpeed, quartileOf } from './measure.ts';
+import { type Effort, productSpeed, quartileOf, SQUARE } from './measure.ts';
 
 export interface MachineRecord {
   /** FLOP/s of all cores together. */
@@ -19,7 +19,6 @@ export interface MachineRecord {
 
 const RECORD: Shape<MachineRecord> = object({ rate: number, costs: ALL_COSTS });
 
-const SQUARE = { m: 512, n: 512, k: 512 };
 const EFFORT: Effort = { products: 4, elements: 1024, pieces: 1, runs: 7 };
 /** A record is good for a day: machines get other company. */
 const GOOD_MILLISECONDS = 24 * 3600 * 1000;

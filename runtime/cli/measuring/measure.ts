@@ -116,7 +116,8 @@ export async function productSpeed(
   return (effort.products * 2 * shape.m * shape.n * shape.k) / milliseconds / 1e6;
 }
 
-const SQUARE = { m: 512, n: 512, k: 512 };
+/** A product that all threads have work in. */
+export const SQUARE = { m: 512, n: 512, k: 512 };
 
 export async function measure(device: Device, effort: Effort): Promise<Measured> {
   const gflops = await productSpeed(device, SQUARE, effort);
