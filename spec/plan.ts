@@ -1,4 +1,5 @@
 /** The plan: what the compiler hands to the runtime. `plan.schema.json` is the same as a schema. */
+import type { Costs, CountedWork } from './costs.ts';
 import type { FieldType, Initializer, Shape } from './program.ts';
 
 /** A major version that differs is refused; unknown fields of a newer minor one are ignored. */
@@ -169,15 +170,24 @@ export interface PlanPredicted {
     readonly download: number | null;
     /** Bytes that a shard may have there; absent: no bound. */
     readonly memory?: number;
+    /** Of the mesh file, where it has them. */
+    readonly cores?: number;
+    readonly costs?: Costs;
   }[];
   readonly shards: readonly {
     /** Seconds of a tick on its machine, of what goes out and of what comes in: those of a batch over its ticks. */
     readonly compute: number;
+    /** Of `compute`, what frames take: to seal, send, receive and open. */
+    readonly frames?: number;
     readonly upload: number;
     readonly download: number;
   }[];
   /** Seconds of a tick: the largest of the above, and of what a slow link between two machines takes. */
   readonly tick: number;
+  /** The machine that all of this is of, where nobody has named any. */
+  readonly assumed?: string;
+  /** What a batch of training is in one shard: calls, what they work out and are handed, and bytes of the state. */
+  readonly whole?: CountedWork & { readonly state: number };
   /** `to`: where the link leads that limits. */
   readonly limit: {
     readonly shard: number;

@@ -14,13 +14,18 @@ export function measureCosts(problem: Problem, part: Int32Array): Costs {
     tally.work[p] = (tally.work[p] as number) + (pieces.work[v] as number);
     tally.memory[p] = (tally.memory[p] as number) + (pieces.memory[v] as number);
   }
+  const fleet = fleetOf(machines);
   const costs = machines.list.map((machine, p): MachineCosts => {
     let sent = 0;
     let received = 0;
+    let count = 0;
     for (let q = 0; q < K; q++) {
-      sent += traffic[p * K + q] as number;
-      received += traffic[q * K + p] as number;
+      const [out, back] = [traffic[p * K + q] as number, traffic[q * K + p] as number];
+      sent += out;
+      received += back;
+      count += Number(out > 0) + Number(back > 0);
     }
+    const frames = count * (fleet.frame[p] as number) + (sent + received) * (fleet.frameByte[p] as number);
     const work = tally.work[p] as number;
     return {
       pieces: tally.pieces[p] as number,
@@ -28,7 +33,8 @@ export function measureCosts(problem: Problem, part: Int32Array): Costs {
       memory: tally.memory[p] as number,
       sent,
       received,
-      compute: work / machine.rate,
+      frames,
+      compute: work / machine.rate + frames,
       up: sent / machine.upload,
       down: received / machine.download,
     };
@@ -61,7 +67,7 @@ export function measureCosts(problem: Problem, part: Int32Array): Costs {
     delay = Math.max(delay, late);
     if (machines.bandwidth) meet(bytes / (machines.bandwidth[pair] as number), 'link', Math.floor(pair / K), pair % K);
   }
-  const least = leastCompute(pieces.work, fleetOf(machines));
+  const least = leastCompute(pieces.work, fleet);
   return { machines: costs, ...worst, staleness, delay, volume, messages, traffic, leastCompute: least };
 }
 

@@ -226,12 +226,13 @@ function search(
   return { found, why };
 }
 
-/** Whether only computing can bind: all alike, and nothing is said of memory or of what is between them. */
+/** Whether only computing can bind: all alike, and nothing is said of memory, of frames or of what is between them. */
 function isFree({ list, latency, bandwidth }: Machines): boolean {
   if (latency || bandwidth) return false;
   const [first] = list;
   return list.every(
-    (m) => m.rate === first?.rate && m.memory === Infinity && m.upload === Infinity && m.download === Infinity,
+    (m) =>
+      !m.costs && m.rate === first?.rate && m.memory === Infinity && m.upload === Infinity && m.download === Infinity,
   );
 }
 

@@ -9,6 +9,9 @@ export interface Fleet {
   readonly download: Float64Array;
   readonly latency: Float64Array | undefined;
   readonly bandwidth: Float64Array | undefined;
+  /** Seconds of a processor for a byte that is sent or received, and for a frame: one end's half. */
+  readonly frameByte: Float64Array;
+  readonly frame: Float64Array;
   /** All alike and as far from each other: names can be exchanged freely. */
   readonly uniform: boolean;
 }
@@ -17,7 +20,12 @@ export function fleetOf({ list, latency, bandwidth }: Machines): Fleet {
   const column = (key: 'rate' | 'memory' | 'upload' | 'download'): Float64Array =>
     Float64Array.from(list, (machine) => machine[key]);
   const [rate, memory, upload, download] = [column('rate'), column('memory'), column('upload'), column('download')];
-  const alike = [rate, memory, upload, download].every((values) => values.every((value) => value === values[0]));
+  const half = (key: 'frame' | 'frameByte'): Float64Array =>
+    Float64Array.from(list, ({ costs }) => (costs?.[key] ?? 0) / 2);
+  const [frame, frameByte] = [half('frame'), half('frameByte')];
+  const alike = [rate, memory, upload, download, frame, frameByte].every((values) =>
+    values.every((value) => value === values[0]),
+  );
   return {
     count: list.length,
     rate,
@@ -26,6 +34,8 @@ export function fleetOf({ list, latency, bandwidth }: Machines): Fleet {
     download,
     latency,
     bandwidth,
+    frame,
+    frameByte,
     uniform: alike && !latency && !bandwidth,
   };
 }

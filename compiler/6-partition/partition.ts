@@ -30,6 +30,7 @@ export function partition(problem: Problem, options: PartitionOptions = {}): Par
   }
   const fits = (part: Int32Array): boolean => spilled(h, fleet, part) === undefined;
   if (!assignments.some(fits)) assignments.push(...solve(h, fleet, rng, options));
+  if (!useAll) assignments.push(...onOneMachine(h, fleet));
   const fitting = assignments.filter(fits);
   const [first] = assignments;
   if (fitting.length === 0 && first) {
@@ -65,6 +66,13 @@ function solve(h: Hypergraph, fleet: Fleet, rng: Rng, options: PartitionOptions)
     found.push(improve(h, graph, part, search));
   }
   return found;
+}
+
+/** All on the fastest machine: the search does not know that each frame costs something, whatever is in it. */
+function onOneMachine(h: Hypergraph, fleet: Fleet): Int32Array[] {
+  const costly = fleet.frame.some((seconds) => seconds > 0);
+  if (!costly || h.fixed.some((machine) => machine !== -1)) return [];
+  return [new Int32Array(h.count).fill(choice(fleet, 1)[0] as number)];
 }
 
 /** The fastest machines, in the order of their numbers. */

@@ -3,6 +3,8 @@
  * pieces need of each other, and the machines. Plain typed arrays, so that a million pieces fit.
  */
 
+import type { Costs as MachineCost } from '../../spec/costs.ts';
+
 /** What a tick costs on each piece, and what binds pieces to each other and to machines. */
 export interface Pieces {
   readonly count: number;
@@ -52,10 +54,15 @@ export interface Machine {
   /** Bytes per second out of and into the machine, > 0. */
   readonly upload: number;
   readonly download: number;
+  /** What frames cost there beside the work, where it has been measured; absent: nothing. */
+  readonly costs?: MachineCost;
+  readonly cores?: number;
 }
 
 export interface Machines {
   readonly list: readonly Machine[];
+  /** Nobody has named them: predictions are of the default machine. */
+  readonly assumed?: boolean;
   /** Seconds one way from machine a to machine b at `a * K + b`; without it, borders have no delay. */
   readonly latency?: Float64Array;
   /** Bytes per second from machine a to machine b at `a * K + b`; without it, only upload and download bind. */
@@ -97,7 +104,9 @@ export interface MachineCosts {
   /** Bytes sent and received. */
   readonly sent: number;
   readonly received: number;
-  /** Seconds of each; all overlap, so the largest is the machine's time. */
+  /** Seconds of a processor for the frames that it sends and gets, beside its work. */
+  readonly frames: number;
+  /** Seconds of each; all overlap, so the largest is the machine's time. Frames are part of `compute`. */
   readonly compute: number;
   readonly up: number;
   readonly down: number;

@@ -16,12 +16,13 @@ export function scheduledMachines({ checked, graph }: ScheduledModel, shards: nu
   const [schedule] = checked.schedules.filter((s) => s.model === graph.name);
   const { memory, uplink, downlink, latency } = schedule?.settings ?? {};
   const bound = (value: unknown): number => (typeof value === 'number' ? value : Infinity);
-  const machines = uniformMachines(shards, {
+  const alike = uniformMachines(shards, {
     rate: ASSUMED_RATE,
     memory: bound(memory),
     upload: bound(uplink),
     download: bound(downlink),
   });
+  const machines = { ...alike, assumed: true };
   if (typeof latency !== 'number') return machines;
   // A schedule gives the way there and back.
   return { ...machines, latency: new Float64Array(shards * shards).fill(latency / 2) };

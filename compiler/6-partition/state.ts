@@ -126,9 +126,10 @@ export class State {
 
   /** Seconds of machine p: the largest of its three. */
   time(p: number): number {
-    const { rate, upload, download } = this.fleet;
+    const { rate, upload, download, frameByte } = this.fleet;
+    const bytes = (this.sent[p] as number) + (this.received[p] as number);
     return Math.max(
-      (this.work[p] as number) / (rate[p] as number),
+      (this.work[p] as number) / (rate[p] as number) + bytes * (frameByte[p] as number),
       (this.sent[p] as number) / (upload[p] as number),
       (this.received[p] as number) / (download[p] as number),
     );
@@ -202,12 +203,12 @@ export class State {
 
   /** What is over on machine p with this work, memory, and bytes sent and received. */
   #overOf(p: number, w: number, m: number, s: number, r: number): number {
-    const { memory, rate, upload, download } = this.fleet;
+    const { memory, rate, upload, download, frameByte } = this.fleet;
     const most = memory[p] as number;
     const spill = m > most ? (OVER_MEMORY * (m - most)) / Math.max(most, 1) : 0;
     return (
       spill +
-      this.#over(w / (rate[p] as number)) +
+      this.#over(w / (rate[p] as number) + (s + r) * (frameByte[p] as number)) +
       this.#over(s / (upload[p] as number)) +
       this.#over(r / (download[p] as number))
     );

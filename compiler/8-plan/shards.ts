@@ -1,9 +1,12 @@
 /** A plan of several shards: their programs, schedules and files, what crosses between them, and how fast that will be. */
+import { type Costs, type CountedWork, secondsOfCounted } from '../../spec/costs.ts';
+import { DEFAULT_MACHINE } from '../../spec/default-machine.ts';
 import { parseTile, TRAIN } from '../../spec/names.ts';
 import type { Plan, PlanPart, PlanPredicted, PlanShard, Sink } from '../../spec/plan.ts';
+import { type Program, sizeOf } from '../../spec/program.ts';
 import type { Machines } from '../6-partition/problem.ts';
 import type { ShardProgram } from '../6-partition/shards/split.ts';
-import { batchFlops, shardMemory, ticksIn } from '../6-partition/shards/work.ts';
+import { batchFlops, countedBatch, countedWhole, shardMemory, ticksIn } from '../6-partition/shards/work.ts';
 import type { Tiling } from '../6-partition/tiles/tiling.ts';
 import type { ShardFile } from '../7-kernels/onnx/shards.ts';
 import { countBorders } from './borders.ts';
@@ -40,7 +43,11 @@ export function draftShardedPlan(source: PlanSource, cut: ShardsSource): PlanDra
     cut.shards.map((s) => s.schedule),
     name,
   );
-  const plan: Plan = { ...whole.plan, shards, borders, predicted: predict(shards, borders, cut.machines, ticks) };
+  const works = cut.shards.map((shard) => countedBatch(shard, name));
+  const predicted = predict({ shards, works, borders, machines: cut.machines, ticks });
+  const { training } = whole.plan;
+  const inOne = training ? { whole: inOneShard(source.program, training.microbatches ?? 1) } : {};
+  const plan: Plan = { ...whole.plan, shards, borders, predicted: { ...predicted, ...inOne } };
   const built = cut.shards.map((shard, i) => ({
     ...shard,
     files: new Map((cut.files[i] ?? []).map((f) => [f.name, f.bytes])),
@@ -94,29 +101,54 @@ function shardOf(
   };
 }
 
+function inOneShard(program: Program, microbatches: number): NonNullable<PlanPredicted['whole']> {
+  const state = program.states.reduce((sum, s) => sum + BYTES * sizeOf(s.shape), 0);
+  return { ...countedWhole(program, microbatches), state };
+}
+
+interface Predicting {
+  readonly shards: readonly PlanShard[];
+  /** Of a batch. */
+  readonly works: readonly CountedWork[];
+  readonly borders: Plan['borders'];
+  readonly machines: Machines;
+  readonly ticks: number;
+}
+
 /**
- * A machine's time for a tick is the largest of its work and what it sends and gets: all three go on side by side. What
- * a batch does once, before its ticks and after them, is spread over them, as the partitioner has it.
+ * A machine's time for a tick is the largest of its work and what it sends and gets: all three go on side by side, but
+ * for frames, which the processor seals and opens. What a batch does once, before its ticks and after them, is spread
+ * over them, as the partitioner has it. Machines that have not measured what they can do count the work alone.
  */
-function predict(
-  shards: readonly PlanShard[],
-  borders: Plan['borders'],
-  machines: Machines,
-  ticks: number,
-): PlanPredicted {
+function predict({ shards, works, borders, machines, ticks }: Predicting): PlanPredicted {
   const sent = shards.map(() => 0);
   const got = shards.map(() => 0);
+  const framed = shards.map(() => 0);
+  const costsOf = (i: number): Costs | undefined =>
+    machines.list[i]?.costs ?? (machines.assumed ? DEFAULT_MACHINE.costs : undefined);
   const flows = borders
     .flatMap((b) => b.flows)
-    .map(({ from, to, valuesPerBatch }) => ({ from, to, bytes: (valuesPerBatch * BYTES) / ticks }));
-  for (const { from, to, bytes } of flows) {
+    .map(({ from, to, valuesPerBatch, messagesPerBatch }) => {
+      return { from, to, bytes: (valuesPerBatch * BYTES) / ticks, frames: messagesPerBatch / ticks };
+    });
+  for (const { from, to, bytes, frames } of flows) {
     sent[from] = (sent[from] ?? 0) + bytes;
     got[to] = (got[to] ?? 0) + bytes;
+    for (const end of [from, to]) {
+      const costs = costsOf(end);
+      if (costs) framed[end] = (framed[end] ?? 0) + (frames * costs.frame + bytes * costs.frameByte) / 2;
+    }
   }
   const times = shards.map((shard, i) => {
     const machine = machines.list[i];
+    const costs = costsOf(i);
+    const work = works[i];
+    const frames = framed[i] ?? 0;
+    const computing =
+      costs && work ? secondsOfCounted(work, costs, false) / ticks : (shard.flopsPerTick ?? 0) / (machine?.rate ?? 1);
     return {
-      compute: (shard.flopsPerTick ?? 0) / (machine?.rate ?? 1),
+      compute: computing + frames,
+      ...(costs ? { frames } : {}),
       upload: (sent[i] ?? 0) / (machine?.upload ?? Infinity),
       download: (got[i] ?? 0) / (machine?.download ?? Infinity),
     };
@@ -145,9 +177,11 @@ function predict(
       upload: finite(m.upload),
       download: finite(m.download),
       ...(Number.isFinite(m.memory) ? { memory: m.memory } : {}),
+      ...(m.costs ? { cores: m.cores ?? 1, costs: m.costs } : {}),
     })),
     shards: times,
     tick,
+    ...(machines.assumed ? { assumed: `${DEFAULT_MACHINE.name}, ${DEFAULT_MACHINE.date}` } : {}),
     limit,
   };
 }

@@ -100,8 +100,7 @@ export function meshOf(records: readonly { readonly path: string; readonly recor
       name,
       rate: gflops * 1e9,
       memory: record.memoryBytes,
-      cores: record.cores,
-      ...(chosen?.measured?.costs ? { costs: chosen.measured.costs } : {}),
+      ...(chosen?.measured?.costs ? { cores: record.cores, costs: chosen.measured.costs } : {}),
       ...(upload ? { upload } : {}),
       ...(download ? { download } : {}),
     };

@@ -3,6 +3,7 @@
  * batch of a large shard: it is done so seldom that it costs a small share of the work, and so often that the record
  * of what lies in between stays small.
  */
+import { DEFAULT_MACHINE } from '../../spec/default-machine.ts';
 import type { BatchWork, Deployment, ShardNeeds } from '../wire/deployment.ts';
 import type { Capability } from '../wire/messages.ts';
 import { secondsOfWork } from './batch-time.ts';
@@ -36,15 +37,6 @@ const SENT_BYTES = 160;
 const TAKEN_BYTES = 224;
 /** Of a quotient that is a whole number but for the last bits. */
 const ROUNDING = 1e-9;
-
-/** A core of a server of about 2023, for meshes whose trainers have not measured what they can do. */
-export const DEFAULT_MACHINE: Pick<Capability, 'rate' | 'cores' | 'costs'> = {
-  ...{ rate: 5e10, cores: 1 },
-  costs: {
-    ...{ call: 2e-5, value: 2e-6, valueByte: 1e-10, operation: 1e-6, byte: 1e-10, flop: 2e-11, stateByte: 1e-9 },
-    ...{ frame: 5e-5, frameByte: 2e-9, speedup: 1 },
-  },
-};
 
 /**
  * The fewest batches whose work is worth a commitment on every shard; no more than the records have room for, unless a

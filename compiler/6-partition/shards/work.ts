@@ -1,7 +1,9 @@
 /** What a shard costs: FLOPs of its ticks and batches, and the bytes that it holds. */
+import type { CountedWork } from '../../../spec/costs.ts';
 import { LAST, TRAIN } from '../../../spec/names.ts';
+import type { Program, ProgramFunction } from '../../../spec/program.ts';
 import type { Stage } from '../../../spec/schedule.ts';
-import { countFlops, countMemory } from '../../5-program/cost.ts';
+import { countFlops, countMemory, countWork } from '../../5-program/cost.ts';
 import { runsOf, tickOf } from './runs.ts';
 import type { ShardProgram } from './split.ts';
 
@@ -61,6 +63,48 @@ export function batchFlops({ program, schedule }: ShardProgram, name: string): n
   };
   const settling = runsOf(schedule, name).reduce((sum, { f, times }) => sum + flopsIn(f.stages) * times, 0);
   return settling + flopsIn(after);
+}
+
+/** All that a batch of a function makes a shard do. */
+export function countedBatch({ program, schedule }: ShardProgram, name: string): CountedWork {
+  const functions = new Map(program.functions.map((f) => [f.name, f]));
+  const works = new Map<string, CountedWork>();
+  const workOf = (run: string): CountedWork => {
+    const f = functions.get(run);
+    const known = works.get(run) ?? { ...(f ? countWork(program, f) : NOTHING), calls: 1 };
+    works.set(run, known);
+    return known;
+  };
+  let sum = NOTHING;
+  const add = (stages: readonly Stage[], often: number): void => {
+    for (const { segments, repeat } of stages)
+      for (const { run } of segments) if (run !== undefined) sum = plus(sum, workOf(run), often * repeat);
+  };
+  for (const { f, times } of runsOf(schedule, name)) add(f.stages, times);
+  add(schedule.functions.find((f) => f.name === name)?.after ?? [], 1);
+  return sum;
+}
+
+/** The same of a program that nobody has cut: each microbatch, then the weight step. */
+export function countedWhole(program: Program, microbatches: number): CountedWork {
+  const of = (role: ProgramFunction['role'], often: number): CountedWork =>
+    program.functions
+      .filter((f) => f.role === role)
+      .reduce((sum, f) => plus(sum, { ...countWork(program, f), calls: 1 }, often), NOTHING);
+  return plus(of('train', microbatches), of('move', 1), 1);
+}
+
+const NOTHING: CountedWork = { calls: 0, flops: 0, operations: 0, bytes: 0, values: 0, valueBytes: 0 };
+
+function plus(a: CountedWork, b: CountedWork, times: number): CountedWork {
+  return {
+    calls: a.calls + times * b.calls,
+    flops: a.flops + times * b.flops,
+    operations: a.operations + times * b.operations,
+    bytes: a.bytes + times * b.bytes,
+    values: a.values + times * b.values,
+    valueBytes: a.valueBytes + times * b.valueBytes,
+  };
 }
 
 /** Ticks of a batch, those that were written out in front of the loop included. */

@@ -13,6 +13,7 @@ import { UserError } from '../../support/errors.ts';
 import { formatBytes, formatCount } from '../../support/format-numbers.ts';
 import { printed } from '../../support/printable.ts';
 import { withProgress } from '../../support/progress.ts';
+import { cutText, planRate } from '../planning/plan-rate.ts';
 import { EXIT } from '../shell/command.ts';
 import { precisionOf } from '../shell/command-device.ts';
 import { timed } from '../shell/debug.ts';
@@ -47,6 +48,7 @@ export default async function (args: CompileArguments): Promise<number> {
   const staged = inMicrobatches(selected, whole, cut.shards, args);
   const draft = cut.shards > 1 ? cutPlanOf(model, staged, cut) : await wholePlanOf(model, staged, cut, precision);
   const { plan } = draft;
+  const rate = planRate(plan, draft.shards ?? []);
   const folder = args.out ?? `${basename(path).replace(/\.pcn$/, '')}.plan`;
   const hash = withProgress((note) =>
     timed('writing', () =>
@@ -54,9 +56,11 @@ export default async function (args: CompileArguments): Promise<number> {
     ),
   );
   if (args.json) {
-    emit({ event: 'compiled', out: folder, sha256: hash, model: plan.model, shards: plan.shards.length });
+    const told = rate ? { rate } : {};
+    emit({ event: 'compiled', out: folder, sha256: hash, model: plan.model, shards: plan.shards.length, ...told });
     return EXIT.done;
   }
+  const gain = cutText(rate);
   const parameters = plan.shards.reduce((sum, s) => sum + s.parameterCount, 0);
   const memory = plan.shards.reduce((sum, s) => sum + s.memory, 0);
   const flops = plan.shards.reduce((sum, s) => sum + s.flopsPerBatch, 0);
@@ -66,6 +70,7 @@ export default async function (args: CompileArguments): Promise<number> {
       (plan.training
         ? `work    ${(flops / 1e6).toFixed(1)} MFLOP a batch of ${plan.training.batch} (${plan.training.rule})\n`
         : '') +
+      (gain === undefined ? '' : `rate    ${gain}\n`) +
       printed`wrote   ${folder} (sha256 ${hash.slice(0, 12)}…)    next: ${nmc`show ${folder}`}\n`,
   );
   return EXIT.done;
@@ -83,7 +88,7 @@ async function wholePlanOf(
   staged: Staged,
   cut: Cut,
   precision: Precision,
-): Promise<Pick<PlanDraft, 'plan' | 'parts'>> {
+): Promise<Pick<PlanDraft, 'plan' | 'parts' | 'shards'>> {
   const lower = async (program: Program) => (await timed('kernels', () => gpuKernels(program, precision))).files;
   const { plan, files } = await planWithKernels(model, staged, cut, lower);
   return { plan, parts: [...files].map(([path, bytes]) => bytesPart(path, bytes)) };

@@ -19,7 +19,7 @@ export interface ShardFigures {
   readonly receivedBytes: number;
   readonly borderBytes: number;
   readonly ticksPerSecond: number | null;
-  /** What takes longest there: `compute`, `upload` or `download`. */
+  /** What takes longest there: `compute`, `frames`, `upload` or `download`. */
   readonly limit: string | null;
 }
 
@@ -148,11 +148,16 @@ const perSecond = (seconds: number): number | null => (seconds > 0 ? 1 / seconds
 
 function slowest(time: PlanPredicted['shards'][number]): readonly [string, number] {
   const all = [
-    ['compute', time.compute],
+    [workOrFrames(time), time.compute],
     ['upload', time.upload],
     ['download', time.download],
   ] as const;
   return all.reduce((worst, next) => (next[1] > worst[1] ? next : worst));
+}
+
+/** What most of a processor's time goes into. */
+function workOrFrames({ compute, frames = 0 }: PlanPredicted['shards'][number]): 'compute' | 'frames' {
+  return 2 * frames > compute ? 'frames' : 'compute';
 }
 
 function bottleneckOf(plan: Plan, { limit, shards, tick, machines }: PlanPredicted): PlanFigures['bottleneck'] {
@@ -160,18 +165,22 @@ function bottleneckOf(plan: Plan, { limit, shards, tick, machines }: PlanPredict
   const mean = shards.reduce((sum, s) => sum + s.compute, 0) / Math.max(1, shards.length);
   const only = plan.shards[limit.shard]?.nodes.length === 1;
   const uneven = `a shard is busy ${((100 * mean) / tick).toFixed(0)} % of that time on average`;
+  const time = shards[limit.shard];
+  const by = limit.by === 'compute' && time ? workOrFrames(time) : limit.by;
   const help =
-    limit.by !== 'compute'
-      ? `a faster ${limit.by}, half as wide frames (f16), or fewer shards`
-      : tick <= 1.05 * mean
-        ? 'more shards, or faster machines: the work is even'
-        : only
-          ? `a faster machine there, or a smaller ${plan.shards[limit.shard]?.nodes[0] ?? 'node'}; ${uneven}`
-          : `a faster machine there; ${uneven}`;
+    by === 'frames'
+      ? 'fewer shards, or a larger model: frames take longer than the work'
+      : by !== 'compute'
+        ? `a faster ${by}, half as wide frames (f16), or fewer shards`
+        : tick <= 1.05 * mean
+          ? 'more shards, or faster machines: the work is even'
+          : only
+            ? `a faster machine there, or a smaller ${plan.shards[limit.shard]?.nodes[0] ?? 'node'}; ${uneven}`
+            : `a faster machine there; ${uneven}`;
   return {
     shard: limit.shard,
     machine: name(limit.shard),
-    by: limit.by,
+    by,
     to: limit.to === undefined ? null : name(limit.to),
     secondsPerTick: tick,
     help,

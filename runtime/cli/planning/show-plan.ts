@@ -4,10 +4,12 @@ import type { VerifiedPlan } from '../../plan/verify-plan.ts';
 import { writeFileAtomic } from '../../support/atomic.ts';
 import { emit } from '../../support/emit.ts';
 import { formatBytes, formatCount } from '../../support/format-numbers.ts';
+import { printed } from '../../support/printable.ts';
 import { ownPath } from '../../support/safe-path.ts';
 import { EXIT } from '../shell/command.ts';
 import { openPlan } from './open-plan.ts';
 import { figuresOf, type PlanFigures, type ShardFigures } from './plan-figures.ts';
+import { cutText, type PlanRate, planRate } from './plan-rate.ts';
 
 export interface ShowPlanOptions {
   readonly json: boolean;
@@ -17,8 +19,8 @@ export interface ShowPlanOptions {
 }
 
 export async function showPlan(folder: string, { json, svg, html }: ShowPlanOptions): Promise<number> {
-  const { plan, programs } = openPlan(folder);
-  const figures = figuresOf(plan);
+  const { plan, programs, schedules } = openPlan(folder);
+  const figures = { ...figuresOf(plan), rate: rateOf({ plan, programs, schedules }) };
   if (svg !== undefined || html !== undefined) return draw({ plan, programs }, figures, { json, svg, html });
   if (json) {
     emit({ ...figures });
@@ -28,9 +30,14 @@ export async function showPlan(folder: string, { json, svg, html }: ShowPlanOpti
   return EXIT.done;
 }
 
+export function rateOf({ plan, programs, schedules }: Pick<VerifiedPlan, 'plan' | 'programs' | 'schedules'>) {
+  const shards = programs.flatMap((program, i) => (schedules[i] ? [{ program, schedule: schedules[i] }] : []));
+  return planRate(plan, shards) ?? null;
+}
+
 async function draw(
   { plan, programs }: Pick<VerifiedPlan, 'plan' | 'programs'>,
-  figures: PlanFigures,
+  figures: RatedFigures,
   { json, svg, html }: { readonly json: boolean; readonly svg: string | undefined; readonly html: string | undefined },
 ): Promise<number> {
   const { planSvg } = await import('../../../compiler/8-plan/svg.ts');
@@ -51,14 +58,18 @@ async function draw(
   return EXIT.done;
 }
 
-export function textOf(plan: Plan, figures: PlanFigures): string {
+export interface RatedFigures extends PlanFigures {
+  readonly rate: PlanRate | null;
+}
+
+export function textOf(plan: Plan, figures: RatedFigures): string {
   const { model, compiler, task, rule, batch } = figures;
   const head = `${model} · ${compiler}${task === null ? '' : ` · ${task}: ${rule}, batches of ${batch}`}`;
   const ends = [
     ...plan.predictions.map((p) => `predict ${p.task}: ${p.reads.map((r) => r.name).join(', ')}`),
     ...plan.checks.map((c) => `check ${c.text}`),
   ];
-  return `${head}\n\n${tableOf(figures)}\n${bottleneckOf(figures)}${ends.map((line) => `\n${line}`).join('')}\n`;
+  return `${head}\n\n${tableOf(figures)}\n${bottleneckOf(figures)}${rateText(figures)}${ends.map((line) => `\n${line}`).join('')}\n`;
 }
 
 /** Rows of cells, the first on the left, the others on the right. */
@@ -126,5 +137,15 @@ function bottleneckOf({ bottleneck, shards, ticks }: PlanFigures): string {
   return (
     `\nbottleneck  shard ${shard} on ${machine}, by ${by}${to === null ? '' : ` to ${to}`} (${heavy}); ${ticks} ticks a batch\n` +
     `would help  ${help}\n`
+  );
+}
+
+function rateText({ rate: found, shards }: RatedFigures): string {
+  if (!found) return '';
+  const { samplesPerSecond, machines, limit } = found;
+  const cut = cutText(found);
+  return (
+    printed`rate        ${formatCount(Math.round(samplesPerSecond))} samples/s, a machine for each of ${shards.length} shards (${machines}); limited by ${limit}\n` +
+    (cut === undefined ? '' : `            ${cut}\n`)
   );
 }

@@ -6,6 +6,7 @@ import { afterAll, describe, expect, test } from 'vitest';
 import { machinesOf } from '../../../compiler/6-partition/machines-of.ts';
 import { meshOf, readCapability, readMesh } from '../../../runtime/plan/mesh-file.ts';
 import { UserError } from '../../../runtime/support/errors.ts';
+import { DEFAULT_MACHINE } from '../../../spec/default-machine.ts';
 import { removeFolder } from '../../support/remove-folder.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'nmc-mesh-'));
@@ -50,6 +51,15 @@ test('records become machines, which read back', () => {
   ]);
   expect(readMesh(file('mesh.json', mesh))).toEqual(mesh);
   expect(machinesOf(mesh).list[1]).toEqual({ ...mesh.machines[1], download: Infinity });
+});
+
+test('what a shard costs on a machine comes from its record, and goes to the partitioner', () => {
+  const { costs } = DEFAULT_MACHINE;
+  const [device] = record.devices;
+  const path = file('costs.json', { ...record, devices: [{ ...device, measured: { ...measured, costs } }] });
+  const mesh = meshOf([{ path, record: readCapability(path) }]);
+  expect(mesh.machines[0]).toMatchObject({ cores: 8, costs });
+  expect(machinesOf(readMesh(file('with-costs.json', mesh))).list[0]).toMatchObject({ cores: 8, costs });
 });
 
 test('matrices are flat, and the way to oneself has no bound', () => {

@@ -3,12 +3,12 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import {
   COMMITMENT_SHARE,
-  DEFAULT_MACHINE,
   KEPT_BYTES,
   RECORD_BYTES,
   stretchesOf,
   stretchLength,
 } from '../../../runtime/roles/stretch-length.ts';
+import { DEFAULT_MACHINE } from '../../../spec/default-machine.ts';
 
 const cheap = { work: 1, commitment: 0, state: 0, frames: 0 };
 
@@ -53,12 +53,11 @@ test('costs stay below the share and records within their bytes wherever both ca
 test('of a deployment, by the machine on which hashing weighs most; without any that was measured by a named one', () => {
   const work = { calls: 0, operations: 0, bytes: 0, values: 0, valueBytes: 0 };
   // A second of work on the default machine, 75 ms of hashing.
-  const need = { work: { ...work, flops: 5e10, state: 7.5e7 }, sends: [] };
+  const { costs } = DEFAULT_MACHINE;
+  const need = { work: { ...work, flops: 1 / costs.flop, state: 0.075 / costs.stateByte }, sends: [] };
   const other = { ...need, sends: [{ to: 0, bytes: 1e6, frames: 8, hops: 8 }] };
   const usual = { batches: 5, bytes: RECORD_BYTES, keep: KEPT_BYTES };
   expect(stretchesOf([need, other], [{ rate: 1e12, cores: 8 }])).toEqual(usual);
-  const { costs } = DEFAULT_MACHINE;
-  if (!costs) throw new Error('the default machine has costs');
   const slow = { ...DEFAULT_MACHINE, costs: { ...costs, stateByte: 2 * costs.stateByte } };
   expect(stretchesOf([need, other], [DEFAULT_MACHINE, slow]).batches).toBe(10);
 });

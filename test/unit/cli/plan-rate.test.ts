@@ -1,0 +1,74 @@
+/** A plan says what its cut gains or costs, by the costs of the machines that it was made for. */
+import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, expect, test, vi } from 'vitest';
+import { cutText, type PlanRate } from '../../../runtime/cli/planning/plan-rate.ts';
+import type { Costs } from '../../../spec/costs.ts';
+import { DEFAULT_MACHINE } from '../../../spec/default-machine.ts';
+import type { Plan } from '../../../spec/plan.ts';
+import { nmcInProcess as nmc } from '../../support/nmc-in-process.ts';
+import { removeFolder } from '../../support/remove-folder.ts';
+
+vi.setConfig({ testTimeout: 60_000 });
+
+const folder = mkdtempSync(join(tmpdir(), 'nmc-plan-rate-'));
+afterAll(() => removeFolder(folder));
+
+const FREE: Costs = {
+  ...{ call: 0, value: 0, valueByte: 0, operation: 0, byte: 0, flop: 1e-9, stateByte: 0 },
+  ...{ frame: 0, frameByte: 0, run: 0, handByte: 0, speedup: 1 },
+};
+
+interface Told {
+  readonly rate: PlanRate | null;
+}
+
+/** What `compile` and `show` say of digits.pcn in two shards, pipelined. */
+async function twoShards(name: string, costs?: Costs) {
+  const plan = join(folder, `${name}.plan`);
+  const args = ['dsl-examples/digits.pcn', '--set', 'hidden=32', '--microbatches', '8', '-o', plan];
+  const mesh = join(folder, `${name}.json`);
+  const machines = ['a', 'b'].map((machine) => ({ name: machine, rate: 1e9, memory: 1e9, cores: 1, costs }));
+  writeFileSync(mesh, JSON.stringify({ format: '1.1', machines }));
+  const compiled = await nmc('compile', ...args, ...(costs ? ['--mesh', mesh] : ['--partition', '2']));
+  expect(compiled).toMatchObject({ code: 0, stderr: '' });
+  const shown = JSON.parse((await nmc('show', plan, '--json')).stdout) as Told;
+  const text = (await nmc('show', plan)).stdout;
+  const { predicted } = JSON.parse(readFileSync(join(plan, 'plan.json'), 'utf8')) as Plan;
+  return { compiled: compiled.stdout, text, rate: shown.rate, predicted };
+}
+
+test('where frames cost nothing the cut pays, and where they cost much it says how much one shard is faster', async () => {
+  const cheap = await twoShards('cheap', FREE);
+  expect(cheap.rate?.samplesPerSecond).toBeGreaterThan(cheap.rate?.alone?.samplesPerSecond ?? Infinity);
+  expect(cheap.compiled).toContain('times as fast as in one shard');
+  const dear = await twoShards('dear', { ...FREE, frame: 1 });
+  const times = (dear.rate?.alone?.samplesPerSecond ?? 0) / (dear.rate?.samplesPerSecond ?? Infinity);
+  expect(times).toBeGreaterThan(10);
+  const said = `in one shard this trains ${Math.round(times).toString()}`;
+  expect(dear.compiled.replaceAll(',', '')).toContain(said);
+  expect(dear.text.replaceAll(',', '')).toContain(said);
+  expect(dear.text).toContain('frames');
+  // The costs are the file's: they are in the plan.
+  expect(dear.predicted?.machines[1]).toMatchObject({ cores: 1, costs: { ...FREE, frame: 1 } });
+  expect(dear.predicted?.assumed).toBeUndefined();
+});
+
+test('without a mesh file a plan is counted for the default machine, and says so', async () => {
+  const { rate, predicted, text } = await twoShards('default');
+  expect(rate?.machines).toBe(`${DEFAULT_MACHINE.name}, ${DEFAULT_MACHINE.date}`);
+  expect(predicted?.assumed).toBe(rate?.machines);
+  expect(text).toContain(rate?.machines);
+  expect(predicted?.machines[0]?.costs).toBeUndefined();
+});
+
+test('differences that a prediction does not tell are not told', () => {
+  const rate = (samplesPerSecond: number): PlanRate => ({
+    ...{ samplesPerSecond, limit: '', machines: '', alone: { samplesPerSecond: 100 } },
+  });
+  expect(cutText(rate(50))).toBe('in one shard this trains 2.0 times as fast');
+  expect(cutText(rate(95))).toBe('it trains about as fast as in one shard');
+  expect(cutText(rate(150))).toBe('it trains 1.5 times as fast as in one shard');
+  expect(cutText({ ...rate(1), alone: null })).toBeUndefined();
+});
