@@ -15,6 +15,7 @@ import { partitionFigures } from './figures/partitions.ts';
 import { planWritingFigures } from './figures/plan-writing.ts';
 import { predictFigures } from './figures/predict.ts';
 import { predictedTickFigures } from './figures/predicted-ticks.ts';
+import { shardsTogetherFigures } from './figures/shards-together.ts';
 import { sparseFigures } from './figures/sparse.ts';
 import { webgpuJavascriptFigures } from './figures/webgpu-javascript.ts';
 import { UsageError } from './usage-error.ts';
@@ -35,6 +36,7 @@ const MEASUREMENTS: Readonly<Record<string, Measurement>> = {
   'plan-writing': planWritingFigures,
   predictions: predictFigures,
   'predicted-ticks': predictedTickFigures,
+  'mesh-scaling-one-process': shardsTogetherFigures,
   'sparse-links': sparseFigures,
   'webgpu-one-dispatch': oneDispatchFigures,
   'webgpu-javascript': webgpuJavascriptFigures,
