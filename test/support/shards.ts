@@ -6,7 +6,7 @@ import { runPassesByNode } from '../../compiler/5-program/passes/index.ts';
 import { verify } from '../../compiler/5-program/verify.ts';
 import { type Assignment, ownersOf } from '../../compiler/6-partition/shards/owners.ts';
 import { assignmentOf } from '../../compiler/6-partition/shards/pieces.ts';
-import { type ShardProgram, splitProgram } from '../../compiler/6-partition/shards/split.ts';
+import { type ShardProgram, splitProgram, splitting } from '../../compiler/6-partition/shards/split.ts';
 import { twofold } from '../../compiler/6-partition/shards/twofold.ts';
 import { tiledOwners, tiledPieces } from '../../compiler/6-partition/tiles/owners.ts';
 import { tileProgram } from '../../compiler/6-partition/tiles/tile.ts';
@@ -62,8 +62,18 @@ export function randomAssignment(graph: Graph, shards: number, seed: number): As
   return found;
 }
 
-export function splitRandomly({ graph, program }: Compiled, shards: number, seed: number): ShardProgram[] {
-  return splitProgram(program, ownersOf(graph), randomAssignment(graph, shards, seed), shards);
+/** @param earlyWork FLOP that are done while frames are on their way; as usual where absent */
+export function splitRandomly(
+  { graph, program }: Compiled,
+  shards: number,
+  seed: number,
+  earlyWork?: number,
+): ShardProgram[] {
+  const [owners, assignment] = [ownersOf(graph), randomAssignment(graph, shards, seed)];
+  return splitting(program, {
+    ...{ owners, assignment, shards },
+    ...(earlyWork === undefined ? {} : { earlyWork }),
+  }).programs();
 }
 
 /** As above, for batches that begin on predicted weights. */

@@ -3,6 +3,7 @@ import type { Program, ProgramFunction, State } from '../../../spec/program.ts';
 import type { Message, ShardFunction } from '../../../spec/schedule.ts';
 import { makeAhead } from './ahead.ts';
 import type { Draft } from './draft.ts';
+import { EARLY_WORK } from './early-work.ts';
 import { Emitter } from './emit.ts';
 import { type Held, heldMaps, holdValues } from './held.ts';
 import { indexHomes } from './home-index.ts';
@@ -20,6 +21,8 @@ export interface Placing {
   /** A shard 0 … shards - 1 for every node and link. */
   readonly assignment: Assignment;
   readonly shards: number;
+  /** FLOP of a tick that are worth a segment of their own while frames are on their way. */
+  readonly earlyWork?: number;
 }
 
 export interface FunctionCut {
@@ -44,7 +47,7 @@ export interface WrittenFunction {
 export function cutFunction(
   program: Program,
   f: ProgramFunction,
-  { owners, assignment, shards }: Placing,
+  { owners, assignment, shards, earlyWork = EARLY_WORK }: Placing,
   firstMessage: number,
   alone: boolean,
 ): FunctionCut {
@@ -55,7 +58,7 @@ export function cutFunction(
   const parts = partsOf(values, homes, index, shards, wantedBeyond(values, homes, results));
   let nextMessage = firstMessage;
   const nextId = (): number => nextMessage++;
-  const phases = findPhases(values, homes, parts, nextId);
+  const phases = findPhases(values, homes, parts, alone ? earlyWork : undefined, nextId);
   const inside = phases.tellings;
   const behind = tellingsBehind(values, homes, parts, nextId);
   const tellings = [...inside, ...behind];

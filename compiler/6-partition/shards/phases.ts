@@ -1,11 +1,14 @@
 /**
  * When each shard makes each value. Within a block, a value of phase p is known to its own shard in phase p and to
- * others in phase p + 1. What others wait for is made as early as it can be; all else waits for the last phase, where
- * the weights move too, so that no operation of a tick reads a weight that has moved already.
+ * others in phase p + 1. What others wait for is made as early as it can be; all else waits for the last phase (or is
+ * work that is done while frames are on their way), where the weights move too, so that no operation of a tick reads a
+ * weight that has moved already.
  */
 import { append } from '../../../spec/append.ts';
+import { inLastPhase, type OwnOps, type PhaseOps, withEarlyWork } from './early-work.ts';
 import type { ShardPart } from './needs.ts';
 import { type Homes, NOWHERE } from './place.ts';
+import { isLoop } from './straight.ts';
 import { ValueMap, ValueSet } from './value-map.ts';
 import type { FunctionValues, OpValue, Value } from './values.ts';
 
@@ -29,20 +32,24 @@ export interface Telling {
 export type Tellings = Pick<ReadonlyMap<number, Telling>, 'get'>;
 
 export interface Phases {
-  /** By shard and block: the operations of each phase. */
-  readonly ops: readonly (readonly (readonly (readonly OpValue[])[])[])[];
+  /** By shard and block. */
+  readonly ops: readonly (readonly PhaseOps[])[];
   readonly tellings: readonly Telling[];
 }
 
-/** @param nextId numbers what is told, in its order */
+/**
+ * @param early FLOP in a loop that are done while frames are on their way; nothing where none are
+ * @param nextId numbers what is told, in its order
+ */
 export function findPhases(
   values: FunctionValues,
   homes: Homes,
   parts: readonly ShardPart[],
+  early: number | undefined,
   nextId: () => number,
 ): Phases {
   const tellings: Telling[] = [];
-  const ops: (readonly (readonly OpValue[])[])[][] = parts.map(() => []);
+  const ops: PhaseOps[][] = parts.map(() => []);
   const told: Value[][][] = values.blocks.map(() => parts.map(() => []));
   for (const { shard, needs } of parts)
     for (const value of needs) {
@@ -50,8 +57,9 @@ export function findPhases(
       if (block !== undefined) told[block]?.[shard]?.push(value);
     }
   const maps = { urgent: new ValueSet(values.count), uses: new ValueMap<number>(values.count) };
-  values.blocks.forEach((_, block) => {
-    const found = phasesOfBlock(values, homes, parts, block, told[block] ?? [], maps, nextId);
+  values.f.blocks.forEach((one, block) => {
+    const place = { block, early: isLoop(one) ? early : undefined };
+    const found = phasesOfBlock(values, homes, parts, place, told[block] ?? [], maps, nextId);
     found.ops.forEach((phases, shard) => {
       ops[shard]?.push(phases);
     });
@@ -78,20 +86,28 @@ function phasesOfBlock(
   values: FunctionValues,
   homes: Homes,
   parts: readonly ShardPart[],
-  block: number,
+  { block, early }: { readonly block: number; readonly early: number | undefined },
   told: readonly (readonly Value[])[],
   maps: Maps,
   nextId: () => number,
-): { ops: (readonly OpValue[])[][]; tellings: Telling[] } {
+): { ops: PhaseOps[]; tellings: Telling[] } {
   const phases = new Earliest(values, homes, parts, block, told);
   const tellers = toldBy(homes, parts.length, told);
   const ops = parts.map(({ shard, ops: blocks }) => {
     const own = blocks[block] ?? [];
     const last = phases.last(shard);
     markUrgent(maps.urgent, own, tellers[shard] ?? []);
-    const found: OpValue[][] = Array.from({ length: last + 1 }, () => []);
-    for (const op of own) found[maps.urgent.has(op) ? phases.of(shard, op) : last]?.push(op);
-    return found;
+    const sending = new Set<number>();
+    for (const value of tellers[shard] ?? [])
+      if (value.kind === 'op' && value.block === block) sending.add(phases.of(shard, value));
+    const found: OwnOps = {
+      ops: own,
+      last,
+      isUrgent: (op) => maps.urgent.has(op),
+      phaseOf: (op) => phases.of(shard, op),
+      sends: (phase) => sending.has(phase),
+    };
+    return early === undefined ? inLastPhase(found) : withEarlyWork(found, early, values.count);
   });
   return { ops, tellings: tellingsOf(homes, block, { told, phases, ops }, maps.uses, nextId) };
 }
@@ -191,7 +207,7 @@ function markUrgent(urgent: ValueSet, own: readonly OpValue[], told: readonly Va
 interface BlockPhases {
   readonly told: readonly (readonly Value[])[];
   readonly phases: Earliest;
-  readonly ops: readonly (readonly (readonly OpValue[])[])[];
+  readonly ops: readonly PhaseOps[];
 }
 
 /** There are hundreds of thousands of them: each is made once, and filled. */
@@ -225,8 +241,9 @@ function tellingsOf(
       group.values.push(value);
       if (value.kind === 'op') group.early = false;
     }
-    const own = ops[to] ?? [];
-    findFirstUses(uses, own);
+    const own = ops[to]?.before ?? [];
+    uses.clear();
+    if (ops[to]) findFirstUses(uses, ops[to]);
     for (const group of groups.values()) {
       let use = own.length;
       for (const value of group.values) use = Math.min(use, uses.get(value) ?? use);
@@ -237,9 +254,9 @@ function tellingsOf(
 }
 
 /** The first phase in which a shard reads each value. */
-function findFirstUses(uses: ValueMap<number>, phases: readonly (readonly OpValue[])[]): void {
-  uses.clear();
-  phases.forEach((ops, phase) => {
-    for (const { args } of ops) for (const arg of args) if (!uses.has(arg)) uses.set(arg, phase);
+function findFirstUses(uses: ValueMap<number>, { before, after }: PhaseOps): void {
+  before.forEach((ops, phase) => {
+    for (const list of [ops, after[phase] ?? []])
+      for (const { args } of list) for (const arg of args) if (!uses.has(arg)) uses.set(arg, phase);
   });
 }

@@ -1,5 +1,6 @@
 /** The stages of one shard as drafts: which operations, messages and moves each segment has, without their functions. */
 import { append } from '../../../spec/append.ts';
+import type { PhaseOps } from './early-work.ts';
 import { type Phases, type Telling, toldIn } from './phases.ts';
 import { type Homes, NOWHERE } from './place.ts';
 import { isLoop } from './straight.ts';
@@ -63,7 +64,11 @@ export function draftStages(
   const byBlock = new Map<number, Telling[]>();
   for (const telling of tellings) append(byBlock, telling.block, telling);
   values.f.blocks.forEach((block, index) => {
-    const segments = segmentsOf(phases.ops[shard]?.[index] ?? [], byBlock.get(index) ?? [], shard);
+    const segments = segmentsOf(
+      phases.ops[shard]?.[index] ?? { before: [], after: [] },
+      byBlock.get(index) ?? [],
+      shard,
+    );
     if (!isLoop(block)) {
       stages.push({ ...straightStage(block.name, segments), firstTick: block.firstTick });
       return;
@@ -81,11 +86,7 @@ export function draftStages(
   return stages;
 }
 
-function segmentsOf(
-  phases: readonly (readonly OpValue[])[],
-  tellings: readonly Telling[],
-  shard: number,
-): DraftSegment[] {
+function segmentsOf({ before, after }: PhaseOps, tellings: readonly Telling[], shard: number): DraftSegment[] {
   const early: number[] = [];
   const receive = new Map<number, number[]>();
   const send = new Map<number, number[]>();
@@ -96,8 +97,10 @@ function segmentsOf(
     else append(send, t.phase, t.id);
   }
   const segments = early.length > 0 ? [newSegment({ send: early })] : [];
-  phases.forEach((ops, phase) => {
+  before.forEach((ops, phase) => {
     segments.push(newSegment({ ops, receive: receive.get(phase), send: send.get(phase) }));
+    const late = after[phase] ?? [];
+    if (late.length > 0) segments.push(newSegment({ ops: late }));
   });
   return segments;
 }

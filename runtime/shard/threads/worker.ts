@@ -14,8 +14,10 @@ import { ShardRunner } from './runner.ts';
 
 /** A thread that waits looks so often whether it is still wanted, though no bell rings. */
 const LOOK_MILLISECONDS = 1000;
-/** A frame that comes so soon is not worth falling asleep. */
-const LOOKS = 2000;
+/** A frame that comes so soon is not worth falling asleep. No longer: the other thread may want this very core. */
+const AWAKE_MILLISECONDS = 0.03;
+/** Between two looks at the clock. */
+const LOOKS = 50;
 
 type Answer =
   | { readonly id: number; readonly value: Value | CallDone }
@@ -61,7 +63,10 @@ async function goOn(exchange: Exchange): Promise<boolean> {
 }
 
 async function rest(exchange: Exchange, heard: number): Promise<void> {
-  for (let look = 0; look < LOOKS; look++) if (exchange.bell !== heard) return;
+  const began = performance.now();
+  do {
+    for (let look = 0; look < LOOKS; look++) if (exchange.bell !== heard) return;
+  } while (performance.now() - began < AWAKE_MILLISECONDS);
   // What the command has sent is read between two turns; what it sends from now on rings.
   await nextTurn();
   if (inbox.length === 0) exchange.sleep(heard, LOOK_MILLISECONDS);

@@ -24,9 +24,9 @@ describe.each(cases)('%s', (name) => {
   test.each(tasks)('%s', async (task) => {
     const compiled = compileText(text, task, files);
     const whole = await runWhole(compiled.program);
-    for (const shards of [1, 2, 3, 8])
+    for (const [shards, earlyWork] of [[1], [2], [3], [8], [3, 1]] as const)
       for (const seed of [0, 1]) {
-        const split = splitRandomly(compiled, shards, seed);
+        const split = splitRandomly(compiled, shards, seed, earlyWork);
         expect(split).toHaveLength(shards);
         for (const shard of split) verify(shard.program);
         const parts = await runShards(compiled.program, split);
@@ -44,3 +44,16 @@ function isUnused(id: string, program: ReturnType<typeof compileText>['program']
     (f) => !f.updates.some((u) => u.state === id) && !f.blocks.some((b) => b.ops.some((op) => op.args.includes(id))),
   );
 }
+
+test('work that waits for nothing is done while frames are on their way', () => {
+  const { text } = textOf('rule-il');
+  const compiled = compileText(text);
+  const runsBetween = (earlyWork?: number): number =>
+    splitRandomly(compiled, 3, 1, earlyWork).reduce((sum, { schedule }) => {
+      const segments = schedule.functions.flatMap((f) =>
+        f.stages.filter((s) => s.repeat > 1).flatMap((s) => s.segments),
+      );
+      return sum + segments.filter((s) => s.receive.length === 0 && s.send.length === 0).length;
+    }, 0);
+  expect(runsBetween(1)).toBeGreaterThan(runsBetween());
+});
