@@ -21,8 +21,8 @@ export interface Neighbour {
 export interface LinkPort {
   /** To the synchronizer. */
   readonly send: (message: Message) => void;
-  /** A border packet for another trainer. @param to its key */
-  readonly carry: (packet: Uint8Array, to: string) => void;
+  /** A border packet for another trainer. @param to its key @param left nobody reads the packet any more */
+  readonly carry: (packet: Uint8Array, to: string, left?: () => void) => void;
   /** With whom its shards have borders now. */
   readonly meet: (neighbours: readonly Neighbour[]) => void;
   /** Packets that it has refused. */

@@ -51,7 +51,7 @@ const [FIRST_RETRY, LAST_RETRY] = [250, 30_000];
 interface Connection {
   /** Whether this end has dialled. */
   readonly ours: boolean;
-  send(packet: Uint8Array): boolean;
+  send(packet: Uint8Array, left?: () => void): boolean;
   close(): void;
 }
 
@@ -127,9 +127,9 @@ export class DirectBorders {
     return this.#connections.has(key);
   }
 
-  /** @returns whether a direct connection took it */
-  send(key: string, packet: Uint8Array): boolean {
-    return this.#connections.get(key)?.send(packet) ?? false;
+  /** @param left its memory may be used again @returns whether a direct connection took it */
+  send(key: string, packet: Uint8Array, left?: () => void): boolean {
+    return this.#connections.get(key)?.send(packet, left) ?? false;
   }
 
   async close(): Promise<void> {
@@ -183,7 +183,11 @@ export class DirectBorders {
         onBorder: (packet) => take(packet),
       });
       take = this.#taker(key, () => link.close());
-      const connection: Connection = { ours: true, send: (p) => link.sendBorder(p), close: () => link.close() };
+      const connection: Connection = {
+        ours: true,
+        send: (p, left) => link.sendBorder(p, left),
+        close: () => link.close(),
+      };
       void link.closed.then(() => this.#ended(key, connection));
       if (this.#opened(key, connection)) dialling.wait = FIRST_RETRY;
     } catch {
@@ -201,9 +205,9 @@ export class DirectBorders {
     const ping = setInterval(() => socket.ping(), PING_MILLISECONDS);
     const connection: Connection = {
       ours: false,
-      send: (packet) => {
+      send: (packet, left) => {
         if (socket.readyState !== socket.OPEN) return false;
-        socket.send(packet);
+        socket.send(packet, left);
         return true;
       },
       close: () => socket.close(1000, 'done'),

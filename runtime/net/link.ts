@@ -25,8 +25,8 @@ export interface Link {
   /** The gateway's key. */
   readonly peer: string;
   send(message: Message): void;
-  /** @returns whether the socket took it */
-  sendBorder(packet: Uint8Array): boolean;
+  /** @param left its memory may be used again @returns whether the socket took it */
+  sendBorder(packet: Uint8Array, left?: () => void): boolean;
   /** @throws UserError as the gateway answered; EnvironmentError `mesh/lost` */
   ask(question: Question): Promise<unknown>;
   /** Milliseconds there and back, of the connection alone, without any work behind it. */
@@ -80,9 +80,9 @@ export class GatewayLink implements Link {
     if (this.#isOpen()) this.#socket.send(this.#envelopes.seal(message));
   }
 
-  sendBorder(packet: Uint8Array): boolean {
+  sendBorder(packet: Uint8Array, left?: () => void): boolean {
     if (!this.#isOpen()) return false;
-    this.#socket.send(packet);
+    this.#socket.send(packet, left);
     return true;
   }
 

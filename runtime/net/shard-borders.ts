@@ -40,8 +40,12 @@ export interface BordersOptions {
   readonly keys: KeyPair;
   readonly codec: Codec;
   readonly listen: Omit<Listen, 'sig'> | undefined;
-  /** A packet for another trainer. @param to its key */
-  readonly carry: (packet: Uint8Array, to: string) => void;
+  /**
+   * A packet for another trainer.
+   * @param to its key
+   * @param left may be called once, when nobody reads the packet any more: its memory is used again
+   */
+  readonly carry: (packet: Uint8Array, to: string, left?: () => void) => void;
   /** @returns why the shard refuses it */
   readonly deliver: (frame: Frame) => string | undefined;
   /** Where the shard's time is counted. */
@@ -228,6 +232,11 @@ export class ShardBorders {
     for (const [peer, channel] of this.#channels) this.#carry(peer, channel.closeWindow(call));
   }
 
+  /** Nothing else is to be done now. */
+  settle(): void {
+    for (const channel of this.#channels.values()) channel.settle();
+  }
+
   /** Nothing has come for long: perhaps it was lost. */
   requestResume(): void {
     for (const [peer, channel] of this.#channels) this.#carry(peer, channel.requestResume());
@@ -281,7 +290,8 @@ export class ShardBorders {
     // Nothing is sealed before the owner and its key are known.
     if (owner === undefined || packets.length === 0) return;
     const before = this.#times.enter('socket');
-    for (const packet of packets) this.#options.carry(packet, owner);
+    const channel = this.#channels.get(to);
+    for (const packet of packets) this.#options.carry(packet, owner, () => channel?.recycle(packet));
     this.#times.leave(before);
   }
 }

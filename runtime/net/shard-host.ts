@@ -31,8 +31,8 @@ export interface HostOptions {
   readonly keys: KeyPair;
   readonly blob: BlobSource;
   readonly putBlob: (bytes: Uint8Array) => Promise<string>;
-  /** A packet for another trainer. @param to its key */
-  readonly carry: (packet: Uint8Array, to: string) => void;
+  /** A packet for another trainer. @param to its key @param left as `BordersOptions.carry` has it */
+  readonly carry: (packet: Uint8Array, to: string, left?: () => void) => void;
   /** Where this trainer can be dialled, if it can. */
   readonly listen: Omit<Listen, 'sig'> | undefined;
   /** A frame for a shard of the same trainer. @returns why it was refused */
@@ -188,6 +188,7 @@ export class ShardHost {
     const step = await watched(this.#session.advance());
     if (this.#closed) return 'idle';
     if (step.kind === 'needs') {
+      this.#borders.settle();
       this.#waits = this.#sendersOf(step.frames);
       this.#awaits = `shard ${this.#waits.slice(0, 4).join(', ')}`;
     }

@@ -89,7 +89,7 @@ export class TrainerNode {
           if (message.type === 'heartbeat') options.news?.shards(shardNews(message.shards, this.#driver.state));
           this.#link?.send(message);
         },
-        carry: (packet, to) => this.#carry(packet, to),
+        carry: (packet, to, left) => this.#carry(packet, to, left),
         meet: (neighbours) => this.#direct?.setNeighbours(neighbours),
         refused: () => Object.values(this.#direct?.refused ?? {}).reduce((sum, n) => sum + n, 0),
         leave: (reason) => this.#end(reason),
@@ -241,8 +241,10 @@ export class TrainerNode {
   }
 
   /** Straight where there is a connection: what is lost when that ends goes out again through the relay. */
-  #carry(packet: Uint8Array, to: string): void {
-    if (!this.#direct?.send(to, packet)) this.#link?.sendBorder(packet);
+  #carry(packet: Uint8Array, to: string, left?: () => void): void {
+    // An emulated line holds what has been written for a while.
+    const done = this.#emulated.emulated ? undefined : left;
+    if (!this.#direct?.send(to, packet, done)) this.#link?.sendBorder(packet, done);
   }
 
   /** @returns why it is refused */

@@ -7,6 +7,7 @@ import {
   createDecipheriv,
   createPrivateKey,
   createPublicKey,
+  createSecretKey,
   diffieHellman,
   hkdfSync,
   type KeyObject,
@@ -16,10 +17,12 @@ import { keyBytes, keyText } from '../identity/key-text.ts';
 import { canonicalBytes, canonicalOf } from './canonical.ts';
 import { fromHex, hex, sha256 } from './hash.ts';
 import type { Exchange, Listen } from './messages.ts';
+import { BORDER_HEAD } from './routing.ts';
 
 const PUBLIC_HEAD = Buffer.from('302a300506032b656e032100', 'hex');
 const PRIVATE_HEAD = Buffer.from('302e020100300506032b656e04220420', 'hex');
-const TAG_BYTES = 16;
+export const TAG_BYTES = 16;
+const NONCE_BYTES = 12;
 
 export interface Ephemeral {
   readonly secret: KeyObject;
@@ -96,7 +99,8 @@ function exchangeText({ run, term }: Place, { shard, key, number, exchange }: Om
 
 /** One direction under one pair of ephemeral keys. */
 export interface DirectionKey {
-  seal(counter: number, head: Uint8Array, plain: Uint8Array): Uint8Array;
+  /** @param message begins with the head, which is written; what is sealed, and its tag, are written behind it */
+  seal(counter: number, message: Uint8Array, plain: Uint8Array): void;
   /** @returns nothing where head or text are not what was sealed */
   open(counter: number, head: Uint8Array, sealed: Uint8Array): Uint8Array | undefined;
 }
@@ -139,27 +143,34 @@ function bare({ shard, key, number, exchange }: Exchange): unknown {
   return { shard, key, number, exchange };
 }
 
-function directionKey(key: Uint8Array): DirectionKey {
+function directionKey(bytes: Uint8Array): DirectionKey {
+  const key = createSecretKey(bytes);
+  const nonce = new Uint8Array(NONCE_BYTES);
+  const view = new DataView(nonce.buffer);
+  const nonceOf = (counter: number): Uint8Array => {
+    view.setBigUint64(4, BigInt(counter));
+    return nonce;
+  };
   return {
-    seal(counter, head, plain) {
-      const cipher = createCipheriv('aes-256-gcm', key, nonceOf(counter)).setAAD(head);
-      return Buffer.concat([cipher.update(plain), cipher.final(), cipher.getAuthTag()]);
+    seal(counter, message, plain) {
+      const cipher = createCipheriv('aes-256-gcm', key, nonceOf(counter)).setAAD(message.subarray(0, BORDER_HEAD));
+      message.set(cipher.update(plain), BORDER_HEAD);
+      // In this mode nothing is left for the end.
+      cipher.final();
+      message.set(cipher.getAuthTag(), BORDER_HEAD + plain.length);
     },
     open(counter, head, sealed) {
-      if (sealed.length < TAG_BYTES) return undefined;
+      const end = sealed.length - TAG_BYTES;
+      if (end < 0) return undefined;
       const decipher = createDecipheriv('aes-256-gcm', key, nonceOf(counter), { authTagLength: TAG_BYTES });
-      decipher.setAAD(head).setAuthTag(sealed.subarray(sealed.length - TAG_BYTES));
+      decipher.setAAD(head).setAuthTag(sealed.subarray(end));
       try {
-        return Buffer.concat([decipher.update(sealed.subarray(0, sealed.length - TAG_BYTES)), decipher.final()]);
+        const plain = decipher.update(sealed.subarray(0, end));
+        decipher.final();
+        return plain;
       } catch {
         return undefined;
       }
     },
   };
-}
-
-function nonceOf(counter: number): Uint8Array {
-  const nonce = new Uint8Array(12);
-  new DataView(nonce.buffer).setBigUint64(4, BigInt(counter));
-  return nonce;
 }

@@ -7,11 +7,11 @@ import type { KeyPair } from '../identity/ed25519.ts';
 import { keyBytes } from '../identity/key-text.ts';
 import { NO_TICK_TIMES, type TickRow, type TickTimes } from '../support/tick-times.ts';
 import type { Frame } from '../training/frame.ts';
-import type { BorderKeys } from './border-keys.ts';
+import { type BorderKeys, TAG_BYTES } from './border-keys.ts';
 import { valueProblem } from './border-values.ts';
-import { CODEC_BYTES, type Codec, decodeValues, encodeValues } from './codec.ts';
+import { CODEC_BYTES, type Codec, decodeValues, valuesIn, writeValues } from './codec.ts';
 import { type Accusation, type RootEvidence, rootEvidence, type ValuesEvidence, valuesEvidence } from './evidence.ts';
-import { CallPackets, chainNext, SIGNATURE_BYTES } from './frame-chain.ts';
+import { CallPackets, SIGNATURE_BYTES } from './frame-chain.ts';
 import type { FrameLog } from './frame-log.ts';
 import { hex } from './hash.ts';
 import {
@@ -22,9 +22,11 @@ import {
   type Kind,
   MAX_PAYLOAD_BYTES,
   splitSealed,
+  writeHeader,
 } from './header.ts';
 import { leafOf, rootOf } from './merkle.ts';
-import { BORDER_HEAD, decodeHead, encodeBorderHead } from './routing.ts';
+import { PacketPool } from './packet-pool.ts';
+import { BORDER_HEAD, decodeHead, writeBorderHead } from './routing.ts';
 import { directionOf, parseWindow, signWindow, type Window, windowBytes, windowHolds } from './window.ts';
 
 export interface ChannelOptions {
@@ -79,6 +81,9 @@ export class BorderChannel {
   #counter = 0;
   /** Sent or to be sent, and not yet consumed: plain packets from number `#first`. */
   readonly #kept: Uint8Array[] = [];
+  /** Memory of what is kept, and of what goes out. */
+  readonly #plain = new PacketPool();
+  readonly #sealed = new PacketPool();
   #first = 0;
   /** Of them, how many have gone out under the keys of now. */
   #out = 0;
@@ -88,8 +93,10 @@ export class BorderChannel {
   #askedFor = -1;
   /** Counters of the newest packets, by the way that they came: one way may overtake the other, none itself. */
   #seen: Record<Way, number> = { relay: -1, direct: -1 };
-  /** Of the frame that is coming: packets so far, and the chain before them. */
-  #frame: { readonly first: Header; readonly before: Uint8Array; readonly packets: Uint8Array[] } | undefined;
+  /** Of the frame that is coming: packets so far, and how many of its call were before them. */
+  #frame: { readonly first: Header; readonly before: number; readonly packets: Uint8Array[] } | undefined;
+  /** The call of the newest packets, which may wait to be hashed. */
+  #newest: CallPackets | undefined;
   #lastCall = 0;
   readonly #callsOut = new Map<number, CallPackets>();
   readonly #callsIn = new Map<number, CallPackets>();
@@ -133,26 +140,45 @@ export class BorderChannel {
 
   send(frame: Frame): Uint8Array[] {
     const { codec } = this.#options;
-    const bytes = this.#in('encoding', () => encodeValues(frame.values, codec));
-    const chunks = Math.max(1, Math.ceil(bytes.length / MAX_PAYLOAD_BYTES));
+    const size = CODEC_BYTES[codec];
+    const bytes = frame.values.reduce((sum, v) => sum + v.length, 0) * size;
+    const chunks = Math.max(1, Math.ceil(bytes / MAX_PAYLOAD_BYTES));
     const { message: border, callIndex: batch, microbatch, tick } = frame;
     const call = this.#callOf(this.#callsOut, batch, this.#options.own, this.#options.peer);
     for (let chunk = 0; chunk < chunks; chunk++) {
-      const payload = bytes.subarray(chunk * MAX_PAYLOAD_BYTES, (chunk + 1) * MAX_PAYLOAD_BYTES);
+      const from = chunk * MAX_PAYLOAD_BYTES;
+      const length = Math.min(MAX_PAYLOAD_BYTES, bytes - from);
       const phase = Number(chunk + 1 === chunks);
-      const fields = { codec, border, batch, microbatch, tick, chunk, chunks, phase };
-      const plain = this.#in('encoding', () => this.#packet('data', payload, fields, phase * SIGNATURE_BYTES));
-      const leaf = this.#in('hashing', () => leafOf(splitSealed(plain).packet));
-      call.add(leaf);
+      const end = HEADER_BYTES + length;
+      const encoding = this.#times.enter('encoding');
+      const plain = this.#plain.take(end + phase * SIGNATURE_BYTES);
+      const sequence = this.#first + this.#kept.length;
+      const fields = { border, batch, microbatch, tick, sequence, chunk, chunks, phase };
+      writeHeader(plain, { ...this.#headerOf('data'), ...fields }, length);
+      writeValues(plain.subarray(HEADER_BYTES, end), frame.values, codec, from / size);
+      this.#times.leave(encoding);
+      const hashing = this.#times.enter('hashing');
+      call.add(plain.subarray(0, end));
+      // Before its memory is used again.
+      call.settle();
+      this.#times.leave(hashing);
+      const leaf = call.leaves.at(-1) as Uint8Array;
       this.#options.log?.sent(batch, this.#options.peer, plain.subarray(0, HEADER_BYTES), leaf);
-      if (phase === 1)
-        plain.set(
-          this.#in('signing', () => call.sign(this.#options.keys)),
-          plain.length - SIGNATURE_BYTES,
-        );
+      if (phase === 1) this.#in('signing', () => plain.set(call.sign(this.#options.keys), end));
       this.#kept.push(plain);
     }
     return this.#flush();
+  }
+
+  /** A packet of this end that has left: its memory is used again. */
+  recycle(packet: Uint8Array): void {
+    this.#sealed.give(packet);
+  }
+
+  /** Does what can wait while there is nothing else to do: hashes what has come. */
+  settle(): void {
+    this.#in('hashing', () => this.#newest?.settle());
+    this.#newest = undefined;
   }
 
   /** Nothing has come for long: asks for what is expected next, and says what has come. */
@@ -217,9 +243,11 @@ export class BorderChannel {
     const problem = this.#dataProblem(header, payload, signature !== undefined);
     if (problem !== undefined) return this.#nack(problem);
     const call = this.#callOf(this.#callsIn, header.batch, this.#options.peer, this.#options.own);
-    this.#frame ??= { first: header, before: call.chain, packets: [] };
+    if (this.#newest !== call) this.settle();
+    this.#newest = call;
+    this.#frame ??= { first: header, before: call.length, packets: [] };
     this.#frame.packets.push(packet);
-    this.#in('hashing', () => call.add(leafOf(packet)));
+    call.add(packet);
     call.signature = signature;
     this.#options.log?.taken(header.batch, this.#options.peer, packet, signature);
     this.#expected++;
@@ -228,12 +256,12 @@ export class BorderChannel {
     return this.#in('decoding', () => this.#takeFrame(header, call, packets, before));
   }
 
-  #takeFrame(header: Header, call: CallPackets, packets: readonly Uint8Array[], before: Uint8Array): Received {
+  #takeFrame(header: Header, call: CallPackets, packets: readonly Uint8Array[], before: number): Received {
     this.#frame = undefined;
     const payloads = packets.map((p) => decodePacket(p)?.payload ?? new Uint8Array(0));
     const [only] = payloads;
     const bytes = only && payloads.length === 1 ? only : Buffer.concat(payloads);
-    const values = decodeValues(bytes, this.#options.lengthsOf(header.border) ?? [], header.codec);
+    const values = valuesIn(bytes, this.#options.lengthsOf(header.border) ?? [], header.codec);
     if (values.some((v) => valueProblem(v) !== undefined)) return this.#badValues(header, call, packets, before);
     const { border: message, batch: callIndex, microbatch, tick } = header;
     return { frames: [{ message, callIndex, microbatch, tick, values }], packets: this.#acks() };
@@ -244,7 +272,7 @@ export class BorderChannel {
     { batch: call, border, codec }: Header,
     taken: CallPackets,
     packets: readonly Uint8Array[],
-    before: Uint8Array,
+    before: number,
   ): Received {
     const reason = `a value of message ${border} in call ${call} is not finite or too large`;
     const key = this.#peerKey;
@@ -255,7 +283,7 @@ export class BorderChannel {
       return values !== undefined && valueProblem(values) !== undefined;
     });
     const leaves = packets.map(leafOf);
-    const link = leaves.slice(0, bad).reduce(chainNext, before);
+    const link = taken.chainBehind(before + bad);
     const { leaves: all, signature } = taken;
     const evidence =
       signature && valuesEvidence(link, packets[bad] as Uint8Array, leaves.slice(bad + 1), all.length, signature);
@@ -367,7 +395,7 @@ export class BorderChannel {
   #consumed(position: number): void {
     if (position <= this.#first || position > this.#first + this.#kept.length) return;
     const count = position - this.#first;
-    this.#kept.splice(0, count);
+    for (const plain of this.#kept.splice(0, count)) this.#plain.give(plain);
     this.#first = position;
     this.#out = Math.max(0, this.#out - count);
   }
@@ -393,8 +421,11 @@ export class BorderChannel {
     const keys = this.#keys;
     if (!keys) throw new Error('seal: no keys yet');
     const counter = this.#counter++;
-    const head = encodeBorderHead({ run, term, from, to, keys: keys.id, counter });
-    const message = this.#in('sealing', () => Buffer.concat([head, keys.send.seal(counter, head, plain)]));
+    const sealing = this.#times.enter('sealing');
+    const message = this.#sealed.take(BORDER_HEAD + plain.length + TAG_BYTES);
+    writeBorderHead(message, { run, term, from, to, keys: keys.id, counter });
+    keys.send.seal(counter, message, plain);
+    this.#times.leave(sealing);
     this.#acknowledged = this.#expected;
     this.bytesSent += message.length;
     return message;
@@ -405,9 +436,9 @@ export class BorderChannel {
     return encodePacket({ ...this.#headerOf(kind), phase, sequence: this.#expected }, new Uint8Array(0));
   }
 
-  #packet(kind: Kind, payload: Uint8Array, fields: Partial<Header>, room = 0): Uint8Array {
+  #packet(kind: Kind, payload: Uint8Array, fields: Partial<Header>): Uint8Array {
     const sequence = this.#first + this.#kept.length;
-    return encodePacket({ ...this.#headerOf(kind), ...fields, sequence }, payload, room);
+    return encodePacket({ ...this.#headerOf(kind), ...fields, sequence }, payload);
   }
 
   #headerOf(kind: Kind): Header {

@@ -12,14 +12,27 @@ export const CODEC_BYTES: Readonly<Record<Codec, number>> = { f32: 4, f16: 2, f6
 export function encodeValues(values: readonly Tensor[], codec: Codec): Uint8Array {
   const count = values.reduce((sum, v) => sum + v.length, 0);
   const bytes = zeroedBytes(ofPresent(count * CODEC_BYTES[codec]));
-  const array = arrayOf(bytes.buffer, codec);
-  let at = 0;
+  writeValues(bytes, values, codec);
+  return bytes;
+}
+
+/**
+ * Writes a stretch of the values that lie one behind the other.
+ * @param bytes as many as are written; they begin at a multiple of the size of an element
+ * @param first the element of all with which they begin
+ */
+export function writeValues(bytes: Uint8Array, values: readonly Tensor[], codec: Codec, first = 0): void {
+  const array = arrayOf(bytes.buffer, codec, bytes.byteOffset, bytes.length / CODEC_BYTES[codec]);
+  // Where the next tensor begins, counted from the first element that is written.
+  let at = -first;
   for (const tensor of values) {
-    if (codec === 'f16') for (let i = 0; i < tensor.length; i++) array[at + i] = toHalf(tensor[i] as number);
-    else array.set(tensor, at);
+    const [from, to] = [Math.max(0, -at), Math.min(tensor.length, array.length - at)];
+    if (from < to) {
+      if (codec === 'f16') for (let i = from; i < to; i++) array[at + i] = toHalf(tensor[i] as number);
+      else array.set(from === 0 && to === tensor.length ? tensor : tensor.subarray(from, to), at + from);
+    }
     at += tensor.length;
   }
-  return bytes;
 }
 
 /**
@@ -36,7 +49,28 @@ export function decodeValues(bytes: Uint8Array, lengths: readonly number[], code
   });
 }
 
-function arrayOf(buffer: ArrayBufferLike, codec: Codec): Float32Array | Float64Array | Uint16Array {
-  if (codec === 'f16') return new Uint16Array(buffer);
-  return codec === 'f64' ? new Float64Array(buffer) : new Float32Array(buffer);
+/**
+ * The values where the bytes lie, if they can be read there; else copies.
+ * @param bytes that nobody writes to any more
+ */
+export function valuesIn(bytes: Uint8Array, lengths: readonly number[], codec: Codec): Tensor[] {
+  const size = CODEC_BYTES[codec];
+  if (codec === 'f16' || bytes.byteOffset % size !== 0) return decodeValues(bytes, lengths, codec);
+  const array = arrayOf(bytes.buffer, codec, bytes.byteOffset, bytes.length / size);
+  let at = 0;
+  return lengths.map((length) => {
+    const from = at;
+    at += length;
+    return array.subarray(from, at) as Tensor;
+  });
+}
+
+function arrayOf(
+  buffer: ArrayBufferLike,
+  codec: Codec,
+  offset = 0,
+  length = (buffer.byteLength - offset) / CODEC_BYTES[codec],
+): Float32Array | Float64Array | Uint16Array {
+  if (codec === 'f16') return new Uint16Array(buffer, offset, length);
+  return codec === 'f64' ? new Float64Array(buffer, offset, length) : new Float32Array(buffer, offset, length);
 }

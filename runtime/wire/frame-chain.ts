@@ -5,6 +5,7 @@
 import { ed25519, type KeyPair } from '../identity/ed25519.ts';
 import { canonicalBytes } from './canonical.ts';
 import { sha256 } from './hash.ts';
+import { leafOf } from './merkle.ts';
 
 /** One direction of a border in one call. */
 export interface Stretch {
@@ -41,32 +42,67 @@ export function chainHolds(
   return ed25519.verify(textOf(start, packets, chain), signature, sender);
 }
 
+/** Packets that wait to be hashed hold their memory: no more than this many. */
+const MAX_PENDING = 8;
+
 /** The data packets of one call in one direction, as an end has sent or taken them. */
 export class CallPackets {
   readonly start: Uint8Array;
-  readonly leaves: Uint8Array[] = [];
-  chain: Uint8Array;
+  readonly #leaves: Uint8Array[] = [];
+  readonly #pending: Uint8Array[] = [];
+  #chain: Uint8Array;
   /** The sender's, over all packets up to the end of the newest frame. */
   signature: Uint8Array | undefined;
 
   constructor(stretch: Stretch) {
     this.start = chainStart(stretch);
-    this.chain = this.start;
+    this.#chain = this.start;
   }
 
-  add(leaf: Uint8Array): void {
-    this.leaves.push(leaf);
-    this.chain = chainNext(this.chain, leaf);
+  /** @param packet hashed before anybody asks for leaves or chain: it has to stay as it is */
+  add(packet: Uint8Array): void {
+    this.#pending.push(packet);
+    if (this.#pending.length > MAX_PENDING) this.settle();
+  }
+
+  /** Hashes what was added: work for a moment in which nobody waits for anything else. */
+  settle(): void {
+    if (this.#pending.length === 0) return;
+    for (const packet of this.#pending) {
+      const leaf = leafOf(packet);
+      this.#leaves.push(leaf);
+      this.#chain = chainNext(this.#chain, leaf);
+    }
+    this.#pending.length = 0;
+  }
+
+  get length(): number {
+    return this.#leaves.length + this.#pending.length;
+  }
+
+  get leaves(): readonly Uint8Array[] {
+    this.settle();
+    return this.#leaves;
+  }
+
+  get chain(): Uint8Array {
+    this.settle();
+    return this.#chain;
+  }
+
+  /** The chain behind the first packets. */
+  chainBehind(packets: number): Uint8Array {
+    return this.leaves.slice(0, packets).reduce(chainNext, this.start);
   }
 
   sign(keys: KeyPair): Uint8Array {
-    return signChain(this.start, this.leaves.length, this.chain, keys);
+    return signChain(this.start, this.length, this.chain, keys);
   }
 
   /** Where the newest packet ends a frame. @param sender its public key */
   isSignedBy(sender: Uint8Array): boolean {
-    const { start, leaves, chain, signature } = this;
-    return signature !== undefined && chainHolds(start, leaves.length, chain, signature, sender);
+    const { start, length, chain, signature } = this;
+    return signature !== undefined && chainHolds(start, length, chain, signature, sender);
   }
 }
 

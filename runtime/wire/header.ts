@@ -43,29 +43,33 @@ export const HEADER_BYTES = 104;
 /** Of one packet. */
 export const MAX_PAYLOAD_BYTES = 256 * 1024;
 
-/** @param room bytes left free behind the payload */
-export function encodePacket(header: Header, payload: Uint8Array, room = 0): Uint8Array {
-  const bytes = zeroedBytes(ofPresent(HEADER_BYTES + payload.length + room));
-  const view = new DataView(bytes.buffer);
-  bytes.set([WIRE_MAJOR, WIRE_MINOR, KINDS.indexOf(header.kind), CODECS.indexOf(header.codec)]);
+/** @param bytes of a packet, whose header is written: `HEADER_BYTES` at the beginning */
+export function writeHeader(bytes: Uint8Array, header: Header, payloadBytes: number): void {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, HEADER_BYTES);
+  bytes[0] = WIRE_MAJOR;
+  bytes[1] = WIRE_MINOR;
+  bytes[2] = KINDS.indexOf(header.kind);
+  bytes[3] = CODECS.indexOf(header.codec);
   view.setUint16(4, HEADER_BYTES, true);
-  view.setUint8(6, header.direction);
-  view.setUint8(7, header.phase);
+  bytes[6] = header.direction;
+  bytes[7] = header.phase;
   bytes.set(header.run, 8);
   bytes.set(header.plan, 24);
-  for (const [at, value] of [
-    [56, header.term],
-    [60, header.border],
-    [64, header.batch],
-    [68, header.microbatch],
-    [72, header.tick],
-    [92, header.chunk],
-    [96, header.chunks],
-    [100, payload.length],
-  ] as const)
-    view.setUint32(at, value, true);
+  view.setUint32(56, header.term, true);
+  view.setUint32(60, header.border, true);
+  view.setUint32(64, header.batch, true);
+  view.setUint32(68, header.microbatch, true);
+  view.setUint32(72, header.tick, true);
   view.setBigUint64(76, BigInt(header.consumed), true);
   view.setBigUint64(84, BigInt(header.sequence), true);
+  view.setUint32(92, header.chunk, true);
+  view.setUint32(96, header.chunks, true);
+  view.setUint32(100, payloadBytes, true);
+}
+
+export function encodePacket(header: Header, payload: Uint8Array): Uint8Array {
+  const bytes = zeroedBytes(ofPresent(HEADER_BYTES + payload.length));
+  writeHeader(bytes, header, payload.length);
   bytes.set(payload, HEADER_BYTES);
   return bytes;
 }

@@ -39,16 +39,22 @@ export interface BlobHead {
   readonly total: number;
 }
 
-export function encodeBorderHead(head: Omit<BorderHead, 'kind'>): Uint8Array {
-  const bytes = new Uint8Array(BORDER_HEAD);
-  const view = new DataView(bytes.buffer);
-  bytes.set([BORDER, WIRE_MAJOR]);
+/** @param bytes of a message, whose head is written */
+export function writeBorderHead(bytes: Uint8Array, head: Omit<BorderHead, 'kind'>): void {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, BORDER_HEAD);
+  bytes[0] = BORDER;
+  bytes[1] = WIRE_MAJOR;
   bytes.set(head.run, 2);
   view.setUint32(18, head.term, true);
   view.setUint16(22, head.from, true);
   view.setUint16(24, head.to, true);
   view.setUint32(26, head.keys, true);
   view.setBigUint64(30, BigInt(head.counter), true);
+}
+
+export function encodeBorderHead(head: Omit<BorderHead, 'kind'>): Uint8Array {
+  const bytes = new Uint8Array(BORDER_HEAD);
+  writeBorderHead(bytes, head);
   return bytes;
 }
 

@@ -10,7 +10,13 @@ import {
   type Measured,
   type TrainerEvent,
 } from '../../../runtime/roles/trainer-state.ts';
-import { type BorderKeys, borderKeys, newEphemeral, signExchange } from '../../../runtime/wire/border-keys.ts';
+import {
+  type BorderKeys,
+  borderKeys,
+  newEphemeral,
+  signExchange,
+  TAG_BYTES,
+} from '../../../runtime/wire/border-keys.ts';
 import { BorderChannel, type Broken } from '../../../runtime/wire/channel.ts';
 import type { Codec } from '../../../runtime/wire/codec.ts';
 import type { Deployment } from '../../../runtime/wire/deployment.ts';
@@ -71,7 +77,8 @@ class Lying {
       const said = bend(plain);
       if (decodePacket(splitSealed(said).packet)?.header.kind === 'data')
         this.leaves.push(leafOf(splitSealed(said).packet));
-      const sealed = Buffer.concat([head, this.#keys[0].send.seal(counter.counter, head, said)]);
+      const sealed = Buffer.concat([head, said, new Uint8Array(TAG_BYTES)]);
+      this.#keys[0].send.seal(counter.counter, sealed, said);
       const received = this.reader.receive(sealed);
       this.frames += received.frames.length;
       this.broken ??= received.broken;

@@ -1,0 +1,27 @@
+/** Memory of packets that is used again: the frames of a border have few sizes, and come for ever. */
+import { ofPresent, zeroedBytes } from '../support/bounded.ts';
+
+/** Smaller ones are made anew: they cost nothing. */
+const MIN_BYTES = 1024;
+/** Of one size that lie here unused. */
+const MAX_FREE = 8;
+const MAX_SIZES = 64;
+
+export class PacketPool {
+  readonly #free = new Map<number, Uint8Array[]>();
+
+  /** What stands in it is of a packet before: all of it has to be written. @param length of what lies in memory already */
+  take(length: number): Uint8Array {
+    return this.#free.get(length)?.pop() ?? zeroedBytes(ofPresent(length));
+  }
+
+  /** Nobody reads it any more. */
+  give(packet: Uint8Array): void {
+    const { length } = packet;
+    if (length < MIN_BYTES || packet.buffer.byteLength !== length) return;
+    const free = this.#free.get(length);
+    if (free) {
+      if (free.length < MAX_FREE) free.push(packet);
+    } else if (this.#free.size < MAX_SIZES) this.#free.set(length, [packet]);
+  }
+}
