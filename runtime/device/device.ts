@@ -26,6 +26,8 @@ export interface Executable {
   readonly files: ReadonlyMap<string, Uint8Array>;
   /** Functions that will be called often and take less than a millisecond: they may hold up the thread that asks. */
   readonly quick?: readonly string[];
+  /** Every run takes so little time that it may hold up the thread that asks. */
+  readonly short?: boolean;
 }
 
 export interface Device {
@@ -46,6 +48,14 @@ export interface Device {
   open(executable: Executable): Promise<DeviceSession>;
   /** Programs that work together on this machine, each with one thread of computation at a time. */
   openAll?(executables: readonly Executable[]): Promise<DeviceSession[]>;
+  /** A program of which every run is short, in the thread that asks: nothing is handed over, and nothing copied. */
+  openHere?(executable: Executable): Promise<DeviceSession>;
+}
+
+/** Told of the values that are held, where their memory is used again as soon as they are held no longer. */
+export interface Holder {
+  hold(values: Tensor): void;
+  drop(values: Tensor): void;
 }
 
 /** A program on a device, with its states, which are zero when it has been opened. Calls are carried out in the order in which they were made. */
@@ -69,6 +79,11 @@ export interface DeviceSession {
   makeResident?(name: string, samples: number): Promise<SampleRunner | undefined>;
   /** Milliseconds that its runs have taken, the ways there and back left out; absent where that is not known. */
   computed?(): number;
+  /**
+   * Where results lie in memory that is used again: told who holds them. Then inputs are read where they lie, and must
+   * stay as they are until the run has ended.
+   */
+  readonly held?: Holder;
   close(): Promise<void>;
 }
 

@@ -26,16 +26,20 @@ export function observed(device: Device, now: () => number, closed: () => void):
     run: (name, inputs, position) => during(session.run(name, inputs, position)),
     prepare: (name) => session.prepare(name),
     computed: () => session.computed?.() ?? 0,
+    ...(session.held ? { held: session.held } : {}),
     close: async () => {
       await during(session.close());
       closed();
     },
   });
-  const { openAll } = device;
+  const { openAll, openHere } = device;
   return {
     device: {
       ...device,
       open: async (executable) => watch(await device.open(executable)),
+      ...(openHere
+        ? { openHere: async (executable: Executable) => watch(await openHere.call(device, executable)) }
+        : {}),
       ...(openAll
         ? { openAll: async (all: readonly Executable[]) => (await openAll.call(device, all)).map(watch) }
         : {}),

@@ -21,7 +21,7 @@ export interface Neighbour {
 export interface LinkPort {
   /** To the synchronizer. */
   readonly send: (message: Message) => void;
-  /** A border packet for another trainer. @param to its key @param left nobody reads the packet any more */
+  /** A border packet for another trainer. @param to its key @param left the packet is not read from now on */
   readonly carry: (packet: Uint8Array, to: string, left?: () => void) => void;
   /** With whom its shards have borders now. */
   readonly meet: (neighbours: readonly Neighbour[]) => void;

@@ -43,7 +43,7 @@ export interface BordersOptions {
   /**
    * A packet for another trainer.
    * @param to its key
-   * @param left may be called once, when nobody reads the packet any more: its memory is used again
+   * @param left may be called once, when the packet is not read from then on: its memory is used again
    */
   readonly carry: (packet: Uint8Array, to: string, left?: () => void) => void;
   /** @returns why the shard refuses it */

@@ -101,10 +101,11 @@ export class ShardHost {
     });
   }
 
-  #timed(device: DeviceSession): Pick<DeviceSession, 'run' | 'computed'> {
+  #timed(device: DeviceSession): Pick<DeviceSession, 'run' | 'computed' | 'held'> {
     const { now } = this.#options;
     return {
       computed: () => device.computed?.() ?? 0,
+      ...(device.held ? { held: device.held } : {}),
       run: async (name, inputs, position) => {
         const began = now();
         try {
@@ -344,7 +345,8 @@ export class ShardHost {
 
   /** Values that stay in the process lose what they would lose on the way: the placement changes no result. */
   #rounded(values: readonly Tensor[]): readonly Tensor[] {
-    if (this.#codec() !== 'f16') return values;
+    // Memory that is used again keeps nothing for another shard.
+    if (this.#codec() !== 'f16') return this.#device.held ? values.map((v) => v.slice()) : values;
     return decodeValues(
       encodeValues(values, 'f16'),
       values.map((v) => v.length),

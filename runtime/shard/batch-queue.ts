@@ -3,11 +3,12 @@
  * the first waits for others; it goes as far as its own weight step, which is behind that of the first. Pure.
  */
 
+import type { Holder } from '../device/device.ts';
 import type { FrameKey } from '../training/frame.ts';
 import { type BatchStep, BatchWalk } from './batch-walk.ts';
 import type { Part } from './part.ts';
 import type { Routes } from './route.ts';
-import type { Holder, Room } from './walk.ts';
+import type { Room } from './walk.ts';
 
 interface Queued {
   readonly walk: BatchWalk;
@@ -52,6 +53,7 @@ export class BatchQueue {
   }
 
   clear(): void {
+    for (const { walk } of this.#waiting) walk.end();
     this.#waiting.length = 0;
   }
 }

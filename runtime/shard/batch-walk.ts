@@ -3,11 +3,11 @@
  * one that is furthest behind goes first, so every shard works tick by tick; gradients are added up in the order of
  * the microbatches whatever arrives when, so results do not depend on the network.
  */
-import type { Tensor } from '../device/device.ts';
+import type { Holder, Tensor } from '../device/device.ts';
 import type { FrameKey } from '../training/frame.ts';
 import { type Part, sharesOf } from './part.ts';
 import type { BatchRoute } from './route.ts';
-import { type Holder, type Room, Walk, type WalkStep } from './walk.ts';
+import { type Room, Walk, type WalkStep } from './walk.ts';
 
 export type BatchStep =
   /** All of these frames are there: answer with `received` of the walk. */
@@ -83,6 +83,11 @@ export class BatchWalk {
     const { after } = this.#route;
     this.#walks = after ? [new Walk(after, { ...this.part, inputs: {}, microbatch: 0 }, this.#holder)] : [];
     return this.next(has, true, room);
+  }
+
+  /** It is given up: it holds nothing from now on. */
+  end(): void {
+    for (const walk of this.#walks) walk.end();
   }
 
   #mayRun(walk: Walk, segment: string): boolean {

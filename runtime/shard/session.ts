@@ -45,7 +45,7 @@ export interface ShardSession {
 }
 
 type RunStep = Pick<Extract<WalkStep, { readonly kind: 'run' }>, 'name' | 'inputs' | 'position'>;
-type Runner = Pick<DeviceSession, 'run' | 'computed'>;
+type Runner = Pick<DeviceSession, 'run' | 'computed' | 'held'>;
 
 /**
  * @param device the shard's program, opened; its states filled
@@ -68,7 +68,7 @@ class Session implements ShardSession {
   readonly #device: Runner;
   readonly #times: TickTimes;
   readonly #messages: ReadonlyMap<number, Message>;
-  readonly #queue = new BatchQueue();
+  readonly #queue: BatchQueue;
   readonly #frames = new Map<string, Frame>();
   /** Parts before this one are over: what still comes for them is old. */
   #past = -1;
@@ -80,6 +80,7 @@ class Session implements ShardSession {
     this.schedule = schedule;
     this.#routes = routes;
     this.#device = device;
+    this.#queue = new BatchQueue(device.held);
     this.#times = times;
     this.#messages = new Map(schedule.messages.map((m) => [m.id, m]));
   }

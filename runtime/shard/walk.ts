@@ -1,7 +1,7 @@
 /** One part on its way through the stages of one shard: pure, it only says what comes next. */
 import type { ProgramFunction } from '../../spec/program.ts';
 import type { Move, Stage } from '../../spec/schedule.ts';
-import type { Position, RunInput, Tensor } from '../device/device.ts';
+import type { Holder, Position, RunInput, Tensor } from '../device/device.ts';
 import type { Frame, FrameKey } from '../training/frame.ts';
 import type { Part } from './part.ts';
 import type { Route } from './route.ts';
@@ -24,12 +24,6 @@ export type WalkStep =
 
 /** Whether there is room for a frame on the way to its reader. */
 export type Room = (key: FrameKey) => boolean;
-
-/** Told of the values that a walk holds, where their memory is used again. */
-export interface Holder {
-  hold(values: Tensor): void;
-  drop(values: Tensor): void;
-}
 
 const ALWAYS: Room = () => true;
 

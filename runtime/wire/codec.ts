@@ -51,7 +51,7 @@ export function decodeValues(bytes: Uint8Array, lengths: readonly number[], code
 
 /**
  * The values where the bytes lie, if they can be read there; else copies.
- * @param bytes that nobody writes to any more
+ * @param bytes that are not written to from now on
  */
 export function valuesIn(bytes: Uint8Array, lengths: readonly number[], codec: Codec): Tensor[] {
   const size = CODEC_BYTES[codec];

@@ -59,13 +59,13 @@ export class CallPackets {
     this.#chain = this.start;
   }
 
-  /** @param packet hashed before anybody asks for leaves or chain: it has to stay as it is */
+  /** @param packet hashed before leaves or chain are asked for: it has to stay as it is */
   add(packet: Uint8Array): void {
     this.#pending.push(packet);
     if (this.#pending.length > MAX_PENDING) this.settle();
   }
 
-  /** Hashes what was added: work for a moment in which nobody waits for anything else. */
+  /** Hashes what was added: work for a moment in which nothing else waits. */
   settle(): void {
     if (this.#pending.length === 0) return;
     for (const packet of this.#pending) {

@@ -15,7 +15,7 @@ export class PacketPool {
     return this.#free.get(length)?.pop() ?? zeroedBytes(ofPresent(length));
   }
 
-  /** Nobody reads it any more. */
+  /** It is not read from now on. */
   give(packet: Uint8Array): void {
     const { length } = packet;
     if (length < MIN_BYTES || packet.buffer.byteLength !== length) return;

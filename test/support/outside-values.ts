@@ -31,6 +31,7 @@ export const TRUSTING: Readonly<Record<string, readonly string[]>> = {
       'wire/codec.ts',
       'wire/evidence.ts',
       'wire/header.ts',
+      'wire/packet-pool.ts',
       'wire/routing.ts',
     ],
   ],

@@ -1,5 +1,7 @@
 /** The plan of a deployment on a trainer: verified as any plan of strangers, once for all shards of this trainer. */
+import { countWork } from '../../../compiler/5-program/cost.ts';
 import type { Lowering } from '../../../spec/lowering.ts';
+import type { Program } from '../../../spec/program.ts';
 import type { Device, Executable } from '../../device/device.ts';
 import type { OpenedPlan } from '../../net/fetch-plan.ts';
 import { planInMemory } from '../../plan/plan-memory.ts';
@@ -30,7 +32,22 @@ export function openShardPlan(device: Device) {
     const memory = verified.plan.shards[shard]?.memory ?? 0;
     const program = verified.programs[shard];
     if (!schedule || !program) throw new UserError('plan/format', `the plan has no shard ${shard}`);
-    const lower = (): Promise<Executable> => executableOf('the plan', verified, shard, device, lowering);
+    const lower = async (): Promise<Executable> => {
+      const executable = await executableOf('the plan', verified, shard, device, lowering);
+      return { ...executable, short: isShort(program) };
+    };
     return { schedule, states: program.states, memory, lower };
   };
+}
+
+/** A run of so little takes a millisecond or two. */
+const MAX_SHORT_FLOPS = 1e8;
+const MAX_SHORT_BYTES = 16e6;
+
+/** Counted here over what the program does: a stranger's plan says nothing of it. */
+function isShort(program: Program): boolean {
+  return program.functions.every((f) => {
+    const { flops, bytes, valueBytes } = countWork(program, f);
+    return flops <= MAX_SHORT_FLOPS && bytes + valueBytes <= MAX_SHORT_BYTES;
+  });
 }

@@ -22,6 +22,7 @@ export const cpuDevice: Device = {
     const own = FROM_SOURCE ? (await import('./here.ts')).openHere(executable, THREADS) : openInThreads(executable);
     return besideQuick(own, executable);
   },
+  openHere: async (executable) => (await import('./here.ts')).openWithin(executable),
   openAll: async (executables) => {
     if (!FROM_SOURCE) return openTogether(executables);
     const { openHere } = await import('./here.ts');

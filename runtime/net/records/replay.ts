@@ -96,7 +96,8 @@ async function memberOf(record: StretchRecord, options: ReplayOptions): Promise<
   checkFrames(record, deployment);
   const source = await sourceOf(record.head.shard);
   const data = await openShardData(deployment, source.schedule, blob);
-  const device = await openShardDevice(on, deployment, source.executable);
+  // Frames of other shards are kept here: their memory may not be used again.
+  const device = await openShardDevice(on, deployment, { ...source.executable, short: false });
   await fillStates(
     device,
     source.executable.program.states,
