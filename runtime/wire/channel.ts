@@ -158,7 +158,7 @@ export class BorderChannel {
       writeValues(plain.subarray(HEADER_BYTES, end), frame.values, codec, from / size);
       this.#times.leave(encoding);
       const hashing = this.#times.enter('hashing');
-      call.add(plain.subarray(0, end));
+      call.append(plain.subarray(0, end));
       // Before its memory is used again.
       call.settle();
       this.#times.leave(hashing);
@@ -247,7 +247,7 @@ export class BorderChannel {
     this.#newest = call;
     this.#frame ??= { first: header, before: call.length, packets: [] };
     this.#frame.packets.push(packet);
-    call.add(packet);
+    call.append(packet);
     call.signature = signature;
     this.#options.log?.taken(header.batch, this.#options.peer, packet, signature);
     this.#expected++;

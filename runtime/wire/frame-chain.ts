@@ -60,7 +60,7 @@ export class CallPackets {
   }
 
   /** @param packet hashed before leaves or chain are asked for: it has to stay as it is */
-  add(packet: Uint8Array): void {
+  append(packet: Uint8Array): void {
     this.#pending.push(packet);
     if (this.#pending.length > MAX_PENDING) this.settle();
   }

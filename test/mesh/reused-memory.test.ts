@@ -92,8 +92,8 @@ test('packets are hashed when it is asked for, in their order, and wait no longe
   const place = { run: 'r', term: 1, from: 0, to: 1, call: 0 };
   const [late, early] = [new CallPackets(place), new CallPackets(place)];
   for (const packet of packets) {
-    late.add(packet);
-    early.add(packet);
+    late.append(packet);
+    early.append(packet);
     early.settle();
   }
   expect(late.length).toBe(20);
@@ -103,7 +103,7 @@ test('packets are hashed when it is asked for, in their order, and wait no longe
   expect(late.chainBehind(0)).toEqual(late.start);
   // What is changed after it was hashed is not hashed again.
   const waiting = new CallPackets(place);
-  for (const packet of packets) waiting.add(packet);
+  for (const packet of packets) waiting.append(packet);
   packets[0]?.fill(9);
   expect(waiting.leaves[0]).toEqual(early.leaves[0]);
 });

@@ -83,7 +83,7 @@ function proofs(): Record<string, unknown> {
     encodePacket({ ...header, ...rest, tick, sequence: tick }, encodeValues([Float32Array.of(value)], 'f32')),
   );
   const chains = packets.map((packet) => {
-    call.add(packet);
+    call.append(packet);
     return call.chain;
   });
   const { start, leaves } = call;

@@ -7,7 +7,7 @@ import type { Deployment } from '../../wire/deployment.ts';
 import { CallPackets } from '../../wire/frame-chain.ts';
 import { fromHex, hex, sha256 } from '../../wire/hash.ts';
 import { decodePacket, type Header } from '../../wire/header.ts';
-import { leafOf, rootOf } from '../../wire/merkle.ts';
+import { rootOf } from '../../wire/merkle.ts';
 import { runTag } from '../../wire/run-tag.ts';
 import { stateHolds } from '../../wire/state-signature.ts';
 import { directionOf, type Window, windowHolds } from '../../wire/window.ts';
@@ -89,7 +89,8 @@ function takenFlows({ head, end, taken }: StretchRecord, deployment: Deployment)
     const at = { peer: from, call, direction };
     const flow = known ?? Object.assign(new CallPackets({ run, term, from, to: own, call }), { at });
     flows.set(name, flow);
-    flow.add(leafOf(packet));
+    flow.append(packet);
+    flow.settle();
     flow.signature = signature;
   }
   return [...flows.values()].map((flow) => {
