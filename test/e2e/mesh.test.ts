@@ -15,7 +15,7 @@ const model = writeTiny(folder, { epochs: 2 });
 const mesh = new TestMesh(folder);
 const LIMIT = ['--limit', '320'];
 /** Long enough to be met on the way. */
-const LONG = [...LIMIT, '--epochs', '72'];
+const LONG = [...LIMIT, '--epochs', '48'];
 let expected: Record<string, string> = {};
 let expectedOfLong: Record<string, string> = {};
 
