@@ -27,7 +27,7 @@ import type { CannotCut } from './6-partition/cannot-cut.ts';
 import { type CutOptions, cutModel, type Uncut } from './6-partition/cut-model.ts';
 import type { Machines } from './6-partition/problem.ts';
 import { scheduledMachines } from './6-partition/scheduled-machines.ts';
-import { lanesFor } from './7-kernels/onnx/lanes.ts';
+import { lanesFor, withLanes } from './7-kernels/onnx/lanes.ts';
 import { lowerToCpu } from './7-kernels/onnx/lower.ts';
 import { lowerShardsToCpu } from './7-kernels/onnx/shards.ts';
 import { type BuiltPlan, builtOf, draftPlan, type PlanDraft, planBytes } from './8-plan/build.ts';
@@ -173,17 +173,19 @@ export function buildProgram(
     observer.made?.({ stage: 'graph', name: graph.name, print: () => printGraph(graph) });
     const made = (name: string, program: Program): void =>
       observer.made?.({ stage: 'program', name, task: task?.name, print: () => printProgram(program) });
-    const lanes = task ? lanesFor(graph, task) : 1;
-    const written = { predictBatch: PREDICT_BATCH, microbatches, lanes };
-    const lowered = lowerProgram(graph, task, predicts, written);
+    const written = { predictBatch: PREDICT_BATCH, microbatches };
+    const plain = lowerProgram(graph, task, predicts, written);
     const lower = (atRest: AtRest): Program =>
-      atRest === 'rounding' ? lowered : lowerProgram(graph, task, predicts, { ...written, atRest });
+      atRest === 'rounding' ? plain : lowerProgram(graph, task, predicts, { ...written, atRest });
+    const lanes = task ? lanesFor(graph, task) : 1;
+    const lowerForOne = (atRest: AtRest): Program => withLanes(lower(atRest), { graph, task, atRest }, lanes);
     const staged = { ...selected, graph, lower };
     if (after === 'none') {
+      const lowered = lowerForOne('rounding');
       made('none', lowered);
       return { ...staged, lowered, program: lowered };
     }
-    const { kept, program, behind } = passedInSteps(staged, runPasses);
+    const { kept, program, behind } = passedInSteps({ ...staged, lower: lowerForOne }, runPasses);
     made('none', kept);
     for (const [name, current] of behind) {
       made(name, current);

@@ -37,9 +37,6 @@ export function functionRole(name: string): FunctionRole {
   return name.startsWith(`${TRAIN}.`) || name.startsWith(PREDICT) ? 'segment' : 'other';
 }
 
-/** Whether a role is one of threads that share a batch: shards have no use of it. */
-export const isOfLanes = (role: FunctionRole): boolean => role === 'lane' || role === 'step';
-
 /** `predict.classify`. */
 export const predictName = (task: string): string => `${PREDICT}${task}`;
 

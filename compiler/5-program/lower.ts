@@ -3,15 +3,12 @@
 import {
   connectionsName,
   functionRole,
-  gradientName,
-  LANE,
   LAST,
   MOVE,
   maskName,
   nodeLeaf,
   parseNodeLeaf,
   predictName,
-  STEP,
   scoresName,
   startName,
   sumName,
@@ -23,49 +20,32 @@ import type { Block, Input, Program, ProgramFunction, Result, State, Update } fr
 import type { PredictTask, TrainTask, WeightInstance } from '../3-check/checked.ts';
 import { readersOf } from '../3-check/starts.ts';
 import type { Graph, GraphLink } from '../4-graph/graph.ts';
-import { levelGraph } from '../4-graph/level.ts';
 import { components } from '../4-graph/order.ts';
 import type { Expr } from '../operators/expr.ts';
 import type { Value } from '../operators/operator.ts';
-import { type AtRest, arrivals, masked, restingUnder } from './arrivals.ts';
+import type { AtRest } from './arrivals.ts';
 import { BlockBuilder, createNames } from './builder.ts';
-import { noisyPart, readsTime } from './chance.ts';
+import { readsTime } from './chance.ts';
 import { inputsOf, lowerClamps, statisticsOf } from './clamps.ts';
 import { leavesOf } from './leaves.ts';
 import { type Bindings, lowerExpression } from './lower-expression.ts';
 import { memoryStates, moveMemory, readMemory } from './memory.ts';
-import { type Method, methodOf, numberOf, wordOf } from './method.ts';
+import { methodOf, numberOf, wordOf } from './method.ts';
 import { evaluate, freeNodes, type Network, nodeOf, sweep } from './network.ts';
 import { bindNodeReads } from './node-reads.ts';
 import { noiseStates, startNoise } from './noise.ts';
-import { nudgeOutputs } from './nudge.ts';
-import { optimizerStates, step, totalsOf } from './optimizer.ts';
+import { optimizerStates } from './optimizer.ts';
 import { microbatchSizes } from './pipeline.ts';
-import { backpropagation } from './rules/bp.ts';
-import { inferenceLearning } from './rules/il.ts';
-import { incremental } from './rules/ipc.ts';
-import { firstArrival, zeroDivergence } from './rules/z-il.ts';
 import { afterValues, insideValues, moveValues, type Settling } from './settle.ts';
 import { entriesOf, isCompressed, masksOf, matrixOf } from './sparse-weights.ts';
-import {
-  closeBlock,
-  energyGradients,
-  newBlock,
-  stateReader,
-  type Trained,
-  type Training,
-  toUpdates,
-} from './training.ts';
+import { lowerRule, moveBy, openTraining, startsOf, totalsBy } from './train-parts.ts';
+import { closeBlock, energyGradients, newBlock, stateReader } from './training.ts';
 
 export interface LowerOptions {
   /** Samples in one run of a prediction. */
   readonly predictBatch: number;
   /** Into so many equal parts a batch of training is divided (`pipelineProblem` says where it cannot be). */
   readonly microbatches?: number;
-  /**
-   * Equal shares of a batch that a device may train apart (`lowerLanes`): as a device's lowering wants it, 1 if absent.
-   */
-  readonly lanes?: number;
   /** Nodes that are kept at zero error until one can have come, by name or only where rounding would come between. */
   readonly atRest?: AtRest;
 }
@@ -94,8 +74,7 @@ export function lowerProgram(
   if (train && microbatches > 1) {
     states.push(...parameters.map(sumState));
     functions.push(...lowerMicrobatches(graph, train, states, microbatches, atRest));
-  } else if (train)
-    functions.push(lowerTrain(graph, train, states, atRest), ...lowerLanes(graph, train, states, options));
+  } else if (train) functions.push(lowerTrain(graph, train, states, atRest));
   for (const task of predicts)
     functions.push(lowerPredict(graph, task, states, settlingOf(task, train), options.predictBatch));
   return { name: train ? `${graph.name}.${train.name}` : graph.name, states, functions };
@@ -145,16 +124,6 @@ function startStates(graph: Graph): State[] {
     .map((n) => ({ id: startName(n.name), shape: n.shape, role: 'statistic', init: n.start }));
 }
 
-function startsOf(graph: Graph, states: readonly State[]): Map<string, Value> {
-  const byId = new Map(states.map((s) => [s.id, { id: s.id, shape: s.shape }]));
-  return new Map(
-    graph.nodes.flatMap((n) => {
-      const state = byId.get(startName(n.name));
-      return state ? [[n.name, state] as const] : [];
-    }),
-  );
-}
-
 function lowerTrain(graph: Graph, task: TrainTask, states: readonly State[], atRest: AtRest): ProgramFunction {
   const { training, inputs, outputs } = openTraining(graph, task, states, task.batch / task.replicas, atRest);
   const rest = lowerRule(methodOf(task), training, outputs, states);
@@ -162,75 +131,6 @@ function lowerTrain(graph: Graph, task: TrainTask, states: readonly State[], atR
   const updates = [...rest.updates, ...moveMemory(levelled, TRAIN, past, rest.settled)];
   const blocks: Block[] = [closeBlock(training.start, 'start'), ...rest.blocks];
   return { name: TRAIN, role: 'train', batch: task.batch, inputs, blocks, updates, results: rest.results };
-}
-
-/**
- * The same training in two parts: `train.lane` takes a share of the batch as far as its part of the mean gradients,
- * `train.step` moves the weights by their sum. Rules that move weights while values settle, and models whose values
- * outlive a batch, have no such seam.
- */
-function lowerLanes(graph: Graph, task: TrainTask, states: readonly State[], options: LowerOptions): ProgramFunction[] {
-  const { lanes = 1, atRest } = options;
-  const { rule } = methodOf(task);
-  const batch = task.batch / lanes;
-  const seam =
-    task.replicas === 1 &&
-    (rule === 'il' || rule === 'z_il' || rule === 'bp') &&
-    graph.links.every((l) => l.delay === 0) &&
-    noisyPart(graph) === undefined;
-  if (!seam || lanes < 2 || !Number.isInteger(batch)) return [];
-  const { training, inputs, outputs } = openTraining(graph, task, states, batch, atRest);
-  const gradients = new Map<string, Value>();
-  const rest = lowerRule(methodOf(task), { ...training, lane: gradients }, outputs, states);
-  const results = [...gradients].map(([name, value]) => ({ name: gradientName(name), value: value.id }));
-  const blocks: Block[] = [closeBlock(training.start, 'start'), ...rest.blocks];
-  const given = { updates: [], results: [...rest.results, ...results] };
-  const step = lowerStep(task, states, [...gradients.keys()]);
-  return [{ name: LANE, role: 'lane', batch, inputs, blocks, ...given }, step];
-}
-
-function lowerStep(task: TrainTask, states: readonly State[], weights: readonly string[]): ProgramFunction {
-  const builder = new BlockBuilder(createNames());
-  const reader = stateReader(states);
-  const masks = masksOf(states);
-  const inputs: Input[] = [];
-  const updates: Update[] = [];
-  const moving = weights.map((name) => ({ name, gradient: { id: gradientName(name), shape: reader(name).shape } }));
-  const totals = totalsBy(builder, task, reader, masks, moving);
-  for (const { name, gradient } of moving) {
-    const { id, shape } = gradient;
-    inputs.push({ id, field: id, type: 'f32', shape });
-    updates.push(...moveBy(builder, task, reader, masks, name, gradient, totals));
-  }
-  const blocks = [closeBlock(builder, 'start')];
-  return { name: STEP, role: 'step', batch: task.batch, inputs, blocks, updates, results: [] };
-}
-
-/** One weight, and its optimiser's states, moved by the mean gradient of a whole batch. */
-function moveBy(
-  builder: BlockBuilder,
-  task: TrainTask,
-  reader: (id: string) => Value,
-  masks: ReadonlyMap<string, Value>,
-  name: string,
-  gradient: Value,
-  totals: Bindings,
-): Update[] {
-  builder.origin = weightOrigin(name);
-  const weight = { name, value: reader(name), gradient, mask: masks.get(name) };
-  return toUpdates(step(builder, task.optimizer, weight, reader, 'batch', 'batches', totals));
-}
-
-/** The sums over all weights that the optimiser needs. */
-function totalsBy(
-  builder: BlockBuilder,
-  task: TrainTask,
-  reader: (id: string) => Value,
-  masks: ReadonlyMap<string, Value>,
-  moving: readonly { readonly name: string; readonly gradient: Value }[],
-): Bindings {
-  const weights = moving.map(({ name, gradient }) => ({ name, value: reader(name), gradient, mask: masks.get(name) }));
-  return totalsOf(builder, task.optimizer, weights, 'batch', 'batches');
 }
 
 function sumState({ id, shape }: State): State {
@@ -302,70 +202,6 @@ function lowerMove(task: TrainTask, states: readonly State[], weights: readonly 
   }
   const blocks = [closeBlock(builder, 'start')];
   return { name: MOVE, role: 'move', batch: task.batch, inputs: [], blocks, updates, results: [] };
-}
-
-/** What every rule begins with: the clamps and the forward sweep. The block `start` is still open. */
-export function openTraining(
-  written: Graph,
-  task: TrainTask,
-  states: readonly State[],
-  batch: number,
-  atRest: AtRest = 'rounding',
-): { training: Training; inputs: Input[]; outputs: ReadonlySet<string> } {
-  const method = methodOf(task);
-  const names = createNames();
-  const start = new BlockBuilder(names);
-  const inputs = inputsOf(readersOf(task), task.inputs ?? task.data.fields, batch * task.replicas);
-  const statistics = states.filter((s) => s.role === 'statistic');
-  const clamps = lowerClamps(start, written, task.clamps, inputs, statistics, { batch, replicas: task.replicas });
-  const begun = lowerClamps(start, written, task.starts ?? [], inputs, statistics, { batch, replicas: task.replicas });
-  const predicted = new Set(written.links.map((l) => l.target));
-  const outputs = new Set([...clamps.keys()].filter((name) => predicted.has(name)));
-  const levelled = method.rule === 'z_il' || method.rule === 'fa_z_il';
-  const graph = levelled ? levelGraph(written, outputs, new Set(clamps.keys())) : written;
-  const weights = new Map(
-    states.filter((s) => s.role === 'parameter').map((s) => [s.id, { id: s.id, shape: s.shape }]),
-  );
-  const nudge = 'nudge' in method ? method.nudge : undefined;
-  const clamped: Network = {
-    graph,
-    batch,
-    samples: task.batch,
-    clamps,
-    starts: startsOf(graph, states),
-    past: readMemory(start, graph, TRAIN, batch),
-  };
-  const nudged = nudge ? nudgeOutputs(start, clamped, weights, outputs, nudge) : undefined;
-  const kept = atRest === 'all' ? arrivals : masked;
-  const resting = restingUnder(method.rule, kept(graph, clamps, begun));
-  const network: Network = { ...clamped, clamps: nudged?.clamps ?? clamps, begun, resting };
-  const z = sweep(start, network, weights);
-  const { optimizer } = task;
-  const masks = masksOf(states);
-  const training = { network, names, optimizer, weights, masks, start, z, gradientScale: nudged?.gradientScale };
-  return { training, inputs, outputs };
-}
-
-function lowerRule(
-  method: Method,
-  training: Training,
-  outputs: ReadonlySet<string>,
-  states: readonly State[],
-): Trained {
-  const reader = stateReader(states);
-  const moving = states.filter((s) => s.role === 'parameter' || s.role === 'optimizer');
-  switch (method.rule) {
-    case 'il':
-      return inferenceLearning(training, method, reader);
-    case 'ipc':
-      return incremental(training, method, moving);
-    case 'z_il':
-      return zeroDivergence(training, outputs, reader);
-    case 'fa_z_il':
-      return firstArrival(training, outputs, moving);
-    case 'bp':
-      return backpropagation(training, reader);
-  }
 }
 
 interface PredictSettling extends Settling {

@@ -9,8 +9,9 @@ import type { TrainTask } from '../3-check/checked.ts';
 import type { Graph } from '../4-graph/graph.ts';
 import type { Value } from '../operators/operator.ts';
 import type { BlockBuilder } from './builder.ts';
-import { lowerProgram, openTraining } from './lower.ts';
+import { lowerProgram } from './lower.ts';
 import { alignMask, batchedShape, evaluate, freeNodes, get, type Network, type Values } from './network.ts';
+import { openTraining } from './train-parts.ts';
 import { after, carried, closeBlock, energyGradients, inside, newBlock } from './training.ts';
 
 /** Enough for two digits where the second eigenvalue is nine tenths of the first. */

@@ -1,8 +1,7 @@
 /** From one program to those of several shards, even in work and each within its machine's memory. Pure. */
-import { isOfLanes, plainName } from '../../spec/names.ts';
+import { plainName } from '../../spec/names.ts';
 import { type Program, sizeOf } from '../../spec/program.ts';
 import type { ScheduleInstance, TrainTask } from '../3-check/checked.ts';
-import type { AtRest } from '../5-program/arrivals.ts';
 import { type Lowered, passedAtRest, passedInSteps } from '../5-program/at-rest.ts';
 import { runPassesByNode } from '../5-program/passes/index.ts';
 import { type CannotCut, mebibytes, notYet } from './cannot-cut.ts';
@@ -127,16 +126,10 @@ export function stepsNeedWholeWeights({ functions }: Program, task: TrainTask | 
 
 /** The program of the whole model behind its passes, each node by itself. */
 function passedByNode(uncut: Uncut, passed: CutOptions['passed']): Program {
-  const lower = (atRest: AtRest): Program => withoutLanes(uncut.lower(atRest));
-  if (!passed) return passedAtRest({ ...uncut, lower }, (first) => runPassesByNode(first)).program;
-  const { program, behind } = passedInSteps({ ...uncut, lower }, runPassesByNode);
+  if (!passed) return passedAtRest(uncut, (first) => runPassesByNode(first)).program;
+  const { program, behind } = passedInSteps(uncut, runPassesByNode);
   for (const [name, current] of behind) passed(name, current);
   return program;
-}
-
-/** Threads of one machine share a batch; shards share the model, each on one thread. */
-function withoutLanes(program: Program): Program {
-  return { ...program, functions: program.functions.filter((f) => !isOfLanes(f.role)) };
 }
 
 function cutAtOf(schedules: readonly ScheduleInstance[]): CutAt {

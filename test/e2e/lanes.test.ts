@@ -2,6 +2,7 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { lowerProgram } from '../../compiler/5-program/lower.ts';
 import { runPasses } from '../../compiler/5-program/passes/index.ts';
+import { withLanes } from '../../compiler/7-kernels/onnx/lanes.ts';
 import { lowerToCpu } from '../../compiler/7-kernels/onnx/lower.ts';
 import type { Device, DeviceSession, Tensor } from '../../runtime/device/device.ts';
 import { referenceDevice } from '../../runtime/device/reference/reference.ts';
@@ -12,7 +13,7 @@ const BATCHES = 14;
 const graph = chain([19, 11, 9, 3], { act: tanh });
 const method = call('learn.il', { steps: 6, rate: 0.1, momentum: 0 });
 const task = trainTask(graph, { method, batch: 32, clamped: ['l0', 'l3'] });
-const program = runPasses(lowerProgram(graph, task, [], { predictBatch: 4, lanes: 2 }));
+const program = runPasses(withLanes(lowerProgram(graph, task, [], { predictBatch: 4 }), { graph, task }, 2));
 const files = lowerToCpu(program);
 const [train] = program.functions;
 if (!train) throw new Error('no function');

@@ -6,7 +6,7 @@ import { lowerProgram } from '../../compiler/5-program/lower.ts';
 import { runPasses } from '../../compiler/5-program/passes/index.ts';
 import { cutModel } from '../../compiler/6-partition/cut-model.ts';
 import { scheduledMachines } from '../../compiler/6-partition/scheduled-machines.ts';
-import { lanesFor } from '../../compiler/7-kernels/onnx/lanes.ts';
+import { lanesFor, withLanes } from '../../compiler/7-kernels/onnx/lanes.ts';
 import { lowerToCpu } from '../../compiler/7-kernels/onnx/lower.ts';
 import { lowerToWgsl } from '../../compiler/7-kernels/wgsl/lower.ts';
 import type { Staged } from '../../compiler/compile.ts';
@@ -43,8 +43,9 @@ export function stagedText(text: string, predictBatch = 4): Staged {
   const predicts = all.predicts.filter((p) => p.model.name === task.model.name);
   const graph = lowerGraph(task.model);
   const lanes = lanesFor(graph, task);
-  const lower = (atRest: AtRest): Program => lowerProgram(graph, task, predicts, { predictBatch, lanes, atRest });
-  const { kept: lowered, program } = passedAtRest({ graph, task, lower }, runPasses);
+  const lower = (atRest: AtRest): Program => lowerProgram(graph, task, predicts, { predictBatch, atRest });
+  const lowerForOne = (atRest: AtRest): Program => withLanes(lower(atRest), { graph, task, atRest }, lanes);
+  const { kept: lowered, program } = passedAtRest({ graph, task, lower: lowerForOne }, (first) => runPasses(first));
   return { checked: all, model: task.model, task, predicts, graph, lowered, lower, program };
 }
 

@@ -1,9 +1,10 @@
 /** Trains hand-built networks on the reference device, for tests that compare rules with each other. */
 import type { CallValue, OptimizerInstance } from '../../compiler/3-check/checked.ts';
 import type { Graph } from '../../compiler/4-graph/graph.ts';
-import { lowerProgram, openTraining } from '../../compiler/5-program/lower.ts';
+import { lowerProgram } from '../../compiler/5-program/lower.ts';
 import { runPasses } from '../../compiler/5-program/passes/index.ts';
 import { zeroDivergence } from '../../compiler/5-program/rules/z-il.ts';
+import { openTraining } from '../../compiler/5-program/train-parts.ts';
 import { closeBlock, stateReader } from '../../compiler/5-program/training.ts';
 import type { FieldData } from '../../runtime/device/device.ts';
 import { type Program, sizeOf } from '../../spec/program.ts';

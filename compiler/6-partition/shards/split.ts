@@ -3,7 +3,7 @@
  * same values in the same order of sums, so that all shards together compute what one would (architecture, "borders").
  */
 
-import { isOfLanes, LAST, MOVE, TRAIN } from '../../../spec/names.ts';
+import { LAST, MOVE, TRAIN } from '../../../spec/names.ts';
 import type { Program, ProgramFunction, State } from '../../../spec/program.ts';
 import type { ShardFunction, ShardSchedule } from '../../../spec/schedule.ts';
 import { cutFunction, type FunctionCut, type Placing } from './function-cut.ts';
@@ -24,7 +24,7 @@ export interface Splitting {
 }
 
 export function splitting(program: Program, placing: Placing): Splitting {
-  const functions = program.functions.filter((f) => !isOfLanes(f.role));
+  const functions = program.functions;
   const pipelined = functions.some((f) => f.role === 'move');
   const cuts: FunctionCut[] = [];
   /** The first functions, each of them cut once: messages are numbered in their order. */

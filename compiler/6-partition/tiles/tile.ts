@@ -1,6 +1,6 @@
 /** Rewrites a program whose nodes are cut: states, carries and operations become tiles of what they were. */
 
-import { isOfLanes, nodeTile, type OpOrigin, servesWeight, tileName, tileOrigin } from '../../../spec/names.ts';
+import { nodeTile, type OpOrigin, servesWeight, tileName, tileOrigin } from '../../../spec/names.ts';
 import type { Block, Carry, Op, Program, ProgramFunction, Shape, State } from '../../../spec/program.ts';
 import type { Graph } from '../../4-graph/graph.ts';
 import { type Layout, sameLayout, tileShape, tilesOf } from './layout.ts';
@@ -27,9 +27,7 @@ function cutProgram(program: Program, cuts: StateCuts): Program {
       return { ...state, id: tileName(state.id, i), shape: tileShape(state.shape, layout, size), slice };
     });
   });
-  const functions = program.functions
-    .filter((f) => !isOfLanes(f.role))
-    .map((f) => new Tiler(program, f, findLayouts(cuts, program.states, f)).run());
+  const functions = program.functions.map((f) => new Tiler(program, f, findLayouts(cuts, program.states, f)).run());
   return { ...program, states, functions };
 }
 

@@ -1,6 +1,16 @@
-/** How many threads of a CPU share a batch of training. The program is lowered for so many lanes. */
+/** How many threads of a CPU share a batch of training, and what each of them runs. */
+import { gradientName, LANE, STEP } from '../../../spec/names.ts';
+import type { Block, Input, Program, ProgramFunction, State, Update } from '../../../spec/program.ts';
 import type { TrainTask } from '../../3-check/checked.ts';
 import type { Graph } from '../../4-graph/graph.ts';
+import type { AtRest } from '../../5-program/arrivals.ts';
+import { BlockBuilder, createNames } from '../../5-program/builder.ts';
+import { noisyPart } from '../../5-program/chance.ts';
+import { methodOf } from '../../5-program/method.ts';
+import { masksOf } from '../../5-program/sparse-weights.ts';
+import { lowerRule, moveBy, openTraining, totalsBy } from '../../5-program/train-parts.ts';
+import { closeBlock, stateReader } from '../../5-program/training.ts';
+import type { Value } from '../../operators/operator.ts';
 
 /** Of one batch: fixed, so that results do not depend on the machine. */
 const LANES = 2;
@@ -13,4 +23,69 @@ const MAX_LANE_LINKS = 256;
 export function lanesFor({ links }: Pick<Graph, 'links'>, { batch }: Pick<TrainTask, 'batch'>): number {
   const samples = batch / LANES;
   return links.length <= MAX_LANE_LINKS && Number.isInteger(samples) && samples >= MIN_LANE_SAMPLES ? LANES : 1;
+}
+
+/** What the lanes of a training are made from. */
+interface LaneSource {
+  readonly graph: Graph;
+  readonly task: TrainTask | undefined;
+  readonly atRest?: AtRest;
+}
+
+/**
+ * A program with what lanes run, behind its training; as it is where it has microbatches or trains nothing.
+ *
+ * @param lanes equal shares of a batch that are trained apart
+ */
+export function withLanes(program: Program, { graph, task, atRest }: LaneSource, lanes: number): Program {
+  if (!task || lanes < 2 || program.functions.some((f) => f.role === 'move')) return program;
+  const own = laneFunctions(graph, task, program.states, lanes, atRest);
+  return { ...program, functions: program.functions.flatMap((f) => (f.role === 'train' ? [f, ...own] : [f])) };
+}
+
+/**
+ * The same training in two parts: `train.lane` takes a share of the batch as far as its part of the mean gradients,
+ * `train.step` moves the weights by their sum. Rules that move weights while values settle, and models whose values
+ * outlive a batch, have no such seam.
+ */
+function laneFunctions(
+  graph: Graph,
+  task: TrainTask,
+  states: readonly State[],
+  lanes: number,
+  atRest: AtRest | undefined,
+): ProgramFunction[] {
+  const { rule } = methodOf(task);
+  const batch = task.batch / lanes;
+  const seam =
+    task.replicas === 1 &&
+    (rule === 'il' || rule === 'z_il' || rule === 'bp') &&
+    graph.links.every((l) => l.delay === 0) &&
+    noisyPart(graph) === undefined;
+  if (!seam || !Number.isInteger(batch)) return [];
+  const { training, inputs, outputs } = openTraining(graph, task, states, batch, atRest);
+  const gradients = new Map<string, Value>();
+  const rest = lowerRule(methodOf(task), { ...training, lane: gradients }, outputs, states);
+  const results = [...gradients].map(([name, value]) => ({ name: gradientName(name), value: value.id }));
+  const blocks: Block[] = [closeBlock(training.start, 'start'), ...rest.blocks];
+  const given = { updates: [], results: [...rest.results, ...results] };
+  const step = lowerStep(task, states, [...gradients.keys()]);
+  return [{ name: LANE, role: 'lane', batch, inputs, blocks, ...given }, step];
+}
+
+function lowerStep(task: TrainTask, states: readonly State[], weights: readonly string[]): ProgramFunction {
+  const builder = new BlockBuilder(createNames());
+  const reader = stateReader(states);
+  const masks = masksOf(states);
+  const inputs: Input[] = [];
+  const updates: Update[] = [];
+  const moving = weights.map((name) => ({ name, gradient: { id: gradientName(name), shape: reader(name).shape } }));
+  const totals = totalsBy(builder, task, reader, masks, moving);
+  for (const { name, gradient } of moving) {
+    const { id, shape } = gradient;
+    inputs.push({ id, field: id, type: 'f32', shape });
+    updates.push(...moveBy(builder, task, reader, masks, name, gradient, totals));
+  }
+  const blocks = [closeBlock(builder, 'start')];
+  return { name: STEP, role: 'step', batch: task.batch, inputs, blocks, updates, results: [] };
 }

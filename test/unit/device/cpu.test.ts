@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest';
 import type { OptimizerInstance } from '../../../compiler/3-check/checked.ts';
 import { lowerProgram } from '../../../compiler/5-program/lower.ts';
 import { runPasses } from '../../../compiler/5-program/passes/index.ts';
+import { withLanes } from '../../../compiler/7-kernels/onnx/lanes.ts';
 import { lowerToCpu } from '../../../compiler/7-kernels/onnx/lower.ts';
 import { apply, constant, type Expr, leaf } from '../../../compiler/operators/expr.ts';
 import { CpuEngine, type LaneRun } from '../../../runtime/device/cpu/engine.ts';
@@ -117,7 +118,7 @@ describe.each(['il', 'z_il', 'bp'] as const)('lanes under %s', (method) => {
       const graph = chain([19, 11, 9, 3], { after: gelu });
       const chosen = optimizer === 'adam' ? { optimizer: adam() } : {};
       const task = trainTask(graph, { method: methods[method], batch: 32, clamped: ['l0', 'l3'], ...chosen });
-      const program = runPasses(lowerProgram(graph, task, [], { predictBatch: 4, lanes: 2 }));
+      const program = runPasses(withLanes(lowerProgram(graph, task, [], { predictBatch: 4 }), { graph, task }, 2));
       const files = lowerToCpu(program);
       const open = async (): Promise<DeviceSession[]> => {
         const sessions = [openHere({ program, files }, 1), await referenceDevice.open({ program, files })];
@@ -149,7 +150,7 @@ test.each(['sgd', 'adam'] as const)(
     const graph = chain([19, 11, 9, 3], { act: tanh });
     const chosen = optimizer === 'adam' ? { optimizer: adam() } : {};
     const task = trainTask(graph, { method: methods.il, batch: 32, clamped: ['l0', 'l3'], ...chosen });
-    const program = runPasses(lowerProgram(graph, task, [], { predictBatch: 4, lanes: 2 }));
+    const program = runPasses(withLanes(lowerProgram(graph, task, [], { predictBatch: 4 }), { graph, task }, 2));
     const files = lowerToCpu(program);
     const reference = await referenceDevice.open({ program, files });
     const lanes = [0, 1].map(() => new CpuEngine(program.states, files, { threads: 1 }));

@@ -1,7 +1,7 @@
 /** Who decides on lanes: a device says how many it wants, and the program has them where its rule has a seam. */
 import { expect, test } from 'vitest';
 import { lowerProgram } from '../../../compiler/5-program/lower.ts';
-import { lanesFor } from '../../../compiler/7-kernels/onnx/lanes.ts';
+import { lanesFor, withLanes } from '../../../compiler/7-kernels/onnx/lanes.ts';
 import { LANE, STEP, TRAIN } from '../../../spec/names.ts';
 import { call, chain, tanh, trainTask } from '../../support/networks.ts';
 
@@ -9,14 +9,13 @@ const graph = chain([7, 5, 3], { act: tanh });
 const il = call('learn.il', { steps: 6, rate: 0.1, momentum: 0 });
 const ipc = call('learn.ipc', { steps: 6, rate: 0.1, momentum: 0 });
 
-function batchesOf(batch: number, lanes?: number, method = il): Record<string, number> {
+function batchesOf(batch: number, lanes: number, method = il): Record<string, number> {
   const task = trainTask(graph, { method, batch, clamped: ['l0', 'l2'] });
-  const { functions } = lowerProgram(graph, task, [], { predictBatch: 1, ...(lanes === undefined ? {} : { lanes }) });
+  const { functions } = withLanes(lowerProgram(graph, task, [], { predictBatch: 1 }), { graph, task }, lanes);
   return Object.fromEntries(functions.map((f) => [f.name, f.batch]));
 }
 
-test('a program has as many lanes as it is asked for, however small, and none by itself', () => {
-  expect(batchesOf(64)).toEqual({ [TRAIN]: 64 });
+test('a program has as many lanes as it is asked for, however small', () => {
   expect(batchesOf(64, 1)).toEqual({ [TRAIN]: 64 });
   expect(batchesOf(64, 2)).toEqual({ [TRAIN]: 64, [LANE]: 32, [STEP]: 64 });
   expect(batchesOf(8, 4)).toEqual({ [TRAIN]: 8, [LANE]: 2, [STEP]: 8 });

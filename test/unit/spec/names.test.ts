@@ -7,7 +7,6 @@ import {
   fieldLeaf,
   functionRole,
   insideName,
-  isOfLanes,
   isOrigin,
   isValueInside,
   LANE,
@@ -78,7 +77,6 @@ const count = fc.nat(1000);
 describe('a structured name', () => {
   test('of a function says its role', () => {
     expect([TRAIN, LANE, STEP, LAST, MOVE].map(functionRole)).toEqual(['train', 'lane', 'step', 'last', 'move']);
-    expect([LANE, STEP, TRAIN].map((name) => isOfLanes(functionRole(name)))).toEqual([true, true, false]);
     fc.assert(
       fc.property(identifier, identifier, count, (task, stage, i) => {
         const f = predictName(task);
