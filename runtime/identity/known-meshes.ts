@@ -18,6 +18,13 @@ export function joinedKeyFile(address: string): string | undefined {
   return textAt(joinedPath(), address);
 }
 
+/** Addresses of all meshes that a trainer of this user has joined, and whose keys for it are still there. */
+export function joinedMeshes(): string[] {
+  return Object.entries(readAll(joinedPath())).flatMap(([address, file]) =>
+    typeof file === 'string' && existsSync(file) ? [address] : [],
+  );
+}
+
 export function rememberJoined(address: string, keyFile: string): void {
   remember(joinedPath(), address, keyFile);
 }

@@ -115,6 +115,7 @@ export const ERROR_CODES = {
   'mesh/quota': 'the key keeps as many bytes in the mesh as it may',
   'mesh/refused': 'the mesh refused the connection',
   'mesh/run': 'there is no such run, or it differs',
+  'mesh/several': 'more than one mesh may be meant',
   'mesh/slow': 'the trainers did not join in time',
   'mesh/state-damaged': 'the records of the mesh are damaged',
   'mesh/state-older': 'the records of the mesh are older than what it confirmed',

@@ -51,6 +51,10 @@ test('a joined trainer and a watched run wait for a mesh that was stopped, and n
   const looked = await nmc(['status', '--mesh', mesh.up.address, '--json'], { cwd: folder, env: config });
   expect(looked.code, looked.stderr).toBe(0);
   expect(jsonLines(looked)).toMatchObject([{ synchronizer: { wire: '2.0' } }]);
+  // Nor needs the address to be said: this user has joined one mesh.
+  const bare = await nmc(['status', '--json'], { cwd: folder, env: { ...config, NMC_MESH: '' } });
+  expect(bare.code, bare.stderr).toBe(0);
+  expect(jsonLines(bare)).toMatchObject([{ trainers: expect.arrayContaining([expect.objectContaining({ key })]) }]);
   // One of `nmc up` that was asked to leave is not started again.
   await mesh.json('leave', 'trainer-1');
   const second = nmc(['join', mesh.up.address, '--name', 'volunteer'], {

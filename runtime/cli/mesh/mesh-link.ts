@@ -1,8 +1,7 @@
 /** A connection of a user's command to a mesh. */
-import { existsSync } from 'node:fs';
 import { ensureKey, readKey, userKeyPath } from '../../identity/key-file.ts';
 import { keyBytes } from '../../identity/key-text.ts';
-import { joinedKeyFile, knownMesh, rememberMesh } from '../../identity/known-meshes.ts';
+import { knownMesh, rememberMesh } from '../../identity/known-meshes.ts';
 import { type Address, addressText, parseAddress } from '../../net/address.ts';
 import { dial } from '../../net/dial.ts';
 import type { Link } from '../../net/link.ts';
@@ -69,24 +68,6 @@ export async function withMesh<T>(args: ReachArguments, use: (link: Link) => Pro
   } finally {
     link.close();
   }
-}
-
-/** As an operator where the key may, else as a viewer; else as the trainer that this user has joined the mesh with. */
-export async function openMeshToLook(args: ReachArguments): Promise<Link> {
-  const joined = joinedKeyFile(addressText(meshAddress(args)));
-  const ways = [
-    () => openMesh(args),
-    () => openMesh(args, 'viewer'),
-    ...(joined !== undefined && existsSync(joined) ? [() => openMesh(args, 'viewer', joined)] : []),
-  ];
-  for (const [i, open] of ways.entries()) {
-    try {
-      return await open();
-    } catch (error) {
-      if (i === ways.length - 1 || !(error instanceof UserError) || error.code !== 'mesh/refused') throw error;
-    }
-  }
-  throw new Error('openMeshToLook: no way');
 }
 
 export function wentAway(error: unknown): boolean {

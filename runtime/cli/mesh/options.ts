@@ -121,6 +121,7 @@ export type DeployArguments = Given<typeof DEPLOY>;
 
 export const STATUS = {
   ...REACH,
+  mesh: text('HOST, HOST:PORT, ws:// or wss:// (default: $NMC_MESH, this machine, or the one mesh that it has joined)'),
   watch: flag('again every second'),
   all: flag('also runs that ended long ago, and each shard of a large run'),
 };

@@ -8,14 +8,15 @@ import { EXIT } from '../shell/command.ts';
 import { exampleModel } from '../shell/example-model.ts';
 import { packageVersion } from '../shell/package-root.ts';
 import { watchInterrupt } from '../shell/watch-interrupt.ts';
-import { asAsked, openMeshToLook } from './mesh-link.ts';
+import { openMeshToLook } from './look-link.ts';
+import { asAsked } from './mesh-link.ts';
 import type { StatusArguments } from './options.ts';
 import { statusText } from './status-text.ts';
 
 const LOOK_EVERY_MS = 1000;
 
 export default async function (args: StatusArguments): Promise<number> {
-  const link = await openMeshToLook(args);
+  const { link, reached } = await openMeshToLook(args);
   const interrupt = watchInterrupt(() => undefined);
   try {
     do {
@@ -24,7 +25,7 @@ export default async function (args: StatusArguments): Promise<number> {
       else {
         process.stdout.write(statusText(status, args.all, packageVersion()));
         if (status.runs.length === 0)
-          process.stdout.write(printed`next: ${nmc`deploy ${exampleModel()} --watch ${asAsked(args)}`}\n`);
+          process.stdout.write(printed`next: ${nmc`deploy ${exampleModel()} --watch ${asAsked(reached)}`}\n`);
       }
       if (args.watch) await sleep(LOOK_EVERY_MS);
     } while (args.watch && !interrupt.requested());
