@@ -1,24 +1,41 @@
-/** The cpu device with threads, which load built files alone. */
+/** What runs in threads, which load built files alone. */
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { build } from 'esbuild';
 import type { Device } from '../../runtime/device/device.ts';
+import type { openInThreads } from '../../runtime/shard/threads/open.ts';
 import { ROOT } from './repository.ts';
 
-/** @param name of its folder in `.cache/`: test files run side by side */
+/**
+ * The cpu device with threads.
+ * @param name of its folder in `.cache/`: test files run side by side
+ */
 export async function bundledCpu(name: string): Promise<Device> {
-  const folder = join(ROOT, '.cache', name);
-  mkdirSync(folder, { recursive: true });
+  const { cpuDevice } = (await bundled(name, 'runtime/device/cpu', 'cpu')) as { cpuDevice: Device };
+  return cpuDevice;
+}
+
+/** Shards in threads. @param name as above */
+export async function bundledThreads(name: string): Promise<typeof openInThreads> {
+  const { openInThreads: open } = (await bundled(name, 'runtime/shard/threads', 'open')) as {
+    openInThreads: typeof openInThreads;
+  };
+  return open;
+}
+
+/** @param folder of a file and of the worker that it starts */
+async function bundled(name: string, folder: string, file: string): Promise<unknown> {
+  const outdir = join(ROOT, '.cache', name);
+  mkdirSync(outdir, { recursive: true });
   await build({
-    entryPoints: ['cpu', 'worker'].map((file) => join(ROOT, `runtime/device/cpu/${file}.ts`)),
-    outdir: folder,
+    entryPoints: [file, 'worker'].map((entry) => join(ROOT, folder, `${entry}.ts`)),
+    outdir,
     bundle: true,
     platform: 'node',
     format: 'esm',
     packages: 'external',
     logLevel: 'error',
   });
-  const { cpuDevice } = (await import(pathToFileURL(join(folder, 'cpu.js')).href)) as { cpuDevice: Device };
-  return cpuDevice;
+  return import(pathToFileURL(join(outdir, `${file}.js`)).href);
 }
