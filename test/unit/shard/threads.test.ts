@@ -1,4 +1,4 @@
-/** Shards in threads of one process: the bits of the same shards run from one thread, and nothing waits for ever. */
+/** Shards in threads of one process: the bits of the same shards run from one thread, and no thread waits for ever. */
 import { readFileSync } from 'node:fs';
 import { beforeAll, describe, expect, test, vi } from 'vitest';
 import { twofold } from '../../../compiler/6-partition/shards/twofold.ts';
