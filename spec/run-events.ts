@@ -56,6 +56,8 @@ export type RunEvent =
       readonly epoch: number;
       /** Names by shard. */
       readonly owners: readonly string[];
+      /** Their keys; older meshes do not say them. */
+      readonly keys?: readonly string[];
       readonly why: string;
     }
   | { readonly event: 'lost'; readonly trainer: string; readonly key: string; readonly why: string }

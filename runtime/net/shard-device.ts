@@ -1,7 +1,11 @@
 /** How a shard of a run is computed: on which threads, and with which numbers on its borders. */
+
+import type { State } from '../../spec/program.ts';
 import type { Device, DeviceSession, Executable } from '../device/device.ts';
+import { fillStates } from '../shard/shard.ts';
 import type { Codec } from '../wire/codec.ts';
 import type { Deployment } from '../wire/deployment.ts';
+import type { BlobSource } from './shard-data.ts';
 
 /**
  * Several shards may share this machine: one thread of computation each, which also fixes the order of sums. Where every
@@ -20,4 +24,20 @@ export async function openShardDevice(
 
 export function borderCodec({ name }: Pick<Device, 'name'>, { codec }: Pick<Deployment, 'codec'>): Codec {
   return name === 'reference' && codec === 'f32' ? 'f64' : codec;
+}
+
+/** The states at the very beginning of a run, from its seed and the statistics of its data. */
+export async function drawStates(
+  device: DeviceSession,
+  states: readonly State[],
+  { statistics: refs, seed }: Pick<Deployment, 'statistics' | 'seed'>,
+  blob: BlobSource,
+): Promise<void> {
+  const statistics = new Map<string, { mean: Float32Array; scale: number }>();
+  for (const { field, mean, scale } of refs) {
+    if (!states.some((s) => s.init.kind === 'statistic' && s.init.field === field)) continue;
+    const bytes = new Uint8Array(await blob(mean.blob, mean.bytes));
+    statistics.set(field, { mean: new Float32Array(bytes.buffer), scale });
+  }
+  await fillStates(device, states, { seed, statistics }, false);
 }

@@ -22,7 +22,7 @@ import { withCall } from './call-sums.ts';
 import type { StretchLog } from './records/stretch-log.ts';
 import { type BorderDispute, ShardBorders } from './shard-borders.ts';
 import { type BlobSource, openShardData, type ShardData } from './shard-data.ts';
-import { borderCodec, openShardDevice } from './shard-device.ts';
+import { borderCodec, drawStates, openShardDevice } from './shard-device.ts';
 import { mostPartBytes } from './shard-memory.ts';
 import { decodeState, encodeState, stateHash } from './shard-state.ts';
 
@@ -147,13 +147,7 @@ export class ShardHost {
       // Sums start again where an epoch of training has just ended.
       this.#totals = { ...from.totals };
     } else {
-      const statistics = new Map<string, { mean: Float32Array; scale: number }>();
-      for (const { field, mean, scale } of this.deployment.statistics) {
-        if (!states.some((s) => s.init.kind === 'statistic' && s.init.field === field)) continue;
-        const bytes = new Uint8Array(await this.#options.blob(mean.blob, mean.bytes));
-        statistics.set(field, { mean: new Float32Array(bytes.buffer), scale });
-      }
-      await fillStates(this.#device, states, { seed: this.deployment.seed, statistics }, false);
+      await drawStates(this.#device, states, this.deployment, this.#options.blob);
       this.#totals = {};
     }
     if (!this.#log) return;

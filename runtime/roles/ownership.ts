@@ -36,7 +36,8 @@ export function reassign(work: Work, run: RunState, why: string): void {
     ...(version === '' ? {} : { version }),
     reason: why,
   });
-  work.log(id, { event: 'epoch-of-owners', epoch: next.term, owners: owners.map((key) => nameOf(work, key)), why });
+  const named = { owners: owners.map((key) => nameOf(work, key)), keys: owners };
+  work.log(id, { event: 'epoch-of-owners', epoch: next.term, ...named, why });
   release(
     work,
     run.owners.filter((key) => !owners.includes(key)),

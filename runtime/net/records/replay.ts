@@ -19,7 +19,7 @@ import { decodePacket, MAX_PAYLOAD_BYTES } from '../../wire/header.ts';
 import { leafOf } from '../../wire/merkle.ts';
 import { withCall } from '../call-sums.ts';
 import { type BlobSource, openShardData, type ShardData } from '../shard-data.ts';
-import { borderCodec, openShardDevice } from '../shard-device.ts';
+import { borderCodec, drawStates, openShardDevice } from '../shard-device.ts';
 import { stateHash } from '../shard-state.ts';
 import { checkedState, checkFrames } from './check-record.ts';
 import { damagedRecord } from './entries.ts';
@@ -31,6 +31,15 @@ export interface ReplayOptions {
   readonly sourceOf: (shard: number) => Promise<ShardSource>;
   readonly device: Device;
   readonly blob: BlobSource;
+  readonly known: KnownOfRun;
+}
+
+/** What a verifier knows by itself: a trainer's own record proves nothing of it. */
+export interface KnownOfRun {
+  /** Hash of a shard's state in the manifest behind so many calls; absent: it is not known any more. */
+  readonly manifest: (shard: number, calls: number) => string | undefined;
+  /** Keys of a term's owners, by shard; absent: they are not known. */
+  readonly owners: (term: number) => readonly string[] | undefined;
 }
 
 /** `frame`: another one than was sent; `state`, `sums`: another end. */
@@ -56,6 +65,8 @@ interface Member {
   readonly sent: Map<string, SentPacket[]>;
   totals: Totals;
   call: number;
+  /** Directions of borders in a call over which no neighbour has signed a window. */
+  readonly unsigned: number;
 }
 
 /**
@@ -63,7 +74,7 @@ interface Member {
  * @throws UserError `record/damaged` where a record cannot be trusted
  */
 export async function replayStretch(records: readonly StretchRecord[], options: ReplayOptions): Promise<Verdict> {
-  const why = notComparable(records, options);
+  const why = notComparable(records, options) ?? notKnown(records, options);
   if (why !== undefined) return { verdict: 'inconclusive', why };
   const members: Member[] = [];
   try {
@@ -90,20 +101,41 @@ function notComparable(records: readonly StretchRecord[], { deployment, device }
   return undefined;
 }
 
+/** A stretch at the beginning of a term begins from a state that its trainer has not signed. */
+function notKnown(records: readonly StretchRecord[], { known }: ReplayOptions): string | undefined {
+  for (const { head, end } of records) {
+    const { shard, from, term, owner, hash } = head;
+    const owners = known.owners(term);
+    if (!owners) return `the owners of term ${term} are not known`;
+    const local = owners.flatMap((key, other) => (key === owner && end.local.includes(other) ? [other] : []));
+    const claimed = Object.entries(end.owners).every(([other, key]) => owners[Number(other)] === key && key !== owner);
+    if (owners[shard] !== owner || !claimed || local.length !== end.local.length)
+      throw damagedRecord('it names other owners than the shards had');
+    if (head.signed || from === 0) continue;
+    const manifest = known.manifest(shard, from);
+    if (manifest === undefined)
+      return `the snapshot behind call ${from}, from which the term began, is not known any more`;
+    if (manifest !== hash) throw damagedRecord('it does not begin from the snapshot');
+  }
+  return undefined;
+}
+
 async function memberOf(record: StretchRecord, options: ReplayOptions): Promise<Member> {
   const { deployment, sourceOf, device: on, blob } = options;
   const state = checkedState(record, deployment);
-  checkFrames(record, deployment);
+  const unsigned = checkFrames(record, deployment);
   const source = await sourceOf(record.head.shard);
   const data = await openShardData(deployment, source.schedule, blob);
   // Frames of other shards are kept here: their memory may not be used again.
   const device = await openShardDevice(on, deployment, { ...source.executable, short: false });
-  await fillStates(
-    device,
-    source.executable.program.states,
-    { tensors: [...state.parameters, ...state.auxiliary] },
-    false,
-  );
+  const { states } = source.executable.program;
+  // The state at the very beginning is drawn again: no signature says that it came from the seed.
+  if (record.head.from === 0) await drawStates(device, states, deployment, blob);
+  else await fillStates(device, states, { tensors: [...state.parameters, ...state.auxiliary] }, false);
+  if (record.head.from === 0 && stateHash(await saveStates(device, states)) !== record.head.hash) {
+    await device.close();
+    throw damagedRecord('it does not begin from the seed');
+  }
   const sent = new Map<string, SentPacket[]>();
   for (const packet of record.sent) {
     const { border, batch, microbatch, tick } = packet.header;
@@ -112,7 +144,7 @@ async function memberOf(record: StretchRecord, options: ReplayOptions): Promise<
   }
   const session = openSession(source.schedule, source.executable, device);
   const { from: call, totals } = record.head;
-  return { record, source, device, session, data, sent, totals, call };
+  return { record, source, device, session, data, sent, totals, call, unsigned };
 }
 
 class Replay {
@@ -149,7 +181,9 @@ class Replay {
       const wrong = await this.#ended(member);
       if (wrong) return wrong;
     }
-    return { verdict: 'match' };
+    const unsigned = this.#members.reduce((sum, member) => sum + member.unsigned, 0);
+    if (unsigned === 0) return { verdict: 'match' };
+    return { verdict: 'inconclusive', why: `neighbours have not signed what they got or sent (${unsigned} windows)` };
   }
 
   #begin(member: Member): void {
