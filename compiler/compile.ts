@@ -42,7 +42,7 @@ export const PREDICT_BATCH = 256;
 
 export type Stage = 'ast' | 'graph' | 'program' | 'onnx' | 'plan';
 
-/** What a stage has made. */
+/** Result of a stage. */
 export type Made = {
   /**
    * A program: the pass behind which it is so, `none` before the first. A graph of ONNX: its file. Else the model's.
@@ -195,7 +195,7 @@ export function buildProgram(
   });
 }
 
-/** What a plan says of where it comes from. */
+/** Statements of a plan about its origin. */
 export interface PlanInputs {
   readonly compiler: string;
   readonly modules: readonly { readonly path: string; readonly text: string }[];

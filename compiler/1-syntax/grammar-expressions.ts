@@ -161,7 +161,7 @@ export class ExpressionParser extends EmbeddedActionsParser {
     return value;
   });
 
-  /** What can be linked or clamped: a name with members and indices. */
+  /** Something that can be linked or clamped: a name with members and indices. */
   readonly place = this.RULE('place', (): Expression => {
     const start = this.LA(1).startOffset;
     let value = this.#toReference(this.CONSUME(t.Name));

@@ -1,4 +1,4 @@
-/** What the syntax tree does not hold but its text keeps: comments, blank lines, and how numbers were spelt. */
+/** Parts of the text that the syntax tree does not hold: comments, blank lines, and how numbers were spelt. */
 import type { Comment, Definition, Expression, NumberLiteral, SourceFile } from './ast.ts';
 import { bodyOf, headEnd, innerExpressions } from './ast-parts.ts';
 import { isFirstOnLine } from './lex.ts';

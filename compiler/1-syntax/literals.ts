@@ -1,4 +1,4 @@
-/** What numbers and texts mean, and what is wrong with those that cannot be read. */
+/** Reads the literals of numbers and texts, and reports what is wrong with those that cannot be read. */
 import { diagnostic } from '../diagnostics/codes.ts';
 import type { Diagnostic, Span } from '../diagnostics/diagnostic.ts';
 import { closest } from '../diagnostics/suggest.ts';

@@ -5,7 +5,7 @@ import { EOF, tokenMatcher } from './chevrotain.ts';
 import * as t from './tokens.ts';
 import { UNITS } from './units.ts';
 
-/** What could have stood there, where it is more than the one token the grammar asked for: by rule and token. */
+/** Descriptions of what was expected, where it is more than the one token the grammar asked for: by rule and token. */
 const EXPECTED: Readonly<Record<string, string>> = {
   'arguments/RightParen': '`,` or `)`',
   'parameters/RightParen': '`,` or `)`',
@@ -27,7 +27,7 @@ const EXPECTED: Readonly<Record<string, string>> = {
   'scheduleHead/Of': '`of` and the name of a model',
 };
 
-/** What to write, by rule (innermost first) and token; the fallback has no token. */
+/** Repairs, by rule (innermost first) and token; the fallback has no token. */
 const REPAIRS: Readonly<Record<string, string>> = {
   'nodeStatement/Colon': 'give its type: `node h: f32[128]`',
   'weightStatement/Colon': 'give its type: `weight w: f32[size(target), size(source)] = init`',

@@ -11,7 +11,7 @@ const LETTERS = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz';
 export const AnyWord = createToken({ name: 'AnyWord', pattern: Lexer.NA, label: 'a word' });
 /** Any word but the five that continue an expression; keywords are names where a name is wanted. */
 export const Name = createToken({ name: 'Name', pattern: Lexer.NA, label: 'a name', categories: [AnyWord] });
-/** What a `definition` is of: `link dense(…)`, `optimizer adam(…)`. */
+/** Words that begin a definition: `link dense(…)`, `optimizer adam(…)`. */
 export const DefinitionWord = createToken({ name: 'DefinitionWord', pattern: Lexer.NA, label: 'a kind of definition' });
 /** Between two operands. */
 export const BinaryOperatorToken = createToken({

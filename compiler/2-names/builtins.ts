@@ -54,7 +54,7 @@ export const SHAPE_FUNCTIONS: readonly string[] = [
   'round',
 ];
 export const DATA_FUNCTIONS: readonly string[] = ['standardize', 'unstandardize'];
-/** What the reads of a predict task may ask of a node besides its values. */
+/** Members of a node that the reads of a predict task may name besides its values. */
 export const NODE_READS = ['prediction', 'error', 'energy'] as const;
 export const METRICS: readonly string[] = ['accuracy', 'error'];
 
@@ -72,14 +72,14 @@ export const BUILTIN_NAMES: ReadonlySet<string> = new Set([
   ...Object.keys(operators).filter(isCallable),
 ]);
 
-/** What is counted, but not everywhere: why it has no meaning where it is not known. */
+/** Counters that are known in some places only, and why they have no meaning in the others. */
 export const COUNTERS: ReadonlyMap<string, string> = new Map([
   ['tick', '`tick` counts in the `predict` of a link and the `energy` of a node; all else is the same in every tick'],
   ['update', '`update` counts in an optimizer and its rate; all else is the same in every batch'],
   ['updates', '`updates` is known to an optimizer and its rate; all else is the same however long a training is'],
 ]);
 
-/** What the statements of a definition may read besides its parameters. */
+/** Names that the statements of a definition may read besides its parameters. */
 export const LEAVES: Readonly<Record<string, readonly string[]>> = {
   link: ['source', 'target', 'tick'],
   node: ['z', 'mu', 'tick'],

@@ -95,7 +95,7 @@ function resolveMember(expression: Member, scope: Scope, resolver: Resolver): Me
   return found;
 }
 
-/** What members are taken of: `nodes` there is a forgotten import, even where `nodes` is a word elsewhere. */
+/** Resolves the base of a member: `nodes` there is a forgotten import, even where `nodes` is a word elsewhere. */
 function resolveOwner(of: Expression, scope: Scope, resolver: Resolver): Meaning {
   if (of.kind !== 'name' || !STANDARD_MODULES.includes(of.name) || find(scope, of.name) !== undefined)
     return resolveExpression(of, scope, resolver);

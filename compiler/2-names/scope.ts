@@ -1,4 +1,4 @@
-/** What names mean before anything is worked out: enough to know that each of them points somewhere. */
+/** Resolves names before anything is evaluated: enough to know that each of them points somewhere. */
 import type { Definition, ModelStatement, Name, Predict } from '../1-syntax/ast.ts';
 import type { Span } from '../diagnostics/diagnostic.ts';
 import type { Module } from './program.ts';

@@ -113,7 +113,7 @@ function rateOf(statement: NodeStatement, environment: Environment): number | un
   return 'bad';
 }
 
-/** What the node is said to be; `nodes.gaussian()` when nothing is said. */
+/** The node's definition as written; `nodes.gaussian()` when nothing is said. */
 function energyOf(statement: NodeStatement, environment: Environment): CallValue | undefined {
   const { session } = environment;
   if (statement.value === undefined) return session.plainNode;

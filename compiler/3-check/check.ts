@@ -148,7 +148,7 @@ function predictAll(
   return tasks;
 }
 
-/** What `input` has: the fields of `on …`, else of the data that train the model, else of the checks of the task. */
+/** Fields of `input`: those of `on …`, else of the data that train the model, else of the checks of the task. */
 function sampleFields(
   predict: Predict,
   checks: readonly Check[],

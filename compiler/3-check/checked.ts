@@ -57,7 +57,7 @@ export interface WeightInstance {
   readonly init: Initializer;
 }
 
-/** What a node's definition says for one shape: shared by all nodes that are alike. */
+/** A node's definition for one shape: shared by all nodes that are alike. */
 export interface NodePart {
   /** Activation of the values before they enter a link (convention A): an expression of leaf `z`. */
   readonly activation: Expr;

@@ -31,7 +31,7 @@ export interface Session {
   dropped: number;
 }
 
-/** What of a predict task says which nodes have a prediction and an energy in it. */
+/** The parts of a predict task that say which nodes have a prediction and an energy in it. */
 export interface ReadableTask {
   readonly model: ModelInstance;
   readonly clamps: readonly ClampInstance[];

@@ -203,7 +203,7 @@ function evaluateCall(call: Call, environment: Environment): Term {
   return notCallable(target, call, environment);
 }
 
-/** What is called on data. */
+/** Methods that can be called on data. */
 const ROWS: ReadonlyMap<string, typeof groupRows> = new Map([
   ['sequences', groupRows],
   ['split', divideRows],

@@ -58,7 +58,7 @@ function statesOf({ rules = [] }: Definition, home: Environment): States | undef
   return states;
 }
 
-/** What the statements read: tensors of the weight's shape, and numbers. */
+/** Names that the statements read: tensors of the weight's shape, and numbers. */
 function leaves(shape: Shape): Map<string, Term> {
   const names = new Map<string, Term>();
   for (const name of ['weight', 'gradient']) names.set(name, tensor(leaf(name, shape, false)));

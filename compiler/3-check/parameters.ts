@@ -161,7 +161,7 @@ function describeType(type: TypeExpression | undefined): string {
   return type.sizes.length === 0 ? one : `a list of ${type.sizes.map(showExpression).join(' x ')}, each ${one}`;
 }
 
-/** What has a name, and stands without quotes. */
+/** Values that have a name and stand without quotes. */
 const NAMED: ReadonlySet<string> = new Set(['function', 'word', 'init', 'bool']);
 
 function repairType(type: TypeExpression | undefined, value: Term): string | undefined {

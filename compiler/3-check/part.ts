@@ -1,4 +1,4 @@
-/** What a link becomes for given shapes: shared by all that are alike. */
+/** A link's definition for given shapes: shared by all links that are alike. */
 import type { Expr, Shape } from '../operators/expr.ts';
 import type { CallValue, WeightInstance } from './checked.ts';
 import type { Fans } from './initializers.ts';

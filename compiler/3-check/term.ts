@@ -1,4 +1,4 @@
-/** What an expression can mean while checking: a value known now, a tensor known later, or a place in the model. */
+/** Meanings of an expression while checking: a value known now, a tensor known later, or a place in the model. */
 import type { DataPart } from '../../spec/plan.ts';
 import type { Definition } from '../1-syntax/ast.ts';
 import type { Dimension } from '../1-syntax/units.ts';

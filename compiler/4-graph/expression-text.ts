@@ -11,7 +11,7 @@ import {
 } from '../operators/expr.ts';
 import { isOperator } from '../operators/table.ts';
 
-/** What leaves stand for: texts leave shapes out. */
+/** Leaves by name, with their shapes, which texts leave out. */
 export type Leaves = ReadonlyMap<string, { readonly shape: Shape; readonly batched: boolean }>;
 
 export function leafOf(leaves: Leaves, name: string): { readonly shape: Shape; readonly batched: boolean } | undefined {

@@ -13,7 +13,7 @@ const BLUE = '#0072B2';
 const VERMILLION = '#D55E00';
 const GREY = '#555555';
 
-/** What a folded box opens, by the box. */
+/** The box that each folded box opens. */
 type Opens = ReadonlyMap<string, string>;
 
 export function graphToDot(graph: Graph, limits?: Limits): string {

@@ -1,4 +1,4 @@
-/** What every graph must satisfy. A violation is a bug of the compiler: users' mistakes are found by checking. */
+/** Conditions that every graph must satisfy. A violation is a bug of the compiler: checking finds users' mistakes. */
 
 import { ANY_DRAW } from '../../spec/names.ts';
 import { type Shape, sameShape } from '../../spec/program.ts';
@@ -34,7 +34,7 @@ export function verifyGraph(graph: Graph): void {
   }
 }
 
-/** What the expressions of a node may read: `z`, its weights, and (the energy only) `mu`. */
+/** Leaves that the expressions of a node may read: `z`, its weights, and (the energy only) `mu`. */
 export function nodeLeaves(node: Pick<GraphNode, 'shape' | 'weights'>): Leaves {
   const value = { shape: node.shape, batched: true };
   return new Map<string, Leaf>([
@@ -45,7 +45,7 @@ export function nodeLeaves(node: Pick<GraphNode, 'shape' | 'weights'>): Leaves {
   ]);
 }
 
-/** What a link's body may read: `source` and its weights. */
+/** Leaves that a link's body may read: `source` and its weights. */
 export function linkLeaves(link: Pick<GraphLink, 'weights'>, source: Shape, target: Shape): Leaves {
   return new Map<string, Leaf>([
     ...settlingLeaves(target),
@@ -54,7 +54,7 @@ export function linkLeaves(link: Pick<GraphLink, 'weights'>, source: Shape, targ
   ]);
 }
 
-/** What changes from tick to tick: `tick`, and draws of noise, `noise:0`, `noise:1`, … */
+/** Leaves that change from tick to tick: `tick`, and draws of noise, `noise:0`, `noise:1`, … */
 function settlingLeaves(shape: Shape): [string, Leaf][] {
   return [
     ['tick', { shape: [], batched: false }],

@@ -5,7 +5,7 @@ import { slotMemory } from './passes/slots.ts';
 
 const BYTES = 4;
 
-/** What one run of a function is made of, all ticks included. */
+/** Counted work of one run of a function, all ticks included. */
 export interface Work {
   readonly flops: number;
   readonly operations: number;

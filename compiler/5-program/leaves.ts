@@ -1,4 +1,4 @@
-/** What an expression reads. */
+/** Finds the leaves that an expression reads. */
 import type { Expr } from '../operators/expr.ts';
 
 /** Names of the leaves of an expression. */

@@ -9,7 +9,7 @@ import type { Value } from '../operators/operator.ts';
 import { operators } from '../operators/table.ts';
 import type { BlockBuilder } from './builder.ts';
 
-/** What a leaf stands for: a value of the program, or a number that the host works out. */
+/** Meaning of a leaf: a value of the program, or a number that the host works out. */
 export type Binding = { readonly value: Value } | { readonly scalar: ScalarExpr };
 export type Bindings = Readonly<Record<string, Binding>>;
 
@@ -62,7 +62,7 @@ function isReshape(expr: Expr): expr is Apply {
   return expr.kind === 'apply' && expr.op === 'reshape' && expr.attributes.oneWay !== true;
 }
 
-/** What is only laid out otherwise. */
+/** The expression below its outer reshapes. */
 function withoutReshapes(expr: Expr): Expr {
   let inner = expr;
   while (isReshape(inner)) inner = inner.args[0] as Expr;

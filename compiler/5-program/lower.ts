@@ -295,7 +295,7 @@ function lowerPredict(
   };
 }
 
-/** What a read may be made of. */
+/** Leaves that a read may be made of. */
 interface Readable {
   readonly z: ReadonlyMap<string, Value>;
   /** Predictions and energies that some read asks for. */

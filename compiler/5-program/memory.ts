@@ -29,7 +29,7 @@ export function memoryStates(graph: Graph, f: string, batch: number): State[] {
   );
 }
 
-/** What delayed links read, by `pastName`. */
+/** Values that delayed links read, by `pastName`. */
 export function readMemory(builder: BlockBuilder, graph: Graph, f: string, batch: number): Map<string, Value> {
   const past = new Map<string, Value>();
   const states = memoryStates(graph, f, batch);
@@ -46,7 +46,7 @@ export function readMemory(builder: BlockBuilder, graph: Graph, f: string, batch
   return past;
 }
 
-/** What was 1 step before is 2 steps before in the next step, and now becomes 1 step before. */
+/** Moves memory on by a step: the values of 1 step before become those of 2 steps before, the present ones of 1. */
 export function moveMemory(graph: Graph, f: string, past: Values, settled: Values): Update[] {
   return [...delays(graph)].flatMap(([node, longest]) =>
     Array.from({ length: longest }, (_, i) => ({

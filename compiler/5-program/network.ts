@@ -34,7 +34,7 @@ export interface Network {
   readonly starts: Values;
   /** Where the task lets nodes begin that are free, for all samples or some. */
   readonly begun?: ReadonlyMap<string, Clamp>;
-  /** What delayed links read: the values of n steps before, by `pastName`. */
+  /** Values that delayed links read: those of n steps before, by `pastName`. */
   readonly past: Values;
   /** Nothing is learnt: noise is the same for the same input. */
   readonly answers?: boolean;

@@ -46,7 +46,7 @@ export function drawsAsInputs(f: ProgramFunction): OpenDraws {
   return kept.length === 0 ? { f, kept } : { f: { ...f, inputs: [...f.inputs, ...inputs], blocks }, kept };
 }
 
-/** What the devices draw, of the first samples. */
+/** The draws that devices make, of the first samples. */
 export function drawnValues({ key, tick, shape }: Draw, step: number, samples: number): Float32Array {
   const size = shape.slice(1).reduce((product, n) => product * n, 1);
   const at = evaluateScalar(key, { batch: 0, batches: 1, tick, step });

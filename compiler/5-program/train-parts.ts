@@ -34,7 +34,7 @@ export function startsOf(graph: Graph, states: readonly State[]): Map<string, Va
   );
 }
 
-/** What every rule begins with: the clamps and the forward sweep. The block `start` is still open. */
+/** The beginning of every rule: the clamps and the forward sweep. The block `start` is still open. */
 export function openTraining(
   written: Graph,
   task: TrainTask,

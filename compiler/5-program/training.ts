@@ -1,4 +1,4 @@
-/** What every learning rule needs, and the pieces that they share. */
+/** Inputs that every learning rule needs, and the pieces that they share. */
 import { afterName, energyName, insideName, nodeOrigin, weightOrigin } from '../../spec/names.ts';
 import type { Block, Carry, Result, ScalarExpr, State, Update } from '../../spec/program.ts';
 import type { OptimizerInstance } from '../3-check/checked.ts';

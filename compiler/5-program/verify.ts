@@ -1,4 +1,4 @@
-/** What every program must satisfy, before and after each pass. A violation is a bug of the compiler. */
+/** Conditions that every program must satisfy, before and after each pass. A violation is a bug of the compiler. */
 import { type Block, type Program, type ProgramFunction, type Shape, sameShape } from '../../spec/program.ts';
 import { isOperator, operators } from '../operators/table.ts';
 

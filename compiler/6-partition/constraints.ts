@@ -1,4 +1,4 @@
-/** What a schedule and a mesh file ask of a cut, beside that it be fast. */
+/** Demands of a schedule and a mesh file on a cut, beside that it be fast. */
 import { append } from '../../spec/append.ts';
 import type { Graph } from '../4-graph/graph.ts';
 

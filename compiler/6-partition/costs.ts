@@ -1,4 +1,4 @@
-/** What an assignment costs, counted from nothing. */
+/** Cost of an assignment, counted from nothing. */
 import { fleetOf, leastCompute } from './fleet.ts';
 import type { Costs, Limit, MachineCosts, Problem } from './problem.ts';
 

@@ -5,7 +5,7 @@
 
 import type { Costs as MachineCost } from '../../spec/costs.ts';
 
-/** What a tick costs on each piece, and what binds pieces to each other and to machines. */
+/** Cost of a tick on each piece, and the ties between pieces and to machines. */
 export interface Pieces {
   readonly count: number;
   /** FLOP per tick, [count], finite and >= 0. */
@@ -54,7 +54,7 @@ export interface Machine {
   /** Bytes per second out of and into the machine, > 0. */
   readonly upload: number;
   readonly download: number;
-  /** What frames cost there beside the work, where it has been measured; absent: nothing. */
+  /** Cost of frames there beside the work, where it has been measured; absent: nothing. */
   readonly costs?: MachineCost;
   readonly cores?: number;
 }
@@ -91,7 +91,7 @@ export interface PartitionOptions {
   readonly progress?: (text: string) => void;
 }
 
-/** What limits the time of a tick. */
+/** The limits that the time of a tick can have. */
 export type Limit = 'compute' | 'upload' | 'download' | 'link';
 
 /** Costs of one machine for one tick. */

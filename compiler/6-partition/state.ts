@@ -201,7 +201,7 @@ export class State {
     return share > 0 ? share * share : 0;
   }
 
-  /** What is over on machine p with this work, memory, and bytes sent and received. */
+  /** The excess on machine p with this work, memory, and bytes sent and received. */
   #overOf(p: number, w: number, m: number, s: number, r: number): number {
     const { memory, rate, upload, download, frameByte } = this.fleet;
     const most = memory[p] as number;

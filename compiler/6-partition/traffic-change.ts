@@ -1,4 +1,4 @@
-/** What a move that is looked at would change in the bytes that machines send and receive. */
+/** Changes that a possible move would make to the bytes that machines send and receive. */
 import type { Fleet } from './fleet.ts';
 import type { Hypergraph } from './hypergraph.ts';
 import type { PinCounts } from './pin-counts.ts';

@@ -1,4 +1,4 @@
-/** What crosses between shards, counted from their schedules. */
+/** Counts the bytes that cross between shards, from their schedules. */
 import type { PlanBorder, PlanFlow } from '../../spec/plan.ts';
 import { sizeOf } from '../../spec/program.ts';
 import type { ShardSchedule } from '../../spec/schedule.ts';

@@ -29,7 +29,7 @@ export interface BuiltPlan {
   readonly program: Program;
   /** Every file but `plan.json`, by path. */
   readonly files: ReadonlyMap<string, Uint8Array>;
-  /** What each shard runs; none where there is one shard, which runs `program`. */
+  /** The schedule of each shard; none where there is one shard, which runs `program`. */
   readonly shards?: readonly BuiltShard[];
 }
 

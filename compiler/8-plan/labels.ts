@@ -3,7 +3,7 @@ import { parseFieldLeaf } from '../../spec/names.ts';
 import type { Expr } from '../operators/expr.ts';
 import { operators } from '../operators/table.ts';
 
-/** What a clamp or a read makes of fields; with a condition it says itself which samples it is about. */
+/** A clamp or a read, which uses fields; with a condition it says itself which samples it is about. */
 interface Reader {
   readonly value: Expr;
   readonly when?: Expr;

@@ -1,4 +1,4 @@
-/** What both pictures of a plan say of its shards and borders. */
+/** Labels of shards and borders that both pictures of a plan share. */
 import type { Plan, PlanBorder, PlanShard } from '../../spec/plan.ts';
 
 export interface BorderBytes {

@@ -1,4 +1,4 @@
-/** What every stage reports: a code, a place, a reason and, where one exists, a repair. */
+/** The report of every stage: a code, a place, a reason and, where one exists, a repair. */
 
 /** A half-open range of character offsets in one source file. */
 export interface Span {
@@ -24,7 +24,7 @@ export interface Diagnostic {
   readonly span: Span;
   /** Printed beside the underline: why it is wrong here. */
   readonly reason: string;
-  /** What to write instead. */
+  /** Text to write instead. */
   readonly repair?: string;
   readonly labels?: readonly Label[];
 }

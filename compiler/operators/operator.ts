@@ -1,4 +1,4 @@
-/** What a row of the operator table says. */
+/** Form of a row of the operator table. */
 import type { Attributes, Shape } from '../../spec/program.ts';
 
 /** A dense tensor of the reference device: row-major, in f64. */

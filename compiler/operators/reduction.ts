@@ -46,7 +46,7 @@ function groups(x: ReferenceTensor, axes: readonly number[], visit: (members: nu
   for (const [group, list] of members) visit(list, group);
 }
 
-/** What `layer_norm` adds to the variance. */
+/** Number that `layer_norm` adds to the variance. */
 export function epsilonOf({ epsilon }: Attributes): number {
   if (epsilon === undefined) return 1e-5;
   if (typeof epsilon === 'number' && epsilon > 0) return epsilon;

@@ -1,4 +1,4 @@
-/** What a task must hold fixed so that it has something to learn, and a minimum to settle in. */
+/** Checks that a task holds enough fixed to have something to learn, and a minimum to settle in. */
 import type { Reporter } from '../../diagnostics/reporter.ts';
 import type { ClampInstance, ModelInstance, TrainTask } from '../checked.ts';
 

@@ -12,7 +12,7 @@ export interface Class {
   readonly wide: boolean;
 }
 
-/** What is computed together: one operation, or the same one of every element. */
+/** Operations that are computed together: one operation, or the same one of every element. */
 export interface Unit {
   readonly members: readonly Op[];
   /** Terms of each member's sum, where the unit is a sum of several values; the members are then its last additions. */

@@ -1,4 +1,4 @@
-/** What an operation becomes when its values are pages: attributes that count axes count one more. */
+/** Lifts an operation to values that are pages: attributes that count axes count one more. */
 import type { Attributes, Op } from '../../../spec/program.ts';
 import { isOperator, operators } from '../../operators/table.ts';
 

@@ -14,7 +14,7 @@ export class Stack {
   readonly #fresh: () => string;
   readonly #shapes: Map<string, Shape>;
   readonly #places = new Map<string, Place>();
-  /** What has been made of lists of values: one map for what stays visible, one for the block being written. */
+  /** Stacks made of lists of values: one map for what stays visible, one for the block being written. */
   readonly #made: Map<string, string>[] = [new Map()];
 
   /** @param shapes of all values of the unbatched program; those of new ones are added */
@@ -47,7 +47,7 @@ export class Stack {
     return this.#fresh();
   }
 
-  /** What is made from here on is visible in this block alone. */
+  /** Begins a block: stacks made from here on are visible in it alone. */
   enter(): void {
     this.#made.push(new Map());
   }

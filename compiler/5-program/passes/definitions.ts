@@ -1,4 +1,4 @@
-/** What passes look up in a function: the definition of a value, its shape, its uniform number. */
+/** Look-ups of passes in a function: the definition of a value, its shape, its uniform number. */
 import type { Op, ProgramFunction, Shape } from '../../../spec/program.ts';
 
 export class Definitions {

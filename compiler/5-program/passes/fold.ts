@@ -115,7 +115,7 @@ function simplify(op: Op, rewriter: Rewriter): string | undefined {
   return undefined;
 }
 
-/** What rules write stands for `at`. */
+/** Keeps the operations that a rule writes in place of `at`. */
 class Writer implements Rewriter {
   readonly known: Definitions;
   readonly #fresh: () => string;

@@ -54,13 +54,13 @@ export function gram(f: ProgramFunction, stateShapes: ReadonlyMap<string, Shape>
   return { ...f, blocks };
 }
 
-/** What the rewrite needs to know of each carry of a block. */
+/** Facts that the rewrite needs about each carry of a block. */
 interface Body {
   readonly carries: ReadonlyMap<string, Carry>;
   readonly ops: ReadonlyMap<string, Op>;
   /** By the value that they read. */
   readonly readers: ReadonlyMap<string, readonly Op[]>;
-  /** What carries become. */
+  /** Carries by the value that they take next. */
   readonly nexts: ReadonlyMap<string, readonly Carry[]>;
 }
 

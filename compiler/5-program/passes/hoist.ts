@@ -1,4 +1,4 @@
-/** What does not change over the ticks is computed once before them: the prediction of a clamped input, above all. */
+/** Moves out of loops what does not change over the ticks: the prediction of a clamped input, above all. */
 import type { Block, Op, ProgramFunction, Scalar } from '../../../spec/program.ts';
 import { dependsOn } from '../../../spec/scalars.ts';
 

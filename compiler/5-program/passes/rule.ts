@@ -1,8 +1,8 @@
-/** What a rule of algebra is, for those who write them and for the pass that applies them. */
+/** Rules of algebra, for those who write them and for the pass that applies them. */
 import type { Attributes, Op, Shape } from '../../../spec/program.ts';
 import type { Definitions } from './definitions.ts';
 
-/** What a rule may do: look up definitions, and write new operations in front of the one it looks at. */
+/** Means of a rule: it may look up definitions, and write new operations in front of the one it looks at. */
 export interface Rewriter {
   readonly known: Definitions;
   emit(op: string, args: readonly string[], attributes?: Attributes): string;

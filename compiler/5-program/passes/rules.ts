@@ -172,7 +172,7 @@ function swapsLastTwo(op: Op): boolean {
   return !Array.isArray(order) || (order.length === 2 && order[0] === 1);
 }
 
-/** What is linear in an argument gives zero for zero, and lets factors through. */
+/** A rule for operators that are linear in an argument: they give zero for zero, and let factors through. */
 const linearity: Rule = (op, r) => {
   const linear = isOperator(op.op) ? operators[op.op].linear : undefined;
   if (linear === undefined) return undefined;

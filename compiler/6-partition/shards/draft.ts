@@ -1,4 +1,4 @@
-/** What one shard has of a function, before it is written. */
+/** One shard's part of a function, before it is written. */
 import type { Held } from './held.ts';
 import type { DraftStage } from './stages.ts';
 import type { ResultValue } from './values.ts';

@@ -28,7 +28,7 @@ export interface Placing {
 export interface FunctionCut {
   readonly f: ProgramFunction;
   readonly nextMessage: number;
-  /** What it costs each shard. */
+  /** Its cost to each shard. */
   loads(): Load[];
   write(): WrittenFunction;
 }
@@ -96,7 +96,7 @@ function messageOf({ id, from, to, values }: Telling): Message {
   return { id, from, to, values: values.map(({ id: name, shape }) => ({ name, shape })) };
 }
 
-/** What a state holds is a value again where another shard is told of it. */
+/** Makes a state's content a value again where another shard is told of it. */
 function giveHeld(stages: readonly DraftStage[], held: Held, tellings: Tellings): void {
   for (const { segments } of stages)
     for (const { send, ops, given } of segments)
@@ -105,7 +105,7 @@ function giveHeld(stages: readonly DraftStage[], held: Held, tellings: Tellings)
           if (held.names.has(value) && !ops.includes(value as OpValue)) given.push(value);
 }
 
-/** What each shard sends or receives. */
+/** Values that each shard sends or receives. */
 function byShard<T extends { readonly from: number; readonly to: number }>(all: readonly T[], shards: number): T[][] {
   const lists: T[][] = Array.from({ length: shards }, () => []);
   for (const one of all) {
@@ -129,7 +129,7 @@ function resultsByShard(values: FunctionValues, homes: Homes, shards: number): R
   return results;
 }
 
-/** What each shard needs for its states, besides what its operations read. */
+/** Values that each shard needs for its states, besides those that its operations read. */
 function wantedBeyond(
   values: FunctionValues,
   homes: Homes,

@@ -10,7 +10,7 @@ import { SegmentLists, ValueMap } from './value-map.ts';
 import { type CarryValues, type FunctionValues, isWeight, type Value } from './values.ts';
 
 export interface Held {
-  /** What stands for a value in segments that do not make it: a state. */
+  /** The stand-in for a value in segments that do not make it: a state. */
   readonly names: Pick<ValueMap<string>, 'has' | 'get'>;
   /** States that hold values within a batch, besides those of the program. */
   readonly states: readonly State[];
@@ -25,7 +25,7 @@ interface Places {
   readonly readBy: SegmentLists;
 }
 
-/** What is found out of one shard after the other. */
+/** Findings about one shard, kept until the next one. */
 export interface HeldMaps extends Pick<Places, 'made' | 'readBy'> {
   readonly names: ValueMap<string>;
 }

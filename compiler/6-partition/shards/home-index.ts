@@ -1,4 +1,4 @@
-/** What each shard holds of a function, looked up once for all shards: there may be a thousand of them. */
+/** An index of what each shard holds of a function, made once for all shards: there may be a thousand of them. */
 import { append } from '../../../spec/append.ts';
 import { type Homes, NOWHERE } from './place.ts';
 import type { CarryValues, FunctionValues, UpdateValues } from './values.ts';

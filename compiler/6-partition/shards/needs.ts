@@ -49,7 +49,7 @@ export function partsOf(
   });
 }
 
-/** What a shard makes or is told. */
+/** Values that a shard makes or is told. */
 interface Had {
   has(value: Value): boolean;
   add(value: Value): void;

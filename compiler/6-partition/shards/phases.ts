@@ -12,7 +12,7 @@ import { isLoop } from './straight.ts';
 import { ValueMap, ValueSet } from './value-map.ts';
 import type { FunctionValues, OpValue, Value } from './values.ts';
 
-/** What one shard tells another in one phase of a block. */
+/** Values that one shard tells another in one phase of a block. */
 export interface Telling {
   /** Its number in the plan. */
   readonly id: number;
@@ -28,7 +28,7 @@ export interface Telling {
   readonly values: readonly Value[];
 }
 
-/** What is told, by number, of all shards. */
+/** Values that are told, by number, of all shards. */
 export type Tellings = Pick<ReadonlyMap<number, Telling>, 'get'>;
 
 export interface Phases {
@@ -187,14 +187,14 @@ class Earliest {
   }
 }
 
-/** What each shard tells others of. */
+/** Values that each shard tells others of. */
 function toldBy(homes: Homes, shards: number, told: readonly (readonly Value[])[]): Value[][] {
   const tellers: Value[][] = Array.from({ length: shards }, () => []);
   for (const list of told) for (const value of list) tellers[homes.of(value)]?.push(value);
   return tellers;
 }
 
-/** What a shard has to make early: what others wait for, and all that this is made of. */
+/** Values that a shard has to make early: those that others wait for, and all that they are made of. */
 function markUrgent(urgent: ValueSet, own: readonly OpValue[], told: readonly Value[]): void {
   urgent.clear();
   for (const value of told) urgent.add(value);

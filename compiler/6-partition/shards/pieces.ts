@@ -98,7 +98,7 @@ export function piecesOf(
   };
 }
 
-/** What a shard spends its time with. */
+/** The function that shards spend their time with. */
 export function mainFunction(program: Program): ProgramFunction | undefined {
   return program.functions.find((f) => f.role === 'train') ?? program.functions[0];
 }

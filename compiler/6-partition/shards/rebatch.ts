@@ -14,7 +14,7 @@ export interface ShardParts {
   readonly schedule: Pick<ShardSchedule, 'functions' | 'messages'>;
 }
 
-/** What one shard has besides, for a function of the whole model of another size. */
+/** Additions to one shard for a function of the whole model of another size. */
 export interface RebatchedShard {
   /** Under the name of that size, as the segments that it runs. */
   readonly scheduled: ShardFunction;

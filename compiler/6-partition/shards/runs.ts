@@ -1,7 +1,7 @@
-/** What a shard runs for one batch, and how often. */
+/** Functions that a shard runs for one batch, and how often. */
 import type { ShardFunction, ShardSchedule, Stage } from '../../../spec/schedule.ts';
 
-/** What a shard runs for one batch of a function, and how often: its microbatches, a smaller last one by itself. */
+/** Runs of a shard for one batch of a function: those of its microbatches, a smaller last one by itself. */
 export function runsOf(schedule: ShardSchedule, name: string): { readonly f: ShardFunction; readonly times: number }[] {
   const f = schedule.functions.find((g) => g.name === name);
   if (!f) return [];

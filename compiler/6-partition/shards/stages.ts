@@ -105,7 +105,7 @@ function segmentsOf({ before, after }: PhaseOps, tellings: readonly Telling[], s
   return segments;
 }
 
-/** What loops leave that other shards need and no block tells, grouped like other messages. */
+/** Results of loops that other shards need and no block tells, grouped like other messages. */
 export function tellingsBehind(
   values: FunctionValues,
   homes: Homes,

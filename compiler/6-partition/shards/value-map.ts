@@ -1,4 +1,4 @@
-/** What is known of some values of a function. To forget it all takes no time, so one map serves all shards in turn. */
+/** A map from values of a function. To forget all of it takes no time, so one map serves all shards in turn. */
 import type { Value } from './values.ts';
 
 export class ValueSet {

@@ -16,9 +16,9 @@ export interface Value {
   readonly shape: Shape;
   /** In which it is made, counted from 0; of carries the loop; -1 for states and fields. */
   readonly block: number;
-  /** What it is made of, where an operation makes it. */
+  /** Its arguments, where an operation makes it. */
   readonly args: readonly Value[];
-  /** What operations that read it make, in order. */
+  /** Results of the operations that read it, in order. */
   readonly readers: readonly OpValue[];
   /** Made of constants and host scalars alone: any shard can make it for itself. */
   readonly isCommon: boolean;
@@ -82,7 +82,7 @@ export function valuesOf(program: Program, f: ProgramFunction): FunctionValues {
   return { f, count: reader.count, blocks, updates, results };
 }
 
-/** What is not the same for all kinds of values. */
+/** Properties of a value that differ between kinds; the others have defaults. */
 type Said = Pick<Value, 'kind' | 'shape'> & Partial<Omit<Value, 'id' | 'index' | 'readers'>>;
 type Open<T> = { -readonly [K in keyof T]: T[K] };
 

@@ -50,7 +50,7 @@ export class WantedLocals {
   }
 }
 
-/** What every shard makes for itself is a local only where a carry begins with it. */
+/** Whether a value that every shard makes for itself is a local: only where a carry begins with it. */
 function isGiven(value: Value, stages: readonly DraftStage[]): boolean {
   return stages.some((s) => s.segments.some((g) => g.given.includes(value)));
 }

@@ -1,4 +1,4 @@
-/** What a shard costs: FLOPs of its ticks and batches, and the bytes that it holds. */
+/** Costs of a shard: FLOPs of its ticks and batches, and the bytes that it holds. */
 import type { CountedWork } from '../../../spec/costs.ts';
 import { LAST, TRAIN } from '../../../spec/names.ts';
 import type { Program, ProgramFunction } from '../../../spec/program.ts';
@@ -42,7 +42,7 @@ export function tickWork(shards: readonly ShardProgram[]): number[] {
   return shardWork(shards).map((flops) => flops / Math.max(1, ...batches));
 }
 
-/** What a plan's figures are of: training, or the first prediction where nothing is trained. */
+/** The function that a plan's figures are of: training, or the first prediction where nothing is trained. */
 function mainName(shards: readonly ShardProgram[]): string {
   const names = shards.flatMap(({ schedule }) => schedule.functions.map((f) => f.name));
   return names.find((name) => name === TRAIN) ?? names[0] ?? '';

@@ -41,7 +41,7 @@ interface Units {
   readonly work: number;
 }
 
-/** What each shard has to take when the pieces that cannot be cut are larger than an even share. */
+/** The share of each shard when the pieces that cannot be cut are larger than an even share. */
 function shareOf(units: readonly Units[], shards: number): number {
   let left = shards;
   let work = units.reduce((sum, u) => sum + u.work, 0);

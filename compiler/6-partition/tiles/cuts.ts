@@ -94,7 +94,7 @@ function unitsAt({ link, end, side }: End, shape: Shape, axis: number): number {
   return innerCut(link)?.count ?? 1;
 }
 
-/** What lies between the large weights of a link: heads, or hidden units. */
+/** The units between the large weights of a link: heads, or hidden units. */
 interface InnerCut {
   readonly count: number;
   /** Of each weight, cut into single ones of them. */

@@ -1,4 +1,4 @@
-/** What a graph can be cut into at most: units of nodes, and nodes that have to stay whole or together. */
+/** The smallest parts of a graph that can be cut: units of nodes, and nodes that have to stay whole or together. */
 import type { Graph } from '../../4-graph/graph.ts';
 import type { Constraints } from '../constraints.ts';
 import { handOut } from './shares.ts';
@@ -67,7 +67,7 @@ export function unitCosts(graph: Graph, { most }: Portions, tiling: Tiling, work
   return { each, once };
 }
 
-/** What the pieces of a tiling are expected to cost. */
+/** Expected costs of the pieces of a tiling. */
 export function pieceWork(graph: Graph, { most }: Portions, tiling: Tiling, { each, once }: UnitCosts): Float64Array {
   const work = graph.nodes.flatMap(({ name }, i) => {
     const offsets = tiling.get(name) ?? [0, most[i] as number];

@@ -6,7 +6,7 @@
 
 import { repack } from './repack.ts';
 
-/** What is handed out: the units of a node, or a node (or nodes that stay together) as one unit. */
+/** A unit that is handed out: the units of a node, or a node (or nodes that stay together) as one unit. */
 export interface Portion {
   /** Units that may be apart, at least 1. */
   readonly units: number;
@@ -78,7 +78,7 @@ interface Lot {
   readonly machine: number;
 }
 
-/** What has its place first, then from coarse to fine. */
+/** The order of handing out: pieces with a fixed place first, then from coarse to fine. */
 function lotsOf(portions: readonly Portion[]): Lot[] {
   const lots = portions.flatMap(({ units, work, once, machine }, portion): Lot[] => {
     const each = work / units;

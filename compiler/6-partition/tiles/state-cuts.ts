@@ -1,4 +1,4 @@
-/** What is cut in a program before its operations are looked at: weights, states, and what loops carry. */
+/** Cuts of a program that are known before its operations are looked at: weights, states, and what loops carry. */
 import { insideName, valueName, velocityName } from '../../../spec/names.ts';
 import type { State } from '../../../spec/program.ts';
 import type { Graph } from '../../4-graph/graph.ts';

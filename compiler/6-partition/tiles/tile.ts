@@ -35,10 +35,10 @@ class Tiler {
   readonly #f: ProgramFunction;
   readonly #layouts: Layouts;
   readonly #shapes = new Map<string, Shape>();
-  /** What shards keep from batch to batch, as stored and as loops carry it. */
+  /** States that shards keep from batch to batch, as stored and as loops carry it. */
   readonly #states: ReadonlySet<string>;
   readonly #origins = new Map<string, Op['origin']>();
-  /** What was put together or cut already, by name; what a loop's body made is forgotten behind it. */
+  /** Values that were put together or cut already, by name; those made in a loop's body are forgotten behind it. */
   #made = new Set<string>();
   #ops: Op[] = [];
   /** Operations of the straight block in front of a loop, and what it knows. */
@@ -251,7 +251,7 @@ class Tiler {
   }
 }
 
-/** What serves a weight goes on doing so; all else serves the tile of a node. */
+/** An operation that serves a weight goes on doing so; any other one serves the tile of its node. */
 function originOf(op: Op, node: string, i: number): OpOrigin {
   return op.origin !== undefined && servesWeight(op.origin) ? tileOrigin(op.origin, i) : nodeTile(node, i);
 }

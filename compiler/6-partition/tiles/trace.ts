@@ -1,4 +1,4 @@
-/** What has to be cut with an axis of a link's source, of its target or of one of its weights: from the link's expression. */
+/** Finds what has to be cut with an axis of a link's source, target or weights, from the link's expression. */
 import type { Expr } from '../../operators/expr.ts';
 import { axesOf } from '../../operators/reduction.ts';
 import { type Application, productOf, readsFor, resultOf } from './axes.ts';

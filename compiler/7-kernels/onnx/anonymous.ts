@@ -15,7 +15,7 @@ export interface LoweredFunction {
   readonly module: Uint8Array | undefined;
 }
 
-/** What functions without names were lowered to, by their text: shards alike are lowered once. */
+/** Lowered functions without names, by their text: shards alike are lowered once. */
 export type Lowered = Map<string, LoweredFunction>;
 
 /** @param f a function of one straight block, as shards have them */

@@ -84,7 +84,7 @@ function openSizes(a: OnnxTensor, b: OnnxTensor, [p, q]: readonly [number, numbe
  * to load some hundred operators with unknown sizes.
  */
 class Sizes {
-  /** What comes before all else. */
+  /** Nodes that come before all others. */
   readonly before: OnnxNode[] = [];
   readonly values: OnnxPort[] = [];
   readonly constants = new Map<string, OnnxTensor>();

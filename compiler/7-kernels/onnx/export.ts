@@ -123,7 +123,7 @@ function fixed(program: Program, { f, states }: Rebatched): LoweredExport & { re
   return { graph, batch: f.batch, kept: alone.kept, names, outputOf };
 }
 
-/** What inputs and outputs are that the model's author has not named. */
+/** Descriptions of inputs and outputs that the model's author has not named. */
 function descriptions(
   kept: readonly Kept[],
   outputOf: ReadonlyMap<string, string>,

@@ -1,4 +1,4 @@
-/** How many threads of a CPU share a batch of training, and what each of them runs. */
+/** Threads of a CPU that share a batch of training, their number and the part that each of them runs. */
 import { gradientName, LANE, STEP } from '../../../spec/names.ts';
 import type { Block, Input, Program, ProgramFunction, State, Update } from '../../../spec/program.ts';
 import type { TrainTask } from '../../3-check/checked.ts';

@@ -28,7 +28,7 @@ export interface OnnxPort {
   readonly type: OnnxType;
   /** Sizes, and names of sizes that are open. */
   readonly shape: readonly (number | string)[];
-  /** What it is, for people. */
+  /** A description for people. */
   readonly about?: string;
 }
 

@@ -18,7 +18,7 @@ export class Slopes {
    */
   readonly #oneForm: boolean;
   readonly #gelus = new Map<string, { square: string; sigmoid: string; value: string }>();
-  /** What `step` was asked of, by the step's own name. */
+  /** Arguments of `step` operations, by the name of each operation's result. */
   readonly #steps = new Map<string, string>();
   readonly #masks = new Map<string, string>();
   readonly #e: OnnxEmitter;

@@ -97,7 +97,7 @@ class Flattener {
   readonly ops: FlatOp[] = [];
   readonly constants = new Map<string, number>();
   readonly #views = new Map<string, string>();
-  /** What broadcasts repeat: elementwise operators repeat by themselves. */
+  /** Sources of broadcasts: elementwise operators repeat them by themselves. */
   readonly #repeats = new Map<string, Use>();
   readonly #copies = new Map<string, string>();
   readonly #shapes: ReadonlyMap<string, Shape>;

@@ -1,4 +1,4 @@
-/** What the steps of the lowering to WGSL hand on: each form is one before it, and what the step has found. */
+/** Forms that the steps of the lowering to WGSL hand on: each adds to the one before it what its step has found. */
 import type { KernelModule } from '../../../spec/kernels.ts';
 import type { Precision } from '../../../spec/precision.ts';
 import type { Program, ProgramFunction } from '../../../spec/program.ts';
@@ -14,7 +14,7 @@ import type { ProductForms } from './product-forms.ts';
 import type { ScalarBlocks } from './scalar-blocks.ts';
 import type { Surroundings } from './writer.ts';
 
-/** What kernels are made for, with nothing left open. */
+/** Properties of the device that kernels are made for, with nothing left open. */
 export interface Target {
   readonly forms: ProductForms;
   readonly precision: Precision;

@@ -78,7 +78,7 @@ function writeKernel(
   };
 }
 
-/** What a kernel, or a step of a persistent one, is called by. */
+/** Name of a kernel, or of a step of a persistent one. */
 export function kernelKind({ anchor }: Cluster): string {
   const kind = anchor ? loweringOf(anchor.op).kind : 'map';
   return kind === 'reduction' ? 'reduce' : kind;
@@ -111,7 +111,7 @@ function writeLinear(w: ModuleWriter, cluster: Cluster): void {
   });
 }
 
-/** What becomes of the element `at`. */
+/** Writes the final value of the element `at`. */
 export function writeElement(w: ModuleWriter, cluster: Cluster): void {
   const { anchor } = cluster;
   const lowering = anchor && loweringOf(anchor.op);
@@ -147,7 +147,7 @@ function elementwise(w: ModuleWriter, op: FlatOp, args: readonly string[]): stri
   return lowering.write(args, op, w);
 }
 
-/** What is done with each element of the result, and where it goes: everything is read before anything is written. */
+/** Writes each element of the result to its place: everything is read before anything is written. */
 export function writeFinish(w: ModuleWriter, cluster: Cluster): void {
   const { anchor, members, outputs } = cluster;
   w.block(`fn finish${w.part}(${w.takesPlaces}${anchor ? 'at: u32, value: f32' : 'at: u32'})`, () => {

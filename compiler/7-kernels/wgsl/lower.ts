@@ -27,12 +27,12 @@ export interface LoweredKernels {
   readonly modules: ReadonlyMap<string, string>;
 }
 
-/** What kernels are made for. */
+/** Properties of the device that kernels are made for. */
 export interface WgslOptions {
-  /** What was measured to be best on the device. */
+  /** Settings that were measured to be best on the device. */
   readonly tiles?: TileChoice | undefined;
   readonly precision?: Precision | undefined;
-  /** What multiplies where the precision is `f16`. */
+  /** The unit that multiplies where the precision is `f16`. */
   readonly halves?: HalfUnit | undefined;
   /** Elements of one buffer, except of one tensor that has more. */
   readonly most?: number | undefined;

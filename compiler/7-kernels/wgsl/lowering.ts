@@ -1,4 +1,4 @@
-/** What the WGSL column of the operator table says of a row. */
+/** Form of a row in the WGSL column of the operator table. */
 import type { Attributes, Op, Shape } from '../../../spec/program.ts';
 import type { FlatOp } from './flat.ts';
 import type { ModuleWriter } from './writer.ts';
@@ -18,7 +18,7 @@ export interface Reduction {
   readonly combine: Combine;
   /** How many terms an element of the result has. */
   readonly count: number;
-  /** What a mean divides by; `count` when absent. */
+  /** The divisor of a mean; `count` when absent. */
   readonly divisor?: number;
   /** Neighbouring results read neighbouring elements for the same term. */
   readonly byColumns: boolean;

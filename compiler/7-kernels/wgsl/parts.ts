@@ -11,7 +11,7 @@ import { loweringOf } from './operators.ts';
 /** A kernel binds more parts of tensors than a device can, and nothing of it can be done apart. */
 export class TooManyParts extends Error {
   override readonly name = 'TooManyParts';
-  /** What it works for. */
+  /** The operation that it works for. */
   readonly serves: string;
 
   constructor(serves: string, most: number) {
@@ -40,7 +40,7 @@ export class Parts {
     return partCount(this.#words.get(base) ?? 1, this.#bound);
   }
 
-  /** What a kernel binds the window's part of alone; empty where its result is in one part, or in no order. */
+  /** Values of which a kernel binds the window's part of alone; empty where its result is in one part, or in no order. */
   windowed(cluster: Cluster): ReadonlySet<string> {
     const { anchor, claimed, members, outputs, elements } = cluster;
     const found = new Set<string>();

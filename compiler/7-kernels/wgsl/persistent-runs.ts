@@ -8,7 +8,7 @@ import type { Parts } from './parts.ts';
 import { matricesOf } from './product-sides.ts';
 import { lanesFor } from './reduce.ts';
 
-/** What one group takes on. */
+/** Limits of the work that one group takes on. */
 export interface PersistentLimits {
   /** Elements that a launch makes, in all its parts together. */
   readonly elements: number;

@@ -38,13 +38,13 @@ export const rowsOf = (form: ProductForm): number =>
 export const columnsOf = (form: ProductForm): number =>
   form.kind === 'tiles' ? form.tile.threads[1] * COLUMNS : SUBGROUPS[1] * SUBGROUP_BLOCK;
 
-/** What a group of this form has in front of its `main`. @param inSubgroups some of its work is shared by them */
+/** Text in front of the `main` of a group of this form. @param inSubgroups some of its work is shared by them */
 export function groupOf(form: ProductForm, inSubgroups = true): string {
   const sized = form.kind === 'matrices' && form.sized && inSubgroups ? ` @subgroup_size(${form.lanes})` : '';
   return `@compute @workgroup_size(${threadsOf(form)})${sized}`;
 }
 
-/** What `main` takes besides, where subgroups share the work. */
+/** Further parameters of `main`, where subgroups share the work. */
 export const SUBGROUP = '@builtin(subgroup_id) subgroup: u32';
 
 /** Products of one launch have groups of as many threads, and share the memory of one form. */

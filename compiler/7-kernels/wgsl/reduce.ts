@@ -49,7 +49,7 @@ export function declareParts(w: ModuleWriter, { combine }: Reduction, lanes: num
   if (combine === 'argmax') w.once(`var<workgroup> places_of_parts: array<u32, ${threads}>;`);
 }
 
-/** What a group of threads does at once. */
+/** The work that a group of threads does at once. */
 interface Share {
   readonly elements: number;
   readonly lanes: number;

@@ -1,4 +1,4 @@
-/** What each step of the lowering has changed, as text for those who look on. */
+/** Shows as text what each step of the lowering has changed. */
 import type { Dispatch, KernelFunction } from '../../../spec/kernels.ts';
 import type { ProgramFunction } from '../../../spec/program.ts';
 import type { Cluster } from './cluster.ts';
@@ -9,7 +9,7 @@ import type { Run } from './persistent-runs.ts';
 import type { Layout } from './place.ts';
 import type { StepObserver } from './step-chain.ts';
 
-/** What is shown of the forms that steps hand on. */
+/** The part that is shown of the forms that steps hand on. */
 interface Parts {
   readonly flat: Flat;
   readonly clusters: readonly Cluster[];

@@ -2,7 +2,7 @@
 
 export interface Step {
   readonly name: string;
-  /** What the step does, in one line. */
+  /** The work of the step, in one line. */
   readonly what: string;
 }
 

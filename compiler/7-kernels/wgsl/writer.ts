@@ -21,7 +21,7 @@ export interface Surroundings {
 }
 
 export interface WrittenTensor extends KernelTensor {
-  /** What lies there: a name of the program, or `SCALARS`. */
+  /** Content of the region: a name of the program, or `SCALARS`. */
   readonly base: string;
   /** Which part of it. */
   readonly part: number;
@@ -37,7 +37,7 @@ export interface Window {
   readonly elements: number;
 }
 
-/** What there is of a module once all is written. */
+/** A finished module. */
 export interface WrittenModule {
   readonly text: string;
   readonly buffers: readonly KernelBuffer[];
@@ -157,7 +157,7 @@ export class ModuleWriter {
     this.scalars = [];
   }
 
-  /** What a function takes, and is given, in front of all else: where the tensors of a step begin. */
+  /** First parameters of a function, and the arguments for them: where the tensors of a step begin. */
   get takesPlaces(): string {
     return this.#around.places === 'table' ? `places: Places${this.part}, ` : '';
   }
@@ -375,7 +375,7 @@ export class ModuleWriter {
   }
 }
 
-/** What lies where this value lies: a state, where its new value takes its place. */
+/** The value whose memory this value takes: a state, where its new value takes its place. */
 export const baseOf = ({ regions }: Surroundings, id: string): string => regions.get(id)?.name ?? id;
 
 /** `inputs` of `inputs of train.1`. */
