@@ -184,7 +184,7 @@ export interface PlanPredicted {
   }[];
   /** Seconds of a tick: the largest of the above, and of what a slow link between two machines takes. */
   readonly tick: number;
-  /** The machine that all of this is of, where nobody has named any. */
+  /** The machine that all of this is of, where no mesh file names any. */
   readonly assumed?: string;
   /** What a batch of training is in one shard: calls, what they work out and are handed, and bytes of the state. */
   readonly whole?: CountedWork & { readonly state: number };

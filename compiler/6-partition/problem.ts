@@ -61,7 +61,7 @@ export interface Machine {
 
 export interface Machines {
   readonly list: readonly Machine[];
-  /** Nobody has named them: predictions are of the default machine. */
+  /** No mesh file names them: predictions are of the default machine. */
   readonly assumed?: boolean;
   /** Seconds one way from machine a to machine b at `a * K + b`; without it, borders have no delay. */
   readonly latency?: Float64Array;

@@ -85,7 +85,7 @@ export function countedBatch({ program, schedule }: ShardProgram, name: string):
   return sum;
 }
 
-/** The same of a program that nobody has cut: each microbatch, then the weight step. */
+/** The same of a program that is not cut: each microbatch, then the weight step. */
 export function countedWhole(program: Program, microbatches: number): CountedWork {
   const of = (role: ProgramFunction['role'], often: number): CountedWork =>
     program.functions

@@ -1,4 +1,4 @@
-/** A connection that only looks at a mesh, as whoever this user is there. */
+/** A connection that only looks at a mesh, by whichever key of this user is let in. */
 import { existsSync } from 'node:fs';
 import { joinedKeyFile, joinedMeshes } from '../../identity/known-meshes.ts';
 import { addressText, parseAddress } from '../../net/address.ts';
