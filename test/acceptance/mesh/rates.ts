@@ -36,19 +36,35 @@ export async function measureRates(context: Context, data: string): Promise<Rate
   return rows;
 }
 
+/** What is trained there, and for how long it is watched. */
+export interface Trained {
+  /** Options of `nmc deploy`. */
+  readonly options: readonly string[];
+  readonly seconds: number;
+}
+
+const MNIST: Trained = { options: [], seconds: SECONDS };
+
 /** Of one mesh, with as many trainers as shards. @param delay milliseconds of a round trip */
-export async function ratesOf(context: Context, data: string, shards: number, delay: number): Promise<RateRow[]> {
+export async function ratesOf(
+  context: Context,
+  data: string,
+  shards: number,
+  delay: number,
+  networks: readonly Trained[] = [MNIST],
+): Promise<RateRow[]> {
   const rows: RateRow[] = [];
   const mesh = new RunningMesh(context.root, `rates-${delay}-${shards}`);
   try {
     await mesh.up(shards, delay);
-    for (const schedule of ['lockstep', 'pipelined']) {
-      // One shard waits for nobody: nothing is divided.
-      if (shards === 1 && schedule === 'pipelined') continue;
-      const row = await measure(context, mesh, data, { shards, schedule, delay });
-      context.progress(lineOf(row));
-      rows.push(row);
-    }
+    for (const network of networks)
+      for (const schedule of ['lockstep', 'pipelined']) {
+        // One shard waits for nobody: nothing is divided.
+        if (shards === 1 && schedule === 'pipelined') continue;
+        const row = await measure(context, mesh, data, { shards, schedule, delay, network });
+        context.progress(lineOf(row));
+        rows.push(row);
+      }
   } finally {
     await mesh.down();
   }
@@ -59,17 +75,29 @@ interface Setting {
   readonly shards: number;
   readonly schedule: string;
   readonly delay: number;
+  readonly network: Trained;
 }
 
 async function measure(
   { root }: Context,
   mesh: RunningMesh,
   data: string,
-  { shards, schedule, delay }: Setting,
+  { shards, schedule, delay, network }: Setting,
 ): Promise<RateRow> {
   const model = join(root, 'dsl-examples/mnist.pcn');
   const parts = schedule === 'pipelined' ? ['--schedule', schedule, '--microbatches', String(MICROBATCHES)] : [];
-  const args = ['deploy', model, '--data', data, '--partition', String(shards), '--epochs', '20', ...parts];
+  const args = [
+    'deploy',
+    model,
+    '--data',
+    data,
+    '--partition',
+    String(shards),
+    '--epochs',
+    '20',
+    ...network.options,
+    ...parts,
+  ];
   const [placement = {}] = await mesh.json(...args, '--dry-run');
   const [deployed = {}] = await mesh.json(...args);
   const run = String(deployed.run);
@@ -80,7 +108,7 @@ async function measure(
   /** Each half second, up to the last batch that was counted, and since. */
   let busy: number[] = [];
   let since: number[] = [];
-  while (last.at - first.at < SECONDS * 1000) {
+  while (last.at - first.at < network.seconds * 1000) {
     await sleep(500);
     const now = await progressOf(mesh, run, () => true);
     since.push(now.busy);

@@ -6,6 +6,7 @@ import { casesPart } from './cases.ts';
 import { containerPart } from './container.ts';
 import { cortexPart } from './cortex.ts';
 import { cutsPart } from './cuts.ts';
+import { dryRunPart } from './dry-run.ts';
 import { epochReportsPart } from './epoch-reports.ts';
 import { fanOutPart } from './fan-out.ts';
 import { freshCloneParts } from './fresh-clone.ts';
@@ -47,5 +48,6 @@ export const parts: readonly Part[] = [
   cortexPart,
   ...mnistParts,
   linksPart,
+  dryRunPart,
   ...meshParts,
 ];
