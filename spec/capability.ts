@@ -34,7 +34,7 @@ export interface DeviceCapability {
   readonly description: string;
   /** Why it is not available, or why `auto` does not take it. */
   readonly reason?: string;
-  /** What to do about it. */
+  /** A repair. */
   readonly repair?: string;
   readonly adapter?: AdapterCapability;
   readonly measured?: Measured;
@@ -49,7 +49,7 @@ export interface AdapterCapability {
   /** A processor that plays a GPU: right, but slow. */
   readonly software: boolean;
   readonly features: readonly string[];
-  /** What it was seen to multiply f16 with, the fastest first. */
+  /** Units that it was seen to multiply f16 with, the fastest first. */
   readonly halves?: readonly HalfUnit[];
   readonly limits: Readonly<Record<string, number>>;
 }
@@ -61,7 +61,7 @@ export interface Measured {
   readonly gigabytesPerSecond: number;
   /** Empty pieces of work, one after the other. */
   readonly dispatchesPerSecond: number;
-  /** What a shard's work there is made of. Records of before it was measured do not say it. */
+  /** Counted pieces of a shard's work there. Records of before it was measured do not say it. */
   readonly costs?: Costs;
 }
 

@@ -48,7 +48,7 @@ export const COSTS = [
 
 export const OPTIONAL_COSTS = ['valueByte', 'run', 'handByte'] as const satisfies readonly (keyof Costs)[];
 
-/** What a shard does, counted. */
+/** Work of a shard, counted. */
 export interface CountedWork {
   /** Runs of the device. */
   readonly calls: number;

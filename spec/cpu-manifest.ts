@@ -1,4 +1,4 @@
-/** What stands beside `cpu/NAME.onnx`: which tensor is which input, state and result. */
+/** The manifest beside `cpu/NAME.onnx`: which tensor is which input, state and result. */
 import type { FieldType, ScalarExpr, Shape } from './program.ts';
 
 export interface CpuManifest {
@@ -21,7 +21,7 @@ export interface CpuManifest {
   readonly kernels: readonly CpuKernel[];
   /** Inputs that the device makes of states and keeps until they change; absent where there are none. */
   readonly laidOut?: readonly LaidOut[];
-  /** What the graph calls its inputs, by state and by `in:FIELD`, where several shards share the graph. */
+  /** Names of the graph's inputs, by state and by `in:FIELD`, where several shards share the graph. */
   readonly graphNames?: Readonly<Record<string, string>>;
 }
 

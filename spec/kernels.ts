@@ -65,7 +65,7 @@ export interface KernelModule {
   readonly buffers: readonly KernelBuffer[];
   /** None of a persistent kernel: its parts have them. */
   readonly tensors: readonly KernelTensor[];
-  /** What the steps of a persistent kernel may be; none of any other. */
+  /** Kinds of steps of a persistent kernel; none of any other. */
   readonly parts: readonly KernelPart[];
   /**
    * How it learns where its tensors begin, in elements: by overrides of their names, or by a uniform buffer at binding 0
@@ -82,7 +82,7 @@ export interface KernelPart {
   readonly tensors: readonly KernelTensor[];
 }
 
-/** What a persistent kernel does at one time, with its one group. */
+/** Work of a persistent kernel at one time, with its one group. */
 export interface KernelStep {
   readonly part: string;
   /** Whether it waits until the steps before it are done: not where it touches nothing of theirs. */
@@ -168,7 +168,7 @@ export function stepWords({ parts }: Pick<KernelModule, 'parts'>): number {
   return 4 * Math.ceil(Math.max(1, ...parts.map((p) => p.tensors.length)) / 4);
 }
 
-/** What a persistent kernel finds in its uniform buffer. @param offsetOf where a region begins */
+/** Content of a persistent kernel's uniform buffer. @param offsetOf where a region begins */
 export function stepTable(module: KernelModule, { steps }: Dispatch, offsetOf: (region: string) => number): number[] {
   const words = stepWords(module);
   return steps.flatMap(({ regions }) => [
@@ -192,7 +192,7 @@ export function overlap(a: Region, b: Region): boolean {
   return a.arena === b.arena && a.offset < b.offset + b.elements && b.offset < a.offset + a.elements;
 }
 
-/** What a step of a persistent kernel does to a region. */
+/** Access of a step of a persistent kernel to a region. */
 export interface Touched {
   readonly region: Region;
   readonly writes: boolean;

@@ -6,7 +6,7 @@
 import type { HalfUnit, Precision } from './precision.ts';
 import type { Program } from './program.ts';
 
-/** What will run the program. */
+/** The device that will run the program. */
 export interface LoweringTarget {
   /** `cpu`, `webgpu`; a device of any other name runs the program as it is. */
   readonly name: string;
@@ -14,7 +14,7 @@ export interface LoweringTarget {
   readonly description: string;
   /** How its products read their sides, where that is not as they are. */
   readonly precision?: Precision;
-  /** What it multiplies f16 with, the fastest first. */
+  /** Units that it multiplies f16 with, the fastest first. */
   readonly halves?: readonly HalfUnit[];
   /** Elements of a tensor that it takes at once. */
   readonly bound?: number;

@@ -19,7 +19,7 @@ export const LAST = 'train.last';
 export const MOVE = 'train.move';
 const PREDICT = 'predict.';
 
-/** What a function is for. A `segment` is a part of one, which a shard runs between messages. */
+/** Purpose of a function. A `segment` is a part of one, which a shard runs between messages. */
 export type FunctionRole = 'train' | 'lane' | 'step' | 'last' | 'move' | 'predict' | 'segment' | 'other';
 
 const ROLES: ReadonlyMap<string, FunctionRole> = new Map([
@@ -110,13 +110,13 @@ export function weightServed(origin: OpOrigin | undefined): string | undefined {
 /** The name of a weight anywhere: in programs, in checkpoints, in the stream that draws it. */
 export const weightName = (owner: string, weight: string): string => `${owner}.${weight}`;
 
-/** What stands beside a weight, as large as it is: an optimiser's tensor (`pixels->h1.w:m`). */
+/** A tensor beside a weight, as large as it is: an optimiser's (`pixels->h1.w:m`). */
 export const besideName = (whole: string, what: string): string => `${whole}:${what}`;
 /** Which elements of a thinned weight exist. */
 export const maskName = (weight: string): string => besideName(weight, 'mask');
 /** Where the elements of a thinned weight lie that is kept as a list. */
 export const connectionsName = (weight: string): string => besideName(weight, 'connections');
-/** What the microbatches of a batch have added up of one weight's mean gradient. */
+/** The sum that the microbatches of a batch have of one weight's mean gradient. */
 export const sumName = (weight: string): string => besideName(weight, 'sum');
 /** The drawn values where a node begins. */
 export const startName = (node: string): string => besideName(node, 'start');
@@ -127,7 +127,7 @@ export function parseBeside(state: string): { readonly whole: string; readonly w
   return at < 0 ? undefined : { whole: state.slice(0, at), what: state.slice(at + 1) };
 }
 
-/** What a node's values were so many steps before, within one function. */
+/** Values of a node so many steps before, within one function. */
 export const pastName = (node: string, delay: number): string => `${node}#${delay}`;
 /** The same as a state: `memory:train:h#1`. */
 export const memoryName = (f: string, node: string, delay: number): string => `memory:${f}:${pastName(node, delay)}`;
@@ -148,7 +148,7 @@ export function parseMemory(state: string): Memory | undefined {
   return noise ? { f: noise[1] ?? '', node: noise[2] ?? '' } : undefined;
 }
 
-/** What an export calls memory and noise: `memory.h.1`, `noise.x`. */
+/** Names of memory and noise in an export: `memory.h.1`, `noise.x`. */
 export function publicMemoryName({ node, delay }: Memory): string {
   return delay === undefined ? `noise.${node}` : `memory.${node}.${delay}`;
 }
@@ -187,7 +187,7 @@ export const isValueInside = (id: string): boolean => id.startsWith(`${INSIDE}${
 
 // Leaves of expressions: what a clamp, a start or a read is made of.
 
-/** What a read may ask of a node. */
+/** Members of a node that a read may ask for. */
 export type NodeLeaf = 'node' | 'prediction' | 'energy';
 export const nodeLeaf = (what: NodeLeaf, node: string): string => `${what}:${node}`;
 
@@ -237,7 +237,7 @@ const GRADIENT = 'gradient.';
 export const gradientName = (weight: string): string => `${GRADIENT}${weight}`;
 export const isGradientName = (result: string): boolean => result.startsWith(GRADIENT);
 
-/** What a read that chooses has chosen from. */
+/** Scores that a read has chosen from. */
 export const scoresName = (read: string): string => `${read}.scores`;
 
 /** A field of the data as an input of a kernel. */

@@ -49,7 +49,7 @@ export interface PlanTraining {
   readonly rule: string;
   /** Ticks of inference in a batch, for rules that settle. */
   readonly ticks?: number;
-  /** What the optimiser adds to the size of a gradient: an error below it moves no weight. */
+  /** Number that the optimiser adds to the size of a gradient: an error below it moves no weight. */
   readonly epsilon?: number;
   readonly data: PlanData;
   readonly validation?: PlanData;
@@ -138,7 +138,7 @@ export interface PlanShard {
   readonly flopsPerTick?: number;
 }
 
-/** What one shard tells another. */
+/** Messages of one shard to another. */
 export interface PlanFlow {
   readonly from: number;
   readonly to: number;
@@ -158,7 +158,7 @@ export interface PlanBorder {
   readonly flows: readonly PlanFlow[];
 }
 
-/** What the plan expects of the machines that it was made for. */
+/** Expectations of a plan about the machines that it was made for. */
 export interface PlanPredicted {
   /** Ticks of one batch. */
   readonly ticks: number;
@@ -186,7 +186,7 @@ export interface PlanPredicted {
   readonly tick: number;
   /** The machine that all of this is of, where no mesh file names any. */
   readonly assumed?: string;
-  /** What a batch of training is in one shard: calls, what they work out and are handed, and bytes of the state. */
+  /** Work of one shard in a batch of training: calls, what they work out and are handed, and bytes of the state. */
   readonly whole?: CountedWork & { readonly state: number };
   /** `to`: where the link leads that limits. */
   readonly limit: {

@@ -1,4 +1,4 @@
-/** What happens to a run in a mesh, as its log keeps it. `run-event.schema.json` is the same as a schema. */
+/** Events of a run in a mesh, as its log keeps them. `run-event.schema.json` is the same as a schema. */
 
 /** How the checks of a finished run were found. */
 export type Checked =
@@ -16,7 +16,7 @@ export interface CheckResult {
   readonly pass: boolean;
 }
 
-/** What training for an epoch came to, wherever it was trained. */
+/** Figures of an epoch's training, wherever it was trained. */
 export type EpochReport = {
   /** From 1. */
   readonly epoch: number;

@@ -17,7 +17,7 @@ export interface ScheduledValue {
   readonly shape: Shape;
 }
 
-/** What one shard tells another at one point of a stage, once in every repetition of it. */
+/** A message of one shard to another at one point of a stage, once in every repetition of it. */
 export interface Message {
   /** Unique within the plan. */
   readonly id: number;

@@ -34,7 +34,7 @@ export type TileChoice = Readonly<Record<TileClass, TileName>>;
 /** Without a measurement. */
 export const DEFAULT_TILES: TileChoice = { large: 'large', middle: 'middle' };
 
-/** What is worth trying for each size. */
+/** Tiles that are worth trying for each size. */
 export const TILE_CANDIDATES: Readonly<Record<TileClass, readonly TileName[]>> = {
   large: ['large', 'deep', 'tall', 'middle'],
   middle: ['middle', 'small'],

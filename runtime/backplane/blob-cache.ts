@@ -1,7 +1,7 @@
 /** Blobs that can be fetched again: so many bytes of them, those that were used last. Nothing is flushed to the disk. */
 import { BlobFiles } from './blob-files.ts';
 
-/** What a trainer keeps of plans, data and states that it has met. */
+/** Plans, data and states that a trainer has met, and keeps. */
 export const MAX_CACHE_BYTES = 4e9;
 /** Looked at again when so much of the bound has been added. */
 const SLACK = 0.1;

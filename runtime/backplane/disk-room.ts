@@ -1,4 +1,4 @@
-/** What is left of a disk for blobs: below the headroom, which belongs to the database, nothing large is begun. */
+/** Room on a disk for blobs: below the headroom, which belongs to the database, nothing large is begun. */
 import { statfsSync } from 'node:fs';
 import { nmc } from '../support/command-text.ts';
 import { EnvironmentError } from '../support/errors.ts';

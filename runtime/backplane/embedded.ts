@@ -11,7 +11,7 @@ import { openDatabase } from './open-database.ts';
 export interface EmbeddedOptions {
   /** Bytes that stay free for the database. */
   readonly headroom?: number;
-  /** What the disk has left; asked of the system unless said. */
+  /** Free bytes of the disk; asked of the system unless given. */
   readonly freeBytes?: () => number;
   /** A database that has stepped back is no reason to stop. */
   readonly acceptOlder?: boolean;

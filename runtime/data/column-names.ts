@@ -40,7 +40,7 @@ export function assertColumns({ name, columns = {} }: Named, known: ColumnNames 
 /** Wider ones are not kept: they are not named by hand. */
 const MAX_KEPT_COLUMNS = 4096;
 
-/** What a run keeps of them. */
+/** Column names, as a run keeps them. */
 export function keptColumns({ columns = {} }: Named): ColumnNames | undefined {
   const kept = Object.entries(columns).filter(([, names]) => names.length <= MAX_KEPT_COLUMNS);
   return kept.length > 0 ? Object.fromEntries(kept) : undefined;

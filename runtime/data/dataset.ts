@@ -1,4 +1,4 @@
-/** What the trainer sees of any data: rows addressed by number, each with the same named fields. */
+/** Any data, as the trainer sees them: rows addressed by number, each with the same named fields. */
 
 import { boundedCount, MAX_ELEMENTS, ofPresent, zeroed, zeroedBytes } from '../support/bounded.ts';
 import { UserError } from '../support/errors.ts';
@@ -33,7 +33,7 @@ export interface Dataset {
   readonly columns?: ColumnNames;
 }
 
-/** What a part of a data set says of its fields, as the whole does. */
+/** Fields of a part of a data set, which are those of the whole. */
 export function namesOf({ classes, columns }: Dataset): Pick<Dataset, 'classes' | 'columns'> {
   return { ...(classes ? { classes } : {}), ...(columns ? { columns } : {}) };
 }

@@ -1,18 +1,18 @@
-/** What a file or folder of data holds, for who is about to write a model of it. */
+/** Describes a file or folder of data for somebody who is about to write a model of it. */
 import { UserError } from '../support/errors.ts';
 import { type Column, type Dataset, type Field, sizeOf } from './dataset.ts';
 import { readTable } from './formats/read-table.ts';
 import { tableDataset } from './formats/table.ts';
 import { fieldName } from './formats/wide-columns.ts';
 
-/** What is to be predicted: one of so many classes, or a number. */
+/** The target of prediction: one of so many classes, or a number. */
 export type Target =
   | { readonly kind: 'class'; readonly field: string; readonly classes: number; readonly names?: readonly string[] }
   | { readonly kind: 'number'; readonly field: string; readonly variance: number };
 
 export interface Description {
   readonly samples: number;
-  /** What it may be predicted from. */
+  /** The columns that it may be predicted from. */
   readonly inputs: readonly Field[];
   readonly target: Target;
   /** Columns that are neither, and why. */

@@ -24,7 +24,7 @@ export interface DataReference {
   readonly part?: DataPart;
   /** Only for `file`. */
   readonly path?: string;
-  /** What the program expects of a file: its columns are converted to these. Empty: whatever the file has. */
+  /** The fields that the program expects of a file: its columns are converted to these. Empty: whatever the file has. */
   readonly fields?: readonly Field[];
   readonly options?: Readonly<Record<string, number | string | boolean>>;
 }

@@ -1,4 +1,4 @@
-/** What `nmc predict --input FILE` is given: rows with the fields that a model clamps. */
+/** Rows for `nmc predict --input FILE`, with the fields that a model clamps. */
 
 import { listOf, ofPresent } from '../support/bounded.ts';
 import type { Dataset, Field } from './dataset.ts';

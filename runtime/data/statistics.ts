@@ -1,4 +1,4 @@
-/** What `standardize(sample.image)` needs to know of the training set. */
+/** Statistics of the training set that `standardize(sample.image)` needs. */
 import { sizeOf as elementsOf, type State } from '../../spec/program.ts';
 import { boundedCount, MAX_ELEMENTS, rowNumbers, zeroed } from '../support/bounded.ts';
 import { allocate, type Dataset, type FieldArray, findField, sizeOf } from './dataset.ts';
@@ -32,7 +32,7 @@ export function standardization(
   return { mean: Float32Array.from(mean), scale: deviation > 0 ? deviation : 1 };
 }
 
-/** What `standardize` needs of the training data, by field. */
+/** Statistics that `standardize` needs of the training data, by field. */
 export function statisticsOf(states: readonly State[], dataset: Dataset): Map<string, Standardization> {
   const found = new Map<string, Standardization>();
   for (const { init } of states)

@@ -45,7 +45,7 @@ export interface HostPort<S extends DrivenShard> {
   readonly close: (at: ShardId, shard: S | undefined, ending: Ending<void>) => void;
 }
 
-/** What a shard calls back. */
+/** Calls of a shard to its driver. */
 export interface ShardCalls {
   readonly carry: LinkPort['carry'];
   /** A frame for another shard of the same trainer. @returns why it was refused */

@@ -36,7 +36,7 @@ export interface PredictorPorts<W> {
 /** Why a request got no weights. */
 export interface Refused {
   readonly reason: string;
-  /** What was thrown, where something was. */
+  /** The error, where one was thrown. */
   readonly error?: unknown;
 }
 
@@ -57,7 +57,7 @@ export class PredictorDriver<W> {
     return this.#state;
   }
 
-  /** What new requests get. */
+  /** The answer that new requests get. */
   get current(): W | undefined {
     const { current } = this.#state;
     return current && this.#loaded.get(current.slot);

@@ -1,4 +1,4 @@
-/** What a server refuses, as every answer of ours says it: a status, and JSON with code, message and repair. */
+/** Refusals of our servers, as every answer has them: a status, and JSON with code, message and repair. */
 
 import { STATUS_CODES } from 'node:http';
 import { withCommands } from '../support/command-text.ts';
@@ -52,7 +52,7 @@ export function rawAnswer({ status, code, message, repair, headers }: HttpError)
   return `${[`HTTP/1.1 ${status} ${STATUS_CODES[status]}`, ...lines].join('\r\n')}\r\n\r\n${body}`;
 }
 
-/** What Node's parser found wrong. @param code of its error */
+/** Names the mistake that Node's parser found. @param code of its error */
 export function unreadable(code: string | undefined): HttpError {
   switch (code) {
     case 'ERR_HTTP_REQUEST_TIMEOUT':

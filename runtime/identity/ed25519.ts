@@ -22,7 +22,7 @@ export interface Ed25519 {
   verify(message: Uint8Array, signature: Uint8Array, publicKey: Uint8Array): boolean;
 }
 
-/** What DER puts before a seed (PKCS 8) and before a public key (SPKI); RFC 8410. */
+/** Bytes of DER before a seed (PKCS 8) and before a public key (SPKI); RFC 8410. */
 const PRIVATE_HEAD = Buffer.from('302e020100300506032b657004220420', 'hex');
 const PUBLIC_HEAD = Buffer.from('302a300506032b6570032100', 'hex');
 /** Order of the group: a signature's second half has to be below it, or anyone could make a second valid one. */

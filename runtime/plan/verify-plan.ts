@@ -24,7 +24,7 @@ export interface VerifiedPlan {
   readonly plan: Plan;
   /** One for each shard. */
   readonly programs: readonly Program[];
-  /** What each of them does when. */
+  /** The schedule of each of them. */
   readonly schedules: readonly ShardSchedule[];
   /** The files that were looked at, and the list of them: what is made of a plan is made of these bytes. */
   readonly files: ReadonlyMap<string, Uint8Array>;

@@ -2,7 +2,7 @@
 
 export interface BudgetLimits {
   readonly bytes: number;
-  /** What one client may hold of them, so that others find room. */
+  /** The most of them that one client may hold, so that others find room. */
   readonly bytesPerClient: number;
 }
 
@@ -36,7 +36,7 @@ export class BodyBudget {
   }
 }
 
-/** What one request holds. */
+/** Bytes that one request holds. */
 export class Hold {
   readonly #budget: BodyBudget;
   readonly #client: string;

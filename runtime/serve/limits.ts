@@ -1,4 +1,4 @@
-/** What a prediction server holds at most, for all and for one client. */
+/** The most that a prediction server holds, for all clients and for one. */
 import { SERVER_LIMITS, type ServerLimits } from '../http/limited-server.ts';
 import type { BudgetLimits } from './body-budget.ts';
 import type { QueueLimits } from './fair-queue.ts';

@@ -1,4 +1,4 @@
-/** What `/metrics` shows of a predictor. */
+/** Metrics of a predictor, as `/metrics` shows them. */
 import { Counter, Gauge, Histogram, Registry } from 'prom-client';
 import type { ReloadingPredictor } from './predictor.ts';
 
@@ -10,7 +10,7 @@ export interface ServeMetrics {
   watch(load: ServeLoad): void;
 }
 
-/** What is held at the moment. */
+/** Requests and bytes that are held at the moment. */
 export interface ServeLoad {
   readonly waiting: () => number;
   readonly bytes: () => number;

@@ -1,4 +1,4 @@
-/** What a server predicts with: a plan and its weights on a device, replaced as a whole by newer weights. */
+/** A plan and its weights on a device, replaced as a whole by newer weights: a server predicts with it. */
 import type { Plan } from '../../spec/plan.ts';
 import type { Classes } from '../data/dataset.ts';
 import { type Ending, settle } from '../driver/ending.ts';
@@ -8,7 +8,7 @@ import { EnvironmentError } from '../support/errors.ts';
 
 /** Weights of one moment, ready on a device. */
 export interface Loaded {
-  /** What was loaded: a checksum or a hash, shown to clients. */
+  /** The loaded weights: a checksum or a hash, shown to clients. */
   readonly version: string;
   readonly plan: Plan;
   /** Names of the classes of the training data, by field, where they are known. */
@@ -28,7 +28,7 @@ export interface PredictorSource {
 /** The predictor's driver with a source and devices behind its ports. */
 export class ReloadingPredictor {
   readonly #driver: PredictorDriver<Loaded>;
-  /** What is under way, and ends before this one does. */
+  /** Predictions under way, which end before this one does. */
   readonly #work = new Set<Promise<void>>();
 
   private constructor(source: PredictorSource, now: () => number) {

@@ -132,7 +132,7 @@ class Predictions {
     await reply.header('nmc-weights', version).type('application/json').send(body);
   }
 
-  /** What has been sent is answered, no more is read. */
+  /** Answers the requests that have been sent, and reads no more. */
   close(): void {
     this.#closing.abort();
   }

@@ -1,4 +1,4 @@
-/** What goes wrong in a simulated mesh, and how often. */
+/** Faults of a simulated mesh, and how often they happen. */
 export interface Faults {
   /** Milliseconds one way, and how much more at most. */
   readonly latency: number;

@@ -61,7 +61,7 @@ export interface Modelled {
   /** By shard: device work over time. */
   readonly busy: readonly number[];
   readonly limit: Limit;
-  /** What one shard sends another in a batch. */
+  /** Bytes that one shard sends another in a batch. */
   readonly traffic: readonly Traffic[];
 }
 
@@ -288,7 +288,7 @@ class RateModel {
     });
   }
 
-  /** What a frame costs a trainer, which handles one after the other. */
+  /** Cost of a frame to a trainer, which handles one after the other. */
   #handle({ machine, trainer }: ModelShard, seconds: number, done: () => void): void {
     if (seconds === 0) {
       done();

@@ -45,7 +45,7 @@ export interface SimulationResult {
   readonly kills: number;
   /** Longest time in which a shard had no owner while a trainer was free. */
   readonly longestWithoutOwner: number;
-  /** What must never be: in words. Empty in a sound run. */
+  /** Violations of what must always hold, in words. Empty in a sound run. */
   readonly violations: readonly string[];
   /** Hash over everything that happened, in order. */
   readonly trace: string;

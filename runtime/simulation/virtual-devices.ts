@@ -1,4 +1,4 @@
-/** What devices and disks of a simulated mesh say: all states are the same there, and every part is sound. */
+/** Devices and disks of a simulated mesh: all states are the same there, and every part is sound. */
 
 import type { SynchronizerEffect, SynchronizerEvent } from '../roles/synchronizer-state.ts';
 import type { SavedPart } from '../roles/trainer-state.ts';

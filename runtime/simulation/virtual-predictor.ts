@@ -29,7 +29,7 @@ export interface Served {
   readonly reloads: number;
   /** Milliseconds until an answer or a refusal, at most. */
   readonly longest: number;
-  /** What must never be: in words. */
+  /** Violations of what must always hold, in words. */
   readonly violations: readonly string[];
 }
 
@@ -45,7 +45,7 @@ interface VirtualWeights {
 
 interface Request {
   readonly at: number;
-  /** What answers it. */
+  /** The slot that answers it. */
   lent?: Lent<VirtualWeights>;
 }
 

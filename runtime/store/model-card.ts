@@ -4,7 +4,7 @@ import { byName, nmc } from '../support/command-text.ts';
 import { formatCount, formatDuration, formatMeasure } from '../support/format-numbers.ts';
 import { type JsonValue, type RunConfig, sha256 } from './run-config.ts';
 
-/** What training came to; known at its end. */
+/** Outcome of training; known at its end. */
 export interface TrainingReport {
   readonly epochs: number;
   /** Wall time of training, over all resumptions as far as known. */
@@ -15,12 +15,12 @@ export interface TrainingReport {
 }
 
 export interface ResultRow {
-  /** What was measured: accuracy, energy. */
+  /** The measure: accuracy, energy. */
   readonly metric: string;
   /** On which data: "glyphs test". */
   readonly data: string;
   readonly value: number;
-  /** What the source asks for (">= 0.97") and whether it holds, where it asks. */
+  /** The bound of the source (">= 0.97") and whether it holds, where there is one. */
   readonly requirement?: string;
   readonly holds?: boolean;
 }

@@ -11,7 +11,7 @@ export interface RunConfig {
   readonly model: string;
   /** Name of the task that trains it. */
   readonly task: string;
-  /** What the run was started with: epochs, batch, learning rates, device, overrides from the command line. */
+  /** Settings that the run was started with: epochs, batch, learning rates, device, overrides from the command line. */
   readonly settings: { readonly [name: string]: JsonValue };
   readonly compilerVersion: string;
   readonly seed: number;

@@ -52,7 +52,7 @@ export interface Run {
 export interface TrainingRun extends Run {
   /** Where training was when the folder was created or resumed. */
   readonly resumedFrom: RunState;
-  /** What resuming had to repair, in words; empty if nothing. */
+  /** Repairs that resuming had to make, in words; empty if there were none. */
   readonly repairs: readonly string[];
   /** Ends an epoch: its row of metrics, then the snapshot, in the order that survives a kill in between. */
   finishEpoch(row: MetricsRow, state: RunState): void;

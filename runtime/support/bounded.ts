@@ -46,7 +46,7 @@ export function zeroed<T extends ArrayBufferView>(type: ArrayOf<T>, count: Bound
   return new type(count);
 }
 
-/** What `make` gives for 0, 1, … */
+/** Results of `make` for 0, 1, … */
 export function listOf<T>(count: BoundedCount, make: (index: number) => T): T[] {
   return Array.from({ length: count }, (_, i) => make(i));
 }

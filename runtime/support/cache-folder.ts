@@ -1,4 +1,4 @@
-/** What can be made again at any time, for this user. */
+/** Folder of this user for things that can be made again at any time. */
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 

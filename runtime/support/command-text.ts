@@ -11,7 +11,7 @@ type Words = string | number | readonly string[];
 
 /** Backtick to backtick; between quotes there may be others. */
 const COMMAND = /`nmc(?: ((?:[^`'"\\\n]|'[^'\n]*'|"(?:[^"\\`\n]|\\.)*"|\\.)*))?`/g;
-/** What no shell takes for anything else. */
+/** Words that mean only themselves in every shell. */
 const PLAIN = /^[\w@%+:,./-][\w@%+=:,./-]*$/;
 /** Of 64 keys one begins with `-`; it is read as a key. */
 const KEY = /^[A-Za-z0-9_-]{43}$/;

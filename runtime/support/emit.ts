@@ -9,7 +9,7 @@ export function emit(object: Readonly<Record<string, unknown>>): void {
   process.stdout.write(`${jsonLine(object)}\n`);
 }
 
-/** What `emit` writes, without the line's end. @param texts what becomes of the commands in them */
+/** A line of `emit`, without its end. @param texts what becomes of the commands in them */
 export function jsonLine(object: Readonly<Record<string, unknown>>, texts = (text: string): string => text): string {
   const json = JSON.stringify(object, (_key, value: unknown) => {
     if (typeof value === 'bigint') return Number.isSafeInteger(Number(value)) ? Number(value) : String(value);

@@ -8,7 +8,7 @@ export interface SignalSource {
 }
 
 const SIGNALS = ['SIGINT', 'SIGTERM'] as const;
-/** What shells report for a program ended by Ctrl-C. */
+/** Exit code that shells report for a program ended by Ctrl-C. */
 const EXIT_INTERRUPTED = 130;
 
 /**

@@ -2,7 +2,7 @@
 import { errorCode } from './atomic.ts';
 import { EnvironmentError, UserError } from './errors.ts';
 
-/** What to do where the port is taken, and where this machine has no such address. */
+/** Repairs where the port is taken, and where this machine has no such address. */
 export interface ListenRepairs {
   readonly busy: string;
   readonly address?: string;

@@ -15,7 +15,7 @@ const BYTES: Readonly<Record<string, number>> = {
 };
 /** A number by itself is in megabytes a second. */
 const PLAIN = 'MB/s';
-/** What sounds the same; `Mb` is in neither list, since some mean bits by it and others bytes. */
+/** Units that sound the same; `Mb` is in neither list, since some mean bits by it and others bytes. */
 const ALIASES: Readonly<Record<string, string>> = {
   B: 'B/s',
   kB: 'kB/s',

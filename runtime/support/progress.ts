@@ -39,7 +39,7 @@ export interface Progress {
   startEpoch(start: EpochStart): void;
   /** @param batch batches done in this epoch; @param samples samples seen in this epoch by this process */
   update(batch: number, samples: number): void;
-  /** What goes on within the epoch besides its batches, in place of the time left: `glyphs.test 40.0 %`. */
+  /** Work within the epoch besides its batches, shown in place of the time left: `glyphs.test 40.0 %`. */
   status(text: string): void;
   /** Work that is not an epoch: a line that the next one takes the place of. */
   busy(text: string): void;

@@ -23,7 +23,7 @@ export const TICK_ROWS = [
 ] as const;
 export type TickRow = (typeof TICK_ROWS)[number];
 
-/** What the whole process has done since it began, in milliseconds. */
+/** Times of the whole process since it began, in milliseconds. */
 export interface ProcessTimes {
   readonly now: number;
   /** Of the thread that asks: its event loop was not idle. */
@@ -127,7 +127,7 @@ export class TickTimes {
   }
 }
 
-/** What measures nothing. */
+/** A stopwatch that measures nothing. */
 export const NO_TICK_TIMES = new TickTimes(
   false,
   '',

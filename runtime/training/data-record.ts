@@ -1,4 +1,4 @@
-/** What a run keeps of its data, so that every later reading is held to it. */
+/** The record that a run keeps of its data, so that every later reading is held to it. */
 
 export interface DataRecord {
   readonly train: Fingerprint;
@@ -12,7 +12,7 @@ export interface DataRecord {
   readonly columns?: Readonly<Record<string, readonly string[]>>;
 }
 
-/** What tells whether data are still those of a training. */
+/** Marks by which data are recognised as those of a training. */
 export interface Fingerprint {
   readonly name: string;
   readonly samples: number;

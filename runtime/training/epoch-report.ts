@@ -1,4 +1,4 @@
-/** What an epoch's report says, wherever it was trained. Pure. */
+/** Figures of an epoch's report, wherever it was trained. Pure. */
 import type { EpochReport, KeptEpoch } from '../../spec/run-events.ts';
 import { batchesOf, leftOutOf, type RunLengths } from './calls.ts';
 import { accuracyIn, type Evaluation, validationIn } from './evaluations.ts';
@@ -6,10 +6,10 @@ import { energiesIn, type Totals } from './totals.ts';
 
 export type { EpochReport } from '../../spec/run-events.ts';
 
-/** What a report is made of, beside sums. */
+/** Facts that a report is made of, beside sums. */
 export interface ReportedRun extends Pick<RunLengths, 'train' | 'batch' | 'last'> {
   readonly evaluations: readonly Evaluation[];
-  /** What the optimiser adds to the size of a gradient. */
+  /** Number that the optimiser adds to the size of a gradient. */
   readonly epsilon?: number;
 }
 
@@ -53,7 +53,7 @@ function sumByName(energies: Readonly<Record<string, number>>): number {
   return names.reduce((sum, name) => sum + (energies[name] ?? 0), 0);
 }
 
-/** What a run's folder keeps of a report: its numbers. */
+/** Numbers of a report that a run's folder keeps. */
 export function metricsOf(report: KeptEpoch): {
   readonly epoch: number;
   readonly energy: number;

@@ -1,4 +1,4 @@
-/** What a run measures: the checks of its model, and what `validate on` names. Pure. */
+/** Evaluations of a run: the checks of its model, and the data that `validate on` names. Pure. */
 import type { Plan, PlanCheck, PlanPrediction } from '../../spec/plan.ts';
 
 export interface Evaluation {
@@ -10,7 +10,7 @@ export interface Evaluation {
   readonly bound: number;
   /** Of the program: `predict.classify`. */
   readonly function: string;
-  /** What is read, and the field that it is compared with. */
+  /** The read, and the field that it is compared with. */
   readonly read: string;
   readonly field: string;
   readonly batch: number;
@@ -38,7 +38,7 @@ export function predictionOf(plan: Plan, { task }: Pick<PlanCheck, 'task'>): Pla
   return plan.predictions.find((p) => p.task === task);
 }
 
-/** What a validation is measured by: the first accuracy, else the first check there is. */
+/** The measure of a validation: the first accuracy, else the first check there is. */
 export function validatedBy({ checks }: Pick<Plan, 'checks'>): PlanCheck | undefined {
   return checks.find((c) => c.metric === 'accuracy') ?? checks[0];
 }

@@ -1,4 +1,4 @@
-/** What a metric is: sums over the elements that were compared, and whether their mean holds. Pure. */
+/** A metric: sums over the elements that were compared, and whether their mean holds. Pure. */
 import { scoresName } from '../../spec/names.ts';
 import type { FieldData } from '../device/device.ts';
 import type { Evaluation } from './evaluations.ts';

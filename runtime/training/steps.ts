@@ -1,4 +1,4 @@
-/** What a function reads in each step of a sequence (semantics.md, equation 17). */
+/** Fields that a function reads in each step of a sequence (semantics.md, equation 17). */
 import type { PlanField } from '../../spec/plan.ts';
 import { sizeOf } from '../../spec/program.ts';
 import type { FieldData } from '../device/device.ts';

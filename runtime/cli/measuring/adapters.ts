@@ -4,7 +4,7 @@ import { halfUnitsOf } from '../../device/webgpu/half-units.ts';
 import { EnvironmentError } from '../../support/errors.ts';
 import { trustedHalves } from './trusted-halves.ts';
 
-/** What decides whether a model fits. */
+/** Limits that decide whether a model fits. */
 const LIMITS = [
   'maxBufferSize',
   'maxStorageBufferBindingSize',

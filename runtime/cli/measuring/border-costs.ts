@@ -1,4 +1,4 @@
-/** What a border frame costs: sealed, through a socket of this machine, opened and acknowledged. */
+/** Costs of a border frame: sealed, through a socket of this machine, opened and acknowledged. */
 import { randomBytes } from 'node:crypto';
 import type { AddressInfo } from 'node:net';
 import { WebSocket, WebSocketServer } from 'ws';

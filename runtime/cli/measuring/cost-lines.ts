@@ -1,4 +1,4 @@
-/** What a machine's costs are, for people. */
+/** Costs of a machine, in words for people. */
 import type { Costs } from '../../../spec/costs.ts';
 
 export function costLines(costs: Costs): string[] {

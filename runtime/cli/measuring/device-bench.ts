@@ -1,4 +1,4 @@
-/** What one device does of the work that predictive coding asks for, against the most that it was seen to do. */
+/** Measures the operations of predictive coding on one device, against the most that it was seen to do. */
 import { type HalfUnit, NARROW, type Precision } from '../../../spec/precision.ts';
 import type { Device } from '../../device/device.ts';
 import { UserError } from '../../support/errors.ts';
@@ -17,7 +17,7 @@ export interface BenchLine {
   readonly ceiling: number | null;
   /** How products read their sides, where that is not as they are. */
   readonly precision?: Precision;
-  /** What multiplied, where several could have. */
+  /** The unit that multiplied, where several could have. */
   readonly by?: string;
 }
 
@@ -79,7 +79,7 @@ const LITTLE: Amount = {
   rounds: 3,
 };
 
-/** What there is to measure, by name. */
+/** Measurements, by name. */
 export const BENCH_PARTS = ['tiles', 'product', 'copy', 'network', 'convolution', 'attention'] as const;
 export type BenchPart = (typeof BENCH_PARTS)[number];
 

@@ -1,4 +1,4 @@
-/** What NMC_DEBUG=2 says of a GPU: how long each kernel took, by the GPU's own clock, summed over all runs. */
+/** Times of a GPU's kernels for NMC_DEBUG=2, by the GPU's own clock, summed over all runs. */
 import type { KernelTiming } from '../../device/webgpu/profiler.ts';
 import type { Log } from '../../support/log.ts';
 

@@ -1,4 +1,4 @@
-/** What this machine reaches, measured once for all trainers on it: they share what it has. */
+/** Rates of this machine, measured once for all trainers on it: they share what it has. */
 import { closeSync, mkdirSync, openSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';

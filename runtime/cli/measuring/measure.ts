@@ -1,4 +1,4 @@
-/** What a device does in a second, measured. */
+/** Measures the speed of a device. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Measured } from '../../../spec/capability.ts';
 import { type Program, sizeOf } from '../../../spec/program.ts';

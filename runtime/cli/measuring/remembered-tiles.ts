@@ -17,7 +17,7 @@ const FORMAT = 1;
 
 interface Remembered {
   readonly tiles: TileChoice;
-  /** What multiplied f16 fastest, where several do. */
+  /** The unit that multiplied f16 fastest, where several do. */
   readonly halves?: HalfUnit['kind'];
   /** GFLOP/s by size and tile, as measured. */
   readonly measured: Readonly<Record<string, number>>;

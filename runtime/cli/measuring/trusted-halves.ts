@@ -1,4 +1,4 @@
-/** What a GPU multiplies f16 with, tried: a driver may offer what it does not do rightly. */
+/** Units that multiply f16 on a GPU, tried: a driver may offer one that does not do it rightly. */
 import type { HalfUnit } from '../../../spec/precision.ts';
 import { stream } from '../../../spec/random.ts';
 import { reasonOf } from '../../../spec/reason-of.ts';

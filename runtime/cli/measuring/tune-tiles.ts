@@ -23,7 +23,7 @@ const SHAPES: Readonly<Record<TileClass, ProductShape>> = {
   large: { m: 256, n: 512, k: 512, tb: true },
   middle: { m: 128, n: 64, k: 256, tb: true },
 };
-/** What is hardly better may be better by chance. */
+/** A smaller gain may be chance. */
 const WORTH = 1.05;
 
 /**

@@ -3,7 +3,7 @@ import type { AdapterCapability } from '../../../spec/capability.ts';
 import type { HalfUnit } from '../../../spec/precision.ts';
 import { HALF_FEATURE, MATRIX_FEATURE } from '../../device/webgpu/half-units.ts';
 
-/** What was not measured, and why. */
+/** A variant that was not measured, and why. */
 export interface NotRun {
   readonly name: string;
   readonly reason: string;
@@ -11,7 +11,7 @@ export interface NotRun {
 
 export interface Variant {
   readonly name: string;
-  /** What it multiplies with; absent where the adapter has none that kernels can use. */
+  /** The unit that it multiplies with; absent where the adapter has none that kernels can use. */
   readonly unit?: HalfUnit;
   /** In words. */
   readonly reason: string;
@@ -23,7 +23,7 @@ const VARIANTS = [
   { name: 'subgroup matrices', kind: 'matrices', feature: MATRIX_FEATURE },
 ] as const;
 
-/** What people call a unit: the name under which adapters offer it. */
+/** Name of a unit for people: the one under which adapters offer it. */
 export const unitName = ({ kind }: HalfUnit): string => VARIANTS.find((v) => v.kind === kind)?.name ?? kind;
 
 export function variantsOf({ features, halves = [] }: Pick<AdapterCapability, 'features' | 'halves'>): Variant[] {

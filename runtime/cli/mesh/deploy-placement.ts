@@ -168,7 +168,7 @@ function linksText(unknown: readonly string[]): string {
     : printed`links    not measured yet, and counted as endless: ${unknown.join(', ')}\n`;
 }
 
-/** What one trainer would make by itself, and what follows where that is more. */
+/** The rate of one trainer by itself, and what follows where that is more. */
 function aloneText(
   alone: { readonly trainer: string; readonly shards: number; readonly samplesPerSecond: number } | null,
   together: number | null,

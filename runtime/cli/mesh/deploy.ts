@@ -123,7 +123,7 @@ export default async function (args: DeployArguments): Promise<number> {
   }
 }
 
-/** What an epoch is made of; nothing where the data are not here, which planning can do without. */
+/** Lengths of an epoch; nothing where the data are not here, which planning can do without. */
 async function lengthsHere(
   { plan }: VerifiedPlan,
   chosen: TrainSettings,

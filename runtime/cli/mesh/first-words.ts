@@ -1,4 +1,4 @@
-/** What a synchronizer says first to the command that has started it: where it listens, or why it does not. */
+/** First words of a synchronizer to the command that has started it: where it listens, or why it does not. */
 import { parsedJson } from '../../net/parsed-json.ts';
 import { EnvironmentError } from '../../support/errors.ts';
 import { follows, object, oneOf, shapeProblem, type TypeOf, text } from '../../support/shape.ts';

@@ -1,4 +1,4 @@
-/** What somebody on another machine types to join, and the invite, which has no place in that line. */
+/** The line that somebody on another machine types to join, and the invite, which has no place in that line. */
 import { type Address, addressText } from '../../net/address.ts';
 import { INVITE_MILLISECONDS } from '../../net/membership.ts';
 import { insecureOption } from '../../net/mesh-options.ts';

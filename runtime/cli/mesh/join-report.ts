@@ -184,7 +184,7 @@ function phaseOf({ state }: ShardNews, still: number): Phase {
   return still >= STILL_HEARTBEATS ? 'waiting' : 'training';
 }
 
-/** What a trainer's node is given, so that it says all this here. @param remember the key of the mesh that let it in */
+/** Callbacks for a trainer's node, so that it says all this here. @param remember the key of the mesh that let it in */
 export function tellOfJoin(
   name: string,
   json: boolean,

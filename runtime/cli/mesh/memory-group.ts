@@ -15,7 +15,7 @@ export interface MemoryGroup {
 export interface GroupFiles {
   /** Where control groups are mounted. */
   readonly root: string;
-  /** What the kernel says of this process's own groups. */
+  /** The kernel's list of this process's own groups. */
   readonly own: string;
 }
 

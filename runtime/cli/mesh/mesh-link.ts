@@ -60,7 +60,7 @@ export async function openMesh(args: ReachArguments, role: Role = 'operator', ke
   return link;
 }
 
-/** What an operator asks on a connection of its own. */
+/** Runs an operator's questions on a connection of their own. */
 export async function withMesh<T>(args: ReachArguments, use: (link: Link) => Promise<T>): Promise<T> {
   const link = await openMesh(args);
   try {

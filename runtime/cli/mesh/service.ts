@@ -23,7 +23,7 @@ const NAME = /^[a-z0-9][a-z0-9-]{0,62}$/;
 interface Manager {
   readonly file: string;
   readonly text: string;
-  /** What makes the system read the file, and start or end what it says. */
+  /** Commands that make the system read the file, and start or end the service. */
   readonly start: readonly (readonly string[])[];
   readonly end: readonly (readonly string[])[];
 }

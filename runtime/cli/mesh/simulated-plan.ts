@@ -1,4 +1,4 @@
-/** What a simulation takes of a plan: the run as it would be deployed, without data, and who has borders with whom. */
+/** A plan for simulation: the run as it would be deployed, without data, and who has borders with whom. */
 import type { Plan, PlanTraining } from '../../../spec/plan.ts';
 import type { Deployment } from '../../wire/deployment.ts';
 

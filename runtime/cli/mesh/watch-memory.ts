@@ -30,7 +30,7 @@ export function watchMemory(
   };
 }
 
-/** What a process holds in memory now. */
+/** Bytes that a process holds in memory now. */
 async function residentBytes(pid: number): Promise<number | undefined> {
   if (process.platform === 'linux') {
     try {

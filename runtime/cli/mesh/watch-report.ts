@@ -1,4 +1,4 @@
-/** What `nmc deploy --watch` says of a run: the words of a training, and those of a mesh. */
+/** Words of `nmc deploy --watch`: those of a training, and those of a mesh. */
 import type { RunEvent } from '../../../spec/run-events.ts';
 import type { LogRecord } from '../../net/ask-log.ts';
 import { emit } from '../../support/emit.ts';
@@ -110,7 +110,7 @@ function epochText(e: Extract<RunEvent, { event: 'epoch' }>): string {
   return printed`epoch ${e.epoch}  energy ${energy}  ${accuracy}${validation}${rate} samples/s${idle}${left}`;
 }
 
-/** What somebody may want to look at; nothing for what goes as it should. */
+/** Words for events that somebody may want to look at; nothing for what goes as it should. */
 function troubleOf(event: RunEvent): string | undefined {
   switch (event.event) {
     case 'waiting':

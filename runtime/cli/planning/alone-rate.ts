@@ -1,4 +1,4 @@
-/** What one trainer would make of a training by itself: what a cut over several has to be faster than. */
+/** The rate of one trainer that has a training to itself: a cut over several has to be faster. */
 import { predictRate, type RatedTrainer } from './predict-rate.ts';
 import type { RatedShard } from './rated-shard.ts';
 

@@ -82,7 +82,7 @@ interface Requested {
   readonly ahead?: Asked<number> | undefined;
 }
 
-/** What one side says, where a number of microbatches alone means `pipelined`. */
+/** The schedule that one side asks for; a number of microbatches alone means `pipelined`. */
 function impliedBy({ schedule, microbatches }: Requested): Asked<ScheduleName> | undefined {
   if (schedule?.value === 'lockstep' && (microbatches?.value ?? 1) > 1)
     throw new UserError(

@@ -1,4 +1,4 @@
-/** What a placement is chosen by: what a batch makes each shard do and send, and how much of it waits for the rest. */
+/** Work that a placement is chosen by: of each shard in a batch, what it sends, and how much of it waits for the rest. */
 import { secondsOfWork } from '../../roles/batch-time.ts';
 import { type ModelShard, modelRate } from '../../simulation/rate-model.ts';
 import type { BatchWork, Deployment, Sends } from '../../wire/deployment.ts';

@@ -19,7 +19,7 @@ export interface ShardFigures {
   readonly receivedBytes: number;
   readonly borderBytes: number;
   readonly ticksPerSecond: number | null;
-  /** What takes longest there: `compute`, `frames`, `upload` or `download`. */
+  /** The part that takes longest there: `compute`, `frames`, `upload` or `download`. */
   readonly limit: string | null;
 }
 
@@ -155,7 +155,7 @@ function slowest(time: PlanPredicted['shards'][number]): readonly [string, numbe
   return all.reduce((worst, next) => (next[1] > worst[1] ? next : worst));
 }
 
-/** What most of a processor's time goes into. */
+/** The part that most of a processor's time goes into. */
 function workOrFrames({ compute, frames = 0 }: PlanPredicted['shards'][number]): 'compute' | 'frames' {
   return 2 * frames > compute ? 'frames' : 'compute';
 }

@@ -76,7 +76,7 @@ function fastestAlone({ whole }: PlanPredicted, trainers: readonly RatedTrainer[
   return times.length > 0 ? Math.min(...times) : undefined;
 }
 
-/** What a cut gains or costs; nothing where neither can be told. */
+/** Gain or loss by a cut; nothing where neither can be told. */
 export function cutText(rate: PlanRate | undefined): string | undefined {
   if (!rate?.alone) return undefined;
   const times = rate.alone.samplesPerSecond / rate.samplesPerSecond;

@@ -44,7 +44,7 @@ export default async function (args: ShowArguments): Promise<number> {
   return EXIT.done;
 }
 
-/** What the compiler makes until then, and what it was made of. @throws DiagnosticsError for a model with errors */
+/** Results of the compiler up to that stage, and their sources. @throws DiagnosticsError for a model with errors */
 function stagesOf(path: string, until: ShownStage, args: ShowArguments) {
   const host = fileHost();
   if (until === 'ast') assertReadable(host.read(path));

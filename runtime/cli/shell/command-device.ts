@@ -35,7 +35,7 @@ export function assertOffers(device: string, precision: Precision): void {
     );
 }
 
-/** What a GPU is opened with for it. */
+/** Options that a GPU is opened with for it. */
 export const gpuOptions = (precision: Precision): { matrices: boolean } => ({ matrices: precision === 'f16' });
 
 /** @throws UserError `precision/device` where `f16` is asked for and nothing multiplies it */
@@ -48,7 +48,7 @@ export function assertMultiplies(halves: readonly HalfUnit[], precision: Precisi
     );
 }
 
-/** What multiplies where `f16` is asked for, the fastest first. Most commands want none, and load nothing for it. */
+/** Units that multiply f16, the fastest first. Most commands want none, and load nothing for it. */
 async function halvesFor(precision: Precision): Promise<HalfUnit[]> {
   if (precision !== 'f16') return [];
   const halves = await (await import('../measuring/trusted-halves.ts')).trustedHalves();

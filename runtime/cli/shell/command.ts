@@ -1,4 +1,4 @@
-/** What a command is; each lives in a file of its own and is loaded only when it is called. */
+/** Form of a command; each lives in a file of its own and is loaded only when it is called. */
 import type { Argv } from 'yargs';
 import type { Below } from './help.ts';
 import { addOptions, type Given, type OptionTable, type RawArguments, readOptions } from './options.ts';

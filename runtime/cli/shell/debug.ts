@@ -1,4 +1,4 @@
-/** What NMC_DEBUG shows of the commands: stages with their times, and the speed of a device's functions. */
+/** Output of NMC_DEBUG in commands: stages with their times, and the speed of a device's functions. */
 import type { Program } from '../../../spec/program.ts';
 import type { Shard } from '../../shard/shard.ts';
 import type { TrainingObserver } from '../../shard/training.ts';

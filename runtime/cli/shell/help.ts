@@ -9,7 +9,7 @@ const DEFAULT_COLUMNS = 100;
 
 export type Example = readonly [line: string, does: string];
 
-/** What stands below the table. */
+/** Text below the table. */
 export interface Below {
   readonly examples: readonly Example[];
   readonly epilogue?: string;

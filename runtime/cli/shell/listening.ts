@@ -1,4 +1,4 @@
-/** What commands that listen have in common: certificates, tokens, and no open door without a word. */
+/** Common rules of commands that listen: certificates, tokens, and no open door without a word. */
 import { readFileSync } from 'node:fs';
 import { createSecureContext } from 'node:tls';
 import { reasonOf } from '../../../spec/reason-of.ts';

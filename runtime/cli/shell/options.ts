@@ -18,7 +18,7 @@ export interface Option<out T> {
 
 export type OptionTable = Readonly<Record<string, Option<unknown>>>;
 
-/** What a command gets: a value for each row of its table. */
+/** Options as a command gets them: a value for each row of its table. */
 export type Given<T extends OptionTable> = {
   readonly [Name in keyof T]: T[Name] extends Option<infer V> ? V : never;
 };
@@ -117,7 +117,7 @@ export function words(describe: string): Option<readonly string[]> {
   return positional({ type: 'string', array: true, describe }, readTexts);
 }
 
-/** What stands behind `--`, as it is. */
+/** The words behind `--`, as they are. */
 export function rest(): Option<readonly string[]> {
   // yargs leaves them among the words of no name, behind the command's own.
   return { add: (yargs) => yargs, read: (args) => readTexts(args, '_').slice(1) };

@@ -58,7 +58,7 @@ async function reportDiagnostics(error: DiagnosticsError, asJson: boolean): Prom
   return EXIT.wrongInput;
 }
 
-/** What the operating system refused, in words. */
+/** Words for a refusal of the operating system. */
 function systemFailure(error: unknown): Failure | undefined {
   if (!(error instanceof Error) || !('code' in error)) return undefined;
   const { code, message } = error as NodeJS.ErrnoException;

@@ -71,7 +71,7 @@ async function parseAndRun(argv: readonly string[]): Promise<number> {
   return exit;
 }
 
-/** What yargs found wrong, in its own words. */
+/** A mistake that yargs found, in its own words. */
 class BadArguments extends Error {
   override readonly name = 'BadArguments';
 }

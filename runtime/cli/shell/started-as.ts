@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs';
 import { basename, delimiter, dirname, isAbsolute, join, relative, sep } from 'node:path';
 import { type Beginning, shellWord } from '../../support/command-text.ts';
 
-/** What tells it; of a process. */
+/** Facts of a process that tell how it was started. */
 export interface Start {
   readonly platform: NodeJS.Platform;
   /** Of Node itself, as it was called. */

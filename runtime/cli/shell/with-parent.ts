@@ -5,7 +5,7 @@
 import { nmc, withCommands } from '../../support/command-text.ts';
 import { COMMAND_VARIABLE } from './started-as.ts';
 
-/** What a trainer tells the process that watches over it. */
+/** Messages of a trainer to the process that watches over it. */
 export type ToParent =
   /** Bytes that it holds before any shard is loaded. */
   | { readonly event: 'runtime'; readonly bytes: number }
@@ -17,7 +17,7 @@ export const PARENT = 'NMC_PARENT';
 export const BY_UP = '1';
 export const BY_JOIN = 'join';
 
-/** What tells a process so; it prints commands that begin as this one was started. */
+/** Variable that tells a process so; it prints commands that begin as this one was started. */
 export function parentEnvironment(by: typeof BY_UP | typeof BY_JOIN): Readonly<Record<string, string>> {
   return { [PARENT]: by, [COMMAND_VARIABLE]: withCommands(nmc``) };
 }

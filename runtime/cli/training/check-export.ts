@@ -13,7 +13,7 @@ import type { Shard } from '../../shard/shard.ts';
 import { smallestFor } from '../../shard/sizes.ts';
 import { EnvironmentError } from '../../support/errors.ts';
 
-/** What the exported model was made of, on the reference device. */
+/** The predictions that an exported model is held against, on the reference device. */
 export interface ExportedFrom {
   readonly program: Program;
   readonly prediction: PlanPrediction;

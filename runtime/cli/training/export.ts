@@ -57,7 +57,7 @@ export default async function (args: ExportArguments): Promise<number> {
   }
 }
 
-/** What is exported, in one program. @param model another file's tasks */
+/** The tasks to export, in one program. @param model another file's tasks */
 async function wholeTasks(run: Run, model: string | undefined): Promise<VerifiedPlan> {
   if (model !== undefined) return otherModel(run, model);
   const planned = openPlanOfRun(run.directory);

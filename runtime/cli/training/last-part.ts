@@ -64,7 +64,7 @@ export async function lastPart(of: LastPartOf): Promise<LastPart | undefined> {
   };
 }
 
-/** What links with a delay remember is of the rows of a whole batch. */
+/** All tensors but the memory of delayed links, which is of the rows of a whole batch. */
 function tensorsOf({ parameters, auxiliary }: SavedStates): Beginning {
   return { tensors: [...parameters, ...auxiliary].filter(({ name }) => parseMemory(name) === undefined) };
 }

@@ -7,7 +7,7 @@ import { sizeOf } from '../../data/dataset.ts';
 import type { Description, Target } from '../../data/describe-file.ts';
 import { UserError } from '../../support/errors.ts';
 
-/** What diagnostics call it. */
+/** The name of the file in diagnostics. */
 const FILE = 'new.pcn';
 /** Units of the hidden layer: for a few numbers, and for pictures. */
 const HIDDEN = { few: 32, many: 128 } as const;

@@ -100,7 +100,7 @@ function differences(trained: Graph, given: Graph): string[] {
   ];
 }
 
-/** What the graph's text says of each node and link, by kind of fact. */
+/** Facts of the graph's text about each node and link, by kind. */
 function factsOf({ nodes, links }: Graph): Map<string, Map<string, string>> {
   const facts = ([head = '', ...lines]: readonly string[]): Map<string, string> =>
     new Map([

@@ -1,4 +1,4 @@
-/** What a training tells: to programs (`train-report-json.ts`) or to people (`train-report-human.ts`). */
+/** The report of a training, for programs (`train-report-json.ts`) or for people (`train-report-human.ts`). */
 import type { Diagnostic } from '../../../compiler/diagnostics/diagnostic.ts';
 import type { Plan, PlanTraining } from '../../../spec/plan.ts';
 import type { Device } from '../../device/device.ts';
@@ -11,10 +11,10 @@ export interface Reporter {
   readonly observer: TrainingObserver;
   warnings(warnings: readonly Diagnostic[], texts: ReadonlyMap<string, string>): void;
   note(line: string): void;
-  /** What is trained, by what, on which device: as soon as it is known. */
+  /** Model, method and device of the training, as soon as they are known. */
   start(plan: Plan, training: PlanTraining, device: Device): void;
   data(data: TrainingData, training: PlanTraining): void;
-  /** What `--probe` found. */
+  /** Result of `--probe`. */
   probed(probe: Probe): void;
   /** That inference is likely to diverge, said without --probe. */
   rateTooLarge(probe: Probe): void;

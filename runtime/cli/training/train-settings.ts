@@ -1,4 +1,4 @@
-/** What a training was started with: from the command line into `config.json`, and back when it goes on. */
+/** Settings of a training: from the command line into `config.json`, and back when it goes on. */
 import { dirname, resolve } from 'node:path';
 import type { Plan, PlanTraining } from '../../../spec/plan.ts';
 import { PRECISIONS, type Precision } from '../../../spec/precision.ts';

@@ -100,7 +100,7 @@ export function assertDataUnchanged(plan: Plan, data: TrainingData, before: Data
   });
 }
 
-/** What is measured on data that can change: those that are drawn from a seed cannot. */
+/** Evaluations on data that can change: those that are drawn from a seed cannot. */
 function readAgain(plan: Plan, data: TrainingData): ReturnType<typeof measuredIn> {
   return measuredIn(plan, data).filter(({ from }) => !DRAWN_SETS.has(from.source));
 }

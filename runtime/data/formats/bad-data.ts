@@ -13,7 +13,7 @@ export function badLength(path: string, bytes: Uint8Array, expected: number, say
   return badData(path, place, `${problem}: ${says} ${expected} bytes, not ${bytes.length}`);
 }
 
-/** What a file's first bytes say it is, for "named .png but looks like gzip". */
+/** Kinds of files by their first bytes, for "named .png but looks like gzip". */
 export function looksLike(bytes: Uint8Array): string {
   if (bytes.length === 0) return 'an empty file';
   const known = SIGNATURES.find(({ start }) => start.every((byte, i) => bytes[i] === byte));

@@ -27,7 +27,7 @@ export class CsvColumn {
     return this.#values.subarray(0, this.#count);
   }
 
-  /** What the first cell without a number is, in words. */
+  /** The first cell without a number, in words. */
   get problem(): string {
     const text = this.gap?.text ?? '';
     const found = text === '' ? 'the cell is empty' : `"${text.slice(0, 40)}" is not a number`;
@@ -71,7 +71,7 @@ export function toNumber(text: string): number | undefined {
   return Number.isFinite(value) ? value : undefined;
 }
 
-/** What programs write where a number is missing. */
+/** Texts that programs write where a number is missing. */
 export function isMissing(text: string): boolean {
   return /^(|nan|na|n\/a|null|none|nil|\?|-|[+-]?inf(inity)?)$/i.test(text);
 }

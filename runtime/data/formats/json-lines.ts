@@ -136,7 +136,7 @@ function roundedIn(line: string, values: readonly number[]): string | undefined 
   return numbers.find((digits) => roundedText(digits) && values.includes(Number(digits)));
 }
 
-/** What the first line calls the elements of a field: its name, or `x[0]`, `x[1]`, …, one number each. */
+/** Names of a field's elements in the first line: its own, or `x[0]`, `x[1]`, …, one number each. */
 function memberNames(path: string, object: Readonly<Record<string, unknown>>, field: Field): readonly string[] {
   if (Object.hasOwn(object, field.name)) return [field.name];
   const flat = Object.keys(object).filter((name) => !Array.isArray(object[name]));

@@ -28,7 +28,7 @@ type Message =
   | { readonly kind: 'done'; readonly rows: number }
   | { readonly kind: 'problem'; readonly problem: string };
 
-/** What reading all values takes, by the sizes that the file announces. */
+/** Memory for reading all values, by the sizes that the file announces. */
 interface Need {
   /** Bytes of the heap. */
   readonly heap: number;
@@ -41,7 +41,7 @@ const FIRST_HEAP = 256 * MEGABYTE;
 /** However much a file announces. */
 const MAX_HEAP_BYTES = 8 * 1024 * MEGABYTE;
 
-/** What the process runs: plain JavaScript, so that it starts from text on every supported Node. */
+/** The program of the process: plain JavaScript, so that it starts from text on every supported Node. */
 const PROGRAM = `
 const zlib = require('node:zlib');
 const { createRequire } = require('node:module');

@@ -1,4 +1,4 @@
-/** What every reader of a file returns, and how its columns become the fields that a model asks for. */
+/** Tables that every reader of a file returns, and how their columns become the fields that a model asks for. */
 
 import { ofPresent, zeroed, zeroedBytes } from '../../support/bounded.ts';
 import { UserError } from '../../support/errors.ts';
@@ -17,7 +17,7 @@ import { badData } from './bad-data.ts';
 
 export interface Table {
   readonly columns: readonly Column[];
-  /** What to call each row when printing (file names); absent where a number serves. */
+  /** Name of each row in print (file names); absent where a number serves. */
   readonly rowNames?: readonly string[];
   /** Names of the classes that the numbers of a field stand for. */
   readonly classes?: Classes;

@@ -41,7 +41,7 @@ export function allNamed(path: string, columns: readonly Named[], wanted: readon
   return wanted?.every((field) => findMembers(path, columns, field) !== undefined) ?? false;
 }
 
-/** What the columns of each field are called, where it has several. */
+/** Names of the columns of each field that has several. */
 export function namesOfGroups(groups: readonly Grouping[], columns: readonly Named[]): ColumnNames | undefined {
   const wide = groups.filter(({ members }) => members.length > 1);
   if (wide.length === 0) return undefined;

@@ -9,7 +9,7 @@ import { badData } from './bad-data.ts';
 /** More different words than this are names of samples, not of classes. */
 export const MAX_CLASSES = 65_536;
 
-/** What programs write where a value is missing; a class may have such a name, too. */
+/** Texts that programs write where a value is missing; a class may have such a name, too. */
 const DOUBTFUL = /^(nan|na|n\/a|null|none|nil|\?|-|[+-]?inf(inity)?)$/i;
 
 /** The numbers of the classes of one field, and the classes' names in the order of their numbers. */

@@ -170,7 +170,7 @@ function toByte(value: number): number {
   return value - whole >= 0.5 ? whole + 1 : whole;
 }
 
-/** What is added to the ink by the sum of four bytes, and what that is on a blank pixel: most pixels are blank. */
+/** Grey levels by the sum of four bytes, to add to ink, and those of a blank pixel: most pixels are blank. */
 interface Grain {
   readonly added: Float64Array;
   readonly blank: Uint8Array;

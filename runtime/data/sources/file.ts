@@ -18,7 +18,7 @@ export async function openFile(
 
 export const isText = (path: string): boolean => /\.(txt|text)(\.gz)?$/i.test(path);
 
-/** What a model is asked of a text: its pieces, one after the other; a rest that is shorter is left out. */
+/** Rows of a text: its pieces, one after the other; a rest that is shorter is left out. */
 export function openTextInput(path: string, fields: readonly Field[]): Promise<Dataset> {
   return openText(
     path,
