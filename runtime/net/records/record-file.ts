@@ -19,6 +19,10 @@ export interface WritingPort {
 }
 
 const BLOCK_BYTES = 1024 * 1024;
+/** Blocks that were written and wait to be filled again: the memory of new ones costs more than what is copied there. */
+const FREE_BLOCKS: Buffer[] = [];
+const MAX_FREE_BLOCKS = 16;
+const NO_BLOCK = Buffer.alloc(0);
 const RETRY_MILLISECONDS = 200;
 
 export class RecordFile {
@@ -27,7 +31,7 @@ export class RecordFile {
   readonly #path: SafePath;
   readonly #beside: SafePath;
   readonly #port: WritingPort;
-  #block = Buffer.alloc(0);
+  #block: Buffer = NO_BLOCK;
   #filled = 0;
   #handle: FileHandle | undefined;
   #work: Promise<void> = Promise.resolve();
@@ -81,17 +85,21 @@ export class RecordFile {
 
   #next(): void {
     this.#flush();
-    this.#block = Buffer.allocUnsafeSlow(BLOCK_BYTES);
+    this.#block = FREE_BLOCKS.pop() ?? Buffer.allocUnsafeSlow(BLOCK_BYTES);
     this.#filled = 0;
   }
 
   #flush(): void {
-    if (this.#filled > 0) this.#write(this.#block.subarray(0, this.#filled));
-    this.#block = Buffer.alloc(0);
+    const block = this.#block;
+    if (this.#filled > 0)
+      this.#write(block.subarray(0, this.#filled), () => {
+        if (FREE_BLOCKS.length < MAX_FREE_BLOCKS) FREE_BLOCKS.push(block);
+      });
+    this.#block = NO_BLOCK;
     this.#filled = 0;
   }
 
-  #write(bytes: Uint8Array): void {
+  #write(bytes: Uint8Array, written: () => void = () => undefined): void {
     const position = this.bytes;
     this.bytes += bytes.length;
     this.#port.pending(bytes.length);
@@ -104,7 +112,10 @@ export class RecordFile {
         const { bytesWritten } = await this.#handle.write(bytes, at, bytes.length - at, position + at);
         at += bytesWritten;
       }
-    }).then(() => this.#port.pending(-bytes.length));
+    }).then(() => {
+      written();
+      this.#port.pending(-bytes.length);
+    });
   }
 
   /** In turn, and again until it works: the shard waits meanwhile. */

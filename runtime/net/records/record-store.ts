@@ -4,6 +4,7 @@
  */
 import { readdirSync, statfsSync, statSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { HEADROOM_BYTES } from '../../backplane/disk-room.ts';
 import { formatBytes } from '../../support/format-numbers.ts';
 import { removeFile } from '../../support/safe-files.ts';
 import { insideFolder, type SafePath } from '../../support/safe-path.ts';
@@ -13,8 +14,10 @@ const COMPLETE = '.rec';
 /** Of a record that is being written. */
 const OPEN = '.open';
 
-/** They stay free for everything else on that disk. */
-const HEADROOM_BYTES = 200e6;
+/** With less left on the disk only the newest record is kept. */
+const EASE_BYTES = 2 * HEADROOM_BYTES;
+/** With less than that nothing is written: a synchronizer on the same disk needs what it leaves free itself. */
+const MIN_FREE_BYTES = HEADROOM_BYTES + 50e6;
 
 interface Kept {
   readonly path: SafePath;
@@ -67,9 +70,9 @@ export class RecordStore implements RecordFolder {
   /** Of records that are complete all but the newest give way. */
   #assertRoom(bytes: number): void {
     let free = this.#freeBytes();
-    for (; free < HEADROOM_BYTES + bytes && this.#kept.length > 1; free = this.#freeBytes()) this.#dropOldest();
-    if (free < HEADROOM_BYTES + bytes)
-      throw new Error(`the disk has ${formatBytes(free)} left, of which ${formatBytes(HEADROOM_BYTES)} stay free`);
+    for (; free < EASE_BYTES && this.#kept.length > 1; free = this.#freeBytes()) this.#dropOldest();
+    if (free < MIN_FREE_BYTES + bytes)
+      throw new Error(`the disk has ${formatBytes(free)} left, of which ${formatBytes(MIN_FREE_BYTES)} stay free`);
   }
 
   #keep(record: Kept): void {
