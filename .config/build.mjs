@@ -18,9 +18,9 @@ import { build } from 'esbuild';
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
 const BUNDLE = join(ROOT, 'dist/bundle');
-/** What a bundle calls the address of its own file. */
+/** Name of a bundle for the address of its own file. */
 const HERE = '__here';
-/** What a bundle calls to import a package in the newer form of modules: code that was kept cannot do it itself. */
+/** Call of a bundle to import a package in the newer form of modules: code that was kept cannot do it itself. */
 const IMPORT = '__import';
 const SOURCES = ['compiler', 'runtime', 'spec'];
 const COMMAND = 'runtime/cli/main.ts';
@@ -128,7 +128,7 @@ keepCode();
 
 await import('./build-page.mjs');
 
-/** What `runtime/data/glyphs/built-sheets.ts` looks for. */
+/** Draws the sheets that `runtime/data/glyphs/built-sheets.ts` looks for. */
 async function drawSheets() {
   const { outputFiles } = await build({
     stdin: {

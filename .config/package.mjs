@@ -15,7 +15,7 @@ const ROOT = fileURLToPath(new URL('..', import.meta.url));
 const BUNDLE = join(ROOT, 'dist/bundle');
 const TARGET = join(ROOT, 'dist/node_modules');
 
-/** What only an install script wants. */
+/** Packages that only an install script needs. */
 const UNUSED = { 'onnxruntime-node': ['adm-zip', 'global-agent'] };
 const NEVER_READ = /(\.map|\.d\.[cm]?ts|\.md|\.markdown|\.flow|tsconfig\.json|\.tsbuildinfo)$/i;
 const NEVER_ENTERED = new Set([

@@ -1,4 +1,4 @@
-/** What comes from outside is read into types in one place each: nothing casts it, and no command reads texts. */
+/** Data from outside are read into types in one place each: nothing casts them, and no command reads texts. */
 import { describe, expect, test } from 'vitest';
 import { matches, trackedFiles } from './support/repository.ts';
 

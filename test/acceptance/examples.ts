@@ -61,7 +61,7 @@ async function measure(name: string, { command, target, needsData }: Header, dat
   }
 }
 
-/** What the checks of the model came to, and how fast it went. */
+/** Results of the model's checks, and the speed of its training. */
 function reached(events: readonly Record<string, unknown>[]): string {
   const done = events.find((event) => event.event === 'done');
   const checks = Array.isArray(done?.checks) ? (done.checks as readonly unknown[]) : [];

@@ -14,7 +14,7 @@ export interface Machine {
   readonly address: string;
 }
 
-/** What a line has printed, and how it ends. */
+/** Output of a line, and its end. */
 export interface Running {
   readonly printed: () => string;
   readonly ended: Promise<number>;

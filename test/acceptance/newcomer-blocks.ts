@@ -1,4 +1,4 @@
-/** What a newcomer pastes from the pages for readers, as scripts for bash. */
+/** Blocks that a newcomer pastes from the pages for readers, as scripts for bash. */
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 

@@ -1,7 +1,7 @@
 /** Whether several ways to train tell the same of their epochs. */
 import type { EpochReport } from '../../spec/run-events.ts';
 
-/** What one way told, or by which code it has refused. */
+/** Report of one way to train, or the code by which it has refused. */
 export type Told = { readonly reports: readonly EpochReport[] } | { readonly refused: string };
 
 export function toldOf(answer: readonly EpochReport[] | string): Told {

@@ -1,4 +1,4 @@
-/** What every way to train is tried with: each train block of each example, and what no example asks for. */
+/** Tasks for every way to train: each train block of each example, and features that no example uses. */
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 

@@ -1,4 +1,4 @@
-/** What one measurement found, and how it is shown. */
+/** Result of one measurement, and how it is shown. */
 
 export interface Row {
   readonly name: string;
@@ -9,7 +9,7 @@ export interface Row {
   readonly holds?: boolean;
 }
 
-/** What a part measured, as cells. */
+/** Measurements of a part, as cells. */
 export interface Table {
   /** Of the part. */
   readonly name: string;
@@ -33,7 +33,7 @@ export interface Context {
   /** Begin again where results of an earlier call could be kept. */
   readonly fresh: boolean;
   readonly progress: (line: string) => void;
-  /** What the report shows of a part, instead of its rows. */
+  /** Shows a table in the report of a part, instead of its rows. */
   readonly table: (table: Table) => void;
 }
 

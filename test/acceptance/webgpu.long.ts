@@ -13,7 +13,7 @@ import { softwareVulkanEnvironment } from '../support/software-vulkan.ts';
 const BOUND = 1e-3;
 /** Samples of a batch where its own, of 17 and 52 GFLOP, would take a processor that plays a GPU more than minutes. */
 const FEWER: Readonly<Record<string, number>> = { 'cortex.pcn': 2, 'memory.pcn': 4 };
-/** What is changed of an example. */
+/** Changes of an example. */
 const CHANGED: Readonly<Record<string, readonly (readonly [string, string])[]>> = {
   // With 64 columns, even two samples take a processor that plays a GPU longer than a quarter of an hour.
   'cortex.pcn': [

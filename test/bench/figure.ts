@@ -3,7 +3,7 @@ export interface Figure {
   readonly name: string;
   readonly value: number;
   readonly unit: string;
-  /** What the machine would reach with the useful work alone, in the same unit. */
+  /** Speed of the machine with the useful work alone, in the same unit. */
   readonly ceiling: number | null;
   /** Bound of `value`, from above, except where more is better (`share`, `times as fast`). */
   readonly target: number | null;

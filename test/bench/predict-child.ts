@@ -41,7 +41,7 @@ const app = await predictionServer(predictor, {
 });
 const [prediction] = predictor.plan.predictions as readonly [PlanPrediction];
 
-/** What each call took, the first of a stretch left out. */
+/** Times of the calls, the first of a stretch left out. */
 async function stretch(call: () => Promise<unknown>): Promise<CallTimes[]> {
   await call();
   const times: CallTimes[] = [];

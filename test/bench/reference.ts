@@ -13,7 +13,7 @@ import { bench, runProcess } from './processes.ts';
 /** As the peers' scripts have it. */
 const [WARM, RUNS] = [5, 40];
 
-/** What the peers print, word for word. */
+/** Lines that the peers print, word for word. */
 export interface PeerLine {
   readonly peer: string;
   readonly rule: string;

@@ -1,4 +1,4 @@
-/** What a hypervisor gives to other virtual machines while this one wants to run: Linux counts it. */
+/** Time that a hypervisor gives to other virtual machines while this one wants to run: Linux counts it. */
 import { readFileSync } from 'node:fs';
 
 /** The eighth number of `/proc/stat`'s first line (proc(5)); the ninth and tenth are counted in the first two. */

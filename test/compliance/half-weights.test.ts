@@ -163,7 +163,7 @@ test('products in one launch read weights in halves', { timeout: 180_000 }, asyn
   await expectWithinBounds(program);
 });
 
-/** What a product reads of each weight: 1 times it. */
+/** Reads each weight as a product does: 1 times it. */
 async function asRead(weights: readonly number[]): Promise<number[]> {
   const program = products([{ m: 1, n: weights.length, k: 1 }], true);
   const inputs = Object.fromEntries((program.functions[0]?.inputs ?? []).map((i) => [i.field, Float32Array.of(1)]));

@@ -39,7 +39,7 @@ function caseFunction(c: OperatorCase, name: string): ProgramFunction {
   return { name, role: 'other', batch: 1, inputs, blocks: [closeBlock(builder, 'operator')], updates: [], results };
 }
 
-/** What a case's function is given. */
+/** Inputs of a case's function. */
 export function caseInputs(c: OperatorCase): Record<string, FieldData> {
   const inputs: Record<string, FieldData> = { [SEED]: gradientSeed(c) };
   c.args.forEach((a, i) => {

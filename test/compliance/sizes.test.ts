@@ -119,7 +119,7 @@ function samples(prediction: PlanPrediction, count: number): Dataset {
   return memoryDataset('samples', 'a test', columns);
 }
 
-/** What is read of each sample, one after the other. */
+/** Reads of each sample, one after the other. */
 async function predicted(shard: Shard, prediction: PlanPrediction, count: number): Promise<number[]> {
   const values: number[] = [];
   for await (const { results, count: some } of predictAll(shard, prediction, samples(prediction, count)))

@@ -27,7 +27,7 @@ function classOf(value: number): Class {
   return value > 0 ? '+' : '-';
 }
 
-/** What a quotient of f32 rounds differently, or what has no turns left in f32: its class is chance, its finiteness not. */
+/** Arguments for which the class of a result is chance: f32 rounds their quotient differently, or has no turns left. */
 const CHANCE: Partial<Record<OperatorName, (...x: number[]) => boolean>> = {
   sin: (x) => Math.abs(x) > 1e5,
   cos: (x) => Math.abs(x) > 1e5,
@@ -91,7 +91,7 @@ function poolingCases(): OperatorCase[] {
   return (['max_pool2d', 'average_pool2d'] as const).map((name) => caseOf(name, [picture], { window: 2 }));
 }
 
-/** What results are of which class, and the arguments where devices disagree. */
+/** Results by their class, and the arguments where devices disagree. */
 function disagreements(c: OperatorCase, found: Tensor, wanted: Tensor): string[] {
   return Array.from(wanted, (w, i) => ({ i, found: classOf(found[i] as number), wanted: classOf(w) }))
     .filter(({ found, wanted }) => found !== wanted)

@@ -1,4 +1,4 @@
-/** What a trained run is used for: predict, eval, export, compile; every kind of input gives the same answers. */
+/** Uses of a trained run: predict, eval, export, compile; every kind of input gives the same answers. */
 import type { ChildProcess } from 'node:child_process';
 import { cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';

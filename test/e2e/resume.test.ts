@@ -18,7 +18,7 @@ function position(run: string): { epoch: number; batch: number; finished: boolea
   return { epoch, batch, finished };
 }
 
-/** What must not depend on interruptions. */
+/** Results that must not depend on interruptions. */
 function results(run: string): unknown {
   const rows = readFileSync(join(folder, run, 'metrics.jsonl'), 'utf8')
     .trim()

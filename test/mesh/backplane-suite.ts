@@ -1,4 +1,4 @@
-/** What every backplane has to pass. */
+/** Tests that every backplane has to pass. */
 import { createHash } from 'node:crypto';
 import { beforeEach, expect, test } from 'vitest';
 import type { Backplane } from '../../runtime/backplane/backplane.ts';

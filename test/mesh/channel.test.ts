@@ -86,7 +86,7 @@ const digest = ({ values, ...key }: Frame): string =>
     values: values.map((v) => hex(sha256(new Uint8Array(v.buffer, v.byteOffset, v.byteLength)))),
   });
 
-/** What a bad network may do to the next packet of a direction. */
+/** Faults that a bad network may do to the next packet of a direction. */
 const trouble = fc.constantFrom('carry', 'carry', 'carry', 'carry', 'double', 'swap', 'lose', 'break');
 
 test('each frame exactly once and in order, whatever is lost, doubled, swapped or broken off', () => {

@@ -1,4 +1,4 @@
-/** What an emulated link does with bytes, under a clock of the test. */
+/** An emulated link carries bytes under a clock of the test. */
 import { expect, test } from 'vitest';
 import { BURST_BYTES, EmulatedLine, type LineClock } from '../../runtime/net/emulated-line.ts';
 

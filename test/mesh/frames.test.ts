@@ -21,7 +21,7 @@ const withNumber = (frame: Frame, number: number): Frame =>
     return values;
   });
 
-/** What is tried before every frame that is sound, and why it is refused. */
+/** Frames that are tried before every sound one, and why each is refused. */
 const UNSOUND: readonly (readonly [reason: string, make: (frame: Frame) => Frame])[] = [
   ['not-finite', (f) => withNumber(f, Number.NaN)],
   ['not-finite', (f) => withNumber(f, Number.POSITIVE_INFINITY)],

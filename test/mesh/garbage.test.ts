@@ -1,4 +1,4 @@
-/** What nothing names goes, and nothing else, in whatever order things happen. */
+/** Blobs that nothing names are removed, and no others, in whatever order things happen. */
 import { mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

@@ -57,9 +57,9 @@ export interface HostedOptions {
   readonly kills?: readonly { readonly at: number; readonly trainer: number }[];
   /** When the run is asked to stop. */
   readonly stopAt?: number;
-  /** What becomes of a message of a trainer on its way; nothing: it goes as it is. */
+  /** Changes a message of a trainer on its way; nothing: it goes as it is. */
   readonly lie?: Lie;
-  /** What the synchronizer computes itself; nothing: it does. */
+  /** Replaces what the synchronizer computes itself; nothing: it does. */
   readonly checking?: 'not-here';
   readonly limits?: Partial<Limits>;
 }
@@ -83,7 +83,7 @@ export interface HostedResult {
   /** Calls that shards began while the one before was under way. */
   readonly ahead: number;
   readonly milliseconds: number;
-  /** What the run's log says. */
+  /** Events of the run's log. */
   readonly log: readonly Readonly<Record<string, unknown>>[];
   readonly deployment: Deployment;
   readonly blob: (hash: string) => Uint8Array;

@@ -1,4 +1,4 @@
-/** What tests of the wire are made of: two ends of a border, with keys that are always the same. */
+/** Parts of tests of the wire: two ends of a border, with keys that are always the same. */
 import { keyPairFromSeed } from '../../runtime/identity/ed25519.ts';
 import { borderKeys, newEphemeral, signExchange } from '../../runtime/wire/border-keys.ts';
 import { BorderChannel } from '../../runtime/wire/channel.ts';

@@ -1,4 +1,4 @@
-/** What entered a synchronizer, gone through again: the same effects and the same state, or it is said where not. */
+/** A synchronizer's recording, gone through again: the same effects and the same state, or it is said where not. */
 import { mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

@@ -40,7 +40,7 @@ describe('the borders of a plan', () => {
   const faults = { latency: 20, jitter: 0, loss: 0 };
   const star = [[1, 2, 3, 4], [0], [0], [0], [0]];
 
-  /** What each shard says of its borders, the last time. */
+  /** Latest report of each shard about its borders. */
   function bordersSaid(borders: SimulationOptions['borders']): (number | undefined)[] {
     const said: (number | undefined)[] = [];
     const note: SimulationOptions['note'] = (_before, event) => {

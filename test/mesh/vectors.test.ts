@@ -73,7 +73,7 @@ function border(): Record<string, unknown> {
   };
 }
 
-/** What shard 0 has signed in call 2, and what proves from it that it lied. */
+/** Signatures of shard 0 in call 2, and the proof from them that it lied. */
 function proofs(): Record<string, unknown> {
   const [place, keys] = [{ run: RUN, term: TERM }, keyPairFromSeed(seeded(1))];
   const call = new CallPackets({ ...place, from: 0, to: 1, call: 2 });

@@ -18,7 +18,7 @@ import type { Start } from './interpreter.ts';
 const ROUNDING_UNITS = 100;
 
 export interface Checked {
-  /** What differs, in words. */
+  /** The differences, in words. */
   readonly found: readonly string[];
   /** Names of the machines that trained it; none where its values run away, so that there is nothing to compare. */
   readonly on: readonly string[];

@@ -24,7 +24,7 @@ export interface Model {
   readonly last?: Model | undefined;
 }
 
-/** What trains a model. */
+/** A machine that trains a model. */
 export interface Machine {
   readonly name: string;
   /** A unit in its last place. */

@@ -26,7 +26,7 @@ export interface Start {
   readonly connections: ReadonlyMap<string, readonly boolean[]>;
 }
 
-/** What a number becomes in a machine whose numbers are shorter. */
+/** Rounds a number as a machine whose numbers are shorter does. */
 export type Rounding = (x: number) => number;
 /** Of an error that is 0 as algebra says, numbers of about 1 leave no more. */
 const NOTHING = 1e-15;

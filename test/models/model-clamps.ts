@@ -1,4 +1,4 @@
-/** What clamps hold: the values of each sample, and which of its elements. */
+/** Values that clamps hold: those of each sample, and which of its elements. */
 import type { ClampInstance, TrainTask } from '../../compiler/3-check/checked.ts';
 import type { Graph } from '../../compiler/4-graph/graph.ts';
 import { evaluate } from './expressions.ts';

@@ -45,7 +45,7 @@ interface Place {
   readonly array: boolean;
 }
 
-/** What the rule refuses becomes something simpler. */
+/** Replaces what the rule refuses by something simpler. */
 function fitting({ stages, further, optimizer, begin, ...model }: Description): Description {
   const { rule } = model;
   if (rule.settles) return { ...model, stages, further, optimizer, begin };
@@ -126,7 +126,7 @@ function beginningOf(
   return { text: `${into} = ${value}${when}`, width };
 }
 
-/** What the rule or the model leave no room for is ignored where shards are made. */
+/** A schedule; settings for which the rule or the model leave no room are ignored where shards are made. */
 function scheduleOf({ batch, microbatches, ahead }: Description): string {
   if (microbatches === 1 || batch === 1) return '';
   return `

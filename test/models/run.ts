@@ -7,12 +7,12 @@ import { check } from './check.ts';
 import { reference } from './devices.ts';
 import { type Numbered, numbered, turns } from './numbered.ts';
 
-/** What became of one model. */
+/** Outcome of one model. */
 export interface Tried {
   readonly number: number;
   /** Devices that trained it; none where its values ran away, so that there is nothing to compare. */
   readonly on: readonly string[];
-  /** What differs, and the model where something does. */
+  /** The differences, and the model where there are some. */
   readonly found: readonly string[];
   readonly text?: string;
 }

@@ -12,7 +12,7 @@ export type Values = ReadonlyMap<string, readonly (readonly number[])[]>;
 type OnTape = ReadonlyMap<string, readonly Cells[]>;
 type Weights = ReadonlyMap<string, Cells>;
 
-/** What the steps of a sequence ended in, the first one first. */
+/** States at the end of the steps of a sequence, the first one first. */
 export type Memory = readonly Values[];
 
 export interface Network {
@@ -28,7 +28,7 @@ export interface Energies {
   readonly predictions: OnTape;
 }
 
-/** What a batch, or a step of it, settles in. */
+/** Surroundings in which a batch, or a step of it, settles. */
 export interface Surroundings {
   readonly clamps: Clamped;
   /** Where free nodes begin, instead of at their predictions. */
@@ -37,7 +37,7 @@ export interface Surroundings {
   readonly memory: Memory;
   readonly batch: number;
   readonly step: number;
-  /** What draws become in a machine whose numbers are shorter. */
+  /** Rounds draws as a machine whose numbers are shorter does. */
   readonly rounding: (x: number) => number;
 }
 
@@ -223,7 +223,7 @@ export class Settling {
     );
   }
 
-  /** What a definition reads of settling (section 5): the tick, or a draw for each element. */
+  /** Names of settling that a definition may read (section 5): the tick, or a draw for each element. */
   #now(tape: Tape, owner: string, leaf: string, { shape }: GraphNode, sample: number, tick: number): Cells | undefined {
     if (leaf === 'tick') return tape.leaves([], [tick]);
     if (!leaf.startsWith('noise:')) return undefined;

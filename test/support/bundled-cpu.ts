@@ -1,4 +1,4 @@
-/** What runs in threads, which load built files alone. */
+/** Bundles of code for threads, which load built files alone. */
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';

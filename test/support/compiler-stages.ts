@@ -1,7 +1,7 @@
 /** Which stages of the compiler a file calls. */
 import { importsOf, readText } from './repository.ts';
 
-/** What begins a stage, by its file. */
+/** Functions that begin a stage, by their file. */
 const ENTRIES: Readonly<Record<string, readonly string[]>> = {
   'compiler/1-syntax/parse.ts': ['parse'],
   'compiler/2-names/load.ts': ['loadProgram'],

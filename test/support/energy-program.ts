@@ -22,7 +22,7 @@ export interface EnergyProgram {
 /** How nodes are held: always, only in the samples where the state `when.NAME` is not 0, or only where its elements are. */
 export type Held = 'all' | 'when' | 'elements';
 
-/** What delayed links read are the states `past.NODE#STEPS`: constants, by which nothing is differentiated. */
+/** States `past.NODE#STEPS` that delayed links read: constants, by which nothing is differentiated. */
 export function energyProgram(graph: Graph, batch: number, clamped: Readonly<Record<string, Held>>): EnergyProgram {
   const builder = new BlockBuilder(createNames());
   const state = (id: string, shape: readonly number[]): State => ({

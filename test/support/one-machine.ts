@@ -1,4 +1,4 @@
-/** What one machine reports of a training, with the shards of a plan in one process. */
+/** Report of one machine about a training, with the shards of a plan in one process. */
 import type { BuiltPlan } from '../../compiler/8-plan/build.ts';
 import { statisticsOf } from '../../runtime/data/statistics.ts';
 import { referenceDevice } from '../../runtime/device/reference/reference.ts';

@@ -18,7 +18,7 @@ export async function trainPlan(base: string, batches: number): Promise<SmallTra
 
 type PageSettings = Parameters<typeof trainInPage>[0];
 
-/** What a whole training of the page reports, or the code by which the page refuses it. */
+/** Report of a whole training of the page, or the code by which the page refuses it. */
 export async function reportsOf(settings: PageSettings): Promise<EpochReport[] | string> {
   const reports: EpochReport[] = [];
   try {

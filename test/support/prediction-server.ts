@@ -13,7 +13,7 @@ export interface TestServer {
   readonly app: FastifyInstance;
   /** The value of each sample whose prediction has begun, in order. */
   readonly begun: number[];
-  /** What went wrong inside. */
+  /** Errors inside the server. */
   readonly failures: unknown[];
   /** Lets one prediction that waits, or the next, go on. */
   release(): void;
@@ -26,7 +26,7 @@ export interface TestServerOptions extends Partial<Omit<ServeOptions, 'limits'>>
   readonly gated?: boolean;
   /** Numbers of an answer. */
   readonly wide?: number;
-  /** What a sample is answered with: zeros, unless something else is given. */
+  /** Answer to a sample: zeros, unless something else is given. */
   readonly answer?: (x: number) => number;
 }
 

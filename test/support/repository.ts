@@ -33,7 +33,7 @@ export interface Imported {
 const STATIC = /^(?:import|export)\s+(type\s+)?(?:[\w*{][^'";]*?\sfrom\s+)?'([^']+)'/gm;
 const DYNAMIC = /(\btypeof\s+)?\bimport\(\s*'([^']+)'/g;
 
-/** What a module imports, statically or not, types included. */
+/** Imports of a module, static or not, types included. */
 export function importsOf(file: string, text = readText(file)): Imported[] {
   const found: Imported[] = [];
   for (const [, type, name = ''] of text.matchAll(STATIC))

@@ -53,5 +53,5 @@ const CLOCKS = 'new Date\\b|Date\\.|performance\\.|hrtime|wallNow\\(|process\\.'
 const TIMERS = 'set(?:Timeout|Interval|Immediate)\\b';
 const OUTSIDE = 'fetch\\(|console\\.|new Worker\\b|new WebSocket\\b';
 
-/** What pure code does not say. */
+/** Words that pure code does not use. */
 export const IMPURE = new RegExp(`\\b(?:Math\\.random|${DRAWING}|${CLOCKS}|${TIMERS}|${OUTSIDE})`);

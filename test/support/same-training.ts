@@ -1,4 +1,4 @@
-/** What two devices made of the same small training. */
+/** Compares the same small training on two devices. */
 import { expect } from 'vitest';
 import { relativeError } from './networks.ts';
 import type { SmallTraining } from './small-training.ts';

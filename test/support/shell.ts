@@ -10,7 +10,7 @@ export interface Shell {
 export interface Pasted {
   readonly ended: Promise<Outcome>;
   readonly child: ChildProcess;
-  /** What it has printed so far. */
+  /** Output so far. */
   readonly seen: () => string;
 }
 

@@ -14,7 +14,7 @@ import { ROOT } from './repository.ts';
 export const PACKAGE = join(ROOT, 'node_modules', '@sparticuz', 'chromium');
 
 const { version } = JSON.parse(readFileSync(join(PACKAGE, 'package.json'), 'utf8')) as { version: string };
-/** What was unpacked of it: made again whenever it is missing. */
+/** Unpacked files of it: made again whenever they are missing. */
 export const CACHE = join(ROOT, '.cache', `chromium-${version}`);
 
 /** The files of one archive of the package, in a folder of their own. */

@@ -1,4 +1,4 @@
-/** What a case did when it was run as printed, and whether that is what its `expected.txt` says. */
+/** Outcome of a case that was run as printed, and whether it is as its `expected.txt` says. */
 import type { Ended } from '../process.ts';
 
 export interface CaseRun {

@@ -36,7 +36,7 @@ export async function measureRates(context: Context, data: string): Promise<Rate
   return rows;
 }
 
-/** What is trained there, and for how long it is watched. */
+/** The training there, and for how long it is watched. */
 export interface Trained {
   /** Options of `nmc deploy`. */
   readonly options: readonly string[];

@@ -1,4 +1,4 @@
-/** What `npm run accept` can measure, in its order. */
+/** All parts of `npm run accept`, in its order. */
 import type { Part } from '../row.ts';
 import { benchPart } from './bench.ts';
 import { bordersPart } from './borders.ts';

@@ -1,4 +1,4 @@
-/** What crosses the border of two shards, as the plan counts it, beside the gradients that two workers would exchange. */
+/** Bytes across the border of two shards, as the plan counts them, beside the gradients that two workers would exchange. */
 import { mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

@@ -63,7 +63,7 @@ async function ranCase(root: string, folder: string, name: string): Promise<Row>
   }
 }
 
-/** What the script of a case says on both streams; nothing where it has none. */
+/** Output of a case's script on both streams; nothing where it has none. */
 async function printed(folder: string, env: NodeJS.ProcessEnv): Promise<string> {
   const script = join(folder, 'cmd.sh');
   if (!existsSync(script)) return '';

@@ -36,7 +36,7 @@ function tourOf(readme: string): string[] {
   return lines;
 }
 
-/** What a person does between the lines: waits until what was started says that it is there. Ctrl-C at the end. */
+/** Waits between the lines until what was started says that it is there, as a person does. Ctrl-C at the end. */
 function scriptOf(lines: readonly string[]): string {
   const until = (command: string): string =>
     `for i in $(seq 120); do ${command} > /dev/null 2>&1 && break; sleep 1; done`;

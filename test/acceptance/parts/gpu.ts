@@ -1,4 +1,4 @@
-/** What can only be said on a machine with a GPU: speed there, in turns with JAX on the same GPU. */
+/** Measurements that need a machine with a GPU: speed there, in turns with JAX on the same GPU. */
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

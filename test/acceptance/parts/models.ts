@@ -21,7 +21,7 @@ interface State {
   readonly differing: Readonly<Record<Kind, readonly number[]>>;
 }
 
-/** What `test/models/run.ts` prints of each. */
+/** Line of `test/models/run.ts` about each model. */
 interface Tried {
   readonly number: number;
   readonly found: readonly string[];

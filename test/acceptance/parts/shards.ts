@@ -6,7 +6,7 @@ import { removeFolder } from '../../support/remove-folder.ts';
 import { jsonLines, runCommand } from '../process.ts';
 import { type Context, notRun, type Part, type Row } from '../row.ts';
 
-/** What is read here of `plan.json`. */
+/** The part of `plan.json` that is read here. */
 interface Plan {
   readonly shards: readonly {
     readonly nodes: readonly string[];

@@ -8,7 +8,7 @@ import { writeDigits } from './digits-on-disk.ts';
 
 const ROUNDS = 7;
 const MAX_SECONDS = 1;
-/** What `NMC_DEBUG=1` writes to standard error then. */
+/** Line that `NMC_DEBUG=1` writes to standard error then. */
 const MARK = 'first batch';
 
 /** The ceiling is a Node that starts and ends. */

@@ -1,4 +1,4 @@
-/** What memory the writing of a very large plan takes beside the plan itself, as the compiler has it. */
+/** Memory for writing a very large plan beside the plan itself, as the compiler has it. */
 import { fileURLToPath } from 'node:url';
 import { atMost, type Figure, told } from '../figure.ts';
 import { runProcess } from '../processes.ts';

@@ -1,4 +1,4 @@
-/** What a prediction costs beside a bare session of ONNX Runtime with the same model, and what HTTP adds to it. */
+/** Cost of a prediction beside a bare session of ONNX Runtime with the same model, and of HTTP on top of it. */
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdirSync, writeFileSync } from 'node:fs';

@@ -1,4 +1,4 @@
-/** What is wrong with a deployment is told before a byte of it is fetched, written or made room for. */
+/** Mistakes of a deployment are told before a byte of it is fetched, written or made room for. */
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { referenceDevice } from '../../../runtime/device/reference/reference.ts';

@@ -41,7 +41,7 @@ function packet(
   return encodePacket(header, encodeValues([Float64Array.from(values)], codec));
 }
 
-/** What an end has sent in a call, with its signatures behind each packet and over the window. */
+/** Packets that an end has sent in a call, with its signatures behind each of them and over the window. */
 function said(packets: readonly Uint8Array[], keys = sender, stretch = STRETCH) {
   const leaves = packets.map(leafOf);
   const start = chainStart(stretch);

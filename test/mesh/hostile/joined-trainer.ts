@@ -2,7 +2,7 @@
 import { nmc, type RunOptions } from '../../support/nmc.ts';
 
 export interface JoinedTrainer {
-  /** What it has logged of shards that failed, as it came. */
+  /** Failures of shards that it has logged, as they came. */
   readonly failures: () => readonly Record<string, unknown>[];
   readonly kill: () => void;
 }

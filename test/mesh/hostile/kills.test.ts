@@ -58,7 +58,7 @@ function killed(state: string, round: number): Promise<End> {
   });
 }
 
-/** What runs name, and whether it is there. */
+/** Blobs that runs name, and whether they are there. */
 async function check(state: string): Promise<{ runs: number; manifests: number; blobs: number; lost: string[] }> {
   const backplane = embeddedBackplane(state);
   const runs = (await backplane.list('run/')).map(({ value }) => JSON.parse(value) as StoredRun);

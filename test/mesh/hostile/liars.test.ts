@@ -32,7 +32,7 @@ afterAll(() => {
 
 type Lie = (part: SavedPart) => Pick<SavedPart, 'blob' | 'hash' | 'totals'>;
 
-/** What is said instead of the truth, and what it is found out to be. */
+/** Lies in place of the truth, and what they are found out to be. */
 const LIES: readonly (readonly [Lie, string])[] = [
   [(part) => ({ ...part, hash: 'a'.repeat(64) }), 'part/commitment'],
   [(part) => ({ ...part, blob: 'b'.repeat(64) }), 'part/blob'],

@@ -1,4 +1,4 @@
-/** What a deployment makes a trainer hold is counted before the first byte of its data, whatever the deployment says. */
+/** Memory that a deployment takes is counted before the first byte of its data, whatever the deployment says. */
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { embeddedBackplane } from '../../../runtime/backplane/embedded.ts';

@@ -151,7 +151,7 @@ test.each<[string, string, Bend]>([
   expect(outcome(found)).toEqual(outcome(expected));
 });
 
-/** What cannot even be signed. */
+/** Parts that cannot even be signed. */
 function unsigned(bend: Bend): HostedOptions['lie'] {
   return (message, liar) =>
     liar.trainer === 0 && message.type === 'part' ? [{ ...message, ...bend(message, liar) }] : undefined;

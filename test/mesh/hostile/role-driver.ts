@@ -33,7 +33,7 @@ export class Driver {
   readonly effects: Step['effects'][number][] = [];
   readonly log: Logged[] = [];
   readonly sent: { readonly to: string; readonly message: Message }[] = [];
-  /** What the synchronizer's machine is asked to do. */
+  /** Effects that the synchronizer's machine has asked for. */
   readonly wanted: Step['effects'][number][] = [];
 
   constructor(trainers: readonly string[], deployment: Deployment = checkedChain(), limits: Partial<Limits> = {}) {

@@ -1,4 +1,4 @@
-/** What one trainer says cannot end a run, nor bend it: the synchronizer's state machine, event by event. */
+/** Messages of one trainer cannot end a run, nor bend it: the synchronizer's state machine, event by event. */
 import { describe, expect, test } from 'vitest';
 import { readStoredRun } from '../../../runtime/net/run-shapes.ts';
 import { restoredSynchronizer } from '../../../runtime/roles/synchronizer.ts';

@@ -1,4 +1,4 @@
-/** What a stranger can do to a prediction server over raw sockets: each is answered or closed, and others are served. */
+/** Strangers attack a prediction server over raw sockets: each is answered or closed, and others are served. */
 import { once } from 'node:events';
 import { afterEach, describe, expect, test } from 'vitest';
 import { startPredictionServer, type TestServer, type TestServerOptions } from '../../support/prediction-server.ts';

@@ -1,4 +1,4 @@
-/** What others say reaches a terminal as what it is: words, and nothing that a terminal obeys. */
+/** Words of others reach a terminal as words, and as nothing that a terminal obeys. */
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, expect, test } from 'vitest';

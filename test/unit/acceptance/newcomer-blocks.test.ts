@@ -1,4 +1,4 @@
-/** What a newcomer pastes is found in a page, and a line that fails is named. */
+/** Blocks that a newcomer pastes are found in a page, and a line that fails is named. */
 import { spawnSync } from 'node:child_process';
 import { expect, test } from 'vitest';
 import { blocksIn, blocksOf, scriptOf } from '../../acceptance/newcomer-blocks.ts';

@@ -1,4 +1,4 @@
-/** What is refused by whom: the list that measurements are held to, and the table that people read. */
+/** Refusals, and who makes them: the list that measurements are held to, and the table that people read. */
 import { expect, test } from 'vitest';
 import { LISTED_REFUSALS, type Refusals, refusalsDifference } from '../../acceptance/refusals.ts';
 import { readText } from '../../support/repository.ts';

@@ -1,4 +1,4 @@
-/** What counts ticks and updates is known in some places alone: elsewhere it is said where. */
+/** Counters of ticks and updates are known in some places alone: elsewhere it is said where. */
 import { expect, test } from 'vitest';
 import { checkFile } from '../../../compiler/compile.ts';
 import { fileHost, overlayHost } from '../../../compiler/host.ts';

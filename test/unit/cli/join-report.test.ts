@@ -1,4 +1,4 @@
-/** What `nmc join` says to the person whose machine it is. */
+/** `nmc join` reports to the person whose machine it is. */
 import { expect, test } from 'vitest';
 import { JoinReport } from '../../../runtime/cli/mesh/join-report.ts';
 import type { ShardNews } from '../../../runtime/net/trainer-news.ts';

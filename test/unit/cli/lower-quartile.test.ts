@@ -1,4 +1,4 @@
-/** What a trainer measures of its machine while others start beside it. */
+/** A trainer measures its machine while others start beside it. */
 import { expect, test } from 'vitest';
 import { lowerQuartile } from '../../../runtime/cli/measuring/measure.ts';
 

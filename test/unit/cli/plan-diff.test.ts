@@ -1,4 +1,4 @@
-/** What moves between two plans, told from the plans alone. */
+/** Moves between two plans are told from the plans alone. */
 import { mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

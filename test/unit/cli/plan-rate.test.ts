@@ -24,7 +24,7 @@ interface Told {
   readonly rate: PlanRate | null;
 }
 
-/** What `compile` and `show` say of digits.pcn in two shards, pipelined. */
+/** Lines of `compile` and `show` about digits.pcn in two shards, pipelined. */
 async function twoShards(name: string, costs?: Costs) {
   const plan = join(folder, `${name}.plan`);
   const args = ['dsl-examples/digits.pcn', '--set', 'hidden=32', '--microbatches', '8', '-o', plan];

@@ -1,4 +1,4 @@
-/** What is said of arithmetic that only some GPUs have. */
+/** Arithmetic that only some GPUs have is described. */
 import { expect, test } from 'vitest';
 import { variantsOf } from '../../../runtime/cli/measuring/variants.ts';
 import { halfUnitsOf, type OffersHalves } from '../../../runtime/device/webgpu/half-units.ts';

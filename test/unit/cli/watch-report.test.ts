@@ -1,4 +1,4 @@
-/** What `nmc deploy --watch` says, and that it says once that a run is suspended, in whatever order it hears of it. */
+/** `nmc deploy --watch` reports a run, and says once that it is suspended, in whatever order it hears of it. */
 import { expect, test } from 'vitest';
 import { EpochLook } from '../../../runtime/cli/mesh/deploy-watch.ts';
 import { WatchReport } from '../../../runtime/cli/mesh/watch-report.ts';

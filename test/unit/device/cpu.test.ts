@@ -197,7 +197,7 @@ function halfOf(inputs: Record<string, FieldData>, half: number): Record<string,
   );
 }
 
-/** What the threads of the cpu device do, one after the other: gradients of two halves, then a step by their sum. */
+/** Calls to the threads of the cpu device, one after the other: gradients of two halves, then a step by their sum. */
 async function inLanes(session: DeviceSession, inputs: Record<string, FieldData>, position: Position): Promise<void> {
   const sums: Record<string, Float32Array | Float64Array> = {};
   for (const half of [0, 1]) {

@@ -1,4 +1,4 @@
-/** What the WebGPU device does when something is wrong, and that runs do not get into each other's way. */
+/** The WebGPU device reports trouble, and runs do not get into each other's way. */
 import { describe, expect, test } from 'vitest';
 import { kernelFiles, lowerToWgsl } from '../../../compiler/7-kernels/wgsl/lower.ts';
 import { gpuKernels } from '../../../runtime/cli/compiling/gpu-kernels.ts';

@@ -1,4 +1,4 @@
-/** What people write by habit from elsewhere: one message each, with what to write instead, and none behind it. */
+/** Habits from other languages: one message each, with what to write instead, and none behind it. */
 import { expect, test } from 'vitest';
 import { checkSource } from '../../support/check-source.ts';
 

@@ -6,7 +6,7 @@ const files = trackedFiles();
 const product = files.filter((file) => /^(runtime|compiler)\/.*\.ts$/.test(file));
 /** Worlds that tests make up; tests of a state machine itself may call it. */
 const worlds = files.filter((file) => /^test\/(?:mesh|support)\/[^/]+\.ts$/.test(file) && !file.endsWith('.test.ts'));
-/** What carries effects out is a driver, also in a test. */
+/** Code that carries effects out is a driver, also in a test. */
 const drivers = files.filter((file) => /^test\/.*\.test\.ts$/.test(file) && /#carryOut\(/.test(readText(file)));
 
 /** Files that call the state machine of a role; what the roles themselves do with it is theirs. */

@@ -29,7 +29,7 @@ class Source {
     this.loads.pop()?.done({ version, weights: `weights ${version}` });
   }
 
-  /** What a request hears, and what it is lent. */
+  /** Answers to a request, and the weights that it is lent. */
   ask(): { readonly heard: string[]; lent?: Lent<Weights> } {
     const client: { readonly heard: string[]; lent?: Lent<Weights> } = { heard: [] };
     this.driver.request({

@@ -50,7 +50,7 @@ function drive(durable: 'at once' | 'later') {
   return { driver, carried, persisting, stored, at, join, deploy };
 }
 
-/** What was carried out since the last look. */
+/** Effects that were carried out since the last look. */
 const taken = (carried: string[]): string[] => carried.splice(0);
 
 test('a synchronizer announces nothing that is not durable yet', () => {

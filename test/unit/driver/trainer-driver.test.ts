@@ -113,7 +113,7 @@ function drive(opens: 'opens' | 'fails' = 'opens') {
     driver.hear({ type: 'assign', run, term, deployment: 'd', shards: [{ shard: 0 }] });
   const start = (term: number): void => driver.hear({ type: 'start', run, term, calls: 0 });
   const types = (): string[] => sent.splice(0).map(({ type }) => type);
-  /** What has been noted since the last look. */
+  /** Notes since the last look. */
   const look = (): string[] => noted.splice(0);
   return { driver, shards, beats, assign, start, types, look, sent };
 }

@@ -20,7 +20,7 @@ const NAMES = [
   'dispatch',
 ];
 
-/** What each step adds to the form before it; all others change what is there. */
+/** Additions of each step to the form before it; all others change what is there. */
 const ADDS: Readonly<Record<string, readonly string[]>> = {
   flatten: ['flat'],
   clusters: ['clusters', 'parts'],

@@ -1,4 +1,4 @@
-/** What a link carries, from the moments at which pieces arrive. */
+/** The rate of a link is estimated from the moments at which pieces arrive. */
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import {

@@ -1,4 +1,4 @@
-/** What limits a run, from what each of its shards waits for; and who is told to be lost. */
+/** The limit of a run is found from what each of its shards waits for; and who is told to be lost. */
 import { describe, expect, test } from 'vitest';
 import { LostMembers } from '../../../runtime/net/lost-members.ts';
 import { runLimit } from '../../../runtime/net/run-limit.ts';

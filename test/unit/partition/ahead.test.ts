@@ -193,7 +193,7 @@ async function runShuffled(
   return { states: await states(), ahead };
 }
 
-/** What a batch settles on, from the weights before each step up to now. */
+/** Values that a batch settles on, from the weights before each step up to now. */
 type Predict = (history: readonly Tensor[], batch: number) => Tensor | undefined;
 
 /** Equation 7a: the last change that is known once more. */

@@ -1,4 +1,4 @@
-/** What a schedule and a mesh file ask of a cut is kept, also where nodes are cut into tiles. */
+/** Demands of a schedule and a mesh file on a cut are kept, also where nodes are cut into tiles. */
 import { expect, test, vi } from 'vitest';
 import { type CutModel, type CutOptions, cutModel } from '../../../compiler/6-partition/cut-model.ts';
 import { uniformMachines } from '../../../compiler/6-partition/problem.ts';

@@ -59,7 +59,7 @@ export function changePlan(folder: string, change: (plan: Plan) => unknown): voi
   writeFileSync(path, JSON.stringify(change(JSON.parse(readFileSync(path, 'utf8')) as Plan)));
 }
 
-/** What opening says: code and words of a user's error, or `accepted`. */
+/** Result of opening: code and words of a user's error, or `accepted`. */
 export function opening(folder: string): string {
   try {
     openPlan(folder);

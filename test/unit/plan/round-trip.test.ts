@@ -1,4 +1,4 @@
-/** What the compiler writes, the loader takes: for every rule, and with batches that are shared by lanes. */
+/** The loader takes every plan that the compiler writes: for every rule, and with batches that are shared by lanes. */
 
 import { mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';

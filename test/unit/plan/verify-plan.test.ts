@@ -36,7 +36,7 @@ function tiny() {
   return withKernels({ ...made, program }, kernelFiles(lowerToWgsl(program)));
 }
 
-/** What each way says: `accepted`, or the code of the refusal. */
+/** Result of each way: `accepted`, or the code of the refusal. */
 async function said(damaged: Files): Promise<Record<'folder' | 'memory' | 'page', string>> {
   for (const [path, bytes] of damaged) writeFileSync(join(folder, path), bytes);
   vi.stubGlobal('fetch', (address: string) => {

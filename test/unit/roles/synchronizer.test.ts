@@ -280,7 +280,7 @@ const RULES: Rules<Phase> = {
   },
 };
 
-/** What came of an event: the phase where it is another one, the refusal, the effects, each kind of them once. */
+/** Results of an event: the phase where it is another one, the refusal, the effects, each kind of them once. */
 function outcome(mesh: Driver, event: (mesh: Driver) => unknown): string {
   const before = mesh.run;
   mesh.effects.length = 0;
@@ -320,7 +320,7 @@ test('an owner that connects again while a run halts is told again what it may h
 });
 
 describe('a run that is restored', () => {
-  /** What it becomes after a restart of the synchronizer. */
+  /** State after a restart of the synchronizer. */
   const RESTORED: Readonly<Record<Phase, Phase>> = {
     waiting: 'waiting',
     preparing: 'preparing',

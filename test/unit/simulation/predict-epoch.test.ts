@@ -1,4 +1,4 @@
-/** What a dry run says of a whole epoch: its batches, the parts of its snapshots over each uplink, its evaluations. */
+/** A dry run predicts a whole epoch: its batches, the parts of its snapshots over each uplink, its evaluations. */
 import { expect, test } from 'vitest';
 import { predictEpoch } from '../../../runtime/cli/planning/predict-epoch.ts';
 import type { RatedTrainer } from '../../../runtime/cli/planning/predict-rate.ts';

@@ -1,4 +1,4 @@
-/** What a dry run predicts, from what trainers have measured: every piece of a shard's work counts. */
+/** A dry run predicts from what trainers have measured: every piece of a shard's work counts. */
 import { expect, test } from 'vitest';
 import { countBorders } from '../../../compiler/8-plan/borders.ts';
 import { predictRate, type RatedTrainer } from '../../../runtime/cli/planning/predict-rate.ts';

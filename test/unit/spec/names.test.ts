@@ -70,7 +70,7 @@ const node = fc.oneof(
   fc.tuple(part, part, fc.nat(9)).map(([a, b, i]) => levelNodeName(`${a}->${b}`, i)),
 );
 const link = fc.tuple(node, node).map(([a, b]) => `${a}->${b}`);
-/** What no model can be written with: whoever sends a plan can. */
+/** Names that no model can have, but a plan that somebody sends. */
 const anything = fc.string({ minLength: 1, unit: 'binary' });
 const count = fc.nat(1000);
 

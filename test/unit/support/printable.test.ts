@@ -1,4 +1,4 @@
-/** What comes from outside and goes to a terminal: nothing in it is obeyed, nothing in it is unseen. */
+/** Text from outside goes to a terminal: nothing in it is obeyed, nothing in it is unseen. */
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { jsonLine } from '../../../runtime/support/emit.ts';

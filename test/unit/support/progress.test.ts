@@ -20,7 +20,7 @@ function record(isTerminal: boolean, environment: Record<string, string> = { NO_
   };
 }
 
-/** What a line on the terminal says, without the codes that place it. */
+/** Text of a line on the terminal, without the codes that place it. */
 // biome-ignore lint/suspicious/noControlCharactersInRegex: terminal codes begin with one
 const plain = (text: string | undefined): string => (text ?? '').replace(/\x1b\[[0-9;]*[A-Za-z]|\r|\n/g, '');
 

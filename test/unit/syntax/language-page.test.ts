@@ -1,4 +1,4 @@
-/** What `spec/language.md` shows must be the language. */
+/** Examples in `spec/language.md` must be of the language. */
 import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { format } from '../../../compiler/1-syntax/format.ts';

@@ -1,4 +1,4 @@
-/** What the report of an epoch says. */
+/** The report of an epoch is made from sums. */
 import { expect, test } from 'vitest';
 import { epochReport, learningNothing, metricsOf } from '../../../runtime/training/epoch-report.ts';
 import type { Evaluation } from '../../../runtime/training/evaluations.ts';

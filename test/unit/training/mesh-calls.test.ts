@@ -1,4 +1,4 @@
-/** What a run does, call by call, and where its shards save. */
+/** Calls of a run, one by one, and where its shards save. */
 import { describe, expect, test } from 'vitest';
 import {
   allCalls,

@@ -22,7 +22,7 @@ export interface Attack {
   readonly http?: boolean;
 }
 
-/** What ends a process, or lets a trainer go, because somebody may ask for that. */
+/** Messages that end a process, or let a trainer go, because somebody may ask for that. */
 const ASKED_FOR = /"shutdown"|"dismissed"/;
 const SOURCES = 60;
 const MAX_PACKETS = 6;

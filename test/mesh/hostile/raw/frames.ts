@@ -13,7 +13,7 @@ export interface FrameParts {
   readonly reserved?: number;
   /** Of clients always. */
   readonly masked?: boolean;
-  /** What the head says of the length, where that is not true. */
+  /** Length that the head states, where it is not true. */
   readonly length?: number | bigint;
 }
 

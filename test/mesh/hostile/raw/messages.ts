@@ -48,7 +48,7 @@ function sampleOf(schema: Json, rng: Rng): unknown {
   }
 }
 
-/** What JSON.stringify cannot say stands between these marks and is put in as it is. */
+/** Marks around text that JSON.stringify cannot write and that is put in as it is. */
 const RAW = /"@@(.*?)@@"/g;
 const raw = (text: string): string => `@@${text}@@`;
 
