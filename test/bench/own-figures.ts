@@ -10,6 +10,7 @@ import { commitmentFigures } from './figures/commitments.ts';
 import { epochFigures } from './figures/epochs.ts';
 import { firstBatchFigures } from './figures/first-batch.ts';
 import { meshHostileFigures } from './figures/mesh-hostile.ts';
+import { meshTickFigures } from './figures/mesh-ticks.ts';
 import { oneDispatchFigures } from './figures/one-dispatch.ts';
 import { partitionFigures } from './figures/partitions.ts';
 import { planWritingFigures } from './figures/plan-writing.ts';
@@ -32,6 +33,7 @@ const MEASUREMENTS: Readonly<Record<string, Measurement>> = {
   commitments: commitmentFigures,
   'first-batch': firstBatchFigures,
   'mesh-hostile': meshHostileFigures,
+  'mesh-tick': meshTickFigures,
   partitions: partitionFigures,
   'plan-writing': planWritingFigures,
   predictions: predictFigures,

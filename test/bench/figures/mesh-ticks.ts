@@ -1,0 +1,215 @@
+/**
+ * Two shards of `mnist.pcn` in lockstep, each in a trainer's process of its own, which reach each other over loopback:
+ * what a tick takes beyond the work of both devices, and the rate beside that of one shard. The devices' work alone is
+ * the longest way through the schedule, if frames crossed in no time: the runs of both shards, one after the other where
+ * one waits for the other's frames.
+ */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { openPlan, openShardsOf } from '../../../runtime/cli/planning/open-plan.ts';
+import { packageRoot } from '../../../runtime/cli/shell/package-root.ts';
+import { cpuDevice } from '../../../runtime/device/cpu/cpu.ts';
+import { openWithin } from '../../../runtime/device/cpu/here.ts';
+import type { DeviceSession, FieldData } from '../../../runtime/device/device.ts';
+import { openSession, type ShardSession } from '../../../runtime/shard/session.ts';
+import { fillStates } from '../../../runtime/shard/shard.ts';
+import type { ShardSource } from '../../../runtime/shard/shards.ts';
+import { type Frame, frameName } from '../../../runtime/training/frame.ts';
+import { TRAIN } from '../../../spec/names.ts';
+import { measureCeiling } from '../ceiling.ts';
+import { atLeast, atMost, type Figure, told } from '../figure.ts';
+import { nmc, runProcess } from '../processes.ts';
+import { calmRounds, median, wereDisturbed } from '../statistics.ts';
+import { writeDigits } from './digits-on-disk.ts';
+
+const WANTED = { rounds: 3, patience: 90_000 };
+const [SAMPLES, BATCH, TICKS] = [6_400, 128, 8];
+/** The first one also loads; of the others the quickest counts. */
+const EPOCHS = 4;
+const [WARM, CALLS] = [5, 40];
+const MOST_OVERHEAD_MS = 0.5;
+const LEAST_SHARE = 0.5;
+
+export async function meshTickFigures(folder: string): Promise<readonly Figure[]> {
+  writeDigits(folder);
+  const model = join(packageRoot(), 'dsl-examples/mnist.pcn');
+  const plan = join(folder, 'plan');
+  await runProcess(process.execPath, [nmc, 'compile', model, 'il', '--partition', '2', '-o', plan]);
+  const { sources } = await openShardsOf(plan, openPlan(plan), cpuDevice);
+  const mesh = await startMesh(folder);
+  try {
+    const rounds = await calmRounds(WANTED, measureCeiling, async (round) => ({
+      devices: await longestWay(sources),
+      one: await alone(folder, model, round),
+      two: await mesh.train(model),
+    }));
+    const of = (pick: (value: (typeof rounds)[number]['value']) => number): number =>
+      median(rounds.map(({ value }) => pick(value)));
+    const network = `mnist.pcn il, B=${BATCH}, two shards in two processes`;
+    const figures = [
+      told(
+        `${network}: a tick`,
+        of((v) => v.two),
+        'ms',
+        of((v) => v.devices),
+      ),
+      atMost(
+        `${network}: a tick beyond the devices' work`,
+        of((v) => v.two - v.devices),
+        'ms',
+        MOST_OVERHEAD_MS,
+        0,
+      ),
+      atLeast(
+        `${network}: rate beside one shard`,
+        of((v) => v.one / v.two),
+        'share',
+        LEAST_SHARE,
+        1,
+      ),
+    ];
+    return figures.map((figure) => ({ ...figure, disturbed: wereDisturbed(rounds) }));
+  } finally {
+    await mesh.stop();
+  }
+}
+
+const perTick = (seconds: number): number => (1000 * seconds) / (SAMPLES / BATCH) / TICKS;
+
+/** Milliseconds of a tick of the quickest epoch but the first. */
+function quickest(stdout: string): number {
+  const events = stdout.split('\n').flatMap((line) => (line === '' ? [] : [JSON.parse(line) as Event]));
+  const seconds = events.flatMap((e) => (e.event === 'epoch' && e.seconds !== undefined ? [e.seconds] : []));
+  return perTick(Math.min(...seconds.slice(1)));
+}
+
+interface Event {
+  readonly event: string;
+  readonly seconds?: number;
+}
+
+const lengths = (folder: string): string[] => [
+  '--data',
+  folder,
+  '--limit',
+  String(SAMPLES),
+  '--epochs',
+  String(EPOCHS),
+];
+
+async function alone(folder: string, model: string, round: number): Promise<number> {
+  const out = join(folder, `run-${round}`);
+  const args = [nmc, 'train', model, 'il', ...lengths(folder), '--out', out, '--json'];
+  return quickest((await runProcess(process.execPath, args, { expected: [0, 1] })).stdout);
+}
+
+interface Mesh {
+  /** Milliseconds of a tick. */
+  train(model: string): Promise<number>;
+  stop(): Promise<void>;
+}
+
+async function startMesh(folder: string): Promise<Mesh> {
+  const environment = { NMC_CONFIG: join(folder, 'config') };
+  const args = [nmc, 'up', '--trainers', '2', '--port', '0', '--state', join(folder, 'state'), '--json'];
+  const stdio = ['ignore', 'pipe', 'inherit'] as const;
+  const up = spawn(process.execPath, args, { env: { ...process.env, ...environment }, stdio: [...stdio] });
+  const line = await new Promise<string>((resolve) => createInterface({ input: up.stdout }).once('line', resolve));
+  const { address, trainers } = JSON.parse(line) as { address: string; trainers: readonly { name: string }[] };
+  const on = trainers.map(({ name }) => name).join(',');
+  return {
+    train: async (model) => {
+      const where = ['--partition', '2', '--on', on, '--mesh', address, '--watch', '--json'];
+      const deploy = [nmc, 'deploy', model, '--task', 'il', ...lengths(folder), ...where];
+      return quickest((await runProcess(process.execPath, deploy, { environment, expected: [0, 1] })).stdout);
+    },
+    stop: () => ended(up),
+  };
+}
+
+async function ended(process: ChildProcess): Promise<void> {
+  if (process.exitCode !== null) return;
+  const exit = new Promise((resolve) => process.once('exit', resolve));
+  process.kill('SIGINT');
+  await exit;
+}
+
+/** A shard with a clock of its own: the work of its device, and waits for frames that others send by theirs. */
+interface Walker {
+  readonly session: ShardSession;
+  readonly device: DeviceSession;
+  readonly inputs: Record<string, FieldData>;
+  now: number;
+}
+
+/** Milliseconds of a tick, if frames crossed in no time: of the quicker quarter of some calls. */
+async function longestWay(sources: readonly ShardSource[]): Promise<number> {
+  const walkers = await Promise.all(sources.map(walkerOf));
+  const times: number[] = [];
+  try {
+    for (let callIndex = 0; callIndex < WARM + CALLS; callIndex++) {
+      const before = Math.max(...walkers.map((w) => w.now));
+      for (const w of walkers) w.now = before;
+      await call(walkers, callIndex);
+      if (callIndex >= WARM) times.push(Math.max(...walkers.map((w) => w.now)) - before);
+    }
+  } finally {
+    await Promise.all(walkers.map(({ device }) => device.close()));
+  }
+  times.sort((a, b) => a - b);
+  return (times[Math.floor(times.length / 4)] ?? Number.NaN) / TICKS;
+}
+
+async function walkerOf({ schedule, executable }: ShardSource): Promise<Walker> {
+  const device = openWithin(executable);
+  await fillStates(device, executable.program.states, { seed: 1, statistics: new Map() });
+  const fields = schedule.functions.find((f) => f.name === TRAIN)?.inputs ?? [];
+  const inputs = Object.fromEntries(
+    fields.map(({ name, type, shape }) => {
+      const length = shape.reduce((size, n) => size * n, BATCH);
+      const values = Array.from({ length }, (_, i) => (i * 31) % 10);
+      return [name, type === 'u8' ? Uint8Array.from(values) : Int32Array.from(values)];
+    }),
+  );
+  const walker: Walker = {
+    session: openSession(schedule, executable, {
+      ...(device.held ? { held: device.held } : {}),
+      run: async (...asked) => {
+        const began = device.computed?.() ?? 0;
+        const results = await device.run(...asked);
+        walker.now += (device.computed?.() ?? 0) - began;
+        return results;
+      },
+    }),
+    device,
+    inputs,
+    now: 0,
+  };
+  return walker;
+}
+
+/** Frames are delivered when they are needed: then the shard has waited until its sender's clock says when they were sent. */
+async function call(walkers: readonly Walker[], callIndex: number): Promise<void> {
+  const position = { batch: callIndex, batches: 1_000_000 };
+  for (const w of walkers) w.session.start({ name: TRAIN, position, inputs: w.inputs, callIndex, microbatch: 0 });
+  const sent = new Map<string, { readonly frame: Frame; readonly at: number }>();
+  const going = new Set(walkers);
+  while (going.size > 0)
+    for (const walker of going) {
+      const step = await walker.session.advance();
+      if (step.kind === 'done') going.delete(walker);
+      if (step.kind === 'send')
+        for (const frame of step.frames) {
+          // Memory of results is used again.
+          const values = frame.values.map((v) => v.slice());
+          sent.set(frameName(frame), { frame: { ...frame, values }, at: walker.now });
+        }
+      if (step.kind !== 'needs') continue;
+      for (const key of step.frames) {
+        const found = sent.get(frameName(key));
+        if (!found || walker.session.deliver(found.frame) !== undefined) continue;
+        walker.now = Math.max(walker.now, found.at);
+      }
+    }
+}
