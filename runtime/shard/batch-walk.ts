@@ -39,7 +39,8 @@ export class BatchWalk {
     const { batch, microbatches = 1 } = route.shardFunction;
     const sizes = Array.from({ length: microbatches }, () => batch);
     if (last) sizes[microbatches - 1] = last.shardFunction.batch;
-    this.#walks = sharesOf(part.inputs, sizes).map(
+    // Where memory of values is kept for calls, their inputs are theirs, too.
+    this.#walks = sharesOf(part.inputs, sizes, holder === undefined).map(
       (inputs, microbatch) =>
         new Walk(last && microbatch === microbatches - 1 ? last : route, { ...part, inputs, microbatch }, holder),
     );

@@ -12,11 +12,12 @@ export interface Part extends PartKey {
 }
 
 /**
- * A batch in parts of so many samples, as copies: the caller may use its memory again.
+ * A batch in parts of so many samples.
  *
  * @param sizes of the parts, which together are the batch
+ * @param copies whether the caller may use its memory again
  */
-export function sharesOf(inputs: Part['inputs'], sizes: readonly number[]): Record<string, FieldData>[] {
+export function sharesOf(inputs: Part['inputs'], sizes: readonly number[], copies = true): Record<string, FieldData>[] {
   const batch = sizes.reduce((sum, size) => sum + size, 0);
   let from = 0;
   return sizes.map((size) => {
@@ -25,7 +26,8 @@ export function sharesOf(inputs: Part['inputs'], sizes: readonly number[]): Reco
     return Object.fromEntries(
       Object.entries(inputs).map(([name, data]) => {
         const values = data.length / batch;
-        return [name, data.slice(begin * values, from * values)];
+        const [first, end] = [begin * values, from * values];
+        return [name, copies ? data.slice(first, end) : data.subarray(first, end)];
       }),
     );
   });

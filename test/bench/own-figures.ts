@@ -19,6 +19,7 @@ import { predictedTickFigures } from './figures/predicted-ticks.ts';
 import { shardsTogetherFigures } from './figures/shards-together.ts';
 import { sparseFigures } from './figures/sparse.ts';
 import { webgpuJavascriptFigures } from './figures/webgpu-javascript.ts';
+import { wideTogetherFigures } from './figures/wide-together.ts';
 import { UsageError } from './usage-error.ts';
 
 /** A measurement gets an empty folder, which is deleted behind it. */
@@ -39,6 +40,7 @@ const MEASUREMENTS: Readonly<Record<string, Measurement>> = {
   predictions: predictFigures,
   'predicted-ticks': predictedTickFigures,
   'mesh-scaling-one-process': shardsTogetherFigures,
+  'mesh-scaling-wide-one-process': wideTogetherFigures,
   'sparse-links': sparseFigures,
   'webgpu-one-dispatch': oneDispatchFigures,
   'webgpu-javascript': webgpuJavascriptFigures,
