@@ -109,7 +109,7 @@ test('kill -9 of a trainer: another takes over, and the weights are the same', a
   expect(again.filter((e) => e.kind === 'log' && e.event?.event === 'epoch-of-owners')).toHaveLength(epochs);
 }, 180_000);
 
-test('pipelined: microbatches end near the weights of lockstep, at the bits of the same shards in one process', async () => {
+test('pipelined microbatches end near the weights of lockstep, at the bits of the same shards in one process', async () => {
   const parts = ['--microbatches', '4'];
   const here = ['train', model, ...LIMIT, '--shards', '2', ...parts, '--out', 'divided', '--json'];
   const divided = await nmc(here, { cwd: folder });
@@ -137,7 +137,7 @@ test('microbatches of which the last is smaller: the bits of the same shards in 
   expect(largestDifference(join(folder, 'uneven'), join(folder, 'local'))).toBeLessThan(1e-3);
 }, 180_000);
 
-test('batches begun on predicted weights: the bits of the same shards in one process, and a run like any other', async () => {
+test('batches begun on predicted weights give the bits of the same shards in one process, and a run like any other', async () => {
   const parts = ['--microbatches', '4', '--ahead', '1'];
   const here = ['train', model, ...LIMIT, '--shards', '2', ...parts, '--out', 'ahead-here', '--json'];
   const local = await nmc(here, { cwd: folder });

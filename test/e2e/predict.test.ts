@@ -71,12 +71,12 @@ describe('the same pictures give the same predictions as', () => {
     expect(await predict(make())).toEqual(expected);
   });
 
-  test('JSON lines on standard input', async () => {
+  test('JSON lines are read from standard input', async () => {
     const lines = [...rows].map((i) => JSON.stringify({ image: [...imageOf(i)] })).join('\n');
     expect(await predict('-', lines)).toEqual(expected);
   });
 
-  test('a PNG, and a folder of them, by name', async () => {
+  test('a PNG is read, and a folder of them, by name', async () => {
     mkdirSync(join(folder, 'pictures'));
     for (const i of [0, 1, 2])
       write(
@@ -192,7 +192,7 @@ describe('is refused with exit code 2 and a message:', () => {
     expect(String(line?.message) + outcome.stderr).toContain(words);
   });
 
-  test('an input beside a picture of the data', async () => {
+  test('an input beside a picture of the data is refused', async () => {
     const outcome = await nmc(['predict', 'run', '--input', 'images.npy', '--png', 'p.png'], { cwd: folder });
     expect(outcome).toMatchObject({ code: 2, stdout: '' });
     expect(outcome.stderr).toContain('does not use --input');

@@ -89,7 +89,7 @@ const digest = ({ values, ...key }: Frame): string =>
 /** Faults that a bad network may do to the next packet of a direction. */
 const trouble = fc.constantFrom('carry', 'carry', 'carry', 'carry', 'double', 'swap', 'lose', 'break');
 
-test('each frame exactly once and in order, whatever is lost, doubled, swapped or broken off', () => {
+test('each frame comes out exactly once and in order, whatever is lost, doubled, swapped or broken off', () => {
   fc.assert(
     fc.property(fc.array(trouble, { minLength: 5, maxLength: 120 }), (troubles) => {
       const { a, b, rekey } = ends();
@@ -177,7 +177,7 @@ describe('refused, and nothing of it is taken:', () => {
     expect(b.receive(own).frames).toHaveLength(1);
   });
 
-  test('one of another border, direction or length', () => {
+  test('a packet of another border, direction or length', () => {
     const { a, b } = connected();
     for (const values of [[Float32Array.of(1)], [Float32Array.of(1, 2, 3), Float32Array.of(1, 2, 3)]]) {
       const other = connected();

@@ -247,7 +247,7 @@ async function raw(
 }
 
 describe('whoever is not meant is refused, counted and closed', () => {
-  test('a key that is not a neighbour, and a neighbour in another role', async () => {
+  test('a stranger shows a key that is not a neighbour’s, a neighbour another role', async () => {
     const a = await open(low);
     a.borders.setNeighbours([{ key: text(high) }]);
     expect(await (await raw(a, stranger)).closed).toBe('not a neighbour');
@@ -259,7 +259,7 @@ describe('whoever is not meant is refused, counted and closed', () => {
     );
   });
 
-  test('a proof of another connection', async () => {
+  test('a proof of another connection does not open this one', async () => {
     const a = await open(low);
     a.borders.setNeighbours([{ key: text(high) }]);
     const heard: string[] = [];

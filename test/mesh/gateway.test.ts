@@ -56,8 +56,8 @@ async function connect(role: Role, pair: KeyPair, more: Partial<Parameters<typeo
   return link;
 }
 
-describe('who is let in', () => {
-  test('listed keys in their role, operators in any', async () => {
+describe('the gateway lets in', () => {
+  test('keys in the role that they are listed in, and operators in any', async () => {
     expect(await (await connect('operator', operator)).ask({ what: 'status' })).toMatchObject({ runs: [] });
     expect(await (await connect('viewer', operator)).ask({ what: 'status' })).toMatchObject({ runs: [] });
     expect(await (await connect('viewer', viewer)).ask({ what: 'status' })).toMatchObject({ runs: [] });
@@ -77,12 +77,12 @@ describe('who is let in', () => {
     (await connect('trainer', worker)).close();
   });
 
-  test('only to the mesh that is meant', async () => {
+  test('only those who mean this mesh', async () => {
     await expect(connect('operator', operator, { pinned: stranger.publicKey })).rejects.toThrow('its key is');
   });
 });
 
-describe('who may what', () => {
+describe('each role may ask its own questions alone:', () => {
   test.each([
     ['viewer', () => viewer],
     ['trainer', () => worker],
@@ -252,7 +252,7 @@ describe('whoever misbehaves is refused, counted and closed', () => {
     await expect.poll(stateOf).not.toBe('idle');
   });
 
-  test('a handshake that says nothing sensible', async () => {
+  test('a handshake that says nothing sensible is closed, and others are let in', async () => {
     for (const words of ['', '[]', '{"v":"2.0"}', 'x'.repeat(5000)]) {
       const socket = new WebSocket(`ws://127.0.0.1:${node.port}`);
       await new Promise((resolve) => {

@@ -96,7 +96,7 @@ const alike = (report: EpochReport) => ({
   validation: close(report.validation ?? Number.NaN),
 });
 
-test('two epochs of sequences, in three shards: the same fields, the same numbers, the same weights', async () => {
+test('two epochs of sequences in three shards give the same fields, numbers and weights', async () => {
   const plan = planOf(3);
   const here = await trainHere(plan, data, 2);
   const there = await hosted({ plan });

@@ -105,7 +105,7 @@ describe('gradients against differences', () => {
 });
 
 describe('recall', () => {
-  test('implicit: the hidden part with the least error of all pixels', async () => {
+  test('implicit memory recalls the hidden part with the least error of all pixels', async () => {
     const { session, read } = await open(text(IMPLICIT, ONE_STEP));
     const { m, c } = await lateralOf(read);
     const [known, unknown] = [columns(m, 0, SHOWN), columns(m, SHOWN, N)];

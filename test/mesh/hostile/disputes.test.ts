@@ -127,7 +127,7 @@ describe('a reader', () => {
     );
   });
 
-  test.each([0, 69_999, 65_535, 65_536])('in a frame of several packets: value %i', (at) => {
+  test.each([0, 69_999, 65_535, 65_536])('proves value %i in a frame of several packets', (at) => {
     const border = new Lying('f64');
     border.say(2, 0, [1, 2, 3]);
     border.say(2, 1, new Array(70_000).fill(0.5).toSpliced(at, 1, Number.NaN));

@@ -69,7 +69,7 @@ const finite = fc.double({ min: -1000, max: 1000, noNaN: true });
 const codecs = fc.constantFrom<Codec[]>('f32', 'f16', 'f64');
 const sound = fc.tuple(fc.array(fc.array(finite, { maxLength: 5 }), { minLength: 1, maxLength: 8 }), codecs);
 
-describe('a lie is proved by the liar’s own signatures:', () => {
+describe('the liar’s own signatures prove', () => {
   test('a value that is not finite or too large, wherever it stands', () => {
     const bad = fc.oneof(
       fc.constantFrom(Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY),
@@ -97,7 +97,7 @@ describe('a lie is proved by the liar’s own signatures:', () => {
     expect(verdict('root', call.against(said([]).window))).toBe('proved');
   });
 
-  test('in a call of the greatest length, within the size of a message', () => {
+  test('a lie in a call of the greatest length, within the size of a message', () => {
     const full = new Float32Array(MAX_PAYLOAD_BYTES / 4).fill(Number.NaN);
     const call = said([packet([...full], 0)]);
     const leaves = Array.from({ length: MAX_EVIDENCE_LEAVES }, () => seeded(3));

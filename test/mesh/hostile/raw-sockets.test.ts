@@ -112,9 +112,9 @@ describe.concurrent('hostile packets at', () => {
     expectSound(synchronizer);
   });
 
-  test('a trainer: its direct listener, and its dialler when somebody else answers', { timeout: LONG }, async ({
-    expect,
-  }) => {
+  test('a trainer are refused by its listener, and by its dialler when somebody else answers', {
+    timeout: LONG,
+  }, async ({ expect }) => {
     const mesh = await hostileListener(keyPairFromSeed(seeded(64)), 2);
     const args = [
       'join',
@@ -161,7 +161,7 @@ describe.concurrent('hostile packets at', () => {
     expectSound(serve);
   });
 
-  test('both listeners, with limits of arrival that nobody reaches', { timeout: LONG }, async () => {
+  test('both listeners are refused behind limits of arrival that nobody reaches', { timeout: LONG }, async () => {
     const script = await scriptOf('open-doors');
     const operator = readKey(join(folder, 'config', 'key.json'));
     const listed = [viewer, trainer, operator].map((pair) => keyText(pair.publicKey));

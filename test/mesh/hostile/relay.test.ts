@@ -26,7 +26,7 @@ function usedTwice(): string[] {
   return nonces.filter((nonce) => seen.size === seen.add(nonce).size);
 }
 
-test('a relay that says a neighbour’s earlier exchange again: no key and counter twice, and the training goes on', async () => {
+test('a relay that repeats a neighbour’s earlier exchange brings no key and counter twice, and the training goes on', async () => {
   pair = new TwoTrainers();
   await pair.begin();
   await more(40);

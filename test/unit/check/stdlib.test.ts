@@ -28,7 +28,7 @@ function nodeOf(kind: string) {
 }
 
 describe('energies', () => {
-  test('gaussian: half the squared error, times the precision', () => {
+  test('gaussian is half the squared error, times the precision', () => {
     const node = nodeOf('gaussian()');
     expect(sum(numbers(node.energy, leaves))).toBeCloseTo(0.5 * sum(Z.map((z, i) => (z - (MU[i] ?? 0)) ** 2)), 12);
     expect(node).toMatchObject({
@@ -42,7 +42,7 @@ describe('energies', () => {
     expect(weighted).toMatchObject({ prior: 'none', start: { kind: 'constant', value: 1 } });
   });
 
-  test('gaussian with a learned variance and its floor', () => {
+  test('gaussian can learn a variance, which has a floor', () => {
     const node = nodeOf('gaussian(precision = learned, floor = 0.01)');
     const l = [-1, 0, 0.5];
     const expected = Z.map((z, i) => {
@@ -56,7 +56,7 @@ describe('energies', () => {
     expect(node.clampedOnly).toBe(false);
   });
 
-  test('categorical: the divergence of two distributions', () => {
+  test('categorical is the divergence of two distributions', () => {
     const [p, q] = [softmax(Z), softmax(MU)];
     const node = nodeOf('categorical()');
     expect(numbers(node.energy, leaves)[0]).toBeCloseTo(sum(p.map((a, i) => a * Math.log(a / (q[i] ?? 1)))), 12);
@@ -98,7 +98,7 @@ describe('links', () => {
     expect(body('[3]', '[2]', 'dense(bias = false)').weights.map((one) => one.name)).toEqual(['w']);
   });
 
-  test('one_to_one, identity and functions with arguments', () => {
+  test('one_to_one and identity predict in place, and functions take arguments', () => {
     const given = { source: tensorOf([2], [3, -4]), w: tensorOf([2], [2, 10]), c: tensorOf([2], [1, 1]) };
     expect(numbers(body('[2]', '[2]', 'one_to_one()').body, given)).toEqual([7, -39]);
     expect(body('[2]', '[2]', 'identity()').body).toEqual({ kind: 'leaf', name: 'source', shape: [2], batched: true });

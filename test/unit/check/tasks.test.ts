@@ -65,12 +65,12 @@ describe('data', () => {
     ]);
   });
 
-  test('options of a data set', () => {
+  test('a data set takes options', () => {
     const task = trainOf(`${PLAIN}train t of m on data.glyphs(rotated = true).train { clamp x = sample.image }`);
     expect(task.data).toMatchObject({ source: 'glyphs', split: 'train', options: { rotated: true } });
   });
 
-  test('a file with named fields', () => {
+  test('a file has the fields that are named', () => {
     const task = trainOf(`${PLAIN}train t of m on data.file("x.npz", image = u8[28, 28], label = f32[10], digit = int) {
       clamp x = sample.image
       clamp y = sample.label
@@ -83,7 +83,7 @@ describe('data', () => {
     ]);
   });
 
-  test('defaults of a task', () => {
+  test('a task has defaults', () => {
     const task = trainOf(`${PLAIN}train t of m on data.mnist.train { clamp x = sample.image }`);
     expect(task).toMatchObject({ batch: 128, epochs: 10, replicas: 1 });
     expect([task.method.name, task.optimizer.name]).toEqual(['learn.il', 'learn.adam']);
@@ -165,7 +165,7 @@ describe('clamps', () => {
 });
 
 describe('reads', () => {
-  test('parts and functions of nodes', () => {
+  test('reads are parts and functions of nodes', () => {
     const { predicts } = checked(`${PLAIN}predict p of m on data.mnist.test {
       clamp x = input.image
       read best = amax(softmax(y))

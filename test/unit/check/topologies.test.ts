@@ -84,7 +84,7 @@ describe('what is joined', () => {
     expect(Math.abs(short - mean)).toBeLessThan(0.03);
   });
 
-  test('the same seed wires the same, another seed otherwise', () => {
+  test('the same seed gives the same wiring, another seed another', () => {
     const options = { n: 5 };
     expect(all('fixed_indegree', options, square(50), 7)).toEqual(all('fixed_indegree', options, square(50), 7));
     expect(all('fixed_indegree', options, square(50), 7)).not.toEqual(all('fixed_indegree', options, square(50), 8));

@@ -17,7 +17,7 @@ const PAGES = trackedFiles().filter((file) => /^spec\/(errors|diagnostics)\/.*\.
 const inSources = SOURCES.flatMap((file) => [...readText(file).matchAll(/(?<=[^.\w`]nmc)`([^`\n]+)`/g)].map(([, words = '']) => ({ file, words }))); // biome-ignore format: one line
 const onPages = PAGES.flatMap((file) => [...readText(file).matchAll(/`nmc ([^`]+)`/g)].map(([, words = '']) => ({ file, words }))); // biome-ignore format: one line
 
-test('exist, with their options', async () => {
+test('commands that texts mention exist, with their options', async () => {
   const helps = new Map<string, string>();
   const wrong: Found[] = [];
   expect(inSources.length).toBeGreaterThan(50);

@@ -15,7 +15,7 @@ function at(text: string, word: string, file = 'a.pcn'): Diagnostic {
 }
 
 describe('lines', () => {
-  test('offsets to lines and columns, whatever ends the lines', () => {
+  test('offsets become lines and columns, whatever ends the lines', () => {
     const table = new LineTable('ab\r\ncd\re\n\nf');
     expect([0, 1, 4, 7, 9, 10, 11, 99].map((offset) => Object.values(table.position(offset)).join(':'))).toEqual([
       '1:1',
@@ -102,7 +102,7 @@ describe('frames', () => {
     expect(renderDiagnostics([at('x', 'x')], new Map())).toContain(' --> a.pcn\n  | reason');
   });
 
-  test('colour only when asked for', () => {
+  test('there is colour only when asked for', () => {
     const plain = render(at('bad', 'bad'), 'bad');
     const coloured = render(at('bad', 'bad'), 'bad', { color: true });
     const esc = String.fromCharCode(27);
@@ -138,7 +138,7 @@ describe('machines', () => {
     expect(second?.repair).toContain('node h: f32[128]');
   });
 
-  test('SARIF: rules, levels, regions', () => {
+  test('SARIF has rules, levels and regions', () => {
     const log = JSON.parse(JSON.stringify(toSarif(diagnostics, sources, '1.2.3')));
     const [run] = log.runs;
     expect(log.version).toBe('2.1.0');

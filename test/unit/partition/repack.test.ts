@@ -13,7 +13,7 @@ function loads(portions: readonly Portion[], counts: readonly Int32Array[], mach
 }
 
 describe('units that fit nowhere when they are handed out from coarse to fine', () => {
-  test('784 pixels and three times 128 units on 256 machines', () => {
+  test('784 pixels and three times 128 units lie nearly even on 256 machines', () => {
     // In shares of the even one, as mnist.pcn has them.
     const portions = [kind(128, 0.541), kind(128, 0.4934), kind(128, 0.4934), kind(784, 0.0747)];
     const { counts } = handOut(portions, new Float64Array(256).fill(1));

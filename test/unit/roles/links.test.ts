@@ -32,15 +32,15 @@ const paceOf = (shards: number, ticks = 8) => ({ pace: { hops: ticks, serial: 1 
 const timed = (needs: Deployment['needs'], shards: number): TimedNeeds =>
   timedNeeds(needs, paceOf(shards)) as TimedNeeds;
 
-describe('seconds of a batch', () => {
-  test('two shards in lockstep: the work of one, and each tick its way and its bytes', () => {
+describe('the predicted time of a batch', () => {
+  test('is, for two shards in lockstep, the work of one, and in each tick the delay and the bytes', () => {
     const needs = chain(2, 1e9, 25_000);
     const two = [trainer('a', { upload: 1e6, roundTrip: 20 }), trainer('b', { upload: 1e6, roundTrip: 20 })];
     // 1 s of work, and 8 x (20 ms one way + 25 ms of bytes).
     expect(batchSeconds(timed(needs, 2), two)).toBeCloseTo(1 + 8 * 0.045);
   });
 
-  test('within one trainer, and within one place, there is no link', () => {
+  test('has no link within one trainer, and within one place', () => {
     const needs = chain(2, 1e9, 25_000);
     const a = trainer('a', { upload: 1000, roundTrip: 1000, machine: 'm' });
     const b = trainer('b', { upload: 1000, roundTrip: 1000, machine: 'm' });
@@ -50,7 +50,7 @@ describe('seconds of a batch', () => {
     expect(batchSeconds(timed(needs, 2), [a, elsewhere])).toBeGreaterThan(200);
   });
 
-  test('a part of a snapshot shares the uplink, by batches between two snapshots', () => {
+  test('counts a part of a snapshot on the uplink, divided by the batches between two snapshots', () => {
     const [need] = chain(1, 1e9, 0) as [Deployment['needs'][number]];
     const needs = [{ ...need, work: { ...workOf(need), state: 500_000 } }];
     const parts = timedNeeds(needs, { ...paceOf(1), snapshotEvery: 10 }) as TimedNeeds;
@@ -58,7 +58,7 @@ describe('seconds of a batch', () => {
     expect(batchSeconds(parts, [trainer('a', { upload: 1e6 })])).toBeCloseTo(1 + 0.05);
   });
 
-  test('a link whose upload and download nobody has measured is bounded by its delay alone', () => {
+  test('counts the delay alone of a link whose upload and download nobody has measured', () => {
     const two = [trainer('a', { roundTrip: 40 }), trainer('b', { roundTrip: 40 })];
     expect(batchSeconds(timed(chain(2, 0, 1e9), 2), two)).toBeCloseTo(8 * 0.04);
   });

@@ -19,7 +19,7 @@ test('a commitment of a twentieth of a batch is worth every third one', () => {
   expect(stretchLength([cheap]).batches).toBe(1);
 });
 
-test('the shard counts whose commitments weigh most', () => {
+test('the shard whose commitments weigh most decides', () => {
   expect(stretchLength([cheap, { ...cheap, commitment: 1 }, { ...cheap, commitment: 0.5 }], 0.02).batches).toBe(50);
 });
 

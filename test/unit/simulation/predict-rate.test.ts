@@ -80,7 +80,7 @@ test('one shard: a call, the values that are handed over, and the hash of its st
 
 test('there is a border', () => expect(halves.some((h) => h.schedule.messages.length > 1)).toBe(true));
 
-test('two shards: frames cost their ends something, each and by the byte', () => {
+test('frames between two shards cost their ends something, each and by the byte', () => {
   const call = inTwo({ call: 1 });
   expect(inTwo({ call: 1, frame: 1 })).toBeGreaterThan(call + 2);
   expect(inTwo({ call: 1, frameByte: 1 })).toBeGreaterThan(call + 2 * 8 * 4);

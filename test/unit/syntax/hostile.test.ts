@@ -59,7 +59,7 @@ describe('size and depth', () => {
     expect(codes(`pcn 1\n${'model m {\n'.repeat(2000)}`)).toContain('unclosed');
   });
 
-  test('not more messages than a person can read', () => {
+  test('there are no more messages than a person can read', () => {
     const { diagnostics } = parse(`pcn 1\nmodel m {\n${'  node h f32\n'.repeat(5000)}}\n`, 'x.pcn');
     expect(diagnostics.length).toBe(MAX_DIAGNOSTICS + 1);
     expect(diagnostics.at(-1)?.code).toBe('syntax/too-many');

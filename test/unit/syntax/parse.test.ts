@@ -106,7 +106,7 @@ describe('statements', () => {
     expect(second?.kind === 'clamp' && show(second.target)).toBe('eye[*]');
   });
 
-  test('definitions with and without braces', () => {
+  test('definitions are read with and without braces', () => {
     const file = read(
       'pcn 1 method il(steps: int where steps >= 1) topology full data d { } rate r(rate: rate) { value rate }',
     );
