@@ -47,6 +47,11 @@ test('the oldest records go when all take more room than they may; the newest st
   expect(names()).toEqual(['0-1-3.rec', '0-1-4.rec', '0-1-5.rec']);
   expect(store.paths.map((path) => path.slice(-9))).toEqual(names());
 
+  const stretch = { run: deployment.run, shard: 0, term: 1, from: 4 };
+  expect(store.find(stretch)).toBe(join(home, deployment.run, '0-1-4.rec'));
+  for (const other of [{ from: 2 }, { term: 2 }, { shard: 1 }, { run: 'other' }])
+    expect(store.find({ ...stretch, ...other })).toBeUndefined();
+
   writeFileSync(join(home, deployment.run, '0-1-6.open'), 'x');
   const again = new RecordStore(home);
   expect(names()).toEqual(['0-1-3.rec', '0-1-4.rec', '0-1-5.rec']);

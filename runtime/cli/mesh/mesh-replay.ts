@@ -13,6 +13,7 @@ import { UserError } from '../../support/errors.ts';
 import { printed } from '../../support/printable.ts';
 import { EXIT } from '../shell/command.ts';
 import { commandDevice } from '../shell/command-device.ts';
+import { packageVersion } from '../shell/package-root.ts';
 import { askRun } from './fetch-run.ts';
 import { openMesh } from './mesh-link.ts';
 import { openShardPlan } from './open-shard-plan.ts';
@@ -49,7 +50,7 @@ async function verdictOf(records: readonly StretchRecord[], device: Device, link
   const known = await knownOf(link, run);
   const fetch = { device, blob, openPlan: openShardPlan(device), ledger: new MemoryLedger(undefined) };
   return replayStretch(records, {
-    ...{ deployment, device, blob, known },
+    ...{ deployment, device, version: packageVersion(), blob, known },
     sourceOf: (shard) => fetchPlan({ run, shard }, deployment, fetch),
   });
 }

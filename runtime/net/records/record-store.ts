@@ -8,7 +8,8 @@ import { HEADROOM_BYTES } from '../../backplane/disk-room.ts';
 import { formatBytes } from '../../support/format-numbers.ts';
 import { removeFile } from '../../support/safe-files.ts';
 import { insideFolder, type SafePath } from '../../support/safe-path.ts';
-import type { RecordFolder } from './stretch-log.ts';
+import type { StretchName } from '../../wire/ticket.ts';
+import { type RecordFolder, recordName } from './stretch-log.ts';
 
 const COMPLETE = '.rec';
 /** Of a record that is being written. */
@@ -61,6 +62,12 @@ export class RecordStore implements RecordFolder {
     // The newest stays, whatever its size.
     while (this.#bytes > this.#most && this.#kept.length > 1) this.#dropOldest();
   };
+
+  /** The record of a stretch, where it is complete and still kept. */
+  find({ run, shard, term, from }: StretchName): SafePath | undefined {
+    const { path } = this.pathOf(run, recordName(shard, term, from));
+    return this.#kept.some((kept) => kept.path === path) ? path : undefined;
+  }
 
   /** Of complete records, the oldest first. */
   get paths(): readonly SafePath[] {

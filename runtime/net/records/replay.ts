@@ -24,12 +24,15 @@ import { stateHash } from '../shard-state.ts';
 import { checkedState, checkFrames } from './check-record.ts';
 import { damagedRecord } from './entries.ts';
 import type { SentPacket, StretchRecord } from './read-record.ts';
+import { type DeviceClass, deviceClass } from './stretch-log.ts';
 
 export interface ReplayOptions {
   readonly deployment: Deployment;
   /** Of each shard, by its number. */
   readonly sourceOf: (shard: number) => Promise<ShardSource>;
   readonly device: Device;
+  /** Of this program. */
+  readonly version: string;
   readonly blob: BlobSource;
   readonly known: KnownOfRun;
 }
@@ -85,7 +88,10 @@ export async function replayStretch(records: readonly StretchRecord[], options: 
   }
 }
 
-function notComparable(records: readonly StretchRecord[], { deployment, device }: ReplayOptions): string | undefined {
+function notComparable(
+  records: readonly StretchRecord[],
+  { deployment, device, version }: ReplayOptions,
+): string | undefined {
   const shards = new Set(records.map(({ head }) => head.shard));
   const [first] = records;
   for (const { head, end } of records) {
@@ -93,12 +99,16 @@ function notComparable(records: readonly StretchRecord[], { deployment, device }
       return 'the records are of different stretches';
     const lone = end.local.find((shard) => !shards.has(shard));
     if (lone !== undefined) return `the same trainer had shard ${lone}, whose record is not here`;
-    const { kind, description, processor, alone } = head.device;
-    const same = kind === device.name && description === device.description && alone === (deployment.shards === 1);
-    if (!same || processor !== process.arch)
-      return `it was computed with ${description} on ${processor}, here with ${device.description} on ${process.arch}`;
+    const here = deviceClass(device, version, deployment.shards === 1);
+    const fields = ['kind', 'description', 'version', 'processor', 'alone'] as const;
+    if (fields.some((field) => head.device[field] !== here[field]))
+      return `it was computed by ${classText(head.device)}, which is not ${classText(here)}`;
   }
   return undefined;
+}
+
+function classText({ version, kind, description, processor }: DeviceClass): string {
+  return `version ${version} with ${kind} (${description}) on ${processor}`;
 }
 
 /** A stretch at the beginning of a term begins from a state that its trainer has not signed. */

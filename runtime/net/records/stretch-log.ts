@@ -3,6 +3,7 @@
  * goes to the record of the stretch that its call lies in, though the stretch before it is still under way. A record is
  * complete when the state at its end is signed and every window of its calls has come.
  */
+import { cpus } from 'node:os';
 import type { Device } from '../../device/device.ts';
 import type { SavedStates } from '../../shard/shard.ts';
 import type { SafePath } from '../../support/safe-path.ts';
@@ -32,7 +33,9 @@ export interface DeviceClass {
 }
 
 export function deviceClass({ name, description }: Device, version: string, alone: boolean): DeviceClass {
-  return { kind: name, description, version, processor: process.arch, alone };
+  // Two processors of one architecture may add in other orders, as their vectors are as long.
+  const processor = `${process.arch}, ${cpus()[0]?.model ?? 'unknown'}`;
+  return { kind: name, description, version, processor, alone };
 }
 
 /** Who was on the other side of each border. */
@@ -245,7 +248,7 @@ export class StretchLog implements FrameLog {
       this.#silent = to;
       return undefined;
     }
-    const { path, beside } = folder.pathOf(deployment.run, `${shard}-${this.#term}-${from}`);
+    const { path, beside } = folder.pathOf(deployment.run, recordName(shard, this.#term, from));
     const file = new RecordFile(path, beside, {
       ...folder.port,
       trouble: (why) =>
@@ -272,6 +275,11 @@ export class StretchLog implements FrameLog {
     record.entries++;
     record.file.append(...wordsEntry(kind, value));
   }
+}
+
+/** Of its file, in the folder of its run. */
+export function recordName(shard: number, term: number, from: number): string {
+  return `${shard}-${term}-${from}`;
 }
 
 function windowName(way: 'in' | 'out', peer: number, call: number): string {
