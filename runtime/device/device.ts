@@ -4,7 +4,7 @@ import type { FieldType, Program } from '../../spec/program.ts';
 
 export type FieldData = Uint8Array | Int32Array | Float32Array;
 export type Tensor = Float32Array | Float64Array;
-/** What a function is given: fields of the data, or values that another function has made. */
+/** Inputs of a function: fields of the data, or values that another function has made. */
 export type RunInput = FieldData | Tensor;
 
 /** Where a batch stands in the training: what host scalars are worked out from. */
@@ -37,7 +37,7 @@ export interface Device {
   readonly description: string;
   /** How its products read their sides, where that is not as they are. */
   readonly precision?: Precision;
-  /** What it multiplies f16 with, the fastest first; nothing, or none, where it does not. */
+  /** Units that it multiplies f16 with, the fastest first; nothing, or none, where it does not. */
   readonly halves?: readonly HalfUnit[];
   /** Elements of a tensor that it takes at once, where larger ones have to lie in parts. */
   readonly bound?: number;

@@ -17,7 +17,7 @@ export interface Neighbour {
   readonly machine?: string;
 }
 
-/** What is said without a connection is lost: the driver says only what may be, or keeps it until there is one. */
+/** Sends messages. One that is sent without a connection is lost: the driver sends those that may be, and keeps others. */
 export interface LinkPort {
   /** To the synchronizer. */
   readonly send: (message: Message) => void;

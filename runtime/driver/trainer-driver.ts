@@ -29,7 +29,7 @@ type ShardEffect = Exclude<TrainerEffect, { readonly kind: 'send' | 'leave' | 'o
 export class TrainerDriver<S extends DrivenShard> {
   readonly #ports: TrainerPorts<S>;
   readonly #shards = new Map<string, S>();
-  /** What a shard does takes its turn, so a new term begins when the old one's last work has ended. */
+  /** Calls of a shard take turns, so a new term begins when the old one's last work has ended. */
   readonly #turns = new Turns();
   readonly #queue: TrainerEvent[] = [];
   #state: TrainerState = EMPTY_TRAINER;

@@ -1,7 +1,7 @@
 /** Streams that would grow for ever keep their newest records. */
 import type { Backplane } from '../backplane/backplane.ts';
 
-/** What people read of one run. */
+/** Events in the log of one run, which people read. */
 export const MAX_LOG_ENTRIES = 100_000;
 /** State hashes of one run, kept for audits. */
 export const MAX_COMMITS = 20_000;

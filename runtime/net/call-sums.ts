@@ -1,4 +1,4 @@
-/** What a shard sums up over the calls of an epoch: energies of its nodes, and what its evaluations compared. */
+/** Sums of a shard over the calls of an epoch: energies of its nodes, and the comparisons of its evaluations. */
 import type { Tensor } from '../device/device.ts';
 import { type Call, samplesOf } from '../training/calls.ts';
 import { compare, isSound } from '../training/metrics.ts';

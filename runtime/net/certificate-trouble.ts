@@ -1,4 +1,4 @@
-/** What is wrong with the certificate of a mesh that speaks wss, and what to do about it. */
+/** Faults of the certificate of a mesh that speaks wss, and their repairs. */
 import { EnvironmentError } from '../support/errors.ts';
 
 /** Node reads it once, when a program begins. */

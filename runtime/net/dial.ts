@@ -131,7 +131,7 @@ function dialOnce(options: DialOptions): Promise<Link> {
   });
 }
 
-/** What an operator types, where it is the key that was refused. */
+/** The command for an operator to type, where it is the key that was refused. */
 function keyRepair({ keys, role, address, pinned }: DialOptions, words: string): string | undefined {
   if (!words.includes(' the key ')) return undefined;
   const mesh = meshOptions(address, pinned && keyText(pinned));

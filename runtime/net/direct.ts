@@ -109,7 +109,7 @@ export class DirectBorders {
     return new DirectBorders(options, server);
   }
 
-  /** What neighbours dial. */
+  /** The address that neighbours dial. */
   get address(): string {
     const { port } = this.#server.address() as AddressInfo;
     return addressText({ ...this.#options.listen, port });

@@ -3,7 +3,7 @@
  * delay line behind it, in which they stay for a time. What goes in first comes out first.
  */
 
-/** What tells the time of a line, and calls back later. */
+/** The clock of a line, which also calls back later. */
 export interface LineClock {
   /** Milliseconds since any moment. */
   readonly now: () => number;
@@ -16,7 +16,7 @@ export interface LineOptions {
   readonly delayMilliseconds: number;
 }
 
-/** What may leave at once after a rest: the depth of the bucket, one Ethernet frame. */
+/** Bytes that may leave at once after a rest: the depth of the bucket, one Ethernet frame. */
 export const BURST_BYTES = 1500;
 
 /** A timer tells no shorter time. */

@@ -7,7 +7,7 @@ import { Duplex } from 'node:stream';
 import { connect as connectTls } from 'node:tls';
 import { EmulatedLine, type LineClock } from './emulated-line.ts';
 
-/** What a trainer emulates of its own link. */
+/** Properties of its own link that a trainer emulates. */
 export interface Emulation {
   /** Bytes a second; nothing: no bound. */
   readonly up?: number;
@@ -107,7 +107,7 @@ export class EmulatedSocket extends Duplex {
   }
 }
 
-/** What `createConnection` of a WebSocket is: TLS lies above what is emulated, as on a real link. */
+/** A `createConnection` for a WebSocket: TLS lies above what is emulated, as on a real link. */
 export function connectEmulated(link: EmulatedLink, secure: boolean): typeof createConnection {
   const connected = (options: TcpNetConnectOpts): Duplex => {
     const { host, port } = options;

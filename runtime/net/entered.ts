@@ -1,4 +1,4 @@
-/** What enters the state machine of a message: the signatures in it are checked here, and evidence is left out. */
+/** The part of a message that enters the state machine: its signatures are checked here, and evidence is left out. */
 import type { SynchronizerEvent, SynchronizerState } from '../roles/synchronizer-state.ts';
 import { exchangeHolds } from '../wire/border-keys.ts';
 import { canonicalBytes } from '../wire/canonical.ts';

@@ -25,7 +25,7 @@ export interface PlanFetch {
   readonly openPlan: (files: ReadonlyMap<string, Uint8Array>, shard: number) => Promise<OpenedPlan>;
 }
 
-/** What it takes is held until the shard is freed, also where this fails. @throws UserError `plan/memory`, `plan/…` */
+/** Its memory is held until the shard is freed, also where this fails. @throws UserError `plan/memory`, `plan/…` */
 export async function fetchPlan(
   at: Pick<ShardId, 'run' | 'shard'>,
   deployment: Deployment,

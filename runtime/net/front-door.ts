@@ -35,7 +35,7 @@ export interface DoorOptions extends Pick<Welcoming, 'keys' | 'inviteKey' | 'ref
   /** Of web pages that may connect; others are refused; programs other than browsers send none. */
   readonly origins?: readonly string[];
   readonly count: (code: Refusal) => void;
-  /** What a connection is taken over, from its upgrade on: the socket itself unless said. */
+  /** The stream that a connection is taken over, from its upgrade on: the socket itself unless given. */
   readonly over?: (socket: Socket) => Duplex;
   /** @returns whether there is a place for it */
   readonly enter?: (socket: WebSocket, session: Session, key: string) => boolean;

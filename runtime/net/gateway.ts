@@ -79,7 +79,7 @@ const SHARES: Shares = {
   trainer: { perSecond: 300, most: 500 },
   viewer: { perSecond: 20, most: 60 },
 };
-/** What a message costs grows with it: so many bytes count as one. */
+/** The cost of a message grows with its length: so many bytes count as one. */
 const MESSAGE_BYTES = 16 * 1024;
 /** Processes that begin anew under one key: a dozen at once, then one every five seconds. */
 const INSTANCES = { perSecond: 0.2, most: 12 };
@@ -147,7 +147,7 @@ export class Gateway {
     this.#resumeAfter(peer, wait);
   }
 
-  /** What had been read already is handled, and charged, while it is paused: then it waits for longer. */
+  /** Messages that had been read already are handled, and charged, while it is paused: then it waits for longer. */
   #resumeAfter(peer: Peer, wait: number): void {
     setTimeout(() => {
       const more = peer.allowance.wait(performance.now());
@@ -327,7 +327,7 @@ export class Gateway {
       });
   }
 
-  /** What the other end is told; a bug's own words are for the log of this one. */
+  /** Reason for the other end; a bug's own words are for the log of this one. */
   #errorOf(error: unknown): { readonly code: string; readonly message: string; readonly repair?: string } {
     const { code, message, repair } = error as { code?: unknown; message?: unknown; repair?: unknown };
     if (typeof code === 'string' && /^[a-z]+\/[a-z-]+$/.test(code) && typeof message === 'string')

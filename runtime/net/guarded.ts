@@ -1,6 +1,6 @@
 /** The second line of defence: a handler of input from outside may throw, and only that connection ends. */
 
-/** What is done with a connection whose handler threw. */
+/** A connection whose handler threw, and the ways to end it. */
 export interface Caught {
   /** Ends the connection. */
   readonly end: () => void;

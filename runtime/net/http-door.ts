@@ -23,7 +23,7 @@ export interface HttpDoorOptions {
   readonly hosts: Hosts;
   readonly certificate?: Certificate;
   readonly tokens?: Tokens;
-  /** What `/metrics` says. */
+  /** Text of `/metrics`. */
   readonly metrics: () => string;
   readonly limits?: ServerLimits;
 }

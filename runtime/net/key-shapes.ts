@@ -1,4 +1,4 @@
-/** What is kept and told of a key of a mesh. */
+/** Records of a key of a mesh, as they are kept and told. */
 import { oneOf, optional, text, time } from '../support/shape.ts';
 
 export const KEY_FIELDS = {

@@ -1,4 +1,4 @@
-/** What operators ask about keys and invites, and what becomes of the connections of keys that they change. */
+/** Questions of operators about keys and invites; connections of keys that they change are ended. */
 import type { SynchronizerState } from '../roles/synchronizer-state.ts';
 import type { Question } from '../wire/messages.ts';
 import { answerTo, type KeysPage } from './answers.ts';

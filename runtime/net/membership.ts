@@ -18,7 +18,7 @@ import { KEY_FIELDS } from './key-shapes.ts';
 import { parsedJson } from './parsed-json.ts';
 import type { Refuse, Unwelcome } from './welcome.ts';
 
-/** What is kept of a key. Times are milliseconds of the synchronizer's clock. */
+/** Record of a key. Times are milliseconds of the synchronizer's clock. */
 export interface KeyRecord {
   readonly role: Role;
   readonly added?: number;
@@ -88,7 +88,7 @@ export class Membership {
     return membership;
   }
 
-  /** What the key may be now; nothing for unknown, expired and revoked ones. */
+  /** The role of the key now; nothing for unknown, expired and revoked ones. */
   roleOf(key: string): Role | undefined {
     const record = this.#keys.get(key);
     return record && this.#isGood(record) ? record.role : undefined;
@@ -332,7 +332,7 @@ export function newInvite(): Invite {
   return { id: randomBytes(6).toString('hex'), secret: hex(randomBytes(32)) };
 }
 
-/** What a synchronizer may know of an invite. */
+/** The part of an invite that a synchronizer may know. */
 export function inviteKeyText({ secret }: Invite): string {
   return keyText(keyPairFromSeed(new Uint8Array(Buffer.from(secret, 'hex'))).publicKey);
 }

@@ -2,7 +2,7 @@
 import { isLoopback } from '../support/loopback.ts';
 import { type Address, addressText, DEFAULT_PORT } from './address.ts';
 
-/** What has to be said with an address beyond this machine that is not encrypted. */
+/** Option that an address beyond this machine needs where it is not encrypted. */
 export function insecureOption(address: Address): string[] {
   return address.secure || isLoopback(address.host) ? [] : ['--insecure'];
 }

@@ -1,4 +1,4 @@
-/** What `nmc status` shows. */
+/** The state of a mesh, as `nmc status` shows it. */
 import type { Checked } from '../../spec/run-events.ts';
 import { type MeasuredLink, withLink } from '../roles/measured-link.ts';
 import { isActive } from '../roles/synchronizer.ts';
@@ -23,7 +23,7 @@ export interface ShardStatus {
   readonly borders: number;
   readonly direct: number;
   readonly reason: string;
-  /** What limits its rate, in words; empty while it does not run. */
+  /** The limit of its rate, in words; empty while it does not run. */
   readonly limit: string;
 }
 
@@ -55,7 +55,7 @@ export interface RunStatus {
   readonly age?: number;
   /** Of one epoch. */
   readonly batches?: number;
-  /** What limits the whole of it, in words; empty while it does not train. */
+  /** The limit of the whole run, in words; empty while it does not train. */
   readonly limit?: string;
   /** The one shard that limits it, or the two of a border. */
   readonly limitedBy?: readonly number[];

@@ -18,7 +18,7 @@ import {
 } from '../wire/link-estimate.ts';
 import { encodeProbe } from '../wire/routing.ts';
 
-/** What was measured of a trainer's link. */
+/** Measurements of a trainer's link. */
 export interface ProbedLink {
   readonly upload: number;
   readonly download: number;

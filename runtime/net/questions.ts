@@ -33,7 +33,7 @@ export class Questions {
   }
 }
 
-/** What a gateway says about a question that it does not answer. */
+/** The error by which a gateway does not answer a question, in its own words. */
 function answerError({ code, message, repair }: NonNullable<Answer['error']>): UserError {
   const words = repair === undefined ? undefined : printable(repair);
   return new UserError(new RelayedCode(printable(code, 60)), printable(message), words);

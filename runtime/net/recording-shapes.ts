@@ -1,4 +1,4 @@
-/** What has entered a synchronizer, as its recording keeps it: what is held to before it is gone through again. */
+/** Events that have entered a synchronizer, as its recording keeps them: they are verified before they are replayed. */
 import type { RecordedEvent, RecordedPiece } from '../roles/recording.ts';
 import type {
   MemberState,

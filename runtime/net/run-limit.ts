@@ -11,7 +11,7 @@ const WORKS = 0.5;
 export interface RunLimit {
   /** One shard, or the two of a border; none while it does not train. */
   readonly shards: readonly number[];
-  /** What each of them does to the rate. */
+  /** Effect of each of them on the rate. */
   readonly by: 'work' | 'loading' | 'border' | 'nothing';
 }
 

@@ -7,7 +7,7 @@ const CHUNK = 256 * 1024;
 /** Milliseconds for one piece: a peer that does not take it in this time does not read. */
 const MAX_STALL_MILLISECONDS = 30_000;
 
-/** What a blob is read from, piece by piece. */
+/** The source of a blob, read piece by piece. */
 export interface Pieces {
   readonly bytes: number;
   /** @returns nothing behind the last one */

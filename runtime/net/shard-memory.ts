@@ -24,7 +24,7 @@ const ROW_NUMBER_BYTES = 8;
 /** A tensor's line in the head of a part, without its name. */
 const HEAD_LINE_BYTES = 512;
 
-/** What all shards of one run share: the record, and the plan's files, as they come and as they are loaded. */
+/** Memory that all shards of one run share: the record, and the plan's files, as they come and as they are loaded. */
 export function planNeeds(deployment: Deployment): Need[] {
   const files = deployment.plan.reduce((sum, f) => sum + f.bytes, 0);
   return [
@@ -33,7 +33,7 @@ export function planNeeds(deployment: Deployment): Need[] {
   ];
 }
 
-/** What one shard takes. @param memory that the plan says of it: its states and the values of one batch */
+/** Memory of one shard. @param memory that the plan says of it: its states and the values of one batch */
 export function shardNeeds(
   deployment: Deployment,
   schedule: ShardSchedule,
@@ -82,7 +82,7 @@ interface Place {
   readonly shard: number;
 }
 
-/** What the shards of one process hold, against what they may in all. */
+/** Memory that the shards of one process hold, against the most that they may in all. */
 export class MemoryLedger {
   readonly #most: number;
   /** By run: what its shards share, and what each of them has. */

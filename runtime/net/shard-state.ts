@@ -24,10 +24,10 @@ export function decodeState(bytes: Uint8Array): SavedStates {
   return { parameters: withPrefix(PARAMETER), auxiliary: withPrefix(AUXILIARY) };
 }
 
-/** What the hash of a state begins with. */
+/** First bytes of what the hash of a state covers. */
 export const STATE_HASH = 'nmc/state/2\n';
 
-/** What stands before the bytes of a tensor in the hash. */
+/** Bytes before those of a tensor in the hash. */
 export function tensorHead({ name, dtype, shape }: Omit<NamedTensor, 'data'>): string {
   return `\n${JSON.stringify([name, dtype, shape])}\n`;
 }

@@ -1,4 +1,4 @@
-/** What a WebSocket may hold before it is read, and what its end may say. */
+/** Bounds of a WebSocket: the bytes that it holds before they are read, and the words of its end. */
 import type { WebSocket } from 'ws';
 import { printable } from '../support/printable.ts';
 

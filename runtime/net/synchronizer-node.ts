@@ -198,7 +198,7 @@ export class SynchronizerNode {
     this.#review(key, `its key is ${role} now`);
   }
 
-  /** What a key may not have any more ends at once: its connections, and its shards are reassigned. */
+  /** Ends at once what a key may not have any more: its connections; its shards are reassigned. */
   #review(key: string, reason: string): void {
     if (this.#driver.state.members[key] && !this.#membership.mayBe(key, 'trainer'))
       this.#happen({ kind: 'expelled', key, reason });

@@ -137,7 +137,7 @@ export class LoadedShard implements DrivenShard {
     return this.#host.borders.ownerOf(shard);
   }
 
-  /** What goes to this trainer takes another way from now on. */
+  /** Sends all further packets to this trainer another way. */
   reroute(key: string): void {
     this.#host.borders.reroute(key);
   }

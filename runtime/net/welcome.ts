@@ -37,7 +37,7 @@ export interface Welcoming {
   readonly inviteKey: (invite: string) => Uint8Array | undefined;
   /** @returns why this key may not have this role, or nothing. @param invite that was shown */
   readonly refuse: Refuse;
-  /** What that counts as. */
+  /** The kind of refusal that this counts as. */
   readonly unlisted: 'not listed' | 'not a neighbour';
   /** A connection was not admitted. */
   readonly refused: (reason: HandshakeRefusal) => void;

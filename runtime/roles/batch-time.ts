@@ -7,7 +7,7 @@ import { secondsOfCounted } from '../../spec/costs.ts';
 import type { BatchWork, Deployment, ShardNeeds } from '../wire/deployment.ts';
 import type { Capability } from '../wire/messages.ts';
 
-/** What a placement is chosen by: absent in deployments of older versions. */
+/** Facts that a placement is chosen by: absent in deployments of older versions. */
 export interface TimedNeeds {
   readonly needs: readonly Required<Pick<ShardNeeds, 'work' | 'sends' | 'flops'>>[];
   readonly pace: NonNullable<Deployment['pace']>;

@@ -91,7 +91,7 @@ function judge(work: Work, run: RunState, values: readonly (number | null)[], ho
   else exclude(work, wentBack(next), { key, shard, what: 'check/differs', evidence: said });
 }
 
-/** What the trainers say of evaluation `i` of the last epoch. */
+/** Reports of the trainers on evaluation `i` of the last epoch. */
 function claimedOf({ checks, rows, deployment: { evaluations } }: RunState, i: number): number {
   return (i === validationIn(evaluations) ? rows.at(-1)?.validation : checks[i]?.value) ?? Number.NaN;
 }

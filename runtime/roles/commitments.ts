@@ -5,7 +5,7 @@ import type { HostedShard } from './trainer-state.ts';
 /** State hashes in one message. */
 const MAX_STATES = 500;
 
-/** What was signed and not sent yet, in messages; the newest one is kept, for it has to be known before a part. */
+/** Signed states that are not sent yet, in messages; the newest one is kept, for it has to be known before a part. */
 export function takeCommits(shard: HostedShard): {
   readonly shard: HostedShard;
   readonly messages: readonly Message[];
@@ -19,7 +19,7 @@ export function takeCommits(shard: HostedShard): {
   return { shard: { ...shard, commits: [], newest }, messages };
 }
 
-/** What has to be known before a part: it may have been lost with a connection. */
+/** Signed states that have to be known before a part: they may have been lost with a connection. */
 export function newestCommit(shard: HostedShard): readonly Message[] {
   const newest = shard.commits.at(-1) ?? shard.newest;
   return newest ? [commitOf(shard, [newest])] : [];

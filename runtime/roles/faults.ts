@@ -47,7 +47,7 @@ export interface Lie {
   readonly key: string;
   readonly shard: number;
   readonly what: string;
-  /** What shows it: a hash, or the two things that do not agree. */
+  /** The evidence: a hash, or the two things that do not agree. */
   readonly evidence: string;
 }
 

@@ -1,4 +1,4 @@
-/** What a trainer's link carries: as measured by the gateway, within what its owner allows. */
+/** Rates of a trainer's link: as measured by the gateway, within the limits of its owner. */
 import type { Capability } from '../wire/messages.ts';
 
 /** Measured by the gateway at its own end. */

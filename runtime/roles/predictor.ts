@@ -9,7 +9,7 @@
 export interface PredictorState {
   /** The slot that new requests get. */
   readonly current?: { readonly slot: number; readonly version: string };
-  /** What is under way: asking for the newest version, or loading it into a slot. */
+  /** Work under way: asking for the newest version, or loading it into a slot. */
   readonly busy?: { readonly what: 'look' | 'load'; readonly slot: number; readonly since: number };
   /** Slots of requests under way, by request. */
   readonly requests: Readonly<Record<number, number>>;

@@ -15,7 +15,7 @@ import type { Work } from './work.ts';
 /** FLOP/s: a trainer that says less, or nothing, is taken to reach so much. */
 const SOME_RATE = 1e9;
 
-/** What a heartbeat says of a shard. */
+/** Takes a heartbeat's report of a shard. */
 export function withReport(run: RunState, report: ShardReport, now: number): RunState {
   const next = { ...run, reports: { ...run.reports, [report.shard]: report } };
   if (run.phase !== 'running') return next;

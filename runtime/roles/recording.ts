@@ -23,7 +23,7 @@ export interface RecordedPiece {
 export interface ReplayedStep extends Step {
   readonly at: number;
   readonly event: SynchronizerEvent;
-  /** What is not as it was recorded; nothing where all is. */
+  /** Differences from the recording; nothing where there are none. */
   readonly difference?: string;
   /** The machine began again from a recorded state, before this event. */
   readonly fromBase: boolean;
@@ -46,7 +46,7 @@ export class Recording {
     this.#last = state;
   }
 
-  /** What was noted since it was last taken. @param rebase the next piece begins with a base, wherever it goes on */
+  /** Notes since they were last taken. @param rebase the next piece begins with a base, wherever it goes on */
   take(rebase = false): readonly RecordedPiece[] {
     this.#endPiece();
     const taken = this.#pieces;

@@ -1,4 +1,4 @@
-/** What a heartbeat says of a shard: how far it is, how fast since the last one, and what holds it up. */
+/** Report of a shard in a heartbeat: how far it is, how fast since the last one, and what holds it up. */
 import type { ShardReport } from '../wire/messages.ts';
 import { HEARTBEAT_MS } from './liveness.ts';
 import type { HostedShard, Measure, Meter } from './trainer-state.ts';

@@ -1,4 +1,4 @@
-/** What a synchronizer knows. The part of a run that `StoredRun` names is durable before anyone is told of it. */
+/** Knowledge of a synchronizer. The part of a run that `StoredRun` names is durable before anyone is told of it. */
 import type { Checked, CheckResult, KeptEpoch, RunEvent } from '../../spec/run-events.ts';
 import type { Deployment } from '../wire/deployment.ts';
 import type { Capability, Exchange, Message, Part, ShardReport } from '../wire/messages.ts';
@@ -13,7 +13,7 @@ export interface MemberState {
   /** Of its program. */
   readonly version?: string;
   readonly capability: Capability;
-  /** What the gateway has measured of its link; nothing before it has. */
+  /** The gateway's measurements of its link; nothing before there are any. */
   readonly measured?: MeasuredLink;
   readonly connected: boolean;
   /** When it was last heard. */
@@ -55,7 +55,7 @@ export type Phase =
   | 'done'
   | 'failed';
 
-/** What a trainer has not done, or not well; it proves nothing against it. */
+/** Failings of a trainer, which prove nothing against it. */
 export interface Fault {
   readonly key: string;
   readonly shard: number;
@@ -136,7 +136,7 @@ export interface RunState extends StoredRun {
   readonly reports: Readonly<Record<number, ShardReport>>;
   /** While halting: the call behind which each shard can stop. */
   readonly pausing: Readonly<Record<number, number>>;
-  /** What it becomes when it has halted. */
+  /** Its phase when it has halted. */
   readonly haltInto: 'stopped' | 'suspended';
   readonly haltSince: number;
   /** Since when the time of the next manifest counts. */
@@ -154,7 +154,7 @@ export interface SynchronizerState {
   readonly limits: Limits;
 }
 
-/** What the signatures in a message prove; checked by the caller. */
+/** Facts that the signatures in a message prove; checked by the caller. */
 export type Proof = 'proved' | 'false' | 'undecided';
 
 /** Why a message has no effect. */
@@ -189,7 +189,7 @@ export type SynchronizerEvent =
   | { readonly kind: 'disconnected'; readonly key: string }
   /** The trainer's process lives, however busy it is. */
   | { readonly kind: 'alive'; readonly key: string; readonly instance: string }
-  /** What the gateway has seen of a trainer's link. */
+  /** The gateway's view of a trainer's link. */
   | { readonly kind: 'measured'; readonly key: string; readonly link: Omit<MeasuredLink, 'at'> }
   | { readonly kind: 'deploy'; readonly deployment: Deployment; readonly hash: string }
   | { readonly kind: 'stop'; readonly run: string }
@@ -257,7 +257,7 @@ export function storedOf(run: RunState): StoredRun {
   };
 }
 
-/** What a run begins with, and what older versions have not written down. */
+/** Values that a run begins with, and that older versions have not written down. */
 export const UNTROUBLED = { faults: [], excluded: [], disputes: [], trained: [], differences: 0 } as const;
 
 /** A run as an older version has kept it: ownership's `term` was called `epoch`. */
@@ -266,7 +266,7 @@ export function upgraded(stored: { readonly epoch?: unknown; readonly term?: unk
   return { ...UNTROUBLED, ...rest, term: rest.term ?? epoch ?? 0 };
 }
 
-/** What is known of a term when it begins. */
+/** Knowledge of a term when it begins. */
 export function freshTerm(now: number) {
   const progress: Progress = { since: now, shards: {}, slowest: { calls: 0, at: now }, measured: {} };
   return { exchanges: {}, parts: {}, verifying: 0, commits: {}, reports: {}, pausing: {}, progress } as const;

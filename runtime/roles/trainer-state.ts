@@ -1,4 +1,4 @@
-/** What a trainer knows of its shards, what can happen to it, and what it asks of the world around it. */
+/** Knowledge of a trainer about its shards, its events, and its requests to the world around it. */
 import type { Call } from '../training/calls.ts';
 import type { Deployment } from '../wire/deployment.ts';
 import type { Assign, Commit, Dispute, Exchange, Message, Part } from '../wire/messages.ts';
@@ -59,12 +59,12 @@ export interface Meter {
   readonly calls: number;
 }
 
-/** What a loaded shard has counted since it was loaded, and what holds it up now. */
+/** Counts of a loaded shard since it was loaded, and what holds it up now. */
 export interface Measure {
   readonly ticks: number;
   /** Of device work. */
   readonly busyMilliseconds: number;
-  /** What it waits for, in words; nothing while its device works. */
+  /** The thing that it waits for, in words; nothing while its device works. */
   readonly awaits: string;
   /** Shards whose frames it waits for. */
   readonly waits: readonly number[];
@@ -90,13 +90,13 @@ export type Grievance = Pick<Dispute, 'peer' | 'call' | 'what' | 'evidence'>;
 /** Stored, and signed by this trainer. */
 export type SavedPart = Pick<Part, 'blob' | 'hash' | 'totals' | 'signature'>;
 
-/** What a step of a shard ended with. */
+/** Outcome of a step of a shard. */
 export type Outcome = 'send' | 'needs' | 'done' | 'idle';
 
 export interface TrainerState {
   readonly connected: boolean;
   readonly shards: Readonly<Record<string, HostedShard>>;
-  /** What must arrive and waits for the next connection. */
+  /** Messages that must arrive and wait for the next connection. */
   readonly unsent: readonly Message[];
   /** It wants to go. */
   readonly leaving: boolean;
@@ -128,7 +128,7 @@ export type TrainerEvent =
       readonly at: ShardId;
       readonly calls: number;
       readonly part: SavedPart;
-      /** What it has signed with it. */
+      /** States that it has signed with it. */
       readonly commits?: Commit['states'];
       readonly measured: Measured;
     }

@@ -37,7 +37,7 @@ function goneIfFree({ state, effects }: TrainerStep): TrainerStep {
   return { state, effects: [...effects, { kind: 'leave', reason: 'the mesh is away, and it held no shards' }] };
 }
 
-/** What must arrive waits for the next connection; reports of the moment do not. */
+/** Messages that must arrive wait for the next connection; reports of the moment do not. */
 function keepUnsent({ state, effects }: TrainerStep): TrainerStep {
   const said = effects.flatMap((e) => (e.kind === 'send' ? [e.message] : []));
   const kept = said.filter(({ type }) => !SAID_AGAIN.has(type));

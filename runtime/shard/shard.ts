@@ -35,13 +35,13 @@ export interface SavedStates {
   readonly auxiliary: readonly NamedTensor[];
 }
 
-/** What a shard begins from: nothing but a seed, or the tensors of a snapshot. */
+/** Beginning of a shard: nothing but a seed, or the tensors of a snapshot. */
 export type Beginning =
   | {
       readonly seed: number;
       readonly statistics: ReadonlyMap<string, Standardization>;
       readonly weights?: readonly NamedTensor[];
-      /** What was drawn from the seed already. */
+      /** Tensors that were drawn from the seed already. */
       readonly drawn?: Drawn;
     }
   | { readonly tensors: readonly NamedTensor[] };

@@ -38,7 +38,7 @@ interface Measured {
   readonly fields: readonly string[];
 }
 
-/** What a training measures: the data of each check, then those of validation. */
+/** Data that a training measures on: those of each check, then those of validation. */
 export function measuredIn(plan: Plan, data: TrainingData): Measured[] {
   const all = plan.checks.map((check, i) => ({ check, from: check.data, dataset: data.checks[i] }));
   const [by, from] = [validatedBy(plan), plan.training?.validation];

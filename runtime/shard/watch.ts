@@ -1,4 +1,4 @@
-/** What long work tells while it goes on, and how it is asked to end early. */
+/** Progress of long work, and the request to end it early. */
 
 export interface Watch {
   /** Asked between two batches. */

@@ -42,13 +42,13 @@ export interface Evaluation extends training.Evaluation {
   readonly remembers?: boolean;
 }
 
-/** What one training batch makes a shard do: pieces that cost time, counted. */
+/** Work of a shard in one training batch: pieces that cost time, counted. */
 export interface BatchWork extends CountedWork {
   /** Bytes of the state, read and hashed behind it. */
   readonly state: number;
 }
 
-/** What a shard sends another in one training batch. */
+/** Bytes that a shard sends another in one training batch. */
 export interface Sends {
   readonly to: number;
   readonly bytes: number;
@@ -57,7 +57,7 @@ export interface Sends {
   readonly hops: number;
 }
 
-/** What a shard takes, for placement, and what it may know and say. */
+/** Needs of a shard, for placement, and what it may know and say. */
 export interface ShardNeeds {
   /** Bytes, in f32. */
   readonly memory: number;
@@ -86,7 +86,7 @@ export interface Deployment {
   readonly train: DataRef;
   /** Of each evaluation. */
   readonly checks: readonly DataRef[];
-  /** What `standardize` needs: mean by element as a blob of f32, and the scale. */
+  /** Statistics for `standardize`: mean by element as a blob of f32, and the scale. */
   readonly statistics: readonly { readonly field: string; readonly mean: BlobRef; readonly scale: number }[];
   /**
    * Of a training batch whose borders all lie between trainers: one-way delays, one after the other, and which share of
@@ -99,9 +99,9 @@ export interface Deployment {
   readonly batch: number;
   /** Steps of a sequence, each a call of its own; absent: samples are not sequences. */
   readonly sequence?: number;
-  /** What the optimiser adds to the size of a gradient: an error below it moves no weight. */
+  /** Number that the optimiser adds to the size of a gradient: an error below it moves no weight. */
   readonly epsilon?: number;
-  /** What its data were, as a run's folder keeps it: every later reading is held to it. */
+  /** Record of its data, as a run's folder keeps it: every later reading is held to it. */
   readonly trainedOn?: DataRecord;
   /** Evaluations after each epoch: one for each check of the plan, in its order, then the validation. */
   readonly evaluations: readonly Evaluation[];

@@ -1,4 +1,4 @@
-/** What the borders of a shard tell its record: each packet as it comes and goes, and each window that a neighbour signed. */
+/** Reports of a shard's borders to its record: each packet in and out, and each window that a neighbour signed. */
 import type { Window } from './window.ts';
 
 export interface FrameLog {

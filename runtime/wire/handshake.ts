@@ -114,7 +114,7 @@ export function prove(
   return { proof, session: { id, role: first.role, peer } };
 }
 
-/** What a proof has shown beside the dialler's key. */
+/** Facts that a proof has shown beside the dialler's key. */
 export interface Accepted {
   /** The invite whose secret the dialler knows. */
   readonly invite?: string;
@@ -152,7 +152,7 @@ function sessionId(first: unknown, unsigned: unknown): Uint8Array | undefined {
   return hello && challenge ? sha256(text('nmc/session/2\n'), hello, text('\n'), challenge) : undefined;
 }
 
-/** What an end signs: which end it is, the session, and for whom. */
+/** Bytes that an end signs: which end it is, the session, and for whom. */
 function signed(end: 'dialler' | 'listener', session: Uint8Array, recipient: Uint8Array): Uint8Array {
   return Buffer.concat([text(`nmc/handshake/2/${end}\n`), session, recipient]);
 }

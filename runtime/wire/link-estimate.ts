@@ -1,4 +1,4 @@
-/** What a link carries, from the times at which the pieces of a train arrived. */
+/** Estimates the rate of a link from the times at which the pieces of a train arrived. */
 
 import { boundedCount, listOf } from '../support/bounded.ts';
 

@@ -3,7 +3,7 @@ import type { Costs } from '../../spec/costs.ts';
 import type { Deployment } from './deployment.ts';
 import type { RootEvidence, ValuesEvidence } from './evidence.ts';
 
-/** What a trainer offers. Measured where it can be; 0 where it is not known. */
+/** Offer of a trainer. Measured where it can be; 0 where it is not known. */
 export interface Capability {
   readonly cores: number;
   /** Bytes that shards may use. */
@@ -46,12 +46,12 @@ export interface ShardReport {
   readonly busy: number;
   readonly bytesSent: number;
   readonly bytesReceived: number;
-  /** What it waits for, in words. */
+  /** The thing that it waits for, in words. */
   readonly reason: string;
   /** Borders with shards of other trainers, and how many of them are direct. */
   readonly borders?: number;
   readonly direct?: number;
-  /** What limits its rate: `work`, or what it waits for most of the time. */
+  /** The limit of its rate: `work`, or what it waits for most of the time. */
   readonly limit?: string;
   /** Shards whose frames it waits for; empty while its device works. */
   readonly waits?: readonly number[];
@@ -142,7 +142,7 @@ export interface Dispute {
    * Values that no honest shard sends; a window of other packets; packets that cannot be read, which proves nothing.
    */
   readonly what: 'values' | 'root' | 'border';
-  /** What the peer has signed: it proves who lied. */
+  /** Statements that the peer has signed: they prove who lied. */
   readonly evidence?: ValuesEvidence | RootEvidence;
 }
 

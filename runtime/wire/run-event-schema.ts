@@ -3,7 +3,7 @@ import { Ajv2020, type ValidateFunction } from 'ajv/dist/2020.js';
 import type { RunEvent } from '../../spec/run-events.ts';
 import { readSpecJson } from '../support/spec-file.ts';
 
-/** What is told of an event that follows the schema, of one that another version knows, and of one that follows none. */
+/** Verdict on an event: it follows the schema, only another version knows it, or it follows none. */
 export type ReadEvent = { readonly event: RunEvent } | { readonly event: undefined } | { readonly problem: string };
 
 let validators: ReadonlyMap<string, ValidateFunction> | undefined;

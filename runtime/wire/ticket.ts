@@ -47,7 +47,7 @@ export function ticketProblem(
   return now < ticket.expires ? undefined : 'expired';
 }
 
-/** What its bearer may have of the mesh beside the record: plan, statistics, and the columns that the shard reads. */
+/** Rights of its bearer beside the record: plan, statistics, and the columns that the shard reads. */
 export function blobsOfTicket({ shard }: Ticket, { plan, statistics, train, checks, needs }: Deployment): BlobRef[] {
   const reads = needs[shard]?.reads;
   const columns = [train, ...checks].flatMap((data, i) => {

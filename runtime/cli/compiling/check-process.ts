@@ -8,7 +8,7 @@ import { makeTemporaryFolder, removeAll } from '../../support/safe-files.ts';
 import type { Deployment } from '../../wire/deployment.ts';
 import { watchMemory } from '../mesh/watch-memory.ts';
 
-/** What the program itself takes, with its device. */
+/** Memory of the program itself, with its device. */
 const OWN_BYTES = 400e6;
 /** Of what is free, the process may take so much. */
 const SHARE = 0.5;

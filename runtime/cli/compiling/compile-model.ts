@@ -125,12 +125,12 @@ export function requireTask(selected: Selected, path: string): Selected & { task
   return { ...selected, task };
 }
 
-/** What a plan says of where it comes from. */
+/** Statements of a plan about its origin. */
 export function planInputs(model: CheckedModel): PlanInputs {
   return inputsOf(compilerName(), model.texts);
 }
 
-/** What NMC_DEBUG shows: times, the program behind each pass, the graphs of ONNX. */
+/** Output of NMC_DEBUG: times, the program behind each pass, the graphs of ONNX. */
 export const OBSERVER: Observer = { timed, made: debugMade };
 
 function debugMade(made: Made): void {

@@ -14,7 +14,7 @@ export interface GpuKernels {
   readonly files: ReadonlyMap<string, Uint8Array>;
 }
 
-/** What to make of a program. */
+/** Kernels to make of a program. */
 export interface KernelChoice {
   /** Those of every device when absent. */
   readonly tiles?: TileChoice;
@@ -23,7 +23,7 @@ export interface KernelChoice {
    * has more parts than a kernel can bind.
    */
   readonly bound?: number | undefined;
-  /** What multiplies in `f16`; as any numbers when absent. */
+  /** The unit that multiplies in `f16`; as any numbers when absent. */
   readonly halves?: HalfUnit | undefined;
   /** Each kernel as a launch of its own, however small. */
   readonly apart?: boolean;

@@ -16,7 +16,7 @@ import { lowerHere } from './lower-here.ts';
 /** Operations of a function with its ticks written out: what a graph for the CPU has. */
 const MAX_OPERATIONS = 250_000;
 
-/** What will be called of a plan. */
+/** Functions of a plan that will be called. */
 export interface Calls {
   /** Functions of the model; all when absent. */
   readonly called?: readonly string[];

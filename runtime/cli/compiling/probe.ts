@@ -66,7 +66,7 @@ async function firstBatch(
   throw new Error('the data have no batch');
 }
 
-/** What was found, in one line. */
+/** The result of a probe, in one line. */
 export function probeText({ curvature, limit, rate }: Probe): string {
   const found = `largest curvature ${curvature.toPrecision(3)}, so rates up to ${limit.toPrecision(3)} settle`;
   if (!(rate > limit)) return `probe  ${found}; the rate is ${rate}`;

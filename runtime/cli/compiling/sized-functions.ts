@@ -16,7 +16,7 @@ import type { Calls } from './plan-executables.ts';
 
 /** Samples at once, besides a plan's own batch. */
 const SIZES = [1, 8, 64];
-/** What a core does in less than a millisecond. */
+/** Work that a core does in less than a millisecond. */
 const QUICK_FLOPS = 2e7;
 
 /** A plan, where functions for fewer samples will be called with those, and what will be called of it. */
@@ -25,7 +25,7 @@ export interface Sized extends Calls {
   readonly called: readonly string[];
 }
 
-/** What predicts so many samples, batch by batch. */
+/** Functions that predict so many samples, batch by batch. */
 export function sizesFor(loaded: VerifiedPlan, prediction: PlanPrediction, samples: number): Sized {
   const { batch, function: whole } = prediction;
   const left = samples % batch;

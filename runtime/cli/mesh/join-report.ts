@@ -109,7 +109,7 @@ export class JoinReport implements TrainerNews {
     );
   };
 
-  /** What happens in the program: on a terminal in words, and not what has been said already. */
+  /** Events in the program: on a terminal in words, without those that have been told already. */
   readonly log = (event: Readonly<Record<string, unknown>>): void => {
     const { json, terminal, progress, log } = this.#output;
     if (!terminal || json) log(event);

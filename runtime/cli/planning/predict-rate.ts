@@ -42,7 +42,7 @@ export function placeOn(
   return place(needs, all, pacing.on, undefined, pacing);
 }
 
-/** What is trained where. */
+/** The training, and the trainers of its shards. */
 export interface Placed {
   readonly shards: readonly RatedShard[];
   /** Keys of trainers, by shard. */

@@ -1,4 +1,4 @@
-/** What any thread does with a program's engine when it is asked to. */
+/** Carries out a request to a program's engine, in any thread. */
 import type { CpuEngine } from './engine.ts';
 import type { Request, Value } from './messages.ts';
 

@@ -8,7 +8,7 @@ import { type Shape, sizeOf } from '../../../spec/program.ts';
 const { onnx } = onnxProto;
 
 export interface ConstantState {
-  /** What the graph calls it. */
+  /** Its name in the graph. */
   readonly name: string;
   readonly shape: Shape;
   /** Zero where nothing was written. */

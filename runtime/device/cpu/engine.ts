@@ -35,7 +35,7 @@ interface Loaded {
   readonly places: Places;
   /** The places of its results, by their names. */
   readonly results: ReadonlyMap<string, Placed>;
-  /** What kernels read of the graph. */
+  /** The part of the graph that kernels read. */
   readonly read: ReadonlySet<string>;
 }
 
@@ -365,7 +365,7 @@ function resultsOf(manifest: CpuManifest, places: Places): Map<string, Placed> {
   );
 }
 
-/** What the graph calls a state or a field. */
+/** Name of a state or a field in the graph. */
 const nameIn = ({ graphNames }: CpuManifest, name: string): string => graphNames?.[name] ?? name;
 
 function dataOf(placed: Placed): Float32Array {

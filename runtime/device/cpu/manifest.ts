@@ -1,4 +1,4 @@
-/** What a compiled function of the CPU says of itself, read from the bytes that were made for it. */
+/** The manifest of a compiled function of the CPU, read from the bytes that were made for it. */
 import type { CpuManifest } from '../../../spec/cpu-manifest.ts';
 
 /** @throws Error for what is not a manifest: nothing from outside comes here, so that would be our own mistake */

@@ -1,4 +1,4 @@
-/** What goes between the command and the threads that run the device. */
+/** Messages between the command and the threads that run the device. */
 import type { Position, RunInput, Tensor } from '../device.ts';
 import type { EngineState } from './engine.ts';
 
@@ -47,12 +47,12 @@ export type Reply =
   | { readonly id: number; readonly value: Value; readonly milliseconds?: number }
   | { readonly id: number; readonly failure: string };
 
-/** What is handed over, not copied, when these go to another thread. */
+/** Buffers that are handed over, not copied, when these go to another thread. */
 export function buffersOf(inputs: Readonly<Record<string, RunInput>>): ArrayBuffer[] {
   return Object.values(inputs).map((data) => data.buffer as ArrayBuffer);
 }
 
-/** What an answer holds is a copy of its own: it is handed over, too. */
+/** Buffers of an answer, which are copies of its own: they are handed over, too. */
 export function ownBuffers(value: Value): ArrayBuffer[] {
   if (value === undefined) return [];
   return ArrayBuffer.isView(value) ? [value.buffer as ArrayBuffer] : buffersOf(value);

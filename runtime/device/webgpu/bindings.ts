@@ -1,4 +1,4 @@
-/** What each dispatch of a function binds, and what its pipeline is told of where its tensors lie. */
+/** Bindings of each dispatch of a function, and the places of its tensors, as its pipeline is told. */
 import {
   type Dispatch,
   type KernelBuffer,
@@ -21,7 +21,7 @@ export interface BoundDispatch {
   readonly accesses: Accesses;
   /** Overrides of the module: sizes, and places where they are none of a uniform buffer. */
   readonly constants: Readonly<Record<string, number>>;
-  /** What goes into the uniform buffer of places or steps, if it has one. */
+  /** Content of the uniform buffer of places or steps, if it has one. */
   readonly places: readonly number[] | undefined;
 }
 
@@ -47,7 +47,7 @@ export function boundDispatches({ modules, states }: KernelProgram, f: KernelFun
   });
 }
 
-/** What a module finds in its uniform buffer, if it has one. */
+/** Content of a module's uniform buffer, if it has one. */
 function uniformOf(
   module: KernelModule,
   dispatch: Dispatch,

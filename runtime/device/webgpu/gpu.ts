@@ -17,7 +17,7 @@ export interface Gpu {
   readonly gone: Promise<never>;
 }
 
-/** What a kernel may want more of than every adapter has. */
+/** Limits of which a kernel may need more than every adapter has. */
 const LIMITS = ['maxBufferSize', 'maxStorageBufferBindingSize'] as const;
 
 /** Bytes of one binding, and of the buffer behind it, at most. */

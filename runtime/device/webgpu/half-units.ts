@@ -1,4 +1,4 @@
-/** What an adapter multiplies f16 with. */
+/** Units by which an adapter multiplies f16. */
 import { type HalfUnit, type MatrixUnit, SCALAR_HALVES } from '../../../spec/precision.ts';
 
 /** Features that no program gets without asking for them. */
@@ -23,7 +23,7 @@ export interface MatrixConfiguration {
   readonly K: number;
 }
 
-/** What is known of an adapter. */
+/** Known facts about an adapter. */
 export interface OffersHalves {
   readonly features: ReadonlySet<string>;
   readonly info: {

@@ -24,7 +24,7 @@ const WAITING: Readonly<Record<string, readonly string[]>> = {
 type Method = (this: unknown, ...given: unknown[]) => unknown;
 export type DawnClasses = Readonly<Record<string, { readonly prototype: Record<string, unknown> } | undefined>>;
 
-/** What a clock is asked for; a test has one of its own. */
+/** The clock's functions; a test has a clock of its own. */
 export interface PaceClock {
   now(): number;
   readonly soon: (work: () => void) => unknown;

@@ -14,7 +14,7 @@ interface Copied {
   readonly at: number;
 }
 
-/** What comes back together, worked out once for all runs. */
+/** Results that come back together, worked out once for all runs. */
 export interface BackPlan {
   readonly bytes: number;
   readonly copied: readonly Copied[];

@@ -7,7 +7,7 @@ import { makePrivateFolder, moveFileSoon, openForWriting, removeFileSoon } from 
 import { folderOf, type SafePath } from '../../support/safe-path.ts';
 import { MAGIC } from './entries.ts';
 
-/** What writes wait for. */
+/** Services that a write needs, and waits for. */
 export interface WritingPort {
   /** @throws Error where the disk has no room for so many bytes */
   readonly assertRoom: (bytes: number) => void;

@@ -34,7 +34,7 @@ export class RecordStore implements RecordFolder {
   /** The most that any run of this trainer asks for. */
   #most = 0;
 
-  /** What was being written when the process ended last is removed; what is complete stays. */
+  /** Removes records that were being written when the process last ended; complete ones stay. */
   constructor(folder: SafePath, freeBytes: () => number = () => freeBytesOf(folder)) {
     this.#folder = folder;
     this.#freeBytes = freeBytes;

@@ -21,7 +21,7 @@ import { RecordFile, type WritingPort } from './record-file.ts';
 
 export const RECORD_FORMAT = 'nmc-record-1';
 
-/** What computes, as far as its bits depend on it. */
+/** The device, as far as bits depend on it. */
 export interface DeviceClass {
   readonly kind: string;
   readonly description: string;
@@ -181,7 +181,7 @@ export class StretchLog implements FrameLog {
     this.#finish(record);
   }
 
-  /** What the shard has summed up behind a call of an evaluation. */
+  /** Sums of the shard behind a call of an evaluation. */
   sums(call: number, totals: Totals): void {
     const record = this.#recordOf(call);
     if (record) this.#words(record, 'sums', { call, totals });

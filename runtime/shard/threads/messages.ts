@@ -1,4 +1,4 @@
-/** What goes between the command and a thread that runs shards. */
+/** Messages between the command and a thread that runs shards. */
 
 import type { Program } from '../../../spec/program.ts';
 import type { ShardSchedule } from '../../../spec/schedule.ts';
@@ -28,7 +28,7 @@ export type ShardRequest =
       | { readonly kind: 'close' }
     ));
 
-/** What a shard has done for one call. */
+/** Work that a shard has done for one call. */
 export interface CallDone {
   readonly results: Record<string, Tensor>;
   readonly spent?: Spent;

@@ -28,7 +28,7 @@ export class Stopwatch {
     this.turn(undefined);
   }
 
-  /** What was spent since the last time that was asked. */
+  /** Time spent since this was last asked. */
   taken(): Spent | undefined {
     if (!this.#isOn) return undefined;
     this.turn(undefined);
