@@ -1,5 +1,5 @@
 /**
- * What one machine can do: the line that `nmc doctor --json` prints, and what a trainer announces.
+ * Capabilities of one machine: the line that `nmc doctor --json` prints, and what a trainer announces.
  * `capability.schema.json` is the same as a schema.
  */
 

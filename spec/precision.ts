@@ -17,7 +17,7 @@ export type Precision = (typeof PRECISIONS)[number];
 export const NARROW = 16;
 
 /**
- * What a GPU multiplies f16 with: `scalars`, as it does any numbers (`shader-f16`); or units for small matrices (tensor
+ * Units by which a GPU multiplies f16: `scalars`, as it does any numbers (`shader-f16`); or units for small matrices (tensor
  * cores), m x k by k x n with sums in f32, that `lanes` threads of a subgroup work together.
  */
 export type HalfUnit = typeof SCALAR_HALVES | MatrixUnit;

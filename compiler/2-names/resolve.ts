@@ -218,7 +218,7 @@ function resolveTask(task: Train | Predict | Schedule, scope: Scope, module: Mod
 }
 
 /**
- * What a model's parameters mean where data are named: `data.mnist.train[0..samples]`. Imports keep their names there.
+ * Parameters of a model where data are named: `data.mnist.train[0..samples]`. Imports keep their names there.
  */
 function parametersOf(model: Model | undefined, module: Module): Map<string, Meaning> {
   const names = (model?.body ?? []).flatMap((s) => (s.kind === 'param' ? [s.name] : []));

@@ -1,5 +1,5 @@
 /**
- * What checking produces: every cluster expanded, every parameter fixed, every expression typed. Names are identities
+ * The result of checking: every cluster expanded, every parameter fixed, every expression typed. Names are identities
  * (`cortex.column[3].high`), never positions.
  */
 import type { DataPart } from '../../spec/plan.ts';

@@ -1,5 +1,5 @@
 /**
- * What a task holds fixed. `clamp eye[*] = …` gives each element its own sample: the value of the i-th reads the leaves
+ * Clamps: the values that a task holds fixed. `clamp eye[*] = …` gives each element its own sample: the value of the i-th reads the leaves
  * `sample[i].FIELD`, and one row of the network takes as many samples as the array has elements.
  */
 

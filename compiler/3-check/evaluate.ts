@@ -1,5 +1,5 @@
 /**
- * What an expression means where it stands. Numbers are worked out at once, tensors become typed expressions, names of
+ * Evaluates an expression where it stands. Numbers are worked out at once, tensors become typed expressions, names of
  * the model become places. Unknown names have been reported before: here they are silent.
  *
  * Units become plain quantities: Hz, kHz, MHz → hertz; ns … d → seconds; B, kB, KiB … → bytes; bit/s, B/s and their

@@ -1,5 +1,5 @@
 /**
- * What a read may ask of a node besides its values: `prediction(x)`, `error(x)`, which is `x - prediction(x)`, and
+ * Members of a node that a read may ask for besides its values: `prediction(x)`, `error(x)`, which is `x - prediction(x)`, and
  * `energy(x)`, one number a sample (semantics.md, section 16).
  */
 import { nodeLeaf } from '../../spec/names.ts';

@@ -1,5 +1,5 @@
 /**
- * What a picture of a graph shows: boxes in nested clusters, and the links between them. Small graphs are drawn node by
+ * The picture of a graph: boxes in nested clusters, and the links between them. Small graphs are drawn node by
  * node; in larger ones arrays fold to one box each (`v1 ×16`), and then clusters, the innermost first.
  */
 import type { Graph, GraphLink, GraphNode } from './graph.ts';

@@ -1,5 +1,5 @@
 /**
- * What the partitioner is asked and what it answers: pieces of a network with their work and memory, the values that
+ * Questions to the partitioner and its answers: pieces of a network with their work and memory, the values that
  * pieces need of each other, and the machines. Plain typed arrays, so that a million pieces fit.
  */
 

@@ -1,5 +1,5 @@
 /**
- * What changes between two plans of a model: pieces that go to another machine, and why; nodes that are cut into other
+ * Changes between two plans of a model: pieces that go to another machine, and why; nodes that are cut into other
  * tiles; machines that came, went or changed; what limits the tick before and after. Machines are known by their names.
  */
 import { append } from '../../spec/append.ts';

@@ -5,7 +5,7 @@ import { UserError } from '../support/errors.ts';
 import { type Dataset, type FieldArray, namesOf } from './dataset.ts';
 
 /**
- * What is left over at the end is left out. Each field gets the axis of steps in front.
+ * The rest at the end is left out. Each field gets the axis of steps in front.
  * @throws UserError `data/too-small` where not even one sequence is there
  */
 export function sequences(dataset: Dataset, steps: number): Dataset {

@@ -1,5 +1,5 @@
 /**
- * What a trainer's driver needs of the world: a link to the mesh, a clock, and shards that do the work. A node gives it
+ * Needs of a trainer's driver from the world: a link to the mesh, a clock, and shards that do the work. A node gives it
  * sockets and devices, a simulation gives it a network and times that are made up.
  */
 import type { Grievance, Measure, Outcome, SavedPart, ShardId } from '../roles/trainer-state.ts';

@@ -68,7 +68,7 @@ export function limitedServer(
 const FAREWELL_MILLISECONDS = 1000;
 
 /**
- * What Node could not read as a request is answered, and its connection closed; where TLS failed nothing can be said.
+ * Input that Node could not read as a request is answered, and its connection closed; where TLS failed nothing can be said.
  */
 export function refuseConnection(error: Error, socket: Socket): void {
   const code = errorCode(error) ?? '';

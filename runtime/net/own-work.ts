@@ -1,5 +1,5 @@
 /**
- * What the synchronizer's own machine does for its state machine: looks at the blobs of parts, one after the other, and
+ * Work of the synchronizer's own machine for its state machine: looks at the blobs of parts, one after the other, and
  * computes checks again. Neither holds up anything else.
  */
 import { reasonOf } from '../../spec/reason-of.ts';

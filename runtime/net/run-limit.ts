@@ -1,5 +1,5 @@
 /**
- * What limits a whole run, said once: from each shard that waits along what it waits for, to the shard that works, or
+ * The limit of a whole run, said once: from each shard that waits along what it waits for, to the shard that works, or
  * to the border whose frames are on their way.
  */
 import { waitsOf } from '../roles/progress.ts';

@@ -1,5 +1,5 @@
 /**
- * What a deployment makes a trainer hold, counted from the record, the plan and the schedule alone: before a column, a
+ * Memory that a deployment takes of a trainer, counted from the record, the plan and the schedule alone: before a column, a
  * snapshot or a batch is there.
  */
 import { type State, sizeOf } from '../../spec/program.ts';

@@ -1,5 +1,5 @@
 /**
- * What a synchronizer writes down, in its backplane: runs by revision, their logs, and what is kept without being told.
+ * Records of a synchronizer, in its backplane: runs by revision, their logs, and what is kept without being told.
  */
 import type { Backplane } from '../backplane/backplane.ts';
 import { settle } from '../driver/ending.ts';

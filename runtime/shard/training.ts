@@ -238,7 +238,7 @@ function divergedRepair(directory: string): string {
 }
 
 /**
- * What every epoch reports: an accuracy, and the validation. Other checks are measured at the end alone.
+ * Evaluations that every epoch reports: an accuracy, and the validation. Other checks are measured at the end alone.
  * @throws Stopped
  */
 async function measureOnTheWay(options: TrainingOptions, run: Run): Promise<(number | undefined)[]> {

@@ -158,7 +158,7 @@ function fillEmptyFolder(directory: SafePath, parts: readonly string[], fill: (d
 }
 
 /**
- * What a killed creation may have left behind counts as empty: it holds only initial values. The state folder is
+ * The remains of a killed creation count as empty: they hold only initial values. The state folder is
  * written first, so where it is missing a file belongs to another program, whatever its name.
  */
 function assertEmpty(directory: string, parts: readonly string[]): void {

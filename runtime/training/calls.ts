@@ -1,5 +1,5 @@
 /**
- * What a run does, call by call: the training batches of an epoch, each step of a sequence a call of its own, then the
+ * A run, call by call: the training batches of an epoch, each step of a sequence a call of its own, then the
  * batches of its evaluations, epoch after epoch. The number of a call says all about it, so no message has to. Pure.
  */
 import { TRAIN } from '../../spec/names.ts';

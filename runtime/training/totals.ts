@@ -1,5 +1,5 @@
 /**
- * What is summed over an epoch, by name: `energy.NODE` over samples, `sum.I` and `count.I` of what evaluation I has
+ * Sums over an epoch, by name: `energy.NODE` over samples, `sum.I` and `count.I` of what evaluation I has
  * compared; on one machine `samples` and `seconds` of training too. Kept in snapshots, so that a resumed epoch ends
  * with the same numbers. Pure.
  */

@@ -1,5 +1,5 @@
 /**
- * What a run is: a long-lived record, idempotent by its id. Everything that a shard needs to compute is in it or is a
+ * A run: a long-lived record, idempotent by its id. Everything that a shard needs to compute is in it or is a
  * blob that it names by hash; it contains no path of any machine.
  */
 import type { CountedWork } from '../../spec/costs.ts';

@@ -1,5 +1,5 @@
 /**
- * What lets a verifier have one stretch (spec/wire.md, 6): the synchronizer's word that this key may see the record of
+ * The right of a verifier to one stretch (spec/wire.md, 6): the synchronizer's word that this key may see the record of
  * this shard, and what is needed to do it again, until then.
  */
 import { ed25519, type KeyPair } from '../identity/ed25519.ts';

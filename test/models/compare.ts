@@ -266,7 +266,7 @@ function energyOf(outcome: Outcome, name: string): number {
 const NO_RESULT = /:(mask|entries)$|^memory:|@(even|odd)$/;
 
 /**
- * What differs by more than it may, in words.
+ * Differences larger than allowed, in words.
  *
  * @param unit in the last place of the device: a disturbance so much smaller does so much less
  */

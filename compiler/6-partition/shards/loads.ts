@@ -1,5 +1,5 @@
 /**
- * What a function costs each shard, counted on drafts: shares are made even in several rounds, and only the programs of
+ * Costs of a function to each shard, counted on drafts: shares are made even in several rounds, and only the programs of
  * one of them are ever written.
  */
 import type { ProgramFunction } from '../../../spec/program.ts';

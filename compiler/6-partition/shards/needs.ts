@@ -1,5 +1,5 @@
 /**
- * What each shard makes, and what it needs of others. A value that a shard could as well make for itself from what it
+ * Values that each shard makes, and those that it needs of others. A value that a shard could as well make for itself from what it
  * has, for no more bytes, it makes for itself: then errors are computed on both sides of a border, and a tick waits for
  * its neighbours once instead of twice.
  */

@@ -80,7 +80,7 @@ function withMove(functions: readonly ShardFunction[]): ShardFunction[] {
 }
 
 /**
- * What a run saves, whether or not any function reads it: a node may teach no weight under one rule, and some under
+ * States that a run saves, whether or not any function reads it: a node may teach no weight under one rule, and some under
  * another.
  */
 function isLearned({ role }: State): boolean {

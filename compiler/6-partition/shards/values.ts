@@ -1,5 +1,5 @@
 /**
- * What a function's values are: who makes each, who reads it, what is the same everywhere. A cut looks at a hundred
+ * The values of a function: who makes each, who reads it, what is the same everywhere. A cut looks at a hundred
  * thousand of them again and again, for each of a thousand shards: so values stand for themselves, not their names.
  */
 import { servesWeight } from '../../../spec/names.ts';

@@ -1,5 +1,5 @@
 /**
- * What changes the weights once their gradients are there: element-wise chains at the end of a function, which leave
+ * The end of a function, which changes the weights once their gradients are there: element-wise chains that leave
  * the ONNX graph and become vector kernels over the same memory.
  */
 import { append } from '../../../spec/append.ts';

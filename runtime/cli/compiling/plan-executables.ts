@@ -1,5 +1,5 @@
 /**
- * What a device runs of a plan that was read: its programs, lowered here. A plan brings compiled forms too; they are
+ * The executables of a plan that was read: its programs, lowered here. A plan brings compiled forms too; they are
  * only held against ours, where the same compiler says that it made them.
  */
 import type { Lowering } from '../../../spec/lowering.ts';

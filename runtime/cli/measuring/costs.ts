@@ -1,5 +1,5 @@
 /**
- * What one thread of this machine takes for the pieces that a shard's work consists of. Products of large matrices say
+ * Times of one thread of this machine for the pieces that a shard's work consists of. Products of large matrices say
  * little about a small network: most of its time goes into calls, values handed over, operations on little data, the
  * state's hash after each step, and frames.
  */

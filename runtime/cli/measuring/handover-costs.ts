@@ -1,5 +1,5 @@
 /**
- * What shards of one process pay to take turns: two of them, as a training runs them, hand a few numbers to each other
+ * The cost of taking turns among shards of one process: two of them, as a training runs them, hand a few numbers to each other
  * and back, over and over. Nothing is worked out but one operation each, so all that remains is a run of the device
  * with what goes on around it.
  */

@@ -70,7 +70,7 @@ export async function fill(session: DeviceSession, program: Program): Promise<vo
 }
 
 /**
- * What a device wants of a program, compiled.
+ * A compiled program in the form that a device takes.
  * @param choice for a GPU; tiles are those that were remembered for it when absent
  * @throws UserError `precision/nothing` where a precision that was asked for changes nothing
  */

@@ -1,5 +1,5 @@
 /**
- * What `nmc join` says while it works, for the person whose machine it is: phase, reason, rate and shard. On a terminal
+ * The report of `nmc join` while it works, for the person whose machine it is: phase, reason, rate and shard. On a terminal
  * one line that refreshes; elsewhere a line where something else goes on than before; with `--json` an event for each.
  */
 import type { ShardNews, TrainerNews } from '../../net/trainer-news.ts';

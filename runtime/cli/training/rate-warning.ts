@@ -1,5 +1,5 @@
 /**
- * What `--probe` warns of, without being asked: looked for beside the training, once its first batch is done, where it
+ * The warning of `--probe`, without being asked: looked for beside the training, once its first batch is done, where it
  * costs well under a second. Nothing waits for it but the end.
  */
 import { methodOf } from '../../../compiler/5-program/method.ts';

@@ -1,5 +1,5 @@
 /**
- * What graphs read of matrices of which only some entries exist: laid out when a state that it is made of has changed,
+ * Matrices of which only some entries exist, as graphs read them: laid out when a state that it is made of has changed,
  * not in every run. Entries keep their places, so a new value is written over the old one and nothing is cleared.
  */
 import * as ort from 'onnxruntime-node';

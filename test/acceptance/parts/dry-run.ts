@@ -1,5 +1,5 @@
 /**
- * What the dry run predicts beside what is measured: mnist.pcn and a wide network in 1, 2, 4 and 8 shards, each on a
+ * Predictions of the dry run beside measurements: mnist.pcn and a wide network in 1, 2, 4 and 8 shards, each on a
  * trainer of its own on this machine, in lockstep and pipelined. It says something only where nothing else runs.
  */
 

@@ -1,5 +1,5 @@
 /**
- * What signed states cost a shard: half of 784-W-W-W-10 with Adam, W = 4096, by itself, its neighbour's frames filled
+ * The cost of signed states to a shard: half of 784-W-W-W-10 with Adam, W = 4096, by itself, its neighbour's frames filled
  * with zeros. A commitment behind each weight step, as it was, beside one behind each stretch; and what a stretch's record
  * holds. In processor time, which other work on the machine changes little.
  */

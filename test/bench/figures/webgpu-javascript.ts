@@ -1,5 +1,5 @@
 /**
- * What a batch costs before the GPU has anything to do: JavaScript and Dawn, measured on Dawn's null backend, where every
+ * The cost of a batch before the GPU has anything to do: JavaScript and Dawn, measured on Dawn's null backend, where every
  * dispatch is checked and recorded and none is carried out.
  */
 

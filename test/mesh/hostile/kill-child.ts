@@ -1,5 +1,5 @@
 /**
- * What a synchronizer does to its folder, again and again until it is killed: snapshots of a run, deployments that are
+ * Writes to a synchronizer's folder, again and again until it is killed: snapshots of a run, deployments that are
  * finished and that are given up, fetches, and the removal of garbage between all of them. No hour of grace.
  *
  *     node kill-child.mjs FOLDER SEED snapshot|deploy|fetch|gc

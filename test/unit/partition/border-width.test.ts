@@ -1,5 +1,5 @@
 /**
- * What crosses a border grows with the width of the network, what data-parallel training has to synchronise with its
+ * Bytes across a border grow with the width of the network, what data-parallel training has to synchronise with its
  * square: fitted over hidden widths 64 to 4096, from the schedules that two shards would run.
  */
 import { readFileSync } from 'node:fs';
