@@ -29,6 +29,10 @@ export interface Costs {
    */
   readonly run?: number;
   readonly handByte?: number;
+  /** A run of a program of which all are short, which is done where frames come and go. Absent: as any other. */
+  readonly shortRun?: number;
+  /** Behind each call, for each direction of a border: signatures of both ends over what went over it, and their checks. */
+  readonly window?: number;
   /** How many times as fast as one thread all of them together are. */
   readonly speedup: number;
 }
@@ -46,7 +50,13 @@ export const COSTS = [
   'speedup',
 ] as const satisfies readonly (keyof Costs)[];
 
-export const OPTIONAL_COSTS = ['valueByte', 'run', 'handByte'] as const satisfies readonly (keyof Costs)[];
+export const OPTIONAL_COSTS = [
+  'valueByte',
+  'run',
+  'handByte',
+  'shortRun',
+  'window',
+] as const satisfies readonly (keyof Costs)[];
 
 /** Work of a shard, counted. */
 export interface CountedWork {
@@ -61,12 +71,17 @@ export interface CountedWork {
   readonly valueBytes: number;
 }
 
-/** @param alone the only shard of its network, which has all threads: otherwise one thread runs a shard */
-export function secondsOfCounted(work: CountedWork, costs: Costs, alone: boolean): number {
-  const { call, value, valueByte = 0, operation, byte, flop, speedup, run = call } = costs;
-  const handed = work.values * value + work.valueBytes * valueByte;
+/** Where a program runs: alone with all threads, or as one of several shards on one thread; short ones with its frames. */
+export type Running = 'alone' | 'shard' | 'short';
+
+export function secondsOfCounted(work: CountedWork, costs: Costs, running: Running): number {
+  const { call, value, valueByte = 0, operation, byte, flop, speedup, run = call, shortRun = run } = costs;
   const computed = work.operations * operation + work.bytes * byte + work.flops * flop;
-  return alone ? work.calls * call + handed + computed / Math.max(1, speedup) : work.calls * run + handed + computed;
+  // What is short is handed nothing: its values lie where it runs.
+  if (running === 'short' && costs.shortRun !== undefined) return work.calls * shortRun + computed;
+  const handed = work.values * value + work.valueBytes * valueByte;
+  if (running === 'alone') return work.calls * call + handed + computed / Math.max(1, speedup);
+  return work.calls * run + handed + computed;
 }
 
 /** Of both ends together. */

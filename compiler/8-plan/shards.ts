@@ -145,7 +145,7 @@ function predict({ shards, works, borders, machines, ticks }: Predicting): PlanP
     const work = works[i];
     const frames = framed[i] ?? 0;
     const computing =
-      costs && work ? secondsOfCounted(work, costs, false) / ticks : (shard.flopsPerTick ?? 0) / (machine?.rate ?? 1);
+      costs && work ? secondsOfCounted(work, costs, 'shard') / ticks : (shard.flopsPerTick ?? 0) / (machine?.rate ?? 1);
     return {
       compute: computing + frames,
       ...(costs ? { frames } : {}),

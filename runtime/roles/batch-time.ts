@@ -49,7 +49,7 @@ export function secondsOfWork(
     const reached = Math.max(rate, SOME_RATE);
     return work.flops / (alone ? reached : reached / Math.max(1, cores));
   }
-  return secondsOfCounted(work, costs, alone) + work.state * costs.stateByte;
+  return secondsOfCounted(work, costs, alone ? 'alone' : 'shard') + work.state * costs.stateByte;
 }
 
 /** Trainers of one place have no link between them. */

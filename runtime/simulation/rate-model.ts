@@ -20,6 +20,8 @@ export interface ModelShard {
   readonly program: Program;
   /** Seconds of device work of each segment (`train.tick.0`), once. */
   readonly seconds: (segment: string) => number;
+  /** It is computed by the thread that has its frames: one after the other. */
+  readonly withFrames?: boolean;
   /** Seconds behind each batch: its state is read and hashed. */
   readonly closing: number;
   /** Which of the machines runs it. */
@@ -51,6 +53,8 @@ export interface ModelNetwork {
   /** The same of one that a trainer hands to another of its own shards; absent: none. */
   readonly handover?: (bytes: number) => number;
   readonly bytesPerValue: number;
+  /** Seconds of processor time, behind each call and for each direction of a border, for what both ends sign; absent: none. */
+  readonly window?: number;
 }
 
 export interface Modelled {
@@ -95,6 +99,8 @@ const LIMITING = 0.85;
 
 interface Runner {
   readonly shard: ModelShard;
+  /** With shards of other trainers, each direction by itself. */
+  readonly borders: number;
   readonly batches: BatchQueue;
   readonly frames: Set<string>;
   readonly results: ReadonlyMap<string, Readonly<Record<string, Float32Array>>>;
@@ -140,6 +146,7 @@ class RateModel {
     this.#downloads = network.places.map(() => ({ free: 0, seconds: 0 }));
     this.#computing = machines.map(() => 0);
     this.#framing = machines.map(() => 0);
+    const trainers = new Map(shards.map((shard) => [shard.schedule.shard, shard.trainer]));
     this.#runners = shards.map((shard) => {
       const f = shard.schedule.functions.find((g) => g.name === name);
       if (!f) throw new Error(`shard ${shard.schedule.shard} has no function ${name}`);
@@ -147,8 +154,10 @@ class RateModel {
       const routes = routesOf(f, shard.program, shard.schedule);
       const batches = new BatchQueue();
       for (let callIndex = 0; callIndex < BATCHES; callIndex++) batches.add(routes, emptyPart(f, callIndex));
+      const apart = shard.schedule.messages.filter((m) => trainers.get(m.from) !== trainers.get(m.to));
       return {
         shard,
+        borders: new Set(apart.map((m) => `${m.from} ${m.to}`)).size,
         batches,
         frames: new Set<string>(),
         results: emptyResults(shard.program),
@@ -218,6 +227,7 @@ class RateModel {
   #done(shard: number): void {
     const runner = this.#runner(shard);
     runner.batches.shift();
+    this.#sign(runner);
     this.#work(shard, runner.shard.closing, () => {
       runner.doneAt.push(this.#now);
       if (runner.doneAt.length !== WARM_UP) return;
@@ -229,6 +239,11 @@ class RateModel {
     });
   }
 
+  /** Windows of its borders are closed while it goes on: a half of each is its own. */
+  #sign({ shard, borders }: Runner): void {
+    this.#handle(shard, (borders * (this.#network.window ?? 0)) / 2, () => undefined);
+  }
+
   #compute(shard: number, walk: Walk, segment: string): void {
     const runner = this.#runner(shard);
     this.#work(shard, runner.shard.seconds(segment), () => walk.ran(runner.results.get(segment) ?? {}));
@@ -237,10 +252,11 @@ class RateModel {
   /** Of the device: the shard goes on when it is done. */
   #work(shard: number, seconds: number, then: () => void): void {
     const runner = this.#runner(shard);
-    const { machine } = runner.shard;
+    const { machine, trainer, withFrames } = runner.shard;
     runner.busy = true;
     this.#processors.do({
       machine,
+      ...(withFrames ? { thread: trainer } : {}),
       seconds,
       done: (took) => {
         this.#computing[machine] = (this.#computing[machine] ?? 0) + took;

@@ -15,11 +15,9 @@ const PLACE = { run: 'measuring', term: 1 };
 const LENGTHS = [64, 32 * 1024] as const;
 const BYTES = 4;
 const RUNS = 21;
-/** Milliseconds: neighbours do not send without a break. */
-const PAUSE = 2;
 
 /** Both ends' share together. */
-export async function borderCosts(): Promise<Pick<Costs, 'frame' | 'frameByte'>> {
+export async function borderCosts(): Promise<Pick<Costs, 'frame' | 'frameByte'> & { readonly window: number }> {
   const server = new WebSocketServer({
     host: '127.0.0.1',
     port: 0,
@@ -35,7 +33,7 @@ export async function borderCosts(): Promise<Pick<Costs, 'frame' | 'frameByte'>>
     const [small, large] = await times(out, await incoming);
     const frameByte = Math.max(0, large - small) / (BYTES * (LENGTHS[1] - LENGTHS[0]));
     out.terminate();
-    return { frame: small, frameByte };
+    return { frame: small, frameByte, window: await windowSeconds() };
   } finally {
     for (const socket of server.clients) socket.terminate();
     server.close();
@@ -62,9 +60,24 @@ async function times(out: WebSocket, incoming: WebSocket): Promise<[number, numb
         for (const packet of sender.send({ message, callIndex: callIndex++, microbatch: 0, tick: 0, values }))
           out.send(packet);
       });
-    return (await quartileOf(one, RUNS, PAUSE)) / 1000;
+    return (await quartileOf(one, RUNS)) / 1000;
   };
   return [await seconds(0), await seconds(1)];
+}
+
+/** A call's end: the sender signs, the receiver checks and signs, the sender checks that. Nothing is sent. */
+async function windowSeconds(): Promise<number> {
+  const { sender, receiver } = twoEnds();
+  let callIndex = 0;
+  const one = async (): Promise<void> => {
+    const call = callIndex++;
+    const values = [new Float32Array(LENGTHS[0]).fill(0.5)];
+    const frames = sender.send({ message: 0, callIndex: call, microbatch: 0, tick: 0, values });
+    let packets: readonly Uint8Array[] = [...frames, ...sender.closeWindow(call)];
+    for (let [here, there] = [receiver, sender]; packets.length > 0; [here, there] = [there, here])
+      packets = packets.flatMap((packet) => here.receive(packet, 'direct').packets);
+  };
+  return (await quartileOf(one, RUNS)) / 1000;
 }
 
 function twoEnds(): { readonly sender: BorderChannel; readonly receiver: BorderChannel } {

@@ -27,8 +27,9 @@ const [NARROW, WIDE] = [16, 128] as const;
 const SMALL = { m: SAMPLES, n: WIDE, k: WIDE };
 const [PRODUCTS, OPERATIONS, VALUES] = [16, 96, 16] as const;
 const BYTES = 4;
-const RUNS = 11;
-/** Milliseconds: a shard waits for its neighbours between two pieces of work, and its thread and caches sleep. */
+/** Without a pause: a shard goes on as soon as it can. */
+const RUNS = 21;
+/** Milliseconds: between two commitments memory is cleared up. */
 const PAUSE = 2;
 
 /** In well under a second. @param large a product that has work for all threads */
@@ -49,7 +50,7 @@ export async function costsOf(device: Device, large: ProductShape): Promise<Cost
     await fill(session, program);
     const seconds = async (name: string): Promise<number> => {
       const inputs = inputsOf(program, name);
-      return (await quartileOf(() => session.run(name, inputs, POSITION), RUNS, PAUSE)) / 1000;
+      return (await quartileOf(() => session.run(name, inputs, POSITION), RUNS)) / 1000;
     };
     const pieces = piecesOf(
       await seconds('call'),
@@ -114,12 +115,12 @@ function piecesOf(call: number, values: number, wideValues: number, narrow: numb
 
 /** A run that is handed one value and hands one on, without what these and its two operations take by themselves. */
 function turnCosts(
-  { few, many, bytes }: HandoverTimes,
+  { few, here, many, bytes }: HandoverTimes,
   { value, valueByte, operation, byte }: Pick<Costs, 'value' | 'operation' | 'byte'> & { readonly valueByte: number },
 ) {
   // Of each byte: it goes to the device and back, and two operations write it.
   const handByte = Math.max(0, (many - few) / bytes - 2 * (valueByte + byte));
-  return { run: Math.max(0, few - 2 * (value + operation)), handByte };
+  return { run: Math.max(0, few - 2 * (value + operation)), shortRun: Math.max(0, here - 2 * operation), handByte };
 }
 
 function flopsOf({ m, n, k }: ProductShape): number {

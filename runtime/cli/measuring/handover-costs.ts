@@ -6,7 +6,7 @@
 import type { OpOrigin } from '../../../spec/names.ts';
 import { type Op, type Program, type ProgramFunction, type Shape, sizeOf } from '../../../spec/program.ts';
 import type { Message, ScheduledValue, Segment, ShardSchedule, Stage } from '../../../spec/schedule.ts';
-import type { Device, DeviceSession } from '../../device/device.ts';
+import type { Device, DeviceSession, Executable } from '../../device/device.ts';
 import { Lockstep } from '../../shard/lockstep.ts';
 import { openSession } from '../../shard/session.ts';
 import type { ShardSource } from '../../shard/shards.ts';
@@ -23,16 +23,23 @@ export interface HandoverTimes {
   /** Seconds from one shard's begin to the other's, with few values and with many. */
   readonly few: number;
   readonly many: number;
+  /** With few values, where programs run in the thread that carries them; as in others where a device cannot. */
+  readonly here: number;
   /** That it hands on, more with many values than with few. */
   readonly bytes: number;
 }
 
 export async function handoverTimes(device: Device): Promise<HandoverTimes> {
   const few = await secondsOfTurn(device, FEW);
-  return { few, many: await secondsOfTurn(device, MANY), bytes: BYTES * (MANY - FEW) };
+  const here = device.openHere ? await secondsOfTurn(device, FEW, 'here') : few;
+  return { few, here, many: await secondsOfTurn(device, MANY), bytes: BYTES * (MANY - FEW) };
 }
 
-export async function secondsOfTurn(device: Device, values: number): Promise<number> {
+export async function secondsOfTurn(
+  device: Device,
+  values: number,
+  where: 'threads' | 'here' = 'threads',
+): Promise<number> {
   const sources: ShardSource[] = [];
   for (const shard of [0, 1]) {
     const program = programOf(shard, values);
@@ -42,7 +49,7 @@ export async function secondsOfTurn(device: Device, values: number): Promise<num
     });
   }
   const executables = sources.map((s) => s.executable);
-  const devices = await (device.openAll?.(executables) ?? Promise.all(executables.map((e) => device.open(e))));
+  const devices = await opened(device, executables, where);
   try {
     for (const [i, { program }] of executables.entries()) await halve(devices[i] as DeviceSession, program);
     // As a trainer's host has them: each of its shards goes on until it waits for a frame.
@@ -59,6 +66,19 @@ export async function secondsOfTurn(device: Device, values: number): Promise<num
   } finally {
     await Promise.all(devices.map((d) => d.close()));
   }
+}
+
+async function opened(
+  device: Device,
+  executables: readonly Executable[],
+  where: 'threads' | 'here',
+): Promise<readonly DeviceSession[]> {
+  const open = (executable: Executable): Promise<DeviceSession> => {
+    const here = where === 'here' ? device.openHere?.(executable) : undefined;
+    return here ?? device.open(executable);
+  };
+  const together = where === 'here' ? undefined : device.openAll?.(executables);
+  return together ?? Promise.all(executables.map(open));
 }
 
 /** A half everywhere: numbers that stay what they are. */

@@ -1,7 +1,5 @@
 /** The plan of a deployment on a trainer: verified as any plan of strangers, once for all shards of this trainer. */
-import { countWork } from '../../../compiler/5-program/cost.ts';
 import type { Lowering } from '../../../spec/lowering.ts';
-import type { Program } from '../../../spec/program.ts';
 import type { Device, Executable } from '../../device/device.ts';
 import type { OpenedPlan } from '../../net/fetch-plan.ts';
 import { planInMemory } from '../../plan/plan-memory.ts';
@@ -11,6 +9,7 @@ import { UserError } from '../../support/errors.ts';
 import { hex, sha256 } from '../../wire/hash.ts';
 import { lowerHere } from '../compiling/lower-here.ts';
 import { executableOf } from '../compiling/plan-executables.ts';
+import { isShort } from '../compiling/short-programs.ts';
 import { verifyForeign } from '../planning/verify-foreign.ts';
 
 interface Opened {
@@ -38,16 +37,4 @@ export function openShardPlan(device: Device) {
     };
     return { schedule, states: program.states, memory, lower };
   };
-}
-
-/** A run of so little takes a millisecond or two. */
-const MAX_SHORT_FLOPS = 1e8;
-const MAX_SHORT_BYTES = 16e6;
-
-/** Counted here over what the program does: a stranger's plan says nothing of it. */
-function isShort(program: Program): boolean {
-  return program.functions.every((f) => {
-    const { flops, bytes, valueBytes } = countWork(program, f);
-    return flops <= MAX_SHORT_FLOPS && bytes + valueBytes <= MAX_SHORT_BYTES;
-  });
 }

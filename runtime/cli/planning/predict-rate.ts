@@ -1,7 +1,7 @@
 /** How fast a training in shards will go on the trainers of a mesh, from what they have measured of themselves. */
 
 import type { Work } from '../../../compiler/5-program/cost.ts';
-import { secondsOfFrame } from '../../../spec/costs.ts';
+import { type Running, secondsOfCounted, secondsOfFrame } from '../../../spec/costs.ts';
 import { TRAIN } from '../../../spec/names.ts';
 import type { ShardSchedule } from '../../../spec/schedule.ts';
 import { placeOf, secondsOfWork } from '../../roles/batch-time.ts';
@@ -98,12 +98,15 @@ function modelOf({ shards, owners, trainers, codec = 'f32', division }: Placed, 
   });
   const parts = division?.microbatches ?? 1;
   const stretch = name === TRAIN ? stretchOf(shards, used as readonly RatedTrainer[], division) : 1;
-  const divided = shards.map(({ schedule, program, work, state }, i) => {
+  const divided = shards.map(({ schedule, program, work, state, short }, i) => {
     const { capability } = used[i] as RatedTrainer;
+    const onlyShort = short && capability.costs?.shortRun !== undefined;
+    const running = shards.length === 1 ? 'alone' : onlyShort ? 'short' : 'shard';
     return {
       program,
       schedule: division ? inParts(schedule, parts, division.ahead) : schedule,
-      seconds: (segment: string) => secondsOf(work.get(segment) ?? NOTHING, parts, capability, shards.length === 1),
+      seconds: (segment: string) => secondsOf(work.get(segment) ?? NOTHING, parts, capability, running),
+      withFrames: running === 'short',
       closing: name === TRAIN ? (state * (capability.costs?.stateByte ?? 0)) / stretch : 0,
       machine: names.indexOf(capability.machine),
       place: placeNames.indexOf(placeOf(capability)),
@@ -112,7 +115,8 @@ function modelOf({ shards, owners, trainers, codec = 'f32', division }: Placed, 
   });
   const roundTrip = (trainer: number): number => (trainers[trainer]?.capability.roundTrip ?? 0) / 1000;
   const costs = used.map((t) => t?.capability.costs);
-  const most = (cost: 'frame' | 'frameByte' | 'handByte'): number => Math.max(...costs.map((c) => c?.[cost] ?? 0));
+  const most = (cost: 'frame' | 'frameByte' | 'handByte' | 'window'): number =>
+    Math.max(...costs.map((c) => c?.[cost] ?? 0));
   const framing = { frame: most('frame'), frameByte: most('frameByte') };
   const handByte = most('handByte');
   const network = {
@@ -120,6 +124,7 @@ function modelOf({ shards, owners, trainers, codec = 'f32', division }: Placed, 
     delay: (from: number, to: number) => (roundTrip(from) + roundTrip(to)) / 2,
     frame: (bytes: number) => secondsOfFrame(bytes, framing),
     handover: (bytes: number) => bytes * handByte,
+    window: most('window'),
     bytesPerValue: BYTES[codec] / parts,
   };
   return { modelled: modelRate(divided, machines, network, name), machines, places };
@@ -142,10 +147,14 @@ const NOTHING: Work = { flops: 0, operations: 0, bytes: 0, values: 0, valueBytes
  * Seconds of one run, of which data are divided into `parts`. One thread runs a shard, unless it is the only one, which
  * has them all.
  */
-function secondsOf(work: Work, parts: number, capability: Capability, alone: boolean): number {
+function secondsOf(work: Work, parts: number, capability: Capability, running: Running): number {
   const { flops, operations, bytes, values, valueBytes } = work;
   const divided = { flops: flops / parts, bytes: bytes / parts, valueBytes: valueBytes / parts };
-  return secondsOfWork({ ...divided, calls: 1, operations, values, state: 0 }, capability, alone);
+  const counted = { ...divided, calls: 1, operations, values };
+  const { costs } = capability;
+  return costs
+    ? secondsOfCounted(counted, costs, running)
+    : secondsOfWork({ ...counted, state: 0 }, capability, running === 'alone');
 }
 
 /** A weight step at the end is once in either case: it stays where it is, in the last stage. */

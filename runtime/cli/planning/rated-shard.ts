@@ -4,6 +4,7 @@ import { TRAIN } from '../../../spec/names.ts';
 import { type Program, sizeOf } from '../../../spec/program.ts';
 import type { ShardSchedule, Stage } from '../../../spec/schedule.ts';
 import type { BatchWork } from '../../wire/deployment.ts';
+import { isShort } from '../compiling/short-programs.ts';
 
 export interface RatedShard {
   readonly program: Program;
@@ -12,13 +13,16 @@ export interface RatedShard {
   readonly work: ReadonlyMap<string, Work>;
   /** Bytes of its state. */
   readonly state: number;
+  /** A trainer runs it in the thread that has its frames. */
+  readonly short: boolean;
 }
 
 const BYTES = 4;
 
 export function rated({ program, schedule }: Pick<RatedShard, 'program' | 'schedule'>): RatedShard {
   const work = new Map(program.functions.map((f) => [f.name, countWork(program, f)]));
-  return { program, schedule, work, state: BYTES * program.states.reduce((sum, s) => sum + sizeOf(s.shape), 0) };
+  const state = BYTES * program.states.reduce((sum, s) => sum + sizeOf(s.shape), 0);
+  return { program, schedule, work, state, short: isShort(program) };
 }
 
 /** Of all microbatches of one batch together. */

@@ -102,6 +102,27 @@ test('two shards of one trainer: each run with what goes on around it, and each 
   expect(inOne({ frame: 1, frameByte: 1 })).toBeLessThan(1e-6);
 });
 
+test('programs of which all runs are short are computed where frames come and go', () => {
+  const inOne = (costs: Partial<Costs>): number =>
+    1 / (predictRate(halves, ['a', 'a'], trainersWith(costs))?.batchesPerSecond ?? Number.NaN);
+  expect(halves.every(({ short }) => short)).toBe(true);
+  // One thread has both shards: their runs go one after the other.
+  const both = predictRate(halves, ['a', 'a'], trainersWith({ run: 9, shortRun: 1 }));
+  expect(1 / (both?.batchesPerSecond ?? Number.NaN)).toBeCloseTo(both?.processorSeconds ?? 0);
+  expect(inOne({ run: 1 })).toBeLessThan(both?.processorSeconds ?? 0);
+  expect(inTwo({ run: 9, shortRun: 1 })).toBeCloseTo(inTwo({ run: 1 }));
+  expect(inTwo({ run: 9, shortRun: 1, value: 9, valueByte: 9 })).toBeCloseTo(inTwo({ run: 1 }));
+  const long = halves.map((half) => ({ ...half, short: false }));
+  const trainers = trainersWith({ run: 9, shortRun: 1 });
+  expect(1 / (predictRate(long, ['a', 'b'], trainers)?.batchesPerSecond ?? 0)).toBeCloseTo(9 * inTwo({ run: 1 }));
+});
+
+test('behind each call both ends of a border sign what went over it', () => {
+  const signed = (costs: Partial<Costs>) => predictRate(halves, ['a', 'b'], trainersWith(costs))?.processorSeconds;
+  expect(signed({ window: 1 })).toBeCloseTo(2);
+  expect(predictRate(halves, ['a', 'a'], trainersWith({ window: 1 }))?.processorSeconds).toBeCloseTo(0);
+});
+
 test('processor time of a batch counts every frame and call once, whatever the delay', () => {
   const flows = countBorders(
     halves.map((h) => h.schedule),
