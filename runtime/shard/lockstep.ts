@@ -1,5 +1,6 @@
 /** All shards of a plan in one process: the same sessions as on a mesh, frames handed over as they are. */
 import type { FieldData, Position, Tensor } from '../device/device.ts';
+import { UserError } from '../support/errors.ts';
 import type { Frame } from '../training/frame.ts';
 import type { ShardSession } from './session.ts';
 
@@ -76,6 +77,12 @@ export class Lockstep {
     for (const frame of frames) {
       const receiver = this.#receivers.get(frame.message);
       const refusal = receiver ? receiver.session.deliver(frame) : 'unknown-message';
+      if (refusal === 'not-finite')
+        throw new UserError(
+          'energy/not-finite',
+          `a value that shard ${receiver?.session.shard} waits for is no longer a finite number, in call ${frame.callIndex + 1} of this run`,
+          'lower the rates (method and optimizer; `--probe` says how far), then train again',
+        );
       if (refusal !== undefined)
         throw new Error(`message ${frame.message} of tick ${frame.tick} was refused: ${refusal}`);
       if (receiver) this.#goOn(receiver);

@@ -1,5 +1,5 @@
 /** A run that was trained in shards is used as any other: predicted, exported and served, whatever the number of samples. */
-import { readFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import * as ort from 'onnxruntime-node';
 import { beforeAll, expect, test } from 'vitest';
@@ -84,4 +84,17 @@ test('requests of different sizes that are served at once are answered as they a
   expect(served).toMatchObject({ code: 0, stderr: '' });
   expect(found?.map((rows) => rows.length)).toEqual(sizes);
   for (const rows of found ?? []) expectAlike(rows);
+});
+
+test('a training in shards that diverges says so as one on a single shard does', async () => {
+  const steep = readFileSync(model, 'utf8').replace(
+    'learn.il(steps = 3, rate = 0.1)',
+    'learn.il(steps = 3, rate = 1e30)',
+  );
+  writeFileSync(join(folder, 'steep.pcn'), steep);
+  for (const shards of [[], ['--shards', '2']]) {
+    const out = `steep${shards.length}`;
+    const trained = await nmc(['train', 'steep.pcn', '--limit', '64', ...shards, '--out', out], { cwd: folder });
+    expect(trained).toMatchObject({ code: 2, stderr: expect.stringContaining('error[energy/not-finite]') });
+  }
 });

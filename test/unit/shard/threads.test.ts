@@ -9,6 +9,7 @@ import { Lockstep } from '../../../runtime/shard/lockstep.ts';
 import { openSession } from '../../../runtime/shard/session.ts';
 import type { ShardSource } from '../../../runtime/shard/shards.ts';
 import type { openInThreads } from '../../../runtime/shard/threads/open.ts';
+import { unsoundEnergy } from '../../../runtime/training/totals.ts';
 import { bundledThreads } from '../../support/bundled-cpu.ts';
 import { type Compiled, compileText, fillStates, inputsFor, positionOf, splitRandomly } from '../../support/shards.ts';
 
@@ -106,6 +107,22 @@ describe('a shard that fails', () => {
     await expect(opened.run('train', inputsFor(compiled.program, 'train', 4), positionOf(4))).rejects.toThrow();
     await closeAll(opened);
   });
+});
+
+test('a number that is none reaches the energies, or is told of by the shard that waits for it', async () => {
+  const compiled = compileText(IL);
+  const sources = sourcesOf(compiled, 3);
+  const fields = inputsFor(compiled.program, 'train', 1);
+  const inputs = Object.fromEntries(
+    Object.entries(fields).map(([name, data]) => [
+      name,
+      data instanceof Float32Array ? data.map(() => Number.NaN) : data,
+    ]),
+  );
+  const [here, there] = [openFromHere(sources), open(sources, 2)];
+  await expect(here.run('train', inputs, positionOf(1))).rejects.toMatchObject({ code: 'energy/not-finite' });
+  expect(unsoundEnergy(await there.run('train', inputs, positionOf(1)))).toBeDefined();
+  await Promise.all([closeAll(here), closeAll(there)]);
 });
 
 test('shards that are closed in the middle of a call end it', async () => {
