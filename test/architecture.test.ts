@@ -342,6 +342,8 @@ describe('what comes from outside', () => {
     'runtime/net/shard-device.ts: new Uint8Array(await blob(mean.blob, mean.bytes))',
     'runtime/net/shard-state.ts: new Uint8Array(bytes)',
     'runtime/wire/border-keys.ts: new Uint8Array(hkdfSync(…))',
+    'runtime/wire/border-values.ts: new Int32Array(float.buffer)',
+    'runtime/wire/border-values.ts: new Int32Array(values.buffer, values.byteOffset, values.length)',
     'runtime/wire/codec.ts: new Float32Array(buffer, offset, length)',
     'runtime/wire/codec.ts: new Float64Array(buffer, offset, length)',
     'runtime/wire/codec.ts: new Uint16Array(buffer, offset, length)',

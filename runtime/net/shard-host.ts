@@ -97,7 +97,8 @@ export class ShardHost {
       ...{ deployment, schedule: plan.schedule, keys, codec: this.#codec(), listen, carry, news, dispute },
       times: this.#times,
       log: this.#log,
-      deliver: (frame) => this.deliver(frame),
+      // What comes out of a channel is finite.
+      deliver: (frame) => this.deliver(frame, true),
     });
   }
 
@@ -237,9 +238,9 @@ export class ShardHost {
     return this.#refused + this.#borders.refused;
   }
 
-  /** @returns why it was refused */
-  deliver(frame: Frame): string | undefined {
-    const refusal = this.#session.deliver(frame);
+  /** @param areFinite its values were looked at already @returns why it was refused */
+  deliver(frame: Frame, areFinite = false): string | undefined {
+    const refusal = this.#session.deliver(frame, areFinite);
     if (refusal !== undefined) this.#refused++;
     return refusal;
   }

@@ -35,9 +35,10 @@ export interface ShardSession {
   start(part: Part): void;
   /**
    * Takes a frame for a part under way or still to come.
+   * @param areFinite its values were looked at already
    * @returns why it was refused, or nothing
    */
-  deliver(frame: Frame): Refusal | undefined;
+  deliver(frame: Frame, areFinite?: boolean): Refusal | undefined;
   /** Goes on as far as it can without another shard. One call at a time. */
   advance(): Promise<Advance>;
   /** Forgets all parts and frames; states of the device stay as they are. For a return to a snapshot. */
@@ -95,14 +96,14 @@ class Session implements ShardSession {
     });
   }
 
-  deliver(frame: Frame): Refusal | undefined {
+  deliver(frame: Frame, areFinite = false): Refusal | undefined {
     const message = this.#messages.get(frame.message);
     if (!message) return 'unknown-message';
     if (message.to !== this.shard) return 'not-for-this-shard';
     if (frame.callIndex <= this.#past) return 'past';
     if (frame.values.length !== message.values.length) return 'wrong-shape';
     if (frame.values.some((v, i) => v.length !== sizeOf(message.values[i]?.shape ?? []))) return 'wrong-shape';
-    if (!frame.values.every(allFinite)) return 'not-finite';
+    if (!areFinite && !frame.values.every(allFinite)) return 'not-finite';
     const key = frameName(frame);
     if (this.#frames.has(key)) return 'twice';
     this.#frames.set(key, frame);

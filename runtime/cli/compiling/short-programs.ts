@@ -1,15 +1,26 @@
-/** Programs of which every run is short: a trainer's own thread does them, where its frames come and go. */
+/** Which programs are so short that a trainer runs them where its frames come and go, with no thread in between. */
 import { countWork } from '../../../compiler/5-program/cost.ts';
 import type { Program } from '../../../spec/program.ts';
 
-/** A run of so little takes a millisecond or two. */
-const MAX_SHORT_FLOPS = 1e8;
-const MAX_SHORT_BYTES = 16e6;
+/** The largest runs that hold up the thread that has the sockets. */
+interface ShortRuns {
+  readonly flops: number;
+  readonly bytes: number;
+}
 
-/** Counted over what the program does: a stranger's plan says nothing of it. */
-export function isShort(program: Program): boolean {
+/** A millisecond or two: two threads that wake each other would take as long. */
+const BESIDE_THREADS: ShortRuns = { flops: 1e8, bytes: 16e6 };
+/** A tenth of a second or two: on one core a thread beside it would have to wait all the same. */
+const ON_ONE_CORE: ShortRuns = { flops: 5e9, bytes: 5e8 };
+
+/**
+ * Counted over what the program does: the plan of a stranger says nothing of it.
+ * @param cores that the process may use
+ */
+export function isShort(program: Program, cores = 2): boolean {
+  const most = cores === 1 ? ON_ONE_CORE : BESIDE_THREADS;
   return program.functions.every((f) => {
     const { flops, bytes, valueBytes } = countWork(program, f);
-    return flops <= MAX_SHORT_FLOPS && bytes + valueBytes <= MAX_SHORT_BYTES;
+    return flops <= most.flops && bytes + valueBytes <= most.bytes;
   });
 }

@@ -1,4 +1,5 @@
 /** The plan of a deployment on a trainer: verified as any plan of strangers, once for all shards of this trainer. */
+import { availableParallelism } from 'node:os';
 import type { Lowering } from '../../../spec/lowering.ts';
 import type { Device, Executable } from '../../device/device.ts';
 import type { OpenedPlan } from '../../net/fetch-plan.ts';
@@ -33,7 +34,7 @@ export function openShardPlan(device: Device) {
     if (!schedule || !program) throw new UserError('plan/format', `the plan has no shard ${shard}`);
     const lower = async (): Promise<Executable> => {
       const executable = await executableOf('the plan', verified, shard, device, lowering);
-      return { ...executable, short: isShort(program) };
+      return { ...executable, short: isShort(program, availableParallelism()) };
     };
     return { schedule, states: program.states, memory, lower };
   };

@@ -1,0 +1,43 @@
+import { expect, test } from 'vitest';
+import { MAX_BORDER_VALUE, sendProblem, valueProblem } from '../../runtime/wire/border-values.ts';
+
+/** The f32 behind a positive one. */
+function after(value: number): number {
+  const float = Float32Array.of(value);
+  const bits = new Int32Array(float.buffer);
+  bits[0] = (bits[0] ?? 0) + 1;
+  return float[0] ?? Number.NaN;
+}
+
+const LARGEST = Math.fround(MAX_BORDER_VALUE);
+
+test.each([
+  [LARGEST, undefined],
+  [-LARGEST, undefined],
+  [-0, undefined],
+  [1e-45, undefined],
+  [after(LARGEST), 'range'],
+  [-after(LARGEST), 'range'],
+  [3e38, 'range'],
+  [Number.POSITIVE_INFINITY, 'not-finite'],
+  [Number.NEGATIVE_INFINITY, 'not-finite'],
+  [Number.NaN, 'not-finite'],
+  [-Number.NaN, 'not-finite'],
+])('%f is found wherever it stands: %s', (value, problem) => {
+  for (let length = 1; length <= 9; length++)
+    for (let at = 0; at < length; at++) {
+      // Not where the memory begins.
+      const values = new Float32Array(length + 1).subarray(1).fill(-1);
+      values[at] = value;
+      expect(valueProblem(values)).toBe(problem);
+      expect(valueProblem(Float64Array.from(values))).toBe(problem);
+    }
+});
+
+test('of values that become f16 the largest is the last that is not rounded to infinity', () => {
+  const most = 65_519.99609375;
+  expect(sendProblem(Float32Array.of(1, most, -most), 'f16')).toBeUndefined();
+  expect(sendProblem(Float32Array.of(1, after(most)), 'f16')).toBe('range');
+  expect(sendProblem(Float32Array.of(1, after(most)), 'f32')).toBeUndefined();
+  expect(valueProblem(new Float32Array(0))).toBeUndefined();
+});
