@@ -13,6 +13,7 @@ import { freshCloneParts } from './fresh-clone.ts';
 import { freshMeshPart } from './fresh-mesh.ts';
 import { generatePart } from './generate.ts';
 import { gpuPart } from './gpu.ts';
+import { largePart } from './large.ts';
 import { linksPart } from './links.ts';
 import { memoryParts } from './memory.ts';
 import { meshParts } from './mesh.ts';
@@ -50,4 +51,5 @@ export const parts: readonly Part[] = [
   linksPart,
   dryRunPart,
   ...meshParts,
+  largePart,
 ];

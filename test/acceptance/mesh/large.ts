@@ -1,0 +1,127 @@
+/** A model of which no trainer may hold more than a quarter, on four trainers of their own processes. */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { remembered } from '../process.ts';
+import { type Json, RunningMesh } from './running-mesh.ts';
+
+/** A network in which each of four shards has a quarter of the weights. @param width of its three inner layers */
+export function largeModel(width: number): string {
+  return `pcn 1
+
+import std/nodes
+import std/links
+import std/learn
+import std/data
+
+model large {
+  sense pixels: f32[784]
+  node h1: f32[${width}] = nodes.gaussian(act = tanh)
+  node h2: f32[${width}] = nodes.gaussian(act = tanh)
+  node h3: f32[${width}] = nodes.gaussian(act = tanh)
+  node h4: f32[${width}] = nodes.gaussian(act = tanh)
+  node label: f32[10]
+
+  link pixels -> h1 -> h2 -> h3 -> h4 -> label = links.dense()
+}
+
+train il of large on data.glyphs.train {
+  clamp pixels = sample.image / 255
+  clamp label  = one_hot(sample.digit, 10)
+
+  method    = learn.il(steps = 4, rate = 0.05)
+  optimizer = learn.adam(rate = 0.0001)
+  batch     = 16
+  epochs    = 1
+}
+`;
+}
+
+/** Bytes of its parameters and of Adam's two states of each. */
+export function stateBytes(width: number): number {
+  const weights = 784 * width + 3 * width ** 2 + 10 * width + 4 * width + 10;
+  return 3 * 4 * weights;
+}
+
+export interface JoinedTrainer {
+  readonly name: string;
+  readonly child: ChildProcess;
+  /** Of the process that holds shards. */
+  pid: number;
+  /** Resident before there was a shard. */
+  own: number;
+  /** The most that was resident, as the kernel counted it. */
+  peak: number;
+}
+
+/** A mesh whose trainers may each use so much memory. */
+export class LargeMesh extends RunningMesh {
+  readonly trainers: JoinedTrainer[] = [];
+
+  async open(count: number, megabytes: number): Promise<void> {
+    await this.up(0, 0);
+    for (let i = 0; i < count; i++) await this.join(`t${i}`, megabytes);
+  }
+
+  async join(name: string, megabytes: number): Promise<void> {
+    const [{ invite } = {}] = await this.json('keys', 'invite');
+    const state = join('trainers', name);
+    const args = ['join', this.address, '--name', name, '--state', state, '--max-memory', String(megabytes), '--json'];
+    const child = remembered(
+      spawn(process.execPath, [this.nmc, ...args], {
+        cwd: this.folder,
+        env: { ...this.env, NMC_INVITE: String(invite) },
+        stdio: 'ignore',
+      }),
+    );
+    await this.until((status) => trainersIn(status).some((t) => t.name === name));
+    const pid = childOf(child.pid ?? 0) ?? child.pid ?? 0;
+    this.trainers.push({ name, child, pid, own: resident(pid, 'VmHWM'), peak: 0 });
+  }
+
+  /** Looks at what every trainer has held so far. */
+  look(): void {
+    for (const trainer of this.trainers) trainer.peak = Math.max(trainer.peak, resident(trainer.pid, 'VmHWM'));
+  }
+
+  async until(holds: (status: Json) => boolean, seconds = 300): Promise<void> {
+    const end = performance.now() + seconds * 1000;
+    while (performance.now() < end) {
+      this.look();
+      if (holds(await this.status())) return;
+      await sleep(250);
+    }
+    throw new Error(`the mesh was not so far in ${seconds} s: ${JSON.stringify(await this.status()).slice(0, 2000)}`);
+  }
+
+  override async down(): Promise<void> {
+    for (const { child } of this.trainers) child.kill('SIGINT');
+    await super.down();
+    for (const { child } of this.trainers) child.kill('SIGKILL');
+  }
+}
+
+export function trainersIn(status: Json): readonly Json[] {
+  return (status.trainers ?? []) as readonly Json[];
+}
+
+export function runsIn(status: Json): readonly Json[] {
+  return (status.runs ?? []) as readonly Json[];
+}
+
+/** Bytes, as /proc says them; 0 where the process has ended, or the system does not say. */
+function resident(pid: number, field: 'VmHWM' | 'VmRSS'): number {
+  try {
+    const text = readFileSync(`/proc/${pid}/status`, 'utf8');
+    return 1024 * Number(new RegExp(`${field}:\\s+(\\d+)`).exec(text)?.[1] ?? 0);
+  } catch {
+    return 0;
+  }
+}
+
+/** The command watches over the process that trains. */
+function childOf(pid: number): number | undefined {
+  const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim();
+  return children === '' ? undefined : Number(children.split(' ')[0]);
+}

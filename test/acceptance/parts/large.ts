@@ -1,0 +1,74 @@
+/** A model that no trainer could hold alone: how much each of them holds at the most, with a snapshot and a kill. */
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { LargeMesh, largeModel, runsIn, stateBytes } from '../mesh/large.ts';
+import type { Context, Part, Row } from '../row.ts';
+
+export const largePart: Part = {
+  name: 'large',
+  what: 'a model of 1.2 GB on four trainers of 500 MB each: a snapshot, a kill, the run fetched',
+  takes: '8 minutes',
+  run: large,
+};
+
+const TRAINERS = 4;
+const BATCHES = 10;
+const BATCH = 16;
+const MEGABYTE = 1e6;
+
+async function large(context: Context): Promise<readonly Row[]> {
+  const { width, cap } = context.trial ? { width: 1792, cap: 500 } : { width: 5600, cap: 500 };
+  const mesh = new LargeMesh(context.root, 'large');
+  const size = stateBytes(width);
+  const name = `${(size / 1e9).toFixed(2)} GB on ${TRAINERS} trainers of ${cap} MB`;
+  const said: string[] = [];
+  const tell = (text: string): void => {
+    said.push(text);
+    context.progress(text);
+  };
+  let finished = false;
+  try {
+    mkdirSync(mesh.folder, { recursive: true });
+    const model = join(mesh.folder, 'large.pcn');
+    writeFileSync(model, largeModel(width));
+    await mesh.open(TRAINERS, cap);
+    const schedule = ['--partition', String(TRAINERS), '--snapshot-every', String(BATCHES / 2), '--epochs', '1'];
+    const [deployed = {}] = await mesh.json('deploy', model, ...schedule, '--limit', String(BATCHES * BATCH));
+    const run = String(deployed.run);
+    const of = (status: Parameters<typeof runsIn>[0]) => runsIn(status).find((r) => r.run === run) ?? {};
+    await mesh.until((status) => Number(of(status).snapshot ?? 0) > 0 || of(status).state === 'done');
+    tell(`snapshot: ${peaks(mesh, size)}`);
+    const [victim] = mesh.trainers;
+    if (victim) {
+      process.kill(victim.pid, 'SIGKILL');
+      await mesh.join('t9', cap);
+    }
+    await mesh.until((status) => of(status).state === 'done', 600);
+    tell(`refilled and done: ${peaks(mesh, size)}`);
+    const fetched = await mesh.ask('fetch', run, '-o', join(mesh.folder, 'fetched'));
+    tell(fetched.code === 0 ? 'fetched' : `not fetched: ${fetched.tail}`);
+    finished = fetched.code === 0;
+  } catch (error) {
+    tell(`${error instanceof Error ? error.message : String(error)}; ${peaks(mesh, size)}`);
+  } finally {
+    await mesh.down();
+  }
+  const within = mesh.trainers.every(({ own, peak }) => peak - own <= cap * MEGABYTE);
+  return [
+    {
+      name: 'large',
+      what: name,
+      target: `done, and <= ${cap} MB over the runtime's own`,
+      measured: said.join('; '),
+      holds: finished && within,
+    },
+  ];
+}
+
+/** What each trainer held at the most, beyond the runtime's own, and how often its share of the state that is. */
+function peaks(mesh: LargeMesh, size: number): string {
+  const over = mesh.trainers.map(({ own, peak }) => Math.max(0, peak - own));
+  const most = Math.max(0, ...over);
+  const megabytes = over.map((bytes) => (bytes / MEGABYTE).toFixed(0)).join(', ');
+  return `${megabytes} MB over its own, at most ${(most / (size / TRAINERS)).toFixed(1)} of its state`;
+}
