@@ -8,7 +8,7 @@ import { BLOB, BLOB_HEAD, BORDER, decodeHead, MAX_BINARY_BYTES } from '../wire/r
 import { guarded } from './guarded.ts';
 import { IncomingBlobs } from './incoming-blobs.ts';
 import { Questions } from './questions.ts';
-import { piecesOf, sendBlob } from './send-blob.ts';
+import { type Pieces, piecesOf, sendBlob } from './send-blob.ts';
 import { closeReason, reasonText } from './socket-limits.ts';
 import { watchSilence } from './watch-silence.ts';
 
@@ -33,7 +33,8 @@ export interface Link {
   ping(): Promise<number>;
   /** @param most bytes that were agreed: a longer one is refused before there is room for it */
   getBlob(hash: string, most: number): Promise<Uint8Array>;
-  putBlob(hash: string, bytes: Uint8Array): Promise<void>;
+  /** @param content all of it, or what reads it from the beginning */
+  putBlob(hash: string, content: Uint8Array | (() => Pieces)): Promise<void>;
   /** Why it has ended. */
   readonly closed: Promise<string>;
   close(): void;
@@ -112,9 +113,10 @@ export class GatewayLink implements Link {
     return blob;
   }
 
-  putBlob(hash: string, bytes: Uint8Array): Promise<void> {
+  putBlob(hash: string, content: Uint8Array | (() => Pieces)): Promise<void> {
+    const pieces = content instanceof Uint8Array ? piecesOf(content) : content();
     // Two shards may have the same state at once: it goes up once, and both hear when it is there.
-    const known = this.#puts.get(hash) ?? this.#put(hash, bytes).finally(() => this.#puts.delete(hash));
+    const known = this.#puts.get(hash) ?? this.#put(hash, pieces).finally(() => this.#puts.delete(hash));
     this.#puts.set(hash, known);
     return known;
   }
@@ -141,16 +143,17 @@ export class GatewayLink implements Link {
     if (head?.kind === BLOB) this.#incoming.add(hex(head.hash), head.offset, head.total, bytes.subarray(BLOB_HEAD));
   }
 
-  async #put(hash: string, bytes: Uint8Array): Promise<void> {
-    const stored = this.ask({ what: 'put', blob: hash, bytes: bytes.length });
+  async #put(hash: string, pieces: Pieces): Promise<void> {
+    const stored = this.ask({ what: 'put', blob: hash, bytes: pieces.bytes });
     let wanted = true;
     stored.catch(() => {
       wanted = false;
     });
     // One after the other: chunks of two blobs never mix.
-    const sent = this.#sent.then(() => sendBlob(this.#socket, hash, piecesOf(bytes), () => wanted));
+    const sent = this.#sent.then(() => sendBlob(this.#socket, hash, pieces, () => wanted));
     this.#sent = sent.then(() => undefined);
-    await sent;
+    // What it is read from is no longer there: the other end forgets it with the next announcement.
+    if (!(await sent) && wanted && this.#isOpen()) throw new Error('the blob ended before it was there');
     await stored;
   }
 }

@@ -26,6 +26,24 @@ export function piecesOf(bytes: Uint8Array): Pieces {
   };
 }
 
+/** All of them, one behind the other. */
+export async function joined(pieces: Pieces): Promise<Uint8Array> {
+  const all: Uint8Array[] = [];
+  for (let next = await pieces.next(); next; next = await pieces.next()) all.push(next);
+  return Buffer.concat(all);
+}
+
+/** The same as long as it holds; then they end. */
+export function piecesWhile(pieces: Pieces, holds: () => boolean): Pieces {
+  return {
+    bytes: pieces.bytes,
+    next: async () => {
+      const piece = holds() ? await pieces.next() : undefined;
+      return holds() ? piece : undefined;
+    },
+  };
+}
+
 /**
  * One piece at a time, each when the socket has taken the one before it. Ends early when the socket closes, or where
  * the blob is no longer wanted. @returns whether all of it went out

@@ -18,19 +18,22 @@ import type { Deployment } from '../wire/deployment.ts';
 import type { Commit, Listen } from '../wire/messages.ts';
 import { signPart } from '../wire/part.ts';
 import { signState } from '../wire/state-signature.ts';
+import type { BlobContent } from './bring-blob.ts';
 import { withCall } from './call-sums.ts';
-import type { StretchLog } from './records/stretch-log.ts';
+import type { Start, StretchLog } from './records/stretch-log.ts';
+import { type Pieces, piecesWhile } from './send-blob.ts';
 import { type BorderDispute, ShardBorders } from './shard-borders.ts';
 import { type BlobSource, openShardData, type ShardData } from './shard-data.ts';
 import { borderCodec, drawStates, openShardDevice } from './shard-device.ts';
 import { mostPartBytes } from './shard-memory.ts';
 import { decodeState, encodeState, stateHash } from './shard-state.ts';
+import { type StreamedHashes, StreamedState } from './streamed-state.ts';
 
 export interface HostOptions {
   readonly device: Device;
   readonly keys: KeyPair;
   readonly blob: BlobSource;
-  readonly putBlob: (bytes: Uint8Array) => Promise<string>;
+  readonly putBlob: (content: BlobContent) => Promise<string>;
   /** A packet for another trainer. @param to its key @param left as `BordersOptions.carry` has it */
   readonly carry: (packet: Uint8Array, to: string, left?: () => void) => void;
   /** Where this trainer can be dialled, if it can. */
@@ -42,12 +45,18 @@ export interface HostOptions {
   /** The border with a neighbour cannot go on: the shard waits for the next term. */
   readonly dispute: (dispute: BorderDispute) => void;
   readonly now: () => number;
+  /** States of at least so many bytes are never in memory as a whole. */
+  readonly largeStateBytes?: number;
   /** Where records of stretches are kept; absent: nowhere. @param news the disk has taken what waited for it */
   readonly records?: (deployment: Deployment, shard: number, news: () => void) => StretchLog;
 }
 
 /** Without any sign of life from the device for so long, its shard fails. */
 export const WATCHDOG_MILLISECONDS = 120_000;
+
+type StateOfNow =
+  | { readonly saved: SavedStates; readonly hash: string }
+  | (StreamedHashes & { readonly pieces: () => Pieces });
 
 export class ShardHost {
   readonly deployment: Deployment;
@@ -64,7 +73,10 @@ export class ShardHost {
   readonly #borders: ShardBorders;
   readonly #times: TickTimes;
   readonly #log: StretchLog | undefined;
-  readonly #kept = new Map<number, SavedStates>();
+  /** By calls; of states that are too large for that only when they were saved. */
+  readonly #kept = new Map<number, SavedStates | undefined>();
+  /** What was read of the device before is of no use when it has begun anew. */
+  #generation = 0;
   readonly #calls = new Map<number, Call>();
   readonly #commits: { calls: number; hash: string; sig: string }[] = [];
   #refused = 0;
@@ -136,6 +148,7 @@ export class ShardHost {
       | { readonly calls: number; readonly blob: string; readonly totals: Readonly<Record<string, number>> }
       | undefined,
   ): Promise<void> {
+    this.#generation++;
     this.#borders.begin(term);
     this.#session.reset();
     this.#commits.length = 0;
@@ -152,8 +165,27 @@ export class ShardHost {
       this.#totals = {};
     }
     if (!this.#log) return;
-    const state = await saveStates(this.#device, states);
-    this.#log.restart(term, { calls: from?.calls ?? 0, state, hash: stateHash(state), totals: this.#totals });
+    const calls = from?.calls ?? 0;
+    this.#log.restart(term, calls);
+    const state = await this.#stateOfNow();
+    await this.#beginRecord({ calls, hash: state.hash, totals: this.#totals }, state);
+  }
+
+  /** With its hash: in memory where it is small, else still on the device. */
+  async #stateOfNow(): Promise<StateOfNow> {
+    const { states } = this.#plan.executable.program;
+    const read = StreamedState.of(this.#device, states, this.#options.largeStateBytes);
+    const generation = this.#generation;
+    const hashes = await read?.hashes();
+    if (read && hashes)
+      return { ...hashes, pieces: () => piecesWhile(read.pieces(), () => this.#generation === generation) };
+    const saved = await saveStates(this.#device, states);
+    return { saved, hash: stateHash(saved) };
+  }
+
+  async #beginRecord(start: Start, state: StateOfNow): Promise<void> {
+    if ('saved' in state) this.#log?.begin(start, state.saved);
+    else await this.#log?.beginFrom(start, state.pieces());
   }
 
   /** Keys, owners and ways of its borders. */
@@ -247,14 +279,16 @@ export class ShardHost {
 
   /** The state of now, kept here and stored in the mesh. @param last the sums end with it */
   async save(calls: number, last: boolean): Promise<SavedPart> {
-    const state = await saveStates(this.#device, this.#plan.executable.program.states);
+    const state = await this.#stateOfNow();
+    const { hash } = state;
     const totals = { ...this.#totals };
     if (last) this.#totals = {};
-    this.#kept.set(calls, state);
-    const hash = stateHash(state);
+    this.#kept.set(calls, 'saved' in state ? state.saved : undefined);
     // Known before the part: the synchronizer holds the part against it.
-    this.#endStretch(calls, state, hash, totals);
-    const blob = await this.#options.putBlob(encodeState(state));
+    await this.#endStretch(calls, state, totals);
+    const blob = await this.#options.putBlob(
+      'saved' in state ? encodeState(state.saved) : { ...state, hash: state.blob },
+    );
     const place = { run: this.deployment.run, term: this.term, shard: this.shard, calls };
     return signPart(place, { blob, hash, totals }, this.#options.keys);
   }
@@ -272,6 +306,7 @@ export class ShardHost {
 
   async close(): Promise<void> {
     this.#closed = true;
+    this.#generation++;
     this.#times.write();
     await this.#log?.close();
     await this.#device.close();
@@ -298,21 +333,21 @@ export class ShardHost {
   }
 
   async #commit(calls: number): Promise<void> {
-    const state = await saveStates(this.#device, this.#plan.executable.program.states);
     const before = this.#times.enter('hashing');
-    const hash = stateHash(state);
+    const state = await this.#stateOfNow();
     this.#times.leave(before);
-    this.#endStretch(calls, state, hash, this.#totals);
+    await this.#endStretch(calls, state, this.#totals);
   }
 
   /** @param totals behind the calls, before an epoch's end forgets them */
-  #endStretch(calls: number, state: SavedStates, hash: string, totals: Totals): void {
+  async #endStretch(calls: number, state: StateOfNow, totals: Totals): Promise<void> {
     const { deployment, shard, term } = this;
+    const { hash } = state;
     const place = { run: deployment.run, term, shard };
     const signed = signState(place, { calls: lastChange(deployment, calls), hash }, this.#options.keys);
     this.#commits.push(signed);
     this.#log?.end(calls, signed, totals, this.#borders.beyond);
-    this.#log?.begin({ calls, state, hash, signed, totals: this.#totals });
+    await this.#beginRecord({ calls, hash, signed, totals: this.#totals }, state);
   }
 
   #send(frame: Frame): void {

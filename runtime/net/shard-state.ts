@@ -6,6 +6,13 @@ import { tensorBytes } from '../store/safetensors-types.ts';
 
 const PARAMETER = 'parameter/';
 const AUXILIARY = 'auxiliary/';
+/** What the file of a part says of itself. */
+export const PART_METADATA = { format: 'nmc-part-1' };
+
+/** A tensor's name in a part. */
+export function partName(id: string, isParameter: boolean): string {
+  return `${isParameter ? PARAMETER : AUXILIARY}${id}`;
+}
 
 export function encodeState(state: SavedStates): Uint8Array {
   return Buffer.concat(encodeStatePieces(state));
@@ -13,7 +20,7 @@ export function encodeState(state: SavedStates): Uint8Array {
 
 /** The same, in pieces: views of the state, not copies. */
 export function encodeStatePieces(state: SavedStates): readonly Uint8Array[] {
-  return encodeSafetensors(named(state), { format: 'nmc-part-1' });
+  return encodeSafetensors(named(state), PART_METADATA);
 }
 
 /** @throws UserError `weights/…` for bytes that are not a state */

@@ -5,6 +5,7 @@ import type { DrivenShard, HostPort, ShardCalls } from '../driver/ports.ts';
 import type { KeyPair } from '../identity/ed25519.ts';
 import { keyText } from '../identity/key-text.ts';
 import type { ShardId } from '../roles/trainer-state.ts';
+import type { BlobContent } from './bring-blob.ts';
 import { fetchPlan, type PlanFetch } from './fetch-plan.ts';
 import { readDeployment } from './read-deployment.ts';
 import type { RecordStore } from './records/record-store.ts';
@@ -17,7 +18,7 @@ import { MAX_RECORD_BYTES, type MemoryLedger } from './shard-memory.ts';
 export interface BlobsPort {
   readonly get: BlobSource;
   /** @returns its hash */
-  readonly put: (bytes: Uint8Array) => Promise<string>;
+  readonly put: (content: BlobContent) => Promise<string>;
 }
 
 export interface TrainerHostOptions {

@@ -12,7 +12,7 @@ import type { Refusal } from '../wire/refusals.ts';
 import type { BorderHead } from '../wire/routing.ts';
 import type { Address } from './address.ts';
 import { ask } from './ask.ts';
-import { bringBlob } from './bring-blob.ts';
+import { type BlobContent, bringBlob } from './bring-blob.ts';
 import { dial } from './dial.ts';
 import { DirectBorders } from './direct.ts';
 import { type EmulatedLink, type Emulation, emulatedLink } from './emulated-socket.ts';
@@ -79,7 +79,7 @@ export class TrainerNode {
       ...{ device, keys, openPlan, now },
       ledger: new MemoryLedger(options.mostMemory),
       ...(options.records ? { records: { store: options.records, version: options.version ?? '' } } : {}),
-      blobs: { get: (hash, most) => this.#blob(hash, most), put: (bytes) => this.#putBlob(bytes) },
+      blobs: { get: (hash, most) => this.#blob(hash, most), put: (content) => this.#putBlob(content) },
       listen: () => this.#direct && { address: this.#direct.address, machine: capability.machine },
       isDirect: (key) => this.#direct?.has(key) ?? false,
     });
@@ -288,8 +288,8 @@ export class TrainerNode {
     }
   }
 
-  #putBlob(bytes: Uint8Array): Promise<string> {
-    return bringBlob(bytes, {
+  #putBlob(content: BlobContent): Promise<string> {
+    return bringBlob(content, {
       link: () => this.#link,
       stopped: () => this.#driver.stopped,
       log: this.#options.log,

@@ -185,10 +185,20 @@ function initialState(state: State, seed: number, statistics: ReadonlyMap<string
   return state.init.what === 'mean' ? found.mean : Float32Array.of(found.scale);
 }
 
+/** Whether a training continues from it. */
+export function isKept({ role }: State): boolean {
+  return role !== 'value' && role !== 'sum';
+}
+
+/** Statistics belong to the model: predictions need them. */
+export function isParameter({ role }: State): boolean {
+  return role === 'parameter' || role === 'statistic';
+}
+
 export async function saveStates(session: DeviceSession, all: readonly State[], from?: 'start'): Promise<SavedStates> {
   const untouched = (s: State): boolean =>
     from === 'start' && s.role === 'optimizer' && memberStates(s).every(beginsAtZero);
-  const states = all.filter((s) => s.role !== 'value' && s.role !== 'sum' && !untouched(s));
+  const states = all.filter((s) => isKept(s) && !untouched(s));
   const parameters: NamedTensor[] = [];
   const auxiliary: NamedTensor[] = [];
   // Asked for all at once: the device answers in order, so they are of one moment.
@@ -198,8 +208,7 @@ export async function saveStates(session: DeviceSession, all: readonly State[], 
     let at = 0;
     for (const state of memberStates(whole)) {
       const end = at + sizeOf(state.shape);
-      // Statistics belong to the model: predictions need them.
-      const into = state.role === 'parameter' || state.role === 'statistic' ? parameters : auxiliary;
+      const into = isParameter(state) ? parameters : auxiliary;
       into.push(named(state, data.subarray(at, end)));
       at = end;
     }

@@ -34,6 +34,26 @@ export function encodeSafetensors(
   metadata: Readonly<Record<string, string>> = {},
 ): Uint8Array[] {
   const ordered = inFileOrder(tensors);
+  for (const tensor of ordered)
+    if (tensor.data.length !== elementCount(tensor.shape)) {
+      throw new Error(
+        `writeSafetensors: "${tensor.name}" has ${tensor.data.length} elements, not [${tensor.shape.join(', ')}]`,
+      );
+    }
+  const entries = ordered.map(({ name, dtype, shape, data }) => ({ name, dtype, shape, byteLength: data.byteLength }));
+  return [safetensorsHead(entries, metadata), ...ordered.map(tensorBytes)];
+}
+
+/** A tensor of a file that is written without having all of them at once. */
+export interface HeadEntry extends Omit<NamedTensor, 'data'> {
+  readonly byteLength: number;
+}
+
+/** All that stands before the data. @param ordered as `inFileOrder` has them */
+export function safetensorsHead(
+  ordered: readonly HeadEntry[],
+  metadata: Readonly<Record<string, string>> = {},
+): Uint8Array {
   // Entries, not an object: an object would put names that look like numbers first, and lose one named __proto__.
   const entries: string[] = [];
   if (Object.keys(metadata).length > 0) entries.push(`"__metadata__":${JSON.stringify(sorted(metadata))}`);
@@ -42,13 +62,8 @@ export function encodeSafetensors(
   for (const tensor of ordered) {
     if (names.has(tensor.name)) throw new Error(`writeSafetensors: two tensors named "${tensor.name}"`);
     names.add(tensor.name);
-    if (tensor.data.length !== elementCount(tensor.shape)) {
-      throw new Error(
-        `writeSafetensors: "${tensor.name}" has ${tensor.data.length} elements, not [${tensor.shape.join(', ')}]`,
-      );
-    }
     const { dtype, shape } = tensor;
-    const end = offset + tensor.data.byteLength;
+    const end = offset + tensor.byteLength;
     entries.push(`${JSON.stringify(tensor.name)}:${JSON.stringify({ dtype, shape, data_offsets: [offset, end] })}`);
     offset = end;
   }
@@ -56,11 +71,11 @@ export function encodeSafetensors(
   const head = Buffer.alloc(8 + Math.ceil(json.length / 8) * 8, ' ');
   head.writeBigUInt64LE(BigInt(head.length - 8), 0);
   json.copy(head, 8);
-  return [head, ...ordered.map(tensorBytes)];
+  return head;
 }
 
 /** Wider elements first, then by name. */
-export function inFileOrder(tensors: readonly NamedTensor[]): NamedTensor[] {
+export function inFileOrder<T extends Pick<NamedTensor, 'name' | 'dtype'>>(tensors: readonly T[]): T[] {
   return [...tensors].sort((a, b) => ELEMENT_BYTES[b.dtype] - ELEMENT_BYTES[a.dtype] || (a.name < b.name ? -1 : 1));
 }
 

@@ -17,10 +17,12 @@ import { SynchronizerDriver } from '../../runtime/driver/synchronizer-driver.ts'
 import { TrainerDriver } from '../../runtime/driver/trainer-driver.ts';
 import { type KeyPair, keyPairFromSeed } from '../../runtime/identity/ed25519.ts';
 import { keyText } from '../../runtime/identity/key-text.ts';
+import type { BlobContent } from '../../runtime/net/bring-blob.ts';
 import { entered } from '../../runtime/net/entered.ts';
 import { type MadeDeployment, makeDeployment } from '../../runtime/net/make-deployment.ts';
 import { recompute } from '../../runtime/net/recompute.ts';
 import { RecordStore } from '../../runtime/net/records/record-store.ts';
+import { joined } from '../../runtime/net/send-blob.ts';
 import { MemoryLedger } from '../../runtime/net/shard-memory.ts';
 import { decodeState } from '../../runtime/net/shard-state.ts';
 import { type LoadedShard, TrainerHost } from '../../runtime/net/trainer-host.ts';
@@ -191,7 +193,7 @@ class HostedMesh {
     const host = new TrainerHost({
       ...(store ? { records: { store, version: 'test' } } : {}),
       ...{ device: referenceDevice, keys, ledger: new MemoryLedger(undefined) },
-      blobs: { get: async (hash) => this.#blob(hash), put: async (bytes) => this.#put(new Uint8Array(bytes)) },
+      blobs: { get: async (hash) => this.#blob(hash), put: async (content) => this.#put(await bytesOf(content)) },
       openPlan: async (_files, shard) => {
         const part = shards[shard];
         if (!part) throw new Error(`no shard ${shard}`);
@@ -415,4 +417,8 @@ class HostedMesh {
       if (node?.alive) node.driver.receive(packet, 'relay');
     });
   }
+}
+
+async function bytesOf(content: BlobContent): Promise<Uint8Array> {
+  return content instanceof Uint8Array ? new Uint8Array(content) : joined(content.pieces());
 }

@@ -28,10 +28,13 @@ function logIn(store: RecordStore, news: () => void = () => undefined): StretchL
 
 /** Stretches of one batch each. */
 function train(log: StretchLog, from: number, to: number): void {
-  if (from === 0) log.restart(1, { calls: 0, state, hash, totals: {} });
+  if (from === 0) {
+    log.restart(1, 0);
+    log.begin({ calls: 0, hash, totals: {} }, state);
+  }
   for (let calls = from + 1; calls <= to; calls++) {
     log.end(calls, signed(calls), {}, beyond);
-    log.begin({ calls, state, hash, signed: signed(calls), totals: {} });
+    log.begin({ calls, hash, signed: signed(calls), totals: {} }, state);
   }
 }
 
@@ -57,7 +60,8 @@ test('the oldest records go when all take more room than they may; the newest st
   expect(names()).toEqual(['0-1-3.rec', '0-1-4.rec', '0-1-5.rec']);
   again.allow(1);
   const next = logIn(again);
-  next.restart(2, { calls: 6, state, hash, totals: {} });
+  next.restart(2, 6);
+  next.begin({ calls: 6, hash, totals: {} }, state);
   next.end(7, signed(7), {}, beyond);
   await next.close();
   expect(names()).toEqual(['0-2-6.rec']);

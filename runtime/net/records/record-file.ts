@@ -64,6 +64,11 @@ export class RecordFile {
     this.#write(bytes);
   }
 
+  /** When the disk has taken what was given. */
+  written(): Promise<void> {
+    return this.#work;
+  }
+
   /** Complete: it gets its name. */
   async finish(): Promise<void> {
     this.#flush();

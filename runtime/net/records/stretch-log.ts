@@ -15,6 +15,7 @@ import type { FrameLog } from '../../wire/frame-log.ts';
 import { sha256 } from '../../wire/hash.ts';
 import type { SignedState } from '../../wire/state-signature.ts';
 import { directionOf, type Window } from '../../wire/window.ts';
+import type { Pieces } from '../send-blob.ts';
 import { encodeStatePieces } from '../shard-state.ts';
 import { type EntryKind, entryHead, MAX_ENTRY_BYTES, wordsEntry } from './entries.ts';
 import { RecordFile, type WritingPort } from './record-file.ts';
@@ -65,10 +66,9 @@ export interface LogOptions {
   readonly news: () => void;
 }
 
-/** The state that a stretch begins from. */
+/** What is said of the state that a stretch begins from. */
 export interface Start {
   readonly calls: number;
-  readonly state: SavedStates;
   readonly hash: string;
   /** Absent where the state is that of a manifest, or drawn from the seed. */
   readonly signed?: SignedState;
@@ -121,19 +121,43 @@ export class StretchLog implements FrameLog {
   }
 
   /** A term begins: what was not complete before it never will be. */
-  restart(term: number, start: Start): void {
+  restart(term: number, calls: number): void {
     this.#endTerm();
     this.#term = term;
-    this.#begin = start.calls;
-    this.#silent = start.calls;
-    this.begin(start);
+    this.#begin = calls;
+    this.#silent = calls;
   }
 
   /** A stretch begins. */
-  begin({ calls, state, hash, signed, totals }: Start): void {
-    const record = this.#recordOf(calls);
-    if (!record || record.begun) return;
+  begin(start: Start, state: SavedStates): void {
+    const record = this.#headOf(start);
+    if (!record) return;
     record.begun = true;
+    this.#state = 0;
+    for (const piece of encodeStatePieces(state)) this.#append(record, piece);
+  }
+
+  /**
+   * A stretch begins from a state that is never in memory as a whole: each piece is read when the disk has taken those
+   * before it. The record is none where they end before the state does.
+   */
+  async beginFrom(start: Start, pieces: Pieces): Promise<void> {
+    const record = this.#headOf(start);
+    if (!record) return;
+    this.#state = 0;
+    for (let left = pieces.bytes; left > 0; ) {
+      const piece = await pieces.next();
+      if (!piece) return;
+      left -= piece.length;
+      this.#append(record, piece);
+      await record.file.written();
+    }
+    record.begun = true;
+  }
+
+  #headOf({ calls, hash, signed, totals }: Start): OpenRecord | undefined {
+    const record = this.#recordOf(calls);
+    if (!record || record.begun) return undefined;
     const { deployment, deploymentHash, shard, owner, device } = this.#options;
     const { run } = deployment;
     const place = { format: RECORD_FORMAT, run, shard, term: this.#term, from: calls };
@@ -141,16 +165,18 @@ export class StretchLog implements FrameLog {
       ...{ ...place, deployment: deploymentHash, owner, device, hash, totals },
       ...(signed ? { signed } : {}),
     });
-    this.#state = 0;
-    for (const piece of encodeStatePieces(state))
-      for (let at = 0; at < piece.length; at += MAX_ENTRY_BYTES) {
-        const part = piece.subarray(at, at + MAX_ENTRY_BYTES);
-        record.entries++;
-        this.#state += part.length;
-        record.file.append(entryHead('state', part.length));
-        if (part.length < LARGE_BYTES) record.file.append(part);
-        else record.file.give(part);
-      }
+    return record;
+  }
+
+  #append(record: OpenRecord, piece: Uint8Array): void {
+    for (let at = 0; at < piece.length; at += MAX_ENTRY_BYTES) {
+      const part = piece.subarray(at, at + MAX_ENTRY_BYTES);
+      record.entries++;
+      this.#state += part.length;
+      record.file.append(entryHead('state', part.length));
+      if (part.length < LARGE_BYTES) record.file.append(part);
+      else record.file.give(part);
+    }
   }
 
   taken(call: number, from: number, packet: Uint8Array, signature: Uint8Array | undefined): void {

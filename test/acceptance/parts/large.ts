@@ -1,6 +1,7 @@
 /** A model that no trainer could hold alone: how much each of them holds at the most, with a snapshot and a kill. */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { signalProcess } from '../../support/end-process.ts';
 import { LargeMesh, largeModel, runsIn, stateBytes } from '../mesh/large.ts';
 import type { Context, Part, Row } from '../row.ts';
 
@@ -40,7 +41,7 @@ async function large(context: Context): Promise<readonly Row[]> {
     tell(`snapshot: ${peaks(mesh, size)}`);
     const [victim] = mesh.trainers;
     if (victim) {
-      process.kill(victim.pid, 'SIGKILL');
+      signalProcess(victim.pid, 'SIGKILL');
       await mesh.join('t9', cap);
     }
     await mesh.until((status) => of(status).state === 'done', 600);

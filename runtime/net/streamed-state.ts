@@ -1,0 +1,120 @@
+/**
+ * A shard's state that is never in memory as a whole: it is read from the device tensor by tensor, once for its hashes
+ * and once more for whoever takes its bytes. The device runs nothing meanwhile, so both readings are of one moment.
+ */
+import { createHash } from 'node:crypto';
+import { type State, sizeOf } from '../../spec/program.ts';
+import type { DeviceSession } from '../device/device.ts';
+import { isKept, isParameter } from '../shard/shard.ts';
+import { inFileOrder, safetensorsHead } from '../store/safetensors.ts';
+import type { Pieces } from './send-blob.ts';
+import { PART_METADATA, partName, STATE_HASH, tensorHead } from './shard-state.ts';
+
+/** Of a smaller state copies cost nothing that matters, and are quicker. */
+export const LARGE_STATE_BYTES = 16e6;
+/** A tensor goes to the connection and to the disk in pieces of this size. */
+const PIECE_BYTES = 256 * 1024;
+
+interface Entry {
+  readonly id: string;
+  readonly name: string;
+  readonly dtype: 'F32';
+  readonly shape: readonly number[];
+  readonly byteLength: number;
+}
+
+/** Of the state: what its owner signs, and the name and length of its part. */
+export interface StreamedHashes {
+  readonly hash: string;
+  readonly blob: string;
+  readonly bytes: number;
+}
+
+export class StreamedState {
+  readonly #device: Pick<DeviceSession, 'read'>;
+  readonly #entries: readonly Entry[];
+  readonly #head: Uint8Array;
+
+  /** @returns nothing for states that are small, or that a device keeps together */
+  static of(
+    device: Pick<DeviceSession, 'read'>,
+    states: readonly State[],
+    least = LARGE_STATE_BYTES,
+  ): StreamedState | undefined {
+    const kept = states.filter(isKept);
+    const bytes = kept.reduce((sum, s) => sum + FLOAT_BYTES * sizeOf(s.shape), 0);
+    if (bytes < least || kept.some((s) => s.members)) return undefined;
+    return new StreamedState(device, kept);
+  }
+
+  private constructor(device: Pick<DeviceSession, 'read'>, kept: readonly State[]) {
+    this.#device = device;
+    this.#entries = inFileOrder(
+      kept.map((state) => ({
+        id: state.id,
+        name: partName(state.id, isParameter(state)),
+        dtype: 'F32' as const,
+        shape: [...state.shape],
+        byteLength: FLOAT_BYTES * sizeOf(state.shape),
+      })),
+    );
+    this.#head = safetensorsHead(this.#entries, PART_METADATA);
+  }
+
+  get bytes(): number {
+    return this.#entries.reduce((sum, { byteLength }) => sum + byteLength, this.#head.length);
+  }
+
+  /** @returns nothing where the device computes in another precision: such states go another way */
+  async hashes(): Promise<StreamedHashes | undefined> {
+    const state = createHash('sha256').update(STATE_HASH);
+    const blob = createHash('sha256').update(this.#head);
+    for (const entry of this.#entries) {
+      const bytes = await this.#read(entry);
+      if (!bytes) return undefined;
+      state.update(tensorHead(entry)).update(bytes);
+      blob.update(bytes);
+    }
+    return { hash: state.digest('hex'), blob: blob.digest('hex'), bytes: this.bytes };
+  }
+
+  /** Its bytes as those of a part, from the beginning. */
+  pieces(): Pieces {
+    return piecesFrom(this.bytes, this.#tensors());
+  }
+
+  async *#tensors(): AsyncGenerator<Uint8Array> {
+    yield this.#head;
+    for (const entry of this.#entries) {
+      const bytes = await this.#read(entry);
+      if (!bytes) throw new Error(`${entry.id} has changed its precision`);
+      yield bytes;
+    }
+  }
+
+  async #read({ id, byteLength }: Entry): Promise<Uint8Array | undefined> {
+    const data = await this.#device.read(id);
+    if (data instanceof Float64Array) return undefined;
+    if (data.byteLength !== byteLength) throw new Error(`${id} has ${data.byteLength} bytes, not ${byteLength}`);
+    return new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+  }
+}
+
+const FLOAT_BYTES = Float32Array.BYTES_PER_ELEMENT;
+
+function piecesFrom(bytes: number, parts: AsyncGenerator<Uint8Array>): Pieces {
+  let part: Uint8Array = new Uint8Array(0);
+  return {
+    bytes,
+    next: async () => {
+      while (part.length === 0) {
+        const next = await parts.next();
+        if (next.done) return undefined;
+        part = next.value;
+      }
+      const piece = part.subarray(0, PIECE_BYTES);
+      part = part.subarray(piece.length);
+      return piece;
+    },
+  };
+}

@@ -1,0 +1,75 @@
+/** A state that is read tensor by tensor is the part that it would be as a whole, and ends where the device goes on. */
+import { expect, test } from 'vitest';
+import { joined, piecesWhile, sendBlob } from '../../runtime/net/send-blob.ts';
+import { encodeState, stateHash } from '../../runtime/net/shard-state.ts';
+import { StreamedState } from '../../runtime/net/streamed-state.ts';
+import { saveStates } from '../../runtime/shard/shard.ts';
+import { hex, sha256 } from '../../runtime/wire/hash.ts';
+import type { State } from '../../spec/program.ts';
+
+const zero = { kind: 'constant', value: 0 } as const;
+const states: readonly State[] = [
+  { id: 'b->c.W', shape: [300, 500], role: 'parameter', init: zero },
+  { id: 'a->b.W', shape: [500, 200], role: 'parameter', init: zero },
+  { id: 'a->b.W.m', shape: [500, 200], role: 'optimizer', init: zero },
+  { id: 'z', shape: [64, 500], role: 'value', init: zero },
+];
+
+/** Counts what was asked of it and is not let go yet. */
+function deviceOf(type: 'F32' | 'F64' = 'F32') {
+  const asked: string[] = [];
+  const read = async (id: string) => {
+    asked.push(id);
+    const size = states.find((s) => s.id === id)?.shape.reduce((a, b) => a * b, 1) ?? 0;
+    const values = Array.from({ length: size }, (_, i) => Math.fround(Math.sin(i * asked.indexOf(id) + i)));
+    return type === 'F32' ? Float32Array.from(values) : Float64Array.from(values);
+  };
+  return { asked, read };
+}
+
+/** As `deviceOf`, with values that depend on nothing but the name. */
+const steady = {
+  read: async (id: string) => {
+    const size = states.find((s) => s.id === id)?.shape.reduce((a, b) => a * b, 1) ?? 0;
+    return Float32Array.from({ length: size }, (_, i) => Math.sin(i + id.length));
+  },
+};
+
+test('its bytes, their name and its hash are those of the state as a whole', async () => {
+  const whole = await saveStates(steady as never, states);
+  const streamed = StreamedState.of(steady, states, 1);
+  const bytes = await joined(streamed?.pieces() as never);
+  expect(Buffer.compare(bytes, encodeState(whole))).toBe(0);
+  expect(await streamed?.hashes()).toEqual({ hash: stateHash(whole), blob: hex(sha256(bytes)), bytes: bytes.length });
+});
+
+test('one tensor is asked for when all before it was taken', async () => {
+  const device = deviceOf();
+  const pieces = StreamedState.of(device, states, 1)?.pieces();
+  expect((await pieces?.next())?.length).toBeGreaterThan(0);
+  expect(device.asked).toEqual([]);
+  await pieces?.next();
+  await pieces?.next();
+  expect(device.asked).toHaveLength(1);
+});
+
+test('a small state, and one in another precision, go another way', async () => {
+  expect(StreamedState.of(steady, states)).toBeUndefined();
+  expect(await StreamedState.of(deviceOf('F64'), states, 1)?.hashes()).toBeUndefined();
+});
+
+test('where the device begins anew, nothing more of the state is sent', async () => {
+  let holds = true;
+  const sent: number[] = [];
+  const socket = {
+    ...{ readyState: 1, OPEN: 1, off: () => undefined, once: () => undefined },
+    send: (chunk: Uint8Array, done: () => void) => {
+      sent.push(chunk.length);
+      holds = sent.length < 2;
+      done();
+    },
+  };
+  const pieces = piecesWhile(StreamedState.of(steady, states, 1)?.pieces() as never, () => holds);
+  expect(await sendBlob(socket as never, '0'.repeat(64), pieces)).toBe(false);
+  expect(sent).toHaveLength(2);
+});
