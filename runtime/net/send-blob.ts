@@ -26,13 +26,6 @@ export function piecesOf(bytes: Uint8Array): Pieces {
   };
 }
 
-/** All of them, one behind the other. */
-export async function joined(pieces: Pieces): Promise<Uint8Array> {
-  const all: Uint8Array[] = [];
-  for (let next = await pieces.next(); next; next = await pieces.next()) all.push(next);
-  return Buffer.concat(all);
-}
-
 /** The same as long as it holds; then they end. */
 export function piecesWhile(pieces: Pieces, holds: () => boolean): Pieces {
   return {

@@ -1,7 +1,7 @@
 /** A shard's state on the way between device, snapshot blob and hash. */
 import { createHash } from 'node:crypto';
 import type { SavedStates } from '../shard/shard.ts';
-import { encodeSafetensors, inFileOrder, type NamedTensor, readSafetensors } from '../store/safetensors.ts';
+import { encodeSafetensors, inFileOrder, type NamedTensor, viewSafetensors } from '../store/safetensors.ts';
 import { tensorBytes } from '../store/safetensors-types.ts';
 
 const PARAMETER = 'parameter/';
@@ -23,9 +23,12 @@ export function encodeStatePieces(state: SavedStates): readonly Uint8Array[] {
   return encodeSafetensors(named(state), PART_METADATA);
 }
 
-/** @throws UserError `weights/…` for bytes that are not a state */
+/**
+ * Tensors are views of the bytes, which are left alone from now on.
+ * @throws UserError `weights/…` for bytes that are not a state
+ */
 export function decodeState(bytes: Uint8Array): SavedStates {
-  const { tensors } = readSafetensors(new Uint8Array(bytes), 'a part of a snapshot');
+  const { tensors } = viewSafetensors(bytes, 'a part of a snapshot');
   const withPrefix = (prefix: string): NamedTensor[] =>
     tensors.filter((t) => t.name.startsWith(prefix)).map((t) => ({ ...t, name: t.name.slice(prefix.length) }));
   return { parameters: withPrefix(PARAMETER), auxiliary: withPrefix(AUXILIARY) };

@@ -1,6 +1,6 @@
 /**
  * A shard's state that is never in memory as a whole: it is read from the device tensor by tensor, once for its hashes
- * and once more for whoever takes its bytes. The device runs nothing meanwhile, so both readings are of one moment.
+ * and once more for its bytes. The device runs nothing meanwhile, so both readings are of one moment.
  */
 import { createHash } from 'node:crypto';
 import { type State, sizeOf } from '../../spec/program.ts';

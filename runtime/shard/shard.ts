@@ -121,9 +121,14 @@ export async function fillStates(
     const parts = memberStates(state).map(valuesFor);
     const given = parts.filter((part) => part !== undefined);
     // Members belong to one state of the device: all of them have a value, or none has.
-    if (given.length === 1 && !state.members) await session.write(state.id, given[0] as Tensor);
+    if (given.length === 1 && !state.members) await session.write(state.id, alone(given[0] as Tensor));
     else if (given.length === parts.length) await session.write(state.id, join(state, given));
   }
+}
+
+/** Another thread is sent all the memory that an array lies in: one tensor, not the file that it is a view of. */
+function alone(tensor: Tensor): Tensor {
+  return tensor.byteLength === tensor.buffer.byteLength ? tensor : tensor.slice();
 }
 
 /** States of a device that was just opened are zero already: an optimiser's need not be sent there. */

@@ -103,10 +103,18 @@ export function readSafetensors(source: string | Uint8Array, label = 'weights'):
   }
 }
 
+/**
+ * The same of bytes that lie in memory: tensors are views of them wherever their places allow it.
+ * @throws UserError `weights/corrupt`
+ */
+export function viewSafetensors(bytes: Uint8Array, label: string): TensorFile {
+  return readFrom({ name: label, size: bytes.byteLength, read: (at, length) => bytes.subarray(at, at + length) });
+}
+
 interface ByteSource {
   readonly name: string;
   readonly size: number;
-  /** A fresh copy, so that typed arrays over it are aligned. */
+  /** A copy, or a view: what is not aligned is copied. */
   readonly read: (position: number, length: number) => Uint8Array;
 }
 
@@ -137,8 +145,9 @@ function readFrom(source: ByteSource): TensorFile {
 function toTensor({ name, dtype, shape }: TensorEntry, bytes: Uint8Array): NamedTensor {
   const { byteOffset } = bytes;
   // `slice` of a pooled Buffer is a view into the pool and may be misaligned: copy in that case.
-  const buffer = byteOffset % 8 === 0 ? bytes.buffer : Uint8Array.from(bytes).buffer;
-  const offset = byteOffset % 8 === 0 ? byteOffset : 0;
+  const isAligned = byteOffset % ELEMENT_BYTES[dtype] === 0;
+  const buffer = isAligned ? bytes.buffer : Uint8Array.from(bytes).buffer;
+  const offset = isAligned ? byteOffset : 0;
   const count = bytes.byteLength / ELEMENT_BYTES[dtype];
   switch (dtype) {
     case 'F32':

@@ -22,7 +22,6 @@ import { entered } from '../../runtime/net/entered.ts';
 import { type MadeDeployment, makeDeployment } from '../../runtime/net/make-deployment.ts';
 import { recompute } from '../../runtime/net/recompute.ts';
 import { RecordStore } from '../../runtime/net/records/record-store.ts';
-import { joined } from '../../runtime/net/send-blob.ts';
 import { MemoryLedger } from '../../runtime/net/shard-memory.ts';
 import { decodeState } from '../../runtime/net/shard-state.ts';
 import { type LoadedShard, TrainerHost } from '../../runtime/net/trainer-host.ts';
@@ -40,6 +39,7 @@ import type { Deployment } from '../../runtime/wire/deployment.ts';
 import { hex, sha256 } from '../../runtime/wire/hash.ts';
 import type { Message } from '../../runtime/wire/messages.ts';
 import { stream } from '../../spec/random.ts';
+import { joined } from '../support/joined-pieces.ts';
 import { seeded } from './networked.ts';
 
 export interface HostedOptions {

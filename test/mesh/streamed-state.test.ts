@@ -1,11 +1,12 @@
 /** A state that is read tensor by tensor is the part that it would be as a whole, and ends where the device goes on. */
 import { expect, test } from 'vitest';
-import { joined, piecesWhile, sendBlob } from '../../runtime/net/send-blob.ts';
-import { encodeState, stateHash } from '../../runtime/net/shard-state.ts';
+import { piecesWhile, sendBlob } from '../../runtime/net/send-blob.ts';
+import { decodeState, encodeState, stateHash } from '../../runtime/net/shard-state.ts';
 import { StreamedState } from '../../runtime/net/streamed-state.ts';
-import { saveStates } from '../../runtime/shard/shard.ts';
+import { fillStates, saveStates } from '../../runtime/shard/shard.ts';
 import { hex, sha256 } from '../../runtime/wire/hash.ts';
 import type { State } from '../../spec/program.ts';
+import { joined } from '../support/joined-pieces.ts';
 
 const zero = { kind: 'constant', value: 0 } as const;
 const states: readonly State[] = [
@@ -72,4 +73,17 @@ test('where the device begins anew, nothing more of the state is sent', async ()
   const pieces = piecesWhile(StreamedState.of(steady, states, 1)?.pieces() as never, () => holds);
   expect(await sendBlob(socket as never, '0'.repeat(64), pieces)).toBe(false);
   expect(sent).toHaveLength(2);
+});
+
+test('what a state is restored from lies in memory once, and the device is sent one tensor at a time', async () => {
+  const bytes = new Uint8Array(encodeState(await saveStates(steady as never, states)));
+  const state = decodeState(bytes);
+  const tensors = [...state.parameters, ...state.auxiliary];
+  for (const { data } of tensors) expect(data.buffer).toBe(bytes.buffer);
+  const sent = new Map<string, number>();
+  const device = {
+    write: async (id: string, values: Float32Array | Float64Array) => void sent.set(id, values.buffer.byteLength),
+  };
+  await fillStates(device, states, { tensors }, false);
+  expect(sent).toEqual(new Map(tensors.map(({ name, data }) => [name, data.byteLength])));
 });
