@@ -1,6 +1,6 @@
 /**
- * Clamps: the values that a task holds fixed. `clamp eye[*] = …` gives each element its own sample: the value of the i-th reads the leaves
- * `sample[i].FIELD`, and one row of the network takes as many samples as the array has elements.
+ * Clamps: the values that a task holds fixed. `clamp eye[*] = …` gives each element its own sample: the value of the
+ * i-th reads the leaves `sample[i].FIELD`, and one row of the network takes as many samples as the array has elements.
  */
 
 import { sampleLeaf } from '../../spec/names.ts';

@@ -1,6 +1,6 @@
 /**
- * Members of a node that a read may ask for besides its values: `prediction(x)`, `error(x)`, which is `x - prediction(x)`, and
- * `energy(x)`, one number a sample (semantics.md, section 16).
+ * Members of a node that a read may ask for besides its values: `prediction(x)`, `error(x)`, which is `x -
+ * prediction(x)`, and `energy(x)`, one number a sample (semantics.md, section 16).
  */
 import { nodeLeaf } from '../../spec/names.ts';
 import type { Call } from '../1-syntax/ast.ts';

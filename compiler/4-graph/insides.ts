@@ -1,5 +1,6 @@
 /**
- * Details that open below a picture when one of its folded boxes is chosen: an element of the array, the whole of the cluster.
+ * Details that open below a picture when one of its folded boxes is chosen: an element of the array, the whole of the
+ * cluster.
  */
 import type { Graph } from './graph.ts';
 import { type Box, LIMITS, type Limits, type Picture, pictureOf } from './picture.ts';

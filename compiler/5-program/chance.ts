@@ -1,6 +1,7 @@
 /**
- * Names of settling that definitions may read: `tick`, and `noise(std)`, drawn anew in every tick from counters (equation 14f):
- * the element, the sample's row in its batch, and a key of the place in the model, the tick, the step and the batch.
+ * Names of settling that definitions may read: `tick`, and `noise(std)`, drawn anew in every tick from counters
+ * (equation 14f): the element, the sample's row in its batch, and a key of the place in the model, the tick, the step
+ * and the batch.
  */
 import { isDrawLeaf } from '../../spec/names.ts';
 import type { ScalarExpr } from '../../spec/program.ts';

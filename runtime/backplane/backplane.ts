@@ -1,7 +1,7 @@
 /**
- * Storage that synchronizers keep and share: small records that change by compare-and-set, blobs named by their hash, streams
- * that only grow at their end, and messages between synchronizers. One process with files (`embedded.ts`), or a cluster
- * behind the same interface; test/mesh/backplane-suite.ts is what each of them has to pass.
+ * Storage that synchronizers keep and share: small records that change by compare-and-set, blobs named by their hash,
+ * streams that only grow at their end, and messages between synchronizers. One process with files (`embedded.ts`), or a
+ * cluster behind the same interface; test/mesh/backplane-suite.ts is what each of them has to pass.
  */
 
 export interface Entry {

@@ -1,7 +1,8 @@
 /**
- * A recording of what entered a synchronizer's state machine, so that a run can be gone through again: a base (the whole state), the
- * events behind it with their times, and hashes of what came of them. The machine is pure, so the same code makes the
- * same effects and the same state of them; where it does not, the recording or the code is another one.
+ * A recording of what entered a synchronizer's state machine, so that a run can be gone through again: a base (the
+ * whole state), the events behind it with their times, and hashes of what came of them. The machine is pure, so the
+ * same code makes the same effects and the same state of them; where it does not, the recording or the code is another
+ * one.
  */
 import { hex, sha256 } from '../wire/hash.ts';
 import { synchronizer } from './synchronizer.ts';

@@ -1,7 +1,7 @@
 /**
- * Values that each shard makes, and those that it needs of others. A value that a shard could as well make for itself from what it
- * has, for no more bytes, it makes for itself: then errors are computed on both sides of a border, and a tick waits for
- * its neighbours once instead of twice.
+ * Values that each shard makes, and those that it needs of others. A value that a shard could as well make for itself
+ * from what it has, for no more bytes, it makes for itself: then errors are computed on both sides of a border, and a
+ * tick waits for its neighbours once instead of twice.
  */
 import { servesWeight } from '../../../spec/names.ts';
 import { type Op, sizeOf } from '../../../spec/program.ts';

@@ -1,7 +1,7 @@
 /**
- * The cost of taking turns among shards of one process: two of them, as a training runs them, hand a few numbers to each other
- * and back, over and over. Nothing is worked out but one operation each, so all that remains is a run of the device
- * with what goes on around it.
+ * The cost of taking turns among shards of one process: two of them, as a training runs them, hand a few numbers to
+ * each other and back, over and over. Nothing is worked out but one operation each, so all that remains is a run of the
+ * device with what goes on around it.
  */
 import type { OpOrigin } from '../../../spec/names.ts';
 import { type Op, type Program, type ProgramFunction, type Shape, sizeOf } from '../../../spec/program.ts';
