@@ -90,3 +90,13 @@ test('while the disk has no room a shard waits, and says for what; older records
   await log.close();
   expect([rec(2), rec(3)]).toEqual([true, true]);
 });
+
+test('a shard that is closed while the disk is full gives up what is not written', async () => {
+  const home = ownPath(folder, 'leaving');
+  mkdirSync(home);
+  const log = logIn(new RecordStore(home, () => 0));
+  train(log, 0, 2);
+  await vi.waitUntil(() => log.waits !== undefined, { interval: 1 });
+  await log.close();
+  expect(readdirSync(join(home, deployment.run))).toEqual([]);
+});

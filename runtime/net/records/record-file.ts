@@ -69,14 +69,15 @@ export class RecordFile {
     return this.#work;
   }
 
-  /** Complete: it gets its name. */
-  async finish(): Promise<void> {
+  /** Complete: it gets its name. @returns whether it was not given up meanwhile */
+  async finish(): Promise<boolean> {
     this.#flush();
     await this.#then(async () => {
       await this.#handle?.close();
       this.#handle = undefined;
       await moveFileSoon(this.#beside, this.#path);
     });
+    return !this.#given;
   }
 
   /** Nothing of it stays. */

@@ -98,6 +98,7 @@ export class StretchLog implements FrameLog {
   readonly #options: LogOptions;
   readonly #open = new Map<number, OpenRecord>();
   readonly #closing = new Set<Promise<void>>();
+  #closed = false;
   #term = 0;
   #begin = 0;
   /** Calls before this one are in no record: where a run stopped, or a neighbour was too far ahead. */
@@ -228,8 +229,9 @@ export class StretchLog implements FrameLog {
     this.#finish(record);
   }
 
-  /** When all that is complete lies on the disk. */
+  /** When all that is complete lies on the disk; what the disk does not take now is given up. */
   async close(): Promise<void> {
+    this.#closed = true;
     this.#endTerm();
     await Promise.all(this.#closing);
   }
@@ -254,8 +256,7 @@ export class StretchLog implements FrameLog {
 
   async #complete(record: OpenRecord): Promise<void> {
     record.file.append(...wordsEntry('foot', { entries: record.entries, missing: [...record.awaited].sort() }));
-    await record.file.finish();
-    this.#options.folder.complete(record.path, record.file.bytes);
+    if (await record.file.finish()) this.#options.folder.complete(record.path, record.file.bytes);
   }
 
   #openAt(call: number): OpenRecord | undefined {
@@ -275,12 +276,15 @@ export class StretchLog implements FrameLog {
       return undefined;
     }
     const { path, beside } = folder.pathOf(deployment.run, recordName(shard, this.#term, from));
-    const file = new RecordFile(path, beside, {
+    const file: RecordFile = new RecordFile(path, beside, {
       ...folder.port,
-      trouble: (why) =>
+      trouble: (why) => {
+        // Else a trainer could not leave while its disk is full.
+        if (why !== undefined && this.#closed) void file.abandon();
         this.#told(() => {
           this.#trouble = why;
-        }),
+        });
+      },
       pending: (bytes) =>
         this.#told(() => {
           this.#pending += bytes;
