@@ -163,7 +163,10 @@ export const SIMULATE = {
     AHEAD_RANGE,
   ),
   'round-trip': whole('with --rates: milliseconds between two machines and back', { least: 0, most: 60_000 }),
-  gflops: whole('with --rates: what each machine reaches (default: 50)', { least: 1 }),
+  gflops: whole(
+    'with --rates: what each machine reaches, work alone (default: the default machine, with all that it costs)',
+    { least: 1 },
+  ),
   plan: word('plan folder; with --rates a model file'),
   rates: flag('how fast lockstep and pipelined would be, and how busy'),
 };

@@ -3,6 +3,7 @@ import { evenMicrobatches } from '../../../compiler/5-program/pipeline.ts';
 import { cutModel } from '../../../compiler/6-partition/cut-model.ts';
 import { uniformMachines } from '../../../compiler/6-partition/problem.ts';
 import { ASSUMED_RATE } from '../../../compiler/6-partition/scheduled-machines.ts';
+import { DEFAULT_MACHINE } from '../../../spec/default-machine.ts';
 import { nmc } from '../../support/command-text.ts';
 import { emit } from '../../support/emit.ts';
 import { UserError } from '../../support/errors.ts';
@@ -70,21 +71,14 @@ export function simulateRates(args: SimulateArguments): number {
 
 const percent = (share: number): string => `${(100 * share).toFixed(1)} %`;
 
-/** Each a machine of its own with one core. */
+/** Each a machine of its own: one core of so many FLOP/s where that is asked for, else the default machine. */
 function virtualTrainers(count: number, args: SimulateArguments): RatedTrainer[] {
-  const rate = (args.gflops ?? ASSUMED_RATE / GIGA) * GIGA;
+  const { cores, rate, costs } = DEFAULT_MACHINE;
+  const reached = args.gflops === undefined ? { cores, rate, costs } : { cores: 1, rate: args.gflops * GIGA };
   const roundTrip = (args['round-trip'] ?? 0) / 2;
   return Array.from({ length: count }, (_, i) => {
     const name = `machine-${i}`;
-    const capability = {
-      cores: 1,
-      memory: Number.MAX_SAFE_INTEGER,
-      rate,
-      upload: 0,
-      download: 0,
-      machine: name,
-      roundTrip,
-    };
-    return { key: name, name, capability };
+    const links = { upload: 0, download: 0, roundTrip };
+    return { key: name, name, capability: { ...reached, memory: Number.MAX_SAFE_INTEGER, machine: name, ...links } };
   });
 }
