@@ -35,18 +35,37 @@ export function blocksIn(page: string, text: string): Block[] {
 const isService = (line: string): boolean => SERVICES.some(([pattern]) => pattern.test(line));
 
 /**
+ * Functions of the script. A line that runs beside services is given up when one of them ends: it would wait for ever for
+ * what is not there any more.
+ */
+const FUNCTIONS = `set -m
+jobs=
+fail() { echo "@@ failed: $1"; for job in $jobs; do kill -INT -- -$job 2> /dev/null; done; wait; exit 1; }
+ended() { kill -INT -- -$1; wait $1; code=$?; [ $code = 0 ] || [ $code = 130 ] || fail "Ctrl-C, with $code"; }
+gone() { for job in $jobs; do kill -0 $job 2> /dev/null || return 0; done; return 1; }
+beside() {
+  line & at=$!
+  while kill -0 $at 2> /dev/null; do
+    if gone; then kill -INT -- -$at; wait $at; fail "$1, when a service had ended"; fi
+    sleep 0.2
+  done
+  wait $at || fail "$1"
+}`;
+
+/**
  * A script that runs each line as it stands and stops at the first that fails; between the lines it does what a person
  * does, who waits until what was started says that it is there, and types Ctrl-C at the end.
  */
 export function scriptOf(lines: readonly string[]): string {
+  const first = lines.findIndex(isService);
   return [
-    'set -m',
-    'jobs=',
-    'fail() { echo "@@ failed: $1"; for job in $jobs; do kill -INT -- -$job; done; wait; exit 1; }',
-    'ended() { kill -INT -- -$1; wait $1; code=$?; [ $code = 0 ] || [ $code = 130 ] || fail "Ctrl-C, with $code"; }',
-    ...lines.flatMap((line) => {
+    FUNCTIONS,
+    ...lines.flatMap((line, i) => {
       const failed = `fail ${quoted(line)}`;
-      if (!isService(line)) return [`{ ${line}\n} || ${failed}`];
+      if (!isService(line))
+        return first >= 0 && first < i
+          ? [`line() { ${line}\n}`, `beside ${quoted(line)}`]
+          : [`{ ${line}\n} || ${failed}`];
       const ready = SERVICES.find(([pattern]) => pattern.test(line))?.[1] ?? 'true';
       return [
         `${line.replace(/ *&$/, '')} &`,

@@ -31,7 +31,8 @@ const MEGABYTE = 1e6;
 const LOOK_EVERY_MS = 150;
 /** A dead trainer comes back when its shards are in other hands, at the latest after this. */
 const BACK_AFTER_MS = 8000;
-const UP_WITHIN_MS = 60_000;
+/** A busy machine measures itself and loads its devices for minutes when it does so for the first time. */
+const UP_WITHIN_MS = 180_000;
 /** A trainer that was ended so often, for its memory or a device that does not answer, stays away. */
 const MAX_OVERRUNS = 3;
 const DOWN_WITHIN_MS = 15_000;

@@ -32,8 +32,17 @@ test('commands and files to save are found, what is printed is not', () => {
   expect(blocks.filter((b) => b.what === 'file').map((b) => b.name)).toEqual(['model.pcn', 'kinds.pcn']);
 });
 
+const run = (...lines: string[]) => spawnSync('bash', ['-c', scriptOf(lines)], { encoding: 'utf8' });
+
 test('lines run as they stand, until one fails', () => {
-  const run = (...lines: string[]) => spawnSync('bash', ['-c', scriptOf(lines)], { encoding: 'utf8' });
   expect(run('echo one # x', 'cd /', 'pwd')).toMatchObject({ status: 0, stdout: 'one\n/\n' });
   expect(run('echo one && false', 'echo two')).toMatchObject({ status: 1, stdout: 'one\n@@ failed: echo one && false\n' }); // biome-ignore format: one line
+});
+
+test('a line beside a service runs until it ends, and is given up when the service ends', () => {
+  const ready = 'npx() { true; }';
+  expect(run(ready, '(sleep 20; : nmc up) &', 'echo one')).toMatchObject({ status: 0, stdout: 'one\n' });
+  expect(run(ready, '(sleep 20; : nmc up) &', 'false')).toMatchObject({ status: 1, stdout: '@@ failed: false\n' });
+  const given = '@@ failed: sleep 20, when a service had ended\n';
+  expect(run(ready, '(sleep 0.1; : nmc up) &', 'sleep 20', 'echo two')).toMatchObject({ status: 1, stdout: given });
 });
