@@ -115,6 +115,15 @@ export function uploadSeconds(parts: readonly (Capability & { readonly bytes: nu
   return Math.max(0, ...[...bytes].map(([place, sum]) => secondsFor(sum, uplinks.get(place) ?? 0)));
 }
 
+/** The same trainers, each with the line of its place: one of them may have measured it, and another not yet. */
+export function withSharedLines<T extends { readonly capability: Capability }>(trainers: readonly T[]): T[] {
+  const uplinks = uplinksOf(trainers.map(({ capability }) => capability));
+  return trainers.map((trainer) => {
+    const upload = uplinks.get(placeOf(trainer.capability)) ?? 0;
+    return { ...trainer, capability: { ...trainer.capability, upload } };
+  });
+}
+
 /** Trainers of one place share its line, however each has measured it. */
 function uplinksOf(capabilities: readonly Capability[]): Map<string, number> {
   const uplinks = new Map<string, number>();

@@ -1,7 +1,7 @@
 /** Which trainer owns which shard: by what each can do, close shards together, and nothing moves that need not. */
 import type { Deployment } from '../wire/deployment.ts';
 import type { Capability } from '../wire/messages.ts';
-import { batchSeconds, SOME_RATE, type TimedNeeds, timedNeeds } from './batch-time.ts';
+import { batchSeconds, SOME_RATE, type TimedNeeds, timedNeeds, withSharedLines } from './batch-time.ts';
 import { quickest, type Search } from './quickest.ts';
 
 export interface Candidate {
@@ -92,7 +92,7 @@ function searchOf(
   timed: TimedNeeds,
   { balanced, kept, candidates, reluctance }: Moving,
 ): Search {
-  const byKey = new Map(candidates.map((c) => [c.key, c]));
+  const byKey = new Map(withSharedLines(candidates).map((c) => [c.key, c]));
   const options = balanced.map((owner, shard) =>
     kept.has(shard)
       ? [owner]

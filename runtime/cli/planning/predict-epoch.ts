@@ -1,5 +1,5 @@
 /** How long an epoch of a training will take on given trainers: its batches, its snapshots and its evaluations. */
-import { uploadSeconds } from '../../roles/batch-time.ts';
+import { uploadSeconds, withSharedLines } from '../../roles/batch-time.ts';
 import { batchesOf, evaluationCalls, type SavedRun, snapshotsPerEpoch } from '../../training/calls.ts';
 import { type Placed, predictCall, type RatedTrainer } from './predict-rate.ts';
 
@@ -29,7 +29,8 @@ export function predictEpoch(placed: Placed, run: SavedRun, batchSeconds: number
 
 /** Each part is read, hashed as a state and as a blob, brought to the mesh, and answered. */
 function secondsOfSnapshot({ shards, owners, trainers }: Placed): number {
-  const used = owners.flatMap((key) => trainers.find((t) => t.key === key) ?? []);
+  const lined = withSharedLines(trainers);
+  const used = owners.flatMap((key) => lined.find((t) => t.key === key) ?? []);
   const parts = shards.map((shard, i) => ({ ...(used[i] as RatedTrainer).capability, bytes: shard.state }));
   const own = new Map<string, number>();
   for (const [i, { key, capability }] of used.entries()) {

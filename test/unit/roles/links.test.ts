@@ -87,6 +87,13 @@ describe('a placement', () => {
     expect([...owners].sort()).toEqual(['a', 'b']);
   });
 
+  test('prefers no trainer of a place because its line is not measured yet', () => {
+    const needs = chain(2, 1e6, 64_000).map((need) => ({ ...need, work: { ...workOf(need), state: 1e6 } }));
+    const near = [0, 5e6].map((upload, i) => trainer('ab'[i] ?? '', { upload, machine: 'm', cores: 2 }));
+    const { owners } = place(needs, near, [], undefined, { ...paceOf(2), snapshotEvery: 1 });
+    expect([...owners].sort()).toEqual(['a', 'b']);
+  });
+
   test('leaves out the slowest uplink where the work pays for two', () => {
     const { owners } = place(chain(2, 5e9, 64_000), links, [], undefined, paceOf(2));
     expect([...owners].sort()).toEqual(['b', 'c']);
