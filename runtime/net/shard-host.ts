@@ -167,16 +167,16 @@ export class ShardHost {
     if (!this.#log) return;
     const calls = from?.calls ?? 0;
     this.#log.restart(term, calls);
-    const state = await this.#stateOfNow();
+    const state = await this.#stateOfNow(false);
     await this.#beginRecord({ calls, hash: state.hash, totals: this.#totals }, state);
   }
 
   /** With its hash: in memory where it is small, else still on the device. */
-  async #stateOfNow(): Promise<StateOfNow> {
+  async #stateOfNow(isPart: boolean): Promise<StateOfNow> {
     const { states } = this.#plan.executable.program;
     const read = StreamedState.of(this.#device, states, this.#options.largeStateBytes);
     const generation = this.#generation;
-    const hashes = await read?.hashes();
+    const hashes = await read?.hashes(isPart);
     if (read && hashes)
       return { ...hashes, pieces: () => piecesWhile(read.pieces(), () => this.#generation === generation) };
     const saved = await saveStates(this.#device, states);
@@ -279,7 +279,7 @@ export class ShardHost {
 
   /** The state of now, kept here and stored in the mesh. @param last the sums end with it */
   async save(calls: number, last: boolean): Promise<SavedPart> {
-    const state = await this.#stateOfNow();
+    const state = await this.#stateOfNow(true);
     const { hash } = state;
     const totals = { ...this.#totals };
     if (last) this.#totals = {};
@@ -334,7 +334,7 @@ export class ShardHost {
 
   async #commit(calls: number): Promise<void> {
     const before = this.#times.enter('hashing');
-    const state = await this.#stateOfNow();
+    const state = await this.#stateOfNow(false);
     this.#times.leave(before);
     await this.#endStretch(calls, state, this.#totals);
   }

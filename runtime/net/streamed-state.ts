@@ -65,17 +65,20 @@ export class StreamedState {
     return this.#entries.reduce((sum, { byteLength }) => sum + byteLength, this.#head.length);
   }
 
-  /** @returns nothing where the device computes in another precision: such states go another way */
-  async hashes(): Promise<StreamedHashes | undefined> {
+  /**
+   * @param isPart whether it becomes a part: else its `blob` is empty, since a second hash costs as much as the first
+   * @returns nothing where the device computes in another precision: such states go another way
+   */
+  async hashes(isPart = true): Promise<StreamedHashes | undefined> {
     const state = createHash('sha256').update(STATE_HASH);
     const blob = createHash('sha256').update(this.#head);
     for (const entry of this.#entries) {
       const bytes = await this.#read(entry);
       if (!bytes) return undefined;
       state.update(tensorHead(entry)).update(bytes);
-      blob.update(bytes);
+      if (isPart) blob.update(bytes);
     }
-    return { hash: state.digest('hex'), blob: blob.digest('hex'), bytes: this.bytes };
+    return { hash: state.digest('hex'), blob: isPart ? blob.digest('hex') : '', bytes: this.bytes };
   }
 
   /** Its bytes as those of a part, from the beginning. */

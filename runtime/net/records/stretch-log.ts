@@ -98,6 +98,7 @@ export class StretchLog implements FrameLog {
   readonly #options: LogOptions;
   readonly #open = new Map<number, OpenRecord>();
   readonly #closing = new Set<Promise<void>>();
+  #completing: Promise<unknown> = Promise.resolve();
   #closed = false;
   #term = 0;
   #begin = 0;
@@ -256,7 +257,12 @@ export class StretchLog implements FrameLog {
 
   async #complete(record: OpenRecord): Promise<void> {
     record.file.append(...wordsEntry('foot', { entries: record.entries, missing: [...record.awaited].sort() }));
-    if (await record.file.finish()) this.#options.folder.complete(record.path, record.file.bytes);
+    const before = this.#completing;
+    const finished = record.file.finish();
+    // In their order, whichever the disk takes first: the oldest go first.
+    this.#completing = Promise.all([before, finished]);
+    await before;
+    if (await finished) this.#options.folder.complete(record.path, record.file.bytes);
   }
 
   #openAt(call: number): OpenRecord | undefined {
