@@ -340,6 +340,8 @@ describe('what comes from outside', () => {
     'runtime/net/shard-data.ts: new Uint8Array(data.buffer)',
     'runtime/net/shard-device.ts: new Float32Array(bytes.buffer)',
     'runtime/net/shard-device.ts: new Uint8Array(await blob(mean.blob, mean.bytes))',
+    'runtime/net/fill-from.ts: new Float32Array(bytes)',
+    'runtime/net/fill-from.ts: new Float64Array(bytes)',
     'runtime/net/streamed-state.ts: new Uint8Array(data.buffer, data.byteOffset, data.byteLength)',
     'runtime/wire/border-keys.ts: new Uint8Array(hkdfSync(…))',
     'runtime/wire/border-values.ts: new Int32Array(float.buffer)',

@@ -1,5 +1,7 @@
 /** Blobs that can be fetched again: so many bytes of them, those that were used last. Nothing is flushed to the disk. */
 import { BlobFiles } from './blob-files.ts';
+import type { BlobReader } from './blob-reader.ts';
+import type { BlobWriter } from './blob-writer.ts';
 
 /** Plans, data and states that a trainer has met, and keeps. */
 export const MAX_CACHE_BYTES = 4e9;
@@ -22,6 +24,19 @@ export class BlobCache {
     const bytes = this.#files.get(hash, most);
     if (bytes) this.#files.touch(hash);
     return bytes;
+  }
+
+  /** In pieces. */
+  async readPieces(hash: string): Promise<BlobReader | undefined> {
+    this.#files.touch(hash);
+    return this.#files.read(hash, () => undefined);
+  }
+
+  /** @throws EnvironmentError `disk/full` and others of the disk */
+  writePieces(hash: string, bytes: number): BlobWriter {
+    this.#added += bytes;
+    if (this.#added > SLACK * this.#most) this.#trim();
+    return this.#files.write(hash, bytes);
   }
 
   put(bytes: Uint8Array): string {

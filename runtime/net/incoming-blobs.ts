@@ -1,4 +1,5 @@
 /** Blobs that one connection has asked for; the place for each is made when its first chunk says how long it is. */
+import type { BlobWriter } from '../backplane/blob-writer.ts';
 import { boundedCount } from '../support/bounded.ts';
 import { UserError } from '../support/errors.ts';
 import { BlobAssembly } from './blob-assembly.ts';
@@ -9,8 +10,54 @@ interface Incoming {
   readonly done: Waiting<Uint8Array>;
   /** Bytes. */
   most: number;
-  assembly?: BlobAssembly;
+  /** Where it goes if not into memory. */
+  readonly open: ((bytes: number) => BlobWriter) | undefined;
+  assembly?: Assembly;
 }
+
+interface Assembly {
+  readonly complete: boolean;
+  /** @returns what is wrong, or nothing */
+  add(offset: number, total: number, data: Uint8Array): string | undefined;
+  /** @returns the bytes (none of what lies on the disk), or nothing where they are not what their name says */
+  finish(): Uint8Array | undefined;
+  abandon?(): void;
+}
+
+/** As `BlobAssembly`, on the disk. */
+class DiskAssembly implements Assembly {
+  readonly #writer: BlobWriter;
+  readonly #bytes: number;
+  #filled = 0;
+
+  constructor(writer: BlobWriter, bytes: number) {
+    this.#writer = writer;
+    this.#bytes = bytes;
+  }
+
+  get complete(): boolean {
+    return this.#filled === this.#bytes;
+  }
+
+  add(offset: number, total: number, data: Uint8Array): string | undefined {
+    if (total !== this.#bytes) return 'its size is not the agreed one';
+    if (offset !== this.#filled || offset + data.length > total) return 'its chunks do not follow each other';
+    if (data.length === 0 && total > 0) return 'a chunk is empty';
+    this.#writer.write(data);
+    this.#filled += data.length;
+    return undefined;
+  }
+
+  finish(): Uint8Array | undefined {
+    return this.#writer.finishAtOnce(() => undefined) ? NOTHING : undefined;
+  }
+
+  abandon(): void {
+    this.#writer.abandon();
+  }
+}
+
+const NOTHING = new Uint8Array(0);
 
 export class IncomingBlobs {
   readonly #blobs = new Map<string, Incoming>();
@@ -23,10 +70,10 @@ export class IncomingBlobs {
   }
 
   /** @param most bytes that were agreed: a longer one is refused before there is room for it */
-  expect(hash: string, most: number): Promise<Uint8Array> {
+  expect(hash: string, most: number, open?: (bytes: number) => BlobWriter): Promise<Uint8Array> {
     const { promise, done } = pending<Uint8Array>();
     promise.catch(() => undefined);
-    this.#blobs.set(hash, { promise, done, most });
+    this.#blobs.set(hash, { promise, done, most, open });
     return promise;
   }
 
@@ -35,30 +82,31 @@ export class IncomingBlobs {
     const blob = this.#blobs.get(hash);
     if (!blob) return;
     try {
-      blob.assembly ??= new BlobAssembly(hash, boundedCount(total, blob.most, `blob ${hash}`));
+      const agreed = boundedCount(total, blob.most, `blob ${hash}`);
+      blob.assembly ??= blob.open ? new DiskAssembly(blob.open(agreed), agreed) : new BlobAssembly(hash, agreed);
+      const problem = blob.assembly.add(offset, total, bytes);
+      if (problem === undefined && !blob.assembly.complete) return;
+      const whole = problem === undefined ? blob.assembly.finish() : undefined;
+      if (!whole) throw damaged(hash, problem ?? 'its bytes do not have its hash');
+      this.#blobs.delete(hash);
+      blob.done.resolve(whole);
     } catch (error) {
       this.reject(hash, error as Error);
-      return;
     }
-    const problem = blob.assembly.add(offset, total, bytes);
-    if (problem === undefined && !blob.assembly.complete) return;
-    const whole = problem === undefined ? blob.assembly.finish() : undefined;
-    if (!whole) {
-      this.reject(hash, damaged(hash, problem ?? 'its bytes do not have its hash'));
-      return;
-    }
-    this.#blobs.delete(hash);
-    blob.done.resolve(whole);
   }
 
   reject(hash: string, error: Error): void {
     const blob = this.#blobs.get(hash);
     this.#blobs.delete(hash);
+    blob?.assembly?.abandon?.();
     blob?.done.reject(error);
   }
 
   rejectAll(error: Error): void {
-    for (const { done } of this.#blobs.values()) done.reject(error);
+    for (const { done, assembly } of this.#blobs.values()) {
+      assembly?.abandon?.();
+      done.reject(error);
+    }
   }
 }
 

@@ -1,5 +1,6 @@
 /** A connection that a gateway has let in: signed messages, questions with answers, blobs. */
 import type { WebSocket } from 'ws';
+import type { BlobWriter } from '../backplane/blob-writer.ts';
 import { EnvironmentError } from '../support/errors.ts';
 import type { Envelopes } from '../wire/envelope.ts';
 import { hex } from '../wire/hash.ts';
@@ -33,6 +34,11 @@ export interface Link {
   ping(): Promise<number>;
   /** @param most bytes that were agreed: a longer one is refused before there is room for it */
   getBlob(hash: string, most: number): Promise<Uint8Array>;
+  /**
+   * Onto the disk, never in memory as a whole. It may be that another has asked for it first: then it need not be there.
+   * @param open called when its length is known
+   */
+  getBlobInto(hash: string, most: number, open: (bytes: number) => BlobWriter): Promise<void>;
   /** @param content all of it, or what reads it from the beginning */
   putBlob(hash: string, content: Uint8Array | (() => Pieces)): Promise<void>;
   /** Why it has ended. */
@@ -111,6 +117,14 @@ export class GatewayLink implements Link {
     const blob = this.#incoming.expect(hash, most);
     this.ask({ what: 'get', blob: hash }).catch((error: Error) => this.#incoming.reject(hash, error));
     return blob;
+  }
+
+  async getBlobInto(hash: string, most: number, open: (bytes: number) => BlobWriter): Promise<void> {
+    const known = this.#incoming.widen(hash, most);
+    if (known) return void (await known);
+    const blob = this.#incoming.expect(hash, most, open);
+    this.ask({ what: 'get', blob: hash }).catch((error: Error) => this.#incoming.reject(hash, error));
+    await blob;
   }
 
   putBlob(hash: string, content: Uint8Array | (() => Pieces)): Promise<void> {

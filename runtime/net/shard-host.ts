@@ -1,3 +1,5 @@
+import type { State } from '../../spec/program.ts';
+import type { BlobSource as BlobSourceInPieces } from '../backplane/backplane.ts';
 import type { Device, DeviceSession, Tensor } from '../device/device.ts';
 import type { KeyPair } from '../identity/ed25519.ts';
 import type { SavedPart, ShardId } from '../roles/trainer-state.ts';
@@ -20,6 +22,7 @@ import { signPart } from '../wire/part.ts';
 import { signState } from '../wire/state-signature.ts';
 import type { BlobContent } from './bring-blob.ts';
 import { withCall } from './call-sums.ts';
+import { fillFrom } from './fill-from.ts';
 import type { Start, StretchLog } from './records/stretch-log.ts';
 import { type Pieces, piecesWhile } from './send-blob.ts';
 import { type BorderDispute, ShardBorders } from './shard-borders.ts';
@@ -27,12 +30,14 @@ import { type BlobSource, openShardData, type ShardData } from './shard-data.ts'
 import { borderCodec, drawStates, openShardDevice } from './shard-device.ts';
 import { mostPartBytes } from './shard-memory.ts';
 import { decodeState, encodeState, stateHash } from './shard-state.ts';
-import { type StreamedHashes, StreamedState } from './streamed-state.ts';
+import { isStreamed, type StreamedHashes, StreamedState } from './streamed-state.ts';
 
 export interface HostOptions {
   readonly device: Device;
   readonly keys: KeyPair;
   readonly blob: BlobSource;
+  /** In pieces, of what may be too large for memory. */
+  readonly readBlob?: ((hash: string, most: number) => Promise<BlobSourceInPieces>) | undefined;
   readonly putBlob: (content: BlobContent) => Promise<string>;
   /** A packet for another trainer. @param to its key @param left as `BordersOptions.carry` has it */
   readonly carry: (packet: Uint8Array, to: string, left?: () => void) => void;
@@ -155,9 +160,7 @@ export class ShardHost {
     this.#calls.clear();
     const { states } = this.#plan.executable.program;
     if (from) {
-      const state =
-        this.#kept.get(from.calls) ?? decodeState(await this.#options.blob(from.blob, mostPartBytes(states)));
-      await fillStates(this.#device, states, { tensors: [...state.parameters, ...state.auxiliary] }, false);
+      await this.#fill(states, from.blob, this.#kept.get(from.calls));
       // Sums start again where an epoch of training has just ended.
       this.#totals = { ...from.totals };
     } else {
@@ -169,6 +172,22 @@ export class ShardHost {
     this.#log.restart(term, calls);
     const state = await this.#stateOfNow(false);
     await this.#beginRecord({ calls, hash: state.hash, totals: this.#totals }, state);
+  }
+
+  /** @param kept the part that the blob is, where it is here already */
+  async #fill(states: readonly State[], blob: string, kept: SavedStates | undefined): Promise<void> {
+    const { readBlob, largeStateBytes } = this.#options;
+    if (!kept && readBlob && isStreamed(states, largeStateBytes)) {
+      const source = await readBlob(blob, mostPartBytes(states));
+      try {
+        await fillFrom(this.#device, states, source, blob);
+      } finally {
+        await source.close();
+      }
+      return;
+    }
+    const state = kept ?? decodeState(await this.#options.blob(blob, mostPartBytes(states)));
+    await fillStates(this.#device, states, { tensors: [...state.parameters, ...state.auxiliary] }, false);
   }
 
   /** With its hash: in memory where it is small, else still on the device. */

@@ -9,6 +9,7 @@ import { formatBytes } from '../support/format-numbers.ts';
 import type { ColumnRef, DataRef, Deployment } from '../wire/deployment.ts';
 import { MAX_MESSAGE_BYTES } from '../wire/envelope.ts';
 import { readsOf } from './shard-data.ts';
+import { isStreamed } from './streamed-state.ts';
 
 export interface Need {
   readonly what: string;
@@ -19,6 +20,9 @@ export interface Need {
 export const MAX_RECORD_BYTES = 3 * MAX_MESSAGE_BYTES;
 /** Of a shard's state: two that are kept for snapshots, one that is hashed, one on its way into the mesh. */
 const STATES_HELD = 4;
+/** Of one that is read tensor by tensor: a tensor in the device's thread and in this one, and the part it begins from. */
+const TENSORS_HELD = 2;
+const PARTS_HELD = 1;
 const MAX_ELEMENT_BYTES = Float64Array.BYTES_PER_ELEMENT;
 const ROW_NUMBER_BYTES = 8;
 /** A tensor's line in the head of a part, without its name. */
@@ -62,8 +66,15 @@ export function shardNeeds(
     { what: 'one batch', bytes: Math.max(batch * rowBytes(train, wanted.train), ...batches) },
     { what: 'a piece of a column on its way', bytes: 2 * largest },
     { what: 'statistics', bytes: 2 * means },
-    { what: 'snapshots', bytes: STATES_HELD * elementsOf(states) * elementBytes },
+    { what: 'snapshots', bytes: snapshotBytes(states, elementBytes) },
   ];
+}
+
+function snapshotBytes(states: readonly State[], elementBytes: number): number {
+  const bytes = elementsOf(states) * elementBytes;
+  if (elementBytes !== Float32Array.BYTES_PER_ELEMENT || !isStreamed(states)) return STATES_HELD * bytes;
+  const largest = states.reduce((most, s) => Math.max(most, sizeOf(s.shape)), 0) * elementBytes;
+  return PARTS_HELD * bytes + TENSORS_HELD * largest;
 }
 
 /** No part of a snapshot of these states is longer. */

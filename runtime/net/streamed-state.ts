@@ -15,6 +15,8 @@ export const LARGE_STATE_BYTES = 16e6;
 /** A tensor goes to the connection and to the disk in pieces of this size. */
 const PIECE_BYTES = 256 * 1024;
 
+const FLOAT_BYTES = Float32Array.BYTES_PER_ELEMENT;
+
 interface Entry {
   readonly id: string;
   readonly name: string;
@@ -30,6 +32,13 @@ export interface StreamedHashes {
   readonly bytes: number;
 }
 
+/** Whether it is large enough, and each state of the device one tensor. */
+export function isStreamed(states: readonly State[], least = LARGE_STATE_BYTES): boolean {
+  const kept = states.filter(isKept);
+  const bytes = kept.reduce((sum, s) => sum + FLOAT_BYTES * sizeOf(s.shape), 0);
+  return bytes >= least && !kept.some((s) => s.members);
+}
+
 export class StreamedState {
   readonly #device: Pick<DeviceSession, 'read'>;
   readonly #entries: readonly Entry[];
@@ -41,10 +50,7 @@ export class StreamedState {
     states: readonly State[],
     least = LARGE_STATE_BYTES,
   ): StreamedState | undefined {
-    const kept = states.filter(isKept);
-    const bytes = kept.reduce((sum, s) => sum + FLOAT_BYTES * sizeOf(s.shape), 0);
-    if (bytes < least || kept.some((s) => s.members)) return undefined;
-    return new StreamedState(device, kept);
+    return isStreamed(states, least) ? new StreamedState(device, states.filter(isKept)) : undefined;
   }
 
   private constructor(device: Pick<DeviceSession, 'read'>, kept: readonly State[]) {
@@ -102,8 +108,6 @@ export class StreamedState {
     return new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
   }
 }
-
-const FLOAT_BYTES = Float32Array.BYTES_PER_ELEMENT;
 
 function piecesFrom(bytes: number, parts: AsyncGenerator<Uint8Array>): Pieces {
   let part: Uint8Array = new Uint8Array(0);

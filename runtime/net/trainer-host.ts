@@ -1,4 +1,5 @@
 /** Shards of a trainer's driver on a real device: opened from the mesh's blobs, and closed with what they held. */
+import type { BlobSource as BlobSourceInPieces } from '../backplane/backplane.ts';
 import type { Device } from '../device/device.ts';
 import { type Ending, settle } from '../driver/ending.ts';
 import type { DrivenShard, HostPort, ShardCalls } from '../driver/ports.ts';
@@ -17,6 +18,8 @@ import { MAX_RECORD_BYTES, type MemoryLedger } from './shard-memory.ts';
 /** Content-addressed bytes of the mesh. */
 export interface BlobsPort {
   readonly get: BlobSource;
+  /** In pieces, of what may be too large for memory. */
+  readonly read?: (hash: string, most: number) => Promise<BlobSourceInPieces>;
   /** @returns its hash */
   readonly put: (content: BlobContent) => Promise<string>;
 }
@@ -60,7 +63,7 @@ export class TrainerHost implements HostPort<LoadedShard> {
     try {
       const deployment = readDeployment(await blobs.get(hash, MAX_RECORD_BYTES), at.run);
       const plan = await fetchPlan(at, deployment, { device, blob: blobs.get, openPlan, ledger });
-      const more = { blob: blobs.get, putBlob: blobs.put, listen: listen(), now };
+      const more = { blob: blobs.get, readBlob: blobs.read, putBlob: blobs.put, listen: listen(), now };
       const records = this.#recordsOf(hash);
       const options = { device, keys, ...more, ...calls, ...(records ? { records } : {}) };
       const host = await ShardHost.open(at.shard, deployment, plan, options);

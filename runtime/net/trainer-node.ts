@@ -1,6 +1,7 @@
 /** A trainer's process: the driver of its state machine with real devices, files and sockets behind its ports. */
 import { randomBytes } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { BlobSource } from '../backplane/backplane.ts';
 import type { BlobCache } from '../backplane/blob-cache.ts';
 import type { Device } from '../device/device.ts';
 import { TrainerDriver } from '../driver/trainer-driver.ts';
@@ -21,6 +22,7 @@ import { caughtEvent } from './guarded.ts';
 import type { Link } from './link.ts';
 import { answerProbes } from './probe-link.ts';
 import type { RecordStore } from './records/record-store.ts';
+import { piecesOf } from './send-blob.ts';
 import { MemoryLedger } from './shard-memory.ts';
 import { type LoadedShard, TrainerHost } from './trainer-host.ts';
 import { shardNews, type TrainerNews } from './trainer-news.ts';
@@ -35,7 +37,7 @@ export interface TrainerOptions {
   readonly version?: string;
   readonly capability: Capability;
   readonly device: Device;
-  readonly cache: Pick<BlobCache, 'get' | 'put'>;
+  readonly cache: Pick<BlobCache, 'get' | 'put'> & Partial<Pick<BlobCache, 'readPieces' | 'writePieces'>>;
   /** The shard's program and schedule, from the files of a plan, trusting none of them. */
   readonly openPlan: PlanFetch['openPlan'];
   /** Where records of stretches are kept; absent: nowhere. */
@@ -79,7 +81,11 @@ export class TrainerNode {
       ...{ device, keys, openPlan, now },
       ledger: new MemoryLedger(options.mostMemory),
       ...(options.records ? { records: { store: options.records, version: options.version ?? '' } } : {}),
-      blobs: { get: (hash, most) => this.#blob(hash, most), put: (content) => this.#putBlob(content) },
+      blobs: {
+        get: (hash, most) => this.#blob(hash, most),
+        put: (content) => this.#putBlob(content),
+        read: (hash, most) => this.#readBlob(hash, most),
+      },
       listen: () => this.#direct && { address: this.#direct.address, machine: capability.machine },
       isDirect: (key) => this.#direct?.has(key) ?? false,
     });
@@ -278,6 +284,31 @@ export class TrainerNode {
     }
   }
 
+  /** By way of the disk, from where it is read in pieces; through memory where the disk does not take it. */
+  async #readBlob(hash: string, most: number): Promise<BlobSource> {
+    const { cache } = this.#options;
+    const { readPieces: read, writePieces: write } = cache;
+    if (!read || !write) return inMemory(await this.#blob(hash, most));
+    for (;;) {
+      const known = await read.call(cache, hash);
+      if (known) return known;
+      try {
+        if (this.#link) {
+          await this.#link.getBlobInto(hash, most, (bytes) => write.call(cache, hash, bytes));
+          continue;
+        }
+      } catch (error) {
+        if (!(error instanceof EnvironmentError)) throw error;
+        if (error.code.startsWith('disk/')) {
+          this.#options.log({ event: 'not-cached', code: error.code });
+          return inMemory(await this.#blob(hash, most));
+        }
+      }
+      if (this.#driver.stopped) throw new Error('stopped');
+      await sleep(RETRY_MILLISECONDS);
+    }
+  }
+
   /** A cache that cannot be written costs a download, nothing else. */
   #keep(bytes: Uint8Array): void {
     try {
@@ -297,6 +328,10 @@ export class TrainerNode {
       retryFull: RETRY_FULL_MILLISECONDS,
     });
   }
+}
+
+function inMemory(bytes: Uint8Array): BlobSource {
+  return { ...piecesOf(bytes), close: async () => undefined };
 }
 
 function every(milliseconds: number, what: () => void): () => void {

@@ -6,14 +6,12 @@ import { createHash } from 'node:crypto';
 import type { PlanShard } from '../../spec/plan.ts';
 import { memberStates, type Program, type Shape, sameShape } from '../../spec/program.ts';
 import { parseProgram } from '../../spec/program-text.ts';
-import type { Backplane, BlobSource } from '../backplane/backplane.ts';
+import type { Backplane } from '../backplane/backplane.ts';
 import { readPlanList } from '../plan/plan-list.ts';
-import { parseHeader, type TensorEntry } from '../store/safetensors-header.ts';
-import { type BoundedCount, boundedCount, zeroedBytes } from '../support/bounded.ts';
-import { UserError } from '../support/errors.ts';
 import type { Deployment } from '../wire/deployment.ts';
 import type { Part } from '../wire/messages.ts';
 import { partHolds } from '../wire/part.ts';
+import { headOf, PieceReader } from './piece-reader.ts';
 import { STATE_HASH, tensorHead } from './shard-state.ts';
 
 /** Why a part is none: what its owner has signed and what is there do not agree. */
@@ -51,7 +49,7 @@ export class PartVerifier {
     if (!shapes) return NO_PLAN;
     const source = await this.#backplane.readBlob(part.blob);
     if (!source) return 'blob';
-    const pieces = new Pieces(source);
+    const pieces = new PieceReader(source);
     try {
       const problem = await problemIn(pieces, shapes, part.hash);
       return problem === undefined || (await pieces.hashOfAll()) === part.blob ? problem : DAMAGED;
@@ -120,21 +118,10 @@ export function stateShapes({ states }: Program): StateShapes {
   );
 }
 
-async function problemIn(pieces: Pieces, shapes: StateShapes, hash: string): Promise<PartProblem | undefined> {
+async function problemIn(pieces: PieceReader, shapes: StateShapes, hash: string): Promise<PartProblem | undefined> {
   const most = [...shapes.keys()].reduce((sum, name) => sum + 6 * name.length + HEAD_BYTES, HEAD_BYTES);
-  const length = await pieces.take(boundedCount(8, 8, 'the length of a head'));
-  if (!length) return 'format';
-  const headBytes = Number(new DataView(length.buffer, length.byteOffset).getBigUint64(0, true));
-  if (headBytes > most || headBytes > pieces.bytes) return 'format';
-  const head = await pieces.take(boundedCount(headBytes, most, 'the head of a part'));
-  if (!head) return 'format';
-  let entries: readonly TensorEntry[];
-  try {
-    entries = parseHeader(head, pieces.bytes - 8 - headBytes, corrupt, 'a part').entries;
-  } catch (error) {
-    if (error instanceof UserError) return 'format';
-    throw error;
-  }
+  const entries = await headOf(pieces, most);
+  if (!entries) return 'format';
   if (entries.length !== shapes.size) return 'shapes';
   for (const { name, shape, dtype } of entries) {
     const expected = shapes.get(name);
@@ -146,63 +133,4 @@ async function problemIn(pieces: Pieces, shapes: StateShapes, hash: string): Pro
     if (!(await pieces.each(end - begin, (piece) => found.update(piece)))) return 'format';
   }
   return found.digest('hex') === hash ? undefined : 'hash';
-}
-
-function corrupt(place: string, expectation: string): UserError {
-  return new UserError('weights/corrupt', `${place}: ${expectation}`);
-}
-
-/** A blob from its beginning, in pieces of the lengths that are asked for. */
-class Pieces {
-  readonly #source: BlobSource;
-  #rest: Uint8Array = new Uint8Array(0);
-
-  readonly #hash = createHash('sha256');
-
-  constructor(source: BlobSource) {
-    this.#source = source;
-  }
-
-  get bytes(): number {
-    return this.#source.bytes;
-  }
-
-  /** Reads to the end. */
-  async hashOfAll(): Promise<string> {
-    for (let next = await this.#next(); next; next = await this.#next());
-    return this.#hash.digest('hex');
-  }
-
-  async #next(): Promise<Uint8Array | undefined> {
-    const piece = await this.#source.next();
-    if (piece) this.#hash.update(piece);
-    return piece;
-  }
-
-  /** @returns nothing where it ends before */
-  async take(length: BoundedCount): Promise<Uint8Array | undefined> {
-    const whole = zeroedBytes(length);
-    let at = 0;
-    const enough = await this.each(length, (piece) => {
-      whole.set(piece, at);
-      at += piece.length;
-    });
-    return enough ? whole : undefined;
-  }
-
-  async each(length: number, tell: (piece: Uint8Array) => void): Promise<boolean> {
-    let left = length;
-    while (left > 0) {
-      if (this.#rest.length === 0) {
-        const next = await this.#next();
-        if (!next) return false;
-        this.#rest = next;
-      }
-      const piece = this.#rest.subarray(0, left);
-      this.#rest = this.#rest.subarray(piece.length);
-      left -= piece.length;
-      tell(piece);
-    }
-    return true;
-  }
 }

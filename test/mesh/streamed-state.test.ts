@@ -1,12 +1,16 @@
 /** A state that is read tensor by tensor is the part that it would be as a whole, and ends where the device goes on. */
-import { expect, test } from 'vitest';
-import { piecesWhile, sendBlob } from '../../runtime/net/send-blob.ts';
+import { describe, expect, test } from 'vitest';
+import { BlobCache } from '../../runtime/backplane/blob-cache.ts';
+import { fillFrom } from '../../runtime/net/fill-from.ts';
+import { IncomingBlobs } from '../../runtime/net/incoming-blobs.ts';
+import { piecesOf, piecesWhile, sendBlob } from '../../runtime/net/send-blob.ts';
 import { decodeState, encodeState, stateHash } from '../../runtime/net/shard-state.ts';
 import { StreamedState } from '../../runtime/net/streamed-state.ts';
 import { fillStates, saveStates } from '../../runtime/shard/shard.ts';
 import { hex, sha256 } from '../../runtime/wire/hash.ts';
 import type { State } from '../../spec/program.ts';
 import { joined } from '../support/joined-pieces.ts';
+import { temporaryFolder } from '../support/nmc.ts';
 
 const zero = { kind: 'constant', value: 0 } as const;
 const states: readonly State[] = [
@@ -87,4 +91,53 @@ test('what a state is restored from lies in memory once, and the device is sent 
   };
   await fillStates(device, states, { tensors }, false);
   expect(sent).toEqual(new Map(tensors.map(({ name, data }) => [name, data.byteLength])));
+});
+
+describe('a part that comes in pieces', () => {
+  const given = async (bytes: Uint8Array, name = hex(sha256(bytes))): Promise<Map<string, Float32Array>> => {
+    const written = new Map<string, Float32Array>();
+    const write = async (id: string, values: Float32Array | Float64Array) =>
+      void written.set(id, Float32Array.from(values));
+    const source = { ...piecesOf(bytes), close: async () => undefined };
+    await fillFrom({ write }, states, source, name);
+    return written;
+  };
+  const part = async (): Promise<Uint8Array> => new Uint8Array(encodeState(await saveStates(steady as never, states)));
+
+  test('fills the states of a device', async () => {
+    const written = await given(await part());
+    const kept = states.filter((s) => s.role !== 'value').map((s) => s.id);
+    expect([...written.keys()].sort()).toEqual([...kept].sort());
+    for (const id of kept) expect(written.get(id)).toEqual(await steady.read(id));
+  });
+
+  test('is refused where it is shorter, of other states, or not of its name', async () => {
+    const bytes = await part();
+    const code = { code: 'mesh/blob-damaged' };
+    await expect(given(bytes.slice(0, -8))).rejects.toMatchObject(code);
+    await expect(given(bytes, '0'.repeat(64))).rejects.toMatchObject(code);
+    const other = await saveStates(steady as never, [{ ...(states[0] as State), id: 'other', shape: [0] }]);
+    await expect(given(new Uint8Array(encodeState(other)))).rejects.toMatchObject(code);
+  });
+});
+
+test('a blob for the disk is written as it comes, and nothing of a wrong one stays', () => {
+  const folder = temporaryFolder();
+  const cache = new BlobCache(folder);
+  const bytes = new Uint8Array(600_000).fill(7);
+  const hash = hex(sha256(bytes));
+  const take = (name: string): Promise<Uint8Array> => {
+    const incoming = new IncomingBlobs();
+    const done = incoming.expect(name, bytes.length, (length) => cache.writePieces(name, length));
+    for (let at = 0; at < bytes.length; at += 200_000)
+      incoming.add(name, at, bytes.length, bytes.subarray(at, at + 200_000));
+    return done;
+  };
+  return Promise.all([
+    take(hash).then(async () => {
+      expect(cache.get(hash)).toEqual(Buffer.from(bytes));
+      expect((await cache.readPieces(hash))?.bytes).toBe(bytes.length);
+    }),
+    expect(take('1'.repeat(64))).rejects.toMatchObject({ code: 'mesh/blob-damaged' }),
+  ]);
 });

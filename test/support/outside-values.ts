@@ -53,7 +53,8 @@ export const CHECKING: Readonly<Record<string, readonly string[]>> = {
     ],
     ...['data/sources/tracking.ts', 'data/statistics.ts', 'net/incoming-blobs.ts', 'net/make-deployment.ts'],
     'net/shard-data.ts',
-    'net/verify-part.ts',
+    'net/fill-from.ts',
+    'net/piece-reader.ts',
     'wire/link-estimate.ts',
   ],
 };
