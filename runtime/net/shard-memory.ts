@@ -20,7 +20,7 @@ export interface Need {
 export const MAX_RECORD_BYTES = 3 * MAX_MESSAGE_BYTES;
 /** Of a shard's state: two that are kept for snapshots, one that is hashed, one on its way into the mesh. */
 const STATES_HELD = 4;
-/** Of one that is read tensor by tensor: a tensor in the device's thread and in this one, and the part it begins from. */
+/** Of one that is read tensor by tensor: a tensor in the device's thread and in this one; its part, where no disk takes it. */
 const TENSORS_HELD = 2;
 const PARTS_HELD = 1;
 const MAX_ELEMENT_BYTES = Float64Array.BYTES_PER_ELEMENT;
@@ -70,7 +70,8 @@ export function shardNeeds(
   ];
 }
 
-function snapshotBytes(states: readonly State[], elementBytes: number): number {
+/** Bytes of states on their way into snapshots and out of them. */
+export function snapshotBytes(states: readonly State[], elementBytes: number): number {
   const bytes = elementsOf(states) * elementBytes;
   if (elementBytes !== Float32Array.BYTES_PER_ELEMENT || !isStreamed(states)) return STATES_HELD * bytes;
   const largest = states.reduce((most, s) => Math.max(most, sizeOf(s.shape)), 0) * elementBytes;

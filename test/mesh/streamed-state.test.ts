@@ -4,6 +4,7 @@ import { BlobCache } from '../../runtime/backplane/blob-cache.ts';
 import { fillFrom } from '../../runtime/net/fill-from.ts';
 import { IncomingBlobs } from '../../runtime/net/incoming-blobs.ts';
 import { piecesOf, piecesWhile, sendBlob } from '../../runtime/net/send-blob.ts';
+import { snapshotBytes } from '../../runtime/net/shard-memory.ts';
 import { decodeState, encodeState, stateHash } from '../../runtime/net/shard-state.ts';
 import { StreamedState } from '../../runtime/net/streamed-state.ts';
 import { fillStates, saveStates } from '../../runtime/shard/shard.ts';
@@ -140,4 +141,12 @@ test('a blob for the disk is written as it comes, and nothing of a wrong one sta
     }),
     expect(take('1'.repeat(64))).rejects.toMatchObject({ code: 'mesh/blob-damaged' }),
   ]);
+});
+
+test('a large state counts once for snapshots, with two of its tensors; a small one four times', () => {
+  const wide = (size: number): State[] =>
+    [1, 2, 3].map((n) => ({ id: `w${n}`, shape: [size], role: 'parameter', init: zero }));
+  expect(snapshotBytes(wide(4e6), 4)).toBe(4 * 4e6 * (3 + 2));
+  expect(snapshotBytes(wide(4e6), 8)).toBe(8 * 4e6 * 3 * 4);
+  expect(snapshotBytes(wide(1e6), 4)).toBe(4 * 1e6 * 3 * 4);
 });
