@@ -10,7 +10,7 @@ import { type ProgramFunction, sizeOf } from '../../spec/program.ts';
 import { stream } from '../../spec/random.ts';
 import { unitConnections } from '../../spec/topologies.ts';
 import { checked } from '../support/check-source.ts';
-import { Interpreter, type Position, type Rounding, type Start } from './interpreter.ts';
+import { Interpreter, type InterpreterOptions, type Position, type Rounding, type Start } from './interpreter.ts';
 
 export interface Model {
   readonly text: string;
@@ -169,17 +169,23 @@ function scattered(list: readonly number[], places: readonly number[], size: num
   return whole;
 }
 
-/** By the equations. @param disturbance what fields, weights and values become on their way */
+/**
+ * By the equations.
+ * @param disturbance what fields, weights and values become on their way
+ * @param more what becomes of numbers in between
+ */
 export function interpreted(
   model: Model,
   start: Start,
   inShards: boolean,
   disturbance?: Rounding,
+  more: Pick<InterpreterOptions, 'short' | 'leaves'> = {},
 ): { readonly outcome: Outcome; readonly leastError: number; readonly largest: number } {
   const disturbed = (values: readonly number[]): readonly number[] => (disturbance ? values.map(disturbance) : values);
   const weights = new Map([...start.weights].map(([id, values]) => [id, disturbed(values)]));
   const ahead = inShards && model.staged.ahead === 1;
-  const interpreter = new Interpreter(model.graph, model.task, { ...start, weights }, { ahead, rounding: disturbance });
+  const options = { ahead, rounding: disturbance, ...more };
+  const interpreter = new Interpreter(model.graph, model.task, { ...start, weights }, options);
   const found = new Map<string, ArrayLike<number>>();
   for (const { model: own, position } of callsOf(model, inShards)) {
     const { inputs } = trainOf(own);
@@ -201,8 +207,26 @@ function shaken(seed: number): Rounding {
   return (x) => x * (1 + (rng.bits(i++) % 2 === 0 ? UNIT : -UNIT));
 }
 
-/** Disturbances: one is enough where a device agrees; where it does not, many say whether one can take it that far. */
-export const DRAWS = [1, 4, 24] as const;
+export interface Draws {
+  readonly count: number;
+  readonly short?: boolean;
+}
+
+/** Almost nothing, above or below 0; above it alone in the first draw. */
+function traceOf(seed: number): () => number {
+  const rng = stream(seed, 'trace');
+  let i = 0;
+  return () => (seed === 0 || rng.bits(i++) % 2 === 0 ? TRACE : -TRACE);
+}
+
+/**
+ * Disturbances: one is enough where a device agrees. Where it does not, many say whether one can take it that far; the
+ * last of them round what is in between as well, since terms that cancel there leave little of their sum, or the wrong
+ * side of 0 where nothing should be left.
+ */
+export const DRAWS: readonly [Draws, ...Draws[]] = [{ count: 1 }, { count: 4 }, { count: 24, short: true }];
+
+const TRACE = 1e-20;
 /** How much further than a disturbed interpreter a device may be. */
 const FACTOR = 10;
 /** A unit in the last place of f32, relative. */
@@ -214,6 +238,8 @@ export interface Wanted {
   readonly outcome: Outcome;
   /** By name: the largest distance of a device in f32, as the norm of the difference. */
   readonly bounds: ReadonlyMap<string, number>;
+  /** By name: what becomes of it where an error that should be 0 leaves a trace; of the last draws alone. */
+  readonly traces: ReadonlyMap<string, number>;
   /** Below a few units of a device's last place it is a matter of rounding whether there is an error (10c). */
   readonly leastError: number;
   /** Of all numbers on the way. */
@@ -221,15 +247,23 @@ export interface Wanted {
 }
 
 /** @returns nothing where values run away: there is nothing to compare then */
-export function wantedOf(model: Model, start: Start, inShards: boolean, draws: number): Wanted | undefined {
+export function wantedOf(model: Model, start: Start, inShards: boolean, draws: Draws): Wanted | undefined {
   const { outcome, leastError, largest } = interpreted(model, start, inShards);
   if ([...outcome.values()].some((values) => Array.from(values).some((v) => !(Math.abs(v) < MAX_VALUE))))
     return undefined;
   if (!(largest < MAX_INNER_VALUE)) return undefined;
-  const disturbed = Array.from({ length: draws }, (_, seed) => interpreted(model, start, inShards, shaken(seed)));
+  const { count, short = false } = draws;
+  const disturbed = Array.from({ length: count }, (_, seed) =>
+    interpreted(model, start, inShards, shaken(seed), { short }),
+  );
   // What a disturbance takes out of the range may be anything.
   if (disturbed.some((other) => !(other.largest < MAX_INNER_VALUE))) return undefined;
   const others = disturbed.map((other) => other.outcome);
+  const traced = short
+    ? Array.from({ length: count }, (_, seed) =>
+        interpreted(model, start, inShards, undefined, { leaves: traceOf(seed) }),
+      )
+    : [];
   const bounds = new Map<string, number>();
   for (const [name, values] of outcome) {
     const largest = Math.max(...others.map((other) => distance(other.get(name) ?? [], values)));
@@ -237,8 +271,22 @@ export function wantedOf(model: Model, start: Start, inShards: boolean, draws: n
     const size = name.startsWith('energy.') ? 1 + energyOf(outcome, name) : sizeAmong(outcome, name, values);
     bounds.set(name, FACTOR * (largest + UNIT * size));
   }
-  return { outcome, bounds, leastError, largest };
+  const traces = new Map(
+    [...outcome].map(([name, values]) => [
+      name,
+      Math.max(0, ...traced.map((other) => distance(other.outcome.get(name) ?? [], values))),
+    ]),
+  );
+  return { outcome, bounds, traces, leastError, largest };
 }
+
+/** Whether values lie at 0 on the edge of a relu: rounding puts a device on one side or the other, and both are right. */
+export function isOnEdge({ bounds, traces }: Wanted, unit: number): boolean {
+  return [...traces].some(([name, apart]) => apart > boundOf(bounds, name, unit));
+}
+
+const boundOf = (bounds: Wanted['bounds'], name: string, unit: number): number =>
+  ((bounds.get(name) ?? 0) * unit) / UNIT;
 
 const MAX_VALUE = 1e6;
 /** On the way, as of a variance that a log-variance has: squares of it have to be numbers of f32. */
@@ -282,7 +330,7 @@ export function differences(found: Outcome, { outcome, bounds }: Wanted, model: 
     }
     const whole = given.length === values.length ? given : inMatrix(name, given, values.length, model);
     const apart = distance(whole, values);
-    const bound = ((bounds.get(name) ?? 0) * unit) / UNIT;
+    const bound = boundOf(bounds, name, unit);
     if (!(apart <= bound)) wrong.push(`${name}: ${apart} apart, at most ${bound}: ${show(whole)}, not ${show(values)}`);
   }
   return wrong;

@@ -7,22 +7,39 @@ type Leaves = (name: string) => Cells;
 
 const sizeOf = (shape: Shape): number => shape.reduce((size, n) => size * n, 1);
 
-/** Value and slope. */
-type Unary = (x: number, attributes: Attributes) => readonly [number, number];
+/**
+ * Value and slope.
+ * @param round what a machine makes of a function from whose value a slope is made: near 1 little of it is left
+ */
+type Unary = (x: number, attributes: Attributes, round: (x: number) => number) => readonly [number, number];
 /** Value, and slopes by both. */
 type Binary = (a: number, b: number) => readonly [number, number, number];
 
-const sigmoid = (x: number): number => 1 / (1 + Math.exp(-x));
 const number = (value: unknown, fallback: number): number => (typeof value === 'number' ? value : fallback);
 const numbers = (value: unknown): readonly number[] | undefined =>
   Array.isArray(value) ? (value as readonly number[]) : undefined;
 
 /** 0.5 x (1 + tanh(k (x + c x³))), the form of section 4. */
-function gelu(x: number): readonly [number, number] {
+const gelu: Unary = (x, _, round) => {
   const [k, c] = [Math.sqrt(2 / Math.PI), 0.044715];
-  const t = Math.tanh(k * (x + c * x ** 3));
+  const t = round(Math.tanh(k * (x + c * x ** 3)));
   return [0.5 * x * (1 + t), 0.5 * (1 + t) + 0.5 * x * (1 - t * t) * k * (1 + 3 * c * x * x)];
-}
+};
+
+const tanh: Unary = (x, _, round) => {
+  const t = round(Math.tanh(x));
+  return [t, 1 - t * t];
+};
+
+const sigmoid: Unary = (x, _, round) => {
+  const s = round(1 / (1 + Math.exp(-x)));
+  return [s, s * (1 - s)];
+};
+
+const silu: Unary = (x, attributes, round) => {
+  const [s] = sigmoid(x, attributes, round);
+  return [x * s, s * (1 + x * (1 - s))];
+};
 
 const unary: Readonly<Record<string, Unary>> = {
   neg: (x) => [-x, -1],
@@ -34,12 +51,12 @@ const unary: Readonly<Record<string, Unary>> = {
   square: (x) => [x * x, 2 * x],
   sin: (x) => [Math.sin(x), Math.cos(x)],
   cos: (x) => [Math.cos(x), -Math.sin(x)],
-  tanh: (x) => [Math.tanh(x), 1 - Math.tanh(x) ** 2],
-  sigmoid: (x) => [sigmoid(x), sigmoid(x) * (1 - sigmoid(x))],
+  tanh,
+  sigmoid,
   relu: (x) => (x > 0 ? [x, 1] : [0, 0]),
   leaky_relu: (x, { slope }) => (x > 0 ? [x, 1] : [number(slope, 0.01) * x, number(slope, 0.01)]),
   gelu,
-  silu: (x) => [x * sigmoid(x), sigmoid(x) * (1 + x * (1 - sigmoid(x)))],
+  silu,
   step: (x) => [x > 0 ? 1 : 0, 0],
 };
 
@@ -71,7 +88,7 @@ export function evaluate(tape: Tape, expr: Expr, leaves: Leaves): Cells {
   const one = unary[op];
   if (one) {
     const at = first.at.map((cell) => {
-      const [value, slope] = one(tape.read(cell), attributes);
+      const [value, slope] = one(tape.read(cell), attributes, tape.roundFunction);
       return tape.unary(cell, value, slope);
     });
     return { shape: first.shape, at };

@@ -32,8 +32,12 @@ export type Rounding = (x: number) => number;
 const NOTHING = 1e-15;
 const exactly: Rounding = (x) => x;
 
-interface Options {
+export interface InterpreterOptions {
   readonly rounding?: Rounding | undefined;
+  /** All numbers on the way are rounded to f32. */
+  readonly short?: boolean;
+  /** What rounding leaves where it should leave nothing. */
+  readonly leaves?: () => number;
   /** Batches begin on predicted weights (7a). */
   readonly ahead?: boolean;
 }
@@ -75,6 +79,8 @@ export class Interpreter {
   readonly #method: Method;
   readonly #task: TrainTask;
   readonly #rounding: Rounding;
+  readonly #short: boolean;
+  readonly #leaves: () => number;
   readonly #start: Start;
   readonly #ahead: boolean;
   /** theta_b, the weights before the step of each batch (7a). */
@@ -85,10 +91,12 @@ export class Interpreter {
   /** Samples of this one: the last of an epoch may have fewer. */
   #batch = 0;
 
-  constructor(graph: Graph, task: TrainTask, start: Start, options: Options = {}) {
+  constructor(graph: Graph, task: TrainTask, start: Start, options: InterpreterOptions = {}) {
     this.#task = task;
     this.#start = start;
     this.#rounding = options.rounding ?? exactly;
+    this.#short = options.short ?? false;
+    this.#leaves = options.leaves ?? (() => 0);
     this.#ahead = options.ahead ?? false;
     this.#method = methodOf(task);
     this.weights = new Map(start.weights);
@@ -109,7 +117,7 @@ export class Interpreter {
     this.#batch = batch;
     if (position.step === 0) this.#memory = [];
     const given = clampsOf({ ...this.#task, batch }, this.#network.graph, fields, position.step);
-    const around = { ...given, ...position, memory: this.#memory, rounding: this.#rounding };
+    const around = { ...given, ...position, memory: this.#memory, rounding: this.#rounding, short: this.#short };
     const settling = new Settling(this.#network, around);
     const { rule } = this.#method;
     const [ended, energies] =
@@ -143,7 +151,7 @@ export class Interpreter {
         energies = found.energies;
         this.#step(found.ofWeights, batch * steps + tick, batches * steps, 1, () => true);
       }
-      ({ z, velocity } = this.#tick(settling, z, velocity, found.ofValues, this.#method));
+      ({ z, velocity } = this.#tick(settling, z, velocity, found.ofValues, tick, this.#method));
     }
     if (incremental) return [z, energies];
     const found = this.#found(settling, z, steps);
@@ -184,7 +192,7 @@ export class Interpreter {
       for (const [node, error] of found.errors)
         if (!latched.has(node) && !settling.rests(node, t)) this.leastError = Math.min(this.leastError, error);
       for (const node of found.arrived) latched.add(node);
-      ({ z } = this.#tick(settling, z, new Map(), found.ofValues, { rate: 1, momentum: 0 }));
+      ({ z } = this.#tick(settling, z, new Map(), found.ofValues, t, { rate: 1, momentum: 0 }));
     }
     const { energies } = this.#found(settling, z, last);
     this.weights = after;
@@ -193,7 +201,7 @@ export class Interpreter {
 
   /** (11): the sweep and the energies of the outputs on one tape, and the whole derivative. */
   #backpropagation(settling: Settling, { batch, batches }: Position): Ended {
-    const tape = new Tape();
+    const tape = new Tape(this.#short);
     const weights = onTape(tape, this.weights, this.#network.graph);
     const z = settling.sweepOn(tape, weights);
     const { total, energies } = settling.energyOn(tape, weights, z, 0);
@@ -207,7 +215,7 @@ export class Interpreter {
 
   /** (4), for every value and every weight at once. @param moved whether weights are no longer as in the sweep */
   #found(settling: Settling, values: Values, tick: number, moved = false): Found {
-    const tape = new Tape();
+    const tape = new Tape(this.#short);
     const weights = onTape(tape, this.weights, this.#network.graph);
     const z = new Map(
       this.#network.graph.nodes.map(({ name, shape }) => [
@@ -237,8 +245,12 @@ export class Interpreter {
     z: Values,
     velocity: Values,
     slopes: Values,
+    tick: number,
     { rate, momentum }: Pick<Method, 'rate' | 'momentum'>,
   ): { z: Values; velocity: Values } {
+    // Rounding leaves something of errors that are 0 by algebra: to which side of 0 matters to the slope of a relu.
+    const left = (node: string, s: number, i: number): number =>
+      settling.isHeld(node, s, i) || settling.rests(node, tick) ? 0 : this.#leaves();
     const moved = new Map<string, number[][]>();
     const speeds = new Map<string, number[][]>();
     for (const [node, samples] of z) {
@@ -250,7 +262,7 @@ export class Interpreter {
         values.map((value, i) => {
           const step = settling.isHeld(node, s, i) ? 0 : rate * (speed[s]?.[i] ?? 0);
           // What stays is exactly as it was: section 10 rests on that.
-          return step === 0 ? value : this.#rounding(value - step);
+          return (step === 0 ? value : this.#rounding(value - step)) + left(node, s, i);
         }),
       );
       moved.set(node, next);

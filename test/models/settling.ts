@@ -39,6 +39,7 @@ export interface Surroundings {
   readonly step: number;
   /** Rounds draws as a machine whose numbers are shorter does. */
   readonly rounding: (x: number) => number;
+  readonly short: boolean;
 }
 
 export class Settling {
@@ -78,7 +79,7 @@ export class Settling {
   }
 
   sweep(weights: ReadonlyMap<string, readonly number[]>): Values {
-    const tape = new Tape();
+    const tape = new Tape(this.#around.short);
     const { nodes, links } = this.#network.graph;
     const given = new Map<string, Cells>();
     for (const owner of [...links, ...nodes])

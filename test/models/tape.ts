@@ -15,14 +15,31 @@ export interface Cells {
 /** Numbers that a tape has room for before it grows. */
 const FIRST = 512;
 
+const exactly = (x: number): number => x;
+
+/** Three bits fewer than f32 has, as its libraries' functions are right to a few units in the last place. */
+function roughly(x: number): number {
+  const large = Math.fround(x * 9);
+  return Math.fround(large - Math.fround(large - x));
+}
+
 export class Tape {
   /** The largest number so far, without its sign. */
   largest = 0;
+  /** What a machine makes of a function's value, of which slopes are made, too. */
+  readonly roundFunction: (x: number) => number;
+  readonly #round: (x: number) => number;
   #count = 0;
   #values: Float64Array = new Float64Array(FIRST);
   /** Two parents and two derivatives for each number; -1 where there is no parent. */
   #parents = new Int32Array(2 * FIRST);
   #slopes: Float64Array = new Float64Array(2 * FIRST);
+
+  /** @param short whether all numbers and derivatives are rounded to f32, and functions to a few of its last places */
+  constructor(short = false) {
+    this.#round = short ? Math.fround : exactly;
+    this.roundFunction = short ? roughly : exactly;
+  }
 
   /** A number that came from nothing: an input, a weight, a constant. */
   leaf(value: number): Cell {
@@ -76,13 +93,15 @@ export class Tape {
       if (slope === 0) continue;
       for (let i = 2 * cell; i < 2 * cell + 2; i++) {
         const parent = this.#parents[i] as number;
-        if (parent >= 0) found[parent] = (found[parent] as number) + slope * (this.#slopes[i] as number);
+        if (parent >= 0)
+          found[parent] = this.#round((found[parent] as number) + this.#round(slope * (this.#slopes[i] as number)));
       }
     }
     return found;
   }
 
-  #push(value: number, a: Cell, slopeA: number, b: Cell, slopeB: number): Cell {
+  #push(exact: number, a: Cell, slopeA: number, b: Cell, slopeB: number): Cell {
+    const value = this.#round(exact);
     const cell = this.#count++;
     if (cell === this.#values.length) this.#grow();
     this.#values[cell] = value;
