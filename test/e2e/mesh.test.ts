@@ -53,7 +53,7 @@ test('a port that is taken and a trainer that is not there are said to be so', a
 test('a dry run says where shards would go', async () => {
   const [placement] = await mesh.json('deploy', model, ...LIMIT, '--partition', '2', '--dry-run');
   expect(placement).toMatchObject({ event: 'placement', missing: [], epoch: { snapshots: 1 } });
-  const { seconds, snapshotSeconds, evaluationSeconds } = placement?.epoch as Readonly<Record<string, number>>;
+  const { seconds, snapshotSeconds, evaluationSeconds } = (placement?.epoch ?? {}) as Readonly<Record<string, number>>;
   expect(snapshotSeconds).toBeGreaterThan(0);
   expect(evaluationSeconds).toBeGreaterThan(0);
   expect(seconds).toBeGreaterThan((snapshotSeconds ?? 0) + (evaluationSeconds ?? 0));
