@@ -168,6 +168,21 @@ test.each([
       'weight - rate * gradient / sqrt(sum(gradient ^ 2) + 0.1)',
     ),
   ],
+  [
+    'shards hold a constant before anything is made of it',
+    model(
+      `  node a: f32[16] = nodes.categorical()
+  node b: f32[16] = nodes.categorical()
+  node k: f32[4]
+  node l: f32[4]
+  node y: f32[3]
+  link a -> b -> a = links.dense()
+  link b -> k -> l = links.dense()
+  link x -> y = links.dense()`,
+      `  clamp y = sample.y
+  method = learn.il(steps = 3, rate = 0.1)`,
+    ),
+  ],
 ])('%s', async (_, text) => {
   expect((await check(text, [reference, cpu(1), shards(2), shards(3), shards(4), cpuShards])).found).toEqual([]);
 });

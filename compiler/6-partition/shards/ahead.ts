@@ -11,17 +11,42 @@ import type { OpValue, Value } from './values.ts';
 /** FLOP that are worth a place of their own; what is made of a large mask may itself be small. */
 const MIN_WORK = 256;
 
-/** Adds operations to the drafts of one shard. @param work of values, known for all shards */
-export function makeAhead(work: Map<Value, number>, stages: readonly DraftStage[]): void {
+/** A segment by its place in its stage. */
+interface Place {
+  readonly stage: DraftStage;
+  readonly segment: number;
+}
+
+/**
+ * Adds operations to the drafts of one shard.
+ *
+ * @param work of values, known for all shards
+ * @param begins values that the carries of a loop, given by its block, begin with
+ */
+export function makeAhead(
+  work: Map<Value, number>,
+  stages: readonly DraftStage[],
+  begins: (loop: number) => readonly Value[],
+): void {
   const readings = new Map<OpValue, number>();
-  const first = new Map<OpValue, { stage: DraftStage; segment: number }>();
+  const first = new Map<OpValue, Place>();
+  const reached = new Set<Value>();
+  // What is held is read wherever something is made of it: it has to be there before all of that, read by itself or not.
+  const reach = (value: Value, place: Place, loop: number | undefined): void => {
+    if (reached.has(value) || !isCostly(value, work)) return;
+    reached.add(value);
+    if (value.block !== loop) first.set(value, place);
+    for (const arg of value.args) reach(arg, place, loop);
+  };
   stages.forEach((stage, at) => {
+    const { loop, repeat } = stage;
+    const before = loop === undefined ? undefined : stages[at - 1];
+    const ahead = before && { stage: before, segment: before.segments.length - 1 };
+    if (ahead && loop !== undefined) for (const value of begins(loop)) reach(value, ahead, loop);
     stage.segments.forEach(({ ops }, segment) => {
-      for (const value of costlyArgs(work, ops, stage)) {
-        const before = stage.loop === undefined ? undefined : stages[at - 1];
-        if (!first.has(value))
-          first.set(value, before ? { stage: before, segment: before.segments.length - 1 } : { stage, segment });
-        readings.set(value, (readings.get(value) ?? 0) + stage.repeat);
+      for (const value of costlyArgs(work, ops)) {
+        reach(value, ahead ?? { stage, segment }, loop);
+        if (value.block !== loop) readings.set(value, (readings.get(value) ?? 0) + repeat);
       }
     });
   });
@@ -40,16 +65,20 @@ export function makeAhead(work: Map<Value, number>, stages: readonly DraftStage[
     }
 }
 
-/** Values made of constants by work, outside of the loop that reads them. */
-function costlyArgs(work: Map<Value, number>, ops: readonly OpValue[], { loop }: DraftStage): Iterable<OpValue> {
+function costlyArgs(work: Map<Value, number>, ops: readonly OpValue[]): Iterable<OpValue> {
   let found: Set<OpValue> | undefined;
   for (const { args } of ops)
     for (const arg of args)
-      if (arg.isCommon && arg.kind === 'op' && arg.block !== loop && workOf(arg, work) >= MIN_WORK) {
+      if (isCostly(arg, work)) {
         found ??= new Set();
-        found.add(arg as OpValue);
+        found.add(arg);
       }
   return found ?? [];
+}
+
+/** Whether a value is made of constants by work. */
+function isCostly(value: Value, work: Map<Value, number>): value is OpValue {
+  return value.isCommon && value.kind === 'op' && workOf(value, work) >= MIN_WORK;
 }
 
 /** FLOP of making a value and all that it is made of. */

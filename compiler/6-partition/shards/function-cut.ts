@@ -69,7 +69,7 @@ export function cutFunction(
     const stages = draftStages(values, shard, phases, insideOf[shard] ?? [], behindOf[shard] ?? []);
     const own = results[shard] ?? [];
     for (const { value } of own) if (needsGiving(value)) stages.at(-1)?.segments.at(-1)?.given.push(value);
-    makeAhead(work, stages);
+    makeAhead(work, stages, (loop) => index.carries(shard, loop).map((c) => c.init));
     const held = holdValues(values, index, shard, stages, alone, maps);
     giveHeld(stages, held, byId);
     return { stages, held, results: own };
