@@ -1,5 +1,5 @@
 /** `nmc`, the process: one command line, its exit code, and what happens when the reader goes away. */
-import { hasStuckDevice } from '../device/stuck.ts';
+import { hasStuckDevice, loadingEnds } from '../device/stuck.ts';
 import { commandsBegin } from '../support/command-text.ts';
 import { EXIT } from './shell/command.ts';
 import { runCommandLine } from './shell/run-command-line.ts';
@@ -22,7 +22,7 @@ runCommandLine(process.argv.slice(2)).then(
   (code) => {
     process.exitCode = code;
     // Worker threads and sockets of a command that has ended keep nothing alive; what is still to be read does.
-    void Promise.all([flushed(process.stdout), flushed(process.stderr)]).then(() => end(code));
+    void Promise.all([flushed(process.stdout), flushed(process.stderr), loadingEnds()]).then(() => end(code));
   },
   (error: unknown) => {
     console.error(error);

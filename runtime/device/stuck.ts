@@ -8,6 +8,20 @@ let stuck = false;
 /** Milliseconds that a device may take to end. */
 export const END_WITHIN_MS = Number(process.env.NMC_DEVICE_ENDS_WITHIN ?? 10_000);
 
+/** Threads that load ONNX Runtime: a process that ends meanwhile is aborted by it. */
+const loading = new Set<Promise<void>>();
+
+/** @param loaded resolved when the thread can be ended */
+export function markLoading(loaded: Promise<void>): void {
+  loading.add(loaded);
+  void loaded.then(() => loading.delete(loaded));
+}
+
+/** Waits until no thread loads any more; not for ever. */
+export async function loadingEnds(): Promise<void> {
+  if (loading.size > 0) await inTime(Promise.all(loading));
+}
+
 export function markStuck(): void {
   stuck = true;
 }

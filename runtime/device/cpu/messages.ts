@@ -47,6 +47,9 @@ export type Reply =
   | { readonly id: number; readonly value: Value; readonly milliseconds?: number }
   | { readonly id: number; readonly failure: string };
 
+/** The first of a thread: it has loaded what it needs. Nothing has asked for it. */
+export const LOADED: Reply = { id: -1, value: undefined };
+
 /** Buffers that are handed over, not copied, when these go to another thread. */
 export function buffersOf(inputs: Readonly<Record<string, RunInput>>): ArrayBuffer[] {
   return Object.values(inputs).map((data) => data.buffer as ArrayBuffer);

@@ -2,7 +2,7 @@
 import { Worker } from 'node:worker_threads';
 import { EnvironmentError } from '../../support/errors.ts';
 import type { Position, RunInput, Tensor } from '../device.ts';
-import { inTime, markStuck } from '../stuck.ts';
+import { inTime, markLoading, markStuck } from '../stuck.ts';
 import { buffersOf, copied, type Reply, type Request, type WorkerStart } from './messages.ts';
 
 type DistributiveOmit<T, K extends PropertyKey> = T extends unknown ? Omit<T, K> : never;
@@ -36,6 +36,12 @@ function startWorker(): Worker {
   const worker = new Worker(new URL('./worker.js', import.meta.url));
   // Until it is opened it holds nothing alive, and if it dies opening the next one says why.
   worker.unref();
+  markLoading(
+    new Promise((resolve) => {
+      worker.once('message', resolve);
+      worker.once('exit', resolve);
+    }),
+  );
   worker.on('error', () => {
     const at = idle.indexOf(worker);
     if (at >= 0) idle.splice(at, 1);

@@ -6,7 +6,7 @@ import { reasonOf } from '../../../spec/reason-of.ts';
 import { carryOutOn } from './carry-out.ts';
 import { CpuEngine } from './engine.ts';
 import { Lane, OtherLaneFailed } from './lane.ts';
-import { ownBuffers, type Reply, type Request, type Value } from './messages.ts';
+import { LOADED, ownBuffers, type Reply, type Request, type Value } from './messages.ts';
 
 const port = parentPort;
 if (!port) throw new Error('worker.ts runs as a worker thread');
@@ -17,6 +17,9 @@ let handled = 0;
 /** Why a lane cannot go on: nothing behind it can be right. */
 let broken: string | undefined;
 let failureAsked: number | undefined;
+
+// ONNX Runtime is loaded: from now on the thread can be ended.
+port.postMessage(LOADED);
 
 // One request after the other, in the order in which they came.
 let queue: Promise<void> = Promise.resolve();
