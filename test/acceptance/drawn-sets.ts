@@ -5,13 +5,18 @@ import { join } from 'node:path';
 /** A label, and three planes of 32 × 32. */
 const CIFAR_RECORD_BYTES = 1 + 3 * 32 * 32;
 
-/** In the formats of MNIST and CIFAR-10. @returns what `--data` names */
-export function drawnSets(folder: string): string {
+/**
+ * In the formats of MNIST and CIFAR-10.
+ *
+ * @param samples to train on, of MNIST
+ * @returns what `--data` names
+ */
+export function drawnSets(folder: string, samples = 60_000): string {
   const data = join(folder, 'data');
   const [mnist, cifar10] = [join(data, 'mnist'), join(data, 'cifar-10')];
   for (const place of [mnist, cifar10]) mkdirSync(place, { recursive: true });
   for (const [split, count] of [
-    ['train', 60_000],
+    ['train', samples],
     ['t10k', 10_000],
   ] as const) {
     writeFileSync(

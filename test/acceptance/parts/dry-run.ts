@@ -13,6 +13,8 @@ import { type Context, notRun, type Part, type Row } from '../row.ts';
 
 const SHARDS = [1, 2, 4, 8];
 const NEAR = 0.25;
+/** So many that an epoch of the fastest is watched for seconds. */
+const SAMPLES = 300_000;
 
 const NETWORKS: readonly (Trained & { readonly name: string })[] = [
   { name: 'mnist.pcn', options: [], seconds: 6 },
@@ -34,7 +36,7 @@ async function run(context: Context): Promise<Row[]> {
   const folder = mkdtempSync(join(tmpdir(), 'nmc-dry-run-'));
   const rows: { readonly network: string; readonly row: RateRow }[] = [];
   try {
-    const data = drawnSets(folder);
+    const data = drawnSets(folder, SAMPLES);
     for (const shards of SHARDS) {
       const found = await ratesOf(context, data, shards, 0, NETWORKS);
       const each = found.length / NETWORKS.length;
