@@ -12,7 +12,6 @@ export interface DiskRoom {
   assertRoom(bytes: number): void;
 }
 
-/** @param freeBytes what a process without privileges may still write */
 export function diskRoom(
   folder: string,
   headroom: number = HEADROOM_BYTES,
@@ -31,7 +30,8 @@ export function diskRoom(
   };
 }
 
-function freeBytesOf(folder: string): number {
+/** Bytes that a process without privileges may still write there. */
+export function freeBytesOf(folder: string): number {
   const { bavail, bsize } = statfsSync(folder);
   return bavail * bsize;
 }

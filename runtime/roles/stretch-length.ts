@@ -27,7 +27,7 @@ export interface StretchLength {
 
 /** Of a shard's work, at most; and what is aimed at, since costs that were measured are as much as a quarter off. */
 export const COMMITMENT_SHARE = 0.02;
-export const AIMED_SHARE = 0.75 * COMMITMENT_SHARE;
+const AIMED_SHARE = 0.75 * COMMITMENT_SHARE;
 /** Of the record of one stretch, and of all that a trainer keeps of a shard. */
 export const RECORD_BYTES = 2 ** 31;
 export const KEPT_BYTES = 3 * RECORD_BYTES;
@@ -81,14 +81,19 @@ export function stretchesOf(
     const taken = came.reduce((sum, { bytes, frames }) => sum + bytes + frames * TAKEN_BYTES, 0);
     const sent = sends.reduce((sum, { frames }) => sum + frames * SENT_BYTES, 0);
     return known.map((machine) => ({
-      ...secondsOn(work, machine, needs.length === 1),
-      ...{ state: work.state, frames: taken + sent },
+      ...stretchCostsOn(work, machine, needs.length === 1),
+      frames: taken + sent,
     }));
   });
   return { batches: stretchLength(costs).batches, bytes: RECORD_BYTES, keep: KEPT_BYTES };
 }
 
-function secondsOn(work: BatchWork, machine: Pick<Capability, 'rate' | 'cores' | 'costs'>, alone: boolean) {
+/** Costs of one shard on a machine, but for what its frames leave in the record. */
+export function stretchCostsOn(
+  work: BatchWork,
+  machine: Pick<Capability, 'rate' | 'cores' | 'costs'>,
+  alone: boolean,
+): Omit<StretchCosts, 'frames'> {
   const commitment = work.state * (machine.costs?.stateByte ?? 0);
-  return { work: secondsOfWork({ ...work, state: 0 }, machine, alone), commitment };
+  return { work: secondsOfWork({ ...work, state: 0 }, machine, alone), commitment, state: work.state };
 }

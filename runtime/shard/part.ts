@@ -1,4 +1,5 @@
 /** A batch, and a microbatch of it, as sessions are given them. */
+import type { ShardFunction } from '../../spec/schedule.ts';
 import type { FieldData, Position } from '../device/device.ts';
 import type { PartKey } from '../training/frame.ts';
 
@@ -9,6 +10,19 @@ export interface Part extends PartKey {
   readonly position: Position;
   /** The fields that `ShardFunction.inputs` names, one whole batch of each; copied before `start` returns. */
   readonly inputs: Readonly<Record<string, FieldData>>;
+}
+
+/**
+ * The fields that a function reads of a batch.
+ * @throws Error where one is missing
+ */
+export function fieldsOf({ name, inputs }: ShardFunction, all: Part['inputs']): Record<string, FieldData> {
+  const fieldOf = (field: string): FieldData => {
+    const data = all[field];
+    if (!data) throw new Error(`${name} needs the field ${field}`);
+    return data;
+  };
+  return Object.fromEntries(inputs.map((input) => [input.name, fieldOf(input.name)]));
 }
 
 /**

@@ -12,6 +12,11 @@ export interface Route {
   readonly dropped: readonly (readonly string[])[];
 }
 
+/** Repetitions of its stages: ticks, as times are counted. */
+export function ticksOf({ stages, after = [] }: Pick<ShardFunction, 'stages' | 'after'>): number {
+  return [...stages, ...after].reduce((sum, { repeat }) => sum + repeat, 0);
+}
+
 /** The same with what comes behind all microbatches of a batch. */
 export interface BatchRoute extends Route {
   readonly after?: Route;

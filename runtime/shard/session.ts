@@ -6,13 +6,13 @@
 
 import { sizeOf } from '../../spec/program.ts';
 import type { Message, ShardSchedule } from '../../spec/schedule.ts';
-import type { DeviceSession, Executable, FieldData, Tensor } from '../device/device.ts';
+import type { DeviceSession, Executable, Tensor } from '../device/device.ts';
 import { NO_TICK_TIMES, type TickTimes } from '../support/tick-times.ts';
 import { type Frame, type FrameKey, frameName, type PartKey } from '../training/frame.ts';
 import { allFinite } from '../training/metrics.ts';
 import { BatchQueue } from './batch-queue.ts';
-import type { Part } from './part.ts';
-import { type Routes, routesOf } from './route.ts';
+import { fieldsOf, type Part } from './part.ts';
+import { type Routes, routesOf, ticksOf } from './route.ts';
 import type { WalkStep } from './walk.ts';
 
 export type Advance =
@@ -90,10 +90,7 @@ class Session implements ShardSession {
     const routes = this.#routes.get(part.name);
     const f = this.schedule.functions.find(({ name }) => name === part.name);
     if (!routes || !f) throw new Error(`shard ${this.shard} has no function ${part.name}`);
-    this.#queue.add(routes, {
-      ...part,
-      inputs: Object.fromEntries(f.inputs.map(({ name }) => [name, fieldOf(part, name)])),
-    });
+    this.#queue.add(routes, { ...part, inputs: fieldsOf(f, part.inputs) });
   }
 
   deliver(frame: Frame, areFinite = false): Refusal | undefined {
@@ -172,8 +169,8 @@ class Session implements ShardSession {
   }
 
   #ticksOf(name: string): number {
-    const { stages = [], after = [] } = this.schedule.functions.find((f) => f.name === name) ?? {};
-    return [...stages, ...after].reduce((sum, { repeat }) => sum + repeat, 0);
+    const f = this.schedule.functions.find((g) => g.name === name);
+    return f ? ticksOf(f) : 0;
   }
 
   #take(key: FrameKey): Frame {
@@ -183,10 +180,4 @@ class Session implements ShardSession {
     this.#frames.delete(name);
     return frame;
   }
-}
-
-function fieldOf(part: Part, field: string): FieldData {
-  const data = part.inputs[field];
-  if (!data) throw new Error(`${part.name} needs the field ${field}`);
-  return data;
 }

@@ -79,9 +79,9 @@ export class TickTimes {
     if (this.on) this.#count(ROWS.get(row) ?? OUTSIDE, milliseconds);
   }
 
-  /** The device has run something. */
-  ran(): void {
-    this.#runs++;
+  /** The device has run something, or so many things. */
+  ran(runs = 1): void {
+    this.#runs += runs;
   }
 
   /** A call is over. @param ticks repetitions of its stages; from time to time the table is written */

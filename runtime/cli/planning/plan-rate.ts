@@ -4,8 +4,7 @@ import { TRAIN } from '../../../spec/names.ts';
 import type { Plan, PlanPredicted } from '../../../spec/plan.ts';
 import type { Program } from '../../../spec/program.ts';
 import type { ShardSchedule } from '../../../spec/schedule.ts';
-import { secondsOfWork } from '../../roles/batch-time.ts';
-import { stretchLength } from '../../roles/stretch-length.ts';
+import { stretchCostsOn, stretchLength } from '../../roles/stretch-length.ts';
 import { formatCount } from '../../support/format-numbers.ts';
 import { predictRate, type RatedTrainer } from './predict-rate.ts';
 import { rated } from './rated-shard.ts';
@@ -69,9 +68,8 @@ function fastestAlone({ whole }: PlanPredicted, trainers: readonly RatedTrainer[
   if (!whole) return undefined;
   const times = trainers.flatMap(({ capability }) => {
     if (capability.memory < memory) return [];
-    const work = secondsOfWork({ ...whole, state: 0 }, capability, true);
-    const commitment = whole.state * (capability.costs?.stateByte ?? 0);
-    return [work + commitment / stretchLength([{ work, commitment, state: whole.state, frames: 0 }]).batches];
+    const costs = stretchCostsOn(whole, capability, true);
+    return [costs.work + costs.commitment / stretchLength([{ ...costs, frames: 0 }]).batches];
   });
   return times.length > 0 ? Math.min(...times) : undefined;
 }

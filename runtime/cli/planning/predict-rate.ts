@@ -6,7 +6,7 @@ import { TRAIN } from '../../../spec/names.ts';
 import type { ShardSchedule } from '../../../spec/schedule.ts';
 import { placeOf, secondsOfWork } from '../../roles/batch-time.ts';
 import { type Pacing, type Placement, place } from '../../roles/place.ts';
-import { stretchLength } from '../../roles/stretch-length.ts';
+import { stretchCostsOn, stretchLength } from '../../roles/stretch-length.ts';
 import { type Modelled, type ModelMachine, type ModelPlace, modelRate } from '../../simulation/rate-model.ts';
 import type { Deployment } from '../../wire/deployment.ts';
 import type { Capability } from '../../wire/messages.ts';
@@ -134,9 +134,7 @@ function modelOf({ shards, owners, trainers, codec = 'f32', division }: Placed, 
 function stretchOf(shards: readonly RatedShard[], used: readonly RatedTrainer[], division: Placed['division']): number {
   const costs = shards.map((shard, i) => {
     const { capability } = used[i] as RatedTrainer;
-    const commitment = shard.state * (capability.costs?.stateByte ?? 0);
-    const work = secondsOfWork({ ...batchWork(shard, division), state: 0 }, capability, shards.length === 1);
-    return { work, commitment, state: shard.state, frames: 0 };
+    return { ...stretchCostsOn(batchWork(shard, division), capability, shards.length === 1), frames: 0 };
   });
   return stretchLength(costs).batches;
 }

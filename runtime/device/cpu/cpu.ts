@@ -3,9 +3,9 @@ import { availableParallelism } from 'node:os';
 import type { Device, DeviceSession, Executable } from '../device.ts';
 import { inTime, markStuck } from '../stuck.ts';
 import { hasLanes, openInLanes, openInTurns, trains } from './lanes.ts';
-import type { WorkerStart } from './messages.ts';
+import { startOf } from './messages.ts';
 import { besideQuick } from './quick.ts';
-import { runOn, startThread, type Thread, warmThreads } from './thread.ts';
+import { sessionOn, startThread, type Thread, warmThreads } from './thread.ts';
 
 const THREADS = availableParallelism();
 /** From source there is nothing that a thread could load. */
@@ -39,10 +39,7 @@ function openInThreads(executable: Executable): DeviceSession {
 function openInThread(executable: Executable): DeviceSession {
   const thread = startThread(startOf(executable, THREADS));
   return {
-    write: (state, values) => thread.ask({ kind: 'write', state, values }),
-    read: (state) => thread.ask<Float32Array>({ kind: 'read', state }),
-    run: (name, inputs, position) => runOn(thread, name, inputs, position),
-    prepare: (name) => thread.tell({ kind: 'prepare', name }),
+    ...sessionOn(thread),
     computed: () => thread.computed(),
     close: () => thread.close(),
   };
@@ -56,10 +53,7 @@ function openTogether(executables: readonly Executable[]): DeviceSession[] {
     const thread = threads[engine % threads.length] as Thread;
     thread.tell({ kind: 'open', start: startOf(executable, 1), engine });
     return {
-      write: (state, values) => thread.ask({ kind: 'write', state, values, engine }),
-      read: (state) => thread.ask<Float32Array>({ kind: 'read', state, engine }),
-      run: (name, inputs, position) => runOn(thread, name, inputs, position, engine),
-      prepare: (name) => thread.tell({ kind: 'prepare', name, engine }),
+      ...sessionOn(thread, engine),
       computed: () => thread.computed(engine),
       close: async () => {
         if (!(await inTime(thread.ask({ kind: 'close', engine })))) markStuck();
@@ -68,8 +62,4 @@ function openTogether(executables: readonly Executable[]): DeviceSession[] {
       },
     };
   });
-}
-
-function startOf({ program, files }: Executable, threads: number): WorkerStart {
-  return { states: program.states.map(({ id, shape }) => ({ id, shape })), files, threads };
 }

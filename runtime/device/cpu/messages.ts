@@ -1,5 +1,5 @@
 /** Messages between the command and the threads that run the device. */
-import type { Position, RunInput, Tensor } from '../device.ts';
+import type { Executable, Position, RunInput, Tensor } from '../device.ts';
 import type { EngineState } from './engine.ts';
 
 /** The first request to a worker: which program it runs. */
@@ -47,6 +47,11 @@ export type Reply =
   | { readonly id: number; readonly value: Value; readonly milliseconds?: number }
   | { readonly id: number; readonly failure: string };
 
+/** @param threads of computation */
+export function startOf({ program, files }: Executable, threads: number): WorkerStart {
+  return { states: program.states.map(({ id, shape }) => ({ id, shape })), files, threads };
+}
+
 /** The first of a thread: it has loaded what it needs. Nothing has asked for it. */
 export const LOADED: Reply = { id: -1, value: undefined };
 
@@ -62,6 +67,6 @@ export function ownBuffers(value: Value): ArrayBuffer[] {
 }
 
 /** The caller may use its buffers again as soon as `run` has returned. */
-export function copied(inputs: Readonly<Record<string, RunInput>>): Record<string, RunInput> {
-  return Object.fromEntries(Object.entries(inputs).map(([name, data]) => [name, data.slice()]));
+export function copied<T extends RunInput>(inputs: Readonly<Record<string, T>>): Record<string, T> {
+  return Object.fromEntries(Object.entries(inputs).map(([name, data]) => [name, data.slice() as T]));
 }

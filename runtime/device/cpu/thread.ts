@@ -1,8 +1,9 @@
 /** The command's end of one worker thread: requests with numbers, answered in order. */
 import { Worker } from 'node:worker_threads';
 import { EnvironmentError } from '../../support/errors.ts';
-import type { Position, RunInput, Tensor } from '../device.ts';
+import type { DeviceSession, Position, RunInput, Tensor } from '../device.ts';
 import { inTime, markLoading, markStuck } from '../stuck.ts';
+import type { EngineRequest } from './carry-out.ts';
 import { buffersOf, copied, type Reply, type Request, type WorkerStart } from './messages.ts';
 
 type DistributiveOmit<T, K extends PropertyKey> = T extends unknown ? Omit<T, K> : never;
@@ -123,7 +124,7 @@ export function threadOf<R extends Numbered>(
 
 /** Has a function run. The caller may use its buffers again as soon as this has returned. */
 export function runOn(
-  { ask }: Pick<Thread, 'ask'>,
+  { ask }: Pick<Thread<EngineRequest>, 'ask'>,
   name: string,
   inputs: Readonly<Record<string, RunInput>>,
   position: Position,
@@ -131,4 +132,19 @@ export function runOn(
 ): Promise<Record<string, Tensor>> {
   const copies = copied(inputs);
   return ask({ kind: 'run', name, inputs: copies, position, engine }, buffersOf(copies));
+}
+
+/** What a thread does for one of its programs, but for its end. */
+export function sessionOn(
+  thread: Pick<Thread<EngineRequest>, 'ask'>,
+  engine = 0,
+): Pick<DeviceSession, 'write' | 'read' | 'run' | 'prepare'> {
+  return {
+    write: (state, values) => thread.ask({ kind: 'write', state, values, engine }),
+    read: (state) => thread.ask<Float32Array>({ kind: 'read', state, engine }),
+    run: (name, inputs, position) => runOn(thread, name, inputs, position, engine),
+    prepare: (name) => {
+      thread.ask({ kind: 'prepare', name, engine }).catch(() => undefined);
+    },
+  };
 }

@@ -10,7 +10,7 @@ import { canonicalBytes } from '../../wire/canonical.ts';
 import { sha256 } from '../../wire/hash.ts';
 
 /** `state`: a piece of it; `taken`, `sent`: a packet; `foot`: nothing comes behind it. */
-export const ENTRY_KINDS = ['head', 'state', 'taken', 'sent', 'window', 'sums', 'end', 'foot'] as const;
+const ENTRY_KINDS = ['head', 'state', 'taken', 'sent', 'window', 'sums', 'end', 'foot'] as const;
 export type EntryKind = (typeof ENTRY_KINDS)[number];
 
 export const MAGIC = new TextEncoder().encode('nmcrec1\n');

@@ -3,6 +3,7 @@
  * while the shard works. It takes its name when it is complete; until then it is a file beside.
  */
 import type { FileHandle } from 'node:fs/promises';
+import { reasonOf } from '../../../spec/reason-of.ts';
 import { makePrivateFolder, moveFileSoon, openForWriting, removeFileSoon } from '../../support/safe-files.ts';
 import { folderOf, type SafePath } from '../../support/safe-path.ts';
 import { MAGIC } from './entries.ts';
@@ -134,7 +135,7 @@ export class RecordFile {
           this.#port.trouble(undefined);
           return;
         } catch (error) {
-          this.#port.trouble(error instanceof Error ? error.message : String(error));
+          this.#port.trouble(reasonOf(error));
           await this.#port.sleep(RETRY_MILLISECONDS);
         }
       }

@@ -2,9 +2,9 @@
  * The records that a trainer keeps: one folder a run, one file for each shard, term and stretch. When they take more
  * room than they may, the oldest go.
  */
-import { readdirSync, statfsSync, statSync } from 'node:fs';
+import { readdirSync, statSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { HEADROOM_BYTES } from '../../backplane/disk-room.ts';
+import { freeBytesOf, HEADROOM_BYTES } from '../../backplane/disk-room.ts';
 import { formatBytes } from '../../support/format-numbers.ts';
 import { removeFile } from '../../support/safe-files.ts';
 import { insideFolder, type SafePath } from '../../support/safe-path.ts';
@@ -107,9 +107,4 @@ function filesIn(folder: string): string[] {
 function sizeAndTime(path: SafePath): { readonly bytes: number; readonly time: number } {
   const { size, mtimeMs } = statSync(path);
   return { bytes: size, time: mtimeMs };
-}
-
-function freeBytesOf(folder: string): number {
-  const { bavail, bsize } = statfsSync(folder);
-  return bavail * bsize;
 }

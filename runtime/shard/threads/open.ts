@@ -1,13 +1,14 @@
 /** Shards of one plan in threads of this process: each thread runs whole calls of its shards. */
 import { Worker } from 'node:worker_threads';
 import type { ShardFunction, ShardSchedule } from '../../../spec/schedule.ts';
-import { buffersOf, copied } from '../../device/cpu/messages.ts';
-import { type Thread, threadOf } from '../../device/cpu/thread.ts';
+import { buffersOf, copied, startOf } from '../../device/cpu/messages.ts';
+import { sessionOn, type Thread, threadOf } from '../../device/cpu/thread.ts';
 import type { DeviceSession, Executable, FieldData, Position, Tensor } from '../../device/device.ts';
 import { inTime, markStuck } from '../../device/stuck.ts';
 import type { TickTimes } from '../../support/tick-times.ts';
 import { createExchange, Exchange, type ExchangeStart } from '../exchange.ts';
-import type { Part } from '../part.ts';
+import { fieldsOf, type Part } from '../part.ts';
+import { ticksOf } from '../route.ts';
 import type { CallDone, ShardRequest, Spent } from './messages.ts';
 
 type Results = Record<string, Tensor>;
@@ -116,10 +117,9 @@ class ThreadedShard {
 
   open(exchange: ExchangeStart): void {
     const { executable, schedule } = this.#place;
-    const { program, files } = executable;
+    const { program } = executable;
     const [engine, own, counts] = [this.#engine, this.#own, this.#times?.on === true];
-    const states = program.states.map(({ id, shape }) => ({ id, shape }));
-    this.#around.thread.tell({ kind: 'open', engine, start: { states, files, threads: 1 } });
+    this.#around.thread.tell({ kind: 'open', engine, start: startOf(executable, 1) });
     // What the operations are is in the device's files.
     const functions = program.functions.map((f) => ({ ...f, blocks: [] }));
     const join = { schedule, program: { ...program, functions }, exchange, own, counts };
@@ -129,7 +129,7 @@ class ThreadedShard {
   /** The results that this shard gives. */
   async call({ inputs, ...call }: Omit<Part, 'microbatch'>): Promise<Results> {
     const f = functionOf(this.#place.schedule, call.name);
-    const part: Part = { ...call, inputs: inputsFor(f, inputs), microbatch: 0 };
+    const part: Part = { ...call, inputs: copied(fieldsOf(f, inputs)), microbatch: 0 };
     const done = this.#ask<CallDone>({ kind: 'call', engine: this.#engine, part }, buffersOf(part.inputs));
     const { results, spent } = await done;
     if (spent && this.#times) count(this.#times, f, spent);
@@ -139,15 +139,7 @@ class ThreadedShard {
   get device(): DeviceSession {
     const engine = this.#engine;
     return {
-      write: (state, values) => this.#ask({ kind: 'write', state, values, engine }),
-      read: (state) => this.#ask<Float32Array>({ kind: 'read', state, engine }),
-      run: (name, inputs, position) => {
-        const copies = copied(inputs);
-        return this.#ask<Results>({ kind: 'run', name, inputs: copies, position, engine }, buffersOf(copies));
-      },
-      prepare: (name) => {
-        this.#ask({ kind: 'prepare', name, engine }).catch(() => undefined);
-      },
+      ...sessionOn({ ask: (request, transfer) => this.#ask(request, transfer) }, engine),
       close: async () => {
         this.#around.exchange.stop();
         if (!(await inTime(this.#ask({ kind: 'close', engine })))) markStuck();
@@ -171,21 +163,10 @@ function functionOf(schedule: ShardSchedule, name: string): ShardFunction {
   return f;
 }
 
-/** Copies of the fields that a shard is fed. */
-function inputsFor(f: ShardFunction, all: Readonly<Record<string, FieldData>>): Record<string, FieldData> {
-  return Object.fromEntries(
-    f.inputs.map(({ name }) => {
-      const data = all[name];
-      if (!data) throw new Error(`${f.name} needs the field ${name}`);
-      return [name, data.slice()];
-    }),
-  );
-}
-
-function count(times: TickTimes, { stages, after = [] }: ShardFunction, spent: Spent): void {
+function count(times: TickTimes, f: ShardFunction, spent: Spent): void {
   times.add('device', spent.device);
   times.add('copying', spent.copying);
   times.add('waiting for a border', spent.waiting);
-  for (let run = 0; run < spent.runs; run++) times.ran();
-  times.called([...stages, ...after].reduce((sum, { repeat }) => sum + repeat, 0));
+  times.ran(spent.runs);
+  times.called(ticksOf(f));
 }
