@@ -7,6 +7,7 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
+import { reasonOf } from '../../spec/reason-of.ts';
 import { parts } from './parts/all.ts';
 import { endChildrenWhenInterrupted } from './process.ts';
 import { stampOf, tableOf, updateReport } from './report.ts';
@@ -83,7 +84,7 @@ async function measured(part: Part, context: Context): Promise<readonly Row[]> {
   try {
     return await part.run(context);
   } catch (error) {
-    const message = error instanceof Error ? error.message : String(error);
+    const message = reasonOf(error);
     context.progress(message);
     return [
       { name: part.name, what: part.what, target: 'to run', measured: message.split('\n')[0] ?? '', holds: false },

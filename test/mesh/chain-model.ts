@@ -1,9 +1,8 @@
 /** A small chain of five nodes for tests of a mesh that really trains: its data, and its plans in so many shards. */
 import { buildProgram } from '../../compiler/compile.ts';
-import { memoryDataset } from '../../runtime/data/dataset.ts';
-import { stream } from '../../spec/random.ts';
 import { builtPlan } from '../support/built-plans.ts';
 import { checked } from '../support/check-source.ts';
+import { normalData } from '../support/filled-data.ts';
 
 const CHAIN = `pcn 1
 
@@ -41,13 +40,8 @@ check error(answer.y, data.file("points.npz", x = f32[6], y = f32[2]).y) <= 100
 `;
 
 const SAMPLES = 28;
-const rng = stream(3, 'points');
-const column = (name: string, size: number) => ({
-  field: { name, type: 'f32' as const, shape: [size] },
-  data: Float32Array.from({ length: SAMPLES * size }, (_, i) => rng.normal(size * 1000 + i)),
-});
 /** Seven batches. */
-export const points = memoryDataset('points', 'drawn', [column('x', 6), column('y', 2)]);
+export const points = normalData('points', SAMPLES, { x: 6, y: 2 });
 
 export function staged(microbatches: number, ahead: number) {
   const all = checked(CHAIN);

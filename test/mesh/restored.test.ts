@@ -1,19 +1,15 @@
 /** A synchronizer that begins again knows of a run what the one before it has written down. */
 import { expect, test } from 'vitest';
-import { memoryDataset } from '../../runtime/data/dataset.ts';
 import { meshStatus } from '../../runtime/net/mesh-status.ts';
 import { restoredSynchronizer } from '../../runtime/roles/synchronizer.ts';
+import { filledData } from '../support/filled-data.ts';
 import { shardedPlan, THINNED } from '../support/sharded-plans.ts';
 import { trainHosted } from './hosted.ts';
 
 const NOTHING = { refused: {}, relayedBytes: 0, relayedPackets: 0, connections: 0 };
 
 test('how old the newest snapshot is, is counted from when it was made', async () => {
-  const column = (name: string, size: number) => ({
-    field: { name, type: 'f32' as const, shape: [size] },
-    data: new Float32Array(8 * size).fill(0.5),
-  });
-  const train = memoryDataset('thinned', 'made', [column('x', 12), column('y', 4)]);
+  const train = filledData('thinned', 8, { x: 12, y: 4 }, () => 0.5);
   const plan = shardedPlan(THINNED, 2);
   const { run, milliseconds } = await trainHosted({
     plan,

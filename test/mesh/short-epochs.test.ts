@@ -1,11 +1,10 @@
 /** Epochs that are shorter than the way between two snapshots: one snapshot each, whoever dies while they are measured. */
 import { expect, test, vi } from 'vitest';
 import { buildProgram } from '../../compiler/compile.ts';
-import { memoryDataset } from '../../runtime/data/dataset.ts';
 import { callsPerEpoch } from '../../runtime/training/calls.ts';
-import { stream } from '../../spec/random.ts';
 import { builtPlan } from '../support/built-plans.ts';
 import { checked } from '../support/check-source.ts';
+import { normalData } from '../support/filled-data.ts';
 import { type HostedOptions, type HostedResult, trainHosted } from './hosted.ts';
 
 vi.setConfig({ testTimeout: 60_000 });
@@ -46,14 +45,7 @@ const [BATCHES, EPOCHS] = [3, 3];
 /** In several batches, so that trainers die between them. */
 const CHECKED = 1500;
 
-function points(samples: number) {
-  const rng = stream(3, 'points');
-  const column = (name: string, size: number) => ({
-    field: { name, type: 'f32' as const, shape: [size] },
-    data: Float32Array.from({ length: samples * size }, (_, i) => rng.normal(size * 1000 + i)),
-  });
-  return memoryDataset('points', 'drawn', [column('x', 4), column('y', 2)]);
-}
+const points = (samples: number) => normalData('points', samples, { x: 4, y: 2 });
 
 function pair() {
   const all = checked(MODEL);

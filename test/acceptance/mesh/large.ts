@@ -102,7 +102,7 @@ export class LargeMesh extends RunningMesh {
   }
 }
 
-export function trainersIn(status: Json): readonly Json[] {
+function trainersIn(status: Json): readonly Json[] {
   return (status.trainers ?? []) as readonly Json[];
 }
 

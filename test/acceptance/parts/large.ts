@@ -1,6 +1,7 @@
 /** A model that no trainer could hold alone: how much each of them holds at the most, with a snapshot and a kill. */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { reasonOf } from '../../../spec/reason-of.ts';
 import { signalProcess } from '../../support/end-process.ts';
 import { LargeMesh, largeModel, runsIn, stateBytes } from '../mesh/large.ts';
 import type { Context, Part, Row } from '../row.ts';
@@ -50,7 +51,7 @@ async function large(context: Context): Promise<readonly Row[]> {
     tell(fetched.code === 0 ? 'fetched' : `not fetched: ${fetched.tail}`);
     finished = fetched.code === 0;
   } catch (error) {
-    tell(`${error instanceof Error ? error.message : String(error)}; ${peaks(mesh, size)}`);
+    tell(`${reasonOf(error)}; ${peaks(mesh, size)}`);
   } finally {
     await mesh.down();
   }

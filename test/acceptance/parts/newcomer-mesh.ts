@@ -3,6 +3,7 @@ import { mkdirSync, mkdtempSync, readFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { reasonOf } from '../../../spec/reason-of.ts';
 import { removeFolder } from '../../support/remove-folder.ts';
 import {
   type Machine,
@@ -41,7 +42,7 @@ async function run(context: Context): Promise<Row> {
     return { name: NAME, what: WHAT, target: TARGET, measured, holds: true };
   } catch (error) {
     for (const each of running) context.progress(each.printed().slice(-2000));
-    const measured = error instanceof Error ? error.message : String(error);
+    const measured = reasonOf(error);
     return { name: NAME, what: WHAT, target: TARGET, measured, holds: false };
   } finally {
     for (const each of running) each.interrupt();

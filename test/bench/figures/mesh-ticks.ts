@@ -32,11 +32,7 @@ const MOST_OVERHEAD_MS = 0.5;
 const LEAST_SHARE = 0.5;
 
 export async function meshTickFigures(folder: string): Promise<readonly Figure[]> {
-  writeDigits(folder);
-  const model = join(packageRoot(), 'dsl-examples/mnist.pcn');
-  const plan = join(folder, 'plan');
-  await runProcess(process.execPath, [nmc, 'compile', model, 'il', '--partition', '2', '-o', plan]);
-  const { sources } = await openShardsOf(plan, openPlan(plan), cpuDevice);
+  const { model, sources } = await digitsInTwo(folder);
   const mesh = await startMesh(folder);
   try {
     const rounds = await calmRounds(WANTED, measureCeiling, async (round) => ({
@@ -73,6 +69,18 @@ export async function meshTickFigures(folder: string): Promise<readonly Figure[]
   } finally {
     await mesh.stop();
   }
+}
+
+/** The model in two shards, and the digits that it learns from in the folder. */
+export async function digitsInTwo(
+  folder: string,
+): Promise<{ readonly model: string; readonly sources: readonly ShardSource[] }> {
+  writeDigits(folder);
+  const model = join(packageRoot(), 'dsl-examples/mnist.pcn');
+  const plan = join(folder, 'plan');
+  await runProcess(process.execPath, [nmc, 'compile', model, 'il', '--partition', '2', '-o', plan]);
+  const { sources } = await openShardsOf(plan, openPlan(plan), cpuDevice);
+  return { model, sources };
 }
 
 const perTick = (seconds: number): number => (1000 * seconds) / (SAMPLES / BATCH) / TICKS;

@@ -1,11 +1,11 @@
 /** A run with one trainer that lies on its borders, or about them: it ends with the weights of an honest one. */
 import { afterEach, expect, test, vi } from 'vitest';
-import { memoryDataset } from '../../../runtime/data/dataset.ts';
 import { type KeyPair, keyPairFromSeed } from '../../../runtime/identity/ed25519.ts';
 import { keyText } from '../../../runtime/identity/key-text.ts';
 import { ShardBorders } from '../../../runtime/net/shard-borders.ts';
 import type { Message } from '../../../runtime/wire/messages.ts';
 import type * as windows from '../../../runtime/wire/window.ts';
+import { filledData } from '../../support/filled-data.ts';
 import { shardedPlan, THINNED } from '../../support/sharded-plans.ts';
 import { type HostedOptions, type HostedResult, trainHosted } from '../hosted.ts';
 import { seeded } from '../networked.ts';
@@ -33,11 +33,7 @@ afterEach(() => {
 });
 
 const plan = shardedPlan(THINNED, 2);
-const column = (name: string, size: number) => ({
-  field: { name, type: 'f32' as const, shape: [size] },
-  data: Float32Array.from({ length: 24 * size }, (_, i) => (i % 7) / 8),
-});
-const train = memoryDataset('thinned', 'made', [column('x', 12), column('y', 4)]);
+const train = filledData('thinned', 24, { x: 12, y: 4 }, (i) => (i % 7) / 8);
 
 function trained(more: Partial<HostedOptions> = {}): Promise<HostedResult> {
   return trainHosted({ plan, train, checks: [], trainers: 4, epochs: 2, snapshotEvery: 1, seed: 1, ...more });

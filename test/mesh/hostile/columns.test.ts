@@ -28,6 +28,7 @@ import { hex, sha256 } from '../../../runtime/wire/hash.ts';
 import type { Message } from '../../../runtime/wire/messages.ts';
 import { builtPlan } from '../../support/built-plans.ts';
 import { checked } from '../../support/check-source.ts';
+import { removeFolder } from '../../support/remove-folder.ts';
 import { seeded } from '../networked.ts';
 
 const MODEL = `pcn 1
@@ -62,8 +63,6 @@ predict answer of pair {
 
 check error(answer.y, data.file("tests.npz", x = f32[6], y = f32[2]).y) <= 100
 `;
-
-import { removeFolder } from '../../support/remove-folder.ts';
 
 const ROWS = 8;
 const keys = (n: number): KeyPair => keyPairFromSeed(seeded(n));

@@ -5,7 +5,6 @@
 
 import { expect, test, vi } from 'vitest';
 import { buildProgram } from '../../../compiler/compile.ts';
-import { memoryDataset } from '../../../runtime/data/dataset.ts';
 import { keyPairFromSeed } from '../../../runtime/identity/ed25519.ts';
 import { keyText } from '../../../runtime/identity/key-text.ts';
 import { decodeState, encodeState, stateHash } from '../../../runtime/net/shard-state.ts';
@@ -13,6 +12,7 @@ import type { Message } from '../../../runtime/wire/messages.ts';
 import { signPart } from '../../../runtime/wire/part.ts';
 import { builtPlan } from '../../support/built-plans.ts';
 import { checked } from '../../support/check-source.ts';
+import { filledData } from '../../support/filled-data.ts';
 import { type HostedOptions, type HostedResult, type Liar, trainHosted } from '../hosted.ts';
 import { seeded } from '../networked.ts';
 
@@ -49,11 +49,7 @@ predict answer of chain {
 
 check error(answer.y, data.file("points.npz", x = f32[3], y = f32[2]).y) <= 100
 `;
-const column = (name: string, size: number) => ({
-  field: { name, type: 'f32' as const, shape: [size] },
-  data: Float32Array.from({ length: SAMPLES * size }, (_, i) => ((i * 7) % 11) / 11),
-});
-const points = memoryDataset('points', 'made', [column('x', 3), column('y', 2)]);
+const points = filledData('points', SAMPLES, { x: 3, y: 2 }, (i) => ((i * 7) % 11) / 11);
 /** Of the trainer that gets a shard first, and of the one that gets the read. */
 const keyOf = (trainer: number): string => keyText(keyPairFromSeed(seeded(50 + trainer)).publicKey);
 

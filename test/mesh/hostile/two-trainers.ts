@@ -12,7 +12,6 @@ import { planBytes } from '../../../compiler/8-plan/build.ts';
 import { BlobFiles } from '../../../runtime/backplane/blob-files.ts';
 import { embeddedBackplane } from '../../../runtime/backplane/embedded.ts';
 import { verifyForeign } from '../../../runtime/cli/planning/verify-foreign.ts';
-import { memoryDataset } from '../../../runtime/data/dataset.ts';
 import type { Device } from '../../../runtime/device/device.ts';
 import { referenceDevice } from '../../../runtime/device/reference/reference.ts';
 import { keyPairFromSeed } from '../../../runtime/identity/ed25519.ts';
@@ -25,6 +24,7 @@ import { verifyPlan } from '../../../runtime/plan/verify-plan.ts';
 import type { Deployment } from '../../../runtime/wire/deployment.ts';
 import type { Dispute, Exchange, Failed, Message, ShardReport } from '../../../runtime/wire/messages.ts';
 import type { BorderHead } from '../../../runtime/wire/routing.ts';
+import { filledData } from '../../support/filled-data.ts';
 import { removeFolder } from '../../support/remove-folder.ts';
 import { shardedPlan, THINNED } from '../../support/sharded-plans.ts';
 import { seeded } from '../networked.ts';
@@ -60,11 +60,7 @@ export class TwoTrainers {
   constructor(owners: readonly [number, number] = [0, 1]) {
     this.#owners = owners;
     const { plan, files } = this.#plan;
-    const column = (name: string, size: number) => ({
-      field: { name, type: 'f32' as const, shape: [size] },
-      data: Float32Array.from({ length: 16 * size }, (_, i) => (i % 5) / 8),
-    });
-    const train = memoryDataset('thinned', 'made', [column('x', 12), column('y', 4)]);
+    const train = filledData('thinned', 16, { x: 12, y: 4 }, (i) => (i % 5) / 8);
     if (!plan.training) throw new Error('nothing is trained');
     const made = makeDeployment({
       verified: verifyPlan(planInMemory('it', new Map([['plan.json', planBytes(plan)], ...files])), verifyForeign),

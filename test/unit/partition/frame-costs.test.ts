@@ -1,4 +1,4 @@
-/** Frames take a processor's time: a cut that costs more than it gains is not made where nobody asks for it. */
+/** Frames take a processor's time: a cut that costs more than it gains is made only where it is asked for. */
 import { expect, test } from 'vitest';
 import { measureCosts } from '../../../compiler/6-partition/costs.ts';
 import { fleetOf } from '../../../compiler/6-partition/fleet.ts';

@@ -5,7 +5,15 @@ import type { FrameKey } from '../../../runtime/training/frame.ts';
 import type { Message } from '../../../spec/schedule.ts';
 
 const MESSAGES: readonly Message[] = [
-  { id: 3, from: 0, to: 1, values: [{ name: 'a', shape: [2, 3] }, { name: 'b', shape: [] }] }, // biome-ignore format: one line
+  {
+    id: 3,
+    from: 0,
+    to: 1,
+    values: [
+      { name: 'a', shape: [2, 3] },
+      { name: 'b', shape: [] },
+    ],
+  },
   { id: 7, from: 1, to: 0, values: [{ name: 'c', shape: [5] }] },
 ];
 

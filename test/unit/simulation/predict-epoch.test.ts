@@ -6,33 +6,10 @@ import { rated } from '../../../runtime/cli/planning/rated-shard.ts';
 import { simulate } from '../../../runtime/simulation/simulation.ts';
 import { chain } from '../../mesh/simulated.ts';
 import { compileText, splitTiled } from '../../support/shards.ts';
+import { SMALL } from './small-model.ts';
 
-const MODEL = `pcn 1
-import std/nodes
-import std/links
-import std/learn
-import std/data
-model small {
-  sense x: f32[4]
-  node h: f32[3] = nodes.gaussian()
-  node y: f32[2] = nodes.gaussian()
-  link x -> h -> y = links.dense()
-}
-train il of small on data.file("small.npz", x = f32[4], y = f32[2]) {
-  clamp x = sample.x
-  clamp y = sample.y
-  method    = learn.il(steps = 5, rate = 0.1)
-  optimizer = learn.adam(rate = 0.1)
-  batch     = 8
-  epochs    = 1
-}
-predict answer of small {
-  clamp x = input.x
-  read y = y
-}
-`;
 const FREE = { call: 0, value: 0, operation: 0, byte: 0, flop: 0, stateByte: 0, frame: 0, frameByte: 0, speedup: 1 };
-const model = compileText(MODEL, 'il');
+const model = compileText(SMALL, 'il');
 const shards = splitTiled(model, 2, 1).map(rated);
 const states = shards.map(({ state }) => state) as [number, number];
 const evaluation = model.program.functions.find((f) => f.role === 'predict');

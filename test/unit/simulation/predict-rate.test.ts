@@ -6,28 +6,9 @@ import { rated } from '../../../runtime/cli/planning/rated-shard.ts';
 import { wholeSchedule } from '../../../runtime/shard/whole.ts';
 import type { Costs } from '../../../spec/costs.ts';
 import { compileText, splitTiled } from '../../support/shards.ts';
+import { SMALL_SGD } from './small-model.ts';
 
-const MODEL = `pcn 1
-import std/nodes
-import std/links
-import std/learn
-import std/data
-model small {
-  sense x: f32[4]
-  node h: f32[3] = nodes.gaussian()
-  node y: f32[2] = nodes.gaussian()
-  link x -> h -> y = links.dense()
-}
-train il of small on data.file("small.npz", x = f32[4], y = f32[2]) {
-  clamp x = sample.x
-  clamp y = sample.y
-  method    = learn.il(steps = 5, rate = 0.1)
-  optimizer = learn.sgd(rate = 0.1)
-  batch     = 8
-  epochs    = 1
-}
-`;
-const model = compileText(MODEL, 'il');
+const model = compileText(SMALL_SGD, 'il');
 const FREE: Costs = {
   call: 0,
   value: 0,
