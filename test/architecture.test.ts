@@ -61,7 +61,7 @@ describe('imports', () => {
     expect(wrong).toEqual([]);
   });
 
-  test('these rules refuse what they are for', () => {
+  test('that break a rule are found', () => {
     expect(reasonAgainst('compiler/3-check/a.ts', 'compiler/4-graph/b.ts')).toBeDefined();
     expect(reasonAgainst('compiler/4-graph/a.ts', 'compiler/3-check/b.ts')).toBeUndefined();
     expect(reasonAgainst('compiler/4-graph/a.ts', 'compiler/compile.ts')).toBeDefined();
@@ -79,7 +79,7 @@ describe('imports', () => {
     ]);
   });
 
-  test('go round in no cycle, imports of types included', () => {
+  test('form no cycle, imports of types included', () => {
     const edges = new Map(
       sources.map((from) => [
         from,
@@ -94,7 +94,7 @@ describe('imports', () => {
 });
 
 describe('the stages of the compiler', () => {
-  test('are called one after the other by compile.ts alone', () => {
+  test('are called in order, by compile.ts alone', () => {
     const several = modules.filter((file) => stagesCalledBy(file).size > 1);
     expect(several).toEqual(['compiler/compile.ts']);
     expect([...stagesCalledBy('compiler/compile.ts')].map((stage) => stage[0]).sort()).toEqual([...'12345678']);
@@ -115,7 +115,7 @@ describe('the compiler', () => {
     'node:module': ['compiler/1-syntax/chevrotain.ts'], // finds a library
   };
 
-  test('does no input or output outside host.ts', () => {
+  test('reads and writes nothing outside host.ts', () => {
     const wrong = compiler.flatMap((file) =>
       importsOf(file)
         .filter(({ target }) => target.startsWith('node:'))
@@ -126,7 +126,7 @@ describe('the compiler', () => {
     expect(matches(compiler, /\bfetch\(|\bconsole\.|\bprocess\.(?!platform)/)).toEqual([]);
   });
 
-  test('gives the same for the same input: no clock, no chance', () => {
+  test('uses no clock and no chance, so the same input gives the same output', () => {
     expect(
       matches(compiler, /\bnew Date\b|\bDate\.|\bMath\.random\b|\bperformance\.|\brandom(Bytes|UUID|Int)\b/),
     ).toEqual([]);
@@ -139,7 +139,7 @@ describe('printed commands', () => {
   const BUILDER = ['runtime/support/command-text.ts', 'runtime/cli/shell/started-as.ts'];
   const code = (line: string): string => line.replace(/ \/\/ .*$/, '');
 
-  test('are made by one builder alone', () => {
+  test('are made by one builder', () => {
     const found = modules
       .filter((file) => !BUILDER.includes(file))
       .flatMap((file) =>
@@ -182,7 +182,7 @@ describe('structured names', () => {
   /** The text of a graph has lines that begin so too. */
   const OTHERS = ['spec/names.ts', 'compiler/4-graph/text.ts'];
 
-  test('are built and parsed in spec/names.ts alone', () => {
+  test('are built and parsed in spec/names.ts only', () => {
     const found = matches(
       modules.filter((file) => !OTHERS.includes(file) && !/^compiler\/[12]-/.test(file)),
       LETTERS,
@@ -208,7 +208,7 @@ describe('the runtime', () => {
   /** The program's own files, which are the same wherever it runs. */
   const CONSTANT = 'runtime/support/spec-file.ts';
 
-  test('stands in layers: each folder imports those below it alone', () => {
+  test('is layered: each folder imports only the folders below it', () => {
     const wrong = runtime.flatMap((from) =>
       importsOf(from).flatMap(({ target }) => {
         const problem = layerProblem(from, target);
@@ -225,7 +225,7 @@ describe('the runtime', () => {
     expect(layerProblem('runtime/shed/a.ts', 'runtime/support/b.ts')).toBeDefined();
   });
 
-  test('has roles and a wire format without a clock, without chance, without input and output', () => {
+  test('has roles and a wire format that use no clock, no chance, no input and no output', () => {
     const reached = new Set(inPure);
     // A set that grows while it is gone through.
     for (const file of reached)
@@ -253,26 +253,26 @@ describe('the runtime', () => {
 describe('tests', () => {
   const tests = files.filter((file) => /^test\/.*\.ts$/.test(file) && file !== 'test/architecture.test.ts');
 
-  test('end processes through one function, which refuses a process that is not there', () => {
+  test('end processes through one function, which refuses a process that does not exist', () => {
     const found = matches(tests, /\bprocess\.kill\(\s*(?!'SIG)\w/);
     expect(found.map((at) => at.split(':')[0])).toEqual(['test/support/end-process.ts']);
   });
 
-  test('have no loop without an end, and wait a bounded time', () => {
+  test('have no endless loop, and wait for a bounded time', () => {
     const endless = /\bfor \([^;]*; *;|\bwhile \(true\)|\bwhile \(.*\) await (sleep|new Promise)\b/;
     expect(matches(tests, endless)).toEqual([]);
   });
 });
 
 describe('the mesh', () => {
-  test('waits and counts by a clock that is never set', () => {
+  test('measures time by a clock that is never set', () => {
     const mesh = files.filter((file) => /^runtime\/(backplane|net|roles|simulation|wire)\/.*\.ts$/.test(file));
     expect(matches([...mesh, 'runtime/cli/mesh/up.ts'], /\bDate\.now\b|\bnew Date\(\)/)).toEqual([]);
   });
 });
 
 /** Where names and sizes that somebody else has chosen come in: what they may reach, by type (`SafePath`, `BoundedCount`). */
-describe('what comes from outside', () => {
+describe('input from outside', () => {
   const FOLDERS = ['wire', 'net', 'plan', 'data', 'backplane', 'store'];
   const COMMANDS = ['fetch', 'fetch-run', 'fetched-plan', 'serve-mesh', 'open-shard-plan', 'join'];
   const guarded = modules.filter(
@@ -296,7 +296,7 @@ describe('what comes from outside', () => {
       .filter((name) => name !== '' && !name.startsWith('type ') && !READERS.has(name));
   }
 
-  test('reaches the disk through paths that were looked at alone', () => {
+  test('reaches the disk only through paths that were checked', () => {
     expect(guarded.flatMap((file) => writersOf(file).map((name) => `${file}: ${name}`))).toEqual([]);
     expect(matches(guarded, /import\('node:fs/)).toEqual([]);
     expect(writersOf('', "import { statSync, writeFileSync } from 'node:fs';")).toEqual(['writeFileSync']);
@@ -307,7 +307,7 @@ describe('what comes from outside', () => {
     expect(wrappers.map((line) => /function (\w+)/.exec(line)?.[1])).toEqual(readers);
   });
 
-  test('makes such paths and sizes in one module each', () => {
+  test('has its paths and its sizes checked in one module each', () => {
     const own = ['runtime/support/safe-path.ts', 'runtime/support/bounded.ts', 'test/architecture.test.ts'];
     expect(
       matches(
@@ -317,12 +317,15 @@ describe('what comes from outside', () => {
     ).toEqual([]);
   });
 
-  test.each(Object.entries({ ...TRUSTING, ...CHECKING }))('%s stands where it is listed', (call, listed) => {
-    const found = guarded
-      .filter((file) => new RegExp(`\\b${call}\\(`).test(readText(file)))
-      .map((file) => file.slice('runtime/'.length));
-    expect(found.sort()).toEqual([...listed].sort());
-  });
+  test.each(Object.entries({ ...TRUSTING, ...CHECKING }))(
+    'is passed through %s only where the list says so',
+    (call, listed) => {
+      const found = guarded
+        .filter((file) => new RegExp(`\\b${call}\\(`).test(readText(file)))
+        .map((file) => file.slice('runtime/'.length));
+      expect(found.sort()).toEqual([...listed].sort());
+    },
+  );
 
   /** Arrays over bytes that are there, or copies of them: nothing in them is a size. */
   const VIEWS: readonly string[] = [
@@ -374,7 +377,7 @@ describe('what comes from outside', () => {
     });
   }
 
-  test('makes room through sizes that were held against a bound alone', () => {
+  test('allocates memory only by sizes that were checked against a bound', () => {
     const found = guarded
       .filter((file) => /^runtime\/(wire|net|plan|data)\//.test(file))
       .flatMap((file) => allocationsIn(readText(file)).map((call) => `${file}: ${call}`))
@@ -400,12 +403,12 @@ describe('files', () => {
     expect(long).toEqual(LONG);
   });
 
-  test('have a name that says what is in them', () => {
+  test('have names that say what is in them', () => {
     expect(files.filter((file) => /(^|\/)(utils?|helpers?|misc|common)\.[a-z]+$/.test(file))).toEqual([]);
     expect(files.filter((file) => / /.test(file))).toEqual([]);
   });
 
-  test('leave nothing open in the lock file: all platforms, and no registry', () => {
+  test('of every platform are in the lock file, and no registry is named there', () => {
     const { packages } = JSON.parse(readText('package-lock.json')) as { packages: Record<string, LockEntry> };
     const installed = new Set(Object.keys(packages).map((path) => path.split('node_modules/').at(-1)));
     const named = Object.values(packages).flatMap((entry) => Object.keys(entry.optionalDependencies ?? {}));
@@ -414,7 +417,7 @@ describe('files', () => {
     expect(Object.values(packages).filter((entry) => entry.resolved !== undefined)).toEqual([]);
   });
 
-  test('keep the types: no any, no !, nothing ignored', () => {
+  test('are fully typed: no any, no !, no ignored error', () => {
     const rules = JSON.parse(readText('.biome.json')).linter.rules;
     expect(rules.suspicious.noExplicitAny).toBe('error');
     expect(rules.style.noNonNullAssertion).toBe('error');
@@ -422,7 +425,7 @@ describe('files', () => {
     expect(matches(sources, /biome-ignore(-all)? lint\/(suspicious\/noExplicitAny|style\/noNonNull)/)).toEqual([]);
   });
 
-  test('lie where the architecture says', () => {
+  test('are in the folders that the architecture names', () => {
     const top = new Set(files.map((file) => file.split('/')[0] ?? ''));
     const fixed = ['compiler', 'docs', 'dsl-examples', 'runtime', 'spec', 'stdlib', 'test'];
     const allowed = [
@@ -441,7 +444,7 @@ describe('files', () => {
   });
 });
 
-describe('what is written', () => {
+describe('a text', () => {
   test('names no machine', () => {
     // Split, so that these lines do not find themselves.
     const homes = ['work', 'home', 'root', 'Users', 'tmp/h', 'mnt', 'workspace'].map((name) => `/${name}/`);
@@ -473,7 +476,7 @@ describe('what is written', () => {
     expect(matches(others, new RegExp(words.join('|'), 'i'))).toEqual([]);
   });
 
-  test.runIf(files.includes('docs/commands.md'))('lists the debug levels in docs/commands.md as they are', () => {
+  test.runIf(files.includes('docs/commands.md'))('about debugging lists the debug levels that exist', () => {
     const [paragraph = ''] = /NMC_DEBUG[\s\S]*?(\n\n|$)/.exec(readText('docs/commands.md')) ?? [];
     const listed = [...paragraph.matchAll(/`(?:NMC_DEBUG=)?(\d)`([^`]*)/g)].map(([, level, text = '']) => ({
       level,

@@ -93,7 +93,9 @@ const units = halfUnitsOf((await softwareGpu()).adapter);
 /** Of energies after some batches, against the reference: measured 2.1e-6 on Mesa's llvmpipe. */
 const TRAINING_BOUND = 2 ** -14;
 
-test('a training in halves is the training in f32 but for the rounding', { timeout: 180_000 }, async () => {
+test('a training in half precision differs from the training in f32 only by the rounding', {
+  timeout: 180_000,
+}, async () => {
   const program = trainingProgram(referenceModel({ widths: [70, 130, 66, 20], batch: 128, ticks: 2 }, 'il'));
   const lowered = inHalves(program, SCALAR_HALVES);
   verifyKernels(lowered.kernels);
@@ -123,7 +125,7 @@ test('a training in halves is the training in f32 but for the rounding', { timeo
 describe.each(Object.entries(CASES))('%s', (_, cases) => {
   const program = products(cases);
 
-  test('products of any numbers are right', { timeout: 180_000 }, async () => {
+  test('products of matrices of any size are right', { timeout: 180_000 }, async () => {
     const lowered = inHalves(program, SCALAR_HALVES);
     verifyKernels(lowered.kernels);
     expect([...lowered.modules.values()].join().includes('enable f16;')).toBe(!cases.every(isNarrow));
@@ -145,7 +147,7 @@ describe.each(Object.entries(CASES))('%s', (_, cases) => {
     { kind: 'matrices', m: 8, n: 8, k: 8, lanes: 8, sized: true },
     { kind: 'matrices', m: 16, n: 8, k: 16, lanes: 32, sized: true },
     { kind: 'matrices', m: 16, n: 16, k: 16, lanes: 64, sized: true },
-  ])('by units of $m x $n x $k', async (unit) => {
+  ])('products are lowered to valid kernels for units of $m x $n x $k', async (unit) => {
     const lowered = inHalves(program, unit);
     // Products of one launch share the form of the large ones.
     const large = cases.some(({ m, n }) => m * n >= 128 * 128 || cases.length > 1) && !cases.every(isNarrow);
@@ -153,11 +155,14 @@ describe.each(Object.entries(CASES))('%s', (_, cases) => {
     await expectPipelines(await openNothing(true), lowered);
   });
 
-  test.each(units.filter((unit) => unit.kind === 'matrices'))('by the units of this driver', async (unit) => {
-    await expectProducts(
-      openLowered(() => inHalves(program, unit)),
-      cases,
-      (x) => x,
-    );
-  });
+  test.each(units.filter((unit) => unit.kind === 'matrices'))(
+    'products by the matrix units of this driver are right',
+    async (unit) => {
+      await expectProducts(
+        openLowered(() => inHalves(program, unit)),
+        cases,
+        (x) => x,
+      );
+    },
+  );
 });

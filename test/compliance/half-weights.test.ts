@@ -140,7 +140,7 @@ const ALONE: Readonly<Record<string, Case>> = {
 };
 
 describe.each(Object.entries(ALONE))('%s', (_, product) => {
-  test('a product alone reads weights in halves', async () => {
+  test('a product on its own reads weights in half precision', async () => {
     const program = products([product], true);
     const { kernels } = launchByLaunch(program, 'f16-weights');
     verifyKernels(kernels);
@@ -151,7 +151,7 @@ describe.each(Object.entries(ALONE))('%s', (_, product) => {
   });
 });
 
-test('products in one launch read weights in halves', { timeout: 180_000 }, async () => {
+test('products in one launch read weights in half precision', { timeout: 180_000 }, async () => {
   const parts: Case[] = [
     { m: 63, n: 65, k: 17 },
     { m: 3, n: 17, k: 65, tb: true },
@@ -171,14 +171,14 @@ async function asRead(weights: readonly number[]): Promise<number[]> {
   return [...(found['p0.0'] ?? [])];
 }
 
-test('large weights stay within f16, what is infinite or no number stays so', async () => {
+test('large weights stay within f16; infinities and NaN stay what they are', async () => {
   const found = await asRead([65504, 65519.9, 65520, 1e5, -1e5, 3e38, 65503, -65487.9]);
   expect(found).toEqual([65504, 65504, 65504, 65504, -65504, 65504, 65504, -65472]);
   expect(await asRead([Infinity, -Infinity, 1])).toEqual([Infinity, -Infinity, 1]);
   expect(await asRead([1, Number.NaN, 2])).toEqual([1, Number.NaN, 2]);
 });
 
-test('small weights are off by at most what is stated, ties go to even', async () => {
+test('small weights are off by at most the stated bound, and ties go to even', async () => {
   const small = [2 ** -14, 2 ** -14 - 2 ** -24, -3e-5, 1e-6, 2 ** -24, 2 ** -26, 1e-30, 0, 1e-40];
   const found = await asRead(small);
   small.forEach((w, i) => {
@@ -192,7 +192,7 @@ test('small weights are off by at most what is stated, ties go to even', async (
   ]);
 });
 
-test('without being asked for nothing is rounded', async () => {
+test('nothing is rounded unless half precision is asked for', async () => {
   const program = products([{ m: 3, n: 17, k: 5 }], true);
   const { kernels } = lowerToWgsl(program);
   expect(kernels.functions[0]?.dispatches.some((d) => d.module.startsWith('pack-'))).toBe(false);
@@ -208,7 +208,7 @@ const trainingBy = (rule: Rule): Program =>
 /** Of energies and weights after some batches, against the reference with weights as they are: measured 1.3e-5. */
 const TRAINING_BOUND = 2 ** -11;
 
-test('a training stays near the reference, and its weights are kept in f32', async () => {
+test('a training stays near the reference, and its weights stay in f32', async () => {
   const program = trainingBy('il');
   const [halves, whole, wanted] = [
     await trainProgram(openHalves, program, BATCHES),

@@ -28,14 +28,14 @@ describe.each(Object.entries(CASES))('%s', (_, products) => {
   const { kernels } = lowerToWgsl(program);
   const launches = kernels.functions[0]?.dispatches.filter((d) => d.module.startsWith('product')) ?? [];
 
-  test('they share launches, and the kernels are sound', () => {
+  test('the products share launches, and the kernels are sound', () => {
     verifyKernels(kernels);
     expect(launches.length).toBe(Math.ceil(products.length / 8));
     expect(launches[0]?.module).toMatch(/^products-/);
     expect(launches.reduce((sum, d) => sum + d.flops, 0)).toBeGreaterThan(0);
   });
 
-  test('they are what the reference says', async () => {
+  test('the products give what the reference gives', async () => {
     const [found, wanted] = [await runOnce(openWebGpu, program), await runOnce(openReference, program)];
     for (const [name, values] of Object.entries(wanted))
       expect(relativeError(found[name] ?? [], values), name).toBeLessThan(1e-5);

@@ -43,7 +43,7 @@ function differences(c: OperatorCase, position: number): { element: number; slop
 describe.each(names)('%s', (name) => {
   const own = cases.filter((c) => c.operator === name);
 
-  test('has all columns and cases', () => {
+  test('has every column of the table and a case for every attribute', () => {
     const row = operators[name];
     expect(own.length).toBeGreaterThan(2);
     for (const c of own) {
@@ -61,14 +61,14 @@ describe.each(names)('%s', (name) => {
       ).toBe(true);
   });
 
-  test('has a reference that gives numbers', async () => {
+  test('has a reference that gives finite numbers', async () => {
     verify(caseProgram(own));
     for (const [i, results] of (await runCases(openReference, own)).entries())
       for (const [result, found] of Object.entries(results))
         expect(found.every(Number.isFinite), `${own[i]?.name}: ${result}`).toBe(true);
   });
 
-  test('has the derivative that differences give', async () => {
+  test('has the derivative that finite differences give', async () => {
     const results = await runCases(openReference, own);
     for (const [i, c] of own.entries()) {
       if (!c.smooth || UNDIFFERENTIATED.has(name)) continue;

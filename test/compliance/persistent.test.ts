@@ -26,13 +26,16 @@ function someCases(name: OperatorName): OperatorCase[] {
   return cases.filter((_, i) => i === 0 || i === cases.length >> 1 || i === cases.length - 1);
 }
 
-test.each(Object.keys(operators) as OperatorName[])('%s runs in one group as in its own kernels', async (name) => {
-  const cases = someCases(name);
-  const { kernels } = inOneGroup(caseProgram(cases));
-  verifyKernels(kernels);
-  for (const { dispatches } of kernels.functions) expect(dispatches.some((d) => d.steps.length > 0)).toBe(true);
-  expect(await runCases(openOneGroup, cases)).toEqual(await runCases(openLaunches, cases));
-});
+test.each(Object.keys(operators) as OperatorName[])(
+  '%s gives the same bits in one group as in its own kernels',
+  async (name) => {
+    const cases = someCases(name);
+    const { kernels } = inOneGroup(caseProgram(cases));
+    verifyKernels(kernels);
+    for (const { dispatches } of kernels.functions) expect(dispatches.some((d) => d.steps.length > 0)).toBe(true);
+    expect(await runCases(openOneGroup, cases)).toEqual(await runCases(openLaunches, cases));
+  },
+);
 
 interface Network {
   readonly widths: readonly number[];
@@ -78,21 +81,21 @@ describe('networks', () => {
     { widths: [2, 8, 1], batch: 4, rule: 'ipc', ticks: 20 },
     { widths: [3, 17, 63, 1], batch: 3, rule: 'il', ticks: 4 },
     { widths: [17, 65, 3], batch: 65, rule: 'ipc', ticks: 2 },
-  ])('$widths, $batch samples, $rule', async (network) => {
+  ])('of $widths units train in one group as in their own kernels: $batch samples, $rule', async (network) => {
     const program = programOf(network);
     const lowered = inOneGroup(program);
     verifyKernels(lowered.kernels);
     expect(await trained(program, lowered)).toEqual(await trained(program, launchByLaunch(program)));
   });
 
-  test('weights in half precision are copied and read by the same group', async () => {
+  test('copy weights in half precision and read them in the same group', async () => {
     const program = programOf({ widths: [5, 17, 3, 1], batch: 3, rule: 'il', ticks: 6 });
     const lowered = inOneGroup(program, 'f16-weights');
     expect([...lowered.modules.values()].join('')).toMatch(/fn step_pack\d/);
     expect(await trained(program, lowered)).toEqual(await trained(program, launchByLaunch(program, 'f16-weights')));
   });
 
-  test('ticks are a loop: with ten times as many the kernel has as much to compile', () => {
+  test('repeat ticks in a loop, so ten times as many ticks give no larger kernel', () => {
     const of = (ticks: number): LoweredKernels =>
       inOneGroup(programOf({ widths: [2, 8, 1], batch: 4, rule: 'il', ticks }));
     const size = ({ modules }: LoweredKernels): number => [...modules.values()].join('').length;

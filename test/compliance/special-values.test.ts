@@ -115,14 +115,14 @@ describe.each([
   ['cpu', openCpu],
   ['webgpu', openLaunches],
 ] as const)('on the %s device', (_, open) => {
-  test.each(elementwise)('%s gives the class that the reference gives', async (operator) => {
+  test.each(elementwise)('%s gives the class of number that the reference gives', async (operator) => {
     const c = elementwiseCase(operator);
     const [[found], [wanted]] = [await runCases(open, [c]), await runCases(openReference, [c])];
     expect(disagreements(c, found?.value as Tensor, wanted?.value as Tensor)).toEqual([]);
   });
 
   test.each(['sum', 'mean', 'amax', 'softmax', 'log_softmax', 'layer_norm', 'argmax', 'max_pool2d', 'average_pool2d'])(
-    '%s over rows with special values gives the class that the reference gives',
+    '%s over rows with special values gives the class of number that the reference gives',
     async (operator) => {
       const cases = [...reductionCases(), ...poolingCases()].filter((c) => c.operator === operator);
       const found = await runCases(open, cases);
@@ -133,7 +133,7 @@ describe.each([
   );
 });
 
-test('a device that disagreed would be found', () => {
+test('a device that disagrees is found', () => {
   const c = caseOf('sqrt', args([2], [4, -1]));
   expect(disagreements(c, Float32Array.of(2, 0), Float64Array.of(2, Number.NaN))).toEqual(['(-1) is 0, not NaN']);
 });

@@ -62,7 +62,7 @@ test.each([
   [10, 33, 256, 1],
   [3, 17, 1023, 1],
   [200, 130, 512, 1],
-])('%i x %i sums of %i terms in %i passes', async (m, n, k, passes) => {
+])('%i x %i sums of %i terms are right in %i passes', async (m, n, k, passes) => {
   const program = gradient(m, n, k);
   const { kernels } = launchByLaunch(program);
   expect(kernels.functions[0]?.dispatches.length).toBe(passes);

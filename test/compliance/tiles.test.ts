@@ -46,7 +46,7 @@ test.each(Object.entries(PROGRAMS))('tiles of %s give the same products', { time
   for (const tiles of CHOICES) expect(await results(program, tiles), JSON.stringify(tiles)).toEqual(usual);
 });
 
-test('each fits into what every adapter has', () => {
+test('every tile fits what every adapter has', () => {
   for (const [name, { threads, rows, depth }] of Object.entries(TILES)) {
     const [down, across] = [threads[0] * rows, threads[1] * 4];
     expect(threads[0] * threads[1], name).toBeLessThanOrEqual(256);

@@ -8,7 +8,7 @@ import { operatorCases } from './operators.ts';
 const BOUND = 1e-5;
 
 test.each(Object.keys(operators) as OperatorName[])(
-  '%s on the webgpu device is what the reference says',
+  '%s on the webgpu device gives what the reference gives',
   async (name) => {
     const cases = operatorCases().filter((c) => c.operator === name);
     const found = await compareDevices(openLaunches, openReference, cases);

@@ -65,7 +65,7 @@ afterAll(async () => {
 });
 
 test.each(tasks.map(({ name, built }, i) => [name, built, i] as const))(
-  '%s',
+  'the page trains %s as Node does',
   { timeout: 180_000 },
   async (_, { program, files }, i) => {
     const found = await page?.evaluate(`trainPlan(new URL('${i}/', location.href).href, ${BATCHES})`);
@@ -75,7 +75,7 @@ test.each(tasks.map(({ name, built }, i) => [name, built, i] as const))(
   },
 );
 
-test('weights are read in half precision as in Node', { timeout: 180_000 }, async () => {
+test('the page reads weights in half precision as Node does', { timeout: 180_000 }, async () => {
   const found = await page?.evaluate(`trainPlan(new URL('halves/', location.href).href, ${BATCHES})`);
   expectSameTraining(found as SmallTraining, await trainSmall(await softwareDevice(), halves, BATCHES));
 });

@@ -11,7 +11,7 @@ const PIXELS = 28 * 28;
 test.each([
   ['train', 10_000],
   ['test', 2_000],
-] as const)('%s', (split, count) => {
+] as const)('sheets from %s are drawn as sheets from here', (split, count) => {
   const built = readFileSync(join(ROOT, `dist/data/glyphs-${split}.bin`));
   expect(built.length).toBe(count * PIXELS);
   const drawn = glyphs(split, { seed: BUILT_SEED });
@@ -27,7 +27,7 @@ test.each([
   }
 });
 
-test('too few of them are drawn as if there were none', () => {
+test('sheets that are too few are drawn anew', () => {
   const image = new Uint8Array(PIXELS);
   const expected = new Uint8Array(PIXELS);
   glyphs('test', { seed: 9, samples: 3, drawn: new Uint8Array(2 * PIXELS) }).gather('image', [2], image);

@@ -8,7 +8,7 @@ import { nmc, temporaryFolder } from '../support/nmc.ts';
 const folder = temporaryFolder();
 const program = join(process.cwd(), 'dist/nmc.cjs');
 
-test('all of a long output comes through a pipe, however slowly it is read', async () => {
+test('a long output comes through a pipe whole, however slowly it is read', async () => {
   const args = [program, 'show', 'dsl-examples/memory.pcn', 'explicit', '--stage', 'onnx'];
   const file = join(folder, 'whole.txt');
   const into = openSync(file, 'w');
@@ -24,7 +24,7 @@ test('all of a long output comes through a pipe, however slowly it is read', asy
   expect(read === whole).toBe(true);
 });
 
-test('a key may begin with a dash, behind an option and alone', async () => {
+test('a key may begin with a dash, after an option and on its own', async () => {
   const key = `-${'A'.repeat(41)}E`;
   const env = { NMC_CONFIG: join(folder, 'config') };
   const asOption = await nmc(['status', '--mesh', '127.0.0.1:1', '--fingerprint', key], { cwd: folder, env });

@@ -12,7 +12,7 @@ const COUNT = 40;
 const PIXELS = SIDE * SIDE;
 const THERE = 7;
 
-test('two threads draw one set', async () => {
+test('two threads draw the same set', async () => {
   const sheets = emptySheets(COUNT, { seed: 5, stream: 'glyphs/train', rotated: true });
   sheets.drawn[THERE] = 1;
   await once(new Worker(join(ROOT, 'dist/bundle/runtime-data-glyphs-draw-thread.cjs'), { workerData: sheets }), 'exit');

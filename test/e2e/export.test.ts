@@ -88,7 +88,7 @@ async function follow(session: ort.InferenceSession, count: number): Promise<Rec
   return read;
 }
 
-test('a predictor that remembers and begins at noise predicts the same in another program, whatever the batch', async () => {
+test('a predictor that remembers and starts from noise predicts the same in another program, whatever the batch', async () => {
   const [exported, predicted] = await Promise.all([
     nmc(['export', 'run', '--onnx', 'any.onnx', '--json'], { cwd: folder }),
     nmc(['predict', 'run', '--input', 'walks.npz', '--json'], { cwd: folder }),
@@ -112,7 +112,7 @@ test('a predictor that remembers and begins at noise predicts the same in anothe
   await session.release();
 });
 
-test('the size of a call can be fixed, and people read what there is besides fields and reads', async () => {
+test('an export may fix the batch size, and its report lists memory, noise and steps beside fields and reads', async () => {
   const { code, stdout } = await nmc(['export', 'run', '--onnx', 'two.onnx', '--batch', '2'], { cwd: folder });
   expect(code).toBe(0);
   expect(stdout).toContain('one call takes exactly 2 samples');
@@ -121,7 +121,7 @@ test('the size of a call can be fixed, and people read what there is besides fie
     expect(stdout).toContain(`\n  ${name}: `);
 });
 
-test('a size that is not a number is refused', async () => {
+test('a batch size that is not a number is refused', async () => {
   const outcome = await nmc(['export', 'run', '--onnx', 'no.onnx', '--batch', 'many'], { cwd: folder });
   expect(outcome).toMatchObject({ code: 2, stdout: '' });
   expect(outcome.stderr).toContain('--batch');

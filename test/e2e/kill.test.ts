@@ -41,7 +41,7 @@ async function goOn(run: string, out: readonly string[]): Promise<void> {
   expect((await nmc(['train', '--resume', run, '--json'], { cwd: folder })).code).toBe(0);
 }
 
-test.each([0, 1, 2, 3, 4, 5, 6, 7])('a run that is killed while it writes goes on (%i of 8)', async (part) => {
+test.each([0, 1, 2, 3, 4, 5, 6, 7])('a run that is killed while it writes can be resumed (%i of 8)', async (part) => {
   const { weights: expected, changes } = await undisturbed;
   expect(changes).toBeGreaterThan(100);
   // A folder that is there already saves the few changes of making one appear.
@@ -55,7 +55,7 @@ test.each([0, 1, 2, 3, 4, 5, 6, 7])('a run that is killed while it writes goes o
   expect(weights(run)).toBe(expected);
 });
 
-test('a run that is killed again and again goes on', async () => {
+test('a run that is killed again and again can be resumed', async () => {
   const { weights: expected } = await undisturbed;
   await dieAt([...BEGIN, '--out', 'often'], 110);
   expect(existsSync(join(folder, 'often', 'config.json'))).toBe(true);
@@ -64,7 +64,7 @@ test('a run that is killed again and again goes on', async () => {
   expect(weights('often')).toBe(expected);
 });
 
-test.each([0, 1])('a run that is killed at any time goes on (%i)', async (round) => {
+test.each([0, 1])('a run that is killed at any time can be resumed (%i)', async (round) => {
   const { weights: expected } = await undisturbed;
   const run = `any-${round}`;
   const wait = 300 + 1500 * rng();

@@ -62,7 +62,7 @@ check accuracy(classify.label, ${check}.label) >= 0
 const train = (path: string, ...options: string[]) =>
   nmcInProcess('train', path, '--device', 'reference', '--out', `${path}.run`, ...options);
 
-test('a training with such a label does not begin, nor one that is measured by such a label', async () => {
+test('a training with a label outside of one_hot does not begin, nor one with such a label in its validation', async () => {
   const named = 'bad.csv: sample 5 of 6: `label` is 3, and `one_hot` has places for 0 to 2';
   for (const [name, of, by] of [
     ['train.pcn', BAD, GOOD],
@@ -76,7 +76,7 @@ test('a training with such a label does not begin, nor one that is measured by s
   expect((await train(model('negative.pcn', NEGATIVE, GOOD))).stderr).toContain('sample 2 of 6: `label` is -1');
 });
 
-test('a prediction and an evaluation refuse it too', async () => {
+test('a prediction and an evaluation refuse such a label, too', async () => {
   const path = model('trained.pcn', GOOD, GOOD);
   expect((await train(path)).code).toBe(0);
   const run = `${path}.run`;
@@ -92,13 +92,13 @@ test('a prediction and an evaluation refuse it too', async () => {
   rows('good.csv', [0, 1, 2, 0, 1, 2]);
 });
 
-test('a served request is refused before anything is predicted', () => {
+test('a served request with such a label is refused before anything is predicted', () => {
   const inputs = [{ name: 'label', type: 'i32', shape: [], labels: [0, 2] }] as const;
   const prediction = { task: 'recall', function: 'predict.recall', batch: 4, inputs, reads: [] };
   expect(() => readSamples([{ label: 2 }, { label: 3 }], prediction, 100)).toThrow('sample 2 of 2: `label` is 3');
 });
 
-test('with a condition the model says itself which samples have a label; labels may begin at 1', () => {
+test('a model with a condition says itself which samples have a label, so labels may begin at 1', () => {
   const inputs = (clamp: string) => labelsOf(checked(`${begun(GOOD, clamp)}}\n`).trains[0]?.clamps ?? []).get('label');
   expect(inputs('one_hot(sample.label, 3)')).toEqual([0, 2]);
   expect(inputs('0.9 * one_hot(sample.label - 1, 3) + 0.05')).toEqual([1, 3]);
@@ -107,7 +107,7 @@ test('with a condition the model says itself which samples have a label; labels 
   expect(inputs('one_hot(sample.label, 3) * (sample.label >= 0)')).toBeUndefined();
 });
 
-test('a label of a large set, and of a sequence, is found', () => {
+test('such a label is found in a large set and in a sequence', () => {
   const data = new Int32Array(10_000);
   data[9_001] = 5;
   const field = { name: 'label', type: 'i32', shape: [2] } as const;

@@ -57,14 +57,14 @@ async function busy(session: DeviceSession): Promise<Tensor[]> {
   return Promise.all(answers);
 }
 
-test('requests are carried out in the order in which they came, however many batches are ahead', async () => {
+test('requests are answered in the order in which they came, however many batches are ahead', async () => {
   const [found, expected] = [await busy(await open(device)), await busy(await open(referenceDevice))];
   expect(found).toHaveLength(expected.length);
   for (const [i, values] of expected.entries())
     expect(relativeError(found[i] ?? [], values), `answer ${i}`).toBeLessThan(1e-4);
 });
 
-test('a batch that comes long after the last one finds the lanes asleep, and wakes them', async () => {
+test('a batch that comes long after the last one wakes the lanes', async () => {
   const session = await open(device);
   await initialise(session, program, 3);
   for (let batch = 0; batch < 3; batch++) {
@@ -78,7 +78,7 @@ test('a batch that comes long after the last one finds the lanes asleep, and wak
   }
 });
 
-test('inputs of a wrong size fail alone, a lane that cannot run fails all batches', async () => {
+test('a request of a wrong size fails alone; a lane that cannot run fails every batch', async () => {
   const session = await open(device);
   await initialise(session, program, 3);
   const inputs = randomInputs(train as NonNullable<typeof train>, 0);

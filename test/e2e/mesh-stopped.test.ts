@@ -74,7 +74,7 @@ test('a joined trainer and a watched run wait for a mesh that was stopped, and n
   for (const phase of ['training', 'away', 'idle']) expect(phases).toContain(phase);
 }, 300_000);
 
-test('a mesh is kept where the system keeps the state of programs', () => {
+test('the state of a mesh is in the folder that the system has for the state of programs', () => {
   expect(defaultState({ XDG_STATE_HOME: '/srv/state' })).toBe('/srv/state/nmc');
   expect(defaultState({})).toMatch(/\.local\/state\/nmc$/);
 });

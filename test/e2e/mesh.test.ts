@@ -31,7 +31,7 @@ beforeAll(async () => {
 
 afterAll(() => mesh.kill());
 
-test('up tells its address and its trainers, and status knows them', async () => {
+test('nmc up prints its address and its trainers, and nmc status shows them', async () => {
   expect(mesh.up.trainers.map((t) => t.name).sort()).toEqual(['trainer-1', 'trainer-2', 'trainer-3']);
   expect((await mesh.status()).runs).toEqual([]);
   const known = async (): Promise<unknown[]> =>
@@ -40,7 +40,7 @@ test('up tells its address and its trainers, and status knows them', async () =>
   await expect.poll(known, { timeout: 30_000 }).toEqual(expected);
 });
 
-test('a port that is taken and a trainer that is not there are said to be so', async () => {
+test('a port that is taken and a trainer that does not exist are named in the message', async () => {
   const { port } = new URL(`http://${mesh.up.address}`);
   const second = await nmc(['up', '--trainers', '1', '--port', port, '--state', 'second'], { cwd: folder });
   expect(second.code).toBe(3);
@@ -87,7 +87,7 @@ test('two shards on two trainers end with the weights of one process, bit for bi
   expect(metrics).toContain(`nmc_shard_border_bytes_total{run="${run}",shard="1",direction="received"}`);
 }, 180_000);
 
-test('kill -9 of a trainer: another takes over, and the weights are the same', async () => {
+test('another trainer takes over after kill -9, and the weights are the same', async () => {
   const [deployed] = await mesh.json('deploy', model, ...LONG, '--partition', '2', '--snapshot-every', '3');
   const run = String(deployed?.run);
   const owner = async (): Promise<string | null | undefined> =>
@@ -113,7 +113,7 @@ test('kill -9 of a trainer: another takes over, and the weights are the same', a
   expect(again.filter((e) => e.kind === 'log' && e.event?.event === 'epoch-of-owners')).toHaveLength(epochs);
 }, 180_000);
 
-test('pipelined microbatches end near the weights of lockstep, at the bits of the same shards in one process', async () => {
+test('pipelined microbatches end near the weights of lockstep, with the bits of the same shards in one process', async () => {
   const parts = ['--microbatches', '4'];
   const here = ['train', model, ...LIMIT, '--shards', '2', ...parts, '--out', 'divided', '--json'];
   const divided = await nmc(here, { cwd: folder });
@@ -128,7 +128,7 @@ test('pipelined microbatches end near the weights of lockstep, at the bits of th
   expect(largestDifference(join(folder, 'pipelined'), join(folder, 'local'))).toBeLessThan(1e-3);
 }, 180_000);
 
-test('microbatches of which the last is smaller: the bits of the same shards in one process', async () => {
+test('microbatches of which the last is smaller give the bits of the same shards in one process', async () => {
   const parts = ['--microbatches', '3'];
   const here = ['train', model, ...LIMIT, '--shards', '2', ...parts, '--out', 'uneven-here', '--json'];
   const local = await nmc(here, { cwd: folder });
@@ -159,7 +159,7 @@ test('batches begun on predicted weights give the bits of the same shards in one
   expect(await checksOf('ahead')).toEqual(await checksOf('ahead-here'));
 }, 180_000);
 
-test('what cannot be pipelined is refused with the reason', async () => {
+test('a model that cannot be pipelined is refused with the reason', async () => {
   const odd = await mesh.run('deploy', model, '--partition', '2', '--schedule', 'pipelined', '--microbatches', '7');
   expect(odd).toMatchObject({ code: 2 });
   expect(odd.stderr).toContain(
@@ -167,7 +167,7 @@ test('what cannot be pipelined is refused with the reason', async () => {
   );
 });
 
-test('what the model says of its schedule counts where no option does', async () => {
+test('the schedule that the model names is taken where no option names one', async () => {
   const said = join(folder, 'said.pcn');
   const home = 'schedule home of tiny {\n  shards = 2\n  mode = pipelined\n  microbatches = 4\n}\n';
   writeFileSync(said, `${readFileSync(model, 'utf8')}\n${home}`);
@@ -206,14 +206,14 @@ test('what the model says of its schedule counts where no option does', async ()
   }
 }, 240_000);
 
-test('a dry run divides the batch, and says rate and limit', async () => {
+test('a dry run divides the batch, and says the rate and its limit', async () => {
   const [placement] = await mesh.json('deploy', model, '--partition', '2', '--schedule', 'pipelined', '--dry-run');
   expect(placement?.microbatches).toBeLessThanOrEqual(16);
   expect(placement?.samplesPerSecond).toBeGreaterThan(0);
   expect(String(placement?.limit)).toMatch(/work|delay|upload/);
 });
 
-test('a plan is not cut again, and a schedule that is not there is refused', async () => {
+test('a plan is not cut again, and a schedule that does not exist is refused', async () => {
   await nmc(['compile', model, '--out', 'tiny.plan'], { cwd: folder });
   const cut = await mesh.run('deploy', 'tiny.plan', '--partition', '2');
   expect(cut.code).toBe(2);
@@ -222,7 +222,7 @@ test('a plan is not cut again, and a schedule that is not there is refused', asy
   expect(unknown.code).toBe(2);
 });
 
-test('what a mesh cannot train is refused by name', async () => {
+test('a mesh refuses by name what it cannot train', async () => {
   const keeps = join(folder, 'keeps.pcn');
   writeFileSync(keeps, readFileSync(model, 'utf8').replaceAll(/^( *)batch .*$/gm, '$&\n$1last = keep'));
   const refused = await mesh.run('deploy', keeps);
@@ -230,7 +230,7 @@ test('what a mesh cannot train is refused by name', async () => {
   expect(refused.stderr).toContain('error[train/last]');
 });
 
-test('a fetched run numbers the classes of a check as those of its training', async () => {
+test('a fetched run numbers the classes of a check as its training did', async () => {
   writeClassFolders(folder, 'classes.pcn');
   const events = await mesh.json('deploy', 'classes.pcn', '--watch');
   await mesh.json('fetch', String(events.at(-1)?.out), '-o', 'classes');
@@ -240,7 +240,7 @@ test('a fetched run numbers the classes of a check as those of its training', as
   expect(jsonLines(evaluated)[0]).toMatchObject({ checks: [{ value: 1, pass: true }] });
 }, 90_000);
 
-test('a validation and what an epoch leaves out are told as on one machine', async () => {
+test('a mesh reports the validation and what an epoch leaves out as one machine does', async () => {
   const validated = join(folder, 'validated.pcn');
   writeFileSync(
     validated,
@@ -259,7 +259,7 @@ test('a validation and what an epoch leaves out are told as on one machine', asy
   expect(there).toEqual(here);
 });
 
-test('serve follows a run of the mesh', async () => {
+test('nmc serve follows a run of the mesh', async () => {
   let child: ChildProcess | undefined;
   const address = await new Promise<string>((resolve, reject) => {
     const args = ['serve', '--mesh', mesh.up.address, '--port', '0', '--json'];
@@ -279,7 +279,7 @@ test('serve follows a run of the mesh', async () => {
   child?.kill('SIGINT');
 }, 90_000);
 
-test('SIGINT stops all with a last snapshot; up again goes on, to the same weights', async () => {
+test('SIGINT stops the mesh with a last snapshot; nmc up goes on to the same weights', async () => {
   const [deployed] = await mesh.json('deploy', model, ...LONG, '--partition', '2');
   const run = String(deployed?.run);
   const calls = async (): Promise<number> =>

@@ -27,7 +27,7 @@ test('a model that nmc new writes for a CSV file with words trains, and its pred
   expect(told.stdout).toMatch(/^1 {3}kind oak {3}\(oak: /);
 });
 
-test('a run whose words were renamed is not gone on with', async () => {
+test('a run whose words were renamed cannot be resumed', async () => {
   writeFileSync(join(folder, 'trees.csv'), trees(60).replaceAll('oak', 'yew'));
   const resumed = await nmc(['train', '--resume', 'run', '--epochs', '+1'], { cwd: folder });
   expect(resumed.code).toBe(2);

@@ -51,7 +51,7 @@ beforeAll(async () => {
 });
 
 test.each(['reference', 'cpu', 'webgpu'])(
-  'predictions on %s are null where the mathematics has no number',
+  'predictions on %s are null where the result is not a number',
   async (device) => {
     const env = await softwareVulkanEnvironment();
     const found = await nmc(['predict', 'run', '--task', 'p', '--input', 'in.csv', '--device', device, '--json'], {
@@ -67,13 +67,13 @@ test.each(['reference', 'cpu', 'webgpu'])(
   },
 );
 
-test('a prediction that has no number for some samples is exported: the file has none for the same', async () => {
+test("an exported prediction is not a number where the run's own prediction is not", async () => {
   const exported = await nmc(['export', 'run', '--task', 'p', '--onnx', 'p.onnx', '--json'], { cwd: folder });
   expect(exported).toMatchObject({ code: 0, stderr: '' });
   expect(jsonLines(exported)[0]?.largestDifference).toBeLessThan(1e-4);
 });
 
-describe('of weights that are not finite', () => {
+describe('a run whose weights are not finite', () => {
   beforeAll(async () => {
     cpSync(join(folder, 'run'), join(folder, 'diverged'), { recursive: true });
     const file = join(folder, 'diverged', 'model.safetensors');
@@ -83,7 +83,7 @@ describe('of weights that are not finite', () => {
     writeFileSync(file, bytes);
   });
 
-  test('a class is not chosen: it is null, as its scores are', async () => {
+  test('predicts null for a class and for its scores', async () => {
     const outcome = await nmc(['predict', 'diverged', '--task', 'sort', '--input', 'in.csv', '--json'], {
       cwd: folder,
     });
@@ -92,7 +92,7 @@ describe('of weights that are not finite', () => {
     expect(outcome.stderr).toContain('3 of 3 predictions are not finite');
   });
 
-  test('an export is refused', async () => {
+  test('cannot be exported', async () => {
     const outcome = await nmc(['export', 'diverged', '--task', 'sort', '--onnx', 'no.onnx'], { cwd: folder });
     expect(outcome).toMatchObject({ code: 2, stdout: '' });
     expect(outcome.stderr).toContain('error[weights/not-finite]');

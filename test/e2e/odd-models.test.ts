@@ -31,7 +31,7 @@ const without = (text: string, start: string): string =>
     .filter((part) => !part.startsWith(start))
     .join('\n\n');
 
-describe('what has no energy that is a number', () => {
+describe('a model whose energy is not a number', () => {
   test.each(['cpu', 'reference'])('stops with exit code 2 and the last good state on %s', async (device) => {
     const wild = tiny.replace('rate = 0.1)', 'rate = 1e150)');
     const { code, lines, stderr, run } = await train(wild, '--limit', '64', '--device', device, '--set', 'hidden=4');
@@ -46,8 +46,8 @@ describe('what has no energy that is a number', () => {
   });
 });
 
-describe('few samples', () => {
-  test('fewer than a batch: said before a folder is made', async () => {
+describe('a data set of few samples', () => {
+  test('is refused before a folder is made where it fills no batch', async () => {
     const { code, lines, stderr, run } = await train(tiny, '--limit', '15');
     expect(code).toBe(2);
     expect(lines.at(-1)).toMatchObject({ event: 'error', code: 'data/too-small' });
@@ -55,22 +55,22 @@ describe('few samples', () => {
     expect(existsSync(run)).toBe(false);
   });
 
-  test('one sample trains in batches of one', async () => {
+  test('trains in batches of one where it has one sample', async () => {
     const { code, lines } = await train(tiny, '--limit', '1', '--batch', '1', '--epochs', '3');
     expect(code).toBe(0);
     expect(lines.map((line) => line.event)).toEqual(['start', 'epoch', 'epoch', 'epoch', 'done']);
   });
 });
 
-describe('parts that are not there', () => {
-  test('no checks: accuracy is null, the run is done', async () => {
+describe('a file that lacks a part', () => {
+  test('trains without checks, with an accuracy of null', async () => {
     const { code, lines } = await train(without(tiny, 'check'), '--limit', '32', '--epochs', '1');
     expect(code).toBe(0);
     expect(lines[1]).toMatchObject({ accuracy: null });
     expect(lines.at(-1)).toMatchObject({ event: 'done', accuracy: null, checks: [] });
   });
 
-  test('no predict block: trained, but nothing to predict', async () => {
+  test('trains without a predict block, but has nothing to predict', async () => {
     const { code, run } = await train(without(without(tiny, 'check'), 'predict'), '--limit', '32', '--epochs', '1');
     expect(code).toBe(0);
     writeFileSync(join(folder, 'one.npy'), npy('|u1', [1, 28, 28], new Uint8Array(784)));
@@ -81,20 +81,20 @@ describe('parts that are not there', () => {
     expect(evaluated).toMatchObject({ code: 0, stdout: 'tiny has no checks\n' });
   });
 
-  test('no train block: nothing to train', async () => {
+  test('is refused where it has no train block', async () => {
     const { code, lines } = await train(without(tiny, 'train'));
     expect(code).toBe(2);
     expect(lines).toMatchObject([{ event: 'error', code: 'task/none' }]);
   });
 
-  test('a file without a model is refused', async () => {
+  test('is refused where it has no model', async () => {
     const { code, lines } = await train('pcn 1\n');
     expect(code).toBe(2);
     expect(lines).toMatchObject([{ event: 'error' }]);
   });
 });
 
-test('two models in one file: each task trains its own', async () => {
+test('trains each task with its own model where it has two', async () => {
   const second = tiny
     .slice(tiny.indexOf('model tiny'))
     .replaceAll('tiny', 'other')
@@ -112,7 +112,7 @@ test('two models in one file: each task trains its own', async () => {
   expect(other.lines.at(-1)?.checks).toMatchObject([{ check: expect.stringContaining('classify_other.digit') }]);
 });
 
-describe('data of one’s own', () => {
+describe('one’s own data', () => {
   const project = join(folder, 'project');
   mkdirSync(join(project, 'models'), { recursive: true });
   const samples = 60;
@@ -155,7 +155,7 @@ check accuracy(classify.class, ${data}.y) >= 0
 `;
   writeFileSync(join(project, 'models', 'own.pcn'), own);
 
-  test('lie beside the model file, wherever nmc is called; a dozen classes', async () => {
+  test('are found beside the model file from any working folder, with a dozen classes', async () => {
     const outcome = await nmc(['train', 'models/own.pcn', '--out', 'run', '--json'], { cwd: project });
     expect(outcome).toMatchObject({ code: 0, stderr: '' });
     expect(jsonLines(outcome).at(-1)).toMatchObject({ event: 'done' });
@@ -167,7 +167,7 @@ check accuracy(classify.class, ${data}.y) >= 0
     expect(jsonLines(elsewhere)[0]?.checks).toMatchObject([{ value: jsonLines(outcome).at(-1)?.accuracy }]);
   });
 
-  test('with a field that the file does not have', async () => {
+  test('are refused where the model asks for a field that the file does not have', async () => {
     writeFileSync(
       join(project, 'models', 'field.pcn'),
       own.replaceAll('x = f32[4]', 'z = f32[4]').replaceAll('sample.x', 'sample.z').replaceAll('input.x', 'input.z'),

@@ -45,7 +45,7 @@ function csv(rows: number, shift: number): string {
   return `x[0],x[1],x[2],x[3],label\n${lines.join('\n')}\n`;
 }
 
-test('samples that fill no batch are said, told to programs, and kept in the run', async () => {
+test('samples that fill no batch are told to people and to programs, and recorded in the run', async () => {
   writeFileSync(join(folder, 'rows.csv'), csv(24, 0));
   const model = write('rows.pcn', 'rows.csv');
   const told = await nmc(['train', model, '--epochs', '1', '--out', 'told'], { cwd: folder });
@@ -58,7 +58,7 @@ test('samples that fill no batch are said, told to programs, and kept in the run
   expect(config.settings).toMatchObject({ trainedOn: { leftOut: 3, train: { samples: 24 } } });
 });
 
-test('a file in whose columns training read something else is not predicted from', async () => {
+test('a file whose columns differ from those of training is refused for predictions', async () => {
   const predict = async (name: string, text: string): Promise<{ code: number | null; last: unknown }> => {
     writeFileSync(join(folder, name), text);
     const end = await nmc(['predict', 'told', '--input', name, '--json'], { cwd: folder });
@@ -70,7 +70,7 @@ test('a file in whose columns training read something else is not predicted from
   expect(await predict('swapped.csv', 'x[3],x[2],x[1],x[0]\n1,2,3,4\n')).toMatchObject({ code: 0 });
 });
 
-test('a run whose data have changed does not go on', async () => {
+test('a run whose data have changed is not resumed', async () => {
   writeFileSync(join(folder, 'changes.csv'), csv(700, 0));
   writeFileSync(join(folder, 'measured.csv'), csv(40, 0));
   const measured = 'check accuracy(classify.label, data.file("measured.csv", x = f32[4], label = int).label) >= 0';
@@ -105,7 +105,7 @@ test('a run whose data have changed does not go on', async () => {
   expect(edited.stderr).toContain('changes.pcn was edited since this run began: the run goes on with its own model');
 });
 
-test('classes of a check are numbered as those of training, whatever its folder lacks', async () => {
+test('classes of a check are numbered as in training, whatever its folder lacks', async () => {
   writeClassFolders(folder, 'classes.pcn');
   const trained = await nmc(['train', 'classes.pcn', '--out', 'classes', '--json'], { cwd: folder });
   expect(trained.code, trained.stderr).toBe(0);

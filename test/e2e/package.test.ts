@@ -43,7 +43,7 @@ describe('the package', () => {
     5 * MINUTES,
   );
 
-  it('keeps machine code for the very Node that made it: another may take it and crash', () => {
+  it('keeps machine code for exactly the Node that made it, since another may take it and crash', () => {
     const kept = readdirSync(join(empty, 'node_modules/neuromesh/dist/bundle')).filter((name) =>
       name.endsWith('.code'),
     );

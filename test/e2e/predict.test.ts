@@ -54,7 +54,7 @@ test('every sample has its prediction and a score for each class', () => {
   expect(new Set(expected.map((line) => line.digit)).size).toBeGreaterThan(2);
 });
 
-describe('the same pictures give the same predictions as', () => {
+describe('pictures of digits give the same predictions', () => {
   const head = Array.from({ length: 784 }, (_, e) => `image[${e}]`).join(',');
   test.each([
     ['IDX', () => write('images.idx', idx([COUNT, 28, 28], [...images]))],
@@ -67,16 +67,16 @@ describe('the same pictures give the same predictions as', () => {
         ),
     ],
     ['CSV', () => write('images.csv', `${head}\n${[...rows].map((i) => imageOf(i).join(',')).join('\n')}\n`)],
-  ])('%s', async (_name, make) => {
+  ])('from %s', async (_name, make) => {
     expect(await predict(make())).toEqual(expected);
   });
 
-  test('JSON lines are read from standard input', async () => {
+  test('from JSON lines on standard input', async () => {
     const lines = [...rows].map((i) => JSON.stringify({ image: [...imageOf(i)] })).join('\n');
     expect(await predict('-', lines)).toEqual(expected);
   });
 
-  test('a PNG is read, and a folder of them, by name', async () => {
+  test('from a PNG, and from a folder of them in the order of their names', async () => {
     mkdirSync(join(folder, 'pictures'));
     for (const i of [0, 1, 2])
       write(
@@ -90,14 +90,14 @@ describe('the same pictures give the same predictions as', () => {
   });
 });
 
-test('people read one line for each sample', async () => {
+test('nmc predict writes one line for each sample', async () => {
   const { code, stdout } = await nmc(['predict', 'run', '--input', 'images.npy', '--limit', '2'], { cwd: folder });
   expect(code).toBe(0);
   expect(stdout.trimEnd().split('\n')).toHaveLength(2);
   expect(stdout).toMatch(new RegExp(`^1 {3}digit ${expected[0]?.digit} {3}\\(${expected[0]?.digit}: \\d\\.\\d{3} `));
 });
 
-test('eval measures what predict predicts, with the limit of the training unless another is given', async () => {
+test('nmc eval measures what nmc predict predicts, with the limit of the training unless another is given', async () => {
   const right = expected.filter((line, i) => line.digit === digits[i]).length / COUNT;
   const [limited, own] = await Promise.all([
     nmc(['eval', 'run', '--limit', String(COUNT), '--json'], { cwd: folder }),
@@ -135,7 +135,7 @@ test('the exported file predicts the same in ONNX Runtime, alone', async () => {
   await session.release();
 });
 
-test('a plan has the same bytes wherever it is made', async () => {
+test('a plan has the same bytes on every machine', async () => {
   mkdirSync(join(folder, 'elsewhere'));
   cpSync(model, join(folder, 'elsewhere', 'tiny.pcn'));
   const [here, again, there] = await Promise.all([
@@ -157,7 +157,7 @@ test('a plan has the same bytes wherever it is made', async () => {
   expect(text).not.toContain(folder);
 });
 
-describe('is refused with exit code 2 and a message:', () => {
+describe('a mistake is refused with exit code 2 and a message:', () => {
   test.each([
     ['no such file', () => 'nowhere.npy', 'nowhere.npy'],
     [
@@ -192,13 +192,13 @@ describe('is refused with exit code 2 and a message:', () => {
     expect(String(line?.message) + outcome.stderr).toContain(words);
   });
 
-  test('an input beside a picture of the data is refused', async () => {
+  test('an input beside a picture of the data', async () => {
     const outcome = await nmc(['predict', 'run', '--input', 'images.npy', '--png', 'p.png'], { cwd: folder });
     expect(outcome).toMatchObject({ code: 2, stdout: '' });
     expect(outcome.stderr).toContain('does not use --input');
   });
 
-  test('a run that lacks a part of its own', async () => {
+  test('a run that lacks one of its own files', async () => {
     const part = async (name: string, gone: string, command: readonly string[]): Promise<string> => {
       cpSync(join(folder, 'run'), join(folder, name), { recursive: true });
       rmSync(join(folder, name, gone), { recursive: true });
@@ -216,14 +216,14 @@ describe('is refused with exit code 2 and a message:', () => {
     expect(noRun).toMatchObject({ code: 2, stderr: expect.stringContaining('error[run/not-a-run]') });
   });
 
-  test('a task that is not there', async () => {
+  test('a task that does not exist', async () => {
     const outcome = await nmc(['predict', 'run', '--input', 'images.npy', '--task', 'clasify'], { cwd: folder });
     expect(outcome).toMatchObject({ code: 2, stdout: '' });
     expect(outcome.stderr).toContain('did you mean classify?');
   });
 });
 
-describe('tasks of another file, for the weights of this run:', () => {
+describe('tasks of another file, with the weights of this run,', () => {
   const tasks = `
 predict other of tiny {
   clamp pixels = standardize(input.image)
@@ -247,7 +247,7 @@ check accuracy(other.digit, data.glyphs.test.digit) > 1
     return write(name, text);
   };
 
-  test('they predict as its own do, and read what its own did not', async () => {
+  test('predict as its own tasks do, and read what those did not', async () => {
     const model = other('other.pcn');
     const outcome = await nmc(['predict', 'run', '--model', model, '--input', 'images.npy', '--json'], { cwd: folder });
     expect(outcome).toMatchObject({ code: 0, stderr: '' });
@@ -257,7 +257,7 @@ check accuracy(other.digit, data.glyphs.test.digit) > 1
     expect(lines.map((line) => line.cost)).toEqual(lines.map(() => 0));
   });
 
-  test('they are exported, and served, as its own are', async () => {
+  test('are exported and served as its own tasks are', async () => {
     const model = other('other.pcn');
     const exported = await nmc(['export', 'run', '--model', model, '--onnx', 'other.onnx', '--json'], { cwd: folder });
     expect(exported).toMatchObject({ code: 0, stderr: '' });
@@ -285,13 +285,13 @@ check accuracy(other.digit, data.glyphs.test.digit) > 1
     expect(answer).toMatchObject({ cost: 0 });
   });
 
-  test('a mesh is served by its own tasks alone', async () => {
+  test('are refused for a mesh, which is served by its own tasks only', async () => {
     const outcome = await nmc(['serve', '--mesh', '127.0.0.1:1', '--model', 'other.pcn'], { cwd: folder });
     expect(outcome).toMatchObject({ code: 2 });
     expect(outcome.stderr).toContain('--model works only with a run folder');
   });
 
-  test('eval measures the checks of that file', async () => {
+  test('give nmc eval their checks', async () => {
     const model = other('other.pcn');
     const outcome = await nmc(['eval', 'run', '--model', model, '--limit', '50', '--json'], { cwd: folder });
     expect(outcome).toMatchObject({ code: 1, stderr: '' });
@@ -325,7 +325,7 @@ check accuracy(other.digit, data.glyphs.test.digit) > 1
       ],
       'standardizes other',
     ],
-  ])('%s are refused by name', async (_, edits, words) => {
+  ])('are refused by name for %s', async (_, edits, words) => {
     const model = other('changed.pcn', ...edits);
     const outcome = await nmc(['predict', 'run', '--model', model, '--input', 'images.npy'], { cwd: folder });
     expect(outcome).toMatchObject({ code: 2, stdout: '' });

@@ -53,7 +53,7 @@ async function ended({ child, ended: outcome }: Pasted): Promise<number | null> 
   return (await outcome).code;
 }
 
-test('a training, a plan and a mistake say what comes next', async () => {
+test('a training, a plan and a mistake print the next command', async () => {
   const run = "runs/it's $HOME";
   const [trained, compiled, unknown] = await Promise.all([
     pasted(printedAs(command`train tiny.pcn --limit 64 --out ${run}`)),
@@ -76,7 +76,7 @@ test('a training, a plan and a mistake say what comes next', async () => {
   expect(await ended(served)).toBe(0);
 });
 
-test('a mesh says how to deploy, look, join and let somebody in', async () => {
+test('a mesh prints how to deploy, look, join and admit a key', async () => {
   const up = await goingOn(`${START} up --trainers 1 --port 0 --state state`, /for more trainers/);
   const said = up.seen();
   expect((await pasted(lineOf(said, 'status'))).stdout).toContain('no runs yet');

@@ -36,7 +36,7 @@ train t of m on data.file("d.csv", x = f32[4], y = f32[2]) {
 const trained = (method: string, ...more: string[]) =>
   nmc(['train', model(method), '--device', 'cpu', '--out', join(folder, `run-${method}-${more.join('')}`), ...more]);
 
-test('a rate that overshoots is warned of without being asked, on standard error beside JSON', async () => {
+test('a rate that overshoots gives a warning by default, on standard error beside JSON', async () => {
   const [people, programs] = await Promise.all([
     trained('learn.il(steps = 4, rate = 3.5)'),
     trained('learn.il(steps = 4, rate = 3.5)', '--json'),
@@ -47,7 +47,7 @@ test('a rate that overshoots is warned of without being asked, on standard error
   expect(programs.stdout).not.toContain('"probe"');
 });
 
-test('a rate that settles, and a rule without one, give no occasion to say anything', async () => {
+test('a rate that settles, and a rule without a rate, give no warning', async () => {
   const all = await Promise.all([trained('learn.il(steps = 4, rate = 0.1)'), trained('learn.bp()')]);
   for (const { code, stdout, stderr } of all) {
     expect(code).toBe(0);

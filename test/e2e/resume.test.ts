@@ -48,7 +48,7 @@ describe.each([
 ])('on the $device device', ({ device, limit }) => {
   const begin = ['train', model, '--limit', limit, '--device', device];
 
-  test('an interrupted training ends bit for bit where an undisturbed one does', async () => {
+  test('an interrupted training ends with the bits of an undisturbed one', async () => {
     // One after the other, so that the interruption meets this training alone.
     expect((await nmc([...begin, '--out', `whole-${device}`, '--json'], { cwd: folder })).code).toBe(0);
     const run = `broken-${device}`;
@@ -73,7 +73,7 @@ describe.each([
     if (device === 'cpu') expect(places.some(({ batch }) => batch > 0)).toBe(true);
   });
 
-  test('going on with a finished run changes no file and exits with 0', async () => {
+  test('resuming a finished run changes no file and exits with 0', async () => {
     const run = `whole-${device}`;
     const before = hashes(join(folder, run));
     const outcome = await nmc(['train', '--resume', run, '--json'], { cwd: folder });
@@ -86,7 +86,7 @@ describe.each([
   });
 });
 
-test('people are told how to go on, and the words work', async () => {
+test('the message for people says how to resume, and its command works', async () => {
   let told = false;
   const outcome = await nmc(['train', model, '--limit', '600', '--out', 'told'], {
     cwd: folder,
@@ -103,7 +103,7 @@ test('people are told how to go on, and the words work', async () => {
   expect((await nmc(command, { cwd: folder })).code).toBe(0);
 });
 
-test('the second Ctrl-C ends at once; what was saved before goes on', async () => {
+test('the second Ctrl-C ends the process at once, and what was saved before can be resumed', async () => {
   // Large enough that a batch takes longer than two signals.
   const slow = join(folder, 'slow');
   const big = ['--set', 'hidden=3000', '--batch', '3000', '--limit', '3000', '--epochs', '1'];
@@ -139,7 +139,7 @@ test('more epochs of a finished run are those of a longer training', async () =>
   expect([anew.code, jsonLines(anew)[0]?.code]).toEqual([2, 'usage/resume']);
 });
 
-test('what belongs to the run cannot be given again', async () => {
+test('an option that belongs to the run cannot be given again', async () => {
   for (const extra of [
     [model],
     ['--epochs', '9'],

@@ -18,7 +18,7 @@ function write(name: string, text: string): string {
   return name;
 }
 
-test.each(['cpu', 'reference'])('senses at their own rates and delayed links, on %s', async (device) => {
+test.each(['cpu', 'reference'])('senses at their own rates train with delayed links, on %s', async (device) => {
   const slow = floats(N * 2 * 2);
   const fast = floats(N * STEPS);
   writeFileSync(join(folder, 'x.npz'), npz({ slow: npyF32([N, 2, 2], slow), fast: npyF32([N, STEPS, 1], fast) }));

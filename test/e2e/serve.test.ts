@@ -62,7 +62,7 @@ async function predicted(run: string): Promise<unknown[]> {
   return jsonLines(outcome).map(({ input: _name, ...row }) => row);
 }
 
-test('one sample, or many, as nmc predict has them', async () => {
+test('the server answers one sample, or many, as nmc predict does', async () => {
   const expected = await predicted('run');
   const all = await post('/predict', samples);
   expect(all).toMatchObject({ status: 200, body: expected });
@@ -86,14 +86,14 @@ describe('a request that cannot be understood is refused with the reason', () =>
     expect(JSON.stringify(answer.body)).toContain(words);
   });
 
-  test('what is not JSON', async () => {
+  test('with a body that is not JSON', async () => {
     const response = await fetch(`${address}/predict`, { method: 'POST', headers: JSON_BODY, body: '{"image": [' });
     expect(response.status).toBe(400);
     expect(await response.text()).toContain('not JSON');
   });
 });
 
-test('tells how it is, what it takes and what it has done', async () => {
+test('the server says how it is, what it takes and what it has done', async () => {
   const health = await (await fetch(`${address}/healthz`)).json();
   expect(health).toMatchObject({ ok: true, model: 'tiny' });
   const api = (await (await fetch(`${address}/openapi.json`)).json()) as { openapi: string; paths: object };
@@ -121,7 +121,7 @@ test('newer weights take over, and no request is lost', async () => {
   expect(await (await fetch(`${address}/healthz`)).json()).toMatchObject({ reloads: 1 });
 });
 
-test('SIGINT ends it', async () => {
+test('SIGINT ends the server', async () => {
   server?.kill('SIGINT');
   expect(await ended).toMatchObject({ code: 0, signal: null });
 });

@@ -47,7 +47,7 @@ test('few samples are predicted as they are among many', async () => {
   for (const count of [1, 3]) expectAlike(await predict(count));
 });
 
-test('its network is exported in one, and predicts the same for any number of samples', async () => {
+test('a run in shards is exported as one network, and predicts the same for any number of samples', async () => {
   const exported = await nmc(['export', 'run', '--onnx', 'run.onnx', '--json'], { cwd: folder });
   expect(exported).toMatchObject({ code: 0, stderr: '' });
   expect(jsonLines(exported)).toMatchObject([{ batch: 'any' }]);
@@ -64,7 +64,7 @@ test('its network is exported in one, and predicts the same for any number of sa
   await session.release();
 });
 
-test('requests of different sizes that are served at once are answered as they are alone', async () => {
+test('requests of different sizes that are served at once are answered as they are one by one', async () => {
   const sizes = [1, 9, COUNT, 3, 1];
   let answers: Promise<Predicted[][]> | undefined;
   const served = await nmc(['serve', '--run', 'run', '--port', '0', '--json'], {
@@ -86,7 +86,7 @@ test('requests of different sizes that are served at once are answered as they a
   for (const rows of found ?? []) expectAlike(rows);
 });
 
-test('a training in shards that diverges says so as one on a single shard does', async () => {
+test('a training in shards that diverges says so as one in a single shard does', async () => {
   const steep = readFileSync(model, 'utf8').replace(
     'learn.il(steps = 3, rate = 0.1)',
     'learn.il(steps = 3, rate = 1e30)',

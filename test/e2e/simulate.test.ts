@@ -7,7 +7,7 @@ import { jsonLines, nmc, temporaryFolder, writeTiny } from '../support/nmc.ts';
 const folder = temporaryFolder();
 const model = writeTiny(folder, { epochs: 1 });
 
-test('what a simulation records replays to the same effects, and a changed record is found', async () => {
+test('the recording of a simulation replays to the same effects, and a changed recording is found', async () => {
   expect((await nmc(['compile', model, '--partition', '2', '--out', 'tiny.plan'], { cwd: folder })).code).toBe(0);
   writeFileSync(join(folder, 'faults.json'), '{"lives": 20000, "away": 2000}');
   const options = ['--nodes', '4', '--seed', '3', '--faults', 'faults.json', '--record', 'events.jsonl', '--json'];
@@ -27,7 +27,7 @@ test('what a simulation records replays to the same effects, and a changed recor
   expect(changed.stdout).toContain('differ');
 });
 
-test('it takes schedule, microbatches and borders of the plan', async () => {
+test('a simulation takes schedule, microbatches and borders from the plan', async () => {
   const made = await nmc(
     ['compile', model, '--partition', '2', '--microbatches', '4', '--ahead', '1', '--out', 'parts.plan'],
     { cwd: folder },
@@ -41,7 +41,7 @@ test('it takes schedule, microbatches and borders of the plan', async () => {
   expect(recorded).toContain('"borders":1,');
 });
 
-test('without a plan, or with a file that is not a recording, it says what to do', async () => {
+test('a simulation without a plan, or with a file that is not a recording, says what to do', async () => {
   const nothing = await nmc(['simulate'], { cwd: folder });
   expect(nothing).toMatchObject({ code: 2 });
   expect(nothing.stderr).toContain('name a plan');

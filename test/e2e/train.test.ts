@@ -17,7 +17,7 @@ function weights(run: string): string | undefined {
   return hashes(join(folder, run))['model.safetensors'];
 }
 
-test('prints the events of the contract, in order and with their fields, and nothing else', async () => {
+test('nmc train prints the events of its contract, in order and with their fields, and nothing else', async () => {
   const { code, lines, stderr } = await train('--out', 'contract');
   expect(code).toBe(0);
   expect(stderr).toBe('');
@@ -50,7 +50,7 @@ test('prints the events of the contract, in order and with their fields, and not
   expect(readFileSync(join(folder, 'contract', 'README.md'), 'utf8').replaceAll(model, '')).not.toContain(folder);
 });
 
-test('a check that fails is told, the run is saved, and the exit code is 1', async () => {
+test('a check that fails is reported, the run is saved, and the exit code is 1', async () => {
   const strict = join(folder, 'strict.pcn');
   writeFileSync(strict, readFileSync(model, 'utf8').replace(/>= 0\n$/, '>= 0.999\n'));
   const outcome = await nmc(['train', strict, ...QUICK, '--epochs', '1', '--out', 'strict'], { cwd: folder });
@@ -61,7 +61,7 @@ test('a check that fails is told, the run is saved, and the exit code is 1', asy
   expect(jsonLines(again)).toMatchObject([{ event: 'done', seconds: 0, checks: [{ pass: false }] }]);
 });
 
-test('the same seed gives the same bits, another seed others', async () => {
+test('the same seed gives the same bits, and another seed gives others', async () => {
   await Promise.all([
     train('--seed', '7', '--out', 'seed7'),
     train('--seed', '7', '--out', 'seed7again'),
@@ -72,7 +72,7 @@ test('the same seed gives the same bits, another seed others', async () => {
   expect(weights('seed8')).not.toBe(weights('seed7'));
 });
 
-test('--set, --batch, --limit, TASK and --device change what they say', async () => {
+test('--set, --batch, --limit, TASK and --device change what they name', async () => {
   const [set, batch, task, device] = await Promise.all([
     train('--epochs', '1', '--set', 'hidden=5', '--out', 'set'),
     train('--epochs', '1', '--batch', '64', '--out', 'batch'),
@@ -86,7 +86,7 @@ test('--set, --batch, --limit, TASK and --device change what they say', async ()
   expect(device.lines.at(-1)).toMatchObject({ event: 'done' });
 });
 
-test('--epochs is the horizon of the schedules too', async () => {
+test('--epochs sets the horizon of the schedules, too', async () => {
   await Promise.all([train('--epochs', '1', '--out', 'one'), train('--epochs', '3', '--out', 'three')]);
   const energyOf = (run: string): unknown =>
     JSON.parse(readFileSync(join(folder, run, 'metrics.jsonl'), 'utf8').split('\n')[0] ?? '').energy;
@@ -108,7 +108,7 @@ test('--weights begins with the weights of another run', async () => {
   expect(existsSync(join(folder, 'misfit'))).toBe(false);
 });
 
-describe('an --out that cannot be', () => {
+describe('the folder of --out', () => {
   test('is refused where it is not empty', async () => {
     mkdirSync(join(folder, 'full'));
     writeFileSync(join(folder, 'full', 'thesis.txt'), 'years of work');
@@ -119,14 +119,14 @@ describe('an --out that cannot be', () => {
     expect(Object.keys(hashes(join(folder, 'full')))).toEqual(['thesis.txt']);
   });
 
-  test('is where nothing can be written', async () => {
+  test('is refused where nothing can be written', async () => {
     const { code, lines } = await train('--out', '/dev/null/run');
     expect(code).toBe(3);
     expect(lines.at(-1)).toMatchObject({ event: 'error' });
   });
 });
 
-test('a folder that exists and is empty is taken', async () => {
+test('may exist where it is empty', async () => {
   mkdirSync(join(folder, 'empty'));
   expect((await train('--epochs', '1', '--out', 'empty')).code).toBe(0);
   expect(weights('empty')).toBeDefined();

@@ -34,7 +34,7 @@ const COMMANDS = [
   ...['up', 'synchronizer', 'join', 'leave', 'deploy', 'status', 'logs', 'stop', 'fetch', 'simulate', 'keys'],
 ];
 
-test('nmc alone shows its help and exits with 2', async () => {
+test('nmc without a command shows its help and exits with 2', async () => {
   const outcome = await nmc([]);
   expect(outcome).toMatchObject({ code: 2, stdout: '' });
   for (const command of COMMANDS) expect(outcome.stderr).toContain(`nmc ${command}`);
@@ -49,7 +49,7 @@ test.each(COMMANDS)('nmc %s --help has an example and every option a description
     expect(line).toMatch(/--[a-z-]+ {2,}\S+ \S/);
 });
 
-describe('a wrong command line is exit code 2, with what was meant', () => {
+describe('a wrong command line ends with exit code 2 and what was meant', () => {
   test.each([
     [['trian'], 'did you mean train?'],
     [['frobnicate'], 'to list them: nmc --help'],
@@ -94,8 +94,8 @@ describe('a wrong command line is exit code 2, with what was meant', () => {
   });
 });
 
-describe('mistakes in a model', () => {
-  test('nmc check shows them and exits with 2', async () => {
+describe('a mistake in a model', () => {
+  test('is shown by nmc check, which exits with 2', async () => {
     const outcome = await nmc(['check', broken], { cwd: folder });
     expect(outcome.code).toBe(2);
     expect(outcome.stdout).toMatch(/^error\[.+\]/);
@@ -103,14 +103,14 @@ describe('mistakes in a model', () => {
     expect((await nmc(['check', model])).code).toBe(0);
   });
 
-  test.each(['train', 'compile', 'show'])('nmc %s shows them and exits with 2', async (command) => {
+  test.each(['train', 'compile', 'show'])('is shown by nmc %s, which exits with 2', async (command) => {
     const outcome = await nmc([command, broken, '--json'], { cwd: folder });
     expect(outcome.code).toBe(2);
     expect(jsonLines(outcome)).toMatchObject([{ event: 'error' }]);
     expect(outcome.stderr).toContain('1 error in 1 file');
   });
 
-  test('are written as JSON and as SARIF', async () => {
+  test('is written as JSON and as SARIF', async () => {
     const json = jsonLines(await nmc(['check', broken, '--json'], { cwd: folder }));
     expect(json).toMatchObject([{ severity: 'error' }]);
     const sarif = JSON.parse((await nmc(['check', broken, '--sarif'], { cwd: folder })).stdout);
@@ -118,7 +118,7 @@ describe('mistakes in a model', () => {
   });
 });
 
-test('nmc fmt rewrites, --check only says', async () => {
+test('nmc fmt rewrites a file, and nmc fmt --check only reports it', async () => {
   const untidy = ['fmt', 'untidy.pcn'];
   const check = await nmc([...untidy, '--check'], { cwd: folder });
   expect(check).toMatchObject({ code: 1, stderr: 'would change  untidy.pcn\n' });
@@ -150,7 +150,7 @@ test('without a network nmc data get exits with 3 and says so', async () => {
   expect(jsonLines(outcome)).toMatchObject([{ event: 'error', code: 'data/network' }]);
 });
 
-test('data that are not there: exit code 2, and where to get them', async () => {
+test('data that are missing end a training with exit code 2 and the command that gets them', async () => {
   const mnist = join(ROOT, 'dsl-examples/mnist.pcn');
   const outcome = await nmc(['train', mnist, '--data', join(folder, 'nothing'), '--json'], { cwd: folder });
   expect(outcome.code).toBe(2);
@@ -159,7 +159,7 @@ test('data that are not there: exit code 2, and where to get them', async () => 
 });
 
 describe('NMC_DEBUG', () => {
-  test('1 shows stages with their times, 5 the program after each pass', async () => {
+  test('1 shows stages with their times, and 5 the program after each pass', async () => {
     const args = ['compile', model, '-o', join(folder, 'debug.plan'), '--json'];
     const stages = await nmc(args, { env: { NMC_DEBUG: '1' } });
     expect(stages.stderr).toMatch(/^\[stages\] parse and check +[\d.]+ ms/);
@@ -169,7 +169,7 @@ describe('NMC_DEBUG', () => {
     expect(passes.stderr).toMatch(/^\[kernels\] cpu\/train\.onnx$/m);
   });
 
-  test('5 shows the program of a model that is cut behind each pass, too', async () => {
+  test('5 shows the program after each pass for a model that is cut, too', async () => {
     const args = ['compile', model, '--partition', '2', '-o', join(folder, 'debug-cut.plan'), '--json'];
     const { stderr } = await nmc(args, { env: { NMC_DEBUG: '5' } });
     const shown = [...stderr.matchAll(/^\[graph\] after (\S+)$/gm)].map(([, name]) => name);
@@ -195,7 +195,7 @@ describe('NMC_DEBUG', () => {
   });
 });
 
-test('a reader that goes away is not a failure', async () => {
+test('a reader that closes the pipe is not a failure', async () => {
   const outcome = await nmc(['show', model, '--stage', 'program'], {
     onStart: (child) => child.stdout?.destroy(),
   });
@@ -203,7 +203,7 @@ test('a reader that goes away is not a failure', async () => {
   expect(outcome.code).toBe(0);
 });
 
-test('two values for one parameter, or two ports for one mesh, are refused', async () => {
+test('a parameter with two values, and a mesh with two ports, are refused', async () => {
   const twice = await nmc(['check', model, '--set', 'hidden=8', '--set', 'hidden=9']);
   expect(twice.code).toBe(2);
   expect(twice.stderr).toContain('--set gives hidden two values, 8 and 9');

@@ -64,13 +64,13 @@ test('a model that is measured by an error alone is validated by it, with the bi
   expect(events.at(-1)?.checks?.[0]?.value).toBe(epochs[1]?.validation);
 });
 
-test('data for it that lack a field are refused before anything is trained', async () => {
+test('validation data that lack a field are refused before anything is trained', async () => {
   const told = await train(model('lacks.pcn', 'data.file("held.csv", x = f32[2])', LEARN));
   expect(told.code).toBe(2);
   expect(told.stderr).toContain('held.csv has no field `y`');
 });
 
-test('without a check nothing says what to measure, and the training says so', async () => {
+test('a training without a check says that nothing tells what to measure', async () => {
   rows('learn.csv', 0);
   rows('held.csv', 1);
   const path = model('unmeasured.pcn', HELD, HELD);

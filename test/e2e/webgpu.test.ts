@@ -31,7 +31,7 @@ test('a training on the GPU reaches the energies of the reference, and its run p
   expect([0, 1]).toContain(evaluated.code);
 });
 
-test('a run whose GPU is gone goes on without it', async () => {
+test('a run whose GPU is gone can be resumed without it', async () => {
   const env = await softwareVulkanEnvironment();
   const other = join(folder, 'other');
   mkdirSync(other);
@@ -61,7 +61,7 @@ test('a run whose GPU is gone goes on without it', async () => {
   });
 });
 
-test('without a GPU a training that asks for one says so, and what to do', async () => {
+test('a training that asks for a GPU where there is none says so, and what to do', async () => {
   const { code, stderr } = await nmc(['train', model, '--device', 'webgpu'], { cwd: folder, env: NONE });
   expect(code).toBe(3);
   expect(stderr).toContain('this machine has no usable GPU');
@@ -98,7 +98,7 @@ test('nmc doctor on a machine without a GPU says what to do', async () => {
   expect(found.auto.why).toContain('no GPU');
 });
 
-test('nmc bench measures the GPU in lines of JSON, and without one says what to do', async () => {
+test('nmc bench measures the GPU in lines of JSON, and says what to do without one', async () => {
   const none = await nmc(['bench', '--device', 'webgpu', '--json'], { cwd: folder, env: NONE });
   expect(none.code).toBe(3);
   expect(none.stderr).toContain('this machine has no usable GPU');
@@ -144,7 +144,7 @@ test('nmc bench times a tick with attention, at a size for the processor that pl
   });
 });
 
-test('half precision is a row of its own where it is asked for', { timeout: 300_000 }, async () => {
+test('nmc bench has a row for half precision where it is asked for', { timeout: 300_000 }, async () => {
   const env = await softwareVulkanEnvironment();
   const asked = ['--precision', 'f16-weights', '--json'];
   const bench = await nmc(['bench', '--device', 'webgpu', '--only', 'product', ...asked], { cwd: folder, env });
@@ -182,7 +182,7 @@ test('a training in half precision says so, and is refused where nothing would c
   expect([unknown.code, unknown.stderr]).toEqual([2, expect.stringContaining('use one of f32, f16-weights')]);
 });
 
-test('a plan in half precision brings such kernels', async () => {
+test('a plan in half precision has kernels in half precision', async () => {
   const compile = (...args: string[]): ReturnType<typeof nmc> =>
     nmc(['compile', model, '--precision', 'f16-weights', ...args], { cwd: folder });
   const compiled = await compile('-o', 'halves.plan');
