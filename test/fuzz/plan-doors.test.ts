@@ -77,7 +77,7 @@ test.each([
   ['one shard', 1, oneShard()],
   ['three shards', 3, threeShards()],
 ] as const)(
-  `${COUNT} plans of %s, damaged on their way, are refused alike`,
+  `${COUNT} plans of %s, damaged on their way, are refused alike by every reader`,
   async (_, shards, made) => {
     const folder = writeMade(made);
     const sound = withList(made);

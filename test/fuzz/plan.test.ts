@@ -68,7 +68,7 @@ test.each([
   ['tiles', tiled],
   ['thinned links', thinned],
 ] as const)(
-  `${COUNT} damaged plans of several shards with %s`,
+  `${COUNT} damaged plans of several shards with %s are verified or refused`,
   (_, { plan, files }) => {
     const json = planBytes(plan);
     const place = writeMade({ plan, json, files });

@@ -12,14 +12,14 @@ const COUNT = Number(process.env.NMC_FUZZ ?? 2000);
 const FIRST_SEED = Number(process.env.NMC_FUZZ_SEED ?? 1);
 const TEXTS = Object.values(LISTINGS);
 
-test('the same seed gives the same damage, another seed another', () => {
+test('the same seed gives the same damage, and another seed gives another', () => {
   const [text = ''] = TEXTS;
   expect(mutate(text, 7)).toBe(mutate(text, 7));
   expect(new Set(Array.from({ length: 20 }, (_, i) => mutate(text, i))).size).toBeGreaterThan(15);
 });
 
 test(
-  `${COUNT} damaged files`,
+  `${COUNT} damaged files are parsed or refused`,
   () => {
     let refused = 0;
     for (let seed = FIRST_SEED; seed < FIRST_SEED + COUNT; seed++) {

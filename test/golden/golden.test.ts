@@ -55,7 +55,7 @@ const examples = readdirSync(EXAMPLES)
 describe.each([...small, ...examples])('$name', ({ model, folder, keeps }) => {
   const compiled = compileStages(model);
 
-  test('every stage is what was accepted', () => {
+  test('has every stage as it was accepted', () => {
     const kept = [...compiled.texts].filter(([file]) => keeps(file));
     if (UPDATE) accept(folder, kept);
     for (const [file, text] of kept) {
@@ -65,7 +65,7 @@ describe.each([...small, ...examples])('$name', ({ model, folder, keeps }) => {
     expect(storedIn(folder)).toEqual(kept.map(([file]) => file).sort());
   });
 
-  test('what is printed is parsed back', () => {
+  test('prints what its parser reads back', () => {
     const tree = compiled.texts.get('ast.pcn') ?? '';
     const again = parse(tree, model);
     expect(again.diagnostics).toEqual([]);
@@ -76,7 +76,7 @@ describe.each([...small, ...examples])('$name', ({ model, folder, keeps }) => {
     }
   });
 
-  test('every pass leaves a sound program', () => {
+  test('stays a sound program through every pass', () => {
     for (const { graph, lowered } of compiled.staged) {
       expect(() => verifyGraph(graph)).not.toThrow();
       expect(() => verify(lowered)).not.toThrow();
@@ -84,7 +84,7 @@ describe.each([...small, ...examples])('$name', ({ model, folder, keeps }) => {
     }
   });
 
-  test('compiling twice gives the same bytes', () => {
+  test('compiles to the same bytes twice', () => {
     const again = compileStages(model);
     expect([...again.bytes.keys()]).toEqual([...compiled.bytes.keys()]);
     for (const [file, bytes] of compiled.bytes)

@@ -67,7 +67,7 @@ test.each(Object.entries(kinds))('the kernel %s is as it was accepted', (name, t
   expect(text, `${path}: npm run golden:update accepts the change`).toBe(accepted);
 });
 
-test('nothing else is kept', () => {
+test('the folder holds no other kernels', () => {
   expect(readdirSync(FOLDER).sort()).toEqual(
     Object.keys(kinds)
       .map((name) => `${name}.wgsl`)

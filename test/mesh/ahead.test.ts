@@ -25,7 +25,7 @@ const outcome = ({ run, states }: HostedResult) => ({
   rows: run?.rows.map((r) => ({ ...r, seconds: 0, samplesPerSecond: 0 })),
 });
 
-test('whoever dies, and whoever has which shard: the weights, the predicted ones and the figures are the same bits', async () => {
+test('weights, predicted weights and figures are the same bits, whichever trainer dies or has which shard', async () => {
   const plan = planOf(3, 1);
   const undisturbed = await trained({ plan });
   expect(undisturbed.run).toMatchObject({ phase: 'done', term: 1 });
@@ -45,7 +45,7 @@ test('whoever dies, and whoever has which shard: the weights, the predicted ones
   }
 });
 
-test('asked to stop, all stop behind one batch, with the states that an undisturbed run has there', async () => {
+test('a run that is asked to stop stops every shard after the same batch, with the states of an undisturbed run', async () => {
   const plan = planOf(3, 1);
   const undisturbed = await trained({ plan, snapshotEvery: 1 });
   const middle = undisturbed.milliseconds / 2;
@@ -63,7 +63,7 @@ test('asked to stop, all stop behind one batch, with the states that an undistur
   expect(stopped.size).toBeGreaterThan(1);
 });
 
-test('a run ahead has other weights than one that is not, and is over sooner', async () => {
+test('a run with batches ahead has other weights than one without, and ends sooner', async () => {
   const [ahead, plain] = [await trained({ plan: planOf(3, 1) }), await trained({ plan: planOf(3, 0) })];
   expect(plain.ahead).toBe(0);
   expect(plain.run?.rows[1]?.energy).not.toBe(ahead.run?.rows[1]?.energy);
@@ -100,13 +100,16 @@ test.each([
   [2, 40],
   [2, 100],
   [4, 100],
-])('in virtual time shards work more of it: %i microbatches, %i ms there and back', (microbatches, roundTrip) => {
-  const [plain, ahead] = [busyWith(0, microbatches, roundTrip), busyWith(1, microbatches, roundTrip)];
-  expect(ahead.batch).toBeLessThan(0.95 * plain.batch);
-  expect(ahead.busy).toBeGreaterThan(1.05 * plain.busy);
-});
+])(
+  'shards work for a larger part of virtual time: %i microbatches, %i ms there and back',
+  (microbatches, roundTrip) => {
+    const [plain, ahead] = [busyWith(0, microbatches, roundTrip), busyWith(1, microbatches, roundTrip)];
+    expect(ahead.batch).toBeLessThan(0.95 * plain.batch);
+    expect(ahead.busy).toBeGreaterThan(1.05 * plain.busy);
+  },
+);
 
-test('where nothing takes time on its way there is nothing to gain, and nothing is lost', () => {
+test('batches ahead gain nothing and lose nothing where frames take no time', () => {
   const [plain, ahead] = [busyWith(0, 4, 0), busyWith(1, 4, 0)];
   expect(ahead.batch).toBeLessThan(1.02 * plain.batch);
 });

@@ -17,7 +17,7 @@ export function backplaneSuite(subject: Subject): void {
     return () => backplane.close();
   });
 
-  test('a key is made once and changed only from the revision that is there', async () => {
+  test('a key is made once and changed only from its present revision', async () => {
     expect(await backplane.get('run/a')).toBeUndefined();
     expect(await backplane.put('run/a', 'one', 0)).toBe(1);
     expect(await backplane.put('run/a', 'two', 0)).toBeUndefined();
@@ -29,19 +29,19 @@ export function backplaneSuite(subject: Subject): void {
     expect(await backplane.get('run/a')).toBeUndefined();
   });
 
-  test('of many who change the same revision one wins', async () => {
+  test('one of many changes to the same revision wins', async () => {
     await backplane.put('k', '-', 0);
     const won = await Promise.all(Array.from({ length: 50 }, (_, i) => backplane.put('k', String(i), 1)));
     expect(won.filter((revision) => revision !== undefined)).toEqual([2]);
     expect((await backplane.get('k'))?.value).toBe(String(won.indexOf(2)));
   });
 
-  test('keys are listed in order, by their beginning alone', async () => {
+  test('keys are listed in order by their prefix', async () => {
     for (const key of ['run/b', 'run/a', 'runs', 'role/x', 'run/%']) await backplane.put(key, key, 0);
     expect((await backplane.list('run/')).map((e) => e.key)).toEqual(['run/%', 'run/a', 'run/b']);
   });
 
-  test('blobs are kept once, by what is in them', async () => {
+  test('blobs are kept once, by their content', async () => {
     const bytes = Uint8Array.from({ length: 300_000 }, (_, i) => i % 251);
     const hash = await backplane.putBlob(bytes);
     expect(hash).toMatch(/^[0-9a-f]{64}$/);
@@ -54,7 +54,7 @@ export function backplaneSuite(subject: Subject): void {
       expect(await backplane.getBlob(name)).toBeUndefined();
   });
 
-  test('a blob comes and goes in pieces, and is kept when it is whole and what its name says', async () => {
+  test('a blob comes and goes in pieces, and is kept when it is whole and matches its name', async () => {
     const bytes = Uint8Array.from({ length: 700_000 }, (_, i) => (i * 7) % 251);
     const hash = createHash('sha256').update(bytes).digest('hex');
     const sink = await backplane.writeBlob(hash, bytes.length);
@@ -110,7 +110,7 @@ export function backplaneSuite(subject: Subject): void {
     expect(await backplane.hasBlob(b)).toBe(true);
   });
 
-  test('a stream numbers its records without gaps, apart from others', async () => {
+  test('a stream numbers its records without gaps and independently of other streams', async () => {
     const sequences = await Promise.all(Array.from({ length: 20 }, (_, i) => backplane.append('log', `r${i}`)));
     expect([...sequences].sort((a, b) => a - b)).toEqual(Array.from({ length: 20 }, (_, i) => i + 1));
     expect(await backplane.append('other', 'x')).toBe(1);
@@ -120,7 +120,7 @@ export function backplaneSuite(subject: Subject): void {
     expect(await backplane.read('log', 21, 3)).toEqual([]);
   });
 
-  test('a stream forgets its first records and counts on, were it all but the last', async () => {
+  test('a stream forgets its first records, up to all but the last, and counts on', async () => {
     for (const value of ['a', 'b', 'c', 'd']) await backplane.append('log', value);
     await backplane.append('other', 'x');
     await backplane.trim('log', 3);
@@ -135,7 +135,7 @@ export function backplaneSuite(subject: Subject): void {
     await backplane.trim('nothing', 5);
   });
 
-  test('what was confirmed is there after a kill, and goes on from there', async () => {
+  test('writes that were confirmed survive a kill, and streams go on from there', async () => {
     await backplane.put('k', 'v', 0);
     const hash = await backplane.putBlob(Uint8Array.of(1, 2, 3));
     await backplane.append('log', 'a');
@@ -147,7 +147,7 @@ export function backplaneSuite(subject: Subject): void {
     await again.close();
   });
 
-  test('messages reach all who listen, and nobody who has stopped', async () => {
+  test('messages reach all listeners, and none that has stopped', async () => {
     const [one, two]: [string[], string[]] = [[], []];
     const stop = backplane.subscribe('s', (m) => one.push(m));
     backplane.subscribe('s', (m) => two.push(m));

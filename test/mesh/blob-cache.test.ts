@@ -7,7 +7,7 @@ import { expect, test } from 'vitest';
 import { BlobCache } from '../../runtime/backplane/blob-cache.ts';
 import { removeFolder } from '../support/remove-folder.ts';
 
-test('what was used last stays', async () => {
+test('the blob that was used last stays', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'nmc-cache-'));
   try {
     const cache = new BlobCache(folder, 3000);

@@ -23,7 +23,7 @@ test.each([
   [Number.NEGATIVE_INFINITY, 'not-finite'],
   [Number.NaN, 'not-finite'],
   [-Number.NaN, 'not-finite'],
-])('%f is found wherever it stands: %s', (value, problem) => {
+])('%f is found at every place of a tensor: %s', (value, problem) => {
   for (let length = 1; length <= 9; length++)
     for (let at = 0; at < length; at++) {
       // Not where the memory begins.
@@ -34,7 +34,7 @@ test.each([
     }
 });
 
-test('of values that become f16 the largest is the last that is not rounded to infinity', () => {
+test('the largest value that becomes f16 is the last that is not rounded to infinity', () => {
   const most = 65_519.99609375;
   expect(sendProblem(Float32Array.of(1, most, -most), 'f16')).toBeUndefined();
   expect(sendProblem(Float32Array.of(1, after(most)), 'f16')).toBe('range');

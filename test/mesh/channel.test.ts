@@ -30,7 +30,7 @@ function carry(a: BorderChannel, b: BorderChannel, fromA: readonly Uint8Array[],
   return { atA, atB, problems };
 }
 
-test('frames come out as they went in, in both directions and several packets long', () => {
+test('frames come out as they went in, in both directions and over several packets', () => {
   const { a, b, rekey } = ends();
   const { fromA, fromB } = rekey(0);
   expect(carry(a, b, fromA, fromB)).toEqual({ atA: [], atB: [], problems: [] });
@@ -61,7 +61,7 @@ test('both ends sign the root over a window', () => {
   expect(a.windows).toEqual([]);
 });
 
-test('f16 rounds to 11 bits, f32 and f64 are exact', () => {
+test('f16 rounds to 11 bits; f32 and f64 are exact', () => {
   for (const [codec, error] of [
     ['f32', 0],
     ['f16', 2 ** -11],
@@ -89,7 +89,7 @@ const digest = ({ values, ...key }: Frame): string =>
 /** Faults that a bad network may do to the next packet of a direction. */
 const trouble = fc.constantFrom('carry', 'carry', 'carry', 'carry', 'double', 'swap', 'lose', 'break');
 
-test('each frame comes out exactly once and in order, whatever is lost, doubled, swapped or broken off', () => {
+test('each frame comes out exactly once and in order, whatever is lost, doubled, swapped or cut off', () => {
   fc.assert(
     fc.property(fc.array(trouble, { minLength: 5, maxLength: 120 }), (troubles) => {
       const { a, b, rekey } = ends();
@@ -133,7 +133,7 @@ test('each frame comes out exactly once and in order, whatever is lost, doubled,
   );
 });
 
-describe('refused, and nothing of it is taken:', () => {
+describe('a reader refuses, and takes nothing of,', () => {
   function connected(where = HERE, generation = 0) {
     const { a, b, rekey } = ends('f32', where);
     const { fromA, fromB } = rekey(generation);
@@ -141,7 +141,7 @@ describe('refused, and nothing of it is taken:', () => {
     return { a, b };
   }
 
-  test('a packet of which any bit was changed, at the first place asked for again, at the second the end', () => {
+  test('a packet with any bit changed: it asks again once, and then ends the connection', () => {
     const { a, b } = connected();
     const [packet] = a.send(frameOf(5, 0, 0)) as [Uint8Array];
     for (let bit = 0; bit < packet.length * 8; bit += 13) {
@@ -155,7 +155,7 @@ describe('refused, and nothing of it is taken:', () => {
     expect(b.receive(packet).frames).toHaveLength(1);
   });
 
-  test('a packet that was here before', () => {
+  test('a packet that it has already had', () => {
     const { a, b } = connected();
     const [packet] = a.send(frameOf(5, 0, 0)) as [Uint8Array];
     expect(b.receive(packet).frames).toHaveLength(1);
@@ -168,7 +168,7 @@ describe('refused, and nothing of it is taken:', () => {
     ['a term before', { ...HERE, term: HERE.term - 1 }, 0],
     ['keys of an earlier connection', HERE, 1],
     ['another plan', { ...HERE, plan: seeded(8) }, 0, 'its header is of something else'],
-  ])('a sound packet of %s, recorded and sent again', (_, where, generation, reason) => {
+  ])('a sound packet of %s that was recorded and is sent again', (_, where, generation, reason) => {
     const [recorded] = connected(where, generation).a.send(frameOf(5, 0, 0)) as [Uint8Array];
     const { a, b } = connected();
     const { frames, refused } = b.receive(recorded);
@@ -203,7 +203,7 @@ describe('refused, and nothing of it is taken:', () => {
   });
 });
 
-test('a reader that consumes nothing is sent no more than its credit', () => {
+test('a reader that consumes nothing gets no more than its credit', () => {
   const { a, rekey } = ends();
   rekey(0);
   let packets = 0;
@@ -274,7 +274,7 @@ class TwoWays {
   }
 }
 
-test('whenever a direct way comes and goes beside the relay, frames come out once and in order', () => {
+test('frames come out once and in order whenever a direct connection comes and goes beside the relay', () => {
   const end = fc.constantFrom<(0 | 1)[]>(0, 1);
   const action = fc.oneof(
     { weight: 4, arbitrary: fc.record({ what: fc.constant('send' as const), end }) },
@@ -314,7 +314,7 @@ test('whenever a direct way comes and goes beside the relay, frames come out onc
   );
 });
 
-test('a packet that was heard on one way and is said again on it is refused; on the other it has no effect', () => {
+test('a packet that was received on one connection is refused when it is repeated there, and has no effect on the other', () => {
   const { a, b, rekey } = ends();
   const { fromA, fromB } = rekey(0);
   carry(a, b, fromA, fromB);

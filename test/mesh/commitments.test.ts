@@ -39,7 +39,7 @@ async function signed(options: Partial<HostedOptions>): Promise<HostedResult & {
 
 const stretches = (batches: number) => ({ batches, bytes: 2 ** 30, keep: 2 ** 30 });
 
-test('states are signed behind each stretch and at snapshots, and are those that are signed behind every batch', async () => {
+test('states are signed after each stretch and at snapshots, and equal those that are signed after every batch', async () => {
   const each = await signed({});
   const some = await signed({ stretches: stretches(3) });
   expect(some.run?.phase).toBe('done');
@@ -56,7 +56,7 @@ test('states are signed behind each stretch and at snapshots, and are those that
   }
 });
 
-test('where a run stops, it signs: the part of a stop is held against that', async () => {
+test('a run that stops signs the state that its last part is compared with', async () => {
   const whole = await signed({});
   const { run, by } = await signed({ stretches: stretches(100), stopAt: whole.milliseconds / 4, seed: 2 });
   expect(run?.phase).toBe('stopped');
@@ -66,7 +66,7 @@ test('where a run stops, it signs: the part of a stop is held against that', asy
   for (const shard of [0, 1]) expect([...(by[shard]?.keys() ?? [])]).toEqual([calls]);
 });
 
-test('with a kill the weights are those of an undisturbed run, whatever the stretch', async () => {
+test('a run with a kill has the weights of an undisturbed run, whatever the stretch', async () => {
   const { states, milliseconds } = await signed({ stretches: stretches(2), snapshotEvery: 3 });
   const kills = [{ at: milliseconds / 3, trainer: 1 }];
   const killed = await signed({ stretches: stretches(2), snapshotEvery: 3, trainers: 3, kills });

@@ -79,7 +79,7 @@ describe('neighbours', () => {
     expect([a.changes, b.changes]).toEqual([[text(high)], [text(low)]]);
   });
 
-  test('who is not a neighbour any more is let go, and both ends hear of it', async () => {
+  test('that are no longer neighbours are disconnected, and both ends are told', async () => {
     const [a, b] = await connected();
     a.borders.setNeighbours([]);
     await expect.poll(() => [a.borders.has(text(high)), b.borders.has(text(low))]).toEqual([false, false]);
@@ -87,7 +87,7 @@ describe('neighbours', () => {
     expect(b.borders.send(text(low), packet(0))).toBe(false);
   });
 
-  test('a neighbour that begins again is met again', async () => {
+  test('that start again are connected again', async () => {
     const [a, b] = await connected();
     await b.borders.close();
     await expect.poll(() => a.borders.has(text(high))).toBe(false);
@@ -97,14 +97,14 @@ describe('neighbours', () => {
     await expect.poll(() => a.borders.has(text(high)), { timeout: 10_000 }).toBe(true);
   });
 
-  test('whose turn it is not dials where the other does not', async () => {
+  test('dial against the order where the other side does not dial', async () => {
     const [a, b] = [await open(low), await open(high)];
     a.borders.setNeighbours([{ key: text(high) }]);
     b.borders.setNeighbours([a.neighbour()]);
     await expect.poll(() => b.borders.has(text(low)), { timeout: 10_000 }).toBe(true);
   });
 
-  test('an address of loopback on another machine is not dialled, nor one that is none', async () => {
+  test('do not dial a loopback address on another machine, nor a text that is not an address', async () => {
     const [a, b] = [await open(low), await open(high)];
     b.borders.setNeighbours([a.neighbour()]);
     a.borders.setNeighbours([b.neighbour('elsewhere')]);
@@ -113,7 +113,7 @@ describe('neighbours', () => {
     expect(b.borders.refused).toEqual({});
   });
 
-  test('where somebody else answers at a neighbour’s address, nothing is sent to it', async () => {
+  test('send nothing where a stranger answers at a neighbour’s address', async () => {
     const [a, b] = [await open(low), await open(stranger)];
     b.borders.setNeighbours([a.neighbour()]);
     a.borders.setNeighbours([{ ...b.neighbour(), key: text(high) }]);
@@ -209,7 +209,7 @@ test('frames come out once and in order however often the connection between two
   expect(refused.filter((why) => why !== 'packets before it are missing')).toEqual([]);
 });
 
-test('an address is its owner’s word, for one run, term and shard', () => {
+test('an address is its owner’s word for one run, term and shard', () => {
   const place = { run: 'r', term: 1 };
   const exchange = signExchange(place, 0, newEphemeral(0, seeded(9)), low);
   const listen = { address: '127.0.0.1:7', machine: 'here' };
@@ -246,8 +246,8 @@ async function raw(
   return { socket, closed };
 }
 
-describe('whoever is not meant is refused, counted and closed', () => {
-  test('a stranger shows a key that is not a neighbour’s, a neighbour another role', async () => {
+describe('a listener for neighbours', () => {
+  test('refuses a key that is not a neighbour’s, and a neighbour in another role', async () => {
     const a = await open(low);
     a.borders.setNeighbours([{ key: text(high) }]);
     expect(await (await raw(a, stranger)).closed).toBe('not a neighbour');
@@ -259,7 +259,7 @@ describe('whoever is not meant is refused, counted and closed', () => {
     );
   });
 
-  test('a proof of another connection does not open this one', async () => {
+  test('refuses a proof that was made for another connection', async () => {
     const a = await open(low);
     a.borders.setNeighbours([{ key: text(high) }]);
     const heard: string[] = [];
@@ -287,7 +287,7 @@ describe('whoever is not meant is refused, counted and closed', () => {
     ['words', (s) => s.send('{"type":"stop"}'), 'not a border packet'],
     ['packets of another kind', (s) => s.send(Buffer.from([2, 1, ...new Uint8Array(60)])), 'not a border packet'],
     ['borders of others', (s) => s.send(packet(7)), 'border of another owner'],
-  ])('%s: counted, never applied; many of them end the connection', async (_name, misbehave, reason) => {
+  ])('counts and never applies %s, and ends the connection after many of them', async (_name, misbehave, reason) => {
     const a = await open(low);
     a.borders.setNeighbours([{ key: text(high) }]);
     const { socket, closed } = await raw(a, high);
@@ -298,7 +298,7 @@ describe('whoever is not meant is refused, counted and closed', () => {
     await expect.poll(() => a.borders.has(text(high))).toBe(false);
   });
 
-  test('a packet that is too long ends the connection before it is read', async () => {
+  test('ends the connection of a packet that is too long before it is read', async () => {
     const a = await open(low);
     a.borders.setNeighbours([{ key: text(high) }]);
     const { socket, closed } = await raw(a, high);
@@ -307,7 +307,7 @@ describe('whoever is not meant is refused, counted and closed', () => {
     expect(a.packets).toEqual([]);
   });
 
-  test('a handshake that says nothing is closed in seconds, and more than so many are not begun', async () => {
+  test('closes a silent handshake in seconds, and bounds how many are begun', async () => {
     const a = await open(low);
     const silent = new WebSocket(`ws://${a.borders.address}`);
     await new Promise((resolve) => silent.on('close', resolve));
@@ -318,7 +318,7 @@ describe('whoever is not meant is refused, counted and closed', () => {
     for (const socket of many) socket.terminate();
   });
 
-  test('a neighbour that neither reads nor answers is given up, and the relay carries', async () => {
+  test('gives up a neighbour that neither reads nor answers, and the relay carries its frames', async () => {
     const a = await open(low);
     a.borders.setNeighbours([{ key: text(high) }]);
     const { socket } = await raw(a, high);

@@ -45,7 +45,7 @@ function lineOf(bytesPerSecond: number | undefined, delayMilliseconds: number) {
   return { clock, carry, told };
 }
 
-test('bytes leave at the rate of the line, behind a burst, and arrive a delay later', () => {
+test('bytes leave at the rate of the line after a burst, and arrive a delay later', () => {
   const { clock, carry, told } = lineOf(10_000, 40);
   carry('a', BURST_BYTES + 1000);
   carry('b', 500);
@@ -58,7 +58,7 @@ test('bytes leave at the rate of the line, behind a burst, and arrive a delay la
   ]);
 });
 
-test('a rest fills the bucket again, and no further than its depth', () => {
+test('a pause fills the bucket again, up to its depth', () => {
   const { clock, carry, told } = lineOf(1000, 0);
   carry('a', BURST_BYTES);
   clock.runTo(60_000);
@@ -72,7 +72,7 @@ test('a rest fills the bucket again, and no further than its depth', () => {
   ]);
 });
 
-test('without a rate there is the delay alone, and the order stays', () => {
+test('a line without a rate has only its delay, and keeps the order', () => {
   const { clock, carry, told } = lineOf(undefined, 25);
   carry('a', 1e9);
   clock.runTo(10);
@@ -86,7 +86,7 @@ test('without a rate there is the delay alone, and the order stays', () => {
   ]);
 });
 
-test('what is put in while something comes out keeps its place behind it', () => {
+test('bytes that are put in while others come out keep their place', () => {
   const clock = new TestClock();
   const line = new EmulatedLine({ delayMilliseconds: 10 }, clock);
   const told: string[] = [];

@@ -36,7 +36,7 @@ test.each([
   ['lockstep', 2, 1],
   ['pipelined', 4, 2],
   ['pipelined, the last microbatch smaller', 7, 3],
-])('%s: unsound frames are refused, and the weights are those without them', async (_, batch, microbatches) => {
+])('unsound frames are refused, and the weights are those without them: %s', async (_, batch, microbatches) => {
   const text = MODEL.replace(/batch( *)= \d+/, `batch$1= ${batch}`);
   const whole = compileText(text, 'il');
   const compiled = compileText(text, 'il', {}, microbatches);

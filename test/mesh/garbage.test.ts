@@ -80,7 +80,7 @@ async function there(): Promise<string[]> {
   return (await backplane.listBlobs()).map((b) => b.hash).sort();
 }
 
-test('parts that a newer manifest has superseded go when it is durable', async () => {
+test('parts that a newer manifest supersedes are removed when it is durable', async () => {
   const [a, b, c, d, ahead] = [await put('a'), await put('b'), await put('c'), await put('d'), await put('ahead')];
   await persist(runWith('one', [a, b]));
   await persist(runWith('two', [b]));
@@ -97,7 +97,7 @@ test('parts that a newer manifest has superseded go when it is durable', async (
   expect(await there()).toEqual([b, c, d].sort());
 });
 
-test('what is held stays until it is let go', async () => {
+test('a blob that is held stays until it is released', async () => {
   const [a, b] = [await put('a'), await put('b')];
   const fetching = {};
   await persist(runWith('one', [a]));
@@ -117,7 +117,7 @@ test('what is held stays until it is let go', async () => {
   expect((await garbage.collect()).removed).toEqual({ blobs: 1, bytes: 5 });
 });
 
-test('what nothing has named goes an hour after it was brought or asked about', async () => {
+test('a blob that nothing names is removed an hour after it was brought or asked about', async () => {
   const [loose, part] = [await put('loose'), await put('part')];
   await put('plan');
   await put('deployment');
@@ -134,7 +134,7 @@ test('what nothing has named goes an hour after it was brought or asked about', 
   expect(await there()).toEqual([hashOf('plan'), hashOf('deployment'), part].sort());
 });
 
-test('nothing is lost that a run names or somebody holds, in any order', async () => {
+test('no blob that a run names or a client holds is lost, in any order of events', async () => {
   const rng = seeded(11);
   const pick = (n: number): number => Math.floor(rng() * n);
   const holders = [{}, {}];
@@ -188,7 +188,7 @@ test('nothing is lost that a run names or somebody holds, in any order', async (
   expect(await there()).toEqual([...new Set(Object.values(runs).flatMap(blobsOfRun))].sort());
 });
 
-test('a stream that would grow for ever keeps its newest records', async () => {
+test('a stream that would grow without end keeps its newest records', async () => {
   for (let i = 1; i <= 130; i++) await appendBounded(backplane, 's', String(i), 100);
   const [first] = await backplane.read('s', 1, 1);
   expect(first?.sequence).toBe(31);

@@ -56,19 +56,19 @@ async function connect(role: Role, pair: KeyPair, more: Partial<Parameters<typeo
   return link;
 }
 
-describe('the gateway lets in', () => {
-  test('keys in the role that they are listed in, and operators in any', async () => {
+describe('the gateway', () => {
+  test('admits keys in their listed role, and operators in any role', async () => {
     expect(await (await connect('operator', operator)).ask({ what: 'status' })).toMatchObject({ runs: [] });
     expect(await (await connect('viewer', operator)).ask({ what: 'status' })).toMatchObject({ runs: [] });
     expect(await (await connect('viewer', viewer)).ask({ what: 'status' })).toMatchObject({ runs: [] });
   });
 
-  test.each(['operator', 'trainer', 'viewer'] as const)('nobody else as %s', async (role) => {
+  test.each(['operator', 'trainer', 'viewer'] as const)('refuses a stranger as %s', async (role) => {
     await expect(connect(role, stranger)).rejects.toThrow('not listed');
     if (role !== 'viewer') await expect(connect(role, viewer)).rejects.toThrow('not listed');
   });
 
-  test('a trainer by invite, and from then on by its key; not by a made-up one', async () => {
+  test('admits a trainer by invite, later by its key, and refuses an invite that was made up', async () => {
     await expect(connect('trainer', worker, { invite: { ...invite, secret: '00'.repeat(32) } })).rejects.toThrow(
       'invite is wrong',
     );
@@ -77,16 +77,16 @@ describe('the gateway lets in', () => {
     (await connect('trainer', worker)).close();
   });
 
-  test('only those who mean this mesh', async () => {
+  test('admits only clients that mean this mesh', async () => {
     await expect(connect('operator', operator, { pinned: stranger.publicKey })).rejects.toThrow('its key is');
   });
 });
 
-describe('each role may ask its own questions alone:', () => {
+describe('each role may ask only its own questions:', () => {
   test.each([
     ['viewer', () => viewer],
     ['trainer', () => worker],
-  ] as const)('a %s may look and no more', async (role, pair) => {
+  ] as const)('a %s may look and do no more', async (role, pair) => {
     const link = await connect(role, pair());
     await expect(link.ask({ what: 'status' })).resolves.toBeDefined();
     for (const question of [
@@ -104,8 +104,8 @@ describe('each role may ask its own questions alone:', () => {
   });
 });
 
-describe('blobs', () => {
-  test('come and go whole', async () => {
+describe('a blob', () => {
+  test('comes and goes whole', async () => {
     const link = await connect('operator', operator);
     const bytes = Uint8Array.from({ length: 600_000 }, (_, i) => i % 253);
     const hash = hex(sha256(bytes));
@@ -139,7 +139,7 @@ async function raw(
   return { socket, envelopes, closed };
 }
 
-describe('whoever misbehaves is refused, counted and closed', () => {
+describe('a client that misbehaves is refused, counted and closed', () => {
   const beat: Message = { type: 'heartbeat', shards: [], refused: 0 };
 
   test.each<[string, (r: Awaited<ReturnType<typeof raw>>) => void, string]>([
@@ -183,7 +183,7 @@ describe('whoever misbehaves is refused, counted and closed', () => {
       },
       'no binary message',
     ],
-  ])('%s', async (_name, misbehave, reason) => {
+  ])('after %s', async (_name, misbehave, reason) => {
     const connection = await raw(worker, 'trainer');
     misbehave(connection);
     expect(await connection.closed).toContain(reason);
@@ -192,14 +192,14 @@ describe('whoever misbehaves is refused, counted and closed', () => {
     expect(refused[reason]).toBeGreaterThan(0);
   });
 
-  test('a message that is too long ends the connection before it is read', async () => {
+  test('before a message that is too long is read', async () => {
     const { socket, closed } = await raw(worker, 'trainer');
     socket.on('error', () => undefined);
     socket.send('x'.repeat(3 * 1024 * 1024));
     await closed;
   });
 
-  test('borders of shards that are not one’s own go nowhere; a blob that was not announced is refused', async () => {
+  test('frames for a border of another’s shards go nowhere, and a blob that was not announced is refused', async () => {
     const { socket } = await raw(worker, 'trainer');
     const head = encodeBorderHead({ run: new Uint8Array(16), term: 1, from: 0, to: 1, keys: 0, counter: 0 });
     socket.send(Buffer.concat([head, Buffer.alloc(50)]));
@@ -213,7 +213,7 @@ describe('whoever misbehaves is refused, counted and closed', () => {
     socket.close();
   });
 
-  test('whoever asks more than its share waits, and has no new share by connecting again', async () => {
+  test('a client that asks more than its share waits, and gets no new share by connecting again', async () => {
     const asker = keys(6);
     await node.allow(keyText(asker.publicKey), 'viewer');
     const overdrawn = async (): Promise<number> => {
@@ -252,7 +252,7 @@ describe('whoever misbehaves is refused, counted and closed', () => {
     await expect.poll(stateOf).not.toBe('idle');
   });
 
-  test('a handshake that says nothing sensible is closed, and others are let in', async () => {
+  test('a handshake that says nothing sensible is closed, and other clients are admitted', async () => {
     for (const words of ['', '[]', '{"v":"2.0"}', 'x'.repeat(5000)]) {
       const socket = new WebSocket(`ws://127.0.0.1:${node.port}`);
       await new Promise((resolve) => {

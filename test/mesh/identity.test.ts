@@ -55,7 +55,7 @@ test('tweetnacl, node:crypto and WebCrypto sign the same bytes and give the same
 test.each<[string, Ed25519]>([
   ['node:crypto', nodeEd25519],
   ['tweetnacl', naclEd25519],
-])('%s refuses a second spelling of a signature, and what is not a key', (_name, implementation) => {
+])('%s refuses a second spelling of a signature, and a text that is not a key', (_name, implementation) => {
   const { publicKey, secretKey } = keyPairFromSeed(new Uint8Array(32).fill(7));
   const message = Uint8Array.of(1);
   const signature = implementation.sign(message, secretKey);
@@ -70,11 +70,11 @@ test.each<[string, Ed25519]>([
   expect(implementation.verify(message, signature.subarray(1), publicKey)).toBe(false);
 });
 
-test('the fast one is taken here', () => {
+test('the fastest implementation is used here', () => {
   expect(ed25519).toBe(nodeEd25519);
 });
 
-test('a key has one text', () => {
+test('a key has exactly one text', () => {
   const { publicKey } = keyPairFromSeed(new Uint8Array(32));
   const text = keyText(publicKey);
   expect(keyBytes(text)).toEqual(publicKey);
@@ -83,7 +83,7 @@ test('a key has one text', () => {
   expect(keyBytes(`${text}A`)).toBeUndefined();
 });
 
-test('a key file is its owner’s alone, is made once, and is not taken where others may read it', () => {
+test('a key file belongs to its owner alone, is made once, and is refused where others may read it', () => {
   const path = join(folder, 'a/key.json');
   const made = ensureKey(path);
   expect(statSync(path).mode & 0o777).toBe(0o600);

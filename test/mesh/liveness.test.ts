@@ -27,15 +27,15 @@ function after(
 
 const isThere = (state: SynchronizerState): boolean => state.members[key] !== undefined;
 
-test('a trainer that computes for a minute without a word lives, while its other thread says so', () => {
+test('a trainer that computes for a minute without a word counts as alive while its pulse says so', () => {
   expect(isThere(after(60_000, { kind: 'alive', key, instance }))).toBe(true);
 });
 
-test('the word of another process under the same key is none of its', () => {
+test('the pulse of another process under the same key does not count', () => {
   expect(isThere(after(SILENT_MS + 1000, { kind: 'alive', key, instance: 'f'.repeat(16) }))).toBe(false);
 });
 
-test('with a pulse that has come regularly, silence on both connections is found within the lapse', () => {
+test('silence on both connections is found within the lapse after a regular pulse', () => {
   const pulsed: SynchronizerEvent = { kind: 'alive', key, instance };
   let state = after(10_000, pulsed);
   const silentAt = (now: number): SynchronizerState => {
@@ -46,7 +46,7 @@ test('with a pulse that has come regularly, silence on both connections is found
   expect(isThere(silentAt(10_000 + LAPSE_MS + TICK_MS))).toBe(false);
 });
 
-test('a process that has just begun may be silent for longer: its pulse says nothing yet', () => {
+test('a process that has just begun may be silent for longer, since its pulse says nothing yet', () => {
   let state = after(1000, { kind: 'alive', key, instance });
   const silentAt = (now: number): SynchronizerState => {
     state = synchronizer(state, { kind: 'tick' }, now).state;
@@ -56,7 +56,7 @@ test('a process that has just begun may be silent for longer: its pulse says not
   expect(isThere(silentAt(1000 + SILENT_MS + TICK_MS))).toBe(false);
 });
 
-test('where a machine lets even the pulse wait for seconds, its silence says less, for a while', () => {
+test('a trainer whose machine delays even the pulse by seconds may be silent for longer, for a while', () => {
   const pulsed: SynchronizerEvent = { kind: 'alive', key, instance };
   /** Pulses so far apart, then silence. @returns after how long it is gone */
   const found = (every: number): number => {
@@ -77,7 +77,7 @@ test('where a machine lets even the pulse wait for seconds, its silence says les
   expect(found(2250)).toBe(9000 + TICK_MS);
 });
 
-test('silent on both connections, it is gone; sooner where its connection broke', () => {
+test('a trainer that is silent on both connections is lost, and sooner where its connection broke', () => {
   expect(isThere(after(SILENT_MS, undefined))).toBe(true);
   expect(isThere(after(SILENT_MS + 1000, undefined))).toBe(false);
   const broken: SynchronizerEvent = { kind: 'disconnected', key };

@@ -38,8 +38,8 @@ const FIRST: readonly (readonly [number, PredictorEvent])[] = [
   [2, { kind: 'loaded', slot: 1, version: 'a' }],
 ];
 
-describe('one after the other', () => {
-  test('who comes before the first weights waits for them', () => {
+describe('a predictor with one event at a time', () => {
+  test('lets a caller that comes before the first weights wait for them', () => {
     const { effects } = told([0, { kind: 'request', request: 7 }], ...FIRST);
     expect(effects).toEqual([
       [],
@@ -49,7 +49,7 @@ describe('one after the other', () => {
     ]);
   });
 
-  test('newer weights take over at once; the old ones are freed when their last request ends', () => {
+  test('uses newer weights at once, and frees the old ones when their last request ends', () => {
     const { state, effects } = told(
       ...FIRST,
       [3, { kind: 'request', request: 1 }],
@@ -64,7 +64,7 @@ describe('one after the other', () => {
     expect(state).toMatchObject({ current: { slot: 3, version: 'b' }, reloads: 1, requests: {} });
   });
 
-  test('the version that is there is not loaded again', () => {
+  test('does not load again the version that it has', () => {
     const { state, effects } = told(
       ...FIRST,
       [600, { kind: 'tick' }],
@@ -75,7 +75,7 @@ describe('one after the other', () => {
     expect(state).toMatchObject({ reloads: 0, failures: 0, lookAt: 601 + LOOK_EVERY_MS });
   });
 
-  test('after failures it looks ever less often, up to a bound, and the old weights answer', () => {
+  test('looks less and less often after failures, up to a bound, while the old weights answer', () => {
     let state = told(...FIRST).state;
     const waits: number[] = [];
     let now = 1000;
@@ -99,7 +99,7 @@ describe('one after the other', () => {
     expect(well.failure).toBeUndefined();
   });
 
-  test('where the first weights cannot be loaded, who waits hears why', () => {
+  test('tells waiting callers why the first weights cannot be loaded', () => {
     const { effects } = told(
       [0, { kind: 'request', request: 1 }],
       [0, { kind: 'tick' }],
@@ -108,13 +108,13 @@ describe('one after the other', () => {
     expect(effects[2]).toEqual([{ kind: 'refuse', request: 1, reason: 'no snapshot' }]);
   });
 
-  test('more than so many do not wait', () => {
+  test('bounds how many callers wait', () => {
     let state = EMPTY_PREDICTOR;
     for (let i = 0; i < MAX_WAITING; i++) state = predictor(state, { kind: 'request', request: i }, 0).state;
     expect(predictor(state, { kind: 'request', request: -1 }, 0).effects).toMatchObject([{ kind: 'refuse' }]);
   });
 
-  test('a load that hangs is given up, and freed when it comes too late', () => {
+  test('gives up a load that hangs, and frees it when it comes too late', () => {
     const { state, effects } = told(
       ...FIRST,
       [600, { kind: 'tick' }],
@@ -126,7 +126,7 @@ describe('one after the other', () => {
     expect(state).toMatchObject({ current: { version: 'a' }, failures: 1 });
   });
 
-  test('closing refuses who waits, lets go on who has begun, and takes nobody', () => {
+  test('refuses waiting callers when it closes, lets running ones finish, and takes no more', () => {
     const { effects } = told(
       ...FIRST,
       [3, { kind: 'request', request: 1 }],
@@ -242,7 +242,7 @@ class World {
   }
 }
 
-test('whatever the weather: each request is settled once, weights stay under it, none are leaked, the newest serve', () => {
+test('each request is settled once, its weights stay, none are leaked, and the newest serve, whatever happens', () => {
   const weather = fc.record({
     seed: fc.nat(1_000_000),
     publish: fc.integer({ min: 100, max: 5000 }),

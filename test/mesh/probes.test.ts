@@ -15,7 +15,7 @@ afterEach(() => {
 
 const [UP, DOWN, DELAY] = [500_000, 1_000_000, 40];
 
-test('uplink, downlink and round trip of an idle trainer are those of its lines at most', async () => {
+test('uplink, downlink and round trip of an idle trainer are at most those of its line', async () => {
   const server = createServer();
   const sockets = new WebSocketServer({ server, perMessageDeflate: false });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
@@ -67,7 +67,7 @@ test('uplink, downlink and round trip of an idle trainer are those of its lines 
   expect(roundTrip).toBeGreaterThanOrEqual(DELAY / 2 - 1);
 }, 60_000);
 
-test('whoever is no trainer is not measured, nor one that may not be now', async () => {
+test('a client that is not a trainer, or may not be one now, is not measured', async () => {
   const probes = new Probes({ may: () => false, measured: () => undefined });
   const socket = {} as WebSocket;
   await expect(probes.grant({ key: 'v', role: 'viewer', socket })).rejects.toMatchObject({ code: 'mesh/forbidden' });
@@ -75,6 +75,6 @@ test('whoever is no trainer is not measured, nor one that may not be now', async
   expect(probes.piece({ socket }, 1000)).toBe(false);
 });
 
-test('a probe is told from border packets and blobs', () => {
+test('a probe is distinguished from border packets and blobs', () => {
   expect(decodeHead(encodeProbe(new Uint8Array(2000)))).toEqual({ kind: PROBE });
 });

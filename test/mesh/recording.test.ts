@@ -30,7 +30,7 @@ function kept(pieces: readonly RecordedPiece[]): RecordedPiece[] {
 }
 
 test.each([1, 2, 3])(
-  'a simulated run with kills of both sides replays to the same effects and state, seed %i',
+  'a simulated run with kills on both sides replays to the same effects and state, seed %i',
   (seed) => {
     const recording = new Recording();
     const made: string[] = [];
@@ -99,14 +99,14 @@ async function logged(limits?: Limits): Promise<{ readonly pieces: RecordedPiece
   return { pieces, size: values.reduce((sum, v) => sum + v.length, 0) };
 }
 
-test('an event log keeps a run through a restart, and replays', async () => {
+test('an event log brings a run through a restart, and replays', async () => {
   const { pieces } = await logged();
   const steps = [...replay(pieces)];
   expect(steps.length).toBeGreaterThan(500);
   expect(steps.filter((s) => s.difference !== undefined)).toEqual([]);
 });
 
-test('it is bounded: what is left begins with a base and replays', async () => {
+test('an event log is bounded: what remains begins with a base and replays', async () => {
   const whole = await logged();
   const bounded = await logged({ kept: 40_000, part: 8_000 });
   expect(whole.size).toBeGreaterThan(80_000);

@@ -38,7 +38,7 @@ function train(log: StretchLog, from: number, to: number): void {
   }
 }
 
-test('the oldest records go when all take more room than they may; the newest stays', async () => {
+test('the oldest records are removed when all take more room than allowed, and the newest stays', async () => {
   const home = ownPath(folder, 'bounded');
   const store = new RecordStore(home);
   store.allow(350_000);
@@ -67,7 +67,7 @@ test('the oldest records go when all take more room than they may; the newest st
   expect(names()).toEqual(['0-2-6.rec']);
 });
 
-test('while the disk has no room a shard waits, and says for what; older records give way first', async () => {
+test('a shard waits while the disk is full, and says for what; older records are removed first', async () => {
   const home = ownPath(folder, 'full');
   mkdirSync(home);
   let free = 1e12;
@@ -91,7 +91,7 @@ test('while the disk has no room a shard waits, and says for what; older records
   expect([rec(2), rec(3)]).toEqual([true, true]);
 });
 
-test('a shard that is closed while the disk is full gives up what is not written', async () => {
+test('a shard that is closed while the disk is full gives up the records that are not written', async () => {
   const home = ownPath(folder, 'leaving');
   mkdirSync(home);
   const log = logIn(new RecordStore(home, () => 0));

@@ -108,7 +108,7 @@ test.each([
   ['pipelined', PIPELINED],
   ['ahead', planOf(3, 1)],
 ] as const)(
-  '%s: every stretch of every shard, before and after a kill, comes out as it was signed',
+  'every stretch of every shard replays %s as it was signed, before and after a kill',
   async (_name, plan) => {
     const { milliseconds } = plan === PIPELINED ? await pipelined() : await recorded(plan);
     const killed = await recorded(plan, { trainers: 4, kills: [{ at: milliseconds * 0.6, trainer: 1 }] });
@@ -125,7 +125,7 @@ test.each([
   },
 );
 
-test('shards of one trainer are done again together, and what went between them is in no record', async () => {
+test('shards of one trainer are repeated together, and frames between them are in no record', async () => {
   const two = await recorded(PIPELINED, { trainers: 2 });
   const beyond = new Map<string, string[]>();
   for (const { trainer, path } of two.records) {
@@ -146,7 +146,7 @@ test('shards of one trainer are done again together, and what went between them 
   }
 });
 
-test('a byte that was changed anywhere, and an end that is not there, are found before anything is computed', async () => {
+test('a changed byte and a missing end of a record are found before anything is computed', async () => {
   const run = await pipelined();
   const path = run.records.map((r) => r.path).find((p) => placeOf(p).shard === 1 && placeOf(p).from === 2) ?? '';
   expect(await replayed(run, [path])).toEqual({ verdict: 'match' });
@@ -216,7 +216,7 @@ test('a trainer that signs what it has not computed is found out', async () => {
   expect(await lied({ totals: { ...said.totals, [sum ?? '']: 1 } })).toMatchObject({ what: 'sums' });
 });
 
-test('what only a verifier knows is not taken from the record: who owned the shards, and what the snapshots had', async () => {
+test('a verifier takes the owners of shards and the snapshots from the mesh, never from the record', async () => {
   const run = await pipelined();
   const paths = run.records.map(({ path }) => path).filter((path) => placeOf(path).shard === 1);
   const behind = paths.find((path) => placeOf(path).from === 2) ?? '';

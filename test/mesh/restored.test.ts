@@ -8,7 +8,7 @@ import { trainHosted } from './hosted.ts';
 
 const NOTHING = { refused: {}, relayedBytes: 0, relayedPackets: 0, connections: 0 };
 
-test('how old the newest snapshot is, is counted from when it was made', async () => {
+test('the age of the newest snapshot counts from when it was made', async () => {
   const train = filledData('thinned', 8, { x: 12, y: 4 }, () => 0.5);
   const plan = shardedPlan(THINNED, 2);
   const { run, milliseconds } = await trainHosted({

@@ -14,7 +14,7 @@ function bytesOf(frame: Frame | undefined): Uint8Array {
 const VALUES = [Float32Array.of(1.5, -2, 3), Float32Array.of(0.25), Float32Array.from({ length: 9 }, (_, i) => i / 8)];
 
 test.each(['f32', 'f16', 'f64'] as const)(
-  'a stretch of %s values is written where it belongs, and nothing else',
+  'a stretch of %s values is written where it belongs, and nothing else is written',
   (codec) => {
     const whole = encodeValues(VALUES, codec);
     const size = CODEC_BYTES[codec];
@@ -29,23 +29,20 @@ test.each(['f32', 'f16', 'f64'] as const)(
   },
 );
 
-test.each(['f32', 'f16', 'f64'] as const)(
-  '%s values are read where they lie, or copied where they cannot be',
-  (codec) => {
-    const whole = encodeValues(VALUES, codec);
-    const lengths = VALUES.map((v) => v.length);
-    const size = CODEC_BYTES[codec];
-    for (const offset of [0, size, 1]) {
-      const bytes = new Uint8Array(whole.length + offset);
-      bytes.set(whole, offset);
-      const found = valuesIn(bytes.subarray(offset), lengths, codec);
-      expect(found).toEqual(decodeValues(whole, lengths, codec));
-      expect(found[0]?.buffer === bytes.buffer).toBe(codec !== 'f16' && offset !== 1);
-    }
-  },
-);
+test.each(['f32', 'f16', 'f64'] as const)('%s values are read in place, or copied where they cannot be', (codec) => {
+  const whole = encodeValues(VALUES, codec);
+  const lengths = VALUES.map((v) => v.length);
+  const size = CODEC_BYTES[codec];
+  for (const offset of [0, size, 1]) {
+    const bytes = new Uint8Array(whole.length + offset);
+    bytes.set(whole, offset);
+    const found = valuesIn(bytes.subarray(offset), lengths, codec);
+    expect(found).toEqual(decodeValues(whole, lengths, codec));
+    expect(found[0]?.buffer === bytes.buffer).toBe(codec !== 'f16' && offset !== 1);
+  }
+});
 
-test('a pool gives memory back by its length, large packets alone, and whole ones', () => {
+test('a pool returns memory by its length, and holds large whole packets only', () => {
   const pool = new PacketPool();
   const packet = pool.take(4096);
   pool.give(packet);
@@ -59,7 +56,7 @@ test('a pool gives memory back by its length, large packets alone, and whole one
   expect(pool.take(4096).byteOffset).toBe(0);
 });
 
-test('packets that have left, and plain ones that were consumed, are written again for the next frames', () => {
+test('memory of packets that were sent, and of plain ones that were consumed, is written again by the next frames', () => {
   const { a, b, rekey } = ends();
   const { fromA, fromB } = rekey(0);
   const answers = fromA.flatMap((packet) => b.receive(packet).packets);
@@ -87,7 +84,7 @@ test('packets that have left, and plain ones that were consumed, are written aga
   expect(made).toBe(2);
 });
 
-test('packets are hashed when it is asked for, in their order, and wait no longer than a few', () => {
+test('packets are hashed on demand and in order, and only a few of them wait', () => {
   const packets = Array.from({ length: 20 }, (_, i) => Uint8Array.of(i, 1, 2));
   const place = { run: 'r', term: 1, from: 0, to: 1, call: 0 };
   const [late, early] = [new CallPackets(place), new CallPackets(place)];

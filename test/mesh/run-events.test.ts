@@ -98,7 +98,7 @@ describe('a reader of events', () => {
     expect(read).toEqual({ sequence: 1, record, event: EXAMPLES.epoch });
   });
 
-  test('passes on what only another version knows', async () => {
+  test('passes on events that only another version knows', async () => {
     const record = { sequence: 1, time: 5, event: 'audited' };
     expect(await askLog(answering([record]), 'r', 1)).toEqual([{ sequence: 1, record, event: undefined }]);
   });
@@ -116,7 +116,7 @@ describe('a reader of events', () => {
     });
   });
 
-  test('says what is wrong', () => {
+  test('says what is wrong with an event', () => {
     expect(readRunEvent({ event: 'error', code: 1, message: '' })).toEqual({
       problem: 'error/code must be string',
     });

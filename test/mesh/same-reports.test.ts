@@ -96,7 +96,7 @@ const alike = (report: EpochReport) => ({
   validation: close(report.validation ?? Number.NaN),
 });
 
-test('two epochs of sequences in three shards give the same fields, numbers and weights', async () => {
+test('two epochs of sequences in three shards give the fields, numbers and weights of one machine', async () => {
   const plan = planOf(3);
   const here = await trainHere(plan, data, 2);
   const there = await hosted({ plan });
@@ -114,7 +114,7 @@ test('two epochs of sequences in three shards give the same fields, numbers and 
   expect(numbers(there.states)).toEqual(numbers(here.weights));
 });
 
-test('a trainer dies, another takes its shard: what the model remembers is not a lie', async () => {
+test('a shard that another trainer takes over has the memory that the model had', async () => {
   const plan = planOf(2);
   const undisturbed = await hosted({ plan, epochs: 1 });
   const expected = { phase: 'done', excluded: [], checked: 'recomputed' };
@@ -124,12 +124,12 @@ test('a trainer dies, another takes its shard: what the model remembers is not a
   expect(killed.run?.rows.map(timeless)).toEqual(undisturbed.run?.rows.map(timeless));
 });
 
-test('checked by others, the validation is computed again with the checks', async () => {
+test('a validation is computed again with the checks where others check them', async () => {
   const { run } = await hosted({ plan: planOf(2), epochs: 1, trainers: 4, checking: 'not-here' });
   expect(run).toMatchObject({ phase: 'done', checked: 'by-others', excluded: [] });
 });
 
-test('asked to stop, no sequence is cut in two', async () => {
+test('a run that is asked to stop cuts no sequence in two', async () => {
   const plan = planOf(2);
   const { milliseconds } = await hosted({ plan, epochs: 1 });
   for (const share of [0.3, 0.4]) {
@@ -139,7 +139,7 @@ test('asked to stop, no sequence is cut in two', async () => {
   }
 });
 
-test('a check that is not finite fails, as on one machine, and the training goes on', async () => {
+test('a check that is not finite fails as on one machine, and the training goes on', async () => {
   const plan = built(2, MODEL.replace('read y = y\n', 'read y = log(y - 1000)\n'));
   const here = await trainHere(plan, data, 2);
   const there = await hosted({ plan });
@@ -152,7 +152,7 @@ test('a check that is not finite fails, as on one machine, and the training goes
   ]);
 });
 
-test('a validation that was claimed wrongly is found out', async () => {
+test('a false claim about a validation is found', async () => {
   const plan = planOf(2);
   const { run, log } = await hosted({
     ...{ plan, epochs: 1 },
@@ -187,7 +187,7 @@ const EXAMPLES = ['digits.pcn', 'fan_out.pcn', 'sequence.pcn'];
 const examples = EXAMPLES.flatMap((file) => smallStaged(file, 3).slice(0, 1));
 
 test.each(examples.map(({ name, staged }) => [name, staged] as const))(
-  'two batches of %s, small: one machine, two shards and a mesh report alike',
+  'one machine, two shards and a mesh report alike for two batches of %s, made small',
   async (_, staged) => {
     const plan = builtPlan(staged, { shards: 2 });
     const drawn = noiseFor(plan, 2 * (staged.task?.batch ?? 1) + 1);
@@ -202,7 +202,7 @@ test.each(examples.map(({ name, staged }) => [name, staged] as const))(
   },
 );
 
-test('a field, a node or a number that is missing or another one is found', () => {
+test('a field, a node or a number that is missing or different is found', () => {
   const one: EpochReport = {
     ...{ epoch: 1, energy: 2, accuracy: null, seconds: 1, samplesPerSecond: 1, validation: 0.5, leftOut: 1 },
     energyByNode: { h: 2 },

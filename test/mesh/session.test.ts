@@ -43,7 +43,7 @@ describe('the handshake', () => {
     expect(JSON.stringify(third.proof)).not.toContain(INVITE.secret);
   });
 
-  test('refuses another key than the one pinned, a signature of someone else, an old proof', () => {
+  test('refuses a key other than the pinned one, the signature of another key, and an old proof', () => {
     const { first, second, third } = connect();
     expect(prove(first, second.challenge, dialler, stranger.publicKey)).toBe('another key');
     const forged = challenge(first, stranger, seeded(6));
@@ -60,7 +60,7 @@ describe('the handshake', () => {
     expect(accept(second.session, unknown, listener.publicKey, inviteKey)).toEqual({ badInvite: true });
   });
 
-  test('refuses what has no canonical form, and does not throw', () => {
+  test('refuses values without a canonical form, and does not throw', () => {
     const first = hello('viewer', dialler, seeded(1));
     const deep = JSON.parse(`${'['.repeat(5000)}${']'.repeat(5000)}`) as unknown;
     for (const news of [Number.POSITIVE_INFINITY, JSON.parse('1e999'), '\ud800', { '\udc00': 1 }, deep]) {
@@ -90,7 +90,7 @@ describe('a control message', () => {
     for (let i = 0; i < 3; i++) expect(to.open(from.seal(BEAT))).toMatchObject(BEAT);
   });
 
-  test('is refused a second time, out of turn, in another session, by another reader', () => {
+  test('is refused a second time, out of order, in another session, and by another reader', () => {
     const { from, to } = envelopes();
     const [one, two] = [from.seal(BEAT), from.seal(BEAT)];
     expect(to.open(two)).toBe('sequence');
@@ -102,7 +102,7 @@ describe('a control message', () => {
     expect(to.open(two)).toMatchObject(BEAT);
   });
 
-  test('is refused where anything of it was changed, and takes unknown fields where they are signed', () => {
+  test('is refused where any part of it was changed, and takes unknown fields where they are signed', () => {
     const { from, to } = envelopes();
     const text = from.seal({ ...BEAT, news: 'later' } as Message);
     for (const changed of [text.replace('"refused":0', '"refused":1'), text.replace('later', 'never')])
@@ -119,7 +119,7 @@ describe('a control message', () => {
     ).toBe('sequence');
   });
 
-  test('can be sealed whatever others have put into it, and is not numbered where it is too long', () => {
+  test('can be sealed whatever others have put into it, and takes no number where it is too long', () => {
     const { from, to } = envelopes();
     const answer = { energy: Number.POSITIVE_INFINITY, reason: 'cut \ud83d'.slice(0, 5), rate: Number.NaN };
     expect(to.open(from.seal({ type: 'answer', id: 1, answer }))).toMatchObject({
@@ -129,7 +129,7 @@ describe('a control message', () => {
     expect(to.open(from.seal(BEAT))).toMatchObject(BEAT);
   });
 
-  test('damaged in any way never ends the program and has no effect', () => {
+  test('never ends the program and has no effect, however it is damaged', () => {
     const { from, to } = envelopes();
     const text = from.seal(BEAT);
     const damage = fc.record({ at: fc.nat(text.length - 1), cut: fc.nat(9), add: fc.string({ maxLength: 9 }) });

@@ -65,7 +65,7 @@ const outcome = ({ run, states }: HostedResult) => ({
   rows: run?.rows.map((row) => ({ ...row, seconds: 0, samplesPerSecond: 0 })),
 });
 
-test('an epoch makes one snapshot, and whoever dies in its evaluations, every batch counts once', async () => {
+test('a short epoch makes one snapshot, and counts every batch once, whichever trainer dies in its evaluations', async () => {
   const undisturbed = await trained();
   const perEpoch = undisturbed.run ? callsPerEpoch(undisturbed.run.deployment) : 0;
   expect(perEpoch).toBeGreaterThan(2 * BATCHES);

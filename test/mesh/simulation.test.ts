@@ -12,14 +12,14 @@ function options(seed: number, more: Partial<SimulationOptions> = {}): Simulatio
   return { deployment: chain(50, 40, 3, 10), nodes: 200, seed, faults: CHURN, call: 30, until: 180_000, ...more };
 }
 
-test('with nothing wrong it ends, in one term of owners', () => {
+test('a training without faults ends in the first term', () => {
   const faults = { latency: 20, jitter: 0, loss: 0 };
   const result = simulate(options(1, { faults, deployment: chain(8, 20, 2, 5), nodes: 8 }));
   expect(result).toMatchObject({ phase: 'done', kills: 0, violations: [] });
   expect(result.epochs).toBeLessThanOrEqual(9);
 });
 
-test('with batches that begin ahead it ends sooner, however trainers come and go', () => {
+test('a training with batches ahead ends sooner, however trainers come and go', () => {
   const begun = { schedule: 'pipelined', microbatches: 2, ahead: 1 } as const;
   const faults = { latency: 20, jitter: 0, loss: 0 };
   const [ahead, plain] = [begun, {}].map((more) =>
@@ -57,14 +57,14 @@ describe('the borders of a plan', () => {
     expect(bordersSaid(undefined)).toEqual([1, 2, 2, 2, 1]);
   });
 
-  test('decide how long a training takes: who waits for nobody is done sooner', () => {
+  test('decide how long a training takes: shards that wait for no frame end sooner', () => {
     const time = (borders: readonly (readonly number[])[]): number =>
       simulate(options(1, { faults, deployment: chain(5, 20, 2, 5), nodes: 5, borders })).time;
     expect(time(star.map(() => []))).toBeLessThan(time(star));
   });
 });
 
-test('a training waits on the way of frames less with microbatches in flight', () => {
+test('a training with several microbatches in flight waits less for frames on their way', () => {
   const faults = { latency: 20, jitter: 0, loss: 0 };
   // No trainer has room for both shards.
   const needs = [0, 1].map(() => ({ memory: 0.9e12, flops: 1, bytes: 1 }));
@@ -77,21 +77,21 @@ test('a training waits on the way of frames less with microbatches in flight', (
   expect(four?.time).toBeLessThan(0.9 * (one?.time ?? 0));
 });
 
-test('shards of one trainer hand their frames over, and it ends', () => {
+test('shards of one trainer hand their frames over directly, and the training ends', () => {
   const faults = { latency: 20, jitter: 0, loss: 0 };
   const ended = simulate(options(1, { faults, deployment: chain(6, 20, 2, 5), nodes: 2 }));
   expect(ended).toMatchObject({ phase: 'done', violations: [] });
 });
 
-test('the same seed gives the same trace, another one another', () => {
+test('the same seed gives the same trace, and another seed another', () => {
   const small = { nodes: 20, until: 40_000, deployment: chain(6, 20, 2, 5) };
   const [a, b, c] = [simulate(options(3, small)), simulate(options(3, small)), simulate(options(4, small))];
   expect(b).toEqual(a);
   expect(c.trace).not.toBe(a.trace);
 });
 
-describe('200 trainers with churn', () => {
-  test.each(Array.from({ length: SEEDS }, (_, i) => i + 1))('keep every invariant with seed %i', (seed) => {
+describe('a mesh of 200 trainers with churn', () => {
+  test.each(Array.from({ length: SEEDS }, (_, i) => i + 1))('keeps every invariant with seed %i', (seed) => {
     const result = simulate(options(seed));
     expect(result.kills).toBeGreaterThan(20);
     expect(result.violations, `seed ${seed}`).toEqual([]);
@@ -99,7 +99,7 @@ describe('200 trainers with churn', () => {
   });
 });
 
-describe('a predictor that is asked while the mesh comes and goes', () => {
+describe('a predictor of a mesh whose trainers come and go', () => {
   const often = { ...CHURN, loss: 0.005, lives: 20_000, synchronizerLives: 15_000 };
   const served = (seed: number) =>
     simulate(
@@ -107,7 +107,7 @@ describe('a predictor that is asked while the mesh comes and goes', () => {
     );
 
   test.each(Array.from({ length: SEEDS }, (_, i) => i + 1))(
-    'seed %i: every request gets one answer or one reason',
+    'gives every request one answer or one reason, with seed %i',
     (seed) => {
       const { violations, served: found } = served(seed);
       expect(violations, `seed ${seed}`).toEqual([]);
@@ -120,7 +120,7 @@ describe('a predictor that is asked while the mesh comes and goes', () => {
     },
   );
 
-  test('the training goes as without it, and the same seed gives the same answers', () => {
+  test('leaves the training as it is without a predictor, and gives the same answers for the same seed', () => {
     const [a, b] = [served(5), served(5)];
     expect(b).toEqual(a);
     const alone = simulate(options(5, { nodes: 12, until: 120_000, faults: often, deployment: chain(8, 60, 20, 10) }));

@@ -52,24 +52,27 @@ test.each([
   [1, 2, 2],
   [3, 999, 1000],
   [400, 1, 3],
-])('%i runs of %i shards, %i trainers: every page fits, and together they are all of it', async (...size) => {
-  const state = stateOf(...size);
-  const session = { id: new Uint8Array(32), role: 'viewer' as const, peer: seeded(1) };
-  let pages = 0;
-  const link = {
-    ask: async (question: unknown) => {
-      const page = statusPage(state, COUNTERS, (question as { from?: number }).from);
-      const sealed = new Envelopes(session, keyPairFromSeed(seeded(2))).seal({ type: 'answer', id: 1, answer: page });
-      expect(Buffer.byteLength(sealed)).toBeLessThan(MAX_MESSAGE_BYTES);
-      pages++;
-      return JSON.parse(JSON.stringify(page)) as unknown;
-    },
-  };
-  expect(await askStatus(link)).toEqual(JSON.parse(JSON.stringify(meshStatus(state, COUNTERS))));
-  expect(pages > 1).toBe(size[0] >= 3);
-});
+])(
+  'every page fits a message, and together the pages are the whole status: %i runs of %i shards, %i trainers',
+  async (...size) => {
+    const state = stateOf(...size);
+    const session = { id: new Uint8Array(32), role: 'viewer' as const, peer: seeded(1) };
+    let pages = 0;
+    const link = {
+      ask: async (question: unknown) => {
+        const page = statusPage(state, COUNTERS, (question as { from?: number }).from);
+        const sealed = new Envelopes(session, keyPairFromSeed(seeded(2))).seal({ type: 'answer', id: 1, answer: page });
+        expect(Buffer.byteLength(sealed)).toBeLessThan(MAX_MESSAGE_BYTES);
+        pages++;
+        return JSON.parse(JSON.stringify(page)) as unknown;
+      },
+    };
+    expect(await askStatus(link)).toEqual(JSON.parse(JSON.stringify(meshStatus(state, COUNTERS))));
+    expect(pages > 1).toBe(size[0] >= 3);
+  },
+);
 
-test('what is left out of a page is counted', () => {
+test('parts that are left out of a page are counted', () => {
   const state = stateOf(2, 999, 10);
   const first = statusPage(state, COUNTERS);
   const told = first.runs.reduce((sum, run) => sum + 1 + run.shards.length, 0) + first.trainers.length;
@@ -77,7 +80,7 @@ test('what is left out of a page is counted', () => {
   expect(first.next).toBe(told);
 });
 
-test('whoever says no status, or never comes to an end, is not believed', async () => {
+test('a mesh whose answer is not a status, or never ends, is refused', async () => {
   for (const answer of [null, 3, {}, { runs: [{}] }, { ...statusPage(stateOf(1, 1, 1), COUNTERS), trainers: 'all' }])
     await expect(askStatus({ ask: async () => answer })).rejects.toMatchObject({ code: 'mesh/answer' });
   let asked = 0;

@@ -41,7 +41,7 @@ const steady = {
   },
 };
 
-test('its bytes, their name and its hash are those of the state as a whole', async () => {
+test('a streamed state has the bytes, the name and the hash of the whole state', async () => {
   const whole = await saveStates(steady as never, states);
   const streamed = StreamedState.of(steady, states, 1);
   const bytes = await joined(streamed?.pieces() as never);
@@ -50,7 +50,7 @@ test('its bytes, their name and its hash are those of the state as a whole', asy
   expect(await streamed?.hashes(false)).toEqual({ hash: stateHash(whole), blob: '', bytes: bytes.length });
 });
 
-test('one tensor is asked for when all before it was taken', async () => {
+test('a tensor is asked for only when all before it were taken', async () => {
   const device = deviceOf();
   const pieces = StreamedState.of(device, states, 1)?.pieces();
   expect((await pieces?.next())?.length).toBeGreaterThan(0);
@@ -60,12 +60,12 @@ test('one tensor is asked for when all before it was taken', async () => {
   expect(device.asked).toHaveLength(1);
 });
 
-test('a small state, and one in another precision, go another way', async () => {
+test('a small state, and one in another precision, is not streamed', async () => {
   expect(StreamedState.of(steady, states)).toBeUndefined();
   expect(await StreamedState.of(deviceOf('F64'), states, 1)?.hashes()).toBeUndefined();
 });
 
-test('where the device begins anew, nothing more of the state is sent', async () => {
+test('a device that begins anew is sent no more of the state', async () => {
   let holds = true;
   const sent: number[] = [];
   const socket = {
@@ -81,7 +81,7 @@ test('where the device begins anew, nothing more of the state is sent', async ()
   expect(sent).toHaveLength(2);
 });
 
-test('what a state is restored from lies in memory once, and the device is sent one tensor at a time', async () => {
+test('a state that is restored is in memory once, and the device is sent one tensor at a time', async () => {
   const bytes = new Uint8Array(encodeState(await saveStates(steady as never, states)));
   const state = decodeState(bytes);
   const tensors = [...state.parameters, ...state.auxiliary];
@@ -112,7 +112,7 @@ describe('a part that comes in pieces', () => {
     for (const id of kept) expect(written.get(id)).toEqual(await steady.read(id));
   });
 
-  test('is refused where it is shorter, of other states, or not of its name', async () => {
+  test('is refused where it is shorter, has other states, or does not match its name', async () => {
     const bytes = await part();
     const code = { code: 'mesh/blob-damaged' };
     await expect(given(bytes.slice(0, -8))).rejects.toMatchObject(code);
@@ -122,7 +122,7 @@ describe('a part that comes in pieces', () => {
   });
 });
 
-test('a blob for the disk is written as it comes, and nothing of a wrong one stays', () => {
+test('a blob for the disk is written as it comes, and a wrong one leaves nothing', () => {
   const folder = temporaryFolder();
   const cache = new BlobCache(folder);
   const bytes = new Uint8Array(600_000).fill(7);
@@ -143,7 +143,7 @@ test('a blob for the disk is written as it comes, and nothing of a wrong one sta
   ]);
 });
 
-test('a large state counts once for snapshots, with two of its tensors; a small one four times', () => {
+test('a large state counts once for snapshots, with two of its tensors; a small one counts four times', () => {
   const wide = (size: number): State[] =>
     [1, 2, 3].map((n) => ({ id: `w${n}`, shape: [size], role: 'parameter', init: zero }));
   expect(snapshotBytes(wide(4e6), 4)).toBe(4 * 4e6 * (3 + 2));

@@ -114,7 +114,7 @@ function smallThings(): Record<string, unknown> {
   return { merkle: { leaves: ['a', 'b', 'c'], root: hex(rootOf(leaves)) }, halves };
 }
 
-test('handshake, message, border and codecs are as the vectors have them', () => {
+test('handshake, message, border and codecs give the bytes of the test vectors', () => {
   const made = {
     format: 'nmc-wire-vectors-1',
     handshake: handshake(),

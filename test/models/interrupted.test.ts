@@ -17,7 +17,7 @@ function repository(): string {
   return root;
 }
 
-test('an interrupted measurement ends with 130, and keeps what it tried', async () => {
+test('an interrupted measurement exits with 130, and keeps what it has tried', async () => {
   const root = repository();
   const outfile = join(root, 'accept.mjs');
   await bundleProgram(join(ROOT, 'test/acceptance/run.ts'), outfile);
