@@ -86,7 +86,7 @@ function transfers(bounds: Partial<BlobBounds>): BlobTransfers {
 
 const settled = () => new Promise((resolve) => setTimeout(resolve, 30));
 
-test('gets of one key wait for each other, those of others do not wait for them', async () => {
+test('gets of one key wait for each other, and gets of others do not wait for them', async () => {
   const hash = await backplane.putBlob(new Uint8Array(600_000).fill(1));
   const blobs = transfers({ gets: 2, allGets: 3, waitingGets: 5 });
   const [greedy, other] = [new Peer('greedy'), new Peer('other')];
@@ -108,7 +108,7 @@ test('gets of one key wait for each other, those of others do not wait for them'
   expect(other.state.sent).toBe(3);
 });
 
-test('a key keeps so many bytes, and has them back when they are removed', async () => {
+test('a key may store a bounded number of bytes, and gets the room back when they are removed', async () => {
   const blobs = transfers({ storedBytes: 1000 });
   const [greedy, other] = [new Peer('greedy'), new Peer('other')];
   const bring = async (peer: Peer, fill: number, size: number): Promise<string> => {
@@ -134,7 +134,7 @@ test('a key keeps so many bytes, and has them back when they are removed', async
   expect(greedy.answers).toHaveLength(2);
 });
 
-test('announcements take no memory and are bounded; what was not finished leaves nothing', async () => {
+test('announcements take no memory and are bounded, and a blob that was not finished leaves nothing', async () => {
   const blobs = transfers({ announced: 3, blobBytes: 1e9, storedBytes: 1e12 });
   const peer = new Peer('greedy');
   for (let i = 0; i < 5; i++) blobs.put(peer, i, String(i).repeat(64), 1e9);
@@ -151,7 +151,7 @@ test('announcements take no memory and are bounded; what was not finished leaves
   expect(await backplane.listBlobs()).toEqual([]);
 });
 
-test('a file that is made for a connection that has ended, or that has begun anew, is given up', async () => {
+test('a file for a connection that has ended or started again is given up', async () => {
   const slow: Backplane = {
     ...backplane,
     writeBlob: async (hash, bytes) => {

@@ -65,7 +65,7 @@ test.each<[string, () => void]>([
       bent.windows = true;
     },
   ],
-])('%s: the liar is excluded by its own signatures, the weights are those without it', async (_, lie) => {
+])('%s excludes the liar by its own signatures, and the weights are those without the lie', async (_, lie) => {
   const expected = await honest;
   expect(expected.run).toMatchObject({ phase: 'done', term: 1, excluded: [] });
   expect(expected.run?.owners).toContain(liarKey);
@@ -79,7 +79,7 @@ test.each<[string, () => void]>([
 test.each<[string, Partial<Message & { type: 'dispute' }>, string[]]>([
   ['evidence that it has made up convicts it', { what: 'root', evidence: madeUp() }, [liarKey]],
   ['one without evidence excludes nobody', { what: 'border' }, []],
-])('a false accusation: %s, and the weights are those without it', async (_, said, excluded) => {
+])('a false accusation leaves the weights as they are: %s', async (_, said, excluded) => {
   const expected = await honest;
   let accused = false;
   const { run, states } = await trained({

@@ -43,7 +43,7 @@ async function look(port: number, trusted?: string): Promise<Outcome> {
   return nmc(['status', '--mesh', mesh], { cwd: folder, env: pinned });
 }
 
-test('a certificate that cannot be trusted is named, with what to do', async () => {
+test('a certificate that cannot be trusted is named, with the repair', async () => {
   const expired = file('expired.pem', EXPIRED_CERTIFICATE);
   const elsewhere = file('elsewhere.pem', ELSEWHERE_CERTIFICATE);
   const outcomes = await Promise.all([
@@ -60,7 +60,7 @@ test('a certificate that cannot be trusted is named, with what to do', async () 
   expect(other).toMatch(/mesh\/certificate.*is for another host/);
 }, 60_000);
 
-test('a certificate that signs itself is pinned as the message says, and plain ws is named too', async () => {
+test('a self-signed certificate is pinned as the message says, and a plain ws address is named, too', async () => {
   const cert = file('cert.pem', TEST_CERTIFICATE);
   const key = file('key.pem', TEST_CERTIFICATE_KEY);
   const started = async (...options: string[]): Promise<number> =>

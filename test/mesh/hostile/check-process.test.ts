@@ -14,7 +14,7 @@ afterAll(async () => {
   removeFolder(folder);
 });
 
-test('a model that does not fit is not begun', async () => {
+test('a model that does not fit is not started', async () => {
   const deployment = checkedChain();
   const large = { ...deployment, needs: deployment.needs.map((need) => ({ ...need, memory: 1e12 })) };
   expect(await checker.check({ deployment: large, parts: [] })).toMatchObject({
@@ -22,7 +22,7 @@ test('a model that does not fit is not begun', async () => {
   });
 });
 
-test('a process that ends leaves a reason, each time anew', async () => {
+test('a process that ends leaves a reason, and the next check starts a new one', async () => {
   for (let i = 0; i < 2; i++)
     // From source there is no such process: it ends before it has said a word.
     expect(await checker.check({ deployment: checkedChain(), parts: [] })).toEqual({
@@ -30,7 +30,7 @@ test('a process that ends leaves a reason, each time anew', async () => {
     });
 });
 
-test('after its end nothing begins any more', async () => {
+test('a check process that was closed starts nothing more', async () => {
   await checker.close();
   expect(await checker.check({ deployment: checkedChain(), parts: [] })).toEqual({
     problem: 'the synchronizer is closing',

@@ -20,7 +20,7 @@ afterEach(() => {
   removeFolder(folder);
 });
 
-test('a synchronizer goes on when its clock is set back by a day or put forward by two', async () => {
+test('a synchronizer goes on when its clock is set back by a day or ahead by two', async () => {
   const node = await SynchronizerNode.open({
     keys: keyPairFromSeed(seeded(9)),
     backplane: embeddedBackplane(folder),

@@ -194,8 +194,8 @@ const OWN = deployment.needs.map(({ reads }, shard) => [
   `part ${shard}`,
 ]);
 
-describe('of a run on two trainers', () => {
-  test('each gets what its shards name, an idle one nothing, an operator all', async () => {
+describe('the columns of a run on two trainers', () => {
+  test('reach each trainer as its shards name them, an idle trainer not at all, and an operator whole', async () => {
     // The two halves have no column in common: the test would show nothing otherwise.
     const columns = OWN.map((names) => names.filter((n) => n.startsWith('train')).join());
     expect(columns.sort()).toEqual(['train x', 'train y']);
@@ -209,7 +209,7 @@ describe('of a run on two trainers', () => {
     expect(await gets(await connect(FIRST, 'viewer'), ALL)).toEqual([]);
   });
 
-  test('none asks what there is, and each brings only what can be a part of its shards', async () => {
+  test('are never searched for by trainers, which bring only what can be a part of their shards', async () => {
     const [first, idle] = [await connect(FIRST), await connect(IDLE)];
     const forbidden = { code: 'mesh/forbidden' };
     for (const link of [first, idle])
@@ -223,7 +223,7 @@ describe('of a run on two trainers', () => {
     expect(await gets(first, { bytes: hashOf(bytes) })).toEqual([]);
   });
 
-  test('who takes over a shard gets what it names, and who has lost it no more', async () => {
+  test('reach a trainer that takes over a shard, and no longer the one that lost it', async () => {
     const second = await connect(SECOND);
     const operator = await connect(OPERATOR, 'operator');
     await operator.ask({ what: 'revoke', key: textOf(IDLE) });

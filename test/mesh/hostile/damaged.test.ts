@@ -38,14 +38,14 @@ function storedRun(parts: readonly (readonly string[])[], phase: Phase = 'prepar
   };
 }
 
-describe('the state machine', () => {
+describe('the synchronizer', () => {
   const two = [
     ['p', 'q'],
     ['r', 's'],
   ];
   const run = (phase: Phase, parts = two): RunState => runFrom(storedRun(parts, phase), 0);
 
-  test('goes on from the manifest before, or from the beginning, and says so', () => {
+  test('goes on from the manifest before a damaged one, or from the beginning, and says so', () => {
     const first = withoutManifest(run('preparing'), 20);
     expect(first?.run.manifests.map((m) => m.calls)).toEqual([10]);
     expect(first?.run.rows.map((r) => r.epoch)).toEqual([1]);
@@ -57,7 +57,7 @@ describe('the state machine', () => {
     expect(second && withoutManifest(second.run, 10)).toBeUndefined();
   });
 
-  test('gives shards out again where somebody needs what was lost, and lets others compute on', () => {
+  test('assigns shards again where one needs what was lost, and lets other runs compute on', () => {
     const stepped = (phase: Phase) =>
       synchronizer(
         { ...emptySynchronizer(0), runs: { 'chain-1': run(phase) } },
@@ -81,7 +81,7 @@ function flip(path: string): void {
 
 const blobPath = (backplane: string, hash: string): string => join(backplane, 'blobs', hash.slice(0, 2), hash);
 
-test('a synchronizer that begins looks at what active runs go on from, and one that serves at what it sends', async () => {
+test('a synchronizer checks at its start what active runs go on from, and a blob before it sends it', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'nmc-damaged-'));
   afterAll(() => removeFolder(folder));
   const before = embeddedBackplane(folder);
@@ -118,7 +118,7 @@ test('a synchronizer that begins looks at what active runs go on from, and one t
   await node.close();
 });
 
-test('a record of a run that cannot be read is set aside and named, and the others go on', async () => {
+test('a record of a run that cannot be read is set aside and named, and the other runs go on', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'nmc-damaged-'));
   afterAll(() => removeFolder(folder));
   const before = embeddedBackplane(folder);
@@ -150,7 +150,7 @@ test('a record of a run that cannot be read is set aside and named, and the othe
   await after.close();
 });
 
-test('a plan that is lost, is not a plan or has no program is told of, and stops no synchronizer', async () => {
+test('a plan that is lost, is not a plan or has no program is reported, and stops no synchronizer', async () => {
   const keys = keyPairFromSeed(seeded(3));
   const deployment = { ...chain(2, 10, 9, 10), plan: [{ path: 'plan.json', blob: 'a'.repeat(64), bytes: 1 }] };
   const place = { run: deployment.run, term: 1, shard: 0, calls: 10 };
@@ -164,12 +164,12 @@ test('a plan that is lost, is not a plan or has no program is told of, and stops
   }
 });
 
-describe('with real trainers', () => {
+describe('a run with real trainers', () => {
   const folder = temporaryFolder();
   const mesh = new TestMesh(folder);
   afterAll(() => mesh.kill());
 
-  test('the run ends with the weights that it would have had', async () => {
+  test('ends with the weights that it would have had without the damage', async () => {
     const model = writeTiny(folder, { epochs: 2 });
     const size = ['--limit', '160', '--epochs', '16'];
     const alone = nmc(['train', model, ...size, '--shards', '2', '--out', 'local', '--json'], { cwd: folder });

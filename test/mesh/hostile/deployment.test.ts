@@ -23,7 +23,7 @@ const first = image.blobs[0] ?? deployment.plan[0];
 if (!first) throw new Error('it has no blob');
 const twice = [...deployment.plan, ...deployment.plan.slice(1, 2)];
 
-test('what our own compiler makes is sound', () => {
+test('a deployment of our own compiler is sound', () => {
   expect(deploymentProblem(deployment)).toBeUndefined();
 });
 
@@ -45,11 +45,11 @@ test.each([
   ['a column twice', trained({ columns: [image, image] })],
   ['two sizes of a blob', changed({ statistics: [{ field: 'image', mean: { ...first, bytes: 4 }, scale: 1 }] })],
   ['plan files without end', changed({ plan: deployment.plan.map((f) => ({ ...f, bytes: 2 ** 31 })) })],
-])('refused: %s', (_, value) => {
+])('a deployment is refused with %s', (_, value) => {
   expect(deploymentProblem(value)).toEqual(expect.any(String));
 });
 
-test('whatever comes as a deployment is refused in words, and never throws', () => {
+test('any value that comes as a deployment is accepted or refused in words, and never throws', () => {
   fc.assert(
     fc.property(fc.anything({ maxDepth: 3 }), fc.constantFrom(...Object.keys(deployment)), (value, key) => {
       const problem = deploymentProblem({ ...deployment, [key]: value });
@@ -63,7 +63,7 @@ test('whatever comes as a deployment is refused in words, and never throws', () 
   expect(readDeployment(bytes, deployment.run)).toEqual(deployment);
 });
 
-describe('memory is counted before the first byte', () => {
+describe('memory', () => {
   const file = deployment.plan.find((f) => f.path.endsWith('program.txt'));
   const program = parseProgram(new TextDecoder().decode(made.blobs.get(file?.blob ?? '')));
   const opened = { schedule: wholeSchedule(program), states: program.states, memory: 1000 };
@@ -80,7 +80,7 @@ describe('memory is counted before the first byte', () => {
     return { fetched, ledger, at, done: fetchPlan(at, record, { ledger, blob, openPlan, device: referenceDevice }) };
   };
 
-  test('a blob that is named 800 times takes the room of 800', async () => {
+  test('is counted 800 times for a blob that is named 800 times', async () => {
     const often = trained({
       length: 800 * deployment.train.length,
       columns: deployment.train.columns.map((c) => ({
@@ -97,13 +97,13 @@ describe('memory is counted before the first byte', () => {
     await fetching(deployment, 20e6).done;
   });
 
-  test('a plan that is too large is not fetched', async () => {
+  test('is counted before a plan is fetched, and one that is too large is not', async () => {
     const { fetched, done } = fetching(deployment, sumOfNeeds(planNeeds(deployment)) - 1);
     await expect(done).rejects.toThrow('the files of the plan');
     expect(fetched).toEqual([]);
   });
 
-  test('all shards of a process count together, and give back what they held', async () => {
+  test('is counted for all shards of a process together, and freed when they close', async () => {
     const { ledger, at, done } = fetching(deployment, Number.MAX_SAFE_INTEGER);
     await done;
     const one = ledger.bytes;
@@ -116,14 +116,14 @@ describe('memory is counted before the first byte', () => {
     expect(ledger.bytes).toBe(0);
   });
 
-  test('a part of a snapshot is no longer than its states', () => {
+  test('of a part of a snapshot is bounded by its states', () => {
     const part = tinyPart(made);
     expect(part.length).toBeLessThanOrEqual(mostPartBytes(program.states));
     expect(mostPartBytes(program.states)).toBeLessThan(8 * part.length);
   });
 });
 
-test('room for a blob is made for what was agreed, not for what is said', () => {
+test('memory for a blob is reserved by its agreed length, not by the length that the sender says', () => {
   expect(() => boundedCount(2 ** 31, 100, 'a blob')).toThrow('a blob: 2147483648 is more than 100');
   for (const count of [-1, 0.5, Number.NaN, Number.POSITIVE_INFINITY, 2 ** 60])
     expect(() => boundedCount(count, Number.POSITIVE_INFINITY, 'a size')).toThrow('a size');

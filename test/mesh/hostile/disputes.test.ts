@@ -108,7 +108,7 @@ const signed = (call: number, direction: number, leaves: readonly Uint8Array[], 
 describe('a reader', () => {
   const lie = fc.constantFrom(Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY, 1e30, -2e12);
 
-  test('proves who sent a value that may not cross, and takes no frame of it', () => {
+  test('proves who sent a value that must not cross, and takes no frame of that sender', () => {
     const where = fc.record({
       before: fc.nat(12),
       place: fc.nat(2),
@@ -135,7 +135,7 @@ describe('a reader', () => {
     expect(JSON.stringify(border.broken?.evidence).length).toBeLessThan(1_000_000);
   });
 
-  test('proves a window over other packets than were signed', () => {
+  test('proves a window over packets other than the signed ones', () => {
     const lies: ((leaves: readonly Uint8Array[]) => Window)[] = [
       (leaves) => signed(4, 0, [...leaves.slice(0, -1), seeded(1)]),
       (leaves) => signed(4, 0, leaves.slice(0, -1)),
@@ -151,7 +151,7 @@ describe('a reader', () => {
     }
   });
 
-  test('leaves undecided what proves nothing, and is never itself a false accuser', () => {
+  test('leaves undecided what proves nothing, and is never a false accuser itself', () => {
     const lies: ((border: Lying) => void)[] = [
       // Windows of more packets than came, of another call, unsigned, signed by another, of the other direction, of nothing.
       (b) => b.close(4, (leaves) => signed(4, 0, [...leaves, seeded(1)])),
@@ -215,7 +215,7 @@ describe('a shard', () => {
     return border;
   }
 
-  test('names the liar once, and takes nothing more of any border in the term', () => {
+  test('names the liar once, and takes nothing more from any border in the term', () => {
     const border = met();
     border.send(0, 0, 0);
     border.send(0, 0, 1, [1, Number.NaN, 2]);
@@ -235,7 +235,7 @@ describe('a shard', () => {
   test.each([
     ['a tick that there is not', 0, TICKS],
     ['a call behind the last one', 1000, 0],
-  ])('%s: nobody can judge it without the schedule', (_name, call, tick) => {
+  ])('accuses without proof where the frame has %s, since only the schedule could judge it', (_name, call, tick) => {
     const border = met();
     border.send(0, call, tick);
     border.settle();
@@ -244,7 +244,7 @@ describe('a shard', () => {
   });
 });
 
-describe('the trainer', () => {
+describe('a trainer', () => {
   const at = { run: RUN, term: TERM, shard: 1 };
   const lengths = { train: { length: 100 }, checks: [], batch: 1, evaluations: [], epochs: 1, snapshotEvery: 10 };
   const deployment = { run: RUN, ahead: 0, ...lengths } as unknown as Deployment;
@@ -282,7 +282,7 @@ describe('the trainer', () => {
     expect(held).toMatchObject({ effects: [], shard: { phase: 'waiting', reason: 'disputes with shard 0' } });
   });
 
-  test('brings it again on each new connection, until a new term begins', () => {
+  test('brings a dispute again on each new connection, until a new term begins', () => {
     const disputed: TrainerEvent[] = [{ kind: 'disputed', at, dispute }, { kind: 'disconnected' }];
     const again = stateAfter(...disputed, { kind: 'connected', measured: NOT_MEASURED });
     expect(again.sent).toEqual([{ type: 'dispute', ...at, ...dispute }]);
@@ -296,7 +296,7 @@ describe('the trainer', () => {
     expect(next.shard).toMatchObject({ phase: 'loading', term: TERM + 1 });
   });
 
-  test('still gives the part that it was storing', () => {
+  test('still delivers the part that it was storing', () => {
     const part = { blob: 'b', hash: 'h', totals: {}, signature: 's' };
     const done: TrainerEvent[] = Array.from({ length: 10 }, () => ({ kind: 'advanced', at, outcome: 'done' }));
     const { sent, shard, effects } = stateAfter(

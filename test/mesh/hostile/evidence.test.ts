@@ -70,7 +70,7 @@ const codecs = fc.constantFrom<Codec[]>('f32', 'f16', 'f64');
 const sound = fc.tuple(fc.array(fc.array(finite, { maxLength: 5 }), { minLength: 1, maxLength: 8 }), codecs);
 
 describe('the liar’s own signatures prove', () => {
-  test('a value that is not finite or too large, wherever it stands', () => {
+  test('a value that is not finite or too large, at any place', () => {
     const bad = fc.oneof(
       fc.constantFrom(Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY),
       fc.double({ min: 1.01 * MAX_BORDER_VALUE, max: 1e30, noNaN: true }),
@@ -88,7 +88,7 @@ describe('the liar’s own signatures prove', () => {
     );
   });
 
-  test('a window over other packets, over other words in them, or over fewer', () => {
+  test('a window over other packets, over other contents, or over fewer packets', () => {
     const call = said([packet([1], 0), packet([2], 1), packet([3], 2)]);
     const others = said([packet([1], 0), packet([2.5], 1), packet([3], 2)]);
     expect(verdict('root', call.against(others.window))).toBe('proved');
@@ -97,7 +97,7 @@ describe('the liar’s own signatures prove', () => {
     expect(verdict('root', call.against(said([]).window))).toBe('proved');
   });
 
-  test('a lie in a call of the greatest length, within the size of a message', () => {
+  test('a lie in the largest call, within the size of a message', () => {
     const full = new Float32Array(MAX_PAYLOAD_BYTES / 4).fill(Number.NaN);
     const call = said([packet([...full], 0)]);
     const leaves = Array.from({ length: MAX_EVIDENCE_LEAVES }, () => seeded(3));
@@ -112,7 +112,7 @@ describe('the liar’s own signatures prove', () => {
 });
 
 describe('an honest sender is never convicted', () => {
-  test('by what it has said, put together in any way', () => {
+  test('by its own words, in any combination', () => {
     const pick = fc.tuple(fc.nat(), fc.nat(), fc.nat(), fc.nat(), fc.nat());
     fc.assert(
       fc.property(sound, pick, ([frames, codec], [a, b, c, d, e]) => {
@@ -162,7 +162,7 @@ describe('an honest sender is never convicted', () => {
       expect(verdict('values', said([packet([Number.NaN], 0, 'f32', header)]).shown(0, 1))).toBe('false');
   });
 
-  test('by evidence that was changed in any place', () => {
+  test('by evidence that was changed at any place', () => {
     const proof = said([packet([1], 0), packet([Number.NaN], 1), packet([2], 2)]).shown(1, 3);
     expect(verdict('values', proof)).toBe('proved');
     const honest = said([packet([1], 0), packet([3], 1), packet([2], 2)]).shown(1, 3);
@@ -177,7 +177,7 @@ describe('an honest sender is never convicted', () => {
     );
   });
 
-  test('by a window or leaves that were changed in any place', () => {
+  test('by a window or leaves that were changed at any place', () => {
     const call = said([packet([1], 0), packet([3], 1), packet([2], 2)]);
     const honest = call.against(call.window);
     expect(verdict('root', call.against(said(call.packets.slice(1)).window))).toBe('proved');
@@ -205,7 +205,7 @@ describe('an honest sender is never convicted', () => {
   });
 });
 
-test('whatever the evidence is, there is a verdict, and nothing made up is a proof', () => {
+test('any evidence gets a verdict, and no invented evidence is a proof', () => {
   fc.assert(
     fc.property(fc.anything({ maxDepth: 2 }), fc.constantFrom('values' as const, 'root' as const), (evidence, what) => {
       expect(verdict(what, evidence)).toBe('false');
@@ -229,7 +229,7 @@ test('whatever the evidence is, there is a verdict, and nothing made up is a pro
   expect(verdict('border', undefined)).toBe('undecided');
 });
 
-test('what a sender lets through, a reader takes', () => {
+test('a packet that an honest sender lets through is taken by its reader', () => {
   fc.assert(
     fc.property(fc.array(fc.double()), codecs, (values, codec) => {
       const tensor = Float64Array.from(values);

@@ -33,7 +33,7 @@ afterAll(() => {
 
 const mode = (...path: string[]): number => statSync(join(folder, ...path)).mode & 0o777;
 
-test('the second process on a trainer’s folder is refused at once', async () => {
+test('a second process on a trainer’s folder is refused at once', async () => {
   env.NMC_INVITE = up.invite;
   const join2 = ['join', up.address, '--name', 'a', '--state', 'trainer', '--fingerprint', up.key];
   const first = await started<{ event: string }>(...join2);

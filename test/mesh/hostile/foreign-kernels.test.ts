@@ -32,17 +32,17 @@ afterAll(() => removeFolder(folder));
 const predicted = (samples = 1) =>
   nmc(['predict', 'run', '--input', '-', '--json'], { cwd: folder, input: input.repeat(samples) });
 
-test('predict refuses another graph under the name of this compiler, and says why', async () => {
+test('nmc predict refuses another graph under the name of this compiler, and says why', async () => {
   const { code, stdout } = await predicted(256);
   expect([code, JSON.parse(stdout).code]).toEqual([2, 'plan/kernels']);
 }, 60_000);
 
-test('predict runs no graph of a plan: a few samples are predicted by what it makes of the program', async () => {
+test('nmc predict runs no graph of a plan: it predicts a few samples by its own lowering of the program', async () => {
   const { code, stdout } = await predicted();
   expect([code, stdout]).toEqual([0, honest]);
 }, 60_000);
 
-test('a trainer refuses it, too', async () => {
+test('a trainer refuses another graph under the name of this compiler, too', async () => {
   const names = readdirSync(plan, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile());
   const files = new Map(
     names.map(({ parentPath, name }) => {
@@ -54,7 +54,7 @@ test('a trainer refuses it, too', async () => {
   await expect(opened.lower()).rejects.toMatchObject({ code: 'plan/kernels' });
 });
 
-test('under the name of another compiler it is not run: the program is', async () => {
+test('a graph under the name of another compiler is not run, and the program is', async () => {
   changePlan(plan, (found) => ({ ...found, compiler: 'nmc 9.9.9' }));
   // Nothing that could be loaded at all.
   forge(plan, 'cpu/predict.classify.json', 'no description');

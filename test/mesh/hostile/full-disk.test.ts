@@ -58,7 +58,7 @@ function kept(): string[] {
     .map((entry) => entry.name);
 }
 
-test('below 600 MB no blob is begun, and records are written as before', async () => {
+test('no blob is begun below 600 MB of free space, and records are written as before', async () => {
   const bytes = new Uint8Array(40 * 2 ** 20).fill(3);
   free = 600e6 + bytes.length - 1;
   await expect(put(bytes)).rejects.toMatchObject({ code: 'disk/full' });
@@ -70,7 +70,7 @@ test('below 600 MB no blob is begun, and records are written as before', async (
   expect(kept()).toHaveLength(2);
 });
 
-test('a blob under which the disk fills up is refused, and nothing of it is kept', async () => {
+test('a blob that fills the disk is refused, and nothing of it is kept', async () => {
   const bytes = new Uint8Array(40 * 2 ** 20).fill(4);
   let looks = 0;
   // Enough when it begins, and at the next look, 16 MB later, no more.
@@ -82,7 +82,7 @@ test('a blob under which the disk fills up is refused, and nothing of it is kept
   expect(await link.ask({ what: 'status' })).toMatchObject({ runs: [] });
 });
 
-test('a part of a snapshot waits until there is room', async () => {
+test('a part of a snapshot waits until there is space', async () => {
   free = 0;
   const events: unknown[] = [];
   const brought = bringBlob(Uint8Array.of(7, 8), {

@@ -61,7 +61,7 @@ afterAll(async () => {
   await backplane.close();
 });
 
-test('a handler that throws ends its connection, is counted and told to the log', async () => {
+test('a handler that throws ends its connection, is counted, and is reported to the log', async () => {
   const [bad, other] = [await connect('trainer', keyPairFromSeed(seeded(1))), await connect('operator', keyPairFromSeed(seeded(2)))]; // biome-ignore format: one line
   bad.send({ type: 'leave' });
   await bad.closed;
@@ -70,7 +70,7 @@ test('a handler that throws ends its connection, is counted and told to the log'
   expect(events).toContainEqual(expect.objectContaining({ event: 'caught', message: 'a bug' }));
 });
 
-test('an answer that no message holds, and the words of a bug, become an error of their question', async () => {
+test('an answer that fits no message, and the words of a bug, become an error of their question', async () => {
   const link = await connect('operator', keyPairFromSeed(seeded(2)));
   await expect(link.ask({ what: 'logs', run: 'r', from: 1 })).rejects.toMatchObject({ code: 'mesh/too-large' });
   const failed = link.ask({ what: 'run', run: 'r' });
@@ -78,7 +78,7 @@ test('an answer that no message holds, and the words of a bug, become an error o
   expect(await link.ask({ what: 'status' })).toEqual({});
 });
 
-test('so many questions of one connection wait for their answers, and no more', async () => {
+test('a bounded number of questions of one connection wait for their answers', async () => {
   const link = await connect('operator', keyPairFromSeed(seeded(3)));
   const asked = Array.from({ length: 200 }, () => link.ask({ what: 'stop', run: 'r' }).catch((e: Error) => e));
   await expect.poll(() => gateway.counters.refused['more questions than its share']).toBe(200 - 128);
@@ -89,13 +89,13 @@ test('so many questions of one connection wait for their answers, and no more', 
   expect(await link.ask({ what: 'status' })).toEqual({});
 });
 
-test('blobs that are asked for and wait keep no other question out', async () => {
+test('waiting requests for blobs do not block other questions', async () => {
   const link = await connect('operator', keyPairFromSeed(seeded(6)));
   for (let i = 0; i < 200; i++) link.ask({ what: 'get', blob: '0'.repeat(64) }).catch(() => undefined);
   expect(await link.ask({ what: 'status' })).toEqual({});
 });
 
-test('a long message counts as many: it costs as much to check', async () => {
+test('a long message counts as several, since it costs as much to check', async () => {
   const link = await connect('viewer', keyPairFromSeed(seeded(4)));
   const counted = (): number => gateway.counters.refused['more messages than its share'] ?? 0;
   const before = counted();
@@ -107,7 +107,7 @@ test('a long message counts as many: it costs as much to check', async () => {
   expect(counted()).toBe(before + 1);
 });
 
-test('a connection of a key that has taken more than its share is not read, however many it begins', async () => {
+test('a connection of a key beyond its share is not read, however many the key opens', async () => {
   const keys = keyPairFromSeed(seeded(5));
   const ask = (link: Link, times: number): Promise<unknown> =>
     Promise.allSettled(Array.from({ length: times }, () => link.ask({ what: 'status' })));

@@ -46,7 +46,7 @@ function joining(
 
 const namesOf = async (): Promise<string[]> => (await mesh.status()).trainers.map((t) => t.name).sort();
 
-test('a trainer of `nmc up` is listed by it, and no invite is in what other users see of its processes', async () => {
+test('nmc keys lists a trainer of nmc up, and other users see no invite in the list of processes', async () => {
   const [list] = await mesh.json('keys', 'list');
   const own = mesh.up.trainers[0]?.key;
   expect(list?.keys).toContainEqual(
@@ -71,7 +71,7 @@ test('a trainer of `nmc up` is listed by it, and no invite is in what other user
   expect(readFileSync(`/proc/${pid}/environ`, 'utf8')).not.toContain(secret);
 });
 
-test('an invite comes by standard input or a file of one’s own, never as a word of the command', async () => {
+test('an invite comes from standard input or the user’s own file, never from the command line', async () => {
   const [made] = await mesh.json('keys', 'invite', '--uses', '2', '--expires', '1h');
   expect(made).toMatchObject({ event: 'invite', address: mesh.up.address, key: mesh.up.key, uses: 2 });
   const invite = String(made?.invite);
@@ -102,7 +102,7 @@ test('an invite comes by standard input or a file of one’s own, never as a wor
   expect(jsonLines(await second.ended).at(-1)).toMatchObject({ event: 'left', reason: 'its key has expired' });
 }, 120_000);
 
-test('a trainer of `nmc up` that is revoked ends and stays away; the last operator stays', async () => {
+test('a trainer of nmc up that is revoked ends and stays away, and the last operator stays', async () => {
   const { key = '', pid } = mesh.up.trainers[0] ?? {};
   if (pid === undefined) throw new Error('the trainer has no process');
   await mesh.json('keys', 'revoke', key);

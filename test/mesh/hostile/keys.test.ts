@@ -69,8 +69,8 @@ const listed = async (): Promise<KeysPage> => (await operator.ask({ what: 'keys'
 const rowOf = async (n: number): Promise<KeysPage['keys'][number] | undefined> =>
   (await listed()).keys.find(({ key }) => key === textOf(n));
 
-describe('a key that is revoked', () => {
-  test('loses its connections, its shards and its invite now, and no invite lets it in again', async () => {
+describe('a revoked key', () => {
+  test('loses its connections, its shards and its invite at once, and no invite admits it again', async () => {
     const invite = await node.invite();
     const wide = { id: 'aa', secret: 'cd'.repeat(32) };
     await operator.ask({ what: 'invite', id: 'aa', key: keyText(keys(0xcd).publicKey), uses: 5, milliseconds: 60_000 });
@@ -113,7 +113,7 @@ describe('a key that is revoked', () => {
     honest.link.close();
   });
 
-  test('is remembered by the next process, with its invite', async () => {
+  test('stays revoked in the next process, and so does its invite', async () => {
     const invite = await node.invite();
     const { link } = await trainer(LIAR, { invite });
     await operator.ask({ what: 'revoke', key: textOf(LIAR) });
@@ -129,7 +129,7 @@ describe('a key that is revoked', () => {
     );
   });
 
-  test('is the last operator’s never; an operator that is put out takes its invites along', async () => {
+  test('is never the last operator’s, and an operator takes its invites along', async () => {
     const me = textOf(OPERATOR);
     for (const question of [
       { what: 'revoke', key: me },
@@ -157,7 +157,7 @@ describe('a key that is revoked', () => {
   });
 });
 
-test('a role that was lowered, and a time that is over, end what was begun with them', async () => {
+test('a role that was lowered and a key that has expired end what was begun with them', async () => {
   await operator.ask({ what: 'allow', key: textOf(LATE), role: 'operator' });
   const [asOperator, asViewer] = [await connect('operator', LATE), await connect('viewer', LATE)];
   await operator.ask({ what: 'allow', key: textOf(LATE), role: 'viewer' });
@@ -174,7 +174,7 @@ test('a role that was lowered, and a time that is over, end what was begun with 
 });
 
 describe('an invite', () => {
-  test('for one lets one in, of many who come at once; who is listed needs none', async () => {
+  test('for one admits one of many that come at once, and a listed key needs none', async () => {
     const invite = await node.invite();
     const joined = await Promise.allSettled([11, 12, 13, 14].map((n) => connect('trainer', n, { invite })));
     const admitted = joined.flatMap((j) => (j.status === 'fulfilled' ? [j.value] : []));
@@ -186,7 +186,7 @@ describe('an invite', () => {
     (await connect('trainer', winner)).close();
   });
 
-  test('is taken once also where two synchronizers share what is kept', async () => {
+  test('is used once, even where two synchronizers share a store', async () => {
     const shared = embeddedBackplane(mkdtempSync(join(folder, 'shared-')));
     const first = await Membership.open(shared);
     const invite = await first.invite();
@@ -199,7 +199,7 @@ describe('an invite', () => {
     await shared.close();
   });
 
-  test('is over when its time is, and is nothing to an operator or a viewer', async () => {
+  test('expires at its time, and admits no operator and no viewer', async () => {
     let now = 1000;
     const backplane: Backplane = embeddedBackplane(mkdtempSync(join(folder, 'clock-')));
     const membership = await Membership.open(backplane, () => now);
@@ -214,7 +214,7 @@ describe('an invite', () => {
     await backplane.close();
   });
 
-  test('leaves no secret with the mesh: not in its files, not on the wire', async () => {
+  test('leaves its secret neither in the files of the mesh nor on the wire', async () => {
     const invite = await node.invite();
     (await connect('trainer', LIAR, { invite })).close();
     const files = readdirSync(folder, { recursive: true, withFileTypes: true }).filter((f) => f.isFile());
@@ -226,7 +226,7 @@ describe('an invite', () => {
   });
 });
 
-test('roles that an earlier version has kept are read; its invites, which hold their secrets, are removed', async () => {
+test('roles from an earlier version are read, and its invites, which hold their secrets, are removed', async () => {
   const backplane = embeddedBackplane(mkdtempSync(join(folder, 'old-')));
   await backplane.put(`role/${textOf(OPERATOR)}`, 'operator', 0);
   await backplane.put('invite/ab', JSON.stringify({ secret: 'ab'.repeat(32), until: Date.now() + 1e6 }), 0);

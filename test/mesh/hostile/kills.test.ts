@@ -71,7 +71,7 @@ async function check(state: string): Promise<{ runs: number; manifests: number; 
 }
 
 test(
-  `nothing is lost that a manifest names (${KILLS} kills)`,
+  `nothing that a manifest names is lost (${KILLS} kills)`,
   async () => {
     const state = join(folder, 'state');
     for (let round = 0; round < KILLS; round++) {

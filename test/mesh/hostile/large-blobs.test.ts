@@ -52,7 +52,7 @@ function mostMemory(): number {
   return 1024 * Number(/VmHWM:\s*(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]);
 }
 
-test.runIf(process.platform === 'linux')('thirty gets of 256 MB by one key', async () => {
+test.runIf(process.platform === 'linux')('thirty requests of one key for 256 MB take bounded memory', async () => {
   const link = await connect();
   await link.ask({ what: 'status' });
   const before = mostMemory();
@@ -73,7 +73,7 @@ test.runIf(process.platform === 'linux')('thirty gets of 256 MB by one key', asy
   expect(mostMemory() - before).toBeLessThan(128 * MEGABYTE);
 });
 
-test.runIf(process.platform === 'linux')('64 MB that are brought', async () => {
+test.runIf(process.platform === 'linux')('64 MB that are brought take bounded memory', async () => {
   const link = await connect();
   const before = mostMemory();
   const bytes = new Uint8Array(64 * MEGABYTE).fill(7);

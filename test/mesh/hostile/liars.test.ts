@@ -92,7 +92,7 @@ async function logOf(run: string): Promise<readonly Readonly<Record<string, unkn
   return (answer as { readonly records: readonly Readonly<Record<string, unknown>>[] }).records;
 }
 
-test('each run ends with honest weights and its check, and names who has lied', async () => {
+test('each run ends with honest weights and its check, and names the trainers that lied', async () => {
   await mesh.start(1);
   const honest = await runOf(await deployed());
   expect(honest).toMatchObject({ phase: 'done', checked: 'recomputed' });

@@ -39,7 +39,7 @@ afterAll(async () => {
   await node.close();
 });
 
-test('a blob that is named again and again is refused by a trainer with less memory', async () => {
+test('a trainer with little memory refuses a blob that is named again and again', async () => {
   const { deployment, blobs } = tinyDeployment();
   const column = (bytes: Uint8Array): { readonly blob: string; readonly bytes: number }[] => {
     const blob = hex(sha256(bytes));
@@ -63,7 +63,7 @@ test('a blob that is named again and again is refused by a trainer with less mem
   expect(failures()[0]?.message).toMatch(/columns of the training data 4\d\d MiB.*--max-memory allows 191 MiB/);
 }, 60_000);
 
-test('a blob that is longer than was agreed is not taken, whatever the other end says of it', async () => {
+test('a blob that is longer than agreed is refused, whatever the sender says of it', async () => {
   const bytes = new Uint8Array(300_000).fill(9);
   const hash = hex(sha256(bytes));
   await link.putBlob(hash, bytes);

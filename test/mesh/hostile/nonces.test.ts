@@ -44,7 +44,7 @@ describe('a channel', () => {
   type Own = { ephemeral: ReturnType<typeof newEphemeral>; exchange: ReturnType<typeof signExchange> };
   const keys = allKeys(4);
 
-  test('whichever keys it is given again, and whatever it sends between: no key and counter twice', () => {
+  test('uses no key and counter twice, whatever keys it gets again and whatever it sends in between', () => {
     const step = fc.oneof(
       fc.record({ what: fc.constant('rekey' as const), which: fc.nat(keys.length - 1) }),
       fc.record({
@@ -81,7 +81,7 @@ describe('a channel', () => {
     );
   });
 
-  test('goes on with the keys that it has where it is given them again', () => {
+  test('goes on with its present keys when it gets them again', () => {
     const options = { run: RUN, runTag, plan: PLAN, term: TERM, own: 0, peer: 1, codec: 'f32' as const };
     const channel = new BorderChannel({ ...options, keys: identities[0], lengthsOf: () => [1] });
     const [first, second] = [keys[0] as BorderKeys, keys[1] as BorderKeys];
@@ -100,7 +100,7 @@ describe('an exchange', () => {
   ) as [Signed, Signed, Signed];
   type Signed = ReturnType<typeof signExchange>;
 
-  test('is its owner’s word, its number too', () => {
+  test('is signed by its owner, and so is its number', () => {
     expect(exchangeHolds(PLACE, first)).toBe(true);
     expect(exchangeHolds(PLACE, { ...first, number: 9 })).toBe(false);
     expect(exchangeHolds({ ...PLACE, term: TERM + 1 }, first)).toBe(false);
@@ -108,7 +108,7 @@ describe('an exchange', () => {
       expect(exchangeHolds(PLACE, { ...first, number })).toBe(false);
   });
 
-  test('that was replaced is none any more, nor one of another owner, nor a second one of the same number', () => {
+  test('is not valid once replaced, from another owner, or as a second one of the same number', () => {
     expect(isNewest(PLACE, undefined, second)).toBe(true);
     expect(isNewest(PLACE, second, second)).toBe(true);
     expect(isNewest(PLACE, second, third)).toBe(true);
@@ -120,7 +120,7 @@ describe('an exchange', () => {
 });
 
 describe('the ends of a border', () => {
-  test('a neighbour’s earlier exchange said again: refused, counted, and nothing is sealed under its keys', () => {
+  test('refuse and count a neighbour’s earlier exchange that is repeated, and seal nothing with its keys', () => {
     const border = new TwoShards();
     for (const side of [0, 1] as const) border.offer(side);
     border.tellAll();
@@ -142,7 +142,7 @@ describe('the ends of a border', () => {
     expect(border.disputes).toEqual([[], []]);
   });
 
-  test('whatever the relay says again, loses and repeats: no nonce twice, no dispute, frames once and in order', () => {
+  test('use no nonce twice, raise no dispute and get frames once and in order, whatever the relay repeats and loses', () => {
     const side = fc.constantFrom<Side[]>(0, 1);
     const step = fc.oneof(
       { weight: 3, arbitrary: fc.record({ what: fc.constant('send' as const), at: side }) },

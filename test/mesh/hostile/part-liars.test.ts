@@ -136,7 +136,7 @@ test.each<[string, string, Bend]>([
       totals: Object.fromEntries(Object.keys(totals).map((name) => [name, Number.POSITIVE_INFINITY])),
     }),
   ],
-])('%s: %s', async (_, what, bend) => {
+])('a part with %s proves a lie: %s', async (_, what, bend) => {
   const expected = await honest;
   expect(expected.run).toMatchObject({ phase: 'done', term: 1, excluded: [], checked: 'recomputed' });
   const found = await trained({ lie: what === 'totals/number' ? unsigned(bend) : parts(bend) });
@@ -153,7 +153,7 @@ function unsigned(bend: Bend): HostedOptions['lie'] {
     liar.trainer === 0 && message.type === 'part' ? [{ ...message, ...bend(message, liar) }] : undefined;
 }
 
-test('sums of the check that nobody can see through at first: computed again, they name who has said them', async () => {
+test('sums of a check that seem plausible are computed again, and name the trainer that lied', async () => {
   const expected = await honest;
   const reader = expected.run?.deployment.needs.findIndex((n) => n.totals?.includes('sum.0')) ?? -1;
   const key = expected.run?.owners[reader] ?? '';
@@ -212,7 +212,7 @@ test.each<[string, string, HostedOptions['lie']]>([
   expect(outcome(found)).toEqual(outcome(expected));
 });
 
-test('where the synchronizer cannot compute the check, trainers do, on shards that they have not trained', async () => {
+test('trainers compute a check that the synchronizer cannot, on shards that they have not trained', async () => {
   const [expected, found] = [await honest, await trained({ checking: 'not-here' })];
   expect(found.run).toMatchObject({ phase: 'done', checked: 'by-others', checks: expected.run?.checks });
   for (const [shard, owner] of (found.run?.owners ?? []).entries())

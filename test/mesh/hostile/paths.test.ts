@@ -83,7 +83,7 @@ function attempt(work: () => unknown): boolean {
   }
 }
 
-describe.skipIf(process.platform === 'win32')('whatever the names are, nothing outside changes', () => {
+describe.skipIf(process.platform === 'win32')('hostile names change nothing outside their folder', () => {
   const bytes = new TextEncoder().encode('not yours');
 
   test('where a plan is written', () => {
@@ -126,7 +126,7 @@ describe.skipIf(process.platform === 'win32')('whatever the names are, nothing o
     );
   });
 
-  test('where a link comes between two files', () => {
+  test('where a link appears between two files', () => {
     const { folder } = sandbox();
     const target = join(folder, 'a', 'fresh');
     const write = (sink: (bytes: Uint8Array) => void): void => sink(bytes);
@@ -144,7 +144,7 @@ describe.skipIf(process.platform === 'win32')('whatever the names are, nothing o
   });
 });
 
-describe('a mesh that means harm', () => {
+describe('a mesh with hostile file names', () => {
   const folder = temporaryFolder();
   const made = tinyDeployment();
   const operator = ensureKey(join(folder, 'config', 'key.json'));
@@ -199,7 +199,7 @@ describe('a mesh that means harm', () => {
     await node.close();
   });
 
-  test('a deployment with such a file is not taken', async () => {
+  test('refuses a deployment with such a file', async () => {
     const link = await dialled();
     const bad = withFile(made, '../../escaped');
     for (const [hash, bytes] of bad.blobs) await link.putBlob(hash, bytes);
@@ -207,7 +207,7 @@ describe('a mesh that means harm', () => {
     link.close();
   });
 
-  test('a trainer writes nothing outside its folder, and says why', async () => {
+  test('makes a trainer write nothing outside its folder, which says why', async () => {
     joined = await joinedTrainer(node.port, 'deep/down/trainer', { cwd: folder, env });
     const { failures } = joined;
     await expect.poll(() => failures().length + escaped().length, { timeout: 50_000 }).toBeGreaterThan(0);
@@ -215,14 +215,14 @@ describe('a mesh that means harm', () => {
     expect(failures()[0]).toMatchObject({ run: 'to-train', code: 'mesh/deployment' });
   }, 60_000);
 
-  test('a trainer whose name is a path does not begin', async () => {
+  test('gets no trainer whose name is a path', async () => {
     const name = '../../deep/escaped';
     const outcome = await nmc(['join', `127.0.0.1:${node.port}`, '--name', name], { cwd: folder, env });
     expect(escaped()).toEqual([]);
     expect(outcome.code, outcome.stderr).toBe(2);
   }, 60_000);
 
-  test('nmc fetch writes nothing outside its folder, and says why', async () => {
+  test('makes nmc fetch write nothing outside its folder, which says why', async () => {
     const mesh = ['--mesh', `127.0.0.1:${node.port}`, '--json'];
     const outcome = await nmc(['fetch', 'to-fetch', '-o', 'deep/down/fetched', ...mesh], { cwd: folder, env });
     expect(escaped()).toEqual([]);

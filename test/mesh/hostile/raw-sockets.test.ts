@@ -112,7 +112,7 @@ describe.concurrent('hostile packets at', () => {
     expectSound(synchronizer);
   });
 
-  test('a trainer are refused by its listener, and by its dialler when somebody else answers', {
+  test('a trainer are refused by its listener, and by its dialler when a stranger answers', {
     timeout: LONG,
   }, async ({ expect }) => {
     const mesh = await hostileListener(keyPairFromSeed(seeded(64)), 2);
@@ -161,7 +161,9 @@ describe.concurrent('hostile packets at', () => {
     expectSound(serve);
   });
 
-  test('both listeners are refused behind limits of arrival that nobody reaches', { timeout: LONG }, async () => {
+  test('both listeners are refused within limits of arrival that honest clients never reach', {
+    timeout: LONG,
+  }, async () => {
     const script = await scriptOf('open-doors');
     const operator = readKey(join(folder, 'config', 'key.json'));
     const listed = [viewer, trainer, operator].map((pair) => keyText(pair.publicKey));

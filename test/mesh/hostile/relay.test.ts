@@ -26,7 +26,7 @@ function usedTwice(): string[] {
   return nonces.filter((nonce) => seen.size === seen.add(nonce).size);
 }
 
-test('a relay that repeats a neighbour’s earlier exchange brings no key and counter twice, and the training goes on', async () => {
+test('a relay that repeats a neighbour’s earlier exchange causes no key and counter twice, and the training goes on', async () => {
   pair = new TwoTrainers();
   await pair.begin();
   await more(40);
@@ -61,7 +61,7 @@ describe.each([
   ['a value that is not a number', Number.NaN],
   ['one that is too large', 1e30],
 ])('a neighbour that sends %s', (_, value) => {
-  test('is proved to lie, on each new connection until a new term begins; nobody fails', async () => {
+  test('is proved to lie on each new connection until a new term begins, and no shard fails', async () => {
     lying(value);
     pair = new TwoTrainers();
     await pair.begin();
@@ -115,7 +115,7 @@ describe.each([
   test.each([
     ['another trainer', 1],
     ['the same one', 0],
-  ])('fails by itself, and its neighbour, on %s, has nothing to hold against it', async (_, neighbour) => {
+  ])('fails by itself, and its neighbour, on %s, does not accuse it', async (_, neighbour) => {
     pair = new TwoTrainers([0, neighbour]);
     await pair.begin([wrongFrom(20, value), referenceDevice]);
     await expect.poll(() => pair.failed.length, patience).toBeGreaterThan(0);

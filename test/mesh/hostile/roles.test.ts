@@ -8,8 +8,8 @@ import { checkedChain, Driver, hash, RUN } from './role-driver.ts';
 const DONE = (shard: number): Record<string, number> => (shard === 0 ? { 'sum.0': 1, 'count.0': 2 } : {});
 const other = (mesh: Driver, key: string): string[] => Object.keys(mesh.state.members).filter((k) => k !== key);
 
-describe('failures', () => {
-  test('move the shard to another, and are remembered', () => {
+describe('the failure of a shard', () => {
+  test('moves the shard to another trainer, and is remembered', () => {
     const mesh = new Driver(['a', 'b', 'c']).start();
     const [owner] = mesh.run.owners;
     mesh.failed(0);
@@ -21,7 +21,7 @@ describe('failures', () => {
     expect(restoredSynchronizer([stored], mesh.now).state.runs[RUN]?.faults).toEqual(mesh.run.faults);
   });
 
-  test('of one key, however often, end no run', () => {
+  test('ends no run where it is of one key, however often', () => {
     const mesh = new Driver(['liar', 'b', 'c']);
     for (let i = 0; i < 40; i++) {
       const shard = mesh.run.owners.indexOf('liar');
@@ -32,7 +32,7 @@ describe('failures', () => {
     expect(mesh.run.faults.length).toBeLessThanOrEqual(2);
   });
 
-  test('of all who are there end the run with the reason of the last one, after three', () => {
+  test('ends the run with the latest reason once it happened three times on all present trainers', () => {
     for (const trainers of [['a'], ['a', 'b'], ['a', 'b', 'c', 'd', 'e']]) {
       const mesh = new Driver(trainers);
       let tries = 0;
@@ -44,7 +44,7 @@ describe('failures', () => {
     }
   });
 
-  test('of the last one who is there wait for those who were there', () => {
+  test('of the last present trainer waits for those that were there', () => {
     const mesh = new Driver(['a', 'b'], checkedChain(), { barred: 5000 }).start().snapshot(2);
     mesh.enter({ kind: 'expelled', key: 'b', reason: 'gone' });
     for (let i = 0; i < 3; i++) mesh.failed(0);
@@ -57,7 +57,7 @@ describe('failures', () => {
     expect(mesh.run.phase).toBe('failed');
   });
 
-  test('a key for borders that its owner has not signed is its fault, and nobody hears of it', () => {
+  test('is counted against an owner that has not signed its border key, and neighbours are not told', () => {
     for (const [key, proof] of [
       ['a', 'false'],
       ['b', undefined],
@@ -73,11 +73,11 @@ describe('failures', () => {
   });
 });
 
-describe('disputes', () => {
+describe('a dispute', () => {
   const dispute = (mesh: Driver, proof: 'proved' | 'false' | 'undecided', shard = 0): Driver =>
     mesh.ofShard(shard, { type: 'dispute', peer: 1 - shard, call: 3, what: 'values' }, proof, hash('f'));
 
-  test('with a proof exclude the accused, without one that holds the accuser', () => {
+  test('with a proof excludes the accused, and with a false proof the accuser', () => {
     for (const [proof, shard, what] of [
       ['proved', 1, 'border/values'],
       ['false', 0, 'false-accusation'],
@@ -92,7 +92,7 @@ describe('disputes', () => {
     }
   });
 
-  test('without proof move both, and exclude who has them with two others', () => {
+  test('without a proof moves both trainers, and excludes one that has such disputes with two others', () => {
     const mesh = new Driver(['a', 'b', 'c', 'd']).start();
     const before = [...mesh.run.owners];
     dispute(mesh, 'undecided');
@@ -108,13 +108,13 @@ describe('disputes', () => {
     expect(quarrel.events('excluded')).toHaveLength(1);
   });
 
-  test('between two who are alone end in one hand', () => {
+  test('between the only two trainers ends with both shards on one of them', () => {
     const mesh = new Driver(['a', 'b']).start();
     dispute(mesh, 'undecided');
     expect(new Set(mesh.run.owners).size).toBe(1);
   });
 
-  test('of a shard with itself are refused', () => {
+  test('of a shard with itself is refused', () => {
     const mesh = new Driver(['a']).start();
     dispute(mesh, 'undecided');
     expect(mesh.refused).toBe('not-a-neighbour');
@@ -122,20 +122,20 @@ describe('disputes', () => {
   });
 });
 
-describe('parts', () => {
+describe('a part', () => {
   const mesh = (): Driver => new Driver(['a', 'b', 'c']).start();
 
   test.each([
     ['where no shard saves', 3, 'not-a-cut'],
     ['of calls that never are', 1e9, 'not-a-cut'],
-  ])('%s are refused', (_, calls, why) => {
+  ])('%s is refused', (_, calls, why) => {
     const one = mesh().commit(0, calls).part(0, calls);
     expect(one.refused).toBe(why);
     expect(one.run.parts).toEqual({});
     expect(one.run.term).toBe(1);
   });
 
-  test('many of one shard alone take no more room than a few', () => {
+  test('takes no more room where there are many of one shard than where there are few', () => {
     const one = new Driver(['a', 'b'], { ...checkedChain(), epochs: 1000 }).start();
     for (let epoch = 0; epoch < 500; epoch++)
       one
@@ -158,7 +158,7 @@ describe('parts', () => {
     ['a wrong count', 5, { totals: { 'count.0': 4, 'sum.0': 2 } }, 'totals/count'],
     ['no count', 5, {}, 'totals/count'],
     ['more hits than samples', 5, { totals: { 'count.0': 2, 'sum.0': 3 } }, 'totals/sum'],
-  ])('with %s prove a lie', (_, calls, more, what) => {
+  ])('with %s proves a lie', (_, calls, more, what) => {
     const one = mesh();
     const [liar] = one.run.owners;
     one.commit(0, calls === 5 ? 4 : calls).part(0, calls, more);
@@ -169,7 +169,7 @@ describe('parts', () => {
     expect(one.run.owners).not.toContain(liar);
   });
 
-  test('that are not what their blob is prove a lie, and what the disk has damaged does not', () => {
+  test('that does not match its blob proves a lie, and one that the disk has damaged does not', () => {
     for (const [problem, lies] of [
       ['blob', 1],
       ['hash', 1],
@@ -184,18 +184,18 @@ describe('parts', () => {
     }
   });
 
-  test('two states for the same step prove a lie', () => {
+  test('with a second state for the same step proves a lie', () => {
     const one = mesh().commit(1, 3).commit(1, 3, hash('c'));
     expect(one.events('liar')).toMatchObject([{ shard: 1, what: 'commit/two-states' }]);
   });
 
-  test('without a commitment are a fault, as a word may be lost', () => {
+  test('without a commitment is a fault, since a message may be lost', () => {
     const one = mesh().part(0, 2);
     expect(one.refused).toBe('a-fault');
     expect(one.events('fault')).toMatchObject([{ code: 'part/no-commitment' }]);
   });
 
-  test('go on from sums that each shard has reported itself', () => {
+  test('goes on from sums that each shard has reported itself', () => {
     const one = mesh().snapshot(2, (shard) => ({ [`energy.n${shard}`]: shard + 1 }));
     expect(one.run.manifests).toMatchObject([{ calls: 2, totals: { 'energy.n0': 1, 'energy.n1': 2 } }]);
     one.failed(0);
@@ -207,7 +207,7 @@ describe('parts', () => {
     expect(one.start().commit(1, 4).part(1, 5).refused).toBeUndefined();
   });
 
-  test('answers that nobody waits for change nothing', () => {
+  test('is not changed by an answer that has not been asked for', () => {
     const one = mesh();
     one.enter({ kind: 'verified', run: RUN, term: 1, shard: 0, calls: 2 });
     expect(one.refused).toBe('not-asked');
@@ -217,8 +217,8 @@ describe('parts', () => {
   });
 });
 
-describe('deadlines', () => {
-  test('a shard that loads for ever moves', () => {
+describe('a deadline', () => {
+  test('moves a shard that loads without end', () => {
     const mesh = new Driver(['a', 'b', 'c']);
     const [ready = '', late = ''] = mesh.run.owners;
     mesh.ready(0, ready).pass(70_000, () => mesh.report(1, { state: 'loading' }));
@@ -233,7 +233,7 @@ describe('deadlines', () => {
     return mesh.pass(29_000, () => say(mesh));
   };
 
-  test('who works for ever is late, not who waits for it', () => {
+  test('counts for the shard that works without end, not for the one that waits for it', () => {
     const say = (m: Driver): void => {
       m.report(0, { calls: 1, state: 'waiting', waits: [1] }).report(1, { calls: 1 });
     };
@@ -245,7 +245,7 @@ describe('deadlines', () => {
     expect(mesh.run.owners).toContain(patient);
   });
 
-  test('calls that it says it has done do not help who sends nothing', () => {
+  test('is not extended by calls that a shard claims to have done while it sends nothing', () => {
     let calls = 1;
     const say = (m: Driver): void => {
       m.report(0, { calls: 1, state: 'waiting', waits: [1] }).report(1, { calls: ++calls });
@@ -256,7 +256,7 @@ describe('deadlines', () => {
     expect(mesh.events('fault')).toMatchObject([{ key: late, shard: 1 }]);
   });
 
-  test('who say that they wait for each other both move', () => {
+  test('moves both of two shards that claim to wait for each other', () => {
     const say = (m: Driver): void => {
       m.report(0, { calls: 1, state: 'waiting', waits: [1] }).report(1, { calls: 1, state: 'waiting', waits: [0] });
     };
@@ -268,14 +268,14 @@ describe('deadlines', () => {
     expect(mesh.run.disputes).toHaveLength(1);
   });
 
-  test('a machine as slow as its calls have been so far has time', () => {
+  test('gives a machine as much time as its calls have taken so far', () => {
     const mesh = new Driver(['a', 'b', 'c'], { ...checkedChain(), epochs: 100 }).start();
     for (let calls = 1; calls <= 3; calls++) mesh.pass(20_000).report(0, { calls }).report(1, { calls });
     mesh.pass(60_000);
     expect(mesh.events('fault')).toEqual([]);
   });
 
-  test('nobody is late while the disk of the mesh is full', () => {
+  test('does not pass while the disk of the mesh is full', () => {
     const mesh = new Driver(['a', 'b', 'c']).start();
     for (let i = 0; i < 400; i++) {
       mesh.now += 250;
@@ -287,7 +287,7 @@ describe('deadlines', () => {
     expect(mesh.events('fault').length).toBeGreaterThan(0);
   });
 
-  test('a last part that never comes moves its shard', () => {
+  test('moves a shard whose last part never comes', () => {
     const mesh = new Driver(['a', 'b', 'c']).start();
     const late = mesh.run.owners[1];
     for (let calls = 1; calls <= 10; calls++) mesh.report(0, { calls }).report(1, { calls });
@@ -300,7 +300,7 @@ describe('deadlines', () => {
   });
 });
 
-test('a run whose plan cannot be read any more fails alone, and nobody has lied', () => {
+test('a run whose plan can no longer be read fails alone, and no trainer is blamed', () => {
   const mesh = new Driver(['a', 'b']).start();
   for (const shard of [0, 1]) mesh.commit(shard, 2).part(shard, 2);
   mesh.lookedAt('plan');
@@ -309,11 +309,11 @@ test('a run whose plan cannot be read any more fails alone, and nobody has lied'
   expect(mesh.sent.at(-1)?.message.type).toBe('release');
 });
 
-describe('checks', () => {
+describe('a check', () => {
   const trained = (trainers = ['a', 'b', 'c']): Driver =>
     new Driver(trainers).start().snapshot(2).snapshot(4).snapshot(5, DONE).snapshot(7).snapshot(9).snapshot(10, DONE);
 
-  test('are computed again before the run is done', () => {
+  test('is computed again before the run is done', () => {
     const mesh = trained();
     expect(mesh.run.phase).toBe('checking');
     expect(mesh.events('done')).toEqual([]);
@@ -323,7 +323,7 @@ describe('checks', () => {
     expect(mesh.events('done')).toMatchObject([{ accuracy: 0.5, checked: 'recomputed' }]);
   });
 
-  test('are computed again after a restart', () => {
+  test('is computed again after a restart', () => {
     const stored = readStoredRun('run/chain-1', JSON.stringify(storedOf(trained().run)));
     const { effects, state } = restoredSynchronizer([stored], 2_000_000);
     expect(effects.filter((e) => e.kind === 'check')).toHaveLength(1);
@@ -341,7 +341,7 @@ describe('checks', () => {
   };
   const longChecks = () => checkedChain().checks.map((c) => ({ ...c, length: 1000 }));
 
-  test('that differ from what was said exclude who has said it, and the end is trained again', () => {
+  test('that differs from its claim excludes the trainer that made it, and the last part is trained again', () => {
     const mesh = wrong();
     expect(mesh.run.phase).toBe('checking');
     const [liar] = mesh.run.owners;
@@ -353,7 +353,7 @@ describe('checks', () => {
     expect(mesh.run.owners).not.toContain(liar);
   });
 
-  test('that differ twice fail the run, and its snapshots stay', () => {
+  test('that differs twice fails the run, and its snapshots stay', () => {
     const mesh = wrong();
     mesh.state = { ...mesh.state, runs: { [RUN]: { ...mesh.run, differences: 1 } } };
     mesh.enter({ kind: 'checked', run: RUN, calls: 1008, values: [0.1] });
@@ -361,7 +361,7 @@ describe('checks', () => {
     expect(mesh.events('error')).toMatchObject([{ code: 'check/differs' }]);
   });
 
-  test('that the synchronizer cannot compute are computed by others, each on a shard that it has not trained', () => {
+  test('that the synchronizer cannot compute is computed by other trainers, each on a shard that it has not trained', () => {
     const mesh = trained();
     const before = [...mesh.run.owners];
     mesh.wanted.length = 0;
@@ -376,7 +376,7 @@ describe('checks', () => {
     expect(mesh.run).toMatchObject({ phase: 'done', checked: 'by-others' });
   });
 
-  test('that others fail to compute are given up, and so are their shards', () => {
+  test('that others fail to compute is given up, and so are their shards', () => {
     const mesh = new Driver(['a', 'b', 'c'], checkedChain(), { shardFaults: 1, shardKeys: 1 }).start();
     mesh.snapshot(2).snapshot(4).snapshot(5, DONE).snapshot(7).snapshot(9).snapshot(10, DONE);
     mesh.enter({ kind: 'checked', run: RUN, calls: 10, problem: 'too large' });
@@ -389,7 +389,7 @@ describe('checks', () => {
     expect(mesh.run).toMatchObject({ phase: 'done', checked: 'unchecked' });
   });
 
-  test('that nobody else can compute are said not to be', () => {
+  test('that no other trainer can compute is reported as unchecked', () => {
     const mesh = trained(['a']);
     mesh.enter({ kind: 'checked', run: RUN, calls: 10, problem: 'too large' });
     expect(mesh.run).toMatchObject({ phase: 'done', checked: 'unchecked', reason: 'too large' });
@@ -397,8 +397,8 @@ describe('checks', () => {
   });
 });
 
-describe('names and versions', () => {
-  test('a second trainer of a name has another one, and leaves by name or key', () => {
+describe('a trainer', () => {
+  test('with the name of another gets a new name, and leaves by name or key', () => {
     const mesh = new Driver(['a']);
     mesh.join('b', { name: 'a' }).join('c', { name: 'a' });
     expect(Object.values(mesh.state.members).map((m) => m.name)).toEqual(['a', 'a-2', 'a-3']);
@@ -414,7 +414,7 @@ describe('names and versions', () => {
     expect(mesh.state.members.a?.name).toBe('a');
   });
 
-  test('all shards of a run are of trainers of one version', () => {
+  test('owns shards of a run only with others of its version', () => {
     const plan = { ...checkedChain(), source: { path: '', text: '', compiler: '1.1.0' } };
     const mesh = new Driver([], plan);
     mesh.join('old', { version: '1.0.0' });

@@ -65,7 +65,7 @@ afterAll(() => {
   for (const child of children) child.kill('SIGKILL');
 });
 
-describe.concurrent('listening beyond this machine', () => {
+describe.concurrent('a server for other machines', () => {
   const encrypted = ['--cert', 'mesh.crt', '--cert-key', 'mesh.key'];
 
   test.each([
@@ -73,7 +73,7 @@ describe.concurrent('listening beyond this machine', () => {
     ['at a name that only looks like this machine', ['--listen', '127.evil.example'], 'serve/insecure'],
     ['with a certificate without its key', ['--listen', '0.0.0.0', ...encrypted.slice(0, 2)], 'usage'],
     ['with a key for a certificate', ['--cert', 'mesh.key', '--cert-key', 'mesh.key'], 'tls/certificate'],
-  ])('%s is refused with exit code 2', async (_name, options, code) => {
+  ])('is refused with exit code 2 %s', async (_name, options, code) => {
     const outcome = await serve(...options);
     // Where it does listen, that is over at once.
     if ('port' in outcome) outcome.child.kill('SIGKILL');
@@ -81,7 +81,7 @@ describe.concurrent('listening beyond this machine', () => {
     expect(jsonLines(outcome as Outcome).at(-1)).toMatchObject({ event: 'error', code });
   });
 
-  test('with a certificate it speaks https', async () => {
+  test('speaks https where it has a certificate', async () => {
     const { address, child, ended } = await serving(...encrypted);
     expect(address).toMatch(/^https:/);
     const status = await new Promise((resolve, reject) => {
@@ -101,7 +101,7 @@ describe('bodies half sent', () => {
   const size = 31 * MB;
 
   test.runIf(process.platform === 'linux')(
-    'hold a bounded part of memory, and end with the server; metrics stay here',
+    'take a bounded part of memory, and end with the server, and metrics stay on this machine',
     async () => {
       const { port, child, ended } = await serving('--host', 'mesh.test');
       // Without tokens, what it has done is told to this machine only.
@@ -134,7 +134,7 @@ describe('bodies half sent', () => {
   );
 });
 
-test('requests that nobody should send end nothing, and leave nothing behind', async () => {
+test('hostile requests neither end the server nor leave anything behind', async () => {
   const { port, child, ended } = await serving();
   const statuses = new Set<number>();
   const attack = async (seed: number): Promise<void> => {
@@ -164,10 +164,10 @@ test('requests that nobody should send end nothing, and leave nothing behind', a
   expect(await ended).toMatchObject({ code: 0, stderr: '' });
 }, 600_000);
 
-describe('tokens', () => {
+describe('a token', () => {
   const bearer = (token: string): Readonly<Record<string, string>> => ({ authorization: `Bearer ${token}` });
 
-  test('are made, kept as hashes, asked for, and good no more once revoked', async () => {
+  test('is made, stored as a hash, asked for, and refused once revoked', async () => {
     const [made] = jsonLines(await run('keys', 'token', 'new', 'laptop', '--tokens', 'tokens.json'));
     const token = String(made?.token);
     const file = join(folder, 'tokens.json');

@@ -46,20 +46,20 @@ afterEach(async () => {
   server = undefined;
 });
 
-describe('requests that never end', () => {
+describe('a request', () => {
   const hurried = { server: { headersMilliseconds: 200, requestMilliseconds: 400 } };
 
   test.each([
     ['silence', ''],
     ['half of the headers', 'POST /predict HTTP/1.1\r\nhost: 127.0.0.1\r\nx-slow: '],
-  ])('%s is closed', async (_name, bytes) => {
+  ])('is closed after %s', async (_name, bytes) => {
     const { port } = await start({ limits: hurried });
     const connection = open(port).send(bytes);
     await connection.closed;
     expect(await ask(port, predict(SAMPLE))).toMatchObject({ status: 200 });
   });
 
-  test('half of a body is closed, and so is one that comes byte by byte', async () => {
+  test('is closed in the middle of its body, and when it comes byte by byte', async () => {
     const { port } = await start({ limits: { ...hurried, body: { stalledMilliseconds: 150 } } });
     const stalled = open(port).send(requestText('POST /predict', { 'content-length': '1000' }), 'x'.repeat(10));
     expect(codeOf(await stalled.answer())).toBe('http/slow');
@@ -70,7 +70,7 @@ describe('requests that never end', () => {
     clearInterval(drip);
   });
 
-  test('bodies under way hold no more than their budget, whatever they announce', async () => {
+  test('takes no more memory than the budget for bodies, whatever length it announces', async () => {
     const budget = { bytes: 512 * KB, bytesPerClient: 256 * KB };
     const { port } = await start({ limits: { budget, body: { bytes: 128 * KB, stalledMilliseconds: 60_000 } } });
     const half = requestText('POST /predict', { 'content-length': String(100 * KB) });
@@ -91,7 +91,7 @@ describe('requests that never end', () => {
     expect(await ask(port, predict(' '.repeat(90 * KB) + SAMPLE))).toMatchObject({ status: 200 });
   });
 
-  test('a body beyond its limit is refused before it is sent, and while', async () => {
+  test('is refused beyond the limit of a body, before it is sent and while it is', async () => {
     const { port } = await start({ limits: { body: { bytes: KB } } });
     const announced = open(port).send(
       requestText('POST /predict', { 'content-length': '2000', expect: '100-continue' }),
@@ -103,14 +103,14 @@ describe('requests that never end', () => {
     await sent.closed;
   });
 
-  test('a connection that goes on holds nothing of what was answered', async () => {
+  test('takes nothing more once it was answered', async () => {
     const { port } = await start();
     const connection = open(port);
     for (let i = 0; i < 3; i++) expect(await connection.send(predict(SAMPLE)).answer()).toMatchObject({ status: 200 });
     await expect.poll(() => gauge(port, 'nmc_request_bytes'), EVENTUALLY).toBe(0);
   });
 
-  test('a body in pieces of one byte is read as any other', async () => {
+  test('is read as any other when it comes in pieces of one byte', async () => {
     const { port } = await start();
     const chunked = { 'content-length': '', 'transfer-encoding': 'chunked' };
     const pieces = [...' '.repeat(20_000), ...SAMPLE].map((byte) => `1\r\n${byte}\r\n`).join('');
@@ -119,7 +119,7 @@ describe('requests that never end', () => {
     });
   });
 
-  test('a client that does not read its answer is closed', async () => {
+  test('is closed when its client does not read the answer', async () => {
     const { port, app } = await start({ wide: 3_000_000, limits: { answerMilliseconds: 300 } });
     const accepted = once(app.server, 'connection');
     const connection = open(port).send(predict([{ x: [1] }, { x: [2] }, { x: [3] }, { x: [4] }]));
@@ -128,7 +128,7 @@ describe('requests that never end', () => {
     await expect.poll(() => connectionsOf(app), EVENTUALLY).toBe(0);
   });
 
-  test('a client that asks again and again and reads nothing is closed', async () => {
+  test('is closed when its client asks again and again and reads nothing', async () => {
     const { port, app } = await start({ limits: { server: { silentMilliseconds: 300 } } });
     const accepted = once(app.server, 'connection');
     const connection = open(port);
@@ -154,7 +154,7 @@ describe('one client among others', () => {
     expect(begun.indexOf(7)).toBeLessThanOrEqual(3);
   });
 
-  test('may have so many requests waiting, and no more', async () => {
+  test('may have a bounded number of requests waiting', async () => {
     const { port, begun, release } = await start({ gated: true, limits: { queue: { width: 1, waitingPerClient: 3 } } });
     const all = Array.from({ length: 6 }, (_, i) => open(port).send(predict({ x: [i] })));
     const answers = all.map((connection) => connection.answer());
@@ -168,7 +168,7 @@ describe('one client among others', () => {
     expect(begun).toHaveLength(4);
   });
 
-  test('that has gone gives its place back', async () => {
+  test('that is gone frees its place', async () => {
     const { port, begun, release } = await start({ gated: true, limits: { queue: { width: 1, waiting: 1 } } });
     const first = open(port).send(predict({ x: [1] }));
     await expect.poll(() => begun, EVENTUALLY).toEqual([1]);
@@ -185,7 +185,7 @@ describe('one client among others', () => {
     expect(begun).toEqual([1, 4]);
   });
 
-  test('with requests one behind the other on a connection that breaks leaves nothing behind', async () => {
+  test('with requests in a row on a connection that breaks leaves nothing behind', async () => {
     const budget = { bytes: 512 * KB, bytesPerClient: 100 * KB };
     const { port, begun, release } = await start({ gated: true, limits: { budget, queue: { width: 1 } } });
     const body = ' '.repeat(30 * KB) + SAMPLE;
@@ -205,9 +205,9 @@ describe('one client among others', () => {
   });
 });
 
-describe('a page elsewhere, in a browser on this machine', () => {
+describe('a web page from elsewhere, in a browser on this machine,', () => {
   test.each(['evil.example', 'evil.example:8080', '127.0.0.1.evil.example', '127.evil.example', '[::2]', 'a b', '@'])(
-    'that calls it %s is refused',
+    'is refused when it calls the server %s',
     async (host) => {
       const { port } = await start();
       for (const request of [requestText('GET /healthz', { host }), predict(SAMPLE, { host })]) {
@@ -220,7 +220,7 @@ describe('a page elsewhere, in a browser on this machine', () => {
     },
   );
 
-  test('two Host headers, or none, are not a name', async () => {
+  test('is refused with two Host headers, or with none', async () => {
     const { port } = await start();
     const two = 'GET /healthz HTTP/1.1\r\nhost: 127.0.0.1\r\nHost: evil.example\r\n\r\n';
     expect(await ask(port, two)).toMatchObject({ status: 421 });
@@ -228,7 +228,7 @@ describe('a page elsewhere, in a browser on this machine', () => {
   });
 
   test.each(['127.0.0.1', 'localhost', 'LOCALHOST:1', '[::1]', 'mesh.test:80', 'mesh.test.'])(
-    '%s is one of its names',
+    'may call the server %s',
     async (host) => {
       const { Hosts } = await import('../../../runtime/http/hosts.ts');
       const { port } = await start({ hosts: new Hosts(['0.0.0.0', 'Mesh.test']) });
@@ -254,7 +254,7 @@ describe('a page elsewhere, in a browser on this machine', () => {
     expect(begun).toEqual([]);
   });
 
-  test('JSON that says so is read; what is packed is not', async () => {
+  test('may send JSON under its own type, but not compressed', async () => {
     const { port } = await start();
     const type = { 'content-type': 'Application/JSON; charset=utf-8' };
     expect(await ask(port, predict(SAMPLE, type))).toMatchObject({ status: 200 });
@@ -262,7 +262,7 @@ describe('a page elsewhere, in a browser on this machine', () => {
   });
 });
 
-describe('JSON that costs more than it says', () => {
+describe('JSON that costs more than its length', () => {
   const deep = (n: number): string => '['.repeat(n) + ']'.repeat(n);
 
   test.each([
@@ -279,7 +279,7 @@ describe('JSON that costs more than it says', () => {
     ['nothing', ''],
     ['a number beyond all', '{"x": [1e999]}'],
     ['too many samples', `[${Array(4097).fill(SAMPLE).join(',')}]`],
-  ])('%s: 400, and why', async (_name, body, code = '') => {
+  ])('is answered with 400 and the reason: %s', async (_name, body, code = '') => {
     const { port, begun } = await start();
     const answer = await ask(port, predict(body));
     expect(answer).toMatchObject({ status: 400, headers: { 'content-type': expect.stringContaining('json') } });
@@ -287,14 +287,14 @@ describe('JSON that costs more than it says', () => {
     expect(begun).toEqual([]);
   });
 
-  test('bytes that are not UTF-8', async () => {
+  test('is refused where its bytes are not UTF-8', async () => {
     const { port } = await start();
     const body = new Uint8Array([0x7b, 0x22, 0xff, 0x22, 0x7d]);
     const connection = open(port).send(requestText('POST /predict', { 'content-length': '5' }), body);
     expect(codeOf(await connection.answer())).toBe('serve/body');
   });
 
-  test('brackets inside of text add no depth', async () => {
+  test('has no depth from brackets inside of text', async () => {
     const { port } = await start();
     const body = `{"x": [1], "note": "${'['.repeat(1000)}\\"${'{'.repeat(1000)}"}`;
     expect(await ask(port, predict(body))).toMatchObject({ status: 200 });
@@ -302,10 +302,10 @@ describe('JSON that costs more than it says', () => {
 });
 
 test.each([
-  ['no HTTP', 'HELLO\r\n\r\n', 400],
+  ['a request that is not HTTP', 'HELLO\r\n\r\n', 400],
   ['headers without end', `GET / HTTP/1.1\r\nx: ${'y'.repeat(40_000)}\r\n\r\n`, 431],
   ['an address that cannot be read', requestText('GET /%zz'), 400],
-  ['no such path', requestText(`GET /${'x'.repeat(5000)}`), 404],
+  ['a path that does not exist', requestText(`GET /${'x'.repeat(5000)}`), 404],
   ['a long address that cannot be read', requestText(`GET /%zz${'x'.repeat(5000)}`), 400],
   ['another method', requestText('DELETE /predict'), 404],
 ])('%s is answered in JSON', async (_name, request, status) => {

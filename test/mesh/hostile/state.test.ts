@@ -24,7 +24,7 @@ async function killedWith(values: readonly string[]): Promise<void> {
   await first.close();
 }
 
-test('a lost log is noticed, and accepted only when that is said', async () => {
+test('a lost log is noticed, and accepted only with an explicit option', async () => {
   await killedWith(['one', 'two']);
   expect(existsSync(path('state.db-wal'))).toBe(true);
   rmSync(path('state.db-wal'));
@@ -57,7 +57,7 @@ test('a copy of the database that was put back is noticed', async () => {
   expect(() => embeddedBackplane(folder)).toThrow(expect.objectContaining({ code: 'mesh/state-older' }));
 });
 
-test('a kill between a change and its count is not a step back', async () => {
+test('a kill between a change and its count does not look like a restored copy', async () => {
   await killedWith(['one', 'two']);
   writeFileSync(path('state.count'), '1\n');
   const again = embeddedBackplane(folder);
@@ -73,7 +73,7 @@ test('a clean stop leaves nothing in the log', async () => {
   expect(statSync(path('state.db-wal'), { throwIfNoEntry: false })?.size ?? 0).toBe(0);
 });
 
-test('garbage is an error with a repair, at the command line too', async () => {
+test('garbage is an error with a repair, also on the command line', async () => {
   const first = embeddedBackplane(path('state/backplane'));
   for (let i = 0; i < 50; i++) await first.append('log', 'x'.repeat(4000));
   await first.close();
@@ -92,7 +92,7 @@ test('garbage is an error with a repair, at the command line too', async () => {
   expect(end.stderr).toContain('restore its folder from a copy');
 });
 
-test('a page that is damaged in the middle is found when it is opened', async () => {
+test('a page that is damaged in the middle is found when the database is opened', async () => {
   const first = embeddedBackplane(folder);
   for (let i = 0; i < 50; i++) await first.append('log', 'x'.repeat(1000));
   await first.close();

@@ -62,7 +62,7 @@ afterAll(() => {
   synchronizer.kill();
 });
 
-test('a flood holds every place of those who have proved nothing, a viewer all of its own; an operator gets in', async () => {
+test('a flood of strangers and viewers takes only the places of strangers and viewers, and an operator gets in', async () => {
   // A megabyte each, but for its last byte: before the proof nobody may send as much, and none of it is kept.
   const almost = frameOf({ opcode: 1, payload: Buffer.alloc(1_000_000), length: 1_000_001 });
   for (let i = 0; i < 200; i++) stranger(2 + (i % 20), '');
@@ -82,7 +82,7 @@ test('a flood holds every place of those who have proved nothing, a viewer all o
   expect((await askStatus(link)).more).toBe(0);
 }, 60_000);
 
-test('one key has two connections as trainer, and begins anew a dozen times, not twenty times a second', async () => {
+test('one key has two connections as trainer, and may start anew a dozen times, not twenty times a second', async () => {
   const capability = { cores: 1, memory: 1, rate: 1, upload: 0, download: 0, machine: 'm' };
   let ended = 0;
   for (let i = 0; i < 30 && ended === 0; i++) {
@@ -98,7 +98,7 @@ test('one key has two connections as trainer, and begins anew a dozen times, not
   expect(refused['more instances than its share']).toBeGreaterThan(0);
 });
 
-test('an older wire is refused by name, and any other word of a version is not repeated', async () => {
+test('an older wire is refused by name, and any other text as a version is not repeated', async () => {
   const first = hello('operator', viewer, seeded(1));
   const told = async (v: string): Promise<string> => {
     const socket = stranger(2, '');
@@ -113,13 +113,13 @@ test('an older wire is refused by name, and any other word of a version is not r
   expect(Object.keys(refused).filter((code) => code.includes('version'))).toEqual(['handshake: version']);
 });
 
-describe('pages of browsers', () => {
+describe('a page in a browser', () => {
   test.each([
     ['https://evil.example', 403],
     ['null', 403],
     ['https://ours.example', 101],
     [undefined, 101],
-  ])('%s', async (origin, status) => {
+  ])('of origin %s is answered with %i', async (origin, status) => {
     const socket = new WebSocket(`ws://127.0.0.1:${port}`, { headers: origin === undefined ? {} : { origin } });
     const answered = await new Promise<number>((resolve) => {
       socket.on('error', () => undefined);
@@ -133,7 +133,7 @@ describe('pages of browsers', () => {
 });
 
 describe('the limits', () => {
-  test('reach the library that holds what is not whole yet', async () => {
+  test('reach the library that holds unfinished messages', async () => {
     const keys = keyPairFromSeed(seeded(73));
     const door = new FrontDoor({
       keys,
@@ -167,7 +167,7 @@ describe('the limits', () => {
     await new Promise((resolve) => server.close(resolve));
   });
 
-  test('of places: nobody takes an operator’s, and a trainer’s pulse has one beside it', () => {
+  test('of places leave one to operators, and one for a trainer’s pulse beside the trainer', () => {
     const limits = { all: 10, operators: 3, viewers: 2, perKey: { operator: 5, trainer: 2, viewer: 2 } };
     const places = new Places<{ readonly key: string; readonly role: Role }>(limits);
     const enter = (key: string, role: Role) => places.enter({ key, role });

@@ -20,7 +20,7 @@ const UPGRADE = {
   'sec-websocket-key': 'AAAAAAAAAAAAAAAAAAAAAA==',
 };
 
-describe('a process', () => {
+describe('the HTTP of a synchronizer', () => {
   let port = 0;
   let child: ChildProcess | undefined;
   let ended: Promise<Outcome> | undefined;
@@ -47,7 +47,7 @@ describe('a process', () => {
     child?.kill('SIGKILL');
   });
 
-  test('explains every metric, to this machine', async () => {
+  test('explains every metric to this machine', async () => {
     const answer = await ask(port, requestText('GET /metrics'));
     expect(answer).toMatchObject({
       status: 200,
@@ -62,20 +62,20 @@ describe('a process', () => {
     expect(helped).toEqual(typed);
   });
 
-  test('tells nothing more than that it lives by a name that others use', async () => {
+  test('answers only /healthz under a name that others use', async () => {
     const answer = await ask(port, requestText('GET /metrics', { host: 'mesh.test' }));
     expect(answer).toMatchObject({ status: 401, headers: { 'www-authenticate': 'Bearer realm="nmc"' } });
     expect(codeOf(answer)).toBe('http/token');
     expect(await ask(port, requestText('GET /healthz', { host: 'mesh.test' }))).toMatchObject({ status: 200 });
   });
 
-  test.each(['GET /metrics', 'GET /healthz'])('%s under the name of a page elsewhere: 421', async (line) => {
+  test.each(['GET /metrics', 'GET /healthz'])('refuses %s under a foreign name with 421', async (line) => {
     const answer = await ask(port, requestText(line, { host: 'evil.example' }));
     expect(answer).toMatchObject({ status: 421 });
     expect(codeOf(answer)).toBe('http/host');
   });
 
-  test('a page elsewhere opens no WebSocket by a name of its own; other programs may use any name', async () => {
+  test('refuses a WebSocket to a page under a foreign name, and allows any name to other programs', async () => {
     const page = { ...UPGRADE, host: 'evil.example', origin: 'http://evil.example' };
     expect(await ask(port, requestText('GET /', page))).toMatchObject({ status: 421 });
     expect(await ask(port, requestText('GET /', { ...UPGRADE, host: 'any.example' }))).toMatchObject({ status: 101 });
@@ -88,14 +88,14 @@ describe('a process', () => {
     ['GET /healthz', { 'transfer-encoding': 'chunked' }, 413],
     ['GET /nowhere', {}, 404],
     ['NONSENSE', {}, 400],
-  ])('%s %j is refused in JSON', async (line, headers, status) => {
+  ])('refuses %s %j in JSON', async (line, headers, status) => {
     const answer = await ask(port, requestText(line, headers));
     expect(answer).toMatchObject({ status });
     const { error } = JSON.parse(answer?.body ?? '') as { error: object };
     expect(Object.keys(error)).toEqual(['code', 'message', 'repair']);
   });
 
-  test('half a request does not keep it from ending', async () => {
+  test('ends with the process in the middle of a request', async () => {
     const half = new RawConnection(port).send('GET /healthz HTTP/1.1\r\nhost: ');
     expect(await ask(port, requestText('GET /healthz'))).toMatchObject({ status: 200 });
     child?.kill('SIGINT');
@@ -104,7 +104,7 @@ describe('a process', () => {
   });
 });
 
-describe('the door alone', () => {
+describe('the HTTP server alone', () => {
   const doors: HttpDoor[] = [];
 
   afterAll(async () => {
@@ -120,13 +120,13 @@ describe('the door alone', () => {
   test.each([
     ['silence', ''],
     ['half of the headers', 'GET /metrics HTTP/1.1\r\nx: '],
-  ])('closes %s', async (_name, bytes) => {
+  ])('closes a connection after %s', async (_name, bytes) => {
     const limits = { ...SERVER_LIMITS, headersMilliseconds: 200, requestMilliseconds: 200 };
     const port = await open({ limits });
     await new RawConnection(port).send(bytes).closed;
   });
 
-  test('with a certificate speaks TLS, and closes whoever does not', async () => {
+  test('speaks TLS with a certificate, and closes other connections', async () => {
     const limits = { ...SERVER_LIMITS, headersMilliseconds: 500, requestMilliseconds: 500 };
     const port = await open({ limits, certificate: { cert: TEST_CERTIFICATE, key: TEST_CERTIFICATE_KEY } });
     const status = await new Promise((resolve, reject) => {
@@ -140,7 +140,7 @@ describe('the door alone', () => {
     for (const bytes of ['', 'GET /healthz HTTP/1.1\r\n\r\n']) await new RawConnection(port).send(bytes).closed;
   });
 
-  test('with tokens, /metrics needs one from everywhere, and no other', async () => {
+  test('asks everywhere for a token for /metrics where tokens exist, and takes no other', async () => {
     const file = join(folder, 'tokens.json');
     const token = addToken(file, 'prometheus', new Date(0));
     const port = await open({ tokens: new TokenFile(file) });
@@ -152,7 +152,7 @@ describe('the door alone', () => {
   });
 });
 
-test('words from outside stay inside of their label', () => {
+test('texts from outside stay within their label', () => {
   const run = 'a"} 1\nnmc_runs{state="running"} 99\\\r\u001b[2J\u2028';
   const text = labelsText({ run, shard: 0 });
   const escaped = String.raw`a\"} 1\\x0anmc_runs{state=\"running\"} 99\\\\x0d\\x1b[2J\\u2028`;

@@ -80,7 +80,7 @@ async function told(...args: string[]): Promise<string> {
   return outcome.stdout + outcome.stderr;
 }
 
-test('words of a hostile mesh are shown, and not obeyed', { timeout: 60_000 }, async () => {
+test('texts of a hostile mesh are shown without their control characters', { timeout: 60_000 }, async () => {
   const join = ['join', '127.0.0.1:PORT', '--device', 'reference', '--name', 'me'];
   const commands = [['status'], ['status', '--json'], ['logs', 'r'], ['logs', 'r', '--json'], ['stop', 'r'], join];
   for (const text of await Promise.all(commands.map((args) => told(...args)))) {
@@ -95,7 +95,7 @@ test('words of a hostile mesh are shown, and not obeyed', { timeout: 60_000 }, a
   expect(refused).toContain('refused the connection: \\x1b[2J');
 });
 
-test('commands that talk to a mesh print nothing but through that function', () => {
+test('commands that talk to a mesh print only through the function that removes control characters', () => {
   const talks = readdirSync(join(ROOT, 'runtime/cli'), { recursive: true, encoding: 'utf8' })
     .filter((file) => file.endsWith('.ts'))
     .map((file) => `runtime/cli/${file}`)

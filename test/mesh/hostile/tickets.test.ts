@@ -13,18 +13,18 @@ const stretch: StretchName = { run: 'chain-1', shard: 1, term: 2, from: 14 };
 const ticket = signTicket({ ...stretch, bearer: 'ann', expires: 1000 }, mesh);
 const here = { synchronizer, bearer: 'ann', now: 999 };
 
-test('its bearer gets that stretch until it expires', () => {
+test('a ticket gives its bearer that stretch until it expires', () => {
   expect(ticketProblem(ticket, stretch, here)).toBeUndefined();
   expect(ticketProblem(ticket, stretch, { ...here, now: 1000 })).toBe('expired');
 });
 
-test('another bearer and another stretch are refused', () => {
+test('a ticket is refused for another bearer and another stretch', () => {
   expect(ticketProblem(ticket, stretch, { ...here, bearer: 'bob' })).toBe('other-bearer');
   const others: Partial<StretchName>[] = [{ run: 'chain-2' }, { shard: 0 }, { term: 1 }, { from: 15 }];
   for (const other of others) expect(ticketProblem(ticket, { ...stretch, ...other }, here)).toBe('other-stretch');
 });
 
-test('no field of it can be changed, and none but the synchronizer can sign one', () => {
+test('a ticket cannot be changed in any field, and only the synchronizer can sign one', () => {
   const changes = { run: 'chain-2', shard: 0, term: 1, from: 15, bearer: 'bob', expires: 2000, sig: 'a'.repeat(128) };
   for (const [name, value] of Object.entries(changes))
     expect(ticketProblem({ ...ticket, [name]: value }, stretch, here), name).toBe('forged');
@@ -33,7 +33,7 @@ test('no field of it can be changed, and none but the synchronizer can sign one'
   expect(ticketProblem({ ...ticket, from: Number.NaN }, stretch, here)).toBe('forged');
 });
 
-test('of the mesh it opens the plan and the columns that its shard reads, and no others', () => {
+test('a ticket opens the plan and the columns that its shard reads, and nothing else of the mesh', () => {
   const blob = (name: string): BlobRef => ({ blob: name, bytes: 1 });
   const column = (name: string) => ({ name, type: 'f32' as const, shape: [1], blobs: [blob(name)] });
   const none = { memory: 1, flops: 1, bytes: 1 };
