@@ -5,7 +5,7 @@ import { matches, trackedFiles } from './support/repository.ts';
 const files = trackedFiles();
 
 describe('the mesh', () => {
-  test('reads what others wrote by its shape, and casts none of it', () => {
+  test('reads input from others by a schema, and casts none of it', () => {
     const mesh = files.filter((file) => /^runtime\/(net|cli\/mesh)\/.*\.ts$/.test(file));
     expect(matches(mesh, /\b(?:JSON\.parse|parsedJson|\.ask)\(.*\) as \w/)).toEqual([]);
     const asking = matches(mesh, /\blink\.ask\(/i).map((at) => at.split(':')[0]);
@@ -13,7 +13,7 @@ describe('the mesh', () => {
   });
 });
 
-describe('all that runs', () => {
+describe('the runtime', () => {
   test('casts no parsed JSON', () => {
     const runtime = files.filter((file) => /^runtime\/.*\.ts$/.test(file));
     // `object` says nothing of it, and `JsonValue` no more than that it is JSON.

@@ -61,7 +61,7 @@ const near = (place: string, result: string, found: number[], wanted: number[]):
 };
 const at = { batch: 0, batches: 1 };
 
-test('a node settles between its predictions, of which those that are not apart add', async () => {
+test('a node settles between its predictions, of which only those that are not apart add up', async () => {
   const found = await runEverywhere(places, 'predict.p', inputs, at, near);
   const { a, b, c } = inputs;
   // The third error is from the step before, which is zeros.

@@ -147,7 +147,7 @@ const cases = [
   ...ON_GPUS.map((one) => [...one, ['webgpu']] as const),
 ];
 
-test.each(cases)('%s, %s, %s: weights that no error has reached stay as they are', async (...wanted) => {
+test.each(cases)('%s, %s, %s leaves weights that no error has reached as they are', async (...wanted) => {
   const [energy, layoutName, method, reached, where] = wanted;
   const layout = LAYOUTS[layoutName] as Layout;
   const all = await open(textOf(layout, energy, method), where);

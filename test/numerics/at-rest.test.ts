@@ -101,10 +101,10 @@ describe.each([
   ['nodes.correlated()', true, openOtherwise],
   ['nodes.categorical()', true, openCpu],
   ['nodes.categorical()', false, openCpu],
-] as const)('%s, an array: %s', (kind, array, open) => {
+] as const)('%s in an array (%s)', (kind, array, open) => {
   // Two ticks: y's error is at h5 and h4 when weights move, and nowhere before.
   const chain = { kind, array, method: 'learn.il(steps = 2, rate = 0.1)', width: 12 };
-  test('weights that no error has reached stay as they are', async () => {
+  test('leaves weights that no error has reached as they are', async () => {
     const before = await trained(open, chain, 0);
     const after = await trained(open, chain, 2);
     for (const link of ['x->h0', 'h0->h1', 'h2->h3'])
@@ -139,7 +139,7 @@ const RULES = [
   'learn.nudged(steps = 7, rate = 0.1)',
 ];
 
-test.each(RULES)('what is kept at rest moves as if nothing were kept, in f64: %s', async (method) => {
+test.each(RULES)('values kept at rest move in f64 as if nothing were kept at rest: %s', async (method) => {
   // Nodes by names are left alone where they are gaussian, and so is an energy of one's own.
   for (const [kept, free] of [
     [
@@ -162,7 +162,7 @@ test.each(RULES)('what is kept at rest moves as if nothing were kept, in f64: %s
   }
 });
 
-test('the first error comes by the shortest way, from outputs and from cycles', () => {
+test('the first error comes by the shortest path from outputs and from cycles', () => {
   const graph = lowerGraph(
     modelOf(`sense x: f32[3]
   node a: f32[3]
@@ -187,7 +187,7 @@ test('the first error comes by the shortest way, from outputs and from cycles', 
   expect(Object.fromEntries(found)).toEqual({ a: 1, b: 2, c: 1, far: Number.POSITIVE_INFINITY });
 });
 
-test('what a masked node predicts is masked, too: its value is no longer the very one of the sweep', () => {
+test('a node that a masked node predicts is masked, too, since its value differs from the one of the sweep', () => {
   const value = checked(`pcn 1
 import std/nodes
 import std/links

@@ -42,19 +42,19 @@ function thinned(link: GraphLink, density: number, sources: number): GraphLink {
   return { ...link, sparsity: { weight: 'w', density, ...drawn } };
 }
 
-describe('topologies', () => {
+describe('gradients of topologies agree with finite differences', () => {
   test.each([
     ['convention A', { act: tanh }],
     ['convention B', { after: gelu }],
     ['both', { act: gelu, after: tanh }],
-  ])('feed-forward, %s', async (_, options) => {
+  ])('for a feed-forward network, %s', async (_, options) => {
     await checkGraph(chain([4, 5, 3, 2], options), { l0: 'all', l3: 'all' });
   });
 
   test.each([
     ['convention A', tanh, undefined],
     ['convention B', undefined, gelu],
-  ])('a cycle of three with a self link and two links between the same nodes, %s', async (_, act, after) => {
+  ])('for a cycle of three with a self link and two links between the same nodes, %s', async (_, act, after) => {
     const nodes = [gaussianNode('a', [3], act), gaussianNode('b', [4], act), gaussianNode('c', [2], act)];
     const links = [
       denseLink('a', 'b', 3, 4, after),
@@ -71,7 +71,7 @@ describe('topologies', () => {
     ['convention A', tanh, undefined],
     ['convention B', undefined, gelu],
   ])(
-    'delays, alone, beside undelayed links and around a cycle, with single elements held, %s',
+    'for delays alone, beside undelayed links and around a cycle, with single elements held, %s',
     async (_, act, after) => {
       const nodes = [gaussianNode('a', [3], act), gaussianNode('b', [4], act)];
       const links = [
@@ -93,7 +93,7 @@ describe('topologies', () => {
     ['a list of entries, convention B', 0.15, undefined, gelu],
     ['a mask, convention A', 0.6, tanh, undefined],
     ['a mask, convention B', 0.6, undefined, gelu],
-  ])('sparse links around a cycle and delayed ones, as %s', async (_, density, act, after) => {
+  ])('for sparse links around a cycle and delayed ones, as %s', async (_, density, act, after) => {
     const nodes = [gaussianNode('a', [6], act), gaussianNode('b', [5], act)];
     const links = [
       thinned(denseLink('a', 'b', 6, 5, after), density, 6),
@@ -104,7 +104,7 @@ describe('topologies', () => {
     await checkGraph(graphOf(nodes, links), { a: 'all', b: 'when' });
   });
 
-  test('held elements of a node that nothing predicts have no energy, the others the prior', async () => {
+  test('for held elements of a node that nothing predicts, which have no energy, while the others have the prior', async () => {
     const root = gaussianNode('root', [6]);
     const sense = gaussianNode('sense', [4]);
     const links = [denseLink('root', 'sense', 6, 4)];
@@ -114,7 +114,7 @@ describe('topologies', () => {
     await checkGraph(graphOf([together, sense], links), { root: 'elements' });
   });
 
-  test('roots have the prior mu = 0, or none', async () => {
+  test('for roots with the prior mu = 0, or none', async () => {
     const root = gaussianNode('root', [3]);
     const sense = gaussianNode('sense', [4]);
     const links = [denseLink('root', 'sense', 3, 4)];
@@ -123,7 +123,7 @@ describe('topologies', () => {
   });
 });
 
-describe('energies', () => {
+describe('gradients of energies agree with finite differences', () => {
   const input = gaussianNode('x', [3], tanh);
   const top = gaussianNode('y', [2]);
   const through = (node: GraphNode): Graph =>
@@ -134,7 +134,7 @@ describe('energies', () => {
     ['gaussian of learned precision', learnedPrecision('h', [4])],
     ['gaussian of learned precision near its floor', learnedPrecision('h', [4], 1)],
     ['categorical', categorical('h', [4])],
-  ])('%s, free and clamped', async (_, node) => {
+  ])('for %s, free and clamped', async (_, node) => {
     await checkGraph(through(node), { x: 'all' });
     await checkGraph(through(node), { x: 'all', h: 'all', y: 'all' });
     await checkGraph(through(node), { h: 'when' });
@@ -143,13 +143,13 @@ describe('energies', () => {
   test.each([
     ['cross-entropy', crossEntropy('h', [4])],
     ['bernoulli', bernoulli('h', [4])],
-  ])('%s, clamped', async (_, node) => {
+  ])('for %s, clamped', async (_, node) => {
     await checkGraph(through(node), { x: 'all', h: 'all' });
     await checkGraph(through(node), { h: 'when', y: 'when' });
   });
 });
 
-describe('link types', () => {
+describe('gradients of link types agree with finite differences', () => {
   const wide = gaussianNode('a', [3, 4], tanh);
   const flat = gaussianNode('b', [5]);
   const same = gaussianNode('c', [3, 4]);
@@ -252,7 +252,7 @@ describe('link types', () => {
     'nothing but a weight': [flat, { c: [5] }, (_, { c }) => get(c)],
   };
 
-  test.each(Object.keys(bodies))('%s', async (name) => {
+  test.each(Object.keys(bodies))('for %s', async (name) => {
     const [target, weights, body] = bodies[name] as (typeof bodies)[string];
     await checkGraph(between(linkOf(wide, target, weights, body), target), {});
   });
@@ -263,7 +263,7 @@ function get(value: Expr | undefined): Expr {
   return value;
 }
 
-test('a wrong gradient is noticed', async () => {
+test('the comparison notices a wrong gradient', async () => {
   const { program, variables } = energyProgram(chain([3, 2], {}), BATCH, {});
   const wrong = {
     ...program,

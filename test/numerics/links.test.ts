@@ -66,14 +66,14 @@ const cases: Readonly<Record<string, Case>> = {
   },
 };
 
-describe.each(Object.entries(cases))('%s', (_, { nodes, link, clamped = {} }) => {
+describe.each(Object.entries(cases))('a link from a case: %s', (_, { nodes, link, clamped = {} }) => {
   const graph = lowerGraph(modelOf(`${nodes}\n${link}`));
 
-  test('has the gradients that differences give', async () => {
+  test('has the gradients that finite differences give', async () => {
     await checkGraph(graph, clamped);
   });
 
-  test('is the same on the cpu device', async () => {
+  test('gives the same on the cpu device', async () => {
     const { program } = energyProgram(graph, 5, clamped);
     const passed = runPasses(program);
     const devices = [
@@ -92,7 +92,7 @@ describe.each(Object.entries(cases))('%s', (_, { nodes, link, clamped = {} }) =>
   });
 });
 
-test('fans of a convolution count the kernel, whatever the initialiser', () => {
+test('the fan of a convolution counts its kernel, for every initialiser', () => {
   const bounds = (init: string): readonly unknown[] =>
     modelOf(`node a: f32[6, 6, 2]\nnode b: f32[4, 4, 3]\nlink a -> b = links.conv(${init})`).links[0]?.weights.map(
       (w) => w.init,

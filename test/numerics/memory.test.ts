@@ -90,12 +90,12 @@ function expectRecall(found: Float64Array, hidden: (shown: Matrix, i: number) =>
   }
 }
 
-describe('gradients against differences', () => {
+describe('gradients of a memory agree with finite differences', () => {
   test.each([
     ['implicit', IMPLICIT],
     ['implicit, with an activation', IMPLICIT.replace(`f32[${N}]`, `f32[${N}] = nodes.gaussian(act = tanh)`)],
     ['explicit', EXPLICIT],
-  ])('%s', async (_, model) => {
+  ])('where it is %s', async (_, model) => {
     const [instance] = checked(text(model, ONE_STEP)).models;
     if (!instance) throw new Error('no model');
     await checkGraph(lowerGraph(instance), {});
@@ -104,8 +104,8 @@ describe('gradients against differences', () => {
   });
 });
 
-describe('recall', () => {
-  test('implicit memory recalls the hidden part with the least error of all pixels', async () => {
+describe('the recall of a memory', () => {
+  test('has the least error of all pixels in the hidden part where the memory is implicit', async () => {
     const { session, read } = await open(text(IMPLICIT, ONE_STEP));
     const { m, c } = await lateralOf(read);
     const [known, unknown] = [columns(m, 0, SHOWN), columns(m, SHOWN, N)];
@@ -115,7 +115,7 @@ describe('recall', () => {
     );
   });
 
-  test('dendritic memory gives the hidden part whose own errors vanish', async () => {
+  test('has a hidden part whose own errors vanish where the memory is dendritic', async () => {
     const { session, read } = await open(text(DENDRITIC, ONE_STEP));
     const { m, c } = await lateralOf(read);
     const below = rows(m, SHOWN, N);
@@ -124,7 +124,7 @@ describe('recall', () => {
     );
   });
 
-  test('explicit memory gives the conditional mean of a normal distribution', async () => {
+  test('is the conditional mean of a normal distribution where the memory is explicit', async () => {
     const { session, read } = await open(text(EXPLICIT, `clamp one = 1\n  ${ONE_STEP}`));
     const root = await rootOf(read);
     const precision = multiply(transpose(root), root);
@@ -150,7 +150,7 @@ async function rootOf(read: (id: string) => Promise<Float64Array>): Promise<Matr
   );
 }
 
-test('explicit: learns the mean, and the covariance plus the ridge', async () => {
+test('an explicit memory learns the mean, and the covariance plus the ridge', async () => {
   const { session, read } = await open(text(EXPLICIT, `clamp one = 1\n  ${ONE_STEP}`));
   for (let batch = 0; batch < 3000; batch++) await session.run('train', { x: samples }, { batch, batches: 3000 });
   const all = matrix(BATCH, N, samples);

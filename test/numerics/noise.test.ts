@@ -80,7 +80,7 @@ const moments = (values: readonly number[]): { mean: number; std: number } => {
 };
 
 describe('noise', () => {
-  test('is drawn from a normal distribution of its own for each element, sample and call', async () => {
+  test('is drawn from a normal distribution separately for each element, sample and call', async () => {
     const found = await runEverywhere(places, 'predict.p', inputs, at, near);
     // One tick of rate 1 from the prediction: the draw, and nothing else.
     const h = [...(found.h_at ?? [])];
@@ -118,7 +118,7 @@ describe('noise', () => {
   });
 });
 
-test('a formula with `tick` counts the ticks of settling from 0, and reads its number of ticks behind the last', async () => {
+test('a formula with `tick` counts the ticks of settling from 0, and a read after the last tick sees their number', async () => {
   const found = await runEverywhere(places, 'predict.two', inputs, at, near);
   for (let i = 0; i < WIDTH; i++) {
     const [x, y] = [inputs.x[i] as number, inputs.y[i] as number];

@@ -19,26 +19,26 @@ interface Vectors {
 const vectors = JSON.parse(readFileSync(new URL('../../spec/vectors/random.json', import.meta.url), 'utf8')) as Vectors;
 
 describe('known answers', () => {
-  test.each(vectors.streams)('seed $seed and stream $stream give these numbers from $first on', (v) => {
+  test.each(vectors.streams)('of seed $seed and stream $stream are these numbers from $first on', (v) => {
     const rng = stream(v.seed, v.stream);
     expect(v.bits.map((_, i) => rng.bits(v.first + i))).toEqual(v.bits);
     expect(v.bits.map((_, i) => rng.uniform(v.first + i))).toEqual(v.bits.map((b) => b / 2 ** 32));
     expect(v.normal.map((_, i) => rng.normal(v.first + i))).toEqual(v.normal);
   });
 
-  test.each(vectors.permutations)('seed $seed and stream $stream give this permutation of $n', (v) => {
+  test.each(vectors.permutations)('of seed $seed and stream $stream are this permutation of $n', (v) => {
     expect([...permutation(stream(v.seed, v.stream), v.n)]).toEqual(v.order);
   });
 });
 
-describe('statistics', () => {
+describe('random numbers', () => {
   const N = 100_000;
   const rng = stream(3, 'pixels->h1.w');
   const uniform = Float64Array.from({ length: N }, (_, i) => rng.uniform(i));
   const normal = Float64Array.from({ length: N }, (_, i) => rng.normal(i));
   const mean = (values: Float64Array): number => values.reduce((a, b) => a + b, 0) / values.length;
 
-  test('uniform numbers fill [0, 1) evenly', () => {
+  test('fill [0, 1) evenly where they are uniform', () => {
     const counts = new Array<number>(64).fill(0);
     for (const u of uniform) counts[Math.floor(u * 64)] = (counts[Math.floor(u * 64)] ?? 0) + 1;
     const chiSquared = counts.reduce((sum, n) => sum + (n - N / 64) ** 2 / (N / 64), 0);
@@ -46,14 +46,14 @@ describe('statistics', () => {
     expect(chiSquared).toBeLessThan(115);
   });
 
-  test('normal numbers have the moments of the normal distribution', () => {
+  test('have the moments of the normal distribution where they are normal', () => {
     expect(Math.abs(mean(normal))).toBeLessThan(0.013);
     expect(Math.abs(mean(normal.map((x) => x ** 2)) - 1)).toBeLessThan(0.018);
     expect(Math.abs(mean(normal.map((x) => x ** 3)))).toBeLessThan(0.05);
     expect(Math.abs(mean(normal.map((x) => x ** 4)) - 3)).toBeLessThan(0.13);
   });
 
-  test('normal numbers are those of the library functions, to the last digits', () => {
+  test('follow the library’s functions to the last digits where they are normal', () => {
     for (let i = 0; i < 1000; i++) {
       const u = (rng.bits(2 * i) + 1) / 2 ** 32;
       const wanted = Math.sqrt(-2 * Math.log(u)) * Math.cos((2 * Math.PI * rng.bits(2 * i + 1)) / 2 ** 32);
@@ -61,7 +61,7 @@ describe('statistics', () => {
     }
   });
 
-  test.each([1, 2, 7, 1000])('numbers %d apart, of neighbouring seeds and of similar names are uncorrelated', (lag) => {
+  test.each([1, 2, 7, 1000])('are uncorrelated %d apart, for neighbouring seeds and for similar names', (lag) => {
     const correlation = (a: (i: number) => number, b: (i: number) => number): number => {
       let sum = 0;
       for (let i = 0; i < N; i++) sum += (a(i) - 0.5) * (b(i) - 0.5);
@@ -95,13 +95,13 @@ describe('statistics', () => {
     ).toBeLessThan(0.0125);
   });
 
-  test('a permutation has every number once, and other seeds give others', () => {
+  test('give a permutation of every number once, and other seeds give others', () => {
     const order = permutation(stream(1, 'epoch/0'), 1000);
     expect([...order].sort((a, b) => a - b)).toEqual(Array.from({ length: 1000 }, (_, i) => i));
     expect(permutation(stream(2, 'epoch/0'), 1000)).not.toEqual(order);
   });
 
-  test('seeds above 2³² are seeds of their own', () => {
+  test('differ for seeds above 2³² as for any others', () => {
     expect(stream(1 + 2 ** 32, 'w').bits(0)).not.toBe(stream(1, 'w').bits(0));
   });
 });

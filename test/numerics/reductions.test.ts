@@ -107,7 +107,7 @@ test.each([
 
 const MATRICES = '\n  node b: f32[5]\n  node c[4]: f32[3]\n  link a -> [b, c[*]] = links.dense(bias = false)';
 
-test('with an axis it is along that axis, of a matrix of an array too', async () => {
+test('a reduction with an axis is along that axis, also for a matrix of an array', async () => {
   const rules = 'next weight = weight - rate * (gradient - mean(gradient, axis = 1, keep = true))';
   const before = await statesOf(openReference, source(PLAIN, MATRICES), 0);
   const plain = await statesOf(openReference, source(PLAIN, MATRICES), 1);
@@ -131,7 +131,7 @@ test.each([
   ['an axis that a bias does not have', 'sum(gradient, axis = 1, keep = true)', 'links.dense()', 'a->b.c'],
   ['rows of a thinned link', 'softmax(gradient)', 'links.sparse(density = 0.15)', 'a->b.w'],
   ['a matrix that lies down', 'transpose(gradient)', 'links.dense()', 'a->b.w'],
-])('%s is refused, and the weight is named', (_, step, link, name) => {
+])('a step with %s is refused, and the weight is named', (_, step, link, name) => {
   const links = `node b: f32[5]\n  link a -> b = ${link}`;
   const { diagnostics } = checkSource(source(`next weight = weight - rate * (${step})`, links));
   const errors = diagnostics.filter((d) => d.severity === 'error');
@@ -139,7 +139,7 @@ test.each([
   expect(errors[0]?.reason).toContain(`\`${name}\``);
 });
 
-test('shards and tiles of a model reduce over whole weights', async () => {
+test('the shards and tiles of a model reduce over whole weights', async () => {
   const links = '\n  node b: f32[12]\n  node c: f32[8]\n  link a -> b -> c = links.dense()';
   const compiled = compileText(source(WHOLE, links).replace('batch = 6', 'batch = 2'));
   const whole = await runWhole(compiled.program);
@@ -178,7 +178,7 @@ test.each([
   });
 });
 
-test('so it is over shards, tiles and microbatches', async () => {
+test('a sum over all weights is the same over shards, tiles and microbatches', async () => {
   const links = '\n  node b: f32[12]\n  node c: f32[8]\n  link a -> b -> c = links.dense()';
   const text = source(CLIPPED, links).replace('batch = 6', 'batch = 4');
   const compiled = compileText(text);
@@ -193,7 +193,7 @@ test('so it is over shards, tiles and microbatches', async () => {
   }
 });
 
-test('what cannot be summed over all weights is refused', () => {
+test('a sum over all weights is refused where it cannot be formed', () => {
   const codes = (text: string): string[] =>
     checkSource(text)
       .diagnostics.filter((d) => d.severity === 'error')
@@ -208,7 +208,7 @@ test.each([
   CLIPPED,
   'next weight = weight - rate * gradient / sqrt(1 + sum(gradient ^ 2))',
   'next weight = weight - rate * gradient * (1 + 0.001 * sum(weight ^ 2))',
-])('passes change nothing of it where weights move in every tick: %s', async (rules) => {
+])('passes keep a reduction as it is where weights move in every tick: %s', async (rules) => {
   const links = '\n  node b: f32[12]\n  node c: f32[8]\n  link a -> b -> c = links.dense(bias = false)';
   const [task] = checked(source(rules, links, 'learn.ipc(steps = 3, rate = 0.1)')).trains;
   if (!task) throw new Error('no task');

@@ -49,7 +49,7 @@ describe.each(['A', 'B'] as const)('convention %s', (convention) => {
     ['il', 0.6],
     ['ipc', 0],
     ['ipc', 0.6],
-  ] as const)('%s with momentum %d is what the equations say, batch after batch', async (rule, momentum) => {
+  ] as const)('follows the equations, batch after batch, for %s with momentum %d', async (rule, momentum) => {
     const settling = { steps: 5, rate: 0.15, momentum };
     const written = programOf(graph, {
       method: call(`learn.${rule}`, settling),
@@ -99,7 +99,7 @@ function rows(values: ArrayLike<number> | undefined, width: number): number[][] 
   return Array.from({ length: all.length / width }, (_, i) => all.slice(i * width, (i + 1) * width));
 }
 
-describe('counting updates', () => {
+describe('the count of updates', () => {
   /** Its state counts the updates; its step is `update / updates`, whatever the gradient. */
   const counter: OptimizerInstance = {
     name: 'counter',
@@ -119,7 +119,7 @@ describe('counting updates', () => {
     ['learn.z_il', BATCHES],
     ['learn.fa_z_il', BATCHES],
     ['learn.bp', BATCHES],
-  ])('%s: %d in three batches', async (name, updates) => {
+  ])('of %s is %d after three batches', async (name, updates) => {
     const method = call(name, { steps, rate: 0.1, momentum: 0 });
     const written = programOf(chain(DIMS, { act: tanh }), { method, clamped: CLAMPED, optimizer: counter });
     for (const program of [written, withPasses(written)]) {
@@ -137,7 +137,7 @@ describe('counting updates', () => {
   });
 });
 
-describe('nudging', () => {
+describe('a nudging rule', () => {
   const graph = chain(DIMS, { act: tanh });
   const settling = { steps: 5, rate: 0.15, momentum: 0.3 };
   const nudged = (beta: number, sign: string): Program =>
@@ -148,7 +148,7 @@ describe('nudging', () => {
     expectSame(await train(nudged(1, 'positive'), [], BATCHES), await train(il, [], BATCHES), 1e-13);
   });
 
-  test('of either sign teaches the same as beta goes to 0, to first order', async () => {
+  test('with beta of either sign teaches the same to first order as beta goes to 0', async () => {
     const distance = (beta: number): Promise<number> =>
       stepDistance(nudged(beta, 'positive'), nudged(beta, 'negative'));
     const [wide, narrow] = [await distance(1e-2), await distance(1e-4)];
@@ -157,7 +157,7 @@ describe('nudging', () => {
     expect(wide / narrow).toBeLessThan(110);
   });
 
-  test('centred changes its sign from batch to batch', async () => {
+  test('that is centred changes its sign from batch to batch', async () => {
     const first = { batch: 0, batches: 4 };
     const second = { batch: 1, batches: 4 };
     const step = async (program: Program, at: typeof first): Promise<Map<string, Float64Array>> => {
@@ -199,7 +199,7 @@ describe('the order in which a network is written', () => {
   });
 
   test.each(['learn.il', 'learn.ipc'])(
-    'changes the order of sums only, in a cycle with several links: %s',
+    'changes only the order of sums in a cycle with several links: %s',
     async (name) => {
       const setting = { method: call(name, settling), clamped: ['x', 'y'] };
       const wanted = await train(programOf(cyclic(), setting), [], BATCHES);
@@ -253,32 +253,35 @@ describe('clamps that hold for some samples', () => {
     return lowerProgram(graph, { ...task, data, clamps }, [], { predictBatch: 1 });
   }
 
-  test.each(['learn.il', 'learn.z_il', 'learn.fa_z_il', 'learn.bp'])('leave the others free: %s', async (method) => {
-    // What is not held sits at its prediction and teaches nothing, so the step is that of the samples that are.
-    const stepsOf = async (program: Program, samples: number, known?: Float32Array): Promise<Float64Array[]> => {
-      const session = await openReference(program);
-      await initialise(session, program, 5);
-      const before = await readParameters(session, program);
-      const four = sampleInputs(masked(method, 4), 0, []);
-      const inputs = {
-        l0: (four.l0 ?? new Float32Array()).slice(0, 5 * samples),
-        l3: (four.l3 ?? new Float32Array()).slice(0, 3 * samples),
+  test.each(['learn.il', 'learn.z_il', 'learn.fa_z_il', 'learn.bp'])(
+    'leave the other samples free: %s',
+    async (method) => {
+      // What is not held sits at its prediction and teaches nothing, so the step is that of the samples that are.
+      const stepsOf = async (program: Program, samples: number, known?: Float32Array): Promise<Float64Array[]> => {
+        const session = await openReference(program);
+        await initialise(session, program, 5);
+        const before = await readParameters(session, program);
+        const four = sampleInputs(masked(method, 4), 0, []);
+        const inputs = {
+          l0: (four.l0 ?? new Float32Array()).slice(0, 5 * samples),
+          l3: (four.l3 ?? new Float32Array()).slice(0, 3 * samples),
+        };
+        await session.run('train', known ? { ...inputs, known } : inputs, { batch: 0, batches: 1 });
+        const after = await readParameters(session, program);
+        return [...before].map(([id, w]) => w.map((x, i) => ((after.get(id)?.[i] ?? 0) - x) * samples));
       };
-      await session.run('train', known ? { ...inputs, known } : inputs, { batch: 0, batches: 1 });
-      const after = await readParameters(session, program);
-      return [...before].map(([id, w]) => w.map((x, i) => ((after.get(id)?.[i] ?? 0) - x) * samples));
-    };
-    const plain = programOf(graph, {
-      method: call(method, { steps: 4, rate: 0.15, momentum: 0.3 }),
-      clamped: CLAMPED,
-      batch: 2,
-    });
-    const wanted = await stepsOf(plain, 2);
-    for (const program of [masked(method, 4), withPasses(masked(method, 4))]) {
-      const found = await stepsOf(program, 4, Float32Array.of(1, 1, 0, 0));
-      for (const [i, step] of wanted.entries()) expect(relativeError(found[i] ?? [], step)).toBeLessThan(1e-12);
-    }
-  });
+      const plain = programOf(graph, {
+        method: call(method, { steps: 4, rate: 0.15, momentum: 0.3 }),
+        clamped: CLAMPED,
+        batch: 2,
+      });
+      const wanted = await stepsOf(plain, 2);
+      for (const program of [masked(method, 4), withPasses(masked(method, 4))]) {
+        const found = await stepsOf(program, 4, Float32Array.of(1, 1, 0, 0));
+        for (const [i, step] of wanted.entries()) expect(relativeError(found[i] ?? [], step)).toBeLessThan(1e-12);
+      }
+    },
+  );
 });
 
 test('nodes in a cycle begin at their start: a number, or values drawn once for all samples', async () => {

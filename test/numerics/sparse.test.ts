@@ -110,7 +110,7 @@ const LINKS = {
 };
 
 describe.each(Object.entries(LINKS))('a link with %s', (_, link) => {
-  test('keeps the connections that exist alone, and moves each as by hand', async () => {
+  test('keeps only the connections that exist, and moves each as computed by hand', async () => {
     const program = programOf(link);
     const weight = program.states.find((s) => s.id === 'a->b.w');
     const connections = program.states.find((s) => s.id === 'a->b.w:connections');
@@ -125,7 +125,7 @@ describe.each(Object.entries(LINKS))('a link with %s', (_, link) => {
 describe('a link too dense for a list', () => {
   const program = programOf('links.sparse(density = 0.6)');
 
-  test('begins with zeros where no connection is, and keeps them; the others move as by hand', async () => {
+  test('begins with zeros where there is no connection, keeps them, and moves the others as computed by hand', async () => {
     for (const [device, form, digits] of [
       [referenceDevice, program, 10],
       [referenceDevice, runPasses(program), 10],
@@ -144,7 +144,7 @@ describe('a link too dense for a list', () => {
     }
   });
 
-  test('takes from given weights the connections that exist', async () => {
+  test('takes only the connections that exist from given weights', async () => {
     const parameters = program.states.filter((s) => s.role === 'parameter');
     const weights = parameters.map(({ id, shape }) => ({
       name: id,
@@ -173,7 +173,7 @@ test('sparse links of an array run as one, each with its own connections', async
   }
 });
 
-test('matrices are laid out anew whenever their entries have changed: by a step, or written', async () => {
+test('matrices are laid out again whenever their entries have changed, by a step or by a write', async () => {
   const program = runPasses(programOf('links.sparse(density = 0.15)'));
   const files = lowerToCpu(program);
   const manifest = JSON.parse(new TextDecoder().decode(files.get('cpu/train.json'))) as CpuManifest;
@@ -199,7 +199,7 @@ test('matrices are laid out anew whenever their entries have changed: by a step,
   });
 });
 
-test('which form a thinned link takes follows from its density', () => {
+test('the density of a thinned link decides its form', () => {
   const forms = (link: string): string[] => programOf(link).states.map((s) => s.id.replace(/^.*\.(w|c)/, '$1'));
   expect(forms('links.sparse(density = 0.155)')).toContain('w:connections');
   expect(forms('links.sparse(density = 0.3)')).toContain('w:mask');

@@ -62,7 +62,7 @@ const near = (place: string, result: string, found: number[], wanted: number[]):
 };
 const at = { batch: 0, batches: 1 };
 
-test('a prediction begins at the value where its condition holds, and nodes behind begin at what that predicts', async () => {
+test('a prediction begins at the value where its condition holds, and later nodes begin at what that predicts', async () => {
   const found = await runEverywhere(places, 'predict.p', inputs, at, near);
   // 0.5 (1 + 2) is the prediction of every h; of the second sample 0.5 (-1 + 0.5).
   expect([...(found.h_at ?? [])]).toEqual([0.25, -0.5, -0.25, -0.25].map((v) => expect.closeTo(v, 6)));
@@ -76,7 +76,7 @@ test('a node that begins at a value of its own does not begin at noise', async (
   expect(Math.abs((found.other_at?.[0] ?? 0) - 1.5)).toBeGreaterThan(1e-3);
 });
 
-test('the error of a node that begins elsewhere moves it in the first tick, in an array too', async () => {
+test('the error of a node that begins elsewhere moves it in the first tick, also in an array', async () => {
   const found = await runEverywhere(places, 'train', inputs, at, near);
   const energies = { h: 0, others: 0, y: 0 };
   for (let s = 0; s < SAMPLES; s++) {

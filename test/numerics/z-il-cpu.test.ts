@@ -34,13 +34,13 @@ describe.each([
   ['convention A', { act: tanh }],
   ['convention B', { after: gelu }],
 ] as const)('%s', (_name, options) => {
-  test.each(['z_il', 'fa_z_il'])('%s', async (rule) => {
+  test.each(['z_il', 'fa_z_il'])('steps by %s as by backpropagation', async (rule) => {
     const expected = await weightStep(call('learn.bp'), options);
     const found = await weightStep(call(`learn.${rule}`), options);
     for (const [name, step] of expected) expect(relativeError(found.get(name) ?? [], step), name).toBeLessThan(5e-6);
   });
 
-  test('one tick of plain inference learning does not equal it', async () => {
+  test('does not step so by one tick of plain inference learning', async () => {
     const expected = await weightStep(call('learn.bp'), options);
     const found = await weightStep(call('learn.il', { steps: 4, rate: 0.5 }), options);
     const errors = [...expected].map(([name, step]) => relativeError(found.get(name) ?? [], step));

@@ -102,7 +102,7 @@ async function compare(program: Program, c: Case): Promise<number> {
 describe.each(Object.keys(cases))('%s', (name) => {
   const c = cases[name] as Case;
   test.each(['learn.z_il', 'learn.fa_z_il'])(
-    '%s equals backpropagation, before and after the passes',
+    'steps by %s as by backpropagation, before and after the passes',
     async (method) => {
       const program = programOf(c.graph, settingOf(method, c));
       expect(await compare(program, c)).toBeLessThan(1e-12);
@@ -110,19 +110,19 @@ describe.each(Object.keys(cases))('%s', (name) => {
     },
   );
 
-  test('backpropagation is the same after the passes', async () => {
+  test('steps by backpropagation in the same way after the passes', async () => {
     expect(await compare(withPasses(programOf(c.graph, settingOf('learn.bp', c))), c)).toBeLessThan(1e-12);
   });
 });
 
-test('at rate 1/2 it does not', async () => {
+test('z_il at rate 1/2 does not step as backpropagation does', async () => {
   const c = cases['a chain, convention A'] as Case;
   const setting = settingOf('learn.z_il', c);
   expect(await compare(zeroDivergenceAt(1, c.graph, setting), c)).toBeLessThan(1e-12);
   expect(await compare(zeroDivergenceAt(0.5, c.graph, setting), c)).toBeGreaterThan(0.1);
 });
 
-test('backpropagation is the slope of the loss', async () => {
+test('backpropagation steps along the slope of the loss', async () => {
   // Differences of the reported energy itself: the oracle above has one of its own.
   const c = cases['skip links, convention A'] as Case;
   const program = programOf(c.graph, settingOf('learn.bp', c));

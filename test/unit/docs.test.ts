@@ -73,14 +73,14 @@ describe('every page', () => {
     }
   });
 
-  it('has no command in a block that asks a registry for a name, or waits for a word to be put in', () => {
+  it('has no command in a block that asks a registry for a name or has a placeholder', () => {
     const lines = blocks.filter(({ language }) => language === 'sh').flatMap(({ text }) => text.trimEnd().split('\n'));
     expect(lines.filter((line) => /\bnmc\b/.test(line) && !/(^|&& )npx --no nmc /.test(line))).toEqual([]);
     const words = lines.flatMap((line) => line.split('#')[0]?.match(/(?<= )[A-Z]{2,}\b/g) ?? []);
     expect(words.filter((word) => word !== 'ADDRESS')).toEqual([]);
   });
 
-  it('leads from the README, in at most one step', () => {
+  it('is linked from the README, in at most one step', () => {
     for (const page of PAGES.slice(1)) expect(readText('README.md'), page).toContain(`(${page})`);
   });
 });

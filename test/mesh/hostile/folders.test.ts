@@ -44,7 +44,7 @@ test('a second process on a trainer’s folder is refused at once', async () => 
   if (process.platform !== 'win32') expect(mode('trainer')).toBe(0o700);
 });
 
-test.skipIf(process.platform === 'win32')('nobody else reads what a mesh keeps', () => {
+test.skipIf(process.platform === 'win32')('only the owner of a mesh’s folder may read it', () => {
   expect(mode('state')).toBe(0o700);
   expect(mode('state', 'backplane')).toBe(0o700);
   expect(mode('state', 'backplane', 'blobs')).toBe(0o700);

@@ -22,7 +22,7 @@ what is printed
 \`\`\`
 `;
 
-test('commands and files to save are found, what is printed is not', () => {
+test('commands and files to save are found in a page, and printed output is not', () => {
   expect(blocksIn('a.md', PAGE)).toEqual([
     { page: 'a.md', what: 'commands', lines: ['echo one    # a comment', 'echo two && true'] },
     { page: 'a.md', what: 'file', name: 'm.pcn', text: 'pcn 1\n' },
@@ -34,7 +34,7 @@ test('commands and files to save are found, what is printed is not', () => {
 
 const run = (...lines: string[]) => spawnSync('bash', ['-c', scriptOf(lines)], { encoding: 'utf8' });
 
-test('lines run as they stand, until one fails', () => {
+test('lines run as they are, until one fails', () => {
   expect(run('echo one # x', 'cd /', 'pwd')).toMatchObject({ status: 0, stdout: 'one\n/\n' });
   expect(run('echo one && false', 'echo two')).toMatchObject({ status: 1, stdout: 'one\n@@ failed: echo one && false\n' }); // biome-ignore format: one line
 });

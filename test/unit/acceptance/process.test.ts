@@ -6,7 +6,7 @@ import { endChildren, remembered, runCommand } from '../../acceptance/process.ts
 
 const WAITS = 'console.log("up"); setInterval(() => {}, 1000)';
 
-test('children that still run are interrupted, and what waits for them goes on', async () => {
+test('children that still run are interrupted, and their waiting parent goes on', async () => {
   const child = remembered(spawn(process.execPath, ['-e', WAITS], { stdio: ['ignore', 'pipe', 'ignore'] }));
   let begun = (): void => undefined;
   const commandBegun = new Promise<void>((resolve) => {

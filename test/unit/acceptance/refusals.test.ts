@@ -5,7 +5,7 @@ import { readText } from '../../support/repository.ts';
 
 const WAYS = ['shards', 'deploy', 'page'];
 
-test('the table of docs/operator.md is the list', () => {
+test('the table in docs/operator.md is the list of refusals', () => {
   const [, section = ''] = readText('docs/operator.md').split('## Refused by name\n');
   const [, , ...rows] = section.split('\n').filter((line) => line.startsWith('|'));
   const listed = LISTED_REFUSALS.map(({ what, refusals }) => [
@@ -22,7 +22,7 @@ test('the table of docs/operator.md is the list', () => {
   ).toEqual(listed);
 });
 
-test('what is refused and not listed is told, and what is listed and not refused', () => {
+test('a refusal that is not listed is reported, and so is a listed one that does not occur', () => {
   const kept = { shards: 'train/last', deploy: 'train/last', page: 'train/last' };
   const found = new Map<string, Refusals>([
     ['digits.pcn: il', {}],

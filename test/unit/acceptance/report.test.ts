@@ -42,14 +42,14 @@ describe('a report', () => {
     expect(updateReport(written, [table], 'Measured 2026-02-02 here.')).toBe(written);
   });
 
-  test('adds a table that the page does not have, below all others', () => {
+  test('adds a table that the page does not have below all others', () => {
     const table = { name: 'three', head: ['what'], rows: [['3']] };
     const written = updateReport(page, [table], 'Measured 2026-02-02 here.');
     expect(tablesOf(written).map(({ name }) => name)).toEqual(['one', 'two', 'three']);
     expect(tablesOf(updateReport(written, [{ ...table, name: 'four' }], 'Then.'))).toHaveLength(4);
   });
 
-  test('has the rows of a part with their verdicts, and leaves the old ones where nothing was measured', () => {
+  test('has the rows of a part with their verdicts, and keeps the old ones where nothing was measured', () => {
     const row = { name: 'x', what: 'speed', target: '> 1', measured: '2' };
     expect(tableOf('x', [row])).toBeUndefined();
     expect(tableOf('x', [row, { ...row, holds: false }])?.rows).toEqual([
@@ -58,7 +58,7 @@ describe('a report', () => {
     ]);
   });
 
-  test('says the day, the processor, its cores, the memory and the version of Node', () => {
+  test('names the day, the processor, its cores, the memory and the version of Node', () => {
     expect(stampOf(new Date('2026-11-29T10:00:00Z'))).toMatch(
       /^Measured 2026-11-29 on .+, \d+ cores, \d+ GB, \w+-\w+, Node \d+\.\d+\.\d+(, load \d+\.\d at the start)?\.$/,
     );
@@ -68,7 +68,7 @@ describe('a report', () => {
 describe('the page of measurements', () => {
   const tables = tablesOf(readText(PAGE));
 
-  test('has tables of parts that npm run accept can measure again, and no others', () => {
+  test('has only tables of parts that npm run accept can measure again', () => {
     const names = new Set(parts.map(({ name }) => name));
     expect(tables.map(({ name }) => name).filter((name) => !names.has(name))).toEqual([]);
     const lines = readText(PAGE).split('\n');

@@ -10,21 +10,21 @@ function ceilings(...milliseconds: number[]): () => Promise<number> {
 
 const nothingStolen = () => (): number => 0;
 
-describe('median', () => {
-  test('is the middle, or half way between the two middles', () => {
+describe('the median', () => {
+  test('is the middle, or half way between the two middle values', () => {
     expect(median([9, 1, 5])).toBe(5);
     expect(median([4, 1, 3, 2])).toBe(2.5);
     expect(() => median([])).toThrow();
   });
 });
 
-describe('rounds', () => {
-  test('drift is the same in both directions', () => {
+describe('a round of measurements', () => {
+  test('drifts by the same amount in both directions', () => {
     expect(driftOf({ value: 0, before: 100, after: 125 })).toBeCloseTo(0.25);
     expect(driftOf({ value: 0, before: 125, after: 100 })).toBeCloseTo(0.25);
   });
 
-  test('disturbed ones are measured again and left out', async () => {
+  test('is measured again and left out where it was disturbed', async () => {
     const rounds = await calmRounds(
       { rounds: 2, patience: 60_000 },
       ceilings(100, 105, 100, 150, 100, 91),
@@ -34,7 +34,7 @@ describe('rounds', () => {
     expect(rounds.map((r) => r.value)).toEqual([0, 2]);
   });
 
-  test('patience ends: the least disturbed are taken', async () => {
+  test('is taken where it is the least disturbed when patience ends', async () => {
     const rounds = await calmRounds(
       { rounds: 2, patience: 0 },
       ceilings(100, 150, 100, 120, 100, 130),
@@ -44,7 +44,7 @@ describe('rounds', () => {
     expect(rounds.map((r) => r.value)).toEqual([1, 2]);
   });
 
-  test('what other machines took disturbs as drift does', () => {
+  test('is disturbed by the load of other machines as by drift', () => {
     const still = { value: 0, before: 100, after: 101 };
     expect(isCalm({ ...still, stolen: 0.02 })).toBe(true);
     expect(isCalm({ ...still, stolen: 0.05 })).toBe(false);
@@ -59,7 +59,7 @@ describe('rounds', () => {
     expect(processorTicks('cpu  10 20 30 400 5 6 7 80 9 9\ncpu0 1 2 3')).toEqual({ stolen: 80, all: 558 });
   });
 
-  test('no more than there are', () => {
+  test('counts once among the best, however many are asked for', () => {
     expect(bestRounds([{ value: 7, before: 1, after: 2 }], 3)).toHaveLength(1);
   });
 });

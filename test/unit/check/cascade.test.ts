@@ -51,7 +51,7 @@ const examples = readdirSync(folder).filter((name) => name.endsWith('.pcn'));
 /** Without a check nothing but the train block says what the samples of a prediction hold. */
 const withoutChecks = (text: string): string => text.replace(/^check .*\n/gm, '');
 
-test.each(examples)('a mistake in one block of %s is told in that block alone', (name) => {
+test.each(examples)('a mistake in one block of %s is reported in that block alone', (name) => {
   const text = readFileSync(join(folder, name), 'utf8');
   expect([...told(text), ...told(withoutChecks(text))]).toEqual([]);
 });

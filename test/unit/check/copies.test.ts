@@ -57,7 +57,7 @@ test('copies have the nodes and links of elements that are worked out one by one
   expect(copied.links).toEqual(single.links.filter((link) => !drawn.test(link.name)));
 });
 
-test('names, and the streams that connections are drawn from, are of the element', () => {
+test('names, and the streams that connections are drawn from, belong to the element', () => {
   const { nodes, links } = model(false);
   expect(new Set(nodes.map((node) => node.name)).size).toBe(1 + 3 * (3 + 2 * 2 + 3));
   expect(new Set(links.map((link) => link.name)).size).toBe(links.length);

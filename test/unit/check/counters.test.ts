@@ -38,6 +38,6 @@ test.each([
   expect(problems[0]).toContain('all else is the same');
 });
 
-test('so is a tick in the condition of a clamp', () => {
+test('a tick in the condition of a clamp is refused, too', () => {
   expect(problemsOf(modelWith('0.1', ' when tick < 1'))).toEqual([expect.stringContaining('`tick` counts in')]);
 });

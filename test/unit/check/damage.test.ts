@@ -69,7 +69,7 @@ function apply(changes: readonly { at: number; how: string; word: string }[]): s
   return tokens.join('');
 }
 
-test('the text itself is right', () => {
+test('the undamaged text has no diagnostics', () => {
   expect(checkSource(TEXT).diagnostics.filter((d) => d.severity === 'error')).toEqual([]);
 });
 
@@ -88,7 +88,7 @@ test('damaged texts give diagnostics with places inside their files', { timeout:
   );
 });
 
-test('so do damaged files of the standard library', () => {
+test('damaged files of the standard library give such diagnostics, too', () => {
   const folder = join(findPackageRoot(), 'stdlib');
   for (const file of readdirSync(folder)) {
     const text = readFileSync(join(folder, file), 'utf8');

@@ -108,11 +108,11 @@ schedule home of small_brain {
 }
 `;
 
-describe('digits', () => {
+describe('the listing of digits', () => {
   const result = checkSource(MNIST);
   const [model] = result.value?.models ?? [];
 
-  test('the graph has five nodes, four links and three declarations, without a diagnostic', () => {
+  test('has a graph of five nodes, four links and three declarations, without a diagnostic', () => {
     expect(result.diagnostics).toEqual([]);
     expect(model?.nodes.map((n) => `${n.role} ${n.name} ${n.shape.join('x')} ${n.energyKind}`)).toEqual([
       'sense pixels 784 gaussian',
@@ -134,7 +134,7 @@ describe('digits', () => {
     ]);
   });
 
-  test('has a training task of the settings that it writes', () => {
+  test('has a training task with the settings that it writes', () => {
     const [task] = result.value?.trains ?? [];
     expect(task).toMatchObject({ name: 'il', batch: 128, epochs: 25, replicas: 1 });
     expect(task?.data).toMatchObject({ source: 'mnist', split: 'train' });
@@ -170,7 +170,7 @@ describe('digits', () => {
     });
   });
 
-  test('--set gives a parameter another value, within its condition', () => {
+  test('takes another value of a parameter from --set, within its condition', () => {
     expect(checked(MNIST, { set: { hidden: '32' } }).models[0]?.nodes[1]?.shape).toEqual([32]);
     expect(checked(MNIST, { set: { hidden: 16 } }).models[0]?.parameters).toEqual({ hidden: 16 });
     const codes = (set: Record<string, string>) => checkSource(MNIST, { set }).diagnostics.map((d) => d.code);
@@ -181,7 +181,7 @@ describe('digits', () => {
   });
 });
 
-describe('small brain', () => {
+describe('the listing of a small brain', () => {
   const { value, diagnostics } = checkSource(BRAIN, {}, { 'column.pcn': COLUMN });
   const [model] = value?.models ?? [];
 
@@ -191,7 +191,7 @@ describe('small brain', () => {
     expect(model?.baseRate).toBe(300);
   });
 
-  test('clusters are expanded under their names', () => {
+  test('has its clusters expanded under their names', () => {
     expect(model?.nodes).toHaveLength(3 + 16 * 2 + 4 * 2);
     expect(model?.nodes.find((n) => n.name === 'v1[15].low')?.shape).toEqual([16, 16, 2]);
     expect(model?.nodes.find((n) => n.name === 's1.high')?.shape).toEqual([128]);
@@ -200,7 +200,7 @@ describe('small brain', () => {
     expect(model?.links.find((l) => l.name === 'motor.high->motor.high')?.delay).toBe(1);
   });
 
-  test('along between arrays chooses pairs, elsewhere units', () => {
+  test('joins arrays with along by pairs, and others by units', () => {
     const lateral = model?.links.filter((l) => /^v1\[\d+\]\.high->v1\[\d+\]\.low$/.test(l.name)) ?? [];
     expect(lateral).toHaveLength(16 + 16 * 4);
     expect(lateral.filter((l) => l.sparsity !== undefined)).toHaveLength(64);
@@ -222,7 +222,7 @@ describe('small brain', () => {
     expect(into[0]?.weights[0]?.init).toEqual({ kind: 'uniform', bound: 1 / 8 });
   });
 
-  test('a zero start is zero everywhere', () => {
+  test('has a zero start that is zero everywhere', () => {
     const back = model?.links.find((l) => l.name === 'motor.high->assoc.high');
     expect(back?.weights.map((w) => w.init)).toEqual([
       { kind: 'constant', value: 0 },
@@ -230,7 +230,7 @@ describe('small brain', () => {
     ]);
   });
 
-  test('the schedule is in bytes and seconds', () => {
+  test('has a schedule in bytes and seconds', () => {
     expect(value?.schedules[0]?.settings).toEqual({
       cut_at: { kind: 'symbol', name: 'clusters' },
       memory: 2 * 2 ** 30,
@@ -239,7 +239,7 @@ describe('small brain', () => {
     expect(value?.schedules[0]?.keepTogether).toEqual([['v1[0].low', 'v1[0].high', 'retina']]);
   });
 
-  test('a link that does not exist is named with those that do', () => {
+  test('names similar links where a link does not exist', () => {
     const text = BRAIN.replace('retina = links.dense()', 'retina = links.convolve(kernel = [8, 8], padding = 2)');
     const found = checkSource(text, {}, { 'column.pcn': COLUMN }).diagnostics.filter((d) => d.severity === 'error');
     expect(found.map((d) => d.code)).toEqual(['name/unknown']);
@@ -247,7 +247,7 @@ describe('small brain', () => {
   });
 });
 
-test('a generated model of any length is right', () => {
+test('a generated model of any length is valid', () => {
   for (const lines of [60, 500]) {
     const text = generateModel(lines);
     expect(Math.abs(text.split('\n').length - lines)).toBeLessThan(10);

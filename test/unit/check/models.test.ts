@@ -5,7 +5,7 @@ import { checked, codesOf, modelOf } from '../../support/check-source.ts';
 const names = (body: string, before = ''): string[] => modelOf(body, {}, before).links.map((l) => l.name);
 
 describe('links between', () => {
-  test('nodes make a chain, and join the same two nodes twice', () => {
+  test('nodes make a chain, and may join the same two nodes twice', () => {
     const nodes = 'node a: f32[2]\nnode b: f32[2]\nnode c: f32[2]\n';
     expect(names(`${nodes}link a -> b -> c = links.dense()`)).toEqual(['a->b', 'b->c']);
     expect(
@@ -13,7 +13,7 @@ describe('links between', () => {
     ).toEqual(['a->b', 'a->b#2', 'a->b#3']);
   });
 
-  test('arrays and single nodes are joined pair by pair', () => {
+  test('arrays and single nodes join them pair by pair', () => {
     const nodes = 'node a[3]: f32[2]\nnode b[2]: f32[2]\nnode c: f32[2]\n';
     expect(names(`${nodes}link a[*] -> c = links.dense()`)).toEqual(['a[0]->c', 'a[1]->c', 'a[2]->c']);
     expect(names(`${nodes}link c -> a[1..2] = links.dense()`)).toEqual(['c->a[1]', 'c->a[2]']);
@@ -26,19 +26,19 @@ describe('links between', () => {
     expect(names(`${nodes}link [a[2], c] -> b[0] = links.dense()`)).toEqual(['a[2]->b[0]', 'c->b[0]']);
   });
 
-  test('an array and itself join no element with itself, one node and itself are joined as written', () => {
+  test('an array and itself join no element with itself, unlike a node and itself', () => {
     expect(names('node a[2]: f32[2]\nlink a[*] -> a[*] = links.dense()')).toEqual(['a[1]->a[0]', 'a[0]->a[1]']);
     expect(names('node a: f32[2]\nlink a -> a = links.dense(delay = 1)')).toEqual(['a->a']);
   });
 
-  test('along topology.one_to_one joins the first with the first', () => {
+  test('arrays along topology.one_to_one join the first with the first', () => {
     expect(
       names('node a[2]: f32[2]\nnode b[2]: f32[2]\nlink a[*] -> b[*] = links.dense() along topology.one_to_one()'),
     ).toEqual(['a[0]->b[0]', 'a[1]->b[1]']);
   });
 });
 
-describe('clusters', () => {
+describe('a cluster', () => {
   const column = `cluster column(n: int = 3) {
     node low[2]: f32[n]
     node high: f32[n]
@@ -52,7 +52,7 @@ describe('clusters', () => {
     expose inner, top
   }`;
 
-  test('names reach inside clusters inside arrays', () => {
+  test('may lie inside arrays, and names reach inside it', () => {
     const model = modelOf(
       'cluster v[2] = area()\nnode x: f32[5]\nlink v[*].inner[0].low[1] -> x = links.dense()',
       {},
@@ -73,14 +73,14 @@ describe('clusters', () => {
     ]);
   });
 
-  test('equal clusters share their expressions', () => {
+  test('shares its expressions with equal clusters', () => {
     const model = modelOf('cluster v[3] = column()', {}, column);
     const bodies = new Set(model.links.map((l) => l.body));
     expect(model.links).toHaveLength(6);
     expect(bodies.size).toBe(1);
   });
 
-  test('names inside an unused cluster are looked up all the same', () => {
+  test('has its names looked up even where it is not used', () => {
     expect(
       codesOf(
         'pcn 1\nimport std/links\ncluster c() {\n node a: f32[n]\n link a -> b = links.dens(q = 1)\n expose d\n}',
@@ -106,17 +106,17 @@ describe('numbers', () => {
     ['round(sqrt(n))', [2]],
     ['(20ms + 5ms) / 5ms', [5]],
     ['2KiB / 1kB * 125', [256]],
-  ])('f32[%s]', (size, expected) => {
+  ])('are evaluated in f32[%s]', (size, expected) => {
     expect(shape(size)).toEqual(expected);
   });
 
-  test('a parameter may use those before it', () => {
+  test('of a parameter may depend on the parameters before it', () => {
     expect(shape('m', 'param n: int = 3\nparam m: int = n * 2 where m > n')).toEqual([6]);
   });
 });
 
-describe('definitions in the file', () => {
-  test("the user's own link, function and node work", () => {
+describe('a definition in the file', () => {
+  test('gives a link, a function or a node of the user’s own', () => {
     const { models } = checked(`pcn 1
 function swish(x, beta: float = 1) {
   let s = sigmoid(beta * x)

@@ -18,7 +18,7 @@ describe('imports', () => {
     ['../column', '../brain.pcn', '../../column.pcn'],
     ['./column', '/abs/brain.pcn', '/abs/column.pcn'],
     ['../column', '/abs/brain.pcn', '/column.pcn'],
-  ])('%s in %s is %s', (path, from, expected) => {
+  ])('of %s in %s read the file %s', (path, from, expected) => {
     expect(importedFile(path, from)).toBe(expected);
   });
 
@@ -40,14 +40,14 @@ describe('imports', () => {
     expect(codesOf('pcn 1\nimport ./main\n')).toEqual(['import/cycle']);
   });
 
-  test('a mistake of syntax in an import is told in its own file, and nothing else is', () => {
+  test('a syntax error in an import is reported in its own file, and nowhere else', () => {
     const codes = codesOf('pcn 1\nimport ./a\nmodel m {\n node x: f32[a.n]\n}', {}, { 'a.pcn': 'pcn 1\nmodel {' });
     expect(codes.length).toBeGreaterThan(0);
     expect(codes.filter((code) => !code.startsWith('syntax/'))).toEqual([]);
   });
 });
 
-describe('files on disk', () => {
+describe('a file on disk', () => {
   const folder = mkdtempSync(join(tmpdir(), 'nmc-host-'));
   afterAll(() => rmSync(folder, { recursive: true }));
   const write = (name: string, content: string | Uint8Array): string => {
@@ -55,7 +55,7 @@ describe('files on disk', () => {
     return join(folder, name);
   };
 
-  test('the host reads texts, and refuses folders, binary and large files', () => {
+  test('is read as text, and refused where it is a folder, binary or large', () => {
     const host = fileHost();
     expect(host.read(write('a.pcn', 'pcn 1\n'))).toEqual({ kind: 'text', text: 'pcn 1\n' });
     mkdirSync(join(folder, 'folder.pcn'));
@@ -68,7 +68,7 @@ describe('files on disk', () => {
     expect(host.read('std:nodes.pcn').kind).toBe('text');
   });
 
-  test('a missing file is a diagnostic, with the nearest name', () => {
+  test('gives a diagnostic with the nearest name where it is missing', () => {
     write('column.pcn', 'pcn 1\n');
     const { value, diagnostics } = checkFile(fileHost(), join(folder, 'colum.pcn'));
     expect(value).toBeUndefined();

@@ -74,12 +74,12 @@ schedule home of small_brain {
 }
 `;
 
-describe('the listings', () => {
+describe('the listings of pictures', () => {
   afterEach(() => {
     vi.restoreAllMocks();
   });
 
-  test('nmc check accepts small_brain.pcn and column.pcn', () => {
+  test('are accepted by nmc check: small_brain.pcn and column.pcn', () => {
     const folder = mkdtempSync(join(tmpdir(), 'listings-'));
     writeFileSync(join(folder, 'column.pcn'), COLUMN);
     writeFileSync(join(folder, 'small_brain.pcn'), BRAIN);
@@ -90,7 +90,7 @@ describe('the listings', () => {
     expect(written.mock.calls.map(([text]) => String(text)).join('')).toMatch(/no errors/);
   });
 
-  test('sixteen columns share the form of their picture, each with weights of its own', () => {
+  test('give sixteen columns one picture, each column with weights of its own', () => {
     const { value } = checkSource(BRAIN, {}, { 'column.pcn': COLUMN });
     const links = value?.models[0]?.links.filter((l) => l.target === 'retina') ?? [];
     expect(links).toHaveLength(16);
@@ -111,7 +111,7 @@ const messageOf = (source: string, target: string, link: string): string => {
   return `${errors[0]?.code}: ${errors[0]?.reason}${errors[0]?.repair === undefined ? '' : ` = try: ${errors[0].repair}`}`;
 };
 
-describe('shapes that cannot meet', () => {
+describe('shapes that do not fit', () => {
   test.each([
     [
       '[28, 28, 1]',
@@ -191,7 +191,7 @@ describe('shapes that cannot meet', () => {
       'links.attention()',
       'link/shape: attention does not fit: `shape(source)` has 1 element, 0 to 0; 1 is outside = try: give `a` one axis more: `f32[1, 16]` holds the same numbers',
     ],
-  ])('%s to %s by %s', (source, target, link, message) => {
+  ])('are refused from %s to %s by %s', (source, target, link, message) => {
     expect(messageOf(source, target, link)).toBe(message);
   });
 

@@ -21,8 +21,8 @@ const taskOf = (text: string) => {
   return task;
 };
 
-describe('sequence = S', () => {
-  test('a field whose first axis has S elements is seen one element a step, others are the same in all steps', () => {
+describe('a sequence of S steps', () => {
+  test('shows a field whose first axis has S elements one element a step, and other fields whole in all steps', () => {
     const task = taskOf(`${PLAIN}train t of m on data.file("x.npz", image = u8[6, 28, 28], digit = int) {
       sequence = 6
       clamp x = sample.image
@@ -35,7 +35,7 @@ describe('sequence = S', () => {
     expect(task.data.fields[0]?.shape).toEqual([6, 28, 28]);
   });
 
-  test('samples in a row become sequences', () => {
+  test('is made of consecutive samples', () => {
     const task = taskOf(`${PLAIN}train t of m on data.mnist.train[0..99].sequences(10) {
       sequence = 10
       clamp x = standardize(sample.image)
@@ -48,7 +48,7 @@ describe('sequence = S', () => {
     expect(JSON.stringify(task.clamps[0]?.value)).toContain('"standardize.image.mean","shape":[28,28]');
   });
 
-  test('predictions take the sequences of the training, or their own', () => {
+  test('is predicted by the length of the training, or by its own', () => {
     const { predicts } = checked(`${PLAIN}train t of m on data.mnist.train.sequences(10) {
       sequence = 10
       clamp x = sample.image
@@ -65,7 +65,7 @@ describe('sequence = S', () => {
     expect(predicts.map((p) => p.sequence)).toEqual([10, 4]);
   });
 
-  test('a check compares whole sequences', () => {
+  test('is compared whole by a check', () => {
     const task = `train t of m on data.mnist.train.sequences(5) { sequence = 5 clamp x = sample.image }
       predict p of m { clamp x = input.image when step < 2 read image = x }`;
     expect(codesOf(`${PLAIN}${task}\ncheck error(p.image, data.mnist.test.sequences(5).image) <= 9`)).toEqual([]);
@@ -85,7 +85,7 @@ describe('sequence = S', () => {
   });
 });
 
-describe('rates', () => {
+describe('a rate', () => {
   const train = (x: string, v: string, steps: number): string =>
     `${RATED}train t of m on data.file("x.npz", x = f32[${x}], v = f32[${v}]) {
       sequence = ${steps}
@@ -93,7 +93,7 @@ describe('rates', () => {
       clamp v = sample.v
     }`;
 
-  test('the base step is the least common multiple, and each sense has samples at its own', () => {
+  test('makes the base step the least common multiple, and gives each sense as many samples as it needs', () => {
     expect(checked(RATED).models[0]?.baseRate).toBe(30);
     expect(taskOf(train('2, 4', '6, 2', 6)).inputs).toEqual([
       { name: 'x', type: 'f32', shape: [4], steps: 2 },
@@ -101,7 +101,7 @@ describe('rates', () => {
     ]);
   });
 
-  test('another number of samples is a mistake', () => {
+  test('is a mistake where the number of samples is another one', () => {
     expect(codesOf(train('6, 4', '6, 2', 6))).toEqual(['rate/samples']);
     expect(codesOf(train('2, 4', '7, 2', 7))).toContain('rate/samples');
   });
@@ -113,14 +113,14 @@ describe('clamps of single elements', () => {
       clamp x = sample.image when ${when}
     }`;
 
-  test('a condition has one value a sample, or one an element', () => {
+  test('have a condition with one value a sample, or one an element', () => {
     const shape = (when: string) => taskOf(clamp(when)).clamps[0]?.when?.shape;
     expect(shape('range(784) < 392')).toEqual([784]);
     expect(shape('sample.there')).toEqual([784]);
     expect(shape('sum(sample.there) > 3')).toEqual([]);
   });
 
-  test('take nothing but one element', () => expect(codesOf(clamp('sample.some'))).toContain('clamp/shape'));
+  test('refuse a condition of another size', () => expect(codesOf(clamp('sample.some'))).toContain('clamp/shape'));
 });
 
 test('reads see the fields of a sample, and turn standardized values back', () => {

@@ -66,7 +66,7 @@ describe('energies', () => {
     });
   });
 
-  test('bernoulli and cross-entropy, which have no minimum when free', () => {
+  test('bernoulli and cross-entropy have no minimum where their node is free', () => {
     const target = { z: tensorOf([3], [0, 1, 0]), mu: tensorOf([3], MU) };
     const sigmoid = (x: number): number => 1 / (1 + Math.exp(-x));
     const expected = -(Math.log(1 - sigmoid(0.1)) + Math.log(sigmoid(-0.7)) + Math.log(1 - sigmoid(0.4)));
@@ -118,7 +118,7 @@ describe('links', () => {
     ['glorot(2)', { kind: 'uniform', bound: 2 * Math.sqrt(6 / 500) }],
     ['kaiming', { kind: 'normal', std: Math.SQRT2 / Math.sqrt(300) }],
     ['identity', { kind: 'identity', scale: 1 }],
-  ])('a matrix that begins as %s', (init, expected) => {
+  ])('a matrix of init = %s begins as its definition says', (init, expected) => {
     expect(body('[300]', '[200]', `dense(init = ${init})`).weights[0]?.init).toEqual(expected);
   });
 });
@@ -172,7 +172,7 @@ train t of m on data.mnist.train {
   test.each([
     ['learn.adam(rate = 0.01)', 0],
     ['learn.adamw(rate = 0.01, decay = 0.1)', 0.1],
-  ])('%s', (text, decay) => {
+  ])('%s follows its definition', (text, decay) => {
     let [weight, m, v] = [1, 0, 0];
     G.forEach((g, i) => {
       m = 0.9 * m + 0.1 * g;

@@ -19,7 +19,7 @@ const trainOf = (text: string) => {
   return task;
 };
 
-describe('data', () => {
+describe('the data of a task', () => {
   test('have rows and a validation', () => {
     const task = trainOf(`${PLAIN}train t of m on data.mnist.train[0..54999] {
       clamp x = sample.image
@@ -29,7 +29,7 @@ describe('data', () => {
     expect(task.validation?.range).toEqual([55000, 59999]);
   });
 
-  test('parameters of the model say which rows, wherever data are named', () => {
+  test('have rows by parameters of the model, wherever the data are named', () => {
     const text = `pcn 1
       import std/links
       import std/data
@@ -59,18 +59,18 @@ describe('data', () => {
     expect(rows({ set: { samples: 20, bound: 0.75 } })).toEqual([[0, 19], [20, 39], [0, 19], 0.75]);
   });
 
-  test('a node is not a number of rows', () => {
+  test('are refused where a node is given as a number of rows', () => {
     expect(codesOf(`${PLAIN}train t of m on data.mnist.train[0..y] { clamp x = sample.image }`)).toEqual([
       'name/unknown',
     ]);
   });
 
-  test('a data set takes options', () => {
+  test('take options', () => {
     const task = trainOf(`${PLAIN}train t of m on data.glyphs(rotated = true).train { clamp x = sample.image }`);
     expect(task.data).toMatchObject({ source: 'glyphs', split: 'train', options: { rotated: true } });
   });
 
-  test('a file has the fields that are named', () => {
+  test('have the fields that are named where they are a file', () => {
     const task = trainOf(`${PLAIN}train t of m on data.file("x.npz", image = u8[28, 28], label = f32[10], digit = int) {
       clamp x = sample.image
       clamp y = sample.label
@@ -83,7 +83,7 @@ describe('data', () => {
     ]);
   });
 
-  test('a task has defaults', () => {
+  test('are those of the defaults where the task does not say', () => {
     const task = trainOf(`${PLAIN}train t of m on data.mnist.train { clamp x = sample.image }`);
     expect(task).toMatchObject({ batch: 128, epochs: 10, replicas: 1 });
     expect([task.method.name, task.optimizer.name]).toEqual(['learn.il', 'learn.adam']);
@@ -91,8 +91,8 @@ describe('data', () => {
   });
 });
 
-describe('clamps', () => {
-  test('standardize reads statistics of the training data', () => {
+describe('a clamp', () => {
+  test('reads statistics of the training data by standardize', () => {
     const [clamp] = trainOf(`${head('sense x: f32[4]\nnode y: f32[2]\nlink x -> y = links.dense()')}
       train t of m on data.file("x.npz", pixels = f32[2, 2]) { clamp x = standardize(sample.pixels) }`).clamps;
     const given = {
@@ -103,7 +103,7 @@ describe('clamps', () => {
     expect(clamp && numbers(clamp.value, given)).toEqual([0, 0.5, 1, 1]);
   });
 
-  test('when is a condition for each sample', () => {
+  test('has a condition for each sample with when', () => {
     const [, clamp] = trainOf(`${PLAIN}train t of m on data.mnist.train {
       clamp x = sample.image
       clamp y = one_hot(sample.digit, 10) when sample.digit < 5 and not (sample.digit == 2)
@@ -112,7 +112,7 @@ describe('clamps', () => {
     expect([1, 2, 7].map(at)).toEqual([[1], [0], [0]]);
   });
 
-  test('a number is repeated, elements are laid out anew', () => {
+  test('repeats a number, and lays elements out in another shape', () => {
     const { clamps } = trainOf(`${head('sense x: f32[28, 14, 2]\nnode y: f32[3]\nlink x -> y = links.dense()')}
       train t of m on data.mnist.train { clamp x = sample.image / 255
       clamp y = -1 }`);
@@ -120,7 +120,7 @@ describe('clamps', () => {
     expect(clamps[1] && numbers(clamps[1].value)).toEqual([-1, -1, -1]);
   });
 
-  test('replicas get samples of their own, and so do their reads', () => {
+  test('gives replicas samples of their own, and their reads, too', () => {
     const { trains, predicts, checks } = checked(`${head(`
       sense eye[4]: f32[784]
       node core: f32[16]
@@ -155,7 +155,7 @@ describe('clamps', () => {
     expect(checks).toHaveLength(1);
   });
 
-  test('hold an element of an array, and the rest of it otherwise', () => {
+  test('holds an element of an array, and the rest of it under another condition', () => {
     const task = trainOf(`${head('sense eye[2]: f32[784]\nnode y: f32[3]\nlink eye[*] -> y = links.dense()')}
       train t of m on data.mnist.train { clamp eye[0] = sample.image
       clamp eye[1] = 0 }`);
@@ -165,7 +165,7 @@ describe('clamps', () => {
 });
 
 describe('reads', () => {
-  test('reads are parts and functions of nodes', () => {
+  test('are parts and functions of nodes', () => {
     const { predicts } = checked(`${PLAIN}predict p of m on data.mnist.test {
       clamp x = input.image
       read best = amax(softmax(y))
@@ -183,7 +183,7 @@ describe('reads', () => {
     expect(predicts[0]?.settle?.arguments).toMatchObject({ steps: 30, rate: 0.1, momentum: 0, tolerance: 0.001 });
   });
 
-  test('without data there is nothing to clamp to', () => {
+  test('in a task without data, a clamp to a field is refused', () => {
     const { diagnostics } = checkSource(`${PLAIN}predict p of m { clamp x = input.image\nread d = argmax(y) }`);
     expect(diagnostics.filter((d) => d.severity === 'error').map((d) => [d.code, d.reason])).toEqual([
       ['data/field', 'no data is named: add `on data.NAME.SPLIT` to the task'],
@@ -191,8 +191,8 @@ describe('reads', () => {
   });
 });
 
-describe('one mistake, one message', () => {
-  test('what depends on a mistake is silent', () => {
+describe('a mistake', () => {
+  test('silences what depends on it', () => {
     expect(
       codesOf(`${head('sense x: f32[n]\nnode y: f32[10]\nlink x -> y = links.dense()\nlink y -> x = links.one_to_one()')}
       train t of m on data.mnist.train { clamp x = sample.image\nclamp y = one_hot(sample.digit, 10) }
@@ -201,7 +201,7 @@ describe('one mistake, one message', () => {
     ).toEqual(['name/unknown']);
   });
 
-  test('several mistakes are told in one go, in the order of the text', () => {
+  test('is reported with all others in one go, in the order of the text', () => {
     const { diagnostics } =
       checkSource(`${head('sense x: f32[784]\nnode y: f32[0]\nlink x -> z = links.dense()\nlink x -> x = links.dense(delay = 0.5)')}
       train t of m on data.mnist.train { clamp x = sample.imag\nsteps = 3 }`);

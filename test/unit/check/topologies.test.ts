@@ -10,8 +10,8 @@ const all = (topology: string, options: Record<string, number>, population: Popu
 };
 const square = (n: number, same = true): Population => ({ sources: n, targets: n, same });
 
-describe('what is joined', () => {
-  test('by all, one_to_one, ring and grid follows their definitions', () => {
+describe('topologies', () => {
+  test('all, one_to_one, ring and grid follow their definitions', () => {
     expect(all('all', {}, { sources: 2, targets: 3, same: false })).toEqual([
       [0, 1],
       [0, 1],
@@ -43,7 +43,7 @@ describe('what is joined', () => {
     expect(all('small_world', { degree: 4, rewire: 0 }, square(8))[0]).toEqual([1, 2, 6, 7]);
   });
 
-  test('degrees hold exactly, sources differ, nothing is joined with itself', () => {
+  test('degrees hold exactly, sources differ, and nothing is joined with itself', () => {
     const sizes = fc.record({
       sources: fc.integer({ min: 2, max: 40 }),
       targets: fc.integer({ min: 1, max: 40 }),
@@ -84,13 +84,13 @@ describe('what is joined', () => {
     expect(Math.abs(short - mean)).toBeLessThan(0.03);
   });
 
-  test('the same seed gives the same wiring, another seed another', () => {
+  test('the same seed gives the same wiring, and another seed another', () => {
     const options = { n: 5 };
     expect(all('fixed_indegree', options, square(50), 7)).toEqual(all('fixed_indegree', options, square(50), 7));
     expect(all('fixed_indegree', options, square(50), 7)).not.toEqual(all('fixed_indegree', options, square(50), 8));
   });
 
-  test('all of them are declared in the standard library', () => {
+  test('every topology is declared in the standard library', () => {
     const arguments_: Record<string, string> = {
       grid: 'width = 2',
       fixed_indegree: '1',
@@ -112,7 +112,7 @@ describe('units', () => {
     node c: f32[8]
     link [a, b] -> c = links.sparse() along topology.fixed_indegree(12)`);
 
-  test('links into one target draw together', () => {
+  test('links into one target draw their sources together', () => {
     const perTarget = new Array<number>(8).fill(0);
     for (const link of model.links) {
       if (link.sparsity === undefined) throw new Error('not sparse');
@@ -127,7 +127,7 @@ describe('units', () => {
     expect(model.links.map((l) => l.sparsity?.density)).toEqual([12 / 50, 12 / 50]);
   });
 
-  test('a seed of the checker reaches the wiring', () => {
+  test('the seed of the checker decides the wiring', () => {
     const body = 'node a: f32[40]\nnode b: f32[40]\nlink a -> b = links.sparse(density = 0.1)';
     const wired = (seed: number): number[] => {
       const sparsity = modelOf(body, { seed }).links[0]?.sparsity;

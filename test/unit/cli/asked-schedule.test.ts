@@ -82,20 +82,20 @@ test.each<[name: string, settings: string, options: Options, expected: unknown]>
   ['a mode that is refused elsewhere', '  mode = async', {}, {}],
 ])('%s', (_, settings, options, expected) => expect(asked(settings, options)).toEqual(expected));
 
-test('lockstep and microbatches together are refused, whether an option or the model says it', () => {
+test('lockstep together with microbatches is refused, whether an option or the model asks for it', () => {
   expect(() => asked('', { schedule: 'lockstep', microbatches: '4' })).toThrow('--schedule asks for lockstep');
   expect(() => asked('  mode = lockstep\n  microbatches = 4')).toThrow('schedule home asks for lockstep');
   expect(asked('  mode = lockstep\n  microbatches = 1').schedule?.value).toBe('lockstep');
   expect(() => asked('', { schedule: 'async' })).toThrow('the schedule async is unknown');
 });
 
-test('shards are asked for by --partition, else by the model, else there is one', () => {
+test('the number of shards is that of --partition, else that of the model, else one', () => {
   expect(askedShards({ partition: undefined }, schedulesIn(''))).toBe(1);
   expect(askedShards({ partition: undefined }, schedulesIn('  shards = 3'))).toBe(3);
   expect(askedShards({ partition: 2 }, schedulesIn('  shards = 3'))).toBe(2);
 });
 
-test('a batch ahead is for pipelined batches of several parts; there is one at most', () => {
+test('one batch ahead is allowed, and only for pipelined batches of several parts', () => {
   expect(() => asked('', { ahead: '1' })).toThrow('neither the command nor the model asks for it');
   expect(() => asked('', { ahead: '1', schedule: 'lockstep' })).toThrow('--schedule asks for lockstep');
   expect(() => asked('  mode = pipelined\n  microbatches = 1\n  ahead = 1')).toThrow('one microbatch');

@@ -17,20 +17,20 @@ const EXAMPLES = readdirSync('dsl-examples')
   .map((name) => join('dsl-examples', name));
 
 describe.each(EXAMPLES)('nmc show %s', (path) => {
-  test('--stage ast is the file, without its comments', async () => {
+  test('--stage ast prints the file without its comments', async () => {
     const { code, stdout } = await nmc('show', path, '--stage', 'ast');
     expect(code).toBe(0);
     expect(parse(stdout, 'shown.pcn').diagnostics).toEqual([]);
   });
 
-  test('--stage graph (the default) parses back', async () => {
+  test('--stage graph, the default, prints what its parser reads back', async () => {
     const { code, stdout } = await nmc('show', path);
     expect(code).toBe(0);
     expect(() => parseGraph(stdout)).not.toThrow();
     expect((await nmc('show', path, '--stage', 'graph')).stdout).toBe(stdout);
   });
 
-  test('--stage program parses back, and each pass shows its work', async () => {
+  test('--stage program prints what its parser reads back, and each pass shows its work', async () => {
     const last = await nmc('show', path, '--stage', 'program');
     expect(printProgram(parseProgram(last.stdout))).toBe(last.stdout);
     let before = (await nmc('show', path, '--stage', 'program', '--after', 'none')).stdout;

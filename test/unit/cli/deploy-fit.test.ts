@@ -28,7 +28,7 @@ function trainers(count: number, roundTrip: number, memory = 1e9): RatedTrainer[
   }));
 }
 
-test('as many shards are chosen as train fastest: one where the way is long, more where it is short', () => {
+test('the number of shards is the one that trains fastest: one where links are slow, more where they are fast', () => {
   expect(chooseShards(staged, trainers(3, 100), { codec: 'f32' })?.shards).toBe(1);
   const near = chooseShards(staged, trainers(3, 0.01), { codec: 'f32' });
   expect(near?.shards).toBeGreaterThan(1);
@@ -37,7 +37,7 @@ test('as many shards are chosen as train fastest: one where the way is long, mor
   expect(near?.batchesPerSecond ?? 0).toBeGreaterThan(alone?.batchesPerSecond ?? Number.POSITIVE_INFINITY);
 });
 
-test('one shard where nothing is measured, more where one does not fit, none where nothing does', () => {
+test('one shard is chosen where nothing is measured, more where one does not fit, and none where nothing fits', () => {
   const unmeasured = trainers(2, 1).map((t) => ({ ...t, capability: { ...t.capability, rate: 0 } }));
   expect(chooseShards(staged, unmeasured, { codec: 'f32' })).toEqual({ shards: 1 });
   expect(
@@ -47,7 +47,7 @@ test('one shard where nothing is measured, more where one does not fit, none whe
   expect(fittingShards(staged, trainers(2, 1, 1000), 1)).toBeUndefined();
 });
 
-test('what can never fit is refused, with what would make it fit', () => {
+test('a run that can never fit is refused with what would make it fit', () => {
   const shard = { ...{ id: 0, nodes: [], parameters: [], parameterCount: 0, flopsPerBatch: 1 }, program: '', cpu: [] };
   const plan = (...megabytes: number[]) =>
     ({ model: 'tiny', shards: megabytes.map((m) => ({ ...shard, memory: m * 2 ** 20 })) }) as unknown as Parameters<

@@ -30,21 +30,21 @@ test.each(codes)('%s has a page and is used', (code) => {
   expect(text.includes(`'${code}'`) || JOINED.includes(code), `nothing uses ${code}`).toBe(true);
 });
 
-test('a page in spec/errors is of a code of the table that the compiler does not have', () => {
+test('each page in spec/errors is of a code of the table that is not one of the compiler', () => {
   const pages = readdirSync(join('spec', 'errors'), { recursive: true, encoding: 'utf8' })
     .filter((path) => path.endsWith('.md'))
     .map((path) => path.replaceAll('\\', '/').slice(0, -'.md'.length));
   expect(pages.filter((page) => !codes.includes(page) || Object.hasOwn(CODES, page))).toEqual([]);
 });
 
-test('a code that is written outside of a constructor is of the table, too', () => {
+test('a code that is written outside of a constructor is in the table, too', () => {
   // Constructors take codes of the table by type.
   const written = [...text.matchAll(/\bcode: '([a-z-]+\/[a-z-]+)'/g)].map((match) => match[1] ?? '');
   expect(written.length).toBeGreaterThan(3);
   expect(written.filter((code) => !codes.includes(code))).toEqual([]);
 });
 
-test('a failure names the page of its code, and its JSON is as it was', async () => {
+test('a failure names the page of its code, and its JSON keeps its fields', async () => {
   const { code, stdout, stderr } = await nmc('show', 'nowhere.pcn', '--stage', 'tree', '--json');
   expect({ code, stderr }).toEqual({
     code: 2,

@@ -4,7 +4,7 @@ import { secondsOfTurn } from '../../../runtime/cli/measuring/handover-costs.ts'
 import type { Device } from '../../../runtime/device/device.ts';
 import { referenceDevice } from '../../../runtime/device/reference/reference.ts';
 
-test('each round is a run of either shard, on values that keep what they are', async () => {
+test('each round runs both shards, on values that stay as they are', async () => {
   const runs: string[] = [];
   const seen = new Set<number>();
   const device: Device = {

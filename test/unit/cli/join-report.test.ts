@@ -36,7 +36,7 @@ function report({ terminal }: { readonly terminal: boolean }) {
   return { join, lines, written, beat };
 }
 
-test('piped, each phase is one line, and a shard that waits for its neighbour again and again trains', () => {
+test('a pipe gets one line for each phase, and a shard that waits for its neighbour counts as training', () => {
   const { join, lines, beat } = report({ terminal: false });
   join.admitted('me');
   beat();
@@ -55,14 +55,14 @@ test('piped, each phase is one line, and a shard that waits for its neighbour ag
   ]);
 });
 
-test('a name that was taken is said to the one that got another', () => {
+test('a trainer whose name was taken is told its new name', () => {
   const { join, lines } = report({ terminal: false });
   join.admitted('me-2');
   join.admitted('me-2');
   expect(lines).toEqual(['the mesh has another trainer me: this one is me-2 there']);
 });
 
-test('the version of the mesh is said once, and what another one means', () => {
+test('the version of the mesh is printed once, and what another version means', () => {
   const { join, lines } = report({ terminal: false });
   for (const mesh of [undefined, '0.3.0', '0.3.0', '0.4.0']) join.versions(mesh, '2.0');
   expect(lines).toEqual([
@@ -71,7 +71,7 @@ test('the version of the mesh is said once, and what another one means', () => {
   ]);
 });
 
-test('on a terminal one line of at most 80 columns refreshes, with the rate of the last seconds', () => {
+test('a terminal gets one line of at most 80 columns, which refreshes with the rate of the last seconds', () => {
   const { written, beat } = report({ terminal: true });
   const run = 'r'.repeat(60);
   beat({ ...TRAINING, run });

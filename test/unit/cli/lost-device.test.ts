@@ -33,7 +33,7 @@ function energies(run: string): number[] {
   return lines.map((line) => (JSON.parse(line) as { energy: number }).energy);
 }
 
-test('what to do is said with the folder of the run, and doing it ends where a whole training does', async () => {
+test('the repair names the folder of the run, and following it ends where a whole training does', async () => {
   await useSoftwareVulkan();
   const folder = temporaryFolder();
   const model = writeTiny(folder, { epochs: 3, batch: 4 });

@@ -2,7 +2,7 @@
 import { expect, test } from 'vitest';
 import { lowerQuartile } from '../../../runtime/cli/measuring/measure.ts';
 
-test('runs that something disturbed do not count, as long as a quarter was left alone', () => {
+test('disturbed rounds do not count, as long as a quarter was undisturbed', () => {
   const calm = [1, 1.02, 1.01, 1.03];
   expect(lowerQuartile(calm)).toBeCloseTo(1.01);
   expect(lowerQuartile([40, ...calm, 9, 7, 30, 12, 8])).toBeCloseTo(1.02);

@@ -18,7 +18,7 @@ afterEach(() => removeFolder(root));
 
 const made = () => memoryGroup(4711, 1.5e8, { root, own: join(root, 'own') });
 
-test('a delegated group bounds the process, and tells when the kernel has ended it', () => {
+test('a delegated group bounds the process, and says when the kernel has ended it', () => {
   writeFileSync(join(parent, 'cgroup.subtree_control'), 'cpu memory pids\n');
   const group = made();
   const place = join(parent, 'nmc-4711');
@@ -33,7 +33,7 @@ test.each<[string, () => void]>([
   ['groups below it are not bounded', () => writeFileSync(join(parent, 'cgroup.subtree_control'), 'cpu\n')],
   ['it is not there', () => undefined],
   ['the kernel has the older kind', () => writeFileSync(join(root, 'own'), '4:memory:/user.slice\n')],
-])('nothing is made where %s', (_, prepare) => {
+])('no group is made where %s', (_, prepare) => {
   prepare();
   expect(made()).toBeUndefined();
   expect(existsSync(join(parent, 'nmc-4711'))).toBe(false);

@@ -30,19 +30,19 @@ const TABLE = {
   seed: whole('a seed', { least: 0, most: 9 }),
 };
 
-test('everything that was said is read by its row', () => {
+test('every option on the command line is read by its row', () => {
   const said = { action: 'get', file: 'a', rest: ['b', 'c'], out: 'o', name: 'n', json: true, set: ['x=1'], seed: '7' };
   expect(readOptions(TABLE, said)).toEqual({ ...said, svg: undefined, seed: 7 });
 });
 
-test('what was not said is nothing, no list and no flag', () => {
+test('an option that is missing is undefined, an empty list or false', () => {
   expect(readOptions(TABLE, {})).toEqual({
     ...{ action: 'list', file: undefined, rest: [], out: '', name: undefined },
     ...{ svg: undefined, json: false, set: [], seed: undefined },
   });
 });
 
-test('an option of one value that is given two is refused, and both are named', () => {
+test('two values for an option of one value are refused, and both are named', () => {
   for (const [said, values] of [
     [{ name: ['a', 'b'] }, 'a, b'],
     [{ seed: ['1', '3'] }, '1, 3'],
@@ -54,7 +54,7 @@ test('an option of one value that is given two is refused, and both are named', 
   }
 });
 
-test('the same value twice is that value, and lists take all that they are given', () => {
+test('the same value twice counts once, and a list takes all its values', () => {
   expect(readOptions(TABLE, { name: ['a', 'a'], json: [true, true], set: ['a=1', 'b=2'] })).toMatchObject({
     ...{ name: 'a', json: true, set: ['a=1', 'b=2'] },
   });
@@ -85,12 +85,12 @@ test('help has a row for each option, in the order of the table, and yargs knows
   );
 });
 
-test('a number is refused before the command looks at a file', async () => {
+test('a number that is not one is refused before the command looks at a file', async () => {
   const { code, stderr } = await nmcInProcess('train', 'not-there.pcn', '--epochs', 'many');
   expect(code).toBe(2);
   expect(stderr).toContain('--epochs needs a whole number from 1');
 });
 
-test('as many microbatches may be asked for as the compiler makes', () => {
+test('as many microbatches may be asked for as the compiler can make', () => {
   expect(MICROBATCHES_RANGE.most).toBe(MAX_MICROBATCHES);
 });

@@ -43,7 +43,7 @@ function places(plan: Plan): Map<string, string> {
   );
 }
 
-test('a plan and itself, and one whose shards only have other numbers: nothing moves', () => {
+test('nothing moves between a plan and itself, nor where shards only have other numbers', () => {
   const turned: Plan = {
     ...three,
     shards: [...three.shards].reverse(),
@@ -58,7 +58,7 @@ test('a plan and itself, and one whose shards only have other numbers: nothing m
   }
 });
 
-test('a machine that is gone: its pieces are among the moves or cut anew, and the reason names it', () => {
+test('the pieces of a machine that is gone move or are cut anew, and the reason names it', () => {
   const diff = diffPlans(three, two);
   expect(diff.machines).toMatchObject({ gone: ['shed'], added: [] });
   const cut = new Set(diff.recut.map((r) => r.node));
@@ -76,12 +76,12 @@ test('a machine that is gone: its pieces are among the moves or cut anew, and th
   );
 });
 
-test('a machine that became slower is said, with what its rate was', () => {
+test('a machine that became slower is named with its former rate', () => {
   const { machines } = diffPlans(three, other);
   expect(machines).toEqual({ gone: [], added: [], changed: ['attic: rate 2e+10 → 1e+9'] });
 });
 
-test('nmc plan diff prints it, and --json is the same as one object', async () => {
+test('nmc plan diff prints the difference, and --json gives it as one object', async () => {
   const { code, stdout } = await nmc('plan', 'diff', at('three'), at('two'));
   expect(code).toBe(0);
   expect(stdout).toContain('shards      3 → 2');

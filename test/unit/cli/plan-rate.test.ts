@@ -39,7 +39,7 @@ async function twoShards(name: string, costs?: Costs) {
   return { compiled: compiled.stdout, text, rate: shown.rate, predicted };
 }
 
-test('where frames cost nothing the cut pays, and where they cost much it says how much one shard is faster', async () => {
+test('a cut pays where frames cost nothing, and where they cost much the text says how much faster one shard is', async () => {
   const cheap = await twoShards('cheap', FREE);
   expect(cheap.rate?.samplesPerSecond).toBeGreaterThan(cheap.rate?.alone?.samplesPerSecond ?? Infinity);
   expect(cheap.compiled).toContain('times as fast as in one shard');
@@ -55,7 +55,7 @@ test('where frames cost nothing the cut pays, and where they cost much it says h
   expect(dear.predicted?.assumed).toBeUndefined();
 });
 
-test('without a mesh file a plan is counted for the default machine, and says so', async () => {
+test('a plan without a mesh file is counted for the default machine, and says so', async () => {
   const { rate, predicted, text } = await twoShards('default');
   expect(rate?.machines).toBe(`${DEFAULT_MACHINE.name}, ${DEFAULT_MACHINE.date}`);
   expect(predicted?.assumed).toBe(rate?.machines);
@@ -63,7 +63,7 @@ test('without a mesh file a plan is counted for the default machine, and says so
   expect(predicted?.machines[0]?.costs).toBeUndefined();
 });
 
-test('differences that a prediction does not tell are not told', () => {
+test('differences below the accuracy of a prediction are not reported', () => {
   const rate = (samplesPerSecond: number): PlanRate => ({
     ...{ samplesPerSecond, limit: '', machines: '', alone: { samplesPerSecond: 100 } },
   });

@@ -17,7 +17,7 @@ const PAGES = trackedFiles().filter((file) => /^spec\/(errors|diagnostics)\/.*\.
 const inSources = SOURCES.flatMap((file) => [...readText(file).matchAll(/(?<=[^.\w`]nmc)`([^`\n]+)`/g)].map(([, words = '']) => ({ file, words }))); // biome-ignore format: one line
 const onPages = PAGES.flatMap((file) => [...readText(file).matchAll(/`nmc ([^`]+)`/g)].map(([, words = '']) => ({ file, words }))); // biome-ignore format: one line
 
-test('commands that texts mention exist, with their options', async () => {
+test('commands in texts exist, with their options', async () => {
   const helps = new Map<string, string>();
   const wrong: Found[] = [];
   expect(inSources.length).toBeGreaterThan(50);
@@ -35,7 +35,7 @@ test('commands that texts mention exist, with their options', async () => {
   expect(wrong).toEqual([]);
 });
 
-test('help breaks none, however narrow the terminal', async () => {
+test('help breaks no command, however narrow the terminal', async () => {
   const columns = Object.getOwnPropertyDescriptor(process.stdout, 'columns');
   try {
     const [wide, narrow] = [await helpAt(300), await helpAt(20)];
@@ -67,7 +67,7 @@ const INTERFACES = {
   eth0: [at('192.168.0.2', 'IPv4'), at('fe80::1', 'IPv6'), at('2001:db8::2', 'IPv6')],
 };
 
-test('a join line has every address that others may reach, and what has to be said with it', () => {
+test('a join line has every address that others may reach, and the options that they need', () => {
   const listening = { host: '0.0.0.0', port: 7420, secure: false };
   const text = withCommands(joinLine({ ...LINE, addresses: joinAddresses(listening, INTERFACES) }));
   const options = `--fingerprint ${KEY} --insecure --invite -`;

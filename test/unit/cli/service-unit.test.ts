@@ -16,7 +16,7 @@ const HOSTILE: Service = {
 const hasSystemd = spawnSync('systemd-analyze', ['--version']).status === 0;
 
 describe("systemd's unit", () => {
-  it.runIf(hasSystemd)('is one that systemd-analyze accepts, whatever is in the words', () => {
+  it.runIf(hasSystemd)('is accepted by systemd-analyze, whatever the words contain', () => {
     const folder = mkdtempSync(join(tmpdir(), 'nmc-unit-'));
     try {
       const file = join(folder, 'nmc-join.service');
@@ -31,12 +31,12 @@ describe("systemd's unit", () => {
     }
   });
 
-  it('keeps each argument one word, with neither specifiers nor variables', () => {
+  it('keeps each argument one word, without specifiers and variables', () => {
     const start = /^ExecStart=(.*)$/m.exec(systemdUnit(HOSTILE))?.[1] ?? '';
     expect(start).toContain('"/opt/a b/nmc.cjs" "join" "50%%" "$$HOME" "say \\"x\\"" "back\\\\slash" "<&>"');
   });
 
-  it('is stopped as by Ctrl-C, so that shards are handed over, and started again when it fails', () => {
+  it('is stopped as by Ctrl-C, so that shards are handed over, and restarted when it fails', () => {
     const unit = systemdUnit(HOSTILE);
     expect(unit).toContain('\nKillSignal=SIGINT\n');
     expect(unit).toContain('\nRestart=on-failure\n');
@@ -44,7 +44,7 @@ describe("systemd's unit", () => {
 });
 
 describe("launchd's agent", () => {
-  it('is well-formed, whatever is in the words', () => {
+  it('is well-formed, whatever the words contain', () => {
     const agent = launchdAgent('org.neuromesh.nmc-join', HOSTILE);
     expect(agent).toContain('<string>&lt;&amp;&gt;</string>');
     expect(agent.match(/<(?!\/|\?|!)[^>/]*>/g)?.length).toBe(agent.match(/<\/[^>]*>/g)?.length);

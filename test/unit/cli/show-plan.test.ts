@@ -48,7 +48,7 @@ test('--json has the figures of the plan, a row for each shard, and their sums',
   expect(shown.bottleneck).toMatchObject({ machine: machines[shown.bottleneck?.shard ?? -1]?.name });
 });
 
-test('the table says the same, with the machine of each shard', async () => {
+test('the table shows the same as the JSON, with the machine of each shard', async () => {
   const { stdout } = await nmc('show', PLAN);
   const { bottleneck } = await figures();
   const rows = stdout.split('\n').filter((line) => /^ +(\d|all) /.test(line));
@@ -57,7 +57,7 @@ test('the table says the same, with the machine of each shard', async () => {
   expect(stdout).toContain(`bottleneck  shard ${bottleneck?.shard} on ${bottleneck?.machine}, by ${bottleneck?.by}`);
 });
 
-test('--svg draws every node in its shard, and says what limits; --html is a page', async () => {
+test('--svg draws every node in its shard and says what limits the plan; --html is a page', async () => {
   const { code, stdout } = await nmc('show', PLAN, '--svg');
   expect(code).toBe(0);
   expect(stdout.match(/class="cluster"/g)).toHaveLength(3);
@@ -73,7 +73,7 @@ test('--svg draws every node in its shard, and says what limits; --html is a pag
   expect(await nmc('show', 'dsl-examples/digits.pcn', '--html', page)).toMatchObject({ code: 2 });
 });
 
-test('machines too small, or another number of shards than machines, are refused with words', async () => {
+test('machines that are too small, or of another number than shards, are refused in words', async () => {
   const tiny = join(folder, 'tiny.json');
   writeFileSync(tiny, JSON.stringify({ format: '1.0', machines: machines.map((m) => ({ ...m, memory: 1e4 })) }));
   const out = ['-o', join(folder, 'none.plan')];

@@ -83,7 +83,7 @@ const steps = (name: string): string[] => [name, name, name];
 test.each([
   ['cpu', cpuDevice, 1e-6],
   ['reference', referenceDevice, 0],
-])('on %s a size that fits runs, with the same predictions', async (_name, device, tolerance) => {
+])('a batch size that fits runs on %s with the same predictions', async (_name, device, tolerance) => {
   const whole = await opened(device, { loaded, called: [f] });
   const sized = await opened(device, allSizes(loaded));
   const ran: string[] = [];
@@ -113,7 +113,7 @@ test('sequences that are predicted at the same time do not disturb each other', 
   await shard.close();
 });
 
-test('one call makes the size that its last batch needs, and a whole batch only where one is full', async () => {
+test('a call makes the size that its last batch needs, and a whole batch only where one is full', async () => {
   const made = (count: number): readonly string[] => sizesFor(loaded, prediction, count).called;
   expect(made(1)).toEqual([`${f}@1`]);
   expect(made(256 + 9)).toEqual([`${f}@64`, f]);
@@ -121,7 +121,7 @@ test('one call makes the size that its last batch needs, and a whole batch only 
   expect(made(65)).toEqual([f]);
 });
 
-test('what a plan brings is compared with its own functions all the same', async () => {
+test('functions that a plan brings are still compared with its own program', async () => {
   const sized = sizesFor(loaded, prediction, 1);
   const [brought] = loaded.brought;
   const changed = new Map([...(brought ?? []), [`cpu/${f}.onnx`, 'another']]);

@@ -16,7 +16,7 @@ const NPX = { npm_command: 'exec', npm_config_local_prefix: '/opt/a/project' };
 const CACHED = '/opt/a/.npm/_npx/2ebdb42432c4ac5b/node_modules/.bin/nmc';
 const LOCAL = '/opt/a/project/node_modules/.bin/nmc';
 
-describe('a command begins', () => {
+describe('a printed command begins', () => {
   test.each<[string, Partial<Start>, string]>([
     ['by the program file, from where it was typed', {}, 'node dist/nmc.cjs status'],
     ['by its whole path from elsewhere', { cwd: '/tmp' }, 'node /opt/a/neuromesh/dist/nmc.cjs status'],
@@ -34,7 +34,7 @@ describe('a command begins', () => {
     expect(startedAs({ ...HOME, ...change })('status')).toBe(line);
   });
 
-  test('with an end of the options of npx before options of its own', () => {
+  test('with npx’s end of options before its own options', () => {
     const begin = startedAs({ ...HOME, script: LOCAL, cwd: '/opt/a/project', env: NPX });
     expect(begin('--help')).toBe('npx --no -- nmc --help');
     expect(begin('')).toBe('npx --no nmc');

@@ -33,7 +33,7 @@ const STATUS: MeshStatus = {
   more: 0,
 };
 
-test('says what goes on, the one thing that limits it, who is there and who was', () => {
+test('nmc status says what goes on, what limits it, which trainers are there and which were', () => {
   expect(statusText(STATUS, false, '0.3.0').split('\n')).toEqual([
     'mesh of version 0.3.0, wire 2.0, 2 trainers',
     'some trainers run version 0.2.0: a run stays with trainers of one version',
@@ -56,7 +56,7 @@ test('says what goes on, the one thing that limits it, who is there and who was'
   expect(statusText(STATUS, false, '0.4.0')).toContain('wire 2.0, 2 trainers  this is version 0.4.0');
 });
 
-test('runs of yesterday are folded, and those of today beyond the newest', () => {
+test('nmc status folds runs of yesterday, and those of today beyond the newest', () => {
   const ended = (run: string, hours: number): RunStatus => ({ ...RUN, run, state: 'done', snapshotAge: 3600 * hours });
   const runs = [ended('old', 20), ...[6, 5, 4, 3, 2, 1].map((hours) => ended(`r-${hours}`, hours)), RUN];
   const folded = statusText({ ...STATUS, runs }, false, '0.3.0');
@@ -66,7 +66,7 @@ test('runs of yesterday are folded, and those of today beyond the newest', () =>
   expect(statusText({ ...STATUS, runs }, true, '0.3.0')).toMatch(/^old {2}done 20 h 00 min ago/m);
 });
 
-test('fits 80 columns, whatever the names are', () => {
+test('nmc status fits 80 columns, whatever the names are', () => {
   const long = 'n'.repeat(63);
   const words = 'it has said so many words that nobody reads them to their end '.repeat(9);
   const huge = { ticksPerSecond: 1e12, busy: 1e6, bytesSent: 2 ** 49, bytesReceived: 2 ** 49, limit: words };

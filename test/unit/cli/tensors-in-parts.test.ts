@@ -31,7 +31,7 @@ function energies(run: string): number[] {
   return lines.map((line) => (JSON.parse(line) as { energy: number }).energy);
 }
 
-test('interrupted and resumed where bindings are larger, it has the bits of a whole training', {
+test('a training whose bindings are larger, interrupted and resumed, has the bits of an undisturbed one', {
   timeout: 180_000,
 }, async () => {
   const folder = temporaryFolder();

@@ -26,7 +26,7 @@ function device(change: (y: Tensor) => Tensor): Device {
   return { name: 'webgpu', description: 'a GPU', halves: UNITS, open };
 }
 
-test('products that come out right are trusted, in the order in which they were offered', async () => {
+test('units whose products are right are trusted, in the order in which they were offered', async () => {
   expect(await trustedBy(device((y) => y))).toEqual(UNITS);
   expect(await trustedBy(device((y) => Float32Array.from(y)))).toEqual(UNITS);
 });
@@ -37,7 +37,7 @@ test.each<[string, (y: Tensor) => Tensor]>([
   ['elements are missing', (y) => y.subarray(1)],
   ['sums have the digits of f16', (y) => y.map((v) => Math.round(v * 256) / 256)],
   ['nothing was written', (y) => y.map(() => 0)],
-])('%s: not trusted', async (_, change) => {
+])('units are not trusted where %s', async (_, change) => {
   expect(await trustedBy(device(change))).toEqual([]);
 });
 

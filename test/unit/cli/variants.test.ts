@@ -18,14 +18,14 @@ function said(offers: OffersHalves): string[] {
   return variantsOf(record).map((v) => `${v.name}: ${v.reason}`);
 }
 
-test('a variant that the adapter has not is said not to have run', () => {
+test('a variant that the adapter lacks is reported as not run', () => {
   expect(said(adapter(['timestamp-query']))).toEqual([
     'shader-f16: not offered by this adapter, not run',
     'subgroup matrices: not offered by this adapter, not run',
   ]);
 });
 
-test('units that do not take f16 with sums in f32, or are too large, are none', () => {
+test('units that do not take f16 with sums in f32, or are too large, are left out', () => {
   const offered = 'shader-f16: offered, for --precision f16';
   const none = 'subgroup matrices: offered by this adapter, but without correct sums in f32: not run';
   const lanes = { subgroupMinSize: 32, subgroupMaxSize: 32 };
@@ -41,7 +41,7 @@ test('units that do not take f16 with sums in f32, or are too large, are none', 
     expect(said(adapter(FEATURES, { ...sizes, subgroupMatrixConfigs: good }))).toEqual([offered, none]);
 });
 
-test('the largest unit comes first, and subgroups of several sizes are told theirs', () => {
+test('the largest unit comes first, and each size of subgroups gets its own text', () => {
   const subgroupMatrixConfigs = [
     configuration('f16', 'f32', [16, 8, 8]),
     configuration('f16', 'f32', [16, 16, 16]),

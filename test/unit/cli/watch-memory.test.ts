@@ -3,7 +3,7 @@ import { expect, test } from 'vitest';
 import { watchMemory } from '../../../runtime/cli/mesh/watch-memory.ts';
 
 test.skipIf(process.platform === 'win32')(
-  'a process over its bound is told of, in bytes, until the watch ends',
+  'a process over its bound is reported in bytes until the watch ends',
   async () => {
     const seen: number[] = [];
     const end = watchMemory(process.pid, 1e6, (bytes) => seen.push(bytes));
@@ -15,7 +15,7 @@ test.skipIf(process.platform === 'win32')(
   },
 );
 
-test('below the bound, and where the memory cannot be told, nothing is said; each look waits for the one before', async () => {
+test('nothing is reported below the bound or where memory cannot be read, and each look waits for the one before', async () => {
   const answers = [1, undefined, 3, 2];
   let looks = 0;
   let [under, most] = [0, 0];

@@ -22,7 +22,7 @@ function report() {
 const STOPPED = 'r-1 is suspended: the mesh was stopped; it goes on when the mesh is back';
 const AWAY = 'r-1 is suspended: closed by the other end; it goes on when the mesh is back';
 
-test('a mesh that was stopped is said to be so once, whether its word came before its end or after its return', () => {
+test('a mesh that was stopped is reported once, before it ends or after it returns', () => {
   const before = report();
   before.record({ event: 'suspended', calls: 3 });
   before.told.away('the mesh is going down');
@@ -39,7 +39,7 @@ test('a mesh that was stopped is said to be so once, whether its word came befor
   expect(after.lines.slice(2)).toEqual([STOPPED]);
 });
 
-test('the end says the checks and the next command, and is the exit code', () => {
+test('the end reports the checks and the next command, and gives the exit code', () => {
   const { lines, record } = report();
   const check = { check: 'accuracy(a) >= 0.9', value: 0.95, pass: true };
   expect(record({ event: 'done', accuracy: 0.95, seconds: 1, checks: [check] })).toBe(0);
@@ -51,7 +51,7 @@ test('the end says the checks and the next command, and is the exit code', () =>
   expect(report().record({ event: 'interrupted' })).toBe(130);
 });
 
-test('on a terminal a bar says how far the epoch is, how fast and how long it still takes', async () => {
+test('a terminal shows a bar with the share of the epoch, the rate and the time left', async () => {
   let time = 0;
   const now = (): number => time;
   let written = '';

@@ -25,7 +25,7 @@ describe('a field that training read from columns by their position', () => {
     ['in another order', 'csv', 'b,a,c\n1,2,3\n'],
     ['the answer among them', 'csv', 'b,c,label\n1,2,3\n'],
     ['in Parquet', 'parquet', table('c', 'b', 'a')],
-  ])('is not read from others: %s', async (_, ending, content) => {
+  ])('is not read from other columns: %s', async (_, ending, content) => {
     const { columns } = await open('csv', 'a,b,c\n1,2,3\n4,5,6\n');
     const other = await open(ending, content);
     expect(() => assertColumns(other, columns)).toThrow(/training read a, b, c/);
@@ -44,7 +44,7 @@ describe('a field that training read from columns by their position', () => {
     assertColumns(await open(ending, content), columns);
   });
 
-  it('holds nothing where training had an array', async () => {
+  it('is not bound to columns where training had an array', async () => {
     const { columns } = await open('npz', npz({ x: npyF32([2, 3], [1, 2, 3, 4, 5, 6]) }));
     assertColumns(await open('csv', 'p,q,r\n1,2,3\n'), columns);
   });
@@ -57,7 +57,7 @@ it('a part of the data has the columns of the whole, and a run keeps them where 
   expect(keptColumns({ name: 'wide', columns: { x: wide } })).toBeUndefined();
 });
 
-it('an element of a field is a column of its name and a number', () => {
+it('an element of a field is a column named by the field and a number', () => {
   expect(['x[3]', 'x.3', 'x_3', 'x3', 'x[003]'].map((name) => elementNumber('x', name))).toEqual([3, 3, 3, 3, 3]);
   expect(['x', 'y3', 'x[3', 'x-3', 'x3a', 'ax3'].map((name) => elementNumber('x', name))).toEqual(
     Array.from({ length: 6 }, () => undefined),

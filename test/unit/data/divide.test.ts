@@ -53,7 +53,7 @@ describe('divided data', () => {
     expect(() => rowsOf(3, 0.9, 1, 'test')).toThrow('none to test on');
   });
 
-  it('have no row behind their last one', () => {
+  it('refuse a row after their last one', () => {
     const part = divide(numbered(10), { share: 0.5, seed: 1, name: 'train' });
     expect(() => part.gather('x', [5], new Int32Array(1))).toThrow(RangeError);
   });

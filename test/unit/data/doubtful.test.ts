@@ -38,7 +38,7 @@ const csvProblem = (text: string, ...fields: Field[]): Promise<unknown> =>
   openFile(write('t.csv', text), fields.length > 0 ? fields : undefined, 1);
 
 describe('a first row of CSV', () => {
-  it('of words holds names, of numbers a sample', async () => {
+  it('holds names where it has words, and a sample where it has numbers', async () => {
     expect(await csv('a,b\n1,2\n', f32('a'))).toEqual([1]);
     expect(await csv('1,2\n3,4\n', f32('x', 2))).toEqual([1, 2, 3, 4]);
     expect(await csv('name,1990,1991\n7,1,2\n', f32('name'))).toEqual([7]);
@@ -49,13 +49,13 @@ describe('a first row of CSV', () => {
     ['an index of rows beside them', ',0,1\n0,.5,.6\n'],
     ['one column 0', '0\n.5\n'],
     ['a sample with a label of text', '5.1,3.5,setosa\n4.9,3.0,setosa\n'],
-  ])('that could be either is refused: %s', async (_, text) => {
+  ])('is refused where it could be either: %s', async (_, text) => {
     await expect(csvProblem(text, f32('x', 2))).rejects.toThrow(/row 1: `.*` are names, or a sample/);
   });
 });
 
 describe('a column of CSV', () => {
-  it('with its first cell empty is refused where that cell is, not taken for text', async () => {
+  it('is refused where its first cell is empty, and not taken for text', async () => {
     await expect(csvProblem('a,b,label\n,2,0\n1,2,1\n', f32('x', 2))).rejects.toThrow(
       'row 2, column `a`: the cell is empty',
     );
@@ -64,14 +64,14 @@ describe('a column of CSV', () => {
     );
   });
 
-  it('that begins with text and goes on with numbers is refused where it could be meant', async () => {
+  it('is refused where it begins with text, goes on with numbers and could be meant', async () => {
     await expect(csvProblem('a,b,c\nlow,1,2\n3,1,2\n', f32('x', 2))).rejects.toThrow(
       'row 2, column `a`: "low" is not a number, but row 3 has 3',
     );
     expect(await csv('a,b,c\nlow,1,2\n3,1,2\n', f32('b'))).toEqual([1, 1]);
   });
 
-  it('of whole numbers beyond what devices hold exactly is refused', async () => {
+  it('is refused where it has whole numbers beyond those that devices hold exactly', async () => {
     await expect(csvProblem('t\n16777217\n', i32('t'))).rejects.toThrow('16777217 is a whole number that 32 bits');
     await expect(csvProblem('t\n3000000001\n', f32('t'))).rejects.toThrow('3000000001 is a whole number that 32 bits');
     expect(await csv('t\n16777216\n', i32('t'))).toEqual([16777216]);
@@ -128,7 +128,7 @@ describe('shapes', () => {
     await expect(open([2, 6], 3, 4)).rejects.toThrow('but u8[3, 4] is needed');
   });
 
-  it('that mean the same are taken: flat lists, axes of length 1', async () => {
+  it('that mean the same are taken: flat lists, and axes of length 1', async () => {
     for (const [from, to] of [
       [[16], [4, 4]],
       [[4, 4], [16]],
@@ -144,7 +144,7 @@ describe('shapes', () => {
       expect((await open([...from], ...to)).length).toBe(1);
   });
 
-  it('of nested lists of JSON count, too', async () => {
+  it('count for nested lists of JSON, too', async () => {
     const json = (value: unknown): Promise<Dataset> =>
       openFile(write('s.jsonl', JSON.stringify({ x: value })), [f32('x', 2, 3)], 1);
     expect(values(await json([[1, 2, 3], [4, 5, 6]]), 'x')).toEqual([1, 2, 3, 4, 5, 6]); // biome-ignore format: as nested
@@ -163,7 +163,7 @@ describe('numbers that are not finite', () => {
       parquet([{ name: 'x', data: [0.5, Infinity] }]),
       'row 2 of 2, `x`: Infinity is not a finite',
     ],
-  ])('are refused where they are: %s', async (_, name, bytes, problem) => {
+  ])('are refused where they occur: %s', async (_, name, bytes, problem) => {
     await expect(openFile(write(name, bytes), [f32('x')], 1)).rejects.toThrow(problem);
   });
 });
@@ -181,14 +181,14 @@ describe('folders of classes', () => {
     return join(folder, root);
   }
 
-  it('are numbered without what other programs keep beside them', async () => {
+  it('are numbered without the files that other programs keep beside them', async () => {
     const path = pictures('train', { cat: 1, dog: 2, owl: 1, '.ipynb_checkpoints': 0, __MACOSX: 1 });
     const dataset = await openFile(path, undefined, 1);
     expect(values(dataset, 'label')).toEqual([0, 1, 1, 2]);
     expect(dataset.classes).toEqual({ label: ['cat', 'dog', 'owl'] });
   });
 
-  it('that are links are classes as others are', async () => {
+  it('that are links count as other classes do', async () => {
     const path = pictures('linked', { cat: 1, owl: 1 });
     symlinkSync(join(pictures('elsewhere', { dog: 2 }), 'dog'), join(path, 'dog'));
     const dataset = await openFile(path, undefined, 1);
@@ -200,12 +200,12 @@ describe('folders of classes', () => {
     ['case', 'cat', 'Cat'],
     ['a blank at the end', 'cat', 'cat '],
     ['how an accent is encoded', 'caf\u00e9', 'cafe\u0301'],
-  ])('that differ in %s alone are refused', async (what, one, other) => {
+  ])('that differ only in %s are refused', async (what, one, other) => {
     const path = pictures(`alike-${what.length}`, { [one]: 1, [other]: 1 });
     await expect(openFile(path, undefined, 1)).rejects.toThrow('two classes, or one written in two ways');
   });
 
-  it('are the same class in another encoding, and in another case no class of training', async () => {
+  it('are the same class in another encoding, and no class of training in another case', async () => {
     const train = await openFile(pictures('composed', { ant: 1, 'caf\u00e9': 1 }), undefined, 1);
     const test = await openFile(pictures('decomposed', { 'cafe\u0301': 2 }), undefined, 1);
     expect(values(alignClasses(test, train.classes, ['label']), 'label')).toEqual([1, 1]);
@@ -219,7 +219,7 @@ describe('folders of classes', () => {
     );
   });
 
-  it('that lack a class are numbered as training has them; a class that training had not is refused', async () => {
+  it('that lack a class are numbered as in training, and a class that training did not have is refused', async () => {
     const train = await openFile(pictures('all', { cat: 1, dog: 1, owl: 1 }), undefined, 1);
     const test = await openFile(pictures('some', { cat: 1, owl: 2 }), undefined, 1);
     expect(values(test, 'label')).toEqual([0, 1, 1]);
@@ -237,7 +237,7 @@ it('pictures with 16 bits of a colour are refused rather than cut to 8', async (
   await expect(openFile(write('deep.png', bytes), [f32('x', 2, 2)], 1)).rejects.toThrow('16 bits per colour');
 });
 
-it('a fingerprint tells other rows and another number of them', async () => {
+it('a fingerprint distinguishes other rows and another number of rows', async () => {
   const open = (text: string): Promise<Dataset> => openFile(write('f.csv', text), [f32('x')], 1);
   const before = fingerprintOf(await open('x\n1\n2\n3\n'), ['x']);
   assertUnchanged(await open('x\n1\n2\n3\n'), { train: before, leftOut: 0 });
@@ -249,7 +249,7 @@ it('a fingerprint tells other rows and another number of them', async () => {
   );
 });
 
-describe('whole numbers beyond what is held exactly', () => {
+describe('whole numbers beyond those that are held exactly', () => {
   const big = 2 ** 24 + 1;
 
   it.each([
@@ -277,7 +277,7 @@ describe('whole numbers beyond what is held exactly', () => {
     ['doubles with fractions', 'd.npy', npy('<f8', [2], Buffer.from(Float64Array.of(0.5, big).buffer))],
     ['digits of another field', 'd.jsonl', '{"x": 1, "id": 9007199254740993}\n{"x": 2, "id": 1}\n'],
     ['a power of two, in digits', 'd.csv', 'x\n9007199254740992\n1\n'],
-  ])('are none: %s', async (_, name, content) => {
+  ])('are not seen in %s', async (_, name, content) => {
     expect((await openFile(write(name, content), [f32('x')], 1)).length).toBe(2);
   });
 });
@@ -307,12 +307,12 @@ describe('a folder of pictures', () => {
       ['cat/1.png', 'cat/2.jpg', 'dog/1.png'],
       /2\.jpg, which is not a PNG, and would be left out/,
     ],
-  ])('that would be read in part is refused: %s', async (name, files, problem) => {
+  ])('is refused where it would be read in part: %s', async (name, files, problem) => {
     await expect(openFile(made(name.replaceAll(' ', '-'), files), undefined, 1)).rejects.toThrow(problem);
   });
 });
 
-describe('what a file says twice', () => {
+describe('a name that a file holds twice', () => {
   it('is refused in a line of JSON, which would keep the last of the two', async () => {
     const path = write('twice.jsonl', '{"x": 1}\n{"x": 2, "x": 3}\n');
     await expect(openFile(path, [f32('x')], 1)).rejects.toThrow('line 2: `x` occurs twice');
@@ -333,7 +333,7 @@ describe('what a file says twice', () => {
   });
 });
 
-describe('a column that a field is called by', () => {
+describe('a column that a field names', () => {
   it.each([
     ['thousands', 'x[0],x[1]\n"1,234",2\n3,4\n', 'row 2, column `x[0]`: "1,234" is not a number, but row 3 has 3'],
     ['dates', 'x[0],x[1]\n1,2024-01-02\n3,2024-01-03\n', 'row 2, column `x[1]`: "2024-01-02" is not a number'],
@@ -342,7 +342,7 @@ describe('a column that a field is called by', () => {
     await expect(csvProblem(text, f32('x', 1))).rejects.toThrow(problem);
   });
 
-  it('is not left out of Parquet, and times of day are not numbers there', async () => {
+  it('is not left out of Parquet, where times of day are not numbers', async () => {
     const time = { name: 'x[0]', type: 'INT64', converted_type: 'TIME_MICROS', repetition_type: 'REQUIRED' } as const;
     const bytes = new Uint8Array(
       parquetWriteBuffer({

@@ -90,7 +90,7 @@ describe('getDataset', () => {
     expect(readFileSync(join(directory, 'toy', 'data.bin')).equals(content)).toBe(true);
   });
 
-  it('begins again where the server knows no ranges, or what is here is too long', async () => {
+  it('begins again where the server knows no ranges, or the local part is too long', async () => {
     answer = (_, response) => response.end(content);
     keepPart(content.subarray(0, 100_000));
     await get(setOf({}));
@@ -125,7 +125,7 @@ describe('getDataset', () => {
     expect(files()).toEqual(['data.bin.part']);
   });
 
-  it('refuses another file and keeps nothing of it', async () => {
+  it('refuses a file with another hash and keeps nothing of it', async () => {
     answer = (_, response) => response.end(Buffer.alloc(content.length));
     await expect(get(setOf({}))).rejects.toMatchObject({ name: 'EnvironmentError', code: 'data/checksum' });
     expect(files()).toEqual([]);
@@ -158,7 +158,7 @@ describe('getDataset', () => {
     });
   });
 
-  it('says so where nothing listens or nothing arrives', async () => {
+  it('says so where no server listens or nothing arrives', async () => {
     const sets = setOf({});
     await new Promise((resolve) => server.close(resolve));
     await expect(get(sets)).rejects.toMatchObject({
@@ -193,7 +193,7 @@ describe('getDataset', () => {
     await expect(get(setOf({ ...known, members: ['c.bin'] }))).rejects.toMatchObject({ code: 'data/archive' });
   });
 
-  it('knows which sets there are', async () => {
+  it('knows which data sets there are', async () => {
     await expect(getDataset('imagenet', directory)).rejects.toMatchObject({ name: 'UserError', code: 'data/unknown' });
     const names = (await listDatasets(directory)).map(({ name, present }) => `${name} ${present}`);
     expect(names).toEqual(['mnist false', 'fashion-mnist false', 'cifar-10 false', 'shakespeare false']);

@@ -45,7 +45,7 @@ describe('batchOrder', () => {
     expect(of(1, 0)).not.toEqual(of(2, 0));
   });
 
-  it('drops a last batch that is not full when told', () => {
+  it('drops a last batch that is not full where it is told to', () => {
     expect(batchOrder({ seed: 1, epoch: 0, length: 10, batch: 4 }).batches).toBe(3);
     expect(batchOrder({ seed: 1, epoch: 0, length: 10, batch: 4, dropLast: true }).batches).toBe(2);
     expect(batchOrder({ seed: 1, epoch: 0, length: 10, batch: 4, dropLast: true }).indices(1).length).toBe(4);
@@ -120,7 +120,7 @@ describe('feedBatches', () => {
     await expect(feed.next()).rejects.toThrow('release one');
   });
 
-  it('ends when told, and for nothing to feed', async () => {
+  it('ends when it is told to, and at once where there is nothing to feed', async () => {
     const feed = feedBatches(numbers(100), order, ['n']);
     await feed.next();
     await feed.return?.();
@@ -129,7 +129,7 @@ describe('feedBatches', () => {
     expect(await collect(feedBatches(numbers(3), { ...order, dropLast: true }, ['n']))).toEqual([]);
   });
 
-  it('hands on what goes wrong in the data set', async () => {
+  it('passes on errors of the data set', async () => {
     const broken: Dataset = {
       ...numbers(10),
       gather: () => {
@@ -140,7 +140,7 @@ describe('feedBatches', () => {
     expect(() => feedBatches(numbers(10), order, ['pixels'])).toThrow(expect.objectContaining({ code: 'data/field' }));
   });
 
-  it('hands on the numbers of samples that the reader knows, and fetches the others', async () => {
+  it('passes on the indices of samples that the reader knows, and fetches the others', async () => {
     let fetched = 0;
     const base = numbers(12);
     const counting: Dataset = {
@@ -164,7 +164,7 @@ describe('feedBatches', () => {
     expect(fetched).toBe(12);
   });
 
-  it('leaves the process its turns while much is drawn', async () => {
+  it('yields to the process while much is drawn', async () => {
     let turns = 0;
     const base = numbers(20_000);
     let rows = 0;

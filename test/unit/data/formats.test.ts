@@ -51,7 +51,7 @@ describe('IDX', () => {
     expect(all(await open('e.idx', idx([1], [0xbf, 0xf0, 0, 0, 0, 0, 0, 0], 14)), 'value')).toEqual([-1]);
   });
 
-  it('is known by its first bytes and read packed', async () => {
+  it('is recognised by its first bytes and read packed', async () => {
     expect((await open('t10k-labels-idx1-ubyte.gz', gzipSync(idx([3], [1, 2, 3])))).length).toBe(3);
     expect((await open('nameless', idx([3], [1, 2, 3]))).length).toBe(3);
   });
@@ -65,7 +65,7 @@ describe('IDX', () => {
     ['huge', idx([0x7fffffff, 0x7fffffff, 3], [1]), 'byte 17: the file ends too early'],
     ['empty axis', idx([0xffffffff, 0], []), 'byte 8: size 2 of 2 is 0'],
     ['a PNG', greyPng(1, 1, () => 0), 'byte 0: IDX begins with two zero bytes, but this is PNG'],
-  ])('says what is wrong: %s', async (_, bytes, message) => {
+  ])('is refused with the reason: %s', async (_, bytes, message) => {
     expect(await problem(open('bad.idx', bytes))).toContain(`/bad.idx: ${message}`);
   });
 });
@@ -78,7 +78,7 @@ describe('gzip', () => {
     ),
   );
 
-  it('says where it is damaged or cut', async () => {
+  it('is refused where it is damaged or cut, and says where', async () => {
     expect(await problem(open('x.idx.gz', packed.subarray(0, 100)))).toContain(
       'gzip of 100 bytes: it ends in the middle',
     );
@@ -88,7 +88,7 @@ describe('gzip', () => {
     expect(await problem(open('x.idx.gz', 'hello'))).toContain('byte 0: gzip expected, found bytes 68 65 6c 6c');
   });
 
-  it('does not unpack more than allowed', async () => {
+  it('is not unpacked beyond the allowed size', async () => {
     const bomb = write('bomb.gz', gzipSync(new Uint8Array(5_000_000)));
     expect(await problem(readBytes(bomb, { limit: 1_000_000 }))).toContain('unpacked it is more');
     expect(await problem(readBytes(write('big', new Uint8Array(100)), { limit: 99 }))).toContain('it has 100 bytes');
@@ -128,7 +128,7 @@ describe('NPY', () => {
     ['no header', Buffer.from('\x93NUMPY\x01\x00\x04\x00{}\n ', 'latin1'), "expected {'descr'"],
     ['version', Buffer.from('\x93NUMPY\x09\x00\x04\x00{}\n ', 'latin1'), 'byte 6: NPY version 9'],
     ['not NPY', Buffer.from('<html>not found</html>'), 'NPY begins with \\x93NUMPY, but this is HTML'],
-  ])('says what is wrong: %s', async (_, bytes, message) => {
+  ])('is refused with the reason: %s', async (_, bytes, message) => {
     expect(await problem(open('bad.npy', bytes))).toContain(message);
   });
 });
@@ -148,7 +148,7 @@ describe('NPZ', () => {
     ]);
   });
 
-  it('converts to the fields a program expects', async () => {
+  it('is converted to the fields that a program expects', async () => {
     const set = await open('a.npz', good, [
       { name: 'y', type: 'u8', shape: [] },
       { name: 'x', type: 'i32', shape: [3, 1] },
@@ -164,13 +164,13 @@ describe('NPZ', () => {
     expect(await problem(wrong)).toContain('`x` is f32[3] per sample, but f32[4] is needed');
   });
 
-  it('names row and element of a number that does not fit', async () => {
+  it('is refused with row and element of a number that does not fit', async () => {
     const fraction = npz({ x: npyF32([2, 3], [1, 2, 3, 4, 5.5, 6]) });
     const read = open('f.npz', fraction, [{ name: 'x', type: 'i32', shape: [3] }]);
     expect(await problem(read)).toContain('row 2 of 2, `x`, element 2: 5.5 is not a whole number');
   });
 
-  it('says what is wrong', async () => {
+  it('is refused with the reason', async () => {
     const uneven = npz({ x: npyF32([2], [1, 2]), y: npyF32([3], [1, 2, 3]) });
     expect(await problem(open('b.npz', uneven))).toContain('`x` has 2 rows, but `y` has 3');
     expect(await problem(open('b.npz', good.subarray(0, 200)))).toContain('cut off');
@@ -181,7 +181,7 @@ describe('NPZ', () => {
     expect(await problem(open('b.npz', damaged))).toMatch(/damaged/);
   });
 
-  it('does not believe sizes that cannot be', async () => {
+  it('is refused where its sizes cannot be true', async () => {
     const liar = Buffer.from(npz({ x: npyF32([1], [1]) }));
     const directory = liar.indexOf('PK\x01\x02');
     liar.writeUInt32LE(0xfffffff0, directory + 24);
@@ -223,11 +223,11 @@ describe('CSV', () => {
     ['nothing', '', 'it holds no numbers'],
     ['only text', 'x,y\na,b\n', 'it holds no numbers'],
     ['an open quote', 'x,y\n1,"2\n', 'Quote Not Closed'],
-  ])('says what is wrong: %s', async (_, text, message) => {
+  ])('is refused with the reason: %s', async (_, text, message) => {
     expect(await problem(open('bad.csv', text))).toContain(message);
   });
 
-  it('names a wanted column that is text', async () => {
+  it('is refused where a wanted column is text', async () => {
     const read = open('t.csv', 'x,y\n1,a\n', [{ name: 'y', type: 'f32', shape: [] }]);
     expect(await problem(read)).toContain('row 2, column `y`: "a" is not a number');
   });
@@ -252,7 +252,7 @@ describe('Parquet', () => {
     ]);
   });
 
-  it('reads pages packed by zstd, on every version of Node, and believes no page that unpacks to more than it says', async () => {
+  it('reads pages packed by zstd on every version of Node, and refuses a page that unpacks to more than it says', async () => {
     const numbers = Array.from({ length: 1000 }, (_, i) => (i % 50) * 0.25);
     const packed = (frame: Buffer): Uint8Array =>
       new Uint8Array(
@@ -281,7 +281,7 @@ describe('Parquet', () => {
     expect([shapes(set), all(set, 'image')]).toEqual([['image: u8[1, 2]'], [0, 1, 10, 11]]);
   });
 
-  it('says what is wrong', async () => {
+  it('is refused with the reason', async () => {
     const good = parquet([{ name: 'x', data: [1, 2, 3], type: 'INT32' }]);
     expect(await problem(open('b.parquet', good.subarray(0, -3)))).toContain('ends with PAR1');
     expect(await problem(open('b.parquet', 'hello'))).toContain('Parquet begins with PAR1');
@@ -312,7 +312,7 @@ describe('PNG', () => {
     expect([shapes(colour), all(colour, 'image')]).toEqual([['image: u8[2, 1, 3]'], [100, 0, 7, 100, 1, 7]]);
   });
 
-  it('makes grey where one channel is wanted, and shows transparent places white', async () => {
+  it('is made grey where one channel is wanted, and white where it is transparent', async () => {
     const wanted: Field = { name: 'pixels', type: 'f32', shape: [2] };
     const set = await open(
       'c.png',
@@ -322,7 +322,7 @@ describe('PNG', () => {
     expect([shapes(set), all(set, 'pixels')]).toEqual([['pixels: f32[2]'], [76, 255]]);
   });
 
-  it('reads a folder by name, and sub-folders as classes', async () => {
+  it('reads a folder in the order of names, and sub-folders as classes', async () => {
     for (const n of [10, 9, 1])
       write(
         `plain/${n}.png`,
@@ -344,7 +344,7 @@ describe('PNG', () => {
     ]);
   });
 
-  it('says what is wrong', async () => {
+  it('is refused with the reason', async () => {
     const wanted: Field = { name: 'image', type: 'u8', shape: [28, 28] };
     expect(
       await problem(
@@ -378,7 +378,7 @@ describe('PNG', () => {
 });
 
 describe('text, JSON lines and the rest', () => {
-  it('cuts text into pieces and the byte after each', async () => {
+  it('text is cut into pieces with the byte after each', async () => {
     const set = await open('t.txt', 'abcdefghij');
     expect(shapes(set)).toEqual(['text: u8[4]', 'next: u8[4]']);
     expect(String.fromCharCode(...all(set, 'text'))).toBe('abcdefgh');
@@ -390,7 +390,7 @@ describe('text, JSON lines and the rest', () => {
     expect(await problem(open('u.txt', 'abcd'))).toContain('4 bytes are too few');
   });
 
-  it('reads JSON lines', async () => {
+  it('JSON lines give their fields', async () => {
     const set = await open('a.jsonl', '{"x": [[1, 2]], "y": 3}\n\n{"x": [[4, 5]], "y": 6.5}\n');
     expect([shapes(set), all(set, 'x')]).toEqual([
       ['x: f32[1, 2]', 'y: f32[]'],
@@ -399,7 +399,7 @@ describe('text, JSON lines and the rest', () => {
     expect(await problem(open('b.jsonl', '{"x": 1}\n{"x": "a"}\n'))).toContain('line 2, `x`: "a" is not a number');
   });
 
-  it('says what is missing or unknown', async () => {
+  it('a missing file and an unknown format are named', async () => {
     expect(await problem(openFile(join(folder, 'none.npz'), undefined, 4))).toContain('/none.npz: no such file');
     expect(await problem(open('x.docx', 'PKx'))).toContain('its format is not known');
     expect(await problem(open('nothing', ''))).toContain('its format is not known: an empty file');

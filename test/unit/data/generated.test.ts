@@ -18,7 +18,7 @@ describe('sequences', () => {
   const plain = glyphs('test', { seed: 1, samples: 11 });
   const grouped = sequences(plain, 4);
 
-  it('hold samples in a row, and leave out what is left over', () => {
+  it('hold consecutive samples, and leave out the rest', () => {
     expect(grouped).toMatchObject({ length: 2, name: 'glyphs.test.sequences(4)' });
     expect(grouped.fields.map((f) => f.shape)).toEqual([[4, 28, 28], [4]]);
     expect(rowsOf(grouped, 'digit', [1, 0])).toEqual(rowsOf(plain, 'digit', [4, 5, 6, 7, 0, 1, 2, 3]));
@@ -46,7 +46,7 @@ describe('senses', () => {
     expect(rowsOf(senses('train', { seed: 2, samples: 10 }), 'sound', [3])).not.toEqual(rowsOf(fewer, 'sound', [3]));
   });
 
-  it('come with at least one of them, each in about two of three samples', () => {
+  it('come at least one at a time, each in about two of three samples', () => {
     const flags = ['has_image', 'has_sound', 'has_touch'].map((name) => rowsOf(some, name, all));
     for (const sense of flags) expect(sense.reduce((a, b) => a + b, 0) / 300).toBeCloseTo(0.67, 0);
     for (const i of all) expect(flags.some((sense) => sense[i] === 1)).toBe(true);

@@ -10,7 +10,7 @@ function images(split: GlyphSplit, seed: number, indices: readonly number[], rot
 }
 
 describe('glyphs', () => {
-  it('have the contract’s sizes, fields and names', () => {
+  it('have the sizes, fields and names of their contract', () => {
     const train = glyphs('train', { seed: 3 });
     expect([train.name, train.length, train.origin]).toEqual(['glyphs.train', 10_000, 'generated from seed 3']);
     expect(glyphs('test', { seed: 3 }).length).toBe(2_000);
@@ -66,7 +66,7 @@ describe('glyphs', () => {
     expect(border.filter((v) => v > 100).length / border.length).toBeLessThan(0.02);
   });
 
-  it('can be more or fewer, with the same first ones', () => {
+  it('come in any number, and the first ones stay the same', () => {
     const few = glyphs('test', { seed: 1, samples: 5 });
     const out = new Uint8Array(784);
     few.gather('image', [4], out);

@@ -19,7 +19,7 @@ const data = memoryDataset('d', 'd', [{ field: { name: 'label', type: 'i32', sha
 const shardOf = (results: Record<string, Float32Array>): Shard =>
   ({ run: () => Promise.resolve(results) }) as unknown as Shard;
 
-test('accuracy over classes that were chosen from no numbers is not a number, and no bound holds', async () => {
+test('the accuracy of classes that were chosen from numbers that are not finite is not a number, and passes no bound', async () => {
   const scores = Float32Array.of(Number.NaN, Number.NaN, 1, 0);
   const shard = shardOf({ label: Float32Array.of(0, 0), 'label.scores': scores });
   const value = await measure(shard, prediction, check('accuracy', '>='), data);
@@ -28,7 +28,7 @@ test('accuracy over classes that were chosen from no numbers is not a number, an
     expect(holds(check('accuracy', comparison), value)).toBe(false);
 });
 
-test('an error over what is not a number is not a number; of numbers it is what it was', async () => {
+test('an error over values that are not finite is not a number, and over numbers it is what it was', async () => {
   const infinite = shardOf({ label: Float32Array.of(0, Infinity) });
   expect(await measure(infinite, prediction, check('error', '<='), data)).toBeNaN();
   const sound = shardOf({ label: Float32Array.of(0, 2), 'label.scores': Float32Array.of(1, 0, 0, 1) });

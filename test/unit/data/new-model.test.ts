@@ -48,7 +48,7 @@ describe('data without a name for what is predicted', () => {
     expect(found.inputs).toEqual([{ name: 'image', type: 'u8', shape: [3, 2] }]);
   });
 
-  it('are refused where several columns could be meant, and none is a wrong guess', async () => {
+  it('are refused where several columns could be meant, rather than guessed', async () => {
     expect(await codeOf(describeFile(csv('a,b', '1,2', '3,4'), undefined))).toBe('new/target');
     expect(await codeOf(describeFile(csv('a,u,v', '1,x,y', '3,z,w'), undefined))).toBe('new/target');
     expect(await codeOf(describeFile(csv('a,y', '1,2', '3,4'), 'price'))).toBe('new/target');
@@ -57,7 +57,7 @@ describe('data without a name for what is predicted', () => {
 });
 
 describe('a column of numbers to predict', () => {
-  it('has classes where its numbers are all those from 0, and is a number elsewhere', async () => {
+  it('has classes where its values are all whole numbers from 0, and is a number elsewhere', async () => {
     const classes = csv('a,y', '0.5,0', '1.5,2', '2.5,1', '3.5,0');
     expect((await describeFile(classes, undefined)).target).toEqual({ kind: 'class', field: 'y', classes: 3 });
     const numbers = csv('a,y', '0.5,1', '1.5,3', '2.5,5', '3.5,7');
@@ -76,7 +76,7 @@ describe('a new model', () => {
     fc.constantFrom('hidden', 'answer', 'answer_of', 'fit', 'm', 'nodes', 'links', 'x', 'h', 'sample', 'input', 'rate'),
     fc.stringMatching(/^[A-Za-z][A-Za-z0-9_ .()-]{0,12}$/),
   );
-  it('checks without a word, or a column of it cannot be called so', async () => {
+  it('checks without a diagnostic, or a column is refused whose name cannot be written', async () => {
     await fc.assert(
       fc.asyncProperty(fc.uniqueArray(name, { minLength: 2, maxLength: 6 }), fc.boolean(), async (names, words) => {
         const row = (n: number): string => names.map((_, i) => (i === 0 && words ? 'ab'[n % 2] : n * 1.5 + i)).join();

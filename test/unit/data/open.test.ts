@@ -42,14 +42,14 @@ describe('digit sets', () => {
     ['counts', digits(2), idx([3], [1, 2, 3]), 'byte 4: 3 labels, but'],
     ['shape', idx([1, 2, 2], [1, 2, 3, 4]), idx([1], [1]), 'expected N x 28 x 28 of u8, found 1 x 2 x 2 of u8'],
     ['swapped files', idx([1], [1]), digits(1), 'expected N x 28 x 28'],
-  ])('say what is wrong: %s', async (_, images, labels, message) => {
+  ])('are refused with the reason: %s', async (_, images, labels, message) => {
     write('b/mnist/train-images-idx3-ubyte', images);
     write('b/mnist/train-labels-idx1-ubyte', labels);
     const failure = open({ source: 'mnist', split: 'train' }, 'b');
     await expect(failure).rejects.toMatchObject({ code: 'data/format', message: expect.stringContaining(message) });
   });
 
-  it('that are not here say where they were looked for and how to get them', async () => {
+  it('that are missing say where they were looked for and how to get them', async () => {
     const failure = open({ source: 'fashion_mnist', split: 'train' }, 'nowhere');
     await expect(failure).rejects.toMatchObject({
       name: 'UserError',
@@ -61,7 +61,7 @@ describe('digit sets', () => {
 });
 
 describe('CIFAR-10', () => {
-  it('takes the batches that are there and puts channels last', async () => {
+  it('takes the batches that exist and puts channels last', async () => {
     write('c/cifar-10/data_batch_1.bin.gz', gzipSync(cifar(3)));
     write('c/cifar-10/data_batch_4.bin', cifar(2));
     const set = await open({ source: 'cifar10', split: 'train' }, 'c');
@@ -78,7 +78,7 @@ describe('CIFAR-10', () => {
     expect([...labels]).toEqual([0, 1, 2, 0, 1]);
   });
 
-  it('says what is wrong', async () => {
+  it('is refused with the reason', async () => {
     write('d/cifar-10/test_batch.bin', cifar(2).subarray(0, 5000));
     const cut = open({ source: 'cifar10', split: 'test' }, 'd');
     await expect(cut).rejects.toThrow('byte 3073: records have 3073 bytes each, but the file has 5000');
@@ -100,7 +100,7 @@ describe('openDataset', () => {
     expect([train.length, test.length, train.fields[0]?.shape]).toEqual([188, 20, [10]]);
   });
 
-  it('takes its options to glyphs', async () => {
+  it('passes its options to glyphs', async () => {
     const plain = await open({ source: 'glyphs', split: 'test' });
     const rotated = await open({ source: 'glyphs', split: 'test', options: { rotated: true, samples: 7 } });
     const [a, b] = [new Uint8Array(784), new Uint8Array(784)];

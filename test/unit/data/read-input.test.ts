@@ -85,12 +85,12 @@ describe('readInput', () => {
     ['no JSON', '{"image": ', 'line 1: no JSON'],
     ['nothing', '', 'no line holds a sample'],
     ['deep nesting', `{"image": ${'['.repeat(5000)}${']'.repeat(5000)}}`, '0 numbers, but 4 are needed'],
-  ])('says what is wrong: %s', async (_, text, message) => {
+  ])('refuses an input with the reason: %s', async (_, text, message) => {
     const failure = readInput('-', [image], lines(text));
     await expect(failure).rejects.toMatchObject({ name: 'UserError', message: expect.stringContaining(message) });
   });
 
-  describe('of texts', () => {
+  describe('an input of texts', () => {
     const text: Field = { name: 'text', type: 'u8', shape: [4] };
     const next: Field = { name: 'next', type: 'u8', shape: [4] };
     const bytes = async (input: Promise<Input>, field = 'text'): Promise<string> => {
@@ -100,7 +100,7 @@ describe('readInput', () => {
       return new TextDecoder().decode(out);
     };
 
-    it('takes every whole piece of a file, the last one too', async () => {
+    it('takes every whole piece of a file, the last one, too', async () => {
       expect(await bytes(readInput(put('a.txt', 'one two '), [text]))).toBe('one two ');
       expect(await bytes(readInput(put('b.txt', 'one two+'), [text, next]), 'next')).toBe('ne t');
     });

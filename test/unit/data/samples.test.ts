@@ -25,7 +25,7 @@ test('a sample is given by its numbers, or a text by its letters', () => {
   expect(read('[{"x": [1, 2], "text": [4, 5, 6]}, {"x": [1, 2], "text": "abc"}]')).toEqual([4, 5, 6, 97, 98, 99]);
 });
 
-describe('is refused in words:', () => {
+describe('a sample is refused in words', () => {
   test.each([
     ['a field that is missing', '[{"x": [1, 2], "text": "abc"}, {"x": [1, 2]}]', 'sample 2: `text` is missing'],
     ['too few numbers', '{"x": [1], "text": "abc"}', 'sample 1, `x`: 1 numbers, but 2 are needed'],
@@ -33,7 +33,7 @@ describe('is refused in words:', () => {
     ['a text of another length', '{"x": [1, 2], "text": "ab"}', 'sample 1, `text`: 2 bytes of text, but 3 are needed'],
     ['a text for numbers', '{"x": "12", "text": "abc"}', 'sample 1, `x`: "12" is not a number'],
     ['nothing for numbers', '{"x": [1, null], "text": "abc"}', 'sample 1, `x`: null is not a number'],
-  ])('%s', (_, body, words) => {
+  ])('with %s', (_, body, words) => {
     expect(() => read(body)).toThrow(words);
   });
 });

@@ -85,7 +85,7 @@ describe('a column of words that a field of whole numbers reads', () => {
     await expect(open('csv', csv(...many))).rejects.toThrow('more than 65536 different words');
   });
 
-  it('is not numbers: a field of floating point refuses it', async () => {
+  it('is refused by a field of floating point, since it is not numbers', async () => {
     await expect(open('csv', csv('oak', 'ash'), [{ name: 'kind', type: 'f32', shape: [] }])).rejects.toThrow(
       '"oak" is not a number',
     );
@@ -93,7 +93,7 @@ describe('a column of words that a field of whole numbers reads', () => {
 });
 
 describe('classes of words', () => {
-  it('have the numbers of training in later data; a new one is refused', async () => {
+  it('have the numbers of training in later data, and a new one is refused', async () => {
     const train = await open('csv', csv('oak', 'ash', 'elm'));
     const later = await open('csv', csv('oak', 'ash'));
     expect(kinds(alignClasses(later, train.classes, ['x', 'kind']))).toEqual([2, 0]);
@@ -108,14 +108,14 @@ describe('classes of words', () => {
     expect(kinds(alignClasses(words, undefined, ['x']))).toEqual([1, 0]);
   });
 
-  it('that are renamed are other data for a run that goes on', async () => {
+  it('that are renamed count as changed data for a run that is resumed', async () => {
     const [before, after] = [await open('csv', csv('oak', 'ash')), await open('csv', csv('yew', 'fir'))];
     const record = { train: fingerprintOf(before, ['x', 'kind']), leftOut: 0, classes: before.classes ?? {} };
     assertUnchanged(before, record);
     expect(() => assertUnchanged(after, record)).toThrow('the classes of `kind` are fir, yew now');
   });
 
-  it('that one_hot has no place for are told with their number', async () => {
+  it('that one_hot has no room for are reported with their number', async () => {
     const dataset = await open('csv', csv('oak', 'ash', 'elm'));
     expect(() => checkLabels(dataset, [{ name: 'kind', labels: [0, 1] }])).toThrow('has places for 0 to 1');
     try {

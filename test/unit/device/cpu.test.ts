@@ -31,7 +31,7 @@ const methods = {
 };
 
 describe.each(Object.keys(methods) as (keyof typeof methods)[])('%s', (method) => {
-  test('the cpu device computes what the reference device computes', async () => {
+  test('gives on the cpu device what the reference device gives', async () => {
     const graph = chain([17, 9, 7, 3], { act: tanh });
     const task = trainTask(graph, { method: methods[method], batch: 5, clamped: ['l0', 'l3'] });
     const program = runPasses(lowerProgram(graph, task, [], { predictBatch: 4 }));
@@ -89,8 +89,8 @@ describe.each([
   ['leaky relu', leaky],
   ['relu', (x: Expr) => apply('relu', [x])],
   ['silu', (x: Expr) => apply('silu', [x])],
-] as const)('Adam by vector kernels, %s behind the links', (_name, after) => {
-  test.each(['il', 'ipc', 'bp'] as const)('%s', async (method) => {
+] as const)('Adam by vector kernels, with %s in the links,', (_name, after) => {
+  test.each(['il', 'ipc', 'bp'] as const)('gives the weights of the reference under %s', async (method) => {
     const graph = chain([19, 11, 9, 3], { after });
     const task = trainTask(graph, { method: methods[method], batch: 5, clamped: ['l0', 'l3'], optimizer: adam() });
     const program = runPasses(lowerProgram(graph, task, [], { predictBatch: 4 }));
@@ -113,7 +113,7 @@ describe.each([
 
 describe.each(['il', 'z_il', 'bp'] as const)('lanes under %s', (method) => {
   test.each(['sgd', 'adam'] as const)(
-    'two halves and a step with %s are one whole batch, on both devices',
+    'give one whole batch by two halves and a step with %s, on both devices',
     async (optimizer) => {
       const graph = chain([19, 11, 9, 3], { after: gelu });
       const chosen = optimizer === 'adam' ? { optimizer: adam() } : {};
@@ -210,7 +210,7 @@ async function inLanes(session: DeviceSession, inputs: Record<string, FieldData>
   await session.run('train.step', sums as Record<string, FieldData>, position);
 }
 
-test('a stage that is repeated from outside counts its ticks on, on the cpu as on the reference device', async () => {
+test('a stage that is repeated from outside goes on counting its ticks, on the cpu as on the reference device', async () => {
   const program = parseProgram(`program counting
 state x : [1] value = {"kind":"constant","value":0}
 
@@ -230,7 +230,7 @@ function f batch 1
   await cpu.close();
 });
 
-test('a state that moves on what another was before its change reads what it was', async () => {
+test('a state that moves by the former value of another reads that former value', async () => {
   const program = parseProgram(`program remembering
 state last : [2] memory = {"kind":"constant","value":0}
 state before : [2] memory = {"kind":"constant","value":0}

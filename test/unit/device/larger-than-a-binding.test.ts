@@ -9,7 +9,7 @@ import { softwareGpu } from '../../support/webgpu.ts';
 
 const [N, K] = [8192, 4224];
 
-test('is written, multiplied with and read back', { timeout: 120_000 }, async () => {
+test('a tensor larger than a binding is written, multiplied with and read back', { timeout: 120_000 }, async () => {
   const gpu = await softwareGpu();
   const device = await (await findAdapter())?.requestDevice();
   if (!device) throw new Error('no adapter');

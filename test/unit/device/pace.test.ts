@@ -2,7 +2,7 @@
 import { expect, test } from 'vitest';
 import { paceDawn } from '../../../runtime/device/webgpu/pace.ts';
 
-test('looks soon at first, then by the clock, until there is nothing to wait for', () => {
+test('a wait looks soon at first, then by the clock, until there is nothing to wait for', () => {
   let time = 0;
   let open = 0;
   const calls: string[] = [];
@@ -35,7 +35,7 @@ test('looks soon at first, then by the clock, until there is nothing to wait for
   expect(globalThis.setImmediate).toBe(usual);
 });
 
-test('what a call throws passes through, and all is as before', () => {
+test('an error of a call passes through, and setImmediate is as before', () => {
   class GPUQueue {
     onSubmittedWorkDone(): void {
       throw new Error('lost');

@@ -89,7 +89,7 @@ test('a function for one sample is quick, and gives what a thread of the device 
   await Promise.all([thread.close(), here.close()]);
 });
 
-test('newer weights are predicted with from the next call on', async () => {
+test('newer weights are used from the next call on', async () => {
   const found = await executable();
   const here = besideQuick(idle().session, found);
   await fillStates(here, found.program.states, { seed: 4, statistics: new Map() });

@@ -13,7 +13,7 @@ function add batch 2
   result total = sum
 `);
 
-test('calls take effect in their order, with the inputs as they were at the call', async () => {
+test('calls take effect in order, with the inputs that they had when they were made', async () => {
   const session = await referenceDevice.open({ program: COUNTER, files: new Map() });
   const buffer = Float32Array.of(1, 10);
   const position = { batch: 0, batches: 1 };

@@ -24,7 +24,7 @@ afterEach(() => {
 
 const TALL = { large: 'tall', middle: 'small' } as const;
 
-test('what was measured on an adapter is for that adapter and its driver alone', () => {
+test('a measurement on an adapter counts for that adapter and its driver alone', () => {
   expect(rememberedTiles('a GPU, driver 1')).toEqual(DEFAULT_TILES);
   rememberTiles('a GPU, driver 1', { tiles: TALL, measured: { 'large tall': 9000 } });
   rememberTiles('another', { tiles: DEFAULT_TILES, measured: {} });
@@ -34,7 +34,7 @@ test('what was measured on an adapter is for that adapter and its driver alone',
   expect(readFileSync(tilesPath(), 'utf8').split('\n').length).toBeGreaterThan(10);
 });
 
-test('what multiplied f16 fastest is remembered beside them', () => {
+test('the unit that multiplied f16 fastest is remembered with them', () => {
   expect(rememberedHalves('g')).toBeUndefined();
   rememberTiles('g', { tiles: TALL, halves: 'scalars', measured: {} });
   expect([rememberedHalves('g'), rememberedTiles('g')]).toEqual(['scalars', TALL]);
@@ -57,7 +57,7 @@ test.each([
   '{"format": 1, "adapters": {"g": {"tiles": {"large": "huge", "middle": "small"}}}}',
   '{"format": 1, "adapters": {"g": {"tiles": {"large": "small", "middle": "small"}}}}',
   '{"format": 1, "adapters": {"g": {"tiles": {"large": "tall"}}}}',
-])('a damaged file is ignored, and written anew: %s', (text) => {
+])('a damaged file is ignored and written anew: %s', (text) => {
   rememberTiles('other', { tiles: TALL, measured: {} });
   writeFileSync(tilesPath(), text);
   expect(rememberedTiles('g')).toEqual(DEFAULT_TILES);
@@ -65,7 +65,7 @@ test.each([
   expect(rememberedTiles('g')).toEqual(TALL);
 });
 
-test('a cache that is not there is no failure', () => {
+test('a cache that does not exist is not a failure', () => {
   expect(existsSync(tilesPath())).toBe(false);
   expect(rememberedTiles('g')).toEqual(DEFAULT_TILES);
 });

@@ -71,7 +71,7 @@ test.each([
   ['in one buffer', {}],
   // 68 bytes: rows of up to 4 bytes in two parts, longer ones in one for each row.
   ['in parts', { residentBytes: 68 }],
-])('a batch of known samples %s is what an upload of them is', async (_, options) => {
+])('a batch of known samples %s equals an upload of them', async (_, options) => {
   const session = await openLowered(lowerToWgsl, options)(doubled());
   const all = samples();
   const resident = await session.makeResident('train', SAMPLES);
@@ -95,7 +95,7 @@ test.each([
   await session.close();
 });
 
-test('more samples than a GPU has room for are not resident, and runs go on with uploads', async () => {
+test('samples that a GPU has no room for are not resident, and runs go on with uploads', async () => {
   const gpu = await softwareGpu();
   const session = await openSession(gpu, kernelFiles(lowerToWgsl(doubled())));
   const tooMany = Math.floor(gpu.device.limits.maxStorageBufferBindingSize / (65 * 4)) + 1;

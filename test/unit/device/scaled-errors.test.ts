@@ -80,7 +80,7 @@ test.each([
   ['il', 'scaled and carried', both],
   ['ipc', 'scaled', scaling],
   ['ipc', 'scaled and carried', both],
-] as const)('%s, %s: the same energies and weights', async (rule, _, by) => {
+] as const)('%s with %s has the same energies and weights', async (rule, _, by) => {
   const { program, f } = training(rule);
   const after = rewritten(f, by);
   const found = [];
@@ -104,7 +104,7 @@ test.each([
   });
 });
 
-test('a value step costs one node less for each error that a product gives', () => {
+test('a value step costs one node less for each error that comes from a product', () => {
   const { program, f } = training('il');
   const before = multiplications(program, f);
   // Of l2 and l3 in the ticks behind the peeled ones; the prediction of l1 never changes, so its error is not a product.

@@ -24,8 +24,8 @@ async function openProduct(gpu: Gpu): ReturnType<typeof openSession> {
   return session;
 }
 
-describe('a device that goes away', () => {
-  test('a run that waits for it, and everything behind, says so and what to do', async () => {
+describe('a device that is lost', () => {
+  test('ends the run that waits for it and all later ones, with the reason and the repair', async () => {
     await useSoftwareVulkan();
     const gpu = await openBestGpu();
     const session = await openProduct(gpu);
@@ -46,7 +46,7 @@ describe('a model that is too large', () => {
     states: [...product.states, { id: 'table', shape: [n], role: 'parameter', init: { kind: 'constant', value: 0 } }],
   });
 
-  test('kernels that bind one tensor at once which is larger than the GPU can bind are refused before anything is allocated', async () => {
+  test('is refused before anything is allocated where a kernel binds one tensor larger than the GPU can bind', async () => {
     const gpu = await softwareGpu();
     const elements = gpu.device.limits.maxStorageBufferBindingSize / 4 + 64;
     const { kernels, modules } = lowerToWgsl(large(elements), { bound: 2 * elements });
@@ -57,7 +57,7 @@ describe('a model that is too large', () => {
     });
   });
 
-  test('a tensor larger than a binding lies in parts, each in a buffer of its own', () => {
+  test('has a tensor larger than a binding in parts, each in a buffer of its own', () => {
     const { kernels } = lowerToWgsl(large(2 * MAX_BOUND_ELEMENTS + 1));
     const parts = kernels.states.filter((s) => s.name.startsWith('table'));
     expect(parts.map((p) => [p.name, p.elements])).toEqual([
@@ -69,7 +69,7 @@ describe('a model that is too large', () => {
     expect(Math.max(...kernels.arenas.map((a) => a.elements))).toBe(MAX_BOUND_ELEMENTS);
   });
 
-  test('where one operation takes more parts than a kernel binds, a device is refused, and a plan wants a larger one', async () => {
+  test('is refused where one operation takes more parts than a kernel binds, and its plan asks for a larger device', async () => {
     const wide = productProgram({ m: 3, n: 64, k: 7 * 64 }, 1);
     await expect(gpuKernels(wide, 'f32', { bound: 64 * 64 })).rejects.toMatchObject({
       code: 'device/memory',
@@ -83,7 +83,7 @@ describe('a model that is too large', () => {
     ]);
   });
 
-  test('tensors that together are larger than one buffer lie in several', async () => {
+  test('has tensors that together are larger than one buffer in several', async () => {
     const half = 20 * 1024 * 1024;
     const program = {
       ...product,

@@ -38,7 +38,7 @@ describe('every code', () => {
     expect(files.includes(code) || code in GENERATED, `test/errors/${code}.pcn`).toBe(true);
   });
 
-  test('every page and case is of a code', () => {
+  test('is known where a page or a case has it', () => {
     const known = new Set<string>(Object.keys(CODES));
     const pages = readdirSync(join(root, 'spec/diagnostics'), { recursive: true, encoding: 'utf8' })
       .filter((path) => path.endsWith('.md'))
@@ -50,7 +50,7 @@ describe('every code', () => {
 });
 
 describe('every case', () => {
-  test.each(files.filter((file) => !file.includes('/_')))('%s has the message that was accepted', (file) => {
+  test.each(files.filter((file) => !file.includes('/_')))('of %s has the message that was accepted', (file) => {
     const path = join(cases, file);
     const { diagnostics, texts } = checkText(readFileSync(`${path}.pcn`, 'utf8'), `test/errors/${file}.pcn`);
     expect(diagnostics.map((one) => one.code)).toContain(codeOf(file));
@@ -59,7 +59,7 @@ describe('every case', () => {
     expect(rendered).toBe(readFileSync(`${path}.txt`, 'utf8'));
   });
 
-  test.each(Object.entries(GENERATED))('%s', (code, make) => {
+  test.each(Object.entries(GENERATED))('of %s, made here, has its code alone', (code, make) => {
     expect(checkText(make(), 'generated.pcn').diagnostics.map((one) => one.code)).toEqual([code]);
   });
 });

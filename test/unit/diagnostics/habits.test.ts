@@ -72,7 +72,7 @@ test.each<[string, Written, string, string]>([
   expect(diagnostics[0]?.repair).toContain(repair);
 });
 
-test('a model that is not there leaves no import unused', () => {
+test('a model that is missing leaves no import unused', () => {
   const { diagnostics } = checkSource(source({}).replace('model m', 'model other'));
   expect(new Set(diagnostics.map((d) => d.code))).toEqual(new Set(['name/unknown']));
 });

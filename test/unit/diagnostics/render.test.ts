@@ -14,8 +14,8 @@ function at(text: string, word: string, file = 'a.pcn'): Diagnostic {
   return diagnostic('syntax/unexpected', { file, start, end: start + word.length }, 'reason');
 }
 
-describe('lines', () => {
-  test('offsets become lines and columns, whatever ends the lines', () => {
+describe('positions in lines', () => {
+  test('follow from offsets, whatever ends the lines', () => {
     const table = new LineTable('ab\r\ncd\re\n\nf');
     expect([0, 1, 4, 7, 9, 10, 11, 99].map((offset) => Object.values(table.position(offset)).join(':'))).toEqual([
       '1:1',
@@ -55,7 +55,7 @@ describe('frames', () => {
     );
   });
 
-  test('tabs are spread and wide characters counted', () => {
+  test('spread tabs and count wide characters', () => {
     const text = '\tx = "漢字" bad';
     const [, , line, under] = render(at(text, 'bad'), text).split('\n');
     expect(line).toBe('1 |     x = "漢字" bad');
@@ -64,7 +64,7 @@ describe('frames', () => {
     expect(cellWidth('e\u0301')).toBe(1);
   });
 
-  test('long lines are cut around the place', () => {
+  test('cut long lines around the place', () => {
     const text = `${'a'.repeat(400)} bad ${'b'.repeat(400)}`;
     const [, , line = '', under = ''] = render(at(text, 'bad'), text, { width: 80 }).split('\n');
     expect(cellWidth(line)).toBeLessThanOrEqual(80);
@@ -72,13 +72,13 @@ describe('frames', () => {
     expect(line.slice(under.indexOf('^'), under.lastIndexOf('^') + 1)).toBe('bad');
   });
 
-  test('a place over several lines is marked on its first; control characters are hidden', () => {
+  test('mark a place of several lines on its first, and hide control characters', () => {
     const text = 'a b\u0007ad\nc';
     const found = { ...at(text, 'b'), span: { file: 'a.pcn', start: 2, end: text.length } };
     expect(render(found, text)).toContain('1 | a b·ad\n  |   ^^^^ reason');
   });
 
-  test('labels show second places, in other files too', () => {
+  test('show second places with their labels, in other files, too', () => {
     const text = 'one\ntwo\n';
     const other = `${'x\n'.repeat(99)}three\n`;
     const found = {
@@ -98,11 +98,11 @@ describe('frames', () => {
     expect(shown).toContain('  2 | two\n    | --- here\n   --> b.pcn:100:1\n100 | three\n    | ----- and here');
   });
 
-  test('without a text the place is still named', () => {
+  test('name the place even without its text', () => {
     expect(renderDiagnostics([at('x', 'x')], new Map())).toContain(' --> a.pcn\n  | reason');
   });
 
-  test('there is colour only when asked for', () => {
+  test('have colour only when it is asked for', () => {
     const plain = render(at('bad', 'bad'), 'bad');
     const coloured = render(at('bad', 'bad'), 'bad', { color: true });
     const esc = String.fromCharCode(27);
@@ -119,12 +119,12 @@ describe('frames', () => {
   });
 });
 
-describe('machines', () => {
+describe('programs', () => {
   const text = 'pcn 1\nmodel m {\n  node a f32[3]\n';
   const { diagnostics } = parse(text, 'dir one/a.pcn');
   const sources = new Map([['dir one/a.pcn', text]]);
 
-  test('read JSON, one flat object each, counted from 1', () => {
+  test('read diagnostics as JSON, one flat object each, counted from 1', () => {
     const [first, second] = toJson(diagnostics, sources);
     expect(first).toMatchObject({ code: 'syntax/unclosed', line: 2, column: 9, endLine: 2, endColumn: 10 });
     expect(first?.labels).toHaveLength(1);
@@ -138,7 +138,7 @@ describe('machines', () => {
     expect(second?.repair).toContain('node h: f32[128]');
   });
 
-  test('SARIF has rules, levels and regions', () => {
+  test('read diagnostics as SARIF with rules, levels and regions', () => {
     const log = JSON.parse(JSON.stringify(toSarif(diagnostics, sources, '1.2.3')));
     const [run] = log.runs;
     expect(log.version).toBe('2.1.0');
@@ -157,15 +157,15 @@ describe('machines', () => {
   });
 });
 
-describe('did you mean', () => {
-  test('distance counts a swap as one', () => {
+describe('the suggestion of a name', () => {
+  test('counts a swap of letters as one change', () => {
     expect(editDistance('nodes', 'noeds')).toBe(1);
     expect(editDistance('', 'abc')).toBe(3);
     expect(editDistance('kitten', 'sitting')).toBe(3);
     expect(editDistance('same', 'same')).toBe(0);
   });
 
-  test('names the nearest candidate, if it is near enough', () => {
+  test('is the nearest candidate, if it is near enough', () => {
     expect(closest('dens', ['sparse', 'dense', 'conv'])).toBe('dense');
     expect(closest('Hidden', ['hidden', 'hiddens'])).toBe('hidden');
     expect(closest('xyz', ['sparse', 'dense'])).toBeUndefined();
