@@ -20,6 +20,7 @@ import type { Way } from '../wire/channel.ts';
 import type { Message } from '../wire/messages.ts';
 import { BORDER, type BorderHead, decodeHead } from '../wire/routing.ts';
 import { isRunTag } from '../wire/run-tag.ts';
+import { Closings } from './closings.ts';
 import type { Ending } from './ending.ts';
 import type { DrivenShard, ShardCalls, TrainerPorts } from './ports.ts';
 import { Turns } from './turns.ts';
@@ -31,6 +32,7 @@ export class TrainerDriver<S extends DrivenShard> {
   readonly #shards = new Map<string, S>();
   /** Calls of a shard take turns, so a new term begins when the old one's last work has ended. */
   readonly #turns = new Turns();
+  readonly #closings = new Closings();
   readonly #queue: TrainerEvent[] = [];
   #state: TrainerState = EMPTY_TRAINER;
   #handling = false;
@@ -125,7 +127,8 @@ export class TrainerDriver<S extends DrivenShard> {
         this.#turns.add(shardName(effect.at), (ended) => this.#open(effect, ended));
         return;
       case 'close':
-        this.#inTurn<void>(effect.at, (ending) => this.#close(effect.at, ending));
+        this.#closings.begin();
+        this.#inTurn<void>(effect.at, (ending) => this.#close(effect.at, this.#closings.ended(ending)));
         return;
       default:
         this.#onShard(effect);
@@ -222,7 +225,11 @@ export class TrainerDriver<S extends DrivenShard> {
     };
     const known = this.#shards.get(shardName(at));
     const work = (): void =>
-      known ? opened(known) : this.#ports.host.open(at, deployment, this.#callsOf(at), { done: opened, failed });
+      known
+        ? opened(known)
+        : this.#closings.behind(() =>
+            this.#ports.host.open(at, deployment, this.#callsOf(at), { done: opened, failed }),
+          );
     this.#attempt(at, work, ended);
   }
 

@@ -57,7 +57,10 @@ const ROW: Shape<KeptEpoch> = object({
 
 const CHECK: Shape<CheckResult> = object({ check: text, value: orNull(number), pass: flag });
 
-const FAULT: Shape<Fault> = object({ key: text, shard: count, code: text, reason: text, at: number, calls: count });
+const FAULT: Shape<Fault> = object({
+  ...{ key: text, shard: count, code: text, reason: text, at: number, calls: count },
+  beside: optional(list(text)),
+});
 const UNDECIDED: Shape<Undecided> = object({ accuser: text, accused: text, at: number });
 
 export const CHECKED = oneOf('recomputed', 'by-others', 'unchecked');
@@ -90,6 +93,7 @@ export const STORED_FIELDS = {
   checkingFrom: optional(count),
   differences: count,
   checked: optional(CHECKED),
+  overtaken: optional(count),
 };
 
 const STORED_RUN: Shape<StoredRun> = object(STORED_FIELDS);

@@ -18,8 +18,8 @@ export interface TimedNeeds {
 
 export interface TimedTrainer {
   readonly capability: Capability;
-  /** FLOP a batch of the shards of other runs that it has already. */
-  readonly load: number;
+  /** Other runs that it works for: it divides its time between all of them. */
+  readonly runs: number;
 }
 
 /** Batches between two snapshots where a deployment is only planned, or says nothing: those of a long epoch. */
@@ -71,11 +71,10 @@ interface LinkUse {
 export function batchSeconds(timed: TimedNeeds, trainers: readonly TimedTrainer[]): number {
   const { needs, pace, microbatches } = timed;
   const machines = new Map<string, Machine>();
-  const others = new Map<string, number>();
   let work = 0;
   for (const [shard, need] of needs.entries()) {
-    const { capability, load } = trainers[shard] as TimedTrainer;
-    const seconds = secondsOfWork(need.work, capability, needs.length === 1);
+    const { capability, runs } = trainers[shard] as TimedTrainer;
+    const seconds = secondsOfWork(need.work, capability, needs.length === 1) * (1 + runs);
     const { machine, cores } = capability;
     const at = machines.get(machine) ?? { seconds: 0, longest: 0, shards: 0, cores: Math.max(1, cores) };
     machines.set(machine, at);
@@ -83,14 +82,13 @@ export function batchSeconds(timed: TimedNeeds, trainers: readonly TimedTrainer[
     at.shards++;
     at.longest = Math.max(at.longest, seconds);
     work += seconds;
-    if (load > 0) others.set(machine, load / Math.max(capability.rate, SOME_RATE));
   }
   const { path, link, framing } = borderSeconds(timed, trainers);
   const saving = savingSeconds(timed, trainers);
   let busiest = 0;
   for (const [name, { seconds, longest, shards, cores }] of machines) {
     const own = Math.max(longest, (seconds + (framing.get(name) ?? 0)) / Math.min(cores, shards));
-    busiest = Math.max(busiest, own + (others.get(name) ?? 0));
+    busiest = Math.max(busiest, own);
   }
   const computing = Math.max(busiest, pace.serial * work);
   // Microbatches hide delays behind each other: one of them has to go all the way, and nothing does more than it can.

@@ -1,5 +1,6 @@
 /** Who may have which shard of a run, after what has gone wrong with whom. */
 import type { Limits } from './limits.ts';
+import { heldFor } from './sharing.ts';
 import type { Fault, RunState } from './synchronizer-state.ts';
 import type { Work } from './work.ts';
 
@@ -13,7 +14,7 @@ const FAILED_IT = 10;
 const FAILS_OFTEN = 100;
 
 export function reluctanceOf(work: Work, run: RunState): Reluctance {
-  const faults = recent(run.faults, work);
+  const faults = recent(run.faults, work).filter((f) => !f.beside);
   const disputes = recent(run.disputes, work);
   return (key, shard) => {
     // No key checks its own work.
@@ -30,7 +31,7 @@ export function reluctanceOf(work: Work, run: RunState): Reluctance {
 
 /** Left out in any case. */
 export function isBarred(work: Work, run: RunState, key: string): boolean {
-  if (run.excluded.includes(key)) return true;
+  if (run.excluded.includes(key) || isFull(work, run, key)) return true;
   const { limits } = work.state;
   // While the checks are computed again, no key may do it on its own work: the placement sees to that.
   const others = run.trained.flat().some((k) => k !== key);
@@ -39,10 +40,16 @@ export function isBarred(work: Work, run: RunState, key: string): boolean {
   return others && newest !== undefined && since.length >= limits.shardFaults && work.now - newest.at < limits.barred;
 }
 
+/** It had no room beside other runs, one of which is still there. */
+function isFull({ state }: Work, run: RunState, key: string): boolean {
+  const { runs } = heldFor(state, key, run.deployment.run);
+  return run.faults.some((f) => f.key === key && f.beside?.some((other) => runs.includes(other)));
+}
+
 /** Faults without a new manifest behind them. */
 export function faultsSince(run: RunState, limits: Limits, now: number): Fault[] {
   const calls = run.manifests.at(-1)?.calls ?? 0;
-  return run.faults.filter((f) => f.calls === calls && now - f.at < limits.forget);
+  return run.faults.filter((f) => !f.beside && f.calls === calls && now - f.at < limits.forget);
 }
 
 function recent<T extends { readonly at: number }>(all: readonly T[], { state, now }: Work): T[] {

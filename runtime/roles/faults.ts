@@ -6,18 +6,22 @@ import type { Dispute } from '../wire/messages.ts';
 import { faultsSince } from './candidates.ts';
 import { end, halted } from './ending.ts';
 import { candidates, reassign, release } from './ownership.ts';
+import { heldFor } from './sharing.ts';
 import type { Fault, Proof, Refusal, RunState } from './synchronizer-state.ts';
 import { nameOf, type Work } from './work.ts';
 
 const FAULTS_KEPT = 64;
 const DISPUTES_KEPT = 64;
+/** The code of a trainer whose memory has no room for a shard. */
+const NO_ROOM = 'plan/memory';
 
 export type Happened = Pick<Fault, 'key' | 'shard' | 'code' | 'reason'>;
 
 /** The shards move, or the run fails where no trainer can do one of them. */
 export function fault(work: Work, run: RunState, happened: readonly Happened[]): void {
   const calls = run.manifests.at(-1)?.calls ?? 0;
-  const faults = [...run.faults, ...happened.map((h) => ({ ...h, at: work.now, calls }))].slice(-FAULTS_KEPT);
+  const told = happened.map((h) => ({ ...h, at: work.now, calls, ...besideOthers(work, run, h) }));
+  const faults = [...run.faults, ...told].slice(-FAULTS_KEPT);
   const saved = work.saveRun({ ...run, faults });
   for (const { key, shard, code, reason } of happened)
     work.log(run.deployment.run, { event: 'fault', key, trainer: nameOf(work, key), shard, code, reason });
@@ -30,6 +34,12 @@ export function fault(work: Work, run: RunState, happened: readonly Happened[]):
   // Where all stop anyway nothing moves any more.
   else if (run.phase === 'halting') halted(work, saved);
   else reassign(work, saved, `shard ${happened.map((h) => h.shard).join(', ')} has failed (${happened[0]?.code})`);
+}
+
+/** A trainer knows better than its plan what memory is left. */
+function besideOthers({ state }: Work, run: RunState, { key, code }: Happened): Pick<Fault, 'beside'> {
+  const beside = code === NO_ROOM ? heldFor(state, key, run.deployment.run).runs : [];
+  return beside.length > 0 ? { beside } : {};
 }
 
 /** Enough keys have failed the shard, or all who are there; those who were there before may come back meanwhile. */

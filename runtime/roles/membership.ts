@@ -3,6 +3,7 @@ import type { Message } from '../wire/messages.ts';
 import { haltAgain, halted } from './ending.ts';
 import { HEARTBEAT_MS, LAPSE_MS } from './liveness.ts';
 import { assignment, dismissIfFree, reassign } from './ownership.ts';
+import { placeWaiting } from './queue.ts';
 import type { MemberState } from './synchronizer-state.ts';
 import { isActive, members, runs, type Work } from './work.ts';
 
@@ -33,8 +34,9 @@ export function joined(work: Work, key: string, received: Message & { type: 'mem
     else if (owner) {
       work.send(key, assignment(run, key));
       haltAgain(work, run, key);
-    } else if (run.phase === 'waiting' && run.checkingFrom === undefined) reassign(work, run, '');
+    }
   }
+  placeWaiting(work);
 }
 
 /** Returns a name that no other member has: a second `trainer` becomes `trainer-2`. */

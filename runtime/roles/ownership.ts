@@ -5,14 +5,20 @@ import type { Message } from '../wire/messages.ts';
 import { isBarred, reluctanceOf } from './candidates.ts';
 import { withLink } from './measured-link.ts';
 import { type Candidate, type Placement, place } from './place.ts';
-import { freshTerm, type MemberState, type RunState } from './synchronizer-state.ts';
+import { heldFor, isFree } from './sharing.ts';
+import { freshTerm, type RunState } from './synchronizer-state.ts';
 import { isActive, members, nameOf, runs, type Work } from './work.ts';
 
-/** A new term of the run, with owners who are there. */
-export function reassign(work: Work, run: RunState, why: string): void {
+/** A new term of the run, with owners who are there. @param may who may be one of them */
+export function reassign(
+  work: Work,
+  run: RunState,
+  why: string,
+  may: (candidate: RunCandidate) => boolean = () => true,
+): void {
   if (work.state.closing) return;
   const id = run.deployment.run;
-  const { placement, version } = placed(work, run, run.owners);
+  const { placement, version } = placed(work, run, run.owners, may);
   const { owners, problem } = placement;
   if (problem !== undefined) {
     if (run.phase === 'waiting' && run.reason === problem) return;
@@ -52,7 +58,7 @@ function beginning(work: Work, run: RunState): RunState {
   return { ...run, ...fresh, progress: { ...fresh.progress, measured: run.progress.measured } };
 }
 
-interface Placed {
+export interface Placed {
   readonly placement: Placement;
   readonly version: string;
 }
@@ -60,55 +66,56 @@ interface Placed {
 /**
  * All shards go to trainers of one version: the one that the run has begun with, else the one that its plan was made
  * by, else the one that most have. Another version takes over only where no trainer of that one can: with all shards at
- * once.
+ * once. Of one version, trainers that work for no other run come first; others share what they have.
  */
-function placed(work: Work, run: RunState, previous: readonly string[]): Placed {
-  const able = candidates(work, run);
+export function placed(
+  work: Work,
+  run: RunState,
+  previous: readonly string[],
+  may: (candidate: RunCandidate) => boolean = () => true,
+): Placed {
+  const able = candidates(work, run).filter(may);
   const counts = new Map<string, number>();
   for (const { version = '' } of able) counts.set(version, (counts.get(version) ?? 0) + 1);
   const byCount = [...counts].sort(([a, n], [b, m]) => m - n || (a < b ? 1 : -1)).map(([version]) => version);
   const versions = [run.version, run.deployment.source.compiler, ...byCount].filter((v) => v !== undefined);
+  const { needs, on = [] } = run.deployment;
+  const wanted = needs.map((_, shard) => previous[shard] || (on[shard] ?? ''));
+  const reluctance = reluctanceOf(work, run);
   let first: Placed | undefined;
   for (const version of versions.filter((v) => counts.has(v))) {
-    const some = able.filter((c) => (c.version ?? '') === version);
-    const { needs, on = [] } = run.deployment;
-    const wanted = needs.map((_, shard) => previous[shard] || (on[shard] ?? ''));
-    const placement = place(needs, some, wanted, reluctanceOf(work, run), run.deployment);
+    const all = able.filter((c) => (c.version ?? '') === version);
+    const own = all.filter((c) => c.runs === 0 || wanted.includes(c.key));
+    if (own.length > 0 && own.length < all.length) {
+      const placement = place(needs, own, wanted, reluctance, run.deployment);
+      const willing = placement.owners.every((key, shard) => reluctance(key, shard) === 0);
+      if (placement.problem === undefined && willing) return { placement, version };
+    }
+    const placement = place(needs, all, wanted, reluctance, run.deployment);
     if (placement.problem === undefined) return { placement, version };
     first ??= { placement, version };
   }
-  const problem =
-    free(work).length === 0 ? 'there is no trainer' : 'none of the trainers may train it: its log says why';
-  return first ?? { placement: { owners: [], problem }, version: '' };
+  const nothing = members(work).some(isFree)
+    ? 'none of the trainers may train it: its log says why'
+    : 'there is no trainer';
+  return first ?? { placement: { owners: [], problem: nothing }, version: '' };
 }
 
 export function canPlace(work: Work, run: RunState): boolean {
   return placed(work, run, []).placement.problem === undefined;
 }
 
-export function candidates(work: Work, run: RunState): (Candidate & { readonly version: string | undefined })[] {
-  return free(work)
-    .filter((m) => !isBarred(work, run, m.key))
-    .map(({ key, capability, measured, version }) => ({
-      key,
-      capability: withLink(capability, measured),
-      version,
-      load: loadOf(work, key, run.deployment.run),
-    }));
-}
+export type RunCandidate = Candidate & { readonly version: string | undefined };
 
-function free(work: Work): MemberState[] {
-  return members(work).filter((m) => m.connected && m.name !== '' && !m.draining);
-}
-
-function loadOf(work: Work, key: string, except: string): number {
-  return runs(work)
-    .filter((run) => isActive(run) && run.deployment.run !== except)
-    .reduce(
-      (sum, run) =>
-        sum + run.owners.reduce((s, o, i) => s + (o === key ? (run.deployment.needs[i]?.flops ?? 0) : 0), 0),
-      0,
-    );
+/** With the memory that shards of other runs leave them. */
+export function candidates(work: Work, run: RunState): RunCandidate[] {
+  return members(work)
+    .filter((m) => isFree(m) && !isBarred(work, run, m.key))
+    .map(({ key, capability, measured, version }) => {
+      const held = heldFor(work.state, key, run.deployment.run);
+      const left = { ...capability, memory: capability.memory - held.memory };
+      return { key, capability: withLink(left, measured), version, runs: held.runs.length };
+    });
 }
 
 /** Calls done of the state that a term begins from. */
@@ -155,20 +162,6 @@ function totalsOf(run: RunState, shard: number): Readonly<Record<string, number>
 
 export function release(work: Work, keys: readonly string[], run: RunState): void {
   for (const key of new Set(keys)) work.send(key, { type: 'release', run: run.deployment.run, term: run.term });
-}
-
-/** Nothing is lost right behind a manifest: an idle trainer takes shards from one who has several. */
-export function rebalance(work: Work, run: RunState): void {
-  const owners = new Set(run.owners);
-  const leaving = members(work).some((m) => m.draining && owners.has(m.key));
-  const idle = free(work).some((m) => !owners.has(m.key));
-  const crowded = run.owners.length > owners.size;
-  if (!leaving && !(idle && crowded)) return;
-  const { owners: fresh, problem } = placed(work, run, []).placement;
-  if (problem !== undefined) return;
-  if (!leaving && new Set(fresh).size <= owners.size) return;
-  reassign(work, { ...run, owners: run.owners.map((o, i) => (o === fresh[i] ? o : '')) }, 'shards spread anew');
-  for (const member of members(work)) if (member.draining) dismissIfFree(work, member.key);
 }
 
 /** Of a trainer that wants to go: at once where it owns nothing, else behind the next manifest. */

@@ -7,8 +7,8 @@ import { quickest, type Search } from './quickest.ts';
 export interface Candidate {
   readonly key: string;
   readonly capability: Capability;
-  /** FLOP a batch of the shards of other runs that it has already. */
-  readonly load: number;
+  /** Other runs that it works for: it divides its time between all of them. */
+  readonly runs: number;
 }
 
 export interface Placement {
@@ -26,7 +26,7 @@ export interface Pacing {
 }
 
 /**
- * @param candidates in the order in which they are preferred where they are alike
+ * @param candidates with the memory that they have left, in the order in which they are preferred where they are alike
  * @param previous owners by shard; those who are still candidates keep what they have
  * @param reluctance the cost of giving a shard to a key: the smallest comes first, and infinite means never
  * @param pacing what a batch costs and how it is divided; absent: work alone counts
@@ -39,7 +39,8 @@ export function place(
   pacing: Pacing = {},
 ): Placement {
   if (candidates.length === 0) return { owners: [], problem: 'there is no trainer' };
-  const state = new Map(candidates.map((c) => [c.key, { ...c, used: 0, flops: c.load, rate: rateOf(c, candidates) }]));
+  const preferred = [...candidates].sort((a, b) => a.runs - b.runs);
+  const state = new Map(preferred.map((c) => [c.key, { ...c, used: 0, flops: 0, rate: rateOf(c, candidates) }]));
   const keptShards = new Set<number>();
   const owners: (string | undefined)[] = needs.map((need, shard) => {
     const kept = state.get(previous[shard] ?? '');
@@ -50,7 +51,7 @@ export function place(
     return kept.key;
   });
   // Whole neighbourhoods: each trainer gets a stretch of shards, so that most borders stay inside it.
-  const total = needs.reduce((sum, n) => sum + weight(n), 0) + candidates.reduce((sum, c) => sum + c.load, 0);
+  const total = needs.reduce((sum, n) => sum + weight(n), 0);
   const speed = [...state.values()].reduce((sum, c) => sum + c.rate, 0);
   for (const [shard, need] of needs.entries()) {
     if (owners[shard] !== undefined) continue;
@@ -134,9 +135,9 @@ function least<T extends Filling>(trainers: readonly T[]): T | undefined {
   return best;
 }
 
-/** Trainers of one machine share what it can do. */
+/** Trainers of one machine share what it can do, and runs what their trainer can. */
 function rateOf(candidate: Candidate, all: readonly Candidate[]): number {
   const { machine, rate } = candidate.capability;
   const sharing = all.filter((c) => c.capability.machine === machine).length;
-  return Math.max(SOME_RATE, rate) / Math.max(1, sharing);
+  return Math.max(SOME_RATE, rate) / Math.max(1, sharing) / (1 + candidate.runs);
 }

@@ -64,6 +64,8 @@ export interface Fault {
   readonly at: number;
   /** Of the newest manifest at that time. */
   readonly calls: number;
+  /** Other runs that held the trainer's memory when it had no room: it is no fault once they are gone. */
+  readonly beside?: readonly string[];
 }
 
 /** Two keys accuse each other of breaking the border between them, without proof. */
@@ -104,6 +106,8 @@ export interface StoredRun {
   /** So often the checks came out otherwise. */
   readonly differences: number;
   readonly checked?: Checked;
+  /** Later runs that have begun while it waited; not there where there were none. */
+  readonly overtaken?: number;
 }
 
 export interface PendingPart extends Pick<Part, 'blob' | 'hash' | 'totals' | 'signature'> {
@@ -247,6 +251,7 @@ export interface Step {
 export function storedOf(run: RunState): StoredRun {
   const { deployment, hash, phase, term, owners, instances, manifests, rows, checks, reason, created } = run;
   const { faults, excluded, disputes, trained, differences, manifestAt, version, checkingFrom, checked } = run;
+  const { overtaken } = run;
   return {
     ...{ deployment, hash, phase, term, owners, instances, manifests, rows, checks, reason, created },
     ...{ faults, excluded, disputes, trained, differences },
@@ -254,6 +259,7 @@ export function storedOf(run: RunState): StoredRun {
     ...(version === undefined ? {} : { version }),
     ...(checkingFrom === undefined ? {} : { checkingFrom }),
     ...(checked === undefined ? {} : { checked }),
+    ...(overtaken === undefined ? {} : { overtaken }),
   };
 }
 

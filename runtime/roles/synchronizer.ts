@@ -17,6 +17,7 @@ import { drain, drainNamed, gone, joined } from './membership.ts';
 import { beginsBehind, reassign } from './ownership.ts';
 import { commit, part, verified } from './parts.ts';
 import { forgiven, started, watchProgress, withReport } from './progress.ts';
+import { placeWaiting } from './queue.ts';
 import {
   absentMember,
   type MemberState,
@@ -128,6 +129,7 @@ function tick(work: Work, full: boolean): void {
   for (const member of members(work))
     if (work.now - member.seen > patienceWith(member)) gone(work, member, 'it was silent for too long');
   for (const run of runs(work)) look(work, run);
+  placeWaiting(work);
 }
 
 function forgive(work: Work, away: number): void {
@@ -137,8 +139,7 @@ function forgive(work: Work, away: number): void {
 function look(work: Work, run: RunState): void {
   switch (run.phase) {
     case 'waiting':
-      if (run.checkingFrom === undefined) reassign(work, run, '');
-      else if (!work.state.closing) unchecked(work, run, run.reason);
+      if (run.checkingFrom !== undefined && !work.state.closing) unchecked(work, run, run.reason);
       return;
     case 'halting':
       if (isHaltedTooLong(run, work.now)) halted(work, run);
@@ -224,7 +225,8 @@ function deploy(work: Work, deployment: Deployment, hash: string): Refusal | und
   if (work.state.runs[deployment.run]) return 'known-already';
   const nothing = { owners: [], instances: {}, manifests: [], rows: [], checks: [], reason: '', ...UNTROUBLED };
   const stored: StoredRun = { deployment, hash, phase: 'waiting', term: 0, ...nothing, created: work.now };
-  reassign(work, work.saveRun(runFrom(stored, work.now)), '');
+  work.saveRun(runFrom(stored, work.now));
+  placeWaiting(work);
   return undefined;
 }
 

@@ -38,7 +38,7 @@ export function placeOn(
   trainers: readonly RatedTrainer[],
   pacing: Pacing & Pick<Deployment, 'on'> = {},
 ): Placement {
-  const all = trainers.map(({ key, capability }) => ({ key, capability, load: 0 }));
+  const all = trainers.map(({ key, capability }) => ({ key, capability, runs: 0 }));
   return place(needs, all, pacing.on, undefined, pacing);
 }
 

@@ -10,7 +10,7 @@ const MBIT = 1e6 / 8;
 
 const trainer = (key: string, more: Partial<Candidate['capability']> = {}): Candidate => ({
   key,
-  load: 0,
+  runs: 0,
   capability: { cores: 1, memory: 10, rate: 1e9, upload: 0, download: 0, machine: key, ...more },
 });
 

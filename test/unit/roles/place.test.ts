@@ -2,9 +2,9 @@
 import { describe, expect, test } from 'vitest';
 import { type Candidate, place } from '../../../runtime/roles/place.ts';
 
-const trainer = (key: string, more: Partial<Candidate['capability']> = {}, load = 0): Candidate => ({
+const trainer = (key: string, more: Partial<Candidate['capability']> = {}, runs = 0): Candidate => ({
   key,
-  load,
+  runs,
   capability: { cores: 1, memory: 10, rate: 1e9, upload: 0, download: 0, machine: key, ...more },
 });
 const needs = (...flops: number[]) => flops.map((n) => ({ memory: 1, flops: n, bytes: 0 }));
@@ -32,7 +32,7 @@ describe('a placement', () => {
   });
 
   test('counts what a trainer does for other runs', () => {
-    expect(owners(needs(9, 9), [trainer('busy', {}, 1000), trainer('free')])).toEqual(['free', 'free']);
+    expect(owners(needs(9, 9), [trainer('busy', {}, 2), trainer('free')])).toEqual(['free', 'free']);
   });
 
   test('moves nothing that need not move', () => {
